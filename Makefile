@@ -1,0 +1,45 @@
+# The commands of README.md. Everything here works on a bare Debian 12 with git and make.
+# ARGS goes to the program behind a target: make run ARGS="--http-addr 127.0.0.1:6001".
+
+SHELL := /bin/bash
+RELEASE := build/release/bin/jindou
+DATA ?= ./data
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test demo bench check format clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | column -t -s $$'\t' 2>/dev/null \
+	  || sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1: \2/p' Makefile
+
+run: build ## build, start the server with its data in ./data, print a line to try
+	@exec scripts/run.sh $(RELEASE) --data-dir $(DATA) $(ARGS)
+
+build: ## install what is missing, build the release binary
+	@scripts/setup-debian.sh run
+	@cmake --preset release --log-level=WARNING
+	@cmake --build build/release --target jindou -j $$(scripts/jobs.sh)
+
+test: ## every test: unit, end to end, crash, fuzz, sanitizers
+	@scripts/setup-debian.sh test
+	@python3 scripts/run_tests.py $(ARGS)
+
+demo: build ## real clients, two groups, one batch; exit 0 when every message arrived in order
+	@scripts/setup-debian.sh test
+	@tests/demo/run.sh $(RELEASE) $(ARGS)
+
+bench: build ## the benchmark against the disk and the bare store
+	@$(RELEASE) bench $(ARGS)
+
+check: ## format, layers, clang-tidy
+	@scripts/setup-debian.sh check
+	@scripts/check.sh $(ARGS)
+
+format: ## lay out all sources with clang-format
+	@scripts/setup-debian.sh check
+	@find src tests cmake -name node_modules -prune -o \( -name '*.cc' -o -name '*.h' \) -print0 \
+	  | xargs -0 clang-format-14 -i
+
+clean: ## remove build products; data stays
+	@rm -rf build

@@ -1,0 +1,74 @@
+# Compiler, linker and sanitizer settings shared by every target.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+
+if(NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  find_program(JINDOU_CCACHE ccache)
+  if(JINDOU_CCACHE)
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${JINDOU_CCACHE}")
+    set(CMAKE_C_COMPILER_LAUNCHER "${JINDOU_CCACHE}")
+  endif()
+endif()
+
+# A faster linker when there is one. libFuzzer's runtime is linked by clang's own default.
+find_program(JINDOU_MOLD NAMES ld.mold mold)
+find_program(JINDOU_LLD NAMES ld.lld)
+if(JINDOU_MOLD)
+  add_link_options(-fuse-ld=mold)
+elseif(JINDOU_LLD)
+  add_link_options(-fuse-ld=lld)
+endif()
+
+if(JINDOU_SANITIZE STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined
+                      -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(JINDOU_SANITIZE STREQUAL "thread")
+  # Asio's fences trip -Wtsan: the tool does not model them, the code is right.
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer -Wno-error=tsan)
+  add_link_options(-fsanitize=thread)
+elseif(JINDOU_SANITIZE)
+  message(FATAL_ERROR "JINDOU_SANITIZE must be empty, 'address' or 'thread'")
+endif()
+
+if(JINDOU_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "JINDOU_FUZZ needs clang: use the preset 'fuzz'")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined
+                      -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
+if(JINDOU_LTO)
+  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+endif()
+
+# Warnings of our own targets; third-party headers are SYSTEM and stay silent.
+add_library(jindou_warnings INTERFACE)
+target_compile_options(jindou_warnings INTERFACE
+                       -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # clang counts sign changes among -Wconversion, g++ does not; g++ is the reference compiler.
+  target_compile_options(jindou_warnings INTERFACE -Wno-sign-conversion)
+elseif(JINDOU_WERROR)
+  target_compile_options(jindou_warnings INTERFACE -Werror)
+  if(JINDOU_SANITIZE)
+    # Instrumented code makes g++ 12 see uninitialised and out-of-range accesses that are not there.
+    target_compile_options(jindou_warnings INTERFACE -Wno-error=maybe-uninitialized
+                           -Wno-error=array-bounds -Wno-error=stringop-overflow
+                           -Wno-error=stringop-overread -Wno-error=restrict)
+  endif()
+  if(JINDOU_SANITIZE STREQUAL "thread")
+    target_compile_options(jindou_warnings INTERFACE -Wno-error=tsan)
+  endif()
+endif()

@@ -1,0 +1,107 @@
+# jindou_module(NAME channel DEPS base model store
+#               SOURCES a.cc b.cc [TESTS a_test.cc ...] [FUZZ a_fuzz.cc ...]
+#               [LINK deps::rocksdb ...] [PRIVATE_LINK deps::zstd ...] [TEST_LINK ...])
+#
+# Makes the static library jindou_channel (alias jindou::channel), the test program
+# jindou_channel_test (label "unit") from all TESTS, and for each FUZZ file one program named like
+# the file. DEPS are modules, LINK are third-party targets of cmake/deps.cmake (LINK reaches the
+# users of the module, PRIVATE_LINK does not). Without SOURCES the library is header-only.
+function(jindou_module)
+  cmake_parse_arguments(ARG "" "NAME" "DEPS;SOURCES;TESTS;FUZZ;LINK;PRIVATE_LINK;TEST_LINK"
+                        ${ARGN})
+  if(ARG_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "jindou_module(${ARG_NAME}): unknown ${ARG_UNPARSED_ARGUMENTS}")
+  endif()
+  set(target jindou_${ARG_NAME})
+  jindou_existing_files(ARG_SOURCES ${ARG_SOURCES})
+  jindou_existing_files(ARG_TESTS ${ARG_TESTS})
+  jindou_existing_files(ARG_FUZZ ${ARG_FUZZ})
+
+  set(modules)
+  foreach(dep IN LISTS ARG_DEPS)
+    if(TARGET jindou_${dep})
+      list(APPEND modules jindou::${dep})
+    else()
+      set(severity WARNING)
+      if(JINDOU_STRICT)
+        set(severity FATAL_ERROR)
+      endif()
+      message(${severity} "${target}: module '${dep}' is missing or comes later in the layer order")
+    endif()
+  endforeach()
+
+  if(ARG_SOURCES)
+    add_library(${target} STATIC ${ARG_SOURCES})
+    target_include_directories(${target} PUBLIC "${PROJECT_SOURCE_DIR}/src")
+    target_link_libraries(${target} PUBLIC ${modules} ${ARG_LINK}
+                          PRIVATE ${ARG_PRIVATE_LINK} jindou_warnings)
+  else()
+    add_library(${target} INTERFACE)
+    target_include_directories(${target} INTERFACE "${PROJECT_SOURCE_DIR}/src")
+    target_link_libraries(${target} INTERFACE ${modules} ${ARG_LINK} ${ARG_PRIVATE_LINK})
+  endif()
+  add_library(jindou::${ARG_NAME} ALIAS ${target})
+
+  if(ARG_TESTS AND JINDOU_TESTS AND NOT JINDOU_FUZZ)
+    add_executable(${target}_test ${ARG_TESTS})
+    target_link_libraries(${target}_test PRIVATE ${target} ${ARG_PRIVATE_LINK} ${ARG_TEST_LINK}
+                          jindou_warnings deps::gtest_main)
+    add_test(NAME ${target}_test COMMAND ${target}_test)
+    jindou_test_properties(${target}_test unit)
+    set_property(GLOBAL APPEND PROPERTY JINDOU_UNIT_TESTS ${target}_test)
+  endif()
+
+  foreach(file IN LISTS ARG_FUZZ)
+    get_filename_component(name "${file}" NAME_WE)
+    jindou_fuzz_target(${name} ${file} ${target} "${ARG_PRIVATE_LINK}")
+  endforeach()
+endfunction()
+
+# Drops files that do not exist, with a warning, so that work on one module is not held up by another
+# one that is half written. The presets set JINDOU_STRICT, where a missing file is an error.
+function(jindou_existing_files variable)
+  set(found)
+  foreach(file IN LISTS ARGN)
+    if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
+      list(APPEND found "${file}")
+    elseif(JINDOU_STRICT)
+      message(FATAL_ERROR "${CMAKE_CURRENT_SOURCE_DIR}/${file} does not exist")
+    else()
+      message(WARNING "${CMAKE_CURRENT_SOURCE_DIR}/${file} does not exist: left out")
+    endif()
+  endforeach()
+  set(${variable} "${found}" PARENT_SCOPE)
+endfunction()
+
+# Settings that every test shares: a label, a limit, and where the sanitizers find their options.
+function(jindou_test_properties name label)
+  set(timeout 300)
+  if(JINDOU_SANITIZE)
+    set(timeout 900)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${label}" TIMEOUT ${timeout} ENVIRONMENT
+    "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=${PROJECT_SOURCE_DIR}/cmake/tsan.supp;ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1")
+endfunction()
+
+# With JINDOU_FUZZ a libFuzzer program; otherwise the same file behind a main() that feeds it the
+# seed files of fuzz/<name>/ and a fixed sequence of mutations, so that every build and every
+# sanitizer runs it as an ordinary unit test.
+function(jindou_fuzz_target name file library private_link)
+  if(JINDOU_FUZZ)
+    add_executable(${name} ${file})
+    target_link_libraries(${name} PRIVATE ${library} ${private_link} jindou_warnings)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    if(NOT TARGET fuzz_targets)
+      add_custom_target(fuzz_targets)
+    endif()
+    add_dependencies(fuzz_targets ${name})
+    set_target_properties(${name} PROPERTIES
+                          RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
+  elseif(JINDOU_TESTS)
+    add_executable(${name}_replay ${file} "${PROJECT_SOURCE_DIR}/cmake/fuzz_replay_main.cc")
+    target_link_libraries(${name}_replay PRIVATE ${library} ${private_link} jindou_warnings)
+    add_test(NAME ${name}_replay COMMAND ${name}_replay "${PROJECT_SOURCE_DIR}/fuzz/${name}")
+    jindou_test_properties(${name}_replay "unit;fuzz")
+    set_property(GLOBAL APPEND PROPERTY JINDOU_UNIT_TESTS ${name}_replay)
+  endif()
+endfunction()

@@ -1,0 +1,59 @@
+# All third-party code comes in here, from distribution packages (scripts/setup-debian.sh lists
+# them). Every target is named deps::<x>; their headers are SYSTEM.
+
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS url)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(simdjson REQUIRED)
+find_package(yaml-cpp REQUIRED)
+
+# jindou_dep(x TARGETS a::b ... | HEADER h LIBRARY l): an INTERFACE target deps::x.
+function(jindou_dep name)
+  cmake_parse_arguments(ARG "" "HEADER;LIBRARY" "TARGETS;DEFINITIONS" ${ARGN})
+  add_library(deps_${name} INTERFACE)
+  add_library(deps::${name} ALIAS deps_${name})
+  target_link_libraries(deps_${name} INTERFACE ${ARG_TARGETS})
+  target_compile_definitions(deps_${name} INTERFACE ${ARG_DEFINITIONS})
+  if(ARG_HEADER)
+    find_path(JINDOU_${name}_INCLUDE "${ARG_HEADER}" REQUIRED)
+    # The compiler's own directories must not be repeated: that reorders #include_next.
+    if(NOT JINDOU_${name}_INCLUDE IN_LIST CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES)
+      target_include_directories(deps_${name} SYSTEM INTERFACE "${JINDOU_${name}_INCLUDE}")
+    endif()
+  endif()
+  if(ARG_LIBRARY)
+    find_library(JINDOU_${name}_LIBRARY "${ARG_LIBRARY}" REQUIRED)
+    target_link_libraries(deps_${name} INTERFACE "${JINDOU_${name}_LIBRARY}")
+  endif()
+endfunction()
+
+# Asio and Beast are used header-only; only the process-wide settings are fixed here.
+jindou_dep(boost TARGETS Boost::headers Threads::Threads
+           DEFINITIONS BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
+jindou_dep(boost_url TARGETS Boost::headers Boost::url)
+jindou_dep(openssl TARGETS OpenSSL::SSL OpenSSL::Crypto)
+jindou_dep(crypto TARGETS OpenSSL::Crypto)
+jindou_dep(fmt TARGETS fmt::fmt)
+jindou_dep(spdlog TARGETS spdlog::spdlog DEFINITIONS SPDLOG_FMT_EXTERNAL)
+jindou_dep(simdjson TARGETS simdjson::simdjson)
+jindou_dep(yaml TARGETS yaml-cpp)
+# Looked up by file: the config files of these packages ask for development packages of their own.
+jindou_dep(rocksdb HEADER rocksdb/db.h LIBRARY rocksdb)
+jindou_dep(prometheus HEADER prometheus/registry.h LIBRARY prometheus-cpp-core)
+jindou_dep(zstd HEADER zstd.h LIBRARY zstd)
+jindou_dep(xxhash HEADER xxhash.h LIBRARY xxhash)
+jindou_dep(cli11 HEADER CLI/CLI.hpp)
+jindou_dep(expected HEADER tl/expected.hpp)
+
+if(JINDOU_TESTS)
+  find_package(GTest REQUIRED)
+  jindou_dep(gtest TARGETS GTest::gtest GTest::gmock Threads::Threads)
+  jindou_dep(gtest_main TARGETS GTest::gtest GTest::gmock GTest::gtest_main Threads::Threads)
+endif()
+
+find_package(benchmark QUIET)
+if(benchmark_FOUND)
+  jindou_dep(benchmark TARGETS benchmark::benchmark Threads::Threads)
+endif()

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Starts the server, waits until it serves, prints a line to try, and stays with it:
+# scripts/run.sh <binary> [serve's arguments...]. Ctrl-C and SIGTERM stop the server in order.
+set -euo pipefail
+
+binary=${1:?usage: run.sh <binary> [arguments of serve...]}
+shift
+
+# Its standard output is a pipe: the first line says that it serves, and where.
+exec 3< <(exec "$binary" serve "$@")
+server=$!
+trap 'kill -TERM "$server" 2>/dev/null || true' INT TERM
+
+http=
+while IFS= read -r line <&3; do
+  printf '%s\n' "$line"
+  case "$line" in
+    *'"event":"ready"'*)
+      http=$(printf '%s\n' "$line" | sed -n 's/.*"http":"\([^"]*\)".*/\1/p')
+      break
+      ;;
+  esac
+done
+
+if [ -n "$http" ]; then
+  # An address for "every interface" is not one to connect to.
+  http=${http/#0.0.0.0:/127.0.0.1:}
+  cat <<TEXT
+
+Jindou serves the HTTP API on http://$http. Try it from another terminal:
+
+curl -X POST "http://$http/message/sendbatch" -H "Content-Type: application/json" -d '[
+  {"header": {"no_persist": 0, "red_dot": 1, "sync_once": 0}, "client_msg_no": "batch_msg_1",
+   "from_uid": "system", "channel_id": "group123", "channel_type": 2, "payload": "SGVsbG8gR3JvdXAgMQ=="},
+  {"header": {"no_persist": 0, "red_dot": 1, "sync_once": 0}, "client_msg_no": "batch_msg_2",
+   "from_uid": "system", "channel_id": "group456", "channel_type": 2, "payload": "SGVsbG8gR3JvdXAgMg=="}
+]'
+
+Ctrl-C stops the server.
+TEXT
+fi
+
+cat <&3 &
+reader=$!
+# A signal ends a wait early: wait again until the server itself is gone.
+status=0
+while :; do
+  status=0
+  wait "$server" || status=$?
+  kill -0 "$server" 2>/dev/null || break
+done
+wait "$reader" 2>/dev/null || true
+exit "$status"

@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Builds everything and runs every test; the last line says "N passed, N failed".
+
+Stages run in order and a failed one does not stop the others, unless they need what it builds.
+Name stages on the command line to run only those.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+BINARY = BUILD / "release" / "bin" / "jindou"
+ASAN_BINARY = BUILD / "asan" / "bin" / "jindou"
+FUZZ_SECONDS = 10
+
+# Leaks are errors; the other options make the sanitizers stricter than their defaults.
+SANITIZER_ENV = {
+    "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:detect_leaks=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+}
+
+
+class Outcome:
+    def __init__(self, passed=0, failed=0):
+        self.passed = passed
+        self.failed = failed
+
+
+def run(command, env=None, timeout=None, capture=False):
+    """Returns the exit status and, with capture, the output (also shown)."""
+    print("$ " + " ".join(str(part) for part in command), flush=True)
+    full_env = {**os.environ, **(env or {})}
+    if not capture:
+        try:
+            done = subprocess.run(command, cwd=ROOT, env=full_env, stdin=subprocess.DEVNULL,
+                                  timeout=timeout, check=False)
+            return done.returncode, ""
+        except subprocess.TimeoutExpired:
+            print(f"stopped after {timeout} s", flush=True)
+            return 124, ""
+    lines = []
+    with subprocess.Popen(command, cwd=ROOT, env=full_env, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace") as process:
+        for line in process.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            lines.append(line)
+    return process.returncode, "".join(lines)
+
+
+def build(preset, *targets):
+    jobs = subprocess.run([ROOT / "scripts" / "jobs.sh"], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout.strip()
+    status, _ = run(["cmake", "--preset", preset])
+    if status == 0:
+        status, _ = run(["cmake", "--build", str(BUILD / preset), "-j", jobs, "--target", *targets])
+    return status == 0
+
+
+def ctest(preset):
+    """Counts each GoogleTest case, and each other ctest test as one."""
+    reports = BUILD / preset / "reports"
+    shutil.rmtree(reports, ignore_errors=True)
+    reports.mkdir(parents=True)
+    junit = reports / "ctest.xml"
+    # GoogleTest names each report after its program.
+    run(["ctest", "--test-dir", str(BUILD / preset), "-L", "unit", "--output-on-failure",
+         "--output-junit", str(junit), "--no-tests=error"],
+        env={"GTEST_OUTPUT": f"json:{reports}/"})
+    if not junit.is_file():
+        return Outcome(0, 1)
+    outcome = Outcome()
+    for case in ElementTree.parse(junit).getroot().iter("testcase"):
+        good = case.get("status") == "run"
+        report = reports / f"{case.get('name')}.json"
+        failures = 0
+        cases = 0
+        if report.is_file():
+            try:
+                summary = json.loads(report.read_text(encoding="utf-8"))
+            except json.JSONDecodeError:  # the program died while it wrote
+                summary = {}
+            cases = summary.get("tests", 0) - summary.get("disabled", 0)
+            failures = summary.get("failures", 0)
+        if good and failures == 0:
+            outcome.passed += max(cases, 1)
+        else:
+            # A program that crashed has no report, or one without failures: that counts too.
+            outcome.failed += max(failures, 1)
+            outcome.passed += max(cases - failures, 0) if failures else 0
+    return outcome
+
+
+def unit(preset, *more_targets):
+    if not build(preset, "unit_tests", *more_targets):
+        return Outcome(0, 1)
+    return ctest(preset)
+
+
+def unittest_outcome(status, output):
+    ran = re.findall(r"^Ran (\d+) tests? in ", output, re.MULTILINE)
+    if not ran:
+        return Outcome(0, 1)
+    details = re.findall(r"^(?:OK|FAILED)(?: \((.*)\))?$", output, re.MULTILINE)
+    counts = dict(re.findall(r"([a-z ]+)=(\d+)", details[-1] if details else ""))
+    counts = {name.strip(): int(value) for name, value in counts.items()}
+    failed = counts.get("failures", 0) + counts.get("errors", 0)
+    skipped = counts.get("skipped", 0)
+    if status != 0 and failed == 0:
+        failed = 1
+    return Outcome(max(int(ran[-1]) - failed - skipped, 0), failed)
+
+
+def install_clients():
+    """The real client libraries that the end-to-end tests drive."""
+    done = True
+    for lock in sorted((ROOT / "tests").glob("clients/*/package-lock.json")):
+        if not (lock.parent / "node_modules").is_dir():
+            status, _ = run(["npm", "ci", "--prefix", str(lock.parent), "--no-audit", "--no-fund"])
+            done = done and status == 0
+    return done
+
+
+def e2e(binary, env=None):
+    if not binary.is_file():
+        return Outcome(0, 1)
+    install_clients()
+    status, output = run([str(ROOT / "tests" / "run_e2e.sh"), str(binary)], env=env, capture=True)
+    return unittest_outcome(status, output)
+
+
+def script(path, *arguments):
+    status, _ = run([str(ROOT / path), *map(str, arguments)], timeout=1200)
+    return Outcome(1, 0) if status == 0 else Outcome(0, 1)
+
+
+def fuzz():
+    if not build("fuzz", "fuzz_targets"):
+        return Outcome(0, 1)
+    outcome = Outcome()
+    for target in sorted((BUILD / "fuzz" / "fuzz").iterdir()):
+        if not (target.is_file() and os.access(target, os.X_OK)):
+            continue
+        # New inputs go to the build directory; the seeds of the repository are only read.
+        corpus = BUILD / "fuzz" / "corpus" / target.name
+        corpus.mkdir(parents=True, exist_ok=True)
+        seeds = ROOT / "fuzz" / target.name
+        status, output = run(
+            [str(target), f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048",
+             "-print_final_stats=0", "-verbosity=0", f"-artifact_prefix={corpus}-failed-",
+             str(corpus), *([str(seeds)] if seeds.is_dir() else [])],
+            env=SANITIZER_ENV)
+        if status == 0:
+            outcome.passed += 1
+        else:
+            outcome.failed += 1
+            print(output)
+    return outcome
+
+
+def release():
+    return Outcome(1, 0) if build("release", "jindou") else Outcome(0, 1)
+
+
+STAGES = {
+    "release": release,
+    "unit": lambda: unit("dev"),
+    "e2e": lambda: e2e(BINARY),
+    "crash": lambda: script("tests/crash/run.sh", BINARY, "--cycles", 20),
+    "fuzz": fuzz,
+    "asan": lambda: unit("asan", "jindou"),
+    "asan-e2e": lambda: e2e(ASAN_BINARY, SANITIZER_ENV),
+    "tsan": lambda: unit("tsan"),
+}
+
+
+def main():
+    names = sys.argv[1:] or list(STAGES)
+    unknown = [name for name in names if name not in STAGES]
+    if unknown:
+        print(f"unknown stage {unknown[0]}; known: {', '.join(STAGES)}", file=sys.stderr)
+        return 2
+    total = Outcome()
+    rows = []
+    for name in names:
+        print(f"\n==== {name}", flush=True)
+        start = time.monotonic()
+        try:
+            outcome = STAGES[name]()
+        except (OSError, ElementTree.ParseError) as error:  # a program or report is not there
+            print(f"{name}: {error}", flush=True)
+            outcome = Outcome(0, 1)
+        rows.append((name, outcome, time.monotonic() - start))
+        total.passed += outcome.passed
+        total.failed += outcome.failed
+    print("\n==== summary")
+    for name, outcome, seconds in rows:
+        print(f"{name:10} {outcome.passed:6} passed {outcome.failed:4} failed {seconds:6.0f} s")
+    print(f"{total.passed} passed, {total.failed} failed")
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

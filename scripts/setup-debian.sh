@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Installs what is missing to build and run on Debian 12: scripts/setup-debian.sh [run|test|check]
+# "test" adds to "run" what the tests need, "check" what the checks need. Does nothing, and needs
+# neither root nor network, when everything is there.
+set -euo pipefail
+
+role=${1:-run}
+missing=()
+
+need_package() {
+  local package
+  for package in "$@"; do
+    if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" != installed ]; then
+      missing+=("$package")
+    fi
+  done
+}
+
+# A command may come from elsewhere than the package: only its absence asks for the package.
+need_command() {
+  command -v "$1" >/dev/null 2>&1 || missing+=("$2")
+}
+
+need_python_module() {
+  python3 -c "import $1" >/dev/null 2>&1 || missing+=("$2")
+}
+
+if ! command -v dpkg-query >/dev/null 2>&1; then
+  echo "setup: this is not Debian; install the packages named in scripts/setup-debian.sh by hand" >&2
+  exit 0
+fi
+
+need_command g++ g++
+need_command cmake cmake
+need_command ninja ninja-build
+need_command curl curl
+need_package libc6-dev libboost1.81-dev libboost-url1.81-dev librocksdb-dev libsimdjson-dev \
+  libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev prometheus-cpp-dev libssl-dev libzstd-dev \
+  libxxhash-dev libexpected-dev
+
+case "$role" in
+  run) ;;
+  test)
+    need_package libgtest-dev libgmock-dev libclang-rt-14-dev ca-certificates
+    need_command clang++-14 clang-14
+    need_command mold mold
+    need_command node nodejs
+    need_command npm npm
+    need_command go golang-go
+    need_command python3 python3
+    need_python_module requests python3-requests
+    ;;
+  check)
+    need_package libgtest-dev libgmock-dev
+    need_command clang++-14 clang-14
+    need_command clang-format-14 clang-format-14
+    need_command clang-tidy-14 clang-tidy-14
+    need_command python3 python3
+    ;;
+  *)
+    echo "usage: setup-debian.sh [run|test|check]" >&2
+    exit 2
+    ;;
+esac
+
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null 2>&1; then
+    echo "setup: run this as root first: apt-get install ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+echo "setup: installing ${missing[*]}" >&2
+"${as_root[@]}" apt-get update -q >&2
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+  "${missing[@]}" </dev/null >&2

@@ -1,0 +1,237 @@
+// Typed settings: every limit, address and switch of the server with its default, unit and bounds.
+//
+// One table (settings_table) drives parsing, checking, the report of `jindou config` and
+// docs/configuration.md. Sources, later over earlier: defaults, YAML file, WK_ environment, flags.
+// Values only: no threads, no globals. Read once at start and passed on by const reference.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "observe/log.h"
+
+namespace jindou::config {
+
+// Which permission rules apply to messages that arrive over HTTP.
+enum class SendCheck : std::uint8_t {
+  channel,  // only the state of the channel itself (banned, disbanded, unknown type)
+  trusted,  // bans and denylists too, but membership and allowlists are not required
+  strict,   // everything, as for a client's own SEND
+};
+
+// The member "status" in bodies of the HTTP API: a number (200) or a word ("ok").
+enum class StatusStyle : std::uint8_t { number, text };
+
+struct ExternalSettings {
+  std::string ip;        // empty: the address of the request
+  std::string tcp_addr;  // host:port told to clients; empty: derived from ip and addr
+  std::string ws_addr;   // ws://host:port
+  std::string wss_addr;  // wss://host:port, of a TLS proxy in front
+};
+
+struct IntranetSettings {
+  std::string tcp_addr;
+  std::string ws_addr;
+  std::string wss_addr;
+};
+
+struct LoggerSettings {
+  observe::LogLevel level = observe::LogLevel::automatic;
+};
+
+struct ClusterSettings {
+  std::uint32_t node_id = 1001;
+};
+
+struct MessageRetrySettings {
+  std::chrono::milliseconds interval{60'000};
+  std::chrono::milliseconds scan_interval{5'000};
+  std::size_t max_count = 5;
+};
+
+struct ApiSettings {
+  SendCheck send_check = SendCheck::trusted;
+  StatusStyle status_style = StatusStyle::number;
+  std::size_t max_batch = 1000;
+  std::size_t max_body_bytes = std::size_t{10} << 20;
+  std::size_t max_payload_bytes = 32767;
+  std::chrono::milliseconds idempotency_window{7LL * 24 * 3600 * 1000};
+  std::chrono::milliseconds request_timeout{5'000};
+  std::chrono::milliseconds header_timeout{10'000};
+  std::chrono::milliseconds body_timeout{30'000};
+  std::chrono::milliseconds idle_timeout{60'000};
+  std::size_t max_header_bytes = std::size_t{16} << 10;
+  std::size_t max_connections = 10'000;
+  std::size_t batches_in_flight = 256;
+};
+
+struct CoreSettings {
+  std::size_t items_in_flight = 200'000;
+  std::size_t bytes_in_flight = std::size_t{256} << 20;
+  std::size_t partition_workers = 0;  // 0: from the number of CPUs
+  std::size_t channel_cache_count = 100'000;
+};
+
+struct StorageSettings {
+  std::uint16_t partitions = 16;
+  std::size_t write_buffer_bytes = std::size_t{256} << 20;
+  std::size_t block_cache_bytes = std::size_t{256} << 20;
+  std::size_t background_jobs = 2;
+  std::size_t commit_items_max = 8192;
+};
+
+struct DedupSettings {
+  std::size_t generation_entries = 32'768;
+};
+
+struct RuntimeSettings {
+  std::size_t io_threads = 0;  // 0: from the number of CPUs
+};
+
+struct GatewaySettings {
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::size_t max_connections = 200'000;
+  std::size_t outbound_bytes_max = std::size_t{4} << 20;
+  std::size_t outbound_frames_max = 8192;
+  std::size_t frame_bytes_max = std::size_t{1} << 20;
+  std::size_t pre_auth_frame_bytes_max = std::size_t{8} << 10;
+  std::size_t unacked_max = 1024;
+  std::chrono::milliseconds kick_grace{2'000};
+  std::size_t inbound_items_in_flight = 256;
+};
+
+struct DeliverySettings {
+  std::size_t queue_bytes_max = std::size_t{256} << 20;
+};
+
+// What the keys mean is written once, in the table of settings.cc (docs/configuration.md).
+struct Settings {
+  std::string http_addr = "127.0.0.1:5001";
+  std::string addr = "tcp://0.0.0.0:5100";
+  std::string ws_addr = "ws://0.0.0.0:5200";
+  std::string root_dir = ".";
+  std::string data_dir;  // load_settings fills it: <root_dir>/data unless given
+  bool token_auth_on = false;
+  std::string manager_token;
+  std::string manager_uid = "____manager";
+  bool allow_open_api = false;
+  bool whitelist_off_of_person = true;
+  std::chrono::milliseconds conn_idle_time{180'000};
+  ExternalSettings external;
+  IntranetSettings intranet;
+  LoggerSettings logger;
+  ClusterSettings cluster;
+  MessageRetrySettings message_retry;
+  ApiSettings api;
+  CoreSettings core;
+  StorageSettings storage;
+  DedupSettings dedup;
+  RuntimeSettings runtime;
+  GatewaySettings gateway;
+  DeliverySettings delivery;
+};
+
+enum class SettingType : std::uint8_t { flag, text, secret, count, bytes, duration, choice };
+
+// A pointer to one member of a Settings object.
+using SettingRef =
+    std::variant<bool*, std::string*, std::uint16_t*, std::uint32_t*, std::size_t*,
+                 std::chrono::milliseconds*, SendCheck*, StatusStyle*, observe::LogLevel*>;
+
+// One row of the table.
+struct Setting {
+  std::string_view key;  // as in the YAML file: "api.maxBatch"
+  SettingType type;
+  SettingRef (*member)(Settings&);
+  // Inclusive bounds of count, bytes and duration (milliseconds); unused otherwise.
+  std::uint64_t min;
+  std::uint64_t max;
+  std::string_view choices;  // names separated by '|', in the order of the enumerators
+  bool documented;           // true: a key of the documented WuKongIM configuration
+  std::string_view description;
+
+  // "WK_API_MAXBATCH"
+  std::string env_name() const;
+};
+
+std::span<const Setting> settings_table();
+
+// A documented key that has no effect here, or a whole group when `pattern` ends in ".*".
+struct IgnoredKey {
+  std::string_view pattern;
+  std::string_view note;
+};
+std::span<const IgnoredKey> ignored_keys();
+
+enum class SettingOrigin : std::uint8_t { by_default, file, env, flag };
+
+struct LoadedSettings {
+  Settings settings;
+  std::vector<SettingOrigin> origins;  // parallel to settings_table()
+  std::vector<std::string> warnings;   // for the log: ignored keys, unknown WK_ variables
+};
+
+using Environment = std::map<std::string, std::string>;
+// Key and value, in the order given on the command line: {"api.maxBatch", "500"}.
+using Overrides = std::vector<std::pair<std::string, std::string>>;
+
+// The variables of this process whose names start with WK_.
+Environment process_environment();
+
+// Reads all sources and checks every value against its row, then calls validate(). An environment
+// variable that is empty counts as absent. Keys are compared without regard to case.
+// Errors: invalid (names the key, the value unless it is secret, and what would be right),
+// not_found (the file cannot be read).
+Result<LoadedSettings> load_settings(const std::optional<std::filesystem::path>& file,
+                                     const Environment& env, const Overrides& overrides);
+// The same with the text of the file.
+Result<LoadedSettings> load_settings_text(std::string_view yaml, const Environment& env,
+                                          const Overrides& overrides);
+
+// Rules between settings. The important one: an HTTP API that others than this machine can reach
+// needs a managerToken, or the operator's word in allowOpenApi. Errors: invalid.
+Result<void> validate(const Settings& settings);
+
+// "key = value  # origin" lines for `jindou config`; secrets are shown as set or empty only.
+std::string settings_report(const LoadedSettings& loaded);
+
+// The text of docs/configuration.md.
+std::string settings_markdown();
+
+// The value of one row as it would be written in the file ("10MiB", "5s", "true"). A duration or
+// size comes in the largest unit that divides it.
+std::string format_setting(const Setting& setting, const Settings& settings);
+
+// Sets one row from text; leaves `settings` unchanged on error. Errors: invalid.
+Result<void> parse_setting(const Setting& setting, std::string_view value, Settings& settings);
+
+// Where to listen. Port 0 lets the kernel choose.
+struct ListenAddress {
+  std::string host;  // without brackets; "" means every interface
+  std::uint16_t port = 0;
+
+  // True when only this machine can connect: 127.0.0.0/8, ::1 or localhost.
+  bool is_loopback() const;
+};
+
+// "host:port", "[v6]:port" or ":port", with or without a scheme ("tcp://", "ws://", "http://").
+// Errors: invalid.
+Result<ListenAddress> parse_listen_address(std::string_view text);
+
+// Go style: "500ms", "60s", "1h30m", "7d", "0". Errors: invalid.
+Result<std::chrono::milliseconds> parse_duration(std::string_view text);
+// "262144", "64KiB", "10MiB", "2GiB". Errors: invalid.
+Result<std::uint64_t> parse_bytes(std::string_view text);
+
+}  // namespace jindou::config

@@ -1,0 +1,105 @@
+// A message, and the way of one through the core: SendCommand in, SendResult out.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "model/channel.h"
+#include "model/ids.h"
+#include "model/reason.h"
+
+namespace jindou {
+
+struct MessageFlags {
+  bool no_persist = false;  // do not store; seq 0; only for whoever is online
+  bool red_dot = false;     // counts as unread at the client
+  bool sync_once = false;   // command message: stored in the channel's command log
+  bool operator==(const MessageFlags&) const = default;
+};
+
+// Bits of the setting byte (docs/wkproto.md, "setting").
+inline constexpr std::uint8_t kSettingReceipt = 0x80;
+inline constexpr std::uint8_t kSettingSignal = 0x20;
+inline constexpr std::uint8_t kSettingNoEncrypt = 0x10;
+inline constexpr std::uint8_t kSettingTopic = 0x08;
+inline constexpr std::uint8_t kSettingStream = 0x02;
+
+// One accepted message. Immutable once made; shared by reference between shards.
+struct Message {
+  MessageId id{};
+  MessageSeq seq{};
+  // As addressed by the sender, without command suffix; "a@b" for a person channel.
+  ChannelKey channel;
+  std::string from_uid;
+  std::string client_msg_no;
+  std::string topic;
+  std::string stream_no;
+  // Non-empty: only these users may receive and read it.
+  std::vector<std::string> subscribers;
+  std::string payload;         // plain bytes as the sender gave them
+  std::int64_t timestamp = 0;  // seconds since the epoch, taken once, at append
+  std::uint32_t expire = 0;    // seconds after timestamp; 0 = never
+  std::uint8_t setting = 0;
+  MessageFlags flags;
+
+  bool expired_at(std::int64_t now_seconds) const {
+    return expire != 0 && timestamp + static_cast<std::int64_t>(expire) <= now_seconds;
+  }
+};
+
+enum class Origin : std::uint8_t {
+  http,    // checked as configured by api.sendCheck
+  socket,  // a client's SEND: every permission rule applies
+};
+
+// What an edge asks the core to do for one message. The edge has validated formats and sizes.
+struct SendCommand {
+  // The source channel: internal id for person ("a@b") and agent channels, no command suffix.
+  // For a targeted command (subscribers + sync_once) it is what receivers are shown, may be empty.
+  ChannelKey channel;
+  std::string from_uid;
+  // Never empty: edges generate one when the sender gave none.
+  std::string client_msg_no;
+  // True when the sender gave client_msg_no: only then is it an idempotency key.
+  bool idempotent = false;
+  std::string topic;
+  std::string stream_no;
+  std::vector<std::string> subscribers;  // no blanks, no repeats
+  std::string payload;
+  std::uint32_t expire = 0;
+  std::uint8_t setting = 0;
+  MessageFlags flags;
+  Origin origin = Origin::http;
+  SessionId origin_session{};  // the message is not echoed to this session
+};
+
+// The answer to one SendCommand.
+struct SendResult {
+  enum class State : std::uint8_t {
+    accepted,   // stored (or, for no_persist, taken for delivery)
+    duplicate,  // the same key and payload came before: the first result
+    refused,    // certainly not stored; `reason` and `code` say why
+    unknown,    // may or may not be stored; repeat with the same client_msg_no
+  };
+  State state = State::unknown;
+  MessageId message_id{};
+  MessageSeq message_seq{};
+  Reason reason = Reason::system_error;
+  Errc code = Errc::unknown_outcome;  // meaningful unless accepted or duplicate
+  std::int64_t timestamp = 0;
+
+  bool ok() const { return state == State::accepted || state == State::duplicate; }
+
+  static SendResult refuse(Reason why, Errc errc) {
+    SendResult result;
+    result.state = State::refused;
+    result.reason = why;
+    result.code = errc;
+    return result;
+  }
+};
+
+}  // namespace jindou
