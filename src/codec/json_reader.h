@@ -1,0 +1,27 @@
+// Parses a JSON text that came from outside. The rules are the same on every route: valid UTF-8,
+// one value and nothing after it, nesting of at most kJsonDepthMax, integers within 64 bits.
+#pragma once
+
+#include <simdjson.h>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace jindou::codec {
+
+// Containers inside each other, the outermost counted. Our bodies need 4; a parser that walks into
+// whatever it is sent invites stack and time attacks.
+inline constexpr std::size_t kJsonDepthMax = 32;
+
+// Parses `body` with a parser that belongs to the calling thread; the body is copied, so it needs
+// no padding. The element and every string taken from it are valid until the next call on this
+// thread: copy what you keep, and do not suspend a coroutine while you hold one. Errors: invalid,
+// with a sentence for the caller. Duplicate keys are for the reader of an object to refuse (see
+// message_json.cc), because the parser keeps both. Memory: about 14 bytes per byte of body, kept
+// for the next call up to bodies of 1 MiB.
+Result<simdjson::dom::element> parse_json(std::string_view body);
+
+}  // namespace jindou::codec

@@ -1,0 +1,91 @@
+// The bodies of POST /message/send and POST /message/sendbatch: JSON in, checked values out.
+// Formats and sizes are checked here; whether the sender may send is the core's business.
+//
+// Common rules: types are strict (an integer is no string, no fraction, not negative); null means
+// absent; unknown members are ignored; a member given twice is refused, because two parsers would
+// not agree which one counts; 0/1 flags also take true and false, and only 1 switches on.
+//
+// Pure. Thread-safe: the parser belongs to the calling thread (json_reader.h), results own their
+// bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "model/channel.h"
+#include "model/message.h"
+
+namespace jindou::codec {
+
+// The defaults are those of src/config/settings.h; callers pass the configured values.
+struct SendLimits {
+  std::size_t items_max = 1000;
+  std::size_t payload_bytes_max = 32767;  // decoded
+  std::size_t subscribers_max = 10000;    // of one item, before repeats are dropped
+  std::size_t problems_max = 100;         // reported for one body; the rest is not looked for
+};
+
+// stream_no, tag_key and topic: as long as an id. The wire would take 32767.
+inline constexpr std::size_t kLabelBytesMax = 256;
+
+// One message as the caller described it.
+struct BatchItem {
+  BatchItem() = default;
+
+  std::string payload;  // decoded, never empty
+  std::string from_uid;
+  std::string channel_id;  // as given: for a person channel the peer's uid
+  ChannelType channel_type = ChannelType::none;
+  MessageFlags flags;
+  std::string client_msg_no;  // empty unless given: the caller generates one
+  bool client_msg_no_given = false;
+  std::string stream_no;
+  bool is_stream = false;  // is_stream = 1, or a stream_no
+  std::uint32_t expire = 0;
+  std::vector<std::string> subscribers;  // valid uids, no blanks, no repeats, in the given order
+  std::string tag_key;
+  std::string topic;
+};
+
+// What is wrong with one member of one item.
+struct ItemProblem {
+  ItemProblem() = default;
+
+  std::size_t index = 0;  // of the item, from 0
+  std::string field;      // "payload", "header.red_dot"; empty when it is the item as a whole
+  std::string client_msg_no;
+  std::string text;           // a sentence: "payload is required"
+  Errc code = Errc::invalid;  // or too_large
+};
+
+// The older object form of sendbatch: one payload for many persons.
+struct LegacyBatch {
+  LegacyBatch() = default;
+
+  MessageFlags flags;
+  std::string from_uid;
+  std::string payload;
+  // No blanks, no repeats, at least one; not yet checked as uids, because a bad one is reported in
+  // the answer and does not stop the others.
+  std::vector<std::string> subscribers;
+};
+
+// One of: items, all of them good; the object form; every bad item and member found (never empty);
+// or what is wrong with the body as a whole (invalid or too_large).
+using BatchBody =
+    std::variant<std::vector<BatchItem>, LegacyBatch, std::vector<ItemProblem>, Error>;
+
+// The form is chosen by the first character: '[' or '{'.
+BatchBody parse_batch(std::string_view body, const SendLimits& limits);
+
+// POST /message/send. The first problem in the order of the API's contract is reported. from_uid is
+// the system account when the caller named none; with subscribers channel_id is empty and
+// channel_type may be none.
+Result<BatchItem> parse_send(std::string_view body, const SendLimits& limits);
+
+}  // namespace jindou::codec

@@ -1,0 +1,61 @@
+// Any body to the send endpoints: no crash, and what is accepted keeps the promises of the types.
+#include <cstddef>
+#include <cstdint>
+
+#include "base/assert.h"
+#include "codec/message_json.h"
+#include "model/id_rules.h"
+
+namespace {
+
+using namespace jindou;
+using namespace jindou::codec;
+
+void check_item(const BatchItem& item, const SendLimits& limits) {
+  JD_ASSERT(!item.payload.empty());
+  JD_ASSERT(item.payload.size() <= limits.payload_bytes_max);
+  JD_ASSERT(id_problem(item.from_uid).empty());
+  JD_ASSERT(item.client_msg_no.size() <= kClientMsgNoBytesMax);
+  JD_ASSERT(item.client_msg_no_given == !item.client_msg_no.empty());
+  JD_ASSERT(is_valid_utf8(item.client_msg_no));
+  JD_ASSERT(is_valid_utf8(item.topic));
+  for (const auto& uid : item.subscribers) JD_ASSERT(id_problem(uid).empty());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view body(reinterpret_cast<const char*>(data), size);
+  SendLimits limits;
+  limits.items_max = 5;
+  limits.payload_bytes_max = 64;
+  limits.subscribers_max = 4;
+  limits.problems_max = 3;
+
+  const auto batch = parse_batch(body, limits);
+  if (const auto* items = std::get_if<std::vector<BatchItem>>(&batch)) {
+    JD_ASSERT(!items->empty());
+    JD_ASSERT(items->size() <= limits.items_max);
+    for (const auto& item : *items) {
+      check_item(item, limits);
+      JD_ASSERT(id_problem(item.channel_id).empty());
+      JD_ASSERT(item.channel_type != ChannelType::none);
+    }
+  } else if (const auto* problems = std::get_if<std::vector<ItemProblem>>(&batch)) {
+    JD_ASSERT(!problems->empty());
+    JD_ASSERT(problems->size() <= limits.problems_max);
+  } else if (const auto* legacy = std::get_if<LegacyBatch>(&batch)) {
+    JD_ASSERT(!legacy->subscribers.empty());
+    JD_ASSERT(legacy->subscribers.size() <= limits.subscribers_max);
+    JD_ASSERT(!legacy->payload.empty());
+  }
+
+  const auto send = parse_send(body, limits);
+  if (send) {
+    check_item(*send, limits);
+    const bool targeted = !send->subscribers.empty();
+    JD_ASSERT(targeted == send->channel_id.empty());
+    JD_ASSERT(!targeted || send->flags.sync_once);
+  }
+  return 0;
+}
