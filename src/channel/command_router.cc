@@ -1,0 +1,151 @@
+#include "channel/command_router.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "channel/addressing.h"
+#include "channel/partition_worker.h"
+#include "channel/send_batch.h"
+
+namespace jindou::channel {
+
+namespace {
+
+// What a message costs besides its payload: the command, the result, the keys of the batch.
+constexpr std::size_t kItemOverheadBytes = 512;
+
+std::size_t weight_of(const std::vector<SendCommand>& commands) {
+  std::size_t bytes = commands.size() * kItemOverheadBytes;
+  for (const auto& command : commands) bytes += command.payload.size();
+  return bytes;
+}
+
+std::size_t weight_of(const std::vector<std::string>& uids) {
+  std::size_t bytes = kItemOverheadBytes;
+  for (const auto& uid : uids) bytes += uid.size() + 64;
+  return bytes;
+}
+
+struct ChangeRoute {
+  std::string_view owner;  // the id whose partition the change belongs to
+  std::size_t bytes = kItemOverheadBytes;
+};
+
+ChangeRoute route_of(const UpsertChannel& change) {
+  return {change.channel.id, weight_of(change.subscribers)};
+}
+ChangeRoute route_of(const ChangeMembers& change) {
+  return {change.channel.id, weight_of(change.uids)};
+}
+ChangeRoute route_of(const DeleteChannel& change) { return {change.channel.id}; }
+ChangeRoute route_of(const StoreToken& change) { return {change.uid}; }
+
+}  // namespace
+
+struct CommandRouter::Load {
+  std::atomic<std::size_t> items{0};
+  std::atomic<std::size_t> bytes{0};
+};
+
+struct CommandRouter::Admission {
+  Admission(std::shared_ptr<Load> admitted, std::size_t item_count, std::size_t byte_count)
+      : load(std::move(admitted)), items(item_count), bytes(byte_count) {}
+  Admission(const Admission&) = delete;
+  Admission& operator=(const Admission&) = delete;
+  ~Admission() {
+    load->items.fetch_sub(items, std::memory_order_relaxed);
+    load->bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  }
+  std::shared_ptr<Load> load;
+  std::size_t items;
+  std::size_t bytes;
+};
+
+CommandRouter::CommandRouter(std::vector<PartitionWorker*> workers, std::uint16_t partitions,
+                             RouterLimits limits)
+    : workers_(std::move(workers)),
+      partitions_(partitions),
+      limits_(limits),
+      load_(std::make_shared<Load>()) {}
+
+std::shared_ptr<CommandRouter::Admission> CommandRouter::try_admit(std::size_t items,
+                                                                   std::size_t bytes) {
+  const std::size_t items_before = load_->items.fetch_add(items, std::memory_order_relaxed);
+  const std::size_t bytes_before = load_->bytes.fetch_add(bytes, std::memory_order_relaxed);
+  auto admission = std::make_shared<Admission>(load_, items, bytes);
+  // A request larger than the limit itself passes when nothing else is in flight.
+  const bool items_fit = items_before == 0 || items_before + items <= limits_.items_in_flight_max;
+  const bool bytes_fit = bytes_before == 0 || bytes_before + bytes <= limits_.bytes_in_flight_max;
+  if (items_fit && bytes_fit) return admission;
+  return nullptr;
+}
+
+Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCommand> commands,
+                                                              SendDone done) {
+  if (closed_.load(std::memory_order_acquire)) {
+    return Error(Errc::unavailable, "the server is stopping");
+  }
+  auto admission = try_admit(commands.size(), weight_of(commands));
+  if (!admission) return Error(Errc::overloaded, "too many messages are in flight; retry later");
+
+  std::vector<SendBatch::Part> parts;
+  // Most sends touch few partitions: a linear search over the parts beats a table of all partitions
+  // only for one message, so that case goes without either.
+  if (commands.size() == 1) {
+    parts.push_back({partition_of(commands[0], partitions_), {0}});
+  } else {
+    std::vector<std::int32_t> part_of(partitions_, -1);
+    for (std::uint32_t i = 0; i < commands.size(); ++i) {
+      const PartitionId partition = partition_of(commands[i], partitions_);
+      auto& part = part_of[raw(partition)];
+      if (part < 0) {
+        part = static_cast<std::int32_t>(parts.size());
+        parts.push_back({partition, {}});
+      }
+      parts[static_cast<std::size_t>(part)].items.push_back(i);
+    }
+  }
+  auto batch = std::make_shared<SendBatch>(std::move(commands), std::move(parts),
+                                           std::move(admission), std::move(done));
+  if (batch->parts().empty()) {
+    // No commands: answered at once, there is no part to wait for.
+    batch->expire();
+    return std::shared_ptr<PendingSend>(std::move(batch));
+  }
+  std::vector<std::vector<std::uint32_t>> parts_of_worker(workers_.size());
+  for (std::uint32_t part = 0; part < batch->parts().size(); ++part) {
+    parts_of_worker[raw(batch->parts()[part].partition) % workers_.size()].push_back(part);
+  }
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (!parts_of_worker[i].empty()) workers_[i]->post(batch, std::move(parts_of_worker[i]));
+  }
+  return std::shared_ptr<PendingSend>(std::move(batch));
+}
+
+Result<void> CommandRouter::post_change(Change change, ChangeDone done) {
+  if (closed_.load(std::memory_order_acquire)) {
+    return Error(Errc::unavailable, "the server is stopping");
+  }
+  const ChangeRoute route = std::visit([](const auto& what) { return route_of(what); }, change);
+  auto admission = try_admit(1, route.bytes);
+  if (!admission) return Error(Errc::overloaded, "too many changes are in flight; retry later");
+  const PartitionId partition = partition_for(route.owner, partitions_);
+  workers_[raw(partition) % workers_.size()]->post(
+      partition, std::move(change),
+      [admission = std::move(admission), done = std::move(done)](Result<void> outcome) {
+        done(std::move(outcome));
+      });
+  return {};
+}
+
+void CommandRouter::close() { closed_.store(true, std::memory_order_release); }
+
+std::size_t CommandRouter::items_in_flight() const {
+  return load_->items.load(std::memory_order_relaxed);
+}
+
+std::size_t CommandRouter::bytes_in_flight() const {
+  return load_->bytes.load(std::memory_order_relaxed);
+}
+
+}  // namespace jindou::channel

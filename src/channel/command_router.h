@@ -1,0 +1,73 @@
+// The front door of the core: takes commands from every edge, hands them to the partitions they
+// belong to, and collects the results. POST /message/sendbatch, a single send and a client's SEND all
+// come through post_send().
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "channel/change.h"
+#include "model/message.h"
+
+namespace jindou::channel {
+
+class PartitionWorker;
+
+// A batch under way. Kept by the edge that wants to stop waiting at a deadline.
+class PendingSend {
+ public:
+  virtual ~PendingSend() = default;
+  // Answers now: what is decided as decided, everything else as State::unknown with code `deadline`.
+  // No effect once the answer was given. Thread-safe.
+  virtual void expire() = 0;
+};
+
+struct RouterLimits {
+  std::size_t items_in_flight_max = 200'000;
+  std::size_t bytes_in_flight_max = std::size_t{256} << 20;
+};
+
+class CommandRouter {
+ public:
+  // Results aligned with the commands. Called exactly once, on a thread of the core; must not block
+  // (an edge posts to its own shard).
+  using SendDone = std::function<void(std::vector<SendResult>)>;
+  using ChangeDone = std::function<void(Result<void>)>;
+
+  // `workers` outlive the router; partition p belongs to workers[p % workers.size()].
+  CommandRouter(std::vector<PartitionWorker*> workers, std::uint16_t partitions, RouterLimits limits);
+
+  // Sends one or many messages; items for one channel keep their order. Thread-safe, returns at once.
+  // Errors: overloaded (too much in flight), unavailable (stopping): nothing has been done and `done`
+  // is not called. Admission is all or nothing.
+  Result<std::shared_ptr<PendingSend>> post_send(std::vector<SendCommand> commands, SendDone done);
+
+  // Changes a channel or user; `done` says whether the change is durable.
+  // Errors: overloaded, unavailable: nothing has been done and `done` is not called.
+  Result<void> post_change(Change change, ChangeDone done);
+
+  // Refuses everything from now on (`unavailable`); what is in flight finishes. Thread-safe.
+  void close();
+
+  std::size_t items_in_flight() const;
+  std::size_t bytes_in_flight() const;
+
+ private:
+  struct Admission;
+  std::shared_ptr<Admission> try_admit(std::size_t items, std::size_t bytes);
+
+  std::vector<PartitionWorker*> workers_;
+  std::uint16_t partitions_;
+  RouterLimits limits_;
+  std::atomic<bool> closed_{false};
+  // Shared with admissions that may outlive the router (held by a fan-out still running).
+  struct Load;
+  std::shared_ptr<Load> load_;
+};
+
+}  // namespace jindou::channel

@@ -1,0 +1,433 @@
+// The whole core on a real RocksDB with its real threads: router, workers, partitions, commit log.
+// What an edge sees, and what is there after a reopen.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <future>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "channel/command_router.h"
+#include "channel/history.h"
+#include "channel/inbox_directory.h"
+#include "channel/partition_worker.h"
+#include "store/database.h"
+#include "store/embedded_commit_log.h"
+
+namespace jindou::channel {
+namespace {
+
+class SteppedClock final : public Clock {
+ public:
+  std::int64_t wall_ms() const override { return now_ms.load(); }
+  std::chrono::steady_clock::time_point steady() const override { return {}; }
+  std::atomic<std::int64_t> now_ms{1'700'000'000'000};
+};
+
+class CollectingSink final : public EffectSink {
+ public:
+  void post_committed(std::shared_ptr<const CommittedBatch> batch) override {
+    const std::lock_guard lock(mutex);
+    for (const auto& message : batch->messages) messages.push_back(message);
+  }
+  std::mutex mutex;
+  std::vector<CommittedMessage> messages;
+};
+
+class Core : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "jindou-core-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    options_.directory = name;
+    options_.partitions = 4;
+    options_.write_buffer_bytes = 4 << 20;
+    options_.block_cache_bytes = 4 << 20;
+    open();
+  }
+  void TearDown() override {
+    close();
+    std::filesystem::remove_all(options_.directory);
+  }
+
+  void open() {
+    database_ = std::move(*Database::open(options_, random_));
+    log_ = std::make_unique<store::EmbeddedCommitLog>(*database_, nullptr);
+    ASSERT_TRUE(log_->open().has_value());
+    inboxes_ = std::make_unique<InboxDirectory>(*database_, database_->partitions(), 1000);
+    const PartitionDeps deps{*database_,
+                             *log_,
+                             *database_,
+                             *inboxes_,
+                             sink_,
+                             clock_,
+                             database_->fingerprint_seed(),
+                             database_->partitions()};
+    std::vector<PartitionWorker*> borrowed;
+    for (int i = 0; i < 2; ++i) {
+      workers_.push_back(std::make_unique<PartitionWorker>("worker"));
+      borrowed.push_back(workers_.back().get());
+    }
+    for (std::uint16_t id = 0; id < 4; ++id) {
+      ASSERT_TRUE(workers_[id % 2]->add(static_cast<PartitionId>(id), deps, partition_options_)
+                      .has_value());
+    }
+    router_ = std::make_unique<CommandRouter>(borrowed, database_->partitions(), limits_);
+    history_ = std::make_unique<History>(*database_, clock_, database_->partitions(),
+                                         database_->fingerprint_seed());
+    for (auto& worker : workers_) worker->start();
+  }
+  void close() {
+    router_->close();
+    for (auto& worker : workers_) worker->stop();
+    log_->stop();
+    workers_.clear();
+    log_.reset();
+    database_->stop_loading();
+    database_.reset();
+  }
+
+  std::vector<SendResult> send(std::vector<SendCommand> commands) {
+    std::promise<std::vector<SendResult>> results;
+    auto posted = router_->post_send(std::move(commands), [&results](std::vector<SendResult> done) {
+      results.set_value(std::move(done));
+    });
+    EXPECT_TRUE(posted.has_value());
+    return results.get_future().get();
+  }
+  Result<void> change(Change what) {
+    std::promise<Result<void>> outcome;
+    EXPECT_TRUE(router_
+                    ->post_change(std::move(what),
+                                  [&outcome](Result<void> done) {
+                                    outcome.set_value(std::move(done));
+                                  })
+                    .has_value());
+    return outcome.get_future().get();
+  }
+  static SendCommand to_group(const std::string& group, const std::string& payload,
+                              const std::string& client_msg_no = {}) {
+    SendCommand command;
+    command.channel = ChannelKey(group, ChannelType::group);
+    command.from_uid = "u1";
+    command.payload = payload;
+    command.idempotent = !client_msg_no.empty();
+    static int generated = 0;
+    command.client_msg_no =
+        client_msg_no.empty() ? "generated" + std::to_string(++generated) : client_msg_no;
+    return command;
+  }
+  std::vector<std::string> payloads(const std::string& group, const std::string& viewer = {}) {
+    RangeQuery query;
+    query.channel = ChannelKey(group, ChannelType::group);
+    query.viewer = viewer;
+    std::vector<std::string> out;
+    const auto page = history_->load_range(query);
+    EXPECT_TRUE(page.has_value());
+    for (const auto& message : page->messages) out.push_back(message.payload);
+    return out;
+  }
+
+  using Database = store::Database;
+  store::StoreOptions options_;
+  PartitionOptions partition_options_;
+  RouterLimits limits_;
+  SteppedClock clock_;
+  SystemRandom random_;
+  CollectingSink sink_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<store::EmbeddedCommitLog> log_;
+  std::unique_ptr<InboxDirectory> inboxes_;
+  std::vector<std::unique_ptr<PartitionWorker>> workers_;
+  std::unique_ptr<CommandRouter> router_;
+  std::unique_ptr<History> history_;
+};
+
+TEST_F(Core, GivesABatchAlignedResultsWithDenseSeqsPerChannel) {
+  std::vector<SendCommand> commands;
+  for (int i = 0; i < 100; ++i) {
+    commands.push_back(to_group("g" + std::to_string(i % 10), "p" + std::to_string(i)));
+  }
+  const auto results = send(std::move(commands));
+  ASSERT_EQ(results.size(), 100U);
+  for (std::size_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(results[i].state, SendResult::State::accepted);
+    EXPECT_EQ(raw(results[i].message_seq), i / 10 + 1);
+    EXPECT_LT(raw(results[i].message_id), std::uint64_t{1} << 53);
+  }
+  EXPECT_EQ(payloads("g3"), (std::vector<std::string>{"p3", "p13", "p23", "p33", "p43", "p53",
+                                                      "p63", "p73", "p83", "p93"}));
+}
+
+TEST_F(Core, AnswersARepeatWithTheFirstResultAlsoAfterAReopen) {
+  const auto first = send({to_group("g1", "hello", "n1")});
+  const auto repeat = send({to_group("g1", "hello", "n1")});
+  EXPECT_EQ(repeat[0].state, SendResult::State::duplicate);
+  EXPECT_EQ(repeat[0].message_id, first[0].message_id);
+  close();
+  open();
+  const auto later = send({to_group("g1", "hello", "n1"), to_group("g1", "next")});
+  EXPECT_EQ(later[0].state, SendResult::State::duplicate);
+  EXPECT_EQ(later[0].message_id, first[0].message_id);
+  EXPECT_EQ(later[0].message_seq, first[0].message_seq);
+  EXPECT_EQ(raw(later[1].message_seq), 2U);
+  EXPECT_GT(raw(later[1].message_id), raw(first[0].message_id));
+}
+
+TEST_F(Core, RepeatsInsideOneBatchStoreOneMessage) {
+  const auto results = send({to_group("g1", "a", "n1"), to_group("g1", "a", "n1")});
+  EXPECT_EQ(results[0].state, SendResult::State::accepted);
+  EXPECT_EQ(results[1].state, SendResult::State::duplicate);
+  EXPECT_EQ(results[0].message_id, results[1].message_id);
+  EXPECT_EQ(payloads("g1").size(), 1U);
+}
+
+TEST_F(Core, RefusesTheSameKeyWithAnotherPayload) {
+  send({to_group("g1", "a", "n1")});
+  const auto results = send({to_group("g1", "b", "n1")});
+  EXPECT_EQ(results[0].state, SendResult::State::refused);
+  EXPECT_EQ(results[0].code, Errc::conflict);
+  EXPECT_EQ(payloads("g1"), std::vector<std::string>{"a"});
+}
+
+TEST_F(Core, ForgetsAKeyAfterTheWindow) {
+  send({to_group("g1", "a", "n1")});
+  clock_.now_ms += (partition_options_.idempotency_window_seconds + 1) * 1000;
+  const auto results = send({to_group("g1", "a", "n1")});
+  EXPECT_EQ(results[0].state, SendResult::State::accepted);
+  EXPECT_EQ(raw(results[0].message_seq), 2U);
+}
+
+TEST_F(Core, FindsKeysThatWereSpilledToDisk) {
+  close();
+  partition_options_.index_generation_entries = 10;
+  open();
+  for (int i = 0; i < 100; ++i) send({to_group("g1", "p", "n" + std::to_string(i))});
+  for (int i = 0; i < 100; ++i) {
+    const auto results = send({to_group("g1", "p", "n" + std::to_string(i))});
+    EXPECT_EQ(results[0].state, SendResult::State::duplicate);
+    EXPECT_EQ(raw(results[0].message_seq), static_cast<std::uint64_t>(i) + 1);
+  }
+  const auto found = history_->load_by_client_msg_no(ChannelKey("g1", ChannelType::group), "n5");
+  ASSERT_TRUE(found.has_value() && found->has_value());
+  EXPECT_EQ(raw((*found)->seq), 6U);
+}
+
+TEST_F(Core, DoesNotStoreNoPersistMessagesButDeliversThem) {
+  UpsertChannel group;
+  group.channel = ChannelKey("g1", ChannelType::group);
+  group.subscribers = {"u1", "u2"};
+  ASSERT_TRUE(change(group).has_value());
+  auto command = to_group("g1", "flash");
+  command.flags.no_persist = true;
+  const auto results = send({command});
+  EXPECT_EQ(results[0].state, SendResult::State::accepted);
+  EXPECT_NE(raw(results[0].message_id), 0U);
+  EXPECT_EQ(raw(results[0].message_seq), 0U);
+  EXPECT_TRUE(payloads("g1").empty());
+  ASSERT_EQ(sink_.messages.size(), 1U);
+  EXPECT_EQ(sink_.messages[0].recipients.subscribers->size(), 2U);
+}
+
+TEST_F(Core, NeverGivesAnIdTwiceOverRestarts) {
+  std::set<std::uint64_t> ids;
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 5; ++i) {
+      auto command = to_group("g1", "x");
+      command.flags.no_persist = i % 2 == 0;
+      EXPECT_TRUE(ids.insert(raw(send({command})[0].message_id)).second);
+    }
+    close();
+    open();
+  }
+}
+
+TEST_F(Core, LooksUpMessagesById) {
+  std::vector<SendCommand> commands;
+  for (int i = 0; i < 20; ++i) commands.push_back(to_group("g" + std::to_string(i), "p"));
+  const auto results = send(std::move(commands));
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const auto found = history_->load_by_id(results[i].message_id);
+    ASSERT_TRUE(found.has_value() && found->has_value());
+    EXPECT_EQ((*found)->channel.id, "g" + std::to_string(i));
+  }
+  const auto missing = history_->load_by_id(static_cast<MessageId>(raw(results[0].message_id) + 1024));
+  ASSERT_TRUE(missing.has_value());
+  EXPECT_TRUE(!missing->has_value() || (*missing)->channel.id != "g0");
+  EXPECT_FALSE(history_->load_by_id(MessageId{1023})->has_value());
+}
+
+TEST_F(Core, HidesRestrictedMessagesFromOthersAndExpiredOnesFromAll) {
+  auto restricted = to_group("g1", "for u2");
+  restricted.subscribers = {"u2"};
+  auto expiring = to_group("g1", "short");
+  expiring.expire = 10;
+  send({restricted, expiring, to_group("g1", "for all")});
+  EXPECT_EQ(payloads("g1", "u2"), (std::vector<std::string>{"for u2", "short", "for all"}));
+  EXPECT_EQ(payloads("g1", "u3"), (std::vector<std::string>{"short", "for all"}));
+  clock_.now_ms += 11'000;
+  EXPECT_EQ(payloads("g1", "u3"), std::vector<std::string>{"for all"});
+}
+
+TEST_F(Core, KeepsTheSeqOfADeletedChannelAndHidesItsMessages) {
+  const ChannelKey group("g1", ChannelType::group);
+  send({to_group("g1", "a"), to_group("g1", "b")});
+  ASSERT_TRUE(change(DeleteChannel{group}).has_value());
+  EXPECT_TRUE(payloads("g1").empty());
+  const auto refused = send({to_group("g1", "c")});
+  EXPECT_EQ(refused[0].reason, Reason::disband);
+  EXPECT_EQ(raw(*history_->load_last_seq(group)), 2U);
+  UpsertChannel revive;
+  revive.channel = group;
+  const auto revived = change(revive);
+  ASSERT_FALSE(revived.has_value());
+  EXPECT_EQ(revived.error().code(), Errc::invalid);
+}
+
+TEST_F(Core, StoresCommandsInALogOfTheirOwn) {
+  auto command = to_group("g1", "cmd");
+  command.flags.sync_once = true;
+  const auto results = send({to_group("g1", "chat"), command});
+  EXPECT_EQ(raw(results[0].message_seq), 1U);
+  EXPECT_EQ(raw(results[1].message_seq), 1U);
+  EXPECT_EQ(payloads("g1"), std::vector<std::string>{"chat"});
+}
+
+TEST_F(Core, AppliesMembershipChangesToTheNextMessage) {
+  ChangeMembers add;
+  add.channel = ChannelKey("g1", ChannelType::group);
+  add.uids = {"u1", "u2"};
+  ASSERT_TRUE(change(add).has_value());
+  send({to_group("g1", "one")});
+  ChangeMembers remove = add;
+  remove.operation = ChangeMembers::Operation::remove;
+  remove.uids = {"u2"};
+  ASSERT_TRUE(change(remove).has_value());
+  send({to_group("g1", "two")});
+  ASSERT_EQ(sink_.messages.size(), 2U);
+  // The snapshot that went with the first message is untouched by the change.
+  EXPECT_TRUE(sink_.messages[0].recipients.subscribers->contains("u2"));
+  EXPECT_FALSE(sink_.messages[1].recipients.subscribers->contains("u2"));
+  close();
+  open();
+  send({to_group("g1", "three")});
+  EXPECT_EQ(sink_.messages[2].recipients.subscribers->size(), 1U);
+}
+
+TEST_F(Core, SeesAChangedInboxAtOnceInEveryPartition) {
+  EXPECT_TRUE(send({to_group("g1", "x")})[0].ok());
+  UpsertChannel inbox;
+  inbox.channel = ChannelKey("u1", ChannelType::person);
+  inbox.flags.send_ban = true;
+  ASSERT_TRUE(change(inbox).has_value());
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(send({to_group("g" + std::to_string(i), "x")})[0].reason, Reason::send_ban);
+  }
+}
+
+TEST_F(Core, RefusesTokensOfBannedUsers) {
+  StoreToken token;
+  token.uid = "u1";
+  token.token = "t";
+  token.level = DeviceLevel::master;
+  ASSERT_TRUE(change(token).has_value());
+  const auto stored = history_->load_token("u1", DeviceFlag::app);
+  ASSERT_TRUE(stored.has_value() && stored->has_value());
+  EXPECT_EQ((*stored)->token, "t");
+  EXPECT_EQ((*stored)->level, DeviceLevel::master);
+  UpsertChannel inbox;
+  inbox.channel = ChannelKey("u1", ChannelType::person);
+  inbox.flags.ban = true;
+  ASSERT_TRUE(change(inbox).has_value());
+  const auto refused = change(token);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Errc::denied);
+}
+
+TEST_F(Core, RefusesWhatExceedsTheAdmissionAsAWhole) {
+  close();
+  limits_.items_in_flight_max = 10;
+  open();
+  // Something in flight first, so that the limit counts: results are awaited only afterwards.
+  std::vector<std::future<std::vector<SendResult>>> waiting;
+  bool refused = false;
+  for (int i = 0; i < 200 && !refused; ++i) {
+    auto promise = std::make_shared<std::promise<std::vector<SendResult>>>();
+    std::vector<SendCommand> commands;
+    for (int k = 0; k < 6; ++k) commands.push_back(to_group("g1", "p"));
+    auto posted = router_->post_send(std::move(commands), [promise](std::vector<SendResult> done) {
+      promise->set_value(std::move(done));
+    });
+    if (posted) {
+      waiting.push_back(promise->get_future());
+    } else {
+      EXPECT_EQ(posted.error().code(), Errc::overloaded);
+      refused = true;
+    }
+  }
+  EXPECT_TRUE(refused);
+  std::size_t stored = 0;
+  for (auto& results : waiting) stored += results.get().size();
+  EXPECT_EQ(raw(*history_->load_last_seq(ChannelKey("g1", ChannelType::group))), stored);
+}
+
+// Rows of docs/api.md, "ranges": a channel holds seqs 1 to 100.
+struct RangeRow {
+  std::uint64_t start;
+  std::uint64_t end;
+  int mode;
+  std::int64_t limit;
+  std::uint64_t first;
+  std::uint64_t last;
+  bool more;
+};
+
+TEST_F(Core, ReadsRangesAsDocumented) {
+  std::vector<SendCommand> commands;
+  for (int i = 0; i < 100; ++i) commands.push_back(to_group("g1", "p"));
+  send(std::move(commands));
+  const RangeRow rows[] = {
+      {0, 0, 0, 10, 91, 100, true},    {0, 0, 1, 10, 91, 100, true},
+      {0, 0, 0, 100, 1, 100, false},   {0, 0, 1, 200, 1, 100, false},
+      {0, 0, 0, 0, 1, 100, false},     {100, 0, 0, 10, 91, 100, true},
+      {91, 0, 0, 10, 82, 91, true},    {10, 0, 0, 10, 1, 10, false},
+      {5, 0, 0, 10, 1, 5, false},      {100, 95, 0, 10, 96, 100, false},
+      {100, 90, 0, 10, 91, 100, false}, {100, 89, 0, 10, 91, 100, true},
+      {100, 50, 0, 10, 91, 100, true}, {100, 100, 0, 10, 0, 0, false},
+      {105, 0, 0, 10, 91, 100, true},  {1000, 0, 0, 10, 91, 100, true},
+      {0, 50, 0, 10, 91, 100, true},   {40, 60, 0, 10, 40, 49, true},
+      {1, 0, 1, 10, 1, 10, true},      {91, 0, 1, 10, 91, 100, false},
+      {92, 0, 1, 10, 92, 100, false},  {101, 0, 1, 10, 0, 0, false},
+      {1, 11, 1, 10, 1, 10, false},    {1, 10, 1, 10, 1, 9, false},
+      {0, 50, 1, 10, 1, 10, true},     {95, 200, 1, 10, 95, 100, false},
+      {60, 40, 1, 10, 0, 0, false},    {1, 0, 1, 0, 1, 100, false},
+  };
+  for (const RangeRow& row : rows) {
+    RangeQuery query;
+    query.channel = ChannelKey("g1", ChannelType::group);
+    query.start_seq = row.start;
+    query.end_seq = row.end;
+    query.limit = row.limit;
+    query.towards_newer = row.mode == 1;
+    const auto page = history_->load_range(query);
+    ASSERT_TRUE(page.has_value());
+    const std::string name = std::to_string(row.start) + "," + std::to_string(row.end) + "," +
+                             std::to_string(row.mode) + "," + std::to_string(row.limit);
+    EXPECT_EQ(page->more, row.more) << name;
+    if (row.first == 0) {
+      EXPECT_TRUE(page->messages.empty()) << name;
+      continue;
+    }
+    ASSERT_FALSE(page->messages.empty()) << name;
+    EXPECT_EQ(raw(page->messages.front().seq), row.first) << name;
+    EXPECT_EQ(raw(page->messages.back().seq), row.last) << name;
+    EXPECT_EQ(page->messages.size(), row.last - row.first + 1) << name;
+  }
+}
+
+}  // namespace
+}  // namespace jindou::channel

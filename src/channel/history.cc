@@ -1,0 +1,249 @@
+#include "channel/history.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "channel/permission.h"
+#include "store/keys.h"
+#include "store/records.h"
+
+namespace jindou::channel {
+
+namespace {
+
+using store::Table;
+
+constexpr std::int64_t kLimitDefault = 100;
+constexpr std::int64_t kLimitMax = 10'000;
+
+bool readable_by(const Message& message, std::string_view viewer, std::int64_t now) {
+  if (message.expired_at(now)) return false;
+  if (message.subscribers.empty() || viewer.empty()) return true;
+  if (message.from_uid == viewer) return true;
+  return std::find(message.subscribers.begin(), message.subscribers.end(), viewer) !=
+         message.subscribers.end();
+}
+
+}  // namespace
+
+// The readable part of a log: (cleared_to, last_seq].
+struct History::Bounds {
+  std::uint64_t cleared_to = 0;
+  std::uint64_t last_seq = 0;
+};
+
+History::History(const store::Reader& reader, const Clock& clock, std::uint16_t partitions,
+                 std::uint64_t fingerprint_seed)
+    : reader_(reader),
+      clock_(clock),
+      partitions_(partitions),
+      fingerprint_seed_(fingerprint_seed) {}
+
+Result<History::Bounds> History::load_bounds(const ChannelKey& channel) const {
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  Bounds bounds;
+  std::string value;
+  JD_TRY(const bool exists,
+         reader_.get(Table::main, store::channel_key(partition, channel), value));
+  if (exists) {
+    JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
+    bounds.cleared_to = record.cleared_to;
+  }
+  bounds.last_seq = bounds.cleared_to;
+  const std::string prefix = store::message_prefix(partition, channel);
+  JD_CHECK_OK(reader_.scan_backward(
+      Table::main, prefix, store::after_prefix(prefix), [&](std::string_view key, auto) {
+        bounds.last_seq = std::max(bounds.last_seq, raw(store::seq_of_message_key(key)));
+        return false;
+      }));
+  return bounds;
+}
+
+Result<MessageSeq> History::load_last_seq(const ChannelKey& channel) const {
+  JD_TRY(const Bounds bounds, load_bounds(channel));
+  return static_cast<MessageSeq>(bounds.last_seq);
+}
+
+Result<RangePage> History::load_range(const RangeQuery& query) const {
+  JD_TRY(const Bounds bounds, load_bounds(query.channel));
+  const auto limit = static_cast<std::size_t>(
+      query.limit <= 0 ? kLimitDefault : std::min(query.limit, kLimitMax));
+  const std::uint64_t start = query.start_seq;
+  const std::uint64_t end = query.end_seq;
+
+  // Towards newer messages: the first `limit` of [low, high]; else the last `limit` of it. An end
+  // beyond the start asks for a forward range, whatever the mode says; but start and end both 0 are
+  // always "the newest".
+  const bool newest = start == 0 && end == 0;
+  const bool forward = !newest && (query.towards_newer || (start > 0 && end > start));
+  std::uint64_t low = 0;
+  std::uint64_t high = bounds.last_seq;
+  if (forward) {
+    low = std::max<std::uint64_t>(start, 1);
+    if (end > 0) high = std::min(end - 1, high);
+  } else {
+    low = end + 1;
+    if (start > 0) high = std::min(start, high);
+  }
+  low = std::max(low, bounds.cleared_to + 1);
+  RangePage page;
+  if (low > high) return page;
+
+  const PartitionId partition = partition_for(query.channel.id, partitions_);
+  const std::int64_t now = clock_.wall_seconds();
+  Result<void> decoded;
+  const auto visit = [&](std::string_view key, std::string_view value) {
+    auto message =
+        store::decode_message(value, query.channel, store::seq_of_message_key(key));
+    if (!message) {
+      decoded = std::move(message).error();
+      return false;
+    }
+    if (!readable_by(*message, query.viewer, now)) return true;
+    if (page.messages.size() == limit) {
+      page.more = true;
+      return false;
+    }
+    page.messages.push_back(std::move(*message));
+    return true;
+  };
+  const auto lower = store::message_key(partition, query.channel, static_cast<MessageSeq>(low));
+  // The key right behind that of `high`, which is itself part of the range.
+  const auto upper =
+      store::message_key(partition, query.channel, static_cast<MessageSeq>(high)) + '\0';
+  if (forward) {
+    JD_CHECK_OK(reader_.scan(Table::main, lower, upper, visit));
+  } else {
+    JD_CHECK_OK(reader_.scan_backward(Table::main, lower, upper, visit));
+    std::reverse(page.messages.begin(), page.messages.end());
+  }
+  JD_CHECK_OK(decoded);
+  return page;
+}
+
+Result<std::optional<Message>> History::load_by_seq(const ChannelKey& channel,
+                                                    MessageSeq seq) const {
+  using Found = std::optional<Message>;
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  std::string value;
+  JD_TRY(const bool stored,
+         reader_.get(Table::main, store::message_key(partition, channel, seq), value));
+  if (!stored) return Found();
+  JD_TRY(Message message, store::decode_message(value, channel, seq));
+  if (message.expired_at(clock_.wall_seconds())) return Found();
+  JD_TRY(const bool recorded,
+         reader_.get(Table::main, store::channel_key(partition, channel), value));
+  if (recorded) {
+    JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
+    if (raw(seq) <= record.cleared_to) return Found();
+  }
+  return Found(std::move(message));
+}
+
+Result<std::optional<Message>> History::load_by_id(MessageId id) const {
+  using Found = std::optional<Message>;
+  const PartitionId partition = partition_of(id);
+  if (raw(partition) >= partitions_) return Found();
+  const std::uint64_t counter = counter_of(id);
+  // The commit record that starts at this counter or before it.
+  Result<store::CommitRecord> record = store::CommitRecord();
+  JD_CHECK_OK(reader_.scan_backward(
+      Table::main, store::commit_record_prefix(partition),
+      store::commit_record_key(partition, counter + 1),
+      [&](std::string_view key, std::string_view value) {
+        record = store::decode_commit_record(value, store::counter_of_commit_record_key(key));
+        return false;
+      }));
+  if (!record) return Error(std::move(record).error());
+  for (const auto& entry : record->entries) {
+    if (entry.counter != counter) continue;
+    if (entry.seq == 0) return Found();
+    return load_by_seq(entry.log, static_cast<MessageSeq>(entry.seq));
+  }
+  return Found();
+}
+
+Result<std::optional<Message>> History::load_by_client_msg_no(
+    const ChannelKey& channel, std::string_view client_msg_no) const {
+  using Found = std::optional<Message>;
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  std::uint64_t smallest = 0;
+  const auto offer = [&smallest](std::uint64_t seq) {
+    if (seq != 0 && (smallest == 0 || seq < smallest)) smallest = seq;
+  };
+  Result<void> decoded;
+  const std::string prefix = store::client_number_prefix(
+      partition, store::number_hash(fingerprint_seed_, channel, client_msg_no));
+  JD_CHECK_OK(reader_.scan(Table::client_numbers, prefix, store::after_prefix(prefix),
+                           [&](std::string_view, std::string_view value) {
+                             const auto number = store::decode_client_number(value);
+                             if (!number) {
+                               decoded = number.error();
+                               return false;
+                             }
+                             offer(number->seq);
+                             return true;
+                           }));
+  JD_CHECK_OK(decoded);
+  // What is not in the table yet: the commit records after its last load, at most one or two
+  // generations of the index.
+  std::string value;
+  JD_TRY(const bool known,
+         reader_.get(Table::main, store::partition_state_key(partition), value));
+  if (!known) return Found();
+  JD_TRY(const store::PartitionState state, store::decode_partition_state(value));
+  const std::string records = store::commit_record_prefix(partition);
+  std::string lower = store::commit_record_key(partition, state.indexed_to + 1);
+  JD_CHECK_OK(reader_.scan_backward(Table::main, records, lower, [&](std::string_view key, auto) {
+    lower = std::string(key);
+    return false;
+  }));
+  const std::uint64_t wanted = store::number_hash(fingerprint_seed_, channel, client_msg_no);
+  JD_CHECK_OK(reader_.scan(
+      Table::main, lower, store::after_prefix(records),
+      [&](std::string_view key, std::string_view bytes) {
+        auto record =
+            store::decode_commit_record(bytes, store::counter_of_commit_record_key(key));
+        if (!record) {
+          decoded = std::move(record).error();
+          return false;
+        }
+        for (const auto& entry : record->entries) {
+          if (entry.fingerprint.number == wanted) offer(entry.seq);
+        }
+        return true;
+      }));
+  JD_CHECK_OK(decoded);
+  if (smallest == 0) return Found();
+  JD_TRY(auto message, load_by_seq(channel, static_cast<MessageSeq>(smallest)));
+  if (message && message->client_msg_no != client_msg_no) return Found();
+  return message;
+}
+
+Result<std::optional<ChannelFlags>> History::load_flags(const ChannelKey& channel) const {
+  using Found = std::optional<ChannelFlags>;
+  std::string value;
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  JD_TRY(const bool exists,
+         reader_.get(Table::main, store::channel_key(partition, channel), value));
+  if (!exists) return Found();
+  JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
+  return Found(record.flags);
+}
+
+Result<std::optional<DeviceToken>> History::load_token(std::string_view uid,
+                                                       DeviceFlag flag) const {
+  using Found = std::optional<DeviceToken>;
+  std::string value;
+  const PartitionId partition = partition_for(uid, partitions_);
+  JD_TRY(const bool exists,
+         reader_.get(Table::main, store::device_token_key(partition, uid, flag), value));
+  if (!exists) return Found();
+  JD_TRY(store::TokenRecord record, store::decode_token(value));
+  DeviceToken token;
+  token.token = std::move(record.token);
+  token.level = record.level;
+  return Found(std::move(token));
+}
+
+}  // namespace jindou::channel

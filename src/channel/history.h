@@ -1,0 +1,73 @@
+// Reads of stored messages and channels. Everything acknowledged is visible here.
+//
+// Thread-safe; every load_ call blocks on disk, so edges call it through runtime::BlockingPool.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "model/channel.h"
+#include "model/device.h"
+#include "model/message.h"
+#include "store/reader.h"
+
+namespace jindou::channel {
+
+// POST /channel/messagesync (docs/api.md, "ranges").
+struct RangeQuery {
+  ChannelKey channel;   // internal id
+  std::string viewer;   // hides messages that are restricted to other users; empty sees all
+  std::uint64_t start_seq = 0;
+  std::uint64_t end_seq = 0;
+  std::int64_t limit = 0;    // <= 0: 100; at most 10,000
+  bool towards_newer = false;  // pull_mode 1
+};
+
+struct RangePage {
+  std::vector<Message> messages;  // ascending by seq
+  bool more = false;
+};
+
+struct DeviceToken {
+  std::string token;
+  DeviceLevel level = DeviceLevel::slave;
+};
+
+class History {
+ public:
+  // Borrows both; they outlive it. `partitions` and `fingerprint_seed` are those of the store.
+  History(const store::Reader& reader, const Clock& clock, std::uint16_t partitions,
+          std::uint64_t fingerprint_seed);
+
+  // Errors of all: storage.
+  Result<RangePage> load_range(const RangeQuery& query) const;
+  // 0 when the channel holds no message. Counts deleted messages too.
+  Result<MessageSeq> load_last_seq(const ChannelKey& channel) const;
+  // Empty when unknown, expired or cleared.
+  Result<std::optional<Message>> load_by_id(MessageId id) const;
+  Result<std::optional<Message>> load_by_seq(const ChannelKey& channel, MessageSeq seq) const;
+  // The message with the smallest seq of that client_msg_no in the channel.
+  Result<std::optional<Message>> load_by_client_msg_no(const ChannelKey& channel,
+                                                       std::string_view client_msg_no) const;
+
+  // Flags of a channel (for a person: {uid, person}); empty when it was never created.
+  Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) const;
+  // Empty when no token was ever registered for that device.
+  Result<std::optional<DeviceToken>> load_token(std::string_view uid, DeviceFlag flag) const;
+
+ private:
+  struct Bounds;
+  Result<Bounds> load_bounds(const ChannelKey& channel) const;
+
+  const store::Reader& reader_;
+  const Clock& clock_;
+  std::uint16_t partitions_;
+  std::uint64_t fingerprint_seed_;
+};
+
+}  // namespace jindou::channel

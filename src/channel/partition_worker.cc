@@ -1,0 +1,101 @@
+#include "channel/partition_worker.h"
+
+#include <utility>
+
+#include "base/assert.h"
+#include "runtime/thread_name.h"
+
+namespace jindou::channel {
+
+PartitionWorker::PartitionWorker(std::string thread_name) : thread_name_(std::move(thread_name)) {}
+
+PartitionWorker::~PartitionWorker() { stop(); }
+
+Result<void> PartitionWorker::add(PartitionId id, const PartitionDeps& deps,
+                                  const PartitionOptions& options) {
+  if (partitions_.size() <= raw(id)) partitions_.resize(raw(id) + std::size_t{1});
+  auto added = std::make_unique<Partition>(id, deps, options, [this] { wake(); });
+  JD_CHECK_OK(added->open());
+  partitions_[raw(id)] = std::move(added);
+  return {};
+}
+
+void PartitionWorker::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void PartitionWorker::post(std::shared_ptr<SendBatch> batch, std::vector<std::uint32_t> parts) {
+  push(SendTask{std::move(batch), std::move(parts)});
+}
+
+void PartitionWorker::post(PartitionId partition, Change change,
+                           std::function<void(Result<void>)> done) {
+  push(ChangeTask{partition, std::move(change), std::move(done)});
+}
+
+void PartitionWorker::push(Task task) {
+  const std::lock_guard lock(mutex_);
+  queue_.push_back(std::move(task));
+  if (queue_.size() == 1) ready_.notify_one();
+}
+
+void PartitionWorker::wake() {
+  const std::lock_guard lock(mutex_);
+  if (woken_) return;
+  woken_ = true;
+  ready_.notify_one();
+}
+
+void PartitionWorker::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    ready_.notify_one();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void PartitionWorker::run() {
+  runtime::name_this_thread(thread_name_);
+  std::vector<Task> tasks;
+  for (;;) {
+    bool stopping = false;
+    {
+      std::unique_lock lock(mutex_);
+      ready_.wait(lock, [this] { return stopping_ || woken_ || !queue_.empty(); });
+      tasks.swap(queue_);
+      woken_ = false;
+      stopping = stopping_;
+    }
+    for (auto& task : tasks) execute(task);
+    const bool idle = tasks.empty();
+    tasks.clear();
+    bool gathered = false;
+    for (const auto& owned : partitions_) {
+      if (!owned) continue;
+      owned->pump();
+      gathered = gathered || owned->has_gathered();
+    }
+    if (stopping && idle && !gathered) return;
+    if (stopping && !gathered) wake();  // one more round, for what was queued meanwhile
+  }
+}
+
+void PartitionWorker::execute(Task& task) {
+  if (auto* send = std::get_if<SendTask>(&task)) {
+    for (const std::uint32_t part : send->parts) {
+      partition(send->batch->parts()[part].partition).execute(send->batch, part);
+    }
+    return;
+  }
+  auto& change = std::get<ChangeTask>(task);
+  partition(change.partition).execute(std::move(change.change), std::move(change.done));
+}
+
+Partition& PartitionWorker::partition(PartitionId id) {
+  JD_ASSERT(raw(id) < partitions_.size());
+  JD_ASSERT(partitions_[raw(id)] != nullptr);
+  return *partitions_[raw(id)];
+}
+
+}  // namespace jindou::channel

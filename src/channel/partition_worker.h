@@ -1,0 +1,72 @@
+// A thread that runs some partitions: takes their commands from a queue, evaluates them, hands the
+// commits on. Cold reads happen here, never on an io thread.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "channel/change.h"
+#include "channel/partition.h"
+#include "channel/send_batch.h"
+
+namespace jindou::channel {
+
+class PartitionWorker {
+ public:
+  explicit PartitionWorker(std::string thread_name);
+  // Stops and joins.
+  ~PartitionWorker();
+  PartitionWorker(const PartitionWorker&) = delete;
+  PartitionWorker& operator=(const PartitionWorker&) = delete;
+
+  // Adds a partition, numbered `id`, before start(). Errors: storage.
+  Result<void> add(PartitionId id, const PartitionDeps& deps, const PartitionOptions& options);
+
+  void start();
+
+  // The queue is bounded by the router's admission. Thread-safe; returns at once.
+  void post(std::shared_ptr<SendBatch> batch, std::vector<std::uint32_t> parts);
+  void post(PartitionId partition, Change change, std::function<void(Result<void>)> done);
+
+  // Evaluates what is queued, hands all of it to the commit log and ends the thread. Call while the
+  // log still runs. Idempotent.
+  void stop();
+
+ private:
+  struct SendTask {
+    std::shared_ptr<SendBatch> batch;
+    std::vector<std::uint32_t> parts;
+  };
+  struct ChangeTask {
+    PartitionId partition{};
+    Change change;
+    std::function<void(Result<void>)> done;
+  };
+  using Task = std::variant<SendTask, ChangeTask>;
+
+  void push(Task task);
+  void wake();
+  void run();
+  void execute(Task& task);
+  Partition& partition(PartitionId id);
+
+  std::string thread_name_;
+  std::vector<std::unique_ptr<Partition>> partitions_;  // by id; null where another worker owns it
+
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  std::vector<Task> queue_;
+  bool woken_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace jindou::channel

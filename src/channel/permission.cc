@@ -1,0 +1,87 @@
+#include "channel/permission.h"
+
+#include "channel/addressing.h"
+
+namespace jindou::channel {
+
+namespace {
+
+// Rules 4 and 5: what is switched off for the sender personally.
+Result<Reason> check_sender(const SendCommand& command, PermissionFacts& facts) {
+  JD_TRY(const auto inbox, facts.inbox(command.from_uid));
+  if (inbox) {
+    if (inbox->flags.ban || inbox->flags.disband) return Reason::ban;
+    if (inbox->flags.send_ban) return Reason::send_ban;
+  }
+  return Reason::success;
+}
+
+// Rules 8 and 12 to 15: a person decides who may write to them.
+Result<Reason> check_person(const SendCommand& command, const PermissionPolicy& policy, bool strict,
+                            PermissionFacts& facts) {
+  const std::string_view to = peer_in_pair(command.channel.id, command.from_uid);
+  JD_TRY(const auto inbox, facts.inbox(to));
+  if (inbox && inbox->flags.ban) return Reason::ban;
+  if (is_system_account(to)) return Reason::success;
+  if (inbox && inbox->denylist.contains(command.from_uid)) return Reason::in_denylist;
+  if (strict && policy.person_allowlist_enforced) {
+    const bool stranger = !inbox || !inbox->allowlist.contains(command.from_uid);
+    if (stranger && !(inbox && inbox->flags.allow_stranger)) return Reason::not_in_allowlist;
+  }
+  return Reason::success;
+}
+
+// Rules 16 to 19: the lists of a group.
+Result<Reason> check_group(const SendCommand& command, bool strict, PermissionFacts& facts) {
+  JD_TRY(const bool denied, facts.is_listed(MemberList::denylist, command.from_uid));
+  if (denied) return Reason::in_denylist;
+  if (!strict) return Reason::success;
+  JD_TRY(const bool subscribed, facts.is_listed(MemberList::subscribers, command.from_uid));
+  if (!subscribed) return Reason::subscriber_not_exist;
+  JD_TRY(const bool open_to_all, facts.is_empty(MemberList::allowlist));
+  if (open_to_all) return Reason::success;
+  JD_TRY(const bool allowed, facts.is_listed(MemberList::allowlist, command.from_uid));
+  return allowed ? Reason::success : Reason::not_in_allowlist;
+}
+
+}  // namespace
+
+bool is_system_account(std::string_view uid) { return uid == kSystemUid; }
+
+Result<Reason> check_send(const SendCommand& command, const PermissionPolicy& policy,
+                          PermissionFacts& facts) {
+  const bool from_system = is_system_account(command.from_uid);
+  if (is_targeted_command(command)) {
+    if (from_system) return Reason::success;
+    return check_sender(command, facts);
+  }
+  const ChannelType type = command.channel.type;
+  const SendCheck check =
+      command.origin == Origin::http ? policy.http_check : SendCheck::strict;
+  const bool strict = check == SendCheck::strict;
+
+  if (type == ChannelType::none) return Reason::not_support_channel_type;
+  if (facts.flags().disband) return Reason::disband;
+  if (from_system) return Reason::success;
+  if (check == SendCheck::channel) return facts.flags().ban ? Reason::ban : Reason::success;
+
+  JD_TRY(const Reason sender, check_sender(command, facts));
+  if (sender != Reason::success) return sender;
+  if (facts.flags().ban) return Reason::ban;
+  if (type != ChannelType::person && facts.flags().send_ban) return Reason::send_ban;
+
+  switch (type) {
+    case ChannelType::person: return check_person(command, policy, strict, facts);
+    case ChannelType::customer_service:
+    case ChannelType::info: return Reason::success;
+    case ChannelType::agent:
+      return peer_in_pair(command.channel.id, command.from_uid).empty() ? Reason::not_allow_send
+                                                                        : Reason::success;
+    case ChannelType::visitors:
+      if (command.from_uid == command.channel.id) return Reason::success;
+      return check_group(command, strict, facts);
+    default: return check_group(command, strict, facts);
+  }
+}
+
+}  // namespace jindou::channel

@@ -1,0 +1,48 @@
+// One post_send() under way: the commands, and the results as the partitions decide them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "channel/command_router.h"
+#include "model/message.h"
+
+namespace jindou::channel {
+
+// Each part belongs to one partition. A part's commands are touched by its partition's thread only.
+class SendBatch final : public PendingSend {
+ public:
+  struct Part {
+    PartitionId partition{};
+    std::vector<std::uint32_t> items;  // indices into commands, in the caller's order
+  };
+
+  SendBatch(std::vector<SendCommand> commands, std::vector<Part> parts,
+            std::shared_ptr<void> admission, CommandRouter::SendDone done);
+
+  std::vector<SendCommand>& commands() { return commands_; }
+  const std::vector<Part>& parts() const { return parts_; }
+  // Keeps the batch counted as in flight while any copy lives.
+  const std::shared_ptr<void>& admission() const { return admission_; }
+
+  // Decides one part; `results` align with its items. The last part answers the caller.
+  void finish_part(std::size_t part, std::vector<SendResult> results);
+
+  void expire() override;
+
+ private:
+  std::vector<SendCommand> commands_;
+  std::vector<Part> parts_;
+  std::shared_ptr<void> admission_;
+
+  std::mutex mutex_;  // parts finish on commit threads, the deadline comes from an edge
+  CommandRouter::SendDone done_;  // empty once answered
+  std::vector<SendResult> results_;
+  std::size_t parts_left_;
+};
+
+}  // namespace jindou::channel

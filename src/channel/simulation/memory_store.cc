@@ -1,0 +1,130 @@
+#include "channel/simulation/memory_store.h"
+
+#include <utility>
+
+#include "base/assert.h"
+
+namespace jindou::channel::simulation {
+
+namespace {
+
+// Applies a write batch to a map.
+class Applier final : public rocksdb::WriteBatch::Handler {
+ public:
+  explicit Applier(std::map<std::string, std::string, std::less<>>& map) : map_(map) {}
+  rocksdb::Status PutCF(uint32_t, const rocksdb::Slice& key, const rocksdb::Slice& value) override {
+    map_[key.ToString()] = value.ToString();
+    return rocksdb::Status::OK();
+  }
+  rocksdb::Status DeleteCF(uint32_t, const rocksdb::Slice& key) override {
+    map_.erase(key.ToString());
+    return rocksdb::Status::OK();
+  }
+
+ private:
+  std::map<std::string, std::string, std::less<>>& map_;
+};
+
+}  // namespace
+
+Result<bool> MemoryStore::get(store::Table table, std::string_view key, std::string& value) const {
+  const auto it = map(table).find(key);
+  if (it == map(table).end()) return false;
+  value = it->second;
+  return true;
+}
+
+Result<void> MemoryStore::scan(store::Table table, std::string_view lower, std::string_view upper,
+                               const Visit& visit) const {
+  for (auto it = map(table).lower_bound(lower); it != map(table).end() && it->first < upper; ++it) {
+    if (!visit(it->first, it->second)) break;
+  }
+  return {};
+}
+
+Result<void> MemoryStore::scan_backward(store::Table table, std::string_view lower,
+                                        std::string_view upper, const Visit& visit) const {
+  auto it = map(table).lower_bound(upper);
+  while (it != map(table).begin()) {
+    --it;
+    if (it->first < lower) break;
+    if (!visit(it->first, it->second)) break;
+  }
+  return {};
+}
+
+void MemoryStore::append(store::Commit commit) { commits_.push_back(std::move(commit)); }
+
+void MemoryStore::load(store::Table table, Entries entries,
+                       std::function<void(Result<void>)> done) {
+  for (std::size_t i = 1; i < entries.size(); ++i) {
+    JD_ASSERT(entries[i - 1].first < entries[i].first);
+  }
+  loads_.push_back(Load{table, std::move(entries), std::move(done)});
+}
+
+bool MemoryStore::expectation_holds(const store::Commit& commit) const {
+  const auto it = positions_.find(commit.partition);
+  return commit.expected_position == (it == positions_.end() ? 0 : it->second);
+}
+
+void MemoryStore::apply(store::Commit& commit) {
+  if (commit.batch.Count() == 0) return;
+  Applier applier(maps_[static_cast<std::size_t>(store::Table::main)]);
+  JD_ASSERT(commit.batch.Iterate(&applier).ok());
+  ++positions_[commit.partition];
+}
+
+void MemoryStore::commit_one() {
+  if (commits_.empty()) return;
+  store::Commit commit = std::move(commits_.front());
+  commits_.pop_front();
+  if (!expectation_holds(commit)) {
+    commit.done(Error(Errc::unavailable));
+    return;
+  }
+  apply(commit);
+  commit.done({});
+}
+
+void MemoryStore::fail_one(bool applied) {
+  if (commits_.empty()) return;
+  std::deque<store::Commit> failed;
+  failed.swap(commits_);
+  bool first = true;
+  for (auto& commit : failed) {
+    if (first && expectation_holds(commit)) {
+      if (applied) apply(commit);
+      commit.done(Error(Errc::unknown_outcome));
+    } else {
+      commit.done(Error(Errc::unavailable));
+    }
+    first = false;
+  }
+}
+
+void MemoryStore::finish_load(bool well) {
+  if (loads_.empty()) return;
+  Load load = std::move(loads_.front());
+  loads_.pop_front();
+  if (!well) {
+    load.done(Error(Errc::storage));
+    return;
+  }
+  for (auto& [key, value] : load.entries) {
+    maps_[static_cast<std::size_t>(load.table)][key] = value;
+  }
+  load.done({});
+}
+
+void MemoryStore::power_cut(std::size_t survivors) {
+  for (auto& commit : commits_) {
+    if (survivors == 0) break;
+    --survivors;
+    if (expectation_holds(commit)) apply(commit);
+  }
+  commits_.clear();
+  loads_.clear();
+}
+
+}  // namespace jindou::channel::simulation

@@ -1,0 +1,413 @@
+#include "channel/simulation/simulation.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <span>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "channel/addressing.h"
+#include "channel/history.h"
+#include "channel/partition.h"
+#include "channel/simulation/memory_store.h"
+#include "store/keys.h"
+
+namespace jindou::channel::simulation {
+
+namespace {
+
+constexpr std::uint16_t kPartitions = 3;
+constexpr std::uint64_t kFingerprintSeed = 42;
+
+class VirtualClock final : public Clock {
+ public:
+  std::int64_t wall_ms() const override { return now_ms; }
+  std::chrono::steady_clock::time_point steady() const override {
+    return std::chrono::steady_clock::time_point(std::chrono::milliseconds(now_ms));
+  }
+  std::int64_t now_ms = 1'700'000'000'000;
+};
+
+// (log, sender, client_msg_no)
+using SendKey = std::tuple<ChannelKey, std::string, std::string>;
+
+struct Attempt {
+  ChannelKey log;
+  std::string from_uid;
+  std::string client_msg_no;
+  std::string payload;
+  bool idempotent = false;
+  bool stored = false;
+};
+
+struct Known {
+  MessageId id{};
+  MessageSeq seq{};
+  std::string payload;
+};
+
+class World final : public EffectSink {
+ public:
+  explicit World(std::uint64_t seed) : dice_(seed), inboxes_(make_inboxes()) { restart(); }
+
+  Summary run(int steps) {
+    for (int i = 0; i < steps && summary_.violation.empty(); ++i) step();
+    settle();
+    check_store();
+    return summary_;
+  }
+
+  void post_committed(std::shared_ptr<const CommittedBatch> batch) override {
+    for (const auto& committed : batch->messages) {
+      const Message& message = *committed.message;
+      if (raw(message.seq) == 0) continue;
+      SendCommand shape;
+      shape.channel = message.channel;
+      shape.flags = message.flags;
+      shape.subscribers = message.subscribers;
+      auto& last = delivered_[log_of(shape)];
+      if (raw(message.seq) <= last) return fail("effects out of seq order");
+      last = raw(message.seq);
+      if (message.payload.empty()) return fail("effect without payload");
+    }
+  }
+
+ private:
+  std::unique_ptr<InboxDirectory> make_inboxes() {
+    return std::make_unique<InboxDirectory>(disk_, kPartitions, 64);
+  }
+
+  std::uint64_t roll(std::uint64_t below) { return dice_() % below; }
+  bool chance(std::uint64_t percent) { return roll(100) < percent; }
+
+  void fail(std::string what) {
+    if (summary_.violation.empty()) summary_.violation = std::move(what);
+  }
+
+  void restart() {
+    partitions_.clear();
+    inboxes_ = make_inboxes();
+    PartitionOptions options;
+    options.channels_max = 3;
+    options.index_generation_entries = 7;
+    options.commit_messages_max = 20;
+    options.idempotency_window_seconds = std::int64_t{1} << 40;
+    for (std::uint16_t i = 0; i < kPartitions; ++i) {
+      const PartitionDeps deps{disk_,  disk_,            disk_,      *inboxes_, *this,
+                               clock_, kFingerprintSeed, kPartitions};
+      partitions_.push_back(
+          std::make_unique<Partition>(static_cast<PartitionId>(i), deps, options, [] {}));
+      if (!partitions_.back()->open()) fail("a partition does not open");
+    }
+  }
+
+  void step() {
+    clock_.now_ms += static_cast<std::int64_t>(roll(3000));
+    switch (roll(12)) {
+      case 0:
+      case 1:
+      case 2:
+      case 3: send(); break;
+      case 4:
+        if (chance(30)) change();
+        break;
+      case 5:
+      case 6:
+      case 7: pump_some(); break;
+      case 8:
+      case 9:
+        for (auto n = roll(4); n > 0; --n) disk_.commit_one();
+        break;
+      case 10:
+        if (disk_.pending_loads() > 0) ++summary_.loads;
+        disk_.finish_load(!chance(10));
+        break;
+      default:
+        if (chance(12)) {
+          power_cut();
+        } else if (chance(10)) {
+          ++summary_.failures;
+          disk_.fail_one(chance(50));
+        }
+    }
+  }
+
+  void pump_some() {
+    for (auto& partition : partitions_) {
+      if (chance(60)) partition->pump();
+    }
+  }
+
+  void power_cut() {
+    ++summary_.power_cuts;
+    disk_.power_cut(roll(disk_.pending_commits() + 1));
+    restart();
+    check_store();
+  }
+
+  void settle() {
+    for (int i = 0; i < 50; ++i) {
+      for (auto& partition : partitions_) partition->pump();
+      while (disk_.pending_commits() > 0) disk_.commit_one();
+      while (disk_.pending_loads() > 0) disk_.finish_load(true);
+    }
+  }
+
+  SendCommand random_command() {
+    SendCommand command;
+    command.from_uid = "u" + std::to_string(roll(4));
+    if (chance(25)) {
+      const std::string peer = "u" + std::to_string(roll(4));
+      command.channel = ChannelKey(person_channel_id(command.from_uid, peer), ChannelType::person);
+    } else {
+      command.channel = ChannelKey("g" + std::to_string(roll(7)), ChannelType::group);
+    }
+    command.flags.no_persist = chance(8);
+    command.flags.sync_once = chance(10);
+    if (chance(8)) command.subscribers = {"u1", "u2"};
+    command.idempotent = chance(75);
+    command.client_msg_no = command.idempotent ? "n" + std::to_string(roll(40))
+                                               : "generated" + std::to_string(++generated_);
+    // Payloads of one number mostly agree, so that repeats are mostly honest.
+    command.payload = "p" + command.client_msg_no + (chance(4) ? "x" : "");
+    command.origin = chance(50) ? Origin::http : Origin::socket;
+    return command;
+  }
+
+  void send() {
+    std::vector<SendCommand> commands;
+    std::vector<Attempt> attempts;
+    std::vector<SendBatch::Part> parts;
+    for (auto n = 1 + roll(6); n > 0; --n) {
+      SendCommand command = random_command();
+      const auto item = static_cast<std::uint32_t>(commands.size());
+      const PartitionId partition = partition_of(command, kPartitions);
+      auto part = std::find_if(parts.begin(), parts.end(),
+                               [&](const auto& p) { return p.partition == partition; });
+      if (part == parts.end()) part = parts.insert(parts.end(), {partition, {}});
+      part->items.push_back(item);
+      Attempt attempt{log_of(command),       command.from_uid,   command.client_msg_no,
+                      command.payload,       command.idempotent, !command.flags.no_persist};
+      attempted_[key_of(attempt)].insert(command.payload);
+      attempts.push_back(std::move(attempt));
+      commands.push_back(std::move(command));
+      ++summary_.sends;
+    }
+    const auto part_count = parts.size();
+    auto batch = std::make_shared<SendBatch>(
+        std::move(commands), std::move(parts), nullptr,
+        [this, attempts = std::move(attempts)](const std::vector<SendResult>& results) {
+          for (std::size_t i = 0; i < attempts.size(); ++i) judge(attempts[i], results[i]);
+        });
+    for (std::size_t part = 0; part < part_count; ++part) {
+      partitions_[raw(batch->parts()[part].partition)]->execute(batch, part);
+    }
+    if (chance(50)) pump_some();
+  }
+
+  void change() {
+    const ChannelKey group("g" + std::to_string(roll(7)), ChannelType::group);
+    const std::string uid = "u" + std::to_string(roll(4));
+    Change what;
+    switch (roll(5)) {
+      case 0: {
+        UpsertChannel upsert;
+        upsert.channel = group;
+        upsert.flags.ban = chance(20);
+        upsert.subscribers = {"u0", "u1", "u2"};
+        what = upsert;
+        break;
+      }
+      case 1: {
+        UpsertChannel inbox;
+        inbox.channel = ChannelKey(uid, ChannelType::person);
+        inbox.flags.send_ban = chance(20);
+        what = inbox;
+        break;
+      }
+      case 2:
+      case 3: {
+        ChangeMembers members;
+        members.channel = group;
+        members.list = chance(70) ? MemberList::subscribers : MemberList::denylist;
+        members.operation = chance(60) ? ChangeMembers::Operation::add
+                                       : ChangeMembers::Operation::remove;
+        members.uids = {uid};
+        what = members;
+        break;
+      }
+      default: {
+        if (!chance(10)) return;
+        DeleteChannel gone;
+        gone.channel = group;
+        what = gone;
+      }
+    }
+    const std::string owner = std::visit(
+        [](const auto& value) -> std::string {
+          if constexpr (requires { value.channel; }) return value.channel.id;
+          return {};
+        },
+        what);
+    partitions_[raw(partition_for(owner, kPartitions))]->execute(std::move(what),
+                                                                 [](const Result<void>&) {});
+  }
+
+  static std::string describe(const Attempt& attempt, const SendResult& result) {
+    return attempt.log.id + " " + attempt.from_uid + " " + attempt.client_msg_no + " as " +
+           std::to_string(raw(result.message_id)) + "@" + std::to_string(raw(result.message_seq));
+  }
+
+  static SendKey key_of(const Attempt& attempt) {
+    return {attempt.log, attempt.from_uid, attempt.client_msg_no};
+  }
+
+  // What the caller was told must agree with what callers were told before.
+  void judge(const Attempt& attempt, const SendResult& result) {
+    const SendKey key = key_of(attempt);
+    if (result.state == SendResult::State::unknown) {
+      ++summary_.unknown;
+      return;
+    }
+    const auto first = first_.find(key);
+    if (result.state == SendResult::State::refused) {
+      if (result.code == Errc::conflict && attempted_[key].size() < 2) {
+        fail("a conflict although only one payload was ever sent");
+      }
+      return;
+    }
+    ++summary_.acknowledged;
+    if (result.state == SendResult::State::duplicate) {
+      ++summary_.duplicates;
+      if (!attempt.idempotent) return fail("a duplicate without a key");
+    } else if (attempt.idempotent && first != first_.end() &&
+               first->second.id != result.message_id) {
+      // The same id is fine: a repeat may hear of it before the first caller, whose batch still
+      // waits for another partition.
+      return fail("a key was stored twice: " + describe(attempt, result) + ", first " +
+                  std::to_string(raw(first->second.id)) + "@" +
+                  std::to_string(raw(first->second.seq)));
+    } else if (!ids_.insert(raw(result.message_id)).second) {
+      return fail("a message id was given out twice");
+    }
+    if (attempt.stored && raw(result.message_seq) == 0 &&
+        result.state == SendResult::State::accepted) {
+      return fail("a stored message without a seq");
+    }
+    if (attempt.idempotent) {
+      if (first == first_.end()) {
+        first_[key] = Known{result.message_id, result.message_seq, attempt.payload};
+      } else if (first->second.id != result.message_id || first->second.seq != result.message_seq) {
+        return fail("a repeat answered another result than the first");
+      } else if (first->second.payload != attempt.payload) {
+        return fail("a repeat with another payload was accepted");
+      }
+    }
+    if (raw(result.message_seq) == 0) return;
+    const Known known{result.message_id, result.message_seq, attempt.payload};
+    const auto [it, fresh] = acknowledged_[attempt.log].emplace(raw(result.message_seq), known);
+    if (!fresh && (it->second.id != known.id || it->second.payload != known.payload)) {
+      fail("a seq was given out twice");
+    }
+  }
+
+  void check_store() {
+    const History history(disk_, clock_, kPartitions, kFingerprintSeed);
+    std::map<ChannelKey, std::map<std::uint64_t, Message>> stored;
+    collect(stored);
+    std::set<SendKey> keys;
+    for (const auto& [log, messages] : stored) {
+      std::uint64_t expected = 0;
+      for (const auto& [seq, message] : messages) {
+        if (seq != ++expected) return fail("a hole in the seqs of " + log.id);
+        if (message.client_msg_no.starts_with("n") &&
+            !keys.insert({log, message.from_uid, message.client_msg_no}).second) {
+          return fail("two messages under one key in " + log.id);
+        }
+      }
+    }
+    for (const auto& [log, messages] : acknowledged_) {
+      for (const auto& [seq, known] : messages) {
+        const auto& there = stored[log];
+        const auto it = there.find(seq);
+        if (it == there.end()) return fail("an acknowledged message is missing in " + log.id);
+        if (it->second.id != known.id || it->second.payload != known.payload) {
+          return fail("an acknowledged message was changed in " + log.id);
+        }
+        if (roll(20) != 0) continue;
+        const auto by_id = history.load_by_id(known.id);
+        if (!by_id) return fail("look-up by id fails");
+        const bool cleared = is_cleared(log, seq);
+        if (by_id->has_value() == cleared) return fail("look-up by id disagrees in " + log.id);
+        if (cleared || !first_.contains({log, it->second.from_uid, it->second.client_msg_no})) {
+          continue;
+        }
+        const auto by_number = history.load_by_client_msg_no(log, it->second.client_msg_no);
+        if (!by_number || !by_number->has_value()) {
+          if (!any_cleared(log)) return fail("look-up by client_msg_no misses in " + log.id);
+        } else if ((*by_number)->client_msg_no != it->second.client_msg_no) {
+          return fail("look-up by client_msg_no finds another message");
+        }
+      }
+    }
+  }
+
+  std::uint64_t cleared_to(const ChannelKey& log) {
+    std::string value;
+    const auto found = disk_.get(
+        store::Table::main, store::channel_key(partition_for(log.id, kPartitions), log), value);
+    if (!found || !*found) return 0;
+    return store::decode_channel(value)->cleared_to;
+  }
+  bool is_cleared(const ChannelKey& log, std::uint64_t seq) { return seq <= cleared_to(log); }
+  bool any_cleared(const ChannelKey& log) { return cleared_to(log) > 0; }
+
+  void collect(std::map<ChannelKey, std::map<std::uint64_t, Message>>& stored) {
+    std::set<ChannelKey> logs;
+    for (const auto& [key, payloads] : attempted_) logs.insert(std::get<0>(key));
+    for (const auto& log : logs) {
+      const auto prefix = store::message_prefix(partition_for(log.id, kPartitions), log);
+      const auto scanned = disk_.scan(
+          store::Table::main, prefix, store::after_prefix(prefix),
+          [&](std::string_view key, std::string_view value) {
+            const MessageSeq seq = store::seq_of_message_key(key);
+            auto message = store::decode_message(value, log, seq);
+            if (message) stored[log].emplace(raw(seq), std::move(*message));
+            if (!message) fail("an unreadable message");
+            return true;
+          });
+      if (!scanned) fail("a scan fails");
+    }
+  }
+
+  std::mt19937_64 dice_;
+  VirtualClock clock_;
+  MemoryStore disk_;
+  std::unique_ptr<InboxDirectory> inboxes_;
+  std::vector<std::unique_ptr<Partition>> partitions_;
+  std::uint64_t generated_ = 0;
+
+  Summary summary_;
+  std::map<SendKey, std::set<std::string>> attempted_;
+  std::map<SendKey, Known> first_;
+  std::map<ChannelKey, std::map<std::uint64_t, Known>> acknowledged_;
+  std::map<ChannelKey, std::uint64_t> delivered_;
+  std::set<std::uint64_t> ids_;
+};
+
+}  // namespace
+
+Summary run_simulation(std::uint64_t seed, int steps) {
+  World world(seed);
+  return world.run(steps);
+}
+
+}  // namespace jindou::channel::simulation

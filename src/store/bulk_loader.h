@@ -1,0 +1,24 @@
+// Loads many sorted entries at once, outside the commit log. Only for state that can be derived again
+// from committed state, such as the client_msg_no index.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "store/reader.h"
+
+namespace jindou::store {
+
+class BulkLoader {
+ public:
+  virtual ~BulkLoader() = default;
+  using Entries = std::vector<std::pair<std::string, std::string>>;
+  // `entries` ascend by key without repeats. `done` is called once, on any thread, when they are
+  // durable and readable, or with `storage` when nothing was loaded. Thread-safe; returns at once.
+  virtual void load(Table table, Entries entries, std::function<void(Result<void>)> done) = 0;
+};
+
+}  // namespace jindou::store

@@ -1,0 +1,76 @@
+// The commit log of one machine: RocksDB with a synced WAL.
+//
+// One thread takes everything that is waiting, writes it and syncs once (group commit); while it
+// syncs, the next commits gather. A commit's batch reaches the memtable before the sync, so a reader
+// may see a message a moment before it is acknowledged, never the other way round.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "store/commit_log.h"
+#include "store/database.h"
+
+namespace jindou::store {
+
+// One synced group, for metrics.
+struct CommitStats {
+  std::uint32_t commits = 0;
+  std::uint32_t messages = 0;
+  std::chrono::nanoseconds write{};  // into WAL buffer and memtable
+  std::chrono::nanoseconds sync{};
+  bool durable = false;
+};
+
+class EmbeddedCommitLog final : public CommitLog {
+ public:
+  // Borrows `database`. `observe` is called on the log's thread after each group; may be empty.
+  EmbeddedCommitLog(Database& database, std::function<void(const CommitStats&)> observe);
+  // Finishes what was appended, then stops.
+  ~EmbeddedCommitLog() override;
+  EmbeddedCommitLog(const EmbeddedCommitLog&) = delete;
+  EmbeddedCommitLog& operator=(const EmbeddedCommitLog&) = delete;
+
+  // Reads the positions of all partitions. Call once before the first append. Errors: storage.
+  Result<void> open();
+
+  // The queue is bounded by the partitions: each has a fixed number of commits in flight.
+  void append(Commit commit) override;
+
+  // Empty while commits succeed; else what the operator should know. After a failure the log refuses
+  // everything (`unavailable`) and tries once a second to bring RocksDB back. Thread-safe.
+  std::string trouble() const;
+
+  // Finishes what was appended and stops the thread; later appends fail. Idempotent.
+  void stop();
+
+ private:
+  void run();
+  void commit_group(std::vector<Commit>& group);
+  void try_recover();
+  Result<void> load_positions();
+  void set_trouble(std::string text);
+
+  Database& database_;
+  std::function<void(const CommitStats&)> observe_;
+  std::vector<std::uint64_t> positions_;  // by partition; log thread only after open()
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<Commit> queue_;
+  bool stopping_ = false;
+  std::thread thread_;
+
+  bool failed_ = false;  // log thread only
+  mutable std::mutex trouble_mutex_;
+  std::string trouble_;
+};
+
+}  // namespace jindou::store

@@ -1,0 +1,138 @@
+// The embedded log against a real RocksDB: durable before done, order, fencing by position, and what
+// a reopened store remembers.
+#include "store/embedded_commit_log.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <future>
+#include <string>
+
+#include "base/random.h"
+#include "store/keys.h"
+#include "store/records.h"
+
+namespace jindou::store {
+namespace {
+
+class EmbeddedLog : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "jindou-log-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    options_.directory = name;
+    options_.partitions = 4;
+    options_.write_buffer_bytes = 4 << 20;
+    options_.block_cache_bytes = 4 << 20;
+    open();
+  }
+  void TearDown() override {
+    close();
+    std::filesystem::remove_all(options_.directory);
+  }
+  void open() {
+    auto database = Database::open(options_, random_);
+    ASSERT_TRUE(database.has_value()) << database.error().text();
+    database_ = std::move(*database);
+    log_ = std::make_unique<EmbeddedCommitLog>(*database_, nullptr);
+    ASSERT_TRUE(log_->open().has_value());
+  }
+  void close() {
+    log_.reset();
+    database_.reset();
+  }
+  // One commit as a partition makes it: a row and the new position.
+  Result<void> commit(std::uint64_t position, const std::string& key, const std::string& value) {
+    Commit commit;
+    commit.partition = PartitionId{1};
+    commit.expected_position = position;
+    commit.batch.Put(key, value);
+    PartitionState state;
+    state.position = position + 1;
+    commit.batch.Put(partition_state_key(PartitionId{1}), encode(state));
+    std::promise<Result<void>> outcome;
+    commit.done = [&outcome](Result<void> done) { outcome.set_value(std::move(done)); };
+    log_->append(std::move(commit));
+    return outcome.get_future().get();
+  }
+
+  StoreOptions options_;
+  SystemRandom random_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<EmbeddedCommitLog> log_;
+};
+
+TEST_F(EmbeddedLog, KeepsCommitsAndPositionsOverAReopen) {
+  ASSERT_TRUE(commit(0, "k1", "v1").has_value());
+  ASSERT_TRUE(commit(1, "k2", "v2").has_value());
+  const auto seed = database_->fingerprint_seed();
+  close();
+  options_.partitions = 9;  // no effect on a store that exists
+  open();
+  EXPECT_EQ(database_->partitions(), 4);
+  EXPECT_EQ(database_->fingerprint_seed(), seed);
+  std::string value;
+  const auto found = database_->get(Table::main, "k2", value);
+  ASSERT_TRUE(found.has_value() && *found);
+  EXPECT_EQ(value, "v2");
+  EXPECT_TRUE(commit(2, "k3", "v3").has_value());
+}
+
+TEST_F(EmbeddedLog, RefusesACommitThatExpectsAnotherPosition) {
+  ASSERT_TRUE(commit(0, "k1", "v1").has_value());
+  const auto again = commit(0, "k1", "other");
+  ASSERT_FALSE(again.has_value());
+  EXPECT_EQ(again.error().code(), Errc::unavailable);
+  std::string value;
+  ASSERT_TRUE(database_->get(Table::main, "k1", value).has_value());
+  EXPECT_EQ(value, "v1");
+}
+
+TEST_F(EmbeddedLog, AnswersInAppendOrderAndWritesNothingForEmptyCommits) {
+  std::promise<void> last;
+  std::vector<int> order;
+  for (int i = 0; i < 10; ++i) {
+    Commit commit;
+    commit.partition = PartitionId{2};
+    commit.done = [&order, &last, i](const Result<void>& done) {
+      EXPECT_TRUE(done.has_value());
+      order.push_back(i);
+      if (i == 9) last.set_value();
+    };
+    log_->append(std::move(commit));
+  }
+  last.get_future().wait();
+  EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+}
+
+TEST_F(EmbeddedLog, AnswersUnavailableAfterStop) {
+  log_->stop();
+  const auto refused = commit(0, "k", "v");
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Errc::unavailable);
+}
+
+TEST_F(EmbeddedLog, RefusesASecondProcessOnTheSameDirectory) {
+  const auto second = Database::open(options_, random_);
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().code(), Errc::storage);
+}
+
+TEST_F(EmbeddedLog, LoadsSortedEntriesInBulk) {
+  BulkLoader::Entries entries;
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    entries.emplace_back(client_number_key(PartitionId{1}, Fingerprint{i, i}), "v");
+  }
+  std::promise<Result<void>> outcome;
+  database_->load(Table::client_numbers, std::move(entries),
+                  [&outcome](Result<void> done) { outcome.set_value(std::move(done)); });
+  ASSERT_TRUE(outcome.get_future().get().has_value());
+  std::string value;
+  const auto found = database_->get(Table::client_numbers,
+                                    client_number_key(PartitionId{1}, Fingerprint{999, 999}), value);
+  ASSERT_TRUE(found.has_value());
+  EXPECT_TRUE(*found);
+}
+
+}  // namespace
+}  // namespace jindou::store
