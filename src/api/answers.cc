@@ -1,0 +1,283 @@
+#include "api/answers.h"
+
+#include <algorithm>
+
+#include "model/channel.h"
+
+namespace jindou::api {
+namespace {
+
+using codec::JsonWriter;
+
+// An element of the batch answer: id, seq, number, and about 60 bytes of member names.
+constexpr std::size_t kBatchElementBytes = 160;
+
+// The caller asked for something that stays wrong however often it is repeated.
+bool is_caller_fault(const SendResult& result) {
+  switch (result.code) {
+    case Errc::invalid:
+    case Errc::too_large:
+    case Errc::not_found:
+    case Errc::denied:
+    case Errc::conflict: return result.state == SendResult::State::refused;
+    default: return false;
+  }
+}
+
+bool is_permission(const SendResult& result) {
+  // A conflict carries reason 11 on the wire, which means "not allowed" otherwise.
+  return result.state == SendResult::State::refused && result.code != Errc::conflict &&
+         reason_is_permission(result.reason);
+}
+
+bool is_load(const SendResult& result) {
+  return result.state == SendResult::State::refused && result.code == Errc::overloaded;
+}
+
+bool is_unavailable(const SendResult& result) {
+  return result.state == SendResult::State::refused && result.code == Errc::unavailable;
+}
+
+void set_retry_after(Response& response) {
+  if (response.status == 429 || response.status == 503) {
+    response.extra_headers += "Retry-After: 1\r\n";
+  }
+}
+
+void write_error_members(JsonWriter& json, unsigned status, std::string_view code,
+                         std::string_view message) {
+  json.number("status", status);
+  json.string("msg", message);
+  json.string("error", message);
+  json.string("code", code);
+}
+
+void write_ids(JsonWriter& json, const SendResult& result, std::string_view client_msg_no) {
+  const std::uint64_t id = result.ok() ? raw(result.message_id) : 0;
+  json.number("message_id", id);
+  json.number_string("message_idstr", id);
+  json.number("message_seq", result.ok() ? raw(result.message_seq) : 0);
+  json.string("client_msg_no", client_msg_no);
+}
+
+void write_batch_element(JsonWriter& json, const SendResult& result,
+                         std::string_view client_msg_no) {
+  json.begin_object();
+  write_ids(json, result, client_msg_no);
+  if (result.ok()) {
+    json.number("reason", raw(Reason::success));
+    if (result.state == SendResult::State::duplicate) json.boolean("duplicate", true);
+  } else {
+    json.number("reason", raw(result.reason));
+    json.string("code", errc_name(result.code));
+    json.string("msg", send_failure_text(result));
+    json.boolean("retriable", errc_retriable(result.code));
+    if (result.state == SendResult::State::unknown) json.string("state", "unknown");
+  }
+  json.end_object();
+}
+
+}  // namespace
+
+unsigned status_of(Errc code) {
+  switch (code) {
+    case Errc::invalid:
+    case Errc::too_large:
+    case Errc::conflict: return 400;
+    case Errc::not_found: return 404;
+    case Errc::denied: return 403;
+    case Errc::overloaded: return 429;
+    case Errc::unavailable:
+    case Errc::closed: return 503;
+    case Errc::storage:
+    case Errc::unknown_outcome:
+    case Errc::deadline:
+    case Errc::internal: return 500;
+  }
+  return 500;
+}
+
+void answer_error(Response& response, unsigned status, std::string_view code,
+                  std::string_view message) {
+  response.status = status;
+  set_retry_after(response);
+  JsonWriter json(response.body);
+  json.begin_object();
+  write_error_members(json, status, code, message);
+  json.end_object();
+}
+
+void answer_error(Response& response, const Error& error) {
+  const std::string_view name = errc_name(error.code());
+  const std::string_view text = error.detail().empty() ? name : error.detail();
+  answer_error(response, status_of(error.code()), name, text);
+}
+
+void answer_invalid(Response& response, std::string_view message) {
+  answer_error(response, 400, errc_name(Errc::invalid), message);
+}
+
+void write_status(JsonWriter& json, config::StatusStyle style) {
+  if (style == config::StatusStyle::text) {
+    json.string("status", "ok");
+  } else {
+    json.number("status", 200);
+  }
+}
+
+void answer_ok(Response& response, config::StatusStyle style) {
+  JsonWriter json(response.body);
+  json.begin_object();
+  write_status(json, style);
+  json.end_object();
+}
+
+std::string_view send_failure_text(const SendResult& result) {
+  if (result.state == SendResult::State::unknown) {
+    return "outcome unknown: the message may have been stored; repeat it with the same "
+           "client_msg_no to find out";
+  }
+  switch (result.code) {
+    case Errc::conflict: return "client_msg_no was used before for another payload";
+    case Errc::unavailable: return "the server is starting or stopping; retry later";
+    case Errc::storage: return "the message could not be stored; retry with the same client_msg_no";
+    default: return reason_text(result.reason);
+  }
+}
+
+unsigned status_of_failures(std::span<const SendResult> results) {
+  const auto all = [results](auto predicate) { return std::ranges::all_of(results, predicate); };
+  if (all(is_permission)) return 403;
+  if (all(is_caller_fault)) return 400;
+  const bool conflict = std::ranges::any_of(
+      results, [](const SendResult& result) { return result.code == Errc::conflict; });
+  const bool certain = all([](const SendResult& result) {
+    return is_permission(result) || is_caller_fault(result) || is_load(result) ||
+           is_unavailable(result);
+  });
+  if (conflict && certain) return 400;
+  if (all(is_load)) return 429;
+  if (all([](const SendResult& r) { return is_load(r) || is_unavailable(r); })) return 503;
+  return 500;
+}
+
+unsigned status_of_failure(const SendResult& result) {
+  return status_of_failures(std::span<const SendResult>(&result, 1));
+}
+
+void answer_send(Response& response, const SendResult& result, std::string_view client_msg_no,
+                 config::StatusStyle style) {
+  JsonWriter json(response.body);
+  json.begin_object();
+  if (result.ok()) {
+    write_status(json, style);
+    write_ids(json, result, client_msg_no);
+    json.number("reason", raw(Reason::success));
+    if (result.state == SendResult::State::duplicate) json.boolean("duplicate", true);
+    json.begin_object("data");
+    write_ids(json, result, client_msg_no);
+    json.end_object();
+  } else {
+    response.status = status_of_failure(result);
+    set_retry_after(response);
+    write_error_members(json, response.status, errc_name(result.code), send_failure_text(result));
+    json.number("reason", raw(result.reason));
+    json.boolean("retriable", errc_retriable(result.code));
+    json.string("client_msg_no", client_msg_no);
+    if (result.state == SendResult::State::unknown) json.string("state", "unknown");
+  }
+  json.end_object();
+}
+
+void answer_batch(Response& response, std::span<const SendResult> results,
+                  std::span<const std::string> client_msg_nos) {
+  response.body.reserve(response.body.size() + results.size() * kBatchElementBytes);
+  const auto failed = static_cast<std::size_t>(
+      std::ranges::count_if(results, [](const SendResult& result) { return !result.ok(); }));
+  JsonWriter json(response.body);
+  const auto write_elements = [&] {
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      write_batch_element(json, results[i], client_msg_nos[i]);
+    }
+  };
+  if (failed > 0) {
+    response.extra_headers += "X-Batch-Failed: " + std::to_string(failed) + "\r\n";
+  }
+  if (failed < results.size()) {
+    json.begin_array();
+    write_elements();
+    json.end_array();
+    return;
+  }
+  response.status = status_of_failures(results);
+  set_retry_after(response);
+  const SendResult& first = results.front();
+  const std::string text =
+      results.size() == 1
+          ? std::string(send_failure_text(first))
+          : "all " + std::to_string(results.size()) +
+                " messages failed; item 0: " + std::string(send_failure_text(first));
+  json.begin_object();
+  write_error_members(json, response.status, errc_name(first.code), text);
+  if (response.status == 403) json.number("reason", raw(first.reason));
+  json.begin_array("items");
+  write_elements();
+  json.end_array();
+  json.end_object();
+}
+
+void answer_problems(Response& response, std::span<const codec::ItemProblem> problems) {
+  const codec::ItemProblem& first = problems.front();
+  response.status = 400;
+  JsonWriter json(response.body);
+  json.begin_object();
+  const std::string text = "item " + std::to_string(first.index) + ": " + first.text;
+  write_error_members(json, 400, errc_name(first.code), text);
+  json.begin_array("items");
+  for (const codec::ItemProblem& problem : problems) {
+    json.begin_object();
+    json.number("index", problem.index);
+    json.string("field", problem.field);
+    json.string("client_msg_no", problem.client_msg_no);
+    json.string("code", errc_name(problem.code));
+    json.string("msg", problem.text);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+}
+
+std::string_view shown_channel_id(const Message& message, std::string_view viewer) {
+  std::string_view id = message.channel.id;
+  // Where command messages are kept is the server's own business.
+  if (id.ends_with(kCommandSuffix)) id.remove_suffix(kCommandSuffix.size());
+  if (message.channel.type != ChannelType::person) return id;
+  std::string_view peer = viewer.empty() ? std::string_view() : peer_in_pair(id, viewer);
+  if (peer.empty()) peer = peer_in_pair(id, message.from_uid);
+  return peer.empty() ? id : peer;
+}
+
+void write_message(JsonWriter& json, const Message& message, std::string_view viewer) {
+  json.begin_object();
+  json.begin_object("header");
+  json.flag("no_persist", message.flags.no_persist);
+  json.flag("red_dot", message.flags.red_dot);
+  json.flag("sync_once", message.flags.sync_once);
+  json.end_object();
+  json.number("setting", message.setting);
+  json.number("message_id", raw(message.id));
+  json.number_string("message_idstr", raw(message.id));
+  json.string("client_msg_no", message.client_msg_no);
+  json.number("message_seq", raw(message.seq));
+  json.string("from_uid", message.from_uid == kSystemUid ? std::string_view() : message.from_uid);
+  json.string("channel_id", shown_channel_id(message, viewer));
+  json.number("channel_type", raw(message.channel.type));
+  if (!message.topic.empty()) json.string("topic", message.topic);
+  if (!message.stream_no.empty()) json.string("stream_no", message.stream_no);
+  json.number("expire", message.expire);
+  json.number("timestamp", message.timestamp);
+  json.base64("payload", message.payload);
+  json.end_object();
+}
+
+}  // namespace jindou::api

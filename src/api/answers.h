@@ -1,0 +1,63 @@
+// Bodies of answers that every route shares, and the tables from errors to HTTP statuses.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/http_types.h"
+#include "base/result.h"
+#include "codec/json_writer.h"
+#include "codec/message_json.h"
+#include "config/settings.h"
+#include "model/message.h"
+#include "model/reason.h"
+
+namespace jindou::api {
+
+// The HTTP status of an error that concerns a whole request.
+unsigned status_of(Errc code);
+
+// {"status":…,"msg":…,"error":…,"code":…}. Also sets Retry-After on 429 and 503.
+void answer_error(Response& response, unsigned status, std::string_view code,
+                  std::string_view message);
+// The same with the status, code and text of an Error.
+void answer_error(Response& response, const Error& error);
+// 400 with code "invalid".
+void answer_invalid(Response& response, std::string_view message);
+
+// {"status":200}, or {"status":"ok"} in the documented style.
+void answer_ok(Response& response, config::StatusStyle style);
+// The member alone.
+void write_status(codec::JsonWriter& json, config::StatusStyle style);
+
+// One sentence about a failed send.
+std::string_view send_failure_text(const SendResult& result);
+
+// The HTTP status of POST /message/send, and of a batch whose items all failed.
+unsigned status_of_failure(const SendResult& result);
+// Precondition: not empty, none ok. 403 when all were refused for permission; 400 when the caller
+// is to blame for all of it, or a conflict is among them and no storage failure; 429 or 503 when
+// nothing but load or availability stood in the way; 500 otherwise.
+unsigned status_of_failures(std::span<const SendResult> results);
+
+// POST /message/send: the union of the documented and the older answer, or the error.
+void answer_send(Response& response, const SendResult& result, std::string_view client_msg_no,
+                 config::StatusStyle style);
+
+// POST /message/sendbatch, array form. `client_msg_nos` is aligned with `results`.
+void answer_batch(Response& response, std::span<const SendResult> results,
+                  std::span<const std::string> client_msg_nos);
+
+// 400 naming every bad member of every bad item. Precondition: not empty.
+void answer_problems(Response& response, std::span<const codec::ItemProblem> problems);
+
+// What `viewer` is shown as channel_id: the other user of a person channel. Without a viewer, or
+// when he is not one of the two, the half that did not send. View into `message`.
+std::string_view shown_channel_id(const Message& message, std::string_view viewer);
+
+// The message object of every query.
+void write_message(codec::JsonWriter& json, const Message& message, std::string_view viewer);
+
+}  // namespace jindou::api

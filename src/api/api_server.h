@@ -1,0 +1,39 @@
+// The HTTP API of one node: router and server put together. Entry point of this module.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "api/http_server.h"
+#include "api/router.h"
+#include "api/services.h"
+#include "base/result.h"
+
+namespace jindou::api {
+
+// Made, started and stopped by one thread that is not a shard. What ApiDeps borrows outlives it;
+// the core has to answer what it was given until stop() has returned.
+class ApiServer {
+ public:
+  ApiServer(ApiDeps deps, const ApiOptions& options);
+  // stop().
+  ~ApiServer();
+  ApiServer(const ApiServer&) = delete;
+  ApiServer& operator=(const ApiServer&) = delete;
+
+  // "host:port", port 0 for any free one. Errors: invalid, unavailable (see HttpServer::listen).
+  Result<void> listen(const std::string& address);
+  // As bound; empty before listen().
+  std::string address() const;
+  // Stops accepting, finishes requests in flight within options.http.stop_grace, closes.
+  // Idempotent.
+  void stop();
+  std::size_t connections() const;
+
+ private:
+  Services services_;
+  Router router_;
+  HttpServer server_;
+};
+
+}  // namespace jindou::api

@@ -1,0 +1,229 @@
+#include "api/body_reader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <unordered_set>
+#include <utility>
+
+#include "codec/json_reader.h"
+#include "model/id_rules.h"
+
+namespace jindou::api {
+namespace {
+
+namespace dom = simdjson::dom;
+
+bool is_integer(dom::element value) {
+  return value.type() == dom::element_type::INT64 || value.type() == dom::element_type::UINT64;
+}
+
+}  // namespace
+
+BodyReader::BodyReader(std::string_view body) {
+  auto parsed = codec::parse_json(body);
+  if (!parsed) {
+    problem_ = parsed.error().detail();
+    if (problem_.empty()) problem_ = "the body is not valid JSON";
+    return;
+  }
+  if (parsed->get_object().get(object_) != simdjson::SUCCESS) {
+    problem_ = "the body must be an object";
+    return;
+  }
+  std::vector<std::string_view> names;
+  for (const auto field : object_) names.push_back(field.key);
+  std::ranges::sort(names);
+  if (std::ranges::adjacent_find(names) != names.end()) {
+    problem_ = "the body must not have a member twice";
+    return;
+  }
+  readable_ = true;
+}
+
+void BodyReader::fail(std::string_view text) {
+  if (problem_.empty()) problem_ = text;
+}
+
+void BodyReader::fail_member(std::string_view name, std::string_view text) {
+  if (!problem_.empty()) return;
+  problem_ = name;
+  problem_ += ' ';
+  problem_ += text;
+}
+
+dom::element BodyReader::find(std::string_view name, bool& found) {
+  found = false;
+  dom::element value;
+  if (!readable_) return value;
+  found = object_.at_key(name).get(value) == simdjson::SUCCESS && !value.is_null();
+  return value;
+}
+
+bool BodyReader::has(std::string_view name) const {
+  dom::element value;
+  return readable_ && object_.at_key(name).get(value) == simdjson::SUCCESS && !value.is_null();
+}
+
+std::string BodyReader::text(std::string_view name) {
+  bool found = false;
+  const dom::element value = find(name, found);
+  if (!found) return {};
+  std::string_view text;
+  if (value.get_string().get(text) != simdjson::SUCCESS) {
+    fail_member(name, "must be a string");
+    return {};
+  }
+  return std::string(text);
+}
+
+std::uint64_t BodyReader::to_number(dom::element value, std::string_view name, std::uint64_t most) {
+  std::uint64_t number = 0;
+  if (!is_integer(value)) {
+    fail_member(name, "must be an integer");
+  } else if (value.get_uint64().get(number) != simdjson::SUCCESS || number > most) {
+    fail_member(name, "must be from 0 to " + std::to_string(most));
+    number = 0;
+  }
+  return number;
+}
+
+std::uint64_t BodyReader::number(std::string_view name, std::uint64_t most) {
+  bool found = false;
+  const dom::element value = find(name, found);
+  return found ? to_number(value, name, most) : 0;
+}
+
+std::int64_t BodyReader::signed_number(std::string_view name) {
+  bool found = false;
+  const dom::element value = find(name, found);
+  std::int64_t number = 0;
+  if (found && (!is_integer(value) || value.get_int64().get(number) != simdjson::SUCCESS)) {
+    fail_member(name, "must be an integer of 64 bits");
+  }
+  return number;
+}
+
+bool BodyReader::flag(std::string_view name) {
+  bool found = false;
+  const dom::element value = find(name, found);
+  bool on = false;
+  if (!found || value.get_bool().get(on) == simdjson::SUCCESS) return on;
+  return to_number(value, name, std::numeric_limits<std::uint8_t>::max()) == 1;
+}
+
+ChannelType BodyReader::channel_type(std::string_view name) {
+  return static_cast<ChannelType>(number(name, std::numeric_limits<std::uint8_t>::max()));
+}
+
+std::uint64_t BodyReader::to_id(dom::element value, std::string_view name) {
+  std::string_view digits;
+  if (value.get_string().get(digits) != simdjson::SUCCESS) {
+    return to_number(value, name, std::numeric_limits<std::int64_t>::max());
+  }
+  std::uint64_t id = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
+  if (error != std::errc() || end != digits.data() + digits.size()) {
+    fail_member(name, "must be an integer or a string of decimal digits");
+    return 0;
+  }
+  return id;
+}
+
+std::uint64_t BodyReader::message_id(std::string_view name) {
+  bool found = false;
+  const dom::element value = find(name, found);
+  return found ? to_id(value, name) : 0;
+}
+
+std::vector<std::string> BodyReader::texts(std::string_view name) {
+  std::vector<std::string> out;
+  bool found = false;
+  const dom::element value = find(name, found);
+  if (!found) return out;
+  dom::array list;
+  if (value.get_array().get(list) != simdjson::SUCCESS) {
+    fail_member(name, "must be an array of strings");
+    return out;
+  }
+  for (const dom::element entry : list) {
+    std::string_view text;
+    if (entry.get_string().get(text) != simdjson::SUCCESS) {
+      fail_member(name, "must be an array of strings");
+      return {};
+    }
+    out.emplace_back(text);
+  }
+  return out;
+}
+
+std::vector<std::uint64_t> BodyReader::numbers(std::string_view name) {
+  std::vector<std::uint64_t> out;
+  bool found = false;
+  const dom::element value = find(name, found);
+  if (!found) return out;
+  dom::array list;
+  if (value.get_array().get(list) != simdjson::SUCCESS) {
+    fail_member(name, "must be an array of integers");
+    return out;
+  }
+  for (const dom::element entry : list) out.push_back(to_id(entry, name));
+  return out;
+}
+
+std::string BodyReader::id(std::string_view name) {
+  std::string value = text(name);
+  if (!ok()) return {};
+  if (is_blank(value)) {
+    fail_member(name, "is required");
+  } else if (const auto why = id_problem(value); !why.empty()) {
+    fail_member(name, why);
+  }
+  return value;
+}
+
+std::string BodyReader::internal_id(std::string_view name) {
+  std::string value = text(name);
+  if (!ok()) return {};
+  if (is_blank(value)) {
+    fail_member(name, "is required");
+  } else if (const auto why = internal_id_problem(value); !why.empty()) {
+    fail_member(name, why);
+  }
+  return value;
+}
+
+std::vector<std::string> BodyReader::uids(std::string_view name) {
+  std::vector<std::string> given = texts(name);
+  std::vector<std::string> out;
+  out.reserve(given.size());
+  std::unordered_set<std::string_view> seen;
+  for (const std::string& uid : given) {
+    if (is_blank(uid) || !seen.insert(uid).second) continue;
+    if (const auto why = id_problem(uid); !why.empty()) {
+      fail_member(name, "has an entry that " + std::string(why));
+      return {};
+    }
+    out.push_back(uid);
+  }
+  return out;
+}
+
+Result<std::vector<std::string>> read_uid_array(std::string_view body, std::string_view member) {
+  JD_TRY(const dom::element root, codec::parse_json(body));
+  dom::array list;
+  if (root.get_array().get(list) != simdjson::SUCCESS &&
+      root.at_key(member).get_array().get(list) != simdjson::SUCCESS) {
+    return Error(Errc::invalid, "the body must be an array of uids");
+  }
+  std::vector<std::string> out;
+  for (const dom::element entry : list) {
+    std::string_view uid;
+    if (entry.get_string().get(uid) != simdjson::SUCCESS) {
+      return Error(Errc::invalid, "the body must be an array of uids");
+    }
+    out.emplace_back(uid);
+  }
+  return out;
+}
+
+}  // namespace jindou::api

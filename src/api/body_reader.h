@@ -1,0 +1,71 @@
+// Reads the members of a JSON body with the strict types of the API: null and absent are the same,
+// an integer is no string and no fraction, 0/1 flags also take true and false. Collects the first
+// problem only, so that a route can read everything and ask once.
+#pragma once
+
+#include <simdjson.h>
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/channel.h"
+
+namespace jindou::api {
+
+// Not thread-safe. Holds a document of the thread's JSON parser: read everything before the first
+// co_await.
+class BodyReader {
+ public:
+  // `body` must be an object without repeated members; otherwise problem() says so.
+  explicit BodyReader(std::string_view body);
+
+  // Empty when all is well so far; a sentence otherwise: "channel_id is required".
+  const std::string& problem() const { return problem_; }
+  bool ok() const { return problem_.empty(); }
+  // Notes a problem the route found; the first one stays.
+  void fail(std::string_view text);
+
+  bool has(std::string_view name) const;
+
+  // "" when absent.
+  std::string text(std::string_view name);
+  // 0 when absent; `most` is inclusive.
+  std::uint64_t number(std::string_view name,
+                       std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
+  // Also negative ones. 0 when absent.
+  std::int64_t signed_number(std::string_view name);
+  // Only 1 (or true) means on.
+  bool flag(std::string_view name);
+  ChannelType channel_type(std::string_view name = "channel_type");
+  // An id that has to be there: a number or a string of decimal digits. 0 when absent.
+  std::uint64_t message_id(std::string_view name);
+  std::vector<std::string> texts(std::string_view name);
+  // Numbers or strings of decimal digits.
+  std::vector<std::uint64_t> numbers(std::string_view name);
+
+  // A plain uid or channel id that has to be there.
+  std::string id(std::string_view name);
+  // The same, where "a@b" is allowed too.
+  std::string internal_id(std::string_view name);
+  // Uids without blanks and repeats, in order. Each must be a possible uid.
+  std::vector<std::string> uids(std::string_view name);
+
+ private:
+  simdjson::dom::element find(std::string_view name, bool& found);
+  void fail_member(std::string_view name, std::string_view text);
+  std::uint64_t to_number(simdjson::dom::element value, std::string_view name, std::uint64_t most);
+  std::uint64_t to_id(simdjson::dom::element value, std::string_view name);
+
+  simdjson::dom::object object_;
+  bool readable_ = false;
+  std::string problem_;
+};
+
+// A body that is an array of strings, or an object with that array as `member` (also "uids").
+Result<std::vector<std::string>> read_uid_array(std::string_view body, std::string_view member);
+
+}  // namespace jindou::api

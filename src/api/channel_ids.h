@@ -1,0 +1,21 @@
+// From the channel a caller names to the channel the server stores.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "model/channel.h"
+
+namespace jindou::api {
+
+// For a send from `from_uid` to `channel_id`: the peer becomes the pair for person channels; an
+// agent channel is "from@channel_id" unless the id is a pair already that has the sender as a half.
+ChannelKey send_channel(std::string_view from_uid, std::string_view channel_id, ChannelType type);
+
+// For a read by `login_uid`: as above; internal ids ("a@b") are taken as they are. Errors: invalid,
+// when login_uid is missing for a person or agent channel or an id is malformed.
+Result<ChannelKey> read_channel(std::string_view login_uid, std::string_view channel_id,
+                                ChannelType type);
+
+}  // namespace jindou::api

@@ -1,0 +1,228 @@
+#include "api/channel_routes.h"
+
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/answers.h"
+#include "api/body_reader.h"
+#include "api/core_calls.h"
+#include "model/id_rules.h"
+
+namespace jindou::api {
+namespace {
+
+using channel::ChangeMembers;
+using channel::MemberList;
+using Operation = channel::ChangeMembers::Operation;
+
+// Hands a change to the core, or answers what was wrong with the body.
+Task<void> apply(Services& services, Request& request, Response& response, std::string problem,
+                 channel::Change wanted) {
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  const auto done = co_await change(services, request, std::move(wanted));
+  if (done) {
+    answer_ok(response, services.options.status_style);
+  } else {
+    answer_error(response, done.error());
+  }
+}
+
+ChannelFlags read_flags(BodyReader& body) {
+  ChannelFlags flags;
+  flags.large = body.flag("large");
+  flags.ban = body.flag("ban");
+  flags.disband = body.flag("disband");
+  flags.send_ban = body.flag("send_ban");
+  flags.allow_stranger = body.flag("allow_stranger");
+  return flags;
+}
+
+void require_type(BodyReader& body, ChannelType type) {
+  if (type == ChannelType::none) body.fail("channel_type is required, from 1 to 255");
+}
+
+void refuse_person(BodyReader& body, ChannelType type) {
+  if (type == ChannelType::person) body.fail("a person channel has no subscribers of its own");
+}
+
+// A list that must name somebody: nobody at all is a mistake of the caller.
+std::vector<std::string> required_uids(BodyReader& body, std::string_view name) {
+  std::vector<std::string> uids = body.uids(name);
+  if (uids.empty()) body.fail(std::string(name) + " must name at least one user");
+  return uids;
+}
+
+Task<void> post_channel(Services& services, Request& request, Response& response) {
+  channel::UpsertChannel upsert;
+  BodyReader body(request.body);
+  upsert.channel.id = body.id("channel_id");
+  upsert.channel.type = body.channel_type();
+  require_type(body, upsert.channel.type);
+  upsert.flags = read_flags(body);
+  upsert.reset_subscribers = body.flag("reset");
+  upsert.subscribers = body.uids("subscribers");
+  if (!upsert.subscribers.empty()) refuse_person(body, upsert.channel.type);
+  return apply(services, request, response, body.problem(), std::move(upsert));
+}
+
+Task<void> post_channel_info(Services& services, Request& request, Response& response) {
+  channel::UpsertChannel upsert;
+  BodyReader body(request.body);
+  const ChannelType type = body.channel_type();
+  upsert.channel.type = type;
+  // The internal id of a conversation is the only way to ban that one conversation.
+  const bool paired = type == ChannelType::person || type == ChannelType::agent;
+  upsert.channel.id = paired ? body.internal_id("channel_id") : body.id("channel_id");
+  if (type == ChannelType::person) {
+    const auto [a, b] = split_pair_id(upsert.channel.id);
+    if (!a.empty()) upsert.channel.id = person_channel_id(a, b);
+  }
+  require_type(body, type);
+  upsert.flags = read_flags(body);
+  return apply(services, request, response, body.problem(), std::move(upsert));
+}
+
+Task<void> post_delete(Services& services, Request& request, Response& response) {
+  channel::DeleteChannel wanted;
+  BodyReader body(request.body);
+  wanted.channel.id = body.id("channel_id");
+  wanted.channel.type = body.channel_type();
+  require_type(body, wanted.channel.type);
+  if (wanted.channel.type == ChannelType::person) body.fail("a person channel cannot be deleted");
+  return apply(services, request, response, body.problem(), std::move(wanted));
+}
+
+// The subscriber list; `operation` remove_all is replace by nothing.
+enum class SubscriberCall : std::uint8_t { add, remove, remove_all };
+
+Task<void> change_subscribers(Services& services, Request& request, Response& response,
+                              SubscriberCall call) {
+  ChangeMembers members;
+  members.list = MemberList::subscribers;
+  BodyReader body(request.body);
+  members.channel.id = body.id("channel_id");
+  members.channel.type = body.channel_type();
+  if (call == SubscriberCall::remove_all) {
+    require_type(body, members.channel.type);
+    refuse_person(body, members.channel.type);
+    members.operation = Operation::replace;
+  } else {
+    if (members.channel.type == ChannelType::none) members.channel.type = ChannelType::group;
+    refuse_person(body, members.channel.type);
+    if (body.flag("temp_subscriber")) body.fail("temp_subscriber is not supported");
+    members.uids = required_uids(body, "subscribers");
+    if (call == SubscriberCall::remove) {
+      members.operation = Operation::remove;
+    } else {
+      members.operation = body.flag("reset") ? Operation::replace : Operation::add;
+    }
+  }
+  return apply(services, request, response, body.problem(), std::move(members));
+}
+
+Task<void> post_subscriber_add(Services& services, Request& request, Response& response) {
+  return change_subscribers(services, request, response, SubscriberCall::add);
+}
+Task<void> post_subscriber_remove(Services& services, Request& request, Response& response) {
+  return change_subscribers(services, request, response, SubscriberCall::remove);
+}
+Task<void> post_subscriber_remove_all(Services& services, Request& request, Response& response) {
+  return change_subscribers(services, request, response, SubscriberCall::remove_all);
+}
+
+enum class ListCall : std::uint8_t { add, set, remove, remove_all };
+
+// The denylist and the allowlist. For a person the list is that of the user's own inbox.
+Task<void> change_list(Services& services, Request& request, Response& response, MemberList list,
+                       ListCall call) {
+  ChangeMembers members;
+  members.list = list;
+  BodyReader body(request.body);
+  members.channel.id = body.id("channel_id");
+  members.channel.type = body.channel_type();
+  require_type(body, members.channel.type);
+  switch (call) {
+    case ListCall::add:
+      members.operation = Operation::add;
+      members.uids = required_uids(body, "uids");
+      break;
+    case ListCall::remove:
+      members.operation = Operation::remove;
+      members.uids = required_uids(body, "uids");
+      break;
+    case ListCall::set:
+      members.operation = Operation::replace;
+      members.uids = body.uids("uids");
+      break;
+    case ListCall::remove_all: members.operation = Operation::replace; break;
+  }
+  return apply(services, request, response, body.problem(), std::move(members));
+}
+
+Task<void> post_blacklist_add(Services& services, Request& request, Response& response) {
+  return change_list(services, request, response, MemberList::denylist, ListCall::add);
+}
+Task<void> post_blacklist_set(Services& services, Request& request, Response& response) {
+  return change_list(services, request, response, MemberList::denylist, ListCall::set);
+}
+Task<void> post_blacklist_remove(Services& services, Request& request, Response& response) {
+  return change_list(services, request, response, MemberList::denylist, ListCall::remove);
+}
+Task<void> post_blacklist_remove_all(Services& services, Request& request, Response& response) {
+  return change_list(services, request, response, MemberList::denylist, ListCall::remove_all);
+}
+Task<void> post_whitelist_add(Services& services, Request& request, Response& response) {
+  return change_list(services, request, response, MemberList::allowlist, ListCall::add);
+}
+Task<void> post_whitelist_set(Services& services, Request& request, Response& response) {
+  return change_list(services, request, response, MemberList::allowlist, ListCall::set);
+}
+Task<void> post_whitelist_remove(Services& services, Request& request, Response& response) {
+  return change_list(services, request, response, MemberList::allowlist, ListCall::remove);
+}
+Task<void> post_whitelist_remove_all(Services& services, Request& request, Response& response) {
+  return change_list(services, request, response, MemberList::allowlist, ListCall::remove_all);
+}
+
+}  // namespace
+
+std::span<const Route> channel_routes() {
+  static constexpr std::array<Route, 14> routes = {{
+      {Verb::post, "/channel", post_channel, Auth::manager,
+       "Creates a channel or overwrites its flags, and adds subscribers"},
+      {Verb::post, "/channel/info", post_channel_info, Auth::manager,
+       "Creates a channel or overwrites its flags"},
+      {Verb::post, "/channel/delete", post_delete, Auth::manager,
+       "Disbands a channel and hides its messages"},
+      {Verb::post, "/channel/subscriber_add", post_subscriber_add, Auth::manager,
+       "Adds subscribers, or replaces them all"},
+      {Verb::post, "/channel/subscriber_remove", post_subscriber_remove, Auth::manager,
+       "Removes subscribers"},
+      {Verb::post, "/channel/subscriber_remove_all", post_subscriber_remove_all, Auth::manager,
+       "Removes all subscribers"},
+      {Verb::post, "/channel/blacklist_add", post_blacklist_add, Auth::manager,
+       "Adds to the denylist"},
+      {Verb::post, "/channel/blacklist_set", post_blacklist_set, Auth::manager,
+       "Replaces the denylist"},
+      {Verb::post, "/channel/blacklist_remove", post_blacklist_remove, Auth::manager,
+       "Removes from the denylist"},
+      {Verb::post, "/channel/blacklist_remove_all", post_blacklist_remove_all, Auth::manager,
+       "Empties the denylist"},
+      {Verb::post, "/channel/whitelist_add", post_whitelist_add, Auth::manager,
+       "Adds to the allowlist"},
+      {Verb::post, "/channel/whitelist_set", post_whitelist_set, Auth::manager,
+       "Replaces the allowlist"},
+      {Verb::post, "/channel/whitelist_remove", post_whitelist_remove, Auth::manager,
+       "Removes from the allowlist"},
+      {Verb::post, "/channel/whitelist_remove_all", post_whitelist_remove_all, Auth::manager,
+       "Empties the allowlist"},
+  }};
+  return routes;
+}
+
+}  // namespace jindou::api

@@ -1,0 +1,12 @@
+// Reads of stored messages.
+#pragma once
+
+#include <span>
+
+#include "api/router.h"
+
+namespace jindou::api {
+
+std::span<const Route> history_routes();
+
+}  // namespace jindou::api

@@ -1,0 +1,351 @@
+// The server over real loopback sockets with a fake handler: order of answers, limits and
+// time-outs, and what is refused before a handler sees it.
+#include "api/http_server.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+namespace jindou::api {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using namespace std::chrono_literals;
+
+class EchoHandler final : public RequestHandler {
+ public:
+  bool admit(const Request& request, Response& response) override {
+    if (request.path() != "/denied") return true;
+    response.status = 401;
+    response.body = "denied";
+    return false;
+  }
+  Task<void> handle(Request& request, Response& response) override {
+    ++handled;
+    if (request.path() == "/throw") throw std::runtime_error("on purpose");
+    if (request.path() == "/slow") {
+      asio::steady_timer timer(co_await asio::this_coro::executor, 100ms);
+      co_await timer.async_wait(asio::use_awaitable);
+    }
+    response.body += request.method_text();
+    response.body += ' ';
+    response.body += request.path();
+    response.body += ' ';
+    if (request.path() == "/size") {
+      response.body += std::to_string(request.body.size());
+    } else if (request.path() == "/big") {
+      response.body.assign(4U << 20, 'x');
+    } else {
+      response.body += request.body;
+    }
+    padded = padded && (request.body.empty() ||
+                        request.body.capacity() >= request.body.size() + kBodyPadding);
+  }
+  void refuse(std::string_view detail, Response& response) override { response.body = detail; }
+  void answered(const Response&, std::chrono::steady_clock::duration) override { ++answers; }
+
+  std::atomic<int> handled{0};
+  std::atomic<int> answers{0};
+  std::atomic<bool> padded{true};
+};
+
+class HttpServerTest : public testing::Test {
+ protected:
+  void start(HttpOptions options = {}) {
+    options.tick = 5ms;
+    server = std::make_unique<HttpServer>(shards, handler, clock, options);
+    ASSERT_TRUE(server->listen("127.0.0.1:0"));
+    shards.start();
+  }
+  void TearDown() override {
+    if (server) server->stop();
+    shards.stop();
+  }
+
+  tcp::socket connect() {
+    tcp::socket socket(client_io);
+    const std::string address = server->address();
+    const auto port = static_cast<unsigned short>(std::stoi(address.substr(address.find(':') + 1)));
+    socket.connect(tcp::endpoint(asio::ip::make_address("127.0.0.1"), port));
+    return socket;
+  }
+  static void send(tcp::socket& socket, const std::string& bytes) {
+    boost::system::error_code ec;  // the server may have closed already, that is what is tested
+    asio::write(socket, asio::buffer(bytes), ec);
+  }
+  // Everything until the server closes.
+  static std::string read_all(tcp::socket& socket) {
+    std::string text;
+    boost::system::error_code ec;
+    asio::read(socket, asio::dynamic_buffer(text), ec);
+    return text;
+  }
+  // One answer with Content-Length.
+  static std::string read_answer(tcp::socket& socket, std::string& rest) {
+    for (;;) {
+      const auto end = rest.find("\r\n\r\n");
+      if (end != std::string::npos) {
+        const auto at = rest.find("Content-Length: ");
+        const std::size_t size =
+            at < end ? std::stoul(rest.substr(at + std::string("Content-Length: ").size())) : 0;
+        if (rest.size() >= end + 4 + size) {
+          const std::string answer = rest.substr(0, end + 4 + size);
+          rest.erase(0, end + 4 + size);
+          return answer;
+        }
+      }
+      char buffer[4096];
+      boost::system::error_code ec;
+      const std::size_t bytes = socket.read_some(asio::buffer(buffer), ec);
+      if (ec) return rest;
+      rest.append(buffer, bytes);
+    }
+  }
+  std::string exchange(const std::string& bytes) {
+    tcp::socket socket = connect();
+    send(socket, bytes);
+    return read_all(socket);
+  }
+
+  SystemClock clock;
+  EchoHandler handler;
+  asio::io_context client_io;
+  runtime::IoShards shards{2};
+  std::unique_ptr<HttpServer> server;
+};
+
+std::string post(const std::string& path, const std::string& body,
+                 const std::string& headers = "") {
+  return "POST " + path + " HTTP/1.1\r\nHost: h\r\n" + headers +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+TEST_F(HttpServerTest, KeepsTheConnectionAndItsBuffers) {
+  start();
+  tcp::socket socket = connect();
+  std::string rest;
+  for (const std::size_t size : {10U, 100'000U, 5U, 300'000U, 7U}) {
+    send(socket, post("/size", std::string(size, 'b')));
+    const std::string answer = read_answer(socket, rest);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;
+    EXPECT_TRUE(answer.ends_with("POST /size " + std::to_string(size))) << answer;
+    EXPECT_NE(answer.find("Access-Control-Allow-Origin: *\r\n"), std::string::npos);
+    EXPECT_NE(answer.find("\r\nDate: "), std::string::npos);
+  }
+  EXPECT_TRUE(handler.padded);
+}
+
+TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
+  start();
+  tcp::socket socket = connect();
+  std::string all = post("/slow", "first");
+  for (int i = 0; i < 50; ++i) all += post("/n", std::to_string(i));
+  send(socket, all);
+  std::string rest;
+  EXPECT_TRUE(read_answer(socket, rest).ends_with("POST /slow first"));
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_TRUE(read_answer(socket, rest).ends_with("POST /n " + std::to_string(i)));
+  }
+}
+
+TEST_F(HttpServerTest, ReadsRequestsByteByByte) {
+  start();
+  tcp::socket socket = connect();
+  socket.set_option(tcp::no_delay(true));
+  for (const char c : post("/x", "abc")) send(socket, std::string(1, c));
+  std::string rest;
+  EXPECT_TRUE(read_answer(socket, rest).ends_with("POST /x abc"));
+}
+
+TEST_F(HttpServerTest, ReadsChunkedBodies) {
+  start();
+  tcp::socket socket = connect();
+  std::string body;
+  std::string chunks;
+  for (int i = 0; i < 3000; ++i) {
+    const std::string part(static_cast<std::size_t>(1 + i % 15), static_cast<char>('a' + i % 26));
+    body += part;
+    chunks += std::string(1, "0123456789abcdef"[part.size()]) + "\r\n" + part + "\r\n";
+  }
+  const std::string request =
+      "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + "0\r\n\r\n";
+  send(socket, request + request);
+  std::string rest;
+  EXPECT_TRUE(read_answer(socket, rest).ends_with("POST /x " + body));
+  EXPECT_TRUE(read_answer(socket, rest).ends_with("POST /x " + body));
+  EXPECT_TRUE(handler.padded);
+}
+
+TEST_F(HttpServerTest, RefusesTooLargeBodiesBeforeReadingThem) {
+  HttpOptions options;
+  options.limits.body_bytes = 1000;
+  start(options);
+  const std::string answer =
+      exchange("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 ")) << answer;
+  EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
+  // The whole body is on its way: the answer must arrive all the same.
+  const std::string late = exchange(post("/x", std::string(2'000'000, 'x')));
+  EXPECT_TRUE(late.starts_with("HTTP/1.1 413 ")) << late;
+  const std::string chunked =
+      exchange("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n");
+  EXPECT_TRUE(chunked.starts_with("HTTP/1.1 413 ")) << chunked;
+  EXPECT_EQ(handler.handled, 0);
+}
+
+TEST_F(HttpServerTest, ClosesAfterMalformedRequests) {
+  start();
+  for (const std::string request : {
+           "nonsense\r\n\r\n",
+           "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
+           "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n",
+           "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\ntoken: t\r\n\r\n",
+       }) {
+    const std::string answer = exchange(request + post("/x", "smuggled"));
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << request << answer;
+    EXPECT_EQ(answer.find("smuggled"), std::string::npos);
+  }
+  EXPECT_EQ(handler.handled, 0);
+}
+
+TEST_F(HttpServerTest, JudgesTheHeaderBeforeTheBodyArrives) {
+  start();
+  // No byte of the body is ever sent.
+  const std::string answer =
+      exchange("POST /denied HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 401 ")) << answer;
+  EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
+  EXPECT_EQ(handler.handled, 0);
+}
+
+TEST_F(HttpServerTest, AnswersExpectationsBeforeTheBody) {
+  start();
+  tcp::socket socket = connect();
+  send(socket, "POST /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+  std::string rest;
+  EXPECT_EQ(read_answer(socket, rest), "HTTP/1.1 100 Continue\r\n\r\n");
+  send(socket, "abc");
+  EXPECT_TRUE(read_answer(socket, rest).ends_with("POST /x abc"));
+}
+
+TEST_F(HttpServerTest, ClosesSlowHeadersBodiesAndIdleConnections) {
+  HttpOptions options;
+  options.header_timeout = 50ms;
+  options.body_timeout = 50ms;
+  options.idle_timeout = 50ms;
+  start(options);
+  EXPECT_EQ(exchange("POST /x HTTP/1.1\r\nHos"), "");
+  EXPECT_EQ(exchange("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab"), "");
+  EXPECT_EQ(exchange(""), "");
+  // A request that was answered, then silence.
+  EXPECT_TRUE(exchange(post("/x", "abc")).ends_with("POST /x abc"));
+  // Dripping does not extend the header's time.
+  tcp::socket socket = connect();
+  const auto begin = std::chrono::steady_clock::now();
+  std::thread reader([&socket] { EXPECT_EQ(read_all(socket), ""); });
+  send(socket, "POST /x HTTP/1.1\r\n");
+  for (int i = 0; i < 100 && server->connections() > 0; ++i) {
+    send(socket, "X: y\r\n");
+    std::this_thread::sleep_for(5ms);
+  }
+  reader.join();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
+}
+
+TEST_F(HttpServerTest, DoesNotCountTheHandlersTime) {
+  HttpOptions options;
+  options.header_timeout = 30ms;
+  options.body_timeout = 30ms;
+  options.idle_timeout = 30ms;
+  start(options);
+  EXPECT_TRUE(exchange(post("/slow", "abc")).ends_with("POST /slow abc"));
+}
+
+TEST_F(HttpServerTest, RefusesConnectionsOverTheLimit) {
+  HttpOptions options;
+  options.connections_max = 2;
+  start(options);
+  tcp::socket first = connect();
+  tcp::socket second = connect();
+  std::string rest;
+  send(first, post("/x", "1"));
+  EXPECT_TRUE(read_answer(first, rest).ends_with("1"));
+  send(second, post("/x", "2"));
+  EXPECT_TRUE(read_answer(second, rest).ends_with("2"));
+  const std::string answer = exchange(post("/x", "3"));
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
+  EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, AnswersHeadWithoutABody) {
+  start();
+  const std::string answer = exchange("HEAD /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_NE(answer.find("Content-Length: 8\r\n"), std::string::npos) << answer;
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n"));
+}
+
+TEST_F(HttpServerTest, FollowsTheRulesOfHttp10) {
+  start();
+  EXPECT_NE(exchange("GET /x HTTP/1.0\r\n\r\n").find("Connection: close\r\n"), std::string::npos);
+  tcp::socket socket = connect();
+  send(socket, "GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  std::string rest;
+  EXPECT_NE(read_answer(socket, rest).find("Connection: keep-alive\r\n"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, TurnsExceptionsInto500) {
+  start();
+  EXPECT_TRUE(exchange(post("/throw", "")).starts_with("HTTP/1.1 500 "));
+}
+
+TEST_F(HttpServerTest, WritesLargeAnswersToSlowReaders) {
+  start();
+  tcp::socket socket = connect();
+  send(socket, "GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+  std::this_thread::sleep_for(20ms);
+  std::string rest;
+  EXPECT_GT(read_answer(socket, rest).size(), 4U << 20);
+}
+
+TEST_F(HttpServerTest, FinishesWhatIsInFlightWhenItStops) {
+  start();
+  tcp::socket busy = connect();
+  tcp::socket idle = connect();
+  send(busy, post("/slow", "abc"));
+  while (handler.handled == 0) std::this_thread::yield();
+  std::string answer;
+  std::thread reader([&] { answer = read_all(busy); });
+  server->stop();
+  reader.join();
+  EXPECT_TRUE(answer.ends_with("POST /slow abc")) << answer;
+  EXPECT_EQ(read_all(idle), "");
+  EXPECT_EQ(server->connections(), 0U);
+  boost::system::error_code ec;
+  tcp::socket late(client_io);
+  const std::string address = server->address();
+  const auto port = static_cast<unsigned short>(std::stoi(address.substr(address.find(':') + 1)));
+  late.connect(tcp::endpoint(asio::ip::make_address("127.0.0.1"), port), ec);
+  EXPECT_TRUE(ec);
+}
+
+TEST_F(HttpServerTest, SaysWhyItCannotListen) {
+  start();
+  const auto taken = server->listen(server->address());
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code(), Errc::unavailable);
+  EXPECT_FALSE(server->listen("no port here"));
+}
+
+}  // namespace
+}  // namespace jindou::api

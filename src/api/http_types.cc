@@ -1,0 +1,95 @@
+#include "api/http_types.h"
+
+#include <boost/beast/core/string.hpp>
+
+#include "api/query.h"
+
+namespace jindou::api {
+
+std::string Request::query_value(std::string_view name) const {
+  return find_query_value(query(), name);
+}
+
+std::string_view Request::header(std::string_view name) const {
+  for (const Header& header : headers_) {
+    if (boost::beast::iequals(view(header.name), name)) return view(header.value);
+  }
+  return {};
+}
+
+void Request::clear() {
+  arena_.clear();
+  headers_.clear();
+  method_text_ = path_ = query_ = Slice();
+  method_ = Verb::unknown;
+  version_ = 11;
+  if (body.capacity() > kBodyCapacityKept) {
+    body = std::string();
+  } else {
+    body.clear();
+  }
+}
+
+Request::Slice Request::keep(std::string_view text) {
+  Slice slice;
+  slice.offset = static_cast<std::uint32_t>(arena_.size());
+  slice.size = static_cast<std::uint32_t>(text.size());
+  arena_.append(text);
+  return slice;
+}
+
+void Request::set_line(Verb method, std::string_view method_text, std::string_view target,
+                       unsigned version) {
+  method_ = method;
+  version_ = version;
+  method_text_ = keep(method_text);
+  const auto mark = target.find('?');
+  path_ = keep(target.substr(0, mark));
+  query_ = keep(mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1));
+}
+
+void Request::add_header(Field field, std::string_view name, std::string_view value) {
+  Header header{field, keep(name), keep(value)};
+  headers_.push_back(header);
+}
+
+void Request::reserve_body(std::size_t bytes) {
+  const std::size_t wanted = bytes + kBodyPadding;
+  if (body.capacity() < wanted) body.reserve(wanted);
+}
+
+void Response::clear() {
+  status = 200;
+  content_type = "application/json";
+  if (body.capacity() > Request::kBodyCapacityKept) {
+    body = std::string();
+  } else {
+    body.clear();
+  }
+  extra_headers.clear();
+  route = "other";
+  close = false;
+}
+
+std::string_view status_phrase(unsigned status) {
+  switch (status) {
+    case 200: return "OK";
+    case 204: return "No Content";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 413: return "Payload Too Large";
+    case 417: return "Expectation Failed";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    default: return "Unknown";
+  }
+}
+
+}  // namespace jindou::api

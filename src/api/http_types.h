@@ -1,0 +1,137 @@
+// One HTTP exchange without its transport: what a handler reads and what it fills in.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/beast/http/field.hpp>
+#include <boost/beast/http/verb.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/deadline_list.h"
+
+namespace jindou::api {
+
+using Verb = boost::beast::http::verb;
+using Field = boost::beast::http::field;
+template <class T>
+using Task = boost::asio::awaitable<T>;
+
+// Room behind the last byte of Request::body. simdjson reads (never writes, never uses) up to 64
+// bytes past the end of what it parses.
+inline constexpr std::size_t kBodyPadding = 64;
+
+// A parsed request. Reused from one request of a connection to the next, so that its buffers are
+// allocated once. Not thread-safe; lives on the connection's shard.
+class Request {
+ public:
+  Verb method() const { return method_; }
+  // As sent; differs from to_string(method()) only when the method is unknown.
+  std::string_view method_text() const { return view(method_text_); }
+  // The part before '?', not decoded: no route of ours needs an escape.
+  std::string_view path() const { return view(path_); }
+  // The part after '?', not decoded; see query_value().
+  std::string_view query() const { return view(query_); }
+  // 10 or 11.
+  unsigned version() const { return version_; }
+
+  // The value of the first query parameter of that name, decoded ('+' is a space). Empty when
+  // absent.
+  std::string query_value(std::string_view name) const;
+  // The value of the first header of that name (any case); empty when absent.
+  std::string_view header(std::string_view name) const;
+
+  // The whole body. Its capacity exceeds its size by at least kBodyPadding.
+  std::string body;
+  // Address of the peer without port, for logs.
+  std::string peer;
+  // Where a handler may link a deadline of its own. Outlives the call; the connection's shard.
+  DeadlineList* deadlines = nullptr;
+
+  // Forgets the request, keeps the buffers. They are given back when an unusually large body made
+  // them grow past kBodyCapacityKept.
+  void clear();
+
+  // Filling in: used by the parser and by tests.
+  void set_line(Verb method, std::string_view method_text, std::string_view target,
+                unsigned version);
+  void add_header(Field field, std::string_view name, std::string_view value);
+  std::size_t header_count() const { return headers_.size(); }
+  std::size_t header_bytes() const { return arena_.size(); }
+  // Makes room for `bytes` of body plus padding.
+  void reserve_body(std::size_t bytes);
+
+  // 100 items of 400 bytes are 40 KB; four times that is kept between requests.
+  static constexpr std::size_t kBodyCapacityKept = std::size_t{256} << 10;
+
+ private:
+  // Offsets, because the arena moves when it grows.
+  struct Slice {
+    std::uint32_t offset = 0;
+    std::uint32_t size = 0;
+  };
+  struct Header {
+    Field field;
+    Slice name;
+    Slice value;
+  };
+  Slice keep(std::string_view text);
+  std::string_view view(Slice slice) const {
+    return std::string_view(arena_).substr(slice.offset, slice.size);
+  }
+
+  std::string arena_;
+  std::vector<Header> headers_;
+  Slice method_text_;
+  Slice path_;
+  Slice query_;
+  Verb method_ = Verb::unknown;
+  unsigned version_ = 11;
+};
+
+// The answer. Reused like Request: a handler appends to `body` and sets the rest.
+struct Response {
+  unsigned status = 200;
+  // Must be a string constant.
+  std::string_view content_type = "application/json";
+  std::string body;
+  // Complete extra header lines, each ending in CRLF. Only constants and numbers of ours belong
+  // here, never text of a caller.
+  std::string extra_headers;
+  // The route pattern that answered, for metrics; a string constant.
+  std::string_view route = "other";
+  // True: the connection is closed after this answer.
+  bool close = false;
+
+  void clear();
+};
+
+// "Bad Request" for 400 and so on; "Unknown" for codes this server never sends.
+std::string_view status_phrase(unsigned status);
+
+// What the server calls. Implemented by Router; a fake in the tests of the server.
+class RequestHandler {
+ public:
+  virtual ~RequestHandler() = default;
+
+  // Judges the header block alone, before any of the body is read: authentication, unknown paths.
+  // False: `response` is the final answer. Must not suspend or block.
+  virtual bool admit(const Request& request, Response& response) = 0;
+
+  // Answers the complete request. Both live until the returned task has finished. Runs on the
+  // connection's shard; must not block. An exception becomes a 500.
+  virtual Task<void> handle(Request& request, Response& response) = 0;
+
+  // Answers what never became a request (malformed, too large, timed out, too many connections).
+  // Fills everything but `status`, which is set. `detail` is one sentence for the caller.
+  virtual void refuse(std::string_view detail, Response& response) = 0;
+
+  // After the last byte of an answer was handed to the socket.
+  virtual void answered(const Response& response, std::chrono::steady_clock::duration took) = 0;
+};
+
+}  // namespace jindou::api

@@ -1,0 +1,166 @@
+#include "api/request_parser.h"
+
+#include <algorithm>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/error.hpp>
+#include <functional>
+
+namespace jindou::api {
+namespace {
+
+namespace http = boost::beast::http;
+
+// The shortest end of a chunked body is "0\r\n\r\n". Beast asserts that it never sees less of it,
+// so shorter rests wait for more bytes, of which at least so many must follow.
+constexpr std::size_t kChunkTailBytesMin = 5;
+
+std::string_view std_view(boost::beast::string_view text) { return {text.data(), text.size()}; }
+
+// A header line that goes on in the next one. Beast either joins the parts in a buffer of its own,
+// then the value does not lie behind its name, or skips the line end in front of the value.
+bool is_folded(std::string_view name, std::string_view value, std::size_t line_bytes_max) {
+  if (value.empty()) return false;
+  const char* gap = name.data() + name.size() + 1;  // behind the colon
+  const std::less<const char*> before;
+  if (before(value.data(), gap) || before(gap + line_bytes_max, value.data())) return true;
+  return std::find(gap, value.data(), '\r') != value.data();
+}
+
+}  // namespace
+
+RequestParser::RequestParser(Request& request, const ParserLimits& limits)
+    : request_(request), limits_(limits) {
+  header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
+  body_limit(static_cast<std::uint64_t>(limits_.body_bytes));
+}
+
+std::uint64_t RequestParser::body_bytes_expected() const {
+  const auto length = content_length();
+  return length ? *length : 0;
+}
+
+RequestParser::Progress RequestParser::feed(std::string_view input, std::size_t& consumed) {
+  consumed = 0;
+  while (!is_done()) {
+    const std::size_t left = input.size() - consumed;
+    if (left == 0) return Progress::need_more;
+    if (header_seen_ && is_chunked() && left < kChunkTailBytesMin) return Progress::need_more;
+    error_code ec;
+    const std::size_t used = put(boost::asio::const_buffer(input.data() + consumed, left), ec);
+    consumed += used;
+    if (!header_seen_) {
+      header_bytes_ += used;
+      if (header_bytes_ > limits_.header_bytes) {
+        failure_status_ = 431;
+        failure_text_ = "the request header is too large";
+        return Progress::failed;
+      }
+    }
+    if (ec == http::error::need_more) return Progress::need_more;
+    if (ec) return failed(ec);
+    if (!header_seen_ && is_header_done()) {
+      header_seen_ = true;
+      return Progress::header_done;
+    }
+  }
+  if (!header_seen_) {
+    header_seen_ = true;
+    return Progress::header_done;
+  }
+  return Progress::done;
+}
+
+RequestParser::Progress RequestParser::failed(const error_code& ec) {
+  if (ec == http::error::header_limit) {
+    failure_status_ = 431;
+    failure_text_ = "the request header is too large";
+  } else if (ec == http::error::body_limit) {
+    failure_status_ = 413;
+    failure_text_ = "the request body is too large";
+  }
+  return Progress::failed;
+}
+
+void RequestParser::fail(unsigned status, std::string_view text, error_code& ec) {
+  failure_status_ = status;
+  failure_text_ = text;
+  ec = http::error::bad_field;
+}
+
+void RequestParser::on_request_impl(Verb method, string_view method_text, string_view target,
+                                    int version, error_code& ec) {
+  if (target.size() > limits_.target_bytes) {
+    return fail(400, "the request target is too long", ec);
+  }
+  const bool whole_server = method == Verb::options && target == "*";
+  if (!whole_server && target.front() != '/') {
+    return fail(400, "the request target must be a path", ec);
+  }
+  request_.set_line(method, std_view(method_text), std_view(target),
+                    static_cast<unsigned>(version));
+}
+
+void RequestParser::on_field_impl(Field field, string_view name, string_view value,
+                                  error_code& ec) {
+  if (header_seen_) return fail(400, "trailer fields are not accepted", ec);
+  if (request_.header_count() >= limits_.header_fields) {
+    return fail(431, "too many header fields", ec);
+  }
+  if (is_folded(std_view(name), std_view(value), limits_.header_bytes)) {
+    return fail(400, "folded header lines are not accepted", ec);
+  }
+  switch (field) {
+    case Field::content_length:
+      if (content_length_seen_ || value.find(',') != string_view::npos) {
+        return fail(400, "more than one Content-Length", ec);
+      }
+      content_length_seen_ = true;
+      break;
+    case Field::transfer_encoding:
+      if (!boost::beast::iequals(value, "chunked")) {
+        return fail(400, "Transfer-Encoding must be chunked", ec);
+      }
+      transfer_encoding_seen_ = true;
+      break;
+    case Field::host:
+      if (host_seen_) return fail(400, "more than one Host", ec);
+      host_seen_ = true;
+      break;
+    case Field::expect:
+      if (!boost::beast::iequals(value, "100-continue")) {
+        return fail(417, "the only supported expectation is 100-continue", ec);
+      }
+      expects_continue_ = request_.version() >= 11;
+      break;
+    default: break;
+  }
+  request_.add_header(field, std_view(name), std_view(value));
+}
+
+void RequestParser::on_header_impl(error_code& ec) {
+  if (transfer_encoding_seen_ && request_.version() < 11) {
+    return fail(400, "Transfer-Encoding needs HTTP/1.1", ec);
+  }
+  if (transfer_encoding_seen_ && content_length_seen_) {
+    return fail(400, "Content-Length together with Transfer-Encoding", ec);
+  }
+  if (!host_seen_ && request_.version() >= 11) return fail(400, "the Host header is missing", ec);
+}
+
+std::size_t RequestParser::on_body_impl(string_view body, error_code&) { return append(body); }
+
+std::size_t RequestParser::on_chunk_body_impl(std::uint64_t, string_view body, error_code&) {
+  return append(body);
+}
+
+std::size_t RequestParser::append(string_view body) {
+  // Grows geometrically, so that many small chunks do not copy the body each time.
+  const std::size_t wanted = request_.body.size() + body.size() + kBodyPadding;
+  if (request_.body.capacity() < wanted) {
+    request_.body.reserve(std::max(wanted, 2 * request_.body.capacity()));
+  }
+  request_.body.append(body.data(), body.size());
+  return body.size();
+}
+
+}  // namespace jindou::api

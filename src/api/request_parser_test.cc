@@ -1,0 +1,181 @@
+// Every case is read whole and byte by byte: the two must agree.
+#include "api/request_parser.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace jindou::api {
+namespace {
+
+using Progress = RequestParser::Progress;
+
+struct Reading {
+  Progress progress = Progress::need_more;
+  unsigned status = 0;
+  std::size_t used = 0;
+  Request request;
+};
+
+void read(const std::string& input, std::size_t piece, const ParserLimits& limits,
+          Reading& reading) {
+  RequestParser parser(reading.request, limits);
+  std::size_t available = 0;
+  for (;;) {
+    std::size_t consumed = 0;
+    const std::string_view rest =
+        std::string_view(input).substr(reading.used, available - reading.used);
+    reading.progress = parser.feed(rest, consumed);
+    reading.used += consumed;
+    if (reading.progress == Progress::header_done) continue;
+    if (reading.progress == Progress::failed) reading.status = parser.failure_status();
+    if (reading.progress != Progress::need_more || available == input.size()) return;
+    available = std::min(input.size(), available + piece);
+  }
+}
+
+// 200 when read to the end, 0 when more is needed, else the refusal's status.
+unsigned verdict(const std::string& input, const ParserLimits& limits = {}) {
+  Reading whole;
+  read(input, input.size(), limits, whole);
+  Reading bytes;
+  read(input, 1, limits, bytes);
+  EXPECT_EQ(whole.progress, bytes.progress) << input;
+  EXPECT_EQ(whole.status, bytes.status) << input;
+  EXPECT_EQ(whole.request.body, bytes.request.body);
+  if (whole.progress == Progress::done) return 200;
+  return whole.status;
+}
+
+std::string post(const std::string& headers, const std::string& body) {
+  return "POST /x HTTP/1.1\r\nHost: h\r\n" + headers + "\r\n" + body;
+}
+
+TEST(RequestParser, ReadsARequestWithABody) {
+  Reading reading;
+  const std::string input = post("Content-Length: 5\r\nX-A:  b c \r\n", "hello");
+  read(input + "NEXT", input.size() + 4, ParserLimits(), reading);
+  EXPECT_EQ(reading.progress, Progress::done);
+  EXPECT_EQ(reading.used, input.size());
+  EXPECT_EQ(reading.request.method(), Verb::post);
+  EXPECT_EQ(reading.request.path(), "/x");
+  EXPECT_EQ(reading.request.body, "hello");
+  EXPECT_EQ(reading.request.header("x-a"), "b c");
+}
+
+TEST(RequestParser, SplitsPathAndQuery) {
+  Reading reading;
+  read("GET /a/b?c=d?e HTTP/1.1\r\nHost: h\r\n\r\n", 1000, ParserLimits(), reading);
+  EXPECT_EQ(reading.progress, Progress::done);
+  EXPECT_EQ(reading.request.path(), "/a/b");
+  EXPECT_EQ(reading.request.query(), "c=d?e");
+}
+
+TEST(RequestParser, ReadsChunkedBodies) {
+  Reading reading;
+  read(post("Transfer-Encoding: chunked\r\n", "3;x=1\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"), 1,
+       ParserLimits(), reading);
+  EXPECT_EQ(reading.progress, Progress::done);
+  EXPECT_EQ(reading.request.body, "abcde");
+  EXPECT_EQ(verdict(post("Transfer-Encoding: Chunked\r\n", "0\r\n\r\n")), 200U);
+}
+
+TEST(RequestParser, RefusesAmbiguousLengths) {
+  EXPECT_EQ(verdict(post("Content-Length: 5\r\nContent-Length: 5\r\n", "hello")), 400U);
+  EXPECT_EQ(verdict(post("Content-Length: 5\r\nContent-Length: 6\r\n", "hello")), 400U);
+  EXPECT_EQ(verdict(post("Content-Length: 5, 5\r\n", "hello")), 400U);
+  EXPECT_EQ(verdict(post("Content-Length: +5\r\n", "hello")), 400U);
+  EXPECT_EQ(verdict(post("Content-Length: -5\r\n", "hello")), 400U);
+  EXPECT_EQ(verdict(post("Content-Length: 0x5\r\n", "hello")), 400U);
+  EXPECT_EQ(verdict(post("Content-Length: 99999999999999999999999\r\n", "hello")), 400U);
+  EXPECT_EQ(verdict(post("Content-Length:\r\n", "")), 400U);
+  EXPECT_EQ(verdict(post("Content-Length : 5\r\n", "hello")), 400U);
+  EXPECT_EQ(verdict(post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n")),
+            400U);
+  EXPECT_EQ(verdict(post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n")),
+            400U);
+}
+
+TEST(RequestParser, RefusesOddTransferEncodings) {
+  EXPECT_EQ(verdict(post("Transfer-Encoding: gzip\r\n", "")), 400U);
+  EXPECT_EQ(verdict(post("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n")), 400U);
+  EXPECT_EQ(verdict(post("Transfer-Encoding: chunked, gzip\r\n", "0\r\n\r\n")), 400U);
+  EXPECT_EQ(verdict(post("Transfer-Encoding: chunked, identity\r\n", "0\r\n\r\n")), 400U);
+  EXPECT_EQ(verdict(post("Transfer-Encoding: xchunked\r\n", "0\r\n\r\n")), 400U);
+  EXPECT_EQ(verdict(post("Transfer-Encoding:\r\n", "0\r\n\r\n")), 400U);
+  EXPECT_EQ(
+      verdict(post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n")),
+      400U);
+  EXPECT_EQ(verdict("POST /x HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400U);
+}
+
+TEST(RequestParser, RefusesTrailersAndMalformedChunks) {
+  const std::string chunked = "Transfer-Encoding: chunked\r\n";
+  EXPECT_EQ(verdict(post(chunked, "1\r\na\r\n0\r\ntoken: secret\r\n\r\n")), 400U);
+  EXPECT_EQ(verdict(post(chunked, "g\r\na\r\n0\r\n\r\n")), 400U);
+  EXPECT_EQ(verdict(post(chunked, "-1\r\na\r\n0\r\n\r\n")), 400U);
+  EXPECT_EQ(verdict(post(chunked, "1\r\nab\r\n0\r\n\r\n")), 400U);
+  EXPECT_EQ(verdict(post(chunked, "fffffffffffffffff\r\na\r\n0\r\n\r\n")), 400U);
+}
+
+TEST(RequestParser, RefusesHeaderTricks) {
+  EXPECT_EQ(verdict(post("X-A: b\r\n c\r\n", "")), 400U);
+  EXPECT_EQ(verdict(post("Content-Length:\r\n 5\r\n", "hello")), 400U);
+  EXPECT_EQ(verdict(post("X-A: b\rX-B: c\r\n", "")), 400U);
+  EXPECT_EQ(verdict(post("X-A: b\nX-B: c\r\n", "")), 400U);
+  EXPECT_EQ(verdict(post(std::string("X-A: b\0c\r\n", 10), "")), 400U);
+  EXPECT_EQ(verdict(post(": b\r\n", "")), 400U);
+  EXPECT_EQ(verdict(post("no colon\r\n", "")), 400U);
+  EXPECT_EQ(verdict("GET / HTTP/1.1\r\n\r\n"), 400U);
+  EXPECT_EQ(verdict("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), 400U);
+  EXPECT_EQ(verdict("GET / HTTP/1.0\r\n\r\n"), 200U);
+}
+
+TEST(RequestParser, RefusesOddRequestLines) {
+  EXPECT_EQ(verdict("GET http://h/x HTTP/1.1\r\nHost: h\r\n\r\n"), 400U);
+  EXPECT_EQ(verdict("CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n"), 400U);
+  EXPECT_EQ(verdict("GET * HTTP/1.1\r\nHost: h\r\n\r\n"), 400U);
+  EXPECT_EQ(verdict("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n"), 200U);
+  EXPECT_EQ(verdict("GET / HTTP/2.0\r\nHost: h\r\n\r\n"), 400U);
+  EXPECT_EQ(verdict("GET / HTTP/0.9\r\nHost: h\r\n\r\n"), 400U);
+  EXPECT_EQ(verdict("GET  / HTTP/1.1\r\nHost: h\r\n\r\n"), 400U);
+  EXPECT_EQ(verdict("GET /a b HTTP/1.1\r\nHost: h\r\n\r\n"), 400U);
+  EXPECT_EQ(verdict("\x16\x03\x01\x02 hello there, TLS?\r\n\r\n"), 400U);
+  EXPECT_EQ(verdict("GET /" + std::string(5000, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n"), 400U);
+}
+
+TEST(RequestParser, EnforcesLimits) {
+  ParserLimits limits;
+  limits.header_bytes = 256;
+  limits.header_fields = 5;
+  limits.body_bytes = 10;
+  const std::string long_value(300, 'v');
+  EXPECT_EQ(verdict(post("X-A: " + long_value + "\r\n", ""), limits), 431U);
+  EXPECT_EQ(verdict(post("X-A: " + long_value, ""), limits), 431U);
+  std::string many;
+  for (int i = 0; i < 40; ++i) many += "X: 12345678\r\n";
+  EXPECT_EQ(verdict(post(many, ""), limits), 431U);
+  EXPECT_EQ(verdict(post("A:1\r\nB:1\r\nC:1\r\nD:1\r\n", ""), limits), 200U);
+  EXPECT_EQ(verdict(post("A:1\r\nB:1\r\nC:1\r\nD:1\r\nE:1\r\n", ""), limits), 431U);
+  EXPECT_EQ(verdict(post("Content-Length: 10\r\n", "0123456789"), limits), 200U);
+  EXPECT_EQ(verdict(post("Content-Length: 11\r\n", ""), limits), 413U);
+  EXPECT_EQ(verdict(post("Transfer-Encoding: chunked\r\n", "a\r\n0123456789\r\n0\r\n\r\n"), limits),
+            200U);
+  EXPECT_EQ(verdict(post("Transfer-Encoding: chunked\r\n", "b\r\n01"), limits), 413U);
+  EXPECT_EQ(verdict(post("Transfer-Encoding: chunked\r\n", "6\r\n012345\r\n5\r\n"), limits), 413U);
+}
+
+TEST(RequestParser, KnowsExpectations) {
+  EXPECT_EQ(verdict(post("Expect: 100-continue\r\nContent-Length: 1\r\n", "a")), 200U);
+  EXPECT_EQ(verdict(post("Expect: miracles\r\nContent-Length: 1\r\n", "a")), 417U);
+}
+
+TEST(RequestParser, WaitsForTheRestOfATruncatedRequest) {
+  EXPECT_EQ(verdict("POST /x HT"), 0U);
+  EXPECT_EQ(verdict("POST /x HTTP/1.1\r\nHost: h\r\n"), 0U);
+  EXPECT_EQ(verdict(post("Content-Length: 5\r\n", "hell")), 0U);
+  EXPECT_EQ(verdict(post("Transfer-Encoding: chunked\r\n", "3\r\nab")), 0U);
+}
+
+}  // namespace
+}  // namespace jindou::api

@@ -1,0 +1,578 @@
+// The routes over the real core and a store in a temporary directory, without sockets: what each
+// request is answered, and that refused ones change nothing.
+#include <gtest/gtest.h>
+#include <simdjson.h>
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <chrono>
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/router.h"
+#include "channel/inbox_directory.h"
+#include "channel/partition_worker.h"
+#include "store/database.h"
+#include "store/embedded_commit_log.h"
+
+namespace jindou::api {
+namespace {
+
+class NoDelivery final : public channel::EffectSink {
+ public:
+  void post_committed(std::shared_ptr<const channel::CommittedBatch>) override {}
+};
+
+// Passes commits on, or keeps them until release(): a disk that takes its time.
+class GatedLog final : public store::CommitLog {
+ public:
+  explicit GatedLog(store::CommitLog& log) : log_(log) {}
+  void append(store::Commit commit) override {
+    const std::lock_guard lock(mutex_);
+    if (closed_) {
+      kept_.push_back(std::move(commit));
+    } else {
+      log_.append(std::move(commit));
+    }
+  }
+  void close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  void release() {
+    const std::lock_guard lock(mutex_);
+    closed_ = false;
+    for (store::Commit& commit : kept_) log_.append(std::move(commit));
+    kept_.clear();
+  }
+
+ private:
+  store::CommitLog& log_;
+  std::mutex mutex_;
+  bool closed_ = false;
+  std::vector<store::Commit> kept_;
+};
+
+struct Answer {
+  unsigned status = 0;
+  std::string body;
+  std::string headers;
+  bool admitted = false;
+};
+
+class RoutesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = "/jindou_routes_XXXXXX";
+    directory_ = std::filesystem::temp_directory_path().string() + name;
+    ASSERT_NE(mkdtemp(directory_.data()), nullptr);
+    store::StoreOptions store_options;
+    store_options.directory = directory_ + "/db";
+    store_options.partitions = 4;
+    store_options.write_buffer_bytes = 1 << 20;
+    store_options.block_cache_bytes = 1 << 20;
+    auto opened = store::Database::open(store_options, random_);
+    ASSERT_TRUE(opened) << opened.error().text();
+    database_ = std::move(*opened);
+    log_ = std::make_unique<store::EmbeddedCommitLog>(*database_, nullptr);
+    ASSERT_TRUE(log_->open());
+    gate_ = std::make_unique<GatedLog>(*log_);
+    inboxes_ = std::make_unique<channel::InboxDirectory>(*database_, 4, 100);
+    worker_ = std::make_unique<channel::PartitionWorker>("partitions");
+    const channel::PartitionDeps deps{
+        *database_, *log_, *database_, *inboxes_, sink_, clock_, database_->fingerprint_seed(), 4};
+    for (std::uint16_t i = 0; i < 4; ++i) {
+      ASSERT_TRUE(worker_->add(static_cast<PartitionId>(i), deps, channel::PartitionOptions()));
+    }
+    worker_->start();
+    core_ = std::make_unique<channel::CommandRouter>(
+        std::vector<channel::PartitionWorker*>{worker_.get()}, std::uint16_t{4},
+        channel::RouterLimits());
+    history_ = std::make_unique<channel::History>(*database_, clock_, std::uint16_t{4},
+                                                  database_->fingerprint_seed());
+    shards_.start();
+    configure(ApiOptions());
+  }
+
+  void TearDown() override {
+    core_->close();
+    worker_->stop();
+    log_->stop();
+    blocking_.stop();
+    shards_.stop();
+    database_->stop_loading();
+    worker_.reset();
+    log_.reset();
+    database_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void configure(const ApiOptions& options) {
+    ApiDeps deps{shards_,
+                 blocking_,
+                 *core_,
+                 *history_,
+                 metrics_,
+                 clock_,
+                 random_,
+                 [this](const std::string& uid, DeviceFlag flag) {
+                   kicked_ = uid + "/" + std::to_string(raw(flag));
+                 },
+                 [this] { return accepting_.load(); },
+                 [this] { return trouble_; },
+                 [](bool intranet) {
+                   RouteAddresses addresses;
+                   addresses.tcp = intranet ? "10.0.0.1:5100" : "example.org:5100";
+                   addresses.ws = intranet ? "" : "ws://example.org:5200";
+                   return addresses;
+                 }};
+    router_.reset();
+    services_ = std::make_unique<Services>(std::move(deps), options);
+    router_ = std::make_unique<Router>(*services_, all_routes());
+  }
+
+  Answer call(Verb method, const std::string& target, const std::string& body = "",
+              const std::string& token = "") {
+    Request request;
+    Response response;
+    request.set_line(method, std::string_view(to_string(method)), target, 11);
+    if (!token.empty()) request.add_header(Field::unknown, "Token", token);
+    request.deadlines = &deadlines_;
+    request.body = body;
+    Answer answer;
+    answer.admitted = router_->admit(request, response);
+    if (answer.admitted) {
+      std::promise<void> done;
+      auto task = [&]() -> Task<void> { co_await router_->handle(request, response); };
+      boost::asio::co_spawn(shards_.context(0), task, [&done](const std::exception_ptr& failure) {
+        if (failure) {
+          done.set_exception(failure);
+        } else {
+          done.set_value();
+        }
+      });
+      auto finished = done.get_future();
+      // What the server does periodically.
+      while (finished.wait_for(std::chrono::milliseconds(5)) != std::future_status::ready) {
+        shards_.post(0, [this] { deadlines_.expire(clock_.steady()); });
+      }
+      finished.get();
+    }
+    answer.status = response.status;
+    answer.body = response.body;
+    answer.headers = response.extra_headers;
+    if (!answer.body.empty() && response.content_type == "application/json") {
+      simdjson::dom::parser parser;
+      simdjson::dom::element ignored;
+      EXPECT_EQ(parser.parse(answer.body).get(ignored), simdjson::SUCCESS) << answer.body;
+    }
+    return answer;
+  }
+  Answer post(const std::string& target, const std::string& body) {
+    return call(Verb::post, target, body);
+  }
+  unsigned status(const std::string& target, const std::string& body) {
+    return post(target, body).status;
+  }
+  std::string max_seq(const std::string& channel_id) {
+    return call(Verb::get, "/channel/max_message_seq?channel_type=2&channel_id=" + channel_id).body;
+  }
+
+  static std::string item(const std::string& number, const std::string& channel_id,
+                          const std::string& payload = "aGk=") {
+    return "{\"client_msg_no\":\"" + number + "\",\"from_uid\":\"u1\",\"channel_id\":\"" +
+           channel_id + "\",\"channel_type\":2,\"payload\":\"" + payload + "\"}";
+  }
+  static bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  }
+
+  std::string directory_;
+  SystemRandom random_;
+  SystemClock clock_;
+  NoDelivery sink_;
+  observe::Metrics metrics_;
+  std::unique_ptr<store::Database> database_;
+  std::unique_ptr<store::EmbeddedCommitLog> log_;
+  std::unique_ptr<GatedLog> gate_;
+  std::unique_ptr<channel::InboxDirectory> inboxes_;
+  std::unique_ptr<channel::PartitionWorker> worker_;
+  std::unique_ptr<channel::CommandRouter> core_;
+  std::unique_ptr<channel::History> history_;
+  DeadlineList deadlines_;
+  runtime::IoShards shards_{1};
+  runtime::BlockingPool blocking_{1, 100};
+  std::unique_ptr<Services> services_;
+  std::unique_ptr<Router> router_;
+  std::string kicked_;
+  std::string trouble_;
+  std::atomic<bool> accepting_{true};
+};
+
+TEST_F(RoutesTest, BatchIsStoredInOrderAndARepeatAnswersTheSame) {
+  const std::string body =
+      "[" + item("n1", "g1") + "," + item("n2", "g2") + "," + item("n3", "g1", "aG8=") + "]";
+  const Answer first = post("/message/sendbatch", body);
+  ASSERT_EQ(first.status, 200U) << first.body;
+  simdjson::dom::parser parser;
+  const simdjson::dom::array list = parser.parse(first.body);
+  ASSERT_EQ(list.size(), 3U);
+  const std::uint64_t expected_seqs[] = {1, 1, 2};
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(list.at(i)["message_seq"].get_uint64().value(), expected_seqs[i]);
+    EXPECT_EQ(list.at(i)["client_msg_no"].get_string().value(), "n" + std::to_string(i + 1));
+    EXPECT_EQ(std::to_string(list.at(i)["message_id"].get_uint64().value()),
+              list.at(i)["message_idstr"].get_string().value());
+    EXPECT_EQ(list.at(i)["reason"].get_uint64().value(), 1U);
+  }
+  std::string repeated = first.body;
+  for (auto at = repeated.find("\"reason\":1}"); at != std::string::npos;
+       at = repeated.find("\"reason\":1}", at + 1)) {
+    repeated.replace(at, 11, "\"reason\":1,\"duplicate\":true}");
+  }
+  EXPECT_EQ(post("/message/sendbatch", body).body, repeated);
+  EXPECT_EQ(max_seq("g1"), "{\"message_seq\":2}");
+}
+
+TEST_F(RoutesTest, OneBadItemSendsNothingAndEveryBadFieldIsNamed) {
+  const Answer answer =
+      post("/message/sendbatch",
+           "[" + item("n1", "g1") + "," + item("n2", "g#1") +
+               ",{\"from_uid\":\"u1\",\"channel_id\":\"g1\",\"channel_type\":300}]");
+  EXPECT_EQ(answer.status, 400U);
+  EXPECT_TRUE(has(answer.body, "{\"index\":1,\"field\":\"channel_id\",\"client_msg_no\":\"n2\""));
+  EXPECT_TRUE(has(answer.body, "{\"index\":2,\"field\":\"payload\""));
+  EXPECT_TRUE(has(answer.body, "{\"index\":2,\"field\":\"channel_type\""));
+  EXPECT_EQ(max_seq("g1"), "{\"message_seq\":0}");
+}
+
+TEST_F(RoutesTest, BatchBodiesThatAreNoBatchAre400) {
+  for (const std::string body : {"", "[]", "17", "\"x\"", "null", "[", "[{}]", "{}", "[1]"}) {
+    EXPECT_EQ(status("/message/sendbatch", body), 400U) << body;
+  }
+  std::string many = "[" + item("n0", "g1");
+  for (int i = 1; i < 1001; ++i) many += "," + item("n" + std::to_string(i), "g1");
+  EXPECT_EQ(status("/message/sendbatch", many + "]"), 400U);
+  EXPECT_EQ(max_seq("g1"), "{\"message_seq\":0}");
+}
+
+TEST_F(RoutesTest, RefusedItemsKeepTheirPlace) {
+  EXPECT_EQ(status("/channel", R"({"channel_id":"g2","channel_type":2})"), 200U);
+  EXPECT_EQ(
+      status("/channel/blacklist_add", R"({"channel_id":"g2","channel_type":2,"uids":["u1"]})"),
+      200U);
+  const Answer mixed =
+      post("/message/sendbatch", "[" + item("n1", "g1") + "," + item("n2", "g2") + "]");
+  EXPECT_EQ(mixed.status, 200U);
+  EXPECT_EQ(mixed.headers, "X-Batch-Failed: 1\r\n");
+  EXPECT_TRUE(has(mixed.body,
+                  "\"message_id\":0,\"message_idstr\":\"0\",\"message_seq\":0,"
+                  "\"client_msg_no\":\"n2\",\"reason\":4,\"code\":\"denied\""));
+  const Answer denied = post("/message/sendbatch", "[" + item("n3", "g2") + "]");
+  EXPECT_EQ(denied.status, 403U);
+  EXPECT_TRUE(has(denied.body, "\"status\":403"));
+  EXPECT_TRUE(has(denied.body, "\"items\":[{\"message_id\":0"));
+  EXPECT_EQ(status("/message/send", item("n4", "g2")), 403U);
+}
+
+TEST_F(RoutesTest, ReusedNumberWithAnotherPayloadIsTheCallersFault) {
+  EXPECT_EQ(status("/message/send", item("n1", "g1")), 200U);
+  const Answer single = post("/message/send", item("n1", "g1", "b3RoZXI="));
+  EXPECT_EQ(single.status, 400U);
+  EXPECT_TRUE(has(single.body, "\"code\":\"conflict\""));
+  EXPECT_EQ(status("/message/sendbatch", "[" + item("n1", "g1", "b3RoZXI=") + "]"), 400U);
+}
+
+TEST_F(RoutesTest, ObjectFormReportsFailedReceivers) {
+  const Answer good = post("/message/sendbatch",
+                           R"({"from_uid":"u1","subscribers":["u2","u3","u2"],"payload":"aGk="})");
+  EXPECT_EQ(good.status, 200U);
+  EXPECT_EQ(good.body, R"({"fail_uids":[],"reason":[]})");
+  const Answer bad = post("/message/sendbatch",
+                          R"({"from_uid":"u1","subscribers":["u2","a@b"],"payload":"aGk="})");
+  EXPECT_EQ(bad.status, 200U);
+  EXPECT_TRUE(bad.body.starts_with(R"({"fail_uids":["a@b"],"reason":["the uid must not)"))
+      << bad.body;
+  EXPECT_EQ(
+      call(Verb::get, "/channel/max_message_seq?channel_id=u2&channel_type=1&login_uid=u1").body,
+      "{\"message_seq\":2}");
+  EXPECT_EQ(status("/message/sendbatch", R"({"subscribers":["u2"],"payload":"aGk="})"), 400U);
+  EXPECT_EQ(status("/message/sendbatch", R"({"from_uid":"u1","subscribers":[],"payload":"aGk="})"),
+            400U);
+}
+
+TEST_F(RoutesTest, SendReportsTheFirstProblemInTheDocumentedOrder) {
+  const auto message = [this](const std::string& body) {
+    const Answer answer = post("/message/send", body);
+    EXPECT_EQ(answer.status, 400U) << body;
+    return answer.body;
+  };
+  EXPECT_TRUE(has(message("[]"), "must be an object"));
+  EXPECT_TRUE(has(message("{}"), "payload is required"));
+  EXPECT_TRUE(has(message(R"({"payload":"!"})"), "payload must be standard base64"));
+  EXPECT_TRUE(has(message(R"({"payload":"aGk="})"), "channel_id is required"));
+  EXPECT_TRUE(
+      has(message(R"({"payload":"aGk=","subscribers":["u"],"channel_id":"g"})"), "sync_once"));
+  EXPECT_TRUE(has(message(R"({"payload":"aGk=","subscribers":["u"],"channel_id":"g",)"
+                          R"("header":{"sync_once":1}})"),
+                  "channel_id exclude"));
+  EXPECT_TRUE(has(message(R"({"payload":"aGk=","channel_id":"a#b"})"), "channel_type is required"));
+  EXPECT_TRUE(has(message(R"({"payload":"aGk=","channel_id":"a#b","channel_type":2})"),
+                  "must not contain"));
+}
+
+TEST_F(RoutesTest, SendFillsInSenderAndNumber) {
+  const Answer answer =
+      post("/message/send",
+           R"({"payload":"aGk=","from_uid":"","channel_id":"g1","channel_type":2,"topic":"t"})");
+  ASSERT_EQ(answer.status, 200U) << answer.body;
+  simdjson::dom::parser parser;
+  const simdjson::dom::element sent = parser.parse(answer.body);
+  const std::string_view number = sent["client_msg_no"];
+  EXPECT_EQ(number.size(), 33U);
+  EXPECT_EQ(number.back(), '0');
+  const Answer page =
+      post("/channel/messagesync", R"({"login_uid":"u1","channel_id":"g1","channel_type":2})");
+  EXPECT_TRUE(has(page.body, "\"from_uid\":\"\"")) << page.body;
+  EXPECT_TRUE(has(page.body, "\"setting\":8"));
+  EXPECT_TRUE(has(page.body, "\"topic\":\"t\""));
+}
+
+TEST_F(RoutesTest, UnpersistedMessageHasAnIdAndNoSeq) {
+  const Answer answer = post(
+      "/message/send", R"({"payload":"aGk=","from_uid":"u1","channel_id":"g1","channel_type":2,)"
+                       R"("header":{"no_persist":1}})");
+  EXPECT_EQ(answer.status, 200U) << answer.body;
+  EXPECT_TRUE(has(answer.body, "\"message_seq\":0"));
+  EXPECT_FALSE(has(answer.body, "\"message_id\":0"));
+  EXPECT_EQ(max_seq("g1"), "{\"message_seq\":0}");
+}
+
+TEST_F(RoutesTest, HistoryIsRelativeToItsReader) {
+  EXPECT_EQ(status("/message/send",
+                   R"({"payload":"aGk=","from_uid":"u1","channel_id":"u2","channel_type":1})"),
+            200U);
+  const Answer by_u2 =
+      post("/channel/messagesync", R"({"login_uid":"u2","channel_id":"u1","channel_type":1})");
+  EXPECT_TRUE(by_u2.body.starts_with(
+      R"({"start_message_seq":0,"end_message_seq":0,"more":0,"messages":[{"header":)"))
+      << by_u2.body;
+  EXPECT_TRUE(has(by_u2.body, "\"channel_id\":\"u1\""));
+  const Answer by_u1 =
+      post("/channel/messagesync", R"({"login_uid":"u1","channel_id":"u2","channel_type":1})");
+  EXPECT_TRUE(has(by_u1.body, "\"channel_id\":\"u2\""));
+  EXPECT_EQ(
+      post("/channel/messagesync", R"({"login_uid":"u1","channel_id":"none","channel_type":2})")
+          .body,
+      R"({"start_message_seq":0,"end_message_seq":0,"more":0,"messages":[]})");
+  EXPECT_EQ(status("/channel/messagesync", R"({"channel_id":"g","channel_type":2})"), 400U);
+  EXPECT_EQ(status("/channel/messagesync", R"({"login_uid":"u","channel_type":2})"), 400U);
+  EXPECT_EQ(status("/channel/messagesync", R"({"login_uid":"u","channel_id":"g"})"), 400U);
+  EXPECT_EQ(call(Verb::get, "/channel/max_message_seq?channel_id=u2&channel_type=1").status, 400U);
+}
+
+TEST_F(RoutesTest, MessagesAreFoundByIdSeqAndNumber) {
+  const Answer sent = post("/message/sendbatch", "[" + item("n1", "g1") + "," + item("n2", "g1") +
+                                                     "," + item("n3", "g2") + "]");
+  simdjson::dom::parser parser;
+  const simdjson::dom::array list = parser.parse(sent.body);
+  const auto id = [&list](std::size_t i) {
+    return std::string(list.at(i)["message_idstr"].get_string().value());
+  };
+  const Answer global =
+      post("/messages", "{\"message_ids\":[" + id(2) + ",\"" + id(0) + "\",12345]}");
+  EXPECT_EQ(global.status, 200U);
+  EXPECT_TRUE(global.body.starts_with("[{"));
+  EXPECT_LT(global.body.find("\"n3\""), global.body.find("\"n1\""));
+  const Answer local = post(
+      "/messages", "{\"channel_id\":\"g1\",\"channel_type\":2,\"message_ids\":[" + id(2) + "," +
+                       id(0) + "],\"message_seqs\":[2],\"client_msg_nos\":[\"n1\",\"absent\"]}");
+  EXPECT_TRUE(local.body.starts_with("{\"start_message_seq\":0")) << local.body;
+  EXPECT_FALSE(has(local.body, "\"n3\""));
+  EXPECT_LT(local.body.find("\"n2\""), local.body.find("\"n1\""));
+  EXPECT_EQ(status("/messages", R"({"message_ids":[12345]})"), 404U);
+  EXPECT_EQ(status("/messages", R"({"message_ids":[]})"), 400U);
+  EXPECT_EQ(status("/messages", R"({"message_ids":["x"]})"), 400U);
+  EXPECT_EQ(status("/messages", R"({"message_ids":[-1]})"), 400U);
+  EXPECT_EQ(status("/messages", R"({"message_ids":[9223372036854775807]})"), 404U);
+  EXPECT_EQ(status("/messages", R"({"channel_id":"u2","channel_type":1,"message_ids":[1]})"), 400U);
+  EXPECT_EQ(status("/message", "{\"message_id\":" + id(0) + "}"), 200U);
+  EXPECT_EQ(
+      status("/message", "{\"channel_id\":\"g2\",\"channel_type\":2,\"message_id\":" + id(0) + "}"),
+      404U);
+  EXPECT_EQ(status("/message", R"({"channel_id":"g2","channel_type":2,"client_msg_no":"n3"})"),
+            200U);
+  EXPECT_EQ(status("/message", R"({"client_msg_no":"n3"})"), 400U);
+  EXPECT_EQ(status("/message", "{}"), 400U);
+}
+
+TEST_F(RoutesTest, ChannelRoutesCheckTheirFields) {
+  EXPECT_EQ(
+      post("/channel", R"({"channel_id":"g1","channel_type":2,"subscribers":["u1"," ","u1"]})")
+          .body,
+      "{\"status\":200}");
+  EXPECT_EQ(status("/channel", R"({"channel_id":"","channel_type":2})"), 400U);
+  EXPECT_EQ(status("/channel", R"({"channel_id":"g@1","channel_type":2})"), 400U);
+  EXPECT_EQ(status("/channel", R"({"channel_id":"g1"})"), 400U);
+  EXPECT_EQ(status("/channel", R"({"channel_id":"g1","channel_type":256})"), 400U);
+  EXPECT_EQ(status("/channel", R"({"channel_id":"g1","channel_type":"2"})"), 400U);
+  EXPECT_EQ(status("/channel", R"({"channel_id":"g1","channel_type":2,"channel_type":2})"), 400U);
+  EXPECT_EQ(status("/channel", R"({"channel_id":"u1","channel_type":1,"subscribers":["u2"]})"),
+            400U);
+  EXPECT_EQ(status("/channel/info", R"({"channel_id":"a@b","channel_type":1,"ban":1})"), 200U);
+  EXPECT_EQ(status("/channel/info", R"({"channel_id":"a@b","channel_type":2})"), 400U);
+  EXPECT_EQ(status("/channel/subscriber_add", R"({"channel_id":"g1","subscribers":["u2"]})"), 200U);
+  EXPECT_EQ(status("/channel/subscriber_add", R"({"channel_id":"g1","subscribers":[]})"), 400U);
+  EXPECT_EQ(status("/channel/subscriber_add", R"({"channel_id":"g1","subscribers":[" "]})"), 400U);
+  EXPECT_EQ(status("/channel/subscriber_add",
+                   R"({"channel_id":"g1","channel_type":1,"subscribers":["u2"]})"),
+            400U);
+  EXPECT_EQ(status("/channel/subscriber_add",
+                   R"({"channel_id":"g1","subscribers":["u2"],"temp_subscriber":1})"),
+            400U);
+  EXPECT_EQ(status("/channel/subscriber_remove", R"({"channel_id":"g1","subscribers":["u9"]})"),
+            200U);
+  EXPECT_EQ(status("/channel/subscriber_remove_all", R"({"channel_id":"g1"})"), 400U);
+  EXPECT_EQ(status("/channel/subscriber_remove_all", R"({"channel_id":"g1","channel_type":2})"),
+            200U);
+  EXPECT_EQ(status("/channel/whitelist_set", R"({"channel_id":"g1","channel_type":2})"), 200U);
+  EXPECT_EQ(status("/channel/whitelist_add", R"({"channel_id":"g1","channel_type":2})"), 400U);
+  EXPECT_EQ(status("/channel/delete", R"({"channel_id":"u1","channel_type":1})"), 400U);
+}
+
+TEST_F(RoutesTest, DeletedChannelTakesNoMessagesAndShowsNone) {
+  EXPECT_EQ(status("/message/send", item("n1", "g1")), 200U);
+  EXPECT_EQ(status("/channel/delete", R"({"channel_id":"g1","channel_type":2})"), 200U);
+  const Answer refused = post("/message/send", item("n2", "g1"));
+  EXPECT_EQ(refused.status, 403U);
+  EXPECT_TRUE(has(refused.body, "\"reason\":24"));
+  EXPECT_TRUE(has(
+      post("/channel/messagesync", R"({"login_uid":"u1","channel_id":"g1","channel_type":2})").body,
+      "\"messages\":[]"));
+  EXPECT_EQ(status("/channel", R"({"channel_id":"g1","channel_type":2,"disband":0})"), 400U);
+}
+
+TEST_F(RoutesTest, TokenOfAMasterDeviceKicks) {
+  EXPECT_EQ(status("/user/token", R"({"uid":"u1","token":"t","device_flag":1})"), 200U);
+  EXPECT_EQ(kicked_, "");
+  EXPECT_EQ(status("/user/token", R"({"uid":"u1","token":"t","device_flag":1,"device_level":1})"),
+            200U);
+  EXPECT_EQ(kicked_, "u1/1");
+  for (const std::string body :
+       {R"({"token":"t"})", R"({"uid":"u1"})", R"({"uid":"u#1","token":"t"})",
+        R"({"uid":"____system","token":"t"})", R"({"uid":"____manager","token":"t"})",
+        R"({"uid":"u1","token":"t","device_flag":256})",
+        R"({"uid":"u1","token":"t","device_level":2})"}) {
+    EXPECT_EQ(status("/user/token", body), 400U) << body;
+  }
+  EXPECT_EQ(status("/channel/info", R"({"channel_id":"u1","channel_type":1,"ban":1})"), 200U);
+  const Answer banned = post("/user/token", R"({"uid":"u1","token":"t"})");
+  EXPECT_EQ(banned.status, 403U);
+  EXPECT_TRUE(has(banned.body, "\"reason\":19"));
+}
+
+TEST_F(RoutesTest, SystemRoutesAnswer) {
+  EXPECT_EQ(call(Verb::get, "/route").body,
+            R"({"tcp_addr":"example.org:5100","ws_addr":"ws://example.org:5200","wss_addr":""})");
+  EXPECT_EQ(call(Verb::get, "/route?intranet=1").body,
+            R"({"tcp_addr":"10.0.0.1:5100","ws_addr":"","wss_addr":""})");
+  EXPECT_EQ(post("/route/batch", R"(["u1"])").body,
+            R"([{"uids":["u1"],"tcp_addr":"example.org:5100","ws_addr":"ws://example.org:5200",)"
+            R"("wss_addr":""}])");
+  EXPECT_EQ(post("/route/batch", R"({"uids":["u1"]})").status, 200U);
+  EXPECT_EQ(post("/route/batch", "7").status, 400U);
+  EXPECT_EQ(call(Verb::get, "/health").body, R"({"status":"ok"})");
+  EXPECT_EQ(call(Verb::head, "/healthz").status, 200U);
+  EXPECT_EQ(call(Verb::get, "/readyz").status, 200U);
+  EXPECT_TRUE(has(call(Verb::get, "/metrics").body, "jindou_"));
+  EXPECT_TRUE(has(call(Verb::get, "/").body, "\"name\":\"jindou\""));
+  accepting_ = false;
+  EXPECT_EQ(call(Verb::get, "/readyz").status, 503U);
+  trouble_ = "disk full";
+  EXPECT_EQ(call(Verb::get, "/health").status, 500U);
+}
+
+TEST_F(RoutesTest, UnknownPathsAndMethodsAreTold) {
+  EXPECT_EQ(post("/nowhere", "{}").status, 404U);
+  const Answer wrong = call(Verb::get, "/message/send");
+  EXPECT_EQ(wrong.status, 405U);
+  EXPECT_EQ(wrong.headers, "Allow: OPTIONS, POST\r\n");
+  EXPECT_EQ(call(Verb::options, "/nowhere").status, 204U);
+}
+
+TEST_F(RoutesTest, ManagerTokenGuardsAllButTheProbes) {
+  ApiOptions options;
+  options.manager_token = "secret";
+  configure(options);
+  for (const std::string token : {"", "Secret", "secre", "secrets", "secretsecret"}) {
+    const Answer answer = call(Verb::post, "/message/sendbatch", "[]", token);
+    EXPECT_EQ(answer.status, 401U) << token;
+    EXPECT_FALSE(answer.admitted);
+    EXPECT_TRUE(has(answer.body, "\"msg\":\"unauthorized\""));
+  }
+  EXPECT_EQ(call(Verb::post, "/message/sendbatch", "[]", "secret").status, 400U);
+  EXPECT_EQ(call(Verb::get, "/nowhere").status, 401U);
+  EXPECT_EQ(call(Verb::get, "/metrics").status, 401U);
+  EXPECT_EQ(call(Verb::get, "/health").status, 200U);
+  EXPECT_EQ(call(Verb::get, "/healthz").status, 200U);
+  EXPECT_EQ(call(Verb::get, "/readyz").status, 200U);
+  EXPECT_EQ(call(Verb::options, "/message/sendbatch").status, 204U);
+}
+
+TEST_F(RoutesTest, LoadAndShutdownHaveTheirStatuses) {
+  ApiOptions options;
+  options.batches_in_flight_max = 0;
+  configure(options);
+  const Answer busy = post("/message/sendbatch", "[" + item("n1", "g1") + "]");
+  EXPECT_EQ(busy.status, 429U);
+  EXPECT_EQ(busy.headers, "Retry-After: 1\r\n");
+  configure(ApiOptions());
+  core_->close();
+  EXPECT_EQ(status("/message/sendbatch", "[" + item("n1", "g1") + "]"), 503U);
+  EXPECT_EQ(status("/message/send", item("n1", "g1")), 503U);
+  EXPECT_EQ(status("/channel", R"({"channel_id":"g1","channel_type":2})"), 503U);
+}
+
+TEST_F(RoutesTest, WhatIsUndecidedAtTheDeadlineIsUnknownAndCanBeRepeated) {
+  ApiOptions options;
+  options.request_timeout = std::chrono::milliseconds(30);
+  configure(options);
+  gate_->close();
+  const std::string body = "[" + item("n1", "g1") + "," + item("n2", "g1") + "]";
+  const Answer batch = post("/message/sendbatch", body);
+  EXPECT_EQ(batch.status, 500U);
+  EXPECT_EQ(batch.headers, "X-Batch-Failed: 2\r\n");
+  EXPECT_TRUE(has(batch.body, "\"reason\":15,\"code\":\"deadline\"")) << batch.body;
+  EXPECT_TRUE(has(batch.body, "\"retriable\":true,\"state\":\"unknown\""));
+  const Answer single = post("/message/send", item("n3", "g1"));
+  EXPECT_EQ(single.status, 500U);
+  EXPECT_TRUE(has(single.body, "\"state\":\"unknown\""));
+  const Answer legacy =
+      post("/message/sendbatch", R"({"from_uid":"u1","subscribers":["u2"],"payload":"aGk="})");
+  EXPECT_TRUE(has(legacy.body, "\"fail_uids\":[\"u2\"]")) << legacy.body;
+  const Answer changed = post("/channel", R"({"channel_id":"g9","channel_type":2})");
+  EXPECT_EQ(changed.status, 500U);
+  EXPECT_TRUE(has(changed.body, "\"code\":\"deadline\""));
+  gate_->release();
+  ApiOptions patient;
+  configure(patient);
+  const Answer repeated = post("/message/sendbatch", body);
+  EXPECT_EQ(repeated.status, 200U);
+  EXPECT_TRUE(has(repeated.body, "\"duplicate\":true")) << repeated.body;
+  EXPECT_EQ(max_seq("g1"), "{\"message_seq\":3}");
+}
+
+TEST_F(RoutesTest, DocumentedStatusStyleSaysOk) {
+  ApiOptions options;
+  options.status_style = config::StatusStyle::text;
+  configure(options);
+  EXPECT_EQ(post("/channel", R"({"channel_id":"g1","channel_type":2})").body, R"({"status":"ok"})");
+}
+
+}  // namespace
+}  // namespace jindou::api

@@ -1,0 +1,63 @@
+#include "api/send_command.h"
+
+#include "api/channel_ids.h"
+#include "codec/json_writer.h"
+
+namespace jindou::api {
+namespace {
+
+// 32 hex digits and a "0": the form other servers of this interface generate.
+std::string generate_client_msg_no(Random& random) {
+  std::string text = random.hex(16);
+  text += '0';
+  return text;
+}
+
+}  // namespace
+
+SendCommand make_command(codec::BatchItem item, Random& random) {
+  SendCommand command;
+  command.channel = send_channel(item.from_uid, item.channel_id, item.channel_type);
+  command.from_uid = std::move(item.from_uid);
+  command.idempotent = item.client_msg_no_given;
+  command.client_msg_no =
+      item.client_msg_no_given ? std::move(item.client_msg_no) : generate_client_msg_no(random);
+  command.topic = std::move(item.topic);
+  command.stream_no = std::move(item.stream_no);
+  command.subscribers = std::move(item.subscribers);
+  command.payload = std::move(item.payload);
+  command.expire = item.expire;
+  unsigned setting = 0;
+  if (item.is_stream) setting |= kSettingStream;
+  if (!command.topic.empty()) setting |= kSettingTopic;
+  command.setting = static_cast<std::uint8_t>(setting);
+  command.flags = item.flags;
+  command.origin = Origin::http;
+  return command;
+}
+
+SendCommand make_legacy_command(const codec::LegacyBatch& batch, const std::string& receiver,
+                                Random& random) {
+  SendCommand command;
+  command.channel = send_channel(batch.from_uid, receiver, ChannelType::person);
+  command.from_uid = batch.from_uid;
+  command.client_msg_no = generate_client_msg_no(random);
+  command.payload = batch.payload;
+  command.flags = batch.flags;
+  command.origin = Origin::http;
+  return command;
+}
+
+void LegacyAnswer::write(std::string& out) const {
+  codec::JsonWriter json(out);
+  json.begin_object();
+  json.begin_array("fail_uids");
+  for (const auto& [uid, reason] : failures_) json.string(uid);
+  json.end_array();
+  json.begin_array("reason");
+  for (const auto& [uid, reason] : failures_) json.string(reason);
+  json.end_array();
+  json.end_object();
+}
+
+}  // namespace jindou::api

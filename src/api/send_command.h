@@ -1,0 +1,35 @@
+// From parsed bodies to commands of the core. Pure but for the random numbers of messages without a
+// client_msg_no.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/random.h"
+#include "codec/message_json.h"
+#include "model/message.h"
+
+namespace jindou::api {
+
+SendCommand make_command(codec::BatchItem item, Random& random);
+
+// One receiver's message of the object form.
+SendCommand make_legacy_command(const codec::LegacyBatch& batch, const std::string& receiver,
+                                Random& random);
+
+// {"fail_uids":[…],"reason":[…]}: two parallel arrays, empty when nothing failed.
+class LegacyAnswer {
+ public:
+  void add(std::string_view uid, std::string_view reason) {
+    failures_.emplace_back(std::string(uid), std::string(reason));
+  }
+  // Appends.
+  void write(std::string& out) const;
+
+ private:
+  std::vector<std::pair<std::string, std::string>> failures_;
+};
+
+}  // namespace jindou::api

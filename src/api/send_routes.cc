@@ -1,0 +1,164 @@
+#include "api/send_routes.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "api/answers.h"
+#include "api/channel_ids.h"
+#include "api/core_calls.h"
+#include "api/send_command.h"
+#include "model/id_rules.h"
+
+namespace jindou::api {
+namespace {
+
+using Results = std::vector<SendResult>;
+
+// The object form goes to the core in portions of this size, because each receiver's message holds
+// a copy of the payload while it is in flight.
+constexpr std::size_t kLegacyPortionItems = 1000;
+constexpr std::size_t kLegacyPortionBytes = std::size_t{8} << 20;
+
+// Counts a batch for as long as it lives.
+class BatchSlot {
+ public:
+  explicit BatchSlot(Services& services)
+      : in_flight_(services.batches_in_flight),
+        taken_(in_flight_.fetch_add(1, std::memory_order_relaxed) <
+               services.options.batches_in_flight_max) {}
+  ~BatchSlot() { in_flight_.fetch_sub(1, std::memory_order_relaxed); }
+  BatchSlot(const BatchSlot&) = delete;
+  BatchSlot& operator=(const BatchSlot&) = delete;
+
+  bool taken() const { return taken_; }
+
+ private:
+  std::atomic<std::size_t>& in_flight_;
+  bool taken_;
+};
+
+void count_items(Services& services, const Results& results) {
+  std::array<std::size_t, 4> count{};
+  for (const SendResult& result : results) ++count[static_cast<std::size_t>(result.state)];
+  const std::array<observe::Counter*, 4> counters = {
+      &services.items_accepted, &services.items_duplicate, &services.items_refused,
+      &services.items_unknown};
+  for (std::size_t i = 0; i < count.size(); ++i) {
+    if (count[i] > 0) counters[i]->Increment(static_cast<double>(count[i]));
+  }
+}
+
+Task<void> post_send(Services& services, Request& request, Response& response) {
+  auto parsed = codec::parse_send(request.body, services.options.send);
+  if (!parsed) {
+    answer_error(response, parsed.error());
+    co_return;
+  }
+  std::vector<SendCommand> commands;
+  commands.push_back(make_command(std::move(*parsed), services.deps.random));
+  const std::string client_msg_no = commands.front().client_msg_no;
+  const auto deadline = request_deadline(services);
+  auto results = co_await send_commands(services, request, std::move(commands), deadline);
+  if (!results) {
+    answer_error(response, results.error());
+    co_return;
+  }
+  count_items(services, *results);
+  answer_send(response, results->front(), client_msg_no, services.options.status_style);
+}
+
+Task<void> send_items(Services& services, Request& request, Response& response,
+                      std::vector<codec::BatchItem> items) {
+  std::vector<SendCommand> commands;
+  std::vector<std::string> client_msg_nos;
+  commands.reserve(items.size());
+  client_msg_nos.reserve(items.size());
+  for (codec::BatchItem& item : items) {
+    commands.push_back(make_command(std::move(item), services.deps.random));
+    client_msg_nos.push_back(commands.back().client_msg_no);
+  }
+  items.clear();
+  const auto deadline = request_deadline(services);
+  auto results = co_await send_commands(services, request, std::move(commands), deadline);
+  if (!results) {
+    answer_error(response, results.error());
+    co_return;
+  }
+  count_items(services, *results);
+  answer_batch(response, *results, client_msg_nos);
+}
+
+Task<void> send_legacy(Services& services, Request& request, Response& response,
+                       codec::LegacyBatch batch) {
+  LegacyAnswer answer;
+  std::vector<std::string> receivers;
+  for (std::string& uid : batch.subscribers) {
+    if (const auto why = id_problem(uid); why.empty()) {
+      receivers.push_back(std::move(uid));
+    } else {
+      answer.add(uid, "the uid " + std::string(why));
+    }
+  }
+  const std::size_t portion =
+      std::clamp<std::size_t>(kLegacyPortionBytes / batch.payload.size(), 1, kLegacyPortionItems);
+  const auto deadline = request_deadline(services);
+  for (std::size_t begin = 0; begin < receivers.size(); begin += portion) {
+    const std::size_t end = std::min(receivers.size(), begin + portion);
+    if (services.deps.clock.steady() >= deadline) {
+      for (std::size_t i = begin; i < receivers.size(); ++i) {
+        answer.add(receivers[i], "not sent: the time for the request was over");
+      }
+      break;
+    }
+    std::vector<SendCommand> commands;
+    commands.reserve(end - begin);
+    for (std::size_t i = begin; i < end; ++i) {
+      commands.push_back(make_legacy_command(batch, receivers[i], services.deps.random));
+    }
+    const auto results = co_await send_commands(services, request, std::move(commands), deadline);
+    if (results) count_items(services, *results);
+    for (std::size_t i = begin; i < end; ++i) {
+      if (!results) {
+        answer.add(receivers[i], results.error().text());
+      } else if (const SendResult& result = (*results)[i - begin]; !result.ok()) {
+        answer.add(receivers[i], send_failure_text(result));
+      }
+    }
+  }
+  answer.write(response.body);
+}
+
+Task<void> post_sendbatch(Services& services, Request& request, Response& response) {
+  const BatchSlot slot(services);
+  if (!slot.taken()) {
+    answer_error(response, 429, errc_name(Errc::overloaded),
+                 "too many batches are being worked on; retry later");
+    co_return;
+  }
+  auto body = codec::parse_batch(request.body, services.options.send);
+  if (const auto* error = std::get_if<Error>(&body)) {
+    answer_error(response, *error);
+  } else if (const auto* problems = std::get_if<std::vector<codec::ItemProblem>>(&body)) {
+    answer_problems(response, *problems);
+  } else if (auto* items = std::get_if<std::vector<codec::BatchItem>>(&body)) {
+    co_await send_items(services, request, response, std::move(*items));
+  } else if (auto* legacy = std::get_if<codec::LegacyBatch>(&body)) {
+    co_await send_legacy(services, request, response, std::move(*legacy));
+  }
+}
+
+}  // namespace
+
+std::span<const Route> send_routes() {
+  static constexpr std::array<Route, 2> routes = {{
+      {Verb::post, "/message/send", post_send, Auth::manager, "Sends one message"},
+      {Verb::post, "/message/sendbatch", post_sendbatch, Auth::manager, "Sends several messages"},
+  }};
+  return routes;
+}
+
+}  // namespace jindou::api

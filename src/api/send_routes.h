@@ -1,0 +1,12 @@
+// POST /message/send and POST /message/sendbatch.
+#pragma once
+
+#include <span>
+
+#include "api/router.h"
+
+namespace jindou::api {
+
+std::span<const Route> send_routes();
+
+}  // namespace jindou::api

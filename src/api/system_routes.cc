@@ -1,0 +1,121 @@
+#include "api/system_routes.h"
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "api/answers.h"
+#include "api/body_reader.h"
+#include "api/query.h"
+
+namespace jindou::api {
+namespace {
+
+using codec::JsonWriter;
+
+void write_addresses(JsonWriter& json, const RouteAddresses& addresses) {
+  json.string("tcp_addr", addresses.tcp);
+  json.string("ws_addr", addresses.ws);
+  json.string("wss_addr", addresses.wss);
+}
+
+bool wants_intranet(const Request& request) {
+  return query_number(request.query_value("intranet")) == 1;
+}
+
+Task<void> get_route(Services& services, Request& request, Response& response) {
+  JsonWriter json(response.body);
+  json.begin_object();
+  write_addresses(json, services.deps.addresses(wants_intranet(request)));
+  json.end_object();
+  co_return;
+}
+
+Task<void> post_route_batch(Services& services, Request& request, Response& response) {
+  const auto uids = read_uid_array(request.body, "uids");
+  if (!uids) {
+    answer_error(response, uids.error());
+    co_return;
+  }
+  JsonWriter json(response.body);
+  json.begin_array();
+  json.begin_object();
+  json.begin_array("uids");
+  for (const std::string& uid : *uids) json.string(uid);
+  json.end_array();
+  write_addresses(json, services.deps.addresses(wants_intranet(request)));
+  json.end_object();
+  json.end_array();
+}
+
+Task<void> get_health(Services& services, Request&, Response& response) {
+  const std::string trouble = services.deps.trouble();
+  JsonWriter json(response.body);
+  json.begin_object();
+  if (trouble.empty()) {
+    json.string("status", "ok");
+  } else {
+    response.status = 500;
+    json.string("status", "error");
+    json.string("message", trouble);
+  }
+  json.end_object();
+  co_return;
+}
+
+Task<void> get_ready(Services& services, Request&, Response& response) {
+  const std::string trouble = services.deps.trouble();
+  const bool ready = trouble.empty() && services.deps.accepting();
+  JsonWriter json(response.body);
+  json.begin_object();
+  if (ready) {
+    json.string("status", "ok");
+  } else {
+    response.status = 503;
+    response.extra_headers += "Retry-After: 1\r\n";
+    json.string("status", "error");
+    json.string("message", trouble.empty() ? "sends are not accepted at the moment" : trouble);
+  }
+  json.end_object();
+  co_return;
+}
+
+Task<void> get_metrics(Services& services, Request&, Response& response) {
+  observe::Metrics& metrics = services.deps.metrics;
+  auto work = [&metrics] { return Result<std::string>(metrics.render()); };
+  auto text = co_await services.deps.blocking.run(std::move(work));
+  if (!text) {
+    answer_error(response, text.error());
+    co_return;
+  }
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  response.body += *text;
+}
+
+Task<void> get_welcome(Services& services, Request&, Response& response) {
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.string("name", "jindou");
+  json.string("version", services.options.version);
+  json.string("docs", "docs/api.md in the source tree");
+  json.end_object();
+  co_return;
+}
+
+}  // namespace
+
+std::span<const Route> system_routes() {
+  static constexpr std::array<Route, 7> routes = {{
+      {Verb::get, "/route", get_route, Auth::manager, "Where clients connect"},
+      {Verb::post, "/route/batch", post_route_batch, Auth::manager,
+       "Where the clients of several users connect"},
+      {Verb::get, "/health", get_health, Auth::open, "200 when the node is usable"},
+      {Verb::get, "/healthz", get_health, Auth::open, "The same as /health"},
+      {Verb::get, "/readyz", get_ready, Auth::open, "200 when sends would be accepted"},
+      {Verb::get, "/metrics", get_metrics, Auth::manager, "Metrics in the Prometheus text format"},
+      {Verb::get, "/", get_welcome, Auth::manager, "Name and version of the server"},
+  }};
+  return routes;
+}
+
+}  // namespace jindou::api

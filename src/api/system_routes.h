@@ -1,0 +1,12 @@
+// Probes, metrics, addresses and the welcome page.
+#pragma once
+
+#include <span>
+
+#include "api/router.h"
+
+namespace jindou::api {
+
+std::span<const Route> system_routes();
+
+}  // namespace jindou::api

@@ -1,0 +1,12 @@
+// Users and their credentials.
+#pragma once
+
+#include <span>
+
+#include "api/router.h"
+
+namespace jindou::api {
+
+std::span<const Route> user_routes();
+
+}  // namespace jindou::api

@@ -1,0 +1,128 @@
+#include "app/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/serve.h"
+#include "app/version.h"
+#include "bench/bench.h"
+#include "config/settings.h"
+
+namespace jindou::app {
+
+namespace {
+
+constexpr int kUsageError = 2;
+
+// What `serve` and `config` share: where settings come from.
+struct SettingsFlags {
+  std::string file;
+  std::string data_dir;
+  std::string http_addr;
+  std::string tcp_addr;
+  std::string ws_addr;
+  std::vector<std::string> set;
+
+  void add_to(CLI::App& command) {
+    command.add_option("--config", file, "YAML file with settings (docs/configuration.md)");
+    command.add_option("--data-dir", data_dir, "Directory of the store; created when missing");
+    command.add_option("--http-addr", http_addr, "host:port of the HTTP API; port 0: any free one");
+    command.add_option("--tcp-addr", tcp_addr, "host:port for clients over TCP");
+    command.add_option("--ws-addr", ws_addr, "host:port for clients over WebSocket");
+    command.add_option("--set", set, "Any setting, as key=value; may be repeated");
+  }
+
+  Result<config::LoadedSettings> load() const {
+    config::Overrides overrides;
+    if (!data_dir.empty()) overrides.emplace_back("dataDir", data_dir);
+    if (!http_addr.empty()) overrides.emplace_back("httpAddr", http_addr);
+    if (!tcp_addr.empty()) overrides.emplace_back("addr", tcp_addr);
+    if (!ws_addr.empty()) overrides.emplace_back("wsAddr", ws_addr);
+    for (const auto& pair : set) {
+      const auto equals = pair.find('=');
+      if (equals == std::string::npos) {
+        return Error(Errc::invalid, "--set wants key=value, not \"" + pair + "\"");
+      }
+      overrides.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+    }
+    std::optional<std::filesystem::path> path;
+    if (!file.empty()) path = file;
+    return config::load_settings(path, config::process_environment(), overrides);
+  }
+};
+
+int usage_error(const Error& error) {
+  std::fprintf(stderr, "jindou: %s\n", error.detail().c_str());
+  return kUsageError;
+}
+
+int run_serve(const SettingsFlags& flags) {
+  const auto loaded = flags.load();
+  if (!loaded) return usage_error(loaded.error());
+  return serve(*loaded);
+}
+
+int run_config(const SettingsFlags& flags, bool validate_only, bool markdown) {
+  if (markdown) {
+    std::fputs(config::settings_markdown().c_str(), stdout);
+    return 0;
+  }
+  const auto loaded = flags.load();
+  if (!loaded) return usage_error(loaded.error());
+  for (const auto& warning : loaded->warnings) std::fprintf(stderr, "%s\n", warning.c_str());
+  std::fputs(validate_only ? "the configuration is valid\n"
+                           : config::settings_report(*loaded).c_str(),
+             stdout);
+  return 0;
+}
+
+int run_bench_command(const bench::BenchOptions& options) {
+  if (const auto valid = bench::validate(options); !valid) return usage_error(valid.error());
+  return bench::run_bench(options);
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  CLI::App app("Jindou: an instant-messaging server with durable batch sends");
+  app.require_subcommand(0, 1);
+
+  SettingsFlags flags;
+  CLI::App* serve_command = app.add_subcommand("serve", "Run the server (the default)");
+  flags.add_to(*serve_command);
+  flags.add_to(app);
+
+  SettingsFlags config_flags;
+  bool validate_only = false;
+  bool markdown = false;
+  CLI::App* config_command =
+      app.add_subcommand("config", "Print the effective configuration and where each value is from");
+  config_flags.add_to(*config_command);
+  config_command->add_flag("--validate", validate_only, "Only check it");
+  config_command->add_flag("--markdown", markdown, "Print the reference of all settings");
+
+  bench::BenchOptions bench_options;
+  CLI::App* bench_command = app.add_subcommand("bench", "Measure the server on this machine");
+  bench::add_options(*bench_command, bench_options);
+
+  CLI::App* version_command = app.add_subcommand("version", "Print the version");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsageError;
+  }
+  if (version_command->parsed()) {
+    std::printf("jindou %s\n", kVersion);
+    return 0;
+  }
+  if (config_command->parsed()) return run_config(config_flags, validate_only, markdown);
+  if (bench_command->parsed()) return run_bench_command(bench_options);
+  return run_serve(flags);
+}
+
+}  // namespace jindou::app

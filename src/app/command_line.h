@@ -1,0 +1,10 @@
+// The command line: `jindou [serve] | bench | config | version`.
+#pragma once
+
+namespace jindou::app {
+
+// Parses and runs. Returns the exit code: 0 success, 1 a failure that a message on standard error
+// explains, 2 a wrong command line or configuration.
+int run_command_line(int argc, char** argv);
+
+}  // namespace jindou::app

@@ -1,0 +1,41 @@
+// One running server: every component, what it is made of, and the order of start and stop. The only
+// place that knows them all.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "config/settings.h"
+
+namespace jindou::app {
+
+class Node {
+ public:
+  explicit Node(const config::Settings& settings);
+  // stop().
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  // Opens the store, starts the threads, listens. Errors: storage (data directory in use or damaged),
+  // invalid or unavailable (an address that cannot be listened on). After an error the node is only
+  // good to be destroyed.
+  Result<void> start();
+
+  // Stops accepting, finishes what is in flight, closes sessions plainly, closes the store. Takes at
+  // most about four seconds. Idempotent.
+  void stop();
+
+  // As bound, "ip:port".
+  std::string http_address() const;
+  std::string tcp_address() const;
+  std::string ws_address() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace jindou::app

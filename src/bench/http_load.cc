@@ -1,0 +1,164 @@
+#include "bench/http_load.h"
+
+#include <cerrno>
+
+#include "bench/response_scan.h"
+#include "bench/stats.h"
+
+namespace jindou::bench {
+
+namespace {
+
+constexpr std::chrono::seconds kAnswerLimit{30};
+// Larger than one request, so that it leaves in one system call.
+constexpr int kSendBufferBytes = 256 * 1024;
+
+}  // namespace
+
+HttpLoad::HttpLoad(Endpoint endpoint, std::size_t connections, const RequestTemplate::Shape& shape,
+                   const std::vector<std::string>& payloads)
+    : endpoint_(std::move(endpoint)),
+      connections_(connections),
+      items_(shape.items),
+      group_count_(shape.groups.count) {
+  RequestTemplate::Shape own = shape;
+  own.host = endpoint_.text;
+  for (Connection& connection : connections_) {
+    connection.request = std::make_unique<RequestTemplate>(own, payloads);
+  }
+}
+
+Result<void> HttpLoad::connect() {
+  for (std::size_t i = 0; i < connections_.size(); ++i) {
+    Connection& connection = connections_[i];
+    JD_TRY(connection.fd, connect_within(endpoint_, std::chrono::seconds(5)));
+    ::setsockopt(connection.fd.get(), SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes,
+                 sizeof kSendBufferBytes);
+    JD_CHECK_OK(poller_.add(connection.fd.get(), static_cast<std::uint32_t>(i)));
+  }
+  return {};
+}
+
+Result<void> HttpLoad::send_next(std::size_t index) {
+  Connection& connection = connections_[index];
+  const std::string_view request = connection.request->fill(next_number_, next_group_);
+  ++next_number_;
+  next_group_ = static_cast<unsigned>((next_group_ + items_) % group_count_);
+  connection.sent_at = std::chrono::steady_clock::now();
+  connection.waiting = true;
+  const Io io = connection.out.send(connection.fd.get(), request);
+  if (io == Io::closed) return Error(Errc::closed, "the server closed a connection");
+  if (io == Io::would_block) {
+    poller_.watch_writable(connection.fd.get(), static_cast<std::uint32_t>(index), true);
+    connection.watching_writable = true;
+  }
+  return {};
+}
+
+Result<bool> HttpLoad::receive(std::size_t index) {
+  Connection& connection = connections_[index];
+  char chunk[64 * 1024];
+  const ssize_t n = ::recv(connection.fd.get(), chunk, sizeof chunk, 0);
+  if (n == 0) return Error(Errc::closed, "the server closed a connection");
+  if (n < 0) {
+    if (errno == EAGAIN || errno == EINTR) return false;
+    return Error(Errc::closed, "reading an answer failed");
+  }
+  std::string_view bytes(chunk, static_cast<std::size_t>(n));
+  if (!connection.in.empty()) {
+    connection.in.append(bytes);
+    bytes = connection.in;
+  }
+  const ScannedResponse response = scan_response(bytes);
+  switch (response.state) {
+    case ScannedResponse::State::need_more:
+      if (connection.in.empty()) connection.in.assign(bytes);
+      return false;
+    case ScannedResponse::State::broken:
+      return Error(Errc::invalid, std::string("unreadable answer: ") + response.problem);
+    case ScannedResponse::State::complete: break;
+  }
+  if (response.status != 200) {
+    return Error(Errc::invalid, "answer " + std::to_string(response.status) + ": " +
+                                    std::string(response.body.substr(0, 300)));
+  }
+  const IdCount ids = count_message_ids(response.body);
+  // A single send names its id twice (bare and under "data").
+  const bool right = ids.zero == 0 && (items_ == 1 ? ids.given >= 1 : ids.given == items_);
+  if (!right) {
+    return Error(Errc::invalid, "an answer has " + std::to_string(ids.given) + " ids and " +
+                                    std::to_string(ids.zero) + " refusals for " +
+                                    std::to_string(items_) +
+                                    " items: " + std::string(response.body.substr(0, 300)));
+  }
+  if (response.consumed != bytes.size()) {
+    return Error(Errc::invalid, "bytes after the answer");
+  }
+  connection.in.clear();
+  connection.waiting = false;
+  messages_total_ += items_;
+  return true;
+}
+
+Result<HttpLoad::Round> HttpLoad::run(double seconds, std::uint64_t messages_max) {
+  Round round;
+  const TimePoint start = std::chrono::steady_clock::now();
+  const TimePoint end = start + std::chrono::duration_cast<TimePoint::duration>(
+                                    std::chrono::duration<double>(seconds));
+  bool running = true;
+  std::size_t in_flight = 0;
+  std::uint64_t asked = 0;
+  for (std::size_t i = 0; i < connections_.size() && asked < messages_max; ++i) {
+    JD_CHECK_OK(send_next(i));
+    ++in_flight;
+    asked += items_;
+  }
+  TimePoint last_progress = start;
+  while (in_flight > 0) {
+    const auto& events = poller_.wait(running ? end : last_progress + kAnswerLimit);
+    TimePoint now = std::chrono::steady_clock::now();
+    for (const Poller::Event& event : events) {
+      Connection& connection = connections_[event.key];
+      if (event.writable && connection.watching_writable) {
+        const Io io = connection.out.flush(connection.fd.get());
+        if (io == Io::closed) return Error(Errc::closed, "the server closed a connection");
+        if (io == Io::progress) {
+          poller_.watch_writable(connection.fd.get(), event.key, false);
+          connection.watching_writable = false;
+        }
+      }
+      if (!event.readable) continue;
+      if (!connection.waiting) {
+        return Error(Errc::closed, "the server closed or wrote to an idle connection");
+      }
+      JD_TRY(const bool done, receive(event.key));
+      if (!done) continue;
+      --in_flight;
+      now = std::chrono::steady_clock::now();
+      last_progress = now;
+      if (running && now < end) {
+        round.messages += items_;
+        ++round.requests;
+        round.latencies.push_back(static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::nanoseconds>(now - connection.sent_at)
+                .count()));
+        if (asked < messages_max) {
+          JD_CHECK_OK(send_next(event.key));
+          ++in_flight;
+          asked += items_;
+        }
+      }
+    }
+    if (running && now >= end) {
+      running = false;
+      round.seconds = std::chrono::duration<double>(end - start).count();
+    }
+    if (now - last_progress > kAnswerLimit) {
+      return Error(Errc::deadline, "no answer for 30 seconds");
+    }
+  }
+  if (running) round.seconds = seconds_since(start);
+  return round;
+}
+
+}  // namespace jindou::bench

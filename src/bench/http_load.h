@@ -1,0 +1,67 @@
+// A closed loop of HTTP requests over kept connections: each connection has one request in flight
+// and sends the next one when the answer is there and has been checked.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "bench/net.h"
+#include "bench/request_template.h"
+
+namespace jindou::bench {
+
+class HttpLoad {
+ public:
+  struct Round {
+    std::uint64_t messages = 0;  // answered with an id, within the round
+    std::uint64_t requests = 0;
+    double seconds = 0;
+    std::vector<std::uint64_t> latencies;  // nanoseconds, one per request
+
+    double per_second() const { return seconds > 0 ? static_cast<double>(messages) / seconds : 0; }
+  };
+
+  // `shape.items` etc. say what is sent. Borrows nothing.
+  HttpLoad(Endpoint endpoint, std::size_t connections, const RequestTemplate::Shape& shape,
+           const std::vector<std::string>& payloads);
+
+  Result<void> connect();
+
+  // Runs for `seconds` or until `messages_max` messages are answered, whichever comes first, then
+  // waits for the answers still out (they are checked but not counted). Errors: invalid when any
+  // answer is not a 200 with one id per item, closed, deadline when an answer takes over 30 s. An
+  // error ends the load: a benchmark with failures measures nothing.
+  Result<Round> run(double seconds, std::uint64_t messages_max = UINT64_MAX);
+
+  std::uint64_t messages_total() const { return messages_total_; }
+
+ private:
+  struct Connection {
+    Fd fd;
+    std::unique_ptr<RequestTemplate> request;
+    Outbox out;
+    std::string in;
+    TimePoint sent_at{};
+    bool waiting = false;
+    bool watching_writable = false;
+  };
+
+  Result<void> send_next(std::size_t index);
+  // Reads what is there; true when the answer is complete and right.
+  Result<bool> receive(std::size_t index);
+
+  Endpoint endpoint_;
+  Poller poller_;
+  std::vector<Connection> connections_;
+  std::size_t items_;
+  unsigned group_count_;
+  std::uint64_t next_number_ = 1;
+  unsigned next_group_ = 0;
+  std::uint64_t messages_total_ = 0;
+};
+
+}  // namespace jindou::bench

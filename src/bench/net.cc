@@ -1,0 +1,219 @@
+#include "bench/net.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace jindou::bench {
+
+namespace {
+
+Error closed_error(const char* what) {
+  return Error(Errc::closed, std::string(what) + ": " + std::strerror(errno));
+}
+
+}  // namespace
+
+void Fd::reset(int fd) {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = fd;
+}
+
+bool Endpoint::is_loopback() const {
+  if (address.ss_family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &address, sizeof v4);
+    return (ntohl(v4.sin_addr.s_addr) >> 24) == 127;
+  }
+  if (address.ss_family == AF_INET6) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, &address, sizeof v6);
+    return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) != 0;
+  }
+  return false;
+}
+
+Result<Endpoint> parse_endpoint(std::string_view text, bool allow_names) {
+  std::string_view rest = text;
+  for (const std::string_view scheme : {"http://", "ws://", "tcp://"}) {
+    if (rest.starts_with(scheme)) {
+      rest.remove_prefix(scheme.size());
+      break;
+    }
+  }
+  if (rest.find("://") != std::string_view::npos) {
+    return Error(Errc::invalid,
+                 "only http://, ws:// and host:port are understood: " + std::string(text));
+  }
+  if (rest.ends_with('/')) rest.remove_suffix(1);
+  const std::size_t colon = rest.rfind(':');
+  if (colon == std::string_view::npos || colon == 0 || colon + 1 == rest.size() ||
+      rest.find('/') != std::string_view::npos) {
+    return Error(Errc::invalid, "expected host:port, got '" + std::string(text) + "'");
+  }
+  std::string host(rest.substr(0, colon));
+  const std::string port(rest.substr(colon + 1));
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICSERV;
+  const std::string lookup = host == "localhost" ? "127.0.0.1" : host;
+  if (!allow_names) hints.ai_flags |= AI_NUMERICHOST;
+  addrinfo* found = nullptr;
+  const int status = ::getaddrinfo(lookup.c_str(), port.c_str(), &hints, &found);
+  if (status != 0 || found == nullptr) {
+    return Error(Errc::invalid,
+                 "cannot resolve '" + std::string(text) + "': " + ::gai_strerror(status));
+  }
+  Endpoint endpoint;
+  endpoint.size = static_cast<socklen_t>(found->ai_addrlen);
+  std::memcpy(&endpoint.address, found->ai_addr, found->ai_addrlen);
+  endpoint.text = std::string(rest);
+  ::freeaddrinfo(found);
+  return endpoint;
+}
+
+Result<Fd> start_connect(const Endpoint& endpoint, unsigned source) {
+  Fd fd(::socket(endpoint.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return closed_error("socket");
+  const int on = 1;
+  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (source != 0 && endpoint.address.ss_family == AF_INET && endpoint.is_loopback()) {
+    sockaddr_in local{};
+    local.sin_family = AF_INET;
+    local.sin_addr.s_addr = htonl(INADDR_LOOPBACK + source);
+    // Picks the port at connect(), when the whole tuple is known, instead of reserving it here.
+    ::setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&local), sizeof local) != 0) {
+      return closed_error("bind");
+    }
+  }
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&endpoint.address), endpoint.size) !=
+          0 &&
+      errno != EINPROGRESS) {
+    return closed_error("connect");
+  }
+  return fd;
+}
+
+Result<void> connected(const Fd& fd) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
+    return closed_error("getsockopt");
+  }
+  if (error != 0) {
+    errno = error;
+    return closed_error("connect");
+  }
+  return {};
+}
+
+Result<Fd> connect_within(const Endpoint& endpoint, std::chrono::milliseconds limit) {
+  JD_TRY(Fd fd, start_connect(endpoint));
+  pollfd wait{fd.get(), POLLOUT, 0};
+  const int ready = ::poll(&wait, 1, static_cast<int>(limit.count()));
+  if (ready <= 0) return Error(Errc::deadline, "connect to " + endpoint.text + " took too long");
+  JD_CHECK_OK(connected(fd));
+  return fd;
+}
+
+std::uint64_t raise_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  if (limit.rlim_cur < limit.rlim_max) {
+    rlimit raised = limit;
+    raised.rlim_cur = limit.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) return raised.rlim_cur;
+  }
+  return limit.rlim_cur;
+}
+
+Io Outbox::send(int fd, std::string_view bytes) {
+  if (!empty()) {
+    pending_.append(bytes);
+    return Io::would_block;
+  }
+  while (!bytes.empty()) {
+    const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n > 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+      continue;
+    }
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      pending_.assign(bytes);
+      sent_ = 0;
+      return Io::would_block;
+    }
+    return Io::closed;
+  }
+  return Io::progress;
+}
+
+Io Outbox::flush(int fd) {
+  while (!empty()) {
+    const ssize_t n = ::send(fd, pending_.data() + sent_, pending_.size() - sent_, MSG_NOSIGNAL);
+    if (n > 0) {
+      sent_ += static_cast<std::size_t>(n);
+      continue;
+    }
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return Io::would_block;
+    return Io::closed;
+  }
+  pending_.clear();
+  sent_ = 0;
+  return Io::progress;
+}
+
+Poller::Poller() : fd_(::epoll_create1(EPOLL_CLOEXEC)), raw_(256) {}
+
+Result<void> Poller::add(int fd, std::uint32_t key, bool writable) {
+  epoll_event event{};
+  event.events = writable ? (EPOLLIN | EPOLLOUT) : EPOLLIN;
+  event.data.u32 = key;
+  if (::epoll_ctl(fd_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return closed_error("epoll_ctl");
+  return {};
+}
+
+void Poller::watch_writable(int fd, std::uint32_t key, bool on) {
+  epoll_event event{};
+  event.events = on ? (EPOLLIN | EPOLLOUT) : EPOLLIN;
+  event.data.u32 = key;
+  ::epoll_ctl(fd_.get(), EPOLL_CTL_MOD, fd, &event);
+}
+
+void Poller::remove(int fd) { ::epoll_ctl(fd_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
+const std::vector<Poller::Event>& Poller::wait(TimePoint deadline) {
+  events_.clear();
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+                        deadline - std::chrono::steady_clock::now())
+                        .count();
+  // One more millisecond, so that a rest of less than one does not become a busy loop.
+  const int limit = left < 0 ? 0 : static_cast<int>(std::min<std::int64_t>(left + 1, 1000));
+  const int count = ::epoll_wait(fd_.get(), raw_.data(), static_cast<int>(raw_.size()), limit);
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = raw_[static_cast<std::size_t>(i)];
+    Event out;
+    out.key = event.data.u32;
+    out.readable = (event.events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;
+    out.writable = (event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0;
+    events_.push_back(out);
+  }
+  return events_;
+}
+
+}  // namespace jindou::bench

@@ -1,0 +1,549 @@
+#include "bench/rows.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+#include <utility>
+
+#include "base/random.h"
+#include "bench/floor.h"
+#include "bench/http_client.h"
+#include "bench/http_load.h"
+#include "bench/stats.h"
+#include "bench/wkproto_load.h"
+
+namespace jindou::bench {
+
+namespace {
+
+// The figures of the table: issue-given sizes, kept in one place.
+constexpr std::size_t kPayloadBytes = 200;
+constexpr std::size_t kBatchItems = 100;
+constexpr std::size_t kBatchConnections = 8;
+constexpr std::size_t kSingleConnections = 64;
+constexpr std::size_t kClients = 64;
+constexpr std::size_t kClientWindow = 16;
+// Batches of 100 undelivered at most: enough that the server never waits for the generator.
+constexpr std::size_t kFanoutWindow = 2;
+constexpr std::size_t kFanoutLatencySamples = 200;
+// Growth measures the same figure twice; three rounds each keep the two sizes close to their names.
+constexpr int kGrowthRounds = 3;
+constexpr double kFillSecondsMax = 1800;
+constexpr double kDiskProbeSeconds = 0.3;
+
+constexpr double kBatchBar = 0.4;
+constexpr double kSingleLatencyBar = 3.0;
+constexpr double kClientBar = 1.0;
+constexpr double kFanoutBar = 200'000;
+constexpr double kMemoryBarKib = 16;
+constexpr double kGrowthBar = 0.85;
+
+template <class... Args>
+void progress(fmt::format_string<Args...> text, Args&&... args) {
+  fmt::print(stderr, "bench: {}\n", fmt::format(text, std::forward<Args>(args)...));
+}
+
+double micros(std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1000; }
+
+void append(std::vector<std::uint64_t>& all, const std::vector<std::uint64_t>& more) {
+  all.insert(all.end(), more.begin(), more.end());
+}
+
+// Keys of different loads on one server must not meet.
+std::string new_run_id() {
+  SystemRandom random;
+  return random.hex(4);
+}
+
+// How many cores the server and this process kept busy.
+class CpuMeter {
+ public:
+  explicit CpuMeter(pid_t server) : server_(server) {}
+  void begin() {
+    start_ = std::chrono::steady_clock::now();
+    server_start_ = server_ > 0 ? cpu_seconds(server_) : 0;
+    own_start_ = cpu_seconds(::getpid());
+  }
+  void end() {
+    wall_ += seconds_since(start_);
+    if (server_ > 0) server_used_ += cpu_seconds(server_) - server_start_;
+    own_used_ += cpu_seconds(::getpid()) - own_start_;
+  }
+  double server_cores() const { return wall_ > 0 ? server_used_ / wall_ : 0; }
+  double own_cores() const { return wall_ > 0 ? own_used_ / wall_ : 0; }
+  std::string text() const {
+    return fmt::format("cores busy: server {:.2f}, generator {:.2f}", server_cores(), own_cores());
+  }
+
+ private:
+  pid_t server_;
+  TimePoint start_;
+  double server_start_ = 0;
+  double own_start_ = 0;
+  double wall_ = 0;
+  double server_used_ = 0;
+  double own_used_ = 0;
+};
+
+std::string spread(const std::vector<double>& values) {
+  return fmt::format("{}..{}", format_number(smallest(values)), format_number(largest(values)));
+}
+
+void add_detail(Row& row, std::string name, double value) {
+  row.details.emplace_back(std::move(name), value);
+}
+
+void compare(Row& row, Row::Bar kind, double bar, double ratio, std::string reference) {
+  row.bar_kind = kind;
+  row.bar = bar;
+  row.ratio = ratio;
+  row.reference = std::move(reference);
+}
+
+std::string json_array(const std::vector<std::string>& uids) {
+  std::string out = "[";
+  for (const std::string& uid : uids) {
+    if (out.size() > 1) out.push_back(',');
+    out.append("\"").append(uid).append("\"");
+  }
+  out.push_back(']');
+  return out;
+}
+
+Result<void> create_group(HttpClient& http, const std::string& name,
+                          const std::vector<std::string>& subscribers) {
+  auto answer = http.post(
+      "/channel", fmt::format(R"({{"channel_id":"{}","channel_type":2,"subscribers":{}}})", name,
+                              json_array(subscribers)));
+  if (!answer) return answer.error();
+  return {};
+}
+
+std::string client_uid(std::size_t index) { return fmt::format("bench_client_{:02}", index); }
+
+// The groups of batch, single and client: the publisher and one of the 64 clients subscribe each.
+Result<void> create_groups(const Endpoint& endpoint, const GroupNames& groups) {
+  HttpClient http(endpoint);
+  for (unsigned i = 0; i < groups.count; ++i) {
+    JD_CHECK_OK(create_group(http, groups.name(i), {"bench_sender", client_uid(i % kClients)}));
+  }
+  return {};
+}
+
+RequestTemplate::Shape batch_shape(const GroupNames& groups) {
+  RequestTemplate::Shape shape;
+  shape.form = RequestTemplate::Form::batch;
+  shape.groups = groups;
+  shape.items = kBatchItems;
+  shape.run_id = new_run_id();
+  return shape;
+}
+
+RequestTemplate::Shape single_shape(const GroupNames& groups) {
+  RequestTemplate::Shape shape = batch_shape(groups);
+  shape.form = RequestTemplate::Form::single;
+  shape.items = 1;
+  return shape;
+}
+
+// ---- floor, disk, batch ----------------------------------------------------------------------
+
+struct Disk {
+  std::unique_ptr<DiskProbe> probe;
+  std::vector<std::uint64_t> samples;
+};
+
+Result<void> measure_floor_and_batch(Stage& stage, Target* target, const GroupNames& groups,
+                                     Disk& disk, std::vector<Row>& rows) {
+  const BenchOptions& options = stage.options();
+  const bool batch_wanted = options.wants("batch");
+  const bool floor_wanted = batch_wanted || options.wants("floor");
+  std::unique_ptr<FloorDb> floor;
+  if (floor_wanted) {
+    JD_TRY(floor, FloorDb::open(stage.directory() + "/floor", stage.payloads()));
+  }
+  std::unique_ptr<HttpLoad> load;
+  if (batch_wanted) {
+    load = std::make_unique<HttpLoad>(target->http, kBatchConnections, batch_shape(groups),
+                                      stage.payloads());
+    JD_CHECK_OK(load->connect());
+  }
+  CpuMeter cpu(target != nullptr ? target->pid : 0);
+  std::vector<double> floor_rates;
+  std::vector<double> batch_rates;
+  std::vector<std::uint64_t> latencies;
+  // Round 0 warms up. Floor and batch take turns, so that both see the same state of the machine.
+  for (int round = 0; round <= options.rounds; ++round) {
+    std::vector<std::uint64_t> disk_samples;
+    JD_CHECK_OK(disk.probe->run(kDiskProbeSeconds, disk_samples));
+    if (round > 0) append(disk.samples, disk_samples);
+    if (floor) {
+      JD_TRY(const FloorDb::Round result, floor->run(options.seconds));
+      progress("floor, round {}: {} msg/s", round, format_number(result.per_second()));
+      if (round > 0) floor_rates.push_back(result.per_second());
+    }
+    if (load) {
+      if (round > 0) cpu.begin();
+      JD_TRY(const HttpLoad::Round result, load->run(options.seconds));
+      if (round > 0) cpu.end();
+      progress("batch, round {}: {} msg/s", round, format_number(result.per_second()));
+      if (round > 0) {
+        batch_rates.push_back(result.per_second());
+        append(latencies, result.latencies);
+      }
+    }
+  }
+  if (floor) {
+    Row row("floor", "floor F: RocksDB alone, batches of 100, synced", median(floor_rates),
+            "msg/s");
+    row.note = "rounds " + spread(floor_rates);
+    rows.push_back(row);
+  }
+  if (load) {
+    Row row("batch", "batch B: POST /message/sendbatch, 100 items, 8 connections",
+            median(batch_rates), "msg/s");
+    const double floor_rate = median(floor_rates);
+    compare(row, Row::Bar::at_least, kBatchBar, floor_rate > 0 ? row.value / floor_rate : 0,
+            "F " + format_number(floor_rate));
+    const double p50 = micros(percentile(latencies, 50));
+    const double p99 = micros(percentile(latencies, 99));
+    row.note = fmt::format("rounds {}; request p50 {:.1f} ms, p99 {:.1f} ms; {}",
+                           spread(batch_rates), p50 / 1000, p99 / 1000, cpu.text());
+    add_detail(row, "request_p50_us", p50);
+    add_detail(row, "request_p99_us", p99);
+    add_detail(row, "server_cores", cpu.server_cores());
+    add_detail(row, "generator_cores", cpu.own_cores());
+    rows.push_back(row);
+  }
+  return {};
+}
+
+// ---- single, client --------------------------------------------------------------------------
+
+// Fills `rate_out` with the figure of 64 connections, which the client row is compared with.
+Result<void> measure_single(Stage& stage, Target& target, const GroupNames& groups, Disk& disk,
+                            double& rate_out, std::vector<Row>& rows) {
+  const BenchOptions& options = stage.options();
+  const bool report = options.wants("single");
+  HttpLoad many(target.http, kSingleConnections, single_shape(groups), stage.payloads());
+  HttpLoad one(target.http, 1, single_shape(groups), stage.payloads());
+  JD_CHECK_OK(many.connect());
+  JD_CHECK_OK(one.connect());
+  CpuMeter cpu(target.pid);
+  std::vector<double> rates;
+  std::vector<double> one_rates;
+  std::vector<std::uint64_t> many_latencies;
+  std::vector<std::uint64_t> one_latencies;
+  for (int round = 0; round <= options.rounds; ++round) {
+    if (round > 0) cpu.begin();
+    JD_TRY(const HttpLoad::Round result, many.run(options.seconds));
+    if (round > 0) cpu.end();
+    progress("single, round {}: {} msg/s", round, format_number(result.per_second()));
+    if (round > 0) {
+      rates.push_back(result.per_second());
+      append(many_latencies, result.latencies);
+    }
+    if (!report) continue;
+    // The disk's own time right beside the latency that is compared with it.
+    std::vector<std::uint64_t> disk_samples;
+    JD_CHECK_OK(disk.probe->run(kDiskProbeSeconds, disk_samples));
+    JD_TRY(const HttpLoad::Round alone, one.run(options.seconds / 2));
+    if (round > 0) {
+      append(disk.samples, disk_samples);
+      one_rates.push_back(alone.per_second());
+      append(one_latencies, alone.latencies);
+    }
+  }
+  rate_out = median(rates);
+  if (!report) return {};
+
+  Row row("single", "single: POST /message/send, 64 connections", rate_out, "msg/s");
+  const double p50 = micros(percentile(many_latencies, 50));
+  const double p99 = micros(percentile(many_latencies, 99));
+  row.note = fmt::format("rounds {}; p50 {:.0f} us, p99 {:.0f} us; {}", spread(rates), p50, p99,
+                         cpu.text());
+  add_detail(row, "p50_us", p50);
+  add_detail(row, "p99_us", p99);
+  add_detail(row, "server_cores", cpu.server_cores());
+  rows.push_back(row);
+
+  Row latency("single_latency", "single: one connection, p50",
+              micros(percentile(one_latencies, 50)), "us");
+  const double one_p99 = micros(percentile(one_latencies, 99));
+  const double sync = micros(percentile(disk.samples, 50));
+  compare(latency, Row::Bar::at_most, kSingleLatencyBar, sync > 0 ? latency.value / sync : 0,
+          fmt::format("fdatasync p50 {:.0f} us", sync));
+  latency.note = fmt::format("p99 {:.0f} us; {} msg/s", one_p99, format_number(median(one_rates)));
+  add_detail(latency, "p99_us", one_p99);
+  add_detail(latency, "fdatasync_p50_us", sync);
+  rows.push_back(latency);
+  return {};
+}
+
+Result<void> measure_client(Stage& stage, Target& target, const GroupNames& groups,
+                            double single_rate, std::vector<Row>& rows) {
+  const BenchOptions& options = stage.options();
+  if (target.tcp.size == 0) {
+    progress("client: skipped, the TCP address of the server is not known (--tcp)");
+    return {};
+  }
+  std::vector<std::string> uids;
+  for (std::size_t i = 0; i < kClients; ++i) uids.push_back(client_uid(i));
+  JD_TRY(auto sessions, connect_sessions(target.tcp, Transport::tcp, uids));
+  SendLoad load(std::move(sessions), groups, stage.payloads(), new_run_id(), kClientWindow);
+  JD_CHECK_OK(load.prepare());
+  CpuMeter cpu(target.pid);
+  std::vector<double> rates;
+  std::vector<std::uint64_t> latencies;
+  for (int round = 0; round <= options.rounds; ++round) {
+    if (round > 0) cpu.begin();
+    JD_TRY(const SendLoad::Round result, load.run(options.seconds));
+    if (round > 0) cpu.end();
+    progress("client, round {}: {} msg/s", round, format_number(result.per_second()));
+    if (round > 0) {
+      rates.push_back(result.per_second());
+      append(latencies, result.latencies);
+    }
+  }
+  Row row("client", "client: SEND to SENDACK over TCP, 64 connections x 16", median(rates),
+          "msg/s");
+  compare(row, Row::Bar::at_least, kClientBar, single_rate > 0 ? row.value / single_rate : 0,
+          "single " + format_number(single_rate));
+  const double p50 = micros(percentile(latencies, 50));
+  const double p99 = micros(percentile(latencies, 99));
+  row.note = fmt::format("rounds {}; p50 {:.1f} ms, p99 {:.1f} ms; {}", spread(rates), p50 / 1000,
+                         p99 / 1000, cpu.text());
+  add_detail(row, "p50_us", p50);
+  add_detail(row, "p99_us", p99);
+  add_detail(row, "server_cores", cpu.server_cores());
+  add_detail(row, "generator_cores", cpu.own_cores());
+  rows.push_back(row);
+  return {};
+}
+
+// ---- fan-out ---------------------------------------------------------------------------------
+
+Result<void> measure_fanout(Stage& stage, Target& target, std::vector<Row>& rows) {
+  const BenchOptions& options = stage.options();
+  if (target.tcp.size == 0) {
+    progress("fanout: skipped, the TCP address of the server is not known (--tcp)");
+    return {};
+  }
+  GroupNames group;
+  group.prefix = "bench_fanout_";
+  group.count = 1;
+  std::vector<std::string> uids;
+  for (int i = 0; i < options.fanout_sessions; ++i) {
+    uids.push_back(fmt::format("bench_receiver_{:05}", i));
+  }
+  HttpClient http(target.http);
+  JD_CHECK_OK(create_group(http, group.name(0), uids));
+  JD_TRY(auto sessions, connect_sessions(target.tcp, Transport::tcp, uids));
+  FanoutLoad load(std::move(sessions), target.http, batch_shape(group), stage.payloads());
+  JD_CHECK_OK(load.prepare());
+  CpuMeter cpu(target.pid);
+  std::vector<double> rates;
+  std::uint64_t decrypted = 0;
+  for (int round = 0; round <= options.rounds; ++round) {
+    if (round > 0) cpu.begin();
+    JD_TRY(const FanoutLoad::Round result, load.run(options.seconds, kFanoutWindow));
+    if (round > 0) cpu.end();
+    progress("fanout, round {}: {} deliveries/s", round, format_number(result.per_second()));
+    if (round > 0) rates.push_back(result.per_second());
+    decrypted += result.decrypted;
+  }
+  JD_TRY(auto latencies, load.single_latencies(kFanoutLatencySamples));
+  Row row("fanout",
+          fmt::format("fan-out: one group, {} TCP sessions, encrypted", options.fanout_sessions),
+          median(rates), "deliveries/s");
+  compare(row, Row::Bar::at_least, kFanoutBar, row.value, "");
+  const double p50 = micros(percentile(latencies, 50));
+  const double p99 = micros(percentile(latencies, 99));
+  row.note = fmt::format(
+      "rounds {}; {} decrypted and checked; one message, post to last delivery: p50 {:.1f} ms, "
+      "p99 {:.1f} ms; {}",
+      spread(rates), decrypted, p50 / 1000, p99 / 1000, cpu.text());
+  add_detail(row, "single_message_p50_us", p50);
+  add_detail(row, "single_message_p99_us", p99);
+  add_detail(row, "server_cores", cpu.server_cores());
+  add_detail(row, "generator_cores", cpu.own_cores());
+  rows.push_back(row);
+  return {};
+}
+
+// The resident bytes once they have stopped moving: five equal readings (within 64 KiB) a fifth of
+// a second apart, or the last one after ten seconds.
+Result<std::uint64_t> settled_bytes(pid_t pid) {
+  constexpr std::uint64_t kStillBytes = 64 * 1024;
+  JD_TRY(std::uint64_t last, resident_bytes(pid));
+  int still = 0;
+  for (int i = 0; i < 50 && still < 5; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    JD_TRY(const std::uint64_t now, resident_bytes(pid));
+    const std::uint64_t moved = now > last ? now - last : last - now;
+    still = moved <= kStillBytes ? still + 1 : 0;
+    last = now;
+  }
+  return last;
+}
+
+}  // namespace
+
+Stage::Stage(const BenchOptions& options, std::string directory)
+    : options_(options),
+      directory_(std::move(directory)),
+      payloads_(make_payloads(kBatchItems, kPayloadBytes, 1)) {}
+
+Result<Target> Stage::open_target() {
+  Target target;
+  ServerAddresses addresses;
+  if (options_.http_url.empty()) {
+    JD_TRY(target.own, ServerProcess::start(
+                           options_, fmt::format("{}/server-{}", directory_, ++targets_opened_)));
+    addresses = target.own->addresses();
+    target.pid = target.own->pid();
+  } else {
+    addresses.http = options_.http_url;
+    addresses.tcp = options_.tcp_address;
+    addresses.ws = options_.ws_address;
+    target.pid = options_.server_pid;
+  }
+  JD_TRY(target.http, parse_endpoint(addresses.http, options_.allow_remote));
+  if (!addresses.tcp.empty()) {
+    JD_TRY(target.tcp, parse_endpoint(addresses.tcp, options_.allow_remote));
+  }
+  if (!addresses.ws.empty()) {
+    JD_TRY(target.ws, parse_endpoint(addresses.ws, options_.allow_remote));
+  }
+  return target;
+}
+
+Result<void> measure_sending(Stage& stage, std::vector<Row>& rows) {
+  const BenchOptions& options = stage.options();
+  const bool single_needed = options.wants("single") || options.wants("client");
+  const bool server_needed = single_needed || options.wants("batch") || options.wants("fanout");
+  Disk disk;
+  JD_TRY(disk.probe, DiskProbe::open(stage.directory() + "/fdatasync"));
+  Target target;
+  const GroupNames groups;
+  if (server_needed) {
+    JD_TRY(target, stage.open_target());
+    if (single_needed || options.wants("batch")) {
+      progress("creating {} groups", groups.count);
+      JD_CHECK_OK(create_groups(target.http, groups));
+    }
+  }
+  std::vector<Row> later;
+  Result<void> outcome;
+  if (options.wants("floor") || options.wants("disk") || options.wants("batch")) {
+    outcome = measure_floor_and_batch(stage, &target, groups, disk, later);
+  }
+  double single_rate = 0;
+  if (outcome && single_needed) {
+    outcome = measure_single(stage, target, groups, disk, single_rate, later);
+  }
+  if (outcome && options.wants("client")) {
+    outcome = measure_client(stage, target, groups, single_rate, later);
+  }
+  if (outcome && options.wants("fanout")) outcome = measure_fanout(stage, target, later);
+
+  if (!disk.samples.empty()) {
+    Row row("disk", "disk: append 512 bytes and fdatasync, p50",
+            micros(percentile(disk.samples, 50)), "us");
+    const double p99 = micros(percentile(disk.samples, 99));
+    row.note = fmt::format("p99 {:.0f} us; {} samples", p99, disk.samples.size());
+    add_detail(row, "p99_us", p99);
+    rows.push_back(row);
+  }
+  rows.insert(rows.end(), later.begin(), later.end());
+  return outcome;
+}
+
+Result<void> measure_memory(Stage& stage, std::vector<Row>& rows) {
+  const BenchOptions& options = stage.options();
+  JD_TRY(const Target target, stage.open_target());
+  if (target.ws.size == 0 || target.pid == 0) {
+    progress(
+        "memory: skipped, the server's WebSocket address (--ws) or process (--pid) is unknown");
+    return {};
+  }
+  const auto limit = raise_open_files();
+  // Besides the sessions: listeners, the store's files, and some air.
+  if (limit < static_cast<std::uint64_t>(options.memory_sessions) + 200) {
+    return Error(Errc::invalid,
+                 fmt::format("the limit of open files, {}, is too low for {} sessions", limit,
+                             options.memory_sessions));
+  }
+  // A few sessions first, so that what the server makes once is not counted as part of each.
+  std::vector<std::string> uids;
+  for (int i = 0; i < 64; ++i) uids.push_back(fmt::format("bench_first_{:02}", i));
+  JD_TRY(const auto first, connect_sessions(target.ws, Transport::websocket, uids));
+  JD_TRY(const std::uint64_t before, settled_bytes(target.pid));
+  uids.clear();
+  for (int i = 0; i < options.memory_sessions; ++i) {
+    uids.push_back(fmt::format("bench_idle_{:06}", i));
+  }
+  const TimePoint start = std::chrono::steady_clock::now();
+  JD_TRY(const auto sessions, connect_sessions(target.ws, Transport::websocket, uids));
+  const double handshakes = static_cast<double>(sessions.size()) / seconds_since(start);
+  JD_TRY(const std::uint64_t after, settled_bytes(target.pid));
+  progress("memory: {} KiB before, {} KiB with {} sessions", before / 1024, after / 1024,
+           sessions.size());
+  const double grown = after > before ? static_cast<double>(after - before) : 0;
+  Row row("memory",
+          fmt::format("memory: resident per idle WebSocket session, {} sessions", sessions.size()),
+          grown / static_cast<double>(sessions.size()) / 1024, "KiB");
+  compare(row, Row::Bar::at_most, kMemoryBarKib, row.value, "");
+  row.note = fmt::format("server {:.1f} MiB before, {:.1f} MiB after; {} handshakes/s",
+                         static_cast<double>(before) / 1048576,
+                         static_cast<double>(after) / 1048576, format_number(handshakes));
+  add_detail(row, "handshakes_per_second", handshakes);
+  rows.push_back(row);
+  return {};
+}
+
+Result<void> measure_growth(Stage& stage, std::vector<Row>& rows) {
+  const BenchOptions& options = stage.options();
+  JD_TRY(const Target target, stage.open_target());
+  const GroupNames groups;
+  JD_CHECK_OK(create_groups(target.http, groups));
+  HttpLoad load(target.http, kBatchConnections, batch_shape(groups), stage.payloads());
+  JD_CHECK_OK(load.connect());
+  std::vector<double> medians;
+  std::vector<std::string> spreads;
+  for (const std::uint64_t size : {options.growth_small, options.growth_large}) {
+    const TimePoint start = std::chrono::steady_clock::now();
+    const std::uint64_t stored = load.messages_total();
+    if (size > stored) {
+      JD_TRY(const HttpLoad::Round filled, load.run(kFillSecondsMax, size - stored));
+      progress("growth: {} stored, filled at {} msg/s in {:.0f} s",
+               format_number(static_cast<double>(load.messages_total())),
+               format_number(filled.per_second()), seconds_since(start));
+      if (load.messages_total() < size) return Error(Errc::deadline, "filling took too long");
+    }
+    std::vector<double> rates;
+    for (int round = 0; round < kGrowthRounds; ++round) {
+      JD_TRY(const HttpLoad::Round result, load.run(options.seconds));
+      progress("growth, round {}: {} msg/s", round, format_number(result.per_second()));
+      rates.push_back(result.per_second());
+    }
+    medians.push_back(median(rates));
+    spreads.push_back(spread(rates));
+  }
+  Row row("growth",
+          fmt::format("growth: B with {} stored",
+                      format_number(static_cast<double>(options.growth_large))),
+          medians[1], "msg/s");
+  compare(row, Row::Bar::at_least, kGrowthBar, medians[0] > 0 ? medians[1] / medians[0] : 0,
+          fmt::format("with {}: {}", format_number(static_cast<double>(options.growth_small)),
+                      format_number(medians[0])));
+  row.note =
+      fmt::format("rounds {}, before {}; measured right after filling", spreads[1], spreads[0]);
+  rows.push_back(row);
+  return {};
+}
+
+}  // namespace jindou::bench

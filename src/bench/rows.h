@@ -1,0 +1,54 @@
+// The rows of the table: what is set up, measured and compared for each.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "bench/net.h"
+#include "bench/options.h"
+#include "bench/server_process.h"
+#include "bench/table.h"
+
+namespace jindou::bench {
+
+// The server a row runs against: a new one with an empty store, or the one the caller named.
+struct Target {
+  std::unique_ptr<ServerProcess> own;  // empty: a server that somebody else runs
+  Endpoint http;
+  Endpoint tcp;   // size 0: not known
+  Endpoint ws;    // size 0: not known
+  pid_t pid = 0;  // 0: not known
+};
+
+// What all rows share. Borrows `options`.
+class Stage {
+ public:
+  Stage(const BenchOptions& options, std::string directory);
+
+  const BenchOptions& options() const { return options_; }
+  const std::string& directory() const { return directory_; }
+  // 100 plain payloads of 200 bytes; the rows use them in turn.
+  const std::vector<std::string>& payloads() const { return payloads_; }
+
+  // Errors: those of ServerProcess::start, invalid.
+  Result<Target> open_target();
+
+ private:
+  const BenchOptions& options_;
+  std::string directory_;
+  std::vector<std::string> payloads_;
+  int targets_opened_ = 0;
+};
+
+// floor, disk, batch, single, client, fanout: against one server, in this order.
+Result<void> measure_sending(Stage& stage, std::vector<Row>& rows);
+// Against a new server, whose heap no earlier row has stretched.
+Result<void> measure_memory(Stage& stage, std::vector<Row>& rows);
+// Against a new server, whose store holds nothing else.
+Result<void> measure_growth(Stage& stage, std::vector<Row>& rows);
+
+}  // namespace jindou::bench

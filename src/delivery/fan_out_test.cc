@@ -1,0 +1,363 @@
+// Who gets which message, in which order, shown how. Sessions are fakes that decrypt what they get;
+// the shard is an io_context that the test turns by hand.
+#include "delivery/fan_out.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+
+namespace jindou::delivery {
+namespace {
+
+using channel::CommittedBatch;
+using channel::CommittedMessage;
+using channel::UidSet;
+
+class StillClock final : public Clock {
+ public:
+  std::int64_t wall_ms() const override { return 0; }
+  std::chrono::steady_clock::time_point steady() const override { return now; }
+  std::chrono::steady_clock::time_point now{};
+};
+
+struct Got {
+  std::uint64_t id;
+  std::string channel;
+  std::string from;
+  bool red_dot;
+  std::string payload;
+};
+
+class FakeSession final : public SessionSink {
+ public:
+  FakeSession(std::uint64_t id, std::string uid, ShardFanOut& shard)
+      : id_(static_cast<SessionId>(id)), uid_(std::move(uid)), shard_(shard) {
+    handle_ = shard.add(*this);
+  }
+  ~FakeSession() override { leave(); }
+  void leave() {
+    shard_.remove(handle_);
+    handle_ = {};
+  }
+
+  SessionId session_id() const override { return id_; }
+  std::string_view uid() const override { return uid_; }
+  void deliver(const Delivery& delivery) override {
+    std::string bytes;
+    delivery.frame.append_to(bytes, cipher_, 5, delivery.receiver);
+    const auto outcome = codec::parse_frame(bytes);
+    ASSERT_EQ(outcome.state, codec::ParseOutcome::State::frame);
+    const auto recv = codec::decode_recv(outcome.frame, 5);
+    ASSERT_TRUE(recv);
+    std::string plain;
+    ASSERT_TRUE(cipher_.open(*recv, plain));
+    got.push_back({raw(recv->message_id), std::string(recv->channel_id),
+                   std::string(recv->from_uid), (recv->flags & codec::kFlagRedDot) != 0, plain});
+    if (on_deliver) on_deliver();
+  }
+  void end_deliveries() override { ends.push_back(got.size()); }
+  void cut_for_overflow() override {
+    cut = true;
+    leave();
+  }
+
+  std::vector<std::uint64_t> ids() const {
+    std::vector<std::uint64_t> out;
+    for (const Got& g : got) out.push_back(g.id);
+    return out;
+  }
+
+  std::vector<Got> got;
+  std::vector<std::size_t> ends;
+  std::function<void()> on_deliver;
+  bool cut = false;
+
+ private:
+  SessionId id_;
+  std::string uid_;
+  ShardFanOut& shard_;
+  SinkHandle handle_;
+  codec::SessionCipher cipher_{codec::X25519Key{1, 2, 3}, "0123456789abcdef"};
+};
+
+std::shared_ptr<const UidSet> uids(std::initializer_list<const char*> list) {
+  auto set = std::make_shared<UidSet>();
+  for (const char* uid : list) set->emplace(uid);
+  return set;
+}
+
+CommittedMessage group_message(std::uint64_t id, std::shared_ptr<const UidSet> subscribers,
+                               std::string from = "author") {
+  auto message = std::make_shared<Message>();
+  message->id = static_cast<MessageId>(id);
+  message->seq = static_cast<MessageSeq>(id);
+  message->channel = ChannelKey("g", ChannelType::group);
+  message->from_uid = std::move(from);
+  message->client_msg_no = "c" + std::to_string(id);
+  message->payload = "payload " + std::to_string(id);
+  message->flags.red_dot = true;
+  CommittedMessage committed;
+  committed.message = std::move(message);
+  committed.recipients.subscribers = std::move(subscribers);
+  return committed;
+}
+
+std::shared_ptr<const CommittedBatch> batch(std::vector<CommittedMessage> messages) {
+  auto made = std::make_shared<CommittedBatch>();
+  made->messages = std::move(messages);
+  return made;
+}
+
+using Ids = std::vector<std::uint64_t>;
+
+class FanOutTest : public testing::Test {
+ protected:
+  explicit FanOutTest(FanOutLimits limits = {}) : shard_(context_, clock_, metrics_, limits) {}
+
+  void post(std::vector<CommittedMessage> messages) {
+    shard_.post(batch(std::move(messages)), 100);
+  }
+  void drain() {
+    context_.restart();
+    context_.poll();
+  }
+  int turns_until_idle() {
+    int turns = 0;
+    context_.restart();
+    while (context_.poll_one() > 0) ++turns;
+    return turns;
+  }
+
+  boost::asio::io_context context_{1};
+  StillClock clock_;
+  observe::Metrics metrics_;
+  ShardFanOut shard_;
+};
+
+TEST_F(FanOutTest, EverySessionOfEverySubscriberGetsEveryMessageOnceInOrder) {
+  FakeSession a1(1, "a", shard_);
+  FakeSession a2(2, "a", shard_);
+  FakeSession b(3, "b", shard_);
+  FakeSession stranger(4, "x", shard_);
+  const auto members = uids({"a", "b", "offline"});
+  post({group_message(1, members), group_message(2, members)});
+  post({group_message(3, members)});
+  drain();
+  EXPECT_EQ(a1.ids(), (Ids{1, 2, 3}));
+  EXPECT_EQ(a2.ids(), (Ids{1, 2, 3}));
+  EXPECT_EQ(b.ids(), (Ids{1, 2, 3}));
+  EXPECT_TRUE(stranger.got.empty());
+  EXPECT_EQ(b.got[0].payload, "payload 1");
+  EXPECT_EQ(b.got[0].channel, "g");
+  EXPECT_EQ(shard_.queued_bytes(), 0U);
+  // One run over both batches: one hint to write.
+  EXPECT_EQ(b.ends, (std::vector<std::size_t>{3}));
+}
+
+TEST_F(FanOutTest, AUserWhoIsListedAndSubscribedGetsItOnce) {
+  FakeSession a(1, "a", shard_);
+  auto m = group_message(1, uids({"a", "b"}));
+  m.recipients.listed = {"a", "a", "c"};
+  FakeSession c(2, "c", shard_);
+  post({m});
+  drain();
+  EXPECT_EQ(a.ids(), Ids{1});
+  EXPECT_EQ(c.ids(), Ids{1});
+}
+
+TEST_F(FanOutTest, ExcludedUsersAndTheSystemAccountGetNothing) {
+  FakeSession a(1, "a", shard_);
+  FakeSession b(2, "b", shard_);
+  FakeSession system(3, "____system", shard_);
+  auto m = group_message(1, uids({"a", "b", "____system"}));
+  m.recipients.excluded = uids({"b"});
+  m.recipients.listed = {"b", "____system"};
+  post({m});
+  drain();
+  EXPECT_EQ(a.ids(), Ids{1});
+  EXPECT_TRUE(b.got.empty());
+  EXPECT_TRUE(system.got.empty());
+}
+
+TEST_F(FanOutTest, TheSendingSessionGetsNoEchoAndTheAuthorsOthersNoRedDot) {
+  FakeSession sender(1, "author", shard_);
+  FakeSession other(2, "author", shard_);
+  FakeSession b(3, "b", shard_);
+  const auto members = uids({"author", "b"});
+  auto first = group_message(1, members);
+  first.origin_session = static_cast<SessionId>(1);
+  auto second = group_message(2, members, "b");
+  post({first, second});
+  drain();
+  EXPECT_EQ(sender.ids(), Ids{2});
+  EXPECT_EQ(other.ids(), (Ids{1, 2}));
+  EXPECT_FALSE(other.got[0].red_dot);
+  EXPECT_TRUE(other.got[1].red_dot);
+  EXPECT_TRUE(b.got[0].red_dot);
+  EXPECT_FALSE(b.got[1].red_dot);
+}
+
+TEST_F(FanOutTest, PersonMessagesShowEachSideTheOther) {
+  FakeSession u1(1, "u1", shard_);
+  FakeSession u2(2, "u2", shard_);
+  auto message = std::make_shared<Message>();
+  message->id = static_cast<MessageId>(7);
+  message->channel = ChannelKey(person_channel_id("u1", "u2"), ChannelType::person);
+  message->from_uid = "u1";
+  message->flags.red_dot = true;
+  CommittedMessage committed;
+  committed.message = message;
+  committed.recipients.listed = {"u1", "u2"};
+  post({committed});
+  drain();
+  ASSERT_EQ(u1.got.size(), 1U);
+  ASSERT_EQ(u2.got.size(), 1U);
+  EXPECT_EQ(u1.got[0].channel, "u2");
+  EXPECT_EQ(u2.got[0].channel, "u1");
+  EXPECT_FALSE(u1.got[0].red_dot);
+  EXPECT_TRUE(u2.got[0].red_dot);
+}
+
+TEST_F(FanOutTest, ManySubscribersAndFewSessionsGiveTheSameResult) {
+  FakeSession a(1, "a", shard_);
+  FakeSession x(2, "x", shard_);
+  auto many = std::make_shared<UidSet>();
+  for (int i = 0; i < 5000; ++i) many->emplace("u" + std::to_string(i));
+  many->emplace("a");
+  post({group_message(1, many)});
+  drain();
+  EXPECT_EQ(a.ids(), Ids{1});
+  EXPECT_TRUE(x.got.empty());
+}
+
+TEST_F(FanOutTest, ASessionThatLeavesDuringARunIsNotTouchedAgain) {
+  auto a = std::make_unique<FakeSession>(1, "a", shard_);
+  FakeSession b(2, "b", shard_);
+  FakeSession c(3, "c", shard_);
+  const auto members = uids({"a", "b", "c"});
+  a->on_deliver = [&] { a->leave(); };
+  b.on_deliver = [&] { c.leave(); };
+  c.on_deliver = [&] { b.leave(); };
+  post({group_message(1, members), group_message(2, members)});
+  drain();
+  EXPECT_EQ(a->ids(), Ids{1});
+  // Whichever of b and c came first removed the other.
+  EXPECT_EQ(b.got.size() + c.got.size(), 2U);
+}
+
+TEST_F(FanOutTest, ABatchIsReleasedWhenItIsFinished) {
+  FakeSession a(1, "a", shard_);
+  auto admission = std::make_shared<int>(1);
+  auto made = std::make_shared<CommittedBatch>();
+  made->messages = {group_message(1, uids({"a"}))};
+  made->admissions = {admission};
+  const std::weak_ptr<int> watched = admission;
+  admission.reset();
+  shard_.post(made, 10);
+  made.reset();
+  EXPECT_FALSE(watched.expired());
+  drain();
+  EXPECT_TRUE(watched.expired());
+}
+
+class SmallSlices : public FanOutTest {
+ protected:
+  static FanOutLimits limits() {
+    FanOutLimits limits;
+    limits.slice_deliveries = 10;
+    limits.slice_lookups = 7;
+    limits.run_messages = 4;
+    return limits;
+  }
+  SmallSlices() : FanOutTest(limits()) {}
+};
+
+TEST_F(SmallSlices, LongWorkIsCutIntoTurnsAndKeepsItsOrder) {
+  std::vector<std::unique_ptr<FakeSession>> sessions;
+  auto members = std::make_shared<UidSet>();
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    members->emplace("u" + std::to_string(i));
+    sessions.push_back(std::make_unique<FakeSession>(i + 1, "u" + std::to_string(i), shard_));
+  }
+  // Sessions of non-members make the subscriber set the smaller side in one half of the messages.
+  auto half = std::make_shared<UidSet>();
+  for (int i = 0; i < 25; ++i) half->emplace("u" + std::to_string(i));
+  for (int i = 0; i < 60; ++i) half->emplace("offline" + std::to_string(i));
+  std::vector<CommittedMessage> messages;
+  Ids all;
+  Ids some;
+  for (std::uint64_t id = 1; id <= 20; ++id) {
+    const bool everybody = (id / 5) % 2 == 0;
+    messages.push_back(group_message(id, everybody ? members : half));
+    all.push_back(id);
+    if (everybody) some.push_back(id);
+  }
+  post(std::move(messages));
+  EXPECT_GT(turns_until_idle(), 50 * 10 / 14);
+  for (std::size_t i = 0; i < sessions.size(); ++i) {
+    EXPECT_EQ(sessions[i]->ids(), i < 25 ? all : some) << i;
+  }
+}
+
+TEST_F(SmallSlices, ASessionThatReplacesAnotherDuringARunIsNotATargetOfIt) {
+  std::vector<std::unique_ptr<FakeSession>> sessions;
+  auto members = std::make_shared<UidSet>();
+  for (std::uint64_t i = 0; i < 30; ++i) {
+    members->emplace("u" + std::to_string(i));
+    sessions.push_back(std::make_unique<FakeSession>(i + 1, "u" + std::to_string(i), shard_));
+  }
+  post({group_message(1, members)});
+  std::size_t delivered = 0;
+  std::unique_ptr<FakeSession> late;
+  while (context_.poll_one() > 0) {
+    delivered = static_cast<std::size_t>(
+        std::count_if(sessions.begin(), sessions.end(), [](auto& s) { return !s->got.empty(); }));
+    if (delivered == 0 || late != nullptr) continue;
+    for (auto& session : sessions) {
+      if (!session->got.empty()) continue;
+      const std::string uid(session->uid());
+      session->leave();
+      late = std::make_unique<FakeSession>(99, uid, shard_);
+      break;
+    }
+  }
+  ASSERT_NE(late, nullptr);
+  EXPECT_EQ(delivered, 29U);
+  EXPECT_TRUE(late->got.empty());
+}
+
+class SmallQueue : public FanOutTest {
+ protected:
+  static FanOutLimits limits() {
+    FanOutLimits limits;
+    limits.queue_bytes_max = 150;
+    return limits;
+  }
+  SmallQueue() : FanOutTest(limits()) {}
+};
+
+TEST_F(SmallQueue, AFullQueueEndsTheSessionsInsteadOfLosingMessagesSilently) {
+  FakeSession a(1, "a", shard_);
+  post({group_message(1, uids({"a"}))});
+  post({group_message(2, uids({"a"}))});
+  drain();
+  EXPECT_TRUE(a.cut);
+  EXPECT_EQ(shard_.session_count(), 0U);
+  EXPECT_EQ(shard_.queued_bytes(), 0U);
+}
+
+TEST(FanOutNode, ShardsWithoutSessionsAreNotWoken) {
+  runtime::IoShards shards(2);
+  StillClock clock;
+  observe::Metrics metrics;
+  FanOut fan_out(shards, clock, metrics, {});
+  FakeSession a(1, "a", fan_out.shard(1));
+  fan_out.post_committed(batch({group_message(1, uids({"a"}))}));
+  EXPECT_EQ(shards.context(0).poll(), 0U);
+  EXPECT_GT(shards.context(1).poll(), 0U);
+  EXPECT_EQ(a.ids(), Ids{1});
+}
+
+}  // namespace
+}  // namespace jindou::delivery

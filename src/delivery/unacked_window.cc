@@ -1,0 +1,58 @@
+#include "delivery/unacked_window.h"
+
+#include <utility>
+
+namespace jindou::delivery {
+
+namespace {
+constexpr std::size_t kFirstRing = 4;
+// A ring of this size stays with its session between messages: it is about 500 bytes.
+constexpr std::size_t kKeptRing = 16;
+}  // namespace
+
+void UnackedWindow::push(std::shared_ptr<const Message> message, TimePoint due, std::size_t max) {
+  if (count_ >= max) {
+    at(0).message.reset();
+    trim();
+  }
+  if (count_ == ring_.size()) grow();
+  Entry& entry = at(count_);
+  entry.message = std::move(message);
+  entry.due = due;
+  entry.tries = 0;
+  ++count_;
+}
+
+bool UnackedWindow::acknowledge(MessageId id) {
+  for (std::size_t i = 0; i < count_; ++i) {
+    Entry& entry = at(i);
+    if (entry.message == nullptr || entry.message->id != id) continue;
+    entry.message.reset();
+    if (i == 0) trim();
+    return true;
+  }
+  return false;
+}
+
+void UnackedWindow::clear() {
+  ring_ = {};
+  head_ = 0;
+  count_ = 0;
+}
+
+void UnackedWindow::grow() {
+  std::vector<Entry> bigger(ring_.empty() ? kFirstRing : ring_.size() * 2);
+  for (std::size_t i = 0; i < count_; ++i) bigger[i] = std::move(at(i));
+  ring_ = std::move(bigger);
+  head_ = 0;
+}
+
+void UnackedWindow::trim() {
+  while (count_ > 0 && at(0).message == nullptr) {
+    head_ = static_cast<std::uint32_t>((head_ + 1) & (ring_.size() - 1));
+    --count_;
+  }
+  if (count_ == 0 && ring_.size() > kKeptRing) clear();
+}
+
+}  // namespace jindou::delivery

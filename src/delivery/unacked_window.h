@@ -1,0 +1,77 @@
+// The messages one session has been sent and has not acknowledged: what is sent again.
+//
+// A ring that grows with need and gives its memory back when it is empty, so that an idle session
+// costs nothing. Lives on the session's shard; not thread-safe.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "model/ids.h"
+#include "model/message.h"
+
+namespace jindou::delivery {
+
+class UnackedWindow {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  // Remembers a message sent just now, to be sent again at `due`. When `max` messages are already
+  // waiting, the oldest is given up: its client has to fetch it. O(1) amortised.
+  void push(std::shared_ptr<const Message> message, TimePoint due, std::size_t max);
+
+  // Forgets a message. O(1) when acknowledgements come in the order of sending, else O(size).
+  // False if it is not in the window (late, repeated or invented receipt).
+  bool acknowledge(MessageId id);
+
+  // Calls resend(message) for every message that is due at `now`, in the order of first sending,
+  // and plans the next try after `interval`. A message that has had `tries_max` tries is given up.
+  // Returns the number sent again.
+  template <class Resend>
+  std::size_t resend_due(TimePoint now, std::chrono::milliseconds interval, std::size_t tries_max,
+                         Resend&& resend) {
+    std::size_t sent = 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+      Entry& entry = at(i);
+      if (entry.message == nullptr || entry.due > now) continue;
+      if (entry.tries >= tries_max) {
+        entry.message.reset();
+        continue;
+      }
+      ++entry.tries;
+      entry.due = now + interval;
+      ++sent;
+      // The callback may end the session, which clears this window.
+      const std::shared_ptr<const Message> message = entry.message;
+      resend(message);
+    }
+    trim();
+    return sent;
+  }
+
+  void clear();
+  bool empty() const { return count_ == 0; }
+  // Includes acknowledged messages behind an unacknowledged one.
+  std::size_t size() const { return count_; }
+
+ private:
+  struct Entry {
+    std::shared_ptr<const Message> message;  // null once acknowledged or given up
+    TimePoint due;
+    std::uint32_t tries = 0;  // after the first sending
+  };
+
+  Entry& at(std::size_t index) { return ring_[(head_ + index) & (ring_.size() - 1)]; }
+  void grow();
+  // Drops finished entries from the front; releases the ring when it is empty and not small.
+  void trim();
+
+  std::vector<Entry> ring_;  // size 0 or a power of two
+  std::uint32_t head_ = 0;
+  std::uint32_t count_ = 0;
+};
+
+}  // namespace jindou::delivery

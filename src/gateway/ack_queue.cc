@@ -1,0 +1,37 @@
+#include "gateway/ack_queue.h"
+
+#include <utility>
+
+namespace jindou::gateway {
+
+namespace {
+constexpr std::size_t kFirstRing = 4;
+// About 500 bytes stay with a session that has sent before.
+constexpr std::size_t kKeptRing = 16;
+}  // namespace
+
+std::uint64_t AckQueue::push(const codec::SendAck& ack, State state) {
+  if (count_ == ring_.size()) {
+    std::vector<Entry> bigger(ring_.empty() ? kFirstRing : ring_.size() * 2);
+    for (std::uint32_t i = 0; i < count_; ++i) bigger[i] = at(i);
+    ring_ = std::move(bigger);
+    head_ = 0;
+  }
+  Entry& entry = at(count_);
+  entry.ack = ack;
+  entry.state = state;
+  ++count_;
+  return first_ + count_ - 1;
+}
+
+void AckQueue::pop() {
+  head_ = static_cast<std::uint32_t>((head_ + 1) & (ring_.size() - 1));
+  --count_;
+  ++first_;
+  if (count_ == 0) {
+    head_ = 0;
+    if (ring_.size() > kKeptRing) ring_ = {};
+  }
+}
+
+}  // namespace jindou::gateway

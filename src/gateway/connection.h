@@ -1,0 +1,99 @@
+// One accepted socket, plain TCP or WebSocket, and its session.
+//
+// Reading: waits until the socket is readable, then reads into the shard's one buffer, so that an
+// idle connection owns no buffer at all. Writing: one non-blocking write of everything that is
+// queued; only when the kernel takes no more does it wait. Lives on one io shard.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "gateway/outbound_buffer.h"
+#include "gateway/session.h"
+#include "gateway/websocket.h"
+
+namespace jindou::gateway {
+
+class Shard;
+
+enum class Transport : std::uint8_t { tcp, websocket };
+
+class Connection final : public SessionHost, public std::enable_shared_from_this<Connection> {
+ public:
+  using Socket = boost::asio::ip::tcp::socket;
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  // `shard` outlives the connection's handlers: they hold the connection, which holds the shard.
+  Connection(SessionId id, Transport transport, Socket socket, std::shared_ptr<Shard> shard);
+  ~Connection() override;
+
+  // Begins to read. Call once, when the connection is in the shard's table.
+  void start();
+
+  Session& session() { return session_; }
+  SessionId id() const { return session_.session_id(); }
+  TimePoint last_input() const { return last_input_; }
+  bool is_closing() const { return closing_; }
+  // Holds the beginning of a frame.
+  bool has_unparsed() const { return !unparsed_.empty(); }
+  // Writes what is queued, as far as the kernel takes it.
+  void flush();
+  // Closes the socket at once and leaves the shard's table. Idempotent.
+  void close();
+  // For stop(): no new input; closes when nothing is in flight any more.
+  void begin_stop();
+
+  // SessionHost
+  OutboundBuffer& outbound() override { return outbound_; }
+  void outbound_changed() override;
+  void flush_outbound() override { flush(); }
+  void begin_login(LoginRequest request) override;
+  Result<void> submit(std::vector<SendCommand> commands, std::uint64_t first,
+                      std::uint64_t end) override;
+  void end_connection(EndHow how, std::string_view cause) override;
+  void resume_input() override;
+
+  // Results of a submitted batch.
+  void finish_sends(std::uint64_t first, std::uint64_t end, const std::vector<SendResult>& results);
+
+ private:
+  friend class Shard;
+
+  // Per WebSocket connection only.
+  struct WebSocketState {
+    WsDecoder decoder;
+    bool upgraded = false;
+    bool close_sent = false;
+  };
+
+  void wait_readable();
+  void on_readable();
+  void on_input(std::span<char> bytes);
+  void on_upgrade_input(std::span<char> bytes);
+  void on_websocket_input(std::span<char> bytes);
+  void on_protocol_bytes(std::string_view bytes);
+  void wait_writable();
+  void shut_down_if_done();
+  void close_if_stopped();
+
+  std::shared_ptr<Shard> shard_;
+  Socket socket_;
+  OutboundBuffer outbound_;
+  std::unique_ptr<WebSocketState> websocket_;
+  std::string unparsed_;  // the beginning of a frame, or what came while input is paused
+  TimePoint last_input_;
+  bool reading_ = false;    // a wait for input is under way
+  bool writing_ = false;    // a wait for room is under way
+  bool dirty_ = false;      // in the shard's list of connections to flush
+  bool closing_ = false;    // the session has ended; input is read and dropped
+  bool shut_down_ = false;  // our side of the stream has ended
+  bool closed_ = false;
+  bool stopping_ = false;
+  Session session_;  // last: it uses the members above
+};
+
+}  // namespace jindou::gateway

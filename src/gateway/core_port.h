@@ -1,0 +1,52 @@
+// What the gateway asks of the core, as an interface: tests run the gateway against a small fake.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "channel/command_router.h"
+#include "channel/history.h"
+#include "model/message.h"
+
+namespace jindou::gateway {
+
+class CorePort {
+ public:
+  virtual ~CorePort() = default;
+  // As channel::CommandRouter::post_send: any thread, returns at once; `done` is called exactly
+  // once on a thread of the core, unless an error is returned.
+  virtual Result<void> post_send(std::vector<SendCommand> commands,
+                                 channel::CommandRouter::SendDone done) = 0;
+  // As channel::History: block on disk, so call them on the blocking pool.
+  virtual Result<std::optional<channel::DeviceToken>> load_token(std::string_view uid,
+                                                                 DeviceFlag flag) = 0;
+  virtual Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) = 0;
+};
+
+// The real core. Borrows both.
+class RouterPort final : public CorePort {
+ public:
+  RouterPort(channel::CommandRouter& router, const channel::History& history)
+      : router_(router), history_(history) {}
+
+  Result<void> post_send(std::vector<SendCommand> commands,
+                         channel::CommandRouter::SendDone done) override {
+    JD_CHECK_OK(router_.post_send(std::move(commands), std::move(done)));
+    return {};
+  }
+  Result<std::optional<channel::DeviceToken>> load_token(std::string_view uid,
+                                                         DeviceFlag flag) override {
+    return history_.load_token(uid, flag);
+  }
+  Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) override {
+    return history_.load_flags(channel);
+  }
+
+ private:
+  channel::CommandRouter& router_;
+  const channel::History& history_;
+};
+
+}  // namespace jindou::gateway

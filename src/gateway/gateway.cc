@@ -1,0 +1,227 @@
+#include "gateway/gateway.h"
+
+#include <sys/socket.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "gateway/shard.h"
+#include "observe/log.h"
+
+namespace jindou::gateway {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using std::chrono::milliseconds;
+
+namespace {
+
+// After a failed accept (no file descriptors left, mostly) the next try comes after this long.
+constexpr milliseconds kAcceptBackoff{100};
+// A trouble that lasts is logged once per so many failures, which is every ten seconds.
+constexpr std::uint64_t kFailuresPerLog = 100;
+// The kernel cuts it to net.core.somaxconn.
+constexpr int kBacklog = 4096;
+
+Result<tcp::endpoint> resolve(const config::ListenAddress& address, asio::io_context& context) {
+  const std::string host = address.host.empty() ? "0.0.0.0" : address.host;
+  boost::system::error_code error;
+  const auto ip = asio::ip::make_address(host, error);
+  if (!error) return tcp::endpoint(ip, address.port);
+  // A name: looked up once, at start.
+  tcp::resolver resolver(context);
+  const auto found = resolver.resolve(host, std::to_string(address.port), error);
+  if (error || found.empty()) {
+    return Error(Errc::unavailable, "cannot resolve " + host + ": " + error.message());
+  }
+  return found.begin()->endpoint();
+}
+
+std::string to_text(const tcp::endpoint& endpoint) {
+  const std::string ip = endpoint.address().to_string();
+  return (endpoint.address().is_v6() ? "[" + ip + "]" : ip) + ":" + std::to_string(endpoint.port());
+}
+
+// What the end of stop() waits for; shared with the shards' last handlers.
+struct Countdown {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t left = 0;
+
+  void count() {
+    const std::lock_guard lock(mutex);
+    --left;
+    changed.notify_all();
+  }
+  bool wait_for(milliseconds time) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, time, [this] { return left == 0; });
+  }
+};
+
+}  // namespace
+
+// One listening socket. Lives on shard 0 and deals accepted sockets out in turn, which is exact
+// where one listening socket per shard is only balanced by chance.
+class Listener final : public std::enable_shared_from_this<Listener> {
+ public:
+  Listener(Transport transport, asio::io_context& context, runtime::IoShards& io_shards,
+           std::vector<std::shared_ptr<Shard>> shards, std::size_t connections_max,
+           std::shared_ptr<std::atomic<std::size_t>> connections,
+           std::shared_ptr<std::atomic<std::uint64_t>> next_id)
+      : transport_(transport),
+        io_shards_(io_shards),
+        shards_(std::move(shards)),
+        connections_max_(connections_max),
+        connections_(std::move(connections)),
+        next_id_(std::move(next_id)),
+        acceptor_(context),
+        timer_(context) {}
+
+  Result<std::string> open(const tcp::endpoint& endpoint) {
+    boost::system::error_code error;
+    acceptor_.open(endpoint.protocol(), error);
+    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor_.bind(endpoint, error);
+    if (!error) acceptor_.listen(kBacklog, error);
+    if (error) {
+      return Error(Errc::unavailable,
+                   "cannot listen on " + to_text(endpoint) + ": " + error.message());
+    }
+    return to_text(acceptor_.local_endpoint());
+  }
+
+  void accept_next() {
+    // Ids and shards are dealt out together: a connection's shard is its id modulo their number.
+    const std::uint64_t id = next_id_->fetch_add(1);
+    const auto shard = static_cast<unsigned>(id % shards_.size());
+    acceptor_.async_accept(
+        io_shards_.context(shard), [self = shared_from_this(), id, shard](
+                                       const boost::system::error_code& error, tcp::socket socket) {
+          self->on_accept(error, std::move(socket), static_cast<SessionId>(id), shard);
+        });
+  }
+
+  // On shard 0.
+  void close() {
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    timer_.cancel();
+  }
+
+ private:
+  void on_accept(const boost::system::error_code& error, tcp::socket socket, SessionId id,
+                 unsigned shard) {
+    if (!acceptor_.is_open()) return;
+    if (error) {
+      if (failures_++ % kFailuresPerLog == 0) {
+        observe::log_warn("gateway", "cannot accept a connection: {}", error.message());
+      }
+      timer_.expires_after(kAcceptBackoff);
+      timer_.async_wait([self = shared_from_this()](const boost::system::error_code& cancelled) {
+        if (!cancelled && self->acceptor_.is_open()) self->accept_next();
+      });
+      return;
+    }
+    if (connections_->fetch_add(1) >= connections_max_) {
+      connections_->fetch_sub(1);
+      if (refused_++ % kFailuresPerLog == 0) {
+        observe::log_warn("gateway", "more than {} connections: new ones are closed",
+                          connections_max_);
+      }
+      boost::system::error_code ignored;
+      socket.close(ignored);
+    } else {
+      shards_[shard]->post_accepted(id, transport_, std::move(socket));
+    }
+    accept_next();
+  }
+
+  Transport transport_;
+  runtime::IoShards& io_shards_;
+  std::vector<std::shared_ptr<Shard>> shards_;
+  std::size_t connections_max_;
+  std::shared_ptr<std::atomic<std::size_t>> connections_;
+  std::shared_ptr<std::atomic<std::uint64_t>> next_id_;
+  tcp::acceptor acceptor_;
+  asio::steady_timer timer_;
+  std::uint64_t failures_ = 0;
+  std::uint64_t refused_ = 0;
+};
+
+Gateway::Gateway(const GatewayDeps& deps, GatewayOptions options)
+    : deps_(deps),
+      options_(std::make_shared<const GatewayOptions>(std::move(options))),
+      connections_(std::make_shared<std::atomic<std::size_t>>(0)),
+      next_id_(std::make_shared<std::atomic<std::uint64_t>>(1)) {
+  for (unsigned i = 0; i < deps_.shards.size(); ++i) {
+    const SessionEnv env{
+        options_, deps_.clock, deps_.random, deps_.metrics, deps_.fan_out.shard(i), deps_.directory,
+        i};
+    shards_.push_back(std::make_shared<Shard>(deps_.shards.context(i), deps_.pool, deps_.core, env,
+                                              connections_));
+  }
+  deps_.directory.attach_control(this);
+}
+
+Gateway::~Gateway() { stop(); }
+
+Result<void> Gateway::listen() {
+  asio::io_context& context = deps_.shards.context(0);
+  const auto open = [&](Transport transport,
+                        const config::ListenAddress& address) -> Result<std::string> {
+    JD_TRY(const tcp::endpoint endpoint, resolve(address, context));
+    auto listener =
+        std::make_shared<Listener>(transport, context, deps_.shards, shards_,
+                                   options_->limits.max_connections, connections_, next_id_);
+    JD_TRY(std::string bound, listener->open(endpoint));
+    listeners_.push_back(std::move(listener));
+    return bound;
+  };
+  JD_TRY(tcp_address_, open(Transport::tcp, options_->tcp));
+  JD_TRY(ws_address_, open(Transport::websocket, options_->ws));
+  for (const auto& shard : shards_) shard->start();
+  for (const auto& listener : listeners_) {
+    asio::post(context, [listener] { listener->accept_next(); });
+  }
+  return {};
+}
+
+void Gateway::stop() {
+  if (std::exchange(stopped_, true)) return;
+  for (const auto& listener : listeners_) {
+    asio::post(deps_.shards.context(0), [listener] { listener->close(); });
+  }
+  listeners_.clear();
+  for (const auto& shard : shards_) shard->post_stop();
+  const auto deadline = deps_.clock.steady() + options_->stop_time;
+  auto countdown = std::make_shared<Countdown>();
+  countdown->left = shards_.size();
+  while (connections_->load() > 0 && deps_.clock.steady() < deadline) {
+    // Nobody signals the last close; this is the only place that waits for it.
+    countdown->wait_for(milliseconds(5));
+  }
+  for (const auto& shard : shards_) {
+    shard->post_close_all([countdown] { countdown->count(); });
+  }
+  // The handlers run unless the io threads have been stopped before, against the rules.
+  if (!countdown->wait_for(options_->stop_time)) {
+    observe::log_error("gateway", "the io threads did not close all connections");
+  }
+  deps_.directory.attach_control(nullptr);
+}
+
+void Gateway::post_kick(presence::SessionAddress session, Reason reason, std::string text,
+                        milliseconds grace) {
+  shards_[session.shard]->post_kick(session.id, reason, std::move(text), grace);
+}
+
+void Gateway::post_close(presence::SessionAddress session, milliseconds grace) {
+  shards_[session.shard]->post_close(session.id, grace);
+}
+
+}  // namespace jindou::gateway

@@ -1,0 +1,83 @@
+// The client side of the server: listens for TCP and WebSocket connections and runs their sessions.
+//
+// One object per node. Accepted sockets go to the io shards in turn; each shard's part is class
+// Shard. Public functions are for the thread that starts and stops the server, except those of
+// SessionControl, which any thread may call.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "delivery/fan_out.h"
+#include "gateway/core_port.h"
+#include "gateway/options.h"
+#include "observe/metrics.h"
+#include "presence/session_directory.h"
+#include "runtime/blocking_pool.h"
+#include "runtime/io_shards.h"
+
+namespace jindou::gateway {
+
+// Borrowed; all outlive the gateway, and `shards` are stopped before the others are destroyed.
+struct GatewayDeps {
+  runtime::IoShards& shards;
+  runtime::BlockingPool& pool;
+  CorePort& core;
+  delivery::FanOut& fan_out;
+  presence::SessionDirectory& directory;
+  observe::Metrics& metrics;
+  const Clock& clock;
+  Random& random;  // thread-safe
+};
+
+class Listener;
+class Shard;
+
+class Gateway final : public presence::SessionControl {
+ public:
+  // Attaches itself to the directory.
+  Gateway(const GatewayDeps& deps, GatewayOptions options);
+  // Stops.
+  ~Gateway() override;
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  // Binds both addresses and begins to accept. Errors: unavailable (names the address).
+  Result<void> listen();
+  // "ip:port" as bound; empty before listen().
+  const std::string& tcp_address() const { return tcp_address_; }
+  const std::string& ws_address() const { return ws_address_; }
+
+  // Stops accepting and reading, lets SENDs in flight be answered, closes every connection plainly
+  // (a DISCONNECT would tell clients not to come back); after stop_time closes what is left.
+  // Blocks. The io shards and the core still run when it is called, and no API thread uses the
+  // directory to kick any more. Idempotent.
+  void stop();
+
+  std::size_t connection_count() const { return connections_->load(); }
+
+  // SessionControl
+  void post_kick(presence::SessionAddress session, Reason reason, std::string text,
+                 std::chrono::milliseconds grace) override;
+  void post_close(presence::SessionAddress session, std::chrono::milliseconds grace) override;
+
+ private:
+  GatewayDeps deps_;
+  // Shared with the shards, which may outlive the gateway by an answer of the core.
+  std::shared_ptr<const GatewayOptions> options_;
+  std::shared_ptr<std::atomic<std::size_t>> connections_;
+  std::vector<std::shared_ptr<Shard>> shards_;
+  std::vector<std::shared_ptr<Listener>> listeners_;
+  // Also tells which shard is next.
+  std::shared_ptr<std::atomic<std::uint64_t>> next_id_;
+  std::string tcp_address_;
+  std::string ws_address_;
+  bool stopped_ = false;
+};
+
+}  // namespace jindou::gateway

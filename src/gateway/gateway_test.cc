@@ -1,0 +1,615 @@
+// The gateway over real sockets, against a core that answers from memory.
+#include "gateway/gateway.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "gateway/test_client.h"
+
+namespace jindou::gateway {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Accepts everything, numbers it, and keeps what it got. `hold` keeps answers back until release().
+class FakeCore final : public CorePort {
+ public:
+  Result<void> post_send(std::vector<SendCommand> commands,
+                         channel::CommandRouter::SendDone done) override {
+    const std::lock_guard lock(mutex);
+    if (overloaded) return Error(Errc::overloaded);
+    if (unavailable) return Error(Errc::unavailable);
+    std::vector<SendResult> results;
+    for (SendCommand& command : commands) {
+      SendResult result;
+      result.state = state;
+      result.reason =
+          state == SendResult::State::accepted ? Reason::success : Reason::not_allow_send;
+      result.message_id = static_cast<MessageId>(1000 + ++seq);
+      if (state == SendResult::State::accepted) result.message_seq = static_cast<MessageSeq>(seq);
+      results.push_back(result);
+      received.push_back(std::move(command));
+    }
+    ++batches;
+    auto answer = [done = std::move(done), results = std::move(results)] { done(results); };
+    if (hold) {
+      held.push_back(std::move(answer));
+    } else {
+      answer();
+    }
+    return {};
+  }
+  Result<std::optional<channel::DeviceToken>> load_token(std::string_view, DeviceFlag) override {
+    if (storage_fails) return Error(Errc::storage);
+    if (token.empty()) return std::optional<channel::DeviceToken>();
+    channel::DeviceToken stored;
+    stored.token = token;
+    stored.level = level;
+    return std::optional<channel::DeviceToken>(stored);
+  }
+  Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) override {
+    if (storage_fails) return Error(Errc::storage);
+    if (channel.id != "banned") return std::optional<ChannelFlags>();
+    ChannelFlags flags;
+    flags.ban = true;
+    return std::optional<ChannelFlags>(flags);
+  }
+
+  // Answers what was held back, the last batch first.
+  void release() {
+    std::vector<std::function<void()>> answers;
+    {
+      const std::lock_guard lock(mutex);
+      answers.swap(held);
+      hold = false;
+    }
+    for (auto it = answers.rbegin(); it != answers.rend(); ++it) (*it)();
+  }
+  std::size_t received_count() {
+    const std::lock_guard lock(mutex);
+    return received.size();
+  }
+
+  std::mutex mutex;
+  std::vector<SendCommand> received;
+  std::vector<std::function<void()>> held;
+  std::size_t batches = 0;
+  std::uint64_t seq = 0;
+  std::atomic<bool> hold{false};
+  std::atomic<bool> overloaded{false};
+  std::atomic<bool> unavailable{false};
+  std::atomic<bool> storage_fails{false};
+  SendResult::State state = SendResult::State::accepted;
+  std::string token;
+  DeviceLevel level = DeviceLevel::slave;
+};
+
+class GatewayTest : public testing::TestWithParam<bool> {
+ protected:
+  GatewayTest() : shards_(2), pool_(2, 1000), fan_out_(shards_, clock_, metrics_, {}) {
+    options_.tcp.host = "127.0.0.1";
+    options_.ws.host = "127.0.0.1";
+    options_.linger_time = milliseconds(200);
+    options_.limits.kick_grace = milliseconds(80);
+  }
+  ~GatewayTest() override {
+    if (gateway_) gateway_->stop();
+    shards_.stop();
+    pool_.stop();
+  }
+
+  void start() {
+    const GatewayDeps deps{shards_, pool_, core_, fan_out_, directory_, metrics_, clock_, random_};
+    gateway_ = std::make_unique<Gateway>(deps, options_);
+    const auto listening = gateway_->listen();
+    ASSERT_TRUE(listening) << listening.error().text();
+    shards_.start();
+  }
+  bool websocket() const { return GetParam(); }
+  std::string address() const {
+    return websocket() ? gateway_->ws_address() : gateway_->tcp_address();
+  }
+  std::unique_ptr<TestClient> client() {
+    return std::make_unique<TestClient>(address(), websocket());
+  }
+  std::unique_ptr<TestClient> client(std::string_view uid, std::string_view device = "dev") {
+    auto made = client();
+    EXPECT_EQ(made->login(uid, device), Reason::success);
+    return made;
+  }
+  void fan_out(std::uint64_t first, std::uint64_t last, std::initializer_list<const char*> uids,
+               std::size_t payload_bytes = 20, bool no_persist = false) {
+    auto batch = std::make_shared<channel::CommittedBatch>();
+    auto subscribers = std::make_shared<channel::UidSet>();
+    for (const char* uid : uids) subscribers->emplace(uid);
+    for (std::uint64_t id = first; id <= last; ++id) {
+      auto message = std::make_shared<Message>();
+      message->id = static_cast<MessageId>(id);
+      message->seq = static_cast<MessageSeq>(id);
+      message->channel = ChannelKey("g", ChannelType::group);
+      message->from_uid = "author";
+      message->payload = std::string(payload_bytes, 'x');
+      message->flags.no_persist = no_persist;
+      channel::CommittedMessage committed;
+      committed.message = std::move(message);
+      committed.recipients.subscribers = subscribers;
+      batch->messages.push_back(std::move(committed));
+    }
+    fan_out_.post_committed(std::move(batch));
+  }
+  std::uint64_t read_recv(TestClient& from, int timeout_ms = 5000) {
+    const auto frame = from.read_frame(timeout_ms);
+    if (!frame || frame->type != codec::FrameType::recv) return 0;
+    const auto recv = codec::decode_recv(*frame, 5);
+    std::string plain;
+    if (!recv || !from.cipher().open(*recv, plain)) return 0;
+    return raw(recv->message_id);
+  }
+  std::optional<codec::SendAck> read_sendack(TestClient& from, int timeout_ms = 5000) {
+    const auto frame = from.read_frame(timeout_ms);
+    if (!frame || frame->type != codec::FrameType::sendack) return std::nullopt;
+    const auto ack = codec::decode_sendack(*frame);
+    if (!ack) return std::nullopt;
+    return *ack;
+  }
+  template <class Condition>
+  static bool eventually(Condition&& condition) {
+    for (int i = 0; i < 1000; ++i) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(milliseconds(5));
+    }
+    return false;
+  }
+
+  GatewayOptions options_;
+  SystemClock clock_;
+  SystemRandom random_;
+  observe::Metrics metrics_;
+  FakeCore core_;
+  presence::SessionDirectory directory_;
+  runtime::IoShards shards_;
+  runtime::BlockingPool pool_;
+  delivery::FanOut fan_out_;
+  std::unique_ptr<Gateway> gateway_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Transports, GatewayTest, testing::Values(false, true),
+                         [](const auto& transport) {
+                           return transport.param ? "WebSocket" : "Tcp";
+                         });
+
+TEST_P(GatewayTest, LogsInSendsAndReceives) {
+  start();
+  auto a = client("a");
+  EXPECT_TRUE(directory_.is_online("a"));
+  std::string bytes;
+  for (std::uint32_t seq = 1; seq <= 5; ++seq) {
+    a->append_send(bytes, seq, "g", ChannelType::group, "hello " + std::to_string(seq), "c");
+  }
+  a->write(bytes);
+  for (std::uint32_t seq = 1; seq <= 5; ++seq) {
+    const auto ack = read_sendack(*a);
+    ASSERT_TRUE(ack);
+    EXPECT_EQ(ack->client_seq, seq);
+    EXPECT_EQ(ack->message_seq, seq);
+    EXPECT_EQ(ack->reason, Reason::success);
+    EXPECT_EQ(ack->flags, codec::kFlagRedDot);
+  }
+  ASSERT_EQ(core_.received.size(), 5U);
+  EXPECT_EQ(core_.received[0].payload, "hello 1");
+  EXPECT_EQ(core_.received[0].from_uid, "a");
+  EXPECT_EQ(core_.received[0].origin, Origin::socket);
+  // What came in one read went to the core as one batch.
+  EXPECT_EQ(core_.batches, 1U);
+
+  fan_out(1, 100, {"a"});
+  for (std::uint64_t id = 1; id <= 100; ++id) ASSERT_EQ(read_recv(*a), id);
+  if (websocket()) {
+    EXPECT_EQ(a->ws_messages(), 1U + 5U + 100U);
+    EXPECT_NE(a->upgrade_response_.find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), std::string::npos);
+    EXPECT_EQ(a->upgrade_response_.find("Extensions"), std::string::npos);
+  }
+  a->close();
+  EXPECT_TRUE(eventually([&] { return !directory_.is_online("a"); }));
+  EXPECT_TRUE(eventually([&] { return gateway_->connection_count() == 0; }));
+  EXPECT_EQ(fan_out_.session_count(), 0U);
+}
+
+TEST_P(GatewayTest, AnswersPingInEveryStateAfterConnect) {
+  start();
+  auto a = client("a");
+  a->write("\x70\x70");
+  for (int i = 0; i < 2; ++i) {
+    const auto pong = a->read_frame();
+    ASSERT_TRUE(pong);
+    EXPECT_EQ(pong->type, codec::FrameType::pong);
+  }
+}
+
+TEST_P(GatewayTest, RefusalsAreAnsweredAndClosed) {
+  options_.token_auth_on = true;
+  options_.manager_token = "mt";
+  core_.token = "right";
+  start();
+  const auto login = [&](std::string_view uid, std::string_view device, std::string_view token) {
+    auto c = client();
+    const auto reason = c->login(uid, device, token);
+    if (reason && *reason != Reason::success) {
+      EXPECT_TRUE(c->wait_closed()) << uid;
+    }
+    return reason;
+  };
+  EXPECT_EQ(login("u", "d", "right"), Reason::success);
+  EXPECT_EQ(login("u", "d", "wrong"), Reason::auth_fail);
+  EXPECT_EQ(login("u", "d", ""), Reason::auth_fail);
+  EXPECT_EQ(login("v___vstr", "d", ""), Reason::success);
+  EXPECT_EQ(login("banned", "d", "right"), Reason::ban);
+  EXPECT_EQ(login("", "d", "right"), Reason::auth_fail);
+  EXPECT_EQ(login("a@b", "d", "right"), Reason::auth_fail);
+  EXPECT_EQ(login("____system", "d", "right"), Reason::auth_fail);
+  EXPECT_EQ(login("u", "____device", "right"), Reason::auth_fail);
+  EXPECT_EQ(login("____manager", "d", "right"), Reason::auth_fail);
+  EXPECT_EQ(login("____manager", "d", "mt"), Reason::success);
+  core_.storage_fails = true;
+  // A refusal would be final for the client; a closed connection is tried again.
+  EXPECT_EQ(login("u", "d", "right"), std::nullopt);
+}
+
+TEST_P(GatewayTest, RefusesConnectsWithoutAUsableKey) {
+  start();
+  const auto connect_with = [&](std::string_view key) {
+    auto c = client();
+    codec::Connect connect = c->connect_frame("u");
+    connect.client_key = key;
+    std::string bytes;
+    codec::encode(bytes, connect).ignore("test");
+    c->write(bytes);
+    return c->read_connack();
+  };
+  EXPECT_EQ(connect_with(""), Reason::client_key_is_empty);
+  EXPECT_EQ(connect_with("not base64"), Reason::auth_fail);
+  EXPECT_EQ(connect_with("AAAA"), Reason::auth_fail);
+  std::string zero;
+  codec::base64_append(zero, std::string(32, '\0'));
+  EXPECT_EQ(connect_with(zero), Reason::auth_fail);
+}
+
+TEST_P(GatewayTest, BrokenStreamsAreClosed) {
+  start();
+  const std::string_view openings[] = {std::string_view("\x00\x01x", 3),
+                                       "\x30\x01x",
+                                       "\xd0\x01x",
+                                       "\x10\xff\xff\xff\xff\x01",
+                                       std::string_view("\x10\xff\xff\x7f", 4),
+                                       "{\"method\":\"connect\"}",
+                                       "\x10\x02\x05\x01",
+                                       "\x70"};
+  for (const auto opening : openings) {
+    auto c = client();
+    c->write(opening);
+    EXPECT_TRUE(c->wait_closed()) << opening;
+  }
+  auto live = client("u");
+  live->write("\xe0\x01x");
+  EXPECT_TRUE(live->wait_closed());
+}
+
+TEST_P(GatewayTest, FramesCutAnywhereAreUnderstood) {
+  start();
+  auto c = client();
+  codec::Connect connect = c->connect_frame("u");
+  std::string bytes;
+  codec::encode(bytes, connect).ignore("test");
+  for (const char byte : bytes) c->write(std::string_view(&byte, 1));
+  ASSERT_EQ(c->read_connack(), Reason::success);
+  std::string send;
+  c->append_send(send, 9, "peer", ChannelType::person, std::string(5000, 'p'));
+  for (std::size_t at = 0; at < send.size(); at += 700) c->write(send.substr(at, 700));
+  const auto ack = read_sendack(*c);
+  ASSERT_TRUE(ack);
+  EXPECT_EQ(ack->client_seq, 9U);
+  ASSERT_EQ(core_.received.size(), 1U);
+  EXPECT_EQ(core_.received[0].channel.id, person_channel_id("u", "peer"));
+  EXPECT_FALSE(core_.received[0].idempotent);
+  EXPECT_FALSE(core_.received[0].client_msg_no.empty());
+}
+
+TEST_P(GatewayTest, FramesBeforeTheConnackAreDroppedAndNothingAfterItIs) {
+  start();
+  auto c = client();
+  codec::Connect connect = c->connect_frame("u");
+  std::string bytes;
+  codec::encode(bytes, connect).ignore("test");
+  // Encrypted with no keys at all, as by a client that still has those of its last connection.
+  c->append_send(bytes, 1, "g", ChannelType::group, "old keys");
+  c->write(bytes);
+  ASSERT_EQ(c->read_connack(), Reason::success);
+  std::string send;
+  c->append_send(send, 2, "g", ChannelType::group, "new keys");
+  c->write(send);
+  const auto ack = read_sendack(*c);
+  ASSERT_TRUE(ack);
+  EXPECT_EQ(ack->client_seq, 2U);
+  EXPECT_EQ(ack->reason, Reason::success);
+}
+
+TEST_P(GatewayTest, SendacksKeepTheOrderOfSendsWhateverTheOrderOfResults) {
+  core_.hold = true;
+  start();
+  auto c = client("u");
+  for (std::uint32_t batch = 0; batch < 3; ++batch) {
+    std::string bytes;
+    c->append_send(bytes, batch * 10 + 1, "g", ChannelType::group, "x");
+    c->append_send(bytes, batch * 10 + 2, "", ChannelType::group, "x");
+    c->append_send(bytes, batch * 10 + 3, "g", ChannelType::group, "x", "", true);
+    c->append_send(bytes, batch * 10 + 4, "g", ChannelType::none, "x");
+    c->append_send(bytes, batch * 10 + 5, "a@b", ChannelType::person, "x");
+    c->append_send(bytes, batch * 10 + 6, "u@b", ChannelType::person, "x");
+    c->append_send(bytes, batch * 10 + 7, "g", ChannelType::group, std::string(32768, 'x'));
+    c->write(bytes);
+    ASSERT_TRUE(eventually([&] { return core_.received_count() == (batch + 1) * 2; }));
+  }
+  core_.release();
+  const Reason expected[] = {Reason::success,
+                             Reason::channel_id_error,
+                             Reason::payload_decode_error,
+                             Reason::not_support_channel_type,
+                             Reason::channel_id_error,
+                             Reason::success,
+                             Reason::payload_decode_error};
+  for (std::uint32_t batch = 0; batch < 3; ++batch) {
+    for (std::uint32_t i = 1; i <= 7; ++i) {
+      const auto ack = read_sendack(*c);
+      ASSERT_TRUE(ack);
+      EXPECT_EQ(ack->client_seq, batch * 10 + i);
+      EXPECT_EQ(ack->reason, expected[i - 1]) << i;
+    }
+  }
+}
+
+TEST_P(GatewayTest, ReadingPausesWhenTooManySendsAreInFlightAndGoesOnAfterwards) {
+  options_.limits.inbound_items_in_flight = 8;
+  core_.hold = true;
+  start();
+  auto c = client("u");
+  std::string bytes;
+  for (std::uint32_t seq = 1; seq <= 100; ++seq) {
+    c->append_send(bytes, seq, "g", ChannelType::group, "x");
+  }
+  c->write(bytes);
+  ASSERT_TRUE(eventually([&] { return core_.received_count() == 8; }));
+  std::this_thread::sleep_for(milliseconds(50));
+  EXPECT_EQ(core_.received_count(), 8U);
+  core_.release();
+  for (std::uint32_t seq = 1; seq <= 100; ++seq) {
+    const auto ack = read_sendack(*c);
+    ASSERT_TRUE(ack) << seq;
+    EXPECT_EQ(ack->client_seq, seq);
+  }
+}
+
+TEST_P(GatewayTest, AnOverloadedCoreIsAnsweredAndAStoppingOneIsNot) {
+  start();
+  auto c = client("u");
+  core_.overloaded = true;
+  std::string bytes;
+  c->append_send(bytes, 1, "g", ChannelType::group, "x");
+  c->write(bytes);
+  const auto ack = read_sendack(*c);
+  ASSERT_TRUE(ack);
+  EXPECT_EQ(ack->reason, Reason::rate_limit);
+  core_.overloaded = false;
+  core_.unavailable = true;
+  c->write(bytes);
+  EXPECT_FALSE(read_sendack(*c));
+  EXPECT_TRUE(c->wait_closed());
+}
+
+TEST_P(GatewayTest, AnUnknownOutcomeClosesTheConnectionInsteadOfClaimingAFailure) {
+  core_.state = SendResult::State::unknown;
+  start();
+  auto c = client("u");
+  std::string bytes;
+  c->append_send(bytes, 1, "g", ChannelType::group, "x", "key");
+  c->write(bytes);
+  EXPECT_FALSE(read_sendack(*c));
+  EXPECT_TRUE(c->wait_closed());
+}
+
+TEST_P(GatewayTest, AMasterLoginKicksOtherDevicesAfterTellingThem) {
+  options_.token_auth_on = true;
+  core_.token = "t";
+  core_.level = DeviceLevel::master;
+  start();
+  auto first = client();
+  ASSERT_EQ(first->login("u", "one", "t"), Reason::success);
+  auto second = client();
+  ASSERT_EQ(second->login("u", "two", "t"), Reason::success);
+  const auto frame = first->read_frame();
+  ASSERT_TRUE(frame);
+  ASSERT_EQ(frame->type, codec::FrameType::disconnect);
+  EXPECT_EQ(codec::decode_disconnect(*frame)->reason, Reason::connect_kick);
+  EXPECT_TRUE(first->wait_closed());
+  EXPECT_TRUE(eventually([&] { return directory_.find_sessions("u").size() == 1; }));
+  // The same device again: its predecessor goes without a word.
+  auto third = client();
+  ASSERT_EQ(third->login("u", "two", "t"), Reason::success);
+  EXPECT_FALSE(second->read_frame());
+  EXPECT_TRUE(second->wait_closed());
+}
+
+TEST_P(GatewayTest, UnacknowledgedMessagesAreSentAgainIdenticallyAndAcknowledgedOnesAreNot) {
+  options_.retry.interval = milliseconds(100);
+  options_.retry.scan_interval = milliseconds(20);
+  options_.retry.max_count = 2;
+  start();
+  auto c = client("u");
+  fan_out(1, 2, {"u"});
+  fan_out(3, 3, {"u"}, 20, true);
+  std::string first;
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    const auto frame = c->read_frame();
+    ASSERT_TRUE(frame);
+    if (id == 1) first = frame->body;
+  }
+  std::string ack;
+  codec::RecvAck receipt;
+  receipt.message_id = static_cast<MessageId>(2);
+  codec::encode(ack, receipt);
+  c->write(ack);
+  for (int retry = 0; retry < 2; ++retry) {
+    const auto frame = c->read_frame();
+    ASSERT_TRUE(frame);
+    EXPECT_EQ(frame->body, first);
+  }
+  EXPECT_FALSE(c->read_frame(300));
+}
+
+TEST_P(GatewayTest, ASlowReceiverIsCut) {
+  options_.limits.outbound_bytes_max = 256 << 10;
+  start();
+  auto slow = client("slow");
+  auto quick = client("quick");
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    fan_out(i * 10 + 1, i * 10 + 10, {"slow", "quick"}, 8000);
+    for (std::uint64_t id = i * 10 + 1; id <= i * 10 + 10; ++id) ASSERT_EQ(read_recv(*quick), id);
+  }
+  EXPECT_TRUE(eventually([&] { return !directory_.is_online("slow"); }));
+  EXPECT_TRUE(directory_.is_online("quick"));
+}
+
+TEST_P(GatewayTest, SilentConnectionsAreClosed) {
+  options_.limits.connect_timeout = milliseconds(100);
+  options_.idle_time = milliseconds(300);
+  start();
+  auto mute = client();
+  auto idle = client("idle");
+  auto busy = client("busy");
+  for (int i = 0; i < 8; ++i) {
+    std::this_thread::sleep_for(milliseconds(100));
+    busy->write("\x70");
+    ASSERT_TRUE(busy->read_frame());
+  }
+  EXPECT_TRUE(mute->wait_closed(1000));
+  EXPECT_TRUE(idle->wait_closed(1000));
+  EXPECT_TRUE(directory_.is_online("busy"));
+}
+
+TEST_P(GatewayTest, ConnectionsBeyondTheLimitAreClosed) {
+  options_.limits.max_connections = 2;
+  start();
+  auto a = client("a");
+  auto b = client("b");
+  auto c = std::make_unique<TestClient>(gateway_->tcp_address());
+  EXPECT_TRUE(c->wait_closed());
+  a->close();
+  EXPECT_TRUE(eventually([&] { return gateway_->connection_count() == 1; }));
+  EXPECT_EQ(client()->login("d"), Reason::success);
+}
+
+TEST_P(GatewayTest, SubscriptionsAreAnswered) {
+  start();
+  auto c = client("u");
+  for (const auto type : {ChannelType::data, ChannelType::group}) {
+    codec::Sub sub;
+    sub.channel_id = "x";
+    sub.channel_type = type;
+    std::string bytes;
+    codec::encode(bytes, sub).ignore("test");
+    c->write(bytes);
+    const auto frame = c->read_frame();
+    ASSERT_TRUE(frame);
+    ASSERT_EQ(frame->type, codec::FrameType::suback);
+    EXPECT_EQ(codec::decode_suback(*frame)->reason,
+              type == ChannelType::data ? Reason::success : Reason::not_support_channel_type);
+  }
+}
+
+TEST_P(GatewayTest, StopAnswersWhatIsInFlightAndClosesWithoutDisconnect) {
+  core_.hold = true;
+  start();
+  auto c = client("u");
+  auto idle = client("idle");
+  std::string bytes;
+  c->append_send(bytes, 1, "g", ChannelType::group, "x");
+  c->write(bytes);
+  ASSERT_TRUE(eventually([&] { return core_.received_count() == 1; }));
+  std::thread stopper([this] { gateway_->stop(); });
+  EXPECT_TRUE(idle->wait_closed());
+  idle->close();
+  core_.release();
+  const auto ack = read_sendack(*c);
+  EXPECT_TRUE(ack);
+  EXPECT_FALSE(c->read_frame());
+  EXPECT_TRUE(c->wait_closed());
+  if (websocket()) {
+    EXPECT_EQ(c->ws_control(), std::string("\x88\x02\x03\xe8", 4));
+  }
+  c->close();
+  stopper.join();
+  EXPECT_EQ(gateway_->connection_count(), 0U);
+}
+
+TEST_P(GatewayTest, OldProtocolVersionsGetTheirLayouts) {
+  start();
+  for (std::uint8_t version = 1; version <= 5; ++version) {
+    auto c = client();
+    c->set_version(version);
+    ASSERT_EQ(c->login("v" + std::to_string(version)), Reason::success);
+    std::string bytes;
+    c->append_send(bytes, 1, "g", ChannelType::group, "x");
+    c->write(bytes);
+    EXPECT_TRUE(read_sendack(*c));
+    const std::string uid = "v" + std::to_string(version);
+    fan_out(7, 7, {uid.c_str()});
+    const auto frame = c->read_frame();
+    ASSERT_TRUE(frame);
+    const auto recv = codec::decode_recv(*frame, version);
+    std::string plain;
+    ASSERT_TRUE(recv);
+    EXPECT_TRUE(c->cipher().open(*recv, plain));
+    EXPECT_EQ(plain, std::string(20, 'x'));
+  }
+}
+
+class WebSocketTest : public GatewayTest {};
+INSTANTIATE_TEST_SUITE_P(Only, WebSocketTest, testing::Values(true));
+
+TEST_P(WebSocketTest, FragmentsTextMessagesAndControlFramesInBetweenAreAccepted) {
+  start();
+  auto c = client();
+  codec::Connect connect = c->connect_frame("u");
+  std::string bytes;
+  codec::encode(bytes, connect).ignore("test");
+  c->write_raw(TestClient::masked(0x01, std::string_view(bytes).substr(0, 10)) +
+               TestClient::masked(0x89, "are you there") +
+               TestClient::masked(0x00, std::string_view(bytes).substr(10, 3)) +
+               TestClient::masked(0x00, "") +
+               TestClient::masked(0x80, std::string_view(bytes).substr(13)));
+  EXPECT_EQ(c->read_connack(), Reason::success);
+  EXPECT_EQ(c->ws_control(),
+            "\x8a\x0d"
+            "are you there");
+  c->write_raw(TestClient::masked(0x88, "\x03\xe8"));
+  EXPECT_TRUE(c->wait_closed());
+}
+
+TEST_P(WebSocketTest, RequestsThatAreNoUpgradeAreRefused) {
+  start();
+  const auto answer = [&](std::string_view request) {
+    TestClient c(gateway_->ws_address());
+    c.write_raw(request);
+    c.wait_closed();
+    return true;
+  };
+  EXPECT_TRUE(answer("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  EXPECT_TRUE(answer("nonsense\r\n\r\n"));
+  EXPECT_TRUE(answer(std::string(10000, 'a')));
+}
+
+}  // namespace
+}  // namespace jindou::gateway

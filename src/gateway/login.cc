@@ -1,0 +1,77 @@
+#include "gateway/login.h"
+
+#include <openssl/crypto.h>
+
+#include "model/channel.h"
+#include "model/id_rules.h"
+
+namespace jindou::gateway {
+
+namespace {
+
+// In time that depends on the lengths only.
+bool same_secret(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+Login refuse(Reason reason) {
+  Login login;
+  login.reason = reason;
+  return login;
+}
+
+}  // namespace
+
+LoginRequest LoginRequest::from(const codec::Connect& connect) {
+  LoginRequest request;
+  request.uid = connect.uid;
+  request.token = connect.token;
+  request.device_id = connect.device_id;
+  request.client_key = connect.client_key;
+  request.client_timestamp = connect.client_timestamp;
+  request.device_flag = static_cast<DeviceFlag>(connect.device_flag);
+  request.version = codec::effective_version(connect.version);
+  return request;
+}
+
+Reason check_login(const LoginRequest& request, const GatewayOptions& options) {
+  if (!id_problem(request.uid).empty()) return Reason::auth_fail;
+  if (request.uid == kSystemUid) return Reason::auth_fail;
+  const bool manager = request.uid == kManagerUid || request.uid == options.manager_uid;
+  if (manager && options.manager_token.empty()) return Reason::auth_fail;
+  if (manager && !same_secret(request.token, options.manager_token)) return Reason::auth_fail;
+  if (request.device_id == kReservedDeviceId || request.device_id.size() > kIdBytesMax ||
+      !is_valid_utf8(request.device_id)) {
+    return Reason::auth_fail;
+  }
+  if (request.token.size() > kTokenBytesMax) return Reason::auth_fail;
+  if (request.client_key.empty()) return Reason::client_key_is_empty;
+  return Reason::success;
+}
+
+Result<Login> authenticate(const LoginRequest& request, const GatewayOptions& options,
+                           CorePort& core, Random& random) {
+  Login login;
+  const bool manager = request.uid == kManagerUid || request.uid == options.manager_uid;
+  const bool visitor = std::string_view(request.uid).ends_with(kVisitorSuffix);
+  if (options.token_auth_on && !manager && !visitor) {
+    JD_TRY(auto stored, core.load_token(request.uid, request.device_flag));
+    if (!stored || request.token.empty() || !same_secret(request.token, stored->token)) {
+      return refuse(Reason::auth_fail);
+    }
+    login.level = stored->level;
+  }
+  const ChannelKey inbox(request.uid, ChannelType::person);
+  JD_TRY(const auto flags, core.load_flags(inbox));
+  if (flags && flags->ban) return refuse(Reason::ban);
+
+  auto handshake = codec::server_handshake(request.client_key, random);
+  if (!handshake) {
+    if (handshake.error().code() == Errc::invalid) return refuse(Reason::auth_fail);
+    return handshake.error();
+  }
+  login.handshake = std::move(*handshake);
+  return login;
+}
+
+}  // namespace jindou::gateway

@@ -1,0 +1,47 @@
+// CONNECT: who may log in, as whom, with which keys (docs/wkproto.md, "validation of CONNECT").
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "codec/wkproto.h"
+#include "codec/wkproto_crypto.h"
+#include "gateway/core_port.h"
+#include "gateway/options.h"
+#include "model/device.h"
+#include "model/reason.h"
+
+namespace jindou::gateway {
+
+// A CONNECT that outlives the buffer it came in.
+struct LoginRequest {
+  std::string uid;
+  std::string token;
+  std::string device_id;
+  std::string client_key;
+  std::int64_t client_timestamp = 0;
+  DeviceFlag device_flag = DeviceFlag::app;
+  std::uint8_t version = 1;  // effective
+
+  static LoginRequest from(const codec::Connect& connect);
+};
+
+struct Login {
+  Reason reason = Reason::success;  // anything else: refused for good, answer with a CONNACK
+  DeviceLevel level = DeviceLevel::slave;
+  codec::ServerHandshake handshake;  // only on success
+};
+
+// What can be told without looking anything up: Reason::success, or why the CONNECT is refused.
+Reason check_login(const LoginRequest& request, const GatewayOptions& options);
+
+// The rest: token, ban, key agreement. Blocks on disk and takes about 100 microseconds of
+// computation, so it runs on the blocking pool. Errors: storage and whatever else may be better
+// next time; then the connection is closed without an answer, because clients take a refusal as
+// final.
+Result<Login> authenticate(const LoginRequest& request, const GatewayOptions& options,
+                           CorePort& core, Random& random);
+
+}  // namespace jindou::gateway

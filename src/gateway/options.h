@@ -1,0 +1,33 @@
+// What the gateway is told at start. Filled by the application from the settings.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "config/settings.h"
+
+namespace jindou::gateway {
+
+struct GatewayOptions {
+  config::ListenAddress tcp;
+  config::ListenAddress ws;
+  config::GatewaySettings limits;
+  config::MessageRetrySettings retry;
+  std::chrono::milliseconds idle_time{180'000};  // connIdleTime
+  bool token_auth_on = false;
+  std::string manager_uid;
+  std::string manager_token;  // empty: nobody connects as the manager
+  std::uint64_t node_id = 1001;
+  // The same limit as for messages over HTTP (decrypted bytes).
+  std::size_t payload_bytes_max = 32767;
+  // From a CONNECT to its answer; longer means that the disk is stuck, and the client tries again.
+  std::chrono::milliseconds login_timeout{10'000};
+  // For the last bytes of a closing connection to be taken by the client.
+  std::chrono::milliseconds linger_time{1'000};
+  // stop() gives open connections this long to get what is in flight.
+  std::chrono::milliseconds stop_time{2'000};
+};
+
+}  // namespace jindou::gateway

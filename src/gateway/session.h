@@ -1,0 +1,156 @@
+// One client's protocol state: bytes in, frames and orders out. Knows no socket, so that TCP,
+// WebSocket and a test drive it alike.
+//
+//   before_connect --CONNECT--> logging_in --answer--> live --> ended
+//
+// Lives on the io shard that accepted the connection; not thread-safe. The host outlives it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "codec/wkproto.h"
+#include "codec/wkproto_crypto.h"
+#include "delivery/fan_out.h"
+#include "delivery/session_sink.h"
+#include "delivery/unacked_window.h"
+#include "gateway/ack_queue.h"
+#include "gateway/login.h"
+#include "gateway/options.h"
+#include "gateway/outbound_buffer.h"
+#include "model/ids.h"
+#include "model/message.h"
+#include "observe/metrics.h"
+#include "presence/session_directory.h"
+
+namespace jindou::gateway {
+
+// What the sessions of one shard share. Borrows all but the options.
+struct SessionEnv {
+  std::shared_ptr<const GatewayOptions> options;
+  const Clock& clock;
+  Random& random;
+  observe::Metrics& metrics;
+  delivery::ShardFanOut& fan_out;
+  presence::SessionDirectory& directory;
+  unsigned shard = 0;
+};
+
+enum class EndHow : std::uint8_t {
+  after_flush,  // what has been queued is sent first, within GatewayOptions::linger_time
+  now,
+};
+
+// What a session asks of its connection.
+class SessionHost {
+ public:
+  virtual ~SessionHost() = default;
+  virtual OutboundBuffer& outbound() = 0;
+  // Something was appended: write it when this turn of the loop is over.
+  virtual void outbound_changed() = 0;
+  // Much was appended: write it now.
+  virtual void flush_outbound() = 0;
+  // Looks the login up elsewhere, then calls Session::finish_login.
+  virtual void begin_login(LoginRequest request) = 0;
+  // Hands the commands of SENDs to the core, then calls Session::finish_sends with `first` and
+  // `end`. Errors: overloaded, unavailable: nothing was done.
+  virtual Result<void> submit(std::vector<SendCommand> commands, std::uint64_t first,
+                              std::uint64_t end) = 0;
+  // The session has ended; close the connection. `cause` is the label of metric sessions_cut. The
+  // session object stays alive until the current call into it has returned.
+  virtual void end_connection(EndHow how, std::string_view cause) = 0;
+  // The session wants input again after a pause.
+  virtual void resume_input() = 0;
+};
+
+class Session final : public delivery::SessionSink {
+ public:
+  // `transport` is a constant, the label of metric sessions ("tcp", "ws").
+  Session(SessionId id, SessionEnv& env, SessionHost& host, std::string_view transport);
+  // Must have ended or never been live.
+  ~Session() override;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Handles the whole frames at the start of `bytes` and returns how many bytes they took. The
+  // caller keeps the rest and shows it again with what follows. Stops early when paused or ended.
+  std::size_t on_bytes(std::string_view bytes);
+  // Call after each read: hands the SENDs gathered by on_bytes to the core as one batch.
+  void end_of_input();
+  // False while too many SENDs are in flight (the peer then feels TCP's back-pressure) or after the
+  // end.
+  bool wants_input() const;
+
+  // `unparsed` says whether the connection holds the beginning of a frame.
+  void finish_login(Result<Login> login, bool unparsed);
+  // Results of the SENDs numbered [first, end) that were waiting, in order.
+  void finish_sends(std::uint64_t first, std::uint64_t end, const std::vector<SendResult>& results);
+
+  // Tells the client to go and not to come back. The connection is closed by the caller's timer.
+  void send_disconnect(Reason reason, std::string_view text);
+  // Sends again what is due.
+  void resend_due(std::chrono::steady_clock::time_point now);
+  // Leaves the directory and the fan-out, and asks the host to close. Idempotent.
+  void end(EndHow how, std::string_view cause);
+  // The same when the connection is gone already.
+  void on_connection_lost();
+
+  bool is_before_connect() const { return state_ == State::before_connect; }
+  bool is_logging_in() const { return state_ == State::logging_in; }
+  bool is_live() const { return state_ == State::live; }
+  bool has_unacked() const { return !unacked_.empty(); }
+  // True when no SEND waits for its answer.
+  bool is_idle() const { return acks_.empty(); }
+
+  // SessionSink
+  SessionId session_id() const override { return id_; }
+  std::string_view uid() const override { return uid_; }
+  void deliver(const delivery::Delivery& delivery) override;
+  void end_deliveries() override;
+  void cut_for_overflow() override { end(EndHow::now, "fanout_overflow"); }
+
+ private:
+  enum class State : std::uint8_t { before_connect, logging_in, live, ended };
+
+  void on_frame(const codec::RawFrame& frame);
+  void on_connect(const codec::RawFrame& frame);
+  void on_send(const codec::RawFrame& frame);
+  void on_recvack(const codec::RawFrame& frame);
+  void on_sub(const codec::RawFrame& frame);
+  void send_pong();
+  void send_connack(Reason reason, const codec::ServerHandshake& handshake);
+  void drain_acks();
+  void submit_gathered();
+  void after_append();
+  void protocol_error(std::string_view problem);
+  void leave();
+
+  SessionEnv& env_;
+  SessionHost& host_;
+  SessionId id_;
+  std::string_view transport_;
+  State state_ = State::before_connect;
+  std::uint8_t version_ = 1;
+  DeviceFlag device_flag_ = DeviceFlag::app;
+  // The frame whose beginning came before the CONNACK is dropped like the whole ones before it.
+  bool drop_next_frame_ = false;
+  bool paused_ = false;
+  std::string uid_;
+  std::string device_id_;  // until it moves to the directory
+  std::int64_t client_timestamp_ = 0;
+  codec::SessionCipher cipher_;
+  delivery::SinkHandle sink_;
+  delivery::UnackedWindow unacked_;
+  AckQueue acks_;
+  std::vector<SendCommand> gathered_;
+  std::uint64_t gathered_first_ = 0;
+};
+
+}  // namespace jindou::gateway

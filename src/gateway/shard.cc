@@ -1,0 +1,235 @@
+#include "gateway/shard.h"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <exception>
+#include <functional>
+#include <utility>
+
+#include "observe/log.h"
+
+namespace jindou::gateway {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+Shard::Shard(asio::io_context& context, runtime::BlockingPool& pool, CorePort& core, SessionEnv env,
+             std::shared_ptr<std::atomic<std::size_t>> connections)
+    : context_(context),
+      pool_(pool),
+      core_(core),
+      env_(env),
+      connection_count_(std::move(connections)),
+      read_buffer_(std::make_unique<char[]>(kReadBytes)),
+      timer_(context) {
+  const GatewayOptions& options = *env_.options;
+  // Deadlines are kept to an eighth of the shortest, between 10 ms (tests) and half a second.
+  const milliseconds shortest =
+      std::min({options.limits.connect_timeout, options.login_timeout, options.linger_time,
+                std::max(options.limits.kick_grace, milliseconds(80)), options.idle_time});
+  tick_ = std::clamp(shortest / 8, milliseconds(10), milliseconds(500));
+  scan_every_ = std::clamp(std::min(options.idle_time / 8, options.retry.scan_interval), tick_,
+                           std::max(tick_, milliseconds(5'000)));
+}
+
+Shard::~Shard() = default;
+
+// ---- from other threads -----------------------------------------------------------------------
+
+void Shard::start() {
+  asio::post(context_, [self = shared_from_this()] {
+    self->next_scan_ = self->env_.clock.steady() + self->scan_every_;
+    self->schedule_tick();
+  });
+}
+
+void Shard::post_accepted(SessionId id, Transport transport, Connection::Socket socket) {
+  asio::post(
+      context_, [self = shared_from_this(), id, transport, socket = std::move(socket)]() mutable {
+        if (self->stopping_) {
+          self->connection_count_->fetch_sub(1);
+          return;
+        }
+        boost::system::error_code error;
+        socket.non_blocking(true, error);
+        boost::system::error_code ignored;
+        socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+        if (error) {
+          self->connection_count_->fetch_sub(1);
+          return;
+        }
+        auto connection = std::make_shared<Connection>(id, transport, std::move(socket), self);
+        self->connections_.emplace(id, connection);
+        self->add_deadline(DeadlineKind::connect, id, self->env_.options->limits.connect_timeout);
+        connection->start();
+      });
+}
+
+void Shard::post_kick(SessionId id, Reason reason, std::string text, milliseconds grace) {
+  asio::post(context_, [self = shared_from_this(), id, reason, text = std::move(text), grace] {
+    const auto connection = self->find(id);
+    if (connection == nullptr) return;
+    connection->session().send_disconnect(reason, text);
+    self->add_deadline(DeadlineKind::kick, id, grace);
+  });
+}
+
+void Shard::post_close(SessionId id, milliseconds grace) {
+  asio::post(context_, [self = shared_from_this(), id, grace] {
+    if (self->find(id) != nullptr) self->add_deadline(DeadlineKind::kick, id, grace);
+  });
+}
+
+void Shard::post_stop() {
+  asio::post(context_, [self = shared_from_this()] {
+    self->stopping_ = true;
+    std::vector<std::shared_ptr<Connection>> all;
+    for (const auto& [id, connection] : self->connections_) all.push_back(connection);
+    for (const auto& connection : all) connection->begin_stop();
+  });
+}
+
+void Shard::post_close_all(std::function<void()> done) {
+  asio::post(context_, [self = shared_from_this(), done = std::move(done)] {
+    self->stopping_ = true;
+    self->stopped_ = true;
+    self->timer_.cancel();
+    std::vector<std::shared_ptr<Connection>> all;
+    for (const auto& [id, connection] : self->connections_) all.push_back(connection);
+    for (const auto& connection : all) connection->close();
+    done();
+  });
+}
+
+// ---- connections ------------------------------------------------------------------------------
+
+std::shared_ptr<Connection> Shard::find(SessionId id) const {
+  const auto found = connections_.find(id);
+  return found == connections_.end() ? nullptr : found->second;
+}
+
+void Shard::retire(std::shared_ptr<Connection> connection) {
+  connections_.erase(connection->id());
+  connection_count_->fetch_sub(1);
+  asio::post(context_, [connection = std::move(connection)] {});
+}
+
+void Shard::add_dirty(std::shared_ptr<Connection> connection) {
+  if (dirty_.empty()) {
+    asio::post(context_, [self = shared_from_this()] { self->flush_dirty(); });
+  }
+  dirty_.push_back(std::move(connection));
+}
+
+void Shard::flush_dirty() {
+  flushing_.swap(dirty_);
+  for (const auto& connection : flushing_) {
+    connection->dirty_ = false;
+    connection->flush();
+  }
+  flushing_.clear();
+}
+
+// ---- the core ---------------------------------------------------------------------------------
+
+void Shard::begin_login(SessionId id, LoginRequest request) {
+  add_deadline(DeadlineKind::login, id, env_.options->login_timeout);
+  asio::co_spawn(context_, run_login(shared_from_this(), id, std::move(request)),
+                 [](const std::exception_ptr& failure) {
+                   if (!failure) return;
+                   try {
+                     std::rethrow_exception(failure);
+                   } catch (const std::exception& exception) {
+                     // The login deadline closes the connection.
+                     observe::log_error("gateway", "login failed: {}", exception.what());
+                   }
+                 });
+}
+
+asio::awaitable<void> Shard::run_login(std::shared_ptr<Shard> self, SessionId id,
+                                       LoginRequest request) {
+  auto work = [shard = self.get(), request = std::move(request)]() -> Result<Login> {
+    return authenticate(request, *shard->env_.options, shard->core_, shard->env_.random);
+  };
+  auto login = co_await pool_.run(std::move(work));
+  finish_login(id, std::move(login));
+}
+
+void Shard::finish_login(SessionId id, Result<Login> login) {
+  const auto connection = find(id);
+  if (connection == nullptr || stopping_) return;
+  connection->session().finish_login(std::move(login), connection->has_unparsed());
+}
+
+Result<void> Shard::submit(SessionId id, std::vector<SendCommand> commands, std::uint64_t first,
+                           std::uint64_t end) {
+  auto done = [self = shared_from_this(), id, first, end](std::vector<SendResult> results) {
+    asio::post(self->context_, [self, id, first, end, results = std::move(results)] {
+      if (const auto connection = self->find(id)) connection->finish_sends(first, end, results);
+    });
+  };
+  return core_.post_send(std::move(commands), std::move(done));
+}
+
+// ---- time -------------------------------------------------------------------------------------
+
+void Shard::add_deadline(DeadlineKind kind, SessionId id, milliseconds after) {
+  deadlines_.push_back({env_.clock.steady() + after, id, kind});
+}
+
+void Shard::schedule_tick() {
+  timer_.expires_after(tick_);
+  timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    if (error || self->stopped_) return;
+    self->on_tick();
+    self->schedule_tick();
+  });
+}
+
+void Shard::on_tick() {
+  const TimePoint now = env_.clock.steady();
+  const auto due = std::partition(deadlines_.begin(), deadlines_.end(),
+                                  [now](const Deadline& deadline) { return deadline.at > now; });
+  // What a deadline does may add others.
+  const std::vector<Deadline> passed(due, deadlines_.end());
+  deadlines_.erase(due, deadlines_.end());
+  for (const Deadline& deadline : passed) on_deadline(deadline);
+  if (now >= next_scan_) {
+    scan(now);
+    next_scan_ = now + scan_every_;
+  }
+}
+
+void Shard::on_deadline(const Deadline& deadline) {
+  const auto connection = find(deadline.id);
+  if (connection == nullptr) return;
+  Session& session = connection->session();
+  switch (deadline.kind) {
+    case DeadlineKind::connect:
+      if (session.is_before_connect()) session.end(EndHow::now, "no_connect");
+      break;
+    case DeadlineKind::login:
+      if (session.is_logging_in()) session.end(EndHow::now, "login_timeout");
+      break;
+    case DeadlineKind::kick: session.end(EndHow::after_flush, "kicked"); break;
+    case DeadlineKind::linger: connection->close(); break;
+  }
+}
+
+void Shard::scan(TimePoint now) {
+  std::vector<std::shared_ptr<Connection>> idle;
+  std::vector<std::shared_ptr<Connection>> unacked;
+  for (const auto& [id, connection] : connections_) {
+    if (connection->is_closing()) continue;
+    if (now - connection->last_input() > env_.options->idle_time) {
+      idle.push_back(connection);
+    } else if (connection->session().has_unacked()) {
+      unacked.push_back(connection);
+    }
+  }
+  for (const auto& connection : idle) connection->session().end(EndHow::now, "idle");
+  for (const auto& connection : unacked) connection->session().resend_due(now);
+}
+
+}  // namespace jindou::gateway

@@ -1,0 +1,115 @@
+// The gateway's part on one io shard: its connections, their deadlines, and what they share.
+//
+// Everything runs on the shard's thread unless said otherwise. Held by shared pointers, because
+// answers of the core may arrive after the gateway is gone.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "gateway/connection.h"
+#include "gateway/core_port.h"
+#include "gateway/options.h"
+#include "gateway/outbound_buffer.h"
+#include "gateway/session.h"
+#include "runtime/blocking_pool.h"
+
+namespace jindou::gateway {
+
+enum class DeadlineKind : std::uint8_t {
+  connect,  // no CONNECT yet
+  login,    // no answer to the CONNECT yet
+  kick,     // the grace of a kicked session is over
+  linger,   // a closing connection does not take its last bytes
+};
+
+class Shard final : public std::enable_shared_from_this<Shard> {
+ public:
+  // `connections` counts the node's open connections; shared by all shards. The rest is borrowed
+  // and outlives the io threads.
+  Shard(boost::asio::io_context& context, runtime::BlockingPool& pool, CorePort& core,
+        SessionEnv env, std::shared_ptr<std::atomic<std::size_t>> connections);
+  ~Shard();
+
+  // Starts the timer. Any thread, once.
+  void start();
+  // Takes an accepted socket. Any thread.
+  void post_accepted(SessionId id, Transport transport, Connection::Socket socket);
+  // Any thread.
+  void post_kick(SessionId id, Reason reason, std::string text, std::chrono::milliseconds grace);
+  void post_close(SessionId id, std::chrono::milliseconds grace);
+  // Lets every connection finish what is in flight, then closes it. Any thread.
+  void post_stop();
+  // Closes every connection now and stops the timer; calls `done` after that. Any thread.
+  void post_close_all(std::function<void()> done);
+
+  // For connections.
+  boost::asio::io_context& context() { return context_; }
+  SessionEnv& env() { return env_; }
+  BufferPool& buffers() { return buffers_; }
+  std::span<char> read_buffer() { return {read_buffer_.get(), kReadBytes}; }
+  // Flushes the connection when the current turn of the loop is over.
+  void add_dirty(std::shared_ptr<Connection> connection);
+  void add_deadline(DeadlineKind kind, SessionId id, std::chrono::milliseconds after);
+  void begin_login(SessionId id, LoginRequest request);
+  Result<void> submit(SessionId id, std::vector<SendCommand> commands, std::uint64_t first,
+                      std::uint64_t end);
+  // Removes a closed connection from the table; destroys it after the current call stack is gone.
+  void retire(std::shared_ptr<Connection> connection);
+
+ private:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  // One read takes at most this much: a batch of some hundred SENDs. One buffer per shard.
+  static constexpr std::size_t kReadBytes = 64 << 10;
+
+  struct Deadline {
+    TimePoint at;
+    SessionId id{};
+    DeadlineKind kind{};
+  };
+  struct IdHash {
+    // Ids count up, and shards take them in turn: spread them.
+    std::size_t operator()(SessionId id) const noexcept {
+      return static_cast<std::size_t>(raw(id) * 0x9e3779b97f4a7c15ULL);
+    }
+  };
+
+  std::shared_ptr<Connection> find(SessionId id) const;
+  boost::asio::awaitable<void> run_login(std::shared_ptr<Shard> self, SessionId id,
+                                         LoginRequest request);
+  void finish_login(SessionId id, Result<Login> login);
+  void flush_dirty();
+  void schedule_tick();
+  void on_tick();
+  void on_deadline(const Deadline& deadline);
+  void scan(TimePoint now);
+
+  boost::asio::io_context& context_;
+  runtime::BlockingPool& pool_;
+  CorePort& core_;
+  SessionEnv env_;
+  std::shared_ptr<std::atomic<std::size_t>> connection_count_;
+  BufferPool buffers_;
+  std::unique_ptr<char[]> read_buffer_;
+  boost::unordered_flat_map<SessionId, std::shared_ptr<Connection>, IdHash> connections_;
+  std::vector<std::shared_ptr<Connection>> dirty_;
+  std::vector<std::shared_ptr<Connection>> flushing_;
+  std::vector<Deadline> deadlines_;
+  boost::asio::steady_timer timer_;
+  std::chrono::milliseconds tick_{};
+  std::chrono::milliseconds scan_every_{};
+  TimePoint next_scan_;
+  bool stopping_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace jindou::gateway

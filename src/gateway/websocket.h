@@ -1,0 +1,94 @@
+// The server's half of WebSocket (RFC 6455): the HTTP upgrade and the frames, as bytes in and
+// events out, without sockets.
+//
+// Own code rather than Beast's stream for two reasons that were measured to matter here: Beast
+// writes one message per system call, while a chat server sends many small messages to one client
+// at a time, and it keeps buffers per connection, while most of our connections are idle. Pure; one
+// decoder per connection, not thread-safe.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace jindou::gateway {
+
+// ---- upgrade --------------------------------------------------------------------------------
+
+struct UpgradeOutcome {
+  enum class State : std::uint8_t {
+    need_more,
+    accepted,  // send `response`, go on with WebSocket frames
+    refused,   // send `response` (may be empty), then close
+  };
+  State state = State::need_more;
+  std::size_t consumed = 0;  // bytes of the input that belong to the request
+  std::string response;
+};
+
+// Looks at the start of a connection. Any path and query is taken, no subprotocol is chosen and no
+// extension accepted. A request whose header passes `header_bytes_max` is refused.
+UpgradeOutcome read_upgrade(std::string_view bytes, std::size_t header_bytes_max);
+
+// ---- frames ---------------------------------------------------------------------------------
+
+enum class WsOpcode : std::uint8_t {
+  continuation = 0,
+  text = 1,
+  binary = 2,
+  close = 8,
+  ping = 9,
+  pong = 10,
+};
+
+// Status codes of Close frames.
+inline constexpr std::uint16_t kWsNormal = 1000;
+inline constexpr std::uint16_t kWsProtocolError = 1002;
+
+struct WsEvent {
+  enum class Kind : std::uint8_t {
+    need_more,  // all input is used up
+    data,       // a piece of a text or binary message, unmasked in place; may be empty
+    ping,       // answer with a pong of the same payload
+    pong,
+    close,  // the peer wants to close; payload is its status and text
+    error,  // the peer broke the protocol: close with kWsProtocolError
+  };
+  Kind kind = Kind::need_more;
+  std::string_view payload;  // into the input (data) or the decoder (control frames)
+  bool message_end = false;  // data: the last piece of its message
+};
+
+class WsDecoder {
+ public:
+  // Takes the next event off the front of `input`. Call until it says need_more or error.
+  WsEvent next(std::span<char>& input);
+
+ private:
+  bool read_header(std::span<char>& input);
+  WsEvent fail();
+
+  std::array<unsigned char, 14> header_{};
+  std::uint8_t header_have_ = 0;
+  bool in_payload_ = false;
+  bool fin_ = false;
+  bool in_message_ = false;  // between the first and the last fragment
+  bool failed_ = false;
+  WsOpcode opcode_ = WsOpcode::continuation;
+  std::array<unsigned char, 4> mask_{};
+  std::uint8_t mask_at_ = 0;
+  std::uint64_t payload_left_ = 0;
+  std::string control_;  // at most 125 bytes
+};
+
+// The header of an unmasked, unfragmented frame: 2, 4 or 10 bytes. Returns how many are used.
+std::size_t write_ws_header(std::array<char, 10>& out, WsOpcode opcode, std::size_t payload_bytes);
+
+// Appends a whole control frame; `payload` is cut to 125 bytes.
+void append_ws_control(std::string& out, WsOpcode opcode, std::string_view payload);
+void append_ws_close(std::string& out, std::uint16_t status);
+
+}  // namespace jindou::gateway

@@ -1,0 +1,124 @@
+// Which users have which sessions on this node, and which of them must go when a device logs in.
+//
+// Thread-safe: users are spread over stripes by hash, each with its own mutex, held for a look-up
+// and never during a call to anything else. Soft state: rebuilt by the clients' reconnects.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/device.h"
+#include "model/ids.h"
+#include "model/reason.h"
+
+namespace jindou::presence {
+
+// One authenticated connection.
+struct SessionInfo {
+  SessionId id{};
+  std::string uid;
+  std::string device_id;  // may be empty; two empty ones count as the same device
+  DeviceFlag flag = DeviceFlag::app;
+  DeviceLevel level = DeviceLevel::slave;
+  unsigned shard = 0;              // the io shard it lives on
+  std::int64_t connected_at_ms{};  // wall clock
+};
+
+// Where a session is; enough to send it something.
+struct SessionAddress {
+  SessionId id{};
+  unsigned shard = 0;
+};
+
+// What presence asks of live sessions. Implemented by the gateway.
+class SessionControl {
+ public:
+  virtual ~SessionControl() = default;
+  // Sends DISCONNECT(reason, text), which tells a client not to come back, and closes the
+  // connection after `grace`. Thread-safe, returns at once; nothing happens if the session is gone
+  // by then.
+  virtual void post_kick(SessionAddress session, Reason reason, std::string text,
+                         std::chrono::milliseconds grace) = 0;
+  // Closes the connection after `grace` without a word. Thread-safe, returns at once.
+  virtual void post_close(SessionAddress session, std::chrono::milliseconds grace) = 0;
+};
+
+class SessionDirectory {
+ public:
+  SessionDirectory() = default;
+  SessionDirectory(const SessionDirectory&) = delete;
+  SessionDirectory& operator=(const SessionDirectory&) = delete;
+
+  // Set once, before sessions register; null switches kicks off (while stopping). `control`
+  // outlives its use here.
+  void attach_control(SessionControl* control) { control_.store(control); }
+
+  // Adds a session and applies the kick rule to the older sessions of the same user and device
+  // flag:
+  //   new session is master: others with another device id are told (DISCONNECT) and closed, others
+  //     with the same device id are closed without a word;
+  //   new session is slave: others with the same device id are closed without a word.
+  // All after `grace`. Adding and judging are one step, so of two simultaneous logins exactly one
+  // sees the other as older. Returns how many sessions have to go.
+  std::size_t register_session(SessionInfo session, std::chrono::milliseconds grace);
+
+  // Removes exactly this session; later ones of the same device stay. No effect when unknown.
+  void unregister_session(std::string_view uid, SessionId id);
+
+  // Tells every session of the user and device flag to go (POST /user/token with master level).
+  // Returns how many.
+  std::size_t kick_device(std::string_view uid, DeviceFlag flag, std::string_view text,
+                          std::chrono::milliseconds grace);
+
+  // The user's sessions in the order of their login; empty when offline.
+  std::vector<SessionInfo> find_sessions(std::string_view uid) const;
+  bool is_online(std::string_view uid) const;
+
+  std::size_t session_count() const { return sessions_.load(std::memory_order_relaxed); }
+  std::size_t user_count() const { return users_.load(std::memory_order_relaxed); }
+
+ private:
+  // A power of two well above the number of threads, so that they seldom meet.
+  static constexpr std::size_t kStripes = 64;
+
+  struct UidHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view uid) const noexcept {
+      return std::hash<std::string_view>{}(uid);
+    }
+  };
+  struct UidEqual {
+    using is_transparent = void;
+    bool operator()(std::string_view a, std::string_view b) const noexcept { return a == b; }
+  };
+  // The uid is the key; the entries leave theirs empty.
+  using Users = boost::unordered_flat_map<std::string, std::vector<SessionInfo>, UidHash, UidEqual>;
+  struct Stripe {
+    mutable std::mutex mutex;
+    Users users;
+  };
+
+  static std::size_t stripe_of(std::string_view uid) {
+    // The map uses the low bits of the same hash, the stripe the high ones.
+    return (UidHash{}(uid) >> 40) % kStripes;
+  }
+
+  std::array<Stripe, kStripes> stripes_;
+  std::atomic<SessionControl*> control_{nullptr};
+  std::atomic<std::size_t> sessions_{0};
+  std::atomic<std::size_t> users_{0};
+};
+
+// The text of the DISCONNECT that a login on another device causes.
+inline constexpr std::string_view kOtherDeviceText = "login in other device";
+
+}  // namespace jindou::presence

@@ -1,0 +1,145 @@
+// The directory finds sessions by user and applies the kick rule to older logins.
+#include "presence/session_directory.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace jindou::presence {
+namespace {
+
+using std::chrono::milliseconds;
+
+class RecordingControl final : public SessionControl {
+ public:
+  struct Order {
+    std::uint64_t id;
+    bool told;
+    std::string text;
+    bool operator==(const Order&) const = default;
+  };
+  void post_kick(SessionAddress session, Reason reason, std::string text,
+                 milliseconds grace) override {
+    EXPECT_EQ(reason, Reason::connect_kick);
+    EXPECT_EQ(grace, milliseconds(2000));
+    orders.push_back({raw(session.id), true, std::move(text)});
+  }
+  void post_close(SessionAddress session, milliseconds) override {
+    orders.push_back({raw(session.id), false, ""});
+  }
+  std::vector<Order> orders;
+};
+
+SessionInfo login(std::uint64_t id, std::string uid, std::string device, DeviceFlag flag,
+                  DeviceLevel level) {
+  SessionInfo session;
+  session.id = static_cast<SessionId>(id);
+  session.uid = std::move(uid);
+  session.device_id = std::move(device);
+  session.flag = flag;
+  session.level = level;
+  session.shard = 1;
+  return session;
+}
+
+class KickRule : public testing::Test {
+ protected:
+  KickRule() { directory_.attach_control(&control_); }
+  void add(std::uint64_t id, std::string device, DeviceFlag flag, DeviceLevel level) {
+    directory_.register_session(login(id, "u", std::move(device), flag, level), milliseconds(2000));
+  }
+  SessionDirectory directory_;
+  RecordingControl control_;
+};
+
+using Orders = std::vector<RecordingControl::Order>;
+
+TEST_F(KickRule, MasterTellsOtherDevicesAndClosesItsOwnPredecessorSilently) {
+  add(1, "a", DeviceFlag::web, DeviceLevel::slave);
+  add(2, "b", DeviceFlag::web, DeviceLevel::slave);
+  EXPECT_TRUE(control_.orders.empty());
+  add(3, "b", DeviceFlag::web, DeviceLevel::master);
+  EXPECT_EQ(control_.orders, (Orders{{1, true, "login in other device"}, {2, false, ""}}));
+}
+
+TEST_F(KickRule, SlaveClosesOnlyTheSameDevice) {
+  add(1, "a", DeviceFlag::web, DeviceLevel::master);
+  add(2, "b", DeviceFlag::web, DeviceLevel::slave);
+  EXPECT_TRUE(control_.orders.empty());
+  add(3, "a", DeviceFlag::web, DeviceLevel::slave);
+  EXPECT_EQ(control_.orders, (Orders{{1, false, ""}}));
+}
+
+TEST_F(KickRule, EmptyDeviceIdsAreTheSameDevice) {
+  add(1, "", DeviceFlag::app, DeviceLevel::slave);
+  add(2, "", DeviceFlag::app, DeviceLevel::slave);
+  EXPECT_EQ(control_.orders, (Orders{{1, false, ""}}));
+}
+
+TEST_F(KickRule, OtherDeviceFlagsAreNeverTouched) {
+  add(1, "a", DeviceFlag::app, DeviceLevel::master);
+  add(2, "b", DeviceFlag::web, DeviceLevel::master);
+  add(3, "a", static_cast<DeviceFlag>(7), DeviceLevel::master);
+  EXPECT_TRUE(control_.orders.empty());
+}
+
+TEST_F(KickRule, OtherUsersAreNeverTouched) {
+  add(1, "a", DeviceFlag::app, DeviceLevel::master);
+  directory_.register_session(login(2, "v", "a", DeviceFlag::app, DeviceLevel::master),
+                              milliseconds(2000));
+  EXPECT_TRUE(control_.orders.empty());
+}
+
+TEST_F(KickRule, KickDeviceTellsEverySessionOfTheFlag) {
+  add(1, "a", DeviceFlag::app, DeviceLevel::slave);
+  add(2, "b", DeviceFlag::app, DeviceLevel::slave);
+  add(3, "c", DeviceFlag::web, DeviceLevel::slave);
+  EXPECT_EQ(directory_.kick_device("u", DeviceFlag::app, "elsewhere", milliseconds(2000)), 2U);
+  EXPECT_EQ(control_.orders, (Orders{{1, true, "elsewhere"}, {2, true, "elsewhere"}}));
+  EXPECT_EQ(directory_.kick_device("nobody", DeviceFlag::app, "", milliseconds(2000)), 0U);
+}
+
+TEST(SessionDirectory, TheOldSessionsCloseDoesNotRemoveTheNewOne) {
+  SessionDirectory directory;
+  directory.register_session(login(1, "u", "a", DeviceFlag::app, DeviceLevel::slave),
+                             milliseconds(0));
+  directory.register_session(login(2, "u", "a", DeviceFlag::app, DeviceLevel::slave),
+                             milliseconds(0));
+  EXPECT_EQ(directory.session_count(), 2U);
+  EXPECT_EQ(directory.user_count(), 1U);
+  directory.unregister_session("u", static_cast<SessionId>(1));
+  directory.unregister_session("u", static_cast<SessionId>(1));
+  const auto left = directory.find_sessions("u");
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(raw(left[0].id), 2U);
+  EXPECT_EQ(left[0].uid, "u");
+  EXPECT_EQ(left[0].shard, 1U);
+  directory.unregister_session("u", static_cast<SessionId>(2));
+  EXPECT_FALSE(directory.is_online("u"));
+  EXPECT_EQ(directory.session_count(), 0U);
+  EXPECT_EQ(directory.user_count(), 0U);
+}
+
+TEST(SessionDirectory, OfSimultaneousLoginsOfOneDeviceAllButOneAreClosed) {
+  // Four threads log the same device in again and again. Each login condemns every session it
+  // finds, so every session except the first must condemn at least one, and counts must add up.
+  SessionDirectory directory;
+  std::atomic<std::size_t> condemned{0};
+  std::vector<std::thread> threads;
+  for (std::uint64_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (std::uint64_t i = 0; i < 100; ++i) {
+        condemned += directory.register_session(
+            login(t * 1000 + i + 1, "u", "d", DeviceFlag::app, DeviceLevel::slave),
+            milliseconds(0));
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(directory.session_count(), 400U);
+  // The n-th login finds n - 1 older sessions: 0 + 1 + ... + 399.
+  EXPECT_EQ(condemned.load(), 400U * 399U / 2);
+}
+
+}  // namespace
+}  // namespace jindou::presence

@@ -1,0 +1,241 @@
+"""Posts batches with retries on several connections while the server is killed with SIGKILL at random
+moments and restarted on the same directory; then reads everything back.
+
+Violations: an acknowledged item that is missing or has another seq, id or payload; one key stored
+twice; a hole in a channel; a repeated id; a repeat that was answered differently from the first time.
+The seed decides batches, channels and kill moments; the interleaving of threads is not replayable."""
+
+import argparse
+import base64
+import http.client
+import json
+import pathlib
+import random
+import sys
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+
+from harness import GROUP, PERSON, Server  # noqa: E402
+
+WRITERS = 4
+CHANNELS = 12
+GIVE_UP_SECONDS = 60.0
+PAGE = 5000
+
+
+class Violation(Exception):
+    """Something that must never happen."""
+
+
+class Writer(threading.Thread):
+    """Posts batch after batch; a batch without a complete answer is posted again, unchanged."""
+
+    def __init__(self, number, seed, server, channels):
+        super().__init__(daemon=True)
+        self.uid = "writer%d" % number
+        self.random = random.Random("%d-%d" % (seed, number))
+        self.server, self.channels = server, channels
+        self.stopping = threading.Event()
+        self.sent = {}  # client_msg_no -> (channel, payload)
+        self.acknowledged = {}  # client_msg_no -> (seq, id)
+        self.error = None
+        self.batches = self.retries = self.duplicates = 0
+        self.connection = None
+
+    def run(self):
+        try:
+            while not self.stopping.is_set():
+                self.one_batch()
+        except Exception as error:  # noqa: BLE001 - reported by the main thread
+            self.error = error
+
+    def one_batch(self):
+        items = []
+        for _ in range(self.random.choice((1, 2, 10, 30))):
+            channel, kind = self.random.choice(self.channels)
+            number = "%s-%d" % (self.uid, len(self.sent))
+            payload = base64.b64encode(self.random.randbytes(self.random.randrange(1, 300)))
+            self.sent[number] = ((channel, kind), payload.decode())
+            items.append({"from_uid": self.uid, "channel_id": channel, "channel_type": kind,
+                          "payload": payload.decode(), "client_msg_no": number})
+        # Now and then a key is repeated inside the batch, as a careless caller would.
+        if self.random.random() < 0.05:
+            items.append(dict(items[0]))
+        single = len(items) == 1 and self.random.random() < 0.5
+        path = "/message/send" if single else "/message/sendbatch"
+        body = json.dumps(items[0] if single else items)
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        first_try = True
+        while not self.post(path, body, items):
+            if time.monotonic() > deadline:
+                raise Violation("no complete answer within %.0f s" % GIVE_UP_SECONDS)
+            if not first_try:
+                time.sleep(0.01)
+            first_try = False
+            self.retries += 1
+        self.batches += 1
+
+    def post(self, path, body, items) -> bool:
+        """True when every item is acknowledged."""
+        try:
+            if self.connection is None:
+                host, port = self.server.http.rsplit(":", 1)
+                self.connection = http.client.HTTPConnection(host, int(port), timeout=10)
+            self.connection.request("POST", path, body, {"Content-Type": "application/json"})
+            answer = self.connection.getresponse()
+            data = answer.read()
+        except (OSError, http.client.HTTPException):
+            if self.connection is not None:
+                self.connection.close()
+            self.connection = None
+            return False
+        if answer.status in (500, 503):
+            return False
+        if answer.status != 200:
+            raise Violation("HTTP %d: %r" % (answer.status, data[:500]))
+        results = json.loads(data)
+        if isinstance(results, dict):
+            results = [results]
+        if len(results) != len(items):
+            raise Violation("%d results for %d items" % (len(results), len(items)))
+        complete = True
+        for message, result in zip(items, results):
+            number = message["client_msg_no"]
+            if result["client_msg_no"] != number:
+                raise Violation("%s answered as %r" % (number, result))
+            if result.get("reason") != 1:
+                if not result.get("retriable"):
+                    raise Violation("%s refused: %r" % (number, result))
+                complete = False
+                continue
+            got = (result["message_seq"], result["message_id"])
+            if self.acknowledged.setdefault(number, got) != got:
+                raise Violation("%s was %r and is now %r" % (number, self.acknowledged[number], got))
+            self.duplicates += bool(result.get("duplicate"))
+        return complete
+
+
+def read_log(server, channel_id, kind, viewer) -> list:
+    """The whole history in ascending order, paged."""
+    out, start = [], 1
+    while True:
+        page = server.must_post("/channel/messagesync", {
+            "login_uid": viewer, "channel_id": channel_id, "channel_type": kind, "pull_mode": 1,
+            "start_message_seq": start, "limit": PAGE})
+        out += page["messages"]
+        if not page["more"]:
+            return out
+        start = out[-1]["message_seq"] + 1
+
+
+def verify(server, writers, channels) -> int:
+    """Reads everything back; returns the number of stored messages. Raises Violation."""
+    logs = [(c, "reader") for c in channels if c[1] == GROUP]
+    # A person channel belongs to a pair: the inbox owner sees it under the writer's uid.
+    logs += [((w.uid, PERSON), channel) for channel, kind in channels if kind == PERSON
+             for w in writers]
+    by_uid = {w.uid: w for w in writers}
+    seen_ids, found = set(), set()
+    for (channel_id, kind), viewer in logs:
+        messages = read_log(server, channel_id, kind, viewer)
+        where = "%s (type %d, seen by %s)" % (channel_id, kind, viewer)
+        seqs = [m["message_seq"] for m in messages]
+        if seqs != list(range(1, len(seqs) + 1)):
+            bad = next(i for i, s in enumerate(seqs) if s != i + 1)
+            raise Violation("hole or repeat in %s near %r" % (where, seqs[max(0, bad - 2):bad + 3]))
+        if server.max_seq(channel_id, kind, viewer) != len(seqs):
+            raise Violation("max_message_seq of %s is not %d" % (where, len(seqs)))
+        ids = [m["message_id"] for m in messages]
+        if ids != sorted(ids):
+            raise Violation("ids of %s do not rise with the seqs" % where)
+        for message in messages:
+            if message["message_id"] in seen_ids:
+                raise Violation("id %d is used twice" % message["message_id"])
+            seen_ids.add(message["message_id"])
+            number = message["client_msg_no"]
+            writer = by_uid[message["from_uid"]]
+            if number in found:
+                raise Violation("%s is stored twice" % number)
+            found.add(number)
+            (sent_channel, sent_kind), payload = writer.sent[number]
+            expected_channel = sent_channel if kind == GROUP else viewer
+            if (sent_kind, sent_channel) != (kind, expected_channel):
+                raise Violation("%s is in %s" % (number, where))
+            if message["payload"] != payload:
+                raise Violation("%s has another payload" % number)
+            got = (message["message_seq"], message["message_id"])
+            if writer.acknowledged.get(number, got) != got:
+                raise Violation("%s was acknowledged as %r and is %r" % (
+                    number, writer.acknowledged[number], got))
+    for writer in writers:
+        missing = [n for n in writer.acknowledged if n not in found]
+        if missing:
+            raise Violation("%d acknowledged items are missing, first %s" % (
+                len(missing), missing[0]))
+    return len(found)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cycles", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=None)
+    options = parser.parse_args()
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 31)
+    print("crash test: seed %d, %d cycles, %d connections" % (seed, options.cycles, WRITERS))
+    moments = random.Random(seed)
+    channels = [("group%d" % i, GROUP) for i in range(CHANNELS - 2)]
+    channels += [("inbox%d" % i, PERSON) for i in range(2)]
+    started = time.monotonic()
+    with Server() as server:
+        writers = [Writer(n, seed, server, channels) for n in range(WRITERS)]
+        try:
+            for writer in writers:
+                writer.start()
+            for cycle in range(options.cycles):
+                time.sleep(moments.uniform(0.02, 0.8))
+                if not server.alive():
+                    raise Violation("the server ended by itself in cycle %d" % cycle)
+                server.kill9()
+                if moments.random() < 0.2:
+                    # Killed again somewhere while it recovers.
+                    server.spawn()
+                    time.sleep(moments.uniform(0.0, 0.3))
+                    server.kill9()
+                server.start()
+                broken = next((w for w in writers if w.error is not None), None)
+                if broken is not None:
+                    raise Violation("cycle %d, %s: %r" % (cycle, broken.uid, broken.error))
+            for writer in writers:
+                writer.stopping.set()
+            for writer in writers:
+                writer.join(GIVE_UP_SECONDS + 10)
+                if writer.is_alive() or writer.error is not None:
+                    raise Violation("%s: %r" % (writer.uid, writer.error or "hangs"))
+            stored = verify(server, writers, channels)
+            server.restart()
+            if verify(server, writers, channels) != stored:
+                raise Violation("another number of messages after a restart at rest")
+        except Violation as error:
+            print("VIOLATION (seed %d): %s\n--- server log ---\n%s" % (
+                seed, error, server.log_tail(80)))
+            return 1
+        finally:
+            for writer in writers:
+                writer.stopping.set()
+    acknowledged = sum(len(w.acknowledged) for w in writers)
+    print("ok: %d cycles in %.1f s, %d batches (%d posts repeated), %d items acknowledged, "
+          "%d stored, %d answered as duplicates; none lost, none twice, no hole" % (
+              options.cycles, time.monotonic() - started, sum(w.batches for w in writers),
+              sum(w.retries for w in writers), acknowledged, stored,
+              sum(w.duplicates for w in writers)))
+    if acknowledged < 20 * options.cycles:
+        print("FAILED: too little was acknowledged for the test to mean anything")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
