@@ -85,7 +85,7 @@ class RoutesTest : public testing::Test {
     inboxes_ = std::make_unique<channel::InboxDirectory>(*database_, 4, 100);
     worker_ = std::make_unique<channel::PartitionWorker>("partitions");
     const channel::PartitionDeps deps{
-        *database_, *log_, *database_, *inboxes_, sink_, clock_, database_->fingerprint_seed(), 4};
+        *database_, *gate_, *database_, *inboxes_, sink_, clock_, database_->fingerprint_seed(), 4};
     for (std::uint16_t i = 0; i < 4; ++i) {
       ASSERT_TRUE(worker_->add(static_cast<PartitionId>(i), deps, channel::PartitionOptions()));
     }
