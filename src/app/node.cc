@@ -149,6 +149,7 @@ struct Node::Parts {
   Result<void> open_store();
   Result<void> start_core();
   Result<void> start_edges();
+  Result<void> listen_http();
   void observe_commits(const store::CommitStats& stats);
   api::RouteAddresses addresses(bool intranet) const;
 };
@@ -265,7 +266,20 @@ Result<void> Node::Parts::start_edges() {
                     [this] { return log->trouble(); },
                     [this](bool intranet) { return addresses(intranet); }};
   api = std::make_unique<api::ApiServer>(std::move(deps), api_options(settings));
-  JD_CHECK_OK(api->listen(settings.http_addr));
+  return listen_http();
+}
+
+Result<void> Node::Parts::listen_http() {
+  if (settings.http_addr.empty()) return {};
+  JD_TRY(const config::ListenAddress address, config::parse_listen_address(settings.http_addr));
+  if (address.host != "localhost") return api->listen(settings.http_addr);
+  // Both loopback addresses, because a client may try either for "localhost" and not the other. A
+  // machine without IPv6 has only the first.
+  JD_CHECK_OK(api->listen("127.0.0.1:" + std::to_string(address.port)));
+  const std::string bound = api->address();
+  if (const auto v6 = api->listen("[::1]" + bound.substr(bound.rfind(':'))); !v6) {
+    observe::log_debug("app", "no HTTP on the IPv6 loopback address: {}", v6.error().detail());
+  }
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include "bench/wkproto_load.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
@@ -22,7 +24,7 @@ constexpr std::uint8_t kVersion = codec::kVersionMax;
 Error session_closed() { return Error(Errc::closed, "the server closed a session"); }
 
 // Reads once into `chunk` and returns everything unparsed of this session: what was left over
-// (moved out of session.in into `joined`) plus the new bytes. Empty when nothing was there.
+// plus the new bytes, if any. The caller puts what it does not use back into session.in.
 Result<std::string_view> read_some(ClientSession& session, std::string& chunk) {
   chunk.resize(kReadBytes);
   const std::size_t kept = session.in.size();
@@ -30,12 +32,9 @@ Result<std::string_view> read_some(ClientSession& session, std::string& chunk) {
   session.in.copy(chunk.data(), kept);
   const ssize_t n = ::recv(session.fd.get(), chunk.data() + kept, chunk.size() - kept, 0);
   if (n == 0) return session_closed();
-  if (n < 0) {
-    if (errno == EAGAIN || errno == EINTR) return std::string_view();
-    return session_closed();
-  }
+  if (n < 0 && errno != EAGAIN && errno != EINTR) return session_closed();
   session.in.clear();
-  return std::string_view(chunk.data(), kept + static_cast<std::size_t>(n));
+  return std::string_view(chunk.data(), kept + (n > 0 ? static_cast<std::size_t>(n) : 0));
 }
 
 Result<void> write_some(Poller& poller, ClientSession& session, std::uint32_t key,
@@ -333,7 +332,7 @@ Result<void> SendLoad::send_some(std::size_t index, std::size_t count) {
     send.msg_key = codec::view_of(key);
     JD_CHECK_OK(codec::encode(scratch_, send, kVersion));
     ++sender.next_seq;
-    ++sender.outstanding;
+    ++sent_total_;
   }
   return write_some(poller_, sender.session, static_cast<std::uint32_t>(index), scratch_);
 }
@@ -365,7 +364,6 @@ Result<std::size_t> SendLoad::receive(std::size_t index, TimePoint now, Round* r
       ++round->messages;
     }
     slot = TimePoint();
-    --sender.outstanding;
     ++answered;
   }
   sender.session.in.assign(bytes);
@@ -402,7 +400,9 @@ Result<SendLoad::Round> SendLoad::run(double seconds) {
     const TimePoint now = std::chrono::steady_clock::now();
     running = running && now < end;
     if (now - last_progress > kStallLimit) {
-      return Error(Errc::deadline, "no SENDACK for 30 seconds");
+      return Error(Errc::deadline,
+                   fmt::format("no SENDACK for 30 seconds: {} of {} SENDs were answered",
+                               sent_total_ - outstanding, sent_total_));
     }
   }
   round.seconds = std::chrono::duration<double>(end - start).count();

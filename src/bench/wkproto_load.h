@@ -78,7 +78,6 @@ class SendLoad {
     std::vector<std::string> groups;
     std::vector<std::string> ciphertexts;  // the payloads, encrypted with this session's keys
     std::uint32_t next_seq = 1;
-    std::size_t outstanding = 0;
     // Indexed by clientSeq modulo size: when that SEND left; a zero time = not outstanding.
     std::array<TimePoint, 1024> sent_at{};
   };
@@ -90,6 +89,7 @@ class SendLoad {
   std::vector<Sender> senders_;
   std::string run_id_;
   std::size_t window_;
+  std::uint64_t sent_total_ = 0;
   std::string chunk_;    // read buffer
   std::string scratch_;  // frames about to be sent
 };

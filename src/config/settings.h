@@ -117,7 +117,7 @@ struct DeliverySettings {
 
 // What the keys mean is written once, in the table of settings.cc (docs/configuration.md).
 struct Settings {
-  std::string http_addr = "127.0.0.1:5001";
+  std::string http_addr = "localhost:5001";
   std::string addr = "tcp://0.0.0.0:5100";
   std::string ws_addr = "ws://0.0.0.0:5200";
   std::string root_dir = ".";

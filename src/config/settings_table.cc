@@ -22,8 +22,8 @@ constexpr bool kOurs = false;
 
 constexpr std::array kTable{
     Setting{"httpAddr", text, JD_MEMBER(http_addr), 0, 0, "", kDocumented,
-            "Address of the HTTP API. Empty: no HTTP API. Other than a loopback address needs "
-            "managerToken or allowOpenApi."},
+            "Address of the HTTP API; localhost means 127.0.0.1 and ::1. Empty: no HTTP API. Other "
+            "than a loopback address needs managerToken or allowOpenApi."},
     Setting{"addr", text, JD_MEMBER(addr), 0, 0, "", kDocumented,
             "Address for clients over TCP. Empty: none."},
     Setting{"wsAddr", text, JD_MEMBER(ws_addr), 0, 0, "", kDocumented,

@@ -42,7 +42,7 @@ const Setting& row(std::string_view key) {
 TEST(Settings, WorkWithoutAnySource) {
   const auto loaded = load_settings(std::nullopt, {}, {});
   ASSERT_TRUE(loaded);
-  EXPECT_EQ(loaded->settings.http_addr, "127.0.0.1:5001");
+  EXPECT_EQ(loaded->settings.http_addr, "localhost:5001");
   EXPECT_EQ(loaded->settings.addr, "tcp://0.0.0.0:5100");
   EXPECT_EQ(loaded->settings.ws_addr, "ws://0.0.0.0:5200");
   EXPECT_EQ(loaded->settings.data_dir, "./data");
