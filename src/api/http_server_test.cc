@@ -98,7 +98,7 @@ class HttpServerTest : public testing::Test {
       if (end != std::string::npos) {
         const auto at = rest.find("Content-Length: ");
         const std::size_t size =
-            at < end ? std::stoul(rest.substr(at + std::string("Content-Length: ").size())) : 0;
+            at < end ? std::stoul(rest.substr(at + std::string("Content-Length: ").size(), 20)) : 0;
         if (rest.size() >= end + 4 + size) {
           const std::string answer = rest.substr(0, end + 4 + size);
           rest.erase(0, end + 4 + size);

@@ -196,7 +196,8 @@ Result<void> Node::Parts::start_core() {
                                     *fan_out,
                                     clock,
                                     database->fingerprint_seed(),
-                                    partitions};
+                                    partitions,
+                                    &metrics};
   const channel::PartitionOptions options = partition_options(settings, partitions);
   const unsigned count = std::min<unsigned>(worker_count(settings), partitions);
   std::vector<channel::PartitionWorker*> borrowed;

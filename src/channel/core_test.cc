@@ -66,7 +66,8 @@ class Core : public ::testing::Test {
                              sink_,
                              clock_,
                              database_->fingerprint_seed(),
-                             database_->partitions()};
+                             database_->partitions(),
+                             nullptr};
     std::vector<PartitionWorker*> borrowed;
     for (int i = 0; i < 2; ++i) {
       workers_.push_back(std::make_unique<PartitionWorker>("worker"));

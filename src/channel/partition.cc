@@ -194,6 +194,12 @@ void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t par
     results.push_back(result ? *result
                              : SendResult::refuse(Reason::system_error, result.error().code()));
   }
+  if (deps_.metrics != nullptr) {
+    for (const SendResult& result : results) {
+      if (result.state != SendResult::State::refused) continue;
+      deps_.metrics->send_refused.with(std::to_string(raw(result.reason))).Increment();
+    }
+  }
   gathering_->parts.push_back(Gathering::Part{batch, part, std::move(results)});
   if (gathering_->messages >= options_.commit_messages_max) pump();
 }

@@ -25,6 +25,7 @@
 #include "channel/permission.h"
 #include "channel/send_batch.h"
 #include "model/message.h"
+#include "observe/metrics.h"
 #include "store/bulk_loader.h"
 #include "store/commit_log.h"
 #include "store/reader.h"
@@ -53,6 +54,8 @@ struct PartitionDeps {
   const Clock& clock;
   std::uint64_t fingerprint_seed = 0;
   std::uint16_t partitions = 1;
+  // Counts refusals by reason; may be null.
+  observe::Metrics* metrics = nullptr;
 };
 
 // Lives on one thread, its worker's; every call comes from there.

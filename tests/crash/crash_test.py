@@ -1,9 +1,11 @@
-"""Posts batches with retries on several connections while the server is killed with SIGKILL at random
-moments and restarted on the same directory; then reads everything back.
+"""Posts batches with retries on several connections while the server is killed with SIGKILL at
+random moments (now and then stopped with SIGTERM) and restarted on the same directory; then reads
+everything back.
 
 Violations: an acknowledged item that is missing or has another seq, id or payload; one key stored
-twice; a hole in a channel; a repeated id; a repeat that was answered differently from the first time.
-The seed decides batches, channels and kill moments; the interleaving of threads is not replayable."""
+twice; a hole in a channel; a repeated id; a repeat that was answered differently from the first
+time; an exit status other than 0 after SIGTERM. The seed decides batches, channels and kill
+moments; the interleaving of threads is not replayable."""
 
 import argparse
 import base64
@@ -23,7 +25,6 @@ from harness import GROUP, PERSON, Server  # noqa: E402
 WRITERS = 4
 CHANNELS = 12
 GIVE_UP_SECONDS = 60.0
-PAGE = 5000
 
 
 class Violation(Exception):
@@ -113,22 +114,10 @@ class Writer(threading.Thread):
                 continue
             got = (result["message_seq"], result["message_id"])
             if self.acknowledged.setdefault(number, got) != got:
-                raise Violation("%s was %r and is now %r" % (number, self.acknowledged[number], got))
+                raise Violation("%s was %r and is now %r" % (
+                    number, self.acknowledged[number], got))
             self.duplicates += bool(result.get("duplicate"))
         return complete
-
-
-def read_log(server, channel_id, kind, viewer) -> list:
-    """The whole history in ascending order, paged."""
-    out, start = [], 1
-    while True:
-        page = server.must_post("/channel/messagesync", {
-            "login_uid": viewer, "channel_id": channel_id, "channel_type": kind, "pull_mode": 1,
-            "start_message_seq": start, "limit": PAGE})
-        out += page["messages"]
-        if not page["more"]:
-            return out
-        start = out[-1]["message_seq"] + 1
 
 
 def verify(server, writers, channels) -> int:
@@ -140,7 +129,7 @@ def verify(server, writers, channels) -> int:
     by_uid = {w.uid: w for w in writers}
     seen_ids, found = set(), set()
     for (channel_id, kind), viewer in logs:
-        messages = read_log(server, channel_id, kind, viewer)
+        messages = server.messages(channel_id, kind, viewer)
         where = "%s (type %d, seen by %s)" % (channel_id, kind, viewer)
         seqs = [m["message_seq"] for m in messages]
         if seqs != list(range(1, len(seqs) + 1)):
@@ -198,7 +187,12 @@ def main() -> int:
                 time.sleep(moments.uniform(0.02, 0.8))
                 if not server.alive():
                     raise Violation("the server ended by itself in cycle %d" % cycle)
-                server.kill9()
+                if moments.random() < 0.15:
+                    code = server.stop()
+                    if code != 0:
+                        raise Violation("exit status %d after SIGTERM in cycle %d" % (code, cycle))
+                else:
+                    server.kill9()
                 if moments.random() < 0.2:
                     # Killed again somewhere while it recovers.
                     server.spawn()
@@ -218,7 +212,7 @@ def main() -> int:
             server.restart()
             if verify(server, writers, channels) != stored:
                 raise Violation("another number of messages after a restart at rest")
-        except Violation as error:
+        except (Violation, AssertionError, RuntimeError) as error:
             print("VIOLATION (seed %d): %s\n--- server log ---\n%s" % (
                 seed, error, server.log_tail(80)))
             return 1

@@ -48,21 +48,21 @@ def main() -> int:
             print()
             expected = {uid: [] for uid in clients}
 
-            def expect(results, items):
-                for result, message in zip(results, items):
+            def expect(results, groups, texts):
+                for result, group, text in zip(results, groups, texts, strict=True):
                     assert result["reason"] == 1 and result["message_id"] > 0, result
-                    for uid in MEMBERS[message["channel_id"]]:
-                        expected[uid].append((message["channel_id"], result["message_seq"],
-                                              result["client_msg_no"], result["message_idstr"]))
+                    for uid in MEMBERS[group]:
+                        expected[uid].append((group, result["message_seq"], result["client_msg_no"],
+                                              result["message_idstr"], text))
 
-            seed_items = [{"channel_id": g} for g in MEMBERS]
-            expect(post_seed_request(server), seed_items)
-            # Eighteen more in each group, interleaved, so that there is an order to look at.
-            more = [item(("group123", "group456")[i % 2],
-                         json.dumps({"type": 1, "content": "message %d" % i}),
-                         from_uid="system", channel_type=GROUP, client_msg_no="demo_%d" % i)
-                    for i in range(36)]
-            expect(server.must_batch(more), more)
+            expect(post_seed_request(server), list(MEMBERS), ["Hello Group 1", "Hello Group 2"])
+            # Nine more in each group, interleaved, so that there is an order to look at.
+            groups = [("group123", "group456")[i % 2] for i in range(18)]
+            texts = ["message %d" % i for i in range(18)]
+            more = [item(group, json.dumps({"type": 1, "content": text}), from_uid="system",
+                         channel_type=GROUP, client_msg_no="demo_%d" % i)
+                    for i, (group, text) in enumerate(zip(groups, texts))]
+            expect(server.must_batch(more), groups, texts)
 
             failed = False
             for uid, client in clients.items():
@@ -73,8 +73,8 @@ def main() -> int:
                                                        message["message_seq"],
                                                        message["client_msg_no"], message["text"]))
                 for group in MEMBERS:
-                    got = [(m["channel_id"], m["message_seq"], m["client_msg_no"], m["message_id"])
-                           for m in received if m["channel_id"] == group]
+                    got = [(m["channel_id"], m["message_seq"], m["client_msg_no"], m["message_id"],
+                            m["text"]) for m in received if m["channel_id"] == group]
                     if got != [e for e in expected[uid] if e[0] == group]:
                         print("  WRONG in %s: expected %r" % (group, expected[uid]))
                         failed = True

@@ -220,7 +220,14 @@ class Server:
         return self.must_post("/channel/messagesync", query)
 
     def messages(self, channel_id, channel_type=GROUP, login_uid="reader"):
-        return self.history(channel_id, channel_type, login_uid)["messages"]
+        """Every readable message of a channel, oldest first."""
+        out, start = [], 1
+        while True:
+            page = self.history(channel_id, channel_type, login_uid, start_message_seq=start)
+            out += page["messages"]
+            if not page["more"]:
+                return out
+            start = out[-1]["message_seq"] + 1
 
     def max_seq(self, channel_id, channel_type=GROUP, login_uid="reader") -> int:
         answer = self.get("/channel/max_message_seq", {

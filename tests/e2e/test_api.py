@@ -1,4 +1,4 @@
-"""Every other endpoint: single send, channels, history, look-up, users, routing, health, metrics."""
+"""Every other endpoint: single send, channels, history, users, routing, health, metrics."""
 
 import re
 import unittest
@@ -408,7 +408,8 @@ class ManagerToken(ServerCase):
 
     def test_refused_before_the_body(self):
         with RawHttp(self.server) as raw:
-            raw.send("POST /message/sendbatch HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+            raw.send("POST /message/sendbatch HTTP/1.1\r\nHost: x\r\n"
+                     "Content-Length: 1000000\r\n\r\n")
             self.assertEqual(raw.read_response().status, 401)
 
     def test_a_trailer_does_not_authenticate(self):

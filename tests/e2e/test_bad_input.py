@@ -94,7 +94,7 @@ class Bodies(BadInputCase):
         for element in ("1", "null", '"x"', "[]", "true", "{}"):
             with self.subTest(element=element):
                 body = self.refused("[%s,%s]" % (json.dumps(self.good()), element))
-                self.assertEqual([i["index"] for i in body["items"]], [1])
+                self.assertEqual({i["index"] for i in body["items"]}, {1})
 
     def test_every_bad_item_is_named_with_its_field(self):
         items = [self.good(client_msg_no="c%d" % i) for i in range(100)]
@@ -183,8 +183,8 @@ class Bodies(BadInputCase):
         self.refused(json.dumps([self.good(client_msg_no="CUT")]).replace("CUT", "a\x01b"))
 
     def test_base64(self):
-        for payload in ("", "=", "====", "a", "ab", "abc", "YQ", "YQ=", "YQ===", "YQ==YQ==", "Y Q==",
-                        "YQ-_", "-_-_", "YR==x", "Y=Q=", "你好", "YQ==\x00", "*" * 100):
+        for payload in ("", "=", "====", "a", "ab", "abc", "YQ", "YQ=", "YQ===", "YQ==YQ==",
+                        "Y Q==", "YQ-_", "-_-_", "YR==x", "Y=Q=", "你好", "YQ==\x00", "*" * 100):
             with self.subTest(payload=payload):
                 body = self.refused([self.good(payload=payload)])
                 self.assertEqual(body["items"][0]["field"], "payload")
@@ -440,11 +440,10 @@ class Framing(BadInputCase):
 
     def test_bad_chunks(self):
         head = b"POST /message/sendbatch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-        for chunk in (b"zz\r\n", b"-1\r\nx\r\n", b"5\r\nabcdefgh\r\n0\r\n\r\n",
-                      b"ffffffffffffffffff\r\n", b"\r\n\r\n", b"0x5\r\nabcde\r\n0\r\n\r\n"):
+        for chunk in (b"zz\r\nhello", b"-1\r\nx\r\n", b"5\r\nabcdefgh\r\n0\r\n\r\n",
+                      b"ffffffffffffffffff\r\n", b"\r\n\r\nhello", b"0x5\r\nabcde\r\n0\r\n\r\n"):
             with self.subTest(chunk=chunk):
-                # 408: not enough of it to be sure, and nothing more came.
-                self.assert_refused_and_closed(head + chunk, (400, 408, 413))
+                self.assert_refused_and_closed(head + chunk, (400, 413))
 
     def test_bad_request_lines_and_headers(self):
         for data in ("GARBAGE\r\n\r\n", "GET\r\n\r\n", "GET /health\r\n\r\n",

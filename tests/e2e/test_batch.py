@@ -352,7 +352,8 @@ class ArrayForm(ServerCase):
 
     def test_escaped_and_plain_json_are_the_same_key(self):
         group = fresh("g")
-        plain = '[{"from_uid":"s","channel_id":"%s","channel_type":2,"payload":"aGk=","client_msg_no":"k"}]'
+        plain = ('[{"from_uid":"s","channel_id":"%s","channel_type":2,"payload":"aGk=",'
+                 '"client_msg_no":"k"}]')
         escaped = plain.replace('"aGk="', '"aG\\u006b="').replace('"k"', '"\\u006b"')
         first = self.server.must_post("/message/sendbatch", plain % group)[0]
         second = self.server.must_post("/message/sendbatch", escaped % group)[0]

@@ -457,7 +457,7 @@ class WsTransport(TcpTransport):
 
 
 class Client:
-    """One connection. `connect()` does the handshake; frames that a call does not wait for are kept."""
+    """One connection. `connect()` does the handshake. Frames a call does not wait for are kept."""
 
     def __init__(self, address, uid="", *, transport="tcp", version=5, device_flag=0,
                  device_id="dev1", token="", timeout=10.0):

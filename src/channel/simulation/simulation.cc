@@ -102,7 +102,7 @@ class World final : public EffectSink {
     options.idempotency_window_seconds = std::int64_t{1} << 40;
     for (std::uint16_t i = 0; i < kPartitions; ++i) {
       const PartitionDeps deps{disk_,  disk_,            disk_,      *inboxes_, *this,
-                               clock_, kFingerprintSeed, kPartitions};
+                               clock_, kFingerprintSeed, kPartitions, nullptr};
       partitions_.push_back(
           std::make_unique<Partition>(static_cast<PartitionId>(i), deps, options, [] {}));
       if (!partitions_.back()->open()) fail("a partition does not open");

@@ -5,15 +5,15 @@
 //   {"op":"send","channel_id":"group123","channel_type":2,"text":"hello"}
 //   {"op":"disconnect"}
 // Events on standard output:
-//   {"event":"status","status":1,"reason":1}            1 connected, 0 disconnected, 3 refused, 4 kicked
+//   {"event":"status","status":1,"reason":1}     1 connected, 0 disconnected, 3 refused, 4 kicked
 //   {"event":"message", from_uid, channel_id, channel_type, message_id, message_seq, client_msg_no,
 //                       red_dot, text, parsed}
 //   {"event":"sending","client_seq":1}
 //   {"event":"sendack", client_seq, message_id, message_seq, reason}
 //
 // A message is reported after the client itself has verified its msgKey and decrypted it. `parsed`
-// is false when the payload is no JSON: the client then throws instead of calling its listeners (the
-// payload of the seed's cURL example is plain text), so the driver reports what the client decrypted.
+// is false when the payload is no JSON (in the seed's cURL example it is plain text): the client
+// then throws instead of calling its listeners, so the driver reports what the client decrypted.
 import { register } from 'node:module';
 import { createInterface } from 'node:readline';
 import process from 'node:process';
@@ -55,25 +55,24 @@ sdk.chatManager.addMessageStatusListener((ack) => {
 let delivered = null;
 sdk.chatManager.addMessageListener((message) => { delivered = message; });
 
-// Looks at each packet before and after the client has handled it.
+// Looks at each packet before and after the client has handled it. The client does all of its work
+// before it returns the promise; awaiting first would mix packets up, because several may come in
+// one turn of the event loop.
 const onPacket = sdk.chatManager.onPacket.bind(sdk.chatManager);
 sdk.chatManager.onPacket = async (packet) => {
   const cipher = packet.payload;
   delivered = null;
-  try {
-    await onPacket(packet);
-    if (packet.constructor.name === 'RecvPacket' && delivered !== null) {
-      describe(packet, delivered.content.text ?? JSON.stringify(delivered.content.contentObj),
-        true);
-    }
-  } catch (error) {
-    // The client replaces the payload only after the msgKey was right.
-    if (packet.payload !== cipher) {
-      describe(packet, Buffer.from(packet.payload).toString('utf8'), false);
-    } else {
-      throw error;
-    }
+  const done = onPacket(packet);
+  if (delivered !== null) {
+    const { content } = delivered;
+    describe(packet, content.text ?? JSON.stringify(content.contentObj), true);
+  } else if (packet.payload !== cipher) {
+    // The client replaces the payload only after the msgKey was right; then it threw.
+    describe(packet, Buffer.from(packet.payload).toString('utf8'), false);
+    await done.catch((error) => console.error(`not parsed: ${error.message}`));
+    return;
   }
+  await done;
 };
 
 const commands = {

@@ -1,6 +1,6 @@
 // The npm client is published as ES modules written for bundlers: its package.json does not say
-// "type": "module" and its imports have no file extension. Node refuses both, so these hooks do what
-// a bundler would do while resolving. No byte of the package is changed.
+// "type": "module" and its imports have no file extension. Node refuses both, so these hooks do
+// what a bundler would do while resolving. No byte of the package is changed.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 

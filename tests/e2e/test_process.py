@@ -1,0 +1,138 @@
+"""The process: ready line, signals, command line, configuration, refusing to start."""
+
+import http.client
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+from harness import RawHttp, Server, ServerCase, binary, fresh, item
+
+
+def run(*arguments, timeout=15, **env):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("WK_")}
+    clean.update(env)
+    with tempfile.TemporaryDirectory() as directory:
+        return subprocess.run([binary(), *arguments], capture_output=True, text=True, env=clean,
+                              cwd=directory, timeout=timeout, check=False)
+
+
+class Signals(ServerCase):
+    def tearDown(self):
+        if not self.server.alive():
+            self.server.start()
+
+    def test_sigint_and_sigterm_end_with_status_0(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            clients = [self.client(fresh("u"), transport) for transport in ("tcp", "ws")]
+            idle, half = RawHttp(self.server), RawHttp(self.server)
+            self.addCleanup(idle.sock.close)
+            self.addCleanup(half.sock.close)
+            idle.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            idle.read_response()
+            half.send("POST /message/sendbatch HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n[")
+            self.server.process.send_signal(number)
+            self.assertEqual(self.server.process.wait(5), 0)
+            for client in clients:
+                self.assertEqual(client.wait_closed(), [], "no DISCONNECT on shutdown")
+            self.assertTrue(idle.is_closed() and half.is_closed())
+            self.server.process.stdout.close()
+            self.server.start()
+
+    def test_what_is_in_flight_is_finished(self):
+        """Batches posted until the server stops: every 200 is there after the restart."""
+        group, acknowledged = fresh("g"), []
+
+        def post():
+            try:
+                while True:
+                    answer = self.server.batch([item(group, "x") for _ in range(50)])
+                    if answer.status == 200:
+                        acknowledged.extend(r["message_seq"] for r in answer.json())
+            except (OSError, http.client.HTTPException):
+                return
+
+        threads = [threading.Thread(target=post) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+        self.assertEqual(self.server.stop(), 0)
+        for thread in threads:
+            thread.join(20)
+        self.server.start()
+        stored = [m["message_seq"] for m in self.server.messages(group)]
+        self.assertEqual(stored, list(range(1, len(stored) + 1)))
+        self.assertTrue(acknowledged)
+        self.assertEqual(len(acknowledged), len(set(acknowledged)))
+        self.assertLessEqual(max(acknowledged), len(stored))
+
+
+class CommandLine(unittest.TestCase):
+    def test_version_and_config(self):
+        version = run("version")
+        self.assertEqual(version.returncode, 0, version)
+        self.assertTrue(version.stdout.strip())
+        shown = run("config", WK_API_MAXBATCH="77", WK_MANAGERTOKEN="hush-hush")
+        self.assertEqual(shown.returncode, 0, shown)
+        line = next(l for l in shown.stdout.splitlines() if l.startswith("api.maxBatch"))
+        self.assertIn("77", line)
+        self.assertNotIn("hush-hush", shown.stdout + shown.stderr)
+
+    def test_bad_configuration_is_refused_with_a_hint(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "c.yaml"
+            for text, hint in (("httpAdr: x\n", "httpAddr"), ("api: [1\n", "YAML"),
+                               ("api:\n  maxBatch: many\n", "maxBatch"),
+                               ("api:\n  maxBatch: 0\n", "maxBatch")):
+                path.write_text(text)
+                for command in (("config", "--validate", "--config", str(path)),
+                                ("config", "--config", str(path), "--validate"),
+                                ("serve", "--config", str(path))):
+                    done = run(*command)
+                    self.assertNotEqual(done.returncode, 0, (text, command, done))
+                    self.assertIn(hint, done.stdout + done.stderr)
+        self.assertNotEqual(run("serve", "--config", "/does/not/exist.yaml").returncode, 0)
+        self.assertNotEqual(run("no-such-command").returncode, 0)
+        self.assertNotEqual(run("serve", "--no-such-flag").returncode, 0)
+
+    def test_open_api_needs_a_token(self):
+        done = run("serve", "--http-addr", "0.0.0.0:0", "--tcp-addr", "127.0.0.1:0",
+                   "--ws-addr", "127.0.0.1:0")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("managerToken", done.stderr)
+
+    def test_port_in_use(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = "127.0.0.1:%d" % taken.getsockname()[1]
+            for flag in ("--http-addr", "--tcp-addr", "--ws-addr"):
+                addresses = {f: "127.0.0.1:0" for f in ("--http-addr", "--tcp-addr", "--ws-addr")}
+                addresses[flag] = address
+                done = run("serve", *(x for pair in addresses.items() for x in pair))
+                self.assertNotEqual(done.returncode, 0, flag)
+                self.assertEqual(done.stdout, "", "no ready line")
+                self.assertIn(address.rsplit(":", 1)[1], done.stderr)
+
+    def test_one_server_per_directory(self):
+        with Server() as server:
+            done = run("serve", "--data-dir", server.data_dir, "--http-addr", "127.0.0.1:0",
+                       "--tcp-addr", "127.0.0.1:0", "--ws-addr", "127.0.0.1:0")
+            self.assertNotEqual(done.returncode, 0)
+            self.assertEqual(done.stdout, "")
+            self.assertEqual(server.get("/health").status, 200)
+
+    def test_ready_line_and_log_form(self):
+        with Server() as server:
+            for address in (server.http, server.tcp, server.ws):
+                self.assertGreater(int(address.rsplit(":", 1)[1]), 0)
+            for line in pathlib.Path(server.log_path).read_text().splitlines():
+                json.loads(line)
+
+
+if __name__ == "__main__":
+    unittest.main()
