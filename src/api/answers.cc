@@ -139,7 +139,7 @@ std::string_view send_failure_text(const SendResult& result) {
   }
   switch (result.code) {
     case Errc::conflict: return "client_msg_no was used before for another payload";
-    case Errc::unavailable: return "the server is starting or stopping; retry later";
+    case Errc::unavailable: return "the server does not accept writes right now; retry later";
     case Errc::storage: return "the message could not be stored; retry with the same client_msg_no";
     default: return reason_text(result.reason);
   }

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/varint.h"
+#include "runtime/thread_name.h"
 #include "store/keys.h"
 #include "store/rocksdb_status.h"
 
@@ -215,7 +216,7 @@ void Database::stop_loading() {
 }
 
 void Database::run_loader() {
-  pthread_setname_np(pthread_self(), "index-loader");
+  runtime::name_this_thread("index-loader");
   for (;;) {
     LoadRequest request;
     {

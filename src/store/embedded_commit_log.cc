@@ -1,7 +1,7 @@
 #include "store/embedded_commit_log.h"
 
-#include <pthread.h>
-
+#include "observe/log.h"
+#include "runtime/thread_name.h"
 #include "store/keys.h"
 #include "store/records.h"
 #include "store/rocksdb_status.h"
@@ -73,24 +73,25 @@ void EmbeddedCommitLog::set_trouble(std::string text) {
 }
 
 void EmbeddedCommitLog::run() {
-  pthread_setname_np(pthread_self(), "commit");
+  runtime::name_this_thread("commit");
   std::vector<Commit> group;
+  auto next_recovery = std::chrono::steady_clock::now();
   for (;;) {
-    bool woken = true;
     {
       std::unique_lock lock(mutex_);
       const auto ready = [this] { return stopping_ || !queue_.empty(); };
       if (failed_) {
-        woken = wake_.wait_for(lock, kRecoveryInterval, ready);
+        wake_.wait_until(lock, next_recovery, ready);
       } else {
         wake_.wait(lock, ready);
       }
       if (queue_.empty() && stopping_) return;
       group.swap(queue_);
     }
-    if (failed_ && !woken) {
+    // By the clock, not when idle: callers who keep trying must not put the recovery off.
+    if (failed_ && std::chrono::steady_clock::now() >= next_recovery) {
       try_recover();
-      continue;
+      next_recovery = std::chrono::steady_clock::now() + kRecoveryInterval;
     }
     commit_group(group);
     group.clear();
@@ -127,6 +128,8 @@ void EmbeddedCommitLog::commit_group(std::vector<Commit>& group) {
   stats.durable = status.ok();
   if (!status.ok() && !failed_) {
     failed_ = true;
+    observe::log_error("store", "a commit failed, refusing writes until the store recovers: {}",
+                       status.ToString());
     set_trouble("storage failed: " + status.ToString());
   }
   for (std::size_t i = 0; i < group.size(); ++i) {
@@ -168,6 +171,7 @@ void EmbeddedCommitLog::try_recover() {
   }
   failed_ = false;
   set_trouble({});
+  observe::log_info("store", "the store has recovered and accepts writes again");
 }
 
 }  // namespace jindou::store

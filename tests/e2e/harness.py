@@ -68,12 +68,13 @@ class Response:
 class Server:
     """One server process. The ports stay the same over a restart; the directory is kept too."""
 
-    def __init__(self, config=None, data_dir=None, yaml=None):
+    def __init__(self, config=None, data_dir=None, yaml=None, wrapper=None):
+        """`wrapper(server)`: words to put before the command, such as a sandbox."""
         self._own_dir = data_dir is None
         self.dir = tempfile.mkdtemp(prefix="jindou-e2e-") if data_dir is None else str(data_dir)
         self.data_dir = os.path.join(self.dir, "data")
         self.log_path = os.path.join(self.dir, "server.log")
-        self.config, self.yaml = dict(config or {}), yaml
+        self.config, self.yaml, self.wrapper = dict(config or {}), yaml, wrapper
         self.process = None
         self.http = self.tcp = self.ws = "127.0.0.1:0"
 
@@ -104,6 +105,8 @@ class Server:
             path = os.path.join(self.dir, "config.yaml")
             pathlib.Path(path).write_text(self.yaml)
             command += ["--config", path]
+        if self.wrapper is not None:
+            command = self.wrapper(self) + command
         env = {k: v for k, v in os.environ.items() if not k.startswith("WK_")}
         for key, value in self.config.items():
             env["WK_" + key.upper().replace(".", "_")] = str(value)
