@@ -1,6 +1,7 @@
 #include "store/database.h"
 
 #include <rocksdb/cache.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/sst_file_writer.h>
@@ -8,11 +9,14 @@
 #include <rocksdb/write_batch.h>
 
 #include <array>
+#include <cstdarg>
+#include <cstdio>
 #include <condition_variable>
 #include <filesystem>
 #include <utility>
 
 #include "base/varint.h"
+#include "observe/log.h"
 #include "runtime/thread_name.h"
 #include "store/keys.h"
 #include "store/rocksdb_status.h"
@@ -35,6 +39,29 @@ class InsertHint final : public rocksdb::SliceTransform {
   }
   bool InDomain(const rocksdb::Slice& key) const override {
     return !insert_hint_prefix({key.data(), key.size()}).empty();
+  }
+};
+
+// RocksDB's own log goes into ours. Its default, a file in the data directory, is no good on a full
+// disk: after one failed write to that file the next one trips an assertion in the library.
+class InfoLog final : public rocksdb::Logger {
+ public:
+  InfoLog() : rocksdb::Logger(rocksdb::WARN_LEVEL) {}
+  using rocksdb::Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    write(observe::LogLevel::info, format, arguments);
+  }
+  void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
+    if (level < GetInfoLogLevel()) return;
+    write(level >= rocksdb::ERROR_LEVEL ? observe::LogLevel::error : observe::LogLevel::warn, format,
+          arguments);
+  }
+
+ private:
+  static void write(observe::LogLevel level, const char* format, va_list arguments) {
+    std::array<char, 1024> line{};
+    std::vsnprintf(line.data(), line.size(), format, arguments);
+    observe::log_write(level, "rocksdb", line.data());
   }
 };
 
@@ -64,8 +91,7 @@ rocksdb::Options rocksdb_options(const StoreOptions& options) {
   out.manual_wal_flush = true;
   out.max_total_wal_size = options.write_buffer_bytes * 4;
   out.bytes_per_sync = 1 << 20;
-  out.keep_log_file_num = 4;
-  out.max_log_file_size = 16 << 20;
+  out.info_log = std::make_shared<InfoLog>();
 
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(options.block_cache_bytes);
@@ -121,7 +147,6 @@ Result<std::unique_ptr<Database>> Database::open(const StoreOptions& options, Ra
 Database::~Database() {
   stop_loading();
   if (db_) {
-    db_->FlushWAL(true).PermitUncheckedError();
     if (client_numbers_ != nullptr) db_->DestroyColumnFamilyHandle(client_numbers_);
     if (main_ != nullptr) db_->DestroyColumnFamilyHandle(main_);
     db_->Close().PermitUncheckedError();
