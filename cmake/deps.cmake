@@ -32,7 +32,6 @@ endfunction()
 # Asio and Beast are used header-only; only the process-wide settings are fixed here.
 jindou_dep(boost TARGETS Boost::headers Threads::Threads
            DEFINITIONS BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
-jindou_dep(boost_url TARGETS Boost::headers Boost::url)
 jindou_dep(openssl TARGETS OpenSSL::SSL OpenSSL::Crypto)
 jindou_dep(crypto TARGETS OpenSSL::Crypto)
 jindou_dep(fmt TARGETS fmt::fmt)
@@ -42,7 +41,6 @@ jindou_dep(yaml TARGETS yaml-cpp)
 # Looked up by file: the config files of these packages ask for development packages of their own.
 jindou_dep(rocksdb HEADER rocksdb/db.h LIBRARY rocksdb)
 jindou_dep(prometheus HEADER prometheus/registry.h LIBRARY prometheus-cpp-core)
-jindou_dep(zstd HEADER zstd.h LIBRARY zstd)
 jindou_dep(xxhash HEADER xxhash.h LIBRARY xxhash)
 jindou_dep(cli11 HEADER CLI/CLI.hpp)
 jindou_dep(expected HEADER tl/expected.hpp)

@@ -34,8 +34,8 @@ need_command g++ g++
 need_command cmake cmake
 need_command ninja ninja-build
 need_command curl curl
-need_package libc6-dev libboost1.81-dev libboost-url1.81-dev librocksdb-dev libsimdjson-dev \
-  libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev prometheus-cpp-dev libssl-dev libzstd-dev \
+need_package libc6-dev libboost1.81-dev librocksdb-dev libsimdjson-dev \
+  libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev prometheus-cpp-dev libssl-dev \
   libxxhash-dev libexpected-dev
 
 case "$role" in

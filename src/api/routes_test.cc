@@ -125,7 +125,7 @@ class RoutesTest : public testing::Test {
                  },
                  [this] { return accepting_.load(); },
                  [this] { return trouble_; },
-                 [](bool intranet) {
+                 [](bool intranet, std::string_view) {
                    RouteAddresses addresses;
                    addresses.tcp = intranet ? "10.0.0.1:5100" : "example.org:5100";
                    addresses.ws = intranet ? "" : "ws://example.org:5200";

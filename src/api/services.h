@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "api/http_server.h"
 #include "base/clock.h"
@@ -45,7 +46,8 @@ struct ApiDeps {
   std::function<bool()> accepting;
   // Why the node is not usable; empty when it is (/health).
   std::function<std::string()> trouble;
-  std::function<RouteAddresses(bool intranet)> addresses;
+  // `host` is the name or address the request was sent to, without port; may be empty.
+  std::function<RouteAddresses(bool intranet, std::string_view host)> addresses;
 };
 
 struct ApiOptions {

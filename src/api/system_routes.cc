@@ -23,10 +23,20 @@ bool wants_intranet(const Request& request) {
   return query_number(request.query_value("intranet")) == 1;
 }
 
+// The Host header without its port: "im.example.com:5001", "[::1]:5001".
+std::string_view host_of(const Request& request) {
+  std::string_view host = request.header("host");
+  const auto colon = host.rfind(':');
+  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) {
+    host = host.substr(0, colon);
+  }
+  return host;
+}
+
 Task<void> get_route(Services& services, Request& request, Response& response) {
   JsonWriter json(response.body);
   json.begin_object();
-  write_addresses(json, services.deps.addresses(wants_intranet(request)));
+  write_addresses(json, services.deps.addresses(wants_intranet(request), host_of(request)));
   json.end_object();
   co_return;
 }
@@ -43,7 +53,7 @@ Task<void> post_route_batch(Services& services, Request& request, Response& resp
   json.begin_array("uids");
   for (const std::string& uid : *uids) json.string(uid);
   json.end_array();
-  write_addresses(json, services.deps.addresses(wants_intranet(request)));
+  write_addresses(json, services.deps.addresses(wants_intranet(request), host_of(request)));
   json.end_object();
   json.end_array();
 }

@@ -33,6 +33,9 @@ constexpr std::size_t kBlockingPending = 10'000;
 // A token update tells the old sessions to go and gives them time to say so to their users
 // (docs/wkproto.md, "kick rule").
 constexpr std::chrono::seconds kTokenKickGrace{10};
+// Stopping: the API and then the gateway finish what is in flight. With the second or two that either
+// may take beyond its grace, the whole stays below the five seconds an operator is promised.
+constexpr std::chrono::milliseconds kStopGrace{1'000};
 constexpr std::string_view kTokenKickText = "the token of this device was replaced";
 
 channel::SendCheck send_check_of(config::SendCheck check) {
@@ -83,13 +86,18 @@ api::ApiOptions api_options(const config::Settings& settings) {
   options.manager_uid = settings.manager_uid;
   options.status_style = settings.api.status_style;
   options.version = kVersion;
+  options.http.stop_grace = kStopGrace;
   return options;
 }
 
 Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings) {
   gateway::GatewayOptions options;
-  JD_TRY(options.tcp, config::parse_listen_address(settings.addr));
-  JD_TRY(options.ws, config::parse_listen_address(settings.ws_addr));
+  if (!settings.addr.empty()) {
+    JD_TRY(options.tcp, config::parse_listen_address(settings.addr));
+  }
+  if (!settings.ws_addr.empty()) {
+    JD_TRY(options.ws, config::parse_listen_address(settings.ws_addr));
+  }
   options.limits = settings.gateway;
   options.retry = settings.message_retry;
   options.idle_time = settings.conn_idle_time;
@@ -98,6 +106,7 @@ Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings
   options.manager_token = settings.manager_token;
   options.node_id = settings.cluster.node_id;
   options.payload_bytes_max = settings.api.max_payload_bytes;
+  options.stop_time = kStopGrace;
   return options;
 }
 
@@ -109,14 +118,16 @@ unsigned worker_count(const config::Settings& settings) {
   return std::max(1U, std::thread::hardware_concurrency() / 2);
 }
 
-// "ip:port" of a listener, with the configured external ip in place of a wildcard address.
-std::string reachable(const std::string& bound, const std::string& external_ip) {
+// Where a client reaches a listener: the configured external ip; else, for one that listens on every
+// interface, the host that the request itself was sent to. Empty when there is no listener.
+std::string reachable(const std::string& bound, const std::string& external_ip,
+                      std::string_view request_host) {
   const auto colon = bound.rfind(':');
   if (colon == std::string::npos) return {};
   if (!external_ip.empty()) return external_ip + bound.substr(colon);
   const std::string host = bound.substr(0, colon);
-  if (host == "0.0.0.0" || host == "[::]") return "127.0.0.1" + bound.substr(colon);
-  return bound;
+  if (host != "0.0.0.0" && host != "[::]") return bound;
+  return (request_host.empty() ? "127.0.0.1" : std::string(request_host)) + bound.substr(colon);
 }
 
 }  // namespace
@@ -151,7 +162,7 @@ struct Node::Parts {
   Result<void> start_edges();
   Result<void> listen_http();
   void observe_commits(const store::CommitStats& stats);
-  api::RouteAddresses addresses(bool intranet) const;
+  api::RouteAddresses addresses(bool intranet, std::string_view request_host) const;
 };
 
 Result<void> Node::Parts::open_store() {
@@ -227,7 +238,7 @@ Result<void> Node::Parts::start_core() {
   return {};
 }
 
-api::RouteAddresses Node::Parts::addresses(bool intranet) const {
+api::RouteAddresses Node::Parts::addresses(bool intranet, std::string_view request_host) const {
   api::RouteAddresses out;
   if (intranet) {
     out.tcp = settings.intranet.tcp_addr;
@@ -236,10 +247,12 @@ api::RouteAddresses Node::Parts::addresses(bool intranet) const {
     return out;
   }
   const auto& external = settings.external;
-  out.tcp = external.tcp_addr.empty() ? reachable(gateway->tcp_address(), external.ip)
-                                      : external.tcp_addr;
-  out.ws = external.ws_addr.empty() ? "ws://" + reachable(gateway->ws_address(), external.ip)
-                                    : external.ws_addr;
+  out.tcp = external.tcp_addr;
+  if (out.tcp.empty()) out.tcp = reachable(gateway->tcp_address(), external.ip, request_host);
+  out.ws = external.ws_addr;
+  if (out.ws.empty() && !gateway->ws_address().empty()) {
+    out.ws = "ws://" + reachable(gateway->ws_address(), external.ip, request_host);
+  }
   out.wss = external.wss_addr;
   return out;
 }
@@ -265,7 +278,9 @@ Result<void> Node::Parts::start_edges() {
                     },
                     [this] { return !stopping.load() && log->trouble().empty(); },
                     [this] { return log->trouble(); },
-                    [this](bool intranet) { return addresses(intranet); }};
+                    [this](bool intranet, std::string_view host) {
+                      return addresses(intranet, host);
+                    }};
   api = std::make_unique<api::ApiServer>(std::move(deps), api_options(settings));
   return listen_http();
 }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "bench/interrupt.h"
 #include "bench/net.h"
 #include "bench/rows.h"
 #include "bench/server_process.h"
@@ -40,6 +41,7 @@ int run_bench(const BenchOptions& options) {
     return 2;
   }
   raise_open_files();
+  catch_interrupts();
   auto directory = TempDirectory::create(options.data_dir);
   if (!directory) {
     fmt::print(stderr, "bench: {}\n", directory.error().text());
@@ -51,7 +53,7 @@ int run_bench(const BenchOptions& options) {
 
   // What was measured before an error is still worth reading.
   print_facts(facts);
-  fmt::print("{}", render_table(rows));
+  if (!rows.empty()) fmt::print("{}", render_table(rows));
   std::fflush(stdout);
   if (!options.json_file.empty()) {
     std::ofstream out(options.json_file, std::ios::binary | std::ios::trunc);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "bench/interrupt.h"
 #include "bench/stats.h"
 #include "store/database.h"
 
@@ -48,6 +49,7 @@ Result<FloorDb::Round> FloorDb::run(double seconds) {
   rocksdb::WriteBatch batch;
   const TimePoint start = std::chrono::steady_clock::now();
   do {
+    JD_CHECK_OK(check_interrupted());
     batch.Clear();
     for (int i = 0; i < kBatchMessages; ++i) {
       const auto key = key_of(next_key_);

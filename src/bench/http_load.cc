@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "bench/interrupt.h"
 #include "bench/response_scan.h"
 #include "bench/stats.h"
 
@@ -115,6 +116,7 @@ Result<HttpLoad::Round> HttpLoad::run(double seconds, std::uint64_t messages_max
   }
   TimePoint last_progress = start;
   while (in_flight > 0) {
+    JD_CHECK_OK(check_interrupted());
     const auto& events = poller_.wait(running ? end : last_progress + kAnswerLimit);
     TimePoint now = std::chrono::steady_clock::now();
     for (const Poller::Event& event : events) {

@@ -12,6 +12,7 @@
 #include "bench/floor.h"
 #include "bench/http_client.h"
 #include "bench/http_load.h"
+#include "bench/interrupt.h"
 #include "bench/stats.h"
 #include "bench/wkproto_load.h"
 
@@ -128,6 +129,7 @@ std::string client_uid(std::size_t index) { return fmt::format("bench_client_{:0
 Result<void> create_groups(const Endpoint& endpoint, const GroupNames& groups) {
   HttpClient http(endpoint);
   for (unsigned i = 0; i < groups.count; ++i) {
+    JD_CHECK_OK(check_interrupted());
     JD_CHECK_OK(create_group(http, groups.name(i), {"bench_sender", client_uid(i % kClients)}));
   }
   return {};
@@ -381,6 +383,7 @@ Result<std::uint64_t> settled_bytes(pid_t pid) {
   JD_TRY(std::uint64_t last, resident_bytes(pid));
   int still = 0;
   for (int i = 0; i < 50 && still < 5; ++i) {
+    JD_CHECK_OK(check_interrupted());
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     JD_TRY(const std::uint64_t now, resident_bytes(pid));
     const std::uint64_t moved = now > last ? now - last : last - now;

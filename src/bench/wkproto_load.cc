@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/random.h"
+#include "bench/interrupt.h"
 #include "bench/response_scan.h"
 #include "bench/stats.h"
 #include "codec/base64.h"
@@ -142,6 +143,7 @@ class Connector {
     TimePoint last_progress = start;
     std::size_t started = 0;
     while (online_ < uids_.size()) {
+      JD_CHECK_OK(check_interrupted());
       while (started < uids_.size() && started - online_ < kHandshakesMax) {
         const auto source = static_cast<unsigned>(started / kConnectionsPerSource);
         JD_TRY(sessions_[started].fd, start_connect(endpoint_, source));
@@ -380,6 +382,7 @@ Result<SendLoad::Round> SendLoad::run(double seconds) {
   bool running = true;
   TimePoint last_progress = start;
   while (outstanding > 0) {
+    JD_CHECK_OK(check_interrupted());
     for (const Poller::Event& event : poller_.wait(running ? end : last_progress + kStallLimit)) {
       Sender& sender = senders_[event.key];
       if (event.writable && sender.session.watching_writable) {
@@ -508,6 +511,7 @@ Result<void> FanoutLoad::receive(std::size_t index) {
 }
 
 Result<void> FanoutLoad::handle_events(TimePoint deadline) {
+  JD_CHECK_OK(check_interrupted());
   for (const Poller::Event& event : poller_.wait(deadline)) {
     if (event.key == receivers_.size()) {
       if (event.writable && publisher_writable_) {

@@ -13,16 +13,21 @@ namespace {
 
 // What a message costs besides its payload: the command, the result, the keys of the batch.
 constexpr std::size_t kItemOverheadBytes = 512;
+// A uid in a list: the string and its place in a set.
+constexpr std::size_t kUidOverheadBytes = 64;
 
 std::size_t weight_of(const std::vector<SendCommand>& commands) {
   std::size_t bytes = commands.size() * kItemOverheadBytes;
-  for (const auto& command : commands) bytes += command.payload.size();
+  for (const auto& command : commands) {
+    bytes += command.payload.size();
+    for (const auto& uid : command.subscribers) bytes += uid.size() + kUidOverheadBytes;
+  }
   return bytes;
 }
 
 std::size_t weight_of(const std::vector<std::string>& uids) {
   std::size_t bytes = kItemOverheadBytes;
-  for (const auto& uid : uids) bytes += uid.size() + 64;
+  for (const auto& uid : uids) bytes += uid.size() + kUidOverheadBytes;
   return bytes;
 }
 

@@ -234,6 +234,17 @@ TEST_F(Core, DoesNotStoreNoPersistMessagesButDeliversThem) {
   EXPECT_EQ(sink_.messages[0].recipients.subscribers->size(), 2U);
 }
 
+TEST_F(Core, StoresAMessageWhoseKeyWasUsedForOneThatWasNotToBeStored) {
+  auto flash = to_group("g1", "x", "n1");
+  flash.flags.no_persist = true;
+  EXPECT_EQ(raw(send({flash})[0].message_seq), 0U);
+  EXPECT_EQ(send({flash})[0].state, SendResult::State::duplicate);
+  const auto stored = send({to_group("g1", "x", "n1")});
+  EXPECT_EQ(stored[0].state, SendResult::State::accepted);
+  EXPECT_EQ(raw(stored[0].message_seq), 1U);
+  EXPECT_EQ(send({to_group("g1", "x", "n1")})[0].state, SendResult::State::duplicate);
+}
+
 TEST_F(Core, NeverGivesAnIdTwiceOverRestarts) {
   std::set<std::uint64_t> ids;
   for (int round = 0; round < 3; ++round) {
@@ -406,6 +417,7 @@ TEST_F(Core, ReadsRangesAsDocumented) {
       {1, 11, 1, 10, 1, 10, false},    {1, 10, 1, 10, 1, 9, false},
       {0, 50, 1, 10, 1, 10, true},     {95, 200, 1, 10, 95, 100, false},
       {60, 40, 1, 10, 0, 0, false},    {1, 0, 1, 0, 1, 100, false},
+      {0, ~std::uint64_t{0}, 0, 10, 0, 0, false},
   };
   for (const RangeRow& row : rows) {
     RangeQuery query;
@@ -428,6 +440,19 @@ TEST_F(Core, ReadsRangesAsDocumented) {
     EXPECT_EQ(raw(page->messages.back().seq), row.last) << name;
     EXPECT_EQ(page->messages.size(), row.last - row.first + 1) << name;
   }
+}
+
+TEST_F(Core, EndsAPageOfLargeMessagesByItsBytes) {
+  std::vector<SendCommand> commands;
+  for (int i = 0; i < 20; ++i) commands.push_back(to_group("g1", std::string(1 << 20, 'x')));
+  send(std::move(commands));
+  RangeQuery query;
+  query.channel = ChannelKey("g1", ChannelType::group);
+  const auto page = history_->load_range(query);
+  ASSERT_TRUE(page.has_value());
+  EXPECT_LT(page->messages.size(), 12U);
+  EXPECT_EQ(raw(page->messages.back().seq), 20U);
+  EXPECT_TRUE(page->more);
 }
 
 }  // namespace

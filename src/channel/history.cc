@@ -15,6 +15,8 @@ using store::Table;
 
 constexpr std::int64_t kLimitDefault = 100;
 constexpr std::int64_t kLimitMax = 10'000;
+// A page ends here whatever its limit says; `more` tells, and callers page on.
+constexpr std::size_t kPageBytesMax = std::size_t{8} << 20;
 
 bool readable_by(const Message& message, std::string_view viewer, std::int64_t now) {
   if (message.expired_at(now)) return false;
@@ -82,8 +84,9 @@ Result<RangePage> History::load_range(const RangeQuery& query) const {
     low = std::max<std::uint64_t>(start, 1);
     if (end > 0) high = std::min(end - 1, high);
   } else {
-    low = end + 1;
     if (start > 0) high = std::min(start, high);
+    if (end >= high) return RangePage();
+    low = end + 1;
   }
   low = std::max(low, bounds.cleared_to + 1);
   RangePage page;
@@ -91,6 +94,7 @@ Result<RangePage> History::load_range(const RangeQuery& query) const {
 
   const PartitionId partition = partition_for(query.channel.id, partitions_);
   const std::int64_t now = clock_.wall_seconds();
+  std::size_t bytes = 0;
   Result<void> decoded;
   const auto visit = [&](std::string_view key, std::string_view value) {
     auto message =
@@ -100,10 +104,11 @@ Result<RangePage> History::load_range(const RangeQuery& query) const {
       return false;
     }
     if (!readable_by(*message, query.viewer, now)) return true;
-    if (page.messages.size() == limit) {
+    if (page.messages.size() == limit || bytes > kPageBytesMax) {
       page.more = true;
       return false;
     }
+    bytes += message->payload.size();
     page.messages.push_back(std::move(*message));
     return true;
   };

@@ -175,7 +175,10 @@ bool Partition::ensure_usable() {
   if (!flight_->failed.load(std::memory_order_acquire)) return true;
   // Every commit built on the failed one is refused by the log; then the store tells what holds.
   if (flight_->commits.load(std::memory_order_acquire) > 0 || !gathering_->empty()) return false;
-  return open().has_value();
+  if (!open()) return false;
+  // What was read back may not be synced yet; the next successful commit says so.
+  flight_->durable = 0;
+  return true;
 }
 
 bool Partition::has_gathered() const { return !gathering_->empty(); }
@@ -295,8 +298,9 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   const std::uint64_t payload = store::payload_hash(command.payload);
   if (command.idempotent) {
     JD_TRY(const auto known, index_.find(fingerprint));
-    if (known && known->idempotent &&
-        now - known->timestamp < options_.idempotency_window_seconds) {
+    // A first send that was not to be stored is no answer to one that is.
+    const bool answers = known && known->idempotent && (known->seq != 0 || command.flags.no_persist);
+    if (answers && now - known->timestamp < options_.idempotency_window_seconds) {
       if (known->payload != payload) {
         return SendResult::refuse(Reason::not_allow_send, Errc::conflict);
       }
@@ -446,7 +450,8 @@ Result<UidSet*> Partition::load_list(Channel& channel, MemberList list) {
                                      store::member_prefix(id_, key_kind(list), channel.key)));
       set = std::make_shared<UidSet>(std::move(uids));
       // A group of a few hundred weighs as much as a handful of channels without subscribers.
-      const std::size_t weight = set->size() / 64;
+      // Capped, so that one huge group does not push everything else out.
+      const std::size_t weight = std::min(set->size() / 64, options_.channels_max / 4);
       channel.weight += weight;
       channels_weight_ += weight;
     } else {

@@ -359,5 +359,19 @@ TEST(FanOutNode, ShardsWithoutSessionsAreNotWoken) {
   EXPECT_EQ(a.ids(), Ids{1});
 }
 
+TEST(FanOutNode, ListsOfRecipientsCountAsQueuedBytes) {
+  runtime::IoShards shards(1);
+  StillClock clock;
+  observe::Metrics metrics;
+  FanOut fan_out(shards, clock, metrics, {});
+  FakeSession a(1, "a", fan_out.shard(0));
+  CommittedMessage committed = group_message(1, nullptr);
+  for (int i = 0; i < 1000; ++i) committed.recipients.listed.push_back(std::string(100, 'r'));
+  fan_out.post_committed(batch({std::move(committed)}));
+  EXPECT_GE(fan_out.queued_bytes(), 1000U * (100 + 64));
+  shards.context(0).poll();
+  EXPECT_EQ(fan_out.queued_bytes(), 0U);
+}
+
 }  // namespace
 }  // namespace jindou::delivery

@@ -49,6 +49,7 @@ class FakeCore final : public CorePort {
     channel::DeviceToken stored;
     stored.token = token;
     stored.level = level;
+    if (after_token) after_token();
     return std::optional<channel::DeviceToken>(stored);
   }
   Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) override {
@@ -86,6 +87,7 @@ class FakeCore final : public CorePort {
   SendResult::State state = SendResult::State::accepted;
   std::string token;
   DeviceLevel level = DeviceLevel::slave;
+  std::function<void()> after_token;  // runs when a login has read its token
 };
 
 class GatewayTest : public testing::TestWithParam<bool> {
@@ -442,6 +444,24 @@ TEST_P(GatewayTest, AMasterLoginKicksOtherDevicesAfterTellingThem) {
   EXPECT_TRUE(second->wait_closed());
 }
 
+TEST_P(GatewayTest, ALoginThatReadItsTokenBeforeAKickIsClosedToBeTriedAgain) {
+  options_.token_auth_on = true;
+  core_.token = "t";
+  std::atomic<bool> revoke{true};
+  core_.after_token = [&] {
+    if (revoke.exchange(false)) {
+      directory_.kick_device("u", static_cast<DeviceFlag>(1), "revoked", milliseconds(0));
+    }
+  };
+  start();
+  auto c = client();
+  EXPECT_EQ(c->login("u", "d", "t"), std::nullopt);
+  EXPECT_TRUE(c->wait_closed());
+  EXPECT_FALSE(directory_.is_online("u"));
+  EXPECT_EQ(fan_out_.session_count(), 0U);
+  EXPECT_EQ(client()->login("u", "d", "t"), Reason::success);
+}
+
 TEST_P(GatewayTest, UnacknowledgedMessagesAreSentAgainIdenticallyAndAcknowledgedOnesAreNot) {
   options_.retry.interval = milliseconds(100);
   options_.retry.scan_interval = milliseconds(20);
@@ -596,6 +616,32 @@ TEST_P(WebSocketTest, FragmentsTextMessagesAndControlFramesInBetweenAreAccepted)
             "are you there");
   c->write_raw(TestClient::masked(0x88, "\x03\xe8"));
   EXPECT_TRUE(c->wait_closed());
+}
+
+TEST_P(WebSocketTest, SendsBeforeACloseInTheSameReadAreSubmitted) {
+  start();
+  auto c = client("u");
+  std::string send;
+  c->append_send(send, 1, "g", ChannelType::group, "last words");
+  c->write_raw(TestClient::masked(0x82, send) + TestClient::masked(0x88, "\x03\xe8"));
+  EXPECT_TRUE(c->wait_closed());
+  ASSERT_EQ(core_.received_count(), 1U);
+  EXPECT_EQ(core_.received[0].payload, "last words");
+}
+
+TEST_P(WebSocketTest, AnswersToSendsBeforeABrokenFrameComeBeforeTheClose) {
+  core_.overloaded = true;
+  start();
+  auto c = client("u");
+  std::string send;
+  c->append_send(send, 1, "g", ChannelType::group, "x");
+  c->write_raw(TestClient::masked(0x82, send) + TestClient::masked(0x83, ""));
+  const auto ack = read_sendack(*c);
+  ASSERT_TRUE(ack);
+  EXPECT_EQ(ack->reason, Reason::rate_limit);
+  EXPECT_EQ(c->ws_control(), "");
+  EXPECT_TRUE(c->wait_closed());
+  EXPECT_EQ(c->ws_control(), std::string("\x88\x02\x03\xea", 4));
 }
 
 TEST_P(WebSocketTest, RequestsThatAreNoUpgradeAreRefused) {

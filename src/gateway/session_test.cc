@@ -19,12 +19,14 @@ class FakeHost final : public SessionHost {
   void begin_login(LoginRequest request) override { login = std::move(request); }
   Result<void> submit(std::vector<SendCommand> commands, std::uint64_t first,
                       std::uint64_t end) override {
+    if (refuse_with) return Error(*refuse_with);
     batches.push_back({std::move(commands), first, end});
     return {};
   }
   void end_connection(EndHow how, std::string_view cause) override {
     ended = how;
     end_cause = cause;
+    ++ends;
   }
   void resume_input() override { ++resumes; }
 
@@ -48,8 +50,19 @@ class FakeHost final : public SessionHost {
   std::vector<Batch> batches;
   std::optional<EndHow> ended;
   std::string end_cause;
+  std::optional<Errc> refuse_with;
+  int ends = 0;
   int resumes = 0;
   int flushes = 0;
+};
+
+class HandClock final : public Clock {
+ public:
+  std::int64_t wall_ms() const override { return 1'700'000'000'000 + passed.count(); }
+  std::chrono::steady_clock::time_point steady() const override {
+    return std::chrono::steady_clock::time_point(passed);
+  }
+  std::chrono::milliseconds passed{0};
 };
 
 class SessionTest : public testing::Test {
@@ -79,13 +92,14 @@ class SessionTest : public testing::Test {
     codec::encode(bytes, connect).ignore("test");
     return bytes;
   }
-  std::string send_bytes(std::uint32_t seq, std::string_view channel = "g") {
+  std::string send_bytes(std::uint32_t seq, std::string_view channel = "g",
+                         std::string_view plain = "x") {
     codec::Send send;
     send.client_seq = seq;
     send.channel_id = channel;
     send.channel_type = ChannelType::group;
     std::string payload;
-    cipher_.encrypt_payload("x", payload);
+    cipher_.encrypt_payload(plain, payload);
     send.payload = payload;
     const auto key = cipher_.msg_key_for_send(send);
     send.msg_key = codec::view_of(key);
@@ -106,6 +120,36 @@ class SessionTest : public testing::Test {
     session_.finish_login(good_login(), !pending_.empty());
     ASSERT_EQ(host_.next_frame(), codec::FrameType::connack);
   }
+  // Has the session sent a message that expires `expire` seconds from now; 0: never.
+  void deliver(std::uint64_t id, std::size_t payload_bytes = 1, std::uint32_t expire = 0) {
+    auto message = std::make_shared<Message>();
+    message->id = static_cast<MessageId>(id);
+    message->channel = ChannelKey("g", ChannelType::group);
+    message->payload = std::string(payload_bytes, 'p');
+    message->timestamp = clock_.wall_seconds();
+    message->expire = expire;
+    auto batch = std::make_shared<channel::CommittedBatch>();
+    batch->messages.emplace_back().message = std::move(message);
+    batch->messages.back().recipients.listed = {"u"};
+    fan_out_.post(batch, 100);
+    context_.restart();
+    context_.poll();
+    ASSERT_EQ(next_recv(), id);
+  }
+  // The id of the RECV the session sent next; 0 if there is none.
+  std::uint64_t next_recv() {
+    const auto outcome = codec::parse_frame(host_.buffer.pending());
+    if (outcome.state != codec::ParseOutcome::State::frame) return 0;
+    const auto recv = codec::decode_recv(outcome.frame, 5);
+    const std::uint64_t id = recv ? raw(recv->message_id) : 0;
+    host_.buffer.consume(outcome.frame.consumed);
+    return id;
+  }
+  static std::string disconnect_bytes() {
+    std::string bytes;
+    codec::encode(bytes, codec::Disconnect()).ignore("test");
+    return bytes;
+  }
   static std::vector<SendResult> results(std::size_t count) {
     SendResult result;
     result.state = SendResult::State::accepted;
@@ -114,7 +158,7 @@ class SessionTest : public testing::Test {
   }
 
   std::shared_ptr<GatewayOptions> options_ = std::make_shared<GatewayOptions>();
-  SystemClock clock_;
+  HandClock clock_;
   SystemRandom random_;
   observe::Metrics metrics_;
   boost::asio::io_context context_;
@@ -185,9 +229,7 @@ TEST_F(SessionTest, ServerFramesAndASecondConnectAreIgnored) {
 TEST_F(SessionTest, DisconnectFromTheClientEndsTheSession) {
   log_in();
   EXPECT_TRUE(directory_.is_online("u"));
-  std::string bytes;
-  codec::encode(bytes, codec::Disconnect()).ignore("test");
-  feed(bytes);
+  feed(disconnect_bytes());
   EXPECT_EQ(host_.ended, EndHow::after_flush);
   EXPECT_FALSE(directory_.is_online("u"));
   EXPECT_EQ(fan_out_.session_count(), 0U);
@@ -195,6 +237,93 @@ TEST_F(SessionTest, DisconnectFromTheClientEndsTheSession) {
   EXPECT_EQ(session_.on_bytes("\x70"), 1U);
   session_.finish_sends(1, 2, results(1));
   EXPECT_EQ(host_.next_frame(), std::nullopt);
+}
+
+TEST_F(SessionTest, SendsBeforeADisconnectInTheSameReadAreSubmitted) {
+  log_in();
+  feed(send_bytes(1) + send_bytes(2) + disconnect_bytes() + send_bytes(3));
+  ASSERT_EQ(host_.batches.size(), 1U);
+  EXPECT_EQ(host_.batches[0].commands.size(), 2U);
+  EXPECT_EQ(host_.ended, EndHow::after_flush);
+  EXPECT_EQ(host_.end_cause, "client");
+}
+
+TEST_F(SessionTest, SendsBeforeABrokenFrameInTheSameReadAreSubmitted) {
+  log_in();
+  feed(send_bytes(1) + "\xe0\x01x");
+  ASSERT_EQ(host_.batches.size(), 1U);
+  EXPECT_EQ(host_.batches[0].commands.size(), 1U);
+  EXPECT_EQ(host_.end_cause, "protocol");
+}
+
+TEST_F(SessionTest, SendsBeforeADisconnectAreAnsweredWhenTheCoreIsOverloaded) {
+  log_in();
+  host_.refuse_with = Errc::overloaded;
+  feed(send_bytes(1) + disconnect_bytes());
+  EXPECT_EQ(host_.next_frame(), codec::FrameType::sendack);
+  EXPECT_EQ(host_.ends, 1);
+  EXPECT_EQ(host_.end_cause, "client");
+}
+
+TEST_F(SessionTest, ACoreThatStopsDuringADisconnectEndsTheSessionOnce) {
+  log_in();
+  host_.refuse_with = Errc::unavailable;
+  feed(send_bytes(1) + disconnect_bytes());
+  EXPECT_EQ(host_.next_frame(), std::nullopt);
+  EXPECT_EQ(host_.ends, 1);
+  EXPECT_EQ(host_.end_cause, "unavailable");
+}
+
+TEST_F(SessionTest, ALongFrameBeforeTheConnackIsDroppedWithoutBeingKept) {
+  options_->limits.pre_auth_frame_bytes_max = 1000;
+  const std::string old = send_bytes(1, "g", std::string(20'000, 'x'));
+  feed(connect_bytes() + old.substr(0, 300));
+  for (std::size_t at = 300; at < old.size(); at += 700) {
+    EXPECT_LT(pending_.size(), 6U);
+    feed(old.substr(at, 700));
+  }
+  EXPECT_FALSE(host_.ended);
+  feed("\x70");
+  EXPECT_EQ(host_.next_frame(), codec::FrameType::pong);
+}
+
+TEST_F(SessionTest, ALongFrameCutByTheConnackIsDroppedToItsEndAndNoFurther) {
+  options_->limits.pre_auth_frame_bytes_max = 1000;
+  const std::string old = send_bytes(1, "g", std::string(20'000, 'x'));
+  // Cut in the length, after the length, and in the body.
+  for (const std::size_t cut : {1U, 2U, 4U, 5U, 15'000U}) {
+    FakeHost host;
+    Session session(static_cast<SessionId>(2), env_, host, "tcp");
+    std::string pending = connect_bytes() + old.substr(0, cut);
+    pending.erase(0, session.on_bytes(pending));
+    EXPECT_LT(pending.size(), 6U);
+    session.finish_login(good_login(), !pending.empty());
+    pending += old.substr(cut) + send_bytes(2);
+    pending.erase(0, session.on_bytes(pending));
+    session.end_of_input();
+    ASSERT_EQ(host.batches.size(), 1U) << cut;
+    EXPECT_EQ(host.batches[0].commands.size(), 1U) << cut;
+    EXPECT_TRUE(pending.empty());
+    session.on_connection_lost();
+  }
+}
+
+TEST_F(SessionTest, AFrameBeforeTheConnackThatIsLongerThanAnyIsAnError) {
+  options_->limits.frame_bytes_max = 2000;
+  feed(connect_bytes() + std::string("\x30\xd1\x0f", 3));
+  EXPECT_EQ(host_.end_cause, "protocol");
+}
+
+TEST_F(SessionTest, ExpiredMessagesAreNotSentAgain) {
+  log_in();
+  deliver(1, 1, 30);
+  deliver(2, 1, 3600);
+  deliver(3);
+  clock_.passed += options_->retry.interval + std::chrono::seconds(30);
+  session_.resend_due(clock_.steady());
+  EXPECT_EQ(next_recv(), 2U);
+  EXPECT_EQ(next_recv(), 3U);
+  EXPECT_EQ(next_recv(), 0U);
 }
 
 TEST_F(SessionTest, TooManyFramesWaitingEndTheSession) {

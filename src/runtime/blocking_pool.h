@@ -10,6 +10,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -38,7 +39,7 @@ class BlockingPool {
     auto initiation = [this, shared, slot](auto handler) {
       auto kept = std::make_shared<decltype(handler)>(std::move(handler));
       boost::asio::post(pool_, [this, shared, slot, kept]() mutable {
-        *slot = std::make_unique<Outcome>((*shared)());
+        *slot = std::make_unique<Outcome>(guarded(*shared));
         leave();
         auto executor = boost::asio::get_associated_executor(*kept);
         boost::asio::post(executor, [kept]() mutable { std::move (*kept)(); });
@@ -53,6 +54,16 @@ class BlockingPool {
   void stop();
 
  private:
+  // Caught here, where the work was handed over: running out of memory ends a read, not the process.
+  template <class Work>
+  static std::invoke_result_t<Work> guarded(Work& work) {
+    try {
+      return work();
+    } catch (const std::exception& error) {
+      return Error(Errc::internal, error.what());
+    }
+  }
+
   bool try_enter();
   void leave() { pending_.fetch_sub(1, std::memory_order_relaxed); }
 

@@ -130,7 +130,8 @@ void EmbeddedCommitLog::commit_group(std::vector<Commit>& group) {
     failed_ = true;
     observe::log_error("store", "a commit failed, refusing writes until the store recovers: {}",
                        status.ToString());
-    set_trouble("storage failed: " + status.ToString());
+    cause_ = "storage failed: " + status.ToString();
+    set_trouble(cause_);
   }
   for (std::size_t i = 0; i < group.size(); ++i) {
     switch (fates[i]) {
@@ -161,12 +162,12 @@ void EmbeddedCommitLog::try_recover() {
   }
   if (status.ok()) status = database_.db().FlushWAL(true);
   if (!status.ok()) {
-    set_trouble("storage failed, retrying: " + status.ToString());
+    set_trouble(cause_ + "; recovery: " + status.ToString());
     return;
   }
   const auto loaded = load_positions();
   if (!loaded) {
-    set_trouble("storage failed, retrying: " + loaded.error().text());
+    set_trouble(cause_ + "; recovery: " + loaded.error().text());
     return;
   }
   failed_ = false;

@@ -69,6 +69,7 @@ class EmbeddedCommitLog final : public CommitLog {
   std::thread thread_;
 
   bool failed_ = false;  // log thread only
+  std::string cause_;    // of the failure; log thread only
   mutable std::mutex trouble_mutex_;
   std::string trouble_;
 };

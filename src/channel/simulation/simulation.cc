@@ -288,8 +288,8 @@ class World final : public EffectSink {
     if (result.state == SendResult::State::duplicate) {
       ++summary_.duplicates;
       if (!attempt.idempotent) return fail("a duplicate without a key");
-    } else if (attempt.idempotent && first != first_.end() &&
-               first->second.id != result.message_id) {
+    } else if (attempt.idempotent && first != first_.end() && raw(first->second.seq) != 0 &&
+               raw(result.message_seq) != 0 && first->second.id != result.message_id) {
       // The same id is fine: a repeat may hear of it before the first caller, whose batch still
       // waits for another partition.
       return fail("a key was stored twice: " + describe(attempt, result) + ", first " +
@@ -305,6 +305,10 @@ class World final : public EffectSink {
     if (attempt.idempotent) {
       if (first == first_.end()) {
         first_[key] = Known{result.message_id, result.message_seq, attempt.payload};
+      } else if (raw(result.message_seq) == 0 && raw(first->second.seq) != 0) {
+        // An answer to a send that was not to be stored, heard late: a stored one came after it.
+      } else if (raw(first->second.seq) == 0 && raw(result.message_seq) != 0) {
+        first->second = Known{result.message_id, result.message_seq, attempt.payload};
       } else if (first->second.id != result.message_id || first->second.seq != result.message_seq) {
         return fail("a repeat answered another result than the first");
       } else if (first->second.payload != attempt.payload) {
