@@ -74,9 +74,9 @@ int run_config(const SettingsFlags& flags, bool validate_only, bool markdown) {
   const auto loaded = flags.load();
   if (!loaded) return usage_error(loaded.error());
   for (const auto& warning : loaded->warnings) std::fprintf(stderr, "%s\n", warning.c_str());
-  std::fputs(validate_only ? "the configuration is valid\n"
-                           : config::settings_report(*loaded).c_str(),
-             stdout);
+  std::fputs(
+      validate_only ? "the configuration is valid\n" : config::settings_report(*loaded).c_str(),
+      stdout);
   return 0;
 }
 
@@ -99,8 +99,8 @@ int run_command_line(int argc, char** argv) {
   SettingsFlags config_flags;
   bool validate_only = false;
   bool markdown = false;
-  CLI::App* config_command =
-      app.add_subcommand("config", "Print the effective configuration and where each value is from");
+  CLI::App* config_command = app.add_subcommand(
+      "config", "Print the effective configuration and where each value is from");
   config_flags.add_to(*config_command);
   config_command->add_flag("--validate", validate_only, "Only check it");
   config_command->add_flag("--markdown", markdown, "Print the reference of all settings");

@@ -33,8 +33,8 @@ constexpr std::size_t kBlockingPending = 10'000;
 // A token update tells the old sessions to go and gives them time to say so to their users
 // (docs/wkproto.md, "kick rule").
 constexpr std::chrono::seconds kTokenKickGrace{10};
-// Stopping: the API and then the gateway finish what is in flight. With the second or two that either
-// may take beyond its grace, the whole stays below the five seconds an operator is promised.
+// Stopping: the API and then the gateway finish what is in flight. With the second or two that
+// either may take beyond its grace, the whole stays below the five seconds an operator is promised.
 constexpr std::chrono::milliseconds kStopGrace{1'000};
 constexpr std::string_view kTokenKickText = "the token of this device was replaced";
 
@@ -118,8 +118,8 @@ unsigned worker_count(const config::Settings& settings) {
   return std::max(1U, std::thread::hardware_concurrency() / 2);
 }
 
-// Where a client reaches a listener: the configured external ip; else, for one that listens on every
-// interface, the host that the request itself was sent to. Empty when there is no listener.
+// Where a client reaches a listener: the configured external ip; else, for one that listens on
+// every interface, the host that the request itself was sent to. Empty when there is no listener.
 std::string reachable(const std::string& bound, const std::string& external_ip,
                       std::string_view request_host) {
   const auto colon = bound.rfind(':');
@@ -191,8 +191,7 @@ void Node::Parts::observe_commits(const store::CommitStats& stats) {
 
 Result<void> Node::Parts::start_core() {
   const std::uint16_t partitions = database->partitions();
-  shards = std::make_unique<runtime::IoShards>(
-      static_cast<unsigned>(settings.runtime.io_threads));
+  shards = std::make_unique<runtime::IoShards>(static_cast<unsigned>(settings.runtime.io_threads));
   blocking = std::make_unique<runtime::BlockingPool>(kBlockingThreads, kBlockingPending);
   inboxes = std::make_unique<channel::InboxDirectory>(*database, partitions,
                                                       settings.core.channel_cache_count);
@@ -200,21 +199,14 @@ Result<void> Node::Parts::start_core() {
   limits.queue_bytes_max = settings.delivery.queue_bytes_max;
   fan_out = std::make_unique<delivery::FanOut>(*shards, clock, metrics, limits);
 
-  const channel::PartitionDeps deps{*database,
-                                    *log,
-                                    *database,
-                                    *inboxes,
-                                    *fan_out,
-                                    clock,
-                                    database->fingerprint_seed(),
-                                    partitions,
-                                    &metrics};
+  const channel::PartitionDeps deps{
+      *database,  *log,    *database, *inboxes, *fan_out, clock, database->fingerprint_seed(),
+      partitions, &metrics};
   const channel::PartitionOptions options = partition_options(settings, partitions);
   const unsigned count = std::min<unsigned>(worker_count(settings), partitions);
   std::vector<channel::PartitionWorker*> borrowed;
   for (unsigned i = 0; i < count; ++i) {
-    workers.push_back(
-        std::make_unique<channel::PartitionWorker>("partition-" + std::to_string(i)));
+    workers.push_back(std::make_unique<channel::PartitionWorker>("partition-" + std::to_string(i)));
     borrowed.push_back(workers.back().get());
   }
   for (std::uint16_t id = 0; id < partitions; ++id) {
@@ -266,21 +258,20 @@ Result<void> Node::Parts::start_edges() {
       std::move(options));
   JD_CHECK_OK(gateway->listen());
 
-  api::ApiDeps deps{*shards,
-                    *blocking,
-                    *router,
-                    *history,
-                    metrics,
-                    clock,
-                    random,
-                    [this](const std::string& uid, DeviceFlag flag) {
-                      sessions.kick_device(uid, flag, kTokenKickText, kTokenKickGrace);
-                    },
-                    [this] { return !stopping.load() && log->trouble().empty(); },
-                    [this] { return log->trouble(); },
-                    [this](bool intranet, std::string_view host) {
-                      return addresses(intranet, host);
-                    }};
+  api::ApiDeps deps{
+      *shards,
+      *blocking,
+      *router,
+      *history,
+      metrics,
+      clock,
+      random,
+      [this](const std::string& uid, DeviceFlag flag) {
+        sessions.kick_device(uid, flag, kTokenKickText, kTokenKickGrace);
+      },
+      [this] { return !stopping.load() && log->trouble().empty(); },
+      [this] { return log->trouble(); },
+      [this](bool intranet, std::string_view host) { return addresses(intranet, host); }};
   api = std::make_unique<api::ApiServer>(std::move(deps), api_options(settings));
   return listen_http();
 }

@@ -1,5 +1,5 @@
-// One running server: every component, what it is made of, and the order of start and stop. The only
-// place that knows them all.
+// One running server: every component, what it is made of, and the order of start and stop. The
+// only place that knows them all.
 #pragma once
 
 #include <memory>
@@ -19,13 +19,13 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  // Opens the store, starts the threads, listens. Errors: storage (data directory in use or damaged),
-  // invalid or unavailable (an address that cannot be listened on). After an error the node is only
-  // good to be destroyed.
+  // Opens the store, starts the threads, listens. Errors: storage (data directory in use or
+  // damaged), invalid or unavailable (an address that cannot be listened on). After an error the
+  // node is only good to be destroyed.
   Result<void> start();
 
-  // Stops accepting, finishes what is in flight, closes sessions plainly, closes the store. Takes at
-  // most about four seconds. Idempotent.
+  // Stops accepting, finishes what is in flight, closes sessions plainly, closes the store. Takes
+  // at most about four seconds. Idempotent.
   void stop();
 
   // As bound, "ip:port".

@@ -8,9 +8,9 @@
 namespace jindou::bench {
 
 const std::vector<std::string>& row_names() {
-  static const std::vector<std::string> names = {"floor",  "disk",   "batch",  "single",
-                                                 "client", "fanout", "memory", "growth"};
-  return names;
+  static const std::vector<std::string> kNames = {"floor",  "disk",   "batch",  "single",
+                                                  "client", "fanout", "memory", "growth"};
+  return kNames;
 }
 
 bool BenchOptions::wants(const std::string& row) const {

@@ -10,8 +10,8 @@ namespace jindou::channel {
 bool is_targeted_command(const SendCommand& command);
 
 // The log of the message: the channel itself; its command log for sync_once; for a targeted command
-// a log of its own, named by the FNV-1a hash of the users, or the online-only channel if it is not to
-// be stored.
+// a log of its own, named by the FNV-1a hash of the users, or the online-only channel if it is not
+// to be stored.
 ChannelKey log_of(const SendCommand& command);
 
 PartitionId partition_of(const SendCommand& command, std::uint16_t partitions);

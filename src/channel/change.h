@@ -33,8 +33,8 @@ struct ChangeMembers {
   std::vector<std::string> uids;
 };
 
-// Sets `disband`, removes subscribers and lists, hides all messages stored so far. The sequence goes
-// on where it was, should the id ever be used again.
+// Sets `disband`, removes subscribers and lists, hides all messages stored so far. The sequence
+// goes on where it was, should the id ever be used again.
 struct DeleteChannel {
   ChannelKey channel;
 };

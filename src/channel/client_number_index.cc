@@ -31,34 +31,32 @@ Result<void> ClientNumberIndex::open(std::uint64_t indexed_to) {
   // The record that holds `indexed_to` may start before it.
   const std::string prefix = store::commit_record_prefix(partition_);
   std::string lower = store::commit_record_key(partition_, indexed_to + 1);
-  JD_CHECK_OK(reader_.scan_backward(
-      store::Table::main, prefix, lower,
-      [&](std::string_view key, std::string_view) {
-        lower = std::string(key);
-        return false;
-      }));
+  JD_CHECK_OK(reader_.scan_backward(store::Table::main, prefix, lower,
+                                    [&](std::string_view key, std::string_view) {
+                                      lower = std::string(key);
+                                      return false;
+                                    }));
   Result<void> decoded;
-  JD_CHECK_OK(reader_.scan(
-      store::Table::main, lower, store::after_prefix(prefix),
-      [&](std::string_view key, std::string_view value) {
-        auto record =
-            store::decode_commit_record(value, store::counter_of_commit_record_key(key));
-        if (!record) {
-          decoded = std::move(record).error();
-          return false;
-        }
-        for (const auto& entry : record->entries) {
-          if (entry.counter <= indexed_to) continue;
-          store::ClientNumber number;
-          number.counter = entry.counter;
-          number.seq = entry.seq;
-          number.payload = entry.payload;
-          number.timestamp = record->timestamp;
-          number.idempotent = entry.idempotent;
-          insert(entry.fingerprint, number);
-        }
-        return true;
-      }));
+  JD_CHECK_OK(reader_.scan(store::Table::main, lower, store::after_prefix(prefix),
+                           [&](std::string_view key, std::string_view value) {
+                             auto record = store::decode_commit_record(
+                                 value, store::counter_of_commit_record_key(key));
+                             if (!record) {
+                               decoded = std::move(record).error();
+                               return false;
+                             }
+                             for (const auto& entry : record->entries) {
+                               if (entry.counter <= indexed_to) continue;
+                               store::ClientNumber number;
+                               number.counter = entry.counter;
+                               number.seq = entry.seq;
+                               number.payload = entry.payload;
+                               number.timestamp = record->timestamp;
+                               number.idempotent = entry.idempotent;
+                               insert(entry.fingerprint, number);
+                             }
+                             return true;
+                           }));
   return decoded;
 }
 
@@ -68,9 +66,8 @@ Result<std::optional<store::ClientNumber>> ClientNumberIndex::find(
   if (const auto it = recent_.find(fingerprint); it != recent_.end()) return Found(it->second);
   if (const auto it = frozen_.find(fingerprint); it != frozen_.end()) return Found(it->second);
   std::string value;
-  JD_TRY(const bool found,
-         reader_.get(store::Table::client_numbers,
-                     store::client_number_key(partition_, fingerprint), value));
+  JD_TRY(const bool found, reader_.get(store::Table::client_numbers,
+                                       store::client_number_key(partition_, fingerprint), value));
   if (!found) return Found();
   JD_TRY(const store::ClientNumber number, store::decode_client_number(value));
   return Found(number);
@@ -105,7 +102,7 @@ void ClientNumberIndex::advance(std::uint64_t evaluated, std::uint64_t durable) 
 
 void ClientNumberIndex::start_load() {
   std::vector<std::pair<store::Fingerprint, store::ClientNumber>> sorted(frozen_.begin(),
-                                                                        frozen_.end());
+                                                                         frozen_.end());
   auto state = std::make_shared<std::atomic<LoadState>>(LoadState::running);
   load_ = state;
   std::sort(sorted.begin(), sorted.end(),

@@ -39,9 +39,9 @@ class ClientNumberIndex {
 
   void insert(const store::Fingerprint& fingerprint, const store::ClientNumber& number);
 
-  // Freezes a full generation and, once everything in it is durable, starts its load. `evaluated` is
-  // the position of the last commit built, `durable` that of the last one known to be durable: an
-  // entry must not reach the table before its message is certain.
+  // Freezes a full generation and, once everything in it is durable, starts its load. `evaluated`
+  // is the position of the last commit built, `durable` that of the last one known to be durable:
+  // an entry must not reach the table before its message is certain.
   void advance(std::uint64_t evaluated, std::uint64_t durable);
 
   // Counters up to here are in the table (goes into the partition state).
@@ -51,8 +51,8 @@ class ClientNumberIndex {
   bool full() const;
 
  private:
-  using Generation = boost::unordered_flat_map<store::Fingerprint, store::ClientNumber,
-                                               store::FingerprintHash>;
+  using Generation =
+      boost::unordered_flat_map<store::Fingerprint, store::ClientNumber, store::FingerprintHash>;
   enum class LoadState : int { running, done, failed };
 
   void start_load();

@@ -1,6 +1,6 @@
 // The front door of the core: takes commands from every edge, hands them to the partitions they
-// belong to, and collects the results. POST /message/sendbatch, a single send and a client's SEND all
-// come through post_send().
+// belong to, and collects the results. POST /message/sendbatch, a single send and a client's SEND
+// all come through post_send().
 #pragma once
 
 #include <atomic>
@@ -22,8 +22,8 @@ class PartitionWorker;
 class PendingSend {
  public:
   virtual ~PendingSend() = default;
-  // Answers now: what is decided as decided, everything else as State::unknown with code `deadline`.
-  // No effect once the answer was given. Thread-safe.
+  // Answers now: what is decided as decided, everything else as State::unknown with code
+  // `deadline`. No effect once the answer was given. Thread-safe.
   virtual void expire() = 0;
 };
 
@@ -40,11 +40,12 @@ class CommandRouter {
   using ChangeDone = std::function<void(Result<void>)>;
 
   // `workers` outlive the router; partition p belongs to workers[p % workers.size()].
-  CommandRouter(std::vector<PartitionWorker*> workers, std::uint16_t partitions, RouterLimits limits);
+  CommandRouter(std::vector<PartitionWorker*> workers, std::uint16_t partitions,
+                RouterLimits limits);
 
-  // Sends one or many messages; items for one channel keep their order. Thread-safe, returns at once.
-  // Errors: overloaded (too much in flight), unavailable (stopping): nothing has been done and `done`
-  // is not called. Admission is all or nothing.
+  // Sends one or many messages; items for one channel keep their order. Thread-safe, returns at
+  // once. Errors: overloaded (too much in flight), unavailable (stopping): nothing has been done
+  // and `done` is not called. Admission is all or nothing.
   Result<std::shared_ptr<PendingSend>> post_send(std::vector<SendCommand> commands, SendDone done);
 
   // Changes a channel or user; `done` says whether the change is durable.

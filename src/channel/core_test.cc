@@ -74,7 +74,8 @@ class Core : public ::testing::Test {
       borrowed.push_back(workers_.back().get());
     }
     for (std::uint16_t id = 0; id < 4; ++id) {
-      ASSERT_TRUE(workers_[id % 2]->add(static_cast<PartitionId>(id), deps, partition_options_)
+      ASSERT_TRUE(workers_[id % 2]
+                      ->add(static_cast<PartitionId>(id), deps, partition_options_)
                       .has_value());
     }
     router_ = std::make_unique<CommandRouter>(borrowed, database_->partitions(), limits_);
@@ -102,12 +103,11 @@ class Core : public ::testing::Test {
   }
   Result<void> change(Change what) {
     std::promise<Result<void>> outcome;
-    EXPECT_TRUE(router_
-                    ->post_change(std::move(what),
-                                  [&outcome](Result<void> done) {
-                                    outcome.set_value(std::move(done));
-                                  })
-                    .has_value());
+    EXPECT_TRUE(
+        router_
+            ->post_change(std::move(what),
+                          [&outcome](Result<void> done) { outcome.set_value(std::move(done)); })
+            .has_value());
     return outcome.get_future().get();
   }
   static SendCommand to_group(const std::string& group, const std::string& payload,
@@ -267,7 +267,8 @@ TEST_F(Core, LooksUpMessagesById) {
     ASSERT_TRUE(found.has_value() && found->has_value());
     EXPECT_EQ((*found)->channel.id, "g" + std::to_string(i));
   }
-  const auto missing = history_->load_by_id(static_cast<MessageId>(raw(results[0].message_id) + 1024));
+  const auto missing =
+      history_->load_by_id(static_cast<MessageId>(raw(results[0].message_id) + 1024));
   ASSERT_TRUE(missing.has_value());
   EXPECT_TRUE(!missing->has_value() || (*missing)->channel.id != "g0");
   EXPECT_FALSE(history_->load_by_id(MessageId{1023})->has_value());
@@ -403,20 +404,34 @@ TEST_F(Core, ReadsRangesAsDocumented) {
   for (int i = 0; i < 100; ++i) commands.push_back(to_group("g1", "p"));
   send(std::move(commands));
   const RangeRow rows[] = {
-      {0, 0, 0, 10, 91, 100, true},    {0, 0, 1, 10, 91, 100, true},
-      {0, 0, 0, 100, 1, 100, false},   {0, 0, 1, 200, 1, 100, false},
-      {0, 0, 0, 0, 1, 100, false},     {100, 0, 0, 10, 91, 100, true},
-      {91, 0, 0, 10, 82, 91, true},    {10, 0, 0, 10, 1, 10, false},
-      {5, 0, 0, 10, 1, 5, false},      {100, 95, 0, 10, 96, 100, false},
-      {100, 90, 0, 10, 91, 100, false}, {100, 89, 0, 10, 91, 100, true},
-      {100, 50, 0, 10, 91, 100, true}, {100, 100, 0, 10, 0, 0, false},
-      {105, 0, 0, 10, 91, 100, true},  {1000, 0, 0, 10, 91, 100, true},
-      {0, 50, 0, 10, 91, 100, true},   {40, 60, 0, 10, 40, 49, true},
-      {1, 0, 1, 10, 1, 10, true},      {91, 0, 1, 10, 91, 100, false},
-      {92, 0, 1, 10, 92, 100, false},  {101, 0, 1, 10, 0, 0, false},
-      {1, 11, 1, 10, 1, 10, false},    {1, 10, 1, 10, 1, 9, false},
-      {0, 50, 1, 10, 1, 10, true},     {95, 200, 1, 10, 95, 100, false},
-      {60, 40, 1, 10, 0, 0, false},    {1, 0, 1, 0, 1, 100, false},
+      {0, 0, 0, 10, 91, 100, true},
+      {0, 0, 1, 10, 91, 100, true},
+      {0, 0, 0, 100, 1, 100, false},
+      {0, 0, 1, 200, 1, 100, false},
+      {0, 0, 0, 0, 1, 100, false},
+      {100, 0, 0, 10, 91, 100, true},
+      {91, 0, 0, 10, 82, 91, true},
+      {10, 0, 0, 10, 1, 10, false},
+      {5, 0, 0, 10, 1, 5, false},
+      {100, 95, 0, 10, 96, 100, false},
+      {100, 90, 0, 10, 91, 100, false},
+      {100, 89, 0, 10, 91, 100, true},
+      {100, 50, 0, 10, 91, 100, true},
+      {100, 100, 0, 10, 0, 0, false},
+      {105, 0, 0, 10, 91, 100, true},
+      {1000, 0, 0, 10, 91, 100, true},
+      {0, 50, 0, 10, 91, 100, true},
+      {40, 60, 0, 10, 40, 49, true},
+      {1, 0, 1, 10, 1, 10, true},
+      {91, 0, 1, 10, 91, 100, false},
+      {92, 0, 1, 10, 92, 100, false},
+      {101, 0, 1, 10, 0, 0, false},
+      {1, 11, 1, 10, 1, 10, false},
+      {1, 10, 1, 10, 1, 9, false},
+      {0, 50, 1, 10, 1, 10, true},
+      {95, 200, 1, 10, 95, 100, false},
+      {60, 40, 1, 10, 0, 0, false},
+      {1, 0, 1, 0, 1, 100, false},
       {0, ~std::uint64_t{0}, 0, 10, 0, 0, false},
   };
   for (const RangeRow& row : rows) {

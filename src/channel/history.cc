@@ -68,8 +68,8 @@ Result<MessageSeq> History::load_last_seq(const ChannelKey& channel) const {
 
 Result<RangePage> History::load_range(const RangeQuery& query) const {
   JD_TRY(const Bounds bounds, load_bounds(query.channel));
-  const auto limit = static_cast<std::size_t>(
-      query.limit <= 0 ? kLimitDefault : std::min(query.limit, kLimitMax));
+  const auto limit =
+      static_cast<std::size_t>(query.limit <= 0 ? kLimitDefault : std::min(query.limit, kLimitMax));
   const std::uint64_t start = query.start_seq;
   const std::uint64_t end = query.end_seq;
 
@@ -97,8 +97,7 @@ Result<RangePage> History::load_range(const RangeQuery& query) const {
   std::size_t bytes = 0;
   Result<void> decoded;
   const auto visit = [&](std::string_view key, std::string_view value) {
-    auto message =
-        store::decode_message(value, query.channel, store::seq_of_message_key(key));
+    auto message = store::decode_message(value, query.channel, store::seq_of_message_key(key));
     if (!message) {
       decoded = std::move(message).error();
       return false;
@@ -152,13 +151,13 @@ Result<std::optional<Message>> History::load_by_id(MessageId id) const {
   const std::uint64_t counter = counter_of(id);
   // The commit record that starts at this counter or before it.
   Result<store::CommitRecord> record = store::CommitRecord();
-  JD_CHECK_OK(reader_.scan_backward(
-      Table::main, store::commit_record_prefix(partition),
-      store::commit_record_key(partition, counter + 1),
-      [&](std::string_view key, std::string_view value) {
-        record = store::decode_commit_record(value, store::counter_of_commit_record_key(key));
-        return false;
-      }));
+  JD_CHECK_OK(reader_.scan_backward(Table::main, store::commit_record_prefix(partition),
+                                    store::commit_record_key(partition, counter + 1),
+                                    [&](std::string_view key, std::string_view value) {
+                                      record = store::decode_commit_record(
+                                          value, store::counter_of_commit_record_key(key));
+                                      return false;
+                                    }));
   if (!record) return Error(std::move(record).error());
   for (const auto& entry : record->entries) {
     if (entry.counter != counter) continue;
@@ -193,8 +192,7 @@ Result<std::optional<Message>> History::load_by_client_msg_no(
   // What is not in the table yet: the commit records after its last load, at most one or two
   // generations of the index.
   std::string value;
-  JD_TRY(const bool known,
-         reader_.get(Table::main, store::partition_state_key(partition), value));
+  JD_TRY(const bool known, reader_.get(Table::main, store::partition_state_key(partition), value));
   if (!known) return Found();
   JD_TRY(const store::PartitionState state, store::decode_partition_state(value));
   const std::string records = store::commit_record_prefix(partition);
@@ -204,20 +202,19 @@ Result<std::optional<Message>> History::load_by_client_msg_no(
     return false;
   }));
   const std::uint64_t wanted = store::number_hash(fingerprint_seed_, channel, client_msg_no);
-  JD_CHECK_OK(reader_.scan(
-      Table::main, lower, store::after_prefix(records),
-      [&](std::string_view key, std::string_view bytes) {
-        auto record =
-            store::decode_commit_record(bytes, store::counter_of_commit_record_key(key));
-        if (!record) {
-          decoded = std::move(record).error();
-          return false;
-        }
-        for (const auto& entry : record->entries) {
-          if (entry.fingerprint.number == wanted) offer(entry.seq);
-        }
-        return true;
-      }));
+  JD_CHECK_OK(reader_.scan(Table::main, lower, store::after_prefix(records),
+                           [&](std::string_view key, std::string_view bytes) {
+                             auto record = store::decode_commit_record(
+                                 bytes, store::counter_of_commit_record_key(key));
+                             if (!record) {
+                               decoded = std::move(record).error();
+                               return false;
+                             }
+                             for (const auto& entry : record->entries) {
+                               if (entry.fingerprint.number == wanted) offer(entry.seq);
+                             }
+                             return true;
+                           }));
   JD_CHECK_OK(decoded);
   if (smallest == 0) return Found();
   JD_TRY(auto message, load_by_seq(channel, static_cast<MessageSeq>(smallest)));

@@ -20,11 +20,11 @@ namespace jindou::channel {
 
 // POST /channel/messagesync (docs/api.md, "ranges").
 struct RangeQuery {
-  ChannelKey channel;   // internal id
-  std::string viewer;   // hides messages that are restricted to other users; empty sees all
+  ChannelKey channel;  // internal id
+  std::string viewer;  // hides messages that are restricted to other users; empty sees all
   std::uint64_t start_seq = 0;
   std::uint64_t end_seq = 0;
-  std::int64_t limit = 0;    // <= 0: 100; at most 10,000, and 8 MiB of payloads
+  std::int64_t limit = 0;      // <= 0: 100; at most 10,000, and 8 MiB of payloads
   bool towards_newer = false;  // pull_mode 1
 };
 

@@ -55,10 +55,10 @@ Result<std::shared_ptr<const Inbox>> InboxDirectory::read(std::string_view uid) 
   if (!exists) return std::shared_ptr<const Inbox>();
   JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
   inbox->flags = record.flags;
-  JD_TRY(inbox->denylist, read_members(reader_, store::member_prefix(
-                                                    partition, store::KeyKind::denylist, key)));
-  JD_TRY(inbox->allowlist, read_members(reader_, store::member_prefix(
-                                                     partition, store::KeyKind::allowlist, key)));
+  JD_TRY(inbox->denylist,
+         read_members(reader_, store::member_prefix(partition, store::KeyKind::denylist, key)));
+  JD_TRY(inbox->allowlist,
+         read_members(reader_, store::member_prefix(partition, store::KeyKind::allowlist, key)));
   return std::shared_ptr<const Inbox>(std::move(inbox));
 }
 

@@ -14,8 +14,8 @@ namespace {
 using store::KeyKind;
 using store::Table;
 
-// One commit syncing and one queued behind it keep the disk busy; more would only make the gathering
-// ones smaller.
+// One commit syncing and one queued behind it keep the disk busy; more would only make the
+// gathering ones smaller.
 constexpr std::uint32_t kCommitsInFlightMax = 2;
 // Message id counters reserved at once. A restart skips at most this many ids.
 constexpr std::uint64_t kIdReservation = 65536;
@@ -293,13 +293,14 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   const std::int64_t now = deps_.clock.wall_seconds();
   const bool targeted = is_targeted_command(command);
   const ChannelKey log = log_of(command);
-  const auto fingerprint = store::fingerprint_of(deps_.fingerprint_seed, log, command.from_uid,
-                                                 command.client_msg_no);
+  const auto fingerprint =
+      store::fingerprint_of(deps_.fingerprint_seed, log, command.from_uid, command.client_msg_no);
   const std::uint64_t payload = store::payload_hash(command.payload);
   if (command.idempotent) {
     JD_TRY(const auto known, index_.find(fingerprint));
     // A first send that was not to be stored is no answer to one that is.
-    const bool answers = known && known->idempotent && (known->seq != 0 || command.flags.no_persist);
+    const bool answers =
+        known && known->idempotent && (known->seq != 0 || command.flags.no_persist);
     if (answers && now - known->timestamp < options_.idempotency_window_seconds) {
       if (known->payload != payload) {
         return SendResult::refuse(Reason::not_allow_send, Errc::conflict);
@@ -446,8 +447,8 @@ Result<UidSet*> Partition::load_list(Channel& channel, MemberList list) {
   auto& set = channel.lists[static_cast<int>(list)];
   if (!set) {
     if (channel.exists) {
-      JD_TRY(auto uids, read_members(deps_.reader,
-                                     store::member_prefix(id_, key_kind(list), channel.key)));
+      JD_TRY(auto uids,
+             read_members(deps_.reader, store::member_prefix(id_, key_kind(list), channel.key)));
       set = std::make_shared<UidSet>(std::move(uids));
       // A group of a few hundred weighs as much as a handful of channels without subscribers.
       // Capped, so that one huge group does not push everything else out.

@@ -120,9 +120,9 @@ class Partition {
   std::size_t channels_weight_ = 0;
   std::uint64_t use_tick_ = 0;
 
-  std::uint64_t position_ = 0;      // of the last commit built
-  std::uint64_t counter_ = 0;       // of the last message id given out
-  std::uint64_t id_bound_ = 0;      // reserved in the store, or in a commit on its way there
+  std::uint64_t position_ = 0;  // of the last commit built
+  std::uint64_t counter_ = 0;   // of the last message id given out
+  std::uint64_t id_bound_ = 0;  // reserved in the store, or in a commit on its way there
   std::unique_ptr<Gathering> gathering_;
   std::shared_ptr<Flight> flight_;
   std::string key_scratch_;

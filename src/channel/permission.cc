@@ -56,8 +56,7 @@ Result<Reason> check_send(const SendCommand& command, const PermissionPolicy& po
     return check_sender(command, facts);
   }
   const ChannelType type = command.channel.type;
-  const SendCheck check =
-      command.origin == Origin::http ? policy.http_check : SendCheck::strict;
+  const SendCheck check = command.origin == Origin::http ? policy.http_check : SendCheck::strict;
   const bool strict = check == SendCheck::strict;
 
   if (type == ChannelType::none) return Reason::not_support_channel_type;

@@ -39,7 +39,7 @@ class SendBatch final : public PendingSend {
   std::vector<Part> parts_;
   std::shared_ptr<void> admission_;
 
-  std::mutex mutex_;  // parts finish on commit threads, the deadline comes from an edge
+  std::mutex mutex_;              // parts finish on commit threads, the deadline comes from an edge
   CommandRouter::SendDone done_;  // empty once answered
   std::vector<SendResult> results_;
   std::size_t parts_left_;

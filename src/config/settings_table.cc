@@ -46,8 +46,9 @@ constexpr std::array kTable{
     Setting{"connIdleTime", duration, JD_MEMBER(conn_idle_time), kSecond, kDay, "", kDocumented,
             "A client connection without any inbound byte for this long is closed."},
 
-    Setting{"external.ip", text, JD_MEMBER(external.ip), 0, 0, "", kDocumented,
-            "Address clients reach this server under (GET /route). Empty: the host of the request."},
+    Setting{
+        "external.ip", text, JD_MEMBER(external.ip), 0, 0, "", kDocumented,
+        "Address clients reach this server under (GET /route). Empty: the host of the request."},
     Setting{"external.tcpAddr", text, JD_MEMBER(external.tcp_addr), 0, 0, "", kDocumented,
             "host:port told to TCP clients. Empty: external.ip and the port of addr."},
     Setting{"external.wsAddr", text, JD_MEMBER(external.ws_addr), 0, 0, "", kDocumented,

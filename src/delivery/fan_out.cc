@@ -19,10 +19,22 @@ constexpr std::size_t kDeliveriesPerClockRead = 64;
 // Lists longer than this are not compared to see whether two messages have the same recipients.
 constexpr std::size_t kComparedList = 8;
 
+// What a uid in a list costs beside its characters: the string, its share of the list's growth and
+// of the allocator.
+constexpr std::size_t kUidOverheadBytes = 64;
+
+std::size_t list_bytes(const std::vector<std::string>& uids) {
+  std::size_t bytes = 0;
+  for (const std::string& uid : uids) bytes += uid.size() + kUidOverheadBytes;
+  return bytes;
+}
+
+// Sets of subscribers are shared with the core and other batches, so they do not count.
 std::size_t batch_bytes(const channel::CommittedBatch& batch) {
   std::size_t bytes = 0;
   for (const auto& committed : batch.messages) {
     bytes += committed.message->payload.size() + kMessageOverheadBytes;
+    bytes += list_bytes(committed.message->subscribers) + list_bytes(committed.recipients.listed);
   }
   return bytes;
 }

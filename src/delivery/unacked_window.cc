@@ -10,11 +10,16 @@ constexpr std::size_t kFirstRing = 4;
 constexpr std::size_t kKeptRing = 16;
 }  // namespace
 
-void UnackedWindow::push(std::shared_ptr<const Message> message, TimePoint due, std::size_t max) {
-  if (count_ >= max) {
-    at(0).message.reset();
+void UnackedWindow::push(std::shared_ptr<const Message> message, TimePoint due,
+                         const Limits& limits) {
+  const std::size_t bytes = message->payload.size();
+  while (count_ > 0 &&
+         (count_ >= limits.messages || payload_bytes_ + bytes > limits.payload_bytes)) {
+    // Between calls the front is never a forgotten one.
+    forget(at(0));
     trim();
   }
+  payload_bytes_ += bytes;
   if (count_ == ring_.size()) grow();
   Entry& entry = at(count_);
   entry.message = std::move(message);
@@ -27,7 +32,7 @@ bool UnackedWindow::acknowledge(MessageId id) {
   for (std::size_t i = 0; i < count_; ++i) {
     Entry& entry = at(i);
     if (entry.message == nullptr || entry.message->id != id) continue;
-    entry.message.reset();
+    forget(entry);
     if (i == 0) trim();
     return true;
   }
@@ -38,6 +43,7 @@ void UnackedWindow::clear() {
   ring_ = {};
   head_ = 0;
   count_ = 0;
+  payload_bytes_ = 0;
 }
 
 void UnackedWindow::grow() {

@@ -19,26 +19,33 @@ class UnackedWindow {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  // Remembers a message sent just now, to be sent again at `due`. When `max` messages are already
-  // waiting, the oldest is given up: its client has to fetch it. O(1) amortised.
-  void push(std::shared_ptr<const Message> message, TimePoint due, std::size_t max);
+  struct Limits {
+    std::size_t messages = 0;
+    std::size_t payload_bytes = 0;
+  };
+
+  // Remembers a message sent just now, to be sent again at `due`. While one more would pass a
+  // limit, the oldest is given up: its client has to fetch it. The newest is kept whatever its
+  // size. O(1) amortised.
+  void push(std::shared_ptr<const Message> message, TimePoint due, const Limits& limits);
 
   // Forgets a message. O(1) when acknowledgements come in the order of sending, else O(size).
   // False if it is not in the window (late, repeated or invented receipt).
   bool acknowledge(MessageId id);
 
   // Calls resend(message) for every message that is due at `now`, in the order of first sending,
-  // and plans the next try after `interval`. A message that has had `tries_max` tries is given up.
-  // Returns the number sent again.
+  // and plans the next try after `interval`. A message that has had `tries_max` tries, or has
+  // expired at the wall-clock time `now_seconds`, is given up. Returns the number sent again.
   template <class Resend>
-  std::size_t resend_due(TimePoint now, std::chrono::milliseconds interval, std::size_t tries_max,
+  std::size_t resend_due(TimePoint now, std::int64_t now_seconds,
+                         std::chrono::milliseconds interval, std::size_t tries_max,
                          Resend&& resend) {
     std::size_t sent = 0;
     for (std::size_t i = 0; i < count_; ++i) {
       Entry& entry = at(i);
       if (entry.message == nullptr || entry.due > now) continue;
-      if (entry.tries >= tries_max) {
-        entry.message.reset();
+      if (entry.tries >= tries_max || entry.message->expired_at(now_seconds)) {
+        forget(entry);
         continue;
       }
       ++entry.tries;
@@ -56,6 +63,7 @@ class UnackedWindow {
   bool empty() const { return count_ == 0; }
   // Includes acknowledged messages behind an unacknowledged one.
   std::size_t size() const { return count_; }
+  std::size_t payload_bytes() const { return payload_bytes_; }
 
  private:
   struct Entry {
@@ -65,6 +73,10 @@ class UnackedWindow {
   };
 
   Entry& at(std::size_t index) { return ring_[(head_ + index) & (ring_.size() - 1)]; }
+  void forget(Entry& entry) {
+    payload_bytes_ -= entry.message->payload.size();
+    entry.message.reset();
+  }
   void grow();
   // Drops finished entries from the front; releases the ring when it is empty and not small.
   void trim();
@@ -72,6 +84,7 @@ class UnackedWindow {
   std::vector<Entry> ring_;  // size 0 or a power of two
   std::uint32_t head_ = 0;
   std::uint32_t count_ = 0;
+  std::size_t payload_bytes_ = 0;  // of the messages not forgotten
 };
 
 }  // namespace jindou::delivery

@@ -120,6 +120,9 @@ void Connection::on_websocket_input(std::span<char> bytes) {
       case WsEvent::Kind::pong: break;
       case WsEvent::Kind::close: session_.end(EndHow::after_flush, "client"); break;
       case WsEvent::Kind::error:
+        // May append answers, which have to be before the Close, or end the session.
+        session_.end_of_input();
+        if (closing_ || closed_) return;
         append_ws_close(outbound_.raw(), kWsProtocolError);
         websocket_->close_sent = true;
         session_.end(EndHow::after_flush, "protocol");

@@ -182,8 +182,12 @@ Result<void> Gateway::listen() {
     listeners_.push_back(std::move(listener));
     return bound;
   };
-  JD_TRY(tcp_address_, open(Transport::tcp, options_->tcp));
-  JD_TRY(ws_address_, open(Transport::websocket, options_->ws));
+  if (options_->tcp) {
+    JD_TRY(tcp_address_, open(Transport::tcp, *options_->tcp));
+  }
+  if (options_->ws) {
+    JD_TRY(ws_address_, open(Transport::websocket, *options_->ws));
+  }
   for (const auto& shard : shards_) shard->start();
   for (const auto& listener : listeners_) {
     asio::post(context, [listener] { listener->accept_next(); });

@@ -47,9 +47,10 @@ class Gateway final : public presence::SessionControl {
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
 
-  // Binds both addresses and begins to accept. Errors: unavailable (names the address).
+  // Binds the addresses that are set in the options and begins to accept. Errors: unavailable
+  // (names the address).
   Result<void> listen();
-  // "ip:port" as bound; empty before listen().
+  // "ip:port" as bound; empty before listen() and when not served.
   const std::string& tcp_address() const { return tcp_address_; }
   const std::string& ws_address() const { return ws_address_; }
 

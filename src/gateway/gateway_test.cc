@@ -93,8 +93,8 @@ class FakeCore final : public CorePort {
 class GatewayTest : public testing::TestWithParam<bool> {
  protected:
   GatewayTest() : shards_(2), pool_(2, 1000), fan_out_(shards_, clock_, metrics_, {}) {
-    options_.tcp.host = "127.0.0.1";
-    options_.ws.host = "127.0.0.1";
+    options_.tcp = config::ListenAddress{"127.0.0.1", 0};
+    options_.ws = config::ListenAddress{"127.0.0.1", 0};
     options_.linger_time = milliseconds(200);
     options_.limits.kick_grace = milliseconds(80);
   }
@@ -529,6 +529,14 @@ TEST_P(GatewayTest, ConnectionsBeyondTheLimitAreClosed) {
   a->close();
   EXPECT_TRUE(eventually([&] { return gateway_->connection_count() == 1; }));
   EXPECT_EQ(client()->login("d"), Reason::success);
+}
+
+TEST_P(GatewayTest, OnlyTheTransportsWithAnAddressAreServed) {
+  (websocket() ? options_.tcp : options_.ws).reset();
+  start();
+  EXPECT_EQ(gateway_->tcp_address().empty(), websocket());
+  EXPECT_EQ(gateway_->ws_address().empty(), !websocket());
+  EXPECT_EQ(client()->login("u"), Reason::success);
 }
 
 TEST_P(GatewayTest, SubscriptionsAreAnswered) {

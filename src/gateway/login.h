@@ -12,6 +12,7 @@
 #include "gateway/options.h"
 #include "model/device.h"
 #include "model/reason.h"
+#include "presence/session_directory.h"
 
 namespace jindou::gateway {
 
@@ -32,6 +33,8 @@ struct Login {
   Reason reason = Reason::success;  // anything else: refused for good, answer with a CONNACK
   DeviceLevel level = DeviceLevel::slave;
   codec::ServerHandshake handshake;  // only on success
+  // Taken before the token was looked up, for SessionDirectory::register_session.
+  presence::KickMark kicks_seen;
 };
 
 // What can be told without looking anything up: Reason::success, or why the CONNECT is refused.

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "config/settings.h"
@@ -11,8 +12,9 @@
 namespace jindou::gateway {
 
 struct GatewayOptions {
-  config::ListenAddress tcp;
-  config::ListenAddress ws;
+  // Empty: not served.
+  std::optional<config::ListenAddress> tcp;
+  std::optional<config::ListenAddress> ws;
   config::GatewaySettings limits;
   config::MessageRetrySettings retry;
   std::chrono::milliseconds idle_time{180'000};  // connIdleTime
@@ -22,6 +24,9 @@ struct GatewayOptions {
   std::uint64_t node_id = 1001;
   // The same limit as for messages over HTTP (decrypted bytes).
   std::size_t payload_bytes_max = 32767;
+  // Payloads a session keeps to send them again, beside the number in limits.unacked_max: a client
+  // that never acknowledges holds no more than this. Thousands of messages of usual length.
+  std::size_t unacked_bytes_max = std::size_t{1} << 20;
   // From a CONNECT to its answer; longer means that the disk is stuck, and the client tries again.
   std::chrono::milliseconds login_timeout{10'000};
   // For the last bytes of a closing connection to be taken by the client.

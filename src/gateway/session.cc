@@ -1,5 +1,6 @@
 #include "gateway/session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -14,6 +15,9 @@ namespace {
 // Beyond this a run's frames leave at once, while they are still in the processor's cache; a write
 // of this size costs little more than one of a single frame.
 constexpr std::size_t kFlushBytes = 16 << 10;
+
+// The first byte and the remaining length of a frame.
+constexpr std::size_t kHeaderBytesMax = 5;
 
 std::string result_label(Reason reason) {
   return reason == Reason::success ? "ok" : std::to_string(raw(reason));
@@ -37,11 +41,23 @@ std::size_t Session::on_bytes(std::string_view bytes) {
     return bytes.size();
   }
   while (used < bytes.size() && wants_input()) {
+    if (skip_bytes_ > 0) {
+      const std::size_t skipped = std::min(skip_bytes_, bytes.size() - used);
+      skip_bytes_ -= skipped;
+      used += skipped;
+      continue;
+    }
     const std::size_t limit = state_ == State::before_connect
                                   ? env_.options->limits.pre_auth_frame_bytes_max
                                   : env_.options->limits.frame_bytes_max;
     const codec::ParseOutcome outcome = codec::parse_frame(bytes.substr(used), limit);
-    if (outcome.state == codec::ParseOutcome::State::need_more) break;
+    if (outcome.state == codec::ParseOutcome::State::need_more) {
+      // No frame with a body is read while logging in, so none is kept: whoever has not logged in
+      // yet makes us hold no more than the header of one.
+      if (state_ != State::logging_in || outcome.need_bytes <= kHeaderBytesMax) break;
+      skip_bytes_ = outcome.need_bytes;
+      continue;
+    }
     if (outcome.state == codec::ParseOutcome::State::error) {
       protocol_error(outcome.problem);
       return bytes.size();
@@ -117,18 +133,12 @@ void Session::finish_login(Result<Login> login, bool unparsed) {
     end(EndHow::now, "login_error");
     return;
   }
-  env_.metrics.connects.with(result_label(login->reason)).Increment();
   if (login->reason != Reason::success) {
+    env_.metrics.connects.with(result_label(login->reason)).Increment();
     send_connack(login->reason, {});
     end(EndHow::after_flush, "refused");
     return;
   }
-  state_ = State::live;
-  cipher_ = login->handshake.cipher;
-  drop_next_frame_ = unparsed;
-  sink_ = env_.fan_out.add(*this);
-  env_.metrics.sessions.with(transport_).Increment();
-
   presence::SessionInfo info;
   info.id = id_;
   info.uid = uid_;
@@ -137,7 +147,20 @@ void Session::finish_login(Result<Login> login, bool unparsed) {
   info.level = login->level;
   info.shard = env_.shard;
   info.connected_at_ms = env_.clock.wall_ms();
-  env_.directory.register_session(std::move(info), env_.options->limits.kick_grace);
+  if (!env_.directory.register_session(std::move(info), env_.options->limits.kick_grace,
+                                       login->kicks_seen)) {
+    // Its token may have been replaced since it was looked up. A refusal would be final for a
+    // client whose token is good; one that is closed comes back and is judged anew.
+    env_.metrics.connects.with("error").Increment();
+    end(EndHow::now, "kicked");
+    return;
+  }
+  env_.metrics.connects.with(result_label(Reason::success)).Increment();
+  state_ = State::live;
+  cipher_ = login->handshake.cipher;
+  drop_next_frame_ = unparsed;
+  sink_ = env_.fan_out.add(*this);
+  env_.metrics.sessions.with(transport_).Increment();
 
   // Nothing can have come in between: fan-out runs on this thread.
   send_connack(Reason::success, login->handshake);
@@ -299,7 +322,7 @@ void Session::deliver(const delivery::Delivery& delivery) {
   host_.outbound().end_frame();
   if (!delivery.message->flags.no_persist && env_.options->retry.max_count > 0) {
     unacked_.push(delivery.message, env_.clock.steady() + env_.options->retry.interval,
-                  env_.options->limits.unacked_max);
+                  {env_.options->limits.unacked_max, env_.options->unacked_bytes_max});
   }
   after_append();
 }
@@ -311,7 +334,7 @@ void Session::end_deliveries() {
 void Session::resend_due(std::chrono::steady_clock::time_point now) {
   if (state_ != State::live) return;
   const std::size_t sent = unacked_.resend_due(
-      now, env_.options->retry.interval, env_.options->retry.max_count,
+      now, env_.clock.wall_seconds(), env_.options->retry.interval, env_.options->retry.max_count,
       [this](const std::shared_ptr<const Message>& message) {
         const codec::Receiver receiver = delivery::receiver_kind(*message, uid_);
         const auto frame = delivery::make_frame(*message, receiver);
@@ -343,6 +366,11 @@ void Session::protocol_error(std::string_view problem) {
 
 void Session::end(EndHow how, std::string_view cause) {
   if (state_ == State::ended) return;
+  if (how == EndHow::after_flush && state_ == State::live) {
+    // What the client sent before the end counts, though it came in the same read.
+    submit_gathered();
+    if (state_ == State::ended) return;  // the core is stopping
+  }
   leave();
   host_.end_connection(how, cause);
 }

@@ -97,7 +97,8 @@ class Session final : public delivery::SessionSink {
   void send_disconnect(Reason reason, std::string_view text);
   // Sends again what is due.
   void resend_due(std::chrono::steady_clock::time_point now);
-  // Leaves the directory and the fan-out, and asks the host to close. Idempotent.
+  // Leaves the directory and the fan-out, and asks the host to close. Idempotent. SENDs gathered
+  // before go to the core first, unless the end is `now`.
   void end(EndHow how, std::string_view cause);
   // The same when the connection is gone already.
   void on_connection_lost();
@@ -141,6 +142,8 @@ class Session final : public delivery::SessionSink {
   DeviceFlag device_flag_ = DeviceFlag::app;
   // The frame whose beginning came before the CONNACK is dropped like the whole ones before it.
   bool drop_next_frame_ = false;
+  // Bytes still to come of a frame that is dropped as it comes; begins while logging in.
+  std::size_t skip_bytes_ = 0;
   bool paused_ = false;
   std::string uid_;
   std::string device_id_;  // until it moves to the directory

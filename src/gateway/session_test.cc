@@ -326,6 +326,17 @@ TEST_F(SessionTest, ExpiredMessagesAreNotSentAgain) {
   EXPECT_EQ(next_recv(), 0U);
 }
 
+TEST_F(SessionTest, PayloadsKeptToBeSentAgainAreBounded) {
+  options_->unacked_bytes_max = 1000;
+  log_in();
+  for (std::uint64_t id = 1; id <= 5; ++id) deliver(id, 400);
+  clock_.passed += options_->retry.interval;
+  session_.resend_due(clock_.steady());
+  EXPECT_EQ(next_recv(), 4U);
+  EXPECT_EQ(next_recv(), 5U);
+  EXPECT_EQ(next_recv(), 0U);
+}
+
 TEST_F(SessionTest, TooManyFramesWaitingEndTheSession) {
   log_in();
   for (int i = 0; i < 16; ++i) feed("\x70");

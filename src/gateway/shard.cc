@@ -150,7 +150,12 @@ void Shard::begin_login(SessionId id, LoginRequest request) {
 asio::awaitable<void> Shard::run_login(std::shared_ptr<Shard> self, SessionId id,
                                        LoginRequest request) {
   auto work = [shard = self.get(), request = std::move(request)]() -> Result<Login> {
-    return authenticate(request, *shard->env_.options, shard->core_, shard->env_.random);
+    // First the mark, then the token: a kick in between is noticed when the session registers.
+    const presence::KickMark kicks_seen =
+        shard->env_.directory.kick_mark(request.uid, request.device_flag);
+    auto login = authenticate(request, *shard->env_.options, shard->core_, shard->env_.random);
+    if (login) login->kicks_seen = kicks_seen;
+    return login;
   };
   auto login = co_await pool_.run(std::move(work));
   finish_login(id, std::move(login));

@@ -5,13 +5,15 @@
 
 namespace jindou::presence {
 
-std::size_t SessionDirectory::register_session(SessionInfo session,
-                                               std::chrono::milliseconds grace) {
+std::optional<std::size_t> SessionDirectory::register_session(SessionInfo session,
+                                                              std::chrono::milliseconds grace,
+                                                              KickMark seen) {
   std::vector<SessionAddress> kicked;
   std::vector<SessionAddress> closed;
   {
     Stripe& stripe = stripes_[stripe_of(session.uid)];
     const std::lock_guard lock(stripe.mutex);
+    if (stripe.kicks[kick_group_of(session.uid, session.flag)] != seen) return std::nullopt;
     auto found = stripe.users.find(std::string_view(session.uid));
     if (found == stripe.users.end()) {
       found = stripe.users.try_emplace(std::move(session.uid)).first;
@@ -53,12 +55,19 @@ void SessionDirectory::unregister_session(std::string_view uid, SessionId id) {
   }
 }
 
+KickMark SessionDirectory::kick_mark(std::string_view uid, DeviceFlag flag) const {
+  const Stripe& stripe = stripes_[stripe_of(uid)];
+  const std::lock_guard lock(stripe.mutex);
+  return stripe.kicks[kick_group_of(uid, flag)];
+}
+
 std::size_t SessionDirectory::kick_device(std::string_view uid, DeviceFlag flag,
                                           std::string_view text, std::chrono::milliseconds grace) {
   std::vector<SessionAddress> kicked;
   {
-    const Stripe& stripe = stripes_[stripe_of(uid)];
+    Stripe& stripe = stripes_[stripe_of(uid)];
     const std::lock_guard lock(stripe.mutex);
+    ++stripe.kicks[kick_group_of(uid, flag)].count;
     const auto found = stripe.users.find(uid);
     if (found == stripe.users.end()) return 0;
     for (const SessionInfo& session : found->second) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,12 @@ class SessionControl {
   virtual void post_close(SessionAddress session, std::chrono::milliseconds grace) = 0;
 };
 
+// How many kicks a user's device had seen at some moment; only good for comparison.
+struct KickMark {
+  std::uint32_t count = 0;
+  bool operator==(const KickMark&) const = default;
+};
+
 class SessionDirectory {
  public:
   SessionDirectory() = default;
@@ -68,14 +75,20 @@ class SessionDirectory {
   //     with the same device id are closed without a word;
   //   new session is slave: others with the same device id are closed without a word.
   // All after `grace`. Adding and judging are one step, so of two simultaneous logins exactly one
-  // sees the other as older. Returns how many sessions have to go.
-  std::size_t register_session(SessionInfo session, std::chrono::milliseconds grace);
+  // sees the other as older. Returns how many sessions have to go. Empty, and nothing is done, when
+  // kick_device has passed over the user and device flag since `seen` was taken: what the login was
+  // judged by may no longer hold.
+  std::optional<std::size_t> register_session(SessionInfo session, std::chrono::milliseconds grace,
+                                              KickMark seen);
 
   // Removes exactly this session; later ones of the same device stay. No effect when unknown.
   void unregister_session(std::string_view uid, SessionId id);
 
-  // Tells every session of the user and device flag to go (POST /user/token with master level).
-  // Returns how many.
+  // Take it before looking up what a login is judged by, give it to register_session.
+  KickMark kick_mark(std::string_view uid, DeviceFlag flag) const;
+
+  // Tells every session of the user and device flag to go (POST /user/token with master level), and
+  // fails logins under way. Call it when the new token can be read. Returns how many sessions.
   std::size_t kick_device(std::string_view uid, DeviceFlag flag, std::string_view text,
                           std::chrono::milliseconds grace);
 
@@ -102,14 +115,23 @@ class SessionDirectory {
   };
   // The uid is the key; the entries leave theirs empty.
   using Users = boost::unordered_flat_map<std::string, std::vector<SessionInfo>, UidHash, UidEqual>;
+  // Kicks are counted for groups of users, so that the count of one who is offline costs nothing.
+  // A kick fails the logins under way of its group; 64 * 512 groups (128 KiB) make that rare even
+  // with thousands of kicks a second.
+  static constexpr std::size_t kKickGroups = 512;
   struct Stripe {
     mutable std::mutex mutex;
     Users users;
+    std::array<KickMark, kKickGroups> kicks{};
   };
 
   static std::size_t stripe_of(std::string_view uid) {
     // The map uses the low bits of the same hash, the stripe the high ones.
     return (UidHash{}(uid) >> 40) % kStripes;
+  }
+  // Other bits again; the device flags of one user are in different groups.
+  static std::size_t kick_group_of(std::string_view uid, DeviceFlag flag) {
+    return ((UidHash{}(uid) >> 46) + static_cast<std::size_t>(flag)) % kKickGroups;
   }
 
   std::array<Stripe, kStripes> stripes_;

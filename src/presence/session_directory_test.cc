@@ -46,7 +46,8 @@ class KickRule : public testing::Test {
  protected:
   KickRule() { directory_.attach_control(&control_); }
   void add(std::uint64_t id, std::string device, DeviceFlag flag, DeviceLevel level) {
-    directory_.register_session(login(id, "u", std::move(device), flag, level), milliseconds(2000));
+    directory_.register_session(login(id, "u", std::move(device), flag, level), milliseconds(2000),
+                                {});
   }
   SessionDirectory directory_;
   RecordingControl control_;
@@ -86,7 +87,7 @@ TEST_F(KickRule, OtherDeviceFlagsAreNeverTouched) {
 TEST_F(KickRule, OtherUsersAreNeverTouched) {
   add(1, "a", DeviceFlag::app, DeviceLevel::master);
   directory_.register_session(login(2, "v", "a", DeviceFlag::app, DeviceLevel::master),
-                              milliseconds(2000));
+                              milliseconds(2000), {});
   EXPECT_TRUE(control_.orders.empty());
 }
 
@@ -99,12 +100,32 @@ TEST_F(KickRule, KickDeviceTellsEverySessionOfTheFlag) {
   EXPECT_EQ(directory_.kick_device("nobody", DeviceFlag::app, "", milliseconds(2000)), 0U);
 }
 
+TEST_F(KickRule, AKickFailsALoginUnderWayEvenOfAUserWithoutSessions) {
+  const KickMark app = directory_.kick_mark("u", DeviceFlag::app);
+  const KickMark web = directory_.kick_mark("u", DeviceFlag::web);
+  EXPECT_EQ(directory_.kick_device("u", DeviceFlag::app, "", milliseconds(2000)), 0U);
+  const auto register_app = [&](KickMark seen) {
+    return directory_.register_session(login(1, "u", "a", DeviceFlag::app, DeviceLevel::master),
+                                       milliseconds(2000), seen);
+  };
+  EXPECT_EQ(register_app(app), std::nullopt);
+  EXPECT_FALSE(directory_.is_online("u"));
+  EXPECT_EQ(directory_.session_count(), 0U);
+  EXPECT_EQ(directory_.user_count(), 0U);
+  EXPECT_EQ(register_app(directory_.kick_mark("u", DeviceFlag::app)), 0U);
+  // Other device flags are never touched.
+  EXPECT_EQ(directory_.register_session(login(2, "u", "b", DeviceFlag::web, DeviceLevel::master),
+                                        milliseconds(2000), web),
+            0U);
+  EXPECT_TRUE(control_.orders.empty());
+}
+
 TEST(SessionDirectory, TheOldSessionsCloseDoesNotRemoveTheNewOne) {
   SessionDirectory directory;
   directory.register_session(login(1, "u", "a", DeviceFlag::app, DeviceLevel::slave),
-                             milliseconds(0));
+                             milliseconds(0), {});
   directory.register_session(login(2, "u", "a", DeviceFlag::app, DeviceLevel::slave),
-                             milliseconds(0));
+                             milliseconds(0), {});
   EXPECT_EQ(directory.session_count(), 2U);
   EXPECT_EQ(directory.user_count(), 1U);
   directory.unregister_session("u", static_cast<SessionId>(1));
@@ -129,9 +150,10 @@ TEST(SessionDirectory, OfSimultaneousLoginsOfOneDeviceAllButOneAreClosed) {
   for (std::uint64_t t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       for (std::uint64_t i = 0; i < 100; ++i) {
-        condemned += directory.register_session(
-            login(t * 1000 + i + 1, "u", "d", DeviceFlag::app, DeviceLevel::slave),
-            milliseconds(0));
+        const auto older = directory.register_session(
+            login(t * 1000 + i + 1, "u", "d", DeviceFlag::app, DeviceLevel::slave), milliseconds(0),
+            {});
+        condemned += older.value_or(0);
       }
     });
   }

@@ -54,7 +54,8 @@ class BlockingPool {
   void stop();
 
  private:
-  // Caught here, where the work was handed over: running out of memory ends a read, not the process.
+  // Caught here, where the work was handed over: running out of memory ends a read, not the
+  // process.
   template <class Work>
   static std::invoke_result_t<Work> guarded(Work& work) {
     try {

@@ -1,5 +1,5 @@
-// The network threads: one io_context and one thread per shard. A connection lives on the shard that
-// accepted it and is touched by no other thread; shards talk by posting.
+// The network threads: one io_context and one thread per shard. A connection lives on the shard
+// that accepted it and is touched by no other thread; shards talk by posting.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// Loads many sorted entries at once, outside the commit log. Only for state that can be derived again
-// from committed state, such as the client_msg_no index.
+// Loads many sorted entries at once, outside the commit log. Only for state that can be derived
+// again from committed state, such as the client_msg_no index.
 #pragma once
 
 #include <functional>

@@ -9,9 +9,9 @@
 #include <rocksdb/write_batch.h>
 
 #include <array>
+#include <condition_variable>
 #include <cstdarg>
 #include <cstdio>
-#include <condition_variable>
 #include <filesystem>
 #include <utility>
 
@@ -53,8 +53,8 @@ class InfoLog final : public rocksdb::Logger {
   }
   void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
     if (level < GetInfoLogLevel()) return;
-    write(level >= rocksdb::ERROR_LEVEL ? observe::LogLevel::error : observe::LogLevel::warn, format,
-          arguments);
+    write(level >= rocksdb::ERROR_LEVEL ? observe::LogLevel::error : observe::LogLevel::warn,
+          format, arguments);
   }
 
  private:
@@ -291,7 +291,8 @@ std::string Database::metrics_text() const {
       {"rocksdb.estimate-num-keys", "jindou_rocksdb_keys", "Estimated number of keys."},
       {"rocksdb.total-sst-files-size", "jindou_rocksdb_table_bytes", "Bytes in table files."},
       {"rocksdb.cur-size-all-mem-tables", "jindou_rocksdb_memtable_bytes", "Bytes in memtables."},
-      {"rocksdb.block-cache-usage", "jindou_rocksdb_block_cache_bytes", "Bytes in the block cache."},
+      {"rocksdb.block-cache-usage", "jindou_rocksdb_block_cache_bytes",
+       "Bytes in the block cache."},
       {"rocksdb.estimate-pending-compaction-bytes", "jindou_rocksdb_pending_compaction_bytes",
        "Bytes that compaction still has to rewrite."},
       {"rocksdb.num-running-compactions", "jindou_rocksdb_running_compactions",

@@ -156,9 +156,9 @@ void EmbeddedCommitLog::try_recover() {
   // Resume() flushes the memtables, so whatever was applied but perhaps not synced becomes durable.
   auto status = database_.db().Resume();
   if (status.ok()) {
-    status = database_.db().Put(rocksdb::WriteOptions(), store_identity_key() + "probe",
-                                rocksdb::Slice(recovery_probe_value().data(),
-                                               recovery_probe_value().size()));
+    status = database_.db().Put(
+        rocksdb::WriteOptions(), store_identity_key() + "probe",
+        rocksdb::Slice(recovery_probe_value().data(), recovery_probe_value().size()));
   }
   if (status.ok()) status = database_.db().FlushWAL(true);
   if (!status.ok()) {

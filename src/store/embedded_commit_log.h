@@ -1,8 +1,8 @@
 // The commit log of one machine: RocksDB with a synced WAL.
 //
 // One thread takes everything that is waiting, writes it and syncs once (group commit); while it
-// syncs, the next commits gather. A commit's batch reaches the memtable before the sync, so a reader
-// may see a message a moment before it is acknowledged, never the other way round.
+// syncs, the next commits gather. A commit's batch reaches the memtable before the sync, so a
+// reader may see a message a moment before it is acknowledged, never the other way round.
 #pragma once
 
 #include <atomic>
@@ -44,8 +44,8 @@ class EmbeddedCommitLog final : public CommitLog {
   // The queue is bounded by the partitions: each has a fixed number of commits in flight.
   void append(Commit commit) override;
 
-  // Empty while commits succeed; else what the operator should know. After a failure the log refuses
-  // everything (`unavailable`) and tries once a second to bring RocksDB back. Thread-safe.
+  // Empty while commits succeed; else what the operator should know. After a failure the log
+  // refuses everything (`unavailable`) and tries once a second to bring RocksDB back. Thread-safe.
   std::string trouble() const;
 
   // Finishes what was appended and stops the thread; later appends fail. Idempotent.

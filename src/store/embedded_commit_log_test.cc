@@ -1,5 +1,5 @@
-// The embedded log against a real RocksDB: durable before done, order, fencing by position, and what
-// a reopened store remembers.
+// The embedded log against a real RocksDB: durable before done, order, fencing by position, and
+// what a reopened store remembers.
 #include "store/embedded_commit_log.h"
 
 #include <gtest/gtest.h>
@@ -128,8 +128,8 @@ TEST_F(EmbeddedLog, LoadsSortedEntriesInBulk) {
                   [&outcome](Result<void> done) { outcome.set_value(std::move(done)); });
   ASSERT_TRUE(outcome.get_future().get().has_value());
   std::string value;
-  const auto found = database_->get(Table::client_numbers,
-                                    client_number_key(PartitionId{1}, Fingerprint{999, 999}), value);
+  const auto found = database_->get(
+      Table::client_numbers, client_number_key(PartitionId{1}, Fingerprint{999, 999}), value);
   ASSERT_TRUE(found.has_value());
   EXPECT_TRUE(*found);
 }

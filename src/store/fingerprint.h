@@ -10,10 +10,10 @@
 
 namespace jindou::store {
 
-// 128 bits: `number` from (log, client_msg_no), `sender` from those and from_uid. Two halves, so that
-// a look-up by client_msg_no without its sender is a prefix scan. Seeded with a secret of the store,
-// so that nobody can craft two keys that collide; by accident, a trillion keys in one partition
-// collide with a chance below 2e-15.
+// 128 bits: `number` from (log, client_msg_no), `sender` from those and from_uid. Two halves, so
+// that a look-up by client_msg_no without its sender is a prefix scan. Seeded with a secret of the
+// store, so that nobody can craft two keys that collide; by accident, a trillion keys in one
+// partition collide with a chance below 2e-15.
 struct Fingerprint {
   std::uint64_t number = 0;
   std::uint64_t sender = 0;
@@ -28,7 +28,8 @@ struct FingerprintHash {
   }
 };
 
-std::uint64_t number_hash(std::uint64_t seed, const ChannelKey& log, std::string_view client_msg_no);
+std::uint64_t number_hash(std::uint64_t seed, const ChannelKey& log,
+                          std::string_view client_msg_no);
 Fingerprint fingerprint_of(std::uint64_t seed, const ChannelKey& log, std::string_view from_uid,
                            std::string_view client_msg_no);
 

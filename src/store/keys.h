@@ -9,9 +9,9 @@
 //   partition:u16 0x12 channel uid                      denylist entry
 //   partition:u16 0x13 channel uid                      allowlist entry
 //   partition:u16 0x20 channel seq:u64                  message
-//   partition:u16 0x30 counter:u64                      commit record; counter of its first message id
-//   partition:u16 0x40 length:u16 uid device_flag:u8    device token
-//   0xffff 0x00                                         identity of the store
+//   partition:u16 0x30 counter:u64                      commit record; counter of its first message
+//   id partition:u16 0x40 length:u16 uid device_flag:u8    device token 0xffff 0x00 identity of the
+//   store
 //
 // Table client_numbers:
 //   partition:u16 fingerprint:16 bytes                  one client_msg_no
@@ -39,7 +39,8 @@ enum class KeyKind : std::uint8_t {
   device_token = 0x40,
 };
 
-// Bytes after the partition and kind in a message key that form its channel; the last 8 are the seq.
+// Bytes after the partition and kind in a message key that form its channel; the last 8 are the
+// seq.
 inline constexpr std::size_t kSeqBytes = 8;
 
 std::string partition_state_key(PartitionId partition);
@@ -69,8 +70,8 @@ std::string client_number_prefix(PartitionId partition, std::uint64_t number_has
 // The smallest key greater than every key that starts with `prefix`.
 std::string after_prefix(std::string_view prefix);
 
-// The part of a key that the memtable keeps an insert hint for: a message key without its seq, since
-// the messages of one log ascend. Empty for all other keys.
+// The part of a key that the memtable keeps an insert hint for: a message key without its seq,
+// since the messages of one log ascend. Empty for all other keys.
 std::string_view insert_hint_prefix(std::string_view key);
 
 }  // namespace jindou::store

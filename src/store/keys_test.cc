@@ -24,19 +24,40 @@ const ChannelKey kGroup("g1", ChannelType::group);
 
 TEST(Keys, HaveTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(hex(partition_state_key(kPartition)), "010201");
-  EXPECT_EQ(hex(channel_key(kPartition, kGroup)), "01021002" "0002" "6731");
+  EXPECT_EQ(hex(channel_key(kPartition, kGroup)),
+            "01021002"
+            "0002"
+            "6731");
   EXPECT_EQ(hex(member_key(kPartition, KeyKind::subscriber, kGroup, "u1")),
-            "01021102" "0002" "6731" "7531");
+            "01021102"
+            "0002"
+            "6731"
+            "7531");
   EXPECT_EQ(hex(member_key(kPartition, KeyKind::denylist, kGroup, "u1")),
-            "01021202" "0002" "6731" "7531");
+            "01021202"
+            "0002"
+            "6731"
+            "7531");
   EXPECT_EQ(hex(member_key(kPartition, KeyKind::allowlist, kGroup, "u1")),
-            "01021302" "0002" "6731" "7531");
+            "01021302"
+            "0002"
+            "6731"
+            "7531");
   EXPECT_EQ(hex(message_key(kPartition, kGroup, MessageSeq{0x0a0b})),
-            "01022002" "0002" "6731" "0000000000000a0b");
+            "01022002"
+            "0002"
+            "6731"
+            "0000000000000a0b");
   EXPECT_EQ(hex(commit_record_key(kPartition, 5)), "0102300000000000000005");
-  EXPECT_EQ(hex(device_token_key(kPartition, "u1", DeviceFlag::web)), "010240" "0002" "7531" "01");
+  EXPECT_EQ(hex(device_token_key(kPartition, "u1", DeviceFlag::web)),
+            "010240"
+            "0002"
+            "7531"
+            "01");
   EXPECT_EQ(hex(client_number_key(kPartition, Fingerprint{1, 2})),
-            "0102" "0000000000000001" "0000000000000002");
+            "0102"
+            "0000000000000001"
+            "0000000000000002");
   EXPECT_EQ(hex(store_identity_key()), "ffff00");
 }
 
@@ -58,8 +79,9 @@ TEST(Keys, OfOneLogAscendWithTheSeqAndEndBeforeTheNextLog) {
 
 TEST(Keys, MembersOfAChannelAreNotThoseOfAChannelWithALongerId) {
   const auto prefix = member_prefix(kPartition, KeyKind::subscriber, kGroup);
-  EXPECT_FALSE(member_key(kPartition, KeyKind::subscriber, ChannelKey("g1u", ChannelType::group), "1")
-                   .starts_with(prefix));
+  EXPECT_FALSE(
+      member_key(kPartition, KeyKind::subscriber, ChannelKey("g1u", ChannelType::group), "1")
+          .starts_with(prefix));
 }
 
 TEST(Keys, AfterPrefixStepsOverBytesThatCannotGrow) {

@@ -101,7 +101,8 @@ Result<TokenRecord> decode_token(std::string_view bytes) {
   ByteReader reader(bytes);
   const bool known = has_format(reader);
   TokenRecord record;
-  record.level = reader.read_u8() == raw(DeviceLevel::master) ? DeviceLevel::master : DeviceLevel::slave;
+  record.level =
+      reader.read_u8() == raw(DeviceLevel::master) ? DeviceLevel::master : DeviceLevel::slave;
   record.token = std::string(reader.read_string());
   if (!known || !reader.ok()) return unreadable("token");
   return record;
@@ -140,7 +141,8 @@ void CommitRecordBuilder::add(const CommitEntry& entry, std::int64_t timestamp) 
     body_.reserve(4096);
   }
   const bool same_log = count_ > 0 && entry.log == previous_log_;
-  body_.push_back(static_cast<char>((entry.idempotent ? kIdempotent : 0) | (same_log ? kSameLog : 0)));
+  body_.push_back(
+      static_cast<char>((entry.idempotent ? kIdempotent : 0) | (same_log ? kSameLog : 0)));
   append_varint(body_, entry.counter - previous_counter_);
   if (!same_log) {
     body_.push_back(static_cast<char>(raw(entry.log.type)));

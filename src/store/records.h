@@ -19,15 +19,15 @@ namespace jindou::store {
 
 // State of a partition; written with every commit that writes anything.
 struct PartitionState {
-  std::uint64_t position = 0;       // commits applied
-  std::uint64_t id_bound = 0;       // message id counters up to here may have been handed out
-  std::uint64_t indexed_to = 0;     // counters up to here are in table client_numbers
+  std::uint64_t position = 0;    // commits applied
+  std::uint64_t id_bound = 0;    // message id counters up to here may have been handed out
+  std::uint64_t indexed_to = 0;  // counters up to here are in table client_numbers
 };
 
 struct ChannelRecord {
   ChannelFlags flags;
-  std::uint64_t cleared_to = 0;    // messages up to this seq are hidden; seqs go on after it
-  std::int64_t created_at = 0;     // seconds
+  std::uint64_t cleared_to = 0;  // messages up to this seq are hidden; seqs go on after it
+  std::int64_t created_at = 0;   // seconds
 };
 
 struct TokenRecord {
@@ -37,11 +37,11 @@ struct TokenRecord {
 
 // What the client_msg_no index knows of one message.
 struct ClientNumber {
-  std::uint64_t counter = 0;  // of the message id
-  std::uint64_t seq = 0;      // 0: not stored
-  std::uint64_t payload = 0;  // payload_hash
-  std::int64_t timestamp = 0; // seconds
-  bool idempotent = false;    // the number was given by the sender
+  std::uint64_t counter = 0;   // of the message id
+  std::uint64_t seq = 0;       // 0: not stored
+  std::uint64_t payload = 0;   // payload_hash
+  std::int64_t timestamp = 0;  // seconds
+  bool idempotent = false;     // the number was given by the sender
 };
 
 // One message of a commit, as the commit record lists it: enough to find the message by id and to
@@ -89,8 +89,8 @@ std::string encode(const ClientNumber& number);
 Result<ClientNumber> decode_client_number(std::string_view bytes);
 Result<CommitRecord> decode_commit_record(std::string_view bytes, std::uint64_t first_counter);
 
-// Replaces the content of `out`. The log and the seq are in the key; the addressed channel is in the
-// value only where it cannot be told from the log.
+// Replaces the content of `out`. The log and the seq are in the key; the addressed channel is in
+// the value only where it cannot be told from the log.
 void encode_message(std::string& out, const Message& message, const ChannelKey& log);
 Result<Message> decode_message(std::string_view bytes, const ChannelKey& log, MessageSeq seq);
 

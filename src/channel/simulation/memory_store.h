@@ -30,8 +30,8 @@ class MemoryStore final : public store::Reader, public store::CommitLog, public 
 
   // Makes the oldest commit durable and says so.
   void commit_one();
-  // The oldest commit fails with an unknown outcome; `applied` decides whether it was written all the
-  // same. Those behind it are refused, then the log works again.
+  // The oldest commit fails with an unknown outcome; `applied` decides whether it was written all
+  // the same. Those behind it are refused, then the log works again.
   void fail_one(bool applied);
   // Finishes the oldest load, well or badly.
   void finish_load(bool well);

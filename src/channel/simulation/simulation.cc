@@ -101,8 +101,8 @@ class World final : public EffectSink {
     options.commit_messages_max = 20;
     options.idempotency_window_seconds = std::int64_t{1} << 40;
     for (std::uint16_t i = 0; i < kPartitions; ++i) {
-      const PartitionDeps deps{disk_,  disk_,            disk_,      *inboxes_, *this,
-                               clock_, kFingerprintSeed, kPartitions, nullptr};
+      const PartitionDeps deps{
+          disk_, disk_, disk_, *inboxes_, *this, clock_, kFingerprintSeed, kPartitions, nullptr};
       partitions_.push_back(
           std::make_unique<Partition>(static_cast<PartitionId>(i), deps, options, [] {}));
       if (!partitions_.back()->open()) fail("a partition does not open");
@@ -194,8 +194,8 @@ class World final : public EffectSink {
                                [&](const auto& p) { return p.partition == partition; });
       if (part == parts.end()) part = parts.insert(parts.end(), {partition, {}});
       part->items.push_back(item);
-      Attempt attempt{log_of(command),       command.from_uid,   command.client_msg_no,
-                      command.payload,       command.idempotent, !command.flags.no_persist};
+      Attempt attempt{log_of(command), command.from_uid,   command.client_msg_no,
+                      command.payload, command.idempotent, !command.flags.no_persist};
       attempted_[key_of(attempt)].insert(command.payload);
       attempts.push_back(std::move(attempt));
       commands.push_back(std::move(command));
@@ -238,8 +238,8 @@ class World final : public EffectSink {
         ChangeMembers members;
         members.channel = group;
         members.list = chance(70) ? MemberList::subscribers : MemberList::denylist;
-        members.operation = chance(60) ? ChangeMembers::Operation::add
-                                       : ChangeMembers::Operation::remove;
+        members.operation =
+            chance(60) ? ChangeMembers::Operation::add : ChangeMembers::Operation::remove;
         members.uids = {uid};
         what = members;
         break;
@@ -379,15 +379,15 @@ class World final : public EffectSink {
     for (const auto& [key, payloads] : attempted_) logs.insert(std::get<0>(key));
     for (const auto& log : logs) {
       const auto prefix = store::message_prefix(partition_for(log.id, kPartitions), log);
-      const auto scanned = disk_.scan(
-          store::Table::main, prefix, store::after_prefix(prefix),
-          [&](std::string_view key, std::string_view value) {
-            const MessageSeq seq = store::seq_of_message_key(key);
-            auto message = store::decode_message(value, log, seq);
-            if (message) stored[log].emplace(raw(seq), std::move(*message));
-            if (!message) fail("an unreadable message");
-            return true;
-          });
+      const auto scanned = disk_.scan(store::Table::main, prefix, store::after_prefix(prefix),
+                                      [&](std::string_view key, std::string_view value) {
+                                        const MessageSeq seq = store::seq_of_message_key(key);
+                                        auto message = store::decode_message(value, log, seq);
+                                        if (message)
+                                          stored[log].emplace(raw(seq), std::move(*message));
+                                        if (!message) fail("an unreadable message");
+                                        return true;
+                                      });
       if (!scanned) fail("a scan fails");
     }
   }

@@ -20,9 +20,10 @@ struct Summary {
   std::uint64_t loads = 0;
 };
 
-// Runs `steps` random steps under `seed`, then checks: every acknowledged message is stored with its
-// id and payload at the seq it was given; seqs are dense; one idempotency key has one message; a
-// repeat answers the first result; ids are unique; effects come in seq order and only after commits.
+// Runs `steps` random steps under `seed`, then checks: every acknowledged message is stored with
+// its id and payload at the seq it was given; seqs are dense; one idempotency key has one message;
+// a repeat answers the first result; ids are unique; effects come in seq order and only after
+// commits.
 Summary run_simulation(std::uint64_t seed, int steps);
 
 }  // namespace jindou::channel::simulation
