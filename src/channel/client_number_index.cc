@@ -12,20 +12,27 @@ namespace {
 
 // A generation that cannot be loaded may grow to this many times its size before sends are refused.
 constexpr std::size_t kOverfillFactor = 16;
+// Keys read for the filter in one go: about a millisecond.
+constexpr std::size_t kFilterStep = 2000;
 
 }  // namespace
 
 ClientNumberIndex::ClientNumberIndex(PartitionId partition, const store::Reader& reader,
-                                     store::BulkLoader& loader, std::size_t generation_entries)
+                                     store::BulkLoader& loader, std::size_t generation_entries,
+                                     std::size_t filter_bytes_max)
     : partition_(partition),
       reader_(reader),
       loader_(loader),
-      generation_entries_(generation_entries) {}
+      generation_entries_(generation_entries),
+      filter_(filter_bytes_max) {}
 
 Result<void> ClientNumberIndex::open(std::uint64_t indexed_to) {
   recent_.clear();
-  frozen_.clear();
+  frozen_.reset();
   load_.reset();
+  filter_.clear();
+  filter_complete_ = false;
+  filter_cursor_ = store::client_number_prefix(partition_);
   indexed_to_ = indexed_to;
   recent_last_counter_ = indexed_to;
   // The record that holds `indexed_to` may start before it.
@@ -64,7 +71,10 @@ Result<std::optional<store::ClientNumber>> ClientNumberIndex::find(
     const store::Fingerprint& fingerprint) const {
   using Found = std::optional<store::ClientNumber>;
   if (const auto it = recent_.find(fingerprint); it != recent_.end()) return Found(it->second);
-  if (const auto it = frozen_.find(fingerprint); it != frozen_.end()) return Found(it->second);
+  if (frozen_) {
+    if (const auto it = frozen_->find(fingerprint); it != frozen_->end()) return Found(it->second);
+  }
+  if (filter_complete_ && !filter_.may_contain(fingerprint)) return Found();
   std::string value;
   JD_TRY(const bool found, reader_.get(store::Table::client_numbers,
                                        store::client_number_key(partition_, fingerprint), value));
@@ -81,38 +91,58 @@ void ClientNumberIndex::insert(const store::Fingerprint& fingerprint,
 }
 
 void ClientNumberIndex::advance(std::uint64_t evaluated, std::uint64_t durable) {
+  if (!filter_complete_) fill_filter();
   if (load_) {
     const auto state = load_->load(std::memory_order_acquire);
     if (state == LoadState::running) return;
     load_.reset();
     if (state == LoadState::done) {
       indexed_to_ = frozen_last_counter_;
-      frozen_.clear();
-      frozen_ = Generation();
+      frozen_.reset();
     }
   }
-  if (frozen_.empty() && recent_.size() >= generation_entries_) {
-    frozen_ = std::move(recent_);
+  if (!frozen_ && recent_.size() >= generation_entries_) {
+    frozen_ = std::make_shared<const Generation>(std::move(recent_));
     recent_ = Generation();
     frozen_last_counter_ = recent_last_counter_;
     frozen_position_ = evaluated;
+    // Before the first of them can leave for the table.
+    for (const auto& entry : *frozen_) filter_.add(entry.first);
   }
-  if (!frozen_.empty() && durable >= frozen_position_) start_load();
+  if (frozen_ && durable >= frozen_position_) start_load();
+}
+
+void ClientNumberIndex::fill_filter() {
+  std::size_t count = 0;
+  const auto read = reader_.scan(store::Table::client_numbers, filter_cursor_,
+                                 store::after_prefix(store::client_number_prefix(partition_)),
+                                 [&](std::string_view key, std::string_view) {
+                                   filter_.add(store::fingerprint_of_client_number_key(key));
+                                   // The smallest key behind this one.
+                                   filter_cursor_.assign(key);
+                                   filter_cursor_.push_back('\0');
+                                   return ++count < kFilterStep;
+                                 });
+  // A failed read is tried again with the next advance(); look-ups ask the table meanwhile.
+  if (read && count < kFilterStep) filter_complete_ = true;
 }
 
 void ClientNumberIndex::start_load() {
-  std::vector<std::pair<store::Fingerprint, store::ClientNumber>> sorted(frozen_.begin(),
-                                                                         frozen_.end());
   auto state = std::make_shared<std::atomic<LoadState>>(LoadState::running);
   load_ = state;
-  std::sort(sorted.begin(), sorted.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  store::BulkLoader::Entries entries;
-  entries.reserve(sorted.size());
-  for (const auto& [fingerprint, number] : sorted) {
-    entries.emplace_back(store::client_number_key(partition_, fingerprint), store::encode(number));
-  }
-  loader_.load(store::Table::client_numbers, std::move(entries), [state](const Result<void>& done) {
+  auto make = [generation = frozen_, partition = partition_] {
+    std::vector<std::pair<store::Fingerprint, store::ClientNumber>> sorted(generation->begin(),
+                                                                          generation->end());
+    std::sort(sorted.begin(), sorted.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+    store::BulkLoader::Entries entries;
+    entries.reserve(sorted.size());
+    for (const auto& [fingerprint, number] : sorted) {
+      entries.emplace_back(store::client_number_key(partition, fingerprint), store::encode(number));
+    }
+    return entries;
+  };
+  loader_.load(store::Table::client_numbers, std::move(make), [state](const Result<void>& done) {
     state->store(done ? LoadState::done : LoadState::failed, std::memory_order_release);
   });
 }

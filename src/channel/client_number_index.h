@@ -16,6 +16,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "channel/number_filter.h"
 #include "model/ids.h"
 #include "store/bulk_loader.h"
 #include "store/fingerprint.h"
@@ -28,8 +29,9 @@ namespace jindou::channel {
 class ClientNumberIndex {
  public:
   // Borrows `reader` and `loader`. `generation_entries`: entries held before they are frozen.
+  // `filter_bytes_max`: memory of the filter over what was loaded; see NumberFilter.
   ClientNumberIndex(PartitionId partition, const store::Reader& reader, store::BulkLoader& loader,
-                    std::size_t generation_entries);
+                    std::size_t generation_entries, std::size_t filter_bytes_max);
 
   // Rebuilds the generation from the commit records after counter `indexed_to`. Errors: storage.
   Result<void> open(std::uint64_t indexed_to);
@@ -39,7 +41,7 @@ class ClientNumberIndex {
 
   void insert(const store::Fingerprint& fingerprint, const store::ClientNumber& number);
 
-  // Freezes a full generation and, once everything in it is durable, starts its load. `evaluated`
+  // Continues the filter's way through the table. Freezes a full generation and, once everything in it is durable, starts its load. `evaluated`
   // is the position of the last commit built, `durable` that of the last one known to be durable:
   // an entry must not reach the table before its message is certain.
   void advance(std::uint64_t evaluated, std::uint64_t durable);
@@ -56,6 +58,7 @@ class ClientNumberIndex {
   enum class LoadState : int { running, done, failed };
 
   void start_load();
+  void fill_filter();
 
   PartitionId partition_;
   const store::Reader& reader_;
@@ -64,12 +67,18 @@ class ClientNumberIndex {
 
   Generation recent_;
   std::uint64_t recent_last_counter_ = 0;
-  // Empty, or waiting for durability, or being loaded.
-  Generation frozen_;
+  // Null, or waiting for durability, or being loaded; then the loader's thread reads it too.
+  std::shared_ptr<const Generation> frozen_;
   std::uint64_t frozen_last_counter_ = 0;
   std::uint64_t frozen_position_ = 0;
   std::shared_ptr<std::atomic<LoadState>> load_;
   std::uint64_t indexed_to_ = 0;
+
+  // Of everything in the table. Lost with the process; after a start it is filled from the table, a
+  // little with every advance(), and until that is done the table itself is asked.
+  NumberFilter filter_;
+  std::string filter_cursor_;
+  bool filter_complete_ = false;
 };
 
 }  // namespace jindou::channel

@@ -147,7 +147,8 @@ Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions option
       deps_(deps),
       options_(options),
       wake_(std::move(wake)),
-      index_(id, deps.reader, deps.loader, options.index_generation_entries) {}
+      index_(id, deps.reader, deps.loader, options.index_generation_entries,
+             options.index_filter_bytes_max) {}
 
 Partition::~Partition() = default;
 

@@ -42,6 +42,7 @@ struct PartitionOptions {
   // Messages gathered into one commit while others are in flight.
   std::size_t commit_messages_max = 8192;
   std::size_t index_generation_entries = 32768;
+  std::size_t index_filter_bytes_max = std::size_t{16} << 20;
 };
 
 // Everything a partition works with. All outlive it.

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "runtime/thread_name.h"
+#include "runtime/thread_identity.h"
 
 namespace jindou::channel {
 

@@ -85,7 +85,7 @@ struct CoreSettings {
 
 struct StorageSettings {
   std::uint16_t partitions = 16;
-  std::size_t write_buffer_bytes = std::size_t{256} << 20;
+  std::size_t write_buffer_bytes = std::size_t{64} << 20;
   std::size_t block_cache_bytes = std::size_t{256} << 20;
   std::size_t background_jobs = 2;
   std::size_t commit_items_max = 8192;
@@ -93,6 +93,7 @@ struct StorageSettings {
 
 struct DedupSettings {
   std::size_t generation_entries = 32'768;
+  std::size_t filter_bytes_max = std::size_t{256} << 20;
 };
 
 struct RuntimeSettings {

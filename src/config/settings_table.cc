@@ -131,6 +131,10 @@ constexpr std::array kTable{
             "", kOurs,
             "client_msg_no entries of one partition kept in memory before they are spilled to "
             "disk."},
+    Setting{"dedup.filterBytesMax", bytes, JD_MEMBER(dedup.filter_bytes_max), 1 << 20,
+            std::uint64_t{1} << 40, "", kOurs,
+            "Memory of the filter that tells new client_msg_nos from used ones, 1.5 bytes each. "
+            "Beyond it new ones are looked up in the store, which is slower."},
     Setting{"runtime.ioThreads", count, JD_MEMBER(runtime.io_threads), 0, 256, "", kOurs,
             "Threads that serve connections. 0: chosen from the number of CPUs."},
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "runtime/thread_name.h"
+#include "runtime/thread_identity.h"
 
 namespace jindou::runtime {
 

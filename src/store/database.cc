@@ -17,7 +17,7 @@
 
 #include "base/varint.h"
 #include "observe/log.h"
-#include "runtime/thread_name.h"
+#include "runtime/thread_identity.h"
 #include "store/keys.h"
 #include "store/rocksdb_status.h"
 
@@ -77,10 +77,16 @@ rocksdb::Options rocksdb_options(const StoreOptions& options) {
   out.write_buffer_size = options.write_buffer_bytes;
   out.max_write_buffer_number = 4;
   out.max_background_jobs = options.background_jobs;
-  // A level base of four write buffers: an L0 compaction moves as much as it rewrites.
-  out.max_bytes_for_level_base = options.write_buffer_bytes * 4;
-  out.target_file_size_base = options.write_buffer_bytes / 2;
-  out.level_compaction_dynamic_level_bytes = false;
+  // Messages are written once and never overwritten, so tiers of runs are merged, not levels: a row
+  // is rewritten about once for every sixteenfold growth, where levels rewrite it five or six times.
+  // The price is paid by reads, which look into up to some twenty runs, mostly at their filters.
+  out.compaction_style = rocksdb::kCompactionStyleUniversal;
+  out.compaction_options_universal.min_merge_width = 4;
+  // Space is not amplified by rows that nobody overwrites; do not merge everything because of it.
+  out.compaction_options_universal.max_size_amplification_percent = 1000;
+  out.level0_file_num_compaction_trigger = 16;
+  out.level0_slowdown_writes_trigger = 40;
+  out.level0_stop_writes_trigger = 60;
   // Payloads are often compressed or encrypted by the sender; the CPU is needed elsewhere.
   out.compression = rocksdb::kNoCompression;
   // The commit log writes from one thread: no write group to wait for, and hints need it so.
@@ -121,13 +127,15 @@ Result<std::unique_ptr<Database>> Database::open(const StoreOptions& options, Ra
 
   rocksdb::ColumnFamilyOptions numbers(database->options_);
   numbers.memtable_insert_with_hint_prefix_extractor = nullptr;
-  // Filled by bulk loads; the memtable stays empty.
+  // Filled by bulk loads; the memtable stays empty. Loads are small files, each of one partition, and
+  // seldom read, thanks to the filters in memory: let many gather before they are merged.
+  numbers.compaction_style = rocksdb::kCompactionStyleLevel;
   numbers.write_buffer_size = 4 << 20;
   numbers.target_file_size_base = 64 << 20;
-  numbers.max_bytes_for_level_base = 256 << 20;
-  numbers.level0_file_num_compaction_trigger = 32;
-  numbers.level0_slowdown_writes_trigger = 200;
-  numbers.level0_stop_writes_trigger = 400;
+  numbers.max_bytes_for_level_base = std::uint64_t{1} << 30;
+  numbers.level0_file_num_compaction_trigger = 128;
+  numbers.level0_slowdown_writes_trigger = 600;
+  numbers.level0_stop_writes_trigger = 1000;
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
       {rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions(database->options_)},
       {kClientNumbersName, numbers}};
@@ -140,6 +148,9 @@ Result<std::unique_ptr<Database>> Database::open(const StoreOptions& options, Ra
   database->main_ = handles[0];
   database->client_numbers_ = handles[1];
   JD_CHECK_OK(database->load_or_create_identity(options, random));
+  // Merging old rows can wait for a moment when senders leave the processor alone.
+  database->options_.env->LowerThreadPoolCPUPriority(rocksdb::Env::Priority::LOW,
+                                                     rocksdb::CpuPriority::kLow);
   database->loader_ = std::thread([raw = database.get()] { raw->run_loader(); });
   return database;
 }
@@ -219,11 +230,12 @@ Result<void> Database::scan_backward(Table table, std::string_view lower, std::s
   return {};
 }
 
-void Database::load(Table table, Entries entries, std::function<void(Result<void>)> done) {
+void Database::load(Table table, std::function<Entries()> make,
+                    std::function<void(Result<void>)> done) {
   {
     const std::lock_guard lock(load_mutex_);
     if (!load_stop_) {
-      load_queue_.push_back(LoadRequest{table, std::move(entries), std::move(done)});
+      load_queue_.push_back(LoadRequest{table, std::move(make), std::move(done)});
       load_wake_.notify_one();
       return;
     }
@@ -242,6 +254,7 @@ void Database::stop_loading() {
 
 void Database::run_loader() {
   runtime::name_this_thread("index-loader");
+  runtime::lower_this_threads_priority();
   for (;;) {
     LoadRequest request;
     {
@@ -265,7 +278,7 @@ Result<void> Database::load_now(LoadRequest& request) {
   const std::string path = directory_ + "/" + std::to_string(++load_count_) + kLoadSuffix;
   rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options_, handle(request.table));
   auto status = writer.Open(path);
-  for (const auto& [key, value] : request.entries) {
+  for (const auto& [key, value] : request.make()) {
     if (!status.ok()) break;
     status = writer.Put(key, value);
   }

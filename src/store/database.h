@@ -24,9 +24,9 @@ struct StoreOptions {
   std::string directory;
   // Only used when the store is created; afterwards the stored number holds.
   std::uint16_t partitions = 16;
-  // Memory for rows not yet in a table file; up to four of these per column family can be filled
-  // before writers wait. Large ones mean fewer rewrites of old rows by compaction.
-  std::size_t write_buffer_bytes = std::size_t{256} << 20;
+  // Memory for rows not yet in a table file; up to four of these can be filled before writers wait.
+  // Larger ones are written out less often, but each insert into them takes longer.
+  std::size_t write_buffer_bytes = std::size_t{64} << 20;
   std::size_t block_cache_bytes = std::size_t{256} << 20;
   int background_jobs = 2;
 };
@@ -57,7 +57,8 @@ class Database final : public Reader, public BulkLoader {
                              const Visit& visit) const override;
 
   // Writes a table file and adds it to the store. One load runs at a time, on a thread of its own.
-  void load(Table table, Entries entries, std::function<void(Result<void>)> done) override;
+  void load(Table table, std::function<Entries()> make,
+            std::function<void(Result<void>)> done) override;
 
   // Finishes a running load. Call before the objects that wait for loads are destroyed.
   void stop_loading();
@@ -68,7 +69,7 @@ class Database final : public Reader, public BulkLoader {
  private:
   struct LoadRequest {
     Table table;
-    Entries entries;
+    std::function<Entries()> make;
     std::function<void(Result<void>)> done;
   };
 

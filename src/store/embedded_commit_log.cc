@@ -1,7 +1,7 @@
 #include "store/embedded_commit_log.h"
 
 #include "observe/log.h"
-#include "runtime/thread_name.h"
+#include "runtime/thread_identity.h"
 #include "store/keys.h"
 #include "store/records.h"
 #include "store/rocksdb_status.h"

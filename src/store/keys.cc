@@ -105,6 +105,20 @@ std::string client_number_key(PartitionId partition, const Fingerprint& fingerpr
   return key;
 }
 
+Fingerprint fingerprint_of_client_number_key(std::string_view key) {
+  constexpr std::size_t kPartitionBytes = 2;
+  Fingerprint fingerprint;
+  fingerprint.number = read_be<std::uint64_t>(key, kPartitionBytes);
+  fingerprint.sender = read_be<std::uint64_t>(key, kPartitionBytes + 8);
+  return fingerprint;
+}
+
+std::string client_number_prefix(PartitionId partition) {
+  std::string key;
+  append_be(key, raw(partition));
+  return key;
+}
+
 std::string client_number_prefix(PartitionId partition, std::uint64_t number_hash) {
   std::string key;
   key.reserve(18);

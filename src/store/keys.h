@@ -64,6 +64,9 @@ std::string store_identity_key();
 
 // In table client_numbers.
 std::string client_number_key(PartitionId partition, const Fingerprint& fingerprint);
+Fingerprint fingerprint_of_client_number_key(std::string_view key);
+// All entries of a partition.
+std::string client_number_prefix(PartitionId partition);
 // All senders' entries of one (log, client_msg_no).
 std::string client_number_prefix(PartitionId partition, std::uint64_t number_hash);
 

@@ -55,8 +55,9 @@ Result<void> MemoryStore::scan_backward(store::Table table, std::string_view low
 
 void MemoryStore::append(store::Commit commit) { commits_.push_back(std::move(commit)); }
 
-void MemoryStore::load(store::Table table, Entries entries,
+void MemoryStore::load(store::Table table, std::function<Entries()> make,
                        std::function<void(Result<void>)> done) {
+  Entries entries = make();
   for (std::size_t i = 1; i < entries.size(); ++i) {
     JD_ASSERT(entries[i - 1].first < entries[i].first);
   }

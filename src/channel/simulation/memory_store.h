@@ -23,7 +23,8 @@ class MemoryStore final : public store::Reader, public store::CommitLog, public 
   Result<void> scan_backward(store::Table table, std::string_view lower, std::string_view upper,
                              const Visit& visit) const override;
   void append(store::Commit commit) override;
-  void load(store::Table table, Entries entries, std::function<void(Result<void>)> done) override;
+  void load(store::Table table, std::function<Entries()> make,
+            std::function<void(Result<void>)> done) override;
 
   std::size_t pending_commits() const { return commits_.size(); }
   std::size_t pending_loads() const { return loads_.size(); }
