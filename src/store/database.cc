@@ -3,6 +3,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/rate_limiter.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
@@ -97,6 +98,12 @@ rocksdb::Options rocksdb_options(const StoreOptions& options) {
   out.manual_wal_flush = true;
   out.max_total_wal_size = options.write_buffer_bytes * 4;
   out.bytes_per_sync = 1 << 20;
+  // Flushes and merges share the disk with the commits' syncs: spread them instead of letting each
+  // run as fast as it can. The limiter tunes itself between a twentieth of this rate and all of it.
+  constexpr std::int64_t kBackgroundBytesPerSecondMax = std::int64_t{256} << 20;
+  out.rate_limiter.reset(rocksdb::NewGenericRateLimiter(kBackgroundBytesPerSecondMax, 100'000, 10,
+                                                        rocksdb::RateLimiter::Mode::kWritesOnly,
+                                                        true));
   out.info_log = std::make_shared<InfoLog>();
 
   rocksdb::BlockBasedTableOptions table;
