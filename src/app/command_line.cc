@@ -73,7 +73,6 @@ int run_config(const SettingsFlags& flags, bool validate_only, bool markdown) {
   }
   const auto loaded = flags.load();
   if (!loaded) return usage_error(loaded.error());
-  for (const auto& warning : loaded->warnings) std::fprintf(stderr, "%s\n", warning.c_str());
   std::fputs(
       validate_only ? "the configuration is valid\n" : config::settings_report(*loaded).c_str(),
       stdout);
