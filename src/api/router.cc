@@ -13,7 +13,7 @@
 namespace jindou::api {
 
 std::span<const Route> all_routes() {
-  static const std::vector<Route> routes = [] {
+  static const std::vector<Route> kRoutes = [] {
     std::vector<Route> all;
     for (const std::span<const Route> group :
          {send_routes(), channel_routes(), history_routes(), user_routes(), system_routes()}) {
@@ -21,7 +21,7 @@ std::span<const Route> all_routes() {
     }
     return all;
   }();
-  return routes;
+  return kRoutes;
 }
 
 bool equal_secrets(std::string_view a, std::string_view b) {
