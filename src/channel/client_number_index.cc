@@ -132,7 +132,7 @@ void ClientNumberIndex::start_load() {
   load_ = state;
   auto make = [generation = frozen_, partition = partition_] {
     std::vector<std::pair<store::Fingerprint, store::ClientNumber>> sorted(generation->begin(),
-                                                                          generation->end());
+                                                                           generation->end());
     std::sort(sorted.begin(), sorted.end(),
               [](const auto& a, const auto& b) { return a.first < b.first; });
     store::BulkLoader::Entries entries;

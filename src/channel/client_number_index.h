@@ -41,9 +41,10 @@ class ClientNumberIndex {
 
   void insert(const store::Fingerprint& fingerprint, const store::ClientNumber& number);
 
-  // Continues the filter's way through the table. Freezes a full generation and, once everything in it is durable, starts its load. `evaluated`
-  // is the position of the last commit built, `durable` that of the last one known to be durable:
-  // an entry must not reach the table before its message is certain.
+  // Continues the filter's way through the table. Freezes a full generation and, once everything in
+  // it is durable, starts its load. `evaluated` is the position of the last commit built, `durable`
+  // that of the last one known to be durable: an entry must not reach the table before its message
+  // is certain.
   void advance(std::uint64_t evaluated, std::uint64_t durable);
 
   // Counters up to here are in the table (goes into the partition state).

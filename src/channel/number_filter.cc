@@ -12,8 +12,8 @@ constexpr std::size_t kBlockBits = 512;
 constexpr std::size_t kFirstSegmentKeys = 32'768;
 constexpr std::size_t kSegmentKeysMax = std::size_t{1} << 22;
 
-// One bit in each of the block's eight words: 6 bits of the hash choose it. 48 of the 64 bits of the
-// number half; the sender half chooses the block.
+// One bit in each of the block's eight words: 6 bits of the hash choose it. 48 of the 64 bits of
+// the number half; the sender half chooses the block.
 std::uint64_t bit_of(std::uint64_t hash, unsigned word) {
   return std::uint64_t{1} << ((hash >> (word * 6)) & 63);
 }

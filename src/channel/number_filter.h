@@ -1,5 +1,5 @@
-// A Bloom filter over fingerprints that grows: says for sure when a client_msg_no was never indexed,
-// so that the ordinary send, whose number is new, does not look into the table at all.
+// A Bloom filter over fingerprints that grows: says for sure when a client_msg_no was never
+// indexed, so that the ordinary send, whose number is new, does not look into the table at all.
 //
 // Blocked: all bits of a key lie in one cache line, a look-up costs one cache miss per segment.
 // Segments are filled one after another, each four times the size of the one before up to a limit;

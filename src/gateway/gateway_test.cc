@@ -212,8 +212,8 @@ TEST_P(GatewayTest, LogsInSendsAndReceives) {
   for (std::uint64_t id = 1; id <= 100; ++id) ASSERT_EQ(read_recv(*a), id);
   if (websocket()) {
     EXPECT_EQ(a->ws_messages(), 1U + 5U + 100U);
-    EXPECT_NE(a->upgrade_response_.find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), std::string::npos);
-    EXPECT_EQ(a->upgrade_response_.find("Extensions"), std::string::npos);
+    EXPECT_NE(a->upgrade_response.find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), std::string::npos);
+    EXPECT_EQ(a->upgrade_response.find("Extensions"), std::string::npos);
   }
   a->close();
   EXPECT_TRUE(eventually([&] { return !directory_.is_online("a"); }));

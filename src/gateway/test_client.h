@@ -179,8 +179,8 @@ class TestClient {
     while (raw_.find("\r\n\r\n") == std::string::npos) {
       if (!fill(5000)) return;
     }
-    upgrade_response_ = raw_.substr(0, raw_.find("\r\n\r\n") + 4);
-    raw_.erase(0, upgrade_response_.size());
+    upgrade_response = raw_.substr(0, raw_.find("\r\n\r\n") + 4);
+    raw_.erase(0, upgrade_response.size());
   }
 
   bool fill(int timeout_ms) {
@@ -230,7 +230,7 @@ class TestClient {
   }
 
  public:
-  std::string upgrade_response_;
+  std::string upgrade_response;
 
  private:
   bool websocket_;

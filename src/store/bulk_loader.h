@@ -16,9 +16,9 @@ class BulkLoader {
  public:
   virtual ~BulkLoader() = default;
   using Entries = std::vector<std::pair<std::string, std::string>>;
-  // `make` is called once, perhaps on another thread, and returns entries that ascend by key without
-  // repeats. `done` is called once, on any thread, when they are durable and readable, or with
-  // `storage` when nothing was loaded. Thread-safe; returns at once.
+  // `make` is called once, perhaps on another thread, and returns entries that ascend by key
+  // without repeats. `done` is called once, on any thread, when they are durable and readable, or
+  // with `storage` when nothing was loaded. Thread-safe; returns at once.
   virtual void load(Table table, std::function<Entries()> make,
                     std::function<void(Result<void>)> done) = 0;
 };

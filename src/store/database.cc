@@ -79,8 +79,9 @@ rocksdb::Options rocksdb_options(const StoreOptions& options) {
   out.max_write_buffer_number = 4;
   out.max_background_jobs = options.background_jobs;
   // Messages are written once and never overwritten, so tiers of runs are merged, not levels: a row
-  // is rewritten about once for every sixteenfold growth, where levels rewrite it five or six times.
-  // The price is paid by reads, which look into up to some twenty runs, mostly at their filters.
+  // is rewritten about once for every sixteenfold growth, where levels rewrite it five or six
+  // times. The price is paid by reads, which look into up to some twenty runs, mostly at their
+  // filters.
   out.compaction_style = rocksdb::kCompactionStyleUniversal;
   out.compaction_options_universal.min_merge_width = 4;
   // Space is not amplified by rows that nobody overwrites; do not merge everything because of it.
@@ -101,9 +102,8 @@ rocksdb::Options rocksdb_options(const StoreOptions& options) {
   // Flushes and merges share the disk with the commits' syncs: spread them instead of letting each
   // run as fast as it can. The limiter tunes itself between a twentieth of this rate and all of it.
   constexpr std::int64_t kBackgroundBytesPerSecondMax = std::int64_t{256} << 20;
-  out.rate_limiter.reset(rocksdb::NewGenericRateLimiter(kBackgroundBytesPerSecondMax, 100'000, 10,
-                                                        rocksdb::RateLimiter::Mode::kWritesOnly,
-                                                        true));
+  out.rate_limiter.reset(rocksdb::NewGenericRateLimiter(
+      kBackgroundBytesPerSecondMax, 100'000, 10, rocksdb::RateLimiter::Mode::kWritesOnly, true));
   out.info_log = std::make_shared<InfoLog>();
 
   rocksdb::BlockBasedTableOptions table;
@@ -134,8 +134,8 @@ Result<std::unique_ptr<Database>> Database::open(const StoreOptions& options, Ra
 
   rocksdb::ColumnFamilyOptions numbers(database->options_);
   numbers.memtable_insert_with_hint_prefix_extractor = nullptr;
-  // Filled by bulk loads; the memtable stays empty. Loads are small files, each of one partition, and
-  // seldom read, thanks to the filters in memory: let many gather before they are merged.
+  // Filled by bulk loads; the memtable stays empty. Loads are small files, each of one partition,
+  // and seldom read, thanks to the filters in memory: let many gather before they are merged.
   numbers.compaction_style = rocksdb::kCompactionStyleLevel;
   numbers.write_buffer_size = 4 << 20;
   numbers.target_file_size_base = 64 << 20;

@@ -124,8 +124,9 @@ TEST_F(EmbeddedLog, LoadsSortedEntriesInBulk) {
     entries.emplace_back(client_number_key(PartitionId{1}, Fingerprint{i, i}), "v");
   }
   std::promise<Result<void>> outcome;
-  database_->load(Table::client_numbers, [entries] { return entries; },
-                  [&outcome](Result<void> done) { outcome.set_value(std::move(done)); });
+  database_->load(
+      Table::client_numbers, [entries] { return entries; },
+      [&outcome](Result<void> done) { outcome.set_value(std::move(done)); });
   ASSERT_TRUE(outcome.get_future().get().has_value());
   std::string value;
   const auto found = database_->get(

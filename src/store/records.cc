@@ -9,17 +9,18 @@ namespace {
 
 constexpr char kFormat = 1;
 
-enum MessageBits : std::uint8_t {
-  kNoPersist = 0x01,
-  kRedDot = 0x02,
-  kSyncOnce = 0x04,
-  kAddressed = 0x08,  // the addressed channel is spelled out
-  kTopic = 0x10,
-  kStream = 0x20,
-  kSubscribers = 0x40,
-};
+// Bits of a message record.
+constexpr unsigned kNoPersist = 0x01;
+constexpr unsigned kRedDot = 0x02;
+constexpr unsigned kSyncOnce = 0x04;
+constexpr unsigned kAddressed = 0x08;  // the addressed channel is spelled out
+constexpr unsigned kTopic = 0x10;
+constexpr unsigned kStream = 0x20;
+constexpr unsigned kSubscribers = 0x40;
 
-enum CommitBits : std::uint8_t { kIdempotent = 0x01, kSameLog = 0x02 };
+// Bits of an entry of a commit record.
+constexpr unsigned kIdempotent = 0x01;
+constexpr unsigned kSameLog = 0x02;
 
 Error unreadable(std::string_view what) {
   return Error(Errc::storage, "unreadable " + std::string(what) + " record");
@@ -142,7 +143,7 @@ void CommitRecordBuilder::add(const CommitEntry& entry, std::int64_t timestamp) 
   }
   const bool same_log = count_ > 0 && entry.log == previous_log_;
   body_.push_back(
-      static_cast<char>((entry.idempotent ? kIdempotent : 0) | (same_log ? kSameLog : 0)));
+      static_cast<char>((entry.idempotent ? kIdempotent : 0U) | (same_log ? kSameLog : 0U)));
   append_varint(body_, entry.counter - previous_counter_);
   if (!same_log) {
     body_.push_back(static_cast<char>(raw(entry.log.type)));
