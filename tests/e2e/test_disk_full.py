@@ -57,11 +57,16 @@ class DiskFull(unittest.TestCase):
             wait_until(lambda: post().status == 200, timeout=30, what="the server to recover")
             self.assertEqual(server.get("/readyz").status, 200)
 
-            page = server.post("/channel/messagesync", {"login_uid": "u1", "channel_id": "g1",
-                                                        "channel_type": GROUP, "limit": 10000})
-            stored = {message["message_seq"]: message["message_id"]
-                      for message in page.json()["messages"]}
-            self.assertEqual(sorted(stored), list(range(1, len(stored) + 1)))
+            stored = {}
+            more = 1
+            while more:
+                page = server.post("/channel/messagesync", {
+                    "login_uid": "u1", "channel_id": "g1", "channel_type": GROUP, "limit": 10000,
+                    "start_message_seq": len(stored) + 1, "pull_mode": 1}).json()
+                more = page["more"]
+                for message in page["messages"]:
+                    self.assertEqual(message["message_seq"], len(stored) + 1)
+                    stored[message["message_seq"]] = message["message_id"]
             for item in acknowledged:
                 self.assertEqual(stored[item["message_seq"]], item["message_id"])
 
