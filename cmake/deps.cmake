@@ -8,6 +8,8 @@ find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(simdjson REQUIRED)
 find_package(yaml-cpp REQUIRED)
+find_package(CURL 7.88 REQUIRED)
+find_package(ZLIB REQUIRED)
 
 # jindou_dep(x TARGETS a::b ... | HEADER h LIBRARY l): an INTERFACE target deps::x.
 function(jindou_dep name)
@@ -38,10 +40,13 @@ jindou_dep(fmt TARGETS fmt::fmt)
 jindou_dep(spdlog TARGETS spdlog::spdlog DEFINITIONS SPDLOG_FMT_EXTERNAL)
 jindou_dep(simdjson TARGETS simdjson::simdjson)
 jindou_dep(yaml TARGETS yaml-cpp)
+jindou_dep(curl TARGETS CURL::libcurl)
+jindou_dep(zlib TARGETS ZLIB::ZLIB)
 # Looked up by file: the config files of these packages ask for development packages of their own.
 jindou_dep(rocksdb HEADER rocksdb/db.h LIBRARY rocksdb)
 jindou_dep(prometheus HEADER prometheus/registry.h LIBRARY prometheus-cpp-core)
 jindou_dep(xxhash HEADER xxhash.h LIBRARY xxhash)
+jindou_dep(jwt HEADER jwt.h LIBRARY jwt)
 jindou_dep(cli11 HEADER CLI/CLI.hpp)
 jindou_dep(expected HEADER tl/expected.hpp)
 

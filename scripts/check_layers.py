@@ -20,10 +20,13 @@ LAYERS = {
     "runtime": 3,
     "store": 4,
     "channel": 5,
+    "conversation": 5,
     "presence": 5,
     "delivery": 6,
+    "retention": 6,
     "gateway": 7,
     "api": 7,
+    "webhook": 7,
     "bench": 8,
     "app": 8,
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "codec/message_object.h"
 #include "model/channel.h"
 
 namespace jindou::api {
@@ -111,6 +112,15 @@ void answer_error(Response& response, const Error& error) {
   const std::string_view name = errc_name(error.code());
   const std::string_view text = error.detail().empty() ? name : error.detail();
   answer_error(response, status_of(error.code()), name, text);
+}
+
+void answer_denied(Response& response, Reason reason, std::string_view message) {
+  response.status = 403;
+  JsonWriter json(response.body);
+  json.begin_object();
+  write_error_members(json, 403, errc_name(Errc::denied), message);
+  json.number("reason", raw(reason));
+  json.end_object();
 }
 
 void answer_invalid(Response& response, std::string_view message) {
@@ -248,35 +258,12 @@ void answer_problems(Response& response, std::span<const codec::ItemProblem> pro
 }
 
 std::string_view shown_channel_id(const Message& message, std::string_view viewer) {
-  std::string_view id = message.channel.id;
-  // Where command messages are kept is the server's own business.
-  if (id.ends_with(kCommandSuffix)) id.remove_suffix(kCommandSuffix.size());
-  if (message.channel.type != ChannelType::person) return id;
-  std::string_view peer = viewer.empty() ? std::string_view() : peer_in_pair(id, viewer);
-  if (peer.empty()) peer = peer_in_pair(id, message.from_uid);
-  return peer.empty() ? id : peer;
+  return codec::shown_channel_id(message, viewer);
 }
 
 void write_message(JsonWriter& json, const Message& message, std::string_view viewer) {
   json.begin_object();
-  json.begin_object("header");
-  json.flag("no_persist", message.flags.no_persist);
-  json.flag("red_dot", message.flags.red_dot);
-  json.flag("sync_once", message.flags.sync_once);
-  json.end_object();
-  json.number("setting", message.setting);
-  json.number("message_id", raw(message.id));
-  json.number_string("message_idstr", raw(message.id));
-  json.string("client_msg_no", message.client_msg_no);
-  json.number("message_seq", raw(message.seq));
-  json.string("from_uid", message.from_uid == kSystemUid ? std::string_view() : message.from_uid);
-  json.string("channel_id", shown_channel_id(message, viewer));
-  json.number("channel_type", raw(message.channel.type));
-  if (!message.topic.empty()) json.string("topic", message.topic);
-  if (!message.stream_no.empty()) json.string("stream_no", message.stream_no);
-  json.number("expire", message.expire);
-  json.number("timestamp", message.timestamp);
-  json.base64("payload", message.payload);
+  codec::write_message_members(json, message, viewer);
   json.end_object();
 }
 

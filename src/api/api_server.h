@@ -1,4 +1,5 @@
-// The HTTP API of one node: router and server put together. Entry point of this module.
+// The HTTP API of one node, on its own port and on the manager port: routers and servers put
+// together. Entry point of this module.
 #pragma once
 
 #include <memory>
@@ -23,8 +24,13 @@ class ApiServer {
 
   // "host:port", port 0 for any free one. Errors: invalid, unavailable (see HttpServer::listen).
   Result<void> listen(const std::string& address);
+  // The same for the manager port.
+  Result<void> listen_manager(const std::string& address);
   // As bound; empty before listen().
   std::string address() const;
+  std::string manager_address() const;
+  // Who may do what; updated by a reload.
+  Access& access() { return services_.access; }
   // Stops accepting, finishes requests in flight within options.http.stop_grace, closes.
   // Idempotent.
   void stop();
@@ -34,6 +40,8 @@ class ApiServer {
   Services services_;
   Router router_;
   HttpServer server_;
+  Router manager_router_;
+  HttpServer manager_server_;
 };
 
 }  // namespace jindou::api

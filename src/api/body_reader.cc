@@ -26,15 +26,23 @@ BodyReader::BodyReader(std::string_view body) {
     if (problem_.empty()) problem_ = "the body is not valid JSON";
     return;
   }
-  if (parsed->get_object().get(object_) != simdjson::SUCCESS) {
+  dom::object object;
+  if (parsed->get_object().get(object) != simdjson::SUCCESS) {
     problem_ = "the body must be an object";
     return;
   }
+  take(object);
+}
+
+BodyReader::BodyReader(dom::object object) { take(object); }
+
+void BodyReader::take(dom::object object) {
+  object_ = object;
   std::vector<std::string_view> names;
   for (const auto field : object_) names.push_back(field.key);
   std::ranges::sort(names);
   if (std::ranges::adjacent_find(names) != names.end()) {
-    problem_ = "the body must not have a member twice";
+    problem_ = "an object must not have a member twice";
     return;
   }
   readable_ = true;
@@ -62,6 +70,16 @@ dom::element BodyReader::find(std::string_view name, bool& found) {
 bool BodyReader::has(std::string_view name) const {
   dom::element value;
   return readable_ && object_.at_key(name).get(value) == simdjson::SUCCESS && !value.is_null();
+}
+
+bool BodyReader::has_text(std::string_view name) const {
+  dom::element value;
+  return readable_ && object_.at_key(name).get(value) == simdjson::SUCCESS && value.is_string();
+}
+
+bool BodyReader::has_object(std::string_view name) const {
+  dom::element value;
+  return readable_ && object_.at_key(name).get(value) == simdjson::SUCCESS && value.is_object();
 }
 
 std::string BodyReader::text(std::string_view name) {
@@ -206,6 +224,62 @@ std::vector<std::string> BodyReader::uids(std::string_view name) {
     out.push_back(uid);
   }
   return out;
+}
+
+std::vector<std::uint8_t> BodyReader::bytes(std::string_view name) {
+  std::vector<std::uint8_t> out;
+  bool found = false;
+  const dom::element value = find(name, found);
+  if (!found) return out;
+  dom::array list;
+  if (value.get_array().get(list) != simdjson::SUCCESS) {
+    fail_member(name, "must be an array of integers");
+    return out;
+  }
+  for (const dom::element entry : list) {
+    out.push_back(static_cast<std::uint8_t>(
+        to_number(entry, name, std::numeric_limits<std::uint8_t>::max())));
+  }
+  return out;
+}
+
+BodyReader BodyReader::object(std::string_view name) {
+  bool found = false;
+  const dom::element value = find(name, found);
+  dom::object object;
+  if (!found) return BodyReader();
+  if (value.get_object().get(object) != simdjson::SUCCESS) {
+    fail_member(name, "must be an object");
+    return BodyReader();
+  }
+  return BodyReader(object);
+}
+
+std::vector<BodyReader> BodyReader::objects(std::string_view name) {
+  std::vector<BodyReader> out;
+  bool found = false;
+  const dom::element value = find(name, found);
+  if (!found) return out;
+  dom::array list;
+  if (value.get_array().get(list) != simdjson::SUCCESS) {
+    fail_member(name, "must be an array of objects");
+    return out;
+  }
+  for (const dom::element entry : list) {
+    dom::object object;
+    if (entry.get_object().get(object) != simdjson::SUCCESS) {
+      fail_member(name, "must be an array of objects");
+      return {};
+    }
+    out.push_back(BodyReader(object));
+  }
+  return out;
+}
+
+std::string BodyReader::json(std::string_view name) {
+  bool found = false;
+  const dom::element value = find(name, found);
+  return found ? std::string(simdjson::minify(value)) : std::string();
 }
 
 Result<std::vector<std::string>> read_uid_array(std::string_view body, std::string_view member) {

@@ -30,6 +30,10 @@ class BodyReader {
   void fail(std::string_view text);
 
   bool has(std::string_view name) const;
+  bool has_text(std::string_view name) const;
+  bool has_object(std::string_view name) const;
+  // How many members the object has.
+  std::size_t size() const { return readable_ ? object_.size() : 0; }
 
   // "" when absent.
   std::string text(std::string_view name);
@@ -53,8 +57,23 @@ class BodyReader {
   std::string internal_id(std::string_view name);
   // Uids without blanks and repeats, in order. Each must be a possible uid.
   std::vector<std::string> uids(std::string_view name);
+  // Integers from 0 to 255.
+  std::vector<std::uint8_t> bytes(std::string_view name);
+
+  // A member that is an object, as a reader with problems of its own; without members when absent.
+  BodyReader object(std::string_view name);
+  // What object() answers when there is none.
+  static BodyReader no_members() { return BodyReader(); }
+  // The entries of an array of objects, each a reader with problems of its own.
+  std::vector<BodyReader> objects(std::string_view name);
+  // The member as JSON text without white space; empty when absent.
+  std::string json(std::string_view name);
 
  private:
+  // Without members.
+  BodyReader() = default;
+  explicit BodyReader(simdjson::dom::object object);
+  void take(simdjson::dom::object object);
   simdjson::dom::element find(std::string_view name, bool& found);
   void fail_member(std::string_view name, std::string_view text);
   std::uint64_t to_number(simdjson::dom::element value, std::string_view name, std::uint64_t most);

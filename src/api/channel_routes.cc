@@ -8,6 +8,7 @@
 #include "api/answers.h"
 #include "api/body_reader.h"
 #include "api/core_calls.h"
+#include "api/query.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
@@ -137,6 +138,37 @@ Task<void> post_subscriber_remove_all(Services& services, Request& request, Resp
 
 enum class ListCall : std::uint8_t { add, set, remove, remove_all };
 
+// The person conversations of one user with others, opened for both sides.
+std::vector<channel::Change> open_conversations(const std::string& uid,
+                                                const std::vector<std::string>& others) {
+  std::vector<channel::Change> changes;
+  for (const std::string& other : others) {
+    if (other == uid) continue;
+    channel::ChangeConversation open;
+    open.operation = channel::ChangeConversation::Operation::open;
+    open.channel = ChannelKey(person_channel_id(uid, other), ChannelType::person);
+    open.uids.push_back(uid);
+    open.uids.push_back(other);
+    changes.emplace_back(std::move(open));
+  }
+  return changes;
+}
+
+// Changes the allowlist of a user's inbox; whoever is on it has a conversation with the user, so
+// that both can begin to write.
+Task<void> apply_to_inbox(Services& services, Request& request, Response& response,
+                          ChangeMembers members) {
+  std::vector<channel::Change> conversations = open_conversations(members.channel.id, members.uids);
+  auto done = co_await change(services, request, std::move(members));
+  // Only afterwards: a repeat after a failure opens what is missing.
+  if (done) done = co_await change_all(services, request, std::move(conversations));
+  if (done) {
+    answer_ok(response, services.options.status_style);
+  } else {
+    answer_error(response, done.error());
+  }
+}
+
 // The denylist and the allowlist. For a person the list is that of the user's own inbox.
 Task<void> change_list(Services& services, Request& request, Response& response, MemberList list,
                        ListCall call) {
@@ -160,6 +192,11 @@ Task<void> change_list(Services& services, Request& request, Response& response,
       members.uids = body.uids("uids");
       break;
     case ListCall::remove_all: members.operation = Operation::replace; break;
+  }
+  const bool opens = list == MemberList::allowlist && members.channel.type == ChannelType::person &&
+                     (call == ListCall::add || call == ListCall::set);
+  if (opens && body.ok()) {
+    return apply_to_inbox(services, request, response, std::move(members));
   }
   return apply(services, request, response, body.problem(), std::move(members));
 }
@@ -189,10 +226,61 @@ Task<void> post_whitelist_remove_all(Services& services, Request& request, Respo
   return change_list(services, request, response, MemberList::allowlist, ListCall::remove_all);
 }
 
+Task<void> get_whitelist(Services& services, Request& request, Response& response) {
+  const std::string id = request.query_value("channel_id");
+  const std::uint64_t type = query_number(request.query_value("channel_type"));
+  std::string problem;
+  if (is_blank(id)) {
+    problem = "channel_id is required";
+  } else if (const auto why = id_problem(id); !why.empty()) {
+    problem = "channel_id " + std::string(why);
+  } else if (type == 0 || type > 255) {
+    problem = "channel_type is required, from 1 to 255";
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  const channel::History& history = services.deps.history;
+  const ChannelKey key(id, static_cast<ChannelType>(type));
+  auto work = [&history, key] { return history.load_members(key, MemberList::allowlist); };
+  const auto uids = co_await services.deps.blocking.run(std::move(work));
+  if (!uids) {
+    answer_error(response, uids.error());
+    co_return;
+  }
+  const bool detail = request.query_value("detail") == "1";
+  codec::JsonWriter json(response.body);
+  json.begin_array();
+  for (std::size_t i = 0; i < uids->size(); ++i) {
+    if (detail) {
+      json.begin_object();
+      json.number("id", i + 1);
+      json.string("uid", (*uids)[i]);
+      json.end_object();
+    } else {
+      json.string((*uids)[i]);
+    }
+  }
+  json.end_array();
+}
+
+// The receivers of a temporary channel.
+Task<void> post_temporary_subscribers(Services& services, Request& request, Response& response) {
+  ChangeMembers members;
+  members.list = MemberList::subscribers;
+  members.operation = Operation::replace;
+  BodyReader body(request.body);
+  members.channel.id = body.id("channel_id");
+  members.channel.type = ChannelType::temp;
+  members.uids = required_uids(body, "uids");
+  return apply(services, request, response, body.problem(), std::move(members));
+}
+
 }  // namespace
 
 std::span<const Route> channel_routes() {
-  static constexpr std::array<Route, 14> routes = {{
+  static constexpr std::array<Route, 16> routes = {{
       {Verb::post, "/channel", post_channel, Auth::manager,
        "Creates a channel or overwrites its flags, and adds subscribers"},
       {Verb::post, "/channel/info", post_channel_info, Auth::manager,
@@ -221,6 +309,9 @@ std::span<const Route> channel_routes() {
        "Removes from the allowlist"},
       {Verb::post, "/channel/whitelist_remove_all", post_whitelist_remove_all, Auth::manager,
        "Empties the allowlist"},
+      {Verb::get, "/channel/whitelist", get_whitelist, Auth::manager, "The allowlist"},
+      {Verb::post, "/tmpchannel/subscriber_set", post_temporary_subscribers, Auth::manager,
+       "Sets the receivers of a temporary channel"},
   }};
   return routes;
 }

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "api/await_callback.h"
@@ -17,14 +18,56 @@ class SendDeadline final : public DeadlineList::Entry {
   void on_deadline() override { pending->expire(); }
 };
 
-class ChangeDeadline final : public DeadlineList::Entry {
+template <class T>
+class CallDeadline final : public DeadlineList::Entry {
  public:
-  std::function<void(Result<void>)> complete;
+  std::function<void(Result<T>)> complete;
 
  private:
   void on_deadline() override {
     complete(Error(Errc::deadline, "not confirmed in time; the change may still happen"));
   }
+};
+
+// Waits for what `post(complete)` begins. `post` says whether it began; if not, `complete` is never
+// called. Borrowed until the answer.
+template <class T, class Post>
+Task<Result<T>> await_core(Services& services, Request& request, Post& post) {
+  CallDeadline<T> watch;
+  auto begin = [&](std::function<void(Result<T>)> complete) {
+    Result<void> posted = post(complete);
+    if (!posted) {
+      complete(Result<T>(std::move(posted).error()));
+      return;
+    }
+    watch.complete = std::move(complete);
+    watch.set_deadline(request_deadline(services));
+    watch.link(*request.deadlines);
+  };
+  co_return co_await await_callback<Result<T>>(begin);
+}
+
+// Several changes under way: what came first of their errors, and how many are still to come.
+class Joined {
+ public:
+  Joined(std::size_t count, std::function<void(Result<void>)> complete)
+      : open_(count), complete_(std::move(complete)) {}
+
+  // Thread-safe.
+  void finish(Result<void> outcome) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!outcome && first_) first_ = std::move(outcome);
+      if (--open_ > 0) return;
+    }
+    complete_(std::move(first_));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::size_t open_;
+  Result<void> first_;
+  std::function<void(Result<void>)> complete_;
 };
 
 }  // namespace
@@ -55,18 +98,55 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
 }
 
 Task<Result<void>> change(Services& services, Request& request, channel::Change change) {
-  ChangeDeadline watch;
-  auto begin = [&](std::function<void(Result<void>)> complete) {
-    auto posted = services.deps.router.post_change(std::move(change), complete);
-    if (!posted) {
-      complete(std::move(posted));
-      return;
-    }
-    watch.complete = std::move(complete);
-    watch.set_deadline(request_deadline(services));
-    watch.link(*request.deadlines);
+  auto post = [&](std::function<void(Result<void>)> complete) {
+    return services.deps.router.post_change(std::move(change), std::move(complete));
   };
-  co_return co_await await_callback<Result<void>>(begin);
+  co_return co_await await_core<void>(services, request, post);
+}
+
+Task<Result<void>> change_all(Services& services, Request& request,
+                              std::vector<channel::Change> changes) {
+  if (changes.empty()) co_return Result<void>();
+  auto post = [&](std::function<void(Result<void>)> complete) {
+    auto joined = std::make_shared<Joined>(changes.size(), std::move(complete));
+    for (channel::Change& one : changes) {
+      auto posted = services.deps.router.post_change(
+          std::move(one), [joined](Result<void> outcome) { joined->finish(std::move(outcome)); });
+      if (!posted) joined->finish(std::move(posted));
+    }
+    return Result<void>();
+  };
+  co_return co_await await_core<void>(services, request, post);
+}
+
+Task<Result<channel::EventOutcome>> append_event(Services& services, Request& request,
+                                                 channel::AppendEvent event) {
+  auto post = [&](std::function<void(Result<channel::EventOutcome>)> complete) {
+    return services.deps.router.post_event(std::move(event), std::move(complete));
+  };
+  co_return co_await await_core<channel::EventOutcome>(services, request, post);
+}
+
+Task<Result<channel::Recipients>> ask_recipients(Services& services, Request& request,
+                                                 ChannelKey channel) {
+  auto post = [&](std::function<void(Result<channel::Recipients>)> complete) {
+    return services.deps.router.post_recipients(std::move(channel), std::move(complete));
+  };
+  co_return co_await await_core<channel::Recipients>(services, request, post);
+}
+
+Result<ChannelKey> load_settled_channel(const channel::History& history, ChannelKey channel) {
+  if (channel.type != ChannelType::agent) return channel;
+  const auto [a, b] = split_pair_id(channel.id);
+  return history.load_agent_channel(a, b);
+}
+
+Task<Result<ChannelKey>> settle_channel(Services& services, ChannelKey channel) {
+  if (channel.type != ChannelType::agent) co_return Result<ChannelKey>(std::move(channel));
+  const channel::History& history = services.deps.history;
+  // Copied: the work may outlive this call when the process stops.
+  auto work = [&history, channel] { return load_settled_channel(history, channel); };
+  co_return co_await services.deps.blocking.run(std::move(work));
 }
 
 }  // namespace jindou::api

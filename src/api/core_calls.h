@@ -1,4 +1,4 @@
-// The two ways into the core, as awaitable calls with a deadline.
+// The ways into the core, as awaitable calls with a deadline.
 #pragma once
 
 #include <vector>
@@ -20,5 +20,26 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
 
 // Errors: what the core says; deadline when it said nothing in time (outcome unknown).
 Task<Result<void>> change(Services& services, Request& request, channel::Change change);
+
+// Posts all of them at once and waits for all; they may be of any partitions. The first error that
+// came, if one did: then some may have been done. No changes: success.
+Task<Result<void>> change_all(Services& services, Request& request,
+                              std::vector<channel::Change> changes);
+
+// Errors: as change(); also those of CommandRouter::post_event.
+Task<Result<channel::EventOutcome>> append_event(Services& services, Request& request,
+                                                 channel::AppendEvent event);
+
+// Who would receive a message to the channel (internal id) now. Errors: as change(); storage.
+Task<Result<channel::Recipients>> ask_recipients(Services& services, Request& request,
+                                                 ChannelKey channel);
+
+// The channel that messages between the two halves of an agent channel go to: the pair the other
+// way round, if only that exists. Other channels are returned as they are, without a wait. Errors:
+// storage, overloaded.
+Task<Result<ChannelKey>> settle_channel(Services& services, ChannelKey channel);
+
+// The same on a thread that may block.
+Result<ChannelKey> load_settled_channel(const channel::History& history, ChannelKey channel);
 
 }  // namespace jindou::api

@@ -1,6 +1,5 @@
 #include "api/history_routes.h"
 
-#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -10,7 +9,9 @@
 #include "api/answers.h"
 #include "api/body_reader.h"
 #include "api/channel_ids.h"
+#include "api/core_calls.h"
 #include "api/query.h"
+#include "api/reading.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
@@ -19,75 +20,218 @@ namespace {
 using channel::History;
 using channel::RangePage;
 using channel::RangeQuery;
+using codec::EventDetail;
 using codec::JsonWriter;
 
+// Ranges in one POST /channel/messagesyncbatch.
+constexpr std::size_t kRangesMax = 200;
+
+constexpr std::string_view kNoReader = "login_uid is not one of the users of the channel";
+
+void answer_read_error(Response& response, const Error& error) {
+  if (error.code() == Errc::denied) {
+    answer_denied(response, Reason::subscriber_not_exist, error.detail());
+  } else {
+    answer_error(response, error);
+  }
+}
+
+// With api.strictRead: denied, unless the viewer is one of the channel's users. Blocks.
+Result<void> check_reader(const History& history, const ChannelKey& channel,
+                          std::string_view viewer, bool strict) {
+  if (!strict) return {};
+  JD_TRY(const bool allowed, may_read_channel(history, channel, viewer));
+  if (!allowed) return Error(Errc::denied, std::string(kNoReader));
+  return {};
+}
+
+// The members of a page without its braces.
 void write_page(JsonWriter& json, std::uint64_t start_seq, std::uint64_t end_seq, bool more,
-                const std::vector<Message>& messages, std::string_view viewer) {
-  json.begin_object();
+                const EventfulMessages& list, std::string_view viewer,
+                EventDetail detail = EventDetail::full) {
   json.number("start_message_seq", start_seq);
   json.number("end_message_seq", end_seq);
   json.flag("more", more);
   json.begin_array("messages");
-  for (const Message& message : messages) write_message(json, message, viewer);
+  write_all(json, list, viewer, detail);
+  json.end_array();
+}
+
+// One range as the caller asked for it.
+struct RangeRequest {
+  RangeQuery query;
+  std::string channel_id;
+  ChannelType type = ChannelType::none;
+  EventDetail detail = EventDetail::full;
+};
+
+// Everything but login_uid, which is in query.viewer already. Errors: invalid.
+Result<void> read_range(BodyReader& body, RangeRequest& range) {
+  RangeQuery& query = range.query;
+  range.channel_id = body.text("channel_id");
+  range.type = body.channel_type();
+  query.start_seq = body.number("start_message_seq");
+  query.end_seq = body.number("end_message_seq");
+  query.limit = body.signed_number("limit");
+  query.towards_newer = body.number("pull_mode") == 1;
+  if (body.text("event_summary_mode") == "basic") range.detail = EventDetail::basic;
+  if (!body.ok()) return Error(Errc::invalid, body.problem());
+  JD_TRY(query.channel, read_channel(query.viewer, range.channel_id, range.type));
+  return {};
+}
+
+struct EventfulPage {
+  EventfulMessages list;
+  bool more = false;
+};
+
+// Blocks.
+Result<EventfulPage> load_page(const History& history, RangeQuery query, bool strict) {
+  JD_TRY(query.channel, load_settled_channel(history, std::move(query.channel)));
+  JD_CHECK_OK(check_reader(history, query.channel, query.viewer, strict));
+  JD_TRY(RangePage range, history.load_range(query));
+  EventfulPage page;
+  page.more = range.more;
+  JD_TRY(page.list, add_events(history, std::move(range.messages)));
+  return page;
+}
+
+Task<void> post_messagesync(Services& services, Request& request, Response& response) {
+  RangeRequest range;
+  {
+    BodyReader body(request.body);
+    range.query.viewer = body.id("login_uid");
+    if (const auto read = read_range(body, range); !read) {
+      answer_error(response, read.error());
+      co_return;
+    }
+  }
+  const RangeQuery& query = range.query;
+  const History& history = services.deps.history;
+  // Copied: the work may outlive this call when the process stops.
+  auto work = [&history, query, strict = services.options.strict_read.get()] {
+    return load_page(history, query, strict);
+  };
+  const auto page = co_await services.deps.blocking.run(std::move(work));
+  if (!page) {
+    answer_read_error(response, page.error());
+    co_return;
+  }
+  JsonWriter json(response.body);
+  json.begin_object();
+  write_page(json, query.start_seq, query.end_seq, page->more, page->list, query.viewer,
+             range.detail);
+  json.end_object();
+}
+
+// One entry of POST /channel/messagesyncbatch: a request, and a page or what went wrong.
+struct RangeItem {
+  RangeRequest range;
+  EventfulPage page;
+  std::string problem;
+};
+
+// False: answered.
+bool read_ranges(const Request& request, std::vector<RangeItem>& items, Response& response) {
+  BodyReader body(request.body);
+  const std::string viewer = body.id("login_uid");
+  std::vector<BodyReader> entries = body.objects("items");
+  if (entries.empty()) body.fail("items is required");
+  if (entries.size() > kRangesMax) {
+    body.fail("items must not have more than " + std::to_string(kRangesMax) + " entries");
+  }
+  if (!body.ok()) {
+    answer_invalid(response, body.problem());
+    return false;
+  }
+  for (BodyReader& entry : entries) {
+    RangeItem& item = items.emplace_back();
+    item.range.query.viewer = viewer;
+    if (const auto read = read_range(entry, item.range); !read) {
+      item.problem = read.error().detail();
+    }
+  }
+  return true;
+}
+
+// Fills the pages in order; those for which the answer has no room left say so. Blocks.
+Result<std::vector<RangeItem>> load_pages(const History& history, std::vector<RangeItem> items,
+                                          bool strict, std::size_t bytes_max) {
+  std::size_t bytes = 0;
+  for (RangeItem& item : items) {
+    if (!item.problem.empty()) continue;
+    if (bytes > bytes_max) {
+      item.problem = "the answer is too large already; ask for this channel again";
+      continue;
+    }
+    auto page = load_page(history, item.range.query, strict);
+    if (!page) {
+      item.problem = page.error().detail().empty() ? page.error().text() : page.error().detail();
+      continue;
+    }
+    for (const Message& message : page->list.messages) bytes += message.payload.size();
+    item.page = std::move(*page);
+  }
+  return items;
+}
+
+Task<void> post_messagesyncbatch(Services& services, Request& request, Response& response) {
+  std::vector<RangeItem> items;
+  if (!read_ranges(request, items, response)) co_return;
+  const History& history = services.deps.history;
+  auto work = [&history, items, strict = services.options.strict_read.get(),
+               bytes_max = services.options.answer_bytes_max] {
+    return load_pages(history, items, strict, bytes_max);
+  };
+  const auto done = co_await services.deps.blocking.run(std::move(work));
+  if (!done) {
+    answer_error(response, done.error());
+    co_return;
+  }
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.begin_array("items");
+  for (const RangeItem& item : *done) {
+    const RangeQuery& query = item.range.query;
+    json.begin_object();
+    json.string("channel_id", item.range.channel_id);
+    json.number("channel_type", raw(item.range.type));
+    write_page(json, query.start_seq, query.end_seq, item.page.more, item.page.list, query.viewer,
+               item.range.detail);
+    if (!item.problem.empty()) json.string("error", item.problem);
+    json.end_object();
+  }
   json.end_array();
   json.end_object();
 }
 
-// A message that was sent to some of a channel's users only is nobody else's business.
-bool may_read(const Message& message, std::string_view viewer) {
-  if (viewer.empty() || message.subscribers.empty() || message.from_uid == viewer) return true;
-  return std::ranges::find(message.subscribers, viewer) != message.subscribers.end();
-}
+// The channel and the reader that a GET request names.
+struct QueryPlace {
+  ChannelKey channel;
+  std::string viewer;
+};
 
-Task<void> post_messagesync(Services& services, Request& request, Response& response) {
-  RangeQuery query;
-  std::string channel_id;
-  ChannelType type = ChannelType::none;
-  std::string problem;
-  {
-    BodyReader body(request.body);
-    query.viewer = body.id("login_uid");
-    channel_id = body.text("channel_id");
-    type = body.channel_type();
-    query.start_seq = body.number("start_message_seq");
-    query.end_seq = body.number("end_message_seq");
-    query.limit = body.signed_number("limit");
-    query.towards_newer = body.number("pull_mode") == 1;
-    problem = body.problem();
-  }
-  if (!problem.empty()) {
-    answer_invalid(response, problem);
-    co_return;
-  }
-  auto key = read_channel(query.viewer, channel_id, type);
-  if (!key) {
-    answer_error(response, key.error());
-    co_return;
-  }
-  query.channel = std::move(*key);
-  const History& history = services.deps.history;
-  // Copied: the work may outlive this call when the process stops.
-  auto work = [&history, query] { return history.load_range(query); };
-  const auto page = co_await services.deps.blocking.run(std::move(work));
-  if (!page) {
-    answer_error(response, page.error());
-    co_return;
-  }
-  JsonWriter json(response.body);
-  write_page(json, query.start_seq, query.end_seq, page->more, page->messages, query.viewer);
+// Errors: invalid.
+Result<QueryPlace> read_query_place(const Request& request) {
+  const std::uint64_t number = query_number(request.query_value("channel_type"));
+  const auto type = static_cast<ChannelType>(number > 255 ? 0 : number);
+  QueryPlace place;
+  place.viewer = request.query_value("login_uid");
+  JD_TRY(place.channel, read_channel(place.viewer, request.query_value("channel_id"), type));
+  return place;
 }
 
 Task<void> get_max_message_seq(Services& services, Request& request, Response& response) {
-  const std::uint64_t number = query_number(request.query_value("channel_type"));
-  const auto type = static_cast<ChannelType>(number > 255 ? 0 : number);
-  const auto key =
-      read_channel(request.query_value("login_uid"), request.query_value("channel_id"), type);
-  if (!key) {
-    answer_error(response, key.error());
+  const auto place = read_query_place(request);
+  if (!place) {
+    answer_error(response, place.error());
     co_return;
   }
   const History& history = services.deps.history;
-  auto work = [&history, channel = *key] { return history.load_last_seq(channel); };
+  auto work = [&history, channel = place->channel]() -> Result<MessageSeq> {
+    JD_TRY(const ChannelKey settled, load_settled_channel(history, channel));
+    return history.load_last_seq(settled);
+  };
   const auto seq = co_await services.deps.blocking.run(std::move(work));
   if (!seq) {
     answer_error(response, seq.error());
@@ -99,23 +243,55 @@ Task<void> get_max_message_seq(Services& services, Request& request, Response& r
   json.end_object();
 }
 
-// What POST /messages and POST /message ask for.
+Task<void> get_last_message(Services& services, Request& request, Response& response) {
+  const auto place = read_query_place(request);
+  if (!place) {
+    answer_error(response, place.error());
+    co_return;
+  }
+  const History& history = services.deps.history;
+  auto work = [&history, where = *place,
+               strict = services.options.strict_read.get()]() -> Result<std::optional<Message>> {
+    JD_TRY(const ChannelKey settled, load_settled_channel(history, where.channel));
+    JD_CHECK_OK(check_reader(history, settled, where.viewer, strict));
+    return history.load_last(settled, where.viewer);
+  };
+  const auto last = co_await services.deps.blocking.run(std::move(work));
+  if (!last) {
+    answer_read_error(response, last.error());
+    co_return;
+  }
+  if (!*last) {
+    answer_error(response, 404, errc_name(Errc::not_found), "the channel has no message");
+    co_return;
+  }
+  JsonWriter json(response.body);
+  write_message(json, **last, place->viewer);
+}
+
+// What POST /messages, POST /message and GET /message/byclientmsgno ask for.
 struct Lookup {
   std::optional<ChannelKey> channel;  // empty: by id alone, in all channels
   std::string viewer;
   std::vector<std::uint64_t> seqs;
   std::vector<std::uint64_t> ids;
   std::vector<std::string> client_msg_nos;
+  bool strict = false;
 };
 
 // Found messages in the order seqs, ids, client numbers. Blocks.
-Result<std::vector<Message>> load_all(const History& history, const Lookup& lookup) {
+Result<EventfulMessages> load_all(const History& history, Lookup lookup) {
+  if (lookup.channel) {
+    JD_TRY(lookup.channel, load_settled_channel(history, std::move(*lookup.channel)));
+    JD_CHECK_OK(check_reader(history, *lookup.channel, lookup.viewer, lookup.strict));
+  }
   std::vector<Message> found;
   const auto take = [&](Result<std::optional<Message>>& loaded) {
     if (!*loaded) return;
     Message& message = **loaded;
     if (lookup.channel && message.channel != *lookup.channel) return;
-    if (may_read(message, lookup.viewer)) found.push_back(std::move(message));
+    // A message that was sent to some of a channel's users only is nobody else's business.
+    if (message.visible_to(lookup.viewer)) found.push_back(std::move(message));
   };
   for (const std::uint64_t seq : lookup.seqs) {
     if (seq == 0) continue;
@@ -135,7 +311,31 @@ Result<std::vector<Message>> load_all(const History& history, const Lookup& look
     if (!loaded) return std::move(loaded).error();
     take(loaded);
   }
-  return found;
+  return add_events(history, std::move(found));
+}
+
+Task<Result<EventfulMessages>> look_up(Services& services, Lookup lookup) {
+  const History& history = services.deps.history;
+  lookup.strict = services.options.strict_read.get();
+  auto work = [&history, lookup] { return load_all(history, lookup); };
+  co_return co_await services.deps.blocking.run(std::move(work));
+}
+
+// Answers with the one message that was looked up.
+Task<void> answer_one(Services& services, Response& response, Lookup lookup) {
+  const std::string viewer = lookup.viewer;
+  const auto found = co_await look_up(services, std::move(lookup));
+  if (!found) {
+    answer_read_error(response, found.error());
+    co_return;
+  }
+  if (found->messages.empty()) {
+    answer_error(response, 404, errc_name(Errc::not_found), "message not found");
+    co_return;
+  }
+  const MessageEvents events = found->events.empty() ? MessageEvents() : found->events.front();
+  JsonWriter json(response.body);
+  write_eventful(json, found->messages.front(), events, viewer, EventDetail::full);
 }
 
 // Reads the members that say where to look. False: answered.
@@ -181,26 +381,27 @@ bool read_messages_body(const Services& services, const Request& request, Lookup
 Task<void> post_messages(Services& services, Request& request, Response& response) {
   Lookup lookup;
   if (!read_messages_body(services, request, lookup, response)) co_return;
-  const History& history = services.deps.history;
-  auto work = [&history, lookup] { return load_all(history, lookup); };
-  const auto found = co_await services.deps.blocking.run(std::move(work));
+  const bool in_channel = lookup.channel.has_value();
+  const std::string viewer = lookup.viewer;
+  const auto found = co_await look_up(services, std::move(lookup));
   if (!found) {
-    answer_error(response, found.error());
+    answer_read_error(response, found.error());
     co_return;
   }
-  if (lookup.channel) {
-    JsonWriter json(response.body);
-    write_page(json, 0, 0, false, *found, lookup.viewer);
-    co_return;
-  }
-  if (found->empty()) {
+  if (!in_channel && found->messages.empty()) {
     answer_error(response, 404, errc_name(Errc::not_found), "none of the messages was found");
     co_return;
   }
   JsonWriter json(response.body);
-  json.begin_array();
-  for (const Message& message : *found) write_message(json, message, lookup.viewer);
-  json.end_array();
+  if (in_channel) {
+    json.begin_object();
+    write_page(json, 0, 0, false, *found, viewer);
+    json.end_object();
+  } else {
+    json.begin_array();
+    write_all(json, *found, viewer);
+    json.end_array();
+  }
 }
 
 bool read_message_body(const Request& request, Lookup& lookup, Response& response) {
@@ -224,31 +425,43 @@ bool read_message_body(const Request& request, Lookup& lookup, Response& respons
 Task<void> post_message(Services& services, Request& request, Response& response) {
   Lookup lookup;
   if (!read_message_body(request, lookup, response)) co_return;
-  const History& history = services.deps.history;
-  auto work = [&history, lookup] { return load_all(history, lookup); };
-  const auto found = co_await services.deps.blocking.run(std::move(work));
-  if (!found) {
-    answer_error(response, found.error());
+  co_await answer_one(services, response, std::move(lookup));
+}
+
+Task<void> get_message_by_client_msg_no(Services& services, Request& request, Response& response) {
+  auto place = read_query_place(request);
+  if (!place) {
+    answer_error(response, place.error());
     co_return;
   }
-  if (found->empty()) {
-    answer_error(response, 404, errc_name(Errc::not_found), "message not found");
+  std::string number = request.query_value("client_msg_no");
+  if (number.empty()) {
+    answer_invalid(response, "client_msg_no is required");
     co_return;
   }
-  JsonWriter json(response.body);
-  write_message(json, found->front(), lookup.viewer);
+  Lookup lookup;
+  lookup.channel = std::move(place->channel);
+  lookup.viewer = std::move(place->viewer);
+  lookup.client_msg_nos.push_back(std::move(number));
+  co_await answer_one(services, response, std::move(lookup));
 }
 
 }  // namespace
 
 std::span<const Route> history_routes() {
-  static constexpr std::array<Route, 4> routes = {{
+  static constexpr std::array<Route, 7> routes = {{
       {Verb::post, "/channel/messagesync", post_messagesync, Auth::manager,
        "Reads a range of a channel's messages"},
+      {Verb::post, "/channel/messagesyncbatch", post_messagesyncbatch, Auth::manager,
+       "Reads ranges of several channels"},
       {Verb::get, "/channel/max_message_seq", get_max_message_seq, Auth::manager,
        "The last message_seq of a channel"},
+      {Verb::get, "/channel/last_message", get_last_message, Auth::manager,
+       "The newest message of a channel"},
       {Verb::post, "/messages", post_messages, Auth::manager, "Looks up several messages"},
       {Verb::post, "/message", post_message, Auth::manager, "Looks up one message"},
+      {Verb::get, "/message/byclientmsgno", get_message_by_client_msg_no, Auth::manager,
+       "Looks up one message by its client_msg_no"},
   }};
   return routes;
 }

@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 
 class EchoHandler final : public RequestHandler {
  public:
-  bool admit(const Request& request, Response& response) override {
+  bool admit(Request& request, Response& response) override {
     if (request.path() != "/denied") return true;
     response.status = 401;
     response.body = "denied";

@@ -20,6 +20,7 @@ std::string_view Request::header(std::string_view name) const {
 void Request::clear() {
   arena_.clear();
   headers_.clear();
+  user.clear();
   method_text_ = path_ = query_ = Slice();
   method_ = Verb::unknown;
   version_ = 11;
@@ -75,6 +76,7 @@ std::string_view status_phrase(unsigned status) {
   switch (status) {
     case 200: return "OK";
     case 204: return "No Content";
+    case 301: return "Moved Permanently";
     case 400: return "Bad Request";
     case 401: return "Unauthorized";
     case 403: return "Forbidden";

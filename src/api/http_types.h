@@ -49,6 +49,9 @@ class Request {
   std::string body;
   // Address of the peer without port, for logs.
   std::string peer;
+  // Who the request speaks for, when it carries a credential; set by the router before a handler
+  // runs.
+  std::string user;
   // Where a handler may link a deadline of its own. Outlives the call; the connection's shard.
   DeadlineList* deadlines = nullptr;
 
@@ -119,8 +122,8 @@ class RequestHandler {
   virtual ~RequestHandler() = default;
 
   // Judges the header block alone, before any of the body is read: authentication, unknown paths.
-  // False: `response` is the final answer. Must not suspend or block.
-  virtual bool admit(const Request& request, Response& response) = 0;
+  // False: `response` is the final answer. Must not suspend or block. May fill in Request::user.
+  virtual bool admit(Request& request, Response& response) = 0;
 
   // Answers the complete request. Both live until the returned task has finished. Runs on the
   // connection's shard; must not block. An exception becomes a 500.

@@ -5,9 +5,20 @@
 
 #include "api/answers.h"
 #include "api/channel_routes.h"
+#include "api/command_sync_routes.h"
+#include "api/connection_routes.h"
+#include "api/conversation_routes.h"
+#include "api/docs_routes.h"
+#include "api/event_routes.h"
 #include "api/history_routes.h"
+#include "api/manager_routes.h"
+#include "api/monitor_routes.h"
+#include "api/retention_routes.h"
 #include "api/send_routes.h"
+#include "api/stream_routes.h"
+#include "api/streamv2_routes.h"
 #include "api/system_routes.h"
+#include "api/tag_routes.h"
 #include "api/user_routes.h"
 
 namespace jindou::api {
@@ -16,7 +27,10 @@ std::span<const Route> all_routes() {
   static const std::vector<Route> kRoutes = [] {
     std::vector<Route> all;
     for (const std::span<const Route> group :
-         {send_routes(), channel_routes(), history_routes(), user_routes(), system_routes()}) {
+         {send_routes(), command_sync_routes(), history_routes(), event_routes(), stream_routes(),
+          streamv2_routes(), channel_routes(), retention_routes(), conversation_routes(),
+          user_routes(), connection_routes(), monitor_routes(), tag_routes(), manager_routes(),
+          system_routes(), docs_routes()}) {
       all.insert(all.end(), group.begin(), group.end());
     }
     return all;
@@ -24,19 +38,42 @@ std::span<const Route> all_routes() {
   return kRoutes;
 }
 
-bool equal_secrets(std::string_view a, std::string_view b) {
-  if (b.empty()) return a.empty();
-  unsigned char difference = a.size() == b.size() ? 0 : 1;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    difference =
-        static_cast<unsigned char>(difference | static_cast<unsigned char>(a[i] ^ b[i % b.size()]));
-  }
-  return difference == 0;
+namespace {
+
+bool served(const Route& route, Port port) {
+  if (route.ports == Ports::both) return true;
+  return (route.ports == Ports::manager) == (port == Port::manager);
 }
 
-Router::Router(Services& services, std::span<const Route> routes)
-    : services_(services), routes_(routes) {
-  for (const Route& route : routes_) by_path_[route.path].push_back(&route);
+// "/conn/kick": "conn".
+std::string_view first_part(std::string_view path) {
+  path.remove_prefix(1);
+  return path.substr(0, path.find('/'));
+}
+
+// What the caller needs a permission for; an empty resource: for nothing.
+struct Needed {
+  std::string_view resource;
+  char action = 'w';
+};
+
+Needed needed(const Route& route, Port port) {
+  if (!route.resource.empty()) return Needed{route.resource, route.action};
+  if (port == Port::manager && route.auth == Auth::manager && route.method != Verb::get) {
+    return Needed{first_part(route.path), 'w'};
+  }
+  return Needed{};
+}
+
+}  // namespace
+
+Router::Router(Services& services, std::span<const Route> routes, Port port)
+    : services_(services), port_(port) {
+  for (const Route& route : routes) {
+    if (!served(route, port)) continue;
+    by_path_[route.path].push_back(&route);
+    services_.route_stats.add_route(route.path);
+  }
 }
 
 const Route* Router::find(const Request& request, bool& path_known) const {
@@ -50,7 +87,27 @@ const Route* Router::find(const Request& request, bool& path_known) const {
   return nullptr;
 }
 
-bool Router::admit(const Request& request, Response& response) {
+bool Router::authorise(const Route* route, Request& request, Response& response) {
+  Access& access = services_.access;
+  const Auth auth = route == nullptr ? Auth::manager : route->auth;
+  const bool open = auth == Auth::open || (auth == Auth::open_on_manager && port_ == Port::manager);
+  if (open) return true;
+  const Caller caller = access.identify(request, port_);
+  if (!caller.admitted) {
+    answer_error(response, 401, "unauthorized", "unauthorized");
+    return false;
+  }
+  request.user = caller.user;
+  if (route == nullptr) return true;
+  const Needed need = needed(*route, port_);
+  if (need.resource.empty() || caller.may(need.resource, need.action)) return true;
+  response.route = route->path;
+  answer_error(response, 403, errc_name(Errc::denied),
+               "permission " + std::string(need.resource) + ':' + need.action + " is needed");
+  return false;
+}
+
+bool Router::admit(Request& request, Response& response) {
   if (request.method() == Verb::options) {
     response.status = 204;
     response.route = "preflight";
@@ -58,12 +115,7 @@ bool Router::admit(const Request& request, Response& response) {
   }
   bool path_known = false;
   const Route* route = find(request, path_known);
-  const bool open = route != nullptr && route->auth == Auth::open;
-  const std::string& secret = services_.options.manager_token;
-  if (!open && !secret.empty() && !equal_secrets(request.header("token"), secret)) {
-    answer_error(response, 401, "unauthorized", "unauthorized");
-    return false;
-  }
+  if (!authorise(route, request, response)) return false;
   if (route != nullptr) return true;
   if (!path_known) {
     answer_error(response, 404, errc_name(Errc::not_found), "no such path");
@@ -101,6 +153,7 @@ void Router::refuse(std::string_view detail, Response& response) {
 
 void Router::answered(const Response& response, std::chrono::steady_clock::duration took) {
   services_.deps.metrics.count_http_request(response.route, static_cast<int>(response.status));
+  services_.route_stats.count(response.route, took);
   services_.deps.metrics.http_request_seconds.Observe(std::chrono::duration<double>(took).count());
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/access.h"
 #include "api/http_types.h"
 #include "api/services.h"
 
@@ -17,8 +18,13 @@ namespace jindou::api {
 using RouteHandler = Task<void> (*)(Services& services, Request& request, Response& response);
 
 enum class Auth : std::uint8_t {
-  manager,  // the header "token" must carry managerToken, when one is configured
-  open,     // probes
+  // API port: the header "token" must carry managerToken, when one is configured. Manager port:
+  // that token or the JWT of a login, always.
+  manager,
+  // The same on the API port, nothing on the manager port: login and metrics.
+  open_on_manager,
+  // Nothing anywhere: probes.
+  open,
 };
 
 // Members are constants: the table is also what documentation is made from.
@@ -28,21 +34,24 @@ struct Route {
   RouteHandler handler;
   Auth auth;
   std::string_view summary;
+  Ports ports = Ports::api;
+  // What the caller must have a permission for, on either port: "slotMigrate" with 'w'. Empty on
+  // the API port and for reads: nothing. Empty for any other method on the manager port: writing to
+  // the first part of the path ("conn" for /conn/kick).
+  std::string_view resource = {};
+  char action = 'w';
 };
 
 // Every route of the API, in the order of the documentation.
 std::span<const Route> all_routes();
 
-// Compares without telling through timing how much of a secret was right.
-bool equal_secrets(std::string_view a, std::string_view b);
-
 // Thread-safe: constant after construction.
 class Router final : public RequestHandler {
  public:
-  // Borrows both.
-  Router(Services& services, std::span<const Route> routes);
+  // What one port serves of `routes`. Borrows both.
+  Router(Services& services, std::span<const Route> routes, Port port = Port::api);
 
-  bool admit(const Request& request, Response& response) override;
+  bool admit(Request& request, Response& response) override;
   Task<void> handle(Request& request, Response& response) override;
   void refuse(std::string_view detail, Response& response) override;
   void answered(const Response& response, std::chrono::steady_clock::duration took) override;
@@ -51,8 +60,12 @@ class Router final : public RequestHandler {
   // Null when the path or the method is unknown; then `path_known` tells which.
   const Route* find(const Request& request, bool& path_known) const;
 
+  // True when the caller may use `route` (null: a path or method that does not exist); otherwise
+  // `response` is the answer.
+  bool authorise(const Route* route, Request& request, Response& response);
+
   Services& services_;
-  std::span<const Route> routes_;
+  Port port_;
   boost::unordered_flat_map<std::string_view, std::vector<const Route*>> by_path_;
 };
 

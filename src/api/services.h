@@ -6,18 +6,27 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "api/access.h"
 #include "api/http_server.h"
+#include "api/process_meter.h"
+#include "api/route_stats.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "channel/command_router.h"
 #include "channel/history.h"
 #include "codec/message_json.h"
+#include "config/live_value.h"
 #include "config/settings.h"
+#include "conversation/conversation_reader.h"
 #include "model/device.h"
+#include "model/ids.h"
 #include "observe/metrics.h"
+#include "presence/connection_info.h"
 #include "runtime/blocking_pool.h"
 #include "runtime/io_shards.h"
 
@@ -30,6 +39,12 @@ struct RouteAddresses {
   std::string wss;
 };
 
+// Who is online on this node.
+struct OnlineCounts {
+  std::size_t users = 0;
+  std::size_t sessions = 0;
+};
+
 // Borrowed; everything outlives the ApiServer. The functions are called on io shards, must be
 // thread-safe and must not block.
 struct ApiDeps {
@@ -37,6 +52,7 @@ struct ApiDeps {
   runtime::BlockingPool& blocking;
   channel::CommandRouter& router;
   channel::History& history;
+  conversation::ConversationReader& conversations;
   observe::Metrics& metrics;
   const Clock& clock;
   Random& random;
@@ -48,6 +64,25 @@ struct ApiDeps {
   std::function<std::string()> trouble;
   // `host` is the name or address the request was sent to, without port; may be empty.
   std::function<RouteAddresses(bool intranet, std::string_view host)> addresses;
+
+  // Tells the sessions of one device flag, or without a flag of all devices, to go and not to come
+  // back (DISCONNECT 12 without a text), closes them after `grace`, and fails their logins under
+  // way: call it when the change that they must notice can be read.
+  std::function<void(const std::string& uid, std::optional<DeviceFlag> flag,
+                     std::chrono::milliseconds grace)>
+      kick_user = {};
+  // Ends one connection: after a DISCONNECT 12 "server kick" and a grace (`tell`), or at once and
+  // without a word. Nothing happens when there is none with that id, or when it is not of `uid`; an
+  // empty `uid` means whoever it is.
+  std::function<void(const std::string& uid, SessionId id, bool tell)> kick_connection = {};
+  // Looks at the connections of all shards; `done` is called once, on one of the shards.
+  std::function<void(presence::ConnectionQuery query,
+                     std::function<void(presence::ConnectionPage)> done)>
+      collect_connections = {};
+  std::function<presence::TrafficTotals()> traffic_totals = {};
+  // The device flags a user is online with, ascending, each once; empty when offline.
+  std::function<std::vector<DeviceFlag>(std::string_view uid)> online_flags = {};
+  std::function<OnlineCounts()> online_counts = {};
 };
 
 struct ApiOptions {
@@ -63,13 +98,35 @@ struct ApiOptions {
   std::chrono::milliseconds request_timeout{5'000};
   // Batches being worked on; further ones are answered 429.
   std::size_t batches_in_flight_max = 256;
-  // Selectors of one POST /messages.
+  // Selectors of one POST /messages; channels of one request for conversations.
   std::size_t lookups_max = 1000;
-  // Empty: no authentication.
-  std::string manager_token;
+  // Payloads in the answer to one request about several channels.
+  std::size_t answer_bytes_max = std::size_t{32} << 20;
+  // The payload of one event of POST /message/event, as JSON text. With it an EVENT frame stays
+  // below the 1 MiB that clients decode.
+  std::size_t event_bytes_max = std::size_t{512} << 10;
+  // api.strictRead: who is named as reader must be one of the channel's own users.
+  config::LiveValue<bool> strict_read = false;
+  // disableCMDMessageSync: commands are not collected for users who were offline.
+  bool command_sync = true;
+  // How long channels of a type keep their messages unless told otherwise; both members are filled,
+  // 0 means no limit.
+  std::function<channel::RetentionLimits(ChannelType type)> retention_defaults;
+  AccessOptions access;
   std::string manager_uid = "____manager";
-  config::StatusStyle status_style = config::StatusStyle::number;
+  config::LiveValue<config::StatusStyle> status_style = config::StatusStyle::number;
   std::string version = "0.1.0";
+  // POST /user/onlinestatus names users who are offline too.
+  config::LiveValue<bool> online_status_include_offline = true;
+  // The pages under /docs are served; otherwise they answer 403 and say `mode`.
+  bool docs = true;
+  std::string mode = "debug";
+  // What GET /varz says about the configuration.
+  std::uint64_t node_id = 1;
+  std::uint16_t partitions = 1;
+  std::string manager_address;  // empty: there is no manager port
+  std::string api_url;
+  std::size_t client_connections_max = 0;
 };
 
 // What a handler gets. Shared by all shards: everything in it is thread-safe or constant.
@@ -77,6 +134,7 @@ struct Services {
   Services(ApiDeps dependencies, ApiOptions api_options)
       : deps(std::move(dependencies)),
         options(std::move(api_options)),
+        access(options.access, deps.clock),
         items_accepted(deps.metrics.batch_items.with("accepted")),
         items_duplicate(deps.metrics.batch_items.with("duplicate")),
         items_refused(deps.metrics.batch_items.with("refused")),
@@ -84,11 +142,14 @@ struct Services {
 
   ApiDeps deps;
   const ApiOptions options;
+  Access access;
   observe::Counter& items_accepted;
   observe::Counter& items_duplicate;
   observe::Counter& items_refused;
   observe::Counter& items_unknown;
   std::atomic<std::size_t> batches_in_flight{0};
+  ProcessMeter process;
+  RouteStats route_stats;
 };
 
 }  // namespace jindou::api

@@ -6,6 +6,7 @@
 
 #include "api/answers.h"
 #include "api/body_reader.h"
+#include "api/connection_routes.h"
 #include "api/query.h"
 
 namespace jindou::api {
@@ -23,25 +24,16 @@ bool wants_intranet(const Request& request) {
   return query_number(request.query_value("intranet")) == 1;
 }
 
-// The Host header without its port: "im.example.com:5001", "[::1]:5001".
-std::string_view host_of(const Request& request) {
-  std::string_view host = request.header("host");
-  const auto colon = host.rfind(':');
-  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) {
-    host = host.substr(0, colon);
-  }
-  return host;
-}
-
 Task<void> get_route(Services& services, Request& request, Response& response) {
+  if (!admit_node(services, request, response)) co_return;
   JsonWriter json(response.body);
   json.begin_object();
-  write_addresses(json, services.deps.addresses(wants_intranet(request), host_of(request)));
+  write_addresses(json, services.deps.addresses(wants_intranet(request), request_host(request)));
   json.end_object();
-  co_return;
 }
 
 Task<void> post_route_batch(Services& services, Request& request, Response& response) {
+  if (!admit_node(services, request, response)) co_return;
   const auto uids = read_uid_array(request.body, "uids");
   if (!uids) {
     answer_error(response, uids.error());
@@ -53,7 +45,7 @@ Task<void> post_route_batch(Services& services, Request& request, Response& resp
   json.begin_array("uids");
   for (const std::string& uid : *uids) json.string(uid);
   json.end_array();
-  write_addresses(json, services.deps.addresses(wants_intranet(request), host_of(request)));
+  write_addresses(json, services.deps.addresses(wants_intranet(request), request_host(request)));
   json.end_object();
   json.end_array();
 }
@@ -107,22 +99,49 @@ Task<void> get_welcome(Services& services, Request&, Response& response) {
   json.begin_object();
   json.string("name", "jindou");
   json.string("version", services.options.version);
-  json.string("docs", "docs/api.md in the source tree");
+  json.string("docs", "/docs");
+  json.end_object();
+  co_return;
+}
+
+// This server imports nobody else's data while it runs, so there is nothing to wait for.
+Task<void> get_migrate_result(Services&, Request&, Response& response) {
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.string("status", "migrated");
+  json.string("step", "message");
+  json.key("last_err");
+  json.null();
+  json.number("try_count", 0);
   json.end_object();
   co_return;
 }
 
 }  // namespace
 
+std::string_view request_host(const Request& request) {
+  // "im.example.com:5001", "[::1]:5001".
+  std::string_view host = request.header("host");
+  const auto colon = host.rfind(':');
+  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) {
+    host = host.substr(0, colon);
+  }
+  return host;
+}
+
 std::span<const Route> system_routes() {
-  static constexpr std::array<Route, 7> routes = {{
+  static constexpr std::array<Route, 8> routes = {{
       {Verb::get, "/route", get_route, Auth::manager, "Where clients connect"},
       {Verb::post, "/route/batch", post_route_batch, Auth::manager,
        "Where the clients of several users connect"},
-      {Verb::get, "/health", get_health, Auth::open, "200 when the node is usable"},
-      {Verb::get, "/healthz", get_health, Auth::open, "The same as /health"},
-      {Verb::get, "/readyz", get_ready, Auth::open, "200 when sends would be accepted"},
-      {Verb::get, "/metrics", get_metrics, Auth::manager, "Metrics in the Prometheus text format"},
+      {Verb::get, "/health", get_health, Auth::open, "200 when the node is usable", Ports::both},
+      {Verb::get, "/healthz", get_health, Auth::open, "The same as /health", Ports::both},
+      {Verb::get, "/readyz", get_ready, Auth::open, "200 when sends would be accepted",
+       Ports::both},
+      {Verb::get, "/migrate/result", get_migrate_result, Auth::manager,
+       "How far the import of another server's data is"},
+      {Verb::get, "/metrics", get_metrics, Auth::open_on_manager,
+       "Metrics in the Prometheus text format", Ports::both},
       {Verb::get, "/", get_welcome, Auth::manager, "Name and version of the server"},
   }};
   return routes;

@@ -1,8 +1,12 @@
 #include "api/user_routes.h"
 
 #include <array>
+#include <chrono>
+#include <optional>
 #include <string>
+#include <unordered_set>
 #include <utility>
+#include <vector>
 
 #include "api/answers.h"
 #include "api/body_reader.h"
@@ -56,12 +60,175 @@ Task<void> post_token(Services& services, Request& request, Response& response) 
   }
 }
 
+// What reads a whole body and changes one thing.
+Task<void> apply(Services& services, Request& request, Response& response, channel::Change wanted) {
+  const auto done = co_await change(services, request, std::move(wanted));
+  if (done) {
+    answer_ok(response, services.options.status_style);
+  } else {
+    answer_error(response, done.error());
+  }
+}
+
+// How long a client has to tell its user why the connection ends.
+constexpr std::chrono::seconds kQuitGrace{2};
+
+Task<void> post_device_quit(Services& services, Request& request, Response& response) {
+  channel::ClearTokens wanted;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    wanted.uid = body.id("uid");
+    const std::int64_t flag = body.has("device_flag") ? body.signed_number("device_flag") : -1;
+    if (flag < -1 || flag > 255) body.fail("device_flag must be from -1 to 255");
+    if (flag >= 0) wanted.device_flag = static_cast<DeviceFlag>(flag);
+    problem = body.problem();
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  const std::string uid = wanted.uid;
+  const std::optional<DeviceFlag> flag = wanted.device_flag;
+  const auto done = co_await change(services, request, std::move(wanted));
+  if (!done) {
+    answer_error(response, done.error());
+    co_return;
+  }
+  // After the change: a login under way must not slip in with the old token.
+  services.deps.kick_user(uid, flag, kQuitGrace);
+  answer_ok(response, services.options.status_style);
+}
+
+Task<void> post_onlinestatus(Services& services, Request& request, Response& response) {
+  const auto uids = read_uid_array(request.body, "uids");
+  if (!uids) {
+    answer_error(response, uids.error());
+    co_return;
+  }
+  codec::JsonWriter json(response.body);
+  const auto write = [&json](const std::string& uid, DeviceFlag flag, bool online) {
+    json.begin_object();
+    json.string("uid", uid);
+    json.number("device_flag", raw(flag));
+    json.flag("online", online);
+    json.end_object();
+  };
+  std::unordered_set<std::string_view> seen;
+  json.begin_array();
+  for (const std::string& uid : *uids) {
+    if (is_blank(uid) || !seen.insert(uid).second) continue;
+    const std::vector<DeviceFlag> flags = services.deps.online_flags(uid);
+    for (const DeviceFlag flag : flags) write(uid, flag, true);
+    if (flags.empty() && services.options.online_status_include_offline) {
+      write(uid, DeviceFlag::app, false);
+    }
+  }
+  json.end_array();
+}
+
+// The body of the calls that change the system accounts; empty, or what is wrong with it.
+std::string read_system_uids(const Request& request, std::vector<std::string>& uids) {
+  BodyReader body(request.body);
+  uids = body.uids("uids");
+  // It is one for ever.
+  std::erase(uids, kSystemUid);
+  return body.problem();
+}
+
+Task<void> change_system_uids(Services& services, Request& request, Response& response, bool add) {
+  channel::ChangeSystemAccounts wanted;
+  wanted.add = add;
+  if (const auto problem = read_system_uids(request, wanted.uids); !problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  if (wanted.uids.empty()) {
+    answer_ok(response, services.options.status_style);
+    co_return;
+  }
+  channel::Change change = std::move(wanted);
+  co_await apply(services, request, response, std::move(change));
+}
+
+Task<void> post_system_add(Services& services, Request& request, Response& response) {
+  return change_system_uids(services, request, response, true);
+}
+Task<void> post_system_remove(Services& services, Request& request, Response& response) {
+  return change_system_uids(services, request, response, false);
+}
+
+// From node to node: "the accounts have changed, change your copy". There is no copy here that
+// could differ from what is stored, so a well-formed call finds everything done.
+Task<void> post_system_cache(Services& services, Request& request, Response& response) {
+  std::vector<std::string> uids;
+  if (const auto problem = read_system_uids(request, uids); !problem.empty()) {
+    answer_invalid(response, problem);
+  } else {
+    answer_ok(response, services.options.status_style);
+  }
+  co_return;
+}
+
+Task<void> get_system_uids(Services& services, Request&, Response& response) {
+  const channel::History& history = services.deps.history;
+  auto work = [&history] { return history.load_system_accounts(); };
+  const auto uids = co_await services.deps.blocking.run(std::move(work));
+  if (!uids) {
+    answer_error(response, uids.error());
+    co_return;
+  }
+  codec::JsonWriter json(response.body);
+  json.begin_array();
+  for (const std::string& uid : *uids) json.string(uid);
+  json.end_array();
+}
+
+// Plugins are programs of their own; this server runs none, so there is none to bind anybody to.
+Task<void> post_update_plugin_no(Services&, Request& request, Response& response) {
+  std::string plugin_no;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    body.id("uid");
+    plugin_no = body.text("plugin_no");
+    if (is_blank(plugin_no)) body.fail("plugin_no is required");
+    problem = body.problem();
+  }
+  if (problem.empty()) {
+    answer_error(response, 404, errc_name(Errc::not_found),
+                 "there is no plugin \"" + plugin_no + "\": this server runs no plugins");
+  } else {
+    answer_invalid(response, problem);
+  }
+  co_return;
+}
+
 }  // namespace
 
 std::span<const Route> user_routes() {
-  static constexpr std::array<Route, 1> routes = {{
+  static constexpr std::array<Route, 11> routes = {{
       {Verb::post, "/user/token", post_token, Auth::manager,
        "Registers a user's device with its token"},
+      {Verb::post, "/user/device_quit", post_device_quit, Auth::manager,
+       "Ends the sessions of a user's devices and makes their tokens worthless"},
+      {Verb::post, "/user/onlinestatus", post_onlinestatus, Auth::manager,
+       "Which of several users are online, and on which devices"},
+      {Verb::post, "/user/systemuids_add", post_system_add, Auth::manager,
+       "Makes users system accounts"},
+      {Verb::post, "/user/systemuid_add", post_system_add, Auth::manager,
+       "The same as /user/systemuids_add"},
+      {Verb::post, "/user/systemuids_remove", post_system_remove, Auth::manager,
+       "Makes system accounts ordinary users again"},
+      {Verb::post, "/user/systemuid_remove", post_system_remove, Auth::manager,
+       "The same as /user/systemuids_remove"},
+      {Verb::get, "/user/systemuids", get_system_uids, Auth::manager, "The system accounts"},
+      {Verb::post, "/user/systemuids_add_to_cache", post_system_cache, Auth::manager,
+       "Between nodes: has nothing to do here"},
+      {Verb::post, "/user/systemuids_remove_from_cache", post_system_cache, Auth::manager,
+       "Between nodes: has nothing to do here"},
+      {Verb::post, "/user/update_plugin_no", post_update_plugin_no, Auth::manager,
+       "Binds a user to a plugin"},
   }};
   return routes;
 }

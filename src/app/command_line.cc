@@ -25,6 +25,7 @@ struct SettingsFlags {
   std::string http_addr;
   std::string tcp_addr;
   std::string ws_addr;
+  std::string manager_addr;
   std::vector<std::string> set;
 
   void add_to(CLI::App& command) {
@@ -33,6 +34,7 @@ struct SettingsFlags {
     command.add_option("--http-addr", http_addr, "host:port of the HTTP API; port 0: any free one");
     command.add_option("--tcp-addr", tcp_addr, "host:port for clients over TCP");
     command.add_option("--ws-addr", ws_addr, "host:port for clients over WebSocket");
+    command.add_option("--manager-addr", manager_addr, "host:port of the manager port");
     command.add_option("--set", set, "Any setting, as key=value; may be repeated");
   }
 
@@ -42,6 +44,7 @@ struct SettingsFlags {
     if (!http_addr.empty()) overrides.emplace_back("httpAddr", http_addr);
     if (!tcp_addr.empty()) overrides.emplace_back("addr", tcp_addr);
     if (!ws_addr.empty()) overrides.emplace_back("wsAddr", ws_addr);
+    if (!manager_addr.empty()) overrides.emplace_back("manager.addr", manager_addr);
     for (const auto& pair : set) {
       const auto equals = pair.find('=');
       if (equals == std::string::npos) {
@@ -63,7 +66,7 @@ int usage_error(const Error& error) {
 int run_serve(const SettingsFlags& flags) {
   const auto loaded = flags.load();
   if (!loaded) return usage_error(loaded.error());
-  return serve(*loaded);
+  return serve(*loaded, [&flags] { return flags.load(); });
 }
 
 int run_config(const SettingsFlags& flags, bool validate_only, bool markdown) {

@@ -1,27 +1,37 @@
 #include "app/node.h"
 
 #include <algorithm>
+#include <functional>
 #include <thread>
 #include <utility>
 
 #include "api/api_server.h"
+#include "app/private_files.h"
 #include "app/version.h"
+#include "app/webhook_wiring.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "channel/command_router.h"
 #include "channel/history.h"
 #include "channel/inbox_directory.h"
 #include "channel/partition_worker.h"
+#include "channel/system_accounts.h"
+#include "config/live_settings.h"
+#include "config/live_value.h"
+#include "conversation/conversation_reader.h"
 #include "delivery/fan_out.h"
 #include "gateway/core_port.h"
 #include "gateway/gateway.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "presence/session_directory.h"
+#include "retention/sweeper.h"
 #include "runtime/blocking_pool.h"
 #include "runtime/io_shards.h"
+#include "store/commit_horizon.h"
 #include "store/database.h"
 #include "store/embedded_commit_log.h"
+#include "webhook/webhook.h"
 
 namespace jindou::app {
 
@@ -71,6 +81,16 @@ channel::PartitionOptions partition_options(const config::Settings& settings,
   return options;
 }
 
+std::string_view mode_name(config::Mode mode) {
+  switch (mode) {
+    case config::Mode::debug: return "debug";
+    case config::Mode::release: return "release";
+    case config::Mode::bench: return "bench";
+    case config::Mode::test: return "test";
+  }
+  return "debug";
+}
+
 api::ApiOptions api_options(const config::Settings& settings) {
   api::ApiOptions options;
   options.http.limits.header_bytes = settings.api.max_header_bytes;
@@ -83,11 +103,44 @@ api::ApiOptions api_options(const config::Settings& settings) {
   options.send.payload_bytes_max = settings.api.max_payload_bytes;
   options.request_timeout = settings.api.request_timeout;
   options.batches_in_flight_max = settings.api.batches_in_flight;
-  options.manager_token = settings.manager_token;
+  options.command_sync = !settings.disable_cmd_message_sync;
   options.manager_uid = settings.manager_uid;
-  options.status_style = settings.api.status_style;
   options.version = kVersion;
+  options.docs = settings.api.docs && settings.mode != config::Mode::release;
+  options.mode = mode_name(settings.mode);
+  options.node_id = settings.cluster.node_id;
+  if (settings.manager.on) options.manager_address = settings.manager.addr;
+  if (!settings.external.manager_addr.empty()) {
+    options.manager_address = settings.external.manager_addr;
+  }
+  options.api_url = settings.external.api_url;
+  options.client_connections_max = settings.gateway.max_connections;
   options.http.stop_grace = kStopGrace;
+  return options;
+}
+
+retention::Limits limits_of(std::chrono::milliseconds max_age, std::uint64_t max_count) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(max_age).count();
+  return {static_cast<std::uint64_t>(seconds), max_count};
+}
+
+retention::SweeperOptions sweeper_options(const config::Settings& settings) {
+  retention::SweeperOptions options;
+  options.policy.by_default = limits_of(settings.retention.max_age, settings.retention.max_count);
+  // Checked when the settings were loaded.
+  if (const auto rules = config::parse_retention_rules(settings.retention.by_type)) {
+    for (const config::RetentionRule& rule : *rules) {
+      options.policy.by_type.push_back({rule.type, limits_of(rule.max_age, rule.max_count)});
+    }
+  }
+  options.interval = settings.retention.interval;
+  options.stream_idle = settings.stream_cache.chunk_inactivity_timeout;
+  // As long as a repeat is recognised, and a webhook may be behind.
+  options.commit_record_seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(
+          std::max(settings.api.idempotency_window, settings.webhook.max_age))
+          .count();
+  options.compact_after_rows = settings.retention.compact_after_rows;
   return options;
 }
 
@@ -100,11 +153,10 @@ Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings
     JD_TRY(options.ws, config::parse_listen_address(settings.ws_addr));
   }
   options.limits = settings.gateway;
-  options.retry = settings.message_retry;
+  options.retry.scan_interval = settings.message_retry.scan_interval;
+  options.visitors_suffix = settings.customer_service.visitors_suffix;
   options.idle_time = settings.conn_idle_time;
-  options.token_auth_on = settings.token_auth_on;
   options.manager_uid = settings.manager_uid;
-  options.manager_token = settings.manager_token;
   options.node_id = settings.cluster.node_id;
   options.payload_bytes_max = settings.api.max_payload_bytes;
   options.stop_time = kStopGrace;
@@ -131,13 +183,42 @@ std::string reachable(const std::string& bound, const std::string& external_ip,
   return (request_host.empty() ? "127.0.0.1" : std::string(request_host)) + bound.substr(colon);
 }
 
+// Settings that components read again and again; a reload sets them.
+struct LiveOptions {
+  explicit LiveOptions(const config::Settings& settings) { set(settings); }
+
+  void set(const config::Settings& settings) {
+    status_style.set(settings.api.status_style);
+    strict_read.set(settings.api.strict_read);
+    online_status_include_offline.set(settings.api.online_status_include_offline);
+    token_auth_on.set(settings.token_auth_on);
+    manager_token.set(settings.manager_token);
+    retry_interval.set(settings.message_retry.interval);
+    retry_max_count.set(settings.message_retry.max_count);
+    webhook.set(webhook_options(settings));
+  }
+
+  config::LiveValue<config::StatusStyle> status_style;
+  config::LiveValue<bool> strict_read;
+  config::LiveValue<bool> online_status_include_offline;
+  config::LiveValue<bool> token_auth_on;
+  config::LiveValue<std::string> manager_token;
+  config::LiveValue<std::chrono::milliseconds> retry_interval;
+  config::LiveValue<std::size_t> retry_max_count;
+  config::LiveValue<std::shared_ptr<const webhook::WebhookOptions>> webhook;
+};
+
 }  // namespace
 
 // In order of construction: what stands above does not know what stands below.
 struct Node::Parts {
-  explicit Parts(const config::Settings& node_settings) : settings(node_settings) {}
+  explicit Parts(const config::Settings& node_settings)
+      : settings(node_settings), live(node_settings), live_options(node_settings) {}
 
-  config::Settings settings;
+  const config::Settings settings;  // as at the start
+  config::LiveSettings live;
+  LiveOptions live_options;
+  std::string own_jwt_secret;
   SystemClock clock;
   SystemRandom random;
   observe::Metrics metrics;
@@ -146,11 +227,18 @@ struct Node::Parts {
   std::unique_ptr<runtime::IoShards> shards;
   std::unique_ptr<runtime::BlockingPool> blocking;
   std::unique_ptr<channel::InboxDirectory> inboxes;
+  channel::SystemAccounts accounts;
+  std::unique_ptr<store::CommitHorizon> horizon;
   presence::SessionDirectory sessions;
   std::unique_ptr<delivery::FanOut> fan_out;
+  std::unique_ptr<CommitTee> effects;  // fan-out, webhook
   std::vector<std::unique_ptr<channel::PartitionWorker>> workers;
   std::unique_ptr<channel::CommandRouter> router;
   std::unique_ptr<channel::History> history;
+  std::unique_ptr<webhook::RouterLink> webhook_link;
+  std::unique_ptr<webhook::Webhook> webhook;
+  std::unique_ptr<conversation::ConversationReader> conversations;
+  std::unique_ptr<retention::Sweeper> sweeper;
   std::unique_ptr<gateway::RouterPort> core_port;
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<api::ApiServer> api;
@@ -160,8 +248,10 @@ struct Node::Parts {
 
   Result<void> open_store();
   Result<void> start_core();
+  Result<void> start_webhook();
   Result<void> start_edges();
   Result<void> listen_http();
+  void follow_reloads();
   void observe_commits(const store::CommitStats& stats);
   api::RouteAddresses addresses(bool intranet, std::string_view request_host) const;
 };
@@ -199,9 +289,13 @@ Result<void> Node::Parts::start_core() {
   delivery::FanOutLimits limits;
   limits.queue_bytes_max = settings.delivery.queue_bytes_max;
   fan_out = std::make_unique<delivery::FanOut>(*shards, clock, metrics, limits);
+  effects = std::make_unique<CommitTee>(*fan_out);
 
+  JD_CHECK_OK(accounts.load(*database, partitions));
+  horizon = std::make_unique<store::CommitHorizon>(clock, partitions);
   const channel::PartitionDeps deps{
-      *database,  *log,    *database, *inboxes, *fan_out, clock, database->fingerprint_seed(),
+      *database, *log,     *database, *inboxes, accounts,
+      *horizon,  *effects, clock,     database->fingerprint_seed(),
       partitions, &metrics};
   const channel::PartitionOptions options = partition_options(settings, partitions);
   const unsigned count = std::min<unsigned>(worker_count(settings), partitions);
@@ -219,16 +313,48 @@ Result<void> Node::Parts::start_core() {
   router = std::make_unique<channel::CommandRouter>(std::move(borrowed), partitions, router_limits);
   history = std::make_unique<channel::History>(*database, clock, partitions,
                                                database->fingerprint_seed());
+  conversation::ReaderLimits reader_limits;
+  reader_limits.conversations_max = settings.conversation.user_max_count;
+  conversations = std::make_unique<conversation::ConversationReader>(
+      *database, *horizon, clock, partitions, reader_limits);
   for (auto& worker : workers) worker->start();
   shards->start();
+  retention::SweeperDeps sweeper_deps{
+      *database,
+      *database,
+      clock,
+      metrics,
+      partitions,
+      [this](channel::Change change, std::function<void(Result<void>)> done) {
+        return router->post_change(std::move(change), std::move(done));
+      },
+      [this] { return database->compact(); },
+      [this] { return sweeper_options(*live.get()); }};
+  sweeper = std::make_unique<retention::Sweeper>(std::move(sweeper_deps));
+  sweeper->start();
 
   collector = metrics.add_collector([this](std::string& out) {
     metrics.items_in_flight.Set(static_cast<double>(router->items_in_flight()));
     metrics.bytes_in_flight.Set(static_cast<double>(router->bytes_in_flight()));
     metrics.fanout_queue_bytes.Set(static_cast<double>(fan_out->queued_bytes()));
+    webhook->append_metrics(out);
     out += database->metrics_text();
   });
   return {};
+}
+
+Result<void> Node::Parts::start_webhook() {
+  webhook_link = std::make_unique<webhook::RouterLink>(*router);
+  webhook::WebhookDeps deps{*database, *webhook_link, sessions, clock, random,
+                            [this] { return live_options.webhook.get(); }};
+  deps.partitions = database->partitions();
+  deps.node_id = settings.cluster.node_id;
+  deps.workers = settings.webhook.workers;
+  webhook = std::make_unique<webhook::Webhook>(std::move(deps));
+  effects->attach_second(webhook.get());
+  sessions.set_listener(
+      [this](const presence::PresenceChange& change) { webhook->note_presence(change); });
+  return webhook->start();
 }
 
 api::RouteAddresses Node::Parts::addresses(bool intranet, std::string_view request_host) const {
@@ -252,6 +378,10 @@ api::RouteAddresses Node::Parts::addresses(bool intranet, std::string_view reque
 
 Result<void> Node::Parts::start_edges() {
   JD_TRY(auto options, gateway_options(settings));
+  options.token_auth_on = live_options.token_auth_on;
+  options.manager_token = live_options.manager_token;
+  options.retry.interval = live_options.retry_interval;
+  options.retry.max_count = live_options.retry_max_count;
   core_port = std::make_unique<gateway::RouterPort>(*router, *history);
   gateway = std::make_unique<gateway::Gateway>(
       gateway::GatewayDeps{*shards, *blocking, *core_port, *fan_out, sessions, metrics, clock,
@@ -264,6 +394,7 @@ Result<void> Node::Parts::start_edges() {
       *blocking,
       *router,
       *history,
+      *conversations,
       metrics,
       clock,
       random,
@@ -272,23 +403,84 @@ Result<void> Node::Parts::start_edges() {
       },
       [this] { return !stopping.load() && log->trouble().empty(); },
       [this] { return log->trouble(); },
-      [this](bool intranet, std::string_view host) { return addresses(intranet, host); }};
-  api = std::make_unique<api::ApiServer>(std::move(deps), api_options(settings));
+      [this](bool intranet, std::string_view host) { return addresses(intranet, host); },
+      [this](const std::string& uid, std::optional<DeviceFlag> flag,
+             std::chrono::milliseconds grace) {
+        if (flag) {
+          sessions.kick_device(uid, *flag, {}, grace);
+        } else {
+          sessions.kick_user(uid, {}, grace);
+        }
+      },
+      [this](const std::string& uid, SessionId id, bool tell) {
+        gateway->kick_connection(uid, id, tell);
+      },
+      [this](presence::ConnectionQuery query,
+             std::function<void(presence::ConnectionPage)> done) {
+        gateway->collect_connections(std::move(query), std::move(done));
+      },
+      [this] { return gateway->traffic_totals(); },
+      [this](std::string_view uid) { return sessions.online_flags(uid); },
+      [this] { return api::OnlineCounts{sessions.user_count(), sessions.session_count()}; }};
+  JD_TRY(own_jwt_secret, load_or_make_secret(settings.root_dir, random));
+  api::ApiOptions http_options = api_options(settings);
+  http_options.status_style = live_options.status_style;
+  http_options.partitions = database->partitions();
+  http_options.strict_read = live_options.strict_read;
+  http_options.online_status_include_offline = live_options.online_status_include_offline;
+  http_options.retention_defaults = [this](ChannelType type) {
+    const retention::Limits limits = sweeper_options(*live.get()).policy.of_type(type);
+    channel::RetentionLimits out;
+    out.max_age_seconds = limits.max_age_seconds;
+    out.max_count = limits.max_count;
+    return out;
+  };
+  http_options.access = api::access_options(settings, own_jwt_secret);
+  api = std::make_unique<api::ApiServer>(std::move(deps), std::move(http_options));
+  follow_reloads();
   return listen_http();
 }
 
-Result<void> Node::Parts::listen_http() {
-  if (settings.http_addr.empty()) return {};
-  JD_TRY(const config::ListenAddress address, config::parse_listen_address(settings.http_addr));
-  if (address.host != "localhost") return api->listen(settings.http_addr);
-  // Both loopback addresses, because a client may try either for "localhost" and not the other. A
-  // machine without IPv6 has only the first.
-  JD_CHECK_OK(api->listen("127.0.0.1:" + std::to_string(address.port)));
-  const std::string bound = api->address();
-  if (const auto v6 = api->listen("[::1]" + bound.substr(bound.rfind(':'))); !v6) {
+void Node::Parts::follow_reloads() {
+  live.subscribe([this](const config::Settings& now) {
+    observe::set_log_level(now.logger.level);
+    live_options.set(now);
+    webhook->refresh();
+    api->access().update(api::access_options(now, own_jwt_secret));
+  });
+}
+
+namespace {
+
+using Listen = std::function<Result<void>(const std::string& address)>;
+
+// `localhost` means both loopback addresses, because a client may try either and not the other. A
+// machine without IPv6 has only the first. `bound` tells the address of the first listener.
+Result<void> listen_on(const std::string& address, const Listen& listen,
+                       const std::function<std::string()>& bound) {
+  JD_TRY(const config::ListenAddress parsed, config::parse_listen_address(address));
+  if (parsed.host != "localhost") return listen(address);
+  JD_CHECK_OK(listen("127.0.0.1:" + std::to_string(parsed.port)));
+  const std::string first = bound();
+  if (const auto v6 = listen("[::1]" + first.substr(first.rfind(':'))); !v6) {
     observe::log_debug("app", "no HTTP on the IPv6 loopback address: {}", v6.error().detail());
   }
   return {};
+}
+
+}  // namespace
+
+Result<void> Node::Parts::listen_http() {
+  if (!settings.http_addr.empty()) {
+    JD_CHECK_OK(listen_on(
+        settings.http_addr, [this](const std::string& address) { return api->listen(address); },
+        [this] { return api->address(); }));
+  }
+  if (!settings.manager.on) return {};
+  return listen_on(
+      settings.manager.addr,
+      [this](const std::string& address) { return api->listen_manager(address); },
+      [this] { return api->manager_address(); });
 }
 
 Node::Node(const config::Settings& settings) : parts_(std::make_unique<Parts>(settings)) {}
@@ -298,6 +490,7 @@ Node::~Node() { stop(); }
 Result<void> Node::start() {
   JD_CHECK_OK(parts_->open_store());
   JD_CHECK_OK(parts_->start_core());
+  JD_CHECK_OK(parts_->start_webhook());
   JD_CHECK_OK(parts_->start_edges());
   parts_->started = true;
   return {};
@@ -309,6 +502,9 @@ void Node::stop() {
   // From the edges inwards: nothing new comes in, then what is in flight comes out.
   if (parts.api) parts.api->stop();
   if (parts.gateway) parts.gateway->stop();
+  if (parts.webhook) parts.webhook->stop();
+  if (parts.database) parts.database->stop_compaction();
+  if (parts.sweeper) parts.sweeper->stop();
   if (parts.router) parts.router->close();
   for (auto& worker : parts.workers) worker->stop();
   if (parts.log) parts.log->stop();
@@ -321,5 +517,10 @@ void Node::stop() {
 std::string Node::http_address() const { return parts_->api->address(); }
 std::string Node::tcp_address() const { return parts_->gateway->tcp_address(); }
 std::string Node::ws_address() const { return parts_->gateway->ws_address(); }
+std::string Node::manager_address() const { return parts_->api->manager_address(); }
+
+Result<config::ReloadReport> Node::reload(const config::Settings& wanted) {
+  return parts_->live.apply(wanted);
+}
 
 }  // namespace jindou::app

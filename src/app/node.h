@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "config/live_settings.h"
 #include "config/settings.h"
 
 namespace jindou::app {
@@ -32,6 +33,11 @@ class Node {
   std::string http_address() const;
   std::string tcp_address() const;
   std::string ws_address() const;
+  std::string manager_address() const;
+
+  // Takes over what may change while the server runs. For the thread that owns the node, between
+  // start() and stop(). Errors: invalid (nothing has changed).
+  Result<config::ReloadReport> reload(const config::Settings& wanted);
 
  private:
   struct Parts;

@@ -1,13 +1,18 @@
 #include "app/serve.h"
 
+#include <fmt/ranges.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
+#include <functional>
+#include <utility>
 
 #include "app/node.h"
+#include "app/private_files.h"
 #include "app/version.h"
 #include "observe/log.h"
 
@@ -25,36 +30,105 @@ void raise_descriptor_limit() {
   }
 }
 
+// The log names keys only: values may be secrets.
+void reload(Node& node, const ReadSettings& read_again) {
+  const auto loaded = read_again();
+  if (!loaded) {
+    observe::log_error("config", "reload: nothing changed: {}", loaded.error().detail());
+    return;
+  }
+  for (const auto& warning : loaded->warnings) observe::log_warn("config", "{}", warning);
+  const auto report = node.reload(loaded->settings);
+  if (!report) {
+    observe::log_error("config",
+                       "reload: nothing changed: together with what only a restart changes the new "
+                       "settings are invalid: {}",
+                       report.error().detail());
+    return;
+  }
+  if (report->applied.empty() && report->waiting.empty()) {
+    observe::log_info("config", "reload: no setting has changed");
+    return;
+  }
+  if (!report->applied.empty()) {
+    observe::log_info("config", "reload: applied {}", fmt::join(report->applied, ", "));
+  }
+  if (!report->waiting.empty()) {
+    observe::log_warn("config", "reload: a restart is needed for {}",
+                      fmt::join(report->waiting, ", "));
+  }
+}
+
+// Waits for signals until one says to stop; returns that one.
+class SignalLoop {
+ public:
+  using Handler = std::function<void()>;
+
+  SignalLoop() : stop_signals_(context_, SIGINT, SIGTERM), hangups_(context_, SIGHUP) {
+    stop_signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+      if (error) return;
+      received_ = signal;
+      hangups_.cancel();
+    });
+  }
+
+  int run(Handler on_hangup) {
+    on_hangup_ = std::move(on_hangup);
+    wait_for_hangup();
+    context_.run();
+    return received_;
+  }
+
+ private:
+  void wait_for_hangup() {
+    hangups_.async_wait([this](const boost::system::error_code& error, int) {
+      if (error || received_ != 0) return;
+      on_hangup_();
+      wait_for_hangup();
+    });
+  }
+
+  boost::asio::io_context context_;
+  boost::asio::signal_set stop_signals_;
+  boost::asio::signal_set hangups_;
+  Handler on_hangup_;
+  int received_ = 0;
+};
+
 }  // namespace
 
-int serve(const config::LoadedSettings& loaded) {
+int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) {
   const config::Settings& settings = loaded.settings;
   observe::init_log(settings.logger.level, observe::default_log_format());
   for (const auto& warning : loaded.warnings) observe::log_warn("config", "{}", warning);
   raise_descriptor_limit();
+  // Messages and tokens: what is created from here on is for this user alone.
+  ::umask(S_IRWXG | S_IRWXO);
+  warn_if_open(settings.data_dir);
 
-  // Before any thread starts, so that all inherit the mask and the signal waits for us.
-  boost::asio::io_context signals;
-  boost::asio::signal_set stop_signals(signals, SIGINT, SIGTERM);
+  // Before anything else starts: a signal during the start waits for us instead of killing.
+  SignalLoop signals;
   std::signal(SIGPIPE, SIG_IGN);
-  int received = 0;
-  stop_signals.async_wait([&received](const boost::system::error_code& error, int signal) {
-    if (!error) received = signal;
-  });
 
   Node node(settings);
   if (const auto started = node.start(); !started) {
     observe::log_error("app", "cannot start: {}", started.error().detail());
     return 1;
   }
-  std::printf("{\"event\":\"ready\",\"http\":\"%s\",\"tcp\":\"%s\",\"ws\":\"%s\"}\n",
-              node.http_address().c_str(), node.tcp_address().c_str(), node.ws_address().c_str());
+  std::printf(
+      "{\"event\":\"ready\",\"http\":\"%s\",\"tcp\":\"%s\",\"ws\":\"%s\","
+      "\"manager\":\"%s\"}\n",
+      node.http_address().c_str(), node.tcp_address().c_str(), node.ws_address().c_str(),
+      node.manager_address().c_str());
   std::fflush(stdout);
-  observe::log_info("app", "jindou {} serves HTTP on {}, TCP on {}, WebSocket on {}, data in {}",
-                    kVersion, node.http_address(), node.tcp_address(), node.ws_address(),
-                    settings.data_dir);
+  observe::log_info(
+      "app",
+      "jindou {} serves HTTP on {}, TCP on {}, WebSocket on {}, the manager port on {}, "
+      "data in {}",
+      kVersion, node.http_address(), node.tcp_address(), node.ws_address(), node.manager_address(),
+      settings.data_dir);
 
-  signals.run();
+  const int received = signals.run([&] { reload(node, read_again); });
   observe::log_info("app", "stopping on signal {}", received);
   node.stop();
   observe::log_info("app", "stopped");

@@ -1,18 +1,16 @@
 #include "bench/rows.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <thread>
 #include <utility>
 
-#include "base/random.h"
 #include "bench/floor.h"
 #include "bench/http_client.h"
 #include "bench/http_load.h"
 #include "bench/interrupt.h"
+#include "bench/row_tools.h"
 #include "bench/stats.h"
 #include "bench/wkproto_load.h"
 
@@ -21,9 +19,6 @@ namespace jindou::bench {
 namespace {
 
 // The figures of the table: issue-given sizes, kept in one place.
-constexpr std::size_t kPayloadBytes = 200;
-constexpr std::size_t kBatchItems = 100;
-constexpr std::size_t kBatchConnections = 8;
 constexpr std::size_t kSingleConnections = 64;
 constexpr std::size_t kClients = 64;
 constexpr std::size_t kClientWindow = 16;
@@ -32,7 +27,6 @@ constexpr std::size_t kFanoutWindow = 2;
 constexpr std::size_t kFanoutLatencySamples = 200;
 // Growth measures the same figure twice; three rounds each keep the two sizes close to their names.
 constexpr int kGrowthRounds = 3;
-constexpr double kFillSecondsMax = 1800;
 constexpr double kDiskProbeSeconds = 0.3;
 
 constexpr double kBatchBar = 0.4;
@@ -41,87 +35,6 @@ constexpr double kClientBar = 1.0;
 constexpr double kFanoutBar = 200'000;
 constexpr double kMemoryBarKib = 16;
 constexpr double kGrowthBar = 0.85;
-
-template <class... Args>
-void progress(fmt::format_string<Args...> text, Args&&... args) {
-  fmt::print(stderr, "bench: {}\n", fmt::format(text, std::forward<Args>(args)...));
-}
-
-double micros(std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1000; }
-
-void append(std::vector<std::uint64_t>& all, const std::vector<std::uint64_t>& more) {
-  all.insert(all.end(), more.begin(), more.end());
-}
-
-// Keys of different loads on one server must not meet.
-std::string new_run_id() {
-  SystemRandom random;
-  return random.hex(4);
-}
-
-// How many cores the server and this process kept busy.
-class CpuMeter {
- public:
-  explicit CpuMeter(pid_t server) : server_(server) {}
-  void begin() {
-    start_ = std::chrono::steady_clock::now();
-    server_start_ = server_ > 0 ? cpu_seconds(server_) : 0;
-    own_start_ = cpu_seconds(::getpid());
-  }
-  void end() {
-    wall_ += seconds_since(start_);
-    if (server_ > 0) server_used_ += cpu_seconds(server_) - server_start_;
-    own_used_ += cpu_seconds(::getpid()) - own_start_;
-  }
-  double server_cores() const { return wall_ > 0 ? server_used_ / wall_ : 0; }
-  double own_cores() const { return wall_ > 0 ? own_used_ / wall_ : 0; }
-  std::string text() const {
-    return fmt::format("cores busy: server {:.2f}, generator {:.2f}", server_cores(), own_cores());
-  }
-
- private:
-  pid_t server_;
-  TimePoint start_;
-  double server_start_ = 0;
-  double own_start_ = 0;
-  double wall_ = 0;
-  double server_used_ = 0;
-  double own_used_ = 0;
-};
-
-std::string spread(const std::vector<double>& values) {
-  return fmt::format("{}..{}", format_number(smallest(values)), format_number(largest(values)));
-}
-
-void add_detail(Row& row, std::string name, double value) {
-  row.details.emplace_back(std::move(name), value);
-}
-
-void compare(Row& row, Row::Bar kind, double bar, double ratio, std::string reference) {
-  row.bar_kind = kind;
-  row.bar = bar;
-  row.ratio = ratio;
-  row.reference = std::move(reference);
-}
-
-std::string json_array(const std::vector<std::string>& uids) {
-  std::string out = "[";
-  for (const std::string& uid : uids) {
-    if (out.size() > 1) out.push_back(',');
-    out.append("\"").append(uid).append("\"");
-  }
-  out.push_back(']');
-  return out;
-}
-
-Result<void> create_group(HttpClient& http, const std::string& name,
-                          const std::vector<std::string>& subscribers) {
-  auto answer = http.post(
-      "/channel", fmt::format(R"({{"channel_id":"{}","channel_type":2,"subscribers":{}}})", name,
-                              json_array(subscribers)));
-  if (!answer) return answer.error();
-  return {};
-}
 
 std::string client_uid(std::size_t index) { return fmt::format("bench_client_{:02}", index); }
 
@@ -133,22 +46,6 @@ Result<void> create_groups(const Endpoint& endpoint, const GroupNames& groups) {
     JD_CHECK_OK(create_group(http, groups.name(i), {"bench_sender", client_uid(i % kClients)}));
   }
   return {};
-}
-
-RequestTemplate::Shape batch_shape(const GroupNames& groups) {
-  RequestTemplate::Shape shape;
-  shape.form = RequestTemplate::Form::batch;
-  shape.groups = groups;
-  shape.items = kBatchItems;
-  shape.run_id = new_run_id();
-  return shape;
-}
-
-RequestTemplate::Shape single_shape(const GroupNames& groups) {
-  RequestTemplate::Shape shape = batch_shape(groups);
-  shape.form = RequestTemplate::Form::single;
-  shape.items = 1;
-  return shape;
 }
 
 // ---- floor, disk, batch ----------------------------------------------------------------------

@@ -50,5 +50,7 @@ Result<void> measure_sending(Stage& stage, std::vector<Row>& rows);
 Result<void> measure_memory(Stage& stage, std::vector<Row>& rows);
 // Against a new server, whose store holds nothing else.
 Result<void> measure_growth(Stage& stage, std::vector<Row>& rows);
+// conversations, history: each against a new server that was just filled.
+Result<void> measure_reading(Stage& stage, std::vector<Row>& rows);
 
 }  // namespace jindou::bench

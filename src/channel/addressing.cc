@@ -23,6 +23,11 @@ std::uint64_t fnv1a(const std::vector<std::string>& uids) {
   return hash;
 }
 
+// The log of a stored command to a list of users.
+ChannelKey targeted_log_of(const std::vector<std::string>& uids) {
+  return ChannelKey(std::to_string(fnv1a(uids)) + std::string(kCommandSuffix), ChannelType::temp);
+}
+
 }  // namespace
 
 bool is_targeted_command(const SendCommand& command) {
@@ -34,13 +39,38 @@ ChannelKey log_of(const SendCommand& command) {
     if (command.flags.no_persist) {
       return ChannelKey(std::string(kOnlineCommandChannel), ChannelType::temp);
     }
-    return ChannelKey(std::to_string(fnv1a(command.subscribers)) + std::string(kCommandSuffix),
-                      ChannelType::temp);
+    return targeted_log_of(command.subscribers);
   }
   if (command.flags.sync_once && command.channel.type != ChannelType::temp) {
     return store::command_log_of(command.channel);
   }
   return command.channel;
+}
+
+std::vector<std::string> named_users(const ChannelKey& channel) {
+  switch (channel.type) {
+    case ChannelType::person:
+    case ChannelType::agent: {
+      const auto [first, second] = split_pair_id(channel.id);
+      if (first == second) return {std::string(first)};
+      return {std::string(first), std::string(second)};
+    }
+    case ChannelType::visitors: return {channel.id};
+    case ChannelType::customer_service: {
+      const auto bar = channel.id.find('|');
+      if (bar == std::string::npos) return {};
+      return {channel.id.substr(0, bar)};
+    }
+    default: return {};
+  }
+}
+
+ChannelKey position_channel_of(const Message& command) {
+  const bool temp = command.channel.type == ChannelType::temp;
+  // A targeted command that named no channel is shown its log; that saves hashing a long list.
+  if (temp && command.channel.id.ends_with(kCommandSuffix)) return command.channel;
+  if (!command.subscribers.empty()) return targeted_log_of(command.subscribers);
+  return temp ? ChannelKey() : command.channel;
 }
 
 PartitionId partition_of(const SendCommand& command, std::uint16_t partitions) {

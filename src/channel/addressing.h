@@ -1,6 +1,9 @@
 // Which log a message is stored in, and which partition that is.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "model/channel.h"
 #include "model/message.h"
 
@@ -13,6 +16,13 @@ bool is_targeted_command(const SendCommand& command);
 // a log of its own, named by the FNV-1a hash of the users, or the online-only channel if it is not
 // to be stored.
 ChannelKey log_of(const SendCommand& command);
+
+// How a change of command positions names the log of a stored command: the source channel, or a
+// targeted command's own log. Empty id: nobody has a position in it (temporary channels).
+ChannelKey position_channel_of(const Message& command);
+
+// The users that the id of a channel names: both of a pair, a visitor.
+std::vector<std::string> named_users(const ChannelKey& channel);
 
 PartitionId partition_of(const SendCommand& command, std::uint16_t partitions);
 

@@ -1,4 +1,6 @@
 // Commands that change channels and users (everything but sending).
+//
+// Each belongs to one partition: that of the channel or user it names, or the partition it says.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +11,8 @@
 
 #include "model/channel.h"
 #include "model/device.h"
+#include "model/ids.h"
+#include "model/message_event.h"
 
 namespace jindou::channel {
 
@@ -47,6 +51,172 @@ struct StoreToken {
   std::string token;
 };
 
-using Change = std::variant<UpsertChannel, ChangeMembers, DeleteChannel, StoreToken>;
+// Makes the tokens of a user worthless (POST /user/device_quit). Without a flag: of all devices.
+// The level of each device stays.
+struct ClearTokens {
+  std::string uid;
+  std::optional<DeviceFlag> device_flag;
+};
+
+// Adds to or removes from the system accounts, which pass the permission rules. In force on every
+// partition when the change is done.
+struct ChangeSystemAccounts {
+  bool add = true;
+  std::vector<std::string> uids;
+};
+
+// What a user does to one of their conversations. Creates it when missing.
+struct ChangeConversation {
+  enum class Operation : std::uint8_t {
+    open,        // only create it, with read position 0
+    read,        // read up to `value`, or to the last message when 0; ends a manual count
+    set_unread,  // show exactly min(value, last seq) as unread; 0 is `read`
+    remove,      // hide it until a newer message comes
+  };
+  ChannelKey channel;  // internal id
+  std::vector<std::string> uids;
+  Operation operation = Operation::read;
+  std::uint64_t value = 0;
+};
+
+// The user has processed the commands of a channel (or of a targeted command's own log, which is
+// named with its suffix and type temp) up to `seq`. Never moves back.
+struct AdvanceCommandPosition {
+  ChannelKey channel;
+  std::string uid;
+  std::uint64_t seq = 0;
+};
+
+// What one POST /message/sync returned: moved by the syncack that follows.
+struct CommandPosition {
+  ChannelKey channel;  // as in AdvanceCommandPosition
+  std::uint64_t seq = 0;
+};
+
+// Remembers the last sync of a user, replacing the one before; empty: forgets it.
+struct RecordCommandSync {
+  std::string uid;
+  std::vector<CommandPosition> positions;
+};
+
+// Hides and frees the messages of a channel up to a seq (inclusive; the last one at most).
+// `commands` means its command log instead.
+struct ClearMessages {
+  ChannelKey channel;
+  std::uint64_t up_to = 0;
+  bool commands = false;
+};
+
+// Hides and frees single messages. Unknown seqs are skipped.
+struct DeleteMessages {
+  ChannelKey channel;
+  std::vector<std::uint64_t> seqs;
+};
+
+// How long a channel keeps its messages; 0 in either means no limit, an absent one the
+// configured default of the channel type.
+struct SetRetention {
+  ChannelKey channel;
+  std::optional<std::uint64_t> max_age_seconds;
+  std::optional<std::uint64_t> max_count;
+};
+
+// Frees messages whose time is over; keys of the expiry index, oldest first.
+struct ReclaimExpired {
+  PartitionId partition{};
+  std::vector<std::string> keys;
+};
+
+// Drops commit records whose messages are gone and too old to answer for a repeat.
+struct DropCommitRecords {
+  PartitionId partition{};
+  std::vector<std::uint64_t> first_counters;
+};
+
+// How far the messages of a partition have been handed to the webhook. Never moves back. With
+// neither position nothing is written: it is done when all that was evaluated before is durable.
+struct AdvanceWebhook {
+  PartitionId partition{};
+  std::optional<std::uint64_t> notified_to;  // message id counters, inclusive
+  std::optional<std::uint64_t> offline_to;
+};
+
+// A session came or went, to be told to the webhook: kept until ForgetPresenceEvents. `text` is the
+// webhook's own form of the event.
+struct RecordPresenceEvent {
+  std::string uid;
+  DeviceFlag device_flag = DeviceFlag::app;
+  std::uint64_t session_id = 0;
+  bool online = true;
+  std::int64_t at_ns = 0;
+  std::string text;
+};
+
+// Events of the partition that were delivered or given up; their keys.
+struct ForgetPresenceEvents {
+  PartitionId partition{};
+  std::vector<std::string> keys;
+};
+
+// Ends streams of the older endpoints in which nothing has happened for so long.
+struct CloseIdleStreams {
+  PartitionId partition{};
+  std::int64_t idle_ms = 30'000;
+};
+
+using Change =
+    std::variant<UpsertChannel, ChangeMembers, DeleteChannel, StoreToken, ClearTokens,
+                 ChangeSystemAccounts, ChangeConversation, AdvanceCommandPosition,
+                 RecordCommandSync, ClearMessages, DeleteMessages, SetRetention, ReclaimExpired,
+                 DropCommitRecords, AdvanceWebhook, RecordPresenceEvent, ForgetPresenceEvents,
+                 CloseIdleStreams>;
+
+// POST /message/event: appends an event to a lane of an anchor message. What it does to the lane
+// is told by `effect`; the edge reads it from the event type.
+struct AppendEvent {
+  enum class Effect : std::uint8_t {
+    text_delta,   // adds `text` to the lane; not numbered
+    state_delta,  // `payload` replaces the snapshot; not numbered
+    snapshot,     // `snapshot` replaces the snapshot
+    close,        // the lane ends, with a status, an end_reason, an error text and a snapshot
+    fail,
+    cancel,
+    note,  // only recorded as the last event of the lane
+  };
+  ChannelKey channel;  // internal id
+  std::string client_msg_no;
+  Effect effect = Effect::note;
+  // Empty only with bare_data: clients are shown client_msg_no, as that endpoint has it.
+  std::string event_id;
+  std::string event_type;  // as clients are shown it
+  std::string event_key;   // never empty
+  std::string from_uid;    // empty: the author of the anchor
+  Visibility visibility = Visibility::everybody;
+  std::int64_t occurred_at_ms = 0;  // 0: now
+  std::string payload;              // JSON text for the push; may be empty
+  std::string text;                 // of a text_delta
+  // JSON text; of a snapshot or an end. Empty: none. `snapshot_is_text`: it is the bare text of
+  // {"kind":"text","text":…}, to which deltas can be added.
+  std::string snapshot;
+  bool snapshot_is_text = false;
+  std::uint8_t end_reason = 0;
+  std::string error;
+  // Push only: nothing is stored and no anchor is needed (tool calls of the older endpoint).
+  bool transient = false;
+  bool bare_data = false;  // see MessageEvent; such an event is never taken for a repeat
+  // Makes the anchor the stream that runs in the channel until its main lane ends or it is idle for
+  // too long. Error: conflict, when another one runs.
+  bool begins_stream = false;
+};
+
+// The state of the lane after the event.
+struct EventOutcome {
+  std::string event_id;
+  std::string event_key;
+  std::uint64_t msg_event_seq = 0;
+  LaneStatus status = LaneStatus::open;
+  std::string from_uid;
+  MessageId message_id{};
+};
 
 }  // namespace jindou::channel

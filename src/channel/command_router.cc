@@ -31,19 +31,59 @@ std::size_t weight_of(const std::vector<std::string>& uids) {
   return bytes;
 }
 
+// Where a change belongs, and what it weighs while it is in flight.
 struct ChangeRoute {
-  std::string_view owner;  // the id whose partition the change belongs to
+  PartitionId partition{};
   std::size_t bytes = kItemOverheadBytes;
 };
 
-ChangeRoute route_of(const UpsertChannel& change) {
-  return {change.channel.id, weight_of(change.subscribers)};
-}
-ChangeRoute route_of(const ChangeMembers& change) {
-  return {change.channel.id, weight_of(change.uids)};
-}
-ChangeRoute route_of(const DeleteChannel& change) { return {change.channel.id}; }
-ChangeRoute route_of(const StoreToken& change) { return {change.uid}; }
+class RouteOf {
+ public:
+  explicit RouteOf(std::uint16_t partitions) : partitions_(partitions) {}
+
+  ChangeRoute operator()(const UpsertChannel& change) const {
+    return by_id(change.channel.id, weight_of(change.subscribers));
+  }
+  ChangeRoute operator()(const ChangeMembers& change) const {
+    return by_id(change.channel.id, weight_of(change.uids));
+  }
+  ChangeRoute operator()(const StoreToken& change) const { return by_id(change.uid); }
+  ChangeRoute operator()(const ClearTokens& change) const { return by_id(change.uid); }
+  ChangeRoute operator()(const ChangeSystemAccounts& change) const {
+    return by_id(kSystemUid, weight_of(change.uids));
+  }
+  ChangeRoute operator()(const ChangeConversation& change) const {
+    return by_id(change.channel.id, weight_of(change.uids));
+  }
+  ChangeRoute operator()(const RecordCommandSync& change) const {
+    return by_id(change.uid, kItemOverheadBytes * (1 + change.positions.size() / 4));
+  }
+  ChangeRoute operator()(const DeleteMessages& change) const {
+    return by_id(change.channel.id, kItemOverheadBytes + change.seqs.size() * kUidOverheadBytes);
+  }
+  ChangeRoute operator()(const ReclaimExpired& change) const {
+    return {change.partition, weight_of(change.keys)};
+  }
+  ChangeRoute operator()(const ForgetPresenceEvents& change) const {
+    return {change.partition, weight_of(change.keys)};
+  }
+  ChangeRoute operator()(const RecordPresenceEvent& change) const { return by_id(change.uid); }
+  template <class Other>
+  ChangeRoute operator()(const Other& change) const {
+    if constexpr (requires { change.partition; }) {
+      return {change.partition};
+    } else {
+      return by_id(change.channel.id);
+    }
+  }
+
+ private:
+  ChangeRoute by_id(std::string_view id, std::size_t bytes = kItemOverheadBytes) const {
+    return {partition_for(id, partitions_), bytes};
+  }
+
+  std::uint16_t partitions_;
+};
 
 }  // namespace
 
@@ -127,18 +167,50 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
   return std::shared_ptr<PendingSend>(std::move(batch));
 }
 
-Result<void> CommandRouter::post_change(Change change, ChangeDone done) {
+Result<std::shared_ptr<CommandRouter::Admission>> CommandRouter::admit(std::size_t bytes) {
   if (closed_.load(std::memory_order_acquire)) {
     return Error(Errc::unavailable, "the server is stopping");
   }
-  const ChangeRoute route = std::visit([](const auto& what) { return route_of(what); }, change);
-  auto admission = try_admit(1, route.bytes);
+  auto admission = try_admit(1, bytes);
   if (!admission) return Error(Errc::overloaded, "too many changes are in flight; retry later");
-  const PartitionId partition = partition_for(route.owner, partitions_);
-  workers_[raw(partition) % workers_.size()]->post(
-      partition, std::move(change),
-      [admission = std::move(admission), done = std::move(done)](Result<void> outcome) {
+  return admission;
+}
+
+PartitionWorker& CommandRouter::worker_of(PartitionId partition) {
+  return *workers_[raw(partition) % workers_.size()];
+}
+
+Result<void> CommandRouter::post_change(Change change, ChangeDone done) {
+  const ChangeRoute route = std::visit(RouteOf(partitions_), change);
+  JD_TRY(auto admission, admit(route.bytes));
+  worker_of(route.partition)
+      .post(route.partition, std::move(change),
+            [admission = std::move(admission), done = std::move(done)](Result<void> outcome) {
+              done(std::move(outcome));
+            });
+  return {};
+}
+
+Result<void> CommandRouter::post_event(AppendEvent event, EventDone done) {
+  const std::size_t bytes = kItemOverheadBytes + event.payload.size() + event.snapshot.size() +
+                            event.text.size();
+  JD_TRY(auto admission, admit(bytes));
+  const PartitionId partition = partition_for(event.channel.id, partitions_);
+  worker_of(partition).post(
+      partition, std::move(event),
+      [admission = std::move(admission), done = std::move(done)](Result<EventOutcome> outcome) {
         done(std::move(outcome));
+      });
+  return {};
+}
+
+Result<void> CommandRouter::post_recipients(ChannelKey channel, RecipientsDone done) {
+  JD_TRY(auto admission, admit(kItemOverheadBytes));
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  worker_of(partition).post(
+      partition, std::move(channel),
+      [admission = std::move(admission), done = std::move(done)](Result<Recipients> recipients) {
+        done(std::move(recipients));
       });
   return {};
 }

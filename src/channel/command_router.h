@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "channel/change.h"
+#include "channel/effects.h"
 #include "model/message.h"
 
 namespace jindou::channel {
@@ -52,6 +53,17 @@ class CommandRouter {
   // Errors: overloaded, unavailable: nothing has been done and `done` is not called.
   Result<void> post_change(Change change, ChangeDone done);
 
+  // Appends an event to a message; `done` gets the state of its lane.
+  // Errors: as post_change. `done` may get not_found (no such message, or no stream message),
+  // conflict (the lane is closed).
+  using EventDone = std::function<void(Result<EventOutcome>)>;
+  Result<void> post_event(AppendEvent event, EventDone done);
+
+  // Asks who would receive a message to the channel (internal id) now. The answer comes on a thread
+  // of the core. Errors: as post_change; `done` may get storage.
+  using RecipientsDone = std::function<void(Result<Recipients>)>;
+  Result<void> post_recipients(ChannelKey channel, RecipientsDone done);
+
   // Refuses everything from now on (`unavailable`); what is in flight finishes. Thread-safe.
   void close();
 
@@ -61,6 +73,9 @@ class CommandRouter {
  private:
   struct Admission;
   std::shared_ptr<Admission> try_admit(std::size_t items, std::size_t bytes);
+  // For one change, event or question. Errors: overloaded, unavailable.
+  Result<std::shared_ptr<Admission>> admit(std::size_t bytes);
+  PartitionWorker& worker_of(PartitionId partition);
 
   std::vector<PartitionWorker*> workers_;
   std::uint16_t partitions_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/message.h"
+#include "model/message_event.h"
 
 namespace jindou::channel {
 
@@ -34,12 +35,14 @@ struct Recipients {
 };
 
 struct CommittedMessage {
+  // Exactly one of the two.
   std::shared_ptr<const Message> message;
+  std::shared_ptr<const MessageEvent> event;
   Recipients recipients;
   SessionId origin_session{};  // not echoed to this session
 };
 
-// The messages of one partition's commit, in commit order.
+// The messages and events of one partition's commit, in commit order.
 struct CommittedBatch {
   std::vector<CommittedMessage> messages;
   // Released when the fan-out of the batch is finished; while it lives the messages count as in

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "channel/permission.h"
+#include "channel/event_lanes.h"
+#include "channel/inbox_directory.h"
 #include "store/keys.h"
 #include "store/records.h"
 
@@ -18,12 +19,13 @@ constexpr std::int64_t kLimitMax = 10'000;
 // A page ends here whatever its limit says; `more` tells, and callers page on.
 constexpr std::size_t kPageBytesMax = std::size_t{8} << 20;
 
-bool readable_by(const Message& message, std::string_view viewer, std::int64_t now) {
-  if (message.expired_at(now)) return false;
-  if (message.subscribers.empty() || viewer.empty()) return true;
-  if (message.from_uid == viewer) return true;
-  return std::find(message.subscribers.begin(), message.subscribers.end(), viewer) !=
-         message.subscribers.end();
+store::KeyKind key_kind_of(MemberList list) {
+  switch (list) {
+    case MemberList::subscribers: return store::KeyKind::subscriber;
+    case MemberList::denylist: return store::KeyKind::denylist;
+    case MemberList::allowlist: return store::KeyKind::allowlist;
+  }
+  return store::KeyKind::subscriber;
 }
 
 }  // namespace
@@ -31,6 +33,7 @@ bool readable_by(const Message& message, std::string_view viewer, std::int64_t n
 // The readable part of a log: (cleared_to, last_seq].
 struct History::Bounds {
   std::uint64_t cleared_to = 0;
+  std::uint64_t seq_floor = 0;
   std::uint64_t last_seq = 0;
 };
 
@@ -50,8 +53,9 @@ Result<History::Bounds> History::load_bounds(const ChannelKey& channel) const {
   if (exists) {
     JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
     bounds.cleared_to = record.cleared_to;
+    bounds.seq_floor = record.seq_floor;
   }
-  bounds.last_seq = bounds.cleared_to;
+  bounds.last_seq = std::max(bounds.cleared_to, bounds.seq_floor);
   const std::string prefix = store::message_prefix(partition, channel);
   JD_CHECK_OK(reader_.scan_backward(
       Table::main, prefix, store::after_prefix(prefix), [&](std::string_view key, auto) {
@@ -102,7 +106,7 @@ Result<RangePage> History::load_range(const RangeQuery& query) const {
       decoded = std::move(message).error();
       return false;
     }
-    if (!readable_by(*message, query.viewer, now)) return true;
+    if (message->expired_at(now) || !message->visible_to(query.viewer)) return true;
     if (page.messages.size() == limit || bytes > kPageBytesMax) {
       page.more = true;
       return false;
@@ -220,6 +224,101 @@ Result<std::optional<Message>> History::load_by_client_msg_no(
   JD_TRY(auto message, load_by_seq(channel, static_cast<MessageSeq>(smallest)));
   if (message && message->client_msg_no != client_msg_no) return Found();
   return message;
+}
+
+Result<std::optional<Message>> History::load_last(const ChannelKey& channel,
+                                                  std::string_view viewer) const {
+  RangeQuery query;
+  query.channel = channel;
+  query.viewer = std::string(viewer);
+  query.limit = 1;
+  JD_TRY(RangePage page, load_range(query));
+  if (page.messages.empty()) return std::optional<Message>();
+  return std::optional<Message>(std::move(page.messages.back()));
+}
+
+Result<MessageEvents> History::load_events(const ChannelKey& channel, MessageSeq anchor) const {
+  return read_events(reader_, partition_for(channel.id, partitions_), channel, anchor);
+}
+
+Result<std::string> History::load_running_stream(const ChannelKey& channel) const {
+  std::string value;
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  JD_TRY(const bool running,
+         reader_.get(Table::main, store::running_stream_key(partition, channel), value));
+  if (!running) return std::string();
+  JD_TRY(store::RunningStreamRecord record, store::decode_running_stream(value));
+  return std::move(record.client_msg_no);
+}
+
+Result<std::vector<std::string>> History::load_members(const ChannelKey& channel,
+                                                       MemberList list) const {
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  JD_TRY(const UidSet uids,
+         read_members(reader_, store::member_prefix(partition, key_kind_of(list), channel)));
+  std::vector<std::string> sorted(uids.begin(), uids.end());
+  std::sort(sorted.begin(), sorted.end());
+  return sorted;
+}
+
+Result<bool> History::has_member(const ChannelKey& channel, MemberList list,
+                                 std::string_view uid) const {
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  std::string value;
+  return reader_.get(Table::main,
+                     store::member_key(partition, key_kind_of(list), channel, uid), value);
+}
+
+Result<RetentionLimits> History::load_retention(const ChannelKey& channel) const {
+  RetentionLimits limits;
+  std::string value;
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  JD_TRY(const bool exists,
+         reader_.get(Table::main, store::channel_key(partition, channel), value));
+  if (!exists) return limits;
+  JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
+  limits.max_age_seconds = record.retention_seconds;
+  limits.max_count = record.retention_count;
+  return limits;
+}
+
+Result<ChannelKey> History::load_agent_channel(std::string_view a, std::string_view b) const {
+  ChannelKey forward(std::string(a) + '@' + std::string(b), ChannelType::agent);
+  ChannelKey reversed(std::string(b) + '@' + std::string(a), ChannelType::agent);
+  JD_TRY(const bool first, is_known(forward));
+  if (first) return forward;
+  JD_TRY(const bool second, is_known(reversed));
+  return second ? reversed : forward;
+}
+
+Result<bool> History::is_known(const ChannelKey& channel) const {
+  JD_TRY(const Bounds bounds, load_bounds(channel));
+  if (bounds.last_seq > 0) return true;
+  std::string value;
+  return reader_.get(Table::main,
+                     store::channel_key(partition_for(channel.id, partitions_), channel), value);
+}
+
+Result<std::vector<std::string>> History::load_system_accounts() const {
+  const PartitionId partition = partition_for(kSystemUid, partitions_);
+  JD_TRY(const UidSet uids, read_members(reader_, store::system_account_prefix(partition)));
+  std::vector<std::string> sorted(uids.begin(), uids.end());
+  std::sort(sorted.begin(), sorted.end());
+  return sorted;
+}
+
+Result<std::vector<CommandPosition>> History::load_command_sync(std::string_view uid) const {
+  std::vector<CommandPosition> positions;
+  std::string value;
+  const PartitionId partition = partition_for(uid, partitions_);
+  JD_TRY(const bool known,
+         reader_.get(Table::main, store::command_sync_key(partition, uid), value));
+  if (!known) return positions;
+  JD_TRY(store::CommandSyncRecord record, store::decode_command_sync(value));
+  for (auto& position : record.positions) {
+    positions.push_back(CommandPosition{std::move(position.channel), position.seq});
+  }
+  return positions;
 }
 
 Result<std::optional<ChannelFlags>> History::load_flags(const ChannelKey& channel) const {

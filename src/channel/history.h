@@ -11,9 +11,11 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "channel/change.h"
 #include "model/channel.h"
 #include "model/device.h"
 #include "model/message.h"
+#include "model/message_event.h"
 #include "store/reader.h"
 
 namespace jindou::channel {
@@ -38,6 +40,11 @@ struct DeviceToken {
   DeviceLevel level = DeviceLevel::slave;
 };
 
+struct RetentionLimits {
+  std::optional<std::uint64_t> max_age_seconds;
+  std::optional<std::uint64_t> max_count;
+};
+
 class History {
  public:
   // Borrows both; they outlive it. `partitions` and `fingerprint_seed` are those of the store.
@@ -55,6 +62,27 @@ class History {
   Result<std::optional<Message>> load_by_client_msg_no(const ChannelKey& channel,
                                                        std::string_view client_msg_no) const;
 
+  // The newest message the viewer can read; empty when there is none.
+  Result<std::optional<Message>> load_last(const ChannelKey& channel,
+                                           std::string_view viewer) const;
+  // What happened to a message since it was sent; nothing for one that is no anchor.
+  Result<MessageEvents> load_events(const ChannelKey& channel, MessageSeq anchor) const;
+
+  // The client_msg_no of the stream an older endpoint has running in the channel; empty: none.
+  Result<std::string> load_running_stream(const ChannelKey& channel) const;
+
+  // A list of a channel, sorted by uid.
+  Result<std::vector<std::string>> load_members(const ChannelKey& channel, MemberList list) const;
+  Result<bool> has_member(const ChannelKey& channel, MemberList list, std::string_view uid) const;
+  // The limits set for this very channel; empty members: the configured defaults hold.
+  Result<RetentionLimits> load_retention(const ChannelKey& channel) const;
+  // The agent channel between the two: that of (a, b), unless only that of (b, a) exists.
+  Result<ChannelKey> load_agent_channel(std::string_view a, std::string_view b) const;
+  // Without the built-in one, sorted.
+  Result<std::vector<std::string>> load_system_accounts() const;
+  // What the last POST /message/sync of the user returned; empty when it was acknowledged.
+  Result<std::vector<CommandPosition>> load_command_sync(std::string_view uid) const;
+
   // Flags of a channel (for a person: {uid, person}); empty when it was never created.
   Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) const;
   // Empty when no token was ever registered for that device.
@@ -63,6 +91,7 @@ class History {
  private:
   struct Bounds;
   Result<Bounds> load_bounds(const ChannelKey& channel) const;
+  Result<bool> is_known(const ChannelKey& channel) const;
 
   const store::Reader& reader_;
   const Clock& clock_;

@@ -5,13 +5,13 @@
 
 #include "base/assert.h"
 #include "channel/addressing.h"
+#include "channel/partition_state.h"
 #include "store/keys.h"
 
 namespace jindou::channel {
 
 namespace {
 
-using store::KeyKind;
 using store::Table;
 
 // One commit syncing and one queued behind it keep the disk busy; more would only make the
@@ -21,15 +21,6 @@ constexpr std::uint32_t kCommitsInFlightMax = 2;
 constexpr std::uint64_t kIdReservation = 65536;
 
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
-
-KeyKind key_kind(MemberList list) {
-  switch (list) {
-    case MemberList::subscribers: return KeyKind::subscriber;
-    case MemberList::denylist: return KeyKind::denylist;
-    case MemberList::allowlist: return KeyKind::allowlist;
-  }
-  return KeyKind::subscriber;
-}
 
 // A result that was to be released with a commit that failed.
 SendResult after_failure(SendResult result, Errc failure) {
@@ -44,82 +35,39 @@ SendResult after_failure(SendResult result, Errc failure) {
 
 }  // namespace
 
-// Cached state of a channel; of a command log only last_seq is used.
-struct Partition::Channel {
-  ChannelKey key;
-  bool exists = false;  // has a record
-  store::ChannelRecord record;
-  std::uint64_t last_seq = 0;
-  // Loaded when first needed. One that was handed to effects is never changed again, but replaced.
-  std::shared_ptr<UidSet> lists[3];
-  bool list_handed_out[3] = {};
-  std::uint64_t touched_position = 0;  // of the last commit that changed it
-  std::uint64_t last_used = 0;
-  std::size_t weight = 1;
-
-  std::shared_ptr<const UidSet> hand_out(MemberList list) {
-    list_handed_out[static_cast<int>(list)] = true;
-    return lists[static_cast<int>(list)];
+void Partition::Gathering::release(const Result<void>& committed, InboxDirectory& inboxes,
+                                   EffectSink& sink) {
+  for (auto& change : changes) {
+    if (!change.inbox.empty()) inboxes.invalidate(change.inbox);
+    if (committed && change.after_commit) change.after_commit();
   }
-};
-
-// What the commands evaluated since the last commit have produced.
-struct Partition::Gathering {
-  struct Part {
-    std::shared_ptr<SendBatch> batch;
-    std::size_t part = 0;
-    std::vector<SendResult> results;
-  };
-  struct ChangeDone {
-    std::function<void(Result<void>)> done;
-    Result<void> outcome;
-    std::string inbox;  // uid whose cached inbox is stale afterwards; may be empty
-  };
-  rocksdb::WriteBatch batch;
-  store::CommitRecordBuilder record;
-  std::vector<Part> parts;
-  std::vector<ChangeDone> changes;
-  std::shared_ptr<CommittedBatch> effects = std::make_shared<CommittedBatch>();
-  std::uint32_t messages = 0;
-
-  bool empty() const { return parts.empty() && changes.empty(); }
-
-  // Tells every caller, on a thread of the log.
-  void release(const Result<void>& committed, InboxDirectory& inboxes, EffectSink& sink) {
-    for (auto& change : changes) {
-      if (!change.inbox.empty()) inboxes.invalidate(change.inbox);
-    }
-    if (!committed) {
-      for (auto& part : parts) {
-        for (auto& result : part.results) {
-          result = after_failure(result, committed.error().code());
-        }
-      }
-    } else if (!effects->messages.empty()) {
-      for (const auto& part : parts) effects->admissions.push_back(part.batch->admission());
-      sink.post_committed(std::move(effects));
-    }
-    for (auto& part : parts) part.batch->finish_part(part.part, std::move(part.results));
-    for (auto& change : changes) {
-      if (change.outcome && !committed) {
-        change.done(Error(committed.error()));
-      } else {
-        change.done(std::move(change.outcome));
+  if (!committed) {
+    for (auto& part : parts) {
+      for (auto& result : part.results) {
+        result = after_failure(result, committed.error().code());
       }
     }
+  } else if (!effects->messages.empty()) {
+    for (const auto& part : parts) effects->admissions.push_back(part.batch->admission());
+    sink.post_committed(std::move(effects));
   }
-};
-
-struct Partition::Flight {
-  std::atomic<std::uint32_t> commits{0};
-  std::atomic<std::uint64_t> durable{0};
-  std::atomic<bool> failed{false};
-};
+  for (auto& part : parts) part.batch->finish_part(part.part, std::move(part.results));
+  for (auto& change : changes) {
+    if (change.outcome && !committed) {
+      change.done(Error(committed.error()));
+    } else {
+      change.done(std::move(change.outcome));
+    }
+  }
+}
 
 class Partition::ChannelFacts final : public PermissionFacts {
  public:
   ChannelFacts(Partition& partition, Channel* channel) : partition_(partition), channel_(channel) {}
 
+  bool is_system_account(std::string_view uid) const override {
+    return partition_.deps_.accounts.contains(uid);
+  }
   const ChannelFlags& flags() const override {
     static const ChannelFlags kNone;
     return channel_ != nullptr ? channel_->record.flags : kNone;
@@ -148,7 +96,8 @@ Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions option
       options_(options),
       wake_(std::move(wake)),
       index_(id, deps.reader, deps.loader, options.index_generation_entries,
-             options.index_filter_bytes_max) {}
+             options.index_filter_bytes_max),
+      events_(id, deps.reader, options.events) {}
 
 Partition::~Partition() = default;
 
@@ -160,8 +109,33 @@ Result<void> Partition::open() {
     JD_TRY(state, store::decode_partition_state(value));
   }
   JD_CHECK_OK(index_.open(state.indexed_to));
+  webhook_cursor_ = {};
+  JD_TRY(const bool hooked, deps_.reader.get(Table::main, store::webhook_cursor_key(id_), value));
+  if (hooked) {
+    JD_TRY(webhook_cursor_, store::decode_webhook_cursor(value));
+  }
+  Result<void> decoded;
+  running_streams_.clear();
+  const std::string streams = store::running_stream_prefix(id_);
+  JD_CHECK_OK(deps_.reader.scan(
+      Table::main, streams, store::after_prefix(streams),
+      [&](std::string_view key, std::string_view bytes) {
+        auto record = store::decode_running_stream(bytes);
+        if (!record) {
+          decoded = std::move(record).error();
+          return false;
+        }
+        // Nobody could add to it while the server was away.
+        record->active_at_ms = deps_.clock.wall_ms();
+        running_streams_.emplace(store::channel_of_running_stream_key(key), std::move(*record));
+        return true;
+      }));
+  JD_CHECK_OK(decoded);
   channels_.clear();
   channels_weight_ = 0;
+  events_.clear();
+  recent_tokens_.clear();
+  pending_commits_.clear();
   position_ = state.position;
   // Ids up to the bound may have been given out to messages that were never stored.
   counter_ = state.id_bound;
@@ -188,6 +162,7 @@ void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t par
   const auto& items = batch->parts()[part].items;
   std::vector<SendResult> results;
   results.reserve(items.size());
+  begin_gathering();
   const bool usable = ensure_usable() && !index_.full();
   for (const std::uint32_t item : items) {
     if (!usable) {
@@ -209,23 +184,83 @@ void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t par
 }
 
 void Partition::execute(Change change, std::function<void(Result<void>)> done) {
-  Gathering::ChangeDone entry{std::move(done), {}, {}};
+  begin_gathering();
+  gathering_->changes.push_back(Gathering::ChangeDone{std::move(done), {}, {}, {}});
+  // An evaluation may set what happens after the commit; it is the last entry.
+  Result<void> outcome;
   if (!ensure_usable()) {
-    entry.outcome = Error(Errc::unavailable, "the store is recovering from a failure");
+    outcome = Error(Errc::unavailable, "the store is recovering from a failure");
   } else {
-    entry.outcome = std::visit([this](const auto& what) { return evaluate_change(what); }, change);
-    std::visit(
-        [&entry](const auto& what) {
-          if constexpr (requires { what.channel; }) {
-            if (what.channel.type == ChannelType::person) entry.inbox = what.channel.id;
-          }
-        },
-        change);
+    outcome = std::visit([this](const auto& what) { return evaluate_change(what); }, change);
   }
+  Gathering::ChangeDone& entry = gathering_->changes.back();
+  entry.outcome = std::move(outcome);
+  std::visit(
+      [&entry](const auto& what) {
+        if constexpr (requires { what.channel; }) {
+          if (what.channel.type == ChannelType::person) entry.inbox = what.channel.id;
+        }
+      },
+      change);
+}
+
+void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done) {
+  begin_gathering();
+  Result<EventOutcome> evaluated =
+      ensure_usable() ? evaluate_event(event)
+                      : Error(Errc::unavailable, "the store is recovering from a failure");
+  Gathering::ChangeDone entry{{}, {}, {}, {}};
+  entry.done = [done = std::move(done),
+                evaluated = std::move(evaluated)](const Result<void>& committed) {
+    if (evaluated && !committed) {
+      done(Error(committed.error()));
+    } else {
+      done(evaluated);
+    }
+  };
   gathering_->changes.push_back(std::move(entry));
 }
 
+Result<Recipients> Partition::load_recipients(const ChannelKey& key) {
+  if (!ensure_usable()) return Error(Errc::unavailable, "the store is recovering from a failure");
+  ChannelKey wanted = key;
+  JD_CHECK_OK(resolve_agent_channel(wanted));
+  JD_TRY(Channel * channel, load_channel(wanted));
+  return recipients_of({}, *channel);
+}
+
+void Partition::begin_gathering() {
+  if (!gathering_->empty()) return;
+  gathering_->begun_ns = deps_.clock.wall_ns();
+  if (pending_commits_.empty()) deps_.horizon.set_pending(id_, gathering_->begun_ns);
+}
+
+void Partition::publish_pending() {
+  const std::uint64_t durable = flight_->durable.load(std::memory_order_acquire);
+  if (!recent_tokens_.empty()) {
+    boost::unordered::erase_if(recent_tokens_, [durable](const auto& entry) {
+      return entry.second.position <= durable;
+    });
+  }
+  while (!pending_commits_.empty() && pending_commits_.front().position <= durable) {
+    pending_commits_.pop_front();
+  }
+  if (!pending_commits_.empty()) {
+    deps_.horizon.set_pending(id_, pending_commits_.front().begun_ns);
+  } else if (!gathering_->empty()) {
+    deps_.horizon.set_pending(id_, gathering_->begun_ns);
+  } else {
+    deps_.horizon.set_settled(id_);
+  }
+}
+
+std::int64_t Partition::next_time_ns() {
+  last_time_ns_ = std::max(deps_.clock.wall_ns(), last_time_ns_ + 1);
+  return last_time_ns_;
+}
+
 void Partition::pump() {
+  publish_pending();
   if (gathering_->empty()) {
     index_.advance(position_, flight_->durable.load(std::memory_order_acquire));
     return;
@@ -235,6 +270,7 @@ void Partition::pump() {
   const bool large = gathering_->messages >= options_.commit_messages_max;
   if (!failed && !large && in_flight >= kCommitsInFlightMax) return;
 
+  write_conversations();
   std::shared_ptr<Gathering> gathered = std::move(gathering_);
   gathering_ = std::make_unique<Gathering>();
 
@@ -255,6 +291,7 @@ void Partition::pump() {
     state.id_bound = id_bound_;
     state.indexed_to = index_.indexed_to();
     gathered->batch.Put(store::partition_state_key(id_), store::encode(state));
+    pending_commits_.push_back({position_, gathered->begun_ns});
   }
   commit.batch = std::move(gathered->batch);
   flight_->commits.fetch_add(1, std::memory_order_relaxed);
@@ -290,8 +327,22 @@ std::uint64_t Partition::next_counter() {
   return counter_;
 }
 
+Result<void> Partition::resolve_agent_channel(ChannelKey& channel) {
+  if (channel.type != ChannelType::agent) return {};
+  const auto [first, second] = split_pair_id(channel.id);
+  const ChannelKey reversed(std::string(second) + '@' + std::string(first), ChannelType::agent);
+  if (first.empty() || first == second) return {};
+  JD_TRY(const Channel* as_given, load_channel(channel));
+  if (as_given->exists || as_given->last_seq > 0) return {};
+  JD_TRY(const Channel* other, load_channel(reversed));
+  if (other->exists || other->last_seq > 0) channel = reversed;
+  return {};
+}
+
 Result<SendResult> Partition::evaluate(SendCommand& command) {
-  const std::int64_t now = deps_.clock.wall_seconds();
+  const std::int64_t now_ns = next_time_ns();
+  const std::int64_t now = now_ns / 1'000'000'000;
+  JD_CHECK_OK(resolve_agent_channel(command.channel));
   const bool targeted = is_targeted_command(command);
   const ChannelKey log = log_of(command);
   const auto fingerprint =
@@ -329,7 +380,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   if (targeted) {
     recipients.listed = command.subscribers;
   } else {
-    JD_TRY(recipients, recipients_of(command, *channel));
+    JD_TRY(recipients, recipients_of(command.subscribers, *channel));
   }
   const bool stored = !command.flags.no_persist;
   Channel* log_state = channel;
@@ -337,10 +388,21 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
     // May move entries of the cache, not the Channel objects behind them.
     JD_TRY(log_state, load_channel(log));
   }
+  if (stored && channel != nullptr) {
+    JD_CHECK_OK(ensure_named_conversations(*channel));
+    JD_CHECK_OK(load_sender_conversation(command, *channel, recipients));
+  }
+  if (stored && targeted) {
+    // What is new in a log made for these users is new to each of them.
+    for (const auto& uid : command.subscribers) {
+      JD_CHECK_OK(load_conversation(*log_state, uid));
+    }
+  }
 
   auto message = std::make_shared<Message>();
   message->id = message_id_of(next_counter(), id_);
   message->timestamp = now;
+  message->timestamp_ns = static_cast<std::uint32_t>(now_ns % 1'000'000'000);
   message->channel = std::move(command.channel);
   if (targeted && message->channel.id.empty()) message->channel = log;
   message->from_uid = std::move(command.from_uid);
@@ -355,10 +417,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
 
   if (stored) {
     message->seq = static_cast<MessageSeq>(++log_state->last_seq);
-    touch(*log_state);
-    store::build_message_key(key_scratch_, id_, log, message->seq);
-    store::encode_message(value_scratch_, *message, log);
-    gathering_->batch.Put(slice(key_scratch_), slice(value_scratch_));
+    store_message(*message, log, channel, *log_state);
   }
   if (stored || command.idempotent) {
     store::CommitEntry entry;
@@ -386,209 +445,87 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   result.reason = Reason::success;
   result.timestamp = now;
   if (!recipients.listed.empty() || (recipients.subscribers && !recipients.subscribers->empty())) {
-    gathering_->effects->messages.push_back(
-        CommittedMessage{std::move(message), std::move(recipients), command.origin_session});
+    CommittedMessage committed;
+    committed.message = std::move(message);
+    committed.recipients = std::move(recipients);
+    committed.origin_session = command.origin_session;
+    gathering_->effects->messages.push_back(std::move(committed));
   }
   return result;
 }
 
-Result<Recipients> Partition::recipients_of(const SendCommand& command, Channel& channel) {
+void Partition::store_message(const Message& message, const ChannelKey& log, Channel* channel,
+                              Channel& log_state) {
+  const std::uint64_t seq = raw(message.seq);
+  touch(log_state);
+  store::build_message_key(key_scratch_, id_, log, message.seq);
+  store::encode_message(value_scratch_, message, log);
+  gathering_->batch.Put(slice(key_scratch_), slice(value_scratch_));
+  if (message.expire != 0) {
+    const auto at = static_cast<std::uint64_t>(message.timestamp) + message.expire;
+    gathering_->batch.Put(store::expiry_key(id_, at, log, message.seq), rocksdb::Slice());
+  }
+  if (channel == nullptr) {
+    // A targeted command: each of its users has a position in the log that was made for them.
+    for (const auto& uid : message.subscribers) {
+      const auto it = log_state.conversations.find(uid);
+      if (it != log_state.conversations.end() && it->second.record) continue;
+      store::ConversationRecord record;
+      record.command_read_to = seq - 1;
+      put_conversation(log_state, uid, record);
+    }
+    return;
+  }
+  if (&log_state != channel) return;
+  if (!message.subscribers.empty()) {
+    store::GapRecord gap;
+    gap.readers = message.subscribers;
+    gap.readers.push_back(message.from_uid);
+    gathering_->batch.Put(store::gap_key(id_, log, message.seq), store::encode(gap));
+    if (!channel->record.has_gaps) {
+      channel->record.has_gaps = true;
+      put_record(*channel);
+    }
+  }
+  if ((message.setting & kSettingStream) != 0) events_.add_anchor(message, position_ + 1);
+  // The sender has read what was there when he wrote.
+  const auto sender = channel->conversations.find(message.from_uid);
+  if (sender != channel->conversations.end() && sender->second.record) {
+    sender->second.record->read_to = seq;
+    mark_conversation(*channel, message.from_uid);
+  }
+}
+
+Result<void> Partition::load_sender_conversation(const SendCommand& command, Channel& channel,
+                                                 const Recipients& recipients) {
+  if (!has_conversations(channel.key.type)) return {};
+  // A back end that writes to groups it is no subscriber of has no view of them to be moved.
+  const bool named = recipients.subscribers == nullptr;
+  if (!named && !recipients.subscribers->contains(command.from_uid)) return {};
+  if (named && command.subscribers.empty() && peer_in_pair(channel.key.id, command.from_uid).empty() &&
+      command.from_uid != channel.key.id) {
+    return {};
+  }
+  JD_CHECK_OK(load_conversation(channel, command.from_uid));
+  return {};
+}
+
+Result<Recipients> Partition::recipients_of(const std::vector<std::string>& listed,
+                                            Channel& channel) {
   Recipients recipients;
   const ChannelKey& key = channel.key;
-  if (!command.subscribers.empty()) {
-    recipients.listed = command.subscribers;
-  } else if (key.type == ChannelType::person || key.type == ChannelType::agent) {
-    const auto [first, second] = split_pair_id(key.id);
-    recipients.listed.emplace_back(first);
-    if (second != first) recipients.listed.emplace_back(second);
-    return recipients;
+  if (!listed.empty()) {
+    recipients.listed = listed;
   } else {
+    recipients.listed = named_users(key);
+    if (key.type == ChannelType::person || key.type == ChannelType::agent) return recipients;
     JD_TRY(const UidSet* subscribers, load_list(channel, MemberList::subscribers));
     if (!subscribers->empty()) recipients.subscribers = channel.hand_out(MemberList::subscribers);
-    if (key.type == ChannelType::visitors) recipients.listed.push_back(key.id);
-    if (key.type == ChannelType::customer_service) {
-      const auto bar = key.id.find('|');
-      if (bar != std::string::npos) recipients.listed.push_back(key.id.substr(0, bar));
-    }
   }
   if (key.type == ChannelType::person) return recipients;
   JD_TRY(const UidSet* denied, load_list(channel, MemberList::denylist));
   if (!denied->empty()) recipients.excluded = channel.hand_out(MemberList::denylist);
   return recipients;
-}
-
-Result<Partition::Channel*> Partition::load_channel(const ChannelKey& key) {
-  if (const auto it = channels_.find(key); it != channels_.end()) {
-    it->second->last_used = ++use_tick_;
-    return it->second.get();
-  }
-  auto channel = std::make_unique<Channel>();
-  channel->key = key;
-  std::string value;
-  JD_TRY(channel->exists, deps_.reader.get(Table::main, store::channel_key(id_, key), value));
-  if (channel->exists) {
-    JD_TRY(channel->record, store::decode_channel(value));
-  }
-  channel->last_seq = channel->record.cleared_to;
-  const std::string prefix = store::message_prefix(id_, key);
-  JD_CHECK_OK(deps_.reader.scan_backward(
-      Table::main, prefix, store::after_prefix(prefix),
-      [&](std::string_view last, std::string_view) {
-        channel->last_seq = std::max(channel->last_seq, raw(store::seq_of_message_key(last)));
-        return false;
-      }));
-  channel->last_used = ++use_tick_;
-  Channel* loaded = channel.get();
-  channels_.emplace(key, std::move(channel));
-  channels_weight_ += loaded->weight;
-  return loaded;
-}
-
-Result<UidSet*> Partition::load_list(Channel& channel, MemberList list) {
-  auto& set = channel.lists[static_cast<int>(list)];
-  if (!set) {
-    if (channel.exists) {
-      JD_TRY(auto uids,
-             read_members(deps_.reader, store::member_prefix(id_, key_kind(list), channel.key)));
-      set = std::make_shared<UidSet>(std::move(uids));
-      // A group of a few hundred weighs as much as a handful of channels without subscribers.
-      // Capped, so that one huge group does not push everything else out.
-      const std::size_t weight = std::min(set->size() / 64, options_.channels_max / 4);
-      channel.weight += weight;
-      channels_weight_ += weight;
-    } else {
-      set = std::make_shared<UidSet>();
-    }
-  }
-  return set.get();
-}
-
-Result<UidSet*> Partition::load_list_for_change(Channel& channel, MemberList list) {
-  JD_TRY(const UidSet* current, load_list(channel, list));
-  auto& set = channel.lists[static_cast<int>(list)];
-  bool& handed_out = channel.list_handed_out[static_cast<int>(list)];
-  if (handed_out) set = std::make_shared<UidSet>(*current);
-  handed_out = false;
-  return set.get();
-}
-
-void Partition::touch(Channel& channel) {
-  channel.touched_position = position_ + 1;
-  channel.last_used = ++use_tick_;
-}
-
-void Partition::evict_channels() {
-  // Half of the cache, least recently used first. A channel with a change that is not yet durable
-  // stays: the store would still answer with its old seq.
-  const std::uint64_t durable = flight_->durable.load(std::memory_order_acquire);
-  std::vector<std::uint64_t> ticks;
-  ticks.reserve(channels_.size());
-  for (const auto& [key, channel] : channels_) ticks.push_back(channel->last_used);
-  const auto middle = ticks.begin() + static_cast<std::ptrdiff_t>(ticks.size() / 2);
-  std::nth_element(ticks.begin(), middle, ticks.end());
-  const std::uint64_t keep_from = *middle;
-  boost::unordered::erase_if(channels_, [&](const auto& entry) {
-    const Channel& channel = *entry.second;
-    if (channel.last_used >= keep_from || channel.touched_position > durable) return false;
-    channels_weight_ -= channel.weight;
-    return true;
-  });
-}
-
-void Partition::put_record(Channel& channel) {
-  if (!channel.exists) {
-    channel.exists = true;
-    channel.record.created_at = deps_.clock.wall_seconds();
-  }
-  touch(channel);
-  gathering_->batch.Put(store::channel_key(id_, channel.key), store::encode(channel.record));
-}
-
-void Partition::set_members(Channel& channel, MemberList list, UidSet& set,
-                            const std::vector<std::string>& uids, bool add) {
-  for (const auto& uid : uids) {
-    const auto key = store::member_key(id_, key_kind(list), channel.key, uid);
-    if (add) {
-      if (set.insert(uid).second) gathering_->batch.Put(key, rocksdb::Slice());
-    } else {
-      if (set.erase(uid) > 0) gathering_->batch.Delete(key);
-    }
-  }
-}
-
-Result<void> Partition::evaluate_change(const UpsertChannel& change) {
-  JD_TRY(Channel * channel, load_channel(change.channel));
-  if (channel->record.flags.disband && !change.flags.disband) {
-    return Error(Errc::invalid, "the channel was disbanded; that cannot be undone");
-  }
-  UidSet* subscribers = nullptr;
-  if (change.reset_subscribers || !change.subscribers.empty()) {
-    JD_TRY(subscribers, load_list_for_change(*channel, MemberList::subscribers));
-  }
-  channel->record.flags = change.flags;
-  put_record(*channel);
-  if (change.reset_subscribers) {
-    const std::vector<std::string> all(subscribers->begin(), subscribers->end());
-    set_members(*channel, MemberList::subscribers, *subscribers, all, false);
-  }
-  if (subscribers != nullptr) {
-    set_members(*channel, MemberList::subscribers, *subscribers, change.subscribers, true);
-  }
-  return {};
-}
-
-Result<void> Partition::evaluate_change(const ChangeMembers& change) {
-  JD_TRY(Channel * channel, load_channel(change.channel));
-  JD_TRY(UidSet * set, load_list_for_change(*channel, change.list));
-  const bool removes = change.operation == ChangeMembers::Operation::remove;
-  if (!channel->exists) {
-    if (removes) return {};
-    put_record(*channel);
-  }
-  touch(*channel);
-  if (change.operation == ChangeMembers::Operation::replace) {
-    const std::vector<std::string> all(set->begin(), set->end());
-    set_members(*channel, change.list, *set, all, false);
-  }
-  set_members(*channel, change.list, *set, change.uids, !removes);
-  return {};
-}
-
-Result<void> Partition::evaluate_change(const DeleteChannel& change) {
-  JD_TRY(Channel * channel, load_channel(change.channel));
-  JD_TRY(Channel * commands, load_channel(store::command_log_of(change.channel)));
-  UidSet* lists[3];
-  constexpr MemberList kLists[] = {MemberList::subscribers, MemberList::denylist,
-                                   MemberList::allowlist};
-  for (const MemberList list : kLists) {
-    JD_TRY(lists[static_cast<int>(list)], load_list_for_change(*channel, list));
-  }
-  channel->record.flags.disband = true;
-  channel->record.cleared_to = channel->last_seq;
-  put_record(*channel);
-  if (commands->last_seq > 0) {
-    commands->record.cleared_to = commands->last_seq;
-    put_record(*commands);
-  }
-  for (const MemberList list : kLists) {
-    UidSet& set = *lists[static_cast<int>(list)];
-    const std::vector<std::string> all(set.begin(), set.end());
-    set_members(*channel, list, set, all, false);
-  }
-  return {};
-}
-
-Result<void> Partition::evaluate_change(const StoreToken& change) {
-  JD_TRY(const auto inbox, deps_.inboxes.load(change.uid));
-  if (inbox && (inbox->flags.ban || inbox->flags.disband)) {
-    return Error(Errc::denied, "the user is banned");
-  }
-  store::TokenRecord record;
-  record.token = change.token;
-  record.level = change.level;
-  gathering_->batch.Put(store::device_token_key(id_, change.uid, change.device_flag),
-                        store::encode(record));
-  return {};
 }
 
 }  // namespace jindou::channel

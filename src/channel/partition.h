@@ -11,6 +11,7 @@
 #include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,12 +22,15 @@
 #include "channel/change.h"
 #include "channel/client_number_index.h"
 #include "channel/effects.h"
+#include "channel/event_lanes.h"
 #include "channel/inbox_directory.h"
 #include "channel/permission.h"
 #include "channel/send_batch.h"
+#include "channel/system_accounts.h"
 #include "model/message.h"
 #include "observe/metrics.h"
 #include "store/bulk_loader.h"
+#include "store/commit_horizon.h"
 #include "store/commit_log.h"
 #include "store/reader.h"
 #include "store/records.h"
@@ -43,6 +47,7 @@ struct PartitionOptions {
   std::size_t commit_messages_max = 8192;
   std::size_t index_generation_entries = 32768;
   std::size_t index_filter_bytes_max = std::size_t{16} << 20;
+  EventLimits events;
 };
 
 // Everything a partition works with. All outlive it.
@@ -51,6 +56,8 @@ struct PartitionDeps {
   store::CommitLog& log;
   store::BulkLoader& loader;
   InboxDirectory& inboxes;
+  SystemAccounts& accounts;
+  store::CommitHorizon& horizon;
   EffectSink& effects;
   const Clock& clock;
   std::uint64_t fingerprint_seed = 0;
@@ -75,6 +82,11 @@ class Partition {
   // Evaluates one part of a batch, or one change. The outcome is released after the commit.
   void execute(const std::shared_ptr<SendBatch>& batch, std::size_t part);
   void execute(Change change, std::function<void(Result<void>)> done);
+  void execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done);
+
+  // Who would receive a message to the channel now. Answers at once: nothing is written.
+  // Errors: storage, unavailable.
+  Result<Recipients> load_recipients(const ChannelKey& channel);
 
   // Hands the gathered commit to the log if few enough are in flight. Call after every round of
   // execute() and after every wake.
@@ -89,23 +101,86 @@ class Partition {
   struct Flight;  // shared with the log's thread
   class ChannelFacts;
 
+  // partition.cc: sending.
   Result<SendResult> evaluate(SendCommand& command);
+  // The channel of an agent and a user has one id, made by whoever of the two wrote first.
+  Result<void> resolve_agent_channel(ChannelKey& channel);
+  Result<Recipients> recipients_of(const std::vector<std::string>& listed, Channel& channel);
+  // The sender's view of the channel, which his message moves; nothing for a sender without one.
+  Result<void> load_sender_conversation(const SendCommand& command, Channel& channel,
+                                        const Recipients& recipients);
+  void store_message(const Message& message, const ChannelKey& log, Channel* channel,
+                     Channel& log_state);
+
+  // partition_changes.cc: everything but sending.
   Result<void> evaluate_change(const UpsertChannel& change);
   Result<void> evaluate_change(const ChangeMembers& change);
   Result<void> evaluate_change(const DeleteChannel& change);
   Result<void> evaluate_change(const StoreToken& change);
+  Result<void> evaluate_change(const ClearTokens& change);
+  Result<void> evaluate_change(const ChangeSystemAccounts& change);
+  Result<void> evaluate_change(const ChangeConversation& change);
+  Result<void> evaluate_change(const AdvanceCommandPosition& change);
+  Result<void> evaluate_change(const RecordCommandSync& change);
+  Result<void> evaluate_change(const ClearMessages& change);
+  Result<void> evaluate_change(const DeleteMessages& change);
+  Result<void> evaluate_change(const SetRetention& change);
+  Result<void> evaluate_change(const ReclaimExpired& change);
+  Result<void> evaluate_change(const DropCommitRecords& change);
+  Result<void> evaluate_change(const AdvanceWebhook& change);
+  Result<void> evaluate_change(const RecordPresenceEvent& change);
+  Result<void> evaluate_change(const ForgetPresenceEvents& change);
+  Result<void> evaluate_change(const CloseIdleStreams& change);
+  // A list, and the conversations that come and go with it. Errors: storage.
+  Result<void> change_list(Channel& channel, MemberList list, ChangeMembers::Operation operation,
+                           const std::vector<std::string>& uids);
+  // Hides and frees what a log holds up to a seq. Errors: storage.
+  Result<void> clear_log(Channel& log, std::uint64_t up_to);
+  void put_token(const std::string& key, const store::TokenRecord& record);
+  Result<EventOutcome> evaluate_event(AppendEvent& event);
+  void end_running_stream(const ChannelKey& channel);
+  // The anchor of an event. Errors: not_found, invalid (not a stream message), storage.
+  Result<EventLanes::Anchor*> load_anchor(const ChannelKey& channel,
+                                          const std::string& client_msg_no);
+  void push_event(const AppendEvent& event, const EventOutcome& outcome, const ChannelKey& channel,
+                  Recipients recipients, std::int64_t now_ms);
 
-  // The cached state of a channel or log; reads the store on a miss. Errors: storage.
+  // partition_cache.cc: state in memory in front of the store. Errors of the load_ calls: storage.
   Result<Channel*> load_channel(const ChannelKey& key);
   Result<UidSet*> load_list(Channel& channel, MemberList list);
   // The same, but unshared, for changing it.
   Result<UidSet*> load_list_for_change(Channel& channel, MemberList list);
-  Result<Recipients> recipients_of(const SendCommand& command, Channel& channel);
   void put_record(Channel& channel);
-  void set_members(Channel& channel, MemberList list, UidSet& set,
-                   const std::vector<std::string>& uids, bool add);
   void touch(Channel& channel);
   void evict_channels();
+  // A channel's list as it is to be: rows and the set follow. Tells who came and who went.
+  struct Membership {
+    std::vector<std::string> added;
+    std::vector<std::string> removed;
+  };
+  Membership change_members(Channel& channel, MemberList list, UidSet& set,
+                            ChangeMembers::Operation operation,
+                            const std::vector<std::string>& uids);
+  // Null when the user has no conversation with the channel.
+  Result<store::ConversationRecord*> load_conversation(Channel& channel, std::string_view uid);
+  // A new one, in place of what may be there; its time stamps are filled in.
+  store::ConversationRecord& put_conversation(Channel& channel, std::string_view uid,
+                                              store::ConversationRecord record);
+  void mark_conversation(Channel& channel, std::string_view uid);
+  void erase_conversation(Channel& channel, std::string_view uid);
+  // Rows of the users that the id of the channel names. Errors: storage.
+  Result<void> ensure_named_conversations(Channel& channel);
+  // Conversations of those who joined or may read again. `read_all`: nothing before counts as
+  // unread.
+  Result<void> open_conversations(Channel& channel, const std::vector<std::string>& uids,
+                                  bool read_all);
+  void write_conversations();
+
+  // Takes the time of one evaluation; rises within the partition.
+  std::int64_t next_time_ns();
+  void begin_gathering();
+  // Tells the horizon what is still undecided.
+  void publish_pending();
 
   // False while a failed commit is being digested: nothing may be evaluated.
   bool ensure_usable();
@@ -117,6 +192,7 @@ class Partition {
   std::function<void()> wake_;
 
   ClientNumberIndex index_;
+  EventLanes events_;
   boost::unordered_flat_map<ChannelKey, std::unique_ptr<Channel>, ChannelKeyHash> channels_;
   std::size_t channels_weight_ = 0;
   std::uint64_t use_tick_ = 0;
@@ -124,6 +200,23 @@ class Partition {
   std::uint64_t position_ = 0;  // of the last commit built
   std::uint64_t counter_ = 0;   // of the last message id given out
   std::uint64_t id_bound_ = 0;  // reserved in the store, or in a commit on its way there
+  std::int64_t last_time_ns_ = 0;
+  store::WebhookCursorRecord webhook_cursor_;
+  // Tokens stored by commits that may not be readable yet, by key.
+  struct RecentToken {
+    store::TokenRecord record;
+    std::uint64_t position = 0;
+  };
+  boost::unordered_flat_map<std::string, RecentToken> recent_tokens_;
+  // Streams of the older endpoints that run, by channel; read from the store at open().
+  boost::unordered_flat_map<ChannelKey, store::RunningStreamRecord, ChannelKeyHash>
+      running_streams_;
+  // Commits that are not decided: their positions, and when their first evaluation began.
+  struct PendingCommit {
+    std::uint64_t position = 0;
+    std::int64_t begun_ns = 0;
+  };
+  std::deque<PendingCommit> pending_commits_;
   std::unique_ptr<Gathering> gathering_;
   std::shared_ptr<Flight> flight_;
   std::string key_scratch_;

@@ -33,6 +33,16 @@ void PartitionWorker::post(PartitionId partition, Change change,
   push(ChangeTask{partition, std::move(change), std::move(done)});
 }
 
+void PartitionWorker::post(PartitionId partition, AppendEvent event,
+                           std::function<void(Result<EventOutcome>)> done) {
+  push(EventTask{partition, std::move(event), std::move(done)});
+}
+
+void PartitionWorker::post(PartitionId partition, ChannelKey channel,
+                           std::function<void(Result<Recipients>)> done) {
+  push(RecipientsTask{partition, std::move(channel), std::move(done)});
+}
+
 void PartitionWorker::push(Task task) {
   const std::lock_guard lock(mutex_);
   queue_.push_back(std::move(task));
@@ -88,8 +98,16 @@ void PartitionWorker::execute(Task& task) {
     }
     return;
   }
-  auto& change = std::get<ChangeTask>(task);
-  partition(change.partition).execute(std::move(change.change), std::move(change.done));
+  if (auto* change = std::get_if<ChangeTask>(&task)) {
+    partition(change->partition).execute(std::move(change->change), std::move(change->done));
+    return;
+  }
+  if (auto* event = std::get_if<EventTask>(&task)) {
+    partition(event->partition).execute(std::move(event->event), std::move(event->done));
+    return;
+  }
+  auto& question = std::get<RecipientsTask>(task);
+  question.done(partition(question.partition).load_recipients(question.channel));
 }
 
 Partition& PartitionWorker::partition(PartitionId id) {

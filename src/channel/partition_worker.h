@@ -35,6 +35,11 @@ class PartitionWorker {
   // The queue is bounded by the router's admission. Thread-safe; returns at once.
   void post(std::shared_ptr<SendBatch> batch, std::vector<std::uint32_t> parts);
   void post(PartitionId partition, Change change, std::function<void(Result<void>)> done);
+  void post(PartitionId partition, AppendEvent event,
+            std::function<void(Result<EventOutcome>)> done);
+  // Asks who receives what is sent to the channel.
+  void post(PartitionId partition, ChannelKey channel,
+            std::function<void(Result<Recipients>)> done);
 
   // Evaluates what is queued, hands all of it to the commit log and ends the thread. Call while the
   // log still runs. Idempotent.
@@ -50,7 +55,17 @@ class PartitionWorker {
     Change change;
     std::function<void(Result<void>)> done;
   };
-  using Task = std::variant<SendTask, ChangeTask>;
+  struct EventTask {
+    PartitionId partition{};
+    AppendEvent event;
+    std::function<void(Result<EventOutcome>)> done;
+  };
+  struct RecipientsTask {
+    PartitionId partition{};
+    ChannelKey channel;
+    std::function<void(Result<Recipients>)> done;
+  };
+  using Task = std::variant<SendTask, ChangeTask, EventTask, RecipientsTask>;
 
   void push(Task task);
   void wake();

@@ -22,7 +22,7 @@ Result<Reason> check_person(const SendCommand& command, const PermissionPolicy& 
   const std::string_view to = peer_in_pair(command.channel.id, command.from_uid);
   JD_TRY(const auto inbox, facts.inbox(to));
   if (inbox && inbox->flags.ban) return Reason::ban;
-  if (is_system_account(to)) return Reason::success;
+  if (facts.is_system_account(to)) return Reason::success;
   if (inbox && inbox->denylist.contains(command.from_uid)) return Reason::in_denylist;
   if (strict && policy.person_allowlist_enforced) {
     const bool stranger = !inbox || !inbox->allowlist.contains(command.from_uid);
@@ -46,11 +46,9 @@ Result<Reason> check_group(const SendCommand& command, bool strict, PermissionFa
 
 }  // namespace
 
-bool is_system_account(std::string_view uid) { return uid == kSystemUid; }
-
 Result<Reason> check_send(const SendCommand& command, const PermissionPolicy& policy,
                           PermissionFacts& facts) {
-  const bool from_system = is_system_account(command.from_uid);
+  const bool from_system = facts.is_system_account(command.from_uid);
   if (is_targeted_command(command)) {
     if (from_system) return Reason::success;
     return check_sender(command, facts);

@@ -23,6 +23,7 @@ enum class SendCheck : std::uint8_t {
 class PermissionFacts {
  public:
   virtual ~PermissionFacts() = default;
+  virtual bool is_system_account(std::string_view uid) const = 0;
   virtual const ChannelFlags& flags() const = 0;
   // Null for a user without inbox record.
   virtual Result<std::shared_ptr<const Inbox>> inbox(std::string_view uid) = 0;
@@ -34,8 +35,6 @@ struct PermissionPolicy {
   SendCheck http_check = SendCheck::trusted;
   bool person_allowlist_enforced = false;  // !whitelistOffOfPerson
 };
-
-bool is_system_account(std::string_view uid);
 
 // Reason::success or the reason of the refusal. Errors: storage.
 Result<Reason> check_send(const SendCommand& command, const PermissionPolicy& policy,

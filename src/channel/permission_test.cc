@@ -14,6 +14,9 @@ namespace {
 
 class FakeFacts final : public PermissionFacts {
  public:
+  bool is_system_account(std::string_view uid) const override {
+    return uid == kSystemUid || uid == "robot";
+  }
   const ChannelFlags& flags() const override { return channel_flags; }
   Result<std::shared_ptr<const Inbox>> inbox(std::string_view uid) override {
     const auto it = inboxes.find(std::string(uid));

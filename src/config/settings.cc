@@ -35,7 +35,11 @@ std::string lower(std::string_view text) {
 
 bool same_key(std::string_view a, std::string_view b) { return lower(a) == lower(b); }
 
+// By its name or a documented other one.
 const Setting* find_setting(std::string_view key) {
+  for (const KeyAlias& alias : key_aliases()) {
+    if (same_key(alias.alias, key)) key = alias.key;
+  }
   for (const Setting& setting : settings_table()) {
     if (same_key(setting.key, key)) return &setting;
   }
@@ -80,13 +84,17 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+// A suggestion is worth making up to this many edits: a third of the word, for typing errors.
+bool is_near(std::size_t distance, std::size_t length) { return distance <= 1 + length / 3; }
+
 // The known key closest to `key`, whole or by its last part ("maxBatch" finds "api.maxBatch").
+// Empty when none is close enough to be what was meant.
 std::string_view nearest_key(std::string_view key) {
   const std::string wanted = lower(key.substr(0, 128));
   std::string_view best;
   std::size_t best_distance = std::string_view::npos;
-  for (const Setting& setting : settings_table()) {
-    const std::string known = lower(setting.key);
+  const auto consider = [&](std::string_view name) {
+    const std::string known = lower(name);
     std::size_t distance = 2 * edit_distance(wanted, known);
     if (const auto dot = known.rfind('.'); dot != std::string::npos) {
       // One more than the whole key at the same distance: a hit on the whole key wins.
@@ -95,42 +103,51 @@ std::string_view nearest_key(std::string_view key) {
     }
     if (distance < best_distance) {
       best_distance = distance;
-      best = setting.key;
+      best = name;
     }
-  }
-  return best;
+  };
+  for (const Setting& setting : settings_table()) consider(setting.key);
+  for (const KeyAlias& alias : key_aliases()) consider(alias.alias);
+  return is_near(best_distance / 2, wanted.size()) ? best : std::string_view();
 }
 
 Error unknown_key(std::string_view key) {
-  return Error(Errc::invalid,
-               fmt::format("unknown configuration key '{}'; the nearest known key is "
-                           "'{}'",
-                           key.substr(0, 128), nearest_key(key)));
+  const std::string_view nearest = nearest_key(key);
+  std::string text = fmt::format("unknown configuration key '{}'; ", key.substr(0, 128));
+  if (nearest.empty()) {
+    text += "no known key is like it (jindou config lists all)";
+  } else {
+    fmt::format_to(std::back_inserter(text), "the nearest known key is '{}'", nearest);
+  }
+  return Error(Errc::invalid, std::move(text));
 }
 
 // A whole group ("api: 5") where only keys below it exist.
 bool is_group(std::string_view key) {
   const std::string prefix = lower(key) + '.';
-  return std::any_of(settings_table().begin(), settings_table().end(), [&](const Setting& setting) {
-    return lower(setting.key).starts_with(prefix);
-  });
+  const auto below = [&](std::string_view known) { return lower(known).starts_with(prefix); };
+  return std::any_of(settings_table().begin(), settings_table().end(),
+                     [&](const Setting& setting) { return below(setting.key); }) ||
+         std::any_of(key_aliases().begin(), key_aliases().end(),
+                     [&](const KeyAlias& alias) { return below(alias.alias); });
 }
 
 class Loader {
  public:
   Loader() { loaded_.origins.resize(settings_table().size(), SettingOrigin::by_default); }
 
-  Result<void> read_yaml(std::string_view text) {
+  // `name` is what messages call the text: the path of the file.
+  Result<void> read_yaml(std::string_view text, std::string_view name) {
     try {
       const YAML::Node root = YAML::Load(std::string(text));
       if (root.IsNull() || !root.IsDefined()) return {};
       if (!root.IsMap()) {
-        return Error(Errc::invalid, "the configuration file must be a map of keys to values");
+        return Error(Errc::invalid,
+                     fmt::format("{} must be a map of keys to values, in YAML", name));
       }
       return read_map(root, "", 0);
     } catch (const YAML::Exception& error) {
-      return Error(Errc::invalid,
-                   fmt::format("the configuration file is not YAML: {}", error.what()));
+      return Error(Errc::invalid, fmt::format("{} is not YAML: {}", name, error.what()));
     }
   }
 
@@ -143,11 +160,30 @@ class Loader {
       if (found->second.empty()) continue;
       JD_CHECK_OK(set(setting, found->second, SettingOrigin::env, found->first));
     }
+    JD_CHECK_OK(read_env_aliases(env, used));
     for (const auto& [name, value] : env) {
       if (!name.starts_with(kEnvPrefix) || used.contains(name)) continue;
       warn_about_env(name);
     }
     return {};
+  }
+
+  // The documented name wins over the other one.
+  Result<void> read_env_aliases(const Environment& env, std::set<std::string>& used) {
+    for (const KeyAlias& alias : key_aliases()) {
+      const auto found = env.find(env_of(alias.alias));
+      if (found == env.end()) continue;
+      const Setting* setting = find_setting(alias.key);
+      used.insert(found->first);
+      if (found->second.empty() || !value_of(env, setting->env_name()).empty()) continue;
+      JD_CHECK_OK(set(*setting, found->second, SettingOrigin::env, found->first));
+    }
+    return {};
+  }
+
+  static std::string_view value_of(const Environment& env, const std::string& name) {
+    const auto found = env.find(name);
+    return found == env.end() ? std::string_view() : found->second;
   }
 
   Result<void> read_overrides(const Overrides& overrides) {
@@ -187,18 +223,23 @@ class Loader {
   }
 
   Result<void> read_entry(const std::string& key, const YAML::Node& value, int depth) {
-    if (const IgnoredKey* ignored = find_ignored(key); ignored != nullptr) {
-      loaded_.warnings.push_back(fmt::format("{}: accepted, no effect ({})", key, ignored->note));
-      return {};
+    const Setting* setting = find_setting(key);
+    const bool group = setting == nullptr && is_group(key);
+    // Keys without effect may live in one group with others: each is looked at by itself.
+    const bool descend = value.IsMap() && group;
+    if (setting == nullptr && !descend) {
+      if (const IgnoredKey* ignored = find_ignored(key);
+          ignored != nullptr && (!group || value.IsNull())) {
+        loaded_.warnings.push_back(fmt::format("{}: accepted, no effect ({})", key, ignored->note));
+        return {};
+      }
     }
     if (value.IsMap()) {
       // A misspelt group is reported by its first key, which names the nearest whole key.
-      return value.size() == 0 && !is_group(key) ? unknown_key(key)
-                                                 : read_map(value, key + '.', depth + 1);
+      return value.size() == 0 && !group ? unknown_key(key) : read_map(value, key + '.', depth + 1);
     }
-    const Setting* setting = find_setting(key);
     if (setting == nullptr) {
-      if (is_group(key)) {
+      if (group) {
         if (value.IsNull()) return {};
         return Error(Errc::invalid, fmt::format("'{}' must be a map of keys to values", key));
       }
@@ -208,15 +249,37 @@ class Loader {
       return Error(Errc::invalid, fmt::format("'{}' is given twice", setting->key));
     }
     if (value.IsNull()) return {};  // "managerToken:" without a value is the default
+    if (setting->is_list() && value.IsSequence()) return set_list(*setting, value);
     if (!value.IsScalar()) {
-      return Error(Errc::invalid, fmt::format("'{}' must be a single value", setting->key));
+      return Error(Errc::invalid, fmt::format("'{}' must be {}", setting->key,
+                                              setting->is_list() ? "a list" : "a single value"));
     }
     return set(*setting, value.Scalar(), SettingOrigin::file, setting->key);
   }
 
+  Result<void> set_list(const Setting& setting, const YAML::Node& list) {
+    std::vector<std::string> values;
+    for (const auto& entry : list) {
+      if (++entries_ > kFileEntriesMax) {
+        return Error(Errc::invalid, "the configuration file has too many entries");
+      }
+      if (!entry.IsScalar()) {
+        return Error(Errc::invalid, fmt::format("{}: an entry must be plain text", setting.key));
+      }
+      values.push_back(entry.Scalar());
+    }
+    return note(setting, parse_setting(setting, std::move(values), loaded_.settings),
+                SettingOrigin::file, setting.key);
+  }
+
   Result<void> set(const Setting& setting, std::string_view value, SettingOrigin origin,
                    std::string_view name) {
-    const auto done = parse_setting(setting, value, loaded_.settings);
+    return note(setting, parse_setting(setting, value, loaded_.settings), origin, name);
+  }
+
+  // Keeps where a value came from, or says whose value was wrong.
+  Result<void> note(const Setting& setting, const Result<void>& done, SettingOrigin origin,
+                    std::string_view name) {
     if (!done) {
       return Error(done.error().code(), fmt::format("{}: {}", name, done.error().detail()));
     }
@@ -243,8 +306,11 @@ class Loader {
         best = setting.key;
       }
     }
-    loaded_.warnings.push_back(
-        fmt::format("{}: unknown, ignored; the nearest known variable is {}", name, env_of(best)));
+    std::string text = fmt::format("{}: unknown, ignored", name);
+    if (is_near(best_distance, name.size())) {
+      text += fmt::format("; the nearest known variable is {}", env_of(best));
+    }
+    loaded_.warnings.push_back(std::move(text));
   }
 
   LoadedSettings loaded_;
@@ -269,10 +335,10 @@ Result<std::string> read_file(const std::filesystem::path& path) {
   return text;
 }
 
-Result<LoadedSettings> load(std::optional<std::string_view> yaml, const Environment& env,
-                            const Overrides& overrides) {
+Result<LoadedSettings> load(std::optional<std::string_view> yaml, std::string_view name,
+                            const Environment& env, const Overrides& overrides) {
   Loader loader;
-  if (yaml) JD_CHECK_OK(loader.read_yaml(*yaml));
+  if (yaml) JD_CHECK_OK(loader.read_yaml(*yaml, name));
   JD_CHECK_OK(loader.read_env(env));
   JD_CHECK_OK(loader.read_overrides(overrides));
   return std::move(loader).finish();
@@ -322,6 +388,7 @@ std::string format_range(const Setting& setting) {
     return names;
   }
   if (setting.type == SettingType::flag) return "true, false";
+  if (setting.is_list()) return "list";
   if (!has_bounds(setting.type)) return "text";
   return fmt::format("{} to {}", format_bound(setting, setting.min),
                      format_bound(setting, setting.max));
@@ -342,15 +409,96 @@ Environment process_environment() {
 
 Result<LoadedSettings> load_settings(const std::optional<std::filesystem::path>& file,
                                      const Environment& env, const Overrides& overrides) {
-  if (!file) return load(std::nullopt, env, overrides);
+  if (!file) return load(std::nullopt, {}, env, overrides);
   JD_TRY(const std::string text, read_file(*file));
-  return load(text, env, overrides);
+  return load(text, "the configuration file " + file->string(), env, overrides);
 }
 
 Result<LoadedSettings> load_settings_text(std::string_view yaml, const Environment& env,
                                           const Overrides& overrides) {
-  return load(yaml, env, overrides);
+  return load(yaml, "the configuration file", env, overrides);
 }
+
+namespace {
+
+// Whether others than this machine can connect to `address`, which parses.
+bool is_open(const std::string& address) {
+  const auto parsed = parse_listen_address(address);
+  return parsed && !parsed->is_loopback();
+}
+
+Result<void> check_url(std::string_view key, std::string_view value) {
+  if (value.empty()) return {};
+  std::string_view rest = value;
+  if (rest.starts_with("http://")) {
+    rest.remove_prefix(7);
+  } else if (rest.starts_with("https://")) {
+    rest.remove_prefix(8);
+  } else {
+    return Error(Errc::invalid, fmt::format("{}: must begin with http:// or https://", key));
+  }
+  if (rest.empty() || rest.front() == '/' || rest.find(' ') != std::string_view::npos) {
+    return Error(Errc::invalid, fmt::format("{}: is not a URL", key));
+  }
+  return {};
+}
+
+Result<void> check_header_secret(std::string_view key, std::string_view value) {
+  for (const char c : value) {
+    if (c < 0x21 || c > 0x7e) {
+      return Error(Errc::invalid,
+                   fmt::format("{}: only printable ASCII without spaces fits into a header", key));
+    }
+  }
+  return {};
+}
+
+Result<void> validate_access(const Settings& settings) {
+  JD_CHECK_OK(check_header_secret("managerToken", settings.manager_token));
+  JD_CHECK_OK(check_header_secret("auth.superToken", settings.auth.super_token));
+  JD_TRY(const auto users, parse_auth_users(settings.auth.users));
+  for (const AuthUser& user : users) {
+    if (user.name == settings.manager_uid) {
+      return Error(Errc::invalid,
+                   "auth.users: the account of managerToken (managerUID) must not be listed");
+    }
+  }
+  if (settings.jwt.issuer.empty()) return Error(Errc::invalid, "jwt.issuer: must not be empty");
+  if (!settings.manager.on) return {};
+  if (settings.manager.addr.empty()) {
+    return Error(Errc::invalid,
+                 "manager.addr: must not be empty; manager.on: false switches it off");
+  }
+  if (is_open(settings.manager.addr) && !settings.auth.on) {
+    return Error(Errc::invalid,
+                 fmt::format("manager.addr {} can be reached from other machines: auth.on must not "
+                             "be false",
+                             settings.manager.addr));
+  }
+  return {};
+}
+
+Result<void> validate_receivers(const Settings& settings) {
+  JD_CHECK_OK(check_url("webhook.httpAddr", settings.webhook.http_addr));
+  JD_CHECK_OK(check_url("agent.webhook.httpAddr", settings.agent.webhook.http_addr));
+  JD_CHECK_OK(check_url("datasource.addr", settings.datasource.addr));
+  JD_CHECK_OK(check_listen("webhook.grpcAddr", settings.webhook.grpc_addr));
+  for (const std::string& event : settings.webhook.focus_events) {
+    if (event != "msg.notify" && event != "msg.offline" && event != "user.onlinestatus") {
+      return Error(Errc::invalid,
+                   fmt::format("webhook.focusEvents: '{}' is not one of msg.notify, msg.offline, "
+                               "user.onlinestatus",
+                               event));
+    }
+  }
+  if (settings.webhook.retry_backoff_min > settings.webhook.retry_backoff_max) {
+    return Error(Errc::invalid,
+                 "webhook.retryBackoffMin: must not be longer than webhook.retryBackoffMax");
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<void> validate(const Settings& settings) {
   JD_CHECK_OK(check_listen("httpAddr", settings.http_addr));
@@ -366,12 +514,10 @@ Result<void> validate(const Settings& settings) {
                                settings.http_addr));
     }
   }
-  for (const char c : settings.manager_token) {
-    if (c < 0x21 || c > 0x7e) {
-      return Error(Errc::invalid,
-                   "managerToken: only printable ASCII without spaces fits into a header");
-    }
-  }
+  JD_CHECK_OK(check_listen("manager.addr", settings.manager.addr));
+  JD_CHECK_OK(validate_access(settings));
+  JD_CHECK_OK(validate_receivers(settings));
+  JD_TRY([[maybe_unused]] const auto rules, parse_retention_rules(settings.retention.by_type));
   if (const auto problem = id_problem(settings.manager_uid); !problem.empty()) {
     return Error(Errc::invalid, fmt::format("managerUID: {}", problem));
   }
@@ -414,7 +560,7 @@ std::string settings_report(const LoadedSettings& loaded) {
   const auto table = settings_table();
   for (std::size_t i = 0; i < table.size(); ++i) {
     std::string value = format_setting(table[i], loaded.settings);
-    if (table[i].type == SettingType::secret) {
+    if (table[i].is_secret()) {
       value = value.empty() ? "(empty)" : "(set)";
     } else if (value.empty()) {
       value = "\"\"";
@@ -436,9 +582,10 @@ std::string settings_markdown() {
       "a test fails\nwhen this page differs from it.\n\n"
       "Everything has a default that works without a file. Later sources win over earlier ones:\n\n"
       "1. a YAML file (`--config jindou.yaml`), with nested keys (`api:` / `  maxBatch: 500`) or "
-      "dotted ones\n   (`api.maxBatch: 500`);\n"
+      "dotted ones\n   (`api.maxBatch: 500`); a list is a YAML list;\n"
       "2. environment variables: `WK_` and the key in upper case with `.` as `_` "
-      "(`WK_API_MAXBATCH=500`);\n   an empty one counts as absent;\n"
+      "(`WK_API_MAXBATCH=500`);\n   an empty one counts as absent, spaces separate the entries of "
+      "a list;\n"
       "3. flags: `--set api.maxBatch=500`.\n\n"
       "Keys are compared without regard to case. An unknown key in the file stops the start with "
       "an error\nthat names the nearest known key; an unknown `WK_` variable is a warning in the "
@@ -446,18 +593,31 @@ std::string settings_markdown() {
       "Durations are written as `500ms`, `60s`, `5m`, `2h`, `7d` or sums of them (`1h30m`). Sizes "
       "are bytes, or\na number with `KiB`, `MiB` or `GiB`.\n\n"
       "The HTTP API does not start on an address that other machines can reach unless "
-      "`managerToken` is set\nor `allowOpenApi` is `true`.\n\n"
+      "`managerToken` is set\nor `allowOpenApi` is `true`. The manager port always asks for a "
+      "token "
+      "or a login; on an address other\nmachines can reach the default login `guest` is off.\n\n"
+      "## Reload\n\n"
+      "`SIGHUP` makes the server read all sources again. Changes of the keys marked with R apply "
+      "at "
+      "once; the\nlog names them, and those that wait for a restart. When anything in the new "
+      "configuration is wrong,\nnothing applies and the log says why.\n\n"
       "## Keys\n\n"
-      "Keys marked with * are WuKongIM's documented keys with the documented meaning.\n\n"
+      "Keys marked with * are WuKongIM's documented keys with the documented meaning; R: applied "
+      "by "
+      "a reload.\n\n"
       "| key | default | values | meaning |\n| --- | --- | --- | --- |\n";
   Settings defaults;
   defaults.data_dir = "./data";
   for (const Setting& setting : settings_table()) {
     const std::string value = format_setting(setting, defaults);
-    fmt::format_to(std::back_inserter(out), "| `{}`{} | {} | {} | {} |\n", setting.key,
-                   setting.documented ? " *" : "",
+    fmt::format_to(std::back_inserter(out), "| `{}`{}{} | {} | {} | {} |\n", setting.key,
+                   setting.documented ? " *" : "", setting.reloadable ? " R" : "",
                    value.empty() ? "empty" : fmt::format("`{}`", value), format_range(setting),
                    setting.description);
+  }
+  out += "\n## Other names\n\n| name | stands for |\n| --- | --- |\n";
+  for (const KeyAlias& alias : key_aliases()) {
+    fmt::format_to(std::back_inserter(out), "| `{}` | `{}` |\n", alias.alias, alias.key);
   }
   out +=
       "\n## Accepted without effect\n\n"

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/channel.h"
 #include "observe/log.h"
 
 namespace jindou::config {
@@ -33,11 +34,16 @@ enum class SendCheck : std::uint8_t {
 // The member "status" in bodies of the HTTP API: a number (200) or a word ("ok").
 enum class StatusStyle : std::uint8_t { number, text };
 
+// The documented run modes. Only release differs: it serves no documentation pages.
+enum class Mode : std::uint8_t { debug, release, bench, test };
+
 struct ExternalSettings {
   std::string ip;        // empty: the address of the request
   std::string tcp_addr;  // host:port told to clients; empty: derived from ip and addr
   std::string ws_addr;   // ws://host:port
   std::string wss_addr;  // wss://host:port, of a TLS proxy in front
+  std::string manager_addr;
+  std::string api_url;
 };
 
 struct IntranetSettings {
@@ -74,6 +80,9 @@ struct ApiSettings {
   std::size_t max_header_bytes = std::size_t{16} << 10;
   std::size_t max_connections = 10'000;
   std::size_t batches_in_flight = 256;
+  bool online_status_include_offline = true;
+  bool strict_read = false;
+  bool docs = true;
 };
 
 struct CoreSettings {
@@ -116,8 +125,89 @@ struct DeliverySettings {
   std::size_t queue_bytes_max = std::size_t{256} << 20;
 };
 
+struct ManagerSettings {
+  bool on = true;
+  std::string addr = "localhost:5300";
+};
+
+struct AuthSettings {
+  bool on = true;
+  std::string super_token;
+  std::vector<std::string> users;  // entries as configured; parse_auth_users() reads them
+};
+
+struct JwtSettings {
+  std::string secret;  // empty: generated, kept in root_dir
+  std::chrono::milliseconds expire{30LL * 24 * 3600 * 1000};
+  std::string issuer = "wukongim";
+};
+
+struct WebhookSettings {
+  std::string http_addr;
+  std::string grpc_addr;
+  std::chrono::milliseconds msg_notify_event_push_interval{500};
+  std::size_t msg_notify_event_count_per_push = 100;
+  std::size_t msg_notify_event_retry_max_count = 5;
+  std::vector<std::string> focus_events;  // empty: all
+  std::string secret;                     // empty: requests are not signed
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds timeout{30'000};
+  std::chrono::milliseconds retry_backoff_min{1'000};
+  std::chrono::milliseconds retry_backoff_max{60'000};
+  std::chrono::milliseconds max_age{24LL * 3600 * 1000};
+  std::size_t backlog_max = 1'000'000;  // messages
+  bool offline_master_only = false;
+  std::size_t workers = 4;
+};
+
+struct AgentWebhookSettings {
+  std::string http_addr;
+};
+
+struct AgentSettings {
+  AgentWebhookSettings webhook;
+};
+
+struct DatasourceSettings {
+  std::string addr;
+  bool channel_info_on = false;
+  std::chrono::milliseconds timeout{2'000};
+  std::chrono::milliseconds cache_time{30'000};
+  std::size_t cache_count = 10'000;
+};
+
+struct ConversationSettings {
+  bool on = true;
+  std::size_t user_max_count = 1000;
+};
+
+struct ChannelSettings {
+  std::size_t subscriber_compress_of_count = 0;  // 0: off
+};
+
+struct CustomerServiceSettings {
+  std::string visitors_suffix{kVisitorSuffix};
+};
+
+struct StreamCacheSettings {
+  std::chrono::milliseconds chunk_inactivity_timeout{30'000};
+};
+
+struct TagSettings {
+  std::chrono::milliseconds expire{20LL * 60 * 1000};
+};
+
+struct RetentionSettings {
+  std::chrono::milliseconds interval{60'000};
+  std::chrono::milliseconds max_age{0};  // 0: for ever
+  std::size_t max_count = 0;             // 0: all
+  std::vector<std::string> by_type;  // entries as configured; parse_retention_rules() reads them
+  std::size_t compact_after_rows = 1'000'000;
+};
+
 // What the keys mean is written once, in the table of settings.cc (docs/configuration.md).
 struct Settings {
+  Mode mode = Mode::debug;
   std::string http_addr = "localhost:5001";
   std::string addr = "tcp://0.0.0.0:5100";
   std::string ws_addr = "ws://0.0.0.0:5200";
@@ -128,6 +218,7 @@ struct Settings {
   std::string manager_uid = "____manager";
   bool allow_open_api = false;
   bool whitelist_off_of_person = true;
+  bool disable_cmd_message_sync = false;
   std::chrono::milliseconds conn_idle_time{180'000};
   ExternalSettings external;
   IntranetSettings intranet;
@@ -141,14 +232,36 @@ struct Settings {
   RuntimeSettings runtime;
   GatewaySettings gateway;
   DeliverySettings delivery;
+  ManagerSettings manager;
+  AuthSettings auth;
+  JwtSettings jwt;
+  WebhookSettings webhook;
+  AgentSettings agent;
+  DatasourceSettings datasource;
+  ConversationSettings conversation;
+  ChannelSettings channel;
+  CustomerServiceSettings customer_service;
+  StreamCacheSettings stream_cache;
+  TagSettings tag;
+  RetentionSettings retention;
 };
 
-enum class SettingType : std::uint8_t { flag, text, secret, count, bytes, duration, choice };
+enum class SettingType : std::uint8_t {
+  flag,
+  text,
+  secret,
+  list,         // of texts: a YAML list, or one text separated by spaces
+  secret_list,  // the same, never shown
+  count,
+  bytes,
+  duration,
+  choice,
+};
 
 // A pointer to one member of a Settings object.
-using SettingRef =
-    std::variant<bool*, std::string*, std::uint16_t*, std::uint32_t*, std::size_t*,
-                 std::chrono::milliseconds*, SendCheck*, StatusStyle*, observe::LogLevel*>;
+using SettingRef = std::variant<bool*, std::string*, std::uint16_t*, std::uint32_t*, std::size_t*,
+                                std::chrono::milliseconds*, SendCheck*, StatusStyle*, Mode*,
+                                observe::LogLevel*, std::vector<std::string>*>;
 
 // One row of the table.
 struct Setting {
@@ -160,13 +273,23 @@ struct Setting {
   std::uint64_t max;
   std::string_view choices;  // names separated by '|', in the order of the enumerators
   bool documented;           // true: a key of the documented WuKongIM configuration
+  bool reloadable;           // true: SIGHUP applies a change; false: only a restart does
   std::string_view description;
 
   // "WK_API_MAXBATCH"
   std::string env_name() const;
+  bool is_secret() const { return type == SettingType::secret || type == SettingType::secret_list; }
+  bool is_list() const { return type == SettingType::list || type == SettingType::secret_list; }
 };
 
 std::span<const Setting> settings_table();
+
+// Another documented name of a key, in the file and the environment alike.
+struct KeyAlias {
+  std::string_view alias;
+  std::string_view key;
+};
+std::span<const KeyAlias> key_aliases();
 
 // A documented key that has no effect here, or a whole group when `pattern` ends in ".*".
 struct IgnoredKey {
@@ -214,8 +337,44 @@ std::string settings_markdown();
 // size comes in the largest unit that divides it.
 std::string format_setting(const Setting& setting, const Settings& settings);
 
-// Sets one row from text; leaves `settings` unchanged on error. Errors: invalid.
+// Sets one row from text; leaves `settings` unchanged on error. A list is separated by spaces.
+// Errors: invalid.
 Result<void> parse_setting(const Setting& setting, std::string_view value, Settings& settings);
+// The same for a list that is given as one. The row must be a list.
+Result<void> parse_setting(const Setting& setting, std::vector<std::string> values,
+                           Settings& settings);
+
+// True when both hold the same value for that row.
+bool same_value(const Setting& setting, const Settings& a, const Settings& b);
+// Copies the value of one row.
+void copy_value(const Setting& setting, const Settings& from, Settings& to);
+
+// One entry of retention.byType. 0 means no limit.
+struct RetentionRule {
+  ChannelType type{};
+  std::chrono::milliseconds max_age{0};
+  std::uint64_t max_count = 0;
+};
+// Errors: invalid (names the entry). A type may have one rule only.
+Result<std::vector<RetentionRule>> parse_retention_rules(const std::vector<std::string>& entries);
+
+// What one user of the manager port may do: "slotMigrate" and "w", "*" for any resource.
+struct Permission {
+  std::string resource;
+  std::string actions;  // of the letters r and w, or "*"
+
+  bool covers(std::string_view wanted_resource, char wanted_action) const;
+  std::string text() const { return resource + ':' + actions; }
+};
+
+// One entry of auth.users.
+struct AuthUser {
+  std::string name;
+  std::string password;
+  std::vector<Permission> permissions;
+};
+// Errors: invalid (names the position and the user, never the password).
+Result<std::vector<AuthUser>> parse_auth_users(const std::vector<std::string>& entries);
 
 // Where to listen. Port 0 lets the kernel choose.
 struct ListenAddress {

@@ -145,13 +145,86 @@ TEST(Settings, UnknownVariableIsAWarningOnly) {
 
 TEST(Settings, DocumentedKeysOfOtherServersAreAcceptedWithANote) {
   const auto loaded = load_settings_text(
-      "mode: release\nginMode: release\nhandlePoolSize: 1\ndb:\n  shardNum: 8\n"
-      "webhook:\n  focusEvents: [a, b]\ncluster:\n  seed: ''\n  nodeId: 7\n",
-      {{"WK_DB_SLOTSHARDNUM", "4"}, {"WK_MODE", "debug"}}, {});
+      "wssAddr: ''\nginMode: release\nhandlePoolSize: 1\ndb:\n  shardNum: 8\n"
+      "streamCache:\n  maxStreams: 5\ncluster:\n  seed: [a, b]\n  nodeId: 7\n",
+      {{"WK_DB_SLOTSHARDNUM", "4"}, {"WK_DEMO_ON", "false"}}, {});
   ASSERT_TRUE(loaded) << loaded.error().text();
   EXPECT_EQ(loaded->settings.cluster.node_id, 7U);
   EXPECT_EQ(loaded->warnings.size(), 8U);
   for (const auto& warning : loaded->warnings) EXPECT_THAT(warning, HasSubstr("no effect"));
+}
+
+TEST(Settings, KeysWithAndWithoutEffectShareAGroup) {
+  const auto loaded = load_settings_text(
+      "streamCache:\n  maxStreams: 5\n  chunkInactivityTimeout: 5s\n"
+      "channel:\n  cacheCount: 5\n  subscriberCompressOfCount: 9\n",
+      {}, {});
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  EXPECT_EQ(loaded->settings.stream_cache.chunk_inactivity_timeout, milliseconds(5000));
+  EXPECT_EQ(loaded->settings.channel.subscriber_compress_of_count, 9U);
+  EXPECT_EQ(loaded->warnings.size(), 2U);
+}
+
+TEST(Settings, AMisspeltKeyOfAServedGroupIsAnError) {
+  EXPECT_THAT(refusal_of("webhook:\n  httpAdr: http://a\n"), HasSubstr("'webhook.httpAddr'"));
+  EXPECT_THAT(refusal_of("auth:\n  user: [a]\n"), HasSubstr("'auth.users'"));
+  refusal_of("manager: localhost\n");
+}
+
+TEST(Settings, AFarFetchedKeyGetsNoSuggestion) {
+  const std::string text = refusal_of("thisIsNothingLikeAKey: 1\n");
+  EXPECT_THAT(text, HasSubstr("thisIsNothingLikeAKey"));
+  EXPECT_THAT(text, HasSubstr("no known key is like it"));
+  const auto loaded = load_settings_text("", {{"WK_SOMETHING_ELSE_ENTIRELY", "1"}}, {});
+  ASSERT_TRUE(loaded);
+  EXPECT_THAT(loaded->warnings.at(0), ::testing::Not(HasSubstr("nearest")));
+}
+
+TEST(Settings, OtherDocumentedNamesStandForTheirKeys) {
+  const Settings settings = settings_of(
+      "monitor:\n  on: false\n  addr: localhost:1\nwebhook:\n  url: http://a/b\n"
+      "external:\n  monitorAddr: m:1\n");
+  EXPECT_FALSE(settings.manager.on);
+  EXPECT_EQ(settings.manager.addr, "localhost:1");
+  EXPECT_EQ(settings.webhook.http_addr, "http://a/b");
+  EXPECT_EQ(settings.external.manager_addr, "m:1");
+  EXPECT_EQ(settings_of("", {{"WK_MONITOR_ADDR", "localhost:2"}}).manager.addr, "localhost:2");
+  EXPECT_EQ(
+      settings_of("", {{"WK_MONITOR_ADDR", "localhost:2"}, {"WK_MANAGER_ADDR", "localhost:3"}})
+          .manager.addr,
+      "localhost:3");
+  EXPECT_EQ(settings_of("", {}, {{"monitor.addr", "localhost:4"}}).manager.addr, "localhost:4");
+  EXPECT_THAT(refusal_of("monitor:\n  on: false\nmanager:\n  on: true\n"), HasSubstr("twice"));
+}
+
+TEST(Settings, AListIsAYamlListOrSeparatedBySpaces) {
+  using ::testing::ElementsAre;
+  using ::testing::IsEmpty;
+  const auto events = [](std::string_view yaml, const Environment& env = {},
+                         const Overrides& overrides = {}) {
+    return settings_of(yaml, env, overrides).webhook.focus_events;
+  };
+  EXPECT_THAT(events("webhook:\n  focusEvents: [msg.notify, msg.offline]\n"),
+              ElementsAre("msg.notify", "msg.offline"));
+  EXPECT_THAT(events("webhook:\n  focusEvents:\n    - msg.notify\n"), ElementsAre("msg.notify"));
+  EXPECT_THAT(events("webhook:\n  focusEvents: msg.notify  msg.offline\n"),
+              ElementsAre("msg.notify", "msg.offline"));
+  EXPECT_THAT(events("webhook:\n  focusEvents: []\n"), IsEmpty());
+  EXPECT_THAT(events("", {{"WK_WEBHOOK_FOCUSEVENTS", " msg.offline msg.notify "}}),
+              ElementsAre("msg.offline", "msg.notify"));
+  EXPECT_THAT(events("", {}, {{"webhook.focusEvents", "msg.offline"}}), ElementsAre("msg.offline"));
+  refusal_of("webhook:\n  focusEvents: {a: b}\n");
+  refusal_of("webhook:\n  focusEvents: [[a]]\n");
+  refusal_of("webhook:\n  focusEvents: ['']\n");
+  EXPECT_THAT(refusal_of("webhook:\n  focusEvents: [msg.other]\n"), HasSubstr("msg.other"));
+  std::string many = "webhook:\n  focusEvents: [";
+  for (int i = 0; i < 1001; ++i) many += "msg.notify,";
+  refusal_of(many + "]\n");
+}
+
+TEST(Settings, DurationsTakeDays) {
+  EXPECT_EQ(settings_of("jwt:\n  expire: 7d\n").jwt.expire, milliseconds(7LL * 86'400'000));
+  EXPECT_EQ(settings_of("").jwt.expire, milliseconds(30LL * 86'400'000));
 }
 
 TEST(Settings, NoKeyIsBothKnownAndIgnored) {
@@ -194,6 +267,19 @@ TEST(Settings, AFileIsRead) {
   EXPECT_EQ(loaded->settings.api.max_batch, 12U);
 }
 
+TEST(Settings, ABrokenFileIsNamed) {
+  std::string name = (std::filesystem::temp_directory_path() / "jindou-settings-XXXXXX").string();
+  const int descriptor = ::mkstemp(name.data());
+  ASSERT_GE(descriptor, 0);
+  std::ofstream(name) << "api: [1\n";
+  const auto loaded = load_settings(name, {}, {});
+  std::filesystem::remove(name);
+  ::close(descriptor);
+  ASSERT_FALSE(loaded);
+  EXPECT_THAT(loaded.error().detail(), HasSubstr(name));
+  EXPECT_THAT(loaded.error().detail(), HasSubstr("not YAML"));
+}
+
 TEST(Settings, LogLevelIsANameOrTheDocumentedNumber) {
   EXPECT_EQ(settings_of("logger:\n  level: 1\n").logger.level, observe::LogLevel::debug);
   EXPECT_EQ(settings_of("logger:\n  level: warn\n").logger.level, observe::LogLevel::warn);
@@ -234,8 +320,76 @@ TEST(Validate, RelationsBetweenSettingsAreChecked) {
   refusal_of("rootDir: ''\n");
 }
 
+TEST(Validate, TheManagerPortNeedsAuthenticationWhenOthersReachIt) {
+  settings_of("manager:\n  addr: 0.0.0.0:5300\n");
+  settings_of("auth:\n  on: false\n");
+  EXPECT_THAT(refusal_of("manager:\n  addr: 0.0.0.0:5300\nauth:\n  on: false\n"),
+              HasSubstr("auth.on"));
+  settings_of("manager:\n  on: false\n  addr: 0.0.0.0:5300\nauth:\n  on: false\n");
+  refusal_of("manager:\n  addr: ''\n");
+  refusal_of("manager:\n  addr: nowhere\n");
+}
+
+TEST(Validate, ReceiversAreUrls) {
+  settings_of("webhook:\n  httpAddr: https://a.example/x?y=1\n");
+  for (const char* key : {"webhook.httpAddr", "agent.webhook.httpAddr", "datasource.addr"}) {
+    EXPECT_THAT(refusal_of("", {}, {{key, "a.example:80"}}), HasSubstr(key));
+    EXPECT_THAT(refusal_of("", {}, {{key, "http:///x"}}), HasSubstr(key));
+  }
+  settings_of("webhook:\n  grpcAddr: 127.0.0.1:1\n");
+  refusal_of("webhook:\n  grpcAddr: nowhere\n");
+  refusal_of("webhook:\n  retryBackoffMin: 2s\n  retryBackoffMax: 1s\n");
+}
+
+TEST(AuthUsers, EntriesAreNamePasswordAndPermissions) {
+  const auto users = parse_auth_users({"admin:pw:*", "a:p:w:[slotMigrate:w,*:r]", "b:x:[c:*]"});
+  ASSERT_TRUE(users) << users.error().text();
+  ASSERT_EQ(users->size(), 3U);
+  EXPECT_TRUE(users->at(0).permissions.at(0).covers("anything", 'w'));
+  EXPECT_EQ(users->at(1).password, "p:w") << "a password may hold a colon";
+  ASSERT_EQ(users->at(1).permissions.size(), 2U);
+  EXPECT_EQ(users->at(1).permissions[0].text(), "slotMigrate:w");
+  EXPECT_TRUE(users->at(1).permissions[1].covers("conn", 'r'));
+  EXPECT_FALSE(users->at(1).permissions[1].covers("conn", 'w'));
+  EXPECT_TRUE(users->at(2).permissions[0].covers("c", 'r'));
+  EXPECT_FALSE(users->at(2).permissions[0].covers("d", 'r'));
+  EXPECT_TRUE(parse_auth_users({"a:b:[]"})) << "may log in, and nothing else";
+}
+
+TEST(AuthUsers, BadEntriesAreRefusedWithoutTellingThePassword) {
+  for (const char* entry :
+       {"hushhush", "a:hushhush", "a:hushhush:", "a:hushhush:x", "a:hushhush:[x]",
+        "a:hushhush:[x:q]", "a:hushhush:[:r]", "a:hushhush:[x:]", ":hushhush:*", "a: :*",
+        "a:hushhush:[x:r", " :hushhush:*"}) {
+    const auto users = parse_auth_users({entry});
+    ASSERT_FALSE(users) << entry;
+    EXPECT_EQ(users.error().detail().find("hushhush"), std::string::npos) << entry;
+  }
+  EXPECT_FALSE(parse_auth_users({"a:b:*", "a:c:*"}));
+  refusal_of("managerUID: boss\nauth:\n  users: ['boss:x:*']\n");
+}
+
+TEST(RetentionRules, EntriesAreTypeAgeAndCount) {
+  const auto rules = parse_retention_rules({"group:90d:1000000", "9:0:100", "person:12h:0"});
+  ASSERT_TRUE(rules) << rules.error().text();
+  EXPECT_EQ(rules->at(0).type, ChannelType::group);
+  EXPECT_EQ(rules->at(0).max_age, milliseconds(90LL * 86'400'000));
+  EXPECT_EQ(rules->at(0).max_count, 1'000'000U);
+  EXPECT_EQ(rules->at(1).type, ChannelType::live);
+  EXPECT_EQ(rules->at(1).max_age, milliseconds(0));
+  for (const char* entry : {"group", "group:1d", "nothing:1d:1", "0:1d:1", "256:1d:1", "group:1:1",
+                            "group:1d:x", "group:1d:-1", "group:1d:1:1", "group:40000d:1"}) {
+    EXPECT_FALSE(parse_retention_rules({entry})) << entry;
+  }
+  EXPECT_FALSE(parse_retention_rules({"group:1d:1", "2:2d:2"}));
+  EXPECT_THAT(refusal_of("retention:\n  byType: ['group:1d']\n"), HasSubstr("retention.byType"));
+}
+
 TEST(Settings, SecretsAreNeitherReportedNorEchoed) {
-  const auto loaded = load_settings_text("managerToken: geheim\n", {}, {});
+  const auto loaded = load_settings_text(
+      "managerToken: geheim\nauth:\n  superToken: geheim\n  users: ['a:geheim:*']\n"
+      "jwt:\n  secret: geheim\nwebhook:\n  secret: geheim\n",
+      {}, {});
   ASSERT_TRUE(loaded);
   EXPECT_EQ(settings_report(*loaded).find("geheim"), std::string::npos);
   EXPECT_EQ(refusal_of("managerToken: \"geheim\\n\"\n").find("geheim"), std::string::npos);

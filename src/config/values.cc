@@ -136,6 +136,20 @@ Result<std::size_t> parse_choice(const Setting& setting, std::string_view value)
   return Error(Errc::invalid, fmt::format("'{}' is not one of {}", value, fmt::join(names, ", ")));
 }
 
+std::vector<std::string> split_words(std::string_view text) {
+  std::vector<std::string> words;
+  while (true) {
+    const auto start = text.find_first_not_of(' ');
+    if (start == std::string_view::npos) return words;
+    text.remove_prefix(start);
+    words.emplace_back(text.substr(0, text.find(' ')));
+    text.remove_prefix(words.back().size());
+  }
+}
+
+// Entries of one list; a longer one is another file's content.
+constexpr std::size_t kListEntriesMax = 1000;
+
 Result<void> check_text(const Setting& setting, std::string_view value) {
   const bool control = std::any_of(value.begin(), value.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
@@ -143,7 +157,7 @@ Result<void> check_text(const Setting& setting, std::string_view value) {
   if (control || !is_valid_utf8(value)) {
     return Error(Errc::invalid, "must be UTF-8 text without control characters");
   }
-  if (setting.type == SettingType::secret && !value.empty() && is_blank(value)) {
+  if (setting.is_secret() && !value.empty() && is_blank(value)) {
     return Error(Errc::invalid, "must not be blank");
   }
   return {};
@@ -245,6 +259,150 @@ bool ListenAddress::is_loopback() const {
   return lower(host) == "localhost";
 }
 
+namespace {
+
+struct TypeName {
+  std::string_view name;
+  ChannelType type;
+};
+constexpr std::array kTypeNames{TypeName{"person", ChannelType::person},
+                                TypeName{"group", ChannelType::group},
+                                TypeName{"customer_service", ChannelType::customer_service},
+                                TypeName{"community", ChannelType::community},
+                                TypeName{"community_topic", ChannelType::community_topic},
+                                TypeName{"info", ChannelType::info},
+                                TypeName{"data", ChannelType::data},
+                                TypeName{"temp", ChannelType::temp},
+                                TypeName{"live", ChannelType::live},
+                                TypeName{"visitors", ChannelType::visitors},
+                                TypeName{"agent", ChannelType::agent},
+                                TypeName{"agent_group", ChannelType::agent_group}};
+
+std::optional<ChannelType> channel_type_of(std::string_view text) {
+  for (const TypeName& known : kTypeNames) {
+    if (known.name == text) return known.type;
+  }
+  const auto number = to_number(text);
+  if (!number || *number < 1 || *number > 255) return std::nullopt;
+  return static_cast<ChannelType>(*number);
+}
+
+// Ages in rules end where retention.maxAge ends (100 years).
+constexpr std::chrono::milliseconds kRetentionAgeMax = std::chrono::hours(24 * 36'500);
+
+Result<RetentionRule> parse_retention_rule(std::string_view entry) {
+  const auto bad = [&](std::string_view why) {
+    return Error(Errc::invalid, fmt::format("retention.byType: '{}': {}", entry, why));
+  };
+  const auto first = entry.find(':');
+  const auto last = entry.rfind(':');
+  if (first == std::string_view::npos || first == last) return bad("write type:maxAge:maxCount");
+  RetentionRule rule;
+  const auto type = channel_type_of(entry.substr(0, first));
+  if (!type) return bad("the channel type is neither a known name nor 1 to 255");
+  rule.type = *type;
+  const auto age = parse_duration(entry.substr(first + 1, last - first - 1));
+  if (!age || *age > kRetentionAgeMax) return bad("the age is not a duration such as 90d or 0");
+  rule.max_age = *age;
+  const auto count = to_number(entry.substr(last + 1));
+  if (!count) return bad("the count is not a whole number");
+  rule.max_count = *count;
+  return rule;
+}
+
+// "[slotMigrate:w,*:r]" without the brackets.
+std::optional<std::vector<Permission>> parse_permissions(std::string_view text) {
+  std::vector<Permission> out;
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), part.size() + 1));
+    const auto colon = part.find(':');
+    if (colon == 0 || colon == std::string_view::npos || colon + 1 == part.size()) {
+      return std::nullopt;
+    }
+    Permission permission{std::string(part.substr(0, colon)), std::string(part.substr(colon + 1))};
+    if (permission.resource.find_first_of(" []") != std::string::npos) return std::nullopt;
+    if (permission.actions != "*" &&
+        permission.actions.find_first_not_of("rw") != std::string::npos) {
+      return std::nullopt;
+    }
+    out.push_back(std::move(permission));
+  }
+  return out;
+}
+
+// A password may contain ':' itself: the name ends at the first, the permissions begin after the
+// last one (of "*") or at the last ":[".
+Result<AuthUser> parse_auth_user(std::string_view entry, std::size_t position) {
+  const auto name_end = entry.find(':');
+  const std::string_view name = entry.substr(0, name_end);
+  const auto bad = [&](std::string_view why) {
+    // The name only with a colon behind it: without one the entry might be a password.
+    return Error(Errc::invalid, fmt::format("auth.users: entry {}{}: {}", position + 1,
+                                            name_end == std::string_view::npos
+                                                ? std::string()
+                                                : fmt::format(" ({})", name.substr(0, 64)),
+                                            why));
+  };
+  if (name_end == std::string_view::npos) return bad("write name:password:permissions");
+  const std::string_view rest = entry.substr(name_end + 1);
+  const auto rights_start = rest.ends_with(']') ? rest.rfind(":[") : rest.rfind(':');
+  if (rights_start == std::string_view::npos) return bad("write name:password:permissions");
+  AuthUser user;
+  user.name = name;
+  user.password = rest.substr(0, rights_start);
+  if (is_blank(user.name)) return bad("the name must not be blank");
+  if (is_blank(user.password)) return bad("the password must not be blank");
+  const std::string_view rights = rest.substr(rights_start + 1);
+  if (rights == "*") {
+    user.permissions.push_back(Permission{"*", "*"});
+    return user;
+  }
+  if (!rights.starts_with('[') || !rights.ends_with(']')) {
+    return bad("permissions are * or [resource:actions,...]");
+  }
+  auto permissions = parse_permissions(rights.substr(1, rights.size() - 2));
+  if (!permissions) return bad("permissions are [resource:actions,...] with actions r, w or *");
+  user.permissions = std::move(*permissions);
+  return user;
+}
+
+}  // namespace
+
+Result<std::vector<RetentionRule>> parse_retention_rules(const std::vector<std::string>& entries) {
+  std::vector<RetentionRule> rules;
+  for (const std::string& entry : entries) {
+    JD_TRY(const RetentionRule rule, parse_retention_rule(entry));
+    for (const RetentionRule& other : rules) {
+      if (other.type == rule.type) {
+        return Error(Errc::invalid,
+                     fmt::format("retention.byType: '{}': this type has a rule already", entry));
+      }
+    }
+    rules.push_back(rule);
+  }
+  return rules;
+}
+
+bool Permission::covers(std::string_view wanted_resource, char wanted_action) const {
+  return (resource == "*" || resource == wanted_resource) &&
+         (actions == "*" || actions.find(wanted_action) != std::string::npos);
+}
+
+Result<std::vector<AuthUser>> parse_auth_users(const std::vector<std::string>& entries) {
+  std::vector<AuthUser> users;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    JD_TRY(AuthUser user, parse_auth_user(entries[i], i));
+    for (const AuthUser& other : users) {
+      if (other.name == user.name) {
+        return Error(Errc::invalid, fmt::format("auth.users: '{}' is listed twice", user.name));
+      }
+    }
+    users.push_back(std::move(user));
+  }
+  return users;
+}
+
 std::string Setting::env_name() const {
   std::string name = "WK_";
   for (const char c : key) {
@@ -268,6 +426,8 @@ Result<void> parse_setting(const Setting& setting, std::string_view value, Setti
         } else if constexpr (std::is_same_v<Member, std::string>) {
           JD_CHECK_OK(check_text(setting, value));
           member->assign(value);
+        } else if constexpr (std::is_same_v<Member, std::vector<std::string>>) {
+          return parse_setting(setting, split_words(value), settings);
         } else if constexpr (std::is_enum_v<Member>) {
           JD_TRY(const auto index, parse_choice(setting, value));
           *member = static_cast<Member>(index);
@@ -293,6 +453,8 @@ std::string format_setting(const Setting& setting, const Settings& settings) {
           return *member ? "true" : "false";
         } else if constexpr (std::is_same_v<Member, std::string>) {
           return *member;
+        } else if constexpr (std::is_same_v<Member, std::vector<std::string>>) {
+          return fmt::format("{}", fmt::join(*member, " "));
         } else if constexpr (std::is_enum_v<Member>) {
           return std::string(split_choices(setting.choices)[static_cast<std::size_t>(*member)]);
         } else if constexpr (std::is_same_v<Member, std::chrono::milliseconds>) {
@@ -302,6 +464,41 @@ std::string format_setting(const Setting& setting, const Settings& settings) {
         }
       },
       setting.member(readable));
+}
+
+Result<void> parse_setting(const Setting& setting, std::vector<std::string> values,
+                           Settings& settings) {
+  if (values.size() > kListEntriesMax) {
+    return Error(Errc::invalid, fmt::format("has more than {} entries", kListEntriesMax));
+  }
+  for (const std::string& value : values) {
+    JD_CHECK_OK(check_text(setting, value));
+    if (is_blank(value)) return Error(Errc::invalid, "an entry must not be blank");
+  }
+  *std::get<std::vector<std::string>*>(setting.member(settings)) = std::move(values);
+  return {};
+}
+
+bool same_value(const Setting& setting, const Settings& a, const Settings& b) {
+  // Only read through, as in format_setting.
+  const SettingRef left = setting.member(const_cast<Settings&>(a));
+  const SettingRef right = setting.member(const_cast<Settings&>(b));
+  return std::visit(
+      [&](const auto* member) {
+        return *member ==
+               *std::get<std::remove_const_t<std::remove_pointer_t<decltype(member)>>*>(right);
+      },
+      left);
+}
+
+void copy_value(const Setting& setting, const Settings& from, Settings& to) {
+  const SettingRef source = setting.member(const_cast<Settings&>(from));
+  const SettingRef target = setting.member(to);
+  std::visit(
+      [&](const auto* member) {
+        *std::get<std::remove_const_t<std::remove_pointer_t<decltype(member)>>*>(target) = *member;
+      },
+      source);
 }
 
 }  // namespace jindou::config

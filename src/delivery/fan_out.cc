@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "delivery/event_frame.h"
 #include "delivery/receiver_view.h"
 #include "observe/log.h"
 
@@ -33,8 +34,12 @@ std::size_t list_bytes(const std::vector<std::string>& uids) {
 std::size_t batch_bytes(const channel::CommittedBatch& batch) {
   std::size_t bytes = 0;
   for (const auto& committed : batch.messages) {
-    bytes += committed.message->payload.size() + kMessageOverheadBytes;
-    bytes += list_bytes(committed.message->subscribers) + list_bytes(committed.recipients.listed);
+    bytes += kMessageOverheadBytes + list_bytes(committed.recipients.listed);
+    if (committed.message != nullptr) {
+      bytes += committed.message->payload.size() + list_bytes(committed.message->subscribers);
+    } else {
+      bytes += committed.event->payload.size();
+    }
   }
   return bytes;
 }
@@ -151,8 +156,11 @@ void ShardFanOut::run_slice() {
       case Phase::deliver: more = deliver_some(slice); break;
     }
   }
-  if (slice.deliveries > 0) {
-    metrics_.deliveries.Increment(static_cast<double>(slice.deliveries));
+  if (slice.deliveries > slice.events) {
+    metrics_.deliveries.Increment(static_cast<double>(slice.deliveries - slice.events));
+  }
+  if (slice.events > 0) {
+    metrics_.event_deliveries.Increment(static_cast<double>(slice.events));
   }
   {
     const std::lock_guard lock(inbox_mutex_);
@@ -187,20 +195,31 @@ bool ShardFanOut::begin_run() {
       continue;
     }
     const channel::CommittedMessage& committed = messages[run_next_message_];
+    // An event is a run of its own.
+    if (committed.event != nullptr && !run_.empty()) break;
     if (recipients == nullptr) {
       recipients = &committed.recipients;
     } else if (!same_recipients(*recipients, committed.recipients) ||
                payload_bytes + committed.message->payload.size() > limits_.run_payload_bytes) {
       break;
     }
-    payload_bytes += committed.message->payload.size();
     run_.emplace_back().committed = &committed;
     ++run_next_message_;
+    if (committed.event != nullptr) break;
+    payload_bytes += committed.message->payload.size();
   }
   ++run_number_;
   next_target_ = 0;
   next_listed_ = 0;
   phase_ = Phase::listed;
+  if (const MessageEvent* event = run_event()) {
+    event_frames_.clear();
+    if (event->visibility != Visibility::everybody) {
+      // For the author alone, whether or not the author is a subscriber.
+      if (event->from_uid != kSystemUid) add_user(event->from_uid);
+      phase_ = Phase::deliver;
+    }
+  }
   return true;
 }
 
@@ -282,9 +301,14 @@ bool ShardFanOut::deliveries_used_up(Slice& slice) const {
 }
 
 bool ShardFanOut::deliver_some(Slice& slice) {
+  const MessageEvent* event = run_event();
   for (; next_target_ < targets_.size(); ++next_target_) {
     if (deliveries_used_up(slice)) return false;
-    deliver_run_to(targets_[next_target_], slice.deliveries);
+    if (event == nullptr) {
+      deliver_run_to(targets_[next_target_], slice.deliveries);
+    } else {
+      deliver_event_to(targets_[next_target_], *event, slice);
+    }
   }
   end_run();
   return true;
@@ -327,6 +351,34 @@ const codec::RecvTemplate* ShardFanOut::frame_of(Prepared& prepared, codec::Rece
     frame.emplace(std::move(*made));
   }
   return &*frame;
+}
+
+void ShardFanOut::deliver_event_to(SinkHandle target, const MessageEvent& event, Slice& slice) {
+  SessionSink* sink = slots_[target.slot].sink;
+  if (slots_[target.slot].generation != target.generation || !sink->takes_events()) return;
+  const std::string_view frame = event_frame_for(event, sink->uid());
+  if (frame.empty()) return;
+  ++slice.deliveries;
+  ++slice.events;
+  sink->deliver_event(frame);
+  if (slots_[target.slot].generation == target.generation) sink->end_deliveries();
+}
+
+std::string_view ShardFanOut::event_frame_for(const MessageEvent& event, std::string_view viewer) {
+  const std::string_view channel_id = event_channel_for(event, viewer);
+  for (const EventFrame& known : event_frames_) {
+    if (known.channel_id == channel_id) return known.bytes;
+  }
+  EventFrame& frame = event_frames_.emplace_back();
+  frame.channel_id = channel_id;
+  if (auto made = make_event_frame(event, channel_id)) {
+    frame.bytes = std::move(*made);
+  } else {
+    // The edges bound every field, so this is a bug of ours; the state of the lane can be queried.
+    observe::log_error("delivery", "an event of message {} does not fit a frame: {}",
+                       raw(event.message_id), made.error().text());
+  }
+  return frame.bytes;
 }
 
 void ShardFanOut::cut_all() {

@@ -3,7 +3,8 @@
 // FanOut is the node's one object, called by the core from its commit threads; ShardFanOut is its
 // part on one io shard, which knows the shard's sessions by user. A batch is posted to the shards
 // that have sessions at all; each works through its batches in order, in slices short enough that
-// sockets get their turn between them.
+// sockets get their turn between them. Events of messages come the same way and keep their place
+// among the messages.
 #pragma once
 
 #include <atomic>
@@ -92,12 +93,18 @@ class ShardFanOut {
     std::optional<codec::RecvTemplate> for_author;  // person channels only
     bool unreadable = false;
   };
+  // The frame of the current run's event, for all who know its channel by one id.
+  struct EventFrame {
+    std::string_view channel_id;  // of the event
+    std::string bytes;            // empty: it does not fit a frame
+  };
   enum class Phase : std::uint8_t { idle, listed, subscribers, sessions, deliver };
   // What one turn has done so far, and when it must end.
   struct Slice {
     std::chrono::steady_clock::time_point end;
     std::size_t lookups = 0;
-    std::size_t deliveries = 0;
+    std::size_t deliveries = 0;       // of messages and events
+    std::size_t events = 0;           // of these, events
     std::size_t next_clock_read = 0;  // in deliveries
   };
 
@@ -114,6 +121,10 @@ class ShardFanOut {
   bool deliveries_used_up(Slice& slice) const;
   void deliver_run_to(SinkHandle target, std::size_t& deliveries);
   const codec::RecvTemplate* frame_of(Prepared& prepared, codec::Receiver receiver);
+  // The event that is the whole of the current run; null when the run is of messages.
+  const MessageEvent* run_event() const { return run_.front().committed->event.get(); }
+  void deliver_event_to(SinkHandle target, const MessageEvent& event, Slice& slice);
+  std::string_view event_frame_for(const MessageEvent& event, std::string_view viewer);
   void add_user(std::string_view uid);
   void add_target(std::uint32_t slot);
   void cut_all();
@@ -141,10 +152,11 @@ class ShardFanOut {
   std::deque<QueuedBatch> queue_;
   std::size_t next_message_ = 0;  // in queue_.front()
 
-  // The run: consecutive messages with the same recipients.
+  // The run: consecutive messages with the same recipients, or one event.
   Phase phase_ = Phase::idle;
   std::uint64_t run_number_ = 0;
   std::vector<Prepared> run_;
+  std::vector<EventFrame> event_frames_;  // at most two: nobody else knows a person channel
   std::vector<SinkHandle> targets_;
   std::size_t next_target_ = 0;
   std::size_t next_listed_ = 0;

@@ -56,6 +56,15 @@ class FakeSession final : public SessionSink {
                    std::string(recv->from_uid), (recv->flags & codec::kFlagRedDot) != 0, plain});
     if (on_deliver) on_deliver();
   }
+  bool takes_events() const override { return protocol_version >= 5; }
+  void deliver_event(std::string_view frame) override {
+    const auto outcome = codec::parse_frame(frame);
+    ASSERT_EQ(outcome.state, codec::ParseOutcome::State::frame);
+    const auto event = codec::decode_event(outcome.frame);
+    ASSERT_TRUE(event);
+    got.push_back({0, std::string(event->id), "", false, std::string(event->data)});
+    if (on_deliver) on_deliver();
+  }
   void end_deliveries() override { ends.push_back(got.size()); }
   void cut_for_overflow() override {
     cut = true;
@@ -72,6 +81,7 @@ class FakeSession final : public SessionSink {
   std::vector<std::size_t> ends;
   std::function<void()> on_deliver;
   bool cut = false;
+  std::uint8_t protocol_version = 5;
 
  private:
   SessionId id_;
@@ -99,6 +109,20 @@ CommittedMessage group_message(std::uint64_t id, std::shared_ptr<const UidSet> s
   message->flags.red_dot = true;
   CommittedMessage committed;
   committed.message = std::move(message);
+  committed.recipients.subscribers = std::move(subscribers);
+  return committed;
+}
+
+CommittedMessage group_event(std::string id, std::shared_ptr<const UidSet> subscribers,
+                             Visibility visibility = Visibility::everybody) {
+  auto event = std::make_shared<MessageEvent>();
+  event->channel = ChannelKey("g", ChannelType::group);
+  event->from_uid = "author";
+  event->event_id = std::move(id);
+  event->event_type = "stream.delta";
+  event->visibility = visibility;
+  CommittedMessage committed;
+  committed.event = std::move(event);
   committed.recipients.subscribers = std::move(subscribers);
   return committed;
 }
@@ -261,6 +285,82 @@ TEST_F(FanOutTest, ABatchIsReleasedWhenItIsFinished) {
   EXPECT_TRUE(watched.expired());
 }
 
+// What a session got, by message id or event id, in order.
+std::string trace(const FakeSession& session) {
+  std::string out;
+  for (const Got& got : session.got) {
+    out += (got.id != 0 ? std::to_string(got.id) : got.channel) + " ";
+  }
+  return out;
+}
+
+TEST_F(FanOutTest, EventsKeepTheirPlaceAmongTheMessages) {
+  FakeSession a(1, "a", shard_);
+  FakeSession b(2, "b", shard_);
+  const auto members = uids({"a", "b"});
+  post({group_event("e0", members), group_message(1, members), group_message(2, members),
+        group_event("e1", members), group_event("e2", members), group_message(3, members)});
+  post({group_event("e3", members), group_message(4, members)});
+  drain();
+  EXPECT_EQ(trace(a), "e0 1 2 e1 e2 3 e3 4 ");
+  EXPECT_EQ(trace(b), trace(a));
+  EXPECT_EQ(metrics_.deliveries.Value(), 8.0);
+  EXPECT_EQ(metrics_.event_deliveries.Value(), 8.0);
+  EXPECT_EQ(shard_.queued_bytes(), 0U);
+}
+
+TEST_F(FanOutTest, EventsSkipSessionsThatDoNotKnowThem) {
+  FakeSession old(1, "a", shard_);
+  old.protocol_version = 4;
+  FakeSession current(2, "a", shard_);
+  const auto members = uids({"a"});
+  post({group_message(1, members), group_event("e1", members), group_message(2, members)});
+  drain();
+  EXPECT_EQ(trace(old), "1 2 ");
+  EXPECT_EQ(trace(current), "1 e1 2 ");
+}
+
+TEST_F(FanOutTest, EventsThatAreNotPublicReachOnlyTheirAuthor) {
+  FakeSession author1(1, "author", shard_);
+  FakeSession author2(2, "author", shard_);
+  FakeSession b(3, "b", shard_);
+  const auto members = uids({"author", "b"});
+  post({group_event("private", members, Visibility::author_only),
+        group_event("restricted", members, Visibility::restricted),
+        group_event("public", members)});
+  drain();
+  EXPECT_EQ(trace(author1), "private restricted public ");
+  EXPECT_EQ(trace(author2), trace(author1));
+  EXPECT_EQ(trace(b), "public ");
+}
+
+TEST_F(FanOutTest, EventsShowEachSideOfAPersonChannelTheOther) {
+  FakeSession u1(1, "u1", shard_);
+  FakeSession u2(2, "u2", shard_);
+  CommittedMessage committed = group_event("e", nullptr);
+  auto event = std::make_shared<MessageEvent>(*committed.event);
+  event->channel = ChannelKey(person_channel_id("u1", "u2"), ChannelType::person);
+  event->from_uid = "u1";
+  committed.event = event;
+  committed.recipients.listed = {"u1", "u2"};
+  post({committed});
+  drain();
+  ASSERT_EQ(u1.got.size(), 1U);
+  ASSERT_EQ(u2.got.size(), 1U);
+  EXPECT_NE(u1.got[0].payload.find(R"("channel_id":"u2")"), std::string::npos);
+  EXPECT_NE(u2.got[0].payload.find(R"("channel_id":"u1")"), std::string::npos);
+}
+
+TEST_F(FanOutTest, ASessionThatLeavesDuringAnEventIsNotTouchedAgain) {
+  FakeSession a(1, "a", shard_);
+  a.on_deliver = [&] { a.leave(); };
+  const auto members = uids({"a"});
+  post({group_event("e1", members), group_event("e2", members)});
+  drain();
+  EXPECT_EQ(trace(a), "e1 ");
+  EXPECT_TRUE(a.ends.empty());
+}
+
 class SmallSlices : public FanOutTest {
  protected:
   static FanOutLimits limits() {
@@ -371,6 +471,23 @@ TEST(FanOutNode, ListsOfRecipientsCountAsQueuedBytes) {
   EXPECT_GE(fan_out.queued_bytes(), 1000U * (100 + 64));
   shards.context(0).poll();
   EXPECT_EQ(fan_out.queued_bytes(), 0U);
+}
+
+TEST(FanOutNode, PayloadsOfEventsCountAsQueuedBytes) {
+  runtime::IoShards shards(1);
+  StillClock clock;
+  observe::Metrics metrics;
+  FanOut fan_out(shards, clock, metrics, {});
+  FakeSession a(1, "a", fan_out.shard(0));
+  CommittedMessage committed = group_event("e", uids({"a"}));
+  auto event = std::make_shared<MessageEvent>(*committed.event);
+  event->payload = '"' + std::string(5000, 'x') + '"';
+  committed.event = event;
+  fan_out.post_committed(batch({std::move(committed)}));
+  EXPECT_GE(fan_out.queued_bytes(), 5000U);
+  shards.context(0).poll();
+  EXPECT_EQ(fan_out.queued_bytes(), 0U);
+  EXPECT_EQ(a.got.size(), 1U);
 }
 
 }  // namespace

@@ -29,6 +29,11 @@ class SessionSink {
   // Encrypts and queues one message. The session may remove itself from the index during the call,
   // but stays alive until the call has returned.
   virtual void deliver(const Delivery& delivery) = 0;
+  // True when the client understands EVENT frames; the others would take one for broken input.
+  virtual bool takes_events() const = 0;
+  // Queues a whole EVENT frame, which is neither encrypted nor acknowledged nor sent again. Only
+  // when takes_events(). The same rules as for deliver().
+  virtual void deliver_event(std::string_view frame) = 0;
   // No more messages for this session at the moment: a good time to write what has been queued.
   virtual void end_deliveries() = 0;
   // Ends the session, because messages for it had to be dropped: its client comes back and fetches

@@ -26,23 +26,26 @@ void UnackedWindow::push(std::shared_ptr<const Message> message, TimePoint due,
   entry.due = due;
   entry.tries = 0;
   ++count_;
+  ++waiting_;
 }
 
-bool UnackedWindow::acknowledge(MessageId id) {
+std::shared_ptr<const Message> UnackedWindow::acknowledge(MessageId id) {
   for (std::size_t i = 0; i < count_; ++i) {
     Entry& entry = at(i);
     if (entry.message == nullptr || entry.message->id != id) continue;
+    std::shared_ptr<const Message> message = entry.message;
     forget(entry);
     if (i == 0) trim();
-    return true;
+    return message;
   }
-  return false;
+  return nullptr;
 }
 
 void UnackedWindow::clear() {
   ring_ = {};
   head_ = 0;
   count_ = 0;
+  waiting_ = 0;
   payload_bytes_ = 0;
 }
 

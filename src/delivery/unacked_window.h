@@ -29,9 +29,9 @@ class UnackedWindow {
   // size. O(1) amortised.
   void push(std::shared_ptr<const Message> message, TimePoint due, const Limits& limits);
 
-  // Forgets a message. O(1) when acknowledgements come in the order of sending, else O(size).
-  // False if it is not in the window (late, repeated or invented receipt).
-  bool acknowledge(MessageId id);
+  // Forgets a message and returns it. O(1) when acknowledgements come in the order of sending, else
+  // O(size). Null if it is not in the window (late, repeated or invented receipt).
+  std::shared_ptr<const Message> acknowledge(MessageId id);
 
   // Calls resend(message) for every message that is due at `now`, in the order of first sending,
   // and plans the next try after `interval`. A message that has had `tries_max` tries, or has
@@ -64,6 +64,8 @@ class UnackedWindow {
   // Includes acknowledged messages behind an unacknowledged one.
   std::size_t size() const { return count_; }
   std::size_t payload_bytes() const { return payload_bytes_; }
+  // Messages that wait for their acknowledgement.
+  std::size_t waiting() const { return waiting_; }
 
  private:
   struct Entry {
@@ -75,6 +77,7 @@ class UnackedWindow {
   Entry& at(std::size_t index) { return ring_[(head_ + index) & (ring_.size() - 1)]; }
   void forget(Entry& entry) {
     payload_bytes_ -= entry.message->payload.size();
+    --waiting_;
     entry.message.reset();
   }
   void grow();
@@ -84,6 +87,7 @@ class UnackedWindow {
   std::vector<Entry> ring_;  // size 0 or a power of two
   std::uint32_t head_ = 0;
   std::uint32_t count_ = 0;
+  std::uint32_t waiting_ = 0;      // entries not forgotten
   std::size_t payload_bytes_ = 0;  // of the messages not forgotten
 };
 

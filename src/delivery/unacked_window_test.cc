@@ -37,7 +37,11 @@ TEST(UnackedWindow, SendsAgainOnlyWhatIsDueAndUnacknowledged) {
   for (std::uint64_t id = 1; id <= 10; ++id) {
     window.push(message(id), kStart + seconds(60) + seconds(id), kLimits);
   }
-  EXPECT_TRUE(window.acknowledge(static_cast<MessageId>(2)));
+  const auto acknowledged = window.acknowledge(static_cast<MessageId>(2));
+  ASSERT_NE(acknowledged, nullptr);
+  EXPECT_EQ(raw(acknowledged->id), 2U);
+  EXPECT_EQ(window.size(), 10U);
+  EXPECT_EQ(window.waiting(), 9U);
   EXPECT_FALSE(window.acknowledge(static_cast<MessageId>(2)));
   EXPECT_FALSE(window.acknowledge(static_cast<MessageId>(99)));
   EXPECT_EQ(due(window, kStart + seconds(60)), Ids{});
@@ -101,6 +105,7 @@ TEST(UnackedWindow, BecomesEmptyWhateverTheOrderOfReceipts) {
       EXPECT_TRUE(window.acknowledge(static_cast<MessageId>(id)));
     }
     EXPECT_TRUE(window.empty());
+    EXPECT_EQ(window.waiting(), 0U);
     EXPECT_EQ(window.payload_bytes(), 0U);
     EXPECT_EQ(due(window, kStart), Ids{});
   }
@@ -116,6 +121,7 @@ TEST(UnackedWindow, MayBeClearedWhileItSendsAgain) {
   });
   EXPECT_EQ(calls, 1);
   EXPECT_TRUE(window.empty());
+  EXPECT_EQ(window.waiting(), 0U);
 }
 
 }  // namespace

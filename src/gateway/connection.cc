@@ -41,7 +41,8 @@ void Connection::start() { wait_readable(); }
 
 void Connection::wait_readable() {
   if (reading_ || closed_) return;
-  if (!closing_ && (stopping_ || !session_.wants_input())) return;
+  // After the peer's Close only the end of its stream is of interest.
+  if (!closing_ && !peer_closed_ && (stopping_ || !session_.wants_input())) return;
   reading_ = true;
   socket_.async_wait(Socket::wait_read,
                      [self = shared_from_this()](const boost::system::error_code& error) {
@@ -69,7 +70,7 @@ void Connection::on_readable() {
     return;
   }
   last_input_ = shard_->env().clock.steady();
-  if (!closing_ && !stopping_) on_input(buffer.first(got));
+  if (!closing_ && !stopping_ && !peer_closed_) on_input(buffer.first(got));
   // Input that comes after the end is read and dropped: closing a socket with unread bytes would
   // reset the connection and could take our last frame with it.
   wait_readable();
@@ -112,13 +113,13 @@ void Connection::on_websocket_input(std::span<char> bytes) {
       case WsEvent::Kind::ping:
         append_ws_control(outbound_.raw(), WsOpcode::pong, event.payload);
         if (outbound_.bytes() > shard_->env().options->limits.outbound_bytes_max) {
-          session_.end(EndHow::now, "slow");
+          session_.end(EndHow::now, kSlowCause);
         } else {
           outbound_changed();
         }
         break;
       case WsEvent::Kind::pong: break;
-      case WsEvent::Kind::close: session_.end(EndHow::after_flush, "client"); break;
+      case WsEvent::Kind::close: on_peer_close(); return;
       case WsEvent::Kind::error:
         // May append answers, which have to be before the Close, or end the session.
         session_.end_of_input();
@@ -148,13 +149,29 @@ void Connection::on_protocol_bytes(std::string_view bytes) {
 }
 
 void Connection::resume_input() {
+  if (std::exchange(resuming_, true)) return;
   // Posted, because the session may be in the middle of its input.
   asio::post(shard_->context(), [self = shared_from_this()] {
+    self->resuming_ = false;
     if (self->closing_ || self->closed_ || self->stopping_) return;
     self->on_protocol_bytes({});
     self->session_.end_of_input();
     self->wait_readable();
+    self->end_if_answered();
   });
+}
+
+void Connection::on_peer_close() {
+  session_.end_of_input();
+  if (closing_ || closed_) return;
+  peer_closed_ = true;
+  end_if_answered();
+}
+
+void Connection::end_if_answered() {
+  // While input is paused, or about to go on, SENDs may still wait in unparsed_.
+  if (!peer_closed_ || resuming_ || !session_.wants_input() || !session_.is_idle()) return;
+  session_.end(EndHow::after_flush, "client");
 }
 
 // ---- output ---------------------------------------------------------------------------------
@@ -214,6 +231,28 @@ void Connection::finish_sends(std::uint64_t first, std::uint64_t end,
                               const std::vector<SendResult>& results) {
   session_.finish_sends(first, end, results);
   close_if_stopped();
+  end_if_answered();
+}
+
+void Connection::advance_commands(channel::AdvanceCommandPosition position) {
+  shard_->advance_commands(std::move(position));
+}
+
+presence::ConnectionInfo Connection::describe() const {
+  const Clock& clock = shard_->env().clock;
+  presence::ConnectionInfo info;
+  session_.describe(info);
+  info.pending_bytes = outbound_.bytes();
+  info.last_activity_ms =
+      clock.wall_ms() -
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock.steady() - last_input_).count();
+  boost::system::error_code error;
+  const auto peer = socket_.remote_endpoint(error);
+  if (!error) {
+    info.ip = peer.address().to_string();
+    info.port = peer.port();
+  }
+  return info;
 }
 
 // ---- end ------------------------------------------------------------------------------------

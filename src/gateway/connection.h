@@ -15,6 +15,7 @@
 #include "gateway/outbound_buffer.h"
 #include "gateway/session.h"
 #include "gateway/websocket.h"
+#include "presence/connection_info.h"
 
 namespace jindou::gateway {
 
@@ -46,6 +47,8 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void close();
   // For stop(): no new input; closes when nothing is in flight any more.
   void begin_stop();
+  // The connection at this moment; only of a live session.
+  presence::ConnectionInfo describe() const;
 
   // SessionHost
   OutboundBuffer& outbound() override { return outbound_; }
@@ -54,6 +57,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void begin_login(LoginRequest request) override;
   Result<void> submit(std::vector<SendCommand> commands, std::uint64_t first,
                       std::uint64_t end) override;
+  void advance_commands(channel::AdvanceCommandPosition position) override;
   void end_connection(EndHow how, std::string_view cause) override;
   void resume_input() override;
 
@@ -79,6 +83,9 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void wait_writable();
   void shut_down_if_done();
   void close_if_stopped();
+  // The client wants no more, but what it sent before is answered first.
+  void on_peer_close();
+  void end_if_answered();
 
   std::shared_ptr<Shard> shard_;
   Socket socket_;
@@ -93,7 +100,9 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   bool shut_down_ = false;  // our side of the stream has ended
   bool closed_ = false;
   bool stopping_ = false;
-  Session session_;  // last: it uses the members above
+  bool peer_closed_ = false;  // a Close frame has come: no more input, but answers may be owed
+  bool resuming_ = false;     // resume_input() has been asked for
+  Session session_;           // last: it uses the members above
 };
 
 }  // namespace jindou::gateway

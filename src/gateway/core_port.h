@@ -3,12 +3,15 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "channel/change.h"
 #include "channel/command_router.h"
 #include "channel/history.h"
 #include "model/message.h"
+#include "observe/log.h"
 
 namespace jindou::gateway {
 
@@ -19,6 +22,8 @@ class CorePort {
   // once on a thread of the core, unless an error is returned.
   virtual Result<void> post_send(std::vector<SendCommand> commands,
                                  channel::CommandRouter::SendDone done) = 0;
+  // As channel::CommandRouter::post_change. Nobody waits for the outcome: a failure is logged.
+  virtual Result<void> post_change(channel::Change change) = 0;
   // As channel::History: block on disk, so call them on the blocking pool.
   virtual Result<std::optional<channel::DeviceToken>> load_token(std::string_view uid,
                                                                  DeviceFlag flag) = 0;
@@ -35,6 +40,13 @@ class RouterPort final : public CorePort {
                          channel::CommandRouter::SendDone done) override {
     JD_CHECK_OK(router_.post_send(std::move(commands), std::move(done)));
     return {};
+  }
+  Result<void> post_change(channel::Change change) override {
+    return router_.post_change(std::move(change), [](const Result<void>& outcome) {
+      if (!outcome) {
+        observe::log_warn("gateway", "a change was not made: {}", outcome.error().text());
+      }
+    });
   }
   Result<std::optional<channel::DeviceToken>> load_token(std::string_view uid,
                                                          DeviceFlag flag) override {

@@ -159,9 +159,14 @@ Gateway::Gateway(const GatewayDeps& deps, GatewayOptions options)
       connections_(std::make_shared<std::atomic<std::size_t>>(0)),
       next_id_(std::make_shared<std::atomic<std::uint64_t>>(1)) {
   for (unsigned i = 0; i < deps_.shards.size(); ++i) {
-    const SessionEnv env{
-        options_, deps_.clock, deps_.random, deps_.metrics, deps_.fan_out.shard(i), deps_.directory,
-        i};
+    const SessionEnv env{options_,
+                         deps_.clock,
+                         deps_.random,
+                         deps_.metrics,
+                         deps_.fan_out.shard(i),
+                         deps_.directory,
+                         std::make_shared<ShardTraffic>(),
+                         i};
     shards_.push_back(std::make_shared<Shard>(deps_.shards.context(i), deps_.pool, deps_.core, env,
                                               connections_));
   }
@@ -217,6 +222,34 @@ void Gateway::stop() {
     observe::log_error("gateway", "the io threads did not close all connections");
   }
   deps_.directory.attach_control(nullptr);
+}
+
+presence::TrafficTotals Gateway::traffic_totals() const {
+  presence::TrafficTotals totals;
+  for (const auto& shard : shards_) {
+    const ShardTraffic& traffic = shard->traffic();
+    totals.in_msgs += traffic.in_msgs.load(std::memory_order_relaxed);
+    totals.out_msgs += traffic.out_msgs.load(std::memory_order_relaxed);
+    totals.in_bytes += traffic.in_bytes.load(std::memory_order_relaxed);
+    totals.out_bytes += traffic.out_bytes.load(std::memory_order_relaxed);
+    totals.retry_queue += traffic.unacked.load(std::memory_order_relaxed);
+  }
+  totals.slow_clients =
+      static_cast<std::uint64_t>(deps_.metrics.sessions_cut.with(kSlowCause).Value());
+  totals.connections = connections_->load();
+  return totals;
+}
+
+void Gateway::collect_connections(presence::ConnectionQuery query,
+                                  std::function<void(presence::ConnectionPage)> done) {
+  auto survey =
+      std::make_shared<ConnectionSurvey>(std::move(query), shards_.size(), std::move(done));
+  for (const auto& shard : shards_) shard->post_survey(survey);
+}
+
+void Gateway::kick_connection(std::string_view uid, SessionId id, bool tell) {
+  // As dealt out by the listeners.
+  shards_[raw(id) % shards_.size()]->post_kick_of(id, std::string(uid), tell);
 }
 
 void Gateway::post_kick(presence::SessionAddress session, Reason reason, std::string text,

@@ -2,12 +2,14 @@
 //
 // One object per node. Accepted sockets go to the io shards in turn; each shard's part is class
 // Shard. Public functions are for the thread that starts and stops the server, except those of
-// SessionControl, which any thread may call.
+// SessionControl, which any thread may call, and those said to be for any thread.
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -17,6 +19,7 @@
 #include "gateway/core_port.h"
 #include "gateway/options.h"
 #include "observe/metrics.h"
+#include "presence/connection_info.h"
 #include "presence/session_directory.h"
 #include "runtime/blocking_pool.h"
 #include "runtime/io_shards.h"
@@ -60,7 +63,16 @@ class Gateway final : public presence::SessionControl {
   // directory to kick any more. Idempotent.
   void stop();
 
+  // The rest may be called by any thread, until the io threads stop.
   std::size_t connection_count() const { return connections_->load(); }
+  presence::TrafficTotals traffic_totals() const;
+  // Looks at all live connections; `done` is called once, on one of the io shards.
+  void collect_connections(presence::ConnectionQuery query,
+                           std::function<void(presence::ConnectionPage)> done);
+  // Ends one connection: after telling its client to go and not to come back, and the kick grace
+  // (`tell`), or at once. Nothing happens when there is none with that id, or when it is of another
+  // user than `uid`; empty: of anybody.
+  void kick_connection(std::string_view uid, SessionId id, bool tell);
 
   // SessionControl
   void post_kick(presence::SessionAddress session, Reason reason, std::string text,

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -43,9 +44,14 @@ class FakeCore final : public CorePort {
     }
     return {};
   }
+  Result<void> post_change(channel::Change change) override {
+    const std::lock_guard lock(mutex);
+    changes.push_back(std::move(change));
+    return {};
+  }
   Result<std::optional<channel::DeviceToken>> load_token(std::string_view, DeviceFlag) override {
     if (storage_fails) return Error(Errc::storage);
-    if (token.empty()) return std::optional<channel::DeviceToken>();
+    if (token.empty() && !has_quit) return std::optional<channel::DeviceToken>();
     channel::DeviceToken stored;
     stored.token = token;
     stored.level = level;
@@ -54,9 +60,10 @@ class FakeCore final : public CorePort {
   }
   Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) override {
     if (storage_fails) return Error(Errc::storage);
-    if (channel.id != "banned") return std::optional<ChannelFlags>();
+    if (channel.id != "banned" && channel.id != "disbanded") return std::optional<ChannelFlags>();
     ChannelFlags flags;
-    flags.ban = true;
+    flags.ban = channel.id == "banned";
+    flags.disband = channel.id == "disbanded";
     return std::optional<ChannelFlags>(flags);
   }
 
@@ -77,6 +84,7 @@ class FakeCore final : public CorePort {
 
   std::mutex mutex;
   std::vector<SendCommand> received;
+  std::vector<channel::Change> changes;
   std::vector<std::function<void()>> held;
   std::size_t batches = 0;
   std::uint64_t seq = 0;
@@ -86,6 +94,7 @@ class FakeCore final : public CorePort {
   std::atomic<bool> storage_fails{false};
   SendResult::State state = SendResult::State::accepted;
   std::string token;
+  std::atomic<bool> has_quit{false};  // the device has a record, but its token is cleared
   DeviceLevel level = DeviceLevel::slave;
   std::function<void()> after_token;  // runs when a login has read its token
 };
@@ -250,6 +259,7 @@ TEST_P(GatewayTest, RefusalsAreAnsweredAndClosed) {
   EXPECT_EQ(login("u", "d", ""), Reason::auth_fail);
   EXPECT_EQ(login("v___vstr", "d", ""), Reason::success);
   EXPECT_EQ(login("banned", "d", "right"), Reason::ban);
+  EXPECT_EQ(login("disbanded", "d", "right"), Reason::ban);
   EXPECT_EQ(login("", "d", "right"), Reason::auth_fail);
   EXPECT_EQ(login("a@b", "d", "right"), Reason::auth_fail);
   EXPECT_EQ(login("____system", "d", "right"), Reason::auth_fail);
@@ -259,6 +269,44 @@ TEST_P(GatewayTest, RefusalsAreAnsweredAndClosed) {
   core_.storage_fails = true;
   // A refusal would be final for the client; a closed connection is tried again.
   EXPECT_EQ(login("u", "d", "right"), std::nullopt);
+}
+
+TEST_P(GatewayTest, AnEmptyStoredTokenAuthenticatesNobody) {
+  options_.token_auth_on = true;
+  core_.has_quit = true;
+  start();
+  EXPECT_EQ(client()->login("u", "d", ""), Reason::auth_fail);
+  EXPECT_EQ(client()->login("u", "d", "x"), Reason::auth_fail);
+}
+
+TEST_P(GatewayTest, VisitorsAreWhoHasTheConfiguredSuffix) {
+  options_.token_auth_on = true;
+  options_.visitors_suffix = "____vstr";
+  core_.token = "right";
+  start();
+  EXPECT_EQ(client()->login("v____vstr", "d", ""), Reason::success);
+  EXPECT_EQ(client()->login("v_vstr", "d", ""), Reason::auth_fail);
+}
+
+TEST_P(GatewayTest, AnEmptySuffixMakesNobodyAVisitor) {
+  options_.token_auth_on = true;
+  options_.visitors_suffix = "";
+  core_.token = "right";
+  start();
+  EXPECT_EQ(client()->login("v___vstr", "d", ""), Reason::auth_fail);
+}
+
+TEST_P(GatewayTest, TokensAreAskedForFromTheMomentTheSettingSaysSo) {
+  const config::LiveValue<bool> token_auth_on = options_.token_auth_on;
+  start();
+  auto first = client("u", "d1");
+  token_auth_on.set(true);
+  EXPECT_EQ(client()->login("u", "d2", ""), Reason::auth_fail);
+  // Who is in stays in.
+  first->write("\x70");
+  EXPECT_TRUE(first->read_frame());
+  token_auth_on.set(false);
+  EXPECT_EQ(client()->login("u", "d2", ""), Reason::success);
 }
 
 TEST_P(GatewayTest, RefusesConnectsWithoutAUsableKey) {
@@ -462,6 +510,203 @@ TEST_P(GatewayTest, ALoginThatReadItsTokenBeforeAKickIsClosedToBeTriedAgain) {
   EXPECT_EQ(client()->login("u", "d", "t"), Reason::success);
 }
 
+TEST_P(GatewayTest, AKickedConnectionIsToldAndClosedAfterTheGrace) {
+  start();
+  auto a = client("a", "one");
+  auto other = client("a", "two");
+  const SessionId id = directory_.find_sessions("a").front().id;
+  gateway_->kick_connection("a", id, /*tell=*/true);
+  const auto frame = a->read_frame();
+  ASSERT_TRUE(frame);
+  ASSERT_EQ(frame->type, codec::FrameType::disconnect);
+  EXPECT_EQ(codec::decode_disconnect(*frame)->reason, Reason::connect_kick);
+  EXPECT_EQ(codec::decode_disconnect(*frame)->text, "server kick");
+  EXPECT_TRUE(a->wait_closed());
+  EXPECT_TRUE(eventually([&] { return directory_.find_sessions("a").size() == 1; }));
+  other->write("\x70");
+  EXPECT_TRUE(other->read_frame());
+}
+
+TEST_P(GatewayTest, ARemovedConnectionIsClosedAtOnceWithoutAWord) {
+  options_.limits.kick_grace = milliseconds(60'000);
+  start();
+  auto a = client("a");
+  gateway_->kick_connection("", directory_.find_sessions("a").front().id, /*tell=*/false);
+  EXPECT_FALSE(a->read_frame());
+  EXPECT_TRUE(a->wait_closed());
+  EXPECT_TRUE(eventually([&] { return !directory_.is_online("a"); }));
+}
+
+TEST_P(GatewayTest, AConnectionOfAnotherUserOrAnUnknownIdIsLeftAlone) {
+  start();
+  auto a = client("a");
+  const SessionId id = directory_.find_sessions("a").front().id;
+  gateway_->kick_connection("b", id, true);
+  gateway_->kick_connection("b", id, false);
+  gateway_->kick_connection("a", static_cast<SessionId>(raw(id) + 1000), false);
+  gateway_->kick_connection("a", static_cast<SessionId>(~std::uint64_t{0}), true);
+  a->write("\x70");
+  const auto pong = a->read_frame();
+  ASSERT_TRUE(pong);
+  EXPECT_EQ(pong->type, codec::FrameType::pong);
+}
+
+TEST_P(GatewayTest, AllDevicesOfAUserCanBeKickedAndNoOneElse) {
+  start();
+  auto a1 = client("a", "one");
+  auto a2 = client("a", "two");
+  auto b = client("b");
+  EXPECT_EQ(directory_.kick_user("a", "", milliseconds(50)), 2U);
+  for (auto* kicked : {a1.get(), a2.get()}) {
+    const auto frame = kicked->read_frame();
+    ASSERT_TRUE(frame);
+    EXPECT_EQ(frame->type, codec::FrameType::disconnect);
+    EXPECT_TRUE(kicked->wait_closed());
+  }
+  b->write("\x70");
+  EXPECT_TRUE(b->read_frame());
+}
+
+TEST_P(GatewayTest, ConnectionsAreCollectedFromAllShards) {
+  start();
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (int i = 0; i < 5; ++i) clients.push_back(client("user" + std::to_string(i)));
+  auto other = client("somebody");
+  auto silent = client();  // has not logged in
+  std::string sends;
+  for (std::uint32_t seq = 1; seq <= 3; ++seq) {
+    clients[2]->append_send(sends, seq, "g", ChannelType::group, "four");
+  }
+  clients[2]->write(sends);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(read_sendack(*clients[2]));
+
+  const auto collect = [&](presence::ConnectionQuery query) {
+    std::promise<presence::ConnectionPage> promise;
+    gateway_->collect_connections(std::move(query), [&](presence::ConnectionPage page) {
+      promise.set_value(std::move(page));
+    });
+    return promise.get_future().get();
+  };
+  presence::ConnectionQuery query;
+  query.uid_part = "ser";
+  query.keep = 2;
+  query.before = [](const auto& a, const auto& b) { return a.traffic.in_msgs > b.traffic.in_msgs; };
+  const presence::ConnectionPage page = collect(std::move(query));
+  EXPECT_EQ(page.total, 5U);
+  ASSERT_EQ(page.connections.size(), 2U);
+  const presence::ConnectionInfo& first = page.connections[0];
+  EXPECT_EQ(first.uid, "user2");
+  EXPECT_EQ(first.traffic.in_msgs, 3U);
+  EXPECT_EQ(first.traffic.in_msg_bytes, 12U);
+  EXPECT_EQ(first.traffic.in_packets, 4U);
+  EXPECT_EQ(first.traffic.out_packets, 4U);
+  EXPECT_EQ(first.device_id, "dev");
+  EXPECT_EQ(first.device_flag, static_cast<DeviceFlag>(1));
+  EXPECT_EQ(first.protocol_version, 5);
+  EXPECT_EQ(first.transport, websocket() ? "ws" : "tcp");
+  EXPECT_EQ(first.ip, "127.0.0.1");
+  EXPECT_EQ(first.pending_bytes, 0U);
+  sockaddr_in bound{};
+  socklen_t size = sizeof bound;
+  ::getsockname(clients[2]->fd(), reinterpret_cast<sockaddr*>(&bound), &size);
+  EXPECT_EQ(first.port, ntohs(bound.sin_port));
+  EXPECT_NEAR(static_cast<double>(first.last_activity_ms), static_cast<double>(clock_.wall_ms()),
+              5000);
+  EXPECT_GE(first.last_activity_ms + 1, first.connected_at_ms);
+  EXPECT_EQ(page.connections[1].uid, "user0");
+  EXPECT_EQ(collect({}).total, 6U);
+}
+
+TEST_P(GatewayTest, TotalsCountWhatHasPassedOverAllConnections) {
+  options_.limits.outbound_frames_max = 50;
+  start();
+  EXPECT_EQ(gateway_->traffic_totals().connections, 0U);
+  auto a = client("a");
+  auto b = client("b");
+  std::string sends;
+  a->append_send(sends, 1, "g", ChannelType::group, "x");
+  a->write(sends);
+  ASSERT_TRUE(read_sendack(*a));
+  fan_out(1, 3, {"a", "b"});
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    ASSERT_EQ(read_recv(*a), id);
+    ASSERT_EQ(read_recv(*b), id);
+  }
+  presence::TrafficTotals totals = gateway_->traffic_totals();
+  EXPECT_EQ(totals.in_msgs, 1U);
+  EXPECT_EQ(totals.out_msgs, 6U);
+  EXPECT_GT(totals.in_bytes, sends.size());
+  EXPECT_GT(totals.out_bytes, 6U * 20);
+  EXPECT_EQ(totals.connections, 2U);
+  EXPECT_EQ(totals.retry_queue, 6U);
+  EXPECT_EQ(totals.slow_clients, 0U);
+  fan_out(4, 100, {"b"});
+  EXPECT_TRUE(b->wait_closed());
+  EXPECT_TRUE(eventually([&] { return gateway_->traffic_totals().connections == 1; }));
+  totals = gateway_->traffic_totals();
+  EXPECT_EQ(totals.slow_clients, 1U);
+  EXPECT_EQ(totals.retry_queue, 3U);
+  EXPECT_GE(totals.out_msgs, 6U);
+}
+
+TEST_P(GatewayTest, CommandsAreProcessedByWhomTheStoredLevelMakesMaster) {
+  struct Row {
+    bool token_auth_on;
+    bool registered;
+    DeviceLevel level;
+    bool alone;
+    bool counts;
+  };
+  const Row rows[] = {{true, true, DeviceLevel::master, true, true},
+                      {true, true, DeviceLevel::slave, true, false},
+                      {false, true, DeviceLevel::master, false, true},
+                      {false, true, DeviceLevel::slave, true, false},
+                      {false, false, DeviceLevel::slave, true, true},
+                      {false, false, DeviceLevel::slave, false, false}};
+  const config::LiveValue<bool> token_auth_on = options_.token_auth_on;
+  start();
+  std::uint64_t id = 0;
+  for (const Row& row : rows) {
+    const std::string uid = "u" + std::to_string(++id);
+    token_auth_on.set(row.token_auth_on);
+    core_.token = row.registered ? "t" : "";
+    core_.level = row.level;
+    auto c = client();
+    ASSERT_EQ(c->login(uid, "d", "t"), Reason::success);
+    auto second = client();
+    if (!row.alone) {
+      ASSERT_EQ(second->login(uid, "d2", "t"), Reason::success);
+    }
+
+    auto message = std::make_shared<Message>();
+    message->id = static_cast<MessageId>(id);
+    message->seq = static_cast<MessageSeq>(70 + id);
+    message->channel = ChannelKey("g", ChannelType::group);
+    message->flags.sync_once = true;
+    auto batch = std::make_shared<channel::CommittedBatch>();
+    batch->messages.emplace_back().message = std::move(message);
+    batch->messages.back().recipients.listed = {uid};
+    fan_out_.post_committed(std::move(batch));
+    ASSERT_EQ(read_recv(*c), id);
+    codec::RecvAck ack;
+    ack.message_id = static_cast<MessageId>(id);
+    std::string bytes;
+    codec::encode(bytes, ack);
+    c->write(bytes + "\x70");
+    ASSERT_TRUE(c->read_frame());  // the PONG: the RECVACK has been handled
+
+    const std::lock_guard lock(core_.mutex);
+    ASSERT_EQ(core_.changes.size(), row.counts ? 1U : 0U) << id;
+    if (row.counts) {
+      const auto& advance = std::get<channel::AdvanceCommandPosition>(core_.changes[0]);
+      EXPECT_EQ(advance.uid, uid);
+      EXPECT_EQ(advance.channel, ChannelKey("g", ChannelType::group));
+      EXPECT_EQ(advance.seq, 70 + id);
+    }
+    core_.changes.clear();
+  }
+}
+
 TEST_P(GatewayTest, UnacknowledgedMessagesAreSentAgainIdenticallyAndAcknowledgedOnesAreNot) {
   options_.retry.interval = milliseconds(100);
   options_.retry.scan_interval = milliseconds(20);
@@ -635,6 +880,48 @@ TEST_P(WebSocketTest, SendsBeforeACloseInTheSameReadAreSubmitted) {
   EXPECT_TRUE(c->wait_closed());
   ASSERT_EQ(core_.received_count(), 1U);
   EXPECT_EQ(core_.received[0].payload, "last words");
+}
+
+TEST_P(WebSocketTest, AllSendsBeforeACloseInTheSameReadAreAnsweredBeforeIt) {
+  // More of them than may be in flight: reading pauses at the eighth, long before the Close.
+  options_.limits.inbound_items_in_flight = 8;
+  core_.hold = true;
+  start();
+  auto c = client("u");
+  std::string sends;
+  for (std::uint32_t seq = 1; seq <= 100; ++seq) {
+    c->append_send(sends, seq, "g", ChannelType::group, "x");
+  }
+  c->write_raw(TestClient::masked(0x82, sends) + TestClient::masked(0x88, "\x03\xe8") +
+               TestClient::masked(0x89, "too late"));
+  ASSERT_TRUE(eventually([&] { return core_.received_count() == 8; }));
+  core_.release();
+  for (std::uint32_t seq = 1; seq <= 100; ++seq) {
+    const auto ack = read_sendack(*c);
+    ASSERT_TRUE(ack) << seq;
+    EXPECT_EQ(ack->client_seq, seq);
+  }
+  EXPECT_EQ(c->ws_control(), "");
+  EXPECT_TRUE(c->wait_closed());
+  EXPECT_EQ(c->ws_control(), std::string("\x88\x02\x03\xe8", 4));
+  EXPECT_EQ(core_.received_count(), 100U);
+}
+
+TEST_P(WebSocketTest, AClientThatClosesAndIsGoneIsNotWaitedFor) {
+  options_.limits.inbound_items_in_flight = 8;
+  core_.hold = true;
+  start();
+  auto c = client("u");
+  std::string sends;
+  for (std::uint32_t seq = 1; seq <= 20; ++seq) {
+    c->append_send(sends, seq, "g", ChannelType::group, "x");
+  }
+  c->write_raw(TestClient::masked(0x82, sends) + TestClient::masked(0x88, "\x03\xe8"));
+  ASSERT_TRUE(eventually([&] { return core_.received_count() == 8; }));
+  EXPECT_TRUE(directory_.is_online("u"));
+  c->close();
+  EXPECT_TRUE(eventually([&] { return gateway_->connection_count() == 0; }));
+  core_.release();
 }
 
 TEST_P(WebSocketTest, AnswersToSendsBeforeABrokenFrameComeBeforeTheClose) {

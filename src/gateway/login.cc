@@ -38,8 +38,10 @@ Reason check_login(const LoginRequest& request, const GatewayOptions& options) {
   if (!id_problem(request.uid).empty()) return Reason::auth_fail;
   if (request.uid == kSystemUid) return Reason::auth_fail;
   const bool manager = request.uid == kManagerUid || request.uid == options.manager_uid;
-  if (manager && options.manager_token.empty()) return Reason::auth_fail;
-  if (manager && !same_secret(request.token, options.manager_token)) return Reason::auth_fail;
+  if (manager) {
+    const std::string expected = options.manager_token;
+    if (expected.empty() || !same_secret(request.token, expected)) return Reason::auth_fail;
+  }
   if (request.device_id == kReservedDeviceId || request.device_id.size() > kIdBytesMax ||
       !is_valid_utf8(request.device_id)) {
     return Reason::auth_fail;
@@ -53,17 +55,29 @@ Result<Login> authenticate(const LoginRequest& request, const GatewayOptions& op
                            CorePort& core, Random& random) {
   Login login;
   const bool manager = request.uid == kManagerUid || request.uid == options.manager_uid;
-  const bool visitor = std::string_view(request.uid).ends_with(kVisitorSuffix);
-  if (options.token_auth_on && !manager && !visitor) {
+  const bool visitor = !options.visitors_suffix.empty() &&
+                       std::string_view(request.uid).ends_with(options.visitors_suffix);
+  const bool token_auth_on = options.token_auth_on;  // a reload may change it meanwhile
+  if (token_auth_on && !manager && !visitor) {
     JD_TRY(auto stored, core.load_token(request.uid, request.device_flag));
+    // A device that has quit has an empty token.
     if (!stored || request.token.empty() || !same_secret(request.token, stored->token)) {
       return refuse(Reason::auth_fail);
     }
     login.level = stored->level;
+    if (stored->level == DeviceLevel::master) login.command_acks = CommandAcks::count;
+  } else if (!token_auth_on && !manager) {
+    // Without tokens every session is a slave; but somebody has to process the commands.
+    JD_TRY(const auto stored, core.load_token(request.uid, request.device_flag));
+    if (!stored) {
+      login.command_acks = CommandAcks::count_when_alone;
+    } else if (stored->level == DeviceLevel::master) {
+      login.command_acks = CommandAcks::count;
+    }
   }
   const ChannelKey inbox(request.uid, ChannelType::person);
   JD_TRY(const auto flags, core.load_flags(inbox));
-  if (flags && flags->ban) return refuse(Reason::ban);
+  if (flags && (flags->ban || flags->disband)) return refuse(Reason::ban);
 
   auto handshake = codec::server_handshake(request.client_key, random);
   if (!handshake) {

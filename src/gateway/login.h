@@ -29,9 +29,18 @@ struct LoginRequest {
   static LoginRequest from(const codec::Connect& connect);
 };
 
+// Whether the RECVACKs of a session move its user's positions in the logs of commands, which is
+// for master devices.
+enum class CommandAcks : std::uint8_t {
+  ignored,
+  count,
+  count_when_alone,  // while it is the user's only session of its device flag
+};
+
 struct Login {
   Reason reason = Reason::success;  // anything else: refused for good, answer with a CONNACK
   DeviceLevel level = DeviceLevel::slave;
+  CommandAcks command_acks = CommandAcks::ignored;
   codec::ServerHandshake handshake;  // only on success
   // Taken before the token was looked up, for SessionDirectory::register_session.
   presence::KickMark kicks_seen;

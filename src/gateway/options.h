@@ -7,20 +7,32 @@
 #include <optional>
 #include <string>
 
+#include "config/live_value.h"
 #include "config/settings.h"
+#include "model/channel.h"
 
 namespace jindou::gateway {
+
+// What a reload changes is seen by the next message or login.
+struct RetryOptions {
+  config::LiveValue<std::chrono::milliseconds> interval = std::chrono::milliseconds(60'000);
+  std::chrono::milliseconds scan_interval{5'000};
+  config::LiveValue<std::size_t> max_count = std::size_t{5};
+};
 
 struct GatewayOptions {
   // Empty: not served.
   std::optional<config::ListenAddress> tcp;
   std::optional<config::ListenAddress> ws;
   config::GatewaySettings limits;
-  config::MessageRetrySettings retry;
+  RetryOptions retry;
   std::chrono::milliseconds idle_time{180'000};  // connIdleTime
-  bool token_auth_on = false;
+  config::LiveValue<bool> token_auth_on = false;
   std::string manager_uid;
-  std::string manager_token;  // empty: nobody connects as the manager
+  // Empty: nobody connects as the manager.
+  config::LiveValue<std::string> manager_token;
+  // A uid with this ending is a visitor, of whom no token is asked; empty: nobody is.
+  std::string visitors_suffix{kVisitorSuffix};
   std::uint64_t node_id = 1001;
   // The same limit as for messages over HTTP (decrypted bytes).
   std::size_t payload_bytes_max = 32767;

@@ -43,9 +43,9 @@ std::string& OutboundBuffer::begin_frame() {
   return bytes_;
 }
 
-void OutboundBuffer::end_frame() {
+std::size_t OutboundBuffer::end_frame() {
   ++frames_;
-  if (!websocket_) return;
+  if (!websocket_) return bytes_.size() - frame_start_;
   const std::size_t payload = bytes_.size() - frame_start_ - kWsRoom;
   std::array<char, 10> header{};
   const std::size_t header_bytes = write_ws_header(header, WsOpcode::binary, payload);
@@ -55,6 +55,7 @@ void OutboundBuffer::end_frame() {
     bytes_.insert(frame_start_, header_bytes - kWsRoom, '\0');
   }
   std::memcpy(bytes_.data() + frame_start_, header.data(), header_bytes);
+  return payload;
 }
 
 std::string& OutboundBuffer::raw() {

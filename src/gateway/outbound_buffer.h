@@ -36,9 +36,10 @@ class OutboundBuffer {
   // From now on each frame becomes one binary WebSocket message.
   void use_websocket() { websocket_ = true; }
 
-  // Append one protocol frame to the returned string and call end_frame().
+  // Append one protocol frame to the returned string and call end_frame(), which returns the bytes
+  // of that frame.
   std::string& begin_frame();
-  void end_frame();
+  std::size_t end_frame();
   // Bytes that are not a protocol frame (the upgrade's response, WebSocket control frames).
   std::string& raw();
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "channel/addressing.h"
 #include "delivery/receiver_view.h"
 #include "gateway/send_request.h"
 #include "observe/log.h"
@@ -19,6 +20,9 @@ constexpr std::size_t kFlushBytes = 16 << 10;
 // The first byte and the remaining length of a frame.
 constexpr std::size_t kHeaderBytesMax = 5;
 
+// Channels whose commands are acknowledged in one read; more go to the core in several rounds.
+constexpr std::size_t kPositionsMax = 64;
+
 std::string result_label(Reason reason) {
   return reason == Reason::success ? "ok" : std::to_string(raw(reason));
 }
@@ -29,6 +33,33 @@ Session::Session(SessionId id, SessionEnv& env, SessionHost& host, std::string_v
     : env_(env), host_(host), id_(id), transport_(transport) {}
 
 Session::~Session() { leave(); }
+
+template <class Change>
+auto Session::change_unacked(Change&& change) {
+  struct Counted {
+    Session& session;
+    std::size_t before = session.unacked_.waiting();
+    ~Counted() {
+      ShardTraffic::add(session.env_.traffic->unacked, session.unacked_.waiting() - before);
+    }
+  };
+  const Counted counted{*this};
+  return change();
+}
+
+void Session::describe(presence::ConnectionInfo& out) const {
+  out.id = id_;
+  out.uid = uid_;
+  out.device_flag = device_flag_;
+  out.protocol_version = version_;
+  out.transport = transport_;
+  out.traffic = traffic_;
+  if (const auto info = env_.directory.find_session(uid_, id_)) {
+    out.device_id = info->device_id;
+    out.device_level = info->level;
+    out.connected_at_ms = info->connected_at_ms;
+  }
+}
 
 // ---- input ----------------------------------------------------------------------------------
 
@@ -63,12 +94,18 @@ std::size_t Session::on_bytes(std::string_view bytes) {
       return bytes.size();
     }
     used += outcome.frame.consumed;
+    ++traffic_.in_packets;
+    traffic_.in_packet_bytes += outcome.frame.consumed;
     on_frame(outcome.frame);
   }
+  ShardTraffic::add(env_.traffic->in_bytes, used);
   return state_ == State::ended ? bytes.size() : used;
 }
 
-void Session::end_of_input() { submit_gathered(); }
+void Session::end_of_input() {
+  submit_gathered();
+  post_positions();
+}
 
 bool Session::wants_input() const { return state_ != State::ended && !paused_; }
 
@@ -158,6 +195,7 @@ void Session::finish_login(Result<Login> login, bool unparsed) {
   env_.metrics.connects.with(result_label(Reason::success)).Increment();
   state_ = State::live;
   cipher_ = login->handshake.cipher;
+  command_acks_ = login->command_acks;
   drop_next_frame_ = unparsed;
   sink_ = env_.fan_out.add(*this);
   env_.metrics.sessions.with(transport_).Increment();
@@ -179,6 +217,9 @@ void Session::on_send(const codec::RawFrame& frame) {
   SendCommand command;
   const Sender sender{uid_, id_, cipher_};
   ack.reason = make_command(*send, sender, env_.options->payload_bytes_max, env_.random, command);
+  ++traffic_.in_msgs;
+  traffic_.in_msg_bytes += command.payload.size();
+  ShardTraffic::add(env_.traffic->in_msgs, 1);
   if (ack.reason != Reason::success) {
     env_.metrics.send_refused.with(std::to_string(raw(ack.reason))).Increment();
     acks_.push(ack, AckQueue::State::ready);
@@ -244,7 +285,7 @@ void Session::drain_acks() {
       return;
     }
     codec::encode(host_.outbound().begin_frame(), acks_.front());
-    host_.outbound().end_frame();
+    end_frame();
     acks_.pop();
     appended = true;
   }
@@ -262,7 +303,38 @@ void Session::on_recvack(const codec::RawFrame& frame) {
     protocol_error(ack.error().detail());
     return;
   }
-  unacked_.acknowledge(ack->message_id);
+  const std::shared_ptr<const Message> message =
+      change_unacked([&] { return unacked_.acknowledge(ack->message_id); });
+  if (message == nullptr || !message->flags.sync_once) return;
+  const bool counts =
+      command_acks_ == CommandAcks::count || (command_acks_ == CommandAcks::count_when_alone &&
+                                              env_.directory.device_count(uid_, device_flag_) == 1);
+  if (counts) note_command(*message);
+}
+
+void Session::note_command(const Message& command) {
+  channel::CommandPosition position;
+  position.channel = channel::position_channel_of(command);
+  position.seq = raw(command.seq);
+  if (position.channel.id.empty()) return;
+  for (channel::CommandPosition& known : positions_) {
+    if (known.channel != position.channel) continue;
+    known.seq = std::max(known.seq, position.seq);
+    return;
+  }
+  if (positions_.size() >= kPositionsMax) post_positions();
+  positions_.push_back(std::move(position));
+}
+
+void Session::post_positions() {
+  if (positions_.empty()) return;
+  for (channel::CommandPosition& position : std::exchange(positions_, {})) {
+    channel::AdvanceCommandPosition advance;
+    advance.channel = std::move(position.channel);
+    advance.uid = uid_;
+    advance.seq = position.seq;
+    host_.advance_commands(std::move(advance));
+  }
 }
 
 void Session::on_sub(const codec::RawFrame& frame) {
@@ -281,15 +353,28 @@ void Session::on_sub(const codec::RawFrame& frame) {
                          sub->channel_type == ChannelType::live;
   ack.reason = supported ? Reason::success : Reason::not_support_channel_type;
   codec::encode(host_.outbound().begin_frame(), ack).ignore("it echoes strings that were decoded");
-  host_.outbound().end_frame();
+  end_frame();
   after_append();
 }
 
 // ---- output ---------------------------------------------------------------------------------
 
+void Session::end_frame() {
+  const std::size_t bytes = host_.outbound().end_frame();
+  ++traffic_.out_packets;
+  traffic_.out_packet_bytes += bytes;
+  ShardTraffic::add(env_.traffic->out_bytes, bytes);
+}
+
+void Session::count_message(const Message& message) {
+  ++traffic_.out_msgs;
+  traffic_.out_msg_bytes += message.payload.size();
+  ShardTraffic::add(env_.traffic->out_msgs, 1);
+}
+
 void Session::send_pong() {
   codec::encode(host_.outbound().begin_frame(), codec::Pong());
-  host_.outbound().end_frame();
+  end_frame();
   after_append();
 }
 
@@ -303,7 +388,7 @@ void Session::send_connack(Reason reason, const codec::ServerHandshake& handshak
   ack.salt = handshake.salt;
   ack.node_id = env_.options->node_id;
   codec::encode(host_.outbound().begin_frame(), ack, version_).ignore("its strings are short");
-  host_.outbound().end_frame();
+  end_frame();
   host_.outbound_changed();
 }
 
@@ -313,17 +398,26 @@ void Session::send_disconnect(Reason reason, std::string_view text) {
   disconnect.reason = reason;
   disconnect.text = text.substr(0, codec::kStringBytesMax);
   codec::encode(host_.outbound().begin_frame(), disconnect).ignore("its text was cut to fit");
-  host_.outbound().end_frame();
+  end_frame();
   after_append();
 }
 
 void Session::deliver(const delivery::Delivery& delivery) {
   delivery.frame.append_to(host_.outbound().begin_frame(), cipher_, version_, delivery.receiver);
-  host_.outbound().end_frame();
+  end_frame();
+  count_message(*delivery.message);
   if (!delivery.message->flags.no_persist && env_.options->retry.max_count > 0) {
-    unacked_.push(delivery.message, env_.clock.steady() + env_.options->retry.interval,
-                  {env_.options->limits.unacked_max, env_.options->unacked_bytes_max});
+    change_unacked([&] {
+      unacked_.push(delivery.message, env_.clock.steady() + env_.options->retry.interval.get(),
+                    {env_.options->limits.unacked_max, env_.options->unacked_bytes_max});
+    });
   }
+  after_append();
+}
+
+void Session::deliver_event(std::string_view frame) {
+  host_.outbound().begin_frame() += frame;
+  end_frame();
   after_append();
 }
 
@@ -333,15 +427,18 @@ void Session::end_deliveries() {
 
 void Session::resend_due(std::chrono::steady_clock::time_point now) {
   if (state_ != State::live) return;
-  const std::size_t sent = unacked_.resend_due(
-      now, env_.clock.wall_seconds(), env_.options->retry.interval, env_.options->retry.max_count,
-      [this](const std::shared_ptr<const Message>& message) {
-        const codec::Receiver receiver = delivery::receiver_kind(*message, uid_);
-        const auto frame = delivery::make_frame(*message, receiver);
-        if (!frame) return;  // it could be made the first time, so it can now
-        frame->append_to(host_.outbound().begin_frame(), cipher_, version_, receiver);
-        host_.outbound().end_frame();
-      });
+  const auto resend = [this](const std::shared_ptr<const Message>& message) {
+    const codec::Receiver receiver = delivery::receiver_kind(*message, uid_);
+    const auto frame = delivery::make_frame(*message, receiver);
+    if (!frame) return;  // it could be made the first time, so it can now
+    frame->append_to(host_.outbound().begin_frame(), cipher_, version_, receiver);
+    end_frame();
+    count_message(*message);
+  };
+  const std::size_t sent = change_unacked([&] {
+    return unacked_.resend_due(now, env_.clock.wall_seconds(), env_.options->retry.interval,
+                               env_.options->retry.max_count, resend);
+  });
   if (sent == 0) return;
   env_.metrics.delivery_retries.Increment(static_cast<double>(sent));
   after_append();
@@ -351,7 +448,7 @@ void Session::after_append() {
   const OutboundBuffer& outbound = host_.outbound();
   if (outbound.bytes() > env_.options->limits.outbound_bytes_max ||
       outbound.frames() > env_.options->limits.outbound_frames_max) {
-    end(EndHow::now, "slow");
+    end(EndHow::now, kSlowCause);
     return;
   }
   host_.outbound_changed();
@@ -385,7 +482,7 @@ void Session::leave() {
     env_.metrics.sessions.with(transport_).Decrement();
   }
   state_ = State::ended;
-  unacked_.clear();
+  change_unacked([&] { unacked_.clear(); });
   gathered_ = {};
 }
 

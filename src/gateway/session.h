@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "channel/change.h"
 #include "codec/wkproto.h"
 #include "codec/wkproto_crypto.h"
 #include "delivery/fan_out.h"
@@ -25,14 +26,16 @@
 #include "gateway/login.h"
 #include "gateway/options.h"
 #include "gateway/outbound_buffer.h"
+#include "gateway/shard_traffic.h"
 #include "model/ids.h"
 #include "model/message.h"
 #include "observe/metrics.h"
+#include "presence/connection_info.h"
 #include "presence/session_directory.h"
 
 namespace jindou::gateway {
 
-// What the sessions of one shard share. Borrows all but the options.
+// What the sessions of one shard share. Borrows all but the options and the sums.
 struct SessionEnv {
   std::shared_ptr<const GatewayOptions> options;
   const Clock& clock;
@@ -40,8 +43,12 @@ struct SessionEnv {
   observe::Metrics& metrics;
   delivery::ShardFanOut& fan_out;
   presence::SessionDirectory& directory;
+  std::shared_ptr<ShardTraffic> traffic;
   unsigned shard = 0;
 };
+
+// The label of metric sessions_cut for clients that do not read what they are sent.
+inline constexpr std::string_view kSlowCause = "slow";
 
 enum class EndHow : std::uint8_t {
   after_flush,  // what has been queued is sent first, within GatewayOptions::linger_time
@@ -63,12 +70,18 @@ class SessionHost {
   // `end`. Errors: overloaded, unavailable: nothing was done.
   virtual Result<void> submit(std::vector<SendCommand> commands, std::uint64_t first,
                               std::uint64_t end) = 0;
+  // Hands a user's progress in a log of commands to the core. Lost when the core is overloaded: the
+  // client is then shown the commands once more.
+  virtual void advance_commands(channel::AdvanceCommandPosition position) = 0;
   // The session has ended; close the connection. `cause` is the label of metric sessions_cut. The
   // session object stays alive until the current call into it has returned.
   virtual void end_connection(EndHow how, std::string_view cause) = 0;
   // The session wants input again after a pause.
   virtual void resume_input() = 0;
 };
+
+// The first protocol version with EVENT frames.
+inline constexpr std::uint8_t kEventVersion = 5;
 
 class Session final : public delivery::SessionSink {
  public:
@@ -82,7 +95,8 @@ class Session final : public delivery::SessionSink {
   // Handles the whole frames at the start of `bytes` and returns how many bytes they took. The
   // caller keeps the rest and shows it again with what follows. Stops early when paused or ended.
   std::size_t on_bytes(std::string_view bytes);
-  // Call after each read: hands the SENDs gathered by on_bytes to the core as one batch.
+  // Call after each read: hands the SENDs gathered by on_bytes to the core as one batch, and how
+  // far the RECVACKs went.
   void end_of_input();
   // False while too many SENDs are in flight (the peer then feels TCP's back-pressure) or after the
   // end.
@@ -110,10 +124,15 @@ class Session final : public delivery::SessionSink {
   // True when no SEND waits for its answer.
   bool is_idle() const { return acks_.empty(); }
 
+  // Fills in what the session knows: everything but the socket's address, activity and queue.
+  void describe(presence::ConnectionInfo& out) const;
+
   // SessionSink
   SessionId session_id() const override { return id_; }
   std::string_view uid() const override { return uid_; }
   void deliver(const delivery::Delivery& delivery) override;
+  bool takes_events() const override { return version_ >= kEventVersion; }
+  void deliver_event(std::string_view frame) override;
   void end_deliveries() override;
   void cut_for_overflow() override { end(EndHow::now, "fanout_overflow"); }
 
@@ -129,9 +148,17 @@ class Session final : public delivery::SessionSink {
   void send_connack(Reason reason, const codec::ServerHandshake& handshake);
   void drain_acks();
   void submit_gathered();
+  void note_command(const Message& command);
+  void post_positions();
+  // end_frame() of the outbound buffer, counted.
+  void end_frame();
+  void count_message(const Message& message);
   void after_append();
   void protocol_error(std::string_view problem);
   void leave();
+  // Runs `change` on the window and counts what it adds or removes.
+  template <class Change>
+  auto change_unacked(Change&& change);
 
   SessionEnv& env_;
   SessionHost& host_;
@@ -140,6 +167,7 @@ class Session final : public delivery::SessionSink {
   State state_ = State::before_connect;
   std::uint8_t version_ = 1;
   DeviceFlag device_flag_ = DeviceFlag::app;
+  CommandAcks command_acks_ = CommandAcks::ignored;
   // The frame whose beginning came before the CONNACK is dropped like the whole ones before it.
   bool drop_next_frame_ = false;
   // Bytes still to come of a frame that is dropped as it comes; begins while logging in.
@@ -154,6 +182,9 @@ class Session final : public delivery::SessionSink {
   AckQueue acks_;
   std::vector<SendCommand> gathered_;
   std::uint64_t gathered_first_ = 0;
+  // How far the commands acknowledged in this read go, per channel.
+  std::vector<channel::CommandPosition> positions_;
+  presence::TrafficCounts traffic_;
 };
 
 }  // namespace jindou::gateway

@@ -24,6 +24,7 @@ class Host final : public SessionHost {
   Result<void> submit(std::vector<SendCommand>, std::uint64_t, std::uint64_t) override {
     return Error(Errc::overloaded);
   }
+  void advance_commands(channel::AdvanceCommandPosition) override {}
   void end_connection(EndHow, std::string_view) override {}
   void resume_input() override {}
 
@@ -40,7 +41,8 @@ struct World {
   boost::asio::io_context context;
   delivery::ShardFanOut fan_out{context, clock, metrics, {}};
   presence::SessionDirectory directory;
-  SessionEnv env{options, clock, random, metrics, fan_out, directory, 0};
+  SessionEnv env{
+      options, clock, random, metrics, fan_out, directory, std::make_shared<ShardTraffic>(), 0};
 };
 
 void run(World& world, std::string_view bytes, bool logged_in) {

@@ -23,6 +23,11 @@ class FakeHost final : public SessionHost {
     batches.push_back({std::move(commands), first, end});
     return {};
   }
+  void advance_commands(channel::AdvanceCommandPosition position) override {
+    positions.push_back(position.uid + " " + position.channel.id + " " +
+                        std::to_string(raw(position.channel.type)) + " " +
+                        std::to_string(position.seq));
+  }
   void end_connection(EndHow how, std::string_view cause) override {
     ended = how;
     end_cause = cause;
@@ -47,6 +52,7 @@ class FakeHost final : public SessionHost {
   BufferPool pool;
   OutboundBuffer buffer{pool};
   std::optional<LoginRequest> login;
+  std::vector<std::string> positions;
   std::vector<Batch> batches;
   std::optional<EndHow> ended;
   std::string end_cause;
@@ -114,10 +120,12 @@ class SessionTest : public testing::Test {
     login.handshake.cipher = cipher_;
     return login;
   }
-  void log_in() {
-    feed(connect_bytes());
+  void log_in(CommandAcks command_acks = CommandAcks::ignored, std::uint8_t version = 5) {
+    feed(connect_bytes(version));
     ASSERT_TRUE(host_.login);
-    session_.finish_login(good_login(), !pending_.empty());
+    Login login = good_login();
+    login.command_acks = command_acks;
+    session_.finish_login(std::move(login), !pending_.empty());
     ASSERT_EQ(host_.next_frame(), codec::FrameType::connack);
   }
   // Has the session sent a message that expires `expire` seconds from now; 0: never.
@@ -135,6 +143,39 @@ class SessionTest : public testing::Test {
     context_.restart();
     context_.poll();
     ASSERT_EQ(next_recv(), id);
+  }
+  void deliver_command(std::uint64_t id, ChannelKey channel, std::uint64_t seq,
+                       std::vector<std::string> subscribers = {}) {
+    auto message = std::make_shared<Message>();
+    message->id = static_cast<MessageId>(id);
+    message->seq = static_cast<MessageSeq>(seq);
+    message->channel = std::move(channel);
+    message->subscribers = std::move(subscribers);
+    message->flags.sync_once = true;
+    post({std::move(message), nullptr, {}, {}});
+    ASSERT_EQ(next_recv(), id);
+  }
+  void deliver_event(std::string id) {
+    auto event = std::make_shared<MessageEvent>();
+    event->channel = ChannelKey("g", ChannelType::group);
+    event->event_id = std::move(id);
+    event->event_type = "stream.delta";
+    post({nullptr, std::move(event), {}, {}});
+  }
+  void post(channel::CommittedMessage committed) {
+    committed.recipients.listed = {"u"};
+    auto batch = std::make_shared<channel::CommittedBatch>();
+    batch->messages.push_back(std::move(committed));
+    fan_out_.post(batch, 100);
+    context_.restart();
+    context_.poll();
+  }
+  static std::string recvack_bytes(std::uint64_t id) {
+    codec::RecvAck ack;
+    ack.message_id = static_cast<MessageId>(id);
+    std::string bytes;
+    codec::encode(bytes, ack);
+    return bytes;
   }
   // The id of the RECV the session sent next; 0 if there is none.
   std::uint64_t next_recv() {
@@ -164,7 +205,8 @@ class SessionTest : public testing::Test {
   boost::asio::io_context context_;
   delivery::ShardFanOut fan_out_{context_, clock_, metrics_, {}};
   presence::SessionDirectory directory_;
-  SessionEnv env_{options_, clock_, random_, metrics_, fan_out_, directory_, 0};
+  std::shared_ptr<ShardTraffic> traffic_ = std::make_shared<ShardTraffic>();
+  SessionEnv env_{options_, clock_, random_, metrics_, fan_out_, directory_, traffic_, 0};
   FakeHost host_;
   codec::SessionCipher cipher_{codec::X25519Key{3}, "0123456789abcdef"};
   Session session_{static_cast<SessionId>(1), env_, host_, "tcp"};
@@ -319,7 +361,7 @@ TEST_F(SessionTest, ExpiredMessagesAreNotSentAgain) {
   deliver(1, 1, 30);
   deliver(2, 1, 3600);
   deliver(3);
-  clock_.passed += options_->retry.interval + std::chrono::seconds(30);
+  clock_.passed += options_->retry.interval.get() + std::chrono::seconds(30);
   session_.resend_due(clock_.steady());
   EXPECT_EQ(next_recv(), 2U);
   EXPECT_EQ(next_recv(), 3U);
@@ -330,11 +372,163 @@ TEST_F(SessionTest, PayloadsKeptToBeSentAgainAreBounded) {
   options_->unacked_bytes_max = 1000;
   log_in();
   for (std::uint64_t id = 1; id <= 5; ++id) deliver(id, 400);
-  clock_.passed += options_->retry.interval;
+  clock_.passed += options_->retry.interval.get();
   session_.resend_due(clock_.steady());
   EXPECT_EQ(next_recv(), 4U);
   EXPECT_EQ(next_recv(), 5U);
   EXPECT_EQ(next_recv(), 0U);
+}
+
+TEST_F(SessionTest, EventsAreSentAsTheyAreAndNeverAgain) {
+  log_in();
+  deliver_event("e1");
+  const auto outcome = codec::parse_frame(host_.buffer.pending());
+  ASSERT_EQ(outcome.state, codec::ParseOutcome::State::frame);
+  ASSERT_EQ(outcome.frame.type, codec::FrameType::event);
+  EXPECT_EQ(codec::decode_event(outcome.frame)->id, "e1");
+  host_.buffer.consume(outcome.frame.consumed);
+  EXPECT_FALSE(session_.has_unacked());
+  clock_.passed += options_->retry.interval.get();
+  session_.resend_due(clock_.steady());
+  EXPECT_EQ(host_.next_frame(), std::nullopt);
+}
+
+TEST_F(SessionTest, EventsAreNotSentToOldClients) {
+  log_in(CommandAcks::ignored, 4);
+  deliver_event("e1");
+  EXPECT_EQ(host_.next_frame(), std::nullopt);
+}
+
+TEST_F(SessionTest, EventsOfASlowClientEndTheSession) {
+  log_in();
+  for (int i = 0; i < 20; ++i) deliver_event("e" + std::to_string(i));
+  EXPECT_EQ(host_.end_cause, "slow");
+  EXPECT_EQ(host_.ends, 1);
+}
+
+using Positions = std::vector<std::string>;
+
+TEST_F(SessionTest, ReceiptsOfCommandsMoveThePositionsOncePerReadToTheHighest) {
+  log_in(CommandAcks::count);
+  const ChannelKey g("g", ChannelType::group);
+  deliver_command(1, g, 11);
+  deliver_command(2, g, 12);
+  deliver_command(3, ChannelKey("v@u", ChannelType::person), 5);
+  deliver_command(4, g, 13);
+  EXPECT_TRUE(host_.positions.empty());
+  feed(recvack_bytes(2) + recvack_bytes(1) + recvack_bytes(3));
+  EXPECT_EQ(host_.positions, (Positions{"u g 2 12", "u v@u 1 5"}));
+  feed(recvack_bytes(2) + recvack_bytes(99));
+  EXPECT_EQ(host_.positions.size(), 2U);
+  // Also when the client leaves in the same read.
+  feed(recvack_bytes(4) + disconnect_bytes());
+  EXPECT_EQ(host_.positions.back(), "u g 2 13");
+}
+
+TEST_F(SessionTest, ATargetedCommandHasAPositionInItsOwnLog) {
+  log_in(CommandAcks::count);
+  const ChannelKey log("17922244540036557902____cmd", ChannelType::temp);
+  deliver_command(1, log, 1, {"u1", "u2"});
+  deliver_command(2, ChannelKey("g", ChannelType::group), 2, {"u1", "u2"});
+  feed(recvack_bytes(1) + recvack_bytes(2));
+  EXPECT_EQ(host_.positions, Positions{"u 17922244540036557902____cmd 8 2"});
+}
+
+TEST_F(SessionTest, ReceiptsOfMessagesAndOfTemporaryChannelsMoveNoPosition) {
+  log_in(CommandAcks::count);
+  deliver(1);
+  deliver_command(2, ChannelKey("t", ChannelType::temp), 1);
+  feed(recvack_bytes(1) + recvack_bytes(2));
+  EXPECT_TRUE(host_.positions.empty());
+}
+
+TEST_F(SessionTest, ReceiptsOfASlaveMoveNoPosition) {
+  log_in(CommandAcks::ignored);
+  deliver_command(1, ChannelKey("g", ChannelType::group), 1);
+  feed(recvack_bytes(1));
+  EXPECT_TRUE(host_.positions.empty());
+  EXPECT_FALSE(session_.has_unacked());
+}
+
+TEST_F(SessionTest, WithoutTokensTheOnlySessionOfADeviceFlagCountsAsMaster) {
+  log_in(CommandAcks::count_when_alone);
+  const auto add = [&](std::uint64_t id, DeviceFlag flag) {
+    presence::SessionInfo other;
+    other.id = static_cast<SessionId>(id);
+    other.uid = "u";
+    other.device_id = "other";
+    other.flag = flag;
+    directory_.register_session(std::move(other), std::chrono::milliseconds(0), {});
+  };
+  add(2, DeviceFlag::web);
+  deliver_command(1, ChannelKey("g", ChannelType::group), 1);
+  feed(recvack_bytes(1));
+  EXPECT_EQ(host_.positions, Positions{"u g 2 1"});
+  add(3, DeviceFlag::app);
+  deliver_command(2, ChannelKey("g", ChannelType::group), 2);
+  feed(recvack_bytes(2));
+  EXPECT_EQ(host_.positions.size(), 1U);
+}
+
+TEST_F(SessionTest, ManyChannelsInOneReadGoToTheCoreInRounds) {
+  options_->limits.outbound_frames_max = 1000;
+  log_in(CommandAcks::count);
+  std::string acks;
+  for (std::uint64_t id = 1; id <= 200; ++id) {
+    deliver_command(id, ChannelKey("g" + std::to_string(id), ChannelType::group), 1);
+    acks += recvack_bytes(id);
+  }
+  feed(acks);
+  EXPECT_EQ(host_.positions.size(), 200U);
+}
+
+TEST_F(SessionTest, CountsWhatPassesOverIt) {
+  log_in();
+  presence::ConnectionInfo before;
+  session_.describe(before);
+  EXPECT_EQ(before.uid, "u");
+  EXPECT_EQ(before.device_id, "d");
+  EXPECT_EQ(before.protocol_version, 5);
+  EXPECT_EQ(before.transport, "tcp");
+  EXPECT_EQ(before.connected_at_ms, clock_.wall_ms());
+  EXPECT_EQ(before.traffic.in_packets, 1U);
+  EXPECT_EQ(before.traffic.in_packet_bytes, connect_bytes().size());
+  EXPECT_EQ(before.traffic.out_packets, 1U);
+
+  const std::string sends = send_bytes(1, "g", "four") + send_bytes(2, "", "four");
+  feed(sends + "\x70");
+  session_.finish_sends(host_.batches[0].first, host_.batches[0].end, results(1));
+  deliver_event("e");
+  const std::size_t sent = host_.buffer.bytes();
+  while (host_.next_frame()) {
+  }
+  deliver(1, 100);
+  EXPECT_EQ(traffic_->unacked.load(), 1U);
+  clock_.passed += options_->retry.interval.get();
+  session_.resend_due(clock_.steady());
+  presence::ConnectionInfo after;
+  session_.describe(after);
+  EXPECT_EQ(after.traffic.in_msgs, 2U);
+  EXPECT_EQ(after.traffic.in_msg_bytes, 8U);
+  EXPECT_EQ(after.traffic.in_packets, 4U);
+  EXPECT_EQ(after.traffic.in_packet_bytes, before.traffic.in_packet_bytes + sends.size() + 1);
+  // Two SENDACKs, the PONG, the EVENT, and the RECV twice.
+  EXPECT_EQ(after.traffic.out_packets, 7U);
+  EXPECT_EQ(after.traffic.out_msgs, 2U);
+  EXPECT_EQ(after.traffic.out_msg_bytes, 200U);
+  EXPECT_EQ(after.traffic.out_packet_bytes,
+            before.traffic.out_packet_bytes + sent + 2 * host_.buffer.bytes());
+
+  EXPECT_EQ(traffic_->in_msgs.load(), 2U);
+  EXPECT_EQ(traffic_->out_msgs.load(), 2U);
+  EXPECT_EQ(traffic_->in_bytes.load(), after.traffic.in_packet_bytes);
+  EXPECT_EQ(traffic_->out_bytes.load(), after.traffic.out_packet_bytes);
+  feed(recvack_bytes(1));
+  EXPECT_EQ(traffic_->unacked.load(), 0U);
+  EXPECT_EQ(next_recv(), 1U);
+  deliver(2);
+  session_.on_connection_lost();
+  EXPECT_EQ(traffic_->unacked.load(), 0U);
 }
 
 TEST_F(SessionTest, TooManyFramesWaitingEndTheSession) {

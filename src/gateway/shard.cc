@@ -14,12 +14,17 @@ namespace jindou::gateway {
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
+namespace {
+// What a client is told that an operator has kicked (POST /conn/kick).
+constexpr std::string_view kServerKickText = "server kick";
+}  // namespace
+
 Shard::Shard(asio::io_context& context, runtime::BlockingPool& pool, CorePort& core, SessionEnv env,
              std::shared_ptr<std::atomic<std::size_t>> connections)
     : context_(context),
       pool_(pool),
       core_(core),
-      env_(env),
+      env_(std::move(env)),
       connection_count_(std::move(connections)),
       read_buffer_(std::make_unique<char[]>(kReadBytes)),
       timer_(context) {
@@ -68,16 +73,80 @@ void Shard::post_accepted(SessionId id, Transport transport, Connection::Socket 
 
 void Shard::post_kick(SessionId id, Reason reason, std::string text, milliseconds grace) {
   asio::post(context_, [self = shared_from_this(), id, reason, text = std::move(text), grace] {
-    const auto connection = self->find(id);
-    if (connection == nullptr) return;
-    connection->session().send_disconnect(reason, text);
-    self->add_deadline(DeadlineKind::kick, id, grace);
+    if (const auto connection = self->find(id)) self->kick(*connection, reason, text, grace);
   });
 }
 
 void Shard::post_close(SessionId id, milliseconds grace) {
   asio::post(context_, [self = shared_from_this(), id, grace] {
-    if (self->find(id) != nullptr) self->add_deadline(DeadlineKind::kick, id, grace);
+    if (const auto connection = self->find(id)) self->close(*connection, grace);
+  });
+}
+
+void Shard::post_kick_of(SessionId id, std::string uid, bool tell) {
+  asio::post(context_, [self = shared_from_this(), id, uid = std::move(uid), tell] {
+    const auto connection = self->find(id);
+    if (connection == nullptr || !connection->session().is_live()) return;
+    if (!uid.empty() && connection->session().uid() != uid) return;
+    if (tell) {
+      self->kick(*connection, Reason::connect_kick, kServerKickText,
+                 self->env_.options->limits.kick_grace);
+    } else {
+      self->close(*connection, milliseconds(0));
+    }
+  });
+}
+
+void Shard::kick(Connection& connection, Reason reason, std::string_view text, milliseconds grace) {
+  connection.session().send_disconnect(reason, text);
+  close(connection, grace);
+}
+
+void Shard::close(Connection& connection, milliseconds grace) {
+  if (grace > milliseconds(0)) {
+    add_deadline(DeadlineKind::kick, connection.id(), grace);
+  } else {
+    connection.session().end(EndHow::after_flush, "kicked");
+  }
+}
+
+// The connections still to be looked at, by id: they may be gone when their turn comes.
+struct Shard::SurveyState {
+  explicit SurveyState(std::shared_ptr<ConnectionSurvey> to)
+      : survey(std::move(to)), builder(survey->query()) {}
+
+  std::shared_ptr<ConnectionSurvey> survey;
+  PageBuilder builder;
+  std::vector<SessionId> ids;
+};
+
+void Shard::post_survey(std::shared_ptr<ConnectionSurvey> survey) {
+  asio::post(context_, [self = shared_from_this(), survey = std::move(survey)]() mutable {
+    auto state = std::make_shared<SurveyState>(std::move(survey));
+    state->ids.reserve(self->connections_.size());
+    for (const auto& [id, connection] : self->connections_) state->ids.push_back(id);
+    self->continue_survey(std::move(state));
+  });
+}
+
+void Shard::continue_survey(std::shared_ptr<SurveyState> state) {
+  for (std::size_t i = 0; i < kSurveyTurn && !state->ids.empty(); ++i) {
+    const SessionId id = state->ids.back();
+    state->ids.pop_back();
+    const auto connection = find(id);
+    if (connection == nullptr || !connection->session().is_live()) continue;
+    if (connection->session().uid().find(state->survey->query().uid_part) ==
+        std::string_view::npos) {
+      continue;
+    }
+    state->builder.add(connection->describe());
+  }
+  if (state->ids.empty()) {
+    state->survey->add_shard(state->builder.take());
+    return;
+  }
+  asio::post(context_, [self = shared_from_this(), state = std::move(state)]() mutable {
+    self->continue_survey(std::move(state));
   });
 }
 
@@ -175,6 +244,12 @@ Result<void> Shard::submit(SessionId id, std::vector<SendCommand> commands, std:
     });
   };
   return core_.post_send(std::move(commands), std::move(done));
+}
+
+void Shard::advance_commands(channel::AdvanceCommandPosition position) {
+  if (const auto taken = core_.post_change(std::move(position)); !taken) {
+    observe::log_debug("gateway", "commands will be shown once more: {}", taken.error().text());
+  }
 }
 
 // ---- time -------------------------------------------------------------------------------------

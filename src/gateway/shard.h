@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "gateway/connection.h"
+#include "gateway/connection_survey.h"
 #include "gateway/core_port.h"
 #include "gateway/options.h"
 #include "gateway/outbound_buffer.h"
@@ -47,6 +48,11 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   // Any thread.
   void post_kick(SessionId id, Reason reason, std::string text, std::chrono::milliseconds grace);
   void post_close(SessionId id, std::chrono::milliseconds grace);
+  // Ends one connection, if it is live and of `uid` (empty: of anybody): told to go, or at once.
+  void post_kick_of(SessionId id, std::string uid, bool tell);
+  // Describes the live connections that match, in turns short enough for the sockets.
+  void post_survey(std::shared_ptr<ConnectionSurvey> survey);
+  const ShardTraffic& traffic() const { return *env_.traffic; }
   // Lets every connection finish what is in flight, then closes it. Any thread.
   void post_stop();
   // Closes every connection now and stops the timer; calls `done` after that. Any thread.
@@ -63,6 +69,7 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   void begin_login(SessionId id, LoginRequest request);
   Result<void> submit(SessionId id, std::vector<SendCommand> commands, std::uint64_t first,
                       std::uint64_t end);
+  void advance_commands(channel::AdvanceCommandPosition position);
   // Removes a closed connection from the table; destroys it after the current call stack is gone.
   void retire(std::shared_ptr<Connection> connection);
 
@@ -71,6 +78,10 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   // One read takes at most this much: a batch of some hundred SENDs. One buffer per shard.
   static constexpr std::size_t kReadBytes = 64 << 10;
 
+  // One turn of a survey looks at this many connections (about 1 ms).
+  static constexpr std::size_t kSurveyTurn = 512;
+
+  struct SurveyState;
   struct Deadline {
     TimePoint at;
     SessionId id{};
@@ -83,6 +94,10 @@ class Shard final : public std::enable_shared_from_this<Shard> {
     }
   };
 
+  void kick(Connection& connection, Reason reason, std::string_view text,
+            std::chrono::milliseconds grace);
+  void close(Connection& connection, std::chrono::milliseconds grace);
+  void continue_survey(std::shared_ptr<SurveyState> state);
   std::shared_ptr<Connection> find(SessionId id) const;
   boost::asio::awaitable<void> run_login(std::shared_ptr<Shard> self, SessionId id,
                                          LoginRequest request);

@@ -31,6 +31,12 @@ enum class ChannelType : std::uint8_t {
 
 constexpr std::uint8_t raw(ChannelType type) { return static_cast<std::uint8_t>(type); }
 
+// False for the types that never appear in a user's list of conversations.
+constexpr bool has_conversations(ChannelType type) {
+  return type != ChannelType::none && type != ChannelType::data && type != ChannelType::temp &&
+         type != ChannelType::live;
+}
+
 // The identity of a channel inside the server. For a person channel the id is the internal one,
 // "a@b" (see person_channel_id), never the peer's uid; flags and lists of a person's own inbox live
 // under {uid, person}.
@@ -87,7 +93,9 @@ std::pair<std::string_view, std::string_view> split_pair_id(std::string_view id)
 std::string_view peer_in_pair(std::string_view id, std::string_view viewer);
 
 // The partition of a channel or user: XXH64 of the id, without a command suffix, modulo
-// `partitions`, so that a channel, its command log and all its types live together. `partitions` is
+// `partitions`, so that a channel, its command log and all its types live together. Both orders of a
+// pair id count as the one of person_channel_id: what an agent and a user write to each other meets
+// in one partition, whoever begins. `partitions` is
 // fixed when a store is created.
 PartitionId partition_for(std::string_view id, std::uint16_t partitions);
 

@@ -1,8 +1,10 @@
 // A message, and the way of one through the core: SendCommand in, SendResult out.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,9 +43,21 @@ struct Message {
   std::vector<std::string> subscribers;
   std::string payload;         // plain bytes as the sender gave them
   std::int64_t timestamp = 0;  // seconds since the epoch, taken once, at append
+  std::uint32_t timestamp_ns = 0;  // the part of the same moment below a second
   std::uint32_t expire = 0;    // seconds after timestamp; 0 = never
   std::uint8_t setting = 0;
   MessageFlags flags;
+
+  // Nanoseconds since the epoch.
+  std::int64_t stored_at_ns() const {
+    return timestamp * 1'000'000'000 + static_cast<std::int64_t>(timestamp_ns);
+  }
+
+  // False for a message that is restricted to other users. An empty viewer sees all.
+  bool visible_to(std::string_view viewer) const {
+    return subscribers.empty() || viewer.empty() || from_uid == viewer ||
+           std::find(subscribers.begin(), subscribers.end(), viewer) != subscribers.end();
+  }
 
   bool expired_at(std::int64_t now_seconds) const {
     return expire != 0 && timestamp + static_cast<std::int64_t>(expire) <= now_seconds;

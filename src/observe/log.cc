@@ -86,10 +86,13 @@ LogFormat default_log_format() {
 }
 
 void init_log(LogLevel level, LogFormat format) {
-  LogState& state = log_state();
-  state.level.store(level == LogLevel::automatic ? LogLevel::info : level,
-                    std::memory_order_relaxed);
-  state.set_pattern(format);
+  set_log_level(level);
+  log_state().set_pattern(format);
+}
+
+void set_log_level(LogLevel level) {
+  log_state().level.store(level == LogLevel::automatic ? LogLevel::info : level,
+                          std::memory_order_relaxed);
 }
 
 bool log_enabled(LogLevel level) {

@@ -25,6 +25,9 @@ LogFormat default_log_format();
 // threads log; without it lines are text from level info on.
 void init_log(LogLevel level, LogFormat format);
 
+// Changes the least level; at any time.
+void set_log_level(LogLevel level);
+
 // True when lines of `level` are written: lets a caller skip expensive arguments.
 bool log_enabled(LogLevel level);
 

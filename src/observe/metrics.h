@@ -80,12 +80,15 @@ class Metrics {
 
   Counter& commits;
   Counter& commit_failures;
+  Counter& retention_expired;  // messages freed because their own time was over
+  Counter& retention_cleared;  // seqs passed by a retention limit
   Histogram& commit_messages;  // messages gathered into one commit
   Histogram& commit_seconds;   // from handing the batch over until it is durable
 
   Labelled<Gauge> sessions;        // transport: tcp, ws
   Labelled<Counter> connects;      // result: ok, or why a CONNECT was refused
   Counter& deliveries;             // RECV frames handed to a session, first attempts
+  Counter& event_deliveries;       // EVENT frames handed to a session
   Counter& delivery_retries;       // RECV frames sent again for want of a RECVACK
   Labelled<Counter> sessions_cut;  // reason: slow, idle, kicked, protocol, ...
 

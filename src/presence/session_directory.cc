@@ -10,10 +10,11 @@ std::optional<std::size_t> SessionDirectory::register_session(SessionInfo sessio
                                                               KickMark seen) {
   std::vector<SessionAddress> kicked;
   std::vector<SessionAddress> closed;
+  Stripe& stripe = stripes_[stripe_of(session.uid)];
+  bool must_tell = false;
   {
-    Stripe& stripe = stripes_[stripe_of(session.uid)];
     const std::lock_guard lock(stripe.mutex);
-    if (stripe.kicks[kick_group_of(session.uid, session.flag)] != seen) return std::nullopt;
+    if (mark_of(stripe, session.uid, session.flag) != seen) return std::nullopt;
     auto found = stripe.users.find(std::string_view(session.uid));
     if (found == stripe.users.end()) {
       found = stripe.users.try_emplace(std::move(session.uid)).first;
@@ -31,34 +32,85 @@ std::optional<std::size_t> SessionDirectory::register_session(SessionInfo sessio
     }
     found->second.push_back(std::move(session));
     sessions_.fetch_add(1, std::memory_order_relaxed);
+    must_tell =
+        note_change(stripe, found->first, found->second.back(), /*online=*/true, found->second);
   }
+  post_kicks(kicked, kOtherDeviceText, grace);
   if (SessionControl* control = control_.load()) {
-    for (const SessionAddress old : kicked) {
-      control->post_kick(old, Reason::connect_kick, std::string(kOtherDeviceText), grace);
-    }
     for (const SessionAddress old : closed) control->post_close(old, grace);
   }
+  if (must_tell) tell(stripe);
   return kicked.size() + closed.size();
 }
 
 void SessionDirectory::unregister_session(std::string_view uid, SessionId id) {
   Stripe& stripe = stripes_[stripe_of(uid)];
-  const std::lock_guard lock(stripe.mutex);
-  const auto found = stripe.users.find(uid);
-  if (found == stripe.users.end()) return;
-  const auto gone =
-      std::erase_if(found->second, [id](const SessionInfo& session) { return session.id == id; });
-  sessions_.fetch_sub(gone, std::memory_order_relaxed);
-  if (found->second.empty()) {
-    stripe.users.erase(found);
-    users_.fetch_sub(1, std::memory_order_relaxed);
+  bool must_tell = false;
+  {
+    const std::lock_guard lock(stripe.mutex);
+    const auto found = stripe.users.find(uid);
+    if (found == stripe.users.end()) return;
+    auto& sessions = found->second;
+    const auto it = std::find_if(sessions.begin(), sessions.end(),
+                                 [id](const SessionInfo& session) { return session.id == id; });
+    if (it == sessions.end()) return;
+    const SessionInfo gone = std::move(*it);
+    sessions.erase(it);
+    sessions_.fetch_sub(1, std::memory_order_relaxed);
+    must_tell = note_change(stripe, uid, gone, /*online=*/false, sessions);
+    if (sessions.empty()) {
+      stripe.users.erase(found);
+      users_.fetch_sub(1, std::memory_order_relaxed);
+    }
+  }
+  if (must_tell) tell(stripe);
+}
+
+bool SessionDirectory::note_change(Stripe& stripe, std::string_view uid, const SessionInfo& session,
+                                   bool online, const std::vector<SessionInfo>& sessions) {
+  if (!listener_) return false;
+  PresenceChange change;
+  change.uid = uid;
+  change.flag = session.flag;
+  change.id = session.id;
+  change.online = online;
+  change.total_online = sessions.size();
+  change.device_online = static_cast<std::size_t>(
+      std::count_if(sessions.begin(), sessions.end(),
+                    [&](const SessionInfo& other) { return other.flag == session.flag; }));
+  stripe.untold.push_back(std::move(change));
+  return !std::exchange(stripe.telling, true);
+}
+
+void SessionDirectory::tell(Stripe& stripe) {
+  std::vector<PresenceChange> changes;
+  for (;;) {
+    {
+      const std::lock_guard lock(stripe.mutex);
+      changes.clear();
+      changes.swap(stripe.untold);
+      if (changes.empty()) {
+        stripe.telling = false;
+        return;
+      }
+    }
+    for (const PresenceChange& change : changes) listener_(change);
   }
 }
 
 KickMark SessionDirectory::kick_mark(std::string_view uid, DeviceFlag flag) const {
   const Stripe& stripe = stripes_[stripe_of(uid)];
   const std::lock_guard lock(stripe.mutex);
-  return stripe.kicks[kick_group_of(uid, flag)];
+  return mark_of(stripe, uid, flag);
+}
+
+void SessionDirectory::post_kicks(const std::vector<SessionAddress>& sessions,
+                                  std::string_view text, std::chrono::milliseconds grace) const {
+  SessionControl* control = control_.load();
+  if (control == nullptr) return;
+  for (const SessionAddress session : sessions) {
+    control->post_kick(session, Reason::connect_kick, std::string(text), grace);
+  }
 }
 
 std::size_t SessionDirectory::kick_device(std::string_view uid, DeviceFlag flag,
@@ -67,18 +119,31 @@ std::size_t SessionDirectory::kick_device(std::string_view uid, DeviceFlag flag,
   {
     Stripe& stripe = stripes_[stripe_of(uid)];
     const std::lock_guard lock(stripe.mutex);
-    ++stripe.kicks[kick_group_of(uid, flag)].count;
+    ++stripe.device_kicks[kick_group_of(uid, flag)];
     const auto found = stripe.users.find(uid);
     if (found == stripe.users.end()) return 0;
     for (const SessionInfo& session : found->second) {
       if (session.flag == flag) kicked.push_back({session.id, session.shard});
     }
   }
-  if (SessionControl* control = control_.load()) {
-    for (const SessionAddress session : kicked) {
-      control->post_kick(session, Reason::connect_kick, std::string(text), grace);
+  post_kicks(kicked, text, grace);
+  return kicked.size();
+}
+
+std::size_t SessionDirectory::kick_user(std::string_view uid, std::string_view text,
+                                        std::chrono::milliseconds grace) {
+  std::vector<SessionAddress> kicked;
+  {
+    Stripe& stripe = stripes_[stripe_of(uid)];
+    const std::lock_guard lock(stripe.mutex);
+    ++stripe.user_kicks[kick_group_of(uid, DeviceFlag{})];
+    const auto found = stripe.users.find(uid);
+    if (found == stripe.users.end()) return 0;
+    for (const SessionInfo& session : found->second) {
+      kicked.push_back({session.id, session.shard});
     }
   }
+  post_kicks(kicked, text, grace);
   return kicked.size();
 }
 
@@ -92,10 +157,49 @@ std::vector<SessionInfo> SessionDirectory::find_sessions(std::string_view uid) c
   return sessions;
 }
 
+std::optional<SessionInfo> SessionDirectory::find_session(std::string_view uid,
+                                                          SessionId id) const {
+  const Stripe& stripe = stripes_[stripe_of(uid)];
+  const std::lock_guard lock(stripe.mutex);
+  const auto found = stripe.users.find(uid);
+  if (found == stripe.users.end()) return std::nullopt;
+  for (const SessionInfo& session : found->second) {
+    if (session.id != id) continue;
+    std::optional<SessionInfo> copy(session);
+    copy->uid = uid;
+    return copy;
+  }
+  return std::nullopt;
+}
+
 bool SessionDirectory::is_online(std::string_view uid) const {
   const Stripe& stripe = stripes_[stripe_of(uid)];
   const std::lock_guard lock(stripe.mutex);
   return stripe.users.contains(uid);
+}
+
+std::vector<DeviceFlag> SessionDirectory::online_flags(std::string_view uid) const {
+  std::vector<DeviceFlag> flags;
+  {
+    const Stripe& stripe = stripes_[stripe_of(uid)];
+    const std::lock_guard lock(stripe.mutex);
+    const auto found = stripe.users.find(uid);
+    if (found == stripe.users.end()) return flags;
+    for (const SessionInfo& session : found->second) flags.push_back(session.flag);
+  }
+  std::sort(flags.begin(), flags.end());
+  flags.erase(std::unique(flags.begin(), flags.end()), flags.end());
+  return flags;
+}
+
+std::size_t SessionDirectory::device_count(std::string_view uid, DeviceFlag flag) const {
+  const Stripe& stripe = stripes_[stripe_of(uid)];
+  const std::lock_guard lock(stripe.mutex);
+  const auto found = stripe.users.find(uid);
+  if (found == stripe.users.end()) return 0;
+  return static_cast<std::size_t>(
+      std::count_if(found->second.begin(), found->second.end(),
+                    [flag](const SessionInfo& session) { return session.flag == flag; }));
 }
 
 }  // namespace jindou::presence

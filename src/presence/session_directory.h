@@ -2,6 +2,11 @@
 //
 // Thread-safe: users are spread over stripes by hash, each with its own mutex, held for a look-up
 // and never during a call to anything else. Soft state: rebuilt by the clients' reconnects.
+//
+// Changes are told to one listener, each once, and those of one user in the order in which they
+// happened: a change joins its stripe's queue together with what it changes, under the mutex; one
+// thread at a time empties the queue, without the mutex. So a change may be told by a thread that
+// has just made another one, shortly after the call that made it has returned.
 #pragma once
 
 #include <array>
@@ -53,6 +58,21 @@ class SessionControl {
   virtual void post_close(SessionAddress session, std::chrono::milliseconds grace) = 0;
 };
 
+// A session came or went. The counts are those right after this change.
+struct PresenceChange {
+  std::string uid;
+  DeviceFlag flag = DeviceFlag::app;
+  SessionId id{};
+  bool online = false;
+  std::size_t device_online = 0;  // sessions of the user with this flag
+  std::size_t total_online = 0;   // sessions of the user
+};
+
+// Called on whatever thread made a change, at most one call at a time per user. It may ask the
+// directory. It must not block, because meanwhile the changes of a 64th of all users wait in
+// memory, and must not throw.
+using PresenceListener = std::function<void(const PresenceChange&)>;
+
 // How many kicks a user's device had seen at some moment; only good for comparison.
 struct KickMark {
   std::uint32_t count = 0;
@@ -68,6 +88,8 @@ class SessionDirectory {
   // Set once, before sessions register; null switches kicks off (while stopping). `control`
   // outlives its use here.
   void attach_control(SessionControl* control) { control_.store(control); }
+  // Set once, before sessions register.
+  void set_listener(PresenceListener listener) { listener_ = std::move(listener); }
 
   // Adds a session and applies the kick rule to the older sessions of the same user and device
   // flag:
@@ -76,8 +98,8 @@ class SessionDirectory {
   //   new session is slave: others with the same device id are closed without a word.
   // All after `grace`. Adding and judging are one step, so of two simultaneous logins exactly one
   // sees the other as older. Returns how many sessions have to go. Empty, and nothing is done, when
-  // kick_device has passed over the user and device flag since `seen` was taken: what the login was
-  // judged by may no longer hold.
+  // kick_device or kick_user has passed over the user and device flag since `seen` was taken: what
+  // the login was judged by may no longer hold.
   std::optional<std::size_t> register_session(SessionInfo session, std::chrono::milliseconds grace,
                                               KickMark seen);
 
@@ -92,9 +114,19 @@ class SessionDirectory {
   std::size_t kick_device(std::string_view uid, DeviceFlag flag, std::string_view text,
                           std::chrono::milliseconds grace);
 
+  // The same for the sessions of every device flag (POST /user/device_quit).
+  std::size_t kick_user(std::string_view uid, std::string_view text,
+                        std::chrono::milliseconds grace);
+
   // The user's sessions in the order of their login; empty when offline.
   std::vector<SessionInfo> find_sessions(std::string_view uid) const;
+  // One of them; empty when the user has no session with that id.
+  std::optional<SessionInfo> find_session(std::string_view uid, SessionId id) const;
   bool is_online(std::string_view uid) const;
+  // The device flags the user is online with, ascending, each once. Copies no sessions.
+  std::vector<DeviceFlag> online_flags(std::string_view uid) const;
+  // Sessions of one user and device flag.
+  std::size_t device_count(std::string_view uid, DeviceFlag flag) const;
 
   std::size_t session_count() const { return sessions_.load(std::memory_order_relaxed); }
   std::size_t user_count() const { return users_.load(std::memory_order_relaxed); }
@@ -117,12 +149,16 @@ class SessionDirectory {
   using Users = boost::unordered_flat_map<std::string, std::vector<SessionInfo>, UidHash, UidEqual>;
   // Kicks are counted for groups of users, so that the count of one who is offline costs nothing.
   // A kick fails the logins under way of its group; 64 * 512 groups (128 KiB) make that rare even
-  // with thousands of kicks a second.
+  // with thousands of kicks a second. Kicks of all devices are counted apart: a mark is the sum,
+  // and neither count ever goes back.
   static constexpr std::size_t kKickGroups = 512;
   struct Stripe {
     mutable std::mutex mutex;
     Users users;
-    std::array<KickMark, kKickGroups> kicks{};
+    std::array<std::uint32_t, kKickGroups> device_kicks{};
+    std::array<std::uint32_t, kKickGroups> user_kicks{};
+    std::vector<PresenceChange> untold;  // in the order of the changes
+    bool telling = false;                // a thread is emptying `untold`
   };
 
   static std::size_t stripe_of(std::string_view uid) {
@@ -133,7 +169,22 @@ class SessionDirectory {
   static std::size_t kick_group_of(std::string_view uid, DeviceFlag flag) {
     return ((UidHash{}(uid) >> 46) + static_cast<std::size_t>(flag)) % kKickGroups;
   }
+  static KickMark mark_of(const Stripe& stripe, std::string_view uid, DeviceFlag flag) {
+    return {stripe.device_kicks[kick_group_of(uid, flag)] +
+            stripe.user_kicks[kick_group_of(uid, DeviceFlag{})]};
+  }
 
+  // Under the stripe's mutex, after the change was made to `sessions`, the user's sessions. Returns
+  // true when the caller has to call tell() after releasing the mutex.
+  bool note_change(Stripe& stripe, std::string_view uid, const SessionInfo& session, bool online,
+                   const std::vector<SessionInfo>& sessions);
+  // Empties the queue of the stripe. Without its mutex.
+  void tell(Stripe& stripe);
+  // Tells the sessions to go; without any mutex.
+  void post_kicks(const std::vector<SessionAddress>& sessions, std::string_view text,
+                  std::chrono::milliseconds grace) const;
+
+  PresenceListener listener_;
   std::array<Stripe, kStripes> stripes_;
   std::atomic<SessionControl*> control_{nullptr};
   std::atomic<std::size_t> sessions_{0};

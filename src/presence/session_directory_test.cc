@@ -120,6 +120,132 @@ TEST_F(KickRule, AKickFailsALoginUnderWayEvenOfAUserWithoutSessions) {
   EXPECT_TRUE(control_.orders.empty());
 }
 
+TEST_F(KickRule, KickUserTellsTheSessionsOfEveryDevice) {
+  add(1, "a", DeviceFlag::app, DeviceLevel::slave);
+  add(2, "b", static_cast<DeviceFlag>(7), DeviceLevel::slave);
+  EXPECT_EQ(directory_.kick_user("u", "", milliseconds(2000)), 2U);
+  EXPECT_EQ(control_.orders, (Orders{{1, true, ""}, {2, true, ""}}));
+  EXPECT_EQ(directory_.kick_user("nobody", "", milliseconds(2000)), 0U);
+}
+
+TEST_F(KickRule, KickUserFailsTheLoginsUnderWayOfEveryDevice) {
+  for (const DeviceFlag flag : {DeviceFlag::app, DeviceFlag::web, static_cast<DeviceFlag>(255)}) {
+    const KickMark before = directory_.kick_mark("u", flag);
+    directory_.kick_user("u", "", milliseconds(2000));
+    EXPECT_EQ(directory_.register_session(login(1, "u", "a", flag, DeviceLevel::slave),
+                                          milliseconds(2000), before),
+              std::nullopt);
+  }
+  EXPECT_FALSE(directory_.is_online("u"));
+  EXPECT_NE(
+      directory_.register_session(login(1, "u", "a", DeviceFlag::app, DeviceLevel::slave),
+                                  milliseconds(2000), directory_.kick_mark("u", DeviceFlag::app)),
+      std::nullopt);
+}
+
+TEST_F(KickRule, ASessionIsFoundByItsIdAndItsUserOnly) {
+  add(1, "a", DeviceFlag::app, DeviceLevel::slave);
+  add(2, "b", DeviceFlag::web, DeviceLevel::master);
+  const auto found = directory_.find_session("u", static_cast<SessionId>(2));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->uid, "u");
+  EXPECT_EQ(found->device_id, "b");
+  EXPECT_EQ(found->level, DeviceLevel::master);
+  EXPECT_FALSE(directory_.find_session("u", static_cast<SessionId>(3)));
+  EXPECT_FALSE(directory_.find_session("v", static_cast<SessionId>(2)));
+}
+
+TEST_F(KickRule, OnlineFlagsAreGivenOnceEachInAscendingOrder) {
+  EXPECT_TRUE(directory_.online_flags("u").empty());
+  add(1, "a", DeviceFlag::web, DeviceLevel::slave);
+  add(2, "b", DeviceFlag::app, DeviceLevel::slave);
+  add(3, "c", DeviceFlag::web, DeviceLevel::slave);
+  EXPECT_EQ(directory_.online_flags("u"),
+            (std::vector<DeviceFlag>{DeviceFlag::app, DeviceFlag::web}));
+  EXPECT_EQ(directory_.device_count("u", DeviceFlag::web), 2U);
+  EXPECT_EQ(directory_.device_count("u", DeviceFlag::desktop), 0U);
+  EXPECT_EQ(directory_.device_count("v", DeviceFlag::web), 0U);
+}
+
+struct Told {
+  std::uint64_t id;
+  bool online;
+  std::size_t device_online;
+  std::size_t total_online;
+  bool operator==(const Told&) const = default;
+};
+
+TEST(PresenceListener, IsToldOfEveryChangeOnceWithTheCountsAfterIt) {
+  SessionDirectory directory;
+  std::vector<Told> told;
+  directory.set_listener([&](const PresenceChange& change) {
+    EXPECT_EQ(change.uid, "u");
+    // The mutex is free, and the change can be seen.
+    EXPECT_EQ(directory.find_session("u", change.id).has_value(), change.online);
+    told.push_back({raw(change.id), change.online, change.device_online, change.total_online});
+  });
+  const auto add = [&](std::uint64_t id, DeviceFlag flag) {
+    directory.register_session(login(id, "u", std::to_string(id), flag, DeviceLevel::slave),
+                               milliseconds(0), directory.kick_mark("u", flag));
+  };
+  add(1, DeviceFlag::app);
+  add(2, DeviceFlag::web);
+  add(3, DeviceFlag::web);
+  directory.unregister_session("u", static_cast<SessionId>(2));
+  directory.unregister_session("u", static_cast<SessionId>(2));
+  directory.unregister_session("v", static_cast<SessionId>(1));
+  directory.unregister_session("u", static_cast<SessionId>(1));
+  directory.unregister_session("u", static_cast<SessionId>(3));
+  EXPECT_EQ(told, (std::vector<Told>{{1, true, 1, 1},
+                                     {2, true, 1, 2},
+                                     {3, true, 2, 3},
+                                     {2, false, 1, 2},
+                                     {1, false, 0, 1},
+                                     {3, false, 0, 0}}));
+}
+
+TEST(PresenceListener, IsNotToldOfALoginThatFailed) {
+  SessionDirectory directory;
+  std::size_t told = 0;
+  directory.set_listener([&](const PresenceChange&) { ++told; });
+  const KickMark before = directory.kick_mark("u", DeviceFlag::app);
+  directory.kick_user("u", "", milliseconds(0));
+  directory.register_session(login(1, "u", "d", DeviceFlag::app, DeviceLevel::slave),
+                             milliseconds(0), before);
+  EXPECT_EQ(told, 0U);
+}
+
+TEST(PresenceListener, HearsTheChangesOfOneUserInTheirOrder) {
+  // Four threads log one user in and out. Each change must fit the count that the one before left,
+  // and the listener must never run twice at a time.
+  SessionDirectory directory;
+  std::atomic<int> inside{0};
+  std::size_t online = 0;
+  std::size_t told = 0;
+  directory.set_listener([&](const PresenceChange& change) {
+    EXPECT_EQ(inside.fetch_add(1), 0);
+    online += change.online ? 1 : std::size_t(0) - 1;
+    EXPECT_EQ(change.total_online, online);
+    ++told;
+    inside.fetch_sub(1);
+  });
+  std::vector<std::thread> threads;
+  for (std::uint64_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (std::uint64_t i = 0; i < 500; ++i) {
+        const std::uint64_t id = t * 1000 + i + 1;
+        directory.register_session(
+            login(id, "u", std::to_string(id), DeviceFlag::app, DeviceLevel::slave),
+            milliseconds(0), {});
+        directory.unregister_session("u", static_cast<SessionId>(id));
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(told, 4000U);
+  EXPECT_EQ(online, 0U);
+}
+
 TEST(SessionDirectory, TheOldSessionsCloseDoesNotRemoveTheNewOne) {
   SessionDirectory directory;
   directory.register_session(login(1, "u", "a", DeviceFlag::app, DeviceLevel::slave),

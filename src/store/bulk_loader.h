@@ -21,6 +21,10 @@ class BulkLoader {
   // with `storage` when nothing was loaded. Thread-safe; returns at once.
   virtual void load(Table table, std::function<Entries()> make,
                     std::function<void(Result<void>)> done) = 0;
+
+  // Deletes entries. May be forgotten in a crash, as they only take space. Errors: storage. Blocks.
+  // Thread-safe.
+  virtual Result<void> erase(Table table, const std::vector<std::string>& keys) = 0;
 };
 
 }  // namespace jindou::store

@@ -5,6 +5,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/rate_limiter.h>
 #include <rocksdb/slice_transform.h>
+#include <rocksdb/snapshot.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
@@ -68,6 +69,52 @@ class InfoLog final : public rocksdb::Logger {
 
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
+
+class DatabaseCursor final : public Cursor {
+ public:
+  DatabaseCursor(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family)
+      : db_(db), family_(family), snapshot_(&db) {
+    read_.snapshot = snapshot_.snapshot();
+    it_.reset(db_.NewIterator(read_, family_));
+  }
+
+  bool seek(std::string_view key) override {
+    it_->Seek(slice(key));
+    return it_->Valid();
+  }
+  bool seek_before(std::string_view key) override {
+    it_->SeekForPrev(slice(key));
+    if (it_->Valid() && it_->key() == slice(key)) it_->Prev();
+    return it_->Valid();
+  }
+  bool next() override {
+    if (it_->Valid()) it_->Next();
+    return it_->Valid();
+  }
+  bool prev() override {
+    if (it_->Valid()) it_->Prev();
+    return it_->Valid();
+  }
+  std::string_view key() const override { return view(it_->key()); }
+  std::string_view value() const override { return view(it_->value()); }
+  Result<void> status() const override {
+    if (!it_->status().ok()) return to_error(it_->status());
+    return {};
+  }
+  Result<bool> get(std::string_view key, std::string& value) const override {
+    const auto status = db_.Get(read_, family_, slice(key), &value);
+    if (status.ok()) return true;
+    if (status.IsNotFound()) return false;
+    return to_error(status);
+  }
+
+ private:
+  rocksdb::DB& db_;
+  rocksdb::ColumnFamilyHandle* family_;
+  rocksdb::ManagedSnapshot snapshot_;
+  rocksdb::ReadOptions read_;
+  std::unique_ptr<rocksdb::Iterator> it_;
+};
 
 }  // namespace
 
@@ -202,6 +249,10 @@ rocksdb::ColumnFamilyHandle* Database::handle(Table table) const {
   return table == Table::main ? main_ : client_numbers_;
 }
 
+std::unique_ptr<Cursor> Database::open_cursor(Table table) const {
+  return std::make_unique<DatabaseCursor>(*db_, handle(table));
+}
+
 Result<bool> Database::get(Table table, std::string_view key, std::string& value) const {
   const auto status = db_->Get(rocksdb::ReadOptions(), handle(table), slice(key), &value);
   if (status.ok()) return true;
@@ -249,6 +300,30 @@ void Database::load(Table table, std::function<Entries()> make,
   }
   done(Error(Errc::unavailable, "the store is closing"));
 }
+
+Result<void> Database::erase(Table table, const std::vector<std::string>& keys) {
+  rocksdb::WriteBatch batch;
+  for (const auto& key : keys) batch.Delete(handle(table), key);
+  const auto status = db_->Write(rocksdb::WriteOptions(), &batch);
+  if (!status.ok()) return to_error(status);
+  return {};
+}
+
+Result<void> Database::compact() {
+  rocksdb::CompactRangeOptions range;
+  range.exclusive_manual_compaction = false;
+  // Writers go on into the next memtable; they are not made to wait.
+  range.allow_write_stall = false;
+  for (rocksdb::ColumnFamilyHandle* family : {main_, client_numbers_}) {
+    const auto status = db_->CompactRange(range, family, nullptr, nullptr);
+    if (!status.ok() && !status.IsShutdownInProgress() && !status.IsIncomplete()) {
+      return to_error(status);
+    }
+  }
+  return {};
+}
+
+void Database::stop_compaction() { db_->DisableManualCompaction(); }
 
 void Database::stop_loading() {
   {

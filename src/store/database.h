@@ -50,6 +50,7 @@ class Database final : public Reader, public BulkLoader {
   std::uint64_t fingerprint_seed() const { return fingerprint_seed_; }
   rocksdb::DB& db() { return *db_; }
 
+  std::unique_ptr<Cursor> open_cursor(Table table) const override;
   Result<bool> get(Table table, std::string_view key, std::string& value) const override;
   Result<void> scan(Table table, std::string_view lower, std::string_view upper,
                     const Visit& visit) const override;
@@ -59,6 +60,14 @@ class Database final : public Reader, public BulkLoader {
   // Writes a table file and adds it to the store. One load runs at a time, on a thread of its own.
   void load(Table table, std::function<Entries()> make,
             std::function<void(Result<void>)> done) override;
+
+  Result<void> erase(Table table, const std::vector<std::string>& keys) override;
+
+  // Merges everything, which gives the space of deleted rows back. Takes minutes on a large store and
+  // runs beside all other work, at the rate of background work. Errors: storage.
+  Result<void> compact();
+  // A running compact() returns soon, and later ones at once. Call before closing.
+  void stop_compaction();
 
   // Finishes a running load. Call before the objects that wait for loads are destroyed.
   void stop_loading();

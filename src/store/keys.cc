@@ -26,6 +26,30 @@ std::string channel_scoped(PartitionId partition, KeyKind kind, const ChannelKey
   return key;
 }
 
+std::string user_scoped(PartitionId partition, KeyKind kind, std::string_view uid) {
+  std::string key;
+  begin_key(key, partition, kind);
+  append_be(key, static_cast<std::uint16_t>(uid.size()));
+  key += uid;
+  return key;
+}
+
+std::string seq_scoped(PartitionId partition, KeyKind kind, const ChannelKey& channel,
+                       MessageSeq seq) {
+  std::string key = channel_scoped(partition, kind, channel, kSeqBytes);
+  append_be(key, raw(seq));
+  return key;
+}
+
+// Where the partition and the kind end.
+constexpr std::size_t kBodyOffset = 3;
+
+ChannelKey read_channel(std::string_view key, std::size_t offset) {
+  const std::size_t id_bytes = read_be<std::uint16_t>(key, offset + 1);
+  return ChannelKey(std::string(key.substr(offset + 3, id_bytes)),
+                    static_cast<ChannelType>(key[offset]));
+}
+
 }  // namespace
 
 std::string partition_state_key(PartitionId partition) {
@@ -46,6 +70,12 @@ std::string member_key(PartitionId partition, KeyKind kind, const ChannelKey& ch
                        std::string_view uid) {
   std::string key = channel_scoped(partition, kind, channel, uid.size());
   key += uid;
+  return key;
+}
+
+std::string message_prefix(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::message);
   return key;
 }
 
@@ -89,11 +119,160 @@ std::uint64_t counter_of_commit_record_key(std::string_view key) {
 }
 
 std::string device_token_key(PartitionId partition, std::string_view uid, DeviceFlag flag) {
-  std::string key;
-  begin_key(key, partition, KeyKind::device_token);
-  append_be(key, static_cast<std::uint16_t>(uid.size()));
-  key += uid;
+  std::string key = device_token_prefix(partition, uid);
   key.push_back(static_cast<char>(raw(flag)));
+  return key;
+}
+
+std::string device_token_prefix(PartitionId partition, std::string_view uid) {
+  return user_scoped(partition, KeyKind::device_token, uid);
+}
+
+std::string conversation_prefix(PartitionId partition, std::string_view uid) {
+  return user_scoped(partition, KeyKind::conversation, uid);
+}
+
+std::string conversation_key(PartitionId partition, std::string_view uid,
+                             const ChannelKey& channel) {
+  std::string key = conversation_prefix(partition, uid);
+  append_channel(key, channel);
+  return key;
+}
+
+ChannelKey channel_of_conversation_key(std::string_view key) {
+  const std::size_t uid_bytes = read_be<std::uint16_t>(key, kBodyOffset);
+  return read_channel(key, kBodyOffset + 2 + uid_bytes);
+}
+
+std::string expiry_prefix(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::expiry);
+  return key;
+}
+
+std::string expiry_key(PartitionId partition, std::uint64_t at_seconds, const ChannelKey& log,
+                       MessageSeq seq) {
+  std::string key = expiry_prefix(partition);
+  append_be(key, at_seconds);
+  append_be(key, raw(seq));
+  append_channel(key, log);
+  return key;
+}
+
+Expiry expiry_of_key(std::string_view key) {
+  Expiry expiry;
+  expiry.at_seconds = read_be<std::uint64_t>(key, kBodyOffset);
+  expiry.seq = static_cast<MessageSeq>(read_be<std::uint64_t>(key, kBodyOffset + 8));
+  expiry.log = read_channel(key, kBodyOffset + 16);
+  return expiry;
+}
+
+std::string gap_key(PartitionId partition, const ChannelKey& log, MessageSeq seq) {
+  return seq_scoped(partition, KeyKind::gap, log, seq);
+}
+
+std::string event_lane_prefix(PartitionId partition, const ChannelKey& channel, MessageSeq anchor) {
+  return seq_scoped(partition, KeyKind::event_lane, channel, anchor);
+}
+
+std::string event_lane_key(PartitionId partition, const ChannelKey& channel, MessageSeq anchor,
+                           std::string_view event_key) {
+  std::string key = event_lane_prefix(partition, channel, anchor);
+  key += event_key;
+  return key;
+}
+
+std::string event_text_prefix(PartitionId partition, const ChannelKey& channel, MessageSeq anchor) {
+  return seq_scoped(partition, KeyKind::event_text, channel, anchor);
+}
+
+std::string event_text_prefix(PartitionId partition, const ChannelKey& channel, MessageSeq anchor,
+                              std::string_view event_key) {
+  std::string key = event_text_prefix(partition, channel, anchor);
+  append_be(key, static_cast<std::uint16_t>(event_key.size()));
+  key += event_key;
+  return key;
+}
+
+std::string event_text_key(PartitionId partition, const ChannelKey& channel, MessageSeq anchor,
+                           std::string_view event_key, std::uint64_t n) {
+  std::string key = event_text_prefix(partition, channel, anchor, event_key);
+  append_be(key, n);
+  return key;
+}
+
+std::string running_stream_prefix(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::running_stream);
+  return key;
+}
+
+std::string running_stream_key(PartitionId partition, const ChannelKey& channel) {
+  return channel_scoped(partition, KeyKind::running_stream, channel, 0);
+}
+
+ChannelKey channel_of_running_stream_key(std::string_view key) {
+  return read_channel(key, kBodyOffset);
+}
+
+std::string system_account_prefix(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::system_account);
+  return key;
+}
+
+std::string system_account_key(PartitionId partition, std::string_view uid) {
+  std::string key = system_account_prefix(partition);
+  key += uid;
+  return key;
+}
+
+std::string command_sync_key(PartitionId partition, std::string_view uid) {
+  return user_scoped(partition, KeyKind::command_sync, uid);
+}
+
+std::string online_session_prefix(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::online_session);
+  return key;
+}
+
+std::string online_session_key(PartitionId partition, std::string_view uid, DeviceFlag flag,
+                               std::uint64_t session_id) {
+  std::string key = user_scoped(partition, KeyKind::online_session, uid);
+  key.push_back(static_cast<char>(raw(flag)));
+  append_be(key, session_id);
+  return key;
+}
+
+OnlineSession online_session_of_key(std::string_view key) {
+  OnlineSession session;
+  const std::size_t uid_bytes = read_be<std::uint16_t>(key, kBodyOffset);
+  const std::size_t after_uid = kBodyOffset + 2 + uid_bytes;
+  session.uid = std::string(key.substr(kBodyOffset + 2, uid_bytes));
+  session.device_flag = static_cast<DeviceFlag>(key[after_uid]);
+  session.session_id = read_be<std::uint64_t>(key, after_uid + 1);
+  return session;
+}
+
+std::string presence_event_prefix(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::presence_event);
+  return key;
+}
+
+std::string presence_event_key(PartitionId partition, std::int64_t at_ns, std::uint64_t session_id,
+                               bool online) {
+  std::string key = presence_event_prefix(partition);
+  append_be(key, static_cast<std::uint64_t>(at_ns));
+  append_be(key, session_id);
+  key.push_back(online ? '\1' : '\0');
+  return key;
+}
+
+std::string webhook_cursor_key(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::webhook_cursor);
   return key;
 }
 
@@ -142,9 +321,17 @@ std::string after_prefix(std::string_view prefix) {
 
 std::string_view insert_hint_prefix(std::string_view key) {
   constexpr std::size_t kKindOffset = 2;
-  if (key.size() <= 3 + kSeqBytes) return {};
+  constexpr std::size_t kLengthOffset = kBodyOffset + 1;
+  constexpr std::size_t kIdOffset = kLengthOffset + 2;
+  if (key.size() < kIdOffset + kSeqBytes) return {};
   if (key[kKindOffset] != static_cast<char>(KeyKind::message)) return {};
+  const std::size_t id_bytes = read_be<std::uint16_t>(key, kLengthOffset);
+  if (key.size() != kIdOffset + id_bytes + kSeqBytes) return {};
   return key.substr(0, key.size() - kSeqBytes);
+}
+
+std::string message_range_begin(PartitionId partition, const ChannelKey& log, MessageSeq seq) {
+  return message_key(partition, log, static_cast<MessageSeq>(raw(seq) - 1)) + '\0';
 }
 
 }  // namespace jindou::store

@@ -8,10 +8,25 @@
 //   partition:u16 0x11 channel uid                      subscriber
 //   partition:u16 0x12 channel uid                      denylist entry
 //   partition:u16 0x13 channel uid                      allowlist entry
+//   partition:u16 0x14 user channel                     conversation; lives with its channel
 //   partition:u16 0x20 channel seq:u64                  message
+//   partition:u16 0x21 at:u64 seq:u64 channel           message that expires at that second
+//   partition:u16 0x22 channel seq:u64                  gap: a message that not everybody can read
+//   partition:u16 0x23 channel seq:u64                  events of the anchor message with that seq
+//   partition:u16 0x23 channel seq:u64 event_key        one lane of them
+//   partition:u16 0x24 channel seq:u64 length:u16 event_key n:u64   text added to an open lane
+//   partition:u16 0x25 channel                          stream running in the channel
 //   partition:u16 0x30 counter:u64                      commit record; counter of its first message
-//   id partition:u16 0x40 length:u16 uid device_flag:u8    device token 0xffff 0x00 identity of the
-//   store
+//                                                       id
+//   partition:u16 0x40 user device_flag:u8              device token
+//   partition:u16 0x41 uid                              system account
+//   partition:u16 0x42 user                             what the last sync of commands returned
+//   partition:u16 0x43 user device_flag:u8 session:u64  session whose logout is still to be told
+//   partition:u16 0x50 at_ns:u64 session:u64 online:u8  presence event for the webhook
+//   partition:u16 0x51                                  how far the webhook has got
+//   0xffff 0x00                                         identity of the store
+//
+// "user" is length:u16, uid bytes.
 //
 // Table client_numbers:
 //   partition:u16 fingerprint:16 bytes                  one client_msg_no
@@ -34,9 +49,20 @@ enum class KeyKind : std::uint8_t {
   subscriber = 0x11,
   denylist = 0x12,
   allowlist = 0x13,
+  conversation = 0x14,
   message = 0x20,
+  expiry = 0x21,
+  gap = 0x22,
+  event_lane = 0x23,
+  event_text = 0x24,
+  running_stream = 0x25,
   commit_record = 0x30,
   device_token = 0x40,
+  system_account = 0x41,
+  command_sync = 0x42,
+  online_session = 0x43,
+  presence_event = 0x50,
+  webhook_cursor = 0x51,
 };
 
 // Bytes after the partition and kind in a message key that form its channel; the last 8 are the
@@ -49,6 +75,8 @@ std::string channel_key(PartitionId partition, const ChannelKey& channel);
 std::string member_prefix(PartitionId partition, KeyKind kind, const ChannelKey& channel);
 std::string member_key(PartitionId partition, KeyKind kind, const ChannelKey& channel,
                        std::string_view uid);
+// All messages of a partition.
+std::string message_prefix(PartitionId partition);
 // All messages of one log.
 std::string message_prefix(PartitionId partition, const ChannelKey& log);
 std::string message_key(PartitionId partition, const ChannelKey& log, MessageSeq seq);
@@ -60,7 +88,60 @@ std::string commit_record_prefix(PartitionId partition);
 std::string commit_record_key(PartitionId partition, std::uint64_t first_counter);
 std::uint64_t counter_of_commit_record_key(std::string_view key);
 std::string device_token_key(PartitionId partition, std::string_view uid, DeviceFlag flag);
+// All tokens of a user.
+std::string device_token_prefix(PartitionId partition, std::string_view uid);
 std::string store_identity_key();
+
+// All conversations of a user in one partition; the channel of such a key.
+std::string conversation_prefix(PartitionId partition, std::string_view uid);
+std::string conversation_key(PartitionId partition, std::string_view uid,
+                             const ChannelKey& channel);
+ChannelKey channel_of_conversation_key(std::string_view key);
+
+std::string expiry_prefix(PartitionId partition);
+std::string expiry_key(PartitionId partition, std::uint64_t at_seconds, const ChannelKey& log,
+                       MessageSeq seq);
+// What an expiry key says.
+struct Expiry {
+  std::uint64_t at_seconds = 0;
+  ChannelKey log;
+  MessageSeq seq{};
+};
+Expiry expiry_of_key(std::string_view key);
+
+// Gaps, like messages, are scanned by seq: seq_of_message_key() reads theirs too.
+std::string gap_key(PartitionId partition, const ChannelKey& log, MessageSeq seq);
+
+std::string event_lane_prefix(PartitionId partition, const ChannelKey& channel, MessageSeq anchor);
+// An empty `event_key` names the record of the anchor itself, which sorts before its lanes.
+std::string event_lane_key(PartitionId partition, const ChannelKey& channel, MessageSeq anchor,
+                           std::string_view event_key);
+std::string event_text_prefix(PartitionId partition, const ChannelKey& channel, MessageSeq anchor);
+std::string event_text_prefix(PartitionId partition, const ChannelKey& channel, MessageSeq anchor,
+                              std::string_view event_key);
+std::string event_text_key(PartitionId partition, const ChannelKey& channel, MessageSeq anchor,
+                           std::string_view event_key, std::uint64_t n);
+std::string running_stream_prefix(PartitionId partition);
+std::string running_stream_key(PartitionId partition, const ChannelKey& channel);
+ChannelKey channel_of_running_stream_key(std::string_view key);
+
+std::string system_account_prefix(PartitionId partition);
+std::string system_account_key(PartitionId partition, std::string_view uid);
+std::string command_sync_key(PartitionId partition, std::string_view uid);
+
+std::string online_session_prefix(PartitionId partition);
+std::string online_session_key(PartitionId partition, std::string_view uid, DeviceFlag flag,
+                               std::uint64_t session_id);
+struct OnlineSession {
+  std::string uid;
+  DeviceFlag device_flag = DeviceFlag::app;
+  std::uint64_t session_id = 0;
+};
+OnlineSession online_session_of_key(std::string_view key);
+std::string presence_event_prefix(PartitionId partition);
+std::string presence_event_key(PartitionId partition, std::int64_t at_ns, std::uint64_t session_id,
+                               bool online);
+std::string webhook_cursor_key(PartitionId partition);
 
 // In table client_numbers.
 std::string client_number_key(PartitionId partition, const Fingerprint& fingerprint);
@@ -72,6 +153,12 @@ std::string client_number_prefix(PartitionId partition, std::uint64_t number_has
 
 // The smallest key greater than every key that starts with `prefix`.
 std::string after_prefix(std::string_view prefix);
+
+// Where a range deletion of messages from `seq` on (1 or more) begins: before the key of `seq`,
+// behind the one before it, and no message key itself. RocksDB keeps range deletions in a memtable
+// of their own but shares the insert hints between the two, which an assertion of it catches; so the
+// begin of a range must be a key without hint.
+std::string message_range_begin(PartitionId partition, const ChannelKey& log, MessageSeq seq);
 
 // The part of a key that the memtable keeps an insert hint for: a message key without its seq,
 // since the messages of one log ascend. Empty for all other keys.

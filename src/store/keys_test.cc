@@ -61,6 +61,122 @@ TEST(Keys, HaveTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(hex(store_identity_key()), "ffff00");
 }
 
+TEST(Keys, OfConversationsHaveTheBytesTheStoreWasWrittenWith) {
+  EXPECT_EQ(hex(conversation_key(kPartition, "u12", kGroup)),
+            "010214"
+            "0003"
+            "753132"
+            "02"
+            "0002"
+            "6731");
+  EXPECT_EQ(hex(conversation_prefix(kPartition, "u12")), "0102140003753132");
+}
+
+TEST(Keys, OfExpiryAndGapsHaveTheBytesTheStoreWasWrittenWith) {
+  EXPECT_EQ(hex(expiry_key(kPartition, 0x6553f100, kGroup, MessageSeq{0x0a0b})),
+            "010221"
+            "000000006553f100"
+            "0000000000000a0b"
+            "02"
+            "0002"
+            "6731");
+  EXPECT_EQ(hex(expiry_prefix(kPartition)), "010221");
+  EXPECT_EQ(hex(gap_key(kPartition, kGroup, MessageSeq{0x0a0b})),
+            "01022202"
+            "0002"
+            "6731"
+            "0000000000000a0b");
+}
+
+TEST(Keys, OfEventsHaveTheBytesTheStoreWasWrittenWith) {
+  const std::string anchor =
+      "02"
+      "0002"
+      "6731"
+      "0000000000000007";
+  EXPECT_EQ(hex(event_lane_prefix(kPartition, kGroup, MessageSeq{7})), "010223" + anchor);
+  EXPECT_EQ(hex(event_lane_key(kPartition, kGroup, MessageSeq{7}, "")), "010223" + anchor);
+  EXPECT_EQ(hex(event_lane_key(kPartition, kGroup, MessageSeq{7}, "main")),
+            "010223" + anchor + "6d61696e");
+  EXPECT_EQ(hex(event_text_prefix(kPartition, kGroup, MessageSeq{7})), "010224" + anchor);
+  EXPECT_EQ(hex(event_text_prefix(kPartition, kGroup, MessageSeq{7}, "main")),
+            "010224" + anchor + "0004" + "6d61696e");
+  EXPECT_EQ(hex(event_text_key(kPartition, kGroup, MessageSeq{7}, "main", 9)),
+            "010224" + anchor + "0004" + "6d61696e" + "0000000000000009");
+  EXPECT_EQ(hex(running_stream_key(kPartition, kGroup)),
+            "01022502"
+            "0002"
+            "6731");
+  EXPECT_EQ(hex(running_stream_prefix(kPartition)), "010225");
+}
+
+TEST(Keys, OfUsersAndTheWebhookHaveTheBytesTheStoreWasWrittenWith) {
+  EXPECT_EQ(hex(system_account_key(kPartition, "u1")), "0102417531");
+  EXPECT_EQ(hex(system_account_prefix(kPartition)), "010241");
+  EXPECT_EQ(hex(command_sync_key(kPartition, "u1")),
+            "010242"
+            "0002"
+            "7531");
+  EXPECT_EQ(hex(online_session_key(kPartition, "u1", DeviceFlag::desktop, 0x0c0d)),
+            "010243"
+            "0002"
+            "7531"
+            "02"
+            "0000000000000c0d");
+  EXPECT_EQ(hex(online_session_prefix(kPartition)), "010243");
+  EXPECT_EQ(hex(presence_event_key(kPartition, 0x17979cfe362a0000, 0x0c0d, true)),
+            "010250"
+            "17979cfe362a0000"
+            "0000000000000c0d"
+            "01");
+  EXPECT_EQ(hex(presence_event_prefix(kPartition)), "010250");
+  EXPECT_EQ(hex(webhook_cursor_key(kPartition)), "010251");
+}
+
+TEST(Keys, TellWhatTheyWereMadeOf) {
+  const ChannelKey person("b@a", ChannelType::person);
+  EXPECT_EQ(channel_of_conversation_key(conversation_key(kPartition, "someone", person)), person);
+  EXPECT_EQ(channel_of_running_stream_key(running_stream_key(kPartition, person)), person);
+  EXPECT_EQ(seq_of_message_key(gap_key(kPartition, person, MessageSeq{70'000})),
+            MessageSeq{70'000});
+  const Expiry expiry = expiry_of_key(expiry_key(kPartition, 1'700'000'000, person, MessageSeq{5}));
+  EXPECT_EQ(expiry.at_seconds, 1'700'000'000U);
+  EXPECT_EQ(expiry.log, person);
+  EXPECT_EQ(expiry.seq, MessageSeq{5});
+  const OnlineSession session =
+      online_session_of_key(online_session_key(kPartition, "someone", DeviceFlag::system, 77));
+  EXPECT_EQ(session.uid, "someone");
+  EXPECT_EQ(session.device_flag, DeviceFlag::system);
+  EXPECT_EQ(session.session_id, 77U);
+}
+
+TEST(Keys, OfAUserAreNotThoseOfAUserWhoseIdBeginsAlike) {
+  EXPECT_FALSE(conversation_key(kPartition, "u11", kGroup)
+                   .starts_with(conversation_prefix(kPartition, "u1")));
+}
+
+TEST(Keys, OfAnAnchorsTextsAreNotThoseOfALaneWhoseNameBeginsAlike) {
+  EXPECT_FALSE(event_text_key(kPartition, kGroup, MessageSeq{7}, "main2", 1)
+                   .starts_with(event_text_prefix(kPartition, kGroup, MessageSeq{7}, "main")));
+}
+
+TEST(Keys, OfExpiryAndPresenceAscendWithTheTime) {
+  const ChannelKey late("zz", static_cast<ChannelType>(200));
+  EXPECT_LT(expiry_key(kPartition, 255, late, MessageSeq{999}),
+            expiry_key(kPartition, 256, kGroup, MessageSeq{1}));
+  EXPECT_LT(presence_event_key(kPartition, 255, 999, true),
+            presence_event_key(kPartition, 256, 1, false));
+}
+
+TEST(Keys, ARangeOfMessagesBeginsBehindTheOneBeforeItAndHasNoInsertHint) {
+  for (const std::uint64_t seq : {1ULL, 2ULL, 256ULL, 1ULL << 40}) {
+    const auto begin = message_range_begin(kPartition, kGroup, static_cast<MessageSeq>(seq));
+    EXPECT_LT(message_key(kPartition, kGroup, static_cast<MessageSeq>(seq - 1)), begin);
+    EXPECT_LE(begin, message_key(kPartition, kGroup, static_cast<MessageSeq>(seq)));
+    EXPECT_EQ(insert_hint_prefix(begin), "");
+  }
+}
+
 TEST(Keys, OfOneLogAscendWithTheSeqAndEndBeforeTheNextLog) {
   const auto prefix = message_prefix(kPartition, kGroup);
   const auto end = after_prefix(prefix);
@@ -95,6 +211,8 @@ TEST(Keys, OnlyMessageKeysHaveAnInsertHint) {
             message_prefix(kPartition, kGroup));
   EXPECT_EQ(insert_hint_prefix(channel_key(kPartition, kGroup)), "");
   EXPECT_EQ(insert_hint_prefix(commit_record_key(kPartition, 7)), "");
+  EXPECT_EQ(insert_hint_prefix(gap_key(kPartition, kGroup, MessageSeq{1})), "");
+  EXPECT_EQ(insert_hint_prefix(conversation_key(kPartition, "u1", kGroup)), "");
 }
 
 }  // namespace

@@ -8,6 +8,8 @@ namespace jindou::store {
 namespace {
 
 constexpr char kFormat = 1;
+// Since format 2 a channel record also has the floor of its seqs and its retention.
+constexpr char kChannelFormat = 2;
 
 // Bits of a message record.
 constexpr unsigned kNoPersist = 0x01;
@@ -17,6 +19,7 @@ constexpr unsigned kAddressed = 0x08;  // the addressed channel is spelled out
 constexpr unsigned kTopic = 0x10;
 constexpr unsigned kStream = 0x20;
 constexpr unsigned kSubscribers = 0x40;
+constexpr unsigned kNanoseconds = 0x80;  // the time below a second, after the subscribers
 
 // Bits of an entry of a commit record.
 constexpr unsigned kIdempotent = 0x01;
@@ -62,7 +65,7 @@ Result<PartitionState> decode_partition_state(std::string_view bytes) {
 }
 
 std::string encode(const ChannelRecord& record) {
-  std::string out(1, kFormat);
+  std::string out(1, kChannelFormat);
   unsigned bits = 0;
   if (record.flags.large) bits |= 1U;
   if (record.flags.ban) bits |= 2U;
@@ -72,12 +75,21 @@ std::string encode(const ChannelRecord& record) {
   out.push_back(static_cast<char>(bits));
   append_varint(out, record.cleared_to);
   append_varint(out, static_cast<std::uint64_t>(record.created_at));
+  append_varint(out, record.seq_floor);
+  unsigned more = 0;
+  if (record.retention_seconds) more |= 1U;
+  if (record.retention_count) more |= 2U;
+  if (record.has_gaps) more |= 4U;
+  out.push_back(static_cast<char>(more));
+  if (record.retention_seconds) append_varint(out, *record.retention_seconds);
+  if (record.retention_count) append_varint(out, *record.retention_count);
   return out;
 }
 
 Result<ChannelRecord> decode_channel(std::string_view bytes) {
   ByteReader reader(bytes);
-  const bool known = has_format(reader);
+  const unsigned format = reader.read_u8();
+  const bool known = format == kFormat || format == kChannelFormat;
   ChannelRecord record;
   const unsigned bits = reader.read_u8();
   record.flags.large = (bits & 1U) != 0;
@@ -87,6 +99,13 @@ Result<ChannelRecord> decode_channel(std::string_view bytes) {
   record.flags.allow_stranger = (bits & 16U) != 0;
   record.cleared_to = reader.read_varint();
   record.created_at = static_cast<std::int64_t>(reader.read_varint());
+  if (format == kChannelFormat) {
+    record.seq_floor = reader.read_varint();
+    const unsigned more = reader.read_u8();
+    if ((more & 1U) != 0) record.retention_seconds = reader.read_varint();
+    if ((more & 2U) != 0) record.retention_count = reader.read_varint();
+    record.has_gaps = (more & 4U) != 0;
+  }
   if (!known || !reader.ok()) return unreadable("channel");
   return record;
 }
@@ -202,6 +221,166 @@ Result<CommitRecord> decode_commit_record(std::string_view bytes, std::uint64_t 
   return record;
 }
 
+std::string encode(const ConversationRecord& record) {
+  std::string out(1, kFormat);
+  append_varint(out, record.read_to);
+  append_varint(out, record.deleted_to);
+  append_varint(out, record.command_read_to);
+  append_varint(out, static_cast<std::uint64_t>(record.created_at));
+  append_varint(out, static_cast<std::uint64_t>(record.updated_at_ns));
+  append_varint(out, record.manual_count);
+  if (record.manual_count != 0) append_varint(out, record.manual_at);
+  return out;
+}
+
+Result<ConversationRecord> decode_conversation(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const bool known = has_format(reader);
+  ConversationRecord record;
+  record.read_to = reader.read_varint();
+  record.deleted_to = reader.read_varint();
+  record.command_read_to = reader.read_varint();
+  record.created_at = static_cast<std::int64_t>(reader.read_varint());
+  record.updated_at_ns = static_cast<std::int64_t>(reader.read_varint());
+  record.manual_count = reader.read_varint();
+  if (record.manual_count != 0) record.manual_at = reader.read_varint();
+  if (!known || !reader.ok()) return unreadable("conversation");
+  return record;
+}
+
+std::string encode(const GapRecord& record) {
+  std::string out(1, kFormat);
+  append_varint(out, record.readers.size());
+  for (const auto& uid : record.readers) append_string(out, uid);
+  return out;
+}
+
+Result<GapRecord> decode_gap(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const bool known = has_format(reader);
+  GapRecord record;
+  const std::uint64_t count = reader.read_varint();
+  for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
+    record.readers.emplace_back(reader.read_string());
+  }
+  if (!known || !reader.ok()) return unreadable("gap");
+  return record;
+}
+
+std::string encode(const AnchorEventsRecord& record) {
+  std::string out(1, kFormat);
+  append_varint(out, record.last_msg_event_seq);
+  return out;
+}
+
+Result<AnchorEventsRecord> decode_anchor_events(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const bool known = has_format(reader);
+  AnchorEventsRecord record;
+  record.last_msg_event_seq = reader.read_varint();
+  if (!known || !reader.ok()) return unreadable("anchor");
+  return record;
+}
+
+std::string encode(const LaneState& lane) {
+  std::string out(1, kFormat);
+  out.push_back(static_cast<char>(lane.status));
+  out.push_back(static_cast<char>(lane.visibility));
+  out.push_back(static_cast<char>(lane.end_reason));
+  out.push_back(lane.text ? '\1' : '\0');
+  append_varint(out, lane.msg_event_seq);
+  append_varint(out, static_cast<std::uint64_t>(lane.occurred_at_ms));
+  append_string(out, lane.event_id);
+  append_string(out, lane.event_type);
+  append_string(out, lane.error);
+  out += lane.snapshot;
+  return out;
+}
+
+Result<LaneState> decode_lane(std::string_view bytes, std::string_view event_key) {
+  ByteReader reader(bytes);
+  const bool known = has_format(reader);
+  LaneState lane;
+  lane.event_key = std::string(event_key);
+  const unsigned status = reader.read_u8();
+  const unsigned visibility = reader.read_u8();
+  lane.end_reason = reader.read_u8();
+  lane.text = reader.read_u8() == 1;
+  lane.msg_event_seq = reader.read_varint();
+  lane.occurred_at_ms = static_cast<std::int64_t>(reader.read_varint());
+  lane.event_id = std::string(reader.read_string());
+  lane.event_type = std::string(reader.read_string());
+  lane.error = std::string(reader.read_string());
+  const bool possible = status <= static_cast<unsigned>(LaneStatus::cancelled) &&
+                        visibility <= static_cast<unsigned>(Visibility::restricted);
+  if (!known || !possible || !reader.ok()) return unreadable("lane");
+  lane.status = static_cast<LaneStatus>(status);
+  lane.visibility = static_cast<Visibility>(visibility);
+  lane.snapshot = std::string(reader.rest());
+  return lane;
+}
+
+std::string encode(const RunningStreamRecord& record) {
+  std::string out(1, kFormat);
+  append_varint(out, static_cast<std::uint64_t>(record.active_at_ms));
+  append_string(out, record.client_msg_no);
+  return out;
+}
+
+Result<RunningStreamRecord> decode_running_stream(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const bool known = has_format(reader);
+  RunningStreamRecord record;
+  record.active_at_ms = static_cast<std::int64_t>(reader.read_varint());
+  record.client_msg_no = std::string(reader.read_string());
+  if (!known || !reader.ok()) return unreadable("stream");
+  return record;
+}
+
+std::string encode(const CommandSyncRecord& record) {
+  std::string out(1, kFormat);
+  append_varint(out, record.positions.size());
+  for (const auto& position : record.positions) {
+    out.push_back(static_cast<char>(raw(position.channel.type)));
+    append_string(out, position.channel.id);
+    append_varint(out, position.seq);
+  }
+  return out;
+}
+
+Result<CommandSyncRecord> decode_command_sync(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const bool known = has_format(reader);
+  CommandSyncRecord record;
+  const std::uint64_t count = reader.read_varint();
+  for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
+    CommandSyncRecord::Position position;
+    position.channel.type = static_cast<ChannelType>(reader.read_u8());
+    position.channel.id = std::string(reader.read_string());
+    position.seq = reader.read_varint();
+    record.positions.push_back(std::move(position));
+  }
+  if (!known || !reader.ok()) return unreadable("sync");
+  return record;
+}
+
+std::string encode(const WebhookCursorRecord& record) {
+  std::string out(1, kFormat);
+  append_varint(out, record.notified_to);
+  append_varint(out, record.offline_to);
+  return out;
+}
+
+Result<WebhookCursorRecord> decode_webhook_cursor(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const bool known = has_format(reader);
+  WebhookCursorRecord record;
+  record.notified_to = reader.read_varint();
+  record.offline_to = reader.read_varint();
+  if (!known || !reader.ok()) return unreadable("webhook");
+  return record;
+}
+
 void encode_message(std::string& out, const Message& message, const ChannelKey& log) {
   out.clear();
   const bool addressed = !addressed_by_log(message, log);
@@ -213,6 +392,7 @@ void encode_message(std::string& out, const Message& message, const ChannelKey& 
   if (!message.topic.empty()) bits |= kTopic;
   if (!message.stream_no.empty()) bits |= kStream;
   if (!message.subscribers.empty()) bits |= kSubscribers;
+  if (message.timestamp_ns != 0) bits |= kNanoseconds;
   out.push_back(kFormat);
   out.push_back(static_cast<char>(bits));
   out.push_back(static_cast<char>(message.setting));
@@ -231,7 +411,18 @@ void encode_message(std::string& out, const Message& message, const ChannelKey& 
     append_varint(out, message.subscribers.size());
     for (const auto& uid : message.subscribers) append_string(out, uid);
   }
+  if (message.timestamp_ns != 0) append_varint(out, message.timestamp_ns);
   out += message.payload;
+}
+
+Result<std::int64_t> message_timestamp(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const bool known = has_format(reader);
+  reader.read_bytes(2);  // bits, setting
+  reader.read_varint();  // id
+  const auto timestamp = static_cast<std::int64_t>(reader.read_varint());
+  if (!known || !reader.ok()) return unreadable("message");
+  return timestamp;
 }
 
 Result<Message> decode_message(std::string_view bytes, const ChannelKey& log, MessageSeq seq) {
@@ -266,9 +457,52 @@ Result<Message> decode_message(std::string_view bytes, const ChannelKey& log, Me
       message.subscribers.emplace_back(reader.read_string());
     }
   }
+  if ((bits & kNanoseconds) != 0) {
+    message.timestamp_ns = static_cast<std::uint32_t>(reader.read_varint());
+  }
   if (!reader.ok()) return unreadable("message");
   message.payload = std::string(reader.rest());
   return message;
+}
+
+bool MessageHead::visible_to(std::string_view viewer) const {
+  if (subscribers.empty() || viewer.empty() || from_uid == viewer) return true;
+  ByteReader reader(subscribers);
+  while (!reader.at_end() && reader.ok()) {
+    if (reader.read_string() == viewer) return reader.ok();
+  }
+  return false;
+}
+
+Result<MessageHead> decode_message_head(std::string_view bytes) {
+  ByteReader reader(bytes);
+  if (!has_format(reader)) return unreadable("message");
+  const unsigned bits = reader.read_u8();
+  reader.read_u8();
+  MessageHead head;
+  head.id = static_cast<MessageId>(reader.read_varint());
+  head.timestamp = static_cast<std::int64_t>(reader.read_varint());
+  head.expire = static_cast<std::uint32_t>(reader.read_varint());
+  head.from_uid = reader.read_string();
+  head.client_msg_no = reader.read_string();
+  if ((bits & kAddressed) != 0) {
+    reader.read_u8();
+    reader.read_string();
+  }
+  if ((bits & kTopic) != 0) reader.read_string();
+  if ((bits & kStream) != 0) reader.read_string();
+  if ((bits & kSubscribers) != 0) {
+    const std::uint64_t count = reader.read_varint();
+    const std::string_view from_first = reader.rest();
+    for (std::uint64_t i = 0; i < count && reader.ok(); ++i) reader.read_string();
+    head.subscribers = from_first.substr(0, from_first.size() - reader.rest().size());
+  }
+  if ((bits & kNanoseconds) != 0) {
+    head.timestamp_ns = static_cast<std::uint32_t>(reader.read_varint());
+  }
+  if (!reader.ok()) return unreadable("message");
+  head.payload_bytes = reader.rest().size();
+  return head;
 }
 
 }  // namespace jindou::store

@@ -13,6 +13,7 @@
 #include "model/device.h"
 #include "model/ids.h"
 #include "model/message.h"
+#include "model/message_event.h"
 #include "store/fingerprint.h"
 
 namespace jindou::store {
@@ -28,6 +29,55 @@ struct ChannelRecord {
   ChannelFlags flags;
   std::uint64_t cleared_to = 0;  // messages up to this seq are hidden; seqs go on after it
   std::int64_t created_at = 0;   // seconds
+  // The highest seq ever given, kept when messages were deleted; 0: the last message tells it.
+  std::uint64_t seq_floor = 0;
+  // Absent: the configured default of the channel type. 0: no limit.
+  std::optional<std::uint64_t> retention_seconds;
+  std::optional<std::uint64_t> retention_count;
+  bool has_gaps = false;  // there are gap records
+};
+
+// One user's view of one channel (docs/architecture.md, "conversations"). A seq of 0 is "before the
+// first message".
+struct ConversationRecord {
+  std::uint64_t read_to = 0;     // also moved by what the user sends
+  std::uint64_t deleted_to = 0;  // hidden while the channel has nothing newer
+  std::uint64_t command_read_to = 0;
+  std::int64_t created_at = 0;     // seconds
+  std::int64_t updated_at_ns = 0;  // of the last action of the user: read, unread, delete, join
+  // Set by hand: `manual_count` unread when the last seq was `manual_at`. 0: none.
+  std::uint64_t manual_count = 0;
+  std::uint64_t manual_at = 0;
+};
+
+// A message that only these users can read; none: deleted.
+struct GapRecord {
+  std::vector<std::string> readers;
+};
+
+// The events of one anchor message, beside its lanes.
+struct AnchorEventsRecord {
+  std::uint64_t last_msg_event_seq = 0;
+};
+
+// The stream an older client endpoint has open in a channel.
+struct RunningStreamRecord {
+  std::string client_msg_no;
+  std::int64_t active_at_ms = 0;
+};
+
+struct CommandSyncRecord {
+  struct Position {
+    ChannelKey channel;
+    std::uint64_t seq = 0;
+  };
+  std::vector<Position> positions;
+};
+
+// Message id counters, inclusive.
+struct WebhookCursorRecord {
+  std::uint64_t notified_to = 0;
+  std::uint64_t offline_to = 0;
 };
 
 struct TokenRecord {
@@ -89,10 +139,51 @@ std::string encode(const ClientNumber& number);
 Result<ClientNumber> decode_client_number(std::string_view bytes);
 Result<CommitRecord> decode_commit_record(std::string_view bytes, std::uint64_t first_counter);
 
+std::string encode(const ConversationRecord& record);
+Result<ConversationRecord> decode_conversation(std::string_view bytes);
+std::string encode(const GapRecord& record);
+Result<GapRecord> decode_gap(std::string_view bytes);
+std::string encode(const AnchorEventsRecord& record);
+Result<AnchorEventsRecord> decode_anchor_events(std::string_view bytes);
+// The event_key is in the key.
+std::string encode(const LaneState& lane);
+Result<LaneState> decode_lane(std::string_view bytes, std::string_view event_key);
+std::string encode(const RunningStreamRecord& record);
+Result<RunningStreamRecord> decode_running_stream(std::string_view bytes);
+std::string encode(const CommandSyncRecord& record);
+Result<CommandSyncRecord> decode_command_sync(std::string_view bytes);
+std::string encode(const WebhookCursorRecord& record);
+Result<WebhookCursorRecord> decode_webhook_cursor(std::string_view bytes);
+
 // Replaces the content of `out`. The log and the seq are in the key; the addressed channel is in
 // the value only where it cannot be told from the log.
 void encode_message(std::string& out, const Message& message, const ChannelKey& log);
+// Only the time, in seconds.
+Result<std::int64_t> message_timestamp(std::string_view bytes);
 Result<Message> decode_message(std::string_view bytes, const ChannelKey& log, MessageSeq seq);
+
+// What tells who may read a message, read from its record without copying anything: for readers
+// that pass many messages by. The views are into the record.
+struct MessageHead {
+  MessageId id{};
+  std::int64_t timestamp = 0;      // seconds
+  std::uint32_t timestamp_ns = 0;  // the part below a second
+  std::uint32_t expire = 0;
+  std::string_view from_uid;
+  std::string_view client_msg_no;
+  std::string_view subscribers;  // as stored; empty: everybody
+  std::size_t payload_bytes = 0;
+
+  // As those of Message.
+  std::int64_t stored_at_ns() const {
+    return timestamp * 1'000'000'000 + static_cast<std::int64_t>(timestamp_ns);
+  }
+  bool visible_to(std::string_view viewer) const;
+  bool expired_at(std::int64_t now_seconds) const {
+    return expire != 0 && timestamp + static_cast<std::int64_t>(expire) <= now_seconds;
+  }
+};
+Result<MessageHead> decode_message_head(std::string_view bytes);
 
 // The log a channel's command messages are stored in.
 ChannelKey command_log_of(const ChannelKey& channel);

@@ -20,6 +20,7 @@ Message sample() {
   message.subscribers = {"u2", "u3"};
   message.payload = std::string("\0binary\xff", 8);
   message.timestamp = 1'700'000'000;
+  message.timestamp_ns = 123'456'789;
   message.expire = 60;
   message.setting = kSettingTopic;
   message.flags.red_dot = true;
@@ -37,6 +38,7 @@ void expect_equal(const Message& a, const Message& b) {
   EXPECT_EQ(a.subscribers, b.subscribers);
   EXPECT_EQ(a.payload, b.payload);
   EXPECT_EQ(a.timestamp, b.timestamp);
+  EXPECT_EQ(a.timestamp_ns, b.timestamp_ns);
   EXPECT_EQ(a.expire, b.expire);
   EXPECT_EQ(a.setting, b.setting);
   EXPECT_EQ(a.flags, b.flags);
@@ -81,6 +83,56 @@ TEST(MessageRecord, HasTheBytesTheStoreWasWrittenWith) {
   encode_message(bytes, message, message.channel);
   const std::string expected = {1, 2, 0, '\x80', 8, '\xac', 2, 0, 1, 'u', 1, 'n', 'p'};
   EXPECT_EQ(bytes, expected);
+
+  message.subscribers = {"v", "ww"};
+  message.timestamp_ns = 300;
+  encode_message(bytes, message, message.channel);
+  const std::string restricted = {1,   '\xc2', 0, '\x80', 8, '\xac', 2,   0,      1, 'u', 1,
+                                  'n', 2,      1, 'v',    2, 'w',    'w', '\xac', 2, 'p'};
+  EXPECT_EQ(bytes, restricted);
+}
+
+// The same answers as from the whole message, whichever optional fields it has.
+TEST(MessageHead, SaysWhatTheMessageSays) {
+  for (unsigned fields = 0; fields < 64; ++fields) {
+    Message message = sample();
+    if ((fields & 1U) != 0) message.topic.clear();
+    if ((fields & 2U) != 0) message.stream_no.clear();
+    if ((fields & 4U) != 0) message.subscribers.clear();
+    if ((fields & 8U) != 0) message.timestamp_ns = 0;
+    if ((fields & 16U) != 0) message.expire = 0;
+    ChannelKey log = message.channel;
+    if ((fields & 32U) != 0) {
+      message.flags.sync_once = true;
+      log = ChannelKey("17____cmd", ChannelType::temp);
+    }
+    std::string bytes;
+    encode_message(bytes, message, log);
+    const auto head = decode_message_head(bytes);
+    ASSERT_TRUE(head.has_value());
+    EXPECT_EQ(head->id, message.id);
+    EXPECT_EQ(head->from_uid, message.from_uid);
+    EXPECT_EQ(head->client_msg_no, message.client_msg_no);
+    EXPECT_EQ(head->stored_at_ns(), message.stored_at_ns());
+    EXPECT_EQ(head->payload_bytes, message.payload.size());
+    for (const auto* uid : {"u1", "u2", "u3", "u", "u22", ""}) {
+      EXPECT_EQ(head->visible_to(uid), message.visible_to(uid)) << uid;
+    }
+    for (const std::int64_t after : {-1, 0, 59, 60, 61}) {
+      const std::int64_t now = message.timestamp + after;
+      EXPECT_EQ(head->expired_at(now), message.expired_at(now)) << after;
+    }
+  }
+}
+
+TEST(MessageHead, RefusesEveryTruncation) {
+  const Message message = sample();
+  std::string bytes;
+  encode_message(bytes, message, message.channel);
+  const std::size_t without_payload = bytes.size() - message.payload.size();
+  for (std::size_t size = 0; size < without_payload; ++size) {
+    EXPECT_FALSE(decode_message_head(bytes.substr(0, size)).has_value()) << size;
+  }
 }
 
 TEST(MessageRecord, RefusesEveryTruncation) {
@@ -160,6 +212,194 @@ TEST(OtherRecords, SurviveTheWayToBytesAndBack) {
   ASSERT_TRUE(token_again.has_value());
   EXPECT_EQ(token_again->token, "secret");
   EXPECT_EQ(token_again->level, DeviceLevel::master);
+}
+
+// Every strict beginning of `bytes` and every other format is refused.
+template <class Decode>
+void expect_refusals(const std::string& bytes, const Decode& decode) {
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    const auto result = decode(bytes.substr(0, size));
+    ASSERT_FALSE(result.has_value()) << size;
+    EXPECT_EQ(result.error().code(), Errc::storage);
+  }
+  std::string other = bytes;
+  other[0] = '\x7f';
+  EXPECT_FALSE(decode(other).has_value());
+}
+
+TEST(ChannelRecord, HasTheBytesTheStoreWasWrittenWith) {
+  ChannelRecord record;
+  record.flags.ban = true;
+  record.flags.send_ban = true;
+  record.cleared_to = 300;
+  record.created_at = 1;
+  record.seq_floor = 5;
+  const std::string plain = {2, 10, '\xac', 2, 1, 5, 0};
+  EXPECT_EQ(encode(record), plain);
+  record.retention_seconds = 0;
+  record.retention_count = 300;
+  record.has_gaps = true;
+  const std::string full = {2, 10, '\xac', 2, 1, 5, 7, 0, '\xac', 2};
+  EXPECT_EQ(encode(record), full);
+
+  const auto again = decode_channel(full);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->flags, record.flags);
+  EXPECT_EQ(again->cleared_to, 300U);
+  EXPECT_EQ(again->created_at, 1);
+  EXPECT_EQ(again->seq_floor, 5U);
+  EXPECT_EQ(again->retention_seconds, 0U);
+  EXPECT_EQ(again->retention_count, 300U);
+  EXPECT_TRUE(again->has_gaps);
+  expect_refusals(full, decode_channel);
+}
+
+TEST(ChannelRecord, OfTheFirstFormatIsStillRead) {
+  const std::string bytes = {1, 4, '\xac', 2, 1};
+  const auto record = decode_channel(bytes);
+  ASSERT_TRUE(record.has_value());
+  EXPECT_TRUE(record->flags.disband);
+  EXPECT_EQ(record->cleared_to, 300U);
+  EXPECT_EQ(record->seq_floor, 0U);
+  EXPECT_FALSE(record->retention_seconds.has_value());
+  EXPECT_FALSE(record->has_gaps);
+}
+
+TEST(ConversationRecord, HasTheBytesTheStoreWasWrittenWith) {
+  ConversationRecord record;
+  record.read_to = 300;
+  record.deleted_to = 2;
+  record.command_read_to = 3;
+  record.created_at = 4;
+  record.updated_at_ns = 5;
+  const std::string plain = {1, '\xac', 2, 2, 3, 4, 5, 0};
+  EXPECT_EQ(encode(record), plain);
+  record.manual_count = 6;
+  record.manual_at = 301;
+  const std::string full = {1, '\xac', 2, 2, 3, 4, 5, 6, '\xad', 2};
+  EXPECT_EQ(encode(record), full);
+
+  const auto again = decode_conversation(full);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->read_to, 300U);
+  EXPECT_EQ(again->deleted_to, 2U);
+  EXPECT_EQ(again->command_read_to, 3U);
+  EXPECT_EQ(again->created_at, 4);
+  EXPECT_EQ(again->updated_at_ns, 5);
+  EXPECT_EQ(again->manual_count, 6U);
+  EXPECT_EQ(again->manual_at, 301U);
+  expect_refusals(full, decode_conversation);
+  expect_refusals(plain, decode_conversation);
+}
+
+TEST(GapRecord, HasTheBytesTheStoreWasWrittenWith) {
+  const std::string deleted = {1, 0};
+  EXPECT_EQ(encode(GapRecord()), deleted);
+  GapRecord record;
+  record.readers = {"u", "vv"};
+  const std::string bytes = {1, 2, 1, 'u', 2, 'v', 'v'};
+  EXPECT_EQ(encode(record), bytes);
+  const auto again = decode_gap(bytes);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->readers, record.readers);
+  expect_refusals(bytes, decode_gap);
+}
+
+TEST(AnchorEventsRecord, HasTheBytesTheStoreWasWrittenWith) {
+  AnchorEventsRecord record;
+  record.last_msg_event_seq = 300;
+  const std::string bytes = {1, '\xac', 2};
+  EXPECT_EQ(encode(record), bytes);
+  EXPECT_EQ(decode_anchor_events(bytes)->last_msg_event_seq, 300U);
+  expect_refusals(bytes, decode_anchor_events);
+}
+
+TEST(LaneRecord, HasTheBytesTheStoreWasWrittenWith) {
+  LaneState lane;
+  lane.event_key = "main";
+  lane.status = LaneStatus::error;
+  lane.visibility = Visibility::restricted;
+  lane.end_reason = 9;
+  lane.text = true;
+  lane.msg_event_seq = 300;
+  lane.occurred_at_ms = 4;
+  lane.event_id = "i";
+  lane.event_type = "tt";
+  lane.error = "e";
+  lane.snapshot = "{}";
+  const std::string bytes = {1, 2, 2, 9, 1, '\xac', 2, 4, 1, 'i', 2, 't', 't', 1, 'e', '{', '}'};
+  EXPECT_EQ(encode(lane), bytes);
+  const auto again = decode_lane(bytes, "main");
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->event_key, "main");
+  EXPECT_EQ(again->status, LaneStatus::error);
+  EXPECT_EQ(again->visibility, Visibility::restricted);
+  EXPECT_EQ(again->end_reason, 9);
+  EXPECT_TRUE(again->text);
+  EXPECT_EQ(again->msg_event_seq, 300U);
+  EXPECT_EQ(again->occurred_at_ms, 4);
+  EXPECT_EQ(again->event_id, "i");
+  EXPECT_EQ(again->event_type, "tt");
+  EXPECT_EQ(again->error, "e");
+  EXPECT_EQ(again->snapshot, "{}");
+  // The snapshot is whatever is left.
+  const std::string without_snapshot = bytes.substr(0, bytes.size() - 2);
+  EXPECT_EQ(decode_lane(without_snapshot, "main")->snapshot, "");
+  expect_refusals(without_snapshot,
+                  [](std::string_view some) { return decode_lane(some, "main"); });
+}
+
+TEST(LaneRecord, RefusesStatesItDoesNotKnow) {
+  std::string bytes = encode(LaneState());
+  bytes[1] = 4;
+  EXPECT_FALSE(decode_lane(bytes, "main").has_value());
+  bytes[1] = 3;
+  EXPECT_TRUE(decode_lane(bytes, "main").has_value());
+  bytes[2] = 3;
+  EXPECT_FALSE(decode_lane(bytes, "main").has_value());
+}
+
+TEST(RunningStreamRecord, HasTheBytesTheStoreWasWrittenWith) {
+  RunningStreamRecord record;
+  record.client_msg_no = "no";
+  record.active_at_ms = 300;
+  const std::string bytes = {1, '\xac', 2, 2, 'n', 'o'};
+  EXPECT_EQ(encode(record), bytes);
+  const auto again = decode_running_stream(bytes);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->client_msg_no, "no");
+  EXPECT_EQ(again->active_at_ms, 300);
+  expect_refusals(bytes, decode_running_stream);
+}
+
+TEST(CommandSyncRecord, HasTheBytesTheStoreWasWrittenWith) {
+  CommandSyncRecord record;
+  record.positions = {{ChannelKey("g1", ChannelType::group), 300},
+                      {ChannelKey("17____cmd", ChannelType::temp), 1}};
+  const std::string bytes = {1,   2,   2,   2,   'g', '1', '\xac', 2,   8,   9,
+                             '1', '7', '_', '_', '_', '_', 'c',    'm', 'd', 1};
+  EXPECT_EQ(encode(record), bytes);
+  const auto again = decode_command_sync(bytes);
+  ASSERT_TRUE(again.has_value());
+  ASSERT_EQ(again->positions.size(), 2U);
+  EXPECT_EQ(again->positions[0].channel, record.positions[0].channel);
+  EXPECT_EQ(again->positions[0].seq, 300U);
+  EXPECT_EQ(again->positions[1].channel, record.positions[1].channel);
+  EXPECT_EQ(again->positions[1].seq, 1U);
+  expect_refusals(bytes, decode_command_sync);
+}
+
+TEST(WebhookCursorRecord, HasTheBytesTheStoreWasWrittenWith) {
+  WebhookCursorRecord record;
+  record.notified_to = 300;
+  record.offline_to = 1;
+  const std::string bytes = {1, '\xac', 2, 1};
+  EXPECT_EQ(encode(record), bytes);
+  const auto again = decode_webhook_cursor(bytes);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->notified_to, 300U);
+  EXPECT_EQ(again->offline_to, 1U);
+  expect_refusals(bytes, decode_webhook_cursor);
 }
 
 TEST(Fingerprint, TellsApartWhatOnlyLooksAlike) {

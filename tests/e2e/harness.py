@@ -76,7 +76,7 @@ class Server:
         self.log_path = os.path.join(self.dir, "server.log")
         self.config, self.yaml, self.wrapper = dict(config or {}), yaml, wrapper
         self.process = None
-        self.http = self.tcp = self.ws = "127.0.0.1:0"
+        self.http = self.tcp = self.ws = self.manager = "127.0.0.1:0"
 
     def __enter__(self):
         return self.start()
@@ -92,6 +92,8 @@ class Server:
             ready = json.loads(line)
             assert ready["event"] == "ready"
             self.http, self.tcp, self.ws = ready["http"], ready["tcp"], ready["ws"]
+            # Empty when manager.on is false.
+            self.manager = ready.get("manager") or "127.0.0.1:0"
         except (ValueError, KeyError, AssertionError):
             self._kill_quietly(self.process)
             raise RuntimeError("no ready line but %r; log:\n%s" % (line, self.log_tail())) from None
@@ -108,6 +110,7 @@ class Server:
         if self.wrapper is not None:
             command = self.wrapper(self) + command
         env = {k: v for k, v in os.environ.items() if not k.startswith("WK_")}
+        env["WK_MANAGER_ADDR"] = self.manager
         for key, value in self.config.items():
             env["WK_" + key.upper().replace(".", "_")] = str(value)
         with open(self.log_path, "ab") as log:
@@ -177,9 +180,12 @@ class Server:
 
     # HTTP.
 
-    def request(self, method, path, body=None, headers=None, timeout=15.0) -> Response:
-        """One request on its own connection. `body`: bytes and str as they are, else as JSON."""
-        host, port = self.http.rsplit(":", 1)
+    def request(self, method, path, body=None, headers=None, timeout=15.0,
+                address=None) -> Response:
+        """One request on its own connection. `body`: bytes and str as they are, else as JSON.
+
+        `address`: host:port, the API's unless given."""
+        host, port = (address or self.http).rsplit(":", 1)
         connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
         if body is not None and not isinstance(body, (bytes, str)):
             body = json.dumps(body)

@@ -339,6 +339,11 @@ def decode(kind, flags, body, raw, version, crypto):
         return f
     if kind == DISCONNECT:
         return Frame(kind, flags, raw, reason=r.u8(), text=r.string())
+    if kind == EVENT:
+        if version < 5:
+            raise ValueError("EVENT for a version that does not know it")
+        return Frame(kind, flags, raw, id=r.string(), type=r.string(), timestamp=r.i64(),
+                     data=r.rest())
     return Frame(kind, flags, raw, body=body)
 
 

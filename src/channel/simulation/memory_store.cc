@@ -8,50 +8,30 @@ namespace jindou::channel::simulation {
 
 namespace {
 
-// Applies a write batch to a map.
+// Applies a write batch to the main table.
 class Applier final : public rocksdb::WriteBatch::Handler {
  public:
-  explicit Applier(std::map<std::string, std::string, std::less<>>& map) : map_(map) {}
+  explicit Applier(store::MemoryReader& store) : store_(store) {}
   rocksdb::Status PutCF(uint32_t, const rocksdb::Slice& key, const rocksdb::Slice& value) override {
-    map_[key.ToString()] = value.ToString();
+    store_.put(store::Table::main, {key.data(), key.size()}, {value.data(), value.size()});
     return rocksdb::Status::OK();
   }
   rocksdb::Status DeleteCF(uint32_t, const rocksdb::Slice& key) override {
-    map_.erase(key.ToString());
+    store_.erase(store::Table::main, {key.data(), key.size()});
+    return rocksdb::Status::OK();
+  }
+  rocksdb::Status DeleteRangeCF(uint32_t, const rocksdb::Slice& lower,
+                                const rocksdb::Slice& upper) override {
+    store_.erase_range(store::Table::main, {lower.data(), lower.size()},
+                       {upper.data(), upper.size()});
     return rocksdb::Status::OK();
   }
 
  private:
-  std::map<std::string, std::string, std::less<>>& map_;
+  store::MemoryReader& store_;
 };
 
 }  // namespace
-
-Result<bool> MemoryStore::get(store::Table table, std::string_view key, std::string& value) const {
-  const auto it = map(table).find(key);
-  if (it == map(table).end()) return false;
-  value = it->second;
-  return true;
-}
-
-Result<void> MemoryStore::scan(store::Table table, std::string_view lower, std::string_view upper,
-                               const Visit& visit) const {
-  for (auto it = map(table).lower_bound(lower); it != map(table).end() && it->first < upper; ++it) {
-    if (!visit(it->first, it->second)) break;
-  }
-  return {};
-}
-
-Result<void> MemoryStore::scan_backward(store::Table table, std::string_view lower,
-                                        std::string_view upper, const Visit& visit) const {
-  auto it = map(table).lower_bound(upper);
-  while (it != map(table).begin()) {
-    --it;
-    if (it->first < lower) break;
-    if (!visit(it->first, it->second)) break;
-  }
-  return {};
-}
 
 void MemoryStore::append(store::Commit commit) { commits_.push_back(std::move(commit)); }
 
@@ -71,7 +51,7 @@ bool MemoryStore::expectation_holds(const store::Commit& commit) const {
 
 void MemoryStore::apply(store::Commit& commit) {
   if (commit.batch.Count() == 0) return;
-  Applier applier(maps_[static_cast<std::size_t>(store::Table::main)]);
+  Applier applier(*this);
   JD_ASSERT(commit.batch.Iterate(&applier).ok());
   ++positions_[commit.partition];
 }
@@ -112,9 +92,7 @@ void MemoryStore::finish_load(bool well) {
     load.done(Error(Errc::storage));
     return;
   }
-  for (auto& [key, value] : load.entries) {
-    maps_[static_cast<std::size_t>(load.table)][key] = value;
-  }
+  for (const auto& [key, value] : load.entries) put(load.table, key, value);
   load.done({});
 }
 

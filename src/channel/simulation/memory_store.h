@@ -11,20 +11,22 @@
 
 #include "store/bulk_loader.h"
 #include "store/commit_log.h"
-#include "store/reader.h"
+#include "store/memory_reader.h"
 
 namespace jindou::channel::simulation {
 
-class MemoryStore final : public store::Reader, public store::CommitLog, public store::BulkLoader {
+class MemoryStore final : public store::MemoryReader,
+                          public store::CommitLog,
+                          public store::BulkLoader {
  public:
-  Result<bool> get(store::Table table, std::string_view key, std::string& value) const override;
-  Result<void> scan(store::Table table, std::string_view lower, std::string_view upper,
-                    const Visit& visit) const override;
-  Result<void> scan_backward(store::Table table, std::string_view lower, std::string_view upper,
-                             const Visit& visit) const override;
   void append(store::Commit commit) override;
   void load(store::Table table, std::function<Entries()> make,
             std::function<void(Result<void>)> done) override;
+
+  Result<void> erase(store::Table table, const std::vector<std::string>& keys) override {
+    for (const auto& key : keys) MemoryReader::erase(table, key);
+    return {};
+  }
 
   std::size_t pending_commits() const { return commits_.size(); }
   std::size_t pending_loads() const { return loads_.size(); }
@@ -46,13 +48,10 @@ class MemoryStore final : public store::Reader, public store::CommitLog, public 
     Entries entries;
     std::function<void(Result<void>)> done;
   };
-  using Map = std::map<std::string, std::string, std::less<>>;
 
   bool expectation_holds(const store::Commit& commit) const;
   void apply(store::Commit& commit);
-  const Map& map(store::Table table) const { return maps_[static_cast<std::size_t>(table)]; }
 
-  Map maps_[2];
   std::map<PartitionId, std::uint64_t> positions_;
   std::deque<store::Commit> commits_;
   std::deque<Load> loads_;

@@ -102,7 +102,8 @@ class World final : public EffectSink {
     options.idempotency_window_seconds = std::int64_t{1} << 40;
     for (std::uint16_t i = 0; i < kPartitions; ++i) {
       const PartitionDeps deps{
-          disk_, disk_, disk_, *inboxes_, *this, clock_, kFingerprintSeed, kPartitions, nullptr};
+          disk_, disk_,  disk_,           *inboxes_,   accounts_, horizon_,
+          *this, clock_, kFingerprintSeed, kPartitions, nullptr};
       partitions_.push_back(
           std::make_unique<Partition>(static_cast<PartitionId>(i), deps, options, [] {}));
       if (!partitions_.back()->open()) fail("a partition does not open");
@@ -173,6 +174,10 @@ class World final : public EffectSink {
     command.flags.no_persist = chance(8);
     command.flags.sync_once = chance(10);
     if (chance(8)) command.subscribers = {"u1", "u2"};
+    if (chance(10)) {
+      command.expire = static_cast<std::uint32_t>(1 + roll(20));
+      may_expire_ = true;
+    }
     command.idempotent = chance(75);
     command.client_msg_no = command.idempotent ? "n" + std::to_string(roll(40))
                                                : "generated" + std::to_string(++generated_);
@@ -217,7 +222,7 @@ class World final : public EffectSink {
     const ChannelKey group("g" + std::to_string(roll(7)), ChannelType::group);
     const std::string uid = "u" + std::to_string(roll(4));
     Change what;
-    switch (roll(5)) {
+    switch (roll(9)) {
       case 0: {
         UpsertChannel upsert;
         upsert.channel = group;
@@ -243,6 +248,47 @@ class World final : public EffectSink {
         members.uids = {uid};
         what = members;
         break;
+      }
+      case 4: {
+        ClearMessages clear;
+        clear.channel = group;
+        clear.up_to = roll(30);
+        clear.commands = chance(20);
+        what = clear;
+        break;
+      }
+      case 5: {
+        DeleteMessages messages;
+        messages.channel = group;
+        for (auto n = roll(4); n > 0; --n) messages.seqs.push_back(1 + roll(40));
+        for (const auto seq : messages.seqs) deleted_.insert({group, seq});
+        what = messages;
+        break;
+      }
+      case 6: {
+        ChangeConversation conversation;
+        conversation.channel = group;
+        conversation.uids = {uid};
+        conversation.operation = static_cast<ChangeConversation::Operation>(roll(4));
+        conversation.value = roll(20);
+        what = conversation;
+        break;
+      }
+      case 7: {
+        ReclaimExpired expired;
+        expired.partition = static_cast<PartitionId>(roll(kPartitions));
+        const auto prefix = store::expiry_prefix(expired.partition);
+        const auto scanned = disk_.scan(store::Table::main, prefix, store::after_prefix(prefix),
+                                        [&](std::string_view key, std::string_view) {
+                                          const auto expiry = store::expiry_of_key(key);
+                                          deleted_.insert({expiry.log, raw(expiry.seq)});
+                                          expired.keys.emplace_back(key);
+                                          return expired.keys.size() < 3;
+                                        });
+        if (!scanned) fail("a scan fails");
+        partitions_[raw(expired.partition)]->execute(Change(std::move(expired)),
+                                                     [](const Result<void>&) {});
+        return;
       }
       default: {
         if (!chance(10)) return;
@@ -324,14 +370,20 @@ class World final : public EffectSink {
   }
 
   void check_store() {
+    check_conversations();
     const History history(disk_, clock_, kPartitions, kFingerprintSeed);
     std::map<ChannelKey, std::map<std::uint64_t, Message>> stored;
     collect(stored);
     std::set<SendKey> keys;
     for (const auto& [log, messages] : stored) {
-      std::uint64_t expected = 0;
+      std::uint64_t expected = cleared_to(log);
       for (const auto& [seq, message] : messages) {
-        if (seq != ++expected) return fail("a hole in the seqs of " + log.id);
+        if (seq <= expected) return fail("a cleared message is still there in " + log.id);
+        while (++expected < seq) {
+          if (!deleted_.contains({log, expected})) {
+            return fail("a hole in the seqs of " + log.id);
+          }
+        }
         if (message.client_msg_no.starts_with("n") &&
             !keys.insert({log, message.from_uid, message.client_msg_no}).second) {
           return fail("two messages under one key in " + log.id);
@@ -342,21 +394,25 @@ class World final : public EffectSink {
       for (const auto& [seq, known] : messages) {
         const auto& there = stored[log];
         const auto it = there.find(seq);
-        if (it == there.end()) return fail("an acknowledged message is missing in " + log.id);
+        if (it == there.end()) {
+          if (is_cleared(log, seq) || deleted_.contains({log, seq})) continue;
+          return fail("an acknowledged message is missing in " + log.id);
+        }
         if (it->second.id != known.id || it->second.payload != known.payload) {
           return fail("an acknowledged message was changed in " + log.id);
         }
         if (roll(20) != 0) continue;
         const auto by_id = history.load_by_id(known.id);
         if (!by_id) return fail("look-up by id fails");
-        const bool cleared = is_cleared(log, seq);
+        const bool cleared =
+            is_cleared(log, seq) || it->second.expired_at(clock_.wall_seconds());
         if (by_id->has_value() == cleared) return fail("look-up by id disagrees in " + log.id);
         if (cleared || !first_.contains({log, it->second.from_uid, it->second.client_msg_no})) {
           continue;
         }
         const auto by_number = history.load_by_client_msg_no(log, it->second.client_msg_no);
         if (!by_number || !by_number->has_value()) {
-          if (!any_cleared(log)) return fail("look-up by client_msg_no misses in " + log.id);
+          if (!any_gone(log)) return fail("look-up by client_msg_no misses in " + log.id);
         } else if ((*by_number)->client_msg_no != it->second.client_msg_no) {
           return fail("look-up by client_msg_no finds another message");
         }
@@ -372,7 +428,38 @@ class World final : public EffectSink {
     return store::decode_channel(value)->cleared_to;
   }
   bool is_cleared(const ChannelKey& log, std::uint64_t seq) { return seq <= cleared_to(log); }
-  bool any_cleared(const ChannelKey& log) { return cleared_to(log) > 0; }
+  // Of several messages with one number only the first is looked for; it may be gone.
+  bool any_gone(const ChannelKey& log) {
+    if (cleared_to(log) > 0 || may_expire_) return true;
+    const auto first = deleted_.lower_bound({log, 0});
+    return first != deleted_.end() && first->first == log;
+  }
+
+  // Who is a subscriber, and not denied, sees the channel; what he wrote himself is read.
+  void check_conversations() {
+    for (int i = 0; i < 7; ++i) {
+      const ChannelKey group("g" + std::to_string(i), ChannelType::group);
+      const PartitionId partition = partition_for(group.id, kPartitions);
+      const History history(disk_, clock_, kPartitions, kFingerprintSeed);
+      const auto subscribers = history.load_members(group, MemberList::subscribers);
+      const auto denied = history.load_members(group, MemberList::denylist);
+      const auto last = history.load_last_seq(group);
+      if (!subscribers || !denied || !last) return fail("a list cannot be read");
+      for (const auto& uid : *subscribers) {
+        if (std::find(denied->begin(), denied->end(), uid) != denied->end()) continue;
+        std::string value;
+        const auto found = disk_.get(store::Table::main,
+                                     store::conversation_key(partition, uid, group), value);
+        if (!found || !*found) return fail("a subscriber without conversation in " + group.id);
+        const auto record = store::decode_conversation(value);
+        if (!record) return fail("an unreadable conversation");
+        if (record->read_to > raw(*last) || record->deleted_to > raw(*last) ||
+            record->manual_count > raw(*last)) {
+          return fail("a conversation ahead of its channel " + group.id);
+        }
+      }
+    }
+  }
 
   void collect(std::map<ChannelKey, std::map<std::uint64_t, Message>>& stored) {
     std::set<ChannelKey> logs;
@@ -395,10 +482,14 @@ class World final : public EffectSink {
   std::mt19937_64 dice_;
   VirtualClock clock_;
   MemoryStore disk_;
+  SystemAccounts accounts_;
+  store::CommitHorizon horizon_{clock_, kPartitions};
   std::unique_ptr<InboxDirectory> inboxes_;
   std::vector<std::unique_ptr<Partition>> partitions_;
   std::uint64_t generated_ = 0;
 
+  std::set<std::pair<ChannelKey, std::uint64_t>> deleted_;  // asked to be deleted
+  bool may_expire_ = false;
   Summary summary_;
   std::map<SendKey, std::set<std::string>> attempted_;
   std::map<SendKey, Known> first_;

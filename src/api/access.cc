@@ -1,0 +1,155 @@
+#include "api/access.h"
+
+#include <boost/beast/core/string.hpp>
+#include <utility>
+
+#include "api/login_token.h"
+
+namespace jindou::api {
+namespace {
+
+// "Bearer <token>", from the header or, for browsers that cannot set one, the query; the word may
+// be missing.
+std::string bearer_token(const Request& request) {
+  std::string text(request.header("authorization"));
+  if (text.empty()) text = request.query_value("Authorization");
+  constexpr std::string_view kWord = "bearer ";
+  if (text.size() >= kWord.size() &&
+      boost::beast::iequals(std::string_view(text).substr(0, kWord.size()), kWord)) {
+    text.erase(0, kWord.size());
+  }
+  const auto start = text.find_first_not_of(' ');
+  text.erase(0, start == std::string::npos ? text.size() : start);
+  return text;
+}
+
+// Looks at both whatever the first says.
+bool is_manager_token(const AccessOptions& options, std::string_view token) {
+  const bool first = !options.manager_token.empty() && equal_secrets(token, options.manager_token);
+  const bool second = !options.super_token.empty() && equal_secrets(token, options.super_token);
+  return first || second;
+}
+
+bool token_configured(const AccessOptions& options) {
+  return !options.manager_token.empty() || !options.super_token.empty();
+}
+
+}  // namespace
+
+AccessOptions access_options(const config::Settings& settings, const std::string& own_secret) {
+  AccessOptions options;
+  options.on = settings.auth.on;
+  options.manager_token = settings.manager_token;
+  options.super_token = settings.auth.super_token;
+  options.manager_uid = settings.manager_uid;
+  if (auto users = config::parse_auth_users(settings.auth.users)) options.users = std::move(*users);
+  const auto address = config::parse_listen_address(settings.manager.addr);
+  if (options.users.empty() && address && address->is_loopback()) {
+    config::AuthUser guest;
+    guest.name = "guest";
+    guest.password = "guest";
+    guest.permissions.push_back(config::Permission{"*", "r"});
+    options.users.push_back(std::move(guest));
+  }
+  options.jwt_secret = settings.jwt.secret.empty() ? own_secret : settings.jwt.secret;
+  options.jwt_issuer = settings.jwt.issuer;
+  options.jwt_expire = settings.jwt.expire;
+  return options;
+}
+
+bool equal_secrets(std::string_view a, std::string_view b) {
+  if (b.empty()) return a.empty();
+  unsigned char difference = a.size() == b.size() ? 0 : 1;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference =
+        static_cast<unsigned char>(difference | static_cast<unsigned char>(a[i] ^ b[i % b.size()]));
+  }
+  return difference == 0;
+}
+
+bool Caller::may(std::string_view resource, char action) const {
+  if (may_everything) return true;
+  for (const config::Permission& permission : permissions) {
+    if (permission.covers(resource, action)) return true;
+  }
+  return false;
+}
+
+Access::Access(AccessOptions options, const Clock& clock)
+    : clock_(clock),
+      limiter_(clock),
+      options_(std::make_shared<const AccessOptions>(std::move(options))) {}
+
+void Access::update(AccessOptions options) {
+  auto next = std::make_shared<const AccessOptions>(std::move(options));
+  const std::lock_guard lock(mutex_);
+  options_ = std::move(next);
+}
+
+std::shared_ptr<const AccessOptions> Access::options() const {
+  const std::lock_guard lock(mutex_);
+  return options_;
+}
+
+bool Access::manager_token_on() const { return token_configured(*options()); }
+
+const config::AuthUser* Access::user_of(const AccessOptions& options,
+                                        std::string_view token) const {
+  if (token.empty() || options.jwt_secret.empty()) return nullptr;
+  const auto name =
+      verify_login_token(token, options.jwt_secret, options.jwt_issuer, clock_.wall_seconds());
+  if (!name) return nullptr;
+  for (const config::AuthUser& user : options.users) {
+    if (user.name == *name) return &user;
+  }
+  return nullptr;
+}
+
+Caller Access::identify(const Request& request, Port port) const {
+  const std::shared_ptr<const AccessOptions> held = options();
+  const AccessOptions& options = *held;
+  Caller caller;
+  // An absent header is no token, even where none is configured.
+  const std::string_view token = request.header("token");
+  if (!token.empty() && is_manager_token(options, token)) {
+    caller.admitted = true;
+    caller.may_everything = true;
+    caller.user = options.manager_uid;
+    return caller;
+  }
+  if (const config::AuthUser* user = user_of(options, bearer_token(request)); user != nullptr) {
+    caller.user = user->name;
+    caller.permissions = user->permissions;
+  }
+  if (port == Port::api) {
+    caller.admitted = !token_configured(options);
+    return caller;
+  }
+  caller.may_everything = !options.on;
+  caller.admitted = !options.on || !caller.user.empty();
+  return caller;
+}
+
+std::optional<Login> Access::login(std::string_view name, std::string_view password) const {
+  const std::shared_ptr<const AccessOptions> held = options();
+  const AccessOptions& options = *held;
+  // All are compared, name and password: how long it takes says nothing about who exists.
+  const config::AuthUser* found = nullptr;
+  for (const config::AuthUser& user : options.users) {
+    const bool same_name = equal_secrets(name, user.name);
+    const bool same_password = equal_secrets(password, user.password);
+    if (same_name && same_password) found = &user;
+  }
+  if (found == nullptr || options.jwt_secret.empty()) return std::nullopt;
+  Login login;
+  const std::int64_t now = clock_.wall_seconds();
+  login.expires_in = std::chrono::duration_cast<std::chrono::seconds>(options.jwt_expire).count();
+  login.expires_at = now + login.expires_in;
+  login.permissions = found->permissions;
+  login.token =
+      make_login_token(found->name, options.jwt_secret, options.jwt_issuer, now, login.expires_at);
+  if (login.token.empty()) return std::nullopt;
+  return login;
+}
+
+}  // namespace jindou::api

@@ -1,0 +1,101 @@
+// Who a request speaks for and what he may do: manager tokens, logins and their tokens.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/http_types.h"
+#include "api/login_limiter.h"
+#include "base/clock.h"
+#include "config/settings.h"
+
+namespace jindou::api {
+
+// The listener a request came in by.
+enum class Port : std::uint8_t { api, manager };
+
+// The listeners that serve a route.
+enum class Ports : std::uint8_t { api, manager, both };
+
+struct AccessOptions {
+  // auth.on; false: the manager port asks for nothing. The API port is not concerned.
+  bool on = true;
+  // Empty: the API port asks for no token, and on the manager port only logins count.
+  std::string manager_token;
+  // A second one (auth.superToken).
+  std::string super_token;
+  // Who these tokens speak for; may do everything.
+  std::string manager_uid = "____manager";
+  std::vector<config::AuthUser> users;
+  // HMAC key of the tokens of logins. Empty: nobody can log in.
+  std::string jwt_secret;
+  std::string jwt_issuer = "wukongim";
+  std::chrono::milliseconds jwt_expire{30LL * 24 * 3600 * 1000};
+};
+
+// What `settings` ask for. `own_secret` is used without a configured jwt.secret. When no user is
+// configured and only this machine reaches the manager port, there is one: guest, who may read.
+// `settings` have passed validate().
+AccessOptions access_options(const config::Settings& settings, const std::string& own_secret);
+
+// Compares without telling through timing how much of a secret was right.
+bool equal_secrets(std::string_view a, std::string_view b);
+
+// Who sent a request.
+struct Caller {
+  bool admitted = false;
+  bool may_everything = false;
+  std::string user;  // empty: unknown, which the API port accepts
+  std::vector<config::Permission> permissions;
+
+  bool may(std::string_view resource, char action) const;
+};
+
+// A login that succeeded.
+struct Login {
+  std::string token;
+  std::int64_t expires_at = 0;  // seconds since the epoch
+  std::int64_t expires_in = 0;  // seconds
+  std::vector<config::Permission> permissions;
+};
+
+// Thread-safe.
+class Access {
+ public:
+  // Borrows the clock.
+  Access(AccessOptions options, const Clock& clock);
+
+  // From a reload. Tokens of logins stay good if the secret and their user do.
+  void update(AccessOptions options);
+
+  // Judges the header block. API port: admitted with a right token or when none is configured; a
+  // valid login token only adds the user's name and permissions. Manager port: admitted with
+  // either.
+  Caller identify(const Request& request, Port port) const;
+
+  // Nothing when name or password are wrong, or nobody can log in.
+  std::optional<Login> login(std::string_view name, std::string_view password) const;
+
+  // Whether the API port asks for a token.
+  bool manager_token_on() const;
+
+  LoginLimiter& limiter() { return limiter_; }
+
+ private:
+  std::shared_ptr<const AccessOptions> options() const;
+  // The user of a valid login token, as he is configured now.
+  const config::AuthUser* user_of(const AccessOptions& options, std::string_view token) const;
+
+  const Clock& clock_;
+  LoginLimiter limiter_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const AccessOptions> options_;
+};
+
+}  // namespace jindou::api

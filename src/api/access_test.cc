@@ -1,0 +1,193 @@
+#include "api/access.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace jindou::api {
+namespace {
+
+class StepClock final : public Clock {
+ public:
+  std::int64_t wall_ms() const override { return now_ms; }
+  std::chrono::steady_clock::time_point steady() const override { return {}; }
+  std::int64_t now_ms = 1'700'000'000'000;
+};
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+Request request_with(const Headers& headers, const std::string& target = "/connz") {
+  Request request;
+  request.set_line(Verb::get, "GET", target, 11);
+  for (const auto& [name, value] : headers) request.add_header(Field::unknown, name, value);
+  return request;
+}
+
+AccessOptions options_with(const std::vector<std::string>& users) {
+  AccessOptions options;
+  options.jwt_secret = "key of the test";
+  options.users = config::parse_auth_users(users).value();
+  return options;
+}
+
+class AccessTest : public ::testing::Test {
+ protected:
+  Caller on_api(const Access& access, const Headers& headers) {
+    return access.identify(request_with(headers), Port::api);
+  }
+  Caller on_manager(const Access& access, const Headers& headers) {
+    return access.identify(request_with(headers), Port::manager);
+  }
+  StepClock clock_;
+};
+
+TEST_F(AccessTest, TheApiPortIsOpenWithoutAConfiguredToken) {
+  const Access access(AccessOptions(), clock_);
+  EXPECT_TRUE(on_api(access, {}).admitted);
+  EXPECT_FALSE(on_api(access, {}).may("slotMigrate", 'w'));
+  EXPECT_FALSE(access.manager_token_on());
+}
+
+TEST_F(AccessTest, AConfiguredTokenGuardsTheApiPort) {
+  AccessOptions options;
+  options.manager_token = "right";
+  const Access access(options, clock_);
+  EXPECT_FALSE(on_api(access, {}).admitted);
+  EXPECT_FALSE(on_api(access, {{"token", "wrong"}}).admitted);
+  const Caller caller = on_api(access, {{"Token", "right"}});
+  EXPECT_TRUE(caller.admitted);
+  EXPECT_EQ(caller.user, "____manager");
+  EXPECT_TRUE(caller.may("slotMigrate", 'w'));
+}
+
+TEST_F(AccessTest, ALoginTokenDoesNotReplaceTheTokenOfTheApiPort) {
+  AccessOptions options = options_with({"admin:pw:*"});
+  options.manager_token = "right";
+  const Access access(options, clock_);
+  const auto login = access.login("admin", "pw");
+  ASSERT_TRUE(login);
+  EXPECT_FALSE(on_api(access, {{"Authorization", "Bearer " + login->token}}).admitted);
+}
+
+TEST_F(AccessTest, OnTheApiPortALoginTokenOnlyAddsTheName) {
+  const Access access(options_with({"admin:pw:*"}), clock_);
+  const auto login = access.login("admin", "pw");
+  ASSERT_TRUE(login);
+  EXPECT_EQ(on_api(access, {{"Authorization", "Bearer " + login->token}}).user, "admin");
+  const Caller invalid = on_api(access, {{"Authorization", "Bearer nonsense"}});
+  EXPECT_TRUE(invalid.admitted);
+  EXPECT_EQ(invalid.user, "");
+}
+
+TEST_F(AccessTest, TheManagerPortAsksForATokenOrALogin) {
+  AccessOptions options = options_with({"admin:pw:*", "reader:pw2:[*:r]"});
+  options.manager_token = "right";
+  options.super_token = "super";
+  const Access access(options, clock_);
+  EXPECT_FALSE(on_manager(access, {}).admitted);
+  EXPECT_FALSE(on_manager(access, {{"token", "wrong"}}).admitted);
+  EXPECT_TRUE(on_manager(access, {{"token", "right"}}).admitted);
+  EXPECT_TRUE(on_manager(access, {{"token", "super"}}).may_everything);
+  const auto login = access.login("reader", "pw2");
+  ASSERT_TRUE(login);
+  const Caller caller = on_manager(access, {{"Authorization", "Bearer " + login->token}});
+  EXPECT_TRUE(caller.admitted);
+  EXPECT_EQ(caller.user, "reader");
+  EXPECT_TRUE(caller.may("conn", 'r'));
+  EXPECT_FALSE(caller.may("conn", 'w'));
+}
+
+TEST_F(AccessTest, AnEmptyTokenIsNoToken) {
+  const Access access(options_with({"admin:pw:*"}), clock_);
+  EXPECT_FALSE(on_manager(access, {{"token", ""}}).admitted);
+  EXPECT_FALSE(on_manager(access, {}).admitted);
+}
+
+TEST_F(AccessTest, TheLoginTokenComesInEveryDocumentedPlace) {
+  const Access access(options_with({"admin:pw:*"}), clock_);
+  const std::string token = access.login("admin", "pw")->token;
+  const std::vector<std::string> forms = {"Bearer " + token, "bearer  " + token, token};
+  for (const std::string& text : forms) {
+    EXPECT_TRUE(on_manager(access, {{"authorization", text}}).admitted) << text;
+  }
+  const Request in_query = request_with({}, "/connz?limit=1&Authorization=Bearer%20" + token);
+  EXPECT_TRUE(access.identify(in_query, Port::manager).admitted);
+  EXPECT_FALSE(on_manager(access, {{"token", token}}).admitted) << "not the header for it";
+}
+
+TEST_F(AccessTest, ALoginEndsWithItsTimeItsUserAndTheSecret) {
+  AccessOptions options = options_with({"admin:pw:*"});
+  options.jwt_expire = std::chrono::seconds(10);
+  Access access(options, clock_);
+  const Headers headers = {{"Authorization", "Bearer " + access.login("admin", "pw")->token}};
+  EXPECT_TRUE(on_manager(access, headers).admitted);
+
+  clock_.now_ms += 10'000;
+  EXPECT_FALSE(on_manager(access, headers).admitted);
+  clock_.now_ms -= 10'000;
+
+  access.update(options_with({"other:pw:*"}));
+  EXPECT_FALSE(on_manager(access, headers).admitted) << "the user is gone";
+
+  options.jwt_secret = "another";
+  access.update(options);
+  EXPECT_FALSE(on_manager(access, headers).admitted);
+}
+
+TEST_F(AccessTest, PermissionsAreThoseOfNowNotOfTheLogin) {
+  Access access(options_with({"a:pw:*"}), clock_);
+  const Headers headers = {{"Authorization", access.login("a", "pw")->token}};
+  EXPECT_TRUE(on_manager(access, headers).may("conn", 'w'));
+  access.update(options_with({"a:pw:[*:r]"}));
+  EXPECT_FALSE(on_manager(access, headers).may("conn", 'w'));
+}
+
+TEST_F(AccessTest, WrongCredentialsAndAMissingSecretLogNobodyIn) {
+  Access access(options_with({"admin:pw:*"}), clock_);
+  EXPECT_FALSE(access.login("admin", "p"));
+  EXPECT_FALSE(access.login("admin", "pwpw"));
+  EXPECT_FALSE(access.login("nobody", "pw"));
+  EXPECT_FALSE(access.login("____manager", ""));
+  AccessOptions without = options_with({"admin:pw:*"});
+  without.jwt_secret.clear();
+  access.update(without);
+  EXPECT_FALSE(access.login("admin", "pw"));
+}
+
+TEST_F(AccessTest, AuthOffOpensTheManagerPortOnly) {
+  AccessOptions options;
+  options.on = false;
+  options.manager_token = "right";
+  const Access access(options, clock_);
+  EXPECT_TRUE(on_manager(access, {}).may("conn", 'w'));
+  EXPECT_TRUE(on_manager(access, {}).admitted);
+  EXPECT_FALSE(on_api(access, {}).admitted);
+}
+
+TEST(AccessOptionsTest, GuestIsThereOnlyOnALoopbackPortWithoutUsers) {
+  config::Settings settings;
+  const AccessOptions guest = access_options(settings, "own");
+  ASSERT_EQ(guest.users.size(), 1U);
+  EXPECT_EQ(guest.users[0].name, "guest");
+  EXPECT_EQ(guest.users[0].permissions.at(0).text(), "*:r");
+  EXPECT_EQ(guest.jwt_secret, "own");
+
+  settings.auth.users = {"a:b:*"};
+  EXPECT_EQ(access_options(settings, "own").users.at(0).name, "a");
+  settings.auth.users.clear();
+  settings.manager.addr = "0.0.0.0:5300";
+  EXPECT_TRUE(access_options(settings, "own").users.empty());
+  settings.jwt.secret = "configured";
+  EXPECT_EQ(access_options(settings, "own").jwt_secret, "configured");
+}
+
+TEST(EqualSecrets, ComparesWholeTexts) {
+  EXPECT_TRUE(equal_secrets("a", "a"));
+  EXPECT_TRUE(equal_secrets("", ""));
+  EXPECT_FALSE(equal_secrets("a", ""));
+  EXPECT_FALSE(equal_secrets("", "a"));
+  EXPECT_FALSE(equal_secrets("aa", "a"));
+  EXPECT_FALSE(equal_secrets("a", "aa"));
+}
+
+}  // namespace
+}  // namespace jindou::api

@@ -1,0 +1,151 @@
+#include "api/command_sync_routes.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/answers.h"
+#include "api/body_reader.h"
+#include "api/core_calls.h"
+
+namespace jindou::api {
+namespace {
+
+using channel::CommandPosition;
+using conversation::CommandBacklog;
+using Positions = std::vector<CommandPosition>;
+
+// Messages of one sync, when the caller says nothing, and at most.
+constexpr std::int64_t kLimitDefault = 200;
+constexpr std::int64_t kLimitMax = 10'000;
+
+// The result of the last sync of a user that is not acknowledged yet.
+Task<Result<Positions>> load_last_sync(Services& services, const std::string& uid) {
+  const channel::History& history = services.deps.history;
+  auto work = [&history, uid] { return history.load_command_sync(uid); };
+  co_return co_await services.deps.blocking.run(std::move(work));
+}
+
+// Makes what was just read the thing that the next acknowledgement is about.
+Task<Result<void>> remember_sync(Services& services, Request& request, const std::string& uid,
+                                 const CommandBacklog& backlog) {
+  channel::RecordCommandSync record;
+  record.uid = uid;
+  for (const CommandBacklog::Position& position : backlog.positions) {
+    CommandPosition& reached = record.positions.emplace_back();
+    reached.channel = position.channel;
+    reached.seq = position.seq;
+  }
+  if (record.positions.empty()) {
+    // Nothing to forget is the usual case, and a client that polls is no reason to write.
+    const auto last = co_await load_last_sync(services, uid);
+    if (!last) co_return Result<void>(last.error());
+    if (last->empty()) co_return Result<void>();
+  }
+  co_return co_await change(services, request, std::move(record));
+}
+
+Task<void> post_sync(Services& services, Request& request, Response& response) {
+  std::string uid;
+  std::int64_t limit = 0;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    uid = body.id("uid");
+    body.number("message_seq");
+    limit = body.signed_number("limit");
+    if (limit < 0) body.fail("limit must not be negative");
+    problem = body.problem();
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  CommandBacklog backlog;
+  if (services.options.command_sync) {
+    const auto most =
+        static_cast<std::size_t>(limit == 0 ? kLimitDefault : std::min(limit, kLimitMax));
+    const conversation::ConversationReader& reader = services.deps.conversations;
+    auto work = [&reader, uid, most] { return reader.load_commands(uid, most); };
+    auto loaded = co_await services.deps.blocking.run(std::move(work));
+    if (!loaded) {
+      answer_error(response, loaded.error());
+      co_return;
+    }
+    backlog = std::move(*loaded);
+    const auto remembered = co_await remember_sync(services, request, uid, backlog);
+    if (!remembered) {
+      answer_error(response, remembered.error());
+      co_return;
+    }
+  }
+  codec::JsonWriter json(response.body);
+  json.begin_array();
+  for (const Message& message : backlog.messages) write_message(json, message, uid);
+  json.end_array();
+}
+
+Task<void> post_syncack(Services& services, Request& request, Response& response) {
+  std::string uid;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    uid = body.id("uid");
+    if (body.number("last_message_seq") == 0) body.fail("last_message_seq is required");
+    problem = body.problem();
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  if (!services.options.command_sync) {
+    answer_ok(response, services.options.status_style);
+    co_return;
+  }
+  const auto last = co_await load_last_sync(services, uid);
+  if (!last) {
+    answer_error(response, last.error());
+    co_return;
+  }
+  std::vector<channel::Change> changes;
+  for (const CommandPosition& reached : *last) {
+    channel::AdvanceCommandPosition advance;
+    advance.channel = reached.channel;
+    advance.uid = uid;
+    advance.seq = reached.seq;
+    changes.emplace_back(std::move(advance));
+  }
+  if (!changes.empty()) {
+    const auto moved = co_await change_all(services, request, std::move(changes));
+    if (!moved) {
+      answer_error(response, moved.error());
+      co_return;
+    }
+    // Only when all positions have moved: until then a repeat of the acknowledgement moves the
+    // rest.
+    channel::RecordCommandSync forget;
+    forget.uid = uid;
+    const auto forgotten = co_await change(services, request, std::move(forget));
+    if (!forgotten) {
+      answer_error(response, forgotten.error());
+      co_return;
+    }
+  }
+  answer_ok(response, services.options.status_style);
+}
+
+}  // namespace
+
+std::span<const Route> command_sync_routes() {
+  static constexpr std::array<Route, 2> routes = {{
+      {Verb::post, "/message/sync", post_sync, Auth::manager,
+       "Reads the commands a user has not processed yet"},
+      {Verb::post, "/message/syncack", post_syncack, Auth::manager,
+       "Acknowledges the commands of the last sync"},
+  }};
+  return routes;
+}
+
+}  // namespace jindou::api

@@ -1,0 +1,416 @@
+#include "api/conversation_routes.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/answers.h"
+#include "api/body_reader.h"
+#include "api/channel_ids.h"
+#include "api/core_calls.h"
+#include "api/reading.h"
+#include "model/id_rules.h"
+
+namespace jindou::api {
+namespace {
+
+using channel::ChangeConversation;
+using channel::History;
+using codec::JsonWriter;
+using conversation::Conversation;
+using conversation::ConversationReader;
+using conversation::ListQuery;
+using conversation::MessagesQuery;
+
+// Messages with each conversation of one answer, at most and when the caller says nothing where
+// none is not what was meant.
+constexpr std::int64_t kRecentsMax = 50;
+constexpr std::int64_t kMessagesDefault = 15;
+// Messages of one channel in POST /conversation/syncMessages.
+constexpr std::int64_t kMessagesMax = 1000;
+constexpr std::int64_t kPageSizeMax = 500;
+
+// What the user is shown as the id of a channel: the other user of a person channel.
+std::string_view channel_id_for(const ChannelKey& channel, std::string_view uid) {
+  if (channel.type != ChannelType::person) return channel.id;
+  const std::string_view peer = peer_in_pair(channel.id, uid);
+  return peer.empty() ? std::string_view(channel.id) : peer;
+}
+
+// "channel_id:channel_type:seq" entries joined by '|'. An id may hold ':' itself, so an entry is
+// split at the last two; what is no entry is ignored.
+std::vector<ListQuery::KnownChannel> parse_known(std::string_view text) {
+  std::vector<ListQuery::KnownChannel> known;
+  const auto number = [](std::string_view digits, auto& out) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
+    return error == std::errc() && end == digits.data() + digits.size();
+  };
+  while (!text.empty()) {
+    const auto bar = text.find('|');
+    const std::string_view entry = text.substr(0, bar);
+    text = bar == std::string_view::npos ? std::string_view() : text.substr(bar + 1);
+    const auto last = entry.rfind(':');
+    if (last == std::string_view::npos || last == 0) continue;
+    const auto middle = entry.rfind(':', last - 1);
+    if (middle == std::string_view::npos || middle == 0) continue;
+    ListQuery::KnownChannel channel;
+    std::uint8_t type = 0;
+    if (!number(entry.substr(middle + 1, last - middle - 1), type)) continue;
+    if (!number(entry.substr(last + 1), channel.seq)) continue;
+    channel.channel_id = entry.substr(0, middle);
+    channel.type = static_cast<ChannelType>(type);
+    known.push_back(std::move(channel));
+  }
+  return known;
+}
+
+// A conversation whose messages carry their events.
+struct Shown {
+  Conversation conversation;
+  EventfulMessages recents;
+};
+
+// Blocks.
+Result<std::vector<Shown>> with_events(const History& history, std::vector<Conversation> list) {
+  std::vector<Shown> shown;
+  shown.reserve(list.size());
+  for (Conversation& conversation : list) {
+    Shown& entry = shown.emplace_back();
+    JD_TRY(entry.recents, add_events(history, std::move(conversation.recents)));
+    entry.conversation = std::move(conversation);
+  }
+  return shown;
+}
+
+void write_conversations(JsonWriter& json, const std::vector<Shown>& list, std::string_view uid) {
+  json.begin_array();
+  for (const Shown& entry : list) {
+    const Conversation& conversation = entry.conversation;
+    json.begin_object();
+    json.string("channel_id", channel_id_for(conversation.channel, uid));
+    json.number("channel_type", raw(conversation.channel.type));
+    json.number("unread", conversation.unread);
+    json.number("timestamp", conversation.timestamp);
+    json.number("last_msg_seq", conversation.last_seq);
+    json.string("last_client_msg_no", conversation.last_client_msg_no);
+    json.number("offset_msg_seq", 0);
+    json.number("readed_to_msg_seq", conversation.read_to);
+    json.number("version", conversation.version);
+    json.begin_array("recents");
+    write_all(json, entry.recents, uid);
+    json.end_array();
+    json.end_object();
+  }
+  json.end_array();
+}
+
+Task<void> post_sync(Services& services, Request& request, Response& response) {
+  ListQuery query;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    query.uid = body.id("uid");
+    query.version = std::max<std::int64_t>(0, body.signed_number("version"));
+    query.known = parse_known(body.text("last_msg_seqs"));
+    const std::int64_t recents = body.signed_number("msg_count");
+    query.recents = static_cast<std::size_t>(std::clamp<std::int64_t>(recents, 0, kRecentsMax));
+    query.only_unread = body.flag("only_unread");
+    for (const std::uint8_t type : body.bytes("exclude_channel_types")) {
+      query.exclude_types.push_back(static_cast<ChannelType>(type));
+    }
+    query.page = static_cast<std::size_t>(std::max<std::int64_t>(0, body.signed_number("page")));
+    query.page_size = static_cast<std::size_t>(
+        std::clamp<std::int64_t>(body.signed_number("page_size"), 0, kPageSizeMax));
+    problem = body.problem();
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  const ConversationReader& reader = services.deps.conversations;
+  const History& history = services.deps.history;
+  auto work = [&reader, &history, query]() -> Result<std::vector<Shown>> {
+    JD_TRY(std::vector<Conversation> list, reader.load_list(query));
+    return with_events(history, std::move(list));
+  };
+  const auto list = co_await services.deps.blocking.run(std::move(work));
+  if (!list) {
+    answer_error(response, list.error());
+    co_return;
+  }
+  JsonWriter json(response.body);
+  write_conversations(json, *list, query.uid);
+}
+
+// One entry of the member `channels`.
+struct NamedChannel {
+  std::string channel_id;  // as the caller wrote it
+  ChannelKey key;
+  std::uint64_t last_seq = 0;
+};
+
+// Reads the member `channels`; problems are noted in `body`.
+std::vector<NamedChannel> read_channels(BodyReader& body, std::string_view uid,
+                                        std::size_t channels_max) {
+  std::vector<NamedChannel> channels;
+  std::vector<BodyReader> entries = body.objects("channels");
+  if (entries.size() > channels_max) {
+    body.fail("channels must not have more than " + std::to_string(channels_max) + " entries");
+    return channels;
+  }
+  for (BodyReader& entry : entries) {
+    NamedChannel& channel = channels.emplace_back();
+    channel.channel_id = entry.text("channel_id");
+    const ChannelType type = entry.channel_type();
+    channel.last_seq = entry.number("last_msg_seq");
+    if (!entry.ok()) {
+      body.fail("channels: " + entry.problem());
+      break;
+    }
+    auto key = read_channel(uid, channel.channel_id, type);
+    if (!key) {
+      body.fail("channels: " + key.error().detail());
+      break;
+    }
+    channel.key = std::move(*key);
+  }
+  return channels;
+}
+
+Task<void> post_sync_by_channels(Services& services, Request& request, Response& response) {
+  std::string uid;
+  std::vector<NamedChannel> channels;
+  std::int64_t recents = 0;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    uid = body.id("uid");
+    if (body.ok()) channels = read_channels(body, uid, services.options.lookups_max);
+    if (channels.empty()) body.fail("channels is required");
+    recents = body.signed_number("msg_count");
+    problem = body.problem();
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  const auto count =
+      static_cast<std::size_t>(recents <= 0 ? kMessagesDefault : std::min(recents, kRecentsMax));
+  const ConversationReader& reader = services.deps.conversations;
+  const History& history = services.deps.history;
+  auto work = [&reader, &history, uid, channels, count]() -> Result<std::vector<Shown>> {
+    std::vector<ChannelKey> keys;
+    keys.reserve(channels.size());
+    for (const NamedChannel& channel : channels) {
+      JD_TRY(ChannelKey key, load_settled_channel(history, channel.key));
+      keys.push_back(std::move(key));
+    }
+    JD_TRY(std::vector<Conversation> list, reader.load_some(uid, keys, count));
+    return with_events(history, std::move(list));
+  };
+  const auto list = co_await services.deps.blocking.run(std::move(work));
+  if (!list) {
+    answer_error(response, list.error());
+    co_return;
+  }
+  JsonWriter json(response.body);
+  write_conversations(json, *list, uid);
+}
+
+Task<void> post_channels(Services& services, Request& request, Response& response) {
+  std::string uid;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    uid = body.id("uid");
+    problem = body.problem();
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  const ConversationReader& reader = services.deps.conversations;
+  auto work = [&reader, uid] { return reader.load_channels(uid); };
+  const auto channels = co_await services.deps.blocking.run(std::move(work));
+  if (!channels) {
+    answer_error(response, channels.error());
+    co_return;
+  }
+  JsonWriter json(response.body);
+  json.begin_array();
+  for (const ChannelKey& channel : *channels) {
+    json.begin_object();
+    json.string("channel_id", channel_id_for(channel, uid));
+    json.number("channel_type", raw(channel.type));
+    json.string("internal_id", channel.id);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+// What POST /conversation/syncMessages answers for one channel.
+struct ChannelPage {
+  EventfulMessages messages;
+  std::uint64_t user_last_seq = 0;
+};
+
+// Blocks. Errors: storage; too_large, when the answer would hold more than `bytes_max`.
+Result<std::vector<ChannelPage>> load_channel_pages(const ConversationReader& reader,
+                                                    const History& history, std::string_view uid,
+                                                    const std::vector<NamedChannel>& channels,
+                                                    std::size_t limit, bool newest_first,
+                                                    std::size_t bytes_max) {
+  std::vector<ChannelPage> pages;
+  std::size_t bytes = 0;
+  for (const NamedChannel& channel : channels) {
+    MessagesQuery query;
+    JD_TRY(query.channel, load_settled_channel(history, channel.key));
+    query.from_seq = channel.last_seq;
+    query.limit = limit;
+    query.newest_first = newest_first;
+    JD_TRY(auto loaded, reader.load_messages(uid, query));
+    for (const Message& message : loaded.messages) bytes += message.payload.size();
+    if (bytes > bytes_max) {
+      return Error(Errc::too_large, "the answer is too large: ask for fewer channels or messages");
+    }
+    ChannelPage& page = pages.emplace_back();
+    page.user_last_seq = loaded.user_last_seq;
+    JD_TRY(page.messages, add_events(history, std::move(loaded.messages)));
+  }
+  return pages;
+}
+
+Task<void> post_sync_messages(Services& services, Request& request, Response& response) {
+  std::string uid;
+  std::vector<NamedChannel> channels;
+  std::int64_t count = 0;
+  bool newest_first = false;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    uid = body.id("uid");
+    if (body.ok()) channels = read_channels(body, uid, services.options.lookups_max);
+    count = body.signed_number("msg_count");
+    newest_first = body.flag("order_by_last");
+    problem = body.problem();
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  const auto limit =
+      static_cast<std::size_t>(count <= 0 ? kMessagesDefault : std::min(count, kMessagesMax));
+  const ConversationReader& reader = services.deps.conversations;
+  const History& history = services.deps.history;
+  auto work = [&reader, &history, uid, channels, limit, newest_first,
+               bytes_max = services.options.answer_bytes_max] {
+    return load_channel_pages(reader, history, uid, channels, limit, newest_first, bytes_max);
+  };
+  const auto pages = co_await services.deps.blocking.run(std::move(work));
+  if (!pages) {
+    answer_error(response, pages.error());
+    co_return;
+  }
+  JsonWriter json(response.body);
+  json.begin_array();
+  for (std::size_t i = 0; i < channels.size(); ++i) {
+    json.begin_object();
+    json.string("channel_id", channels[i].channel_id);
+    json.number("channel_type", raw(channels[i].key.type));
+    json.begin_array("messages");
+    write_all(json, (*pages)[i].messages, uid);
+    json.end_array();
+    json.number("user_last_msg_seq", (*pages)[i].user_last_seq);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+// Reads whose conversation is meant, and `value_name` (if not empty) into `value`. Empty, or what
+// is wrong with the body.
+std::string read_action(const Request& request, std::string_view value_name,
+                        ChangeConversation& wanted) {
+  BodyReader body(request.body);
+  const std::string uid = body.id("uid");
+  const std::string channel_id = body.text("channel_id");
+  const ChannelType type = body.channel_type();
+  if (!value_name.empty()) wanted.value = body.number(value_name);
+  if (!body.ok()) return body.problem();
+  auto key = read_channel(uid, channel_id, type);
+  if (!key) return key.error().detail();
+  const bool paired = type == ChannelType::person || type == ChannelType::agent;
+  if (paired && peer_in_pair(key->id, uid).empty()) {
+    return "uid is not one of the two users of the channel";
+  }
+  wanted.channel = std::move(*key);
+  wanted.uids.push_back(uid);
+  return {};
+}
+
+Task<void> act(Services& services, Request& request, Response& response,
+               ChangeConversation::Operation operation, std::string_view value_name) {
+  ChangeConversation wanted;
+  wanted.operation = operation;
+  const std::string problem = read_action(request, value_name, wanted);
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  auto settled = co_await settle_channel(services, wanted.channel);
+  if (!settled) {
+    answer_error(response, settled.error());
+    co_return;
+  }
+  wanted.channel = std::move(*settled);
+  const auto done = co_await change(services, request, std::move(wanted));
+  if (done) {
+    answer_ok(response, services.options.status_style);
+  } else {
+    answer_error(response, done.error());
+  }
+}
+
+Task<void> post_clear_unread(Services& services, Request& request, Response& response) {
+  return act(services, request, response, ChangeConversation::Operation::read, "message_seq");
+}
+Task<void> post_set_unread(Services& services, Request& request, Response& response) {
+  return act(services, request, response, ChangeConversation::Operation::set_unread, "unread");
+}
+Task<void> post_delete(Services& services, Request& request, Response& response) {
+  return act(services, request, response, ChangeConversation::Operation::remove, "");
+}
+
+}  // namespace
+
+std::span<const Route> conversation_routes() {
+  static constexpr std::array<Route, 11> routes = {{
+      {Verb::post, "/conversation/sync", post_sync, Auth::manager,
+       "The conversations of a user, newest first"},
+      {Verb::post, "/conversations/sync", post_sync, Auth::manager,
+       "Another name for /conversation/sync"},
+      {Verb::post, "/conversation/syncMessages", post_sync_messages, Auth::manager,
+       "Messages of several channels"},
+      {Verb::post, "/conversation/channels", post_channels, Auth::manager,
+       "The channels of a user's conversations"},
+      {Verb::post, "/conversation/syncByChannels", post_sync_by_channels, Auth::manager,
+       "The conversations of a user with the channels named"},
+      {Verb::post, "/conversations/clearUnread", post_clear_unread, Auth::manager,
+       "Marks a conversation as read"},
+      {Verb::post, "/conversation/clearUnread", post_clear_unread, Auth::manager,
+       "Another name for /conversations/clearUnread"},
+      {Verb::post, "/conversations/setUnread", post_set_unread, Auth::manager,
+       "Sets the unread count of a conversation"},
+      {Verb::post, "/conversation/setUnread", post_set_unread, Auth::manager,
+       "Another name for /conversations/setUnread"},
+      {Verb::post, "/conversations/delete", post_delete, Auth::manager,
+       "Hides a conversation until a newer message comes"},
+      {Verb::post, "/conversation/delete", post_delete, Auth::manager,
+       "Another name for /conversations/delete"},
+  }};
+  return routes;
+}
+
+}  // namespace jindou::api

@@ -1,0 +1,115 @@
+#include "api/docs_routes.h"
+
+#include <array>
+#include <string>
+
+#include "api/answers.h"
+#include "api/docs_page.h"
+#include "api/openapi_document.h"
+
+namespace jindou::api {
+namespace {
+
+using codec::JsonWriter;
+
+constexpr std::string_view kHtml = "text/html; charset=utf-8";
+// The page loads nothing from anywhere but this server, and nobody may frame it: its form holds a
+// token.
+constexpr std::string_view kPagePolicy =
+    "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; script-src "
+    "'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'\r\n";
+
+// False when the documentation is switched off; then it has been answered.
+bool admit_docs(const Services& services, Response& response) {
+  if (services.options.docs) return true;
+  constexpr std::string_view kText = "the documentation is switched off";
+  response.status = 403;
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.number("status", 403);
+  json.string("msg", kText);
+  json.string("error", kText);
+  json.string("code", errc_name(Errc::denied));
+  json.string("message", kText);
+  json.string("mode", services.options.mode);
+  json.string("suggestion", "run with api.docs: true and another mode than release");
+  json.end_object();
+  return false;
+}
+
+void answer_page(Response& response) {
+  response.content_type = kHtml;
+  response.extra_headers += kPagePolicy;
+  response.body += docs_page();
+}
+
+// A browser that opens the page cannot send the token yet. It is refused like everybody else, but
+// the body of its 401 is the page, which asks for the token. What it then loads needs the token.
+bool admit_browser(Services& services, Request& request, Response& response) {
+  if (services.access.identify(request, Port::api).admitted) return true;
+  if (request.header("accept").find("text/html") == std::string_view::npos) {
+    answer_error(response, 401, "unauthorized", "unauthorized");
+  } else {
+    response.status = 401;
+    answer_page(response);
+  }
+  return false;
+}
+
+Task<void> get_docs(Services& services, Request& request, Response& response) {
+  if (admit_docs(services, response) && admit_browser(services, request, response)) {
+    answer_page(response);
+  }
+  co_return;
+}
+
+Task<void> get_docs_slash(Services& services, Request& request, Response& response) {
+  if (admit_docs(services, response) && admit_browser(services, request, response)) {
+    response.status = 301;
+    response.extra_headers += "Location: /docs\r\n";
+  }
+  co_return;
+}
+
+Task<void> get_openapi(Services& services, Request&, Response& response) {
+  if (!admit_docs(services, response)) co_return;
+  // Some milliseconds at the first request.
+  auto work = [version = services.options.version]() -> Result<const std::string*> {
+    static const std::string text =
+        openapi::document(all_routes(), openapi::all_operations(), version);
+    return &text;
+  };
+  const auto document = co_await services.deps.blocking.run(std::move(work));
+  if (!document) {
+    answer_error(response, document.error());
+    co_return;
+  }
+  response.body += **document;
+}
+
+Task<void> get_docs_health(Services& services, Request&, Response& response) {
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.string("status", services.options.docs ? "ok" : "disabled");
+  json.string("service", "docs");
+  json.string("mode", services.options.mode);
+  json.string("version", services.options.version);
+  json.end_object();
+  co_return;
+}
+
+}  // namespace
+
+std::span<const Route> docs_routes() {
+  static constexpr std::array<Route, 4> routes = {{
+      {Verb::get, "/docs", get_docs, Auth::open, "This document as a page"},
+      {Verb::get, "/docs/", get_docs_slash, Auth::open, "Leads to /docs"},
+      {Verb::get, "/docs/openapi.json", get_openapi, Auth::manager, "This document"},
+      {Verb::get, "/docs/health", get_docs_health, Auth::manager,
+       "Whether the documentation is served"},
+  }};
+  return routes;
+}
+
+}  // namespace jindou::api

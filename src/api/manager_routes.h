@@ -1,0 +1,12 @@
+// Logging in: POST /manager/login.
+#pragma once
+
+#include <span>
+
+#include "api/router.h"
+
+namespace jindou::api {
+
+std::span<const Route> manager_routes();
+
+}  // namespace jindou::api

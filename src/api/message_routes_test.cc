@@ -1,0 +1,523 @@
+// The routes of messages, events, conversations and retention: what malformed requests are
+// answered, and that good ones reach the core and come back.
+#include "api/routes_fixture.h"
+
+namespace jindou::api {
+namespace {
+
+class MessageRoutesTest : public RoutesTest {
+ protected:
+  Answer get(const std::string& target) { return call(Verb::get, target); }
+
+  // Sends as u1 to the group g1, with more members if wanted. Returns the id as text.
+  std::string send(const std::string& number, const std::string& more = "") {
+    const Answer answer = post("/message/send", R"({"from_uid":"u1","channel_id":"g1",)"
+                                                R"("channel_type":2,"payload":"aGk=",)"
+                                                R"("client_msg_no":")" +
+                                                    number + "\"" + more + "}");
+    EXPECT_EQ(answer.status, 200U) << answer.body;
+    simdjson::dom::parser parser;
+    const simdjson::dom::element sent = parser.parse(answer.body);
+    return std::string(sent["message_idstr"].get_string().value());
+  }
+  Answer event(const std::string& type, const std::string& id, const std::string& more = "") {
+    return post("/message/event", R"({"channel_id":"g1","channel_type":2,"client_msg_no":"a",)"
+                                  R"("event_type":")" +
+                                      type + R"(","event_id":")" + id + "\"" + more + "}");
+  }
+
+  void expect_400(const std::string& target, const std::vector<std::string>& bodies) {
+    for (const std::string& body : bodies) {
+      const Answer answer = post(target, body);
+      EXPECT_EQ(answer.status, 400U) << target << ' ' << body << " -> " << answer.body;
+      EXPECT_TRUE(has(answer.body, "\"status\":400")) << answer.body;
+    }
+  }
+};
+
+TEST_F(MessageRoutesTest, EveryRouteRefusesBodiesThatAreNoObject) {
+  for (const Route& route : all_routes()) {
+    if (route.method != Verb::post || route.ports == Ports::manager) continue;
+    for (const std::string body : {"", "7", "\"x\"", "{", "null"}) {
+      const Answer answer = post(std::string(route.path), body);
+      EXPECT_TRUE(answer.status >= 400 && answer.status < 500)
+          << route.path << ' ' << body << " -> " << answer.status << ' ' << answer.body;
+    }
+  }
+}
+
+TEST_F(MessageRoutesTest, EveryPathRefusesTheOtherMethods) {
+  for (const Route& route : all_routes()) {
+    if (route.ports == Ports::manager || route.path == "/channel/retention") continue;
+    const Verb other = route.method == Verb::post ? Verb::get : Verb::put;
+    EXPECT_EQ(call(other, std::string(route.path)).status, 405U) << route.path;
+  }
+}
+
+TEST_F(MessageRoutesTest, LookUpByNumberChecksItsQuery) {
+  send("n1");
+  const std::string path = "/message/byclientmsgno?";
+  EXPECT_EQ(get(path + "channel_id=g1&channel_type=2&client_msg_no=n1").status, 200U);
+  EXPECT_EQ(get(path + "channel_id=g1&channel_type=2&client_msg_no=n2").status, 404U);
+  EXPECT_EQ(get(path + "channel_id=g1&channel_type=2").status, 400U);
+  EXPECT_EQ(get(path + "channel_id=g1&client_msg_no=n1").status, 400U);
+  EXPECT_EQ(get(path + "channel_type=2&client_msg_no=n1").status, 400U);
+  EXPECT_EQ(get(path + "channel_id=u2&channel_type=1&client_msg_no=n1").status, 400U);
+  EXPECT_EQ(get(path + "channel_id=u2&channel_type=1&client_msg_no=n1&login_uid=u1").status, 404U);
+}
+
+TEST_F(MessageRoutesTest, LastMessageIsTheNewestOne) {
+  EXPECT_EQ(get("/channel/last_message?channel_id=g1&channel_type=2").status, 404U);
+  send("n1");
+  send("n2");
+  const Answer last = get("/channel/last_message?channel_id=g1&channel_type=2");
+  EXPECT_EQ(last.status, 200U);
+  EXPECT_TRUE(has(last.body, "\"client_msg_no\":\"n2\"")) << last.body;
+  EXPECT_EQ(get("/channel/last_message?channel_type=2").status, 400U);
+  EXPECT_EQ(get("/channel/last_message?channel_id=g1").status, 400U);
+  EXPECT_EQ(get("/channel/last_message?channel_id=u2&channel_type=1").status, 400U);
+}
+
+TEST_F(MessageRoutesTest, BatchedReadsAnswerEachItemForItself) {
+  send("n1");
+  const Answer answer = post("/channel/messagesyncbatch",
+                             R"({"login_uid":"u1","items":[{"channel_id":"g1","channel_type":2},)"
+                             R"({"channel_id":"g1"},{"channel_id":"none","channel_type":2}]})");
+  ASSERT_EQ(answer.status, 200U) << answer.body;
+  simdjson::dom::parser parser;
+  const simdjson::dom::array items = parser.parse(answer.body)["items"];
+  ASSERT_EQ(items.size(), 3U);
+  EXPECT_EQ(items.at(0)["messages"].get_array().size(), 1U);
+  EXPECT_NE(items.at(0)["error"].error(), simdjson::SUCCESS);
+  EXPECT_EQ(items.at(1)["error"].get_string().value(), "channel_type is required");
+  EXPECT_EQ(items.at(2)["messages"].get_array().size(), 0U);
+  std::string many = R"({"login_uid":"u1","items":[{})";
+  for (int i = 0; i < 200; ++i) many += ",{}";
+  expect_400("/channel/messagesyncbatch",
+             {R"({"items":[{"channel_id":"g1","channel_type":2}]})", R"({"login_uid":"u1"})",
+              R"({"login_uid":"u1","items":[]})", R"({"login_uid":"u1","items":[7]})",
+              R"({"login_uid":"u1","items":{}})", many + "]}"});
+}
+
+TEST_F(MessageRoutesTest, StrictReadsAreForTheUsersOfTheChannel) {
+  ApiOptions options;
+  options.strict_read = true;
+  configure(options);
+  EXPECT_EQ(status("/channel/subscriber_add", R"({"channel_id":"g1","subscribers":["u1"]})"), 200U);
+  send("n1");
+  const auto read = [this](const std::string& uid) {
+    return post("/channel/messagesync",
+                "{\"login_uid\":\"" + uid + R"(","channel_id":"g1","channel_type":2})");
+  };
+  EXPECT_EQ(read("u1").status, 200U);
+  EXPECT_EQ(read("____system").status, 200U);
+  const Answer refused = read("stranger");
+  EXPECT_EQ(refused.status, 403U);
+  EXPECT_TRUE(has(refused.body, "\"reason\":3")) << refused.body;
+  EXPECT_TRUE(has(post("/channel/messagesyncbatch",
+                       R"({"login_uid":"x","items":[{"channel_id":"g1","channel_type":2}]})")
+                      .body,
+                  "\"error\":\"login_uid is not"));
+  EXPECT_EQ(get("/channel/last_message?channel_id=g1&channel_type=2&login_uid=stranger").status,
+            403U);
+  EXPECT_EQ(status("/messages",
+                   R"({"login_uid":"x","channel_id":"g1","channel_type":2,"message_seqs":[1]})"),
+            403U);
+  EXPECT_EQ(
+      status("/channel/messagesync", R"({"login_uid":"u1","channel_id":"u2","channel_type":1})"),
+      200U);
+  EXPECT_EQ(
+      status("/channel/messagesync", R"({"login_uid":"u3","channel_id":"u1@u2","channel_type":1})"),
+      403U);
+}
+
+TEST_F(MessageRoutesTest, CommandSyncChecksItsFields) {
+  EXPECT_EQ(post("/message/sync", R"({"uid":"u1"})").body, "[]");
+  EXPECT_EQ(post("/message/sync", R"({"uid":"u1","message_seq":7,"limit":0})").body, "[]");
+  expect_400("/message/sync", {"{}", R"({"uid":" "})", R"({"uid":"u1","limit":-1})",
+                               R"({"uid":"u1","limit":"9"})", R"({"uid":"u1","message_seq":-1})"});
+  EXPECT_EQ(post("/message/syncack", R"({"uid":"u1","last_message_seq":1})").body,
+            R"({"status":200})");
+  expect_400("/message/syncack", {"{}", R"({"uid":"u1"})", R"({"last_message_seq":1})",
+                                  R"({"uid":"u1","last_message_seq":0})"});
+}
+
+TEST_F(MessageRoutesTest, CommandsAreReadUntilTheyAreAcknowledged) {
+  EXPECT_EQ(status("/channel/subscriber_add", R"({"channel_id":"g1","subscribers":["u2"]})"), 200U);
+  send("c1", R"(,"header":{"sync_once":1})");
+  const Answer first = post("/message/sync", R"({"uid":"u2"})");
+  EXPECT_TRUE(has(first.body, "\"client_msg_no\":\"c1\"")) << first.body;
+  EXPECT_TRUE(has(first.body, "\"channel_id\":\"g1\"")) << first.body;
+  EXPECT_EQ(post("/message/sync", R"({"uid":"u2"})").body, first.body);
+  EXPECT_EQ(status("/message/syncack", R"({"uid":"u2","last_message_seq":1})"), 200U);
+  EXPECT_EQ(post("/message/sync", R"({"uid":"u2"})").body, "[]");
+  ApiOptions options;
+  options.command_sync = false;
+  configure(options);
+  send("c2", R"(,"header":{"sync_once":1})");
+  EXPECT_EQ(post("/message/sync", R"({"uid":"u2"})").body, "[]");
+  EXPECT_EQ(status("/message/syncack", R"({"uid":"u2","last_message_seq":1})"), 200U);
+}
+
+TEST_F(MessageRoutesTest, EventsGrowTheAnchor) {
+  send("a", R"(,"is_stream":1)");
+  const Answer delta = event("stream.delta", "e1", R"(,"payload":{"kind":"text","delta":"He"})");
+  ASSERT_EQ(delta.status, 200U) << delta.body;
+  EXPECT_TRUE(has(delta.body, R"("event_key":"main","event_id":"e1","msg_event_seq":0,)"
+                              R"("stream_status":"open","channel_id":"g1","channel_type":2,)"
+                              R"("from_uid":"u1")"))
+      << delta.body;
+  EXPECT_EQ(event("Stream.Delta", "e2", R"(,"payload":{"kind":"text","delta":"llo"})").status,
+            200U);
+  const Answer closed = event("stream.close", "e3", R"(,"payload":{"end_reason":"3"})");
+  EXPECT_TRUE(has(closed.body, R"("msg_event_seq":1,"stream_status":"closed")")) << closed.body;
+  EXPECT_EQ(event("stream.delta", "e4", R"(,"payload":{"kind":"text","delta":"!"})").status, 400U);
+  EXPECT_EQ(event("stream.finish", "e5").status, 200U);
+  const Answer page =
+      post("/channel/messagesync", R"({"login_uid":"u1","channel_id":"g1","channel_type":2})");
+  EXPECT_TRUE(has(page.body,
+                  R"("end":1,"end_reason":3,"stream_data":"SGVsbG8=","event_meta":{)"
+                  R"("has_events":true,"completed":true,"event_version":2,"last_msg_event_seq":2,)"
+                  R"("event_count":1,"events":[{"event_key":"main","status":"closed",)"
+                  R"("last_msg_event_seq":1,"snapshot":{"kind":"text","text":"Hello"},)"
+                  R"("end_reason":3}]},"event_sync_hint":{"client_msg_no":"a",)"
+                  R"("from_msg_event_seq":0}})"))
+      << page.body;
+  const Answer basic =
+      post("/channel/messagesync",
+           R"({"login_uid":"u1","channel_id":"g1","channel_type":2,"event_summary_mode":"basic"})");
+  EXPECT_FALSE(has(basic.body, "\"snapshot\"")) << basic.body;
+  EXPECT_FALSE(has(get("/channel/last_message?channel_id=g1&channel_type=2").body, "event_meta"));
+  const Answer states =
+      post("/message/eventsync", R"({"channel_id":"g1","channel_type":2,"client_msg_no":"a"})");
+  EXPECT_TRUE(states.body.starts_with(
+      R"({"status":200,"data":{"client_msg_no":"a","from_msg_event_seq":0,"next_msg_event_seq":2,)"
+      R"("more":0,"events":[{"msg_event_seq":1,"event_id":"e3","event_key":"main",)"
+      R"("event_type":"stream.close","visibility":"public","occurred_at":)"))
+      << states.body;
+  EXPECT_TRUE(has(states.body, R"("payload":{"kind":"text","text":"Hello"})")) << states.body;
+  EXPECT_TRUE(has(states.body, R"("filtered_by_event_key":"")")) << states.body;
+}
+
+TEST_F(MessageRoutesTest, EventsCheckTheirFields) {
+  send("a", R"(,"is_stream":1)");
+  send("plain");
+  const std::string good = R"("channel_id":"g1","channel_type":2,"client_msg_no":"a",)"
+                           R"("event_id":"e","event_type":"stream.open")";
+  EXPECT_EQ(status("/message/event", "{" + good + "}"), 200U);
+  expect_400(
+      "/message/event",
+      {R"({"channel_type":2,"client_msg_no":"a","event_id":"e","event_type":"t"})",
+       R"({"channel_id":"g1","client_msg_no":"a","event_id":"e","event_type":"t"})",
+       R"({"channel_id":"g1","channel_type":2,"event_id":"e","event_type":"t"})",
+       R"({"channel_id":"g1","channel_type":2,"client_msg_no":"a","event_type":"t"})",
+       R"({"channel_id":"g1","channel_type":2,"client_msg_no":"a","event_id":"e"})",
+       R"({"channel_id":"g1","channel_type":2,"client_msg_no":"none","event_id":"e","event_type":"t"})",
+       R"({"channel_id":"g1","channel_type":2,"client_msg_no":"plain","event_id":"e","event_type":"t"})",
+       "{" + good + R"(,"visibility":"secret"})", "{" + good + R"(,"occurred_at":-1})",
+       "{" + good + R"(,"occurred_at":"1"})", "{" + good + R"(,"from_uid":"a#b"})",
+       "{" + good + R"(,"event_key":"__finish__"})", "{" + good + R"(,"headers":[]})",
+       "{" + good + R"(,"message_id":"x"})"});
+  for (const std::string payload : {R"({"end_reason":256})", R"({"end_reason":-1})",
+                                    R"({"end_reason":"x"})", R"({"end_reason":1.5})"}) {
+    EXPECT_EQ(event("stream.close", "e9", ",\"payload\":" + payload).status, 400U) << payload;
+  }
+  EXPECT_EQ(event("stream.delta", "e9").status, 400U);
+  EXPECT_EQ(event("stream.snapshot", "e9").status, 400U);
+  ApiOptions options;
+  options.event_bytes_max = 10;
+  configure(options);
+  EXPECT_TRUE(has(event("t", "e9", R"(,"payload":"0123456789")").body, "\"code\":\"too_large\""));
+  EXPECT_EQ(event("t", "e9", R"(,"payload":"01234567")").status, 200U);
+  expect_400(
+      "/message/eventsync",
+      {"{}", R"({"channel_type":2,"client_msg_no":"a"})",
+       R"({"channel_id":"g1","client_msg_no":"a"})", R"({"channel_id":"g1","channel_type":2})",
+       R"({"channel_id":"u2","channel_type":1,"client_msg_no":"a"})",
+       R"({"channel_id":"g1","channel_type":2,"client_msg_no":"a","limit":-1})"});
+}
+
+TEST_F(MessageRoutesTest, OldEventsWriteTheSameStream) {
+  const auto old = [this](const std::string& type, const std::string& data,
+                          const std::string& number = "s1", const std::string& query = "") {
+    return post("/event" + query, R"({"client_msg_no":")" + number +
+                                      R"(","channel_id":"g1","channel_type":2,"from_uid":"bot",)"
+                                      R"("event":{"type":")" +
+                                      type + R"(","data":")" + data + "\"}}");
+  };
+  EXPECT_EQ(old("___TextMessageContent", "x").status, 400U);
+  EXPECT_EQ(old("___TextMessageStart", "hi").body, R"({"status":200})");
+  EXPECT_EQ(old("___TextMessageStart", "hi").status, 200U);
+  EXPECT_EQ(old("___TextMessageStart", "hi", "s2").status, 400U);
+  EXPECT_EQ(old("___TextMessageContent", "He").status, 200U);
+  EXPECT_EQ(old("___TextMessageContent", "He").status, 200U);
+  EXPECT_EQ(old("___ToolCallStart", "{}").status, 200U);
+  EXPECT_EQ(old("___TextMessageStart", "hi", "s2", "?force=1").status, 200U);
+  EXPECT_EQ(old("___TextMessageContent", "x").status, 400U);
+  EXPECT_EQ(old("___TextMessageEnd", "out of luck", "s2").status, 200U);
+  const Answer page =
+      post("/channel/messagesync", R"({"login_uid":"u1","channel_id":"g1","channel_type":2})");
+  EXPECT_TRUE(has(page.body, R"("end_reason":4,"stream_data":"SGVIZQ==")")) << page.body;
+  EXPECT_TRUE(has(page.body, R"("end_reason":2,"error":"out of luck")")) << page.body;
+  EXPECT_EQ(old("___TextMessageStart", "hi", "s3").status, 200U);
+  expect_400("/event", {"{}", R"({"channel_id":"g1","channel_type":2,"event":{"type":"t"}})",
+                        R"({"client_msg_no":"a","channel_type":2,"event":{"type":"t"}})",
+                        R"({"client_msg_no":"a","channel_id":"g1","event":{"type":"t"}})",
+                        R"({"client_msg_no":"a","channel_id":"g1","channel_type":2})",
+                        R"({"client_msg_no":"a","channel_id":"g1","channel_type":2,"event":{}})",
+                        R"({"client_msg_no":"a","channel_id":"g1","channel_type":2,"event":"t"})"});
+}
+
+TEST_F(MessageRoutesTest, OldStreamsAreOpenedAndClosed) {
+  const std::string open =
+      R"({"from_uid":"bot","channel_id":"g1","channel_type":2,"payload":"aGk="})";
+  const Answer opened = post("/stream/open", open);
+  ASSERT_EQ(opened.status, 200U) << opened.body;
+  simdjson::dom::parser parser;
+  const std::string number(parser.parse(opened.body)["stream_no"].get_string().value());
+  EXPECT_EQ(number.size(), 32U);
+  EXPECT_EQ(
+      post("/stream/close", R"({"channel_id":"g1","channel_type":2,"stream_no":")" + number + "\"}")
+          .body,
+      R"({"status":200})");
+  EXPECT_TRUE(has(
+      post("/channel/messagesync", R"({"login_uid":"u1","channel_id":"g1","channel_type":2})").body,
+      "\"end\":1"));
+  EXPECT_EQ(status("/stream/close", "{\"stream_no\":\"" + number + "\"}"), 200U);
+  const std::string named = R"({"client_msg_no":"own","channel_id":"g1","channel_type":2,)"
+                            R"("payload":"aGk="})";
+  const Answer started = post("/streammessage/start", named);
+  EXPECT_EQ(post("/streammessage/start", named).body, started.body);
+  const std::string second(parser.parse(started.body)["stream_no"].get_string().value());
+  EXPECT_EQ(status("/streammessage/end",
+                   R"({"channel_id":"g1","channel_type":2,"stream_no":")" + second + "\"}"),
+            200U);
+  expect_400("/stream/open",
+             {"{}", R"({"channel_id":"g1","channel_type":2})",
+              R"({"channel_id":"g1","channel_type":2,"payload":"!"})",
+              R"({"channel_type":2,"payload":"aGk="})", R"({"channel_id":"g1","payload":"aGk="})",
+              R"({"channel_id":"g1","channel_type":2,"payload":"aGk=",)"
+              R"("header":{"no_persist":1}})"});
+  expect_400("/stream/close",
+             {"{}", R"({"channel_id":"g1","channel_type":2})",
+              R"({"channel_id":"g1","channel_type":2,"stream_no":"0123456789abcdef"})"});
+}
+
+TEST_F(MessageRoutesTest, SecondOldStreamsAreWrittenById) {
+  const std::string place = R"("from_uid":"bot","channel_id":"u1","channel_type":1)";
+  const std::string open = "{" + place + R"(,"payload":"aGk="})";
+  const Answer opened = post("/streamv2/open", open);
+  ASSERT_EQ(opened.status, 200U) << opened.body;
+  simdjson::dom::parser parser;
+  const std::string id(parser.parse(opened.body)["message_idstr"].get_string().value());
+  EXPECT_TRUE(has(opened.body, "\"stream_id\":\"stream_" + id + "\""));
+  EXPECT_EQ(status("/streamv2/open", open), 400U);
+  const std::string write = "{" + place + ",\"message_id\":" + id + ",\"payload\":\"SGU=\"";
+  EXPECT_TRUE(has(post("/streamv2/write", write + "}").body, "\"message_id\":" + id));
+  EXPECT_EQ(status("/streamv2/write", write + R"(,"end":1,"end_reason":7})"), 200U);
+  EXPECT_EQ(status("/streamv2/write", write + "}"), 400U);
+  const Answer page =
+      post("/channel/messagesync", R"({"login_uid":"u1","channel_id":"bot","channel_type":1})");
+  EXPECT_TRUE(has(page.body, R"("end":1,"end_reason":7,"stream_data":"SGVIZQ==")")) << page.body;
+  EXPECT_EQ(status("/streamv2/open", open), 200U);
+  EXPECT_EQ(status("/streamv2/open", "{" + place + R"(,"payload":"aGk=","force":true})"), 200U);
+  EXPECT_EQ(status("/streamv2/close", "{" + place + ",\"message_id\":\"" + id + "\"}"), 200U);
+  expect_400("/streamv2/open",
+             {"{}", R"({"channel_id":"u1","channel_type":1,"payload":"aGk="})", "{" + place + "}"});
+  expect_400("/streamv2/write",
+             {"{" + place + R"(,"payload":"aGk="})", "{" + place + ",\"message_id\":" + id + "}",
+              "{" + place + R"(,"message_id":77,"payload":"aGk="})",
+              R"({"channel_id":"g9","channel_type":2,"payload":"aGk=","message_id":)" + id + "}"});
+  expect_400("/streamv2/close", {"{" + place + "}", "{" + place + R"(,"message_id":77})"});
+}
+
+TEST_F(MessageRoutesTest, ConversationsCheckTheirFields) {
+  EXPECT_EQ(post("/conversation/sync", R"({"uid":"u1"})").body, "[]");
+  EXPECT_EQ(post("/conversations/sync", R"({"uid":"u1"})").body, "[]");
+  expect_400(
+      "/conversation/sync",
+      {"{}", R"({"uid":""})", R"({"uid":"u1","version":"1"})", R"({"uid":"u1","msg_count":1.5})",
+       R"({"uid":"u1","exclude_channel_types":2})", R"({"uid":"u1","exclude_channel_types":[256]})",
+       R"({"uid":"u1","last_msg_seqs":[]})"});
+  EXPECT_EQ(post("/conversation/channels", R"({"uid":"u1"})").body, "[]");
+  expect_400("/conversation/channels", {"{}", R"({"uid":7})"});
+  EXPECT_EQ(post("/conversation/syncMessages", R"({"uid":"u1","channels":[]})").body, "[]");
+  EXPECT_EQ(post("/conversation/syncMessages",
+                 R"({"uid":"u1","channels":[{"channel_id":"g1","channel_type":2}]})")
+                .body,
+            R"([{"channel_id":"g1","channel_type":2,"messages":[],"user_last_msg_seq":0}])");
+  expect_400("/conversation/syncMessages",
+             {"{}", R"({"channels":[]})", R"({"uid":"u1","channels":[{"channel_id":"g1"}]})",
+              R"({"uid":"u1","channels":[{"channel_type":2}]})", R"({"uid":"u1","channels":[1]})"});
+  EXPECT_TRUE(has(post("/conversation/syncByChannels",
+                       R"({"uid":"u1","channels":[{"channel_id":"u9","channel_type":1}]})")
+                      .body,
+                  R"([{"channel_id":"u9","channel_type":1,"unread":0,"timestamp":0,)"
+                  R"("last_msg_seq":0,"last_client_msg_no":"","offset_msg_seq":0,)"
+                  R"("readed_to_msg_seq":0,)"));
+  expect_400("/conversation/syncByChannels",
+             {"{}", R"({"uid":"u1"})", R"({"uid":"u1","channels":[]})",
+              R"({"channels":[{"channel_id":"g1","channel_type":2}]})"});
+  for (const std::string path :
+       {"/conversations/clearUnread", "/conversations/setUnread", "/conversations/delete",
+        "/conversation/clearUnread", "/conversation/setUnread", "/conversation/delete"}) {
+    EXPECT_EQ(post(path, R"({"uid":"u1","channel_id":"g1","channel_type":2})").body,
+              R"({"status":200})")
+        << path;
+    expect_400(path, {"{}", R"({"uid":"u1","channel_type":2})", R"({"uid":"u1","channel_id":"g1"})",
+                      R"({"channel_id":"g1","channel_type":2})",
+                      R"({"uid":"u1","channel_id":"g1","channel_type":0})",
+                      R"({"uid":"u1","channel_id":"u2@u3","channel_type":1})"});
+  }
+  expect_400("/conversations/setUnread",
+             {R"({"uid":"u1","channel_id":"g1","channel_type":2,"unread":-1})"});
+  expect_400("/conversations/clearUnread",
+             {R"({"uid":"u1","channel_id":"g1","channel_type":2,"message_seq":-1})"});
+}
+
+TEST_F(MessageRoutesTest, KnownChannelsAreSplitAtTheLastColons) {
+  EXPECT_EQ(status("/channel/subscriber_add", R"({"channel_id":"g:1","subscribers":["u2"]})"),
+            200U);
+  EXPECT_EQ(status("/message/send",
+                   R"({"from_uid":"u1","channel_id":"g:1","channel_type":2,"payload":"aGk="})"),
+            200U);
+  const auto sync = [this](const std::string& known) {
+    return post("/conversation/sync", R"({"uid":"u2","last_msg_seqs":")" + known + "\"}").body;
+  };
+  EXPECT_TRUE(has(sync(""), "\"channel_id\":\"g:1\""));
+  EXPECT_EQ(sync("g:1:2:1"), "[]");
+  EXPECT_EQ(sync("nonsense|:|::|g:1:2:1|x:y:z|g:1:2"), "[]");
+  EXPECT_NE(sync("g:1:2:0|g:1:3:1"), "[]");
+}
+
+TEST_F(MessageRoutesTest, AllowlistIsReadAsUidsOrObjects) {
+  EXPECT_EQ(get("/channel/whitelist?channel_id=g1&channel_type=2").body, "[]");
+  EXPECT_EQ(status("/channel/whitelist_set",
+                   R"({"channel_id":"g1","channel_type":2,"uids":["b","a"," "]})"),
+            200U);
+  EXPECT_EQ(get("/channel/whitelist?channel_id=g1&channel_type=2").body, R"(["a","b"])");
+  EXPECT_EQ(get("/channel/whitelist?channel_id=g1&channel_type=2&detail=1").body,
+            R"([{"id":1,"uid":"a"},{"id":2,"uid":"b"}])");
+  EXPECT_EQ(get("/channel/whitelist?channel_type=2").status, 400U);
+  EXPECT_EQ(get("/channel/whitelist?channel_id=g1").status, 400U);
+  EXPECT_EQ(get("/channel/whitelist?channel_id=g%231&channel_type=2").status, 400U);
+}
+
+TEST_F(MessageRoutesTest, AllowlistOfAPersonOpensTheConversationForBoth) {
+  for (const std::string path : {"/channel/whitelist_add", "/channel/whitelist_set"}) {
+    const std::string user = path.ends_with("add") ? "a" : "s";
+    EXPECT_EQ(post(path, "{\"channel_id\":\"" + user + R"(","channel_type":1,"uids":["p","q",")" +
+                             user + "\"]}")
+                  .body,
+              R"({"status":200})");
+    for (const std::string uid : {"p", "q"}) {
+      EXPECT_TRUE(has(post("/conversation/channels", "{\"uid\":\"" + uid + "\"}").body,
+                      "{\"channel_id\":\"" + user + "\",\"channel_type\":1"));
+    }
+    const std::string own = post("/conversation/channels", "{\"uid\":\"" + user + "\"}").body;
+    EXPECT_TRUE(has(own, "\"channel_id\":\"p\"")) << own;
+    EXPECT_TRUE(has(own, "\"channel_id\":\"q\"")) << own;
+    EXPECT_FALSE(has(own, "\"channel_id\":\"" + user + "\"")) << own;
+  }
+}
+
+TEST_F(MessageRoutesTest, TemporaryChannelTakesItsReceivers) {
+  EXPECT_EQ(status("/tmpchannel/subscriber_set", R"({"channel_id":"t1","uids":["u1","u2"]})"),
+            200U);
+  expect_400("/tmpchannel/subscriber_set",
+             {"{}", R"({"channel_id":"t1"})", R"({"channel_id":"t1","uids":[]})",
+              R"({"channel_id":"t1","uids":[" "]})", R"({"channel_id":"t@1","uids":["u"]})",
+              R"({"uids":["u"]})"});
+}
+
+TEST_F(MessageRoutesTest, DeletedMessagesAreGone) {
+  const std::string first = send("n1");
+  send("n2");
+  send("n3");
+  const std::string place = R"("channel_id":"g1","channel_type":2)";
+  EXPECT_EQ(status("/message/delete", "{" + place + ",\"message_id\":" + first + "}"), 200U);
+  EXPECT_EQ(status("/message/delete", "{" + place + ",\"message_ids\":[\"" + first + "\",99]}"),
+            200U);
+  EXPECT_EQ(status("/message/delete", "{" + place + R"(,"message_seqs":[2,77]})"), 200U);
+  const Answer page =
+      post("/channel/messagesync", R"({"login_uid":"u1","channel_id":"g1","channel_type":2})");
+  EXPECT_FALSE(has(page.body, "\"n1\"")) << page.body;
+  EXPECT_FALSE(has(page.body, "\"n2\"")) << page.body;
+  EXPECT_TRUE(has(page.body, "\"n3\"")) << page.body;
+  EXPECT_EQ(status("/message", "{\"message_id\":" + first + "}"), 404U);
+  EXPECT_EQ(max_seq("g1"), "{\"message_seq\":3}");
+  expect_400("/message/delete",
+             {"{}", "{" + place + "}", R"({"channel_id":"g1","message_seqs":[1]})",
+              R"({"channel_id":"u2","channel_type":1,"message_seqs":[1]})",
+              "{" + place + R"(,"message_seqs":["x"]})", "{" + place + R"(,"message_seqs":1})"});
+}
+
+TEST_F(MessageRoutesTest, ClearedChannelGoesOnWithItsSeqs) {
+  for (int i = 1; i <= 4; ++i) send("n" + std::to_string(i));
+  const std::string place = R"({"channel_id":"g1","channel_type":2)";
+  EXPECT_EQ(status("/channel/clear_messages", place + R"(,"message_seq":2})"), 200U);
+  const std::string read = R"({"login_uid":"u1","channel_id":"g1","channel_type":2})";
+  EXPECT_FALSE(has(post("/channel/messagesync", read).body, "\"n2\""));
+  EXPECT_TRUE(has(post("/channel/messagesync", read).body, "\"n3\""));
+  EXPECT_EQ(status("/channel/clear_messages", place + "}"), 200U);
+  EXPECT_TRUE(has(post("/channel/messagesync", read).body, "\"messages\":[]"));
+  send("n5");
+  EXPECT_EQ(max_seq("g1"), "{\"message_seq\":5}");
+  expect_400("/channel/clear_messages", {"{}", R"({"channel_id":"g1"})", R"({"channel_type":2})",
+                                         place + R"(,"message_seq":-1})"});
+}
+
+TEST_F(MessageRoutesTest, RetentionTellsWhereItsLimitsComeFrom) {
+  ApiOptions options;
+  options.retention_defaults = [](ChannelType type) {
+    channel::RetentionLimits limits;
+    limits.max_age_seconds = type == ChannelType::group ? 60U : 0U;
+    limits.max_count = 9;
+    return limits;
+  };
+  configure(options);
+  const std::string path = "/channel/retention";
+  const std::string query = path + "?channel_id=g1&channel_type=2";
+  EXPECT_EQ(get(query).body, R"({"channel_id":"g1","channel_type":2,"max_age":60,)"
+                             R"("max_age_source":"default","max_count":9,)"
+                             R"("max_count_source":"default"})");
+  EXPECT_EQ(status(path, R"({"channel_id":"g1","channel_type":2,"max_age":0})"), 200U);
+  EXPECT_EQ(get(query).body, R"({"channel_id":"g1","channel_type":2,"max_age":0,)"
+                             R"("max_age_source":"channel","max_count":9,)"
+                             R"("max_count_source":"default"})");
+  EXPECT_EQ(status(path, R"({"channel_id":"g1","channel_type":2,"max_age":null,"max_count":100})"),
+            200U);
+  EXPECT_EQ(get(query).body, R"({"channel_id":"g1","channel_type":2,"max_age":60,)"
+                             R"("max_age_source":"default","max_count":100,)"
+                             R"("max_count_source":"channel"})");
+  expect_400(path, {"{}", R"({"channel_id":"g1","max_age":1})",
+                    R"({"channel_id":"g1","channel_type":2,"max_age":-1})",
+                    R"({"channel_id":"g1","channel_type":2,"max_count":"1"})",
+                    R"({"channel_id":"u2","channel_type":1,"max_age":1})"});
+  EXPECT_EQ(get(path + "?channel_id=g1").status, 400U);
+  EXPECT_EQ(get(path + "?channel_type=2").status, 400U);
+}
+
+TEST_F(MessageRoutesTest, AgentAndUserShareOneChannelWhoeverBegins) {
+  const auto post_from = [this](const std::string& from, const std::string& to) {
+    return status("/message/send", "{\"from_uid\":\"" + from + "\",\"channel_id\":\"" + to +
+                                       R"(","channel_type":11,"payload":"aGk="})");
+  };
+  EXPECT_EQ(post_from("user", "agent"), 200U);
+  EXPECT_EQ(post_from("agent", "user"), 200U);
+  for (const std::string query : {"login_uid=user&channel_id=agent",
+                                  "login_uid=agent&channel_id=user", "channel_id=user@agent"}) {
+    EXPECT_EQ(get("/channel/max_message_seq?channel_type=11&" + query).body, "{\"message_seq\":2}")
+        << query;
+  }
+  EXPECT_EQ(status("/channel/clear_messages",
+                   R"({"login_uid":"agent","channel_id":"user","channel_type":11})"),
+            200U);
+  EXPECT_TRUE(has(
+      post("/channel/messagesync", R"({"login_uid":"user","channel_id":"agent","channel_type":11})")
+          .body,
+      "\"messages\":[]"));
+}
+
+}  // namespace
+}  // namespace jindou::api

@@ -1,0 +1,12 @@
+// /varz and what belongs to it: numbers about the running server.
+#pragma once
+
+#include <span>
+
+#include "api/router.h"
+
+namespace jindou::api {
+
+std::span<const Route> monitor_routes();
+
+}  // namespace jindou::api

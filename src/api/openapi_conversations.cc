@@ -1,0 +1,150 @@
+// A user's list of chats.
+#include "api/openapi_operations.h"
+#include "api/openapi_schema.h"
+
+namespace jindou::api::openapi {
+namespace {
+
+std::string sync_body() {
+  return object({need("uid", uid()),
+                 may("version", integer("Of the last answer: only what changed since. 0: all.")),
+                 may("last_msg_seqs", text("What the client has: channel_id:channel_type:seq, "
+                                           "joined by |.")),
+                 may("msg_count", integer("Messages with each conversation; at most 50.")),
+                 may("only_unread", flag("1: only those with unread messages.")),
+                 may("exclude_channel_types", array(integer("A type.", 0, 255), "Left out.")),
+                 may("page", integer("From 1; 0: no pages.")),
+                 may("page_size", integer("100 unless given; at most 500."))});
+}
+
+Operation sync(std::string_view path, std::string description) {
+  return {
+      .method = Verb::post,
+      .path = path,
+      .tag = Tag::conversations,
+      .description = std::move(description),
+      .body = sync_body(),
+      .example = R"({"uid":"u1","msg_count":1})",
+      .answer = array(ref("Conversation"), "Newest first."),
+  };
+}
+
+std::string external_channel() {
+  return object({need("channel_id", text("The channel; the other user for type 1.")),
+                 need("channel_type", channel_type())});
+}
+
+Operation sync_messages() {
+  return {
+      .method = Verb::post,
+      .path = "/conversation/syncMessages",
+      .tag = Tag::conversations,
+      .description = "Messages of several channels at once.",
+      .body = object(
+          {need("uid", uid()),
+           may("channels",
+               array(object({need("channel_id", text("Internal id, or the other user for type "
+                                                     "1.")),
+                             need("channel_type", channel_type()),
+                             may("last_msg_seq", integer("From here on."))}))),
+           may("msg_count", integer("15 unless given.", -2147483648)),
+           may("order_by_last", integer("1: the newest, newest first; 0: upwards.", 0))}),
+      .example = R"({"uid":"u1","channels":[{"channel_id":"group1","channel_type":2,)"
+                 R"("last_msg_seq":0}],"msg_count":5,"order_by_last":1})",
+      .answer = array(object({need("channel_id", text("As in the request.")),
+                              need("channel_type", channel_type()),
+                              need("messages", array(ref("Message"))),
+                              need("user_last_msg_seq", integer("Of the newest message the user "
+                                                                "sent."))})),
+  };
+}
+
+Operation channels() {
+  return {
+      .method = Verb::post,
+      .path = "/conversation/channels",
+      .tag = Tag::conversations,
+      .description = "The channels of the user's conversations.",
+      .body = object({need("uid", uid())}),
+      .example = R"({"uid":"u1"})",
+      .answer = array(object({need("channel_id", text("The other user for type 1.")),
+                              need("channel_type", channel_type()),
+                              need("internal_id", text("As stored: a@b for type 1."))})),
+  };
+}
+
+Operation sync_by_channels() {
+  return {
+      .method = Verb::post,
+      .path = "/conversation/syncByChannels",
+      .tag = Tag::conversations,
+      .description = "One entry for each channel of the request, in that order; zeros where there "
+                     "is no conversation.",
+      .body = object({need("uid", uid()), need("channels", array(external_channel())),
+                      may("msg_count", integer("15 unless given.", -2147483648))}),
+      .example = R"({"uid":"u1","channels":[{"channel_id":"u2","channel_type":1}],"msg_count":1})",
+      .answer = array(ref("Conversation")),
+  };
+}
+
+Operation change(std::string_view path, std::string description, std::string body,
+                 std::string example) {
+  return {
+      .method = Verb::post,
+      .path = path,
+      .tag = Tag::conversations,
+      .description = std::move(description),
+      .body = std::move(body),
+      .example = std::move(example),
+      .answer = ref("Ack"),
+      .answer_example = R"({"status":200})",
+  };
+}
+
+std::string one_conversation() {
+  return object({need("uid", uid()),
+                 need("channel_id", text("The channel; the other user for type 1.")),
+                 need("channel_type", channel_type())});
+}
+
+}  // namespace
+
+std::vector<Operation> conversation_operations() {
+  const std::string clear_body =
+      object({need("uid", uid()),
+              need("channel_id", text("The channel; the other user for type 1.")),
+              need("channel_type", channel_type()),
+              may("message_seq", integer("Read up to here; 0: up to the last message."))});
+  const std::string unread_body =
+      object({need("uid", uid()),
+              need("channel_id", text("The channel; the other user for type 1.")),
+              need("channel_type", channel_type()),
+              need("unread", integer("What the user is shown as unread."))});
+  const std::string place = R"({"uid":"u2","channel_id":"u1","channel_type":1})";
+  const std::string unread = R"({"uid":"u2","channel_id":"u1","channel_type":1,"unread":1})";
+  std::vector<Operation> out;
+  out.push_back(sync("/conversation/sync",
+                     "Unread counts, read positions and the newest messages, computed when asked "
+                     "for."));
+  out.push_back(sync("/conversations/sync", "The same as /conversation/sync."));
+  out.push_back(sync_messages());
+  out.push_back(channels());
+  out.push_back(sync_by_channels());
+  for (const std::string_view path : {"/conversations/setUnread", "/conversation/setUnread"}) {
+    out.push_back(change(path, "Shows exactly that many messages as unread; 0 marks all read.",
+                         unread_body, unread));
+  }
+  for (const std::string_view path :
+       {"/conversations/clearUnread", "/conversation/clearUnread"}) {
+    out.push_back(change(path, "Never moves the read position back.", clear_body, place));
+  }
+  for (const std::string_view path : {"/conversations/delete", "/conversation/delete"}) {
+    out.push_back(change(path,
+                         "Hides the conversation until a newer message comes; its messages stay "
+                         "readable.",
+                         one_conversation(), place));
+  }
+  return out;
+}
+
+}  // namespace jindou::api::openapi

@@ -1,0 +1,316 @@
+#include "api/openapi_document.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <map>
+#include <utility>
+
+#include "api/http_types.h"
+#include "api/openapi_schema.h"
+#include "codec/json_writer.h"
+
+namespace jindou::api::openapi {
+namespace {
+
+using codec::JsonWriter;
+
+struct TagText {
+  Tag tag;
+  std::string_view name;
+  std::string_view description;
+};
+constexpr std::array kTags = {
+    TagText{Tag::messages, "Messages", "Sending messages, one or many at a time."},
+    TagText{Tag::events, "Message events", "What happens to a message after it was sent, such as "
+                                           "the growing text of an answer."},
+    TagText{Tag::channels, "Channels", "Channels, their subscribers, denylists and allowlists."},
+    TagText{Tag::history, "History", "Reading stored messages."},
+    TagText{Tag::retention, "Retention", "Deleting messages, and how long they are kept."},
+    TagText{Tag::conversations, "Conversations", "A user's list of chats: unread counts and read "
+                                                 "positions."},
+    TagText{Tag::users, "Users", "Device tokens, online status, system accounts."},
+    TagText{Tag::routing, "Routing", "Where clients connect."},
+    TagText{Tag::connections, "Connections", "The connections of this node."},
+    TagText{Tag::monitoring, "Monitoring", "Numbers about the running server."},
+    TagText{Tag::access, "Access", "Logging in to the manager port."},
+    TagText{Tag::system, "System", "Health, documentation, and the rest."},
+};
+
+std::string_view tag_name(Tag tag) {
+  for (const TagText& entry : kTags) {
+    if (entry.tag == tag) return entry.name;
+  }
+  return "System";
+}
+
+const Operation* find_operation(std::span<const Operation> operations, const Route& route) {
+  const auto found = std::ranges::find_if(operations, [&route](const Operation& operation) {
+    return operation.method == route.method && operation.path == route.path;
+  });
+  return found == operations.end() ? nullptr : &*found;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) {
+    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  });
+  return out;
+}
+
+// "post_message_sendbatch": letters, digits and underscores only, unique like method and path.
+std::string operation_id(std::string_view method, std::string_view path) {
+  std::string out(method);
+  for (const char c : path) {
+    out += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  }
+  return out;
+}
+
+void write_json_content(JsonWriter& json, std::string_view schema, std::string_view example) {
+  json.begin_object("content");
+  json.begin_object("application/json");
+  json.key("schema");
+  json.raw(schema);
+  if (!example.empty()) {
+    json.key("example");
+    json.raw(example);
+  }
+  json.end_object();
+  json.end_object();
+}
+
+void write_query(JsonWriter& json, const std::vector<Parameter>& query) {
+  if (query.empty()) return;
+  json.begin_array("parameters");
+  for (const Parameter& parameter : query) {
+    json.begin_object();
+    json.string("name", parameter.name);
+    json.string("in", "query");
+    if (parameter.required) json.boolean("required", true);
+    json.string("description", parameter.description);
+    json.key("schema");
+    json.raw(parameter.schema);
+    if (!parameter.example.empty()) {
+      json.key("example");
+      json.raw(parameter.example);
+    }
+    json.end_object();
+  }
+  json.end_array();
+}
+
+void write_outcome(JsonWriter& json, std::string_view status, std::string_view description,
+                   std::string_view schema, std::string_view example) {
+  json.begin_object(status);
+  json.string("description", description);
+  if (!schema.empty()) write_json_content(json, schema, example);
+  json.end_object();
+}
+
+void write_error_reference(JsonWriter& json, std::string_view status) {
+  json.begin_object(status);
+  json.string("$ref", "#/components/responses/Error" + std::string(status));
+  json.end_object();
+}
+
+void write_responses(JsonWriter& json, const Route& route, const Operation& operation) {
+  json.begin_object("responses");
+  if (operation.succeeds) {
+    if (operation.answer.empty()) {
+      json.begin_object("200");
+      json.string("description", "Done.");
+      json.begin_object("content");
+      json.begin_object(operation.answer_type);
+      json.begin_object("schema");
+      json.string("type", "string");
+      json.end_object();
+      json.end_object();
+      json.end_object();
+      json.end_object();
+    } else {
+      write_outcome(json, "200", "Done.", operation.answer, operation.answer_example);
+    }
+  }
+  const auto special = [&operation](unsigned status) {
+    return std::ranges::any_of(operation.others,
+                               [status](const Outcome& o) { return o.status == status; });
+  };
+  for (const Outcome& outcome : operation.others) {
+    const bool error = outcome.schema.empty() && outcome.status >= 400;
+    write_outcome(json, std::to_string(outcome.status), outcome.description,
+                  error ? ref("Error") : outcome.schema, {});
+  }
+  const bool takes_input = !operation.body.empty() || !operation.query.empty();
+  if (takes_input && !special(400)) write_error_reference(json, "400");
+  const bool guarded = route.auth != Auth::open || operation.guarded;
+  if (guarded && !special(401)) write_error_reference(json, "401");
+  const bool permission =
+      !route.resource.empty() || (route.ports != Ports::api && route.method != Verb::get);
+  if (permission && !special(403)) write_error_reference(json, "403");
+  if (!operation.body.empty() && !special(413)) write_error_reference(json, "413");
+  for (const unsigned status : {429U, 500U, 503U}) {
+    if (!special(status)) write_error_reference(json, std::to_string(status));
+  }
+  json.end_object();
+}
+
+void write_operation(JsonWriter& json, const Route& route, const Operation& operation) {
+  const std::string method = lower(to_string(route.method));
+  json.begin_object(method);
+  json.string("operationId", operation_id(method, route.path));
+  json.begin_array("tags");
+  json.string(tag_name(operation.tag));
+  json.end_array();
+  json.string("summary", route.summary);
+  if (!operation.description.empty()) json.string("description", operation.description);
+  if (operation.deprecated) json.boolean("deprecated", true);
+  if (route.ports != Ports::api) {
+    json.begin_array("x-ports");
+    if (route.ports == Ports::both) json.string("api");
+    json.string("manager");
+    json.end_array();
+  }
+  if (route.auth == Auth::open && !operation.guarded) {
+    json.begin_array("security");
+    json.end_array();
+  }
+  write_query(json, operation.query);
+  if (!operation.body.empty()) {
+    json.begin_object("requestBody");
+    json.boolean("required", true);
+    write_json_content(json, operation.body, operation.example);
+    json.end_object();
+  }
+  write_responses(json, route, operation);
+  json.end_object();
+}
+
+struct ErrorText {
+  std::string_view status;
+  std::string_view description;
+};
+constexpr std::array kErrors = {
+    ErrorText{"400", "The request is malformed; nothing was done."},
+    ErrorText{"401", "The header `token` is missing or wrong."},
+    ErrorText{"403", "Not permitted; see `reason`, or the permissions of the login."},
+    ErrorText{"413", "The body is larger than api.maxBodyBytes."},
+    ErrorText{"429", "Too much is in flight; nothing was done. Retry after `Retry-After` seconds."},
+    ErrorText{"500", "The store failed, or the outcome is unknown; see `code`."},
+    ErrorText{"503", "The server is stopping or recovering; nothing was done. Retry later."},
+};
+
+void write_components(JsonWriter& json) {
+  json.begin_object("components");
+  json.begin_object("schemas");
+  for (const Component& component : components()) {
+    json.key(component.name);
+    json.raw(component.schema);
+  }
+  json.end_object();
+  json.begin_object("responses");
+  for (const ErrorText& error : kErrors) {
+    const std::string name = "Error" + std::string(error.status);
+    write_outcome(json, name, error.description, ref("Error"), {});
+  }
+  json.end_object();
+  json.begin_object("securitySchemes");
+  json.begin_object("token");
+  json.string("type", "apiKey");
+  json.string("in", "header");
+  json.string("name", "token");
+  json.string("description", "The configured managerToken. Not needed when none is configured.");
+  json.end_object();
+  json.begin_object("bearer");
+  json.string("type", "http");
+  json.string("scheme", "bearer");
+  json.string("bearerFormat", "JWT");
+  json.string("description", "What POST /manager/login answered; for the manager port.");
+  json.end_object();
+  json.end_object();
+  json.end_object();
+}
+
+void write_info(JsonWriter& json, std::string_view version) {
+  json.string("openapi", "3.1.0");
+  json.begin_object("info");
+  json.string("title", "Jindou HTTP API");
+  json.string("version", version);
+  json.string("description",
+              "Instant-messaging server with the WuKongIM interface. Bodies are JSON in UTF-8. "
+              "Unknown members are ignored, null counts as absent, types are strict. Every error "
+              "has the same body.");
+  json.end_object();
+  json.begin_array("servers");
+  json.begin_object();
+  json.string("url", "/");
+  json.string("description", "This server.");
+  json.end_object();
+  json.end_array();
+  json.begin_array("security");
+  for (const std::string_view scheme : {"token", "bearer"}) {
+    json.begin_object();
+    json.begin_array(scheme);
+    json.end_array();
+    json.end_object();
+  }
+  json.begin_object();  // none at all, while no managerToken is configured
+  json.end_object();
+  json.end_array();
+}
+
+}  // namespace
+
+std::span<const Operation> all_operations() {
+  static const std::vector<Operation> kOperations = [] {
+    std::vector<Operation> all;
+    for (auto group : {message_operations, event_operations, channel_operations,
+                       conversation_operations, user_operations, system_operations}) {
+      std::ranges::move(group(), std::back_inserter(all));
+    }
+    return all;
+  }();
+  return kOperations;
+}
+
+std::string document(std::span<const Route> routes, std::span<const Operation> operations,
+                     std::string_view version) {
+  std::string out;
+  out.reserve(std::size_t{200} << 10);
+  JsonWriter json(out);
+  json.begin_object();
+  write_info(json, version);
+  json.begin_array("tags");
+  for (const TagText& tag : kTags) {
+    json.begin_object();
+    json.string("name", tag.name);
+    json.string("description", tag.description);
+    json.end_object();
+  }
+  json.end_array();
+  json.begin_object("paths");
+  // Paths in the order of the operations: examples build on those before them.
+  std::vector<std::string_view> paths;
+  for (const Operation& operation : operations) {
+    if (std::ranges::find(paths, operation.path) == paths.end()) paths.push_back(operation.path);
+  }
+  for (const std::string_view path : paths) {
+    bool opened = false;
+    for (const Route& route : routes) {
+      if (route.path != path) continue;
+      const Operation* operation = find_operation(operations, route);
+      if (operation == nullptr) continue;
+      if (!opened) json.begin_object(path);
+      opened = true;
+      write_operation(json, route, *operation);
+    }
+    if (opened) json.end_object();
+  }
+  json.end_object();
+  write_components(json);
+  json.end_object();
+  return out;
+}
+
+}  // namespace jindou::api::openapi

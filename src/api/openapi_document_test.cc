@@ -1,0 +1,120 @@
+#include "api/openapi_document.h"
+
+#include <gtest/gtest.h>
+#include <simdjson.h>
+
+#include <set>
+#include <string>
+
+#include "api/http_types.h"
+
+namespace jindou::api::openapi {
+namespace {
+
+namespace dom = simdjson::dom;
+
+std::string name_of(Verb method, std::string_view path) {
+  return std::string(to_string(method)) + " " + std::string(path);
+}
+
+std::set<std::string> route_names() {
+  std::set<std::string> names;
+  for (const Route& route : all_routes()) names.insert(name_of(route.method, route.path));
+  return names;
+}
+
+class OpenApiDocument : public testing::Test {
+ protected:
+  void SetUp() override {
+    text_ = document(all_routes(), all_operations(), "1.2.3");
+    ASSERT_EQ(parser_.parse(text_).get(root_), simdjson::SUCCESS) << text_.substr(0, 500);
+  }
+
+  // Every {"$ref": "#/…"} under `element` leads somewhere.
+  void expect_references(dom::element element) {
+    dom::array list;
+    dom::object object;
+    if (element.get_array().get(list) == simdjson::SUCCESS) {
+      for (const dom::element entry : list) expect_references(entry);
+    } else if (element.get_object().get(object) == simdjson::SUCCESS) {
+      for (const auto field : object) {
+        std::string_view target;
+        if (field.key == "$ref" && field.value.get_string().get(target) == simdjson::SUCCESS) {
+          ASSERT_EQ(target.substr(0, 1), "#");
+          EXPECT_EQ(root_.at_pointer(target.substr(1)).error(), simdjson::SUCCESS) << target;
+        }
+        expect_references(field.value);
+      }
+    }
+  }
+
+  dom::parser parser_;
+  dom::element root_;
+  std::string text_;
+};
+
+TEST_F(OpenApiDocument, HasEveryRouteAndNothingElse) {
+  std::set<std::string> documented;
+  for (const auto path : root_["paths"].get_object()) {
+    for (const auto method : path.value.get_object()) {
+      std::string name(method.key);
+      for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+      documented.insert(name + " " + std::string(path.key));
+    }
+  }
+  EXPECT_EQ(documented, route_names());
+}
+
+TEST(OpenApiOperations, StandForOneRouteEach) {
+  const std::set<std::string> routes = route_names();
+  std::set<std::string> seen;
+  for (const Operation& operation : all_operations()) {
+    const std::string name = name_of(operation.method, operation.path);
+    EXPECT_TRUE(routes.contains(name)) << name << " is documented but not served";
+    EXPECT_TRUE(seen.insert(name).second) << name << " is documented twice";
+  }
+  for (const std::string& name : routes) {
+    EXPECT_TRUE(seen.contains(name)) << name << " is served but not documented";
+  }
+}
+
+TEST(OpenApiOperations, HaveAnExampleForEveryBody) {
+  dom::parser parser;
+  for (const Operation& operation : all_operations()) {
+    const std::string name = name_of(operation.method, operation.path);
+    EXPECT_EQ(operation.body.empty(), operation.example.empty()) << name;
+    for (const std::string& text :
+         {operation.body, operation.example, operation.answer, operation.answer_example}) {
+      if (text.empty()) continue;
+      EXPECT_EQ(parser.parse(text).error(), simdjson::SUCCESS) << name << ": " << text;
+    }
+    for (const Parameter& parameter : operation.query) {
+      EXPECT_FALSE(parameter.required && parameter.example.empty()) << name;
+    }
+  }
+}
+
+TEST_F(OpenApiDocument, SaysItsVersion) {
+  EXPECT_EQ(root_["openapi"].get_string().value(), "3.1.0");
+  EXPECT_EQ(root_["info"]["version"].get_string().value(), "1.2.3");
+}
+
+TEST_F(OpenApiDocument, ReferencesLeadSomewhere) { expect_references(root_); }
+
+TEST_F(OpenApiDocument, OperationIdsAreUnique) {
+  std::set<std::string_view> ids;
+  for (const auto path : root_["paths"].get_object()) {
+    for (const auto method : path.value.get_object()) {
+      const std::string_view id = method.value["operationId"].get_string().value();
+      EXPECT_TRUE(ids.insert(id).second) << id;
+    }
+  }
+}
+
+TEST_F(OpenApiDocument, ProbesNeedNoToken) {
+  EXPECT_EQ(root_.at_pointer("/paths/~1health/get/security").get_array().value().size(), 0U);
+  EXPECT_NE(root_.at_pointer("/paths/~1varz/get/security").error(), simdjson::SUCCESS);
+}
+
+}  // namespace
+}  // namespace jindou::api::openapi

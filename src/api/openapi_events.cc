@@ -1,0 +1,283 @@
+// Message events, the older stream endpoints, and retention.
+#include "api/openapi_operations.h"
+#include "api/openapi_schema.h"
+
+namespace jindou::api::openapi {
+namespace {
+
+std::string lane_key() { return text("The lane; main unless given."); }
+
+Operation event() {
+  return {
+      .method = Verb::post,
+      .path = "/message/event",
+      .tag = Tag::events,
+      .description =
+          "The anchor is a message that was sent with `is_stream` 1. stream.delta adds text "
+          "(payload {\"kind\":\"text\",\"delta\":…}), stream.snapshot replaces it, stream.close, "
+          "stream.error and stream.cancel end the lane, stream.finish ends the message; any other "
+          "type is recorded. Members of the channel who are online are pushed an EVENT frame. A "
+          "repeated `event_id`, and any event of a lane that is over, answers the stored state.",
+      .body = object(
+          {need("channel_id", text("As in the anchor: the other user for type 1.")),
+           need("channel_type", channel_type()), need("client_msg_no", text("Of the anchor.")),
+           need("event_id", text("Idempotency key in its lane.")),
+           need("event_type", text("Like stream.delta.")), may("event_key", lane_key()),
+           may("from_uid", text("The author; that of the anchor unless given.")),
+           may("message_id", message_id("Accepted; the anchor's own is used.")),
+           may("visibility", word({"public", "private", "restricted", ""},
+                                  "Other than public: pushed to the author only.")),
+           may("occurred_at", integer("Milliseconds since 1970; now unless given.")),
+           may("payload", anything("Any JSON.")),
+           may("headers", map(text("Any text."), "Accepted, without effect."))}),
+      .example = R"({"channel_id":"group1","channel_type":2,"client_msg_no":"ai1","event_id":"e1",)"
+                 R"("event_type":"stream.delta","payload":{"kind":"text","delta":"Hello"}})",
+      .answer = object(
+          {need("status", one_of({R"({"const":200})", R"({"const":"ok"})"})),
+           need("data",
+                object({need("client_msg_no", text("Of the anchor.")),
+                        need("event_key", text("The lane.")), need("event_id", text("Echoed.")),
+                        need("msg_event_seq", integer("Number of the last persisted event.")),
+                        need("stream_status", word({"open", "closed", "error", "cancelled"},
+                                                   "State of the lane.")),
+                        need("channel_id", text("As in the request.")),
+                        need("channel_type", channel_type()),
+                        need("from_uid", text("The author."))}))}),
+  };
+}
+
+Operation event_sync() {
+  const auto one_event = [] {
+    return object({need("msg_event_seq", integer("Its number.")),
+                   need("event_id", text("As appended.")), need("event_key", text("The lane.")),
+                   need("event_type", text("As appended.")),
+                   need("visibility", word({"public", "private", "restricted"}, "As appended.")),
+                   need("occurred_at", integer("Milliseconds since 1970.")),
+                   need("payload", anything("The snapshot, or the state without one."))});
+  };
+  return {
+      .method = Verb::post,
+      .path = "/message/eventsync",
+      .tag = Tag::events,
+      .description = "One entry for each lane, ascending by `msg_event_seq`.",
+      .body = object(
+          {need("channel_id", text("As in the anchor.")), need("channel_type", channel_type()),
+           need("client_msg_no", text("Of the anchor.")),
+           may("from_uid", text("The other half of the channel; needed for types 1 and 11.")),
+           may("event_key", text("This lane only.")),
+           may("from_msg_event_seq", integer("Later ones only.")),
+           may("limit", integer("200 unless given; at most 2000.")),
+           may("include_private", flag("1: private and restricted lanes too."))}),
+      .example = R"({"channel_id":"group1","channel_type":2,"client_msg_no":"ai1"})",
+      .answer = object(
+          {need("status", one_of({R"({"const":200})", R"({"const":"ok"})"})),
+           need("data", object({need("client_msg_no", text("Of the anchor.")),
+                                need("from_msg_event_seq", integer("Of the request.")),
+                                need("next_msg_event_seq", integer("For the next request.")),
+                                need("more", bit("1: there are more.")),
+                                need("events", array(one_event())),
+                                need("filtered_by_event_key", text("Of the request."))}))}),
+  };
+}
+
+Operation old_event() {
+  return {
+      .method = Verb::post,
+      .path = "/event",
+      .tag = Tag::events,
+      .description = "___TextMessageStart sends the anchor, ___TextMessageContent adds text, "
+                     "___TextMessageEnd ends it (its data is an error text); other types are only "
+                     "pushed. One stream of a channel at a time.",
+      .query = {{"force", integer("", 0, 1), "1: end a stream that is running first.", {}}},
+      .body = object(
+          {need("client_msg_no", text("Names the stream.")),
+           need("channel_id", text("The channel; the other user for type 1.")),
+           need("channel_type", channel_type()),
+           may("from_uid", text("The sender; blank: the system account.")),
+           need("event", object({need("type", text("Like ___TextMessageStart.")),
+                                 may("id", text("Passed on.")),
+                                 may("timestamp", integer("Milliseconds since 1970.")),
+                                 may("data", text("The text."))}))}),
+      .example = R"({"client_msg_no":"old1","channel_id":"group3","channel_type":2,)"
+                 R"("event":{"type":"___TextMessageStart","data":"..."}})",
+      .answer = ref("Ack"),
+      .answer_example = R"({"status":200})",
+      .deprecated = true,
+  };
+}
+
+std::string anchor_header() {
+  return object({may("no_persist", flag("1 is refused.")),
+                 may("red_dot", flag("1: counts as unread.")),
+                 may("sync_once", flag("1 is refused."))});
+}
+
+Operation stream_open(std::string_view path, std::string example) {
+  return {
+      .method = Verb::post,
+      .path = path,
+      .tag = Tag::events,
+      .body = object({may("header", anchor_header()),
+                      may("client_msg_no", text("Idempotency key.")),
+                      may("from_uid", text("The sender; blank: the system account.")),
+                      need("channel_id", text("The channel; the other user for type 1.")),
+                      need("channel_type", channel_type()), need("payload", base64("Content."))}),
+      .example = std::move(example),
+      .answer = object({need("stream_no", text("Names the stream.")),
+                        need("message_id", integer("Of the message.")),
+                        need("message_idstr", text("The same in decimal digits.")),
+                        need("message_seq", integer("Position in the channel.")),
+                        need("client_msg_no", text("Echoed, or the stream_no."))}),
+      .others = {{403, "The sender may not send there; `reason` says why.", {}}},
+      .deprecated = true,
+  };
+}
+
+Operation stream_close(std::string_view path, std::string example) {
+  return {
+      .method = Verb::post,
+      .path = path,
+      .tag = Tag::events,
+      .description = "Without a channel the call does nothing.",
+      .body = object({need("stream_no", text("As answered by open.")),
+                      may("channel_id", text("Where the stream is.")),
+                      may("channel_type", integer("Its type.", 0, 255)),
+                      may("from_uid", text("The other half for type 1."))}),
+      .example = std::move(example),
+      .answer = ref("Ack"),
+      .answer_example = R"({"status":200})",
+      .deprecated = true,
+  };
+}
+
+void add_streams_v2(std::vector<Operation>& out) {
+  out.push_back({
+      .method = Verb::post,
+      .path = "/streamv2/open",
+      .tag = Tag::events,
+      .body = object({may("header", anchor_header()),
+                      may("client_msg_no", text("Idempotency key.")),
+                      may("from_uid", text("The sender; required for type 1.")),
+                      need("channel_id", text("The channel; the other user for type 1.")),
+                      need("channel_type", channel_type()), need("payload", base64("Content.")),
+                      may("force", flag("1: end a stream that is running first."))}),
+      .example = R"({"client_msg_no":"v21","from_uid":"bot","channel_id":"group6",)"
+                 R"("channel_type":2,"payload":"aGVsbG8="})",
+      .answer = object({need("message_id", integer("Names the stream.")),
+                        need("message_idstr", text("The same in decimal digits.")),
+                        need("message_seq", integer("Position in the channel.")),
+                        need("stream_id", text("stream_ and the id.")),
+                        need("client_msg_no", text("Echoed, or generated."))}),
+      .others = {{403, "The sender may not send there; `reason` says why.", {}}},
+      .deprecated = true,
+  });
+  const auto place = [](auto... more) {
+    return object({need("channel_id", text("The channel; the other user for type 1.")),
+                   need("channel_type", channel_type()),
+                   may("from_uid", text("The sender; required for type 1.")),
+                   need("message_id", message_id("As answered by open.")), more...});
+  };
+  out.push_back({
+      .method = Verb::post,
+      .path = "/streamv2/write",
+      .tag = Tag::events,
+      .body = place(need("payload", base64("Text to add.")), may("end", flag("1: the last one.")),
+                    may("end_reason", integer("With `end`.", 0, 255))),
+      .example = R"({"message_id":1037,"from_uid":"bot","channel_id":"group6","channel_type":2,)"
+                 R"("payload":"aGVsbG8="})",
+      .answer = object({need("status", one_of({R"({"const":200})", R"({"const":"ok"})"})),
+                        need("message_id", integer("Of the request.")),
+                        need("chunk_id", integer("Number of the last persisted event."))}),
+      .deprecated = true,
+  });
+  out.push_back({
+      .method = Verb::post,
+      .path = "/streamv2/close",
+      .tag = Tag::events,
+      .body = place(),
+      .example = R"({"message_id":1037,"from_uid":"bot","channel_id":"group6","channel_type":2})",
+      .answer = ref("Ack"),
+      .answer_example = R"({"status":200})",
+      .deprecated = true,
+  });
+}
+
+Operation change(std::string_view path, std::string description, std::string body,
+                 std::string example) {
+  return {
+      .method = Verb::post,
+      .path = path,
+      .tag = Tag::retention,
+      .description = std::move(description),
+      .body = std::move(body),
+      .example = std::move(example),
+      .answer = ref("Ack"),
+      .answer_example = R"({"status":200})",
+  };
+}
+
+Property place_id() {
+  return need("channel_id", text("The channel; the other user for type 1, or the internal id."));
+}
+Property place_reader() { return may("login_uid", text("One of the two users, for type 1.")); }
+
+void add_retention(std::vector<Operation>& out) {
+  out.push_back(change(
+      "/message/delete",
+      "At least one of the three. What is not there is no error. Space comes back; the "
+      "message_seqs are never used again.",
+      object({place_id(), need("channel_type", channel_type()), place_reader(),
+              may("message_id", message_id("One message.")),
+              may("message_ids", array(message_id("A message."))),
+              may("message_seqs", array(integer("A position.")))}),
+      R"({"channel_id":"group2","channel_type":2,"message_seqs":[1]})"));
+  out.push_back(change("/channel/clear_messages",
+                       "Space comes back; the message_seqs are never used again.",
+                       object({place_id(), need("channel_type", channel_type()), place_reader(),
+                               may("message_seq", integer("Up to here, inclusive; 0: all."))}),
+                       R"({"channel_id":"group2","channel_type":2,"message_seq":1})"));
+  out.push_back(change("/channel/retention",
+                       "A limit that is absent is that of the channel's type again. Messages are "
+                       "removed some time after they are too old or too many.",
+                       object({place_id(), need("channel_type", channel_type()), place_reader(),
+                               may("max_age", integer("Seconds; 0: for ever.")),
+                               may("max_count", integer("Messages; 0: all."))}),
+                       R"({"channel_id":"group2","channel_type":2,"max_age":86400})"));
+  out.push_back({
+      .method = Verb::get,
+      .path = "/channel/retention",
+      .tag = Tag::retention,
+      .query = {{"channel_id", text(""), "The channel; the other user for type 1.", R"("group2")",
+                 true},
+                {"channel_type", channel_type(), "Its type.", "2", true},
+                {"login_uid", text(""), "One of the two users, for type 1.", {}}},
+      .answer = object(
+          {need("channel_id", text("Of the request.")), need("channel_type", channel_type()),
+           need("max_age", integer("Seconds; 0: for ever.")),
+           need("max_age_source", word({"channel", "default"}, "Who set it.")),
+           need("max_count", integer("Messages; 0: all.")),
+           need("max_count_source", word({"channel", "default"}, "Who set it."))}),
+      .answer_example = R"({"channel_id":"group2","channel_type":2,"max_age":86400,)"
+                        R"("max_age_source":"channel","max_count":0,"max_count_source":"default"})",
+  });
+}
+
+}  // namespace
+
+std::vector<Operation> event_operations() {
+  std::vector<Operation> out;
+  out.push_back(event());
+  out.push_back(event_sync());
+  out.push_back(old_event());
+  out.push_back(stream_open("/stream/open", R"({"from_uid":"bot","channel_id":"group4",)"
+                                            R"("channel_type":2,"payload":"aGVsbG8="})"));
+  out.push_back(stream_close("/stream/close", R"({"stream_no":"5f2b8c1e9d3a4b6f"})"));
+  out.push_back(stream_open("/streammessage/start", R"({"from_uid":"bot","channel_id":"group5",)"
+                                                    R"("channel_type":2,"payload":"aGVsbG8="})"));
+  out.push_back(stream_close("/streammessage/end", R"({"stream_no":"5f2b8c1e9d3a4b6f"})"));
+  add_streams_v2(out);
+  add_retention(out);
+  return out;
+}
+
+}  // namespace jindou::api::openapi

@@ -1,0 +1,299 @@
+// Sending messages, message events, and reading stored messages.
+#include "api/openapi_operations.h"
+#include "api/openapi_schema.h"
+
+namespace jindou::api::openapi {
+namespace {
+
+std::string request_header() {
+  return object({may("no_persist", flag("1: do not store; `message_seq` is 0.")),
+                 may("red_dot", flag("1: counts as unread.")),
+                 may("sync_once", flag("1: a command, kept in a log of its own."))},
+                "All 0 unless given.");
+}
+
+std::string send_item() {
+  return object(
+      {need("payload", base64("The content.")), need("from_uid", uid("The sender.")),
+       need("channel_id", channel_id("The channel; for type 1 the other user.")),
+       need("channel_type", channel_type()), may("header", request_header()),
+       may("client_msg_no", text("Idempotency key, at most 256 bytes; generated when absent.")),
+       may("expire", integer("Seconds until the message disappears; 0: never.", 0, 4294967295)),
+       may("subscribers", uids("Only these users receive and read it.")),
+       may("topic", text("Carried to the receivers.")),
+       may("stream_no", text("Not empty: the message is the anchor of a stream.")),
+       may("is_stream", flag("1: the message is the anchor of a stream.")),
+       may("tag_key", text("Accepted, without effect."))});
+}
+
+std::string single_send() {
+  return object(
+      {need("payload", base64("The content.")),
+       may("from_uid", text("The sender; blank: the system account.")),
+       may("channel_id", text("The channel; for type 1 the other user. Required unless "
+                              "`subscribers` is given.")),
+       may("channel_type", integer("Required unless `subscribers` is given.", 0, 255)),
+       may("header", request_header()),
+       may("client_msg_no", text("Idempotency key, at most 256 bytes; generated when absent.")),
+       may("expire", integer("Seconds until the message disappears; 0: never.", 0, 4294967295)),
+       may("subscribers",
+           uids("Needs `header.sync_once` 1 and no `channel_id`: a command to these users.")),
+       may("topic", text("Carried to the receivers.")),
+       may("stream_no", text("Not empty: the message is the anchor of a stream.")),
+       may("is_stream", flag("1: the message is the anchor of a stream.")),
+       may("tag_key", text("Accepted, without effect."))});
+}
+
+std::string send_answer() {
+  const auto ids = [] {
+    return object({need("message_id", integer("Unique in the server, below 2^53.")),
+                   need("message_idstr", text("The same in decimal digits.")),
+                   need("message_seq", integer("Position in the channel; 0 when not stored.")),
+                   need("client_msg_no", text("Echoed, or generated."))},
+                  "The same members once more.");
+  };
+  return object({need("status", one_of({R"({"const":200})", R"({"const":"ok"})"})),
+                 need("message_id", integer("Unique in the server, below 2^53.")),
+                 need("message_idstr", text("The same in decimal digits.")),
+                 need("message_seq", integer("Position in the channel; 0 when not stored.")),
+                 need("client_msg_no", text("Echoed, or generated.")),
+                 need("reason", integer("Always 1.", 1, 1)),
+                 may("duplicate", boolean("The message had been stored by an earlier request.")),
+                 need("data", ids())});
+}
+
+Operation send() {
+  return {
+      .method = Verb::post,
+      .path = "/message/send",
+      .tag = Tag::messages,
+      .description = "A 200 means: permitted and, unless `no_persist` is 1, on disk. Repeating a "
+                     "request with the same `client_msg_no` and payload answers the first ids.",
+      .body = single_send(),
+      .example = R"({"from_uid":"u1","channel_id":"u2","channel_type":1,)"
+                 R"("payload":"aGVsbG8=","client_msg_no":"n1"})",
+      .answer = send_answer(),
+      .answer_example =
+          R"({"status":200,"message_id":1037,"message_idstr":"1037","message_seq":1,)"
+          R"("client_msg_no":"n1","reason":1,"data":{"message_id":1037,"message_idstr":"1037",)"
+          R"("message_seq":1,"client_msg_no":"n1"}})",
+      .others = {{403, "The sender may not send there; `reason` says why.", {}}},
+  };
+}
+
+Operation send_batch() {
+  return {
+      .method = Verb::post,
+      .path = "/message/sendbatch",
+      .tag = Tag::messages,
+      .description =
+          "An array of messages, or one payload for several users (object form). A malformed item "
+          "refuses the whole request; after that each item stands alone and keeps its place in the "
+          "answer, failed ones with `message_id` 0. Items of one channel are stored in the order "
+          "of the array. The header X-Batch-Failed counts the failed items. When all failed, the "
+          "answer is an error with the elements under `items`.",
+      .body = one_of(
+          {array(send_item()),
+           object({need("from_uid", uid("The sender.")),
+                   need("subscribers", array(text("A receiver."), "Each gets a message of its "
+                                                                  "own.")),
+                   need("payload", base64("The content.")), may("header", request_header())},
+                  "Object form.")}),
+      .example =
+          R"([{"client_msg_no":"b1","from_uid":"system","channel_id":"group1","channel_type":2,)"
+          R"("header":{"red_dot":1},"payload":"SGVsbG8gR3JvdXAgMQ=="},)"
+          R"({"client_msg_no":"b2","from_uid":"system","channel_id":"group2","channel_type":2,)"
+          R"("payload":"SGVsbG8gR3JvdXAgMg=="}])",
+      .answer = one_of(
+          {array(ref("SendResult")),
+           object({need("fail_uids", array(text("A user."), "Who did not get the message.")),
+                   need("reason", array(text("A sentence."), "Why, in the same order."))})}),
+      .answer_example =
+          R"([{"message_id":1035,"message_idstr":"1035","message_seq":1,"client_msg_no":"b1",)"
+          R"("reason":1},{"message_id":2059,"message_idstr":"2059","message_seq":1,)"
+          R"("client_msg_no":"b2","reason":1}])",
+      .others = {{403, "Every item was refused for want of permission.", {}}},
+  };
+}
+
+Operation sync() {
+  return {
+      .method = Verb::post,
+      .path = "/message/sync",
+      .tag = Tag::messages,
+      .description = "Commands (messages with `sync_once` 1) that the user has not acknowledged, "
+                     "oldest first.",
+      .body = object({need("uid", uid()), may("message_seq", integer("Not looked at.")),
+                      may("limit", integer("200 unless given; at most 10,000."))}),
+      .example = R"({"uid":"u1","limit":100})",
+      .answer = array(ref("Message")),
+      .answer_example = "[]",
+      .deprecated = true,
+  };
+}
+
+Operation sync_ack() {
+  return {
+      .method = Verb::post,
+      .path = "/message/syncack",
+      .tag = Tag::messages,
+      .description = "The messages of the user's last /message/sync are not offered again.",
+      .body = object({need("uid", uid()),
+                      need("last_message_seq", integer("What the client has processed.", 1))}),
+      .example = R"({"uid":"u1","last_message_seq":1})",
+      .answer = ref("Ack"),
+      .answer_example = R"({"status":200})",
+      .deprecated = true,
+  };
+}
+
+std::string reader(std::string_view description) { return text(description); }
+
+Operation messages() {
+  return {
+      .method = Verb::post,
+      .path = "/messages",
+      .tag = Tag::history,
+      .description = "With `message_ids` alone: in all channels, an array in the order of the "
+                     "request, 404 when none was found. With a channel: found messages only, in a "
+                     "page.",
+      .body = object({may("message_ids", array(message_id("A message."), "Required without a "
+                                                                        "channel.")),
+                      may("channel_id", text("Look in this channel only.")),
+                      may("channel_type", integer("Needed with `channel_id`.", 0, 255)),
+                      may("login_uid", reader("The reader; needed for type 1.")),
+                      may("message_seqs", array(integer("A position."), "Needs a channel.")),
+                      may("client_msg_nos", array(text("A key."), "Needs a channel."))}),
+      .example = R"({"channel_id":"group1","channel_type":2,"message_seqs":[1]})",
+      .answer = one_of({array(ref("Message")), ref("MessagePage")}),
+      .others = {{404, "None of the messages was found.", {}}},
+  };
+}
+
+Operation message() {
+  return {
+      .method = Verb::post,
+      .path = "/message",
+      .tag = Tag::history,
+      .body = object({may("message_id", message_id("The message; looked for in all channels unless "
+                                                   "one is given.")),
+                      may("client_msg_no", text("Instead of `message_id`; needs a channel.")),
+                      may("channel_id", text("Look in this channel only.")),
+                      may("channel_type", integer("Needed with `channel_id`.", 0, 255)),
+                      may("login_uid", reader("The reader; needed for type 1."))}),
+      .example = R"({"client_msg_no":"b1","channel_id":"group1","channel_type":2})",
+      .answer = ref("Message"),
+      .others = {{404, "There is no such message.", {}}},
+  };
+}
+
+std::vector<Parameter> channel_query(bool with_login) {
+  std::vector<Parameter> out = {
+      {"channel_id", text(""), "The channel; the other user for type 1.", R"("group1")", true},
+      {"channel_type", channel_type(), "Its type.", "2", true},
+  };
+  if (with_login) out.push_back({"login_uid", text(""), "The reader; needed for type 1.", {}});
+  return out;
+}
+
+Operation by_client_msg_no() {
+  Operation out{
+      .method = Verb::get,
+      .path = "/message/byclientmsgno",
+      .tag = Tag::history,
+      .description = "The one with the smallest `message_seq`, should several have that number.",
+      .query = channel_query(true),
+      .answer = ref("Message"),
+      .others = {{404, "There is no such message.", {}}},
+  };
+  out.query.push_back({"client_msg_no", text(""), "The sender's key.", R"("b1")", true});
+  return out;
+}
+
+std::vector<Property> range_members() {
+  return {need("channel_id", text("The channel; for types 1 and 11 the other user, or the internal "
+                                  "id a@b.")),
+          need("channel_type", channel_type()),
+          may("start_message_seq", integer("Inclusive; 0: from the end.")),
+          may("end_message_seq", integer("Exclusive; 0: no bound.")),
+          may("limit", integer("100 unless given; at most 10,000.", -2147483648)),
+          may("pull_mode", integer("0 towards older messages, 1 towards newer.", 0)),
+          may("event_summary_mode",
+              word({"full", "basic", ""}, "basic: `event_meta` without snapshots."))};
+}
+
+std::vector<Property> with_reader(std::vector<Property> members) {
+  members.insert(members.begin(), need("login_uid", uid("The reader.")));
+  return members;
+}
+
+Operation message_sync() {
+  return {
+      .method = Verb::post,
+      .path = "/channel/messagesync",
+      .tag = Tag::history,
+      .description = "Both bounds 0: the newest `limit`. Otherwise from `start_message_seq` "
+                     "downwards (`pull_mode` 0) or upwards (1), not reaching `end_message_seq`. An "
+                     "unknown channel is empty.",
+      .body = object(with_reader(range_members())),
+      .example = R"({"login_uid":"u1","channel_id":"group1","channel_type":2,"limit":50})",
+      .answer = ref("MessagePage"),
+      .others = {{403, "With api.strictRead: the reader does not belong to the channel.", {}}},
+  };
+}
+
+Operation message_sync_batch() {
+  const auto page = [] {
+    return object({need("channel_id", text("As in the request.")),
+                   need("channel_type", integer("As in the request.", 0, 255)),
+                   need("start_message_seq", integer("Of the request.")),
+                   need("end_message_seq", integer("Of the request.")),
+                   need("more", bit("1: there are more in that direction.")),
+                   need("messages", array(ref("Message"), "Ascending by message_seq.")),
+                   may("error", text("Why this one could not be read."))});
+  };
+  return {
+      .method = Verb::post,
+      .path = "/channel/messagesyncbatch",
+      .tag = Tag::history,
+      .description = "POST /channel/messagesync for several channels. A range that cannot be read "
+                     "has an `error`.",
+      .body = object({need("login_uid", uid("The reader.")),
+                      need("items", array(object(range_members()), "At most 200."))}),
+      .example = R"({"login_uid":"u1","items":[{"channel_id":"group1","channel_type":2,)"
+                 R"("limit":10}]})",
+      .answer = object({need("items", array(page(), "In the order of the request."))}),
+  };
+}
+
+Operation max_seq() {
+  return {
+      .method = Verb::get,
+      .path = "/channel/max_message_seq",
+      .tag = Tag::history,
+      .description = "0 for an unknown or empty channel.",
+      .query = channel_query(true),
+      .answer = object({need("message_seq", integer("Of the last message."))}),
+      .answer_example = R"({"message_seq":1500})",
+  };
+}
+
+Operation last_message() {
+  return {
+      .method = Verb::get,
+      .path = "/channel/last_message",
+      .tag = Tag::history,
+      .query = channel_query(true),
+      .answer = ref("Message"),
+      .others = {{404, "The channel has no message.", {}}},
+  };
+}
+
+}  // namespace
+
+std::vector<Operation> message_operations() {
+  return {send(),    send_batch(),       sync(),         sync_ack(), messages(),
+          message(), by_client_msg_no(), message_sync(), message_sync_batch(), max_seq(),  last_message()};
+}
+
+}  // namespace jindou::api::openapi

@@ -1,0 +1,90 @@
+// What the document says about each route beyond its path: one entry for every entry of
+// all_routes(), kept in openapi_<group>.cc. A new route needs a new entry; a unit test compares the
+// two tables.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/http_types.h"
+
+namespace jindou::api::openapi {
+
+// Headings of the document, in this order.
+enum class Tag : std::uint8_t {
+  messages,
+  events,
+  channels,
+  history,
+  retention,
+  conversations,
+  users,
+  routing,
+  connections,
+  monitoring,
+  access,
+  system,
+};
+
+// A query parameter.
+struct Parameter {
+  std::string_view name;
+  std::string schema;       // JSON text
+  std::string description;  // one sentence
+  std::string example;      // JSON text; empty: none, and the example of the operation omits it
+  bool required = false;
+};
+
+// An answer other than the 200.
+struct Outcome {
+  unsigned status;
+  std::string description;
+  std::string schema;  // empty: the error body
+};
+
+// JSON texts are written with the builders of openapi_schema.h. Every member but the first three
+// may be left out.
+struct Operation {
+  Verb method;
+  std::string_view path;
+  Tag tag;
+  // More than the summary of the route says; plain text.
+  std::string description = {};
+  std::vector<Parameter> query = {};
+  // Schema of the request body; empty: the request has none.
+  std::string body = {};
+  // A body that a new server accepts, given the examples of the entries before it.
+  std::string example = {};
+  // Schema of the body of the 200; empty with another content type than JSON.
+  std::string answer = {};
+  std::string answer_example = {};
+  std::string_view answer_type = "application/json";
+  std::vector<Outcome> others = {};
+  // False for what never answers 200; `others` says what it does instead.
+  bool succeeds = true;
+  bool deprecated = false;
+  // The handler looks at the token itself, although the route is open.
+  bool guarded = false;
+};
+
+// The tables of the groups.
+std::vector<Operation> message_operations();
+std::vector<Operation> event_operations();
+std::vector<Operation> channel_operations();
+std::vector<Operation> conversation_operations();
+std::vector<Operation> user_operations();
+std::vector<Operation> system_operations();
+
+// All of them. Built at the first call, constant afterwards; thread-safe.
+std::span<const Operation> all_operations();
+
+// A schema under components/schemas.
+struct Component {
+  std::string_view name;
+  std::string schema;
+};
+std::vector<Component> components();
+
+}  // namespace jindou::api::openapi

@@ -1,0 +1,203 @@
+// Users, routing and connections.
+#include "api/openapi_operations.h"
+#include "api/openapi_schema.h"
+
+namespace jindou::api::openapi {
+namespace {
+
+Operation change(std::string_view path, std::string description, std::string body,
+                 std::string example) {
+  return {
+      .method = Verb::post,
+      .path = path,
+      .tag = Tag::users,
+      .description = std::move(description),
+      .body = std::move(body),
+      .example = std::move(example),
+      .answer = ref("Ack"),
+      .answer_example = R"({"status":200})",
+  };
+}
+
+Operation token() {
+  Operation out = change(
+      "/user/token",
+      "Replaces the token of that device. Level 1 ends the device's sessions: they are told at "
+      "once and closed after 10 seconds.",
+      object({need("uid", uid()), need("token", text("1 to 1024 bytes.")),
+              may("device_flag", integer("0 app, 1 web, 2 desktop.", 0, 255)),
+              may("device_level", integer("1: master, 0: slave.", 0, 1))}),
+      R"({"uid":"u1","token":"secret","device_flag":0,"device_level":1})");
+  out.others = {{403, "The user is banned; `reason` is 19.", {}}};
+  return out;
+}
+
+Operation device_quit() {
+  return change(
+      "/user/device_quit",
+      "The tokens of the devices are worth nothing any more; their sessions are told (reason 12) "
+      "and closed after 2 seconds. An unknown user is no error.",
+      object({need("uid", uid()),
+              may("device_flag", integer("One device flag; absent or -1: all of them.", -1,
+                                         255))}),
+      R"({"uid":"u1","device_flag":1})");
+}
+
+Operation online_status() {
+  return {
+      .method = Verb::post,
+      .path = "/user/onlinestatus",
+      .tag = Tag::users,
+      .description = "One entry for each device flag a user is online with, in the order of the "
+                     "request; a user who is offline has one entry with `online` 0, unless "
+                     "api.onlineStatusIncludeOffline is false.",
+      .body = one_of({array(text("A user.")),
+                      object({need("uids", array(text("A user.")))})}),
+      .example = R"(["u1","u2"])",
+      .answer = array(object({need("uid", text("The user.")),
+                              need("device_flag", integer("0 app, 1 web, 2 desktop, …", 0, 255)),
+                              need("online", bit("1: online."))})),
+      .answer_example = R"([{"uid":"u1","device_flag":0,"online":1},)"
+                        R"({"uid":"u2","device_flag":0,"online":0}])",
+  };
+}
+
+std::string system_body() { return object({may("uids", uids("May be empty."))}); }
+
+void add_system_accounts(std::vector<Operation>& out) {
+  const std::string example = R"({"uids":["helper"]})";
+  for (const std::string_view path : {"/user/systemuids_add", "/user/systemuid_add"}) {
+    out.push_back(change(path,
+                         "System accounts pass the permission rules. In force when the answer "
+                         "comes.",
+                         system_body(), example));
+  }
+  out.push_back({
+      .method = Verb::get,
+      .path = "/user/systemuids",
+      .tag = Tag::users,
+      .description = "Without the built-in one.",
+      .answer = array(text("A user.")),
+      .answer_example = R"(["helper"])",
+  });
+  for (const std::string_view path : {"/user/systemuids_remove", "/user/systemuid_remove"}) {
+    out.push_back(change(path, "Users who are no system account are no error.", system_body(),
+                         example));
+  }
+  for (const std::string_view path :
+       {"/user/systemuids_add_to_cache", "/user/systemuids_remove_from_cache"}) {
+    out.push_back(change(path,
+                         "Other servers tell their nodes so. Here there is no copy to change: a "
+                         "well-formed call does nothing.",
+                         system_body(), example));
+  }
+}
+
+Operation plugin() {
+  return {
+      .method = Verb::post,
+      .path = "/user/update_plugin_no",
+      .tag = Tag::users,
+      .description = "This server runs no plugins: a well-formed call is answered 404.",
+      .body = object({need("uid", uid()), need("plugin_no", text("The plugin."))}),
+      .example = R"({"uid":"u1","plugin_no":"wk.plugin.ai"})",
+      .others = {{404, "There is no such plugin.", {}}},
+      .succeeds = false,
+  };
+}
+
+std::vector<Parameter> route_query() {
+  return {{"intranet", integer("", 0), "1: the addresses inside the data centre.", {}},
+          {"node_id", integer("", 0), "Of this node, or 0; any other is refused.", {}}};
+}
+
+void add_routing(std::vector<Operation>& out) {
+  out.push_back({
+      .method = Verb::get,
+      .path = "/route",
+      .tag = Tag::routing,
+      .query = route_query(),
+      .answer = ref("Addresses"),
+      .answer_example = R"({"tcp_addr":"im.example.com:5100","ws_addr":"ws://im.example.com:5200",)"
+                        R"("wss_addr":""})",
+  });
+  out.back().query.push_back({"uid", text(""), "Not looked at: one node serves everybody.", {}});
+  out.push_back({
+      .method = Verb::post,
+      .path = "/route/batch",
+      .tag = Tag::routing,
+      .description = "One group for each node; there is one node.",
+      .query = route_query(),
+      .body = one_of({array(text("A user.")), object({need("uids", array(text("A user.")))})}),
+      .example = R"(["u1","u2"])",
+      .answer = array(object({need("uids", array(text("A user."))),
+                              need("tcp_addr", text("host:port.")),
+                              need("ws_addr", text("ws://host:port.")),
+                              need("wss_addr", text("wss://host:port."))})),
+  });
+}
+
+Operation connz() {
+  return {
+      .method = Verb::get,
+      .path = "/connz",
+      .tag = Tag::connections,
+      .query = {{"offset", integer("", 0), "Leave out so many.", {}},
+                {"limit", integer("", 0), "20 unless given; at most 10,000.", "10"},
+                {"sort",
+                 word({"id", "inMsg", "outMsg", "inMsgBytes", "outMsgBytes", "inPacket",
+                       "outPacket", "inPacketBytes", "outPacketBytes", "pendingBytes", "uptime",
+                       "idle", "protoVersion", "idDesc", "inMsgDesc", "outMsgDesc",
+                       "inMsgBytesDesc", "outMsgBytesDesc", "inPacketDesc", "outPacketDesc",
+                       "inPacketBytesDesc", "outPacketBytesDesc", "pendingBytesDesc", "uptimeDesc",
+                       "idleDesc", "protoVersionDesc", "in_msgs", "out_msgs", "in_bytes",
+                       "out_bytes"},
+                      ""),
+                 "The order; id unless given. The last four are descending too.", R"("inMsgDesc")"},
+                {"uid", text(""), "Only users whose uid contains it.", {}},
+                {"node_id", integer("", 0), "Of this node, or 0; any other is refused.", {}}},
+      .answer = object({need("connections", array(ref("Connection"))),
+                        need("now", date_time("When it was looked.")),
+                        need("num_connections", integer("In this answer.")),
+                        need("total", integer("All that match.")),
+                        need("offset", integer("Of the request.")),
+                        need("limit", integer("In force."))}),
+  };
+}
+
+void add_connections(std::vector<Operation>& out) {
+  const auto body = [] {
+    return object({may("uid", text("Whose it is; blank: whoever it is.")),
+                   need("conn_id", message_id("The `id` of GET /connz.")),
+                   may("node_id", integer("Of this node, or 0.")),
+                   may("op_node_id", integer("Of this node, or 0."))});
+  };
+  out.push_back(connz());
+  for (const std::string_view path : {"/conn/remove", "/conn/kick"}) {
+    const bool kick = path == "/conn/kick";
+    Operation operation =
+        change(path,
+               kick ? "DISCONNECT with reason 12 and the text \"server kick\", closed after 2 "
+                      "seconds. An unknown connection is no error."
+                    : "An unknown connection is no error.",
+               body(), R"({"uid":"u1","conn_id":4611686018427387904})");
+    operation.tag = Tag::connections;
+    out.push_back(std::move(operation));
+  }
+}
+
+}  // namespace
+
+std::vector<Operation> user_operations() {
+  std::vector<Operation> out;
+  out.push_back(token());
+  out.push_back(device_quit());
+  out.push_back(online_status());
+  add_system_accounts(out);
+  out.push_back(plugin());
+  add_routing(out);
+  add_connections(out);
+  return out;
+}
+
+}  // namespace jindou::api::openapi

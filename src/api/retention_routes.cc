@@ -1,0 +1,205 @@
+#include "api/retention_routes.h"
+
+#include <array>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/answers.h"
+#include "api/body_reader.h"
+#include "api/channel_ids.h"
+#include "api/core_calls.h"
+#include "api/query.h"
+
+namespace jindou::api {
+namespace {
+
+using channel::History;
+using channel::RetentionLimits;
+using codec::JsonWriter;
+
+// What a JavaScript number holds exactly; far beyond any age in seconds and any count.
+constexpr std::uint64_t kLimitMax = (std::uint64_t{1} << 53) - 1;
+
+// The channel a body names, for the user login_uid. Problems are noted in `body`.
+ChannelKey read_place(BodyReader& body) {
+  const std::string viewer = body.text("login_uid");
+  const std::string channel_id = body.text("channel_id");
+  const ChannelType type = body.channel_type();
+  if (!body.ok()) return ChannelKey();
+  auto key = read_channel(viewer, channel_id, type);
+  if (key) return std::move(*key);
+  body.fail(key.error().detail());
+  return ChannelKey();
+}
+
+// Settles the channel of `wanted` and hands it to the core.
+template <class Wanted>
+Task<void> apply(Services& services, Request& request, Response& response, Wanted wanted) {
+  auto settled = co_await settle_channel(services, wanted.channel);
+  if (!settled) {
+    answer_error(response, settled.error());
+    co_return;
+  }
+  wanted.channel = std::move(*settled);
+  const auto done = co_await change(services, request, std::move(wanted));
+  if (done) {
+    answer_ok(response, services.options.status_style);
+  } else {
+    answer_error(response, done.error());
+  }
+}
+
+struct Deletion {
+  channel::DeleteMessages change;
+  std::vector<std::uint64_t> ids;
+};
+
+std::string read_deletion(const Services& services, const Request& request, Deletion& wanted) {
+  BodyReader body(request.body);
+  wanted.change.channel = read_place(body);
+  wanted.ids = body.numbers("message_ids");
+  if (const std::uint64_t id = body.message_id("message_id"); id != 0) wanted.ids.push_back(id);
+  wanted.change.seqs = body.numbers("message_seqs");
+  const std::size_t count = wanted.ids.size() + wanted.change.seqs.size();
+  if (count == 0) body.fail("message_id, message_ids or message_seqs is required");
+  if (count > services.options.lookups_max) {
+    body.fail("at most " + std::to_string(services.options.lookups_max) +
+              " messages can be deleted at once");
+  }
+  return body.problem();
+}
+
+// From ids to seqs. Ids of other channels, and of commands, are left out. Blocks.
+Result<channel::DeleteMessages> resolve(const History& history, const Deletion& wanted) {
+  channel::DeleteMessages change;
+  JD_TRY(change.channel, load_settled_channel(history, wanted.change.channel));
+  for (const std::uint64_t seq : wanted.change.seqs) {
+    if (seq != 0) change.seqs.push_back(seq);
+  }
+  for (const std::uint64_t id : wanted.ids) {
+    JD_TRY(const std::optional<Message> message, history.load_by_id(static_cast<MessageId>(id)));
+    if (!message || message->flags.sync_once || message->channel != change.channel) continue;
+    change.seqs.push_back(raw(message->seq));
+  }
+  return change;
+}
+
+Task<void> post_delete(Services& services, Request& request, Response& response) {
+  Deletion wanted;
+  const std::string problem = read_deletion(services, request, wanted);
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  const History& history = services.deps.history;
+  auto work = [&history, wanted] { return resolve(history, wanted); };
+  auto resolved = co_await services.deps.blocking.run(std::move(work));
+  if (!resolved) {
+    answer_error(response, resolved.error());
+    co_return;
+  }
+  if (resolved->seqs.empty()) {
+    // Gone already, which is what the caller wants.
+    answer_ok(response, services.options.status_style);
+    co_return;
+  }
+  const auto done = co_await change(services, request, std::move(*resolved));
+  if (done) {
+    answer_ok(response, services.options.status_style);
+  } else {
+    answer_error(response, done.error());
+  }
+}
+
+Task<void> post_clear(Services& services, Request& request, Response& response) {
+  channel::ClearMessages wanted;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    wanted.channel = read_place(body);
+    wanted.up_to = body.number("message_seq");
+    if (wanted.up_to == 0) wanted.up_to = std::numeric_limits<std::uint64_t>::max();
+    problem = body.problem();
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  co_await apply(services, request, response, std::move(wanted));
+}
+
+Task<void> post_retention(Services& services, Request& request, Response& response) {
+  channel::SetRetention wanted;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    wanted.channel = read_place(body);
+    if (body.has("max_age")) wanted.max_age_seconds = body.number("max_age", kLimitMax);
+    if (body.has("max_count")) wanted.max_count = body.number("max_count", kLimitMax);
+    problem = body.problem();
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  co_await apply(services, request, response, std::move(wanted));
+}
+
+// A limit in force and where it comes from.
+void write_limit(JsonWriter& json, const char* name, const char* source_name,
+                 const std::optional<std::uint64_t>& own,
+                 const std::optional<std::uint64_t>& configured) {
+  json.number(name, own ? *own : configured.value_or(0));
+  json.string(source_name, own ? "channel" : "default");
+}
+
+Task<void> get_retention(Services& services, Request& request, Response& response) {
+  const std::string channel_id = request.query_value("channel_id");
+  const std::uint64_t number = query_number(request.query_value("channel_type"));
+  const auto type = static_cast<ChannelType>(number > 255 ? 0 : number);
+  const auto key = read_channel(request.query_value("login_uid"), channel_id, type);
+  if (!key) {
+    answer_error(response, key.error());
+    co_return;
+  }
+  const History& history = services.deps.history;
+  auto work = [&history, channel = *key]() -> Result<RetentionLimits> {
+    JD_TRY(const ChannelKey settled, load_settled_channel(history, channel));
+    return history.load_retention(settled);
+  };
+  const auto own = co_await services.deps.blocking.run(std::move(work));
+  if (!own) {
+    answer_error(response, own.error());
+    co_return;
+  }
+  RetentionLimits configured;
+  if (services.options.retention_defaults) configured = services.options.retention_defaults(type);
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.string("channel_id", channel_id);
+  json.number("channel_type", raw(type));
+  write_limit(json, "max_age", "max_age_source", own->max_age_seconds, configured.max_age_seconds);
+  write_limit(json, "max_count", "max_count_source", own->max_count, configured.max_count);
+  json.end_object();
+}
+
+}  // namespace
+
+std::span<const Route> retention_routes() {
+  static constexpr std::array<Route, 4> routes = {{
+      {Verb::post, "/message/delete", post_delete, Auth::manager,
+       "Deletes single messages of a channel"},
+      {Verb::post, "/channel/clear_messages", post_clear, Auth::manager,
+       "Deletes the messages of a channel up to a seq"},
+      {Verb::post, "/channel/retention", post_retention, Auth::manager,
+       "Sets how long a channel keeps its messages, and how many"},
+      {Verb::get, "/channel/retention", get_retention, Auth::manager,
+       "How long a channel keeps its messages, and why"},
+  }};
+  return routes;
+}
+
+}  // namespace jindou::api

@@ -1,0 +1,230 @@
+// The routes over the real core and a store in a temporary directory, without sockets. For tests.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <simdjson.h>
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <chrono>
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/router.h"
+#include "channel/inbox_directory.h"
+#include "channel/partition_worker.h"
+#include "channel/system_accounts.h"
+#include "conversation/conversation_reader.h"
+#include "store/commit_horizon.h"
+#include "store/database.h"
+#include "store/embedded_commit_log.h"
+
+namespace jindou::api {
+
+class NoDelivery final : public channel::EffectSink {
+ public:
+  void post_committed(std::shared_ptr<const channel::CommittedBatch>) override {}
+};
+
+// Passes commits on, or keeps them until release(): a disk that takes its time.
+class GatedLog final : public store::CommitLog {
+ public:
+  explicit GatedLog(store::CommitLog& log) : log_(log) {}
+  void append(store::Commit commit) override {
+    const std::lock_guard lock(mutex_);
+    if (closed_) {
+      kept_.push_back(std::move(commit));
+    } else {
+      log_.append(std::move(commit));
+    }
+  }
+  void close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  void release() {
+    const std::lock_guard lock(mutex_);
+    closed_ = false;
+    for (store::Commit& commit : kept_) log_.append(std::move(commit));
+    kept_.clear();
+  }
+
+ private:
+  store::CommitLog& log_;
+  std::mutex mutex_;
+  bool closed_ = false;
+  std::vector<store::Commit> kept_;
+};
+
+struct Answer {
+  unsigned status = 0;
+  std::string body;
+  std::string headers;
+  bool admitted = false;
+};
+
+class RoutesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = "/jindou_routes_XXXXXX";
+    directory_ = std::filesystem::temp_directory_path().string() + name;
+    ASSERT_NE(mkdtemp(directory_.data()), nullptr);
+    store::StoreOptions store_options;
+    store_options.directory = directory_ + "/db";
+    store_options.partitions = 4;
+    store_options.write_buffer_bytes = 1 << 20;
+    store_options.block_cache_bytes = 1 << 20;
+    auto opened = store::Database::open(store_options, random_);
+    ASSERT_TRUE(opened) << opened.error().text();
+    database_ = std::move(*opened);
+    log_ = std::make_unique<store::EmbeddedCommitLog>(*database_, nullptr);
+    ASSERT_TRUE(log_->open());
+    gate_ = std::make_unique<GatedLog>(*log_);
+    inboxes_ = std::make_unique<channel::InboxDirectory>(*database_, 4, 100);
+    worker_ = std::make_unique<channel::PartitionWorker>("partitions");
+    ASSERT_TRUE(accounts_.load(*database_, 4));
+    horizon_ = std::make_unique<store::CommitHorizon>(clock_, std::uint16_t{4});
+    const channel::PartitionDeps deps{*database_, *gate_,    *database_,
+                                      *inboxes_,  accounts_, *horizon_,
+                                      sink_,      clock_,    database_->fingerprint_seed(),
+                                      4};
+    for (std::uint16_t i = 0; i < 4; ++i) {
+      ASSERT_TRUE(worker_->add(static_cast<PartitionId>(i), deps, channel::PartitionOptions()));
+    }
+    worker_->start();
+    core_ = std::make_unique<channel::CommandRouter>(
+        std::vector<channel::PartitionWorker*>{worker_.get()}, std::uint16_t{4},
+        channel::RouterLimits());
+    history_ = std::make_unique<channel::History>(*database_, clock_, std::uint16_t{4},
+                                                  database_->fingerprint_seed());
+    conversations_ = std::make_unique<conversation::ConversationReader>(
+        *database_, *horizon_, clock_, std::uint16_t{4}, conversation::ReaderLimits());
+    shards_.start();
+    configure(ApiOptions());
+  }
+
+  void TearDown() override {
+    core_->close();
+    worker_->stop();
+    log_->stop();
+    blocking_.stop();
+    shards_.stop();
+    database_->stop_loading();
+    worker_.reset();
+    log_.reset();
+    database_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void configure(const ApiOptions& options) {
+    ApiDeps deps{shards_,
+                 blocking_,
+                 *core_,
+                 *history_,
+                 *conversations_,
+                 metrics_,
+                 clock_,
+                 random_,
+                 [this](const std::string& uid, DeviceFlag flag) {
+                   kicked_ = uid + "/" + std::to_string(raw(flag));
+                 },
+                 [this] { return accepting_.load(); },
+                 [this] { return trouble_; },
+                 [](bool intranet, std::string_view) {
+                   RouteAddresses addresses;
+                   addresses.tcp = intranet ? "10.0.0.1:5100" : "example.org:5100";
+                   addresses.ws = intranet ? "" : "ws://example.org:5200";
+                   return addresses;
+                 }};
+    router_.reset();
+    services_ = std::make_unique<Services>(std::move(deps), options);
+    router_ = std::make_unique<Router>(*services_, all_routes());
+  }
+
+  Answer call(Verb method, const std::string& target, const std::string& body = "",
+              const std::string& token = "") {
+    Request request;
+    Response response;
+    request.set_line(method, std::string_view(to_string(method)), target, 11);
+    if (!token.empty()) request.add_header(Field::unknown, "Token", token);
+    request.deadlines = &deadlines_;
+    request.body = body;
+    Answer answer;
+    answer.admitted = router_->admit(request, response);
+    if (answer.admitted) {
+      std::promise<void> done;
+      auto task = [&]() -> Task<void> { co_await router_->handle(request, response); };
+      boost::asio::co_spawn(shards_.context(0), task, [&done](const std::exception_ptr& failure) {
+        if (failure) {
+          done.set_exception(failure);
+        } else {
+          done.set_value();
+        }
+      });
+      auto finished = done.get_future();
+      // What the server does periodically.
+      while (finished.wait_for(std::chrono::milliseconds(5)) != std::future_status::ready) {
+        shards_.post(0, [this] { deadlines_.expire(clock_.steady()); });
+      }
+      finished.get();
+    }
+    answer.status = response.status;
+    answer.body = response.body;
+    answer.headers = response.extra_headers;
+    if (!answer.body.empty() && response.content_type == "application/json") {
+      simdjson::dom::parser parser;
+      simdjson::dom::element ignored;
+      EXPECT_EQ(parser.parse(answer.body).get(ignored), simdjson::SUCCESS) << answer.body;
+    }
+    return answer;
+  }
+  Answer post(const std::string& target, const std::string& body) {
+    return call(Verb::post, target, body);
+  }
+  unsigned status(const std::string& target, const std::string& body) {
+    return post(target, body).status;
+  }
+  std::string max_seq(const std::string& channel_id) {
+    return call(Verb::get, "/channel/max_message_seq?channel_type=2&channel_id=" + channel_id).body;
+  }
+
+  static std::string item(const std::string& number, const std::string& channel_id,
+                          const std::string& payload = "aGk=") {
+    return "{\"client_msg_no\":\"" + number + "\",\"from_uid\":\"u1\",\"channel_id\":\"" +
+           channel_id + "\",\"channel_type\":2,\"payload\":\"" + payload + "\"}";
+  }
+  static bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  }
+
+  std::string directory_;
+  SystemRandom random_;
+  SystemClock clock_;
+  NoDelivery sink_;
+  observe::Metrics metrics_;
+  std::unique_ptr<store::Database> database_;
+  std::unique_ptr<store::EmbeddedCommitLog> log_;
+  std::unique_ptr<GatedLog> gate_;
+  std::unique_ptr<channel::InboxDirectory> inboxes_;
+  channel::SystemAccounts accounts_;
+  std::unique_ptr<store::CommitHorizon> horizon_;
+  std::unique_ptr<channel::PartitionWorker> worker_;
+  std::unique_ptr<channel::CommandRouter> core_;
+  std::unique_ptr<channel::History> history_;
+  std::unique_ptr<conversation::ConversationReader> conversations_;
+  DeadlineList deadlines_;
+  runtime::IoShards shards_{1};
+  runtime::BlockingPool blocking_{1, 100};
+  std::unique_ptr<Services> services_;
+  std::unique_ptr<Router> router_;
+  std::string kicked_;
+  std::string trouble_;
+  std::atomic<bool> accepting_{true};
+};
+
+}  // namespace jindou::api

@@ -1,0 +1,175 @@
+#include "api/stream_calls.h"
+
+#include <utility>
+#include <vector>
+
+#include "api/answers.h"
+#include "api/core_calls.h"
+#include "api/event_calls.h"
+#include "codec/base64.h"
+#include "model/id_rules.h"
+
+namespace jindou::api {
+namespace {
+
+using channel::AppendEvent;
+using channel::History;
+using codec::JsonWriter;
+using Effect = channel::AppendEvent::Effect;
+
+std::string end_payload(std::uint8_t end_reason) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.number("end_reason", end_reason);
+  json.end_object();
+  return out;
+}
+
+}  // namespace
+
+AppendEvent event_for(const ChannelKey& channel, const std::string& client_msg_no,
+                      std::string_view type, Effect effect) {
+  AppendEvent event;
+  event.channel = channel;
+  event.client_msg_no = client_msg_no;
+  event.event_type = type;
+  event.effect = effect;
+  event.event_key = kMainLane;
+  return event;
+}
+
+AppendEvent close_event(Services& services, const ChannelKey& channel,
+                        const std::string& client_msg_no, std::uint8_t end_reason) {
+  AppendEvent event = event_for(channel, client_msg_no, "stream.close", Effect::close);
+  event.event_id = services.deps.random.hex(8);
+  event.end_reason = end_reason;
+  event.payload = end_payload(end_reason);
+  return event;
+}
+
+StreamPlace read_stream_place(BodyReader& body) {
+  StreamPlace place;
+  const std::string channel_id = body.text("channel_id");
+  const ChannelType type = body.channel_type();
+  place.from_uid = body.text("from_uid");
+  if (is_blank(place.from_uid)) place.from_uid = kSystemUid;
+  if (!body.ok()) return place;
+  auto key = event_channel(place.from_uid, channel_id, type);
+  if (key) {
+    place.channel = std::move(*key);
+  } else {
+    body.fail(key.error().detail());
+  }
+  return place;
+}
+
+std::string read_stream_number(BodyReader& body) {
+  std::string number = body.text("client_msg_no");
+  if (is_blank(number)) return {};
+  if (number.size() > kClientMsgNoBytesMax) {
+    body.fail("client_msg_no must not be longer than " + std::to_string(kClientMsgNoBytesMax) +
+              " bytes");
+  } else if (!is_valid_utf8(number)) {
+    body.fail("client_msg_no must be valid UTF-8");
+  }
+  return number;
+}
+
+std::string read_stream_payload(const Services& services, BodyReader& body) {
+  const std::string text = body.text("payload");
+  std::string payload;
+  if (text.empty()) {
+    body.fail("payload is required");
+  } else if (!codec::base64_decode(text, payload)) {
+    body.fail("payload must be standard base64 with padding");
+  } else if (payload.empty()) {
+    body.fail("payload must not be empty");
+  } else if (payload.size() > services.options.send.payload_bytes_max) {
+    body.fail("payload must not be longer than " +
+              std::to_string(services.options.send.payload_bytes_max) + " bytes");
+  }
+  return payload;
+}
+
+MessageFlags read_stream_header(BodyReader& body) {
+  MessageFlags flags;
+  BodyReader header = body.object("header");
+  flags.red_dot = header.flag("red_dot");
+  if (header.flag("no_persist")) header.fail("a stream message is always stored");
+  if (header.flag("sync_once")) header.fail("a stream message cannot be a command");
+  if (!header.ok()) body.fail("header: " + header.problem());
+  return flags;
+}
+
+SendCommand anchor_for(Services& services, const StreamPlace& place, std::string client_msg_no,
+                       std::string payload) {
+  SendCommand command;
+  command.channel = place.channel;
+  command.from_uid = place.from_uid;
+  command.idempotent = !client_msg_no.empty();
+  command.client_msg_no =
+      client_msg_no.empty() ? services.deps.random.hex(16) + '0' : std::move(client_msg_no);
+  command.payload = std::move(payload);
+  command.setting = kSettingStream;
+  command.origin = Origin::http;
+  return command;
+}
+
+Task<Result<SendResult>> send_anchor(Services& services, Request& request, SendCommand command) {
+  std::vector<SendCommand> commands;
+  commands.push_back(std::move(command));
+  auto results =
+      co_await send_commands(services, request, std::move(commands), request_deadline(services));
+  if (!results) co_return Result<SendResult>(results.error());
+  co_return Result<SendResult>(results->front());
+}
+
+Task<Result<void>> clear_running(Services& services, Request& request, AppendEvent end,
+                                 const std::string& client_msg_no, bool force) {
+  const History& history = services.deps.history;
+  auto work = [&history, channel = end.channel] { return history.load_running_stream(channel); };
+  const auto running = co_await services.deps.blocking.run(std::move(work));
+  if (!running) co_return Result<void>(running.error());
+  if (running->empty() || *running == client_msg_no) co_return Result<void>();
+  if (!force) {
+    co_return Result<void>(Error(Errc::conflict, "a stream is running in the channel already"));
+  }
+  end.client_msg_no = *running;
+  const auto ended = co_await append_event(services, request, std::move(end));
+  // Not found: it was deleted meanwhile, and what does not exist does not run.
+  if (!ended && ended.error().code() != Errc::not_found) {
+    co_return Result<void>(ended.error());
+  }
+  co_return Result<void>();
+}
+
+Task<bool> begin_stream(Services& services, Request& request, Response& response,
+                        SendCommand command, AppendEvent begin, SendResult& sent) {
+  const std::string client_msg_no = command.client_msg_no;
+  const auto stored = co_await send_anchor(services, request, std::move(command));
+  if (!stored) {
+    answer_error(response, stored.error());
+    co_return false;
+  }
+  sent = *stored;
+  if (!sent.ok()) {
+    answer_send(response, sent, client_msg_no, services.options.status_style);
+    co_return false;
+  }
+  begin.client_msg_no = client_msg_no;
+  begin.begins_stream = true;
+  const ChannelKey channel = begin.channel;
+  const auto begun = co_await append_event(services, request, std::move(begin));
+  if (begun) co_return true;
+  if (begun.error().code() == Errc::conflict) {
+    // Another stream began in between: ours must not look as if it went on.
+    AppendEvent close = close_event(services, channel, client_msg_no, kEndedByForce);
+    const auto closed = co_await append_event(services, request, std::move(close));
+    closed.ignore("the message is only left open");
+  }
+  answer_error(response, event_error(begun.error()));
+  co_return false;
+}
+
+}  // namespace jindou::api

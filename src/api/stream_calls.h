@@ -1,0 +1,58 @@
+// What the older endpoints for streams share: where a stream is, its message, its beginning and
+// end.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "api/body_reader.h"
+#include "api/http_types.h"
+#include "api/services.h"
+#include "channel/change.h"
+#include "model/message.h"
+
+namespace jindou::api {
+
+// Why a stream ended (end_reason).
+inline constexpr std::uint8_t kEndedByError = 2;
+inline constexpr std::uint8_t kEndedByForce = 4;
+
+// An event of the main lane with the least that it needs.
+channel::AppendEvent event_for(const ChannelKey& channel, const std::string& client_msg_no,
+                               std::string_view type, channel::AppendEvent::Effect effect);
+channel::AppendEvent close_event(Services& services, const ChannelKey& channel,
+                                 const std::string& client_msg_no, std::uint8_t end_reason);
+
+// The members that name a channel and a writer. Problems of all read_ functions are noted in
+// `body`.
+struct StreamPlace {
+  ChannelKey channel;
+  std::string from_uid;  // never empty
+};
+StreamPlace read_stream_place(BodyReader& body);
+// A client_msg_no if one is given.
+std::string read_stream_number(BodyReader& body);
+// Base64 that has to be there.
+std::string read_stream_payload(const Services& services, BodyReader& body);
+MessageFlags read_stream_header(BodyReader& body);
+
+// The message that a stream belongs to. A client_msg_no is made up if there is none.
+SendCommand anchor_for(Services& services, const StreamPlace& place, std::string client_msg_no,
+                       std::string payload);
+
+// Errors: as send_commands(). A refusal is a result.
+Task<Result<SendResult>> send_anchor(Services& services, Request& request, SendCommand command);
+
+// Makes room for a stream in a channel that can have one: with `force` a running one ends,
+// otherwise it is an error (conflict). `end` is the event that ends it, once its client_msg_no is
+// filled in.
+Task<Result<void>> clear_running(Services& services, Request& request, channel::AppendEvent end,
+                                 const std::string& client_msg_no, bool force);
+
+// Stores the message of a stream and makes it the one that runs in the channel; `begin` is its
+// first event. False: answered. `sent` is filled in otherwise.
+Task<bool> begin_stream(Services& services, Request& request, Response& response,
+                        SendCommand command, channel::AppendEvent begin, SendResult& sent);
+
+}  // namespace jindou::api

@@ -1,0 +1,263 @@
+#include "api/stream_routes.h"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "api/answers.h"
+#include "api/body_reader.h"
+#include "api/core_calls.h"
+#include "api/event_calls.h"
+#include "api/stream_calls.h"
+#include "model/id_rules.h"
+
+namespace jindou::api {
+namespace {
+
+using channel::AppendEvent;
+using channel::History;
+using codec::JsonWriter;
+using Effect = channel::AppendEvent::Effect;
+
+// Event types of POST /event that do something to the stream; all others are pushed and forgotten.
+constexpr std::string_view kTextStart = "___TextMessageStart";
+constexpr std::string_view kTextContent = "___TextMessageContent";
+constexpr std::string_view kTextEnd = "___TextMessageEnd";
+
+// How far back a stream is looked for by its stream_no.
+constexpr std::int64_t kStreamSearchMessages = 1000;
+
+std::string json_text(std::string_view text) {
+  std::string out;
+  codec::json_append_string(out, text);
+  return out;
+}
+
+// POST /event.
+struct OldEvent {
+  StreamPlace place;
+  std::string client_msg_no;
+  std::string id;
+  std::string type;
+  std::string data;
+  std::int64_t timestamp_ms = 0;
+};
+
+Result<OldEvent> read_old_event(const Services& services, const Request& request) {
+  OldEvent wanted;
+  BodyReader body(request.body);
+  wanted.client_msg_no = read_stream_number(body);
+  if (wanted.client_msg_no.empty()) body.fail("client_msg_no is required");
+  wanted.place = read_stream_place(body);
+  BodyReader event = body.object("event");
+  wanted.type = event.text("type");
+  if (is_blank(wanted.type)) event.fail("type is required");
+  wanted.id = event.text("id");
+  wanted.timestamp_ms = event.signed_number("timestamp");
+  if (wanted.timestamp_ms < 0) event.fail("timestamp must not be negative");
+  wanted.data = event.text("data");
+  for (const std::string* label : {&wanted.type, &wanted.id}) {
+    if (label->size() > kClientMsgNoBytesMax) event.fail("type and id are limited to 256 bytes");
+  }
+  if (wanted.data.size() > services.options.event_bytes_max) {
+    event.fail("data must not be longer than " + std::to_string(services.options.event_bytes_max) +
+               " bytes");
+  }
+  if (!event.ok()) body.fail("event: " + event.problem());
+  if (!body.ok()) return Error(Errc::invalid, body.problem());
+  return wanted;
+}
+
+// What the old event does, in the terms of today.
+AppendEvent translate(const OldEvent& wanted) {
+  AppendEvent event =
+      event_for(wanted.place.channel, wanted.client_msg_no, wanted.type, Effect::note);
+  event.event_id = wanted.id.empty() ? wanted.client_msg_no : wanted.id;
+  event.from_uid = wanted.place.from_uid;
+  event.occurred_at_ms = wanted.timestamp_ms;
+  event.bare_data = true;
+  if (!wanted.data.empty()) event.payload = json_text(wanted.data);
+  if (wanted.type == kTextContent) {
+    event.effect = Effect::text_delta;
+    event.text = wanted.data;
+    // All content of a stream goes by one id, so there is no telling a repeat.
+    event.event_id.clear();
+  } else if (wanted.type == kTextEnd) {
+    event.effect = wanted.data.empty() ? Effect::close : Effect::fail;
+    event.end_reason = wanted.data.empty() ? std::uint8_t{0} : kEndedByError;
+    event.error = wanted.data;
+  } else if (wanted.type != kTextStart) {
+    event.transient = true;
+  }
+  return event;
+}
+
+Task<void> post_event(Services& services, Request& request, Response& response) {
+  auto wanted = read_old_event(services, request);
+  if (!wanted) {
+    answer_error(response, wanted.error());
+    co_return;
+  }
+  auto settled = co_await settle_channel(services, wanted->place.channel);
+  if (!settled) {
+    answer_error(response, settled.error());
+    co_return;
+  }
+  wanted->place.channel = std::move(*settled);
+  AppendEvent event = translate(*wanted);
+  if (wanted->type == kTextStart) {
+    AppendEvent end =
+        close_event(services, wanted->place.channel, wanted->client_msg_no, kEndedByForce);
+    end.event_type = kTextEnd;
+    end.payload.clear();
+    end.bare_data = true;
+    const bool force = request.query_value("force") == "1";
+    const auto room =
+        co_await clear_running(services, request, std::move(end), wanted->client_msg_no, force);
+    if (!room) {
+      answer_error(response, room.error());
+      co_return;
+    }
+    SendCommand anchor = anchor_for(services, wanted->place, wanted->client_msg_no, wanted->data);
+    SendResult sent;
+    const bool begun = co_await begin_stream(services, request, response, std::move(anchor),
+                                             std::move(event), sent);
+    if (!begun) co_return;
+  } else {
+    const auto done = co_await append_event(services, request, std::move(event));
+    if (!done) {
+      answer_error(response, event_error(done.error()));
+      co_return;
+    }
+  }
+  answer_ok(response, services.options.status_style);
+}
+
+// POST /stream/open: only the message; its text comes as events.
+Task<void> post_stream_open(Services& services, Request& request, Response& response) {
+  StreamPlace place;
+  SendCommand anchor;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    std::string payload = read_stream_payload(services, body);
+    place = read_stream_place(body);
+    const MessageFlags flags = read_stream_header(body);
+    anchor = anchor_for(services, place, read_stream_number(body), std::move(payload));
+    anchor.flags = flags;
+    problem = body.problem();
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  anchor.stream_no = services.deps.random.hex(16);
+  // Without a number of the caller's own the two are the same, and the message is found by either.
+  if (!anchor.idempotent) anchor.client_msg_no = anchor.stream_no;
+  std::string stream_no = anchor.stream_no;
+  const std::string client_msg_no = anchor.client_msg_no;
+  const auto sent = co_await send_anchor(services, request, std::move(anchor));
+  if (!sent) {
+    answer_error(response, sent.error());
+    co_return;
+  }
+  if (!sent->ok()) {
+    answer_send(response, *sent, client_msg_no, services.options.status_style);
+    co_return;
+  }
+  if (sent->state == SendResult::State::duplicate) {
+    const History& history = services.deps.history;
+    auto work = [&history, id = sent->message_id] { return history.load_by_id(id); };
+    const auto first = co_await services.deps.blocking.run(std::move(work));
+    if (!first) {
+      answer_error(response, first.error());
+      co_return;
+    }
+    if (*first) stream_no = (*first)->stream_no;
+  }
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.string("stream_no", stream_no);
+  json.number("message_id", raw(sent->message_id));
+  json.number_string("message_idstr", raw(sent->message_id));
+  json.number("message_seq", raw(sent->message_seq));
+  json.string("client_msg_no", client_msg_no);
+  json.end_object();
+}
+
+// The client_msg_no of the stream message with that stream_no; empty: none. Blocks.
+Result<std::string> find_stream(const History& history, const ChannelKey& channel,
+                                const std::string& stream_no) {
+  JD_TRY(const std::optional<Message> own, history.load_by_client_msg_no(channel, stream_no));
+  if (own && own->stream_no == stream_no) return stream_no;
+  channel::RangeQuery newest;
+  newest.channel = channel;
+  newest.limit = kStreamSearchMessages;
+  JD_TRY(const channel::RangePage page, history.load_range(newest));
+  for (const Message& message : page.messages) {
+    if (message.stream_no == stream_no) return message.client_msg_no;
+  }
+  return std::string();
+}
+
+Task<void> post_stream_close(Services& services, Request& request, Response& response) {
+  std::string stream_no;
+  ChannelKey channel;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    stream_no = body.text("stream_no");
+    if (is_blank(stream_no)) body.fail("stream_no is required");
+    if (!is_blank(body.text("channel_id"))) channel = read_stream_place(body).channel;
+    problem = body.problem();
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  if (channel.id.empty()) {
+    // The number alone does not tell where the message is. Servers of this interface have always
+    // taken the call without doing anything, so callers do not expect an error.
+    answer_ok(response, services.options.status_style);
+    co_return;
+  }
+  const History& history = services.deps.history;
+  auto work = [&history, channel, stream_no]() -> Result<AppendEvent> {
+    AppendEvent close;
+    JD_TRY(close.channel, load_settled_channel(history, channel));
+    JD_TRY(close.client_msg_no, find_stream(history, close.channel, stream_no));
+    if (close.client_msg_no.empty()) return Error(Errc::invalid, "the stream does not exist");
+    return close;
+  };
+  const auto found = co_await services.deps.blocking.run(std::move(work));
+  if (!found) {
+    answer_error(response, found.error());
+    co_return;
+  }
+  AppendEvent close = close_event(services, found->channel, found->client_msg_no, 0);
+  const auto closed = co_await append_event(services, request, std::move(close));
+  if (closed) {
+    answer_ok(response, services.options.status_style);
+  } else {
+    answer_error(response, event_error(closed.error()));
+  }
+}
+
+}  // namespace
+
+std::span<const Route> stream_routes() {
+  static constexpr std::array<Route, 5> routes = {{
+      {Verb::post, "/event", post_event, Auth::manager,
+       "Starts, continues or ends a stream; older form of /message/event"},
+      {Verb::post, "/stream/open", post_stream_open, Auth::manager, "Sends a stream message"},
+      {Verb::post, "/stream/close", post_stream_close, Auth::manager, "Closes a stream"},
+      {Verb::post, "/streammessage/start", post_stream_open, Auth::manager,
+       "Another name for /stream/open"},
+      {Verb::post, "/streammessage/end", post_stream_close, Auth::manager,
+       "Another name for /stream/close"},
+  }};
+  return routes;
+}
+
+}  // namespace jindou::api

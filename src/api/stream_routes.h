@@ -1,0 +1,13 @@
+// The older endpoints for streams (/event, /stream/..., /streammessage/...): other ways to write
+// the events of a message.
+#pragma once
+
+#include <span>
+
+#include "api/router.h"
+
+namespace jindou::api {
+
+std::span<const Route> stream_routes();
+
+}  // namespace jindou::api

@@ -1,0 +1,205 @@
+#include "api/streamv2_routes.h"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "api/answers.h"
+#include "api/body_reader.h"
+#include "api/core_calls.h"
+#include "api/event_calls.h"
+#include "api/stream_calls.h"
+#include "model/id_rules.h"
+
+namespace jindou::api {
+namespace {
+
+using channel::AppendEvent;
+using channel::History;
+using codec::JsonWriter;
+using Effect = channel::AppendEvent::Effect;
+
+// {"kind":"text","delta":…}
+std::string delta_payload(std::string_view delta) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.string("kind", "text");
+  json.string("delta", delta);
+  json.end_object();
+  return out;
+}
+
+// In a person channel the pair needs both users. Noted in `body`.
+void require_writer(BodyReader& body) {
+  if (body.channel_type() == ChannelType::person && is_blank(body.text("from_uid"))) {
+    body.fail("from_uid is required");
+  }
+}
+
+// POST /streamv2/open.
+Task<void> post_streamv2_open(Services& services, Request& request, Response& response) {
+  SendCommand anchor;
+  bool force = false;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    std::string payload = read_stream_payload(services, body);
+    require_writer(body);
+    const StreamPlace place = read_stream_place(body);
+    const MessageFlags flags = read_stream_header(body);
+    force = body.flag("force");
+    anchor = anchor_for(services, place, read_stream_number(body), std::move(payload));
+    anchor.flags = flags;
+    problem = body.problem();
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  auto settled = co_await settle_channel(services, anchor.channel);
+  if (!settled) {
+    answer_error(response, settled.error());
+    co_return;
+  }
+  anchor.channel = std::move(*settled);
+  const std::string client_msg_no = anchor.client_msg_no;
+  AppendEvent end = close_event(services, anchor.channel, client_msg_no, kEndedByForce);
+  const auto room = co_await clear_running(services, request, std::move(end), client_msg_no, force);
+  if (!room) {
+    answer_error(response, room.error());
+    co_return;
+  }
+  AppendEvent begin = event_for(anchor.channel, client_msg_no, "stream.open", Effect::note);
+  begin.event_id = "open";
+  SendResult sent;
+  const bool begun =
+      co_await begin_stream(services, request, response, std::move(anchor), std::move(begin), sent);
+  if (!begun) co_return;
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.number("message_id", raw(sent.message_id));
+  json.number_string("message_idstr", raw(sent.message_id));
+  json.number("message_seq", raw(sent.message_seq));
+  json.string("stream_id", "stream_" + std::to_string(raw(sent.message_id)));
+  json.string("client_msg_no", client_msg_no);
+  json.end_object();
+}
+
+// The stream that a call names by the id of its message.
+struct StreamById {
+  ChannelKey channel;
+  std::uint64_t message_id = 0;
+};
+
+StreamById read_stream(BodyReader& body) {
+  StreamById stream;
+  require_writer(body);
+  stream.channel = read_stream_place(body).channel;
+  stream.message_id = body.message_id("message_id");
+  if (stream.message_id == 0) body.fail("message_id is required");
+  return stream;
+}
+
+// The message of the stream. Errors: invalid, when it is not there or no stream; storage,
+// overloaded.
+Task<Result<Message>> load_anchor(Services& services, StreamById stream) {
+  const History& history = services.deps.history;
+  auto work = [&history, stream]() -> Result<Message> {
+    JD_TRY(const ChannelKey settled, load_settled_channel(history, stream.channel));
+    JD_TRY(std::optional<Message> found,
+           history.load_by_id(static_cast<MessageId>(stream.message_id)));
+    if (!found || found->channel != settled || (found->setting & kSettingStream) == 0) {
+      return Error(Errc::invalid, "the stream does not exist");
+    }
+    return std::move(*found);
+  };
+  co_return co_await services.deps.blocking.run(std::move(work));
+}
+
+Task<void> post_streamv2_write(Services& services, Request& request, Response& response) {
+  StreamById stream;
+  std::string text;
+  bool end = false;
+  std::uint64_t end_reason = 0;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    stream = read_stream(body);
+    text = read_stream_payload(services, body);
+    end = body.flag("end");
+    end_reason = body.number("end_reason", 255);
+    problem = body.problem();
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  const auto anchor = co_await load_anchor(services, stream);
+  if (!anchor) {
+    answer_error(response, anchor.error());
+    co_return;
+  }
+  AppendEvent delta =
+      event_for(anchor->channel, anchor->client_msg_no, "stream.delta", Effect::text_delta);
+  delta.event_id = services.deps.random.hex(8);
+  delta.payload = delta_payload(text);
+  delta.text = std::move(text);
+  auto outcome = co_await append_event(services, request, std::move(delta));
+  if (outcome && end) {
+    AppendEvent close = close_event(services, anchor->channel, anchor->client_msg_no,
+                                    static_cast<std::uint8_t>(end_reason));
+    outcome = co_await append_event(services, request, std::move(close));
+  }
+  if (!outcome) {
+    answer_error(response, event_error(outcome.error()));
+    co_return;
+  }
+  JsonWriter json(response.body);
+  json.begin_object();
+  write_status(json, services.options.status_style);
+  json.number("message_id", stream.message_id);
+  json.number("chunk_id", outcome->msg_event_seq);
+  json.end_object();
+}
+
+Task<void> post_streamv2_close(Services& services, Request& request, Response& response) {
+  StreamById stream;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    stream = read_stream(body);
+    problem = body.problem();
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  const auto anchor = co_await load_anchor(services, stream);
+  if (!anchor) {
+    answer_error(response, anchor.error());
+    co_return;
+  }
+  AppendEvent close = close_event(services, anchor->channel, anchor->client_msg_no, 0);
+  const auto closed = co_await append_event(services, request, std::move(close));
+  if (closed) {
+    answer_ok(response, services.options.status_style);
+  } else {
+    answer_error(response, event_error(closed.error()));
+  }
+}
+
+}  // namespace
+
+std::span<const Route> streamv2_routes() {
+  static constexpr std::array<Route, 3> routes = {{
+      {Verb::post, "/streamv2/open", post_streamv2_open, Auth::manager,
+       "Sends a stream message and begins its stream"},
+      {Verb::post, "/streamv2/write", post_streamv2_write, Auth::manager, "Adds text to a stream"},
+      {Verb::post, "/streamv2/close", post_streamv2_close, Auth::manager, "Closes a stream"},
+  }};
+  return routes;
+}
+
+}  // namespace jindou::api

@@ -1,0 +1,12 @@
+// /tag, /tags and /tag/remove: who would receive a message to a channel.
+#pragma once
+
+#include <span>
+
+#include "api/router.h"
+
+namespace jindou::api {
+
+std::span<const Route> tag_routes();
+
+}  // namespace jindou::api

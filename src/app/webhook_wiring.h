@@ -1,0 +1,38 @@
+// How the webhook is joined to the rest: its settings, and its place beside the fan-out.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <utility>
+
+#include "channel/effects.h"
+#include "config/settings.h"
+#include "webhook/options.h"
+
+namespace jindou::app {
+
+std::shared_ptr<const webhook::WebhookOptions> webhook_options(const config::Settings& settings);
+
+// Hands every commit to two sinks, the fan-out first.
+class CommitTee final : public channel::EffectSink {
+ public:
+  // Borrows both. The second may come later, before anything is committed.
+  explicit CommitTee(channel::EffectSink& first) : first_(first) {}
+  void attach_second(channel::EffectSink* second) { second_.store(second); }
+
+  void post_committed(std::shared_ptr<const channel::CommittedBatch> batch) override {
+    channel::EffectSink* second = second_.load(std::memory_order_relaxed);
+    if (second == nullptr) {
+      first_.post_committed(std::move(batch));
+      return;
+    }
+    first_.post_committed(batch);
+    second->post_committed(std::move(batch));
+  }
+
+ private:
+  channel::EffectSink& first_;
+  std::atomic<channel::EffectSink*> second_{nullptr};
+};
+
+}  // namespace jindou::app

@@ -1,0 +1,462 @@
+// What changes do to channels and to what users see of them: conversations, commands, events,
+// deletions, accounts.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "channel/core_fixture.h"
+
+namespace jindou::channel {
+namespace {
+
+using What = ChangeConversation::Operation;
+using Effect = AppendEvent::Effect;
+
+const ChannelKey kGroup("g1", ChannelType::group);
+
+ChangeMembers members(ChangeMembers::Operation operation, std::vector<std::string> uids,
+                      MemberList list = MemberList::subscribers) {
+  ChangeMembers change;
+  change.channel = kGroup;
+  change.list = list;
+  change.operation = operation;
+  change.uids = std::move(uids);
+  return change;
+}
+
+ChangeConversation by_user(const std::string& uid, What operation, std::uint64_t value = 0) {
+  ChangeConversation change;
+  change.channel = kGroup;
+  change.uids = {uid};
+  change.operation = operation;
+  change.value = value;
+  return change;
+}
+
+SendCommand to_pair(const std::string& from, const std::string& to, ChannelType type) {
+  SendCommand command;
+  command.channel = type == ChannelType::person
+                        ? ChannelKey(person_channel_id(from, to), type)
+                        : ChannelKey(from + "@" + to, type);
+  command.from_uid = from;
+  command.payload = "p";
+  static int generated = 0;
+  command.client_msg_no = "pair" + std::to_string(++generated);
+  return command;
+}
+
+class Conversations : public Core {
+ protected:
+  void SetUp() override {
+    Core::SetUp();
+    ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1", "u2"})).has_value());
+  }
+};
+
+TEST_F(Conversations, BeginReadForWhoeverJoins) {
+  send({to_group("g1", "a"), to_group("g1", "b")});
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u3"})).has_value());
+  const auto joined = conversation("u3", kGroup);
+  ASSERT_TRUE(joined.has_value());
+  EXPECT_EQ(joined->read_to, 2U);
+  EXPECT_EQ(conversation("u2", kGroup)->read_to, 0U);
+}
+
+TEST_F(Conversations, StayAsTheyAreWhenASubscriberIsAddedAgain) {
+  send({to_group("g1", "a")});
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u2"})).has_value());
+  EXPECT_EQ(conversation("u2", kGroup)->read_to, 0U);
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::replace, {"u2"})).has_value());
+  EXPECT_EQ(conversation("u2", kGroup)->read_to, 0U);
+  EXPECT_FALSE(conversation("u1", kGroup).has_value());
+}
+
+TEST_F(Conversations, GoWithTheSubscriber) {
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::remove, {"u2"})).has_value());
+  EXPECT_FALSE(conversation("u2", kGroup).has_value());
+  EXPECT_TRUE(conversation("u1", kGroup).has_value());
+}
+
+TEST_F(Conversations, GoWithTheDenylistAndComeBackUnread) {
+  send({to_group("g1", "a")});
+  const auto list = MemberList::denylist;
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u2"}, list)).has_value());
+  EXPECT_FALSE(conversation("u2", kGroup).has_value());
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::remove, {"u2"}, list)).has_value());
+  ASSERT_TRUE(conversation("u2", kGroup).has_value());
+  EXPECT_EQ(conversation("u2", kGroup)->read_to, 0U);
+}
+
+TEST_F(Conversations, ComeBackForSubscribersWhenTheDenylistIsReplaced) {
+  const auto list = MemberList::denylist;
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u2", "u9"}, list)).has_value());
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::replace, {}, list)).has_value());
+  EXPECT_TRUE(conversation("u2", kGroup).has_value());
+  EXPECT_FALSE(conversation("u9", kGroup).has_value());
+}
+
+TEST_F(Conversations, MoveWithWhatTheUserSends) {
+  send({to_group("g1", "a"), to_group("g1", "b"), to_group("g1", "c")});
+  EXPECT_EQ(conversation("u1", kGroup)->read_to, 3U);
+  EXPECT_EQ(conversation("u2", kGroup)->read_to, 0U);
+  close();
+  open();
+  EXPECT_EQ(conversation("u1", kGroup)->read_to, 3U);
+}
+
+TEST_F(Conversations, AreNotMadeForABackEndThatIsNoSubscriber) {
+  SendCommand command = to_group("g1", "a");
+  command.from_uid = "robot";
+  send({command});
+  EXPECT_FALSE(conversation("robot", kGroup).has_value());
+}
+
+TEST_F(Conversations, OfBothUsersBeginWithTheFirstMessageOfAPair) {
+  send({to_pair("u1", "u2", ChannelType::person)});
+  const ChannelKey pair(person_channel_id("u1", "u2"), ChannelType::person);
+  ASSERT_TRUE(conversation("u1", pair).has_value());
+  ASSERT_TRUE(conversation("u2", pair).has_value());
+  EXPECT_EQ(conversation("u1", pair)->read_to, 1U);
+  EXPECT_EQ(conversation("u2", pair)->read_to, 0U);
+}
+
+TEST_F(Conversations, AreNotMadeForTheSystemAccount) {
+  send({to_pair(std::string(kSystemUid), "u2", ChannelType::person)});
+  const ChannelKey pair(person_channel_id(kSystemUid, "u2"), ChannelType::person);
+  EXPECT_FALSE(conversation(std::string(kSystemUid), pair).has_value());
+  EXPECT_TRUE(conversation("u2", pair).has_value());
+}
+
+TEST_F(Conversations, DoNotExistForLiveDataAndTempChannels) {
+  for (const ChannelType type : {ChannelType::live, ChannelType::data, ChannelType::temp}) {
+    ChangeMembers join = members(ChangeMembers::Operation::add, {"u1"});
+    join.channel.type = type;
+    ASSERT_TRUE(change(join).has_value());
+    EXPECT_FALSE(conversation("u1", join.channel).has_value());
+  }
+}
+
+TEST_F(Conversations, AreReadUpToAMessageAndNeverBack) {
+  SendCommand command = to_group("g1", "x");
+  command.from_uid = "robot";
+  for (int i = 0; i < 10; ++i) {
+    command.client_msg_no = std::to_string(i);
+    send({command});
+  }
+  ASSERT_TRUE(change(by_user("u2", What::read, 6)).has_value());
+  EXPECT_EQ(conversation("u2", kGroup)->read_to, 6U);
+  ASSERT_TRUE(change(by_user("u2", What::read, 3)).has_value());
+  EXPECT_EQ(conversation("u2", kGroup)->read_to, 6U);
+  ASSERT_TRUE(change(by_user("u2", What::read, 99)).has_value());
+  EXPECT_EQ(conversation("u2", kGroup)->read_to, 10U);
+}
+
+TEST_F(Conversations, TakeAManualCountThatTheNextReadEnds) {
+  send({to_group("g1", "a"), to_group("g1", "b"), to_group("g1", "c")});
+  ASSERT_TRUE(change(by_user("u1", What::set_unread, 2)).has_value());
+  EXPECT_EQ(conversation("u1", kGroup)->manual_count, 2U);
+  EXPECT_EQ(conversation("u1", kGroup)->manual_at, 3U);
+  ASSERT_TRUE(change(by_user("u1", What::set_unread, 50)).has_value());
+  EXPECT_EQ(conversation("u1", kGroup)->manual_count, 3U);
+  ASSERT_TRUE(change(by_user("u1", What::set_unread, 0)).has_value());
+  EXPECT_EQ(conversation("u1", kGroup)->manual_count, 0U);
+}
+
+TEST_F(Conversations, AreHiddenUpToTheLastMessage) {
+  send({to_group("g1", "a"), to_group("g1", "b")});
+  ASSERT_TRUE(change(by_user("u2", What::remove)).has_value());
+  EXPECT_EQ(conversation("u2", kGroup)->deleted_to, 2U);
+}
+
+TEST_F(Conversations, KeepTheirTimeWhenNothingChanges) {
+  send({to_group("g1", "a")});
+  ASSERT_TRUE(change(by_user("u2", What::read)).has_value());
+  const auto before = conversation("u2", kGroup)->updated_at_ns;
+  clock_.now_ms += 5000;
+  ASSERT_TRUE(change(by_user("u2", What::read)).has_value());
+  EXPECT_EQ(conversation("u2", kGroup)->updated_at_ns, before);
+}
+
+TEST_F(Conversations, EndWithTheChannel) {
+  send({to_group("g1", "a")});
+  DeleteChannel gone;
+  gone.channel = kGroup;
+  ASSERT_TRUE(change(gone).has_value());
+  EXPECT_FALSE(conversation("u1", kGroup).has_value());
+  EXPECT_FALSE(conversation("u2", kGroup).has_value());
+}
+
+TEST_F(Conversations, AnAgentAnswersInTheChannelItsUserBegan) {
+  send({to_pair("u1", "bot", ChannelType::agent)});
+  const auto answer = send({to_pair("bot", "u1", ChannelType::agent)});
+  EXPECT_EQ(raw(answer[0].message_seq), 2U);
+  const auto found = history_->load_agent_channel("bot", "u1");
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->id, "u1@bot");
+}
+
+TEST_F(Core, AStoredTargetedCommandWaitsForEachOfItsUsers) {
+  SendCommand command = to_group("", "c");
+  command.channel = ChannelKey();
+  command.flags.sync_once = true;
+  command.subscribers = {"u1", "u2"};
+  send({command});
+  const ChannelKey log("17922244540036557902____cmd", ChannelType::temp);
+  ASSERT_TRUE(conversation("u1", log).has_value());
+  EXPECT_EQ(conversation("u1", log)->command_read_to, 0U);
+  AdvanceCommandPosition advance;
+  advance.channel = log;
+  advance.uid = "u1";
+  advance.seq = 1;
+  ASSERT_TRUE(change(advance).has_value());
+  EXPECT_FALSE(conversation("u1", log).has_value()) << "all read: nothing is kept";
+  EXPECT_TRUE(conversation("u2", log).has_value());
+  command.client_msg_no = "second";
+  send({command});
+  EXPECT_EQ(conversation("u1", log)->command_read_to, 1U);
+}
+
+TEST_F(Core, ClearingMessagesHidesAndFreesThemAndKeepsTheSeqs) {
+  send({to_group("g1", "a"), to_group("g1", "b"), to_group("g1", "c")});
+  ClearMessages clear;
+  clear.channel = kGroup;
+  clear.up_to = 2;
+  ASSERT_TRUE(change(clear).has_value());
+  EXPECT_EQ(payloads("g1"), std::vector<std::string>{"c"});
+  clear.up_to = 99;
+  ASSERT_TRUE(change(clear).has_value());
+  EXPECT_TRUE(payloads("g1").empty());
+  close();
+  open();
+  EXPECT_EQ(raw(send({to_group("g1", "d")})[0].message_seq), 4U);
+}
+
+TEST_F(Core, DeletingTheLastMessageNeverGivesItsSeqAgain) {
+  send({to_group("g1", "a"), to_group("g1", "b")});
+  DeleteMessages gone;
+  gone.channel = kGroup;
+  gone.seqs = {2, 7};
+  ASSERT_TRUE(change(gone).has_value());
+  EXPECT_EQ(payloads("g1"), std::vector<std::string>{"a"});
+  close();
+  open();
+  EXPECT_EQ(raw(*history_->load_last_seq(kGroup)), 2U);
+  EXPECT_EQ(raw(send({to_group("g1", "c")})[0].message_seq), 3U);
+}
+
+TEST_F(Core, ReclaimsOnlyMessagesWhoseTimeIsOver) {
+  SendCommand soon = to_group("g1", "soon");
+  soon.expire = 10;
+  SendCommand later = to_group("g1", "later");
+  later.expire = 1000;
+  send({soon, later});
+  clock_.now_ms += 11'000;
+  const PartitionId partition = partition_for("g1", database_->partitions());
+  ReclaimExpired expired;
+  expired.partition = partition;
+  const auto prefix = store::expiry_prefix(partition);
+  ASSERT_TRUE(database_
+                  ->scan(store::Table::main, prefix, store::after_prefix(prefix),
+                         [&](std::string_view key, std::string_view) {
+                           expired.keys.emplace_back(key);
+                           return true;
+                         })
+                  .has_value());
+  ASSERT_EQ(expired.keys.size(), 2U);
+  ASSERT_TRUE(change(expired).has_value());
+  std::string value;
+  EXPECT_FALSE(*database_->get(store::Table::main,
+                               store::message_key(partition, kGroup, MessageSeq{1}), value));
+  EXPECT_TRUE(*database_->get(store::Table::main,
+                              store::message_key(partition, kGroup, MessageSeq{2}), value));
+}
+
+TEST_F(Core, ClearedTokensAreEmptyAndKeepTheirLevel) {
+  StoreToken token;
+  token.uid = "u1";
+  token.device_flag = DeviceFlag::web;
+  token.level = DeviceLevel::master;
+  token.token = "secret";
+  ASSERT_TRUE(change(token).has_value());
+  ClearTokens clear;
+  clear.uid = "u1";
+  ASSERT_TRUE(change(clear).has_value());
+  const auto stored = history_->load_token("u1", DeviceFlag::web);
+  ASSERT_TRUE(stored.has_value() && stored->has_value());
+  EXPECT_TRUE((*stored)->token.empty());
+  EXPECT_EQ((*stored)->level, DeviceLevel::master);
+}
+
+TEST_F(Core, SystemAccountsAreInForceWhenTheChangeIsDoneAndAfterAReopen) {
+  UpsertChannel banned;
+  banned.channel = kGroup;
+  banned.flags.ban = true;
+  ASSERT_TRUE(change(banned).has_value());
+  EXPECT_EQ(send({to_group("g1", "a")})[0].reason, Reason::ban);
+  ChangeSystemAccounts add;
+  add.uids = {"u1"};
+  ASSERT_TRUE(change(add).has_value());
+  EXPECT_TRUE(send({to_group("g1", "a")})[0].ok());
+  close();
+  accounts_.replace({});
+  open();
+  EXPECT_TRUE(send({to_group("g1", "b")})[0].ok());
+  add.add = false;
+  ASSERT_TRUE(change(add).has_value());
+  EXPECT_EQ(send({to_group("g1", "c")})[0].reason, Reason::ban);
+}
+
+TEST_F(Core, TellsWhoWouldReceive) {
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1", "u2"})).has_value());
+  const auto group = recipients(kGroup);
+  ASSERT_TRUE(group.has_value());
+  ASSERT_NE(group->subscribers, nullptr);
+  EXPECT_EQ(group->subscribers->size(), 2U);
+  const auto pair = recipients(ChannelKey(person_channel_id("a", "b"), ChannelType::person));
+  ASSERT_TRUE(pair.has_value());
+  EXPECT_EQ(pair->listed.size(), 2U);
+}
+
+class Events : public Core {
+ protected:
+  void SetUp() override {
+    Core::SetUp();
+    ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1", "u2"})).has_value());
+    SendCommand anchor = to_group("g1", "anchor", "m1");
+    anchor.setting = kSettingStream;
+    seq_ = send({anchor})[0].message_seq;
+  }
+
+  AppendEvent event(Effect effect, const std::string& id, const std::string& text = {}) {
+    AppendEvent out;
+    out.channel = kGroup;
+    out.client_msg_no = "m1";
+    out.effect = effect;
+    out.event_id = id;
+    out.event_type = "t";
+    out.event_key = std::string(kMainLane);
+    out.text = text;
+    return out;
+  }
+  LaneState lane() {
+    const auto events = history_->load_events(kGroup, seq_);
+    EXPECT_TRUE(events.has_value());
+    if (!events || events->lanes.empty()) return {};
+    return events->lanes.front();
+  }
+
+  MessageSeq seq_{};
+};
+
+TEST_F(Events, AddTextThatIsDurableAtOnce) {
+  EXPECT_EQ(append(event(Effect::text_delta, "e1", "Hel"))->msg_event_seq, 0U);
+  ASSERT_TRUE(append(event(Effect::text_delta, "e2", "lo")).has_value());
+  EXPECT_EQ(lane().snapshot, "Hello");
+  EXPECT_TRUE(lane().text);
+  close();
+  open();
+  ASSERT_TRUE(append(event(Effect::text_delta, "e3", "!")).has_value());
+  EXPECT_EQ(lane().snapshot, "Hello!");
+  const auto closed = append(event(Effect::close, "e4"));
+  ASSERT_TRUE(closed.has_value());
+  EXPECT_EQ(closed->msg_event_seq, 1U);
+  EXPECT_EQ(closed->status, LaneStatus::closed);
+  EXPECT_EQ(lane().snapshot, "Hello!");
+  EXPECT_EQ(lane().status, LaneStatus::closed);
+}
+
+TEST_F(Events, AnswerARepeatWithTheStateAndChangeNothing) {
+  append(event(Effect::text_delta, "e1", "a")).ignore("checked below");
+  append(event(Effect::text_delta, "e1", "a")).ignore("checked below");
+  EXPECT_EQ(lane().snapshot, "a");
+  close();
+  open();
+  append(event(Effect::text_delta, "e1", "a")).ignore("checked below");
+  EXPECT_EQ(lane().snapshot, "a");
+  EXPECT_EQ(append(event(Effect::note, "e2"))->msg_event_seq, 1U);
+  EXPECT_EQ(append(event(Effect::note, "e2"))->msg_event_seq, 1U);
+}
+
+TEST_F(Events, AreRefusedOrIgnoredOnceTheLaneHasEnded) {
+  append(event(Effect::fail, "e1")).ignore("checked below");
+  EXPECT_EQ(append(event(Effect::text_delta, "e2", "late")).error().code(), Errc::conflict);
+  const auto late = append(event(Effect::close, "e3"));
+  ASSERT_TRUE(late.has_value());
+  EXPECT_EQ(late->status, LaneStatus::error);
+  EXPECT_EQ(late->msg_event_seq, 1U);
+}
+
+TEST_F(Events, NeedAStreamMessage) {
+  AppendEvent unknown = event(Effect::note, "e1");
+  unknown.client_msg_no = "nobody";
+  EXPECT_EQ(append(unknown).error().code(), Errc::not_found);
+  send({to_group("g1", "plain", "m2")});
+  AppendEvent plain = event(Effect::note, "e1");
+  plain.client_msg_no = "m2";
+  EXPECT_EQ(append(plain).error().code(), Errc::invalid);
+}
+
+TEST_F(Events, CountOverAllLanesOfAMessage) {
+  EXPECT_EQ(append(event(Effect::note, "e1"))->msg_event_seq, 1U);
+  AppendEvent other = event(Effect::note, "e1");
+  other.event_key = "tool";
+  EXPECT_EQ(append(other)->msg_event_seq, 2U);
+  EXPECT_EQ(history_->load_events(kGroup, seq_)->lanes.size(), 2U);
+}
+
+TEST_F(Events, TheCollectedTextCountsMoreThanWhatTheEndBrings) {
+  append(event(Effect::text_delta, "e1", "collected")).ignore("checked below");
+  AppendEvent end = event(Effect::close, "e2");
+  end.snapshot = R"({"kind":"text","text":"supplied"})";
+  end.end_reason = 3;
+  append(end).ignore("checked below");
+  EXPECT_EQ(lane().snapshot, "collected");
+  EXPECT_EQ(lane().end_reason, 3U);
+}
+
+TEST_F(Events, ReachTheSubscribersInOrder) {
+  append(event(Effect::text_delta, "e1", "a")).ignore("checked below");
+  append(event(Effect::close, "e2")).ignore("checked below");
+  const std::lock_guard lock(sink_.mutex);
+  std::vector<std::string> ids;
+  for (const auto& committed : sink_.messages) {
+    if (committed.event) ids.push_back(committed.event->event_id);
+  }
+  EXPECT_EQ(ids, (std::vector<std::string>{"e1", "e2"}));
+}
+
+TEST_F(Events, OneStreamRunsInAChannelUntilItEndsOrIsIdle) {
+  AppendEvent begin = event(Effect::note, "e1");
+  begin.begins_stream = true;
+  ASSERT_TRUE(append(begin).has_value());
+  EXPECT_EQ(*history_->load_running_stream(kGroup), "m1");
+  SendCommand second = to_group("g1", "anchor", "m2");
+  second.setting = kSettingStream;
+  send({second});
+  AppendEvent other = begin;
+  other.client_msg_no = "m2";
+  EXPECT_EQ(append(other).error().code(), Errc::conflict);
+  clock_.now_ms += 31'000;
+  CloseIdleStreams close_idle;
+  close_idle.partition = partition_for("g1", database_->partitions());
+  ASSERT_TRUE(change(close_idle).has_value());
+  EXPECT_EQ(lane().status, LaneStatus::closed);
+  EXPECT_EQ(lane().end_reason, kEndReasonTimeout);
+  EXPECT_TRUE(append(other).has_value());
+}
+
+TEST_F(Events, GoWithTheirMessage) {
+  append(event(Effect::text_delta, "e1", "a")).ignore("checked below");
+  append(event(Effect::note, "e2")).ignore("checked below");
+  DeleteMessages gone;
+  gone.channel = kGroup;
+  gone.seqs = {raw(seq_)};
+  ASSERT_TRUE(change(gone).has_value());
+  EXPECT_TRUE(history_->load_events(kGroup, seq_)->lanes.empty());
+  EXPECT_EQ(append(event(Effect::note, "e3")).error().code(), Errc::not_found);
+}
+
+}  // namespace
+}  // namespace jindou::channel

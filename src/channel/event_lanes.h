@@ -1,0 +1,87 @@
+// The events of anchor messages in one partition: lanes whose text grows, and their ends
+// (docs/api.md, "message events").
+//
+// Every accepted event is durable before it is acknowledged: added text as a row of its own, which
+// is folded into the lane's row when the lane ends. Anchors being written to are kept in memory.
+#pragma once
+
+#include <rocksdb/write_batch.h>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "channel/change.h"
+#include "model/ids.h"
+#include "model/message.h"
+#include "model/message_event.h"
+#include "store/reader.h"
+
+namespace jindou::channel {
+
+struct EventLimits {
+  std::size_t anchors_max = 4096;  // kept in memory, beside those with commits in flight
+  std::size_t lanes_max = 256;     // of one anchor
+  std::size_t text_bytes_max = std::size_t{1} << 20;  // of one lane
+};
+
+// Reads all lanes of an anchor, text included. Errors: storage.
+Result<MessageEvents> read_events(const store::Reader& reader, PartitionId partition,
+                                  const ChannelKey& channel, MessageSeq anchor);
+
+// Lives in its partition and on its thread.
+class EventLanes {
+ public:
+  struct Anchor;
+
+  // What append() has done.
+  struct Applied {
+    EventOutcome outcome;
+    bool changed = false;  // false: a repeat, or the lane had ended; nothing is to be pushed
+    bool main_ended = false;
+  };
+
+  EventLanes(PartitionId partition, const store::Reader& reader, EventLimits limits);
+  ~EventLanes();
+
+  // Forgets everything; the store tells again.
+  void clear();
+
+  // Remembers a stream message just stored, so that its first event needs no look-up.
+  void add_anchor(const Message& message, std::uint64_t position);
+  // The anchor if it is in memory.
+  Anchor* find(const ChannelKey& channel, std::string_view client_msg_no);
+  // Takes a stored message that was looked up. Errors: storage.
+  Result<Anchor*> load(const Message& message);
+
+  // Errors: conflict (a delta for a lane that has ended), too_large (lanes, text); nothing is
+  // written then. `position` is that of the commit being gathered, `durable` the last durable one.
+  Result<Applied> append(const AppendEvent& event, Anchor& anchor, std::int64_t now_ms,
+                         std::uint64_t position, std::uint64_t durable, rocksdb::WriteBatch& batch);
+
+  static const Message& message_of(const Anchor& anchor);
+  static std::int64_t active_at_ms(const Anchor& anchor);
+
+  // Drops the rows of messages that are deleted, [first, last]. Errors: storage.
+  Result<void> erase(const ChannelKey& channel, std::uint64_t first, std::uint64_t last,
+                     rocksdb::WriteBatch& batch);
+
+ private:
+  Anchor& insert(const Message& message);
+  void evict(std::uint64_t durable);
+
+  PartitionId partition_;
+  const store::Reader& reader_;
+  EventLimits limits_;
+  // By channel key and client_msg_no.
+  boost::unordered_flat_map<std::string, std::unique_ptr<Anchor>> anchors_;
+  std::uint64_t use_tick_ = 0;
+};
+
+}  // namespace jindou::channel

@@ -1,0 +1,245 @@
+#include "channel/partition.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "channel/addressing.h"
+#include "channel/partition_state.h"
+#include "store/keys.h"
+
+namespace jindou::channel {
+
+namespace {
+
+using store::ConversationRecord;
+using store::KeyKind;
+using store::Table;
+
+// Conversations of one channel in memory before those that are durable are dropped.
+constexpr std::size_t kConversationsMax = 4096;
+// So many of them weigh as much as a channel.
+constexpr std::size_t kConversationsPerWeight = 64;
+
+KeyKind key_kind(MemberList list) {
+  switch (list) {
+    case MemberList::subscribers: return KeyKind::subscriber;
+    case MemberList::denylist: return KeyKind::denylist;
+    case MemberList::allowlist: return KeyKind::allowlist;
+  }
+  return KeyKind::subscriber;
+}
+
+}  // namespace
+
+Result<Partition::Channel*> Partition::load_channel(const ChannelKey& key) {
+  if (const auto it = channels_.find(key); it != channels_.end()) {
+    it->second->last_used = ++use_tick_;
+    return it->second.get();
+  }
+  auto channel = std::make_unique<Channel>();
+  channel->key = key;
+  std::string value;
+  JD_TRY(channel->exists, deps_.reader.get(Table::main, store::channel_key(id_, key), value));
+  if (channel->exists) {
+    JD_TRY(channel->record, store::decode_channel(value));
+  }
+  channel->last_seq = std::max(channel->record.cleared_to, channel->record.seq_floor);
+  const std::string prefix = store::message_prefix(id_, key);
+  JD_CHECK_OK(deps_.reader.scan_backward(
+      Table::main, prefix, store::after_prefix(prefix),
+      [&](std::string_view last, std::string_view) {
+        channel->last_seq = std::max(channel->last_seq, raw(store::seq_of_message_key(last)));
+        return false;
+      }));
+  channel->last_used = ++use_tick_;
+  Channel* loaded = channel.get();
+  channels_.emplace(key, std::move(channel));
+  channels_weight_ += loaded->weight;
+  return loaded;
+}
+
+Result<UidSet*> Partition::load_list(Channel& channel, MemberList list) {
+  auto& set = channel.lists[static_cast<int>(list)];
+  if (!set) {
+    if (channel.exists) {
+      JD_TRY(auto uids,
+             read_members(deps_.reader, store::member_prefix(id_, key_kind(list), channel.key)));
+      set = std::make_shared<UidSet>(std::move(uids));
+      // A group of a few hundred weighs as much as a handful of channels without subscribers.
+      // Capped, so that one huge group does not push everything else out.
+      const std::size_t weight = std::min(set->size() / 64, options_.channels_max / 4);
+      channel.weight += weight;
+      channels_weight_ += weight;
+    } else {
+      set = std::make_shared<UidSet>();
+    }
+  }
+  return set.get();
+}
+
+Result<UidSet*> Partition::load_list_for_change(Channel& channel, MemberList list) {
+  JD_TRY(const UidSet* current, load_list(channel, list));
+  auto& set = channel.lists[static_cast<int>(list)];
+  bool& handed_out = channel.list_handed_out[static_cast<int>(list)];
+  if (handed_out) set = std::make_shared<UidSet>(*current);
+  handed_out = false;
+  return set.get();
+}
+
+void Partition::touch(Channel& channel) {
+  channel.touched_position = position_ + 1;
+  channel.last_used = ++use_tick_;
+}
+
+void Partition::evict_channels() {
+  // Half of the cache, least recently used first. A channel with a change that is not yet durable
+  // stays: the store would still answer with its old seq.
+  const std::uint64_t durable = flight_->durable.load(std::memory_order_acquire);
+  std::vector<std::uint64_t> ticks;
+  ticks.reserve(channels_.size());
+  for (const auto& [key, channel] : channels_) ticks.push_back(channel->last_used);
+  const auto middle = ticks.begin() + static_cast<std::ptrdiff_t>(ticks.size() / 2);
+  std::nth_element(ticks.begin(), middle, ticks.end());
+  const std::uint64_t keep_from = *middle;
+  boost::unordered::erase_if(channels_, [&](const auto& entry) {
+    const Channel& channel = *entry.second;
+    if (channel.last_used >= keep_from || channel.touched_position > durable) return false;
+    channels_weight_ -= channel.weight;
+    return true;
+  });
+}
+
+void Partition::put_record(Channel& channel) {
+  if (!channel.exists) {
+    channel.exists = true;
+    channel.record.created_at = deps_.clock.wall_seconds();
+  }
+  touch(channel);
+  gathering_->batch.Put(store::channel_key(id_, channel.key), store::encode(channel.record));
+}
+
+Partition::Membership Partition::change_members(Channel& channel, MemberList list, UidSet& set,
+                                                ChangeMembers::Operation operation,
+                                                const std::vector<std::string>& uids) {
+  using Operation = ChangeMembers::Operation;
+  Membership membership;
+  if (operation == Operation::remove) {
+    for (const auto& uid : uids) {
+      if (set.erase(uid) > 0) membership.removed.push_back(uid);
+    }
+  } else {
+    if (operation == Operation::replace) {
+      const UidSet wanted(uids.begin(), uids.end());
+      for (const auto& uid : set) {
+        if (!wanted.contains(uid)) membership.removed.push_back(uid);
+      }
+      for (const auto& uid : membership.removed) set.erase(uid);
+    }
+    for (const auto& uid : uids) {
+      if (set.insert(uid).second) membership.added.push_back(uid);
+    }
+  }
+  for (const auto& uid : membership.removed) {
+    gathering_->batch.Delete(store::member_key(id_, key_kind(list), channel.key, uid));
+  }
+  for (const auto& uid : membership.added) {
+    gathering_->batch.Put(store::member_key(id_, key_kind(list), channel.key, uid),
+                          rocksdb::Slice());
+  }
+  return membership;
+}
+
+Result<ConversationRecord*> Partition::load_conversation(Channel& channel, std::string_view uid) {
+  auto it = channel.conversations.find(uid);
+  if (it == channel.conversations.end()) {
+    if (channel.conversations.size() >= kConversationsMax &&
+        channel.touched_position <= flight_->durable.load(std::memory_order_acquire)) {
+      channel.conversations.clear();
+    }
+    CachedConversation cached;
+    std::string value;
+    JD_TRY(const bool exists, deps_.reader.get(Table::main,
+                                               store::conversation_key(id_, uid, channel.key),
+                                               value));
+    if (exists) {
+      JD_TRY(cached.record, store::decode_conversation(value));
+    }
+    it = channel.conversations.emplace(std::string(uid), std::move(cached)).first;
+    if (channel.conversations.size() % kConversationsPerWeight == 0) {
+      ++channel.weight;
+      ++channels_weight_;
+    }
+  }
+  return it->second.record ? &*it->second.record : nullptr;
+}
+
+ConversationRecord& Partition::put_conversation(Channel& channel, std::string_view uid,
+                                                ConversationRecord record) {
+  const std::int64_t now_ns = next_time_ns();
+  record.created_at = now_ns / 1'000'000'000;
+  record.updated_at_ns = now_ns;
+  auto& cached = channel.conversations[std::string(uid)];
+  cached.record = record;
+  mark_conversation(channel, uid);
+  return *cached.record;
+}
+
+void Partition::mark_conversation(Channel& channel, std::string_view uid) {
+  touch(channel);
+  const auto it = channel.conversations.find(uid);
+  if (it->second.dirty) return;
+  it->second.dirty = true;
+  gathering_->conversations.emplace_back(&channel, std::string(uid));
+}
+
+void Partition::erase_conversation(Channel& channel, std::string_view uid) {
+  channel.conversations[std::string(uid)].record.reset();
+  mark_conversation(channel, uid);
+}
+
+void Partition::write_conversations() {
+  for (const auto& [channel, uid] : gathering_->conversations) {
+    CachedConversation& cached = channel->conversations[uid];
+    cached.dirty = false;
+    const std::string key = store::conversation_key(id_, uid, channel->key);
+    if (cached.record) {
+      gathering_->batch.Put(key, store::encode(*cached.record));
+    } else {
+      gathering_->batch.Delete(key);
+    }
+  }
+  gathering_->conversations.clear();
+}
+
+Result<void> Partition::ensure_named_conversations(Channel& channel) {
+  if (channel.named_users_known || !has_conversations(channel.key.type)) return {};
+  const UidSet* denied = nullptr;
+  if (channel.key.type != ChannelType::person) {
+    JD_TRY(denied, load_list(channel, MemberList::denylist));
+  }
+  for (const auto& uid : named_users(channel.key)) {
+    JD_TRY(const ConversationRecord* known, load_conversation(channel, uid));
+    if (known != nullptr || uid == kSystemUid) continue;
+    if (denied == nullptr || !denied->contains(uid)) put_conversation(channel, uid, {});
+  }
+  channel.named_users_known = true;
+  return {};
+}
+
+Result<void> Partition::open_conversations(Channel& channel, const std::vector<std::string>& uids,
+                                           bool read_all) {
+  if (uids.empty() || !has_conversations(channel.key.type)) return {};
+  ConversationRecord record;
+  if (read_all) {
+    JD_TRY(const Channel* commands, load_channel(store::command_log_of(channel.key)));
+    record.read_to = channel.last_seq;
+    record.command_read_to = commands->last_seq;
+  }
+  JD_TRY(const UidSet* denied, load_list(channel, MemberList::denylist));
+  for (const auto& uid : uids) {
+    if (!denied->contains(uid)) put_conversation(channel, uid, record);
+  }
+  return {};
+}
+
+}  // namespace jindou::channel

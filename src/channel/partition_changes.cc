@@ -1,0 +1,453 @@
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "channel/history.h"
+#include "channel/partition.h"
+#include "channel/partition_state.h"
+#include "store/keys.h"
+
+namespace jindou::channel {
+
+namespace {
+
+using store::ConversationRecord;
+using store::Table;
+using Operation = ChangeMembers::Operation;
+
+constexpr MemberList kLists[] = {MemberList::subscribers, MemberList::denylist,
+                                 MemberList::allowlist};
+
+}  // namespace
+
+Result<void> Partition::evaluate_change(const UpsertChannel& change) {
+  JD_TRY(Channel * channel, load_channel(change.channel));
+  if (channel->record.flags.disband && !change.flags.disband) {
+    return Error(Errc::invalid, "the channel was disbanded; that cannot be undone");
+  }
+  if (change.reset_subscribers || !change.subscribers.empty()) {
+    JD_CHECK_OK(load_list_for_change(*channel, MemberList::subscribers));
+  }
+  channel->record.flags = change.flags;
+  put_record(*channel);
+  if (!change.reset_subscribers && change.subscribers.empty()) return {};
+  return change_list(*channel, MemberList::subscribers,
+                     change.reset_subscribers ? Operation::replace : Operation::add,
+                     change.subscribers);
+}
+
+Result<void> Partition::evaluate_change(const ChangeMembers& change) {
+  JD_TRY(Channel * channel, load_channel(change.channel));
+  JD_CHECK_OK(load_list_for_change(*channel, change.list));
+  if (!channel->exists) {
+    if (change.operation == Operation::remove) return {};
+    put_record(*channel);
+  }
+  return change_list(*channel, change.list, change.operation, change.uids);
+}
+
+Result<void> Partition::change_list(Channel& channel, MemberList list, Operation operation,
+                                    const std::vector<std::string>& uids) {
+  // Everything that can fail comes first.
+  JD_TRY(UidSet * set, load_list_for_change(channel, list));
+  JD_TRY(const UidSet* subscribers, load_list(channel, MemberList::subscribers));
+  JD_CHECK_OK(load_list(channel, MemberList::denylist));
+  JD_CHECK_OK(load_channel(store::command_log_of(channel.key)));
+  touch(channel);
+  const Membership changed = change_members(channel, list, *set, operation, uids);
+  // A person's lists are those of an inbox, which is no conversation.
+  if (channel.key.type == ChannelType::person || !has_conversations(channel.key.type)) return {};
+  if (list == MemberList::subscribers) {
+    for (const auto& uid : changed.removed) erase_conversation(channel, uid);
+    return open_conversations(channel, changed.added, true);
+  }
+  if (list == MemberList::denylist) {
+    for (const auto& uid : changed.added) erase_conversation(channel, uid);
+    if (operation == Operation::remove) return open_conversations(channel, changed.removed, false);
+    std::vector<std::string> readmitted;
+    for (const auto& uid : changed.removed) {
+      if (subscribers->contains(uid)) readmitted.push_back(uid);
+    }
+    return open_conversations(channel, readmitted, false);
+  }
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const DeleteChannel& change) {
+  JD_TRY(Channel * channel, load_channel(change.channel));
+  JD_TRY(Channel * commands, load_channel(store::command_log_of(change.channel)));
+  for (const MemberList list : kLists) JD_CHECK_OK(load_list_for_change(*channel, list));
+  JD_CHECK_OK(clear_log(*channel, channel->last_seq));
+  if (commands->last_seq > 0) JD_CHECK_OK(clear_log(*commands, commands->last_seq));
+  channel->record.flags.disband = true;
+  put_record(*channel);
+  for (const MemberList list : kLists) {
+    JD_TRY(UidSet * set, load_list_for_change(*channel, list));
+    const Membership gone = change_members(*channel, list, *set, Operation::replace, {});
+    if (list != MemberList::subscribers || !has_conversations(channel->key.type)) continue;
+    for (const auto& uid : gone.removed) erase_conversation(*channel, uid);
+  }
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const StoreToken& change) {
+  JD_TRY(const auto inbox, deps_.inboxes.load(change.uid));
+  if (inbox && (inbox->flags.ban || inbox->flags.disband)) {
+    return Error(Errc::denied, "the user is banned");
+  }
+  store::TokenRecord record;
+  record.token = change.token;
+  record.level = change.level;
+  put_token(store::device_token_key(id_, change.uid, change.device_flag), record);
+  return {};
+}
+
+void Partition::put_token(const std::string& key, const store::TokenRecord& record) {
+  gathering_->batch.Put(key, store::encode(record));
+  recent_tokens_[key] = RecentToken{record, position_ + 1};
+}
+
+Result<void> Partition::evaluate_change(const ClearTokens& change) {
+  const std::string prefix = store::device_token_prefix(id_, change.uid);
+  std::vector<std::pair<std::string, store::TokenRecord>> tokens;
+  Result<void> decoded;
+  JD_CHECK_OK(deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix),
+                                [&](std::string_view key, std::string_view value) {
+                                  auto record = store::decode_token(value);
+                                  if (!record) {
+                                    decoded = std::move(record).error();
+                                    return false;
+                                  }
+                                  tokens.emplace_back(std::string(key), std::move(*record));
+                                  return true;
+                                }));
+  JD_CHECK_OK(decoded);
+  // Later than what the store knows.
+  for (const auto& [key, recent] : recent_tokens_) {
+    if (key.starts_with(prefix)) tokens.emplace_back(key, recent.record);
+  }
+  const auto wanted = change.device_flag
+                          ? store::device_token_key(id_, change.uid, *change.device_flag)
+                          : std::string();
+  for (auto& [key, record] : tokens) {
+    if (!wanted.empty() && key != wanted) continue;
+    record.token.clear();
+    put_token(key, record);
+  }
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const ChangeSystemAccounts& change) {
+  for (const auto& uid : change.uids) {
+    const std::string key = store::system_account_key(id_, uid);
+    if (change.add) {
+      gathering_->batch.Put(key, rocksdb::Slice());
+    } else {
+      gathering_->batch.Delete(key);
+    }
+  }
+  gathering_->changes.back().after_commit = [&accounts = deps_.accounts, change] {
+    accounts.change(change.add, change.uids);
+  };
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const ChangeConversation& change) {
+  using What = ChangeConversation::Operation;
+  ChannelKey key = change.channel;
+  JD_CHECK_OK(resolve_agent_channel(key));
+  if (!has_conversations(key.type)) return {};
+  JD_TRY(Channel * channel, load_channel(key));
+  for (const auto& uid : change.uids) JD_CHECK_OK(load_conversation(*channel, uid));
+  const std::uint64_t last = channel->last_seq;
+  for (const auto& uid : change.uids) {
+    JD_TRY(const ConversationRecord* known, load_conversation(*channel, uid));
+    ConversationRecord wanted = known != nullptr ? *known : ConversationRecord();
+    What operation = change.operation;
+    if (operation == What::set_unread && std::min(change.value, last) == 0) operation = What::read;
+    const bool sets_zero = change.operation == What::set_unread;
+    switch (operation) {
+      case What::open: break;
+      case What::read: {
+        const std::uint64_t to =
+            change.value == 0 || sets_zero ? last : std::min(change.value, last);
+        wanted.read_to = std::max(wanted.read_to, to);
+        wanted.manual_count = 0;
+        wanted.manual_at = 0;
+        break;
+      }
+      case What::set_unread:
+        wanted.manual_count = std::min(change.value, last);
+        wanted.manual_at = last;
+        break;
+      case What::remove:
+        wanted.deleted_to = last;
+        wanted.manual_count = 0;
+        wanted.manual_at = 0;
+        break;
+    }
+    const bool same = known != nullptr && known->read_to == wanted.read_to &&
+                      known->deleted_to == wanted.deleted_to &&
+                      known->manual_count == wanted.manual_count &&
+                      known->manual_at == wanted.manual_at;
+    if (same) continue;
+    const std::int64_t created_at = wanted.created_at;
+    ConversationRecord& put = put_conversation(*channel, uid, wanted);
+    if (known != nullptr) put.created_at = created_at;
+  }
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const AdvanceCommandPosition& change) {
+  ChannelKey key = change.channel;
+  JD_CHECK_OK(resolve_agent_channel(key));
+  const bool own_log = key.type == ChannelType::temp;
+  JD_TRY(Channel * channel, load_channel(key));
+  Channel* log = channel;
+  if (!own_log) {
+    JD_TRY(log, load_channel(store::command_log_of(key)));
+  }
+  JD_TRY(ConversationRecord * record, load_conversation(*channel, change.uid));
+  if (record == nullptr) return {};
+  const std::uint64_t seq = std::min(change.seq, log->last_seq);
+  if (seq <= record->command_read_to) return {};
+  if (own_log && seq == log->last_seq) {
+    // All read: the next command to the same users begins anew.
+    erase_conversation(*channel, change.uid);
+    return {};
+  }
+  record->command_read_to = seq;
+  mark_conversation(*channel, change.uid);
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const RecordCommandSync& change) {
+  const std::string key = store::command_sync_key(id_, change.uid);
+  if (change.positions.empty()) {
+    gathering_->batch.Delete(key);
+    return {};
+  }
+  store::CommandSyncRecord record;
+  for (const auto& position : change.positions) {
+    record.positions.push_back({position.channel, position.seq});
+  }
+  gathering_->batch.Put(key, store::encode(record));
+  return {};
+}
+
+Result<void> Partition::clear_log(Channel& log, std::uint64_t up_to) {
+  up_to = std::min(up_to, log.last_seq);
+  if (up_to <= log.record.cleared_to) return {};
+  JD_CHECK_OK(events_.erase(log.key, log.record.cleared_to + 1, up_to, gathering_->batch));
+  const auto first = static_cast<MessageSeq>(log.record.cleared_to + 1);
+  const auto behind = static_cast<MessageSeq>(up_to + 1);
+  gathering_->batch.DeleteRange(store::message_range_begin(id_, log.key, first),
+                                store::message_key(id_, log.key, behind));
+  if (log.record.has_gaps) {
+    gathering_->batch.DeleteRange(store::gap_key(id_, log.key, first),
+                                  store::gap_key(id_, log.key, behind));
+  }
+  log.record.cleared_to = up_to;
+  put_record(log);
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const ClearMessages& change) {
+  ChannelKey key = change.channel;
+  JD_CHECK_OK(resolve_agent_channel(key));
+  JD_TRY(Channel * log, load_channel(change.commands ? store::command_log_of(key) : key));
+  return clear_log(*log, change.up_to);
+}
+
+Result<void> Partition::evaluate_change(const DeleteMessages& change) {
+  ChannelKey key = change.channel;
+  JD_CHECK_OK(resolve_agent_channel(key));
+  JD_TRY(Channel * channel, load_channel(key));
+  std::vector<std::uint64_t> seqs = change.seqs;
+  std::erase_if(seqs, [channel](std::uint64_t seq) {
+    return seq <= channel->record.cleared_to || seq > channel->last_seq;
+  });
+  if (seqs.empty()) return {};
+  // First of all: whatever else happens, no seq is given twice.
+  channel->record.has_gaps = true;
+  channel->record.seq_floor = channel->last_seq;
+  put_record(*channel);
+  for (const std::uint64_t seq : seqs) {
+    JD_CHECK_OK(events_.erase(key, seq, seq, gathering_->batch));
+    gathering_->batch.Delete(store::message_key(id_, key, static_cast<MessageSeq>(seq)));
+    gathering_->batch.Put(store::gap_key(id_, key, static_cast<MessageSeq>(seq)),
+                          store::encode(store::GapRecord()));
+  }
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const SetRetention& change) {
+  JD_TRY(Channel * channel, load_channel(change.channel));
+  channel->record.retention_seconds = change.max_age_seconds;
+  channel->record.retention_count = change.max_count;
+  put_record(*channel);
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const ReclaimExpired& change) {
+  const auto now = static_cast<std::uint64_t>(deps_.clock.wall_seconds());
+  for (const auto& key : change.keys) {
+    const store::Expiry expiry = store::expiry_of_key(key);
+    if (expiry.at_seconds > now) continue;
+    JD_TRY(Channel * log, load_channel(expiry.log));
+    gathering_->batch.Delete(key);
+    const std::uint64_t seq = raw(expiry.seq);
+    if (seq <= log->record.cleared_to) continue;
+    if (seq == log->last_seq && log->record.seq_floor < seq) {
+      log->record.seq_floor = seq;
+      put_record(*log);
+    }
+    JD_CHECK_OK(events_.erase(expiry.log, seq, seq, gathering_->batch));
+    gathering_->batch.Delete(store::message_key(id_, expiry.log, expiry.seq));
+  }
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const DropCommitRecords& change) {
+  for (const std::uint64_t counter : change.first_counters) {
+    gathering_->batch.Delete(store::commit_record_key(id_, counter));
+  }
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const AdvanceWebhook& change) {
+  // With neither it only waits for what was evaluated before to be durable.
+  if (!change.notified_to && !change.offline_to) return {};
+  auto& cursor = webhook_cursor_;
+  if (change.notified_to) cursor.notified_to = std::max(cursor.notified_to, *change.notified_to);
+  if (change.offline_to) cursor.offline_to = std::max(cursor.offline_to, *change.offline_to);
+  gathering_->batch.Put(store::webhook_cursor_key(id_), store::encode(cursor));
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const RecordPresenceEvent& change) {
+  const auto session = store::online_session_key(id_, change.uid, change.device_flag,
+                                                 change.session_id);
+  if (change.online) {
+    gathering_->batch.Put(session, rocksdb::Slice());
+  } else {
+    gathering_->batch.Delete(session);
+  }
+  gathering_->batch.Put(
+      store::presence_event_key(id_, change.at_ns, change.session_id, change.online), change.text);
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const ForgetPresenceEvents& change) {
+  for (const auto& key : change.keys) gathering_->batch.Delete(key);
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const CloseIdleStreams& change) {
+  const std::int64_t now_ms = deps_.clock.wall_ms();
+  std::vector<ChannelKey> idle;
+  for (const auto& [channel, stream] : running_streams_) {
+    const EventLanes::Anchor* anchor = events_.find(channel, stream.client_msg_no);
+    const std::int64_t active_at =
+        std::max(stream.active_at_ms, anchor != nullptr ? EventLanes::active_at_ms(*anchor) : 0);
+    if (now_ms - active_at >= change.idle_ms) idle.push_back(channel);
+  }
+  for (const auto& channel : idle) {
+    AppendEvent end;
+    end.channel = channel;
+    end.client_msg_no = running_streams_[channel].client_msg_no;
+    end.effect = AppendEvent::Effect::close;
+    end.event_id = end.client_msg_no;
+    end.event_type = "___TextMessageEnd";
+    end.event_key = kMainLane;
+    end.end_reason = kEndReasonTimeout;
+    end.bare_data = true;
+    auto closed = evaluate_event(end);
+    if (!closed && closed.error().code() != Errc::storage) {
+      // The anchor is gone: there is nothing left to be closed.
+      end_running_stream(channel);
+    }
+  }
+  return {};
+}
+
+Result<EventLanes::Anchor*> Partition::load_anchor(const ChannelKey& channel,
+                                                   const std::string& client_msg_no) {
+  if (EventLanes::Anchor* anchor = events_.find(channel, client_msg_no)) return anchor;
+  const History history(deps_.reader, deps_.clock, deps_.partitions, deps_.fingerprint_seed);
+  JD_TRY(const auto message, history.load_by_client_msg_no(channel, client_msg_no));
+  if (!message) return Error(Errc::not_found, "no message with this client_msg_no in the channel");
+  if ((message->setting & kSettingStream) == 0) {
+    return Error(Errc::invalid, "the message is no stream message (send it with is_stream = 1)");
+  }
+  return events_.load(*message);
+}
+
+Result<EventOutcome> Partition::evaluate_event(AppendEvent& event) {
+  JD_CHECK_OK(resolve_agent_channel(event.channel));
+  JD_TRY(Channel * channel, load_channel(event.channel));
+  const std::int64_t now_ms = next_time_ns() / 1'000'000;
+  if (event.transient) {
+    JD_TRY(Recipients recipients, recipients_of({}, *channel));
+    EventOutcome outcome;
+    outcome.event_id = event.event_id;
+    outcome.event_key = event.event_key;
+    outcome.from_uid = event.from_uid;
+    push_event(event, outcome, channel->key, std::move(recipients), now_ms);
+    return outcome;
+  }
+  JD_TRY(EventLanes::Anchor * anchor, load_anchor(event.channel, event.client_msg_no));
+  const auto running = running_streams_.find(event.channel);
+  if (event.begins_stream && running != running_streams_.end() &&
+      running->second.client_msg_no != event.client_msg_no) {
+    return Error(Errc::conflict, "another stream is running in the channel");
+  }
+  JD_TRY(Recipients recipients,
+         recipients_of(EventLanes::message_of(*anchor).subscribers, *channel));
+  JD_TRY(const auto applied,
+         events_.append(event, *anchor, now_ms, position_ + 1,
+                        flight_->durable.load(std::memory_order_acquire), gathering_->batch));
+  if (!applied.changed) return applied.outcome;
+  if (event.begins_stream) {
+    store::RunningStreamRecord stream;
+    stream.client_msg_no = event.client_msg_no;
+    stream.active_at_ms = now_ms;
+    gathering_->batch.Put(store::running_stream_key(id_, event.channel), store::encode(stream));
+    running_streams_[event.channel] = std::move(stream);
+  } else if (applied.main_ended && running != running_streams_.end() &&
+             running->second.client_msg_no == event.client_msg_no) {
+    end_running_stream(event.channel);
+  }
+  push_event(event, applied.outcome, channel->key, std::move(recipients), now_ms);
+  return applied.outcome;
+}
+
+void Partition::end_running_stream(const ChannelKey& channel) {
+  gathering_->batch.Delete(store::running_stream_key(id_, channel));
+  running_streams_.erase(ChannelKey(channel));
+}
+
+void Partition::push_event(const AppendEvent& event, const EventOutcome& outcome,
+                           const ChannelKey& channel, Recipients recipients, std::int64_t now_ms) {
+  if (recipients.listed.empty() && !recipients.subscribers) return;
+  auto pushed = std::make_shared<MessageEvent>();
+  pushed->channel = channel;
+  pushed->client_msg_no = event.client_msg_no;
+  pushed->message_id = outcome.message_id;
+  pushed->from_uid = outcome.from_uid;
+  pushed->event_id = outcome.event_id.empty() ? event.client_msg_no : outcome.event_id;
+  pushed->event_type = event.event_type;
+  pushed->event_key = event.event_key;
+  pushed->msg_event_seq = outcome.msg_event_seq;
+  pushed->status = outcome.status;
+  pushed->visibility = event.visibility;
+  pushed->occurred_at_ms = event.occurred_at_ms != 0 ? event.occurred_at_ms : now_ms;
+  pushed->payload = event.payload;
+  pushed->bare_data = event.bare_data;
+  CommittedMessage committed;
+  committed.event = std::move(pushed);
+  committed.recipients = std::move(recipients);
+  gathering_->effects->messages.push_back(std::move(committed));
+}
+
+}  // namespace jindou::channel

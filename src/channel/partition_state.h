@@ -1,0 +1,87 @@
+// What a partition keeps in memory: cached channels and the commit being gathered. Shared by the
+// files that implement Partition, and by nobody else.
+#pragma once
+
+#include <atomic>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "channel/partition.h"
+#include "store/records.h"
+
+namespace jindou::channel {
+
+// A conversation as the partition knows it: empty when there is none.
+struct CachedConversation {
+  std::optional<store::ConversationRecord> record;
+  bool dirty = false;  // the commit being gathered writes it
+};
+
+// Cached state of a channel; of a command log only the record and last_seq are used.
+struct Partition::Channel {
+  ChannelKey key;
+  bool exists = false;  // has a record
+  store::ChannelRecord record;
+  std::uint64_t last_seq = 0;
+  // Loaded when first needed. One that was handed to effects is never changed again, but replaced.
+  std::shared_ptr<UidSet> lists[3];
+  bool list_handed_out[3] = {};
+  // Of users who sent something or changed theirs lately.
+  boost::unordered_flat_map<std::string, CachedConversation, UidHash, UidEqual> conversations;
+  // The users a channel names by its id (both of a pair, a visitor) have their conversations.
+  bool named_users_known = false;
+  std::uint64_t touched_position = 0;  // of the last commit that changed it
+  std::uint64_t last_used = 0;
+  std::size_t weight = 1;
+
+  std::shared_ptr<const UidSet> hand_out(MemberList list) {
+    list_handed_out[static_cast<int>(list)] = true;
+    return lists[static_cast<int>(list)];
+  }
+};
+
+// What the commands evaluated since the last commit have produced.
+struct Partition::Gathering {
+  struct Part {
+    std::shared_ptr<SendBatch> batch;
+    std::size_t part = 0;
+    std::vector<SendResult> results;
+  };
+  struct ChangeDone {
+    // Told when the commit is decided.
+    std::function<void(Result<void>)> done;
+    Result<void> outcome;
+    // Run before anybody is told, when the commit is durable (or, for an inbox, whatever became of
+    // it): caches beside the partition follow the store.
+    std::function<void()> after_commit;
+    std::string inbox;  // uid whose cached inbox is stale afterwards; may be empty
+  };
+  rocksdb::WriteBatch batch;
+  store::CommitRecordBuilder record;
+  std::vector<Part> parts;
+  std::vector<ChangeDone> changes;
+  // Written when the commit is handed on: a user who sends a hundred messages moves once.
+  std::vector<std::pair<Channel*, std::string>> conversations;
+  std::shared_ptr<CommittedBatch> effects = std::make_shared<CommittedBatch>();
+  std::uint32_t messages = 0;
+  std::int64_t begun_ns = 0;
+
+  bool empty() const { return parts.empty() && changes.empty(); }
+
+  // Tells every caller, on a thread of the log.
+  void release(const Result<void>& committed, InboxDirectory& inboxes, EffectSink& sink);
+};
+
+struct Partition::Flight {
+  std::atomic<std::uint32_t> commits{0};
+  std::atomic<std::uint64_t> durable{0};
+  std::atomic<bool> failed{false};
+};
+
+}  // namespace jindou::channel

@@ -1,0 +1,55 @@
+// The settings of a running server: read at any time, changed by a reload.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "config/settings.h"
+
+namespace jindou::config {
+
+// What became of the differences; names of keys, never values.
+struct ReloadReport {
+  std::vector<std::string> applied;
+  std::vector<std::string> waiting;  // apply after a restart
+};
+
+// Thread-safe. apply() is for one thread at a time: the one that handles signals.
+class LiveSettings {
+ public:
+  using Subscriber = std::function<void(const Settings&)>;
+
+  explicit LiveSettings(Settings initial);
+  LiveSettings(const LiveSettings&) = delete;
+  LiveSettings& operator=(const LiveSettings&) = delete;
+
+  // The settings in force: those of the start with every reload so far. Settings that need a
+  // restart keep the value the server runs with.
+  std::shared_ptr<const Settings> get() const;
+
+  // `subscriber` is called after each reload that changed something, on the thread of apply(), with
+  // what get() returns by then. It must not block, nor call back into this object. Returns what
+  // unsubscribe() takes.
+  std::uint64_t subscribe(Subscriber subscriber);
+  // Afterwards the subscriber is not running and will not be called.
+  void unsubscribe(std::uint64_t id);
+
+  // Takes over what may change at run time, if the result is valid as a whole; otherwise changes
+  // nothing. Errors: invalid.
+  Result<ReloadReport> apply(const Settings& wanted);
+
+ private:
+  mutable std::mutex mutex_;  // current_
+  std::shared_ptr<const Settings> current_;
+  std::mutex subscribers_mutex_;  // held while they are called
+  std::vector<std::pair<std::uint64_t, Subscriber>> subscribers_;
+  std::uint64_t next_id_ = 1;
+};
+
+}  // namespace jindou::config

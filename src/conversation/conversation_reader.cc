@@ -1,0 +1,443 @@
+#include "conversation/conversation_reader.h"
+
+#include <algorithm>
+#include <optional>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+
+#include "conversation/store_view.h"
+
+namespace jindou::conversation {
+
+namespace {
+
+// Documented for POST /conversation/sync.
+constexpr std::size_t kListRecentsMax = 50;
+constexpr std::size_t kPageSizeDefault = 100;
+constexpr std::size_t kPageSizeMax = 500;
+// The same bounds as a page of history has.
+constexpr std::size_t kMessagesMax = 10'000;
+constexpr std::size_t kPageBytesMax = std::size_t{8} << 20;
+// All recents of one answer. 1,000 conversations with one message of 16 KiB each are half of it.
+constexpr std::size_t kRecentsBytesMax = std::size_t{32} << 20;
+// How many messages are looked at for the newest one that a user wrote.
+constexpr std::uint64_t kOwnMessageSearchMax = 10'000;
+
+// The id that a user is shown for a channel.
+std::string_view shown_id(const ChannelKey& channel, std::string_view uid) {
+  if (channel.type == ChannelType::person || channel.type == ChannelType::agent) {
+    const auto peer = peer_in_pair(channel.id, uid);
+    if (!peer.empty()) return peer;
+  }
+  return channel.id;
+}
+
+bool is_command_log(const ChannelKey& channel) {
+  return channel.type == ChannelType::temp && channel.id.ends_with(kCommandSuffix);
+}
+
+// Fills in what follows from the head of the log, without counting.
+void describe_head(Conversation& conversation, Head head) {
+  conversation.last_seq = head.seq;
+  conversation.timestamp = head.timestamp;
+  conversation.last_client_msg_no = std::move(head.client_msg_no);
+}
+
+// Messages up to this seq do not count as unread, besides what the user marked by hand.
+std::uint64_t counted_after(const store::ConversationRecord& row,
+                            const store::ChannelRecord& channel) {
+  const std::uint64_t seen = std::max({row.read_to, row.deleted_to, channel.cleared_to});
+  // What a user marked as unread stays so until he reads it; sending goes on moving read_to.
+  return row.manual_count > 0 ? std::max(row.manual_at, seen) : seen;
+}
+
+// Fills in `unread` and `read_to`; `last_seq` is known.
+Result<void> count_unread(StoreView& view, const store::ConversationRecord& row,
+                          const store::ChannelRecord& channel, Conversation& conversation) {
+  const std::uint64_t last = conversation.last_seq;
+  JD_TRY(const std::uint64_t newer,
+         view.count_readable(conversation.channel, channel, counted_after(row, channel), last));
+  conversation.unread = row.manual_count + newer;
+  if (row.manual_count > 0) {
+    conversation.read_to = last > conversation.unread ? last - conversation.unread : 0;
+  } else {
+    conversation.read_to = counted_after(row, channel);
+  }
+  return {};
+}
+
+// Appends the newest messages in (floor, from], newest first.
+Result<void> append_recents(StoreView& view, const ChannelKey& log, std::uint64_t from,
+                            std::uint64_t floor, std::size_t limit, AnswerBudget& budget,
+                            std::vector<Message>& messages) {
+  if (limit == 0) return {};
+  return view.walk_down(log, from, floor,
+                        [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
+                          JD_TRY(const store::MessageHead head, store::decode_message_head(bytes));
+                          if (!view.readable(head)) return true;
+                          if (!budget.take(head.payload_bytes)) return false;
+                          JD_TRY(auto message, store::decode_message(bytes, log, MessageSeq{seq}));
+                          messages.push_back(std::move(message));
+                          return messages.size() < limit;
+                        });
+}
+
+// A conversation that may be listed.
+struct Candidate {
+  Conversation conversation;
+  store::ConversationRecord row;
+  store::ChannelRecord channel;
+  std::int64_t changed_at_ns = 0;  // the version, were everything up to it readable
+  std::uint64_t since = 0;         // recents begin behind it
+  bool wanted = false;
+};
+
+bool more_recently_active(const Candidate& a, const Candidate& b) {
+  return std::tie(b.changed_at_ns, a.conversation.channel) <
+         std::tie(a.changed_at_ns, b.conversation.channel);
+}
+
+// What a query leaves out of a user's conversations.
+class ListFilter {
+ public:
+  explicit ListFilter(const ListQuery& query) : query_(query) {
+    for (const auto& known : query.known) {
+      known_.insert_or_assign(ChannelKey(known.channel_id, known.type), known.seq);
+    }
+  }
+
+  // Before messages are counted. Raises `since` to what the client knows.
+  bool passes(Candidate& candidate) const {
+    const ChannelKey& channel = candidate.conversation.channel;
+    const std::uint64_t last = candidate.conversation.last_seq;
+    const std::uint64_t* known = find_known(channel);
+    if (known == nullptr && excluded(channel.type)) return false;
+    if (known != nullptr && *known > 0) {
+      if (last <= *known) return false;
+      candidate.since = std::max(candidate.since, *known);
+    } else if (query_.version > 0 && candidate.changed_at_ns <= query_.version) {
+      return false;
+    }
+    // Gaps can only make it less.
+    return !query_.only_unread || candidate.row.manual_count > 0 ||
+           last > counted_after(candidate.row, candidate.channel);
+  }
+
+ private:
+  const std::uint64_t* find_known(const ChannelKey& channel) const {
+    if (known_.empty()) return nullptr;
+    auto it = known_.find(ChannelKey(std::string(shown_id(channel, query_.uid)), channel.type));
+    if (it == known_.end()) it = known_.find(channel);
+    return it == known_.end() ? nullptr : &it->second;
+  }
+  bool excluded(ChannelType type) const {
+    const auto& types = query_.exclude_types;
+    return std::find(types.begin(), types.end(), type) != types.end();
+  }
+
+  const ListQuery& query_;
+  std::unordered_map<ChannelKey, std::uint64_t, ChannelKeyHash> known_;
+};
+
+// The user's conversations with a readable message that was not deleted, at most `limit` of them;
+// those that the query asks for are `wanted`.
+//
+// With `recents`, their messages are read on the way, since the cursor stands there already. Should
+// they outgrow the budget, none is kept: the answer has to fill its room newest first.
+Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter& filter,
+                                               std::size_t limit, std::size_t recents,
+                                               bool& recents_kept) {
+  JD_TRY(auto rows, view.load_rows(StoreView::Rows::conversations));
+  std::vector<Candidate> candidates;
+  candidates.reserve(rows.size());
+  AnswerBudget budget(kRecentsBytesMax);
+  recents_kept = recents > 0;
+  for (Row& row : rows) {
+    Candidate candidate;
+    JD_TRY(candidate.channel, view.load_channel(row.channel));
+    if (candidate.channel.flags.disband) continue;
+    candidate.since = std::max(row.record.deleted_to, candidate.channel.cleared_to);
+    candidate.row = row.record;
+    Conversation& conversation = candidate.conversation;
+    conversation.channel = std::move(row.channel);
+    JD_CHECK_OK(view.walk_down(
+        conversation.channel, StoreView::kNewest, candidate.since,
+        [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
+          JD_TRY(const store::MessageHead message, store::decode_message_head(bytes));
+          if (!view.readable(message)) return true;
+          if (conversation.last_seq == 0) {
+            describe_head(conversation, head_of(seq, message));
+            candidate.changed_at_ns = std::max(message.stored_at_ns(), row.record.updated_at_ns);
+            candidate.wanted = filter.passes(candidate);
+          }
+          if (!candidate.wanted || !recents_kept || seq <= candidate.since) return false;
+          recents_kept = budget.take(message.payload_bytes);
+          if (!recents_kept) return false;
+          JD_TRY(auto recent, store::decode_message(bytes, conversation.channel, MessageSeq{seq}));
+          conversation.recents.push_back(std::move(recent));
+          return conversation.recents.size() < recents;
+        }));
+    if (conversation.last_seq > 0) candidates.push_back(std::move(candidate));
+  }
+  if (candidates.size() > limit) {
+    const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(limit);
+    std::nth_element(candidates.begin(), end, candidates.end(), more_recently_active);
+    candidates.erase(end, candidates.end());
+  }
+  return candidates;
+}
+
+// Newest first; `uid` decides which ids ties are ordered by.
+void sort_by_time(std::vector<Candidate>& candidates, std::string_view uid) {
+  std::sort(candidates.begin(), candidates.end(), [uid](const Candidate& a, const Candidate& b) {
+    const Conversation& x = a.conversation;
+    const Conversation& y = b.conversation;
+    if (x.timestamp != y.timestamp) return x.timestamp > y.timestamp;
+    if (x.channel.type != y.channel.type) return x.channel.type < y.channel.type;
+    return shown_id(x.channel, uid) < shown_id(y.channel, uid);
+  });
+}
+
+void cut_page(std::vector<Candidate>& candidates, std::size_t page, std::size_t page_size) {
+  if (page == 0) return;
+  const std::size_t size = page_size == 0 ? kPageSizeDefault : std::min(page_size, kPageSizeMax);
+  const std::size_t pages_before = page - 1;
+  if (pages_before > candidates.size() / size) {
+    candidates.clear();
+    return;
+  }
+  const std::size_t begin = std::min(pages_before * size, candidates.size());
+  const std::size_t end = std::min(begin + size, candidates.size());
+  candidates.erase(candidates.begin() + static_cast<std::ptrdiff_t>(end), candidates.end());
+  candidates.erase(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(begin));
+}
+
+// The earliest commands of all logs, within the bounds of one answer.
+//
+// Logs are offered one after another, each in ascending order. What does not fit is the latest of
+// all, so what is kept is always the beginning of every log, and positions can be told from it.
+class EarliestCommands {
+ public:
+  explicit EarliestCommands(std::size_t limit) : limit_(limit) {}
+
+  void begin_log(const ChannelKey& channel) {
+    logs_.push_back(channel);
+    latest_time_ = 0;
+  }
+  // False: neither this one nor any later one of its log is wanted.
+  bool wants(const store::MessageHead& head) {
+    // A clock that was set back must not put a log's messages out of order.
+    latest_time_ = std::max(latest_time_, head.timestamp);
+    return limit_ > 0 && (!cut_ || Order(latest_time_, head.id) < *cut_);
+  }
+  // The one that wants() was asked about.
+  void add(Message message) {
+    bytes_ += message.payload.size();
+    Kept kept;
+    kept.order = Order(latest_time_, message.id);
+    kept.log = logs_.size() - 1;
+    kept.message = std::move(message);
+    heap_.push_back(std::move(kept));
+    std::push_heap(heap_.begin(), heap_.end());
+    while (heap_.size() > limit_ || (bytes_ > kPageBytesMax && heap_.size() > 1)) {
+      std::pop_heap(heap_.begin(), heap_.end());
+      cut_ = heap_.back().order;
+      bytes_ -= heap_.back().message.payload.size();
+      heap_.pop_back();
+    }
+  }
+  CommandBacklog take() {
+    std::sort_heap(heap_.begin(), heap_.end());
+    std::vector<std::uint64_t> reached(logs_.size());
+    CommandBacklog backlog;
+    backlog.messages.reserve(heap_.size());
+    for (Kept& kept : heap_) {
+      reached[kept.log] = raw(kept.message.seq);
+      backlog.messages.push_back(std::move(kept.message));
+    }
+    for (std::size_t i = 0; i < logs_.size(); ++i) {
+      if (reached[i] == 0) continue;
+      CommandBacklog::Position position;
+      position.channel = std::move(logs_[i]);
+      position.seq = reached[i];
+      backlog.positions.push_back(std::move(position));
+    }
+    return backlog;
+  }
+
+ private:
+  using Order = std::pair<std::int64_t, MessageId>;
+  struct Kept {
+    Order order;
+    std::size_t log = 0;
+    Message message;
+    bool operator<(const Kept& other) const { return order < other.order; }
+  };
+
+  std::size_t limit_;
+  std::vector<ChannelKey> logs_;
+  std::int64_t latest_time_ = 0;
+  std::vector<Kept> heap_;  // the latest on top
+  std::size_t bytes_ = 0;
+  std::optional<Order> cut_;  // the earliest one that did not fit
+};
+
+}  // namespace
+
+ConversationReader::ConversationReader(const store::Reader& reader,
+                                       const store::CommitHorizon& horizon, const Clock& clock,
+                                       std::uint16_t partitions, ReaderLimits limits)
+    : reader_(reader), horizon_(horizon), clock_(clock), partitions_(partitions), limits_(limits) {}
+
+Result<std::vector<Conversation>> ConversationReader::load_list(const ListQuery& query) const {
+  const std::int64_t stable_ns = horizon_.stable_ns();
+  StoreView view(reader_, partitions_, query.uid, clock_.wall_seconds());
+  const std::size_t recents = std::min(query.recents, kListRecentsMax);
+  // Of a page, the messages are read when it is known which conversations are on it.
+  const std::size_t recents_on_the_way = query.page == 0 ? recents : 0;
+  bool recents_kept = false;
+  const ListFilter filter(query);
+  JD_TRY(auto candidates, load_candidates(view, filter, limits_.conversations_max,
+                                          recents_on_the_way, recents_kept));
+  std::erase_if(candidates, [](const Candidate& candidate) { return !candidate.wanted; });
+  for (Candidate& candidate : candidates) {
+    JD_CHECK_OK(count_unread(view, candidate.row, candidate.channel, candidate.conversation));
+  }
+  if (query.only_unread) {
+    std::erase_if(candidates,
+                  [](const Candidate& candidate) { return candidate.conversation.unread == 0; });
+  }
+  sort_by_time(candidates, query.uid);
+  cut_page(candidates, query.page, query.page_size);
+
+  std::vector<Conversation> list;
+  list.reserve(candidates.size());
+  AnswerBudget budget(kRecentsBytesMax);
+  for (Candidate& candidate : candidates) {
+    Conversation& conversation = candidate.conversation;
+    conversation.version = std::min(candidate.changed_at_ns, stable_ns);
+    if (!recents_kept) {
+      conversation.recents.clear();
+      JD_CHECK_OK(append_recents(view, conversation.channel, conversation.last_seq, candidate.since,
+                                 recents, budget, conversation.recents));
+    }
+    list.push_back(std::move(conversation));
+  }
+  return list;
+}
+
+Result<std::vector<Conversation>> ConversationReader::load_some(
+    std::string_view uid, const std::vector<ChannelKey>& channels, std::size_t recents) const {
+  const std::int64_t stable_ns = horizon_.stable_ns();
+  StoreView view(reader_, partitions_, uid, clock_.wall_seconds());
+  AnswerBudget budget(kRecentsBytesMax);
+  std::vector<Conversation> some;
+  some.reserve(channels.size());
+  for (const ChannelKey& channel : channels) {
+    Conversation& conversation = some.emplace_back();
+    conversation.channel = channel;
+    if (is_command_log(channel)) continue;
+    JD_TRY(const auto row, view.load_row(channel));
+    JD_TRY(const store::ChannelRecord record, view.load_channel(channel));
+    JD_TRY(Head head, view.load_head(channel, record.cleared_to));
+    const std::int64_t stored_at_ns = head.stored_at_ns;
+    describe_head(conversation, std::move(head));
+    if (!row && conversation.last_seq == 0) continue;
+    const store::ConversationRecord kept = row ? row->record : store::ConversationRecord();
+    JD_CHECK_OK(count_unread(view, kept, record, conversation));
+    conversation.version = std::min(std::max(stored_at_ns, kept.updated_at_ns), stable_ns);
+    JD_CHECK_OK(append_recents(view, channel, conversation.last_seq,
+                               std::max(kept.deleted_to, record.cleared_to),
+                               std::min(recents, kMessagesMax), budget, conversation.recents));
+  }
+  return some;
+}
+
+Result<std::vector<ChannelKey>> ConversationReader::load_channels(std::string_view uid) const {
+  StoreView view(reader_, partitions_, uid, clock_.wall_seconds());
+  JD_TRY(auto rows, view.load_rows(StoreView::Rows::conversations));
+  std::vector<std::pair<std::int64_t, ChannelKey>> active;
+  for (Row& row : rows) {
+    JD_TRY(const store::ChannelRecord channel, view.load_channel(row.channel));
+    if (channel.flags.disband) continue;
+    JD_TRY(const Head head, view.load_head(row.channel, channel.cleared_to));
+    // Negative: the latest first, and ties in the order of the channels.
+    active.emplace_back(-std::max(head.stored_at_ns, row.record.updated_at_ns),
+                        std::move(row.channel));
+  }
+  std::sort(active.begin(), active.end());
+  active.resize(std::min(active.size(), limits_.conversations_max));
+  std::vector<ChannelKey> channels;
+  channels.reserve(active.size());
+  for (auto& [time, channel] : active) channels.push_back(std::move(channel));
+  return channels;
+}
+
+Result<ChannelMessages> ConversationReader::load_messages(std::string_view uid,
+                                                          const MessagesQuery& query) const {
+  StoreView view(reader_, partitions_, uid, clock_.wall_seconds());
+  JD_TRY(const store::ChannelRecord channel, view.load_channel(query.channel));
+  const std::size_t limit = std::min(query.limit, kMessagesMax);
+  const std::uint64_t floor =
+      std::max(channel.cleared_to, query.from_seq == 0 ? 0 : query.from_seq - 1);
+  AnswerBudget budget(kPageBytesMax + kMessagesMax * sizeof(Message));
+  ChannelMessages answer;
+  if (query.newest_first) {
+    JD_CHECK_OK(append_recents(view, query.channel, StoreView::kNewest, floor, limit, budget,
+                               answer.messages));
+  } else if (limit > 0 && floor < StoreView::kNewest) {
+    JD_CHECK_OK(view.walk_up(
+        query.channel, floor + 1, [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
+          JD_TRY(const store::MessageHead head, store::decode_message_head(bytes));
+          if (!view.readable(head)) return true;
+          if (!budget.take(head.payload_bytes)) return false;
+          JD_TRY(auto message, store::decode_message(bytes, query.channel, MessageSeq{seq}));
+          answer.messages.push_back(std::move(message));
+          return answer.messages.size() < limit;
+        }));
+  }
+  std::uint64_t looked_at = 0;
+  JD_CHECK_OK(
+      view.walk_down(query.channel, StoreView::kNewest, channel.cleared_to,
+                     [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
+                       JD_TRY(const store::MessageHead head, store::decode_message_head(bytes));
+                       if (head.from_uid == uid) answer.user_last_seq = seq;
+                       return answer.user_last_seq == 0 && ++looked_at < kOwnMessageSearchMax;
+                     }));
+  return answer;
+}
+
+Result<CommandBacklog> ConversationReader::load_commands(std::string_view uid,
+                                                         std::size_t limit) const {
+  StoreView view(reader_, partitions_, uid, clock_.wall_seconds());
+  JD_TRY(const auto rows, view.load_rows(StoreView::Rows::all));
+  EarliestCommands earliest(std::min(limit, kMessagesMax));
+  for (const Row& row : rows) {
+    const ChannelKey log =
+        is_command_log(row.channel) ? row.channel : store::command_log_of(row.channel);
+    // Most logs hold nothing new: look there before anything else.
+    bool any = false;
+    JD_CHECK_OK(view.walk_up(log, row.record.command_read_to + 1,
+                             [&any](std::uint64_t, std::string_view) -> Result<bool> {
+                               any = true;
+                               return false;
+                             }));
+    if (!any) continue;
+    JD_TRY(const store::ChannelRecord record, view.load_channel(log));
+    const std::uint64_t passed = std::max(row.record.command_read_to, record.cleared_to);
+    earliest.begin_log(row.channel);
+    JD_CHECK_OK(view.walk_up(
+        log, passed + 1, [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
+          JD_TRY(const store::MessageHead head, store::decode_message_head(bytes));
+          if (!view.readable(head)) return true;
+          if (!earliest.wants(head)) return false;
+          JD_TRY(auto message, store::decode_message(bytes, log, MessageSeq{seq}));
+          earliest.add(std::move(message));
+          return true;
+        }));
+  }
+  return earliest.take();
+}
+
+}  // namespace jindou::conversation

@@ -1,0 +1,104 @@
+#include "conversation/store_view.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace jindou::conversation {
+
+bool has_conversation(const ChannelKey& channel, std::string_view uid) {
+  switch (channel.type) {
+    case ChannelType::none:
+    case ChannelType::data:
+    case ChannelType::temp:
+    case ChannelType::live: return false;
+    case ChannelType::person: return peer_in_pair(channel.id, uid) != kSystemUid;
+    default: return true;
+  }
+}
+
+Head head_of(std::uint64_t seq, const store::MessageHead& message) {
+  Head head;
+  head.seq = seq;
+  head.timestamp = message.timestamp;
+  head.stored_at_ns = message.stored_at_ns();
+  head.client_msg_no = message.client_msg_no;
+  return head;
+}
+
+StoreView::StoreView(const store::Reader& reader, std::uint16_t partitions, std::string_view uid,
+                     std::int64_t now_seconds)
+    : cursor_(reader.open_cursor(store::Table::main)),
+      partitions_(partitions),
+      uid_(uid),
+      now_seconds_(now_seconds) {}
+
+Result<bool> StoreView::moved(bool valid) const {
+  if (!valid) JD_CHECK_OK(cursor_->status());
+  return valid;
+}
+
+Result<std::vector<Row>> StoreView::load_rows(Rows wanted) {
+  std::vector<Row> rows;
+  for (std::uint16_t i = 0; i < partitions_; ++i) {
+    const std::string prefix = store::conversation_prefix(PartitionId{i}, uid_);
+    JD_TRY(bool at, moved(cursor_->seek(prefix)));
+    while (at && cursor_->key().starts_with(prefix)) {
+      Row row;
+      row.channel = store::channel_of_conversation_key(cursor_->key());
+      if (wanted == Rows::all || has_conversation(row.channel, uid_)) {
+        JD_TRY(row.record, store::decode_conversation(cursor_->value()));
+        rows.push_back(std::move(row));
+      }
+      JD_TRY(at, moved(cursor_->next()));
+    }
+  }
+  return rows;
+}
+
+Result<std::optional<Row>> StoreView::load_row(const ChannelKey& channel) {
+  const std::string key = store::conversation_key(partition_of_log(channel), uid_, channel);
+  JD_TRY(const bool exists, cursor_->get(key, value_));
+  if (!exists) return std::optional<Row>();
+  Row row;
+  row.channel = channel;
+  JD_TRY(row.record, store::decode_conversation(value_));
+  return std::optional<Row>(std::move(row));
+}
+
+Result<store::ChannelRecord> StoreView::load_channel(const ChannelKey& channel) {
+  JD_TRY(const bool exists,
+         cursor_->get(store::channel_key(partition_of_log(channel), channel), value_));
+  if (!exists) return store::ChannelRecord();
+  return store::decode_channel(value_);
+}
+
+Result<Head> StoreView::load_head(const ChannelKey& log, std::uint64_t floor) {
+  Head head;
+  JD_CHECK_OK(walk_down(
+      log, kNewest, floor, [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
+        JD_TRY(const store::MessageHead message, store::decode_message_head(bytes));
+        if (!readable(message)) return true;
+        head = head_of(seq, message);
+        return false;
+      }));
+  return head;
+}
+
+Result<std::uint64_t> StoreView::count_readable(const ChannelKey& log,
+                                                const store::ChannelRecord& record,
+                                                std::uint64_t after, std::uint64_t to) {
+  if (to <= after) return std::uint64_t{0};
+  std::uint64_t count = to - after;
+  if (!record.has_gaps) return count;
+  const PartitionId partition = partition_of_log(log);
+  const std::string last = store::gap_key(partition, log, MessageSeq{to});
+  JD_TRY(bool at, moved(cursor_->seek(store::gap_key(partition, log, MessageSeq{after + 1}))));
+  while (at && cursor_->key() <= last) {
+    JD_TRY(const store::GapRecord gap, store::decode_gap(cursor_->value()));
+    if (std::find(gap.readers.begin(), gap.readers.end(), uid_) == gap.readers.end()) --count;
+    JD_TRY(at, moved(cursor_->next()));
+  }
+  return count;
+}
+
+}  // namespace jindou::conversation

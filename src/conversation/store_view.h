@@ -1,0 +1,139 @@
+// What one user can read of the store at one moment: rows of conversations, channel records, logs
+// and the gaps in them. All through a single cursor, because opening one costs more than a seek.
+//
+// Not thread-safe. Every member blocks on disk. Errors of all: storage.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/channel.h"
+#include "model/message.h"
+#include "store/keys.h"
+#include "store/reader.h"
+#include "store/records.h"
+
+namespace jindou::conversation {
+
+// The user's row of one channel.
+struct Row {
+  ChannelKey channel;
+  store::ConversationRecord record;
+};
+
+// The newest message a user can read.
+struct Head {
+  std::uint64_t seq = 0;  // 0: none
+  std::int64_t timestamp = 0;
+  std::int64_t stored_at_ns = 0;
+  std::string client_msg_no;
+};
+Head head_of(std::uint64_t seq, const store::MessageHead& message);
+
+// Bounds the memory of an answer by what its messages take, whatever else bounds their number.
+class AnswerBudget {
+ public:
+  explicit AnswerBudget(std::size_t bytes) : left_(bytes) {}
+  // False when there is no room left for a message of that size; the first one always fits.
+  bool take(std::size_t payload_bytes) {
+    const std::size_t bytes = sizeof(Message) + payload_bytes;
+    if (used_ && bytes > left_) return false;
+    used_ = true;
+    left_ -= std::min(bytes, left_);
+    return true;
+  }
+
+ private:
+  std::size_t left_;
+  bool used_ = false;
+};
+
+// Channels a conversation list never shows: logs of commands, types without conversations, and what
+// the built-in system account says to a user.
+bool has_conversation(const ChannelKey& channel, std::string_view uid);
+
+class StoreView {
+ public:
+  static constexpr std::uint64_t kNewest = std::numeric_limits<std::uint64_t>::max();
+
+  // Borrows the reader and the bytes of `uid`.
+  StoreView(const store::Reader& reader, std::uint16_t partitions, std::string_view uid,
+            std::int64_t now_seconds);
+
+  enum class Rows : std::uint8_t { conversations, all };
+  Result<std::vector<Row>> load_rows(Rows wanted);
+  Result<std::optional<Row>> load_row(const ChannelKey& channel);
+  // That of a channel without one when there is none.
+  Result<store::ChannelRecord> load_channel(const ChannelKey& channel);
+  // The newest message above `floor` that the user can read.
+  Result<Head> load_head(const ChannelKey& log, std::uint64_t floor);
+  // How many of the seqs in (after, to] the user can read, as far as gaps tell.
+  Result<std::uint64_t> count_readable(const ChannelKey& log, const store::ChannelRecord& record,
+                                       std::uint64_t after, std::uint64_t to);
+
+  bool readable(const store::MessageHead& head) const {
+    return !head.expired_at(now_seconds_) && head.visible_to(uid_);
+  }
+
+  // Calls `visit(seq, record)` -> Result<bool> for each message of a log in (floor, from],
+  // descending, or [from, ...), ascending, until it answers false.
+  template <class Visit>
+  Result<void> walk_down(const ChannelKey& log, std::uint64_t from, std::uint64_t floor,
+                         const Visit& visit);
+  template <class Visit>
+  Result<void> walk_up(const ChannelKey& log, std::uint64_t from, const Visit& visit);
+
+ private:
+  PartitionId partition_of_log(const ChannelKey& log) const {
+    return partition_for(log.id, partitions_);
+  }
+  // Whether the cursor stands at an entry; the error that kept it from one.
+  Result<bool> moved(bool valid) const;
+
+  std::unique_ptr<store::Cursor> cursor_;
+  std::uint16_t partitions_;
+  std::string_view uid_;
+  std::int64_t now_seconds_;
+  std::string value_;  // kept for its capacity
+};
+
+template <class Visit>
+Result<void> StoreView::walk_down(const ChannelKey& log, std::uint64_t from, std::uint64_t floor,
+                                  const Visit& visit) {
+  const std::string prefix = store::message_prefix(partition_of_log(log), log);
+  const std::string upper =
+      from == kNewest ? store::after_prefix(prefix)
+                      : store::message_key(partition_of_log(log), log, MessageSeq{from + 1});
+  JD_TRY(bool at, moved(cursor_->seek_before(upper)));
+  while (at && cursor_->key().starts_with(prefix)) {
+    const std::uint64_t seq = raw(store::seq_of_message_key(cursor_->key()));
+    if (seq <= floor) break;
+    JD_TRY(const bool wanted, visit(seq, cursor_->value()));
+    if (!wanted) break;
+    JD_TRY(at, moved(cursor_->prev()));
+  }
+  return {};
+}
+
+template <class Visit>
+Result<void> StoreView::walk_up(const ChannelKey& log, std::uint64_t from, const Visit& visit) {
+  const std::string prefix = store::message_prefix(partition_of_log(log), log);
+  JD_TRY(bool at,
+         moved(cursor_->seek(store::message_key(partition_of_log(log), log, MessageSeq{from}))));
+  while (at && cursor_->key().starts_with(prefix)) {
+    const std::uint64_t seq = raw(store::seq_of_message_key(cursor_->key()));
+    JD_TRY(const bool wanted, visit(seq, cursor_->value()));
+    if (!wanted) break;
+    JD_TRY(at, moved(cursor_->next()));
+  }
+  return {};
+}
+
+}  // namespace jindou::conversation

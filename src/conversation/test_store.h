@@ -1,0 +1,178 @@
+// Rows as the channel's partition writes them, put straight into a store in memory, and a reader
+// over it. For the tests of this module.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "conversation/conversation_reader.h"
+#include "model/channel.h"
+#include "model/message.h"
+#include "store/commit_horizon.h"
+#include "store/keys.h"
+#include "store/memory_reader.h"
+#include "store/records.h"
+
+namespace jindou::conversation {
+
+class HandClock final : public Clock {
+ public:
+  std::int64_t ns = 1'700'000'000'000'000'000;
+  std::int64_t wall_ms() const override { return ns / 1'000'000; }
+  std::int64_t wall_ns() const override { return ns; }
+  std::chrono::steady_clock::time_point steady() const override { return {}; }
+  void advance_seconds(std::int64_t seconds) { ns += seconds * 1'000'000'000; }
+};
+
+struct SendOptions {
+  std::vector<std::string> subscribers;
+  std::uint32_t expire = 0;
+  std::string payload = "p";
+  bool command = false;
+};
+
+class TestStore {
+ public:
+  static constexpr std::uint16_t kPartitions = 4;
+
+  explicit TestStore(std::size_t conversations_max = 1000)
+      : horizon(clock, kPartitions),
+        reader(store, horizon, clock, kPartitions, ReaderLimits{conversations_max}) {}
+
+  // Stores a message at the clock's time, one second after the one before, and returns its seq. The
+  // sender has read up to his own message; a restricted one is a gap for the others.
+  std::uint64_t send(const ChannelKey& channel, const std::string& from, SendOptions options = {}) {
+    clock.advance_seconds(1);
+    const ChannelKey log = options.command ? store::command_log_of(channel) : channel;
+    return append(log, channel, from, std::move(options));
+  }
+  // Into a log of its own, which each listed user has a row for.
+  std::uint64_t send_targeted(const ChannelKey& log, const std::string& from,
+                              std::vector<std::string> subscribers) {
+    clock.advance_seconds(1);
+    SendOptions options;
+    options.command = true;
+    options.subscribers = std::move(subscribers);
+    for (const auto& uid : options.subscribers) {
+      if (!find_row(uid, log)) put_row(uid, log, store::ConversationRecord());
+    }
+    return append(log, ChannelKey("shown", ChannelType::group), from, std::move(options));
+  }
+  void erase_message(const ChannelKey& channel, std::uint64_t seq) {
+    store.erase(kMain, store::message_key(partition(channel), channel, MessageSeq{seq}));
+    put_gap(channel, seq, {});
+  }
+  void put_gap(const ChannelKey& channel, std::uint64_t seq, std::vector<std::string> readers) {
+    store::GapRecord gap;
+    gap.readers = std::move(readers);
+    store.put(kMain, store::gap_key(partition(channel), channel, MessageSeq{seq}),
+              store::encode(gap));
+    change_channel(channel, [](store::ChannelRecord& record) { record.has_gaps = true; });
+  }
+
+  std::optional<store::ConversationRecord> find_row(std::string_view uid,
+                                                    const ChannelKey& channel) const {
+    std::string value;
+    const auto found =
+        store.get(kMain, store::conversation_key(partition(channel), uid, channel), value);
+    if (!found.value()) return std::nullopt;
+    return store::decode_conversation(value).value();
+  }
+  void put_row(std::string_view uid, const ChannelKey& channel,
+               const store::ConversationRecord& record) {
+    store.put(kMain, store::conversation_key(partition(channel), uid, channel),
+              store::encode(record));
+  }
+  // A user's action: creates the row when missing and says when it happened.
+  template <class Change>
+  void change_row(std::string_view uid, const ChannelKey& channel, const Change& change) {
+    auto record = find_row(uid, channel).value_or(store::ConversationRecord());
+    change(record);
+    record.updated_at_ns = clock.ns;
+    put_row(uid, channel, record);
+  }
+  void join(std::string_view uid, const ChannelKey& channel, std::uint64_t read_to = 0) {
+    change_row(uid, channel, [&](store::ConversationRecord& row) { row.read_to = read_to; });
+  }
+  void read(std::string_view uid, const ChannelKey& channel, std::uint64_t seq) {
+    change_row(uid, channel, [&](store::ConversationRecord& row) {
+      row.read_to = std::max(row.read_to, seq);
+      row.manual_count = 0;
+    });
+  }
+  void set_unread(std::string_view uid, const ChannelKey& channel, std::uint64_t count) {
+    change_row(uid, channel, [&](store::ConversationRecord& row) {
+      row.manual_count = std::min(count, last_seq(channel));
+      row.manual_at = last_seq(channel);
+    });
+  }
+  void remove(std::string_view uid, const ChannelKey& channel) {
+    change_row(uid, channel, [&](store::ConversationRecord& row) {
+      row.deleted_to = last_seq(channel);
+      row.manual_count = 0;
+    });
+  }
+
+  template <class Change>
+  void change_channel(const ChannelKey& channel, const Change& change) {
+    const std::string key = store::channel_key(partition(channel), channel);
+    std::string value;
+    store::ChannelRecord record;
+    if (store.get(kMain, key, value).value()) record = store::decode_channel(value).value();
+    change(record);
+    store.put(kMain, key, store::encode(record));
+  }
+  std::uint64_t last_seq(const ChannelKey& log) const {
+    const auto it = last_seqs_.find(log);
+    return it == last_seqs_.end() ? 0 : it->second;
+  }
+  static PartitionId partition(const ChannelKey& channel) {
+    return partition_for(channel.id, kPartitions);
+  }
+
+  store::MemoryReader store;
+  HandClock clock;
+  store::CommitHorizon horizon;
+  ConversationReader reader;
+
+ private:
+  static constexpr store::Table kMain = store::Table::main;
+
+  std::uint64_t append(const ChannelKey& log, const ChannelKey& addressed, const std::string& from,
+                       SendOptions options) {
+    Message message;
+    message.id = message_id_of(++counters_[raw(partition(log))], partition(log));
+    message.seq = MessageSeq{++last_seqs_[log]};
+    message.channel = addressed;
+    message.from_uid = from;
+    message.client_msg_no = log.id + "#" + std::to_string(last_seqs_[log]);
+    message.subscribers = std::move(options.subscribers);
+    message.payload = std::move(options.payload);
+    message.timestamp = clock.ns / 1'000'000'000;
+    message.timestamp_ns = static_cast<std::uint32_t>(clock.ns % 1'000'000'000);
+    message.expire = options.expire;
+    message.flags.sync_once = options.command;
+    std::string bytes;
+    store::encode_message(bytes, message, log);
+    store.put(kMain, store::message_key(partition(log), log, message.seq), bytes);
+    if (!options.command) {
+      if (!message.subscribers.empty()) put_gap(log, raw(message.seq), message.subscribers);
+      if (auto row = find_row(from, log)) {
+        row->read_to = raw(message.seq);
+        put_row(from, log, *row);
+      }
+    }
+    return raw(message.seq);
+  }
+
+  std::map<ChannelKey, std::uint64_t> last_seqs_;
+  std::map<std::uint16_t, std::uint64_t> counters_;
+};
+
+}  // namespace jindou::conversation

@@ -1,0 +1,349 @@
+#include "retention/sweeper.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "model/channel.h"
+#include "observe/log.h"
+#include "runtime/thread_identity.h"
+#include "store/keys.h"
+
+namespace jindou::retention {
+
+namespace {
+
+using store::Table;
+
+// Expiry keys in one change: small enough to pass between two sends unnoticed.
+constexpr std::size_t kExpiredPerChange = 200;
+constexpr std::size_t kRecordsPerChange = 200;
+// Commit records looked at in one walk of a partition.
+constexpr std::size_t kRecordsPerWalk = 20'000;
+constexpr std::chrono::milliseconds kStreamCheck{5'000};
+// Expired messages go within a second or two of their time.
+constexpr std::chrono::milliseconds kTick{1'000};
+
+// The log that a message key belongs to.
+ChannelKey log_of_message_key(std::string_view key) {
+  constexpr std::size_t kIdOffset = 6;
+  return ChannelKey(std::string(key.substr(kIdOffset, key.size() - kIdOffset - store::kSeqBytes)),
+                    static_cast<ChannelType>(key[3]));
+}
+
+bool is_command_log(const ChannelKey& log) {
+  return log.id.ends_with(kCommandSuffix) && log.type != ChannelType::temp;
+}
+
+ChannelKey source_of(const ChannelKey& log) {
+  return ChannelKey(log.id.substr(0, log.id.size() - kCommandSuffix.size()), log.type);
+}
+
+}  // namespace
+
+// One walk through the channels of a partition.
+struct Sweeper::Walk {
+  PartitionId partition{};
+  std::unique_ptr<store::Cursor> cursor;
+  std::int64_t now = 0;
+};
+
+Sweeper::Sweeper(SweeperDeps deps) : deps_(std::move(deps)), options_(deps_.options()) {}
+
+Sweeper::~Sweeper() { stop(); }
+
+void Sweeper::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Sweeper::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    wake_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+bool Sweeper::wait(std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  wake_.wait_for(lock, time, [this] { return stopping_; });
+  return !stopping_;
+}
+
+void Sweeper::run() {
+  runtime::name_this_thread("retention");
+  runtime::lower_this_threads_priority();
+  auto next_walk = deps_.clock.steady();
+  auto next_streams = next_walk + kStreamCheck;
+  while (wait(kTick)) {
+    options_ = deps_.options();
+    Result<void> done;
+    for (std::uint16_t i = 0; i < deps_.partitions && done; ++i) {
+      done = reclaim_expired(static_cast<PartitionId>(i));
+    }
+    const auto now = deps_.clock.steady();
+    if (done && now >= next_streams) {
+      done = close_idle_streams();
+      next_streams = now + kStreamCheck;
+    }
+    if (done && now >= next_walk) {
+      const auto walked = sweep_once();
+      if (!walked) done = Error(walked.error());
+      next_walk = deps_.clock.steady() + options_.interval;
+    }
+    if (!done) observe::log_warn("retention", "a walk was cut short: {}", done.error().text());
+  }
+}
+
+Result<SweepTotals> Sweeper::sweep_once() {
+  options_ = deps_.options();
+  for (std::uint16_t i = 0; i < deps_.partitions; ++i) {
+    const auto partition = static_cast<PartitionId>(i);
+    JD_CHECK_OK(reclaim_expired(partition));
+    JD_CHECK_OK(apply_limits(partition));
+    JD_CHECK_OK(drop_commit_records(partition));
+  }
+  if (rows_since_compaction_ >= options_.compact_after_rows) {
+    rows_since_compaction_ = 0;
+    JD_CHECK_OK(deps_.compact());
+  }
+  return totals_;
+}
+
+Result<void> Sweeper::change(channel::Change what) {
+  struct Outcome {
+    std::mutex mutex;
+    std::condition_variable ready;
+    std::optional<Result<void>> value;
+  };
+  auto outcome = std::make_shared<Outcome>();
+  JD_CHECK_OK(deps_.post_change(std::move(what), [outcome](Result<void> done) {
+    const std::lock_guard lock(outcome->mutex);
+    outcome->value = std::move(done);
+    outcome->ready.notify_one();
+  }));
+  std::unique_lock lock(outcome->mutex);
+  outcome->ready.wait(lock, [&outcome] { return outcome->value.has_value(); });
+  return std::move(*outcome->value);
+}
+
+Result<void> Sweeper::reclaim_expired(PartitionId partition) {
+  const auto now = static_cast<std::uint64_t>(deps_.clock.wall_seconds());
+  const std::string prefix = store::expiry_prefix(partition);
+  for (;;) {
+    channel::ReclaimExpired expired;
+    expired.partition = partition;
+    JD_CHECK_OK(deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix),
+                                  [&](std::string_view key, std::string_view) {
+                                    if (store::expiry_of_key(key).at_seconds > now) return false;
+                                    expired.keys.emplace_back(key);
+                                    return expired.keys.size() < kExpiredPerChange;
+                                  }));
+    if (expired.keys.empty()) return {};
+    const std::size_t count = expired.keys.size();
+    JD_CHECK_OK(change(std::move(expired)));
+    totals_.expired += count;
+    rows_since_compaction_ += count;
+    deps_.metrics.retention_expired.Increment(static_cast<double>(count));
+    if (count < kExpiredPerChange) return {};
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return Error(Errc::unavailable, "stopping");
+  }
+}
+
+Result<void> Sweeper::apply_limits(PartitionId partition) {
+  Walk walk;
+  walk.partition = partition;
+  walk.now = deps_.clock.wall_seconds();
+  std::string from = store::message_prefix(partition);
+  const std::string end = store::after_prefix(from);
+  for (;;) {
+    // A cursor keeps what it sees from being freed: a new one for every channel.
+    walk.cursor = deps_.reader.open_cursor(Table::main);
+    const bool found = walk.cursor->seek(from);
+    JD_CHECK_OK(walk.cursor->status());
+    if (!found || walk.cursor->key() >= end) return {};
+    const ChannelKey log = log_of_message_key(walk.cursor->key());
+    JD_CHECK_OK(limit_log(walk, log));
+    from = store::after_prefix(store::message_prefix(partition, log));
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return Error(Errc::unavailable, "stopping");
+  }
+}
+
+Result<void> Sweeper::limit_log(Walk& walk, const ChannelKey& log) {
+  const std::uint64_t low = raw(store::seq_of_message_key(walk.cursor->key()));
+  const bool commands = is_command_log(log);
+  const ChannelKey source = commands ? source_of(log) : log;
+  std::string value;
+  store::ChannelRecord record;
+  JD_TRY(const bool exists,
+         deps_.reader.get(Table::main, store::channel_key(walk.partition, source), value));
+  if (exists) {
+    JD_TRY(record, store::decode_channel(value));
+  }
+  const Limits limits =
+      options_.policy.of(log.type, record.retention_seconds, record.retention_count);
+  if (!limits.any()) return {};
+
+  const std::string behind = store::after_prefix(store::message_prefix(walk.partition, log));
+  std::uint64_t cut = 0;
+  std::uint64_t high = low;
+  if (walk.cursor->seek_before(behind)) high = raw(store::seq_of_message_key(walk.cursor->key()));
+  JD_CHECK_OK(walk.cursor->status());
+  if (limits.max_count != 0 && high > limits.max_count) cut = high - limits.max_count;
+  if (limits.max_age_seconds != 0) {
+    const std::int64_t before =
+        walk.now - static_cast<std::int64_t>(
+                       std::min<std::uint64_t>(limits.max_age_seconds, std::uint64_t{1} << 40));
+    JD_TRY(const std::uint64_t age_cut, find_age_cut(walk, log, low, high, before));
+    cut = std::max(cut, age_cut);
+  }
+  if (cut < low) return {};
+  channel::ClearMessages clear;
+  clear.channel = source;
+  clear.up_to = cut;
+  clear.commands = commands;
+  JD_CHECK_OK(change(std::move(clear)));
+  const std::uint64_t count = cut - low + 1;
+  totals_.cleared += count;
+  rows_since_compaction_ += count;
+  deps_.metrics.retention_cleared.Increment(static_cast<double>(count));
+  return {};
+}
+
+Result<std::uint64_t> Sweeper::find_age_cut(Walk& walk, const ChannelKey& log, std::uint64_t low,
+                                            std::uint64_t high, std::int64_t before) {
+  // Time rises with the seq, so the newest message that is too old is found by halving. A seq may be
+  // missing: the next one there stands for it.
+  const auto time_at = [&](std::uint64_t seq) -> Result<std::int64_t> {
+    const auto key = store::message_key(walk.partition, log, static_cast<MessageSeq>(seq));
+    const bool found = walk.cursor->seek(key);
+    JD_CHECK_OK(walk.cursor->status());
+    if (!found) return walk.now;
+    return store::message_timestamp(walk.cursor->value());
+  };
+  std::uint64_t cut = 0;
+  while (low <= high) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    JD_TRY(const std::int64_t timestamp, time_at(middle));
+    if (timestamp <= before) {
+      cut = middle;
+      low = middle + 1;
+    } else {
+      if (middle == 0) break;
+      high = middle - 1;
+    }
+  }
+  return cut;
+}
+
+Result<void> Sweeper::drop_commit_records(PartitionId partition) {
+  std::string value;
+  JD_TRY(const bool used,
+         deps_.reader.get(Table::main, store::partition_state_key(partition), value));
+  if (!used) return {};
+  JD_TRY(const store::PartitionState state, store::decode_partition_state(value));
+  const std::int64_t before = deps_.clock.wall_seconds() - options_.commit_record_seconds;
+  const std::string end = store::after_prefix(store::commit_record_prefix(partition));
+  auto& next = record_cursor_[partition];
+  std::map<ChannelKey, std::uint64_t> cleared;
+  const auto is_gone = [&](const store::CommitEntry& entry) -> Result<bool> {
+    if (entry.seq == 0) return true;
+    auto [it, fresh] = cleared.try_emplace(entry.log, 0);
+    if (fresh) {
+      JD_TRY(const bool exists,
+             deps_.reader.get(Table::main, store::channel_key(partition, entry.log), value));
+      if (exists) {
+        JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
+        it->second = record.cleared_to;
+      }
+    }
+    if (entry.seq <= it->second) return true;
+    const auto key =
+        store::message_key(partition, entry.log, static_cast<MessageSeq>(entry.seq));
+    JD_TRY(const bool there, deps_.reader.get(Table::main, key, value));
+    return !there;
+  };
+
+  std::size_t seen = 0;
+  bool more = true;
+  while (more && seen < kRecordsPerWalk) {
+    channel::DropCommitRecords drop;
+    drop.partition = partition;
+    std::vector<std::string> numbers;
+    more = false;
+    Result<void> judged;
+    JD_CHECK_OK(deps_.reader.scan(
+        Table::main, store::commit_record_key(partition, next), end,
+        [&](std::string_view key, std::string_view bytes) {
+          const std::uint64_t counter = store::counter_of_commit_record_key(key);
+          const auto record = store::decode_commit_record(bytes, counter);
+          if (!record) {
+            judged = Error(record.error());
+            return false;
+          }
+          const bool answers = record->timestamp > before;
+          const bool indexed =
+              !record->entries.empty() && record->entries.back().counter <= state.indexed_to;
+          if (answers || !indexed) {
+            // Those behind it are younger. Begin anew with the next walk.
+            next = 0;
+            return false;
+          }
+          bool gone = true;
+          for (const auto& entry : record->entries) {
+            const auto entry_gone = is_gone(entry);
+            if (!entry_gone) {
+              judged = Error(entry_gone.error());
+              return false;
+            }
+            gone = *entry_gone;
+            if (!gone) break;
+          }
+          next = counter + 1;
+          ++seen;
+          if (gone) {
+            drop.first_counters.push_back(counter);
+            for (const auto& entry : record->entries) {
+              numbers.push_back(store::client_number_key(partition, entry.fingerprint));
+            }
+          }
+          more = drop.first_counters.size() >= kRecordsPerChange;
+          return !more && seen < kRecordsPerWalk;
+        }));
+    JD_CHECK_OK(judged);
+    if (!more && seen < kRecordsPerWalk) next = 0;
+    if (drop.first_counters.empty()) return {};
+    // The index first: an entry without its record would stay for ever.
+    JD_CHECK_OK(deps_.loader.erase(Table::client_numbers, numbers));
+    const std::size_t count = drop.first_counters.size();
+    JD_CHECK_OK(change(std::move(drop)));
+    totals_.records += count;
+    rows_since_compaction_ += numbers.size();
+  }
+  return {};
+}
+
+Result<void> Sweeper::close_idle_streams() {
+  for (std::uint16_t i = 0; i < deps_.partitions; ++i) {
+    const auto partition = static_cast<PartitionId>(i);
+    // Most partitions have none: look before a change is posted.
+    const std::string prefix = store::running_stream_prefix(partition);
+    bool any = false;
+    JD_CHECK_OK(deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix),
+                                  [&any](auto, auto) {
+                                    any = true;
+                                    return false;
+                                  }));
+    if (!any) continue;
+    channel::CloseIdleStreams close;
+    close.partition = partition;
+    close.idle_ms = options_.stream_idle.count();
+    JD_CHECK_OK(change(std::move(close)));
+  }
+  return {};
+}
+
+}  // namespace jindou::retention

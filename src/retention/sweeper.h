@@ -1,0 +1,103 @@
+// Frees what is no longer wanted, in the background.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "channel/change.h"
+#include "model/ids.h"
+#include "observe/metrics.h"
+#include "retention/policy.h"
+#include "store/bulk_loader.h"
+#include "store/reader.h"
+#include "store/records.h"
+
+namespace jindou::retention {
+
+struct SweeperOptions {
+  Policy policy;
+  std::chrono::milliseconds interval{60'000};  // between two walks through the channels
+  // Streams of the older endpoints end when nothing came for so long.
+  std::chrono::milliseconds stream_idle{30'000};
+  // A commit record answers for repeats this long; webhooks that lag further behind lose messages.
+  std::int64_t commit_record_seconds = 7 * 24 * 3600;
+  // Rows freed before the store is compacted, which gives their space back.
+  std::uint64_t compact_after_rows = 1'000'000;
+};
+
+// Borrowed; all outlive the sweeper.
+struct SweeperDeps {
+  const store::Reader& reader;
+  store::BulkLoader& loader;
+  const Clock& clock;
+  observe::Metrics& metrics;
+  std::uint16_t partitions = 1;
+  // As channel::CommandRouter::post_change.
+  std::function<Result<void>(channel::Change, std::function<void(Result<void>)>)> post_change;
+  // Gives the space of deleted rows back; may take minutes.
+  std::function<Result<void>()> compact;
+  // The options as they are now: read at the start of each walk.
+  std::function<SweeperOptions()> options;
+};
+
+// What the walks have done so far.
+struct SweepTotals {
+  std::uint64_t expired = 0;         // messages whose own time was over
+  std::uint64_t cleared = 0;         // seqs passed by a limit
+  std::uint64_t records = 0;         // commit records dropped
+};
+
+class Sweeper {
+ public:
+  explicit Sweeper(SweeperDeps deps);
+  // Stops and joins.
+  ~Sweeper();
+  Sweeper(const Sweeper&) = delete;
+  Sweeper& operator=(const Sweeper&) = delete;
+
+  void start();
+  // Ends the thread after the change in flight. Idempotent.
+  void stop();
+
+  // One walk over everything on the calling thread, without start(). Errors: storage, unavailable,
+  // overloaded: the rest is left for the next walk.
+  Result<SweepTotals> sweep_once();
+
+ private:
+  struct Walk;
+
+  void run();
+  bool wait(std::chrono::milliseconds time);
+  Result<void> change(channel::Change change);
+  Result<void> reclaim_expired(PartitionId partition);
+  Result<void> apply_limits(PartitionId partition);
+  Result<void> limit_log(Walk& walk, const ChannelKey& log);
+  Result<std::uint64_t> find_age_cut(Walk& walk, const ChannelKey& log, std::uint64_t low,
+                                     std::uint64_t high, std::int64_t before);
+  Result<void> drop_commit_records(PartitionId partition);
+  Result<void> close_idle_streams();
+
+  SweeperDeps deps_;
+  SweeperOptions options_;
+  SweepTotals totals_;
+  std::uint64_t rows_since_compaction_ = 0;
+  // Where the walk over the commit records of a partition goes on.
+  std::map<PartitionId, std::uint64_t> record_cursor_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace jindou::retention

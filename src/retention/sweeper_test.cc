@@ -1,0 +1,183 @@
+// The sweeper over the real core: what it frees, what it leaves, and that seqs go on.
+#include "retention/sweeper.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "channel/core_fixture.h"
+
+namespace jindou::retention {
+namespace {
+
+const ChannelKey kGroup("g1", ChannelType::group);
+
+class Retention : public channel::Core {
+ protected:
+  SweepTotals sweep() {
+    SweeperDeps deps{*database_,
+                     *database_,
+                     clock_,
+                     metrics_,
+                     database_->partitions(),
+                     [this](channel::Change change, std::function<void(Result<void>)> done) {
+                       return router_->post_change(std::move(change), std::move(done));
+                     },
+                     [this]() -> Result<void> {
+                       ++compactions_;
+                       return database_->compact();
+                     },
+                     [this] { return options_now_; }};
+    Sweeper sweeper(std::move(deps));
+    auto totals = sweeper.sweep_once();
+    EXPECT_TRUE(totals.has_value());
+    return totals ? *totals : SweepTotals();
+  }
+  void send_many(const std::string& group, int count) {
+    std::vector<SendCommand> commands;
+    for (int i = 0; i < count; ++i) commands.push_back(to_group(group, std::to_string(i)));
+    send(std::move(commands));
+  }
+  bool has_row(const ChannelKey& log, std::uint64_t seq) {
+    std::string value;
+    return *database_->get(store::Table::main,
+                           store::message_key(partition_for(log.id, database_->partitions()), log,
+                                              static_cast<MessageSeq>(seq)),
+                           value);
+  }
+  std::size_t commit_records() {
+    std::size_t count = 0;
+    for (std::uint16_t i = 0; i < database_->partitions(); ++i) {
+      const auto prefix = store::commit_record_prefix(static_cast<PartitionId>(i));
+      EXPECT_TRUE(database_
+                      ->scan(store::Table::main, prefix, store::after_prefix(prefix),
+                             [&count](auto, auto) {
+                               ++count;
+                               return true;
+                             })
+                      .has_value());
+    }
+    return count;
+  }
+
+  observe::Metrics metrics_;
+  SweeperOptions options_now_;
+  int compactions_ = 0;
+};
+
+TEST_F(Retention, FreesNothingWithoutLimits) {
+  send_many("g1", 20);
+  EXPECT_EQ(sweep().cleared, 0U);
+  EXPECT_EQ(payloads("g1").size(), 20U);
+}
+
+TEST_F(Retention, KeepsTheNewestMessagesOfAChannelByCount) {
+  options_now_.policy.by_default.max_count = 5;
+  send_many("g1", 20);
+  EXPECT_EQ(sweep().cleared, 15U);
+  EXPECT_EQ(payloads("g1"), (std::vector<std::string>{"15", "16", "17", "18", "19"}));
+  EXPECT_FALSE(has_row(kGroup, 15));
+  EXPECT_TRUE(has_row(kGroup, 16));
+  EXPECT_EQ(sweep().cleared, 0U) << "nothing is left to be done";
+}
+
+TEST_F(Retention, FreesMessagesByAge) {
+  options_now_.policy.by_default.max_age_seconds = 100;
+  send_many("g1", 7);
+  clock_.now_ms += 60'000;
+  send_many("g1", 3);
+  clock_.now_ms += 41'000;
+  EXPECT_EQ(sweep().cleared, 7U);
+  EXPECT_EQ(payloads("g1").size(), 3U);
+  clock_.now_ms += 60'000;
+  EXPECT_EQ(sweep().cleared, 3U);
+  EXPECT_TRUE(payloads("g1").empty());
+  EXPECT_EQ(raw(send({to_group("g1", "next")})[0].message_seq), 11U);
+}
+
+TEST_F(Retention, TypeGoesBeforeDefaultAndChannelBeforeType) {
+  options_now_.policy.by_default.max_count = 2;
+  options_now_.policy.by_type.push_back({ChannelType::group, Limits{0, 4}});
+  send_many("g1", 10);
+  send_many("g2", 10);
+  send_many("g3", 10);
+  SendCommand info = to_group("news", "a");
+  info.channel.type = ChannelType::info;
+  for (int i = 0; i < 5; ++i) {
+    info.client_msg_no = "i" + std::to_string(i);
+    send({info});
+  }
+  channel::SetRetention own;
+  own.channel = ChannelKey("g2", ChannelType::group);
+  own.max_count = 7;
+  ASSERT_TRUE(change(own).has_value());
+  own.channel.id = "g3";
+  own.max_count = 0;
+  ASSERT_TRUE(change(own).has_value());
+  sweep();
+  EXPECT_EQ(payloads("g1").size(), 4U);
+  EXPECT_EQ(payloads("g2").size(), 7U);
+  EXPECT_EQ(payloads("g3").size(), 10U) << "0 of its own means no limit";
+  channel::RangeQuery query;
+  query.channel = ChannelKey("news", ChannelType::info);
+  EXPECT_EQ(history_->load_range(query)->messages.size(), 2U);
+}
+
+TEST_F(Retention, LimitsCommandLogsLikeTheirChannel) {
+  options_now_.policy.by_default.max_count = 1;
+  SendCommand command = to_group("g1", "c");
+  command.flags.sync_once = true;
+  for (int i = 0; i < 4; ++i) {
+    command.client_msg_no = "c" + std::to_string(i);
+    send({command});
+  }
+  EXPECT_EQ(sweep().cleared, 3U);
+  const ChannelKey log = store::command_log_of(kGroup);
+  EXPECT_FALSE(has_row(log, 3));
+  EXPECT_TRUE(has_row(log, 4));
+}
+
+TEST_F(Retention, FreesExpiredMessagesAndLeavesTheOthers) {
+  SendCommand brief = to_group("g1", "brief");
+  brief.expire = 5;
+  send({brief});
+  send_many("g1", 2);
+  clock_.now_ms += 6000;
+  EXPECT_EQ(sweep().expired, 1U);
+  EXPECT_FALSE(has_row(kGroup, 1));
+  EXPECT_EQ(payloads("g1").size(), 2U);
+}
+
+TEST_F(Retention, DropsCommitRecordsWhenTheirMessagesAreGoneAndTheWindowIsOver) {
+  close();
+  partition_options_.index_generation_entries = 4;
+  open();
+  for (int i = 0; i < 40; ++i) send({to_group("g1", "p", "n" + std::to_string(i))});
+  const std::size_t before = commit_records();
+  options_now_.policy.by_default.max_count = 1;
+  EXPECT_EQ(sweep().records, 0U) << "they still answer for repeats";
+  EXPECT_EQ(send({to_group("g1", "p", "n3")})[0].state, SendResult::State::duplicate);
+  clock_.now_ms += (options_now_.commit_record_seconds + 10) * 1000;
+  EXPECT_GT(sweep().records, 20U);
+  EXPECT_LT(commit_records(), before);
+  EXPECT_EQ(payloads("g1").size(), 1U);
+  const auto last = history_->load_last(kGroup, "");
+  ASSERT_TRUE(last.has_value() && last->has_value());
+  EXPECT_TRUE(history_->load_by_id((*last)->id)->has_value()) << "the record of what is left stays";
+}
+
+TEST_F(Retention, CompactsTheStoreWhenEnoughWasFreed) {
+  options_now_.policy.by_default.max_count = 1;
+  options_now_.compact_after_rows = 10;
+  send_many("g1", 5);
+  sweep();
+  EXPECT_EQ(compactions_, 0);
+  send_many("g2", 50);
+  sweep();
+  EXPECT_EQ(compactions_, 1);
+}
+
+}  // namespace
+}  // namespace jindou::retention

@@ -1,0 +1,115 @@
+#include "webhook/courier.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "observe/log.h"
+
+namespace jindou::webhook {
+
+namespace {
+
+constexpr std::string_view kComponent = "webhook";
+// What a receiver says beyond its status is of no interest; a page of error text is let through.
+constexpr std::size_t kAnswerBytesMax = std::size_t{1} << 20;
+
+}  // namespace
+
+Courier::Courier(std::string_view name, std::size_t parallel, const Clock& clock, Random& random,
+                 EventCounters& counters)
+    : name_(name),
+      clock_(clock),
+      counters_(counters),
+      sender_(parallel, kAnswerBytesMax),
+      backoff_(random) {}
+
+void Courier::forget_receiver() {
+  down_ = false;
+  not_before_ = {};
+  backoff_.reset();
+}
+
+void Courier::give_up(Dispatch& dispatch, std::string_view why) {
+  dispatch.settled = true;
+  counters_.add_dead_letters(dispatch.weight);
+  observe::log_warn(kComponent, "{}: {} given up, {}", name_, dispatch.weight, why);
+}
+
+void Courier::note_down(const HttpAnswer& answer, const WebhookOptions& options) {
+  if (!down_) {
+    observe::log_warn(kComponent, "{}: the receiver fails: {}", name_,
+                      answer.error.empty() ? "status " + std::to_string(answer.status)
+                                           : answer.error);
+  }
+  down_ = true;
+  // One round is one failure, however many requests of it were under way.
+  if (failed_in_this_round_) return;
+  failed_in_this_round_ = true;
+  const auto asked =
+      std::min<std::chrono::milliseconds>(answer.retry_after, options.retry_max);
+  const auto wait = std::max(backoff_.next(options.retry_min, options.retry_max), asked);
+  not_before_ = clock_.steady() + wait;
+}
+
+void Courier::note_up() {
+  if (down_) observe::log_info(kComponent, "{}: the receiver answers again", name_);
+  down_ = false;
+  backoff_.reset();
+}
+
+bool Courier::handle(Dispatch& dispatch, const HttpAnswer& answer, bool http2,
+                     const WebhookOptions& options) {
+  switch (verdict_on(answer, http2)) {
+    case Verdict::delivered:
+      dispatch.settled = true;
+      counters_.add_sent(dispatch.weight);
+      if (!failed_in_this_round_) note_up();
+      return true;
+    case Verdict::down:
+      counters_.add_failed_attempts(1);
+      note_down(answer, options);
+      return false;
+    case Verdict::refused: {
+      counters_.add_failed_attempts(1);
+      if (!failed_in_this_round_) note_up();
+      if (++dispatch.refusals >= std::max<std::size_t>(1, options.attempts_max)) {
+        give_up(dispatch, "refused with status " + std::to_string(answer.status));
+        return true;
+      }
+      // Twice as long each time; whoever refuses one letter is not in need of more jitter.
+      const auto wait = options.retry_min * (std::int64_t{1} << std::min(dispatch.refusals - 1, 20U));
+      dispatch.not_before = clock_.steady() + std::min(wait, options.retry_max);
+      return true;
+    }
+  }
+  return true;
+}
+
+void Courier::send(const std::vector<Dispatch*>& letters, const WebhookOptions& options) {
+  const auto now = clock_.steady();
+  if (now < not_before_) return;
+  const std::int64_t now_seconds = clock_.wall_seconds();
+  const std::int64_t oldest =
+      now_seconds - std::chrono::duration_cast<std::chrono::seconds>(options.max_age).count();
+  std::vector<Dispatch*> due;
+  std::vector<HttpRequest> requests;
+  for (Dispatch* dispatch : letters) {
+    if (dispatch->settled) continue;
+    if (dispatch->newest_seconds < oldest) {
+      give_up(*dispatch, "too old");
+      continue;
+    }
+    if (now < dispatch->not_before) continue;
+    if (down_ && !due.empty()) continue;
+    HttpRequest request = request_of(dispatch->letter, options, now_seconds);
+    if (request.url.empty()) continue;  // no such receiver any more
+    due.push_back(dispatch);
+    requests.push_back(std::move(request));
+  }
+  failed_in_this_round_ = false;
+  sender_.send_all(requests, [&](std::size_t index, const HttpAnswer& answer) {
+    return handle(*due[index], answer, requests[index].http2, options);
+  });
+}
+
+}  // namespace jindou::webhook

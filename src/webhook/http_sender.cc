@@ -1,0 +1,244 @@
+#include "webhook/http_sender.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <cctype>
+#include <mutex>
+#include <new>
+#include <utility>
+
+namespace jindou::webhook {
+
+namespace {
+
+struct EasyDeleter {
+  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+};
+struct MultiDeleter {
+  void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
+};
+struct ListDeleter {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+
+// How long one wait of the loop may take; stop() ends it earlier.
+constexpr int kPollMs = 1000;
+
+// One request under way. Reused for the next one: a fresh handle costs more than the request.
+struct Transfer {
+  std::unique_ptr<CURL, EasyDeleter> handle;
+  std::unique_ptr<curl_slist, ListDeleter> headers;
+  std::size_t index = 0;
+  std::size_t answer_bytes_max = 0;
+  bool too_large = false;
+  HttpAnswer answer;
+};
+
+std::size_t on_body(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const std::size_t bytes = size * count;
+  if (transfer.answer.body.size() + bytes > transfer.answer_bytes_max) {
+    transfer.too_large = true;
+    return 0;  // ends the transfer with an error
+  }
+  transfer.answer.body.append(data, bytes);
+  return bytes;
+}
+
+// Headers and trailers alike.
+std::size_t on_header(char* data, std::size_t size, std::size_t count, void* user) {
+  constexpr std::string_view kName = "grpc-status:";
+  const std::string_view line(data, size * count);
+  if (line.size() > kName.size() &&
+      std::equal(kName.begin(), kName.end(), line.begin(), [](char want, char have) {
+        return want == static_cast<char>(std::tolower(static_cast<unsigned char>(have)));
+      })) {
+    std::string_view value = line.substr(kName.size());
+    while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+    while (!value.empty() && static_cast<unsigned char>(value.back()) <= ' ') {
+      value.remove_suffix(1);
+    }
+    static_cast<Transfer*>(user)->answer.grpc_status = value;
+  }
+  return size * count;
+}
+
+void append_header(Transfer& transfer, const char* line) {
+  curl_slist* longer = curl_slist_append(transfer.headers.get(), line);
+  if (longer == nullptr) throw std::bad_alloc();
+  // The list's head stays the same once there is one.
+  (void)transfer.headers.release();
+  transfer.headers.reset(longer);
+}
+
+void prepare(Transfer& transfer, const HttpRequest& request) {
+  CURL* handle = transfer.handle.get();
+  transfer.answer = {};
+  transfer.too_large = false;
+  transfer.headers.reset();
+  for (const std::string& header : request.headers) append_header(transfer, header.c_str());
+  // No waiting for permission to send a large body.
+  append_header(transfer, "Expect:");
+  curl_easy_reset(handle);
+  curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
+  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+  // An address is reached directly: what the environment says about proxies is not configuration.
+  curl_easy_setopt(handle, CURLOPT_PROXY, "");
+  curl_easy_setopt(handle, CURLOPT_POST, 1L);
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.data());
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE,
+                   static_cast<curl_off_t>(request.body.size()));
+  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, transfer.headers.get());
+  curl_easy_setopt(handle, CURLOPT_USERAGENT, "jindou");
+  curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS,
+                   static_cast<long>(request.connect_timeout.count()));
+  curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
+  curl_easy_setopt(handle, CURLOPT_HTTP_VERSION,
+                   request.http2 ? static_cast<long>(CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
+                                 : static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(handle, CURLOPT_HEADERDATA, &transfer);
+  curl_easy_setopt(handle, CURLOPT_PRIVATE, &transfer);
+}
+
+void finish(Transfer& transfer, CURLcode code) {
+  HttpAnswer& answer = transfer.answer;
+  if (code != CURLE_OK) {
+    answer.error = transfer.too_large ? "the answer is too large" : curl_easy_strerror(code);
+    return;
+  }
+  long status = 0;
+  curl_off_t retry_after = 0;
+  curl_easy_getinfo(transfer.handle.get(), CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(transfer.handle.get(), CURLINFO_RETRY_AFTER, &retry_after);
+  answer.status = static_cast<int>(status);
+  answer.retry_after = std::chrono::seconds(retry_after);
+}
+
+}  // namespace
+
+struct HttpSender::Impl {
+  std::size_t parallel = 1;
+  std::size_t answer_bytes_max = 0;
+  std::vector<std::unique_ptr<Transfer>> idle;
+  std::unique_ptr<CURLM, MultiDeleter> multi;
+  std::vector<std::unique_ptr<Transfer>> running;
+  std::atomic<bool> stopping{false};
+
+  std::unique_ptr<Transfer> take_transfer();
+  void start(const HttpRequest& request, std::size_t index);
+  std::unique_ptr<Transfer> take_running(CURL* handle);
+  void abandon_running();
+};
+
+std::unique_ptr<Transfer> HttpSender::Impl::take_transfer() {
+  if (!idle.empty()) {
+    auto transfer = std::move(idle.back());
+    idle.pop_back();
+    return transfer;
+  }
+  auto transfer = std::make_unique<Transfer>();
+  transfer->handle.reset(curl_easy_init());
+  if (!transfer->handle) throw std::bad_alloc();
+  transfer->answer_bytes_max = answer_bytes_max;
+  return transfer;
+}
+
+void HttpSender::Impl::start(const HttpRequest& request, std::size_t index) {
+  auto transfer = take_transfer();
+  transfer->index = index;
+  prepare(*transfer, request);
+  curl_multi_add_handle(multi.get(), transfer->handle.get());
+  running.push_back(std::move(transfer));
+}
+
+std::unique_ptr<Transfer> HttpSender::Impl::take_running(CURL* handle) {
+  const auto found = std::find_if(running.begin(), running.end(), [handle](const auto& transfer) {
+    return transfer->handle.get() == handle;
+  });
+  auto transfer = std::move(*found);
+  running.erase(found);
+  return transfer;
+}
+
+void HttpSender::Impl::abandon_running() {
+  for (auto& transfer : running) {
+    // Removing a handle may wait for a name that is being resolved.
+    curl_easy_setopt(transfer->handle.get(), CURLOPT_QUICK_EXIT, 1L);
+    curl_multi_remove_handle(multi.get(), transfer->handle.get());
+  }
+  running.clear();
+}
+
+void HttpSender::init_library() {
+  static std::once_flag once;
+  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+}
+
+HttpSender::HttpSender(std::size_t parallel, std::size_t answer_bytes_max)
+    : impl_(std::make_unique<Impl>()) {
+  init_library();
+  impl_->parallel = std::max<std::size_t>(1, parallel);
+  impl_->answer_bytes_max = answer_bytes_max;
+  impl_->multi.reset(curl_multi_init());
+  if (!impl_->multi) throw std::bad_alloc();
+  curl_multi_setopt(impl_->multi.get(), CURLMOPT_MAXCONNECTS,
+                    static_cast<long>(impl_->parallel + 1));
+}
+
+HttpSender::~HttpSender() { impl_->abandon_running(); }
+
+void HttpSender::send_all(const std::vector<HttpRequest>& requests, const OnAnswer& on_answer) {
+  Impl& impl = *impl_;
+  std::size_t next = 0;
+  bool more = true;
+  while (!impl.stopping.load()) {
+    while (more && next < requests.size() && impl.running.size() < impl.parallel) {
+      impl.start(requests[next], next);
+      ++next;
+    }
+    if (impl.running.empty()) return;
+    int left = 0;
+    curl_multi_perform(impl.multi.get(), &left);
+    int queued = 0;
+    bool any = false;
+    while (CURLMsg* message = curl_multi_info_read(impl.multi.get(), &queued)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      const CURLcode code = message->data.result;
+      auto transfer = impl.take_running(message->easy_handle);
+      finish(*transfer, code);
+      curl_multi_remove_handle(impl.multi.get(), transfer->handle.get());
+      more = on_answer(transfer->index, std::move(transfer->answer)) && more;
+      impl.idle.push_back(std::move(transfer));
+      any = true;
+    }
+    if (!any) curl_multi_poll(impl.multi.get(), nullptr, 0, kPollMs, nullptr);
+  }
+  impl.abandon_running();
+}
+
+void HttpSender::stop() {
+  impl_->stopping.store(true);
+  curl_multi_wakeup(impl_->multi.get());
+}
+
+std::string url_with_event(std::string_view address, std::string_view event) {
+  const auto fragment = address.find('#');
+  const std::string_view tail =
+      fragment == std::string_view::npos ? std::string_view() : address.substr(fragment);
+  std::string url(address.substr(0, address.size() - tail.size()));
+  const auto query = url.find('?');
+  if (query == std::string::npos) {
+    url += '?';
+  } else if (query + 1 < url.size() && url.back() != '&') {
+    url += '&';
+  }
+  url.append("event=").append(event).append(tail);
+  return url;
+}
+
+}  // namespace jindou::webhook

@@ -1,0 +1,68 @@
+// HTTP requests to systems of the customer, over libcurl: several at a time from one thread, over
+// connections that are kept.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace jindou::webhook {
+
+// One POST.
+struct HttpRequest {
+  std::string url;  // http:// or https://
+  std::string body;
+  std::vector<std::string> headers;  // "Name: value"
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds timeout{30'000};  // of the whole exchange
+  bool http2 = false;                         // HTTP/2 without TLS, as gRPC speaks it
+};
+
+struct HttpAnswer {
+  int status = 0;      // 0: there was no complete answer
+  std::string error;   // why not; holds no URL and no body
+  std::string body;    // at most the limit; longer ones count as no answer
+  std::string grpc_status;  // header or trailer; empty when absent
+  std::chrono::seconds retry_after{0};  // what the receiver asks for; 0: nothing
+
+  bool ok() const { return status >= 200 && status < 300; }
+};
+
+class HttpSender {
+ public:
+  // `parallel`: requests under way at the same time. `answer_bytes_max`: of one answer's body.
+  HttpSender(std::size_t parallel, std::size_t answer_bytes_max);
+  ~HttpSender();
+  HttpSender(const HttpSender&) = delete;
+  HttpSender& operator=(const HttpSender&) = delete;
+
+  // Called with the index of a request and its answer, once each, on the calling thread. False: no
+  // further requests are started.
+  using OnAnswer = std::function<bool(std::size_t index, HttpAnswer answer)>;
+
+  // Sends in order, `parallel` at a time, and returns when everything started is answered. Requests
+  // that were not started, or were under way when stop() was called, get no call. The requests stay
+  // unchanged until it returns. Blocks; one thread at a time.
+  void send_all(const std::vector<HttpRequest>& requests, const OnAnswer& on_answer);
+
+  // Ends the send that is under way and all later ones at once. Thread-safe, for good.
+  void stop();
+
+  // Must be called once in a process before other threads start (curl_global_init(3)); further
+  // calls do nothing.
+  static void init_library();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// `address` with `event` added to its query, which may be there already; a fragment stays behind.
+std::string url_with_event(std::string_view address, std::string_view event);
+
+}  // namespace jindou::webhook

@@ -1,0 +1,465 @@
+#include "webhook/message_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "observe/log.h"
+#include "runtime/thread_identity.h"
+#include "webhook/bodies.h"
+#include "webhook/receivers.h"
+
+namespace jindou::webhook {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::string_view kComponent = "webhook";
+// How often a stream without work looks at the settings, and the longest sleep of any.
+constexpr milliseconds kIdle{1'000};
+constexpr milliseconds kHousekeeping{1'000};
+// After a read or a call of the core has failed.
+constexpr milliseconds kTrouble{500};
+// msg.offline is told at once, but not with a round of its own for each of a burst of messages.
+constexpr milliseconds kOfflineSpacing{20};
+constexpr milliseconds kDurableTimeout{10'000};
+// Messages of msg.offline taken in one round, and letters held before more are taken.
+constexpr std::size_t kOfflinePerRound = 256;
+constexpr std::size_t kOfflineHeldMax = 1'024;
+// Messages without a row that may wait: about 100 MB of the largest payloads at worst.
+constexpr std::size_t kUnstoredMax = 10'000;
+// Commit records counted in one go, some milliseconds of work.
+constexpr std::size_t kRecordsPerCount = 20'000;
+constexpr std::size_t kNever = ~std::size_t{0};
+
+}  // namespace
+
+std::string_view StreamRole::name() const {
+  if (event == Event::notify) return to_agent ? "msg.notify to agents" : "msg.notify";
+  return to_agent ? "msg.offline to agents" : "msg.offline";
+}
+
+bool MessageStream::Parcel::settled() const {
+  return std::all_of(letters.begin(), letters.end(),
+                     [](const Dispatch& dispatch) { return dispatch.settled; });
+}
+
+MessageStream::MessageStream(StreamDeps deps, StreamRole role)
+    : deps_(std::move(deps)),
+      role_(role),
+      number_(deps_.cursors.add_stream(role.event)),
+      outbox_(deps_.reader, deps_.partitions),
+      courier_(role.name(), role.parallel, deps_.clock, deps_.random, deps_.counters),
+      unstored_(kUnstoredMax) {}
+
+MessageStream::~MessageStream() { stop(); }
+
+bool MessageStream::wanted(const WebhookOptions& options) const {
+  return options.focuses(role_.event) && (role_.to_agent ? options.has_agent() : options.has_main());
+}
+
+void MessageStream::start() {
+  if (running_.exchange(true)) return;
+  thread_ = std::thread([this] { run(); });
+}
+
+void MessageStream::stop() {
+  stopping_.store(true);
+  courier_.stop();
+  signal_.notify();
+  if (thread_.joinable()) thread_.join();
+}
+
+void MessageStream::note_committed(std::size_t count) {
+  // Sequentially consistent, as in sleep(): either this sees the mark or the stream sees the count.
+  const std::size_t before = noted_.fetch_add(count);
+  if (before + count >= wake_at_.load()) signal_.notify();
+}
+
+void MessageStream::put_unstored(UnstoredMessage message) {
+  if (!unstored_.put(std::move(message))) deps_.counters.add_dead_letters(1);
+}
+
+void MessageStream::run() {
+  runtime::name_this_thread(role_.event == Event::notify ? "hook-notify" : "hook-offline");
+  runtime::lower_this_threads_priority();
+  while (!stopping_.load()) {
+    const auto options = deps_.options();
+    if (!update_activity(*options)) {
+      signal_.wait_for(kIdle);
+      continue;
+    }
+    const auto now = deps_.clock.steady();
+    if (now >= next_gather_ && now >= courier_.not_before()) {
+      last_gather_ = now;
+      noted_.store(0);
+      auto more = gather(*options);
+      if (!more) {
+        observe::log_warn(kComponent, "{}: cannot read on: {}", role_.name(), more.error().text());
+        next_gather_ = now + kTrouble;
+      } else {
+        next_gather_ = *more ? now : now + options->notify_interval;
+      }
+    }
+    send(*options);
+    finish_settled();
+    if (const auto kept = keep_house(*options); !kept) {
+      observe::log_warn(kComponent, "{}: cannot count what waits: {}", role_.name(),
+                        kept.error().text());
+    }
+    sleep(*options);
+  }
+}
+
+Choice MessageStream::choice(const WebhookOptions& options) const {
+  if (role_.to_agent) return Choice::agent_channels;
+  // Agents are never pushed to unless they have a receiver of their own.
+  if (options.has_agent() || role_.event == Event::offline) return Choice::no_agent_channels;
+  return Choice::all;
+}
+
+bool MessageStream::update_activity(const WebhookOptions& options) {
+  if (!wanted(options)) {
+    if (active_) deactivate();
+    return false;
+  }
+  const std::string& target = role_.to_agent               ? options.agent_http_addr
+                              : !options.grpc_addr.empty() ? options.grpc_addr
+                                                           : options.http_addr;
+  if (target != active_target_) {
+    active_target_ = target;
+    courier_.forget_receiver();
+  }
+  if (active_ && choice(options) == active_choice_) return true;
+  if (active_) deactivate();
+  if (const auto opened = deps_.cursors.open(); !opened) {
+    observe::log_warn(kComponent, "{}: cannot begin: {}", role_.name(), opened.error().text());
+    return false;
+  }
+  active_ = true;
+  active_choice_ = choice(options);
+  outbox_.set_choice(active_choice_);
+  const auto positions = deps_.cursors.activate(number_);
+  for (std::uint16_t i = 0; i < deps_.partitions; ++i) {
+    outbox_.restart(static_cast<PartitionId>(i), positions[i]);
+  }
+  next_gather_ = {};
+  return true;
+}
+
+void MessageStream::deactivate() {
+  // What is held is read again if it is ever wanted again.
+  active_ = false;
+  parcels_.clear();
+  (void)unstored_.take();
+  deps_.cursors.deactivate(number_);
+  wake_at_.store(kNever);
+  backlog_.store(0, std::memory_order_relaxed);
+  receiver_down_.store(false, std::memory_order_relaxed);
+}
+
+TakeLimits MessageStream::limits(const WebhookOptions& options) const {
+  TakeLimits limits;
+  limits.oldest_seconds = deps_.clock.wall_seconds() -
+                          std::chrono::duration_cast<seconds>(options.max_age).count();
+  return limits;
+}
+
+Result<Taken> MessageStream::take(PartitionId partition, store::Cursor& cursor,
+                                  const TakeLimits& limits) {
+  const std::uint64_t before = outbox_.done_to(partition);
+  JD_TRY(auto taken, outbox_.take(partition, cursor, limits));
+  if (taken.dropped > 0) {
+    deps_.counters.add_dead_letters(taken.dropped);
+    observe::log_warn(kComponent, "{}: {} given up, too old or unreadable", role_.name(),
+                      taken.dropped);
+  }
+  const std::uint64_t after = outbox_.done_to(partition);
+  if (after != before) deps_.cursors.advance(number_, partition, after);
+  return taken;
+}
+
+Result<void> MessageStream::await_durable(const std::vector<PartitionId>& partitions) {
+  struct Answers {
+    AnswerCount count;
+    std::atomic<bool> failed{false};
+  };
+  auto answers = std::make_shared<Answers>();
+  for (const PartitionId partition : partitions) {
+    channel::AdvanceWebhook change;
+    change.partition = partition;
+    JD_CHECK_OK(deps_.core.post_change(change, [answers](const Result<void>& done) {
+      if (!done) answers->failed.store(true);
+      answers->count.answered();
+    }));
+  }
+  if (!answers->count.wait_for(partitions.size(), kDurableTimeout)) {
+    return Error(Errc::deadline, "commits take too long");
+  }
+  if (answers->failed.load()) return Error(Errc::storage, "a commit failed");
+  return {};
+}
+
+void MessageStream::put_back(const std::vector<PartitionId>& partitions) {
+  for (const PartitionId partition : partitions) outbox_.put_back(partition);
+}
+
+Result<bool> MessageStream::gather(const WebhookOptions& options) {
+  return role_.event == Event::notify ? gather_notify(options) : gather_offline(options);
+}
+
+Result<bool> MessageStream::gather_notify(const WebhookOptions& options) {
+  const std::size_t count_max = std::max<std::size_t>(1, options.notify_count);
+  const std::size_t parcels_max = role_.parallel;
+  if (parcels_.size() >= parcels_max) return false;
+  const auto cursor = deps_.reader.open_cursor(store::Table::main);
+  std::vector<PartitionId> touched;
+  std::vector<Parcel> made;
+  bool more = false;
+
+  Parcel parcel;
+  Dispatch dispatch;
+  std::string array;
+  const auto close = [&] {
+    dispatch.letter.event = Event::notify;
+    dispatch.letter.to_agent = role_.to_agent;
+    dispatch.letter.body.reserve(array.size() + 2);
+    dispatch.letter.body.append("[").append(array).append("]");
+    dispatch.letter.id = event_id(Event::notify, dispatch.letter.body);
+    parcel.letters.push_back(std::move(dispatch));
+    made.push_back(std::move(parcel));
+    dispatch = {};
+    dispatch.weight = 0;
+    parcel = {};
+    array.clear();
+  };
+  dispatch.weight = 0;
+  TakeLimits taking = limits(options);
+  std::size_t bytes_left = taking.payload_bytes;
+  const std::uint16_t first = next_partition_;
+  for (std::uint16_t i = 0; i < deps_.partitions; ++i) {
+    const auto partition = static_cast<PartitionId>((first + i) % deps_.partitions);
+    if (outbox_.is_out(partition)) continue;
+    if (parcels_.size() + made.size() >= parcels_max) {
+      // The next round begins where this one had no more room.
+      next_partition_ = raw(partition);
+      more = true;
+      break;
+    }
+    taking.messages = count_max - dispatch.weight;
+    taking.payload_bytes = bytes_left;
+    auto taken = take(partition, *cursor, taking);
+    if (!taken) {
+      put_back(touched);
+      return Error(std::move(taken).error());
+    }
+    more = more || taken->more;
+    if (taken->messages.empty()) continue;
+    touched.push_back(partition);
+    parcel.partitions.push_back(partition);
+    for (const Message& message : taken->messages) {
+      append_notify_element(array, message);
+      dispatch.newest_seconds = std::max(dispatch.newest_seconds, message.timestamp);
+      bytes_left -= std::min(bytes_left, message.payload.size());
+    }
+    dispatch.weight += taken->messages.size();
+    if (dispatch.weight >= count_max || bytes_left == 0) {
+      close();
+      bytes_left = limits(options).payload_bytes;
+    }
+  }
+  if (dispatch.weight > 0) close();
+  if (made.empty()) return more;
+  if (const auto durable = await_durable(touched); !durable) {
+    put_back(touched);
+    return Error(durable.error());
+  }
+  for (Parcel& each : made) parcels_.push_back(std::move(each));
+  return more;
+}
+
+std::size_t MessageStream::letters_held() const {
+  std::size_t held = 0;
+  for (const Parcel& parcel : parcels_) held += parcel.letters.size();
+  return held;
+}
+
+Result<bool> MessageStream::gather_offline(const WebhookOptions& options) {
+  if (letters_held() >= kOfflineHeldMax) return false;
+  gather_unstored(options);
+  const auto cursor = deps_.reader.open_cursor(store::Table::main);
+  struct Part {
+    PartitionId partition{};
+    std::size_t first = 0;
+    std::size_t end = 0;
+  };
+  std::vector<Part> parts;
+  std::vector<PartitionId> touched;
+  std::vector<Message> messages;
+  bool more = false;
+  TakeLimits taking = limits(options);
+  const std::uint16_t first = next_partition_;
+  for (std::uint16_t i = 0; i < deps_.partitions; ++i) {
+    const auto partition = static_cast<PartitionId>((first + i) % deps_.partitions);
+    if (outbox_.is_out(partition)) continue;
+    if (messages.size() >= kOfflinePerRound) {
+      next_partition_ = raw(partition);
+      more = true;
+      break;
+    }
+    taking.messages = kOfflinePerRound - messages.size();
+    auto taken = take(partition, *cursor, taking);
+    if (!taken) {
+      put_back(touched);
+      return Error(std::move(taken).error());
+    }
+    more = more || taken->more;
+    if (taken->messages.empty()) continue;
+    touched.push_back(partition);
+    Part part;
+    part.partition = partition;
+    part.first = messages.size();
+    for (Message& message : taken->messages) messages.push_back(std::move(message));
+    part.end = messages.size();
+    parts.push_back(part);
+  }
+  if (parts.empty()) return more;
+  OfflineReceivers receivers(deps_.core, deps_.sessions, options.offline_master_only);
+  auto prepared = await_durable(touched);
+  if (prepared) prepared = receivers.prepare(messages);
+  if (!prepared) {
+    put_back(touched);
+    return Error(prepared.error());
+  }
+  const std::int64_t now_seconds = deps_.clock.wall_seconds();
+  for (const Part& part : parts) {
+    Parcel parcel;
+    parcel.partitions.push_back(part.partition);
+    for (std::size_t i = part.first; i < part.end; ++i) {
+      const Message& message = messages[i];
+      if (message.expired_at(now_seconds)) continue;
+      const auto uids = receivers.of(message);
+      if (uids.empty()) continue;
+      add_offline_letter(parcel, message, uids, options);
+    }
+    // One without letters is settled already.
+    parcels_.push_back(std::move(parcel));
+  }
+  return more;
+}
+
+void MessageStream::gather_unstored(const WebhookOptions& options) {
+  if (unstored_.size() == 0) return;
+  const OfflineReceivers receivers(deps_.core, deps_.sessions, options.offline_master_only);
+  const std::int64_t now_seconds = deps_.clock.wall_seconds();
+  Parcel parcel;
+  for (const UnstoredMessage& unstored : unstored_.take()) {
+    const Message& message = *unstored.message;
+    if (message.expired_at(now_seconds)) continue;
+    const auto uids = receivers.of(message, unstored.recipients);
+    if (!uids.empty()) add_offline_letter(parcel, message, uids, options);
+  }
+  if (!parcel.letters.empty()) parcels_.push_back(std::move(parcel));
+}
+
+void MessageStream::add_offline_letter(Parcel& parcel, const Message& message,
+                                       const std::vector<std::string>& uids,
+                                       const WebhookOptions& options) {
+  auto body = offline_body(message, uids, options.compress_above, deps_.node_id);
+  if (!body) {
+    deps_.counters.add_dead_letters(1);
+    observe::log_error(kComponent, "{}: {}", role_.name(), body.error().text());
+    return;
+  }
+  Dispatch dispatch;
+  dispatch.letter.event = Event::offline;
+  dispatch.letter.to_agent = role_.to_agent;
+  dispatch.letter.body = std::move(*body);
+  // Of what stays the same when it is told again after a crash, when others may be offline.
+  dispatch.letter.id = event_id(Event::offline, std::to_string(raw(message.id)) + "/" +
+                                                    std::to_string(deps_.node_id));
+  dispatch.newest_seconds = message.timestamp;
+  parcel.letters.push_back(std::move(dispatch));
+}
+
+void MessageStream::send(const WebhookOptions& options) {
+  std::vector<Dispatch*> letters;
+  for (Parcel& parcel : parcels_) {
+    for (Dispatch& dispatch : parcel.letters) letters.push_back(&dispatch);
+  }
+  if (!letters.empty()) courier_.send(letters, options);
+  receiver_down_.store(courier_.receiver_down(), std::memory_order_relaxed);
+}
+
+void MessageStream::finish_settled() {
+  for (Parcel& parcel : parcels_) {
+    if (!parcel.settled()) continue;
+    for (const PartitionId partition : parcel.partitions) {
+      outbox_.finish(partition);
+      deps_.cursors.advance(number_, partition, outbox_.done_to(partition));
+    }
+    // Not to be finished twice.
+    parcel.partitions.clear();
+  }
+  std::erase_if(parcels_, [](const Parcel& parcel) { return parcel.settled(); });
+}
+
+Result<void> MessageStream::keep_house(const WebhookOptions& options) {
+  const auto now = deps_.clock.steady();
+  if (now < next_housekeeping_) return {};
+  next_housekeeping_ = now + kHousekeeping;
+  deps_.cursors.flush(/*force=*/false);
+  const auto cursor = deps_.reader.open_cursor(store::Table::main);
+  JD_CHECK_OK(outbox_.count_new(*cursor, kRecordsPerCount));
+  if (outbox_.backlog() > options.backlog_max) {
+    JD_TRY(const std::uint64_t dropped, outbox_.drop_excess(*cursor, options.backlog_max));
+    if (dropped > 0) {
+      deps_.counters.add_dead_letters(dropped);
+      observe::log_warn(kComponent, "{}: {} given up, more than {} wait", role_.name(), dropped,
+                        options.backlog_max);
+      for (std::uint16_t i = 0; i < deps_.partitions; ++i) {
+        const auto partition = static_cast<PartitionId>(i);
+        if (!outbox_.is_out(partition)) {
+          deps_.cursors.advance(number_, partition, outbox_.done_to(partition));
+        }
+      }
+    }
+  }
+  backlog_.store(outbox_.backlog() + unstored_.size(), std::memory_order_relaxed);
+  return {};
+}
+
+void MessageStream::sleep(const WebhookOptions& options) {
+  const auto now = deps_.clock.steady();
+  auto wake_up = next_gather_;
+  bool held = false;
+  for (const Parcel& parcel : parcels_) {
+    for (const Dispatch& dispatch : parcel.letters) {
+      if (dispatch.settled) continue;
+      held = true;
+      wake_up = std::min(wake_up, dispatch.not_before);
+    }
+  }
+  wake_up = std::min(std::max(wake_up, courier_.not_before()), next_housekeeping_);
+  // A receiver that is down or busy with repeats is not helped by news. Nor is a stream woken that
+  // knows already that there is something.
+  const bool notify = role_.event == Event::notify;
+  const std::size_t enough = held ? kNever : notify ? options.notify_count : std::size_t{1};
+  const auto soonest = notify ? now : last_gather_ + kOfflineSpacing;
+  wake_at_.store(enough);
+  if (noted_.load() >= enough) {
+    wake_at_.store(kNever);
+    next_gather_ = std::min(next_gather_, soonest);
+    wake_up = std::min(wake_up, next_gather_);
+  }
+  if (wake_up > now) {
+    const auto wait =
+        std::chrono::duration_cast<milliseconds>(wake_up - now + std::chrono::microseconds(999));
+    signal_.wait_for(std::min(wait, kIdle));
+    if (noted_.load() >= enough) next_gather_ = std::min(next_gather_, soonest);
+  }
+  wake_at_.store(kNever);
+}
+
+}  // namespace jindou::webhook

@@ -1,0 +1,145 @@
+// msg.notify or msg.offline for one receiver: takes messages from the commit records, tells of
+// them, and moves the cursor. A thread of its own with low priority.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "channel/effects.h"
+#include "presence/session_directory.h"
+#include "store/reader.h"
+#include "webhook/core_link.h"
+#include "webhook/courier.h"
+#include "webhook/cursor_keeper.h"
+#include "webhook/mailbox.h"
+#include "webhook/options.h"
+#include "webhook/outbox.h"
+#include "webhook/wake_signal.h"
+
+namespace jindou::webhook {
+
+// What every stream works with; all outlive it.
+struct StreamDeps {
+  const store::Reader& reader;
+  CoreLink& core;
+  CursorKeeper& cursors;
+  const presence::SessionDirectory& sessions;
+  const Clock& clock;
+  Random& random;
+  OptionsSource options;
+  EventCounters& counters;
+  std::uint16_t partitions = 1;
+  std::uint32_t node_id = 0;
+};
+
+struct StreamRole {
+  Event event = Event::notify;  // notify or offline
+  bool to_agent = false;        // messages of agent channels, to the receiver for those
+  std::size_t parallel = 4;     // requests under way at the same time
+
+  std::string_view name() const;
+};
+
+// A message that is not stored, so the cursor knows nothing of it (msg.offline only).
+struct UnstoredMessage {
+  std::shared_ptr<const Message> message;
+  channel::Recipients recipients;
+};
+
+class MessageStream {
+ public:
+  MessageStream(StreamDeps deps, StreamRole role);
+  // stop().
+  ~MessageStream();
+  MessageStream(const MessageStream&) = delete;
+  MessageStream& operator=(const MessageStream&) = delete;
+
+  // True when the settings give it anything to do.
+  bool wanted(const WebhookOptions& options) const;
+  // Starts the thread; nothing happens when it runs. The thread follows the settings by itself.
+  void start();
+  // Abandons what is under way; it is told again after the next start. Idempotent.
+  void stop();
+
+  // `count` messages were committed. Thread-safe, never blocks.
+  void note_committed(std::size_t count);
+  // Thread-safe, never blocks; when too many wait the message is dropped and counted.
+  void put_unstored(UnstoredMessage message);
+  // The settings have changed. Thread-safe.
+  void wake() { signal_.notify(); }
+
+  std::uint64_t backlog() const { return backlog_.load(std::memory_order_relaxed); }
+  bool receiver_down() const { return receiver_down_.load(std::memory_order_relaxed); }
+
+ private:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  // Messages taken together: the partitions they come from take no more until all is settled.
+  struct Parcel {
+    std::vector<PartitionId> partitions;
+    std::vector<Dispatch> letters;
+
+    bool settled() const;
+  };
+
+  void run();
+  // Follows the settings; false when there is nothing to do.
+  bool update_activity(const WebhookOptions& options);
+  void deactivate();
+  Choice choice(const WebhookOptions& options) const;
+  // Takes what there is room for. Returns true when there may be more.
+  Result<bool> gather(const WebhookOptions& options);
+  Result<bool> gather_notify(const WebhookOptions& options);
+  Result<bool> gather_offline(const WebhookOptions& options);
+  void gather_unstored(const WebhookOptions& options);
+  TakeLimits limits(const WebhookOptions& options) const;
+  // take() of the outbox, with what follows from a take that brings nothing.
+  Result<Taken> take(PartitionId partition, store::Cursor& cursor, const TakeLimits& limits);
+  // Returns when everything that was taken is durable: a commit can be read a moment before.
+  Result<void> await_durable(const std::vector<PartitionId>& partitions);
+  void put_back(const std::vector<PartitionId>& partitions);
+  void add_offline_letter(Parcel& parcel, const Message& message,
+                          const std::vector<std::string>& uids, const WebhookOptions& options);
+  void send(const WebhookOptions& options);
+  void finish_settled();
+  Result<void> keep_house(const WebhookOptions& options);
+  void sleep(const WebhookOptions& options);
+  std::size_t letters_held() const;
+
+  StreamDeps deps_;
+  StreamRole role_;
+  std::size_t number_;  // at the cursor keeper
+  Outbox outbox_;
+  Courier courier_;
+  Mailbox<UnstoredMessage> unstored_;
+  WakeSignal signal_;
+
+  // The thread's own.
+  bool active_ = false;
+  Choice active_choice_ = Choice::all;
+  std::string active_target_;
+  std::deque<Parcel> parcels_;
+  std::uint16_t next_partition_ = 0;
+  TimePoint next_gather_{};
+  TimePoint last_gather_{};
+  TimePoint next_housekeeping_{};
+
+  std::atomic<bool> running_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<std::size_t> noted_{0};
+  std::atomic<std::size_t> wake_at_{~std::size_t{0}};  // wake up when so many are noted
+  std::atomic<std::uint64_t> backlog_{0};
+  std::atomic<bool> receiver_down_{false};
+  std::thread thread_;
+};
+
+}  // namespace jindou::webhook

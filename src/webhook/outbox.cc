@@ -1,0 +1,210 @@
+#include "webhook/outbox.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "store/keys.h"
+
+namespace jindou::webhook {
+
+namespace {
+
+using store::Table;
+
+// Entries looked at in one take, so that a receiver of few messages does not hold up its thread.
+constexpr std::size_t kEntriesPerTake = 20'000;
+
+bool in_partition(std::string_view key, PartitionId partition) {
+  return key.starts_with(store::commit_record_prefix(partition));
+}
+
+Result<store::CommitRecord> record_at(const store::Cursor& cursor) {
+  return store::decode_commit_record(cursor.value(),
+                                     store::counter_of_commit_record_key(cursor.key()));
+}
+
+}  // namespace
+
+Outbox::Outbox(const store::Reader& reader, std::uint16_t partitions) : reader_(reader) {
+  parts_.resize(partitions);
+  for (std::uint16_t i = 0; i < partitions; ++i) parts_[i].id = static_cast<PartitionId>(i);
+}
+
+void Outbox::restart(PartitionId partition, std::uint64_t position) {
+  Part& part = this->part(partition);
+  part = {};
+  part.id = partition;
+  part.done_to = position;
+  part.position = position;
+  part.counted_to = position;
+}
+
+bool Outbox::chosen(const store::CommitEntry& entry) const {
+  if (entry.seq == 0) return false;  // listed as an answer to repeats only
+  const bool agent = entry.log.type == ChannelType::agent;
+  switch (choice_) {
+    case Choice::all: return true;
+    case Choice::agent_channels: return agent;
+    case Choice::no_agent_channels: return !agent;
+  }
+  return true;
+}
+
+void Outbox::count(Part& part, const store::CommitRecord& record) {
+  for (const store::CommitEntry& entry : record.entries) {
+    if (entry.counter > part.counted_to && chosen(entry)) ++part.waiting;
+  }
+  part.counted_to = std::max(part.counted_to, record.entries.back().counter);
+}
+
+Result<bool> Outbox::load_record(Part& part, store::Cursor& cursor) {
+  if (part.record) return true;
+  bool found = false;
+  if (part.at_record_end) {
+    found = cursor.seek(store::commit_record_key(part.id, part.position + 1));
+  } else {
+    // The position may be inside a record, which begins before it.
+    found = cursor.seek_before(store::commit_record_key(part.id, part.position + 1));
+    if (!found || !in_partition(cursor.key(), part.id)) {
+      JD_CHECK_OK(cursor.status());
+      found = cursor.seek(store::commit_record_key(part.id, part.position + 1));
+    }
+  }
+  for (; found && in_partition(cursor.key(), part.id); found = cursor.next()) {
+    JD_TRY(auto record, record_at(cursor));
+    if (record.entries.empty() || record.entries.back().counter <= part.position) continue;
+    count(part, record);
+    part.record = std::move(record);
+    part.next = 0;
+    while (part.record->entries[part.next].counter <= part.position) ++part.next;
+    return true;
+  }
+  JD_CHECK_OK(cursor.status());
+  return false;
+}
+
+void Outbox::step(Part& part) {
+  part.position = part.record->entries[part.next].counter;
+  part.at_record_end = ++part.next == part.record->entries.size();
+  if (part.at_record_end) part.record.reset();
+}
+
+Result<Taken> Outbox::take(PartitionId partition, store::Cursor& cursor,
+                           const TakeLimits& limits) {
+  Part& part = this->part(partition);
+  Taken taken;
+  std::size_t entries = 0;
+  std::size_t bytes = 0;
+  const auto give_back = [&](Error error) -> Result<Taken> {
+    put_back(partition);
+    return error;
+  };
+  while (true) {
+    auto loaded = load_record(part, cursor);
+    if (!loaded) return give_back(std::move(loaded).error());
+    if (!*loaded) break;
+    if (taken.messages.size() >= limits.messages || bytes >= limits.payload_bytes ||
+        entries >= kEntriesPerTake) {
+      taken.more = true;
+      break;
+    }
+    ++entries;
+    const bool too_old = part.record->timestamp < limits.oldest_seconds;
+    const store::CommitEntry entry = part.record->entries[part.next];
+    step(part);
+    if (!chosen(entry)) continue;
+    --part.waiting;
+    ++part.taken;
+    if (too_old) {
+      ++taken.dropped;
+      continue;
+    }
+    const auto seq = static_cast<MessageSeq>(entry.seq);
+    store::build_message_key(key_, partition, entry.log, seq);
+    auto found = reader_.get(Table::main, key_, value_);
+    if (!found) return give_back(std::move(found).error());
+    if (!*found) continue;  // deleted meanwhile
+    auto message = store::decode_message(value_, entry.log, seq);
+    if (!message) {
+      // It will not be readable the next time either.
+      ++taken.dropped;
+      continue;
+    }
+    bytes += message->payload.size();
+    taken.messages.push_back(std::move(*message));
+  }
+  part.out = !taken.messages.empty();
+  if (!part.out) finish(partition);
+  return taken;
+}
+
+void Outbox::finish(PartitionId partition) {
+  Part& part = this->part(partition);
+  part.done_to = part.position;
+  part.taken = 0;
+  part.out = false;
+}
+
+void Outbox::put_back(PartitionId partition) { restart(partition, part(partition).done_to); }
+
+Result<void> Outbox::count_new(store::Cursor& cursor, std::size_t records_max) {
+  for (Part& part : parts_) {
+    if (part.counted_to == part.position && !part.at_record_end) {
+      // A start may be inside a record; loading that counts the rest of it.
+      JD_TRY(const bool loaded, load_record(part, cursor));
+      if (!loaded) continue;
+    }
+    bool found = cursor.seek(store::commit_record_key(part.id, part.counted_to + 1));
+    for (; found && in_partition(cursor.key(), part.id); found = cursor.next()) {
+      if (records_max == 0) return {};
+      --records_max;
+      JD_TRY(const auto record, record_at(cursor));
+      if (!record.entries.empty()) count(part, record);
+    }
+    JD_CHECK_OK(cursor.status());
+  }
+  return {};
+}
+
+std::uint64_t Outbox::backlog() const {
+  std::uint64_t sum = 0;
+  for (const Part& part : parts_) sum += part.waiting + part.taken;
+  return sum;
+}
+
+Result<std::uint64_t> Outbox::drop_excess(store::Cursor& cursor, std::uint64_t most) {
+  std::uint64_t dropped = 0;
+  std::uint64_t total = backlog();
+  while (total > most) {
+    Part* oldest = nullptr;
+    for (Part& part : parts_) {
+      if (part.waiting == 0) continue;
+      JD_TRY(const bool loaded, load_record(part, cursor));
+      if (!loaded) continue;
+      if (oldest == nullptr || part.record->timestamp < oldest->record->timestamp) oldest = &part;
+    }
+    if (oldest == nullptr) break;  // the rest is out
+    while (oldest->record && total > most) {
+      const bool counts = chosen(oldest->record->entries[oldest->next]);
+      step(*oldest);
+      if (!counts) continue;
+      --oldest->waiting;
+      --total;
+      ++dropped;
+    }
+    if (!oldest->out) finish(oldest->id);
+  }
+  return dropped;
+}
+
+Result<std::uint64_t> last_listed(store::Cursor& cursor, PartitionId partition) {
+  const bool found =
+      cursor.seek_before(store::after_prefix(store::commit_record_prefix(partition)));
+  JD_CHECK_OK(cursor.status());
+  if (!found || !in_partition(cursor.key(), partition)) return std::uint64_t{0};
+  JD_TRY(const auto record, record_at(cursor));
+  return record.entries.empty() ? store::counter_of_commit_record_key(cursor.key())
+                                : record.entries.back().counter;
+}
+
+}  // namespace jindou::webhook

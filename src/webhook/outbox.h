@@ -1,0 +1,100 @@
+// Messages that are still to be told to a receiver, read from the commit records: every stored
+// message is listed there in the order of its partition, so nothing is written for the webhook when
+// a message is sent.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/message.h"
+#include "store/reader.h"
+#include "store/records.h"
+
+namespace jindou::webhook {
+
+// Which messages a receiver is told about.
+enum class Choice : std::uint8_t { all, agent_channels, no_agent_channels };
+
+struct TakeLimits {
+  std::size_t messages = 100;
+  std::size_t payload_bytes = std::size_t{3} << 20;  // one message may be larger
+  std::int64_t oldest_seconds = 0;                   // older messages are dropped
+};
+
+struct Taken {
+  std::vector<Message> messages;
+  std::uint64_t dropped = 0;  // too old, or unreadable
+  bool more = false;          // stopped at a limit, not at the end
+};
+
+// One receiver's way through the records of all partitions: what was taken, what of it is done, and
+// how much waits. Lives on one thread; its calls read the disk.
+class Outbox {
+ public:
+  // Borrows `reader`.
+  Outbox(const store::Reader& reader, std::uint16_t partitions);
+
+  // Starts a partition after message id counter `position`; what was taken of it is forgotten.
+  void restart(PartitionId partition, std::uint64_t position);
+  void set_choice(Choice choice) { choice_ = choice; }
+
+  // Takes the next messages of a partition that has none out; it has some out afterwards, unless
+  // there are none. Errors: storage; nothing has been taken.
+  Result<Taken> take(PartitionId partition, store::Cursor& cursor, const TakeLimits& limits);
+  bool is_out(PartitionId partition) const { return part(partition).out; }
+  // What was taken is done.
+  void finish(PartitionId partition);
+  // What was taken is to be taken again.
+  void put_back(PartitionId partition);
+  // Everything up to this counter is done.
+  std::uint64_t done_to(PartitionId partition) const { return part(partition).done_to; }
+
+  // Counts messages that have come, in at most `records_max` commit records. Errors: storage.
+  Result<void> count_new(store::Cursor& cursor, std::size_t records_max);
+  // Messages that wait or are out, as far as they are counted.
+  std::uint64_t backlog() const;
+  // Drops the oldest waiting messages while there are more than `most`. Returns how many. Errors:
+  // storage.
+  Result<std::uint64_t> drop_excess(store::Cursor& cursor, std::uint64_t most);
+
+ private:
+  struct Part {
+    PartitionId id{};
+    std::uint64_t done_to = 0;
+    std::uint64_t position = 0;    // taken or dropped up to here
+    std::uint64_t counted_to = 0;  // never before `position` when that is inside a known record
+    std::uint64_t waiting = 0;     // counted, after `position`
+    std::uint64_t taken = 0;       // since done_to
+    bool out = false;
+    // The record that `position` is inside of, and its first entry after it.
+    std::optional<store::CommitRecord> record;
+    std::size_t next = 0;
+    // `position` is the end of a record, so the next one begins after it.
+    bool at_record_end = false;
+  };
+
+  Part& part(PartitionId partition) { return parts_[raw(partition)]; }
+  const Part& part(PartitionId partition) const { return parts_[raw(partition)]; }
+  bool chosen(const store::CommitEntry& entry) const;
+  // Makes `record` the one with the first entry after `position`; false when there is none.
+  Result<bool> load_record(Part& part, store::Cursor& cursor);
+  void count(Part& part, const store::CommitRecord& record);
+  // Moves over the next entry of the loaded record.
+  void step(Part& part);
+
+  const store::Reader& reader_;
+  Choice choice_ = Choice::all;
+  std::vector<Part> parts_;
+  std::string key_;
+  std::string value_;
+};
+
+// The counter of the last message listed in a partition's commit records; 0 when there is none.
+// Errors: storage.
+Result<std::uint64_t> last_listed(store::Cursor& cursor, PartitionId partition);
+
+}  // namespace jindou::webhook

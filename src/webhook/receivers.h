@@ -1,0 +1,52 @@
+// Who has to be told of a message by other means than a session.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "channel/effects.h"
+#include "model/message.h"
+#include "presence/session_directory.h"
+#include "webhook/core_link.h"
+
+namespace jindou::webhook {
+
+// The offline receivers of some messages. Made for one round of messages, because it looks at each
+// channel and at each user's presence only once. Lives on one thread.
+class OfflineReceivers {
+ public:
+  // Borrows both.
+  OfflineReceivers(CoreLink& core, const presence::SessionDirectory& sessions, bool master_only)
+      : core_(core), sessions_(sessions), master_only_(master_only) {}
+
+  // Asks the core for the channels of all of them. Blocks for an answer of each channel. Errors:
+  // overloaded, unavailable, deadline, storage.
+  Result<void> prepare(const std::vector<Message>& messages);
+
+  // Without the sender, those excluded from the channel, and the built-in system account.
+  // Precondition: prepare() with this message.
+  std::vector<std::string> of(const Message& message) const;
+  // Of a message whose recipients came with it.
+  std::vector<std::string> of(const Message& message, const channel::Recipients& recipients) const;
+
+ private:
+  struct Channel {
+    channel::Recipients recipients;
+    std::vector<std::string> offline;  // of all its recipients, whoever sends
+  };
+
+  bool is_offline(std::string_view uid) const;
+  std::vector<std::string> offline_among(const channel::Recipients& recipients) const;
+
+  CoreLink& core_;
+  const presence::SessionDirectory& sessions_;
+  bool master_only_;
+  boost::unordered_flat_map<ChannelKey, Channel, ChannelKeyHash> channels_;
+};
+
+}  // namespace jindou::webhook

@@ -1,0 +1,165 @@
+#include "webhook/webhook.h"
+
+#include <chrono>
+#include <utility>
+
+#include "observe/log.h"
+
+namespace jindou::webhook {
+
+namespace {
+
+constexpr std::string_view kComponent = "webhook";
+constexpr std::chrono::milliseconds kLastCursors{300};
+
+std::size_t index_of(Event event) { return static_cast<std::size_t>(event); }
+
+}  // namespace
+
+Webhook::Webhook(WebhookDeps deps)
+    : deps_(std::move(deps)),
+      cursors_(deps_.reader, deps_.core, deps_.clock, deps_.partitions) {
+  for (const Event event : {Event::notify, Event::offline}) {
+    for (const bool to_agent : {false, true}) {
+      StreamRole role;
+      role.event = event;
+      role.to_agent = to_agent;
+      role.parallel = deps_.workers;
+      streams_.push_back(std::make_unique<MessageStream>(stream_deps(event), role));
+      if (event == Event::offline) offline_streams_.push_back(streams_.back().get());
+    }
+  }
+  presence_ = std::make_unique<PresenceStream>(stream_deps(Event::online_status));
+}
+
+Webhook::~Webhook() { stop(); }
+
+StreamDeps Webhook::stream_deps(Event event) {
+  return StreamDeps{deps_.reader, deps_.core,    cursors_,
+                    deps_.sessions, deps_.clock, deps_.random,
+                    deps_.options,  counters_[index_of(event)], deps_.partitions,
+                    deps_.node_id};
+}
+
+Result<void> Webhook::start() {
+  const auto options = deps_.options();
+  if (options->wants(Event::notify) || options->wants(Event::offline)) {
+    JD_CHECK_OK(cursors_.open());
+  }
+  if (options->wants(Event::online_status)) {
+    const std::lock_guard lock(mutex_);
+    JD_CHECK_OK(presence_->recover());
+    presence_ready_ = true;
+  }
+  refresh();
+  return {};
+}
+
+void Webhook::refresh() {
+  const std::lock_guard lock(mutex_);
+  if (stopped_) return;
+  const auto options = deps_.options();
+  bool any = false;
+  for (const auto& stream : streams_) {
+    if (stream->wanted(*options)) {
+      any = true;
+      stream->start();
+    }
+    stream->wake();
+  }
+  tells_messages_.store(any);
+  for (std::size_t i = 0; i < offline_streams_.size(); ++i) {
+    tells_unstored_[i].store(offline_streams_[i]->wanted(*options));
+  }
+  const bool presence = options->wants(Event::online_status);
+  if (presence && !presence_ready_) {
+    // Before this no session of this run was recorded, so all that are found are of earlier ones.
+    if (const auto recovered = presence_->recover(); !recovered) {
+      observe::log_error(kComponent, "user.onlinestatus cannot begin: {}",
+                         recovered.error().text());
+    } else {
+      presence_ready_ = true;
+    }
+  }
+  if (presence && presence_ready_) presence_->start();
+  tells_presence_.store(presence && presence_ready_);
+  presence_->wake();
+}
+
+void Webhook::stop() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(stopped_, true)) return;
+  tells_messages_.store(false);
+  for (const auto& stream : streams_) stream->stop();
+  cursors_.flush(/*force=*/true);
+  presence_->stop();
+  tells_presence_.store(false);
+  cursors_.wait_flushed(kLastCursors);
+}
+
+void Webhook::post_committed(std::shared_ptr<const channel::CommittedBatch> batch) {
+  if (!tells_messages_.load(std::memory_order_relaxed)) return;
+  std::size_t stored = 0;
+  for (const channel::CommittedMessage& committed : batch->messages) {
+    if (!committed.message) continue;
+    if (!committed.message->flags.no_persist) {
+      ++stored;
+      continue;
+    }
+    const std::size_t which = committed.message->channel.type == ChannelType::agent ? 1 : 0;
+    if (!tells_unstored_[which].load(std::memory_order_relaxed)) continue;
+    MessageStream& stream = *offline_streams_[which];
+    UnstoredMessage unstored;
+    unstored.message = committed.message;
+    unstored.recipients = committed.recipients;
+    stream.put_unstored(std::move(unstored));
+    stream.note_committed(1);
+  }
+  if (stored == 0) return;
+  for (const auto& stream : streams_) stream->note_committed(stored);
+}
+
+void Webhook::note_presence(const presence::PresenceChange& change) {
+  if (tells_presence_.load(std::memory_order_relaxed)) presence_->note(change);
+}
+
+WebhookStatus Webhook::status() const {
+  WebhookStatus status;
+  for (std::size_t i = 0; i < kEvents; ++i) {
+    status.events[i].sent = counters_[i].sent.load(std::memory_order_relaxed);
+    status.events[i].failed_attempts = counters_[i].failed_attempts.load(std::memory_order_relaxed);
+    status.events[i].dead_letters = counters_[i].dead_letters.load(std::memory_order_relaxed);
+  }
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    // Two streams per event, as the constructor makes them.
+    status.events[i / 2].backlog += streams_[i]->backlog();
+    status.receiver_down = status.receiver_down || streams_[i]->receiver_down();
+  }
+  status.events[index_of(Event::online_status)].backlog = presence_->backlog();
+  status.receiver_down = status.receiver_down || presence_->receiver_down();
+  return status;
+}
+
+void Webhook::append_metrics(std::string& out) const {
+  const WebhookStatus now = status();
+  const auto family = [&](std::string_view name, std::string_view type, std::string_view help,
+                          std::uint64_t EventCounts::*member) {
+    out.append("# HELP ").append(name).append(" ").append(help).append("\n");
+    out.append("# TYPE ").append(name).append(" ").append(type).append("\n");
+    for (std::size_t i = 0; i < kEvents; ++i) {
+      out.append(name).append("{event=\"").append(event_name(static_cast<Event>(i)));
+      out.append("\"} ").append(std::to_string(now.events[i].*member)).append("\n");
+    }
+  };
+  family("jindou_webhook_sent_total", "counter", "Messages or changes a receiver was told of.",
+         &EventCounts::sent);
+  family("jindou_webhook_failed_attempts_total", "counter",
+         "Requests that were not answered with success.", &EventCounts::failed_attempts);
+  family("jindou_webhook_dead_letters_total", "counter",
+         "Messages or changes given up: refused, too old, or too many waiting.",
+         &EventCounts::dead_letters);
+  family("jindou_webhook_backlog", "gauge", "Messages or changes waiting to be told.",
+         &EventCounts::backlog);
+}
+
+}  // namespace jindou::webhook

@@ -1,0 +1,91 @@
+// Tells the customer's systems what happens here: messages stored (msg.notify), messages whose
+// receivers are not online (msg.offline), users who come and go (user.onlinestatus).
+//
+// Everything is told at least once, also across a crash: what is to be told is read from the store,
+// or put there first. One that hears slowly slows nobody: each kind of event has a thread of its own
+// with low priority, and the send path does no more than count.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "channel/effects.h"
+#include "presence/session_directory.h"
+#include "store/reader.h"
+#include "webhook/core_link.h"
+#include "webhook/cursor_keeper.h"
+#include "webhook/message_stream.h"
+#include "webhook/options.h"
+#include "webhook/presence_stream.h"
+
+namespace jindou::webhook {
+
+// All outlive the webhook.
+struct WebhookDeps {
+  const store::Reader& reader;
+  CoreLink& core;
+  const presence::SessionDirectory& sessions;
+  const Clock& clock;
+  Random& random;  // thread-safe
+  OptionsSource options;
+  std::uint16_t partitions = 1;
+  std::uint32_t node_id = 0;
+  std::size_t workers = 4;  // requests under way at the same time, for each kind of message event
+};
+
+class Webhook final : public channel::EffectSink {
+ public:
+  explicit Webhook(WebhookDeps deps);
+  // stop().
+  ~Webhook() override;
+  Webhook(const Webhook&) = delete;
+  Webhook& operator=(const Webhook&) = delete;
+
+  // Starts what the settings ask for. Call it when the core runs and before anything can be sent or
+  // log in: the first start with a webhook begins at the present. Blocks. Errors: storage,
+  // unavailable, deadline.
+  Result<void> start();
+  // The settings have changed. Blocks like start(); what it could not start is tried again by the
+  // streams themselves.
+  void refresh();
+  // Call it when no session can come or go any more and the core still takes changes. At most about
+  // a second. Idempotent.
+  void stop();
+
+  // From the core, beside the fan-out. Never blocks.
+  void post_committed(std::shared_ptr<const channel::CommittedBatch> batch) override;
+  // From the session directory, in the order of each user's changes. Never blocks.
+  void note_presence(const presence::PresenceChange& change);
+
+  // Thread-safe.
+  WebhookStatus status() const;
+  // For a scrape: jindou_webhook_… by event.
+  void append_metrics(std::string& out) const;
+
+ private:
+  StreamDeps stream_deps(Event event);
+
+  WebhookDeps deps_;
+  std::array<EventCounters, kEvents> counters_;
+  CursorKeeper cursors_;
+  std::vector<std::unique_ptr<MessageStream>> streams_;
+  std::vector<MessageStream*> offline_streams_;  // main, agent
+  std::unique_ptr<PresenceStream> presence_;
+
+  std::mutex mutex_;  // start, refresh, stop
+  bool stopped_ = false;
+  bool presence_ready_ = false;
+  std::atomic<bool> tells_messages_{false};
+  std::array<std::atomic<bool>, 2> tells_unstored_{};  // as offline_streams_
+  std::atomic<bool> tells_presence_{false};
+};
+
+}  // namespace jindou::webhook

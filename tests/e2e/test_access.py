@@ -1,0 +1,456 @@
+"""Who may do what: both ports, tokens, logins, CORS, files, secrets, and reloading the settings."""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import pathlib
+import signal
+import stat
+import tempfile
+import time
+import unittest
+
+from harness import Server, ServerCase, fresh, item, wait_until
+from test_process import run
+
+SECRET = "key-of-this-test"
+TOKEN = "manager-token-of-this-test"
+USERS = "admin:Admin-pw:* reader:Reader-pw:[*:r] conns:Conns-pw:[conn:w]"
+
+
+def b64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def make_jwt(header, claims, secret=SECRET, digest=hashlib.sha256):
+    text = ".".join(b64url(json.dumps(part).encode()) for part in (header, claims))
+    if digest is None:
+        return text + "."
+    return text + "." + b64url(hmac.new(secret.encode(), text.encode(), digest).digest())
+
+
+def claims(**changes):
+    out = {"iss": "wukongim", "iat": int(time.time()), "exp": int(time.time()) + 60,
+           "username": "admin"}
+    out.update(changes)
+    return out
+
+
+HS256 = {"alg": "HS256", "typ": "JWT"}
+
+
+class AccessCase(ServerCase):
+    def manager(self, method, path, body=None, **headers):
+        return self.server.request(method, path, body, headers=headers,
+                                   address=self.server.manager)
+
+    def login(self, name, password, port="manager"):
+        address = self.server.manager if port == "manager" else self.server.http
+        return self.server.request("POST", "/manager/login",
+                                   {"username": name, "password": password}, address=address)
+
+    def bearer(self, name, password):
+        answer = self.login(name, password)
+        self.assertEqual(answer.status, 200, answer)
+        return {"Authorization": "Bearer " + answer.json()["token"]}
+
+
+class WithToken(AccessCase):
+    """managerToken is set, and so are users and the key of logins."""
+
+    config = {"managerToken": TOKEN, "jwt.secret": SECRET, "auth.users": USERS,
+              "auth.superToken": "super-token"}
+
+    def test_every_path_of_the_api_port_needs_the_token(self):
+        for method, path in (("POST", "/message/sendbatch"), ("GET", "/route"), ("GET", "/nowhere"),
+                             ("POST", "/manager/login"), ("GET", "/metrics"), ("GET", "/connz")):
+            for headers in ({}, {"token": "wrong"}, {"token": ""},
+                            {"Authorization": "Bearer " + make_jwt(HS256, claims())}):
+                with self.subTest(path=path, headers=headers):
+                    answer = self.server.request(method, path, headers=headers)
+                    body = self.assert_error(answer, 401)
+                    self.assertEqual(body["msg"], "unauthorized")
+        for token in (TOKEN, "super-token"):
+            self.assertEqual(self.server.get("/route", headers={"token": token}).status, 200)
+            answer = self.server.get("/nowhere", headers={"token": token})
+            self.assertEqual(answer.status, 404)
+
+    def test_health_is_open_on_both_ports(self):
+        for address in (self.server.http, self.server.manager):
+            for path in ("/health", "/healthz", "/readyz"):
+                answer = self.server.request("GET", path, address=address)
+                self.assertEqual((answer.status, answer.json()), (200, {"status": "ok"}), path)
+
+    def test_preflights_are_answered_before_authentication(self):
+        for address in (self.server.http, self.server.manager):
+            for path in ("/message/sendbatch", "/nowhere", "/"):
+                answer = self.server.request("OPTIONS", path, address=address)
+                self.assertEqual((answer.status, answer.body), (204, b""), path)
+
+    def test_every_answer_carries_the_cors_headers(self):
+        for address in (self.server.http, self.server.manager):
+            for method, path in (("OPTIONS", "/x"), ("GET", "/route"), ("GET", "/health"),
+                                 ("GET", "/nowhere")):
+                headers = self.server.request(method, path, address=address).headers
+                self.assertEqual(headers["access-control-allow-origin"], "*")
+                self.assertEqual(headers["access-control-allow-credentials"], "true")
+                methods = headers["access-control-allow-methods"].replace(" ", "").split(",")
+                self.assertEqual(set(methods),
+                                 {"POST", "OPTIONS", "GET", "PUT", "DELETE", "PATCH"})
+                allowed = headers["access-control-allow-headers"].lower().replace(" ", "")
+                self.assertLessEqual({"content-type", "authorization", "token"},
+                                     set(allowed.split(",")))
+
+    def test_the_manager_port_needs_a_token_or_a_login(self):
+        for headers in ({}, {"token": "wrong"}, {"token": ""}, {"Authorization": "Bearer x"},
+                        {"Authorization": ""}):
+            with self.subTest(headers=headers):
+                self.assert_error(self.manager("GET", "/connz", **headers), 401)
+                self.assert_error(self.manager("GET", "/nowhere", **headers), 401)
+        for headers in ({"token": TOKEN}, {"token": "super-token"},
+                        self.bearer("admin", "Admin-pw"), self.bearer("reader", "Reader-pw")):
+            with self.subTest(headers=headers):
+                self.assertEqual(self.manager("GET", "/connz", **headers).status, 200)
+                self.assertEqual(self.manager("GET", "/nowhere", **headers).status, 404)
+
+    def test_the_login_token_is_taken_with_and_without_prefix_and_from_the_query(self):
+        token = self.login("admin", "Admin-pw").json()["token"]
+        self.assertEqual(self.manager("GET", "/connz", Authorization=token).status, 200)
+        for prefix in ("", "Bearer%20", "Bearer+"):
+            path = "/connz?Authorization=" + prefix + token
+            self.assertEqual(self.manager("GET", path).status, 200, prefix)
+
+    def test_metrics_are_open_on_the_manager_port_only(self):
+        answer = self.manager("GET", "/metrics")
+        self.assertEqual(answer.status, 200)
+        self.assertIn("text/plain", answer.headers["content-type"])
+        self.assert_error(self.server.get("/metrics"), 401)
+
+    def test_business_paths_are_not_on_the_manager_port(self):
+        for path in ("/message/sendbatch", "/channel", "/user/token"):
+            answer = self.manager("POST", path, [], token=TOKEN)
+            self.assertEqual(answer.status, 404, path)
+
+    def test_login_answers_every_documented_form(self):
+        before = int(time.time())
+        answer = self.login("conns", "Conns-pw")
+        self.assertEqual(answer.status, 200, answer)
+        body = answer.json()
+        self.assertEqual(body["username"], "conns")
+        self.assertEqual(body["permissions"], "conn:w")
+        month = 30 * 24 * 3600
+        self.assertEqual((body["expire"], body["expires_in"]), (month, month))
+        self.assertIn(body["exp"] - month - before, range(-2, 30))
+        self.assertEqual(body["user"],
+                         {"username": "conns", "role": "user", "permissions": ["conn:w"]})
+        header, payload, _ = body["token"].split(".")
+        decode = lambda part: json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        self.assertEqual(decode(header)["alg"], "HS256")
+        token = decode(payload)
+        self.assertEqual(sorted(token), ["exp", "iat", "iss", "username"])
+        self.assertEqual((token["iss"], token["exp"]), ("wukongim", body["exp"]))
+        administrator = self.login("admin", "Admin-pw").json()
+        self.assertEqual(administrator["permissions"], "*:*")
+        self.assertEqual(administrator["user"]["role"], "admin")
+
+    def test_login_also_works_on_the_api_port_with_the_token(self):
+        answer = self.server.post("/manager/login",
+                                  {"username": "admin", "password": "Admin-pw"},
+                                  headers={"token": TOKEN})
+        self.assertEqual(answer.status, 200, answer)
+
+    def test_login_refuses_blanks_with_400_and_wrong_credentials_with_401(self):
+        for body in ({}, {"username": "admin"}, {"password": "x"}, {"username": " ", "password": "x"},
+                     {"username": "admin", "password": ""}, {"username": 1, "password": "x"}, [],
+                     {"username": "a" * 257, "password": "x"}):
+            self.assert_error(self.manager("POST", "/manager/login", body), 400)
+        for name, password in (("admin", "admin-pw"), (fresh("u"), "Admin-pw"), ("guest", "guest"),
+                               ("____manager", TOKEN)):
+            self.assert_error(self.login(name, password), 401)
+        self.assertEqual(self.manager("GET", "/manager/login", token=TOKEN).status, 405)
+
+    def test_ten_failed_logins_a_minute_lock_that_user_name_for_this_address(self):
+        user = fresh("u")
+        for _ in range(10):
+            self.assert_error(self.login(user, "wrong"), 401)
+        answer = self.login(user, "wrong")
+        self.assert_error(answer, 429)
+        self.assertGreater(int(answer.headers["retry-after"]), 0)
+        self.assertEqual(self.login("admin", "Admin-pw").status, 200, "another user is not locked")
+
+    def test_only_hs256_with_our_key_issuer_and_time_is_a_login_token(self):
+        ok = make_jwt(HS256, claims())
+        self.assertEqual(self.manager("GET", "/connz", Authorization=ok).status, 200)
+        header, payload, signature = ok.split(".")
+        forged = b64url(json.dumps(claims(username="reader")).encode())
+        for name, token in {
+            "none": make_jwt({"alg": "none", "typ": "JWT"}, claims(), digest=None),
+            "none, signed": make_jwt({"alg": "none", "typ": "JWT"}, claims()),
+            "HS512": make_jwt({"alg": "HS512", "typ": "JWT"}, claims(), digest=hashlib.sha512),
+            "RS256": make_jwt({"alg": "RS256", "typ": "JWT"}, claims()),
+            "other key": make_jwt(HS256, claims(), secret="secret_wukongim"),
+            "other issuer": make_jwt(HS256, claims(iss="x")),
+            "expired": make_jwt(HS256, claims(exp=int(time.time()) - 1)),
+            "without exp": make_jwt(HS256, {"iss": "wukongim", "username": "admin"}),
+            "unknown user": make_jwt(HS256, claims(username="nobody")),
+            "the manager": make_jwt(HS256, claims(username="____manager")),
+            "other claims": ".".join((header, forged, signature)),
+            "no signature": header + "." + payload + ".",
+        }.items():
+            with self.subTest(name):
+                self.assert_error(self.manager("GET", "/connz", Authorization="Bearer " + token),
+                                  401)
+
+    def test_writing_on_the_manager_port_needs_a_permission(self):
+        body = {"uid": "nobody", "conn_id": 99}
+        for headers in (self.bearer("admin", "Admin-pw"), self.bearer("conns", "Conns-pw"),
+                        {"token": TOKEN}):
+            answer = self.manager("POST", "/conn/kick", body, **headers)
+            self.assertEqual(answer.status, 200, answer)
+        answer = self.manager("POST", "/conn/kick", body, **self.bearer("reader", "Reader-pw"))
+        self.assertIn("conn:w", self.assert_error(answer, 403)["msg"])
+        answer = self.manager("POST", "/tag/remove", {}, **self.bearer("conns", "Conns-pw"))
+        self.assertIn("tag:w", self.assert_error(answer, 403)["msg"])
+
+    def test_no_secret_is_in_the_log_or_in_the_printed_configuration(self):
+        self.login("admin", "Wrong-pw-typed-here")
+        for _ in range(12):
+            self.login("Secret-typed-as-name", "Wrong-pw-typed-here")
+        token = self.login("admin", "Admin-pw").json()["token"]
+        self.manager("GET", "/connz?Authorization=" + token)
+        self.server.post("/user/token", {"uid": "u1", "token": "Users-token", "device_flag": 1,
+                                         "device_level": 1}, headers={"token": TOKEN})
+        environment = {"WK_" + k.upper().replace(".", "_"): v for k, v in self.config.items()}
+        shown = run("config", **environment)
+        self.assertEqual(shown.returncode, 0, shown)
+        texts = {"log": pathlib.Path(self.server.log_path).read_text(),
+                 "config": shown.stdout + shown.stderr}
+        for name, text in texts.items():
+            for secret in (TOKEN, SECRET, "super-token", "Admin-pw", "Reader-pw", "Wrong-pw",
+                           "Secret-typed-as-name", "Users-token", token):
+                self.assertNotIn(secret, text, name)
+        self.assertIn("too many failed logins", texts["log"])
+
+
+class WithoutToken(AccessCase):
+    def test_the_api_port_is_open_and_the_manager_port_is_not(self):
+        self.assertEqual(self.server.get("/route").status, 200)
+        for headers in ({}, {"token": ""}, {"token": "x"}):
+            self.assert_error(self.manager("GET", "/connz", **headers), 401)
+
+    def test_guest_may_read_on_a_loopback_manager_port(self):
+        answer = self.login("guest", "guest")
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(answer.json()["permissions"], "*:r")
+        headers = {"Authorization": answer.json()["token"]}
+        self.assertEqual(self.manager("GET", "/connz", **headers).status, 200)
+        answer = self.manager("POST", "/conn/kick", {"uid": "u", "conn_id": 1}, **headers)
+        self.assert_error(answer, 403)
+
+    def test_an_invalid_login_token_is_ignored_on_the_api_port(self):
+        for value in ("Bearer x", "x.y.z", "Bearer " + make_jwt(HS256, claims())):
+            answer = self.server.get("/route", headers={"Authorization": value})
+            self.assertEqual(answer.status, 200)
+
+    def test_the_generated_key_is_kept_and_private(self):
+        token = self.login("guest", "guest").json()["token"]
+        path = os.path.join(self.server.dir, "jwt.secret")
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        self.server.restart(graceful=True)
+        self.assertEqual(self.manager("GET", "/connz", Authorization=token).status, 200)
+        log = pathlib.Path(self.server.log_path).read_text()
+        self.assertNotIn(pathlib.Path(path).read_text(), log)
+        # Known to everybody who has read the source of the older server.
+        old = make_jwt(HS256, claims(username="guest"), secret="secret_wukongim")
+        self.assert_error(self.manager("GET", "/connz", Authorization=old), 401)
+
+    def test_what_the_server_writes_is_private(self):
+        self.server.must_batch([item(fresh("g"))])
+        self.server.restart(graceful=True)
+        for directory, _, files in os.walk(self.server.data_dir):
+            self.assertEqual(stat.S_IMODE(os.stat(directory).st_mode) & 0o077, 0, directory)
+            for name in files:
+                path = os.path.join(directory, name)
+                self.assertEqual(stat.S_IMODE(os.stat(path).st_mode) & 0o077, 0, path)
+
+
+class ManagerPort(unittest.TestCase):
+    def request(self, server, method, path, body=None, **headers):
+        return server.request(method, path, body, headers=headers, address=server.manager)
+
+    def test_guest_cannot_log_in_where_others_reach_the_port(self):
+        with Server({"manager.addr": "0.0.0.0:0"}) as server:
+            answer = self.request(server, "POST", "/manager/login",
+                                  {"username": "guest", "password": "guest"})
+            self.assertEqual(answer.status, 401)
+
+    def test_auth_off_asks_for_nothing_on_the_manager_port_only(self):
+        with Server({"auth.on": "false", "managerToken": TOKEN}) as server:
+            self.assertEqual(self.request(server, "GET", "/connz").status, 200)
+            self.assertEqual(
+                self.request(server, "POST", "/conn/kick", {"uid": "u", "conn_id": 1}).status, 200)
+            self.assertEqual(server.get("/route").status, 401)
+
+    def test_auth_off_is_refused_where_others_reach_the_port(self):
+        done = run("serve", "--manager-addr", "0.0.0.0:0", WK_AUTH_ON="false")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("auth.on", done.stderr)
+
+    def test_it_can_be_switched_off_by_either_name(self):
+        for key in ("manager.on", "monitor.on"):
+            with Server({key: "false"}) as server:
+                self.assertEqual(server.manager, "127.0.0.1:0")
+                self.assertEqual(server.get("/health").status, 200)
+
+    def test_an_api_that_others_reach_needs_a_token(self):
+        addresses = ("--http-addr", "0.0.0.0:0", "--tcp-addr", "127.0.0.1:0", "--ws-addr",
+                     "127.0.0.1:0")
+        done = run("serve", *addresses)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("allowOpenApi", done.stderr)
+        done = run("config", "--validate", *addresses, WK_MANAGERTOKEN="t")
+        self.assertEqual(done.returncode, 0, done)
+        done = run("config", "--validate", *addresses, WK_ALLOWOPENAPI="true")
+        self.assertEqual(done.returncode, 0, done)
+
+
+class Configuration(unittest.TestCase):
+    def config(self, text, *arguments, **env):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "settings.yaml"
+            path.write_text(text)
+            return run("config", "--config", str(path), *arguments, **env), str(path)
+
+    def test_a_file_that_is_not_yaml_is_named(self):
+        done, path = self.config("api: [1\n")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(path, done.stderr)
+        self.assertIn("not YAML", done.stderr)
+
+    def test_unknown_keys_are_errors_with_a_suggestion_if_one_is_near(self):
+        done, _ = self.config("webhook:\n  httpAdr: http://a\n")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("webhook.httpAddr", done.stderr)
+        done, _ = self.config("nothingLikeThisExists: 1\n")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("nothingLikeThisExists", done.stderr)
+        self.assertNotIn("nearest", done.stderr)
+
+    def test_lists_and_other_names(self):
+        done, _ = self.config("webhook:\n  url: http://a/b\n  focusEvents: [msg.notify, msg.offline]\n"
+                              "monitor:\n  on: false\njwt:\n  expire: 7d\n")
+        self.assertEqual(done.returncode, 0, done)
+        lines = {line.split(":")[0]: line for line in done.stdout.splitlines()}
+        self.assertIn("http://a/b", lines["webhook.httpAddr"])
+        self.assertIn("msg.notify msg.offline", lines["webhook.focusEvents"])
+        self.assertIn("false", lines["manager.on"])
+        self.assertIn("7d", lines["jwt.expire"])
+        done, _ = self.config("", WK_WEBHOOK_FOCUSEVENTS="msg.notify msg.other")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("msg.other", done.stderr)
+
+
+class Reload(AccessCase):
+    yaml = "managerToken: first-token\nlogger:\n  level: info\n"
+
+    def write(self, text):
+        pathlib.Path(self.server.dir, "config.yaml").write_text(text)
+
+    def log(self):
+        return pathlib.Path(self.server.log_path).read_text()
+
+    def reload(self, text):
+        """Writes the file, sends SIGHUP and returns what the log said about it."""
+        self.write(text)
+        before = len(self.log())
+        self.server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "reload:" in self.log()[before:], what="the reload in the log")
+        time.sleep(0.05)  # the second of two lines
+        return self.log()[before:]
+
+    def status(self, token):
+        return self.server.get("/route", headers={"token": token}).status
+
+    def tearDown(self):
+        self.reload(self.yaml)
+        self.assertEqual(self.status("first-token"), 200)
+
+    def test_a_changed_token_applies_at_once(self):
+        said = self.reload("managerToken: second-token\n")
+        self.assertIn("applied managerToken", said)
+        self.assertNotIn("second-token", said)
+        self.assertEqual(self.status("second-token"), 200)
+        self.assertEqual(self.status("first-token"), 401)
+        self.assertEqual(self.manager("GET", "/connz", token="second-token").status, 200)
+        self.assertEqual(self.manager("GET", "/connz", token="first-token").status, 401)
+
+    def test_connections_outlive_a_reload(self):
+        client = self.client(fresh("u"))
+        self.reload("managerToken: second-token\n")
+        self.assertTrue(self.server.alive())
+
+    def test_what_needs_a_restart_is_named_and_not_applied(self):
+        said = self.reload(self.yaml + "api:\n  maxBatch: 1\n  statusStyle: text\n")
+        self.assertIn("applied api.statusStyle", said)
+        self.assertIn("a restart is needed for api.maxBatch", said)
+        headers = {"token": "first-token"}
+        answer = self.server.batch([item(fresh("g")), item(fresh("g"))], headers=headers)
+        self.assertEqual(answer.status, 200, answer)
+        answer = self.server.post("/channel", {"channel_id": fresh("g"), "channel_type": 2},
+                                  headers=headers)
+        self.assertEqual(answer.json(), {"status": "ok"})
+
+    def test_an_invalid_file_changes_nothing_and_the_log_says_why(self):
+        for text, why in (("managerToken: [1\n", "not YAML"),
+                          ("managerToken: second-token\napi:\n  maxBatch: none\n", "api.maxBatch"),
+                          ("managerTokn: second-token\n", "managerToken"),
+                          ("managerToken: second-token\nhttpAddr: nowhere\n", "httpAddr")):
+            with self.subTest(text):
+                said = self.reload(text)
+                self.assertIn("nothing changed", said)
+                self.assertIn(why, said)
+                self.assertEqual(self.status("first-token"), 200)
+                self.assertEqual(self.status("second-token"), 401)
+
+    def test_an_unchanged_file_is_told(self):
+        self.assertIn("no setting has changed", self.reload(self.yaml))
+
+    def test_users_and_their_key_change_without_a_restart(self):
+        users = self.yaml + "auth:\n  users: ['a:pw-one:*']\njwt:\n  expire: 2h\n"
+        self.assertIn("auth.users", self.reload(users))
+        answer = self.login("a", "pw-one")
+        self.assertEqual(answer.json()["expire"], 7200)
+        headers = {"Authorization": answer.json()["token"]}
+        self.assertEqual(self.manager("GET", "/connz", **headers).status, 200)
+        self.reload(users.replace("'a:pw-one:*'", "'b:pw-two:*'"))
+        self.assert_error(self.manager("GET", "/connz", **headers), 401)
+        self.assert_error(self.login("a", "pw-one"), 401)
+        self.assertEqual(self.login("b", "pw-two").status, 200)
+        said = self.reload(users.replace("jwt:\n", "jwt:\n  secret: other-key\n"))
+        self.assertIn("jwt.secret", said)
+        self.assertNotIn("other-key", said)
+        self.assert_error(self.manager("GET", "/connz", **headers), 401)
+
+    def test_token_authentication_of_clients_changes_without_a_restart(self):
+        uid = fresh("u")
+        self.client(uid).close()
+        self.assertIn("tokenAuthOn", self.reload(self.yaml + "tokenAuthOn: true\n"))
+        refused = self.raw_client(uid)
+        self.assertNotEqual(refused.connect().reason, 1)
+        self.reload(self.yaml)
+        self.client(uid).close()
+
+    def test_the_log_level_changes_without_a_restart(self):
+        self.assertIn("logger.level", self.reload(self.yaml.replace("info", "debug")))
+
+    def test_many_signals_do_no_harm(self):
+        for _ in range(50):
+            self.server.process.send_signal(signal.SIGHUP)
+        self.assertEqual(self.status("first-token"), 200)
+        self.assert_healthy()
+
+
+if __name__ == "__main__":
+    unittest.main()
