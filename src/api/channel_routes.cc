@@ -73,19 +73,32 @@ Task<void> post_channel(Services& services, Request& request, Response& response
 
 Task<void> post_channel_info(Services& services, Request& request, Response& response) {
   channel::UpsertChannel upsert;
-  BodyReader body(request.body);
-  const ChannelType type = body.channel_type();
-  upsert.channel.type = type;
-  // The internal id of a conversation is the only way to ban that one conversation.
-  const bool paired = type == ChannelType::person || type == ChannelType::agent;
-  upsert.channel.id = paired ? body.internal_id("channel_id") : body.id("channel_id");
-  if (type == ChannelType::person) {
-    const auto [a, b] = split_pair_id(upsert.channel.id);
-    if (!a.empty()) upsert.channel.id = person_channel_id(a, b);
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    const ChannelType type = body.channel_type();
+    upsert.channel.type = type;
+    // The internal id of a conversation is the only way to ban that one conversation.
+    const bool paired = type == ChannelType::person || type == ChannelType::agent;
+    upsert.channel.id = paired ? body.internal_id("channel_id") : body.id("channel_id");
+    if (type == ChannelType::person) {
+      const auto [a, b] = split_pair_id(upsert.channel.id);
+      if (!a.empty()) upsert.channel.id = person_channel_id(a, b);
+    }
+    require_type(body, type);
+    upsert.flags = read_flags(body);
+    problem = body.problem();
   }
-  require_type(body, type);
-  upsert.flags = read_flags(body);
-  return apply(services, request, response, body.problem(), std::move(upsert));
+  const bool pair = upsert.channel.id.find('@') != std::string::npos;
+  if (problem.empty() && pair) {
+    auto settled = co_await settle_channel(services, upsert.channel);
+    if (!settled) {
+      answer_error(response, settled.error());
+      co_return;
+    }
+    upsert.channel = std::move(*settled);
+  }
+  co_await apply(services, request, response, std::move(problem), std::move(upsert));
 }
 
 Task<void> post_delete(Services& services, Request& request, Response& response) {

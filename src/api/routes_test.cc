@@ -364,5 +364,69 @@ TEST_F(RoutesTest, DocumentedStatusStyleSaysOk) {
   EXPECT_EQ(post("/channel", R"({"channel_id":"g1","channel_type":2})").body, R"({"status":"ok"})");
 }
 
+Task<void> answer_nothing(Services&, Request& request, Response& response) {
+  response.body = "\"" + request.user + "\"";
+  co_return;
+}
+
+constexpr std::array<Route, 5> kPortRoutes = {{
+    {Verb::post, "/only/api", answer_nothing, Auth::manager, ""},
+    {Verb::post, "/only/manager", answer_nothing, Auth::manager, "", Ports::manager},
+    {Verb::get, "/read", answer_nothing, Auth::manager, "", Ports::both},
+    {Verb::post, "/slot/move", answer_nothing, Auth::manager, "", Ports::both, "slotMigrate"},
+    {Verb::get, "/secret", answer_nothing, Auth::manager, "", Ports::both, "secrets", 'r'},
+}};
+
+class PortsTest : public RoutesTest {
+ protected:
+  void serve(Port port, const std::vector<std::string>& users = {}) {
+    ApiOptions options;
+    options.access.manager_token = port == Port::manager ? "mt" : "";
+    options.access.jwt_secret = "the key of this test";
+    options.access.users = config::parse_auth_users(users).value();
+    configure(options);
+    router_ = std::make_unique<Router>(*services_, kPortRoutes, port);
+  }
+  // With the token of a login, which travels in the query.
+  unsigned status_as(const std::string& user, Verb method, const std::string& path) {
+    const auto login = services_->access.login(user, "pw");
+    EXPECT_TRUE(login) << user;
+    return call(method, path + "?Authorization=" + (login ? login->token : ""), "{}").status;
+  }
+};
+
+TEST_F(PortsTest, EachPortServesItsOwnRoutes) {
+  serve(Port::api);
+  EXPECT_EQ(status("/only/api", "{}"), 200U);
+  EXPECT_EQ(status("/only/manager", "{}"), 404U);
+  EXPECT_EQ(call(Verb::get, "/read").status, 200U);
+  serve(Port::manager);
+  EXPECT_EQ(call(Verb::post, "/only/api", "{}", "mt").status, 404U);
+  EXPECT_EQ(call(Verb::post, "/only/manager", "{}", "mt").status, 200U);
+  EXPECT_EQ(call(Verb::get, "/read", "", "mt").body, "\"____manager\"");
+  EXPECT_EQ(call(Verb::get, "/read").status, 401U);
+}
+
+TEST_F(PortsTest, OnTheManagerPortWritingNeedsAPermissionAndReadingALogin) {
+  serve(Port::manager, {"all:pw:*", "reader:pw:[*:r]", "only:pw:[only:w]"});
+  EXPECT_EQ(status_as("all", Verb::post, "/only/manager"), 200U);
+  EXPECT_EQ(status_as("only", Verb::post, "/only/manager"), 200U);
+  EXPECT_EQ(status_as("reader", Verb::post, "/only/manager"), 403U);
+  EXPECT_EQ(status_as("only", Verb::get, "/read"), 200U);
+}
+
+TEST_F(PortsTest, ANamedResourceIsCheckedOnBothPortsForReadingToo) {
+  const std::vector<std::string> users = {"mover:pw:[slotMigrate:w]", "reader:pw:[secrets:r]"};
+  for (const Port port : {Port::api, Port::manager}) {
+    serve(port, users);
+    EXPECT_EQ(status_as("mover", Verb::post, "/slot/move"), 200U);
+    EXPECT_EQ(status_as("reader", Verb::post, "/slot/move"), 403U);
+    EXPECT_EQ(status_as("reader", Verb::get, "/secret"), 200U);
+    EXPECT_EQ(status_as("mover", Verb::get, "/secret"), 403U);
+  }
+  serve(Port::api, users);
+  EXPECT_EQ(status("/slot/move", "{}"), 403U) << "an open API port is no permission";
+}
+
 }  // namespace
 }  // namespace jindou::api

@@ -60,9 +60,11 @@ Result<OldEvent> read_old_event(const Services& services, const Request& request
   for (const std::string* label : {&wanted.type, &wanted.id}) {
     if (label->size() > kClientMsgNoBytesMax) event.fail("type and id are limited to 256 bytes");
   }
-  if (wanted.data.size() > services.options.event_bytes_max) {
-    event.fail("data must not be longer than " + std::to_string(services.options.event_bytes_max) +
-               " bytes");
+  // That of a start becomes the payload of a message.
+  const std::size_t data_max = wanted.type == kTextStart ? services.options.send.payload_bytes_max
+                                                         : services.options.event_bytes_max;
+  if (wanted.data.size() > data_max) {
+    event.fail("data must not be longer than " + std::to_string(data_max) + " bytes");
   }
   if (!event.ok()) body.fail("event: " + event.problem());
   if (!body.ok()) return Error(Errc::invalid, body.problem());

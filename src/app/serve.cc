@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <functional>
+#include <string>
 #include <utility>
 
 #include "app/node.h"
@@ -29,6 +30,9 @@ void raise_descriptor_limit() {
     observe::log_warn("app", "cannot raise the limit of open files above its soft value");
   }
 }
+
+// For a line of the log.
+std::string shown(const std::string& address) { return address.empty() ? "no address" : address; }
 
 // The log names keys only: values may be secrets.
 void reload(Node& node, const ReadSettings& read_again) {
@@ -125,8 +129,8 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
       "app",
       "jindou {} serves HTTP on {}, TCP on {}, WebSocket on {}, the manager port on {}, "
       "data in {}",
-      kVersion, node.http_address(), node.tcp_address(), node.ws_address(), node.manager_address(),
-      settings.data_dir);
+      kVersion, shown(node.http_address()), shown(node.tcp_address()), shown(node.ws_address()),
+      shown(node.manager_address()), settings.data_dir);
 
   const int received = signals.run([&] { reload(node, read_again); });
   observe::log_info("app", "stopping on signal {}", received);

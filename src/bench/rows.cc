@@ -297,12 +297,13 @@ Stage::Stage(const BenchOptions& options, std::string directory)
       directory_(std::move(directory)),
       payloads_(make_payloads(kBatchItems, kPayloadBytes, 1)) {}
 
-Result<Target> Stage::open_target() {
+Result<Target> Stage::open_target(const std::vector<std::string>& settings) {
   Target target;
   ServerAddresses addresses;
   if (options_.http_url.empty()) {
-    JD_TRY(target.own, ServerProcess::start(
-                           options_, fmt::format("{}/server-{}", directory_, ++targets_opened_)));
+    const std::string data = fmt::format("{}/server-{}", directory_, ++targets_opened_);
+    JD_TRY(target.own, ServerProcess::start(options_, data, settings));
+    target.directory = data;
     addresses = target.own->addresses();
     target.pid = target.own->pid();
   } else {

@@ -22,6 +22,7 @@ struct Target {
   Endpoint tcp;   // size 0: not known
   Endpoint ws;    // size 0: not known
   pid_t pid = 0;  // 0: not known
+  std::string directory;  // of the store; empty: not known
 };
 
 // What all rows share. Borrows `options`.
@@ -34,8 +35,9 @@ class Stage {
   // 100 plain payloads of 200 bytes; the rows use them in turn.
   const std::vector<std::string>& payloads() const { return payloads_; }
 
+  // `settings` are "key=value" pairs for a server of our own, beside those of the command line.
   // Errors: those of ServerProcess::start, invalid.
-  Result<Target> open_target();
+  Result<Target> open_target(const std::vector<std::string>& settings = {});
 
  private:
   const BenchOptions& options_;
@@ -50,6 +52,8 @@ Result<void> measure_sending(Stage& stage, std::vector<Row>& rows);
 Result<void> measure_memory(Stage& stage, std::vector<Row>& rows);
 // Against a new server, whose store holds nothing else.
 Result<void> measure_growth(Stage& stage, std::vector<Row>& rows);
+// Against a new server with many messages, which a limit then makes go.
+Result<void> measure_retention(Stage& stage, std::vector<Row>& rows);
 // conversations, history: each against a new server that was just filled.
 Result<void> measure_reading(Stage& stage, std::vector<Row>& rows);
 

@@ -103,13 +103,17 @@ double cpu_seconds(pid_t pid) {
 }
 
 Result<std::unique_ptr<ServerProcess>> ServerProcess::start(const BenchOptions& options,
-                                                            const std::string& directory) {
+                                                            const std::string& directory,
+    const std::vector<std::string>& settings) {
   const std::string program = options.server_binary.empty() ? own_program() : options.server_binary;
   std::vector<std::string> arguments = {program,       "serve",       "--data-dir", directory,
                                         "--http-addr", "127.0.0.1:0", "--tcp-addr", "127.0.0.1:0",
                                         "--ws-addr",   "127.0.0.1:0",
                                         "--set",       "manager.on=false",
                                         "--set",       "rootDir=" + directory};
+  for (const std::string& setting : settings) {
+    arguments.insert(arguments.end(), {"--set", setting});
+  }
   arguments.insert(arguments.end(), options.server_args.begin(), options.server_args.end());
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());

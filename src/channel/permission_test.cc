@@ -161,10 +161,12 @@ TEST(TargetedCommands, AreBoundByTheSendersOwnFlagsOnly) {
   command.channel = ChannelKey("g1", ChannelType::group);
   command.flags.sync_once = true;
   command.subscribers = {"u2"};
-  const PermissionPolicy policy;
+  PermissionPolicy policy;
   EXPECT_EQ(*check_send(command, policy, facts), Reason::success);
   facts.inboxes["u1"].flags.send_ban = true;
   EXPECT_EQ(*check_send(command, policy, facts), Reason::send_ban);
+  policy.http_check = SendCheck::channel;
+  EXPECT_EQ(*check_send(command, policy, facts), Reason::success);
 }
 
 }  // namespace

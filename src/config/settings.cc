@@ -24,6 +24,8 @@ constexpr std::string_view kEnvPrefix = "WK_";
 constexpr std::uintmax_t kFileBytesMax = std::uintmax_t{1} << 20;
 constexpr std::size_t kFileEntriesMax = 4096;
 constexpr int kFileDepthMax = 8;
+// Half of what RFC 7518 section 3.2 asks for; still out of reach of guessing when it is random.
+constexpr std::size_t kGoodSecretBytes = 16;
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -201,6 +203,10 @@ class Loader {
       settings.data_dir = (std::filesystem::path(settings.root_dir) / "data").string();
     }
     JD_CHECK_OK(validate(settings));
+    if (!settings.jwt.secret.empty() && settings.jwt.secret.size() < kGoodSecretBytes) {
+      loaded_.warnings.push_back(
+          fmt::format("jwt.secret: shorter than {} bytes, which can be guessed", kGoodSecretBytes));
+    }
     return std::move(loaded_);
   }
 
@@ -421,6 +427,9 @@ Result<LoadedSettings> load_settings_text(std::string_view yaml, const Environme
 
 namespace {
 
+// The default of WuKongIM 2.
+constexpr std::string_view kPublishedSecret = "secret_wukongim";
+
 // Whether others than this machine can connect to `address`, which parses.
 bool is_open(const std::string& address) {
   const auto parsed = parse_listen_address(address);
@@ -462,6 +471,12 @@ Result<void> validate_access(const Settings& settings) {
       return Error(Errc::invalid,
                    "auth.users: the account of managerToken (managerUID) must not be listed");
     }
+  }
+  if (settings.jwt.secret == kPublishedSecret) {
+    return Error(
+        Errc::invalid,
+        "jwt.secret: this one stands in the source of another server, and whoever knows it "
+        "can log in as anybody: leave it empty, and a random one is made");
   }
   if (settings.jwt.issuer.empty()) return Error(Errc::invalid, "jwt.issuer: must not be empty");
   if (!settings.manager.on) return {};

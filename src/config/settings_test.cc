@@ -330,6 +330,14 @@ TEST(Validate, TheManagerPortNeedsAuthenticationWhenOthersReachIt) {
   refusal_of("manager:\n  addr: nowhere\n");
 }
 
+TEST(Validate, AKnownOrShortKeyOfLoginsIsToldOf) {
+  EXPECT_THAT(refusal_of("jwt:\n  secret: secret_wukongim\n"), HasSubstr("jwt.secret"));
+  const auto loaded = load_settings_text("jwt:\n  secret: short\n", {}, {});
+  ASSERT_TRUE(loaded);
+  EXPECT_THAT(loaded->warnings, ::testing::ElementsAre(HasSubstr("jwt.secret")));
+  EXPECT_TRUE(load_settings_text("jwt:\n  secret: 0123456789abcdef\n", {}, {})->warnings.empty());
+}
+
 TEST(Validate, ReceiversAreUrls) {
   settings_of("webhook:\n  httpAddr: https://a.example/x?y=1\n");
   for (const char* key : {"webhook.httpAddr", "agent.webhook.httpAddr", "datasource.addr"}) {

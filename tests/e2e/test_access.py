@@ -406,7 +406,7 @@ class Reload(AccessCase):
         for text, why in (("managerToken: [1\n", "not YAML"),
                           ("managerToken: second-token\napi:\n  maxBatch: none\n", "api.maxBatch"),
                           ("managerTokn: second-token\n", "managerToken"),
-                          ("managerToken: second-token\nhttpAddr: nowhere\n", "httpAddr")):
+                          ("managerToken: second-token\nrootDir: ''\n", "rootDir")):
             with self.subTest(text):
                 said = self.reload(text)
                 self.assertIn("nothing changed", said)

@@ -2,20 +2,17 @@
 
 import base64
 import json
-import struct
 import unittest
 
 from harness import GROUP, PERSON, ServerCase, b64, fresh, item, wait_until
-from wkproto import EVENT, Reader
+from wkproto import EVENT
 
 AGENT = 11
 
 
 def decode_event(frame):
     """(id, type, timestamp, data) of an EVENT frame."""
-    reader = Reader(frame.body)
-    return (reader.string(), reader.string(), struct.unpack(">q", reader.take(8))[0],
-            reader.rest().decode())
+    return frame.id, frame.type, frame.timestamp, frame.data.decode()
 
 
 class Events(ServerCase):
@@ -447,6 +444,12 @@ class OldEvents(Events):
             frame = decode_event(client.expect(EVENT))
             self.assertEqual((frame[1], frame[3]), (event_type, "data of " + event_type))
         self.assertEqual(self.server.messages(self.group_id), [])
+
+    def test_data_is_bounded(self):
+        self.assert_error(self.old("___TextMessageStart", "x" * 32768), 400)
+        self.assertEqual(self.server.messages(self.group_id), [])
+        self.must("my.own", "x" * (512 << 10))
+        self.assert_error(self.old("my.own", "x" * ((512 << 10) + 1)), 400)
 
     def test_an_idle_stream_is_closed(self):
         self.must("___TextMessageStart", "x")
