@@ -49,6 +49,7 @@ case "$role" in
     need_command go golang-go
     need_command python3 python3
     need_python_module requests python3-requests
+    need_python_module ensurepip python3-venv
     ;;
   check)
     need_package libgtest-dev libgmock-dev

@@ -21,9 +21,7 @@ Operation change(std::string_view path, std::string description, std::string bod
   };
 }
 
-std::string optional_type() {
-  return integer("2 (group) unless given.", 0, 255);
-}
+std::string optional_type() { return integer("2 (group) unless given.", 0, 255); }
 
 std::string channel_only() {
   return object({need("channel_id", channel_id()), need("channel_type", channel_type())});
@@ -44,21 +42,21 @@ void add_lists(std::vector<Operation>& out) {
                        "Users on the denylist cannot send to the channel and get none of its "
                        "messages. For type 1 it is the list of one user and names senders.",
                        channel_with_uids(true), kGroupUids));
-  out.push_back(change("/channel/blacklist_set", "Replaces the list in one step; no `uids` empties "
-                                                 "it.",
+  out.push_back(change("/channel/blacklist_set",
+                       "Replaces the list in one step; no `uids` empties "
+                       "it.",
                        channel_with_uids(false), kGroupUids));
-  out.push_back(
-      change("/channel/blacklist_remove", "", channel_with_uids(true), kGroupUids));
+  out.push_back(change("/channel/blacklist_remove", "", channel_with_uids(true), kGroupUids));
   out.push_back(change("/channel/blacklist_remove_all", "", channel_only(), kGroup));
   out.push_back(change("/channel/whitelist_add",
                        "While the allowlist is not empty, only users on it may send. For type 1 it "
                        "counts with whitelistOffOfPerson: false.",
                        channel_with_uids(true), kGroupUids));
-  out.push_back(change("/channel/whitelist_set", "Replaces the list in one step; no `uids` empties "
-                                                 "it.",
+  out.push_back(change("/channel/whitelist_set",
+                       "Replaces the list in one step; no `uids` empties "
+                       "it.",
                        channel_with_uids(false), kGroupUids));
-  out.push_back(
-      change("/channel/whitelist_remove", "", channel_with_uids(true), kGroupUids));
+  out.push_back(change("/channel/whitelist_remove", "", channel_with_uids(true), kGroupUids));
   out.push_back(change("/channel/whitelist_remove_all", "", channel_only(), kGroup));
   out.push_back({
       .method = Verb::get,
@@ -67,9 +65,9 @@ void add_lists(std::vector<Operation>& out) {
       .query = {{"channel_id", text(""), "The channel.", R"("group1")", true},
                 {"channel_type", channel_type(), "Its type.", "2", true},
                 {"detail", integer("", 0, 1), "1: objects instead of strings.", {}}},
-      .answer = one_of({array(text("A user.")),
-                        array(object({need("id", integer("Position in the list, from 1.")),
-                                      need("uid", text("The user."))}))}),
+      .answer = array(
+          one_of({text("A user."), object({need("id", integer("Position in the list, from 1.")),
+                                           need("uid", text("The user."))})})),
       .answer_example = R"(["u1","u2"])",
   });
 }
@@ -107,18 +105,18 @@ std::vector<Operation> channel_operations() {
                        "Disbands the channel, empties its lists and hides its messages. Its "
                        "message_seqs are never used again.",
                        channel_only(), R"({"channel_id":"group9","channel_type":2})"));
-  out.push_back(change("/channel/subscriber_add", "",
-                       object({need("channel_id", channel_id()),
-                               may("channel_type", optional_type()),
-                               need("subscribers", uids("At least one.")),
-                               may("reset", flag("1: replace the list.")),
-                               may("temp_subscriber", flag("1 is refused."))}),
-                       subscribers_example));
-  out.push_back(change("/channel/subscriber_remove", "",
-                       object({need("channel_id", channel_id()),
-                               may("channel_type", optional_type()),
-                               need("subscribers", uids("At least one."))}),
-                       R"({"channel_id":"group1","channel_type":2,"subscribers":["u9"]})"));
+  out.push_back(
+      change("/channel/subscriber_add", "",
+             object({need("channel_id", channel_id()), may("channel_type", optional_type()),
+                     need("subscribers", uids("At least one.")),
+                     may("reset", flag("1: replace the list.")),
+                     may("temp_subscriber", flag("1 is refused."))}),
+             subscribers_example));
+  out.push_back(
+      change("/channel/subscriber_remove", "",
+             object({need("channel_id", channel_id()), may("channel_type", optional_type()),
+                     need("subscribers", uids("At least one."))}),
+             R"({"channel_id":"group1","channel_type":2,"subscribers":["u9"]})"));
   out.push_back(change("/channel/subscriber_remove_all", "", channel_only(),
                        R"({"channel_id":"group8","channel_type":2})"));
   out.push_back(change("/tmpchannel/subscriber_set",

@@ -14,9 +14,10 @@ std::string message_header() {
 std::string message() {
   return object(
       {need("header", ref("MessageHeader")),
-       need("setting", integer("Bits: 128 receipt, 32 signal encryption, 16 not encrypted, 8 topic, "
-                               "2 stream.",
-                               0, 255)),
+       need("setting",
+            integer("Bits: 128 receipt, 32 signal encryption, 16 not encrypted, 8 topic, "
+                    "2 stream.",
+                    0, 255)),
        need("message_id", integer("Unique in the server, below 2^53.")),
        need("message_idstr", text("The same in decimal digits.")),
        need("client_msg_no", text("The sender's idempotency key.")),
@@ -24,10 +25,12 @@ std::string message() {
        need("from_uid", text("The sender; empty for the system account.")),
        need("channel_id", text("For person channels the user who is not the reader; when no reader "
                                "is named, the one who did not send.")),
-       need("channel_type", channel_type()), may("topic", text("Only if not empty.")),
+       need("channel_type", channel_type()),
+       may("topic", text("Only if not empty.")),
        may("stream_no", text("Only if not empty.")),
        need("expire", integer("Seconds after `timestamp`; 0: never.", 0, 4294967295)),
-       need("timestamp", integer("Seconds since 1970.")), need("payload", base64("The content.")),
+       need("timestamp", integer("Seconds since 1970.")),
+       need("payload", base64("The content.")),
        may("end", bit("1: the stream on lane `main` is over.")),
        may("end_reason", integer("How it ended: 0 normally, 1 inactivity, 2 error, 3 cancelled, 4 "
                                  "forced.",
@@ -48,14 +51,14 @@ std::string event_meta() {
        may("last_msg_event_seq", integer("Number of the last persisted event.")),
        may("event_count", integer("Lanes.")), may("open_event_count", integer("Open lanes.")),
        may("events",
-           array(object({need("event_key", text("The lane.")),
-                         need("status", word({"open", "closed", "error", "cancelled"},
-                                             "State of the lane.")),
-                         may("last_msg_event_seq", integer("Its last persisted event.")),
-                         may("snapshot", anything("What the lane shows now.")),
-                         may("end_reason", integer("How it ended.", 0, 255)),
-                         may("error", text("What went wrong.")),
-                         })))},
+           array(object({
+               need("event_key", text("The lane.")),
+               need("status", word({"open", "closed", "error", "cancelled"}, "State of the lane.")),
+               may("last_msg_event_seq", integer("Its last persisted event.")),
+               may("snapshot", anything("What the lane shows now.")),
+               may("end_reason", integer("How it ended.", 0, 255)),
+               may("error", text("What went wrong.")),
+           })))},
       "The events of a stream message.");
 }
 
@@ -110,8 +113,10 @@ std::string conversation() {
 
 std::string connection() {
   return object(
-      {need("id", integer("Of the connection on this node.")), need("cid", integer("The same.")),
-       need("uid", text("The user.")), need("ip", text("Of the peer.")),
+      {need("id", integer("Of the connection on this node.")),
+       need("cid", integer("The same.")),
+       need("uid", text("The user.")),
+       need("ip", text("Of the peer.")),
        need("port", integer("Of the peer.", 0, 65535)),
        need("start", date_time("When it logged in.")),
        need("last_activity", date_time("When it last sent something.")),
@@ -122,7 +127,8 @@ std::string connection() {
        need("out_msgs", integer("Messages sent to it.")),
        need("in_msg_bytes", integer("Their payloads.")),
        need("out_msg_bytes", integer("Their payloads.")),
-       need("in_packets", integer("Frames received.")), need("out_packets", integer("Frames sent.")),
+       need("in_packets", integer("Frames received.")),
+       need("out_packets", integer("Frames sent.")),
        need("in_packet_bytes", integer("Bytes received.")),
        need("out_packet_bytes", integer("Bytes sent.")),
        need("in_bytes", integer("The same as in_packet_bytes.")),

@@ -51,11 +51,11 @@ Operation sync_messages() {
            may("order_by_last", integer("1: the newest, newest first; 0: upwards.", 0))}),
       .example = R"({"uid":"u1","channels":[{"channel_id":"group1","channel_type":2,)"
                  R"("last_msg_seq":0}],"msg_count":5,"order_by_last":1})",
-      .answer = array(object({need("channel_id", text("As in the request.")),
-                              need("channel_type", channel_type()),
-                              need("messages", array(ref("Message"))),
-                              need("user_last_msg_seq", integer("Of the newest message the user "
-                                                                "sent."))})),
+      .answer = array(
+          object({need("channel_id", text("As in the request.")),
+                  need("channel_type", channel_type()), need("messages", array(ref("Message"))),
+                  need("user_last_msg_seq", integer("Of the newest message the user "
+                                                    "sent."))})),
   };
 }
 
@@ -78,8 +78,9 @@ Operation sync_by_channels() {
       .method = Verb::post,
       .path = "/conversation/syncByChannels",
       .tag = Tag::conversations,
-      .description = "One entry for each channel of the request, in that order; zeros where there "
-                     "is no conversation.",
+      .description =
+          "One entry for each channel of the request, in that order; zeros where there "
+          "is no conversation.",
       .body = object({need("uid", uid()), need("channels", array(external_channel())),
                       may("msg_count", integer("15 unless given.", -2147483648))}),
       .example = R"({"uid":"u1","channels":[{"channel_id":"u2","channel_type":1}],"msg_count":1})",
@@ -110,16 +111,14 @@ std::string one_conversation() {
 }  // namespace
 
 std::vector<Operation> conversation_operations() {
-  const std::string clear_body =
-      object({need("uid", uid()),
-              need("channel_id", text("The channel; the other user for type 1.")),
-              need("channel_type", channel_type()),
-              may("message_seq", integer("Read up to here; 0: up to the last message."))});
-  const std::string unread_body =
-      object({need("uid", uid()),
-              need("channel_id", text("The channel; the other user for type 1.")),
-              need("channel_type", channel_type()),
-              need("unread", integer("What the user is shown as unread."))});
+  const std::string clear_body = object(
+      {need("uid", uid()), need("channel_id", text("The channel; the other user for type 1.")),
+       need("channel_type", channel_type()),
+       may("message_seq", integer("Read up to here; 0: up to the last message."))});
+  const std::string unread_body = object(
+      {need("uid", uid()), need("channel_id", text("The channel; the other user for type 1.")),
+       need("channel_type", channel_type()),
+       may("unread", integer("What the user is shown as unread; absent: 0."))});
   const std::string place = R"({"uid":"u2","channel_id":"u1","channel_type":1})";
   const std::string unread = R"({"uid":"u2","channel_id":"u1","channel_type":1,"unread":1})";
   std::vector<Operation> out;
@@ -134,8 +133,7 @@ std::vector<Operation> conversation_operations() {
     out.push_back(change(path, "Shows exactly that many messages as unread; 0 marks all read.",
                          unread_body, unread));
   }
-  for (const std::string_view path :
-       {"/conversations/clearUnread", "/conversation/clearUnread"}) {
+  for (const std::string_view path : {"/conversations/clearUnread", "/conversation/clearUnread"}) {
     out.push_back(change(path, "Never moves the read position back.", clear_body, place));
   }
   for (const std::string_view path : {"/conversations/delete", "/conversation/delete"}) {

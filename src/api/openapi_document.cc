@@ -22,13 +22,15 @@ struct TagText {
 };
 constexpr std::array kTags = {
     TagText{Tag::messages, "Messages", "Sending messages, one or many at a time."},
-    TagText{Tag::events, "Message events", "What happens to a message after it was sent, such as "
-                                           "the growing text of an answer."},
+    TagText{Tag::events, "Message events",
+            "What happens to a message after it was sent, such as "
+            "the growing text of an answer."},
     TagText{Tag::channels, "Channels", "Channels, their subscribers, denylists and allowlists."},
     TagText{Tag::history, "History", "Reading stored messages."},
     TagText{Tag::retention, "Retention", "Deleting messages, and how long they are kept."},
-    TagText{Tag::conversations, "Conversations", "A user's list of chats: unread counts and read "
-                                                 "positions."},
+    TagText{Tag::conversations, "Conversations",
+            "A user's list of chats: unread counts and read "
+            "positions."},
     TagText{Tag::users, "Users", "Device tokens, online status, system accounts."},
     TagText{Tag::routing, "Routing", "Where clients connect."},
     TagText{Tag::connections, "Connections", "The connections of this node."},

@@ -18,18 +18,18 @@ Operation event() {
           "stream.error and stream.cancel end the lane, stream.finish ends the message; any other "
           "type is recorded. Members of the channel who are online are pushed an EVENT frame. A "
           "repeated `event_id`, and any event of a lane that is over, answers the stored state.",
-      .body = object(
-          {need("channel_id", text("As in the anchor: the other user for type 1.")),
-           need("channel_type", channel_type()), need("client_msg_no", text("Of the anchor.")),
-           need("event_id", text("Idempotency key in its lane.")),
-           need("event_type", text("Like stream.delta.")), may("event_key", lane_key()),
-           may("from_uid", text("The author; that of the anchor unless given.")),
-           may("message_id", message_id("Accepted; the anchor's own is used.")),
-           may("visibility", word({"public", "private", "restricted", ""},
-                                  "Other than public: pushed to the author only.")),
-           may("occurred_at", integer("Milliseconds since 1970; now unless given.")),
-           may("payload", anything("Any JSON.")),
-           may("headers", map(text("Any text."), "Accepted, without effect."))}),
+      .body = object({need("channel_id", text("As in the anchor: the other user for type 1.")),
+                      need("channel_type", channel_type()),
+                      need("client_msg_no", text("Of the anchor.")),
+                      need("event_id", text("Idempotency key in its lane.")),
+                      need("event_type", text("Like stream.delta.")), may("event_key", lane_key()),
+                      may("from_uid", text("The author; that of the anchor unless given.")),
+                      may("message_id", message_id("Accepted; the anchor's own is used.")),
+                      may("visibility", word({"public", "private", "restricted", ""},
+                                             "Other than public: pushed to the author only.")),
+                      may("occurred_at", integer("Milliseconds since 1970; now unless given.")),
+                      may("payload", anything("Any JSON.")),
+                      may("headers", map(text("Any text."), "Accepted, without effect."))}),
       .example = R"({"channel_id":"group1","channel_type":2,"client_msg_no":"ai1","event_id":"e1",)"
                  R"("event_type":"stream.delta","payload":{"kind":"text","delta":"Hello"}})",
       .answer = object(
@@ -38,8 +38,8 @@ Operation event() {
                 object({need("client_msg_no", text("Of the anchor.")),
                         need("event_key", text("The lane.")), need("event_id", text("Echoed.")),
                         need("msg_event_seq", integer("Number of the last persisted event.")),
-                        need("stream_status", word({"open", "closed", "error", "cancelled"},
-                                                   "State of the lane.")),
+                        need("stream_status",
+                             word({"open", "closed", "error", "cancelled"}, "State of the lane.")),
                         need("channel_id", text("As in the request.")),
                         need("channel_type", channel_type()),
                         need("from_uid", text("The author."))}))}),
@@ -69,14 +69,14 @@ Operation event_sync() {
            may("limit", integer("200 unless given; at most 2000.")),
            may("include_private", flag("1: private and restricted lanes too."))}),
       .example = R"({"channel_id":"group1","channel_type":2,"client_msg_no":"ai1"})",
-      .answer = object(
-          {need("status", one_of({R"({"const":200})", R"({"const":"ok"})"})),
-           need("data", object({need("client_msg_no", text("Of the anchor.")),
-                                need("from_msg_event_seq", integer("Of the request.")),
-                                need("next_msg_event_seq", integer("For the next request.")),
-                                need("more", bit("1: there are more.")),
-                                need("events", array(one_event())),
-                                need("filtered_by_event_key", text("Of the request."))}))}),
+      .answer =
+          object({need("status", one_of({R"({"const":200})", R"({"const":"ok"})"})),
+                  need("data", object({need("client_msg_no", text("Of the anchor.")),
+                                       need("from_msg_event_seq", integer("Of the request.")),
+                                       need("next_msg_event_seq", integer("For the next request.")),
+                                       need("more", bit("1: there are more.")),
+                                       need("events", array(one_event())),
+                                       need("filtered_by_event_key", text("Of the request."))}))}),
   };
 }
 
@@ -85,19 +85,19 @@ Operation old_event() {
       .method = Verb::post,
       .path = "/event",
       .tag = Tag::events,
-      .description = "___TextMessageStart sends the anchor, ___TextMessageContent adds text, "
-                     "___TextMessageEnd ends it (its data is an error text); other types are only "
-                     "pushed. One stream of a channel at a time.",
+      .description =
+          "___TextMessageStart sends the anchor, ___TextMessageContent adds text, "
+          "___TextMessageEnd ends it (its data is an error text); other types are only "
+          "pushed. One stream of a channel at a time.",
       .query = {{"force", integer("", 0, 1), "1: end a stream that is running first.", {}}},
-      .body = object(
-          {need("client_msg_no", text("Names the stream.")),
-           need("channel_id", text("The channel; the other user for type 1.")),
-           need("channel_type", channel_type()),
-           may("from_uid", text("The sender; blank: the system account.")),
-           need("event", object({need("type", text("Like ___TextMessageStart.")),
-                                 may("id", text("Passed on.")),
-                                 may("timestamp", integer("Milliseconds since 1970.")),
-                                 may("data", text("The text."))}))}),
+      .body = object({need("client_msg_no", text("Names the stream.")),
+                      need("channel_id", text("The channel; the other user for type 1.")),
+                      need("channel_type", channel_type()),
+                      may("from_uid", text("The sender; blank: the system account.")),
+                      need("event", object({need("type", text("Like ___TextMessageStart.")),
+                                            may("id", text("Passed on.")),
+                                            may("timestamp", integer("Milliseconds since 1970.")),
+                                            may("data", text("The text."))}))}),
       .example = R"({"client_msg_no":"old1","channel_id":"group3","channel_type":2,)"
                  R"("event":{"type":"___TextMessageStart","data":"..."}})",
       .answer = ref("Ack"),
@@ -117,11 +117,11 @@ Operation stream_open(std::string_view path, std::string example) {
       .method = Verb::post,
       .path = path,
       .tag = Tag::events,
-      .body = object({may("header", anchor_header()),
-                      may("client_msg_no", text("Idempotency key.")),
-                      may("from_uid", text("The sender; blank: the system account.")),
-                      need("channel_id", text("The channel; the other user for type 1.")),
-                      need("channel_type", channel_type()), need("payload", base64("Content."))}),
+      .body =
+          object({may("header", anchor_header()), may("client_msg_no", text("Idempotency key.")),
+                  may("from_uid", text("The sender; blank: the system account.")),
+                  need("channel_id", text("The channel; the other user for type 1.")),
+                  need("channel_type", channel_type()), need("payload", base64("Content."))}),
       .example = std::move(example),
       .answer = object({need("stream_no", text("Names the stream.")),
                         need("message_id", integer("Of the message.")),
@@ -155,12 +155,12 @@ void add_streams_v2(std::vector<Operation>& out) {
       .method = Verb::post,
       .path = "/streamv2/open",
       .tag = Tag::events,
-      .body = object({may("header", anchor_header()),
-                      may("client_msg_no", text("Idempotency key.")),
-                      may("from_uid", text("The sender; required for type 1.")),
-                      need("channel_id", text("The channel; the other user for type 1.")),
-                      need("channel_type", channel_type()), need("payload", base64("Content.")),
-                      may("force", flag("1: end a stream that is running first."))}),
+      .body =
+          object({may("header", anchor_header()), may("client_msg_no", text("Idempotency key.")),
+                  may("from_uid", text("The sender; required for type 1.")),
+                  need("channel_id", text("The channel; the other user for type 1.")),
+                  need("channel_type", channel_type()), need("payload", base64("Content.")),
+                  may("force", flag("1: end a stream that is running first."))}),
       .example = R"({"client_msg_no":"v21","from_uid":"bot","channel_id":"group6",)"
                  R"("channel_type":2,"payload":"aGVsbG8="})",
       .answer = object({need("message_id", integer("Names the stream.")),
@@ -222,15 +222,15 @@ Property place_id() {
 Property place_reader() { return may("login_uid", text("One of the two users, for type 1.")); }
 
 void add_retention(std::vector<Operation>& out) {
-  out.push_back(change(
-      "/message/delete",
-      "At least one of the three. What is not there is no error. Space comes back; the "
-      "message_seqs are never used again.",
-      object({place_id(), need("channel_type", channel_type()), place_reader(),
-              may("message_id", message_id("One message.")),
-              may("message_ids", array(message_id("A message."))),
-              may("message_seqs", array(integer("A position.")))}),
-      R"({"channel_id":"group2","channel_type":2,"message_seqs":[1]})"));
+  out.push_back(
+      change("/message/delete",
+             "At least one of the three. What is not there is no error. Space comes back; the "
+             "message_seqs are never used again.",
+             object({place_id(), need("channel_type", channel_type()), place_reader(),
+                     may("message_id", message_id("One message.")),
+                     may("message_ids", array(message_id("A message."))),
+                     may("message_seqs", array(integer("A position.")))}),
+             R"({"channel_id":"group2","channel_type":2,"message_seqs":[1]})"));
   out.push_back(change("/channel/clear_messages",
                        "Space comes back; the message_seqs are never used again.",
                        object({place_id(), need("channel_type", channel_type()), place_reader(),
@@ -251,12 +251,12 @@ void add_retention(std::vector<Operation>& out) {
                  true},
                 {"channel_type", channel_type(), "Its type.", "2", true},
                 {"login_uid", text(""), "One of the two users, for type 1.", {}}},
-      .answer = object(
-          {need("channel_id", text("Of the request.")), need("channel_type", channel_type()),
-           need("max_age", integer("Seconds; 0: for ever.")),
-           need("max_age_source", word({"channel", "default"}, "Who set it.")),
-           need("max_count", integer("Messages; 0: all.")),
-           need("max_count_source", word({"channel", "default"}, "Who set it."))}),
+      .answer =
+          object({need("channel_id", text("Of the request.")), need("channel_type", channel_type()),
+                  need("max_age", integer("Seconds; 0: for ever.")),
+                  need("max_age_source", word({"channel", "default"}, "Who set it.")),
+                  need("max_count", integer("Messages; 0: all.")),
+                  need("max_count_source", word({"channel", "default"}, "Who set it."))}),
       .answer_example = R"({"channel_id":"group2","channel_type":2,"max_age":86400,)"
                         R"("max_age_source":"channel","max_count":0,"max_count_source":"default"})",
   });

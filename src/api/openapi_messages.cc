@@ -67,8 +67,9 @@ Operation send() {
       .method = Verb::post,
       .path = "/message/send",
       .tag = Tag::messages,
-      .description = "A 200 means: permitted and, unless `no_persist` is 1, on disk. Repeating a "
-                     "request with the same `client_msg_no` and payload answers the first ids.",
+      .description =
+          "A 200 means: permitted and, unless `no_persist` is 1, on disk. Repeating a "
+          "request with the same `client_msg_no` and payload answers the first ids.",
       .body = single_send(),
       .example = R"({"from_uid":"u1","channel_id":"u2","channel_type":1,)"
                  R"("payload":"aGVsbG8=","client_msg_no":"n1"})",
@@ -92,22 +93,23 @@ Operation send_batch() {
           "answer, failed ones with `message_id` 0. Items of one channel are stored in the order "
           "of the array. The header X-Batch-Failed counts the failed items. When all failed, the "
           "answer is an error with the elements under `items`.",
-      .body = one_of(
-          {array(send_item()),
-           object({need("from_uid", uid("The sender.")),
-                   need("subscribers", array(text("A receiver."), "Each gets a message of its "
-                                                                  "own.")),
-                   need("payload", base64("The content.")), may("header", request_header())},
-                  "Object form.")}),
+      .body =
+          one_of({array(send_item()),
+                  object({need("from_uid", uid("The sender.")),
+                          need("subscribers", array(text("A receiver."),
+                                                    "Each gets a message of its "
+                                                    "own.")),
+                          need("payload", base64("The content.")), may("header", request_header())},
+                         "Object form.")}),
       .example =
           R"([{"client_msg_no":"b1","from_uid":"system","channel_id":"group1","channel_type":2,)"
           R"("header":{"red_dot":1},"payload":"SGVsbG8gR3JvdXAgMQ=="},)"
           R"({"client_msg_no":"b2","from_uid":"system","channel_id":"group2","channel_type":2,)"
           R"("payload":"SGVsbG8gR3JvdXAgMg=="}])",
-      .answer = one_of(
-          {array(ref("SendResult")),
-           object({need("fail_uids", array(text("A user."), "Who did not get the message.")),
-                   need("reason", array(text("A sentence."), "Why, in the same order."))})}),
+      .answer =
+          one_of({array(ref("SendResult")),
+                  object({need("fail_uids", array(text("A user."), "Who did not get the message.")),
+                          need("reason", array(text("A sentence."), "Why, in the same order."))})}),
       .answer_example =
           R"([{"message_id":1035,"message_idstr":"1035","message_seq":1,"client_msg_no":"b1",)"
           R"("reason":1},{"message_id":2059,"message_idstr":"2059","message_seq":1,)"
@@ -121,8 +123,9 @@ Operation sync() {
       .method = Verb::post,
       .path = "/message/sync",
       .tag = Tag::messages,
-      .description = "Commands (messages with `sync_once` 1) that the user has not acknowledged, "
-                     "oldest first.",
+      .description =
+          "Commands (messages with `sync_once` 1) that the user has not acknowledged, "
+          "oldest first.",
       .body = object({need("uid", uid()), may("message_seq", integer("Not looked at.")),
                       may("limit", integer("200 unless given; at most 10,000."))}),
       .example = R"({"uid":"u1","limit":100})",
@@ -147,21 +150,21 @@ Operation sync_ack() {
   };
 }
 
-std::string reader(std::string_view description) { return text(description); }
-
 Operation messages() {
   return {
       .method = Verb::post,
       .path = "/messages",
       .tag = Tag::history,
-      .description = "With `message_ids` alone: in all channels, an array in the order of the "
-                     "request, 404 when none was found. With a channel: found messages only, in a "
-                     "page.",
-      .body = object({may("message_ids", array(message_id("A message."), "Required without a "
-                                                                        "channel.")),
+      .description =
+          "With `message_ids` alone: in all channels, an array in the order of the "
+          "request, 404 when none was found. With a channel: found messages only, in a "
+          "page.",
+      .body = object({may("message_ids", array(message_id("A message."),
+                                               "Required without a "
+                                               "channel.")),
                       may("channel_id", text("Look in this channel only.")),
                       may("channel_type", integer("Needed with `channel_id`.", 0, 255)),
-                      may("login_uid", reader("The reader; needed for type 1.")),
+                      may("login_uid", text("The reader; needed for type 1.")),
                       may("message_seqs", array(integer("A position."), "Needs a channel.")),
                       may("client_msg_nos", array(text("A key."), "Needs a channel."))}),
       .example = R"({"channel_id":"group1","channel_type":2,"message_seqs":[1]})",
@@ -180,7 +183,7 @@ Operation message() {
                       may("client_msg_no", text("Instead of `message_id`; needs a channel.")),
                       may("channel_id", text("Look in this channel only.")),
                       may("channel_type", integer("Needed with `channel_id`.", 0, 255)),
-                      may("login_uid", reader("The reader; needed for type 1."))}),
+                      may("login_uid", text("The reader; needed for type 1."))}),
       .example = R"({"client_msg_no":"b1","channel_id":"group1","channel_type":2})",
       .answer = ref("Message"),
       .others = {{404, "There is no such message.", {}}},
@@ -232,9 +235,10 @@ Operation message_sync() {
       .method = Verb::post,
       .path = "/channel/messagesync",
       .tag = Tag::history,
-      .description = "Both bounds 0: the newest `limit`. Otherwise from `start_message_seq` "
-                     "downwards (`pull_mode` 0) or upwards (1), not reaching `end_message_seq`. An "
-                     "unknown channel is empty.",
+      .description =
+          "Both bounds 0: the newest `limit`. Otherwise from `start_message_seq` "
+          "downwards (`pull_mode` 0) or upwards (1), not reaching `end_message_seq`. An "
+          "unknown channel is empty.",
       .body = object(with_reader(range_members())),
       .example = R"({"login_uid":"u1","channel_id":"group1","channel_type":2,"limit":50})",
       .answer = ref("MessagePage"),
@@ -256,8 +260,9 @@ Operation message_sync_batch() {
       .method = Verb::post,
       .path = "/channel/messagesyncbatch",
       .tag = Tag::history,
-      .description = "POST /channel/messagesync for several channels. A range that cannot be read "
-                     "has an `error`.",
+      .description =
+          "POST /channel/messagesync for several channels. A range that cannot be read "
+          "has an `error`.",
       .body = object({need("login_uid", uid("The reader.")),
                       need("items", array(object(range_members()), "At most 200."))}),
       .example = R"({"login_uid":"u1","items":[{"channel_id":"group1","channel_type":2,)"
@@ -292,8 +297,9 @@ Operation last_message() {
 }  // namespace
 
 std::vector<Operation> message_operations() {
-  return {send(),    send_batch(),       sync(),         sync_ack(), messages(),
-          message(), by_client_msg_no(), message_sync(), message_sync_batch(), max_seq(),  last_message()};
+  return {send(),        send_batch(),       sync(),         sync_ack(),           messages(),
+          message(),     by_client_msg_no(), message_sync(), message_sync_batch(), max_seq(),
+          last_message()};
 }
 
 }  // namespace jindou::api::openapi

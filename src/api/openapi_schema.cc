@@ -156,9 +156,8 @@ std::string channel_id(std::string_view description) { return ref("Id", descript
 std::string channel_type(std::string_view description) { return integer(description, 1, 255); }
 
 std::string message_id(std::string_view description) {
-  std::string out =
-      R"({"oneOf":[{"type":"integer","minimum":0,"format":"int64"},)"
-      R"({"type":"string","pattern":"^[0-9]+$"}],"description":)";
+  std::string out = R"({"oneOf":[{"type":"integer","minimum":0,"format":"int64"},)"
+                    R"({"type":"string","pattern":"^[0-9]+$"}],"description":)";
   codec::json_append_string(out, description);
   return out + "}";
 }

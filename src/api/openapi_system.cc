@@ -7,10 +7,14 @@ namespace {
 
 std::string varz_answer() {
   return object(
-      {need("server_id", text("The node's number.")), need("server_name", text("Jindou.")),
-       need("version", text("Of the server.")), need("commit", text("Empty.")),
-       need("commit_date", text("Empty.")), need("tree_state", text("Empty.")),
-       need("git_commit", text("Empty.")), need("connections", integer("Open now.")),
+      {need("server_id", text("The node's number.")),
+       need("server_name", text("Jindou.")),
+       need("version", text("Of the server.")),
+       need("commit", text("Empty.")),
+       need("commit_date", text("Empty.")),
+       need("tree_state", text("Empty.")),
+       need("git_commit", text("Empty.")),
+       need("connections", integer("Open now.")),
        need("total_connections", integer("Logins since the start.")),
        need("user_handler_count", integer("Users online.")),
        need("user_handler_conn_count", integer("Their sessions.")),
@@ -23,23 +27,27 @@ std::string varz_answer() {
        need("retry_queue", integer("Messages waiting to be acknowledged by a client.")),
        need("subscriptions", integer("Always 0.")),
        need("conversation_cache_count", integer("Always 0.")),
-       need("start", date_time("Of the server.")), need("now", date_time("The server's clock.")),
-       need("uptime", text("Like 4d1h2m3s.")), need("goroutine", integer("Threads.")),
+       need("start", date_time("Of the server.")),
+       need("now", date_time("The server's clock.")),
+       need("uptime", text("Like 4d1h2m3s.")),
+       need("goroutine", integer("Threads.")),
        need("mem", integer("Resident memory in bytes.")),
        need("cpu", number("Percent of one core since the request before.")),
-       need("tcp_addr", text("As GET /route.")), need("ws_addr", text("As GET /route.")),
-       need("wss_addr", text("As GET /route.")), need("manager_addr", text("host:port.")),
+       need("tcp_addr", text("As GET /route.")),
+       need("ws_addr", text("As GET /route.")),
+       need("wss_addr", text("As GET /route.")),
+       need("manager_addr", text("host:port.")),
        need("manager_on", bit("1: there is a manager port.")),
-       need("api_url", text("As configured.")), need("manager_uid", text("As configured.")),
+       need("api_url", text("As configured.")),
+       need("manager_uid", text("As configured.")),
        need("manager_token_on", bit("1: the token is asked for.")),
        need("config", object({need("max_connections", integer("Of clients.")),
                               need("max_subscriptions_per_conn", integer("0: no such limit.")),
                               need("max_payload", integer("Bytes of one message."))})),
        need("http_req_stats",
-            object({need("uri_stats",
-                         array(object({need("uri", text("The route.")),
-                                       need("count", integer("Requests.")),
-                                       need("avg_time", text("Like 1.25ms."))})))})),
+            object({need("uri_stats", array(object({need("uri", text("The route.")),
+                                                    need("count", integer("Requests.")),
+                                                    need("avg_time", text("Like 1.25ms."))})))})),
        may("conns", array(ref("Connection"), "With `show=conn`."))});
 }
 
@@ -63,9 +71,9 @@ void add_monitoring(std::vector<Operation>& out) {
       .tag = Tag::monitoring,
       .description = "None of these exist here.",
       .query = node_query(),
-      .answer = object({need("logger", object({need("trace_on", bit("0.")),
-                                               need("loki_on", bit("0."))})),
-                        need("prometheus_on", bit("0.")), need("stress_on", bit("0."))}),
+      .answer =
+          object({need("logger", object({need("trace_on", bit("0.")), need("loki_on", bit("0."))})),
+                  need("prometheus_on", bit("0.")), need("stress_on", bit("0."))}),
   });
   out.push_back({
       .method = Verb::get,
@@ -86,8 +94,9 @@ std::string tag_nodes(bool with_count) {
 
 std::vector<Parameter> tag_query() {
   return {{"tag_key", text(""), "As answered in `key`.", {}},
-          {"channel_id", text(""), "Instead of a key; internal id, or with login_uid the other "
-                                   "user.",
+          {"channel_id", text(""),
+           "Instead of a key; internal id, or with login_uid the other "
+           "user.",
            R"("group1")"},
           {"channel_type", integer("", 0, 255), "Its type.", "2"},
           {"login_uid", text(""), "One of the two users of a person channel.", {}},
@@ -102,12 +111,11 @@ void add_tags(std::vector<Operation>& out) {
       .description = "Computed for the request, so nothing is ever stale. 400 when nobody would "
                      "receive.",
       .query = tag_query(),
-      .answer = object({need("key", text("Names the channel.")),
-                        need("channel_id", text("Internal id.")),
-                        need("channel_type", channel_type()), need("nodes", tag_nodes(false)),
-                        need("created_at", date_time("Now.")),
-                        need("last_get_time", date_time("Now.")),
-                        need("node_version", integer("0.")), need("get_count", integer("0."))}),
+      .answer =
+          object({need("key", text("Names the channel.")), need("channel_id", text("Internal id.")),
+                  need("channel_type", channel_type()), need("nodes", tag_nodes(false)),
+                  need("created_at", date_time("Now.")), need("last_get_time", date_time("Now.")),
+                  need("node_version", integer("0.")), need("get_count", integer("0."))}),
   });
   out.push_back({
       .method = Verb::get,
@@ -116,15 +124,12 @@ void add_tags(std::vector<Operation>& out) {
       .description = "The tag of the named channel; nothing is cached, so without a name the list "
                      "is empty.",
       .query = tag_query(),
-      .answer = array(object({need("key", text("Names the channel.")),
-                              need("channel_id", text("Internal id.")),
-                              need("channel_type", channel_type()),
-                              need("nodes", tag_nodes(true)),
-                              need("created_at", date_time("Now.")),
-                              need("expire_at", date_time("Now.")),
-                              need("last_get_at", date_time("Now.")),
-                              need("node_version", integer("0.")),
-                              need("get_count", integer("0."))})),
+      .answer = array(
+          object({need("key", text("Names the channel.")), need("channel_id", text("Internal id.")),
+                  need("channel_type", channel_type()), need("nodes", tag_nodes(true)),
+                  need("created_at", date_time("Now.")), need("expire_at", date_time("Now.")),
+                  need("last_get_at", date_time("Now.")), need("node_version", integer("0.")),
+                  need("get_count", integer("0."))})),
   });
   out.push_back({
       .method = Verb::post,
@@ -145,16 +150,16 @@ Operation login() {
       .method = Verb::post,
       .path = "/manager/login",
       .tag = Tag::access,
-      .description = "The token goes into the header Authorization: Bearer … of requests to the "
-                     "manager port. Failures are limited per user and address.",
+      .description =
+          "The token goes into the header Authorization: Bearer … of requests to the "
+          "manager port. Failures are limited per user and address.",
       .body = object({need("username", text("As configured in auth.users.")),
                       need("password", text("As configured in auth.users."))}),
       .example = R"({"username":"guest","password":"guest"})",
       .answer = object(
           {need("username", text("The user.")), need("token", text("A JWT.")),
            need("exp", integer("When it ends, seconds since 1970.")),
-           need("expire", integer("Seconds until then.")),
-           need("expires_in", integer("The same.")),
+           need("expire", integer("Seconds until then.")), need("expires_in", integer("The same.")),
            need("permissions", text("resource:actions, joined by commas.")),
            need("user", object({need("username", text("The user.")), need("role", text("A word.")),
                                 need("permissions", array(text("resource:actions.")))}))}),
@@ -178,7 +183,8 @@ void add_docs(std::vector<Operation>& out) {
   const auto switched_off = [] {
     return object({need("status", integer("403.")), need("msg", text("A sentence.")),
                    need("error", text("The same.")), need("code", text("denied.")),
-                   need("message", text("The same sentence.")), need("mode", text("Of the server.")),
+                   need("message", text("The same sentence.")),
+                   need("mode", text("Of the server.")),
                    need("suggestion", text("What to change."))});
   };
   const Outcome off{403, "The documentation is switched off.", switched_off()};
@@ -204,8 +210,9 @@ void add_docs(std::vector<Operation>& out) {
   out.push_back({.method = Verb::get,
                  .path = "/docs/health",
                  .tag = Tag::system,
-                 .answer = object({need("status", word({"ok", "disabled"}, "disabled: /docs "
-                                                                           "answers 403.")),
+                 .answer = object({need("status", word({"ok", "disabled"},
+                                                       "disabled: /docs "
+                                                       "answers 403.")),
                                    need("service", text("docs.")), need("mode", text("A word.")),
                                    need("version", text("Of the server."))})});
 }
@@ -236,13 +243,13 @@ std::vector<Operation> system_operations() {
                  .answer_example =
                      R"({"status":"migrated","step":"message","last_err":null,"try_count":0})"});
   add_docs(out);
-  out.push_back({.method = Verb::get,
-                 .path = "/",
-                 .tag = Tag::system,
-                 .answer = object({need("name", text("jindou.")),
-                                   need("version", text("Of the server.")),
-                                   need("docs", text("The path of this document's page."))}),
-                 .answer_example = R"({"name":"jindou","version":"0.1.0","docs":"/docs"})"});
+  out.push_back(
+      {.method = Verb::get,
+       .path = "/",
+       .tag = Tag::system,
+       .answer = object({need("name", text("jindou.")), need("version", text("Of the server.")),
+                         need("docs", text("The path of this document's page."))}),
+       .answer_example = R"({"name":"jindou","version":"0.1.0","docs":"/docs"})"});
   return out;
 }
 

@@ -38,8 +38,7 @@ Operation device_quit() {
       "The tokens of the devices are worth nothing any more; their sessions are told (reason 12) "
       "and closed after 2 seconds. An unknown user is no error.",
       object({need("uid", uid()),
-              may("device_flag", integer("One device flag; absent or -1: all of them.", -1,
-                                         255))}),
+              may("device_flag", integer("One device flag; absent or -1: all of them.", -1, 255))}),
       R"({"uid":"u1","device_flag":1})");
 }
 
@@ -48,11 +47,11 @@ Operation online_status() {
       .method = Verb::post,
       .path = "/user/onlinestatus",
       .tag = Tag::users,
-      .description = "One entry for each device flag a user is online with, in the order of the "
-                     "request; a user who is offline has one entry with `online` 0, unless "
-                     "api.onlineStatusIncludeOffline is false.",
-      .body = one_of({array(text("A user.")),
-                      object({need("uids", array(text("A user.")))})}),
+      .description =
+          "One entry for each device flag a user is online with, in the order of the "
+          "request; a user who is offline has one entry with `online` 0, unless "
+          "api.onlineStatusIncludeOffline is false.",
+      .body = one_of({array(text("A user.")), object({need("uids", array(text("A user.")))})}),
       .example = R"(["u1","u2"])",
       .answer = array(object({need("uid", text("The user.")),
                               need("device_flag", integer("0 app, 1 web, 2 desktop, …", 0, 255)),
@@ -81,8 +80,8 @@ void add_system_accounts(std::vector<Operation>& out) {
       .answer_example = R"(["helper"])",
   });
   for (const std::string_view path : {"/user/systemuids_remove", "/user/systemuid_remove"}) {
-    out.push_back(change(path, "Users who are no system account are no error.", system_body(),
-                         example));
+    out.push_back(
+        change(path, "Users who are no system account are no error.", system_body(), example));
   }
   for (const std::string_view path :
        {"/user/systemuids_add_to_cache", "/user/systemuids_remove_from_cache"}) {
@@ -130,10 +129,9 @@ void add_routing(std::vector<Operation>& out) {
       .query = route_query(),
       .body = one_of({array(text("A user.")), object({need("uids", array(text("A user.")))})}),
       .example = R"(["u1","u2"])",
-      .answer = array(object({need("uids", array(text("A user."))),
-                              need("tcp_addr", text("host:port.")),
-                              need("ws_addr", text("ws://host:port.")),
-                              need("wss_addr", text("wss://host:port."))})),
+      .answer = array(object(
+          {need("uids", array(text("A user."))), need("tcp_addr", text("host:port.")),
+           need("ws_addr", text("ws://host:port.")), need("wss_addr", text("wss://host:port."))})),
   });
 }
 
@@ -145,23 +143,46 @@ Operation connz() {
       .query = {{"offset", integer("", 0), "Leave out so many.", {}},
                 {"limit", integer("", 0), "20 unless given; at most 10,000.", "10"},
                 {"sort",
-                 word({"id", "inMsg", "outMsg", "inMsgBytes", "outMsgBytes", "inPacket",
-                       "outPacket", "inPacketBytes", "outPacketBytes", "pendingBytes", "uptime",
-                       "idle", "protoVersion", "idDesc", "inMsgDesc", "outMsgDesc",
-                       "inMsgBytesDesc", "outMsgBytesDesc", "inPacketDesc", "outPacketDesc",
-                       "inPacketBytesDesc", "outPacketBytesDesc", "pendingBytesDesc", "uptimeDesc",
-                       "idleDesc", "protoVersionDesc", "in_msgs", "out_msgs", "in_bytes",
+                 word({"id",
+                       "inMsg",
+                       "outMsg",
+                       "inMsgBytes",
+                       "outMsgBytes",
+                       "inPacket",
+                       "outPacket",
+                       "inPacketBytes",
+                       "outPacketBytes",
+                       "pendingBytes",
+                       "uptime",
+                       "idle",
+                       "protoVersion",
+                       "idDesc",
+                       "inMsgDesc",
+                       "outMsgDesc",
+                       "inMsgBytesDesc",
+                       "outMsgBytesDesc",
+                       "inPacketDesc",
+                       "outPacketDesc",
+                       "inPacketBytesDesc",
+                       "outPacketBytesDesc",
+                       "pendingBytesDesc",
+                       "uptimeDesc",
+                       "idleDesc",
+                       "protoVersionDesc",
+                       "in_msgs",
+                       "out_msgs",
+                       "in_bytes",
                        "out_bytes"},
                       ""),
                  "The order; id unless given. The last four are descending too.", R"("inMsgDesc")"},
                 {"uid", text(""), "Only users whose uid contains it.", {}},
                 {"node_id", integer("", 0), "Of this node, or 0; any other is refused.", {}}},
-      .answer = object({need("connections", array(ref("Connection"))),
-                        need("now", date_time("When it was looked.")),
-                        need("num_connections", integer("In this answer.")),
-                        need("total", integer("All that match.")),
-                        need("offset", integer("Of the request.")),
-                        need("limit", integer("In force."))}),
+      .answer =
+          object({need("connections", array(ref("Connection"))),
+                  need("now", date_time("When it was looked.")),
+                  need("num_connections", integer("In this answer.")),
+                  need("total", integer("All that match.")),
+                  need("offset", integer("Of the request.")), need("limit", integer("In force."))}),
   };
 }
 

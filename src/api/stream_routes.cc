@@ -211,6 +211,8 @@ Task<void> post_stream_close(Services& services, Request& request, Response& res
     BodyReader body(request.body);
     stream_no = body.text("stream_no");
     if (is_blank(stream_no)) body.fail("stream_no is required");
+    body.channel_type();
+    body.text("from_uid");
     if (!is_blank(body.text("channel_id"))) channel = read_stream_place(body).channel;
     problem = body.problem();
   }

@@ -12,9 +12,7 @@ TEST(Rfc3339, IsUtcWithMilliseconds) {
   EXPECT_EQ(rfc3339(0), "1970-01-01T00:00:00.000Z");
 }
 
-TEST(Rfc3339, ATimeBefore1970IsShownAs1970) {
-  EXPECT_EQ(rfc3339(-5), "1970-01-01T00:00:00.000Z");
-}
+TEST(Rfc3339, ATimeBefore1970IsShownAs1970) { EXPECT_EQ(rfc3339(-5), "1970-01-01T00:00:00.000Z"); }
 
 TEST(UptimeText, UsesTheUnitsThatAreNeeded) {
   EXPECT_EQ(uptime_text(999ms), "0s");

@@ -293,10 +293,10 @@ Result<void> Node::Parts::start_core() {
 
   JD_CHECK_OK(accounts.load(*database, partitions));
   horizon = std::make_unique<store::CommitHorizon>(clock, partitions);
-  const channel::PartitionDeps deps{
-      *database, *log,     *database, *inboxes, accounts,
-      *horizon,  *effects, clock,     database->fingerprint_seed(),
-      partitions, &metrics};
+  const channel::PartitionDeps deps{*database,  *log,     *database,
+                                    *inboxes,   accounts, *horizon,
+                                    *effects,   clock,    database->fingerprint_seed(),
+                                    partitions, &metrics};
   const channel::PartitionOptions options = partition_options(settings, partitions);
   const unsigned count = std::min<unsigned>(worker_count(settings), partitions);
   std::vector<channel::PartitionWorker*> borrowed;
@@ -315,8 +315,8 @@ Result<void> Node::Parts::start_core() {
                                                database->fingerprint_seed());
   conversation::ReaderLimits reader_limits;
   reader_limits.conversations_max = settings.conversation.user_max_count;
-  conversations = std::make_unique<conversation::ConversationReader>(
-      *database, *horizon, clock, partitions, reader_limits);
+  conversations = std::make_unique<conversation::ConversationReader>(*database, *horizon, clock,
+                                                                     partitions, reader_limits);
   for (auto& worker : workers) worker->start();
   shards->start();
   retention::SweeperDeps sweeper_deps{
@@ -345,8 +345,9 @@ Result<void> Node::Parts::start_core() {
 
 Result<void> Node::Parts::start_webhook() {
   webhook_link = std::make_unique<webhook::RouterLink>(*router);
-  webhook::WebhookDeps deps{*database, *webhook_link, sessions, clock, random,
-                            [this] { return live_options.webhook.get(); }};
+  webhook::WebhookDeps deps{*database, *webhook_link,
+                            sessions,  clock,
+                            random,    [this] { return live_options.webhook.get(); }};
   deps.partitions = database->partitions();
   deps.node_id = settings.cluster.node_id;
   deps.workers = settings.webhook.workers;
@@ -415,13 +416,14 @@ Result<void> Node::Parts::start_edges() {
       [this](const std::string& uid, SessionId id, bool tell) {
         gateway->kick_connection(uid, id, tell);
       },
-      [this](presence::ConnectionQuery query,
-             std::function<void(presence::ConnectionPage)> done) {
+      [this](presence::ConnectionQuery query, std::function<void(presence::ConnectionPage)> done) {
         gateway->collect_connections(std::move(query), std::move(done));
       },
       [this] { return gateway->traffic_totals(); },
       [this](std::string_view uid) { return sessions.online_flags(uid); },
-      [this] { return api::OnlineCounts{sessions.user_count(), sessions.session_count()}; }};
+      [this] {
+        return api::OnlineCounts{sessions.user_count(), sessions.session_count()};
+      }};
   JD_TRY(own_jwt_secret, load_or_make_secret(settings.root_dir, random));
   api::ApiOptions http_options = api_options(settings);
   http_options.status_style = live_options.status_style;

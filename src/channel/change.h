@@ -164,12 +164,11 @@ struct CloseIdleStreams {
   std::int64_t idle_ms = 30'000;
 };
 
-using Change =
-    std::variant<UpsertChannel, ChangeMembers, DeleteChannel, StoreToken, ClearTokens,
-                 ChangeSystemAccounts, ChangeConversation, AdvanceCommandPosition,
-                 RecordCommandSync, ClearMessages, DeleteMessages, SetRetention, ReclaimExpired,
-                 DropCommitRecords, AdvanceWebhook, RecordPresenceEvent, ForgetPresenceEvents,
-                 CloseIdleStreams>;
+using Change = std::variant<UpsertChannel, ChangeMembers, DeleteChannel, StoreToken, ClearTokens,
+                            ChangeSystemAccounts, ChangeConversation, AdvanceCommandPosition,
+                            RecordCommandSync, ClearMessages, DeleteMessages, SetRetention,
+                            ReclaimExpired, DropCommitRecords, AdvanceWebhook, RecordPresenceEvent,
+                            ForgetPresenceEvents, CloseIdleStreams>;
 
 // POST /message/event: appends an event to a lane of an anchor message. What it does to the lane
 // is told by `effect`; the edge reads it from the event type.

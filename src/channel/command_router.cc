@@ -192,26 +192,22 @@ Result<void> CommandRouter::post_change(Change change, ChangeDone done) {
 }
 
 Result<void> CommandRouter::post_event(AppendEvent event, EventDone done) {
-  const std::size_t bytes = kItemOverheadBytes + event.payload.size() + event.snapshot.size() +
-                            event.text.size();
+  const std::size_t bytes =
+      kItemOverheadBytes + event.payload.size() + event.snapshot.size() + event.text.size();
   JD_TRY(auto admission, admit(bytes));
   const PartitionId partition = partition_for(event.channel.id, partitions_);
-  worker_of(partition).post(
-      partition, std::move(event),
-      [admission = std::move(admission), done = std::move(done)](Result<EventOutcome> outcome) {
-        done(std::move(outcome));
-      });
+  worker_of(partition).post(partition, std::move(event),
+                            [admission = std::move(admission), done = std::move(done)](
+                                Result<EventOutcome> outcome) { done(std::move(outcome)); });
   return {};
 }
 
 Result<void> CommandRouter::post_recipients(ChannelKey channel, RecipientsDone done) {
   JD_TRY(auto admission, admit(kItemOverheadBytes));
   const PartitionId partition = partition_for(channel.id, partitions_);
-  worker_of(partition).post(
-      partition, std::move(channel),
-      [admission = std::move(admission), done = std::move(done)](Result<Recipients> recipients) {
-        done(std::move(recipients));
-      });
+  worker_of(partition).post(partition, std::move(channel),
+                            [admission = std::move(admission), done = std::move(done)](
+                                Result<Recipients> recipients) { done(std::move(recipients)); });
   return {};
 }
 

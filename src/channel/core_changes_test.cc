@@ -37,9 +37,8 @@ ChangeConversation by_user(const std::string& uid, What operation, std::uint64_t
 
 SendCommand to_pair(const std::string& from, const std::string& to, ChannelType type) {
   SendCommand command;
-  command.channel = type == ChannelType::person
-                        ? ChannelKey(person_channel_id(from, to), type)
-                        : ChannelKey(from + "@" + to, type);
+  command.channel = type == ChannelType::person ? ChannelKey(person_channel_id(from, to), type)
+                                                : ChannelKey(from + "@" + to, type);
   command.from_uid = from;
   command.payload = "p";
   static int generated = 0;

@@ -156,8 +156,8 @@ class Core : public ::testing::Test {
                                                         const ChannelKey& channel) {
     std::string value;
     const PartitionId partition = partition_for(channel.id, database_->partitions());
-    const auto found = database_->get(store::Table::main,
-                                      store::conversation_key(partition, uid, channel), value);
+    const auto found =
+        database_->get(store::Table::main, store::conversation_key(partition, uid, channel), value);
     EXPECT_TRUE(found.has_value());
     if (!found || !*found) return std::nullopt;
     return *store::decode_conversation(value);

@@ -53,47 +53,45 @@ Result<LoadedAnchor> read_anchor(const store::Reader& reader, PartitionId partit
   LoadedAnchor loaded;
   Result<void> decoded;
   const std::string lanes = store::event_lane_prefix(partition, channel, anchor);
-  JD_CHECK_OK(reader.scan(
-      Table::main, lanes, store::after_prefix(lanes),
-      [&](std::string_view key, std::string_view value) {
-        const std::string_view event_key = key.substr(lanes.size());
-        if (event_key.empty()) {
-          const auto record = store::decode_anchor_events(value);
-          if (!record) {
-            decoded = Error(record.error());
-            return false;
-          }
-          loaded.last_msg_event_seq = record->last_msg_event_seq;
-          return true;
-        }
-        auto lane = store::decode_lane(value, event_key);
-        if (!lane) {
-          decoded = std::move(lane).error();
-          return false;
-        }
-        loaded.lanes[std::string(event_key)].state = std::move(*lane);
-        return true;
-      }));
+  JD_CHECK_OK(reader.scan(Table::main, lanes, store::after_prefix(lanes),
+                          [&](std::string_view key, std::string_view value) {
+                            const std::string_view event_key = key.substr(lanes.size());
+                            if (event_key.empty()) {
+                              const auto record = store::decode_anchor_events(value);
+                              if (!record) {
+                                decoded = Error(record.error());
+                                return false;
+                              }
+                              loaded.last_msg_event_seq = record->last_msg_event_seq;
+                              return true;
+                            }
+                            auto lane = store::decode_lane(value, event_key);
+                            if (!lane) {
+                              decoded = std::move(lane).error();
+                              return false;
+                            }
+                            loaded.lanes[std::string(event_key)].state = std::move(*lane);
+                            return true;
+                          }));
   JD_CHECK_OK(decoded);
   const std::string texts = store::event_text_prefix(partition, channel, anchor);
-  JD_CHECK_OK(reader.scan(
-      Table::main, texts, store::after_prefix(texts),
-      [&](std::string_view key, std::string_view value) {
-        const std::size_t bytes = read_be<std::uint16_t>(key, texts.size());
-        const std::string event_key(key.substr(texts.size() + 2, bytes));
-        const auto row = decode_text(value);
-        if (!row) {
-          decoded = Error(Errc::storage, "unreadable event text");
-          return false;
-        }
-        LoadedLane& lane = loaded.lanes[event_key];
-        lane.state.event_key = event_key;
-        lane.state.text = true;
-        lane.state.snapshot += row->text;
-        lane.last_delta_id = row->event_id;
-        ++lane.rows;
-        return true;
-      }));
+  JD_CHECK_OK(reader.scan(Table::main, texts, store::after_prefix(texts),
+                          [&](std::string_view key, std::string_view value) {
+                            const std::size_t bytes = read_be<std::uint16_t>(key, texts.size());
+                            const std::string event_key(key.substr(texts.size() + 2, bytes));
+                            const auto row = decode_text(value);
+                            if (!row) {
+                              decoded = Error(Errc::storage, "unreadable event text");
+                              return false;
+                            }
+                            LoadedLane& lane = loaded.lanes[event_key];
+                            lane.state.event_key = event_key;
+                            lane.state.text = true;
+                            lane.state.snapshot += row->text;
+                            lane.last_delta_id = row->event_id;
+                            ++lane.rows;
+                            return true;
+                          }));
   JD_CHECK_OK(decoded);
   return loaded;
 }
@@ -210,9 +208,9 @@ Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor&
   } else if (lanes.size() >= limits_.lanes_max) {
     return Error(Errc::too_large, "the message has too many event keys");
   }
-  const std::size_t text_before =
-      existing != lanes.end() && existing->second.state.text ? existing->second.state.snapshot.size()
-                                                             : 0;
+  const std::size_t text_before = existing != lanes.end() && existing->second.state.text
+                                      ? existing->second.state.snapshot.size()
+                                      : 0;
   if (text_before + event.text.size() > limits_.text_bytes_max ||
       event.snapshot.size() > limits_.text_bytes_max ||
       (event.effect == Effect::state_delta && event.payload.size() > limits_.text_bytes_max)) {
@@ -227,8 +225,7 @@ Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor&
   const auto drop_text_rows = [&] {
     // One by one: a range deletion would burden every read after it.
     for (; lane.rows > 0; --lane.rows) {
-      batch.Delete(
-          store::event_text_key(partition_, channel, seq, event.event_key, lane.rows - 1));
+      batch.Delete(store::event_text_key(partition_, channel, seq, event.event_key, lane.rows - 1));
     }
   };
   const auto put_lane = [&] {
@@ -320,11 +317,11 @@ Result<void> EventLanes::erase(const ChannelKey& channel, std::uint64_t first, s
       {store::event_text_prefix(partition_, channel, from),
        store::event_text_prefix(partition_, channel, behind)}};
   // Rows that are only in memory and in commits on their way belong to anchors in memory.
-  bool any = boost::unordered::erase_if(anchors_, [&](const auto& entry) {
-               const Message& message = entry.second->message;
-               return message.channel == channel && raw(message.seq) >= first &&
-                      raw(message.seq) <= last;
-             }) > 0;
+  bool any =
+      boost::unordered::erase_if(anchors_, [&](const auto& entry) {
+        const Message& message = entry.second->message;
+        return message.channel == channel && raw(message.seq) >= first && raw(message.seq) <= last;
+      }) > 0;
   for (const auto& [lower, upper] : ranges) {
     if (any) break;
     JD_TRY(any, has_any(reader_, lower, upper));

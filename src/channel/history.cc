@@ -265,8 +265,8 @@ Result<bool> History::has_member(const ChannelKey& channel, MemberList list,
                                  std::string_view uid) const {
   const PartitionId partition = partition_for(channel.id, partitions_);
   std::string value;
-  return reader_.get(Table::main,
-                     store::member_key(partition, key_kind_of(list), channel, uid), value);
+  return reader_.get(Table::main, store::member_key(partition, key_kind_of(list), channel, uid),
+                     value);
 }
 
 Result<RetentionLimits> History::load_retention(const ChannelKey& channel) const {

@@ -135,7 +135,7 @@ Result<void> Partition::open() {
   channels_weight_ = 0;
   events_.clear();
   recent_tokens_.clear();
-  pending_commits_.clear();
+  deps_.horizon.reset(id_);
   position_ = state.position;
   // Ids up to the bound may have been given out to messages that were never stored.
   counter_ = state.id_bound;
@@ -162,8 +162,8 @@ void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t par
   const auto& items = batch->parts()[part].items;
   std::vector<SendResult> results;
   results.reserve(items.size());
-  begin_gathering();
   const bool usable = ensure_usable() && !index_.full();
+  begin_gathering();
   for (const std::uint32_t item : items) {
     if (!usable) {
       results.push_back(SendResult::refuse(Reason::system_error, Errc::unavailable));
@@ -184,11 +184,12 @@ void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t par
 }
 
 void Partition::execute(Change change, std::function<void(Result<void>)> done) {
+  const bool usable = ensure_usable();
   begin_gathering();
   gathering_->changes.push_back(Gathering::ChangeDone{std::move(done), {}, {}, {}});
   // An evaluation may set what happens after the commit; it is the last entry.
   Result<void> outcome;
-  if (!ensure_usable()) {
+  if (!usable) {
     outcome = Error(Errc::unavailable, "the store is recovering from a failure");
   } else {
     outcome = std::visit([this](const auto& what) { return evaluate_change(what); }, change);
@@ -205,10 +206,11 @@ void Partition::execute(Change change, std::function<void(Result<void>)> done) {
 }
 
 void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done) {
+  const bool usable = ensure_usable();
   begin_gathering();
   Result<EventOutcome> evaluated =
-      ensure_usable() ? evaluate_event(event)
-                      : Error(Errc::unavailable, "the store is recovering from a failure");
+      usable ? evaluate_event(event)
+             : Error(Errc::unavailable, "the store is recovering from a failure");
   Gathering::ChangeDone entry{{}, {}, {}, {}};
   entry.done = [done = std::move(done),
                 evaluated = std::move(evaluated)](const Result<void>& committed) {
@@ -230,28 +232,14 @@ Result<Recipients> Partition::load_recipients(const ChannelKey& key) {
 }
 
 void Partition::begin_gathering() {
-  if (!gathering_->empty()) return;
-  gathering_->begun_ns = deps_.clock.wall_ns();
-  if (pending_commits_.empty()) deps_.horizon.set_pending(id_, gathering_->begun_ns);
+  if (gathering_->empty()) deps_.horizon.begin(id_);
 }
 
-void Partition::publish_pending() {
+void Partition::forget_recent_tokens() {
+  if (recent_tokens_.empty()) return;
   const std::uint64_t durable = flight_->durable.load(std::memory_order_acquire);
-  if (!recent_tokens_.empty()) {
-    boost::unordered::erase_if(recent_tokens_, [durable](const auto& entry) {
-      return entry.second.position <= durable;
-    });
-  }
-  while (!pending_commits_.empty() && pending_commits_.front().position <= durable) {
-    pending_commits_.pop_front();
-  }
-  if (!pending_commits_.empty()) {
-    deps_.horizon.set_pending(id_, pending_commits_.front().begun_ns);
-  } else if (!gathering_->empty()) {
-    deps_.horizon.set_pending(id_, gathering_->begun_ns);
-  } else {
-    deps_.horizon.set_settled(id_);
-  }
+  boost::unordered::erase_if(
+      recent_tokens_, [durable](const auto& entry) { return entry.second.position <= durable; });
 }
 
 std::int64_t Partition::next_time_ns() {
@@ -260,7 +248,7 @@ std::int64_t Partition::next_time_ns() {
 }
 
 void Partition::pump() {
-  publish_pending();
+  forget_recent_tokens();
   if (gathering_->empty()) {
     index_.advance(position_, flight_->durable.load(std::memory_order_acquire));
     return;
@@ -291,13 +279,14 @@ void Partition::pump() {
     state.id_bound = id_bound_;
     state.indexed_to = index_.indexed_to();
     gathered->batch.Put(store::partition_state_key(id_), store::encode(state));
-    pending_commits_.push_back({position_, gathered->begun_ns});
   }
   commit.batch = std::move(gathered->batch);
   flight_->commits.fetch_add(1, std::memory_order_relaxed);
   const std::uint64_t position = position_;
-  commit.done = [gathered, flight = flight_, position, wake = wake_, &inboxes = deps_.inboxes,
-                 &sink = deps_.effects](const Result<void>& committed) {
+  commit.done = [gathered, flight = flight_, position, wake = wake_, id = id_,
+                 &inboxes = deps_.inboxes, &sink = deps_.effects,
+                 &horizon = deps_.horizon](const Result<void>& committed) {
+    horizon.finish(id);
     gathered->release(committed, inboxes, sink);
     if (committed) {
       flight->durable.store(position, std::memory_order_release);
@@ -502,7 +491,8 @@ Result<void> Partition::load_sender_conversation(const SendCommand& command, Cha
   // A back end that writes to groups it is no subscriber of has no view of them to be moved.
   const bool named = recipients.subscribers == nullptr;
   if (!named && !recipients.subscribers->contains(command.from_uid)) return {};
-  if (named && command.subscribers.empty() && peer_in_pair(channel.key.id, command.from_uid).empty() &&
+  if (named && command.subscribers.empty() &&
+      peer_in_pair(channel.key.id, command.from_uid).empty() &&
       command.from_uid != channel.key.id) {
     return {};
   }

@@ -11,7 +11,6 @@
 #include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -178,9 +177,9 @@ class Partition {
 
   // Takes the time of one evaluation; rises within the partition.
   std::int64_t next_time_ns();
+  // Before the first evaluation of a commit: tells the horizon.
   void begin_gathering();
-  // Tells the horizon what is still undecided.
-  void publish_pending();
+  void forget_recent_tokens();
 
   // False while a failed commit is being digested: nothing may be evaluated.
   bool ensure_usable();
@@ -211,12 +210,6 @@ class Partition {
   // Streams of the older endpoints that run, by channel; read from the store at open().
   boost::unordered_flat_map<ChannelKey, store::RunningStreamRecord, ChannelKeyHash>
       running_streams_;
-  // Commits that are not decided: their positions, and when their first evaluation began.
-  struct PendingCommit {
-    std::uint64_t position = 0;
-    std::int64_t begun_ns = 0;
-  };
-  std::deque<PendingCommit> pending_commits_;
   std::unique_ptr<Gathering> gathering_;
   std::shared_ptr<Flight> flight_;
   std::string key_scratch_;

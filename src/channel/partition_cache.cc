@@ -1,9 +1,8 @@
-#include "channel/partition.h"
-
 #include <algorithm>
 #include <utility>
 
 #include "channel/addressing.h"
+#include "channel/partition.h"
 #include "channel/partition_state.h"
 #include "store/keys.h"
 
@@ -158,9 +157,8 @@ Result<ConversationRecord*> Partition::load_conversation(Channel& channel, std::
     }
     CachedConversation cached;
     std::string value;
-    JD_TRY(const bool exists, deps_.reader.get(Table::main,
-                                               store::conversation_key(id_, uid, channel.key),
-                                               value));
+    JD_TRY(const bool exists,
+           deps_.reader.get(Table::main, store::conversation_key(id_, uid, channel.key), value));
     if (exists) {
       JD_TRY(cached.record, store::decode_conversation(value));
     }

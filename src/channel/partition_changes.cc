@@ -326,8 +326,8 @@ Result<void> Partition::evaluate_change(const AdvanceWebhook& change) {
 }
 
 Result<void> Partition::evaluate_change(const RecordPresenceEvent& change) {
-  const auto session = store::online_session_key(id_, change.uid, change.device_flag,
-                                                 change.session_id);
+  const auto session =
+      store::online_session_key(id_, change.uid, change.device_flag, change.session_id);
   if (change.online) {
     gathering_->batch.Put(session, rocksdb::Slice());
   } else {

@@ -70,7 +70,6 @@ struct Partition::Gathering {
   std::vector<std::pair<Channel*, std::string>> conversations;
   std::shared_ptr<CommittedBatch> effects = std::make_shared<CommittedBatch>();
   std::uint32_t messages = 0;
-  std::int64_t begun_ns = 0;
 
   bool empty() const { return parts.empty() && changes.empty(); }
 

@@ -351,7 +351,7 @@ TEST_F(ConversationList, NeverReportsAVersionThatAnEarlierChangeMayStillComeBefo
   t.join("u1", kGroup);
   t.clock.advance_seconds(10);
   const std::int64_t pending = t.clock.ns;
-  t.horizon.set_pending(PartitionId{1}, pending);
+  t.horizon.begin(PartitionId{1});
   t.send(kGroup, "u2");
   t.clock.advance_seconds(10);
   const auto conversation = only(query_of("u1"));
@@ -360,7 +360,7 @@ TEST_F(ConversationList, NeverReportsAVersionThatAnEarlierChangeMayStillComeBefo
   ListQuery query = query_of("u1");
   query.version = conversation.version;
   EXPECT_EQ(list(query).size(), 1U);
-  t.horizon.set_settled(PartitionId{1});
+  t.horizon.finish(PartitionId{1});
   query.version = only(query).version;
   EXPECT_TRUE(list(query).empty());
 }

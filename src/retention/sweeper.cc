@@ -194,9 +194,8 @@ Result<void> Sweeper::limit_log(Walk& walk, const ChannelKey& log) {
   JD_CHECK_OK(walk.cursor->status());
   if (limits.max_count != 0 && high > limits.max_count) cut = high - limits.max_count;
   if (limits.max_age_seconds != 0) {
-    const std::int64_t before =
-        walk.now - static_cast<std::int64_t>(
-                       std::min<std::uint64_t>(limits.max_age_seconds, std::uint64_t{1} << 40));
+    const std::int64_t before = walk.now - static_cast<std::int64_t>(std::min<std::uint64_t>(
+                                               limits.max_age_seconds, std::uint64_t{1} << 40));
     JD_TRY(const std::uint64_t age_cut, find_age_cut(walk, log, low, high, before));
     cut = std::max(cut, age_cut);
   }
@@ -215,8 +214,8 @@ Result<void> Sweeper::limit_log(Walk& walk, const ChannelKey& log) {
 
 Result<std::uint64_t> Sweeper::find_age_cut(Walk& walk, const ChannelKey& log, std::uint64_t low,
                                             std::uint64_t high, std::int64_t before) {
-  // Time rises with the seq, so the newest message that is too old is found by halving. A seq may be
-  // missing: the next one there stands for it.
+  // Time rises with the seq, so the newest message that is too old is found by halving. A seq may
+  // be missing: the next one there stands for it.
   const auto time_at = [&](std::uint64_t seq) -> Result<std::int64_t> {
     const auto key = store::message_key(walk.partition, log, static_cast<MessageSeq>(seq));
     const bool found = walk.cursor->seek(key);
@@ -261,8 +260,7 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
       }
     }
     if (entry.seq <= it->second) return true;
-    const auto key =
-        store::message_key(partition, entry.log, static_cast<MessageSeq>(entry.seq));
+    const auto key = store::message_key(partition, entry.log, static_cast<MessageSeq>(entry.seq));
     JD_TRY(const bool there, deps_.reader.get(Table::main, key, value));
     return !there;
   };
@@ -332,11 +330,11 @@ Result<void> Sweeper::close_idle_streams() {
     // Most partitions have none: look before a change is posted.
     const std::string prefix = store::running_stream_prefix(partition);
     bool any = false;
-    JD_CHECK_OK(deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix),
-                                  [&any](auto, auto) {
-                                    any = true;
-                                    return false;
-                                  }));
+    JD_CHECK_OK(
+        deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix), [&any](auto, auto) {
+          any = true;
+          return false;
+        }));
     if (!any) continue;
     channel::CloseIdleStreams close;
     close.partition = partition;

@@ -52,9 +52,9 @@ struct SweeperDeps {
 
 // What the walks have done so far.
 struct SweepTotals {
-  std::uint64_t expired = 0;         // messages whose own time was over
-  std::uint64_t cleared = 0;         // seqs passed by a limit
-  std::uint64_t records = 0;         // commit records dropped
+  std::uint64_t expired = 0;  // messages whose own time was over
+  std::uint64_t cleared = 0;  // seqs passed by a limit
+  std::uint64_t records = 0;  // commit records dropped
 };
 
 class Sweeper {

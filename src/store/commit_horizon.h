@@ -5,10 +5,10 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
-#include <limits>
-#include <memory>
+#include <deque>
+#include <mutex>
+#include <vector>
 
 #include "base/clock.h"
 #include "model/ids.h"
@@ -20,33 +20,48 @@ class CommitHorizon {
  public:
   // Borrows the clock.
   CommitHorizon(const Clock& clock, std::uint16_t partitions)
-      : clock_(clock),
-        partitions_(partitions),
-        pending_(std::make_unique<std::atomic<std::int64_t>[]>(partitions)) {
-    for (std::uint16_t i = 0; i < partitions; ++i) pending_[i] = kNothingPending;
-  }
+      : clock_(clock), pending_(partitions) {}
 
   // Nanoseconds since the epoch, to be read before the store is.
   std::int64_t stable_ns() const {
     // The clock first: what is pending afterwards began later than this reading or is seen below.
     std::int64_t stable = clock_.wall_ns();
-    for (std::uint16_t i = 0; i < partitions_; ++i) stable = std::min(stable, pending_[i].load());
+    for (const Pending& pending : pending_) {
+      const std::lock_guard lock(pending.mutex);
+      if (!pending.begun_ns.empty()) stable = std::min(stable, pending.begun_ns.front());
+    }
     return stable - 1;
   }
 
-  // By the partition, before it takes the time for the first evaluation of a commit...
-  void set_pending(PartitionId partition, std::int64_t since_ns) {
-    pending_[raw(partition)].store(since_ns);
+  // By the partition, before it takes the time for the first evaluation of a commit.
+  void begin(PartitionId partition) {
+    Pending& pending = pending_[raw(partition)];
+    const std::lock_guard lock(pending.mutex);
+    pending.begun_ns.push_back(clock_.wall_ns());
   }
-  // ... and when nothing it evaluated is undecided any more.
-  void set_settled(PartitionId partition) { pending_[raw(partition)].store(kNothingPending); }
+  // When the oldest commit begun is decided, before anybody is told: whoever reads after the answer
+  // sees the change within the horizon.
+  void finish(PartitionId partition) {
+    Pending& pending = pending_[raw(partition)];
+    const std::lock_guard lock(pending.mutex);
+    if (!pending.begun_ns.empty()) pending.begun_ns.pop_front();
+  }
+  // The partition is read anew: nothing is pending.
+  void reset(PartitionId partition) {
+    Pending& pending = pending_[raw(partition)];
+    const std::lock_guard lock(pending.mutex);
+    pending.begun_ns.clear();
+  }
 
  private:
-  static constexpr std::int64_t kNothingPending = std::numeric_limits<std::int64_t>::max();
+  // At most the commits in flight and the one being gathered.
+  struct Pending {
+    mutable std::mutex mutex;
+    std::deque<std::int64_t> begun_ns;
+  };
 
   const Clock& clock_;
-  std::uint16_t partitions_;
-  std::unique_ptr<std::atomic<std::int64_t>[]> pending_;
+  std::vector<Pending> pending_;
 };
 
 }  // namespace jindou::store

@@ -63,8 +63,8 @@ class Database final : public Reader, public BulkLoader {
 
   Result<void> erase(Table table, const std::vector<std::string>& keys) override;
 
-  // Merges everything, which gives the space of deleted rows back. Takes minutes on a large store and
-  // runs beside all other work, at the rate of background work. Errors: storage.
+  // Merges everything, which gives the space of deleted rows back. Takes minutes on a large store
+  // and runs beside all other work, at the rate of background work. Errors: storage.
   Result<void> compact();
   // A running compact() returns soon, and later ones at once. Call before closing.
   void stop_compaction();

@@ -156,8 +156,8 @@ std::string after_prefix(std::string_view prefix);
 
 // Where a range deletion of messages from `seq` on (1 or more) begins: before the key of `seq`,
 // behind the one before it, and no message key itself. RocksDB keeps range deletions in a memtable
-// of their own but shares the insert hints between the two, which an assertion of it catches; so the
-// begin of a range must be a key without hint.
+// of their own but shares the insert hints between the two, which an assertion of it catches; so
+// the begin of a range must be a key without hint.
 std::string message_range_begin(PartitionId partition, const ChannelKey& log, MessageSeq seq);
 
 // The part of a key that the memtable keeps an insert hint for: a message key without its seq,

@@ -2,7 +2,6 @@
 
 import copy
 import fcntl
-import pathlib
 import subprocess
 import sys
 import venv

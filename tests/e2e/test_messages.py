@@ -284,10 +284,10 @@ class CommandSync(ServerCase):
                                         client_msg_no="3")])
         self.server.must_batch([command(first, client_msg_no="4"), item(first, "no command")])
         got = self.sync(uid)
-        self.assertEqual(numbers(got), ["1", "2", "3", "4"])
         self.assertEqual([m["header"]["sync_once"] for m in got], [1] * 4)
         # The suffix of a command log never leaves the server.
-        self.assertEqual([m["channel_id"] for m in got], [first, second, peer, first])
+        self.assertEqual({m["client_msg_no"]: m["channel_id"] for m in got},
+                         {"1": first, "2": second, "3": peer, "4": first})
         self.assertEqual(got, sorted(got, key=lambda m: (m["timestamp"], m["message_id"])))
         self.assertEqual(self.sync(uid), got)
         self.ack(uid)
@@ -295,6 +295,13 @@ class CommandSync(ServerCase):
         self.ack(uid)  # nothing to acknowledge is fine
         self.server.must_batch([command(first, client_msg_no="5")])
         self.assertEqual(numbers(self.sync(uid)), ["5"])
+
+    def test_commands_of_one_channel_keep_their_order(self):
+        uid = fresh("u")
+        group = self.group(uid)
+        sent = ["c%d" % i for i in range(20)]
+        self.server.must_batch([command(group, client_msg_no=n) for n in sent])
+        self.assertEqual(numbers(self.sync(uid)), sent)
 
     def test_each_user_for_himself(self):
         a, b = fresh("a"), fresh("b")

@@ -354,7 +354,7 @@ class DeliveryTest(WithReceiver):
             server.must_batch([item(group, "x") for _ in range(100)])
         with server.client("m1") as client:
             server.must_batch([item(group, "live")])
-            self.assertEqual(client.expect("RECV").payload, b"live")
+            self.assertEqual(client.recv().payload, b"live")
         # Still hanging while all that was answered.
         self.assertTrue(all(call.status == "hang" for call in receiver.calls()))
         receiver.answer = None
@@ -410,9 +410,9 @@ class DeliveryTest(WithReceiver):
         server = self.server(hook(receiver, secret="shared secret"))
         user = fresh("u")
         server.must_batch([item(user, "x", channel_type=PERSON)])
+        self.wait_messages(receiver, user, 1)
+        self.wait_messages(receiver, user, 1, "msg.offline")
         with server.client(user):
-            self.wait_messages(receiver, user, 1)
-            self.wait_messages(receiver, user, 1, "msg.offline")
             wait_until(lambda: receiver.calls("user.onlinestatus"), what="a presence event")
         for call in receiver.calls():
             stamp = call.headers["x-jindou-timestamp"]
@@ -528,7 +528,7 @@ class OnlineStatusTest(WithReceiver):
 
 
 GRPC_SERVER = r"""
-import json, sys
+import json, sys, threading
 from concurrent import futures
 import grpc
 
@@ -552,6 +552,7 @@ def parse(data):
     return fields
 
 failures = int(sys.argv[1])
+lock = threading.Lock()
 
 def handle(request, context):
     global failures
@@ -559,8 +560,10 @@ def handle(request, context):
     metadata = dict(context.invocation_metadata())
     ok = failures <= 0
     failures -= 1
-    print(json.dumps({"event": fields[1].decode(), "data": json.loads(fields[2]), "ok": ok,
-                      "signed": "x-jindou-signature" in metadata}), flush=True)
+    line = json.dumps({"event": fields[1].decode(), "data": json.loads(fields[2]), "ok": ok,
+                       "signed": "x-jindou-signature" in metadata})
+    with lock:
+        print(line, flush=True)
     if not ok and failures % 2:
         context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
     return bytes([8, 1]) if ok else b""

@@ -1,0 +1,244 @@
+#include "webhook/outbox.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+#include "store/keys.h"
+#include "store/memory_reader.h"
+
+namespace jindou::webhook {
+namespace {
+
+using store::Table;
+
+constexpr PartitionId kPartition{1};
+constexpr std::int64_t kNow = 1'700'000'000;
+
+class OutboxTest : public testing::Test {
+ protected:
+  // One commit of `count` messages with the next counters, all to one channel.
+  void commit(int count, std::int64_t at = kNow, const ChannelKey& log = {"g", ChannelType::group},
+              PartitionId partition = kPartition) {
+    store::CommitRecordBuilder record;
+    for (int i = 0; i < count; ++i) add(record, at, log, partition, /*stored=*/true);
+    finish(record, partition);
+  }
+  void add(store::CommitRecordBuilder& record, std::int64_t at, const ChannelKey& log,
+           PartitionId partition, bool stored) {
+    store::CommitEntry entry;
+    entry.counter = ++counter_;
+    entry.log = log;
+    entry.seq = stored ? ++seqs_[log.id] : 0;
+    record.add(entry, at);
+    if (!stored) return;
+    Message message;
+    message.id = message_id_of(counter_, partition);
+    message.seq = static_cast<MessageSeq>(entry.seq);
+    message.channel = log;
+    message.from_uid = "u";
+    message.payload = std::string(10, 'p');
+    message.timestamp = at;
+    std::string value;
+    store::encode_message(value, message, log);
+    store_.put(Table::main, store::message_key(partition, log, message.seq), value);
+  }
+  void finish(store::CommitRecordBuilder& record, PartitionId partition = kPartition) {
+    const std::string key = store::commit_record_key(partition, record.first_counter());
+    store_.put(Table::main, key, record.take());
+  }
+  void erase(std::uint64_t seq) {
+    store_.erase(Table::main, store::message_key(kPartition, {"g", ChannelType::group},
+                                                 static_cast<MessageSeq>(seq)));
+  }
+
+  std::vector<std::uint64_t> take(std::size_t most, std::int64_t oldest = 0,
+                                  PartitionId partition = kPartition) {
+    TakeLimits limits;
+    limits.messages = most;
+    limits.oldest_seconds = oldest;
+    const auto cursor = store_.open_cursor(Table::main);
+    auto taken = outbox_.take(partition, *cursor, limits);
+    EXPECT_TRUE(taken);
+    last_ = std::move(*taken);
+    std::vector<std::uint64_t> counters;
+    for (const Message& message : last_.messages) counters.push_back(counter_of(message.id));
+    return counters;
+  }
+  std::uint64_t count() {
+    const auto cursor = store_.open_cursor(Table::main);
+    EXPECT_TRUE(outbox_.count_new(*cursor, 1'000'000));
+    return outbox_.backlog();
+  }
+  std::uint64_t drop(std::uint64_t most) {
+    const auto cursor = store_.open_cursor(Table::main);
+    const auto dropped = outbox_.drop_excess(*cursor, most);
+    EXPECT_TRUE(dropped);
+    return *dropped;
+  }
+
+  using Counters = std::vector<std::uint64_t>;
+
+  store::MemoryReader store_;
+  Outbox outbox_{store_, 3};
+  Taken last_;
+  std::uint64_t counter_ = 0;
+  std::map<std::string, std::uint64_t> seqs_;
+};
+
+TEST_F(OutboxTest, TakesMessagesInOrderAcrossRecords) {
+  commit(3);
+  commit(2);
+  EXPECT_EQ(take(2), (Counters{1, 2}));
+  EXPECT_TRUE(last_.more);
+  EXPECT_TRUE(outbox_.is_out(kPartition));
+  EXPECT_EQ(outbox_.done_to(kPartition), 0U);
+  outbox_.finish(kPartition);
+  EXPECT_EQ(outbox_.done_to(kPartition), 2U);
+  EXPECT_EQ(take(100), (Counters{3, 4, 5}));
+  EXPECT_FALSE(last_.more);
+  outbox_.finish(kPartition);
+  EXPECT_TRUE(take(100).empty());
+  commit(1);
+  EXPECT_EQ(take(100), (Counters{6}));
+}
+
+TEST_F(OutboxTest, StartsInsideARecord) {
+  commit(5);
+  commit(2);
+  for (std::uint64_t start = 0; start <= 7; ++start) {
+    outbox_.restart(kPartition, start);
+    EXPECT_EQ(count(), 7 - start) << start;
+    const auto taken = take(100);
+    ASSERT_EQ(taken.size(), 7 - start) << start;
+    EXPECT_TRUE(taken.empty() || taken.front() == start + 1);
+    EXPECT_EQ(outbox_.backlog(), 7 - start);
+    outbox_.finish(kPartition);
+    EXPECT_EQ(outbox_.backlog(), 0U);
+  }
+}
+
+TEST_F(OutboxTest, PutBackTakesTheSameAgain) {
+  commit(5);
+  EXPECT_EQ(take(3), (Counters{1, 2, 3}));
+  outbox_.put_back(kPartition);
+  EXPECT_EQ(take(4), (Counters{1, 2, 3, 4}));
+  outbox_.finish(kPartition);
+  EXPECT_EQ(take(3), (Counters{5}));
+}
+
+TEST_F(OutboxTest, LeavesOutWhatWasNeverStoredOrIsGone) {
+  store::CommitRecordBuilder record;
+  const ChannelKey log("g", ChannelType::group);
+  add(record, kNow, log, kPartition, true);
+  add(record, kNow, log, kPartition, false);
+  add(record, kNow, log, kPartition, true);
+  add(record, kNow, log, kPartition, true);
+  finish(record);
+  erase(2);
+  EXPECT_EQ(take(100), (Counters{1, 4}));
+  EXPECT_EQ(last_.dropped, 0U);
+}
+
+TEST_F(OutboxTest, MovesOnWhenNothingOfARecordIsLeft) {
+  commit(2);
+  erase(1);
+  erase(2);
+  EXPECT_TRUE(take(100).empty());
+  EXPECT_FALSE(outbox_.is_out(kPartition));
+  EXPECT_EQ(outbox_.done_to(kPartition), 2U);
+  EXPECT_EQ(count(), 0U);
+}
+
+TEST_F(OutboxTest, DropsWhatIsTooOld) {
+  commit(2, kNow - 100);
+  commit(2, kNow - 50);
+  commit(1, kNow);
+  EXPECT_EQ(take(100, kNow - 50), (Counters{3, 4, 5}));
+  EXPECT_EQ(last_.dropped, 2U);
+}
+
+TEST_F(OutboxTest, ChoosesByChannelType) {
+  commit(1);
+  commit(2, kNow, {"u@bot", ChannelType::agent});
+  commit(1);
+  outbox_.set_choice(Choice::agent_channels);
+  EXPECT_EQ(count(), 2U);
+  EXPECT_EQ(take(100), (Counters{2, 3}));
+  outbox_.finish(kPartition);
+  EXPECT_EQ(outbox_.done_to(kPartition), 4U);
+  outbox_.set_choice(Choice::no_agent_channels);
+  outbox_.restart(kPartition, 0);
+  EXPECT_EQ(take(100), (Counters{1, 4}));
+}
+
+TEST_F(OutboxTest, StopsAtTheBytesButTakesOneAtLeast) {
+  commit(5);
+  const auto cursor = store_.open_cursor(Table::main);
+  TakeLimits limits;
+  limits.payload_bytes = 15;  // of ten bytes each
+  auto taken = outbox_.take(kPartition, *cursor, limits);
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->messages.size(), 2U);
+  EXPECT_TRUE(taken->more);
+  outbox_.finish(kPartition);
+  limits.payload_bytes = 1;
+  taken = outbox_.take(kPartition, *cursor, limits);
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->messages.size(), 1U);
+}
+
+TEST_F(OutboxTest, CountsWhatWaitsAndWhatIsOut) {
+  commit(3);
+  EXPECT_EQ(count(), 3U);
+  commit(4, kNow, {"h", ChannelType::group}, PartitionId{2});
+  EXPECT_EQ(count(), 7U);
+  EXPECT_EQ(take(2).size(), 2U);
+  EXPECT_EQ(count(), 7U);
+  outbox_.finish(kPartition);
+  EXPECT_EQ(count(), 5U);
+}
+
+TEST_F(OutboxTest, DropsTheOldestOfAllPartitionsWhenTooManyWait) {
+  commit(3, kNow - 30);
+  commit(3, kNow - 20, {"h", ChannelType::group}, PartitionId{2});
+  commit(3, kNow - 10);
+  EXPECT_EQ(count(), 9U);
+  EXPECT_EQ(drop(9), 0U);
+  EXPECT_EQ(drop(5), 4U);
+  EXPECT_EQ(outbox_.backlog(), 5U);
+  EXPECT_EQ(outbox_.done_to(kPartition), 3U);
+  EXPECT_EQ(outbox_.done_to(PartitionId{2}), 4U);
+  EXPECT_EQ(take(100), (Counters{7, 8, 9}));
+  EXPECT_EQ(take(100, 0, PartitionId{2}), (Counters{5, 6}));
+}
+
+TEST_F(OutboxTest, WhatIsOutIsNotDropped) {
+  commit(4);
+  EXPECT_EQ(take(2).size(), 2U);
+  EXPECT_EQ(count(), 4U);
+  EXPECT_EQ(drop(0), 2U);
+  EXPECT_EQ(outbox_.backlog(), 2U);
+  outbox_.finish(kPartition);
+  EXPECT_EQ(outbox_.done_to(kPartition), 4U);
+  EXPECT_EQ(outbox_.backlog(), 0U);
+}
+
+TEST_F(OutboxTest, LastListedIsThePresent) {
+  const auto at = [this](PartitionId partition) {
+    const auto cursor = store_.open_cursor(Table::main);
+    const auto last = last_listed(*cursor, partition);
+    EXPECT_TRUE(last);
+    return *last;
+  };
+  EXPECT_EQ(at(kPartition), 0U);
+  commit(3);
+  commit(2);
+  EXPECT_EQ(at(kPartition), 5U);
+  EXPECT_EQ(at(PartitionId{2}), 0U);
+  EXPECT_EQ(at(PartitionId{0}), 0U);
+}
+
+}  // namespace
+}  // namespace jindou::webhook

@@ -1,0 +1,438 @@
+// The whole webhook against a real receiver, with a small core behind it that keeps what the
+// partitions would keep.
+#include "webhook/webhook.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "codec/json_reader.h"
+#include "store/keys.h"
+#include "store/memory_reader.h"
+#include "webhook/test_receiver.h"
+
+namespace jindou::webhook {
+namespace {
+
+using std::chrono::milliseconds;
+using store::Table;
+
+constexpr std::uint16_t kPartitions = 4;
+
+// A store in memory that several threads may use.
+class SharedStore final : public store::Reader {
+ public:
+  std::unique_ptr<store::Cursor> open_cursor(Table table) const override {
+    const std::lock_guard lock(mutex_);
+    auto cursor = store_.open_cursor(table);
+    // Any change makes the cursor's copy its own.
+    store_.put(table, std::string("\xff\xff\x7f", 3), "");
+    return cursor;
+  }
+  Result<bool> get(Table table, std::string_view key, std::string& value) const override {
+    const std::lock_guard lock(mutex_);
+    return store_.get(table, key, value);
+  }
+  Result<void> scan(Table table, std::string_view lower, std::string_view upper,
+                    const Visit& visit) const override {
+    const std::lock_guard lock(mutex_);
+    return store_.scan(table, lower, upper, visit);
+  }
+  Result<void> scan_backward(Table table, std::string_view lower, std::string_view upper,
+                             const Visit& visit) const override {
+    const std::lock_guard lock(mutex_);
+    return store_.scan_backward(table, lower, upper, visit);
+  }
+  void put(std::string_view key, std::string_view value) {
+    const std::lock_guard lock(mutex_);
+    store_.put(Table::main, key, value);
+  }
+  void erase(std::string_view key) {
+    const std::lock_guard lock(mutex_);
+    store_.erase(Table::main, key);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  mutable store::MemoryReader store_;
+};
+
+class TestCore final : public CoreLink {
+ public:
+  explicit TestCore(SharedStore& store) : store_(store) {}
+
+  Result<void> post_change(channel::Change change, ChangeDone done) override {
+    if (refuse.load()) return Error(Errc::overloaded);
+    if (const auto* advance = std::get_if<channel::AdvanceWebhook>(&change)) {
+      if (advance->notified_to) {
+        const std::string key = store::webhook_cursor_key(advance->partition);
+        store_.put(key, store::encode(store::WebhookCursorRecord{*advance->notified_to,
+                                                                 *advance->offline_to}));
+        ++cursors_written;
+      }
+    } else if (const auto* record = std::get_if<channel::RecordPresenceEvent>(&change)) {
+      const PartitionId partition = partition_for(record->uid, kPartitions);
+      const std::string session = store::online_session_key(partition, record->uid,
+                                                            record->device_flag,
+                                                            record->session_id);
+      if (record->online) {
+        store_.put(session, "");
+      } else {
+        store_.erase(session);
+      }
+      store_.put(store::presence_event_key(partition, record->at_ns, record->session_id,
+                                           record->online),
+                 record->text);
+    } else if (const auto* forget = std::get_if<channel::ForgetPresenceEvents>(&change)) {
+      for (const auto& key : forget->keys) store_.erase(key);
+      forgotten += forget->keys.size();
+    }
+    done({});
+    return {};
+  }
+  Result<void> post_recipients(ChannelKey channel, RecipientsDone done) override {
+    channel::Recipients recipients;
+    {
+      const std::lock_guard lock(mutex_);
+      recipients.subscribers = subscribers_[channel.id];
+    }
+    ++recipients_asked;
+    done(recipients);
+    return {};
+  }
+  void subscribe(const std::string& channel, std::vector<std::string> uids) {
+    const std::lock_guard lock(mutex_);
+    subscribers_[channel] =
+        std::make_shared<channel::UidSet>(uids.begin(), uids.end());
+  }
+
+  std::atomic<bool> refuse{false};
+  std::atomic<std::size_t> cursors_written{0};
+  std::atomic<std::size_t> recipients_asked{0};
+  std::atomic<std::size_t> forgotten{0};
+
+ private:
+  SharedStore& store_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const channel::UidSet>> subscribers_;
+};
+
+bool eventually(const std::function<bool()>& condition) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(milliseconds(2));
+  }
+  return true;
+}
+
+class WebhookTest : public testing::Test {
+ protected:
+  WebhookTest() {
+    options_->notify_interval = milliseconds(10);
+    options_->retry_min = milliseconds(5);
+    options_->retry_max = milliseconds(20);
+  }
+
+  void listen(TestReceiver& receiver) { options_->http_addr = receiver.url(); }
+
+  void start() {
+    WebhookDeps deps{store_, core_, sessions_, clock_, random_,
+                     [options = std::shared_ptr<const WebhookOptions>(options_)] {
+                       return options;
+                     }};
+    deps.partitions = kPartitions;
+    deps.node_id = 1001;
+    webhook_ = std::make_unique<Webhook>(std::move(deps));
+    ASSERT_TRUE(webhook_->start());
+  }
+  // As after a crash: nothing is kept but the store.
+  void forget_all() { webhook_.reset(); }
+
+  // Stores `count` messages as one commit and tells the webhook.
+  void commit(const std::string& channel, int count, MessageFlags flags = {}) {
+    const PartitionId partition = partition_for(channel, kPartitions);
+    const ChannelKey log(channel, ChannelType::group);
+    auto batch = std::make_shared<channel::CommittedBatch>();
+    store::CommitRecordBuilder record;
+    for (int i = 0; i < count; ++i) {
+      auto message = std::make_shared<Message>();
+      message->id = message_id_of(++counter_, partition);
+      message->channel = log;
+      message->from_uid = "author";
+      message->payload = "p";
+      message->timestamp = clock_.wall_seconds();
+      message->flags = flags;
+      channel::CommittedMessage committed;
+      committed.recipients.listed = {"listed"};
+      if (!flags.no_persist) {
+        message->seq = static_cast<MessageSeq>(++seqs_[channel]);
+        store::CommitEntry entry;
+        entry.counter = counter_;
+        entry.log = log;
+        entry.seq = raw(message->seq);
+        record.add(entry, message->timestamp);
+        std::string value;
+        store::encode_message(value, *message, log);
+        store_.put(store::message_key(partition, log, message->seq), value);
+      }
+      committed.message = std::move(message);
+      batch->messages.push_back(std::move(committed));
+    }
+    if (!record.empty()) {
+      const std::string key = store::commit_record_key(partition, record.first_counter());
+      store_.put(key, record.take());
+    }
+    if (webhook_) webhook_->post_committed(std::move(batch));
+  }
+
+  // The seqs told of a channel, in order of the calls.
+  static std::vector<std::uint64_t> seqs(const std::vector<ReceivedCall>& calls,
+                                         const std::string& channel) {
+    std::vector<std::uint64_t> out;
+    for (const auto& call : calls) {
+      if (call.target != "/hook?event=msg.notify") continue;
+      const auto parsed = codec::parse_json(call.body);
+      EXPECT_TRUE(parsed);
+      const simdjson::dom::array messages = parsed->get_array().value();
+      for (const auto message : messages) {
+        if (message["channel_id"].get_string().value() != channel) continue;
+        out.push_back(message["message_seq"].get_uint64().value());
+      }
+    }
+    return out;
+  }
+  static std::size_t count(const std::vector<ReceivedCall>& calls, std::string_view event) {
+    return static_cast<std::size_t>(
+        std::count_if(calls.begin(), calls.end(), [event](const ReceivedCall& call) {
+          return call.target.ends_with(event);
+        }));
+  }
+  static std::vector<std::uint64_t> up_to(std::uint64_t last) {
+    std::vector<std::uint64_t> out;
+    for (std::uint64_t i = 1; i <= last; ++i) out.push_back(i);
+    return out;
+  }
+  EventCounts counts(Event event) const {
+    return webhook_->status().events[static_cast<std::size_t>(event)];
+  }
+  presence::PresenceChange change(const std::string& uid, std::uint64_t id, bool online,
+                                  std::size_t total) const {
+    presence::PresenceChange change;
+    change.uid = uid;
+    change.id = static_cast<SessionId>(id);
+    change.online = online;
+    change.device_online = total;
+    change.total_online = total;
+    return change;
+  }
+
+  SharedStore store_;
+  TestCore core_{store_};
+  presence::SessionDirectory sessions_;
+  SystemClock clock_;
+  SystemRandom random_;
+  std::shared_ptr<WebhookOptions> options_ = std::make_shared<WebhookOptions>();
+  std::unique_ptr<Webhook> webhook_;
+  std::uint64_t counter_ = 0;
+  std::map<std::string, std::uint64_t> seqs_;
+};
+
+TEST_F(WebhookTest, WithoutReceiverNothingIsReadOrWritten) {
+  start();
+  commit("g", 10);
+  webhook_->note_presence(change("u", 1, true, 1));
+  forget_all();
+  EXPECT_EQ(core_.cursors_written, 0U);
+  EXPECT_EQ(core_.recipients_asked, 0U);
+}
+
+TEST_F(WebhookTest, TellsEveryMessageInOrderAndMovesTheCursor) {
+  TestReceiver receiver;
+  listen(receiver);
+  options_->focus_events = {"msg.notify"};
+  start();
+  for (int i = 0; i < 20; ++i) {
+    commit("g", 37);
+    commit("h", 5);
+  }
+  EXPECT_TRUE(eventually([&] { return counts(Event::notify).sent == 20U * 42; }));
+  EXPECT_EQ(seqs(receiver.calls(), "g"), up_to(740));
+  EXPECT_EQ(seqs(receiver.calls(), "h"), up_to(100));
+  for (const auto& call : receiver.calls()) {
+    EXPECT_LE(codec::parse_json(call.body)->get_array().value().size(), 100U);
+  }
+  forget_all();
+  const std::size_t before = receiver.calls().size();
+  start();
+  commit("g", 1);
+  EXPECT_TRUE(eventually([&] { return counts(Event::notify).sent == 1; }));
+  EXPECT_EQ(receiver.calls().size(), before + 1);
+}
+
+TEST_F(WebhookTest, FirstStartBeginsAtThePresent) {
+  commit("g", 5);
+  TestReceiver receiver;
+  listen(receiver);
+  start();
+  commit("g", 1);
+  EXPECT_TRUE(eventually([&] { return counts(Event::notify).sent == 1; }));
+  EXPECT_EQ(seqs(receiver.calls(), "g"), std::vector<std::uint64_t>{6});
+}
+
+TEST_F(WebhookTest, WhatWasNotToldBeforeACrashIsToldAfterwards) {
+  TestReceiver receiver([](const ReceivedCall&) { return 500; });
+  listen(receiver);
+  start();
+  commit("g", 250);
+  EXPECT_TRUE(receiver.wait_for_calls(1));
+  forget_all();
+  receiver.set_answer({});
+  start();
+  EXPECT_TRUE(eventually([&] { return counts(Event::notify).sent == 250; }));
+  std::vector<std::uint64_t> told = seqs(receiver.calls(), "g");
+  std::sort(told.begin(), told.end());
+  told.erase(std::unique(told.begin(), told.end()), told.end());
+  EXPECT_EQ(told, up_to(250));
+}
+
+TEST_F(WebhookTest, BusyCoreDelaysButLosesNothing) {
+  TestReceiver receiver;
+  listen(receiver);
+  start();
+  core_.refuse.store(true);
+  commit("g", 10);
+  std::this_thread::sleep_for(milliseconds(50));
+  EXPECT_EQ(counts(Event::notify).sent, 0U);
+  core_.refuse.store(false);
+  EXPECT_TRUE(eventually([&] { return counts(Event::notify).sent == 10; }));
+}
+
+TEST_F(WebhookTest, OfflineAsksOnceForAChannelAndSkipsWhoIsThere) {
+  TestReceiver receiver;
+  listen(receiver);
+  options_->focus_events = {"msg.offline"};
+  core_.subscribe("g", {"away", "here", "author", std::string(kSystemUid)});
+  presence::SessionInfo session;
+  session.id = static_cast<SessionId>(1);
+  session.uid = "here";
+  ASSERT_TRUE(sessions_.register_session(session, milliseconds(0),
+                                         sessions_.kick_mark("here", DeviceFlag::app)));
+  start();
+  commit("g", 40);
+  commit("empty", 3);
+  EXPECT_TRUE(eventually([&] { return counts(Event::offline).sent == 40; }));
+  for (const auto& call : receiver.calls()) {
+    EXPECT_NE(call.body.find(R"("to_uids":["away"])"), std::string::npos) << call.body;
+  }
+  EXPECT_TRUE(eventually([&] { return counts(Event::offline).backlog == 0; }));
+  EXPECT_LE(core_.recipients_asked, 4U);
+}
+
+TEST_F(WebhookTest, OfflineMasterOnlyCountsSlavesAsAway) {
+  TestReceiver receiver;
+  listen(receiver);
+  options_->focus_events = {"msg.offline"};
+  options_->offline_master_only = true;
+  core_.subscribe("g", {"slave", "master"});
+  for (const auto& [uid, level] :
+       {std::pair{"slave", DeviceLevel::slave}, std::pair{"master", DeviceLevel::master}}) {
+    presence::SessionInfo session;
+    session.id = static_cast<SessionId>(level == DeviceLevel::master ? 1 : 2);
+    session.uid = uid;
+    session.level = level;
+    ASSERT_TRUE(sessions_.register_session(session, milliseconds(0),
+                                           sessions_.kick_mark(uid, DeviceFlag::app)));
+  }
+  start();
+  commit("g", 1);
+  ASSERT_TRUE(receiver.wait_for_calls(1));
+  EXPECT_NE(receiver.calls()[0].body.find(R"("to_uids":["slave"])"), std::string::npos);
+}
+
+TEST_F(WebhookTest, UnstoredMessagesAreToldOfflineFromMemory) {
+  TestReceiver receiver;
+  listen(receiver);
+  start();
+  MessageFlags flags;
+  flags.no_persist = true;
+  commit("g", 2, flags);
+  EXPECT_TRUE(eventually([&] { return counts(Event::offline).sent == 2; }));
+  EXPECT_EQ(count(receiver.calls(), "msg.notify"), 0U);
+  EXPECT_NE(receiver.calls()[0].body.find(R"("to_uids":["listed"])"), std::string::npos);
+}
+
+TEST_F(WebhookTest, ChangesOfPresenceAreRecordedToldAndForgotten) {
+  TestReceiver receiver;
+  listen(receiver);
+  start();
+  webhook_->note_presence(change("u", 1, true, 1));
+  webhook_->note_presence(change("u", 1, false, 0));
+  EXPECT_TRUE(eventually([&] { return counts(Event::online_status).sent == 2; }));
+  EXPECT_TRUE(eventually([&] { return core_.forgotten == 2; }));
+  std::string all;
+  for (const auto& call : receiver.calls()) all += call.body;
+  EXPECT_LT(all.find("u-0-1-1-1-1"), all.find("u-0-0-1-0-0"));
+  EXPECT_NE(all.find("u-0-0-1-0-0"), std::string::npos);
+}
+
+TEST_F(WebhookTest, PresenceLeftByACrashIsToldAndSessionsAreEnded) {
+  TestReceiver receiver([](const ReceivedCall&) { return 500; });
+  listen(receiver);
+  options_->focus_events = {"user.onlinestatus"};
+  start();
+  webhook_->note_presence(change("u", 1, true, 1));
+  webhook_->note_presence(change("u", 2, true, 2));
+  EXPECT_TRUE(eventually([&] { return counts(Event::online_status).backlog == 2; }));
+  EXPECT_TRUE(receiver.wait_for_calls(1));
+  forget_all();
+  receiver.set_answer({});
+  start();
+  EXPECT_TRUE(eventually([&] { return counts(Event::online_status).sent == 4; }));
+  std::string all;
+  for (const auto& call : receiver.calls()) all += call.body;
+  for (const char* text : {"u-0-1-1-1-1", "u-0-1-2-2-2", "u-0-0-1-1-1", "u-0-0-2-0-0"}) {
+    EXPECT_NE(all.find(text), std::string::npos) << text;
+  }
+  // Nothing is left for a third start.
+  EXPECT_TRUE(eventually([&] { return core_.forgotten == 4; }));
+  forget_all();
+  start();
+  EXPECT_EQ(counts(Event::online_status).backlog, 0U);
+}
+
+TEST_F(WebhookTest, StopRecordsChangesThatWereJustNoted) {
+  TestReceiver receiver([](const ReceivedCall&) { return TestReceiver::kHang; });
+  listen(receiver);
+  start();
+  for (std::uint64_t i = 1; i <= 100; ++i) webhook_->note_presence(change("u", i, true, i));
+  webhook_->stop();
+  std::size_t rows = 0;
+  const std::string prefix = store::presence_event_prefix(partition_for("u", kPartitions));
+  ASSERT_TRUE(store_.scan(Table::main, prefix, store::after_prefix(prefix),
+                          [&](std::string_view, std::string_view) {
+                            ++rows;
+                            return true;
+                          }));
+  EXPECT_EQ(rows, 100U);
+}
+
+TEST_F(WebhookTest, MetricsNameEveryEvent) {
+  start();
+  std::string text;
+  webhook_->append_metrics(text);
+  for (const char* name : {"sent_total", "failed_attempts_total", "dead_letters_total", "backlog"}) {
+    for (const char* event : {"msg.notify", "msg.offline", "user.onlinestatus"}) {
+      const std::string line =
+          std::string("jindou_webhook_") + name + "{event=\"" + event + "\"} 0\n";
+      EXPECT_NE(text.find(line), std::string::npos) << line;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace jindou::webhook

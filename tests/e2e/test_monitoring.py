@@ -1,0 +1,229 @@
+"""/varz, tags, health, migration result, metrics."""
+
+import unittest
+
+from harness import GROUP, PERSON, ServerCase, b64, fresh, wait_until
+
+TOKEN = "token-of-this-test"
+
+DOCUMENTED_BY_THE_OLDER_SERVER = {
+    "server_id", "server_name", "version", "connections", "user_handler_count",
+    "user_handler_conn_count", "uptime", "goroutine", "mem", "cpu", "in_msgs", "out_msgs",
+    "in_bytes", "out_bytes", "slow_clients", "retry_queue", "tcp_addr", "ws_addr", "wss_addr",
+    "manager_addr", "manager_on", "commit", "commit_date", "tree_state", "api_url", "manager_uid",
+    "manager_token_on", "conversation_cache_count"}
+DOCUMENTED_BY_THE_PAGES = {"git_commit", "start", "now", "total_connections", "slow_consumers",
+                           "subscriptions", "config", "http_req_stats"}
+
+
+class MonitorCase(ServerCase):
+    config = {"managerToken": TOKEN, "cluster.nodeId": "7", "managerUID": "boss",
+              "external.tcpAddr": "chat.example.org:5100", "external.apiUrl": "http://api.example"}
+    port = "http"
+
+    def call(self, method, path, body=None):
+        return self.server.request(method, path, body, headers={"token": TOKEN},
+                                   address=getattr(self.server, self.port))
+
+    def get(self, path):
+        answer = self.call("GET", path)
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json()
+
+    def post(self, path, body):
+        """On the API port, which has every route."""
+        answer = self.server.post(path, body, headers={"token": TOKEN})
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json()
+
+
+class Varz(MonitorCase):
+    def test_has_the_members_of_both_interfaces(self):
+        found = self.get("/varz")
+        self.assertEqual(set(found), DOCUMENTED_BY_THE_OLDER_SERVER | DOCUMENTED_BY_THE_PAGES)
+        self.assertEqual((found["server_id"], found["manager_uid"], found["manager_on"],
+                          found["manager_token_on"]), ("7", "boss", 1, 1))
+        self.assertEqual((found["tcp_addr"], found["api_url"]),
+                         ("chat.example.org:5100", "http://api.example"))
+        self.assertEqual((found["subscriptions"], found["conversation_cache_count"]), (0, 0))
+        self.assertEqual(set(found["config"]),
+                         {"max_connections", "max_subscriptions_per_conn", "max_payload"})
+        self.assertRegex(found["uptime"], r"^(\d+[ydhm])*\d+s$")
+        for name in ("start", "now"):
+            self.assertRegex(found[name], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
+        self.assertGreater(found["mem"], 1 << 20)
+        self.assertGreater(found["goroutine"], 1)
+        self.assertIsInstance(found["cpu"], float)
+
+    def test_counts_connections_users_and_messages(self):
+        before = self.get("/varz")
+        uid = fresh("u")
+        a, b = self.client(uid, device_id="a"), self.client(uid, device_id="b")
+        a.send(fresh("peer"), PERSON, b"hello")
+        b.recv()
+        wait_until(lambda: self.get("/varz")["out_msgs"] > before["out_msgs"])
+        after = self.get("/varz")
+        grown = {name: after[name] - before[name] for name in after
+                 if isinstance(after[name], int)}
+        self.assertEqual((grown["connections"], grown["total_connections"],
+                          grown["user_handler_count"], grown["user_handler_conn_count"]),
+                         (2, 2, 1, 2))
+        self.assertEqual(grown["in_msgs"], 1)
+        self.assertGreaterEqual(grown["out_msgs"], 1)
+        self.assertGreater(grown["in_bytes"], 0)
+        self.assertGreater(grown["out_bytes"], 0)
+        self.assertEqual(after["slow_clients"], after["slow_consumers"])
+
+    def test_conns_are_the_busiest_connections(self):
+        part = fresh("busy")
+        for n in range(3):
+            client = self.client("%s-%d" % (part, n))
+            for _ in range(50 + n):
+                client.send_raw(part, PERSON, b"x")
+            for _ in range(50 + n):
+                client.expect(4)
+        found = self.get("/varz?show=conn&conn_limit=2")["conns"]
+        self.assertEqual([c["uid"] for c in found], [part + "-2", part + "-1"])
+        self.assertNotIn("conns", self.get("/varz"))
+        self.assertLessEqual(len(self.get("/varz?show=conn")["conns"]), 20)
+
+    def test_http_requests_are_counted_by_route(self):
+        for _ in range(3):
+            self.server.get("/channel/max_message_seq?channel_id=g&channel_type=2",
+                            headers={"token": TOKEN})
+        found = {entry["uri"]: entry for entry in
+                 self.get("/varz")["http_req_stats"]["uri_stats"]}
+        self.assertEqual(found["/channel/max_message_seq"]["count"], 3)
+        self.assertRegex(found["/channel/max_message_seq"]["avg_time"], r"^[\d.]+(µs|ms|s)$")
+
+    def test_an_unknown_node_is_refused(self):
+        self.assertEqual(self.call("GET", "/varz?node_id=7").status, 200)
+        for path in ("/varz", "/varz/setting", "/tag", "/tags"):
+            self.assert_error(self.call("GET", path + "?node_id=8"), 400)
+
+    def test_setting_lists_what_is_switched_on(self):
+        self.assertEqual(self.get("/varz/setting"),
+                         {"logger": {"trace_on": 0, "loki_on": 0}, "prometheus_on": 0,
+                          "stress_on": 0})
+
+    def test_the_port_asks_for_the_token(self):
+        for path in ("/varz", "/varz/setting", "/tag", "/tags"):
+            answer = self.server.request("GET", path, address=getattr(self.server, self.port))
+            self.assertEqual(answer.status, 401)
+
+
+class VarzOfManagerPort(Varz):
+    port = "manager"
+
+    # The same counters, but the route is called on the other port.
+    def test_http_requests_are_counted_by_route(self):
+        self.get("/tags")
+        uris = [e["uri"] for e in self.get("/varz")["http_req_stats"]["uri_stats"]]
+        self.assertIn("/tags", uris)
+
+
+class Tags(MonitorCase):
+    def group(self, *uids):
+        group = fresh("g")
+        self.post("/channel", {"channel_id": group, "channel_type": GROUP,
+                               "subscribers": list(uids)})
+        return group
+
+    def test_a_tag_is_who_would_receive_a_message_now(self):
+        group = self.group("carol", "alice", "bob")
+        path = "/tag?channel_type=2&channel_id=" + group
+        found = self.get(path)
+        self.assertEqual((found["channel_id"], found["channel_type"]), (group, GROUP))
+        (node,) = found["nodes"]
+        self.assertEqual((node["leader_id"], node["uids"]), (7, ["alice", "bob", "carol"]))
+        self.assertTrue(node["slot_ids"])
+        self.assertEqual(set(found), {"key", "channel_id", "channel_type", "nodes", "created_at",
+                                      "last_get_time", "node_version", "get_count"})
+        self.post("/channel/subscriber_remove", {"channel_id": group, "subscribers": ["alice"]})
+        self.post("/channel/blacklist_add", {"channel_id": group, "channel_type": GROUP,
+                                             "uids": ["bob"]})
+        self.assertEqual(self.get(path)["nodes"][0]["uids"], ["carol"])
+
+    def test_a_tag_is_found_by_its_key(self):
+        group = self.group("alice")
+        found = self.get("/tag?channel_type=2&channel_id=" + group)
+        again = self.get("/tag?tag_key=" + found["key"])
+        self.assertEqual((again["channel_id"], again["nodes"]), (group, found["nodes"]))
+
+    def test_a_person_channel_has_two_receivers(self):
+        a, b = fresh("a"), fresh("b")
+        self.post("/message/send", {"from_uid": a, "channel_id": b, "channel_type": PERSON,
+                                    "payload": b64("x")})
+        found = self.get("/tag?channel_type=1&channel_id=%s&login_uid=%s" % (b, a))
+        self.assertEqual(found["nodes"][0]["uids"], sorted([a, b]))
+        same = self.get("/tag?channel_type=1&channel_id=" + found["channel_id"])
+        self.assertEqual(same["nodes"], found["nodes"])
+
+    def test_visitors_receive_in_the_channels_that_their_uid_names(self):
+        for channel_type, suffix in ((3, "|service"), (10, "")):
+            visitor, agent = fresh("visitor"), fresh("agent")
+            self.post("/channel", {"channel_id": visitor + suffix, "channel_type": channel_type,
+                                   "subscribers": [agent]})
+            found = self.get("/tag?channel_type=%d&channel_id=%s%s"
+                             % (channel_type, visitor, suffix.replace("|", "%7C")))
+            self.assertEqual(found["nodes"][0]["uids"], sorted([agent, visitor]))
+
+    def test_an_unknown_tag_is_refused(self):
+        for query in ("", "?tag_key=nonsense", "?tag_key=2:" + fresh("g"),
+                      "?channel_type=2&channel_id=" + fresh("g"), "?tag_key=999:g"):
+            with self.subTest(query=query):
+                self.assertEqual(self.assert_error(self.call("GET", "/tag" + query), 400)["msg"],
+                                 "tag not found")
+
+    def test_a_channel_needs_its_type(self):
+        for path in ("/tag", "/tags"):
+            self.assert_error(self.call("GET", path + "?channel_id=g"), 400)
+
+    def test_tags_are_a_list_with_counts(self):
+        group = self.group("alice", "bob")
+        (found,) = self.get("/tags?channel_type=2&channel_id=" + group)
+        self.assertEqual((found["nodes"][0]["uid_count"], found["nodes"][0]["uids"]),
+                         (2, ["alice", "bob"]))
+        self.assertEqual(set(found), {"key", "channel_id", "channel_type", "nodes", "created_at",
+                                      "expire_at", "last_get_at", "node_version", "get_count"})
+        self.assertEqual(self.get("/tags?tag_key=" + found["key"])[0]["nodes"], found["nodes"])
+        self.assertEqual(self.get("/tags"), [])
+        self.assertEqual(self.get("/tags?channel_type=2&channel_id=" + fresh("g")), [])
+
+    def test_remove_is_acknowledged_whatever_matches(self):
+        group = self.group("alice")
+        for body in ({}, {"tag_key": "nonsense"}, {"channel_id": group, "channel_type": GROUP},
+                     {"node_id": 7}):
+            answer = self.call("POST", "/tag/remove", body)
+            self.assertEqual((answer.status, answer.json()), (200, {"status": 200}))
+        self.assertEqual(self.get("/tag?channel_type=2&channel_id=" + group)["nodes"][0]["uids"],
+                         ["alice"])
+        self.assert_error(self.call("POST", "/tag/remove", {"node_id": 8}), 400)
+        self.assert_error(self.call("POST", "/tag/remove", {"channel_type": "2"}), 400)
+
+
+class TagsOfManagerPort(Tags):
+    port = "manager"
+
+
+class System(MonitorCase):
+    def test_probes_are_open_on_both_ports(self):
+        for path in ("/health", "/healthz", "/readyz"):
+            for address in (self.server.http, self.server.manager):
+                answer = self.server.request("GET", path, address=address)
+                self.assertEqual((answer.status, answer.json()), (200, {"status": "ok"}))
+
+    def test_without_a_migration_the_result_is_migrated(self):
+        self.assertEqual(self.get("/migrate/result"),
+                         {"status": "migrated", "step": "message", "last_err": None,
+                          "try_count": 0})
+
+    def test_metrics_need_no_token_on_the_manager_port_alone(self):
+        self.assertEqual(self.server.request("GET", "/metrics").status, 401)
+        answer = self.server.request("GET", "/metrics", address=self.server.manager)
+        self.assertEqual(answer.status, 200)
+        self.assertIn(b"jindou_", answer.body)
+
+
+if __name__ == "__main__":
+    unittest.main()
