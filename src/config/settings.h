@@ -177,7 +177,6 @@ struct DatasourceSettings {
 };
 
 struct ConversationSettings {
-  bool on = true;
   std::size_t user_max_count = 1000;
 };
 
@@ -191,10 +190,6 @@ struct CustomerServiceSettings {
 
 struct StreamCacheSettings {
   std::chrono::milliseconds chunk_inactivity_timeout{30'000};
-};
-
-struct TagSettings {
-  std::chrono::milliseconds expire{20LL * 60 * 1000};
 };
 
 struct RetentionSettings {
@@ -242,7 +237,6 @@ struct Settings {
   ChannelSettings channel;
   CustomerServiceSettings customer_service;
   StreamCacheSettings stream_cache;
-  TagSettings tag;
   RetentionSettings retention;
 };
 
