@@ -54,6 +54,8 @@ Result<void> measure_memory(Stage& stage, std::vector<Row>& rows);
 Result<void> measure_growth(Stage& stage, std::vector<Row>& rows);
 // Against a new server with many messages, which a limit then makes go.
 Result<void> measure_retention(Stage& stage, std::vector<Row>& rows);
+// webhook_off, webhook_on, webhook_down: in turns, each round against a new server.
+Result<void> measure_webhook(Stage& stage, std::vector<Row>& rows);
 // conversations, history: each against a new server that was just filled.
 Result<void> measure_reading(Stage& stage, std::vector<Row>& rows);
 

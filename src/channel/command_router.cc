@@ -85,6 +85,26 @@ class RouteOf {
   std::uint16_t partitions_;
 };
 
+// The channels whose lists the rules and the fan-out of these commands look at; each once.
+std::vector<ChannelKey> listed_channels(const std::vector<SendCommand>& commands) {
+  std::vector<ChannelKey> channels;
+  for (const auto& command : commands) {
+    if (is_targeted_command(command)) continue;
+    switch (command.channel.type) {
+      case ChannelType::agent: break;
+      case ChannelType::person: {
+        const auto peer = peer_in_pair(command.channel.id, command.from_uid);
+        if (!peer.empty()) channels.emplace_back(std::string(peer), ChannelType::person);
+        break;
+      }
+      default: channels.push_back(command.channel);
+    }
+  }
+  std::sort(channels.begin(), channels.end());
+  channels.erase(std::unique(channels.begin(), channels.end()), channels.end());
+  return channels;
+}
+
 }  // namespace
 
 struct CommandRouter::Load {
@@ -157,6 +177,21 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
     batch->expire();
     return std::shared_ptr<PendingSend>(std::move(batch));
   }
+  if (lists_ != nullptr && lists_->enabled()) {
+    lists_->when_ready(listed_channels(batch->commands()), [this, batch](Result<void> ready) {
+      if (ready) {
+        dispatch(batch);
+      } else {
+        batch->refuse(ready.error().code());
+      }
+    });
+  } else {
+    dispatch(batch);
+  }
+  return std::shared_ptr<PendingSend>(std::move(batch));
+}
+
+void CommandRouter::dispatch(const std::shared_ptr<SendBatch>& batch) {
   std::vector<std::vector<std::uint32_t>> parts_of_worker(workers_.size());
   for (std::uint32_t part = 0; part < batch->parts().size(); ++part) {
     parts_of_worker[raw(batch->parts()[part].partition) % workers_.size()].push_back(part);
@@ -164,7 +199,6 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     if (!parts_of_worker[i].empty()) workers_[i]->post(batch, std::move(parts_of_worker[i]));
   }
-  return std::shared_ptr<PendingSend>(std::move(batch));
 }
 
 Result<std::shared_ptr<CommandRouter::Admission>> CommandRouter::admit(std::size_t bytes) {

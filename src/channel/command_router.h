@@ -13,11 +13,13 @@
 #include "base/result.h"
 #include "channel/change.h"
 #include "channel/effects.h"
+#include "channel/list_source.h"
 #include "model/message.h"
 
 namespace jindou::channel {
 
 class PartitionWorker;
+class SendBatch;
 
 // A batch under way. Kept by the edge that wants to stop waiting at a deadline.
 class PendingSend {
@@ -43,6 +45,10 @@ class CommandRouter {
   // `workers` outlive the router; partition p belongs to workers[p % workers.size()].
   CommandRouter(std::vector<PartitionWorker*> workers, std::uint16_t partitions,
                 RouterLimits limits);
+
+  // Asks `lists` before a send is handed on. Set before the first send; null: nobody is asked.
+  // Outlives every send.
+  void set_list_source(ListSource* lists) { lists_ = lists; }
 
   // Sends one or many messages; items for one channel keep their order. Thread-safe, returns at
   // once. Errors: overloaded (too much in flight), unavailable (stopping): nothing has been done
@@ -76,10 +82,12 @@ class CommandRouter {
   // For one change, event or question. Errors: overloaded, unavailable.
   Result<std::shared_ptr<Admission>> admit(std::size_t bytes);
   PartitionWorker& worker_of(PartitionId partition);
+  void dispatch(const std::shared_ptr<SendBatch>& batch);
 
   std::vector<PartitionWorker*> workers_;
   std::uint16_t partitions_;
   RouterLimits limits_;
+  ListSource* lists_ = nullptr;
   std::atomic<bool> closed_{false};
   // Shared with admissions that may outlive the router (held by a fan-out still running).
   struct Load;

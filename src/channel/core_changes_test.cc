@@ -318,6 +318,56 @@ TEST_F(Core, TellsWhoWouldReceive) {
   EXPECT_EQ(pair->listed.size(), 2U);
 }
 
+// Knows one group, after a while.
+class FakeLists final : public ListSource {
+ public:
+  bool enabled() const override { return true; }
+  std::shared_ptr<const Lists> find(const ChannelKey& channel) const override {
+    return channel == kGroup ? lists : nullptr;
+  }
+  void when_ready(std::vector<ChannelKey> channels, std::function<void(Result<void>)> go) override {
+    asked = std::move(channels);
+    go(outcome);
+  }
+  std::shared_ptr<Lists> lists;
+  std::vector<ChannelKey> asked;
+  Result<void> outcome;
+};
+
+TEST_F(Core, ListsOfAnotherSystemGoBeforeTheStoredOnes) {
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1"})).has_value());
+  FakeLists other;
+  other.lists = std::make_shared<ListSource::Lists>();
+  other.lists->subscribers = std::make_shared<UidSet>(UidSet{"u2", "u3"});
+  other.lists->denylist = std::make_shared<UidSet>(UidSet{"u3"});
+  other.lists->allowlist = std::make_shared<UidSet>();
+  close();
+  lists_ = &other;
+  open();
+  SendCommand command = to_group("g1", "a");
+  command.origin = Origin::socket;
+  EXPECT_EQ(send({command})[0].reason, Reason::subscriber_not_exist);
+  command.from_uid = "u3";
+  EXPECT_EQ(send({command})[0].reason, Reason::in_denylist);
+  command.from_uid = "u2";
+  EXPECT_TRUE(send({command})[0].ok());
+  EXPECT_EQ(other.asked, std::vector<ChannelKey>{kGroup});
+  {
+    const std::lock_guard lock(sink_.mutex);
+    ASSERT_EQ(sink_.messages.size(), 1U);
+    EXPECT_TRUE(sink_.messages[0].recipients.subscribers->contains("u2"));
+  }
+  other.lists->flags = ChannelFlags();
+  other.lists->flags->ban = true;
+  EXPECT_EQ(send({command})[0].reason, Reason::ban);
+  // No answer: refused, certainly not stored.
+  other.outcome = Error(Errc::unavailable);
+  const auto refused = send({command});
+  EXPECT_EQ(refused[0].state, SendResult::State::refused);
+  EXPECT_EQ(refused[0].code, Errc::unavailable);
+  EXPECT_EQ(payloads("g1").size(), 1U);
+}
+
 class Events : public Core {
  protected:
   void SetUp() override {

@@ -77,7 +77,8 @@ class Core : public ::testing::Test {
                              clock_,
                              database_->fingerprint_seed(),
                              database_->partitions(),
-                             nullptr};
+                             nullptr,
+                             lists_};
     std::vector<PartitionWorker*> borrowed;
     for (int i = 0; i < 2; ++i) {
       workers_.push_back(std::make_unique<PartitionWorker>("worker"));
@@ -89,6 +90,7 @@ class Core : public ::testing::Test {
                       .has_value());
     }
     router_ = std::make_unique<CommandRouter>(borrowed, database_->partitions(), limits_);
+    router_->set_list_source(lists_);
     history_ = std::make_unique<History>(*database_, clock_, database_->partitions(),
                                          database_->fingerprint_seed());
     for (auto& worker : workers_) worker->start();
@@ -177,6 +179,7 @@ class Core : public ::testing::Test {
   store::StoreOptions options_;
   PartitionOptions partition_options_;
   RouterLimits limits_;
+  ListSource* lists_ = nullptr;
   SteppedClock clock_;
   SystemAccounts accounts_;
   std::unique_ptr<store::CommitHorizon> horizon_;

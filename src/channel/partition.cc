@@ -33,6 +33,15 @@ SendResult after_failure(SendResult result, Errc failure) {
   return SendResult::refuse(Reason::system_error, failure);
 }
 
+const std::shared_ptr<const UidSet>& list_of(const ListSource::Lists& lists, MemberList list) {
+  switch (list) {
+    case MemberList::subscribers: return lists.subscribers;
+    case MemberList::denylist: return lists.denylist;
+    case MemberList::allowlist: return lists.allowlist;
+  }
+  return lists.subscribers;
+}
+
 }  // namespace
 
 void Partition::Gathering::release(const Result<void>& committed, InboxDirectory& inboxes,
@@ -63,30 +72,49 @@ void Partition::Gathering::release(const Result<void>& committed, InboxDirectory
 
 class Partition::ChannelFacts final : public PermissionFacts {
  public:
-  ChannelFacts(Partition& partition, Channel* channel) : partition_(partition), channel_(channel) {}
+  ChannelFacts(Partition& partition, Channel* channel)
+      : partition_(partition),
+        channel_(channel),
+        sourced_(channel != nullptr ? partition.sourced(channel->key) : nullptr) {}
 
   bool is_system_account(std::string_view uid) const override {
     return partition_.deps_.accounts.contains(uid);
   }
   const ChannelFlags& flags() const override {
     static const ChannelFlags kNone;
+    if (sourced_ && sourced_->flags) return *sourced_->flags;
     return channel_ != nullptr ? channel_->record.flags : kNone;
   }
   Result<std::shared_ptr<const Inbox>> inbox(std::string_view uid) override {
-    return partition_.deps_.inboxes.load(uid);
+    JD_TRY(auto stored, partition_.deps_.inboxes.load(uid));
+    const auto lists = partition_.sourced(ChannelKey(std::string(uid), ChannelType::person));
+    if (!lists) return stored;
+    auto inbox = std::make_shared<Inbox>();
+    if (stored) inbox->flags = stored->flags;
+    if (lists->flags) inbox->flags = *lists->flags;
+    inbox->denylist = *lists->denylist;
+    inbox->allowlist = *lists->allowlist;
+    return std::shared_ptr<const Inbox>(std::move(inbox));
   }
   Result<bool> is_listed(MemberList list, std::string_view uid) override {
-    JD_TRY(const UidSet* set, partition_.load_list(*channel_, list));
+    JD_TRY(const UidSet* set, find(list));
     return set->contains(uid);
   }
   Result<bool> is_empty(MemberList list) override {
-    JD_TRY(const UidSet* set, partition_.load_list(*channel_, list));
+    JD_TRY(const UidSet* set, find(list));
     return set->empty();
   }
 
  private:
+  Result<const UidSet*> find(MemberList list) {
+    if (sourced_) return list_of(*sourced_, list).get();
+    JD_TRY(const UidSet* set, partition_.load_list(*channel_, list));
+    return set;
+  }
+
   Partition& partition_;
   Channel* channel_;  // null for a targeted command, whose rules ask nothing of a channel
+  std::shared_ptr<const ListSource::Lists> sourced_;
 };
 
 Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions options,
@@ -221,6 +249,11 @@ void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcom
     }
   };
   gathering_->changes.push_back(std::move(entry));
+}
+
+std::shared_ptr<const ListSource::Lists> Partition::sourced(const ChannelKey& channel) const {
+  if (deps_.lists == nullptr || !deps_.lists->enabled()) return nullptr;
+  return deps_.lists->find(channel);
 }
 
 Result<Recipients> Partition::load_recipients(const ChannelKey& key) {
@@ -504,15 +537,25 @@ Result<Recipients> Partition::recipients_of(const std::vector<std::string>& list
                                             Channel& channel) {
   Recipients recipients;
   const ChannelKey& key = channel.key;
+  const auto lists = sourced(key);
   if (!listed.empty()) {
     recipients.listed = listed;
   } else {
     recipients.listed = named_users(key);
     if (key.type == ChannelType::person || key.type == ChannelType::agent) return recipients;
+    if (lists) {
+      if (!lists->subscribers->empty()) recipients.subscribers = lists->subscribers;
+      if (!lists->denylist->empty()) recipients.excluded = lists->denylist;
+      return recipients;
+    }
     JD_TRY(const UidSet* subscribers, load_list(channel, MemberList::subscribers));
     if (!subscribers->empty()) recipients.subscribers = channel.hand_out(MemberList::subscribers);
   }
   if (key.type == ChannelType::person) return recipients;
+  if (lists) {
+    if (!lists->denylist->empty()) recipients.excluded = lists->denylist;
+    return recipients;
+  }
   JD_TRY(const UidSet* denied, load_list(channel, MemberList::denylist));
   if (!denied->empty()) recipients.excluded = channel.hand_out(MemberList::denylist);
   return recipients;

@@ -23,6 +23,7 @@
 #include "channel/effects.h"
 #include "channel/event_lanes.h"
 #include "channel/inbox_directory.h"
+#include "channel/list_source.h"
 #include "channel/permission.h"
 #include "channel/send_batch.h"
 #include "channel/system_accounts.h"
@@ -63,6 +64,8 @@ struct PartitionDeps {
   std::uint16_t partitions = 1;
   // Counts refusals by reason; may be null.
   observe::Metrics* metrics = nullptr;
+  // Lists that another system keeps; may be null.
+  const ListSource* lists = nullptr;
 };
 
 // Lives on one thread, its worker's; every call comes from there.
@@ -110,6 +113,9 @@ class Partition {
                                         const Recipients& recipients);
   void store_message(const Message& message, const ChannelKey& log, Channel* channel,
                      Channel& log_state);
+
+  // Lists of the other system, which go before the stored ones; null when it has none.
+  std::shared_ptr<const ListSource::Lists> sourced(const ChannelKey& channel) const;
 
   // partition_changes.cc: everything but sending.
   Result<void> evaluate_change(const UpsertChannel& change);

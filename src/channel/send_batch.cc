@@ -28,6 +28,13 @@ void SendBatch::finish_part(std::size_t part, std::vector<SendResult> results) {
   done(std::move(all));
 }
 
+void SendBatch::refuse(Errc code) {
+  for (std::size_t part = 0; part < parts_.size(); ++part) {
+    finish_part(part, std::vector<SendResult>(parts_[part].items.size(),
+                                              SendResult::refuse(Reason::system_error, code)));
+  }
+}
+
 void SendBatch::expire() {
   CommandRouter::SendDone done;
   std::vector<SendResult> all;

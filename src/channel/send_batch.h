@@ -32,6 +32,9 @@ class SendBatch final : public PendingSend {
   // Decides one part; `results` align with its items. The last part answers the caller.
   void finish_part(std::size_t part, std::vector<SendResult> results);
 
+  // Refuses everything that is not decided, before the batch was handed to any partition.
+  void refuse(Errc code);
+
   void expire() override;
 
  private:
