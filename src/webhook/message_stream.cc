@@ -96,9 +96,13 @@ void MessageStream::run() {
       noted_.store(0);
       auto more = gather(*options);
       if (!more) {
-        observe::log_warn(kComponent, "{}: cannot read on: {}", role_.name(), more.error().text());
+        if (!std::exchange(reading_fails_, true)) {
+          observe::log_warn(kComponent, "{}: cannot go on reading: {}", role_.name(),
+                            more.error().text());
+        }
         next_gather_ = now + kTrouble;
       } else {
+        reading_fails_ = false;
         next_gather_ = *more ? now : now + options->notify_interval;
       }
     }
@@ -180,29 +184,32 @@ Result<Taken> MessageStream::take(PartitionId partition, store::Cursor& cursor,
   return taken;
 }
 
-Result<void> MessageStream::await_durable(const std::vector<PartitionId>& partitions) {
+Result<void> MessageStream::await_durable(const std::vector<MessageId>& last_taken) {
   struct Answers {
     AnswerCount count;
     std::atomic<bool> failed{false};
   };
   auto answers = std::make_shared<Answers>();
-  for (const PartitionId partition : partitions) {
+  std::size_t asked = 0;
+  for (const MessageId id : last_taken) {
+    if (deps_.durable.covers(id)) continue;
     channel::AdvanceWebhook change;
-    change.partition = partition;
+    change.partition = partition_of(id);
     JD_CHECK_OK(deps_.core.post_change(change, [answers](const Result<void>& done) {
       if (!done) answers->failed.store(true);
       answers->count.answered();
     }));
+    ++asked;
   }
-  if (!answers->count.wait_for(partitions.size(), kDurableTimeout)) {
+  if (!answers->count.wait_for(asked, kDurableTimeout)) {
     return Error(Errc::deadline, "commits take too long");
   }
   if (answers->failed.load()) return Error(Errc::storage, "a commit failed");
   return {};
 }
 
-void MessageStream::put_back(const std::vector<PartitionId>& partitions) {
-  for (const PartitionId partition : partitions) outbox_.put_back(partition);
+void MessageStream::put_back(const std::vector<MessageId>& last_taken) {
+  for (const MessageId id : last_taken) outbox_.put_back(partition_of(id));
 }
 
 Result<bool> MessageStream::gather(const WebhookOptions& options) {
@@ -214,7 +221,7 @@ Result<bool> MessageStream::gather_notify(const WebhookOptions& options) {
   const std::size_t parcels_max = role_.parallel;
   if (parcels_.size() >= parcels_max) return false;
   const auto cursor = deps_.reader.open_cursor(store::Table::main);
-  std::vector<PartitionId> touched;
+  std::vector<MessageId> touched;
   std::vector<Parcel> made;
   bool more = false;
 
@@ -256,7 +263,7 @@ Result<bool> MessageStream::gather_notify(const WebhookOptions& options) {
     }
     more = more || taken->more;
     if (taken->messages.empty()) continue;
-    touched.push_back(partition);
+    touched.push_back(taken->messages.back().id);
     parcel.partitions.push_back(partition);
     for (const Message& message : taken->messages) {
       append_notify_element(array, message);
@@ -295,7 +302,7 @@ Result<bool> MessageStream::gather_offline(const WebhookOptions& options) {
     std::size_t end = 0;
   };
   std::vector<Part> parts;
-  std::vector<PartitionId> touched;
+  std::vector<MessageId> touched;
   std::vector<Message> messages;
   bool more = false;
   TakeLimits taking = limits(options);
@@ -316,7 +323,7 @@ Result<bool> MessageStream::gather_offline(const WebhookOptions& options) {
     }
     more = more || taken->more;
     if (taken->messages.empty()) continue;
-    touched.push_back(partition);
+    touched.push_back(taken->messages.back().id);
     Part part;
     part.partition = partition;
     part.first = messages.size();

@@ -20,6 +20,7 @@
 #include "webhook/core_link.h"
 #include "webhook/courier.h"
 #include "webhook/cursor_keeper.h"
+#include "webhook/durable_marks.h"
 #include "webhook/mailbox.h"
 #include "webhook/options.h"
 #include "webhook/outbox.h"
@@ -32,6 +33,7 @@ struct StreamDeps {
   const store::Reader& reader;
   CoreLink& core;
   CursorKeeper& cursors;
+  const DurableMarks& durable;
   const presence::SessionDirectory& sessions;
   const Clock& clock;
   Random& random;
@@ -104,9 +106,10 @@ class MessageStream {
   TakeLimits limits(const WebhookOptions& options) const;
   // take() of the outbox, with what follows from a take that brings nothing.
   Result<Taken> take(PartitionId partition, store::Cursor& cursor, const TakeLimits& limits);
-  // Returns when everything that was taken is durable: a commit can be read a moment before.
-  Result<void> await_durable(const std::vector<PartitionId>& partitions);
-  void put_back(const std::vector<PartitionId>& partitions);
+  // Returns when the messages, the last ones taken of their partitions, are durable: a commit can
+  // be read a moment before.
+  Result<void> await_durable(const std::vector<MessageId>& last_taken);
+  void put_back(const std::vector<MessageId>& last_taken);
   void add_offline_letter(Parcel& parcel, const Message& message,
                           const std::vector<std::string>& uids, const WebhookOptions& options);
   void send(const WebhookOptions& options);
@@ -132,6 +135,7 @@ class MessageStream {
   TimePoint next_gather_{};
   TimePoint last_gather_{};
   TimePoint next_housekeeping_{};
+  bool reading_fails_ = false;  // and the log knows
 
   std::atomic<bool> running_{false};
   std::atomic<bool> stopping_{false};

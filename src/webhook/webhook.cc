@@ -18,7 +18,8 @@ std::size_t index_of(Event event) { return static_cast<std::size_t>(event); }
 
 Webhook::Webhook(WebhookDeps deps)
     : deps_(std::move(deps)),
-      cursors_(deps_.reader, deps_.core, deps_.clock, deps_.partitions) {
+      cursors_(deps_.reader, deps_.core, deps_.clock, deps_.partitions),
+      durable_(deps_.partitions) {
   for (const Event event : {Event::notify, Event::offline}) {
     for (const bool to_agent : {false, true}) {
       StreamRole role;
@@ -35,10 +36,9 @@ Webhook::Webhook(WebhookDeps deps)
 Webhook::~Webhook() { stop(); }
 
 StreamDeps Webhook::stream_deps(Event event) {
-  return StreamDeps{deps_.reader, deps_.core,    cursors_,
-                    deps_.sessions, deps_.clock, deps_.random,
-                    deps_.options,  counters_[index_of(event)], deps_.partitions,
-                    deps_.node_id};
+  return StreamDeps{deps_.reader,   deps_.core,   cursors_,       durable_,
+                    deps_.sessions, deps_.clock,  deps_.random,   deps_.options,
+                    counters_[index_of(event)],   deps_.partitions, deps_.node_id};
 }
 
 Result<void> Webhook::start() {
@@ -100,10 +100,12 @@ void Webhook::stop() {
 void Webhook::post_committed(std::shared_ptr<const channel::CommittedBatch> batch) {
   if (!tells_messages_.load(std::memory_order_relaxed)) return;
   std::size_t stored = 0;
+  MessageId last{};
   for (const channel::CommittedMessage& committed : batch->messages) {
     if (!committed.message) continue;
     if (!committed.message->flags.no_persist) {
       ++stored;
+      last = committed.message->id;
       continue;
     }
     const std::size_t which = committed.message->channel.type == ChannelType::agent ? 1 : 0;
@@ -116,6 +118,7 @@ void Webhook::post_committed(std::shared_ptr<const channel::CommittedBatch> batc
     stream.note_committed(1);
   }
   if (stored == 0) return;
+  durable_.note(last);
   for (const auto& stream : streams_) stream->note_committed(stored);
 }
 

@@ -22,6 +22,7 @@
 #include "store/reader.h"
 #include "webhook/core_link.h"
 #include "webhook/cursor_keeper.h"
+#include "webhook/durable_marks.h"
 #include "webhook/message_stream.h"
 #include "webhook/options.h"
 #include "webhook/presence_stream.h"
@@ -76,6 +77,7 @@ class Webhook final : public channel::EffectSink {
   WebhookDeps deps_;
   std::array<EventCounters, kEvents> counters_;
   CursorKeeper cursors_;
+  DurableMarks durable_;
   std::vector<std::unique_ptr<MessageStream>> streams_;
   std::vector<MessageStream*> offline_streams_;  // main, agent
   std::unique_ptr<PresenceStream> presence_;
