@@ -196,6 +196,7 @@ struct LiveOptions {
     retry_interval.set(settings.message_retry.interval);
     retry_max_count.set(settings.message_retry.max_count);
     webhook.set(webhook_options(settings));
+    data_source.set(data_source_options(settings));
   }
 
   config::LiveValue<config::StatusStyle> status_style;
@@ -206,6 +207,7 @@ struct LiveOptions {
   config::LiveValue<std::chrono::milliseconds> retry_interval;
   config::LiveValue<std::size_t> retry_max_count;
   config::LiveValue<std::shared_ptr<const webhook::WebhookOptions>> webhook;
+  config::LiveValue<std::shared_ptr<const webhook::DataSourceOptions>> data_source;
 };
 
 }  // namespace
@@ -228,6 +230,7 @@ struct Node::Parts {
   std::unique_ptr<runtime::BlockingPool> blocking;
   std::unique_ptr<channel::InboxDirectory> inboxes;
   channel::SystemAccounts accounts;
+  std::unique_ptr<webhook::DataSource> data_source;
   std::unique_ptr<store::CommitHorizon> horizon;
   presence::SessionDirectory sessions;
   std::unique_ptr<delivery::FanOut> fan_out;
@@ -249,6 +252,8 @@ struct Node::Parts {
   Result<void> open_store();
   Result<void> start_core();
   Result<void> start_webhook();
+  // Those of the data source; empty: the stored ones again.
+  void set_system_accounts(std::optional<std::vector<std::string>> uids);
   Result<void> start_edges();
   Result<void> listen_http();
   void follow_reloads();
@@ -293,10 +298,15 @@ Result<void> Node::Parts::start_core() {
 
   JD_CHECK_OK(accounts.load(*database, partitions));
   horizon = std::make_unique<store::CommitHorizon>(clock, partitions);
+  data_source = std::make_unique<webhook::DataSource>(
+      webhook::DataSourceDeps{clock, [this] { return live_options.data_source.get(); },
+                              [this](std::optional<std::vector<std::string>> uids) {
+                                set_system_accounts(std::move(uids));
+                              }});
   const channel::PartitionDeps deps{*database,  *log,     *database,
                                     *inboxes,   accounts, *horizon,
                                     *effects,   clock,    database->fingerprint_seed(),
-                                    partitions, &metrics};
+                                    partitions, &metrics, data_source.get()};
   const channel::PartitionOptions options = partition_options(settings, partitions);
   const unsigned count = std::min<unsigned>(worker_count(settings), partitions);
   std::vector<channel::PartitionWorker*> borrowed;
@@ -311,6 +321,7 @@ Result<void> Node::Parts::start_core() {
   router_limits.items_in_flight_max = settings.core.items_in_flight;
   router_limits.bytes_in_flight_max = settings.core.bytes_in_flight;
   router = std::make_unique<channel::CommandRouter>(std::move(borrowed), partitions, router_limits);
+  router->set_list_source(data_source.get());
   history = std::make_unique<channel::History>(*database, clock, partitions,
                                                database->fingerprint_seed());
   conversation::ReaderLimits reader_limits;
@@ -319,6 +330,7 @@ Result<void> Node::Parts::start_core() {
                                                                      partitions, reader_limits);
   for (auto& worker : workers) worker->start();
   shards->start();
+  data_source->start();
   retention::SweeperDeps sweeper_deps{
       *database,
       *database,
@@ -341,6 +353,15 @@ Result<void> Node::Parts::start_core() {
     out += database->metrics_text();
   });
   return {};
+}
+
+void Node::Parts::set_system_accounts(std::optional<std::vector<std::string>> uids) {
+  if (uids) {
+    accounts.replace(std::move(*uids));
+  } else if (const auto loaded = accounts.load(*database, database->partitions()); !loaded) {
+    observe::log_warn("app", "the stored system accounts cannot be read: {}",
+                      loaded.error().text());
+  }
 }
 
 Result<void> Node::Parts::start_webhook() {
@@ -508,6 +529,7 @@ void Node::stop() {
   if (parts.database) parts.database->stop_compaction();
   if (parts.sweeper) parts.sweeper->stop();
   if (parts.router) parts.router->close();
+  if (parts.data_source) parts.data_source->stop();
   for (auto& worker : parts.workers) worker->stop();
   if (parts.log) parts.log->stop();
   if (parts.blocking) parts.blocking->stop();

@@ -24,4 +24,15 @@ std::shared_ptr<const webhook::WebhookOptions> webhook_options(const config::Set
   return options;
 }
 
+std::shared_ptr<const webhook::DataSourceOptions> data_source_options(
+    const config::Settings& settings) {
+  auto options = std::make_shared<webhook::DataSourceOptions>();
+  options->addr = settings.datasource.addr;
+  options->channel_info_on = settings.datasource.channel_info_on;
+  options->timeout = settings.datasource.timeout;
+  options->cache_time = settings.datasource.cache_time;
+  options->cache_count = settings.datasource.cache_count;
+  return options;
+}
+
 }  // namespace jindou::app

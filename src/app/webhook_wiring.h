@@ -7,11 +7,14 @@
 
 #include "channel/effects.h"
 #include "config/settings.h"
+#include "webhook/data_source.h"
 #include "webhook/options.h"
 
 namespace jindou::app {
 
 std::shared_ptr<const webhook::WebhookOptions> webhook_options(const config::Settings& settings);
+std::shared_ptr<const webhook::DataSourceOptions> data_source_options(
+    const config::Settings& settings);
 
 // Hands every commit to two sinks, the fan-out first.
 class CommitTee final : public channel::EffectSink {

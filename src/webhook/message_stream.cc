@@ -6,6 +6,7 @@
 #include "observe/log.h"
 #include "runtime/thread_identity.h"
 #include "webhook/bodies.h"
+#include "webhook/pacer.h"
 #include "webhook/receivers.h"
 
 namespace jindou::webhook {
@@ -84,6 +85,7 @@ void MessageStream::put_unstored(UnstoredMessage message) {
 void MessageStream::run() {
   runtime::name_this_thread(role_.event == Event::notify ? "hook-notify" : "hook-offline");
   runtime::lower_this_threads_priority();
+  Pacer pacer(Pacer::default_share());
   while (!stopping_.load()) {
     const auto options = deps_.options();
     if (!update_activity(*options)) {
@@ -112,6 +114,7 @@ void MessageStream::run() {
       observe::log_warn(kComponent, "{}: cannot count what waits: {}", role_.name(),
                         kept.error().text());
     }
+    if (const milliseconds rest = pacer.rest(); rest.count() > 0) signal_.wait_for(rest);
     sleep(*options);
   }
 }

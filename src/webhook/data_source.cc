@@ -1,0 +1,334 @@
+#include "webhook/data_source.h"
+
+#include <algorithm>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <utility>
+
+#include "codec/json_reader.h"
+#include "codec/json_writer.h"
+#include "observe/log.h"
+#include "runtime/thread_identity.h"
+
+namespace jindou::webhook {
+
+namespace {
+
+// A list of some hundred thousand users.
+constexpr std::size_t kAnswerBytesMax = std::size_t{64} << 20;
+// Requests for one channel: three lists and the flags.
+constexpr std::size_t kParallel = 4;
+// After a failure an answer from before is used for so long, before the source is asked again.
+constexpr std::chrono::milliseconds kRetryPause{1'000};
+// How often the switch is looked at while the source is off.
+constexpr std::chrono::milliseconds kIdleCheck{1'000};
+
+std::string body_of(std::string_view command, const ChannelKey* channel) {
+  std::string body;
+  codec::JsonWriter json(body);
+  json.begin_object();
+  json.string("cmd", command);
+  json.begin_object("data");
+  if (channel != nullptr) {
+    json.string("channel_id", channel->id);
+    json.number("channel_type", raw(channel->type));
+  }
+  json.end_object();
+  json.end_object();
+  return body;
+}
+
+HttpRequest request_of(const DataSourceOptions& options, std::string body) {
+  HttpRequest request;
+  request.url = options.addr;
+  request.body = std::move(body);
+  request.headers = {"Content-Type: application/json"};
+  request.connect_timeout = options.timeout;
+  request.timeout = options.timeout;
+  return request;
+}
+
+// Empty when the answer is no list of texts. null is an empty list.
+std::optional<std::vector<std::string>> read_uids(const HttpAnswer& answer) {
+  if (answer.status != 200) return std::nullopt;
+  const auto parsed = codec::parse_json(answer.body);
+  if (!parsed) return std::nullopt;
+  std::vector<std::string> uids;
+  if (parsed->is_null()) return uids;
+  simdjson::dom::array array;
+  if (parsed->get_array().get(array) != simdjson::SUCCESS) return std::nullopt;
+  for (const simdjson::dom::element element : array) {
+    std::string_view uid;
+    if (element.get_string().get(uid) != simdjson::SUCCESS) return std::nullopt;
+    if (!uid.empty()) uids.emplace_back(uid);
+  }
+  return uids;
+}
+
+bool read_flag(simdjson::dom::object object, std::string_view name) {
+  std::uint64_t number = 0;
+  return object[name].get_uint64().get(number) == simdjson::SUCCESS && number == 1;
+}
+
+std::optional<ChannelFlags> read_flags(const HttpAnswer& answer) {
+  if (answer.status != 200) return std::nullopt;
+  const auto parsed = codec::parse_json(answer.body);
+  simdjson::dom::object object;
+  if (!parsed || parsed->get_object().get(object) != simdjson::SUCCESS) return std::nullopt;
+  ChannelFlags flags;
+  flags.large = read_flag(object, "large");
+  flags.ban = read_flag(object, "ban");
+  flags.disband = read_flag(object, "disband");
+  return flags;
+}
+
+std::shared_ptr<const channel::UidSet> set_of(std::vector<std::string> uids) {
+  return std::make_shared<channel::UidSet>(std::make_move_iterator(uids.begin()),
+                                           std::make_move_iterator(uids.end()));
+}
+
+bool share_a_channel(const std::vector<ChannelKey>& a, const std::vector<ChannelKey>& b) {
+  return std::any_of(a.begin(), a.end(), [&b](const ChannelKey& channel) {
+    return std::find(b.begin(), b.end(), channel) != b.end();
+  });
+}
+
+}  // namespace
+
+DataSource::DataSource(DataSourceDeps deps) : deps_(std::move(deps)) {}
+
+DataSource::~DataSource() { stop(); }
+
+void DataSource::start() {
+  for (unsigned i = 0; i < deps_.workers; ++i) {
+    threads_.emplace_back([this] { run_worker(); });
+  }
+  threads_.emplace_back([this] { run_accounts(); });
+}
+
+void DataSource::stop() {
+  {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    for (HttpSender* sender : senders_) sender->stop();
+    work_.notify_all();
+    stopped_.notify_all();
+  }
+  for (auto& thread : threads_) thread.join();
+  threads_.clear();
+  std::list<Waiting> left;
+  {
+    const std::lock_guard lock(mutex_);
+    left.swap(waiting_);
+  }
+  for (auto& waiting : left) waiting.go(Error(Errc::unavailable, "the server is stopping"));
+}
+
+bool DataSource::enabled() const { return !deps_.options()->addr.empty(); }
+
+std::shared_ptr<const channel::ListSource::Lists> DataSource::find(
+    const ChannelKey& channel) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = entries_.find(channel);
+  return it == entries_.end() ? nullptr : it->second.lists;
+}
+
+bool DataSource::is_ready(const ChannelKey& channel, TimePoint now) const {
+  const auto it = entries_.find(channel);
+  return it != entries_.end() && it->second.lists && now < it->second.fresh_until;
+}
+
+void DataSource::ask(const ChannelKey& channel) {
+  Entry& entry = entries_[channel];
+  entry.failed = false;
+  if (entry.asking) return;
+  entry.asking = true;
+  queue_.push_back(channel);
+  work_.notify_one();
+}
+
+void DataSource::when_ready(std::vector<ChannelKey> channels,
+                            std::function<void(Result<void>)> go) {
+  {
+    std::unique_lock lock(mutex_);
+    const TimePoint now = deps_.clock.steady();
+    const bool ready =
+        std::all_of(channels.begin(), channels.end(),
+                    [&](const ChannelKey& channel) { return is_ready(channel, now); }) &&
+        std::none_of(waiting_.begin(), waiting_.end(), [&](const Waiting& waiting) {
+          return share_a_channel(waiting.channels, channels);
+        });
+    if (!ready && !stopping_ && waiting_.size() < deps_.waiting_max) {
+      for (const ChannelKey& channel : channels) {
+        if (!is_ready(channel, now)) ask(channel);
+      }
+      waiting_.push_back(Waiting{std::move(channels), std::move(go)});
+      return;
+    }
+    if (!ready) {
+      const bool stopping = stopping_;
+      lock.unlock();
+      go(stopping ? Error(Errc::unavailable, "the server is stopping")
+                  : Error(Errc::overloaded, "too many sends wait for the data source"));
+      return;
+    }
+  }
+  go({});
+}
+
+// Lets those go that need not wait any longer, one after another: `go` is called without the lock,
+// and the entry stays in the list meanwhile, so that nobody overtakes it.
+void DataSource::release(std::unique_lock<std::mutex>& lock) {
+  if (releasing_) return;  // the thread that is at it looks again
+  releasing_ = true;
+  for (;;) {
+    // Channels of those that go on waiting: whoever comes behind them waits too.
+    boost::unordered_flat_set<ChannelKey, ChannelKeyHash> held;
+    auto next = waiting_.begin();
+    Result<void> outcome;
+    for (; next != waiting_.end(); ++next) {
+      bool waits =
+          std::any_of(next->channels.begin(), next->channels.end(),
+                      [&held](const ChannelKey& channel) { return held.contains(channel); });
+      bool failed = false;
+      for (const ChannelKey& channel : next->channels) {
+        const auto it = entries_.find(channel);
+        const bool known = it != entries_.end();
+        if (known && it->second.asking) waits = true;
+        if (known && !it->second.lists && it->second.failed) failed = true;
+      }
+      if (!waits) {
+        if (failed) outcome = Error(Errc::unavailable, "the data source does not answer");
+        break;
+      }
+      held.insert(next->channels.begin(), next->channels.end());
+    }
+    if (next == waiting_.end()) break;
+    auto go = std::move(next->go);
+    lock.unlock();
+    go(std::move(outcome));
+    lock.lock();
+    waiting_.erase(next);
+  }
+  releasing_ = false;
+}
+
+void DataSource::make_room() {
+  const std::size_t most = deps_.options()->cache_count;
+  if (entries_.size() <= most) return;
+  const TimePoint now = deps_.clock.steady();
+  const auto needed = [this](const ChannelKey& channel) {
+    return std::any_of(waiting_.begin(), waiting_.end(), [&channel](const Waiting& waiting) {
+      return std::find(waiting.channels.begin(), waiting.channels.end(), channel) !=
+             waiting.channels.end();
+    });
+  };
+  // First what is too old anyway, then anything.
+  for (const bool old_only : {true, false}) {
+    boost::unordered::erase_if(entries_, [&](const auto& item) {
+      if (entries_.size() <= most || item.second.asking || needed(item.first)) return false;
+      return !old_only || now >= item.second.fresh_until;
+    });
+  }
+}
+
+void DataSource::run_worker() {
+  runtime::name_this_thread("datasource");
+  HttpSender sender(kParallel, kAnswerBytesMax);
+  std::unique_lock lock(mutex_);
+  senders_.push_back(&sender);
+  while (!stopping_) {
+    work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (stopping_) break;
+    const ChannelKey channel = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    const auto options = deps_.options();
+    auto lists = options->addr.empty() ? nullptr : fetch(sender, channel, *options);
+    lock.lock();
+    Entry& entry = entries_[channel];
+    entry.asking = false;
+    entry.failed = !lists;
+    const TimePoint now = deps_.clock.steady();
+    if (lists) {
+      entry.lists = std::move(lists);
+      entry.fresh_until = now + options->cache_time;
+    } else {
+      // What was answered before goes on to hold.
+      entry.fresh_until = now + kRetryPause;
+      observe::log_warn("datasource", "no lists for a channel of type {}; {}", raw(channel.type),
+                        entry.lists ? "the last answer is used" : "sends to it are refused");
+    }
+    release(lock);
+    make_room();
+  }
+  std::erase(senders_, &sender);
+}
+
+std::shared_ptr<const channel::ListSource::Lists> DataSource::fetch(
+    HttpSender& sender, const ChannelKey& channel, const DataSourceOptions& options) const {
+  const bool person = channel.type == ChannelType::person;
+  std::vector<HttpRequest> requests;
+  requests.push_back(request_of(options, body_of("getBlacklist", &channel)));
+  requests.push_back(request_of(options, body_of("getWhitelist", &channel)));
+  // The inbox of a person has no subscribers.
+  const std::size_t subscribers_at = requests.size();
+  if (!person) requests.push_back(request_of(options, body_of("getSubscribers", &channel)));
+  const std::size_t info_at = requests.size();
+  if (options.channel_info_on) {
+    requests.push_back(request_of(options, body_of("getChannelInfo", &channel)));
+  }
+  std::vector<HttpAnswer> answers(requests.size());
+  sender.send_all(requests, [&answers](std::size_t index, HttpAnswer answer) {
+    answers[index] = std::move(answer);
+    return true;
+  });
+  auto lists = std::make_shared<Lists>();
+  auto denylist = read_uids(answers[0]);
+  auto allowlist = read_uids(answers[1]);
+  std::optional<std::vector<std::string>> subscribers = std::vector<std::string>();
+  if (!person) subscribers = read_uids(answers[subscribers_at]);
+  if (!denylist || !allowlist || !subscribers) return nullptr;
+  lists->denylist = set_of(std::move(*denylist));
+  lists->allowlist = set_of(std::move(*allowlist));
+  lists->subscribers = set_of(std::move(*subscribers));
+  if (options.channel_info_on) {
+    lists->flags = read_flags(answers[info_at]);
+    if (!lists->flags) return nullptr;
+  }
+  return lists;
+}
+
+void DataSource::run_accounts() {
+  runtime::name_this_thread("datasource");
+  HttpSender sender(1, kAnswerBytesMax);
+  std::unique_lock lock(mutex_);
+  senders_.push_back(&sender);
+  bool asked = false;
+  while (!stopping_) {
+    lock.unlock();
+    const auto options = deps_.options();
+    std::chrono::milliseconds pause = kIdleCheck;
+    if (!options->addr.empty()) {
+      const std::vector<HttpRequest> requests = {
+          request_of(*options, body_of("getSystemUIDs", nullptr))};
+      std::optional<std::vector<std::string>> uids;
+      sender.send_all(requests, [&uids](std::size_t, const HttpAnswer& answer) {
+        uids = read_uids(answer);
+        return true;
+      });
+      if (uids) {
+        deps_.set_system_accounts(std::move(uids));
+        pause = std::max(options->cache_time, kIdleCheck);
+      }
+      asked = true;
+    } else if (asked) {
+      asked = false;
+      deps_.set_system_accounts(std::nullopt);
+    }
+    lock.lock();
+    stopped_.wait_for(lock, pause, [this] { return stopping_; });
+  }
+  std::erase(senders_, &sender);
+}
+
+}  // namespace jindou::webhook

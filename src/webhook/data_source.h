@@ -1,0 +1,101 @@
+// Asks the customer's system for the lists of channels and for the system accounts
+// (datasource.addr, docs/api.md "data source").
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "channel/list_source.h"
+#include "model/channel.h"
+#include "webhook/http_sender.h"
+
+namespace jindou::webhook {
+
+struct DataSourceOptions {
+  std::string addr;              // empty: nobody is asked
+  bool channel_info_on = false;  // ask for the flags of channels too
+  std::chrono::milliseconds timeout{2'000};
+  std::chrono::milliseconds cache_time{30'000};  // an answer is used again for so long
+  std::size_t cache_count = 10'000;              // channels kept
+};
+
+struct DataSourceDeps {
+  const Clock& clock;
+  // As they are now; thread-safe.
+  std::function<std::shared_ptr<const DataSourceOptions>()> options;
+  // Takes the accounts that were answered; empty optional: nobody is asked any more, the stored
+  // ones hold. On a thread of the data source.
+  std::function<void(std::optional<std::vector<std::string>>)> set_system_accounts;
+  unsigned workers = 4;             // channels asked for at the same time
+  std::size_t waiting_max = 2'000;  // sends that wait for an answer
+};
+
+// A channel without an answer, or with one that is too old, is asked for when somebody sends to it.
+// If that fails, the answer from before is used, if there is one; else the sends that wait are
+// refused, and the next one asks again. Thread-safe.
+class DataSource final : public channel::ListSource {
+ public:
+  explicit DataSource(DataSourceDeps deps);
+  // Stops.
+  ~DataSource() override;
+  DataSource(const DataSource&) = delete;
+  DataSource& operator=(const DataSource&) = delete;
+
+  void start();
+  // Refuses what waits and ends the threads. Idempotent.
+  void stop();
+
+  bool enabled() const override;
+  std::shared_ptr<const Lists> find(const ChannelKey& channel) const override;
+  void when_ready(std::vector<ChannelKey> channels, std::function<void(Result<void>)> go) override;
+
+ private:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  struct Entry {
+    std::shared_ptr<const Lists> lists;  // null while the first answer is awaited
+    TimePoint fresh_until;
+    bool asking = false;  // queued or under way
+    bool failed = false;  // the last try
+  };
+  struct Waiting {
+    std::vector<ChannelKey> channels;
+    std::function<void(Result<void>)> go;
+  };
+
+  bool is_ready(const ChannelKey& channel, TimePoint now) const;
+  void ask(const ChannelKey& channel);
+  void release(std::unique_lock<std::mutex>& lock);
+  void make_room();
+  void run_worker();
+  void run_accounts();
+  std::shared_ptr<const Lists> fetch(HttpSender& sender, const ChannelKey& channel,
+                                     const DataSourceOptions& options) const;
+
+  DataSourceDeps deps_;
+  mutable std::mutex mutex_;
+  std::condition_variable work_;
+  std::condition_variable stopped_;
+  boost::unordered_flat_map<ChannelKey, Entry, ChannelKeyHash> entries_;
+  std::deque<ChannelKey> queue_;
+  // In order of arrival. What shares a channel with one before it waits for that one.
+  std::list<Waiting> waiting_;
+  bool releasing_ = false;
+  bool stopping_ = false;
+  std::vector<HttpSender*> senders_;  // of the workers, to be stopped
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace jindou::webhook
