@@ -25,6 +25,7 @@ struct Mode {
   std::string measured;  // for people
   std::vector<std::string> settings;
   std::vector<double> rates;
+  std::vector<std::uint64_t> latencies;  // of requests, nanoseconds
 
   double cores = 0;  // of the server
 };
@@ -33,6 +34,7 @@ struct Round {
   double per_second = 0;
   double seconds = 0;
   double server_cores = 0;
+  std::vector<std::uint64_t> latencies;
 };
 
 // A server of its own for every round: what one has left to tell must not weigh on the next.
@@ -52,12 +54,13 @@ Result<Round> run_round(Stage& stage, const Mode& mode) {
   JD_CHECK_OK(load.run(stage.options().seconds / 4));
   CpuMeter cpu(target.pid);
   cpu.begin();
-  JD_TRY(const HttpLoad::Round result, load.run(stage.options().seconds));
+  JD_TRY(HttpLoad::Round result, load.run(stage.options().seconds));
   cpu.end();
   Round round;
   round.per_second = result.per_second();
   round.seconds = result.seconds;
   round.server_cores = cpu.server_cores();
+  round.latencies = std::move(result.latencies);
   return round;
 }
 
@@ -90,13 +93,14 @@ Result<void> measure_webhook(Stage& stage, std::vector<Row>& rows) {
     for (Mode& mode : modes) {
       const std::uint64_t before = sink->messages();
       JD_TRY(const Round round, run_round(stage, mode));
-      if (!mode.settings.empty() && mode.name == "webhook_on") {
+      if (mode.name == "webhook_on") {
         told += sink->messages() - before;
         on_seconds += round.seconds;
       }
       progress("{}, round {}: {} msg/s, server {:.2f} cores", mode.name, number,
                format_number(round.per_second), round.server_cores);
       mode.rates.push_back(round.per_second);
+      append(mode.latencies, round.latencies);
       mode.cores += round.server_cores / stage.options().rounds;
     }
   }
@@ -107,7 +111,13 @@ Result<void> measure_webhook(Stage& stage, std::vector<Row>& rows) {
       compare(row, Row::Bar::at_least, kWebhookBar, off > 0 ? row.value / off : 0,
               "off " + format_number(off));
     }
-    row.note = fmt::format("rounds {}; server {:.2f} cores", spread(mode.rates), mode.cores);
+    std::vector<std::uint64_t> latencies = mode.latencies;
+    const double p50 = micros(percentile(latencies, 50));
+    const double p99 = micros(percentile(latencies, 99));
+    row.note = fmt::format("rounds {}; request p50 {:.1f} ms, p99 {:.1f} ms; server {:.2f} cores",
+                           spread(mode.rates), p50 / 1000, p99 / 1000, mode.cores);
+    add_detail(row, "request_p50_us", p50);
+    add_detail(row, "request_p99_us", p99);
     add_detail(row, "server_cores", mode.cores);
     if (mode.name == "webhook_on" && on_seconds > 0) {
       const double rate = static_cast<double>(told) / on_seconds;

@@ -90,8 +90,6 @@ TEST(HttpSenderTest, RefusesOtherProtocols) {
 }
 
 TEST(HttpSenderTest, SendsAtTheSameTimeOverFewConnections) {
-  // Every request waits until all of the first four are there.
-  std::atomic<int> here{0};
   TestReceiver receiver;
   HttpSender sender(4, 1000);
   std::vector<HttpRequest> requests;
