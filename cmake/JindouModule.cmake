@@ -1,4 +1,4 @@
-# jindou_module(NAME channel DEPS base model store
+# jindou_module(NAME channel [SINGLE_THREADED] DEPS base model store
 #               SOURCES a.cc b.cc [TESTS a_test.cc ...] [FUZZ a_fuzz.cc ...]
 #               [LINK deps::rocksdb ...] [PRIVATE_LINK deps::zstd ...] [TEST_LINK ...])
 #
@@ -6,8 +6,9 @@
 # jindou_channel_test (label "unit") from all TESTS, and for each FUZZ file one program named like
 # the file. DEPS are modules, LINK are third-party targets of cmake/deps.cmake (LINK reaches the
 # users of the module, PRIVATE_LINK does not). Without SOURCES the library is header-only.
+# SINGLE_THREADED: the tests start no threads.
 function(jindou_module)
-  cmake_parse_arguments(ARG "" "NAME" "DEPS;SOURCES;TESTS;FUZZ;LINK;PRIVATE_LINK;TEST_LINK"
+  cmake_parse_arguments(ARG "SINGLE_THREADED" "NAME" "DEPS;SOURCES;TESTS;FUZZ;LINK;PRIVATE_LINK;TEST_LINK"
                         ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "jindou_module(${ARG_NAME}): unknown ${ARG_UNPARSED_ARGUMENTS}")
@@ -52,7 +53,12 @@ function(jindou_module)
     endforeach()
   endif()
 
-  if(ARG_TESTS AND JINDOU_TESTS AND NOT JINDOU_FUZZ)
+  # The thread sanitizer has nothing to say about code without threads.
+  set(pointless OFF)
+  if(ARG_SINGLE_THREADED AND JINDOU_SANITIZE STREQUAL "thread")
+    set(pointless ON)
+  endif()
+  if(ARG_TESTS AND JINDOU_TESTS AND NOT JINDOU_FUZZ AND NOT pointless)
     add_executable(${target}_test ${ARG_TESTS})
     target_link_libraries(${target}_test PRIVATE ${target} ${ARG_PRIVATE_LINK} ${ARG_TEST_LINK}
                           jindou_warnings deps::gtest_main)
@@ -107,7 +113,7 @@ function(jindou_fuzz_target name file library private_link)
     add_dependencies(fuzz_targets ${name})
     set_target_properties(${name} PROPERTIES
                           RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
-  elseif(JINDOU_TESTS)
+  elseif(JINDOU_TESTS AND NOT JINDOU_SANITIZE STREQUAL "thread")
     add_executable(${name}_replay ${file} "${PROJECT_SOURCE_DIR}/cmake/fuzz_replay_main.cc")
     target_link_libraries(${name}_replay PRIVATE ${library} ${private_link} jindou_warnings)
     add_test(NAME ${name}_replay COMMAND ${name}_replay "${PROJECT_SOURCE_DIR}/fuzz/${name}")

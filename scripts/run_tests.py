@@ -2,7 +2,8 @@
 """Builds everything and runs every test; the last line says "N passed, N failed".
 
 Stages run in order and a failed one does not stop the others, unless they need what it builds.
-Name stages on the command line to run only those.
+Name stages on the command line to run only those. Stage "unit" runs only when it is named: the
+unit tests run with the address and undefined-behaviour sanitizers (asan) in any case.
 """
 
 import json
@@ -14,12 +15,17 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 BINARY = BUILD / "release" / "bin" / "jindou"
 ASAN_BINARY = BUILD / "asan" / "bin" / "jindou"
 FUZZ_SECONDS = 10
+# Test files at a time. They wait more than they work; each starts servers of its own.
+E2E_PARALLEL = 3
+# A whole file of tests, sanitizers included; a file takes one or two minutes at most.
+E2E_TIMEOUT = 900
 
 # Leaks are errors; the other options make the sanitizers stricter than their defaults.
 SANITIZER_ENV = {
@@ -73,7 +79,7 @@ def ctest(preset):
     reports.mkdir(parents=True)
     junit = reports / "ctest.xml"
     # GoogleTest names each report after its program.
-    run(["ctest", "--test-dir", str(BUILD / preset), "-L", "unit", "--output-on-failure",
+    run(["ctest", "--test-dir", str(BUILD / preset), "-L", "unit", "--output-on-failure", "-j", "2",
          "--output-junit", str(junit), "--no-tests=error"],
         env={"GTEST_OUTPUT": f"json:{reports}/"})
     if not junit.is_file():
@@ -130,12 +136,36 @@ def install_clients():
     return done
 
 
+def e2e_file(binary, env, module):
+    """Runs one file of tests and shows its output when it is done."""
+    command = [str(ROOT / "tests" / "run_e2e.sh"), str(binary), module]
+    start = time.monotonic()
+    try:
+        done = subprocess.run(command, cwd=ROOT, env={**os.environ, **(env or {})},
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace",
+                              timeout=E2E_TIMEOUT, check=False)
+        status, output = done.returncode, done.stdout
+    except subprocess.TimeoutExpired as expired:
+        partial = expired.stdout or b""
+        output = partial.decode(errors="replace") if isinstance(partial, bytes) else partial
+        status, output = 124, output + f"\nstopped after {E2E_TIMEOUT} s\n"
+    outcome = unittest_outcome(status, output)
+    print(f"$ {' '.join(command)}  # {time.monotonic() - start:.0f} s\n{output}", flush=True)
+    return outcome
+
+
 def e2e(binary, env=None):
     if not binary.is_file():
         return Outcome(0, 1)
     install_clients()
-    status, output = run([str(ROOT / "tests" / "run_e2e.sh"), str(binary)], env=env, capture=True)
-    return unittest_outcome(status, output)
+    modules = sorted(path.stem for path in (ROOT / "tests" / "e2e").glob("test_*.py"))
+    total = Outcome()
+    with ThreadPoolExecutor(E2E_PARALLEL) as pool:
+        for outcome in pool.map(lambda module: e2e_file(binary, env, module), modules):
+            total.passed += outcome.passed
+            total.failed += outcome.failed
+    return total
 
 
 def script(path, *arguments):
@@ -184,7 +214,7 @@ STAGES = {
 
 
 def main():
-    names = sys.argv[1:] or list(STAGES)
+    names = sys.argv[1:] or [name for name in STAGES if name != "unit"]
     unknown = [name for name in names if name not in STAGES]
     if unknown:
         print(f"unknown stage {unknown[0]}; known: {', '.join(STAGES)}", file=sys.stderr)

@@ -84,6 +84,11 @@ std::size_t CursorKeeper::add_stream(Event event) {
   return streams_.size() - 1;
 }
 
+void CursorKeeper::set_wanted(const std::vector<bool>& wanted) {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < streams_.size(); ++i) streams_[i].wanted = wanted[i];
+}
+
 std::vector<std::uint64_t> CursorKeeper::activate(std::size_t stream) {
   const std::lock_guard lock(mutex_);
   Stream& starting = streams_[stream];
@@ -94,12 +99,14 @@ std::vector<std::uint64_t> CursorKeeper::activate(std::size_t stream) {
   }
   starting.done_to = at;
   starting.active = true;
+  starting.wanted = true;
   return at;
 }
 
-void CursorKeeper::deactivate(std::size_t stream) {
+void CursorKeeper::deactivate(std::size_t stream, bool wanted) {
   const std::lock_guard lock(mutex_);
   streams_[stream].active = false;
+  streams_[stream].wanted = wanted;
 }
 
 void CursorKeeper::advance(std::size_t stream, PartitionId partition, std::uint64_t done_to) {
@@ -108,9 +115,9 @@ void CursorKeeper::advance(std::size_t stream, PartitionId partition, std::uint6
   positions_[raw(partition)] = current(raw(partition));
 }
 
-bool CursorKeeper::any_active(Event event) const {
+bool CursorKeeper::any_wanted(Event event) const {
   return std::any_of(streams_.begin(), streams_.end(), [event](const Stream& stream) {
-    return stream.active && stream.event == event;
+    return stream.wanted && stream.event == event;
   });
 }
 
@@ -118,15 +125,16 @@ std::uint64_t CursorKeeper::slowest(Event event, std::size_t partition,
                                     std::uint64_t now_at) const {
   std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
   for (const Stream& stream : streams_) {
-    if (stream.active && stream.event == event) least = std::min(least, stream.done_to[partition]);
+    if (!stream.wanted || stream.event != event) continue;
+    least = std::min(least, stream.active ? stream.done_to[partition] : now_at);
   }
   return std::max(now_at, least);
 }
 
 CursorKeeper::Positions CursorKeeper::current(std::size_t partition) const {
   Positions now = positions_[partition];
-  const bool notify = any_active(Event::notify);
-  const bool offline = any_active(Event::offline);
+  const bool notify = any_wanted(Event::notify);
+  const bool offline = any_wanted(Event::offline);
   if (notify) now.notified_to = slowest(Event::notify, partition, now.notified_to);
   if (offline) now.offline_to = slowest(Event::offline, partition, now.offline_to);
   // An event that nobody listens to keeps up with the other: who listens later is not told of the

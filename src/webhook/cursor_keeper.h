@@ -35,11 +35,14 @@ class CursorKeeper {
 
   // A stream of the event comes; returns its number.
   std::size_t add_stream(Event event);
-  // It starts (again) at the position of its event, which is filled in by partition; its progress
-  // counts from now on. Precondition: open() has succeeded.
+  // Which streams the settings want, by number: those that do not run yet hold their event's
+  // position until they do. To be told before any of them starts.
+  void set_wanted(const std::vector<bool>& wanted);
+  // The stream starts (again) at the position of its event, which is filled in by partition; its
+  // progress counts from now on. Precondition: open() has succeeded.
   std::vector<std::uint64_t> activate(std::size_t stream);
-  // Its progress counts no more.
-  void deactivate(std::size_t stream);
+  // Its progress counts no more. It holds the position when it is to start again.
+  void deactivate(std::size_t stream, bool wanted);
   void advance(std::size_t stream, PartitionId partition, std::uint64_t done_to);
 
   // Makes progress durable: about once a second, or now when `force`. Does not wait.
@@ -50,6 +53,7 @@ class CursorKeeper {
  private:
   struct Stream {
     Event event{};
+    bool wanted = false;
     bool active = false;
     std::vector<std::uint64_t> done_to;  // by partition, while active
   };
@@ -64,7 +68,7 @@ class CursorKeeper {
     std::atomic<bool> failed{false};
   };
 
-  bool any_active(Event event) const;
+  bool any_wanted(Event event) const;
   std::uint64_t slowest(Event event, std::size_t partition, std::uint64_t now_at) const;
   Positions current(std::size_t partition) const;
 

@@ -128,7 +128,7 @@ Choice MessageStream::choice(const WebhookOptions& options) const {
 
 bool MessageStream::update_activity(const WebhookOptions& options) {
   if (!wanted(options)) {
-    if (active_) deactivate();
+    if (active_) deactivate(/*wanted=*/false);
     return false;
   }
   const std::string& target = role_.to_agent               ? options.agent_http_addr
@@ -139,7 +139,7 @@ bool MessageStream::update_activity(const WebhookOptions& options) {
     courier_.forget_receiver();
   }
   if (active_ && choice(options) == active_choice_) return true;
-  if (active_) deactivate();
+  if (active_) deactivate(/*wanted=*/true);
   if (const auto opened = deps_.cursors.open(); !opened) {
     observe::log_warn(kComponent, "{}: cannot begin: {}", role_.name(), opened.error().text());
     return false;
@@ -155,12 +155,12 @@ bool MessageStream::update_activity(const WebhookOptions& options) {
   return true;
 }
 
-void MessageStream::deactivate() {
+void MessageStream::deactivate(bool wanted) {
   // What is held is read again if it is ever wanted again.
   active_ = false;
   parcels_.clear();
   (void)unstored_.take();
-  deps_.cursors.deactivate(number_);
+  deps_.cursors.deactivate(number_, wanted);
   wake_at_.store(kNever);
   backlog_.store(0, std::memory_order_relaxed);
   receiver_down_.store(false, std::memory_order_relaxed);

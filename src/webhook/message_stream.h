@@ -96,7 +96,7 @@ class MessageStream {
   void run();
   // Follows the settings; false when there is nothing to do.
   bool update_activity(const WebhookOptions& options);
-  void deactivate();
+  void deactivate(bool wanted);
   Choice choice(const WebhookOptions& options) const;
   // Takes what there is room for. Returns true when there may be more.
   Result<bool> gather(const WebhookOptions& options);

@@ -1,5 +1,6 @@
 #include "webhook/webhook.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -59,17 +60,17 @@ void Webhook::refresh() {
   const std::lock_guard lock(mutex_);
   if (stopped_) return;
   const auto options = deps_.options();
-  bool any = false;
-  for (const auto& stream : streams_) {
-    if (stream->wanted(*options)) {
-      any = true;
-      stream->start();
-    }
-    stream->wake();
-  }
-  tells_messages_.store(any);
+  // Streams are numbered in the order they were made.
+  std::vector<bool> wanted;
+  for (const auto& stream : streams_) wanted.push_back(stream->wanted(*options));
+  cursors_.set_wanted(wanted);
+  tells_messages_.store(std::find(wanted.begin(), wanted.end(), true) != wanted.end());
   for (std::size_t i = 0; i < offline_streams_.size(); ++i) {
     tells_unstored_[i].store(offline_streams_[i]->wanted(*options));
+  }
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    if (wanted[i]) streams_[i]->start();
+    streams_[i]->wake();
   }
   const bool presence = options->wants(Event::online_status);
   if (presence && !presence_ready_) {
