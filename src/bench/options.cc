@@ -8,9 +8,9 @@
 namespace jindou::bench {
 
 const std::vector<std::string>& row_names() {
-  static const std::vector<std::string> kNames = {"floor",         "disk",   "batch",  "single",
-                                                  "client",        "fanout", "memory", "growth",
-                                                  "conversations", "history", "retention", "webhook"};
+  static const std::vector<std::string> kNames = {
+      "floor",  "disk",   "batch",         "single",  "client",    "fanout",
+      "memory", "growth", "conversations", "history", "retention", "webhook"};
   return kNames;
 }
 

@@ -19,9 +19,9 @@ namespace jindou::bench {
 struct Target {
   std::unique_ptr<ServerProcess> own;  // empty: a server that somebody else runs
   Endpoint http;
-  Endpoint tcp;   // size 0: not known
-  Endpoint ws;    // size 0: not known
-  pid_t pid = 0;  // 0: not known
+  Endpoint tcp;           // size 0: not known
+  Endpoint ws;            // size 0: not known
+  pid_t pid = 0;          // 0: not known
   std::string directory;  // of the store; empty: not known
 };
 

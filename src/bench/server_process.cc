@@ -102,12 +102,14 @@ double cpu_seconds(pid_t pid) {
   return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
-Result<std::unique_ptr<ServerProcess>> ServerProcess::start(const BenchOptions& options,
-                                                            const std::string& directory,
+Result<std::unique_ptr<ServerProcess>> ServerProcess::start(
+    const BenchOptions& options, const std::string& directory,
     const std::vector<std::string>& settings) {
   const std::string program = options.server_binary.empty() ? own_program() : options.server_binary;
-  std::vector<std::string> arguments = {program,       "serve",       "--data-dir", directory,
-                                        "--http-addr", "127.0.0.1:0", "--tcp-addr", "127.0.0.1:0",
+  std::vector<std::string> arguments = {program,       "serve",
+                                        "--data-dir",  directory,
+                                        "--http-addr", "127.0.0.1:0",
+                                        "--tcp-addr",  "127.0.0.1:0",
                                         "--ws-addr",   "127.0.0.1:0",
                                         "--set",       "manager.on=false",
                                         "--set",       "rootDir=" + directory};

@@ -47,11 +47,11 @@ double cpu_seconds(pid_t pid);
 class ServerProcess {
  public:
   // Starts `serve` on free loopback ports with its data in `directory` (made if missing) and its
-  // log in `directory`.log, with `settings` ("key=value") set, and waits for the ready line. Errors: internal, deadline (30 s), closed
-  // when it ended; the detail holds the end of its log.
-  static Result<std::unique_ptr<ServerProcess>> start(const BenchOptions& options,
-                                                      const std::string& directory,
-                                                      const std::vector<std::string>& settings = {});
+  // log in `directory`.log, with `settings` ("key=value") set, and waits for the ready line.
+  // Errors: internal, deadline (30 s), closed when it ended; the detail holds the end of its log.
+  static Result<std::unique_ptr<ServerProcess>> start(
+      const BenchOptions& options, const std::string& directory,
+      const std::vector<std::string>& settings = {});
   // Ends that one process: SIGTERM, and SIGKILL after ten seconds.
   ~ServerProcess();
   ServerProcess(const ServerProcess&) = delete;

@@ -41,10 +41,10 @@ struct Message {
   std::string stream_no;
   // Non-empty: only these users may receive and read it.
   std::vector<std::string> subscribers;
-  std::string payload;         // plain bytes as the sender gave them
-  std::int64_t timestamp = 0;  // seconds since the epoch, taken once, at append
+  std::string payload;             // plain bytes as the sender gave them
+  std::int64_t timestamp = 0;      // seconds since the epoch, taken once, at append
   std::uint32_t timestamp_ns = 0;  // the part of the same moment below a second
-  std::uint32_t expire = 0;    // seconds after timestamp; 0 = never
+  std::uint32_t expire = 0;        // seconds after timestamp; 0 = never
   std::uint8_t setting = 0;
   MessageFlags flags;
 

@@ -1,6 +1,6 @@
-// Message events: what happens to a message after it was sent, such as the growing text of an answer
-// (docs/api.md, "message events"). An anchor message owns any number of lanes, each named by an
-// event_key.
+// Message events: what happens to a message after it was sent, such as the growing text of an
+// answer (docs/api.md, "message events"). An anchor message owns any number of lanes, each named by
+// an event_key.
 #pragma once
 
 #include <cstdint>

@@ -74,8 +74,8 @@ std::string online_status_body(std::span<const std::string> texts) {
 
 Result<std::string> gzip(std::string_view bytes) {
   z_stream stream{};
-  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kGzipWindowBits,
-                   kDefaultMemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK) {
+  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kGzipWindowBits, kDefaultMemoryLevel,
+                   Z_DEFAULT_STRATEGY) != Z_OK) {
     return Error(Errc::internal, "zlib does not start");
   }
   std::string out(deflateBound(&stream, bytes.size()), '\0');

@@ -13,6 +13,13 @@ constexpr std::string_view kComponent = "webhook";
 // What a receiver says beyond its status is of no interest; a page of error text is let through.
 constexpr std::size_t kAnswerBytesMax = std::size_t{1} << 20;
 
+std::string what_came(const HttpAnswer& answer) {
+  if (!answer.error.empty()) return answer.error;
+  std::string text = "status " + std::to_string(answer.status);
+  if (!answer.grpc_status.empty()) text += ", gRPC status " + answer.grpc_status;
+  return text;
+}
+
 }  // namespace
 
 Courier::Courier(std::string_view name, std::size_t parallel, const Clock& clock, Random& random,
@@ -36,17 +43,17 @@ void Courier::give_up(Dispatch& dispatch, std::string_view why) {
 }
 
 void Courier::note_down(const HttpAnswer& answer, const WebhookOptions& options) {
+  const std::string why = what_came(answer);
   if (!down_) {
-    observe::log_warn(kComponent, "{}: the receiver fails: {}", name_,
-                      answer.error.empty() ? "status " + std::to_string(answer.status)
-                                           : answer.error);
+    observe::log_warn(kComponent, "{}: the receiver fails: {}", name_, why);
+  } else {
+    observe::log_debug(kComponent, "{}: the receiver still fails: {}", name_, why);
   }
   down_ = true;
   // One round is one failure, however many requests of it were under way.
   if (failed_in_this_round_) return;
   failed_in_this_round_ = true;
-  const auto asked =
-      std::min<std::chrono::milliseconds>(answer.retry_after, options.retry_max);
+  const auto asked = std::min<std::chrono::milliseconds>(answer.retry_after, options.retry_max);
   const auto wait = std::max(backoff_.next(options.retry_min, options.retry_max), asked);
   not_before_ = clock_.steady() + wait;
 }
@@ -73,11 +80,12 @@ bool Courier::handle(Dispatch& dispatch, const HttpAnswer& answer, bool http2,
       counters_.add_failed_attempts(1);
       if (!failed_in_this_round_) note_up();
       if (++dispatch.refusals >= std::max<std::size_t>(1, options.attempts_max)) {
-        give_up(dispatch, "refused with status " + std::to_string(answer.status));
+        give_up(dispatch, "refused: " + what_came(answer));
         return true;
       }
       // Twice as long each time; whoever refuses one letter is not in need of more jitter.
-      const auto wait = options.retry_min * (std::int64_t{1} << std::min(dispatch.refusals - 1, 20U));
+      const auto wait =
+          options.retry_min * (std::int64_t{1} << std::min(dispatch.refusals - 1, 20U));
       dispatch.not_before = clock_.steady() + std::min(wait, options.retry_max);
       return true;
     }
@@ -95,6 +103,10 @@ void Courier::send(const std::vector<Dispatch*>& letters, const WebhookOptions& 
   std::vector<HttpRequest> requests;
   for (Dispatch* dispatch : letters) {
     if (dispatch->settled) continue;
+    if (dispatch->expires_seconds != 0 && dispatch->expires_seconds <= now_seconds) {
+      dispatch->settled = true;
+      continue;
+    }
     if (dispatch->newest_seconds < oldest) {
       give_up(*dispatch, "too old");
       continue;

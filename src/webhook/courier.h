@@ -18,8 +18,9 @@ namespace jindou::webhook {
 // A letter and how it has fared so far.
 struct Dispatch {
   Letter letter;
-  std::uint64_t weight = 1;         // messages (or changes) it tells of
-  std::int64_t newest_seconds = 0;  // when the newest of them happened
+  std::uint64_t weight = 1;          // messages (or changes) it tells of
+  std::int64_t newest_seconds = 0;   // when the newest of them happened
+  std::int64_t expires_seconds = 0;  // not worth telling from then on; 0: never
   unsigned refusals = 0;
   std::chrono::steady_clock::time_point not_before{};
   bool settled = false;  // delivered or given up
@@ -32,8 +33,8 @@ class Courier {
   Courier(std::string_view name, std::size_t parallel, const Clock& clock, Random& random,
           EventCounters& counters);
 
-  // Sends what is due, in order, and settles what is delivered or given up: refused too often, or
-  // too old. While the receiver is down only the first one is tried. Blocks.
+  // Sends what is due, in order, and settles what is delivered, expired or given up: refused too
+  // often, or too old. While the receiver is down only the first one is tried. Blocks.
   void send(const std::vector<Dispatch*>& letters, const WebhookOptions& options);
 
   // Nothing is sent before this; in the past when the receiver answers.

@@ -29,8 +29,8 @@ class CursorKeeper {
                std::uint16_t partitions);
 
   // Reads the positions. Partitions without one start at the present, which is made durable before
-  // this returns. Blocks; nothing happens when it has succeeded before. Errors: storage, overloaded,
-  // unavailable, deadline; to be repeated.
+  // this returns. Blocks; nothing happens when it has succeeded before. Errors: storage,
+  // overloaded, unavailable, deadline; to be repeated.
   Result<void> open();
 
   // A stream of the event comes; returns its number.

@@ -25,8 +25,9 @@ class CursorCore final : public CoreLink {
       return {};
     }
     const auto& advance = std::get<channel::AdvanceWebhook>(change);
-    store_.put(store::Table::main, store::webhook_cursor_key(advance.partition),
-               store::encode(store::WebhookCursorRecord{*advance.notified_to, *advance.offline_to}));
+    store_.put(
+        store::Table::main, store::webhook_cursor_key(advance.partition),
+        store::encode(store::WebhookCursorRecord{*advance.notified_to, *advance.offline_to}));
     done({});
     return {};
   }

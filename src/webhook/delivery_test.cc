@@ -47,7 +47,8 @@ TEST(HttpSenderTest, PostsBodyAndHeaders) {
 TEST(HttpSenderTest, ReportsEveryStatusAndFollowsNoRedirect) {
   std::atomic<int> next{0};
   const std::vector<int> statuses{200, 204, 302, 404, 500, 503};
-  TestReceiver receiver([&](const ReceivedCall&) { return statuses[static_cast<std::size_t>(next++)]; });
+  TestReceiver receiver(
+      [&](const ReceivedCall&) { return statuses[static_cast<std::size_t>(next++)]; });
   HttpSender sender(1, 1000);
   for (const int status : statuses) {
     EXPECT_EQ(send_all(sender, {request_to(receiver.url())})[0].status, status);
@@ -211,8 +212,7 @@ TEST_F(CourierTest, AFailingReceiverIsLeftAloneForAWhileThenTriedWithOneLetter) 
 }
 
 TEST_F(CourierTest, GivesUpWhatIsRefusedAfterTheAttempts) {
-  TestReceiver receiver(
-      [](const ReceivedCall& call) { return call.body == "bad" ? 422 : 200; });
+  TestReceiver receiver([](const ReceivedCall& call) { return call.body == "bad" ? 422 : 200; });
   options_.http_addr = receiver.url();
   std::vector<Dispatch> letters{letter("bad", 7), letter("good")};
   send(letters);
@@ -235,6 +235,19 @@ TEST_F(CourierTest, GivesUpWhatIsTooOld) {
   EXPECT_TRUE(letters[0].settled);
   EXPECT_EQ(counters_.dead_letters, 3U);
   EXPECT_EQ(counters_.failed_attempts, 0U);
+}
+
+TEST_F(CourierTest, WhatExpiresWhileItWaitsIsNotTold) {
+  TestReceiver receiver;
+  options_.http_addr = receiver.url();
+  std::vector<Dispatch> letters{letter("gone"), letter("still good")};
+  letters[0].expires_seconds = clock_.wall_seconds();
+  letters[1].expires_seconds = clock_.wall_seconds() + 1000;
+  send(letters, 1);
+  EXPECT_TRUE(letters[0].settled);
+  ASSERT_EQ(receiver.calls().size(), 1U);
+  EXPECT_EQ(receiver.calls()[0].body, "still good");
+  EXPECT_EQ(counters_.dead_letters, 0U);
 }
 
 TEST_F(CourierTest, AnotherReceiverIsTriedAtOnce) {

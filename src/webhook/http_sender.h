@@ -24,10 +24,10 @@ struct HttpRequest {
 };
 
 struct HttpAnswer {
-  int status = 0;      // 0: there was no complete answer
-  std::string error;   // why not; holds no URL and no body
-  std::string body;    // at most the limit; longer ones count as no answer
-  std::string grpc_status;  // header or trailer; empty when absent
+  int status = 0;                       // 0: there was no complete answer
+  std::string error;                    // why not; holds no URL and no body
+  std::string body;                     // at most the limit; longer ones count as no answer
+  std::string grpc_status;              // header or trailer; empty when absent
   std::chrono::seconds retry_after{0};  // what the receiver asks for; 0: nothing
 
   bool ok() const { return status >= 200 && status < 300; }

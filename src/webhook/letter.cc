@@ -61,11 +61,11 @@ bool take_bytes(std::string_view& bytes, std::uint64_t count) {
 
 // gRPC codes that say that the receiver, not the request, is in trouble.
 bool is_grpc_down(std::string_view status) {
-  return status.empty() ||                      // no gRPC answer at all
-         status == "1" || status == "2" ||      // cancelled, unknown
-         status == "4" || status == "8" ||      // deadline exceeded, resource exhausted
-         status == "10" || status == "13" ||    // aborted, internal
-         status == "14";                        // unavailable
+  return status.empty() ||                    // no gRPC answer at all
+         status == "1" || status == "2" ||    // cancelled, unknown
+         status == "4" || status == "8" ||    // deadline exceeded, resource exhausted
+         status == "10" || status == "13" ||  // aborted, internal
+         status == "14";                      // unavailable
 }
 
 }  // namespace

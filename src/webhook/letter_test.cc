@@ -72,8 +72,7 @@ TEST(RequestTest, IsSignedWithSecret) {
   options.http_addr = "http://h/p";
   options.secret = "s";
   const auto request = request_of(letter(), options, 12);
-  EXPECT_TRUE(
-      has_header(request, "X-Jindou-Signature: " + signature("s", "12", letter().body)));
+  EXPECT_TRUE(has_header(request, "X-Jindou-Signature: " + signature("s", "12", letter().body)));
 }
 
 TEST(RequestTest, GrpcAddressComesBeforeTheHttpAddress) {
@@ -159,7 +158,8 @@ TEST(BackoffTest, DoublesUpToTheLongestWait) {
   FixedRandom random(0);
   Backoff backoff(random);
   std::vector<std::int64_t> waits;
-  for (int i = 0; i < 6; ++i) waits.push_back(backoff.next(milliseconds(10), milliseconds(100)).count());
+  for (int i = 0; i < 6; ++i)
+    waits.push_back(backoff.next(milliseconds(10), milliseconds(100)).count());
   EXPECT_EQ(waits, (std::vector<std::int64_t>{10, 20, 40, 80, 100, 100}));
   backoff.reset();
   EXPECT_EQ(backoff.next(milliseconds(10), milliseconds(100)), milliseconds(10));

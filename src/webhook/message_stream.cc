@@ -57,7 +57,8 @@ MessageStream::MessageStream(StreamDeps deps, StreamRole role)
 MessageStream::~MessageStream() { stop(); }
 
 bool MessageStream::wanted(const WebhookOptions& options) const {
-  return options.focuses(role_.event) && (role_.to_agent ? options.has_agent() : options.has_main());
+  return options.focuses(role_.event) &&
+         (role_.to_agent ? options.has_agent() : options.has_main());
 }
 
 void MessageStream::start() {
@@ -168,8 +169,8 @@ void MessageStream::deactivate(bool wanted) {
 
 TakeLimits MessageStream::limits(const WebhookOptions& options) const {
   TakeLimits limits;
-  limits.oldest_seconds = deps_.clock.wall_seconds() -
-                          std::chrono::duration_cast<seconds>(options.max_age).count();
+  limits.oldest_seconds =
+      deps_.clock.wall_seconds() - std::chrono::duration_cast<seconds>(options.max_age).count();
   return limits;
 }
 
@@ -387,9 +388,12 @@ void MessageStream::add_offline_letter(Parcel& parcel, const Message& message,
   dispatch.letter.to_agent = role_.to_agent;
   dispatch.letter.body = std::move(*body);
   // Of what stays the same when it is told again after a crash, when others may be offline.
-  dispatch.letter.id = event_id(Event::offline, std::to_string(raw(message.id)) + "/" +
-                                                    std::to_string(deps_.node_id));
+  dispatch.letter.id = event_id(
+      Event::offline, std::to_string(raw(message.id)) + "/" + std::to_string(deps_.node_id));
   dispatch.newest_seconds = message.timestamp;
+  if (message.expire != 0) {
+    dispatch.expires_seconds = message.timestamp + static_cast<std::int64_t>(message.expire);
+  }
   parcel.letters.push_back(std::move(dispatch));
 }
 

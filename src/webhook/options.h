@@ -50,9 +50,8 @@ struct WebhookOptions {
   bool has_main() const { return !http_addr.empty() || !grpc_addr.empty(); }
   bool has_agent() const { return !agent_http_addr.empty(); }
   bool focuses(Event event) const {
-    return focus_events.empty() ||
-           std::find(focus_events.begin(), focus_events.end(), event_name(event)) !=
-               focus_events.end();
+    return focus_events.empty() || std::find(focus_events.begin(), focus_events.end(),
+                                             event_name(event)) != focus_events.end();
   }
   // Some receiver wants to hear of it.
   bool wants(Event event) const {

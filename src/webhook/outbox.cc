@@ -89,8 +89,7 @@ void Outbox::step(Part& part) {
   if (part.at_record_end) part.record.reset();
 }
 
-Result<Taken> Outbox::take(PartitionId partition, store::Cursor& cursor,
-                           const TakeLimits& limits) {
+Result<Taken> Outbox::take(PartitionId partition, store::Cursor& cursor, const TakeLimits& limits) {
   Part& part = this->part(partition);
   Taken taken;
   std::size_t entries = 0;

@@ -70,8 +70,8 @@ milliseconds Pacer::rest() {
     return {};
   }
   // Rests are whole milliseconds; what is left over is owed.
-  owed_ += nanoseconds(
-      static_cast<std::int64_t>(static_cast<double>(ran.count()) * (1 / share_ - 1)));
+  owed_ +=
+      nanoseconds(static_cast<std::int64_t>(static_cast<double>(ran.count()) * (1 / share_ - 1)));
   owed_ = std::min<nanoseconds>(owed_, kRestMax);
   const auto rest = std::chrono::duration_cast<milliseconds>(owed_);
   owed_ -= rest;

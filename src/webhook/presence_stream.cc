@@ -80,9 +80,8 @@ Result<void> PresenceStream::recover() {
     JD_CHECK_OK(recover_changes(static_cast<PartitionId>(i)));
     JD_CHECK_OK(recover_sessions(static_cast<PartitionId>(i)));
   }
-  std::stable_sort(pending_.begin(), pending_.end(), [](const Pending& a, const Pending& b) {
-    return a.at_seconds < b.at_seconds;
-  });
+  std::stable_sort(pending_.begin(), pending_.end(),
+                   [](const Pending& a, const Pending& b) { return a.at_seconds < b.at_seconds; });
   backlog_.store(pending_.size() + to_record_.size());
   return {};
 }
@@ -127,8 +126,8 @@ Result<void> PresenceStream::recover_sessions(PartitionId partition) {
     event.session_id = gone.session_id;
     event.online = false;
     event.at_ns = next_time();
-    event.text = online_status_text(gone.uid, gone.device_flag, false, gone.session_id, device,
-                                    total);
+    event.text =
+        online_status_text(gone.uid, gone.device_flag, false, gone.session_id, device, total);
     add_to_record(std::move(event));
   }
   return {};
@@ -192,8 +191,8 @@ void PresenceStream::record() {
   if (now < next_record_) return;
   while (!to_record_.empty() && recording_ < kRecordingMax) {
     const Noted& noted = to_record_.front();
-    const auto posted = deps_.core.post_change(
-        noted.event, [answers = answers_, noted](const Result<void>& done) {
+    const auto posted =
+        deps_.core.post_change(noted.event, [answers = answers_, noted](const Result<void>& done) {
           Outcome outcome;
           outcome.noted = noted;
           outcome.durable = done.has_value();
@@ -222,8 +221,8 @@ void PresenceStream::take_recorded() {
     constexpr std::int64_t kSecond = 1'000'000'000;
     Pending pending;
     pending.partition = partition_for(event.uid, deps_.partitions);
-    pending.key = store::presence_event_key(pending.partition, event.at_ns, event.session_id,
-                                            event.online);
+    pending.key =
+        store::presence_event_key(pending.partition, event.at_ns, event.session_id, event.online);
     pending.text = event.text;
     pending.at_seconds = event.at_ns / kSecond;
     pending_.push_back(std::move(pending));
@@ -277,8 +276,8 @@ void PresenceStream::post_forgets() {
   for (auto& failed : answers_->not_forgotten.take()) to_forget_.push_back(std::move(failed));
   while (!to_forget_.empty()) {
     const auto& forget = to_forget_.back();
-    const auto posted = deps_.core.post_change(
-        forget, [answers = answers_, forget](const Result<void>& done) {
+    const auto posted =
+        deps_.core.post_change(forget, [answers = answers_, forget](const Result<void>& done) {
           // Without room they are told again after the next start, which is allowed.
           if (!done) (void)answers->not_forgotten.put(forget);
         });

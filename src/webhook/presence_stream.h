@@ -1,5 +1,5 @@
-// user.onlinestatus: sessions that came and went. Each change is first made durable, then told, then
-// forgotten. A thread of its own with low priority.
+// user.onlinestatus: sessions that came and went. Each change is first made durable, then told,
+// then forgotten. A thread of its own with low priority.
 #pragma once
 
 #include <atomic>

@@ -35,12 +35,11 @@ Result<void> OfflineReceivers::prepare(const std::vector<Message>& messages) {
   }
   auto answers = std::make_shared<Answers>(unknown.size());
   for (std::size_t i = 0; i < unknown.size(); ++i) {
-    JD_CHECK_OK(
-        core_.post_recipients(unknown[i], [answers, i](Result<channel::Recipients> recipients) {
-          answers->recipients[i] =
-              std::make_unique<Result<channel::Recipients>>(std::move(recipients));
-          answers->count.answered();
-        }));
+    JD_CHECK_OK(core_.post_recipients(unknown[i], [answers,
+                                                   i](Result<channel::Recipients> recipients) {
+      answers->recipients[i] = std::make_unique<Result<channel::Recipients>>(std::move(recipients));
+      answers->count.answered();
+    }));
   }
   if (!answers->count.wait_for(unknown.size(), kAnswerTimeout)) {
     return Error(Errc::deadline, "the core did not say in time who receives a message");

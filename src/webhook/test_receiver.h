@@ -153,8 +153,7 @@ class TestReceiver {
 // A port on which nobody listens.
 inline unsigned short unused_port() {
   boost::asio::io_context context;
-  boost::asio::ip::tcp::acceptor acceptor(context,
-                                          {boost::asio::ip::make_address("127.0.0.1"), 0});
+  boost::asio::ip::tcp::acceptor acceptor(context, {boost::asio::ip::make_address("127.0.0.1"), 0});
   return acceptor.local_endpoint().port();
 }
 

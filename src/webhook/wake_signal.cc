@@ -30,8 +30,7 @@ void WakeSignal::wait_for(std::chrono::milliseconds time) {
   if (!notified_.exchange(false)) {
     constexpr std::int64_t kLongest = std::numeric_limits<int>::max();
     pollfd descriptor{fd_, POLLIN, 0};
-    ::poll(&descriptor, 1,
-           static_cast<int>(std::clamp<std::int64_t>(time.count(), 0, kLongest)));
+    ::poll(&descriptor, 1, static_cast<int>(std::clamp<std::int64_t>(time.count(), 0, kLongest)));
     notified_.store(false);
   }
   waiting_.store(false);

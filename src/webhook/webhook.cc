@@ -37,9 +37,10 @@ Webhook::Webhook(WebhookDeps deps)
 Webhook::~Webhook() { stop(); }
 
 StreamDeps Webhook::stream_deps(Event event) {
-  return StreamDeps{deps_.reader,   deps_.core,   cursors_,       durable_,
-                    deps_.sessions, deps_.clock,  deps_.random,   deps_.options,
-                    counters_[index_of(event)],   deps_.partitions, deps_.node_id};
+  return StreamDeps{deps_.reader,     deps_.core,     cursors_,
+                    durable_,         deps_.sessions, deps_.clock,
+                    deps_.random,     deps_.options,  counters_[index_of(event)],
+                    deps_.partitions, deps_.node_id};
 }
 
 Result<void> Webhook::start() {

@@ -2,8 +2,8 @@
 // receivers are not online (msg.offline), users who come and go (user.onlinestatus).
 //
 // Everything is told at least once, also across a crash: what is to be told is read from the store,
-// or put there first. One that hears slowly slows nobody: each kind of event has a thread of its own
-// with low priority, and the send path does no more than count.
+// or put there first. One that hears slowly slows nobody: each kind of event has a thread of its
+// own with low priority, and the send path does no more than count.
 #pragma once
 
 #include <array>

@@ -76,17 +76,16 @@ class TestCore final : public CoreLink {
       }
     } else if (const auto* record = std::get_if<channel::RecordPresenceEvent>(&change)) {
       const PartitionId partition = partition_for(record->uid, kPartitions);
-      const std::string session = store::online_session_key(partition, record->uid,
-                                                            record->device_flag,
-                                                            record->session_id);
+      const std::string session = store::online_session_key(
+          partition, record->uid, record->device_flag, record->session_id);
       if (record->online) {
         store_.put(session, "");
       } else {
         store_.erase(session);
       }
-      store_.put(store::presence_event_key(partition, record->at_ns, record->session_id,
-                                           record->online),
-                 record->text);
+      store_.put(
+          store::presence_event_key(partition, record->at_ns, record->session_id, record->online),
+          record->text);
     } else if (const auto* forget = std::get_if<channel::ForgetPresenceEvents>(&change)) {
       for (const auto& key : forget->keys) store_.erase(key);
       forgotten += forget->keys.size();
@@ -106,8 +105,7 @@ class TestCore final : public CoreLink {
   }
   void subscribe(const std::string& channel, std::vector<std::string> uids) {
     const std::lock_guard lock(mutex_);
-    subscribers_[channel] =
-        std::make_shared<channel::UidSet>(uids.begin(), uids.end());
+    subscribers_[channel] = std::make_shared<channel::UidSet>(uids.begin(), uids.end());
   }
 
   std::atomic<bool> refuse{false};
@@ -141,10 +139,11 @@ class WebhookTest : public testing::Test {
   void listen(TestReceiver& receiver) { options_->http_addr = receiver.url(); }
 
   void start() {
-    WebhookDeps deps{store_, core_, sessions_, clock_, random_,
-                     [options = std::shared_ptr<const WebhookOptions>(options_)] {
-                       return options;
-                     }};
+    WebhookDeps deps{
+        store_,    core_,
+        sessions_, clock_,
+        random_,   [options = std::shared_ptr<const WebhookOptions>(options_)] {
+                       return options; }};
     deps.partitions = kPartitions;
     deps.node_id = 1001;
     webhook_ = std::make_unique<Webhook>(std::move(deps));
@@ -208,9 +207,8 @@ class WebhookTest : public testing::Test {
   }
   static std::size_t count(const std::vector<ReceivedCall>& calls, std::string_view event) {
     return static_cast<std::size_t>(
-        std::count_if(calls.begin(), calls.end(), [event](const ReceivedCall& call) {
-          return call.target.ends_with(event);
-        }));
+        std::count_if(calls.begin(), calls.end(),
+                      [event](const ReceivedCall& call) { return call.target.ends_with(event); }));
   }
   static std::vector<std::uint64_t> up_to(std::uint64_t last) {
     std::vector<std::uint64_t> out;
@@ -428,7 +426,8 @@ TEST_F(WebhookTest, MetricsNameEveryEvent) {
   start();
   std::string text;
   webhook_->append_metrics(text);
-  for (const char* name : {"sent_total", "failed_attempts_total", "dead_letters_total", "backlog"}) {
+  for (const char* name :
+       {"sent_total", "failed_attempts_total", "dead_letters_total", "backlog"}) {
     for (const char* event : {"msg.notify", "msg.offline", "user.onlinestatus"}) {
       const std::string line =
           std::string("jindou_webhook_") + name + "{event=\"" + event + "\"} 0\n";

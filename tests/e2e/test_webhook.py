@@ -149,7 +149,7 @@ class WhatIsToldTest(ServerCase):
         time.sleep(0.2)  # other partitions may come a round later
         self.assertEqual(self.receiver.messages(group, "msg.offline"), [])
 
-    def test_offline_leaves_out_agent_channels_and_expired_messages(self):
+    def test_offline_leaves_out_agent_channels(self):
         agent, user = fresh("bot"), fresh("u")
         self.server.must_batch([item(agent, "x", from_uid=user, channel_type=11)])
         channel = wait_until(lambda: [m for m in self.receiver.heard("msg.notify")
@@ -267,6 +267,19 @@ class DeliveryTest(WithReceiver):
         self.wait_messages(receiver, group, 150, "msg.offline")
         wait_until(lambda: metric(server, "backlog", "msg.notify") == 0, what="an empty backlog")
         self.assertEqual(metric(server, "sent_total", "msg.notify"), 150)
+
+    def test_offline_is_not_told_of_what_has_expired_meanwhile(self):
+        receiver = self.receiver(lambda call: 503)
+        server = self.server(hook(receiver))
+        user = fresh("u")
+        server.must_batch([item(user, "short", channel_type=PERSON, expire=1),
+                           item(user, "long", channel_type=PERSON, expire=600)])
+        wait_until(lambda: receiver.calls("msg.offline"), what="an attempt")
+        time.sleep(2.1)
+        receiver.answer = None
+        self.assertEqual(payloads(self.wait_messages(receiver, user, 1, "msg.offline")), ["long"])
+        time.sleep(0.2)
+        self.assertEqual(payloads(receiver.messages(user, "msg.offline")), ["long"])
 
     def test_messages_not_told_before_a_kill_are_told_after_the_restart(self):
         receiver = self.receiver(lambda call: 503)
@@ -615,6 +628,7 @@ class GrpcTest(WithReceiver):
         user = fresh("u")
         server.must_batch([item(user, "x" * 30000, channel_type=PERSON) for _ in range(20)])
 
+        self.addCleanup(lambda: print(server.log_tail(20), calls and [(c["event"], c["ok"], len(c["data"])) for c in calls]))
         def heard(event):
             return [call for call in calls if call["event"] == event and call["ok"]]
         wait_until(lambda: sum(len(c["data"]) for c in heard("msg.notify")) >= 20,

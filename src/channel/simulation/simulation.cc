@@ -101,9 +101,9 @@ class World final : public EffectSink {
     options.commit_messages_max = 20;
     options.idempotency_window_seconds = std::int64_t{1} << 40;
     for (std::uint16_t i = 0; i < kPartitions; ++i) {
-      const PartitionDeps deps{
-          disk_, disk_,  disk_,           *inboxes_,   accounts_, horizon_,
-          *this, clock_, kFingerprintSeed, kPartitions, nullptr};
+      const PartitionDeps deps{disk_,    disk_, disk_,  *inboxes_,        accounts_,
+                               horizon_, *this, clock_, kFingerprintSeed, kPartitions,
+                               nullptr};
       partitions_.push_back(
           std::make_unique<Partition>(static_cast<PartitionId>(i), deps, options, [] {}));
       if (!partitions_.back()->open()) fail("a partition does not open");
@@ -404,8 +404,7 @@ class World final : public EffectSink {
         if (roll(20) != 0) continue;
         const auto by_id = history.load_by_id(known.id);
         if (!by_id) return fail("look-up by id fails");
-        const bool cleared =
-            is_cleared(log, seq) || it->second.expired_at(clock_.wall_seconds());
+        const bool cleared = is_cleared(log, seq) || it->second.expired_at(clock_.wall_seconds());
         if (by_id->has_value() == cleared) return fail("look-up by id disagrees in " + log.id);
         if (cleared || !first_.contains({log, it->second.from_uid, it->second.client_msg_no})) {
           continue;
@@ -448,8 +447,8 @@ class World final : public EffectSink {
       for (const auto& uid : *subscribers) {
         if (std::find(denied->begin(), denied->end(), uid) != denied->end()) continue;
         std::string value;
-        const auto found = disk_.get(store::Table::main,
-                                     store::conversation_key(partition, uid, group), value);
+        const auto found =
+            disk_.get(store::Table::main, store::conversation_key(partition, uid, group), value);
         if (!found || !*found) return fail("a subscriber without conversation in " + group.id);
         const auto record = store::decode_conversation(value);
         if (!record) return fail("an unreadable conversation");
