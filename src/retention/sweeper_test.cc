@@ -47,6 +47,13 @@ class Retention : public channel::Core {
                                               static_cast<MessageSeq>(seq)),
                            value);
   }
+  // How far the client_msg_no index of the group's partition is in its table.
+  std::uint64_t indexed_to(const std::string& group) {
+    std::string value;
+    const auto key = store::partition_state_key(partition_for(group, database_->partitions()));
+    if (!*database_->get(store::Table::main, key, value)) return 0;
+    return store::decode_partition_state(value)->indexed_to;
+  }
   std::size_t commit_records() {
     std::size_t count = 0;
     for (std::uint16_t i = 0; i < database_->partitions(); ++i) {
@@ -155,6 +162,11 @@ TEST_F(Retention, DropsCommitRecordsWhenTheirMessagesAreGoneAndTheWindowIsOver) 
   partition_options_.index_generation_entries = 4;
   open();
   for (int i = 0; i < 40; ++i) send({to_group("g1", "p", "n" + std::to_string(i))});
+  // The index is loaded behind the sends, and the commits after a load say so.
+  for (int i = 40; i < 4000 && indexed_to("g1") < 30; ++i) {
+    send({to_group("g1", "p", "n" + std::to_string(i))});
+  }
+  ASSERT_GE(indexed_to("g1"), 30U);
   const std::size_t before = commit_records();
   options_now_.policy.by_default.max_count = 1;
   EXPECT_EQ(sweep().records, 0U) << "they still answer for repeats";

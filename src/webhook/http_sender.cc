@@ -125,15 +125,29 @@ struct HttpSender::Impl {
   std::size_t parallel = 1;
   std::size_t answer_bytes_max = 0;
   std::vector<std::unique_ptr<Transfer>> idle;
+  std::mutex multi_mutex;  // stop() may come while it is replaced
   std::unique_ptr<CURLM, MultiDeleter> multi;
+  bool suspect = false;  // one of its connections may be broken
   std::vector<std::unique_ptr<Transfer>> running;
   std::atomic<bool> stopping{false};
 
+  void open_multi();
   std::unique_ptr<Transfer> take_transfer();
   void start(const HttpRequest& request, std::size_t index);
   std::unique_ptr<Transfer> take_running(CURL* handle);
   void abandon_running();
 };
+
+// With new connections. libcurl 7.88 takes an HTTP/2 connection up again after its framing layer has
+// failed, and then every further request on it fails at once.
+void HttpSender::Impl::open_multi() {
+  std::unique_ptr<CURLM, MultiDeleter> fresh(curl_multi_init());
+  if (!fresh) throw std::bad_alloc();
+  curl_multi_setopt(fresh.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(parallel + 1));
+  const std::lock_guard lock(multi_mutex);
+  multi.swap(fresh);
+  suspect = false;
+}
 
 std::unique_ptr<Transfer> HttpSender::Impl::take_transfer() {
   if (!idle.empty()) {
@@ -184,16 +198,14 @@ HttpSender::HttpSender(std::size_t parallel, std::size_t answer_bytes_max)
   init_library();
   impl_->parallel = std::max<std::size_t>(1, parallel);
   impl_->answer_bytes_max = answer_bytes_max;
-  impl_->multi.reset(curl_multi_init());
-  if (!impl_->multi) throw std::bad_alloc();
-  curl_multi_setopt(impl_->multi.get(), CURLMOPT_MAXCONNECTS,
-                    static_cast<long>(impl_->parallel + 1));
+  impl_->open_multi();
 }
 
 HttpSender::~HttpSender() { impl_->abandon_running(); }
 
 void HttpSender::send_all(const std::vector<HttpRequest>& requests, const OnAnswer& on_answer) {
   Impl& impl = *impl_;
+  if (impl.suspect) impl.open_multi();
   std::size_t next = 0;
   bool more = true;
   while (!impl.stopping.load()) {
@@ -211,6 +223,7 @@ void HttpSender::send_all(const std::vector<HttpRequest>& requests, const OnAnsw
       const CURLcode code = message->data.result;
       auto transfer = impl.take_running(message->easy_handle);
       finish(*transfer, code);
+      impl.suspect = impl.suspect || code != CURLE_OK;
       curl_multi_remove_handle(impl.multi.get(), transfer->handle.get());
       more = on_answer(transfer->index, std::move(transfer->answer)) && more;
       impl.idle.push_back(std::move(transfer));
@@ -223,6 +236,7 @@ void HttpSender::send_all(const std::vector<HttpRequest>& requests, const OnAnsw
 
 void HttpSender::stop() {
   impl_->stopping.store(true);
+  const std::lock_guard lock(impl_->multi_mutex);
   curl_multi_wakeup(impl_->multi.get());
 }
 

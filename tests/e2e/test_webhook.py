@@ -628,7 +628,6 @@ class GrpcTest(WithReceiver):
         user = fresh("u")
         server.must_batch([item(user, "x" * 30000, channel_type=PERSON) for _ in range(20)])
 
-        self.addCleanup(lambda: print(server.log_tail(20), calls and [(c["event"], c["ok"], len(c["data"])) for c in calls]))
         def heard(event):
             return [call for call in calls if call["event"] == event and call["ok"]]
         wait_until(lambda: sum(len(c["data"]) for c in heard("msg.notify")) >= 20,
