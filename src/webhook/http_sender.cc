@@ -138,8 +138,8 @@ struct HttpSender::Impl {
   void abandon_running();
 };
 
-// With new connections. libcurl 7.88 takes an HTTP/2 connection up again after its framing layer has
-// failed, and then every further request on it fails at once.
+// With new connections. libcurl 7.88 takes an HTTP/2 connection up again after its framing layer
+// has failed, and then every further request on it fails at once.
 void HttpSender::Impl::open_multi() {
   std::unique_ptr<CURLM, MultiDeleter> fresh(curl_multi_init());
   if (!fresh) throw std::bad_alloc();
