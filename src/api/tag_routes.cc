@@ -52,8 +52,7 @@ Receivers list_receivers(const Recipients& recipients, std::uint16_t partitions)
   }
   out.uids.insert(out.uids.end(), recipients.listed.begin(), recipients.listed.end());
   std::ranges::sort(out.uids);
-  const auto repeats = std::ranges::unique(out.uids);
-  out.uids.erase(repeats.begin(), repeats.end());
+  out.uids.erase(std::unique(out.uids.begin(), out.uids.end()), out.uids.end());
   if (recipients.excluded) {
     std::erase_if(out.uids,
                   [&](const std::string& uid) { return recipients.excluded->contains(uid); });
