@@ -519,6 +519,14 @@ Result<void> validate(const Settings& settings) {
   JD_CHECK_OK(check_listen("httpAddr", settings.http_addr));
   JD_CHECK_OK(check_listen("addr", settings.addr));
   JD_CHECK_OK(check_listen("wsAddr", settings.ws_addr));
+  JD_CHECK_OK(check_listen("tlsAddr", settings.tls_addr));
+  JD_CHECK_OK(check_listen("wssAddr", settings.wss_addr));
+  JD_CHECK_OK(check_listen("demo.addr", settings.demo.addr));
+  const bool tls = !settings.tls_addr.empty() || !settings.wss_addr.empty();
+  if (tls && (settings.tls.cert_file.empty() || settings.tls.key_file.empty())) {
+    return Error(Errc::invalid,
+                 "wssConfig.certFile and wssConfig.keyFile: tlsAddr and wssAddr need both");
+  }
   if (!settings.http_addr.empty() && settings.manager_token.empty() && !settings.allow_open_api) {
     JD_TRY(const auto address, parse_listen_address(settings.http_addr));
     if (!address.is_loopback()) {

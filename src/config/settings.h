@@ -34,6 +34,13 @@ enum class SendCheck : std::uint8_t {
 // The member "status" in bodies of the HTTP API: a number (200) or a word ("ok").
 enum class StatusStyle : std::uint8_t { number, text };
 
+// What is made of a PROXY protocol header (v1 or v2) in front of a client's first byte.
+enum class ProxyProtocol : std::uint8_t {
+  off,      // broken input, like anything else that is not the client's protocol
+  accept,   // read when it comes from a trusted proxy
+  require,  // a trusted proxy that sends none is closed; others are served without
+};
+
 // The documented run modes. Only release differs: it serves no documentation pages.
 enum class Mode : std::uint8_t { debug, release, bench, test };
 
@@ -41,7 +48,7 @@ struct ExternalSettings {
   std::string ip;        // empty: the address of the request
   std::string tcp_addr;  // host:port told to clients; empty: derived from ip and addr
   std::string ws_addr;   // ws://host:port
-  std::string wss_addr;  // wss://host:port, of a TLS proxy in front
+  std::string wss_addr;  // wss://host:port
   std::string manager_addr;
   std::string api_url;
 };
@@ -119,6 +126,28 @@ struct GatewaySettings {
   std::size_t unacked_max = 1024;
   std::chrono::milliseconds kick_grace{2'000};
   std::size_t inbound_items_in_flight = 256;
+  // Limits of one kind of peer; 0: none.
+  std::size_t connections_per_address_max = 0;
+  std::size_t connections_per_user_max = 1000;
+  std::size_t handshakes_per_second = 0;
+  std::size_t handshakes_per_address_per_second = 0;
+  std::size_t frames_per_second = 0;  // of one session
+  bool compression = false;
+  std::size_t compression_min_bytes = 256;
+  ProxyProtocol proxy_protocol = ProxyProtocol::accept;
+  std::vector<std::string> trusted_proxies{"127.0.0.0/8", "::1/128"};
+};
+
+// Files of the TLS listeners (tls_addr, wss_addr), PEM.
+struct TlsSettings {
+  std::string cert_file;
+  std::string key_file;
+  std::chrono::milliseconds check_interval{60'000};  // 0: only a SIGHUP reads them again
+};
+
+struct DemoSettings {
+  bool on = true;
+  std::string addr = "localhost:5172";
 };
 
 struct DeliverySettings {
@@ -206,6 +235,9 @@ struct Settings {
   std::string http_addr = "localhost:5001";
   std::string addr = "tcp://0.0.0.0:5100";
   std::string ws_addr = "ws://0.0.0.0:5200";
+  std::string tls_addr;
+  std::string wss_addr;
+  bool disable_json_rpc = false;
   std::string root_dir = ".";
   std::string data_dir;  // load_settings fills it: <root_dir>/data unless given
   bool token_auth_on = false;
@@ -238,6 +270,8 @@ struct Settings {
   CustomerServiceSettings customer_service;
   StreamCacheSettings stream_cache;
   RetentionSettings retention;
+  TlsSettings tls;
+  DemoSettings demo;
 };
 
 enum class SettingType : std::uint8_t {
@@ -255,7 +289,7 @@ enum class SettingType : std::uint8_t {
 // A pointer to one member of a Settings object.
 using SettingRef = std::variant<bool*, std::string*, std::uint16_t*, std::uint32_t*, std::size_t*,
                                 std::chrono::milliseconds*, SendCheck*, StatusStyle*, Mode*,
-                                observe::LogLevel*, std::vector<std::string>*>;
+                                ProxyProtocol*, observe::LogLevel*, std::vector<std::string>*>;
 
 // One row of the table.
 struct Setting {

@@ -30,6 +30,22 @@ constexpr std::array kTable{
             "Address for clients over TCP. Empty: none."},
     Setting{"wsAddr", text, JD_MEMBER(ws_addr), 0, 0, "", kDocumented, kRestart,
             "Address for clients over WebSocket. Empty: none."},
+    Setting{"tlsAddr", text, JD_MEMBER(tls_addr), 0, 0, "", kOurs, kRestart,
+            "Address for clients over TCP with TLS (tls://0.0.0.0:5110). Empty: none. Needs "
+            "wssConfig.certFile and wssConfig.keyFile."},
+    Setting{"wssAddr", text, JD_MEMBER(wss_addr), 0, 0, "", kDocumented, kRestart,
+            "Address for clients over WebSocket with TLS (wss://0.0.0.0:5210). Empty: none. Needs "
+            "the same files."},
+    Setting{"wssConfig.certFile", text, JD_MEMBER(tls.cert_file), 0, 0, "", kDocumented, kLive,
+            "PEM file of the certificate and its chain, for tlsAddr and wssAddr."},
+    Setting{"wssConfig.keyFile", text, JD_MEMBER(tls.key_file), 0, 0, "", kDocumented, kLive,
+            "PEM file of its private key."},
+    Setting{"wssConfig.checkInterval", duration, JD_MEMBER(tls.check_interval), 0, kDay, "", kOurs,
+            kLive,
+            "How often both files are looked at; new ones serve the next connections. 0: only a "
+            "SIGHUP reads them again."},
+    Setting{"disableJSONRPC", flag, JD_MEMBER(disable_json_rpc), 0, 0, "", kDocumented, kRestart,
+            "true: a client that speaks JSON-RPC over WebSocket is closed."},
     Setting{"rootDir", text, JD_MEMBER(root_dir), 0, 0, "", kDocumented, kRestart,
             "Directory of everything the server writes."},
     Setting{"dataDir", text, JD_MEMBER(data_dir), 0, 0, "", kDocumented, kRestart,
@@ -170,6 +186,37 @@ constexpr std::array kTable{
     Setting{"gateway.inboundItemsInFlight", count, JD_MEMBER(gateway.inbound_items_in_flight), 1,
             1'000'000, "", kOurs, kRestart,
             "Messages of one session being worked on; reading pauses at this number."},
+    Setting{"gateway.connectionsPerAddressMax", count,
+            JD_MEMBER(gateway.connections_per_address_max), 0, 10'000'000, "", kOurs, kLive,
+            "Open connections from one address (IPv6: one /64); more are closed, over WebSocket "
+            "with 429. 0: no limit. Behind a load balancer set gateway.trustedProxies first."},
+    Setting{"gateway.connectionsPerUserMax", count, JD_MEMBER(gateway.connections_per_user_max), 0,
+            10'000'000, "", kOurs, kLive,
+            "Sessions of one user; a further CONNECT is answered with reason 22. 0: no limit."},
+    Setting{"gateway.handshakesPerSecond", count, JD_MEMBER(gateway.handshakes_per_second), 0,
+            10'000'000, "", kOurs, kLive,
+            "Connections that may be opened each second, over all addresses; more are closed "
+            "unanswered, over WebSocket with 429, and their clients come back. 0: no limit."},
+    Setting{"gateway.handshakesPerAddressPerSecond", count,
+            JD_MEMBER(gateway.handshakes_per_address_per_second), 0, 10'000'000, "", kOurs, kLive,
+            "The same for one address (IPv6: one /64)."},
+    Setting{"gateway.framesPerSecond", count, JD_MEMBER(gateway.frames_per_second), 0, 10'000'000,
+            "", kOurs, kLive,
+            "Frames of one session each second, with a burst of two seconds' worth: a SEND beyond "
+            "is answered with reason 22, ten times as many end the session. 0: no limit."},
+    Setting{"gateway.compression", flag, JD_MEMBER(gateway.compression), 0, 0, "", kOurs, kRestart,
+            "Accept permessage-deflate from WebSocket clients that offer it. Encrypted payloads "
+            "do not get smaller; JSON-RPC does."},
+    Setting{"gateway.compressionMinBytes", bytes, JD_MEMBER(gateway.compression_min_bytes), 0, kMiB,
+            "", kOurs, kRestart, "Shorter messages are sent as they are."},
+    Setting{"gateway.proxyProtocol", choice, JD_MEMBER(gateway.proxy_protocol), 0, 0,
+            "off|accept|require", kOurs, kRestart,
+            "A PROXY protocol header (v1, v2) before the first byte, from one of "
+            "gateway.trustedProxies. require: a trusted proxy that sends none is closed."},
+    Setting{"gateway.trustedProxies", list, JD_MEMBER(gateway.trusted_proxies), 0, 0, "", kOurs,
+            kRestart,
+            "Networks (CIDR) whose PROXY header, X-Forwarded-For or X-Real-IP says where a client "
+            "is."},
     Setting{"delivery.queueBytesMax", bytes, JD_MEMBER(delivery.queue_bytes_max), kMiB, 1024 * kGiB,
             "", kOurs, kRestart, "Committed messages waiting for fan-out."},
     Setting{"mode", choice, JD_MEMBER(mode), 0, 0, "debug|release|bench|test", kDocumented,
@@ -280,6 +327,10 @@ constexpr std::array kTable{
     Setting{"retention.compactAfterRows", count, JD_MEMBER(retention.compact_after_rows), 1,
             1'000'000'000'000, "", kOurs, kLive,
             "Rows deleted from a range of the store before its space is reclaimed at once."},
+    Setting{"demo.on", flag, JD_MEMBER(demo.on), 0, 0, "", kDocumented, kRestart,
+            "Serve the chat demo."},
+    Setting{"demo.addr", text, JD_MEMBER(demo.addr), 0, 0, "", kDocumented, kRestart,
+            "Address of the chat demo, a page that talks to wsAddr and httpAddr."},
 };
 
 #undef JD_MEMBER
@@ -289,15 +340,11 @@ constexpr std::string_view kTuning = "tunes parts this server does not have";
 
 constexpr std::array kIgnored{
     IgnoredKey{"ginMode", kTuning},
-    IgnoredKey{"wssAddr", "TLS is left to a proxy in front of wsAddr"},
-    IgnoredKey{"wssConfig.*", "TLS is left to a proxy in front of wsAddr"},
     IgnoredKey{"disableEncryption", "payloads to clients are always encrypted"},
-    IgnoredKey{"disableJSONRPC", "JSON-RPC is not served"},
     IgnoredKey{"external.autoGetExternalIP", "set external.ip"},
     IgnoredKey{"conversation.on",
                "conversations are computed when asked for, and cost little else"},
     IgnoredKey{"tag.expire", "sets of receivers are computed when asked for"},
-    IgnoredKey{"demo.*", kNoService},
     IgnoredKey{"logger.dir", "logs go to standard error"},
     IgnoredKey{"logger.lineNum", kTuning},
     IgnoredKey{"logger.traceOn", kTuning},

@@ -1,0 +1,44 @@
+// The settings that components read again and again while they run; a reload sets them.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "app/webhook_wiring.h"
+#include "config/live_value.h"
+#include "config/settings.h"
+#include "webhook/data_source.h"
+#include "webhook/options.h"
+
+namespace jindou::app {
+
+// Any thread may read; one thread at a time sets.
+struct LiveOptions {
+  explicit LiveOptions(const config::Settings& settings) { set(settings); }
+
+  void set(const config::Settings& settings) {
+    status_style.set(settings.api.status_style);
+    strict_read.set(settings.api.strict_read);
+    online_status_include_offline.set(settings.api.online_status_include_offline);
+    token_auth_on.set(settings.token_auth_on);
+    manager_token.set(settings.manager_token);
+    retry_interval.set(settings.message_retry.interval);
+    retry_max_count.set(settings.message_retry.max_count);
+    webhook.set(webhook_options(settings));
+    data_source.set(data_source_options(settings));
+  }
+
+  config::LiveValue<config::StatusStyle> status_style;
+  config::LiveValue<bool> strict_read;
+  config::LiveValue<bool> online_status_include_offline;
+  config::LiveValue<bool> token_auth_on;
+  config::LiveValue<std::string> manager_token;
+  config::LiveValue<std::chrono::milliseconds> retry_interval;
+  config::LiveValue<std::size_t> retry_max_count;
+  config::LiveValue<std::shared_ptr<const webhook::WebhookOptions>> webhook;
+  config::LiveValue<std::shared_ptr<const webhook::DataSourceOptions>> data_source;
+};
+
+}  // namespace jindou::app

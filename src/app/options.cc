@@ -1,0 +1,143 @@
+#include "app/options.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string_view>
+#include <thread>
+
+#include "app/version.h"
+
+namespace jindou::app {
+
+namespace {
+
+// Stopping: the API and then the gateway finish what is in flight. With the second or two that
+// either may take beyond its grace, the whole stays below the five seconds an operator is promised.
+constexpr std::chrono::milliseconds kStopGrace{1'000};
+
+channel::SendCheck send_check_of(config::SendCheck check) {
+  switch (check) {
+    case config::SendCheck::channel: return channel::SendCheck::channel;
+    case config::SendCheck::trusted: return channel::SendCheck::trusted;
+    case config::SendCheck::strict: return channel::SendCheck::strict;
+  }
+  return channel::SendCheck::strict;
+}
+
+std::string_view mode_name(config::Mode mode) {
+  switch (mode) {
+    case config::Mode::debug: return "debug";
+    case config::Mode::release: return "release";
+    case config::Mode::bench: return "bench";
+    case config::Mode::test: return "test";
+  }
+  return "debug";
+}
+
+retention::Limits limits_of(std::chrono::milliseconds max_age, std::uint64_t max_count) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(max_age).count();
+  return {static_cast<std::uint64_t>(seconds), max_count};
+}
+
+}  // namespace
+
+store::StoreOptions store_options(const config::Settings& settings) {
+  store::StoreOptions options;
+  options.directory = settings.data_dir;
+  options.partitions = settings.storage.partitions;
+  options.write_buffer_bytes = settings.storage.write_buffer_bytes;
+  options.block_cache_bytes = settings.storage.block_cache_bytes;
+  options.background_jobs = static_cast<int>(settings.storage.background_jobs);
+  return options;
+}
+
+channel::PartitionOptions partition_options(const config::Settings& settings,
+                                            std::uint16_t partitions) {
+  channel::PartitionOptions options;
+  options.permission.http_check = send_check_of(settings.api.send_check);
+  options.permission.person_allowlist_enforced = !settings.whitelist_off_of_person;
+  options.idempotency_window_seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(settings.api.idempotency_window).count();
+  options.channels_max = std::max<std::size_t>(1, settings.core.channel_cache_count / partitions);
+  options.commit_messages_max = settings.storage.commit_items_max;
+  options.index_generation_entries = settings.dedup.generation_entries;
+  options.index_filter_bytes_max = settings.dedup.filter_bytes_max / partitions;
+  return options;
+}
+
+api::ApiOptions api_options(const config::Settings& settings) {
+  api::ApiOptions options;
+  options.http.limits.header_bytes = settings.api.max_header_bytes;
+  options.http.limits.body_bytes = settings.api.max_body_bytes;
+  options.http.header_timeout = settings.api.header_timeout;
+  options.http.body_timeout = settings.api.body_timeout;
+  options.http.idle_timeout = settings.api.idle_timeout;
+  options.http.connections_max = settings.api.max_connections;
+  options.send.items_max = settings.api.max_batch;
+  options.send.payload_bytes_max = settings.api.max_payload_bytes;
+  options.request_timeout = settings.api.request_timeout;
+  options.batches_in_flight_max = settings.api.batches_in_flight;
+  options.command_sync = !settings.disable_cmd_message_sync;
+  options.manager_uid = settings.manager_uid;
+  options.version = kVersion;
+  options.docs = settings.api.docs && settings.mode != config::Mode::release;
+  options.mode = mode_name(settings.mode);
+  options.node_id = settings.cluster.node_id;
+  if (settings.manager.on) options.manager_address = settings.manager.addr;
+  if (!settings.external.manager_addr.empty()) {
+    options.manager_address = settings.external.manager_addr;
+  }
+  options.api_url = settings.external.api_url;
+  options.client_connections_max = settings.gateway.max_connections;
+  options.http.stop_grace = kStopGrace;
+  return options;
+}
+
+retention::SweeperOptions sweeper_options(const config::Settings& settings) {
+  retention::SweeperOptions options;
+  options.policy.by_default = limits_of(settings.retention.max_age, settings.retention.max_count);
+  // Checked when the settings were loaded.
+  if (const auto rules = config::parse_retention_rules(settings.retention.by_type)) {
+    for (const config::RetentionRule& rule : *rules) {
+      options.policy.by_type.push_back({rule.type, limits_of(rule.max_age, rule.max_count)});
+    }
+  }
+  options.interval = settings.retention.interval;
+  options.stream_idle = settings.stream_cache.chunk_inactivity_timeout;
+  // As long as a repeat is recognised, and a webhook may be behind.
+  options.commit_record_seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(
+          std::max(settings.api.idempotency_window, settings.webhook.max_age))
+          .count();
+  options.compact_after_rows = settings.retention.compact_after_rows;
+  return options;
+}
+
+Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings) {
+  gateway::GatewayOptions options;
+  if (!settings.addr.empty()) {
+    JD_TRY(options.tcp, config::parse_listen_address(settings.addr));
+  }
+  if (!settings.ws_addr.empty()) {
+    JD_TRY(options.ws, config::parse_listen_address(settings.ws_addr));
+  }
+  options.limits = settings.gateway;
+  options.retry.scan_interval = settings.message_retry.scan_interval;
+  options.visitors_suffix = settings.customer_service.visitors_suffix;
+  options.idle_time = settings.conn_idle_time;
+  options.manager_uid = settings.manager_uid;
+  options.node_id = settings.cluster.node_id;
+  options.payload_bytes_max = settings.api.max_payload_bytes;
+  options.stop_time = kStopGrace;
+  return options;
+}
+
+unsigned worker_count(const config::Settings& settings) {
+  if (settings.core.partition_workers > 0) {
+    return static_cast<unsigned>(settings.core.partition_workers);
+  }
+  // Evaluation costs a fraction of what the edges and the store cost for the same message.
+  return std::max(1U, std::thread::hardware_concurrency() / 2);
+}
+
+}  // namespace jindou::app

@@ -1,0 +1,28 @@
+// From the settings to what each part of the node is told at start. Pure; the settings are valid
+// (config::load_settings). docs/configuration.md says what the keys mean.
+#pragma once
+
+#include <cstdint>
+
+#include "api/api_server.h"
+#include "base/result.h"
+#include "channel/partition.h"
+#include "config/settings.h"
+#include "gateway/options.h"
+#include "retention/sweeper.h"
+#include "store/database.h"
+
+namespace jindou::app {
+
+store::StoreOptions store_options(const config::Settings& settings);
+// Limits of the whole node are shared out among its `partitions`.
+channel::PartitionOptions partition_options(const config::Settings& settings,
+                                            std::uint16_t partitions);
+api::ApiOptions api_options(const config::Settings& settings);
+retention::SweeperOptions sweeper_options(const config::Settings& settings);
+// Without what a reload may change, which LiveOptions has. Errors: invalid (an address).
+Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings);
+// Threads that evaluate commands.
+unsigned worker_count(const config::Settings& settings);
+
+}  // namespace jindou::app
