@@ -142,6 +142,14 @@ void answer_ok(Response& response, config::StatusStyle style) {
   json.end_object();
 }
 
+void answer_done(Response& response, const Result<void>& done, config::StatusStyle style) {
+  if (done) {
+    answer_ok(response, style);
+  } else {
+    answer_error(response, done.error());
+  }
+}
+
 std::string_view send_failure_text(const SendResult& result) {
   if (result.state == SendResult::State::unknown) {
     return "outcome unknown: the message may have been stored; repeat it with the same "

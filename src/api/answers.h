@@ -31,6 +31,8 @@ void answer_invalid(Response& response, std::string_view message);
 
 // {"status":200}, or {"status":"ok"} in the documented style.
 void answer_ok(Response& response, config::StatusStyle style);
+// The same, or the error's answer.
+void answer_done(Response& response, const Result<void>& done, config::StatusStyle style);
 // The member alone.
 void write_status(codec::JsonWriter& json, config::StatusStyle style);
 

@@ -153,17 +153,23 @@ std::uint64_t BodyReader::message_id(std::string_view name) {
   return found ? to_id(value, name) : 0;
 }
 
-std::vector<std::string> BodyReader::texts(std::string_view name) {
-  std::vector<std::string> out;
+std::vector<dom::element> BodyReader::entries(std::string_view name, std::string_view of_what) {
+  std::vector<dom::element> out;
   bool found = false;
   const dom::element value = find(name, found);
   if (!found) return out;
   dom::array list;
   if (value.get_array().get(list) != simdjson::SUCCESS) {
-    fail_member(name, "must be an array of strings");
+    fail_member(name, std::string("must be an array of ").append(of_what));
     return out;
   }
-  for (const dom::element entry : list) {
+  for (const dom::element entry : list) out.push_back(entry);
+  return out;
+}
+
+std::vector<std::string> BodyReader::texts(std::string_view name) {
+  std::vector<std::string> out;
+  for (const dom::element entry : entries(name, "strings")) {
     std::string_view text;
     if (entry.get_string().get(text) != simdjson::SUCCESS) {
       fail_member(name, "must be an array of strings");
@@ -176,15 +182,7 @@ std::vector<std::string> BodyReader::texts(std::string_view name) {
 
 std::vector<std::uint64_t> BodyReader::numbers(std::string_view name) {
   std::vector<std::uint64_t> out;
-  bool found = false;
-  const dom::element value = find(name, found);
-  if (!found) return out;
-  dom::array list;
-  if (value.get_array().get(list) != simdjson::SUCCESS) {
-    fail_member(name, "must be an array of integers");
-    return out;
-  }
-  for (const dom::element entry : list) out.push_back(to_id(entry, name));
+  for (const dom::element entry : entries(name, "integers")) out.push_back(to_id(entry, name));
   return out;
 }
 
@@ -228,15 +226,7 @@ std::vector<std::string> BodyReader::uids(std::string_view name) {
 
 std::vector<std::uint8_t> BodyReader::bytes(std::string_view name) {
   std::vector<std::uint8_t> out;
-  bool found = false;
-  const dom::element value = find(name, found);
-  if (!found) return out;
-  dom::array list;
-  if (value.get_array().get(list) != simdjson::SUCCESS) {
-    fail_member(name, "must be an array of integers");
-    return out;
-  }
-  for (const dom::element entry : list) {
+  for (const dom::element entry : entries(name, "integers")) {
     out.push_back(static_cast<std::uint8_t>(
         to_number(entry, name, std::numeric_limits<std::uint8_t>::max())));
   }
@@ -257,15 +247,7 @@ BodyReader BodyReader::object(std::string_view name) {
 
 std::vector<BodyReader> BodyReader::objects(std::string_view name) {
   std::vector<BodyReader> out;
-  bool found = false;
-  const dom::element value = find(name, found);
-  if (!found) return out;
-  dom::array list;
-  if (value.get_array().get(list) != simdjson::SUCCESS) {
-    fail_member(name, "must be an array of objects");
-    return out;
-  }
-  for (const dom::element entry : list) {
+  for (const dom::element entry : entries(name, "objects")) {
     dom::object object;
     if (entry.get_object().get(object) != simdjson::SUCCESS) {
       fail_member(name, "must be an array of objects");

@@ -75,6 +75,8 @@ class BodyReader {
   explicit BodyReader(simdjson::dom::object object);
   void take(simdjson::dom::object object);
   simdjson::dom::element find(std::string_view name, bool& found);
+  // The entries of an array; empty when it is absent or, noted as a problem, no array.
+  std::vector<simdjson::dom::element> entries(std::string_view name, std::string_view of_what);
   void fail_member(std::string_view name, std::string_view text);
   std::uint64_t to_number(simdjson::dom::element value, std::string_view name, std::uint64_t most);
   std::uint64_t to_id(simdjson::dom::element value, std::string_view name);

@@ -26,11 +26,7 @@ Task<void> apply(Services& services, Request& request, Response& response, std::
     co_return;
   }
   const auto done = co_await change(services, request, std::move(wanted));
-  if (done) {
-    answer_ok(response, services.options.status_style);
-  } else {
-    answer_error(response, done.error());
-  }
+  answer_done(response, done, services.options.status_style);
 }
 
 ChannelFlags read_flags(BodyReader& body) {
@@ -175,11 +171,7 @@ Task<void> apply_to_inbox(Services& services, Request& request, Response& respon
   auto done = co_await change(services, request, std::move(members));
   // Only afterwards: a repeat after a failure opens what is missing.
   if (done) done = co_await change_all(services, request, std::move(conversations));
-  if (done) {
-    answer_ok(response, services.options.status_style);
-  } else {
-    answer_error(response, done.error());
-  }
+  answer_done(response, done, services.options.status_style);
 }
 
 // The denylist and the allowlist. For a person the list is that of the user's own inbox.

@@ -359,18 +359,7 @@ Task<void> act(Services& services, Request& request, Response& response,
     answer_invalid(response, problem);
     co_return;
   }
-  auto settled = co_await settle_channel(services, wanted.channel);
-  if (!settled) {
-    answer_error(response, settled.error());
-    co_return;
-  }
-  wanted.channel = std::move(*settled);
-  const auto done = co_await change(services, request, std::move(wanted));
-  if (done) {
-    answer_ok(response, services.options.status_style);
-  } else {
-    answer_error(response, done.error());
-  }
+  co_await settle_and_change(services, request, response, std::move(wanted));
 }
 
 Task<void> post_clear_unread(Services& services, Request& request, Response& response) {

@@ -1,8 +1,10 @@
 // The ways into the core, as awaitable calls with a deadline.
 #pragma once
 
+#include <utility>
 #include <vector>
 
+#include "api/answers.h"
 #include "api/http_types.h"
 #include "api/services.h"
 #include "channel/change.h"
@@ -39,7 +41,21 @@ Task<Result<channel::Recipients>> ask_recipients(Services& services, Request& re
 // storage, overloaded.
 Task<Result<ChannelKey>> settle_channel(Services& services, ChannelKey channel);
 
-// The same on a thread that may block.
+// Settles the channel of `wanted`, a change of one channel, hands it to the core and answers.
+template <class Wanted>
+Task<void> settle_and_change(Services& services, Request& request, Response& response,
+                             Wanted wanted) {
+  auto settled = co_await settle_channel(services, wanted.channel);
+  if (!settled) {
+    answer_error(response, settled.error());
+    co_return;
+  }
+  wanted.channel = std::move(*settled);
+  const auto done = co_await change(services, request, std::move(wanted));
+  answer_done(response, done, services.options.status_style);
+}
+
+// settle_channel() on a thread that may block.
 Result<ChannelKey> load_settled_channel(const channel::History& history, ChannelKey channel);
 
 }  // namespace jindou::api

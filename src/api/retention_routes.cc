@@ -35,23 +35,6 @@ ChannelKey read_place(BodyReader& body) {
   return ChannelKey();
 }
 
-// Settles the channel of `wanted` and hands it to the core.
-template <class Wanted>
-Task<void> apply(Services& services, Request& request, Response& response, Wanted wanted) {
-  auto settled = co_await settle_channel(services, wanted.channel);
-  if (!settled) {
-    answer_error(response, settled.error());
-    co_return;
-  }
-  wanted.channel = std::move(*settled);
-  const auto done = co_await change(services, request, std::move(wanted));
-  if (done) {
-    answer_ok(response, services.options.status_style);
-  } else {
-    answer_error(response, done.error());
-  }
-}
-
 struct Deletion {
   channel::DeleteMessages change;
   std::vector<std::uint64_t> ids;
@@ -107,11 +90,7 @@ Task<void> post_delete(Services& services, Request& request, Response& response)
     co_return;
   }
   const auto done = co_await change(services, request, std::move(*resolved));
-  if (done) {
-    answer_ok(response, services.options.status_style);
-  } else {
-    answer_error(response, done.error());
-  }
+  answer_done(response, done, services.options.status_style);
 }
 
 Task<void> post_clear(Services& services, Request& request, Response& response) {
@@ -128,7 +107,7 @@ Task<void> post_clear(Services& services, Request& request, Response& response) 
     answer_invalid(response, problem);
     co_return;
   }
-  co_await apply(services, request, response, std::move(wanted));
+  co_await settle_and_change(services, request, response, std::move(wanted));
 }
 
 Task<void> post_retention(Services& services, Request& request, Response& response) {
@@ -145,7 +124,7 @@ Task<void> post_retention(Services& services, Request& request, Response& respon
     answer_invalid(response, problem);
     co_return;
   }
-  co_await apply(services, request, response, std::move(wanted));
+  co_await settle_and_change(services, request, response, std::move(wanted));
 }
 
 // A limit in force and where it comes from.

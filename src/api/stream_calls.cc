@@ -172,4 +172,15 @@ Task<bool> begin_stream(Services& services, Request& request, Response& response
   co_return false;
 }
 
+Task<void> close_stream(Services& services, Request& request, Response& response,
+                        ChannelKey channel, std::string client_msg_no) {
+  AppendEvent close = close_event(services, channel, client_msg_no, 0);
+  const auto closed = co_await append_event(services, request, std::move(close));
+  if (closed) {
+    answer_ok(response, services.options.status_style);
+  } else {
+    answer_error(response, event_error(closed.error()));
+  }
+}
+
 }  // namespace jindou::api

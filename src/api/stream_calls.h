@@ -55,4 +55,8 @@ Task<Result<void>> clear_running(Services& services, Request& request, channel::
 Task<bool> begin_stream(Services& services, Request& request, Response& response,
                         SendCommand command, channel::AppendEvent begin, SendResult& sent);
 
+// Closes the stream of that message and answers.
+Task<void> close_stream(Services& services, Request& request, Response& response,
+                        ChannelKey channel, std::string client_msg_no);
+
 }  // namespace jindou::api

@@ -239,13 +239,7 @@ Task<void> post_stream_close(Services& services, Request& request, Response& res
     answer_error(response, found.error());
     co_return;
   }
-  AppendEvent close = close_event(services, found->channel, found->client_msg_no, 0);
-  const auto closed = co_await append_event(services, request, std::move(close));
-  if (closed) {
-    answer_ok(response, services.options.status_style);
-  } else {
-    answer_error(response, event_error(closed.error()));
-  }
+  co_await close_stream(services, request, response, found->channel, found->client_msg_no);
 }
 
 }  // namespace

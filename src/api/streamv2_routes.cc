@@ -181,13 +181,7 @@ Task<void> post_streamv2_close(Services& services, Request& request, Response& r
     answer_error(response, anchor.error());
     co_return;
   }
-  AppendEvent close = close_event(services, anchor->channel, anchor->client_msg_no, 0);
-  const auto closed = co_await append_event(services, request, std::move(close));
-  if (closed) {
-    answer_ok(response, services.options.status_style);
-  } else {
-    answer_error(response, event_error(closed.error()));
-  }
+  co_await close_stream(services, request, response, anchor->channel, anchor->client_msg_no);
 }
 
 }  // namespace

@@ -89,6 +89,30 @@ Result<std::optional<ChannelKey>> wanted_channel(const Request& request) {
   return std::optional<ChannelKey>(std::move(*channel));
 }
 
+// What a query asks for: a channel and who receives in it. Nobody when it names no channel.
+struct WantedTag {
+  ChannelKey channel;
+  Receivers receivers;
+};
+
+Task<Result<WantedTag>> load_wanted(Services& services, Request& request) {
+  auto channel = wanted_channel(request);
+  if (!channel) co_return std::move(channel).error();
+  WantedTag tag;
+  if (!*channel) co_return std::move(tag);
+  tag.channel = **channel;
+  auto found = co_await load_receivers(services, request, std::move(**channel));
+  if (!found) co_return std::move(found).error();
+  tag.receivers = std::move(*found);
+  co_return std::move(tag);
+}
+
+void write_tag_channel(JsonWriter& json, const ChannelKey& channel) {
+  json.string("key", tag_key_of(channel));
+  json.string("channel_id", channel.id);
+  json.number("channel_type", raw(channel.type));
+}
+
 void write_nodes(JsonWriter& json, const Services& services, const Receivers& receivers,
                  bool with_count) {
   json.begin_array("nodes");
@@ -107,31 +131,20 @@ void write_nodes(JsonWriter& json, const Services& services, const Receivers& re
 
 Task<void> get_tag(Services& services, Request& request, Response& response) {
   if (!admit_node(services, request, response)) co_return;
-  auto channel = wanted_channel(request);
-  if (!channel) {
-    answer_error(response, channel.error());
+  auto tag = co_await load_wanted(services, request);
+  if (!tag) {
+    answer_error(response, tag.error());
     co_return;
   }
-  Receivers receivers;
-  if (*channel) {
-    auto found = co_await load_receivers(services, request, **channel);
-    if (!found) {
-      answer_error(response, found.error());
-      co_return;
-    }
-    receivers = std::move(*found);
-  }
-  if (receivers.uids.empty()) {
+  if (tag->receivers.uids.empty()) {
     answer_invalid(response, "tag not found");
     co_return;
   }
   const std::string now = rfc3339(services.deps.clock.wall_ms());
   JsonWriter json(response.body);
   json.begin_object();
-  json.string("key", tag_key_of(**channel));
-  json.string("channel_id", (*channel)->id);
-  json.number("channel_type", raw((*channel)->type));
-  write_nodes(json, services, receivers, false);
+  write_tag_channel(json, tag->channel);
+  write_nodes(json, services, tag->receivers, false);
   json.string("created_at", now);
   json.string("last_get_time", now);
   json.number("node_version", 0);
@@ -141,29 +154,18 @@ Task<void> get_tag(Services& services, Request& request, Response& response) {
 
 Task<void> get_tags(Services& services, Request& request, Response& response) {
   if (!admit_node(services, request, response)) co_return;
-  auto channel = wanted_channel(request);
-  if (!channel) {
-    answer_error(response, channel.error());
+  auto tag = co_await load_wanted(services, request);
+  if (!tag) {
+    answer_error(response, tag.error());
     co_return;
-  }
-  Receivers receivers;
-  if (*channel) {
-    auto found = co_await load_receivers(services, request, **channel);
-    if (!found) {
-      answer_error(response, found.error());
-      co_return;
-    }
-    receivers = std::move(*found);
   }
   JsonWriter json(response.body);
   json.begin_array();
-  if (!receivers.uids.empty()) {
+  if (!tag->receivers.uids.empty()) {
     const std::string now = rfc3339(services.deps.clock.wall_ms());
     json.begin_object();
-    json.string("key", tag_key_of(**channel));
-    json.string("channel_id", (*channel)->id);
-    json.number("channel_type", raw((*channel)->type));
-    write_nodes(json, services, receivers, true);
+    write_tag_channel(json, tag->channel);
+    write_nodes(json, services, tag->receivers, true);
     json.string("created_at", now);
     json.string("expire_at", now);
     json.string("last_get_at", now);

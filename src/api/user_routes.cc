@@ -63,11 +63,7 @@ Task<void> post_token(Services& services, Request& request, Response& response) 
 // What reads a whole body and changes one thing.
 Task<void> apply(Services& services, Request& request, Response& response, channel::Change wanted) {
   const auto done = co_await change(services, request, std::move(wanted));
-  if (done) {
-    answer_ok(response, services.options.status_style);
-  } else {
-    answer_error(response, done.error());
-  }
+  answer_done(response, done, services.options.status_style);
 }
 
 // How long a client has to tell its user why the connection ends.
