@@ -12,11 +12,13 @@ server=$!
 trap 'kill -TERM "$server" 2>/dev/null || true' INT TERM
 
 http=
+demo=
 while IFS= read -r line <&3; do
   printf '%s\n' "$line"
   case "$line" in
     *'"event":"ready"'*)
       http=$(printf '%s\n' "$line" | sed -n 's/.*"http":"\([^"]*\)".*/\1/p')
+      demo=$(printf '%s\n' "$line" | sed -n 's/.*"demo":"\([^"]*\)".*/\1/p')
       break
       ;;
   esac
@@ -35,9 +37,11 @@ curl -X POST "http://$http/message/sendbatch" -H "Content-Type: application/json
   {"header": {"no_persist": 0, "red_dot": 1, "sync_once": 0}, "client_msg_no": "batch_msg_2",
    "from_uid": "system", "channel_id": "group456", "channel_type": 2, "payload": "SGVsbG8gR3JvdXAgMg=="}
 ]'
-
-Ctrl-C stops the server.
 TEXT
+  if [ -n "$demo" ]; then
+    printf '\nThe chat demo is on http://%s/. Open it in two windows.\n' "${demo/#0.0.0.0:/127.0.0.1:}"
+  fi
+  printf '\nCtrl-C stops the server.\n'
 fi
 
 cat <&3 &

@@ -344,7 +344,8 @@ Task<Connection::Read> Connection::read_request() {
 }
 
 Task<bool> Connection::write_response(bool keep_alive) {
-  const bool has_body = response_.status != 204;
+  // RFC 9110 sections 15.3.5 and 15.4.5.
+  const bool has_body = response_.status != 204 && response_.status != 304;
   head_.clear();
   fmt::format_to(std::back_inserter(head_), "HTTP/1.1 {} {}\r\n", response_.status,
                  status_phrase(response_.status));

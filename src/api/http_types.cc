@@ -77,6 +77,8 @@ std::string_view status_phrase(unsigned status) {
     case 200: return "OK";
     case 204: return "No Content";
     case 301: return "Moved Permanently";
+    case 302: return "Found";
+    case 304: return "Not Modified";
     case 400: return "Bad Request";
     case 401: return "Unauthorized";
     case 403: return "Forbidden";

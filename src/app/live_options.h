@@ -9,6 +9,7 @@
 #include "app/webhook_wiring.h"
 #include "config/live_value.h"
 #include "config/settings.h"
+#include "gateway/admission.h"
 #include "webhook/data_source.h"
 #include "webhook/options.h"
 
@@ -26,6 +27,13 @@ struct LiveOptions {
     manager_token.set(settings.manager_token);
     retry_interval.set(settings.message_retry.interval);
     retry_max_count.set(settings.message_retry.max_count);
+    certificate.set(settings.tls);
+    sessions_per_user_max.set(settings.gateway.connections_per_user_max);
+    frames_per_second.set(settings.gateway.frames_per_second);
+    admission.connections_per_address.set(settings.gateway.connections_per_address_max);
+    admission.handshakes_per_second.set(settings.gateway.handshakes_per_second);
+    admission.handshakes_per_address_per_second.set(
+        settings.gateway.handshakes_per_address_per_second);
     webhook.set(webhook_options(settings));
     data_source.set(data_source_options(settings));
   }
@@ -37,6 +45,10 @@ struct LiveOptions {
   config::LiveValue<std::string> manager_token;
   config::LiveValue<std::chrono::milliseconds> retry_interval;
   config::LiveValue<std::size_t> retry_max_count;
+  config::LiveValue<config::TlsSettings> certificate;
+  gateway::AdmissionLimits admission;
+  config::LiveValue<std::size_t> sessions_per_user_max;
+  config::LiveValue<std::size_t> frames_per_second;
   config::LiveValue<std::shared_ptr<const webhook::WebhookOptions>> webhook;
   config::LiveValue<std::shared_ptr<const webhook::DataSourceOptions>> data_source;
 };

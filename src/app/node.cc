@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "api/api_server.h"
+#include "api/demo_site.h"
+#include "app/demo_files.h"
 #include "app/live_options.h"
 #include "app/options.h"
 #include "app/private_files.h"
@@ -94,6 +96,8 @@ struct Node::Parts {
   std::unique_ptr<gateway::RouterPort> core_port;
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<api::ApiServer> api;
+  std::unique_ptr<api::DemoSite> demo_site;
+  std::unique_ptr<api::HttpServer> demo;  // null: not served
   std::uint64_t collector = 0;
   bool started = false;
   std::atomic<bool> stopping{false};
@@ -105,9 +109,11 @@ struct Node::Parts {
   void set_system_accounts(std::optional<std::vector<std::string>> uids);
   Result<void> start_edges();
   Result<void> listen_http();
+  Result<void> start_demo();
   void follow_reloads();
   void observe_commits(const store::CommitStats& stats);
   api::RouteAddresses addresses(bool intranet, std::string_view request_host) const;
+  std::string api_url(std::string_view request_host) const;
 };
 
 Result<void> Node::Parts::open_store() {
@@ -199,6 +205,7 @@ Result<void> Node::Parts::start_core() {
     metrics.bytes_in_flight.Set(static_cast<double>(router->bytes_in_flight()));
     metrics.fanout_queue_bytes.Set(static_cast<double>(fan_out->queued_bytes()));
     webhook->append_metrics(out);
+    gateway->append_metrics(out);
     out += database->metrics_text();
   });
   return {};
@@ -244,7 +251,17 @@ api::RouteAddresses Node::Parts::addresses(bool intranet, std::string_view reque
     out.ws = "ws://" + reachable(gateway->ws_address(), external.ip, request_host);
   }
   out.wss = external.wss_addr;
+  if (out.wss.empty() && !gateway->wss_address().empty()) {
+    out.wss = "wss://" + reachable(gateway->wss_address(), external.ip, request_host);
+  }
   return out;
+}
+
+std::string Node::Parts::api_url(std::string_view request_host) const {
+  if (!settings.external.api_url.empty() || settings.http_addr.empty()) {
+    return settings.external.api_url;
+  }
+  return "http://" + reachable(api->address(), settings.external.ip, request_host);
 }
 
 Result<void> Node::Parts::start_edges() {
@@ -253,6 +270,10 @@ Result<void> Node::Parts::start_edges() {
   options.manager_token = live_options.manager_token;
   options.retry.interval = live_options.retry_interval;
   options.retry.max_count = live_options.retry_max_count;
+  options.certificate = live_options.certificate;
+  options.admission = live_options.admission;
+  options.sessions_per_user_max = live_options.sessions_per_user_max;
+  options.frames_per_second = live_options.frames_per_second;
   core_port = std::make_unique<gateway::RouterPort>(*router, *history);
   gateway = std::make_unique<gateway::Gateway>(
       gateway::GatewayDeps{*shards, *blocking, *core_port, *fan_out, sessions, metrics, clock,
@@ -355,6 +376,20 @@ Result<void> Node::Parts::listen_http() {
       [this] { return api->manager_address(); });
 }
 
+Result<void> Node::Parts::start_demo() {
+  if (!settings.demo.on || settings.demo.addr.empty()) return {};
+  if (demo_files().empty()) {
+    observe::log_info("app", "no chat demo on {}: this build has none", settings.demo.addr);
+    return {};
+  }
+  demo_site = std::make_unique<api::DemoSite>(
+      demo_files(), [this](std::string_view host) { return api_url(host); }, metrics);
+  demo = std::make_unique<api::HttpServer>(*shards, *demo_site, clock, api_options(settings).http);
+  return listen_on(
+      settings.demo.addr, [this](const std::string& address) { return demo->listen(address); },
+      [this] { return demo->address(); });
+}
+
 Node::Node(const config::Settings& settings) : parts_(std::make_unique<Parts>(settings)) {}
 
 Node::~Node() { stop(); }
@@ -364,6 +399,7 @@ Result<void> Node::start() {
   JD_CHECK_OK(parts_->start_core());
   JD_CHECK_OK(parts_->start_webhook());
   JD_CHECK_OK(parts_->start_edges());
+  JD_CHECK_OK(parts_->start_demo());
   parts_->started = true;
   return {};
 }
@@ -372,6 +408,7 @@ void Node::stop() {
   Parts& parts = *parts_;
   if (parts.stopping.exchange(true)) return;
   // From the edges inwards: nothing new comes in, then what is in flight comes out.
+  if (parts.demo) parts.demo->stop();
   if (parts.api) parts.api->stop();
   if (parts.gateway) parts.gateway->stop();
   if (parts.webhook) parts.webhook->stop();
@@ -390,10 +427,18 @@ void Node::stop() {
 std::string Node::http_address() const { return parts_->api->address(); }
 std::string Node::tcp_address() const { return parts_->gateway->tcp_address(); }
 std::string Node::ws_address() const { return parts_->gateway->ws_address(); }
+std::string Node::tls_address() const { return parts_->gateway->tls_address(); }
+std::string Node::wss_address() const { return parts_->gateway->wss_address(); }
 std::string Node::manager_address() const { return parts_->api->manager_address(); }
+std::string Node::demo_address() const {
+  return parts_->demo ? parts_->demo->address() : std::string();
+}
 
 Result<config::ReloadReport> Node::reload(const config::Settings& wanted) {
-  return parts_->live.apply(wanted);
+  auto report = parts_->live.apply(wanted);
+  // The files may have changed though no setting has.
+  parts_->gateway->reload_certificate();
+  return report;
 }
 
 }  // namespace jindou::app

@@ -21,8 +21,8 @@ class Node {
   Node& operator=(const Node&) = delete;
 
   // Opens the store, starts the threads, listens. Errors: storage (data directory in use or
-  // damaged), invalid or unavailable (an address that cannot be listened on). After an error the
-  // node is only good to be destroyed.
+  // damaged), invalid or unavailable (an address that cannot be listened on, a bad certificate).
+  // After an error the node is only good to be destroyed.
   Result<void> start();
 
   // Stops accepting, finishes what is in flight, closes sessions plainly, closes the store. Takes
@@ -33,10 +33,15 @@ class Node {
   std::string http_address() const;
   std::string tcp_address() const;
   std::string ws_address() const;
+  std::string tls_address() const;
+  std::string wss_address() const;
   std::string manager_address() const;
+  // Empty when the chat demo is not served.
+  std::string demo_address() const;
 
-  // Takes over what may change while the server runs. For the thread that owns the node, between
-  // start() and stop(). Errors: invalid (nothing has changed).
+  // Takes over what may change while the server runs, and reads the certificate again. For the
+  // thread that owns the node, between start() and stop(). Errors: invalid (no setting has
+  // changed).
   Result<config::ReloadReport> reload(const config::Settings& wanted);
 
  private:

@@ -121,7 +121,19 @@ Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings
   if (!settings.ws_addr.empty()) {
     JD_TRY(options.ws, config::parse_listen_address(settings.ws_addr));
   }
+  if (!settings.tls_addr.empty()) {
+    JD_TRY(options.tls, config::parse_listen_address(settings.tls_addr));
+  }
+  if (!settings.wss_addr.empty()) {
+    JD_TRY(options.wss, config::parse_listen_address(settings.wss_addr));
+  }
+  auto trusted = gateway::NetworkList::parse(settings.gateway.trusted_proxies);
+  if (!trusted) {
+    return Error(Errc::invalid, "gateway.trustedProxies: " + trusted.error().detail());
+  }
+  options.trusted_proxies = std::move(*trusted);
   options.limits = settings.gateway;
+  options.disable_json_rpc = settings.disable_json_rpc;
   options.retry.scan_interval = settings.message_retry.scan_interval;
   options.visitors_suffix = settings.customer_service.visitors_suffix;
   options.idle_time = settings.conn_idle_time;

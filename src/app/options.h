@@ -20,7 +20,8 @@ channel::PartitionOptions partition_options(const config::Settings& settings,
                                             std::uint16_t partitions);
 api::ApiOptions api_options(const config::Settings& settings);
 retention::SweeperOptions sweeper_options(const config::Settings& settings);
-// Without what a reload may change, which LiveOptions has. Errors: invalid (an address).
+// Without what a reload may change, which LiveOptions has. Errors: invalid (an address
+// or network).
 Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings);
 // Threads that evaluate commands.
 unsigned worker_count(const config::Settings& settings);

@@ -120,17 +120,19 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
     return 1;
   }
   std::printf(
-      "{\"event\":\"ready\",\"http\":\"%s\",\"tcp\":\"%s\",\"ws\":\"%s\","
-      "\"manager\":\"%s\"}\n",
+      "{\"event\":\"ready\",\"http\":\"%s\",\"tcp\":\"%s\",\"ws\":\"%s\",\"tls\":\"%s\","
+      "\"wss\":\"%s\",\"manager\":\"%s\",\"demo\":\"%s\"}\n",
       node.http_address().c_str(), node.tcp_address().c_str(), node.ws_address().c_str(),
-      node.manager_address().c_str());
+      node.tls_address().c_str(), node.wss_address().c_str(), node.manager_address().c_str(),
+      node.demo_address().c_str());
   std::fflush(stdout);
   observe::log_info(
       "app",
-      "jindou {} serves HTTP on {}, TCP on {}, WebSocket on {}, the manager port on {}, "
-      "data in {}",
+      "jindou {} serves HTTP on {}, TCP on {}, WebSocket on {}, with TLS on {} and {}, the manager "
+      "port on {}, the chat demo on {}, data in {}",
       kVersion, shown(node.http_address()), shown(node.tcp_address()), shown(node.ws_address()),
-      shown(node.manager_address()), settings.data_dir);
+      shown(node.tls_address()), shown(node.wss_address()), shown(node.manager_address()),
+      shown(node.demo_address()), settings.data_dir);
 
   const int received = signals.run([&] { reload(node, read_again); });
   observe::log_info("app", "stopping on signal {}", received);

@@ -1,0 +1,131 @@
+#include "api/demo_site.h"
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "api/system_routes.h"
+
+namespace jindou::api {
+namespace {
+
+constexpr std::string_view kPage = "/chatdemo";
+constexpr std::string_view kPlain = "text/plain; charset=utf-8";
+
+// Scripts and styles are files of this listener; connections go wherever the API is, which the
+// page's address says. Nobody may frame the page: its form holds tokens.
+constexpr std::string_view kPolicy =
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src "
+    "'self' data:; connect-src http: https: ws: wss:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n";
+
+bool accepts_gzip(const Request& request) {
+  // "gzip;q=0" refuses it, which no browser does.
+  const std::string_view encodings = request.header("accept-encoding");
+  const auto at = encodings.find("gzip");
+  return at != std::string_view::npos && !encodings.substr(at).starts_with("gzip;q=0");
+}
+
+// For a query: what is not a letter, a digit or one of "-._~" is escaped, so that nothing of the
+// request's Host can end the header line.
+std::string escaped(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0 || std::string_view("-._~").find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out += '%';
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    }
+  }
+  return out;
+}
+
+void answer_text(Response& response, unsigned status, std::string_view text) {
+  response.status = status;
+  response.content_type = kPlain;
+  response.body += text;
+  response.body += '\n';
+}
+
+void answer_file(const DemoFile& file, const Request& request, Response& response) {
+  response.extra_headers += "ETag: ";
+  response.extra_headers += file.etag;
+  response.extra_headers += "\r\nVary: Accept-Encoding\r\nCache-Control: ";
+  response.extra_headers +=
+      file.immutable ? "public, max-age=31536000, immutable\r\n" : "no-cache\r\n";
+  response.content_type = file.content_type;
+  if (request.header("if-none-match").find(file.etag) != std::string_view::npos) {
+    response.status = 304;
+    return;
+  }
+  if (!file.gzipped.empty() && accepts_gzip(request)) {
+    response.extra_headers += "Content-Encoding: gzip\r\n";
+    response.body += file.gzipped;
+  } else {
+    response.body += file.bytes;
+  }
+}
+
+}  // namespace
+
+DemoSite::DemoSite(std::span<const DemoFile> files, ApiUrl api_url, observe::Metrics& metrics)
+    : files_(files), api_url_(std::move(api_url)), metrics_(metrics) {}
+
+bool DemoSite::admit(Request& request, Response& response) {
+  response.route = "demo";
+  response.extra_headers += kPolicy;
+  if (request.method() == Verb::get || request.method() == Verb::head) {
+    answer(request, response);
+  } else {
+    response.extra_headers += "Allow: GET, HEAD\r\n";
+    answer_text(response, 405, "this is a page; the API has an address of its own");
+  }
+  return false;
+}
+
+void DemoSite::answer(const Request& request, Response& response) const {
+  const std::string_view path = request.path();
+  // Without a word about the API the page would have to guess its address.
+  const bool told = request.query().find("apiurl=") != std::string_view::npos;
+  if (path == "/" || (path == kPage && !told)) {
+    const std::string url = api_url_(request_host(request));
+    if (path == "/" || !url.empty()) {
+      response.status = 302;
+      response.content_type = kPlain;
+      // Relative: a proxy in front may have added a path.
+      response.extra_headers += "Location: ";
+      response.extra_headers += kPage.substr(1);
+      if (!url.empty()) response.extra_headers += "?apiurl=" + escaped(url);
+      response.extra_headers += "\r\nCache-Control: no-store\r\n";
+      return;
+    }
+  }
+  const auto file = std::find_if(files_.begin(), files_.end(),
+                                 [&](const DemoFile& each) { return each.path == path; });
+  if (file == files_.end()) {
+    answer_text(response, 404, "no such file; the chat demo is at /chatdemo");
+  } else {
+    answer_file(*file, request, response);
+  }
+}
+
+// Everything is answered by the header alone.
+Task<void> DemoSite::handle(Request&, Response&) { co_return; }
+
+void DemoSite::refuse(std::string_view detail, Response& response) {
+  response.route = "refused";
+  response.extra_headers += kPolicy;
+  answer_text(response, response.status, detail);
+}
+
+void DemoSite::answered(const Response& response, std::chrono::steady_clock::duration) {
+  metrics_.count_http_request(response.route, static_cast<int>(response.status));
+}
+
+}  // namespace jindou::api

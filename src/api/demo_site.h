@@ -1,0 +1,53 @@
+// The chat demo's own listener: the files of the page, compiled into the program, and nothing else.
+// The page calls the API and the WebSocket listener at their own addresses.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "api/http_server.h"
+#include "api/http_types.h"
+#include "observe/metrics.h"
+
+namespace jindou::api {
+
+// One file of the built page; all members are constants of the program.
+struct DemoFile {
+  // Where it is served: "/chatdemo" for the page itself, "/assets/…" for what it loads.
+  std::string_view path;
+  std::string_view content_type;
+  // W/"…", of the content: weak, because the gzipped bytes have the same.
+  std::string_view etag;
+  // The path changes with the content.
+  bool immutable = false;
+  std::string_view bytes;
+  std::string_view gzipped;  // empty: not smaller
+};
+
+// Answers GET and HEAD: the files, and a redirect to the page that tells it where the API is.
+// Thread-safe: constant after construction.
+class DemoSite final : public RequestHandler {
+ public:
+  // The address of the API for whoever asked for the page under this host (without port, may be
+  // empty); empty when there is no API. Called on io shards, thread-safe, must not block.
+  using ApiUrl = std::function<std::string(std::string_view host)>;
+
+  // Borrows `files` and `metrics`.
+  DemoSite(std::span<const DemoFile> files, ApiUrl api_url, observe::Metrics& metrics);
+
+  bool admit(Request& request, Response& response) override;
+  Task<void> handle(Request& request, Response& response) override;
+  void refuse(std::string_view detail, Response& response) override;
+  void answered(const Response& response, std::chrono::steady_clock::duration took) override;
+
+ private:
+  void answer(const Request& request, Response& response) const;
+
+  std::span<const DemoFile> files_;
+  ApiUrl api_url_;
+  observe::Metrics& metrics_;
+};
+
+}  // namespace jindou::api

@@ -1,0 +1,117 @@
+// What the listener of the chat demo answers, without sockets: files with their headers, the
+// redirect that names the API, refusals.
+#include "api/demo_site.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace jindou::api {
+namespace {
+
+constexpr std::array<DemoFile, 2> kFiles = {{
+    {"/chatdemo", "text/html; charset=utf-8", "W/\"page\"", false, "<html>", {}},
+    {"/assets/a.js", "text/javascript; charset=utf-8", "W/\"script\"", true, "a script", "zipped"},
+}};
+
+class DemoSiteTest : public testing::Test {
+ protected:
+  // The whole answer; nothing is left to handle().
+  Response get(const std::string& target, std::string_view header = {}, std::string_view value = {},
+               Verb verb = Verb::get) {
+    Request request;
+    request.set_line(verb, "GET", target, 11);
+    request.add_header(Field::host, "Host", host);
+    if (header == "Accept-Encoding") request.add_header(Field::accept_encoding, header, value);
+    if (header == "If-None-Match") request.add_header(Field::if_none_match, header, value);
+    Response response;
+    EXPECT_FALSE(site.admit(request, response));
+    return response;
+  }
+  static bool has(const Response& response, std::string_view line) {
+    return response.extra_headers.find(std::string(line) + "\r\n") != std::string::npos;
+  }
+
+  std::string host = "im.example.com:5172";
+  std::string api_url = "http://{}:5001";
+  observe::Metrics metrics;
+  DemoSite site{kFiles,
+                [this](std::string_view asked) {
+                  std::string out = api_url;
+                  const auto at = out.find("{}");
+                  if (at != std::string::npos) out.replace(at, 2, asked);
+                  return out;
+                },
+                metrics};
+};
+
+TEST_F(DemoSiteTest, TheRootLeadsToThePageAndSaysWhereTheApiIs) {
+  const Response response = get("/");
+  EXPECT_EQ(response.status, 302U);
+  EXPECT_TRUE(has(response, "Location: chatdemo?apiurl=http%3A%2F%2Fim.example.com%3A5001"));
+  EXPECT_TRUE(has(response, "Cache-Control: no-store"));
+}
+
+TEST_F(DemoSiteTest, ThePageWithoutAnAddressOfTheApiIsGivenOne) {
+  EXPECT_EQ(get("/chatdemo").status, 302U);
+  EXPECT_EQ(get("/chatdemo?apiurl=http://a").status, 200U);
+}
+
+TEST_F(DemoSiteTest, WithoutAnApiThePageIsServedAsItIs) {
+  api_url.clear();
+  EXPECT_TRUE(has(get("/"), "Location: chatdemo"));
+  EXPECT_EQ(get("/chatdemo").status, 200U);
+}
+
+TEST_F(DemoSiteTest, AHostCannotAddALineToTheHeader) {
+  host = "a\r\nSet-Cookie: b&c";
+  const Response response = get("/");
+  EXPECT_TRUE(has(response, "Location: chatdemo?apiurl=http%3A%2F%2Fa%0D%0ASet-Cookie%3A5001"));
+}
+
+TEST_F(DemoSiteTest, ThePageIsServedWithAPolicyAndLookedUpAgainEachTime) {
+  const Response response = get("/chatdemo?apiurl=");
+  EXPECT_EQ(response.body, "<html>");
+  EXPECT_EQ(response.content_type, "text/html; charset=utf-8");
+  EXPECT_TRUE(has(response, "ETag: W/\"page\""));
+  EXPECT_TRUE(has(response, "Cache-Control: no-cache"));
+  EXPECT_TRUE(has(response, "X-Content-Type-Options: nosniff"));
+  EXPECT_NE(response.extra_headers.find("Content-Security-Policy: default-src 'none'"),
+            std::string::npos);
+}
+
+TEST_F(DemoSiteTest, AssetsAreKeptForeverAndZippedForThoseWhoTakeIt) {
+  const Response plain = get("/assets/a.js");
+  EXPECT_EQ(plain.body, "a script");
+  EXPECT_TRUE(has(plain, "Cache-Control: public, max-age=31536000, immutable"));
+  EXPECT_TRUE(has(plain, "Vary: Accept-Encoding"));
+  const Response zipped = get("/assets/a.js", "Accept-Encoding", "deflate, gzip, br");
+  EXPECT_EQ(zipped.body, "zipped");
+  EXPECT_TRUE(has(zipped, "Content-Encoding: gzip"));
+  EXPECT_EQ(get("/assets/a.js", "Accept-Encoding", "gzip;q=0").body, "a script");
+  EXPECT_EQ(get("/chatdemo?apiurl=", "Accept-Encoding", "gzip").body, "<html>");
+}
+
+TEST_F(DemoSiteTest, WhoHasTheFileIsToldSo) {
+  const Response response = get("/assets/a.js", "If-None-Match", "W/\"script\"");
+  EXPECT_EQ(response.status, 304U);
+  EXPECT_TRUE(response.body.empty());
+  EXPECT_EQ(get("/assets/a.js", "If-None-Match", "W/\"other\"").status, 200U);
+}
+
+TEST_F(DemoSiteTest, NothingElseIsThere) {
+  for (const char* path :
+       {"/index.html", "/assets/", "/assets/a.js/", "/../etc/passwd", "/route"}) {
+    EXPECT_EQ(get(path).status, 404U) << path;
+  }
+}
+
+TEST_F(DemoSiteTest, OnlyReadingIsPossible) {
+  EXPECT_EQ(get("/chatdemo?apiurl=", {}, {}, Verb::head).status, 200U);
+  const Response response = get("/chatdemo", {}, {}, Verb::post);
+  EXPECT_EQ(response.status, 405U);
+  EXPECT_TRUE(has(response, "Allow: GET, HEAD"));
+}
+
+}  // namespace
+}  // namespace jindou::api
