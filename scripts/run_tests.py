@@ -128,12 +128,8 @@ def unittest_outcome(status, output):
 
 def install_clients():
     """The real client libraries that the end-to-end tests drive."""
-    done = True
-    for lock in sorted((ROOT / "tests").glob("clients/*/package-lock.json")):
-        if not (lock.parent / "node_modules").is_dir():
-            status, _ = run(["npm", "ci", "--prefix", str(lock.parent), "--no-audit", "--no-fund"])
-            done = done and status == 0
-    return done
+    status, _ = run([sys.executable, str(ROOT / "tests" / "e2e" / "client_packages.py")])
+    return status == 0
 
 
 def e2e_file(binary, env, module):
@@ -198,7 +194,7 @@ def fuzz():
 
 
 def release():
-    return Outcome(1, 0) if build("release", "jindou") else Outcome(0, 1)
+    return Outcome(1, 0) if build("release", "jindou", "frame_mirror") else Outcome(0, 1)
 
 
 STAGES = {
@@ -206,8 +202,9 @@ STAGES = {
     "unit": lambda: unit("dev"),
     "e2e": lambda: e2e(BINARY),
     "crash": lambda: script("tests/crash/run.sh", BINARY, "--cycles", 20),
+    "churn": lambda: script("tests/churn/run.sh", BINARY),
     "fuzz": fuzz,
-    "asan": lambda: unit("asan", "jindou"),
+    "asan": lambda: unit("asan", "jindou", "frame_mirror"),
     "asan-e2e": lambda: e2e(ASAN_BINARY, SANITIZER_ENV),
     "tsan": lambda: unit("tsan"),
 }

@@ -38,14 +38,24 @@ need_package libc6-dev libboost1.81-dev librocksdb-dev libsimdjson-dev \
   libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev prometheus-cpp-dev libssl-dev \
   libxxhash-dev libexpected-dev libjwt-dev libcurl4-openssl-dev zlib1g-dev
 
+# The chat demo is built by npm from packages of its registry, which needs certificates. Not for
+# "check", which builds no server.
+if [ "$role" != check ]; then
+  need_package ca-certificates
+  need_command node nodejs
+  need_command npm npm
+fi
+
 case "$role" in
   run) ;;
   test)
-    need_package libgtest-dev libgmock-dev libclang-rt-14-dev ca-certificates
+    need_package libgtest-dev libgmock-dev libclang-rt-14-dev
     need_command clang++-14 clang-14
     need_command mold mold
-    need_command node nodejs
-    need_command npm npm
+    # The chat demo's screenshots show some Chinese.
+    need_package fonts-wqy-microhei
+    need_command chromium chromium
+    need_command openssl openssl
     need_command go golang-go
     need_command python3 python3
     need_python_module requests python3-requests

@@ -1,10 +1,10 @@
-// The npm client is published as ES modules written for bundlers: its package.json does not say
-// "type": "module" and its imports have no file extension. Node refuses both, so these hooks do
+// The npm clients are published as ES modules written for bundlers: their package.json does not say
+// "type": "module" and their imports have no file extension. Node refuses both, so these hooks do
 // what a bundler would do while resolving. No byte of the package is changed.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-const inClient = (url) => url !== undefined && url.includes('/wukongimjssdk/lib/');
+const inClient = (url) => /\/wukongim(js|uniapp)sdk\/lib\//.test(url ?? '');
 
 export async function resolve(specifier, context, next) {
   if (inClient(context.parentURL) && specifier.startsWith('.')) {
