@@ -25,9 +25,11 @@ Result<void> measure(const BenchOptions& options, const std::string& directory,
                      std::vector<Row>& rows) {
   Stage stage(options, directory);
   if (options.wants("floor") || options.wants("disk") || options.wants("batch") ||
-      options.wants("single") || options.wants("client") || options.wants("fanout")) {
+      options.wants("single") || options.wants("client")) {
     JD_CHECK_OK(measure_sending(stage, rows));
   }
+  if (options.wants("fanout")) JD_CHECK_OK(measure_fan_out(stage, rows));
+  if (options.wants("connect")) JD_CHECK_OK(measure_connect(stage, rows));
   if (options.wants("memory")) JD_CHECK_OK(measure_memory(stage, rows));
   if (options.wants("growth")) JD_CHECK_OK(measure_growth(stage, rows));
   if (options.wants("retention")) JD_CHECK_OK(measure_retention(stage, rows));

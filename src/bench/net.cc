@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -130,14 +131,17 @@ Result<Fd> connect_within(const Endpoint& endpoint, std::chrono::milliseconds li
 }
 
 std::uint64_t raise_open_files() {
+  constexpr rlim_t kWanted = 262'144;
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
-  if (limit.rlim_cur < limit.rlim_max) {
-    rlimit raised = limit;
-    raised.rlim_cur = limit.rlim_max;
-    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) return raised.rlim_cur;
-  }
-  return limit.rlim_cur;
+  if (limit.rlim_cur >= kWanted) return limit.rlim_cur;
+  rlimit raised = limit;
+  raised.rlim_cur = kWanted;
+  raised.rlim_max = std::max(limit.rlim_max, kWanted);
+  // Lifting the hard limit takes a privilege; the soft one may always be lifted to it.
+  if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) return raised.rlim_cur;
+  raised.rlim_cur = raised.rlim_max = limit.rlim_max;
+  return ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
 }
 
 Io Outbox::send(int fd, std::string_view bytes) {

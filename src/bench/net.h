@@ -67,7 +67,9 @@ Result<void> connected(const Fd& fd);
 // Both of the above with a bounded wait.
 Result<Fd> connect_within(const Endpoint& endpoint, std::chrono::milliseconds limit);
 
-// Lifts the limit of open files to the hard limit; returns the limit now in force.
+// Lifts the limit of open files, for this process and those it starts, as far as the system lets us
+// (the hard limit, for root the kernel's, but no more than 262,144); returns the limit now in
+// force.
 std::uint64_t raise_open_files();
 
 // Outcome of one read or write on a non-blocking socket.

@@ -9,7 +9,7 @@ namespace jindou::bench {
 
 const std::vector<std::string>& row_names() {
   static const std::vector<std::string> kNames = {
-      "floor",  "disk",   "batch",         "single",  "client",    "fanout",
+      "floor",  "disk",   "batch",         "single",  "client",    "fanout", "connect",
       "memory", "growth", "conversations", "history", "retention", "webhook"};
   return kNames;
 }
@@ -31,16 +31,20 @@ void add_options(CLI::App& app, BenchOptions& options) {
       ->capture_default_str();
   app.add_option("--seconds", options.seconds, "length of a round")->capture_default_str();
   app.add_option("--only", options.only,
-                 "rows to run: floor,disk,batch,single,client,fanout,memory,growth,conversations,"
-                 "history,retention,webhook")
+                 "rows to run: floor,disk,batch,single,client,fanout,connect,memory,growth,"
+                 "conversations,history,retention,webhook")
       ->delimiter(',');
   app.add_option("--growth-small", options.growth_small, "messages stored at the first measurement")
       ->capture_default_str();
   app.add_option("--growth-large", options.growth_large, "messages stored at the second")
       ->capture_default_str();
-  app.add_option("--fanout-sessions", options.fanout_sessions, "online receivers of one group")
+  app.add_option("--fanout-sessions", options.fanout_sessions,
+                 "online receivers of one group; several sizes: 1000,10000")
+      ->delimiter(',')
       ->capture_default_str();
-  app.add_option("--memory-sessions", options.memory_sessions, "idle WebSocket sessions")
+  app.add_option("--connect-sessions", options.connect_sessions, "logins of one round")
+      ->capture_default_str();
+  app.add_option("--memory-sessions", options.memory_sessions, "idle sessions on each transport")
       ->capture_default_str();
   app.add_option(
          "--data-dir", options.data_dir,
@@ -80,8 +84,16 @@ Result<void> validate(const BenchOptions& options) {
   if (!(options.seconds >= 0.1) || !(options.seconds <= 600)) {
     return Error(Errc::invalid, "--seconds must be within 0.1..600");
   }
-  if (options.fanout_sessions < 1 || options.fanout_sessions > 20'000) {
-    return Error(Errc::invalid, "--fanout-sessions must be within 1..20000");
+  for (const int sessions : options.fanout_sessions) {
+    if (sessions < 1 || sessions > 1'000'000) {
+      return Error(Errc::invalid, "--fanout-sessions must be within 1..1000000");
+    }
+  }
+  if (options.fanout_sessions.empty()) {
+    return Error(Errc::invalid, "--fanout-sessions names no size");
+  }
+  if (options.connect_sessions < 1 || options.connect_sessions > 10'000) {
+    return Error(Errc::invalid, "--connect-sessions must be within 1..10000");
   }
   if (options.memory_sessions < 1 || options.memory_sessions > 1'000'000) {
     return Error(Errc::invalid, "--memory-sessions must be within 1..1000000");

@@ -31,8 +31,9 @@ struct BenchOptions {
   std::vector<std::string> only;
   std::uint64_t growth_small = 1'000'000;   // messages stored at the first measurement
   std::uint64_t growth_large = 10'000'000;  // messages stored at the second
-  int fanout_sessions = 1000;
-  int memory_sessions = 10'000;
+  std::vector<int> fanout_sessions{1000, 10'000, 50'000};  // a row for each
+  int connect_sessions = 2000;                             // of one round
+  int memory_sessions = 20'000;                            // on each transport
 
   // Parent of the temporary directory that holds all data; it decides which disk is measured.
   std::string data_dir = ".";

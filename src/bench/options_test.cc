@@ -61,5 +61,18 @@ TEST(AddOptions, ReadsFlags) {
   EXPECT_TRUE(options.strict);
 }
 
+TEST(AddOptions, TakesSeveralSizesOfTheFanOut) {
+  CLI::App app;
+  BenchOptions options;
+  add_options(app, options);
+  app.parse("--fanout-sessions 100,3000");
+  EXPECT_EQ(options.fanout_sessions, (std::vector<int>{100, 3000}));
+  EXPECT_TRUE(validate(options));
+  options.fanout_sessions.push_back(0);
+  EXPECT_FALSE(validate(options));
+  options.fanout_sessions.clear();
+  EXPECT_FALSE(validate(options));
+}
+
 }  // namespace
 }  // namespace jindou::bench

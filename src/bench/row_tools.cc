@@ -50,6 +50,11 @@ void compare(Row& row, Row::Bar kind, double bar, double ratio, std::string refe
   row.reference = std::move(reference);
 }
 
+void refer(Row& row, double ratio, std::string reference) {
+  row.ratio = ratio;
+  row.reference = std::move(reference);
+}
+
 namespace {
 
 std::string json_array(const std::vector<std::string>& uids) {
@@ -69,6 +74,15 @@ Result<void> create_group(HttpClient& http, const std::string& name,
   auto answer = http.post(
       "/channel", fmt::format(R"({{"channel_id":"{}","channel_type":2,"subscribers":{}}})", name,
                               json_array(subscribers)));
+  if (!answer) return answer.error();
+  return {};
+}
+
+Result<void> add_subscribers(HttpClient& http, const std::string& name,
+                             const std::vector<std::string>& subscribers) {
+  auto answer = http.post("/channel/subscriber_add",
+                          fmt::format(R"({{"channel_id":"{}","channel_type":2,"subscribers":{}}})",
+                                      name, json_array(subscribers)));
   if (!answer) return answer.error();
   return {};
 }

@@ -23,6 +23,8 @@ inline constexpr std::size_t kPayloadBytes = 200;
 inline constexpr std::size_t kBatchItems = 100;
 inline constexpr std::size_t kBatchConnections = 8;
 inline constexpr double kFillSecondsMax = 1800;
+// Open files beside sessions: listeners, the store's, and some air.
+inline constexpr std::uint64_t kSpareFiles = 250;
 
 template <class... Args>
 void progress(fmt::format_string<Args...> text, Args&&... args) {
@@ -63,10 +65,16 @@ std::string spread(const std::vector<double>& values);
 
 void add_detail(Row& row, std::string name, double value);
 void compare(Row& row, Row::Bar kind, double bar, double ratio, std::string reference);
+// The same without a bar.
+void refer(Row& row, double ratio, std::string reference);
 
 // Errors: those of HttpClient::post.
 Result<void> create_group(HttpClient& http, const std::string& name,
                           const std::vector<std::string>& subscribers);
+
+// Adds users to a group that exists. Errors: those of HttpClient::post.
+Result<void> add_subscribers(HttpClient& http, const std::string& name,
+                             const std::vector<std::string>& subscribers);
 
 RequestTemplate::Shape batch_shape(const GroupNames& groups);
 RequestTemplate::Shape single_shape(const GroupNames& groups);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 #include "bench/floor.h"
@@ -22,9 +21,6 @@ namespace {
 constexpr std::size_t kSingleConnections = 64;
 constexpr std::size_t kClients = 64;
 constexpr std::size_t kClientWindow = 16;
-// Batches of 100 undelivered at most: enough that the server never waits for the generator.
-constexpr std::size_t kFanoutWindow = 2;
-constexpr std::size_t kFanoutLatencySamples = 200;
 // Growth measures the same figure twice; three rounds each keep the two sizes close to their names.
 constexpr int kGrowthRounds = 3;
 constexpr double kDiskProbeSeconds = 0.3;
@@ -32,8 +28,6 @@ constexpr double kDiskProbeSeconds = 0.3;
 constexpr double kBatchBar = 0.4;
 constexpr double kSingleLatencyBar = 3.0;
 constexpr double kClientBar = 1.0;
-constexpr double kFanoutBar = 200'000;
-constexpr double kMemoryBarKib = 16;
 constexpr double kGrowthBar = 0.85;
 
 std::string client_uid(std::size_t index) { return fmt::format("bench_client_{:02}", index); }
@@ -191,7 +185,7 @@ Result<void> measure_client(Stage& stage, Target& target, const GroupNames& grou
   }
   std::vector<std::string> uids;
   for (std::size_t i = 0; i < kClients; ++i) uids.push_back(client_uid(i));
-  JD_TRY(auto sessions, connect_sessions(target.tcp, Transport::tcp, uids));
+  JD_TRY(auto sessions, connect_sessions(target.tcp, SessionKind(), uids));
   SendLoad load(std::move(sessions), groups, stage.payloads(), new_run_id(), kClientWindow);
   JD_CHECK_OK(load.prepare());
   CpuMeter cpu(target.pid);
@@ -223,73 +217,6 @@ Result<void> measure_client(Stage& stage, Target& target, const GroupNames& grou
   return {};
 }
 
-// ---- fan-out ---------------------------------------------------------------------------------
-
-Result<void> measure_fanout(Stage& stage, Target& target, std::vector<Row>& rows) {
-  const BenchOptions& options = stage.options();
-  if (target.tcp.size == 0) {
-    progress("fanout: skipped, the TCP address of the server is not known (--tcp)");
-    return {};
-  }
-  GroupNames group;
-  group.prefix = "bench_fanout_";
-  group.count = 1;
-  std::vector<std::string> uids;
-  for (int i = 0; i < options.fanout_sessions; ++i) {
-    uids.push_back(fmt::format("bench_receiver_{:05}", i));
-  }
-  HttpClient http(target.http);
-  JD_CHECK_OK(create_group(http, group.name(0), uids));
-  JD_TRY(auto sessions, connect_sessions(target.tcp, Transport::tcp, uids));
-  FanoutLoad load(std::move(sessions), target.http, batch_shape(group), stage.payloads());
-  JD_CHECK_OK(load.prepare());
-  CpuMeter cpu(target.pid);
-  std::vector<double> rates;
-  std::uint64_t decrypted = 0;
-  for (int round = 0; round <= options.rounds; ++round) {
-    if (round > 0) cpu.begin();
-    JD_TRY(const FanoutLoad::Round result, load.run(options.seconds, kFanoutWindow));
-    if (round > 0) cpu.end();
-    progress("fanout, round {}: {} deliveries/s", round, format_number(result.per_second()));
-    if (round > 0) rates.push_back(result.per_second());
-    decrypted += result.decrypted;
-  }
-  JD_TRY(auto latencies, load.single_latencies(kFanoutLatencySamples));
-  Row row("fanout",
-          fmt::format("fan-out: one group, {} TCP sessions, encrypted", options.fanout_sessions),
-          median(rates), "deliveries/s");
-  compare(row, Row::Bar::at_least, kFanoutBar, row.value, "");
-  const double p50 = micros(percentile(latencies, 50));
-  const double p99 = micros(percentile(latencies, 99));
-  row.note = fmt::format(
-      "rounds {}; {} decrypted and checked; one message, post to last delivery: p50 {:.1f} ms, "
-      "p99 {:.1f} ms; {}",
-      spread(rates), decrypted, p50 / 1000, p99 / 1000, cpu.text());
-  add_detail(row, "single_message_p50_us", p50);
-  add_detail(row, "single_message_p99_us", p99);
-  add_detail(row, "server_cores", cpu.server_cores());
-  add_detail(row, "generator_cores", cpu.own_cores());
-  rows.push_back(row);
-  return {};
-}
-
-// The resident bytes once they have stopped moving: five equal readings (within 64 KiB) a fifth of
-// a second apart, or the last one after ten seconds.
-Result<std::uint64_t> settled_bytes(pid_t pid) {
-  constexpr std::uint64_t kStillBytes = 64 * 1024;
-  JD_TRY(std::uint64_t last, resident_bytes(pid));
-  int still = 0;
-  for (int i = 0; i < 50 && still < 5; ++i) {
-    JD_CHECK_OK(check_interrupted());
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
-    JD_TRY(const std::uint64_t now, resident_bytes(pid));
-    const std::uint64_t moved = now > last ? now - last : last - now;
-    still = moved <= kStillBytes ? still + 1 : 0;
-    last = now;
-  }
-  return last;
-}
-
 }  // namespace
 
 Stage::Stage(const BenchOptions& options, std::string directory)
@@ -319,13 +246,28 @@ Result<Target> Stage::open_target(const std::vector<std::string>& settings) {
   if (!addresses.ws.empty()) {
     JD_TRY(target.ws, parse_endpoint(addresses.ws, options_.allow_remote));
   }
+  if (!addresses.tls.empty()) {
+    JD_TRY(target.tls, parse_endpoint(addresses.tls, options_.allow_remote));
+  }
   return target;
+}
+
+Result<TlsTarget> open_tls_target(Stage& stage) {
+  const std::string cert = stage.directory() + "/cert.pem";
+  const std::string key = stage.directory() + "/key.pem";
+  JD_CHECK_OK(write_certificate(cert, key));
+  TlsTarget opened;
+  JD_TRY(opened.client, TlsClient::create());
+  JD_TRY(opened.target,
+         stage.open_target({"tlsAddr=tls://127.0.0.1:0", "wssConfig.certFile=" + cert,
+                            "wssConfig.keyFile=" + key}));
+  return opened;
 }
 
 Result<void> measure_sending(Stage& stage, std::vector<Row>& rows) {
   const BenchOptions& options = stage.options();
   const bool single_needed = options.wants("single") || options.wants("client");
-  const bool server_needed = single_needed || options.wants("batch") || options.wants("fanout");
+  const bool server_needed = single_needed || options.wants("batch");
   Disk disk;
   JD_TRY(disk.probe, DiskProbe::open(stage.directory() + "/fdatasync"));
   Target target;
@@ -349,7 +291,6 @@ Result<void> measure_sending(Stage& stage, std::vector<Row>& rows) {
   if (outcome && options.wants("client")) {
     outcome = measure_client(stage, target, groups, single_rate, later);
   }
-  if (outcome && options.wants("fanout")) outcome = measure_fanout(stage, target, later);
 
   if (!disk.samples.empty()) {
     Row row("disk", "disk: append 512 bytes and fdatasync, p50",
@@ -361,49 +302,6 @@ Result<void> measure_sending(Stage& stage, std::vector<Row>& rows) {
   }
   rows.insert(rows.end(), later.begin(), later.end());
   return outcome;
-}
-
-Result<void> measure_memory(Stage& stage, std::vector<Row>& rows) {
-  const BenchOptions& options = stage.options();
-  JD_TRY(const Target target, stage.open_target());
-  if (target.ws.size == 0 || target.pid == 0) {
-    progress(
-        "memory: skipped, the server's WebSocket address (--ws) or process (--pid) is unknown");
-    return {};
-  }
-  const auto limit = raise_open_files();
-  // Besides the sessions: listeners, the store's files, and some air.
-  if (limit < static_cast<std::uint64_t>(options.memory_sessions) + 200) {
-    return Error(Errc::invalid,
-                 fmt::format("the limit of open files, {}, is too low for {} sessions", limit,
-                             options.memory_sessions));
-  }
-  // A few sessions first, so that what the server makes once is not counted as part of each.
-  std::vector<std::string> uids;
-  for (int i = 0; i < 64; ++i) uids.push_back(fmt::format("bench_first_{:02}", i));
-  JD_TRY(const auto first, connect_sessions(target.ws, Transport::websocket, uids));
-  JD_TRY(const std::uint64_t before, settled_bytes(target.pid));
-  uids.clear();
-  for (int i = 0; i < options.memory_sessions; ++i) {
-    uids.push_back(fmt::format("bench_idle_{:06}", i));
-  }
-  const TimePoint start = std::chrono::steady_clock::now();
-  JD_TRY(const auto sessions, connect_sessions(target.ws, Transport::websocket, uids));
-  const double handshakes = static_cast<double>(sessions.size()) / seconds_since(start);
-  JD_TRY(const std::uint64_t after, settled_bytes(target.pid));
-  progress("memory: {} KiB before, {} KiB with {} sessions", before / 1024, after / 1024,
-           sessions.size());
-  const double grown = after > before ? static_cast<double>(after - before) : 0;
-  Row row("memory",
-          fmt::format("memory: resident per idle WebSocket session, {} sessions", sessions.size()),
-          grown / static_cast<double>(sessions.size()) / 1024, "KiB");
-  compare(row, Row::Bar::at_most, kMemoryBarKib, row.value, "");
-  row.note = fmt::format("server {:.1f} MiB before, {:.1f} MiB after; {} handshakes/s",
-                         static_cast<double>(before) / 1048576,
-                         static_cast<double>(after) / 1048576, format_number(handshakes));
-  add_detail(row, "handshakes_per_second", handshakes);
-  rows.push_back(row);
-  return {};
 }
 
 Result<void> measure_growth(Stage& stage, std::vector<Row>& rows) {

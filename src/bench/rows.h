@@ -12,6 +12,7 @@
 #include "bench/options.h"
 #include "bench/server_process.h"
 #include "bench/table.h"
+#include "bench/tls_client.h"
 
 namespace jindou::bench {
 
@@ -21,6 +22,7 @@ struct Target {
   Endpoint http;
   Endpoint tcp;           // size 0: not known
   Endpoint ws;            // size 0: not known
+  Endpoint tls;           // size 0: not known, or not served
   pid_t pid = 0;          // 0: not known
   std::string directory;  // of the store; empty: not known
 };
@@ -46,9 +48,21 @@ class Stage {
   int targets_opened_ = 0;
 };
 
-// floor, disk, batch, single, client, fanout: against one server, in this order.
+// A target with a TLS listener, and what a client needs for it.
+struct TlsTarget {
+  std::unique_ptr<TlsClient> client;
+  Target target;
+};
+// Errors: those of Stage::open_target.
+Result<TlsTarget> open_tls_target(Stage& stage);
+
+// floor, disk, batch, single, client: against one server, in this order.
 Result<void> measure_sending(Stage& stage, std::vector<Row>& rows);
-// Against a new server, whose heap no earlier row has stretched.
+// fanout: each size against a new server.
+Result<void> measure_fan_out(Stage& stage, std::vector<Row>& rows);
+// connect: all transports in turns, against one new server.
+Result<void> measure_connect(Stage& stage, std::vector<Row>& rows);
+// memory: each transport against a new server, whose heap nothing else has stretched.
 Result<void> measure_memory(Stage& stage, std::vector<Row>& rows);
 // Against a new server, whose store holds nothing else.
 Result<void> measure_growth(Stage& stage, std::vector<Row>& rows);

@@ -71,6 +71,7 @@ Result<ServerAddresses> parse_ready_line(std::string_view line) {
   addresses.http = string_member(line, "http");
   addresses.tcp = string_member(line, "tcp");
   addresses.ws = string_member(line, "ws");
+  addresses.tls = string_member(line, "tls");
   if (addresses.http.empty()) return Error(Errc::invalid, "the ready line names no HTTP address");
   return addresses;
 }
@@ -106,13 +107,11 @@ Result<std::unique_ptr<ServerProcess>> ServerProcess::start(
     const BenchOptions& options, const std::string& directory,
     const std::vector<std::string>& settings) {
   const std::string program = options.server_binary.empty() ? own_program() : options.server_binary;
-  std::vector<std::string> arguments = {program,       "serve",
-                                        "--data-dir",  directory,
-                                        "--http-addr", "127.0.0.1:0",
-                                        "--tcp-addr",  "127.0.0.1:0",
-                                        "--ws-addr",   "127.0.0.1:0",
-                                        "--set",       "manager.on=false",
-                                        "--set",       "rootDir=" + directory};
+  std::vector<std::string> arguments = {
+      program,       "serve",         "--data-dir", directory,
+      "--http-addr", "127.0.0.1:0",   "--tcp-addr", "127.0.0.1:0",
+      "--ws-addr",   "127.0.0.1:0",   "--set",      "manager.on=false",
+      "--set",       "demo.on=false", "--set",      "rootDir=" + directory};
   for (const std::string& setting : settings) {
     arguments.insert(arguments.end(), {"--set", setting});
   }

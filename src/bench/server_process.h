@@ -32,9 +32,10 @@ struct ServerAddresses {
   std::string http;
   std::string tcp;
   std::string ws;
+  std::string tls;
 };
 
-// Takes the addresses out of the line {"event":"ready","http":"...","tcp":"...","ws":"..."}.
+// Takes the addresses out of the line {"event":"ready","http":"...","tcp":"...","ws":"...",...}.
 // Errors: invalid.
 Result<ServerAddresses> parse_ready_line(std::string_view line);
 

@@ -1,6 +1,7 @@
 #include "delivery/event_frame.h"
 
 #include "codec/json_reader.h"
+#include "codec/json_rpc.h"
 #include "codec/json_writer.h"
 #include "codec/wkproto.h"
 
@@ -65,6 +66,24 @@ Result<std::string> make_event_frame(const MessageEvent& event, std::string_view
   std::string bytes;
   JD_CHECK_OK(codec::encode(bytes, frame));
   return bytes;
+}
+
+void append_json_event(std::string& out, const MessageEvent& event, std::string_view channel_id) {
+  const std::string data = event.bare_data ? bare_data_of(event) : data_of(event, channel_id);
+  std::string made_id;
+  if (event.event_id.empty()) {
+    made_id = std::to_string(raw(event.message_id));
+    made_id += '-';
+    made_id += event.event_key;
+    made_id += '-';
+    made_id += std::to_string(event.msg_event_seq);
+  }
+  codec::Event frame;
+  frame.id = event.event_id.empty() ? made_id : event.event_id;
+  frame.type = event.event_type.empty() ? std::string_view("event") : event.event_type;
+  frame.timestamp = event.occurred_at_ms;
+  frame.data = data;
+  codec::json_rpc::append_event(out, frame);
 }
 
 }  // namespace jindou::delivery

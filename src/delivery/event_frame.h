@@ -18,4 +18,8 @@ std::string_view event_channel_for(const MessageEvent& event, std::string_view v
 // session, because events are not encrypted. Errors: too_large.
 Result<std::string> make_event_frame(const MessageEvent& event, std::string_view channel_id);
 
+// Appends the `event` notification of JSON-RPC for the same receivers. An event without id or type
+// gets one: clients of JSON-RPC take an empty one for an error.
+void append_json_event(std::string& out, const MessageEvent& event, std::string_view channel_id);
+
 }  // namespace jindou::delivery

@@ -1,9 +1,11 @@
 #include "delivery/fan_out.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
 #include "base/assert.h"
+#include "channel/addressing.h"
 #include "delivery/event_frame.h"
 #include "delivery/receiver_view.h"
 #include "observe/log.h"
@@ -12,13 +14,14 @@ namespace jindou::delivery {
 
 namespace {
 
-// What a queued message costs beside its payload: the Message, its strings and its place in the
-// batch.
-constexpr std::size_t kMessageOverheadBytes = 400;
+// What a queued message costs beside its payload: the Message, its strings, its place in the batch
+// and, in the large lane, that of its channel.
+constexpr std::size_t kMessageOverheadBytes = 1000;
 // The clock is read once per so many deliveries (about 100 microseconds of work).
 constexpr std::size_t kDeliveriesPerClockRead = 64;
-// Lists longer than this are not compared to see whether two messages have the same recipients.
-constexpr std::size_t kComparedList = 8;
+// Memory that a finished run may keep for the next one of its place, in sessions.
+constexpr std::size_t kKeptTargets = 1024;
+constexpr unsigned kQuarters = 4;
 
 // What a uid in a list costs beside its characters: the string, its share of the list's growth and
 // of the allocator.
@@ -44,12 +47,6 @@ std::size_t batch_bytes(const channel::CommittedBatch& batch) {
   return bytes;
 }
 
-bool same_recipients(const channel::Recipients& a, const channel::Recipients& b) {
-  return a.subscribers == b.subscribers && a.excluded == b.excluded &&
-         a.listed.size() == b.listed.size() && a.listed.size() <= kComparedList &&
-         a.listed == b.listed;
-}
-
 bool may_receive(const channel::Recipients& recipients, std::string_view uid) {
   if (uid == kSystemUid) return false;
   return recipients.excluded == nullptr || !recipients.excluded->contains(uid);
@@ -61,7 +58,13 @@ bool may_receive(const channel::Recipients& recipients, std::string_view uid) {
 
 ShardFanOut::ShardFanOut(boost::asio::io_context& context, const Clock& clock,
                          observe::Metrics& metrics, FanOutLimits limits)
-    : context_(context), clock_(clock), metrics_(metrics), limits_(limits) {}
+    : context_(context),
+      clock_(clock),
+      metrics_(metrics),
+      limits_(limits),
+      queue_(limits.runs),
+      work_(queue_.places()),
+      online_(limits.remembered) {}
 
 SinkHandle ShardFanOut::add(SessionSink& sink) {
   std::uint32_t index = free_slots_;
@@ -73,10 +76,20 @@ SinkHandle ShardFanOut::add(SessionSink& sink) {
   }
   Slot& slot = slots_[index];
   slot.sink = &sink;
-  slot.run = 0;
-  users_.try_emplace(std::string(sink.uid())).first->second.push_back(index);
+  const SinkHandle handle{index, slot.generation};
+  const std::string_view uid = sink.uid();
+  users_.try_emplace(std::string(uid)).first->second.push_back(index);
   sessions_.fetch_add(1, std::memory_order_relaxed);
-  return {index, slot.generation};
+  online_.add_session(uid, handle);
+  // What is being gathered will be remembered, so it has to be complete.
+  for (Work& work : work_) {
+    if (!work.gathers_subscribers()) continue;
+    const auto& subscribers = work.run->recipients().subscribers;
+    if (subscribers == nullptr || !subscribers->contains(uid)) continue;
+    work.targets.push_back(handle);
+    work.maybe_repeated = true;
+  }
+  return handle;
 }
 
 void ShardFanOut::remove(SinkHandle handle) {
@@ -129,33 +142,63 @@ void ShardFanOut::take_inbox() {
     taken_.swap(inbox_);
     overflowed = std::exchange(overflowed_, false);
   }
-  for (QueuedBatch& batch : taken_) queue_.push_back(std::move(batch));
+  for (QueuedBatch& queued : taken_) {
+    queue_.push(std::move(queued.batch), queued.bytes,
+                [this](const channel::CommittedMessage& committed) { return lane_of(committed); });
+  }
   taken_.clear();
   if (overflowed) cut_all();
 }
 
+RunQueue::Lane ShardFanOut::lane_of(const channel::CommittedMessage& committed) {
+  // To its author alone.
+  if (committed.event != nullptr && committed.event->visibility != Visibility::everybody) {
+    return RunQueue::Lane::small;
+  }
+  const channel::Recipients& recipients = committed.recipients;
+  std::size_t receivers = recipients.listed.size();
+  if (recipients.subscribers != nullptr) {
+    std::size_t online = std::min(recipients.subscribers->size(), session_count());
+    if (online > limits_.remembered_walk) {
+      online = online_.count(recipients.subscribers).value_or(online);
+    }
+    receivers += online;
+  }
+  if (const ChannelKey* key = subscribable(committed)) receivers += subscriptions_.count(*key);
+  return receivers > limits_.small_receivers ? RunQueue::Lane::large : RunQueue::Lane::small;
+}
+
+ShardFanOut::Budget ShardFanOut::budget_for(unsigned quarters,
+                                            std::chrono::steady_clock::time_point now) const {
+  Budget budget;
+  budget.end = now + limits_.slice_time * quarters / kQuarters;
+  // At least one of each, whatever the limits: a turn that does nothing never ends.
+  const auto share = [quarters](std::size_t whole) {
+    return std::max<std::size_t>(whole * quarters / kQuarters, 1);
+  };
+  budget.lookups = share(limits_.slice_lookups);
+  budget.deliveries = share(limits_.slice_deliveries);
+  budget.sessions = share(limits_.slice_sessions);
+  return budget;
+}
+
 void ShardFanOut::run_slice() {
   take_inbox();
+  const auto now = clock_.steady();
+  const Budget whole = budget_for(kQuarters, now);
   Slice slice;
-  slice.end = clock_.steady() + limits_.slice_time;
   slice.next_clock_read = kDeliveriesPerClockRead;
-  bool more = true;
-  while (more) {
-    switch (phase_) {
-      case Phase::idle:
-        if (!begin_run()) {
-          more = false;
-          break;
-        }
-        // Many messages for nobody here must not hold the sockets up either.
-        if (++slice.lookups >= limits_.slice_lookups) more = false;
-        break;
-      case Phase::listed: more = gather_listed(slice); break;
-      case Phase::subscribers: more = gather_subscribers(slice); break;
-      case Phase::sessions: more = gather_sessions(slice); break;
-      case Phase::deliver: more = deliver_some(slice); break;
-    }
+  slice.budget = queue_.has_large() ? budget_for(limits_.small_quarters, now) : whole;
+  while (work_small(slice)) {
   }
+  slice.budget = whole;
+  while (work_large(slice)) {
+  }
+  queue_.pass_turn();
+  // What the large lane has left over.
+  while (work_small(slice)) {
+  }
+  release_finished();
   if (slice.deliveries > slice.events) {
     metrics_.deliveries.Increment(static_cast<double>(slice.deliveries - slice.events));
   }
@@ -164,7 +207,7 @@ void ShardFanOut::run_slice() {
   }
   {
     const std::lock_guard lock(inbox_mutex_);
-    if (phase_ == Phase::idle && queue_.empty() && inbox_.empty() && !overflowed_) {
+    if (queue_.empty() && inbox_.empty() && !overflowed_) {
       awake_ = false;
       return;
     }
@@ -172,213 +215,239 @@ void ShardFanOut::run_slice() {
   wake();
 }
 
-bool ShardFanOut::begin_run() {
-  while (!queue_.empty() && next_message_ >= queue_.front().batch->messages.size()) {
-    queued_bytes_.fetch_sub(queue_.front().bytes, std::memory_order_relaxed);
-    metrics_.fanout_queue_bytes.Decrement(static_cast<double>(queue_.front().bytes));
-    queue_.pop_front();
-    next_message_ = 0;
-  }
-  if (queue_.empty()) return false;
+bool ShardFanOut::work_small(Slice& slice) {
+  RunQueue::Run* run = queue_.small();
+  return run != nullptr && work_on(*run, slice);
+}
 
-  run_.clear();
-  targets_.clear();
-  run_batches_ = 0;
-  run_next_message_ = next_message_;
-  std::size_t payload_bytes = 0;
-  const channel::Recipients* recipients = nullptr;
-  while (run_batches_ < queue_.size() && run_.size() < limits_.run_messages) {
-    const auto& messages = queue_[run_batches_].batch->messages;
-    if (run_next_message_ >= messages.size()) {
-      ++run_batches_;
-      run_next_message_ = 0;
-      continue;
-    }
-    const channel::CommittedMessage& committed = messages[run_next_message_];
-    // An event is a run of its own.
-    if (committed.event != nullptr && !run_.empty()) break;
-    if (recipients == nullptr) {
-      recipients = &committed.recipients;
-    } else if (!same_recipients(*recipients, committed.recipients) ||
-               payload_bytes + committed.message->payload.size() > limits_.run_payload_bytes) {
-      break;
-    }
-    run_.emplace_back().committed = &committed;
-    ++run_next_message_;
-    if (committed.event != nullptr) break;
-    payload_bytes += committed.message->payload.size();
+bool ShardFanOut::work_large(Slice& slice) {
+  RunQueue::Run* run = queue_.large();
+  return run != nullptr && work_on(*run, slice);
+}
+
+bool ShardFanOut::work_on(RunQueue::Run& run, Slice& slice) {
+  Work& work = work_[run.place];
+  if (work.phase == Work::Phase::idle) {
+    // Many messages for nobody here must not hold the sockets up either.
+    if (slice.lookups >= slice.budget.lookups) return false;
+    ++slice.lookups;
+    begin(work, run);
   }
-  ++run_number_;
-  next_target_ = 0;
-  next_listed_ = 0;
-  phase_ = Phase::listed;
-  if (const MessageEvent* event = run_event()) {
-    event_frames_.clear();
-    if (event->visibility != Visibility::everybody) {
-      // For the author alone, whether or not the author is a subscriber.
-      if (event->from_uid != kSystemUid) add_user(event->from_uid);
-      phase_ = Phase::deliver;
+  while (work.phase != Work::Phase::idle) {
+    bool more = false;
+    switch (work.phase) {
+      case Work::Phase::idle: break;
+      case Work::Phase::listed: more = gather_listed(work, slice); break;
+      case Work::Phase::subscribers: more = gather_subscribers(work, slice); break;
+      case Work::Phase::sessions: more = gather_sessions(work, slice); break;
+      case Work::Phase::deliver: more = deliver_some(work, slice); break;
     }
+    if (!more) return false;
   }
   return true;
 }
 
-void ShardFanOut::end_run() {
-  run_.clear();
-  targets_.clear();
-  for (; run_batches_ > 0; --run_batches_) {
-    queued_bytes_.fetch_sub(queue_.front().bytes, std::memory_order_relaxed);
-    metrics_.fanout_queue_bytes.Decrement(static_cast<double>(queue_.front().bytes));
-    queue_.pop_front();
+void ShardFanOut::begin(Work& work, RunQueue::Run& run) {
+  work.run = &run;
+  if (work.event() == nullptr) {
+    for (const channel::CommittedMessage* committed : run.messages) {
+      work.messages.push_back({committed, MessageForms(*committed->message)});
+    }
   }
-  next_message_ = run_next_message_;
-  phase_ = Phase::idle;
+  work.next_target = 0;
+  work.next_listed = 0;
+  work.next_slot = 0;
+  work.maybe_repeated = false;
+  work.phase = Work::Phase::listed;
+  const MessageEvent* event = work.event();
+  if (event != nullptr && event->visibility != Visibility::everybody) {
+    // For the author alone, whether or not the author is a subscriber.
+    if (event->from_uid != kSystemUid) add_user(work, event->from_uid);
+    work.phase = Work::Phase::deliver;
+  }
 }
 
-void ShardFanOut::add_target(std::uint32_t index) {
-  Slot& slot = slots_[index];
-  if (slot.run == run_number_) return;
-  slot.run = run_number_;
-  targets_.push_back({index, slot.generation});
+void ShardFanOut::end(Work& work) {
+  work.messages.clear();
+  work.event_forms.clear();
+  if (work.targets.capacity() > kKeptTargets) {
+    work.targets = {};
+  } else {
+    work.targets.clear();
+  }
+  work.phase = Work::Phase::idle;
+  queue_.finish(*std::exchange(work.run, nullptr));
 }
 
-void ShardFanOut::add_user(std::string_view uid) {
+void ShardFanOut::release_finished() {
+  const std::size_t bytes = queue_.take_released_bytes();
+  if (bytes == 0) return;
+  queued_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  metrics_.fanout_queue_bytes.Decrement(static_cast<double>(bytes));
+}
+
+void ShardFanOut::add_user(Work& work, std::string_view uid) {
   const auto found = users_.find(uid);
   if (found == users_.end()) return;
-  for (const std::uint32_t index : found->second) add_target(index);
+  for (const std::uint32_t index : found->second) {
+    work.targets.push_back({index, slots_[index].generation});
+  }
 }
 
-bool ShardFanOut::gather_listed(Slice& slice) {
-  const channel::Recipients& recipients = run_.front().committed->recipients;
-  for (; next_listed_ < recipients.listed.size(); ++next_listed_) {
-    if (slice.lookups >= limits_.slice_lookups) return false;
+bool ShardFanOut::gather_listed(Work& work, Slice& slice) {
+  const channel::Recipients& recipients = work.run->recipients();
+  const auto& subscribers = recipients.subscribers;
+  if (work.next_listed == 0 && recipients.listed.size() > 1) work.maybe_repeated = true;
+  for (; work.next_listed < recipients.listed.size(); ++work.next_listed) {
+    if (slice.lookups >= slice.budget.lookups) return false;
     ++slice.lookups;
-    const std::string& uid = recipients.listed[next_listed_];
-    if (may_receive(recipients, uid)) add_user(uid);
+    const std::string& uid = recipients.listed[work.next_listed];
+    // Who subscribes as well is found among the subscribers.
+    if (subscribers == nullptr || !subscribers->contains(uid)) add_user(work, uid);
   }
-  if (recipients.subscribers == nullptr || recipients.subscribers->empty()) {
-    phase_ = Phase::deliver;
-  } else if (recipients.subscribers->size() <= users_.size()) {
-    next_subscriber_ = recipients.subscribers->begin();
-    phase_ = Phase::subscribers;
+  if (subscribers == nullptr || subscribers->empty()) {
+    end_gathering(work);
+  } else if (const auto* known = online_.find(
+                 subscribers, [this](SinkHandle handle) { return is_alive(handle); })) {
+    slice.lookups += known->size() / kDeliveriesPerClockRead;
+    work.targets.insert(work.targets.end(), known->begin(), known->end());
+    end_gathering(work);
+  } else if (subscribers->size() <= users_.size()) {
+    work.next_subscriber = subscribers->begin();
+    work.phase = Work::Phase::subscribers;
   } else {
-    next_slot_ = 0;
-    phase_ = Phase::sessions;
+    work.next_slot = 0;
+    work.phase = Work::Phase::sessions;
   }
   return true;
 }
 
-bool ShardFanOut::gather_subscribers(Slice& slice) {
-  const channel::Recipients& recipients = run_.front().committed->recipients;
-  for (; next_subscriber_ != recipients.subscribers->end(); ++next_subscriber_) {
-    if (slice.lookups >= limits_.slice_lookups) return false;
+bool ShardFanOut::gather_subscribers(Work& work, Slice& slice) {
+  const channel::UidSet& subscribers = *work.run->recipients().subscribers;
+  for (; work.next_subscriber != subscribers.end(); ++work.next_subscriber) {
+    if (slice.lookups >= slice.budget.lookups) return false;
     ++slice.lookups;
-    if (may_receive(recipients, *next_subscriber_)) add_user(*next_subscriber_);
+    add_user(work, *work.next_subscriber);
   }
-  phase_ = Phase::deliver;
+  end_walk(work);
   return true;
 }
 
-bool ShardFanOut::gather_sessions(Slice& slice) {
-  const channel::Recipients& recipients = run_.front().committed->recipients;
+bool ShardFanOut::gather_sessions(Work& work, Slice& slice) {
+  const channel::UidSet& subscribers = *work.run->recipients().subscribers;
   // Slots keep their place while sessions come and go, unlike the buckets of the user index.
-  for (; next_slot_ < slots_.size(); ++next_slot_) {
-    if (slice.lookups >= limits_.slice_lookups) return false;
+  for (; work.next_slot < slots_.size(); ++work.next_slot) {
+    if (slice.lookups >= slice.budget.lookups) return false;
     ++slice.lookups;
-    const SessionSink* sink = slots_[next_slot_].sink;
-    if (sink == nullptr || !recipients.subscribers->contains(sink->uid())) continue;
-    if (may_receive(recipients, sink->uid())) add_target(static_cast<std::uint32_t>(next_slot_));
+    const Slot& slot = slots_[work.next_slot];
+    if (slot.sink == nullptr || !subscribers.contains(slot.sink->uid())) continue;
+    work.targets.push_back({static_cast<std::uint32_t>(work.next_slot), slot.generation});
   }
-  phase_ = Phase::deliver;
+  end_walk(work);
   return true;
+}
+
+void ShardFanOut::end_walk(Work& work) {
+  const channel::Recipients& recipients = work.run->recipients();
+  remove_repeated(work);
+  const std::size_t walked = std::min(recipients.subscribers->size(), session_count());
+  // Listed users would be taken for subscribers.
+  if (walked > limits_.remembered_walk && recipients.listed.empty()) {
+    online_.keep(recipients.subscribers, work.targets);
+  }
+  end_gathering(work);
+}
+
+void ShardFanOut::end_gathering(Work& work) {
+  if (const ChannelKey* key = subscribable(*work.run->messages.front())) {
+    const std::size_t before = work.targets.size();
+    subscriptions_.append_to(*key, work.targets);
+    if (before > 0 && work.targets.size() > before) work.maybe_repeated = true;
+  }
+  remove_repeated(work);
+  work.phase = Work::Phase::deliver;
+}
+
+void ShardFanOut::remove_repeated(Work& work) {
+  if (!std::exchange(work.maybe_repeated, false)) return;
+  auto& targets = work.targets;
+  std::sort(targets.begin(), targets.end(), [](SinkHandle a, SinkHandle b) {
+    return a.slot != b.slot ? a.slot < b.slot : a.generation < b.generation;
+  });
+  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
+}
+
+const ChannelKey* ShardFanOut::subscribable(const channel::CommittedMessage& committed) {
+  if (!committed.recipients.listed.empty()) return nullptr;
+  const ChannelKey& key =
+      committed.event != nullptr ? committed.event->channel : committed.message->channel;
+  return channel::allows_session_subscriptions(key.type) ? &key : nullptr;
 }
 
 bool ShardFanOut::deliveries_used_up(Slice& slice) const {
-  if (slice.deliveries >= limits_.slice_deliveries) return true;
+  if (slice.deliveries >= slice.budget.deliveries) return true;
+  if (slice.sessions >= slice.budget.sessions) return true;
   if (slice.deliveries < slice.next_clock_read) return false;
+  // Not counted on, so that the next part of the turn asks again.
+  if (clock_.steady() >= slice.budget.end) return true;
   slice.next_clock_read = slice.deliveries + kDeliveriesPerClockRead;
-  return clock_.steady() >= slice.end;
+  return false;
 }
 
-bool ShardFanOut::deliver_some(Slice& slice) {
-  const MessageEvent* event = run_event();
-  for (; next_target_ < targets_.size(); ++next_target_) {
+bool ShardFanOut::deliver_some(Work& work, Slice& slice) {
+  const channel::Recipients& recipients = work.run->recipients();
+  const MessageEvent* event = work.event();
+  const bool to_author = event != nullptr && event->visibility != Visibility::everybody;
+  for (; work.next_target < work.targets.size(); ++work.next_target) {
     if (deliveries_used_up(slice)) return false;
+    const SinkHandle target = work.targets[work.next_target];
+    if (!is_alive(target)) continue;
+    if (!to_author && !may_receive(recipients, slots_[target.slot].sink->uid())) continue;
+    const std::size_t before = slice.deliveries;
     if (event == nullptr) {
-      deliver_run_to(targets_[next_target_], slice.deliveries);
+      deliver_run_to(target, work, slice.deliveries);
     } else {
-      deliver_event_to(targets_[next_target_], *event, slice);
+      deliver_event_to(target, work, slice);
     }
+    if (slice.deliveries != before) ++slice.sessions;
   }
-  end_run();
+  end(work);
   return true;
 }
 
-void ShardFanOut::deliver_run_to(SinkHandle target, std::size_t& deliveries) {
+void ShardFanOut::deliver_run_to(SinkHandle target, Work& work, std::size_t& deliveries) {
   SessionSink* sink = slots_[target.slot].sink;
   if (slots_[target.slot].generation != target.generation) return;
   const SessionId session = sink->session_id();
   const std::string_view uid = sink->uid();
-  for (Prepared& prepared : run_) {
+  for (Prepared& prepared : work.messages) {
     const channel::CommittedMessage& committed = *prepared.committed;
     if (committed.origin_session == session) continue;
     const codec::Receiver receiver = receiver_kind(*committed.message, uid);
-    const codec::RecvTemplate* frame = frame_of(prepared, receiver);
-    if (frame == nullptr) continue;
-    ++deliveries;
-    sink->deliver({committed.message, *frame, receiver});
+    if (sink->deliver({committed.message, prepared.forms, receiver})) ++deliveries;
     // The session may have been cut just now, and `uid` with it.
     if (slots_[target.slot].generation != target.generation) return;
   }
   sink->end_deliveries();
 }
 
-const codec::RecvTemplate* ShardFanOut::frame_of(Prepared& prepared, codec::Receiver receiver) {
-  if (prepared.unreadable) return nullptr;
-  const Message& message = *prepared.committed->message;
-  if (same_view_for_all(message)) receiver = codec::Receiver::other;
-  auto& frame = receiver == codec::Receiver::author ? prepared.for_author : prepared.for_others;
-  if (!frame) {
-    auto made = make_frame(message, receiver);
-    if (!made) {
-      // The edges bound every field, so this is a bug of ours; the message stays readable over
-      // HTTP.
-      observe::log_error("delivery", "message {} does not fit a frame: {}", raw(message.id),
-                         made.error().text());
-      prepared.unreadable = true;
-      return nullptr;
-    }
-    frame.emplace(std::move(*made));
-  }
-  return &*frame;
-}
-
-void ShardFanOut::deliver_event_to(SinkHandle target, const MessageEvent& event, Slice& slice) {
+void ShardFanOut::deliver_event_to(SinkHandle target, Work& work, Slice& slice) {
   SessionSink* sink = slots_[target.slot].sink;
   if (slots_[target.slot].generation != target.generation || !sink->takes_events()) return;
-  const std::string_view frame = event_frame_for(event, sink->uid());
-  if (frame.empty()) return;
-  ++slice.deliveries;
-  ++slice.events;
-  sink->deliver_event(frame);
+  if (sink->deliver_event(event_forms_for(work, sink->uid()))) {
+    ++slice.deliveries;
+    ++slice.events;
+  }
   if (slots_[target.slot].generation == target.generation) sink->end_deliveries();
 }
 
-std::string_view ShardFanOut::event_frame_for(const MessageEvent& event, std::string_view viewer) {
+EventForms& ShardFanOut::event_forms_for(Work& work, std::string_view viewer) {
+  const MessageEvent& event = *work.event();
   const std::string_view channel_id = event_channel_for(event, viewer);
-  for (const EventFrame& known : event_frames_) {
-    if (known.channel_id == channel_id) return known.bytes;
+  for (EventForms& known : work.event_forms) {
+    if (known.channel_id() == channel_id) return known;
   }
-  EventFrame& frame = event_frames_.emplace_back();
-  frame.channel_id = channel_id;
-  if (auto made = make_event_frame(event, channel_id)) {
-    frame.bytes = std::move(*made);
-  } else {
-    // The edges bound every field, so this is a bug of ours; the state of the lane can be queried.
-    observe::log_error("delivery", "an event of message {} does not fit a frame: {}",
-                       raw(event.message_id), made.error().text());
-  }
-  return frame.bytes;
+  return work.event_forms.emplace_back(event, channel_id);
 }
 
 void ShardFanOut::cut_all() {

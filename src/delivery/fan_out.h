@@ -2,9 +2,9 @@
 //
 // FanOut is the node's one object, called by the core from its commit threads; ShardFanOut is its
 // part on one io shard, which knows the shard's sessions by user. A batch is posted to the shards
-// that have sessions at all; each works through its batches in order, in slices short enough that
-// sockets get their turn between them. Events of messages come the same way and keep their place
-// among the messages.
+// that have sessions at all; each works through its messages in the order of run_queue.h, in slices
+// short enough that sockets get their turn between them. Events of messages come the same way and
+// keep their place among the messages of their channel.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,7 +23,11 @@
 #include "base/clock.h"
 #include "channel/effects.h"
 #include "codec/wkproto_crypto.h"
+#include "delivery/online_subscribers.h"
+#include "delivery/run_queue.h"
 #include "delivery/session_sink.h"
+#include "delivery/session_subscriptions.h"
+#include "delivery/sink_handle.h"
 #include "observe/metrics.h"
 #include "runtime/io_shards.h"
 
@@ -34,21 +37,28 @@ struct FanOutLimits {
   // Committed messages waiting on one shard. Senders feel a slow fan-out long before as
   // `overloaded`, because waiting batches hold their admissions; this is the last line.
   std::size_t queue_bytes_max = std::size_t{256} << 20;
-  // One turn on a shard ends after so many deliveries or so much time, whichever is first.
+  // One turn on a shard ends after so many deliveries, so many sessions, or so much time, whichever
+  // is first. Sessions are counted because each costs a write (several microseconds) right after
+  // the turn, which its time does not show.
   std::size_t slice_deliveries = 2000;
-  std::chrono::microseconds slice_time{1000};
+  std::size_t slice_sessions = 128;
+  std::chrono::microseconds slice_time{500};
   // Users looked up in one turn while the sessions of a large channel are gathered (about 1 ms).
   std::size_t slice_lookups = 10'000;
   // Messages to the same recipients are handed to a session together, up to these bounds: its keys
-  // stay in the processor's cache, and they leave in one write.
-  std::size_t run_messages = 64;
-  std::size_t run_payload_bytes = std::size_t{256} << 10;
-};
-
-// Names a session in its shard's index. A stale handle is harmless.
-struct SinkHandle {
-  std::uint32_t slot = 0;
-  std::uint32_t generation = 0;  // 0: not in the index
+  // stay in the processor's cache, and they leave in one write. `runs.open_large` large channels
+  // take turns.
+  RunQueue::Limits runs;
+  // Messages with more possible receivers than this wait in the large lane: what one turn does for
+  // two of them.
+  std::size_t small_receivers = 64;
+  // Quarters of a turn that the small lane may use while there is work in the large one. It comes
+  // first, so that a person chat is delayed by what is in its own lane only; the rest keeps large
+  // fan-outs going (and their batches from piling up) under any load.
+  unsigned small_quarters = 3;
+  // Sets of subscribers that take more than this to walk through are remembered.
+  std::size_t remembered_walk = 1000;
+  OnlineSubscribers::Limits remembered;
 };
 
 // Fan-out on one shard. Everything but post() and the constructor runs on the shard's thread.
@@ -62,8 +72,17 @@ class ShardFanOut {
 
   // Messages committed from now on reach the session.
   SinkHandle add(SessionSink& sink);
-  // No call into the session after this. Allowed from within its deliver().
+  // No call into the session after this. Allowed from within its deliver(). What it has subscribed
+  // to, it has unsubscribed from before.
   void remove(SinkHandle handle);
+  // Messages of the channel committed from now on reach the session too, until it unsubscribes.
+  // Only for types that channel::allows_session_subscriptions().
+  void subscribe(SinkHandle handle, const ChannelKey& channel) {
+    subscriptions_.add(channel, handle);
+  }
+  void unsubscribe(SinkHandle handle, const ChannelKey& channel) {
+    subscriptions_.remove(channel, handle);
+  }
 
   // Queues a batch of `bytes` and wakes the shard. Any thread; does not block. Batches posted by
   // one thread keep their order.
@@ -80,53 +99,84 @@ class ShardFanOut {
     SessionSink* sink = nullptr;
     std::uint32_t generation = 1;
     std::uint32_t next_free = kNone;
-    std::uint64_t run = 0;  // the last run it is a target of: every session once
   };
   struct QueuedBatch {
     std::shared_ptr<const channel::CommittedBatch> batch;
     std::size_t bytes = 0;
   };
-  // A message of the current run; its frames are made when the first target wants them.
+  // A message of a run.
   struct Prepared {
     const channel::CommittedMessage* committed = nullptr;
-    std::optional<codec::RecvTemplate> for_others;
-    std::optional<codec::RecvTemplate> for_author;  // person channels only
-    bool unreadable = false;
+    MessageForms forms;
   };
-  // The frame of the current run's event, for all who know its channel by one id.
-  struct EventFrame {
-    std::string_view channel_id;  // of the event
-    std::string bytes;            // empty: it does not fit a frame
+  // How far a run under way has got: first its targets are gathered, then each gets it.
+  struct Work {
+    enum class Phase : std::uint8_t { idle, listed, subscribers, sessions, deliver };
+    Phase phase = Phase::idle;
+    RunQueue::Run* run = nullptr;
+    std::vector<Prepared> messages;
+    std::vector<EventForms> event_forms;  // at most two: nobody else knows a person channel
+    std::vector<SinkHandle> targets;
+    std::size_t next_target = 0;
+    std::size_t next_listed = 0;
+    std::size_t next_slot = 0;
+    channel::UidSet::const_iterator next_subscriber;
+    bool maybe_repeated = false;  // a session may be in targets twice
+
+    // The event that is the whole of the run; null when the run is of messages.
+    const MessageEvent* event() const { return run->messages.front()->event.get(); }
+    bool gathers_subscribers() const {
+      return phase == Phase::listed || phase == Phase::subscribers || phase == Phase::sessions;
+    }
   };
-  enum class Phase : std::uint8_t { idle, listed, subscribers, sessions, deliver };
-  // What one turn has done so far, and when it must end.
-  struct Slice {
+  // What a turn may use.
+  struct Budget {
     std::chrono::steady_clock::time_point end;
+    std::size_t lookups = 0;
+    std::size_t deliveries = 0;
+    std::size_t sessions = 0;
+  };
+  // What one turn has done so far, and what it may.
+  struct Slice {
+    Budget budget;
     std::size_t lookups = 0;
     std::size_t deliveries = 0;       // of messages and events
     std::size_t events = 0;           // of these, events
+    std::size_t sessions = 0;         // that were handed something
     std::size_t next_clock_read = 0;  // in deliveries
   };
 
   void wake();
   void run_slice();
   void take_inbox();
-  bool begin_run();
-  void end_run();
+  RunQueue::Lane lane_of(const channel::CommittedMessage& committed);
+  Budget budget_for(unsigned quarters, std::chrono::steady_clock::time_point now) const;
+  // Work on a run of that lane. False when there is none, or the turn's budget is used up.
+  bool work_small(Slice& slice);
+  bool work_large(Slice& slice);
+  bool work_on(RunQueue::Run& run, Slice& slice);
+  void begin(Work& work, RunQueue::Run& run);
+  void end(Work& work);
+  void release_finished();
   // Each does a part of its phase and returns false when the turn is over.
-  bool gather_listed(Slice& slice);
-  bool gather_subscribers(Slice& slice);
-  bool gather_sessions(Slice& slice);
-  bool deliver_some(Slice& slice);
+  bool gather_listed(Work& work, Slice& slice);
+  bool gather_subscribers(Work& work, Slice& slice);
+  bool gather_sessions(Work& work, Slice& slice);
+  bool deliver_some(Work& work, Slice& slice);
+  // All subscribers have been walked through.
+  void end_walk(Work& work);
+  void end_gathering(Work& work);
+  static void remove_repeated(Work& work);
+  // The channel whose session subscriptions count for what goes to these recipients; else null.
+  static const ChannelKey* subscribable(const channel::CommittedMessage& committed);
   bool deliveries_used_up(Slice& slice) const;
-  void deliver_run_to(SinkHandle target, std::size_t& deliveries);
-  const codec::RecvTemplate* frame_of(Prepared& prepared, codec::Receiver receiver);
-  // The event that is the whole of the current run; null when the run is of messages.
-  const MessageEvent* run_event() const { return run_.front().committed->event.get(); }
-  void deliver_event_to(SinkHandle target, const MessageEvent& event, Slice& slice);
-  std::string_view event_frame_for(const MessageEvent& event, std::string_view viewer);
-  void add_user(std::string_view uid);
-  void add_target(std::uint32_t slot);
+  bool is_alive(SinkHandle handle) const {
+    return slots_[handle.slot].generation == handle.generation;
+  }
+  void deliver_run_to(SinkHandle target, Work& work, std::size_t& deliveries);
+  void deliver_event_to(SinkHandle target, Work& work, Slice& slice);
+  EventForms& event_forms_for(Work& work, std::string_view viewer);
+  void add_user(Work& work, std::string_view uid);
   void cut_all();
 
   boost::asio::io_context& context_;
@@ -149,21 +199,10 @@ class ShardFanOut {
   bool overflowed_ = false;  // guarded by inbox_mutex_
   std::atomic<std::size_t> queued_bytes_{0};
   std::vector<QueuedBatch> taken_;
-  std::deque<QueuedBatch> queue_;
-  std::size_t next_message_ = 0;  // in queue_.front()
-
-  // The run: consecutive messages with the same recipients, or one event.
-  Phase phase_ = Phase::idle;
-  std::uint64_t run_number_ = 0;
-  std::vector<Prepared> run_;
-  std::vector<EventFrame> event_frames_;  // at most two: nobody else knows a person channel
-  std::vector<SinkHandle> targets_;
-  std::size_t next_target_ = 0;
-  std::size_t next_listed_ = 0;
-  std::size_t next_slot_ = 0;
-  channel::UidSet::const_iterator next_subscriber_;
-  std::size_t run_batches_ = 0;       // batches of queue_ that the run uses up
-  std::size_t run_next_message_ = 0;  // where the next run starts, in the batch after those
+  RunQueue queue_;
+  std::vector<Work> work_;  // by the place of the run
+  OnlineSubscribers online_;
+  SessionSubscriptions subscriptions_;
 };
 
 class FanOut final : public channel::EffectSink {

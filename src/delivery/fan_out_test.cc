@@ -41,29 +41,36 @@ class FakeSession final : public SessionSink {
     handle_ = {};
   }
 
+  SinkHandle handle() const { return handle_; }
+
   SessionId session_id() const override { return id_; }
   std::string_view uid() const override { return uid_; }
-  void deliver(const Delivery& delivery) override {
+  bool deliver(const Delivery& delivery) override {
+    const codec::RecvTemplate* form = delivery.forms.wkproto(delivery.receiver);
+    if (form == nullptr) return false;
     std::string bytes;
-    delivery.frame.append_to(bytes, cipher_, 5, delivery.receiver);
+    form->append_to(bytes, cipher_, 5, delivery.receiver);
     const auto outcome = codec::parse_frame(bytes);
-    ASSERT_EQ(outcome.state, codec::ParseOutcome::State::frame);
+    EXPECT_EQ(outcome.state, codec::ParseOutcome::State::frame);
     const auto recv = codec::decode_recv(outcome.frame, 5);
-    ASSERT_TRUE(recv);
     std::string plain;
-    ASSERT_TRUE(cipher_.open(*recv, plain));
+    EXPECT_TRUE(recv && cipher_.open(*recv, plain));
     got.push_back({raw(recv->message_id), std::string(recv->channel_id),
                    std::string(recv->from_uid), (recv->flags & codec::kFlagRedDot) != 0, plain});
     if (on_deliver) on_deliver();
+    return true;
   }
   bool takes_events() const override { return protocol_version >= 5; }
-  void deliver_event(std::string_view frame) override {
+  bool deliver_event(EventForms& forms) override {
+    const std::string_view frame = forms.wkproto();
+    if (frame.empty()) return false;
     const auto outcome = codec::parse_frame(frame);
-    ASSERT_EQ(outcome.state, codec::ParseOutcome::State::frame);
+    EXPECT_EQ(outcome.state, codec::ParseOutcome::State::frame);
     const auto event = codec::decode_event(outcome.frame);
-    ASSERT_TRUE(event);
+    EXPECT_TRUE(event);
     got.push_back({0, std::string(event->id), "", false, std::string(event->data)});
     if (on_deliver) on_deliver();
+    return true;
   }
   void end_deliveries() override { ends.push_back(got.size()); }
   void cut_for_overflow() override {
@@ -110,6 +117,15 @@ CommittedMessage group_message(std::uint64_t id, std::shared_ptr<const UidSet> s
   CommittedMessage committed;
   committed.message = std::move(message);
   committed.recipients.subscribers = std::move(subscribers);
+  return committed;
+}
+
+CommittedMessage live_message(std::uint64_t id, std::string channel,
+                              std::shared_ptr<const UidSet> subscribers) {
+  CommittedMessage committed = group_message(id, std::move(subscribers));
+  auto message = std::make_shared<Message>(*committed.message);
+  message->channel = ChannelKey(std::move(channel), ChannelType::live);
+  committed.message = std::move(message);
   return committed;
 }
 
@@ -188,6 +204,75 @@ TEST_F(FanOutTest, AUserWhoIsListedAndSubscribedGetsItOnce) {
   drain();
   EXPECT_EQ(a.ids(), Ids{1});
   EXPECT_EQ(c.ids(), Ids{1});
+}
+
+// ---- subscriptions of sessions --------------------------------------------------------------
+
+TEST_F(FanOutTest, ASessionThatHasSubscribedGetsTheChannelUntilItUnsubscribes) {
+  FakeSession a1(1, "a", shard_);
+  FakeSession a2(2, "a", shard_);
+  FakeSession b(3, "b", shard_);
+  const ChannelKey live("live", ChannelType::live);
+  shard_.subscribe(a1.handle(), live);
+  post({live_message(1, "live", nullptr), live_message(2, "other", nullptr),
+        live_message(3, "live", uids({"b"}))});
+  drain();
+  EXPECT_EQ(a1.ids(), (Ids{1, 3}));
+  EXPECT_EQ(b.ids(), (Ids{3}));
+  shard_.unsubscribe(a1.handle(), live);
+  post({live_message(4, "live", nullptr)});
+  drain();
+  EXPECT_EQ(a1.ids(), (Ids{1, 3}));
+  EXPECT_TRUE(a2.got.empty());
+}
+
+TEST_F(FanOutTest, ASubscriberWhoseSessionHasSubscribedGetsItOnce) {
+  FakeSession a(1, "a", shard_);
+  shard_.subscribe(a.handle(), ChannelKey("live", ChannelType::live));
+  shard_.subscribe(a.handle(), ChannelKey("live", ChannelType::live));
+  post({live_message(1, "live", uids({"a"})), live_message(2, "live", uids({"a"}))});
+  drain();
+  EXPECT_EQ(a.ids(), (Ids{1, 2}));
+}
+
+TEST_F(FanOutTest, WhatIsForListedOrWithoutExcludedUsersIsNotForSubscribedSessions) {
+  FakeSession a(1, "a", shard_);
+  FakeSession b(2, "b", shard_);
+  for (const FakeSession* session : {&a, &b}) {
+    shard_.subscribe(session->handle(), ChannelKey("live", ChannelType::live));
+  }
+  auto listed = live_message(1, "live", nullptr);
+  listed.recipients.listed = {"b"};
+  auto denied = live_message(2, "live", nullptr);
+  denied.recipients.excluded = uids({"a"});
+  post({listed, denied});
+  drain();
+  EXPECT_TRUE(a.got.empty());
+  EXPECT_EQ(b.ids(), (Ids{1, 2}));
+}
+
+TEST_F(FanOutTest, EventsOfAChannelGoToSubscribedSessionsUnlessTheyAreTheAuthors) {
+  FakeSession a(1, "a", shard_);
+  shard_.subscribe(a.handle(), ChannelKey("live", ChannelType::live));
+  const auto event = [](std::string id, Visibility visibility) {
+    CommittedMessage committed = group_event(std::move(id), nullptr, visibility);
+    auto live = std::make_shared<MessageEvent>(*committed.event);
+    live->channel = ChannelKey("live", ChannelType::live);
+    committed.event = std::move(live);
+    return committed;
+  };
+  post({event("e1", Visibility::everybody), event("e2", Visibility::author_only)});
+  drain();
+  ASSERT_EQ(a.got.size(), 1U);
+  EXPECT_EQ(a.got[0].channel, "e1");
+}
+
+TEST_F(FanOutTest, MessagesOfOtherTypesAreNotForSubscribedSessions) {
+  FakeSession a(1, "a", shard_);
+  shard_.subscribe(a.handle(), ChannelKey("g", ChannelType::group));
+  post({group_message(1, nullptr)});
+  drain();
+  EXPECT_TRUE(a.got.empty());
 }
 
 TEST_F(FanOutTest, ExcludedUsersAndTheSystemAccountGetNothing) {
@@ -367,7 +452,7 @@ class SmallSlices : public FanOutTest {
     FanOutLimits limits;
     limits.slice_deliveries = 10;
     limits.slice_lookups = 7;
-    limits.run_messages = 4;
+    limits.runs.run_messages = 4;
     return limits;
   }
   SmallSlices() : FanOutTest(limits()) {}
@@ -425,6 +510,191 @@ TEST_F(SmallSlices, ASessionThatReplacesAnotherDuringARunIsNotATargetOfIt) {
   ASSERT_NE(late, nullptr);
   EXPECT_EQ(delivered, 29U);
   EXPECT_TRUE(late->got.empty());
+}
+
+// A large group of `count` online members and what is done to it while a fan-out is under way.
+class LargeGroup : public FanOutTest {
+ protected:
+  static FanOutLimits limits() {
+    FanOutLimits limits;
+    limits.slice_deliveries = 40;
+    limits.slice_sessions = 40;
+    limits.slice_lookups = 50;
+    limits.small_receivers = 8;
+    limits.remembered_walk = 20;
+    limits.runs.run_messages = 4;
+    return limits;
+  }
+  LargeGroup() : FanOutTest(limits()) {}
+
+  using Members = std::vector<std::unique_ptr<FakeSession>>;
+
+  // Sessions "<prefix>0", "<prefix>1", ... and the set of their users.
+  Members join(const std::string& prefix, std::size_t count, std::shared_ptr<UidSet>& set) {
+    Members sessions;
+    set = std::make_shared<UidSet>();
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string uid = prefix + std::to_string(i);
+      set->emplace(uid);
+      sessions.push_back(std::make_unique<FakeSession>(++sessions_made_, uid, shard_));
+    }
+    return sessions;
+  }
+
+  static std::size_t reached(const Members& sessions) {
+    return static_cast<std::size_t>(std::count_if(sessions.begin(), sessions.end(),
+                                                  [](const auto& s) { return !s->got.empty(); }));
+  }
+
+  static CommittedMessage in_channel(const std::string& channel, CommittedMessage committed) {
+    auto message = std::make_shared<Message>(*committed.message);
+    message->channel = ChannelKey(channel, ChannelType::group);
+    committed.message = std::move(message);
+    return committed;
+  }
+
+  static CommittedMessage person_message(std::uint64_t id, const char* from, const char* to) {
+    CommittedMessage committed = group_message(id, nullptr, from);
+    auto message = std::make_shared<Message>(*committed.message);
+    message->channel = ChannelKey(person_channel_id(from, to), ChannelType::person);
+    committed.message = std::move(message);
+    committed.recipients.listed = {from, to};
+    return committed;
+  }
+
+  std::uint64_t sessions_made_ = 0;
+};
+
+TEST_F(LargeGroup, APersonChatDoesNotWaitForAFanOut) {
+  std::shared_ptr<UidSet> set;
+  const Members members = join("m", 400, set);
+  FakeSession a(1001, "a", shard_);
+  FakeSession b(1002, "b", shard_);
+  post({group_message(1, set), group_message(2, set), person_message(3, "a", "b")});
+  context_.restart();
+  context_.poll_one();
+  EXPECT_EQ(b.ids(), Ids{3});
+  while (reached(members) == 0) ASSERT_GT(context_.poll_one(), 0U);
+  EXPECT_LT(reached(members), members.size());
+  // Comes in the middle of the fan-out, and is there one turn later.
+  post({person_message(4, "a", "b")});
+  context_.poll_one();
+  EXPECT_EQ(b.ids(), (Ids{3, 4}));
+  EXPECT_LT(reached(members), members.size());
+  drain();
+  for (const auto& member : members) EXPECT_EQ(member->ids(), (Ids{1, 2}));
+}
+
+TEST_F(LargeGroup, AFanOutGoesOnWhileTheSmallLaneIsNeverEmpty) {
+  std::shared_ptr<UidSet> set;
+  const Members members = join("m", 400, set);
+  FakeSession b(1002, "b", shard_);
+  post({group_message(1, set)});
+  std::uint64_t id = 100;
+  int turns = 0;
+  context_.restart();
+  while (reached(members) < members.size()) {
+    std::vector<CommittedMessage> chat;
+    for (int i = 0; i < 60; ++i) {
+      chat.push_back(person_message(++id, i % 2 == 0 ? "a" : "c", "b"));
+    }
+    post(std::move(chat));
+    ASSERT_GT(context_.poll_one(), 0U);
+    ASSERT_LT(++turns, 100);
+  }
+  drain();
+  EXPECT_EQ(b.got.size(), id - 100);
+}
+
+TEST_F(LargeGroup, LargeChannelsShareTheirLane) {
+  std::shared_ptr<UidSet> first_set;
+  std::shared_ptr<UidSet> second_set;
+  const Members first = join("m", 400, first_set);
+  const Members second = join("n", 60, second_set);
+  std::vector<CommittedMessage> messages;
+  for (std::uint64_t id = 1; id <= 8; ++id) {
+    messages.push_back(in_channel("first", group_message(id, first_set)));
+  }
+  messages.push_back(in_channel("second", group_message(9, second_set)));
+  post(std::move(messages));
+  context_.restart();
+  while (reached(second) < second.size()) ASSERT_GT(context_.poll_one(), 0U);
+  EXPECT_LT(reached(first), first.size()) << "the smaller one waited for the other";
+  drain();
+  for (const auto& member : first) EXPECT_EQ(member->ids(), (Ids{1, 2, 3, 4, 5, 6, 7, 8}));
+}
+
+TEST_F(LargeGroup, AMessageForAFewKeepsItsPlaceInTheOrderOfItsChannel) {
+  std::shared_ptr<UidSet> set;
+  const Members members = join("m", 100, set);
+  CommittedMessage restricted = group_message(2, nullptr);
+  restricted.recipients.listed = {"m7"};
+  auto command = group_message(4, set);
+  auto made = std::make_shared<Message>(*command.message);
+  made->flags.sync_once = true;
+  made->flags.no_persist = true;
+  command.message = made;
+  command.recipients.subscribers = nullptr;
+  command.recipients.listed = {"m7"};
+  auto own = group_event("own", set, Visibility::author_only);
+  FakeSession author(999, "author", shard_);
+  set->emplace("author");
+  post({group_message(1, set), restricted, group_event("e", set), own, group_message(3, set),
+        command});
+  drain();
+  EXPECT_EQ(trace(*members[7]), "1 2 e 3 4 ");
+  EXPECT_EQ(trace(*members[8]), "1 e 3 ");
+  EXPECT_EQ(trace(author), "1 e own 3 ");
+}
+
+TEST_F(LargeGroup, AGroupWithFewMembersOnlineIsFoundOnceAndThenSmall) {
+  std::shared_ptr<UidSet> set;
+  const Members others = join("stranger", 200, set);
+  auto many = std::make_shared<UidSet>();
+  for (int i = 0; i < 5000; ++i) many->emplace("u" + std::to_string(i));
+  FakeSession u1(1001, "u1", shard_);
+  post({group_message(1, many)});
+  const int first = turns_until_idle();
+  EXPECT_GT(first, 3) << "all sessions are looked at, 50 in a turn";
+  post({group_message(2, many)});
+  EXPECT_EQ(turns_until_idle(), 1) << "remembered";
+  // Who comes and goes meanwhile is known.
+  FakeSession u2(1002, "u2", shard_);
+  FakeSession x(1003, "x", shard_);
+  u1.leave();
+  post({group_message(3, many)});
+  EXPECT_EQ(turns_until_idle(), 1);
+  EXPECT_EQ(u1.ids(), (Ids{1, 2}));
+  EXPECT_EQ(u2.ids(), Ids{3});
+  EXPECT_TRUE(x.got.empty());
+  // Excluded users are not forgotten over it.
+  auto excluding = group_message(4, many);
+  excluding.recipients.excluded = uids({"u2"});
+  post({excluding});
+  drain();
+  EXPECT_EQ(u2.ids(), Ids{3});
+}
+
+TEST_F(LargeGroup, ASessionThatComesWhileAGroupIsWalkedThroughIsRemembered) {
+  std::shared_ptr<UidSet> set;
+  Members members = join("m", 200, set);
+  set->emplace("late");
+  post({group_message(1, set)});
+  context_.restart();
+  context_.poll_one();
+  ASSERT_EQ(reached(members), 0U) << "still gathering";
+  FakeSession late(1001, "late", shard_);
+  const FakeSession again(1002, "m3", shard_);
+  drain();
+  post({group_message(2, set)});
+  drain();
+  for (const auto& member : members) EXPECT_EQ(member->ids(), (Ids{1, 2}));
+  ASSERT_FALSE(late.got.empty());
+  EXPECT_EQ(late.ids().back(), 2U);
+  EXPECT_EQ(again.ids().back(), 2U);
+  // The first came before they did; nobody got one twice.
+  EXPECT_LE(late.got.size(), 2U);
+  EXPECT_LE(again.got.size(), 2U);
 }
 
 class SmallQueue : public FanOutTest {

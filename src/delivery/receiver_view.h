@@ -1,6 +1,7 @@
 // How one user is shown a message (docs/wkproto.md, "person channels").
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -31,5 +32,8 @@ inline bool same_view_for_all(const Message& message) {
 
 // Errors: too_large, for a message that no client could read.
 Result<codec::RecvTemplate> make_frame(const Message& message, codec::Receiver receiver);
+
+// Appends the `recv` notification of JSON-RPC.
+void append_json_frame(std::string& out, const Message& message, codec::Receiver receiver);
 
 }  // namespace jindou::delivery

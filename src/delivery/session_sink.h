@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "codec/wkproto_crypto.h"
+#include "delivery/wire_forms.h"
 #include "model/ids.h"
 #include "model/message.h"
 
@@ -14,8 +15,7 @@ namespace jindou::delivery {
 // to send the message again later copies the shared pointer.
 struct Delivery {
   const std::shared_ptr<const Message>& message;
-  // The frame as this receiver sees it, without the session's encryption.
-  const codec::RecvTemplate& frame;
+  MessageForms& forms;
   codec::Receiver receiver;
 };
 
@@ -26,14 +26,15 @@ class SessionSink {
   virtual SessionId session_id() const = 0;
   // Constant while the sink is in the index.
   virtual std::string_view uid() const = 0;
-  // Encrypts and queues one message. The session may remove itself from the index during the call,
-  // but stays alive until the call has returned.
-  virtual void deliver(const Delivery& delivery) = 0;
-  // True when the client understands EVENT frames; the others would take one for broken input.
+  // Queues one message in the form that its client reads, encrypted if need be. False when there is
+  // no such form. The session may remove itself from the index during the call, but stays alive
+  // until the call has returned.
+  virtual bool deliver(const Delivery& delivery) = 0;
+  // True when the client understands events; the others would take one for broken input.
   virtual bool takes_events() const = 0;
-  // Queues a whole EVENT frame, which is neither encrypted nor acknowledged nor sent again. Only
-  // when takes_events(). The same rules as for deliver().
-  virtual void deliver_event(std::string_view frame) = 0;
+  // Queues an event, which is neither encrypted nor acknowledged nor sent again. Only when
+  // takes_events(). The same rules as for deliver().
+  virtual bool deliver_event(EventForms& forms) = 0;
   // No more messages for this session at the moment: a good time to write what has been queued.
   virtual void end_deliveries() = 0;
   // Ends the session, because messages for it had to be dropped: its client comes back and fetches

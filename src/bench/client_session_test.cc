@@ -1,4 +1,4 @@
-#include "bench/wkproto_load.h"
+#include "bench/client_session.h"
 
 #include <gtest/gtest.h>
 
@@ -44,7 +44,7 @@ TEST(ParseWsMessage, RefusesMaskedAndReservedBits) {
 
 TEST(AppendWsBinary, MasksThePayload) {
   std::string out;
-  append_ws_binary(out, "abcde", 0x01020304);
+  append_ws_message(out, WsOpcode::binary, "abcde", 0x01020304);
   ASSERT_EQ(out.size(), 2U + 4U + 5U);
   EXPECT_EQ(static_cast<unsigned char>(out[0]), 0x82);
   EXPECT_EQ(static_cast<unsigned char>(out[1]), 0x85);
@@ -56,7 +56,7 @@ TEST(AppendWsBinary, MasksThePayload) {
 
 TEST(AppendWsBinary, UsesTheLongerLengthsWhenNeeded) {
   std::string out;
-  append_ws_binary(out, std::string(200, 'x'), 0);
+  append_ws_message(out, WsOpcode::binary, std::string(200, 'x'), 0);
   EXPECT_EQ(static_cast<unsigned char>(out[1]), 0x80 | 126);
   EXPECT_EQ(out.size(), 4U + 4U + 200U);
 }

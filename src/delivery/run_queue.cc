@@ -1,0 +1,150 @@
+#include "delivery/run_queue.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "channel/addressing.h"
+
+namespace jindou::delivery {
+
+namespace {
+
+// Lists longer than this are not compared to see whether two messages have the same recipients.
+constexpr std::size_t kComparedList = 8;
+
+bool same_recipients(const channel::Recipients& a, const channel::Recipients& b) {
+  return a.subscribers == b.subscribers && a.excluded == b.excluded &&
+         a.listed.size() == b.listed.size() && a.listed.size() <= kComparedList &&
+         a.listed == b.listed;
+}
+
+// The channel whose order a message or event belongs to. A command belongs to the channel it is
+// shown in, not to the log it is stored in.
+const ChannelKey& channel_of(const channel::CommittedMessage& committed) {
+  return committed.event != nullptr ? committed.event->channel : committed.message->channel;
+}
+
+}  // namespace
+
+RunQueue::RunQueue(Limits limits) : limits_(limits), runs_(1 + limits.open_large) {
+  JD_ASSERT(limits.open_large > 0);
+  for (std::size_t place = runs_.size() - 1; place > 0; --place) {
+    runs_[place].place = place;
+    free_places_.push_back(place);
+  }
+}
+
+RunQueue::HeldIterator RunQueue::hold(std::shared_ptr<const channel::CommittedBatch> batch,
+                                      std::size_t bytes) {
+  Held held;
+  held.unfinished = batch->messages.size();
+  held.batch = std::move(batch);
+  held.bytes = bytes;
+  return held_.insert(held_.end(), std::move(held));
+}
+
+void RunQueue::release(HeldIterator held) {
+  released_bytes_ += held->bytes;
+  held_.erase(held);
+}
+
+void RunQueue::append(Item item, Lane lane) {
+  // Most of the time nothing large is under way, and no channel has to be looked up.
+  if (lane == Lane::small &&
+      (channels_.empty() || !channels_.contains(channel_of(*item.committed)))) {
+    small_.push_back(item);
+    ++small_appended_;
+    return;
+  }
+  const auto [found, added] = channels_.try_emplace(channel_of(*item.committed));
+  if (added) {
+    found->second.after_small = small_appended_;
+    line_.push_back(&*found);
+  }
+  found->second.waiting.push_back(item);
+}
+
+void RunQueue::fill(Run& run, std::deque<Item>& items) const {
+  std::size_t payload_bytes = 0;
+  while (!items.empty() && run.messages.size() < limits_.run_messages) {
+    const Item& item = items.front();
+    const channel::CommittedMessage& committed = *item.committed;
+    const bool event = committed.event != nullptr;
+    if (!run.messages.empty()) {
+      // An event is a run of its own.
+      if (event || run.messages.front()->event != nullptr) break;
+      if (!same_recipients(run.recipients(), committed.recipients)) break;
+      // Sessions may have subscribed to one of two channels that nobody else subscribes to.
+      if (channel::allows_session_subscriptions(committed.message->channel.type) &&
+          channel_of(committed) != channel_of(*run.messages.front())) {
+        break;
+      }
+      if (payload_bytes + committed.message->payload.size() > limits_.run_payload_bytes) break;
+    }
+    if (!event) payload_bytes += committed.message->payload.size();
+    run.messages.push_back(item.committed);
+    run.held.push_back(item.held);
+    items.pop_front();
+  }
+}
+
+RunQueue::Run* RunQueue::small() {
+  Run& run = runs_.front();
+  if (run.messages.empty()) fill(run, small_);
+  return run.messages.empty() ? nullptr : &run;
+}
+
+void RunQueue::open_channels() {
+  while (!free_places_.empty() && !line_.empty()) {
+    Channels::value_type* next = line_.front();
+    // Those behind it joined later, or have had a run already: they wait with it, which is short,
+    // because meanwhile the small lane has the processor to itself.
+    if (next->second.after_small > small_finished_) return;
+    line_.pop_front();
+    Run& run = runs_[free_places_.back()];
+    free_places_.pop_back();
+    fill(run, next->second.waiting);
+    next->second.run = &run;
+    open_.push_back(next);
+  }
+}
+
+RunQueue::Run* RunQueue::large() {
+  open_channels();
+  return open_.empty() ? nullptr : open_[turn_]->second.run;
+}
+
+void RunQueue::pass_turn() {
+  if (!open_.empty()) turn_ = (turn_ + 1) % open_.size();
+}
+
+void RunQueue::finish(Run& run) {
+  JD_ASSERT(!run.messages.empty());
+  for (const HeldIterator held : run.held) {
+    if (--held->unfinished == 0) release(held);
+  }
+  const std::size_t finished = run.messages.size();
+  run.messages.clear();
+  run.held.clear();
+  if (run.place == 0) {
+    small_finished_ += finished;
+    return;
+  }
+  const auto at = std::find_if(open_.begin(), open_.end(),
+                               [&run](const auto* entry) { return entry->second.run == &run; });
+  JD_ASSERT(at != open_.end());
+  Channels::value_type* entry = *at;
+  const auto index = static_cast<std::size_t>(at - open_.begin());
+  open_.erase(at);
+  if (index < turn_) --turn_;
+  if (turn_ >= open_.size()) turn_ = 0;
+  free_places_.push_back(run.place);
+  entry->second.run = nullptr;
+  if (entry->second.waiting.empty()) {
+    channels_.erase(channels_.find(entry->first));
+  } else {
+    line_.push_back(entry);
+  }
+}
+
+}  // namespace jindou::delivery
