@@ -213,11 +213,12 @@ void write_connection(JsonWriter& json, const ConnectionInfo& connection, std::u
   json.number("out_packet_bytes", traffic.out_packet_bytes);
   json.number("in_bytes", traffic.in_packet_bytes);
   json.number("out_bytes", traffic.out_packet_bytes);
-  json.number("subscriptions", 0);
+  json.number("subscriptions", connection.subscriptions);
   json.string("device", device_text(connection));
   json.string("device_id", connection.device_id);
   json.number("device_flag", raw(connection.device_flag));
   json.number("device_level", raw(connection.device_level));
+  json.string("protocol", connection.protocol);
   json.number("version", connection.protocol_version);
   json.string("transport", connection.transport);
   json.string("proxy_type_format", "");

@@ -24,6 +24,12 @@ ChannelKey position_channel_of(const Message& command);
 // The users that the id of a channel names: both of a pair, a visitor.
 std::vector<std::string> named_users(const ChannelKey& channel);
 
+// True for the types whose messages also go to sessions that have asked for them (SUB), for as long
+// as these are connected: public information, data and live channels.
+constexpr bool allows_session_subscriptions(ChannelType type) {
+  return type == ChannelType::info || type == ChannelType::data || type == ChannelType::live;
+}
+
 PartitionId partition_of(const SendCommand& command, std::uint16_t partitions);
 
 }  // namespace jindou::channel

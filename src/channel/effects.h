@@ -27,7 +27,9 @@ struct UidEqual {
 using UidSet = boost::unordered_flat_set<std::string, UidHash, UidEqual>;
 
 // Who receives one message. The union of `subscribers` and `listed`, without `excluded`; a uid may
-// be in both and still receives once. Sets are immutable snapshots shared with the core.
+// be in both and still receives once. Unless users are listed, sessions that have subscribed for
+// themselves receive it as well (allows_session_subscriptions), `excluded` users excepted. Sets are
+// immutable snapshots shared with the core.
 struct Recipients {
   std::shared_ptr<const UidSet> subscribers;  // may be null
   std::vector<std::string> listed;            // e.g. the two users of a person channel

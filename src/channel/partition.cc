@@ -466,7 +466,9 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   result.message_seq = message->seq;
   result.reason = Reason::success;
   result.timestamp = now;
-  if (!recipients.listed.empty() || (recipients.subscribers && !recipients.subscribers->empty())) {
+  if (!recipients.listed.empty() ||
+      (recipients.subscribers && !recipients.subscribers->empty()) ||
+      allows_session_subscriptions(message->channel.type)) {
     CommittedMessage committed;
     committed.message = std::move(message);
     committed.recipients = std::move(recipients);

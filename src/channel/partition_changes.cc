@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "channel/addressing.h"
 #include "channel/history.h"
 #include "channel/partition.h"
 #include "channel/partition_state.h"
@@ -429,7 +430,10 @@ void Partition::end_running_stream(const ChannelKey& channel) {
 
 void Partition::push_event(const AppendEvent& event, const EventOutcome& outcome,
                            const ChannelKey& channel, Recipients recipients, std::int64_t now_ms) {
-  if (recipients.listed.empty() && !recipients.subscribers) return;
+  if (recipients.listed.empty() && !recipients.subscribers &&
+      !allows_session_subscriptions(channel.type)) {
+    return;
+  }
   auto pushed = std::make_shared<MessageEvent>();
   pushed->channel = channel;
   pushed->client_msg_no = event.client_msg_no;

@@ -147,6 +147,7 @@ ParseOutcome parse_frame(std::string_view buffer, std::size_t remaining_bytes_ma
     if ((byte & 0x80) == 0) break;
   }
   if (remaining > std::min(remaining_bytes_max, kRemainingBytesMax)) {
+    outcome.too_long = true;
     return fail("remaining length over the limit");
   }
   if (buffer.size() - at < remaining) {

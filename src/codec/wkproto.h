@@ -92,6 +92,7 @@ struct ParseOutcome {
   // the limit given to parse_frame + 5.
   std::size_t need_bytes = 1;
   std::string_view problem;  // static text
+  bool too_long = false;     // error: the frame is over the limit
 };
 
 // Looks at the start of `buffer`. An oversized remaining length is an error as soon as the length

@@ -72,7 +72,7 @@ constexpr std::array kTable{
     Setting{"external.wsAddr", text, JD_MEMBER(external.ws_addr), 0, 0, "", kDocumented, kRestart,
             "URL told to WebSocket clients. Empty: external.ip and the port of wsAddr."},
     Setting{"external.wssAddr", text, JD_MEMBER(external.wss_addr), 0, 0, "", kDocumented, kRestart,
-            "URL told to clients that need TLS (a proxy in front of wsAddr)."},
+            "URL told to clients that need TLS. Empty: external.ip and the port of wssAddr."},
     Setting{"intranet.tcpAddr", text, JD_MEMBER(intranet.tcp_addr), 0, 0, "", kDocumented, kRestart,
             "host:port told to callers of GET /route?intranet=1."},
     Setting{"intranet.wsAddr", text, JD_MEMBER(intranet.ws_addr), 0, 0, "", kOurs, kRestart,
@@ -217,6 +217,10 @@ constexpr std::array kTable{
             kRestart,
             "Networks (CIDR) whose PROXY header, X-Forwarded-For or X-Real-IP says where a client "
             "is."},
+    Setting{"gateway.subscriptionsMax", count, JD_MEMBER(gateway.subscriptions_max), 0, 1'000'000,
+            "", kOurs, kRestart,
+            "Channels that one session may subscribe to by itself (SUB); one more is answered with "
+            "reason 22."},
     Setting{"delivery.queueBytesMax", bytes, JD_MEMBER(delivery.queue_bytes_max), kMiB, 1024 * kGiB,
             "", kOurs, kRestart, "Committed messages waiting for fan-out."},
     Setting{"mode", choice, JD_MEMBER(mode), 0, 0, "debug|release|bench|test", kDocumented,

@@ -145,9 +145,9 @@ TEST(Settings, UnknownVariableIsAWarningOnly) {
 
 TEST(Settings, DocumentedKeysOfOtherServersAreAcceptedWithANote) {
   const auto loaded = load_settings_text(
-      "wssAddr: ''\nginMode: release\nhandlePoolSize: 1\ndb:\n  shardNum: 8\n"
+      "disableEncryption: false\nginMode: release\nhandlePoolSize: 1\ndb:\n  shardNum: 8\n"
       "streamCache:\n  maxStreams: 5\ncluster:\n  seed: [a, b]\n  nodeId: 7\n",
-      {{"WK_DB_SLOTSHARDNUM", "4"}, {"WK_DEMO_ON", "false"}}, {});
+      {{"WK_DB_SLOTSHARDNUM", "4"}, {"WK_LOGGER_DIR", "/x"}}, {});
   ASSERT_TRUE(loaded) << loaded.error().text();
   EXPECT_EQ(loaded->settings.cluster.node_id, 7U);
   EXPECT_EQ(loaded->warnings.size(), 8U);

@@ -225,8 +225,8 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
   };
   if (const auto scheme = rest.find("://"); scheme != std::string_view::npos) {
     const std::string_view name = rest.substr(0, scheme);
-    if (name != "tcp" && name != "ws" && name != "http") {
-      return bad("the scheme must be tcp, ws or http");
+    if (name != "tcp" && name != "ws" && name != "tls" && name != "wss" && name != "http") {
+      return bad("the scheme must be tcp, ws, tls, wss or http");
     }
     rest.remove_prefix(scheme + 3);
   }

@@ -6,25 +6,24 @@ namespace jindou::gateway {
 
 namespace {
 constexpr std::size_t kFirstRing = 4;
-// About 500 bytes stay with a session that has sent before.
-constexpr std::size_t kKeptRing = 16;
+// About 600 bytes stay with a session that has sent before.
+constexpr std::size_t kKeptRing = 8;
 }  // namespace
 
-std::uint64_t AckQueue::push(const codec::SendAck& ack, State state) {
+std::uint64_t AckQueue::push(Entry entry) {
   if (count_ == ring_.size()) {
     std::vector<Entry> bigger(ring_.empty() ? kFirstRing : ring_.size() * 2);
-    for (std::uint32_t i = 0; i < count_; ++i) bigger[i] = at(i);
+    for (std::uint32_t i = 0; i < count_; ++i) bigger[i] = std::move(at(i));
     ring_ = std::move(bigger);
     head_ = 0;
   }
-  Entry& entry = at(count_);
-  entry.ack = ack;
-  entry.state = state;
+  at(count_) = std::move(entry);
   ++count_;
   return first_ + count_ - 1;
 }
 
 void AckQueue::pop() {
+  at(0).id = {};
   head_ = static_cast<std::uint32_t>((head_ + 1) & (ring_.size() - 1));
   --count_;
   ++first_;

@@ -6,6 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "codec/wkproto.h"
@@ -20,9 +22,16 @@ class AckQueue {
     unknown,  // may or may not be stored: there is no SENDACK that says so
   };
 
+  struct Entry {
+    codec::SendAck ack;
+    std::string id;  // Request::id
+    State state = State::waiting;
+    bool wanted = true;  // false: the client has asked for no answer
+  };
+
   // Adds a SEND's answer at the end, with a result (ready) or without (waiting). Returns its
   // number; numbers count up by one.
-  std::uint64_t push(const codec::SendAck& ack, State state);
+  std::uint64_t push(Entry entry);
 
   // The answer with this number; it is still in the queue.
   codec::SendAck& ack(std::uint64_t number) { return at(number - first_).ack; }
@@ -30,8 +39,7 @@ class AckQueue {
   void set_state(std::uint64_t number, State state) { at(number - first_).state = state; }
 
   // The front of the queue; only when not empty.
-  const codec::SendAck& front() { return at(0).ack; }
-  State front_state() { return at(0).state; }
+  const Entry& front() { return at(0); }
   void pop();
 
   bool empty() const { return count_ == 0; }
@@ -39,10 +47,6 @@ class AckQueue {
   std::uint64_t next_number() const { return first_ + count_; }
 
  private:
-  struct Entry {
-    codec::SendAck ack;
-    State state = State::waiting;
-  };
   Entry& at(std::uint64_t index) {
     return ring_[static_cast<std::size_t>(head_ + index) & (ring_.size() - 1)];
   }

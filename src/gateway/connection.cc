@@ -1,11 +1,14 @@
 #include "gateway/connection.h"
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "gateway/proxy_header.h"
 #include "gateway/shard.h"
+#include "observe/log.h"
 
 namespace jindou::gateway {
 
@@ -17,25 +20,89 @@ namespace {
 // all.
 constexpr std::size_t kUpgradeBytesMax = 8 << 10;
 
-std::string_view label(Transport transport) {
-  return transport == Transport::websocket ? "ws" : "tcp";
+// So much is encrypted ahead of what the kernel has taken: a few records, one system call.
+constexpr std::size_t kSealBytes = 4 * kTlsRecordBytes;
+
+// The first byte and the remaining length of a protocol frame.
+constexpr std::size_t kFrameHeaderBytesMax = 5;
+
+// What compressed input may unfold to while the session takes no more, in frames of the longest
+// kind. Honest clients stay far below; a bomb does not.
+constexpr std::size_t kUnfoldedFrames = 4;
+
+std::uint16_t close_status(std::string_view cause) {
+  if (cause == kTooLongCause) return kWsTooLong;
+  return cause == kFloodCause || cause == kNoJsonCause ? kWsPolicy : kWsNormal;
+}
+
+std::string refusal_response(Refusal refusal) {
+  return refusal == Refusal::max_connections
+             ? http_refusal("503 Service Unavailable", "Retry-After: 1\r\n")
+             : http_refusal("429 Too Many Requests", "Retry-After: 1\r\n");
 }
 
 }  // namespace
 
-Connection::Connection(SessionId id, Transport transport, Socket socket,
-                       std::shared_ptr<Shard> shard)
+Connection::Connection(Accepted accepted, std::shared_ptr<Shard> shard)
     : shard_(std::move(shard)),
-      socket_(std::move(socket)),
+      socket_(std::move(accepted.socket)),
       outbound_(shard_->buffers()),
+      peer_(accepted.peer),
       last_input_(shard_->env().clock.steady()),
-      session_(id, shard_->env(), *this, label(transport)) {
-  if (transport == Transport::websocket) websocket_ = std::make_unique<WebSocketState>();
+      session_(accepted.id, shard_->env(), *this, transport_name(accepted.transport),
+               is_websocket(accepted.transport) ? Medium::messages : Medium::stream) {
+  if (is_websocket(accepted.transport)) {
+    websocket_ = std::make_unique<WebSocketState>();
+    websocket_->refusal = accepted.refusal;
+  }
+  if (accepted.tls) tls_ = std::make_unique<TlsState>(*accepted.tls, shard_->buffers());
 }
 
 Connection::~Connection() = default;
 
-void Connection::start() { wait_readable(); }
+void Connection::start() {
+  // Behind a trusted proxy the client is known later.
+  const bool known = !shard_->env().options->trusted_proxies.contains(peer_);
+  if (is_refused()) {
+    refuse(websocket_->refusal);
+  } else if (known) {
+    admit();
+  }
+  wait_readable();
+}
+
+// ---- admission ------------------------------------------------------------------------------
+
+bool Connection::is_refused() const {
+  return websocket_ != nullptr && websocket_->refusal != Refusal::none;
+}
+
+bool Connection::awaits_forwarding() const {
+  return websocket_ != nullptr && !place_.held() && !is_refused() &&
+         shard_->env().options->trusted_proxies.contains(client_ip());
+}
+
+void Connection::admit() {
+  if (place_.held() || is_refused()) return;
+  if (const Refusal refusal = shard_->admission().admit(client_ip(), place_);
+      refusal != Refusal::none) {
+    refuse(refusal);
+  }
+}
+
+void Connection::refuse(Refusal refusal) {
+  shard_->env().metrics.connections_refused.with(refusal_label(refusal)).Increment();
+  observe::log_debug("gateway", "a connection from {} is refused: {}", client_ip().to_string(),
+                     refusal_label(refusal));
+  // Clients take a CONNACK with a refusal as final, and one that is closed as a reason to come
+  // back. A WebSocket client can be told more, where that does not cost a TLS handshake first.
+  const bool answer = websocket_ != nullptr && (tls_ == nullptr || tls_->stream.is_ready());
+  if (answer) {
+    websocket_->refusal = refusal;
+  } else {
+    session_.end(EndHow::now, "limit");
+  }
+}
 
 // ---- input ----------------------------------------------------------------------------------
 
@@ -77,27 +144,127 @@ void Connection::on_readable() {
 }
 
 void Connection::on_input(std::span<char> bytes) {
+  std::string kept;  // what the rest of a preface that came in pieces lies in
+  if (!entered_ && !take_preface(bytes, kept)) return;
+  if (tls_ == nullptr) {
+    on_plain_input(bytes);
+  } else {
+    on_sealed_input(bytes);
+  }
+  session_.end_of_input();
+}
+
+// Cuts what a load balancer has put before the client's first byte off `bytes`. False: it has not
+// come completely, or the connection has ended.
+bool Connection::take_preface(std::span<char>& bytes, std::string& kept) {
+  if (!unparsed_.empty()) {
+    unparsed_.append(bytes.data(), bytes.size());
+    kept = std::exchange(unparsed_, {});
+    bytes = kept;
+  }
+  const ProxyOutcome outcome = read_proxy_header({bytes.data(), bytes.size()});
+  if (outcome.state == ProxyOutcome::State::need_more) {
+    unparsed_.assign(bytes.data(), bytes.size());
+    return false;
+  }
+  entered_ = true;
+  const GatewayOptions& options = *shard_->env().options;
+  const bool trusted = options.trusted_proxies.contains(peer_);
+  const bool none = outcome.state == ProxyOutcome::State::none;
+  const config::ProxyProtocol mode = options.limits.proxy_protocol;
+  const bool wanted = trusted && mode != config::ProxyProtocol::off;
+  if (none ? trusted && mode == config::ProxyProtocol::require
+           : !wanted || outcome.state == ProxyOutcome::State::broken) {
+    observe::log_debug("gateway", "{}: {}", peer_.to_string(),
+                       none      ? "a trusted proxy sent no PROXY header"
+                       : !wanted ? "a PROXY header that is not wanted"
+                                 : "a broken PROXY header");
+    session_.end(EndHow::now, "proxy_header");
+    return false;
+  }
+  bytes = bytes.subspan(outcome.consumed);
+  if (outcome.client) client_ = std::make_unique<ClientEndpoint>(*outcome.client);
+  if (!awaits_forwarding()) admit();
+  return !closed_ && !bytes.empty();
+}
+
+void Connection::on_sealed_input(std::span<const char> bytes) {
+  TlsStream& stream = tls_->stream;
+  stream.receive(bytes);
+  const std::span<char> plain = shard_->plain_buffer();
+  for (;;) {
+    const TlsStream::Outcome outcome = stream.read(plain);
+    count_handshake(outcome.status);
+    if (!tls_->sealed.empty()) outbound_changed();
+    if (outcome.status == TlsStream::Status::need_more) break;
+    if (outcome.status == TlsStream::Status::closed) {
+      close();
+      return;
+    }
+    if (outcome.status == TlsStream::Status::failed) {
+      observe::log_debug("gateway", "TLS with {}: {}", client_ip().to_string(), stream.problem());
+      session_.end(EndHow::after_flush, "tls");
+      return;
+    }
+    if (!peer_closed_) on_plain_input(plain.first(outcome.bytes));
+    if (closing_ || closed_) return;
+  }
+  // Only a peer that makes us say much and does not read it gets here.
+  if (tls_->sealed.bytes() > shard_->env().options->limits.outbound_bytes_max) {
+    session_.end(EndHow::now, kSlowCause);
+  }
+}
+
+void Connection::count_handshake(TlsStream::Status status) {
+  if (tls_->counted) return;
+  const bool ready = tls_->stream.is_ready();
+  if (!ready && status != TlsStream::Status::failed) return;
+  tls_->counted = true;
+  const std::string_view result = !ready                      ? "failed"
+                                  : tls_->stream.is_resumed() ? "resumed"
+                                                              : "full";
+  shard_->env().metrics.tls_handshakes.with(result).Increment();
+}
+
+void Connection::on_plain_input(std::span<char> bytes) {
   if (websocket_ == nullptr) {
-    on_protocol_bytes({bytes.data(), bytes.size()});
+    on_protocol_bytes({bytes.data(), bytes.size()}, MessageEnd::no);
   } else if (websocket_->upgraded) {
     on_websocket_input(bytes);
   } else {
     on_upgrade_input(bytes);
   }
-  session_.end_of_input();
 }
 
 void Connection::on_upgrade_input(std::span<char> bytes) {
   unparsed_.append(bytes.data(), bytes.size());
-  UpgradeOutcome outcome = read_upgrade(unparsed_, kUpgradeBytesMax);
+  const GatewayOptions& options = *shard_->env().options;
+  UpgradeOutcome outcome = read_upgrade(unparsed_, {kUpgradeBytesMax, options.limits.compression});
   if (outcome.state == UpgradeOutcome::State::need_more) return;
-  outbound_.raw() += outcome.response;
   if (outcome.state == UpgradeOutcome::State::refused) {
+    outbound_.raw() += outcome.response;
     session_.end(EndHow::after_flush, "upgrade");
     return;
   }
+  if (awaits_forwarding()) {
+    if (const auto client =
+            forwarded_client(outcome.forwarded_for, outcome.real_ip, options.trusted_proxies)) {
+      client_ = std::make_unique<ClientEndpoint>(*client);
+    }
+    admit();
+  }
+  if (is_refused()) {
+    outbound_.raw() += refusal_response(websocket_->refusal);
+    session_.end(EndHow::after_flush, "limit");
+    return;
+  }
+  outbound_.raw() += outcome.response;
   websocket_->upgraded = true;
   outbound_.use_websocket();
+  if (outcome.deflate) {
+    websocket_->decoder.allow_compressed();
+    outbound_.use_compression(shard_->deflater(), outcome.deflate->server_window_bits);
+  }
   outbound_changed();
   std::string rest = unparsed_.substr(outcome.consumed);
   unparsed_ = {};
@@ -109,7 +276,13 @@ void Connection::on_websocket_input(std::span<char> bytes) {
     const WsEvent event = websocket_->decoder.next(bytes);
     switch (event.kind) {
       case WsEvent::Kind::need_more: return;
-      case WsEvent::Kind::data: on_protocol_bytes(event.payload); break;
+      case WsEvent::Kind::data:
+        if (event.compressed) {
+          on_packed_piece(event);
+        } else {
+          on_protocol_bytes(event.payload, event.message_end ? MessageEnd::yes : MessageEnd::no);
+        }
+        break;
       case WsEvent::Kind::ping:
         append_ws_control(outbound_.raw(), WsOpcode::pong, event.payload);
         if (outbound_.bytes() > shard_->env().options->limits.outbound_bytes_max) {
@@ -120,32 +293,66 @@ void Connection::on_websocket_input(std::span<char> bytes) {
         break;
       case WsEvent::Kind::pong: break;
       case WsEvent::Kind::close: on_peer_close(); return;
-      case WsEvent::Kind::error:
-        // May append answers, which have to be before the Close, or end the session.
-        session_.end_of_input();
-        if (closing_ || closed_) return;
-        append_ws_close(outbound_.raw(), kWsProtocolError);
-        websocket_->close_sent = true;
-        session_.end(EndHow::after_flush, "protocol");
-        break;
+      case WsEvent::Kind::error: fail_websocket(kWsProtocolError, "protocol"); break;
     }
     if (closing_ || closed_) return;
   }
 }
 
-void Connection::on_protocol_bytes(std::string_view bytes) {
+void Connection::on_packed_piece(const WsEvent& event) {
+  // Until it is whole, a message of somebody who has not logged in takes no more than a CONNECT.
+  const auto& limits = shard_->env().options->limits;
+  const std::size_t bytes_max =
+      session_.is_live() ? limits.frame_bytes_max : limits.pre_auth_frame_bytes_max;
+  std::string& packed = websocket_->packed;
+  if (packed.size() + event.payload.size() > bytes_max) {
+    fail_websocket(kWsTooLong, kTooLongCause);
+    return;
+  }
+  std::string_view payload = event.payload;
+  if (!event.message_end || !packed.empty()) {
+    packed += event.payload;
+    if (!event.message_end) return;
+    payload = packed;
+  }
+  std::string_view message;
+  switch (shard_->inflater().inflate(payload, bytes_max + kFrameHeaderBytesMax, message)) {
+    case WsInflater::Status::ok: break;
+    case WsInflater::Status::too_long: fail_websocket(kWsTooLong, kTooLongCause); return;
+    case WsInflater::Status::broken: fail_websocket(kWsInvalidData, "protocol"); return;
+  }
+  packed = {};
+  on_protocol_bytes(message, MessageEnd::yes);
+  if (unparsed_.size() > kUnfoldedFrames * limits.frame_bytes_max) {
+    fail_websocket(kWsTooLong, kTooLongCause);
+  }
+}
+
+void Connection::fail_websocket(std::uint16_t status, std::string_view cause) {
+  // May append answers, which have to be before the Close, or end the session.
+  session_.end_of_input();
+  if (closing_ || closed_) return;
+  append_ws_close(outbound_.raw(), status);
+  websocket_->close_sent = true;
+  session_.end(EndHow::after_flush, cause);
+}
+
+void Connection::on_protocol_bytes(std::string_view bytes, MessageEnd end) {
   if (unparsed_.empty()) {
-    const std::size_t used = session_.on_bytes(bytes);
+    const std::size_t used = session_.on_bytes(bytes, end == MessageEnd::yes ? bytes.size() : 0);
     if (used < bytes.size()) unparsed_.assign(bytes.substr(used));
+    whole_ = end == MessageEnd::yes ? unparsed_.size() : 0;
     return;
   }
   unparsed_ += bytes;
-  const std::size_t used = session_.on_bytes(unparsed_);
+  if (end == MessageEnd::yes) whole_ = unparsed_.size();
+  const std::size_t used = session_.on_bytes(unparsed_, whole_);
   if (used == unparsed_.size()) {
     unparsed_ = {};  // gives the memory back
   } else {
     unparsed_.erase(0, used);
   }
+  whole_ -= std::min(used, whole_);
 }
 
 void Connection::resume_input() {
@@ -154,7 +361,7 @@ void Connection::resume_input() {
   asio::post(shard_->context(), [self = shared_from_this()] {
     self->resuming_ = false;
     if (self->closing_ || self->closed_ || self->stopping_) return;
-    self->on_protocol_bytes({});
+    self->on_protocol_bytes({}, MessageEnd::no);
     self->session_.end_of_input();
     self->wait_readable();
     self->end_if_answered();
@@ -184,8 +391,11 @@ void Connection::outbound_changed() {
 
 void Connection::flush() {
   if (closed_ || writing_) return;
-  if (!outbound_.empty()) {
-    const std::string_view pending = outbound_.pending();
+  for (;;) {
+    if (tls_ != nullptr) seal_pending();
+    OutboundBuffer& out = wire();
+    if (out.empty()) break;
+    const std::string_view pending = out.pending();
     boost::system::error_code error;
     const std::size_t sent =
         socket_.write_some(asio::buffer(pending.data(), pending.size()), error);
@@ -194,13 +404,30 @@ void Connection::flush() {
       close();
       return;
     }
-    if (!error) outbound_.consume(sent);
-    if (!outbound_.empty()) {
+    if (!error) out.consume(sent);
+    if (!out.empty()) {
       wait_writable();
       return;
     }
   }
   shut_down_if_done();
+}
+
+// Encrypts the next piece of what is queued, when the socket has taken the last one. Slow clients
+// are thus cut by the size of what is still plain.
+void Connection::seal_pending() {
+  if (!tls_->sealed.empty()) return;
+  if (outbound_.empty()) {
+    if (closing_) tls_->stream.close();
+    return;
+  }
+  const std::string_view piece = outbound_.pending().substr(0, kSealBytes);
+  if (tls_->stream.write(piece)) {
+    outbound_.consume(piece.size());
+  } else {
+    // Nobody can read it any more, or could yet; the end is under way.
+    outbound_.clear();
+  }
 }
 
 void Connection::wait_writable() {
@@ -242,14 +469,19 @@ presence::ConnectionInfo Connection::describe() const {
   const Clock& clock = shard_->env().clock;
   presence::ConnectionInfo info;
   session_.describe(info);
-  info.pending_bytes = outbound_.bytes();
+  info.pending_bytes = outbound_.bytes() + (tls_ == nullptr ? 0 : tls_->sealed.bytes());
   info.last_activity_ms =
       clock.wall_ms() -
       std::chrono::duration_cast<std::chrono::milliseconds>(clock.steady() - last_input_).count();
+  if (client_ != nullptr) {
+    info.ip = client_->ip.to_string();
+    info.port = client_->port;
+    return info;
+  }
   boost::system::error_code error;
   const auto peer = socket_.remote_endpoint(error);
   if (!error) {
-    info.ip = peer.address().to_string();
+    info.ip = peer_.to_string();
     info.port = peer.port();
   }
   return info;
@@ -268,7 +500,7 @@ void Connection::end_connection(EndHow how, std::string_view cause) {
   unparsed_ = {};
   if (websocket_ != nullptr && websocket_->upgraded && !websocket_->close_sent) {
     websocket_->close_sent = true;
-    append_ws_close(outbound_.raw(), kWsNormal);
+    append_ws_close(outbound_.raw(), close_status(cause));
   }
   shard_->add_deadline(DeadlineKind::linger, id(), shard_->env().options->linger_time);
   outbound_changed();
@@ -291,6 +523,8 @@ void Connection::close() {
   boost::system::error_code ignored;
   socket_.close(ignored);
   outbound_.clear();
+  tls_.reset();
+  place_.release();
   unparsed_ = {};
   shard_->retire(shared_from_this());
 }

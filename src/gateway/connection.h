@@ -1,4 +1,7 @@
-// One accepted socket, plain TCP or WebSocket, and its session.
+// One accepted socket and its session, over TCP or WebSocket, in TLS or not.
+//
+// What comes in passes through, in this order and where there is one: the header of a PROXY
+// protocol, TLS, the WebSocket upgrade, WebSocket frames, and their compression.
 //
 // Reading: waits until the socket is readable, then reads into the shard's one buffer, so that an
 // idle connection owns no buffer at all. Writing: one non-blocking write of everything that is
@@ -12,8 +15,13 @@
 #include <span>
 #include <string>
 
+#include "gateway/admission.h"
+#include "gateway/client_address.h"
 #include "gateway/outbound_buffer.h"
 #include "gateway/session.h"
+#include "gateway/tls_context.h"
+#include "gateway/tls_stream.h"
+#include "gateway/transport.h"
 #include "gateway/websocket.h"
 #include "presence/connection_info.h"
 
@@ -21,7 +29,15 @@ namespace jindou::gateway {
 
 class Shard;
 
-enum class Transport : std::uint8_t { tcp, websocket };
+// What the listener hands to a shard.
+struct Accepted {
+  SessionId id{};
+  Transport transport = Transport::tcp;
+  boost::asio::ip::tcp::socket socket;
+  IpAddress peer;                           // the other end of the socket
+  Refusal refusal = Refusal::none;          // to be told to a WebSocket client
+  std::shared_ptr<const TlsContext> tls{};  // over TLS only
+};
 
 class Connection final : public SessionHost, public std::enable_shared_from_this<Connection> {
  public:
@@ -29,10 +45,11 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   using TimePoint = std::chrono::steady_clock::time_point;
 
   // `shard` outlives the connection's handlers: they hold the connection, which holds the shard.
-  Connection(SessionId id, Transport transport, Socket socket, std::shared_ptr<Shard> shard);
+  Connection(Accepted accepted, std::shared_ptr<Shard> shard);
   ~Connection() override;
 
-  // Begins to read. Call once, when the connection is in the shard's table.
+  // Begins to read, or closes what the limits do not admit. Call once, when the connection is in
+  // the shard's table.
   void start();
 
   Session& session() { return session_; }
@@ -72,15 +89,42 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
     WsDecoder decoder;
     bool upgraded = false;
     bool close_sent = false;
+    Refusal refusal = Refusal::none;  // the answer to the upgrade
+    std::string packed;               // the beginning of a compressed message
+  };
+  // Per TLS connection only.
+  struct TlsState {
+    TlsState(const TlsContext& context, BufferPool& buffers)
+        : sealed(buffers), stream(context.handle(), sealed) {}
+    OutboundBuffer sealed;  // for the socket; outbound_ holds what is still plain
+    TlsStream stream;
+    bool counted = false;  // in the metric of handshakes
   };
 
   void wait_readable();
   void on_readable();
   void on_input(std::span<char> bytes);
+  bool take_preface(std::span<char>& bytes, std::string& kept);
+  void on_sealed_input(std::span<const char> bytes);
+  void on_plain_input(std::span<char> bytes);
   void on_upgrade_input(std::span<char> bytes);
   void on_websocket_input(std::span<char> bytes);
-  void on_protocol_bytes(std::string_view bytes);
+  void on_packed_piece(const WsEvent& event);
+  enum class MessageEnd : bool { no, yes };
+  // `end` tells whether a WebSocket message ends with `bytes`.
+  void on_protocol_bytes(std::string_view bytes, MessageEnd end);
+  void fail_websocket(std::uint16_t status, std::string_view cause);
+  void count_handshake(TlsStream::Status status);
+  // The client's address as far as it is known by now.
+  const IpAddress& client_ip() const { return client_ ? client_->ip : peer_; }
+  // Whether the headers of the upgrade will say where the client is.
+  bool awaits_forwarding() const;
+  bool is_refused() const;
+  void admit();
+  void refuse(Refusal refusal);
   void wait_writable();
+  OutboundBuffer& wire() { return tls_ == nullptr ? outbound_ : tls_->sealed; }
+  void seal_pending();
   void shut_down_if_done();
   void close_if_stopped();
   // The client wants no more, but what it sent before is answered first.
@@ -91,8 +135,14 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   Socket socket_;
   OutboundBuffer outbound_;
   std::unique_ptr<WebSocketState> websocket_;
-  std::string unparsed_;  // the beginning of a frame, or what came while input is paused
+  std::unique_ptr<TlsState> tls_;
+  IpAddress peer_;
+  std::unique_ptr<ClientEndpoint> client_;  // as a trusted proxy says; null: peer_
+  AdmissionPlace place_;
+  std::string unparsed_;   // the beginning of a frame, or what came while input is paused
+  std::size_t whole_ = 0;  // the first so many bytes of unparsed_ end a WebSocket message
   TimePoint last_input_;
+  bool entered_ = false;    // what may come before the client's first byte has passed
   bool reading_ = false;    // a wait for input is under way
   bool writing_ = false;    // a wait for room is under way
   bool dirty_ = false;      // in the shard's list of connections to flush

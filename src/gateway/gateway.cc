@@ -1,5 +1,6 @@
 #include "gateway/gateway.h"
 
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -26,6 +27,14 @@ constexpr milliseconds kAcceptBackoff{100};
 constexpr std::uint64_t kFailuresPerLog = 100;
 // The kernel cuts it to net.core.somaxconn.
 constexpr int kBacklog = 4096;
+// So many WebSocket clients above the limit of connections are told so, instead of being closed.
+constexpr std::size_t kToldMax = 256;
+
+// A peer that vanished without a word (a phone out of reach, a NAT that forgot the connection) is
+// noticed after 75 + 4 * 15 s of silence. Clients ping more often, so a probe is rare.
+constexpr int kKeepAliveIdleSeconds = 75;
+constexpr int kKeepAliveIntervalSeconds = 15;
+constexpr int kKeepAliveProbes = 4;
 
 Result<tcp::endpoint> resolve(const config::ListenAddress& address, asio::io_context& context) {
   const std::string host = address.host.empty() ? "0.0.0.0" : address.host;
@@ -72,13 +81,16 @@ class Listener final : public std::enable_shared_from_this<Listener> {
   Listener(Transport transport, asio::io_context& context, runtime::IoShards& io_shards,
            std::vector<std::shared_ptr<Shard>> shards, std::size_t connections_max,
            std::shared_ptr<std::atomic<std::size_t>> connections,
-           std::shared_ptr<std::atomic<std::uint64_t>> next_id)
+           std::shared_ptr<std::atomic<std::uint64_t>> next_id,
+           std::shared_ptr<TlsCertificate> certificate, observe::Metrics& metrics)
       : transport_(transport),
         io_shards_(io_shards),
         shards_(std::move(shards)),
         connections_max_(connections_max),
         connections_(std::move(connections)),
         next_id_(std::move(next_id)),
+        certificate_(std::move(certificate)),
+        metrics_(metrics),
         acceptor_(context),
         timer_(context) {}
 
@@ -86,6 +98,7 @@ class Listener final : public std::enable_shared_from_this<Listener> {
     boost::system::error_code error;
     acceptor_.open(endpoint.protocol(), error);
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) set_inherited_options();
     if (!error) acceptor_.bind(endpoint, error);
     if (!error) acceptor_.listen(kBacklog, error);
     if (error) {
@@ -99,11 +112,12 @@ class Listener final : public std::enable_shared_from_this<Listener> {
     // Ids and shards are dealt out together: a connection's shard is its id modulo their number.
     const std::uint64_t id = next_id_->fetch_add(1);
     const auto shard = static_cast<unsigned>(id % shards_.size());
-    acceptor_.async_accept(
-        io_shards_.context(shard), [self = shared_from_this(), id, shard](
-                                       const boost::system::error_code& error, tcp::socket socket) {
-          self->on_accept(error, std::move(socket), static_cast<SessionId>(id), shard);
-        });
+    acceptor_.async_accept(io_shards_.context(shard), peer_,
+                           [self = shared_from_this(), id, shard](
+                               const boost::system::error_code& error, tcp::socket socket) {
+                             self->on_accept(error, std::move(socket), static_cast<SessionId>(id),
+                                             shard);
+                           });
   }
 
   // On shard 0.
@@ -114,6 +128,21 @@ class Listener final : public std::enable_shared_from_this<Listener> {
   }
 
  private:
+  // Accepted sockets have them from the start, which saves calls for each.
+  void set_inherited_options() {
+    const auto set = [this](int level, int option, int value) {
+      // Connections work without them, only less well.
+      if (::setsockopt(acceptor_.native_handle(), level, option, &value, sizeof value) != 0) {
+        observe::log_debug("gateway", "socket option {} of level {} cannot be set", option, level);
+      }
+    };
+    set(IPPROTO_TCP, TCP_NODELAY, 1);
+    set(SOL_SOCKET, SO_KEEPALIVE, 1);
+    set(IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveIdleSeconds);
+    set(IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
+    set(IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
+  }
+
   void on_accept(const boost::system::error_code& error, tcp::socket socket, SessionId id,
                  unsigned shard) {
     if (!acceptor_.is_open()) return;
@@ -127,16 +156,24 @@ class Listener final : public std::enable_shared_from_this<Listener> {
       });
       return;
     }
-    if (connections_->fetch_add(1) >= connections_max_) {
-      connections_->fetch_sub(1);
+    Accepted accepted{id, transport_, std::move(socket), plain_address(peer_.address())};
+    const std::size_t before = connections_->fetch_add(1);
+    if (before >= connections_max_) {
+      accepted.refusal = Refusal::max_connections;
       if (refused_++ % kFailuresPerLog == 0) {
-        observe::log_warn("gateway", "more than {} connections: new ones are closed",
+        observe::log_warn("gateway", "more than {} connections: new ones are refused",
                           connections_max_);
       }
+    }
+    const std::size_t told = transport_ == Transport::websocket ? kToldMax : 0;
+    if (before >= connections_max_ + told) {
+      connections_->fetch_sub(1);
+      metrics_.connections_refused.with(refusal_label(Refusal::max_connections)).Increment();
       boost::system::error_code ignored;
-      socket.close(ignored);
+      accepted.socket.close(ignored);
     } else {
-      shards_[shard]->post_accepted(id, transport_, std::move(socket));
+      if (certificate_ != nullptr) accepted.tls = certificate_->current();
+      shards_[shard]->post_accepted(std::move(accepted));
     }
     accept_next();
   }
@@ -147,6 +184,9 @@ class Listener final : public std::enable_shared_from_this<Listener> {
   std::size_t connections_max_;
   std::shared_ptr<std::atomic<std::size_t>> connections_;
   std::shared_ptr<std::atomic<std::uint64_t>> next_id_;
+  std::shared_ptr<TlsCertificate> certificate_;  // null: no TLS
+  observe::Metrics& metrics_;
+  tcp::endpoint peer_;  // of the socket that is being accepted
   tcp::acceptor acceptor_;
   asio::steady_timer timer_;
   std::uint64_t failures_ = 0;
@@ -157,6 +197,7 @@ Gateway::Gateway(const GatewayDeps& deps, GatewayOptions options)
     : deps_(deps),
       options_(std::make_shared<const GatewayOptions>(std::move(options))),
       connections_(std::make_shared<std::atomic<std::size_t>>(0)),
+      admission_(std::make_shared<Admission>(deps.clock, options_->admission)),
       next_id_(std::make_shared<std::atomic<std::uint64_t>>(1)) {
   for (unsigned i = 0; i < deps_.shards.size(); ++i) {
     const SessionEnv env{options_,
@@ -168,7 +209,7 @@ Gateway::Gateway(const GatewayDeps& deps, GatewayOptions options)
                          std::make_shared<ShardTraffic>(),
                          i};
     shards_.push_back(std::make_shared<Shard>(deps_.shards.context(i), deps_.pool, deps_.core, env,
-                                              connections_));
+                                              connections_, admission_));
   }
   deps_.directory.attach_control(this);
 }
@@ -180,19 +221,30 @@ Result<void> Gateway::listen() {
   const auto open = [&](Transport transport,
                         const config::ListenAddress& address) -> Result<std::string> {
     JD_TRY(const tcp::endpoint endpoint, resolve(address, context));
-    auto listener =
-        std::make_shared<Listener>(transport, context, deps_.shards, shards_,
-                                   options_->limits.max_connections, connections_, next_id_);
+    auto listener = std::make_shared<Listener>(
+        transport, context, deps_.shards, shards_, options_->limits.max_connections, connections_,
+        next_id_, is_tls(transport) ? certificate_ : nullptr, deps_.metrics);
     JD_TRY(std::string bound, listener->open(endpoint));
     listeners_.push_back(std::move(listener));
     return bound;
   };
+  if (options_->tls || options_->wss) {
+    certificate_ = std::make_shared<TlsCertificate>(deps_.clock, options_->certificate);
+    JD_CHECK_OK(certificate_->load());
+  }
   if (options_->tcp) {
     JD_TRY(tcp_address_, open(Transport::tcp, *options_->tcp));
   }
   if (options_->ws) {
     JD_TRY(ws_address_, open(Transport::websocket, *options_->ws));
   }
+  if (options_->tls) {
+    JD_TRY(tls_address_, open(Transport::tls, *options_->tls));
+  }
+  if (options_->wss) {
+    JD_TRY(wss_address_, open(Transport::tls_websocket, *options_->wss));
+  }
+  if (certificate_ != nullptr) certificate_->watch(context, deps_.pool);
   for (const auto& shard : shards_) shard->start();
   for (const auto& listener : listeners_) {
     asio::post(context, [listener] { listener->accept_next(); });
@@ -200,8 +252,24 @@ Result<void> Gateway::listen() {
   return {};
 }
 
+void Gateway::reload_certificate() {
+  if (certificate_ == nullptr) return;
+  certificate_->refresh();
+  certificate_->restart_watch();
+}
+
+void Gateway::append_metrics(std::string& out) const {
+  if (certificate_ == nullptr) return;
+  if (const auto context = certificate_->current()) {
+    observe::append_sample(out, "jindou_tls_certificate_not_after_seconds", "gauge",
+                           "When the certificate in use expires, in seconds since 1970.",
+                           static_cast<double>(context->not_after()));
+  }
+}
+
 void Gateway::stop() {
   if (std::exchange(stopped_, true)) return;
+  if (certificate_ != nullptr) certificate_->stop();
   for (const auto& listener : listeners_) {
     asio::post(deps_.shards.context(0), [listener] { listener->close(); });
   }

@@ -1,4 +1,5 @@
-// The client side of the server: listens for TCP and WebSocket connections and runs their sessions.
+// The client side of the server: listens for TCP and WebSocket connections, in TLS or not, and runs
+// their sessions.
 //
 // One object per node. Accepted sockets go to the io shards in turn; each shard's part is class
 // Shard. Public functions are for the thread that starts and stops the server, except those of
@@ -16,8 +17,10 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "delivery/fan_out.h"
+#include "gateway/admission.h"
 #include "gateway/core_port.h"
 #include "gateway/options.h"
+#include "gateway/tls_certificate.h"
 #include "observe/metrics.h"
 #include "presence/connection_info.h"
 #include "presence/session_directory.h"
@@ -51,11 +54,19 @@ class Gateway final : public presence::SessionControl {
   Gateway& operator=(const Gateway&) = delete;
 
   // Binds the addresses that are set in the options and begins to accept. Errors: unavailable
-  // (names the address).
+  // (names the address), invalid (names the file of the certificate or key and what is wrong).
   Result<void> listen();
   // "ip:port" as bound; empty before listen() and when not served.
   const std::string& tcp_address() const { return tcp_address_; }
   const std::string& ws_address() const { return ws_address_; }
+  const std::string& tls_address() const { return tls_address_; }
+  const std::string& wss_address() const { return wss_address_; }
+
+  // Reads the files of the certificate again, if TLS is served; see TlsCertificate. Blocks on the
+  // disk.
+  void reload_certificate();
+  // For a scrape; any thread, between listen() and the end.
+  void append_metrics(std::string& out) const;
 
   // Stops accepting and reading, lets SENDs in flight be answered, closes every connection plainly
   // (a DISCONNECT would tell clients not to come back); after stop_time closes what is left.
@@ -84,12 +95,16 @@ class Gateway final : public presence::SessionControl {
   // Shared with the shards, which may outlive the gateway by an answer of the core.
   std::shared_ptr<const GatewayOptions> options_;
   std::shared_ptr<std::atomic<std::size_t>> connections_;
+  std::shared_ptr<Admission> admission_;
+  std::shared_ptr<TlsCertificate> certificate_;  // null: no TLS
   std::vector<std::shared_ptr<Shard>> shards_;
   std::vector<std::shared_ptr<Listener>> listeners_;
   // Also tells which shard is next.
   std::shared_ptr<std::atomic<std::uint64_t>> next_id_;
   std::string tcp_address_;
   std::string ws_address_;
+  std::string tls_address_;
+  std::string wss_address_;
   bool stopped_ = false;
 };
 

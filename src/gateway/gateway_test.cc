@@ -3,194 +3,22 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <functional>
 #include <future>
-#include <mutex>
 #include <thread>
 
-#include "gateway/test_client.h"
+#include "gateway/gateway_fixture.h"
 
 namespace jindou::gateway {
 namespace {
 
 using std::chrono::milliseconds;
 
-// Accepts everything, numbers it, and keeps what it got. `hold` keeps answers back until release().
-class FakeCore final : public CorePort {
- public:
-  Result<void> post_send(std::vector<SendCommand> commands,
-                         channel::CommandRouter::SendDone done) override {
-    const std::lock_guard lock(mutex);
-    if (overloaded) return Error(Errc::overloaded);
-    if (unavailable) return Error(Errc::unavailable);
-    std::vector<SendResult> results;
-    for (SendCommand& command : commands) {
-      SendResult result;
-      result.state = state;
-      result.reason =
-          state == SendResult::State::accepted ? Reason::success : Reason::not_allow_send;
-      result.message_id = static_cast<MessageId>(1000 + ++seq);
-      if (state == SendResult::State::accepted) result.message_seq = static_cast<MessageSeq>(seq);
-      results.push_back(result);
-      received.push_back(std::move(command));
-    }
-    ++batches;
-    auto answer = [done = std::move(done), results = std::move(results)] { done(results); };
-    if (hold) {
-      held.push_back(std::move(answer));
-    } else {
-      answer();
-    }
-    return {};
-  }
-  Result<void> post_change(channel::Change change) override {
-    const std::lock_guard lock(mutex);
-    changes.push_back(std::move(change));
-    return {};
-  }
-  Result<std::optional<channel::DeviceToken>> load_token(std::string_view, DeviceFlag) override {
-    if (storage_fails) return Error(Errc::storage);
-    if (token.empty() && !has_quit) return std::optional<channel::DeviceToken>();
-    channel::DeviceToken stored;
-    stored.token = token;
-    stored.level = level;
-    if (after_token) after_token();
-    return std::optional<channel::DeviceToken>(stored);
-  }
-  Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) override {
-    if (storage_fails) return Error(Errc::storage);
-    if (channel.id != "banned" && channel.id != "disbanded") return std::optional<ChannelFlags>();
-    ChannelFlags flags;
-    flags.ban = channel.id == "banned";
-    flags.disband = channel.id == "disbanded";
-    return std::optional<ChannelFlags>(flags);
-  }
-
-  // Answers what was held back, the last batch first.
-  void release() {
-    std::vector<std::function<void()>> answers;
-    {
-      const std::lock_guard lock(mutex);
-      answers.swap(held);
-      hold = false;
-    }
-    for (auto it = answers.rbegin(); it != answers.rend(); ++it) (*it)();
-  }
-  std::size_t received_count() {
-    const std::lock_guard lock(mutex);
-    return received.size();
-  }
-
-  std::mutex mutex;
-  std::vector<SendCommand> received;
-  std::vector<channel::Change> changes;
-  std::vector<std::function<void()>> held;
-  std::size_t batches = 0;
-  std::uint64_t seq = 0;
-  std::atomic<bool> hold{false};
-  std::atomic<bool> overloaded{false};
-  std::atomic<bool> unavailable{false};
-  std::atomic<bool> storage_fails{false};
-  SendResult::State state = SendResult::State::accepted;
-  std::string token;
-  std::atomic<bool> has_quit{false};  // the device has a record, but its token is cleared
-  DeviceLevel level = DeviceLevel::slave;
-  std::function<void()> after_token;  // runs when a login has read its token
-};
-
-class GatewayTest : public testing::TestWithParam<bool> {
- protected:
-  GatewayTest() : shards_(2), pool_(2, 1000), fan_out_(shards_, clock_, metrics_, {}) {
-    options_.tcp = config::ListenAddress{"127.0.0.1", 0};
-    options_.ws = config::ListenAddress{"127.0.0.1", 0};
-    options_.linger_time = milliseconds(200);
-    options_.limits.kick_grace = milliseconds(80);
-  }
-  ~GatewayTest() override {
-    if (gateway_) gateway_->stop();
-    shards_.stop();
-    pool_.stop();
-  }
-
-  void start() {
-    const GatewayDeps deps{shards_, pool_, core_, fan_out_, directory_, metrics_, clock_, random_};
-    gateway_ = std::make_unique<Gateway>(deps, options_);
-    const auto listening = gateway_->listen();
-    ASSERT_TRUE(listening) << listening.error().text();
-    shards_.start();
-  }
-  bool websocket() const { return GetParam(); }
-  std::string address() const {
-    return websocket() ? gateway_->ws_address() : gateway_->tcp_address();
-  }
-  std::unique_ptr<TestClient> client() {
-    return std::make_unique<TestClient>(address(), websocket());
-  }
-  std::unique_ptr<TestClient> client(std::string_view uid, std::string_view device = "dev") {
-    auto made = client();
-    EXPECT_EQ(made->login(uid, device), Reason::success);
-    return made;
-  }
-  void fan_out(std::uint64_t first, std::uint64_t last, std::initializer_list<const char*> uids,
-               std::size_t payload_bytes = 20, bool no_persist = false) {
-    auto batch = std::make_shared<channel::CommittedBatch>();
-    auto subscribers = std::make_shared<channel::UidSet>();
-    for (const char* uid : uids) subscribers->emplace(uid);
-    for (std::uint64_t id = first; id <= last; ++id) {
-      auto message = std::make_shared<Message>();
-      message->id = static_cast<MessageId>(id);
-      message->seq = static_cast<MessageSeq>(id);
-      message->channel = ChannelKey("g", ChannelType::group);
-      message->from_uid = "author";
-      message->payload = std::string(payload_bytes, 'x');
-      message->flags.no_persist = no_persist;
-      channel::CommittedMessage committed;
-      committed.message = std::move(message);
-      committed.recipients.subscribers = subscribers;
-      batch->messages.push_back(std::move(committed));
-    }
-    fan_out_.post_committed(std::move(batch));
-  }
-  std::uint64_t read_recv(TestClient& from, int timeout_ms = 5000) {
-    const auto frame = from.read_frame(timeout_ms);
-    if (!frame || frame->type != codec::FrameType::recv) return 0;
-    const auto recv = codec::decode_recv(*frame, 5);
-    std::string plain;
-    if (!recv || !from.cipher().open(*recv, plain)) return 0;
-    return raw(recv->message_id);
-  }
-  std::optional<codec::SendAck> read_sendack(TestClient& from, int timeout_ms = 5000) {
-    const auto frame = from.read_frame(timeout_ms);
-    if (!frame || frame->type != codec::FrameType::sendack) return std::nullopt;
-    const auto ack = codec::decode_sendack(*frame);
-    if (!ack) return std::nullopt;
-    return *ack;
-  }
-  template <class Condition>
-  static bool eventually(Condition&& condition) {
-    for (int i = 0; i < 1000; ++i) {
-      if (condition()) return true;
-      std::this_thread::sleep_for(milliseconds(5));
-    }
-    return false;
-  }
-
-  GatewayOptions options_;
-  SystemClock clock_;
-  SystemRandom random_;
-  observe::Metrics metrics_;
-  FakeCore core_;
-  presence::SessionDirectory directory_;
-  runtime::IoShards shards_;
-  runtime::BlockingPool pool_;
-  delivery::FanOut fan_out_;
-  std::unique_ptr<Gateway> gateway_;
-};
-
-INSTANTIATE_TEST_SUITE_P(Transports, GatewayTest, testing::Values(false, true),
+INSTANTIATE_TEST_SUITE_P(Transports, GatewayTest,
+                         testing::Values(Transport::tcp, Transport::websocket, Transport::tls,
+                                         Transport::tls_websocket),
                          [](const auto& transport) {
-                           return transport.param ? "WebSocket" : "Tcp";
+                           return std::string(transport_name(transport.param));
                          });
 
 TEST_P(GatewayTest, LogsInSendsAndReceives) {
@@ -603,7 +431,7 @@ TEST_P(GatewayTest, ConnectionsAreCollectedFromAllShards) {
   EXPECT_EQ(first.device_id, "dev");
   EXPECT_EQ(first.device_flag, static_cast<DeviceFlag>(1));
   EXPECT_EQ(first.protocol_version, 5);
-  EXPECT_EQ(first.transport, websocket() ? "ws" : "tcp");
+  EXPECT_EQ(first.transport, transport_name(GetParam()));
   EXPECT_EQ(first.ip, "127.0.0.1");
   EXPECT_EQ(first.pending_bytes, 0U);
   sockaddr_in bound{};
@@ -748,19 +576,20 @@ TEST_P(GatewayTest, ASlowReceiverIsCut) {
 }
 
 TEST_P(GatewayTest, SilentConnectionsAreClosed) {
-  options_.limits.connect_timeout = milliseconds(100);
-  options_.idle_time = milliseconds(300);
+  // Long enough for the clients that do speak, on a machine that is busy.
+  options_.limits.connect_timeout = milliseconds(1000);
+  options_.idle_time = milliseconds(1500);
   start();
   auto mute = client();
   auto idle = client("idle");
   auto busy = client("busy");
-  for (int i = 0; i < 8; ++i) {
-    std::this_thread::sleep_for(milliseconds(100));
+  const auto closed = [](TestClient& c) { return c.wait_closed(50); };
+  for (int i = 0; i < 200 && (!closed(*mute) || !closed(*idle)); ++i) {
     busy->write("\x70");
     ASSERT_TRUE(busy->read_frame());
   }
-  EXPECT_TRUE(mute->wait_closed(1000));
-  EXPECT_TRUE(idle->wait_closed(1000));
+  EXPECT_TRUE(closed(*mute));
+  EXPECT_TRUE(closed(*idle));
   EXPECT_TRUE(directory_.is_online("busy"));
 }
 
@@ -777,10 +606,18 @@ TEST_P(GatewayTest, ConnectionsBeyondTheLimitAreClosed) {
 }
 
 TEST_P(GatewayTest, OnlyTheTransportsWithAnAddressAreServed) {
-  (websocket() ? options_.tcp : options_.ws).reset();
+  const auto keep = [this](std::optional<config::ListenAddress>& address, Transport transport) {
+    if (GetParam() != transport) address.reset();
+  };
+  keep(options_.tcp, Transport::tcp);
+  keep(options_.ws, Transport::websocket);
+  keep(options_.tls, Transport::tls);
+  keep(options_.wss, Transport::tls_websocket);
   start();
-  EXPECT_EQ(gateway_->tcp_address().empty(), websocket());
-  EXPECT_EQ(gateway_->ws_address().empty(), !websocket());
+  EXPECT_EQ(gateway_->tcp_address().empty(), GetParam() != Transport::tcp);
+  EXPECT_EQ(gateway_->ws_address().empty(), GetParam() != Transport::websocket);
+  EXPECT_EQ(gateway_->tls_address().empty(), GetParam() != Transport::tls);
+  EXPECT_EQ(gateway_->wss_address().empty(), GetParam() != Transport::tls_websocket);
   EXPECT_EQ(client()->login("u"), Reason::success);
 }
 
@@ -850,7 +687,8 @@ TEST_P(GatewayTest, OldProtocolVersionsGetTheirLayouts) {
 }
 
 class WebSocketTest : public GatewayTest {};
-INSTANTIATE_TEST_SUITE_P(Only, WebSocketTest, testing::Values(true));
+INSTANTIATE_TEST_SUITE_P(Only, WebSocketTest,
+                         testing::Values(Transport::websocket, Transport::tls_websocket));
 
 TEST_P(WebSocketTest, FragmentsTextMessagesAndControlFramesInBetweenAreAccepted) {
   start();

@@ -30,7 +30,6 @@ LoginRequest LoginRequest::from(const codec::Connect& connect) {
   request.client_key = connect.client_key;
   request.client_timestamp = connect.client_timestamp;
   request.device_flag = static_cast<DeviceFlag>(connect.device_flag);
-  request.version = codec::effective_version(connect.version);
   return request;
 }
 
@@ -47,7 +46,7 @@ Reason check_login(const LoginRequest& request, const GatewayOptions& options) {
     return Reason::auth_fail;
   }
   if (request.token.size() > kTokenBytesMax) return Reason::auth_fail;
-  if (request.client_key.empty()) return Reason::client_key_is_empty;
+  if (request.encrypted && request.client_key.empty()) return Reason::client_key_is_empty;
   return Reason::success;
 }
 
@@ -79,6 +78,7 @@ Result<Login> authenticate(const LoginRequest& request, const GatewayOptions& op
   JD_TRY(const auto flags, core.load_flags(inbox));
   if (flags && (flags->ban || flags->disband)) return refuse(Reason::ban);
 
+  if (!request.encrypted) return login;
   auto handshake = codec::server_handshake(request.client_key, random);
   if (!handshake) {
     if (handshake.error().code() == Errc::invalid) return refuse(Reason::auth_fail);

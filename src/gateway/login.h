@@ -24,7 +24,7 @@ struct LoginRequest {
   std::string client_key;
   std::int64_t client_timestamp = 0;
   DeviceFlag device_flag = DeviceFlag::app;
-  std::uint8_t version = 1;  // effective
+  bool encrypted = true;  // the client's key is needed
 
   static LoginRequest from(const codec::Connect& connect);
 };
@@ -41,7 +41,7 @@ struct Login {
   Reason reason = Reason::success;  // anything else: refused for good, answer with a CONNACK
   DeviceLevel level = DeviceLevel::slave;
   CommandAcks command_acks = CommandAcks::ignored;
-  codec::ServerHandshake handshake;  // only on success
+  codec::ServerHandshake handshake;  // only on success, and when encrypted
   // Taken before the token was looked up, for SessionDirectory::register_session.
   presence::KickMark kicks_seen;
 };

@@ -9,6 +9,8 @@
 
 #include "config/live_value.h"
 #include "config/settings.h"
+#include "gateway/admission.h"
+#include "gateway/client_address.h"
 #include "model/channel.h"
 
 namespace jindou::gateway {
@@ -24,7 +26,20 @@ struct GatewayOptions {
   // Empty: not served.
   std::optional<config::ListenAddress> tcp;
   std::optional<config::ListenAddress> ws;
+  std::optional<config::ListenAddress> tls;
+  std::optional<config::ListenAddress> wss;
+  // Of the TLS listeners; read again by Gateway::reload_certificate() and each check_interval.
+  config::LiveValue<config::TlsSettings> certificate;
+  // Whose PROXY headers, X-Forwarded-For and X-Real-IP are believed.
+  NetworkList trusted_proxies;
+  AdmissionLimits admission;
   config::GatewaySettings limits;
+  // Of one session; 0: no limit.
+  config::LiveValue<std::size_t> frames_per_second = std::size_t{0};
+  // Sessions of one user; 0: no limit.
+  config::LiveValue<std::size_t> sessions_per_user_max = std::size_t{0};
+  // Clients that speak JSON-RPC are closed.
+  bool disable_json_rpc = false;
   RetryOptions retry;
   std::chrono::milliseconds idle_time{180'000};  // connIdleTime
   config::LiveValue<bool> token_auth_on = false;

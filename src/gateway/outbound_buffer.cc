@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "gateway/websocket.h"
+#include "gateway/ws_deflate.h"
 
 namespace jindou::gateway {
 
@@ -44,18 +45,34 @@ std::string& OutboundBuffer::begin_frame() {
 }
 
 std::size_t OutboundBuffer::end_frame() {
+  const std::size_t room = websocket_ ? kWsRoom : 0;
+  const std::size_t frame_bytes = bytes_.size() - frame_start_ - room;
+  if (frame_bytes == 0) {
+    bytes_.resize(frame_start_);
+    return 0;
+  }
   ++frames_;
-  if (!websocket_) return bytes_.size() - frame_start_;
-  const std::size_t payload = bytes_.size() - frame_start_ - kWsRoom;
+  if (!websocket_) return frame_bytes;
+  std::size_t payload = frame_bytes;
+  bool compressed = false;
+  if (deflater_ != nullptr) {
+    const std::string_view frame = std::string_view(bytes_).substr(frame_start_ + kWsRoom);
+    if (const auto packed = deflater_->deflate(frame, window_bits_)) {
+      bytes_.replace(frame_start_ + kWsRoom, frame_bytes, *packed);
+      payload = packed->size();
+      compressed = true;
+    }
+  }
   std::array<char, 10> header{};
-  const std::size_t header_bytes = write_ws_header(header, WsOpcode::binary, payload);
+  const WsOpcode opcode = text_ ? WsOpcode::text : WsOpcode::binary;
+  const std::size_t header_bytes = write_ws_header(header, opcode, payload, compressed);
   if (header_bytes < kWsRoom) {
     bytes_.erase(frame_start_, kWsRoom - header_bytes);
   } else if (header_bytes > kWsRoom) {
     bytes_.insert(frame_start_, header_bytes - kWsRoom, '\0');
   }
   std::memcpy(bytes_.data() + frame_start_, header.data(), header_bytes);
-  return payload;
+  return frame_bytes;
 }
 
 std::string& OutboundBuffer::raw() {

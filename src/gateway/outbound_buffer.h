@@ -5,11 +5,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace jindou::gateway {
+
+class WsDeflater;
 
 // Strings with capacity, for reuse on one shard.
 class BufferPool {
@@ -33,11 +36,17 @@ class OutboundBuffer {
   OutboundBuffer(const OutboundBuffer&) = delete;
   OutboundBuffer& operator=(const OutboundBuffer&) = delete;
 
-  // From now on each frame becomes one binary WebSocket message.
+  // From now on each frame becomes one WebSocket message, binary unless use_text() is called.
   void use_websocket() { websocket_ = true; }
+  void use_text() { text_ = true; }
+  // And is compressed, where that makes it smaller. `deflater` outlives the buffer.
+  void use_compression(WsDeflater& deflater, std::uint8_t window_bits) {
+    deflater_ = &deflater;
+    window_bits_ = window_bits;
+  }
 
   // Append one protocol frame to the returned string and call end_frame(), which returns the bytes
-  // of that frame.
+  // of that frame. When nothing was appended there is no frame.
   std::string& begin_frame();
   std::size_t end_frame();
   // Bytes that are not a protocol frame (the upgrade's response, WebSocket control frames).
@@ -57,11 +66,14 @@ class OutboundBuffer {
   void ensure_buffer();
 
   BufferPool& pool_;
+  WsDeflater* deflater_ = nullptr;
   std::string bytes_;
   std::size_t sent_ = 0;
   std::size_t frames_ = 0;
   std::size_t frame_start_ = 0;
   bool websocket_ = false;
+  bool text_ = false;
+  std::uint8_t window_bits_ = 0;
 };
 
 }  // namespace jindou::gateway

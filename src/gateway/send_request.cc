@@ -37,7 +37,6 @@ ChannelKey resolve_channel(std::string_view id, ChannelType type, std::string_vi
 
 Reason make_command(const codec::Send& frame, const Sender& sender, std::size_t payload_bytes_max,
                     Random& random, SendCommand& out) {
-  if (!sender.cipher.open(frame, out.payload)) return Reason::payload_decode_error;
   if (frame.channel_type == ChannelType::none) return Reason::not_support_channel_type;
   out.channel = resolve_channel(frame.channel_id, frame.channel_type, sender.uid);
   if (out.channel.id.empty()) return Reason::channel_id_error;

@@ -7,7 +7,6 @@
 
 #include "base/random.h"
 #include "codec/wkproto.h"
-#include "codec/wkproto_crypto.h"
 #include "model/ids.h"
 #include "model/message.h"
 #include "model/reason.h"
@@ -17,7 +16,6 @@ namespace jindou::gateway {
 struct Sender {
   std::string_view uid;
   SessionId session{};
-  const codec::SessionCipher& cipher;
 };
 
 // The channel that a client means by `id`, or an empty id when it means none (reason 16).
@@ -26,9 +24,9 @@ struct Sender {
 //   others: the id itself.
 ChannelKey resolve_channel(std::string_view id, ChannelType type, std::string_view sender);
 
-// Fills `out` and returns Reason::success, or says why the SEND is refused: 9 (wrong keys, payload
-// or another field too large or not text), 16 (channel id), 23 (channel type 0). `random` makes a
-// client_msg_no when the client gave none.
+// Fills the rest of `out`, whose payload is the frame's in plain text, and returns Reason::success,
+// or says why the SEND is refused: 9 (payload or another field too large or not text), 16 (channel
+// id), 23 (channel type 0). `random` makes a client_msg_no when the client gave none.
 Reason make_command(const codec::Send& frame, const Sender& sender, std::size_t payload_bytes_max,
                     Random& random, SendCommand& out);
 

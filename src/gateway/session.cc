@@ -6,7 +6,10 @@
 #include "base/assert.h"
 #include "channel/addressing.h"
 #include "delivery/receiver_view.h"
+#include "gateway/json_dialect.h"
 #include "gateway/send_request.h"
+#include "gateway/wkproto_dialect.h"
+#include "model/id_rules.h"
 #include "observe/log.h"
 
 namespace jindou::gateway {
@@ -17,9 +20,6 @@ namespace {
 // of this size costs little more than one of a single frame.
 constexpr std::size_t kFlushBytes = 16 << 10;
 
-// The first byte and the remaining length of a frame.
-constexpr std::size_t kHeaderBytesMax = 5;
-
 // Channels whose commands are acknowledged in one read; more go to the core in several rounds.
 constexpr std::size_t kPositionsMax = 64;
 
@@ -29,8 +29,9 @@ std::string result_label(Reason reason) {
 
 }  // namespace
 
-Session::Session(SessionId id, SessionEnv& env, SessionHost& host, std::string_view transport)
-    : env_(env), host_(host), id_(id), transport_(transport) {}
+Session::Session(SessionId id, SessionEnv& env, SessionHost& host, std::string_view transport,
+                 Medium medium)
+    : env_(env), host_(host), id_(id), transport_(transport), medium_(medium) {}
 
 Session::~Session() { leave(); }
 
@@ -51,8 +52,10 @@ void Session::describe(presence::ConnectionInfo& out) const {
   out.id = id_;
   out.uid = uid_;
   out.device_flag = device_flag_;
-  out.protocol_version = version_;
+  out.protocol_version = dialect_ == nullptr ? std::uint8_t{0} : dialect_->version();
+  out.protocol = dialect_ == nullptr ? std::string_view() : dialect_->name();
   out.transport = transport_;
+  out.subscriptions = subscriptions_.size();
   out.traffic = traffic_;
   if (const auto info = env_.directory.find_session(uid_, id_)) {
     out.device_id = info->device_id;
@@ -63,40 +66,61 @@ void Session::describe(presence::ConnectionInfo& out) const {
 
 // ---- input ----------------------------------------------------------------------------------
 
-std::size_t Session::on_bytes(std::string_view bytes) {
-  std::size_t used = 0;
-  if (state_ == State::before_connect && !bytes.empty() && bytes.front() == '{') {
-    // The first byte tells the protocols apart: '{' begins JSON-RPC, which this server does not
-    // speak on this connection.
-    protocol_error("JSON-RPC is not served here");
-    return bytes.size();
+std::size_t Session::choose_dialect(std::string_view bytes) {
+  std::size_t blanks = 0;
+  if (medium_ == Medium::messages) {
+    while (blanks < bytes.size() && is_blank(bytes.substr(blanks, 1))) ++blanks;
   }
-  while (used < bytes.size() && wants_input()) {
-    if (skip_bytes_ > 0) {
-      const std::size_t skipped = std::min(skip_bytes_, bytes.size() - used);
-      skip_bytes_ -= skipped;
-      used += skipped;
-      continue;
-    }
-    const std::size_t limit = state_ == State::before_connect
-                                  ? env_.options->limits.pre_auth_frame_bytes_max
-                                  : env_.options->limits.frame_bytes_max;
-    const codec::ParseOutcome outcome = codec::parse_frame(bytes.substr(used), limit);
-    if (outcome.state == codec::ParseOutcome::State::need_more) {
-      // No frame with a body is read while logging in, so none is kept: whoever has not logged in
-      // yet makes us hold no more than the header of one.
-      if (state_ != State::logging_in || outcome.need_bytes <= kHeaderBytesMax) break;
-      skip_bytes_ = outcome.need_bytes;
-      continue;
-    }
-    if (outcome.state == codec::ParseOutcome::State::error) {
-      protocol_error(outcome.problem);
+  if (blanks == bytes.size()) return blanks;
+  if (medium_ == Medium::stream || bytes[blanks] != '{') {
+    dialect_ = std::make_unique<WkprotoDialect>();
+  } else if (env_.options->disable_json_rpc) {
+    protocol_error("JSON-RPC is switched off", kNoJsonCause);
+  } else {
+    dialect_ = std::make_unique<JsonDialect>();
+    host_.outbound().use_text();
+  }
+  return blanks;
+}
+
+Phase Session::phase() const {
+  switch (state_) {
+    case State::before_connect: return Phase::before_connect;
+    case State::logging_in: return Phase::logging_in;
+    default: return Phase::live;
+  }
+}
+
+std::size_t Session::on_bytes(std::string_view bytes, std::size_t whole) {
+  std::size_t used = 0;
+  if (dialect_ == nullptr && wants_input()) used = choose_dialect(bytes);
+  Request request;
+  while (dialect_ != nullptr && used < bytes.size() && wants_input()) {
+    const std::size_t whole_left = whole > used ? whole - used : 0;
+    Taken taken =
+        dialect_->take({bytes.substr(used), whole_left, phase(), env_.options->limits}, request);
+    used += taken.consumed;
+    if (taken.state == Taken::State::need_more) break;
+    ++traffic_.in_packets;
+    traffic_.in_packet_bytes += taken.consumed;
+    const FrameMeter::Verdict verdict = charge_frame();
+    if (verdict == FrameMeter::Verdict::flood) {
+      protocol_error("a flood of frames", kFloodCause);
       return bytes.size();
     }
-    used += outcome.frame.consumed;
-    ++traffic_.in_packets;
-    traffic_.in_packet_bytes += outcome.frame.consumed;
-    on_frame(outcome.frame);
+    if (taken.state != Taken::State::request) {
+      const bool broken = taken.state == Taken::State::broken || is_before_connect();
+      if (!taken.answer.empty() && !is_before_connect()) {
+        send_frame([&](std::string& out) { out += taken.answer; });
+      }
+      if (!broken) {
+        observe::log_debug("gateway", "session {}: {}", raw(id_), taken.problem);
+        continue;
+      }
+      protocol_error(taken.problem, taken.too_long ? kTooLongCause : kProtocolCause);
+      return bytes.size();
+    }
+    on_request(request, verdict);
   }
   ShardTraffic::add(env_.traffic->in_bytes, used);
   return state_ == State::ended ? bytes.size() : used;
@@ -109,57 +133,58 @@ void Session::end_of_input() {
 
 bool Session::wants_input() const { return state_ != State::ended && !paused_; }
 
-void Session::on_frame(const codec::RawFrame& frame) {
-  using codec::FrameType;
+FrameMeter::Verdict Session::charge_frame() {
+  const std::size_t per_second = env_.options->frames_per_second;
+  if (per_second == 0 || state_ != State::live) return FrameMeter::Verdict::fine;
+  return meter_.charge(env_.clock.steady(), per_second);
+}
+
+void Session::on_request(Request& request, FrameMeter::Verdict verdict) {
   if (state_ == State::before_connect) {
-    if (frame.type == FrameType::connect) {
-      on_connect(frame);
+    if (const auto* connect = std::get_if<codec::Connect>(&request.what)) {
+      on_connect(*connect);
     } else {
       protocol_error("the first frame is not a CONNECT");
     }
     return;
   }
   if (state_ == State::logging_in) {
-    // Real clients send messages, encrypted with the keys of their last connection, before they see
-    // the CONNACK, and send them again after it. An answer would make them forget the message.
-    if (frame.type == FrameType::ping) send_pong();
+    if (std::holds_alternative<codec::Ping>(request.what)) on_ping(request);
     return;
   }
-  if (drop_next_frame_) {
-    drop_next_frame_ = false;
-    return;
-  }
-  switch (frame.type) {
-    case FrameType::send: on_send(frame); break;
-    case FrameType::recvack: on_recvack(frame); break;
-    case FrameType::ping: send_pong(); break;
-    case FrameType::sub: on_sub(frame); break;
-    case FrameType::disconnect: end(EndHow::after_flush, "client"); break;
-    default: break;  // a second CONNECT, and what only servers send: ignored
+  if (const auto* send = std::get_if<codec::Send>(&request.what)) {
+    on_send(*send, request, verdict);
+  } else if (const auto* ack = std::get_if<codec::RecvAck>(&request.what)) {
+    on_recvack(*ack, request);
+  } else if (std::holds_alternative<codec::Ping>(request.what)) {
+    on_ping(request);
+  } else if (const auto* sub = std::get_if<codec::Sub>(&request.what)) {
+    on_sub(*sub, request);
+  } else if (std::holds_alternative<codec::Disconnect>(request.what)) {
+    on_disconnect(request);
   }
 }
 
-void Session::on_connect(const codec::RawFrame& frame) {
-  const auto connect = codec::decode_connect(frame);
-  if (!connect) {
-    protocol_error(connect.error().detail());
-    return;
-  }
-  LoginRequest request = LoginRequest::from(*connect);
+void Session::on_connect(const codec::Connect& connect) {
+  LoginRequest request = LoginRequest::from(connect);
+  request.encrypted = dialect_->encrypts();
   state_ = State::logging_in;
-  version_ = request.version;
   device_flag_ = request.device_flag;
   client_timestamp_ = request.client_timestamp;
   const Reason reason = check_login(request, *env_.options);
   if (reason != Reason::success) {
-    env_.metrics.connects.with(result_label(reason)).Increment();
-    send_connack(reason, {});
-    end(EndHow::after_flush, "refused");
+    refuse_login(reason);
     return;
   }
   uid_ = request.uid;
   device_id_ = request.device_id;
   host_.begin_login(std::move(request));
+}
+
+void Session::refuse_login(Reason reason) {
+  env_.metrics.connects.with(result_label(reason)).Increment();
+  send_connack(reason, {});
+  end(EndHow::after_flush, "refused");
 }
 
 void Session::finish_login(Result<Login> login, bool unparsed) {
@@ -171,9 +196,7 @@ void Session::finish_login(Result<Login> login, bool unparsed) {
     return;
   }
   if (login->reason != Reason::success) {
-    env_.metrics.connects.with(result_label(login->reason)).Increment();
-    send_connack(login->reason, {});
-    end(EndHow::after_flush, "refused");
+    refuse_login(login->reason);
     return;
   }
   presence::SessionInfo info;
@@ -184,8 +207,14 @@ void Session::finish_login(Result<Login> login, bool unparsed) {
   info.level = login->level;
   info.shard = env_.shard;
   info.connected_at_ms = env_.clock.wall_ms();
-  if (!env_.directory.register_session(std::move(info), env_.options->limits.kick_grace,
-                                       login->kicks_seen)) {
+  const auto registered =
+      env_.directory.register_session(std::move(info), env_.options->limits.kick_grace,
+                                      login->kicks_seen, env_.options->sessions_per_user_max);
+  if (!registered && registered.error() == presence::LoginRefusal::too_many) {
+    refuse_login(Reason::rate_limit);
+    return;
+  }
+  if (!registered) {
     // Its token may have been replaced since it was looked up. A refusal would be final for a
     // client whose token is good; one that is closed comes back and is judged anew.
     env_.metrics.connects.with("error").Increment();
@@ -194,9 +223,8 @@ void Session::finish_login(Result<Login> login, bool unparsed) {
   }
   env_.metrics.connects.with(result_label(Reason::success)).Increment();
   state_ = State::live;
-  cipher_ = login->handshake.cipher;
   command_acks_ = login->command_acks;
-  drop_next_frame_ = unparsed;
+  dialect_->begin_live(login->handshake.cipher, unparsed);
   sink_ = env_.fan_out.add(*this);
   env_.metrics.sessions.with(transport_).Increment();
 
@@ -204,28 +232,32 @@ void Session::finish_login(Result<Login> login, bool unparsed) {
   send_connack(Reason::success, login->handshake);
 }
 
-void Session::on_send(const codec::RawFrame& frame) {
-  const auto send = codec::decode_send(frame, version_);
-  if (!send) {
-    protocol_error(send.error().detail());
-    return;
-  }
-  codec::SendAck ack;
-  ack.flags = send->flags;
-  ack.client_seq = send->client_seq;
+void Session::on_send(const codec::Send& send, Request& request, FrameMeter::Verdict verdict) {
+  AckQueue::Entry entry;
+  entry.ack.flags = send.flags;
+  entry.ack.client_seq = send.client_seq;
+  entry.wanted = request.wants_answer;
 
   SendCommand command;
-  const Sender sender{uid_, id_, cipher_};
-  ack.reason = make_command(*send, sender, env_.options->payload_bytes_max, env_.random, command);
+  if (verdict != FrameMeter::Verdict::fine) {
+    entry.ack.reason = Reason::rate_limit;
+  } else if (!dialect_->open(send, request, command.payload)) {
+    entry.ack.reason = Reason::payload_decode_error;
+  } else {
+    entry.ack.reason =
+        make_command(send, {uid_, id_}, env_.options->payload_bytes_max, env_.random, command);
+  }
+  entry.id = std::move(request.id);
   ++traffic_.in_msgs;
   traffic_.in_msg_bytes += command.payload.size();
   ShardTraffic::add(env_.traffic->in_msgs, 1);
-  if (ack.reason != Reason::success) {
-    env_.metrics.send_refused.with(std::to_string(raw(ack.reason))).Increment();
-    acks_.push(ack, AckQueue::State::ready);
+  if (entry.ack.reason != Reason::success) {
+    env_.metrics.send_refused.with(std::to_string(raw(entry.ack.reason))).Increment();
+    entry.state = AckQueue::State::ready;
+    acks_.push(std::move(entry));
     if (acks_.size() == 1) drain_acks();
   } else {
-    const std::uint64_t number = acks_.push(ack, AckQueue::State::waiting);
+    const std::uint64_t number = acks_.push(std::move(entry));
     if (gathered_.empty()) gathered_first_ = number;
     gathered_.push_back(std::move(command));
   }
@@ -277,17 +309,20 @@ void Session::finish_sends(std::uint64_t first, std::uint64_t end_number,
 
 void Session::drain_acks() {
   bool appended = false;
-  while (!acks_.empty() && acks_.front_state() != AckQueue::State::waiting) {
-    if (acks_.front_state() == AckQueue::State::unknown) {
+  while (!acks_.empty() && acks_.front().state != AckQueue::State::waiting) {
+    const AckQueue::Entry& front = acks_.front();
+    if (front.state == AckQueue::State::unknown) {
       // No reason code says "perhaps", and any code makes the client forget the message. It repeats
       // what has no answer after it has come back, and then gets the right one.
       end(EndHow::after_flush, "unknown_outcome");
       return;
     }
-    codec::encode(host_.outbound().begin_frame(), acks_.front());
-    end_frame();
+    if (front.wanted) {
+      dialect_->append_sendack(host_.outbound().begin_frame(), front.id, front.ack);
+      end_frame();
+      appended = true;
+    }
     acks_.pop();
-    appended = true;
   }
   if (appended) after_append();
   if (paused_ && state_ == State::live &&
@@ -297,15 +332,16 @@ void Session::drain_acks() {
   }
 }
 
-void Session::on_recvack(const codec::RawFrame& frame) {
-  const auto ack = codec::decode_recvack(frame);
-  if (!ack) {
-    protocol_error(ack.error().detail());
-    return;
+void Session::on_recvack(const codec::RecvAck& ack, const Request& request) {
+  if (request.wants_answer) {
+    send_frame([&](std::string& out) { dialect_->append_done(out, request.id); });
   }
   const std::shared_ptr<const Message> message =
-      change_unacked([&] { return unacked_.acknowledge(ack->message_id); });
-  if (message == nullptr || !message->flags.sync_once) return;
+      change_unacked([&] { return unacked_.acknowledge(ack.message_id); });
+  if (message == nullptr) return;
+  // Who is sent much acknowledges much.
+  meter_.refund();
+  if (!message->flags.sync_once) return;
   const bool counts =
       command_acks_ == CommandAcks::count || (command_acks_ == CommandAcks::count_when_alone &&
                                               env_.directory.device_count(uid_, device_flag_) == 1);
@@ -337,45 +373,78 @@ void Session::post_positions() {
   }
 }
 
-void Session::on_sub(const codec::RawFrame& frame) {
-  const auto sub = codec::decode_sub(frame);
-  if (!sub) {
-    protocol_error(sub.error().detail());
-    return;
+void Session::on_ping(const Request& request) {
+  if (!request.wants_answer) return;
+  send_frame([&](std::string& out) { dialect_->append_pong(out, request.id); });
+}
+
+void Session::on_disconnect(const Request& request) {
+  if (request.wants_answer) {
+    send_frame([&](std::string& out) { dialect_->append_done(out, request.id); });
   }
+  end(EndHow::after_flush, "client");
+}
+
+void Session::on_sub(const codec::Sub& sub, const Request& request) {
   codec::SubAck ack;
-  ack.sub_no = sub->sub_no;
-  ack.channel_id = sub->channel_id;
-  ack.channel_type = sub->channel_type;
-  ack.action = sub->action;
-  const bool supported = sub->channel_type == ChannelType::info ||
-                         sub->channel_type == ChannelType::data ||
-                         sub->channel_type == ChannelType::live;
-  ack.reason = supported ? Reason::success : Reason::not_support_channel_type;
-  codec::encode(host_.outbound().begin_frame(), ack).ignore("it echoes strings that were decoded");
-  end_frame();
-  after_append();
+  ack.sub_no = sub.sub_no;
+  ack.channel_id = sub.channel_id;
+  ack.channel_type = sub.channel_type;
+  ack.action = sub.action;
+  const ChannelKey channel(std::string(sub.channel_id), sub.channel_type);
+  if (!channel::allows_session_subscriptions(channel.type)) {
+    ack.reason = Reason::not_support_channel_type;
+  } else if (!internal_id_problem(channel.id).empty()) {
+    ack.reason = Reason::channel_id_error;
+  } else if (sub.action == codec::SubAction::subscribe) {
+    ack.reason = subscribe(channel);
+  } else if (sub.action == codec::SubAction::unsubscribe) {
+    unsubscribe(channel);
+  } else {
+    ack.reason = Reason::unknown;
+  }
+  if (!request.wants_answer) return;
+  send_frame([&](std::string& out) { dialect_->append_suback(out, request.id, ack); });
+}
+
+Reason Session::subscribe(const ChannelKey& channel) {
+  const auto known = std::find(subscriptions_.begin(), subscriptions_.end(), channel);
+  if (known != subscriptions_.end()) return Reason::success;
+  if (subscriptions_.size() >= env_.options->limits.subscriptions_max) return Reason::rate_limit;
+  subscriptions_.push_back(channel);
+  env_.fan_out.subscribe(sink_, channel);
+  return Reason::success;
+}
+
+void Session::unsubscribe(const ChannelKey& channel) {
+  const auto known = std::find(subscriptions_.begin(), subscriptions_.end(), channel);
+  if (known == subscriptions_.end()) return;
+  subscriptions_.erase(known);
+  env_.fan_out.unsubscribe(sink_, channel);
 }
 
 // ---- output ---------------------------------------------------------------------------------
 
-void Session::end_frame() {
+bool Session::end_frame() {
   const std::size_t bytes = host_.outbound().end_frame();
+  if (bytes == 0) return false;
   ++traffic_.out_packets;
   traffic_.out_packet_bytes += bytes;
   ShardTraffic::add(env_.traffic->out_bytes, bytes);
+  return true;
+}
+
+template <class Append>
+void Session::send_frame(Append&& append) {
+  append(host_.outbound().begin_frame());
+  end_frame();
+  after_append();
 }
 
 void Session::count_message(const Message& message) {
   ++traffic_.out_msgs;
   traffic_.out_msg_bytes += message.payload.size();
   ShardTraffic::add(env_.traffic->out_msgs, 1);
-}
-
-void Session::send_pong() {
-  codec::encode(host_.outbound().begin_frame(), codec::Pong());
-  end_frame();
-  after_append();
 }
 
 void Session::send_connack(Reason reason, const codec::ServerHandshake& handshake) {
@@ -387,7 +456,7 @@ void Session::send_connack(Reason reason, const codec::ServerHandshake& handshak
   ack.server_key = handshake.server_key;
   ack.salt = handshake.salt;
   ack.node_id = env_.options->node_id;
-  codec::encode(host_.outbound().begin_frame(), ack, version_).ignore("its strings are short");
+  dialect_->append_connack(host_.outbound().begin_frame(), ack);
   end_frame();
   host_.outbound_changed();
 }
@@ -397,14 +466,12 @@ void Session::send_disconnect(Reason reason, std::string_view text) {
   codec::Disconnect disconnect;
   disconnect.reason = reason;
   disconnect.text = text.substr(0, codec::kStringBytesMax);
-  codec::encode(host_.outbound().begin_frame(), disconnect).ignore("its text was cut to fit");
-  end_frame();
-  after_append();
+  send_frame([&](std::string& out) { dialect_->append_disconnect(out, disconnect); });
 }
 
-void Session::deliver(const delivery::Delivery& delivery) {
-  delivery.frame.append_to(host_.outbound().begin_frame(), cipher_, version_, delivery.receiver);
-  end_frame();
+bool Session::deliver(const delivery::Delivery& delivery) {
+  dialect_->append_recv(host_.outbound().begin_frame(), delivery.forms, delivery.receiver);
+  if (!end_frame()) return false;
   count_message(*delivery.message);
   if (!delivery.message->flags.no_persist && env_.options->retry.max_count > 0) {
     change_unacked([&] {
@@ -413,12 +480,14 @@ void Session::deliver(const delivery::Delivery& delivery) {
     });
   }
   after_append();
+  return true;
 }
 
-void Session::deliver_event(std::string_view frame) {
-  host_.outbound().begin_frame() += frame;
-  end_frame();
+bool Session::deliver_event(delivery::EventForms& forms) {
+  dialect_->append_event(host_.outbound().begin_frame(), forms);
+  if (!end_frame()) return false;
   after_append();
+  return true;
 }
 
 void Session::end_deliveries() {
@@ -427,13 +496,14 @@ void Session::end_deliveries() {
 
 void Session::resend_due(std::chrono::steady_clock::time_point now) {
   if (state_ != State::live) return;
+  // The client takes no more at the moment, and the first copies may be among what waits: more of
+  // them would only bring it nearer its bound.
+  if (!host_.outbound().empty()) return;
   const auto resend = [this](const std::shared_ptr<const Message>& message) {
     const codec::Receiver receiver = delivery::receiver_kind(*message, uid_);
-    const auto frame = delivery::make_frame(*message, receiver);
-    if (!frame) return;  // it could be made the first time, so it can now
-    frame->append_to(host_.outbound().begin_frame(), cipher_, version_, receiver);
-    end_frame();
-    count_message(*message);
+    delivery::MessageForms forms(*message);
+    dialect_->append_recv(host_.outbound().begin_frame(), forms, receiver);
+    if (end_frame()) count_message(*message);
   };
   const std::size_t sent = change_unacked([&] {
     return unacked_.resend_due(now, env_.clock.wall_seconds(), env_.options->retry.interval,
@@ -456,9 +526,9 @@ void Session::after_append() {
 
 // ---- end ------------------------------------------------------------------------------------
 
-void Session::protocol_error(std::string_view problem) {
+void Session::protocol_error(std::string_view problem, std::string_view cause) {
   observe::log_debug("gateway", "session {}: {}", raw(id_), problem);
-  end(EndHow::after_flush, "protocol");
+  end(EndHow::after_flush, cause);
 }
 
 void Session::end(EndHow how, std::string_view cause) {
@@ -476,6 +546,8 @@ void Session::on_connection_lost() { leave(); }
 
 void Session::leave() {
   if (state_ == State::live) {
+    for (const ChannelKey& channel : subscriptions_) env_.fan_out.unsubscribe(sink_, channel);
+    subscriptions_ = {};
     env_.fan_out.remove(sink_);
     sink_ = {};
     env_.directory.unregister_session(uid_, id_);

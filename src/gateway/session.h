@@ -1,5 +1,5 @@
 // One client's protocol state: bytes in, frames and orders out. Knows no socket, so that TCP,
-// WebSocket and a test drive it alike.
+// WebSocket and a test drive it alike, and no wire format, which is its dialect's business.
 //
 //   before_connect --CONNECT--> logging_in --answer--> live --> ended
 //
@@ -18,11 +18,12 @@
 #include "base/random.h"
 #include "channel/change.h"
 #include "codec/wkproto.h"
-#include "codec/wkproto_crypto.h"
 #include "delivery/fan_out.h"
 #include "delivery/session_sink.h"
 #include "delivery/unacked_window.h"
 #include "gateway/ack_queue.h"
+#include "gateway/dialect.h"
+#include "gateway/frame_meter.h"
 #include "gateway/login.h"
 #include "gateway/options.h"
 #include "gateway/outbound_buffer.h"
@@ -49,6 +50,13 @@ struct SessionEnv {
 
 // The label of metric sessions_cut for clients that do not read what they are sent.
 inline constexpr std::string_view kSlowCause = "slow";
+// For input that is not the protocol.
+inline constexpr std::string_view kProtocolCause = "protocol";
+// For a frame or message over the limit; over WebSocket it is told by status 1009.
+inline constexpr std::string_view kTooLongCause = "too_long";
+// For clients that an operator's limits or settings turn away; over WebSocket told by status 1008.
+inline constexpr std::string_view kFloodCause = "flood";
+inline constexpr std::string_view kNoJsonCause = "json_rpc_disabled";
 
 enum class EndHow : std::uint8_t {
   after_flush,  // what has been queued is sent first, within GatewayOptions::linger_time
@@ -80,13 +88,14 @@ class SessionHost {
   virtual void resume_input() = 0;
 };
 
-// The first protocol version with EVENT frames.
-inline constexpr std::uint8_t kEventVersion = 5;
+// What carries the bytes: JSON-RPC needs the borders of WebSocket messages.
+enum class Medium : std::uint8_t { stream, messages };
 
 class Session final : public delivery::SessionSink {
  public:
-  // `transport` is a constant, the label of metric sessions ("tcp", "ws").
-  Session(SessionId id, SessionEnv& env, SessionHost& host, std::string_view transport);
+  // `transport` is a constant, the label of metric sessions ("tcp", "ws", "tls", "wss").
+  Session(SessionId id, SessionEnv& env, SessionHost& host, std::string_view transport,
+          Medium medium);
   // Must have ended or never been live.
   ~Session() override;
   Session(const Session&) = delete;
@@ -94,7 +103,8 @@ class Session final : public delivery::SessionSink {
 
   // Handles the whole frames at the start of `bytes` and returns how many bytes they took. The
   // caller keeps the rest and shows it again with what follows. Stops early when paused or ended.
-  std::size_t on_bytes(std::string_view bytes);
+  // The first `whole` bytes belong to WebSocket messages that are complete (0 on a stream).
+  std::size_t on_bytes(std::string_view bytes, std::size_t whole);
   // Call after each read: hands the SENDs gathered by on_bytes to the core as one batch, and how
   // far the RECVACKs went.
   void end_of_input();
@@ -130,31 +140,44 @@ class Session final : public delivery::SessionSink {
   // SessionSink
   SessionId session_id() const override { return id_; }
   std::string_view uid() const override { return uid_; }
-  void deliver(const delivery::Delivery& delivery) override;
-  bool takes_events() const override { return version_ >= kEventVersion; }
-  void deliver_event(std::string_view frame) override;
+  bool deliver(const delivery::Delivery& delivery) override;
+  bool takes_events() const override { return dialect_->takes_events(); }
+  bool deliver_event(delivery::EventForms& forms) override;
   void end_deliveries() override;
   void cut_for_overflow() override { end(EndHow::now, "fanout_overflow"); }
 
  private:
   enum class State : std::uint8_t { before_connect, logging_in, live, ended };
 
-  void on_frame(const codec::RawFrame& frame);
-  void on_connect(const codec::RawFrame& frame);
-  void on_send(const codec::RawFrame& frame);
-  void on_recvack(const codec::RawFrame& frame);
-  void on_sub(const codec::RawFrame& frame);
-  void send_pong();
+  // Chooses the dialect by the first byte. Returns how many blanks come before it; the dialect is
+  // still null when there is nothing else, or the session has ended.
+  std::size_t choose_dialect(std::string_view bytes);
+  Phase phase() const;
+  // Counts one frame of a live session against its rate.
+  FrameMeter::Verdict charge_frame();
+  void on_request(Request& request, FrameMeter::Verdict verdict);
+  void on_connect(const codec::Connect& connect);
+  void refuse_login(Reason reason);
+  void on_send(const codec::Send& send, Request& request, FrameMeter::Verdict verdict);
+  void on_recvack(const codec::RecvAck& ack, const Request& request);
+  void on_ping(const Request& request);
+  void on_disconnect(const Request& request);
+  void on_sub(const codec::Sub& sub, const Request& request);
+  Reason subscribe(const ChannelKey& channel);
+  void unsubscribe(const ChannelKey& channel);
   void send_connack(Reason reason, const codec::ServerHandshake& handshake);
+  // Has `append` write one frame.
+  template <class Append>
+  void send_frame(Append&& append);
   void drain_acks();
   void submit_gathered();
   void note_command(const Message& command);
   void post_positions();
-  // end_frame() of the outbound buffer, counted.
-  void end_frame();
+  // end_frame() of the outbound buffer, counted. False when nothing was appended.
+  bool end_frame();
   void count_message(const Message& message);
   void after_append();
-  void protocol_error(std::string_view problem);
+  void protocol_error(std::string_view problem, std::string_view cause = kProtocolCause);
   void leave();
   // Runs `change` on the window and counts what it adds or removes.
   template <class Change>
@@ -165,23 +188,21 @@ class Session final : public delivery::SessionSink {
   SessionId id_;
   std::string_view transport_;
   State state_ = State::before_connect;
-  std::uint8_t version_ = 1;
+  Medium medium_;
   DeviceFlag device_flag_ = DeviceFlag::app;
   CommandAcks command_acks_ = CommandAcks::ignored;
-  // The frame whose beginning came before the CONNACK is dropped like the whole ones before it.
-  bool drop_next_frame_ = false;
-  // Bytes still to come of a frame that is dropped as it comes; begins while logging in.
-  std::size_t skip_bytes_ = 0;
   bool paused_ = false;
+  std::unique_ptr<Dialect> dialect_;  // null before the first byte
   std::string uid_;
   std::string device_id_;  // until it moves to the directory
   std::int64_t client_timestamp_ = 0;
-  codec::SessionCipher cipher_;
+  FrameMeter meter_;
   delivery::SinkHandle sink_;
   delivery::UnackedWindow unacked_;
   AckQueue acks_;
   std::vector<SendCommand> gathered_;
   std::uint64_t gathered_first_ = 0;
+  std::vector<ChannelKey> subscriptions_;  // by SUB
   // How far the commands acknowledged in this read go, per channel.
   std::vector<channel::CommandPosition> positions_;
   presence::TrafficCounts traffic_;

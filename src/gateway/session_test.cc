@@ -3,86 +3,21 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/io_context.hpp>
-#include <optional>
-
 #include "codec/base64.h"
+#include "codec/wkproto_crypto.h"
+#include "gateway/session_fixture.h"
 
 namespace jindou::gateway {
 namespace {
 
-class FakeHost final : public SessionHost {
- public:
-  OutboundBuffer& outbound() override { return buffer; }
-  void outbound_changed() override {}
-  void flush_outbound() override { ++flushes; }
-  void begin_login(LoginRequest request) override { login = std::move(request); }
-  Result<void> submit(std::vector<SendCommand> commands, std::uint64_t first,
-                      std::uint64_t end) override {
-    if (refuse_with) return Error(*refuse_with);
-    batches.push_back({std::move(commands), first, end});
-    return {};
-  }
-  void advance_commands(channel::AdvanceCommandPosition position) override {
-    positions.push_back(position.uid + " " + position.channel.id + " " +
-                        std::to_string(raw(position.channel.type)) + " " +
-                        std::to_string(position.seq));
-  }
-  void end_connection(EndHow how, std::string_view cause) override {
-    ended = how;
-    end_cause = cause;
-    ++ends;
-  }
-  void resume_input() override { ++resumes; }
-
-  struct Batch {
-    std::vector<SendCommand> commands;
-    std::uint64_t first;
-    std::uint64_t end;
-  };
-  // Takes one frame off what the session has sent.
-  std::optional<codec::FrameType> next_frame() {
-    const auto outcome = codec::parse_frame(buffer.pending());
-    if (outcome.state != codec::ParseOutcome::State::frame) return std::nullopt;
-    const auto type = outcome.frame.type;
-    buffer.consume(outcome.frame.consumed);
-    return type;
-  }
-
-  BufferPool pool;
-  OutboundBuffer buffer{pool};
-  std::optional<LoginRequest> login;
-  std::vector<std::string> positions;
-  std::vector<Batch> batches;
-  std::optional<EndHow> ended;
-  std::string end_cause;
-  std::optional<Errc> refuse_with;
-  int ends = 0;
-  int resumes = 0;
-  int flushes = 0;
-};
-
-class HandClock final : public Clock {
- public:
-  std::int64_t wall_ms() const override { return 1'700'000'000'000 + passed.count(); }
-  std::chrono::steady_clock::time_point steady() const override {
-    return std::chrono::steady_clock::time_point(passed);
-  }
-  std::chrono::milliseconds passed{0};
-};
-
 class SessionTest : public testing::Test {
  protected:
-  SessionTest() {
-    options_->limits.inbound_items_in_flight = 4;
-    options_->limits.outbound_frames_max = 16;
-  }
   ~SessionTest() override { session_.on_connection_lost(); }
 
   // Like a connection: keeps what was not taken.
   void feed(std::string_view bytes) {
     pending_ += bytes;
-    pending_.erase(0, session_.on_bytes(pending_));
+    pending_.erase(0, session_.on_bytes(pending_, 0));
     session_.end_of_input();
   }
   std::string connect_bytes(std::uint8_t version = 5) {
@@ -136,12 +71,7 @@ class SessionTest : public testing::Test {
     message->payload = std::string(payload_bytes, 'p');
     message->timestamp = clock_.wall_seconds();
     message->expire = expire;
-    auto batch = std::make_shared<channel::CommittedBatch>();
-    batch->messages.emplace_back().message = std::move(message);
-    batch->messages.back().recipients.listed = {"u"};
-    fan_out_.post(batch, 100);
-    context_.restart();
-    context_.poll();
+    world_.post(std::move(message));
     ASSERT_EQ(next_recv(), id);
   }
   void deliver_command(std::uint64_t id, ChannelKey channel, std::uint64_t seq,
@@ -152,7 +82,7 @@ class SessionTest : public testing::Test {
     message->channel = std::move(channel);
     message->subscribers = std::move(subscribers);
     message->flags.sync_once = true;
-    post({std::move(message), nullptr, {}, {}});
+    world_.post(std::move(message));
     ASSERT_EQ(next_recv(), id);
   }
   void deliver_event(std::string id) {
@@ -160,15 +90,7 @@ class SessionTest : public testing::Test {
     event->channel = ChannelKey("g", ChannelType::group);
     event->event_id = std::move(id);
     event->event_type = "stream.delta";
-    post({nullptr, std::move(event), {}, {}});
-  }
-  void post(channel::CommittedMessage committed) {
-    committed.recipients.listed = {"u"};
-    auto batch = std::make_shared<channel::CommittedBatch>();
-    batch->messages.push_back(std::move(committed));
-    fan_out_.post(batch, 100);
-    context_.restart();
-    context_.poll();
+    world_.post({nullptr, std::move(event), {}, {}});
   }
   static std::string recvack_bytes(std::uint64_t id) {
     codec::RecvAck ack;
@@ -198,18 +120,15 @@ class SessionTest : public testing::Test {
     return std::vector<SendResult>(count, result);
   }
 
-  std::shared_ptr<GatewayOptions> options_ = std::make_shared<GatewayOptions>();
-  HandClock clock_;
-  SystemRandom random_;
-  observe::Metrics metrics_;
-  boost::asio::io_context context_;
-  delivery::ShardFanOut fan_out_{context_, clock_, metrics_, {}};
-  presence::SessionDirectory directory_;
-  std::shared_ptr<ShardTraffic> traffic_ = std::make_shared<ShardTraffic>();
-  SessionEnv env_{options_, clock_, random_, metrics_, fan_out_, directory_, traffic_, 0};
+  SessionWorld world_;
+  std::shared_ptr<GatewayOptions>& options_ = world_.options;
+  HandClock& clock_ = world_.clock;
+  presence::SessionDirectory& directory_ = world_.directory;
+  delivery::ShardFanOut& fan_out_ = world_.fan_out;
+  std::shared_ptr<ShardTraffic>& traffic_ = world_.traffic;
   FakeHost host_;
   codec::SessionCipher cipher_{codec::X25519Key{3}, "0123456789abcdef"};
-  Session session_{static_cast<SessionId>(1), env_, host_, "tcp"};
+  Session session_{static_cast<SessionId>(1), world_.env, host_, "tcp", Medium::stream};
   std::string pending_;
 };
 
@@ -237,7 +156,7 @@ TEST_F(SessionTest, TheFirstByteOfJsonEndsTheConnection) {
 TEST_F(SessionTest, LargeFramesAreRefusedBeforeConnectAndTakenAfter) {
   options_->limits.pre_auth_frame_bytes_max = 1000;
   feed(std::string("\x10\xe9\x07", 3));
-  EXPECT_EQ(host_.end_cause, "protocol");
+  EXPECT_EQ(host_.end_cause, "too_long");
 }
 
 TEST_F(SessionTest, PausesAtTheLimitAndResumesAtHalf) {
@@ -276,7 +195,7 @@ TEST_F(SessionTest, DisconnectFromTheClientEndsTheSession) {
   EXPECT_FALSE(directory_.is_online("u"));
   EXPECT_EQ(fan_out_.session_count(), 0U);
   // What comes later is nobody's.
-  EXPECT_EQ(session_.on_bytes("\x70"), 1U);
+  EXPECT_EQ(session_.on_bytes("\x70", 0), 1U);
   session_.finish_sends(1, 2, results(1));
   EXPECT_EQ(host_.next_frame(), std::nullopt);
 }
@@ -335,13 +254,13 @@ TEST_F(SessionTest, ALongFrameCutByTheConnackIsDroppedToItsEndAndNoFurther) {
   // Cut in the length, after the length, and in the body.
   for (const std::size_t cut : {1U, 2U, 4U, 5U, 15'000U}) {
     FakeHost host;
-    Session session(static_cast<SessionId>(2), env_, host, "tcp");
+    Session session(static_cast<SessionId>(2), world_.env, host, "tcp", Medium::stream);
     std::string pending = connect_bytes() + old.substr(0, cut);
-    pending.erase(0, session.on_bytes(pending));
+    pending.erase(0, session.on_bytes(pending, 0));
     EXPECT_LT(pending.size(), 6U);
     session.finish_login(good_login(), !pending.empty());
     pending += old.substr(cut) + send_bytes(2);
-    pending.erase(0, session.on_bytes(pending));
+    pending.erase(0, session.on_bytes(pending, 0));
     session.end_of_input();
     ASSERT_EQ(host.batches.size(), 1U) << cut;
     EXPECT_EQ(host.batches[0].commands.size(), 1U) << cut;
@@ -353,7 +272,7 @@ TEST_F(SessionTest, ALongFrameCutByTheConnackIsDroppedToItsEndAndNoFurther) {
 TEST_F(SessionTest, AFrameBeforeTheConnackThatIsLongerThanAnyIsAnError) {
   options_->limits.frame_bytes_max = 2000;
   feed(connect_bytes() + std::string("\x30\xd1\x0f", 3));
-  EXPECT_EQ(host_.end_cause, "protocol");
+  EXPECT_EQ(host_.end_cause, "too_long");
 }
 
 TEST_F(SessionTest, ExpiredMessagesAreNotSentAgain) {

@@ -20,12 +20,14 @@ constexpr std::string_view kServerKickText = "server kick";
 }  // namespace
 
 Shard::Shard(asio::io_context& context, runtime::BlockingPool& pool, CorePort& core, SessionEnv env,
-             std::shared_ptr<std::atomic<std::size_t>> connections)
+             std::shared_ptr<std::atomic<std::size_t>> connections,
+             std::shared_ptr<Admission> admission)
     : context_(context),
       pool_(pool),
       core_(core),
       env_(std::move(env)),
       connection_count_(std::move(connections)),
+      admission_(std::move(admission)),
       read_buffer_(std::make_unique<char[]>(kReadBytes)),
       timer_(context) {
   const GatewayOptions& options = *env_.options;
@@ -49,26 +51,20 @@ void Shard::start() {
   });
 }
 
-void Shard::post_accepted(SessionId id, Transport transport, Connection::Socket socket) {
-  asio::post(
-      context_, [self = shared_from_this(), id, transport, socket = std::move(socket)]() mutable {
-        if (self->stopping_) {
-          self->connection_count_->fetch_sub(1);
-          return;
-        }
-        boost::system::error_code error;
-        socket.non_blocking(true, error);
-        boost::system::error_code ignored;
-        socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-        if (error) {
-          self->connection_count_->fetch_sub(1);
-          return;
-        }
-        auto connection = std::make_shared<Connection>(id, transport, std::move(socket), self);
-        self->connections_.emplace(id, connection);
-        self->add_deadline(DeadlineKind::connect, id, self->env_.options->limits.connect_timeout);
-        connection->start();
-      });
+void Shard::post_accepted(Accepted accepted) {
+  asio::post(context_, [self = shared_from_this(), accepted = std::move(accepted)]() mutable {
+    boost::system::error_code error;
+    if (!self->stopping_) accepted.socket.non_blocking(true, error);
+    if (self->stopping_ || error) {
+      self->connection_count_->fetch_sub(1);
+      return;
+    }
+    const SessionId id = accepted.id;
+    auto connection = std::make_shared<Connection>(std::move(accepted), self);
+    self->connections_.emplace(id, connection);
+    self->add_deadline(DeadlineKind::connect, id, self->env_.options->limits.connect_timeout);
+    connection->start();
+  });
 }
 
 void Shard::post_kick(SessionId id, Reason reason, std::string text, milliseconds grace) {
@@ -167,11 +163,30 @@ void Shard::post_close_all(std::function<void()> done) {
     std::vector<std::shared_ptr<Connection>> all;
     for (const auto& [id, connection] : self->connections_) all.push_back(connection);
     for (const auto& connection : all) connection->close();
+    // The turn that would flush them may never come, and they hold this object.
+    self->dirty_.clear();
     done();
   });
 }
 
 // ---- connections ------------------------------------------------------------------------------
+
+std::span<char> Shard::plain_buffer() {
+  if (plain_buffer_ == nullptr) plain_buffer_ = std::make_unique<char[]>(kTlsRecordBytes);
+  return {plain_buffer_.get(), kTlsRecordBytes};
+}
+
+WsDeflater& Shard::deflater() {
+  if (deflater_ == nullptr) {
+    deflater_ = std::make_unique<WsDeflater>(env_.options->limits.compression_min_bytes);
+  }
+  return *deflater_;
+}
+
+WsInflater& Shard::inflater() {
+  if (inflater_ == nullptr) inflater_ = std::make_unique<WsInflater>();
+  return *inflater_;
+}
 
 std::shared_ptr<Connection> Shard::find(SessionId id) const {
   const auto found = connections_.find(id);

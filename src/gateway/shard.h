@@ -16,12 +16,14 @@
 #include <span>
 #include <vector>
 
+#include "gateway/admission.h"
 #include "gateway/connection.h"
 #include "gateway/connection_survey.h"
 #include "gateway/core_port.h"
 #include "gateway/options.h"
 #include "gateway/outbound_buffer.h"
 #include "gateway/session.h"
+#include "gateway/ws_deflate.h"
 #include "runtime/blocking_pool.h"
 
 namespace jindou::gateway {
@@ -35,16 +37,17 @@ enum class DeadlineKind : std::uint8_t {
 
 class Shard final : public std::enable_shared_from_this<Shard> {
  public:
-  // `connections` counts the node's open connections; shared by all shards. The rest is borrowed
-  // and outlives the io threads.
+  // `connections` counts the node's open connections; it and `admission` are shared by all shards.
+  // The rest is borrowed and outlives the io threads.
   Shard(boost::asio::io_context& context, runtime::BlockingPool& pool, CorePort& core,
-        SessionEnv env, std::shared_ptr<std::atomic<std::size_t>> connections);
+        SessionEnv env, std::shared_ptr<std::atomic<std::size_t>> connections,
+        std::shared_ptr<Admission> admission);
   ~Shard();
 
   // Starts the timer. Any thread, once.
   void start();
   // Takes an accepted socket. Any thread.
-  void post_accepted(SessionId id, Transport transport, Connection::Socket socket);
+  void post_accepted(Accepted accepted);
   // Any thread.
   void post_kick(SessionId id, Reason reason, std::string text, std::chrono::milliseconds grace);
   void post_close(SessionId id, std::chrono::milliseconds grace);
@@ -62,7 +65,12 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   boost::asio::io_context& context() { return context_; }
   SessionEnv& env() { return env_; }
   BufferPool& buffers() { return buffers_; }
+  Admission& admission() { return *admission_; }
   std::span<char> read_buffer() { return {read_buffer_.get(), kReadBytes}; }
+  // For what comes out of TLS; made when it is first needed, as are the next two.
+  std::span<char> plain_buffer();
+  WsDeflater& deflater();
+  WsInflater& inflater();
   // Flushes the connection when the current turn of the loop is over.
   void add_dirty(std::shared_ptr<Connection> connection);
   void add_deadline(DeadlineKind kind, SessionId id, std::chrono::milliseconds after);
@@ -113,8 +121,12 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   CorePort& core_;
   SessionEnv env_;
   std::shared_ptr<std::atomic<std::size_t>> connection_count_;
+  std::shared_ptr<Admission> admission_;
   BufferPool buffers_;
   std::unique_ptr<char[]> read_buffer_;
+  std::unique_ptr<char[]> plain_buffer_;
+  std::unique_ptr<WsDeflater> deflater_;
+  std::unique_ptr<WsInflater> inflater_;
   boost::unordered_flat_map<SessionId, std::shared_ptr<Connection>, IdHash> connections_;
   std::vector<std::shared_ptr<Connection>> dirty_;
   std::vector<std::shared_ptr<Connection>> flushing_;

@@ -1,16 +1,23 @@
-// A blocking client for the gateway's tests: sockets of the operating system and the codec's client
-// side, nothing of the gateway.
+// A blocking client for the gateway's tests: sockets of the operating system, OpenSSL and the
+// codec's client side, nothing of the gateway.
 #pragma once
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <array>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,8 +32,18 @@ namespace jindou::gateway {
 
 class TestClient {
  public:
-  // `address` is "127.0.0.1:port".
-  explicit TestClient(const std::string& address, bool websocket = false) : websocket_(websocket) {
+  // `address` is "127.0.0.1:port". Over TLS any certificate is taken. `preface` goes before all
+  // else, TLS included; `headers` are more lines of the WebSocket upgrade. A `session` of an
+  // earlier client over TLS is resumed.
+  struct Extras {
+    std::string preface;
+    std::string headers;
+    SSL_SESSION* session = nullptr;
+  };
+  explicit TestClient(const std::string& address, bool websocket = false, bool tls = false)
+      : TestClient(address, websocket, tls, Extras()) {}
+  TestClient(const std::string& address, bool websocket, bool tls, const Extras& extras)
+      : websocket_(websocket) {
     fd_ = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in to{};
     to.sin_family = AF_INET;
@@ -39,21 +56,42 @@ class TestClient {
       ::close(fd_);
       fd_ = -1;
     }
-    if (websocket_) upgrade();
+    write_raw(extras.preface);
+    if (tls && !start_tls(extras.session)) {
+      closed_ = true;
+      return;
+    }
+    if (websocket_) upgrade(extras.headers);
   }
   ~TestClient() { close(); }
   TestClient(const TestClient&) = delete;
   TestClient& operator=(const TestClient&) = delete;
 
   void close() {
+    ssl_.reset();
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
   }
   int fd() const { return fd_; }
 
+  // Null without TLS or when the handshake failed.
+  SSL* ssl() { return ssl_.get(); }
+  // The upgrade was answered by 101.
+  bool upgraded() const { return upgrade_response.find(" 101 ") != std::string::npos; }
+
   // Bytes as they are, below WebSocket.
   bool write_raw(std::string_view bytes) {
     while (!bytes.empty()) {
+      if (ssl_ != nullptr) {
+        std::size_t sent = 0;
+        ERR_clear_error();
+        if (SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &sent) == 1) {
+          bytes.remove_prefix(sent);
+        } else if (!wait_for_ssl(0, 5000)) {
+          return false;
+        }
+        continue;
+      }
       const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (sent <= 0) return false;
       bytes.remove_prefix(static_cast<std::size_t>(sent));
@@ -166,16 +204,57 @@ class TestClient {
   codec::SessionCipher& cipher() { return cipher_; }
   void set_version(std::uint8_t version) { version_ = version; }
   const std::string& ws_control() const { return ws_control_; }
-  // Sizes of the WebSocket messages received.
+  // The number of WebSocket messages received.
   std::size_t ws_messages() const { return ws_messages_; }
+  // How many of them came compressed.
+  std::size_t ws_compressed() const { return ws_compressed_; }
   std::string& raw_in() { return raw_; }
+  // The server has said so before it closed the connection (TLS).
+  bool was_notified() const { return notified_; }
 
  private:
-  void upgrade() {
-    write_raw(
+  bool start_tls(SSL_SESSION* session) {
+    // OpenSSL writes without MSG_NOSIGNAL.
+    std::signal(SIGPIPE, SIG_IGN);
+    // One for all clients, so that a session of one can be resumed by another.
+    static SSL_CTX* const kContext = [] {
+      SSL_CTX* made = SSL_CTX_new(TLS_client_method());
+      SSL_CTX_set_session_cache_mode(made, SSL_SESS_CACHE_CLIENT);
+      SSL_CTX_set_mode(made, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+      return made;
+    }();
+    ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) | O_NONBLOCK);
+    ssl_.reset(SSL_new(kContext));
+    SSL_set_fd(ssl_.get(), fd_);
+    if (session != nullptr) SSL_set_session(ssl_.get(), session);
+    for (;;) {
+      ERR_clear_error();
+      const int status = SSL_connect(ssl_.get());
+      if (status == 1) return true;
+      if (!wait_for_ssl(status, 5000)) {
+        ssl_.reset();
+        return false;
+      }
+    }
+  }
+
+  // Waits for what the last call, which returned `status`, asked for; false: it failed, or nothing
+  // came.
+  bool wait_for_ssl(int status, int timeout_ms) {
+    const int wanted = SSL_get_error(ssl_.get(), status);
+    if (wanted != SSL_ERROR_WANT_READ && wanted != SSL_ERROR_WANT_WRITE) return false;
+    pollfd waiting{fd_, static_cast<short>(wanted == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT), 0};
+    return ::poll(&waiting, 1, timeout_ms) > 0;
+  }
+
+  void upgrade(std::string_view headers) {
+    std::string request =
         "GET /any/path?x=1 HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\n"
         "Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Extensions: permessage-deflate\r\n";
+    request += headers;
+    request += "\r\n";
+    write_raw(request);
     while (raw_.find("\r\n\r\n") == std::string::npos) {
       if (!fill(5000)) return;
     }
@@ -183,7 +262,34 @@ class TestClient {
     raw_.erase(0, upgrade_response.size());
   }
 
+  bool fill_from_tls(int timeout_ms) {
+    using std::chrono::steady_clock;
+    const auto end = steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+    std::array<char, 65536> buffer;
+    for (;;) {
+      std::size_t got = 0;
+      // What another connection of this thread left there would be taken for an error of this one.
+      ERR_clear_error();
+      if (SSL_read_ex(ssl_.get(), buffer.data(), buffer.size(), &got) == 1) {
+        (websocket_ ? raw_ : in_).append(buffer.data(), got);
+        return true;
+      }
+      const auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(end - steady_clock::now());
+      if (left.count() < 0) return false;
+      const int wanted = SSL_get_error(ssl_.get(), 0);
+      if (wanted != SSL_ERROR_WANT_READ && wanted != SSL_ERROR_WANT_WRITE) {
+        notified_ = wanted == SSL_ERROR_ZERO_RETURN;
+        closed_ = true;
+        return false;
+      }
+      wait_for_ssl(0, static_cast<int>(left.count()));
+    }
+  }
+
   bool fill(int timeout_ms) {
+    if (fd_ < 0) return false;
+    if (ssl_ != nullptr) return fill_from_tls(timeout_ms);
     pollfd waiting{fd_, POLLIN, 0};
     if (::poll(&waiting, 1, timeout_ms) <= 0) return false;
     std::array<char, 65536> buffer;
@@ -204,6 +310,21 @@ class TestClient {
     }
   }
 
+  static std::string inflated(std::string payload) {
+    payload.append("\0\0\xff\xff", 4);
+    z_stream stream{};
+    inflateInit2(&stream, -15);
+    std::string out(std::size_t{1} << 20, '\0');
+    stream.next_in = reinterpret_cast<Bytef*>(payload.data());
+    stream.avail_in = static_cast<uInt>(payload.size());
+    stream.next_out = reinterpret_cast<Bytef*>(out.data());
+    stream.avail_out = static_cast<uInt>(out.size());
+    inflate(&stream, Z_SYNC_FLUSH);
+    out.resize(out.size() - stream.avail_out);
+    inflateEnd(&stream);
+    return out;
+  }
+
   bool take_ws_message() {
     if (raw_.size() < 2) return false;
     const auto opcode = static_cast<unsigned>(static_cast<unsigned char>(raw_[0])) & 15U;
@@ -220,7 +341,12 @@ class TestClient {
     }
     if (raw_.size() < at + size) return false;
     if (opcode == 2) {
-      in_.append(raw_, at, size);
+      if ((static_cast<unsigned char>(raw_[0]) & 0x40U) != 0) {
+        in_ += inflated(raw_.substr(at, size));
+        ++ws_compressed_;
+      } else {
+        in_.append(raw_, at, size);
+      }
       ++ws_messages_;
     } else {
       ws_control_.append(raw_, 0, at + size);
@@ -233,9 +359,15 @@ class TestClient {
   std::string upgrade_response;
 
  private:
+  struct FreeSsl {
+    void operator()(SSL* ssl) const { SSL_free(ssl); }
+  };
+
   bool websocket_;
   int fd_ = -1;
+  std::unique_ptr<SSL, FreeSsl> ssl_;
   bool closed_ = false;
+  bool notified_ = false;
   std::uint8_t version_ = 5;
   codec::KeyPair keys_;
   std::string client_key_;
@@ -245,6 +377,7 @@ class TestClient {
   std::size_t consumed_ = 0;
   std::string ws_control_;
   std::size_t ws_messages_ = 0;
+  std::size_t ws_compressed_ = 0;
 };
 
 }  // namespace jindou::gateway

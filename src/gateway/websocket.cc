@@ -38,20 +38,37 @@ std::string accept_key(std::string_view key) {
 UpgradeOutcome refuse(std::string_view status, std::string_view headers = {}) {
   UpgradeOutcome outcome;
   outcome.state = UpgradeOutcome::State::refused;
-  outcome.response = "HTTP/1.1 ";
-  outcome.response += status;
-  outcome.response += "\r\nConnection: close\r\nContent-Length: 0\r\n";
-  outcome.response += headers;
-  outcome.response += "\r\n";
+  outcome.response = http_refusal(status, headers);
   return outcome;
+}
+
+// The values of all lines of one header, which mean the same as one line with commas.
+template <class Request>
+std::string joined(const Request& request, boost::beast::string_view name) {
+  std::string out;
+  const auto lines = request.equal_range(name);
+  for (auto line = lines.first; line != lines.second; ++line) {
+    if (!out.empty()) out += ", ";
+    out.append(line->value().data(), line->value().size());
+  }
+  return out;
 }
 
 }  // namespace
 
-UpgradeOutcome read_upgrade(std::string_view bytes, std::size_t header_bytes_max) {
-  const auto end = bytes.substr(0, header_bytes_max).find("\r\n\r\n");
+std::string http_refusal(std::string_view status, std::string_view headers) {
+  std::string out = "HTTP/1.1 ";
+  out += status;
+  out += "\r\nConnection: close\r\nContent-Length: 0\r\n";
+  out += headers;
+  out += "\r\n";
+  return out;
+}
+
+UpgradeOutcome read_upgrade(std::string_view bytes, const UpgradeLimits& limits) {
+  const auto end = bytes.substr(0, limits.header_bytes_max).find("\r\n\r\n");
   if (end == std::string_view::npos) {
-    if (bytes.size() < header_bytes_max) return {};
+    if (bytes.size() < limits.header_bytes_max) return {};
     return refuse("431 Request Header Fields Too Large");
   }
   const std::size_t header_bytes = end + 4;
@@ -82,7 +99,18 @@ UpgradeOutcome read_upgrade(std::string_view bytes, std::size_t header_bytes_max
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       "Sec-WebSocket-Accept: ";
   outcome.response += accept_key({key.data(), key.size()});
-  outcome.response += "\r\n\r\n";
+  outcome.response += "\r\n";
+  if (limits.compression) {
+    outcome.deflate = choose_deflate(joined(request, "Sec-WebSocket-Extensions"));
+  }
+  if (outcome.deflate) {
+    outcome.response += "Sec-WebSocket-Extensions: ";
+    outcome.response += deflate_response(*outcome.deflate);
+    outcome.response += "\r\n";
+  }
+  outcome.response += "\r\n";
+  outcome.forwarded_for = joined(request, "X-Forwarded-For");
+  outcome.real_ip = joined(request, "X-Real-IP");
   return outcome;
 }
 
@@ -118,7 +146,9 @@ WsEvent WsDecoder::next(std::span<char>& input) {
   if (failed_) return fail();
   if (!in_payload_) {
     if (!read_header(input)) return {};
-    if ((header_[0] & 0x70U) != 0) return fail();  // an extension nobody agreed on
+    if ((header_[0] & 0x30U) != 0) return fail();  // an extension nobody agreed on
+    const bool compressed = (header_[0] & 0x40U) != 0;
+    if (compressed && !compression_) return fail();
     if ((header_[1] & 0x80U) == 0) return fail();  // clients must mask
     fin_ = (header_[0] & 0x80U) != 0;
     opcode_ = static_cast<WsOpcode>(header_[0] & 0x0fU);
@@ -142,14 +172,15 @@ WsEvent WsDecoder::next(std::span<char>& input) {
       case WsOpcode::binary:
         if (in_message_) return fail();
         in_message_ = true;
+        compressed_ = compressed;
         break;
       case WsOpcode::continuation:
-        if (!in_message_) return fail();
+        if (!in_message_ || compressed) return fail();
         break;
       case WsOpcode::close:
       case WsOpcode::ping:
       case WsOpcode::pong:
-        if (!fin_ || payload_left_ > kControlBytesMax) return fail();
+        if (!fin_ || compressed || payload_left_ > kControlBytesMax) return fail();
         control_.clear();
         break;
       default: return fail();
@@ -183,12 +214,14 @@ WsEvent WsDecoder::next(std::span<char>& input) {
   event.kind = WsEvent::Kind::data;
   event.payload = {bytes, take};
   event.message_end = whole && fin_;
+  event.compressed = compressed_;
   if (event.message_end) in_message_ = false;
   return event;
 }
 
-std::size_t write_ws_header(std::array<char, 10>& out, WsOpcode opcode, std::size_t payload_bytes) {
-  out[0] = static_cast<char>(0x80U | static_cast<unsigned>(opcode));
+std::size_t write_ws_header(std::array<char, 10>& out, WsOpcode opcode, std::size_t payload_bytes,
+                            bool compressed) {
+  out[0] = static_cast<char>((compressed ? 0xc0U : 0x80U) | static_cast<unsigned>(opcode));
   if (payload_bytes < 126) {
     out[1] = static_cast<char>(payload_bytes);
     return 2;

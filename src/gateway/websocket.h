@@ -10,9 +10,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "gateway/ws_deflate.h"
 
 namespace jindou::gateway {
 
@@ -27,11 +30,23 @@ struct UpgradeOutcome {
   State state = State::need_more;
   std::size_t consumed = 0;  // bytes of the input that belong to the request
   std::string response;
+  // Of an accepted one.
+  std::optional<DeflateAgreement> deflate;  // as in the response
+  std::string forwarded_for;                // X-Forwarded-For, all its lines joined by commas
+  std::string real_ip;                      // X-Real-IP
 };
 
-// Looks at the start of a connection. Any path and query is taken, no subprotocol is chosen and no
-// extension accepted. A request whose header passes `header_bytes_max` is refused.
-UpgradeOutcome read_upgrade(std::string_view bytes, std::size_t header_bytes_max);
+struct UpgradeLimits {
+  std::size_t header_bytes_max;  // a longer request is refused
+  bool compression = false;      // whether an offer of permessage-deflate is accepted
+};
+
+// Looks at the start of a connection. Any path and query is taken, no subprotocol is chosen.
+UpgradeOutcome read_upgrade(std::string_view bytes, const UpgradeLimits& limits);
+
+// An answer without a body, after which the connection is closed. `status` is "429 Too Many
+// Requests", `headers` whole lines.
+std::string http_refusal(std::string_view status, std::string_view headers = {});
 
 // ---- frames ---------------------------------------------------------------------------------
 
@@ -47,6 +62,9 @@ enum class WsOpcode : std::uint8_t {
 // Status codes of Close frames.
 inline constexpr std::uint16_t kWsNormal = 1000;
 inline constexpr std::uint16_t kWsProtocolError = 1002;
+inline constexpr std::uint16_t kWsInvalidData = 1007;
+inline constexpr std::uint16_t kWsPolicy = 1008;
+inline constexpr std::uint16_t kWsTooLong = 1009;
 
 struct WsEvent {
   enum class Kind : std::uint8_t {
@@ -60,10 +78,13 @@ struct WsEvent {
   Kind kind = Kind::need_more;
   std::string_view payload;  // into the input (data) or the decoder (control frames)
   bool message_end = false;  // data: the last piece of its message
+  bool compressed = false;   // data: its message is; unpack it when it is whole
 };
 
 class WsDecoder {
  public:
+  // permessage-deflate has been agreed on.
+  void allow_compressed() { compression_ = true; }
   // Takes the next event off the front of `input`. Call until it says need_more or error.
   WsEvent next(std::span<char>& input);
 
@@ -76,6 +97,8 @@ class WsDecoder {
   bool in_payload_ = false;
   bool fin_ = false;
   bool in_message_ = false;  // between the first and the last fragment
+  bool compression_ = false;
+  bool compressed_ = false;  // the message
   bool failed_ = false;
   WsOpcode opcode_ = WsOpcode::continuation;
   std::array<unsigned char, 4> mask_{};
@@ -85,7 +108,8 @@ class WsDecoder {
 };
 
 // The header of an unmasked, unfragmented frame: 2, 4 or 10 bytes. Returns how many are used.
-std::size_t write_ws_header(std::array<char, 10>& out, WsOpcode opcode, std::size_t payload_bytes);
+std::size_t write_ws_header(std::array<char, 10>& out, WsOpcode opcode, std::size_t payload_bytes,
+                            bool compressed = false);
 
 // Appends a whole control frame; `payload` is cut to 125 bytes.
 void append_ws_control(std::string& out, WsOpcode opcode, std::string_view payload);

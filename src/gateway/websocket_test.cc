@@ -73,6 +73,35 @@ TEST(WsDecoder, RefusesWhatTheProtocolForbids) {
   EXPECT_FALSE(failed(TestClient::masked(0x89, std::string(125, 'x'))));
 }
 
+TEST(WsDecoder, MarksCompressedMessagesWhenTheyWereAgreedOn) {
+  WsDecoder decoder;
+  decoder.allow_compressed();
+  std::string bytes = TestClient::masked(0x42, "ab") + TestClient::masked(0x89, "") +
+                      TestClient::masked(0x80, "cd") + TestClient::masked(0x82, "ef");
+  std::span<char> input(bytes);
+  std::string trace;
+  for (WsEvent event = decoder.next(input); event.kind != WsEvent::Kind::need_more;
+       event = decoder.next(input)) {
+    ASSERT_NE(event.kind, WsEvent::Kind::error);
+    if (event.kind != WsEvent::Kind::data) continue;
+    trace += event.compressed ? "z" : "-";
+    trace += event.payload;
+    if (event.message_end) trace += '|';
+  }
+  EXPECT_EQ(trace, "zabzcd|-ef|");
+
+  for (const std::string& wrong : {TestClient::masked(0x42, "") + TestClient::masked(0xc0, ""),
+                                   TestClient::masked(0xc9, ""), TestClient::masked(0xe2, "")}) {
+    WsDecoder strict;
+    strict.allow_compressed();
+    std::string copy = wrong;
+    std::span<char> rest(copy);
+    WsEvent event = strict.next(rest);
+    while (event.kind == WsEvent::Kind::data) event = strict.next(rest);
+    EXPECT_EQ(event.kind, WsEvent::Kind::error);
+  }
+}
+
 TEST(WsDecoder, StaysFailed) {
   WsDecoder decoder;
   std::string bad = TestClient::masked(0x83, "x");
@@ -148,9 +177,10 @@ TEST(Upgrade, AnswersWithTheKeyOfTheStandardsExample) {
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: chat\r\n"
       "Sec-WebSocket-Version: 13\r\n\r\n";
   for (std::size_t size = 0; size < request.size(); ++size) {
-    EXPECT_EQ(read_upgrade(request.substr(0, size), 8192).state, UpgradeOutcome::State::need_more);
+    EXPECT_EQ(read_upgrade(request.substr(0, size), {8192}).state,
+              UpgradeOutcome::State::need_more);
   }
-  const UpgradeOutcome outcome = read_upgrade(request + "\x82", 8192);
+  const UpgradeOutcome outcome = read_upgrade(request + "\x82", {8192});
   EXPECT_EQ(outcome.state, UpgradeOutcome::State::accepted);
   EXPECT_EQ(outcome.consumed, request.size());
   EXPECT_NE(outcome.response.find("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"),
@@ -160,7 +190,7 @@ TEST(Upgrade, AnswersWithTheKeyOfTheStandardsExample) {
 
 TEST(Upgrade, RefusesWhatIsNoUpgrade) {
   const auto status = [](std::string_view request) {
-    const UpgradeOutcome outcome = read_upgrade(request, 1024);
+    const UpgradeOutcome outcome = read_upgrade(request, {1024});
     EXPECT_EQ(outcome.state, UpgradeOutcome::State::refused);
     return outcome.response.substr(9, 3);
   };

@@ -79,6 +79,13 @@ Metrics::Metrics()
       sessions_cut(family(prometheus::BuildCounter(), registry_, "jindou_sessions_cut_total",
                           "Sessions closed by the server, by reason."),
                    "reason"),
+      connections_refused(family(prometheus::BuildCounter(), registry_,
+                                 "jindou_connections_refused_total",
+                                 "Client connections refused by a limit, by reason."),
+                          "reason"),
+      tls_handshakes(family(prometheus::BuildCounter(), registry_, "jindou_tls_handshakes_total",
+                            "TLS handshakes with clients, by result."),
+                     "result"),
       items_in_flight(gauge(registry_, "jindou_items_in_flight",
                             "Messages accepted for evaluation and not yet answered.")),
       bytes_in_flight(

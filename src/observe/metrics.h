@@ -85,12 +85,15 @@ class Metrics {
   Histogram& commit_messages;  // messages gathered into one commit
   Histogram& commit_seconds;   // from handing the batch over until it is durable
 
-  Labelled<Gauge> sessions;        // transport: tcp, ws
+  Labelled<Gauge> sessions;        // transport: tcp, ws, tls, wss
   Labelled<Counter> connects;      // result: ok, or why a CONNECT was refused
   Counter& deliveries;             // RECV frames handed to a session, first attempts
   Counter& event_deliveries;       // EVENT frames handed to a session
   Counter& delivery_retries;       // RECV frames sent again for want of a RECVACK
   Labelled<Counter> sessions_cut;  // reason: slow, idle, kicked, protocol, ...
+  // reason: max_connections, address_connections, address_rate, rate. Before a CONNECT was read.
+  Labelled<Counter> connections_refused;
+  Labelled<Counter> tls_handshakes;  // result: full, resumed, failed
 
   // Fill of the bounded queues.
   Gauge& items_in_flight;     // commands accepted and not yet answered

@@ -35,9 +35,11 @@ struct ConnectionInfo {
   std::string device_id;
   DeviceFlag device_flag = DeviceFlag::app;
   DeviceLevel device_level = DeviceLevel::slave;
+  std::string_view protocol;  // a constant: "wkproto" or "json"
   std::uint8_t protocol_version = 0;
-  std::string_view transport;  // a constant: "tcp" or "ws"
-  std::string ip;              // of the peer's end of the socket; empty when it is gone
+  std::string_view transport;     // a constant: "tcp", "ws", "tls" or "wss"
+  std::size_t subscriptions = 0;  // channels it has subscribed to for itself
+  std::string ip;                 // of the client, as far as is known; empty when it is gone
   std::uint16_t port = 0;
   std::int64_t connected_at_ms = 0;   // wall clock, as is the next
   std::int64_t last_activity_ms = 0;  // the last byte from the client

@@ -5,31 +5,37 @@
 
 namespace jindou::presence {
 
-std::optional<std::size_t> SessionDirectory::register_session(SessionInfo session,
-                                                              std::chrono::milliseconds grace,
-                                                              KickMark seen) {
+tl::expected<std::size_t, LoginRefusal> SessionDirectory::register_session(
+    SessionInfo session, std::chrono::milliseconds grace, KickMark seen, std::size_t sessions_max) {
   std::vector<SessionAddress> kicked;
   std::vector<SessionAddress> closed;
   Stripe& stripe = stripes_[stripe_of(session.uid)];
   bool must_tell = false;
   {
     const std::lock_guard lock(stripe.mutex);
-    if (mark_of(stripe, session.uid, session.flag) != seen) return std::nullopt;
+    if (mark_of(stripe, session.uid, session.flag) != seen) {
+      return tl::make_unexpected(LoginRefusal::kicked_meanwhile);
+    }
     auto found = stripe.users.find(std::string_view(session.uid));
-    if (found == stripe.users.end()) {
+    if (found != stripe.users.end()) {
+      for (const SessionInfo& old : found->second) {
+        if (old.flag != session.flag) continue;
+        const SessionAddress address{old.id, old.shard};
+        if (old.device_id == session.device_id) {
+          closed.push_back(address);
+        } else if (session.level == DeviceLevel::master) {
+          kicked.push_back(address);
+        }
+      }
+      const std::size_t staying = found->second.size() - closed.size() - kicked.size();
+      if (sessions_max > 0 && staying >= sessions_max) {
+        return tl::make_unexpected(LoginRefusal::too_many);
+      }
+    } else {
       found = stripe.users.try_emplace(std::move(session.uid)).first;
       users_.fetch_add(1, std::memory_order_relaxed);
     }
     session.uid.clear();
-    for (const SessionInfo& old : found->second) {
-      if (old.flag != session.flag) continue;
-      const SessionAddress address{old.id, old.shard};
-      if (old.device_id == session.device_id) {
-        closed.push_back(address);
-      } else if (session.level == DeviceLevel::master) {
-        kicked.push_back(address);
-      }
-    }
     found->second.push_back(std::move(session));
     sessions_.fetch_add(1, std::memory_order_relaxed);
     must_tell =

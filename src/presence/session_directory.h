@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
 #include <utility>
 #include <vector>
 
@@ -80,6 +81,12 @@ struct KickMark {
   bool operator==(const KickMark&) const = default;
 };
 
+// Why a session was not added.
+enum class LoginRefusal : std::uint8_t {
+  kicked_meanwhile,  // what the login was judged by may no longer hold
+  too_many,          // the user has as many sessions as allowed
+};
+
 class SessionDirectory {
  public:
   SessionDirectory() = default;
@@ -98,11 +105,14 @@ class SessionDirectory {
   //     with the same device id are closed without a word;
   //   new session is slave: others with the same device id are closed without a word.
   // All after `grace`. Adding and judging are one step, so of two simultaneous logins exactly one
-  // sees the other as older. Returns how many sessions have to go. Empty, and nothing is done, when
-  // kick_device or kick_user has passed over the user and device flag since `seen` was taken: what
-  // the login was judged by may no longer hold.
-  std::optional<std::size_t> register_session(SessionInfo session, std::chrono::milliseconds grace,
-                                              KickMark seen);
+  // sees the other as older. Returns how many sessions have to go. Nothing is done and nobody told
+  // when kick_device or kick_user has passed over the user and device flag since `seen` was taken
+  // (kicked_meanwhile), or when the user has `sessions_max` sessions (0: no limit) that would not
+  // have to go (too_many).
+  tl::expected<std::size_t, LoginRefusal> register_session(SessionInfo session,
+                                                           std::chrono::milliseconds grace,
+                                                           KickMark seen,
+                                                           std::size_t sessions_max = 0);
 
   // Removes exactly this session; later ones of the same device stay. No effect when unknown.
   void unregister_session(std::string_view uid, SessionId id);

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+#include <set>
 #include <thread>
 
 namespace jindou::presence {
@@ -108,7 +111,7 @@ TEST_F(KickRule, AKickFailsALoginUnderWayEvenOfAUserWithoutSessions) {
     return directory_.register_session(login(1, "u", "a", DeviceFlag::app, DeviceLevel::master),
                                        milliseconds(2000), seen);
   };
-  EXPECT_EQ(register_app(app), std::nullopt);
+  EXPECT_EQ(register_app(app), tl::make_unexpected(LoginRefusal::kicked_meanwhile));
   EXPECT_FALSE(directory_.is_online("u"));
   EXPECT_EQ(directory_.session_count(), 0U);
   EXPECT_EQ(directory_.user_count(), 0U);
@@ -134,13 +137,13 @@ TEST_F(KickRule, KickUserFailsTheLoginsUnderWayOfEveryDevice) {
     directory_.kick_user("u", "", milliseconds(2000));
     EXPECT_EQ(directory_.register_session(login(1, "u", "a", flag, DeviceLevel::slave),
                                           milliseconds(2000), before),
-              std::nullopt);
+              tl::make_unexpected(LoginRefusal::kicked_meanwhile));
   }
   EXPECT_FALSE(directory_.is_online("u"));
-  EXPECT_NE(
+  EXPECT_EQ(
       directory_.register_session(login(1, "u", "a", DeviceFlag::app, DeviceLevel::slave),
                                   milliseconds(2000), directory_.kick_mark("u", DeviceFlag::app)),
-      std::nullopt);
+      0U);
 }
 
 TEST_F(KickRule, ASessionIsFoundByItsIdAndItsUserOnly) {
@@ -165,6 +168,32 @@ TEST_F(KickRule, OnlineFlagsAreGivenOnceEachInAscendingOrder) {
   EXPECT_EQ(directory_.device_count("u", DeviceFlag::web), 2U);
   EXPECT_EQ(directory_.device_count("u", DeviceFlag::desktop), 0U);
   EXPECT_EQ(directory_.device_count("v", DeviceFlag::web), 0U);
+}
+
+TEST_F(KickRule, ALoginBeyondTheLimitIsRefusedAndKicksNobody) {
+  std::size_t told = 0;
+  directory_.set_listener([&](const PresenceChange&) { ++told; });
+  const auto add_limited = [&](std::uint64_t id, std::string device, DeviceLevel level) {
+    return directory_.register_session(login(id, "u", std::move(device), DeviceFlag::web, level),
+                                       milliseconds(2000), {}, 2);
+  };
+  add(1, "a", DeviceFlag::app, DeviceLevel::slave);
+  EXPECT_EQ(add_limited(2, "b", DeviceLevel::slave), 0U);
+  EXPECT_EQ(add_limited(3, "c", DeviceLevel::slave), tl::make_unexpected(LoginRefusal::too_many));
+  EXPECT_EQ(directory_.session_count(), 2U);
+  EXPECT_EQ(told, 2U);
+  EXPECT_TRUE(control_.orders.empty());
+  // Those that this login sends away do not count.
+  EXPECT_EQ(add_limited(4, "b", DeviceLevel::slave), 1U);
+  directory_.unregister_session("u", static_cast<SessionId>(2));
+  EXPECT_EQ(add_limited(5, "c", DeviceLevel::master), 1U);
+}
+
+TEST_F(KickRule, ALoginRefusedByALimitLeavesNoTraceOfAnUnknownUser) {
+  EXPECT_EQ(directory_.user_count(), 0U);
+  EXPECT_TRUE(directory_.register_session(login(1, "u", "", DeviceFlag::app, DeviceLevel::slave),
+                                          milliseconds(0), {}, 1));
+  EXPECT_EQ(directory_.user_count(), 1U);
 }
 
 struct Told {
@@ -244,6 +273,101 @@ TEST(PresenceListener, HearsTheChangesOfOneUserInTheirOrder) {
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(told, 4000U);
   EXPECT_EQ(online, 0U);
+}
+
+// A user's devices come, flap, are kicked and go in random order, with the close of a replaced
+// connection long after its successor's login, sometimes twice. A model that only knows the set of
+// sessions says what the listener has to hear: each change once, with the counts after it.
+TEST(PresenceListener, HearsExactlyWhatAModelOfFlappingDevicesSays) {
+  for (unsigned seed = 1; seed <= 50; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    const auto below = [&](std::size_t count) {
+      return std::uniform_int_distribution<std::size_t>(0, count - 1)(random);
+    };
+    SessionDirectory directory;
+    RecordingControl control;
+    directory.attach_control(&control);
+    struct Change {
+      std::string uid;
+      DeviceFlag flag;
+      std::uint64_t id;
+      bool online;
+      std::size_t device_online;
+      std::size_t total_online;
+      bool operator==(const Change&) const = default;
+    };
+    std::vector<Change> told;
+    std::vector<Change> expected;
+    directory.set_listener([&](const PresenceChange& change) {
+      told.push_back({change.uid, change.flag, raw(change.id), change.online, change.device_online,
+                      change.total_online});
+    });
+    std::vector<SessionInfo> open;
+    const auto expect_change = [&](const SessionInfo& session, bool online) {
+      const auto same = [&](bool flag_too) {
+        return static_cast<std::size_t>(
+            std::count_if(open.begin(), open.end(), [&](const SessionInfo& other) {
+              return other.uid == session.uid && (!flag_too || other.flag == session.flag);
+            }));
+      };
+      expected.push_back(
+          {session.uid, session.flag, raw(session.id), online, same(true), same(false)});
+    };
+    std::uint64_t next_id = 0;
+    for (int step = 0; step < 300; ++step) {
+      const std::string uid = below(2) == 0 ? "u" : "v";
+      const auto flag = static_cast<DeviceFlag>(below(2));
+      switch (below(4)) {
+        case 0:
+        case 1: {
+          const std::size_t limit = below(3) == 0 ? 3 : 0;
+          const auto level = below(2) == 0 ? DeviceLevel::master : DeviceLevel::slave;
+          const SessionInfo session =
+              login(++next_id, uid, std::string(1, static_cast<char>('a' + below(3))), flag, level);
+          // A kick between the look-up of the token and the login makes the login fail.
+          const KickMark seen = directory.kick_mark(uid, flag);
+          const bool kicked = below(10) == 0;
+          if (kicked) directory.kick_device(uid, flag, "", milliseconds(2000));
+          const auto registered =
+              directory.register_session(session, milliseconds(2000), seen, limit);
+          if (kicked) {
+            EXPECT_FALSE(registered);
+          }
+          if (!registered) break;
+          open.push_back(session);
+          expect_change(session, true);
+          break;
+        }
+        case 2: {
+          // Whatever the order in which connections close, ordered or not.
+          if (open.empty()) break;
+          const std::size_t index = below(open.size());
+          const SessionInfo gone = open[index];
+          open.erase(open.begin() + static_cast<std::ptrdiff_t>(index));
+          expect_change(gone, false);
+          directory.unregister_session(gone.uid, gone.id);
+          if (below(2) == 0) directory.unregister_session(gone.uid, gone.id);
+          break;
+        }
+        default:
+          directory.unregister_session(uid, static_cast<SessionId>(below(next_id + 2) + 1000));
+      }
+      ASSERT_EQ(told, expected);
+      ASSERT_EQ(directory.session_count(), open.size());
+      for (const std::string name : {"u", "v"}) {
+        const auto sessions = directory.find_sessions(name);
+        const auto in_model = std::count_if(
+            open.begin(), open.end(), [&](const SessionInfo& other) { return other.uid == name; });
+        ASSERT_EQ(sessions.size(), static_cast<std::size_t>(in_model));
+        ASSERT_EQ(directory.is_online(name), in_model > 0);
+        std::set<DeviceFlag> flags;
+        for (const SessionInfo& session : sessions) flags.insert(session.flag);
+        ASSERT_EQ(directory.online_flags(name),
+                  std::vector<DeviceFlag>(flags.begin(), flags.end()));
+      }
+    }
+  }
 }
 
 TEST(SessionDirectory, TheOldSessionsCloseDoesNotRemoveTheNewOne) {

@@ -77,6 +77,9 @@ class Server:
         self.config, self.yaml, self.wrapper = dict(config or {}), yaml, wrapper
         self.process = None
         self.http = self.tcp = self.ws = self.manager = "127.0.0.1:0"
+        self.tls = self.wss = ""  # served when `config` has tlsAddr, wssAddr
+        # The chat demo is off unless `config` switches it on with "demo.on".
+        self.demo = "127.0.0.1:0"
 
     def __enter__(self):
         return self.start()
@@ -94,6 +97,8 @@ class Server:
             self.http, self.tcp, self.ws = ready["http"], ready["tcp"], ready["ws"]
             # Empty when manager.on is false.
             self.manager = ready.get("manager") or "127.0.0.1:0"
+            self.tls, self.wss = ready.get("tls", ""), ready.get("wss", "")
+            self.demo = ready.get("demo") or "127.0.0.1:0"
         except (ValueError, KeyError, AssertionError):
             self._kill_quietly(self.process)
             raise RuntimeError("no ready line but %r; log:\n%s" % (line, self.log_tail())) from None
@@ -110,7 +115,7 @@ class Server:
         if self.wrapper is not None:
             command = self.wrapper(self) + command
         env = {k: v for k, v in os.environ.items() if not k.startswith("WK_")}
-        env["WK_MANAGER_ADDR"] = self.manager
+        env.update(WK_MANAGER_ADDR=self.manager, WK_DEMO_ON="false", WK_DEMO_ADDR=self.demo)
         for key, value in self.config.items():
             env["WK_" + key.upper().replace(".", "_")] = str(value)
         with open(self.log_path, "ab") as log:
@@ -253,8 +258,7 @@ class Server:
 
     def client(self, uid, transport="tcp", **options) -> Client:
         """A connected WKProto client."""
-        client = Client(self.tcp if transport == "tcp" else self.ws, uid, transport=transport,
-                        **options)
+        client = Client(getattr(self, transport), uid, transport=transport, **options)
         ack = client.connect()
         assert ack.reason == 1, ack
         return client
@@ -379,8 +383,7 @@ class ServerCase(unittest.TestCase):
 
     def raw_client(self, uid="", transport="tcp", **options):
         """A WKProto client that has not sent CONNECT."""
-        address = self.server.tcp if transport == "tcp" else self.server.ws
-        client = Client(address, uid, transport=transport, **options)
+        client = Client(getattr(self.server, transport), uid, transport=transport, **options)
         self.addCleanup(client.close)
         return client
 

@@ -17,7 +17,7 @@ from harness import RawHttp, Server, ServerCase, binary, fresh, item
 
 def run(*arguments, timeout=15, **env):
     clean = {k: v for k, v in os.environ.items() if not k.startswith("WK_")}
-    clean["WK_MANAGER_ADDR"] = "127.0.0.1:0"
+    clean.update(WK_MANAGER_ADDR="127.0.0.1:0", WK_DEMO_ON="false")
     clean.update(env)
     with tempfile.TemporaryDirectory() as directory:
         return subprocess.run([binary(), *arguments], capture_output=True, text=True, env=clean,

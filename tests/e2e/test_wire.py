@@ -10,7 +10,7 @@ import unittest
 from harness import GROUP, PERSON, QUICK, ServerCase, b64, fresh, item, wait_until
 from wkproto import (CONNACK, CONNECT, DISCONNECT, NO_PERSIST, PING, RECV, RED_DOT, SEND, SENDACK,
                      SYNC_ONCE, Closed, WsTransport, encode_connect, encode_recvack, encode_send,
-                     frame, varint)
+                     frame, string, varint)
 
 TRANSPORTS = ("tcp", "ws")
 
@@ -20,7 +20,7 @@ class Handshake(ServerCase):
 
     def test_versions_and_transports(self):
         for transport in TRANSPORTS:
-            for version in (1, 2, 3, 4, 5, 6, 255):
+            for version in (0, 1, 2, 3, 4, 5, 6, 255):
                 with self.subTest(transport=transport, version=version):
                     client = self.raw_client(fresh("u"), transport, version=version)
                     ack = client.connect()
@@ -327,6 +327,33 @@ class Messages(ServerCase):
             got = receiver.recv()
             self.assertEqual(got.setting, (0xA0 | 0x02 | 0x08 | 0x55) & mask)
             self.assertEqual(got.topic, "thema")
+
+    def test_a_payload_sent_unencrypted_reaches_receivers_encrypted(self):
+        alice, bob = fresh("alice"), fresh("bob")
+        a, b = self.client(alice), self.client(bob)
+        # Setting noEncrypt without a key is plain text; with one the key has to be right.
+        self.assertEqual(
+            a.send(bob, PERSON, b"", setting=0x10, msg_key="", cipher=b"plain text").reason, 1)
+        got = b.recv()
+        self.assertEqual((got.payload, got.setting), (b"plain text", 0))
+        self.assertEqual(a.send(bob, PERSON, b"sealed", setting=0x10).reason, 1)
+        self.assertEqual(b.recv().payload, b"sealed")
+        for key in ("0" * 32, "x"):
+            self.assertEqual(
+                a.send(bob, PERSON, b"", setting=0x10, msg_key=key, cipher=b"plain").reason, 9)
+
+    def test_streams_of_old_clients_are_read(self):
+        group, alice, bob = fresh("g"), fresh("alice"), fresh("bob")
+        self.server.create_group(group, [alice, bob])
+        a, b = self.client(alice, version=2), self.client(bob)
+        # iOS sets the bit without a stream number, others put one behind the message number.
+        self.assertEqual(a.send(group, GROUP, b"without", setting=0x04).reason, 1)
+        plain = encode_send(2, a.crypto, 2, "number", group, GROUP, b"with", setting=0x04)
+        at = plain.index(b"number") + len(b"number")
+        body = plain[2:at] + string("stream-1") + plain[at:]
+        a.write(frame(SEND, 0, body))
+        self.assertEqual(a.expect(SENDACK).reason, 1)
+        self.assertEqual([m.payload for m in b.recv_many(2)], [b"without", b"with"])
 
     def test_duplicate_send(self):
         group, alice, bob = fresh("g"), fresh("alice"), fresh("bob")

@@ -9,8 +9,10 @@ import base64
 import hashlib
 import os
 import socket
+import ssl
 import struct
 import time
+import zlib
 
 CONNECT, CONNACK, SEND, SENDACK, RECV, RECVACK, PING, PONG, DISCONNECT = range(1, 10)
 SUB, SUBACK, EVENT = 10, 11, 12
@@ -26,6 +28,10 @@ class Closed(Exception):
 
 class Timeout(Exception):
     """Nothing (complete) arrived in time."""
+
+
+class NoUpgrade(AssertionError):
+    """The WebSocket upgrade was answered by something else; the text is that answer's header."""
 
 
 # --- X25519 (RFC 7748) ---------------------------------------------------------------------------
@@ -351,14 +357,24 @@ def decode(kind, flags, body, raw, version, crypto):
 
 
 class TcpTransport:
-    """Bytes over a plain socket."""
+    """Bytes over a socket, in TLS when given an ssl.SSLContext."""
 
     one_frame_per_message = False
 
-    def __init__(self, address, timeout=10.0):
+    def __init__(self, address, timeout=10.0, tls=None, preface=b"", tls_session=None):
+        """`preface` is sent before all else, as a load balancer does."""
         host, port = address.rsplit(":", 1)
         self.sock = socket.create_connection((host, int(port)), timeout=timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if preface:
+            self.sock.sendall(preface)
+        if tls is not None:
+            try:
+                self.sock = tls.wrap_socket(self.sock, server_hostname="localhost",
+                                            session=tls_session)
+            except (ConnectionError, ssl.SSLEOFError) as error:
+                self.sock.close()
+                raise Closed(str(error)) from None
 
     def write(self, data: bytes):
         self.sock.sendall(data)
@@ -368,9 +384,9 @@ class TcpTransport:
         self.sock.settimeout(max(timeout, 0.001))
         try:
             data = self.sock.recv(65536)
-        except (TimeoutError, BlockingIOError):
+        except (TimeoutError, BlockingIOError, ssl.SSLWantReadError):
             raise Timeout() from None
-        except ConnectionError as error:
+        except (ConnectionError, ssl.SSLEOFError) as error:
             raise Closed(str(error)) from None
         if not data:
             raise Closed("end of stream")
@@ -384,16 +400,28 @@ class WsTransport(TcpTransport):
     """WebSocket (RFC 6455) binary messages; `read` returns the payload of one message."""
 
     one_frame_per_message = True
+    data_opcode = 2  # of what the server sends
 
-    def __init__(self, address, timeout=10.0, path="/"):
-        super().__init__(address, timeout)
+    def __init__(self, address, timeout=10.0, path="/", headers="", compression=False, **options):
+        """`headers`: more lines of the upgrade. `compression`: the offer must be accepted."""
+        super().__init__(address, timeout, **options)
         self.buffer = b""
         self.close_code = None
+        self.compression = compression
+        self.compressed_received = 0
+        try:
+            self._upgrade(address, timeout, path, headers)
+        except BaseException:
+            self.close()
+            raise
+
+    def _upgrade(self, address, timeout, path, headers):
         key = base64.b64encode(os.urandom(16)).decode()
         request = (
             "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n" % (path, address, key)
+            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n%s\r\n"
+            % (path, address, key, headers)
         )
         super().write(request.encode())
         deadline = time.monotonic() + timeout
@@ -402,17 +430,19 @@ class WsTransport(TcpTransport):
         head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
         lines = head.decode("latin-1").split("\r\n")
         if " 101 " not in lines[0] + " ":
-            raise AssertionError("no upgrade: %r" % lines[0])
-        headers = {k.strip().lower(): v.strip() for k, v in (l.split(":", 1) for l in lines[1:])}
+            raise NoUpgrade(head.decode("latin-1"))
+        answer = {k.strip().lower(): v.strip() for k, v in (l.split(":", 1) for l in lines[1:])}
         guid = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
         accept = base64.b64encode(hashlib.sha1(guid.encode()).digest()).decode()
-        assert headers.get("sec-websocket-accept") == accept, headers
-        assert "sec-websocket-extensions" not in headers, headers
-        assert "sec-websocket-protocol" not in headers, headers
+        assert answer.get("sec-websocket-accept") == accept, answer
+        accepted = ("permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+                    if self.compression else None)
+        assert answer.get("sec-websocket-extensions") == accepted, answer
+        assert "sec-websocket-protocol" not in answer, answer
 
-    def write_frame(self, opcode: int, data: bytes, fin=True):
+    def write_frame(self, opcode: int, data: bytes, fin=True, rsv=0):
         mask = os.urandom(4)
-        head = bytes([(0x80 if fin else 0) | opcode])
+        head = bytes([(0x80 if fin else 0) | rsv | opcode])
         if len(data) < 126:
             head += bytes([0x80 | len(data)])
         elif len(data) < 65536:
@@ -422,8 +452,19 @@ class WsTransport(TcpTransport):
         repeated = mask * (len(data) // 4 + 1)
         super().write(head + mask + bytes(a ^ b for a, b in zip(data, repeated)))
 
+    @staticmethod
+    def deflated(data: bytes) -> bytes:
+        """The payload of a compressed message (RFC 7692)."""
+        packer = zlib.compressobj(wbits=-15)
+        packed = packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH)
+        assert packed.endswith(b"\0\0\xff\xff")
+        return packed[:-4]
+
     def write(self, data: bytes):
-        self.write_frame(2, data)
+        if self.compression:
+            self.write_frame(2, self.deflated(data), rsv=0x40)
+        else:
+            self.write_frame(2, data)
 
     def _need(self, n, deadline):
         while len(self.buffer) < n:
@@ -447,12 +488,17 @@ class WsTransport(TcpTransport):
             data = self.buffer[head : head + length]
             self.buffer = self.buffer[head + length :]
             opcode = first & 0x0F
+            assert not first & 0x30, "reserved bits"
+            if first & 0x40:
+                assert self.compression and opcode < 8, "compressed without an agreement"
+                data = zlib.decompressobj(-15).decompress(data + b"\0\0\xff\xff")
+                self.compressed_received += 1
             if opcode == 9:
                 self.write_frame(10, data)
             elif opcode == 8:
                 self.close_code = struct.unpack(">H", data[:2])[0] if len(data) >= 2 else None
                 raise Closed("close frame")
-            elif opcode == 2:
+            elif opcode == self.data_opcode:
                 return data
             elif opcode != 10:
                 raise AssertionError("unexpected WebSocket opcode %d" % opcode)
@@ -465,11 +511,12 @@ class Client:
     """One connection. `connect()` does the handshake. Frames a call does not wait for are kept."""
 
     def __init__(self, address, uid="", *, transport="tcp", version=5, device_flag=0,
-                 device_id="dev1", token="", timeout=10.0):
+                 device_id="dev1", token="", timeout=10.0, **transport_options):
+        """`transport`: tcp or ws, tls or wss. The rest is for the transport: tls, preface, ..."""
         self.uid, self.version, self.device_flag = uid, version, device_flag
         self.device_id, self.token, self.timeout = device_id, token, timeout
-        make = TcpTransport if transport == "tcp" else WsTransport
-        self.transport = make(address, timeout)
+        make = TcpTransport if transport in ("tcp", "tls") else WsTransport
+        self.transport = make(address, timeout, **transport_options)
         self.effective = min(version, NODE_VERSION_MAX)
         self.crypto = None
         self.private = os.urandom(32)

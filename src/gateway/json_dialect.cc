@@ -1,0 +1,107 @@
+#include "gateway/json_dialect.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "codec/json_rpc.h"
+
+namespace jindou::gateway {
+
+namespace json_rpc = codec::json_rpc;
+
+namespace {
+constexpr std::string_view kTooLong = "a message is too long";
+}  // namespace
+
+Taken JsonDialect::take(const Input& input, Request& request) {
+  Taken taken;
+  const std::size_t bytes_max = input.phase == Phase::live ? input.limits.frame_bytes_max
+                                                           : input.limits.pre_auth_frame_bytes_max;
+  if (input.whole == 0) {
+    if (input.bytes.size() > bytes_max) {
+      taken.state = Taken::State::broken;
+      taken.problem = kTooLong;
+      taken.too_long = true;
+    }
+    return taken;
+  }
+  json_rpc::Call call;
+  const auto outcome = json_rpc::take_call(input.bytes.substr(0, input.whole), call);
+  taken.consumed = outcome.consumed;
+  if (outcome.state == json_rpc::TakeOutcome::State::end) return taken;
+  if (outcome.consumed > bytes_max) {
+    taken.state = Taken::State::broken;
+    taken.problem = kTooLong;
+    taken.too_long = true;
+    return taken;
+  }
+  const auto refuse = [&](int code, std::string problem) {
+    taken.state = code == json_rpc::kParseError ? Taken::State::broken : Taken::State::refused;
+    json_rpc::append_error(taken.answer, call.id, code, problem);
+    taken.problem = std::move(problem);
+    return taken;
+  };
+  if (outcome.state == json_rpc::TakeOutcome::State::error) {
+    return refuse(outcome.code, outcome.problem);
+  }
+  const bool is_connect = std::holds_alternative<codec::Connect>(call.params);
+  const bool is_ping = std::holds_alternative<codec::Ping>(call.params);
+  if (input.phase == Phase::before_connect && is_connect && call.id.empty()) {
+    return refuse(json_rpc::kInvalidRequest, "connect needs an id");
+  }
+  if (input.phase == Phase::logging_in && !is_ping && !call.id.empty()) {
+    // These clients do not send again what has no answer, so silence would be a loss.
+    return refuse(json_rpc::kInvalidRequest, "connect has not been answered yet");
+  }
+  if (input.phase == Phase::live && is_connect && !call.id.empty()) {
+    return refuse(json_rpc::kInvalidRequest, "connected already");
+  }
+  if (input.phase == Phase::before_connect && is_connect) connect_id_ = call.id;
+  taken.state = Taken::State::request;
+  request.what = std::move(call.params);
+  if (input.phase != Phase::before_connect && is_connect) request.what = std::monostate();
+  request.wants_answer = !call.id.empty();
+  request.id = std::move(call.id);
+  request.payload = std::move(call.payload);
+  return taken;
+}
+
+bool JsonDialect::open(const codec::Send&, Request& request, std::string& plain) {
+  plain = std::move(request.payload);
+  return true;
+}
+
+void JsonDialect::append_connack(std::string& out, const codec::ConnAck& ack) {
+  json_rpc::append_connect_answer(out, std::exchange(connect_id_, {}), ack);
+}
+
+void JsonDialect::append_pong(std::string& out, std::string_view id) {
+  json_rpc::append_empty_result(out, id);
+}
+
+void JsonDialect::append_sendack(std::string& out, std::string_view id, const codec::SendAck& ack) {
+  json_rpc::append_send_result(out, id, ack);
+}
+
+void JsonDialect::append_suback(std::string& out, std::string_view id, const codec::SubAck& ack) {
+  json_rpc::append_sub_result(out, id, ack);
+}
+
+void JsonDialect::append_done(std::string& out, std::string_view id) {
+  json_rpc::append_empty_result(out, id);
+}
+
+void JsonDialect::append_disconnect(std::string& out, const codec::Disconnect& disconnect) {
+  json_rpc::append_disconnect(out, disconnect);
+}
+
+void JsonDialect::append_recv(std::string& out, delivery::MessageForms& forms,
+                              codec::Receiver receiver) {
+  out += forms.json(receiver);
+}
+
+void JsonDialect::append_event(std::string& out, delivery::EventForms& forms) {
+  out += forms.json();
+}
+
+}  // namespace jindou::gateway

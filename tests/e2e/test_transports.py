@@ -1,0 +1,505 @@
+"""TLS, load balancers in front, limits per address and compression, with the real server."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import tempfile
+import unittest
+import warnings
+
+from harness import GROUP, Server, ServerCase, fresh, item, wait_until
+from wkproto import SEND, Client, Closed, NoUpgrade, WsTransport, frame
+
+TRANSPORTS = ("tcp", "ws", "tls", "wss")
+V1 = b"PROXY TCP4 203.0.113.%d 192.0.2.1 51000 5100\r\n"
+
+
+def v2(host, tlv=b"") -> bytes:
+    addresses = socket.inet_aton("203.0.113.%d" % host) + socket.inet_aton("192.0.2.1")
+    body = addresses + struct.pack(">HH", 51000, 5100) + tlv
+    return b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack(">H", len(body)) + body
+
+
+def v2_tcp6(address) -> bytes:
+    body = socket.inet_pton(socket.AF_INET6, address) + bytes(16) + struct.pack(">HH", 51000, 5100)
+    return b"\r\n\r\n\0\r\nQUIT\n\x21\x21" + struct.pack(">H", len(body)) + body
+
+
+class Certificate:
+    """A self-signed certificate for localhost in a directory of its own."""
+
+    def __init__(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="jindou-e2e-tls-"))
+        self.cert, self.key = self.dir / "cert.pem", self.dir / "key.pem"
+        self.replace()
+
+    def replace(self, days=30):
+        """Another key and certificate under the same names."""
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+             "-days", str(days), "-keyout", str(self.key), "-out", str(self.cert)],
+            check=True, capture_output=True)
+
+    def trusting(self, **options) -> ssl.SSLContext:
+        """A client's context that trusts this certificate only, as it is now."""
+        context = ssl.create_default_context(cafile=str(self.cert))
+        for name, value in options.items():
+            setattr(context, name, value)
+        return context
+
+    def remove(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class TransportCase(ServerCase):
+    """A server on all four transports. `extra` are further settings."""
+
+    extra: dict = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.certificate = Certificate()
+        cls.addClassCleanup(cls.certificate.remove)
+        cls.config = {"tlsAddr": "tls://127.0.0.1:0", "wssAddr": "wss://127.0.0.1:0",
+                      "wssConfig.certFile": cls.certificate.cert,
+                      "wssConfig.keyFile": cls.certificate.key, **cls.extra}
+        super().setUpClass()
+
+    def options(self, transport, **options):
+        if transport in ("tls", "wss"):
+            options.setdefault("tls", self.certificate.trusting())
+        return options
+
+    def open(self, transport, uid, **options):
+        """A connected client."""
+        return self.client(uid, transport, **self.options(transport, **options))
+
+    def raw(self, transport, uid="", **options):
+        return self.raw_client(uid, transport, **self.options(transport, **options))
+
+    def metric(self, name) -> float:
+        text = self.server.get("/metrics").body.decode()
+        found = re.search(r"^%s (\S+)$" % re.escape(name), text, re.MULTILINE)
+        return float(found.group(1)) if found else 0.0
+
+    def connection(self, uid):
+        answer = self.server.get("/connz", {"uid": uid}).json()
+        self.assertEqual(len(answer["connections"]), 1, answer)
+        return answer["connections"][0]
+
+    def refused(self, transport, uid, **options) -> str:
+        """Tries to connect; returns the answer's first line, "" when closed without one."""
+        try:
+            client = Client(getattr(self.server, transport), uid, transport=transport,
+                            **self.options(transport, **options))
+        except NoUpgrade as answer:
+            return str(answer).split("\r\n", 1)[0]
+        except Closed:
+            return ""
+        self.addCleanup(client.close)
+        try:
+            client.connect()
+        except (Closed, ConnectionError, ssl.SSLError):
+            return ""
+        raise AssertionError("was not refused")
+
+
+class Tls(TransportCase):
+    extra = {"wssConfig.checkInterval": "0"}
+
+    def test_messages_travel_between_all_transports(self):
+        group = fresh("g")
+        uids = {transport: fresh(transport) for transport in TRANSPORTS}
+        self.server.create_group(group, uids.values())
+        clients = {t: self.open(t, uid, version=5) for t, uid in uids.items()}
+        for transport, client in clients.items():
+            payload = b'{"type":1,"content":"%s"}' % transport.encode()
+            self.assertEqual(client.send(group, GROUP, payload).reason, 1)
+            for other, peer in clients.items():
+                if other != transport:
+                    self.assertEqual(peer.recv().payload, payload)
+            self.assertEqual(self.connection(uids[transport])["ip"], "127.0.0.1")
+        for client in clients.values():
+            client.ping()
+
+    def test_large_messages_pass_in_both_directions(self):
+        for transport in ("tls", "wss"):
+            uid, group = fresh("u"), fresh("g")
+            self.server.create_group(group, [uid, "sender"])
+            client = self.open(transport, uid)
+            payload = os.urandom(30_000).hex()[:32_000]
+            self.assertEqual(client.send(group, GROUP, payload.encode()).reason, 1)
+            self.server.must_batch([item(group, payload)])
+            self.assertEqual(client.recv().payload.decode(), payload)
+
+    def test_versions_below_1_2_are_refused_and_counted(self):
+        before = self.metric('jindou_tls_handshakes_total{result="failed"}')
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = ssl.TLSVersion.TLSv1_1
+        with self.assertRaises(ssl.SSLError):
+            self.raw("tls", tls=context)
+        wait_until(lambda: self.metric('jindou_tls_handshakes_total{result="failed"}') == before + 1)
+
+    def test_tls_1_2_and_1_3_are_served_and_sessions_resumed(self):
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = self.certificate.trusting(minimum_version=version, maximum_version=version)
+            first = self.open("tls", fresh("u"), tls=context)
+            self.assertFalse(first.transport.sock.session_reused)
+            first.ping()  # so that the ticket of 1.3 has been read
+            session = first.transport.sock.session
+            second = self.open("tls", fresh("u"), tls=context, tls_session=session)
+            self.assertTrue(second.transport.sock.session_reused, version)
+            second.ping()
+
+    def test_a_client_that_trusts_another_certificate_hangs_up(self):
+        other = Certificate()
+        self.addCleanup(other.remove)
+        with self.assertRaises(ssl.SSLCertVerificationError):
+            self.raw("tls", tls=other.trusting())
+        self.assert_healthy()
+
+    def test_plain_bytes_on_a_tls_port_are_closed(self):
+        for transport in ("tls", "wss"):
+            for data in (b"GET / HTTP/1.1\r\n\r\n", b"\x10\x00", os.urandom(500)):
+                host, port = getattr(self.server, transport).rsplit(":", 1)
+                with socket.create_connection((host, int(port)), timeout=10) as sock:
+                    sock.sendall(data)
+                    with self.subTest(data=data[:10]):
+                        try:
+                            while sock.recv(4096):  # an alert may come first
+                                pass
+                        except ConnectionError:
+                            pass
+        self.assert_healthy()
+
+    def test_the_end_of_a_tls_connection_is_said(self):
+        client = self.open("tls", fresh("u"))
+        client.write(b"\x00")  # no frame
+        self.assertEqual(client.wait_closed(), [])  # by close_notify: a bare end would be an error
+
+    def test_route_tells_the_address_with_tls(self):
+        route = self.server.get("/route").json()
+        self.assertEqual(route["wss_addr"], "wss://" + self.server.wss)
+        self.assertEqual(route["ws_addr"], "ws://" + self.server.ws)
+
+    def test_a_new_certificate_is_used_after_sighup_and_old_connections_stay(self):
+        old_context = self.certificate.trusting()
+        old = self.open("tls", fresh("u"))
+        expiry = self.metric("jindou_tls_certificate_not_after_seconds")
+        self.certificate.replace(days=90)
+        self.raw("tls", tls=old_context)  # nobody has told the server
+        self.server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.metric("jindou_tls_certificate_not_after_seconds") > expiry,
+                   what="the new certificate")
+        with self.assertRaises(ssl.SSLCertVerificationError):
+            self.raw("tls", tls=old_context)
+        self.open("tls", fresh("u"))
+        self.open("wss", fresh("u"))
+        old.ping()
+        # A broken pair changes nothing.
+        self.certificate.key.write_text("nonsense")
+        self.server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "no private key in PEM form" in self.server.log_tail(), what="the log")
+        self.open("tls", fresh("u"))
+        self.certificate.replace()
+        self.server.process.send_signal(signal.SIGHUP)
+        wait_until(self.serves_the_files, what="the repaired certificate")
+
+    def serves_the_files(self):
+        try:
+            self.raw("tls").close()
+            return True
+        except ssl.SSLCertVerificationError:
+            return False
+
+
+class CertificateWatch(TransportCase):
+    extra = {"wssConfig.checkInterval": "100ms"}
+
+    def test_changed_files_are_noticed(self):
+        self.open("wss", fresh("u"))
+        self.certificate.replace(days=90)
+        wait_until(lambda: Tls.serves_the_files(self), what="the new certificate")
+        self.assertIn("new connections use the certificate in", self.server.log_tail())
+
+
+class BadCertificates(unittest.TestCase):
+    def start_error(self, **files) -> str:
+        settings = {"tlsAddr": "tls://127.0.0.1:0"}
+        settings.update({"wssConfig." + k: v for k, v in files.items()})
+        server = Server(settings)
+        self.addCleanup(server.destroy)
+        with self.assertRaises(RuntimeError):
+            server.start()
+        self.assertIn(server.process.wait(10), (1, 2))
+        return server.log_tail()
+
+    def test_the_server_does_not_start_and_says_why(self):
+        a, b = Certificate(), Certificate()
+        self.addCleanup(a.remove)
+        self.addCleanup(b.remove)
+        self.assertIn("wssConfig.certFile and wssConfig.keyFile: tlsAddr and wssAddr need both",
+                      self.start_error())
+        self.assertIn("wssConfig.certFile: cannot read /nowhere.pem: No such file or directory",
+                      self.start_error(certFile="/nowhere.pem", keyFile=a.key))
+        self.assertIn("wssConfig.certFile: %s: no certificate in PEM form in it" % a.key,
+                      self.start_error(certFile=a.key, keyFile=a.key))
+        self.assertIn("wssConfig.keyFile: %s: not the key of the certificate in %s"
+                      % (b.key, a.cert), self.start_error(certFile=a.cert, keyFile=b.key))
+
+    def test_trusted_proxies_must_be_networks(self):
+        server = Server({"gateway.trustedProxies": "10.0.0.0/8 nonsense"})
+        self.addCleanup(server.destroy)
+        with self.assertRaises(RuntimeError):
+            server.start()
+        self.assertIn(r'gateway.trustedProxies: \"nonsense\" is no network', server.log_tail())
+
+
+class LoadBalancer(TransportCase):
+    """Loopback is trusted by default."""
+
+    def test_headers_of_both_versions_on_all_transports(self):
+        headers = {"203.0.113.1": V1 % 1, "203.0.113.2": v2(2),
+                   "203.0.113.3": v2(3, tlv=b"\x04\x00\x64" + bytes(100)),
+                   "2001:db8::7": v2_tcp6("2001:db8::7"),
+                   "2001:db8::8": b"PROXY TCP6 2001:db8::8 ::1 51000 5100\r\n"}
+        for transport in TRANSPORTS:
+            for address, header in headers.items():
+                uid = fresh("u")
+                with self.subTest(transport=transport, address=address):
+                    self.open(transport, uid, preface=header)
+                    shown = self.connection(uid)
+                    self.assertEqual((shown["ip"], shown["port"]), (address, 51000))
+
+    def test_headers_without_an_address_and_none_leave_the_peers_own(self):
+        local = b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00"
+        for transport in TRANSPORTS:
+            for header in (b"PROXY UNKNOWN\r\n", local, b""):
+                uid = fresh("u")
+                with self.subTest(transport=transport, header=header):
+                    self.open(transport, uid, preface=header)
+                    self.assertEqual(self.connection(uid)["ip"], "127.0.0.1")
+
+    def test_a_broken_header_is_closed_and_counted(self):
+        name = 'jindou_sessions_cut_total{reason="proxy_header"}'
+        before = self.metric(name)
+        broken = (b"PROXY TCP4 nonsense\r\n", b"PROXY " + b"x" * 200, b"\r\n\r\n\0\r\nQUIT\n\x99\0\0\0")
+        for transport in TRANSPORTS:
+            for header in broken:
+                host, port = getattr(self.server, transport).rsplit(":", 1)
+                with socket.create_connection((host, int(port)), timeout=10) as sock:
+                    sock.sendall(header)
+                    try:
+                        self.assertEqual(sock.recv(100), b"")
+                    except ConnectionError:
+                        pass
+        wait_until(lambda: self.metric(name) == before + len(TRANSPORTS) * len(broken))
+
+    def test_forwarding_headers_name_the_client(self):
+        for transport in ("ws", "wss"):
+            for lines, address in (
+                    ("X-Forwarded-For: 203.0.113.9\r\n", "203.0.113.9"),
+                    ("X-Forwarded-For: 1.1.1.1, 203.0.113.9, 127.0.0.1\r\n", "203.0.113.9"),
+                    ("X-Real-IP: 203.0.113.10\r\n", "203.0.113.10"),
+                    ("X-Forwarded-For: [2001:db8::5]:99\r\n", "2001:db8::5")):
+                uid = fresh("u")
+                with self.subTest(transport=transport, lines=lines):
+                    self.open(transport, uid, headers=lines)
+                    self.assertEqual(self.connection(uid)["ip"], address)
+
+
+class NoTrust(TransportCase):
+    extra = {"gateway.trustedProxies": "192.0.2.0/24"}
+
+    def test_headers_of_anybody_are_broken_input(self):
+        for transport in TRANSPORTS:
+            for header in (V1 % 1, v2(2)):
+                with self.subTest(transport=transport):
+                    self.assertEqual(self.refused(transport, fresh("u"), preface=header), "")
+
+    def test_forwarding_headers_of_anybody_are_ignored(self):
+        uid = fresh("u")
+        self.open("ws", uid, headers="X-Forwarded-For: 203.0.113.9\r\nX-Real-IP: 203.0.113.9\r\n")
+        self.assertEqual(self.connection(uid)["ip"], "127.0.0.1")
+
+
+class RequiredHeader(TransportCase):
+    extra = {"gateway.proxyProtocol": "require"}
+
+    def test_a_trusted_proxy_without_a_header_is_closed(self):
+        for transport in TRANSPORTS:
+            with self.subTest(transport=transport):
+                self.assertEqual(self.refused(transport, fresh("u")), "")
+                self.open(transport, fresh("u"), preface=V1 % 1)
+
+
+class AddressLimits(TransportCase):
+    extra = {"gateway.connectionsPerAddressMax": 2}
+
+    def test_one_address_cannot_have_more_connections(self):
+        for number, transport in enumerate(TRANSPORTS):
+            header = V1 % (10 + number)
+            with self.subTest(transport=transport):
+                name = 'jindou_connections_refused_total{reason="address_connections"}'
+                before = self.metric(name)
+                first = self.open(transport, fresh("u"), preface=header)
+                self.open(transport, fresh("u"), preface=header)
+                answer = self.refused(transport, fresh("u"), preface=header)
+                self.assertEqual(
+                    answer, "HTTP/1.1 429 Too Many Requests" if transport == "ws" else "")
+                self.assertEqual(self.metric(name), before + 1)
+                self.open(transport, fresh("u"), preface=V1 % (20 + number))
+                first.close()
+                wait_until(lambda: self.can_connect(transport, header), what="the place")
+
+    def can_connect(self, transport, header):
+        try:
+            self.refused(transport, fresh("u"), preface=header)
+            return False
+        except AssertionError:
+            return True
+
+    def test_the_answer_says_when_to_come_back(self):
+        header = "X-Forwarded-For: 203.0.113.99\r\n"
+        for _ in range(2):
+            self.open("ws", fresh("u"), headers=header)
+        for transport in ("ws", "wss"):  # behind an HTTP proxy the handshake is done by then
+            with self.subTest(transport=transport):
+                with self.assertRaises(NoUpgrade) as refusal:
+                    self.raw(transport, fresh("u"), headers=header)
+                self.assertTrue(str(refusal.exception).startswith("HTTP/1.1 429 "))
+                self.assertIn("Retry-After: 1", str(refusal.exception))
+
+
+class HandshakeLimits(TransportCase):
+    extra = {"gateway.handshakesPerAddressPerSecond": 2}
+
+    def test_one_address_cannot_come_faster(self):
+        for number, transport in enumerate(TRANSPORTS):
+            header = V1 % (30 + number)
+            with self.subTest(transport=transport):
+                name = 'jindou_connections_refused_total{reason="address_rate"}'
+                before = self.metric(name)
+
+                def fails():
+                    try:
+                        return self.refused(transport, fresh("u"), preface=header) or "closed"
+                    except AssertionError:
+                        return None
+
+                answer = wait_until(fails, interval=0, what="a refusal")
+                self.assertEqual(answer, "HTTP/1.1 429 Too Many Requests" if transport == "ws"
+                                 else "closed")
+                self.assertGreater(self.metric(name), before)
+                # Others come in, and so does this one after a while.
+                self.open(transport, fresh("u"), preface=V1 % (40 + number))
+                wait_until(lambda: fails() is None, interval=0.2, what="the next second")
+
+
+class LimitsByReload(unittest.TestCase):
+    def test_limits_change_by_sighup(self):
+        with Server(yaml="gateway:\n  connectionsPerAddressMax: 1\n") as server:
+            first = server.client("a", "ws")
+            self.addCleanup(first.close)
+            with self.assertRaises(NoUpgrade):
+                server.client("b", "ws")
+            pathlib.Path(server.dir, "config.yaml").write_text(
+                "gateway:\n  connectionsPerAddressMax: 2\n")
+            server.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: "gateway.connectionsPerAddressMax" in server.log_tail(),
+                       what="the reload")
+            second = server.client("b", "ws")
+            self.addCleanup(second.close)
+
+
+class NodeLimit(TransportCase):
+    extra = {"gateway.maxConnections": 2}
+
+    def test_connections_beyond_the_nodes_limit(self):
+        self.open("tcp", fresh("u"))
+        self.open("ws", fresh("u"))
+        self.assertEqual(self.refused("ws", fresh("u")), "HTTP/1.1 503 Service Unavailable")
+        for transport in ("tcp", "tls", "wss"):
+            self.assertEqual(self.refused(transport, fresh("u")), "")
+        self.assertIn("more than 2 connections", self.server.log_tail())
+
+
+class FrameLimit(TransportCase):
+    extra = {"gateway.frameBytesMax": "64KiB"}
+
+    def test_a_frame_over_the_limit_ends_the_connection(self):
+        for transport in TRANSPORTS:
+            with self.subTest(transport=transport):
+                client = self.open(transport, fresh("u"))
+                client.write(frame(SEND, 0, bytes(100_000)))
+                client.wait_closed()
+                if transport in ("ws", "wss"):
+                    self.assertEqual(client.transport.close_code, 1009)
+
+
+class Compression(TransportCase):
+    extra = {"gateway.compression": "true", "gateway.compressionMinBytes": "100"}
+
+    def test_messages_are_compressed_both_ways(self):
+        for transport in ("ws", "wss"):
+            with self.subTest(transport=transport):
+                uid, group = fresh("u"), fresh("g")
+                self.server.create_group(group, [uid, "sender"])
+                client = self.open(transport, uid, compression=True)
+                self.assertEqual(client.send(group, GROUP, b"hello " * 300).reason, 1)
+                self.server.must_batch([item(group, "hello " * 300)])
+                self.assertEqual(client.recv().payload, b"hello " * 300)
+                self.assertGreater(client.transport.compressed_received, 0)
+                client.ping()
+
+    def test_a_message_in_fragments_is_unpacked(self):
+        client = self.raw("ws", fresh("u"), compression=True)
+        packed = WsTransport.deflated(client.connect_frame())
+        client.transport.write_frame(2, packed[:20], fin=False, rsv=0x40)
+        client.transport.write_frame(9, b"in between")
+        client.transport.write_frame(0, packed[20:])
+        self.assertEqual(client.read_connack().reason, 1)
+
+    def test_a_bomb_is_too_long(self):
+        client = self.open("ws", fresh("u"), compression=True)
+        client.transport.write_frame(2, WsTransport.deflated(bytes(64 << 20)), rsv=0x40)
+        client.wait_closed()
+        self.assertEqual(client.transport.close_code, 1009)
+        self.assert_healthy()
+
+    def test_a_damaged_message_is_invalid_data(self):
+        client = self.open("ws", fresh("u"), compression=True)
+        client.transport.write_frame(2, b"\xff\xff\xff\xff", rsv=0x40)
+        client.wait_closed()
+        self.assertEqual(client.transport.close_code, 1007)
+
+    def test_reserved_bits_break_the_protocol(self):
+        for rsv in (0x10, 0x20, 0x50):
+            client = self.open("ws", fresh("u"), compression=True)
+            client.transport.write_frame(2, b"x", rsv=rsv)
+            client.wait_closed()
+            self.assertEqual(client.transport.close_code, 1002)
+
+
+class WithoutCompression(ServerCase):
+    def test_compressed_messages_without_an_agreement_break_the_protocol(self):
+        client = self.client(fresh("u"), "ws")  # the client has checked that its offer was declined
+        client.transport.write_frame(2, b"x", rsv=0x40)
+        client.wait_closed()
+        self.assertEqual(client.transport.close_code, 1002)
+
+
+if __name__ == "__main__":
+    unittest.main()
