@@ -292,9 +292,10 @@ export async function history({ browsers, config }) {
   await until(async () => (await alice.texts()).length === 60, () => assert.fail('no second page'));
   const box = await anchor.boundingBox();
   assert.ok(box.y > 0 && box.y < wide.height, `moved to ${box.y}`);
-  await alice.button('Earlier messages').click();
+  // A real click scrolls to the button first, and getting there loads a page already.
+  await alice.button('Earlier messages').dispatchEvent('click');
   await until(async () => (await alice.texts()).length === 90, () => assert.fail('no third page'));
-  await alice.button('Earlier messages').click();
+  await alice.button('Earlier messages').dispatchEvent('click');
   await alice.waitTexts([...texts, ...odd]);
   await alice.text('This is the beginning.').waitFor();
 
