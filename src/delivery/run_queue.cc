@@ -83,7 +83,7 @@ void RunQueue::fill(Run& run, std::deque<Item>& items) const {
     }
     if (!event) payload_bytes += committed.message->payload.size();
     run.messages.push_back(item.committed);
-    run.held.push_back(item.held);
+    run.held_.push_back(item.held);
     items.pop_front();
   }
 }
@@ -120,12 +120,12 @@ void RunQueue::pass_turn() {
 
 void RunQueue::finish(Run& run) {
   JD_ASSERT(!run.messages.empty());
-  for (const HeldIterator held : run.held) {
+  for (const HeldIterator held : run.held_) {
     if (--held->unfinished == 0) release(held);
   }
   const std::size_t finished = run.messages.size();
   run.messages.clear();
-  run.held.clear();
+  run.held_.clear();
   if (run.place == 0) {
     small_finished_ += finished;
     return;

@@ -62,7 +62,7 @@ class RunQueue {
 
    private:
     friend class RunQueue;
-    std::vector<HeldIterator> held;  // of each message
+    std::vector<HeldIterator> held_;  // of each message
   };
 
   explicit RunQueue(Limits limits);
