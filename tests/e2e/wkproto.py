@@ -356,6 +356,10 @@ def decode(kind, flags, body, raw, version, crypto):
 # --- transports ----------------------------------------------------------------------------------
 
 
+# What a stream that ends at once looks like, by Python's and OpenSSL's version.
+ENDED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
 class TcpTransport:
     """Bytes over a socket, in TLS when given an ssl.SSLContext."""
 
@@ -372,7 +376,7 @@ class TcpTransport:
             try:
                 self.sock = tls.wrap_socket(self.sock, server_hostname="localhost",
                                             session=tls_session)
-            except (ConnectionError, ssl.SSLEOFError) as error:
+            except ENDED as error:
                 self.sock.close()
                 raise Closed(str(error)) from None
 
@@ -386,7 +390,7 @@ class TcpTransport:
             data = self.sock.recv(65536)
         except (TimeoutError, BlockingIOError, ssl.SSLWantReadError):
             raise Timeout() from None
-        except (ConnectionError, ssl.SSLEOFError) as error:
+        except ENDED as error:
             raise Closed(str(error)) from None
         if not data:
             raise Closed("end of stream")
