@@ -343,6 +343,7 @@ export async function telephone({ browsers }) {
   await alice.page.goBack();
   await list.waitFor();
   await alice.button('New chat').click();
+  await alice.page.getByRole('dialog').waitFor();
   await alice.shot('19-new-chat-narrow-dark');
   await alice.page.keyboard.press('Escape');
   await alice.pick(`2:${group}`);
@@ -357,6 +358,7 @@ export async function telephone({ browsers }) {
   assert.equal(await alice.page.locator('html').getAttribute('lang'), 'zh-CN');
   await alice.shot('21-list-narrow-dark-chinese');
   await alice.button('批量发送').click();
+  await alice.page.getByRole('dialog').waitFor();
   await alice.shot('22-batch-narrow-dark-chinese');
   await alice.page.keyboard.press('Escape');
   await alice.page.setViewportSize(wide);
