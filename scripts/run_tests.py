@@ -24,6 +24,8 @@ ASAN_BINARY = BUILD / "asan" / "bin" / "jindou"
 FUZZ_SECONDS = 10
 # Test files at a time. They wait more than they work; each starts servers of its own.
 E2E_PARALLEL = 3
+# What the end of the log repeats of one failure.
+FAILURE_CHARS = 3000
 # A whole file of tests, sanitizers included; a file takes one or two minutes at most.
 E2E_TIMEOUT = 900
 
@@ -35,9 +37,17 @@ SANITIZER_ENV = {
 
 
 class Outcome:
-    def __init__(self, passed=0, failed=0):
+    """Counts, and for each failure its name and what it printed: a log is long, its end is read."""
+
+    def __init__(self, passed=0, failed=0, failures=()):
         self.passed = passed
         self.failed = failed
+        self.failures = list(failures)
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.failures += other.failures
 
 
 def run(command, env=None, timeout=None, capture=False):
@@ -83,7 +93,7 @@ def ctest(preset):
          "--output-junit", str(junit), "--no-tests=error"],
         env={"GTEST_OUTPUT": f"json:{reports}/"})
     if not junit.is_file():
-        return Outcome(0, 1)
+        return Outcome(0, 1, [f"{preset}: ctest left no report"])
     outcome = Outcome()
     for case in ElementTree.parse(junit).getroot().iter("testcase"):
         good = case.get("status") == "run"
@@ -101,29 +111,34 @@ def ctest(preset):
             outcome.passed += max(cases, 1)
         else:
             # A program that crashed has no report, or one without failures: that counts too.
-            outcome.failed += max(failures, 1)
-            outcome.passed += max(cases - failures, 0) if failures else 0
+            printed = (case.findtext("system-out") or "")[-FAILURE_CHARS:]
+            outcome.add(Outcome(max(cases - failures, 0) if failures else 0, max(failures, 1),
+                                [f"{preset} {case.get('name')}\n{printed}"]))
     return outcome
 
 
 def unit(preset, *more_targets):
     if not build(preset, "unit_tests", *more_targets):
-        return Outcome(0, 1)
+        return Outcome(0, 1, [f"{preset}: the build"])
     return ctest(preset)
 
 
-def unittest_outcome(status, output):
+def unittest_outcome(status, output, module):
     ran = re.findall(r"^Ran (\d+) tests? in ", output, re.MULTILINE)
     if not ran:
-        return Outcome(0, 1)
+        return Outcome(0, 1, [f"{module} did not end\n{output[-FAILURE_CHARS:]}"])
     details = re.findall(r"^(?:OK|FAILED)(?: \((.*)\))?$", output, re.MULTILINE)
     counts = dict(re.findall(r"([a-z ]+)=(\d+)", details[-1] if details else ""))
     counts = {name.strip(): int(value) for name, value in counts.items()}
     failed = counts.get("failures", 0) + counts.get("errors", 0)
     skipped = counts.get("skipped", 0)
+    reports = re.findall(r"^={70}\n((?:FAIL|ERROR): .*?)(?=^={70}\n|^-{70}\nRan \d+)", output,
+                         re.MULTILINE | re.DOTALL)
     if status != 0 and failed == 0:
         failed = 1
-    return Outcome(max(int(ran[-1]) - failed - skipped, 0), failed)
+        reports = [f"exit status {status}\n{output[-FAILURE_CHARS:]}"]
+    return Outcome(max(int(ran[-1]) - failed - skipped, 0), failed,
+                   [f"{module} {report[:FAILURE_CHARS]}" for report in reports])
 
 
 def install_clients():
@@ -146,32 +161,31 @@ def e2e_file(binary, env, module):
         partial = expired.stdout or b""
         output = partial.decode(errors="replace") if isinstance(partial, bytes) else partial
         status, output = 124, output + f"\nstopped after {E2E_TIMEOUT} s\n"
-    outcome = unittest_outcome(status, output)
+    outcome = unittest_outcome(status, output, module)
     print(f"$ {' '.join(command)}  # {time.monotonic() - start:.0f} s\n{output}", flush=True)
     return outcome
 
 
 def e2e(binary, env=None):
     if not binary.is_file():
-        return Outcome(0, 1)
+        return Outcome(0, 1, [f"{binary} is not there"])
     install_clients()
     modules = sorted(path.stem for path in (ROOT / "tests" / "e2e").glob("test_*.py"))
     total = Outcome()
     with ThreadPoolExecutor(E2E_PARALLEL) as pool:
         for outcome in pool.map(lambda module: e2e_file(binary, env, module), modules):
-            total.passed += outcome.passed
-            total.failed += outcome.failed
+            total.add(outcome)
     return total
 
 
 def script(path, *arguments):
     status, _ = run([str(ROOT / path), *map(str, arguments)], timeout=1200)
-    return Outcome(1, 0) if status == 0 else Outcome(0, 1)
+    return Outcome(1, 0) if status == 0 else Outcome(0, 1, [f"{path}: exit status {status}"])
 
 
 def fuzz():
     if not build("fuzz", "fuzz_targets"):
-        return Outcome(0, 1)
+        return Outcome(0, 1, ["fuzz: the build"])
     outcome = Outcome()
     for target in sorted((BUILD / "fuzz" / "fuzz").iterdir()):
         if not (target.is_file() and os.access(target, os.X_OK)):
@@ -188,13 +202,15 @@ def fuzz():
         if status == 0:
             outcome.passed += 1
         else:
-            outcome.failed += 1
             print(output)
+            outcome.add(Outcome(0, 1, [f"fuzz {target.name}\n{output[-FAILURE_CHARS:]}"]))
     return outcome
 
 
 def release():
-    return Outcome(1, 0) if build("release", "jindou", "frame_mirror") else Outcome(0, 1)
+    if not build("release", "jindou", "frame_mirror"):
+        return Outcome(0, 1, ["release: the build"])
+    return Outcome(1, 0)
 
 
 STAGES = {
@@ -225,10 +241,11 @@ def main():
             outcome = STAGES[name]()
         except (OSError, ElementTree.ParseError) as error:  # a program or report is not there
             print(f"{name}: {error}", flush=True)
-            outcome = Outcome(0, 1)
+            outcome = Outcome(0, 1, [f"{name}: {error}"])
         rows.append((name, outcome, time.monotonic() - start))
-        total.passed += outcome.passed
-        total.failed += outcome.failed
+        total.add(outcome)
+    for failure in total.failures:
+        print(f"\n==== failed: {failure.rstrip()}")
     print("\n==== summary")
     for name, outcome, seconds in rows:
         print(f"{name:10} {outcome.passed:6} passed {outcome.failed:4} failed {seconds:6.0f} s")
