@@ -73,8 +73,8 @@ export async function chat({ browsers }) {
   assert.equal(await bob.label('Your uid').inputValue(), 'bob');
   await bob.signIn('bob');
   await bob.waitTexts(['Welcome, everybody', 'Thank you', 'Good to see you both']);
-  assert.equal(await bob.unread(`2:${team}`), 0);
-  assert.equal(await bob.unread('1:alice'), 0);
+  await bob.waitUnread(`2:${team}`, 0);
+  await bob.waitUnread('1:alice', 0);
 
   await bob.button('Sign out').click();
   await bob.label('Your uid').waitFor();
@@ -285,7 +285,7 @@ export async function history({ browsers, config }) {
   await alice.shot('15-history-wide-light');
   const log = alice.page.locator('.messages');
   const fromEnd = () => log.evaluate((node) => node.scrollHeight - node.scrollTop - node.clientHeight);
-  assert.ok(await fromEnd() < 2);
+  await until(async () => await fromEnd() < 2, () => assert.fail('not at the end'));
   // What is being read stays in its place while older messages come in above.
   const anchor = alice.page.locator('li.message', { hasText: /^message 80/ });
   await log.evaluate((node) => { node.scrollTop = 30; });
@@ -323,6 +323,10 @@ export async function telephone({ browsers }) {
   await alice.waitState('connected');
   const list = alice.page.getByRole('navigation');
   const composer = alice.label('Message');
+  const shown = async (one, other) => {
+    await one.waitFor();
+    await other.waitFor({ state: 'hidden' });
+  };
 
   await bob.writeTo('alice');
   await bob.send('Are you there?');
@@ -330,18 +334,18 @@ export async function telephone({ browsers }) {
   await bob.send(`A word without any spaces ${'x'.repeat(120)} and more`);
   await alice.waitUnread('1:bob', 1);
   await alice.waitUnread(`2:${group}`, 1);
-  assert.ok(await list.isVisible() && !await composer.isVisible());
+  await shown(list, composer);
   await alice.shot('17-list-narrow-dark');
   await alice.pick(`2:${group}`);
-  assert.ok(!await list.isVisible() && await composer.isVisible());
+  await shown(composer, list);
   await alice.send('Yes');
   await alice.waitAllSent();
   await alice.shot('18-group-narrow-dark');
   await alice.button('Back to the conversations').click();
-  assert.ok(await list.isVisible());
+  await shown(list, composer);
   await alice.pick('1:bob');
   await alice.page.goBack();
-  await list.waitFor();
+  await shown(list, composer);
   await alice.button('New chat').click();
   await alice.page.getByRole('dialog').waitFor();
   await alice.shot('19-new-chat-narrow-dark');
@@ -376,6 +380,8 @@ export async function keyboard({ browsers }) {
   const focused = () => user.page.evaluate(() =>
     document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText
     ?? document.activeElement.tagName);
+  const waitFocus = (name) => until(async () => await focused() === name,
+                                    async () => assert.equal(await focused(), name));
   await keys.type('keys');
   await keys.press('Enter');
   user.uid = 'keys';
@@ -390,14 +396,14 @@ export async function keyboard({ browsers }) {
   await keys.press('Enter');
   await user.waitTexts(['typed']);
   await keys.press('Shift+Tab');
-  assert.equal(await focused(), await user.page.locator('.messages').evaluate((node) =>
+  await waitFocus(await user.page.locator('.messages').evaluate((node) =>
     node.getAttribute('aria-label') ?? node.innerText));
   while (await focused() !== 'Send a batch') await keys.press('Shift+Tab');
   await keys.press('Space');
   await user.label('Groups').waitFor();
   await keys.press('Escape');
   // The dialog gives the focus back.
-  assert.equal(await focused(), 'Send a batch');
+  await waitFocus('Send a batch');
 }
 
 // What goes wrong is said in words: no API, no manager token, a wrong one.
