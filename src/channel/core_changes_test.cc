@@ -98,11 +98,61 @@ TEST_F(Conversations, ComeBackForSubscribersWhenTheDenylistIsReplaced) {
 
 TEST_F(Conversations, MoveWithWhatTheUserSends) {
   send({to_group("g1", "a"), to_group("g1", "b"), to_group("g1", "c")});
-  EXPECT_EQ(conversation("u1", kGroup)->read_to, 3U);
-  EXPECT_EQ(conversation("u2", kGroup)->read_to, 0U);
+  EXPECT_EQ(read_position("u1", kGroup), 3U);
+  EXPECT_EQ(read_position("u2", kGroup), 0U);
   close();
   open();
+  EXPECT_EQ(read_position("u1", kGroup), 3U);
+}
+
+TEST_F(Conversations, OfASenderAreWrittenOnceForARunOfMessages) {
+  for (std::uint64_t seq = 1; seq <= 40; ++seq) {
+    send({to_group("g1", std::to_string(seq))});
+    EXPECT_EQ(read_position("u1", kGroup), seq);
+    const std::uint64_t written = conversation("u1", kGroup)->read_to;
+    EXPECT_EQ(written, seq - (seq - 1) % (store::kOwnMessagesUnwritten + 1));
+  }
+}
+
+TEST_F(Conversations, OfASenderAreWrittenWhenSomebodyElseWroteInBetween) {
+  SendCommand other = to_group("g1", "other");
+  other.from_uid = "u2";
+  other.client_msg_no = "o1";
+  send({to_group("g1", "a")});
+  send({other});
+  EXPECT_EQ(read_position("u1", kGroup), 1U);
+  EXPECT_EQ(read_position("u2", kGroup), 2U);
+  send({to_group("g1", "b")});
   EXPECT_EQ(conversation("u1", kGroup)->read_to, 3U);
+  other.client_msg_no = "o2";
+  send({other});
+  EXPECT_EQ(read_position("u1", kGroup), 3U);
+  EXPECT_EQ(read_position("u2", kGroup), 4U);
+}
+
+TEST_F(Conversations, OfASenderGoOnFromWhatARestartFinds) {
+  send({to_group("g1", "a")});
+  send({to_group("g1", "b")});
+  ASSERT_EQ(conversation("u1", kGroup)->read_to, 1U);
+  close();
+  open();
+  // Joins the run that the store holds; the row stays as it is.
+  send({to_group("g1", "c")});
+  EXPECT_EQ(conversation("u1", kGroup)->read_to, 1U);
+  EXPECT_EQ(read_position("u1", kGroup), 3U);
+  close();
+  open();
+  // Any change of the row takes along what was open.
+  ASSERT_TRUE(change(by_user("u1", What::set_unread, 1)).has_value());
+  EXPECT_EQ(conversation("u1", kGroup)->read_to, 3U);
+}
+
+TEST_F(Conversations, OfASenderAreWrittenWithAMessageThatExpires) {
+  send({to_group("g1", "a")});
+  SendCommand command = to_group("g1", "b");
+  command.expire = 5;
+  send({command});
+  EXPECT_EQ(conversation("u1", kGroup)->read_to, 2U);
 }
 
 TEST_F(Conversations, AreNotMadeForABackEndThatIsNoSubscriber) {
@@ -117,7 +167,7 @@ TEST_F(Conversations, OfBothUsersBeginWithTheFirstMessageOfAPair) {
   const ChannelKey pair(person_channel_id("u1", "u2"), ChannelType::person);
   ASSERT_TRUE(conversation("u1", pair).has_value());
   ASSERT_TRUE(conversation("u2", pair).has_value());
-  EXPECT_EQ(conversation("u1", pair)->read_to, 1U);
+  EXPECT_EQ(read_position("u1", pair), 1U);
   EXPECT_EQ(conversation("u2", pair)->read_to, 0U);
 }
 

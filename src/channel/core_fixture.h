@@ -23,6 +23,7 @@
 #include "store/database.h"
 #include "store/embedded_commit_log.h"
 #include "store/keys.h"
+#include "store/read_position.h"
 #include "store/records.h"
 
 namespace jindou::channel {
@@ -163,6 +164,16 @@ class Core : public ::testing::Test {
     EXPECT_TRUE(found.has_value());
     if (!found || !*found) return std::nullopt;
     return *store::decode_conversation(value);
+  }
+  // How far the user has read.
+  std::uint64_t read_position(const std::string& uid, const ChannelKey& channel) {
+    const auto row = conversation(uid, channel);
+    EXPECT_TRUE(row.has_value());
+    if (!row) return 0;
+    const auto cursor = database_->open_cursor(store::Table::main);
+    return store::load_read_position(*cursor, partition_for(channel.id, database_->partitions()),
+                                     channel, uid, *row)
+        .value();
   }
   std::vector<std::string> payloads(const std::string& group, const std::string& viewer = {}) {
     RangeQuery query;

@@ -7,6 +7,7 @@
 #include "channel/addressing.h"
 #include "channel/partition_state.h"
 #include "store/keys.h"
+#include "store/read_position.h"
 
 namespace jindou::channel {
 
@@ -466,8 +467,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   result.message_seq = message->seq;
   result.reason = Reason::success;
   result.timestamp = now;
-  if (!recipients.listed.empty() ||
-      (recipients.subscribers && !recipients.subscribers->empty()) ||
+  if (!recipients.listed.empty() || (recipients.subscribers && !recipients.subscribers->empty()) ||
       allows_session_subscriptions(message->channel.type)) {
     CommittedMessage committed;
     committed.message = std::move(message);
@@ -515,8 +515,14 @@ void Partition::store_message(const Message& message, const ChannelKey& log, Cha
   // The sender has read what was there when he wrote.
   const auto sender = channel->conversations.find(message.from_uid);
   if (sender != channel->conversations.end() && sender->second.record) {
-    sender->second.record->read_to = seq;
-    mark_conversation(*channel, message.from_uid);
+    store::ConversationRecord& view = *sender->second.record;
+    const bool implied = view.own_messages_follow && message.expire == 0 &&
+                         store::is_implied(sender->second.written_read_to, view.read_to, seq);
+    view.read_to = seq;
+    if (!implied) {
+      view.own_messages_follow = true;
+      mark_conversation(*channel, message.from_uid);
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 #include "channel/partition.h"
 #include "channel/partition_state.h"
 #include "store/keys.h"
+#include "store/read_position.h"
 
 namespace jindou::channel {
 
@@ -161,6 +162,12 @@ Result<ConversationRecord*> Partition::load_conversation(Channel& channel, std::
            deps_.reader.get(Table::main, store::conversation_key(id_, uid, channel.key), value));
     if (exists) {
       JD_TRY(cached.record, store::decode_conversation(value));
+      cached.written_read_to = cached.record->read_to;
+      if (cached.record->own_messages_follow) {
+        const auto cursor = deps_.reader.open_cursor(Table::main);
+        JD_TRY(cached.record->read_to,
+               store::load_read_position(*cursor, id_, channel.key, uid, *cached.record));
+      }
     }
     it = channel.conversations.emplace(std::string(uid), std::move(cached)).first;
     if (channel.conversations.size() % kConversationsPerWeight == 0) {
@@ -201,6 +208,7 @@ void Partition::write_conversations() {
     cached.dirty = false;
     const std::string key = store::conversation_key(id_, uid, channel->key);
     if (cached.record) {
+      cached.written_read_to = cached.record->read_to;
       gathering_->batch.Put(key, store::encode(*cached.record));
     } else {
       gathering_->batch.Delete(key);

@@ -20,6 +20,8 @@ namespace jindou::channel {
 // A conversation as the partition knows it: empty when there is none.
 struct CachedConversation {
   std::optional<store::ConversationRecord> record;
+  std::uint64_t written_read_to =
+      0;               // the row's; less than the record's while that follows from it
   bool dirty = false;  // the commit being gathered writes it
 };
 

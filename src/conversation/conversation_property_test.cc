@@ -268,6 +268,16 @@ class History {
     t_.erase_message(key, message.seq);
   }
 
+  // A position may be lower by messages that are no more.
+  static bool same_position(const ModelChannel& channel, std::uint64_t got, std::uint64_t wanted) {
+    return got == wanted ||
+           (got < wanted && std::all_of(channel.messages.begin(), channel.messages.end(),
+                                        [&](const ModelMessage& message) {
+                                          return message.deleted || message.seq <= got ||
+                                                 message.seq > wanted;
+                                        }));
+  }
+
   void compare(const ListQuery& query) {
     const auto wanted = model_.list(query);
     const auto got = t_.reader.load_list(query);
@@ -280,7 +290,8 @@ class History {
       ASSERT_EQ(a.channel, b.channel);
       ASSERT_EQ(a.last_seq, b.last_seq);
       ASSERT_EQ(a.unread, b.unread);
-      ASSERT_EQ(a.read_to, b.read_to);
+      ASSERT_TRUE(same_position(model_.channels[b.channel], a.read_to, b.read_to))
+          << a.read_to << " instead of " << b.read_to;
       ASSERT_EQ(a.timestamp, b.timestamp);
       ASSERT_EQ(a.version, b.version);
       ASSERT_EQ(a.recents.size(), b.recents.size());

@@ -53,9 +53,12 @@ std::uint64_t counted_after(const store::ConversationRecord& row,
 }
 
 // Fills in `unread` and `read_to`; `last_seq` is known.
-Result<void> count_unread(StoreView& view, const store::ConversationRecord& row,
+Result<void> count_unread(StoreView& view, store::ConversationRecord row,
                           const store::ChannelRecord& channel, Conversation& conversation) {
   const std::uint64_t last = conversation.last_seq;
+  if (last > row.read_to) {
+    JD_TRY(row.read_to, view.load_read_position(conversation.channel, row));
+  }
   JD_TRY(const std::uint64_t newer,
          view.count_readable(conversation.channel, channel, counted_after(row, channel), last));
   conversation.unread = row.manual_count + newer;

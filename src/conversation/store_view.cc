@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/read_position.h"
+
 namespace jindou::conversation {
 
 bool has_conversation(const ChannelKey& channel, std::string_view uid) {
@@ -70,6 +72,11 @@ Result<store::ChannelRecord> StoreView::load_channel(const ChannelKey& channel) 
          cursor_->get(store::channel_key(partition_of_log(channel), channel), value_));
   if (!exists) return store::ChannelRecord();
   return store::decode_channel(value_);
+}
+
+Result<std::uint64_t> StoreView::load_read_position(const ChannelKey& channel,
+                                                    const store::ConversationRecord& row) {
+  return store::load_read_position(*cursor_, partition_of_log(channel), channel, uid_, row);
 }
 
 Result<Head> StoreView::load_head(const ChannelKey& log, std::uint64_t floor) {

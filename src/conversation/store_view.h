@@ -74,6 +74,9 @@ class StoreView {
   Result<store::ChannelRecord> load_channel(const ChannelKey& channel);
   // The newest message above `floor` that the user can read.
   Result<Head> load_head(const ChannelKey& log, std::uint64_t floor);
+  // How far the user has read, with what he wrote himself.
+  Result<std::uint64_t> load_read_position(const ChannelKey& channel,
+                                           const store::ConversationRecord& row);
   // How many of the seqs in (after, to] the user can read, as far as gaps tell.
   Result<std::uint64_t> count_readable(const ChannelKey& log, const store::ChannelRecord& record,
                                        std::uint64_t after, std::uint64_t to);

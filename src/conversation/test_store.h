@@ -2,6 +2,7 @@
 // over it. For the tests of this module.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "store/commit_horizon.h"
 #include "store/keys.h"
 #include "store/memory_reader.h"
+#include "store/read_position.h"
 #include "store/records.h"
 
 namespace jindou::conversation {
@@ -163,12 +165,29 @@ class TestStore {
     store.put(kMain, store::message_key(partition(log), log, message.seq), bytes);
     if (!options.command) {
       if (!message.subscribers.empty()) put_gap(log, raw(message.seq), message.subscribers);
-      if (auto row = find_row(from, log)) {
-        row->read_to = raw(message.seq);
-        put_row(from, log, *row);
-      }
+      send_moves_position(from, log, message);
     }
     return raw(message.seq);
+  }
+
+  // As a partition does; it knows where the user has read to without asking the store.
+  void send_moves_position(const std::string& from, const ChannelKey& log, const Message& message) {
+    auto row = find_row(from, log);
+    if (!row) return;
+    const std::uint64_t seq = raw(message.seq);
+    const std::uint64_t read_to = position_of(from, log, *row, seq - 1);
+    const bool implied = row->own_messages_follow && message.expire == 0 &&
+                         store::is_implied(row->read_to, read_to, seq);
+    if (implied) return;
+    row->own_messages_follow = true;
+    row->read_to = seq;
+    put_row(from, log, *row);
+  }
+  std::uint64_t position_of(const std::string& uid, const ChannelKey& channel,
+                            const store::ConversationRecord& row, std::uint64_t last) const {
+    const auto cursor = store.open_cursor(kMain);
+    return std::min(
+        last, store::load_read_position(*cursor, partition(channel), channel, uid, row).value());
   }
 
   std::map<ChannelKey, std::uint64_t> last_seqs_;

@@ -10,6 +10,8 @@ namespace {
 constexpr char kFormat = 1;
 // Since format 2 a channel record also has the floor of its seqs and its retention.
 constexpr char kChannelFormat = 2;
+// A conversation record behind which messages of the user's own may follow; else as kFormat.
+constexpr char kOpenConversationFormat = 2;
 
 // Bits of a message record.
 constexpr unsigned kNoPersist = 0x01;
@@ -222,7 +224,7 @@ Result<CommitRecord> decode_commit_record(std::string_view bytes, std::uint64_t 
 }
 
 std::string encode(const ConversationRecord& record) {
-  std::string out(1, kFormat);
+  std::string out(1, record.own_messages_follow ? kOpenConversationFormat : kFormat);
   append_varint(out, record.read_to);
   append_varint(out, record.deleted_to);
   append_varint(out, record.command_read_to);
@@ -235,8 +237,10 @@ std::string encode(const ConversationRecord& record) {
 
 Result<ConversationRecord> decode_conversation(std::string_view bytes) {
   ByteReader reader(bytes);
-  const bool known = has_format(reader);
+  const char format = static_cast<char>(reader.read_u8());
+  const bool known = format == kFormat || format == kOpenConversationFormat;
   ConversationRecord record;
+  record.own_messages_follow = format == kOpenConversationFormat;
   record.read_to = reader.read_varint();
   record.deleted_to = reader.read_varint();
   record.command_read_to = reader.read_varint();

@@ -40,7 +40,7 @@ struct ChannelRecord {
 // One user's view of one channel (docs/architecture.md, "conversations"). A seq of 0 is "before the
 // first message".
 struct ConversationRecord {
-  std::uint64_t read_to = 0;     // also moved by what the user sends
+  std::uint64_t read_to = 0;     // of what the user sends see store/read_position.h
   std::uint64_t deleted_to = 0;  // hidden while the channel has nothing newer
   std::uint64_t command_read_to = 0;
   std::int64_t created_at = 0;     // seconds
@@ -48,6 +48,7 @@ struct ConversationRecord {
   // Set by hand: `manual_count` unread when the last seq was `manual_at`. 0: none.
   std::uint64_t manual_count = 0;
   std::uint64_t manual_at = 0;
+  bool own_messages_follow = false;  // behind read_to there may be messages of the user's own
 };
 
 // A message that only these users can read; none: deleted.

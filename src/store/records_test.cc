@@ -276,7 +276,11 @@ TEST(ConversationRecord, HasTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(encode(record), plain);
   record.manual_count = 6;
   record.manual_at = 301;
-  const std::string full = {1, '\xac', 2, 2, 3, 4, 5, 6, '\xad', 2};
+  const std::string marked = {1, '\xac', 2, 2, 3, 4, 5, 6, '\xad', 2};
+  EXPECT_EQ(encode(record), marked);
+  EXPECT_FALSE(decode_conversation(marked)->own_messages_follow);
+  record.own_messages_follow = true;
+  const std::string full = {2, '\xac', 2, 2, 3, 4, 5, 6, '\xad', 2};
   EXPECT_EQ(encode(record), full);
 
   const auto again = decode_conversation(full);
@@ -288,6 +292,7 @@ TEST(ConversationRecord, HasTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(again->updated_at_ns, 5);
   EXPECT_EQ(again->manual_count, 6U);
   EXPECT_EQ(again->manual_at, 301U);
+  EXPECT_TRUE(again->own_messages_follow);
   expect_refusals(full, decode_conversation);
   expect_refusals(plain, decode_conversation);
 }
