@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "bench/net.h"
 #include "bench/tls_client.h"
+#include "codec/wkproto.h"
 #include "codec/wkproto_crypto.h"
 
 namespace jindou::bench {
@@ -86,6 +87,26 @@ Error session_closed();
 // Reads once into `chunk` and returns everything unparsed of this session: what was left over plus
 // the new bytes, if any. The caller puts what it does not use back into session.in. Errors: closed.
 Result<std::string_view> read_some(ClientSession& session, std::string& chunk);
+// Reads once and calls `visit(frame)` -> Result<void> for each whole frame; the rest stays with the
+// session. For WKProto without WebSocket. Errors: closed, also after a DISCONNECT; invalid; those
+// of `visit`.
+template <class Visit>
+Result<void> read_frames(ClientSession& session, std::string& chunk, const Visit& visit) {
+  JD_TRY(std::string_view bytes, read_some(session, chunk));
+  while (!bytes.empty()) {
+    const codec::ParseOutcome outcome = codec::parse_frame(bytes);
+    if (outcome.state == codec::ParseOutcome::State::error) {
+      return Error(Errc::invalid, std::string(outcome.problem));
+    }
+    if (outcome.state == codec::ParseOutcome::State::need_more) break;
+    bytes.remove_prefix(outcome.frame.consumed);
+    if (outcome.frame.type == codec::FrameType::disconnect) return session_closed();
+    JD_CHECK_OK(visit(outcome.frame));
+  }
+  session.in.assign(bytes);
+  return {};
+}
+
 // Writes, and watches for writability while the kernel takes no more. Errors: closed.
 Result<void> write_some(Poller& poller, ClientSession& session, std::uint32_t key,
                         std::string_view bytes);

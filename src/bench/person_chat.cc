@@ -57,40 +57,21 @@ Result<void> PersonChat::send() {
 }
 
 Result<void> PersonChat::read_answers() {
-  JD_TRY(std::string_view bytes, read_some(sessions_.front(), chunk_));
-  while (!bytes.empty()) {
-    const codec::ParseOutcome outcome = codec::parse_frame(bytes);
-    if (outcome.state == codec::ParseOutcome::State::error) {
-      return Error(Errc::invalid, std::string(outcome.problem));
-    }
-    if (outcome.state == codec::ParseOutcome::State::need_more) break;
-    bytes.remove_prefix(outcome.frame.consumed);
-    if (outcome.frame.type == codec::FrameType::disconnect) return session_closed();
-    if (outcome.frame.type != codec::FrameType::sendack) continue;
-    JD_TRY(const codec::SendAck ack, codec::decode_sendack(outcome.frame));
-    if (ack.reason != Reason::success) {
-      return Error(Errc::invalid, "SENDACK: " + std::string(reason_text(ack.reason)));
-    }
-  }
-  sessions_.front().in.assign(bytes);
-  return {};
+  return read_frames(sessions_.front(), chunk_, [](const codec::RawFrame& frame) -> Result<void> {
+    if (frame.type != codec::FrameType::sendack) return {};
+    JD_TRY(const codec::SendAck ack, codec::decode_sendack(frame));
+    if (ack.reason == Reason::success) return {};
+    return Error(Errc::invalid, "SENDACK: " + std::string(reason_text(ack.reason)));
+  });
 }
 
 Result<void> PersonChat::receive(std::vector<std::uint64_t>& latencies) {
   ClientSession& session = sessions_.back();
-  JD_TRY(std::string_view bytes, read_some(session, chunk_));
-  const TimePoint now = std::chrono::steady_clock::now();
   std::string acks;
-  while (!bytes.empty()) {
-    const codec::ParseOutcome outcome = codec::parse_frame(bytes);
-    if (outcome.state == codec::ParseOutcome::State::error) {
-      return Error(Errc::invalid, std::string(outcome.problem));
-    }
-    if (outcome.state == codec::ParseOutcome::State::need_more) break;
-    bytes.remove_prefix(outcome.frame.consumed);
-    if (outcome.frame.type == codec::FrameType::disconnect) return session_closed();
-    if (outcome.frame.type != codec::FrameType::recv) continue;
-    JD_TRY(const codec::Recv recv, codec::decode_recv(outcome.frame, kVersion));
+  JD_CHECK_OK(read_frames(session, chunk_, [&](const codec::RawFrame& frame) -> Result<void> {
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (frame.type != codec::FrameType::recv) return {};
+    JD_TRY(const codec::Recv recv, codec::decode_recv(frame, kVersion));
     codec::RecvAck ack;
     ack.flags = recv.flags;
     ack.message_id = recv.message_id;
@@ -104,8 +85,8 @@ Result<void> PersonChat::receive(std::vector<std::uint64_t>& latencies) {
     const TimePoint sent = sent_at_[awaited_++ % sent_at_.size()];
     latencies.push_back(static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::nanoseconds>(now - sent).count()));
-  }
-  session.in.assign(bytes);
+    return {};
+  }));
   return acks.empty() ? Result<void>() : write_some(poller_, session, 1, acks);
 }
 

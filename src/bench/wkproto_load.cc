@@ -77,34 +77,27 @@ Result<void> SendLoad::send_some(std::size_t index, std::size_t count) {
 
 Result<std::size_t> SendLoad::receive(std::size_t index, TimePoint now, Round* round) {
   Sender& sender = senders_[index];
-  JD_TRY(std::string_view bytes, read_some(sender.session, chunk_));
   std::size_t answered = 0;
-  while (!bytes.empty()) {
-    const codec::ParseOutcome outcome = codec::parse_frame(bytes);
-    if (outcome.state == codec::ParseOutcome::State::error) {
-      return Error(Errc::invalid, std::string(outcome.problem));
-    }
-    if (outcome.state == codec::ParseOutcome::State::need_more) break;
-    bytes.remove_prefix(outcome.frame.consumed);
-    if (outcome.frame.type == codec::FrameType::disconnect) return session_closed();
-    if (outcome.frame.type != codec::FrameType::sendack) continue;
-    JD_TRY(const codec::SendAck ack, codec::decode_sendack(outcome.frame));
-    if (ack.reason != Reason::success || raw(ack.message_id) == 0 || ack.message_seq == 0) {
-      return Error(Errc::invalid, "SENDACK: " + std::string(reason_text(ack.reason)));
-    }
-    TimePoint& slot = sender.sent_at[ack.client_seq % sender.sent_at.size()];
-    if (slot == TimePoint() || ack.client_seq >= sender.next_seq) {
-      return Error(Errc::invalid, "a SENDACK belongs to no SEND");
-    }
-    if (round != nullptr) {
-      round->latencies.push_back(static_cast<std::uint64_t>(
-          std::chrono::duration_cast<std::chrono::nanoseconds>(now - slot).count()));
-      ++round->messages;
-    }
-    slot = TimePoint();
-    ++answered;
-  }
-  sender.session.in.assign(bytes);
+  JD_CHECK_OK(
+      read_frames(sender.session, chunk_, [&](const codec::RawFrame& frame) -> Result<void> {
+        if (frame.type != codec::FrameType::sendack) return {};
+        JD_TRY(const codec::SendAck ack, codec::decode_sendack(frame));
+        if (ack.reason != Reason::success || raw(ack.message_id) == 0 || ack.message_seq == 0) {
+          return Error(Errc::invalid, "SENDACK: " + std::string(reason_text(ack.reason)));
+        }
+        TimePoint& slot = sender.sent_at[ack.client_seq % sender.sent_at.size()];
+        if (slot == TimePoint() || ack.client_seq >= sender.next_seq) {
+          return Error(Errc::invalid, "a SENDACK belongs to no SEND");
+        }
+        if (round != nullptr) {
+          round->latencies.push_back(static_cast<std::uint64_t>(
+              std::chrono::duration_cast<std::chrono::nanoseconds>(now - slot).count()));
+          ++round->messages;
+        }
+        slot = TimePoint();
+        ++answered;
+        return {};
+      }));
   return answered;
 }
 
