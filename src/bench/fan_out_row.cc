@@ -57,14 +57,14 @@ Size fitting(std::size_t asked) {
   const std::uint64_t files = raise_open_files();
   if (files < asked + kSpareFiles) {
     size.sessions = files > kSpareFiles ? static_cast<std::size_t>(files - kSpareFiles) : 1;
-    size.why = fmt::format("{} asked for; the limit of open files is {}",
-                           format_number(static_cast<double>(asked)), files);
+    size.why =
+        fmt::format("{} asked for; the limit of open files is {}", format_count(asked), files);
   }
   const std::uint64_t memory = available_bytes();
   if (memory != 0 && memory / kSessionBytes < size.sessions) {
     size.sessions = std::max<std::size_t>(static_cast<std::size_t>(memory / kSessionBytes), 1);
-    size.why = fmt::format("{} asked for; {} MiB of memory are free",
-                           format_number(static_cast<double>(asked)), memory >> 20);
+    size.why =
+        fmt::format("{} asked for; {} MiB of memory are free", format_count(asked), memory >> 20);
   }
   return size;
 }
@@ -82,7 +82,7 @@ Result<void> create_large_group(const Endpoint& endpoint, const std::string& nam
   return {};
 }
 
-std::string size_text(std::size_t sessions) { return format_number(static_cast<double>(sessions)); }
+std::string size_text(std::size_t sessions) { return format_count(sessions); }
 
 // What one kind of session at one size has given.
 struct Measured {

@@ -78,7 +78,7 @@ Result<void> measure_transport(Stage& stage, const std::string& name, SessionKin
   const double grown = after > before ? static_cast<double>(after - before) : 0;
   Row row(name,
           fmt::format("memory: resident per idle {} session, {} sessions", name_of(kind),
-                      format_number(static_cast<double>(sessions.size()))),
+                      format_count(sessions.size())),
           grown / static_cast<double>(sessions.size()) / 1024, "KiB");
   if (!tls) compare(row, Row::Bar::at_most, kPlainBarKib, row.value, "");
   row.note =

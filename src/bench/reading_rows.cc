@@ -32,8 +32,8 @@ Result<void> fill(Stage& stage, const Target& target, const GroupNames& groups,
   JD_CHECK_OK(load.connect());
   JD_TRY(const HttpLoad::Round filled, load.run(kFillSecondsMax, count));
   if (load.messages_total() < count) return Error(Errc::deadline, "filling took too long");
-  progress("{} messages in {} groups, {} msg/s", format_number(static_cast<double>(count)),
-           groups.count, format_number(filled.per_second()));
+  progress("{} messages in {} groups, {} msg/s", format_count(count), groups.count,
+           format_number(filled.per_second()));
   return {};
 }
 
@@ -111,7 +111,7 @@ Result<void> measure_conversations(Stage& stage, std::vector<Row>& rows) {
                                       request(1, ",\"version\":9000000000000000000"), Expected{}));
   Row row("conversations",
           fmt::format("conversations: POST /conversation/sync, {} channels, {} messages, p50",
-                      format_number(kListChannels), format_number(kListMessages)),
+                      format_count(kListChannels), format_count(kListMessages)),
           with.p50_ms(), "ms");
   row.note = fmt::format(
       "msg_count 1: p99 {:.1f} ms, {:.0f} KiB; msg_count 0: p50 {:.1f} ms, p99 {:.1f} ms; nothing "
@@ -147,7 +147,7 @@ Result<void> measure_history(Stage& stage, std::vector<Row>& rows) {
   JD_TRY(Timing upwards, time_posts(stage, target, path, request(kHistoryMessages / 2, 1), page));
   Row row("history",
           fmt::format("history: POST /channel/messagesync, {} messages, p50",
-                      format_number(kHistoryPage)),
+                      format_count(kHistoryPage)),
           newest.p50_ms(), "ms");
   row.note = fmt::format(
       "newest: p99 {:.1f} ms, {:.1f} MiB; from the middle upwards: p50 {:.1f} ms, p99 {:.1f} ms",

@@ -53,8 +53,7 @@ Result<void> measure_retention(Stage& stage, std::vector<Row>& rows) {
   HttpLoad fill(target.http, kBatchConnections, batch_shape(groups), stage.payloads());
   JD_CHECK_OK(fill.connect());
   JD_TRY(const HttpLoad::Round filled, fill.run(kFillSecondsMax, options.growth_large));
-  progress("retention: {} stored at {} msg/s",
-           format_number(static_cast<double>(fill.messages_total())),
+  progress("retention: {} stored at {} msg/s", format_count(fill.messages_total()),
            format_number(filled.per_second()));
 
   HttpLoad sends(target.http, kConnections, single_shape(groups), stage.payloads());
@@ -96,7 +95,7 @@ Result<void> measure_retention(Stage& stage, std::vector<Row>& rows) {
 
   Row row("retention",
           fmt::format("retention: p99 of sends while {} messages go",
-                      format_number(static_cast<double>(fill.messages_total()))),
+                      format_count(fill.messages_total())),
           p99_during, "ms");
   row.note = fmt::format(
       "p99 before {:.1f} ms, {:.2f} times; p50 {:.1f} and {:.1f} ms; sends/s {} and {}; {:.0f} MiB "

@@ -319,8 +319,8 @@ Result<void> measure_growth(Stage& stage, std::vector<Row>& rows) {
     if (size > stored) {
       JD_TRY(const HttpLoad::Round filled, load.run(kFillSecondsMax, size - stored));
       progress("growth: {} stored, filled at {} msg/s in {:.0f} s",
-               format_number(static_cast<double>(load.messages_total())),
-               format_number(filled.per_second()), seconds_since(start));
+               format_count(load.messages_total()), format_number(filled.per_second()),
+               seconds_since(start));
       if (load.messages_total() < size) return Error(Errc::deadline, "filling took too long");
     }
     std::vector<double> rates;
@@ -332,13 +332,11 @@ Result<void> measure_growth(Stage& stage, std::vector<Row>& rows) {
     medians.push_back(median(rates));
     spreads.push_back(spread(rates));
   }
-  Row row("growth",
-          fmt::format("growth: B with {} stored",
-                      format_number(static_cast<double>(options.growth_large))),
+  Row row("growth", fmt::format("growth: B with {} stored", format_count(options.growth_large)),
           medians[1], "msg/s");
-  compare(row, Row::Bar::at_least, kGrowthBar, medians[0] > 0 ? medians[1] / medians[0] : 0,
-          fmt::format("with {}: {}", format_number(static_cast<double>(options.growth_small)),
-                      format_number(medians[0])));
+  compare(
+      row, Row::Bar::at_least, kGrowthBar, medians[0] > 0 ? medians[1] / medians[0] : 0,
+      fmt::format("with {}: {}", format_count(options.growth_small), format_number(medians[0])));
   row.note =
       fmt::format("rounds {}, before {}; measured right after filling", spreads[1], spreads[0]);
   rows.push_back(row);

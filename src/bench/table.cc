@@ -119,15 +119,20 @@ Facts machine_facts(const std::string& directory) {
   return facts;
 }
 
-std::string format_number(double value) {
-  const double size = std::abs(value);
-  if (size < 10) return fmt::format("{:.2f}", value);
-  if (size < 1000) return fmt::format("{:.1f}", value);
-  std::string digits = fmt::format("{:.0f}", size);
+std::string format_count(std::uint64_t count) {
+  std::string digits = std::to_string(count);
   for (std::size_t at = digits.size(); at > 3;) {
     at -= 3;
     digits.insert(at, 1, ',');
   }
+  return digits;
+}
+
+std::string format_number(double value) {
+  const double size = std::abs(value);
+  if (size < 10) return fmt::format("{:.2f}", value);
+  if (size < 1000) return fmt::format("{:.1f}", value);
+  const std::string digits = format_count(static_cast<std::uint64_t>(std::llround(size)));
   return value < 0 ? "-" + digits : digits;
 }
 

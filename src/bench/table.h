@@ -47,6 +47,8 @@ Facts machine_facts(const std::string& directory);
 
 // "183,402", "41.3", "0.62": three significant digits at least, thousands separated.
 std::string format_number(double value);
+// "300", "10,000": things, not measures.
+std::string format_count(std::uint64_t count);
 
 std::string render_table(const std::vector<Row>& rows);
 std::string render_json(const Facts& facts, const std::vector<Row>& rows);

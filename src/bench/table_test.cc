@@ -35,6 +35,9 @@ TEST(FormatNumber, SeparatesThousandsAndKeepsSmallDecimals) {
   EXPECT_EQ(format_number(1000), "1,000");
   EXPECT_EQ(format_number(1234567.4), "1,234,567");
   EXPECT_EQ(format_number(-12345), "-12,345");
+  EXPECT_EQ(format_count(0), "0");
+  EXPECT_EQ(format_count(300), "300");
+  EXPECT_EQ(format_count(1234567), "1,234,567");
 }
 
 TEST(RenderTable, ShowsEveryColumnAndTheVerdict) {
