@@ -53,7 +53,9 @@ std::string_view event_channel_for(const MessageEvent& event, std::string_view v
   if (event.channel.type != ChannelType::person) return event.channel.id;
   const std::string_view peer = peer_in_pair(event.channel.id, viewer);
   // Recipients of a person channel are its two halves; anybody else is shown the author.
-  return shown_uid(peer.empty() ? event.from_uid : peer);
+  if (peer.empty()) return shown_uid(event.from_uid);
+  // The author's other devices see what he addressed, as in RECV.
+  return viewer == event.from_uid ? peer : shown_uid(peer);
 }
 
 Result<std::string> make_event_frame(const MessageEvent& event, std::string_view channel_id) {

@@ -81,6 +81,8 @@ TEST(EventFrame, ShowsEachSideOfAPersonChannelTheOther) {
   EXPECT_EQ(event_channel_for(event, "u"), "bot");
   event.channel = ChannelKey(person_channel_id(kSystemUid, "u"), ChannelType::person);
   EXPECT_EQ(event_channel_for(event, "u"), "");
+  event.from_uid = "u";
+  EXPECT_EQ(event_channel_for(event, "u"), kSystemUid) << "RECV names it for its author, too";
 }
 
 TEST(EventFrame, LeavesTheIdsOfOtherChannelsAsInRecv) {

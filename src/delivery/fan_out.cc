@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/free_memory.h"
 #include "channel/addressing.h"
 #include "delivery/event_frame.h"
 #include "delivery/receiver_view.h"
@@ -271,7 +272,7 @@ void ShardFanOut::end(Work& work) {
   work.messages.clear();
   work.event_forms.clear();
   if (work.targets.capacity() > kKeptTargets) {
-    work.targets = {};
+    free_memory(work.targets);
   } else {
     work.targets.clear();
   }

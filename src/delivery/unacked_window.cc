@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/free_memory.h"
+
 namespace jindou::delivery {
 
 namespace {
@@ -22,6 +24,7 @@ void UnackedWindow::push(std::shared_ptr<const Message> message, TimePoint due,
   payload_bytes_ += bytes;
   if (count_ == ring_.size()) grow();
   Entry& entry = at(count_);
+  entry.id = message->id;
   entry.message = std::move(message);
   entry.due = due;
   entry.tries = 0;
@@ -32,7 +35,7 @@ void UnackedWindow::push(std::shared_ptr<const Message> message, TimePoint due,
 std::shared_ptr<const Message> UnackedWindow::acknowledge(MessageId id) {
   for (std::size_t i = 0; i < count_; ++i) {
     Entry& entry = at(i);
-    if (entry.message == nullptr || entry.message->id != id) continue;
+    if (entry.id != id || entry.message == nullptr) continue;
     std::shared_ptr<const Message> message = entry.message;
     forget(entry);
     if (i == 0) trim();
@@ -42,7 +45,7 @@ std::shared_ptr<const Message> UnackedWindow::acknowledge(MessageId id) {
 }
 
 void UnackedWindow::clear() {
-  ring_ = {};
+  free_memory(ring_);
   head_ = 0;
   count_ = 0;
   waiting_ = 0;

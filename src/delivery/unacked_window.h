@@ -71,6 +71,7 @@ class UnackedWindow {
   struct Entry {
     std::shared_ptr<const Message> message;  // null once acknowledged or given up
     TimePoint due;
+    MessageId id{};           // the message's, kept here because receipts are looked up by it
     std::uint32_t tries = 0;  // after the first sending
   };
 

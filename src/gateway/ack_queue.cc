@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/free_memory.h"
+
 namespace jindou::gateway {
 
 namespace {
@@ -23,13 +25,13 @@ std::uint64_t AckQueue::push(Entry entry) {
 }
 
 void AckQueue::pop() {
-  at(0).id = {};
+  free_memory(at(0).id);
   head_ = static_cast<std::uint32_t>((head_ + 1) & (ring_.size() - 1));
   --count_;
   ++first_;
   if (count_ == 0) {
     head_ = 0;
-    if (ring_.size() > kKeptRing) ring_ = {};
+    if (ring_.size() > kKeptRing) free_memory(ring_);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "base/free_memory.h"
 #include "gateway/proxy_header.h"
 #include "gateway/shard.h"
 #include "observe/log.h"
@@ -26,8 +27,12 @@ constexpr std::size_t kSealBytes = 4 * kTlsRecordBytes;
 // The first byte and the remaining length of a protocol frame.
 constexpr std::size_t kFrameHeaderBytesMax = 5;
 
-// What compressed input may unfold to while the session takes no more, in frames of the longest
-// kind. Honest clients stay far below; a bomb does not.
+// How long a refused client has for the upgrade that is answered with the refusal.
+constexpr std::chrono::seconds kRefusalTime{2};
+
+// What one compressed message may unfold to, and what may wait while the session takes no more, in
+// frames of the longest kind. Honest clients, who pack a few frames into a message, stay below; a
+// bomb does not.
 constexpr std::size_t kUnfoldedFrames = 4;
 
 std::uint16_t close_status(std::string_view cause) {
@@ -99,6 +104,10 @@ void Connection::refuse(Refusal refusal) {
   const bool answer = websocket_ != nullptr && (tls_ == nullptr || tls_->stream.is_ready());
   if (answer) {
     websocket_->refusal = refusal;
+    websocket_->refusal_place = shard_->admission().place_for_refusal();
+  }
+  if (answer && websocket_->refusal_place.held()) {
+    shard_->add_deadline(DeadlineKind::connect, id(), kRefusalTime);
   } else {
     session_.end(EndHow::now, "limit");
   }
@@ -198,6 +207,8 @@ void Connection::on_sealed_input(std::span<const char> bytes) {
     if (!tls_->sealed.empty()) outbound_changed();
     if (outcome.status == TlsStream::Status::need_more) break;
     if (outcome.status == TlsStream::Status::closed) {
+      // What came before the end, in this very read perhaps, counts.
+      session_.end_of_input();
       close();
       return;
     }
@@ -267,7 +278,7 @@ void Connection::on_upgrade_input(std::span<char> bytes) {
   }
   outbound_changed();
   std::string rest = unparsed_.substr(outcome.consumed);
-  unparsed_ = {};
+  free_memory(unparsed_);
   if (!rest.empty()) on_websocket_input(rest);
 }
 
@@ -300,17 +311,30 @@ void Connection::on_websocket_input(std::span<char> bytes) {
 }
 
 void Connection::on_packed_piece(const WsEvent& event) {
-  // Until it is whole, a message of somebody who has not logged in takes no more than a CONNECT.
   const auto& limits = shard_->env().options->limits;
-  const std::size_t bytes_max =
-      session_.is_live() ? limits.frame_bytes_max : limits.pre_auth_frame_bytes_max;
+  const std::size_t bytes_max = session_.is_before_connect()
+                                    ? limits.pre_auth_frame_bytes_max
+                                    : kUnfoldedFrames * limits.frame_bytes_max;
+  // Until it is whole, a message of somebody who has not logged in takes no more than a CONNECT.
+  const std::size_t packed_max = session_.is_live() ? bytes_max : limits.pre_auth_frame_bytes_max;
   std::string& packed = websocket_->packed;
-  if (packed.size() + event.payload.size() > bytes_max) {
-    fail_websocket(kWsTooLong, kTooLongCause);
+  const bool is_part = !event.message_end || !packed.empty();
+  if (websocket_->skipping) {
+    websocket_->skipping = !event.message_end;
+    return;
+  }
+  if ((is_part && packed.size() + event.payload.size() > packed_max) ||
+      event.payload.size() > bytes_max) {
+    if (session_.may_skip_input()) {
+      free_memory(packed);
+      websocket_->skipping = !event.message_end;
+    } else {
+      fail_websocket(kWsTooLong, kTooLongCause);
+    }
     return;
   }
   std::string_view payload = event.payload;
-  if (!event.message_end || !packed.empty()) {
+  if (is_part) {
     packed += event.payload;
     if (!event.message_end) return;
     payload = packed;
@@ -321,7 +345,7 @@ void Connection::on_packed_piece(const WsEvent& event) {
     case WsInflater::Status::too_long: fail_websocket(kWsTooLong, kTooLongCause); return;
     case WsInflater::Status::broken: fail_websocket(kWsInvalidData, "protocol"); return;
   }
-  packed = {};
+  free_memory(packed);
   on_protocol_bytes(message, MessageEnd::yes);
   if (unparsed_.size() > kUnfoldedFrames * limits.frame_bytes_max) {
     fail_websocket(kWsTooLong, kTooLongCause);
@@ -348,7 +372,7 @@ void Connection::on_protocol_bytes(std::string_view bytes, MessageEnd end) {
   if (end == MessageEnd::yes) whole_ = unparsed_.size();
   const std::size_t used = session_.on_bytes(unparsed_, whole_);
   if (used == unparsed_.size()) {
-    unparsed_ = {};  // gives the memory back
+    free_memory(unparsed_);
   } else {
     unparsed_.erase(0, used);
   }
@@ -497,7 +521,8 @@ void Connection::end_connection(EndHow how, std::string_view cause) {
     return;
   }
   closing_ = true;
-  unparsed_ = {};
+  // The session may be in the middle of it, but looks at nothing more once it has ended.
+  free_memory(unparsed_);
   if (websocket_ != nullptr && websocket_->upgraded && !websocket_->close_sent) {
     websocket_->close_sent = true;
     append_ws_close(outbound_.raw(), close_status(cause));
@@ -525,7 +550,7 @@ void Connection::close() {
   outbound_.clear();
   tls_.reset();
   place_.release();
-  unparsed_ = {};
+  free_memory(unparsed_);
   shard_->retire(shared_from_this());
 }
 

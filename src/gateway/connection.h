@@ -90,7 +90,9 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
     bool upgraded = false;
     bool close_sent = false;
     Refusal refusal = Refusal::none;  // the answer to the upgrade
+    RefusalPlace refusal_place;       // held while that answer waits for its question
     std::string packed;               // the beginning of a compressed message
+    bool skipping = false;            // the rest of a compressed message is not wanted
   };
   // Per TLS connection only.
   struct TlsState {

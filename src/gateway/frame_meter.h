@@ -30,11 +30,6 @@ class FrameMeter {
     used_ += 1;
     return Verdict::fine;
   }
-  // The frame just charged was called for by one of ours.
-  void refund() {
-    used_ = std::max(0.0F, used_ - 1);
-    flood_ = std::max(0.0F, flood_ - 1);
-  }
 
  private:
   static constexpr float kBurstSeconds = 2;

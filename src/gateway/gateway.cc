@@ -27,8 +27,6 @@ constexpr milliseconds kAcceptBackoff{100};
 constexpr std::uint64_t kFailuresPerLog = 100;
 // The kernel cuts it to net.core.somaxconn.
 constexpr int kBacklog = 4096;
-// So many WebSocket clients above the limit of connections are told so, instead of being closed.
-constexpr std::size_t kToldMax = 256;
 
 // A peer that vanished without a word (a phone out of reach, a NAT that forgot the connection) is
 // noticed after 75 + 4 * 15 s of silence. Clients ping more often, so a probe is rare.
@@ -165,7 +163,7 @@ class Listener final : public std::enable_shared_from_this<Listener> {
                           connections_max_);
       }
     }
-    const std::size_t told = transport_ == Transport::websocket ? kToldMax : 0;
+    const std::size_t told = transport_ == Transport::websocket ? kRefusalsToldMax : 0;
     if (before >= connections_max_ + told) {
       connections_->fetch_sub(1);
       metrics_.connections_refused.with(refusal_label(Refusal::max_connections)).Increment();

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "channel/addressing.h"
+#include "codec/base64.h"
 #include "delivery/receiver_view.h"
 #include "gateway/json_dialect.h"
 #include "gateway/send_request.h"
@@ -16,9 +17,15 @@ namespace jindou::gateway {
 
 namespace {
 
+// Logins that fail for one lasting trouble are logged once per so many.
+constexpr std::uint64_t kFailuresPerLog = 100;
+
 // Beyond this a run's frames leave at once, while they are still in the processor's cache; a write
 // of this size costs little more than one of a single frame.
 constexpr std::size_t kFlushBytes = 16 << 10;
+
+// What encryption adds to a payload at most (PKCS#7 with blocks of 16 bytes).
+constexpr std::size_t kCipherPaddingMax = 16;
 
 // Channels whose commands are acknowledged in one read; more go to the core in several rounds.
 constexpr std::size_t kPositionsMax = 64;
@@ -103,7 +110,8 @@ std::size_t Session::on_bytes(std::string_view bytes, std::size_t whole) {
     if (taken.state == Taken::State::need_more) break;
     ++traffic_.in_packets;
     traffic_.in_packet_bytes += taken.consumed;
-    const FrameMeter::Verdict verdict = charge_frame();
+    const bool is_request = taken.state == Taken::State::request;
+    const FrameMeter::Verdict verdict = charge_frame(is_request ? &request : nullptr);
     if (verdict == FrameMeter::Verdict::flood) {
       protocol_error("a flood of frames", kFloodCause);
       return bytes.size();
@@ -133,7 +141,13 @@ void Session::end_of_input() {
 
 bool Session::wants_input() const { return state_ != State::ended && !paused_; }
 
-FrameMeter::Verdict Session::charge_frame() {
+FrameMeter::Verdict Session::charge_frame(const Request* request) {
+  // Who is sent much acknowledges much.
+  if (receipts_due_ > 0 && request != nullptr &&
+      std::holds_alternative<codec::RecvAck>(request->what)) {
+    --receipts_due_;
+    return FrameMeter::Verdict::fine;
+  }
   const std::size_t per_second = env_.options->frames_per_second;
   if (per_second == 0 || state_ != State::live) return FrameMeter::Verdict::fine;
   return meter_.charge(env_.clock.steady(), per_second);
@@ -191,7 +205,12 @@ void Session::finish_login(Result<Login> login, bool unparsed) {
   if (state_ != State::logging_in) return;
   if (!login) {
     env_.metrics.connects.with("error").Increment();
-    observe::log_warn("gateway", "a login could not be looked up: {}", login.error().text());
+    // One by one only for who looks closely: strangers decide how many there are.
+    if (env_.failed_logins++ % kFailuresPerLog == 0) {
+      observe::log_warn("gateway", "logins cannot be looked up: {}", login.error().text());
+    } else {
+      observe::log_debug("gateway", "a login could not be looked up: {}", login.error().text());
+    }
     end(EndHow::now, "login_error");
     return;
   }
@@ -241,6 +260,10 @@ void Session::on_send(const codec::Send& send, Request& request, FrameMeter::Ver
   SendCommand command;
   if (verdict != FrameMeter::Verdict::fine) {
     entry.ack.reason = Reason::rate_limit;
+  } else if (send.payload.size() >
+             codec::base64_encoded_size(env_.options->payload_bytes_max + kCipherPaddingMax)) {
+    // Told by its length alone, before anything is decrypted and verified.
+    entry.ack.reason = Reason::payload_decode_error;
   } else if (!dialect_->open(send, request, command.payload)) {
     entry.ack.reason = Reason::payload_decode_error;
   } else {
@@ -338,10 +361,7 @@ void Session::on_recvack(const codec::RecvAck& ack, const Request& request) {
   }
   const std::shared_ptr<const Message> message =
       change_unacked([&] { return unacked_.acknowledge(ack.message_id); });
-  if (message == nullptr) return;
-  // Who is sent much acknowledges much.
-  meter_.refund();
-  if (!message->flags.sync_once) return;
+  if (message == nullptr || !message->flags.sync_once) return;
   const bool counts =
       command_acks_ == CommandAcks::count || (command_acks_ == CommandAcks::count_when_alone &&
                                               env_.directory.device_count(uid_, device_flag_) == 1);
@@ -442,6 +462,7 @@ void Session::send_frame(Append&& append) {
 }
 
 void Session::count_message(const Message& message) {
+  ++receipts_due_;
   ++traffic_.out_msgs;
   traffic_.out_msg_bytes += message.payload.size();
   ShardTraffic::add(env_.traffic->out_msgs, 1);
@@ -473,7 +494,9 @@ bool Session::deliver(const delivery::Delivery& delivery) {
   dialect_->append_recv(host_.outbound().begin_frame(), delivery.forms, delivery.receiver);
   if (!end_frame()) return false;
   count_message(*delivery.message);
-  if (!delivery.message->flags.no_persist && env_.options->retry.max_count > 0) {
+  // A command is kept even if it is never sent again: its receipt moves the user's position.
+  const bool is_kept = env_.options->retry.max_count > 0 || delivery.message->flags.sync_once;
+  if (!delivery.message->flags.no_persist && is_kept) {
     change_unacked([&] {
       unacked_.push(delivery.message, env_.clock.steady() + env_.options->retry.interval.get(),
                     {env_.options->limits.unacked_max, env_.options->unacked_bytes_max});

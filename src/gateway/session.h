@@ -46,6 +46,7 @@ struct SessionEnv {
   presence::SessionDirectory& directory;
   std::shared_ptr<ShardTraffic> traffic;
   unsigned shard = 0;
+  std::uint64_t failed_logins = 0;  // look-ups that failed, not refusals
 };
 
 // The label of metric sessions_cut for clients that do not read what they are sent.
@@ -130,6 +131,11 @@ class Session final : public delivery::SessionSink {
   bool is_before_connect() const { return state_ == State::before_connect; }
   bool is_logging_in() const { return state_ == State::logging_in; }
   bool is_live() const { return state_ == State::live; }
+  // Frames that come while a login is judged go unheeded; where a message is a request, each of
+  // them has to be answered.
+  bool may_skip_input() const {
+    return state_ == State::logging_in && dialect_ != nullptr && dialect_->encrypts();
+  }
   bool has_unacked() const { return !unacked_.empty(); }
   // True when no SEND waits for its answer.
   bool is_idle() const { return acks_.empty(); }
@@ -154,7 +160,7 @@ class Session final : public delivery::SessionSink {
   std::size_t choose_dialect(std::string_view bytes);
   Phase phase() const;
   // Counts one frame of a live session against its rate.
-  FrameMeter::Verdict charge_frame();
+  FrameMeter::Verdict charge_frame(const Request* request);
   void on_request(Request& request, FrameMeter::Verdict verdict);
   void on_connect(const codec::Connect& connect);
   void refuse_login(Reason reason);
@@ -197,6 +203,8 @@ class Session final : public delivery::SessionSink {
   std::string device_id_;  // until it moves to the directory
   std::int64_t client_timestamp_ = 0;
   FrameMeter meter_;
+  // RECVs sent whose RECVACK has not come: so many receipts count against no limit.
+  std::uint32_t receipts_due_ = 0;
   delivery::SinkHandle sink_;
   delivery::UnackedWindow unacked_;
   AckQueue acks_;

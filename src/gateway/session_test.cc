@@ -344,6 +344,17 @@ TEST_F(SessionTest, ReceiptsOfCommandsMoveThePositionsOncePerReadToTheHighest) {
   EXPECT_EQ(host_.positions.back(), "u g 2 13");
 }
 
+TEST_F(SessionTest, ReceiptsOfCommandsCountAlsoWhenNothingIsSentTwice) {
+  options_->retry.max_count.set(0);
+  log_in(CommandAcks::count);
+  deliver_command(1, ChannelKey("g", ChannelType::group), 11);
+  deliver(2);
+  EXPECT_EQ(session_.has_unacked(), true);
+  feed(recvack_bytes(1) + recvack_bytes(2));
+  EXPECT_EQ(host_.positions, Positions{"u g 2 11"});
+  EXPECT_FALSE(session_.has_unacked());
+}
+
 TEST_F(SessionTest, ATargetedCommandHasAPositionInItsOwnLog) {
   log_in(CommandAcks::count);
   const ChannelKey log("17922244540036557902____cmd", ChannelType::temp);

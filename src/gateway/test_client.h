@@ -72,6 +72,16 @@ class TestClient {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
   }
+  // Writes and says goodbye in one segment (TLS), so that both come in one read.
+  void write_and_leave(std::string_view bytes) {
+    int on = 1;
+    ::setsockopt(fd_, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+    write(bytes);
+    SSL_shutdown(ssl_.get());
+    on = 0;
+    ::setsockopt(fd_, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+    close();
+  }
   int fd() const { return fd_; }
 
   // Null without TLS or when the handshake failed.

@@ -336,6 +336,16 @@ TEST_P(TlsTransportTest, ABadCertificateIsAnErrorOfTheStart) {
   shards_.start();
 }
 
+TEST_P(TlsTransportTest, WhatIsSentBeforeAGoodbyeInTheSameReadCounts) {
+  start();
+  auto c = client("u");
+  std::string send;
+  c->append_send(send, 1, "g", ChannelType::group, "last words");
+  c->write_and_leave(send);
+  ASSERT_TRUE(eventually([&] { return core_.received_count() == 1; }));
+  EXPECT_TRUE(eventually([&] { return !directory_.is_online("u"); }));
+}
+
 TEST_P(TlsTransportTest, AClientThatDoesNotReadIsCutAtTheByteBound) {
   options_.limits.outbound_bytes_max = 1 << 20;
   start();
@@ -393,7 +403,7 @@ TEST_P(CompressionTest, IsAgreedOnAndUsedBothWays) {
 TEST_P(CompressionTest, ABombIsTooLong) {
   start();
   auto c = client("u");
-  c->write_raw(packed(std::string(2 << 20, '\x70')));
+  c->write_raw(packed(std::string(5 << 20, '\x70')));
   EXPECT_TRUE(c->wait_closed());
   EXPECT_EQ(cut("too_long"), 1);
   EXPECT_NE(c->ws_control().find(std::string("\x88\x02\x03\xf1", 4)), std::string::npos);
@@ -405,6 +415,56 @@ TEST_P(CompressionTest, ABombBeforeTheLoginIsHeldToTheLimitOfAConnect) {
   c->write_raw(packed(std::string(20'000, '\x10')));
   EXPECT_TRUE(c->wait_closed());
   EXPECT_EQ(cut("too_long"), 1);
+}
+
+TEST_P(CompressionTest, AMessageMayHoldMoreThanOneFrameOfTheLongestKind) {
+  options_.limits.frame_bytes_max = 4096;
+  start();
+  auto c = client("u");
+  std::string sends;
+  for (std::uint32_t seq = 1; seq <= 4; ++seq) {
+    c->append_send(sends, seq, "g", ChannelType::group, std::string(2000, 'a'));
+  }
+  ASSERT_GT(sends.size(), 2 * 4096U);
+  c->write_raw(packed(sends, true));
+  for (std::uint32_t seq = 1; seq <= 4; ++seq) {
+    const auto ack = read_sendack(*c);
+    ASSERT_TRUE(ack);
+    EXPECT_EQ(ack->client_seq, seq);
+    EXPECT_EQ(ack->reason, Reason::success);
+  }
+  // Each frame by itself is held to the limit.
+  std::string too_long;
+  c->append_send(too_long, 5, "g", ChannelType::group, std::string(6000, 'a'));
+  c->write_raw(packed(too_long));
+  EXPECT_TRUE(c->wait_closed());
+  EXPECT_EQ(cut("too_long"), 1);
+}
+
+TEST_P(CompressionTest, ALongMessageBeforeTheConnackIsDroppedLikeAnyOther) {
+  start();
+  auto c = client();
+  std::string connect;
+  codec::encode(connect, c->connect_frame("u")).ignore("test");
+  std::string noise(30'000, ' ');
+  for (std::size_t i = 0; i < noise.size(); ++i) noise[i] = static_cast<char>(i * i >> 7);
+  std::string old;
+  c->append_send(old, 1, "g", ChannelType::group, noise);
+  WsDeflater deflater(0);
+  const std::string payload(*deflater.deflate(old, 15));
+  ASSERT_GT(payload.size(), 9000U);
+  // In three parts, the first of which is kept at first.
+  c->write_raw(TestClient::masked(0x82, connect) +
+               TestClient::masked(0x42, payload.substr(0, 1000)) +
+               TestClient::masked(0x00, payload.substr(1000, 8000)) +
+               TestClient::masked(0x80, payload.substr(9000)));
+  ASSERT_EQ(c->read_connack(), Reason::success);
+  std::string send;
+  c->append_send(send, 2, "g", ChannelType::group, "new keys");
+  c->write_raw(packed(send));
+  const auto ack = read_sendack(*c);
+  ASSERT_TRUE(ack);
+  EXPECT_EQ(ack->client_seq, 2U);
 }
 
 TEST_P(CompressionTest, ManyBombsInOneReadAreStoppedWhileInputIsPaused) {

@@ -6,6 +6,8 @@
 #include <new>
 #include <utility>
 
+#include "base/free_memory.h"
+
 namespace jindou::gateway {
 
 namespace {
@@ -139,7 +141,7 @@ std::optional<std::string_view> WsDeflater::deflate(std::string_view message,
   } else {
     deflateReset(stream.get());
   }
-  if (out_.size() > kKeptBytes) out_ = {};
+  if (out_.size() > kKeptBytes) free_memory(out_);
   // Room for less than the message itself, and for the tail.
   out_.resize(message.size() + kTail.size());
   stream->next_in = bytes_of(message);
@@ -167,7 +169,7 @@ WsInflater::Status WsInflater::inflate(std::string_view payload, std::size_t mes
   } else {
     inflateReset(stream_.get());
   }
-  if (out_.size() > kKeptBytes) out_ = {};
+  if (out_.size() > kKeptBytes) free_memory(out_);
   std::size_t have = 0;
   bool at_border = false;  // between two blocks
   for (const std::string_view part : {payload, kTail}) {

@@ -5,6 +5,8 @@
 
 namespace jindou::presence {
 
+using Leaving = SessionInfo::Leaving;
+
 tl::expected<std::size_t, LoginRefusal> SessionDirectory::register_session(
     SessionInfo session, std::chrono::milliseconds grace, KickMark seen, std::size_t sessions_max) {
   std::vector<SessionAddress> kicked;
@@ -18,18 +20,27 @@ tl::expected<std::size_t, LoginRefusal> SessionDirectory::register_session(
     }
     auto found = stripe.users.find(std::string_view(session.uid));
     if (found != stripe.users.end()) {
-      for (const SessionInfo& old : found->second) {
-        if (old.flag != session.flag) continue;
-        const SessionAddress address{old.id, old.shard};
-        if (old.device_id == session.device_id) {
-          closed.push_back(address);
-        } else if (session.level == DeviceLevel::master) {
-          kicked.push_back(address);
-        }
-      }
-      const std::size_t staying = found->second.size() - closed.size() - kicked.size();
-      if (sessions_max > 0 && staying >= sessions_max) {
+      const auto same_device = [&session](const SessionInfo& old) {
+        return old.flag == session.flag && old.device_id == session.device_id;
+      };
+      const auto other_device = [&session](const SessionInfo& old) {
+        return session.level == DeviceLevel::master && old.flag == session.flag &&
+               old.device_id != session.device_id;
+      };
+      const auto staying = static_cast<std::size_t>(
+          std::count_if(found->second.begin(), found->second.end(), [&](const SessionInfo& old) {
+            return old.leaving == Leaving::no && !same_device(old) && !other_device(old);
+          }));
+      const std::size_t leaving = found->second.size() - staying;
+      if (sessions_max > 0 &&
+          (staying >= sessions_max || leaving >= std::max(sessions_max, kLeavingMin))) {
         return tl::make_unexpected(LoginRefusal::too_many);
+      }
+      for (SessionInfo& old : found->second) {
+        if (other_device(old)) mark_told(old, kicked);
+        if (!same_device(old) || old.leaving != Leaving::no) continue;
+        old.leaving = Leaving::silently;
+        closed.push_back({old.id, old.shard});
       }
     } else {
       found = stripe.users.try_emplace(std::move(session.uid)).first;
@@ -110,6 +121,12 @@ KickMark SessionDirectory::kick_mark(std::string_view uid, DeviceFlag flag) cons
   return mark_of(stripe, uid, flag);
 }
 
+void SessionDirectory::mark_told(SessionInfo& session, std::vector<SessionAddress>& kicked) {
+  if (session.leaving == Leaving::told) return;
+  session.leaving = Leaving::told;
+  kicked.push_back({session.id, session.shard});
+}
+
 void SessionDirectory::post_kicks(const std::vector<SessionAddress>& sessions,
                                   std::string_view text, std::chrono::milliseconds grace) const {
   SessionControl* control = control_.load();
@@ -128,8 +145,8 @@ std::size_t SessionDirectory::kick_device(std::string_view uid, DeviceFlag flag,
     ++stripe.device_kicks[kick_group_of(uid, flag)];
     const auto found = stripe.users.find(uid);
     if (found == stripe.users.end()) return 0;
-    for (const SessionInfo& session : found->second) {
-      if (session.flag == flag) kicked.push_back({session.id, session.shard});
+    for (SessionInfo& session : found->second) {
+      if (session.flag == flag) mark_told(session, kicked);
     }
   }
   post_kicks(kicked, text, grace);
@@ -145,9 +162,7 @@ std::size_t SessionDirectory::kick_user(std::string_view uid, std::string_view t
     ++stripe.user_kicks[kick_group_of(uid, DeviceFlag{})];
     const auto found = stripe.users.find(uid);
     if (found == stripe.users.end()) return 0;
-    for (const SessionInfo& session : found->second) {
-      kicked.push_back({session.id, session.shard});
-    }
+    for (SessionInfo& session : found->second) mark_told(session, kicked);
   }
   post_kicks(kicked, text, grace);
   return kicked.size();
@@ -204,8 +219,9 @@ std::size_t SessionDirectory::device_count(std::string_view uid, DeviceFlag flag
   const auto found = stripe.users.find(uid);
   if (found == stripe.users.end()) return 0;
   return static_cast<std::size_t>(
-      std::count_if(found->second.begin(), found->second.end(),
-                    [flag](const SessionInfo& session) { return session.flag == flag; }));
+      std::count_if(found->second.begin(), found->second.end(), [flag](const SessionInfo& session) {
+        return session.flag == flag && session.leaving == Leaving::no;
+      }));
 }
 
 }  // namespace jindou::presence

@@ -39,6 +39,13 @@ struct SessionInfo {
   DeviceLevel level = DeviceLevel::slave;
   unsigned shard = 0;              // the io shard it lives on
   std::int64_t connected_at_ms{};  // wall clock
+  // Whether it has to go: it stays connected, and online, until its grace is over.
+  enum class Leaving : std::uint8_t {
+    no,
+    silently,  // closed without a word
+    told,      // has its DISCONNECT
+  };
+  Leaving leaving = Leaving::no;
 };
 
 // Where a session is; enough to send it something.
@@ -105,10 +112,11 @@ class SessionDirectory {
   //     with the same device id are closed without a word;
   //   new session is slave: others with the same device id are closed without a word.
   // All after `grace`. Adding and judging are one step, so of two simultaneous logins exactly one
-  // sees the other as older. Returns how many sessions have to go. Nothing is done and nobody told
-  // when kick_device or kick_user has passed over the user and device flag since `seen` was taken
-  // (kicked_meanwhile), or when the user has `sessions_max` sessions (0: no limit) that would not
-  // have to go (too_many).
+  // sees the other as older. A session that is leaving is not told again. Returns how many sessions
+  // have to go because of this one. Nothing is done and nobody told when kick_device or kick_user
+  // has passed over the user and device flag since `seen` was taken (kicked_meanwhile), or when the
+  // user has `sessions_max` sessions (0: no limit) that would not have to go, or so many that have
+  // to that a client must be coming back all the time (too_many).
   tl::expected<std::size_t, LoginRefusal> register_session(SessionInfo session,
                                                            std::chrono::milliseconds grace,
                                                            KickMark seen,
@@ -136,13 +144,15 @@ class SessionDirectory {
   bool is_online(std::string_view uid) const;
   // The device flags the user is online with, ascending, each once. Copies no sessions.
   std::vector<DeviceFlag> online_flags(std::string_view uid) const;
-  // Sessions of one user and device flag.
+  // Sessions of one user and device flag that do not have to go.
   std::size_t device_count(std::string_view uid, DeviceFlag flag) const;
 
   std::size_t session_count() const { return sessions_.load(std::memory_order_relaxed); }
   std::size_t user_count() const { return users_.load(std::memory_order_relaxed); }
 
  private:
+  // With a limit of sessions, so many more, or as many again, may be leaving.
+  static constexpr std::size_t kLeavingMin = 64;
   // A power of two well above the number of threads, so that they seldom meet.
   static constexpr std::size_t kStripes = 64;
 
@@ -191,6 +201,8 @@ class SessionDirectory {
                    const std::vector<SessionInfo>& sessions);
   // Empties the queue of the stripe. Without its mutex.
   void tell(Stripe& stripe);
+  // Marks a session as told to go and adds it to `kicked`, if it was not told before.
+  static void mark_told(SessionInfo& session, std::vector<SessionAddress>& kicked);
   // Tells the sessions to go; without any mutex.
   void post_kicks(const std::vector<SessionAddress>& sessions, std::string_view text,
                   std::chrono::milliseconds grace) const;
