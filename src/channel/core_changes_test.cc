@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "channel/addressing.h"
 #include "channel/core_fixture.h"
 
 namespace jindou::channel {
@@ -96,6 +97,50 @@ TEST_F(Conversations, ComeBackForSubscribersWhenTheDenylistIsReplaced) {
   EXPECT_FALSE(conversation("u9", kGroup).has_value());
 }
 
+TEST_F(Conversations, AreNotMadeForUsersOnTheDenylist) {
+  send({to_group("g1", "a")});
+  const auto list = MemberList::denylist;
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u2", "u9"}, list)).has_value());
+  for (const What what : {What::open, What::read, What::set_unread, What::remove}) {
+    ASSERT_TRUE(change(by_user("u2", what, 1)).has_value());
+    ASSERT_TRUE(change(by_user("u9", what, 1)).has_value());
+    EXPECT_FALSE(conversation("u2", kGroup).has_value());
+    EXPECT_FALSE(conversation("u9", kGroup).has_value());
+  }
+  ASSERT_TRUE(change(by_user("u3", What::open)).has_value());
+  EXPECT_TRUE(conversation("u3", kGroup).has_value());
+}
+
+// A store may hold the row of a denied user: it still changes, and his readmission leaves it alone.
+TEST_F(Conversations, ThatAreThereOutliveTheDenylist) {
+  send({to_group("g1", "a"), to_group("g1", "b"), to_group("g1", "c")});
+  const auto list = MemberList::denylist;
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u2", "u3"}, list)).has_value());
+  for (const std::string uid : {"u2", "u3"}) {
+    store::ConversationRecord row;
+    row.read_to = 2;
+    const PartitionId partition = partition_for("g1", database_->partitions());
+    std::promise<bool> planted;
+    database_->load(
+        store::Table::main,
+        [&]() -> store::BulkLoader::Entries {
+          return {{store::conversation_key(partition, uid, kGroup), store::encode(row)}};
+        },
+        [&planted](const Result<void>& done) { planted.set_value(done.has_value()); });
+    ASSERT_TRUE(planted.get_future().get());
+  }
+  close();
+  open();
+  ASSERT_TRUE(change(by_user("u2", What::set_unread, 1)).has_value());
+  EXPECT_EQ(conversation("u2", kGroup)->manual_count, 1U);
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::remove, {"u2"}, list)).has_value());
+  EXPECT_EQ(conversation("u2", kGroup)->read_to, 2U);
+  EXPECT_EQ(conversation("u2", kGroup)->manual_count, 1U);
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u3"})).has_value());
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::replace, {}, list)).has_value());
+  EXPECT_EQ(conversation("u3", kGroup)->read_to, 2U);
+}
+
 TEST_F(Conversations, MoveWithWhatTheUserSends) {
   send({to_group("g1", "a"), to_group("g1", "b"), to_group("g1", "c")});
   EXPECT_EQ(read_position("u1", kGroup), 3U);
@@ -160,6 +205,27 @@ TEST_F(Conversations, AreNotMadeForABackEndThatIsNoSubscriber) {
   command.from_uid = "robot";
   send({command});
   EXPECT_FALSE(conversation("robot", kGroup).has_value());
+}
+
+TEST_F(Conversations, OfASenderWhoIsNoSubscriberMoveAlsoAfterARestart) {
+  const ChannelKey news("news", ChannelType::info);
+  SendCommand command = to_group("news", "a");
+  command.channel = news;
+  command.from_uid = "u9";
+  command.client_msg_no = "n1";
+  ASSERT_TRUE(send({command})[0].ok());
+  ChangeConversation look = by_user("u9", What::read);
+  look.channel = news;
+  ASSERT_TRUE(change(look).has_value());
+  close();
+  open();
+  command.client_msg_no = "n2";
+  command.from_uid = "u8";
+  ASSERT_TRUE(send({command})[0].ok());
+  command.client_msg_no = "n3";
+  command.from_uid = "u9";
+  ASSERT_TRUE(send({command})[0].ok());
+  EXPECT_EQ(read_position("u9", news), 3U);
 }
 
 TEST_F(Conversations, OfBothUsersBeginWithTheFirstMessageOfAPair) {
@@ -265,6 +331,60 @@ TEST_F(Core, AStoredTargetedCommandWaitsForEachOfItsUsers) {
   command.client_msg_no = "second";
   send({command});
   EXPECT_EQ(conversation("u1", log)->command_read_to, 1U);
+}
+
+// More users than a channel keeps conversations of in memory: what the first command left is there
+// when the second comes after a restart.
+TEST_F(Core, ATargetedCommandToManyUsersLeavesWhatTheyHaveNotRead) {
+  constexpr int kUsers = 5000;
+  SendCommand command = to_group("", "c", "first");
+  command.channel = ChannelKey();
+  command.flags.sync_once = true;
+  for (int i = 0; i < kUsers; ++i) command.subscribers.push_back("u" + std::to_string(i));
+  const ChannelKey log = log_of(command);
+  ASSERT_TRUE(send({command})[0].ok());
+  close();
+  open();
+  command.client_msg_no = "second";
+  ASSERT_EQ(raw(send({command})[0].message_seq), 2U);
+  int waiting = 0;
+  for (const auto& uid : command.subscribers) {
+    const auto row = conversation(uid, log);
+    if (row && row->command_read_to == 0) ++waiting;
+  }
+  EXPECT_EQ(waiting, kUsers);
+}
+
+TEST_F(Core, TheOldestMessageThatIsLeftIsFoundByItsNumber) {
+  SendCommand command = to_group("g1", "a", "n");
+  command.expire = 10;
+  send({command});
+  for (const std::string uid : {"u2", "u3", "u4"}) {
+    SendCommand next = to_group("g1", "of " + uid, "n");
+    next.from_uid = uid;
+    send({next});
+  }
+  const auto found = [this]() -> std::uint64_t {
+    const auto message = history_->load_by_client_msg_no(kGroup, "n");
+    EXPECT_TRUE(message.has_value());
+    return message && *message ? raw((*message)->seq) : 0;
+  };
+  EXPECT_EQ(found(), 1U);
+  clock_.now_ms += 11'000;
+  EXPECT_EQ(found(), 2U);
+  DeleteMessages gone;
+  gone.channel = kGroup;
+  gone.seqs = {2};
+  ASSERT_TRUE(change(gone).has_value());
+  EXPECT_EQ(found(), 3U);
+  ClearMessages clear;
+  clear.channel = kGroup;
+  clear.up_to = 3;
+  ASSERT_TRUE(change(clear).has_value());
+  EXPECT_EQ(found(), 4U);
+  clear.up_to = 4;
+  ASSERT_TRUE(change(clear).has_value());
+  EXPECT_EQ(found(), 0U);
 }
 
 TEST_F(Core, ClearingMessagesHidesAndFreesThemAndKeepsTheSeqs) {
@@ -555,6 +675,19 @@ TEST_F(Events, GoWithTheirMessage) {
   ASSERT_TRUE(change(gone).has_value());
   EXPECT_TRUE(history_->load_events(kGroup, seq_)->lanes.empty());
   EXPECT_EQ(append(event(Effect::note, "e3")).error().code(), Errc::not_found);
+}
+
+TEST_F(Events, DoNotReviveAMessageWhoseDeletionIsOnItsWay) {
+  append(event(Effect::text_delta, "e1", "a")).ignore("checked below");
+  DeleteMessages gone;
+  gone.channel = kGroup;
+  gone.seqs = {raw(seq_)};
+  std::promise<Result<void>> deleted;
+  ASSERT_TRUE(
+      router_->post_change(gone, [&](Result<void> done) { deleted.set_value(std::move(done)); }));
+  EXPECT_EQ(append(event(Effect::text_delta, "e2", "b")).error().code(), Errc::not_found);
+  EXPECT_TRUE(deleted.get_future().get());
+  EXPECT_TRUE(history_->load_events(kGroup, seq_)->lanes.empty());
 }
 
 }  // namespace

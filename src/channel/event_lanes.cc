@@ -118,6 +118,10 @@ Result<bool> has_any(const store::Reader& reader, const std::string& lower,
   return found;
 }
 
+// About what an anchor and a lane take besides their text.
+constexpr std::size_t kAnchorBytes = 700;
+constexpr std::size_t kLaneBytes = 300;
+
 }  // namespace
 
 struct EventLanes::Anchor {
@@ -127,6 +131,7 @@ struct EventLanes::Anchor {
   std::int64_t active_at_ms = 0;
   std::uint64_t touched_position = 0;
   std::uint64_t last_used = 0;
+  std::size_t bytes = 0;  // about what it takes
 };
 
 Result<MessageEvents> read_events(const store::Reader& reader, PartitionId partition,
@@ -143,11 +148,27 @@ EventLanes::EventLanes(PartitionId partition, const store::Reader& reader, Event
 
 EventLanes::~EventLanes() = default;
 
-void EventLanes::clear() { anchors_.clear(); }
+void EventLanes::clear() {
+  anchors_.clear();
+  bytes_ = 0;
+}
+
+template <class Gone>
+std::size_t EventLanes::forget_if(const Gone& gone) {
+  return boost::unordered::erase_if(anchors_, [&](const auto& entry) {
+    if (!gone(*entry.second)) return false;
+    bytes_ -= entry.second->bytes;
+    return true;
+  });
+}
 
 EventLanes::Anchor& EventLanes::insert(const Message& message) {
   auto& slot = anchors_[anchor_name(message.channel, message.client_msg_no)];
+  if (slot != nullptr) bytes_ -= slot->bytes;
   slot = std::make_unique<Anchor>();
+  slot->bytes = kAnchorBytes;
+  for (const auto& uid : message.subscribers) slot->bytes += sizeof(uid) + uid.size();
+  bytes_ += slot->bytes;
   slot->message = message;
   slot->message.payload.clear();
   slot->active_at_ms = message.timestamp * 1000;
@@ -172,6 +193,10 @@ Result<EventLanes::Anchor*> EventLanes::load(const Message& message) {
   JD_TRY(LoadedAnchor events, read_anchor(reader_, partition_, message.channel, message.seq));
   Anchor& anchor = insert(message);
   anchor.events = std::move(events);
+  for (const auto& [event_key, lane] : anchor.events.lanes) {
+    anchor.bytes += kLaneBytes + lane.state.snapshot.size();
+    bytes_ += kLaneBytes + lane.state.snapshot.size();
+  }
   return &anchor;
 }
 
@@ -180,7 +205,7 @@ std::int64_t EventLanes::active_at_ms(const Anchor& anchor) { return anchor.acti
 
 Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor& anchor,
                                                std::int64_t now_ms, std::uint64_t position,
-                                               std::uint64_t durable, rocksdb::WriteBatch& batch) {
+                                               rocksdb::WriteBatch& batch) {
   const ChannelKey& channel = anchor.message.channel;
   const MessageSeq seq = anchor.message.seq;
   auto& lanes = anchor.events.lanes;
@@ -220,6 +245,8 @@ Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor&
 
   // From here on nothing fails.
   LoadedLane& lane = lanes[event.event_key];
+  const std::size_t lane_bytes_before =
+      existing == lanes.end() ? 0 : kLaneBytes + lane.state.snapshot.size();
   lane.state.event_key = event.event_key;
   const std::string lane_key = store::event_lane_key(partition_, channel, seq, event.event_key);
   const auto drop_text_rows = [&] {
@@ -291,19 +318,25 @@ Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor&
   applied.main_ended = is_terminal(lane.state.status) && event.event_key == kMainLane;
   applied.outcome.msg_event_seq = anchor.events.last_msg_event_seq;
   applied.outcome.status = lane.state.status;
-  if (anchors_.size() > limits_.anchors_max) evict(durable);
+  // Unsigned arithmetic wraps to the right sum, also when the lane got smaller.
+  const std::size_t grown = kLaneBytes + lane.state.snapshot.size() - lane_bytes_before;
+  anchor.bytes += grown;
+  bytes_ += grown;
   return applied;
 }
 
-void EventLanes::evict(std::uint64_t durable) {
+void EventLanes::trim(std::uint64_t durable) {
+  if (anchors_.size() <= limits_.anchors_max && bytes_ <= limits_.anchor_bytes_max) return;
   std::vector<std::uint64_t> ticks;
   ticks.reserve(anchors_.size());
   for (const auto& [name, anchor] : anchors_) ticks.push_back(anchor->last_used);
   const auto middle = ticks.begin() + static_cast<std::ptrdiff_t>(ticks.size() / 2);
   std::nth_element(ticks.begin(), middle, ticks.end());
   const std::uint64_t keep_from = *middle;
-  boost::unordered::erase_if(anchors_, [&](const auto& entry) {
-    return entry.second->last_used < keep_from && entry.second->touched_position <= durable;
+  // Of one anchor alone, however large, half is the whole.
+  forget_if([&](const Anchor& anchor) {
+    const bool old = anchor.last_used < keep_from || ticks.size() == 1;
+    return old && anchor.touched_position <= durable;
   });
 }
 
@@ -318,8 +351,8 @@ Result<void> EventLanes::erase(const ChannelKey& channel, std::uint64_t first, s
        store::event_text_prefix(partition_, channel, behind)}};
   // Rows that are only in memory and in commits on their way belong to anchors in memory.
   bool any =
-      boost::unordered::erase_if(anchors_, [&](const auto& entry) {
-        const Message& message = entry.second->message;
+      forget_if([&](const Anchor& anchor) {
+        const Message& message = anchor.message;
         return message.channel == channel && raw(message.seq) >= first && raw(message.seq) <= last;
       }) > 0;
   for (const auto& [lower, upper] : ranges) {

@@ -26,9 +26,11 @@
 namespace jindou::channel {
 
 struct EventLimits {
-  std::size_t anchors_max = 4096;  // kept in memory, beside those with commits in flight
-  std::size_t lanes_max = 256;     // of one anchor
-  std::size_t text_bytes_max = std::size_t{1} << 20;  // of one lane
+  // Kept in memory, beside those with commits in flight.
+  std::size_t anchors_max = 4096;
+  std::size_t anchor_bytes_max = std::size_t{16} << 20;  // with their text
+  std::size_t lanes_max = 256;                           // of one anchor
+  std::size_t text_bytes_max = std::size_t{1} << 20;     // of one lane
 };
 
 // Reads all lanes of an anchor, text included. Errors: storage.
@@ -61,9 +63,17 @@ class EventLanes {
   Result<Anchor*> load(const Message& message);
 
   // Errors: conflict (a delta for a lane that has ended), too_large (lanes, text); nothing is
-  // written then. `position` is that of the commit being gathered, `durable` the last durable one.
+  // written then. `position` is that of the commit being gathered.
   Result<Applied> append(const AppendEvent& event, Anchor& anchor, std::int64_t now_ms,
-                         std::uint64_t position, std::uint64_t durable, rocksdb::WriteBatch& batch);
+                         std::uint64_t position, rocksdb::WriteBatch& batch);
+
+  // Forgets anchors, least recently used first, when there is more of them than the limits allow.
+  // `durable` is the position of the last durable commit. Call it between commits.
+  void trim(std::uint64_t durable);
+
+  // Anchors in memory, and about what they take.
+  std::size_t anchor_count() const { return anchors_.size(); }
+  std::size_t anchor_bytes() const { return bytes_; }
 
   static const Message& message_of(const Anchor& anchor);
   static std::int64_t active_at_ms(const Anchor& anchor);
@@ -74,7 +84,9 @@ class EventLanes {
 
  private:
   Anchor& insert(const Message& message);
-  void evict(std::uint64_t durable);
+  // Erases the anchors for which `gone(anchor)` is true; tells how many.
+  template <class Gone>
+  std::size_t forget_if(const Gone& gone);
 
   PartitionId partition_;
   const store::Reader& reader_;
@@ -82,6 +94,7 @@ class EventLanes {
   // By channel key and client_msg_no.
   boost::unordered_flat_map<std::string, std::unique_ptr<Anchor>> anchors_;
   std::uint64_t use_tick_ = 0;
+  std::size_t bytes_ = 0;  // of all anchors
 };
 
 }  // namespace jindou::channel

@@ -94,6 +94,7 @@ Result<RangePage> History::load_range(const RangeQuery& query) const {
   }
   low = std::max(low, bounds.cleared_to + 1);
   RangePage page;
+  page.forward = forward;
   if (low > high) return page;
 
   const PartitionId partition = partition_for(query.channel.id, partitions_);
@@ -171,20 +172,27 @@ Result<std::optional<Message>> History::load_by_id(MessageId id) const {
   return Found();
 }
 
-Result<std::optional<Message>> History::load_by_client_msg_no(
-    const ChannelKey& channel, std::string_view client_msg_no) const {
+Result<std::optional<Message>> History::load_by_client_msg_no(const ChannelKey& channel,
+                                                              std::string_view client_msg_no,
+                                                              std::string_view viewer) const {
   using Found = std::optional<Message>;
   const PartitionId partition = partition_for(channel.id, partitions_);
-  std::uint64_t smallest = 0;
-  const auto offer = [&smallest](std::uint64_t seq) {
-    if (seq != 0 && (smallest == 0 || seq < smallest)) smallest = seq;
+  std::vector<std::uint64_t> seqs;
+  const auto offer = [&seqs](std::uint64_t seq) {
+    if (seq != 0) seqs.push_back(seq);
   };
+  // How far the table reaches, read before the table: a load meanwhile only makes both overlap.
+  std::string state_bytes;
+  JD_TRY(const bool known,
+         reader_.get(Table::main, store::partition_state_key(partition), state_bytes));
+  if (!known) return Found();
+  JD_TRY(const store::PartitionState state, store::decode_partition_state(state_bytes));
   Result<void> decoded;
   const std::string prefix = store::client_number_prefix(
       partition, store::number_hash(fingerprint_seed_, channel, client_msg_no));
   JD_CHECK_OK(reader_.scan(Table::client_numbers, prefix, store::after_prefix(prefix),
-                           [&](std::string_view, std::string_view value) {
-                             const auto number = store::decode_client_number(value);
+                           [&](std::string_view, std::string_view row) {
+                             const auto number = store::decode_client_number(row);
                              if (!number) {
                                decoded = number.error();
                                return false;
@@ -195,10 +203,6 @@ Result<std::optional<Message>> History::load_by_client_msg_no(
   JD_CHECK_OK(decoded);
   // What is not in the table yet: the commit records after its last load, at most one or two
   // generations of the index.
-  std::string value;
-  JD_TRY(const bool known, reader_.get(Table::main, store::partition_state_key(partition), value));
-  if (!known) return Found();
-  JD_TRY(const store::PartitionState state, store::decode_partition_state(value));
   const std::string records = store::commit_record_prefix(partition);
   std::string lower = store::commit_record_key(partition, state.indexed_to + 1);
   JD_CHECK_OK(reader_.scan_backward(Table::main, records, lower, [&](std::string_view key, auto) {
@@ -220,10 +224,16 @@ Result<std::optional<Message>> History::load_by_client_msg_no(
                              return true;
                            }));
   JD_CHECK_OK(decoded);
-  if (smallest == 0) return Found();
-  JD_TRY(auto message, load_by_seq(channel, static_cast<MessageSeq>(smallest)));
-  if (message && message->client_msg_no != client_msg_no) return Found();
-  return message;
+  std::ranges::sort(seqs);
+  const auto repeats = std::ranges::unique(seqs);
+  seqs.erase(repeats.begin(), repeats.end());
+  for (const std::uint64_t seq : seqs) {
+    JD_TRY(auto message, load_by_seq(channel, static_cast<MessageSeq>(seq)));
+    if (message && message->client_msg_no == client_msg_no && message->visible_to(viewer)) {
+      return message;
+    }
+  }
+  return Found();
 }
 
 Result<std::optional<Message>> History::load_last(const ChannelKey& channel,

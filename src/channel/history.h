@@ -33,6 +33,7 @@ struct RangeQuery {
 struct RangePage {
   std::vector<Message> messages;  // ascending by seq
   bool more = false;
+  bool forward = false;  // read upwards: what was left out is newer; else it is older
 };
 
 struct DeviceToken {
@@ -58,9 +59,11 @@ class History {
   // Empty when unknown, expired or cleared.
   Result<std::optional<Message>> load_by_id(MessageId id) const;
   Result<std::optional<Message>> load_by_seq(const ChannelKey& channel, MessageSeq seq) const;
-  // The message with the smallest seq of that client_msg_no in the channel.
+  // Of the messages with that client_msg_no in the channel that are there and that the viewer can
+  // read (empty: all), the one with the smallest seq.
   Result<std::optional<Message>> load_by_client_msg_no(const ChannelKey& channel,
-                                                       std::string_view client_msg_no) const;
+                                                       std::string_view client_msg_no,
+                                                       std::string_view viewer = {}) const;
 
   // The newest message the viewer can read; empty when there is none.
   Result<std::optional<Message>> load_last(const ChannelKey& channel,

@@ -333,6 +333,7 @@ void Partition::pump() {
   deps_.log.append(std::move(commit));
   index_.advance(position_, flight_->durable.load(std::memory_order_acquire));
   if (channels_weight_ > options_.channels_max) evict_channels();
+  events_.trim(flight_->durable.load(std::memory_order_acquire));
 }
 
 std::uint64_t Partition::next_counter() {
@@ -413,10 +414,12 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   }
   if (stored && channel != nullptr) {
     JD_CHECK_OK(ensure_named_conversations(*channel));
-    JD_CHECK_OK(load_sender_conversation(command, *channel, recipients));
+    JD_CHECK_OK(load_sender_conversation(command, *channel));
   }
   if (stored && targeted) {
-    // What is new in a log made for these users is new to each of them.
+    // What is new in a log made for these users is new to each of them. Touched first: there may be
+    // more of them than conversations are kept of, and store_message() needs them all.
+    touch(*log_state);
     for (const auto& uid : command.subscribers) {
       JD_CHECK_OK(load_conversation(*log_state, uid));
     }
@@ -526,17 +529,10 @@ void Partition::store_message(const Message& message, const ChannelKey& log, Cha
   }
 }
 
-Result<void> Partition::load_sender_conversation(const SendCommand& command, Channel& channel,
-                                                 const Recipients& recipients) {
-  if (!has_conversations(channel.key.type)) return {};
-  // A back end that writes to groups it is no subscriber of has no view of them to be moved.
-  const bool named = recipients.subscribers == nullptr;
-  if (!named && !recipients.subscribers->contains(command.from_uid)) return {};
-  if (named && command.subscribers.empty() &&
-      peer_in_pair(channel.key.id, command.from_uid).empty() &&
-      command.from_uid != channel.key.id) {
-    return {};
-  }
+Result<void> Partition::load_sender_conversation(const SendCommand& command, Channel& channel) {
+  // Also of one who is no subscriber: he may have looked at the channel all the same. That he has
+  // not is remembered, too.
+  if (!has_conversations(channel.key.type) || command.from_uid == kSystemUid) return {};
   JD_CHECK_OK(load_conversation(channel, command.from_uid));
   return {};
 }

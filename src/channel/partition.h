@@ -109,8 +109,7 @@ class Partition {
   Result<void> resolve_agent_channel(ChannelKey& channel);
   Result<Recipients> recipients_of(const std::vector<std::string>& listed, Channel& channel);
   // The sender's view of the channel, which his message moves; nothing for a sender without one.
-  Result<void> load_sender_conversation(const SendCommand& command, Channel& channel,
-                                        const Recipients& recipients);
+  Result<void> load_sender_conversation(const SendCommand& command, Channel& channel);
   void store_message(const Message& message, const ChannelKey& log, Channel* channel,
                      Channel& log_state);
 
@@ -157,6 +156,8 @@ class Partition {
   Result<UidSet*> load_list_for_change(Channel& channel, MemberList list);
   void put_record(Channel& channel);
   void touch(Channel& channel);
+  // Brings the channel's weight in line with what it holds: lists and conversations.
+  void weigh(Channel& channel);
   void evict_channels();
   // A channel's list as it is to be: rows and the set follow. Tells who came and who went.
   struct Membership {

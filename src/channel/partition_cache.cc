@@ -17,8 +17,11 @@ using store::Table;
 
 // Conversations of one channel in memory before those that are durable are dropped.
 constexpr std::size_t kConversationsMax = 4096;
-// So many of them weigh as much as a channel.
-constexpr std::size_t kConversationsPerWeight = 64;
+// So many of them, or of the uids in a list, weigh as much as a channel.
+constexpr std::size_t kHeldPerWeight = 64;
+// No channel weighs more than this part of the limit, so that one huge group does not push
+// everything else out.
+constexpr std::size_t kWeightMaxShare = 8;
 
 KeyKind key_kind(MemberList list) {
   switch (list) {
@@ -65,11 +68,7 @@ Result<UidSet*> Partition::load_list(Channel& channel, MemberList list) {
       JD_TRY(auto uids,
              read_members(deps_.reader, store::member_prefix(id_, key_kind(list), channel.key)));
       set = std::make_shared<UidSet>(std::move(uids));
-      // A group of a few hundred weighs as much as a handful of channels without subscribers.
-      // Capped, so that one huge group does not push everything else out.
-      const std::size_t weight = std::min(set->size() / 64, options_.channels_max / 4);
-      channel.weight += weight;
-      channels_weight_ += weight;
+      weigh(channel);
     } else {
       set = std::make_shared<UidSet>();
     }
@@ -89,24 +88,35 @@ Result<UidSet*> Partition::load_list_for_change(Channel& channel, MemberList lis
 void Partition::touch(Channel& channel) {
   channel.touched_position = position_ + 1;
   channel.last_used = ++use_tick_;
+  weigh(channel);
+}
+
+void Partition::weigh(Channel& channel) {
+  std::size_t held = channel.conversations.size();
+  for (const auto& list : channel.lists) held += list ? list->size() : 0;
+  channels_weight_ -= channel.weight;
+  channel.weight = 1 + std::min(held / kHeldPerWeight, options_.channels_max / kWeightMaxShare);
+  channels_weight_ += channel.weight;
 }
 
 void Partition::evict_channels() {
-  // Half of the cache, least recently used first. A channel with a change that is not yet durable
-  // stays: the store would still answer with its old seq.
+  // A quarter of the cache, so that it does not come to this all the time; least recently used
+  // first. A channel with a change that is not yet durable stays: the store would still answer with
+  // its old seq.
   const std::uint64_t durable = flight_->durable.load(std::memory_order_acquire);
-  std::vector<std::uint64_t> ticks;
-  ticks.reserve(channels_.size());
-  for (const auto& [key, channel] : channels_) ticks.push_back(channel->last_used);
-  const auto middle = ticks.begin() + static_cast<std::ptrdiff_t>(ticks.size() / 2);
-  std::nth_element(ticks.begin(), middle, ticks.end());
-  const std::uint64_t keep_from = *middle;
-  boost::unordered::erase_if(channels_, [&](const auto& entry) {
-    const Channel& channel = *entry.second;
-    if (channel.last_used >= keep_from || channel.touched_position > durable) return false;
-    channels_weight_ -= channel.weight;
-    return true;
-  });
+  const std::size_t wanted = options_.channels_max / 4 * 3;
+  std::vector<Channel*> idle;
+  idle.reserve(channels_.size());
+  for (const auto& [key, channel] : channels_) {
+    if (channel->touched_position <= durable) idle.push_back(channel.get());
+  }
+  std::sort(idle.begin(), idle.end(),
+            [](const Channel* a, const Channel* b) { return a->last_used < b->last_used; });
+  for (const Channel* channel : idle) {
+    if (channels_weight_ <= wanted) break;
+    channels_weight_ -= channel->weight;
+    channels_.erase(ChannelKey(channel->key));
+  }
 }
 
 void Partition::put_record(Channel& channel) {
@@ -146,6 +156,7 @@ Partition::Membership Partition::change_members(Channel& channel, MemberList lis
     gathering_->batch.Put(store::member_key(id_, key_kind(list), channel.key, uid),
                           rocksdb::Slice());
   }
+  weigh(channel);
   return membership;
 }
 
@@ -155,6 +166,8 @@ Result<ConversationRecord*> Partition::load_conversation(Channel& channel, std::
     if (channel.conversations.size() >= kConversationsMax &&
         channel.touched_position <= flight_->durable.load(std::memory_order_acquire)) {
       channel.conversations.clear();
+      // Of the users a channel names, some are loaded by nothing else.
+      channel.named_users_known = false;
     }
     CachedConversation cached;
     std::string value;
@@ -170,10 +183,7 @@ Result<ConversationRecord*> Partition::load_conversation(Channel& channel, std::
       }
     }
     it = channel.conversations.emplace(std::string(uid), std::move(cached)).first;
-    if (channel.conversations.size() % kConversationsPerWeight == 0) {
-      ++channel.weight;
-      ++channels_weight_;
-    }
+    weigh(channel);
   }
   return it->second.record ? &*it->second.record : nullptr;
 }
@@ -243,7 +253,12 @@ Result<void> Partition::open_conversations(Channel& channel, const std::vector<s
   }
   JD_TRY(const UidSet* denied, load_list(channel, MemberList::denylist));
   for (const auto& uid : uids) {
-    if (!denied->contains(uid)) put_conversation(channel, uid, record);
+    if (denied->contains(uid)) continue;
+    if (!read_all) {
+      JD_TRY(const ConversationRecord* known, load_conversation(channel, uid));
+      if (known != nullptr) continue;
+    }
+    put_conversation(channel, uid, record);
   }
   return {};
 }

@@ -55,9 +55,19 @@ Result<void> Partition::change_list(Channel& channel, MemberList list, Operation
   JD_CHECK_OK(load_list(channel, MemberList::denylist));
   JD_CHECK_OK(load_channel(store::command_log_of(channel.key)));
   touch(channel);
-  const Membership changed = change_members(channel, list, *set, operation, uids);
   // A person's lists are those of an inbox, which is no conversation.
-  if (channel.key.type == ChannelType::person || !has_conversations(channel.key.type)) return {};
+  const bool conversations =
+      channel.key.type != ChannelType::person && has_conversations(channel.key.type);
+  // Whoever may be readmitted: open_conversations() asks for their rows.
+  if (conversations && list == MemberList::denylist && operation != Operation::add) {
+    if (operation == Operation::remove) {
+      for (const auto& uid : uids) JD_CHECK_OK(load_conversation(channel, uid));
+    } else {
+      for (const auto& uid : *set) JD_CHECK_OK(load_conversation(channel, uid));
+    }
+  }
+  const Membership changed = change_members(channel, list, *set, operation, uids);
+  if (!conversations) return {};
   if (list == MemberList::subscribers) {
     for (const auto& uid : changed.removed) erase_conversation(channel, uid);
     return open_conversations(channel, changed.added, true);
@@ -159,10 +169,18 @@ Result<void> Partition::evaluate_change(const ChangeConversation& change) {
   JD_CHECK_OK(resolve_agent_channel(key));
   if (!has_conversations(key.type)) return {};
   JD_TRY(Channel * channel, load_channel(key));
+  // A person's denylist is that of an inbox; it keeps nobody from a conversation.
+  const UidSet* denied = nullptr;
+  if (key.type != ChannelType::person) {
+    JD_TRY(denied, load_list(*channel, MemberList::denylist));
+  }
+  // What is loaded stays until all of it was looked at.
+  touch(*channel);
   for (const auto& uid : change.uids) JD_CHECK_OK(load_conversation(*channel, uid));
   const std::uint64_t last = channel->last_seq;
   for (const auto& uid : change.uids) {
     JD_TRY(const ConversationRecord* known, load_conversation(*channel, uid));
+    if (known == nullptr && denied != nullptr && denied->contains(uid)) continue;
     ConversationRecord wanted = known != nullptr ? *known : ConversationRecord();
     What operation = change.operation;
     if (operation == What::set_unread && std::min(change.value, last) == 0) operation = What::read;
@@ -273,7 +291,11 @@ Result<void> Partition::evaluate_change(const DeleteMessages& change) {
   channel->record.has_gaps = true;
   channel->record.seq_floor = channel->last_seq;
   put_record(*channel);
+  boost::unordered::erase_if(channel->deleted_lately,
+                             [durable = flight_->durable.load(std::memory_order_acquire)](
+                                 const auto& deleted) { return deleted.second <= durable; });
   for (const std::uint64_t seq : seqs) {
+    channel->deleted_lately.insert_or_assign(seq, position_ + 1);
     JD_CHECK_OK(events_.erase(key, seq, seq, gathering_->batch));
     gathering_->batch.Delete(store::message_key(id_, key, static_cast<MessageSeq>(seq)));
     gathering_->batch.Put(store::gap_key(id_, key, static_cast<MessageSeq>(seq)),
@@ -299,8 +321,10 @@ Result<void> Partition::evaluate_change(const ReclaimExpired& change) {
     gathering_->batch.Delete(key);
     const std::uint64_t seq = raw(expiry.seq);
     if (seq <= log->record.cleared_to) continue;
-    if (seq == log->last_seq && log->record.seq_floor < seq) {
-      log->record.seq_floor = seq;
+    const bool last = seq == log->last_seq && log->record.seq_floor < seq;
+    if (last) log->record.seq_floor = seq;
+    if (last || !log->record.has_gaps) {
+      log->record.has_gaps = true;
       put_record(*log);
     }
     JD_CHECK_OK(events_.erase(expiry.log, seq, seq, gathering_->batch));
@@ -377,7 +401,13 @@ Result<EventLanes::Anchor*> Partition::load_anchor(const ChannelKey& channel,
   if (EventLanes::Anchor* anchor = events_.find(channel, client_msg_no)) return anchor;
   const History history(deps_.reader, deps_.clock, deps_.partitions, deps_.fingerprint_seed);
   JD_TRY(const auto message, history.load_by_client_msg_no(channel, client_msg_no));
-  if (!message) return Error(Errc::not_found, "no message with this client_msg_no in the channel");
+  JD_TRY(Channel * state, load_channel(channel));
+  // A deletion may be on its way to the store still.
+  const bool gone = message && (raw(message->seq) <= state->record.cleared_to ||
+                                state->deleted_lately.contains(raw(message->seq)));
+  if (!message || gone) {
+    return Error(Errc::not_found, "no message with this client_msg_no in the channel");
+  }
   if ((message->setting & kSettingStream) == 0) {
     return Error(Errc::invalid, "the message is no stream message (send it with is_stream = 1)");
   }
@@ -406,8 +436,7 @@ Result<EventOutcome> Partition::evaluate_event(AppendEvent& event) {
   JD_TRY(Recipients recipients,
          recipients_of(EventLanes::message_of(*anchor).subscribers, *channel));
   JD_TRY(const auto applied,
-         events_.append(event, *anchor, now_ms, position_ + 1,
-                        flight_->durable.load(std::memory_order_acquire), gathering_->batch));
+         events_.append(event, *anchor, now_ms, position_ + 1, gathering_->batch));
   if (!applied.changed) return applied.outcome;
   if (event.begins_stream) {
     store::RunningStreamRecord stream;

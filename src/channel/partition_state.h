@@ -38,6 +38,9 @@ struct Partition::Channel {
   boost::unordered_flat_map<std::string, CachedConversation, UidHash, UidEqual> conversations;
   // The users a channel names by its id (both of a pair, a visitor) have their conversations.
   bool named_users_known = false;
+  // Messages deleted one by one, with the position of the commit that does it: the store may not
+  // show it yet.
+  boost::unordered_flat_map<std::uint64_t, std::uint64_t> deleted_lately;
   std::uint64_t touched_position = 0;  // of the last commit that changed it
   std::uint64_t last_used = 0;
   std::size_t weight = 1;

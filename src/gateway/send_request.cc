@@ -31,7 +31,9 @@ ChannelKey resolve_channel(std::string_view id, ChannelType type, std::string_vi
     agent_channel += id;
     return {std::move(agent_channel), type};
   }
-  if (!internal_id_problem(id).empty()) return none;
+  // "parent@topic"; no other type composes ids.
+  const bool may_compose = type == ChannelType::community_topic;
+  if (!(may_compose ? internal_id_problem(id) : id_problem(id)).empty()) return none;
   return {std::string(id), type};
 }
 

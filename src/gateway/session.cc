@@ -414,7 +414,7 @@ void Session::on_sub(const codec::Sub& sub, const Request& request) {
   const ChannelKey channel(std::string(sub.channel_id), sub.channel_type);
   if (!channel::allows_session_subscriptions(channel.type)) {
     ack.reason = Reason::not_support_channel_type;
-  } else if (!internal_id_problem(channel.id).empty()) {
+  } else if (!id_problem(channel.id).empty()) {
     ack.reason = Reason::channel_id_error;
   } else if (sub.action == codec::SubAction::subscribe) {
     ack.reason = subscribe(channel);

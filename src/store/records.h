@@ -34,7 +34,7 @@ struct ChannelRecord {
   // Absent: the configured default of the channel type. 0: no limit.
   std::optional<std::uint64_t> retention_seconds;
   std::optional<std::uint64_t> retention_count;
-  bool has_gaps = false;  // there are gap records
+  bool has_gaps = false;  // there are gap records, or seqs without a row
 };
 
 // One user's view of one channel (docs/architecture.md, "conversations"). A seq of 0 is "before the

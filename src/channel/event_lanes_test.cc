@@ -1,0 +1,96 @@
+// What anchors in memory take, and that those in use stay.
+#include "channel/event_lanes.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "store/memory_reader.h"
+
+namespace jindou::channel {
+namespace {
+
+constexpr std::uint64_t kDurable = 100;
+
+class EventLanesTest : public ::testing::Test {
+ protected:
+  void use(std::size_t anchors_max, std::size_t bytes_max) {
+    EventLimits limits;
+    limits.anchors_max = anchors_max;
+    limits.anchor_bytes_max = bytes_max;
+    lanes_ = std::make_unique<EventLanes>(PartitionId{1}, store_, limits);
+  }
+  void add(std::uint64_t seq, std::uint64_t position = 1) {
+    Message message;
+    message.seq = MessageSeq{seq};
+    message.channel = kGroup;
+    message.client_msg_no = name(seq);
+    message.setting = kSettingStream;
+    lanes_->add_anchor(message, position);
+  }
+  void write(std::uint64_t seq, std::size_t bytes, std::uint64_t position = 1) {
+    AppendEvent event;
+    event.channel = kGroup;
+    event.effect = AppendEvent::Effect::text_delta;
+    event.event_key = std::string(kMainLane);
+    event.text = std::string(bytes, 'x');
+    EventLanes::Anchor* anchor = lanes_->find(kGroup, name(seq));
+    ASSERT_NE(anchor, nullptr);
+    ASSERT_TRUE(lanes_->append(event, *anchor, 0, position, batch_));
+  }
+  bool has(std::uint64_t seq) { return lanes_->find(kGroup, name(seq)) != nullptr; }
+  static std::string name(std::uint64_t seq) { return "n" + std::to_string(seq); }
+
+  const ChannelKey kGroup{"g", ChannelType::group};
+  store::MemoryReader store_;
+  rocksdb::WriteBatch batch_;
+  std::unique_ptr<EventLanes> lanes_;
+};
+
+TEST_F(EventLanesTest, AnchorsThatNothingIsWrittenToAreForgottenToo) {
+  use(100, 1 << 20);
+  for (std::uint64_t seq = 1; seq <= 10'000; ++seq) {
+    add(seq);
+    lanes_->trim(kDurable);
+    ASSERT_LE(lanes_->anchor_count(), 100U);
+  }
+  EXPECT_TRUE(has(10'000));
+  EXPECT_FALSE(has(1));
+}
+
+TEST_F(EventLanesTest, TextCountsByItsBytes) {
+  use(100, 100'000);
+  for (std::uint64_t seq = 1; seq <= 20; ++seq) {
+    add(seq);
+    for (int i = 0; i < 4; ++i) write(seq, 5'000);
+    lanes_->trim(kDurable);
+    ASSERT_LE(lanes_->anchor_bytes(), 100'000U);
+  }
+  EXPECT_TRUE(has(20));
+  EXPECT_FALSE(has(1));
+  lanes_->clear();
+  EXPECT_EQ(lanes_->anchor_bytes(), 0U);
+}
+
+TEST_F(EventLanesTest, AnchorsInCommitsOnTheirWayStay) {
+  use(2, 1 << 20);
+  for (std::uint64_t seq = 1; seq <= 10; ++seq) add(seq, kDurable + 1);
+  lanes_->trim(kDurable);
+  EXPECT_EQ(lanes_->anchor_count(), 10U);
+  lanes_->trim(kDurable + 1);
+  EXPECT_EQ(lanes_->anchor_count(), 5U);
+}
+
+TEST_F(EventLanesTest, ErasedAnchorsTakeNothing) {
+  use(100, 1 << 20);
+  add(1);
+  const std::size_t one = lanes_->anchor_bytes();
+  add(2);
+  write(2, 3'000);
+  EXPECT_GT(lanes_->anchor_bytes(), 2 * one + 3'000);
+  ASSERT_TRUE(lanes_->erase(kGroup, 2, 2, batch_));
+  EXPECT_EQ(lanes_->anchor_bytes(), one);
+}
+
+}  // namespace
+}  // namespace jindou::channel
