@@ -13,6 +13,15 @@ namespace {
 
 namespace dom = simdjson::dom;
 
+constexpr std::string_view kRepeatedMember = "an object must not have a member twice";
+
+bool repeats_member(dom::object object) {
+  std::vector<std::string_view> names;
+  for (const auto field : object) names.push_back(field.key);
+  std::ranges::sort(names);
+  return std::ranges::adjacent_find(names) != names.end();
+}
+
 bool is_integer(dom::element value) {
   return value.type() == dom::element_type::INT64 || value.type() == dom::element_type::UINT64;
 }
@@ -38,11 +47,8 @@ BodyReader::BodyReader(dom::object object) { take(object); }
 
 void BodyReader::take(dom::object object) {
   object_ = object;
-  std::vector<std::string_view> names;
-  for (const auto field : object_) names.push_back(field.key);
-  std::ranges::sort(names);
-  if (std::ranges::adjacent_find(names) != names.end()) {
-    problem_ = "an object must not have a member twice";
+  if (repeats_member(object_)) {
+    problem_ = kRepeatedMember;
     return;
   }
   readable_ = true;
@@ -266,6 +272,10 @@ std::string BodyReader::json(std::string_view name) {
 
 Result<std::vector<std::string>> read_uid_array(std::string_view body, std::string_view member) {
   JD_TRY(const dom::element root, codec::parse_json(body));
+  dom::object object;
+  if (root.get_object().get(object) == simdjson::SUCCESS && repeats_member(object)) {
+    return Error(Errc::invalid, std::string(kRepeatedMember));
+  }
   dom::array list;
   if (root.get_array().get(list) != simdjson::SUCCESS &&
       root.at_key(member).get_array().get(list) != simdjson::SUCCESS) {

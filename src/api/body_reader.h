@@ -86,7 +86,8 @@ class BodyReader {
   std::string problem_;
 };
 
-// A body that is an array of strings, or an object with that array as `member` (also "uids").
+// A body that is an array of strings, or an object with that array as `member` (also "uids") and no
+// member twice. Errors: invalid.
 Result<std::vector<std::string>> read_uid_array(std::string_view body, std::string_view member);
 
 }  // namespace jindou::api

@@ -25,10 +25,11 @@ Result<ChannelKey> read_channel(std::string_view login_uid, std::string_view cha
                                 ChannelType type) {
   if (is_blank(channel_id)) return Error(Errc::invalid, "channel_id is required");
   if (type == ChannelType::none) return Error(Errc::invalid, "channel_type is required");
-  if (const auto why = internal_id_problem(channel_id); !why.empty()) {
-    return Error(Errc::invalid, "channel_id " + std::string(why));
-  }
   const bool paired = type == ChannelType::person || type == ChannelType::agent;
+  // A topic is named with its community: "community@topic".
+  const bool composed = paired || type == ChannelType::community_topic;
+  const auto why_not = composed ? internal_id_problem(channel_id) : id_problem(channel_id);
+  if (!why_not.empty()) return Error(Errc::invalid, "channel_id " + std::string(why_not));
   const bool internal = channel_id.find('@') != std::string_view::npos;
   if (paired && internal) {
     const auto [a, b] = split_pair_id(channel_id);

@@ -13,8 +13,9 @@ namespace jindou::api {
 // agent channel is "from@channel_id" unless the id is a pair already that has the sender as a half.
 ChannelKey send_channel(std::string_view from_uid, std::string_view channel_id, ChannelType type);
 
-// For a read by `login_uid`: as above; internal ids ("a@b") are taken as they are. Errors: invalid,
-// when login_uid is missing for a person or agent channel or an id is malformed.
+// For a read by `login_uid`: as above; internal ids ("a@b") are taken as they are for the types
+// that have them: person, agent and community topic. Errors: invalid, when login_uid is missing for
+// a person or agent channel or an id is malformed.
 Result<ChannelKey> read_channel(std::string_view login_uid, std::string_view channel_id,
                                 ChannelType type);
 

@@ -73,13 +73,14 @@ struct Shown {
   EventfulMessages recents;
 };
 
-// Blocks.
-Result<std::vector<Shown>> with_events(const History& history, std::vector<Conversation> list) {
+// Older recents are left out when there is no room for them. Blocks.
+Result<std::vector<Shown>> with_events(const History& history, std::vector<Conversation> list,
+                                       AnswerRoom room) {
   std::vector<Shown> shown;
   shown.reserve(list.size());
   for (Conversation& conversation : list) {
     Shown& entry = shown.emplace_back();
-    JD_TRY(entry.recents, add_events(history, std::move(conversation.recents)));
+    JD_TRY(entry.recents, add_events(history, std::move(conversation.recents), room));
     entry.conversation = std::move(conversation);
   }
   return shown;
@@ -132,9 +133,10 @@ Task<void> post_sync(Services& services, Request& request, Response& response) {
   }
   const ConversationReader& reader = services.deps.conversations;
   const History& history = services.deps.history;
-  auto work = [&reader, &history, query]() -> Result<std::vector<Shown>> {
+  const AnswerRoom room(services.options.answer_bytes_max, services.options.page_bytes_max);
+  auto work = [&reader, &history, query, room]() -> Result<std::vector<Shown>> {
     JD_TRY(std::vector<Conversation> list, reader.load_list(query));
-    return with_events(history, std::move(list));
+    return with_events(history, std::move(list), room);
   };
   const auto list = co_await services.deps.blocking.run(std::move(work));
   if (!list) {
@@ -201,7 +203,8 @@ Task<void> post_sync_by_channels(Services& services, Request& request, Response&
       static_cast<std::size_t>(recents <= 0 ? kMessagesDefault : std::min(recents, kRecentsMax));
   const ConversationReader& reader = services.deps.conversations;
   const History& history = services.deps.history;
-  auto work = [&reader, &history, uid, channels, count]() -> Result<std::vector<Shown>> {
+  const AnswerRoom room(services.options.answer_bytes_max, services.options.page_bytes_max);
+  auto work = [&reader, &history, uid, channels, count, room]() -> Result<std::vector<Shown>> {
     std::vector<ChannelKey> keys;
     keys.reserve(channels.size());
     for (const NamedChannel& channel : channels) {
@@ -209,7 +212,7 @@ Task<void> post_sync_by_channels(Services& services, Request& request, Response&
       keys.push_back(std::move(key));
     }
     JD_TRY(std::vector<Conversation> list, reader.load_some(uid, keys, count));
-    return with_events(history, std::move(list));
+    return with_events(history, std::move(list), room);
   };
   const auto list = co_await services.deps.blocking.run(std::move(work));
   if (!list) {
@@ -257,14 +260,13 @@ struct ChannelPage {
   std::uint64_t user_last_seq = 0;
 };
 
-// Blocks. Errors: storage; too_large, when the answer would hold more than `bytes_max`.
+// Blocks. Errors: storage; too_large, when the answer would hold more than `room` has.
 Result<std::vector<ChannelPage>> load_channel_pages(const ConversationReader& reader,
                                                     const History& history, std::string_view uid,
                                                     const std::vector<NamedChannel>& channels,
                                                     std::size_t limit, bool newest_first,
-                                                    std::size_t bytes_max) {
+                                                    AnswerRoom room) {
   std::vector<ChannelPage> pages;
-  std::size_t bytes = 0;
   for (const NamedChannel& channel : channels) {
     MessagesQuery query;
     JD_TRY(query.channel, load_settled_channel(history, channel.key));
@@ -272,13 +274,12 @@ Result<std::vector<ChannelPage>> load_channel_pages(const ConversationReader& re
     query.limit = limit;
     query.newest_first = newest_first;
     JD_TRY(auto loaded, reader.load_messages(uid, query));
-    for (const Message& message : loaded.messages) bytes += message.payload.size();
-    if (bytes > bytes_max) {
-      return Error(Errc::too_large, "the answer is too large: ask for fewer channels or messages");
-    }
     ChannelPage& page = pages.emplace_back();
     page.user_last_seq = loaded.user_last_seq;
-    JD_TRY(page.messages, add_events(history, std::move(loaded.messages)));
+    JD_TRY(page.messages, add_events(history, std::move(loaded.messages), room));
+    if (room.full()) {
+      return Error(Errc::too_large, "the answer is too large: ask for fewer channels or messages");
+    }
   }
   return pages;
 }
@@ -305,9 +306,9 @@ Task<void> post_sync_messages(Services& services, Request& request, Response& re
       static_cast<std::size_t>(count <= 0 ? kMessagesDefault : std::min(count, kMessagesMax));
   const ConversationReader& reader = services.deps.conversations;
   const History& history = services.deps.history;
-  auto work = [&reader, &history, uid, channels, limit, newest_first,
-               bytes_max = services.options.answer_bytes_max] {
-    return load_channel_pages(reader, history, uid, channels, limit, newest_first, bytes_max);
+  const AnswerRoom room(services.options.answer_bytes_max, services.options.page_bytes_max);
+  auto work = [&reader, &history, uid, channels, limit, newest_first, room] {
+    return load_channel_pages(reader, history, uid, channels, limit, newest_first, room);
   };
   const auto pages = co_await services.deps.blocking.run(std::move(work));
   if (!pages) {

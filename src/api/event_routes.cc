@@ -233,7 +233,8 @@ struct StatePage {
   bool more = false;
 };
 
-Result<StatePage> load_states(const History& history, const StateQuery& query) {
+Result<StatePage> load_states(const History& history, const StateQuery& query,
+                              std::size_t bytes_max) {
   StatePage page;
   JD_TRY(const ChannelKey settled, load_settled_channel(history, query.channel));
   JD_TRY(const std::optional<Message> anchor,
@@ -247,10 +248,13 @@ Result<StatePage> load_states(const History& history, const StateQuery& query) {
     page.lanes.push_back(std::move(lane));
   }
   std::ranges::sort(page.lanes, {}, &LaneState::msg_event_seq);
-  if (page.lanes.size() > query.limit) {
-    page.more = true;
-    page.lanes.resize(query.limit);
+  std::size_t count = 0;
+  for (std::size_t bytes = 0; count < page.lanes.size() && count < query.limit; ++count) {
+    if (bytes > bytes_max) break;
+    bytes += page.lanes[count].snapshot.size();
   }
+  page.more = count < page.lanes.size();
+  page.lanes.resize(count);
   return page;
 }
 
@@ -282,7 +286,9 @@ Task<void> post_eventsync(Services& services, Request& request, Response& respon
     co_return;
   }
   const History& history = services.deps.history;
-  auto work = [&history, wanted = *query] { return load_states(history, wanted); };
+  auto work = [&history, wanted = *query, bytes_max = services.options.page_bytes_max] {
+    return load_states(history, wanted, bytes_max);
+  };
   const auto page = co_await services.deps.blocking.run(std::move(work));
   if (!page) {
     answer_error(response, page.error());

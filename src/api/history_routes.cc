@@ -3,6 +3,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -83,16 +84,21 @@ Result<void> read_range(BodyReader& body, RangeRequest& range) {
 struct EventfulPage {
   EventfulMessages list;
   bool more = false;
+  std::size_t bytes = 0;
 };
 
 // Blocks.
-Result<EventfulPage> load_page(const History& history, RangeQuery query, bool strict) {
+Result<EventfulPage> load_page(const History& history, RangeQuery query, bool strict,
+                               std::size_t bytes_max) {
   JD_TRY(query.channel, load_settled_channel(history, std::move(query.channel)));
   JD_CHECK_OK(check_reader(history, query.channel, query.viewer, strict));
   JD_TRY(RangePage range, history.load_range(query));
   EventfulPage page;
-  page.more = range.more;
-  JD_TRY(page.list, add_events(history, std::move(range.messages)));
+  AnswerRoom room(bytes_max, bytes_max);
+  const Keep keep = range.forward ? Keep::first : Keep::last;
+  JD_TRY(page.list, add_events(history, std::move(range.messages), room, keep));
+  page.more = range.more || page.list.cut;
+  page.bytes = room.used();
   return page;
 }
 
@@ -109,8 +115,9 @@ Task<void> post_messagesync(Services& services, Request& request, Response& resp
   const RangeQuery& query = range.query;
   const History& history = services.deps.history;
   // Copied: the work may outlive this call when the process stops.
-  auto work = [&history, query, strict = services.options.strict_read.get()] {
-    return load_page(history, query, strict);
+  auto work = [&history, query, strict = services.options.strict_read.get(),
+               bytes_max = services.options.page_bytes_max] {
+    return load_page(history, query, strict, bytes_max);
   };
   const auto page = co_await services.deps.blocking.run(std::move(work));
   if (!page) {
@@ -156,7 +163,8 @@ bool read_ranges(const Request& request, std::vector<RangeItem>& items, Response
 
 // Fills the pages in order; those for which the answer has no room left say so. Blocks.
 Result<std::vector<RangeItem>> load_pages(const History& history, std::vector<RangeItem> items,
-                                          bool strict, std::size_t bytes_max) {
+                                          bool strict, std::size_t page_bytes_max,
+                                          std::size_t bytes_max) {
   std::size_t bytes = 0;
   for (RangeItem& item : items) {
     if (!item.problem.empty()) continue;
@@ -164,12 +172,12 @@ Result<std::vector<RangeItem>> load_pages(const History& history, std::vector<Ra
       item.problem = "the answer is too large already; ask for this channel again";
       continue;
     }
-    auto page = load_page(history, item.range.query, strict);
+    auto page = load_page(history, item.range.query, strict, page_bytes_max);
     if (!page) {
       item.problem = page.error().detail().empty() ? page.error().text() : page.error().detail();
       continue;
     }
-    for (const Message& message : page->list.messages) bytes += message.payload.size();
+    bytes += page->bytes;
     item.page = std::move(*page);
   }
   return items;
@@ -180,8 +188,9 @@ Task<void> post_messagesyncbatch(Services& services, Request& request, Response&
   if (!read_ranges(request, items, response)) co_return;
   const History& history = services.deps.history;
   auto work = [&history, items, strict = services.options.strict_read.get(),
+               page_bytes_max = services.options.page_bytes_max,
                bytes_max = services.options.answer_bytes_max] {
-    return load_pages(history, items, strict, bytes_max);
+    return load_pages(history, items, strict, page_bytes_max, bytes_max);
   };
   const auto done = co_await services.deps.blocking.run(std::move(work));
   if (!done) {
@@ -279,45 +288,57 @@ struct Lookup {
   bool strict = false;
 };
 
-// Found messages in the order seqs, ids, client numbers. Blocks.
-Result<EventfulMessages> load_all(const History& history, Lookup lookup) {
+// Found messages in the order seqs, ids, client numbers, each once. Blocks. Errors: storage;
+// denied; too_large, when the answer would hold more than `room` has.
+Result<EventfulMessages> load_all(const History& history, Lookup lookup, AnswerRoom room) {
+  const Error too_large(Errc::too_large, "the answer is too large: ask for fewer messages");
   if (lookup.channel) {
     JD_TRY(lookup.channel, load_settled_channel(history, std::move(*lookup.channel)));
     JD_CHECK_OK(check_reader(history, *lookup.channel, lookup.viewer, lookup.strict));
   }
   std::vector<Message> found;
+  std::unordered_set<std::uint64_t> taken;
+  AnswerRoom payloads = room;
   const auto take = [&](Result<std::optional<Message>>& loaded) {
     if (!*loaded) return;
     Message& message = **loaded;
     if (lookup.channel && message.channel != *lookup.channel) return;
     // A message that was sent to some of a channel's users only is nobody else's business.
-    if (message.visible_to(lookup.viewer)) found.push_back(std::move(message));
+    if (!message.visible_to(lookup.viewer) || !taken.insert(raw(message.id)).second) return;
+    payloads.take(message.payload.size());
+    found.push_back(std::move(message));
   };
   for (const std::uint64_t seq : lookup.seqs) {
     if (seq == 0) continue;
+    if (payloads.full()) return too_large;
     auto loaded = history.load_by_seq(*lookup.channel, static_cast<MessageSeq>(seq));
     if (!loaded) return std::move(loaded).error();
     take(loaded);
   }
   for (const std::uint64_t id : lookup.ids) {
     if (id == 0) continue;
+    if (payloads.full()) return too_large;
     auto loaded = history.load_by_id(static_cast<MessageId>(id));
     if (!loaded) return std::move(loaded).error();
     take(loaded);
   }
   for (const std::string& number : lookup.client_msg_nos) {
     if (number.empty()) continue;
-    auto loaded = history.load_by_client_msg_no(*lookup.channel, number);
+    if (payloads.full()) return too_large;
+    auto loaded = history.load_by_client_msg_no(*lookup.channel, number, lookup.viewer);
     if (!loaded) return std::move(loaded).error();
     take(loaded);
   }
-  return add_events(history, std::move(found));
+  JD_TRY(EventfulMessages list, add_events(history, std::move(found), room));
+  if (list.cut) return too_large;
+  return list;
 }
 
 Task<Result<EventfulMessages>> look_up(Services& services, Lookup lookup) {
   const History& history = services.deps.history;
   lookup.strict = services.options.strict_read.get();
-  auto work = [&history, lookup] { return load_all(history, lookup); };
+  const AnswerRoom room(services.options.answer_bytes_max, services.options.page_bytes_max);
+  auto work = [&history, lookup, room] { return load_all(history, lookup, room); };
   co_return co_await services.deps.blocking.run(std::move(work));
 }
 

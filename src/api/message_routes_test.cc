@@ -66,6 +66,39 @@ TEST_F(MessageRoutesTest, LookUpByNumberChecksItsQuery) {
   EXPECT_EQ(get(path + "channel_id=u2&channel_type=1&client_msg_no=n1&login_uid=u1").status, 404U);
 }
 
+TEST_F(MessageRoutesTest, LookUpByNumberFindsTheFirstMessageThatTheReaderCanSee) {
+  ASSERT_EQ(status("/channel/subscriber_add", R"({"channel_id":"g1","subscribers":["u1","u2"]})"),
+            200U);
+  const std::string place = R"("channel_id":"g1","channel_type":2,"payload":"aGk=",)"
+                            R"("client_msg_no":"n")";
+  ASSERT_EQ(
+      status("/message/sendbatch", "[{" + place + R"(,"from_uid":"u1","subscribers":["u3"]}])"),
+      200U);
+  ASSERT_EQ(status("/message/sendbatch", "[{" + place + R"(,"from_uid":"u2"}])"), 200U);
+  const std::string path = "/message/byclientmsgno?channel_id=g1&channel_type=2&client_msg_no=n";
+  EXPECT_TRUE(has(get(path).body, "\"message_seq\":1,"));
+  EXPECT_TRUE(has(get(path + "&login_uid=u3").body, "\"message_seq\":1,"));
+  EXPECT_TRUE(has(get(path + "&login_uid=u2").body, "\"message_seq\":2,"));
+}
+
+TEST_F(MessageRoutesTest, LookUpsAnswerAMessageOnce) {
+  const std::string first = send("n1");
+  const std::string second = send("n2");
+  const auto count = [this](const std::string& body, bool page) {
+    simdjson::dom::parser parser;
+    const Answer answer = post("/messages", body);
+    simdjson::dom::element root = parser.parse(answer.body);
+    if (page) root = root["messages"];
+    return root.get_array().size();
+  };
+  EXPECT_EQ(count("{\"message_ids\":[" + second + "," + first + "," + second + "]}", false), 2U);
+  EXPECT_EQ(count("{\"channel_id\":\"g1\",\"channel_type\":2,\"message_seqs\":[1,1,2],"
+                  "\"message_ids\":[" +
+                      first + "],\"client_msg_nos\":[\"n2\",\"n2\"]}",
+                  true),
+            2U);
+}
+
 TEST_F(MessageRoutesTest, LastMessageIsTheNewestOne) {
   EXPECT_EQ(get("/channel/last_message?channel_id=g1&channel_type=2").status, 404U);
   send("n1");
@@ -237,6 +270,109 @@ TEST_F(MessageRoutesTest, EventsCheckTheirFields) {
        R"({"channel_id":"g1","channel_type":2,"client_msg_no":"a","limit":-1})"});
 }
 
+// Three stream messages whose text is more than an answer takes.
+class LargeEventsTest : public MessageRoutesTest {
+ protected:
+  void SetUp() override {
+    MessageRoutesTest::SetUp();
+    EXPECT_EQ(status("/channel/subscriber_add", R"({"channel_id":"g1","subscribers":["u1"]})"),
+              200U);
+    for (const std::string number : {"a", "b", "c"}) {
+      ids_.push_back(send(number, R"(,"is_stream":1)"));
+      add_text(number, "main");
+    }
+    ApiOptions options;
+    options.page_bytes_max = 100;
+    options.answer_bytes_max = 450;
+    configure(options);
+  }
+  // 80 bytes of text that `number` and the lane begin with; the lane ends.
+  void add_text(const std::string& number, const std::string& lane) {
+    std::string text = number + "-" + lane + "-";
+    text.resize(80, 'x');
+    for (const std::string& last :
+         {R"("stream.delta","event_id":"d","payload":{"kind":"text","delta":")" + text + "\"}",
+          std::string(R"("stream.close","event_id":"e")")}) {
+      const Answer answer = post(
+          "/message/event", R"({"channel_id":"g1","channel_type":2,"client_msg_no":")" + number +
+                                R"(","event_key":")" + lane + R"(","event_type":)" + last + "}");
+      EXPECT_EQ(answer.status, 200U) << answer.body;
+    }
+  }
+  // The client_msg_nos of a page of g1 and whether there are more.
+  std::string page(const std::string& members) {
+    const Answer answer =
+        post("/channel/messagesync",
+             R"({"login_uid":"u1","channel_id":"g1","channel_type":2)" + members + "}");
+    return shown(answer.body) + (has(answer.body, "\"more\":1") ? "+" : "");
+  }
+  static std::string shown(const std::string& body) {
+    std::string numbers;
+    for (const std::string number : {"a", "b", "c"}) {
+      if (has(body, "\"text\":\"" + number + "-main-")) numbers += number;
+    }
+    return numbers;
+  }
+
+  std::vector<std::string> ids_;
+};
+
+TEST_F(LargeEventsTest, EndAPageWhereTheReaderGoesOn) {
+  EXPECT_EQ(page(""), "c+");
+  EXPECT_EQ(page(R"(,"start_message_seq":2)"), "b+");
+  EXPECT_EQ(page(R"(,"start_message_seq":1)"), "a");
+  EXPECT_EQ(page(R"(,"pull_mode":1,"start_message_seq":1)"), "a+");
+  EXPECT_EQ(page(R"(,"pull_mode":1,"start_message_seq":3)"), "c");
+  const std::string item = R"({"channel_id":"g1","channel_type":2})";
+  const Answer batch =
+      post("/channel/messagesyncbatch",
+           R"({"login_uid":"u1","items":[)" + item + "," + item + "," + item + "," + item + "]}");
+  EXPECT_TRUE(has(batch.body, "\"error\":\"the answer is too large already")) << batch.body;
+}
+
+TEST_F(LargeEventsTest, AreRefusedWhereThereAreNoPages) {
+  const auto look_up = [this](std::size_t count) {
+    std::string list = ids_[0];
+    for (std::size_t i = 1; i < count; ++i) list += "," + ids_[i];
+    return post("/messages", "{\"message_ids\":[" + list + "]}");
+  };
+  EXPECT_EQ(shown(look_up(2).body), "ab");
+  EXPECT_EQ(shown(look_up(3).body), "abc") << "the last message takes the answer over the bound";
+  add_text("a", "tool");
+  EXPECT_EQ(look_up(3).status, 400U);
+  EXPECT_TRUE(has(look_up(3).body, "\"code\":\"too_large\""));
+  const Answer messages =
+      post("/conversation/syncMessages",
+           R"({"uid":"u1","msg_count":3,"channels":[{"channel_id":"g1","channel_type":2}]})");
+  EXPECT_TRUE(has(messages.body, "\"code\":\"too_large\"")) << messages.body;
+}
+
+TEST_F(LargeEventsTest, LeaveOutOlderRecents) {
+  add_text("b", "tool");
+  EXPECT_EQ(shown(post("/conversation/sync", R"({"uid":"u1","msg_count":3})").body), "bc");
+  EXPECT_EQ(shown(post("/conversation/syncByChannels", R"({"uid":"u1","msg_count":3,"channels":[)"
+                                                       R"({"channel_id":"g1","channel_type":2}]})")
+                      .body),
+            "bc");
+}
+
+TEST_F(LargeEventsTest, OfOneMessageAreShownWhileTheyFit) {
+  add_text("a", "a_tool");
+  const Answer answer = post("/message", "{\"message_id\":" + ids_[0] + "}");
+  EXPECT_TRUE(has(answer.body, "\"text\":\"a-main-")) << answer.body;
+  EXPECT_TRUE(has(answer.body, "\"stream_data\"")) << answer.body;
+  EXPECT_TRUE(has(answer.body, "\"event_key\":\"a_tool\"")) << answer.body;
+  EXPECT_FALSE(has(answer.body, "\"text\":\"a-a_tool-")) << answer.body;
+  add_text("a", "b_tool");
+  const std::string states = R"({"channel_id":"g1","channel_type":2,"client_msg_no":"a")";
+  const Answer first = post("/message/eventsync", states + "}");
+  EXPECT_TRUE(has(first.body, "\"next_msg_event_seq\":2,\"more\":1")) << first.body;
+  EXPECT_TRUE(has(first.body, "\"text\":\"a-a_tool-")) << first.body;
+  const Answer last = post("/message/eventsync", states + R"(,"from_msg_event_seq":2})");
+  EXPECT_TRUE(has(last.body, "\"more\":0")) << last.body;
+  EXPECT_TRUE(has(last.body, "\"text\":\"a-b_tool-")) << last.body;
+}
+
 TEST_F(MessageRoutesTest, OldEventsWriteTheSameStream) {
   const auto old = [this](const std::string& type, const std::string& data,
                           const std::string& number = "s1", const std::string& query = "") {
@@ -303,6 +439,37 @@ TEST_F(MessageRoutesTest, OldStreamsAreOpenedAndClosed) {
               R"({"channel_id":"g1","channel_type":2,"stream_no":"0123456789abcdef"})"});
 }
 
+// A call that is refused leaves the stream alone that it was to replace.
+TEST_F(MessageRoutesTest, ForceEndsNothingWhenItsOwnMessageIsRefused) {
+  const auto open = [this](const std::string& number, bool force) {
+    return status("/streamv2/open", R"({"from_uid":"bot","channel_id":"g1","channel_type":2,)"
+                                    R"("payload":"aGk=","client_msg_no":")" +
+                                        number + R"(","force":)" + (force ? "1}" : "0}"));
+  };
+  const auto start = [this](const std::string& number) {
+    return status("/event?force=1", R"({"client_msg_no":")" + number +
+                                        R"(","channel_id":"g1","channel_type":2,"from_uid":"bot",)"
+                                        R"("event":{"type":"___TextMessageStart","data":"hi"}})");
+  };
+  const auto running = [this] {
+    return *history_->load_running_stream(ChannelKey("g1", ChannelType::group));
+  };
+  ASSERT_EQ(open("s1", false), 200U);
+  ASSERT_EQ(status("/channel", R"({"channel_id":"g1","channel_type":2,"ban":1})"), 200U);
+  EXPECT_EQ(open("s2", true), 403U);
+  EXPECT_EQ(running(), "s1");
+  EXPECT_EQ(start("s3"), 403U);
+  EXPECT_EQ(running(), "s1");
+  ASSERT_EQ(status("/channel", R"({"channel_id":"g1","channel_type":2,"ban":0})"), 200U);
+  EXPECT_EQ(open("s4", false), 400U);
+  EXPECT_EQ(get("/message/byclientmsgno?channel_id=g1&channel_type=2&client_msg_no=s4").status,
+            404U);
+  EXPECT_EQ(open("s5", true), 200U);
+  EXPECT_EQ(running(), "s5");
+  EXPECT_EQ(start("s6"), 200U);
+  EXPECT_EQ(running(), "s6");
+}
+
 TEST_F(MessageRoutesTest, SecondOldStreamsAreWrittenById) {
   const std::string place = R"("from_uid":"bot","channel_id":"u1","channel_type":1)";
   const std::string open = "{" + place + R"(,"payload":"aGk="})";
@@ -367,6 +534,7 @@ TEST_F(MessageRoutesTest, ConversationsCheckTheirFields) {
     expect_400(path, {"{}", R"({"uid":"u1","channel_type":2})", R"({"uid":"u1","channel_id":"g1"})",
                       R"({"channel_id":"g1","channel_type":2})",
                       R"({"uid":"u1","channel_id":"g1","channel_type":0})",
+                      R"({"uid":"u1","channel_id":"x@y","channel_type":2})",
                       R"({"uid":"u1","channel_id":"u2@u3","channel_type":1})"});
   }
   expect_400("/conversations/setUnread",

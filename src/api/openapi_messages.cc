@@ -158,7 +158,8 @@ Operation messages() {
       .description =
           "With `message_ids` alone: in all channels, an array in the order of the "
           "request, 404 when none was found. With a channel: found messages only, in a "
-          "page.",
+          "page. Each message once; more than 32 MiB of payloads and text of events are refused "
+          "(`too_large`).",
       .body = object({may("message_ids", array(message_id("A message."),
                                                "Required without a "
                                                "channel.")),

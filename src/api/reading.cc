@@ -1,6 +1,7 @@
 #include "api/reading.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "model/channel.h"
@@ -13,6 +14,29 @@ using channel::History;
 bool is_anchor(const Message& message) {
   return (message.setting & kSettingStream) != 0 && !message.flags.sync_once &&
          raw(message.seq) != 0;
+}
+
+// Names, status and numbers of a lane in a message object.
+constexpr std::size_t kLaneBytes = 128;
+
+// Takes away the snapshots that are too much for one message; returns the bytes of what is left.
+std::size_t fit(MessageEvents& events, std::size_t bytes_max) {
+  std::size_t text = 0;
+  const auto keep = [&text, bytes_max](LaneState& lane) {
+    if (lane.snapshot.size() > bytes_max - text) {
+      lane.snapshot = std::string();
+    } else {
+      text += lane.snapshot.size();
+    }
+  };
+  const auto main = std::ranges::find(events.lanes, kMainLane, &LaneState::event_key);
+  if (main != events.lanes.end()) keep(*main);
+  std::size_t bytes = 0;
+  for (LaneState& lane : events.lanes) {
+    if (lane.event_key != kMainLane) keep(lane);
+    bytes += kLaneBytes + lane.event_key.size() + lane.snapshot.size() + lane.error.size();
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -44,16 +68,28 @@ Result<bool> may_read_channel(const History& history, const ChannelKey& channel,
   return std::ranges::find(accounts, viewer) != accounts.end();
 }
 
-Result<EventfulMessages> add_events(const History& history, std::vector<Message> messages) {
+Result<EventfulMessages> add_events(const History& history, std::vector<Message> messages,
+                                    AnswerRoom& room, Keep keep) {
   EventfulMessages list;
-  list.messages = std::move(messages);
-  if (std::ranges::none_of(list.messages, is_anchor)) return list;
-  list.events.resize(list.messages.size());
-  for (std::size_t i = 0; i < list.messages.size(); ++i) {
-    const Message& message = list.messages[i];
+  if (keep == Keep::last) std::ranges::reverse(messages);
+  if (std::ranges::any_of(messages, is_anchor)) list.events.resize(messages.size());
+  std::size_t kept = 0;
+  for (; kept < messages.size() && !room.full(); ++kept) {
+    const Message& message = messages[kept];
+    room.take(message.payload.size());
     if (!is_anchor(message)) continue;
-    JD_TRY(list.events[i], history.load_events(message.channel, message.seq));
+    MessageEvents& events = list.events[kept];
+    JD_TRY(events, history.load_events(message.channel, message.seq));
+    room.take(fit(events, room.message_bytes_max()));
   }
+  list.cut = kept < messages.size();
+  messages.erase(messages.begin() + static_cast<std::ptrdiff_t>(kept), messages.end());
+  if (!list.events.empty()) list.events.resize(kept);
+  if (keep == Keep::last) {
+    std::ranges::reverse(messages);
+    std::ranges::reverse(list.events);
+  }
+  list.messages = std::move(messages);
   return list;
 }
 

@@ -2,6 +2,8 @@
 // belong to them.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -20,14 +22,40 @@ namespace jindou::api {
 Result<bool> may_read_channel(const channel::History& history, const ChannelKey& channel,
                               std::string_view viewer);
 
+// Counts the bytes of one answer: payloads, and what events say. It takes messages until it is over
+// its bound, so that there is always room for one, and the bound is exceeded by one at most.
+class AnswerRoom {
+ public:
+  // `message_bytes_max`: text of the events of one message.
+  AnswerRoom(std::size_t bytes_max, std::size_t message_bytes_max)
+      : bytes_max_(bytes_max), message_bytes_max_(message_bytes_max) {}
+
+  bool full() const { return used_ > bytes_max_; }
+  void take(std::size_t bytes) { used_ += bytes; }
+  std::size_t used() const { return used_; }
+  std::size_t message_bytes_max() const { return message_bytes_max_; }
+
+ private:
+  std::size_t bytes_max_;
+  std::size_t message_bytes_max_;
+  std::size_t used_ = 0;
+};
+
 // Messages and their events; `events` is aligned with `messages`, or empty when none has any.
 struct EventfulMessages {
   std::vector<Message> messages;
   std::vector<MessageEvents> events;
+  bool cut = false;  // there was no room for the others
 };
 
-// Adds the events to messages just read. Blocks. Errors: storage.
-Result<EventfulMessages> add_events(const channel::History& history, std::vector<Message> messages);
+// Which messages stay when there is no room for all.
+enum class Keep : std::uint8_t { first, last };
+
+// Adds the events to messages just read, as long as there is room, which they take. Of a message
+// whose events say more than one may, the snapshots that do not fit are left out, that of the lane
+// main last; POST /message/eventsync has them. Blocks. Errors: storage.
+Result<EventfulMessages> add_events(const channel::History& history, std::vector<Message> messages,
+                                    AnswerRoom& room, Keep keep = Keep::first);
 
 // The message object with its events.
 void write_eventful(codec::JsonWriter& json, const Message& message, const MessageEvents& events,

@@ -428,5 +428,13 @@ TEST_F(PortsTest, ANamedResourceIsCheckedOnBothPortsForReadingToo) {
   EXPECT_EQ(status("/slot/move", "{}"), 403U) << "an open API port is no permission";
 }
 
+TEST_F(RoutesTest, ListsOfUsersRefuseRepeatedMembers) {
+  EXPECT_EQ(status("/route/batch", R"({"uids":["a"]})"), 200U);
+  for (const std::string path : {"/route/batch", "/user/onlinestatus", "/user/systemuids_add"}) {
+    EXPECT_EQ(status(path, R"({"uids":["a"],"uids":["b"]})"), 400U) << path;
+    EXPECT_EQ(status(path, R"({"uids":["a"],"x":1,"x":2})"), 400U) << path;
+  }
+}
+
 }  // namespace
 }  // namespace jindou::api

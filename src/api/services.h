@@ -100,8 +100,10 @@ struct ApiOptions {
   std::size_t batches_in_flight_max = 256;
   // Selectors of one POST /messages; channels of one request for conversations.
   std::size_t lookups_max = 1000;
-  // Payloads in the answer to one request about several channels.
+  // Payloads and text of events in the answer to one request for several channels or messages.
   std::size_t answer_bytes_max = std::size_t{32} << 20;
+  // The same in one page of a channel; also the text of the events of one message.
+  std::size_t page_bytes_max = std::size_t{8} << 20;
   // The payload of one event of POST /message/event, as JSON text. With it an EVENT frame stays
   // below the 1 MiB that clients decode.
   std::size_t event_bytes_max = std::size_t{512} << 10;

@@ -125,17 +125,25 @@ Task<Result<SendResult>> send_anchor(Services& services, Request& request, SendC
   co_return Result<SendResult>(results->front());
 }
 
-Task<Result<void>> clear_running(Services& services, Request& request, AppendEvent end,
-                                 const std::string& client_msg_no, bool force) {
+namespace {
+
+// The client_msg_no of another stream that runs in the channel; empty: none.
+Task<Result<std::string>> find_other_stream(Services& services, ChannelKey channel,
+                                            std::string client_msg_no) {
   const History& history = services.deps.history;
-  auto work = [&history, channel = end.channel] { return history.load_running_stream(channel); };
-  const auto running = co_await services.deps.blocking.run(std::move(work));
+  auto work = [&history, channel] { return history.load_running_stream(channel); };
+  auto running = co_await services.deps.blocking.run(std::move(work));
+  if (running && *running == client_msg_no) running->clear();
+  co_return running;
+}
+
+// Ends whatever runs beside the stream of that message.
+Task<Result<void>> end_other_stream(Services& services, Request& request, AppendEvent end,
+                                    std::string client_msg_no) {
+  auto running = co_await find_other_stream(services, end.channel, client_msg_no);
   if (!running) co_return Result<void>(running.error());
-  if (running->empty() || *running == client_msg_no) co_return Result<void>();
-  if (!force) {
-    co_return Result<void>(Error(Errc::conflict, "a stream is running in the channel already"));
-  }
-  end.client_msg_no = *running;
+  if (running->empty()) co_return Result<void>();
+  end.client_msg_no = std::move(*running);
   const auto ended = co_await append_event(services, request, std::move(end));
   // Not found: it was deleted meanwhile, and what does not exist does not run.
   if (!ended && ended.error().code() != Errc::not_found) {
@@ -144,10 +152,36 @@ Task<Result<void>> clear_running(Services& services, Request& request, AppendEve
   co_return Result<void>();
 }
 
-Task<bool> begin_stream(Services& services, Request& request, Response& response,
-                        SendCommand command, AppendEvent begin, SendResult& sent) {
-  const std::string client_msg_no = command.client_msg_no;
-  const auto stored = co_await send_anchor(services, request, std::move(command));
+// Makes the stream of a message that is stored the one that runs in the channel.
+Task<Result<void>> run_stream(Services& services, Request& request, StreamStart start) {
+  if (start.force) {
+    const auto ended = co_await end_other_stream(services, request, std::move(start.end),
+                                                 start.begin.client_msg_no);
+    if (!ended) co_return Result<void>(ended.error());
+  }
+  const auto begun = co_await append_event(services, request, std::move(start.begin));
+  if (!begun) co_return Result<void>(begun.error());
+  co_return Result<void>();
+}
+
+}  // namespace
+
+Task<bool> begin_stream(Services& services, Request& request, Response& response, StreamStart start,
+                        SendResult& sent) {
+  const std::string client_msg_no = start.anchor.client_msg_no;
+  const ChannelKey channel = start.begin.channel;
+  if (!start.force) {
+    const auto other = co_await find_other_stream(services, channel, client_msg_no);
+    if (!other) {
+      answer_error(response, other.error());
+      co_return false;
+    }
+    if (!other->empty()) {
+      answer_error(response, Error(Errc::conflict, "a stream is running in the channel already"));
+      co_return false;
+    }
+  }
+  const auto stored = co_await send_anchor(services, request, std::move(start.anchor));
   if (!stored) {
     answer_error(response, stored.error());
     co_return false;
@@ -157,18 +191,17 @@ Task<bool> begin_stream(Services& services, Request& request, Response& response
     answer_send(response, sent, client_msg_no, services.options.status_style);
     co_return false;
   }
-  begin.client_msg_no = client_msg_no;
-  begin.begins_stream = true;
-  const ChannelKey channel = begin.channel;
-  const auto begun = co_await append_event(services, request, std::move(begin));
-  if (begun) co_return true;
-  if (begun.error().code() == Errc::conflict) {
+  start.begin.client_msg_no = client_msg_no;
+  start.begin.begins_stream = true;
+  const auto running = co_await run_stream(services, request, std::move(start));
+  if (running) co_return true;
+  if (running.error().code() == Errc::conflict) {
     // Another stream began in between: ours must not look as if it went on.
     AppendEvent close = close_event(services, channel, client_msg_no, kEndedByForce);
     const auto closed = co_await append_event(services, request, std::move(close));
     closed.ignore("the message is only left open");
   }
-  answer_error(response, event_error(begun.error()));
+  answer_error(response, event_error(running.error()));
   co_return false;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "api/body_reader.h"
 #include "api/http_types.h"
@@ -44,16 +45,22 @@ SendCommand anchor_for(Services& services, const StreamPlace& place, std::string
 // Errors: as send_commands(). A refusal is a result.
 Task<Result<SendResult>> send_anchor(Services& services, Request& request, SendCommand command);
 
-// Makes room for a stream in a channel that can have one: with `force` a running one ends,
-// otherwise it is an error (conflict). `end` is the event that ends it, once its client_msg_no is
-// filled in.
-Task<Result<void>> clear_running(Services& services, Request& request, channel::AppendEvent end,
-                                 const std::string& client_msg_no, bool force);
+// What begins a stream in a channel that can have one.
+struct StreamStart {
+  StreamStart(SendCommand message, channel::AppendEvent first, channel::AppendEvent last)
+      : anchor(std::move(message)), begin(std::move(first)), end(std::move(last)) {}
+  SendCommand anchor;
+  channel::AppendEvent begin;  // its first event
+  // Ends the stream that runs already, with `force`; its client_msg_no is filled in then.
+  channel::AppendEvent end;
+  bool force = false;
+};
 
-// Stores the message of a stream and makes it the one that runs in the channel; `begin` is its
-// first event. False: answered. `sent` is filled in otherwise.
-Task<bool> begin_stream(Services& services, Request& request, Response& response,
-                        SendCommand command, channel::AppendEvent begin, SendResult& sent);
+// Stores the message of a stream and makes it the one that runs in the channel. One that runs
+// already is ended once the message is stored, or, without `force`, the reason for a refusal
+// (conflict). False: answered. `sent` is filled in otherwise.
+Task<bool> begin_stream(Services& services, Request& request, Response& response, StreamStart start,
+                        SendResult& sent);
 
 // Closes the stream of that message and answers.
 Task<void> close_stream(Services& services, Request& request, Response& response,

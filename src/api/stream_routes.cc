@@ -114,17 +114,11 @@ Task<void> post_event(Services& services, Request& request, Response& response) 
     end.event_type = kTextEnd;
     end.payload.clear();
     end.bare_data = true;
-    const bool force = request.query_value("force") == "1";
-    const auto room =
-        co_await clear_running(services, request, std::move(end), wanted->client_msg_no, force);
-    if (!room) {
-      answer_error(response, room.error());
-      co_return;
-    }
     SendCommand anchor = anchor_for(services, wanted->place, wanted->client_msg_no, wanted->data);
+    StreamStart start(std::move(anchor), std::move(event), std::move(end));
+    start.force = request.query_value("force") == "1";
     SendResult sent;
-    const bool begun = co_await begin_stream(services, request, response, std::move(anchor),
-                                             std::move(event), sent);
+    const bool begun = co_await begin_stream(services, request, response, std::move(start), sent);
     if (!begun) co_return;
   } else {
     const auto done = co_await append_event(services, request, std::move(event));

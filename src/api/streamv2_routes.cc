@@ -66,16 +66,12 @@ Task<void> post_streamv2_open(Services& services, Request& request, Response& re
   anchor.channel = std::move(*settled);
   const std::string client_msg_no = anchor.client_msg_no;
   AppendEvent end = close_event(services, anchor.channel, client_msg_no, kEndedByForce);
-  const auto room = co_await clear_running(services, request, std::move(end), client_msg_no, force);
-  if (!room) {
-    answer_error(response, room.error());
-    co_return;
-  }
   AppendEvent begin = event_for(anchor.channel, client_msg_no, "stream.open", Effect::note);
   begin.event_id = "open";
+  StreamStart start(std::move(anchor), std::move(begin), std::move(end));
+  start.force = force;
   SendResult sent;
-  const bool begun =
-      co_await begin_stream(services, request, response, std::move(anchor), std::move(begin), sent);
+  const bool begun = co_await begin_stream(services, request, response, std::move(start), sent);
   if (!begun) co_return;
   JsonWriter json(response.body);
   json.begin_object();

@@ -41,6 +41,12 @@ ChannelKey source_of(const ChannelKey& log) {
 
 }  // namespace
 
+// The key of a client_msg_no in the index, and the message it was dropped with.
+struct Sweeper::UsedNumber {
+  std::string key;
+  std::uint64_t counter = 0;
+};
+
 // One walk through the channels of a partition.
 struct Sweeper::Walk {
   PartitionId partition{};
@@ -192,7 +198,9 @@ Result<void> Sweeper::limit_log(Walk& walk, const ChannelKey& log) {
   std::uint64_t high = low;
   if (walk.cursor->seek_before(behind)) high = raw(store::seq_of_message_key(walk.cursor->key()));
   JD_CHECK_OK(walk.cursor->status());
-  if (limits.max_count != 0 && high > limits.max_count) cut = high - limits.max_count;
+  if (limits.max_count != 0) {
+    JD_TRY(cut, find_count_cut(walk, log, low, high, limits.max_count));
+  }
   if (limits.max_age_seconds != 0) {
     const std::int64_t before = walk.now - static_cast<std::int64_t>(std::min<std::uint64_t>(
                                                limits.max_age_seconds, std::uint64_t{1} << 40));
@@ -210,6 +218,30 @@ Result<void> Sweeper::limit_log(Walk& walk, const ChannelKey& log) {
   rows_since_compaction_ += count;
   deps_.metrics.retention_cleared.Increment(static_cast<double>(count));
   return {};
+}
+
+Result<std::uint64_t> Sweeper::find_count_cut(Walk& walk, const ChannelKey& log, std::uint64_t low,
+                                              std::uint64_t high, std::uint64_t max_count) {
+  if (high - low < max_count) return 0;
+  std::string value;
+  JD_TRY(const bool exists,
+         deps_.reader.get(Table::main, store::channel_key(walk.partition, log), value));
+  bool has_gaps = false;
+  if (exists) {
+    JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
+    has_gaps = record.has_gaps;
+  }
+  // Without holes the seqs tell. Otherwise the rows have to be counted, the newest first.
+  if (!has_gaps) return high - max_count;
+  const std::string prefix = store::message_prefix(walk.partition, log);
+  bool found = walk.cursor->seek_before(store::after_prefix(prefix));
+  for (std::uint64_t kept = 0; found && kept < max_count; ++kept) {
+    if (!walk.cursor->key().starts_with(prefix)) return 0;
+    found = walk.cursor->prev();
+  }
+  JD_CHECK_OK(walk.cursor->status());
+  if (!found || !walk.cursor->key().starts_with(prefix)) return 0;
+  return raw(store::seq_of_message_key(walk.cursor->key()));
 }
 
 Result<std::uint64_t> Sweeper::find_age_cut(Walk& walk, const ChannelKey& log, std::uint64_t low,
@@ -236,6 +268,27 @@ Result<std::uint64_t> Sweeper::find_age_cut(Walk& walk, const ChannelKey& log, s
     }
   }
   return cut;
+}
+
+Result<void> Sweeper::leave_own_numbers(std::vector<UsedNumber>& numbers) {
+  Result<void> read;
+  std::string value;
+  std::erase_if(numbers, [&](const UsedNumber& number) {
+    if (!read) return true;
+    const auto there = deps_.reader.get(Table::client_numbers, number.key, value);
+    if (!there) {
+      read = Error(there.error());
+      return true;
+    }
+    if (!*there) return true;
+    const auto row = store::decode_client_number(value);
+    if (!row) {
+      read = Error(row.error());
+      return true;
+    }
+    return row->counter != number.counter;
+  });
+  return read;
 }
 
 Result<void> Sweeper::drop_commit_records(PartitionId partition) {
@@ -270,7 +323,7 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
   while (more && seen < kRecordsPerWalk) {
     channel::DropCommitRecords drop;
     drop.partition = partition;
-    std::vector<std::string> numbers;
+    std::vector<UsedNumber> numbers;
     more = false;
     Result<void> judged;
     JD_CHECK_OK(deps_.reader.scan(
@@ -305,7 +358,8 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
           if (gone) {
             drop.first_counters.push_back(counter);
             for (const auto& entry : record->entries) {
-              numbers.push_back(store::client_number_key(partition, entry.fingerprint));
+              numbers.push_back(
+                  {store::client_number_key(partition, entry.fingerprint), entry.counter});
             }
           }
           more = drop.first_counters.size() >= kRecordsPerChange;
@@ -314,8 +368,12 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
     JD_CHECK_OK(judged);
     if (!more && seen < kRecordsPerWalk) next = 0;
     if (drop.first_counters.empty()) return {};
+    JD_CHECK_OK(leave_own_numbers(numbers));
     // The index first: an entry without its record would stay for ever.
-    JD_CHECK_OK(deps_.loader.erase(Table::client_numbers, numbers));
+    std::vector<std::string> free;
+    free.reserve(numbers.size());
+    for (auto& number : numbers) free.push_back(std::move(number.key));
+    JD_CHECK_OK(deps_.loader.erase(Table::client_numbers, free));
     const std::size_t count = drop.first_counters.size();
     JD_CHECK_OK(change(std::move(drop)));
     totals_.records += count;

@@ -74,6 +74,7 @@ class Sweeper {
   Result<SweepTotals> sweep_once();
 
  private:
+  struct UsedNumber;
   struct Walk;
 
   void run();
@@ -82,9 +83,15 @@ class Sweeper {
   Result<void> reclaim_expired(PartitionId partition);
   Result<void> apply_limits(PartitionId partition);
   Result<void> limit_log(Walk& walk, const ChannelKey& log);
+  // The last seq that a limit by count, or by age, has passed; 0 or below `low` when there is none.
+  Result<std::uint64_t> find_count_cut(Walk& walk, const ChannelKey& log, std::uint64_t low,
+                                       std::uint64_t high, std::uint64_t max_count);
   Result<std::uint64_t> find_age_cut(Walk& walk, const ChannelKey& log, std::uint64_t low,
                                      std::uint64_t high, std::int64_t before);
   Result<void> drop_commit_records(PartitionId partition);
+  // Leaves those whose entry in the index is still that of their message: once the idempotency
+  // window is over, a number may be used again.
+  Result<void> leave_own_numbers(std::vector<UsedNumber>& numbers);
   Result<void> close_idle_streams();
 
   SweeperDeps deps_;

@@ -90,6 +90,40 @@ TEST_F(Retention, KeepsTheNewestMessagesOfAChannelByCount) {
   EXPECT_EQ(sweep().cleared, 0U) << "nothing is left to be done";
 }
 
+TEST_F(Retention, CountsTheMessagesThatAreThere) {
+  options_now_.policy.by_default.max_count = 5;
+  send_many("g1", 6);
+  SendCommand brief = to_group("g1", "brief");
+  brief.expire = 5;
+  send({brief});
+  send_many("g1", 3);
+  channel::DeleteMessages gone;
+  gone.channel = kGroup;
+  gone.seqs = {8, 9};
+  ASSERT_TRUE(change(gone).has_value());
+  clock_.now_ms += 6000;
+  EXPECT_EQ(sweep().cleared, 2U);
+  EXPECT_EQ(payloads("g1"), (std::vector<std::string>{"2", "3", "4", "5", "2"}));
+  EXPECT_EQ(sweep().cleared, 0U) << "nothing is left to be done";
+}
+
+TEST_F(Retention, CountsTheCommandsThatAreThere) {
+  options_now_.policy.by_default.max_count = 2;
+  SendCommand command = to_group("g1", "c");
+  command.flags.sync_once = true;
+  for (int i = 0; i < 6; ++i) {
+    command.client_msg_no = "c" + std::to_string(i);
+    command.expire = i == 3 || i == 4 ? 5 : 0;
+    send({command});
+  }
+  clock_.now_ms += 6000;
+  sweep();
+  const ChannelKey log = store::command_log_of(kGroup);
+  EXPECT_FALSE(has_row(log, 2));
+  EXPECT_TRUE(has_row(log, 3));
+  EXPECT_TRUE(has_row(log, 6));
+}
+
 TEST_F(Retention, FreesMessagesByAge) {
   options_now_.policy.by_default.max_age_seconds = 100;
   send_many("g1", 7);
@@ -178,6 +212,27 @@ TEST_F(Retention, DropsCommitRecordsWhenTheirMessagesAreGoneAndTheWindowIsOver) 
   const auto last = history_->load_last(kGroup, "");
   ASSERT_TRUE(last.has_value() && last->has_value());
   EXPECT_TRUE(history_->load_by_id((*last)->id)->has_value()) << "the record of what is left stays";
+}
+
+// The number of a message that is gone may belong to a younger one, which still answers for it.
+TEST_F(Retention, LeavesTheNumberOfAYoungerMessage) {
+  close();
+  partition_options_.index_generation_entries = 4;
+  open();
+  for (int i = 0; i < 40; ++i) send({to_group("g1", "p", "n" + std::to_string(i))});
+  clock_.now_ms += (options_now_.commit_record_seconds + 10) * 1000;
+  const auto again = send({to_group("g1", "p", "n3")})[0];
+  ASSERT_EQ(again.state, SendResult::State::accepted);
+  const std::uint64_t counter = counter_of(again.message_id);
+  for (int i = 40; i < 4000 && indexed_to("g1") < counter; ++i) {
+    send({to_group("g1", "p", "n" + std::to_string(i))});
+  }
+  ASSERT_GE(indexed_to("g1"), counter);
+  options_now_.policy.by_default.max_count = 1;
+  EXPECT_GT(sweep().records, 20U);
+  const auto repeat = send({to_group("g1", "p", "n3")})[0];
+  EXPECT_EQ(repeat.state, SendResult::State::duplicate);
+  EXPECT_EQ(repeat.message_id, again.message_id);
 }
 
 TEST_F(Retention, CompactsTheStoreWhenEnoughWasFreed) {

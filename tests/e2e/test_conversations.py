@@ -380,7 +380,7 @@ class Actions(Conversations):
         for path in ("clearUnread", "setUnread", "delete"):
             for change in ({"uid": ""}, {"uid": None}, {"channel_id": ""}, {"channel_id": "a#b"},
                            {"channel_type": 0}, {"channel_type": None}, {"channel_type": 256},
-                           {"channel_type": PERSON, "channel_id": "x@y"}):
+                           {"channel_id": "x@y"}, {"channel_type": PERSON, "channel_id": "x@y"}):
                 with self.subTest(path=path, **change):
                     self.assert_error(self.server.post("/conversations/" + path,
                                                        dict(good, **change)), 400)
