@@ -85,6 +85,12 @@ class RouteOf {
   std::uint16_t partitions_;
 };
 
+// The channel whose lists say who receives what happens in it; none where its id names the users.
+std::vector<ChannelKey> listed_channel(const ChannelKey& channel) {
+  if (channel.type == ChannelType::person || channel.type == ChannelType::agent) return {};
+  return {channel};
+}
+
 // The channels whose lists the rules and the fan-out of these commands look at; each once.
 std::vector<ChannelKey> listed_channels(const std::vector<SendCommand>& commands) {
   std::vector<ChannelKey> channels;
@@ -124,6 +130,8 @@ struct CommandRouter::Admission {
   std::shared_ptr<Load> load;
   std::size_t items;
   std::size_t bytes;
+  // What was admitted is to be evaluated with these.
+  std::vector<std::shared_ptr<const ListSource::Lists>> lists;
 };
 
 CommandRouter::CommandRouter(std::vector<PartitionWorker*> workers, std::uint16_t partitions,
@@ -170,25 +178,48 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
       parts[static_cast<std::size_t>(part)].items.push_back(i);
     }
   }
-  auto batch = std::make_shared<SendBatch>(std::move(commands), std::move(parts),
-                                           std::move(admission), std::move(done));
+  auto batch = std::make_shared<SendBatch>(std::move(commands), std::move(parts), admission,
+                                           std::move(done));
   if (batch->parts().empty()) {
     // No commands: answered at once, there is no part to wait for.
     batch->expire();
     return std::shared_ptr<PendingSend>(std::move(batch));
   }
-  if (lists_ != nullptr && lists_->enabled()) {
-    lists_->when_ready(listed_channels(batch->commands()), [this, batch](Result<void> ready) {
-      if (ready) {
-        dispatch(batch);
-      } else {
-        batch->refuse(ready.error().code());
-      }
-    });
-  } else {
-    dispatch(batch);
+  if (lists_ == nullptr || !lists_->enabled()) {
+    dispatch(batch);  // without a look at each command
+    return std::shared_ptr<PendingSend>(std::move(batch));
   }
+  when_listed(listed_channels(batch->commands()), std::move(admission),
+              [this, batch](const Result<void>& listed) {
+                if (listed) {
+                  dispatch(batch);
+                } else {
+                  batch->refuse(listed.error().code());
+                }
+              });
   return std::shared_ptr<PendingSend>(std::move(batch));
+}
+
+void CommandRouter::when_listed(std::vector<ChannelKey> channels,
+                                std::shared_ptr<Admission> admission,
+                                std::function<void(Result<void>)> go) {
+  if (lists_ == nullptr || !lists_->enabled()) {
+    go({});
+    return;
+  }
+  auto hold = [this, channels, admission = std::move(admission)] {
+    for (const ChannelKey& channel : channels) {
+      if (auto lists = lists_->find(channel)) admission->lists.push_back(std::move(lists));
+    }
+  };
+  // Those that are there already are held from now on, those that come from when they are there:
+  // `go` may find one that was renewed meanwhile.
+  hold();
+  lists_->when_ready(std::move(channels),
+                     [hold = std::move(hold), go = std::move(go)](Result<void> ready) {
+                       if (ready) hold();
+                       go(std::move(ready));
+                     });
 }
 
 void CommandRouter::dispatch(const std::shared_ptr<SendBatch>& batch) {
@@ -229,19 +260,33 @@ Result<void> CommandRouter::post_event(AppendEvent event, EventDone done) {
   const std::size_t bytes =
       kItemOverheadBytes + event.payload.size() + event.snapshot.size() + event.text.size();
   JD_TRY(auto admission, admit(bytes));
-  const PartitionId partition = partition_for(event.channel.id, partitions_);
-  worker_of(partition).post(partition, std::move(event),
-                            [admission = std::move(admission), done = std::move(done)](
-                                Result<EventOutcome> outcome) { done(std::move(outcome)); });
+  auto channels = listed_channel(event.channel);
+  when_listed(std::move(channels), admission,
+              [this, admission, event = std::move(event),
+               done = std::move(done)](const Result<void>& listed) mutable {
+                if (!listed) return done(Error(listed.error()));
+                const PartitionId partition = partition_for(event.channel.id, partitions_);
+                worker_of(partition).post(
+                    partition, std::move(event),
+                    [admission = std::move(admission), done = std::move(done)](
+                        Result<EventOutcome> outcome) { done(std::move(outcome)); });
+              });
   return {};
 }
 
 Result<void> CommandRouter::post_recipients(ChannelKey channel, RecipientsDone done) {
   JD_TRY(auto admission, admit(kItemOverheadBytes));
-  const PartitionId partition = partition_for(channel.id, partitions_);
-  worker_of(partition).post(partition, std::move(channel),
-                            [admission = std::move(admission), done = std::move(done)](
-                                Result<Recipients> recipients) { done(std::move(recipients)); });
+  auto channels = listed_channel(channel);
+  when_listed(std::move(channels), admission,
+              [this, admission, channel = std::move(channel),
+               done = std::move(done)](const Result<void>& listed) mutable {
+                if (!listed) return done(Error(listed.error()));
+                const PartitionId partition = partition_for(channel.id, partitions_);
+                worker_of(partition).post(
+                    partition, std::move(channel),
+                    [admission = std::move(admission), done = std::move(done)](
+                        Result<Recipients> recipients) { done(std::move(recipients)); });
+              });
   return {};
 }
 

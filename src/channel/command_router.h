@@ -46,8 +46,10 @@ class CommandRouter {
   CommandRouter(std::vector<PartitionWorker*> workers, std::uint16_t partitions,
                 RouterLimits limits);
 
-  // Asks `lists` before a send is handed on. Set before the first send; null: nobody is asked.
-  // Outlives every send.
+  // Asks `lists` before a send, an event or a question is handed on. Set before the first of them;
+  // null: nobody is asked. Outlives them all. An answer that find() has given is held until the
+  // command that was let go on it is done, so a source that keeps what is held cannot take it away
+  // between the two.
   void set_list_source(ListSource* lists) { lists_ = lists; }
 
   // Sends one or many messages; items for one channel keep their order. Thread-safe, returns at
@@ -61,12 +63,13 @@ class CommandRouter {
 
   // Appends an event to a message; `done` gets the state of its lane.
   // Errors: as post_change. `done` may get not_found (no such message, or no stream message),
-  // conflict (the lane is closed).
+  // conflict (the lane is closed), and the errors of the list source, at once or on its thread.
   using EventDone = std::function<void(Result<EventOutcome>)>;
   Result<void> post_event(AppendEvent event, EventDone done);
 
   // Asks who would receive a message to the channel (internal id) now. The answer comes on a thread
-  // of the core. Errors: as post_change; `done` may get storage.
+  // of the core. Errors: as post_change; `done` may get storage, and the errors of the list source,
+  // at once or on its thread.
   using RecipientsDone = std::function<void(Result<Recipients>)>;
   Result<void> post_recipients(ChannelKey channel, RecipientsDone done);
 
@@ -82,6 +85,10 @@ class CommandRouter {
   // For one change, event or question. Errors: overloaded, unavailable.
   Result<std::shared_ptr<Admission>> admit(std::size_t bytes);
   PartitionWorker& worker_of(PartitionId partition);
+  // Calls `go` when the lists of the channels are in memory, where `admission` then holds them; at
+  // once when nobody is to be asked.
+  void when_listed(std::vector<ChannelKey> channels, std::shared_ptr<Admission> admission,
+                   std::function<void(Result<void>)> go);
   void dispatch(const std::shared_ptr<SendBatch>& batch);
 
   std::vector<PartitionWorker*> workers_;

@@ -100,7 +100,6 @@ void Courier::send(const std::vector<Dispatch*>& letters, const WebhookOptions& 
   const std::int64_t oldest =
       now_seconds - std::chrono::duration_cast<std::chrono::seconds>(options.max_age).count();
   std::vector<Dispatch*> due;
-  std::vector<HttpRequest> requests;
   for (Dispatch* dispatch : letters) {
     if (dispatch->settled) continue;
     if (dispatch->expires_seconds != 0 && dispatch->expires_seconds <= now_seconds) {
@@ -113,15 +112,19 @@ void Courier::send(const std::vector<Dispatch*>& letters, const WebhookOptions& 
     }
     if (now < dispatch->not_before) continue;
     if (down_ && !due.empty()) continue;
-    HttpRequest request = request_of(dispatch->letter, options, now_seconds);
-    if (request.url.empty()) continue;  // no such receiver any more
+    if (route_of(dispatch->letter, options) == Route::none) continue;  // no longer
     due.push_back(dispatch);
-    requests.push_back(std::move(request));
   }
   failed_in_this_round_ = false;
-  sender_.send_all(requests, [&](std::size_t index, const HttpAnswer& answer) {
-    return handle(*due[index], answer, requests[index].http2, options);
-  });
+  sender_.send_all(
+      due.size(),
+      [&](std::size_t index) {
+        return request_of(due[index]->letter, options, clock_.wall_seconds());
+      },
+      [&](std::size_t index, const HttpAnswer& answer) {
+        const bool http2 = route_of(due[index]->letter, options) == Route::grpc;
+        return handle(*due[index], answer, http2, options);
+      });
 }
 
 }  // namespace jindou::webhook

@@ -132,6 +132,13 @@ std::shared_ptr<const channel::ListSource::Lists> DataSource::find(
   return it == entries_.end() ? nullptr : it->second.lists;
 }
 
+// Under the mutex nobody can begin to hold one; whoever lets go is noticed the next time.
+bool DataSource::Entry::is_held() const {
+  // The entry and its own answer use the lease; any other use is an answer from before.
+  const long own_uses = lists ? 2 : 1;
+  return (lists && lists.use_count() > 1) || lease.use_count() > own_uses;
+}
+
 bool DataSource::is_ready(const ChannelKey& channel, TimePoint now) const {
   const auto it = entries_.find(channel);
   return it != entries_.end() && it->second.lists && now < it->second.fresh_until;
@@ -148,6 +155,8 @@ void DataSource::ask(const ChannelKey& channel) {
 
 void DataSource::when_ready(std::vector<ChannelKey> channels,
                             std::function<void(Result<void>)> go) {
+  // Until `go` has returned, which finds them again.
+  std::vector<std::shared_ptr<const Lists>> held;
   {
     std::unique_lock lock(mutex_);
     const TimePoint now = deps_.clock.steady();
@@ -171,6 +180,7 @@ void DataSource::when_ready(std::vector<ChannelKey> channels,
                   : Error(Errc::overloaded, "too many sends wait for the data source"));
       return;
     }
+    for (const ChannelKey& channel : channels) held.push_back(entries_.find(channel)->second.lists);
   }
   go({});
 }
@@ -206,6 +216,7 @@ void DataSource::release(std::unique_lock<std::mutex>& lock) {
     auto go = std::move(next->go);
     lock.unlock();
     go(std::move(outcome));
+    go = nullptr;  // with all it holds, which may be much, while others can go on
     lock.lock();
     waiting_.erase(next);
   }
@@ -216,16 +227,17 @@ void DataSource::make_room() {
   const std::size_t most = deps_.options()->cache_count;
   if (entries_.size() <= most) return;
   const TimePoint now = deps_.clock.steady();
-  const auto needed = [this](const ChannelKey& channel) {
-    return std::any_of(waiting_.begin(), waiting_.end(), [&channel](const Waiting& waiting) {
-      return std::find(waiting.channels.begin(), waiting.channels.end(), channel) !=
-             waiting.channels.end();
-    });
-  };
+  boost::unordered_flat_set<ChannelKey, ChannelKeyHash> needed;
+  for (const Waiting& waiting : waiting_) {
+    needed.insert(waiting.channels.begin(), waiting.channels.end());
+  }
   // First what is too old anyway, then anything.
   for (const bool old_only : {true, false}) {
     boost::unordered::erase_if(entries_, [&](const auto& item) {
-      if (entries_.size() <= most || item.second.asking || needed(item.first)) return false;
+      if (entries_.size() <= most || item.second.asking || item.second.is_held() ||
+          needed.contains(item.first)) {
+        return false;
+      }
       return !old_only || now >= item.second.fresh_until;
     });
   }
@@ -243,13 +255,15 @@ void DataSource::run_worker() {
     queue_.pop_front();
     lock.unlock();
     const auto options = deps_.options();
-    auto lists = options->addr.empty() ? nullptr : fetch(sender, channel, *options);
+    std::shared_ptr<Answer> lists;
+    if (!options->addr.empty()) lists = fetch(sender, channel, *options);
     lock.lock();
     Entry& entry = entries_[channel];
     entry.asking = false;
     entry.failed = !lists;
     const TimePoint now = deps_.clock.steady();
     if (lists) {
+      lists->lease = entry.lease;
       entry.lists = std::move(lists);
       entry.fresh_until = now + options->cache_time;
     } else {
@@ -264,8 +278,8 @@ void DataSource::run_worker() {
   std::erase(senders_, &sender);
 }
 
-std::shared_ptr<const channel::ListSource::Lists> DataSource::fetch(
-    HttpSender& sender, const ChannelKey& channel, const DataSourceOptions& options) const {
+std::shared_ptr<DataSource::Answer> DataSource::fetch(HttpSender& sender, const ChannelKey& channel,
+                                                      const DataSourceOptions& options) const {
   const bool person = channel.type == ChannelType::person;
   std::vector<HttpRequest> requests;
   requests.push_back(request_of(options, body_of("getBlacklist", &channel)));
@@ -282,7 +296,7 @@ std::shared_ptr<const channel::ListSource::Lists> DataSource::fetch(
     answers[index] = std::move(answer);
     return true;
   });
-  auto lists = std::make_shared<Lists>();
+  auto lists = std::make_shared<Answer>();
   auto denylist = read_uids(answers[0]);
   auto allowlist = read_uids(answers[1]);
   std::optional<std::vector<std::string>> subscribers = std::vector<std::string>();

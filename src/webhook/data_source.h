@@ -29,7 +29,7 @@ struct DataSourceOptions {
   bool channel_info_on = false;  // ask for the flags of channels too
   std::chrono::milliseconds timeout{2'000};
   std::chrono::milliseconds cache_time{30'000};  // an answer is used again for so long
-  std::size_t cache_count = 10'000;              // channels kept
+  std::size_t cache_count = 10'000;              // channels kept, and those whose answers are held
 };
 
 struct DataSourceDeps {
@@ -45,7 +45,9 @@ struct DataSourceDeps {
 
 // A channel without an answer, or with one that is too old, is asked for when somebody sends to it.
 // If that fails, the answer from before is used, if there is one; else the sends that wait are
-// refused, and the next one asks again. Thread-safe.
+// refused, and the next one asks again. Of a channel there goes on to be an answer for as long as
+// anybody holds one that find() has given, even an older one: the router holds them until what was
+// let go on them has been evaluated. Thread-safe.
 class DataSource final : public channel::ListSource {
  public:
   explicit DataSource(DataSourceDeps deps);
@@ -64,11 +66,19 @@ class DataSource final : public channel::ListSource {
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
+  // Shared by all answers of one channel, so that its uses tell whether any of them is held.
+  struct Lease {};
+  struct Answer : Lists {
+    std::shared_ptr<const Lease> lease;
+  };
   struct Entry {
-    std::shared_ptr<const Lists> lists;  // null while the first answer is awaited
+    std::shared_ptr<const Lease> lease = std::make_shared<Lease>();
+    std::shared_ptr<const Answer> lists;  // null while the first answer is awaited
     TimePoint fresh_until;
     bool asking = false;  // queued or under way
     bool failed = false;  // the last try
+
+    bool is_held() const;
   };
   struct Waiting {
     std::vector<ChannelKey> channels;
@@ -81,8 +91,8 @@ class DataSource final : public channel::ListSource {
   void make_room();
   void run_worker();
   void run_accounts();
-  std::shared_ptr<const Lists> fetch(HttpSender& sender, const ChannelKey& channel,
-                                     const DataSourceOptions& options) const;
+  std::shared_ptr<Answer> fetch(HttpSender& sender, const ChannelKey& channel,
+                                const DataSourceOptions& options) const;
 
   DataSourceDeps deps_;
   mutable std::mutex mutex_;

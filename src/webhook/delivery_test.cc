@@ -103,6 +103,28 @@ TEST(HttpSenderTest, SendsAtTheSameTimeOverFewConnections) {
   EXPECT_EQ(bodies.size(), 20U);
 }
 
+TEST(HttpSenderTest, MakesARequestWhenItIsStarted) {
+  TestReceiver receiver;
+  HttpSender sender(2, 1000);
+  std::size_t in_memory = 0;
+  std::size_t most = 0;
+  std::size_t answered = 0;
+  sender.send_all(
+      20,
+      [&](std::size_t index) {
+        most = std::max(most, ++in_memory);
+        return request_to(receiver.url(), std::to_string(index));
+      },
+      [&](std::size_t, const HttpAnswer& answer) {
+        EXPECT_EQ(answer.status, 200);
+        --in_memory;
+        ++answered;
+        return true;
+      });
+  EXPECT_EQ(answered, 20U);
+  EXPECT_EQ(most, 2U);
+}
+
 TEST(HttpSenderTest, StartsNoMoreWhenTold) {
   TestReceiver receiver;
   HttpSender sender(1, 1000);

@@ -29,6 +29,7 @@ constexpr int kPollMs = 1000;
 struct Transfer {
   std::unique_ptr<CURL, EasyDeleter> handle;
   std::unique_ptr<curl_slist, ListDeleter> headers;
+  HttpRequest request;  // libcurl reads the body from here
   std::size_t index = 0;
   std::size_t answer_bytes_max = 0;
   bool too_large = false;
@@ -72,8 +73,10 @@ void append_header(Transfer& transfer, const char* line) {
   transfer.headers.reset(longer);
 }
 
-void prepare(Transfer& transfer, const HttpRequest& request) {
+void prepare(Transfer& transfer, HttpRequest made) {
   CURL* handle = transfer.handle.get();
+  transfer.request = std::move(made);
+  const HttpRequest& request = transfer.request;
   transfer.answer = {};
   transfer.too_large = false;
   transfer.headers.reset();
@@ -133,7 +136,7 @@ struct HttpSender::Impl {
 
   void open_multi();
   std::unique_ptr<Transfer> take_transfer();
-  void start(const HttpRequest& request, std::size_t index);
+  void start(HttpRequest request, std::size_t index);
   std::unique_ptr<Transfer> take_running(CURL* handle);
   void abandon_running();
 };
@@ -162,10 +165,10 @@ std::unique_ptr<Transfer> HttpSender::Impl::take_transfer() {
   return transfer;
 }
 
-void HttpSender::Impl::start(const HttpRequest& request, std::size_t index) {
+void HttpSender::Impl::start(HttpRequest request, std::size_t index) {
   auto transfer = take_transfer();
   transfer->index = index;
-  prepare(*transfer, request);
+  prepare(*transfer, std::move(request));
   curl_multi_add_handle(multi.get(), transfer->handle.get());
   running.push_back(std::move(transfer));
 }
@@ -204,13 +207,18 @@ HttpSender::HttpSender(std::size_t parallel, std::size_t answer_bytes_max)
 HttpSender::~HttpSender() { impl_->abandon_running(); }
 
 void HttpSender::send_all(const std::vector<HttpRequest>& requests, const OnAnswer& on_answer) {
+  send_all(
+      requests.size(), [&requests](std::size_t index) { return requests[index]; }, on_answer);
+}
+
+void HttpSender::send_all(std::size_t count, const MakeRequest& make, const OnAnswer& on_answer) {
   Impl& impl = *impl_;
   if (impl.suspect) impl.open_multi();
   std::size_t next = 0;
   bool more = true;
   while (!impl.stopping.load()) {
-    while (more && next < requests.size() && impl.running.size() < impl.parallel) {
-      impl.start(requests[next], next);
+    while (more && next < count && impl.running.size() < impl.parallel) {
+      impl.start(make(next), next);
       ++next;
     }
     if (impl.running.empty()) return;
@@ -225,6 +233,7 @@ void HttpSender::send_all(const std::vector<HttpRequest>& requests, const OnAnsw
       finish(*transfer, code);
       impl.suspect = impl.suspect || code != CURLE_OK;
       curl_multi_remove_handle(impl.multi.get(), transfer->handle.get());
+      transfer->request = {};
       more = on_answer(transfer->index, std::move(transfer->answer)) && more;
       impl.idle.push_back(std::move(transfer));
       any = true;

@@ -45,9 +45,15 @@ class HttpSender {
   // further requests are started.
   using OnAnswer = std::function<bool(std::size_t index, HttpAnswer answer)>;
 
-  // Sends in order, `parallel` at a time, and returns when everything started is answered. Requests
-  // that were not started, or were under way when stop() was called, get no call. The requests stay
-  // unchanged until it returns. Blocks; one thread at a time.
+  // Makes the request of an index. Called when it is to be started, on the calling thread, so that
+  // no more than `parallel` of them are in memory.
+  using MakeRequest = std::function<HttpRequest(std::size_t index)>;
+
+  // Sends `count` requests in order, `parallel` at a time, and returns when everything started is
+  // answered. Requests that were not started, or were under way when stop() was called, get no
+  // answer. Blocks; one thread at a time.
+  void send_all(std::size_t count, const MakeRequest& make, const OnAnswer& on_answer);
+  // The same with few or small requests, each of which is copied.
   void send_all(const std::vector<HttpRequest>& requests, const OnAnswer& on_answer);
 
   // Ends the send that is under way and all later ones at once. Thread-safe, for good.

@@ -90,23 +90,29 @@ std::string signature(std::string_view secret, std::string_view timestamp, std::
   return hex(digest.data(), size);
 }
 
+Route route_of(const Letter& letter, const WebhookOptions& options) {
+  if (letter.to_agent) return options.has_agent() ? Route::http : Route::none;
+  if (!options.grpc_addr.empty()) return Route::grpc;
+  return options.http_addr.empty() ? Route::none : Route::http;
+}
+
 HttpRequest request_of(const Letter& letter, const WebhookOptions& options,
                        std::int64_t now_seconds) {
   HttpRequest request;
   request.connect_timeout = options.connect_timeout;
   request.timeout = options.timeout;
   const std::string_view event = event_name(letter.event);
-  if (letter.to_agent) {
-    if (!options.has_agent()) return request;
-    request.url = url_with_event(options.agent_http_addr, event);
-  } else if (!options.grpc_addr.empty()) {
-    request.url = "http://";
-    request.url.append(options.grpc_addr).append(kGrpcPath);
-    request.http2 = true;
-  } else if (!options.http_addr.empty()) {
-    request.url = url_with_event(options.http_addr, event);
-  } else {
-    return request;
+  switch (route_of(letter, options)) {
+    case Route::none: return request;
+    case Route::http:
+      request.url =
+          url_with_event(letter.to_agent ? options.agent_http_addr : options.http_addr, event);
+      break;
+    case Route::grpc:
+      request.url = "http://";
+      request.url.append(options.grpc_addr).append(kGrpcPath);
+      request.http2 = true;
+      break;
   }
   const std::string timestamp = std::to_string(now_seconds);
   if (request.http2) {

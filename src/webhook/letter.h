@@ -26,7 +26,16 @@ std::string event_id(Event event, std::string_view content);
 // Lower-case hex HMAC-SHA256 with `secret` over "timestamp.body".
 std::string signature(std::string_view secret, std::string_view timestamp, std::string_view body);
 
-// The request of an attempt at `now_seconds`. Empty url: there is no such receiver.
+// How a letter reaches its receiver.
+enum class Route : std::uint8_t {
+  none,  // there is no such receiver
+  http,
+  grpc,
+};
+Route route_of(const Letter& letter, const WebhookOptions& options);
+
+// The request of an attempt at `now_seconds`, with a copy of the body. Empty url: there is no such
+// receiver.
 HttpRequest request_of(const Letter& letter, const WebhookOptions& options,
                        std::int64_t now_seconds);
 

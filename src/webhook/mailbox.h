@@ -33,19 +33,23 @@ class Mailbox {
     return true;
   }
 
-  // Everything that was put, in the order of each writer. Reader only.
-  std::vector<T> take() {
-    std::unique_ptr<Node> node(newest_.exchange(nullptr, std::memory_order_acquire));
+  // What was put, in the order of each writer, at most `count_max`: the rest stays and takes room.
+  // Reader only.
+  std::vector<T> take(std::size_t count_max = ~std::size_t{0}) {
     std::vector<T> out;
-    while (node) {
-      out.push_back(std::move(node->value));
-      node.reset(node->next);
+    // Once what is left of earlier takes, and once what has come since.
+    for (const bool left_only : {true, false}) {
+      if (!left_only && oldest_ == nullptr) collect();
+      while (oldest_ != nullptr && out.size() < count_max) {
+        const std::unique_ptr<Node> node(std::exchange(oldest_, oldest_->next));
+        out.push_back(std::move(node->value));
+      }
     }
     size_.fetch_sub(out.size(), std::memory_order_relaxed);
-    for (std::size_t i = 0; i < out.size() / 2; ++i) std::swap(out[i], out[out.size() - 1 - i]);
     return out;
   }
 
+  // What was put and not taken.
   std::size_t size() const { return size_.load(std::memory_order_relaxed); }
 
  private:
@@ -54,9 +58,19 @@ class Mailbox {
     Node* next;
   };
 
+  // Moves what was put into the reader's list, oldest first.
+  void collect() {
+    Node* node = newest_.exchange(nullptr, std::memory_order_acquire);
+    while (node != nullptr) {
+      Node* const older = std::exchange(node->next, oldest_);
+      oldest_ = std::exchange(node, older);
+    }
+  }
+
   std::size_t size_max_;
   std::atomic<std::size_t> size_{0};
   std::atomic<Node*> newest_{nullptr};
+  Node* oldest_ = nullptr;  // the reader's: collected and not taken
 };
 
 }  // namespace jindou::webhook

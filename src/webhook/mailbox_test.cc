@@ -27,9 +27,24 @@ TEST(MailboxTest, RefusesWhenFullAndHasRoomAfterATake) {
   EXPECT_EQ(mailbox.size(), 1U);
 }
 
+TEST(MailboxTest, WhatIsNotTakenTakesRoom) {
+  Mailbox<int> mailbox(4);
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(mailbox.put(i));
+  EXPECT_EQ(mailbox.take(3), (std::vector<int>{0, 1, 2}));
+  EXPECT_EQ(mailbox.size(), 1U);
+  for (int i = 4; i < 7; ++i) EXPECT_TRUE(mailbox.put(i));
+  EXPECT_FALSE(mailbox.put(7));
+  EXPECT_TRUE(mailbox.take(0).empty());
+  EXPECT_EQ(mailbox.take(2), (std::vector<int>{3, 4}));
+  EXPECT_EQ(mailbox.take(), (std::vector<int>{5, 6}));
+  EXPECT_EQ(mailbox.size(), 0U);
+}
+
 TEST(MailboxTest, FreesWhatIsLeft) {
   Mailbox<std::unique_ptr<int>> mailbox(10);
-  EXPECT_TRUE(mailbox.put(std::make_unique<int>(1)));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(mailbox.put(std::make_unique<int>(i)));
+  EXPECT_EQ(mailbox.take(1).size(), 1U);
+  EXPECT_TRUE(mailbox.put(std::make_unique<int>(3)));
 }
 
 TEST(MailboxTest, LosesNothingBetweenThreads) {

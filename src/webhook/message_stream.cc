@@ -7,7 +7,6 @@
 #include "runtime/thread_identity.h"
 #include "webhook/bodies.h"
 #include "webhook/pacer.h"
-#include "webhook/receivers.h"
 
 namespace jindou::webhook {
 
@@ -39,11 +38,6 @@ constexpr std::size_t kNever = ~std::size_t{0};
 std::string_view StreamRole::name() const {
   if (event == Event::notify) return to_agent ? "msg.notify to agents" : "msg.notify";
   return to_agent ? "msg.offline to agents" : "msg.offline";
-}
-
-bool MessageStream::Parcel::settled() const {
-  return std::all_of(letters.begin(), letters.end(),
-                     [](const Dispatch& dispatch) { return dispatch.settled; });
 }
 
 MessageStream::MessageStream(StreamDeps deps, StreamRole role)
@@ -160,6 +154,8 @@ void MessageStream::deactivate(bool wanted) {
   // What is held is read again if it is ever wanted again.
   active_ = false;
   parcels_.clear();
+  letters_held_ = 0;
+  bytes_held_ = 0;
   (void)unstored_.take();
   deps_.cursors.deactivate(number_, wanted);
   wake_at_.store(kNever);
@@ -286,26 +282,28 @@ Result<bool> MessageStream::gather_notify(const WebhookOptions& options) {
     put_back(touched);
     return Error(durable.error());
   }
-  for (Parcel& each : made) parcels_.push_back(std::move(each));
+  for (Parcel& each : made) {
+    for (const Dispatch& made_letter : each.letters) note_held(made_letter);
+    parcels_.push_back(std::move(each));
+  }
   return more;
 }
 
-std::size_t MessageStream::letters_held() const {
-  std::size_t held = 0;
-  for (const Parcel& parcel : parcels_) held += parcel.letters.size();
-  return held;
+bool MessageStream::has_room() const {
+  return letters_held_ < kOfflineHeldMax && bytes_held_ < deps_.offline_bytes_max;
+}
+
+void MessageStream::note_held(const Dispatch& dispatch) {
+  ++letters_held_;
+  bytes_held_ += dispatch.letter.body.size();
 }
 
 Result<bool> MessageStream::gather_offline(const WebhookOptions& options) {
-  if (letters_held() >= kOfflineHeldMax) return false;
+  if (!has_room()) return false;
   gather_unstored(options);
+  if (!has_room()) return true;
   const auto cursor = deps_.reader.open_cursor(store::Table::main);
-  struct Part {
-    PartitionId partition{};
-    std::size_t first = 0;
-    std::size_t end = 0;
-  };
-  std::vector<Part> parts;
+  std::vector<std::pair<PartitionId, std::size_t>> parts;  // and how many messages of each
   std::vector<MessageId> touched;
   std::vector<Message> messages;
   bool more = false;
@@ -328,36 +326,55 @@ Result<bool> MessageStream::gather_offline(const WebhookOptions& options) {
     more = more || taken->more;
     if (taken->messages.empty()) continue;
     touched.push_back(taken->messages.back().id);
-    Part part;
-    part.partition = partition;
-    part.first = messages.size();
+    parts.emplace_back(partition, taken->messages.size());
     for (Message& message : taken->messages) messages.push_back(std::move(message));
-    part.end = messages.size();
-    parts.push_back(part);
   }
   if (parts.empty()) return more;
   OfflineReceivers receivers(deps_.core, deps_.sessions, options.offline_master_only);
-  auto prepared = await_durable(touched);
-  if (prepared) prepared = receivers.prepare(messages);
-  if (!prepared) {
+  if (const auto durable = await_durable(touched); !durable) {
     put_back(touched);
-    return Error(prepared.error());
+    return Error(durable.error());
   }
-  const std::int64_t now_seconds = deps_.clock.wall_seconds();
-  for (const Part& part : parts) {
-    Parcel parcel;
-    parcel.partitions.push_back(part.partition);
-    for (std::size_t i = part.first; i < part.end; ++i) {
-      const Message& message = messages[i];
-      if (message.expired_at(now_seconds)) continue;
-      const auto uids = receivers.of(message);
-      if (uids.empty()) continue;
-      add_offline_letter(parcel, message, uids, options);
+  // A channel that nothing is known of holds up its partition, not the others.
+  const auto prepared = receivers.prepare(messages);
+  std::span<const Message> left(messages);
+  bool full = false;
+  for (const auto& [partition, count] : parts) {
+    add_offline_parcel(partition, left.first(count), receivers, options);
+    left = left.subspan(count);
+    if (!full && !has_room()) {
+      // The next round begins with those behind.
+      next_partition_ = static_cast<std::uint16_t>((raw(partition) + 1) % deps_.partitions);
+      full = true;
     }
-    // One without letters is settled already.
-    parcels_.push_back(std::move(parcel));
   }
-  return more;
+  if (!prepared) return Error(prepared.error());
+  return more || full;
+}
+
+void MessageStream::add_offline_parcel(PartitionId partition, std::span<const Message> messages,
+                                       const OfflineReceivers& receivers,
+                                       const WebhookOptions& options) {
+  const std::int64_t now_seconds = deps_.clock.wall_seconds();
+  Parcel parcel;
+  parcel.partitions.push_back(partition);
+  std::size_t done = 0;
+  for (const Message& message : messages) {
+    if (!has_room()) break;
+    if (!message.expired_at(now_seconds)) {
+      if (!receivers.knows(message)) break;
+      const auto uids = receivers.of(message);
+      if (!uids.empty()) add_offline_letter(parcel, message, uids, options);
+    }
+    ++done;
+  }
+  if (done == 0) {
+    outbox_.put_back(partition);
+    return;
+  }
+  if (done < messages.size()) outbox_.put_back_after(messages[done - 1].id, done);
+  // One without letters is settled already.
+  parcels_.push_back(std::move(parcel));
 }
 
 void MessageStream::gather_unstored(const WebhookOptions& options) {
@@ -365,10 +382,14 @@ void MessageStream::gather_unstored(const WebhookOptions& options) {
   const OfflineReceivers receivers(deps_.core, deps_.sessions, options.offline_master_only);
   const std::int64_t now_seconds = deps_.clock.wall_seconds();
   Parcel parcel;
-  for (const UnstoredMessage& unstored : unstored_.take()) {
-    const Message& message = *unstored.message;
+  // Those that there is no room for stay where their number has a bound. No more than there are
+  // now: others are put while this works.
+  for (std::size_t left = unstored_.size(); left > 0 && has_room(); --left) {
+    const auto next = unstored_.take(1);
+    if (next.empty()) break;
+    const Message& message = *next.front().message;
     if (message.expired_at(now_seconds)) continue;
-    const auto uids = receivers.of(message, unstored.recipients);
+    const auto uids = receivers.of(message, next.front().recipients);
     if (!uids.empty()) add_offline_letter(parcel, message, uids, options);
   }
   if (!parcel.letters.empty()) parcels_.push_back(std::move(parcel));
@@ -394,6 +415,7 @@ void MessageStream::add_offline_letter(Parcel& parcel, const Message& message,
   if (message.expire != 0) {
     dispatch.expires_seconds = message.timestamp + static_cast<std::int64_t>(message.expire);
   }
+  note_held(dispatch);
   parcel.letters.push_back(std::move(dispatch));
 }
 
@@ -408,7 +430,13 @@ void MessageStream::send(const WebhookOptions& options) {
 
 void MessageStream::finish_settled() {
   for (Parcel& parcel : parcels_) {
-    if (!parcel.settled()) continue;
+    for (const Dispatch& dispatch : parcel.letters) {
+      if (!dispatch.settled) continue;
+      --letters_held_;
+      bytes_held_ -= dispatch.letter.body.size();
+    }
+    std::erase_if(parcel.letters, [](const Dispatch& dispatch) { return dispatch.settled; });
+    if (!parcel.letters.empty()) continue;
     for (const PartitionId partition : parcel.partitions) {
       outbox_.finish(partition);
       deps_.cursors.advance(number_, partition, outbox_.done_to(partition));
@@ -416,7 +444,7 @@ void MessageStream::finish_settled() {
     // Not to be finished twice.
     parcel.partitions.clear();
   }
-  std::erase_if(parcels_, [](const Parcel& parcel) { return parcel.settled(); });
+  std::erase_if(parcels_, [](const Parcel& parcel) { return parcel.letters.empty(); });
 }
 
 Result<void> MessageStream::keep_house(const WebhookOptions& options) {

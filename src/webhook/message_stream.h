@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,9 +25,15 @@
 #include "webhook/mailbox.h"
 #include "webhook/options.h"
 #include "webhook/outbox.h"
+#include "webhook/receivers.h"
 #include "webhook/wake_signal.h"
 
 namespace jindou::webhook {
+
+// A letter of msg.offline names everybody who is offline: 1.3 MB for 100,000 of them. This holds
+// some fifty such letters, and more small ones than their number allows; a receiver that is down
+// for long costs no more memory than this.
+inline constexpr std::size_t kOfflineBytesMax = std::size_t{64} << 20;
 
 // What every stream works with; all outlive it.
 struct StreamDeps {
@@ -41,6 +48,8 @@ struct StreamDeps {
   EventCounters& counters;
   std::uint16_t partitions = 1;
   std::uint32_t node_id = 0;
+  // Bodies of letters of msg.offline that one stream holds. One letter may go beyond it.
+  std::size_t offline_bytes_max = kOfflineBytesMax;
 };
 
 struct StreamRole {
@@ -88,9 +97,7 @@ class MessageStream {
   // Messages taken together: the partitions they come from take no more until all is settled.
   struct Parcel {
     std::vector<PartitionId> partitions;
-    std::vector<Dispatch> letters;
-
-    bool settled() const;
+    std::vector<Dispatch> letters;  // without those that are settled
   };
 
   void run();
@@ -103,6 +110,10 @@ class MessageStream {
   Result<bool> gather_notify(const WebhookOptions& options);
   Result<bool> gather_offline(const WebhookOptions& options);
   void gather_unstored(const WebhookOptions& options);
+  // Makes the letters of the messages, all that are out of the partition. From the first one on
+  // that there is no room for, or whose receivers are not known, they are put back.
+  void add_offline_parcel(PartitionId partition, std::span<const Message> messages,
+                          const OfflineReceivers& receivers, const WebhookOptions& options);
   TakeLimits limits(const WebhookOptions& options) const;
   // take() of the outbox, with what follows from a take that brings nothing.
   Result<Taken> take(PartitionId partition, store::Cursor& cursor, const TakeLimits& limits);
@@ -116,7 +127,9 @@ class MessageStream {
   void finish_settled();
   Result<void> keep_house(const WebhookOptions& options);
   void sleep(const WebhookOptions& options);
-  std::size_t letters_held() const;
+  // For one more letter of msg.offline.
+  bool has_room() const;
+  void note_held(const Dispatch& dispatch);
 
   StreamDeps deps_;
   StreamRole role_;
@@ -131,6 +144,8 @@ class MessageStream {
   Choice active_choice_ = Choice::all;
   std::string active_target_;
   std::deque<Parcel> parcels_;
+  std::size_t letters_held_ = 0;  // in parcels_, and the bytes of their bodies
+  std::size_t bytes_held_ = 0;
   std::uint16_t next_partition_ = 0;
   TimePoint next_gather_{};
   TimePoint last_gather_{};

@@ -94,6 +94,9 @@ Result<Taken> Outbox::take(PartitionId partition, store::Cursor& cursor, const T
   Taken taken;
   std::size_t entries = 0;
   std::size_t bytes = 0;
+  // What comes before the first message is done, whatever becomes of that one.
+  std::uint64_t done_to = part.done_to;
+  std::uint64_t done = 0;
   const auto give_back = [&](Error error) -> Result<Taken> {
     put_back(partition);
     return error;
@@ -110,6 +113,7 @@ Result<Taken> Outbox::take(PartitionId partition, store::Cursor& cursor, const T
     ++entries;
     const bool too_old = part.record->timestamp < limits.oldest_seconds;
     const store::CommitEntry entry = part.record->entries[part.next];
+    const std::uint64_t before = part.position;
     step(part);
     if (!chosen(entry)) continue;
     --part.waiting;
@@ -129,11 +133,20 @@ Result<Taken> Outbox::take(PartitionId partition, store::Cursor& cursor, const T
       ++taken.dropped;
       continue;
     }
+    if (taken.messages.empty()) {
+      done_to = before;
+      done = part.taken - 1;
+    }
     bytes += message->payload.size();
     taken.messages.push_back(std::move(*message));
   }
   part.out = !taken.messages.empty();
-  if (!part.out) finish(partition);
+  if (part.out) {
+    part.done_to = done_to;
+    part.taken -= done;
+  } else {
+    finish(partition);
+  }
   return taken;
 }
 
@@ -145,6 +158,16 @@ void Outbox::finish(PartitionId partition) {
 }
 
 void Outbox::put_back(PartitionId partition) { restart(partition, part(partition).done_to); }
+
+void Outbox::put_back_after(MessageId last, std::size_t kept) {
+  const PartitionId partition = partition_of(last);
+  Part& part = this->part(partition);
+  const std::uint64_t done_to = part.done_to;
+  restart(partition, counter_of(last));
+  part.done_to = done_to;
+  part.taken = kept;
+  part.out = true;
+}
 
 Result<void> Outbox::count_new(store::Cursor& cursor, std::size_t records_max) {
   for (Part& part : parts_) {

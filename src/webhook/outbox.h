@@ -50,6 +50,9 @@ class Outbox {
   void finish(PartitionId partition);
   // What was taken is to be taken again.
   void put_back(PartitionId partition);
+  // What was taken after the message `last` is to be taken again; `kept`, messages up to it, stay
+  // out. Precondition: `last` is one of those taken.
+  void put_back_after(MessageId last, std::size_t kept);
   // Everything up to this counter is done.
   std::uint64_t done_to(PartitionId partition) const { return part(partition).done_to; }
 

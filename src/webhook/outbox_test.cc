@@ -128,6 +128,35 @@ TEST_F(OutboxTest, PutBackTakesTheSameAgain) {
   EXPECT_EQ(take(3), (Counters{5}));
 }
 
+TEST_F(OutboxTest, PutBackAfterAMessageTakesTheOthersAgain) {
+  commit(3);
+  commit(3);
+  for (const std::uint64_t kept : {2U, 3U, 5U}) {
+    outbox_.restart(kPartition, 0);
+    EXPECT_EQ(take(100).size(), 6U);
+    outbox_.put_back_after(message_id_of(kept, kPartition), kept);
+    EXPECT_TRUE(outbox_.is_out(kPartition));
+    EXPECT_EQ(outbox_.done_to(kPartition), 0U);
+    EXPECT_EQ(count(), 6U);
+    outbox_.finish(kPartition);
+    EXPECT_EQ(outbox_.done_to(kPartition), kept);
+    EXPECT_EQ(count(), 6 - kept);
+    EXPECT_EQ(take(1), (Counters{kept + 1}));
+  }
+}
+
+TEST_F(OutboxTest, WhatIsPutBackIsNotDroppedAgain) {
+  commit(2, kNow - 100);
+  commit(2, kNow);
+  EXPECT_EQ(take(100, kNow - 50), (Counters{3, 4}));
+  EXPECT_EQ(last_.dropped, 2U);
+  EXPECT_EQ(outbox_.done_to(kPartition), 2U);
+  EXPECT_EQ(outbox_.backlog(), 2U);
+  outbox_.put_back(kPartition);
+  EXPECT_EQ(take(100, kNow - 50), (Counters{3, 4}));
+  EXPECT_EQ(last_.dropped, 0U);
+}
+
 TEST_F(OutboxTest, LeavesOutWhatWasNeverStoredOrIsGone) {
   store::CommitRecordBuilder record;
   const ChannelKey log("g", ChannelType::group);

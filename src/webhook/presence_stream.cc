@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <iterator>
 #include <utility>
 
 #include "base/bytes.h"
@@ -24,7 +25,7 @@ constexpr milliseconds kIdle{1'000};
 constexpr milliseconds kTrouble{100};
 // The rest of a second is for the other streams (app's order of stopping).
 constexpr milliseconds kLastRecords{700};
-// Changes noted and not yet in the store: some 20 MB.
+// Changes noted and not yet on their way into the store: some 20 MB.
 constexpr std::size_t kNotedMax = 200'000;
 // Changes on their way into the store; a group commit takes them together.
 constexpr std::size_t kRecordingMax = 1'000;
@@ -155,8 +156,7 @@ void PresenceStream::run() {
     post_forgets();
     drop_excess(*options);
     if (options->has_main() && options->focuses(Event::online_status)) send(*options);
-    backlog_.store(pending_.size() + (batch_ ? batch_->changes.size() : 0) + to_record_.size() +
-                       recording_ + mailbox_.size(),
+    backlog_.store(pending_.size() + (batch_ ? batch_->changes.size() : 0) + not_recorded(),
                    std::memory_order_relaxed);
     receiver_down_.store(courier_.receiver_down(), std::memory_order_relaxed);
     sleep();
@@ -170,21 +170,32 @@ void PresenceStream::record_the_rest() {
     take_recorded();
     record();
     post_forgets();
-    if (to_record_.empty() && recording_ == 0) return;
+    if (not_recorded() == 0) return;
     answers_->signal.wait_for(milliseconds(10));
   }
-  observe::log_warn(kComponent, "{}: {} not recorded before the end", kName,
-                    to_record_.size() + recording_);
+  observe::log_warn(kComponent, "{}: {} not recorded before the end", kName, not_recorded());
+}
+
+std::size_t PresenceStream::not_recorded() const {
+  return mailbox_.size() + to_record_.size() + failed_.size() + recording_;
 }
 
 void PresenceStream::record() {
-  for (auto& event : mailbox_.take()) add_to_record(std::move(event));
+  // The others wait in the mailbox, which has a bound, however long the store fails.
+  const std::size_t taken = to_record_.size() + failed_.size() + recording_;
+  if (taken < kRecordingMax) {
+    for (auto& event : mailbox_.take(kRecordingMax - taken)) add_to_record(std::move(event));
+  }
   const auto now = deps_.clock.steady();
   if (stalled_) {
     // Changes of one user keep their order, so nothing overtakes those that failed.
     if (recording_ > 0) return;
-    std::sort(to_record_.begin(), to_record_.end(),
+    std::sort(failed_.begin(), failed_.end(),
               [](const Noted& a, const Noted& b) { return a.number < b.number; });
+    // They were posted before all that still wait.
+    to_record_.insert(to_record_.begin(), std::make_move_iterator(failed_.begin()),
+                      std::make_move_iterator(failed_.end()));
+    failed_.clear();
     stalled_ = false;
     next_record_ = now + kTrouble;
   }
@@ -214,7 +225,7 @@ void PresenceStream::take_recorded() {
     --recording_;
     if (!outcome.durable) {
       stalled_ = true;
-      to_record_.push_back(std::move(outcome.noted));
+      failed_.push_back(std::move(outcome.noted));
       continue;
     }
     const channel::RecordPresenceEvent& event = outcome.noted.event;

@@ -90,6 +90,8 @@ class PresenceStream {
   Result<void> recover_changes(PartitionId partition);
   Result<void> recover_sessions(PartitionId partition);
   void add_to_record(channel::RecordPresenceEvent event);
+  // Noted and not yet in the store.
+  std::size_t not_recorded() const;
   // Wall time, but no value twice.
   std::int64_t next_time();
   // What was noted goes into the store before the thread ends.
@@ -103,6 +105,7 @@ class PresenceStream {
 
   // The thread's own, after start().
   std::deque<Noted> to_record_;
+  std::vector<Noted> failed_;  // to be recorded again, before to_record_; in no order
   std::size_t recording_ = 0;  // posted and not answered
   bool stalled_ = false;       // a record failed: wait for all answers, then go on in order
   std::uint64_t next_number_ = 0;

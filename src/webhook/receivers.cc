@@ -1,7 +1,9 @@
 #include "webhook/receivers.h"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
+#include <vector>
 
 namespace jindou::webhook {
 
@@ -24,44 +26,61 @@ std::vector<std::string> without_sender(std::vector<std::string> uids, const Mes
 Result<void> OfflineReceivers::prepare(const std::vector<Message>& messages) {
   // Shared with threads of the core, which may answer after this has given up waiting.
   struct Answers {
-    explicit Answers(std::size_t size) : recipients(size) {}
     AnswerCount count;
-    std::vector<std::unique_ptr<Result<channel::Recipients>>> recipients;
+    std::mutex mutex;
+    std::vector<std::pair<std::size_t, Result<channel::Recipients>>> recipients;
   };
   std::vector<ChannelKey> unknown;
   for (const Message& message : messages) {
     if (is_targeted(message)) continue;
     if (channels_.try_emplace(message.channel).second) unknown.push_back(message.channel);
   }
-  auto answers = std::make_shared<Answers>(unknown.size());
-  for (std::size_t i = 0; i < unknown.size(); ++i) {
-    JD_CHECK_OK(core_.post_recipients(unknown[i], [answers,
-                                                   i](Result<channel::Recipients> recipients) {
-      answers->recipients[i] = std::make_unique<Result<channel::Recipients>>(std::move(recipients));
-      answers->count.answered();
-    }));
+  auto answers = std::make_shared<Answers>();
+  Result<void> outcome;
+  std::size_t asked = 0;
+  for (; asked < unknown.size(); ++asked) {
+    auto posted = core_.post_recipients(
+        unknown[asked], [answers, i = asked](Result<channel::Recipients> recipients) {
+          {
+            const std::lock_guard lock(answers->mutex);
+            answers->recipients.emplace_back(i, std::move(recipients));
+          }
+          answers->count.answered();
+        });
+    if (posted) continue;
+    outcome = std::move(posted);
+    break;
   }
-  if (!answers->count.wait_for(unknown.size(), kAnswerTimeout)) {
-    return Error(Errc::deadline, "the core did not say in time who receives a message");
+  if (!answers->count.wait_for(asked, kAnswerTimeout)) {
+    outcome = Error(Errc::deadline, "the core did not say in time who receives a message");
   }
-  for (std::size_t i = 0; i < unknown.size(); ++i) {
-    auto& recipients = *answers->recipients[i];
-    if (!recipients) return Error(recipients.error());
-    Channel& channel = channels_[unknown[i]];
-    channel.recipients = std::move(*recipients);
-    channel.offline = offline_among(channel.recipients);
+  const std::lock_guard lock(answers->mutex);
+  for (auto& [i, recipients] : answers->recipients) {
+    if (recipients) {
+      channels_[unknown[i]].recipients = std::move(*recipients);
+    } else {
+      outcome = Error(recipients.error());
+    }
   }
-  return {};
+  return outcome;
+}
+
+bool OfflineReceivers::knows(const Message& message) const {
+  if (is_targeted(message)) return true;
+  const auto found = channels_.find(message.channel);
+  return found != channels_.end() && found->second.recipients;
 }
 
 std::vector<std::string> OfflineReceivers::of(const Message& message) const {
   if (message.subscribers.empty()) {
-    return without_sender(channels_.at(message.channel).offline, message);
+    const Channel& channel = channels_.at(message.channel);
+    if (!channel.offline) channel.offline = offline_among(*channel.recipients);
+    return without_sender(*channel.offline, message);
   }
   channel::Recipients recipients;
   recipients.listed = message.subscribers;
   if (!is_targeted(message)) {
-    recipients.excluded = channels_.at(message.channel).recipients.excluded;
+    recipients.excluded = channels_.at(message.channel).recipients->excluded;
   }
   return of(message, recipients);
 }

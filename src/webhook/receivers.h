@@ -4,6 +4,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,19 +26,23 @@ class OfflineReceivers {
       : core_(core), sessions_(sessions), master_only_(master_only) {}
 
   // Asks the core for the channels of all of them. Blocks for an answer of each channel. Errors:
-  // overloaded, unavailable, deadline, storage.
+  // overloaded, unavailable (a data source does not answer), deadline, storage: some are not known,
+  // and are to be asked for again later.
   Result<void> prepare(const std::vector<Message>& messages);
+  // The receivers of this one are known.
+  bool knows(const Message& message) const;
 
   // Without the sender, those excluded from the channel, and the built-in system account.
-  // Precondition: prepare() with this message.
+  // Precondition: knows().
   std::vector<std::string> of(const Message& message) const;
   // Of a message whose recipients came with it.
   std::vector<std::string> of(const Message& message, const channel::Recipients& recipients) const;
 
  private:
   struct Channel {
-    channel::Recipients recipients;
-    std::vector<std::string> offline;  // of all its recipients, whoever sends
+    std::optional<channel::Recipients> recipients;  // empty: the core has not answered
+    // Of all its recipients, whoever sends; found when a message needs it.
+    mutable std::optional<std::vector<std::string>> offline;
   };
 
   bool is_offline(std::string_view uid) const;

@@ -69,6 +69,12 @@ class TestReceiver {
     const std::lock_guard lock(mutex_);
     answer_ = std::move(answer);
   }
+  // The body of every answer; without one it is empty.
+  using Body = std::function<std::string(const ReceivedCall&)>;
+  void set_body(Body body) {
+    const std::lock_guard lock(mutex_);
+    body_ = std::move(body);
+  }
 
   std::vector<ReceivedCall> calls() const {
     const std::lock_guard lock(mutex_);
@@ -115,9 +121,9 @@ class TestReceiver {
       for (const auto& field : request) {
         call.headers[std::string(field.name_string())] = std::string(field.value());
       }
-      const int status = answer_to(std::move(call));
-      if (status < 0) break;
       http::response<http::string_body> response;
+      const int status = answer_to(std::move(call), response.body());
+      if (status < 0) break;
       response.result(static_cast<unsigned>(status));
       response.keep_alive(true);
       response.prepare_payload();
@@ -129,9 +135,10 @@ class TestReceiver {
     connection.socket.shutdown(boost::asio::ip::tcp::socket::shutdown_both, ignored);
   }
 
-  int answer_to(ReceivedCall call) {
+  int answer_to(ReceivedCall call, std::string& body) {
     std::unique_lock lock(mutex_);
     const int status = answer_ ? answer_(call) : 200;
+    if (body_) body = body_(call);
     calls_.push_back(std::move(call));
     changed_.notify_all();
     if (status == kHang) changed_.wait(lock, [this] { return stopping_; });
@@ -139,6 +146,7 @@ class TestReceiver {
   }
 
   Answer answer_;
+  Body body_;
   boost::asio::io_context context_;
   boost::asio::ip::tcp::acceptor acceptor_;
   unsigned short port_ = 0;

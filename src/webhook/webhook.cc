@@ -40,7 +40,7 @@ StreamDeps Webhook::stream_deps(Event event) {
   return StreamDeps{deps_.reader,     deps_.core,     cursors_,
                     durable_,         deps_.sessions, deps_.clock,
                     deps_.random,     deps_.options,  counters_[index_of(event)],
-                    deps_.partitions, deps_.node_id};
+                    deps_.partitions, deps_.node_id,  deps_.offline_bytes_max};
 }
 
 Result<void> Webhook::start() {

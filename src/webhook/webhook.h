@@ -40,6 +40,8 @@ struct WebhookDeps {
   std::uint16_t partitions = 1;
   std::uint32_t node_id = 0;
   std::size_t workers = 4;  // requests under way at the same time, for each kind of message event
+  // See StreamDeps.
+  std::size_t offline_bytes_max = kOfflineBytesMax;
 };
 
 class Webhook final : public channel::EffectSink {

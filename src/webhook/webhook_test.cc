@@ -66,7 +66,15 @@ class TestCore final : public CoreLink {
   explicit TestCore(SharedStore& store) : store_(store) {}
 
   Result<void> post_change(channel::Change change, ChangeDone done) override {
-    if (refuse.load()) return Error(Errc::overloaded);
+    if (refuse.load()) {
+      ++refused;
+      return Error(Errc::overloaded);
+    }
+    if (fail.load()) {
+      ++failed;
+      done(Error(Errc::storage));
+      return {};
+    }
     if (const auto* advance = std::get_if<channel::AdvanceWebhook>(&change)) {
       if (advance->notified_to) {
         const std::string key = store::webhook_cursor_key(advance->partition);
@@ -95,11 +103,17 @@ class TestCore final : public CoreLink {
   }
   Result<void> post_recipients(ChannelKey channel, RecipientsDone done) override {
     channel::Recipients recipients;
+    bool unknown = false;
     {
       const std::lock_guard lock(mutex_);
       recipients.subscribers = subscribers_[channel.id];
+      unknown = channel.id == unknown_;
     }
     ++recipients_asked;
+    if (unknown) {
+      done(Error(Errc::unavailable));
+      return {};
+    }
     done(recipients);
     return {};
   }
@@ -108,7 +122,16 @@ class TestCore final : public CoreLink {
     subscribers_[channel] = std::make_shared<channel::UidSet>(uids.begin(), uids.end());
   }
 
+  // Questions about this channel fail, as when a data source does not answer.
+  void set_unknown(const std::string& channel) {
+    const std::lock_guard lock(mutex_);
+    unknown_ = channel;
+  }
+
   std::atomic<bool> refuse{false};
+  std::atomic<std::size_t> refused{0};
+  std::atomic<bool> fail{false};  // takes a change and does not write it
+  std::atomic<std::size_t> failed{0};
   std::atomic<std::size_t> cursors_written{0};
   std::atomic<std::size_t> recipients_asked{0};
   std::atomic<std::size_t> forgotten{0};
@@ -117,6 +140,7 @@ class TestCore final : public CoreLink {
   SharedStore& store_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const channel::UidSet>> subscribers_;
+  std::string unknown_;
 };
 
 bool eventually(const std::function<bool()>& condition) {
@@ -146,6 +170,7 @@ class WebhookTest : public testing::Test {
                        return options; }};
     deps.partitions = kPartitions;
     deps.node_id = 1001;
+    deps.offline_bytes_max = offline_bytes_max_;
     webhook_ = std::make_unique<Webhook>(std::move(deps));
     ASSERT_TRUE(webhook_->start());
   }
@@ -236,6 +261,7 @@ class WebhookTest : public testing::Test {
   SystemRandom random_;
   std::shared_ptr<WebhookOptions> options_ = std::make_shared<WebhookOptions>();
   std::unique_ptr<Webhook> webhook_;
+  std::size_t offline_bytes_max_ = kOfflineBytesMax;
   bool told_ = true;  // of commits; false for those with nobody to be delivered to
   std::uint64_t counter_ = 0;
   std::map<std::string, std::uint64_t> seqs_;
@@ -365,6 +391,116 @@ TEST_F(WebhookTest, UnstoredMessagesAreToldOfflineFromMemory) {
   EXPECT_TRUE(eventually([&] { return counts(Event::offline).sent == 2; }));
   EXPECT_EQ(count(receiver.calls(), "msg.notify"), 0U);
   EXPECT_NE(receiver.calls()[0].body.find(R"("to_uids":["listed"])"), std::string::npos);
+}
+
+// The receivers of one channel are not known, as when a data source does not answer for it: only
+// its own partition waits.
+TEST_F(WebhookTest, OfflineWaitsForChannelsThatAreNotKnownAndLosesNothing) {
+  TestReceiver receiver;
+  listen(receiver);
+  options_->focus_events = {"msg.offline"};
+  std::string other = "h";
+  while (partition_for(other, kPartitions) == partition_for("g", kPartitions)) other += "h";
+  core_.subscribe("g", {"of-g"});
+  core_.subscribe(other, {"of-other"});
+  core_.set_unknown("g");
+  start();
+  commit("g", 3);
+  commit(other, 5);
+  EXPECT_TRUE(eventually([&] { return counts(Event::offline).sent == 5; }));
+  EXPECT_TRUE(eventually([&] { return counts(Event::offline).backlog == 3; }));
+  for (const auto& call : receiver.calls()) {
+    EXPECT_NE(call.body.find("of-other"), std::string::npos) << call.body;
+  }
+  core_.set_unknown("");
+  EXPECT_TRUE(eventually([&] { return counts(Event::offline).sent == 8; }));
+  EXPECT_EQ(counts(Event::offline).dead_letters, 0U);
+}
+
+// Room for three letters: while the receiver refuses them the others are not made, stored or not.
+TEST_F(WebhookTest, OfflineLettersAreBoundedByTheirBytes) {
+  TestReceiver receiver([](const ReceivedCall&) { return 422; });
+  listen(receiver);
+  options_->focus_events = {"msg.offline"};
+  options_->retry_min = std::chrono::hours(1);
+  options_->retry_max = std::chrono::hours(1);
+  const std::string uid(1'000, 'u');
+  core_.subscribe("g", {uid, uid + "2"});
+  offline_bytes_max_ = 6'000;  // a letter has something more than 2,000
+  start();
+  commit("g", 40);
+  commit("h", 40);
+  ASSERT_TRUE(receiver.wait_for_calls(3));
+  // Longer than the stream waits before it looks for more.
+  std::this_thread::sleep_for(milliseconds(100));
+  EXPECT_EQ(receiver.calls().size(), 3U);
+  forget_all();
+
+  receiver.set_answer({});
+  const std::size_t before = receiver.calls().size();
+  start();
+  EXPECT_TRUE(eventually([&] { return counts(Event::offline).sent == 40; }));
+  EXPECT_TRUE(eventually([&] { return counts(Event::offline).backlog == 0; }));
+  EXPECT_EQ(receiver.calls().size() - before, 40U);
+}
+
+TEST_F(WebhookTest, UnstoredMessagesWaitForRoom) {
+  TestReceiver receiver([](const ReceivedCall&) { return 422; });
+  listen(receiver);
+  options_->focus_events = {"msg.offline"};
+  options_->retry_min = milliseconds(300);
+  options_->retry_max = milliseconds(300);
+  offline_bytes_max_ = 1;  // which one letter goes beyond
+  start();
+  MessageFlags flags;
+  flags.no_persist = true;
+  commit("g", 20, flags);
+  ASSERT_TRUE(receiver.wait_for_calls(2));
+  // The same one again.
+  EXPECT_EQ(receiver.calls()[0].body, receiver.calls()[1].body);
+  EXPECT_TRUE(eventually([&] { return counts(Event::offline).backlog == 19; }));
+  receiver.set_answer({});
+  EXPECT_TRUE(eventually([&] { return counts(Event::offline).sent == 20; }));
+}
+
+TEST_F(WebhookTest, ChangesOfPresenceHaveABoundWhileTheStoreFails) {
+  TestReceiver receiver;
+  listen(receiver);
+  options_->focus_events = {"user.onlinestatus"};
+  start();
+  core_.refuse.store(true);
+  // 200,000 in the mailbox, 1,000 taken from it.
+  constexpr std::uint64_t kNotes = 250'000;
+  for (std::uint64_t i = 1; i <= kNotes; ++i) webhook_->note_presence(change("u", i, true, i));
+  EXPECT_TRUE(eventually([&] {
+    const std::uint64_t backlog = counts(Event::online_status).backlog;
+    return backlog >= 200'000 && backlog <= 201'000;
+  }));
+  EXPECT_GE(counts(Event::online_status).dead_letters, kNotes - 201'000);
+}
+
+TEST_F(WebhookTest, ChangesOfPresenceKeepTheirOrderWhenTheStoreFails) {
+  TestReceiver receiver;
+  listen(receiver);
+  options_->focus_events = {"user.onlinestatus"};
+  start();
+  core_.fail.store(true);
+  for (std::uint64_t i = 1; i <= 3'000; ++i) webhook_->note_presence(change("u", i, true, i));
+  EXPECT_TRUE(eventually([&] { return core_.failed >= 1'500; }));
+  // A store that fails does not write what comes right behind either.
+  core_.refuse.store(true);
+  EXPECT_TRUE(eventually([&] { return core_.refused > 0; }));
+  core_.fail.store(false);
+  core_.refuse.store(false);
+  EXPECT_TRUE(eventually([&] { return counts(Event::online_status).sent == 3'000; }));
+  std::string all;
+  for (const auto& call : receiver.calls()) all += call.body;
+  std::size_t at = 0;
+  for (std::uint64_t i = 1; i <= 3'000; ++i) {
+    const auto text = "u-0-1-" + std::to_string(i) + "-" + std::to_string(i) + "-";
+    at = all.find(text, at);
+    ASSERT_NE(at, std::string::npos) << text;
+  }
 }
 
 TEST_F(WebhookTest, ChangesOfPresenceAreRecordedToldAndForgotten) {

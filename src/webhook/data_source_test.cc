@@ -1,0 +1,211 @@
+// The data source behind the whole core: what is let go when the answers are there is judged by
+// them.
+#include "webhook/data_source.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <future>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "channel/core_fixture.h"
+#include "codec/json_reader.h"
+#include "webhook/test_receiver.h"
+
+namespace jindou::webhook {
+namespace {
+
+using Lists = std::map<std::string, std::string>;  // JSON arrays by channel and command
+
+class DataSourceTest : public channel::Core {
+ protected:
+  void SetUp() override {
+    source_.set_body([this](const ReceivedCall& call) -> std::string {
+      const auto parsed = codec::parse_json(call.body);
+      std::string name;
+      std::string_view id;
+      if (parsed->at_pointer("/data/channel_id").get_string().get(id) == simdjson::SUCCESS)
+        name = id;
+      name.append(" ").append((*parsed)["cmd"].get_string().value());
+      const auto found = answers_.find(name);
+      return found == answers_.end() ? "[]" : found->second;
+    });
+    options_of_source_->addr = source_.url();
+    start_source();
+    Core::SetUp();
+  }
+  void TearDown() override {
+    data_source_->stop();
+    Core::TearDown();
+  }
+  // Forgets every answer, as a restart does.
+  void restart() {
+    data_source_->stop();
+    close();
+    start_source();
+    open();
+  }
+  void start_source() {
+    data_source_ = std::make_unique<DataSource>(
+        DataSourceDeps{wall_clock_,
+                       [options = std::shared_ptr<const DataSourceOptions>(options_of_source_)] {
+                         return options;
+                       },
+                       [](const auto&) {}, 1});
+    data_source_->start();
+    lists_ = data_source_.get();
+  }
+  void fail(bool failing) {
+    source_.set_answer([failing](const ReceivedCall&) { return failing ? 500 : 200; });
+  }
+  // A group whose partition is one of this worker's.
+  static std::string group_of(int worker, const std::string& prefix) {
+    std::string id = prefix;
+    while (raw(partition_for(id, 4)) % 2 != worker) id += "x";
+    return id;
+  }
+
+  TestReceiver source_;
+  Lists answers_;  // not changed while anybody is asked
+  SystemClock wall_clock_;
+  std::shared_ptr<DataSourceOptions> options_of_source_ = std::make_shared<DataSourceOptions>();
+  std::unique_ptr<DataSource> data_source_;
+};
+
+const ChannelKey kGroup("g1", ChannelType::group);
+
+TEST_F(DataSourceTest, SaysWhoWouldReceiveAlsoWhenNobodyHasSentYet) {
+  answers_["g1 getSubscribers"] = R"(["u1","u2"])";
+  answers_["g1 getBlacklist"] = R"(["u2"])";
+  const auto asked = recipients(kGroup);
+  ASSERT_TRUE(asked.has_value());
+  ASSERT_NE(asked->subscribers, nullptr);
+  EXPECT_EQ(asked->subscribers->size(), 2U);
+  ASSERT_NE(asked->excluded, nullptr);
+  EXPECT_TRUE(asked->excluded->contains("u2"));
+  // The id of a person chat says it all.
+  fail(true);
+  EXPECT_TRUE(recipients(ChannelKey(person_channel_id("a", "b"), ChannelType::person)).has_value());
+}
+
+TEST_F(DataSourceTest, SaysThatTheReceiversAreNotKnown) {
+  fail(true);
+  const auto asked = recipients(kGroup);
+  ASSERT_FALSE(asked.has_value());
+  EXPECT_EQ(asked.error().code(), Errc::unavailable);
+  answers_["g1 getSubscribers"] = R"(["u1"])";
+  fail(false);
+  EXPECT_TRUE(recipients(kGroup)->subscribers->contains("u1"));
+}
+
+TEST_F(DataSourceTest, EventsReachTheSubscribersAfterARestart) {
+  answers_["g1 getSubscribers"] = R"(["u1","u2"])";
+  SendCommand anchor = to_group("g1", "anchor", "m1");
+  anchor.setting = kSettingStream;
+  ASSERT_TRUE(send({anchor})[0].ok());
+  restart();
+  {
+    const std::lock_guard lock(sink_.mutex);
+    sink_.messages.clear();
+  }
+  channel::AppendEvent event;
+  event.channel = kGroup;
+  event.client_msg_no = "m1";
+  event.effect = channel::AppendEvent::Effect::text_delta;
+  event.event_id = "e1";
+  event.event_type = "t";
+  event.event_key = std::string(kMainLane);
+  event.text = "x";
+  ASSERT_TRUE(append(event).has_value());
+  {
+    const std::lock_guard lock(sink_.mutex);
+    ASSERT_EQ(sink_.messages.size(), 1U);
+    ASSERT_NE(sink_.messages[0].recipients.subscribers, nullptr);
+    EXPECT_TRUE(sink_.messages[0].recipients.subscribers->contains("u2"));
+  }
+  fail(true);
+  restart();
+  event.event_id = "e2";
+  const auto refused = append(event);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Errc::unavailable);
+}
+
+// The sender is on the source's denylist, but the partition gets to the send only after there was
+// no more room for the answer. The stored lists would let it through.
+TEST_F(DataSourceTest, AnAnswerIsKeptUntilWhatWaitedForItIsEvaluated) {
+  options_of_source_->cache_count = 0;
+  const std::string slow = group_of(0, "slow");
+  const std::string quick = group_of(1, "quick");
+  answers_[slow + " getSubscribers"] = R"(["u1"])";
+  answers_[slow + " getBlacklist"] = R"(["u1"])";
+
+  // An answer is given on the worker's thread, so this one holds it up.
+  std::promise<void> release;
+  std::string person = person_channel_id("a", "b");
+  for (char c = 'c'; raw(partition_for(person, 4)) % 2 != 0; ++c) {
+    person = person_channel_id("a", std::string(1, c));
+  }
+  std::promise<void> held;
+  ASSERT_TRUE(router_
+                  ->post_recipients(ChannelKey(person, ChannelType::person),
+                                    [&](const Result<channel::Recipients>&) {
+                                      held.set_value();
+                                      release.get_future().wait();
+                                    })
+                  .has_value());
+  held.get_future().wait();
+
+  std::promise<std::vector<SendResult>> results;
+  SendCommand command = to_group(slow, "a");
+  command.origin = Origin::socket;
+  ASSERT_TRUE(router_
+                  ->post_send({command},
+                              [&results](std::vector<SendResult> done) {
+                                results.set_value(std::move(done));
+                              })
+                  .has_value());
+  // The source is asked for one channel after another: when these are answered, the first was.
+  for (int i = 0; i < 3; ++i) send({to_group(quick, "b")});
+  release.set_value();
+  const auto outcome = results.get_future().get();
+  EXPECT_EQ(outcome[0].reason, Reason::in_denylist);
+
+  // Soon nothing holds it any more, and the answer for another channel takes its place.
+  const ChannelKey channel(slow, ChannelType::group);
+  for (int i = 0; i < 1'000 && data_source_->find(channel); ++i) {
+    send({to_group("other" + std::to_string(i), "c")});
+  }
+  EXPECT_EQ(data_source_->find(channel), nullptr);
+}
+
+// The same when the answer that is held is an old one and its successor is what has to go.
+TEST_F(DataSourceTest, AHeldAnswerKeepsItsSuccessor) {
+  options_of_source_->cache_count = 0;
+  options_of_source_->cache_time = std::chrono::milliseconds(0);
+  answers_["g1 getSubscribers"] = R"(["u1"])";
+  const auto ask = [this](const ChannelKey& channel) {
+    std::promise<std::shared_ptr<const channel::ListSource::Lists>> answer;
+    data_source_->when_ready({channel}, [&](const Result<void>& ready) {
+      EXPECT_TRUE(ready.has_value());
+      answer.set_value(data_source_->find(channel));
+    });
+    return answer.get_future().get();
+  };
+  auto first = ask(kGroup);
+  ASSERT_NE(first, nullptr);
+  EXPECT_NE(ask(kGroup), first);
+  const ChannelKey other("g2", ChannelType::group);
+  ask(other);
+  ask(other);
+  EXPECT_NE(data_source_->find(kGroup), nullptr);
+  first.reset();
+  ask(other);
+  ask(other);
+  EXPECT_EQ(data_source_->find(kGroup), nullptr);
+}
+
+}  // namespace
+}  // namespace jindou::webhook
