@@ -74,12 +74,19 @@ def run(command, env=None, timeout=None, capture=False):
 
 
 def build(preset, *targets):
+    """The failure to report, or None when everything was built."""
     jobs = subprocess.run([ROOT / "scripts" / "jobs.sh"], stdout=subprocess.PIPE, text=True,
                           check=True).stdout.strip()
-    status, _ = run(["cmake", "--preset", preset])
+    status, output = run(["cmake", "--preset", preset], capture=True)
     if status == 0:
-        status, _ = run(["cmake", "--build", str(BUILD / preset), "-j", jobs, "--target", *targets])
-    return status == 0
+        status, output = run(["cmake", "--build", str(BUILD / preset), "-j", jobs, "--target",
+                              *targets], capture=True)
+    if status == 0:
+        return None
+    # Among the notes of a compiler the errors are easily lost.
+    errors = "\n".join(line for line in output.splitlines()
+                       if re.search(r"FAILED:|error:|CMake Error|undefined reference", line))
+    return f"{preset}: the build\n{(errors or output)[:FAILURE_CHARS]}"
 
 
 def ctest(preset):
@@ -118,8 +125,8 @@ def ctest(preset):
 
 
 def unit(preset, *more_targets):
-    if not build(preset, "unit_tests", *more_targets):
-        return Outcome(0, 1, [f"{preset}: the build"])
+    if failure := build(preset, "unit_tests", *more_targets):
+        return Outcome(0, 1, [failure])
     return ctest(preset)
 
 
@@ -184,8 +191,8 @@ def script(path, *arguments):
 
 
 def fuzz():
-    if not build("fuzz", "fuzz_targets"):
-        return Outcome(0, 1, ["fuzz: the build"])
+    if failure := build("fuzz", "fuzz_targets"):
+        return Outcome(0, 1, [failure])
     outcome = Outcome()
     for target in sorted((BUILD / "fuzz" / "fuzz").iterdir()):
         if not (target.is_file() and os.access(target, os.X_OK)):
@@ -208,8 +215,8 @@ def fuzz():
 
 
 def release():
-    if not build("release", "jindou", "frame_mirror"):
-        return Outcome(0, 1, ["release: the build"])
+    if failure := build("release", "jindou", "frame_mirror"):
+        return Outcome(0, 1, [failure])
     return Outcome(1, 0)
 
 

@@ -225,8 +225,7 @@ Result<std::optional<Message>> History::load_by_client_msg_no(const ChannelKey& 
                            }));
   JD_CHECK_OK(decoded);
   std::ranges::sort(seqs);
-  const auto repeats = std::ranges::unique(seqs);
-  seqs.erase(repeats.begin(), repeats.end());
+  seqs.erase(std::unique(seqs.begin(), seqs.end()), seqs.end());
   for (const std::uint64_t seq : seqs) {
     JD_TRY(auto message, load_by_seq(channel, static_cast<MessageSeq>(seq)));
     if (message && message->client_msg_no == client_msg_no && message->visible_to(viewer)) {

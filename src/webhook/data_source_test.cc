@@ -32,7 +32,7 @@ class DataSourceTest : public channel::Core {
       const auto found = answers_.find(name);
       return found == answers_.end() ? "[]" : found->second;
     });
-    options_of_source_->addr = source_.url();
+    configure([this](DataSourceOptions& options) { options.addr = source_.url(); });
     start_source();
     Core::SetUp();
   }
@@ -47,13 +47,22 @@ class DataSourceTest : public channel::Core {
     start_source();
     open();
   }
+  // Puts changed options in the place of those in force, as a reload does.
+  template <typename Change>
+  void configure(const Change& change) {
+    const std::lock_guard lock(options_mutex_);
+    auto options = std::make_shared<DataSourceOptions>(*options_);
+    change(*options);
+    options_ = std::move(options);
+  }
   void start_source() {
-    data_source_ = std::make_unique<DataSource>(
-        DataSourceDeps{wall_clock_,
-                       [options = std::shared_ptr<const DataSourceOptions>(options_of_source_)] {
-                         return options;
-                       },
-                       [](const auto&) {}, 1});
+    data_source_ =
+        std::make_unique<DataSource>(DataSourceDeps{wall_clock_,
+                                                    [this] {
+                                                      const std::lock_guard lock(options_mutex_);
+                                                      return options_;
+                                                    },
+                                                    [](const auto&) {}, 1});
     data_source_->start();
     lists_ = data_source_.get();
   }
@@ -70,7 +79,8 @@ class DataSourceTest : public channel::Core {
   TestReceiver source_;
   Lists answers_;  // not changed while anybody is asked
   SystemClock wall_clock_;
-  std::shared_ptr<DataSourceOptions> options_of_source_ = std::make_shared<DataSourceOptions>();
+  std::mutex options_mutex_;
+  std::shared_ptr<const DataSourceOptions> options_ = std::make_shared<DataSourceOptions>();
   std::unique_ptr<DataSource> data_source_;
 };
 
@@ -136,7 +146,7 @@ TEST_F(DataSourceTest, EventsReachTheSubscribersAfterARestart) {
 // The sender is on the source's denylist, but the partition gets to the send only after there was
 // no more room for the answer. The stored lists would let it through.
 TEST_F(DataSourceTest, AnAnswerIsKeptUntilWhatWaitedForItIsEvaluated) {
-  options_of_source_->cache_count = 0;
+  configure([](DataSourceOptions& options) { options.cache_count = 0; });
   const std::string slow = group_of(0, "slow");
   const std::string quick = group_of(1, "quick");
   answers_[slow + " getSubscribers"] = R"(["u1"])";
@@ -183,8 +193,10 @@ TEST_F(DataSourceTest, AnAnswerIsKeptUntilWhatWaitedForItIsEvaluated) {
 
 // The same when the answer that is held is an old one and its successor is what has to go.
 TEST_F(DataSourceTest, AHeldAnswerKeepsItsSuccessor) {
-  options_of_source_->cache_count = 0;
-  options_of_source_->cache_time = std::chrono::milliseconds(0);
+  configure([](DataSourceOptions& options) {
+    options.cache_count = 0;
+    options.cache_time = std::chrono::milliseconds(0);
+  });
   answers_["g1 getSubscribers"] = R"(["u1"])";
   const auto ask = [this](const ChannelKey& channel) {
     std::promise<std::shared_ptr<const channel::ListSource::Lists>> answer;
