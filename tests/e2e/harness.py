@@ -376,6 +376,11 @@ class ServerCase(unittest.TestCase):
         self.assertTrue(body["code"])
         return body
 
+    def counts_at_rest(self, counts):
+        """The members of /varz when the sessions of earlier tests are gone: to measure from."""
+        return wait_until(lambda: (found := counts())["connections"] == 0 and found,
+                          what="the end of earlier sessions")
+
     def client(self, uid, *args, **options):
         client = self.server.client(uid, *args, **options)
         self.addCleanup(client.close)

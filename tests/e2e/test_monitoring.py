@@ -56,7 +56,7 @@ class Varz(MonitorCase):
         self.assertIsInstance(found["cpu"], float)
 
     def test_counts_connections_users_and_messages(self):
-        before = self.get("/varz")
+        before = self.counts_at_rest(lambda: self.get("/varz"))
         uid = fresh("u")
         a, b = self.client(uid, device_id="a"), self.client(uid, device_id="b")
         a.send(fresh("peer"), PERSON, b"hello")

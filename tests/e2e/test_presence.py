@@ -95,7 +95,7 @@ class Connections(PresenceCase):
                          (7, [4, 3, 2]))
 
     def test_varz_sums_up(self):
-        before = self.server.get("/varz").json()
+        before = self.counts_at_rest(lambda: self.server.get("/varz").json())
         uid, peer = fresh("u"), fresh("v")
         client, receiver = self.client(uid), self.client(peer)
         client.send(peer, PERSON, b"x")
