@@ -21,28 +21,28 @@ class DemoSiteTest : public testing::Test {
                Verb verb = Verb::get) {
     Request request;
     request.set_line(verb, "GET", target, 11);
-    request.add_header(Field::host, "Host", host);
+    request.add_header(Field::host, "Host", host_);
     if (header == "Accept-Encoding") request.add_header(Field::accept_encoding, header, value);
     if (header == "If-None-Match") request.add_header(Field::if_none_match, header, value);
     Response response;
-    EXPECT_FALSE(site.admit(request, response));
+    EXPECT_FALSE(site_.admit(request, response));
     return response;
   }
   static bool has(const Response& response, std::string_view line) {
     return response.extra_headers.find(std::string(line) + "\r\n") != std::string::npos;
   }
 
-  std::string host = "im.example.com:5172";
-  std::string api_url = "http://{}:5001";
-  observe::Metrics metrics;
-  DemoSite site{kFiles,
-                [this](std::string_view asked) {
-                  std::string out = api_url;
-                  const auto at = out.find("{}");
-                  if (at != std::string::npos) out.replace(at, 2, asked);
-                  return out;
-                },
-                metrics};
+  std::string host_ = "im.example.com:5172";
+  std::string api_url_ = "http://{}:5001";
+  observe::Metrics metrics_;
+  DemoSite site_{kFiles,
+                 [this](std::string_view asked) {
+                   std::string out = api_url_;
+                   const auto at = out.find("{}");
+                   if (at != std::string::npos) out.replace(at, 2, asked);
+                   return out;
+                 },
+                 metrics_};
 };
 
 TEST_F(DemoSiteTest, TheRootLeadsToThePageAndSaysWhereTheApiIs) {
@@ -58,13 +58,13 @@ TEST_F(DemoSiteTest, ThePageWithoutAnAddressOfTheApiIsGivenOne) {
 }
 
 TEST_F(DemoSiteTest, WithoutAnApiThePageIsServedAsItIs) {
-  api_url.clear();
+  api_url_.clear();
   EXPECT_TRUE(has(get("/"), "Location: chatdemo"));
   EXPECT_EQ(get("/chatdemo").status, 200U);
 }
 
 TEST_F(DemoSiteTest, AHostCannotAddALineToTheHeader) {
-  host = "a\r\nSet-Cookie: b&c";
+  host_ = "a\r\nSet-Cookie: b&c";
   const Response response = get("/");
   EXPECT_TRUE(has(response, "Location: chatdemo?apiurl=http%3A%2F%2Fa%0D%0ASet-Cookie%3A5001"));
 }

@@ -76,9 +76,9 @@ Task<void> get_openapi(Services& services, Request&, Response& response) {
   if (!admit_docs(services, response)) co_return;
   // Some milliseconds at the first request.
   auto work = [version = services.options.version]() -> Result<const std::string*> {
-    static const std::string text =
+    static const std::string kText =
         openapi::document(all_routes(), openapi::all_operations(), version);
-    return &text;
+    return &kText;
   };
   const auto document = co_await services.deps.blocking.run(std::move(work));
   if (!document) {

@@ -64,18 +64,18 @@ class HttpServerTest : public testing::Test {
  protected:
   void start(HttpOptions options = {}) {
     options.tick = 5ms;
-    server = std::make_unique<HttpServer>(shards, handler, clock, options);
-    ASSERT_TRUE(server->listen("127.0.0.1:0"));
-    shards.start();
+    server_ = std::make_unique<HttpServer>(shards_, handler_, clock_, options);
+    ASSERT_TRUE(server_->listen("127.0.0.1:0"));
+    shards_.start();
   }
   void TearDown() override {
-    if (server) server->stop();
-    shards.stop();
+    if (server_) server_->stop();
+    shards_.stop();
   }
 
   tcp::socket connect() {
-    tcp::socket socket(client_io);
-    const std::string address = server->address();
+    tcp::socket socket(client_io_);
+    const std::string address = server_->address();
     const auto port = static_cast<unsigned short>(std::stoi(address.substr(address.find(':') + 1)));
     socket.connect(tcp::endpoint(asio::ip::make_address("127.0.0.1"), port));
     return socket;
@@ -118,11 +118,11 @@ class HttpServerTest : public testing::Test {
     return read_all(socket);
   }
 
-  SystemClock clock;
-  EchoHandler handler;
-  asio::io_context client_io;
-  runtime::IoShards shards{2};
-  std::unique_ptr<HttpServer> server;
+  SystemClock clock_;
+  EchoHandler handler_;
+  asio::io_context client_io_;
+  runtime::IoShards shards_{2};
+  std::unique_ptr<HttpServer> server_;
 };
 
 std::string post(const std::string& path, const std::string& body,
@@ -143,7 +143,7 @@ TEST_F(HttpServerTest, KeepsTheConnectionAndItsBuffers) {
     EXPECT_NE(answer.find("Access-Control-Allow-Origin: *\r\n"), std::string::npos);
     EXPECT_NE(answer.find("\r\nDate: "), std::string::npos);
   }
-  EXPECT_TRUE(handler.padded);
+  EXPECT_TRUE(handler_.padded);
 }
 
 TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
@@ -184,7 +184,7 @@ TEST_F(HttpServerTest, ReadsChunkedBodies) {
   std::string rest;
   EXPECT_TRUE(read_answer(socket, rest).ends_with("POST /x " + body));
   EXPECT_TRUE(read_answer(socket, rest).ends_with("POST /x " + body));
-  EXPECT_TRUE(handler.padded);
+  EXPECT_TRUE(handler_.padded);
 }
 
 TEST_F(HttpServerTest, RefusesTooLargeBodiesBeforeReadingThem) {
@@ -201,7 +201,7 @@ TEST_F(HttpServerTest, RefusesTooLargeBodiesBeforeReadingThem) {
   const std::string chunked =
       exchange("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n");
   EXPECT_TRUE(chunked.starts_with("HTTP/1.1 413 ")) << chunked;
-  EXPECT_EQ(handler.handled, 0);
+  EXPECT_EQ(handler_.handled, 0);
 }
 
 TEST_F(HttpServerTest, ClosesAfterMalformedRequests) {
@@ -216,7 +216,7 @@ TEST_F(HttpServerTest, ClosesAfterMalformedRequests) {
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << request << answer;
     EXPECT_EQ(answer.find("smuggled"), std::string::npos);
   }
-  EXPECT_EQ(handler.handled, 0);
+  EXPECT_EQ(handler_.handled, 0);
 }
 
 TEST_F(HttpServerTest, JudgesTheHeaderBeforeTheBodyArrives) {
@@ -226,7 +226,7 @@ TEST_F(HttpServerTest, JudgesTheHeaderBeforeTheBodyArrives) {
       exchange("POST /denied HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 401 ")) << answer;
   EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
-  EXPECT_EQ(handler.handled, 0);
+  EXPECT_EQ(handler_.handled, 0);
 }
 
 TEST_F(HttpServerTest, AnswersExpectationsBeforeTheBody) {
@@ -255,7 +255,7 @@ TEST_F(HttpServerTest, ClosesSlowHeadersBodiesAndIdleConnections) {
   const auto begin = std::chrono::steady_clock::now();
   std::thread reader([&socket] { EXPECT_EQ(read_all(socket), ""); });
   send(socket, "POST /x HTTP/1.1\r\n");
-  for (int i = 0; i < 100 && server->connections() > 0; ++i) {
+  for (int i = 0; i < 100 && server_->connections() > 0; ++i) {
     send(socket, "X: y\r\n");
     std::this_thread::sleep_for(5ms);
   }
@@ -323,17 +323,17 @@ TEST_F(HttpServerTest, FinishesWhatIsInFlightWhenItStops) {
   tcp::socket busy = connect();
   tcp::socket idle = connect();
   send(busy, post("/slow", "abc"));
-  while (handler.handled == 0) std::this_thread::yield();
+  while (handler_.handled == 0) std::this_thread::yield();
   std::string answer;
   std::thread reader([&] { answer = read_all(busy); });
-  server->stop();
+  server_->stop();
   reader.join();
   EXPECT_TRUE(answer.ends_with("POST /slow abc")) << answer;
   EXPECT_EQ(read_all(idle), "");
-  EXPECT_EQ(server->connections(), 0U);
+  EXPECT_EQ(server_->connections(), 0U);
   boost::system::error_code ec;
-  tcp::socket late(client_io);
-  const std::string address = server->address();
+  tcp::socket late(client_io_);
+  const std::string address = server_->address();
   const auto port = static_cast<unsigned short>(std::stoi(address.substr(address.find(':') + 1)));
   late.connect(tcp::endpoint(asio::ip::make_address("127.0.0.1"), port), ec);
   EXPECT_TRUE(ec);
@@ -341,10 +341,10 @@ TEST_F(HttpServerTest, FinishesWhatIsInFlightWhenItStops) {
 
 TEST_F(HttpServerTest, SaysWhyItCannotListen) {
   start();
-  const auto taken = server->listen(server->address());
+  const auto taken = server_->listen(server_->address());
   ASSERT_FALSE(taken);
   EXPECT_EQ(taken.error().code(), Errc::unavailable);
-  EXPECT_FALSE(server->listen("no port here"));
+  EXPECT_FALSE(server_->listen("no port here"));
 }
 
 }  // namespace

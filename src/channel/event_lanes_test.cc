@@ -23,25 +23,25 @@ class EventLanesTest : public ::testing::Test {
   void add(std::uint64_t seq, std::uint64_t position = 1) {
     Message message;
     message.seq = MessageSeq{seq};
-    message.channel = kGroup;
+    message.channel = group_;
     message.client_msg_no = name(seq);
     message.setting = kSettingStream;
     lanes_->add_anchor(message, position);
   }
   void write(std::uint64_t seq, std::size_t bytes, std::uint64_t position = 1) {
     AppendEvent event;
-    event.channel = kGroup;
+    event.channel = group_;
     event.effect = AppendEvent::Effect::text_delta;
     event.event_key = std::string(kMainLane);
     event.text = std::string(bytes, 'x');
-    EventLanes::Anchor* anchor = lanes_->find(kGroup, name(seq));
+    EventLanes::Anchor* anchor = lanes_->find(group_, name(seq));
     ASSERT_NE(anchor, nullptr);
     ASSERT_TRUE(lanes_->append(event, *anchor, 0, position, batch_));
   }
-  bool has(std::uint64_t seq) { return lanes_->find(kGroup, name(seq)) != nullptr; }
+  bool has(std::uint64_t seq) { return lanes_->find(group_, name(seq)) != nullptr; }
   static std::string name(std::uint64_t seq) { return "n" + std::to_string(seq); }
 
-  const ChannelKey kGroup{"g", ChannelType::group};
+  const ChannelKey group_{"g", ChannelType::group};
   store::MemoryReader store_;
   rocksdb::WriteBatch batch_;
   std::unique_ptr<EventLanes> lanes_;
@@ -88,7 +88,7 @@ TEST_F(EventLanesTest, ErasedAnchorsTakeNothing) {
   add(2);
   write(2, 3'000);
   EXPECT_GT(lanes_->anchor_bytes(), 2 * one + 3'000);
-  ASSERT_TRUE(lanes_->erase(kGroup, 2, 2, batch_));
+  ASSERT_TRUE(lanes_->erase(group_, 2, 2, batch_));
   EXPECT_EQ(lanes_->anchor_bytes(), one);
 }
 

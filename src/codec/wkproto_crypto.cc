@@ -38,12 +38,12 @@ using PkeyCtxPtr = std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>>;
 
 // Fetched once: a fetch takes a lock and a look-up. Never null after check_crypto() succeeded.
 const EVP_CIPHER* aes_128_cbc() {
-  static const CipherPtr cipher(EVP_CIPHER_fetch(nullptr, "AES-128-CBC", nullptr));
-  return cipher.get();
+  static const CipherPtr kCipher(EVP_CIPHER_fetch(nullptr, "AES-128-CBC", nullptr));
+  return kCipher.get();
 }
 const EVP_MD* md5() {
-  static const DigestPtr digest(EVP_MD_fetch(nullptr, "MD5", nullptr));
-  return digest.get();
+  static const DigestPtr kDigest(EVP_MD_fetch(nullptr, "MD5", nullptr));
+  return kDigest.get();
 }
 
 const unsigned char* bytes_of(std::string_view text) {

@@ -47,7 +47,7 @@ using Ids = std::vector<std::string>;
 class ConversationList : public ::testing::Test {
  protected:
   std::vector<Conversation> list(const ListQuery& query) {
-    auto result = t.reader.load_list(query);
+    auto result = store_.reader.load_list(query);
     EXPECT_TRUE(result.has_value());
     return result ? std::move(*result) : std::vector<Conversation>();
   }
@@ -63,17 +63,17 @@ class ConversationList : public ::testing::Test {
     return all.size() == 1 ? std::move(all.front()) : Conversation();
   }
   void send(const ChannelKey& channel, const std::string& from, int count) {
-    for (int i = 0; i < count; ++i) t.send(channel, from);
+    for (int i = 0; i < count; ++i) store_.send(channel, from);
   }
 
-  TestStore t;
+  TestStore store_;
 };
 
 TEST_F(ConversationList, WorkedExample) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   send(kGroup, "u2", 7);
-  t.read("u1", kGroup, 6);
-  t.send(kGroup, "u1");
+  store_.read("u1", kGroup, 6);
+  store_.send(kGroup, "u1");
   send(kGroup, "u2", 2);
 
   auto conversation = only(query_of("u1", 2));
@@ -82,40 +82,40 @@ TEST_F(ConversationList, WorkedExample) {
   EXPECT_EQ(conversation.last_seq, 10U);
   EXPECT_EQ(seqs(conversation.recents), (Seqs{10, 9}));
 
-  t.read("u1", kGroup, 10);
+  store_.read("u1", kGroup, 10);
   EXPECT_EQ(only(query_of("u1", 2)).unread, 0U);
 
-  t.remove("u1", kGroup);
+  store_.remove("u1", kGroup);
   EXPECT_TRUE(list(query_of("u1", 2)).empty());
-  t.send(kGroup, "u2");
+  store_.send(kGroup, "u2");
   conversation = only(query_of("u1", 2));
   EXPECT_EQ(conversation.unread, 1U);
   EXPECT_EQ(seqs(conversation.recents), (Seqs{11}));
 }
 
 TEST_F(ConversationList, DescribesTheNewestMessage) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   send(kGroup, "u2", 3);
   const auto conversation = only(query_of("u1"));
   EXPECT_EQ(conversation.channel, kGroup);
   EXPECT_EQ(conversation.last_seq, 3U);
   EXPECT_EQ(conversation.last_client_msg_no, "g1#3");
-  EXPECT_EQ(conversation.timestamp, t.clock.wall_seconds());
+  EXPECT_EQ(conversation.timestamp, store_.clock.wall_seconds());
   EXPECT_TRUE(conversation.recents.empty());
 }
 
 // ---- rule 1: which conversations there are ---------------------------------------------------
 
 TEST_F(ConversationList, OfAUserWithoutRowsIsEmpty) {
-  t.send(kGroup, "u2");
+  store_.send(kGroup, "u2");
   EXPECT_TRUE(list(query_of("u1")).empty());
 }
 
 TEST_F(ConversationList, DoesNotMixUpUsersWhoseIdsBeginAlike) {
-  t.join("u1", kGroup);
-  t.join("u11", kOther);
-  t.send(kGroup, "u2");
-  t.send(kOther, "u2");
+  store_.join("u1", kGroup);
+  store_.join("u11", kOther);
+  store_.send(kGroup, "u2");
+  store_.send(kOther, "u2");
   EXPECT_EQ(ids(query_of("u1")), Ids{"g1"});
   EXPECT_EQ(ids(query_of("u11")), Ids{"g2"});
 }
@@ -123,8 +123,8 @@ TEST_F(ConversationList, DoesNotMixUpUsersWhoseIdsBeginAlike) {
 TEST_F(ConversationList, LeavesOutTypesWithoutConversations) {
   for (const auto type : {ChannelType::data, ChannelType::temp, ChannelType::live}) {
     const ChannelKey channel("c", type);
-    t.join("u1", channel);
-    t.send(channel, "u2");
+    store_.join("u1", channel);
+    store_.send(channel, "u2");
   }
   EXPECT_TRUE(list(query_of("u1")).empty());
 }
@@ -140,64 +140,64 @@ TEST_F(ConversationList, ListsAllOtherTypes) {
                                             ChannelKey("ag", ChannelType::agent_group),
                                             ChannelKey("x", static_cast<ChannelType>(200))};
   for (const auto& channel : channels) {
-    t.join("u1", channel);
-    t.send(channel, "u2");
+    store_.join("u1", channel);
+    store_.send(channel, "u2");
   }
   EXPECT_EQ(list(query_of("u1")).size(), channels.size());
 }
 
 TEST_F(ConversationList, LeavesOutTheLogsOfTargetedCommands) {
-  t.send_targeted(ChannelKey("17____cmd", ChannelType::temp), "u2", {"u1"});
+  store_.send_targeted(ChannelKey("17____cmd", ChannelType::temp), "u2", {"u1"});
   EXPECT_TRUE(list(query_of("u1")).empty());
 }
 
 TEST_F(ConversationList, IsNotMovedByCommands) {
-  t.join("u1", kGroup);
-  t.send(kGroup, "u2");
+  store_.join("u1", kGroup);
+  store_.send(kGroup, "u2");
   SendOptions command;
   command.command = true;
-  t.send(kGroup, "u2", command);
+  store_.send(kGroup, "u2", command);
   const auto conversation = only(query_of("u1"));
   EXPECT_EQ(conversation.last_seq, 1U);
   EXPECT_EQ(conversation.unread, 1U);
 }
 
 TEST_F(ConversationList, LeavesOutWhatTheSystemAccountSays) {
-  t.join("u1", person("u1", std::string(kSystemUid)));
-  t.send(person("u1", std::string(kSystemUid)), std::string(kSystemUid));
+  store_.join("u1", person("u1", std::string(kSystemUid)));
+  store_.send(person("u1", std::string(kSystemUid)), std::string(kSystemUid));
   EXPECT_TRUE(list(query_of("u1")).empty());
 }
 
 TEST_F(ConversationList, LeavesOutDisbandedChannels) {
-  t.join("u1", kGroup);
-  t.send(kGroup, "u2");
-  t.change_channel(kGroup, [](store::ChannelRecord& record) { record.flags.disband = true; });
+  store_.join("u1", kGroup);
+  store_.send(kGroup, "u2");
+  store_.change_channel(kGroup, [](store::ChannelRecord& record) { record.flags.disband = true; });
   EXPECT_TRUE(list(query_of("u1")).empty());
 }
 
 TEST(ConversationLimit, KeepsTheMostRecentlyActive) {
-  TestStore t(2);
+  TestStore store(2);
   for (const auto& channel : {kGroup, kOther, kThird}) {
-    t.join("u1", channel);
-    t.send(channel, "u2");
+    store.join("u1", channel);
+    store.send(channel, "u2");
   }
-  auto found = t.reader.load_list(query_of("u1"));
+  auto found = store.reader.load_list(query_of("u1"));
   ASSERT_EQ(found->size(), 2U);
   EXPECT_EQ((*found)[0].channel, kThird);
   EXPECT_EQ((*found)[1].channel, kOther);
 
   // An action of the user counts too, though the list is ordered by messages.
-  t.clock.advance_seconds(1);
-  t.read("u1", kGroup, 1);
-  found = t.reader.load_list(query_of("u1"));
+  store.clock.advance_seconds(1);
+  store.read("u1", kGroup, 1);
+  found = store.reader.load_list(query_of("u1"));
   ASSERT_EQ(found->size(), 2U);
   EXPECT_EQ((*found)[0].channel, kThird);
   EXPECT_EQ((*found)[1].channel, kGroup);
 
   // A hidden one takes no place.
-  t.clock.advance_seconds(1);
-  t.remove("u1", kGroup);
-  found = t.reader.load_list(query_of("u1"));
+  store.clock.advance_seconds(1);
+  store.remove("u1", kGroup);
+  found = store.reader.load_list(query_of("u1"));
   ASSERT_EQ(found->size(), 2U);
   EXPECT_EQ((*found)[1].channel, kOther);
 }
@@ -205,12 +205,12 @@ TEST(ConversationLimit, KeepsTheMostRecentlyActive) {
 // ---- rule 2: excluded types ------------------------------------------------------------------
 
 TEST_F(ConversationList, LeavesOutExcludedTypesUnlessTheChannelIsKnown) {
-  t.join("u1", kGroup);
-  t.join("u1", kOther);
-  t.join("u1", person("u1", "u2"));
-  t.send(kGroup, "u2");
-  t.send(kOther, "u2");
-  t.send(person("u1", "u2"), "u2");
+  store_.join("u1", kGroup);
+  store_.join("u1", kOther);
+  store_.join("u1", person("u1", "u2"));
+  store_.send(kGroup, "u2");
+  store_.send(kOther, "u2");
+  store_.send(person("u1", "u2"), "u2");
   ListQuery query = query_of("u1");
   query.exclude_types = {ChannelType::group};
   EXPECT_EQ(ids(query), Ids{person("u1", "u2").id});
@@ -221,66 +221,66 @@ TEST_F(ConversationList, LeavesOutExcludedTypesUnlessTheChannelIsKnown) {
 // ---- rule 3: the newest readable message -----------------------------------------------------
 
 TEST_F(ConversationList, LeavesOutChannelsWithoutMessages) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   EXPECT_TRUE(list(query_of("u1")).empty());
 }
 
 TEST_F(ConversationList, PassesOverExpiredMessagesAtTheHead) {
-  t.join("u1", kGroup);
-  t.send(kGroup, "u2");
+  store_.join("u1", kGroup);
+  store_.send(kGroup, "u2");
   SendOptions expiring;
   expiring.expire = 10;
-  t.send(kGroup, "u2", expiring);
-  t.clock.advance_seconds(9);
+  store_.send(kGroup, "u2", expiring);
+  store_.clock.advance_seconds(9);
   EXPECT_EQ(only(query_of("u1")).last_seq, 2U);
-  t.clock.advance_seconds(1);
+  store_.clock.advance_seconds(1);
   const auto conversation = only(query_of("u1"));
   EXPECT_EQ(conversation.last_seq, 1U);
   EXPECT_EQ(conversation.unread, 1U);
 }
 
 TEST_F(ConversationList, PassesOverMessagesForOthersAtTheHead) {
-  t.join("u1", kGroup);
-  t.join("u2", kGroup);
-  t.join("u3", kGroup);
-  t.send(kGroup, "u2");
+  store_.join("u1", kGroup);
+  store_.join("u2", kGroup);
+  store_.join("u3", kGroup);
+  store_.send(kGroup, "u2");
   SendOptions restricted;
   restricted.subscribers = {"u3"};
-  t.send(kGroup, "u2", restricted);
+  store_.send(kGroup, "u2", restricted);
   EXPECT_EQ(only(query_of("u1")).last_seq, 1U);
   EXPECT_EQ(only(query_of("u2")).last_seq, 2U);
   EXPECT_EQ(only(query_of("u3")).last_seq, 2U);
 }
 
 TEST_F(ConversationList, HidesADeletedConversationUntilANewReadableMessage) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   send(kGroup, "u2", 2);
-  t.remove("u1", kGroup);
+  store_.remove("u1", kGroup);
   EXPECT_TRUE(list(query_of("u1")).empty());
   SendOptions restricted;
   restricted.subscribers = {"u3"};
-  t.send(kGroup, "u2", restricted);
+  store_.send(kGroup, "u2", restricted);
   EXPECT_TRUE(list(query_of("u1")).empty());
-  t.send(kGroup, "u2");
+  store_.send(kGroup, "u2");
   EXPECT_EQ(only(query_of("u1")).unread, 1U);
 }
 
 TEST_F(ConversationList, LeavesOutClearedMessages) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   send(kGroup, "u2", 3);
-  t.change_channel(kGroup, [](store::ChannelRecord& record) { record.cleared_to = 2; });
+  store_.change_channel(kGroup, [](store::ChannelRecord& record) { record.cleared_to = 2; });
   const auto conversation = only(query_of("u1", 10));
   EXPECT_EQ(conversation.unread, 1U);
   EXPECT_EQ(conversation.read_to, 2U);
   EXPECT_EQ(seqs(conversation.recents), Seqs{3});
-  t.change_channel(kGroup, [](store::ChannelRecord& record) { record.cleared_to = 3; });
+  store_.change_channel(kGroup, [](store::ChannelRecord& record) { record.cleared_to = 3; });
   EXPECT_TRUE(list(query_of("u1")).empty());
 }
 
 // ---- rule 4: what the client knows -----------------------------------------------------------
 
 TEST_F(ConversationList, LeavesOutWhatTheClientHas) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   send(kGroup, "u2", 5);
   ListQuery query = query_of("u1", 10);
   query.known = {known("g1", ChannelType::group, 5)};
@@ -296,8 +296,8 @@ TEST_F(ConversationList, LeavesOutWhatTheClientHas) {
 TEST_F(ConversationList, KnowsPairChannelsByTheIdTheClientIsShown) {
   const ChannelKey agent("u1@bot", ChannelType::agent);
   for (const auto& channel : {person("u1", "u2"), agent}) {
-    t.join("u1", channel);
-    t.send(channel, "x");
+    store_.join("u1", channel);
+    store_.send(channel, "x");
   }
   ListQuery query = query_of("u1");
   query.known = {known("u2", ChannelType::person, 1), known("bot", ChannelType::agent, 1)};
@@ -305,10 +305,10 @@ TEST_F(ConversationList, KnowsPairChannelsByTheIdTheClientIsShown) {
 }
 
 TEST_F(ConversationList, OfAKnownChannelIgnoresTheVersion) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   send(kGroup, "u2", 2);
   ListQuery query = query_of("u1");
-  query.version = t.clock.ns;
+  query.version = store_.clock.ns;
   EXPECT_TRUE(list(query).empty());
   query.known = {known("g1", ChannelType::group, 1)};
   EXPECT_EQ(list(query).size(), 1U);
@@ -319,48 +319,48 @@ TEST_F(ConversationList, OfAKnownChannelIgnoresTheVersion) {
 // ---- rule 5: versions ------------------------------------------------------------------------
 
 TEST_F(ConversationList, OfALaterVersionHoldsWhatChangedSince) {
-  t.join("u1", kGroup);
-  t.join("u1", kOther);
-  t.send(kGroup, "u2");
-  t.send(kOther, "u2");
-  t.clock.advance_seconds(1);
+  store_.join("u1", kGroup);
+  store_.join("u1", kOther);
+  store_.send(kGroup, "u2");
+  store_.send(kOther, "u2");
+  store_.clock.advance_seconds(1);
   ListQuery query = query_of("u1");
   for (const auto& conversation : list(query)) {
     query.version = std::max(query.version, conversation.version);
   }
   EXPECT_TRUE(list(query).empty());
-  t.read("u1", kGroup, 1);  // on another device
+  store_.read("u1", kGroup, 1);  // on another device
   EXPECT_EQ(ids(query), Ids{"g1"});
-  t.send(kOther, "u2");
+  store_.send(kOther, "u2");
   EXPECT_EQ(ids(query), (Ids{"g2", "g1"}));
 }
 
 TEST_F(ConversationList, ReportsTheTimeOfTheNewestMessageOrTheLastActionAsVersion) {
-  t.join("u1", kGroup);
-  t.send(kGroup, "u2");
-  const std::int64_t sent = t.clock.ns;
-  t.clock.ns += 5;
+  store_.join("u1", kGroup);
+  store_.send(kGroup, "u2");
+  const std::int64_t sent = store_.clock.ns;
+  store_.clock.ns += 5;
   EXPECT_EQ(only(query_of("u1")).version, sent);
-  t.read("u1", kGroup, 1);
-  const std::int64_t read = t.clock.ns;
-  t.clock.ns += 5;
+  store_.read("u1", kGroup, 1);
+  const std::int64_t read = store_.clock.ns;
+  store_.clock.ns += 5;
   EXPECT_EQ(only(query_of("u1")).version, read);
 }
 
 TEST_F(ConversationList, NeverReportsAVersionThatAnEarlierChangeMayStillComeBefore) {
-  t.join("u1", kGroup);
-  t.clock.advance_seconds(10);
-  const std::int64_t pending = t.clock.ns;
-  t.horizon.begin(PartitionId{1});
-  t.send(kGroup, "u2");
-  t.clock.advance_seconds(10);
+  store_.join("u1", kGroup);
+  store_.clock.advance_seconds(10);
+  const std::int64_t pending = store_.clock.ns;
+  store_.horizon.begin(PartitionId{1});
+  store_.send(kGroup, "u2");
+  store_.clock.advance_seconds(10);
   const auto conversation = only(query_of("u1"));
   EXPECT_LT(conversation.version, pending);
   // And so it is told again, together with what comes late.
   ListQuery query = query_of("u1");
   query.version = conversation.version;
   EXPECT_EQ(list(query).size(), 1U);
-  t.horizon.finish(PartitionId{1});
+  store_.horizon.finish(PartitionId{1});
   query.version = only(query).version;
   EXPECT_TRUE(list(query).empty());
 }
@@ -368,29 +368,29 @@ TEST_F(ConversationList, NeverReportsAVersionThatAnEarlierChangeMayStillComeBefo
 // ---- rule 6: only unread ---------------------------------------------------------------------
 
 TEST_F(ConversationList, OfUnreadOnesLeavesOutThoseThatAreRead) {
-  for (const auto& channel : {kGroup, kOther, kThird}) t.join("u1", channel);
-  t.send(kGroup, "u2");
-  t.send(kOther, "u1");
-  t.send(kThird, "u2");
-  t.set_unread("u1", kThird, 1);
+  for (const auto& channel : {kGroup, kOther, kThird}) store_.join("u1", channel);
+  store_.send(kGroup, "u2");
+  store_.send(kOther, "u1");
+  store_.send(kThird, "u2");
+  store_.set_unread("u1", kThird, 1);
   ListQuery query = query_of("u1");
   query.only_unread = true;
   EXPECT_EQ(ids(query), (Ids{"g3", "g1"}));
   // Unread are only messages the user cannot read.
-  t.send(kOther, "u1");
-  t.read("u1", kGroup, 1);
+  store_.send(kOther, "u1");
+  store_.read("u1", kGroup, 1);
   SendOptions restricted;
   restricted.subscribers = {"u3"};
-  t.send(kOther, "u2", restricted);
+  store_.send(kOther, "u2", restricted);
   EXPECT_EQ(ids(query), Ids{"g3"});
 }
 
 TEST_F(ConversationList, OfUnreadOnesLeavesOutAHeadBehindGapsOnly) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   send(kGroup, "u2", 3);
-  t.read("u1", kGroup, 1);
-  t.erase_message(kGroup, 2);
-  t.erase_message(kGroup, 3);
+  store_.read("u1", kGroup, 1);
+  store_.erase_message(kGroup, 2);
+  store_.erase_message(kGroup, 3);
   ListQuery query = query_of("u1", 5);
   query.only_unread = true;
   EXPECT_TRUE(list(query).empty());
@@ -399,7 +399,7 @@ TEST_F(ConversationList, OfUnreadOnesLeavesOutAHeadBehindGapsOnly) {
 // ---- rule 7: recents -------------------------------------------------------------------------
 
 TEST_F(ConversationList, HasTheAskedNumberOfRecentsNewestFirst) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   send(kGroup, "u2", 60);
   EXPECT_TRUE(only(query_of("u1", 0)).recents.empty());
   EXPECT_EQ(seqs(only(query_of("u1", 1)).recents), Seqs{60});
@@ -412,24 +412,24 @@ TEST_F(ConversationList, HasTheAskedNumberOfRecentsNewestFirst) {
 }
 
 TEST_F(ConversationList, HasOnlyReadableRecents) {
-  t.join("u1", kGroup);
-  t.send(kGroup, "u2");
+  store_.join("u1", kGroup);
+  store_.send(kGroup, "u2");
   SendOptions restricted;
   restricted.subscribers = {"u3"};
-  t.send(kGroup, "u2", restricted);
+  store_.send(kGroup, "u2", restricted);
   SendOptions expiring;
   expiring.expire = 1;
-  t.send(kGroup, "u2", expiring);
-  t.send(kGroup, "u2");
+  store_.send(kGroup, "u2", expiring);
+  store_.send(kGroup, "u2");
   restricted.subscribers = {"u1"};
-  t.send(kGroup, "u2", restricted);
+  store_.send(kGroup, "u2", restricted);
   EXPECT_EQ(seqs(only(query_of("u1", 10)).recents), (Seqs{5, 4, 1}));
 }
 
 TEST_F(ConversationList, HasNoRecentsOfBeforeADeletion) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   send(kGroup, "u2", 3);
-  t.remove("u1", kGroup);
+  store_.remove("u1", kGroup);
   send(kGroup, "u2", 2);
   EXPECT_EQ(seqs(only(query_of("u1", 10)).recents), (Seqs{5, 4}));
   ListQuery query = query_of("u1", 10);
@@ -442,8 +442,8 @@ TEST_F(ConversationList, LeavesOutTheOldestRecentsWhenTheyOutgrowTheAnswer) {
   large.payload = std::string(std::size_t{1} << 20, 'x');
   for (int i = 0; i < 40; ++i) {
     const ChannelKey channel("g" + std::to_string(i), ChannelType::group);
-    t.join("u1", channel);
-    t.send(channel, "u2", large);
+    store_.join("u1", channel);
+    store_.send(channel, "u2", large);
   }
   for (const std::size_t page : {0, 1}) {
     ListQuery query = query_of("u1", 1);
@@ -460,12 +460,12 @@ TEST_F(ConversationList, LeavesOutTheOldestRecentsWhenTheyOutgrowTheAnswer) {
 // ---- rule 8: order and pages -----------------------------------------------------------------
 
 TEST_F(ConversationList, IsOrderedByTheTimeOfTheNewestMessage) {
-  for (const auto& channel : {kGroup, kOther, kThird}) t.join("u1", channel);
-  t.send(kOther, "u2");
-  t.send(kGroup, "u2");
-  t.send(kThird, "u2");
-  t.send(kOther, "u2");
-  t.read("u1", kGroup, 1);  // does not bring it to the front
+  for (const auto& channel : {kGroup, kOther, kThird}) store_.join("u1", channel);
+  store_.send(kOther, "u2");
+  store_.send(kGroup, "u2");
+  store_.send(kThird, "u2");
+  store_.send(kOther, "u2");
+  store_.read("u1", kGroup, 1);  // does not bring it to the front
   EXPECT_EQ(ids(query_of("u1")), (Ids{"g2", "g3", "g1"}));
 }
 
@@ -473,9 +473,9 @@ TEST_F(ConversationList, OrdersTiesByTypeAndShownId) {
   const std::vector<ChannelKey> channels = {kThird, kGroup, person("u1", "zz"), person("u1", "aa"),
                                             person("u1", "mm")};
   for (const auto& channel : channels) {
-    t.join("u1", channel);
-    t.clock.ns -= 1'000'000'000;  // send() adds it again
-    t.send(channel, "x");
+    store_.join("u1", channel);
+    store_.clock.ns -= 1'000'000'000;  // send() adds it again
+    store_.send(channel, "x");
   }
   EXPECT_EQ(ids(query_of("u1")),
             (Ids{person("u1", "aa").id, person("u1", "mm").id, person("u1", "zz").id, "g1", "g3"}));
@@ -484,8 +484,8 @@ TEST_F(ConversationList, OrdersTiesByTypeAndShownId) {
 TEST_F(ConversationList, IsCutIntoPagesAfterSorting) {
   for (int i = 0; i < 120; ++i) {
     const ChannelKey channel("p" + std::to_string(1000 + i), ChannelType::group);
-    t.join("u1", channel);
-    t.send(channel, "u2");
+    store_.join("u1", channel);
+    store_.send(channel, "u2");
   }
   const Ids all = ids(query_of("u1"));
   ASSERT_EQ(all.size(), 120U);
@@ -506,8 +506,8 @@ TEST_F(ConversationList, IsCutIntoPagesAfterSorting) {
 TEST_F(ConversationList, HasPagesOf500AtMost) {
   for (int i = 0; i < 501; ++i) {
     const ChannelKey channel("p" + std::to_string(i), ChannelType::group);
-    t.join("u1", channel);
-    t.send(channel, "u2");
+    store_.join("u1", channel);
+    store_.send(channel, "u2");
   }
   ListQuery query = query_of("u1");
   query.page = 1;
@@ -521,22 +521,22 @@ TEST_F(ConversationList, HasPagesOf500AtMost) {
 
 TEST_F(ConversationList, CountsFromTheReadPosition) {
   send(kGroup, "u2", 3);
-  t.join("u1", kGroup, 3);
+  store_.join("u1", kGroup, 3);
   EXPECT_EQ(only(query_of("u1")).unread, 0U);
   send(kGroup, "u2", 4);
   auto conversation = only(query_of("u1"));
   EXPECT_EQ(conversation.unread, 4U);
   EXPECT_EQ(conversation.read_to, 3U);
-  t.read("u1", kGroup, 5);
+  store_.read("u1", kGroup, 5);
   conversation = only(query_of("u1"));
   EXPECT_EQ(conversation.unread, 2U);
   EXPECT_EQ(conversation.read_to, 5U);
 }
 
 TEST_F(ConversationList, CountsNothingBeforeADeletion) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   send(kGroup, "u2", 5);
-  t.remove("u1", kGroup);
+  store_.remove("u1", kGroup);
   send(kGroup, "u2", 2);
   const auto conversation = only(query_of("u1"));
   EXPECT_EQ(conversation.unread, 2U);
@@ -544,60 +544,60 @@ TEST_F(ConversationList, CountsNothingBeforeADeletion) {
 }
 
 TEST_F(ConversationList, CountsNoMessagesForOthersAndNoDeletedOnes) {
-  t.join("u1", kGroup);
-  t.join("u3", kGroup);
-  t.send(kGroup, "u2");
+  store_.join("u1", kGroup);
+  store_.join("u3", kGroup);
+  store_.send(kGroup, "u2");
   SendOptions restricted;
   restricted.subscribers = {"u3"};
-  t.send(kGroup, "u2", restricted);
+  store_.send(kGroup, "u2", restricted);
   send(kGroup, "u2", 3);
-  t.erase_message(kGroup, 4);
+  store_.erase_message(kGroup, 4);
   EXPECT_EQ(only(query_of("u1")).unread, 3U);
   EXPECT_EQ(only(query_of("u3")).unread, 4U);
   // Gaps before the read position have nothing to do with it.
-  t.read("u1", kGroup, 2);
+  store_.read("u1", kGroup, 2);
   EXPECT_EQ(only(query_of("u1")).unread, 2U);
 }
 
 TEST_F(ConversationList, ShowsExactlyTheUnreadCountSetByHand) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   send(kGroup, "u2", 10);
-  t.read("u1", kGroup, 10);
-  t.set_unread("u1", kGroup, 5);
+  store_.read("u1", kGroup, 10);
+  store_.set_unread("u1", kGroup, 5);
   auto conversation = only(query_of("u1"));
   EXPECT_EQ(conversation.unread, 5U);
   EXPECT_EQ(conversation.read_to, 5U);
-  t.send(kGroup, "u2");
+  store_.send(kGroup, "u2");
   conversation = only(query_of("u1"));
   EXPECT_EQ(conversation.unread, 6U);
   EXPECT_EQ(conversation.read_to, 5U);
-  t.read("u1", kGroup, 11);
+  store_.read("u1", kGroup, 11);
   EXPECT_EQ(only(query_of("u1")).unread, 0U);
 }
 
 TEST_F(ConversationList, AddsNewMessagesToACountSetByHandOnlyAfterWhatTheUserSent) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   send(kGroup, "u2", 4);
-  t.set_unread("u1", kGroup, 1);
+  store_.set_unread("u1", kGroup, 1);
   send(kGroup, "u2", 2);
   EXPECT_EQ(only(query_of("u1")).unread, 3U);
-  t.send(kGroup, "u1");
+  store_.send(kGroup, "u1");
   EXPECT_EQ(only(query_of("u1")).unread, 1U);
-  t.send(kGroup, "u2");
+  store_.send(kGroup, "u2");
   SendOptions restricted;
   restricted.subscribers = {"u3"};
-  t.send(kGroup, "u2", restricted);
-  t.send(kGroup, "u2");
+  store_.send(kGroup, "u2", restricted);
+  store_.send(kGroup, "u2");
   const auto conversation = only(query_of("u1"));
   EXPECT_EQ(conversation.unread, 3U);
   EXPECT_EQ(conversation.read_to, 7U);
 }
 
 TEST_F(ConversationList, NeverReportsAReadPositionBelowZero) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   send(kGroup, "u2", 3);
-  t.set_unread("u1", kGroup, 3);
-  t.erase_message(kGroup, 3);
+  store_.set_unread("u1", kGroup, 3);
+  store_.erase_message(kGroup, 3);
   const auto conversation = only(query_of("u1"));
   EXPECT_EQ(conversation.unread, 3U);
   EXPECT_EQ(conversation.last_seq, 2U);
@@ -607,11 +607,11 @@ TEST_F(ConversationList, NeverReportsAReadPositionBelowZero) {
 // ---- the other queries -----------------------------------------------------------------------
 
 TEST_F(ConversationList, OfNamedChannelsKeepsTheirOrderAndAnswersZerosForUnknownOnes) {
-  t.join("u1", kGroup);
-  t.send(kGroup, "u2");
-  t.send(kThird, "u2");  // no row: nothing was read
-  t.send(kThird, "u2");
-  const auto some = t.reader.load_some("u1", {kThird, kOther, kGroup, kOther}, 15);
+  store_.join("u1", kGroup);
+  store_.send(kGroup, "u2");
+  store_.send(kThird, "u2");  // no row: nothing was read
+  store_.send(kThird, "u2");
+  const auto some = store_.reader.load_some("u1", {kThird, kOther, kGroup, kOther}, 15);
   ASSERT_TRUE(some.has_value());
   ASSERT_EQ(some->size(), 4U);
   EXPECT_EQ((*some)[0].channel, kThird);
@@ -629,10 +629,10 @@ TEST_F(ConversationList, OfNamedChannelsKeepsTheirOrderAndAnswersZerosForUnknown
 }
 
 TEST_F(ConversationList, OfNamedChannelsShowsDeletedOnesAsRead) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   send(kGroup, "u2", 3);
-  t.remove("u1", kGroup);
-  const auto some = t.reader.load_some("u1", {kGroup}, 15);
+  store_.remove("u1", kGroup);
+  const auto some = store_.reader.load_some("u1", {kGroup}, 15);
   ASSERT_EQ(some->size(), 1U);
   EXPECT_EQ(some->front().unread, 0U);
   EXPECT_EQ(some->front().last_seq, 3U);
@@ -641,32 +641,33 @@ TEST_F(ConversationList, OfNamedChannelsShowsDeletedOnesAsRead) {
 
 TEST_F(ConversationList, OfNamedChannelsSaysNothingAboutCommandLogs) {
   const ChannelKey log("17____cmd", ChannelType::temp);
-  t.send_targeted(log, "u2", {"u1"});
-  const auto some = t.reader.load_some("u1", {log}, 15);
+  store_.send_targeted(log, "u2", {"u1"});
+  const auto some = store_.reader.load_some("u1", {log}, 15);
   ASSERT_EQ(some->size(), 1U);
   EXPECT_EQ(some->front().last_seq, 0U);
 }
 
 TEST_F(ConversationList, OfChannelsNamesThoseOfTheUserMostRecentlyActiveFirst) {
   const ChannelKey disbanded("d", ChannelType::group);
-  for (const auto& channel : {kGroup, kOther, kThird, disbanded}) t.join("u1", channel);
-  t.join("u1", person("u1", std::string(kSystemUid)));
-  t.change_channel(disbanded, [](store::ChannelRecord& record) { record.flags.disband = true; });
-  t.send(kGroup, "u2");
-  t.send(kOther, "u2");
-  t.clock.advance_seconds(1);
-  t.remove("u1", kOther);
-  const auto channels = t.reader.load_channels("u1");
+  for (const auto& channel : {kGroup, kOther, kThird, disbanded}) store_.join("u1", channel);
+  store_.join("u1", person("u1", std::string(kSystemUid)));
+  store_.change_channel(disbanded,
+                        [](store::ChannelRecord& record) { record.flags.disband = true; });
+  store_.send(kGroup, "u2");
+  store_.send(kOther, "u2");
+  store_.clock.advance_seconds(1);
+  store_.remove("u1", kOther);
+  const auto channels = store_.reader.load_channels("u1");
   ASSERT_TRUE(channels.has_value());
   EXPECT_EQ(*channels, (std::vector<ChannelKey>{kOther, kGroup, kThird}));
 }
 
 TEST(ConversationLimit, HoldsForChannelsToo) {
-  TestStore t(1);
-  t.join("u1", kGroup);
-  t.clock.advance_seconds(1);
-  t.join("u1", kOther);
-  EXPECT_EQ(*t.reader.load_channels("u1"), std::vector<ChannelKey>{kOther});
+  TestStore store(1);
+  store.join("u1", kGroup);
+  store.clock.advance_seconds(1);
+  store.join("u1", kOther);
+  EXPECT_EQ(*store.reader.load_channels("u1"), std::vector<ChannelKey>{kOther});
 }
 
 class MessagesOfAChannel : public ConversationList {
@@ -677,7 +678,7 @@ class MessagesOfAChannel : public ConversationList {
     query.from_seq = from;
     query.limit = limit;
     query.newest_first = newest_first;
-    auto result = t.reader.load_messages("u1", query);
+    auto result = store_.reader.load_messages("u1", query);
     EXPECT_TRUE(result.has_value());
     return result ? std::move(*result) : ChannelMessages();
   }
@@ -701,29 +702,29 @@ TEST_F(MessagesOfAChannel, AreThoseTheUserCanRead) {
   send(kGroup, "u2", 2);
   SendOptions restricted;
   restricted.subscribers = {"u3"};
-  t.send(kGroup, "u2", restricted);
+  store_.send(kGroup, "u2", restricted);
   SendOptions expiring;
   expiring.expire = 1;
-  t.send(kGroup, "u2", expiring);
-  t.send(kGroup, "u2");
-  t.change_channel(kGroup, [](store::ChannelRecord& record) { record.cleared_to = 1; });
+  store_.send(kGroup, "u2", expiring);
+  store_.send(kGroup, "u2");
+  store_.change_channel(kGroup, [](store::ChannelRecord& record) { record.cleared_to = 1; });
   EXPECT_EQ(seqs(load(0, 15, false).messages), (Seqs{2, 5}));
   EXPECT_EQ(seqs(load(0, 15, true).messages), (Seqs{5, 2}));
 }
 
 TEST_F(MessagesOfAChannel, ComeWithTheLastSeqOfTheUsersOwn) {
-  t.send(kGroup, "u2");
+  store_.send(kGroup, "u2");
   EXPECT_EQ(load(0, 15, true).user_last_seq, 0U);
-  t.send(kGroup, "u1");
-  t.send(kGroup, "u1");
-  t.send(kGroup, "u2");
+  store_.send(kGroup, "u1");
+  store_.send(kGroup, "u1");
+  store_.send(kGroup, "u2");
   EXPECT_EQ(load(4, 15, true).user_last_seq, 3U);
 }
 
 TEST_F(MessagesOfAChannel, EndWhenTheAnswerGetsLarge) {
   SendOptions large;
   large.payload = std::string(std::size_t{3} << 20, 'x');
-  for (int i = 0; i < 8; ++i) t.send(kGroup, "u2", large);
+  for (int i = 0; i < 8; ++i) store_.send(kGroup, "u2", large);
   const auto some = seqs(load(0, 15, false).messages);
   EXPECT_LT(some.size(), 8U);
   EXPECT_GE(some.size(), 2U);
@@ -740,10 +741,10 @@ class Commands : public ConversationList {
     options.command = true;
     options.expire = expire;
     options.subscribers = std::move(subscribers);
-    return t.send(channel, from, options);
+    return store_.send(channel, from, options);
   }
   CommandBacklog load(std::size_t limit = 200) {
-    auto result = t.reader.load_commands("u1", limit);
+    auto result = store_.reader.load_commands("u1", limit);
     EXPECT_TRUE(result.has_value());
     return result ? std::move(*result) : CommandBacklog();
   }
@@ -756,10 +757,10 @@ class Commands : public ConversationList {
       EXPECT_LE(backlog.messages.size(), limit);
       for (const auto& message : backlog.messages) got.push_back(message.client_msg_no);
       for (const auto& position : backlog.positions) {
-        auto row = t.find_row("u1", position.channel).value();
+        auto row = store_.find_row("u1", position.channel).value();
         EXPECT_GT(position.seq, row.command_read_to);
         row.command_read_to = position.seq;
-        t.put_row("u1", position.channel, row);
+        store_.put_row("u1", position.channel, row);
       }
     }
     ADD_FAILURE() << "does not end";
@@ -768,12 +769,12 @@ class Commands : public ConversationList {
 };
 
 TEST_F(Commands, OfAllLogsComeInTheOrderOfTime) {
-  t.join("u1", kGroup);
-  t.join("u1", kOther);
+  store_.join("u1", kGroup);
+  store_.join("u1", kOther);
   command(kGroup, "u2");
   command(kOther, "u2");
   command(kGroup, "u2");
-  t.send(kGroup, "u2");
+  store_.send(kGroup, "u2");
   const auto backlog = load();
   ASSERT_EQ(backlog.messages.size(), 3U);
   EXPECT_EQ(backlog.messages[0].channel, kGroup);
@@ -790,10 +791,10 @@ TEST_F(Commands, WaitForEveryChannelOfTheUserWhateverItsList) {
   const ChannelKey live("l", ChannelType::live);
   const ChannelKey system = person("u1", std::string(kSystemUid));
   for (const auto& channel : {kGroup, live, system}) {
-    t.join("u1", channel);
+    store_.join("u1", channel);
     command(channel, std::string(kSystemUid));
   }
-  t.change_channel(kGroup, [](store::ChannelRecord& record) { record.flags.disband = true; });
+  store_.change_channel(kGroup, [](store::ChannelRecord& record) { record.flags.disband = true; });
   EXPECT_EQ(load().messages.size(), 3U);
   command(kOther, "u2");  // not his channel
   EXPECT_EQ(load().messages.size(), 3U);
@@ -801,7 +802,7 @@ TEST_F(Commands, WaitForEveryChannelOfTheUserWhateverItsList) {
 
 TEST_F(Commands, ThatAreTargetedComeFromALogOfTheirOwn) {
   const ChannelKey log("17____cmd", ChannelType::temp);
-  t.send_targeted(log, "u2", {"u1", "u3"});
+  store_.send_targeted(log, "u2", {"u1", "u3"});
   const auto backlog = load();
   ASSERT_EQ(backlog.messages.size(), 1U);
   EXPECT_EQ(backlog.messages[0].channel, ChannelKey("shown", ChannelType::group));
@@ -810,25 +811,25 @@ TEST_F(Commands, ThatAreTargetedComeFromALogOfTheirOwn) {
 }
 
 TEST_F(Commands, BeginBehindThePositionAndWhatWasCleared) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   for (int i = 0; i < 5; ++i) command(kGroup, "u2");
-  t.change_row("u1", kGroup, [](store::ConversationRecord& row) { row.command_read_to = 2; });
+  store_.change_row("u1", kGroup, [](store::ConversationRecord& row) { row.command_read_to = 2; });
   EXPECT_EQ(seqs(load().messages), (Seqs{3, 4, 5}));
-  t.change_channel(store::command_log_of(kGroup),
-                   [](store::ChannelRecord& record) { record.cleared_to = 4; });
+  store_.change_channel(store::command_log_of(kGroup),
+                        [](store::ChannelRecord& record) { record.cleared_to = 4; });
   EXPECT_EQ(seqs(load().messages), Seqs{5});
-  t.change_row("u1", kGroup, [](store::ConversationRecord& row) { row.command_read_to = 5; });
+  store_.change_row("u1", kGroup, [](store::ConversationRecord& row) { row.command_read_to = 5; });
   EXPECT_TRUE(load().messages.empty());
   EXPECT_TRUE(load().positions.empty());
 }
 
 TEST_F(Commands, ThatCannotBeReadArePassedOver) {
-  t.join("u1", kGroup);
+  store_.join("u1", kGroup);
   command(kGroup, "u2", 1);
   command(kGroup, "u2", 0, {"u3"});
   command(kGroup, "u2");
   command(kGroup, "u2", 1);
-  t.clock.advance_seconds(1);
+  store_.clock.advance_seconds(1);
   const auto backlog = load();
   EXPECT_EQ(seqs(backlog.messages), Seqs{3});
   ASSERT_EQ(backlog.positions.size(), 1U);
@@ -838,29 +839,30 @@ TEST_F(Commands, ThatCannotBeReadArePassedOver) {
 TEST_F(Commands, BeyondTheLimitComeWithTheNextSync) {
   std::vector<std::string> sent;
   const ChannelKey targeted("17____cmd", ChannelType::temp);
-  for (const auto& channel : {kGroup, kOther, kThird}) t.join("u1", channel);
+  for (const auto& channel : {kGroup, kOther, kThird}) store_.join("u1", channel);
   for (int i = 0; i < 7; ++i) {
     for (const auto& channel : {kThird, kGroup, kOther}) {
       const auto seq = command(channel, "u2");
       sent.push_back(store::command_log_of(channel).id + "#" + std::to_string(seq));
       if (i % 2 == 0) break;
     }
-    const auto seq = t.send_targeted(targeted, "u2", {"u1"});
+    const auto seq = store_.send_targeted(targeted, "u2", {"u1"});
     sent.push_back(targeted.id + "#" + std::to_string(seq));
   }
   EXPECT_EQ(drain(1), sent);
   for (const auto& channel : {kGroup, kOther, kThird, targeted}) {
-    t.change_row("u1", channel, [](store::ConversationRecord& row) { row.command_read_to = 0; });
+    store_.change_row("u1", channel,
+                      [](store::ConversationRecord& row) { row.command_read_to = 0; });
   }
   EXPECT_EQ(drain(4), sent);
   EXPECT_TRUE(load(0).messages.empty());
 }
 
 TEST_F(Commands, StayInTheOrderOfTheirLogWhenTheClockWasSetBack) {
-  t.join("u1", kGroup);
-  t.join("u1", kOther);
+  store_.join("u1", kGroup);
+  store_.join("u1", kOther);
   command(kGroup, "u2");
-  t.clock.advance_seconds(-100);
+  store_.clock.advance_seconds(-100);
   command(kGroup, "u2");
   command(kOther, "u2");
   const auto backlog = load(2);
@@ -869,16 +871,16 @@ TEST_F(Commands, StayInTheOrderOfTheirLogWhenTheClockWasSetBack) {
 }
 
 TEST_F(Commands, OfManyBytesComeInSeveralAnswers) {
-  t.join("u1", kGroup);
-  t.join("u1", kOther);
+  store_.join("u1", kGroup);
+  store_.join("u1", kOther);
   SendOptions large;
   large.command = true;
   large.payload = std::string(std::size_t{3} << 20, 'x');
   std::vector<std::string> sent;
   for (int i = 1; i <= 3; ++i) {
-    t.send(kGroup, "u2", large);
+    store_.send(kGroup, "u2", large);
     command(kGroup, "u2");
-    t.send(kOther, "u2", large);
+    store_.send(kOther, "u2", large);
     sent.push_back("g1____cmd#" + std::to_string(2 * i - 1));
     sent.push_back("g1____cmd#" + std::to_string(2 * i));
     sent.push_back("g2____cmd#" + std::to_string(i));
@@ -891,26 +893,26 @@ TEST_F(Commands, OfManyBytesComeInSeveralAnswers) {
 
 TEST_F(ConversationList, DamagedRecordsAreErrors) {
   const auto fails = [this] {
-    const auto result = t.reader.load_list(query_of("u1", 1));
+    const auto result = store_.reader.load_list(query_of("u1", 1));
     return !result && result.error().code() == Errc::storage;
   };
   const PartitionId partition = TestStore::partition(kGroup);
   const auto table = store::Table::main;
-  t.join("u1", kGroup);
-  t.send(kGroup, "u2");
+  store_.join("u1", kGroup);
+  store_.send(kGroup, "u2");
   EXPECT_FALSE(fails());
   const std::vector<std::string> keys = {store::conversation_key(partition, "u1", kGroup),
                                          store::channel_key(partition, kGroup),
                                          store::message_key(partition, kGroup, MessageSeq{1})};
   for (const auto& key : keys) {
     std::string value;
-    const bool existed = t.store.get(table, key, value).value();
-    t.store.put(table, key, "\x7f");
+    const bool existed = store_.store.get(table, key, value).value();
+    store_.store.put(table, key, "\x7f");
     EXPECT_TRUE(fails());
     if (existed) {
-      t.store.put(table, key, value);
+      store_.store.put(table, key, value);
     } else {
-      t.store.erase(table, key);
+      store_.store.erase(table, key);
     }
   }
   EXPECT_FALSE(fails());

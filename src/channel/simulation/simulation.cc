@@ -286,8 +286,8 @@ class World final : public EffectSink {
                                           return expired.keys.size() < 3;
                                         });
         if (!scanned) fail("a scan fails");
-        partitions_[raw(expired.partition)]->execute(Change(std::move(expired)),
-                                                     [](const Result<void>&) {});
+        const auto& partition = partitions_[raw(expired.partition)];
+        partition->execute(Change(std::move(expired)), [](const Result<void>&) {});
         return;
       }
       default: {
