@@ -9,7 +9,9 @@
 #include <csignal>
 #include <cstdio>
 #include <functional>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "app/node.h"
@@ -31,8 +33,25 @@ void raise_descriptor_limit() {
   }
 }
 
-// For a line of the log.
-std::string shown(const std::string& address) { return address.empty() ? "no address" : address; }
+// What listens where, for a line of the log; what does not listen is left out.
+std::string shown_addresses(const Node& node) {
+  const std::pair<std::string_view, std::string> services[] = {
+      {"HTTP", node.http_address()},
+      {"TCP", node.tcp_address()},
+      {"WebSocket", node.ws_address()},
+      {"TCP with TLS", node.tls_address()},
+      {"WebSocket with TLS", node.wss_address()},
+      {"the manager port", node.manager_address()},
+      {"the chat demo", node.demo_address()},
+  };
+  std::string shown;
+  for (const auto& [name, address] : services) {
+    if (address.empty()) continue;
+    if (!shown.empty()) shown += ", ";
+    fmt::format_to(std::back_inserter(shown), "{} on {}", name, address);
+  }
+  return shown;
+}
 
 // The log names keys only: values may be secrets.
 void reload(Node& node, const ReadSettings& read_again) {
@@ -126,13 +145,8 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
       node.tls_address().c_str(), node.wss_address().c_str(), node.manager_address().c_str(),
       node.demo_address().c_str());
   std::fflush(stdout);
-  observe::log_info(
-      "app",
-      "jindou {} serves HTTP on {}, TCP on {}, WebSocket on {}, with TLS on {} and {}, the manager "
-      "port on {}, the chat demo on {}, data in {}",
-      kVersion, shown(node.http_address()), shown(node.tcp_address()), shown(node.ws_address()),
-      shown(node.tls_address()), shown(node.wss_address()), shown(node.manager_address()),
-      shown(node.demo_address()), settings.data_dir);
+  observe::log_info("app", "jindou {} serves {}; data in {}", kVersion, shown_addresses(node),
+                    settings.data_dir);
 
   const int received = signals.run([&] { reload(node, read_again); });
   observe::log_info("app", "stopping on signal {}", received);
