@@ -40,6 +40,16 @@ class Retention : public channel::Core {
     for (int i = 0; i < count; ++i) commands.push_back(to_group(group, std::to_string(i)));
     send(std::move(commands));
   }
+  // Commands to the group g1, one for each time it lasts: seconds, 0 for ever.
+  void send_commands(const std::vector<std::uint32_t>& expiries) {
+    SendCommand command = to_group("g1", "c");
+    command.flags.sync_once = true;
+    for (const std::uint32_t expire : expiries) {
+      command.client_msg_no.append("c");
+      command.expire = expire;
+      send({command});
+    }
+  }
   bool has_row(const ChannelKey& log, std::uint64_t seq) {
     std::string value;
     return *database_->get(store::Table::main,
@@ -109,13 +119,7 @@ TEST_F(Retention, CountsTheMessagesThatAreThere) {
 
 TEST_F(Retention, CountsTheCommandsThatAreThere) {
   options_now_.policy.by_default.max_count = 2;
-  SendCommand command = to_group("g1", "c");
-  command.flags.sync_once = true;
-  for (int i = 0; i < 6; ++i) {
-    command.client_msg_no = "c" + std::to_string(i);
-    command.expire = i == 3 || i == 4 ? 5 : 0;
-    send({command});
-  }
+  send_commands({0, 0, 0, 5, 5, 0});
   clock_.now_ms += 6000;
   sweep();
   const ChannelKey log = store::command_log_of(kGroup);
@@ -168,12 +172,7 @@ TEST_F(Retention, TypeGoesBeforeDefaultAndChannelBeforeType) {
 
 TEST_F(Retention, LimitsCommandLogsLikeTheirChannel) {
   options_now_.policy.by_default.max_count = 1;
-  SendCommand command = to_group("g1", "c");
-  command.flags.sync_once = true;
-  for (int i = 0; i < 4; ++i) {
-    command.client_msg_no = "c" + std::to_string(i);
-    send({command});
-  }
+  send_commands({0, 0, 0, 0});
   EXPECT_EQ(sweep().cleared, 3U);
   const ChannelKey log = store::command_log_of(kGroup);
   EXPECT_FALSE(has_row(log, 3));
