@@ -108,7 +108,7 @@ bool is_delta(Effect effect) {
 }
 
 // True when the store has a key in [lower, upper).
-Result<bool> has_any(const store::Reader& reader, const std::string& lower,
+Result<bool> has_key(const store::Reader& reader, const std::string& lower,
                      const std::string& upper) {
   bool found = false;
   JD_CHECK_OK(reader.scan(Table::main, lower, upper, [&found](auto, auto) {
@@ -340,28 +340,49 @@ void EventLanes::trim(std::uint64_t durable) {
   });
 }
 
-Result<void> EventLanes::erase(const ChannelKey& channel, std::uint64_t first, std::uint64_t last,
-                               rocksdb::WriteBatch& batch) {
-  const auto from = static_cast<MessageSeq>(first);
-  const auto behind = static_cast<MessageSeq>(last + 1);
-  const std::pair<std::string, std::string> ranges[] = {
-      {store::event_lane_prefix(partition_, channel, from),
-       store::event_lane_prefix(partition_, channel, behind)},
-      {store::event_text_prefix(partition_, channel, from),
-       store::event_text_prefix(partition_, channel, behind)}};
-  // Rows that are only in memory and in commits on their way belong to anchors in memory.
-  bool any =
-      forget_if([&](const Anchor& anchor) {
-        const Message& message = anchor.message;
-        return message.channel == channel && raw(message.seq) >= first && raw(message.seq) <= last;
-      }) > 0;
-  for (const auto& [lower, upper] : ranges) {
-    if (any) break;
-    JD_TRY(any, has_any(reader_, lower, upper));
+namespace {
+
+// Where the rows of events of the messages [first, last] are.
+struct EventRanges {
+  EventRanges(PartitionId partition, const ChannelKey& channel, std::uint64_t first,
+              std::uint64_t last) {
+    const auto from = static_cast<MessageSeq>(first);
+    const auto behind = static_cast<MessageSeq>(last + 1);
+    lanes = {store::event_lane_prefix(partition, channel, from),
+             store::event_lane_prefix(partition, channel, behind)};
+    texts = {store::event_text_prefix(partition, channel, from),
+             store::event_text_prefix(partition, channel, behind)};
   }
-  if (!any) return {};
-  for (const auto& [lower, upper] : ranges) batch.DeleteRange(lower, upper);
-  return {};
+  std::pair<std::string, std::string> lanes;
+  std::pair<std::string, std::string> texts;
+};
+
+}  // namespace
+
+bool EventLanes::is_within(const Anchor& anchor, const ChannelKey& channel, std::uint64_t first,
+                           std::uint64_t last) {
+  const Message& message = anchor.message;
+  return message.channel == channel && raw(message.seq) >= first && raw(message.seq) <= last;
+}
+
+Result<bool> EventLanes::has_any(const ChannelKey& channel, std::uint64_t first,
+                                 std::uint64_t last) const {
+  // Rows that are only in memory and in commits on their way belong to anchors in memory.
+  for (const auto& [name, anchor] : anchors_) {
+    if (is_within(*anchor, channel, first, last)) return true;
+  }
+  const EventRanges ranges(partition_, channel, first, last);
+  JD_TRY(const bool lanes, has_key(reader_, ranges.lanes.first, ranges.lanes.second));
+  if (lanes) return true;
+  return has_key(reader_, ranges.texts.first, ranges.texts.second);
+}
+
+void EventLanes::erase(const ChannelKey& channel, std::uint64_t first, std::uint64_t last,
+                       rocksdb::WriteBatch& batch) {
+  forget_if([&](const Anchor& anchor) { return is_within(anchor, channel, first, last); });
+  const EventRanges ranges(partition_, channel, first, last);
+  batch.DeleteRange(ranges.lanes.first, ranges.lanes.second);
+  batch.DeleteRange(ranges.texts.first, ranges.texts.second);
 }
 
 }  // namespace jindou::channel

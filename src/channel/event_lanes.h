@@ -78,15 +78,20 @@ class EventLanes {
   static const Message& message_of(const Anchor& anchor);
   static std::int64_t active_at_ms(const Anchor& anchor);
 
-  // Drops the rows of messages that are deleted, [first, last]. Errors: storage.
-  Result<void> erase(const ChannelKey& channel, std::uint64_t first, std::uint64_t last,
-                     rocksdb::WriteBatch& batch);
+  // True when the messages [first, last] have events, stored or on their way. Errors: storage.
+  Result<bool> has_any(const ChannelKey& channel, std::uint64_t first, std::uint64_t last) const;
+  // Drops the events of messages that are deleted, [first, last]. Only where has_any() says so:
+  // a range deletion burdens every read after it.
+  void erase(const ChannelKey& channel, std::uint64_t first, std::uint64_t last,
+             rocksdb::WriteBatch& batch);
 
  private:
   Anchor& insert(const Message& message);
   // Erases the anchors for which `gone(anchor)` is true; tells how many.
   template <class Gone>
   std::size_t forget_if(const Gone& gone);
+  static bool is_within(const Anchor& anchor, const ChannelKey& channel, std::uint64_t first,
+                        std::uint64_t last);
 
   PartitionId partition_;
   const store::Reader& reader_;

@@ -198,7 +198,9 @@ void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t par
       results.push_back(SendResult::refuse(Reason::system_error, Errc::unavailable));
       continue;
     }
+    const Mark before = mark();
     auto result = evaluate(batch->commands()[item]);
+    JD_ASSERT((result && result->state != SendResult::State::refused) || mark() == before);
     results.push_back(result ? *result
                              : SendResult::refuse(Reason::system_error, result.error().code()));
   }
@@ -221,7 +223,9 @@ void Partition::execute(Change change, std::function<void(Result<void>)> done) {
   if (!usable) {
     outcome = Error(Errc::unavailable, "the store is recovering from a failure");
   } else {
+    const Mark before = mark();
     outcome = std::visit([this](const auto& what) { return evaluate_change(what); }, change);
+    JD_ASSERT(outcome || mark() == before);
   }
   Gathering::ChangeDone& entry = gathering_->changes.back();
   entry.outcome = std::move(outcome);
@@ -237,9 +241,11 @@ void Partition::execute(Change change, std::function<void(Result<void>)> done) {
 void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done) {
   const bool usable = ensure_usable();
   begin_gathering();
+  const Mark before = mark();
   Result<EventOutcome> evaluated =
       usable ? evaluate_event(event)
              : Error(Errc::unavailable, "the store is recovering from a failure");
+  JD_ASSERT(evaluated || mark() == before);
   Gathering::ChangeDone entry{{}, {}, {}, {}};
   entry.done = [done = std::move(done),
                 evaluated = std::move(evaluated)](const Result<void>& committed) {
@@ -263,6 +269,11 @@ Result<Recipients> Partition::load_recipients(const ChannelKey& key) {
   JD_CHECK_OK(resolve_agent_channel(wanted));
   JD_TRY(Channel * channel, load_channel(wanted));
   return recipients_of({}, *channel);
+}
+
+Partition::Mark Partition::mark() const {
+  return {gathering_->batch.GetDataSize(), gathering_->conversations.size(),
+          gathering_->effects->messages.size(), counter_};
 }
 
 void Partition::begin_gathering() {
@@ -399,7 +410,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   JD_TRY(const Reason reason, check_send(command, options_.permission, facts));
   if (reason != Reason::success) return SendResult::refuse(reason, Errc::denied);
 
-  // Everything that can fail comes before the first change of state.
+  // Everything that can fail comes before the first change of state: see mark().
   Recipients recipients;
   if (targeted) {
     recipients.listed = command.subscribers;
@@ -412,8 +423,11 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
     // May move entries of the cache, not the Channel objects behind them.
     JD_TRY(log_state, load_channel(log));
   }
+  std::vector<std::string> unopened;
   if (stored && channel != nullptr) {
-    JD_CHECK_OK(ensure_named_conversations(*channel));
+    // Touched first: what is loaded of conversations stays until all of it was looked at.
+    if (!channel->named_users_known) touch(*channel);
+    JD_TRY(unopened, load_unopened(*channel));
     JD_CHECK_OK(load_sender_conversation(command, *channel));
   }
   if (stored && targeted) {
@@ -425,6 +439,11 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
     }
   }
 
+  // From here on nothing fails.
+  if (stored && channel != nullptr && !channel->named_users_known) {
+    for (const auto& uid : unopened) put_conversation(*channel, uid, {});
+    channel->named_users_known = has_conversations(channel->key.type);
+  }
   auto message = std::make_shared<Message>();
   message->id = message_id_of(next_counter(), id_);
   message->timestamp = now;

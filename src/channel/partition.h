@@ -116,7 +116,8 @@ class Partition {
   // Lists of the other system, which go before the stored ones; null when it has none.
   std::shared_ptr<const ListSource::Lists> sourced(const ChannelKey& channel) const;
 
-  // partition_changes.cc: everything but sending.
+  // partition_changes.cc: everything but sending. Each reads everything it needs before it changes
+  // anything: one that fails has left nothing behind, in the batch or in memory.
   Result<void> evaluate_change(const UpsertChannel& change);
   Result<void> evaluate_change(const ChangeMembers& change);
   Result<void> evaluate_change(const DeleteChannel& change);
@@ -135,11 +136,21 @@ class Partition {
   Result<void> evaluate_change(const RecordPresenceEvent& change);
   Result<void> evaluate_change(const ForgetPresenceEvents& change);
   Result<void> evaluate_change(const CloseIdleStreams& change);
-  // A list, and the conversations that come and go with it. Errors: storage.
-  Result<void> change_list(Channel& channel, MemberList list, ChangeMembers::Operation operation,
-                           const std::vector<std::string>& uids);
+  // A list, and the conversations that come and go with it. First reads everything that the change
+  // needs; the change itself cannot fail. Errors: storage.
+  Result<void> prepare_list_change(Channel& channel, MemberList list,
+                                   ChangeMembers::Operation operation,
+                                   const std::vector<std::string>& uids);
+  void change_list(Channel& channel, MemberList list, ChangeMembers::Operation operation,
+                   const std::vector<std::string>& uids);
   // Hides and frees what a log holds up to a seq. Errors: storage.
-  Result<void> clear_log(Channel& log, std::uint64_t up_to);
+  struct Clearing {
+    Channel* log = nullptr;
+    std::uint64_t up_to = 0;
+    bool has_events = false;
+  };
+  Result<Clearing> prepare_clearing(Channel& log, std::uint64_t up_to);
+  void clear_log(const Clearing& clearing);
   void put_token(const std::string& key, const store::TokenRecord& record);
   Result<EventOutcome> evaluate_event(AppendEvent& event);
   void end_running_stream(const ChannelKey& channel);
@@ -174,12 +185,11 @@ class Partition {
                                               store::ConversationRecord record);
   void mark_conversation(Channel& channel, std::string_view uid);
   void erase_conversation(Channel& channel, std::string_view uid);
-  // Rows of the users that the id of the channel names. Errors: storage.
-  Result<void> ensure_named_conversations(Channel& channel);
-  // Conversations of those who joined or may read again. `read_all`: nothing before counts as
-  // unread.
-  Result<void> open_conversations(Channel& channel, const std::vector<std::string>& uids,
-                                  bool read_all);
+  // The users that the id of the channel names and that have no row yet. Errors: storage.
+  Result<std::vector<std::string>> load_unopened(Channel& channel);
+  // Conversations of those who joined or may read again, whose rows are loaded. `read_all`: nothing
+  // before counts as unread.
+  void open_conversations(Channel& channel, const std::vector<std::string>& uids, bool read_all);
   void write_conversations();
 
   // Takes the time of one evaluation; rises within the partition.
@@ -187,6 +197,17 @@ class Partition {
   // Before the first evaluation of a commit: tells the horizon.
   void begin_gathering();
   void forget_recent_tokens();
+
+  // What a command may have added to the commit being gathered; equal before and after one that
+  // was refused.
+  struct Mark {
+    std::size_t batch_bytes = 0;
+    std::size_t conversations = 0;
+    std::size_t effects = 0;
+    std::uint64_t counter = 0;
+    bool operator==(const Mark&) const = default;
+  };
+  Mark mark() const;
 
   // False while a failed commit is being digested: nothing may be evaluated.
   bool ensure_usable();

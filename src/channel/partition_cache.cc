@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
 #include "channel/addressing.h"
 #include "channel/partition.h"
 #include "channel/partition_state.h"
@@ -227,8 +228,9 @@ void Partition::write_conversations() {
   gathering_->conversations.clear();
 }
 
-Result<void> Partition::ensure_named_conversations(Channel& channel) {
-  if (channel.named_users_known || !has_conversations(channel.key.type)) return {};
+Result<std::vector<std::string>> Partition::load_unopened(Channel& channel) {
+  std::vector<std::string> unopened;
+  if (channel.named_users_known || !has_conversations(channel.key.type)) return unopened;
   const UidSet* denied = nullptr;
   if (channel.key.type != ChannelType::person) {
     JD_TRY(denied, load_list(channel, MemberList::denylist));
@@ -236,31 +238,31 @@ Result<void> Partition::ensure_named_conversations(Channel& channel) {
   for (const auto& uid : named_users(channel.key)) {
     JD_TRY(const ConversationRecord* known, load_conversation(channel, uid));
     if (known != nullptr || uid == kSystemUid) continue;
-    if (denied == nullptr || !denied->contains(uid)) put_conversation(channel, uid, {});
+    if (denied == nullptr || !denied->contains(uid)) unopened.push_back(uid);
   }
-  channel.named_users_known = true;
-  return {};
+  return unopened;
 }
 
-Result<void> Partition::open_conversations(Channel& channel, const std::vector<std::string>& uids,
-                                           bool read_all) {
-  if (uids.empty() || !has_conversations(channel.key.type)) return {};
+void Partition::open_conversations(Channel& channel, const std::vector<std::string>& uids,
+                                   bool read_all) {
+  if (uids.empty() || !has_conversations(channel.key.type)) return;
   ConversationRecord record;
   if (read_all) {
-    JD_TRY(const Channel* commands, load_channel(store::command_log_of(channel.key)));
+    const auto commands = channels_.find(store::command_log_of(channel.key));
+    JD_ASSERT(commands != channels_.end());
     record.read_to = channel.last_seq;
-    record.command_read_to = commands->last_seq;
+    record.command_read_to = commands->second->last_seq;
   }
-  JD_TRY(const UidSet* denied, load_list(channel, MemberList::denylist));
+  const UidSet& denied = *channel.lists[static_cast<int>(MemberList::denylist)];
   for (const auto& uid : uids) {
-    if (denied->contains(uid)) continue;
+    if (denied.contains(uid)) continue;
     if (!read_all) {
-      JD_TRY(const ConversationRecord* known, load_conversation(channel, uid));
-      if (known != nullptr) continue;
+      const auto known = channel.conversations.find(uid);
+      JD_ASSERT(known != channel.conversations.end());
+      if (known->second.record) continue;
     }
     put_conversation(channel, uid, record);
   }
-  return {};
 }
 
 }  // namespace jindou::channel

@@ -6,6 +6,7 @@
 #include "channel/history.h"
 #include "channel/partition.h"
 #include "channel/partition_state.h"
+#include "observe/log.h"
 #include "store/keys.h"
 
 namespace jindou::channel {
@@ -19,6 +20,11 @@ using Operation = ChangeMembers::Operation;
 constexpr MemberList kLists[] = {MemberList::subscribers, MemberList::denylist,
                                  MemberList::allowlist};
 
+// A person's lists are those of an inbox, which is no conversation.
+bool lists_have_conversations(ChannelType type) {
+  return type != ChannelType::person && has_conversations(type);
+}
+
 }  // namespace
 
 Result<void> Partition::evaluate_change(const UpsertChannel& change) {
@@ -26,75 +32,85 @@ Result<void> Partition::evaluate_change(const UpsertChannel& change) {
   if (channel->record.flags.disband && !change.flags.disband) {
     return Error(Errc::invalid, "the channel was disbanded; that cannot be undone");
   }
-  if (change.reset_subscribers || !change.subscribers.empty()) {
-    JD_CHECK_OK(load_list_for_change(*channel, MemberList::subscribers));
+  const bool lists = change.reset_subscribers || !change.subscribers.empty();
+  const Operation operation = change.reset_subscribers ? Operation::replace : Operation::add;
+  if (lists) {
+    JD_CHECK_OK(
+        prepare_list_change(*channel, MemberList::subscribers, operation, change.subscribers));
   }
   channel->record.flags = change.flags;
   put_record(*channel);
-  if (!change.reset_subscribers && change.subscribers.empty()) return {};
-  return change_list(*channel, MemberList::subscribers,
-                     change.reset_subscribers ? Operation::replace : Operation::add,
-                     change.subscribers);
+  if (lists) change_list(*channel, MemberList::subscribers, operation, change.subscribers);
+  return {};
 }
 
 Result<void> Partition::evaluate_change(const ChangeMembers& change) {
   JD_TRY(Channel * channel, load_channel(change.channel));
-  JD_CHECK_OK(load_list_for_change(*channel, change.list));
+  JD_CHECK_OK(prepare_list_change(*channel, change.list, change.operation, change.uids));
   if (!channel->exists) {
     if (change.operation == Operation::remove) return {};
     put_record(*channel);
   }
-  return change_list(*channel, change.list, change.operation, change.uids);
+  change_list(*channel, change.list, change.operation, change.uids);
+  return {};
 }
 
-Result<void> Partition::change_list(Channel& channel, MemberList list, Operation operation,
-                                    const std::vector<std::string>& uids) {
-  // Everything that can fail comes first.
-  JD_TRY(UidSet * set, load_list_for_change(channel, list));
-  JD_TRY(const UidSet* subscribers, load_list(channel, MemberList::subscribers));
+Result<void> Partition::prepare_list_change(Channel& channel, MemberList list, Operation operation,
+                                            const std::vector<std::string>& uids) {
+  JD_TRY(const UidSet* set, load_list_for_change(channel, list));
+  JD_CHECK_OK(load_list(channel, MemberList::subscribers));
   JD_CHECK_OK(load_list(channel, MemberList::denylist));
   JD_CHECK_OK(load_channel(store::command_log_of(channel.key)));
+  // Conversations that are loaded stay until all of it was looked at.
   touch(channel);
-  // A person's lists are those of an inbox, which is no conversation.
-  const bool conversations =
-      channel.key.type != ChannelType::person && has_conversations(channel.key.type);
   // Whoever may be readmitted: open_conversations() asks for their rows.
-  if (conversations && list == MemberList::denylist && operation != Operation::add) {
-    if (operation == Operation::remove) {
-      for (const auto& uid : uids) JD_CHECK_OK(load_conversation(channel, uid));
-    } else {
-      for (const auto& uid : *set) JD_CHECK_OK(load_conversation(channel, uid));
-    }
-  }
-  const Membership changed = change_members(channel, list, *set, operation, uids);
-  if (!conversations) return {};
-  if (list == MemberList::subscribers) {
-    for (const auto& uid : changed.removed) erase_conversation(channel, uid);
-    return open_conversations(channel, changed.added, true);
-  }
-  if (list == MemberList::denylist) {
-    for (const auto& uid : changed.added) erase_conversation(channel, uid);
-    if (operation == Operation::remove) return open_conversations(channel, changed.removed, false);
-    std::vector<std::string> readmitted;
-    for (const auto& uid : changed.removed) {
-      if (subscribers->contains(uid)) readmitted.push_back(uid);
-    }
-    return open_conversations(channel, readmitted, false);
+  if (!lists_have_conversations(channel.key.type)) return {};
+  if (list != MemberList::denylist || operation == Operation::add) return {};
+  if (operation == Operation::remove) {
+    for (const auto& uid : uids) JD_CHECK_OK(load_conversation(channel, uid));
+  } else {
+    for (const auto& uid : *set) JD_CHECK_OK(load_conversation(channel, uid));
   }
   return {};
+}
+
+void Partition::change_list(Channel& channel, MemberList list, Operation operation,
+                            const std::vector<std::string>& uids) {
+  UidSet& set = *channel.lists[static_cast<int>(list)];
+  const Membership changed = change_members(channel, list, set, operation, uids);
+  if (!lists_have_conversations(channel.key.type)) return;
+  if (list == MemberList::subscribers) {
+    for (const auto& uid : changed.removed) erase_conversation(channel, uid);
+    open_conversations(channel, changed.added, true);
+    return;
+  }
+  if (list != MemberList::denylist) return;
+  for (const auto& uid : changed.added) erase_conversation(channel, uid);
+  if (operation == Operation::remove) {
+    open_conversations(channel, changed.removed, false);
+    return;
+  }
+  const UidSet& subscribers = *channel.lists[static_cast<int>(MemberList::subscribers)];
+  std::vector<std::string> readmitted;
+  for (const auto& uid : changed.removed) {
+    if (subscribers.contains(uid)) readmitted.push_back(uid);
+  }
+  open_conversations(channel, readmitted, false);
 }
 
 Result<void> Partition::evaluate_change(const DeleteChannel& change) {
   JD_TRY(Channel * channel, load_channel(change.channel));
   JD_TRY(Channel * commands, load_channel(store::command_log_of(change.channel)));
   for (const MemberList list : kLists) JD_CHECK_OK(load_list_for_change(*channel, list));
-  JD_CHECK_OK(clear_log(*channel, channel->last_seq));
-  if (commands->last_seq > 0) JD_CHECK_OK(clear_log(*commands, commands->last_seq));
+  JD_TRY(const Clearing messages, prepare_clearing(*channel, channel->last_seq));
+  JD_TRY(const Clearing of_commands, prepare_clearing(*commands, commands->last_seq));
+  clear_log(messages);
+  clear_log(of_commands);
   channel->record.flags.disband = true;
   put_record(*channel);
   for (const MemberList list : kLists) {
-    JD_TRY(UidSet * set, load_list_for_change(*channel, list));
-    const Membership gone = change_members(*channel, list, *set, Operation::replace, {});
+    UidSet& set = *channel->lists[static_cast<int>(list)];
+    const Membership gone = change_members(*channel, list, set, Operation::replace, {});
     if (list != MemberList::subscribers || !has_conversations(channel->key.type)) continue;
     for (const auto& uid : gone.removed) erase_conversation(*channel, uid);
   }
@@ -254,12 +270,26 @@ Result<void> Partition::evaluate_change(const RecordCommandSync& change) {
   return {};
 }
 
-Result<void> Partition::clear_log(Channel& log, std::uint64_t up_to) {
-  up_to = std::min(up_to, log.last_seq);
-  if (up_to <= log.record.cleared_to) return {};
-  JD_CHECK_OK(events_.erase(log.key, log.record.cleared_to + 1, up_to, gathering_->batch));
+Result<Partition::Clearing> Partition::prepare_clearing(Channel& log, std::uint64_t up_to) {
+  Clearing clearing;
+  clearing.log = &log;
+  clearing.up_to = std::min(up_to, log.last_seq);
+  if (clearing.up_to > log.record.cleared_to) {
+    JD_TRY(clearing.has_events,
+           events_.has_any(log.key, log.record.cleared_to + 1, clearing.up_to));
+  }
+  return clearing;
+}
+
+void Partition::clear_log(const Clearing& clearing) {
+  Channel& log = *clearing.log;
+  const std::uint64_t up_to = clearing.up_to;
+  if (up_to <= log.record.cleared_to) return;
   const auto first = static_cast<MessageSeq>(log.record.cleared_to + 1);
   const auto behind = static_cast<MessageSeq>(up_to + 1);
+  if (clearing.has_events) {
+    events_.erase(log.key, log.record.cleared_to + 1, up_to, gathering_->batch);
+  }
   gathering_->batch.DeleteRange(store::message_range_begin(id_, log.key, first),
                                 store::message_key(id_, log.key, behind));
   if (log.record.has_gaps) {
@@ -268,14 +298,15 @@ Result<void> Partition::clear_log(Channel& log, std::uint64_t up_to) {
   }
   log.record.cleared_to = up_to;
   put_record(log);
-  return {};
 }
 
 Result<void> Partition::evaluate_change(const ClearMessages& change) {
   ChannelKey key = change.channel;
   JD_CHECK_OK(resolve_agent_channel(key));
   JD_TRY(Channel * log, load_channel(change.commands ? store::command_log_of(key) : key));
-  return clear_log(*log, change.up_to);
+  JD_TRY(const Clearing clearing, prepare_clearing(*log, change.up_to));
+  clear_log(clearing);
+  return {};
 }
 
 Result<void> Partition::evaluate_change(const DeleteMessages& change) {
@@ -287,16 +318,21 @@ Result<void> Partition::evaluate_change(const DeleteMessages& change) {
     return seq <= channel->record.cleared_to || seq > channel->last_seq;
   });
   if (seqs.empty()) return {};
-  // First of all: whatever else happens, no seq is given twice.
+  std::vector<std::uint64_t> with_events;
+  for (const std::uint64_t seq : seqs) {
+    JD_TRY(const bool any, events_.has_any(key, seq, seq));
+    if (any) with_events.push_back(seq);
+  }
+  // No seq is given twice, also when the last message is among the deleted ones.
   channel->record.has_gaps = true;
   channel->record.seq_floor = channel->last_seq;
   put_record(*channel);
   boost::unordered::erase_if(channel->deleted_lately,
                              [durable = flight_->durable.load(std::memory_order_acquire)](
                                  const auto& deleted) { return deleted.second <= durable; });
+  for (const std::uint64_t seq : with_events) events_.erase(key, seq, seq, gathering_->batch);
   for (const std::uint64_t seq : seqs) {
     channel->deleted_lately.insert_or_assign(seq, position_ + 1);
-    JD_CHECK_OK(events_.erase(key, seq, seq, gathering_->batch));
     gathering_->batch.Delete(store::message_key(id_, key, static_cast<MessageSeq>(seq)));
     gathering_->batch.Put(store::gap_key(id_, key, static_cast<MessageSeq>(seq)),
                           store::encode(store::GapRecord()));
@@ -313,12 +349,24 @@ Result<void> Partition::evaluate_change(const SetRetention& change) {
 }
 
 Result<void> Partition::evaluate_change(const ReclaimExpired& change) {
+  struct Expired {
+    const std::string* key;
+    store::Expiry expiry;
+    Channel* log;
+    bool has_events;
+  };
   const auto now = static_cast<std::uint64_t>(deps_.clock.wall_seconds());
+  std::vector<Expired> expired;
+  expired.reserve(change.keys.size());
   for (const auto& key : change.keys) {
-    const store::Expiry expiry = store::expiry_of_key(key);
+    store::Expiry expiry = store::expiry_of_key(key);
     if (expiry.at_seconds > now) continue;
     JD_TRY(Channel * log, load_channel(expiry.log));
-    gathering_->batch.Delete(key);
+    JD_TRY(const bool has_events, events_.has_any(expiry.log, raw(expiry.seq), raw(expiry.seq)));
+    expired.push_back({&key, std::move(expiry), log, has_events});
+  }
+  for (const auto& [key, expiry, log, has_events] : expired) {
+    gathering_->batch.Delete(*key);
     const std::uint64_t seq = raw(expiry.seq);
     if (seq <= log->record.cleared_to) continue;
     const bool last = seq == log->last_seq && log->record.seq_floor < seq;
@@ -327,7 +375,7 @@ Result<void> Partition::evaluate_change(const ReclaimExpired& change) {
       log->record.has_gaps = true;
       put_record(*log);
     }
-    JD_CHECK_OK(events_.erase(expiry.log, seq, seq, gathering_->batch));
+    if (has_events) events_.erase(expiry.log, seq, seq, gathering_->batch);
     gathering_->batch.Delete(store::message_key(id_, expiry.log, expiry.seq));
   }
   return {};
@@ -387,8 +435,14 @@ Result<void> Partition::evaluate_change(const CloseIdleStreams& change) {
     end.event_key = kMainLane;
     end.end_reason = kEndReasonTimeout;
     end.bare_data = true;
+    // Each stream ends as a whole or stays as it is, whatever becomes of the others.
     auto closed = evaluate_event(end);
-    if (!closed && closed.error().code() != Errc::storage) {
+    if (closed) continue;
+    if (closed.error().code() == Errc::storage) {
+      observe::log_warn("channel", "an idle stream stays open, it cannot be read: {}",
+                        closed.error().text());
+      running_streams_[channel].active_at_ms = now_ms;  // tried again when it was idle once more
+    } else {
       // The anchor is gone: there is nothing left to be closed.
       end_running_stream(channel);
     }
