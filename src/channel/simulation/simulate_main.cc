@@ -36,17 +36,19 @@ int main(int argc, char** argv) {
     total.power_cuts += summary.power_cuts;
     total.failures += summary.failures;
     total.loads += summary.loads;
+    total.failed_reads += summary.failed_reads;
   }
   std::printf(
       "%llu seeds from %llu, %llu steps each: %llu sends, %llu acknowledged, %llu duplicates, "
-      "%llu unknown, %llu power cuts, %llu failed commits, %llu index loads; no violation\n",
+      "%llu unknown, %llu power cuts, %llu failed commits, %llu index loads, "
+      "%llu failed reads; no violation\n",
       static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(seed),
       static_cast<unsigned long long>(steps), static_cast<unsigned long long>(total.sends),
       static_cast<unsigned long long>(total.acknowledged),
       static_cast<unsigned long long>(total.duplicates),
       static_cast<unsigned long long>(total.unknown),
       static_cast<unsigned long long>(total.power_cuts),
-      static_cast<unsigned long long>(total.failures),
-      static_cast<unsigned long long>(total.loads));
+      static_cast<unsigned long long>(total.failures), static_cast<unsigned long long>(total.loads),
+      static_cast<unsigned long long>(total.failed_reads));
   return 0;
 }

@@ -17,6 +17,7 @@
 #include "channel/addressing.h"
 #include "channel/history.h"
 #include "channel/partition.h"
+#include "channel/simulation/failing_reader.h"
 #include "channel/simulation/memory_store.h"
 #include "store/keys.h"
 
@@ -82,7 +83,7 @@ class World final : public EffectSink {
 
  private:
   std::unique_ptr<InboxDirectory> make_inboxes() {
-    return std::make_unique<InboxDirectory>(disk_, kPartitions, 64);
+    return std::make_unique<InboxDirectory>(reader_, kPartitions, 64);
   }
 
   std::uint64_t roll(std::uint64_t below) { return dice_() % below; }
@@ -101,9 +102,9 @@ class World final : public EffectSink {
     options.commit_messages_max = 20;
     options.idempotency_window_seconds = std::int64_t{1} << 40;
     for (std::uint16_t i = 0; i < kPartitions; ++i) {
-      const PartitionDeps deps{disk_,    disk_, disk_,  *inboxes_,        accounts_,
-                               horizon_, *this, clock_, kFingerprintSeed, kPartitions,
-                               nullptr};
+      const PartitionDeps deps{reader_,          disk_,       disk_,  *inboxes_,
+                               accounts_,        horizon_,    *this,  clock_,
+                               kFingerprintSeed, kPartitions, nullptr};
       partitions_.push_back(
           std::make_unique<Partition>(static_cast<PartitionId>(i), deps, options, [] {}));
       if (!partitions_.back()->open()) fail("a partition does not open");
@@ -116,9 +117,15 @@ class World final : public EffectSink {
       case 0:
       case 1:
       case 2:
-      case 3: send(); break;
+      case 3:
+        if (chance(10)) reader_.arm(static_cast<int>(1 + roll(8)));
+        send();
+        if (reader_.disarm()) ++summary_.failed_reads;
+        break;
       case 4:
+        if (chance(20)) reader_.arm(static_cast<int>(1 + roll(8)));
         if (chance(30)) change();
+        if (reader_.disarm()) ++summary_.failed_reads;
         break;
       case 5:
       case 6:
@@ -481,6 +488,7 @@ class World final : public EffectSink {
   std::mt19937_64 dice_;
   VirtualClock clock_;
   MemoryStore disk_;
+  FailingReader reader_{disk_};  // of the partitions
   SystemAccounts accounts_;
   store::CommitHorizon horizon_{clock_, kPartitions};
   std::unique_ptr<InboxDirectory> inboxes_;

@@ -18,6 +18,7 @@ struct Summary {
   std::uint64_t power_cuts = 0;
   std::uint64_t failures = 0;
   std::uint64_t loads = 0;
+  std::uint64_t failed_reads = 0;
 };
 
 // Runs `steps` random steps under `seed`, then checks: every acknowledged message is stored with

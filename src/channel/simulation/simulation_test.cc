@@ -17,6 +17,7 @@ TEST(Simulation, AcknowledgedMessagesSurvivePowerCutsAndFailuresUnderManySeeds) 
     total.power_cuts += summary.power_cuts;
     total.failures += summary.failures;
     total.loads += summary.loads;
+    total.failed_reads += summary.failed_reads;
   }
   // The dice must really have thrown everything.
   EXPECT_GT(total.acknowledged, 10'000U);
@@ -24,6 +25,7 @@ TEST(Simulation, AcknowledgedMessagesSurvivePowerCutsAndFailuresUnderManySeeds) 
   EXPECT_GT(total.power_cuts, 300U);
   EXPECT_GT(total.failures, 100U);
   EXPECT_GT(total.loads, 300U);
+  EXPECT_GT(total.failed_reads, 300U);
 }
 
 }  // namespace
