@@ -1,5 +1,6 @@
 #include "bench/http_load.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "bench/interrupt.h"
@@ -101,6 +102,23 @@ Result<bool> HttpLoad::receive(std::size_t index) {
   return true;
 }
 
+Result<bool> HttpLoad::serve(const Poller::Event& event) {
+  Connection& connection = connections_[event.key];
+  if (event.writable && connection.watching_writable) {
+    const Io io = connection.out.flush(connection.fd.get());
+    if (io == Io::closed) return Error(Errc::closed, "the server closed a connection");
+    if (io == Io::progress) {
+      poller_.watch_writable(connection.fd.get(), event.key, false);
+      connection.watching_writable = false;
+    }
+  }
+  if (!event.readable) return false;
+  if (!connection.waiting) {
+    return Error(Errc::closed, "the server closed or wrote to an idle connection");
+  }
+  return receive(event.key);
+}
+
 Result<HttpLoad::Round> HttpLoad::run(double seconds, std::uint64_t messages_max) {
   Round round;
   const TimePoint start = std::chrono::steady_clock::now();
@@ -120,20 +138,7 @@ Result<HttpLoad::Round> HttpLoad::run(double seconds, std::uint64_t messages_max
     const auto& events = poller_.wait(running ? end : last_progress + kAnswerLimit);
     TimePoint now = std::chrono::steady_clock::now();
     for (const Poller::Event& event : events) {
-      Connection& connection = connections_[event.key];
-      if (event.writable && connection.watching_writable) {
-        const Io io = connection.out.flush(connection.fd.get());
-        if (io == Io::closed) return Error(Errc::closed, "the server closed a connection");
-        if (io == Io::progress) {
-          poller_.watch_writable(connection.fd.get(), event.key, false);
-          connection.watching_writable = false;
-        }
-      }
-      if (!event.readable) continue;
-      if (!connection.waiting) {
-        return Error(Errc::closed, "the server closed or wrote to an idle connection");
-      }
-      JD_TRY(const bool done, receive(event.key));
+      JD_TRY(const bool done, serve(event));
       if (!done) continue;
       --in_flight;
       now = std::chrono::steady_clock::now();
@@ -141,9 +146,10 @@ Result<HttpLoad::Round> HttpLoad::run(double seconds, std::uint64_t messages_max
       if (running && now < end) {
         round.messages += items_;
         ++round.requests;
-        round.latencies.push_back(static_cast<std::uint64_t>(
-            std::chrono::duration_cast<std::chrono::nanoseconds>(now - connection.sent_at)
-                .count()));
+        round.latencies.push_back(
+            static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                           now - connections_[event.key].sent_at)
+                                           .count()));
         if (asked < messages_max) {
           JD_CHECK_OK(send_next(event.key));
           ++in_flight;
@@ -160,6 +166,52 @@ Result<HttpLoad::Round> HttpLoad::run(double seconds, std::uint64_t messages_max
     }
   }
   if (running) round.seconds = seconds_since(start);
+  return round;
+}
+
+Result<HttpLoad::Round> HttpLoad::run_paced(double seconds, double requests_per_second) {
+  using std::chrono::duration_cast;
+  using std::chrono::nanoseconds;
+  Round round;
+  const auto interval =
+      duration_cast<TimePoint::duration>(std::chrono::duration<double>(1 / requests_per_second));
+  const TimePoint start = std::chrono::steady_clock::now();
+  const TimePoint end =
+      start + duration_cast<TimePoint::duration>(std::chrono::duration<double>(seconds));
+  std::vector<std::size_t> idle;
+  for (std::size_t i = connections_.size(); i-- > 0;) idle.push_back(i);
+  TimePoint due = start;
+  TimePoint last_answer = start;
+  const auto owed = [&] { return connections_.size() - idle.size(); };
+  while (due < end || owed() > 0) {
+    JD_CHECK_OK(check_interrupted());
+    TimePoint now = std::chrono::steady_clock::now();
+    while (due <= now && due < end && !idle.empty()) {
+      if (owed() == 0) last_answer = now;
+      JD_CHECK_OK(send_next(idle.back()));
+      connections_[idle.back()].sent_at = due;
+      idle.pop_back();
+      due += interval;
+    }
+    const TimePoint give_up = last_answer + kAnswerLimit;
+    const auto& events = poller_.wait(idle.empty() || due >= end ? give_up : due);
+    for (const Poller::Event& event : events) {
+      JD_TRY(const bool done, serve(event));
+      if (!done) continue;
+      idle.push_back(event.key);
+      now = std::chrono::steady_clock::now();
+      round.longest_gap = std::max<nanoseconds>(round.longest_gap, now - last_answer);
+      last_answer = now;
+      round.messages += items_;
+      ++round.requests;
+      round.latencies.push_back(static_cast<std::uint64_t>(
+          duration_cast<nanoseconds>(now - connections_[event.key].sent_at).count()));
+    }
+    if (owed() > 0 && std::chrono::steady_clock::now() > give_up) {
+      return Error(Errc::deadline, "no answer for 30 seconds");
+    }
+  }
+  round.seconds = seconds_since(start);
   return round;
 }
 

@@ -1,7 +1,8 @@
-// A closed loop of HTTP requests over kept connections: each connection has one request in flight
-// and sends the next one when the answer is there and has been checked.
+// HTTP requests over kept connections, one in flight on each, every answer checked: as fast as the
+// answers come (run), or at a given rate (run_paced).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,6 +22,8 @@ class HttpLoad {
     std::uint64_t requests = 0;
     double seconds = 0;
     std::vector<std::uint64_t> latencies;  // nanoseconds, one per request
+    // The longest time in which no answer came although one was owed. run_paced only.
+    std::chrono::nanoseconds longest_gap{};
 
     double per_second() const { return seconds > 0 ? static_cast<double>(messages) / seconds : 0; }
   };
@@ -37,6 +40,12 @@ class HttpLoad {
   // error ends the load: a benchmark with failures measures nothing.
   Result<Round> run(double seconds, std::uint64_t messages_max = UINT64_MAX);
 
+  // Sends at a fixed rate, whatever the answers do: a request that finds all connections waiting
+  // goes out late, and its latency counts from when it was due (a stall is not hidden by the
+  // requests that it kept from being sent). Ends when all that was due is answered; errors as in
+  // run().
+  Result<Round> run_paced(double seconds, double requests_per_second);
+
   std::uint64_t messages_total() const { return messages_total_; }
 
  private:
@@ -51,6 +60,8 @@ class HttpLoad {
   };
 
   Result<void> send_next(std::size_t index);
+  // What the socket of an event asks for; true when its answer is complete and right.
+  Result<bool> serve(const Poller::Event& event);
   // Reads what is there; true when the answer is complete and right.
   Result<bool> receive(std::size_t index);
 

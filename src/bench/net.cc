@@ -203,12 +203,15 @@ void Poller::remove(int fd) { ::epoll_ctl(fd_.get(), EPOLL_CTL_DEL, fd, nullptr)
 
 const std::vector<Poller::Event>& Poller::wait(TimePoint deadline) {
   events_.clear();
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-                        deadline - std::chrono::steady_clock::now())
-                        .count();
-  // One more millisecond, so that a rest of less than one does not become a busy loop.
-  const int limit = left < 0 ? 0 : static_cast<int>(std::min<std::int64_t>(left + 1, 1000));
-  const int count = ::epoll_wait(fd_.get(), raw_.data(), static_cast<int>(raw_.size()), limit);
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const std::int64_t left = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                deadline - std::chrono::steady_clock::now())
+                                .count();
+  // Not milliseconds: what is sent at a rate has to be sent in time.
+  timespec limit{};
+  limit.tv_nsec = std::clamp<std::int64_t>(left, 0, kSecond - 1);
+  const int count =
+      ::epoll_pwait2(fd_.get(), raw_.data(), static_cast<int>(raw_.size()), &limit, nullptr);
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = raw_[static_cast<std::size_t>(i)];
     Event out;

@@ -9,8 +9,8 @@ namespace jindou::bench {
 
 const std::vector<std::string>& row_names() {
   static const std::vector<std::string> kNames = {
-      "floor",  "disk",   "batch",         "single",  "client",    "fanout", "connect",
-      "memory", "growth", "conversations", "history", "retention", "webhook"};
+      "floor",  "disk",   "batch",         "single",  "client",    "fanout",  "connect",
+      "memory", "growth", "conversations", "history", "retention", "webhook", "steady"};
   return kNames;
 }
 
@@ -32,7 +32,7 @@ void add_options(CLI::App& app, BenchOptions& options) {
   app.add_option("--seconds", options.seconds, "length of a round")->capture_default_str();
   app.add_option("--only", options.only,
                  "rows to run: floor,disk,batch,single,client,fanout,connect,memory,growth,"
-                 "conversations,history,retention,webhook")
+                 "conversations,history,retention,webhook,steady")
       ->delimiter(',');
   app.add_option("--growth-small", options.growth_small, "messages stored at the first measurement")
       ->capture_default_str();
@@ -45,6 +45,8 @@ void add_options(CLI::App& app, BenchOptions& options) {
   app.add_option("--connect-sessions", options.connect_sessions, "logins of one round")
       ->capture_default_str();
   app.add_option("--memory-sessions", options.memory_sessions, "idle sessions on each transport")
+      ->capture_default_str();
+  app.add_option("--steady-seconds", options.steady_seconds, "length of the steady row")
       ->capture_default_str();
   app.add_option(
          "--data-dir", options.data_dir,
@@ -97,6 +99,9 @@ Result<void> validate(const BenchOptions& options) {
   }
   if (options.memory_sessions < 1 || options.memory_sessions > 1'000'000) {
     return Error(Errc::invalid, "--memory-sessions must be within 1..1000000");
+  }
+  if (!(options.steady_seconds >= 60) || !(options.steady_seconds <= 7200)) {
+    return Error(Errc::invalid, "--steady-seconds must be within 60..7200");
   }
   if (options.growth_small < 1000 || options.growth_large < options.growth_small) {
     return Error(Errc::invalid, "--growth-small must be at least 1000 and --growth-large not less");

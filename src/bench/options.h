@@ -34,6 +34,7 @@ struct BenchOptions {
   std::vector<int> fanout_sessions{1000, 10'000, 50'000};  // a row for each
   int connect_sessions = 2000;                             // of one round
   int memory_sessions = 20'000;                            // on each transport
+  double steady_seconds = 600;                             // of the steady row, pauses included
 
   // Parent of the temporary directory that holds all data; it decides which disk is measured.
   std::string data_dir = ".";
