@@ -48,6 +48,8 @@ store::StoreOptions store_options(const config::Settings& settings) {
   options.write_buffer_bytes = settings.storage.write_buffer_bytes;
   options.block_cache_bytes = settings.storage.block_cache_bytes;
   options.background_jobs = static_cast<int>(settings.storage.background_jobs);
+  options.background_bytes_per_second =
+      static_cast<std::int64_t>(settings.storage.background_bytes_per_second);
   return options;
 }
 

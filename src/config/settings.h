@@ -104,6 +104,7 @@ struct StorageSettings {
   std::size_t write_buffer_bytes = std::size_t{64} << 20;
   std::size_t block_cache_bytes = std::size_t{256} << 20;
   std::size_t background_jobs = 2;
+  std::size_t background_bytes_per_second = std::size_t{256} << 20;
   std::size_t commit_items_max = 8192;
 };
 

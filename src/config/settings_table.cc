@@ -148,6 +148,11 @@ constexpr std::array kTable{
             1024 * kGiB, "", kOurs, kRestart, "Memory for blocks read from table files."},
     Setting{"storage.backgroundJobs", count, JD_MEMBER(storage.background_jobs), 1, 64, "", kOurs,
             kRestart, "Concurrent flushes and compactions."},
+    Setting{
+        "storage.backgroundBytesPerSecond", bytes, JD_MEMBER(storage.background_bytes_per_second),
+        kMiB, 1024 * kGiB, "", kOurs, kRestart,
+        "Bytes that flushes and compactions together may write in a second. Below some ten times "
+        "the bytes of messages that come in, writers wait."},
     Setting{"storage.commitItemsMax", count, JD_MEMBER(storage.commit_items_max), 1, 1'000'000, "",
             kOurs, kRestart, "Messages gathered into one commit."},
     Setting{"dedup.generationEntries", count, JD_MEMBER(dedup.generation_entries), 16, 100'000'000,

@@ -147,10 +147,11 @@ rocksdb::Options rocksdb_options(const StoreOptions& options) {
   out.max_total_wal_size = options.write_buffer_bytes * 4;
   out.bytes_per_sync = 1 << 20;
   // Flushes and merges share the disk with the commits' syncs: spread them instead of letting each
-  // run as fast as it can. The limiter tunes itself between a twentieth of this rate and all of it.
-  constexpr std::int64_t kBackgroundBytesPerSecondMax = std::int64_t{256} << 20;
+  // run as fast as it can. RocksDB can tune the rate by itself, and must not: after ten quiet
+  // seconds it allows a twentieth and comes back by 5 % every ten seconds; meanwhile the memtables
+  // fill, and all writes stop for seconds (docs/performance.md, "steady").
   out.rate_limiter.reset(rocksdb::NewGenericRateLimiter(
-      kBackgroundBytesPerSecondMax, 100'000, 10, rocksdb::RateLimiter::Mode::kWritesOnly, true));
+      options.background_bytes_per_second, 100'000, 10, rocksdb::RateLimiter::Mode::kWritesOnly));
   out.info_log = std::make_shared<InfoLog>();
 
   rocksdb::BlockBasedTableOptions table;

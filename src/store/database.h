@@ -29,6 +29,9 @@ struct StoreOptions {
   std::size_t write_buffer_bytes = std::size_t{64} << 20;
   std::size_t block_cache_bytes = std::size_t{256} << 20;
   int background_jobs = 2;
+  // What flushes and compactions together may write, so that they leave the disk to the commits'
+  // syncs. A fixed rate: one that follows the demand is too low when the demand comes back.
+  std::int64_t background_bytes_per_second = std::int64_t{256} << 20;
 };
 
 // The RocksDB settings of the server; the benchmark's floor uses the very same.
