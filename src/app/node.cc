@@ -81,6 +81,7 @@ struct Node::Parts {
   std::unique_ptr<runtime::BlockingPool> blocking;
   std::unique_ptr<channel::InboxDirectory> inboxes;
   channel::SystemAccounts accounts;
+  std::atomic<bool> accounts_are_sourced{false};  // from the data source, not from the store
   std::unique_ptr<webhook::DataSource> data_source;
   std::unique_ptr<store::CommitHorizon> horizon;
   presence::SessionDirectory sessions;
@@ -105,6 +106,7 @@ struct Node::Parts {
   Result<void> open_store();
   Result<void> start_core();
   Result<void> start_webhook();
+  void forget_what_was_read();
   // Those of the data source; empty: the stored ones again.
   void set_system_accounts(std::optional<std::vector<std::string>> uids);
   Result<void> start_edges();
@@ -146,6 +148,7 @@ Result<void> Node::Parts::start_core() {
   blocking = std::make_unique<runtime::BlockingPool>(kBlockingThreads, kBlockingPending);
   inboxes = std::make_unique<channel::InboxDirectory>(*database, partitions,
                                                       settings.core.channel_cache_count);
+  log->on_reopened([this] { forget_what_was_read(); });
   delivery::FanOutLimits limits;
   limits.queue_bytes_max = settings.delivery.queue_bytes_max;
   fan_out = std::make_unique<delivery::FanOut>(*shards, clock, metrics, limits);
@@ -211,7 +214,13 @@ Result<void> Node::Parts::start_core() {
   return {};
 }
 
+void Node::Parts::forget_what_was_read() {
+  inboxes->clear();
+  if (!accounts_are_sourced.load()) set_system_accounts(std::nullopt);
+}
+
 void Node::Parts::set_system_accounts(std::optional<std::vector<std::string>> uids) {
+  accounts_are_sourced.store(uids.has_value());
   if (uids) {
     accounts.replace(std::move(*uids));
   } else if (const auto loaded = accounts.load(*database, database->partitions()); !loaded) {

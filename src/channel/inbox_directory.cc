@@ -44,6 +44,14 @@ void InboxDirectory::invalidate(std::string_view uid) {
   }
 }
 
+void InboxDirectory::clear() {
+  for (Stripe& stripe : stripes_) {
+    const std::lock_guard lock(stripe.mutex);
+    ++stripe.generation;
+    stripe.inboxes.clear();
+  }
+}
+
 Result<std::shared_ptr<const Inbox>> InboxDirectory::read(std::string_view uid) const {
   const PartitionId partition = partition_for(uid, partitions_);
   const ChannelKey key(std::string(uid), ChannelType::person);

@@ -36,6 +36,8 @@ class InboxDirectory {
 
   // The next load() reads the store.
   void invalidate(std::string_view uid);
+  // Forgets everybody: the store was opened again, and may hold what nobody was told of.
+  void clear();
 
  private:
   static constexpr std::size_t kStripes = 16;

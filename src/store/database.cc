@@ -5,13 +5,10 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/rate_limiter.h>
 #include <rocksdb/slice_transform.h>
-#include <rocksdb/snapshot.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
-#include <rocksdb/write_batch.h>
 
 #include <array>
-#include <condition_variable>
 #include <cstdarg>
 #include <cstdio>
 #include <filesystem>
@@ -19,16 +16,17 @@
 
 #include "base/varint.h"
 #include "observe/log.h"
-#include "runtime/thread_identity.h"
+#include "store/database_cursor.h"
 #include "store/keys.h"
+#include "store/rocksdb_slice.h"
 #include "store/rocksdb_status.h"
+#include "store/room_probe.h"
 
 namespace jindou::store {
 
 namespace {
 
 constexpr char kIdentityFormat = 1;
-constexpr const char* kClientNumbersName = "client_numbers";
 constexpr const char* kLoadSuffix = ".load";
 
 // Tells the memtable where the next message of a log goes: right after the one before.
@@ -67,61 +65,15 @@ class InfoLog final : public rocksdb::Logger {
   }
 };
 
-rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
-std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
-
-class DatabaseCursor final : public Cursor {
- public:
-  DatabaseCursor(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family)
-      : db_(db), family_(family), snapshot_(&db) {
-    read_.snapshot = snapshot_.snapshot();
-    it_.reset(db_.NewIterator(read_, family_));
-  }
-
-  bool seek(std::string_view key) override {
-    it_->Seek(slice(key));
-    return it_->Valid();
-  }
-  bool seek_before(std::string_view key) override {
-    it_->SeekForPrev(slice(key));
-    if (it_->Valid() && it_->key() == slice(key)) it_->Prev();
-    return it_->Valid();
-  }
-  bool next() override {
-    if (it_->Valid()) it_->Next();
-    return it_->Valid();
-  }
-  bool prev() override {
-    if (it_->Valid()) it_->Prev();
-    return it_->Valid();
-  }
-  std::string_view key() const override { return view(it_->key()); }
-  std::string_view value() const override { return view(it_->value()); }
-  Result<void> status() const override {
-    if (!it_->status().ok()) return to_error(it_->status());
-    return {};
-  }
-  Result<bool> get(std::string_view key, std::string& value) const override {
-    const auto status = db_.Get(read_, family_, slice(key), &value);
-    if (status.ok()) return true;
-    if (status.IsNotFound()) return false;
-    return to_error(status);
-  }
-
- private:
-  rocksdb::DB& db_;
-  rocksdb::ColumnFamilyHandle* family_;
-  rocksdb::ManagedSnapshot snapshot_;
-  rocksdb::ReadOptions read_;
-  std::unique_ptr<rocksdb::Iterator> it_;
-};
-
 }  // namespace
 
 rocksdb::Options rocksdb_options(const StoreOptions& options) {
   rocksdb::Options out;
   out.create_if_missing = true;
   out.create_missing_column_families = true;
+  if (options.env != nullptr) out.env = options.env;
+  // After an error the store is opened again instead (fault_watch.h).
+  out.max_bgerror_resume_count = 0;
   out.write_buffer_size = options.write_buffer_bytes;
   out.max_write_buffer_number = 4;
   out.max_background_jobs = options.background_jobs;
@@ -175,87 +127,78 @@ Result<std::unique_ptr<Database>> Database::open(const StoreOptions& options, Ra
   std::unique_ptr<Database> database(new Database());
   database->directory_ = options.directory;
   database->options_ = rocksdb_options(options);
-  // Files of a load that a crash interrupted.
+  database->options_.listeners.push_back(database->faults_);
+  // Files of a load or a probe that a crash interrupted.
   for (const auto& entry : std::filesystem::directory_iterator(options.directory, error)) {
-    if (entry.path().extension() == kLoadSuffix) std::filesystem::remove(entry.path(), error);
+    if (entry.path().extension() == kLoadSuffix || entry.path().filename() == kProbeFile) {
+      std::filesystem::remove(entry.path(), error);
+    }
   }
 
-  rocksdb::ColumnFamilyOptions numbers(database->options_);
-  numbers.memtable_insert_with_hint_prefix_extractor = nullptr;
-  // Filled by bulk loads; the memtable stays empty. Loads are small files, each of one partition,
-  // and seldom read, thanks to the filters in memory: let many gather before they are merged.
-  numbers.compaction_style = rocksdb::kCompactionStyleLevel;
-  numbers.write_buffer_size = 4 << 20;
-  numbers.target_file_size_base = 64 << 20;
-  numbers.max_bytes_for_level_base = std::uint64_t{1} << 30;
-  numbers.level0_file_num_compaction_trigger = 128;
-  numbers.level0_slowdown_writes_trigger = 600;
-  numbers.level0_stop_writes_trigger = 1000;
-  const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
-      {rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions(database->options_)},
-      {kClientNumbersName, numbers}};
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* db = nullptr;
-  const auto status =
-      rocksdb::DB::Open(database->options_, options.directory, families, &handles, &db);
-  if (!status.ok()) return to_error(status);
-  database->db_.reset(db);
-  database->main_ = handles[0];
-  database->client_numbers_ = handles[1];
+  JD_TRY(database->open_, database->open_rocksdb());
+  database->gate_.open();
   JD_CHECK_OK(database->load_or_create_identity(options, random));
   // Merging old rows can wait for a moment when senders leave the processor alone.
   database->options_.env->LowerThreadPoolCPUPriority(rocksdb::Env::Priority::LOW,
                                                      rocksdb::CpuPriority::kLow);
-  database->loader_ = std::thread([raw = database.get()] { raw->run_loader(); });
+  database->loader_ =
+      std::make_unique<LoadQueue>([raw = database.get()](Table table, const Entries& entries) {
+        return raw->load_file(table, entries);
+      });
   return database;
 }
 
-Database::~Database() {
-  stop_loading();
-  if (db_) {
-    if (client_numbers_ != nullptr) db_->DestroyColumnFamilyHandle(client_numbers_);
-    if (main_ != nullptr) db_->DestroyColumnFamilyHandle(main_);
-    db_->Close().PermitUncheckedError();
+Database::Database() : faults_(std::make_shared<FaultWatch>()) {}
+
+Database::~Database() { stop_loading(); }
+
+Result<std::unique_ptr<OpenStore>> Database::open_rocksdb() {
+  return OpenStore::open(options_, directory_);
+}
+
+Result<Database::Identity> Database::parse_identity(std::string_view stored) {
+  ByteReader reader(stored);
+  if (reader.read_u8() != kIdentityFormat) {
+    return Error(Errc::invalid, "the store was written by a newer version of Jindou");
   }
+  Identity identity;
+  identity.partitions = static_cast<std::uint16_t>(reader.read_varint());
+  identity.fingerprint_seed = reader.read_varint();
+  if (!reader.ok() || identity.partitions == 0 || identity.partitions > kPartitionsMax) {
+    return Error(Errc::storage, "unreadable store identity");
+  }
+  return identity;
 }
 
 Result<void> Database::load_or_create_identity(const StoreOptions& options, Random& random) {
   std::string value;
   JD_TRY(const bool exists, get(Table::main, store_identity_key(), value));
   if (exists) {
-    ByteReader reader(value);
-    if (reader.read_u8() != kIdentityFormat) {
-      return Error(Errc::invalid, "the store was written by a newer version of Jindou");
-    }
-    partitions_ = static_cast<std::uint16_t>(reader.read_varint());
-    fingerprint_seed_ = reader.read_varint();
-    if (!reader.ok() || partitions_ == 0 || partitions_ > kPartitionsMax) {
-      return Error(Errc::storage, "unreadable store identity");
-    }
+    JD_TRY(identity_, parse_identity(value));
     return {};
   }
-  partitions_ = options.partitions;
-  fingerprint_seed_ = random.next_u64();
+  identity_.partitions = options.partitions;
+  identity_.fingerprint_seed = random.next_u64();
   std::string identity(1, kIdentityFormat);
-  append_varint(identity, partitions_);
-  append_varint(identity, fingerprint_seed_);
-  const auto put = db_->Put(rocksdb::WriteOptions(), main_, store_identity_key(), identity);
-  if (!put.ok()) return to_error(put);
-  const auto synced = db_->FlushWAL(true);
-  if (!synced.ok()) return to_error(synced);
-  return {};
-}
-
-rocksdb::ColumnFamilyHandle* Database::handle(Table table) const {
-  return table == Table::main ? main_ : client_numbers_;
+  append_varint(identity, identity_.partitions);
+  append_varint(identity, identity_.fingerprint_seed);
+  rocksdb::WriteBatch batch;
+  batch.Put(store_identity_key(), identity);
+  JD_CHECK_OK(write(batch));
+  return sync();
 }
 
 std::unique_ptr<Cursor> Database::open_cursor(Table table) const {
-  return std::make_unique<DatabaseCursor>(*db_, handle(table));
+  auto pass = gate_.enter();
+  const OpenStore* store = pass ? open_.get() : nullptr;
+  return std::make_unique<DatabaseCursor>(gate_, std::move(pass), store, table);
 }
 
 Result<bool> Database::get(Table table, std::string_view key, std::string& value) const {
-  const auto status = db_->Get(rocksdb::ReadOptions(), handle(table), slice(key), &value);
+  const auto pass = gate_.enter();
+  if (!pass) return store_is_closed();
+  const auto status =
+      open_->db().Get(rocksdb::ReadOptions(), open_->handle(table), slice(key), &value);
   if (status.ok()) return true;
   if (status.IsNotFound()) return false;
   return to_error(status);
@@ -263,11 +206,14 @@ Result<bool> Database::get(Table table, std::string_view key, std::string& value
 
 Result<void> Database::scan(Table table, std::string_view lower, std::string_view upper,
                             const Visit& visit) const {
+  const auto pass = gate_.enter();
+  if (!pass) return store_is_closed();
   rocksdb::ReadOptions read;
   const rocksdb::Slice bound = slice(upper);
   read.iterate_upper_bound = &bound;
-  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read, handle(table)));
+  const std::unique_ptr<rocksdb::Iterator> it(open_->db().NewIterator(read, open_->handle(table)));
   for (it->Seek(slice(lower)); it->Valid(); it->Next()) {
+    if (gate_.is_shut()) return store_is_closed();
     if (!visit(view(it->key()), view(it->value()))) break;
   }
   if (!it->status().ok()) return to_error(it->status());
@@ -276,47 +222,66 @@ Result<void> Database::scan(Table table, std::string_view lower, std::string_vie
 
 Result<void> Database::scan_backward(Table table, std::string_view lower, std::string_view upper,
                                      const Visit& visit) const {
+  const auto pass = gate_.enter();
+  if (!pass) return store_is_closed();
   rocksdb::ReadOptions read;
   const rocksdb::Slice bound = slice(lower);
   read.iterate_lower_bound = &bound;
-  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read, handle(table)));
+  const std::unique_ptr<rocksdb::Iterator> it(open_->db().NewIterator(read, open_->handle(table)));
   it->SeekForPrev(slice(upper));
   if (it->Valid() && it->key() == slice(upper)) it->Prev();
   for (; it->Valid(); it->Prev()) {
+    if (gate_.is_shut()) return store_is_closed();
     if (!visit(view(it->key()), view(it->value()))) break;
   }
   if (!it->status().ok()) return to_error(it->status());
   return {};
 }
 
+Result<void> Database::write(rocksdb::WriteBatch& batch) {
+  const auto pass = gate_.enter();
+  if (!pass) return store_is_closed();
+  const auto status = open_->db().Write(rocksdb::WriteOptions(), &batch);
+  if (status.ok()) return {};
+  faults_->note(status);
+  return to_error(status);
+}
+
+Result<void> Database::sync() {
+  const auto pass = gate_.enter();
+  if (!pass) return store_is_closed();
+  const auto status = open_->db().FlushWAL(true);
+  if (status.ok()) return {};
+  faults_->note(status);
+  return to_error(status);
+}
+
 void Database::load(Table table, std::function<Entries()> make,
                     std::function<void(Result<void>)> done) {
-  {
-    const std::lock_guard lock(load_mutex_);
-    if (!load_stop_) {
-      load_queue_.push_back(LoadRequest{table, std::move(make), std::move(done)});
-      load_wake_.notify_one();
-      return;
-    }
-  }
-  done(Error(Errc::unavailable, "the store is closing"));
+  loader_->post(table, std::move(make), std::move(done));
 }
 
 Result<void> Database::erase(Table table, const std::vector<std::string>& keys) {
+  const auto pass = gate_.enter();
+  if (!pass) return store_is_closed();
   rocksdb::WriteBatch batch;
-  for (const auto& key : keys) batch.Delete(handle(table), key);
-  const auto status = db_->Write(rocksdb::WriteOptions(), &batch);
-  if (!status.ok()) return to_error(status);
-  return {};
+  for (const auto& key : keys) batch.Delete(open_->handle(table), key);
+  const auto status = open_->db().Write(rocksdb::WriteOptions(), &batch);
+  if (status.ok()) return {};
+  faults_->note(status);
+  return to_error(status);
 }
 
 Result<void> Database::compact() {
+  const auto pass = gate_.enter();
+  if (!pass || compaction_stopped_.load()) return store_is_closed();
   rocksdb::CompactRangeOptions range;
   range.exclusive_manual_compaction = false;
   // Writers go on into the next memtable; they are not made to wait.
   range.allow_write_stall = false;
-  for (rocksdb::ColumnFamilyHandle* family : {main_, client_numbers_}) {
-    const auto status = db_->CompactRange(range, family, nullptr, nullptr);
+  for (const Table table : {Table::main, Table::client_numbers}) {
+    const auto status = open_->db().CompactRange(range, open_->handle(table), nullptr, nullptr);
+    if (gate_.is_shut()) return store_is_closed();
     if (!status.ok() && !status.IsShutdownInProgress() && !status.IsIncomplete()) {
       return to_error(status);
     }
@@ -324,44 +289,25 @@ Result<void> Database::compact() {
   return {};
 }
 
-void Database::stop_compaction() { db_->DisableManualCompaction(); }
+void Database::stop_compaction() {
+  compaction_stopped_.store(true);
+  const auto pass = gate_.enter();
+  if (pass) open_->db().DisableManualCompaction();
+}
 
 void Database::stop_loading() {
-  {
-    const std::lock_guard lock(load_mutex_);
-    load_stop_ = true;
-    load_wake_.notify_one();
-  }
-  if (loader_.joinable()) loader_.join();
+  if (loader_) loader_->stop();
 }
 
-void Database::run_loader() {
-  runtime::name_this_thread("index-loader");
-  runtime::lower_this_threads_priority();
-  for (;;) {
-    LoadRequest request;
-    {
-      std::unique_lock lock(load_mutex_);
-      load_wake_.wait(lock, [this] { return load_stop_ || !load_queue_.empty(); });
-      if (load_queue_.empty()) return;
-      request = std::move(load_queue_.front());
-      load_queue_.erase(load_queue_.begin());
-      if (load_stop_) {
-        lock.unlock();
-        request.done(Error(Errc::unavailable, "the store is closing"));
-        continue;
-      }
-    }
-    auto outcome = load_now(request);
-    request.done(std::move(outcome));
-  }
-}
-
-Result<void> Database::load_now(LoadRequest& request) {
+Result<void> Database::load_file(Table table, const Entries& entries) {
+  const auto pass = gate_.enter();
+  if (!pass) return store_is_closed();
+  // RocksDB would take the file, and give it a number that is not one.
+  if (faults_->failed()) return Error(Errc::storage, "waits for the store: " + faults_->cause());
   const std::string path = directory_ + "/" + std::to_string(++load_count_) + kLoadSuffix;
-  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options_, handle(request.table));
+  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options_, open_->handle(table));
   auto status = writer.Open(path);
-  for (const auto& [key, value] : request.make()) {
+  for (const auto& [key, value] : entries) {
     if (!status.ok()) break;
     status = writer.Put(key, value);
   }
@@ -369,7 +315,7 @@ Result<void> Database::load_now(LoadRequest& request) {
   if (status.ok()) {
     rocksdb::IngestExternalFileOptions ingest;
     ingest.move_files = true;
-    status = db_->IngestExternalFile(handle(request.table), {path}, ingest);
+    status = open_->db().IngestExternalFile(open_->handle(table), {path}, ingest);
   }
   if (status.ok()) return {};
   std::error_code ignored;
@@ -383,7 +329,7 @@ std::string Database::metrics_text() const {
     const char* metric;
     const char* help;
   };
-  static constexpr std::array<Property, 8> kProperties = {{
+  static constexpr std::array<Property, 7> kProperties = {{
       {"rocksdb.estimate-num-keys", "jindou_rocksdb_keys", "Estimated number of keys."},
       {"rocksdb.total-sst-files-size", "jindou_rocksdb_table_bytes", "Bytes in table files."},
       {"rocksdb.cur-size-all-mem-tables", "jindou_rocksdb_memtable_bytes", "Bytes in memtables."},
@@ -395,25 +341,31 @@ std::string Database::metrics_text() const {
        "Compactions running now."},
       {"rocksdb.is-write-stopped", "jindou_rocksdb_write_stopped",
        "1 while writers wait for compaction."},
-      {"rocksdb.background-errors", "jindou_rocksdb_background_errors",
-       "Errors of flushes and compactions since the start."},
   }};
   std::string out;
+  const auto append = [&out](const char* name, const char* help, std::uint64_t value) {
+    out += std::string("# HELP ") + name + " " + help + "\n";
+    out += std::string("# TYPE ") + name + " gauge\n";
+    out += std::string(name) + " " + std::to_string(value) + "\n";
+  };
+  append("jindou_rocksdb_background_errors", "Errors of flushes and compactions since the start.",
+         faults_->background_errors());
+  append("jindou_store_reopened", "Times the store was opened again after an error.",
+         reopened_.load());
+  const auto pass = gate_.enter();
+  if (!pass) return out;
   for (const auto& property : kProperties) {
     std::uint64_t total = 0;
     bool known = false;
-    for (auto* family : {main_, client_numbers_}) {
+    for (const Table table : {Table::main, Table::client_numbers}) {
       std::uint64_t value = 0;
-      if (!db_->GetIntProperty(family, property.name, &value)) continue;
+      if (!open_->db().GetIntProperty(open_->handle(table), property.name, &value)) continue;
       // The block cache is one for both families.
       const bool shared = std::string_view(property.name) == "rocksdb.block-cache-usage";
       total = shared ? value : total + value;
       known = true;
     }
-    if (!known) continue;
-    out += std::string("# HELP ") + property.metric + " " + property.help + "\n";
-    out += std::string("# TYPE ") + property.metric + " gauge\n";
-    out += std::string(property.metric) + " " + std::to_string(total) + "\n";
+    if (known) append(property.metric, property.help, total);
   }
   return out;
 }

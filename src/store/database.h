@@ -1,22 +1,25 @@
-// The node's RocksDB: one directory, two column families, opened once.
+// The node's RocksDB: one directory, two column families; closed and opened again after an error.
 #pragma once
 
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
+#include <rocksdb/write_batch.h>
 
-#include <condition_variable>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/random.h"
 #include "base/result.h"
 #include "store/bulk_loader.h"
+#include "store/fault_watch.h"
+#include "store/load_queue.h"
+#include "store/open_store.h"
 #include "store/reader.h"
+#include "store/store_gate.h"
 
 namespace jindou::store {
 
@@ -32,12 +35,17 @@ struct StoreOptions {
   // What flushes and compactions together may write, so that they leave the disk to the commits'
   // syncs. A fixed rate: one that follows the demand is too low when the demand comes back.
   std::int64_t background_bytes_per_second = std::int64_t{256} << 20;
+  // The file system; null: the machine's. Outlives the store. Tests put a faulty one here.
+  rocksdb::Env* env = nullptr;
 };
 
 // The RocksDB settings of the server; the benchmark's floor uses the very same.
 rocksdb::Options rocksdb_options(const StoreOptions& options);
 
 // Thread-safe. Not movable: the commit log and the readers borrow it.
+//
+// Every use goes through a gate. While reopen() has it shut, reads and writes answer `unavailable`
+// at once, and cursors and scans under way end with it.
 class Database final : public Reader, public BulkLoader {
  public:
   // Opens or creates the store and replays its WAL. The directory is created with mode 0700.
@@ -48,10 +56,27 @@ class Database final : public Reader, public BulkLoader {
   Database& operator=(const Database&) = delete;
 
   // Fixed when the store was created.
-  std::uint16_t partitions() const { return partitions_; }
+  std::uint16_t partitions() const { return identity_.partitions; }
   // Secret seed of the client_msg_no fingerprints.
-  std::uint64_t fingerprint_seed() const { return fingerprint_seed_; }
-  rocksdb::DB& db() { return *db_; }
+  std::uint64_t fingerprint_seed() const { return identity_.fingerprint_seed; }
+  // RocksDB itself, for tests. Not while reopen() may run.
+  rocksdb::DB& db() { return open_->db(); }
+
+  // For the commit log alone. write() puts a batch into the log's buffer and the memtable, sync()
+  // makes all that was written durable. After an error of either the outcome is not known, faults()
+  // has failed, and nothing more can be written before reopen(). Errors: storage, unavailable.
+  Result<void> write(rocksdb::WriteBatch& batch);
+  Result<void> sync();
+
+  // Whether the open RocksDB can be trusted.
+  FaultWatch& faults() { return *faults_; }
+
+  // Closes RocksDB and opens it again: what was synced is there, of what was only written a part in
+  // the order of writing. Blocks until readers have left, background work has ended and the log is
+  // replayed, which takes some seconds. One caller at a time; call again after an error.
+  // Errors: storage (there is no room to open it again, and reads go on; or it was closed and
+  // cannot be opened), deadline (readers did not leave; new ones are not let in).
+  Result<void> reopen();
 
   std::unique_ptr<Cursor> open_cursor(Table table) const override;
   Result<bool> get(Table table, std::string_view key, std::string& value) const override;
@@ -60,7 +85,8 @@ class Database final : public Reader, public BulkLoader {
   Result<void> scan_backward(Table table, std::string_view lower, std::string_view upper,
                              const Visit& visit) const override;
 
-  // Writes a table file and adds it to the store. One load runs at a time, on a thread of its own.
+  // Writes a table file and adds it to the store. One load runs at a time, on a thread of its own;
+  // after a failure there is a pause before `done` is told. Nothing is added after a fault.
   void load(Table table, std::function<Entries()> make,
             std::function<void(Result<void>)> done) override;
 
@@ -69,7 +95,7 @@ class Database final : public Reader, public BulkLoader {
   // Merges everything, which gives the space of deleted rows back. Takes minutes on a large store
   // and runs beside all other work, at the rate of background work. Errors: storage.
   Result<void> compact();
-  // A running compact() returns soon, and later ones at once. Call before closing.
+  // A running compact() returns soon, and later ones at once, for good. Call before closing.
   void stop_compaction();
 
   // Finishes a running load. Call before the objects that wait for loads are destroyed.
@@ -79,33 +105,33 @@ class Database final : public Reader, public BulkLoader {
   std::string metrics_text() const;
 
  private:
-  struct LoadRequest {
-    Table table;
-    std::function<Entries()> make;
-    std::function<void(Result<void>)> done;
+  // What is fixed when a store is created.
+  struct Identity {
+    std::uint16_t partitions = 0;
+    std::uint64_t fingerprint_seed = 0;
+    friend bool operator==(const Identity&, const Identity&) = default;
   };
 
-  Database() = default;
+  Database();
+  static Result<Identity> parse_identity(std::string_view stored);
+  // At the start and again after an error.
+  Result<std::unique_ptr<OpenStore>> open_rocksdb();
   Result<void> load_or_create_identity(const StoreOptions& options, Random& random);
-  rocksdb::ColumnFamilyHandle* handle(Table table) const;
-  Result<void> load_now(LoadRequest& request);
-  void run_loader();
+  Result<void> check_identity(const OpenStore& opened) const;
+  Result<void> close_for_reopening();
+  Result<void> load_file(Table table, const Entries& entries);
 
   std::string directory_;
   rocksdb::Options options_;
-  std::unique_ptr<rocksdb::DB> db_;
-  rocksdb::ColumnFamilyHandle* main_ = nullptr;
-  rocksdb::ColumnFamilyHandle* client_numbers_ = nullptr;
-  std::uint16_t partitions_ = 0;
-  std::uint64_t fingerprint_seed_ = 0;
-
-  std::mutex load_mutex_;
-  std::condition_variable load_wake_;
-  // Bounded by the callers: each partition has at most one load under way.
-  std::vector<LoadRequest> load_queue_;
-  bool load_stop_ = false;
-  std::uint64_t load_count_ = 0;
-  std::thread loader_;
+  std::shared_ptr<FaultWatch> faults_;
+  // Guards open_, which is null only while the gate is shut.
+  StoreGate gate_;
+  std::unique_ptr<OpenStore> open_;
+  std::atomic<bool> compaction_stopped_{false};
+  std::atomic<std::uint64_t> reopened_{0};
+  Identity identity_;
+  std::uint64_t load_count_ = 0;       // loader's thread only
+  std::unique_ptr<LoadQueue> loader_;  // uses all of the above
 };
 
 }  // namespace jindou::store

@@ -1,18 +1,20 @@
 #include "store/embedded_commit_log.h"
 
+#include <string_view>
+#include <utility>
+
 #include "observe/log.h"
 #include "runtime/thread_identity.h"
 #include "store/keys.h"
 #include "store/records.h"
-#include "store/rocksdb_status.h"
+#include "store/rocksdb_slice.h"
 
 namespace jindou::store {
 
 namespace {
 
-constexpr auto kRecoveryInterval = std::chrono::seconds(1);
-
-std::string_view recovery_probe_value() { return "probe"; }
+// Written and synced before a reopened store takes anything else.
+constexpr std::string_view kProbeValue = "probe";
 
 }  // namespace
 
@@ -24,6 +26,17 @@ EmbeddedCommitLog::~EmbeddedCommitLog() { stop(); }
 
 Result<void> EmbeddedCommitLog::open() {
   JD_CHECK_OK(load_positions());
+  recovery_ = std::make_unique<StoreRecovery>([this] { return database_.reopen(); },
+                                              [this] {
+                                                const std::lock_guard lock(mutex_);
+                                                reopened_ = true;
+                                                wake_.notify_one();
+                                              });
+  // Also those that no commit has met: a table file that could not be written, say.
+  database_.faults().set_on_fault([this] {
+    const std::lock_guard lock(mutex_);
+    wake_.notify_one();
+  });
   thread_ = std::thread([this] { run(); });
   return {};
 }
@@ -39,6 +52,11 @@ Result<void> EmbeddedCommitLog::load_positions() {
     positions_[i] = state.position;
   }
   return {};
+}
+
+void EmbeddedCommitLog::on_reopened(std::function<void()> forget) {
+  const std::lock_guard lock(mutex_);
+  forget_ = std::move(forget);
 }
 
 void EmbeddedCommitLog::append(Commit commit) {
@@ -60,11 +78,20 @@ void EmbeddedCommitLog::stop() {
     wake_.notify_one();
   }
   if (thread_.joinable()) thread_.join();
+  database_.faults().set_on_fault(nullptr);
+  if (recovery_) recovery_->stop();
 }
 
 std::string EmbeddedCommitLog::trouble() const {
-  const std::lock_guard lock(trouble_mutex_);
-  return trouble_;
+  std::string text;
+  {
+    const std::lock_guard lock(trouble_mutex_);
+    text = trouble_;
+  }
+  if (text.empty()) return text;
+  const std::string obstacle = recovery_->obstacle();
+  if (!obstacle.empty()) text += "; recovery: " + obstacle;
+  return text;
 }
 
 void EmbeddedCommitLog::set_trouble(std::string text) {
@@ -75,24 +102,20 @@ void EmbeddedCommitLog::set_trouble(std::string text) {
 void EmbeddedCommitLog::run() {
   runtime::name_this_thread("commit");
   std::vector<Commit> group;
-  auto next_recovery = std::chrono::steady_clock::now();
   for (;;) {
+    bool reopened = false;
     {
       std::unique_lock lock(mutex_);
-      const auto ready = [this] { return stopping_ || !queue_.empty(); };
-      if (failed_) {
-        wake_.wait_until(lock, next_recovery, ready);
-      } else {
-        wake_.wait(lock, ready);
-      }
+      wake_.wait(lock, [this] {
+        return stopping_ || !queue_.empty() || reopened_ ||
+               (!failed_ && database_.faults().failed());
+      });
       if (queue_.empty() && stopping_) return;
       group.swap(queue_);
+      reopened = std::exchange(reopened_, false);
     }
-    // By the clock, not when idle: callers who keep trying must not put the recovery off.
-    if (failed_ && std::chrono::steady_clock::now() >= next_recovery) {
-      try_recover();
-      next_recovery = std::chrono::steady_clock::now() + kRecoveryInterval;
-    }
+    if (reopened) finish_recovery();
+    if (!failed_ && database_.faults().failed()) fail(database_.faults().cause());
     commit_group(group);
     group.clear();
   }
@@ -104,44 +127,47 @@ void EmbeddedCommitLog::commit_group(std::vector<Commit>& group) {
   std::vector<Fate> fates(group.size(), Fate::refused);
   const auto begin = Steady::now();
   CommitStats stats;
-  rocksdb::Status status;
+  Result<void> status;
+  std::size_t applied = 0;  // of the group, up to the first that failed
   bool wrote = false;
   for (std::size_t i = 0; i < group.size(); ++i) {
     Commit& commit = group[i];
     auto& position = positions_[raw(commit.partition)];
-    if (failed_ || !status.ok() || commit.expected_position != position) continue;
+    if (failed_ || !status || commit.expected_position != position) continue;
     if (commit.batch.Count() == 0) {
       fates[i] = Fate::nothing_to_write;
       continue;
     }
     wrote = true;
     fates[i] = Fate::written;
-    status = database_.db().Write(rocksdb::WriteOptions(), &commit.batch);
-    if (status.ok()) ++position;
+    status = database_.write(commit.batch);
+    if (status) ++position;
+    if (status) applied = i + 1;
     ++stats.commits;
     stats.messages += commit.messages;
   }
   const auto written = Steady::now();
-  if (wrote && status.ok()) status = database_.db().FlushWAL(true);
+  if (wrote && status) status = database_.sync();
   stats.write = written - begin;
   stats.sync = Steady::now() - written;
-  stats.durable = status.ok();
-  if (!status.ok() && !failed_) {
-    failed_ = true;
-    observe::log_error("store", "a commit failed, refusing writes until the store recovers: {}",
-                       status.ToString());
-    cause_ = "storage failed: " + status.ToString();
-    set_trouble(cause_);
+  stats.durable = status.has_value();
+  if (!status) {
+    for (std::size_t i = 0; i < applied; ++i) {
+      if (fates[i] != Fate::written) continue;
+      suspects_.push_back(
+          Suspect{group[i].partition, group[i].expected_position, std::move(group[i].batch)});
+    }
+    fail(status.error().detail());
   }
   for (std::size_t i = 0; i < group.size(); ++i) {
     switch (fates[i]) {
       // Nothing to write may still repeat the result of a commit in this very group.
       case Fate::nothing_to_write:
       case Fate::written:
-        if (status.ok()) {
+        if (status) {
           group[i].done({});
         } else {
-          group[i].done(Error(Errc::unknown_outcome, status.ToString()));
+          group[i].done(Error(Errc::unknown_outcome, status.error().detail()));
         }
         break;
       case Fate::refused:
@@ -152,27 +178,43 @@ void EmbeddedCommitLog::commit_group(std::vector<Commit>& group) {
   if (wrote && observe_) observe_(stats);
 }
 
-void EmbeddedCommitLog::try_recover() {
-  // Resume() flushes the memtables, so whatever was applied but perhaps not synced becomes durable.
-  auto status = database_.db().Resume();
-  if (status.ok()) {
-    status = database_.db().Put(
-        rocksdb::WriteOptions(), store_identity_key() + "probe",
-        rocksdb::Slice(recovery_probe_value().data(), recovery_probe_value().size()));
-  }
-  if (status.ok()) status = database_.db().FlushWAL(true);
-  if (!status.ok()) {
-    set_trouble(cause_ + "; recovery: " + status.ToString());
+void EmbeddedCommitLog::fail(const std::string& why) {
+  failed_ = true;
+  observe::log_error("store", "the store failed, refusing writes until it is open again: {}", why);
+  set_trouble("storage failed: " + why);
+  recovery_->begin();
+}
+
+void EmbeddedCommitLog::finish_recovery() {
+  if (const auto restored = restore(); !restored) {
+    fail(restored.error().detail());
     return;
   }
-  const auto loaded = load_positions();
-  if (!loaded) {
-    set_trouble(cause_ + "; recovery: " + loaded.error().text());
-    return;
+  std::function<void()> forget;
+  {
+    const std::lock_guard lock(mutex_);
+    forget = forget_;
   }
+  if (forget) forget();
+  suspects_.clear();
   failed_ = false;
   set_trouble({});
-  observe::log_info("store", "the store has recovered and accepts writes again");
+  observe::log_info("store", "the store is open again and accepts writes");
+}
+
+Result<void> EmbeddedCommitLog::restore() {
+  JD_CHECK_OK(load_positions());
+  for (Suspect& suspect : suspects_) {
+    auto& position = positions_[raw(suspect.partition)];
+    // One further: the log had it.
+    if (position != suspect.expected_position) continue;
+    JD_CHECK_OK(database_.write(suspect.batch));
+    ++position;
+  }
+  rocksdb::WriteBatch probe;
+  probe.Put(store_identity_key() + "probe", slice(kProbeValue));
+  JD_CHECK_OK(database_.write(probe));
+  return database_.sync();
 }
 
 }  // namespace jindou::store

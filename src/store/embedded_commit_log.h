@@ -3,6 +3,10 @@
 // One thread takes everything that is waiting, writes it and syncs once (group commit); while it
 // syncs, the next commits gather. A commit's batch reaches the memtable before the sync, so a
 // reader may see a message a moment before it is acknowledged, never the other way round.
+//
+// After an error the store is closed and opened again. What readers may have seen by then must not
+// come back as something else: batches that reached the memtable are kept, and those of them that
+// the reopened store does not have are written once more before anything new is.
 #pragma once
 
 #include <atomic>
@@ -10,6 +14,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -17,6 +22,7 @@
 
 #include "store/commit_log.h"
 #include "store/database.h"
+#include "store/store_recovery.h"
 
 namespace jindou::store {
 
@@ -41,20 +47,35 @@ class EmbeddedCommitLog final : public CommitLog {
   // Reads the positions of all partitions. Call once before the first append. Errors: storage.
   Result<void> open();
 
+  // `forget` is called on the log's thread each time the store was opened again, before it takes
+  // the next commit. A commit that failed may be in the store after all, though nobody was told so:
+  // whoever remembers what he read has to read again. Call before the readers start.
+  void on_reopened(std::function<void()> forget);
+
   // The queue is bounded by the partitions: each has a fixed number of commits in flight.
   void append(Commit commit) override;
 
   // Empty while commits succeed; else what the operator should know. After a failure the log
-  // refuses everything (`unavailable`) and tries once a second to bring RocksDB back. Thread-safe.
+  // refuses everything (`unavailable`) while the store is opened again (store_recovery.h).
+  // Thread-safe.
   std::string trouble() const;
 
   // Finishes what was appended and stops the thread; later appends fail. Idempotent.
   void stop();
 
  private:
+  // Of a commit that failed although its batch is in the memtable, where readers see it.
+  struct Suspect {
+    PartitionId partition{};
+    std::uint64_t expected_position = 0;
+    rocksdb::WriteBatch batch;
+  };
+
   void run();
   void commit_group(std::vector<Commit>& group);
-  void try_recover();
+  void fail(const std::string& why);
+  void finish_recovery();
+  Result<void> restore();
   Result<void> load_positions();
   void set_trouble(std::string text);
 
@@ -66,12 +87,16 @@ class EmbeddedCommitLog final : public CommitLog {
   std::condition_variable wake_;
   std::vector<Commit> queue_;
   bool stopping_ = false;
+  bool reopened_ = false;
   std::thread thread_;
 
-  bool failed_ = false;  // log thread only
-  std::string cause_;    // of the failure; log thread only
+  std::function<void()> forget_;  // guarded by mutex_
+
+  bool failed_ = false;            // log thread only
+  std::vector<Suspect> suspects_;  // log thread only
   mutable std::mutex trouble_mutex_;
   std::string trouble_;
+  std::unique_ptr<StoreRecovery> recovery_;
 };
 
 }  // namespace jindou::store

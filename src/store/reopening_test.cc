@@ -1,0 +1,269 @@
+// A store that met an error is opened again while others use it: what was acknowledged and what
+// readers saw is there, readers under way end with an error, and the disk decides when.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cerrno>
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "base/random.h"
+#include "store/database.h"
+#include "store/embedded_commit_log.h"
+#include "store/faulty_file_system.h"
+#include "store/keys.h"
+#include "store/records.h"
+
+namespace jindou::store {
+namespace {
+
+constexpr std::chrono::seconds kPatience{60};
+
+class Reopening : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "jindou-reopen-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    files_ = std::make_shared<FaultyFileSystem>();
+    env_ = rocksdb::NewCompositeEnv(files_);
+    options_.directory = name;
+    options_.partitions = 4;
+    options_.write_buffer_bytes = 1 << 20;
+    options_.block_cache_bytes = 1 << 20;
+    options_.env = env_.get();
+    auto database = Database::open(options_, random_);
+    ASSERT_TRUE(database.has_value()) << database.error().text();
+    database_ = std::move(*database);
+    log_ = std::make_unique<EmbeddedCommitLog>(*database_, nullptr);
+    ASSERT_TRUE(log_->open().has_value());
+  }
+  void TearDown() override {
+    log_.reset();
+    database_.reset();
+    std::filesystem::remove_all(options_.directory);
+  }
+  Result<void> commit(std::uint64_t position, const std::string& key, const std::string& value) {
+    Commit commit;
+    commit.partition = PartitionId{1};
+    commit.expected_position = position;
+    commit.batch.Put(key, value);
+    PartitionState state;
+    state.position = position + 1;
+    commit.batch.Put(partition_state_key(PartitionId{1}), encode(state));
+    std::promise<Result<void>> outcome;
+    commit.done = [&outcome](Result<void> done) { outcome.set_value(std::move(done)); };
+    log_->append(std::move(commit));
+    return outcome.get_future().get();
+  }
+  // The value, or "" when there is none.
+  std::string read(const std::string& key) {
+    std::string value;
+    const auto found = database_->get(Table::main, key, value);
+    EXPECT_TRUE(found.has_value()) << found.error().text();
+    return found && *found ? value : std::string();
+  }
+  void wait_until_recovered() {
+    const auto until = std::chrono::steady_clock::now() + kPatience;
+    while (!log_->trouble().empty() && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    ASSERT_EQ(log_->trouble(), "");
+  }
+  std::string wait_for_trouble(std::string_view part) {
+    const auto until = std::chrono::steady_clock::now() + kPatience;
+    while (std::chrono::steady_clock::now() < until) {
+      if (log_->trouble().find(part) != std::string::npos) return log_->trouble();
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return {};
+  }
+  Result<void> load(const std::string& value) {
+    std::promise<Result<void>> outcome;
+    database_->load(
+        Table::client_numbers,
+        [value] {
+          return BulkLoader::Entries{{client_number_key(PartitionId{1}, Fingerprint{1, 1}), value}};
+        },
+        [&outcome](Result<void> done) { outcome.set_value(std::move(done)); });
+    return outcome.get_future().get();
+  }
+
+  std::shared_ptr<FaultyFileSystem> files_;
+  std::unique_ptr<rocksdb::Env> env_;
+  StoreOptions options_;
+  SystemRandom random_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<EmbeddedCommitLog> log_;
+};
+
+TEST_F(Reopening, ACommitWhoseSyncFailedStays) {
+  ASSERT_TRUE(commit(0, "k1", "v1").has_value());
+  files_->inject({FileCall::sync, FileKind::log, EIO, 1});
+  const auto failed = commit(1, "k2", "v2");
+  ASSERT_FALSE(failed.has_value());
+  EXPECT_EQ(failed.error().code(), Errc::unknown_outcome);
+  wait_until_recovered();
+  EXPECT_EQ(read("k1"), "v1");
+  EXPECT_EQ(read("k2"), "v2");
+  EXPECT_TRUE(commit(2, "k3", "v3").has_value());
+}
+
+// The log's buffer could not be written, so the log does not have the batch, but readers saw it in
+// the memtable.
+TEST_F(Reopening, WhatReadersSawIsWrittenAgain) {
+  ASSERT_TRUE(commit(0, "k1", "v1").has_value());
+  files_->inject({FileCall::write, FileKind::log, EIO, 1});
+  const auto failed = commit(1, "k2", "v2");
+  ASSERT_FALSE(failed.has_value());
+  EXPECT_EQ(failed.error().code(), Errc::unknown_outcome);
+  wait_until_recovered();
+  EXPECT_EQ(read("k2"), "v2");
+  EXPECT_EQ(commit(1, "k2", "other").error().code(), Errc::unavailable);
+  EXPECT_TRUE(commit(2, "k3", "v3").has_value());
+}
+
+// Part of the record reached the log: whole or not at all.
+TEST_F(Reopening, APartOfARecordIsNothing) {
+  ASSERT_TRUE(commit(0, "k1", "v1").has_value());
+  files_->inject({FileCall::write, FileKind::log, ENOSPC, 1, 20});
+  EXPECT_FALSE(commit(1, "k2", std::string(1000, 'v')).has_value());
+  wait_until_recovered();
+  EXPECT_EQ(read("k2"), std::string(1000, 'v'));
+  EXPECT_TRUE(commit(2, "k3", "v3").has_value());
+}
+
+TEST_F(Reopening, AFileThatCannotBeCreatedIsNoLastingTrouble) {
+  files_->inject({FileCall::create, FileKind::log, EMFILE, 1});
+  std::uint64_t position = 0;
+  while (commit(position, "k" + std::to_string(position), std::string(100'000, 'v')).has_value()) {
+    ASSERT_LT(++position, 100u);
+  }
+  wait_until_recovered();
+  const auto again = commit(position, "last", "v");
+  EXPECT_TRUE(again.has_value() || commit(position + 1, "last", "v").has_value());
+}
+
+// Without a commit that meets it.
+TEST_F(Reopening, ATableFileThatFailedIsNoticed) {
+  ASSERT_TRUE(commit(0, "k1", "v1").has_value());
+  files_->inject({FileCall::write, FileKind::table, ENOSPC, 1});
+  EXPECT_FALSE(database_->db().Flush(rocksdb::FlushOptions()).ok());
+  EXPECT_NE(wait_for_trouble("storage failed"), "");
+  wait_until_recovered();
+  EXPECT_EQ(read("k1"), "v1");
+  EXPECT_NE(database_->metrics_text().find("jindou_store_reopened 1"), std::string::npos);
+  EXPECT_TRUE(commit(1, "k2", "v2").has_value());
+}
+
+TEST_F(Reopening, ReadsGoOnWhileThereIsNoRoom) {
+  ASSERT_TRUE(commit(0, "k1", "v1").has_value());
+  files_->inject({FileCall::write, FileKind::log, ENOSPC});
+  files_->inject({FileCall::allocate, FileKind::other, ENOSPC});
+  EXPECT_FALSE(commit(1, "k2", "v2").has_value());
+  EXPECT_NE(wait_for_trouble("room.probe"), "");
+  EXPECT_EQ(read("k1"), "v1");
+  EXPECT_EQ(commit(1, "k2", "v2").error().code(), Errc::unavailable);
+  files_->lift();
+  wait_until_recovered();
+  EXPECT_EQ(read("k2"), "v2");
+}
+
+TEST_F(Reopening, AStoreThatCannotBeOpenedYetSaysSo) {
+  ASSERT_TRUE(commit(0, "k1", "v1").has_value());
+  files_->inject({FileCall::sync, FileKind::log, EIO, 1});
+  files_->inject({FileCall::create, FileKind::manifest, EDQUOT});
+  EXPECT_FALSE(commit(1, "k2", "v2").has_value());
+  EXPECT_NE(wait_for_trouble("recovery: "), "");
+  std::string value;
+  EXPECT_EQ(database_->get(Table::main, "k1", value).error().code(), Errc::unavailable);
+  EXPECT_EQ(database_->open_cursor(Table::main)->status().error().code(), Errc::unavailable);
+  EXPECT_EQ(database_->compact().error().code(), Errc::unavailable);
+  EXPECT_FALSE(load("v").has_value());
+  files_->lift();
+  wait_until_recovered();
+  EXPECT_EQ(read("k2"), "v2");
+  EXPECT_TRUE(load("v").has_value());
+}
+
+TEST_F(Reopening, CursorsAndScansUnderWayEnd) {
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(commit(static_cast<std::uint64_t>(i), "k" + std::to_string(i), "v").has_value());
+  }
+  const auto cursor = database_->open_cursor(Table::main);
+  ASSERT_TRUE(cursor->seek("k"));
+  std::promise<void> scanning;
+  std::promise<void> go_on;
+  Result<void> scanned;
+  int rows = 0;
+  std::thread scan([&] {
+    scanned = database_->scan(Table::main, "k", "l", [&](auto, auto) {
+      if (++rows == 1) {
+        scanning.set_value();
+        go_on.get_future().wait();
+      }
+      return true;
+    });
+  });
+  scanning.get_future().wait();
+  files_->inject({FileCall::sync, FileKind::log, EIO, 1});
+  EXPECT_FALSE(commit(10, "k10", "v").has_value());
+  // Nobody new gets in once the store is to be closed; those inside still hold it.
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  std::string value;
+  while (database_->get(Table::main, "k0", value) && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(cursor->key(), "k0");
+  go_on.set_value();
+  scan.join();
+  EXPECT_EQ(rows, 1);
+  ASSERT_FALSE(scanned.has_value());
+  EXPECT_EQ(scanned.error().code(), Errc::unavailable);
+  EXPECT_EQ(cursor->get("k1", value).error().code(), Errc::unavailable);
+  EXPECT_FALSE(cursor->next());
+  EXPECT_EQ(cursor->status().error().code(), Errc::unavailable);
+  wait_until_recovered();
+  EXPECT_FALSE(cursor->seek("k"));
+  EXPECT_TRUE(database_->open_cursor(Table::main)->seek("k"));
+  EXPECT_EQ(read("k10"), "v");
+}
+
+// RocksDB would take the file under the number 0.
+TEST_F(Reopening, NothingIsLoadedIntoAStoreThatFailed) {
+  ASSERT_TRUE(load("v1").has_value());
+  files_->inject({FileCall::sync, FileKind::log, EIO, 1});
+  files_->inject({FileCall::create, FileKind::other, ENOSPC});
+  EXPECT_FALSE(commit(0, "k1", "v1").has_value());
+  EXPECT_EQ(load("v2").error().code(), Errc::storage);
+  files_->lift();
+  wait_until_recovered();
+  EXPECT_TRUE(load("v3").has_value());
+  std::string value;
+  EXPECT_TRUE(
+      database_
+          ->get(Table::client_numbers, client_number_key(PartitionId{1}, Fingerprint{1, 1}), value)
+          .value());
+  EXPECT_EQ(value, "v3");
+}
+
+TEST_F(Reopening, WhoeverRemembersWhatHeReadIsTold) {
+  std::atomic<int> told{0};
+  log_->on_reopened([&told] { ++told; });
+  files_->inject({FileCall::sync, FileKind::log, EIO, 1});
+  EXPECT_FALSE(commit(0, "k1", "v1").has_value());
+  wait_until_recovered();
+  EXPECT_EQ(told.load(), 1);
+}
+
+TEST_F(Reopening, CanBeStoppedWhileTheDiskIsFull) {
+  files_->inject({FileCall::write, FileKind::log, ENOSPC});
+  files_->inject({FileCall::create, FileKind::other, ENOSPC});
+  EXPECT_FALSE(commit(0, "k1", "v1").has_value());
+  EXPECT_NE(wait_for_trouble("recovery: "), "");
+}
+
+}  // namespace
+}  // namespace jindou::store
