@@ -132,6 +132,8 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   // Before anything else starts: a signal during the start waits for us instead of killing.
   SignalLoop signals;
   std::signal(SIGPIPE, SIG_IGN);
+  // A file size limit is then an error of one write, as a full disk is, and not the end.
+  std::signal(SIGXFSZ, SIG_IGN);
 
   Node node(settings);
   if (const auto started = node.start(); !started) {

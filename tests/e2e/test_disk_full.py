@@ -71,5 +71,39 @@ class DiskFull(unittest.TestCase):
                 self.assertEqual(stored[item["message_seq"]], item["message_id"])
 
 
+class FileSizeLimit(unittest.TestCase):
+    """A limit on the size of files is an error of a write, like a full disk, and not the end of the process."""
+
+    def test_refuses_at_the_limit_and_recovers_without_it(self):
+        acknowledged = {}
+        with Server(config={"storage.writeBufferBytes": "4MiB"},
+                    wrapper=lambda _: ["prlimit", "--fsize=1000000:"]) as server:
+            def post(number):
+                answer = server.post("/message/sendbatch", [
+                    {"client_msg_no": "l%d_%d" % (number, i), "from_uid": "u1", "channel_id": "g1",
+                     "channel_type": GROUP, "payload": base64.b64encode(os.urandom(3000)).decode()}
+                    for i in range(20)])
+                if answer.status == 200:
+                    acknowledged.update((item["message_seq"], item["message_id"]) for item in answer.json())
+                return answer.status
+
+            numbers = iter(range(1000))
+            refused = wait_until(lambda: (lambda status: status != 200 and status)(post(next(numbers))),
+                                 timeout=60, interval=0, what="the limit to be met")
+            self.assertIn(refused, (500, 503))
+            self.assertIn("storage failed", server.get("/health").json()["message"])
+            self.assertIsNone(server.process.poll())
+
+            subprocess.run(["prlimit", "--pid", str(server.process.pid), "--fsize=unlimited:"], check=True)
+            wait_until(lambda: post(next(numbers)) == 200, timeout=30, what="the server to recover")
+            self.assertEqual(server.get("/health").status, 200)
+            page = server.post("/channel/messagesync", {
+                "login_uid": "u1", "channel_id": "g1", "channel_type": GROUP, "limit": 10000,
+                "start_message_seq": 1, "pull_mode": 1}).json()
+            stored = {message["message_seq"]: message["message_id"] for message in page["messages"]}
+            self.assertEqual(sorted(stored), list(range(1, len(stored) + 1)))
+            self.assertLessEqual(acknowledged.items(), stored.items())
+
+
 if __name__ == "__main__":
     unittest.main()
