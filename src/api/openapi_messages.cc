@@ -1,6 +1,7 @@
 // Sending messages, message events, and reading stored messages.
 #include "api/openapi_operations.h"
 #include "api/openapi_schema.h"
+#include "codec/message_json.h"
 
 namespace jindou::api::openapi {
 namespace {
@@ -12,36 +13,54 @@ std::string request_header() {
                 "All 0 unless given.");
 }
 
+// What an item, a single message and the object form have in common.
+std::vector<Property> optional_members() {
+  return {may("header", request_header()),
+          may("client_msg_no", text("Idempotency key, at most 256 bytes; generated when absent.")),
+          may("expire", integer("Seconds until the message disappears; 0: never.", 0, 4294967295)),
+          may("topic", text("Carried to the receivers.")),
+          may("stream_no", text("Not empty: the message is the anchor of a stream.")),
+          may("is_stream", flag("1: the message is the anchor of a stream.")),
+          may("tag_key", text("Accepted, without effect."))};
+}
+
+std::string with_optional_members(std::vector<Property> members,
+                                  std::string_view description = {}) {
+  for (Property& member : optional_members()) members.push_back(std::move(member));
+  return object(members, description);
+}
+
+std::string some_uids(std::string_view description) {
+  return array_up_to(codec::kSubscribersMax, ref("Id"), description);
+}
+
 std::string send_item() {
-  return object(
+  return with_optional_members(
       {need("payload", base64("The content.")), need("from_uid", uid("The sender.")),
        need("channel_id", channel_id("The channel; for type 1 the other user.")),
-       need("channel_type", channel_type()), may("header", request_header()),
-       may("client_msg_no", text("Idempotency key, at most 256 bytes; generated when absent.")),
-       may("expire", integer("Seconds until the message disappears; 0: never.", 0, 4294967295)),
-       may("subscribers", uids("Only these users receive and read it.")),
-       may("topic", text("Carried to the receivers.")),
-       may("stream_no", text("Not empty: the message is the anchor of a stream.")),
-       may("is_stream", flag("1: the message is the anchor of a stream.")),
-       may("tag_key", text("Accepted, without effect."))});
+       need("channel_type", channel_type()),
+       may("subscribers", some_uids("Only these users receive and read it."))});
+}
+
+std::string object_form() {
+  return with_optional_members(
+      {need("from_uid", uid("The sender.")),
+       need("subscribers", array_up_to(codec::kSubscribersMax, text("A receiver."),
+                                       "Each gets a message of its own.")),
+       need("payload", base64("The content."))},
+      "Object form. `client_msg_no` serves all receivers: a repeat stores nothing.");
 }
 
 std::string single_send() {
-  return object(
+  return with_optional_members(
       {need("payload", base64("The content.")),
        may("from_uid", text("The sender; blank: the system account.")),
        may("channel_id", text("The channel; for type 1 the other user. Required unless "
                               "`subscribers` is given.")),
        may("channel_type", integer("Required unless `subscribers` is given.", 0, 255)),
-       may("header", request_header()),
-       may("client_msg_no", text("Idempotency key, at most 256 bytes; generated when absent.")),
-       may("expire", integer("Seconds until the message disappears; 0: never.", 0, 4294967295)),
        may("subscribers",
-           uids("Needs `header.sync_once` 1 and no `channel_id`: a command to these users.")),
-       may("topic", text("Carried to the receivers.")),
-       may("stream_no", text("Not empty: the message is the anchor of a stream.")),
-       may("is_stream", flag("1: the message is the anchor of a stream.")),
-       may("tag_key", text("Accepted, without effect."))});
+           some_uids(
+               "Needs `header.sync_once` 1 and no `channel_id`: a command to these users."))});
 }
 
 std::string send_answer() {
@@ -93,14 +112,7 @@ Operation send_batch() {
           "answer, failed ones with `message_id` 0. Items of one channel are stored in the order "
           "of the array. The header X-Batch-Failed counts the failed items. When all failed, the "
           "answer is an error with the elements under `items`.",
-      .body =
-          one_of({array(send_item()),
-                  object({need("from_uid", uid("The sender.")),
-                          need("subscribers", array(text("A receiver."),
-                                                    "Each gets a message of its "
-                                                    "own.")),
-                          need("payload", base64("The content.")), may("header", request_header())},
-                         "Object form.")}),
+      .body = one_of({array(send_item()), object_form()}),
       .example =
           R"([{"client_msg_no":"b1","from_uid":"system","channel_id":"group1","channel_type":2,)"
           R"("header":{"red_dot":1},"payload":"SGVsbG8gR3JvdXAgMQ=="},)"

@@ -66,6 +66,11 @@ std::string array(std::string items, std::string_view description) {
   return typed("array", "\"items\":" + items, description);
 }
 
+std::string array_up_to(std::size_t items_max, std::string items, std::string_view description) {
+  return typed("array", "\"maxItems\":" + std::to_string(items_max) + ",\"items\":" + items,
+               description);
+}
+
 std::string map(std::string values, std::string_view description) {
   return typed("object", "\"additionalProperties\":" + values, description);
 }

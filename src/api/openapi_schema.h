@@ -2,6 +2,7 @@
 // the JSON text of one schema. Pure functions.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
@@ -24,6 +25,9 @@ Property may(std::string_view name, std::string schema);
 
 std::string object(const std::vector<Property>& properties, std::string_view description = {});
 std::string array(std::string items, std::string_view description = {});
+// With at most so many items.
+std::string array_up_to(std::size_t items_max, std::string items,
+                        std::string_view description = {});
 // An object whose members have any names.
 std::string map(std::string values, std::string_view description = {});
 

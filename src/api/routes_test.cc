@@ -96,6 +96,25 @@ TEST_F(RoutesTest, ObjectFormReportsFailedReceivers) {
             400U);
 }
 
+TEST_F(RoutesTest, RepeatedObjectFormStoresNothingAndAnswersTheSame) {
+  const auto max_seq_of = [this](const std::string& uid) {
+    return call(Verb::get, "/channel/max_message_seq?channel_type=1&login_uid=u1&channel_id=" + uid)
+        .body;
+  };
+  const std::string to = R"("client_msg_no":"job7","from_uid":"u1","subscribers":["u2","u3")";
+  const std::string first = "{" + to + R"(],"payload":"aGk="})";
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(post("/message/sendbatch", first).body, R"({"fail_uids":[],"reason":[]})");
+  }
+  // One more receiver than before: only the new one gets it.
+  EXPECT_EQ(post("/message/sendbatch", "{" + to + R"(,"u4"],"payload":"aGk="})").body,
+            R"({"fail_uids":[],"reason":[]})");
+  for (const char* uid : {"u2", "u3", "u4"}) EXPECT_EQ(max_seq_of(uid), "{\"message_seq\":1}");
+  const Answer other = post("/message/sendbatch", "{" + to + R"(],"payload":"b3RoZXI="})");
+  EXPECT_TRUE(has(other.body, R"("fail_uids":["u2","u3"])")) << other.body;
+  EXPECT_TRUE(has(other.body, "client_msg_no was used before")) << other.body;
+}
+
 TEST_F(RoutesTest, SendReportsTheFirstProblemInTheDocumentedOrder) {
   const auto message = [this](const std::string& body) {
     const Answer answer = post("/message/send", body);

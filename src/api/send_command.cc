@@ -38,14 +38,9 @@ SendCommand make_command(codec::BatchItem item, Random& random) {
 
 SendCommand make_legacy_command(const codec::LegacyBatch& batch, const std::string& receiver,
                                 Random& random) {
-  SendCommand command;
-  command.channel = send_channel(batch.from_uid, receiver, ChannelType::person);
-  command.from_uid = batch.from_uid;
-  command.client_msg_no = generate_client_msg_no(random);
-  command.payload = batch.payload;
-  command.flags = batch.flags;
-  command.origin = Origin::http;
-  return command;
+  codec::BatchItem item = batch.message;
+  item.channel_id = receiver;
+  return make_command(std::move(item), random);
 }
 
 void LegacyAnswer::write(std::string& out) const {

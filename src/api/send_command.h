@@ -15,7 +15,8 @@ namespace jindou::api {
 
 SendCommand make_command(codec::BatchItem item, Random& random);
 
-// One receiver's message of the object form.
+// One receiver's message of the object form. A client_msg_no of the caller serves them all, because
+// it counts per channel and sender.
 SendCommand make_legacy_command(const codec::LegacyBatch& batch, const std::string& receiver,
                                 Random& random);
 

@@ -103,8 +103,8 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
       answer.add(uid, "the uid " + std::string(why));
     }
   }
-  const std::size_t portion =
-      std::clamp<std::size_t>(kLegacyPortionBytes / batch.payload.size(), 1, kLegacyPortionItems);
+  const std::size_t portion = std::clamp<std::size_t>(
+      kLegacyPortionBytes / batch.message.payload.size(), 1, kLegacyPortionItems);
   const auto deadline = request_deadline(services);
   for (std::size_t begin = 0; begin < receivers.size(); begin += portion) {
     const std::size_t end = std::min(receivers.size(), begin + portion);

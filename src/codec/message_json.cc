@@ -407,7 +407,8 @@ BatchBody read_legacy(dom::object object, const SendLimits& limits) {
   Fields fields;
   LegacyBatch batch;
   read_fields(object, fields, problems);
-  if (problems.empty()) read_id(fields.from_uid, "from_uid", batch.from_uid, problems);
+  BatchItem& message = batch.message;
+  if (problems.empty()) read_id(fields.from_uid, "from_uid", message.from_uid, problems);
   if (problems.empty()) {
     if (!fields.subscribers || fields.subscribers->size() == 0) {
       problems.add("subscribers", "is required");
@@ -416,9 +417,10 @@ BatchBody read_legacy(dom::object object, const SendLimits& limits) {
                        problems);
     }
   }
-  if (problems.empty()) read_payload(fields.payload, limits, batch.payload, problems);
+  if (problems.empty()) read_payload(fields.payload, limits, message.payload, problems);
+  if (problems.empty()) read_optional_members(fields, message, problems);
   if (!problems.empty()) return problems.first();
-  batch.flags = fields.flags;
+  message.channel_type = ChannelType::person;
   return batch;
 }
 

@@ -22,12 +22,16 @@
 
 namespace jindou::codec {
 
+// Entries of one `subscribers`, before repeats are dropped. Not a setting: more users than that are
+// a channel's subscribers, which are read from the store and not from each request.
+inline constexpr std::size_t kSubscribersMax = 10'000;
+
 // The defaults are those of src/config/settings.h; callers pass the configured values.
 struct SendLimits {
   std::size_t items_max = 1000;
   std::size_t payload_bytes_max = 32767;  // decoded
-  std::size_t subscribers_max = 10000;    // of one item, before repeats are dropped
-  std::size_t problems_max = 100;         // reported for one body; the rest is not looked for
+  std::size_t subscribers_max = kSubscribersMax;
+  std::size_t problems_max = 100;  // reported for one body; the rest is not looked for
 };
 
 // stream_no, tag_key and topic: as long as an id. The wire would take 32767.
@@ -63,13 +67,12 @@ struct ItemProblem {
   Errc code = Errc::invalid;  // or too_large
 };
 
-// The older object form of sendbatch: one payload for many persons.
+// The older object form of sendbatch: one message for many persons, each in a channel of its own.
 struct LegacyBatch {
   LegacyBatch() = default;
 
-  MessageFlags flags;
-  std::string from_uid;
-  std::string payload;
+  // What every receiver gets, but for the channel: without channel_id and subscribers.
+  BatchItem message;
   // No blanks, no repeats, at least one; not yet checked as uids, because a bad one is reported in
   // the answer and does not stop the others.
   std::vector<std::string> subscribers;

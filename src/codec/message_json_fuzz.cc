@@ -47,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else if (const auto* legacy = std::get_if<LegacyBatch>(&batch)) {
     JD_ASSERT(!legacy->subscribers.empty());
     JD_ASSERT(legacy->subscribers.size() <= limits.subscribers_max);
-    JD_ASSERT(!legacy->payload.empty());
+    check_item(legacy->message, limits);
   }
 
   const auto send = parse_send(body, limits);

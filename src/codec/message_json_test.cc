@@ -347,10 +347,26 @@ LegacyBatch legacy_of(std::string_view body) {
 TEST(BatchObject, TakesOnePayloadForManyPersons) {
   const auto batch = legacy_of(
       R"( {"from_uid":"u0","subscribers":["u1","u2","u1","bad@uid",""],"payload":"YWI=","header":{"red_dot":1}})");
-  EXPECT_EQ(batch.from_uid, "u0");
-  EXPECT_EQ(batch.payload, "ab");
-  EXPECT_TRUE(batch.flags.red_dot);
+  EXPECT_EQ(batch.message.from_uid, "u0");
+  EXPECT_EQ(batch.message.payload, "ab");
+  EXPECT_TRUE(batch.message.flags.red_dot);
+  EXPECT_FALSE(batch.message.client_msg_no_given);
   EXPECT_EQ(batch.subscribers, (std::vector<std::string>{"u1", "u2", "bad@uid"}));
+}
+
+TEST(BatchObject, TakesTheOptionalMembersOfAnItem) {
+  const auto batch = legacy_of(
+      R"({"from_uid":"u0","subscribers":["u1"],"payload":"YWI=","client_msg_no":"job7",
+          "expire":60,"topic":"t","stream_no":"s"})");
+  EXPECT_EQ(batch.message.client_msg_no, "job7");
+  EXPECT_TRUE(batch.message.client_msg_no_given);
+  EXPECT_EQ(batch.message.expire, 60U);
+  EXPECT_EQ(batch.message.topic, "t");
+  EXPECT_TRUE(batch.message.is_stream);
+  EXPECT_EQ(
+      body_error(R"({"from_uid":"u0","subscribers":["u1"],"payload":"YQ==","client_msg_no":")" +
+                 std::string(257, 'n') + "\"}"),
+      Errc::too_large);
 }
 
 TEST(BatchObject, RequiresSenderReceiversAndPayload) {

@@ -389,6 +389,17 @@ class LegacyForm(ServerCase):
             self.assertEqual([m["payload"] for m in stored], [b64("to each")])
             self.assertEqual(stored[0]["channel_id"], sender)
 
+    def test_a_repeat_with_its_own_number_stores_nothing(self):
+        sender, number = fresh("s"), fresh("job")
+        users = [fresh("u") for _ in range(3)]
+        body = {"from_uid": sender, "subscribers": users, "payload": b64("once"),
+                "client_msg_no": number}
+        first, again = (self.server.must_post("/message/sendbatch", body) for _ in range(2))
+        self.assertEqual((first, again), ({"fail_uids": [], "reason": []},) * 2)
+        for user in users:
+            stored = self.server.messages(sender, PERSON, user)
+            self.assertEqual([m["client_msg_no"] for m in stored], [number])
+
     def test_failures_are_listed_by_uid(self):
         banned, fine = fresh("u"), fresh("u")
         self.server.must_post("/channel/info",
