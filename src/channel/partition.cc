@@ -311,6 +311,7 @@ void Partition::pump() {
   commit.partition = id_;
   commit.expected_position = position_;
   commit.messages = gathered->messages;
+  commit.id_bound = id_bound_;
   if (!gathered->record.empty()) {
     const auto key = store::commit_record_key(id_, gathered->record.first_counter());
     const auto value = gathered->record.take();

@@ -23,6 +23,8 @@ struct Commit {
   // `done` keeps its place in the order of the partition's commits.
   rocksdb::WriteBatch batch;
   std::uint32_t messages = 0;  // for metrics
+  // No message id counter of the partition beyond it has been given out.
+  std::uint64_t id_bound = 0;
   // Called exactly once, on a thread of the log, in append order per partition, after the commit is
   // durable or has failed. Must not block.
   // Errors: unknown_outcome (the write began and may be durable), unavailable (the expectation did

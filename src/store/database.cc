@@ -21,6 +21,7 @@
 #include "store/rocksdb_slice.h"
 #include "store/rocksdb_status.h"
 #include "store/room_probe.h"
+#include "store/store_check.h"
 
 namespace jindou::store {
 
@@ -65,6 +66,13 @@ class InfoLog final : public rocksdb::Logger {
   }
 };
 
+Result<void> refuse_damaged(const std::string& directory) {
+  JD_TRY(const StoreCheck check, check_store(directory));
+  for (const auto& note : check.notes) observe::log_warn("store", "{}", note);
+  if (!check.ok()) return Error(Errc::storage, check.sentence());
+  return {};
+}
+
 }  // namespace
 
 rocksdb::Options rocksdb_options(const StoreOptions& options) {
@@ -96,6 +104,8 @@ rocksdb::Options rocksdb_options(const StoreOptions& options) {
   out.memtable_insert_with_hint_prefix_extractor = std::make_shared<InsertHint>();
   // The commit log calls FlushWAL(sync) once per group, however many batches are in it.
   out.manual_wal_flush = true;
+  // A closed log that is missing or too short is an error when the store is opened.
+  out.track_and_verify_wals_in_manifest = true;
   out.max_total_wal_size = options.write_buffer_bytes * 4;
   out.bytes_per_sync = 1 << 20;
   // Flushes and merges share the disk with the commits' syncs: spread them instead of letting each
@@ -128,6 +138,8 @@ Result<std::unique_ptr<Database>> Database::open(const StoreOptions& options, Ra
   database->directory_ = options.directory;
   database->options_ = rocksdb_options(options);
   database->options_.listeners.push_back(database->faults_);
+  JD_TRY(database->durability_, DurabilityTracker::open(options.directory, random));
+  database->options_.listeners.push_back(database->durability_->listener());
   // Files of a load or a probe that a crash interrupted.
   for (const auto& entry : std::filesystem::directory_iterator(options.directory, error)) {
     if (entry.path().extension() == kLoadSuffix || entry.path().filename() == kProbeFile) {
@@ -153,7 +165,11 @@ Database::Database() : faults_(std::make_shared<FaultWatch>()) {}
 Database::~Database() { stop_loading(); }
 
 Result<std::unique_ptr<OpenStore>> Database::open_rocksdb() {
-  return OpenStore::open(options_, directory_);
+  JD_CHECK_OK(refuse_damaged(directory_));
+  JD_TRY(auto opened, OpenStore::open(options_, directory_));
+  const auto marked = durability_->opened(opened->db());
+  if (!marked.ok()) return to_error(marked);
+  return opened;
 }
 
 Result<Database::Identity> Database::parse_identity(std::string_view stored) {
@@ -247,10 +263,10 @@ Result<void> Database::write(rocksdb::WriteBatch& batch) {
   return to_error(status);
 }
 
-Result<void> Database::sync() {
+Result<void> Database::sync(std::uint64_t id_bound) {
   const auto pass = gate_.enter();
   if (!pass) return store_is_closed();
-  const auto status = open_->db().FlushWAL(true);
+  const auto status = durability_->sync(open_->db(), id_bound);
   if (status.ok()) return {};
   faults_->note(status);
   return to_error(status);
@@ -266,6 +282,7 @@ Result<void> Database::erase(Table table, const std::vector<std::string>& keys) 
   if (!pass) return store_is_closed();
   rocksdb::WriteBatch batch;
   for (const auto& key : keys) batch.Delete(open_->handle(table), key);
+  const auto held = durability_->hold_log();
   const auto status = open_->db().Write(rocksdb::WriteOptions(), &batch);
   if (status.ok()) return {};
   faults_->note(status);

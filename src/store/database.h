@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "store/bulk_loader.h"
+#include "store/durability_tracker.h"
 #include "store/fault_watch.h"
 #include "store/load_queue.h"
 #include "store/open_store.h"
@@ -49,7 +50,8 @@ rocksdb::Options rocksdb_options(const StoreOptions& options);
 class Database final : public Reader, public BulkLoader {
  public:
   // Opens or creates the store and replays its WAL. The directory is created with mode 0700.
-  // Errors: storage (locked by another process, damaged, no room), invalid (unknown format).
+  // Errors: storage (locked by another process, damaged, no room), invalid (unknown format). What
+  // was acknowledged and cannot be read any more is an error too, see store_check.h.
   static Result<std::unique_ptr<Database>> open(const StoreOptions& options, Random& random);
   ~Database() override;
   Database(const Database&) = delete;
@@ -66,7 +68,10 @@ class Database final : public Reader, public BulkLoader {
   // makes all that was written durable. After an error of either the outcome is not known, faults()
   // has failed, and nothing more can be written before reopen(). Errors: storage, unavailable.
   Result<void> write(rocksdb::WriteBatch& batch);
-  Result<void> sync();
+  // `id_bound`: no message id counter beyond it is reserved. The first batch of what is synced
+  // together should carry durable_marker().
+  Result<void> sync(std::uint64_t id_bound = 0);
+  std::string durable_marker() const { return durability_->log_marker(); }
 
   // Whether the open RocksDB can be trusted.
   FaultWatch& faults() { return *faults_; }
@@ -124,6 +129,7 @@ class Database final : public Reader, public BulkLoader {
   std::string directory_;
   rocksdb::Options options_;
   std::shared_ptr<FaultWatch> faults_;
+  std::unique_ptr<DurabilityTracker> durability_;
   // Guards open_, which is null only while the gate is shut.
   StoreGate gate_;
   std::unique_ptr<OpenStore> open_;

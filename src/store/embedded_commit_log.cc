@@ -1,5 +1,6 @@
 #include "store/embedded_commit_log.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -130,6 +131,7 @@ void EmbeddedCommitLog::commit_group(std::vector<Commit>& group) {
   Result<void> status;
   std::size_t applied = 0;  // of the group, up to the first that failed
   bool wrote = false;
+  std::uint64_t id_bound = 0;
   for (std::size_t i = 0; i < group.size(); ++i) {
     Commit& commit = group[i];
     auto& position = positions_[raw(commit.partition)];
@@ -138,7 +140,10 @@ void EmbeddedCommitLog::commit_group(std::vector<Commit>& group) {
       fates[i] = Fate::nothing_to_write;
       continue;
     }
+    // What was durable before this group, for whoever finds the log damaged.
+    if (!wrote) commit.batch.PutLogData(database_.durable_marker());
     wrote = true;
+    id_bound = std::max(id_bound, commit.id_bound);
     fates[i] = Fate::written;
     status = database_.write(commit.batch);
     if (status) ++position;
@@ -147,7 +152,7 @@ void EmbeddedCommitLog::commit_group(std::vector<Commit>& group) {
     stats.messages += commit.messages;
   }
   const auto written = Steady::now();
-  if (wrote && status) status = database_.sync();
+  if (wrote && status) status = database_.sync(id_bound);
   stats.write = written - begin;
   stats.sync = Steady::now() - written;
   stats.durable = status.has_value();

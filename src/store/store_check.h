@@ -1,0 +1,42 @@
+// Looks at the files of a store before RocksDB opens it, and changes nothing.
+//
+// RocksDB replays a write-ahead log up to the first record it cannot read and drops what is behind,
+// without a word; it takes a manifest that lost its end for an older one; it makes a new store
+// where CURRENT is missing. Each of these loses messages that were acknowledged. This check tells
+// them from what a crash leaves: unreadable bytes behind the last sync, which nobody was promised.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "store/durable_mark.h"
+
+namespace jindou::store {
+
+struct StoreCheck {
+  // What is wrong with the logs, one sentence each, with file and offset. The store can be opened
+  // in the state before the damage.
+  std::vector<std::string> log_damage;
+  // What is wrong with other files. The store cannot be opened.
+  std::vector<std::string> damage;
+  // Worth a line in the log: what a crash has left.
+  std::vector<std::string> notes;
+  // As found; none in a new directory or in one of an older version.
+  std::optional<DurableMark> mark;
+  // The files were copied while a server had them open.
+  bool copied_while_open = false;
+  // Bytes in the logs that are to be replayed.
+  std::uint64_t log_bytes = 0;
+
+  bool ok() const { return log_damage.empty() && damage.empty(); }
+  // For whoever starts the server: what is wrong, and what to do.
+  std::string sentence() const;
+};
+
+// Reads the whole of the logs, so it takes some tenth of what replaying them takes. A directory
+// that another process has open is not looked at. Errors: storage (a file cannot be read).
+Result<StoreCheck> check_store(const std::string& directory);
+
+}  // namespace jindou::store
