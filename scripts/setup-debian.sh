@@ -35,7 +35,7 @@ need_command cmake cmake
 need_command ninja ninja-build
 need_command curl curl
 need_package libc6-dev libboost1.81-dev librocksdb-dev libsimdjson-dev \
-  libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev prometheus-cpp-dev libssl-dev \
+  libfmt-dev libyaml-cpp-dev libcli11-dev prometheus-cpp-dev libssl-dev \
   libxxhash-dev libexpected-dev libjwt-dev libcurl4-openssl-dev zlib1g-dev
 
 # The chat demo is built by npm from packages of its registry, which needs certificates. Not for

@@ -210,6 +210,7 @@ Result<void> Node::Parts::start_core() {
     webhook->append_metrics(out);
     gateway->append_metrics(out);
     out += database->metrics_text();
+    observe::append_log_metrics(out);
   });
   return {};
 }
@@ -346,6 +347,7 @@ Result<void> Node::Parts::start_edges() {
 void Node::Parts::follow_reloads() {
   live.subscribe([this](const config::Settings& now) {
     observe::set_log_level(now.logger.level);
+    observe::set_log_queue_bytes(now.logger.queue_bytes);
     live_options.set(now);
     webhook->refresh();
     api->access().update(api::access_options(now, own_jwt_secret));

@@ -3,11 +3,12 @@
 #include <fmt/ranges.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <chrono>
 #include <csignal>
-#include <cstdio>
 #include <functional>
 #include <iterator>
 #include <string>
@@ -17,11 +18,15 @@
 #include "app/node.h"
 #include "app/private_files.h"
 #include "app/version.h"
+#include "observe/line_writer.h"
 #include "observe/log.h"
 
 namespace jindou::app {
 
 namespace {
+
+// How long the start waits for a reader of standard output that hangs.
+constexpr std::chrono::milliseconds kPatienceWithStdout{1'000};
 
 // A session is a file descriptor: take as many as the system allows.
 void raise_descriptor_limit() {
@@ -51,6 +56,20 @@ std::string shown_addresses(const Node& node) {
     fmt::format_to(std::back_inserter(shown), "{} on {}", name, address);
   }
   return shown;
+}
+
+// One line on standard output. Whoever is to read it may hang as well: the server serves all the
+// same.
+void tell_ready(const Node& node) {
+  const std::string line = fmt::format(
+      R"({{"event":"ready","http":"{}","tcp":"{}","ws":"{}","tls":"{}","wss":"{}","manager":"{}",)"
+      R"("demo":"{}"}})"
+      "\n",
+      node.http_address(), node.tcp_address(), node.ws_address(), node.tls_address(),
+      node.wss_address(), node.manager_address(), node.demo_address());
+  if (!observe::write_within(STDOUT_FILENO, line, kPatienceWithStdout)) {
+    observe::log_warn("app", "the ready line was not written: nobody reads standard output");
+  }
 }
 
 // The log names keys only: values may be secrets.
@@ -123,6 +142,7 @@ class SignalLoop {
 int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) {
   const config::Settings& settings = loaded.settings;
   observe::init_log(settings.logger.level, observe::default_log_format());
+  observe::set_log_queue_bytes(settings.logger.queue_bytes);
   for (const auto& warning : loaded.warnings) observe::log_warn("config", "{}", warning);
   raise_descriptor_limit();
   // Messages and tokens: what is created from here on is for this user alone.
@@ -140,13 +160,7 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
     observe::log_error("app", "cannot start: {}", started.error().detail());
     return 1;
   }
-  std::printf(
-      "{\"event\":\"ready\",\"http\":\"%s\",\"tcp\":\"%s\",\"ws\":\"%s\",\"tls\":\"%s\","
-      "\"wss\":\"%s\",\"manager\":\"%s\",\"demo\":\"%s\"}\n",
-      node.http_address().c_str(), node.tcp_address().c_str(), node.ws_address().c_str(),
-      node.tls_address().c_str(), node.wss_address().c_str(), node.manager_address().c_str(),
-      node.demo_address().c_str());
-  std::fflush(stdout);
+  tell_ready(node);
   observe::log_info("app", "jindou {} serves {}; data in {}", kVersion, shown_addresses(node),
                     settings.data_dir);
 

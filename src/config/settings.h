@@ -61,6 +61,7 @@ struct IntranetSettings {
 
 struct LoggerSettings {
   observe::LogLevel level = observe::LogLevel::automatic;
+  std::size_t queue_bytes = observe::kLogQueueBytes;
 };
 
 struct ClusterSettings {

@@ -83,6 +83,11 @@ constexpr std::array kTable{
     Setting{"logger.level", choice, JD_MEMBER(logger.level), 0, 0, "auto|debug|info|warn|error",
             kDocumented, kLive,
             "Least level that is logged, by name or number (0 to 4). auto is info."},
+    Setting{
+        "logger.queueBytes", bytes, JD_MEMBER(logger.queue_bytes), 256 * kKiB, kGiB, "", kOurs,
+        kLive,
+        "Log lines that wait for the reader of standard error; what does not fit is dropped and "
+        "counted."},
     Setting{"cluster.nodeId", count, JD_MEMBER(cluster.node_id), 1, 1023, "", kDocumented, kRestart,
             "Number of this node, shown to clients in CONNACK and in the API."},
 

@@ -1,56 +1,88 @@
 #include "observe/log.h"
 
-#include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <fmt/chrono.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
-#include <memory>
+#include <chrono>
+#include <cstdlib>
+#include <ctime>
+#include <iterator>
+
+#include "observe/line_writer.h"
+#include "observe/metrics.h"
 
 namespace jindou::observe {
 namespace {
 
+// A line longer than this is cut: the queue is for many.
+constexpr std::size_t kMessageBytesMax = std::size_t{16} << 10;
+// How long the end of the process waits for a reader that hangs.
+constexpr std::chrono::milliseconds kPatienceAtExit{500};
+
+std::string notice_of_dropped(std::uint64_t lines);
+
 struct LogState {
-  std::shared_ptr<spdlog::logger> logger;
+  LineWriter writer{STDERR_FILENO, kLogQueueBytes, notice_of_dropped};
   std::atomic<LogLevel> level{LogLevel::info};
   std::atomic<LogFormat> format{LogFormat::text};
-
-  LogState()
-      : logger(std::make_shared<spdlog::logger>(
-            "jindou", std::make_shared<spdlog::sinks::stderr_sink_mt>())) {
-    logger->set_level(spdlog::level::trace);
-    logger->flush_on(spdlog::level::trace);
-    set_pattern(LogFormat::text);
-  }
-
-  // Times are UTC in both formats: logs of several machines are read side by side.
-  void set_pattern(LogFormat next) {
-    const char* pattern = next == LogFormat::json
-                              ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
-                              : "%Y-%m-%d %H:%M:%S.%e %-7l %v";
-    logger->set_formatter(
-        std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc));
-    format.store(next, std::memory_order_relaxed);
-  }
 };
 
 // Reachable from destructors that run at exit, therefore never destroyed.
 LogState& log_state() {
-  static LogState& state = *new LogState();
+  static LogState& state = []() -> LogState& {
+    LogState& made = *new LogState();
+    std::atexit([] { log_flush(kPatienceAtExit); });
+    return made;
+  }();
   return state;
 }
 
-spdlog::level::level_enum to_spdlog(LogLevel level) {
+std::string_view level_name(LogLevel level) {
   switch (level) {
-    case LogLevel::debug: return spdlog::level::debug;
-    case LogLevel::warn: return spdlog::level::warn;
-    case LogLevel::error: return spdlog::level::err;
+    case LogLevel::debug: return "debug";
+    case LogLevel::warn: return "warning";
+    case LogLevel::error: return "error";
     case LogLevel::automatic:
     case LogLevel::info: break;
   }
-  return spdlog::level::info;
+  return "info";
+}
+
+// One line with its line feed. Times are UTC in both formats: logs of several machines are read
+// side by side.
+std::string format_line(LogFormat format, LogLevel level, std::string_view component,
+                        std::string_view message) {
+  const auto now = std::chrono::system_clock::now();
+  const auto millis =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+  const std::tm utc = fmt::gmtime(std::chrono::system_clock::to_time_t(now));
+  std::string line;
+  line.reserve(component.size() + message.size() + 96);
+  const auto out = std::back_inserter(line);
+  if (format == LogFormat::json) {
+    fmt::format_to(out, R"({{"time":"{:%Y-%m-%dT%H:%M:%S}.{:03}Z","level":"{}","component":")", utc,
+                   millis, level_name(level));
+    append_json_escaped(line, component);
+    line += R"(","msg":")";
+    append_json_escaped(line, message);
+    line += "\"}\n";
+  } else {
+    fmt::format_to(out, "{:%Y-%m-%d %H:%M:%S}.{:03} {:<7} ", utc, millis, level_name(level));
+    append_text_escaped(line, component);
+    line += ": ";
+    append_text_escaped(line, message);
+    line += '\n';
+  }
+  return line;
+}
+
+// Called with the writer's lock held: must not log.
+std::string notice_of_dropped(std::uint64_t lines) {
+  return format_line(log_state().format.load(std::memory_order_relaxed), LogLevel::warn, "log",
+                     fmt::format("{} lines were dropped here: nobody read standard error fast "
+                                 "enough, or writing to it failed",
+                                 lines));
 }
 
 constexpr char kHexDigits[] = "0123456789abcdef";
@@ -87,7 +119,7 @@ LogFormat default_log_format() {
 
 void init_log(LogLevel level, LogFormat format) {
   set_log_level(level);
-  log_state().set_pattern(format);
+  log_state().format.store(format, std::memory_order_relaxed);
 }
 
 void set_log_level(LogLevel level) {
@@ -100,22 +132,30 @@ bool log_enabled(LogLevel level) {
 }
 
 void log_write(LogLevel level, std::string_view component, std::string_view message) {
-  LogState& state = log_state();
   if (!log_enabled(level)) return;
-  std::string line;
-  line.reserve(component.size() + message.size() + 32);
-  if (state.format.load(std::memory_order_relaxed) == LogFormat::json) {
-    line += R"("component":")";
-    append_json_escaped(line, component);
-    line += R"(","msg":")";
-    append_json_escaped(line, message);
-    line += '"';
-  } else {
-    append_text_escaped(line, component);
-    line += ": ";
-    append_text_escaped(line, message);
+  LogState& state = log_state();
+  const LogFormat format = state.format.load(std::memory_order_relaxed);
+  if (message.size() <= kMessageBytesMax) {
+    state.writer.write(format_line(format, level, component, message));
+    return;
   }
-  state.logger->log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
+  std::string cut(message.substr(0, kMessageBytesMax));
+  cut += fmt::format("... ({} bytes more)", message.size() - kMessageBytesMax);
+  state.writer.write(format_line(format, level, component, cut));
+}
+
+bool log_flush(std::chrono::milliseconds patience) { return log_state().writer.drain(patience); }
+
+void set_log_queue_bytes(std::size_t bytes) { log_state().writer.set_bytes_max(bytes); }
+
+void append_log_metrics(std::string& out) {
+  const LineWriter& writer = log_state().writer;
+  append_sample(out, "jindou_log_lines_dropped_total", "counter",
+                "Log lines dropped because nobody read standard error or writing to it failed",
+                static_cast<double>(writer.dropped()));
+  append_sample(out, "jindou_log_queued_bytes", "gauge",
+                "Log lines that wait for the reader of standard error",
+                static_cast<double>(writer.queued_bytes()));
 }
 
 void append_json_escaped(std::string& out, std::string_view text) {

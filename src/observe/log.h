@@ -1,10 +1,15 @@
 // Logs: one line per event on standard error, for people on a terminal, as JSON otherwise.
 //
 // Lines carry ids, sizes and error codes; never payloads, tokens or personal data. Thread-safe.
+// A line is queued and written by a thread of its own (line_writer.h), so that a reader that hangs
+// holds up nobody; what does not fit into the queue is dropped, counted and told of. The end of the
+// process waits half a second for what is queued.
 #pragma once
 
 #include <fmt/core.h>
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,12 +33,23 @@ void init_log(LogLevel level, LogFormat format);
 // Changes the least level; at any time.
 void set_log_level(LogLevel level);
 
+// Some six thousand lines: what a busy server says while its reader is replaced.
+constexpr std::size_t kLogQueueBytes = std::size_t{1} << 20;
+// Bytes of lines that wait for the reader; kLogQueueBytes until set. At any time.
+void set_log_queue_bytes(std::size_t bytes);
+
+// Waits until what is queued has been written; false when `patience` was over before.
+bool log_flush(std::chrono::milliseconds patience);
+
+// Appends jindou_log_lines_dropped_total and jindou_log_queued_bytes in the Prometheus text format.
+void append_log_metrics(std::string& out);
+
 // True when lines of `level` are written: lets a caller skip expensive arguments.
 bool log_enabled(LogLevel level);
 
 // Writes one line. `component` is a constant such as "gateway". Control characters and invalid
-// UTF-8 in `message` are escaped, so that no input can forge a line. Blocks for the write to
-// standard error; keep it away from per-message paths (use metrics there).
+// UTF-8 in `message` are escaped, so that no input can forge a line; beyond 16 KiB it is cut. Does
+// not wait for the reader. Keep it away from per-message paths (use metrics there).
 void log_write(LogLevel level, std::string_view component, std::string_view message);
 
 template <class... Args>

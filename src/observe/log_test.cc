@@ -37,6 +37,11 @@ TEST(JsonEscape, InvalidUtf8BecomesTheReplacementCharacter) {
 
 TEST(TextEscape, KeepsALineOneLine) { EXPECT_EQ(escaped("a\nb\r\x1b[31m"), "a\\nb\\x0d\\x1b[31m"); }
 
+std::string captured() {
+  EXPECT_TRUE(log_flush(std::chrono::seconds(10)));
+  return ::testing::internal::GetCapturedStderr();
+}
+
 class Log : public ::testing::Test {
  protected:
   void TearDown() override { init_log(LogLevel::info, LogFormat::text); }
@@ -46,7 +51,7 @@ TEST_F(Log, WritesOneJsonObjectPerLine) {
   init_log(LogLevel::info, LogFormat::json);
   ::testing::internal::CaptureStderr();
   log_warn("gateway", "cut {} after {} bytes", "se\"ssion\n", 42);
-  const std::string line = ::testing::internal::GetCapturedStderr();
+  const std::string line = captured();
   EXPECT_THAT(line, ::testing::MatchesRegex(
                         "\\{\"time\":\"[0-9T:.-]+Z\",\"level\":\"warning\",\"component\":"
                         "\"gateway\",\"msg\":\"cut se\\\\\"ssion\\\\n after 42 bytes\"\\}\n"));
@@ -56,7 +61,7 @@ TEST_F(Log, WritesForPeople) {
   init_log(LogLevel::info, LogFormat::text);
   ::testing::internal::CaptureStderr();
   log_error("store", "disk {}", "full\n");
-  const std::string line = ::testing::internal::GetCapturedStderr();
+  const std::string line = captured();
   EXPECT_THAT(line, HasSubstr("error   store: disk full\\n\n"));
 }
 
@@ -67,9 +72,16 @@ TEST_F(Log, SkipsWhatIsBelowTheLevel) {
   log_debug("a", "hidden");
   log_write(LogLevel::info, "a", "hidden");
   log_warn("a", "shown");
-  const std::string out = ::testing::internal::GetCapturedStderr();
+  const std::string out = captured();
   EXPECT_EQ(out.find("hidden"), std::string::npos);
   EXPECT_THAT(out, HasSubstr("shown"));
+}
+
+TEST_F(Log, CutsALineThatIsTooLong) {
+  ::testing::internal::CaptureStderr();
+  log_write(LogLevel::info, "a", std::string(20'000, 'x'));
+  const std::string out = captured();
+  EXPECT_THAT(out, HasSubstr(std::string(16'384, 'x') + "... (3616 bytes more)\n"));
 }
 
 TEST_F(Log, AutomaticMeansInfo) {

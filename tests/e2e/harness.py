@@ -68,13 +68,15 @@ class Response:
 class Server:
     """One server process. The ports stay the same over a restart; the directory is kept too."""
 
-    def __init__(self, config=None, data_dir=None, yaml=None, wrapper=None):
-        """`wrapper(server)`: words to put before the command, such as a sandbox."""
+    def __init__(self, config=None, data_dir=None, yaml=None, wrapper=None, stderr=None):
+        """`wrapper(server)`: words to put before the command, such as a sandbox. `stderr`: a
+        descriptor to log to instead of the file."""
         self._own_dir = data_dir is None
         self.dir = tempfile.mkdtemp(prefix="jindou-e2e-") if data_dir is None else str(data_dir)
         self.data_dir = os.path.join(self.dir, "data")
         self.log_path = os.path.join(self.dir, "server.log")
         self.config, self.yaml, self.wrapper = dict(config or {}), yaml, wrapper
+        self.stderr = stderr
         self.process = None
         self.http = self.tcp = self.ws = self.manager = "127.0.0.1:0"
         self.tls = self.wss = ""  # served when `config` has tlsAddr, wssAddr
@@ -119,7 +121,8 @@ class Server:
         for key, value in self.config.items():
             env["WK_" + key.upper().replace(".", "_")] = str(value)
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=env,
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE,
+                                            stderr=self.stderr or log, env=env,
                                             stdin=subprocess.DEVNULL, cwd=self.dir)
         atexit.register(self._kill_quietly, self.process)
 

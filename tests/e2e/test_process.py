@@ -1,5 +1,7 @@
 """The process: ready line, signals, command line, configuration, refusing to start."""
 
+import contextlib
+import fcntl
 import http.client
 import json
 import os
@@ -72,6 +74,58 @@ class Signals(ServerCase):
         self.assertTrue(acknowledged)
         self.assertEqual(len(acknowledged), len(set(acknowledged)))
         self.assertLessEqual(max(acknowledged), len(stored))
+
+
+class HungLogReader(unittest.TestCase):
+    """Standard error is a full pipe that nobody reads."""
+
+    def setUp(self):
+        self.reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        os.write(writer, b"." * 4096)
+        self.server = Server({"logger.level": "debug", "logger.queueBytes": "256KiB"},
+                             stderr=writer)
+        self.addCleanup(os.close, self.reader)
+        self.addCleanup(self.server.destroy)
+        self.server.start()
+        os.close(writer)
+
+    def break_the_protocol(self, times):
+        """Each costs a line of the log."""
+        host, port = self.server.tcp.rsplit(":", 1)
+        for _ in range(times):
+            with socket.create_connection((host, int(port)), 10) as client:
+                client.sendall(b"\xff" * 16)
+                with contextlib.suppress(OSError):
+                    client.recv(100)
+
+    def dropped(self):
+        for line in self.server.get("/metrics").body.decode().splitlines():
+            if line.startswith("jindou_log_lines_dropped_total "):
+                return int(float(line.split()[1]))
+        raise AssertionError("no such metric")
+
+    def test_sends_logins_and_sigterm_go_on(self):
+        self.break_the_protocol(100)
+        group = fresh("g")
+        self.assertEqual(self.server.batch([item(group, "x")] * 3).status, 200)
+        self.addCleanup(self.server.client(fresh("u")).close)
+        self.assertEqual(len(self.server.messages(group)), 3)
+        self.assertEqual(self.server.stop(), 0)
+
+    def test_a_line_says_how_many_were_dropped(self):
+        while self.dropped() < 10:
+            self.break_the_protocol(100)
+        dropped, log = self.dropped(), b""
+        # Lines of connections that end late may follow.
+        while b"lines were dropped here" not in log:
+            log += os.read(self.reader, 65536)
+        notices = [json.loads(line) for line in log.splitlines() if b"lines were dropped" in line]
+        told = int(notices[0]["msg"].split()[0])
+        self.assertGreaterEqual(told, dropped)
+        self.assertEqual(self.dropped(), told)
+        self.assertLess(len(log), 4096 + 256 * 1024 + 1024)
+        self.assertEqual(self.server.stop(), 0)
 
 
 class CommandLine(unittest.TestCase):
