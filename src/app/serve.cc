@@ -18,6 +18,7 @@
 #include "app/node.h"
 #include "app/private_files.h"
 #include "app/version.h"
+#include "observe/last_words.h"
 #include "observe/line_writer.h"
 #include "observe/log.h"
 
@@ -143,6 +144,7 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   const config::Settings& settings = loaded.settings;
   observe::init_log(settings.logger.level, observe::default_log_format());
   observe::set_log_queue_bytes(settings.logger.queue_bytes);
+  observe::install_last_words();
   for (const auto& warning : loaded.warnings) observe::log_warn("config", "{}", warning);
   raise_descriptor_limit();
   // Messages and tokens: what is created from here on is for this user alone.
