@@ -121,6 +121,45 @@ TEST_F(Core, NeverGivesAnIdTwiceOverRestarts) {
   }
 }
 
+TEST_F(Core, StampsChangesInOrderWhenTheClockGoesBack) {
+  const ChannelKey group("g", ChannelType::group);
+  std::int64_t last = 0;
+  const auto expect_later = [&last](std::int64_t stamp) {
+    EXPECT_GT(stamp, last);
+    last = stamp;
+  };
+  const auto stored_at = [this, &group](std::uint64_t seq) {
+    RangeQuery query;
+    query.channel = group;
+    query.start_seq = seq;
+    query.end_seq = 0;
+    const auto page = history_->load_range(query);
+    for (const auto& message : page->messages) {
+      if (raw(message.seq) != seq) continue;
+      EXPECT_EQ(message.timestamp, clock_.wall_seconds());
+      return message.stored_at_ns();
+    }
+    ADD_FAILURE() << "no message " << seq;
+    return std::int64_t{0};
+  };
+  ChangeConversation read;
+  read.channel = group;
+  read.uids = {"u2"};
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) {
+    const SendResult sent = send({to_group("g", "a")})[0];
+    EXPECT_EQ(sent.timestamp, clock_.wall_seconds());
+    expect_later(stored_at(seq));
+    ASSERT_TRUE(change(read).has_value());
+    expect_later(conversation("u2", group)->updated_at_ns);
+    // What was changed is within the horizon.
+    EXPECT_GE(horizon_->stable_ns(), last);
+    clock_.now_ms -= 3'600'000;
+    if (seq == 2) continue;  // once without a restart
+    close();
+    open();
+  }
+}
+
 TEST_F(Core, LooksUpMessagesById) {
   std::vector<SendCommand> commands;
   for (int i = 0; i < 20; ++i) commands.push_back(to_group("g" + std::to_string(i), "p"));

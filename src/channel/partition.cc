@@ -166,6 +166,8 @@ Result<void> Partition::open() {
   recent_tokens_.clear();
   deps_.horizon.reset(id_);
   position_ = state.position;
+  last_stamp_ns_ = std::max(last_stamp_ns_, state.stamped_to_ns);
+  deps_.horizon.raise(last_stamp_ns_ + 1);
   // Ids up to the bound may have been given out to messages that were never stored.
   counter_ = state.id_bound;
   id_bound_ = state.id_bound;
@@ -287,9 +289,18 @@ void Partition::forget_recent_tokens() {
       recent_tokens_, [durable](const auto& entry) { return entry.second.position <= durable; });
 }
 
-std::int64_t Partition::next_time_ns() {
-  last_time_ns_ = std::max(deps_.clock.wall_ns(), last_time_ns_ + 1);
-  return last_time_ns_;
+std::int64_t Partition::next_stamp_ns() {
+  last_stamp_ns_ = std::max(deps_.horizon.now_ns(), last_stamp_ns_ + 1);
+  return last_stamp_ns_;
+}
+
+store::PartitionState Partition::state() const {
+  store::PartitionState state;
+  state.position = position_;
+  state.id_bound = id_bound_;
+  state.indexed_to = index_.indexed_to();
+  state.stamped_to_ns = last_stamp_ns_;
+  return state;
 }
 
 void Partition::pump() {
@@ -320,11 +331,9 @@ void Partition::pump() {
   const bool writes = gathered->batch.Count() > 0;
   if (writes) {
     ++position_;
-    store::PartitionState state;
-    state.position = position_;
-    state.id_bound = id_bound_;
-    state.indexed_to = index_.indexed_to();
-    gathered->batch.Put(store::partition_state_key(id_), store::encode(state));
+    gathered->batch.Put(store::partition_state_key(id_), store::encode(state()));
+    // A reader that finds these changes can name their stamps, also when the clock has gone back.
+    deps_.horizon.raise(last_stamp_ns_ + 1);
   }
   commit.batch = std::move(gathered->batch);
   flight_->commits.fetch_add(1, std::memory_order_relaxed);
@@ -354,11 +363,7 @@ std::uint64_t Partition::next_counter() {
     id_bound_ = counter_ + kIdReservation;
     JD_ASSERT(id_bound_ <= kIdCounterMax);
     // Makes sure the reservation is committed before the id is shown to anybody.
-    store::PartitionState state;
-    state.position = position_;
-    state.id_bound = id_bound_;
-    state.indexed_to = index_.indexed_to();
-    gathering_->batch.Put(store::partition_state_key(id_), store::encode(state));
+    gathering_->batch.Put(store::partition_state_key(id_), store::encode(state()));
   }
   return counter_;
 }
@@ -376,8 +381,9 @@ Result<void> Partition::resolve_agent_channel(ChannelKey& channel) {
 }
 
 Result<SendResult> Partition::evaluate(SendCommand& command) {
-  const std::int64_t now_ns = next_time_ns();
-  const std::int64_t now = now_ns / 1'000'000'000;
+  const std::int64_t stamp_ns = next_stamp_ns();
+  // People see the wall clock's time, whatever has become of it.
+  const std::int64_t now = std::min(deps_.clock.wall_ns(), stamp_ns) / 1'000'000'000;
   JD_CHECK_OK(resolve_agent_channel(command.channel));
   const bool targeted = is_targeted_command(command);
   const ChannelKey log = log_of(command);
@@ -448,7 +454,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   auto message = std::make_shared<Message>();
   message->id = message_id_of(next_counter(), id_);
   message->timestamp = now;
-  message->timestamp_ns = static_cast<std::uint32_t>(now_ns % 1'000'000'000);
+  message->timestamp_ns = static_cast<std::uint64_t>(stamp_ns - now * 1'000'000'000);
   message->channel = std::move(command.channel);
   if (targeted && message->channel.id.empty()) message->channel = log;
   message->from_uid = std::move(command.from_uid);

@@ -192,8 +192,10 @@ class Partition {
   void open_conversations(Channel& channel, const std::vector<std::string>& uids, bool read_all);
   void write_conversations();
 
-  // Takes the time of one evaluation; rises within the partition.
-  std::int64_t next_time_ns();
+  // The stamp of one change: rises within the partition, also over restarts and when the wall clock
+  // goes back.
+  std::int64_t next_stamp_ns();
+  store::PartitionState state() const;
   // Before the first evaluation of a commit: tells the horizon.
   void begin_gathering();
   void forget_recent_tokens();
@@ -227,7 +229,7 @@ class Partition {
   std::uint64_t position_ = 0;  // of the last commit built
   std::uint64_t counter_ = 0;   // of the last message id given out
   std::uint64_t id_bound_ = 0;  // reserved in the store, or in a commit on its way there
-  std::int64_t last_time_ns_ = 0;
+  std::int64_t last_stamp_ns_ = 0;
   store::WebhookCursorRecord webhook_cursor_;
   // Tokens stored by commits that may not be readable yet, by key.
   struct RecentToken {

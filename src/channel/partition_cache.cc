@@ -191,9 +191,8 @@ Result<ConversationRecord*> Partition::load_conversation(Channel& channel, std::
 
 ConversationRecord& Partition::put_conversation(Channel& channel, std::string_view uid,
                                                 ConversationRecord record) {
-  const std::int64_t now_ns = next_time_ns();
-  record.created_at = now_ns / 1'000'000'000;
-  record.updated_at_ns = now_ns;
+  record.created_at = deps_.clock.wall_seconds();
+  record.updated_at_ns = next_stamp_ns();
   auto& cached = channel.conversations[std::string(uid)];
   cached.record = record;
   mark_conversation(channel, uid);

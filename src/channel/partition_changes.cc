@@ -471,7 +471,7 @@ Result<EventLanes::Anchor*> Partition::load_anchor(const ChannelKey& channel,
 Result<EventOutcome> Partition::evaluate_event(AppendEvent& event) {
   JD_CHECK_OK(resolve_agent_channel(event.channel));
   JD_TRY(Channel * channel, load_channel(event.channel));
-  const std::int64_t now_ms = next_time_ns() / 1'000'000;
+  const std::int64_t now_ms = deps_.clock.wall_ms();
   if (event.transient) {
     JD_TRY(Recipients recipients, recipients_of({}, *channel));
     EventOutcome outcome;

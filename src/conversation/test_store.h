@@ -157,7 +157,7 @@ class TestStore {
     message.subscribers = std::move(options.subscribers);
     message.payload = std::move(options.payload);
     message.timestamp = clock.ns / 1'000'000'000;
-    message.timestamp_ns = static_cast<std::uint32_t>(clock.ns % 1'000'000'000);
+    message.timestamp_ns = static_cast<std::uint64_t>(clock.ns % 1'000'000'000);
     message.expire = options.expire;
     message.flags.sync_once = options.command;
     std::string bytes;

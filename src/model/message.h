@@ -41,14 +41,16 @@ struct Message {
   std::string stream_no;
   // Non-empty: only these users may receive and read it.
   std::vector<std::string> subscribers;
-  std::string payload;             // plain bytes as the sender gave them
-  std::int64_t timestamp = 0;      // seconds since the epoch, taken once, at append
-  std::uint32_t timestamp_ns = 0;  // the part of the same moment below a second
-  std::uint32_t expire = 0;        // seconds after timestamp; 0 = never
+  std::string payload;         // plain bytes as the sender gave them
+  std::int64_t timestamp = 0;  // seconds since the epoch by the wall clock, taken once, at append
+  // From `timestamp` to the stamp that orders this change among all of its partition. Below a
+  // second, unless the wall clock had gone back: stamps do not.
+  std::uint64_t timestamp_ns = 0;
+  std::uint32_t expire = 0;  // seconds after timestamp; 0 = never
   std::uint8_t setting = 0;
   MessageFlags flags;
 
-  // Nanoseconds since the epoch.
+  // The stamp: nanoseconds since the epoch.
   std::int64_t stored_at_ns() const {
     return timestamp * 1'000'000'000 + static_cast<std::int64_t>(timestamp_ns);
   }

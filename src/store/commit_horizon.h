@@ -1,10 +1,14 @@
-// The moment before which everything that was evaluated is durable and readable.
+// The time that changes are stamped with, and the moment before which everything that was evaluated
+// is durable and readable.
 //
-// A reader that answers "all changes up to version V" must not name a V beyond this: a change
-// evaluated earlier may still be on its way to the disk and would be missed for ever.
+// A reader that answers "all changes up to version V" must not name a V beyond that moment: a
+// change evaluated earlier may still be on its way to the disk and would be missed for ever. For
+// the same reason no change may be stamped with a time that was named before, so this time does not
+// go back when the wall clock does: it stands still until the clock has caught up.
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <mutex>
@@ -22,10 +26,22 @@ class CommitHorizon {
   CommitHorizon(const Clock& clock, std::uint16_t partitions)
       : clock_(clock), pending_(partitions) {}
 
+  // The wall clock's nanoseconds since the epoch, but never less than what raise() was told.
+  std::int64_t now_ns() const {
+    return std::max(clock_.wall_ns(), floor_ns_.load(std::memory_order_acquire));
+  }
+  // By a partition: stamps below this have been given out, now or before a restart.
+  void raise(std::int64_t stamp_ns) const {
+    std::int64_t floor = floor_ns_.load(std::memory_order_relaxed);
+    while (floor < stamp_ns && !floor_ns_.compare_exchange_weak(floor, stamp_ns)) {
+    }
+  }
+
   // Nanoseconds since the epoch, to be read before the store is.
   std::int64_t stable_ns() const {
-    // The clock first: what is pending afterwards began later than this reading or is seen below.
-    std::int64_t stable = clock_.wall_ns();
+    // The time first: what is pending afterwards began later than this reading or is seen below.
+    std::int64_t stable = now_ns();
+    raise(stable);
     for (const Pending& pending : pending_) {
       const std::lock_guard lock(pending.mutex);
       if (!pending.begun_ns.empty()) stable = std::min(stable, pending.begun_ns.front());
@@ -33,11 +49,14 @@ class CommitHorizon {
     return stable - 1;
   }
 
-  // By the partition, before it takes the time for the first evaluation of a commit.
+  // By the partition, before it takes the first stamp for a commit, which must not be below
+  // now_ns() as it is afterwards.
   void begin(PartitionId partition) {
     Pending& pending = pending_[raw(partition)];
     const std::lock_guard lock(pending.mutex);
-    pending.begun_ns.push_back(clock_.wall_ns());
+    const std::int64_t now = now_ns();
+    raise(now);
+    pending.begun_ns.push_back(now);
   }
   // When the oldest commit begun is decided, before anybody is told: whoever reads after the answer
   // sees the change within the horizon.
@@ -61,6 +80,7 @@ class CommitHorizon {
   };
 
   const Clock& clock_;
+  mutable std::atomic<std::int64_t> floor_ns_{0};
   std::vector<Pending> pending_;
 };
 

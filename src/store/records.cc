@@ -21,7 +21,7 @@ constexpr unsigned kAddressed = 0x08;  // the addressed channel is spelled out
 constexpr unsigned kTopic = 0x10;
 constexpr unsigned kStream = 0x20;
 constexpr unsigned kSubscribers = 0x40;
-constexpr unsigned kNanoseconds = 0x80;  // the time below a second, after the subscribers
+constexpr unsigned kNanoseconds = 0x80;  // the stamp, from `timestamp` on; after the subscribers
 
 // Bits of an entry of a commit record.
 constexpr unsigned kIdempotent = 0x01;
@@ -52,6 +52,7 @@ std::string encode(const PartitionState& state) {
   append_varint(out, state.position);
   append_varint(out, state.id_bound);
   append_varint(out, state.indexed_to);
+  append_varint(out, static_cast<std::uint64_t>(state.stamped_to_ns));
   return out;
 }
 
@@ -62,6 +63,7 @@ Result<PartitionState> decode_partition_state(std::string_view bytes) {
   state.position = reader.read_varint();
   state.id_bound = reader.read_varint();
   state.indexed_to = reader.read_varint();
+  if (!reader.at_end()) state.stamped_to_ns = static_cast<std::int64_t>(reader.read_varint());
   if (!known || !reader.ok()) return unreadable("partition");
   return state;
 }
@@ -462,7 +464,7 @@ Result<Message> decode_message(std::string_view bytes, const ChannelKey& log, Me
     }
   }
   if ((bits & kNanoseconds) != 0) {
-    message.timestamp_ns = static_cast<std::uint32_t>(reader.read_varint());
+    message.timestamp_ns = reader.read_varint();
   }
   if (!reader.ok()) return unreadable("message");
   message.payload = std::string(reader.rest());
@@ -502,7 +504,7 @@ Result<MessageHead> decode_message_head(std::string_view bytes) {
     head.subscribers = from_first.substr(0, from_first.size() - reader.rest().size());
   }
   if ((bits & kNanoseconds) != 0) {
-    head.timestamp_ns = static_cast<std::uint32_t>(reader.read_varint());
+    head.timestamp_ns = reader.read_varint();
   }
   if (!reader.ok()) return unreadable("message");
   head.payload_bytes = reader.rest().size();

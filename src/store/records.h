@@ -23,6 +23,9 @@ struct PartitionState {
   std::uint64_t position = 0;    // commits applied
   std::uint64_t id_bound = 0;    // message id counters up to here may have been handed out
   std::uint64_t indexed_to = 0;  // counters up to here are in table client_numbers
+  // The last stamp given to a change; whoever opens the partition goes on behind it, whatever the
+  // clock says. 0: from before stamps were kept.
+  std::int64_t stamped_to_ns = 0;
 };
 
 struct ChannelRecord {
@@ -168,7 +171,7 @@ Result<Message> decode_message(std::string_view bytes, const ChannelKey& log, Me
 struct MessageHead {
   MessageId id{};
   std::int64_t timestamp = 0;      // seconds
-  std::uint32_t timestamp_ns = 0;  // the part below a second
+  std::uint64_t timestamp_ns = 0;  // as in Message
   std::uint32_t expire = 0;
   std::string_view from_uid;
   std::string_view client_msg_no;

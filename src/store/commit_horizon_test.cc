@@ -1,0 +1,58 @@
+// The time of changes: nothing that was named as stable is overtaken by a later change, whatever
+// the wall clock does.
+#include "store/commit_horizon.h"
+
+#include <gtest/gtest.h>
+
+namespace jindou::store {
+namespace {
+
+class HandClock final : public Clock {
+ public:
+  std::int64_t wall_ms() const override { return ns / 1'000'000; }
+  std::int64_t wall_ns() const override { return ns; }
+  std::chrono::steady_clock::time_point steady() const override { return {}; }
+  std::int64_t ns = 1'000'000;
+};
+
+class CommitHorizonTest : public ::testing::Test {
+ protected:
+  HandClock clock_;
+  CommitHorizon horizon_{clock_, 2};
+};
+
+TEST_F(CommitHorizonTest, FollowsTheClock) {
+  EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1);
+  clock_.ns += 1000;
+  EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1);
+}
+
+TEST_F(CommitHorizonTest, StaysBeforeWhatIsPending) {
+  horizon_.begin(PartitionId{1});
+  const std::int64_t begun = horizon_.now_ns();
+  clock_.ns += 1000;
+  EXPECT_LT(horizon_.stable_ns(), begun);
+  horizon_.finish(PartitionId{1});
+  EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1);
+}
+
+TEST_F(CommitHorizonTest, NamesNothingThatALaterChangeFallsBefore) {
+  const std::int64_t named = horizon_.stable_ns();
+  clock_.ns -= 500;
+  horizon_.begin(PartitionId{0});
+  EXPECT_GT(horizon_.now_ns(), named);
+  EXPECT_GE(horizon_.stable_ns(), named);
+}
+
+TEST_F(CommitHorizonTest, BeginsBehindWhatWasGivenOutBeforeARestart) {
+  horizon_.raise(clock_.ns + 5000);
+  EXPECT_EQ(horizon_.now_ns(), clock_.ns + 5000);
+  EXPECT_EQ(horizon_.stable_ns(), clock_.ns + 5000 - 1);
+  horizon_.raise(clock_.ns);
+  EXPECT_EQ(horizon_.now_ns(), clock_.ns + 5000);
+  clock_.ns += 6000;
+  EXPECT_EQ(horizon_.now_ns(), clock_.ns);
+}
+
+}  // namespace
+}  // namespace jindou::store
