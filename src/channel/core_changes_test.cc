@@ -442,6 +442,66 @@ TEST_F(Core, ReclaimsOnlyMessagesWhoseTimeIsOver) {
                               store::message_key(partition, kGroup, MessageSeq{2}), value));
 }
 
+// For whoever counts what is left: each message that goes by itself is a gap from the beginning,
+// and when all at the front of the log are gone, the log begins behind them.
+TEST_F(Core, KeepsTrackOfMessagesThatExpire) {
+  const PartitionId partition = partition_for("g1", database_->partitions());
+  const auto gaps = [&] {
+    std::vector<std::uint64_t> seqs;
+    const std::string lower = store::gap_key(partition, kGroup, MessageSeq{1});
+    const std::string upper = store::gap_key(partition, kGroup, MessageSeq{1000});
+    EXPECT_TRUE(database_
+                    ->scan(store::Table::main, lower, upper,
+                           [&](std::string_view key, std::string_view) {
+                             seqs.push_back(raw(store::seq_of_message_key(key)));
+                             return true;
+                           })
+                    .has_value());
+    return seqs;
+  };
+  const auto expire_all = [&] {
+    clock_.now_ms += 11'000;
+    ReclaimExpired expired;
+    expired.partition = partition;
+    const auto prefix = store::expiry_prefix(partition);
+    EXPECT_TRUE(database_
+                    ->scan(store::Table::main, prefix, store::after_prefix(prefix),
+                           [&](std::string_view key, std::string_view) {
+                             expired.keys.emplace_back(key);
+                             return true;
+                           })
+                    .has_value());
+    EXPECT_TRUE(change(expired).has_value());
+  };
+  const auto cleared_to = [&] {
+    std::string value;
+    EXPECT_TRUE(*database_->get(store::Table::main, store::channel_key(partition, kGroup), value));
+    return store::decode_channel(value)->cleared_to;
+  };
+  std::vector<SendCommand> commands;
+  for (int i = 0; i < 3; ++i) {
+    commands.push_back(to_group("g1", "goes"));
+    commands.back().expire = 10;
+  }
+  commands.push_back(to_group("g1", "stays"));
+  send(commands);
+  EXPECT_EQ(gaps(), (std::vector<std::uint64_t>{1, 2, 3}));
+  expire_all();
+  EXPECT_EQ(gaps(), (std::vector<std::uint64_t>{1, 2, 3}));
+  EXPECT_EQ(cleared_to(), 0U);
+  ASSERT_TRUE(change(DeleteMessages{kGroup, {4}}).has_value());
+  commands.assign(70, commands[0]);
+  for (auto& command : commands)
+    command.client_msg_no = "n" + std::to_string(&command - &commands[0]);
+  commands.push_back(to_group("g1", "stays"));
+  send(commands);
+  expire_all();
+  EXPECT_EQ(gaps(), std::vector<std::uint64_t>{});
+  EXPECT_EQ(cleared_to(), 74U);
+  EXPECT_EQ(payloads("g1"), std::vector<std::string>{"stays"});
+  EXPECT_EQ(raw(send({to_group("g1", "next")})[0].message_seq), 76U);
+}
+
 TEST_F(Core, ClearedTokensAreEmptyAndKeepTheirLevel) {
   StoreToken token;
   token.uid = "u1";

@@ -530,10 +530,14 @@ void Partition::store_message(const Message& message, const ChannelKey& log, Cha
     return;
   }
   if (&log_state != channel) return;
-  if (!message.subscribers.empty()) {
+  if (!message.subscribers.empty() || message.expire != 0) {
     store::GapRecord gap;
-    gap.readers = message.subscribers;
-    gap.readers.push_back(message.from_uid);
+    gap.everybody = message.subscribers.empty();
+    if (message.expire != 0) gap.expires_at = message.timestamp + message.expire;
+    if (!gap.everybody) {
+      gap.readers = message.subscribers;
+      gap.readers.push_back(message.from_uid);
+    }
     gathering_->batch.Put(store::gap_key(id_, log, message.seq), store::encode(gap));
     if (!channel->record.has_gaps) {
       channel->record.has_gaps = true;

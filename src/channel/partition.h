@@ -151,6 +151,9 @@ class Partition {
   };
   Result<Clearing> prepare_clearing(Channel& log, std::uint64_t up_to);
   void clear_log(const Clearing& clearing);
+  // Up to which seq a log is empty once `gone` are; 0 when that is not worth being recorded.
+  // Errors: storage.
+  Result<std::uint64_t> find_empty_front(const Channel& log, std::vector<std::uint64_t> gone) const;
   void put_token(const std::string& key, const store::TokenRecord& record);
   Result<EventOutcome> evaluate_event(AppendEvent& event);
   void end_running_stream(const ChannelKey& channel);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/assert.h"
@@ -19,6 +20,10 @@ using Operation = ChangeMembers::Operation;
 
 constexpr MemberList kLists[] = {MemberList::subscribers, MemberList::denylist,
                                  MemberList::allowlist};
+
+// Seqs at the front of a log whose messages are all gone, before it is said to begin behind them:
+// that takes range deletions, which burden reads, and spares a gap for each.
+constexpr std::uint64_t kEmptyFrontMin = 64;
 
 // A person's lists are those of an inbox, which is no conversation.
 bool lists_have_conversations(ChannelType type) {
@@ -365,6 +370,12 @@ Result<void> Partition::evaluate_change(const ReclaimExpired& change) {
     JD_TRY(const bool has_events, events_.has_any(expiry.log, raw(expiry.seq), raw(expiry.seq)));
     expired.push_back({&key, std::move(expiry), log, has_events});
   }
+  std::map<Channel*, std::vector<std::uint64_t>> gone;
+  for (const Expired& each : expired) gone[each.log].push_back(raw(each.expiry.seq));
+  std::map<Channel*, std::uint64_t> empty_to;
+  for (auto& [log, seqs] : gone) {
+    JD_TRY(empty_to[log], find_empty_front(*log, std::move(seqs)));
+  }
   for (const auto& [key, expiry, log, has_events] : expired) {
     gathering_->batch.Delete(*key);
     const std::uint64_t seq = raw(expiry.seq);
@@ -377,8 +388,36 @@ Result<void> Partition::evaluate_change(const ReclaimExpired& change) {
     }
     if (has_events) events_.erase(expiry.log, seq, seq, gathering_->batch);
     gathering_->batch.Delete(store::message_key(id_, expiry.log, expiry.seq));
+    // Without a row nothing tells when it was over; the gap does, for whoever counts.
+    if (!expiry.log.id.ends_with(kCommandSuffix)) {
+      gathering_->batch.Put(store::gap_key(id_, expiry.log, expiry.seq),
+                            store::encode(store::GapRecord()));
+    }
   }
+  for (const auto& [log, up_to] : empty_to) clear_log({log, up_to, false});
   return {};
+}
+
+Result<std::uint64_t> Partition::find_empty_front(const Channel& log,
+                                                  std::vector<std::uint64_t> gone) const {
+  std::sort(gone.begin(), gone.end());
+  const auto is_gone = [&gone](std::uint64_t seq) {
+    return std::binary_search(gone.begin(), gone.end(), seq);
+  };
+  std::uint64_t first = 0;  // that stays
+  JD_CHECK_OK(deps_.reader.scan(
+      Table::main,
+      store::message_key(id_, log.key, static_cast<MessageSeq>(log.record.cleared_to + 1)),
+      store::after_prefix(store::message_prefix(id_, log.key)),
+      [&](std::string_view key, std::string_view) {
+        const std::uint64_t seq = raw(store::seq_of_message_key(key));
+        if (!is_gone(seq)) first = seq;
+        return first == 0;
+      }));
+  // What is not in the store yet comes behind everything that is.
+  std::uint64_t empty_to = first > 0 ? first - 1 : 0;
+  if (first == 0 && is_gone(log.last_seq)) empty_to = log.last_seq;
+  return empty_to >= log.record.cleared_to + kEmptyFrontMin ? empty_to : 0;
 }
 
 Result<void> Partition::evaluate_change(const DropCommitRecords& change) {

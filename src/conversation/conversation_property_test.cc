@@ -42,7 +42,7 @@ struct ModelChannel {
   std::uint64_t last_seq() const { return messages.empty() ? 0 : messages.back().seq; }
 };
 
-// May `uid` read it, were it neither expired nor cleared?
+// May `uid` read it, unless it has expired or was cleared?
 bool is_meant_for(const ModelMessage& message, const std::string& uid) {
   if (message.deleted) return false;
   if (message.subscribers.empty() || message.from == uid) return true;
@@ -125,8 +125,7 @@ class Model {
     const std::uint64_t from = view.manual_count > 0 ? std::max(view.manual_at, eff) : eff;
     conversation.unread = view.manual_count;
     for (const auto& message : channel.messages) {
-      const bool counted = message.seq > from && message.seq <= conversation.last_seq;
-      if (counted && is_meant_for(message, uid)) ++conversation.unread;
+      if (message.seq > from && readable(channel, message, uid)) ++conversation.unread;
     }
     conversation.read_to = eff;
     if (view.manual_count > 0) {

@@ -1,6 +1,5 @@
 #include "conversation/store_view.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "store/read_position.h"
@@ -102,7 +101,7 @@ Result<std::uint64_t> StoreView::count_readable(const ChannelKey& log,
   JD_TRY(bool at, moved(cursor_->seek(store::gap_key(partition, log, MessageSeq{after + 1}))));
   while (at && cursor_->key() <= last) {
     JD_TRY(const store::GapRecord gap, store::decode_gap(cursor_->value()));
-    if (std::find(gap.readers.begin(), gap.readers.end(), uid_) == gap.readers.end()) --count;
+    if (!gap.readable_by(uid_, now_seconds_)) --count;
     JD_TRY(at, moved(cursor_->next()));
   }
   return count;

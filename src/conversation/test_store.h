@@ -73,6 +73,9 @@ class TestStore {
   void put_gap(const ChannelKey& channel, std::uint64_t seq, std::vector<std::string> readers) {
     store::GapRecord gap;
     gap.readers = std::move(readers);
+    put_gap_record(channel, seq, gap);
+  }
+  void put_gap_record(const ChannelKey& channel, std::uint64_t seq, const store::GapRecord& gap) {
     store.put(kMain, store::gap_key(partition(channel), channel, MessageSeq{seq}),
               store::encode(gap));
     change_channel(channel, [](store::ChannelRecord& record) { record.has_gaps = true; });
@@ -164,7 +167,13 @@ class TestStore {
     store::encode_message(bytes, message, log);
     store.put(kMain, store::message_key(partition(log), log, message.seq), bytes);
     if (!options.command) {
-      if (!message.subscribers.empty()) put_gap(log, raw(message.seq), message.subscribers);
+      if (!message.subscribers.empty() || message.expire != 0) {
+        store::GapRecord gap;
+        gap.readers = message.subscribers;
+        gap.everybody = message.subscribers.empty();
+        if (message.expire != 0) gap.expires_at = message.timestamp + message.expire;
+        put_gap_record(log, raw(message.seq), gap);
+      }
       send_moves_position(from, log, message);
     }
     return raw(message.seq);

@@ -1,5 +1,7 @@
 #include "store/records.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "base/varint.h"
 
@@ -12,6 +14,8 @@ constexpr char kFormat = 1;
 constexpr char kChannelFormat = 2;
 // A conversation record behind which messages of the user's own may follow; else as kFormat.
 constexpr char kOpenConversationFormat = 2;
+// The gap of a message that expires; else as kFormat.
+constexpr char kExpiringGapFormat = 2;
 
 // Bits of a message record.
 constexpr unsigned kNoPersist = 0x01;
@@ -254,8 +258,17 @@ Result<ConversationRecord> decode_conversation(std::string_view bytes) {
   return record;
 }
 
+bool GapRecord::readable_by(std::string_view uid, std::int64_t now_seconds) const {
+  if (expires_at != 0 && expires_at <= now_seconds) return false;
+  return everybody || std::find(readers.begin(), readers.end(), uid) != readers.end();
+}
+
 std::string encode(const GapRecord& record) {
-  std::string out(1, kFormat);
+  std::string out(1, record.expires_at != 0 ? kExpiringGapFormat : kFormat);
+  if (record.expires_at != 0) {
+    append_varint(out, static_cast<std::uint64_t>(record.expires_at));
+    out.push_back(record.everybody ? 1 : 0);
+  }
   append_varint(out, record.readers.size());
   for (const auto& uid : record.readers) append_string(out, uid);
   return out;
@@ -263,8 +276,13 @@ std::string encode(const GapRecord& record) {
 
 Result<GapRecord> decode_gap(std::string_view bytes) {
   ByteReader reader(bytes);
-  const bool known = has_format(reader);
+  const auto format = static_cast<char>(reader.read_u8());
+  const bool known = format == kFormat || format == kExpiringGapFormat;
   GapRecord record;
+  if (format == kExpiringGapFormat) {
+    record.expires_at = static_cast<std::int64_t>(reader.read_varint());
+    record.everybody = reader.read_u8() == 1;
+  }
   const std::uint64_t count = reader.read_varint();
   for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
     record.readers.emplace_back(reader.read_string());

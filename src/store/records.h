@@ -54,9 +54,13 @@ struct ConversationRecord {
   bool own_messages_follow = false;  // behind read_to there may be messages of the user's own
 };
 
-// A message that only these users can read; none: deleted.
+// A message that not everybody can read, or not for ever; without readers: deleted.
 struct GapRecord {
   std::vector<std::string> readers;
+  bool everybody = false;       // can read it, while it lasts; `readers` is empty
+  std::int64_t expires_at = 0;  // seconds; 0: never
+
+  bool readable_by(std::string_view uid, std::int64_t now_seconds) const;
 };
 
 // The events of one anchor message, beside its lanes.

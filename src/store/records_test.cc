@@ -315,6 +315,29 @@ TEST(GapRecord, HasTheBytesTheStoreWasWrittenWith) {
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->readers, record.readers);
   expect_refusals(bytes, decode_gap);
+  GapRecord expiring;
+  expiring.everybody = true;
+  expiring.expires_at = 300;
+  const std::string expiring_bytes = {2, '\xac', 2, 1, 0};
+  EXPECT_EQ(encode(expiring), expiring_bytes);
+  EXPECT_EQ(encode(*decode_gap(expiring_bytes)), expiring_bytes);
+  expect_refusals(expiring_bytes, decode_gap);
+}
+
+TEST(GapRecord, SaysWhoCanReadTheMessageAndForHowLong) {
+  GapRecord restricted;
+  restricted.readers = {"u", "v"};
+  EXPECT_TRUE(restricted.readable_by("v", 1000));
+  EXPECT_FALSE(restricted.readable_by("w", 1000));
+  restricted.expires_at = 1000;
+  EXPECT_TRUE(restricted.readable_by("v", 999));
+  EXPECT_FALSE(restricted.readable_by("v", 1000));
+  GapRecord open;
+  open.everybody = true;
+  open.expires_at = 1000;
+  EXPECT_TRUE(open.readable_by("w", 999));
+  EXPECT_FALSE(open.readable_by("w", 1000));
+  EXPECT_FALSE(GapRecord().readable_by("u", 0));
 }
 
 TEST(AnchorEventsRecord, HasTheBytesTheStoreWasWrittenWith) {

@@ -236,6 +236,22 @@ class Unread(Conversations):
         self.assertEqual(len(self.server.messages(group, GROUP, uid)), 7)
         self.act("delete", uid, fresh("never was one"))
 
+    def test_expired_messages_are_not_unread(self):
+        reader = fresh("r")
+        group = self.group(reader, "sender")
+        self.fill(group, 1)
+        self.server.must_batch([item(group, "goes", from_uid="sender", expire=1)
+                                for _ in range(3)])
+        self.fill(group, 1)
+        self.server.must_batch([item(group, "goes", from_uid="sender", expire=1)])
+        wait_until(lambda: len(self.server.messages(group)) == 2, what="messages that expire")
+        self.assertEqual(self.unread(reader, group), 2)
+        self.assertEqual(self.server.must_post("/conversation/syncByChannels", {
+            "uid": reader, "channels": [{"channel_id": group, "channel_type": GROUP}],
+        })[0]["unread"], 2)
+        self.act("clearUnread", reader, group, message_seq=1)
+        self.assertEqual(self.unread(reader, group), 1)
+
     def test_expired_and_foreign_messages_are_no_last_message(self):
         uid = fresh("u")
         group = self.group(uid, "x")
