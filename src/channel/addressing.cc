@@ -23,6 +23,12 @@ std::uint64_t fnv1a(const std::vector<std::string>& uids) {
   return hash;
 }
 
+// Of a customer service channel "visitor|group"; empty for another id.
+std::string_view visitor_of(std::string_view id) {
+  const auto bar = id.find('|');
+  return bar == std::string_view::npos ? std::string_view() : id.substr(0, bar);
+}
+
 // The log of a stored command to a list of users.
 ChannelKey targeted_log_of(const std::vector<std::string>& uids) {
   return ChannelKey(std::to_string(fnv1a(uids)) + std::string(kCommandSuffix), ChannelType::temp);
@@ -47,6 +53,23 @@ ChannelKey log_of(const SendCommand& command) {
   return command.channel;
 }
 
+std::string_view receiver_of(const SendCommand& command) {
+  const std::string_view id = command.channel.id;
+  std::string_view receiver;
+  if (is_targeted_command(command)) {
+    if (command.subscribers.size() == 1) receiver = command.subscribers.front();
+  } else {
+    switch (command.channel.type) {
+      case ChannelType::person:
+      case ChannelType::agent: receiver = peer_in_pair(id, command.from_uid); break;
+      case ChannelType::visitors: receiver = id; break;
+      case ChannelType::customer_service: receiver = visitor_of(id); break;
+      default: break;
+    }
+  }
+  return receiver == command.from_uid ? std::string_view() : receiver;
+}
+
 std::vector<std::string> named_users(const ChannelKey& channel) {
   switch (channel.type) {
     case ChannelType::person:
@@ -57,9 +80,9 @@ std::vector<std::string> named_users(const ChannelKey& channel) {
     }
     case ChannelType::visitors: return {channel.id};
     case ChannelType::customer_service: {
-      const auto bar = channel.id.find('|');
-      if (bar == std::string::npos) return {};
-      return {channel.id.substr(0, bar)};
+      const auto visitor = visitor_of(channel.id);
+      if (visitor.empty()) return {};
+      return {std::string(visitor)};
     }
     default: return {};
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/channel.h"
@@ -20,6 +21,11 @@ ChannelKey log_of(const SendCommand& command);
 // How a change of command positions names the log of a stored command: the source channel, or a
 // targeted command's own log. Empty id: nobody has a position in it (temporary channels).
 ChannelKey position_channel_of(const Message& command);
+
+// The one person whom the message is for, other than its sender, and whose inbox has a say in it:
+// the other half of a pair, the visitor of a channel, the only user of a targeted command. Empty
+// when there is none. A view into the command.
+std::string_view receiver_of(const SendCommand& command);
 
 // The users that the id of a channel names: both of a pair, a visitor.
 std::vector<std::string> named_users(const ChannelKey& channel);

@@ -95,16 +95,11 @@ std::vector<ChannelKey> listed_channel(const ChannelKey& channel) {
 std::vector<ChannelKey> listed_channels(const std::vector<SendCommand>& commands) {
   std::vector<ChannelKey> channels;
   for (const auto& command : commands) {
-    if (is_targeted_command(command)) continue;
-    switch (command.channel.type) {
-      case ChannelType::agent: break;
-      case ChannelType::person: {
-        const auto peer = peer_in_pair(command.channel.id, command.from_uid);
-        if (!peer.empty()) channels.emplace_back(std::string(peer), ChannelType::person);
-        break;
-      }
-      default: channels.push_back(command.channel);
-    }
+    const auto receiver = receiver_of(command);
+    if (!receiver.empty()) channels.emplace_back(std::string(receiver), ChannelType::person);
+    const ChannelType type = command.channel.type;
+    const bool by_pair = type == ChannelType::agent || type == ChannelType::person;
+    if (!by_pair && !is_targeted_command(command)) channels.push_back(command.channel);
   }
   std::sort(channels.begin(), channels.end());
   channels.erase(std::unique(channels.begin(), channels.end()), channels.end());

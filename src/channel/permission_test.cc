@@ -85,10 +85,33 @@ const Row kRows[] = {
      [](FakeFacts& f) { f.inboxes["u2"].flags.ban = true; }, "u1", Reason::ban, Reason::success,
      Reason::ban},
     {"info_channels_are_open", ChannelType::info, [](FakeFacts&) {}},
-    {"customer_service_is_open", ChannelType::customer_service, [](FakeFacts&) {}},
     {"an_agent_channel_of_others", ChannelType::agent, [](FakeFacts&) {}, "u9",
      Reason::not_allow_send, Reason::success, Reason::not_allow_send},
-    {"an_agent_channel_of_ones_own", ChannelType::agent, [](FakeFacts&) {}},
+    {"an_agent_that_takes_strangers", ChannelType::agent,
+     [](FakeFacts& f) { f.inboxes["bot"].flags.allow_stranger = true; }},
+    {"a_stranger_to_an_agents_allowlist", ChannelType::agent, [](FakeFacts&) {}, "u1",
+     Reason::not_in_allowlist},
+    {"a_friend_of_an_agent", ChannelType::agent,
+     [](FakeFacts& f) { f.inboxes["bot"].allowlist.insert("u1"); }},
+    {"the_denylist_of_the_other_half_of_an_agent_channel", ChannelType::agent,
+     [](FakeFacts& f) { f.inboxes["bot"].denylist.insert("u1"); }, "u1", Reason::in_denylist,
+     Reason::success, Reason::in_denylist},
+    {"a_visitor_asks_for_service", ChannelType::customer_service, [](FakeFacts&) {}, "visitor"},
+    {"who_serves_a_visitor", ChannelType::customer_service, member},
+    {"a_stranger_writes_to_the_visitor_of_a_service", ChannelType::customer_service,
+     [](FakeFacts&) {}, "u1", Reason::not_in_allowlist},
+    {"the_denylist_of_the_visitor_of_a_service", ChannelType::customer_service,
+     [](FakeFacts& f) {
+       member(f);
+       f.inboxes["visitor"].denylist.insert("u1");
+     },
+     "u1", Reason::in_denylist, Reason::success, Reason::in_denylist},
+    {"a_banned_visitor_of_a_service", ChannelType::customer_service,
+     [](FakeFacts& f) {
+       member(f);
+       f.inboxes["visitor"].flags.ban = true;
+     },
+     "u1", Reason::ban, Reason::success, Reason::ban},
     {"the_receivers_denylist", ChannelType::person,
      [](FakeFacts& f) { f.inboxes["u2"].denylist.insert("u1"); }, "u1", Reason::in_denylist,
      Reason::success, Reason::in_denylist},
@@ -117,6 +140,13 @@ const Row kRows[] = {
        f.lists[MemberList::allowlist].insert("u1");
      }},
     {"the_visitor_of_a_visitors_channel", ChannelType::visitors, [](FakeFacts&) {}, "visitor"},
+    {"the_denylist_of_the_visitor", ChannelType::visitors,
+     [](FakeFacts& f) {
+       member(f);
+       f.inboxes["visitor"].denylist.insert("u1");
+     },
+     "u1", Reason::in_denylist, Reason::success, Reason::in_denylist},
+    {"a_member_of_a_visitors_channel", ChannelType::visitors, member},
     {"a_stranger_in_a_visitors_channel", ChannelType::visitors, [](FakeFacts&) {}, "u1",
      Reason::subscriber_not_exist},
     {"an_unknown_type_behaves_like_a_group", static_cast<ChannelType>(200), [](FakeFacts&) {}, "u1",
@@ -135,6 +165,9 @@ TEST_P(PermissionRules, DecideAsDocumented) {
     case ChannelType::person: command.channel = ChannelKey("u2@u1", row.type); break;
     case ChannelType::agent: command.channel = ChannelKey("u1@bot", row.type); break;
     case ChannelType::visitors: command.channel = ChannelKey("visitor", row.type); break;
+    case ChannelType::customer_service:
+      command.channel = ChannelKey("visitor|sales", row.type);
+      break;
     default: command.channel = ChannelKey("g1", row.type);
   }
   PermissionPolicy policy;
@@ -153,14 +186,37 @@ TEST_P(PermissionRules, DecideAsDocumented) {
 INSTANTIATE_TEST_SUITE_P(EveryRow, PermissionRules, ::testing::ValuesIn(kRows),
                          [](const auto& row_info) { return std::string(row_info.param.name); });
 
-TEST(TargetedCommands, AreBoundByTheSendersOwnFlagsOnly) {
+TEST(TargetedCommands, ToOneUserAreBoundByThatUsersInbox) {
+  FakeFacts facts;
+  facts.inboxes["u2"].denylist.insert("u1");
+  SendCommand command;
+  command.from_uid = "u1";
+  command.channel = ChannelKey("v|g", ChannelType::customer_service);
+  command.flags.sync_once = true;
+  command.subscribers = {"u2"};
+  PermissionPolicy policy;
+  EXPECT_EQ(*check_send(command, policy, facts), Reason::in_denylist);
+  command.subscribers = {"u3"};
+  EXPECT_EQ(*check_send(command, policy, facts), Reason::success);
+  command.subscribers = {"u1"};
+  EXPECT_EQ(*check_send(command, policy, facts), Reason::success);
+  policy.person_allowlist_enforced = true;
+  policy.http_check = SendCheck::strict;
+  command.subscribers = {"u3"};
+  EXPECT_EQ(*check_send(command, policy, facts), Reason::not_in_allowlist);
+  policy.http_check = SendCheck::channel;
+  command.subscribers = {"u2"};
+  EXPECT_EQ(*check_send(command, policy, facts), Reason::success);
+}
+
+TEST(TargetedCommands, ToSeveralAreBoundByTheSendersOwnFlagsOnly) {
   FakeFacts facts;
   facts.channel_flags.ban = true;
   SendCommand command;
   command.from_uid = "u1";
   command.channel = ChannelKey("g1", ChannelType::group);
   command.flags.sync_once = true;
-  command.subscribers = {"u2"};
+  command.subscribers = {"u2", "u3"};
   PermissionPolicy policy;
   EXPECT_EQ(*check_send(command, policy, facts), Reason::success);
   facts.inboxes["u1"].flags.send_ban = true;

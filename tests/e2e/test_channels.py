@@ -362,34 +362,57 @@ class Permissions(Channels):
         self.info(group, send_ban=1)
         self.expect(self.send(group), 25 if self.lists else 1)
 
-    def test_8_banned_receivers(self):
+    def test_9_banned_receivers(self):
         receiver = fresh("r")
         self.info(receiver, PERSON, ban=1, allow_stranger=1)
         self.expect(self.send(receiver, channel_type=PERSON), 19 if self.lists else 1)
 
-    def test_9_customer_service_and_info_are_open(self):
+    def test_13_customer_service_and_info_are_open(self):
         for kind in (3, 6):
             channel = fresh("c")
             self.server.must_post("/channel/blacklist_add", {
                 "channel_id": channel, "channel_type": kind, "uids": ["s"]})
             self.expect(self.send(channel, channel_type=kind), 1)
 
-    def test_11_visitors_may_write_to_themselves(self):
+    def test_11_the_receivers_inbox_counts_in_every_channel_of_one_person(self):
+        for name, kind in (("%s|sales", 3), ("%s", 10), ("%s", 11)):
+            receiver, sender = fresh("r"), fresh("s")
+            channel = name % receiver
+            if kind != 11:
+                self.server.must_post("/channel/subscriber_add", {
+                    "channel_id": channel, "channel_type": kind, "subscribers": [sender]})
+            self.expect(self.send(channel, sender, kind), 13 if self.strict and kind == 11 else 1)
+            if kind == 3:
+                self.expect(self.send(channel, fresh("x"), kind), 13 if self.strict else 1)
+            self.info(receiver, PERSON, allow_stranger=1)
+            self.expect(self.send(channel, sender, kind), 1)
+            self.server.must_post("/channel/blacklist_add", {
+                "channel_id": receiver, "channel_type": PERSON, "uids": [sender]})
+            self.expect(self.send(channel, sender, kind), 4 if self.lists else 1)
+            # Nor does a command get through.
+            self.expect(self.send(channel, sender, kind, header={"sync_once": 1}),
+                        4 if self.lists else 1)
+            answer = self.server.post("/message/send", {
+                "from_uid": sender, "payload": b64("x"), "subscribers": [receiver],
+                "header": {"sync_once": 1}})
+            self.expect((answer.status, answer.json()["reason"]), 4 if self.lists else 1)
+
+    def test_14_visitors_may_write_to_themselves(self):
         visitor = fresh("v")
         self.expect(self.send(visitor, visitor, 10), 1)
         self.expect(self.send(visitor, "s", 10), 3 if self.strict else 1)
 
-    def test_12_messages_to_system_accounts(self):
+    def test_10_messages_to_system_accounts(self):
         self.expect(self.send("____system", fresh("s"), PERSON), 1)
 
-    def test_13_denylist_of_the_receiver(self):
+    def test_11_denylist_of_the_receiver(self):
         receiver, sender = fresh("r"), fresh("s")
         self.info(receiver, PERSON, allow_stranger=1)
         self.server.must_post("/channel/blacklist_add", {
             "channel_id": receiver, "channel_type": PERSON, "uids": [sender]})
         self.expect(self.send(receiver, sender, PERSON), 4 if self.lists else 1)
 
-    def test_14_allowlist_of_the_receiver(self):
+    def test_12_allowlist_of_the_receiver(self):
         receiver, friend, stranger = fresh("r"), fresh("f"), fresh("x")
         self.server.must_post("/channel/whitelist_add", {
             "channel_id": receiver, "channel_type": PERSON, "uids": [friend]})
@@ -398,18 +421,18 @@ class Permissions(Channels):
         self.info(receiver, PERSON, allow_stranger=1)
         self.expect(self.send(receiver, stranger, PERSON), 1)
 
-    def test_16_denylist_of_the_channel(self):
+    def test_15_denylist_of_the_channel(self):
         group = self.group("s")
         self.server.must_post("/channel/blacklist_add", {
             "channel_id": group, "channel_type": GROUP, "uids": ["s"]})
         self.expect(self.send(group), 4 if self.lists else 1)
 
-    def test_17_membership(self):
+    def test_16_membership(self):
         group = self.group("member")
         self.expect(self.send(group, "member"), 1)
         self.expect(self.send(group, "stranger"), 3 if self.strict else 1)
 
-    def test_18_allowlist_of_the_channel(self):
+    def test_17_allowlist_of_the_channel(self):
         group = self.group("a", "b")
         self.expect(self.send(group, "b"), 1)
         self.server.must_post("/channel/whitelist_set", {
@@ -417,8 +440,9 @@ class Permissions(Channels):
         self.expect(self.send(group, "a"), 1)
         self.expect(self.send(group, "b"), 13 if self.strict else 1)
 
-    def test_targeted_commands_ask_for_the_sender_only(self):
-        body = {"payload": b64("x"), "subscribers": [fresh("u")], "header": {"sync_once": 1}}
+    def test_commands_to_several_users_ask_for_the_sender_only(self):
+        body = {"payload": b64("x"), "subscribers": [fresh("u"), fresh("u")],
+                "header": {"sync_once": 1}}
         for flag, reason in (("ban", 19), ("send_ban", 25)):
             sender = fresh("s")
             self.info(sender, PERSON, **{flag: 1})
