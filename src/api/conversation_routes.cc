@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,29 +41,48 @@ std::string_view channel_id_for(const ChannelKey& channel, std::string_view uid)
   return peer.empty() ? std::string_view(channel.id) : peer;
 }
 
-// "channel_id:channel_type:seq" entries joined by '|'. An id may hold ':' itself, so an entry is
-// split at the last two; what is no entry is ignored.
-std::vector<ListQuery::KnownChannel> parse_known(std::string_view text) {
-  std::vector<ListQuery::KnownChannel> known;
+// "channel_id:channel_type:seq". An id may hold ':' itself, so it is split at the last two.
+std::optional<ListQuery::KnownChannel> parse_known_channel(std::string_view entry) {
   const auto number = [](std::string_view digits, auto& out) {
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
     return error == std::errc() && end == digits.data() + digits.size();
   };
+  const auto last = entry.rfind(':');
+  if (last == std::string_view::npos || last == 0) return std::nullopt;
+  const auto middle = entry.rfind(':', last - 1);
+  if (middle == std::string_view::npos || middle == 0) return std::nullopt;
+  ListQuery::KnownChannel channel;
+  std::uint8_t type = 0;
+  if (!number(entry.substr(middle + 1, last - middle - 1), type)) return std::nullopt;
+  if (!number(entry.substr(last + 1), channel.seq)) return std::nullopt;
+  channel.channel_id = entry.substr(0, middle);
+  channel.type = static_cast<ChannelType>(type);
+  return channel;
+}
+
+// Entries joined by '|'. An id may hold one, so an entry ends only where ":type:seq" stands before
+// it. What is left over is no entry and is ignored.
+std::vector<ListQuery::KnownChannel> parse_known(std::string_view text) {
+  std::vector<ListQuery::KnownChannel> known;
+  std::size_t bar = 0;
   while (!text.empty()) {
-    const auto bar = text.find('|');
-    const std::string_view entry = text.substr(0, bar);
-    text = bar == std::string_view::npos ? std::string_view() : text.substr(bar + 1);
-    const auto last = entry.rfind(':');
-    if (last == std::string_view::npos || last == 0) continue;
-    const auto middle = entry.rfind(':', last - 1);
-    if (middle == std::string_view::npos || middle == 0) continue;
-    ListQuery::KnownChannel channel;
-    std::uint8_t type = 0;
-    if (!number(entry.substr(middle + 1, last - middle - 1), type)) continue;
-    if (!number(entry.substr(last + 1), channel.seq)) continue;
-    channel.channel_id = entry.substr(0, middle);
-    channel.type = static_cast<ChannelType>(type);
-    known.push_back(std::move(channel));
+    if (text.front() == '|') {
+      text.remove_prefix(1);
+      continue;
+    }
+    bar = text.find('|', bar);
+    auto channel = parse_known_channel(text.substr(0, bar));
+    if (bar == std::string_view::npos) {
+      if (channel) known.push_back(std::move(*channel));
+      break;
+    }
+    if (!channel) {
+      ++bar;
+      continue;
+    }
+    known.push_back(std::move(*channel));
+    text.remove_prefix(bar + 1);
+    bar = 0;
   }
   return known;
 }

@@ -554,8 +554,26 @@ TEST_F(MessageRoutesTest, KnownChannelsAreSplitAtTheLastColons) {
   };
   EXPECT_TRUE(has(sync(""), "\"channel_id\":\"g:1\""));
   EXPECT_EQ(sync("g:1:2:1"), "[]");
-  EXPECT_EQ(sync("nonsense|:|::|g:1:2:1|x:y:z|g:1:2"), "[]");
+  EXPECT_EQ(sync("||g:1:2:1|x:y:z|g:1:2||"), "[]");
+  EXPECT_EQ(sync("other:2:7|g:1:2:1"), "[]");
   EXPECT_NE(sync("g:1:2:0|g:1:3:1"), "[]");
+}
+
+TEST_F(MessageRoutesTest, KnownChannelsMayHaveABarInTheirIds) {
+  const std::string id = "visitor|sales|2";
+  EXPECT_EQ(status("/channel/subscriber_add",
+                   "{\"channel_id\":\"" + id + R"(","channel_type":3,"subscribers":["u2"]})"),
+            200U);
+  EXPECT_EQ(status("/message/send", "{\"from_uid\":\"visitor\",\"channel_id\":\"" + id +
+                                        R"(","channel_type":3,"payload":"aGk="})"),
+            200U);
+  const auto sync = [this](const std::string& known) {
+    return post("/conversation/sync", R"({"uid":"u2","last_msg_seqs":")" + known + "\"}").body;
+  };
+  EXPECT_EQ(sync(id + ":3:1"), "[]");
+  EXPECT_EQ(sync("g:1:2:1|" + id + ":3:1|other:2:4"), "[]");
+  EXPECT_NE(sync("sales|2:3:1"), "[]");
+  EXPECT_NE(sync("visitor:3:1|sales|2:3:1"), "[]");
 }
 
 TEST_F(MessageRoutesTest, AllowlistIsReadAsUidsOrObjects) {
