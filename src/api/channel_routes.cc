@@ -61,6 +61,7 @@ Task<void> post_channel(Services& services, Request& request, Response& response
   upsert.channel.type = body.channel_type();
   require_type(body, upsert.channel.type);
   upsert.flags = read_flags(body);
+  upsert.revives = true;
   upsert.reset_subscribers = body.flag("reset");
   upsert.subscribers = body.uids("subscribers");
   if (!upsert.subscribers.empty()) refuse_person(body, upsert.channel.type);
@@ -287,7 +288,7 @@ Task<void> post_temporary_subscribers(Services& services, Request& request, Resp
 std::span<const Route> channel_routes() {
   static constexpr std::array<Route, 16> routes = {{
       {Verb::post, "/channel", post_channel, Auth::manager,
-       "Creates a channel or overwrites its flags, and adds subscribers"},
+       "Creates a channel or overwrites its flags, adds subscribers, brings a deleted one back"},
       {Verb::post, "/channel/info", post_channel_info, Auth::manager,
        "Creates a channel or overwrites its flags"},
       {Verb::post, "/channel/delete", post_delete, Auth::manager,

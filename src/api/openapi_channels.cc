@@ -82,7 +82,8 @@ std::vector<Operation> channel_operations() {
     const auto type = need("channel_type", channel_type());
     const auto large = may("large", flag("Stored only."));
     const auto ban = may("ban", flag("1: nobody can send."));
-    const auto disband = may("disband", flag("1: dissolved, for ever."));
+    const auto disband = may("disband", flag("1: dissolved: nobody can send, until POST /channel "
+                                             "brings it back."));
     const auto send_ban = may("send_ban", flag("1: members cannot send; for type 1 the user "
                                                "cannot."));
     const auto stranger = may("allow_stranger", flag("Type 1: strangers may write."));
@@ -92,19 +93,24 @@ std::vector<Operation> channel_operations() {
   const std::string subscribers_example =
       R"({"channel_id":"group1","channel_type":2,"subscribers":["u1","u2"]})";
   std::vector<Operation> out;
-  out.push_back(change("/channel",
-                       "Overwrites all flags: those that are absent become 0. A set `disband` "
-                       "cannot be cleared.",
-                       flags_and("The channel; for type 1 a user.", true), subscribers_example));
+  out.push_back(
+      change("/channel",
+             "Overwrites all flags: those that are absent become 0. Brings back a channel "
+             "that was deleted or disbanded: its message_seqs go on, deleted messages "
+             "stay deleted.",
+             flags_and("The channel; for type 1 a user.", true), subscribers_example));
   out.push_back(change("/channel/info",
-                       "As POST /channel, without subscribers. For types 1 and 11 also the "
+                       "As POST /channel, without subscribers, and a set `disband` stays (400). "
+                       "For types 1 and 11 also the "
                        "internal id a@b of one conversation.",
                        flags_and("The channel.", false),
                        R"({"channel_id":"group1","channel_type":2,"large":1})"));
-  out.push_back(change("/channel/delete",
-                       "Disbands the channel, empties its lists and hides its messages. Its "
-                       "message_seqs are never used again.",
-                       channel_only(), R"({"channel_id":"group9","channel_type":2})"));
+  out.push_back(
+      change("/channel/delete",
+             "Disbands the channel, empties its lists and hides its messages. Adding to it "
+             "is refused until POST /channel brings it back; its message_seqs are never "
+             "used again.",
+             channel_only(), R"({"channel_id":"group9","channel_type":2})"));
   out.push_back(
       change("/channel/subscriber_add", "",
              object({need("channel_id", channel_id()), may("channel_type", optional_type()),

@@ -263,7 +263,10 @@ TEST_F(RoutesTest, DeletedChannelTakesNoMessagesAndShowsNone) {
   EXPECT_TRUE(has(
       post("/channel/messagesync", R"({"login_uid":"u1","channel_id":"g1","channel_type":2})").body,
       "\"messages\":[]"));
-  EXPECT_EQ(status("/channel", R"({"channel_id":"g1","channel_type":2,"disband":0})"), 400U);
+  EXPECT_EQ(status("/channel/info", R"({"channel_id":"g1","channel_type":2})"), 400U);
+  EXPECT_EQ(status("/channel/subscriber_add", R"({"channel_id":"g1","subscribers":["u1"]})"), 400U);
+  EXPECT_EQ(status("/channel", R"({"channel_id":"g1","channel_type":2,"disband":0})"), 200U);
+  EXPECT_EQ(status("/channel/info", R"({"channel_id":"g1","channel_type":2})"), 200U);
 }
 
 TEST_F(RoutesTest, TokenOfAMasterDeviceKicks) {

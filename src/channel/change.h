@@ -16,11 +16,13 @@
 
 namespace jindou::channel {
 
-// POST /channel and /channel/info: creates the channel or overwrites all its flags. A set `disband`
-// is never cleared (error: invalid).
+// POST /channel and /channel/info: creates the channel or overwrites all its flags.
 struct UpsertChannel {
   ChannelKey channel;
   ChannelFlags flags;
+  // POST /channel: also brings a disbanded channel back, with its seqs going on. Without it a set
+  // `disband` is not cleared (error: invalid).
+  bool revives = false;
   bool reset_subscribers = false;        // remove every subscriber first
   std::vector<std::string> subscribers;  // then add these
 };
@@ -28,6 +30,8 @@ struct UpsertChannel {
 enum class MemberList : std::uint8_t { subscribers, denylist, allowlist };
 
 // Adds to, removes from or replaces one of a channel's lists. Creates the channel when missing.
+// Nobody is added to a channel that was disbanded (error: invalid); that goes for everything that
+// would have no effect there.
 // Lists of {uid, person} belong to that user's own inbox.
 struct ChangeMembers {
   enum class Operation : std::uint8_t { add, remove, replace };

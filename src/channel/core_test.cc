@@ -203,6 +203,51 @@ TEST_F(Core, KeepsTheSeqOfADeletedChannelAndHidesItsMessages) {
   EXPECT_EQ(revived.error().code(), Errc::invalid);
 }
 
+TEST_F(Core, BringsADeletedChannelBackAndSaysHow) {
+  const ChannelKey group("g1", ChannelType::group);
+  send({to_group("g1", "a"), to_group("g1", "b")});
+  ChangeMembers add;
+  add.channel = group;
+  add.uids = {"u1", "u2"};
+  ASSERT_TRUE(change(add).has_value());
+  ASSERT_TRUE(change(DeleteChannel{group}).has_value());
+
+  ChangeConversation unread;
+  unread.channel = group;
+  unread.uids = {"u1"};
+  unread.operation = ChangeConversation::Operation::set_unread;
+  unread.value = 1;
+  ChangeMembers deny = add;
+  deny.list = MemberList::denylist;
+  for (const Change& pointless :
+       {Change(add), Change(deny), Change(unread), Change(SetRetention{group, 10, 10})}) {
+    const auto refused = change(pointless);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code(), Errc::invalid);
+    EXPECT_NE(refused.error().detail().find("POST /channel"), std::string::npos);
+  }
+  // What they ask for holds already.
+  ChangeMembers remove = add;
+  remove.operation = ChangeMembers::Operation::remove;
+  EXPECT_TRUE(change(remove).has_value());
+  EXPECT_TRUE(change(DeleteChannel{group}).has_value());
+
+  UpsertChannel again;
+  again.channel = group;
+  again.revives = true;
+  again.subscribers = {"u2"};
+  ASSERT_TRUE(change(again).has_value());
+  const auto sent = send({to_group("g1", "c")});
+  EXPECT_EQ(raw(sent[0].message_seq), 3U);
+  EXPECT_EQ(payloads("g1"), std::vector<std::string>{"c"});
+  EXPECT_EQ(recipients(group)->subscribers->size(), 1U);
+  EXPECT_TRUE(change(add).has_value());
+  close();
+  open();
+  EXPECT_EQ(recipients(group)->subscribers->size(), 2U);
+  EXPECT_EQ(payloads("g1"), std::vector<std::string>{"c"});
+}
+
 TEST_F(Core, StoresCommandsInALogOfTheirOwn) {
   auto command = to_group("g1", "cmd");
   command.flags.sync_once = true;

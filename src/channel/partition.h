@@ -136,6 +136,8 @@ class Partition {
   Result<void> evaluate_change(const RecordPresenceEvent& change);
   Result<void> evaluate_change(const ForgetPresenceEvents& change);
   Result<void> evaluate_change(const CloseIdleStreams& change);
+  // Errors: invalid, with what brings the channel back.
+  static Result<void> check_not_disbanded(const Channel& channel);
   // A list, and the conversations that come and go with it. First reads everything that the change
   // needs; the change itself cannot fail. Errors: storage.
   Result<void> prepare_list_change(Channel& channel, MemberList list,

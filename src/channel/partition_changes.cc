@@ -32,11 +32,17 @@ bool lists_have_conversations(ChannelType type) {
 
 }  // namespace
 
+Result<void> Partition::check_not_disbanded(const Channel& channel) {
+  if (!channel.record.flags.disband) return {};
+  return Error(
+      Errc::invalid,
+      "the channel was deleted or disbanded; POST /channel brings it back: its seqs go on, "
+      "deleted messages stay deleted");
+}
+
 Result<void> Partition::evaluate_change(const UpsertChannel& change) {
   JD_TRY(Channel * channel, load_channel(change.channel));
-  if (channel->record.flags.disband && !change.flags.disband) {
-    return Error(Errc::invalid, "the channel was disbanded; that cannot be undone");
-  }
+  if (!change.flags.disband && !change.revives) JD_CHECK_OK(check_not_disbanded(*channel));
   const bool lists = change.reset_subscribers || !change.subscribers.empty();
   const Operation operation = change.reset_subscribers ? Operation::replace : Operation::add;
   if (lists) {
@@ -51,6 +57,11 @@ Result<void> Partition::evaluate_change(const UpsertChannel& change) {
 
 Result<void> Partition::evaluate_change(const ChangeMembers& change) {
   JD_TRY(Channel * channel, load_channel(change.channel));
+  // An inbox with `disband` is that of a banned user, not a channel that is gone.
+  const bool adds = change.operation != Operation::remove && !change.uids.empty();
+  if (adds && change.channel.type != ChannelType::person) {
+    JD_CHECK_OK(check_not_disbanded(*channel));
+  }
   JD_CHECK_OK(prepare_list_change(*channel, change.list, change.operation, change.uids));
   if (!channel->exists) {
     if (change.operation == Operation::remove) return {};
@@ -112,6 +123,9 @@ Result<void> Partition::evaluate_change(const DeleteChannel& change) {
   clear_log(messages);
   clear_log(of_commands);
   channel->record.flags.disband = true;
+  // Whoever brings the channel back begins with the defaults.
+  channel->record.retention_seconds.reset();
+  channel->record.retention_count.reset();
   put_record(*channel);
   for (const MemberList list : kLists) {
     UidSet& set = *channel->lists[static_cast<int>(list)];
@@ -190,6 +204,8 @@ Result<void> Partition::evaluate_change(const ChangeConversation& change) {
   JD_CHECK_OK(resolve_agent_channel(key));
   if (!has_conversations(key.type)) return {};
   JD_TRY(Channel * channel, load_channel(key));
+  // That it is read or hidden holds already.
+  if (change.operation == What::set_unread) JD_CHECK_OK(check_not_disbanded(*channel));
   // A person's denylist is that of an inbox; it keeps nobody from a conversation.
   const UidSet* denied = nullptr;
   if (key.type != ChannelType::person) {
@@ -347,6 +363,7 @@ Result<void> Partition::evaluate_change(const DeleteMessages& change) {
 
 Result<void> Partition::evaluate_change(const SetRetention& change) {
   JD_TRY(Channel * channel, load_channel(change.channel));
+  JD_CHECK_OK(check_not_disbanded(*channel));
   channel->record.retention_seconds = change.max_age_seconds;
   channel->record.retention_count = change.max_count;
   put_record(*channel);

@@ -151,7 +151,7 @@ class Channels(ServerCase):
         self.assert_error(self.server.post("/channel/delete", {
             "channel_id": "u", "channel_type": PERSON}), 400)
         # Disbanded stays disbanded, also over a restart.
-        self.assert_error(self.server.post("/channel", {
+        self.assert_error(self.server.post("/channel/info", {
             "channel_id": group, "channel_type": GROUP}), 400)
         self.server.restart()
         self.assertEqual(self.server.messages(group), [])

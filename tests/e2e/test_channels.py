@@ -43,15 +43,42 @@ class Upsert(Channels):
         for _ in range(2):
             self.assertEqual(self.server.must_post("/channel", body), OK)
 
-    def test_disband_is_for_ever(self):
+    def test_disband_lasts_until_the_channel_is_created_again(self):
         for path in ("/channel", "/channel/info"):
             place = {"channel_id": fresh("g"), "channel_type": GROUP}
             self.server.must_post(path, dict(place, disband=1))
             self.assertEqual(self.send(place["channel_id"]), (403, 24))
-            self.assert_error(self.server.post(path, place), 400)
-            self.assert_error(self.server.post(path, dict(place, disband=0)), 400)
+            for body in (place, dict(place, disband=0)):
+                self.assert_error(self.server.post("/channel/info", body), 400)
             self.server.must_post(path, dict(place, disband=1, ban=1))
             self.assertEqual(self.send(place["channel_id"]), (403, 24))
+            self.server.must_post("/channel", place)
+            self.assertEqual(self.send(place["channel_id"]), (200, 1))
+
+    def test_a_deleted_channel_comes_back(self):
+        member, group = fresh("m"), fresh("g")
+        place = {"channel_id": group, "channel_type": GROUP}
+        self.server.create_group(group, [member])
+        self.server.must_batch([item(group), item(group)])
+        self.server.must_post("/channel/delete", place)
+        for path, body in (("/channel/subscriber_add", {"subscribers": [member]}),
+                           ("/channel/subscriber_add", {"subscribers": [member], "reset": 1}),
+                           ("/channel/blacklist_add", {"uids": [member]}),
+                           ("/channel/whitelist_set", {"uids": [member]}),
+                           ("/channel/info", {"large": 1}),
+                           ("/channel/retention", {"max_count": 3}),
+                           ("/conversations/setUnread", {"uid": member, "unread": 1})):
+            refused = self.assert_error(self.server.post(path, dict(place, **body)), 400)
+            self.assertIn("POST /channel", refused["msg"])
+        for path, body in (("/channel/subscriber_remove", {"subscribers": [member]}),
+                           ("/channel/delete", {})):
+            self.assertEqual(self.server.must_post(path, dict(place, **body)), OK)
+        self.server.must_post("/channel", dict(place, subscribers=[member]))
+        self.assertEqual(self.server.messages(group), [])
+        self.assertEqual(self.server.must_batch([item(group, "new")])[0]["message_seq"], 3)
+        self.server.restart()
+        self.assertEqual([m["message_seq"] for m in self.server.messages(group)], [3])
+        self.assertEqual(self.lists(member), {group})
 
     def test_only_one_means_on(self):
         group = fresh("g")
