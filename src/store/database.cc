@@ -17,6 +17,7 @@
 #include "base/varint.h"
 #include "observe/log.h"
 #include "store/database_cursor.h"
+#include "store/file_keeper.h"
 #include "store/keys.h"
 #include "store/rocksdb_slice.h"
 #include "store/rocksdb_status.h"
@@ -140,6 +141,9 @@ Result<std::unique_ptr<Database>> Database::open(const StoreOptions& options, Ra
   database->options_.listeners.push_back(database->faults_);
   JD_TRY(database->durability_, DurabilityTracker::open(options.directory, random));
   database->options_.listeners.push_back(database->durability_->listener());
+  database->env_ = rocksdb::NewCompositeEnv(
+      std::make_shared<FileKeeper>(database->options_.env->GetFileSystem(), database->faults_));
+  database->options_.env = database->env_.get();
   // Files of a load or a probe that a crash interrupted.
   for (const auto& entry : std::filesystem::directory_iterator(options.directory, error)) {
     if (entry.path().extension() == kLoadSuffix || entry.path().filename() == kProbeFile) {

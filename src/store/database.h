@@ -127,6 +127,7 @@ class Database final : public Reader, public BulkLoader {
   Result<void> load_file(Table table, const Entries& entries);
 
   std::string directory_;
+  std::unique_ptr<rocksdb::Env> env_;  // options_ has it
   rocksdb::Options options_;
   std::shared_ptr<FaultWatch> faults_;
   std::unique_ptr<DurabilityTracker> durability_;

@@ -27,6 +27,7 @@ struct FileFault {
   int count = -1;  // how often; -1: until lift()
   // Of a write that fails: bytes that reach the file before it does.
   std::size_t written_first = 0;
+  int skip = 0;  // so many calls before the first that fails
 };
 
 // Thread-safe.
@@ -73,6 +74,10 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
     const std::lock_guard lock(mutex_);
     for (FileFault& fault : faults_) {
       if (fault.call != call || fault.kind != kind_of(path) || fault.count == 0) continue;
+      if (fault.skip > 0) {
+        --fault.skip;
+        continue;
+      }
       if (fault.count > 0) --fault.count;
       ++failed_calls_;
       if (met != nullptr) *met = fault;

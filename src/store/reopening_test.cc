@@ -249,6 +249,16 @@ TEST_F(Reopening, NothingIsLoadedIntoAStoreThatFailed) {
   EXPECT_EQ(value, "v3");
 }
 
+// The entry of the second of two is in the manifest when its sync fails, and so must be its file.
+TEST_F(Reopening, ALoadedFileThatTheManifestMayNameIsKept) {
+  ASSERT_TRUE(load("v1").has_value());
+  files_->inject({FileCall::sync, FileKind::manifest, EIO, 1, 0, 1});
+  EXPECT_FALSE(load("v2").has_value());
+  wait_until_recovered();
+  EXPECT_NE(database_->metrics_text().find("jindou_store_reopened 1"), std::string::npos);
+  EXPECT_TRUE(load("v3").has_value());
+}
+
 TEST_F(Reopening, WhoeverRemembersWhatHeReadIsTold) {
   std::atomic<int> told{0};
   log_->on_reopened([&told] { ++told; });
