@@ -16,6 +16,28 @@ constexpr std::size_t kChunkTailBytesMin = 5;
 
 std::string_view std_view(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
+// An absolute-form target (RFC 9112 section 3.2.2) taken apart.
+struct AbsoluteTarget {
+  std::string_view authority;  // empty: it is none
+  std::string_view path;       // with the query; may be empty
+};
+
+AbsoluteTarget split_absolute(std::string_view target) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (target.size() < scheme.size() ||
+        !boost::beast::iequals({target.data(), scheme.size()}, {scheme.data(), scheme.size()})) {
+      continue;
+    }
+    target.remove_prefix(scheme.size());
+    const std::size_t end = std::min(target.find_first_of("/?"), target.size());
+    const std::string_view authority = target.substr(0, end);
+    // Credentials in a URL are for the client, and a fragment never leaves it.
+    if (authority.find_first_of("@#") != std::string_view::npos) return {};
+    return {authority, target.substr(end)};
+  }
+  return {};
+}
+
 // A header line that goes on in the next one. Beast either joins the parts in a buffer of its own,
 // then the value does not lie behind its name, or skips the line end in front of the value.
 bool is_folded(std::string_view name, std::string_view value, std::size_t line_bytes_max) {
@@ -41,6 +63,17 @@ std::uint64_t RequestParser::body_bytes_expected() const {
 
 RequestParser::Progress RequestParser::feed(std::string_view input, std::size_t& consumed) {
   consumed = 0;
+  if (!line_begun_) {
+    consumed = empty_lines(input);
+    header_bytes_ += consumed;
+    if (header_bytes_ > limits_.header_bytes) {
+      failure_text_ = "too many empty lines before the request";
+      return Progress::failed;
+    }
+    const std::string_view rest = input.substr(consumed);
+    if (rest.empty() || rest == "\r") return Progress::need_more;
+    line_begun_ = true;
+  }
   while (!is_done()) {
     const std::size_t left = input.size() - consumed;
     if (left == 0) return Progress::need_more;
@@ -70,6 +103,12 @@ RequestParser::Progress RequestParser::feed(std::string_view input, std::size_t&
   return Progress::done;
 }
 
+std::size_t RequestParser::empty_lines(std::string_view input) {
+  std::size_t bytes = 0;
+  while (input.substr(bytes, 2) == "\r\n") bytes += 2;
+  return bytes;
+}
+
 RequestParser::Progress RequestParser::failed(const error_code& ec) {
   if (ec == http::error::header_limit) {
     failure_status_ = 431;
@@ -93,11 +132,21 @@ void RequestParser::on_request_impl(Verb method, string_view method_text, string
     return fail(400, "the request target is too long", ec);
   }
   const bool whole_server = method == Verb::options && target == "*";
-  if (!whole_server && target.front() != '/') {
-    return fail(400, "the request target must be a path", ec);
+  std::string_view path = std_view(target);
+  std::string rooted;
+  if (!whole_server && path.front() != '/') {
+    const AbsoluteTarget absolute = split_absolute(path);
+    if (absolute.authority.empty()) {
+      return fail(400, "the request target must be a path or an http URL", ec);
+    }
+    authority_ = absolute.authority;
+    path = absolute.path;
+    if (!path.starts_with('/')) {
+      rooted = "/" + std::string(path);
+      path = rooted;
+    }
   }
-  request_.set_line(method, std_view(method_text), std_view(target),
-                    static_cast<unsigned>(version));
+  request_.set_line(method, std_view(method_text), path, static_cast<unsigned>(version));
 }
 
 void RequestParser::on_field_impl(Field field, string_view name, string_view value,
@@ -125,6 +174,14 @@ void RequestParser::on_field_impl(Field field, string_view name, string_view val
     case Field::host:
       if (host_seen_) return fail(400, "more than one Host", ec);
       host_seen_ = true;
+      // RFC 9112 section 3.2.2: what the target names, not what the header says.
+      if (!authority_.empty()) {
+        request_.add_header(field, std_view(name), authority_);
+        return;
+      }
+      break;
+    case Field::content_encoding:
+      encoding_seen_ = encoding_seen_ || !boost::beast::iequals(value, "identity");
       break;
     case Field::expect:
       if (!boost::beast::iequals(value, "100-continue")) {
@@ -143,6 +200,13 @@ void RequestParser::on_header_impl(error_code& ec) {
   }
   if (transfer_encoding_seen_ && content_length_seen_) {
     return fail(400, "Content-Length together with Transfer-Encoding", ec);
+  }
+  if (encoding_seen_ && has_body()) {
+    return fail(
+        415,
+        "this server does not decode Content-Encoding (gzip and the like): send the body as "
+        "it is",
+        ec);
   }
   if (!host_seen_ && request_.version() >= 11) return fail(400, "the Host header is missing", ec);
 }

@@ -4,7 +4,10 @@
 // differently (request smuggling): a second Content-Length, Content-Length as a list, any
 // Transfer-Encoding but exactly "chunked", Transfer-Encoding on HTTP/1.0 or together with
 // Content-Length, trailer fields, folded header lines, no or two Host headers on HTTP/1.1, targets
-// that are not a path.
+// that are neither a path nor an http URL.
+//
+// Accepted beyond what Beast accepts: empty lines before a request (RFC 9112 section 2.2) and
+// absolute-form targets, whose authority then counts as the Host (section 3.2.2).
 #pragma once
 
 #include <boost/beast/http/basic_parser.hpp>
@@ -67,6 +70,8 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   void on_finish_impl(error_code&) override {}
 
   std::size_t append(string_view body);
+  // Bytes of empty lines at the front of `input`.
+  static std::size_t empty_lines(std::string_view input);
   void fail(unsigned status, std::string_view text, error_code& ec);
   Progress failed(const error_code& ec);
 
@@ -77,6 +82,10 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   bool content_length_seen_ = false;
   bool transfer_encoding_seen_ = false;
   bool host_seen_ = false;
+  bool line_begun_ = false;
+  // Of an absolute-form target; else empty.
+  std::string authority_;
+  bool encoding_seen_ = false;
   bool expects_continue_ = false;
   unsigned failure_status_ = 400;
   std::string_view failure_text_ = "malformed HTTP request";

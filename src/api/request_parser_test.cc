@@ -71,6 +71,51 @@ TEST(RequestParser, SplitsPathAndQuery) {
   EXPECT_EQ(reading.request.query(), "c=d?e");
 }
 
+// RFC 9112 section 2.2: some clients send one after the body of the request before.
+TEST(RequestParser, PassesOverEmptyLinesBeforeARequest) {
+  const std::string request = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+  EXPECT_EQ(verdict("\r\n" + request), 200U);
+  EXPECT_EQ(verdict("\r\n\r\n\r\n" + request), 200U);
+  EXPECT_EQ(verdict("\r\n"), 0U);
+  EXPECT_EQ(verdict("\r\r\n" + request), 400U);
+  ParserLimits limits;
+  limits.header_bytes = 64;
+  std::string endless;
+  for (int i = 0; i < 100; ++i) endless += "\r\n";
+  EXPECT_EQ(verdict(endless, limits), 400U);
+}
+
+// RFC 9112 section 3.2.2: a server has to accept what a client says to a proxy.
+TEST(RequestParser, TakesATargetThatIsAUrlApart) {
+  struct Case {
+    const char* target;
+    const char* path;
+    const char* query;
+  };
+  for (const Case& c :
+       {Case{"http://other:5001/a/b?c=d", "/a/b", "c=d"}, Case{"HTTPS://other:5001", "/", ""},
+        Case{"http://other:5001?c=d", "/", "c=d"}}) {
+    Reading reading;
+    read(std::string("GET ") + c.target + " HTTP/1.1\r\nHost: h\r\n\r\n", 1000, ParserLimits(),
+         reading);
+    EXPECT_EQ(reading.progress, Progress::done) << c.target;
+    EXPECT_EQ(reading.request.path(), c.path);
+    EXPECT_EQ(reading.request.query(), c.query);
+    EXPECT_EQ(reading.request.header("host"), "other:5001");
+  }
+  for (const char* target : {"http:///a", "http://user:word@h/a", "ftp://h/a", "a/b"}) {
+    EXPECT_EQ(verdict(std::string("GET ") + target + " HTTP/1.1\r\nHost: h\r\n\r\n"), 400U)
+        << target;
+  }
+}
+
+TEST(RequestParser, RefusesBodiesInACodingWithoutReadingThem) {
+  EXPECT_EQ(verdict(post("Content-Encoding: gzip\r\nContent-Length: 5\r\n", "")), 415U);
+  EXPECT_EQ(verdict(post("Content-Encoding: br\r\nTransfer-Encoding: chunked\r\n", "")), 415U);
+  EXPECT_EQ(verdict(post("Content-Encoding: identity\r\nContent-Length: 1\r\n", "a")), 200U);
+  EXPECT_EQ(verdict(post("Content-Encoding: gzip\r\nContent-Length: 0\r\n", "")), 200U);
+}
+
 TEST(RequestParser, ReadsChunkedBodies) {
   Reading reading;
   read(post("Transfer-Encoding: chunked\r\n", "3;x=1\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"), 1,
@@ -132,7 +177,6 @@ TEST(RequestParser, RefusesHeaderTricks) {
 }
 
 TEST(RequestParser, RefusesOddRequestLines) {
-  EXPECT_EQ(verdict("GET http://h/x HTTP/1.1\r\nHost: h\r\n\r\n"), 400U);
   EXPECT_EQ(verdict("CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n"), 400U);
   EXPECT_EQ(verdict("GET * HTTP/1.1\r\nHost: h\r\n\r\n"), 400U);
   EXPECT_EQ(verdict("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n"), 200U);
