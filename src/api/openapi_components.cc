@@ -176,7 +176,8 @@ std::vector<Component> components() {
       {"Addresses", addresses()},
       {"Connection", connection()},
       {"Health", object({need("status", word({"ok", "error"}, "ok when all is well.")),
-                         may("message", text("What is wrong."))})},
+                         may("message", text("What is wrong.")),
+                         may("warnings", array(text("What is not to be forgotten.")))})},
   };
 }
 

@@ -143,6 +143,8 @@ class RoutesTest : public testing::Test {
                  }};
     router_.reset();
     services_ = std::make_unique<Services>(std::move(deps), options);
+    services_->deps.damage = [this] { return damage_; };
+    services_->deps.warnings = [this] { return warnings_; };
     router_ = std::make_unique<Router>(*services_, all_routes());
   }
 
@@ -224,6 +226,8 @@ class RoutesTest : public testing::Test {
   std::unique_ptr<Router> router_;
   std::string kicked_;
   std::string trouble_;
+  std::string damage_;
+  std::vector<std::string> warnings_;
   std::atomic<bool> accepting_{true};
 };
 

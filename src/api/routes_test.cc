@@ -305,6 +305,13 @@ TEST_F(RoutesTest, SystemRoutesAnswer) {
   EXPECT_TRUE(has(call(Verb::get, "/").body, "\"name\":\"jindou\""));
   accepting_ = false;
   EXPECT_EQ(call(Verb::get, "/readyz").status, 503U);
+  warnings_ = {"data was lost"};
+  EXPECT_EQ(call(Verb::get, "/health").body, R"({"status":"ok","warnings":["data was lost"]})");
+  warnings_.clear();
+  damage_ = "a table is damaged";
+  EXPECT_EQ(call(Verb::get, "/health").body,
+            R"({"status":"error","message":"a table is damaged"})");
+  damage_.clear();
   trouble_ = "disk full";
   EXPECT_EQ(call(Verb::get, "/health").status, 500U);
 }

@@ -51,7 +51,8 @@ Task<void> post_route_batch(Services& services, Request& request, Response& resp
 }
 
 Task<void> get_health(Services& services, Request&, Response& response) {
-  const std::string trouble = services.deps.trouble();
+  std::string trouble = services.deps.trouble();
+  if (trouble.empty() && services.deps.damage) trouble = services.deps.damage();
   JsonWriter json(response.body);
   json.begin_object();
   if (trouble.empty()) {
@@ -60,6 +61,13 @@ Task<void> get_health(Services& services, Request&, Response& response) {
     response.status = 500;
     json.string("status", "error");
     json.string("message", trouble);
+  }
+  const auto warnings =
+      services.deps.warnings ? services.deps.warnings() : std::vector<std::string>();
+  if (!warnings.empty()) {
+    json.begin_array("warnings");
+    for (const std::string& warning : warnings) json.string(warning);
+    json.end_array();
   }
   json.end_object();
   co_return;

@@ -27,6 +27,7 @@ struct SettingsFlags {
   std::string ws_addr;
   std::string manager_addr;
   std::vector<std::string> set;
+  bool accept_data_loss = false;
 
   void add_to(CLI::App& command) {
     command.add_option("--config", file, "YAML file with settings (docs/configuration.md)");
@@ -38,8 +39,15 @@ struct SettingsFlags {
     command.add_option("--set", set, "Any setting, as key=value; may be repeated");
   }
 
+  void add_start_flags_to(CLI::App& command) {
+    command.add_flag("--accept-data-loss", accept_data_loss,
+                     "Start although the write-ahead log is damaged, without what is behind the "
+                     "damage (docs/operations.md)");
+  }
+
   Result<config::LoadedSettings> load() const {
     config::Overrides overrides;
+    if (accept_data_loss) overrides.emplace_back("storage.acceptDataLoss", "true");
     if (!data_dir.empty()) overrides.emplace_back("dataDir", data_dir);
     if (!http_addr.empty()) overrides.emplace_back("httpAddr", http_addr);
     if (!tcp_addr.empty()) overrides.emplace_back("addr", tcp_addr);
@@ -96,6 +104,8 @@ int run_command_line(int argc, char** argv) {
   SettingsFlags flags;
   CLI::App* serve_command = app.add_subcommand("serve", "Run the server (the default)");
   flags.add_to(*serve_command);
+  flags.add_start_flags_to(*serve_command);
+  flags.add_start_flags_to(app);
   flags.add_to(app);
 
   SettingsFlags config_flags;

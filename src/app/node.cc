@@ -1,5 +1,7 @@
 #include "app/node.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <thread>
@@ -59,6 +61,15 @@ std::string reachable(const std::string& bound, const std::string& external_ip,
   const std::string host = bound.substr(0, colon);
   if (host != "0.0.0.0" && host != "[::]") return bound;
   return (request_host.empty() ? "127.0.0.1" : std::string(request_host)) + bound.substr(colon);
+}
+
+// What stays to be known after data was given up: for as long as the store lives.
+std::vector<std::string> store_warnings(const store::DataLossRecord& loss) {
+  if (loss.times == 0) return {};
+  return {
+      fmt::format("data loss was accepted {} time(s), the last at {} (Unix time): ids and seqs "
+                  "go on behind {}",
+                  loss.times, loss.last_at, loss.floor)};
 }
 
 }  // namespace
@@ -161,10 +172,19 @@ Result<void> Node::Parts::start_core() {
                               [this](std::optional<std::vector<std::string>> uids) {
                                 set_system_accounts(std::move(uids));
                               }});
-  const channel::PartitionDeps deps{*database,  *log,     *database,
-                                    *inboxes,   accounts, *horizon,
-                                    *effects,   clock,    database->fingerprint_seed(),
-                                    partitions, &metrics, data_source.get()};
+  const channel::PartitionDeps deps{*database,
+                                    *log,
+                                    *database,
+                                    *inboxes,
+                                    accounts,
+                                    *horizon,
+                                    *effects,
+                                    clock,
+                                    database->fingerprint_seed(),
+                                    partitions,
+                                    &metrics,
+                                    data_source.get(),
+                                    database->data_loss().floor};
   const channel::PartitionOptions options = partition_options(settings, partitions);
   const unsigned count = std::min<unsigned>(worker_count(settings), partitions);
   std::vector<channel::PartitionWorker*> borrowed;
@@ -339,6 +359,7 @@ Result<void> Node::Parts::start_edges() {
     return out;
   };
   http_options.access = api::access_options(settings, own_jwt_secret);
+  deps.warnings = [this] { return store_warnings(database->data_loss()); };
   api = std::make_unique<api::ApiServer>(std::move(deps), std::move(http_options));
   follow_reloads();
   return listen_http();
@@ -431,7 +452,10 @@ void Node::stop() {
   if (parts.log) parts.log->stop();
   if (parts.blocking) parts.blocking->stop();
   if (parts.shards) parts.shards->stop();
-  if (parts.database) parts.database->stop_loading();
+  if (parts.database) {
+    parts.database->stop_loading();
+    parts.database->flush_for_stop(parts.settings.storage.stop_flush_timeout);
+  }
   if (parts.collector != 0) parts.metrics.remove_collector(parts.collector);
 }
 

@@ -50,6 +50,7 @@ store::StoreOptions store_options(const config::Settings& settings) {
   options.background_jobs = static_cast<int>(settings.storage.background_jobs);
   options.background_bytes_per_second =
       static_cast<std::int64_t>(settings.storage.background_bytes_per_second);
+  options.accept_data_loss = settings.storage.accept_data_loss;
   return options;
 }
 

@@ -368,6 +368,19 @@ std::uint64_t Partition::next_counter() {
   return counter_;
 }
 
+MessageSeq Partition::next_seq(Channel& log) {
+  if (log.last_seq < deps_.seq_floor) {
+    store::GapRecord skipped;
+    skipped.seqs = deps_.seq_floor - log.last_seq;
+    log.last_seq = deps_.seq_floor;
+    gathering_->batch.Put(store::gap_key(id_, log.key, static_cast<MessageSeq>(log.last_seq)),
+                          store::encode(skipped));
+    log.record.has_gaps = true;
+    put_record(log);
+  }
+  return static_cast<MessageSeq>(++log.last_seq);
+}
+
 Result<void> Partition::resolve_agent_channel(ChannelKey& channel) {
   if (channel.type != ChannelType::agent) return {};
   const auto [first, second] = split_pair_id(channel.id);
@@ -468,7 +481,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   message->flags = command.flags;
 
   if (stored) {
-    message->seq = static_cast<MessageSeq>(++log_state->last_seq);
+    message->seq = next_seq(*log_state);
     store_message(*message, log, channel, *log_state);
   }
   if (stored || command.idempotent) {

@@ -66,6 +66,8 @@ struct PartitionDeps {
   observe::Metrics* metrics = nullptr;
   // Lists that another system keeps; may be null.
   const ListSource* lists = nullptr;
+  // No message gets a seq up to here: they may have been given out before data was lost.
+  std::uint64_t seq_floor = 0;
 };
 
 // Lives on one thread, its worker's; every call comes from there.
@@ -219,6 +221,8 @@ class Partition {
   // False while a failed commit is being digested: nothing may be evaluated.
   bool ensure_usable();
   std::uint64_t next_counter();
+  // The seq of the next message of a log. Cannot fail: the commit carries whatever it writes.
+  MessageSeq next_seq(Channel& log);
 
   PartitionId id_;
   PartitionDeps deps_;

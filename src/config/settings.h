@@ -107,6 +107,8 @@ struct StorageSettings {
   std::size_t background_jobs = 2;
   std::size_t background_bytes_per_second = std::size_t{256} << 20;
   std::size_t commit_items_max = 8192;
+  bool accept_data_loss = false;
+  std::chrono::milliseconds stop_flush_timeout{8'000};
 };
 
 struct DedupSettings {

@@ -160,6 +160,14 @@ constexpr std::array kTable{
         "the bytes of messages that come in, writers wait."},
     Setting{"storage.commitItemsMax", count, JD_MEMBER(storage.commit_items_max), 1, 1'000'000, "",
             kOurs, kRestart, "Messages gathered into one commit."},
+    Setting{"storage.stopFlushTimeout", duration, JD_MEMBER(storage.stop_flush_timeout), 0,
+            10 * kMinute, "", kOurs, kRestart,
+            "Longest time a stop takes to write the write buffers to table files, so that the next "
+            "start has nothing to replay. 0: it does not."},
+    Setting{"storage.acceptDataLoss", flag, JD_MEMBER(storage.accept_data_loss), 0, 0, "", kOurs,
+            kRestart,
+            "true: start although the write-ahead log is damaged, with the messages before the "
+            "damage. For one start; also --accept-data-loss."},
     Setting{"dedup.generationEntries", count, JD_MEMBER(dedup.generation_entries), 16, 100'000'000,
             "", kOurs, kRestart,
             "client_msg_no entries of one partition kept in memory before they are spilled to "

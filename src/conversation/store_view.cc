@@ -1,5 +1,6 @@
 #include "conversation/store_view.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "store/read_position.h"
@@ -101,7 +102,11 @@ Result<std::uint64_t> StoreView::count_readable(const ChannelKey& log,
   JD_TRY(bool at, moved(cursor_->seek(store::gap_key(partition, log, MessageSeq{after + 1}))));
   while (at && cursor_->key() <= last) {
     JD_TRY(const store::GapRecord gap, store::decode_gap(cursor_->value()));
-    if (!gap.readable_by(uid_, now_seconds_)) --count;
+    if (!gap.readable_by(uid_, now_seconds_)) {
+      const std::uint64_t end = raw(store::seq_of_message_key(cursor_->key()));
+      // A long gap may have begun before what is counted.
+      count -= std::min({gap.seqs, end - after, count});
+    }
     JD_TRY(at, moved(cursor_->next()));
   }
   return count;

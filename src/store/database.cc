@@ -14,8 +14,10 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/varint.h"
 #include "observe/log.h"
+#include "store/data_loss.h"
 #include "store/database_cursor.h"
 #include "store/file_keeper.h"
 #include "store/keys.h"
@@ -30,6 +32,7 @@ namespace {
 
 constexpr char kIdentityFormat = 1;
 constexpr const char* kLoadSuffix = ".load";
+constexpr std::int64_t kStopBytesPerSecond = std::int64_t{1} << 40;
 
 // Tells the memtable where the next message of a log goes: right after the one before.
 class InsertHint final : public rocksdb::SliceTransform {
@@ -66,13 +69,6 @@ class InfoLog final : public rocksdb::Logger {
     observe::log_write(level, "rocksdb", line.data());
   }
 };
-
-Result<void> refuse_damaged(const std::string& directory) {
-  JD_TRY(const StoreCheck check, check_store(directory));
-  for (const auto& note : check.notes) observe::log_warn("store", "{}", note);
-  if (!check.ok()) return Error(Errc::storage, check.sentence());
-  return {};
-}
 
 }  // namespace
 
@@ -151,9 +147,11 @@ Result<std::unique_ptr<Database>> Database::open(const StoreOptions& options, Ra
     }
   }
 
+  database->accept_data_loss_ = options.accept_data_loss;
   JD_TRY(database->open_, database->open_rocksdb());
   database->gate_.open();
   JD_CHECK_OK(database->load_or_create_identity(options, random));
+  JD_CHECK_OK(database->settle_accepted_loss());
   // Merging old rows can wait for a moment when senders leave the processor alone.
   database->options_.env->LowerThreadPoolCPUPriority(rocksdb::Env::Priority::LOW,
                                                      rocksdb::CpuPriority::kLow);
@@ -169,11 +167,95 @@ Database::Database() : faults_(std::make_shared<FaultWatch>()) {}
 Database::~Database() { stop_loading(); }
 
 Result<std::unique_ptr<OpenStore>> Database::open_rocksdb() {
-  JD_CHECK_OK(refuse_damaged(directory_));
-  JD_TRY(auto opened, OpenStore::open(options_, directory_));
+  JD_CHECK_OK(accept_or_refuse_damage());
+  // The manifest still names the logs that were cut.
+  rocksdb::Options options = options_;
+  JD_TRY(const auto accepted, find_accepted_loss(directory_));
+  if (accepted) options.track_and_verify_wals_in_manifest = false;
+  JD_TRY(auto opened, OpenStore::open(options, directory_));
   const auto marked = durability_->opened(opened->db());
   if (!marked.ok()) return to_error(marked);
   return opened;
+}
+
+Result<void> Database::accept_or_refuse_damage() {
+  JD_TRY(const StoreCheck check, check_store(directory_));
+  for (const auto& note : check.notes) observe::log_warn("store", "{}", note);
+  if (check.ok()) {
+    if (check.copied_while_open) {
+      observe::log_warn("store",
+                        "{} is a copy that was made while a server had it open, or was restored "
+                        "from one; no file is damaged",
+                        directory_);
+    }
+    return {};
+  }
+  JD_TRY(const auto begun, find_accepted_loss(directory_));
+  const bool accepted = accept_data_loss_ || begun.has_value();
+  if (!check.damage.empty() || !accepted) return Error(Errc::storage, check.sentence());
+  JD_TRY(const std::string aside, cut_logs(directory_, check, SystemClock().wall_seconds()));
+  observe::log_error("store", "data loss accepted: {}The damaged logs are kept in {}",
+                     check.findings(), aside);
+  return {};
+}
+
+Result<void> Database::settle_accepted_loss() {
+  // Not when the store is opened again later on.
+  const bool wanted = std::exchange(accept_data_loss_, false);
+  JD_TRY(const auto accepted, find_accepted_loss(directory_));
+  if (!accepted) {
+    if (wanted) {
+      observe::log_warn("store",
+                        "there is no data loss to accept: take storage.acceptDataLoss or "
+                        "--accept-data-loss away");
+    }
+    JD_TRY(data_loss_, load_data_loss(*open_));
+    return {};
+  }
+  JD_TRY(data_loss_,
+         raise_floor(*open_, identity_.partitions, *accepted, SystemClock().wall_seconds()));
+  JD_CHECK_OK(sync(data_loss_.floor));
+  forget_accepted_loss(directory_);
+  observe::log_error(
+      "store",
+      "message ids and the seqs of all channels skip {} and go on behind {}, so that "
+      "none is given out twice",
+      data_loss_.skipped, data_loss_.floor);
+  return {};
+}
+
+bool Database::flush_for_stop(std::chrono::milliseconds limit) {
+  const auto pass = gate_.enter();
+  if (!pass || limit.count() == 0 || faults_->failed()) return false;
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  // Nobody waits for the disk any more.
+  options_.rate_limiter->SetBytesPerSecond(kStopBytesPerSecond);
+  rocksdb::FlushOptions flush;
+  flush.wait = false;
+  flush.allow_write_stall = true;
+  rocksdb::DB& db = open_->db();
+  const std::vector<rocksdb::ColumnFamilyHandle*> families = {open_->handle(Table::main),
+                                                              open_->handle(Table::client_numbers)};
+  auto status = db.Flush(flush, families);
+  const auto left = [&] {
+    std::uint64_t sum = 0;
+    for (rocksdb::ColumnFamilyHandle* family : families) {
+      for (const char* name :
+           {"rocksdb.num-immutable-mem-table", "rocksdb.mem-table-flush-pending",
+            "rocksdb.num-running-flushes", "rocksdb.num-entries-active-mem-table"}) {
+        std::uint64_t value = 0;
+        if (db.GetIntProperty(family, name, &value)) sum += value;
+      }
+    }
+    return sum;
+  };
+  while (status.ok() && left() > 0) {
+    if (std::chrono::steady_clock::now() >= deadline || faults_->failed()) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  if (status.ok()) status = durability_->stopped(db);
+  if (!status.ok()) observe::log_warn("store", "cannot flush for the stop: {}", status.ToString());
+  return status.ok();
 }
 
 Result<Database::Identity> Database::parse_identity(std::string_view stored) {
@@ -373,6 +455,10 @@ std::string Database::metrics_text() const {
          faults_->background_errors());
   append("jindou_store_reopened", "Times the store was opened again after an error.",
          reopened_.load());
+  append("jindou_data_losses_accepted", "Times a start gave up a damaged part of the log.",
+         data_loss_.times);
+  append("jindou_data_loss_floor", "Ids and seqs up to here were skipped after that.",
+         data_loss_.floor);
   const auto pass = gate_.enter();
   if (!pass) return out;
   for (const auto& property : kProperties) {

@@ -20,6 +20,7 @@
 #include "store/load_queue.h"
 #include "store/open_store.h"
 #include "store/reader.h"
+#include "store/records.h"
 #include "store/store_gate.h"
 
 namespace jindou::store {
@@ -36,6 +37,8 @@ struct StoreOptions {
   // What flushes and compactions together may write, so that they leave the disk to the commits'
   // syncs. A fixed rate: one that follows the demand is too low when the demand comes back.
   std::int64_t background_bytes_per_second = std::int64_t{256} << 20;
+  // Start with what stands before damage in the log (data_loss.h). Without it that is an error.
+  bool accept_data_loss = false;
   // The file system; null: the machine's. Outlives the store. Tests put a faulty one here.
   rocksdb::Env* env = nullptr;
 };
@@ -61,6 +64,8 @@ class Database final : public Reader, public BulkLoader {
   std::uint16_t partitions() const { return identity_.partitions; }
   // Secret seed of the client_msg_no fingerprints.
   std::uint64_t fingerprint_seed() const { return identity_.fingerprint_seed; }
+  // What was given up at this start or an earlier one.
+  const DataLossRecord& data_loss() const { return data_loss_; }
   // RocksDB itself, for tests. Not while reopen() may run.
   rocksdb::DB& db() { return open_->db(); }
 
@@ -72,6 +77,11 @@ class Database final : public Reader, public BulkLoader {
   // together should carry durable_marker().
   Result<void> sync(std::uint64_t id_bound = 0);
   std::string durable_marker() const { return durability_->log_marker(); }
+
+  // Writes everything to table files and marks the store as stopped, so that the next start has
+  // nothing to replay. The last thing before closing; nobody may write meanwhile. Gives up after
+  // `limit`, which loses nothing. False: it was not done.
+  bool flush_for_stop(std::chrono::milliseconds limit);
 
   // Whether the open RocksDB can be trusted.
   FaultWatch& faults() { return *faults_; }
@@ -121,6 +131,9 @@ class Database final : public Reader, public BulkLoader {
   static Result<Identity> parse_identity(std::string_view stored);
   // At the start and again after an error.
   Result<std::unique_ptr<OpenStore>> open_rocksdb();
+  // Before RocksDB opens the directory. Errors: storage.
+  Result<void> accept_or_refuse_damage();
+  Result<void> settle_accepted_loss();
   Result<void> load_or_create_identity(const StoreOptions& options, Random& random);
   Result<void> check_identity(const OpenStore& opened) const;
   Result<void> close_for_reopening();
@@ -137,6 +150,8 @@ class Database final : public Reader, public BulkLoader {
   std::atomic<bool> compaction_stopped_{false};
   std::atomic<std::uint64_t> reopened_{0};
   Identity identity_;
+  DataLossRecord data_loss_;
+  bool accept_data_loss_ = false;      // at the start alone
   std::uint64_t load_count_ = 0;       // loader's thread only
   std::unique_ptr<LoadQueue> loader_;  // uses all of the above
 };

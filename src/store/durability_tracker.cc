@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <rocksdb/transaction_log.h>
+#include <rocksdb/write_batch.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -86,6 +87,21 @@ rocksdb::Status DurabilityTracker::sync(rocksdb::DB& db, std::uint64_t id_bound)
   }
   if (status.ok()) status = db.SyncWAL();
   if (status.ok()) mark_->advance(position, id_bound);
+  return status;
+}
+
+rocksdb::Status DurabilityTracker::stopped(rocksdb::DB& db) {
+  auto status = sync(db, 0);
+  if (!status.ok()) return status;
+  rocksdb::WriteBatch last;
+  last.PutLogData(log_marker());
+  status = db.Write(rocksdb::WriteOptions(), &last);
+  if (status.ok()) status = db.FlushWAL(true);
+  if (!status.ok()) return status;
+  note_manifest();
+  DurableMark mark = mark_->get();
+  mark.stopped = true;
+  mark_->replace(mark);
   return status;
 }
 

@@ -28,6 +28,10 @@ class DurabilityTracker {
   // After every opening of RocksDB: it has begun a new log and a new manifest.
   rocksdb::Status opened(rocksdb::DB& db);
 
+  // Everything is in table files, and nothing will be written any more. The log gets a last record
+  // that nobody needs.
+  rocksdb::Status stopped(rocksdb::DB& db);
+
   // Makes everything written to the log durable, then the mark says so. `id_bound`: no message id
   // counter beyond it is reserved.
   rocksdb::Status sync(rocksdb::DB& db, std::uint64_t id_bound);

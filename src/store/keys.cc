@@ -278,6 +278,8 @@ std::string webhook_cursor_key(PartitionId partition) {
 
 std::string store_identity_key() { return std::string("\xff\xff\x00", 3); }
 
+std::string data_loss_key() { return std::string("\xff\xff\x01", 3); }
+
 std::string client_number_key(PartitionId partition, const Fingerprint& fingerprint) {
   std::string key = client_number_prefix(partition, fingerprint.number);
   append_be(key, fingerprint.sender);

@@ -25,6 +25,7 @@
 //   partition:u16 0x50 at_ns:u64 session:u64 online:u8  presence event for the webhook
 //   partition:u16 0x51                                  how far the webhook has got
 //   0xffff 0x00                                         identity of the store
+//   0xffff 0x01                                         data loss that was accepted
 //
 // "user" is length:u16, uid bytes.
 //
@@ -91,6 +92,7 @@ std::string device_token_key(PartitionId partition, std::string_view uid, Device
 // All tokens of a user.
 std::string device_token_prefix(PartitionId partition, std::string_view uid);
 std::string store_identity_key();
+std::string data_loss_key();
 
 // All conversations of a user in one partition; the channel of such a key.
 std::string conversation_prefix(PartitionId partition, std::string_view uid);

@@ -59,6 +59,7 @@ TEST(Keys, HaveTheBytesTheStoreWasWrittenWith) {
             "0000000000000001"
             "0000000000000002");
   EXPECT_EQ(hex(store_identity_key()), "ffff00");
+  EXPECT_EQ(hex(data_loss_key()), "ffff01");
 }
 
 TEST(Keys, OfConversationsHaveTheBytesTheStoreWasWrittenWith) {

@@ -271,6 +271,7 @@ std::string encode(const GapRecord& record) {
   }
   append_varint(out, record.readers.size());
   for (const auto& uid : record.readers) append_string(out, uid);
+  if (record.seqs != 1) append_varint(out, record.seqs);
   return out;
 }
 
@@ -287,7 +288,29 @@ Result<GapRecord> decode_gap(std::string_view bytes) {
   for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
     record.readers.emplace_back(reader.read_string());
   }
+  if (reader.ok() && !reader.at_end()) record.seqs = reader.read_varint();
   if (!known || !reader.ok()) return unreadable("gap");
+  return record;
+}
+
+std::string encode(const DataLossRecord& record) {
+  std::string out(1, kFormat);
+  append_varint(out, record.times);
+  append_varint(out, static_cast<std::uint64_t>(record.last_at));
+  append_varint(out, record.floor);
+  append_varint(out, record.skipped);
+  return out;
+}
+
+Result<DataLossRecord> decode_data_loss(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const bool known = has_format(reader);
+  DataLossRecord record;
+  record.times = reader.read_varint();
+  record.last_at = static_cast<std::int64_t>(reader.read_varint());
+  record.floor = reader.read_varint();
+  record.skipped = reader.read_varint();
+  if (!known || !reader.ok()) return unreadable("data loss");
   return record;
 }
 

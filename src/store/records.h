@@ -54,13 +54,26 @@ struct ConversationRecord {
   bool own_messages_follow = false;  // behind read_to there may be messages of the user's own
 };
 
-// A message that not everybody can read, or not for ever; without readers: deleted.
+// A message that not everybody can read, or not for ever; without readers: deleted. Its seq is in
+// the key.
 struct GapRecord {
   std::vector<std::string> readers;
   bool everybody = false;       // can read it, while it lasts; `readers` is empty
   std::int64_t expires_at = 0;  // seconds; 0: never
+  // So many seqs, that of the key being the last: more than one only where the seqs were skipped
+  // after a loss (store/data_loss.h).
+  std::uint64_t seqs = 1;
 
   bool readable_by(std::string_view uid, std::int64_t now_seconds) const;
+};
+
+// What was given up with storage.acceptDataLoss; the sum of all times.
+struct DataLossRecord {
+  std::uint64_t times = 0;
+  std::int64_t last_at = 0;  // seconds
+  // Every seq and every message id counter up to here may have been given out before.
+  std::uint64_t floor = 0;
+  std::uint64_t skipped = 0;  // at the last time, by the partition that was furthest
 };
 
 // The events of one anchor message, beside its lanes.
@@ -151,6 +164,8 @@ std::string encode(const ConversationRecord& record);
 Result<ConversationRecord> decode_conversation(std::string_view bytes);
 std::string encode(const GapRecord& record);
 Result<GapRecord> decode_gap(std::string_view bytes);
+std::string encode(const DataLossRecord& record);
+Result<DataLossRecord> decode_data_loss(std::string_view bytes);
 std::string encode(const AnchorEventsRecord& record);
 Result<AnchorEventsRecord> decode_anchor_events(std::string_view bytes);
 // The event_key is in the key.

@@ -315,6 +315,13 @@ TEST(GapRecord, HasTheBytesTheStoreWasWrittenWith) {
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->readers, record.readers);
   expect_refusals(bytes, decode_gap);
+  GapRecord skipped;
+  skipped.seqs = 300;
+  const std::string several = {1, 0, '\xac', 2};
+  EXPECT_EQ(encode(skipped), several);
+  const auto read = decode_gap(several);
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->seqs, 300U);
   GapRecord expiring;
   expiring.everybody = true;
   expiring.expires_at = 300;
@@ -338,6 +345,21 @@ TEST(GapRecord, SaysWhoCanReadTheMessageAndForHowLong) {
   EXPECT_TRUE(open.readable_by("w", 999));
   EXPECT_FALSE(open.readable_by("w", 1000));
   EXPECT_FALSE(GapRecord().readable_by("u", 0));
+}
+
+TEST(DataLossRecord, HasTheBytesTheStoreWasWrittenWith) {
+  DataLossRecord record;
+  record.times = 2;
+  record.last_at = 3;
+  record.floor = 300;
+  record.skipped = 4;
+  const std::string bytes = {1, 2, 3, '\xac', 2, 4};
+  EXPECT_EQ(encode(record), bytes);
+  const auto again = decode_data_loss(bytes);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->floor, 300U);
+  EXPECT_EQ(encode(*again), bytes);
+  expect_refusals(bytes, decode_data_loss);
 }
 
 TEST(AnchorEventsRecord, HasTheBytesTheStoreWasWrittenWith) {

@@ -86,6 +86,7 @@ class Checker {
   Result<void> check_logs();
   void check_log(std::uint64_t number, const Walk& walk);
   void check_missing_logs();
+  void end_at(LogPosition position) { check_.good_to = std::min(check_.good_to, position); }
 
   std::string path(std::string_view name) const { return fmt::format("{}/{}", directory_, name); }
   std::string log_path(std::uint64_t number) const {
@@ -218,10 +219,15 @@ void Checker::check_missing_logs() {
           fmt::format("the write-ahead log {} is missing, of which {} bytes "
                       "had been synced",
                       log_path(it->first), it->second));
+      check_.log_bytes += it->second;
+      end_at({it->first, 0});
     } else if (walk->second.size < it->second) {
       check_.log_damage.push_back(
           fmt::format("the write-ahead log {} ends at offset {}, but {} bytes had been synced",
                       log_path(it->first), walk->second.size, it->second));
+      check_.log_bytes += it->second - walk->second.size;
+      const auto& torn = walk->second.damage;
+      end_at({it->first, torn ? torn->record_offset : walk->second.size});
       // One sentence for each file.
       walk->second.damage.reset();
     }
@@ -244,6 +250,7 @@ void Checker::check_log(std::uint64_t number, const Walk& walk) {
         "the write-ahead log ends with what a crash has left of an unfinished write: {}", where));
     return;
   }
+  end_at({number, walk.damage->record_offset});
   check_.log_damage.push_back(fmt::format(
       "the write-ahead log is damaged: {}; behind it are {} whole records", where, behind));
 }
@@ -268,7 +275,7 @@ Result<StoreCheck> Checker::run() {
 
 }  // namespace
 
-std::string StoreCheck::sentence() const {
+std::string StoreCheck::findings() const {
   std::vector<std::string> all = damage;
   all.insert(all.end(), log_damage.begin(), log_damage.end());
   std::string text;
@@ -280,9 +287,17 @@ std::string StoreCheck::sentence() const {
         "fit "
         "together: copy it while the server is stopped, or from a snapshot of the file system. ";
   }
-  return text +
-         "Acknowledged messages would be lost, so nothing was changed: restore the whole "
-         "directory from a backup";
+  return text;
+}
+
+std::string StoreCheck::sentence() const {
+  std::string text = findings() +
+                     "Acknowledged messages would be lost, so nothing was changed: restore the "
+                     "whole directory from a backup";
+  if (damage.empty()) {
+    text += ", or start once with --accept-data-loss, which drops everything from there on";
+  }
+  return text;
 }
 
 Result<StoreCheck> check_store(const std::string& directory) { return Checker(directory).run(); }

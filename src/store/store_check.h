@@ -27,11 +27,15 @@ struct StoreCheck {
   std::optional<DurableMark> mark;
   // The files were copied while a server had them open.
   bool copied_while_open = false;
-  // Bytes in the logs that are to be replayed.
+  // Bytes in the logs that are to be replayed, and that should be there.
   std::uint64_t log_bytes = 0;
+  // With log_damage: the first log that is damaged, and its bytes before the damage. What can be
+  // replayed ends there.
+  LogPosition good_to{~std::uint64_t{0}, 0};
 
   bool ok() const { return log_damage.empty() && damage.empty(); }
-  // For whoever starts the server: what is wrong, and what to do.
+  // What is wrong, then what to do about it: for whoever starts the server.
+  std::string findings() const;
   std::string sentence() const;
 };
 

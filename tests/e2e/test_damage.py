@@ -80,3 +80,89 @@ class DamagedLog(unittest.TestCase):
         with open(self.log, "ab") as file:
             file.write(b"\x00" * 50 + os.urandom(5000))
         self.assert_whole()
+
+
+class AcceptedLoss(unittest.TestCase):
+    """A start with --accept-data-loss: what is before the damage is there, and nothing that may have
+    been given out is given out again."""
+
+    def setUp(self):
+        self.server = Server().start()
+        self.addCleanup(self.server.destroy)
+        self.assertEqual(self.server.post("/channel", {
+            "channel_id": "g", "channel_type": 2, "subscribers": ["u1", "reader"]}).status, 200)
+        self.given = []
+        for number in range(20):
+            answer = self.server.batch([item("g", "%d-%d" % (number, i)) for i in range(50)])
+            self.given += [(r["message_seq"], r["message_id"]) for r in answer.json()]
+        # Channels of the damaged part only.
+        for number in range(20):
+            self.given += [(r["message_seq"], r["message_id"]) for r in
+                           self.server.batch([item("late%d" % number, "x")]).json()]
+        self.server.kill9()
+        self.log = newest_log(self.server)
+        flip(self.log, os.path.getsize(self.log) // 2)
+
+    def accept(self):
+        self.server.config["storage.acceptDataLoss"] = "true"
+        self.server.start()
+        del self.server.config["storage.acceptDataLoss"]
+
+    def test_no_id_and_no_seq_is_given_twice(self):
+        status, said = start_and_fail(self.server)
+        self.assertEqual(status, 1)
+        self.assertIn("--accept-data-loss", said)
+        self.accept()
+        kept = self.server.messages("g")
+        self.assertTrue(300 < len(kept) < 700, len(kept))
+        self.assertEqual([(m["message_seq"], m["message_id"]) for m in kept],
+                         self.given[:len(kept)])
+        for group in ("g", "late3", "new"):
+            answer = self.server.batch([item(group, "again%d" % i) for i in range(3)]).json()
+            seqs = [r["message_seq"] for r in answer]
+            self.assertEqual(seqs, [seqs[0], seqs[0] + 1, seqs[0] + 2])
+            self.assertGreater(seqs[0], max(seq for seq, _ in self.given))
+            self.assertGreater(min(r["message_id"] for r in answer), max(i for _, i in self.given))
+        # What was lost is no duplicate: it is stored again.
+        number = "%s-%s" % ("g", "lost")
+        repeat = self.server.batch([item("g", "x", client_msg_no=number)]).json()[0]
+        self.assertFalse(repeat.get("duplicate"))
+
+    def test_it_stays_visible(self):
+        self.accept()
+        for _ in range(2):
+            health = self.server.get("/health")
+            self.assertEqual(health.status, 200)
+            self.assertIn("data loss was accepted", health.json()["warnings"][0])
+            self.assertIn("jindou_data_losses_accepted 1", self.server.get("/metrics").body.decode())
+            self.server.restart()
+        self.assertTrue(glob.glob(self.server.data_dir + "/damaged-logs-*/*.log"))
+
+    def test_seqs_that_were_skipped_are_not_unread(self):
+        self.accept()
+        kept = len(self.server.messages("g"))
+        self.server.batch([item("g", "after%d" % i) for i in range(5)])
+        answer = self.server.post("/conversation/sync", {"uid": "reader", "msg_count": 1})
+        unread = {c["channel_id"]: c["unread"] for c in answer.json()}
+        self.assertEqual(unread["g"], kept + 5)
+        stored = self.server.messages("g")
+        self.assertEqual(len(stored), kept + 5)
+        self.server.post("/conversations/setUnread",
+                         {"uid": "reader", "channel_id": "g", "channel_type": 2, "unread": 0})
+        self.server.batch([item("g", "one more")])
+        answer = self.server.post("/conversation/sync", {"uid": "reader", "msg_count": 1})
+        self.assertEqual({c["channel_id"]: c["unread"] for c in answer.json()}["g"], 1)
+
+
+class CleanStop(unittest.TestCase):
+    def test_a_stop_leaves_nothing_to_replay(self):
+        with Server() as server:
+            for number in range(10):
+                server.batch([item("g", "%d-%d" % (number, i)) for i in range(50)])
+            self.assertEqual(server.stop(), 0)
+            self.assertLess(sum(map(os.path.getsize, glob.glob(server.data_dir + "/*.log"))), 500)
+            # Not even the logs themselves are needed then.
+            for log in glob.glob(server.data_dir + "/*.log"):
+                flip(log, 0)
+            server.start()
+            self.assertEqual(len(server.messages("g")), 500)

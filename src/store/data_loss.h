@@ -1,0 +1,45 @@
+// Starting with a damaged write-ahead log, when the operator says so.
+//
+// What can be replayed is what stands before the damage: the store as it was at one moment, like an
+// old backup. What was given out after that moment must not be given out again, and nobody knows
+// what it was. So all message id counters go on behind a floor that lies beyond every counter, and
+// so do the seqs of every channel: no channel can have a seq higher than its partition's counter,
+// because every stored message takes one of each. The floor is one number for the whole store; no
+// channel has to be visited (docs/decisions/0015-data-loss.md).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "store/open_store.h"
+#include "store/records.h"
+#include "store/store_check.h"
+
+namespace jindou::store {
+
+// What was decided and is not yet done, in a file of its own: once the logs are cut the damage is
+// no longer to be seen, and the floor must rise all the same, also after a crash in between.
+struct AcceptedLoss {
+  std::uint64_t id_bound = 0;   // of the durable mark
+  std::uint64_t log_bytes = 0;  // of all logs, with what is missing
+};
+
+// Cuts the logs where `check` says they are good to. The damaged ones stay, in the subdirectory
+// that is answered. Errors: storage.
+Result<std::string> cut_logs(const std::string& directory, const StoreCheck& check,
+                             std::int64_t now_seconds);
+// Errors: storage (there is such a file but it cannot be read).
+Result<std::optional<AcceptedLoss>> find_accepted_loss(const std::string& directory);
+void forget_accepted_loss(const std::string& directory);
+
+// Raises the floor in the opened store, and takes what was lost out of the client_msg_no index,
+// which is loaded outside the log. Durable when it returns. May be repeated. Errors: storage.
+Result<DataLossRecord> raise_floor(OpenStore& store, std::uint16_t partitions,
+                                   const AcceptedLoss& loss, std::int64_t now_seconds);
+
+// Nothing was ever accepted: times is 0. Errors: storage.
+Result<DataLossRecord> load_data_loss(const OpenStore& store);
+
+}  // namespace jindou::store
