@@ -345,7 +345,7 @@ Result<void> Node::Parts::start_edges() {
       [this] {
         return api::OnlineCounts{sessions.user_count(), sessions.session_count()};
       }};
-  JD_TRY(own_jwt_secret, load_or_make_secret(settings.root_dir, random));
+  JD_TRY(own_jwt_secret, load_or_make_secret(settings.data_dir, settings.root_dir, random));
   api::ApiOptions http_options = api_options(settings);
   http_options.status_style = live_options.status_style;
   http_options.partitions = database->partitions();

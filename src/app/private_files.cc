@@ -86,14 +86,41 @@ bool write_secret(const std::string& directory, const std::string& path,
   return true;
 }
 
+std::string secret_path(const std::string& directory) {
+  return (std::filesystem::path(directory) / "jwt.secret").lexically_normal().string();
+}
+
+// The key goes on to `path`, and away from `earlier` once it is safe there.
+std::string moved(const std::string& directory, const std::string& path, const std::string& earlier,
+                  std::string secret) {
+  if (!write_secret(directory, path, secret)) {
+    observe::log_warn("app", "cannot write {} ({}): the key stays in {}", path, last_error(),
+                      earlier);
+  } else if (::unlink(earlier.c_str()) != 0) {
+    observe::log_warn("app", "{} has moved to {}, but cannot be deleted: {}", earlier, path,
+                      last_error());
+  } else {
+    observe::log_info("app", "{} has moved to {}", earlier, path);
+  }
+  return secret;
+}
+
 }  // namespace
 
-Result<std::string> load_or_make_secret(const std::string& directory, Random& random) {
-  const std::string path = (std::filesystem::path(directory) / "jwt.secret").string();
+Result<std::string> load_or_make_secret(const std::string& directory,
+                                        const std::string& earlier_directory, Random& random) {
+  const std::string path = secret_path(directory);
   bool found = false;
   JD_TRY(std::string secret, read_secret(path, found));
   if (!secret.empty()) return secret;
   if (found) observe::log_warn("app", "{} is damaged: a new key is made", path);
+  const std::string earlier = secret_path(earlier_directory);
+  bool found_earlier = false;
+  if (!found && earlier != path) {
+    JD_TRY(secret, read_secret(earlier, found_earlier));
+  }
+  if (!secret.empty()) return moved(directory, path, earlier, std::move(secret));
+  if (found_earlier) observe::log_warn("app", "{} is damaged: a new key is made", earlier);
   secret = random.hex(kSecretBytes);
   if (!write_secret(directory, path, secret)) {
     observe::log_warn("app", "cannot write {} ({}): logins end when the server stops", path,

@@ -14,14 +14,14 @@ using ::testing::IsEmpty;
 TEST(LiveSettings, AReloadAppliesLiveKeysAndNamesThoseThatWait) {
   LiveSettings live{Settings()};
   Settings wanted;
-  wanted.manager_token = "new";
+  wanted.manager_token = "a-new-token-of-the-test";
   wanted.retention.by_type = {"group:90d:1000"};
   wanted.api.max_batch = 7;
   const auto report = live.apply(wanted);
   ASSERT_TRUE(report);
   EXPECT_THAT(report->applied, ElementsAre("managerToken", "retention.byType"));
   EXPECT_THAT(report->waiting, ElementsAre("api.maxBatch"));
-  EXPECT_EQ(live.get()->manager_token, "new");
+  EXPECT_EQ(live.get()->manager_token, "a-new-token-of-the-test");
   EXPECT_EQ(live.get()->retention.by_type.size(), 1U);
   EXPECT_EQ(live.get()->api.max_batch, Settings().api.max_batch) << "needs a restart";
 }
@@ -40,13 +40,13 @@ TEST(LiveSettings, WhatWaitsIsNamedAgainByTheNextReload) {
 TEST(LiveSettings, AnInvalidMixtureChangesNothing) {
   Settings running;
   running.http_addr = "0.0.0.0:5001";
-  running.manager_token = "secret";
+  running.manager_token = "a-secret-of-the-test";
   LiveSettings live(running);
   // Valid in itself, but the address stays as it is until a restart.
   const auto report = live.apply(Settings());
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code(), Errc::invalid);
-  EXPECT_EQ(live.get()->manager_token, "secret");
+  EXPECT_EQ(live.get()->manager_token, "a-secret-of-the-test");
 }
 
 TEST(LiveSettings, SubscribersAreCalledWhenSomethingChangedUntilTheyLeave) {
@@ -60,12 +60,12 @@ TEST(LiveSettings, SubscribersAreCalledWhenSomethingChangedUntilTheyLeave) {
   Settings wanted;
   ASSERT_TRUE(live.apply(wanted));
   EXPECT_EQ(calls, 0);
-  wanted.manager_token = "a";
+  wanted.manager_token = "the-first-token-of-the-test";
   ASSERT_TRUE(live.apply(wanted));
   EXPECT_EQ(calls, 1);
-  EXPECT_EQ(seen, "a");
+  EXPECT_EQ(seen, "the-first-token-of-the-test");
   live.unsubscribe(id);
-  wanted.manager_token = "b";
+  wanted.manager_token = "the-second-token-of-the-test";
   ASSERT_TRUE(live.apply(wanted));
   EXPECT_EQ(calls, 1);
 }

@@ -12,6 +12,7 @@
 #include <numeric>
 #include <set>
 
+#include "config/secrets.h"
 #include "model/id_rules.h"
 
 extern char** environ;
@@ -24,8 +25,6 @@ constexpr std::string_view kEnvPrefix = "WK_";
 constexpr std::uintmax_t kFileBytesMax = std::uintmax_t{1} << 20;
 constexpr std::size_t kFileEntriesMax = 4096;
 constexpr int kFileDepthMax = 8;
-// Half of what RFC 7518 section 3.2 asks for; still out of reach of guessing when it is random.
-constexpr std::size_t kGoodSecretBytes = 16;
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -203,9 +202,8 @@ class Loader {
       settings.data_dir = (std::filesystem::path(settings.root_dir) / "data").string();
     }
     JD_CHECK_OK(validate(settings));
-    if (!settings.jwt.secret.empty() && settings.jwt.secret.size() < kGoodSecretBytes) {
-      loaded_.warnings.push_back(
-          fmt::format("jwt.secret: shorter than {} bytes, which can be guessed", kGoodSecretBytes));
+    for (std::string& warning : weak_secret_warnings(settings)) {
+      loaded_.warnings.push_back(std::move(warning));
     }
     return std::move(loaded_);
   }
@@ -478,6 +476,7 @@ Result<void> validate_access(const Settings& settings) {
         "jwt.secret: this one stands in the source of another server, and whoever knows it "
         "can log in as anybody: leave it empty, and a random one is made");
   }
+  JD_CHECK_OK(check_secrets(settings));
   if (settings.jwt.issuer.empty()) return Error(Errc::invalid, "jwt.issuer: must not be empty");
   if (!settings.manager.on) return {};
   if (settings.manager.addr.empty()) {
@@ -587,6 +586,8 @@ std::string settings_report(const LoadedSettings& loaded) {
       value = value.empty() ? "(empty)" : "(set)";
     } else if (value.empty()) {
       value = "\"\"";
+    } else {
+      value = without_credentials(value);
     }
     const auto origin = i < loaded.origins.size() ? loaded.origins[i] : SettingOrigin::by_default;
     fmt::format_to(std::back_inserter(out), "{:<32} {:<24} # {}\n",

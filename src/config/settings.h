@@ -171,7 +171,7 @@ struct AuthSettings {
 };
 
 struct JwtSettings {
-  std::string secret;  // empty: generated, kept in root_dir
+  std::string secret;  // empty: generated, kept in data_dir
   std::chrono::milliseconds expire{30LL * 24 * 3600 * 1000};
   std::string issuer = "wukongim";
 };
@@ -360,7 +360,8 @@ Result<LoadedSettings> load_settings_text(std::string_view yaml, const Environme
 // needs a managerToken, or the operator's word in allowOpenApi. Errors: invalid.
 Result<void> validate(const Settings& settings);
 
-// "key = value  # origin" lines for `jindou config`; secrets are shown as set or empty only.
+// "key = value  # origin" lines for `jindou config`; secrets are shown as set or empty only,
+// credentials inside URLs as ***.
 std::string settings_report(const LoadedSettings& loaded);
 
 // The text of docs/configuration.md.

@@ -54,7 +54,8 @@ constexpr std::array kTable{
             "Check the token of a client's CONNECT against the one set with POST /user/token."},
     Setting{"managerToken", secret, JD_MEMBER(manager_token), 0, 0, "", kDocumented, kLive,
             "When set, every HTTP request but GET /health and OPTIONS needs the header "
-            "`token: <managerToken>`."},
+            "`token: <managerToken>`. At least 16 characters, unless only this machine reaches the "
+            "ports."},
     Setting{"managerUID", text, JD_MEMBER(manager_uid), 0, 0, "", kDocumented, kRestart,
             "The user that managerToken speaks for."},
     Setting{"allowOpenApi", flag, JD_MEMBER(allow_open_api), 0, 0, "", kOurs, kRestart,
@@ -258,14 +259,16 @@ constexpr std::array kTable{
     Setting{"auth.on", flag, JD_MEMBER(auth.on), 0, 0, "", kDocumented, kLive,
             "false: the manager port asks for no credential; possible on a loopback address only."},
     Setting{"auth.superToken", secret, JD_MEMBER(auth.super_token), 0, 0, "", kDocumented, kLive,
-            "A second manager token, for the header `token` on both ports."},
+            "A second manager token, for the header `token` on both ports; as long as the first."},
     Setting{"auth.users", secret_list, JD_MEMBER(auth.users), 0, 0, "", kDocumented, kLive,
             "Who may log in on the manager port: `name:password:*` (everything) or "
             "`name:password:[resource:actions,...]`, actions of the letters r, w or *. None: "
             "guest:guest:[*:r], as long as manager.addr is a loopback address."},
-    Setting{"jwt.secret", secret, JD_MEMBER(jwt.secret), 0, 0, "", kDocumented, kLive,
-            "Key that signs the tokens of POST /manager/login. Empty: made at the first start and "
-            "kept in rootDir, readable by the server alone."},
+    Setting{
+        "jwt.secret", secret, JD_MEMBER(jwt.secret), 0, 0, "", kDocumented, kLive,
+        "Key that signs the tokens of POST /manager/login. Empty: made at the first start and "
+        "kept in dataDir, readable by the server alone. At least 16 characters, unless only this "
+        "machine reaches the ports."},
     Setting{"jwt.expire", duration, JD_MEMBER(jwt.expire), kSecond, 3650 * kDay, "", kDocumented,
             kLive, "How long such a token is good for."},
     Setting{"jwt.issuer", text, JD_MEMBER(jwt.issuer), 0, 0, "", kDocumented, kLive,

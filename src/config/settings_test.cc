@@ -300,7 +300,9 @@ TEST(Validate, AnOpenApiNeedsATokenOrTheOperatorsWord) {
   refusal_of("httpAddr: example.com:5001\n");
   refusal_of("httpAddr: 0.0.0.0:5001\nmanagerToken: ''\n");
   refusal_of("httpAddr: 0.0.0.0:5001\nmanagerToken: ' '\n");
-  settings_of("httpAddr: 0.0.0.0:5001\nmanagerToken: t0ken\n");
+  settings_of("httpAddr: 0.0.0.0:5001\nmanagerToken: t0ken-of-the-test\n");
+  EXPECT_THAT(refusal_of("httpAddr: 0.0.0.0:5001\nmanagerToken: t0ken\n"),
+              HasSubstr("managerToken: shorter"));
   settings_of("httpAddr: 0.0.0.0:5001\nallowOpenApi: true\n");
   settings_of("httpAddr: '[::1]:5001'\n");
   settings_of("httpAddr: http://localhost:5001\n");
@@ -395,8 +397,9 @@ TEST(RetentionRules, EntriesAreTypeAgeAndCount) {
 
 TEST(Settings, SecretsAreNeitherReportedNorEchoed) {
   const auto loaded = load_settings_text(
-      "managerToken: geheim\nauth:\n  superToken: geheim\n  users: ['a:geheim:*']\n"
-      "jwt:\n  secret: geheim\nwebhook:\n  secret: geheim\n",
+      "managerToken: geheim-geheim-geheim\nauth:\n  superToken: geheim\n  users: "
+      "['a:geheim:*']\njwt:\n  secret: geheim\nwebhook:\n  secret: geheim\n"
+      "  httpAddr: https://u:geheim@host/?token=geheim\n",
       {}, {});
   ASSERT_TRUE(loaded);
   EXPECT_EQ(settings_report(*loaded).find("geheim"), std::string::npos);

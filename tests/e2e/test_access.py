@@ -256,7 +256,8 @@ class WithoutToken(AccessCase):
 
     def test_the_generated_key_is_kept_and_private(self):
         token = self.login("guest", "guest").json()["token"]
-        path = os.path.join(self.server.dir, "jwt.secret")
+        path = os.path.join(self.server.data_dir, "jwt.secret")
+        self.assertFalse(os.path.exists(os.path.join(self.server.dir, "jwt.secret")))
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
         self.server.restart(graceful=True)
         self.assertEqual(self.manager("GET", "/connz", Authorization=token).status, 200)
@@ -265,6 +266,17 @@ class WithoutToken(AccessCase):
         # Known to everybody who has read the source of the older server.
         old = make_jwt(HS256, claims(username="guest"), secret="secret_wukongim")
         self.assert_error(self.manager("GET", "/connz", Authorization=old), 401)
+
+    def test_a_key_of_an_earlier_version_is_taken_over(self):
+        token = self.login("guest", "guest").json()["token"]
+        self.server.stop()
+        path, earlier = (os.path.join(directory, "jwt.secret")
+                         for directory in (self.server.data_dir, self.server.dir))
+        os.rename(path, earlier)
+        self.server.start()
+        self.assertEqual(self.manager("GET", "/connz", Authorization=token).status, 200)
+        self.assertTrue(os.path.exists(path))
+        self.assertFalse(os.path.exists(earlier))
 
     def test_what_the_server_writes_is_private(self):
         self.server.must_batch([item(fresh("g"))])
@@ -311,6 +323,10 @@ class ManagerPort(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("allowOpenApi", done.stderr)
         done = run("config", "--validate", *addresses, WK_MANAGERTOKEN="t")
+        self.assertEqual(done.returncode, 2, done)
+        self.assertIn("managerToken: shorter than 16", done.stderr)
+        self.assertNotIn("WK_", done.stderr)
+        done = run("config", "--validate", *addresses, WK_MANAGERTOKEN=TOKEN)
         self.assertEqual(done.returncode, 0, done)
         done = run("config", "--validate", *addresses, WK_ALLOWOPENAPI="true")
         self.assertEqual(done.returncode, 0, done)

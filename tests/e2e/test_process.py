@@ -133,11 +133,13 @@ class CommandLine(unittest.TestCase):
         version = run("version")
         self.assertEqual(version.returncode, 0, version)
         self.assertTrue(version.stdout.strip())
-        shown = run("config", WK_API_MAXBATCH="77", WK_MANAGERTOKEN="hush-hush")
+        shown = run("config", WK_API_MAXBATCH="77", WK_MANAGERTOKEN="hush-hush-hush-hush",
+                    WK_WEBHOOK_HTTPADDR="https://me:hush-hush@hooks.example/?token=hush-hush")
         self.assertEqual(shown.returncode, 0, shown)
         line = next(l for l in shown.stdout.splitlines() if l.startswith("api.maxBatch"))
         self.assertIn("77", line)
         self.assertNotIn("hush-hush", shown.stdout + shown.stderr)
+        self.assertIn("https://***@hooks.example/?token=***", shown.stdout)
 
     def test_bad_configuration_is_refused_with_a_hint(self):
         with tempfile.TemporaryDirectory() as directory:
