@@ -25,6 +25,9 @@ struct ListDeleter {
 // How long one wait of the loop may take; stop() ends it earlier.
 constexpr int kPollMs = 1000;
 
+// Which connection a request may take.
+enum class Connect : std::uint8_t { as_needed, kept_only, fresh };
+
 // One request under way. Reused for the next one: a fresh handle costs more than the request.
 struct Transfer {
   std::unique_ptr<CURL, EasyDeleter> handle;
@@ -33,6 +36,8 @@ struct Transfer {
   std::size_t index = 0;
   std::size_t answer_bytes_max = 0;
   bool too_large = false;
+  Connect connect = Connect::as_needed;
+  bool needs_connection = false;  // kept_only, and there was none
   HttpAnswer answer;
 };
 
@@ -73,12 +78,36 @@ void append_header(Transfer& transfer, const char* line) {
   transfer.headers.reset(longer);
 }
 
-void prepare(Transfer& transfer, HttpRequest made) {
+// Instead of a socket for a new connection.
+curl_socket_t refuse_socket(void* user, curlsocktype, curl_sockaddr*) {
+  static_cast<Transfer*>(user)->needs_connection = true;
+  return CURL_SOCKET_BAD;
+}
+
+// HTTP/2 without TLS and without an upgrade, which libcurl calls prior knowledge. libcurl 7.88
+// begins the protocol once more when such a request takes up a kept connection, and the request
+// fails (curl pull request 10643). So a kept connection is asked for as plain HTTP/2, which it
+// takes up as it is, with new ones refused; where there is none the request is told to connect by
+// itself.
+void choose_http2(Transfer& transfer) {
   CURL* handle = transfer.handle.get();
-  transfer.request = std::move(made);
+  if (transfer.connect == Connect::kept_only) {
+    curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2_0));
+    curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, refuse_socket);
+    curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, &transfer);
+    return;
+  }
+  curl_easy_setopt(handle, CURLOPT_HTTP_VERSION,
+                   static_cast<long>(CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
+  curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 1L);
+}
+
+void prepare(Transfer& transfer) {
+  CURL* handle = transfer.handle.get();
   const HttpRequest& request = transfer.request;
   transfer.answer = {};
   transfer.too_large = false;
+  transfer.needs_connection = false;
   transfer.headers.reset();
   for (const std::string& header : request.headers) append_header(transfer, header.c_str());
   // No waiting for permission to send a large body.
@@ -98,9 +127,11 @@ void prepare(Transfer& transfer, HttpRequest made) {
   curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(request.connect_timeout.count()));
   curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
-  curl_easy_setopt(handle, CURLOPT_HTTP_VERSION,
-                   request.http2 ? static_cast<long>(CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
-                                 : static_cast<long>(CURL_HTTP_VERSION_1_1));
+  if (request.http2) {
+    choose_http2(transfer);
+  } else {
+    curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  }
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
@@ -137,11 +168,12 @@ struct HttpSender::Impl {
   void open_multi();
   std::unique_ptr<Transfer> take_transfer();
   void start(HttpRequest request, std::size_t index);
+  void launch(std::unique_ptr<Transfer> transfer);
   std::unique_ptr<Transfer> take_running(CURL* handle);
   void abandon_running();
 };
 
-// With new connections. libcurl 7.88 takes an HTTP/2 connection up again after its framing layer
+// With new connections: libcurl 7.88 takes an HTTP/2 connection up again after its framing layer
 // has failed, and then every further request on it fails at once.
 void HttpSender::Impl::open_multi() {
   std::unique_ptr<CURLM, MultiDeleter> fresh(curl_multi_init());
@@ -168,7 +200,13 @@ std::unique_ptr<Transfer> HttpSender::Impl::take_transfer() {
 void HttpSender::Impl::start(HttpRequest request, std::size_t index) {
   auto transfer = take_transfer();
   transfer->index = index;
-  prepare(*transfer, std::move(request));
+  transfer->request = std::move(request);
+  transfer->connect = transfer->request.http2 ? Connect::kept_only : Connect::as_needed;
+  launch(std::move(transfer));
+}
+
+void HttpSender::Impl::launch(std::unique_ptr<Transfer> transfer) {
+  prepare(*transfer);
   curl_multi_add_handle(multi.get(), transfer->handle.get());
   running.push_back(std::move(transfer));
 }
@@ -230,13 +268,19 @@ void HttpSender::send_all(std::size_t count, const MakeRequest& make, const OnAn
       if (message->msg != CURLMSG_DONE) continue;
       const CURLcode code = message->data.result;
       auto transfer = impl.take_running(message->easy_handle);
+      any = true;
+      if (transfer->needs_connection) {
+        curl_multi_remove_handle(impl.multi.get(), transfer->handle.get());
+        transfer->connect = Connect::fresh;
+        impl.launch(std::move(transfer));
+        continue;
+      }
       finish(*transfer, code);
       impl.suspect = impl.suspect || code != CURLE_OK;
       curl_multi_remove_handle(impl.multi.get(), transfer->handle.get());
       transfer->request = {};
       more = on_answer(transfer->index, std::move(transfer->answer)) && more;
       impl.idle.push_back(std::move(transfer));
-      any = true;
     }
     if (!any) curl_multi_poll(impl.multi.get(), nullptr, 0, kPollMs, nullptr);
   }

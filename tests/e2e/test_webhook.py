@@ -8,11 +8,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 import unittest
 
+import client_packages
 from harness import PERSON, Server, ServerCase, b64, fresh, item, wait_until
 from webhook_receiver import Receiver
 
@@ -576,7 +576,7 @@ def handle(request, context):
     ok = failures <= 0
     failures -= 1
     line = json.dumps({"event": fields[1].decode(), "data": json.loads(fields[2]), "ok": ok,
-                       "signed": "x-jindou-signature" in metadata})
+                       "signed": "x-jindou-signature" in metadata, "peer": context.peer()})
     with lock:
         print(line, flush=True)
     if not ok and failures % 2:
@@ -597,20 +597,9 @@ server.wait_for_termination()
 """
 
 
-def python_with_grpc():
-    """An interpreter that has grpcio; the tests' own need not be the system's."""
-    for python in (sys.executable, "/usr/bin/python3"):
-        if os.access(python, os.X_OK) and subprocess.run(
-                [python, "-c", "import grpc"], stderr=subprocess.DEVNULL, check=False
-        ).returncode == 0:
-            return python
-    return None
-
-
-@unittest.skipIf(python_with_grpc() is None, "no grpcio (python3-grpcio)")
 class GrpcTest(WithReceiver):
     def grpc_server(self, failures):
-        process = subprocess.Popen([python_with_grpc(), "-c", GRPC_SERVER, str(failures)],
+        process = subprocess.Popen([client_packages.python("grpc"), "-c", GRPC_SERVER, str(failures)],
                                    stdout=subprocess.PIPE, text=True)
         self.addCleanup(lambda: (process.kill(), process.wait(), process.stdout.close()))
         port = int(process.stdout.readline())
@@ -641,6 +630,20 @@ class GrpcTest(WithReceiver):
         self.assertTrue(all(call["signed"] for call in calls))
         self.assertGreaterEqual(sum(not call["ok"] for call in calls), 6)
         self.assertEqual(unused.calls(), [])
+
+    def test_a_hundred_events_on_one_connection_and_none_fails(self):
+        port, calls = self.grpc_server(failures=0)
+        server = self.server({"webhook.grpcAddr": "127.0.0.1:%d" % port, "webhook.workers": 1,
+                              "webhook.focusEvents": "msg.notify",
+                              "webhook.msgNotifyEventPushInterval": "1ms"})
+        group = fresh("g")
+        for number in range(100):
+            server.must_batch([item(group, "m%d" % number)])
+            wait_until(lambda n=number: len(calls) > n, what="event %d" % number)
+        self.assertEqual([m["message_seq"] for call in calls for m in call["data"]],
+                         list(range(1, 101)))
+        self.assertEqual(metric(server, "failed_attempts_total", "msg.notify"), 0)
+        self.assertEqual(len({call["peer"] for call in calls}), 1)
 
 
 if __name__ == "__main__":
