@@ -111,6 +111,8 @@ struct Node::Parts {
   std::unique_ptr<api::DemoSite> demo_site;
   std::unique_ptr<api::HttpServer> demo;  // null: not served
   std::uint64_t collector = 0;
+  // Network threads that have not run the last pulse yet; outlives the node with what was posted.
+  std::shared_ptr<std::atomic<unsigned>> pulse = std::make_shared<std::atomic<unsigned>>(0);
   bool started = false;
   std::atomic<bool> stopping{false};
 
@@ -467,6 +469,15 @@ std::string Node::wss_address() const { return parts_->gateway->wss_address(); }
 std::string Node::manager_address() const { return parts_->api->manager_address(); }
 std::string Node::demo_address() const {
   return parts_->demo ? parts_->demo->address() : std::string();
+}
+
+bool Node::check_pulse() {
+  const auto pulse = parts_->pulse;
+  if (pulse->load() != 0) return false;
+  const unsigned count = parts_->shards->size();
+  pulse->store(count);
+  for (unsigned i = 0; i < count; ++i) parts_->shards->post(i, [pulse] { --*pulse; });
+  return true;
 }
 
 Result<config::ReloadReport> Node::reload(const config::Settings& wanted) {

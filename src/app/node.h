@@ -39,6 +39,11 @@ class Node {
   // Empty when the chat demo is not served.
   std::string demo_address() const;
 
+  // True when every network thread has run what the call before gave it to run, and gives it
+  // something again: false twice in a row means that one is stuck or far behind. Between start()
+  // and stop(), one thread at a time.
+  bool check_pulse();
+
   // Takes over what may change while the server runs, and reads the certificate again. For the
   // thread that owns the node, between start() and stop(). Errors: invalid (no setting has
   // changed).

@@ -7,6 +7,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <csignal>
 #include <functional>
@@ -17,6 +18,7 @@
 
 #include "app/node.h"
 #include "app/private_files.h"
+#include "app/service_notifier.h"
 #include "app/version.h"
 #include "observe/last_words.h"
 #include "observe/line_writer.h"
@@ -107,22 +109,35 @@ class SignalLoop {
  public:
   using Handler = std::function<void()>;
 
-  SignalLoop() : stop_signals_(context_, SIGINT, SIGTERM), hangups_(context_, SIGHUP) {
+  SignalLoop()
+      : stop_signals_(context_, SIGINT, SIGTERM), hangups_(context_, SIGHUP), ticks_(context_) {
     stop_signals_.async_wait([this](const boost::system::error_code& error, int signal) {
       if (error) return;
       received_ = signal;
       hangups_.cancel();
+      ticks_.cancel();
     });
   }
 
-  int run(Handler on_hangup) {
+  // `on_tick` every `interval`, and at once; 0: never.
+  int run(Handler on_hangup, std::chrono::microseconds interval, Handler on_tick) {
     on_hangup_ = std::move(on_hangup);
+    on_tick_ = std::move(on_tick);
     wait_for_hangup();
+    if (interval.count() > 0) tick(interval);
     context_.run();
     return received_;
   }
 
  private:
+  void tick(std::chrono::microseconds interval) {
+    on_tick_();
+    ticks_.expires_after(interval);
+    ticks_.async_wait([this, interval](const boost::system::error_code& error) {
+      if (!error && received_ == 0) tick(interval);
+    });
+  }
+
   void wait_for_hangup() {
     hangups_.async_wait([this](const boost::system::error_code& error, int) {
       if (error || received_ != 0) return;
@@ -134,7 +149,9 @@ class SignalLoop {
   boost::asio::io_context context_;
   boost::asio::signal_set stop_signals_;
   boost::asio::signal_set hangups_;
+  boost::asio::steady_timer ticks_;
   Handler on_hangup_;
+  Handler on_tick_;
   int received_ = 0;
 };
 
@@ -166,7 +183,20 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   observe::log_info("app", "jindou {} serves {}; data in {}", kVersion, shown_addresses(node),
                     settings.data_dir);
 
-  const int received = signals.run([&] { reload(node, read_again); });
+  const ServiceNotifier notifier = ServiceNotifier::from_environment();
+  const auto tell_manager = [&] { notifier.ready("serves " + shown_addresses(node)); };
+  tell_manager();
+  const int received = signals.run(
+      [&] {
+        notifier.reloading();
+        reload(node, read_again);
+        tell_manager();
+      },
+      notifier.keep_alive_interval(),
+      [&] {
+        if (node.check_pulse()) notifier.keep_alive();
+      });
+  notifier.stopping();
   observe::log_info("app", "stopping on signal {}", received);
   node.stop();
   observe::log_info("app", "stopped");

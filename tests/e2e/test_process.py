@@ -128,6 +128,56 @@ class HungLogReader(unittest.TestCase):
         self.assertEqual(self.server.stop(), 0)
 
 
+class ServiceManager(unittest.TestCase):
+    """What systemd is told over NOTIFY_SOCKET, by path and by abstract name."""
+
+    def serve(self, address, name, **environment):
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(manager.close)
+        manager.bind(address)
+        manager.settimeout(10)
+        server = Server(wrapper=lambda _: ["env", "NOTIFY_SOCKET=" + name,
+                                           *("%s=%s" % pair for pair in environment.items())])
+        self.addCleanup(server.destroy)
+        return manager, server.start()
+
+    def hear(self, manager, wanted):
+        """The next message that is no keep-alive, or that is one when it is wanted."""
+        while True:
+            text = manager.recv(4096).decode()
+            if text.startswith(wanted):
+                return text
+            self.assertEqual(text, "WATCHDOG=1\n")
+
+    def test_it_is_told_about_start_reload_and_stop(self):
+        name = "jindou-test-" + fresh("n")
+        manager, server = self.serve("\0" + name, "@" + name)
+        ready = self.hear(manager, "READY=1\n")
+        self.assertIn("STATUS=serves HTTP on " + server.http, ready)
+        before = time.monotonic_ns() // 1000
+        server.process.send_signal(signal.SIGHUP)
+        reloading = self.hear(manager, "RELOADING=1\n")
+        self.assertGreaterEqual(int(reloading.split("MONOTONIC_USEC=")[1]), before)
+        self.hear(manager, "READY=1\n")
+        server.process.send_signal(signal.SIGTERM)
+        self.hear(manager, "STOPPING=1\n")
+        self.assertEqual(server.process.wait(5), 0)
+
+    def test_the_watchdog_hears_of_it(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "notify")
+            manager, server = self.serve(path, path, WATCHDOG_USEC="200000")
+            self.hear(manager, "READY=1\n")
+            for _ in range(3):
+                self.assertEqual(manager.recv(4096), b"WATCHDOG=1\n")
+            self.assertEqual(server.stop(), 0)
+
+    def test_a_socket_that_is_not_there_stops_nobody(self):
+        with Server(wrapper=lambda _: ["env", "NOTIFY_SOCKET=/does/not/exist"]) as server:
+            self.assertEqual(server.get("/health").status, 200)
+            self.assertIn("service manager was not told READY=1", server.log_tail())
+
+
 class CommandLine(unittest.TestCase):
     def test_version_and_config(self):
         version = run("version")
