@@ -1,6 +1,7 @@
 #include "config/settings.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <iterator>
 #include <numeric>
 #include <set>
+#include <sstream>
 
 #include "config/secrets.h"
 #include "model/id_rules.h"
@@ -133,6 +135,55 @@ bool is_group(std::string_view key) {
                      [&](const KeyAlias& alias) { return below(alias.alias); });
 }
 
+// "---" at the end of a file makes one.
+constexpr std::size_t kEmptyDocumentsMax = 16;
+
+// Whether there is anything in a document.
+class ContentProbe final : public YAML::EventHandler {
+ public:
+  bool found() const { return found_; }
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override { found_ = true; }
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {
+    found_ = true;
+  }
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    found_ = true;
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {
+    found_ = true;
+  }
+  void OnMapEnd() override {}
+
+ private:
+  bool found_ = false;
+};
+
+// A file may hold several documents, divided by "---". Settings in a second one would be ignored
+// without a word, or win over the first: neither is what the first one's author expects.
+Result<YAML::Node> only_document(std::string_view text, std::string_view name) {
+  // Not YAML::LoadAll: it has no end where the text of a broken document is never taken up.
+  std::istringstream stream{std::string(text)};
+  YAML::Parser parser(stream);
+  for (std::size_t index = 0;; ++index) {
+    ContentProbe probe;
+    if (!parser.HandleNextDocument(probe)) break;
+    if (index == 0 || (!probe.found() && index < kEmptyDocumentsMax)) continue;
+    return Error(Errc::invalid,
+                 fmt::format("{} holds more than one YAML document, divided by lines of \"---\": "
+                             "settings must be in the first",
+                             name));
+  }
+  return YAML::Load(std::string(text));
+}
+
 class Loader {
  public:
   Loader() { loaded_.origins.resize(settings_table().size(), SettingOrigin::by_default); }
@@ -140,7 +191,7 @@ class Loader {
   // `name` is what messages call the text: the path of the file.
   Result<void> read_yaml(std::string_view text, std::string_view name) {
     try {
-      const YAML::Node root = YAML::Load(std::string(text));
+      JD_TRY(const YAML::Node root, only_document(text, name));
       if (root.IsNull() || !root.IsDefined()) return {};
       if (!root.IsMap()) {
         return Error(Errc::invalid,

@@ -395,6 +395,19 @@ TEST(RetentionRules, EntriesAreTypeAgeAndCount) {
   EXPECT_THAT(refusal_of("retention:\n  byType: ['group:1d']\n"), HasSubstr("retention.byType"));
 }
 
+TEST(Settings, ASecondDocumentIsNotIgnored) {
+  EXPECT_THAT(refusal_of("mode: release\n---\nmode: debug\n"),
+              HasSubstr("more than one YAML document"));
+  refusal_of("mode: release\n---\nno map\n");
+  EXPECT_EQ(settings_of("---\nmode: release\n---\n").mode, Mode::release);
+  EXPECT_EQ(settings_of("%YAML 1.2\n---\nmode: release\n...\n").mode, Mode::release);
+  settings_of("---\n---\n");
+  refusal_of("---\n---\nmode: release\n");
+  // Text that never becomes a document.
+  refusal_of("]\n");
+  refusal_of("mode: release\n...\n]\n");
+}
+
 TEST(Settings, SecretsAreNeitherReportedNorEchoed) {
   const auto loaded = load_settings_text(
       "managerToken: geheim-geheim-geheim\nauth:\n  superToken: geheim\n  users: "

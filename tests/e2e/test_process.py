@@ -195,6 +195,7 @@ class CommandLine(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory) / "c.yaml"
             for text, hint in (("httpAdr: x\n", "httpAddr"), ("api: [1\n", "YAML"),
+                               ("mode: release\n---\nmode: debug\n", "more than one YAML document"),
                                ("api:\n  maxBatch: many\n", "maxBatch"),
                                ("api:\n  maxBatch: 0\n", "maxBatch")):
                 path.write_text(text)
