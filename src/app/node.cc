@@ -429,6 +429,7 @@ Node::Node(const config::Settings& settings) : parts_(std::make_unique<Parts>(se
 Node::~Node() { stop(); }
 
 Result<void> Node::start() {
+  JD_CHECK_OK(check_ca_files(parts_->settings));
   JD_CHECK_OK(parts_->open_store());
   JD_CHECK_OK(parts_->start_core());
   JD_CHECK_OK(parts_->start_webhook());
@@ -481,6 +482,7 @@ bool Node::check_pulse() {
 }
 
 Result<config::ReloadReport> Node::reload(const config::Settings& wanted) {
+  JD_CHECK_OK(check_ca_files(wanted));
   auto report = parts_->live.apply(wanted);
   // The files may have changed though no setting has.
   parts_->gateway->reload_certificate();

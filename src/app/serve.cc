@@ -86,8 +86,8 @@ void reload(Node& node, const ReadSettings& read_again) {
   const auto report = node.reload(loaded->settings);
   if (!report) {
     observe::log_error("config",
-                       "reload: nothing changed: together with what only a restart changes the new "
-                       "settings are invalid: {}",
+                       "reload: nothing changed: the new settings, or they together with what only "
+                       "a restart changes, are invalid: {}",
                        report.error().detail());
     return;
   }

@@ -1,5 +1,14 @@
 #include "app/webhook_wiring.h"
 
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+#include <system_error>
+
 namespace jindou::app {
 
 std::shared_ptr<const webhook::WebhookOptions> webhook_options(const config::Settings& settings) {
@@ -8,6 +17,7 @@ std::shared_ptr<const webhook::WebhookOptions> webhook_options(const config::Set
   options->http_addr = from.http_addr;
   options->grpc_addr = from.grpc_addr;
   options->agent_http_addr = settings.agent.webhook.http_addr;
+  options->ca_file = from.ca_file;
   options->secret = from.secret;
   options->focus_events = from.focus_events;
   options->notify_interval = from.msg_notify_event_push_interval;
@@ -28,11 +38,41 @@ std::shared_ptr<const webhook::DataSourceOptions> data_source_options(
     const config::Settings& settings) {
   auto options = std::make_shared<webhook::DataSourceOptions>();
   options->addr = settings.datasource.addr;
+  options->ca_file = settings.datasource.ca_file;
   options->channel_info_on = settings.datasource.channel_info_on;
   options->timeout = settings.datasource.timeout;
   options->cache_time = settings.datasource.cache_time;
   options->cache_count = settings.datasource.cache_count;
   return options;
+}
+
+namespace {
+
+// A file that cannot be used would show only when the first https receiver is called, as a
+// certificate that cannot be verified.
+Result<void> check_ca_file(std::string_view key, const std::string& path) {
+  if (path.empty()) return {};
+  const auto bad = [&](std::string_view why) {
+    return Error(Errc::invalid, fmt::format("{}: {}: {}", key, path, why));
+  };
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return bad("it is a directory");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return bad(std::strerror(errno));
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.starts_with("-----BEGIN ") && line.find("CERTIFICATE-----") != std::string::npos) {
+      return {};
+    }
+  }
+  return bad("there is no certificate in it (PEM: -----BEGIN CERTIFICATE-----)");
+}
+
+}  // namespace
+
+Result<void> check_ca_files(const config::Settings& settings) {
+  JD_CHECK_OK(check_ca_file("webhook.caFile", settings.webhook.ca_file));
+  return check_ca_file("datasource.caFile", settings.datasource.ca_file);
 }
 
 }  // namespace jindou::app

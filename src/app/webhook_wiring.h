@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/result.h"
 #include "channel/effects.h"
 #include "config/settings.h"
 #include "webhook/data_source.h"
@@ -15,6 +16,9 @@ namespace jindou::app {
 std::shared_ptr<const webhook::WebhookOptions> webhook_options(const config::Settings& settings);
 std::shared_ptr<const webhook::DataSourceOptions> data_source_options(
     const config::Settings& settings);
+
+// Whether webhook.caFile and datasource.caFile can be read and hold certificates. Errors: invalid.
+Result<void> check_ca_files(const config::Settings& settings);
 
 // Hands every commit to two sinks, the fan-out first.
 class CommitTee final : public channel::EffectSink {

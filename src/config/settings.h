@@ -184,6 +184,7 @@ struct WebhookSettings {
   std::size_t msg_notify_event_retry_max_count = 5;
   std::vector<std::string> focus_events;  // empty: all
   std::string secret;                     // empty: requests are not signed
+  std::string ca_file;                    // empty: the system's authorities alone
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds timeout{30'000};
   std::chrono::milliseconds retry_backoff_min{1'000};
@@ -204,6 +205,7 @@ struct AgentSettings {
 
 struct DatasourceSettings {
   std::string addr;
+  std::string ca_file;
   bool channel_info_on = false;
   std::chrono::milliseconds timeout{2'000};
   std::chrono::milliseconds cache_time{30'000};

@@ -290,6 +290,9 @@ constexpr std::array kTable{
             kLive, "Events that are sent: msg.notify, msg.offline, user.onlinestatus. None: all."},
     Setting{"webhook.secret", secret, JD_MEMBER(webhook.secret), 0, 0, "", kOurs, kLive,
             "Signs every webhook request (X-Jindou-Signature). Empty: unsigned."},
+    Setting{"webhook.caFile", text, JD_MEMBER(webhook.ca_file), 0, 0, "", kOurs, kLive,
+            "PEM file of authorities whose certificates https receivers may have, besides the "
+            "system's; agent.webhook.httpAddr too. A replaced file counts within a minute."},
     Setting{"webhook.connectTimeout", duration, JD_MEMBER(webhook.connect_timeout), 10, kHour, "",
             kOurs, kLive, "Time for a connection to the receiver."},
     Setting{"webhook.timeout", duration, JD_MEMBER(webhook.timeout), 10, kHour, "", kDocumented,
@@ -314,6 +317,8 @@ constexpr std::array kTable{
     Setting{"datasource.addr", text, JD_MEMBER(datasource.addr), 0, 0, "", kDocumented, kLive,
             "URL asked for subscribers, denylists, allowlists and system accounts. Empty: the "
             "stored ones count."},
+    Setting{"datasource.caFile", text, JD_MEMBER(datasource.ca_file), 0, 0, "", kOurs, kLive,
+            "The same as webhook.caFile, for the data source."},
     Setting{"datasource.channelInfoOn", flag, JD_MEMBER(datasource.channel_info_on), 0, 0, "",
             kDocumented, kLive, "Ask it for the flags of channels too."},
     Setting{"datasource.timeout", duration, JD_MEMBER(datasource.timeout), 10, kHour, "", kOurs,

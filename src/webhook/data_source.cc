@@ -44,6 +44,7 @@ HttpRequest request_of(const DataSourceOptions& options, std::string body) {
   request.headers = {"Content-Type: application/json"};
   request.connect_timeout = options.timeout;
   request.timeout = options.timeout;
+  request.ca_file = options.ca_file;
   return request;
 }
 

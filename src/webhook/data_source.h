@@ -26,6 +26,7 @@ namespace jindou::webhook {
 
 struct DataSourceOptions {
   std::string addr;              // empty: nobody is asked
+  std::string ca_file;           // authorities for https, besides the system's
   bool channel_info_on = false;  // ask for the flags of channels too
   std::chrono::milliseconds timeout{2'000};
   std::chrono::milliseconds cache_time{30'000};  // an answer is used again for so long

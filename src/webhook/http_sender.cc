@@ -22,6 +22,9 @@ struct ListDeleter {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
 
+// Seconds for which authorities that were read are used again. libcurl would take a day, in which a
+// file that was replaced would go unnoticed.
+constexpr long kAuthoritiesKept = 60;
 // How long one wait of the loop may take; stop() ends it earlier.
 constexpr int kPollMs = 1000;
 
@@ -102,6 +105,16 @@ void choose_http2(Transfer& transfer) {
   curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 1L);
 }
 
+// The file takes the place of the system's bundle; the system's directory of authorities stays.
+void trust(CURL* handle, const HttpRequest& request) {
+  curl_easy_setopt(handle, CURLOPT_CA_CACHE_TIMEOUT, kAuthoritiesKept);
+  if (request.ca_file.empty()) return;
+  curl_easy_setopt(handle, CURLOPT_CAINFO, request.ca_file.c_str());
+  if (const char* directory = curl_version_info(CURLVERSION_NOW)->capath; directory != nullptr) {
+    curl_easy_setopt(handle, CURLOPT_CAPATH, directory);
+  }
+}
+
 void prepare(Transfer& transfer) {
   CURL* handle = transfer.handle.get();
   const HttpRequest& request = transfer.request;
@@ -132,6 +145,7 @@ void prepare(Transfer& transfer) {
   } else {
     curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   }
+  trust(handle, request);
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);

@@ -21,6 +21,9 @@ struct HttpRequest {
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds timeout{30'000};  // of the whole exchange
   bool http2 = false;                         // HTTP/2 without TLS, as gRPC speaks it
+  // PEM file of authorities that may sign an https receiver's certificate, besides those of the
+  // system. Empty: only those.
+  std::string ca_file;
 };
 
 struct HttpAnswer {

@@ -101,6 +101,7 @@ HttpRequest request_of(const Letter& letter, const WebhookOptions& options,
   HttpRequest request;
   request.connect_timeout = options.connect_timeout;
   request.timeout = options.timeout;
+  request.ca_file = options.ca_file;
   const std::string_view event = event_name(letter.event);
   switch (route_of(letter, options)) {
     case Route::none: return request;

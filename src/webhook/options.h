@@ -33,6 +33,7 @@ struct WebhookOptions {
   std::string http_addr;
   std::string grpc_addr;        // host:port; used instead of http_addr
   std::string agent_http_addr;  // told about messages of agent channels instead of the others
+  std::string ca_file;          // authorities for https, besides the system's
   std::string secret;
   std::vector<std::string> focus_events;  // empty: all
   std::chrono::milliseconds notify_interval{500};

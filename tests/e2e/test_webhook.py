@@ -6,12 +6,16 @@ import hashlib
 import hmac
 import json
 import os
+import shutil
 import signal
+import ssl
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
 
+import certificates
 import client_packages
 from harness import PERSON, Server, ServerCase, b64, fresh, item, wait_until
 from webhook_receiver import Receiver
@@ -540,6 +544,59 @@ class OnlineStatusTest(WithReceiver):
         changes = wait_until(lambda: (c := self.changes(receiver, uid)) and len(c) >= 2 and c,
                              what="the logout")
         self.assertEqual([c.split("-")[2] for c in changes], ["1", "0"])
+
+
+class PrivateAuthority(WithReceiver):
+    """The receiver's certificate is signed by nobody the system knows."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.mkdtemp(prefix="jindou-ca-")
+        cls.addClassCleanup(shutil.rmtree, cls.directory)
+        cls.certificate, key = certificates.self_signed(cls.directory)
+        cls.other, _ = certificates.self_signed(cls.directory, "other")
+        cls.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        cls.context.load_cert_chain(cls.certificate, key)
+
+    def https_receiver(self):
+        receiver = Receiver(tls=self.context)
+        self.addCleanup(receiver.close)
+        return receiver
+
+    def failed(self, server):
+        return metric(server, "failed_attempts_total", "msg.notify")
+
+    def test_the_authority_of_the_setting_is_trusted_and_no_other(self):
+        receiver = self.https_receiver()
+        yaml = "webhook:\n  httpAddr: %s\n  retryBackoffMax: 1s\n" % receiver.url
+        server = self.server({}, yaml=yaml + "  caFile: %s\n" % self.other)
+        group = fresh("g")
+        server.must_batch([item(group, "x")])
+        wait_until(lambda: self.failed(server) > 0, what="a refused certificate")
+        self.assertEqual(receiver.calls(), [])
+        with open(os.path.join(server.dir, "config.yaml"), "w") as out:
+            out.write(yaml + "  caFile: %s\n" % self.certificate)
+        server.process.send_signal(signal.SIGHUP)
+        self.wait_messages(receiver, group, 1)
+
+    def test_the_data_source_has_its_own(self):
+        receiver = self.https_receiver()
+        server = self.server({"datasource.addr": receiver.url,
+                              "datasource.caFile": self.certificate})
+        server.batch([item(fresh("g"), "x")])
+        wait_until(receiver.calls, what="a question")
+        self.assertEqual(server.stop(), 0)
+
+    def test_a_file_that_cannot_be_used_is_refused(self):
+        empty = os.path.join(self.directory, "empty.pem")
+        with open(empty, "w") as out:
+            out.write("nothing\n")
+        for path in ("/does/not/exist.pem", empty, self.directory):
+            server = Server({"webhook.caFile": path})
+            self.addCleanup(server.destroy)
+            server.spawn()
+            self.assertEqual(server.process.wait(20), 1)
+            self.assertIn("webhook.caFile: " + path, server.log_tail())
 
 
 GRPC_SERVER = r"""

@@ -34,10 +34,11 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 class Receiver:
-    """Answers 200, or what `answer(call)` returns: a status, or "hang" until release()."""
+    """Answers 200, or what `answer(call)` returns: a status, or "hang" until release(). `tls`: an
+    SSLContext; then it serves https."""
 
-    def __init__(self, answer=None):
-        self.answer = answer
+    def __init__(self, answer=None, tls=None):
+        self.answer, self.tls = answer, tls
         self._lock = threading.Lock()
         self._calls = []
         self._released = threading.Event()
@@ -66,6 +67,8 @@ class Receiver:
         self._open = set()
         self._server = _Server(("127.0.0.1", self.port), Handler)
         self.port = self._server.server_address[1]
+        if self.tls is not None:
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
@@ -115,7 +118,7 @@ class Receiver:
 
     @property
     def url(self):
-        return "http://127.0.0.1:%d/hook" % self.port
+        return "%s://127.0.0.1:%d/hook" % ("https" if self.tls else "http", self.port)
 
     def calls(self, event=None):
         """All calls, oldest first, whatever was answered."""
