@@ -50,7 +50,9 @@ AccessOptions access_options(const config::Settings& settings, const std::string
     guest.password = "guest";
     guest.permissions.push_back(config::Permission{"*", "r"});
     options.users.push_back(std::move(guest));
+    options.guest_only = true;
   }
+  options.pages = page_rules(settings);
   options.jwt_secret = settings.jwt.secret.empty() ? own_secret : settings.jwt.secret;
   options.jwt_issuer = settings.jwt.issuer;
   options.jwt_expire = settings.jwt.expire;
@@ -128,6 +130,21 @@ Caller Access::identify(const Request& request, Port port) const {
   caller.may_everything = !options.on;
   caller.admitted = !options.on || !caller.user.empty();
   return caller;
+}
+
+PageVerdict Access::judge_page(const Request& request, Port port) const {
+  const std::shared_ptr<const AccessOptions> held = options();
+  Door door;
+  if (port == Port::api) {
+    door.asks_for_a_secret = token_configured(*held);
+    door.on_loopback = held->pages.api_on_loopback;
+  } else {
+    // What guest may read without a secret is read by everybody, whatever other tokens there are.
+    door.asks_for_a_secret = held->on && !held->guest_only;
+    door.on_loopback = held->pages.manager_on_loopback;
+    door.secret_setting = "auth.users";
+  }
+  return api::judge_page(request, held->pages, door);
 }
 
 std::optional<Login> Access::login(std::string_view name, std::string_view password) const {

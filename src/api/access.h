@@ -12,6 +12,7 @@
 
 #include "api/http_types.h"
 #include "api/login_limiter.h"
+#include "api/page_guard.h"
 #include "base/clock.h"
 #include "config/settings.h"
 
@@ -33,6 +34,9 @@ struct AccessOptions {
   // Who these tokens speak for; may do everything.
   std::string manager_uid = "____manager";
   std::vector<config::AuthUser> users;
+  // The users are none but guest, whose password everybody knows.
+  bool guest_only = false;
+  PageRules pages;
   // HMAC key of the tokens of logins. Empty: nobody can log in.
   std::string jwt_secret;
   std::string jwt_issuer = "wukongim";
@@ -78,6 +82,9 @@ class Access {
   // valid login token only adds the user's name and permissions. Manager port: admitted with
   // either.
   Caller identify(const Request& request, Port port) const;
+
+  // Whether the page that a request comes from may send it, by the header block.
+  PageVerdict judge_page(const Request& request, Port port) const;
 
   // Nothing when name or password are wrong, or nobody can log in.
   std::optional<Login> login(std::string_view name, std::string_view password) const;

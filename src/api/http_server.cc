@@ -56,14 +56,22 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 // How long stop() waits after it has expired everything.
 constexpr std::chrono::seconds kStopForced{2};
 
-// The browser demos call the API from another origin.
+// Beside the origin that may read the answer.
 constexpr std::string_view kCorsHeaders =
-    "Access-Control-Allow-Origin: *\r\n"
     "Access-Control-Allow-Credentials: true\r\n"
     "Access-Control-Allow-Methods: POST, OPTIONS, GET, PUT, DELETE, PATCH\r\n"
     "Access-Control-Allow-Headers: Content-Type, Content-Length, Accept-Encoding, Authorization, "
     "token, X-Requested-With, Accept, Origin, Cache-Control\r\n"
     "Access-Control-Expose-Headers: X-Batch-Failed, Retry-After\r\n";
+
+void append_cors_headers(std::string& out, std::string_view allow_origin) {
+  if (allow_origin != "*") out += "Vary: Origin\r\n";
+  if (allow_origin.empty()) return;
+  out += "Access-Control-Allow-Origin: ";
+  out += allow_origin;
+  out += "\r\n";
+  out += kCorsHeaders;
+}
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -365,7 +373,7 @@ Task<bool> Connection::write_response(bool keep_alive) {
   } else if (request_.version() < 11) {
     head_ += "Connection: keep-alive\r\n";
   }
-  head_ += kCorsHeaders;
+  append_cors_headers(head_, response_.allow_origin);
   head_ += response_.extra_headers;
   head_ += "\r\n";
   std::array<asio::const_buffer, 2> buffers;
@@ -384,8 +392,11 @@ Task<bool> Connection::write_response(bool keep_alive) {
 }
 
 Task<void> Connection::answer_refusal(unsigned status, std::string_view detail) {
+  // What admit() has said about the page holds for a later refusal too.
+  std::string allow_origin = std::move(response_.allow_origin);
   response_.clear();
   response_.status = status;
+  response_.allow_origin = std::move(allow_origin);
   handler_.refuse(detail, response_);
   const bool written = co_await write_response(false);
   if (written) co_await linger();

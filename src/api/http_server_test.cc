@@ -26,6 +26,7 @@ using namespace std::chrono_literals;
 class EchoHandler final : public RequestHandler {
  public:
   bool admit(Request& request, Response& response) override {
+    response.allow_origin = request.header("origin");
     if (request.path() != "/denied") return true;
     response.status = 401;
     response.body = "denied";
@@ -140,10 +141,28 @@ TEST_F(HttpServerTest, KeepsTheConnectionAndItsBuffers) {
     const std::string answer = read_answer(socket, rest);
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;
     EXPECT_TRUE(answer.ends_with("POST /size " + std::to_string(size))) << answer;
-    EXPECT_NE(answer.find("Access-Control-Allow-Origin: *\r\n"), std::string::npos);
+    EXPECT_EQ(answer.find("Access-Control-"), std::string::npos);
     EXPECT_NE(answer.find("\r\nDate: "), std::string::npos);
   }
   EXPECT_TRUE(handler_.padded);
+}
+
+// Refusals that come after the header block was judged, too: a page can only tell what is wrong
+// from an answer that it may read.
+TEST_F(HttpServerTest, NamesTheOriginThatMayReadTheAnswer) {
+  start();
+  for (const std::string path : {"/x", "/denied", "/throw"}) {
+    for (const std::string origin : {"*", "https://app.example"}) {
+      tcp::socket socket = connect();
+      std::string rest;
+      send(socket, post(path, "b", "Origin: " + origin + "\r\n"));
+      const std::string answer = read_answer(socket, rest);
+      EXPECT_NE(answer.find("\r\nAccess-Control-Allow-Origin: " + origin + "\r\n"),
+                std::string::npos)
+          << answer;
+      EXPECT_EQ(answer.find("\r\nVary: Origin\r\n") == std::string::npos, origin == "*");
+    }
+  }
 }
 
 TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {

@@ -68,6 +68,7 @@ void Response::clear() {
     body.clear();
   }
   extra_headers.clear();
+  allow_origin.clear();
   route = "other";
   close = false;
 }

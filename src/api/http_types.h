@@ -105,6 +105,9 @@ struct Response {
   // Complete extra header lines, each ending in CRLF. Only constants and numbers of ours belong
   // here, never text of a caller.
   std::string extra_headers;
+  // The pages that may read the answer (CORS): an origin, "*", or empty for none. An origin has
+  // been read by config::parse_origin, so it holds nothing that ends a header line.
+  std::string allow_origin;
   // The route pattern that answered, for metrics; a string constant.
   std::string_view route = "other";
   // True: the connection is closed after this answer.

@@ -107,14 +107,25 @@ bool Router::authorise(const Route* route, Request& request, Response& response)
   return false;
 }
 
+bool Router::accept_page(const Route* route, const Request& request, Response& response) {
+  PageVerdict verdict = services_.access.judge_page(request, port_);
+  response.allow_origin = std::move(verdict.allow_origin);
+  // Probes are for everybody who asks under whatever name; a page cannot read their answers.
+  if (verdict.refusal.empty() || (route != nullptr && route->auth == Auth::open)) return true;
+  response.route = "foreign_page";
+  answer_error(response, 403, errc_name(Errc::denied), verdict.refusal);
+  return false;
+}
+
 bool Router::admit(Request& request, Response& response) {
+  bool path_known = false;
+  const Route* route = find(request, path_known);
+  if (!accept_page(route, request, response)) return false;
   if (request.method() == Verb::options) {
     response.status = 204;
     response.route = "preflight";
     return false;
   }
-  bool path_known = false;
-  const Route* route = find(request, path_known);
   if (!authorise(route, request, response)) return false;
   if (route != nullptr) return true;
   if (!path_known) {

@@ -60,6 +60,10 @@ class Router final : public RequestHandler {
   // Null when the path or the method is unknown; then `path_known` tells which.
   const Route* find(const Request& request, bool& path_known) const;
 
+  // True when the page that sent the request, if it was one, may do so; otherwise `response` is the
+  // answer.
+  bool accept_page(const Route* route, const Request& request, Response& response);
+
   // True when the caller may use `route` (null: a path or method that does not exist); otherwise
   // `response` is the answer.
   bool authorise(const Route* route, Request& request, Response& response);

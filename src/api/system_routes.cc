@@ -8,6 +8,7 @@
 #include "api/body_reader.h"
 #include "api/connection_routes.h"
 #include "api/query.h"
+#include "config/origin.h"
 
 namespace jindou::api {
 namespace {
@@ -128,13 +129,7 @@ Task<void> get_migrate_result(Services&, Request&, Response& response) {
 }  // namespace
 
 std::string_view request_host(const Request& request) {
-  // "im.example.com:5001", "[::1]:5001".
-  std::string_view host = request.header("host");
-  const auto colon = host.rfind(':');
-  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) {
-    host = host.substr(0, colon);
-  }
-  return host;
+  return config::host_without_port(request.header("host"));
 }
 
 std::span<const Route> system_routes() {

@@ -14,6 +14,7 @@
 #include <set>
 #include <sstream>
 
+#include "config/origin.h"
 #include "config/secrets.h"
 #include "model/id_rules.h"
 
@@ -528,6 +529,7 @@ Result<void> validate_access(const Settings& settings) {
         "can log in as anybody: leave it empty, and a random one is made");
   }
   JD_CHECK_OK(check_secrets(settings));
+  JD_CHECK_OK(check_allowed_origins("api.allowedOrigins", settings.api.allowed_origins));
   if (settings.jwt.issuer.empty()) return Error(Errc::invalid, "jwt.issuer: must not be empty");
   if (!settings.manager.on) return {};
   if (settings.manager.addr.empty()) {

@@ -91,6 +91,7 @@ struct ApiSettings {
   bool online_status_include_offline = true;
   bool strict_read = false;
   bool docs = true;
+  std::vector<std::string> allowed_origins;  // empty: pages of the same host
 };
 
 struct CoreSettings {

@@ -342,6 +342,10 @@ constexpr std::array kTable{
             0, "", kOurs, kLive, "POST /user/onlinestatus also lists users that are offline."},
     Setting{"api.strictRead", flag, JD_MEMBER(api.strict_read), 0, 0, "", kOurs, kLive,
             "Messages of a group are read only on behalf of its subscribers."},
+    Setting{"api.allowedOrigins", list, JD_MEMBER(api.allowed_origins), 0, 0, "", kOurs, kLive,
+            "Origins of web pages that may call the HTTP API and the manager port, such as "
+            "`https://app.example.com`; `*`: all. None: pages of the same host; with managerToken "
+            "all, because they have to know it."},
     Setting{"api.docs", flag, JD_MEMBER(api.docs), 0, 0, "", kOurs, kRestart,
             "Serve the documentation under /docs, unless mode is release."},
     Setting{"retention.interval", duration, JD_MEMBER(retention.interval), 100, 30 * kDay, "",

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import http.client
 import json
 import os
 import pathlib
@@ -330,6 +331,95 @@ class ManagerPort(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done)
         done = run("config", "--validate", *addresses, WK_ALLOWOPENAPI="true")
         self.assertEqual(done.returncode, 0, done)
+
+
+class Pages(ServerCase):
+    """No token: what pages in a browser on the server's machine may do."""
+
+    def ask(self, method, path, address=None, **headers):
+        """A request whose Host and other headers are ours."""
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        host, port = (address or self.server.http).rsplit(":", 1)
+        connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        self.addCleanup(connection.close)
+        body = None
+        if path == "/message/sendbatch":
+            body = json.dumps([item("g", "x")])
+        elif path == "/manager/login":
+            body = json.dumps({"username": "guest", "password": "guest"})
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+
+    def stored(self):
+        return self.server.messages("g")
+
+    def test_dns_rebinding_is_refused(self):
+        """The page's own name has come to point at this machine: to the browser it is at home."""
+        before = self.stored()
+        for host in ("evil.example", "evil.example:5001", "127.0.0.1.evil.example"):
+            for method, path, address in (("POST", "/message/sendbatch", None),
+                                          ("GET", "/connz", None),
+                                          ("POST", "/manager/login", self.server.manager)):
+                status, headers, body = self.ask(method, path, address, Host=host,
+                                                 Origin="http://" + host,
+                                                 Content_Type="application/json")
+                self.assertEqual(status, 403, (host, path))
+                self.assertIn("evil.example", json.loads(body)["msg"])
+                self.assertNotIn("access-control-allow-origin", headers)
+        self.assertEqual(self.stored(), before)
+        # Probes come under any name.
+        self.assertEqual(self.ask("GET", "/health", Host="evil.example")[0], 200)
+
+    def test_a_page_of_another_host_can_neither_read_nor_send(self):
+        before = self.stored()
+        for origin in ("http://evil.example", "null"):
+            for method in ("POST", "OPTIONS"):
+                status, headers, body = self.ask(method, "/message/sendbatch", Origin=origin,
+                                                 Content_Type="application/json")
+                self.assertEqual(status, 403, method)
+                self.assertIn("api.allowedOrigins", json.loads(body)["msg"])
+                self.assertNotIn("access-control-allow-origin", headers)
+            status, headers, _ = self.ask("GET", "/health", Origin=origin)
+            self.assertEqual((status, headers.get("access-control-allow-origin")), (200, None))
+            status, _, _ = self.ask("POST", "/manager/login", self.server.manager, Origin=origin,
+                                    Content_Type="application/json")
+            self.assertEqual(status, 403)
+        self.assertEqual(self.stored(), before)
+
+    def test_a_page_of_the_same_host_has_to_send_json(self):
+        origin = "http://localhost:8080"
+        for kind in ("text/plain", "application/x-www-form-urlencoded"):
+            status, _, body = self.ask("POST", "/message/sendbatch", Origin=origin,
+                                       Content_Type=kind)
+            self.assertEqual(status, 403, kind)
+            self.assertIn("application/json", json.loads(body)["msg"])
+        status, headers, _ = self.ask("POST", "/message/sendbatch", Origin=origin,
+                                      Content_Type="application/json")
+        self.assertEqual((status, headers["access-control-allow-origin"]), (200, origin))
+
+    def test_a_form_without_an_origin_is_told_by_its_site(self):
+        status, _, _ = self.ask("POST", "/message/sendbatch", Sec_Fetch_Site="cross-site",
+                                Sec_Fetch_Mode="navigate", Content_Type="text/plain")
+        self.assertEqual(status, 403)
+
+
+class AllowedOrigins(ServerCase):
+    config = {"api.allowedOrigins": "https://app.example.com http://localhost:3000"}
+
+    def test_the_origins_that_are_named_are_answered(self):
+        def ask(origin):
+            answer = self.server.request("OPTIONS", "/message/sendbatch",
+                                         headers={"Origin": origin})
+            return answer.status, answer.headers.get("access-control-allow-origin")
+        self.assertEqual(ask("https://app.example.com"), (204, "https://app.example.com"))
+        self.assertEqual(ask("https://app.example.com:8443"), (403, None))
+        self.assertEqual(ask("http://app.example.com"), (403, None))
+
+    def test_what_is_no_origin_is_refused(self):
+        done = run("config", "--validate", "--set", "api.allowedOrigins=app.example.com")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("api.allowedOrigins: 'app.example.com'", done.stderr)
 
 
 class Configuration(unittest.TestCase):

@@ -314,12 +314,15 @@ class Service(ServerCase):
             self.assertEqual((answer.status, answer.json()), (200, {"status": "ok"}), path)
 
     def test_cors(self):
-        for answer in (self.server.get("/health"), self.server.batch([]),
-                       self.server.get("/nowhere"),
-                       self.server.request("OPTIONS", "/message/sendbatch"),
-                       self.server.request("OPTIONS", "/nowhere")):
-            self.assertEqual(answer.headers["access-control-allow-origin"], "*")
-            self.assertEqual(answer.headers["access-control-allow-credentials"], "true")
+        origin = "http://localhost:5172"
+        ask = {"Origin": origin, "Content-Type": "application/json"}
+        for answer in (self.server.get("/health", headers=ask),
+                       self.server.post("/message/sendbatch", [], headers=ask),
+                       self.server.get("/nowhere", headers=ask),
+                       self.server.request("OPTIONS", "/message/sendbatch", headers=ask),
+                       self.server.request("OPTIONS", "/nowhere", headers=ask)):
+            self.assertEqual(answer.headers["access-control-allow-origin"], origin)
+            self.assertIn("Origin", answer.headers["vary"])
             for word in ("POST", "OPTIONS", "GET"):
                 self.assertIn(word, answer.headers["access-control-allow-methods"])
             for word in ("content-type", "authorization", "token"):
