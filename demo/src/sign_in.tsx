@@ -1,26 +1,27 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { normalUrl } from './api';
+import { firstAddress, toldAddress } from './api_address';
 import { chat, isUid } from './chat';
 import { t } from './i18n';
 import { Field, LanguageSwitch, type LanguageProps } from './parts';
 
-// The address in the page's own address; without one the API's usual port on the same host.
-function suggestedUrl(): string {
-  const given = new URLSearchParams(location.search).get('apiurl');
-  const url = given === null ? null : normalUrl(given);
-  return url ?? `${location.protocol}//${location.hostname}:5001`;
-}
-
 export function SignIn(props: LanguageProps) {
   const [uid, setUid] = useState(sessionStorage.getItem('jindou.uid') ?? '');
-  const [url, setUrl] = useState(suggestedUrl);
+  const [url, setUrl] = useState(firstAddress);
+  const urlTyped = useRef(false);
   const [token, setToken] = useState('');
   const [register, setRegister] = useState(true);
   const [only, setOnly] = useState(true);
   const [managerToken, setManagerToken] = useState('');
   const [formError, setFormError] = useState('');
   const busy = chat.phase === 'signing-in';
+
+  useEffect(() => {
+    void toldAddress().then((told) => {
+      if (told !== null && !urlTyped.current) setUrl(told);
+    });
+  }, []);
 
   const submit = (event: Event) => {
     event.preventDefault();
@@ -59,7 +60,10 @@ export function SignIn(props: LanguageProps) {
         </Field>
         <Field label={t('API address')}>
           <input type="url" value={url} spellcheck={false} disabled={busy}
-                 onInput={(event) => setUrl(event.currentTarget.value)} />
+                 onInput={(event) => {
+                   urlTyped.current = true;
+                   setUrl(event.currentTarget.value);
+                 }} />
         </Field>
         <details>
           <summary>{t('More options')}</summary>

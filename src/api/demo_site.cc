@@ -5,11 +5,14 @@
 #include <utility>
 
 #include "api/system_routes.h"
+#include "codec/json_writer.h"
 
 namespace jindou::api {
 namespace {
 
 constexpr std::string_view kPage = "/chatdemo";
+// The address of the API in a place that no link to the page can change.
+constexpr std::string_view kApiAddress = "/api.json";
 constexpr std::string_view kPlain = "text/plain; charset=utf-8";
 
 // Scripts and styles are files of this listener; connections go wherever the API is, which the
@@ -105,6 +108,15 @@ void DemoSite::answer(const Request& request, Response& response) const {
       response.extra_headers += "\r\nCache-Control: no-store\r\n";
       return;
     }
+  }
+  if (path == kApiAddress) {
+    response.content_type = "application/json";
+    response.extra_headers += "Cache-Control: no-store\r\n";
+    codec::JsonWriter json(response.body);
+    json.begin_object();
+    json.string("url", api_url_(request_host(request)));
+    json.end_object();
+    return;
   }
   const auto file = std::find_if(files_.begin(), files_.end(),
                                  [&](const DemoFile& each) { return each.path == path; });

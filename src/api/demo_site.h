@@ -26,8 +26,8 @@ struct DemoFile {
   std::string_view gzipped;  // empty: not smaller
 };
 
-// Answers GET and HEAD: the files, and a redirect to the page that tells it where the API is.
-// Thread-safe: constant after construction.
+// Answers GET and HEAD: the files, where the API is (api.json), and a redirect to the page that
+// tells it so. Thread-safe: constant after construction.
 class DemoSite final : public RequestHandler {
  public:
   // The address of the API for whoever asked for the page under this host (without port, may be

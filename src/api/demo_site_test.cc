@@ -57,6 +57,14 @@ TEST_F(DemoSiteTest, ThePageWithoutAnAddressOfTheApiIsGivenOne) {
   EXPECT_EQ(get("/chatdemo?apiurl=http://a").status, 200U);
 }
 
+TEST_F(DemoSiteTest, TheAddressOfTheApiIsToldWhateverTheLinkSays) {
+  const Response response = get("/api.json?apiurl=http://evil.example");
+  EXPECT_EQ(response.status, 200U);
+  EXPECT_EQ(response.content_type, "application/json");
+  EXPECT_EQ(response.body, R"({"url":"http://im.example.com:5001"})");
+  EXPECT_TRUE(has(response, "Cache-Control: no-store"));
+}
+
 TEST_F(DemoSiteTest, WithoutAnApiThePageIsServedAsItIs) {
   api_url_.clear();
   EXPECT_TRUE(has(get("/"), "Location: chatdemo"));

@@ -117,6 +117,8 @@ class Listener(DemoCase):
 
     def test_the_configured_address_of_the_api_is_told(self):
         with Server({"demo.on": "true", "external.apiUrl": "https://im.example.com/api"}) as server:
+            told = server.request("GET", "/api.json", address=server.demo)
+            self.assertEqual(told.json(), {"url": "https://im.example.com/api"})
             answer = server.request("GET", "/", address=server.demo)
             self.assertEqual(answer.headers["location"],
                              "chatdemo?apiurl=https%3A%2F%2Fim.example.com%2Fapi")
@@ -140,6 +142,9 @@ class Page(DemoCase):
 
     def test_a_telephone_shows_list_or_conversation(self):
         self.scenario("telephone")
+
+    def test_a_link_cannot_send_tokens_elsewhere(self):
+        self.scenario("links")
 
     def test_everything_works_by_keyboard(self):
         self.scenario("keyboard")

@@ -406,6 +406,24 @@ export async function keyboard({ browsers }) {
   await waitFocus('Send a batch');
 }
 
+// A link may carry an address of its own, and tokens are typed into the page: only the server's own word
+// and addresses on the page's host count.
+export async function links({ browsers, config }) {
+  const user = await browsers.open();
+  const address = () => user.label('API address').inputValue();
+  const follow = async (apiurl, expected) => {
+    const page = new URL('chatdemo', config.url);
+    page.searchParams.set('apiurl', apiurl);
+    await user.page.goto(page.href);
+    await until(async () => await address() === expected,
+                () => assert.fail(`${apiurl} was taken`));
+  };
+  await follow('http://evil.example/steal', config.api);
+  await follow('http://127.0.0.1.evil.example:5001', config.api);
+  await follow('http://localhost:7000', 'http://localhost:7000');
+  await follow(config.api, config.api);
+}
+
 // What goes wrong is said in words: no API, no manager token, a wrong one.
 export async function errors({ browsers, config }) {
   const user = await browsers.open();
