@@ -1,189 +1,23 @@
 #include "config/settings.h"
 
 #include <fmt/format.h>
-#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <iterator>
-#include <numeric>
 #include <set>
-#include <sstream>
 
+#include "config/keys.h"
 #include "config/origin.h"
 #include "config/secrets.h"
+#include "config/settings_file.h"
 #include "model/id_rules.h"
 
 extern char** environ;
 
 namespace jindou::config {
 namespace {
-
-constexpr std::string_view kEnvPrefix = "WK_";
-// A configuration file has some hundred lines; a larger one is another file given by mistake.
-constexpr std::uintmax_t kFileBytesMax = std::uintmax_t{1} << 20;
-constexpr std::size_t kFileEntriesMax = 4096;
-constexpr int kFileDepthMax = 8;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
-bool same_key(std::string_view a, std::string_view b) { return lower(a) == lower(b); }
-
-// By its name or a documented other one.
-const Setting* find_setting(std::string_view key) {
-  for (const KeyAlias& alias : key_aliases()) {
-    if (same_key(alias.alias, key)) key = alias.key;
-  }
-  for (const Setting& setting : settings_table()) {
-    if (same_key(setting.key, key)) return &setting;
-  }
-  return nullptr;
-}
-
-const IgnoredKey* find_ignored(std::string_view key) {
-  const std::string wanted = lower(key);
-  for (const IgnoredKey& ignored : ignored_keys()) {
-    const std::string pattern = lower(ignored.pattern);
-    if (pattern.ends_with(".*")) {
-      const std::string_view group(pattern.data(), pattern.size() - 2);
-      if (wanted == group || wanted.starts_with(std::string(group) + '.')) return &ignored;
-    } else if (wanted == pattern) {
-      return &ignored;
-    }
-  }
-  return nullptr;
-}
-
-std::string env_of(std::string_view key) {
-  std::string name(kEnvPrefix);
-  for (const char c : key) {
-    name += c == '.' ? '_' : (c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c);
-  }
-  return name;
-}
-
-// Levenshtein: the least number of single-character edits from a to b.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row[b.size()];
-}
-
-// A suggestion is worth making up to this many edits: a third of the word, for typing errors.
-bool is_near(std::size_t distance, std::size_t length) { return distance <= 1 + length / 3; }
-
-// The known key closest to `key`, whole or by its last part ("maxBatch" finds "api.maxBatch").
-// Empty when none is close enough to be what was meant.
-std::string_view nearest_key(std::string_view key) {
-  const std::string wanted = lower(key.substr(0, 128));
-  std::string_view best;
-  std::size_t best_distance = std::string_view::npos;
-  const auto consider = [&](std::string_view name) {
-    const std::string known = lower(name);
-    std::size_t distance = 2 * edit_distance(wanted, known);
-    if (const auto dot = known.rfind('.'); dot != std::string::npos) {
-      // One more than the whole key at the same distance: a hit on the whole key wins.
-      distance = std::min(distance,
-                          2 * edit_distance(wanted, std::string_view(known).substr(dot + 1)) + 1);
-    }
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = name;
-    }
-  };
-  for (const Setting& setting : settings_table()) consider(setting.key);
-  for (const KeyAlias& alias : key_aliases()) consider(alias.alias);
-  return is_near(best_distance / 2, wanted.size()) ? best : std::string_view();
-}
-
-Error unknown_key(std::string_view key) {
-  const std::string_view nearest = nearest_key(key);
-  std::string text = fmt::format("unknown configuration key '{}'; ", key.substr(0, 128));
-  if (nearest.empty()) {
-    text += "no known key is like it (jindou config lists all)";
-  } else {
-    fmt::format_to(std::back_inserter(text), "the nearest known key is '{}'", nearest);
-  }
-  return Error(Errc::invalid, std::move(text));
-}
-
-// A whole group ("api: 5") where only keys below it exist.
-bool is_group(std::string_view key) {
-  const std::string prefix = lower(key) + '.';
-  const auto below = [&](std::string_view known) { return lower(known).starts_with(prefix); };
-  return std::any_of(settings_table().begin(), settings_table().end(),
-                     [&](const Setting& setting) { return below(setting.key); }) ||
-         std::any_of(key_aliases().begin(), key_aliases().end(),
-                     [&](const KeyAlias& alias) { return below(alias.alias); });
-}
-
-// "---" at the end of a file makes one.
-constexpr std::size_t kEmptyDocumentsMax = 16;
-
-// Whether there is anything in a document.
-class ContentProbe final : public YAML::EventHandler {
- public:
-  bool found() const { return found_; }
-
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override { found_ = true; }
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                const std::string&) override {
-    found_ = true;
-  }
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {
-    found_ = true;
-  }
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                  YAML::EmitterStyle::value) override {
-    found_ = true;
-  }
-  void OnMapEnd() override {}
-
- private:
-  bool found_ = false;
-};
-
-// A file may hold several documents, divided by "---". Settings in a second one would be ignored
-// without a word, or win over the first: neither is what the first one's author expects.
-Result<YAML::Node> only_document(std::string_view text, std::string_view name) {
-  // Not YAML::LoadAll: it has no end where the text of a broken document is never taken up.
-  std::istringstream stream{std::string(text)};
-  YAML::Parser parser(stream);
-  for (std::size_t index = 0;; ++index) {
-    ContentProbe probe;
-    if (!parser.HandleNextDocument(probe)) break;
-    if (index == 0 || (!probe.found() && index < kEmptyDocumentsMax)) continue;
-    return Error(Errc::invalid,
-                 fmt::format("{} holds more than one YAML document, divided by lines of \"---\": "
-                             "settings must be in the first",
-                             name));
-  }
-  return YAML::Load(std::string(text));
-}
 
 class Loader {
  public:
@@ -374,23 +208,6 @@ class Loader {
   std::size_t entries_ = 0;
 };
 
-Result<std::string> read_file(const std::filesystem::path& path) {
-  const auto fail = [&](std::string_view why) {
-    return Error(Errc::not_found,
-                 fmt::format("cannot read the configuration file {}: {}", path.string(), why));
-  };
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return fail("it is a directory");
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(std::strerror(errno));
-  std::string text(kFileBytesMax + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.bad()) return fail("reading failed");
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > kFileBytesMax) return fail("it is larger than 1 MiB");
-  return text;
-}
-
 Result<LoadedSettings> load(std::optional<std::string_view> yaml, std::string_view name,
                             const Environment& env, const Overrides& overrides) {
   Loader loader;
@@ -466,7 +283,7 @@ Environment process_environment() {
 Result<LoadedSettings> load_settings(const std::optional<std::filesystem::path>& file,
                                      const Environment& env, const Overrides& overrides) {
   if (!file) return load(std::nullopt, {}, env, overrides);
-  JD_TRY(const std::string text, read_file(*file));
+  JD_TRY(const std::string text, read_settings_file(*file));
   return load(text, "the configuration file " + file->string(), env, overrides);
 }
 

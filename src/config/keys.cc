@@ -1,0 +1,123 @@
+#include "config/keys.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+namespace jindou::config {
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+bool same_key(std::string_view a, std::string_view b) { return lower(a) == lower(b); }
+
+}  // namespace
+
+const Setting* find_setting(std::string_view key) {
+  for (const KeyAlias& alias : key_aliases()) {
+    if (same_key(alias.alias, key)) key = alias.key;
+  }
+  for (const Setting& setting : settings_table()) {
+    if (same_key(setting.key, key)) return &setting;
+  }
+  return nullptr;
+}
+
+const IgnoredKey* find_ignored(std::string_view key) {
+  const std::string wanted = lower(key);
+  for (const IgnoredKey& ignored : ignored_keys()) {
+    const std::string pattern = lower(ignored.pattern);
+    if (pattern.ends_with(".*")) {
+      const std::string_view group(pattern.data(), pattern.size() - 2);
+      if (wanted == group || wanted.starts_with(std::string(group) + '.')) return &ignored;
+    } else if (wanted == pattern) {
+      return &ignored;
+    }
+  }
+  return nullptr;
+}
+
+std::string env_of(std::string_view key) {
+  std::string name(kEnvPrefix);
+  for (const char c : key) {
+    name += c == '.' ? '_' : (c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c);
+  }
+  return name;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+    }
+  }
+  return row[b.size()];
+}
+
+bool is_near(std::size_t distance, std::size_t length) { return distance <= 1 + length / 3; }
+
+bool is_group(std::string_view key) {
+  const std::string prefix = lower(key) + '.';
+  const auto below = [&](std::string_view known) { return lower(known).starts_with(prefix); };
+  return std::any_of(settings_table().begin(), settings_table().end(),
+                     [&](const Setting& setting) { return below(setting.key); }) ||
+         std::any_of(key_aliases().begin(), key_aliases().end(),
+                     [&](const KeyAlias& alias) { return below(alias.alias); });
+}
+
+namespace {
+
+// The known key closest to `key`, whole or by its last part ("maxBatch" finds "api.maxBatch").
+// Empty when none is close enough to be what was meant.
+std::string_view nearest_key(std::string_view key) {
+  const std::string wanted = lower(key.substr(0, 128));
+  std::string_view best;
+  std::size_t best_distance = std::string_view::npos;
+  const auto consider = [&](std::string_view name) {
+    const std::string known = lower(name);
+    std::size_t distance = 2 * edit_distance(wanted, known);
+    if (const auto dot = known.rfind('.'); dot != std::string::npos) {
+      // One more than the whole key at the same distance: a hit on the whole key wins.
+      distance = std::min(distance,
+                          2 * edit_distance(wanted, std::string_view(known).substr(dot + 1)) + 1);
+    }
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = name;
+    }
+  };
+  for (const Setting& setting : settings_table()) consider(setting.key);
+  for (const KeyAlias& alias : key_aliases()) consider(alias.alias);
+  return is_near(best_distance / 2, wanted.size()) ? best : std::string_view();
+}
+
+}  // namespace
+
+Error unknown_key(std::string_view key) {
+  const std::string_view nearest = nearest_key(key);
+  std::string text = fmt::format("unknown configuration key '{}'; ", key.substr(0, 128));
+  if (nearest.empty()) {
+    text += "no known key is like it (jindou config lists all)";
+  } else {
+    fmt::format_to(std::back_inserter(text), "the nearest known key is '{}'", nearest);
+  }
+  return Error(Errc::invalid, std::move(text));
+}
+
+}  // namespace jindou::config
