@@ -10,6 +10,7 @@
 #include "app/serve.h"
 #include "app/version.h"
 #include "bench/bench.h"
+#include "config/conversion.h"
 #include "config/settings.h"
 
 namespace jindou::app {
@@ -90,6 +91,16 @@ int run_config(const SettingsFlags& flags, bool validate_only, bool markdown) {
   return 0;
 }
 
+int run_conversion(const std::string& file) {
+  const auto text = config::read_settings_file(file);
+  if (!text) return usage_error(text.error());
+  const auto converted = config::convert_wukongim(*text, file);
+  if (!converted) return usage_error(converted.error());
+  std::fputs(converted->text.c_str(), stdout);
+  if (converted->problem.empty()) return 0;
+  return usage_error(Error(Errc::invalid, "not accepted as it is: " + converted->problem));
+}
+
 int run_bench_command(const bench::BenchOptions& options) {
   if (const auto valid = bench::validate(options); !valid) return usage_error(valid.error());
   return bench::run_bench(options);
@@ -116,6 +127,9 @@ int run_command_line(int argc, char** argv) {
   config_flags.add_to(*config_command);
   config_command->add_flag("--validate", validate_only, "Only check it");
   config_command->add_flag("--markdown", markdown, "Print the reference of all settings");
+  std::string wukongim_file;
+  config_command->add_option("--from-wukongim", wukongim_file,
+                             "Print a configuration of WuKongIM 2 as one for this server");
 
   bench::BenchOptions bench_options;
   CLI::App* bench_command = app.add_subcommand("bench", "Measure the server on this machine");
@@ -132,6 +146,7 @@ int run_command_line(int argc, char** argv) {
     std::printf("jindou %s\n", kVersion);
     return 0;
   }
+  if (config_command->parsed() && !wukongim_file.empty()) return run_conversion(wukongim_file);
   if (config_command->parsed()) return run_config(config_flags, validate_only, markdown);
   if (bench_command->parsed()) return run_bench_command(bench_options);
   return run_serve(flags);

@@ -399,11 +399,13 @@ Result<void> validate(const Settings& settings) {
   if (!settings.http_addr.empty() && settings.manager_token.empty() && !settings.allow_open_api) {
     JD_TRY(const auto address, parse_listen_address(settings.http_addr));
     if (!address.is_loopback()) {
-      return Error(Errc::invalid,
-                   fmt::format("httpAddr {} can be reached from other machines and managerToken is "
-                               "empty: set managerToken, or say allowOpenApi: true to serve the "
-                               "API to everybody",
-                               settings.http_addr));
+      return Error(
+          Errc::invalid,
+          fmt::format("httpAddr {0} can be reached from other machines and managerToken is "
+                      "empty: set managerToken (16 characters or more), or listen on a "
+                      "loopback address (httpAddr: localhost:{1}), or say allowOpenApi: "
+                      "true to serve the API to everybody",
+                      settings.http_addr, address.port));
     }
   }
   JD_CHECK_OK(check_listen("manager.addr", settings.manager.addr));
@@ -490,6 +492,11 @@ std::string settings_markdown() {
       "`managerToken` is set\nor `allowOpenApi` is `true`. The manager port always asks for a "
       "token "
       "or a login; on an address other\nmachines can reach the default login `guest` is off.\n\n"
+      "`jindou config --from-wukongim FILE` prints a configuration of WuKongIM 2 as one for this "
+      "server: what has\nno effect here is a comment with the reason, an API that nobody guards "
+      "stays "
+      "on loopback, and what the\nserver would still refuse is said on standard error (exit status "
+      "2).\n\n"
       "## Reload\n\n"
       "`SIGHUP` makes the server read all sources again. Changes of the keys marked with R apply "
       "at "

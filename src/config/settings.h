@@ -355,7 +355,9 @@ Environment process_environment();
 // not_found (the file cannot be read).
 Result<LoadedSettings> load_settings(const std::optional<std::filesystem::path>& file,
                                      const Environment& env, const Overrides& overrides);
-// The same with the text of the file.
+// The text of a configuration file. Errors: not_found (names the file and the reason).
+Result<std::string> read_settings_file(const std::filesystem::path& path);
+// load_settings() with the text of the file.
 Result<LoadedSettings> load_settings_text(std::string_view yaml, const Environment& env,
                                           const Overrides& overrides);
 

@@ -11,6 +11,8 @@
 #include <string>
 #include <system_error>
 
+#include "config/settings.h"
+
 namespace jindou::config {
 namespace {
 

@@ -1,11 +1,9 @@
-// The text of a configuration file, and the one YAML document in it. Only this folder may include
+// The one YAML document in a configuration file. Only this folder may include
 // this: yaml-cpp goes no further.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
 
-#include <filesystem>
-#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -14,9 +12,6 @@ namespace jindou::config {
 
 inline constexpr std::size_t kFileEntriesMax = 4096;
 inline constexpr int kFileDepthMax = 8;
-
-// Errors: not_found (names the file and the reason).
-Result<std::string> read_settings_file(const std::filesystem::path& path);
 
 // A file may hold several documents, divided by "---". Settings in a second one would be ignored
 // without a word, or win over the first: neither is what the first one's author expects. `name` is

@@ -294,7 +294,11 @@ TEST(Settings, FlagsTakeTheUsualWords) {
 }
 
 TEST(Validate, AnOpenApiNeedsATokenOrTheOperatorsWord) {
-  EXPECT_THAT(refusal_of("httpAddr: 0.0.0.0:5001\n"), HasSubstr("allowOpenApi"));
+  // Three ways out.
+  const std::string refusal = refusal_of("httpAddr: 0.0.0.0:5001\n");
+  EXPECT_THAT(refusal, HasSubstr("set managerToken"));
+  EXPECT_THAT(refusal, HasSubstr("httpAddr: localhost:5001"));
+  EXPECT_THAT(refusal, HasSubstr("allowOpenApi: true"));
   refusal_of("httpAddr: ':5001'\n");
   refusal_of("httpAddr: '[::]:5001'\n");
   refusal_of("httpAddr: example.com:5001\n");

@@ -209,6 +209,27 @@ class CommandLine(unittest.TestCase):
         self.assertNotEqual(run("no-such-command").returncode, 0)
         self.assertNotEqual(run("serve", "--no-such-flag").returncode, 0)
 
+    def test_a_configuration_of_wukongim_is_converted(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "wk.yaml"
+            path.write_text("mode: release\nhttpAddr: 0.0.0.0:5001\nmonitor:\n  on: false\n"
+                            "pprofOn: true\ncluster:\n  nodeId: 7\n")
+            self.assertEqual(run("config", "--validate", "--config", str(path)).returncode, 2)
+            done = run("config", "--from-wukongim", str(path))
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("\n# pprofOn: true  # ", done.stdout)
+            path.write_text(done.stdout)
+            shown = run("config", "--config", str(path))
+            self.assertEqual(shown.returncode, 0, shown)
+            for line in ("mode: release", "httpAddr: localhost:5001", "manager.on: false",
+                         "cluster.nodeId: 7"):
+                self.assertIn(line.split(), [l.split()[:2] for l in shown.stdout.splitlines()])
+            path.write_text("wssAddr: 0.0.0.0:5210\n")
+            done = run("config", "--from-wukongim", str(path))
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("wssConfig.certFile", done.stderr)
+            self.assertIn("\nwssAddr: 0.0.0.0:5210\n", done.stdout)
+
     def test_open_api_needs_a_token(self):
         done = run("serve", "--http-addr", "0.0.0.0:0", "--tcp-addr", "127.0.0.1:0",
                    "--ws-addr", "127.0.0.1:0")
