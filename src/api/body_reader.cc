@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "codec/json_reader.h"
+#include "codec/payload_json.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
@@ -260,6 +261,19 @@ std::vector<BodyReader> BodyReader::objects(std::string_view name) {
       return {};
     }
     out.push_back(BodyReader(object));
+  }
+  return out;
+}
+
+std::string BodyReader::payload(std::string_view name, std::size_t bytes_max) {
+  bool found = false;
+  const dom::element value = find(name, found);
+  std::string out;
+  if (!found) {
+    fail_member(name, "is required");
+  } else if (const auto problem = codec::read_payload(value, bytes_max, out);
+             !problem.text.empty()) {
+    fail_member(name, problem.text);
   }
   return out;
 }

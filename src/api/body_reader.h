@@ -5,6 +5,7 @@
 
 #include <simdjson.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -66,6 +67,9 @@ class BodyReader {
   static BodyReader no_members() { return BodyReader(); }
   // The entries of an array of objects, each a reader with problems of its own.
   std::vector<BodyReader> objects(std::string_view name);
+  // The payload of a message, which has to be there: base64, or an object or array
+  // (codec/payload_json.h).
+  std::string payload(std::string_view name, std::size_t bytes_max);
   // The member as JSON text without white space; empty when absent.
   std::string json(std::string_view name);
 

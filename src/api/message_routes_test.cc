@@ -404,6 +404,39 @@ TEST_F(MessageRoutesTest, OldEventsWriteTheSameStream) {
                         R"({"client_msg_no":"a","channel_id":"g1","channel_type":2,"event":"t"})"});
 }
 
+// An object and the base64 of its compact text are the same payload, wherever a message is sent.
+TEST_F(MessageRoutesTest, EveryRouteThatSendsTakesAPayloadOfJson) {
+  const std::string object = R"("payload":{ "type": 1, "content": "hi" })";
+  const std::string stored = R"("payload":"eyJ0eXBlIjoxLCJjb250ZW50IjoiaGkifQ==")";
+  const std::string place = R"("from_uid":"bot","channel_type":2,)" + object + R"(,"channel_id":)";
+  const std::pair<const char*, std::string> sends[] = {
+      {"/message/send", "{" + place + "\"g1\"}"},
+      {"/message/sendbatch", "[{" + place + "\"g2\"}]"},
+      {"/stream/open", "{" + place + "\"g3\"}"},
+      {"/streammessage/start", "{" + place + "\"g4\"}"},
+      {"/streamv2/open", "{" + place + "\"g5\"}"},
+  };
+  std::size_t group = 0;
+  for (const auto& [path, body] : sends) {
+    ASSERT_EQ(status(path, body), 200U) << path;
+    const Answer page =
+        post("/channel/messagesync", R"({"login_uid":"u1","channel_type":2,"channel_id":"g)" +
+                                         std::to_string(++group) + "\"}");
+    EXPECT_TRUE(has(page.body, stored)) << path << page.body;
+  }
+  EXPECT_EQ(
+      post("/message/sendbatch", R"({"from_uid":"bot","subscribers":["u1"],)" + object + "}").body,
+      R"({"fail_uids":[],"reason":[]})");
+  const Answer page =
+      post("/channel/messagesync", R"({"login_uid":"u1","channel_id":"bot","channel_type":1})");
+  EXPECT_TRUE(has(page.body, stored)) << page.body;
+  // The same number with the other spelling is a repeat.
+  const std::string again = R"({"from_uid":"bot","client_msg_no":"n","channel_id":"g1",)"
+                            R"("channel_type":2,)";
+  EXPECT_EQ(status("/message/send", again + object + "}"), 200U);
+  EXPECT_TRUE(has(post("/message/send", again + stored + "}").body, "\"duplicate\":true"));
+}
+
 TEST_F(MessageRoutesTest, OldStreamsAreOpenedAndClosed) {
   const std::string open =
       R"({"from_uid":"bot","channel_id":"g1","channel_type":2,"payload":"aGk="})";

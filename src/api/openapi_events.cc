@@ -121,7 +121,8 @@ Operation stream_open(std::string_view path, std::string example) {
           object({may("header", anchor_header()), may("client_msg_no", text("Idempotency key.")),
                   may("from_uid", text("The sender; blank: the system account.")),
                   need("channel_id", text("The channel; the other user for type 1.")),
-                  need("channel_type", channel_type()), need("payload", base64("Content."))}),
+                  need("channel_type", channel_type()),
+                  need("payload", payload("Content: base64, or a JSON object or array."))}),
       .example = std::move(example),
       .answer = object({need("stream_no", text("Names the stream.")),
                         need("message_id", integer("Of the message.")),
@@ -159,10 +160,11 @@ void add_streams_v2(std::vector<Operation>& out) {
           object({may("header", anchor_header()), may("client_msg_no", text("Idempotency key.")),
                   may("from_uid", text("The sender; required for type 1.")),
                   need("channel_id", text("The channel; the other user for type 1.")),
-                  need("channel_type", channel_type()), need("payload", base64("Content.")),
+                  need("channel_type", channel_type()),
+                  need("payload", payload("Content: base64, or a JSON object or array.")),
                   may("force", flag("1: end a stream that is running first."))}),
       .example = R"({"client_msg_no":"v21","from_uid":"bot","channel_id":"group6",)"
-                 R"("channel_type":2,"payload":"aGVsbG8="})",
+                 R"("channel_type":2,"payload":{"type":1,"content":"..."}})",
       .answer = object({need("message_id", integer("Names the stream.")),
                         need("message_idstr", text("The same in decimal digits.")),
                         need("message_seq", integer("Position in the channel.")),
@@ -269,11 +271,13 @@ std::vector<Operation> event_operations() {
   out.push_back(event());
   out.push_back(event_sync());
   out.push_back(old_event());
-  out.push_back(stream_open("/stream/open", R"({"from_uid":"bot","channel_id":"group4",)"
-                                            R"("channel_type":2,"payload":"aGVsbG8="})"));
+  out.push_back(stream_open("/stream/open",
+                            R"({"from_uid":"bot","channel_id":"group4",)"
+                            R"("channel_type":2,"payload":{"type":1,"content":"..."}})"));
   out.push_back(stream_close("/stream/close", R"({"stream_no":"5f2b8c1e9d3a4b6f"})"));
-  out.push_back(stream_open("/streammessage/start", R"({"from_uid":"bot","channel_id":"group5",)"
-                                                    R"("channel_type":2,"payload":"aGVsbG8="})"));
+  out.push_back(stream_open("/streammessage/start",
+                            R"({"from_uid":"bot","channel_id":"group5",)"
+                            R"("channel_type":2,"payload":{"type":1,"content":"..."}})"));
   out.push_back(stream_close("/streammessage/end", R"({"stream_no":"5f2b8c1e9d3a4b6f"})"));
   add_streams_v2(out);
   add_retention(out);

@@ -13,6 +13,14 @@ std::string request_header() {
                 "All 0 unless given.");
 }
 
+std::string content() {
+  return payload(
+      "The content: base64, or a JSON object or array, which is stored as its compact text. "
+      "Clients "
+      "of the WuKongIM SDKs show {\"type\":1,\"content\":\"…\"}; the JavaScript SDK fails on a "
+      "payload that is no JSON object with a numeric `type`.");
+}
+
 // What an item, a single message and the object form have in common.
 std::vector<Property> optional_members() {
   return {may("header", request_header()),
@@ -36,7 +44,7 @@ std::string some_uids(std::string_view description) {
 
 std::string send_item() {
   return with_optional_members(
-      {need("payload", base64("The content.")), need("from_uid", uid("The sender.")),
+      {need("payload", content()), need("from_uid", uid("The sender.")),
        need("channel_id", channel_id("The channel; for type 1 the other user.")),
        need("channel_type", channel_type()),
        may("subscribers", some_uids("Only these users receive and read it."))});
@@ -47,14 +55,13 @@ std::string object_form() {
       {need("from_uid", uid("The sender.")),
        need("subscribers", array_up_to(codec::kSubscribersMax, text("A receiver."),
                                        "Each gets a message of its own.")),
-       need("payload", base64("The content."))},
+       need("payload", content())},
       "Object form. `client_msg_no` serves all receivers: a repeat stores nothing.");
 }
 
 std::string single_send() {
   return with_optional_members(
-      {need("payload", base64("The content.")),
-       may("from_uid", text("The sender; blank: the system account.")),
+      {need("payload", content()), may("from_uid", text("The sender; blank: the system account.")),
        may("channel_id", text("The channel; for type 1 the other user. Required unless "
                               "`subscribers` is given.")),
        may("channel_type", integer("Required unless `subscribers` is given.", 0, 255)),
@@ -91,7 +98,7 @@ Operation send() {
           "request with the same `client_msg_no` and payload answers the first ids.",
       .body = single_send(),
       .example = R"({"from_uid":"u1","channel_id":"u2","channel_type":1,)"
-                 R"("payload":"aGVsbG8=","client_msg_no":"n1"})",
+                 R"("payload":{"type":1,"content":"Hello"},"client_msg_no":"n1"})",
       .answer = send_answer(),
       .answer_example =
           R"({"status":200,"message_id":1037,"message_idstr":"1037","message_seq":1,)"
@@ -115,9 +122,9 @@ Operation send_batch() {
       .body = one_of({array(send_item()), object_form()}),
       .example =
           R"([{"client_msg_no":"b1","from_uid":"system","channel_id":"group1","channel_type":2,)"
-          R"("header":{"red_dot":1},"payload":"SGVsbG8gR3JvdXAgMQ=="},)"
+          R"("header":{"red_dot":1},"payload":{"type":1,"content":"Hello Group 1"}},)"
           R"({"client_msg_no":"b2","from_uid":"system","channel_id":"group2","channel_type":2,)"
-          R"("payload":"SGVsbG8gR3JvdXAgMg=="}])",
+          R"("payload":"eyJ0eXBlIjoxLCJjb250ZW50IjoiSGVsbG8gR3JvdXAgMiJ9"}])",
       .answer =
           one_of({array(ref("SendResult")),
                   object({need("fail_uids", array(text("A user."), "Who did not get the message.")),

@@ -90,6 +90,12 @@ std::string base64(std::string_view description) {
   return typed("string", "\"contentEncoding\":\"base64\"", description);
 }
 
+std::string payload(std::string_view description) {
+  std::string out = R"({"type":["string","object","array"],"description":)";
+  codec::json_append_string(out, description);
+  return out + "}";
+}
+
 std::string date_time(std::string_view description) {
   return typed("string", "\"format\":\"date-time\"", description);
 }

@@ -35,6 +35,8 @@ std::string text(std::string_view description);
 // A string that is one of the words.
 std::string word(std::initializer_list<std::string_view> words, std::string_view description);
 std::string base64(std::string_view description);
+// The payload of a message that is sent: base64, an object or an array.
+std::string payload(std::string_view description);
 std::string date_time(std::string_view description);
 std::string integer(std::string_view description, std::int64_t min = 0,
                     std::int64_t max = std::numeric_limits<std::int64_t>::max());

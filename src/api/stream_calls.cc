@@ -77,6 +77,10 @@ std::string read_stream_number(BodyReader& body) {
 }
 
 std::string read_stream_payload(const Services& services, BodyReader& body) {
+  return body.payload("payload", services.options.send.payload_bytes_max);
+}
+
+std::string read_stream_text(const Services& services, BodyReader& body) {
   const std::string text = body.text("payload");
   std::string payload;
   if (text.empty()) {

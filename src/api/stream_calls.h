@@ -34,8 +34,10 @@ struct StreamPlace {
 StreamPlace read_stream_place(BodyReader& body);
 // A client_msg_no if one is given.
 std::string read_stream_number(BodyReader& body);
-// Base64 that has to be there.
+// That of the message, which has to be there.
 std::string read_stream_payload(const Services& services, BodyReader& body);
+// Text to add, in base64, which has to be there.
+std::string read_stream_text(const Services& services, BodyReader& body);
 MessageFlags read_stream_header(BodyReader& body);
 
 // The message that a stream belongs to. A client_msg_no is made up if there is none.

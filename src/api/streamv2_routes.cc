@@ -123,7 +123,7 @@ Task<void> post_streamv2_write(Services& services, Request& request, Response& r
   {
     BodyReader body(request.body);
     stream = read_stream(body);
-    text = read_stream_payload(services, body);
+    text = read_stream_text(services, body);
     end = body.flag("end");
     end_reason = body.number("end_reason", 255);
     problem = body.problem();

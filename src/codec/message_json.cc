@@ -7,8 +7,8 @@
 #include <unordered_set>
 #include <utility>
 
-#include "codec/base64.h"
 #include "codec/json_reader.h"
+#include "codec/payload_json.h"
 #include "model/id_rules.h"
 
 namespace jindou::codec {
@@ -132,7 +132,7 @@ class Repeats {
 // empty are the same thing to every rule, so there is no third state. Borrows from the parsed
 // document.
 struct Fields {
-  std::string_view payload;
+  std::optional<dom::element> payload;
   std::string_view from_uid;
   std::string_view channel_id;
   std::string_view client_msg_no;
@@ -224,7 +224,9 @@ void read_fields(dom::object object, Fields& fields, Problems& problems) {
     }
     const std::size_t before = problems.count();
     switch (member) {
-      case Member::payload: read_string(value, name, fields.payload, problems); break;
+      case Member::payload:
+        if (!value.is_null()) fields.payload = value;
+        break;
       case Member::from_uid: read_string(value, name, fields.from_uid, problems); break;
       case Member::channel_id: read_string(value, name, fields.channel_id, problems); break;
       case Member::client_msg_no: read_string(value, name, fields.client_msg_no, problems); break;
@@ -296,20 +298,15 @@ void read_subscribers(dom::array list, const SendLimits& limits, UidCheck check,
   if (out.empty()) problems.add(kName, "must name at least one user");
 }
 
-void read_payload(std::string_view text, const SendLimits& limits, std::string& out,
+void read_payload(const Fields& fields, const SendLimits& limits, std::string& out,
                   Problems& problems) {
   constexpr std::string_view kName = "payload";
-  if (text.empty()) {
+  if (!fields.payload) {
     problems.add(kName, "is required");
-  } else if (!base64_decode(text, out)) {
-    problems.add(kName, "must be standard base64 with padding");
-  } else if (out.empty()) {
-    problems.add(kName, "must not be empty");
-  } else if (out.size() > limits.payload_bytes_max) {
-    problems.add(kName,
-                 "must not be longer than " + std::to_string(limits.payload_bytes_max) + " bytes",
-                 Errc::too_large);
+    return;
   }
+  const auto problem = codec::read_payload(*fields.payload, limits.payload_bytes_max, out);
+  if (!problem.text.empty()) problems.add(kName, problem.text, problem.code);
 }
 
 // A uid or channel id that has to be there.
@@ -361,7 +358,7 @@ void read_batch_item(dom::element element, std::size_t index, const SendLimits& 
   Fields fields;
   read_fields(object, fields, problems);
   if (fields.good(Member::payload)) {
-    read_payload(fields.payload, limits, item.payload, problems);
+    read_payload(fields, limits, item.payload, problems);
   }
   if (fields.good(Member::from_uid)) {
     read_id(fields.from_uid, "from_uid", item.from_uid, problems);
@@ -417,7 +414,7 @@ BatchBody read_legacy(dom::object object, const SendLimits& limits) {
                        problems);
     }
   }
-  if (problems.empty()) read_payload(fields.payload, limits, message.payload, problems);
+  if (problems.empty()) read_payload(fields, limits, message.payload, problems);
   if (problems.empty()) read_optional_members(fields, message, problems);
   if (!problems.empty()) return problems.first();
   message.channel_type = ChannelType::person;
@@ -446,7 +443,7 @@ Result<BatchItem> parse_send(std::string_view body, const SendLimits& limits) {
   Fields fields;
   BatchItem item;
   read_fields(object, fields, problems);
-  if (problems.empty()) read_payload(fields.payload, limits, item.payload, problems);
+  if (problems.empty()) read_payload(fields, limits, item.payload, problems);
   if (!problems.empty()) return problems.first();
 
   const bool targeted = fields.subscribers && fields.subscribers->size() > 0;

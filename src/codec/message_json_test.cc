@@ -206,6 +206,39 @@ TEST(BatchArray, RefusesBadBase64AndEmptyPayloads) {
   EXPECT_EQ(items_of(array_of({item_with(R"("payload":"Y\r\nQ==")", "payload")}))[0].payload, "a");
 }
 
+TEST(BatchArray, TakesAPayloadThatIsAnObjectOrArrayAsItsCompactText) {
+  const auto payload = [](std::string_view value) {
+    const auto items =
+        items_of(array_of({item_with(R"("payload":)" + std::string(value), "payload")}));
+    return items.empty() ? std::string() : items[0].payload;
+  };
+  EXPECT_EQ(payload(R"({ "type" : 1, "content" : "\u4f60\n\"好" })"),
+            R"({"type":1,"content":"你\n\"好"})");
+  EXPECT_EQ(payload("[ 1, 2.5, null, true, {} ]"), "[1,2.5,null,true,{}]");
+  EXPECT_EQ(payload("{}"), "{}");
+  // What is inside is the sender's: it is not looked at, and stays as it is.
+  EXPECT_EQ(payload(R"({"b":1,"a":2,"b":3})"), R"({"b":1,"a":2,"b":3})");
+  // A lone surrogate would make it text that no receiver can read.
+  EXPECT_EQ(body_error(array_of({item_with(R"("payload":{"content":"\ud800"})", "payload")})),
+            Errc::invalid);
+  for (const char* value : {"5", "1.5", "true", "false"}) {
+    expect_one_problem(R"("payload":)" + std::string(value), "payload", "payload");
+  }
+}
+
+TEST(BatchArray, LimitsTheCompactTextOfAPayload) {
+  SendLimits limits;
+  limits.payload_bytes_max = 14;
+  const auto parsed = [&limits](std::string_view value) {
+    return parse_send(R"({"channel_id":"g","channel_type":2,"payload":)" + std::string(value) + "}",
+                      limits);
+  };
+  EXPECT_TRUE(parsed(R"({   "a":   "123456"})"));
+  const auto longer = parsed(R"({"a":"1234567"})");
+  ASSERT_FALSE(longer);
+  EXPECT_EQ(longer.error().code(), Errc::too_large);
+}
+
 TEST(BatchArray, LimitsPayloadsOnBothSides) {
   SendLimits limits;
   limits.payload_bytes_max = 10;
@@ -417,7 +450,9 @@ TEST(SingleSend, ReportsTheFirstProblemInTheContractsOrder) {
   EXPECT_EQ(send_error("[]"), "the body must be an object");
   // Each body also breaks the rules that come later.
   EXPECT_EQ(send_error(R"({"subscribers":["a"]})"), "payload is required");
-  EXPECT_EQ(send_error(R"({"payload":"?"})"), "payload must be standard base64 with padding");
+  EXPECT_EQ(send_error(R"({"payload":"?"})"),
+            "payload must be standard base64 with padding, or a JSON object or array instead of a "
+            "string");
   EXPECT_EQ(send_error(R"({"payload":"YQ=="})"), "channel_id is required");
   EXPECT_EQ(send_error(R"({"payload":"YQ==","subscribers":["a"],"channel_id":"a@b"})"),
             "subscribers need header.sync_once = 1");

@@ -130,7 +130,7 @@ class Bodies(BadInputCase):
 
     def test_wrong_types(self):
         wrong = {
-            "payload": [1, True, [], {}, ["aGk="]],
+            "payload": [1, True, 1.5],
             "from_uid": [1, True, [], {}],
             "channel_id": [1, 49, True, [], {}],
             "channel_type": ["2", True, [], {}, 1.5, 2.0e0 + 0.5],
