@@ -33,9 +33,11 @@ Jindou serves the HTTP API on http://$http. Try it from another terminal:
 
 curl -X POST "http://$http/message/sendbatch" -H "Content-Type: application/json" -d '[
   {"header": {"no_persist": 0, "red_dot": 1, "sync_once": 0}, "client_msg_no": "batch_msg_1",
-   "from_uid": "system", "channel_id": "group123", "channel_type": 2, "payload": "SGVsbG8gR3JvdXAgMQ=="},
+   "from_uid": "system", "channel_id": "group123", "channel_type": 2,
+   "payload": {"type": 1, "content": "Hello Group 1"}},
   {"header": {"no_persist": 0, "red_dot": 1, "sync_once": 0}, "client_msg_no": "batch_msg_2",
-   "from_uid": "system", "channel_id": "group456", "channel_type": 2, "payload": "SGVsbG8gR3JvdXAgMg=="}
+   "from_uid": "system", "channel_id": "group456", "channel_type": 2,
+   "payload": {"type": 1, "content": "Hello Group 2"}}
 ]'
 TEXT
   if [ -n "$demo" ]; then
