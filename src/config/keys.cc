@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <iterator>
-#include <numeric>
 #include <utility>
 #include <vector>
+
+#include "base/edit_distance.h"
 
 namespace jindou::config {
 namespace {
@@ -54,23 +55,6 @@ std::string env_of(std::string_view key) {
   }
   return name;
 }
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row[b.size()];
-}
-
-bool is_near(std::size_t distance, std::size_t length) { return distance <= 1 + length / 3; }
 
 bool is_group(std::string_view key) {
   const std::string prefix = lower(key) + '.';

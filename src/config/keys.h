@@ -2,7 +2,6 @@
 // keys without effect, and the nearest one to a typing error. Pure functions.
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -22,11 +21,6 @@ bool is_group(std::string_view key);
 
 // "WK_API_MAXBATCH" for "api.maxBatch".
 std::string env_of(std::string_view key);
-
-// Levenshtein: the least number of single-character edits from a to b.
-std::size_t edit_distance(std::string_view a, std::string_view b);
-// A suggestion is worth making up to this many edits: a third of the word, for typing errors.
-bool is_near(std::size_t distance, std::size_t length);
 
 // Names the nearest known key, if one is near. Its code is invalid.
 Error unknown_key(std::string_view key);

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <set>
 
+#include "base/edit_distance.h"
 #include "config/keys.h"
 #include "config/origin.h"
 #include "config/secrets.h"
