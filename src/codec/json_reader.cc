@@ -1,7 +1,9 @@
 #include "codec/json_reader.h"
 
 #include <memory>
+#include <string>
 
+#include "codec/json_fault.h"
 #include "model/id_rules.h"
 
 namespace jindou::codec {
@@ -28,18 +30,24 @@ struct ThreadParser {
   }
 };
 
-const char* problem_of(simdjson::error_code code) {
-  switch (code) {
-    case simdjson::EMPTY: return "the body is empty";
-    case simdjson::UTF8_ERROR: return "the body is not valid UTF-8";
-    case simdjson::DEPTH_ERROR: return "the body nests objects and arrays more than 32 deep";
-    case simdjson::NUMBER_ERROR: return "the body holds a number that is malformed or out of range";
-    case simdjson::STRING_ERROR: return "the body holds a string with a malformed escape sequence";
-    case simdjson::UNESCAPED_CHARS:
-      return "the body holds a string with an unescaped control character";
-    case simdjson::CAPACITY: return "the body is too large";
-    default: return "the body is not valid JSON: malformed or cut off";
+// A text above this is refused without a place: looking for it byte by byte would hold up the
+// thread for longer than 10 ms.
+constexpr std::size_t kFaultBytesMax = std::size_t{4} << 20;
+
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+Error fault_of(std::string_view body, simdjson::error_code code) {
+  if (code == simdjson::CAPACITY) return Error(Errc::invalid, "the body is too large");
+  if (const auto other = other_format(body); !other.empty()) {
+    return Error(Errc::invalid, "the body is " + std::string(other) +
+                                    ", but must be JSON in UTF-8, such as {\"uid\":\"u1\"}");
   }
+  std::string text = "the body is not valid JSON: ";
+  if (body.size() > kFaultBytesMax) return Error(Errc::invalid, text + "malformed or cut off");
+  const JsonFault fault = find_json_fault(body, kJsonDepthMax);
+  if (fault.what.empty()) return Error(Errc::invalid, text + "malformed or cut off");
+  text += "line " + std::to_string(fault.line) + ", column " + std::to_string(fault.column) + ": ";
+  return Error(Errc::invalid, text + fault.what);
 }
 
 }  // namespace
@@ -48,13 +56,14 @@ Result<simdjson::dom::element> parse_json(std::string_view body) {
   thread_local ThreadParser thread_parser;
   simdjson::dom::parser* parser = thread_parser.get();
   if (parser == nullptr) return Error(Errc::overloaded, "not enough memory to parse the body");
+  if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
   if (is_blank(body)) return Error(Errc::invalid, "the body is empty");
   simdjson::dom::element element;
   const auto code = parser->parse(body.data(), body.size(), true).get(element);
   if (code == simdjson::MEMALLOC) {
     return Error(Errc::overloaded, "not enough memory to parse the body");
   }
-  if (code != simdjson::SUCCESS) return Error(Errc::invalid, problem_of(code));
+  if (code != simdjson::SUCCESS) return fault_of(body, code);
   return element;
 }
 

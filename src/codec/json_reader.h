@@ -1,5 +1,6 @@
 // Parses a JSON text that came from outside. The rules are the same on every route: valid UTF-8,
-// one value and nothing after it, nesting of at most kJsonDepthMax, integers within 64 bits.
+// one value and nothing after it, nesting of at most kJsonDepthMax, integers within 64 bits. A byte
+// order mark in front is skipped, which RFC 8259 section 8.1 leaves to the parser.
 #pragma once
 
 #include <simdjson.h>
@@ -19,9 +20,10 @@ inline constexpr std::size_t kJsonDepthMax = 32;
 // Parses `body` with a parser that belongs to the calling thread; the body is copied, so it needs
 // no padding. The element and every string taken from it are valid until the next call on this
 // thread: copy what you keep, and do not suspend a coroutine while you hold one. Errors: invalid,
-// with a sentence for the caller. Duplicate keys are for the reader of an object to refuse (see
-// message_json.cc), because the parser keeps both. Memory: about 14 bytes per byte of body, kept
-// for the next call up to bodies of 1 MiB.
+// with a sentence for the caller that says where the fault is and what is wrong (json_fault.h).
+// Duplicate keys are for the reader of an object to refuse (see message_json.cc), because the
+// parser keeps both. Memory: about 14 bytes per byte of body, kept for the next call up to bodies
+// of 1 MiB.
 Result<simdjson::dom::element> parse_json(std::string_view body);
 
 }  // namespace jindou::codec
