@@ -14,6 +14,7 @@ namespace {
 
 namespace dom = simdjson::dom;
 
+constexpr std::string_view kUidArray = "the body must be an array of uids, such as [\"u1\",\"u2\"]";
 constexpr std::string_view kRepeatedMember = "an object must not have a member twice";
 
 bool repeats_member(dom::object object) {
@@ -38,7 +39,8 @@ BodyReader::BodyReader(std::string_view body) {
   }
   dom::object object;
   if (parsed->get_object().get(object) != simdjson::SUCCESS) {
-    problem_ = "the body must be an object";
+    problem_ = parsed->is_array() ? "the body must be an object, not an array"
+                                  : "the body must be an object, such as {\"uid\":\"u1\"}";
     return;
   }
   take(object);
@@ -104,7 +106,8 @@ std::string BodyReader::text(std::string_view name) {
 std::uint64_t BodyReader::to_number(dom::element value, std::string_view name, std::uint64_t most) {
   std::uint64_t number = 0;
   if (!is_integer(value)) {
-    fail_member(name, "must be an integer");
+    fail_member(name,
+                value.is_string() ? "must be an integer, without quotes" : "must be an integer");
   } else if (value.get_uint64().get(number) != simdjson::SUCCESS || number > most) {
     fail_member(name, "must be from 0 to " + std::to_string(most));
     number = 0;
@@ -167,7 +170,8 @@ std::vector<dom::element> BodyReader::entries(std::string_view name, std::string
   if (!found) return out;
   dom::array list;
   if (value.get_array().get(list) != simdjson::SUCCESS) {
-    fail_member(name, std::string("must be an array of ").append(of_what));
+    fail_member(name,
+                "must be an array of " + std::string(of_what) + ": put a single one in [ and ]");
     return out;
   }
   for (const dom::element entry : list) out.push_back(entry);
@@ -293,13 +297,13 @@ Result<std::vector<std::string>> read_uid_array(std::string_view body, std::stri
   dom::array list;
   if (root.get_array().get(list) != simdjson::SUCCESS &&
       root.at_key(member).get_array().get(list) != simdjson::SUCCESS) {
-    return Error(Errc::invalid, "the body must be an array of uids");
+    return Error(Errc::invalid, std::string(kUidArray));
   }
   std::vector<std::string> out;
   for (const dom::element entry : list) {
     std::string_view uid;
     if (entry.get_string().get(uid) != simdjson::SUCCESS) {
-      return Error(Errc::invalid, "the body must be an array of uids");
+      return Error(Errc::invalid, std::string(kUidArray));
     }
     out.emplace_back(uid);
   }

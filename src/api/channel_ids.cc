@@ -1,5 +1,6 @@
 #include "api/channel_ids.h"
 
+#include "api/query.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
@@ -19,6 +20,15 @@ ChannelKey send_channel(std::string_view from_uid, std::string_view channel_id, 
     return ChannelKey(std::move(id), type);
   }
   return ChannelKey(std::string(channel_id), type);
+}
+
+Result<ChannelType> read_query_type(std::string_view text) {
+  if (text.empty()) return ChannelType::none;
+  const auto number = query_number(text);
+  if (number == 0 || number > 255) {
+    return Error(Errc::invalid, "channel_type must be a number from 1 to 255");
+  }
+  return static_cast<ChannelType>(number);
 }
 
 Result<ChannelKey> read_channel(std::string_view login_uid, std::string_view channel_id,

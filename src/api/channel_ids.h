@@ -13,6 +13,10 @@ namespace jindou::api {
 // agent channel is "from@channel_id" unless the id is a pair already that has the sender as a half.
 ChannelKey send_channel(std::string_view from_uid, std::string_view channel_id, ChannelType type);
 
+// The channel_type of a query string; none when it is absent. Errors: invalid, for what is no
+// number from 1 to 255.
+Result<ChannelType> read_query_type(std::string_view text);
+
 // For a read by `login_uid`: as above; internal ids ("a@b") are taken as they are for the types
 // that have them: person, agent and community topic. Errors: invalid, when login_uid is missing for
 // a person or agent channel or an id is malformed.

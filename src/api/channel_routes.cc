@@ -7,8 +7,8 @@
 
 #include "api/answers.h"
 #include "api/body_reader.h"
+#include "api/channel_ids.h"
 #include "api/core_calls.h"
-#include "api/query.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
@@ -234,13 +234,15 @@ Task<void> post_whitelist_remove_all(Services& services, Request& request, Respo
 
 Task<void> get_whitelist(Services& services, Request& request, Response& response) {
   const std::string id = request.query_value("channel_id");
-  const std::uint64_t type = query_number(request.query_value("channel_type"));
+  const auto type = read_query_type(request.query_value("channel_type"));
   std::string problem;
   if (is_blank(id)) {
     problem = "channel_id is required";
   } else if (const auto why = id_problem(id); !why.empty()) {
     problem = "channel_id " + std::string(why);
-  } else if (type == 0 || type > 255) {
+  } else if (!type) {
+    problem = type.error().detail();
+  } else if (*type == ChannelType::none) {
     problem = "channel_type is required, from 1 to 255";
   }
   if (!problem.empty()) {
@@ -248,7 +250,7 @@ Task<void> get_whitelist(Services& services, Request& request, Response& respons
     co_return;
   }
   const channel::History& history = services.deps.history;
-  const ChannelKey key(id, static_cast<ChannelType>(type));
+  const ChannelKey key(id, *type);
   auto work = [&history, key] { return history.load_members(key, MemberList::allowlist); };
   const auto uids = co_await services.deps.blocking.run(std::move(work));
   if (!uids) {

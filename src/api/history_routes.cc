@@ -222,8 +222,7 @@ struct QueryPlace {
 
 // Errors: invalid.
 Result<QueryPlace> read_query_place(const Request& request) {
-  const std::uint64_t number = query_number(request.query_value("channel_type"));
-  const auto type = static_cast<ChannelType>(number > 255 ? 0 : number);
+  JD_TRY(const ChannelType type, read_query_type(request.query_value("channel_type")));
   QueryPlace place;
   place.viewer = request.query_value("login_uid");
   JD_TRY(place.channel, read_channel(place.viewer, request.query_value("channel_id"), type));

@@ -23,13 +23,15 @@ std::string content() {
 
 // What an item, a single message and the object form have in common.
 std::vector<Property> optional_members() {
-  return {may("header", request_header()),
-          may("client_msg_no", text("Idempotency key, at most 256 bytes; generated when absent.")),
-          may("expire", integer("Seconds until the message disappears; 0: never.", 0, 4294967295)),
-          may("topic", text("Carried to the receivers.")),
-          may("stream_no", text("Not empty: the message is the anchor of a stream.")),
-          may("is_stream", flag("1: the message is the anchor of a stream.")),
-          may("tag_key", text("Accepted, without effect."))};
+  return {
+      may("header", request_header()),
+      may("client_msg_no", text("Idempotency key, at most 256 bytes; generated when absent.")),
+      may("expire", integer("Seconds until the message disappears, at most ten years; 0: never.", 0,
+                            codec::kExpireSecondsMax)),
+      may("topic", text("Carried to the receivers.")),
+      may("stream_no", text("Not empty: the message is the anchor of a stream.")),
+      may("is_stream", flag("1: the message is the anchor of a stream.")),
+      may("tag_key", text("Accepted, without effect."))};
 }
 
 std::string with_optional_members(std::vector<Property> members,

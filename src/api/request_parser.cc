@@ -85,7 +85,7 @@ RequestParser::Progress RequestParser::feed(std::string_view input, std::size_t&
       header_bytes_ += used;
       if (header_bytes_ > limits_.header_bytes) {
         failure_status_ = 431;
-        failure_text_ = "the request header is too large";
+        failure_text_ = header_text();
         return Progress::failed;
       }
     }
@@ -109,13 +109,19 @@ std::size_t RequestParser::empty_lines(std::string_view input) {
   return bytes;
 }
 
+std::string RequestParser::header_text() const {
+  return "the request header is larger than " + std::to_string(limits_.header_bytes) +
+         " bytes (api.maxHeaderBytes)";
+}
+
 RequestParser::Progress RequestParser::failed(const error_code& ec) {
   if (ec == http::error::header_limit) {
     failure_status_ = 431;
-    failure_text_ = "the request header is too large";
+    failure_text_ = header_text();
   } else if (ec == http::error::body_limit) {
     failure_status_ = 413;
-    failure_text_ = "the request body is too large";
+    failure_text_ = "the request body is larger than " + std::to_string(limits_.body_bytes) +
+                    " bytes (api.maxBodyBytes)";
   }
   return Progress::failed;
 }

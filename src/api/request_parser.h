@@ -56,6 +56,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   bool expects_continue() const { return expects_continue_; }
 
  private:
+  std::string header_text() const;
   using error_code = boost::beast::error_code;
   using string_view = boost::beast::string_view;
   void on_request_impl(Verb method, string_view method_text, string_view target, int version,
@@ -88,7 +89,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   bool encoding_seen_ = false;
   bool expects_continue_ = false;
   unsigned failure_status_ = 400;
-  std::string_view failure_text_ = "malformed HTTP request";
+  std::string failure_text_ = "malformed HTTP request";
 };
 
 }  // namespace jindou::api

@@ -11,7 +11,6 @@
 #include "api/body_reader.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
-#include "api/query.h"
 
 namespace jindou::api {
 namespace {
@@ -137,9 +136,12 @@ void write_limit(JsonWriter& json, const char* name, const char* source_name,
 
 Task<void> get_retention(Services& services, Request& request, Response& response) {
   const std::string channel_id = request.query_value("channel_id");
-  const std::uint64_t number = query_number(request.query_value("channel_type"));
-  const auto type = static_cast<ChannelType>(number > 255 ? 0 : number);
-  const auto key = read_channel(request.query_value("login_uid"), channel_id, type);
+  const auto type = read_query_type(request.query_value("channel_type"));
+  if (!type) {
+    answer_error(response, type.error());
+    co_return;
+  }
+  const auto key = read_channel(request.query_value("login_uid"), channel_id, *type);
   if (!key) {
     answer_error(response, key.error());
     co_return;
@@ -155,11 +157,11 @@ Task<void> get_retention(Services& services, Request& request, Response& respons
     co_return;
   }
   RetentionLimits configured;
-  if (services.options.retention_defaults) configured = services.options.retention_defaults(type);
+  if (services.options.retention_defaults) configured = services.options.retention_defaults(*type);
   JsonWriter json(response.body);
   json.begin_object();
   json.string("channel_id", channel_id);
-  json.number("channel_type", raw(type));
+  json.number("channel_type", raw(*type));
   write_limit(json, "max_age", "max_age_source", own->max_age_seconds, configured.max_age_seconds);
   write_limit(json, "max_count", "max_count_source", own->max_count, configured.max_count);
   json.end_object();

@@ -13,7 +13,6 @@
 #include "api/channel_ids.h"
 #include "api/connection_routes.h"
 #include "api/core_calls.h"
-#include "api/query.h"
 #include "api/text_formats.h"
 
 namespace jindou::api {
@@ -82,9 +81,8 @@ Result<std::optional<ChannelKey>> wanted_channel(const Request& request) {
   if (!key.empty()) return channel_of_tag(key);
   const std::string id = request.query_value("channel_id");
   if (id.empty()) return std::optional<ChannelKey>();
-  const std::uint64_t type = query_number(request.query_value("channel_type"));
-  auto channel = read_channel(request.query_value("login_uid"), id,
-                              static_cast<ChannelType>(type > 255 ? 0 : type));
+  JD_TRY(const ChannelType type, read_query_type(request.query_value("channel_type")));
+  auto channel = read_channel(request.query_value("login_uid"), id, type);
   if (!channel) return std::move(channel).error();
   return std::optional<ChannelKey>(std::move(*channel));
 }

@@ -160,7 +160,8 @@ std::optional<std::uint64_t> read_number(dom::element value, std::string_view na
   if (value.is_null()) return std::nullopt;
   const auto type = value.type();
   if (type != dom::element_type::INT64 && type != dom::element_type::UINT64) {
-    problems.add(name, "must be an integer");
+    problems.add(name,
+                 value.is_string() ? "must be an integer, without quotes" : "must be an integer");
     return std::nullopt;
   }
   std::uint64_t number = 0;
@@ -180,6 +181,20 @@ bool read_flag(dom::element value, std::string_view name, Problems& problems) {
     return false;
   }
   return read_number(value, name, std::numeric_limits<std::uint8_t>::max(), problems) == 1;
+}
+
+void read_expire(dom::element value, std::uint32_t& out, Problems& problems) {
+  constexpr std::string_view kName = "expire";
+  const auto seconds =
+      read_number(value, kName, std::numeric_limits<std::uint32_t>::max(), problems);
+  if (!seconds) return;
+  if (*seconds > kExpireSecondsMax) {
+    problems.add(kName, "is a number of seconds from now, at most " +
+                            std::to_string(kExpireSecondsMax) +
+                            " (ten years); a Unix time is none");
+    return;
+  }
+  out = static_cast<std::uint32_t>(*seconds);
 }
 
 void read_header(dom::element value, MessageFlags& flags, Problems& problems) {
@@ -241,19 +256,14 @@ void read_fields(dom::object object, Fields& fields, Problems& problems) {
           fields.channel_type = static_cast<std::uint8_t>(*type);
         }
         break;
-      case Member::expire:
-        if (const auto seconds =
-                read_number(value, name, std::numeric_limits<std::uint32_t>::max(), problems)) {
-          fields.expire = static_cast<std::uint32_t>(*seconds);
-        }
-        break;
+      case Member::expire: read_expire(value, fields.expire, problems); break;
       case Member::subscribers: {
         if (value.is_null()) break;
         dom::array list;
         if (value.get_array().get(list) == simdjson::SUCCESS) {
           fields.subscribers = list;
         } else {
-          problems.add(name, "must be an array of strings");
+          problems.add(name, "must be an array of strings: put a single one in [ and ]");
         }
         break;
       }
@@ -399,6 +409,12 @@ BatchBody read_array(dom::array list, const SendLimits& limits) {
   return items;
 }
 
+constexpr std::string_view kNoSubscribers =
+    "is required: an object is one message for many users. Other messages go into an array";
+constexpr std::string_view kSingleMessage =
+    "is required: an object is one message for many users. Put a message for a channel into an "
+    "array, with [ and ] around it, or post it to /message/send";
+
 BatchBody read_legacy(dom::object object, const SendLimits& limits) {
   Problems problems(1);
   Fields fields;
@@ -408,7 +424,7 @@ BatchBody read_legacy(dom::object object, const SendLimits& limits) {
   if (problems.empty()) read_id(fields.from_uid, "from_uid", message.from_uid, problems);
   if (problems.empty()) {
     if (!fields.subscribers || fields.subscribers->size() == 0) {
-      problems.add("subscribers", "is required");
+      problems.add("subscribers", fields.channel_id.empty() ? kNoSubscribers : kSingleMessage);
     } else {
       read_subscribers(*fields.subscribers, limits, UidCheck::by_caller, batch.subscribers,
                        problems);
@@ -437,7 +453,10 @@ Result<BatchItem> parse_send(std::string_view body, const SendLimits& limits) {
   JD_TRY(const auto element, parse_json(body));
   dom::object object;
   if (element.get_object().get(object) != simdjson::SUCCESS) {
-    return Error(Errc::invalid, "the body must be an object");
+    return Error(Errc::invalid,
+                 element.is_array()
+                     ? "the body must be an object: several messages go to /message/sendbatch"
+                     : "the body must be an object, with the members of one message");
   }
   Problems problems(1);
   Fields fields;

@@ -34,6 +34,10 @@ struct SendLimits {
   std::size_t problems_max = 100;  // reported for one body; the rest is not looked for
 };
 
+// Ten years. What is larger is a Unix time that was taken for a duration: such a message would
+// outlive the server instead of ending at that moment.
+inline constexpr std::uint32_t kExpireSecondsMax = 3660 * 86'400;
+
 // stream_no, tag_key and topic: as long as an id. The wire would take 32767.
 inline constexpr std::size_t kLabelBytesMax = 256;
 

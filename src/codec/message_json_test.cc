@@ -120,13 +120,13 @@ TEST(BatchArray, TakesThePublishedExample) {
 
 TEST(BatchArray, ReadsEveryMember) {
   const auto items = items_of(array_of({item_with(
-      R"("header":{"no_persist":1,"red_dot":true,"sync_once":1,"other":[]},"expire":4294967295,)"
+      R"("header":{"no_persist":1,"red_dot":true,"sync_once":1,"other":[]},"expire":316224000,)"
       R"("subscribers":["b"," ","a","b",""],"stream_no":"s1","tag_key":"k","topic":"t","x":{"y":1})")}));
   ASSERT_EQ(items.size(), 1U);
   EXPECT_TRUE(items[0].flags.no_persist);
   EXPECT_TRUE(items[0].flags.red_dot);
   EXPECT_TRUE(items[0].flags.sync_once);
-  EXPECT_EQ(items[0].expire, 4294967295U);
+  EXPECT_EQ(items[0].expire, 316224000U);
   EXPECT_EQ(items[0].subscribers, (std::vector<std::string>{"b", "a"}));
   EXPECT_EQ(items[0].stream_no, "s1");
   EXPECT_TRUE(items[0].is_stream);
@@ -190,7 +190,8 @@ TEST(BatchArray, RefusesNumbersOutOfRangeAndFractions) {
   for (const char* type : {"0", "256", "-1", "2.0", "1e0", "9223372036854775808"}) {
     expect_one_problem(R"("channel_type":)" + std::string(type), "channel_type", "channel_type");
   }
-  for (const char* expire : {"4294967296", "-1", "0.5", "true", "\"5\""}) {
+  for (const char* expire :
+       {"4294967296", "1700000000", "316224001", "-1", "0.5", "true", "\"5\""}) {
     expect_one_problem(R"("expire":)" + std::string(expire), "", "expire");
   }
   for (const char* flag : {"-1", "256", "0.0"}) {
@@ -402,6 +403,15 @@ TEST(BatchObject, TakesTheOptionalMembersOfAnItem) {
       Errc::too_large);
 }
 
+// Who posts one message as an object is told what to do with it.
+TEST(BatchObject, IsNoSingleMessage) {
+  const auto parsed = parse_batch(item_with({}), {});
+  const auto* error = std::get_if<Error>(&parsed);
+  ASSERT_NE(error, nullptr);
+  EXPECT_NE(error->detail().find("into an array, with [ and ]"), std::string::npos);
+  EXPECT_NE(error->detail().find("/message/send"), std::string::npos);
+}
+
 TEST(BatchObject, RequiresSenderReceiversAndPayload) {
   const char* const bad[] = {
       R"({})",
@@ -447,7 +457,9 @@ TEST(SingleSend, TakesACommandForListedUsers) {
 }
 
 TEST(SingleSend, ReportsTheFirstProblemInTheContractsOrder) {
-  EXPECT_EQ(send_error("[]"), "the body must be an object");
+  EXPECT_EQ(send_error("[]"),
+            "the body must be an object: several messages go to /message/sendbatch");
+  EXPECT_EQ(send_error("5"), "the body must be an object, with the members of one message");
   // Each body also breaks the rules that come later.
   EXPECT_EQ(send_error(R"({"subscribers":["a"]})"), "payload is required");
   EXPECT_EQ(send_error(R"({"payload":"?"})"),
