@@ -17,9 +17,11 @@
 #include "api/send_routes.h"
 #include "api/stream_routes.h"
 #include "api/streamv2_routes.h"
+#include "api/strict_check.h"
 #include "api/system_routes.h"
 #include "api/tag_routes.h"
 #include "api/user_routes.h"
+#include "base/edit_distance.h"
 
 namespace jindou::api {
 
@@ -70,7 +72,10 @@ Needed needed(const Route& route, Port port) {
 Router::Router(Services& services, std::span<const Route> routes, Port port)
     : services_(services), port_(port) {
   for (const Route& route : routes) {
-    if (!served(route, port)) continue;
+    if (!served(route, port)) {
+      elsewhere_.insert(route.path);
+      continue;
+    }
     by_path_[route.path].push_back(&route);
     services_.route_stats.add_route(route.path);
   }
@@ -129,22 +134,46 @@ bool Router::admit(Request& request, Response& response) {
   if (!authorise(route, request, response)) return false;
   if (route != nullptr) return true;
   if (!path_known) {
-    answer_error(response, 404, errc_name(Errc::not_found), "no such path");
+    answer_error(response, 404, errc_name(Errc::not_found), unknown_path(request.path()));
     return false;
   }
-  response.extra_headers = "Allow: OPTIONS";
+  std::string methods;
   for (const Route* other : by_path_.find(request.path())->second) {
-    response.extra_headers += other->method == Verb::get ? ", GET, HEAD" : ", POST";
+    methods += other->method == Verb::get ? ", GET, HEAD" : ", POST";
   }
-  response.extra_headers += "\r\n";
-  answer_error(response, 405, "method_not_allowed", "this path does not answer this method");
+  response.extra_headers = "Allow: OPTIONS" + methods + "\r\n";
+  answer_error(response, 405, "method_not_allowed",
+               "this path answers " + methods.substr(2) + " only");
   return false;
+}
+
+std::string Router::unknown_path(std::string_view path) const {
+  std::string text = "no such path";
+  if (elsewhere_.contains(path)) {
+    return text + (port_ == Port::api ? ": the manager port (manager.addr) serves it"
+                                      : ": the API port (httpAddr) serves it");
+  }
+  std::vector<std::string_view> known;
+  for (const auto& entry : by_path_) known.push_back(entry.first);
+  std::ranges::sort(known);
+  const std::string_view nearest = nearest_of(known, path);
+  if (!nearest.empty()) text += "; did you mean " + std::string(nearest) + "?";
+  return text;
+}
+
+Task<void> Router::refuse_unknown(std::string problem, Response& response) {
+  answer_invalid(response, problem);
+  co_return;
 }
 
 Task<void> Router::handle(Request& request, Response& response) {
   bool path_known = false;
   const Route* route = find(request, path_known);
   response.route = route->path;
+  if (wants_strict(request)) {
+    std::string problem = unknown_members(request, route->method, route->path);
+    if (!problem.empty()) return refuse_unknown(std::move(problem), response);
+  }
   // Not a coroutine of its own: the route's task is handed on.
   return route->handler(services_, request, response);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -68,9 +69,15 @@ class Router final : public RequestHandler {
   // `response` is the answer.
   bool authorise(const Route* route, Request& request, Response& response);
 
+  // What is said about a path that this port does not serve.
+  std::string unknown_path(std::string_view path) const;
+  // Answers what the strict mode found.
+  static Task<void> refuse_unknown(std::string problem, Response& response);
+
   Services& services_;
   Port port_;
   boost::unordered_flat_map<std::string_view, std::vector<const Route*>> by_path_;
+  boost::unordered_flat_set<std::string_view> elsewhere_;  // paths of the other port
 };
 
 }  // namespace jindou::api

@@ -148,12 +148,15 @@ class RoutesTest : public testing::Test {
     router_ = std::make_unique<Router>(*services_, all_routes());
   }
 
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+
   Answer call(Verb method, const std::string& target, const std::string& body = "",
-              const std::string& token = "") {
+              const std::string& token = "", const Headers& headers = {}) {
     Request request;
     Response response;
     request.set_line(method, std::string_view(to_string(method)), target, 11);
     if (!token.empty()) request.add_header(Field::unknown, "Token", token);
+    for (const auto& [name, value] : headers) request.add_header(Field::unknown, name, value);
     request.deadlines = &deadlines_;
     request.body = body;
     Answer answer;

@@ -1,0 +1,194 @@
+#include "api/strict_check.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/openapi_operations.h"
+#include "api/query.h"
+#include "base/assert.h"
+#include "base/edit_distance.h"
+#include "codec/json_reader.h"
+
+namespace jindou::api {
+namespace {
+
+namespace dom = simdjson::dom;
+
+constexpr std::size_t kNamesMax = 10;
+// Of a name that is told.
+constexpr std::size_t kNameBytesMax = 64;
+
+// What one schema says about members. Constant once it is built.
+struct Shape {
+  // Objects: the members there may be. Without any the members are the caller's own.
+  std::map<std::string, std::shared_ptr<Shape>, std::less<>> members;
+  bool closed = false;
+  std::shared_ptr<Shape> items;  // arrays: of each entry
+  std::vector<std::shared_ptr<Shape>> variants;
+};
+
+using ShapeMap = std::map<std::string, std::shared_ptr<Shape>, std::less<>>;
+
+std::shared_ptr<Shape> read_shape(dom::element schema, const ShapeMap& components) {
+  std::string_view ref;
+  if (schema["$ref"].get(ref) == simdjson::SUCCESS) {
+    const auto found = components.find(ref.substr(ref.rfind('/') + 1));
+    return found == components.end() ? std::make_shared<Shape>() : found->second;
+  }
+  auto shape = std::make_shared<Shape>();
+  dom::object properties;
+  if (schema["properties"].get(properties) == simdjson::SUCCESS) {
+    shape->closed = true;
+    for (const auto member : properties) {
+      shape->members.emplace(member.key, read_shape(member.value, components));
+    }
+  }
+  dom::element items;
+  if (schema["items"].get(items) == simdjson::SUCCESS) shape->items = read_shape(items, components);
+  dom::array variants;
+  if (schema["oneOf"].get(variants) == simdjson::SUCCESS) {
+    for (const dom::element variant : variants) {
+      shape->variants.push_back(read_shape(variant, components));
+    }
+  }
+  return shape;
+}
+
+std::shared_ptr<Shape> parse_shape(const std::string& schema, const ShapeMap& components) {
+  dom::parser parser;
+  dom::element root;
+  const bool parsed = parser.parse(schema).get(root) == simdjson::SUCCESS;
+  JD_ASSERT(parsed);
+  return read_shape(root, components);
+}
+
+struct OperationShape {
+  std::shared_ptr<Shape> body;  // null: the operation has none
+  std::vector<std::string> query;
+};
+
+// By method and path.
+using OperationShapes = std::map<std::pair<Verb, std::string_view>, OperationShape>;
+
+OperationShapes make_shapes() {
+  ShapeMap components;
+  for (const openapi::Component& component : openapi::components()) {
+    components.emplace(component.name, parse_shape(component.schema, components));
+  }
+  OperationShapes shapes;
+  for (const openapi::Operation& operation : openapi::all_operations()) {
+    OperationShape& shape = shapes[{operation.method, operation.path}];
+    if (!operation.body.empty()) shape.body = parse_shape(operation.body, components);
+    for (const openapi::Parameter& parameter : operation.query) {
+      shape.query.emplace_back(parameter.name);
+    }
+  }
+  return shapes;
+}
+
+// What is unknown in one request.
+class Unknown {
+ public:
+  void add(const std::string& place, std::string_view name, const std::vector<std::string>& known) {
+    if (++count_ > kNamesMax) return;
+    if (!text_.empty()) text_ += "; ";
+    const std::string told(name.substr(0, name.size() > kNameBytesMax ? 0 : name.size()));
+    text_ += '"' + place + (told.empty() ? "(a long name)" : told) + "\" is unknown here";
+    const std::string_view nearest = nearest_of(known, name);
+    if (!nearest.empty()) text_ += ": did you mean \"" + std::string(nearest) + "\"?";
+  }
+  std::string take() {
+    if (count_ > kNamesMax) text_ += "; and " + std::to_string(count_ - kNamesMax) + " more";
+    return std::move(text_);
+  }
+  std::size_t count() const { return count_; }
+
+ private:
+  std::string text_;
+  std::size_t count_ = 0;
+};
+
+void check(dom::element value, const Shape& shape, const std::string& place, Unknown& unknown);
+
+// Of several forms the one that is meant has the least that is unknown.
+void check_variants(dom::element value, const Shape& shape, const std::string& place,
+                    Unknown& unknown) {
+  const Shape* best = nullptr;
+  std::size_t least = static_cast<std::size_t>(-1);
+  for (const auto& variant : shape.variants) {
+    // An array is none of the forms that are objects, and the other way round.
+    if (value.is_array() != (variant->items != nullptr)) continue;
+    Unknown trial;
+    check(value, *variant, place, trial);
+    if (trial.count() >= least) continue;
+    least = trial.count();
+    best = variant.get();
+  }
+  if (best != nullptr) check(value, *best, place, unknown);
+}
+
+void check(dom::element value, const Shape& shape, const std::string& place, Unknown& unknown) {
+  if (!shape.variants.empty()) return check_variants(value, shape, place, unknown);
+  dom::array list;
+  if (shape.items && value.get(list) == simdjson::SUCCESS) {
+    std::size_t index = 0;
+    for (const dom::element entry : list) {
+      check(entry, *shape.items, place + '[' + std::to_string(index++) + "].", unknown);
+    }
+    return;
+  }
+  dom::object object;
+  if (!shape.closed || value.get(object) != simdjson::SUCCESS) return;
+  for (const auto member : object) {
+    const auto found = shape.members.find(member.key);
+    if (found != shape.members.end()) {
+      const bool nested = member.value.is_object() || member.value.is_array();
+      if (nested) {
+        const bool list_follows = member.value.is_array();
+        check(member.value, *found->second,
+              place + std::string(member.key) + (list_follows ? "" : "."), unknown);
+      }
+      continue;
+    }
+    std::vector<std::string> known;
+    for (const auto& [name, ignored] : shape.members) known.push_back(name);
+    unknown.add(place, member.key, known);
+  }
+}
+
+void check_query(std::string_view query, const std::vector<std::string>& known, Unknown& unknown) {
+  while (!query.empty()) {
+    const auto end = query.find('&');
+    const std::string_view pair = query.substr(0, end);
+    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
+    const std::string name = decode_query_text(pair.substr(0, pair.find('=')));
+    if (name.empty() || std::find(known.begin(), known.end(), name) != known.end()) continue;
+    unknown.add("?", name, known);
+  }
+}
+
+}  // namespace
+
+bool wants_strict(const Request& request) {
+  const std::string_view value = request.header(kStrictHeader);
+  return value == "1" || value == "true";
+}
+
+std::string unknown_members(const Request& request, Verb method, std::string_view path) {
+  static const OperationShapes kShapes = make_shapes();
+  const auto found = kShapes.find({method, path});
+  if (found == kShapes.end()) return {};
+  Unknown unknown;
+  check_query(request.query(), found->second.query, unknown);
+  if (found->second.body != nullptr) {
+    const auto body = codec::parse_json(request.body);
+    if (body) check(*body, *found->second.body, {}, unknown);
+  }
+  return unknown.take();
+}
+
+}  // namespace jindou::api

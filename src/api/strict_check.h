@@ -1,0 +1,24 @@
+// The strict mode of a request (header "Jindou-Strict: 1"): members and query parameters that the
+// documentation of its route does not name are refused, where they are otherwise ignored. For
+// finding typing errors such as "exipre" while a caller is written.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "api/http_types.h"
+
+namespace jindou::api {
+
+inline constexpr std::string_view kStrictHeader = "Jindou-Strict";
+
+// True when the caller asks for it: 1 or true.
+bool wants_strict(const Request& request);
+
+// A sentence that names what `path` does not know, at most ten names, each with what was probably
+// meant; empty when all is known or the body is no JSON, which the handler tells better. What is
+// allowed comes from the tables of openapi_operations.h. Parses the body: call it before a handler
+// holds a document of the thread's parser. Thread-safe.
+std::string unknown_members(const Request& request, Verb method, std::string_view path);
+
+}  // namespace jindou::api
