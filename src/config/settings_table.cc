@@ -285,7 +285,9 @@ constexpr std::array kTable{
             "Messages in one batch of msg.notify."},
     Setting{"webhook.msgNotifyEventRetryMaxCount", count,
             JD_MEMBER(webhook.msg_notify_event_retry_max_count), 0, 1'000'000, "", kDocumented,
-            kLive, "Further tries of a refused request before its content is dropped and counted."},
+            kLive,
+            "Tries of a request that is refused, the first one included, before its content is "
+            "dropped and counted. 0 counts as 1."},
     Setting{"webhook.focusEvents", list, JD_MEMBER(webhook.focus_events), 0, 0, "", kDocumented,
             kLive, "Events that are sent: msg.notify, msg.offline, user.onlinestatus. None: all."},
     Setting{"webhook.secret", secret, JD_MEMBER(webhook.secret), 0, 0, "", kOurs, kLive,
