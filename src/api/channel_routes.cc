@@ -257,7 +257,7 @@ Task<void> get_whitelist(Services& services, Request& request, Response& respons
     answer_error(response, uids.error());
     co_return;
   }
-  const bool detail = request.query_value("detail") == "1";
+  const bool detail = request.query_value("detail") != "0";
   codec::JsonWriter json(response.body);
   json.begin_array();
   for (std::size_t i = 0; i < uids->size(); ++i) {

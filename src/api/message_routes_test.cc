@@ -614,8 +614,8 @@ TEST_F(MessageRoutesTest, AllowlistIsReadAsUidsOrObjects) {
   EXPECT_EQ(status("/channel/whitelist_set",
                    R"({"channel_id":"g1","channel_type":2,"uids":["b","a"," "]})"),
             200U);
-  EXPECT_EQ(get("/channel/whitelist?channel_id=g1&channel_type=2").body, R"(["a","b"])");
-  EXPECT_EQ(get("/channel/whitelist?channel_id=g1&channel_type=2&detail=1").body,
+  EXPECT_EQ(get("/channel/whitelist?channel_id=g1&channel_type=2&detail=0").body, R"(["a","b"])");
+  EXPECT_EQ(get("/channel/whitelist?channel_id=g1&channel_type=2").body,
             R"([{"id":1,"uid":"a"},{"id":2,"uid":"b"}])");
   EXPECT_EQ(get("/channel/whitelist?channel_type=2").status, 400U);
   EXPECT_EQ(get("/channel/whitelist?channel_id=g1").status, 400U);

@@ -64,11 +64,11 @@ void add_lists(std::vector<Operation>& out) {
       .tag = Tag::channels,
       .query = {{"channel_id", text(""), "The channel.", R"("group1")", true},
                 {"channel_type", channel_type(), "Its type.", "2", true},
-                {"detail", integer("", 0, 1), "1: objects instead of strings.", {}}},
+                {"detail", integer("", 0, 1), "0: strings instead of objects.", {}}},
       .answer = array(
           one_of({text("A user."), object({need("id", integer("Position in the list, from 1.")),
                                            need("uid", text("The user."))})})),
-      .answer_example = R"(["u1","u2"])",
+      .answer_example = R"([{"id":1,"uid":"u1"},{"id":2,"uid":"u2"}])",
   });
 }
 

@@ -48,16 +48,19 @@ Operation online_status() {
       .path = "/user/onlinestatus",
       .tag = Tag::users,
       .description =
-          "One entry for each device flag a user is online with, in the order of the "
-          "request; a user who is offline has one entry with `online` 0, unless "
-          "api.onlineStatusIncludeOffline is false.",
+          "One entry for each device flag a user is online with, in the order of the request. A "
+          "user "
+          "who is offline is not listed, or, with api.onlineStatusIncludeOffline, has one entry "
+          "with "
+          "`online` 0. An empty request is answered {\"status\":200}.",
       .body = one_of({array(text("A user.")), object({need("uids", array(text("A user.")))})}),
       .example = R"(["u1","u2"])",
-      .answer = array(object({need("uid", text("The user.")),
-                              need("device_flag", integer("0 app, 1 web, 2 desktop, …", 0, 255)),
-                              need("online", bit("1: online."))})),
-      .answer_example = R"([{"uid":"u1","device_flag":0,"online":1},)"
-                        R"({"uid":"u2","device_flag":0,"online":0}])",
+      .answer =
+          one_of({array(object({need("uid", text("The user.")),
+                                need("device_flag", integer("0 app, 1 web, 2 desktop, …", 0, 255)),
+                                need("online", bit("1: online."))})),
+                  ref("Ack")}),
+      .answer_example = R"([{"uid":"u1","device_flag":0,"online":1}])",
   };
 }
 

@@ -123,7 +123,7 @@ struct ApiOptions {
   config::LiveValue<config::StatusStyle> status_style = config::StatusStyle::number;
   std::string version = "0.1.0";
   // POST /user/onlinestatus names users who are offline too.
-  config::LiveValue<bool> online_status_include_offline = true;
+  config::LiveValue<bool> online_status_include_offline = false;
   // The pages under /docs are served; otherwise they answer 403 and say `mode`.
   bool docs = true;
   std::string mode = "debug";

@@ -102,6 +102,11 @@ Task<void> post_onlinestatus(Services& services, Request& request, Response& res
     answer_error(response, uids.error());
     co_return;
   }
+  if (uids->empty()) {
+    // What both released servers of this interface answer to nobody.
+    answer_ok(response, services.options.status_style);
+    co_return;
+  }
   codec::JsonWriter json(response.body);
   const auto write = [&json](const std::string& uid, DeviceFlag flag, bool online) {
     json.begin_object();

@@ -88,7 +88,7 @@ struct ApiSettings {
   std::size_t max_header_bytes = std::size_t{16} << 10;
   std::size_t max_connections = 10'000;
   std::size_t batches_in_flight = 256;
-  bool online_status_include_offline = true;
+  bool online_status_include_offline = false;
   bool strict_read = false;
   bool docs = true;
   std::vector<std::string> allowed_origins;  // empty: pages of the same host

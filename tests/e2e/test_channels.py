@@ -25,7 +25,7 @@ class Channels(ServerCase):
 
     def allowed(self, channel_id, channel_type=GROUP):
         return self.server.get("/channel/whitelist", {
-            "channel_id": channel_id, "channel_type": channel_type}).json()
+            "channel_id": channel_id, "channel_type": channel_type, "detail": 0}).json()
 
 
 class Upsert(Channels):
@@ -289,11 +289,11 @@ class Allowlist(Channels):
             self.change(call, group, uids)
             self.assertEqual(self.allowed(group), expected, (call, uids))
 
-    def test_get_with_detail(self):
+    def test_get_without_detail_is_objects(self):
         group = fresh("g")
         self.change("set", group, ["a", "b"])
         got = self.server.get("/channel/whitelist", {
-            "channel_id": group, "channel_type": GROUP, "detail": 1}).json()
+            "channel_id": group, "channel_type": GROUP}).json()
         self.assertEqual([e["uid"] for e in got], ["a", "b"])
         self.assertEqual(len({e["id"] for e in got}), 2)
 

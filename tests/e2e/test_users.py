@@ -169,6 +169,8 @@ class DeviceQuitWithoutTokens(UserCase):
 
 
 class OnlineStatus(UserCase):
+    config = {"api.onlineStatusIncludeOffline": "true"}
+
     def test_one_entry_for_each_device_flag_in_the_order_of_the_request(self):
         a, b, nobody = fresh("a"), fresh("b"), fresh("nobody")
         self.client(a, device_flag=1)
@@ -191,10 +193,6 @@ class OnlineStatus(UserCase):
         self.assertEqual(self.server.must_post("/user/onlinestatus", {"uids": [uid]}),
                          self.online(uid))
 
-    def test_an_empty_request_is_answered_with_an_empty_array(self):
-        for body in ([], {"uids": []}):
-            self.assertEqual(self.server.must_post("/user/onlinestatus", body), [])
-
     def test_a_user_who_leaves_is_offline(self):
         uid = fresh("u")
         client = self.client(uid)
@@ -209,9 +207,16 @@ class OnlineStatus(UserCase):
 
 
 class OnlineOnly(UserCase):
-    config = {"api.onlineStatusIncludeOffline": "false"}
+    """As it is unless configured: presence in the list means online."""
 
-    def test_users_who_are_offline_can_be_left_out(self):
+    def test_an_empty_request_is_only_acknowledged(self):
+        for body in ([], {"uids": []}):
+            self.assertEqual(self.server.must_post("/user/onlinestatus", body), {"status": 200})
+
+    def test_nobody_online_is_an_empty_array(self):
+        self.assertEqual(self.online(fresh("nobody")), [])
+
+    def test_users_who_are_offline_are_left_out(self):
         uid = fresh("u")
         self.client(uid)
         self.assertEqual(self.online(fresh("nobody"), uid),
