@@ -1,6 +1,7 @@
 #include "api/channel_routes.h"
 
 #include <array>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,9 @@
 namespace jindou::api {
 namespace {
 
+// What a client is told whose user has been banned.
+constexpr std::string_view kBannedText = "the user is banned";
+
 using channel::ChangeMembers;
 using channel::MemberList;
 using Operation = channel::ChangeMembers::Operation;
@@ -26,6 +30,19 @@ Task<void> apply(Services& services, Request& request, Response& response, std::
     co_return;
   }
   const auto done = co_await change(services, request, std::move(wanted));
+  answer_done(response, done, services.options.status_style);
+}
+
+// Creates a channel or overwrites its flags. A user who is banned by it (the flags of the own
+// inbox) goes: a ban that only kept logins out would leave the sessions that are open for ever.
+Task<void> upsert(Services& services, Request& request, Response& response,
+                  channel::UpsertChannel wanted) {
+  const bool bans = wanted.flags.ban || wanted.flags.disband;
+  const bool inbox = wanted.channel.type == ChannelType::person &&
+                     wanted.channel.id.find('@') == std::string::npos;
+  const std::string uid = bans && inbox ? wanted.channel.id : std::string();
+  const auto done = co_await change(services, request, std::move(wanted));
+  if (done && !uid.empty()) services.deps.end_sessions(uid, std::nullopt, kBannedText);
   answer_done(response, done, services.options.status_style);
 }
 
@@ -55,47 +72,58 @@ std::vector<std::string> required_uids(BodyReader& body, std::string_view name) 
 }
 
 Task<void> post_channel(Services& services, Request& request, Response& response) {
-  channel::UpsertChannel upsert;
-  BodyReader body(request.body);
-  upsert.channel.id = body.id("channel_id");
-  upsert.channel.type = body.channel_type();
-  require_type(body, upsert.channel.type);
-  upsert.flags = read_flags(body);
-  upsert.revives = true;
-  upsert.reset_subscribers = body.flag("reset");
-  upsert.subscribers = body.uids("subscribers");
-  if (!upsert.subscribers.empty()) refuse_person(body, upsert.channel.type);
-  return apply(services, request, response, body.problem(), std::move(upsert));
+  channel::UpsertChannel wanted;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    wanted.channel.id = body.id("channel_id");
+    wanted.channel.type = body.channel_type();
+    require_type(body, wanted.channel.type);
+    wanted.flags = read_flags(body);
+    wanted.revives = true;
+    wanted.reset_subscribers = body.flag("reset");
+    wanted.subscribers = body.uids("subscribers");
+    if (!wanted.subscribers.empty()) refuse_person(body, wanted.channel.type);
+    problem = body.problem();
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  co_await upsert(services, request, response, std::move(wanted));
 }
 
 Task<void> post_channel_info(Services& services, Request& request, Response& response) {
-  channel::UpsertChannel upsert;
+  channel::UpsertChannel wanted;
   std::string problem;
   {
     BodyReader body(request.body);
     const ChannelType type = body.channel_type();
-    upsert.channel.type = type;
+    wanted.channel.type = type;
     // The internal id of a conversation is the only way to ban that one conversation.
     const bool paired = type == ChannelType::person || type == ChannelType::agent;
-    upsert.channel.id = paired ? body.internal_id("channel_id") : body.id("channel_id");
+    wanted.channel.id = paired ? body.internal_id("channel_id") : body.id("channel_id");
     if (type == ChannelType::person) {
-      const auto [a, b] = split_pair_id(upsert.channel.id);
-      if (!a.empty()) upsert.channel.id = person_channel_id(a, b);
+      const auto [a, b] = split_pair_id(wanted.channel.id);
+      if (!a.empty()) wanted.channel.id = person_channel_id(a, b);
     }
     require_type(body, type);
-    upsert.flags = read_flags(body);
+    wanted.flags = read_flags(body);
     problem = body.problem();
   }
-  const bool pair = upsert.channel.id.find('@') != std::string::npos;
-  if (problem.empty() && pair) {
-    auto settled = co_await settle_channel(services, upsert.channel);
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  if (wanted.channel.id.find('@') != std::string::npos) {
+    auto settled = co_await settle_channel(services, wanted.channel);
     if (!settled) {
       answer_error(response, settled.error());
       co_return;
     }
-    upsert.channel = std::move(*settled);
+    wanted.channel = std::move(*settled);
   }
-  co_await apply(services, request, response, std::move(problem), std::move(upsert));
+  co_await upsert(services, request, response, std::move(wanted));
 }
 
 Task<void> post_delete(Services& services, Request& request, Response& response) {

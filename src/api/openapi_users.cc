@@ -20,14 +20,13 @@ Operation change(std::string_view path, std::string description, std::string bod
 }
 
 Operation token() {
-  Operation out = change(
-      "/user/token",
-      "Replaces the token of that device. Level 1 ends the device's sessions: they are told at "
-      "once and closed after 10 seconds.",
-      object({need("uid", uid()), need("token", text("1 to 1024 bytes.")),
-              may("device_flag", integer("0 app, 1 web, 2 desktop.", 0, 255)),
-              may("device_level", integer("1: master, 0: slave.", 0, 1))}),
-      R"({"uid":"u1","token":"secret","device_flag":0,"device_level":1})");
+  Operation out =
+      change("/user/token",
+             "Replaces the token of that device. Level 1 ends the device's sessions at once.",
+             object({need("uid", uid()), need("token", text("1 to 1024 bytes.")),
+                     may("device_flag", integer("0 app, 1 web, 2 desktop.", 0, 255)),
+                     may("device_level", integer("1: master, 0: slave.", 0, 1))}),
+             R"({"uid":"u1","token":"secret","device_flag":0,"device_level":1})");
   out.others = {{403, "The user is banned; `reason` is 19.", {}}};
   return out;
 }
@@ -36,7 +35,7 @@ Operation device_quit() {
   return change(
       "/user/device_quit",
       "The tokens of the devices are worth nothing any more; their sessions are told (reason 12) "
-      "and closed after 2 seconds. An unknown user is no error.",
+      "and ended at once. An unknown user is no error.",
       object({need("uid", uid()),
               may("device_flag", integer("One device flag; absent or -1: all of them.", -1, 255))}),
       R"({"uid":"u1","device_flag":1})");

@@ -130,9 +130,6 @@ class RoutesTest : public testing::Test {
                  metrics_,
                  clock_,
                  random_,
-                 [this](const std::string& uid, DeviceFlag flag) {
-                   kicked_ = uid + "/" + std::to_string(raw(flag));
-                 },
                  [this] { return accepting_.load(); },
                  [this] { return trouble_; },
                  [](bool intranet, std::string_view) {
@@ -141,6 +138,10 @@ class RoutesTest : public testing::Test {
                    addresses.ws = intranet ? "" : "ws://example.org:5200";
                    return addresses;
                  }};
+    deps.end_sessions = [this](const std::string& uid, std::optional<DeviceFlag> flag,
+                               std::string_view text) {
+      kicked_ = uid + "/" + (flag ? std::to_string(raw(*flag)) : "all") + "/" + std::string(text);
+    };
     router_.reset();
     services_ = std::make_unique<Services>(std::move(deps), options);
     services_->deps.damage = [this] { return damage_; };

@@ -274,7 +274,7 @@ TEST_F(RoutesTest, TokenOfAMasterDeviceKicks) {
   EXPECT_EQ(kicked_, "");
   EXPECT_EQ(status("/user/token", R"({"uid":"u1","token":"t","device_flag":1,"device_level":1})"),
             200U);
-  EXPECT_EQ(kicked_, "u1/1");
+  EXPECT_EQ(kicked_, "u1/1/the token of this device was replaced");
   for (const std::string body :
        {R"({"token":"t"})", R"({"uid":"u1"})", R"({"uid":"u#1","token":"t"})",
         R"({"uid":"____system","token":"t"})", R"({"uid":"____manager","token":"t"})",

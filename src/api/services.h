@@ -56,8 +56,6 @@ struct ApiDeps {
   observe::Metrics& metrics;
   const Clock& clock;
   Random& random;
-  // Ends the sessions of one device flag of a user (reason 12).
-  std::function<void(const std::string& uid, DeviceFlag flag)> kick_device;
   // True when sends would be accepted right now (/readyz).
   std::function<bool()> accepting;
   // Why the node is not usable; empty when it is (/health).
@@ -65,12 +63,12 @@ struct ApiDeps {
   // `host` is the name or address the request was sent to, without port; may be empty.
   std::function<RouteAddresses(bool intranet, std::string_view host)> addresses;
 
-  // Tells the sessions of one device flag, or without a flag of all devices, to go and not to come
-  // back (DISCONNECT 12 without a text), closes them after `grace`, and fails their logins under
-  // way: call it when the change that they must notice can be read.
-  std::function<void(const std::string& uid, std::optional<DeviceFlag> flag,
-                     std::chrono::milliseconds grace)>
-      kick_user = {};
+  // Ends the sessions of one device flag of a user, or without a flag those of all devices, at
+  // once: they are told to go and not to come back (DISCONNECT 12 with `text`) and neither send nor
+  // receive any more. Fails their logins under way: call it when the change that they must notice
+  // can be read.
+  std::function<void(const std::string& uid, std::optional<DeviceFlag> flag, std::string_view text)>
+      end_sessions = {};
   // Ends one connection: after a DISCONNECT 12 "server kick" and a grace (`tell`), or at once and
   // without a word. Nothing happens when there is none with that id, or when it is not of `uid`; an
   // empty `uid` means whoever it is.

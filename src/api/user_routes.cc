@@ -1,7 +1,6 @@
 #include "api/user_routes.h"
 
 #include <array>
-#include <chrono>
 #include <optional>
 #include <string>
 #include <unordered_set>
@@ -15,6 +14,8 @@
 
 namespace jindou::api {
 namespace {
+
+constexpr std::string_view kTokenReplacedText = "the token of this device was replaced";
 
 // Reads the body into `wanted`; empty, or what is wrong with it.
 std::string read_token_body(const Services& services, const Request& request,
@@ -43,7 +44,7 @@ Task<void> post_token(Services& services, Request& request, Response& response) 
   const bool master = wanted.level == DeviceLevel::master;
   const auto done = co_await change(services, request, std::move(wanted));
   if (done) {
-    if (master) services.deps.kick_device(uid, flag);
+    if (master) services.deps.end_sessions(uid, flag, kTokenReplacedText);
     answer_ok(response, services.options.status_style);
   } else if (done.error().code() == Errc::denied) {
     response.status = 403;
@@ -65,9 +66,6 @@ Task<void> apply(Services& services, Request& request, Response& response, chann
   const auto done = co_await change(services, request, std::move(wanted));
   answer_done(response, done, services.options.status_style);
 }
-
-// How long a client has to tell its user why the connection ends.
-constexpr std::chrono::seconds kQuitGrace{2};
 
 Task<void> post_device_quit(Services& services, Request& request, Response& response) {
   channel::ClearTokens wanted;
@@ -92,7 +90,7 @@ Task<void> post_device_quit(Services& services, Request& request, Response& resp
     co_return;
   }
   // After the change: a login under way must not slip in with the old token.
-  services.deps.kick_user(uid, flag, kQuitGrace);
+  services.deps.end_sessions(uid, flag, {});
   answer_ok(response, services.options.status_style);
 }
 

@@ -46,10 +46,6 @@ namespace {
 // Threads that read the store for the edges. Reads mostly hit the caches; four hide a slow disk.
 constexpr unsigned kBlockingThreads = 4;
 constexpr std::size_t kBlockingPending = 10'000;
-// A token update tells the old sessions to go and gives them time to say so to their users
-// (docs/wkproto.md, "kick rule").
-constexpr std::chrono::seconds kTokenKickGrace{10};
-constexpr std::string_view kTokenKickText = "the token of this device was replaced";
 
 // Where a client reaches a listener: the configured external ip; else, for one that listens on
 // every interface, the host that the request itself was sent to. Empty when there is no listener.
@@ -322,18 +318,16 @@ Result<void> Node::Parts::start_edges() {
       metrics,
       clock,
       random,
-      [this](const std::string& uid, DeviceFlag flag) {
-        sessions.kick_device(uid, flag, kTokenKickText, kTokenKickGrace);
-      },
       [this] { return !stopping.load() && log->trouble().empty(); },
       [this] { return log->trouble(); },
       [this](bool intranet, std::string_view host) { return addresses(intranet, host); },
-      [this](const std::string& uid, std::optional<DeviceFlag> flag,
-             std::chrono::milliseconds grace) {
+      [this](const std::string& uid, std::optional<DeviceFlag> flag, std::string_view text) {
+        // Without a grace: what they were let in by does not hold any more.
+        constexpr std::chrono::milliseconds kAtOnce{0};
         if (flag) {
-          sessions.kick_device(uid, *flag, {}, grace);
+          sessions.kick_device(uid, *flag, text, kAtOnce);
         } else {
-          sessions.kick_user(uid, {}, grace);
+          sessions.kick_user(uid, text, kAtOnce);
         }
       },
       [this](const std::string& uid, SessionId id, bool tell) {

@@ -127,6 +127,23 @@ void SessionDirectory::mark_told(SessionInfo& session, std::vector<SessionAddres
   kicked.push_back({session.id, session.shard});
 }
 
+void SessionDirectory::send_away(SessionInfo& session, Orders& orders) {
+  if (session.leaving == Leaving::told) {
+    orders.close.push_back({session.id, session.shard});
+  } else {
+    mark_told(session, orders.kick);
+  }
+}
+
+std::size_t SessionDirectory::post(const Orders& orders, std::string_view text,
+                                   std::chrono::milliseconds grace) const {
+  post_kicks(orders.kick, text, grace);
+  if (SessionControl* control = control_.load()) {
+    for (const SessionAddress told : orders.close) control->post_close(told, grace);
+  }
+  return orders.kick.size();
+}
+
 void SessionDirectory::post_kicks(const std::vector<SessionAddress>& sessions,
                                   std::string_view text, std::chrono::milliseconds grace) const {
   SessionControl* control = control_.load();
@@ -138,7 +155,7 @@ void SessionDirectory::post_kicks(const std::vector<SessionAddress>& sessions,
 
 std::size_t SessionDirectory::kick_device(std::string_view uid, DeviceFlag flag,
                                           std::string_view text, std::chrono::milliseconds grace) {
-  std::vector<SessionAddress> kicked;
+  Orders orders;
   {
     Stripe& stripe = stripes_[stripe_of(uid)];
     const std::lock_guard lock(stripe.mutex);
@@ -146,26 +163,24 @@ std::size_t SessionDirectory::kick_device(std::string_view uid, DeviceFlag flag,
     const auto found = stripe.users.find(uid);
     if (found == stripe.users.end()) return 0;
     for (SessionInfo& session : found->second) {
-      if (session.flag == flag) mark_told(session, kicked);
+      if (session.flag == flag) send_away(session, orders);
     }
   }
-  post_kicks(kicked, text, grace);
-  return kicked.size();
+  return post(orders, text, grace);
 }
 
 std::size_t SessionDirectory::kick_user(std::string_view uid, std::string_view text,
                                         std::chrono::milliseconds grace) {
-  std::vector<SessionAddress> kicked;
+  Orders orders;
   {
     Stripe& stripe = stripes_[stripe_of(uid)];
     const std::lock_guard lock(stripe.mutex);
     ++stripe.user_kicks[kick_group_of(uid, DeviceFlag{})];
     const auto found = stripe.users.find(uid);
     if (found == stripe.users.end()) return 0;
-    for (SessionInfo& session : found->second) mark_told(session, kicked);
+    for (SessionInfo& session : found->second) send_away(session, orders);
   }
-  post_kicks(kicked, text, grace);
-  return kicked.size();
+  return post(orders, text, grace);
 }
 
 std::vector<SessionInfo> SessionDirectory::find_sessions(std::string_view uid) const {

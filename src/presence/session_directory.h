@@ -129,7 +129,9 @@ class SessionDirectory {
   KickMark kick_mark(std::string_view uid, DeviceFlag flag) const;
 
   // Tells every session of the user and device flag to go (POST /user/token with master level), and
-  // fails logins under way. Call it when the new token can be read. Returns how many sessions.
+  // fails logins under way. Call it when the new token can be read. One that was told before and
+  // waits for the end of its grace is not told again, but has no longer than `grace` from now.
+  // Returns how many sessions are told.
   std::size_t kick_device(std::string_view uid, DeviceFlag flag, std::string_view text,
                           std::chrono::milliseconds grace);
 
@@ -201,6 +203,16 @@ class SessionDirectory {
                    const std::vector<SessionInfo>& sessions);
   // Empties the queue of the stripe. Without its mutex.
   void tell(Stripe& stripe);
+  // What is asked of sessions after the mutex was released.
+  struct Orders {
+    std::vector<SessionAddress> kick;
+    std::vector<SessionAddress> close;
+  };
+  // Adds the order that makes `session` go to `orders`.
+  static void send_away(SessionInfo& session, Orders& orders);
+  // Returns how many are told to go.
+  std::size_t post(const Orders& orders, std::string_view text,
+                   std::chrono::milliseconds grace) const;
   // Marks a session as told to go and adds it to `kicked`, if it was not told before.
   static void mark_told(SessionInfo& session, std::vector<SessionAddress>& kicked);
   // Tells the sessions to go; without any mutex.

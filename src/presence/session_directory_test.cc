@@ -207,7 +207,17 @@ TEST_F(KickRule, ASessionIsSentAwayOnceHoweverManyLoginsFollow) {
   control_.orders.clear();
   EXPECT_EQ(directory_.kick_user("u", "out", milliseconds(2000)), 1U);
   EXPECT_EQ(directory_.kick_device("u", DeviceFlag::web, "out", milliseconds(2000)), 0U);
-  EXPECT_EQ(control_.orders, (Orders{{5, true, "out"}}));
+  // Whoever was told before has no longer than the new grace.
+  EXPECT_EQ(control_.orders, (Orders{{5, true, "out"},
+                                     {1, false, ""},
+                                     {2, false, ""},
+                                     {3, false, ""},
+                                     {4, false, ""},
+                                     {1, false, ""},
+                                     {2, false, ""},
+                                     {3, false, ""},
+                                     {4, false, ""},
+                                     {5, false, ""}}));
 }
 
 TEST_F(KickRule, AClientThatComesBackAllTheTimeMeetsTheLimitToo) {
