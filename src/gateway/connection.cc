@@ -35,11 +35,6 @@ constexpr std::chrono::seconds kRefusalTime{2};
 // bomb does not.
 constexpr std::size_t kUnfoldedFrames = 4;
 
-std::uint16_t close_status(std::string_view cause) {
-  if (cause == kTooLongCause) return kWsTooLong;
-  return cause == kFloodCause || cause == kNoJsonCause ? kWsPolicy : kWsNormal;
-}
-
 std::string refusal_response(Refusal refusal) {
   return refusal == Refusal::max_connections
              ? http_refusal("503 Service Unavailable", "Retry-After: 1\r\n")
@@ -97,8 +92,6 @@ void Connection::admit() {
 
 void Connection::refuse(Refusal refusal) {
   shard_->env().metrics.connections_refused.with(refusal_label(refusal)).Increment();
-  observe::log_debug("gateway", "a connection from {} is refused: {}", client_ip().to_string(),
-                     refusal_label(refusal));
   // Clients take a CONNACK with a refusal as final, and one that is closed as a reason to come
   // back. A WebSocket client can be told more, where that does not cost a TLS handshake first.
   const bool answer = websocket_ != nullptr && (tls_ == nullptr || tls_->stream.is_ready());
@@ -109,7 +102,7 @@ void Connection::refuse(Refusal refusal) {
   if (answer && websocket_->refusal_place.held()) {
     shard_->add_deadline(DeadlineKind::connect, id(), kRefusalTime);
   } else {
-    session_.end(EndHow::now, "limit");
+    session_.end(EndHow::now, "limit", refusal_label(refusal));
   }
 }
 
@@ -184,11 +177,10 @@ bool Connection::take_preface(std::span<char>& bytes, std::string& kept) {
   const bool wanted = trusted && mode != config::ProxyProtocol::off;
   if (none ? trusted && mode == config::ProxyProtocol::require
            : !wanted || outcome.state == ProxyOutcome::State::broken) {
-    observe::log_debug("gateway", "{}: {}", peer_.to_string(),
-                       none      ? "a trusted proxy sent no PROXY header"
-                       : !wanted ? "a PROXY header that is not wanted"
-                                 : "a broken PROXY header");
-    session_.end(EndHow::now, "proxy_header");
+    session_.end(EndHow::now, "proxy_header",
+                 none      ? "a trusted proxy sent no PROXY header"
+                 : !wanted ? "a PROXY header that is not wanted"
+                           : "a broken PROXY header");
     return false;
   }
   bytes = bytes.subspan(outcome.consumed);
@@ -213,8 +205,7 @@ void Connection::on_sealed_input(std::span<const char> bytes) {
       return;
     }
     if (outcome.status == TlsStream::Status::failed) {
-      observe::log_debug("gateway", "TLS with {}: {}", client_ip().to_string(), stream.problem());
-      session_.end(EndHow::after_flush, "tls");
+      session_.end(EndHow::after_flush, "tls", stream.problem());
       return;
     }
     if (!peer_closed_) on_plain_input(plain.first(outcome.bytes));
@@ -266,7 +257,7 @@ void Connection::on_upgrade_input(std::span<char> bytes) {
   }
   if (is_refused()) {
     outbound_.raw() += refusal_response(websocket_->refusal);
-    session_.end(EndHow::after_flush, "limit");
+    session_.end(EndHow::after_flush, "limit", refusal_label(websocket_->refusal));
     return;
   }
   outbound_.raw() += outcome.response;
@@ -304,7 +295,9 @@ void Connection::on_websocket_input(std::span<char> bytes) {
         break;
       case WsEvent::Kind::pong: break;
       case WsEvent::Kind::close: on_peer_close(); return;
-      case WsEvent::Kind::error: fail_websocket(kWsProtocolError, "protocol"); break;
+      case WsEvent::Kind::error:
+        fail_websocket(kWsProtocolError, kProtocolCause, "the WebSocket framing is broken");
+        break;
     }
     if (closing_ || closed_) return;
   }
@@ -343,7 +336,9 @@ void Connection::on_packed_piece(const WsEvent& event) {
   switch (shard_->inflater().inflate(payload, bytes_max + kFrameHeaderBytesMax, message)) {
     case WsInflater::Status::ok: break;
     case WsInflater::Status::too_long: fail_websocket(kWsTooLong, kTooLongCause); return;
-    case WsInflater::Status::broken: fail_websocket(kWsInvalidData, "protocol"); return;
+    case WsInflater::Status::broken:
+      fail_websocket(kWsInvalidData, kProtocolCause, "the compression is broken");
+      return;
   }
   free_memory(packed);
   on_protocol_bytes(message, MessageEnd::yes);
@@ -352,13 +347,14 @@ void Connection::on_packed_piece(const WsEvent& event) {
   }
 }
 
-void Connection::fail_websocket(std::uint16_t status, std::string_view cause) {
+void Connection::fail_websocket(std::uint16_t status, std::string_view cause,
+                                std::string_view detail) {
   // May append answers, which have to be before the Close, or end the session.
   session_.end_of_input();
   if (closing_ || closed_) return;
-  append_ws_close(outbound_.raw(), status);
+  append_ws_close(outbound_.raw(), status, detail.empty() ? end_cause(cause).text : detail);
   websocket_->close_sent = true;
-  session_.end(EndHow::after_flush, cause);
+  session_.end(EndHow::after_flush, cause, detail);
 }
 
 void Connection::on_protocol_bytes(std::string_view bytes, MessageEnd end) {
@@ -513,9 +509,10 @@ presence::ConnectionInfo Connection::describe() const {
 
 // ---- end ------------------------------------------------------------------------------------
 
-void Connection::end_connection(EndHow how, std::string_view cause) {
+void Connection::end_connection(EndHow how, std::string_view cause, std::string_view detail) {
   if (closing_ || closed_) return;
   shard_->env().metrics.sessions_cut.with(cause).Increment();
+  shard_->log_end(*this, cause, detail);
   if (how == EndHow::now) {
     close();
     return;
@@ -525,7 +522,8 @@ void Connection::end_connection(EndHow how, std::string_view cause) {
   free_memory(unparsed_);
   if (websocket_ != nullptr && websocket_->upgraded && !websocket_->close_sent) {
     websocket_->close_sent = true;
-    append_ws_close(outbound_.raw(), close_status(cause));
+    const EndCause& why = end_cause(cause);
+    append_ws_close(outbound_.raw(), why.ws_status, detail.empty() ? why.text : detail);
   }
   shard_->add_deadline(DeadlineKind::linger, id(), shard_->env().options->linger_time);
   outbound_changed();
@@ -560,7 +558,7 @@ void Connection::begin_stop() {
 }
 
 void Connection::close_if_stopped() {
-  if (stopping_ && session_.is_idle()) session_.end(EndHow::after_flush, "stop");
+  if (stopping_ && session_.is_idle()) session_.end(EndHow::after_flush, kStopCause);
 }
 
 }  // namespace jindou::gateway

@@ -53,7 +53,10 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void start();
 
   Session& session() { return session_; }
+  const Session& session() const { return session_; }
   SessionId id() const { return session_.session_id(); }
+  // The client's address as far as it is known by now.
+  const IpAddress& client_ip() const { return client_ ? client_->ip : peer_; }
   TimePoint last_input() const { return last_input_; }
   bool is_closing() const { return closing_; }
   // Holds the beginning of a frame.
@@ -75,7 +78,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   Result<void> submit(std::vector<SendCommand> commands, std::uint64_t first,
                       std::uint64_t end) override;
   void advance_commands(channel::AdvanceCommandPosition position) override;
-  void end_connection(EndHow how, std::string_view cause) override;
+  void end_connection(EndHow how, std::string_view cause, std::string_view detail) override;
   void resume_input() override;
 
   // Results of a submitted batch.
@@ -115,10 +118,8 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   enum class MessageEnd : bool { no, yes };
   // `end` tells whether a WebSocket message ends with `bytes`.
   void on_protocol_bytes(std::string_view bytes, MessageEnd end);
-  void fail_websocket(std::uint16_t status, std::string_view cause);
+  void fail_websocket(std::uint16_t status, std::string_view cause, std::string_view detail = {});
   void count_handshake(TlsStream::Status status);
-  // The client's address as far as it is known by now.
-  const IpAddress& client_ip() const { return client_ ? client_->ip : peer_; }
   // Whether the headers of the upgrade will say where the client is.
   bool awaits_forwarding() const;
   bool is_refused() const;

@@ -657,7 +657,8 @@ TEST_P(GatewayTest, StopAnswersWhatIsInFlightAndClosesWithoutDisconnect) {
   EXPECT_FALSE(c->read_frame());
   EXPECT_TRUE(c->wait_closed());
   if (websocket()) {
-    EXPECT_EQ(c->ws_control(), std::string("\x88\x02\x03\xe8", 4));
+    EXPECT_EQ(c->ws_close_status(), 1001U);
+    EXPECT_EQ(c->ws_close_reason(), "the server is stopping");
   }
   c->close();
   stopper.join();
@@ -741,7 +742,7 @@ TEST_P(WebSocketTest, AllSendsBeforeACloseInTheSameReadAreAnsweredBeforeIt) {
   }
   EXPECT_EQ(c->ws_control(), "");
   EXPECT_TRUE(c->wait_closed());
-  EXPECT_EQ(c->ws_control(), std::string("\x88\x02\x03\xe8", 4));
+  EXPECT_EQ(c->ws_close_status(), 1000U);
   EXPECT_EQ(core_.received_count(), 100U);
 }
 
@@ -774,7 +775,39 @@ TEST_P(WebSocketTest, AnswersToSendsBeforeABrokenFrameComeBeforeTheClose) {
   EXPECT_EQ(ack->reason, Reason::rate_limit);
   EXPECT_EQ(c->ws_control(), "");
   EXPECT_TRUE(c->wait_closed());
-  EXPECT_EQ(c->ws_control(), std::string("\x88\x02\x03\xea", 4));
+  EXPECT_EQ(c->ws_close_status(), 1002U);
+}
+
+TEST_P(WebSocketTest, EveryEndSaysWhy) {
+  options_.limits.connect_timeout = milliseconds(1500);
+  options_.idle_time = milliseconds(1500);
+  start();
+  auto silent = client();
+  auto broken = client();
+  broken->write("\x70");
+  auto refused = client();
+  EXPECT_EQ(refused->login("banned", "d"), Reason::ban);
+  auto kicked = client("u");
+  EXPECT_EQ(directory_.kick_user("u", "out", milliseconds(0)), 1U);
+  while (kicked->read_frame()) {
+  }
+  auto idle = client("v");
+  const auto told = [](TestClient& from) {
+    EXPECT_TRUE(from.wait_closed());
+    return std::to_string(from.ws_close_status()) + " " + from.ws_close_reason();
+  };
+  EXPECT_EQ(told(*silent), "1008 no login came in time");
+  EXPECT_EQ(told(*broken), "1002 the first frame is not a CONNECT");
+  EXPECT_EQ(told(*refused), "1000 " + std::string(reason_text(Reason::ban)));
+  EXPECT_EQ(told(*kicked), "1000 out");
+  EXPECT_EQ(told(*idle), "1000 nothing came for longer than connIdleTime");
+  core_.storage_fails = true;
+  auto unlucky = client();
+  EXPECT_EQ(unlucky->login("w", "d"), std::nullopt);
+  EXPECT_EQ(told(*unlucky), "1013 the login could not be judged; come back");
+  for (const char* cause : {"no_connect", "protocol", "refused", "kicked", "idle", "login_error"}) {
+    EXPECT_EQ(metrics_.sessions_cut.with(cause).Value(), 1) << cause;
+  }
 }
 
 TEST_P(WebSocketTest, RequestsThatAreNoUpgradeAreRefused) {

@@ -49,6 +49,9 @@ Taken JsonDialect::take(const Input& input, Request& request) {
   if (input.phase == Phase::before_connect && is_connect && call.id.empty()) {
     return refuse(json_rpc::kInvalidRequest, "connect needs an id");
   }
+  if (input.phase == Phase::before_connect && !is_connect && !call.id.empty()) {
+    return refuse(json_rpc::kInvalidRequest, "the first request must be connect");
+  }
   if (input.phase == Phase::logging_in && !is_ping && !call.id.empty()) {
     // These clients do not send again what has no answer, so silence would be a loss.
     return refuse(json_rpc::kInvalidRequest, "connect has not been answered yet");

@@ -118,7 +118,7 @@ std::size_t Session::on_bytes(std::string_view bytes, std::size_t whole) {
     }
     if (taken.state != Taken::State::request) {
       const bool broken = taken.state == Taken::State::broken || is_before_connect();
-      if (!taken.answer.empty() && !is_before_connect()) {
+      if (!taken.answer.empty()) {
         send_frame([&](std::string& out) { out += taken.answer; });
       }
       if (!broken) {
@@ -198,7 +198,7 @@ void Session::on_connect(const codec::Connect& connect) {
 void Session::refuse_login(Reason reason) {
   env_.metrics.connects.with(result_label(reason)).Increment();
   send_connack(reason, {});
-  end(EndHow::after_flush, "refused");
+  end(EndHow::after_flush, "refused", reason_text(reason));
 }
 
 void Session::finish_login(Result<Login> login, bool unparsed) {
@@ -211,7 +211,7 @@ void Session::finish_login(Result<Login> login, bool unparsed) {
     } else {
       observe::log_debug("gateway", "a login could not be looked up: {}", login.error().text());
     }
-    end(EndHow::now, "login_error");
+    end(EndHow::after_flush, kLoginErrorCause);
     return;
   }
   if (login->reason != Reason::success) {
@@ -237,7 +237,7 @@ void Session::finish_login(Result<Login> login, bool unparsed) {
     // Its token may have been replaced since it was looked up. A refusal would be final for a
     // client whose token is good; one that is closed comes back and is judged anew.
     env_.metrics.connects.with("error").Increment();
-    end(EndHow::now, "kicked");
+    end(EndHow::after_flush, kKickedCause, "the login changed while it was judged; come back");
     return;
   }
   env_.metrics.connects.with(result_label(Reason::success)).Increment();
@@ -550,11 +550,10 @@ void Session::after_append() {
 // ---- end ------------------------------------------------------------------------------------
 
 void Session::protocol_error(std::string_view problem, std::string_view cause) {
-  observe::log_debug("gateway", "session {}: {}", raw(id_), problem);
-  end(EndHow::after_flush, cause);
+  end(EndHow::after_flush, cause, problem);
 }
 
-void Session::end(EndHow how, std::string_view cause) {
+void Session::end(EndHow how, std::string_view cause, std::string_view detail) {
   if (state_ == State::ended) return;
   if (how == EndHow::after_flush && state_ == State::live) {
     // What the client sent before the end counts, though it came in the same read.
@@ -562,7 +561,7 @@ void Session::end(EndHow how, std::string_view cause) {
     if (state_ == State::ended) return;  // the core is stopping
   }
   leave();
-  host_.end_connection(how, cause);
+  host_.end_connection(how, cause, detail);
 }
 
 void Session::on_connection_lost() { leave(); }

@@ -23,6 +23,7 @@
 #include "delivery/unacked_window.h"
 #include "gateway/ack_queue.h"
 #include "gateway/dialect.h"
+#include "gateway/end_cause.h"
 #include "gateway/frame_meter.h"
 #include "gateway/login.h"
 #include "gateway/options.h"
@@ -49,16 +50,6 @@ struct SessionEnv {
   std::uint64_t failed_logins = 0;  // look-ups that failed, not refusals
 };
 
-// The label of metric sessions_cut for clients that do not read what they are sent.
-inline constexpr std::string_view kSlowCause = "slow";
-// For input that is not the protocol.
-inline constexpr std::string_view kProtocolCause = "protocol";
-// For a frame or message over the limit; over WebSocket it is told by status 1009.
-inline constexpr std::string_view kTooLongCause = "too_long";
-// For clients that an operator's limits or settings turn away; over WebSocket told by status 1008.
-inline constexpr std::string_view kFloodCause = "flood";
-inline constexpr std::string_view kNoJsonCause = "json_rpc_disabled";
-
 enum class EndHow : std::uint8_t {
   after_flush,  // what has been queued is sent first, within GatewayOptions::linger_time
   now,
@@ -82,9 +73,10 @@ class SessionHost {
   // Hands a user's progress in a log of commands to the core. Lost when the core is overloaded: the
   // client is then shown the commands once more.
   virtual void advance_commands(channel::AdvanceCommandPosition position) = 0;
-  // The session has ended; close the connection. `cause` is the label of metric sessions_cut. The
-  // session object stays alive until the current call into it has returned.
-  virtual void end_connection(EndHow how, std::string_view cause) = 0;
+  // The session has ended; close the connection. `cause` is a label of end_cause.h; `detail` says
+  // it more exactly, or is empty. The session object stays alive until the current call into it has
+  // returned.
+  virtual void end_connection(EndHow how, std::string_view cause, std::string_view detail) = 0;
   // The session wants input again after a pause.
   virtual void resume_input() = 0;
 };
@@ -123,11 +115,13 @@ class Session final : public delivery::SessionSink {
   // Sends again what is due.
   void resend_due(std::chrono::steady_clock::time_point now);
   // Leaves the directory and the fan-out, and asks the host to close. Idempotent. SENDs gathered
-  // before go to the core first, unless the end is `now`.
-  void end(EndHow how, std::string_view cause);
+  // before go to the core first, unless the end is `now`. `cause` and `detail` as for
+  // SessionHost::end_connection.
+  void end(EndHow how, std::string_view cause, std::string_view detail = {});
   // The same when the connection is gone already.
   void on_connection_lost();
 
+  std::string_view transport() const { return transport_; }
   bool is_before_connect() const { return state_ == State::before_connect; }
   bool is_logging_in() const { return state_ == State::logging_in; }
   bool is_live() const { return state_ == State::live; }

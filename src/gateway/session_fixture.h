@@ -32,9 +32,10 @@ class FakeHost final : public SessionHost {
                         std::to_string(raw(position.channel.type)) + " " +
                         std::to_string(position.seq));
   }
-  void end_connection(EndHow how, std::string_view cause) override {
+  void end_connection(EndHow how, std::string_view cause, std::string_view detail) override {
     ended = how;
     end_cause = cause;
+    end_detail = detail;
     ++ends;
   }
   void resume_input() override { ++resumes; }
@@ -60,6 +61,7 @@ class FakeHost final : public SessionHost {
   std::vector<Batch> batches;
   std::optional<EndHow> ended;
   std::string end_cause;
+  std::string end_detail;
   std::optional<Errc> refuse_with;
   int ends = 0;
   int resumes = 0;

@@ -27,7 +27,7 @@ class Host final : public SessionHost {
     return Error(Errc::overloaded);
   }
   void advance_commands(channel::AdvanceCommandPosition) override {}
-  void end_connection(EndHow, std::string_view) override {}
+  void end_connection(EndHow, std::string_view, std::string_view) override {}
   void resume_input() override {}
 
   BufferPool pool;

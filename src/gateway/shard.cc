@@ -95,14 +95,14 @@ void Shard::post_kick_of(SessionId id, std::string uid, bool tell) {
 
 void Shard::kick(Connection& connection, Reason reason, std::string_view text, milliseconds grace) {
   connection.session().send_disconnect(reason, text);
-  close(connection, grace);
+  close(connection, grace, text);
 }
 
-void Shard::close(Connection& connection, milliseconds grace) {
+void Shard::close(Connection& connection, milliseconds grace, std::string_view why) {
   if (grace > milliseconds(0)) {
     add_deadline(DeadlineKind::kick, connection.id(), grace);
   } else {
-    connection.session().end(EndHow::after_flush, "kicked");
+    connection.session().end(EndHow::after_flush, kKickedCause, why);
   }
 }
 
@@ -267,6 +267,24 @@ void Shard::advance_commands(channel::AdvanceCommandPosition position) {
   }
 }
 
+void Shard::log_end(const Connection& connection, std::string_view cause, std::string_view detail) {
+  const EndCause& why = end_cause(cause);
+  const auto now = std::chrono::nanoseconds(env_.clock.steady().time_since_epoch()).count();
+  const bool paid = !why.ordinary && Pace::take(end_lines_paid_until_, now, kEndLinesPerSecond);
+  if (!why.ordinary && !paid) ++ends_unlogged_;
+  const observe::LogLevel level = paid ? observe::LogLevel::info : observe::LogLevel::debug;
+  if (!observe::log_enabled(level)) return;
+  const std::string_view uid = connection.session().uid();
+  std::string line =
+      fmt::format("connection {} ({}, {}{}{}) ends: {}: {}", raw(connection.id()),
+                  connection.session().transport(), connection.client_ip().to_string(),
+                  uid.empty() ? "" : ", user ", uid, cause, detail.empty() ? why.text : detail);
+  if (paid && ends_unlogged_ > 0) {
+    line += fmt::format(" (and {} more that were not logged)", std::exchange(ends_unlogged_, 0));
+  }
+  observe::log_write(level, "gateway", line);
+}
+
 // ---- time -------------------------------------------------------------------------------------
 
 void Shard::add_deadline(DeadlineKind kind, SessionId id, milliseconds after) {
@@ -302,12 +320,12 @@ void Shard::on_deadline(const Deadline& deadline) {
   Session& session = connection->session();
   switch (deadline.kind) {
     case DeadlineKind::connect:
-      if (session.is_before_connect()) session.end(EndHow::now, "no_connect");
+      if (session.is_before_connect()) session.end(EndHow::after_flush, "no_connect");
       break;
     case DeadlineKind::login:
-      if (session.is_logging_in()) session.end(EndHow::now, "login_timeout");
+      if (session.is_logging_in()) session.end(EndHow::after_flush, kLoginTimeoutCause);
       break;
-    case DeadlineKind::kick: session.end(EndHow::after_flush, "kicked"); break;
+    case DeadlineKind::kick: session.end(EndHow::after_flush, kKickedCause); break;
     case DeadlineKind::linger: connection->close(); break;
   }
 }
@@ -323,7 +341,7 @@ void Shard::scan(TimePoint now) {
       unacked.push_back(connection);
     }
   }
-  for (const auto& connection : idle) connection->session().end(EndHow::now, "idle");
+  for (const auto& connection : idle) connection->session().end(EndHow::after_flush, "idle");
   for (const auto& connection : unacked) connection->session().resend_due(now);
 }
 

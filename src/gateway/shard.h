@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "gateway/admission.h"
@@ -73,6 +74,8 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   WsInflater& inflater();
   // Flushes the connection when the current turn of the loop is over.
   void add_dirty(std::shared_ptr<Connection> connection);
+  // One line for an end that is not part of every day; so many a second, the others are counted.
+  void log_end(const Connection& connection, std::string_view cause, std::string_view detail);
   void add_deadline(DeadlineKind kind, SessionId id, std::chrono::milliseconds after);
   void begin_login(SessionId id, LoginRequest request);
   Result<void> submit(SessionId id, std::vector<SendCommand> commands, std::uint64_t first,
@@ -85,6 +88,10 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   using TimePoint = std::chrono::steady_clock::time_point;
   // One read takes at most this much: a batch of some hundred SENDs. One buffer per shard.
   static constexpr std::size_t kReadBytes = 64 << 10;
+
+  // Lines about ends of connections each second, and as many at once: strangers decide how many
+  // ends there are. The metric has them all.
+  static constexpr std::size_t kEndLinesPerSecond = 20;
 
   // One turn of a survey looks at this many connections (about 1 ms).
   static constexpr std::size_t kSurveyTurn = 512;
@@ -104,7 +111,7 @@ class Shard final : public std::enable_shared_from_this<Shard> {
 
   void kick(Connection& connection, Reason reason, std::string_view text,
             std::chrono::milliseconds grace);
-  void close(Connection& connection, std::chrono::milliseconds grace);
+  void close(Connection& connection, std::chrono::milliseconds grace, std::string_view why = {});
   void continue_survey(std::shared_ptr<SurveyState> state);
   std::shared_ptr<Connection> find(SessionId id) const;
   boost::asio::awaitable<void> run_login(std::shared_ptr<Shard> self, SessionId id,
@@ -135,6 +142,8 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   std::chrono::milliseconds tick_{};
   std::chrono::milliseconds scan_every_{};
   TimePoint next_scan_;
+  std::int64_t end_lines_paid_until_ = 0;
+  std::uint64_t ends_unlogged_ = 0;
   bool stopping_ = false;
   bool stopped_ = false;
 };

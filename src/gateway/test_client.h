@@ -214,6 +214,14 @@ class TestClient {
   codec::SessionCipher& cipher() { return cipher_; }
   void set_version(std::uint8_t version) { version_ = version; }
   const std::string& ws_control() const { return ws_control_; }
+  // The status of the Close frame, if it is the first control frame that came; 0: none.
+  unsigned ws_close_status() const {
+    if (ws_control_.size() < 4 || ws_control_[0] != '\x88') return 0;
+    return read_be<std::uint16_t>(ws_control_, 2);
+  }
+  std::string ws_close_reason() const {
+    return ws_close_status() == 0 ? std::string() : ws_control_.substr(4);
+  }
   // The number of WebSocket messages received.
   std::size_t ws_messages() const { return ws_messages_; }
   // How many of them came compressed.

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "codec/base64.h"
+#include "model/id_rules.h"
 
 namespace jindou::gateway {
 
@@ -243,9 +244,16 @@ void append_ws_control(std::string& out, WsOpcode opcode, std::string_view paylo
   out += payload;
 }
 
-void append_ws_close(std::string& out, std::uint16_t status) {
+void append_ws_close(std::string& out, std::uint16_t status, std::string_view reason) {
   std::string payload;
   append_be(payload, status);
+  // Browsers take a Close frame with half a character for a broken one.
+  std::size_t bytes = std::min(reason.size(), kControlBytesMax - payload.size());
+  while (bytes > 0 && bytes < reason.size() &&
+         (static_cast<unsigned char>(reason[bytes]) & 0xc0U) == 0x80U) {
+    --bytes;
+  }
+  if (is_valid_utf8(reason)) payload += reason.substr(0, bytes);
   append_ws_control(out, WsOpcode::close, payload);
 }
 

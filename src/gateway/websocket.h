@@ -61,10 +61,12 @@ enum class WsOpcode : std::uint8_t {
 
 // Status codes of Close frames.
 inline constexpr std::uint16_t kWsNormal = 1000;
+inline constexpr std::uint16_t kWsGoingAway = 1001;
 inline constexpr std::uint16_t kWsProtocolError = 1002;
 inline constexpr std::uint16_t kWsInvalidData = 1007;
 inline constexpr std::uint16_t kWsPolicy = 1008;
 inline constexpr std::uint16_t kWsTooLong = 1009;
+inline constexpr std::uint16_t kWsTryAgainLater = 1013;
 
 struct WsEvent {
   enum class Kind : std::uint8_t {
@@ -113,6 +115,7 @@ std::size_t write_ws_header(std::array<char, 10>& out, WsOpcode opcode, std::siz
 
 // Appends a whole control frame; `payload` is cut to 125 bytes.
 void append_ws_control(std::string& out, WsOpcode opcode, std::string_view payload);
-void append_ws_close(std::string& out, std::uint16_t status);
+// `reason` is for whoever reads it; invalid UTF-8 is left out, and it is cut to 123 bytes.
+void append_ws_close(std::string& out, std::uint16_t status, std::string_view reason);
 
 }  // namespace jindou::gateway

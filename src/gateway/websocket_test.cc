@@ -188,6 +188,20 @@ TEST(Upgrade, AnswersWithTheKeyOfTheStandardsExample) {
   EXPECT_EQ(outcome.response.find("Protocol: chat"), std::string::npos);
 }
 
+TEST(CloseFrame, CarriesItsReasonAsWholeCharacters) {
+  const auto close = [](std::string_view reason) {
+    std::string out;
+    append_ws_close(out, kWsPolicy, reason);
+    return out;
+  };
+  EXPECT_EQ(close(""), std::string("\x88\x02\x03\xf0", 4));
+  EXPECT_EQ(close("why"), std::string("\x88\x05\x03\xf0why", 7));
+  // 123 bytes at most; the character that does not fit is left out as a whole.
+  EXPECT_EQ(close(std::string(200, 'x')).size(), 127U);
+  EXPECT_EQ(close(std::string(122, 'x') + "\xe4\xb8\xad").size(), 126U);
+  EXPECT_EQ(close("\xff"), close(""));
+}
+
 TEST(Upgrade, RefusesWhatIsNoUpgrade) {
   const auto status = [](std::string_view request) {
     const UpgradeOutcome outcome = read_upgrade(request, {1024});

@@ -80,6 +80,10 @@ class JsonClient:
         """The status of the server's Close frame, once it has come."""
         return self.transport.close_code
 
+    @property
+    def close_reason(self):
+        return self.transport.close_reason
+
     # Objects.
 
     def write(self, value):

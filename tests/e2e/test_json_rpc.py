@@ -188,14 +188,26 @@ class JsonRpc(JsonCase):
             answers = alice.wait_closed()
             self.assertEqual(answers[-1]["error"]["code"], -32700, text)
             self.assertNotIn("id", answers[-1])
-            self.assertEqual(alice.close_code, 1000)
+            self.assertEqual(alice.close_code, 1002)
+            self.assertTrue(alice.close_reason)
 
-    def test_before_connect_anything_else_closes_without_an_answer(self):
-        for text in ('{"id":1,"method":"ping"}', "{", '{"method":"connect","params":{"uid":"u"}}',
-                     '{"id":1,"method":"connect","params":{"uid":7}}'):
+    def test_before_connect_anything_else_is_told_and_closed(self):
+        connect = '{"id":1,"method":"connect","params":{"uid":"u","deviceId":"d",%s}}'
+        for text, code, problem in (
+                ('{"id":1,"method":"ping"}', -32600, "the first request must be connect"),
+                ("{", -32700, "the message ends within an object"),
+                ('{"method":"connect","params":{"uid":"u"}}', -32600, "connect needs an id"),
+                ('{"id":1,"method":"connect","params":{"uid":7}}', -32602, "uid is not a string"),
+                # What time.time() of Python and Date.now() / 1000 give.
+                (connect % '"clientTimestamp":1700000000.25', -32602,
+                 "clientTimestamp is not an integer in its range"),
+                (connect % '"deviceFlag":"1"', -32602,
+                 "deviceFlag is not an integer in its range")):
             client = self.raw_json("u")
             client.write(text)
-            self.assertEqual(client.wait_closed(), [], text)
+            answers = client.wait_closed()
+            self.assertEqual([a["error"] for a in answers], [{"code": code, "message": problem}])
+            self.assertEqual((client.close_code, client.close_reason), (1002, problem))
         self.assert_healthy()
 
     def test_messages_in_pieces_and_several_objects_in_one(self):
@@ -419,7 +431,8 @@ class JsonRpcSwitchedOff(JsonCase):
         client = self.raw_json("u")
         client.write('{"id":1,"method":"connect","params":{"uid":"u"}}')
         self.assertEqual(client.wait_closed(), [])
-        self.assertEqual(client.close_code, 1008)
+        self.assertEqual((client.close_code, client.close_reason),
+                         (1008, "JSON-RPC is switched off"))
         self.client(fresh("u"), transport="ws").ping()
 
 

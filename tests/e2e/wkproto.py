@@ -411,6 +411,7 @@ class WsTransport(TcpTransport):
         super().__init__(address, timeout, **options)
         self.buffer = b""
         self.close_code = None
+        self.close_reason = None
         self.compression = compression
         self.compressed_received = 0
         try:
@@ -501,6 +502,7 @@ class WsTransport(TcpTransport):
                 self.write_frame(10, data)
             elif opcode == 8:
                 self.close_code = struct.unpack(">H", data[:2])[0] if len(data) >= 2 else None
+                self.close_reason = data[2:].decode()
                 raise Closed("close frame")
             elif opcode == self.data_opcode:
                 return data
