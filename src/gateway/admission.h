@@ -95,7 +95,7 @@ class RefusalPlace {
   std::atomic<std::size_t>* count_ = nullptr;
 };
 
-// So many refused WebSocket clients at a time are told so, instead of being closed.
+// So many refused clients at a time are told so, instead of being closed.
 inline constexpr std::size_t kRefusalsToldMax = 256;
 
 // Thread-safe: 64 tables under a mutex each, by address. An address has an entry of 32 bytes while

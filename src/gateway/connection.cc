@@ -53,7 +53,10 @@ Connection::Connection(Accepted accepted, std::shared_ptr<Shard> shard)
                is_websocket(accepted.transport) ? Medium::messages : Medium::stream) {
   if (is_websocket(accepted.transport)) {
     websocket_ = std::make_unique<WebSocketState>();
-    websocket_->refusal = accepted.refusal;
+  }
+  if (accepted.refusal != Refusal::none) {
+    refused_ = std::make_unique<Refused>();
+    refused_->why = accepted.refusal;
   }
   if (accepted.tls) tls_ = std::make_unique<TlsState>(*accepted.tls, shard_->buffers());
 }
@@ -64,7 +67,7 @@ void Connection::start() {
   // Behind a trusted proxy the client is known later.
   const bool known = !shard_->env().options->trusted_proxies.contains(peer_);
   if (is_refused()) {
-    refuse(websocket_->refusal);
+    refuse(refused_->why);
   } else if (known) {
     admit();
   }
@@ -72,10 +75,6 @@ void Connection::start() {
 }
 
 // ---- admission ------------------------------------------------------------------------------
-
-bool Connection::is_refused() const {
-  return websocket_ != nullptr && websocket_->refusal != Refusal::none;
-}
 
 bool Connection::awaits_forwarding() const {
   return websocket_ != nullptr && !place_.held() && !is_refused() &&
@@ -92,17 +91,19 @@ void Connection::admit() {
 
 void Connection::refuse(Refusal refusal) {
   shard_->env().metrics.connections_refused.with(refusal_label(refusal)).Increment();
-  // Clients take a CONNACK with a refusal as final, and one that is closed as a reason to come
-  // back. A WebSocket client can be told more, where that does not cost a TLS handshake first.
-  const bool answer = websocket_ != nullptr && (tls_ == nullptr || tls_->stream.is_ready());
+  // The upgrade of a WebSocket client is answered, and the CONNECT of another, where that does not
+  // cost a TLS handshake first.
+  const bool answer = tls_ == nullptr || tls_->stream.is_ready();
   if (answer) {
-    websocket_->refusal = refusal;
-    websocket_->refusal_place = shard_->admission().place_for_refusal();
+    refused_ = std::make_unique<Refused>();
+    refused_->why = refusal;
+    refused_->place = shard_->admission().place_for_refusal();
+    session_.turn_logins_away();
   }
-  if (answer && websocket_->refusal_place.held()) {
+  if (answer && refused_->place.held()) {
     shard_->add_deadline(DeadlineKind::connect, id(), kRefusalTime);
   } else {
-    session_.end(EndHow::now, "limit", refusal_label(refusal));
+    session_.end(EndHow::now, kLimitCause, refusal_label(refusal));
   }
 }
 
@@ -256,8 +257,8 @@ void Connection::on_upgrade_input(std::span<char> bytes) {
     admit();
   }
   if (is_refused()) {
-    outbound_.raw() += refusal_response(websocket_->refusal);
-    session_.end(EndHow::after_flush, "limit", refusal_label(websocket_->refusal));
+    outbound_.raw() += refusal_response(refused_->why);
+    session_.end(EndHow::after_flush, kLimitCause, refusal_label(refused_->why));
     return;
   }
   outbound_.raw() += outcome.response;
@@ -553,12 +554,16 @@ void Connection::close() {
 }
 
 void Connection::begin_stop() {
+  // A CONNECT that lies in the socket already is owed an answer like one that was read.
+  if (session_.is_before_connect() && !closing_) on_readable();
   stopping_ = true;
   close_if_stopped();
 }
 
 void Connection::close_if_stopped() {
-  if (stopping_ && session_.is_idle()) session_.end(EndHow::after_flush, kStopCause);
+  if (!stopping_) return;
+  session_.give_up_login(Reason::system_error, kStopCause);
+  if (session_.is_idle()) session_.end(EndHow::after_flush, kStopCause);
 }
 
 }  // namespace jindou::gateway

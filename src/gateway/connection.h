@@ -35,7 +35,7 @@ struct Accepted {
   Transport transport = Transport::tcp;
   boost::asio::ip::tcp::socket socket;
   IpAddress peer;                           // the other end of the socket
-  Refusal refusal = Refusal::none;          // to be told to a WebSocket client
+  Refusal refusal = Refusal::none;          // to be told to the client
   std::shared_ptr<const TlsContext> tls{};  // over TLS only
 };
 
@@ -92,10 +92,13 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
     WsDecoder decoder;
     bool upgraded = false;
     bool close_sent = false;
-    Refusal refusal = Refusal::none;  // the answer to the upgrade
-    RefusalPlace refusal_place;       // held while that answer waits for its question
-    std::string packed;               // the beginning of a compressed message
-    bool skipping = false;            // the rest of a compressed message is not wanted
+    std::string packed;     // the beginning of a compressed message
+    bool skipping = false;  // the rest of a compressed message is not wanted
+  };
+  // Per connection that a limit does not admit and that is to be told so.
+  struct Refused {
+    Refusal why;
+    RefusalPlace place;  // held while the answer waits for its question
   };
   // Per TLS connection only.
   struct TlsState {
@@ -122,7 +125,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void count_handshake(TlsStream::Status status);
   // Whether the headers of the upgrade will say where the client is.
   bool awaits_forwarding() const;
-  bool is_refused() const;
+  bool is_refused() const { return refused_ != nullptr; }
   void admit();
   void refuse(Refusal refusal);
   void wait_writable();
@@ -139,6 +142,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   OutboundBuffer outbound_;
   std::unique_ptr<WebSocketState> websocket_;
   std::unique_ptr<TlsState> tls_;
+  std::unique_ptr<Refused> refused_;
   IpAddress peer_;
   std::unique_ptr<ClientEndpoint> client_;  // as a trusted proxy says; null: peer_
   AdmissionPlace place_;

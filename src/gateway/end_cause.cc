@@ -23,7 +23,7 @@ constexpr EndCause kCauses[] = {
     {kFloodCause, kWsPolicy, "a flood of frames"},
     {kNoJsonCause, kWsPolicy, "JSON-RPC is switched off"},
     {"no_connect", kWsPolicy, "no login came in time"},
-    {"limit", kWsTryAgainLater, "too many connections"},
+    {kLimitCause, kWsTryAgainLater, "too many connections"},
     {kSlowCause, kWsPolicy, "the client does not read what it is sent"},
     {"fanout_overflow", kWsPolicy, "too much waits for this session"},
     {kLoginErrorCause, kWsTryAgainLater, "the login could not be judged; come back"},

@@ -16,6 +16,7 @@ inline constexpr std::string_view kTooLongCause = "too_long";
 // For clients that an operator's limits or settings turn away.
 inline constexpr std::string_view kFloodCause = "flood";
 inline constexpr std::string_view kNoJsonCause = "json_rpc_disabled";
+inline constexpr std::string_view kLimitCause = "limit";
 // For logins that could not be judged, or not in time.
 inline constexpr std::string_view kLoginErrorCause = "login_error";
 inline constexpr std::string_view kLoginTimeoutCause = "login_timeout";

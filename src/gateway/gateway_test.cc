@@ -320,6 +320,39 @@ TEST_P(GatewayTest, AMasterLoginKicksOtherDevicesAfterTellingThem) {
   EXPECT_TRUE(second->wait_closed());
 }
 
+TEST_P(GatewayTest, ALoginThatCannotBeJudgedIsAnsweredToAppsAndClosedToPages) {
+  core_.storage_fails = true;
+  start();
+  auto app = client();
+  EXPECT_EQ(app->login("u", "d", "", DeviceFlag::app), Reason::system_error);
+  EXPECT_TRUE(app->wait_closed());
+  auto page = client();
+  EXPECT_EQ(page->login("u", "d", "", DeviceFlag::web), std::nullopt);
+  EXPECT_TRUE(page->wait_closed());
+}
+
+TEST_P(GatewayTest, AStopAnswersTheLoginsThatAreUnderWay) {
+  std::promise<void> asked;
+  std::promise<void> go_on;
+  options_.token_auth_on = true;
+  core_.token = "t";
+  core_.after_token = [&] {
+    asked.set_value();
+    go_on.get_future().wait();
+  };
+  start();
+  auto c = client();
+  std::thread stopper([&] {
+    asked.get_future().wait();
+    gateway_->stop();
+    go_on.set_value();
+  });
+  EXPECT_EQ(c->login("u", "d", "t", DeviceFlag::app), Reason::system_error);
+  EXPECT_TRUE(c->wait_closed());
+  c->close();
+  stopper.join();
+}
+
 TEST_P(GatewayTest, ALoginThatReadItsTokenBeforeAKickIsClosedToBeTriedAgain) {
   options_.token_auth_on = true;
   core_.token = "t";
@@ -593,13 +626,19 @@ TEST_P(GatewayTest, SilentConnectionsAreClosed) {
   EXPECT_TRUE(directory_.is_online("busy"));
 }
 
-TEST_P(GatewayTest, ConnectionsBeyondTheLimitAreClosed) {
+TEST_P(GatewayTest, ConnectionsBeyondTheLimitAreToldAndClosed) {
   options_.limits.max_connections = 2;
   start();
   auto a = client("a");
   auto b = client("b");
-  auto c = std::make_unique<TestClient>(gateway_->tcp_address());
-  EXPECT_TRUE(c->wait_closed());
+  // A web page comes back only if it is not answered, an app only if it is.
+  for (const auto& [flag, answer] : {std::pair(DeviceFlag::app, std::optional(Reason::rate_limit)),
+                                     std::pair(DeviceFlag::web, std::optional<Reason>())}) {
+    auto c = std::make_unique<TestClient>(gateway_->tcp_address());
+    EXPECT_EQ(c->login("c", "d", "", flag), answer);
+    EXPECT_TRUE(c->wait_closed());
+    EXPECT_TRUE(eventually([&] { return gateway_->connection_count() == 2; }));
+  }
   a->close();
   EXPECT_TRUE(eventually([&] { return gateway_->connection_count() == 1; }));
   EXPECT_EQ(client()->login("d"), Reason::success);

@@ -51,8 +51,7 @@ Reason check_login(const LoginRequest& request, const GatewayOptions& options);
 
 // The rest: token, ban, key agreement. Blocks on disk and takes about 100 microseconds of
 // computation, so it runs on the blocking pool. Errors: storage and whatever else may be better
-// next time; then the connection is closed without an answer, because clients take a refusal as
-// final.
+// next time; see Session::give_up_login for what the client gets then.
 Result<Login> authenticate(const LoginRequest& request, const GatewayOptions& options,
                            CorePort& core, Random& random);
 

@@ -185,6 +185,10 @@ void Session::on_connect(const codec::Connect& connect) {
   state_ = State::logging_in;
   device_flag_ = request.device_flag;
   client_timestamp_ = request.client_timestamp;
+  if (turned_away_) {
+    give_up_login(Reason::rate_limit, kLimitCause);
+    return;
+  }
   const Reason reason = check_login(request, *env_.options);
   if (reason != Reason::success) {
     refuse_login(reason);
@@ -201,6 +205,13 @@ void Session::refuse_login(Reason reason) {
   end(EndHow::after_flush, "refused", reason_text(reason));
 }
 
+void Session::give_up_login(Reason reason, std::string_view cause, std::string_view detail) {
+  if (state_ != State::logging_in) return;
+  const bool takes_it_as_final = !dialect_->encrypts() || device_flag_ == DeviceFlag::web;
+  if (!takes_it_as_final) send_connack(reason, {});
+  end(EndHow::after_flush, cause, detail);
+}
+
 void Session::finish_login(Result<Login> login, bool unparsed) {
   if (state_ != State::logging_in) return;
   if (!login) {
@@ -211,7 +222,7 @@ void Session::finish_login(Result<Login> login, bool unparsed) {
     } else {
       observe::log_debug("gateway", "a login could not be looked up: {}", login.error().text());
     }
-    end(EndHow::after_flush, kLoginErrorCause);
+    give_up_login(Reason::system_error, kLoginErrorCause);
     return;
   }
   if (login->reason != Reason::success) {
@@ -234,10 +245,10 @@ void Session::finish_login(Result<Login> login, bool unparsed) {
     return;
   }
   if (!registered) {
-    // Its token may have been replaced since it was looked up. A refusal would be final for a
-    // client whose token is good; one that is closed comes back and is judged anew.
+    // Its token may have been replaced since it was looked up: it comes back and is judged anew.
     env_.metrics.connects.with("error").Increment();
-    end(EndHow::after_flush, kKickedCause, "the login changed while it was judged; come back");
+    give_up_login(Reason::system_error, kKickedCause,
+                  "the login changed while it was judged; come back");
     return;
   }
   env_.metrics.connects.with(result_label(Reason::success)).Increment();

@@ -110,6 +110,14 @@ class Session final : public delivery::SessionSink {
   // Results of the SENDs numbered [first, end) that were waiting, in order.
   void finish_sends(std::uint64_t first, std::uint64_t end, const std::vector<SendResult>& results);
 
+  // From now on a CONNECT is turned down, as one that may succeed later.
+  void turn_logins_away() { turned_away_ = true; }
+  // Ends a login that is under way and may succeed next time. Apps are answered with `reason`
+  // first: some wait for ever where a connection ends without a CONNACK. Web pages and JSON-RPC
+  // clients are not: they take every refusal as final, and a connection that ends as a reason to
+  // come back.
+  void give_up_login(Reason reason, std::string_view cause, std::string_view detail = {});
+
   // Tells the client to go and not to come back. The connection is closed by the caller's timer.
   void send_disconnect(Reason reason, std::string_view text);
   // Sends again what is due.
@@ -192,6 +200,7 @@ class Session final : public delivery::SessionSink {
   DeviceFlag device_flag_ = DeviceFlag::app;
   CommandAcks command_acks_ = CommandAcks::ignored;
   bool paused_ = false;
+  bool turned_away_ = false;
   std::unique_ptr<Dialect> dialect_;  // null before the first byte
   std::string uid_;
   std::string device_id_;  // until it moves to the directory

@@ -349,11 +349,14 @@ TEST_P(EachDialect, ARefusedTokenIsToldAndTheConnectionEnds) {
   EXPECT_FALSE(world_.directory.is_online("u"));
 }
 
-TEST_P(EachDialect, ALoginThatCannotBeLookedUpEndsWithoutAnAnswer) {
+// JSON-RPC clients take every answer as final.
+TEST_P(EachDialect, ALoginThatCannotBeLookedUpIsAnsweredToAppsOnly) {
   feed(peer_->connect("u"));
   session_.finish_login(Error(Errc::storage), false);
-  EXPECT_EQ(seen(), List{});
-  EXPECT_EQ(host_.ended, EndHow::now);
+  const bool json = std::string_view(GetParam()) == "json";
+  EXPECT_EQ(seen(), json ? List{} : (List{{Kind::connack, 0, 15, 0, ""}}));
+  EXPECT_EQ(host_.ended, EndHow::after_flush);
+  EXPECT_EQ(host_.end_cause, "login_error");
 }
 
 TEST_P(EachDialect, ASessionBeyondTheUsersLimitIsRefused) {

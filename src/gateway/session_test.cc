@@ -470,11 +470,14 @@ TEST_F(SessionTest, TooManyFramesWaitingEndTheSession) {
   EXPECT_EQ(host_.end_cause, "slow");
 }
 
-TEST_F(SessionTest, ALoginThatCannotBeLookedUpIsNotRefused) {
+TEST_F(SessionTest, ALoginThatCannotBeLookedUpIsAnsweredAsTemporary) {
   feed(connect_bytes());
   session_.finish_login(Error(Errc::storage), false);
-  EXPECT_EQ(host_.next_frame(), std::nullopt);
-  EXPECT_EQ(host_.ended, EndHow::now);
+  const auto ack = codec::decode_connack(codec::parse_frame(host_.buffer.pending()).frame, 5);
+  ASSERT_TRUE(ack);
+  EXPECT_EQ(ack->reason, Reason::system_error);
+  EXPECT_EQ(host_.ended, EndHow::after_flush);
+  EXPECT_EQ(host_.end_cause, "login_error");
 }
 
 }  // namespace

@@ -323,7 +323,7 @@ void Shard::on_deadline(const Deadline& deadline) {
       if (session.is_before_connect()) session.end(EndHow::after_flush, "no_connect");
       break;
     case DeadlineKind::login:
-      if (session.is_logging_in()) session.end(EndHow::after_flush, kLoginTimeoutCause);
+      session.give_up_login(Reason::system_error, kLoginTimeoutCause);
       break;
     case DeadlineKind::kick: session.end(EndHow::after_flush, kKickedCause); break;
     case DeadlineKind::linger: connection->close(); break;

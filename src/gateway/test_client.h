@@ -27,6 +27,7 @@
 #include "codec/base64.h"
 #include "codec/wkproto.h"
 #include "codec/wkproto_crypto.h"
+#include "model/device.h"
 
 namespace jindou::gateway {
 
@@ -150,8 +151,10 @@ class TestClient {
 
   // Returns the reason of the CONNACK; empty if the connection was closed instead.
   std::optional<Reason> login(std::string_view uid, std::string_view device_id = "dev",
-                              std::string_view token = "") {
+                              std::string_view token = "",
+                              DeviceFlag device_flag = DeviceFlag::web) {
     codec::Connect connect = connect_frame(uid, device_id);
+    connect.device_flag = raw(device_flag);
     connect.token = token;
     std::string bytes;
     if (!codec::encode(bytes, connect)) return std::nullopt;

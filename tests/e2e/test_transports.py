@@ -95,7 +95,8 @@ class TransportCase(ServerCase):
         return answer["connections"][0]
 
     def refused(self, transport, uid, **options) -> str:
-        """Tries to connect; returns the answer's first line, "" when closed without one."""
+        """Tries to connect; returns the answer's first line or the reason of the CONNACK, "" when
+        closed without one."""
         try:
             client = Client(getattr(self.server, transport), uid, transport=transport,
                             **self.options(transport, **options))
@@ -105,10 +106,11 @@ class TransportCase(ServerCase):
             return ""
         self.addCleanup(client.close)
         try:
-            client.connect()
+            reason = client.connect().reason
         except (Closed, ConnectionError, ssl.SSLError):
             return ""
-        raise AssertionError("was not refused")
+        self.assertNotEqual(reason, 1, "was not refused")
+        return "CONNACK %d" % reason
 
 
 class Tls(TransportCase):
@@ -357,8 +359,8 @@ class AddressLimits(TransportCase):
                 first = self.open(transport, fresh("u"), preface=header)
                 self.open(transport, fresh("u"), preface=header)
                 answer = self.refused(transport, fresh("u"), preface=header)
-                self.assertEqual(
-                    answer, "HTTP/1.1 429 Too Many Requests" if transport == "ws" else "")
+                self.assertEqual(answer, {"ws": "HTTP/1.1 429 Too Many Requests",
+                                          "tcp": "CONNACK 22"}.get(transport, ""))
                 self.assertEqual(self.metric(name), before + 1)
                 self.open(transport, fresh("u"), preface=V1 % (20 + number))
                 first.close()
@@ -400,8 +402,8 @@ class HandshakeLimits(TransportCase):
                         return None
 
                 answer = wait_until(fails, interval=0, what="a refusal")
-                self.assertEqual(answer, "HTTP/1.1 429 Too Many Requests" if transport == "ws"
-                                 else "closed")
+                self.assertEqual(answer, {"ws": "HTTP/1.1 429 Too Many Requests",
+                                          "tcp": "CONNACK 22"}.get(transport, "closed"))
                 self.assertGreater(self.metric(name), before)
                 # Others come in, and so does this one after a while.
                 self.open(transport, fresh("u"), preface=V1 % (40 + number))
@@ -431,7 +433,10 @@ class NodeLimit(TransportCase):
         self.open("tcp", fresh("u"))
         self.open("ws", fresh("u"))
         self.assertEqual(self.refused("ws", fresh("u")), "HTTP/1.1 503 Service Unavailable")
-        for transport in ("tcp", "tls", "wss"):
+        self.assertEqual(self.refused("tcp", fresh("u")), "CONNACK 22")
+        # A web page would take that as final.
+        self.assertEqual(self.refused("tcp", fresh("u"), device_flag=1), "")
+        for transport in ("tls", "wss"):
             self.assertEqual(self.refused(transport, fresh("u")), "")
         self.assertIn("more than 2 connections", self.server.log_tail())
 
