@@ -151,10 +151,7 @@ std::vector<std::string> split_words(std::string_view text) {
 constexpr std::size_t kListEntriesMax = 1000;
 
 Result<void> check_text(const Setting& setting, std::string_view value) {
-  const bool control = std::any_of(value.begin(), value.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-  });
-  if (control || !is_valid_utf8(value)) {
+  if (has_control_characters(value) || !is_valid_utf8(value)) {
     return Error(Errc::invalid, "must be UTF-8 text without control characters");
   }
   if (setting.is_secret() && !value.empty() && is_blank(value)) {

@@ -42,7 +42,7 @@ Reason check_login(const LoginRequest& request, const GatewayOptions& options) {
     if (expected.empty() || !same_secret(request.token, expected)) return Reason::auth_fail;
   }
   if (request.device_id == kReservedDeviceId || request.device_id.size() > kIdBytesMax ||
-      !is_valid_utf8(request.device_id)) {
+      !is_valid_utf8(request.device_id) || has_control_characters(request.device_id)) {
     return Reason::auth_fail;
   }
   if (request.token.size() > kTokenBytesMax) return Reason::auth_fail;

@@ -13,7 +13,9 @@ namespace {
 TEST(IdRules, OrdinaryIdsAreFine) {
   for (const std::string_view id :
        {"u1", "1001", "a b", "a.b-c_d:e/f", "筋斗", "____system", "x___vstr", "systemcmdonline",
-        "____cmdx", "\xf0\x9f\x98\x80"}) {
+        "____cmdx", "\xf0\x9f\x98\x80",
+        // The neighbours of what is refused: U+00A0, U+0100, and c2 as a part of U+2080.
+        "\xc2\xa0x", "\xc4\x80", "\xe2\x82\x80"}) {
     EXPECT_EQ(id_problem(id), "") << id;
     EXPECT_EQ(internal_id_problem(id), "") << id;
   }
@@ -31,6 +33,9 @@ TEST(IdRules, HostileIdsAreRefused) {
       "a\nb"sv,
       "a\x7f"sv,
       "a\x1b[2J"sv,
+      "a\xc2\x80"sv,      // U+0080
+      "\xc2\x9b\x32J"sv,  // U+009B, which begins a command to a terminal as ESC [ does
+      "a\xc2\x9f z"sv,    // U+009F
       "a@b"sv,
       "@"sv,
       "a#b"sv,

@@ -26,6 +26,11 @@ TEST(JsonEscape, KeepsTextAndEscapesWhatJsonForbids) {
   EXPECT_EQ(json(std::string_view("\0\x1f\x7f", 3)), "\\u0000\\u001f\\u007f");
 }
 
+TEST(TextEscape, ControlCharactersOfBothHalvesOfLatin1AreShown) {
+  EXPECT_EQ(escaped("a\nb\x1b[2J"), "a\\nb\\x1b[2J");
+  EXPECT_EQ(escaped("\xc2\x9b\x32J \xc2\xa0 筋斗"), "\\xc2\\x9b2J \xc2\xa0 筋斗");
+}
+
 TEST(JsonEscape, InvalidUtf8BecomesTheReplacementCharacter) {
   EXPECT_EQ(json("\xff"), "\\ufffd");
   EXPECT_EQ(json("\xc3"), "\\ufffd");                        // cut short

@@ -17,7 +17,8 @@ ID_MAX = 256
 FUZZ_IDS = [
     "", " ", "\t", "a", "0", "49", "-1", "1e9", "null", "true", "NaN", "%s%n%d", "{}", "{0}",
     "😀", "é", "e\u0301", "\u202eabc", "\ufeff", "\U0010ffff", "群组", "a b", "a\x00b", "\x00",
-    "a\nb", "\x7f", "\x1b[31m", "a@b", "@", "a#b", "a&b", "|", "a|b", "../../etc/passwd", "a/b",
+    "a\nb", "\x7f", "\x1b[31m", "\x9b31m", "a\x80", "a@b", "@", "a#b", "a&b", "|", "a|b",
+    "../../etc/passwd", "a/b",
     "\\", "'", '"', "a'; DROP TABLE x;--", "____system", "____manager", "____device", "____cmd",
     "x____cmd", "x___vstr", "___vstr", "x@tmp", "systemcmdonline", "x" * 255, "x" * 256,
     "x" * 257, "x" * 70000, "é" * 128, "é" * 129,
