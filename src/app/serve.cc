@@ -75,6 +75,30 @@ void tell_ready(const Node& node) {
   }
 }
 
+// Who gets in without a token, so that nobody has to find out.
+void tell_about_tokens(const config::Settings& settings) {
+  if (settings.token_auth_on) return;
+  std::string open;
+  for (const std::string& text :
+       {settings.addr, settings.ws_addr, settings.tls_addr, settings.wss_addr}) {
+    const auto address = config::parse_listen_address(text);
+    if (!address || address->is_loopback()) continue;
+    if (!open.empty()) open += ", ";
+    open += text;
+  }
+  if (open.empty()) {
+    observe::log_info("app",
+                      "clients need no token (tokenAuthOn: false), so only this machine is "
+                      "listened to; to serve others set tokenAuthOn: true, or write addr and "
+                      "wsAddr down");
+  } else {
+    observe::log_warn("app",
+                      "clients need no token (tokenAuthOn: false): whoever reaches {} is whoever "
+                      "they say they are",
+                      open);
+  }
+}
+
 // The log names keys only: values may be secrets.
 void reload(Node& node, const ReadSettings& read_again) {
   const auto loaded = read_again();
@@ -182,6 +206,7 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   tell_ready(node);
   observe::log_info("app", "jindou {} serves {}; data in {}", kVersion, shown_addresses(node),
                     settings.data_dir);
+  tell_about_tokens(settings);
 
   const ServiceNotifier notifier = ServiceNotifier::from_environment();
   const auto tell_manager = [&] { notifier.ready("serves " + shown_addresses(node)); };

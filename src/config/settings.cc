@@ -88,6 +88,7 @@ class Loader {
     if (settings.data_dir.empty()) {
       settings.data_dir = (std::filesystem::path(settings.root_dir) / "data").string();
     }
+    listen_for_everybody_with_tokens(settings);
     JD_CHECK_OK(validate(settings));
     for (std::string& warning : weak_secret_warnings(settings)) {
       loaded_.warnings.push_back(std::move(warning));
@@ -166,6 +167,18 @@ class Loader {
   Result<void> set(const Setting& setting, std::string_view value, SettingOrigin origin,
                    std::string_view name) {
     return note(setting, parse_setting(setting, value, loaded_.settings), origin, name);
+  }
+
+  // Where clients show a token, the addresses that nobody wrote down are those of every interface.
+  void listen_for_everybody_with_tokens(Settings& settings) {
+    if (!settings.token_auth_on) return;
+    if (!is_given("addr")) settings.addr = "tcp://0.0.0.0:5100";
+    if (!is_given("wsAddr")) settings.ws_addr = "ws://0.0.0.0:5200";
+  }
+
+  bool is_given(std::string_view key) const {
+    const auto at = static_cast<std::size_t>(find_setting(key) - settings_table().data());
+    return loaded_.origins[at] != SettingOrigin::by_default;
   }
 
   // Keeps where a value came from, or says whose value was wrong.

@@ -141,6 +141,7 @@ struct GatewaySettings {
   bool compression = false;
   std::size_t compression_min_bytes = 256;
   ProxyProtocol proxy_protocol = ProxyProtocol::accept;
+  std::vector<std::string> allowed_origins;
   std::vector<std::string> trusted_proxies{"127.0.0.0/8", "::1/128"};
 };
 
@@ -241,8 +242,9 @@ struct RetentionSettings {
 struct Settings {
   Mode mode = Mode::debug;
   std::string http_addr = "localhost:5001";
-  std::string addr = "tcp://0.0.0.0:5100";
-  std::string ws_addr = "ws://0.0.0.0:5200";
+  // Not given: load_settings() makes them every interface's when token_auth_on is set.
+  std::string addr = "tcp://127.0.0.1:5100";
+  std::string ws_addr = "ws://127.0.0.1:5200";
   std::string tls_addr;
   std::string wss_addr;
   bool disable_json_rpc = false;

@@ -26,10 +26,12 @@ constexpr std::array kTable{
     Setting{"httpAddr", text, JD_MEMBER(http_addr), 0, 0, "", kDocumented, kRestart,
             "Address of the HTTP API; localhost means 127.0.0.1 and ::1. Empty: no HTTP API. Other "
             "than a loopback address needs managerToken or allowOpenApi."},
-    Setting{"addr", text, JD_MEMBER(addr), 0, 0, "", kDocumented, kRestart,
-            "Address for clients over TCP. Empty: none."},
+    Setting{
+        "addr", text, JD_MEMBER(addr), 0, 0, "", kDocumented, kRestart,
+        "Address for clients over TCP. Not given: with tokenAuthOn port 5100 of every interface, "
+        "without it of 127.0.0.1 alone. Empty: none."},
     Setting{"wsAddr", text, JD_MEMBER(ws_addr), 0, 0, "", kDocumented, kRestart,
-            "Address for clients over WebSocket. Empty: none."},
+            "Address for clients over WebSocket. Not given: port 5200, as for addr. Empty: none."},
     Setting{"tlsAddr", text, JD_MEMBER(tls_addr), 0, 0, "", kOurs, kRestart,
             "Address for clients over TCP with TLS (tls://0.0.0.0:5110). Empty: none. Needs "
             "wssConfig.certFile and wssConfig.keyFile."},
@@ -223,6 +225,12 @@ constexpr std::array kTable{
             "", kOurs, kLive,
             "Frames of one session each second, with a burst of two seconds' worth: a SEND beyond "
             "is answered with reason 22, ten times as many end the session. 0: no limit."},
+    Setting{"gateway.allowedOrigins", list, JD_MEMBER(gateway.allowed_origins), 0, 0, "", kOurs,
+            kRestart,
+            "Origins of web pages that may open a WebSocket (https://chat.example.org; * is any, "
+            "null is files). Empty: any with tokenAuthOn; without it pages on loopback, and on the "
+            "same address if that is written as an IP address. Others get 403. Clients that send "
+            "no Origin are no pages and always let in."},
     Setting{"gateway.compression", flag, JD_MEMBER(gateway.compression), 0, 0, "", kOurs, kRestart,
             "Accept permessage-deflate from WebSocket clients that offer it. Encrypted payloads "
             "do not get smaller; JSON-RPC does."},

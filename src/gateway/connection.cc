@@ -27,6 +27,9 @@ constexpr std::size_t kSealBytes = 4 * kTlsRecordBytes;
 // The first byte and the remaining length of a protocol frame.
 constexpr std::size_t kFrameHeaderBytesMax = 5;
 
+// Of what a browser says about its page, for the log.
+constexpr std::size_t kShownOriginBytes = 256;
+
 // How long a refused client has for the upgrade that is answered with the refusal.
 constexpr std::chrono::seconds kRefusalTime{2};
 
@@ -259,6 +262,13 @@ void Connection::on_upgrade_input(std::span<char> bytes) {
   if (is_refused()) {
     outbound_.raw() += refusal_response(refused_->why);
     session_.end(EndHow::after_flush, kLimitCause, refusal_label(refused_->why));
+    return;
+  }
+  if (!options.origins.allows(outcome.origin, outcome.host, options.token_auth_on)) {
+    outbound_.raw() += http_refusal("403 Forbidden");
+    session_.end(EndHow::after_flush, kOriginCause,
+                 "a page of " + outcome.origin.substr(0, kShownOriginBytes) +
+                     " is not let in; see gateway.allowedOrigins");
     return;
   }
   outbound_.raw() += outcome.response;

@@ -22,6 +22,7 @@ constexpr EndCause kCauses[] = {
     {kTooLongCause, kWsTooLong, "a frame or message is over the limit"},
     {kFloodCause, kWsPolicy, "a flood of frames"},
     {kNoJsonCause, kWsPolicy, "JSON-RPC is switched off"},
+    {kOriginCause, kWsPolicy, "pages of this origin are not let in"},
     {"no_connect", kWsPolicy, "no login came in time"},
     {kLimitCause, kWsTryAgainLater, "too many connections"},
     {kSlowCause, kWsPolicy, "the client does not read what it is sent"},

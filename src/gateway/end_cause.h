@@ -17,6 +17,7 @@ inline constexpr std::string_view kTooLongCause = "too_long";
 inline constexpr std::string_view kFloodCause = "flood";
 inline constexpr std::string_view kNoJsonCause = "json_rpc_disabled";
 inline constexpr std::string_view kLimitCause = "limit";
+inline constexpr std::string_view kOriginCause = "origin";
 // For logins that could not be judged, or not in time.
 inline constexpr std::string_view kLoginErrorCause = "login_error";
 inline constexpr std::string_view kLoginTimeoutCause = "login_timeout";

@@ -11,6 +11,7 @@
 #include "config/settings.h"
 #include "gateway/admission.h"
 #include "gateway/client_address.h"
+#include "gateway/origin_policy.h"
 #include "model/channel.h"
 
 namespace jindou::gateway {
@@ -32,6 +33,7 @@ struct GatewayOptions {
   config::LiveValue<config::TlsSettings> certificate;
   // Whose PROXY headers, X-Forwarded-For and X-Real-IP are believed.
   NetworkList trusted_proxies;
+  OriginPolicy origins;
   AdmissionLimits admission;
   config::GatewaySettings limits;
   // Of one session; 0: no limit.

@@ -112,6 +112,8 @@ UpgradeOutcome read_upgrade(std::string_view bytes, const UpgradeLimits& limits)
   outcome.response += "\r\n";
   outcome.forwarded_for = joined(request, "X-Forwarded-For");
   outcome.real_ip = joined(request, "X-Real-IP");
+  outcome.origin = joined(request, "Origin");
+  outcome.host = joined(request, "Host");
   return outcome;
 }
 

@@ -34,6 +34,8 @@ struct UpgradeOutcome {
   std::optional<DeflateAgreement> deflate;  // as in the response
   std::string forwarded_for;                // X-Forwarded-For, all its lines joined by commas
   std::string real_ip;                      // X-Real-IP
+  std::string origin;                       // Origin; empty: no browser
+  std::string host;                         // Host
 };
 
 struct UpgradeLimits {

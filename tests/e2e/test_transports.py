@@ -385,6 +385,47 @@ class AddressLimits(TransportCase):
                 self.assertIn("Retry-After: 1", str(refusal.exception))
 
 
+class Origins(ServerCase):
+    """Which web pages may open a WebSocket."""
+
+    def opens(self, origin, host=None, server=None):
+        """Whether the upgrade is taken."""
+        server = server or self.server
+        headers = "" if origin is None else "Origin: %s\r\n" % origin
+        try:
+            transport = WsTransport(server.ws, headers=headers, host=host)
+        except NoUpgrade as refusal:
+            self.assertIn("403 Forbidden", str(refusal))
+            return False
+        transport.close()
+        return True
+
+    def test_without_tokens_foreign_pages_stay_outside(self):
+        for origin in (None, "http://localhost:5172", "http://127.0.0.1:8080", "http://[::1]"):
+            self.assertTrue(self.opens(origin), origin)
+        for origin in ("https://evil.example", "null", "http://127.0.0.1.evil.example"):
+            self.assertFalse(self.opens(origin), origin)
+        self.assertIn('jindou_sessions_cut_total{reason="origin"}',
+                      self.server.get("/metrics").body.decode())
+        log = self.server.log_tail(200)
+        self.assertIn("a page of https://evil.example is not let in", log)
+
+    def test_a_name_that_was_rebound_to_this_address_is_foreign(self):
+        """The page's own name resolves to us: page and socket have the same host."""
+        port = self.server.ws.rsplit(":", 1)[1]
+        self.assertFalse(self.opens("http://evil.example:" + port, host="evil.example:" + port))
+
+    def test_with_tokens_any_page_may_try(self):
+        with Server({"tokenAuthOn": "true"}) as server:
+            self.assertTrue(self.opens("https://evil.example", server=server))
+
+    def test_a_list_of_origins_replaces_the_rule(self):
+        with Server({"gateway.allowedOrigins": "https://chat.example.org"}) as server:
+            self.assertTrue(self.opens("https://chat.example.org", server=server))
+            self.assertTrue(self.opens(None, server=server))
+            self.assertFalse(self.opens("http://localhost:5172", server=server))
+
+
 class HandshakeLimits(TransportCase):
     extra = {"gateway.handshakesPerAddressPerSecond": 2}
 

@@ -406,8 +406,10 @@ class WsTransport(TcpTransport):
     one_frame_per_message = True
     data_opcode = 2  # of what the server sends
 
-    def __init__(self, address, timeout=10.0, path="/", headers="", compression=False, **options):
-        """`headers`: more lines of the upgrade. `compression`: the offer must be accepted."""
+    def __init__(self, address, timeout=10.0, path="/", headers="", compression=False,
+                 host=None, **options):
+        """`headers`: more lines of the upgrade. `compression`: the offer must be accepted. `host`:
+        what the upgrade asks for, if not the address."""
         super().__init__(address, timeout, **options)
         self.buffer = b""
         self.close_code = None
@@ -415,7 +417,7 @@ class WsTransport(TcpTransport):
         self.compression = compression
         self.compressed_received = 0
         try:
-            self._upgrade(address, timeout, path, headers)
+            self._upgrade(host or address, timeout, path, headers)
         except BaseException:
             self.close()
             raise
