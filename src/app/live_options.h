@@ -34,6 +34,7 @@ struct LiveOptions {
     admission.handshakes_per_second.set(settings.gateway.handshakes_per_second);
     admission.handshakes_per_address_per_second.set(
         settings.gateway.handshakes_per_address_per_second);
+    admission.new_visitors_per_second.set(settings.customer_service.new_visitors_per_second);
     webhook.set(webhook_options(settings));
     data_source.set(data_source_options(settings));
   }

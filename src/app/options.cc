@@ -105,6 +105,14 @@ retention::SweeperOptions sweeper_options(const config::Settings& settings) {
       options.policy.by_type.push_back({rule.type, limits_of(rule.max_age, rule.max_count)});
     }
   }
+  const auto& visitors = settings.customer_service;
+  const bool has_rule = std::ranges::any_of(
+      options.policy.by_type, [](const auto& rule) { return rule.type == ChannelType::visitors; });
+  if (visitors.visitors_on && !has_rule && visitors.visitors_max_age.count() > 0) {
+    options.policy.by_type.push_back(
+        {ChannelType::visitors,
+         limits_of(visitors.visitors_max_age, settings.retention.max_count)});
+  }
   options.interval = settings.retention.interval;
   options.stream_idle = settings.stream_cache.chunk_inactivity_timeout;
   // As long as a repeat is recognised, and a webhook may be behind.
@@ -143,7 +151,9 @@ Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings
   options.limits = settings.gateway;
   options.disable_json_rpc = settings.disable_json_rpc;
   options.retry.scan_interval = settings.message_retry.scan_interval;
-  options.visitors_suffix = settings.customer_service.visitors_suffix;
+  options.visitors.on = settings.customer_service.visitors_on;
+  options.visitors.suffix = settings.customer_service.visitors_suffix;
+  options.visitors.frames_per_second = settings.customer_service.visitor_frames_per_second;
   options.idle_time = settings.conn_idle_time;
   options.manager_uid = settings.manager_uid;
   options.node_id = settings.cluster.node_id;

@@ -47,12 +47,15 @@ struct DeleteChannel {
   ChannelKey channel;
 };
 
-// Registers or replaces the token of one (uid, device_flag). Error: denied when the user is banned.
+// Registers or replaces the token of one (uid, device_flag). Errors: denied when the user is
+// banned; conflict when `only_own` is set and the user has another token, of whatever device flag,
+// one made worthless included.
 struct StoreToken {
   std::string uid;
   DeviceFlag device_flag = DeviceFlag::app;
   DeviceLevel level = DeviceLevel::slave;
   std::string token;
+  bool only_own = false;
 };
 
 // Makes the tokens of a user worthless (POST /user/device_quit). Without a flag: of all devices.

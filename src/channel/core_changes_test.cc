@@ -518,6 +518,30 @@ TEST_F(Core, ClearedTokensAreEmptyAndKeepTheirLevel) {
   EXPECT_EQ((*stored)->level, DeviceLevel::master);
 }
 
+TEST_F(Core, ATokenThatMayOnlyBeTheUsersOwnIsTakenOnceForAllDevices) {
+  const auto claim = [&](DeviceFlag flag, std::string secret) {
+    StoreToken token;
+    token.uid = "v";
+    token.device_flag = flag;
+    token.token = std::move(secret);
+    token.only_own = true;
+    return change(token);
+  };
+  EXPECT_TRUE(claim(DeviceFlag::web, "mine").has_value());
+  EXPECT_TRUE(claim(DeviceFlag::web, "mine").has_value());
+  EXPECT_TRUE(claim(DeviceFlag::app, "mine").has_value());
+  for (const DeviceFlag flag : {DeviceFlag::web, DeviceFlag::app, DeviceFlag{7}}) {
+    const auto refused = claim(flag, "other");
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code(), Errc::conflict);
+  }
+  ClearTokens clear;
+  clear.uid = "v";
+  ASSERT_TRUE(change(clear).has_value());
+  EXPECT_FALSE(claim(DeviceFlag{7}, "mine").has_value());
+  EXPECT_EQ(history_->load_token("v", DeviceFlag{7})->has_value(), false);
+}
+
 TEST_F(Core, SystemAccountsAreInForceWhenTheChangeIsDoneAndAfterAReopen) {
   UpsertChannel banned;
   banned.channel = kGroup;

@@ -124,6 +124,9 @@ class Partition {
   Result<void> evaluate_change(const ChangeMembers& change);
   Result<void> evaluate_change(const DeleteChannel& change);
   Result<void> evaluate_change(const StoreToken& change);
+  // The tokens of a user by key, those made worthless included.
+  using StoredTokens = std::vector<std::pair<std::string, store::TokenRecord>>;
+  Result<StoredTokens> load_tokens(std::string_view uid);
   Result<void> evaluate_change(const ClearTokens& change);
   Result<void> evaluate_change(const ChangeSystemAccounts& change);
   Result<void> evaluate_change(const ChangeConversation& change);

@@ -141,6 +141,14 @@ Result<void> Partition::evaluate_change(const StoreToken& change) {
   if (inbox && (inbox->flags.ban || inbox->flags.disband)) {
     return Error(Errc::denied, "the user is banned");
   }
+  if (change.only_own) {
+    JD_TRY(const StoredTokens tokens, load_tokens(change.uid));
+    for (const auto& [key, known] : tokens) {
+      if (known.token != change.token) {
+        return Error(Errc::conflict, "the user has another token");
+      }
+    }
+  }
   store::TokenRecord record;
   record.token = change.token;
   record.level = change.level;
@@ -153,9 +161,9 @@ void Partition::put_token(const std::string& key, const store::TokenRecord& reco
   recent_tokens_[key] = RecentToken{record, position_ + 1};
 }
 
-Result<void> Partition::evaluate_change(const ClearTokens& change) {
-  const std::string prefix = store::device_token_prefix(id_, change.uid);
-  std::vector<std::pair<std::string, store::TokenRecord>> tokens;
+Result<Partition::StoredTokens> Partition::load_tokens(std::string_view uid) {
+  const std::string prefix = store::device_token_prefix(id_, uid);
+  StoredTokens tokens;
   Result<void> decoded;
   JD_CHECK_OK(deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix),
                                 [&](std::string_view key, std::string_view value) {
@@ -170,8 +178,19 @@ Result<void> Partition::evaluate_change(const ClearTokens& change) {
   JD_CHECK_OK(decoded);
   // Later than what the store knows.
   for (const auto& [key, recent] : recent_tokens_) {
-    if (key.starts_with(prefix)) tokens.emplace_back(key, recent.record);
+    if (!key.starts_with(prefix)) continue;
+    const auto known = std::ranges::find(tokens, key, &StoredTokens::value_type::first);
+    if (known != tokens.end()) {
+      known->second = recent.record;
+    } else {
+      tokens.emplace_back(key, recent.record);
+    }
   }
+  return tokens;
+}
+
+Result<void> Partition::evaluate_change(const ClearTokens& change) {
+  JD_TRY(StoredTokens tokens, load_tokens(change.uid));
   const auto wanted = change.device_flag
                           ? store::device_token_key(id_, change.uid, *change.device_flag)
                           : std::string();

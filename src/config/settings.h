@@ -223,7 +223,11 @@ struct ChannelSettings {
 };
 
 struct CustomerServiceSettings {
+  bool visitors_on = false;
   std::string visitors_suffix{kVisitorSuffix};
+  std::size_t visitor_frames_per_second = 10;
+  std::size_t new_visitors_per_second = 20;
+  std::chrono::milliseconds visitors_max_age{std::chrono::hours{30 * 24}};
 };
 
 struct StreamCacheSettings {

@@ -343,8 +343,25 @@ constexpr std::array kTable{
             JD_MEMBER(channel.subscriber_compress_of_count), 0, 1'000'000'000, "", kDocumented,
             kLive, "msg.offline with more receivers than this carries them compressed. 0: never."},
     Setting{"customerService.visitorsSuffix", text, JD_MEMBER(customer_service.visitors_suffix), 0,
-            0, "", kDocumented, kRestart,
-            "Users whose id ends so are visitors, who need no token. Empty: there are none."},
+            0, "", kDocumented, kRestart, "The ending of a visitor's id. Empty: there are none."},
+    Setting{"customerService.visitorsOn", flag, JD_MEMBER(customer_service.visitors_on), 0, 0, "",
+            kDocumented, kRestart,
+            "true: users whose id ends in visitorsSuffix are visitors. With tokenAuthOn the token "
+            "of the first login of a name becomes the name's. They send to their own channel of "
+            "type 10 only."},
+    Setting{"customerService.visitorFramesPerSecond", count,
+            JD_MEMBER(customer_service.visitor_frames_per_second), 0, 10'000'000, "", kOurs,
+            kRestart,
+            "gateway.framesPerSecond of a visitor, if that is lower or off. 0: no limit of its "
+            "own."},
+    Setting{"customerService.newVisitorsPerSecond", count,
+            JD_MEMBER(customer_service.new_visitors_per_second), 0, 10'000'000, "", kOurs, kLive,
+            "Names that visitors may make up each second; more are answered with reason 22. 0: no "
+            "limit."},
+    Setting{"customerService.visitorsMaxAge", duration,
+            JD_MEMBER(customer_service.visitors_max_age), 0, 36'500 * kDay, "", kOurs, kLive,
+            "With visitorsOn: messages of channels of type 10 older than this are deleted, unless "
+            "retention.byType has a rule for the type. 0: retention.maxAge."},
     Setting{"streamCache.chunkInactivityTimeout", duration,
             JD_MEMBER(stream_cache.chunk_inactivity_timeout), kSecond, kDay, "", kDocumented, kLive,
             "A stream without a new part for this long is closed."},
@@ -399,7 +416,6 @@ constexpr std::array kIgnored{
     IgnoredKey{"channel.cacheCount", "see core.channelCacheCount"},
     IgnoredKey{"channel.createIfNoExist", "channels come to be when they are used"},
     IgnoredKey{"channel.onlineCmdChannelId", kTuning},
-    IgnoredKey{"customerService.visitorsOn", "visitors are told by customerService.visitorsSuffix"},
     IgnoredKey{"agent.webhook.maxPushCount", "see webhook.msgNotifyEventCountPerPush"},
     IgnoredKey{"conversation.syncInterval", kTuning},
     IgnoredKey{"conversation.syncOnce", kTuning},

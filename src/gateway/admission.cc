@@ -43,13 +43,14 @@ std::int64_t Admission::now() const {
       .count();
 }
 
-bool Admission::take_common(std::int64_t now, std::size_t rate) {
+bool Admission::take_common(std::atomic<std::int64_t>& paid_until_of_all, std::int64_t now,
+                            std::size_t rate) {
   if (rate == 0) return true;
-  std::int64_t seen = paid_until_.load(std::memory_order_relaxed);
+  std::int64_t seen = paid_until_of_all.load(std::memory_order_relaxed);
   for (;;) {
     std::int64_t next = seen;
     if (!Pace::take(next, now, rate)) return false;
-    if (paid_until_.compare_exchange_weak(seen, next, std::memory_order_relaxed)) return true;
+    if (paid_until_of_all.compare_exchange_weak(seen, next, std::memory_order_relaxed)) return true;
   }
 }
 
@@ -71,7 +72,7 @@ Refusal Admission::admit(const IpAddress& address, AdmissionPlace& place) {
   if (address_rate > 0 && !Pace::take(entry.paid_until, time, address_rate)) {
     return Refusal::address_rate;
   }
-  if (!take_common(time, limits_.handshakes_per_second)) return Refusal::rate;
+  if (!take_common(paid_until_, time, limits_.handshakes_per_second)) return Refusal::rate;
   ++entry.connections;
   if (found != table.entries.end()) {
     found->second = entry;

@@ -23,6 +23,8 @@ struct AdmissionLimits {
   config::LiveValue<std::size_t> connections_per_address = std::size_t{0};
   config::LiveValue<std::size_t> handshakes_per_second = std::size_t{0};
   config::LiveValue<std::size_t> handshakes_per_address_per_second = std::size_t{0};
+  // Names that visitors make up, of the node.
+  config::LiveValue<std::size_t> new_visitors_per_second = std::size_t{0};
 };
 
 enum class Refusal : std::uint8_t {
@@ -113,6 +115,11 @@ class Admission {
   // address nothing. `place` must not outlive this object.
   Refusal admit(const IpAddress& address, AdmissionPlace& place);
 
+  // Whether one more name of a visitor may be stored now.
+  bool admit_new_visitor() {
+    return take_common(visitors_paid_until_, now(), limits_.new_visitors_per_second);
+  }
+
   // A place for a refused connection that is to be told; one not held when kRefusalsToldMax are
   // waiting. It must not outlive this object.
   RefusalPlace place_for_refusal();
@@ -143,13 +150,15 @@ class Admission {
 
   Table& table_of(const AddressKey& key) { return tables_[KeyHash()(key) % kTables]; }
   std::int64_t now() const;
-  bool take_common(std::int64_t now, std::size_t rate);
+  static bool take_common(std::atomic<std::int64_t>& paid_until, std::int64_t now,
+                          std::size_t rate);
   static void sweep(Table& table, std::int64_t now);
   void leave(const AddressKey& key);
 
   const Clock& clock_;
   const AdmissionLimits limits_;
   std::atomic<std::int64_t> paid_until_{0};
+  std::atomic<std::int64_t> visitors_paid_until_{0};
   std::atomic<std::size_t> refusals_waiting_{0};
   std::array<Table, kTables> tables_;
 };

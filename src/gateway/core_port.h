@@ -1,6 +1,7 @@
 // What the gateway asks of the core, as an interface: tests run the gateway against a small fake.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -28,7 +29,13 @@ class CorePort {
   virtual Result<std::optional<channel::DeviceToken>> load_token(std::string_view uid,
                                                                  DeviceFlag flag) = 0;
   virtual Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) = 0;
+  // Makes the change and waits until it is durable: on the blocking pool. Errors: those of the
+  // change, and deadline.
+  virtual Result<void> claim_token(channel::StoreToken claim) = 0;
 };
+
+// How long a claim waits for the disk: less than a login may take.
+inline constexpr std::chrono::seconds kClaimTime{5};
 
 // The real core. Borrows both.
 class RouterPort final : public CorePort {
@@ -55,6 +62,7 @@ class RouterPort final : public CorePort {
   Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) override {
     return history_.load_flags(channel);
   }
+  Result<void> claim_token(channel::StoreToken claim) override;
 
  private:
   channel::CommandRouter& router_;

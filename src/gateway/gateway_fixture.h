@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -74,6 +75,13 @@ class FakeCore final : public CorePort {
     return std::optional<ChannelFlags>(flags);
   }
 
+  Result<void> claim_token(channel::StoreToken claim) override {
+    const std::lock_guard lock(mutex);
+    const auto [found, is_new] = claimed.emplace(claim.uid, claim.token);
+    if (!is_new && found->second != claim.token) return Error(Errc::conflict);
+    return {};
+  }
+
   // Answers what was held back, the last batch first.
   void release() {
     std::vector<std::function<void()>> answers;
@@ -92,6 +100,7 @@ class FakeCore final : public CorePort {
   std::mutex mutex;
   std::vector<SendCommand> received;
   std::vector<channel::Change> changes;
+  std::map<std::string, std::string> claimed;
   std::vector<std::function<void()>> held;
   std::size_t batches = 0;
   std::uint64_t seq = 0;

@@ -85,7 +85,7 @@ TEST_P(GatewayTest, RefusalsAreAnsweredAndClosed) {
   EXPECT_EQ(login("u", "d", "right"), Reason::success);
   EXPECT_EQ(login("u", "d", "wrong"), Reason::auth_fail);
   EXPECT_EQ(login("u", "d", ""), Reason::auth_fail);
-  EXPECT_EQ(login("v___vstr", "d", ""), Reason::success);
+  EXPECT_EQ(login("v___vstr", "d", ""), Reason::auth_fail);
   EXPECT_EQ(login("banned", "d", "right"), Reason::ban);
   EXPECT_EQ(login("disbanded", "d", "right"), Reason::ban);
   EXPECT_EQ(login("", "d", "right"), Reason::auth_fail);
@@ -107,21 +107,72 @@ TEST_P(GatewayTest, AnEmptyStoredTokenAuthenticatesNobody) {
   EXPECT_EQ(client()->login("u", "d", "x"), Reason::auth_fail);
 }
 
-TEST_P(GatewayTest, VisitorsAreWhoHasTheConfiguredSuffix) {
+TEST_P(GatewayTest, AVisitorsFirstTokenIsTheNamesForGood) {
   options_.token_auth_on = true;
-  options_.visitors_suffix = "____vstr";
-  core_.token = "right";
+  options_.visitors.on = true;
+  options_.visitors.suffix = "-guest";
   start();
-  EXPECT_EQ(client()->login("v____vstr", "d", ""), Reason::success);
-  EXPECT_EQ(client()->login("v_vstr", "d", ""), Reason::auth_fail);
+  const std::string secret = "0123456789abcdef";
+  EXPECT_EQ(client()->login("v-guest", "d", secret), Reason::success);
+  // The device id is made up anew by each page; the flag changes nothing either.
+  EXPECT_EQ(client()->login("v-guest", "e", secret, DeviceFlag::app), Reason::success);
+  EXPECT_EQ(client()->login("v-guest", "d", "fedcba9876543210"), Reason::auth_fail);
+  EXPECT_EQ(client()->login("v-guest", "d", "fedcba9876543210", DeviceFlag::app),
+            Reason::auth_fail);
+  // A secret that can be guessed, or none.
+  EXPECT_EQ(client()->login("w-guest", "d", "0123456789abcde"), Reason::auth_fail);
+  EXPECT_EQ(client()->login("w-guest", "d", ""), Reason::auth_fail);
+  EXPECT_EQ(client()->login("w", "d", secret), Reason::auth_fail);
 }
 
-TEST_P(GatewayTest, AnEmptySuffixMakesNobodyAVisitor) {
+TEST_P(GatewayTest, NobodyIsAVisitorUnlessTheyAreSwitchedOn) {
   options_.token_auth_on = true;
-  options_.visitors_suffix = "";
-  core_.token = "right";
   start();
-  EXPECT_EQ(client()->login("v___vstr", "d", ""), Reason::auth_fail);
+  EXPECT_EQ(client()->login("v___vstr", "d", "0123456789abcdef"), Reason::auth_fail);
+}
+
+TEST_P(GatewayTest, VisitorsWithTheNameOfAnAccountOfTheServerAreRefused) {
+  options_.visitors.on = true;
+  options_.manager_uid = "boss";
+  start();
+  for (const char* uid : {"____system___vstr", "____manager___vstr", "boss___vstr", "___vstr"}) {
+    EXPECT_EQ(client()->login(uid, "d", "0123456789abcdef"), Reason::auth_fail) << uid;
+  }
+}
+
+TEST_P(GatewayTest, NewVisitorsComeAtARate) {
+  options_.token_auth_on = true;
+  options_.visitors.on = true;
+  options_.admission.new_visitors_per_second.set(1);
+  start();
+  std::optional<Reason> last;
+  for (int i = 0; i < 3 && last != Reason::rate_limit; ++i) {
+    last = client()->login("v" + std::to_string(i) + "___vstr", "d", "0123456789abcdef");
+  }
+  EXPECT_EQ(last, Reason::rate_limit);
+}
+
+TEST_P(GatewayTest, AVisitorSendsToItsOwnChannelOnlyAndSlowly) {
+  options_.visitors.on = true;
+  options_.visitors.frames_per_second = 3;
+  start();
+  auto c = client("v___vstr");
+  std::string bytes;
+  c->append_send(bytes, 1, "v___vstr", ChannelType::visitors, "hello");
+  c->append_send(bytes, 2, "w___vstr", ChannelType::visitors, "x");
+  c->append_send(bytes, 3, "news", ChannelType::info, "x");
+  c->append_send(bytes, 4, "u", ChannelType::person, "x");
+  c->append_send(bytes, 5, "v___vstr|u", ChannelType::customer_service, "x");
+  c->append_send(bytes, 6, "g", ChannelType::group, "x");
+  for (std::uint32_t seq = 7; seq <= 12; ++seq) {
+    c->append_send(bytes, seq, "v___vstr", ChannelType::visitors, "y");
+  }
+  c->write(bytes);
+  EXPECT_EQ(read_sendack(*c)->reason, Reason::success);
+  for (int i = 2; i <= 6; ++i) EXPECT_EQ(read_sendack(*c)->reason, Reason::not_allow_send) << i;
+  Reason last = Reason::success;
+  for (int i = 7; i <= 12; ++i) last = read_sendack(*c)->reason;
+  EXPECT_EQ(last, Reason::rate_limit);
 }
 
 TEST_P(GatewayTest, TokensAreAskedForFromTheMomentTheSettingSaysSo) {

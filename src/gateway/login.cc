@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 
+#include "gateway/visitors.h"
 #include "model/channel.h"
 #include "model/id_rules.h"
 
@@ -12,6 +13,27 @@ namespace {
 // In time that depends on the lengths only.
 bool same_secret(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+// Also sets the level and what RECVACKs of commands do.
+Result<Reason> judge_token(const LoginRequest& request, const GatewayOptions& options,
+                           const std::optional<channel::DeviceToken>& stored, Login& login,
+                           Admission& admission, CorePort& core) {
+  const bool is_master = stored && stored->level == DeviceLevel::master && !login.visitor;
+  if (is_master) login.command_acks = CommandAcks::count;
+  const bool token_auth_on = options.token_auth_on;  // a reload may change it meanwhile
+  if (!token_auth_on) {
+    // Without tokens every session is a slave; but somebody has to process the commands.
+    if (!stored) login.command_acks = CommandAcks::count_when_alone;
+    return Reason::success;
+  }
+  if (login.visitor && !stored) return claim_name(request, admission, core);
+  // A device that has quit has an empty token.
+  if (!stored || request.token.empty() || !same_secret(request.token, stored->token)) {
+    return Reason::auth_fail;
+  }
+  if (is_master) login.level = DeviceLevel::master;
+  return Reason::success;
 }
 
 Login refuse(Reason reason) {
@@ -35,7 +57,9 @@ LoginRequest LoginRequest::from(const codec::Connect& connect) {
 
 Reason check_login(const LoginRequest& request, const GatewayOptions& options) {
   if (!id_problem(request.uid).empty()) return Reason::auth_fail;
-  if (request.uid == kSystemUid) return Reason::auth_fail;
+  if (request.uid == kSystemUid || is_reserved_visitor(request.uid, options)) {
+    return Reason::auth_fail;
+  }
   const bool manager = request.uid == kManagerUid || request.uid == options.manager_uid;
   if (manager) {
     const std::string expected = options.manager_token;
@@ -51,28 +75,14 @@ Reason check_login(const LoginRequest& request, const GatewayOptions& options) {
 }
 
 Result<Login> authenticate(const LoginRequest& request, const GatewayOptions& options,
-                           CorePort& core, Random& random) {
+                           Admission& admission, CorePort& core, Random& random) {
   Login login;
   const bool manager = request.uid == kManagerUid || request.uid == options.manager_uid;
-  const bool visitor = !options.visitors_suffix.empty() &&
-                       std::string_view(request.uid).ends_with(options.visitors_suffix);
-  const bool token_auth_on = options.token_auth_on;  // a reload may change it meanwhile
-  if (token_auth_on && !manager && !visitor) {
-    JD_TRY(auto stored, core.load_token(request.uid, request.device_flag));
-    // A device that has quit has an empty token.
-    if (!stored || request.token.empty() || !same_secret(request.token, stored->token)) {
-      return refuse(Reason::auth_fail);
-    }
-    login.level = stored->level;
-    if (stored->level == DeviceLevel::master) login.command_acks = CommandAcks::count;
-  } else if (!token_auth_on && !manager) {
-    // Without tokens every session is a slave; but somebody has to process the commands.
+  login.visitor = !manager && is_visitor(request.uid, options.visitors);
+  if (!manager) {
     JD_TRY(const auto stored, core.load_token(request.uid, request.device_flag));
-    if (!stored) {
-      login.command_acks = CommandAcks::count_when_alone;
-    } else if (stored->level == DeviceLevel::master) {
-      login.command_acks = CommandAcks::count;
-    }
+    JD_TRY(const Reason reason, judge_token(request, options, stored, login, admission, core));
+    if (reason != Reason::success) return refuse(reason);
   }
   const ChannelKey inbox(request.uid, ChannelType::person);
   JD_TRY(const auto flags, core.load_flags(inbox));

@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "codec/wkproto.h"
 #include "codec/wkproto_crypto.h"
+#include "gateway/admission.h"
 #include "gateway/core_port.h"
 #include "gateway/options.h"
 #include "model/device.h"
@@ -41,6 +42,7 @@ struct Login {
   Reason reason = Reason::success;  // anything else: refused for good, answer with a CONNACK
   DeviceLevel level = DeviceLevel::slave;
   CommandAcks command_acks = CommandAcks::ignored;
+  bool visitor = false;              // may only send to its own channel
   codec::ServerHandshake handshake;  // only on success, and when encrypted
   // Taken before the token was looked up, for SessionDirectory::register_session.
   presence::KickMark kicks_seen;
@@ -49,10 +51,10 @@ struct Login {
 // What can be told without looking anything up: Reason::success, or why the CONNECT is refused.
 Reason check_login(const LoginRequest& request, const GatewayOptions& options);
 
-// The rest: token, ban, key agreement. Blocks on disk and takes about 100 microseconds of
-// computation, so it runs on the blocking pool. Errors: storage and whatever else may be better
-// next time; see Session::give_up_login for what the client gets then.
+// The rest: token (of a new visitor: its claim), ban, key agreement. Blocks on disk and takes about
+// 100 microseconds of computation, so it runs on the blocking pool. Errors: storage and whatever
+// else may be better next time; see Session::give_up_login for what the client gets then.
 Result<Login> authenticate(const LoginRequest& request, const GatewayOptions& options,
-                           CorePort& core, Random& random);
+                           Admission& admission, CorePort& core, Random& random);
 
 }  // namespace jindou::gateway

@@ -23,6 +23,13 @@ struct RetryOptions {
   config::LiveValue<std::size_t> max_count = std::size_t{5};
 };
 
+struct VisitorOptions {
+  bool on = false;
+  std::string suffix{kVisitorSuffix};  // a uid with this ending is a visitor
+  // Of one session, as GatewayOptions::frames_per_second; the lower one counts.
+  std::size_t frames_per_second = 10;
+};
+
 struct GatewayOptions {
   // Empty: not served.
   std::optional<config::ListenAddress> tcp;
@@ -48,8 +55,7 @@ struct GatewayOptions {
   std::string manager_uid;
   // Empty: nobody connects as the manager.
   config::LiveValue<std::string> manager_token;
-  // A uid with this ending is a visitor, of whom no token is asked; empty: nobody is.
-  std::string visitors_suffix{kVisitorSuffix};
+  VisitorOptions visitors;
   std::uint64_t node_id = 1001;
   // The same limit as for messages over HTTP (decrypted bytes).
   std::size_t payload_bytes_max = 32767;

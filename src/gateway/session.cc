@@ -9,6 +9,7 @@
 #include "delivery/receiver_view.h"
 #include "gateway/json_dialect.h"
 #include "gateway/send_request.h"
+#include "gateway/visitors.h"
 #include "gateway/wkproto_dialect.h"
 #include "model/id_rules.h"
 #include "observe/log.h"
@@ -141,6 +142,14 @@ void Session::end_of_input() {
 
 bool Session::wants_input() const { return state_ != State::ended && !paused_; }
 
+std::size_t Session::frame_rate() const {
+  const std::size_t of_all = env_.options->frames_per_second;
+  if (!visitor_) return of_all;
+  const std::size_t of_visitors = env_.options->visitors.frames_per_second;
+  if (of_all == 0 || of_visitors == 0) return std::max(of_all, of_visitors);
+  return std::min(of_all, of_visitors);
+}
+
 FrameMeter::Verdict Session::charge_frame(const Request* request) {
   // Who is sent much acknowledges much.
   if (receipts_due_ > 0 && request != nullptr &&
@@ -148,7 +157,7 @@ FrameMeter::Verdict Session::charge_frame(const Request* request) {
     --receipts_due_;
     return FrameMeter::Verdict::fine;
   }
-  const std::size_t per_second = env_.options->frames_per_second;
+  const std::size_t per_second = frame_rate();
   if (per_second == 0 || state_ != State::live) return FrameMeter::Verdict::fine;
   return meter_.charge(env_.clock.steady(), per_second);
 }
@@ -254,6 +263,7 @@ void Session::finish_login(Result<Login> login, bool unparsed) {
   env_.metrics.connects.with(result_label(Reason::success)).Increment();
   state_ = State::live;
   command_acks_ = login->command_acks;
+  visitor_ = login->visitor;
   dialect_->begin_live(login->handshake.cipher, unparsed);
   sink_ = env_.fan_out.add(*this);
   env_.metrics.sessions.with(transport_).Increment();
@@ -280,6 +290,9 @@ void Session::on_send(const codec::Send& send, Request& request, FrameMeter::Ver
   } else {
     entry.ack.reason =
         make_command(send, {uid_, id_}, env_.options->payload_bytes_max, env_.random, command);
+    if (visitor_ && entry.ack.reason == Reason::success && !is_own_channel(command.channel, uid_)) {
+      entry.ack.reason = Reason::not_allow_send;
+    }
   }
   entry.id = std::move(request.id);
   ++traffic_.in_msgs;
@@ -423,7 +436,9 @@ void Session::on_sub(const codec::Sub& sub, const Request& request) {
   ack.channel_type = sub.channel_type;
   ack.action = sub.action;
   const ChannelKey channel(std::string(sub.channel_id), sub.channel_type);
-  if (!channel::allows_session_subscriptions(channel.type)) {
+  if (visitor_) {
+    ack.reason = Reason::not_allow_send;
+  } else if (!channel::allows_session_subscriptions(channel.type)) {
     ack.reason = Reason::not_support_channel_type;
   } else if (!id_problem(channel.id).empty()) {
     ack.reason = Reason::channel_id_error;

@@ -161,6 +161,8 @@ class Session final : public delivery::SessionSink {
   // still null when there is nothing else, or the session has ended.
   std::size_t choose_dialect(std::string_view bytes);
   Phase phase() const;
+  // Frames a second; 0: no limit.
+  std::size_t frame_rate() const;
   // Counts one frame of a live session against its rate.
   FrameMeter::Verdict charge_frame(const Request* request);
   void on_request(Request& request, FrameMeter::Verdict verdict);
@@ -201,6 +203,7 @@ class Session final : public delivery::SessionSink {
   CommandAcks command_acks_ = CommandAcks::ignored;
   bool paused_ = false;
   bool turned_away_ = false;
+  bool visitor_ = false;
   std::unique_ptr<Dialect> dialect_;  // null before the first byte
   std::string uid_;
   std::string device_id_;  // until it moves to the directory

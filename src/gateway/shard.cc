@@ -237,7 +237,8 @@ asio::awaitable<void> Shard::run_login(std::shared_ptr<Shard> self, SessionId id
     // First the mark, then the token: a kick in between is noticed when the session registers.
     const presence::KickMark kicks_seen =
         shard->env_.directory.kick_mark(request.uid, request.device_flag);
-    auto login = authenticate(request, *shard->env_.options, shard->core_, shard->env_.random);
+    auto login = authenticate(request, *shard->env_.options, *shard->admission_, shard->core_,
+                              shard->env_.random);
     if (login) login->kicks_seen = kicks_seen;
     return login;
   };

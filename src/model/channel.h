@@ -75,7 +75,7 @@ inline constexpr std::string_view kManagerUid = "____manager";
 inline constexpr std::string_view kReservedDeviceId = "____device";
 // Suffix of the log that holds a channel's command messages (sync_once = 1).
 inline constexpr std::string_view kCommandSuffix = "____cmd";
-// A uid with this suffix is a visitor: no token is asked of it.
+// A uid with this suffix is a visitor, where visitors are switched on.
 inline constexpr std::string_view kVisitorSuffix = "___vstr";
 // Receives commands for a list of users that are to be delivered online only.
 inline constexpr std::string_view kOnlineCommandChannel = "systemcmdonline";

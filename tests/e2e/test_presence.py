@@ -8,6 +8,7 @@ from harness import GROUP, PERSON, ServerCase, fresh, item, wait_until
 from wkproto import DISCONNECT, EVENT
 
 APP, WEB, DESKTOP = 0, 1, 2
+INFO, VISITORS = 6, 10
 
 
 class PresenceCase(ServerCase):
@@ -139,7 +140,8 @@ class Devices(PresenceCase):
 
 class Tokens(PresenceCase):
     config = {"tokenAuthOn": "true", "gateway.kickGrace": "300ms",
-              "customerService.visitorsSuffix": "-guest"}
+              "customerService.visitorsSuffix": "-guest",
+              "customerService.visitorsOn": "true"}
 
     def refused(self, uid, **options):
         client = self.raw_client(uid, **options)
@@ -167,8 +169,38 @@ class Tokens(PresenceCase):
             self.assertEqual(self.refused(uid, token="t"), 19)
 
     def test_visitors_are_who_has_the_configured_suffix(self):
-        self.client(fresh("u") + "-guest").ping()
-        self.assertEqual(self.refused(fresh("u") + "___vstr"), 2)
+        secret = "0123456789abcdef"
+        self.client(fresh("u") + "-guest", token=secret).ping()
+        self.assertEqual(self.refused(fresh("u") + "___vstr", token=secret), 2)
+
+    def test_nobody_takes_the_name_of_a_visitor(self):
+        uid, secret = fresh("u") + "-guest", "0123456789abcdef"
+        self.client(uid, token=secret, device_id="page1", device_flag=WEB).ping()
+        self.server.restart()
+        self.client(uid, token=secret, device_id="page2", device_flag=WEB).ping()
+        for flag in (APP, WEB, DESKTOP):
+            self.assertEqual(self.refused(uid, token="fedcba9876543210", device_flag=flag), 2)
+        # Nor one that a back end has registered.
+        registered = fresh("u") + "-guest"
+        self.register(registered, "t")
+        self.assertEqual(self.refused(registered, token=secret, device_flag=WEB), 2)
+        self.client(registered, token="t").ping()
+
+    def test_a_visitor_talks_to_its_own_channel_only(self):
+        uid = fresh("u") + "-guest"
+        helper = fresh("helper")
+        self.server.must_post("/channel", {"channel_id": uid, "channel_type": VISITORS,
+                                           "subscribers": [helper]})
+        self.register(helper, "t")
+        agent = self.client(helper, token="t")
+        visitor = self.client(uid, token="0123456789abcdef", device_flag=WEB)
+        self.assertEqual(visitor.send(uid, VISITORS, b"hello").reason, 1)
+        self.assertEqual(agent.recv().payload, b"hello")
+        for channel, kind in ((helper, PERSON), ("news", INFO), (fresh("v") + "-guest", VISITORS)):
+            self.assertEqual(visitor.send(channel, kind, b"x").reason, 11)
+        # The answer reaches it.
+        self.server.must_batch([item(uid, b"hi", from_uid=helper, channel_type=VISITORS)])
+        self.assertEqual(visitor.recv().payload, b"hi")
 
 
 class Commands(PresenceCase):

@@ -736,11 +736,10 @@ class TokenAuth(ServerCase):
         refused = self.raw_client(uid, token="secret")
         self.assertEqual(refused.connect().reason, 2)
 
-    def test_visitor_needs_no_token_but_the_suffix_is_no_master_key(self):
-        self.client(fresh("v") + "___vstr").ping()
+    def test_the_suffix_of_visitors_is_no_key(self):
         uid = fresh("u")
         self.set_token(uid, "secret")
-        for name in (uid + "___vst", "___vstr" + uid):
+        for name in (uid + "___vstr", uid + "___vst", "___vstr" + uid, "____system___vstr"):
             refused = self.raw_client(name)
             self.assertEqual(refused.connect().reason, 2)
 
