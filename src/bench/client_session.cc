@@ -19,7 +19,7 @@ namespace jindou::bench {
 namespace {
 
 constexpr std::size_t kReadBytes = 256 * 1024;
-constexpr std::uint8_t kVersion = codec::kVersionMax;
+constexpr std::uint8_t kVersion = codec::kVersionUsual;
 
 std::int64_t wall_ms() { return static_cast<std::int64_t>(std::time(nullptr)) * 1000; }
 

@@ -18,7 +18,7 @@ namespace jindou::bench {
 namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
-constexpr std::uint8_t kVersion = codec::kVersionMax;
+constexpr std::uint8_t kVersion = codec::kVersionUsual;
 
 // What follows `key` in a JSON text up to `end`; empty when it is not there. No value that is
 // looked for holds an escaped character.
@@ -93,7 +93,7 @@ Result<void> FanOutLoad::receive_answer() {
   return {};
 }
 
-Result<void> FanOutLoad::note_delivery(std::size_t index, std::uint32_t seq,
+Result<void> FanOutLoad::note_delivery(std::size_t index, std::uint64_t seq,
                                        std::string_view whole) {
   Receiver& receiver = receivers_[index];
   // A frame sent again counts once.

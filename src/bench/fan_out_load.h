@@ -54,7 +54,7 @@ class FanOutLoad {
  private:
   struct Receiver {
     ClientSession session;
-    std::uint32_t last_seq = 0;  // 0 = nothing yet
+    std::uint64_t last_seq = 0;  // 0 = nothing yet
     std::string sample;          // the first frame of this round, whole; of JSON the text
   };
 
@@ -65,7 +65,7 @@ class FanOutLoad {
   // whole.
   Result<bool> take_frame(std::size_t index, std::string_view& bytes);
   Result<bool> take_json(std::size_t index, std::string_view& bytes);
-  Result<void> note_delivery(std::size_t index, std::uint32_t seq, std::string_view whole);
+  Result<void> note_delivery(std::size_t index, std::uint64_t seq, std::string_view whole);
   Result<void> handle_events(TimePoint deadline);
   Result<void> check_sample(Receiver& receiver);
   Result<std::uint64_t> check_samples();

@@ -12,7 +12,7 @@
 namespace jindou::bench {
 
 namespace {
-constexpr std::uint8_t kVersion = codec::kVersionMax;
+constexpr std::uint8_t kVersion = codec::kVersionUsual;
 constexpr const char* kSender = "bench_person_a";
 constexpr const char* kReceiver = "bench_person_b";
 }  // namespace

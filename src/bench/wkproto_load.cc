@@ -12,7 +12,7 @@
 namespace jindou::bench {
 
 namespace {
-constexpr std::uint8_t kVersion = codec::kVersionMax;
+constexpr std::uint8_t kVersion = codec::kVersionUsual;
 }  // namespace
 
 SendLoad::SendLoad(std::vector<ClientSession> sessions, const GroupNames& groups,

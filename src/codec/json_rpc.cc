@@ -163,7 +163,7 @@ Connect read_connect(Params& params) {
   connect.device_flag = params.number<std::uint8_t>("deviceFlag");
   connect.client_timestamp = params.number<std::int64_t>("clientTimestamp");
   connect.version = params.number<std::uint8_t>("version");
-  if (connect.version == 0) connect.version = kVersionMax;
+  if (connect.version == 0) connect.version = kVersionUsual;
   return connect;
 }
 
@@ -202,7 +202,7 @@ Send read_send(Params& params, std::string& payload) {
 RecvAck read_recvack(Params& params) {
   RecvAck ack;
   ack.flags = params.bits("header", kFlags);
-  ack.message_seq = static_cast<std::uint32_t>(params.number<std::uint64_t>("messageSeq"));
+  ack.message_seq = params.number<std::uint64_t>("messageSeq");
   params.require("messageId");
   dom::element value;
   std::string_view text;
@@ -419,7 +419,7 @@ void append_connect_answer(std::string& out, std::string_view id, const ConnAck&
   JsonWriter json(out);
   begin_answer(json, id);
   json.begin_object("result");
-  json.number("serverVersion", kVersionMax);
+  json.number("serverVersion", kVersionUsual);
   json.number("timeDiff", ack.time_diff);
   json.number("reasonCode", raw(ack.reason));
   json.number("nodeId", ack.node_id);
@@ -463,7 +463,7 @@ void append_recv(std::string& out, const Recv& plain) {
   JsonWriter json(out);
   begin_notification(json, "recv");
   write_bits(json, "header", plain.flags, kFlags);
-  const std::uint8_t setting = recv_setting(plain.setting, kVersionMax);
+  const std::uint8_t setting = recv_setting(plain.setting, kVersionUsual);
   if (setting != 0) write_bits(json, "setting", setting, kSettings);
   if (plain.expire != 0) json.number("expire", plain.expire);
   json.number_string("messageId", raw(plain.message_id));

@@ -46,6 +46,7 @@ class Reader {
   }
   std::string_view rest() { return std::exchange(rest_, {}); }
   bool ok() const { return ok_; }
+  bool at_end() const { return rest_.empty(); }
 
  private:
   void fail() {
@@ -160,6 +161,24 @@ ParseOutcome parse_frame(std::string_view buffer, std::size_t remaining_bytes_ma
   return outcome;
 }
 
+namespace {
+
+std::size_t seq_bytes(std::uint8_t version) { return version >= kVersionWideSeq ? 8 : 4; }
+
+std::uint64_t read_seq(Reader& reader, std::uint8_t version) {
+  return version >= kVersionWideSeq ? reader.u64() : reader.u32();
+}
+
+void put_seq(std::string& out, std::uint64_t seq, std::uint8_t version) {
+  if (version >= kVersionWideSeq) {
+    append_be(out, seq);
+  } else {
+    append_be(out, static_cast<std::uint32_t>(seq));
+  }
+}
+
+}  // namespace
+
 Result<Connect> decode_connect(const RawFrame& frame) {
   Reader reader(frame.body);
   Connect connect;
@@ -200,14 +219,15 @@ Result<Send> decode_send(const RawFrame& frame, std::uint8_t version) {
   return send;
 }
 
-Result<SendAck> decode_sendack(const RawFrame& frame) {
+Result<SendAck> decode_sendack(const RawFrame& frame, std::uint8_t version) {
   Reader reader(frame.body);
   SendAck ack;
   ack.flags = frame.flags;
   ack.message_id = static_cast<MessageId>(reader.u64());
   ack.client_seq = reader.u32();
-  ack.message_seq = reader.u32();
+  ack.message_seq = read_seq(reader, version);
   ack.reason = static_cast<Reason>(reader.u8());
+  if (version >= kVersionWideSeq && !reader.at_end()) ack.client_msg_no = reader.str();
   return finish(reader, ack, "malformed SENDACK");
 }
 
@@ -228,19 +248,19 @@ Result<Recv> decode_recv(const RawFrame& frame, std::uint8_t version) {
     reader.u64();
   }
   recv.message_id = static_cast<MessageId>(reader.u64());
-  recv.message_seq = reader.u32();
+  recv.message_seq = read_seq(reader, version);
   recv.timestamp = static_cast<std::int32_t>(reader.u32());
   if ((recv.setting & kSettingTopic) != 0) recv.topic = reader.str();
   recv.payload = reader.rest();
   return finish(reader, recv, "malformed RECV");
 }
 
-Result<RecvAck> decode_recvack(const RawFrame& frame) {
+Result<RecvAck> decode_recvack(const RawFrame& frame, std::uint8_t version) {
   Reader reader(frame.body);
   RecvAck ack;
   ack.flags = frame.flags;
   ack.message_id = static_cast<MessageId>(reader.u64());
-  ack.message_seq = reader.u32();
+  ack.message_seq = read_seq(reader, version);
   return finish(reader, ack, "malformed RECVACK");
 }
 
@@ -294,9 +314,9 @@ Result<Frame> decode_frame(const RawFrame& frame, std::uint8_t version) {
     case FrameType::connect: return widen(decode_connect(frame));
     case FrameType::connack: return widen(decode_connack(frame, version));
     case FrameType::send: return widen(decode_send(frame, version));
-    case FrameType::sendack: return widen(decode_sendack(frame));
+    case FrameType::sendack: return widen(decode_sendack(frame, version));
     case FrameType::recv: return widen(decode_recv(frame, version));
-    case FrameType::recvack: return widen(decode_recvack(frame));
+    case FrameType::recvack: return widen(decode_recvack(frame, version));
     case FrameType::ping: return Frame(Ping{});
     case FrameType::pong: return Frame(Pong{});
     case FrameType::disconnect: return widen(decode_disconnect(frame));
@@ -373,12 +393,20 @@ Result<void> encode(std::string& out, const Send& frame, std::uint8_t version) {
   return {};
 }
 
-void encode(std::string& out, const SendAck& frame) {
-  append_frame_header(out, FrameType::sendack, frame.flags, 8 + 4 + 4 + 1);
+Result<void> encode(std::string& out, const SendAck& frame, std::uint8_t version) {
+  const bool with_number = version >= kVersionWideSeq && !frame.client_msg_no.empty();
+  const std::size_t fixed = 8 + 4 + seq_bytes(version) + 1;
+  std::size_t bytes = fixed;
+  if (with_number) {
+    JD_TRY(bytes, body_bytes(fixed, {frame.client_msg_no}));
+  }
+  append_frame_header(out, FrameType::sendack, frame.flags, bytes);
   append_be(out, raw(frame.message_id));
   append_be(out, frame.client_seq);
-  append_be(out, frame.message_seq);
+  put_seq(out, frame.message_seq, version);
   append_be(out, raw(frame.reason));
+  if (with_number) put_str(out, frame.client_msg_no);
+  return {};
 }
 
 Result<void> encode(std::string& out, const Recv& frame, std::uint8_t version) {
@@ -386,7 +414,7 @@ Result<void> encode(std::string& out, const Recv& frame, std::uint8_t version) {
   const bool with_expire = version >= 3;
   const bool with_topic = (setting & kSettingTopic) != 0;
   JD_TRY(const auto most,
-         body_bytes(1 + 1 + 8 + 4 + 4 + (with_expire ? 4 : 0),
+         body_bytes(1 + 1 + 8 + seq_bytes(version) + 4 + (with_expire ? 4 : 0),
                     {frame.msg_key, frame.from_uid, frame.channel_id, frame.client_msg_no,
                      with_topic ? frame.topic : std::string_view()},
                     frame.payload));
@@ -399,17 +427,17 @@ Result<void> encode(std::string& out, const Recv& frame, std::uint8_t version) {
   if (with_expire) append_be(out, frame.expire);
   put_str(out, frame.client_msg_no);
   append_be(out, raw(frame.message_id));
-  append_be(out, frame.message_seq);
+  put_seq(out, frame.message_seq, version);
   append_be(out, static_cast<std::uint32_t>(frame.timestamp));
   if (with_topic) put_str(out, frame.topic);
   out.append(frame.payload);
   return {};
 }
 
-void encode(std::string& out, const RecvAck& frame) {
-  append_frame_header(out, FrameType::recvack, frame.flags, 8 + 4);
+void encode(std::string& out, const RecvAck& frame, std::uint8_t version) {
+  append_frame_header(out, FrameType::recvack, frame.flags, 8 + seq_bytes(version));
   append_be(out, raw(frame.message_id));
-  append_be(out, frame.message_seq);
+  put_seq(out, frame.message_seq, version);
 }
 
 void encode(std::string& out, Ping) { out.push_back(static_cast<char>(raw(FrameType::ping) << 4)); }
@@ -467,13 +495,10 @@ struct EncodeInto {
   Result<void> operator()(const Connect& frame) const { return encode(out, frame); }
   Result<void> operator()(const ConnAck& frame) const { return encode(out, frame, version); }
   Result<void> operator()(const Send& frame) const { return encode(out, frame, version); }
-  Result<void> operator()(const SendAck& frame) const {
-    encode(out, frame);
-    return {};
-  }
+  Result<void> operator()(const SendAck& frame) const { return encode(out, frame, version); }
   Result<void> operator()(const Recv& frame) const { return encode(out, frame, version); }
   Result<void> operator()(const RecvAck& frame) const {
-    encode(out, frame);
+    encode(out, frame, version);
     return {};
   }
   Result<void> operator()(Ping frame) const {

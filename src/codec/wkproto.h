@@ -1,4 +1,4 @@
-// WKProto, the binary client protocol, versions 1 to 5: frames from bytes and to bytes, both ways
+// WKProto, the binary client protocol, versions 1 to 6: frames from bytes and to bytes, both ways
 // (the server's side, and the client's side for tests and the load generator). docs/wkproto.md
 // describes the protocol. Pure and thread-safe: no sockets, no state; encryption of payloads is in
 // wkproto_crypto.h.
@@ -21,10 +21,14 @@
 
 namespace jindou::codec {
 
-inline constexpr std::uint8_t kVersionMax = 5;
+inline constexpr std::uint8_t kVersionMax = 6;
+// What most clients speak at most; a JSON-RPC session stands at it.
+inline constexpr std::uint8_t kVersionUsual = 5;
+// The first one with message_seq in 64 bits and client_msg_no in a SENDACK.
+inline constexpr std::uint8_t kVersionWideSeq = 6;
 
 // The layout used for every frame of a connection, from the version in its CONNECT. A client of a
-// later version is answered with 5; 0 is nobody's version and is read as 1.
+// later version is answered with the highest; 0 is nobody's version and is read as 1.
 constexpr std::uint8_t effective_version(std::uint8_t client_version) {
   if (client_version == 0) return 1;
   return client_version < kVersionMax ? client_version : kVersionMax;
@@ -104,7 +108,7 @@ ParseOutcome parse_frame(std::string_view buffer,
 // ---- frames ---------------------------------------------------------------------------------
 
 struct Connect {
-  std::uint8_t version = kVersionMax;
+  std::uint8_t version = kVersionUsual;
   std::uint8_t device_flag = 0;
   std::string_view device_id;
   std::string_view uid;
@@ -143,8 +147,9 @@ struct SendAck {
   std::uint8_t flags = 0;  // the four bits of the SEND
   MessageId message_id{};
   std::uint32_t client_seq = 0;
-  std::uint32_t message_seq = 0;
+  std::uint64_t message_seq = 0;  // the low 32 bits on the wire iff V < 6
   Reason reason = Reason::success;
+  std::string_view client_msg_no = {};  // on the wire iff V >= 6 and not empty
   bool operator==(const SendAck&) const = default;
 };
 
@@ -158,17 +163,17 @@ struct Recv {
   std::uint32_t expire = 0;  // on the wire iff V >= 3
   std::string_view client_msg_no;
   MessageId message_id{};
-  std::uint32_t message_seq = 0;
-  std::int32_t timestamp = 0;  // seconds
-  std::string_view topic;      // on the wire iff setting has kSettingTopic
-  std::string_view payload;    // as on the wire: base64 ciphertext
+  std::uint64_t message_seq = 0;  // the low 32 bits on the wire iff V < 6
+  std::int32_t timestamp = 0;     // seconds
+  std::string_view topic;         // on the wire iff setting has kSettingTopic
+  std::string_view payload;       // as on the wire: base64 ciphertext
   bool operator==(const Recv&) const = default;
 };
 
 struct RecvAck {
   std::uint8_t flags = 0;
   MessageId message_id{};
-  std::uint32_t message_seq = 0;
+  std::uint64_t message_seq = 0;  // the low 32 bits on the wire iff V < 6
   bool operator==(const RecvAck&) const = default;
 };
 
@@ -220,15 +225,15 @@ using Frame = std::variant<Connect, ConnAck, Send, SendAck, Recv, RecvAck, Ping,
                            Sub, SubAck, Event>;
 
 // The setting byte of a RECV for a client of version V. noEncrypt and the reserved bits are always
-// cleared; the stream bit only says "has events" for V = 5, and for older clients it would announce
-// fields that no two of them lay out alike.
+// cleared; the stream bit only says "has events" for V >= 5, and for older clients it would
+// announce fields that no two of them lay out alike.
 constexpr std::uint8_t recv_setting(std::uint8_t setting, std::uint8_t version) {
   return static_cast<std::uint8_t>(setting & (version >= 5 ? 0xaa : 0xa8));
 }
 
 // ---- decoding -------------------------------------------------------------------------------
 
-// Bodies to values, for the layout of `version` (an effective version, 1..5). Errc::invalid when
+// Bodies to values, for the layout of `version` (an effective version, 1..6). Errc::invalid when
 // bytes are missing or a string's length is not allowed: close the connection. Bytes after the last
 // known field are ignored, as every client does.
 Result<Connect> decode_connect(const RawFrame& frame);
@@ -236,10 +241,10 @@ Result<ConnAck> decode_connack(const RawFrame& frame, std::uint8_t version);
 // Old clients mark streams by setting bit 0x04 and some then add a stream number: for V < 5 with
 // that bit, a frame whose message key does not look like one is read again with that field.
 Result<Send> decode_send(const RawFrame& frame, std::uint8_t version);
-Result<SendAck> decode_sendack(const RawFrame& frame);
+Result<SendAck> decode_sendack(const RawFrame& frame, std::uint8_t version = kVersionUsual);
 // Stream fields of versions 2..4 are skipped.
 Result<Recv> decode_recv(const RawFrame& frame, std::uint8_t version);
-Result<RecvAck> decode_recvack(const RawFrame& frame);
+Result<RecvAck> decode_recvack(const RawFrame& frame, std::uint8_t version = kVersionUsual);
 Result<Disconnect> decode_disconnect(const RawFrame& frame);
 Result<Sub> decode_sub(const RawFrame& frame);
 Result<SubAck> decode_suback(const RawFrame& frame);
@@ -256,11 +261,12 @@ Result<void> encode(std::string& out, const Connect& frame);
 // Header bit 0, serverVersion = V and nodeId iff V >= 4, on refusals as well.
 Result<void> encode(std::string& out, const ConnAck& frame, std::uint8_t version);
 Result<void> encode(std::string& out, const Send& frame, std::uint8_t version);
-void encode(std::string& out, const SendAck& frame);
+// Errc::too_large as above, for client_msg_no.
+Result<void> encode(std::string& out, const SendAck& frame, std::uint8_t version);
 // `frame.payload` and `frame.msg_key` as they go on the wire. The server's own way to a RECV is
 // RecvTemplate (wkproto_crypto.h), which encrypts.
 Result<void> encode(std::string& out, const Recv& frame, std::uint8_t version);
-void encode(std::string& out, const RecvAck& frame);
+void encode(std::string& out, const RecvAck& frame, std::uint8_t version = kVersionUsual);
 void encode(std::string& out, Ping);
 void encode(std::string& out, Pong);
 Result<void> encode(std::string& out, const Disconnect& frame);

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <climits>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -396,6 +397,11 @@ Result<void> check_crypto() {
   return {};
 }
 
+namespace {
+// The half of message_seq that versions before 6 do not have.
+constexpr std::size_t kSeqCut = 4;
+}  // namespace
+
 Result<RecvTemplate> RecvTemplate::make(const Recv& plain) {
   for (const auto text : {plain.from_uid, plain.channel_id, plain.client_msg_no, plain.topic}) {
     if (text.size() > kStringBytesMax) {
@@ -416,10 +422,16 @@ Result<RecvTemplate> RecvTemplate::make(const Recv& plain) {
   append_be(made.fields_, plain.expire);
   put(plain.client_msg_no);
   append_be(made.fields_, raw(plain.message_id));
+  made.seq_at_ = made.fields_.size();
   append_be(made.fields_, plain.message_seq);
   append_be(made.fields_, static_cast<std::uint32_t>(plain.timestamp));
   if ((plain.setting & kSettingTopic) != 0) put(plain.topic);
   append_sign_start(made.sign_start_, plain);
+  if (plain.message_seq > std::numeric_limits<std::uint32_t>::max()) {
+    Recv cut = plain;
+    cut.message_seq = static_cast<std::uint32_t>(plain.message_seq);
+    append_sign_start(made.sign_start_cut_, cut);
+  }
   made.padded_.reserve(padded_size(plain.payload.size()));
   made.padded_.append(plain.payload);
   append_padding(made.padded_, plain.payload.size());
@@ -431,7 +443,9 @@ Result<RecvTemplate> RecvTemplate::make(const Recv& plain) {
 
 std::size_t RecvTemplate::body_bytes(std::uint8_t version) const {
   const std::size_t expire = version >= 3 ? 0 : sizeof(Recv::expire);
-  return 1 + 2 + MsgKey{}.size() + fields_.size() - expire + base64_encoded_size(padded_.size());
+  const std::size_t seq = version >= kVersionWideSeq ? 0 : kSeqCut;
+  return 1 + 2 + MsgKey{}.size() + fields_.size() - expire - seq +
+         base64_encoded_size(padded_.size());
 }
 
 std::size_t RecvTemplate::frame_bytes(std::uint8_t version) const {
@@ -451,17 +465,16 @@ void RecvTemplate::append_to(std::string& out, const SessionCipher& cipher, std:
   append_be(out, static_cast<std::uint16_t>(MsgKey{}.size()));
   const std::size_t key_at = out.size();
   out.append(MsgKey{}.size(), '\0');
-  if (version >= 3) {
-    out.append(fields_);
-  } else {
-    out.append(fields_, 0, expire_at_);
-    out.append(fields_, expire_at_ + sizeof(Recv::expire));
-  }
+  const std::size_t after_expire = expire_at_ + (version >= 3 ? 0 : sizeof(Recv::expire));
+  out.append(fields_, 0, expire_at_);
+  out.append(fields_, after_expire, seq_at_ - after_expire);
+  out.append(fields_, seq_at_ + (version >= kVersionWideSeq ? 0 : kSeqCut));
   const std::size_t payload_at = out.size();
   const std::size_t payload_size = base64_encoded_size(padded_.size());
   out.resize(payload_at + payload_size);
   encrypt_padded(state, cipher, padded_, out.data() + payload_at);
-  state.sign.assign(sign_start_);
+  const bool cut = version < kVersionWideSeq && !sign_start_cut_.empty();
+  state.sign.assign(cut ? sign_start_cut_ : sign_start_);
   state.sign.append(out, payload_at, payload_size);
   sign(state, cipher, out.data() + key_at);
   state.trim();
@@ -478,7 +491,7 @@ Recv recv_fields(const Message& message, std::string_view from_uid, std::string_
   recv.expire = message.expire;
   recv.client_msg_no = message.client_msg_no;
   recv.message_id = message.id;
-  recv.message_seq = static_cast<std::uint32_t>(raw(message.seq));
+  recv.message_seq = raw(message.seq);
   recv.timestamp = static_cast<std::int32_t>(message.timestamp);
   recv.topic = message.topic;
   recv.payload = message.payload;

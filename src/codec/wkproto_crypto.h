@@ -137,15 +137,18 @@ class RecvTemplate {
 
   std::string fields_;      // from_uid to topic, with expire
   std::string sign_start_;  // the signed text up to the payload
-  std::string padded_;      // plain payload with its PKCS#7 padding
+  // The same with message_seq as older versions have it, where that differs.
+  std::string sign_start_cut_;
+  std::string padded_;  // plain payload with its PKCS#7 padding
   std::size_t expire_at_ = 0;
+  std::size_t seq_at_ = 0;  // 64 bits; the second half is what older versions have
   std::uint8_t flags_ = 0;
   std::uint8_t setting_ = 0;
 };
 
 // The fields of `message` as a receiver is shown them. `from_uid` is empty for the system account;
-// `channel` is the receiver's view (person: the peer's uid; commands: without suffix). Sequences
-// are cut to the 32 bits the wire has. The views borrow from `message` and the arguments.
+// `channel` is the receiver's view (person: the peer's uid; commands: without suffix). The views
+// borrow from `message` and the arguments.
 Recv recv_fields(const Message& message, std::string_view from_uid, std::string_view channel_id,
                  ChannelType channel_type);
 

@@ -278,7 +278,7 @@ TEST(RecvTemplates, AreReadableByEveryVersionAndSession) {
     X25519Key secret{};
     random.fill(secret);
     const SessionCipher cipher(secret, make_salt(random));
-    const auto version = static_cast<std::uint8_t>(1 + session % 5);
+    const auto version = static_cast<std::uint8_t>(1 + session % 6);
     const auto receiver = session % 2 == 0 ? Receiver::other : Receiver::author;
     std::string bytes;
     made->append_to(bytes, cipher, version, receiver);
@@ -289,13 +289,32 @@ TEST(RecvTemplates, AreReadableByEveryVersionAndSession) {
     const auto frame = decode_recv(outcome.frame, version);
     ASSERT_TRUE(frame.has_value());
     EXPECT_EQ(frame->flags, receiver == Receiver::other ? kFlagRedDot : 0);
-    EXPECT_EQ(frame->setting, version == 5 ? 0xaa : 0xa8);
+    EXPECT_EQ(frame->setting, version >= 5 ? 0xaa : 0xa8);
     EXPECT_EQ(frame->expire, version >= 3 ? 9U : 0U);
     EXPECT_EQ(frame->topic, "t");
     EXPECT_EQ(frame->channel_id, "g1");
     std::string plain;
     ASSERT_TRUE(cipher.open(*frame, plain));
     EXPECT_EQ(plain, payload);
+  }
+}
+
+TEST(RecvTemplates, SignTheSequenceThatTheVersionCarries) {
+  Message message;
+  message.seq = MessageSeq{(std::uint64_t{1} << 32) + 7};
+  message.payload = "x";
+  const auto made = RecvTemplate::make(recv_fields(message, "u1", "g1", ChannelType::group));
+  ASSERT_TRUE(made.has_value());
+  const SessionCipher cipher = golden_cipher();
+  for (const std::uint8_t version : {std::uint8_t{2}, std::uint8_t{5}, std::uint8_t{6}}) {
+    std::string bytes;
+    made->append_to(bytes, cipher, version, Receiver::other);
+    EXPECT_EQ(bytes.size(), made->frame_bytes(version));
+    const auto frame = decode_recv(parse_frame(bytes).frame, version);
+    ASSERT_TRUE(frame.has_value());
+    EXPECT_EQ(frame->message_seq, version < 6 ? 7U : raw(message.seq));
+    std::string plain;
+    EXPECT_TRUE(cipher.open(*frame, plain)) << int{version};
   }
 }
 

@@ -9,7 +9,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace jindou::codec;
   if (size == 0) return 0;
-  const auto version = static_cast<std::uint8_t>(1 + data[0] % 5);
+  const auto version = static_cast<std::uint8_t>(1 + data[0] % 6);
   std::string_view stream(reinterpret_cast<const char*>(data) + 1, size - 1);
   for (;;) {
     const auto outcome = parse_frame(stream);

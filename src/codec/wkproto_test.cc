@@ -114,6 +114,9 @@ std::vector<GoldenCase> golden_cases() {
                            Reason::subscriber_not_exist}});
   cases.push_back({"K3", vectors::kSendAck3, 5,
                    SendAck{0, MessageId{1234567890123}, 1, 7, Reason::success}, Both::decode_only});
+  constexpr std::uint64_t kWide = std::uint64_t{1} << 32;
+  cases.push_back({"K4", vectors::kSendAck4, 6,
+                   SendAck{0, MessageId{1234567890123}, 1, kWide, Reason::success, "m1_0_3"}});
 
   const Recv r1 = recv(kFlagRedDot, 0, "1171ea8c04f4c348d4f9e1289aae6de1", "u1",
                        ChannelType::person, "m1_0_3", 1234567890123, 7, 1700000001, kHello);
@@ -138,6 +141,11 @@ std::vector<GoldenCase> golden_cases() {
   // Announces stream fields that the server never writes: the decoder skips them.
   cases.push_back({"R6", vectors::kRecv6, 4, r3, Both::decode_only});
 
+  Recv r7 = recv(kFlagRedDot, 0, "", "u1", ChannelType::person, "m1", 5, 0, 1700000001, "X");
+  r7.message_seq = kWide;
+  cases.push_back({"R7", vectors::kRecv7, 6, r7});
+
+  cases.push_back({"Q3", vectors::kRecvAck3, 6, RecvAck{0, MessageId{5}, kWide}});
   cases.push_back({"Q1", vectors::kRecvAck1, 5, RecvAck{kFlagRedDot, MessageId{1234567890123}, 7}});
   cases.push_back({"Q2", vectors::kRecvAck2, 2,
                    RecvAck{kFlagNoPersist | kFlagSyncOnce, MessageId{2026070501234567}, 0}});
@@ -207,7 +215,8 @@ TEST(WkprotoGolden, EveryTruncatedBodyIsRefusedOrAShorterRest) {
         // Only a field without a length of its own, or a tail nobody reads, may lose bytes.
         const auto type = frame.type;
         EXPECT_TRUE(type == FrameType::send || type == FrameType::recv ||
-                    type == FrameType::event || golden.name == std::string_view("K3"));
+                    type == FrameType::event || golden.name == std::string_view("K3") ||
+                    golden.name == std::string_view("K4"));
       } else {
         EXPECT_EQ(decoded.error().code(), Errc::invalid);
       }
@@ -387,12 +396,32 @@ TEST(WkprotoEncode, RefusesWhatTheWireCannotCarryAndAppendsNothing) {
   EXPECT_EQ(out, "x");
 }
 
-TEST(WkprotoVersion, IsTheClientsButAtMostFive) {
+// The lower half of a sequence number that an older version cannot carry, and no number of the
+// sender's own.
+TEST(WkprotoVersion, OlderOnesCutTheSequenceAndLeaveOutTheNumber) {
+  SendAck ack;
+  ack.message_seq = (std::uint64_t{1} << 32) + 9;
+  ack.client_msg_no = "c1";
+  std::string wide;
+  std::string narrow;
+  ASSERT_TRUE(encode(wide, ack, 6).has_value());
+  ASSERT_TRUE(encode(narrow, ack, 5).has_value());
+  EXPECT_EQ(wide.size(), narrow.size() + 4 + 2 + 2);
+  EXPECT_EQ(*decode_sendack(parse_frame(wide).frame, 6), ack);
+  EXPECT_EQ(decode_sendack(parse_frame(narrow).frame, 5)->message_seq, 9U);
+  // Without a number there is no empty one either.
+  ack.client_msg_no = {};
+  wide.clear();
+  ASSERT_TRUE(encode(wide, ack, 6).has_value());
+  EXPECT_EQ(wide.size(), narrow.size() + 4);
+}
+
+TEST(WkprotoVersion, IsTheClientsButAtMostSix) {
   EXPECT_EQ(effective_version(0), 1);
   EXPECT_EQ(effective_version(2), 2);
   EXPECT_EQ(effective_version(5), 5);
-  EXPECT_EQ(effective_version(6), 5);
-  EXPECT_EQ(effective_version(255), 5);
+  EXPECT_EQ(effective_version(6), 6);
+  EXPECT_EQ(effective_version(255), 6);
 }
 
 TEST(WkprotoFlags, ConvertToBitsAndBack) {

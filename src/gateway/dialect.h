@@ -37,7 +37,7 @@ struct Request {
   std::variant<std::monostate, codec::Connect, codec::Send, codec::RecvAck, codec::Ping,
                codec::Disconnect, codec::Sub>
       what;
-  // Names the request in its answer (JSON-RPC).
+  // Names the request in its answer: the id of JSON-RPC; client_msg_no of a Send in WKProto 6.
   std::string id;
   // Of a Send that came unencrypted (JSON-RPC).
   std::string payload;

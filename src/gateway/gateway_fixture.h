@@ -184,7 +184,7 @@ class GatewayTest : public testing::TestWithParam<Transport> {
   std::uint64_t read_recv(TestClient& from, int timeout_ms = 5000) {
     const auto frame = from.read_frame(timeout_ms);
     if (!frame || frame->type != codec::FrameType::recv) return 0;
-    const auto recv = codec::decode_recv(*frame, 5);
+    const auto recv = codec::decode_recv(*frame, from.version());
     std::string plain;
     if (!recv || !from.cipher().open(*recv, plain)) return 0;
     return raw(recv->message_id);
@@ -192,7 +192,7 @@ class GatewayTest : public testing::TestWithParam<Transport> {
   std::optional<codec::SendAck> read_sendack(TestClient& from, int timeout_ms = 5000) {
     const auto frame = from.read_frame(timeout_ms);
     if (!frame || frame->type != codec::FrameType::sendack) return std::nullopt;
-    const auto ack = codec::decode_sendack(*frame);
+    const auto ack = codec::decode_sendack(*frame, from.version());
     if (!ack) return std::nullopt;
     return *ack;
   }

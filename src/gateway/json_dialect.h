@@ -9,7 +9,7 @@ class JsonDialect final : public Dialect {
  public:
   std::string_view name() const override { return "json"; }
   // Its clients know what clients of the newest version know.
-  std::uint8_t version() const override { return codec::kVersionMax; }
+  std::uint8_t version() const override { return codec::kVersionUsual; }
   bool encrypts() const override { return false; }
 
   // Nothing is looked at before its message is complete, so that a message in many pieces costs no

@@ -344,7 +344,7 @@ void Session::finish_sends(std::uint64_t first, std::uint64_t end_number,
     ack.message_id = result->message_id;
     ack.reason = result->reason;
     if (result->ok()) {
-      ack.message_seq = static_cast<std::uint32_t>(raw(result->message_seq));
+      ack.message_seq = raw(result->message_seq);
       ack.reason = Reason::success;
     }
     acks_.set_state(number, result->state == SendResult::State::unknown ? AckQueue::State::unknown

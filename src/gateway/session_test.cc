@@ -175,10 +175,51 @@ TEST_F(SessionTest, PausesAtTheLimitAndResumesAtHalf) {
   EXPECT_EQ(host_.batches[1].commands.size(), 4U);
 }
 
+TEST_F(SessionTest, Version6HasWideSequencesAndNamesTheMessageInItsAck) {
+  log_in(CommandAcks::ignored, 6);
+  codec::Send send;
+  send.client_msg_no = "c1";
+  send.channel_id = "g";
+  send.channel_type = ChannelType::group;
+  std::string payload;
+  cipher_.encrypt_payload("x", payload);
+  send.payload = payload;
+  const auto key = cipher_.msg_key_for_send(send);
+  send.msg_key = codec::view_of(key);
+  std::string bytes;
+  codec::encode(bytes, send, 6).ignore("test");
+  feed(bytes);
+  ASSERT_EQ(host_.batches.size(), 1U);
+  SendResult result;
+  result.state = SendResult::State::accepted;
+  result.message_id = MessageId{7};
+  result.message_seq = MessageSeq{(std::uint64_t{1} << 32) + 9};
+  session_.finish_sends(host_.batches[0].first, host_.batches[0].end, {result});
+  const auto ack = codec::decode_sendack(codec::parse_frame(host_.buffer.pending()).frame, 6);
+  ASSERT_TRUE(ack);
+  EXPECT_EQ(ack->message_seq, (std::uint64_t{1} << 32) + 9);
+  EXPECT_EQ(ack->client_msg_no, "c1");
+  host_.next_frame();
+  auto message = std::make_shared<Message>();
+  message->id = MessageId{8};
+  message->seq = MessageSeq{(std::uint64_t{1} << 32) + 10};
+  message->channel = ChannelKey("g", ChannelType::group);
+  message->payload = "y";
+  world_.post(std::move(message));
+  const auto recv = codec::decode_recv(codec::parse_frame(host_.buffer.pending()).frame, 6);
+  ASSERT_TRUE(recv);
+  EXPECT_EQ(recv->message_seq, (std::uint64_t{1} << 32) + 10);
+  std::string receipt;
+  codec::encode(receipt, codec::RecvAck{0, recv->message_id, recv->message_seq}, 6);
+  feed(receipt);
+  EXPECT_FALSE(session_.has_unacked());
+  EXPECT_FALSE(host_.ended);
+}
+
 TEST_F(SessionTest, ServerFramesAndASecondConnectAreIgnored) {
   log_in();
   std::string bytes = connect_bytes();
-  codec::encode(bytes, codec::SendAck());
+  codec::encode(bytes, codec::SendAck(), 5).ignore("test");
   codec::encode(bytes, codec::Pong());
   codec::encode(bytes, codec::Disconnect()).ignore("test");
   bytes = bytes.substr(0, bytes.size() - 5);  // without the DISCONNECT

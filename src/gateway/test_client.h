@@ -216,6 +216,7 @@ class TestClient {
 
   codec::SessionCipher& cipher() { return cipher_; }
   void set_version(std::uint8_t version) { version_ = version; }
+  std::uint8_t version() const { return version_; }
   const std::string& ws_control() const { return ws_control_; }
   // The status of the Close frame, if it is the first control frame that came; 0: none.
   unsigned ws_close_status() const {

@@ -50,6 +50,7 @@ bool WkprotoDialect::read(const codec::RawFrame& frame, Phase phase, Request& re
   using codec::FrameType;
   request.what = std::monostate();
   request.wants_answer = false;
+  request.id.clear();
   const auto keep = [&](auto decoded) {
     if (!decoded) {
       problem = decoded.error().detail();
@@ -74,10 +75,13 @@ bool WkprotoDialect::read(const codec::RawFrame& frame, Phase phase, Request& re
   if (phase == Phase::logging_in) return true;
   if (std::exchange(drop_next_frame_, false)) return true;
   switch (frame.type) {
-    case FrameType::send:
+    case FrameType::send: {
       request.wants_answer = true;
-      return keep(codec::decode_send(frame, version_));
-    case FrameType::recvack: return keep(codec::decode_recvack(frame));
+      const auto send = codec::decode_send(frame, version_);
+      if (send && version_ >= codec::kVersionWideSeq) request.id = send->client_msg_no;
+      return keep(send);
+    }
+    case FrameType::recvack: return keep(codec::decode_recvack(frame, version_));
     case FrameType::sub: request.wants_answer = true; return keep(codec::decode_sub(frame));
     case FrameType::disconnect: request.what = codec::Disconnect(); return true;
     default: return true;  // a second CONNECT, and what only servers send: ignored
@@ -101,8 +105,11 @@ void WkprotoDialect::append_pong(std::string& out, std::string_view) {
   codec::encode(out, codec::Pong());
 }
 
-void WkprotoDialect::append_sendack(std::string& out, std::string_view, const codec::SendAck& ack) {
-  codec::encode(out, ack);
+void WkprotoDialect::append_sendack(std::string& out, std::string_view id,
+                                    const codec::SendAck& ack) {
+  codec::SendAck named = ack;
+  named.client_msg_no = id;
+  codec::encode(out, named, version_).ignore("it echoes a string that was decoded");
 }
 
 void WkprotoDialect::append_suback(std::string& out, std::string_view, const codec::SubAck& ack) {

@@ -26,7 +26,7 @@ class Handshake(ServerCase):
                     ack = client.connect()
                     self.assertEqual(ack.reason, 1)
                     if version >= 4:
-                        self.assertEqual((ack.flags, ack.server_version), (1, min(version, 5)))
+                        self.assertEqual((ack.flags, ack.server_version), (1, min(version, 6)))
                         self.assertGreater(ack.node_id, 0)
                         self.assertNotEqual(ack.node_id, 1023)
                     else:
@@ -36,7 +36,7 @@ class Handshake(ServerCase):
 
     def test_messages_in_every_version(self):
         group = fresh("g")
-        users = {v: fresh("v%d" % v) for v in (1, 2, 3, 4, 5)}
+        users = {v: fresh("v%d" % v) for v in (1, 2, 3, 4, 5, 6)}
         self.server.create_group(group, list(users.values()))
         for transport in TRANSPORTS:
             clients = {v: self.client(uid, transport, version=v, device_id=transport)

@@ -18,7 +18,7 @@ CONNECT, CONNACK, SEND, SENDACK, RECV, RECVACK, PING, PONG, DISCONNECT = range(1
 SUB, SUBACK, EVENT = 10, 11, 12
 
 NO_PERSIST, RED_DOT, SYNC_ONCE, DUP = 1, 2, 4, 8
-NODE_VERSION_MAX = 5
+NODE_VERSION_MAX = 6
 REMAINING_MAX = 1 << 20
 
 
@@ -256,6 +256,9 @@ class Reader:
     def rest(self):
         return self.take(len(self.data) - self.at)
 
+    def left(self):
+        return len(self.data) - self.at
+
     def end(self):
         if self.at != len(self.data):
             raise ValueError("%d bytes left over" % (len(self.data) - self.at))
@@ -303,13 +306,15 @@ def encode_send(
     return frame(SEND, flags, body + cipher)
 
 
-def encode_recvack(message_id, message_seq, flags=0):
-    return frame(RECVACK, flags, struct.pack(">qI", message_id, message_seq))
+def encode_recvack(message_id, message_seq, flags=0, version=5):
+    layout = ">qQ" if version >= 6 else ">qI"
+    return frame(RECVACK, flags, struct.pack(layout, message_id, message_seq))
 
 
 def decode(kind, flags, body, raw, version, crypto):
     """The Frame for one server-to-client frame, with RECV verified and decrypted."""
     r = Reader(body)
+    seq = r.i64 if version >= 6 else r.u32
     if kind == CONNACK:
         f = Frame(kind, flags, raw, server_version=0, node_id=0)
         if flags & 1:
@@ -321,8 +326,10 @@ def decode(kind, flags, body, raw, version, crypto):
         r.end()
         return f
     if kind == SENDACK:
-        f = Frame(kind, flags, raw, message_id=r.i64(), client_seq=r.u32(), message_seq=r.u32(),
+        f = Frame(kind, flags, raw, message_id=r.i64(), client_seq=r.u32(), message_seq=seq(),
                   reason=r.u8())
+        if version >= 6:
+            f.client_msg_no = r.string() if r.left() else ""
         r.end()
         return f
     if kind == RECV:
@@ -333,7 +340,7 @@ def decode(kind, flags, body, raw, version, crypto):
         f.client_msg_no = r.string()
         if version < 5 and f.setting & 0x06:
             raise ValueError("stream bits set for a version that would need stream fields")
-        f.message_id, f.message_seq, f.timestamp = r.i64(), r.u32(), r.u32()
+        f.message_id, f.message_seq, f.timestamp = r.i64(), seq(), r.u32()
         if f.setting & 0x08:
             f.topic = r.string()
         f.cipher = r.rest()
@@ -670,7 +677,8 @@ class Client:
         """The next RECV; acknowledged unless told otherwise."""
         got = self.expect(RECV, timeout)
         if ack:
-            self.write(encode_recvack(got.message_id, got.message_seq, got.flags))
+            self.write(encode_recvack(got.message_id, got.message_seq, got.flags,
+                                      self.effective))
         return got
 
     def recv_many(self, count, timeout=None) -> list:
