@@ -47,30 +47,6 @@ bool names(std::string_view key, std::string_view camel) {
   return at == key.size();
 }
 
-// The bytes of the object at the start of `text`, which begins with '{'; 0 if it is cut off. Only
-// finds the end: the parser judges what is between.
-std::size_t object_bytes(std::string_view text) {
-  std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        in_string = false;
-      }
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      ++depth;
-    } else if (c == '}' || c == ']') {
-      if (--depth == 0) return i + 1;
-    }
-  }
-  return 0;
-}
-
 // Reads the members of one object of parameters. The first that is wrong is kept; later reads give
 // nothing.
 class Params {
@@ -370,6 +346,30 @@ void end_both(JsonWriter& json) {
 
 }  // namespace
 
+std::size_t ObjectScanner::find_end(std::string_view text) {
+  for (; at_ < text.size(); ++at_) {
+    const char c = text[at_];
+    if (in_string_) {
+      if (escaped_) {
+        escaped_ = false;
+      } else if (c == '\\') {
+        escaped_ = true;
+      } else if (c == '"') {
+        in_string_ = false;
+      }
+    } else if (c == '{' || c == '[') {
+      ++depth_;
+    } else if (depth_ == 0) {
+      if (!is_blank_byte(c)) return text.size();
+    } else if (c == '"') {
+      in_string_ = true;
+    } else if ((c == '}' || c == ']') && --depth_ == 0) {
+      return ++at_;
+    }
+  }
+  return 0;
+}
+
 TakeOutcome take_call(std::string_view text, Call& call) {
   call.id.clear();
   call.params = std::monostate();
@@ -391,7 +391,7 @@ TakeOutcome take_call(std::string_view text, Call& call) {
     return fail(kInvalidRequest, "batches are not served");
   }
   if (text[start] != '{') return fail(kParseError, "an object was expected");
-  const std::size_t bytes = object_bytes(text.substr(start));
+  const std::size_t bytes = ObjectScanner().find_end(text.substr(start));
   if (bytes == 0) return fail(kParseError, "the message ends within an object");
   const auto document = parse_json(text.substr(start, bytes));
   if (!document) return fail(kParseError, std::string(document.error().detail()));

@@ -1,6 +1,6 @@
-// JSON-RPC, the client protocol of the "easy" SDKs over WebSocket: requests from JSON text, answers
-// and notifications to JSON text (docs/wkproto.md, "JSON-RPC"). The server's side only. What both
-// protocols know is in the structs of wkproto.h. Pure; the parser is the thread's.
+// JSON-RPC, the client protocol of the "easy" SDKs over WebSocket or TCP: requests from JSON text,
+// answers and notifications to JSON text (docs/wkproto.md, "JSON-RPC"). The server's side only.
+// What both protocols know is in the structs of wkproto.h. Pure; the parser is the thread's.
 #pragma once
 
 #include <cstddef>
@@ -33,6 +33,24 @@ struct Call {
   std::string payload;  // of Send: plain bytes
 };
 
+// Finds the end of an object that comes in pieces, each byte looked at once. Only finds the end:
+// the parser judges what is between.
+class ObjectScanner {
+ public:
+  // The bytes of the object at the start of `text`, blanks before it included; 0 when it has not
+  // come completely. `text` is what it was at the last call, with more behind it. What begins with
+  // something else is said to be whole.
+  std::size_t find_end(std::string_view text);
+  // For the next object.
+  void reset() { *this = {}; }
+
+ private:
+  std::size_t at_ = 0;
+  std::size_t depth_ = 0;
+  bool in_string_ = false;
+  bool escaped_ = false;
+};
+
 struct TakeOutcome {
   enum class State : std::uint8_t {
     end,    // nothing but blanks left
@@ -45,9 +63,9 @@ struct TakeOutcome {
   std::string problem;
 };
 
-// Takes the first object off `text`, which is a whole WebSocket message or the rest of one: several
-// objects may follow each other, but none is cut. Keys may be written in snake_case as well. Cost:
-// O(the object).
+// Takes the first object off `text`, which is a whole WebSocket message, the rest of one, or what
+// ObjectScanner has found: several objects may follow each other, but none is cut. Keys may be
+// written in snake_case as well. Cost: O(the object).
 TakeOutcome take_call(std::string_view text, Call& call);
 
 // ---- answers --------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ constexpr std::array kTable{
             "How often both files are looked at; new ones serve the next connections. 0: only a "
             "SIGHUP reads them again."},
     Setting{"disableJSONRPC", flag, JD_MEMBER(disable_json_rpc), 0, 0, "", kDocumented, kRestart,
-            "true: a client that speaks JSON-RPC over WebSocket is closed."},
+            "true: a client that speaks JSON-RPC is closed."},
     Setting{"rootDir", text, JD_MEMBER(root_dir), 0, 0, "", kDocumented, kRestart,
             "Directory of everything the server writes."},
     Setting{"dataDir", text, JD_MEMBER(data_dir), 0, 0, "", kDocumented, kRestart,

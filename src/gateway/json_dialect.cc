@@ -11,22 +11,34 @@ namespace json_rpc = codec::json_rpc;
 
 namespace {
 constexpr std::string_view kTooLong = "a message is too long";
+
+std::size_t message_bytes_max(const Input& input) {
+  return input.phase == Phase::live ? input.limits.frame_bytes_max
+                                    : input.limits.pre_auth_frame_bytes_max;
+}
 }  // namespace
 
 Taken JsonDialect::take(const Input& input, Request& request) {
-  Taken taken;
-  const std::size_t bytes_max = input.phase == Phase::live ? input.limits.frame_bytes_max
-                                                           : input.limits.pre_auth_frame_bytes_max;
-  if (input.whole == 0) {
-    if (input.bytes.size() > bytes_max) {
-      taken.state = Taken::State::broken;
-      taken.problem = kTooLong;
-      taken.too_long = true;
-    }
-    return taken;
+  std::size_t whole = input.whole;
+  if (borders_ == Borders::objects) {
+    whole = scanner_.find_end(input.bytes);
+    if (whole > 0) scanner_.reset();
   }
+  if (whole > 0) return take_whole(input, whole, request);
+  Taken taken;
+  if (input.bytes.size() > message_bytes_max(input)) {
+    taken.state = Taken::State::broken;
+    taken.problem = kTooLong;
+    taken.too_long = true;
+  }
+  return taken;
+}
+
+Taken JsonDialect::take_whole(const Input& input, std::size_t whole, Request& request) {
+  Taken taken;
+  const std::size_t bytes_max = message_bytes_max(input);
   json_rpc::Call call;
-  const auto outcome = json_rpc::take_call(input.bytes.substr(0, input.whole), call);
+  const auto outcome = json_rpc::take_call(input.bytes.substr(0, whole), call);
   taken.consumed = outcome.consumed;
   if (outcome.state == json_rpc::TakeOutcome::State::end) return taken;
   if (outcome.consumed > bytes_max) {
@@ -38,6 +50,7 @@ Taken JsonDialect::take(const Input& input, Request& request) {
   const auto refuse = [&](int code, std::string problem) {
     taken.state = code == json_rpc::kParseError ? Taken::State::broken : Taken::State::refused;
     json_rpc::append_error(taken.answer, call.id, code, problem);
+    end_object(taken.answer);
     taken.problem = std::move(problem);
     return taken;
   };
@@ -69,6 +82,10 @@ Taken JsonDialect::take(const Input& input, Request& request) {
   return taken;
 }
 
+void JsonDialect::end_object(std::string& out) const {
+  if (borders_ == Borders::objects) out += '\n';
+}
+
 bool JsonDialect::open(const codec::Send&, Request& request, std::string& plain) {
   plain = std::move(request.payload);
   return true;
@@ -76,35 +93,44 @@ bool JsonDialect::open(const codec::Send&, Request& request, std::string& plain)
 
 void JsonDialect::append_connack(std::string& out, const codec::ConnAck& ack) {
   json_rpc::append_connect_answer(out, std::exchange(connect_id_, {}), ack);
+  end_object(out);
 }
 
 void JsonDialect::append_pong(std::string& out, std::string_view id) {
   json_rpc::append_empty_result(out, id);
+  end_object(out);
 }
 
 void JsonDialect::append_sendack(std::string& out, std::string_view id, const codec::SendAck& ack) {
   json_rpc::append_send_result(out, id, ack);
+  end_object(out);
 }
 
 void JsonDialect::append_suback(std::string& out, std::string_view id, const codec::SubAck& ack) {
   json_rpc::append_sub_result(out, id, ack);
+  end_object(out);
 }
 
 void JsonDialect::append_done(std::string& out, std::string_view id) {
   json_rpc::append_empty_result(out, id);
+  end_object(out);
 }
 
 void JsonDialect::append_disconnect(std::string& out, const codec::Disconnect& disconnect) {
   json_rpc::append_disconnect(out, disconnect);
+  end_object(out);
 }
 
 void JsonDialect::append_recv(std::string& out, delivery::MessageForms& forms,
                               codec::Receiver receiver) {
-  out += forms.json(receiver);
+  const std::string_view text = forms.json(receiver);
+  out += text;
+  if (!text.empty()) end_object(out);
 }
 
 void JsonDialect::append_event(std::string& out, delivery::EventForms& forms) {
   out += forms.json();
+  end_object(out);
 }
 
 }  // namespace jindou::gateway

@@ -80,12 +80,13 @@ std::size_t Session::choose_dialect(std::string_view bytes) {
     while (blanks < bytes.size() && is_blank(bytes.substr(blanks, 1))) ++blanks;
   }
   if (blanks == bytes.size()) return blanks;
-  if (medium_ == Medium::stream || bytes[blanks] != '{') {
+  if (bytes[blanks] != '{') {
     dialect_ = std::make_unique<WkprotoDialect>();
   } else if (env_.options->disable_json_rpc) {
     protocol_error("JSON-RPC is switched off", kNoJsonCause);
   } else {
-    dialect_ = std::make_unique<JsonDialect>();
+    dialect_ = std::make_unique<JsonDialect>(
+        medium_ == Medium::stream ? JsonDialect::Borders::objects : JsonDialect::Borders::messages);
     host_.outbound().use_text();
   }
   return blanks;

@@ -81,7 +81,7 @@ class SessionHost {
   virtual void resume_input() = 0;
 };
 
-// What carries the bytes: JSON-RPC needs the borders of WebSocket messages.
+// What carries the bytes: over WebSocket JSON-RPC keeps to the borders of messages.
 enum class Medium : std::uint8_t { stream, messages };
 
 class Session final : public delivery::SessionSink {

@@ -760,13 +760,6 @@ TEST_F(JsonSession, BeforeConnectWhateverIsWrongIsToldAndEndsTheConnection) {
   }
 }
 
-TEST_F(JsonSession, IsNotSpokenOnAStream) {
-  FakeHost host;
-  Session session(static_cast<SessionId>(2), world_.env, host, "tcp", Medium::stream);
-  session.on_bytes(peer_->connect("u"), 0);
-  EXPECT_EQ(host.end_cause, "protocol");
-}
-
 TEST_F(JsonSession, MayBeSwitchedOff) {
   world_.options->disable_json_rpc = true;
   feed(peer_->connect("u"));

@@ -118,5 +118,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   run(world, bytes, Medium::messages, std::nullopt);
   run(world, bytes, Medium::stream, Client::wkproto);
   run(world, bytes, Medium::messages, Client::json);
+  run(world, bytes, Medium::stream, Client::json);
   return 0;
 }

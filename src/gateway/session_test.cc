@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "codec/base64.h"
 #include "codec/wkproto_crypto.h"
 #include "gateway/session_fixture.h"
@@ -148,9 +150,33 @@ TEST_F(SessionTest, PingIsAnsweredWhileLoggingIn) {
   EXPECT_EQ(host_.next_frame(), codec::FrameType::pong);
 }
 
-TEST_F(SessionTest, TheFirstByteOfJsonEndsTheConnection) {
-  feed("{");
+TEST_F(SessionTest, JsonOverAStreamHasTheBordersOfObjects) {
+  const std::string connect = R"({"id":"c","method":"connect","params":{"uid":"u}{\"["}})";
+  // Byte by byte: nothing is taken before the object is whole.
+  for (const char c : connect.substr(0, connect.size() - 1)) feed({&c, 1});
+  EXPECT_FALSE(host_.login);
+  feed("}\n");
+  ASSERT_TRUE(host_.login);
+  EXPECT_EQ(host_.login->uid, "u}{\"[");
+  EXPECT_FALSE(host_.login->encrypted);
+  session_.finish_login(Login(), false);
+  feed(R"({"id":1,"method":"ping"} {"id":2,"method":"ping"})"
+       "\n"
+       R"({"id":3,)");
+  std::string text(host_.buffer.pending());
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
+  EXPECT_NE(text.find(R"("id":"c","result")"), std::string::npos);
+  EXPECT_NE(text.find("{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{}}\n"), std::string::npos);
+  EXPECT_EQ(pending_, "\n{\"id\":3,");
+  // What is no object cannot be skipped.
+  feed(R"("method":"ping"} x)");
   EXPECT_EQ(host_.end_cause, "protocol");
+}
+
+TEST_F(SessionTest, AnObjectOverAStreamMayBeNoLongerThanAFrame) {
+  options_->limits.pre_auth_frame_bytes_max = 1000;
+  feed("{\"x\":\"" + std::string(1000, 'x'));
+  EXPECT_EQ(host_.end_cause, "too_long");
 }
 
 TEST_F(SessionTest, LargeFramesAreRefusedBeforeConnectAndTakenAfter) {

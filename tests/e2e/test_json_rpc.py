@@ -1,8 +1,9 @@
-"""JSON-RPC over WebSocket, beside WKProto: logging in and being refused, messages both ways and in
+"""JSON-RPC over WebSocket and TCP, beside WKProto: logging in and being refused, messages both ways and in
 order, kicks, events, errors, limits, and coming back after a kill without loss or duplicate."""
 
 import base64
 import json
+import socket
 import unittest
 
 from harness import GROUP, PERSON, ServerCase, b64, fresh, item, wait_until
@@ -232,10 +233,32 @@ class JsonRpc(JsonCase):
             sock.sendall(bytes([byte]))
         self.assertEqual(alice.answer("p4")["result"], {})
 
-    def test_json_on_the_tcp_port_is_closed(self):
-        client = self.raw_client("u")
-        client.write(b'{"id":1,"method":"connect","params":{"uid":"u"}}')
-        self.assertEqual(client.wait_closed(), [])
+    def test_json_over_tcp_is_served_by_lines(self):
+        uid, other = fresh("u"), fresh("v")
+        host, port = self.server.tcp.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=10) as sock:
+            lines = sock.makefile("rb")
+
+            def call(method, **params):
+                request = {"id": method, "method": method, "params": params}
+                sock.sendall(json.dumps(request).encode())
+                while True:
+                    answer = json.loads(lines.readline())
+                    if answer.get("id") == method:
+                        return answer
+
+            self.assertEqual(call("connect", uid=uid, deviceId="d")["result"]["reasonCode"], 1)
+            self.assertEqual(call("ping")["result"], {})
+            peer = self.client(other)
+            sent = call("send", channelId=other, channelType=PERSON, payload=b64("hello"))
+            self.assertEqual(sent["result"]["reasonCode"], 1)
+            self.assertEqual(peer.recv().payload, b"hello")
+            peer.send(uid, PERSON, b"back")
+            got = json.loads(lines.readline())
+            self.assertEqual((got["method"], got["params"]["payload"]), ("recv", b64("back")))
+            sock.sendall(b"what")
+            self.assertEqual(json.loads(lines.readline())["error"]["code"], -32700)
+            self.assertEqual(lines.readline(), b"")
 
     def test_disconnect_is_answered_and_closed(self):
         alice = self.json_client(fresh("a"))
