@@ -150,6 +150,7 @@ Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings
   options.origins = std::move(*origins);
   options.limits = settings.gateway;
   options.disable_json_rpc = settings.disable_json_rpc;
+  options.plain_clients = settings.disable_encryption;
   options.retry.scan_interval = settings.message_retry.scan_interval;
   options.visitors.on = settings.customer_service.visitors_on;
   options.visitors.suffix = settings.customer_service.visitors_suffix;

@@ -434,6 +434,7 @@ Result<RecvTemplate> RecvTemplate::make(const Recv& plain) {
   }
   made.padded_.reserve(padded_size(plain.payload.size()));
   made.padded_.append(plain.payload);
+  made.plain_bytes_ = plain.payload.size();
   append_padding(made.padded_, plain.payload.size());
   if (made.body_bytes(kVersionMax) > kRemainingBytesMax) {
     return Error(Errc::too_large, "a RECV is longer than 1048576 bytes");
@@ -441,11 +442,35 @@ Result<RecvTemplate> RecvTemplate::make(const Recv& plain) {
   return made;
 }
 
-std::size_t RecvTemplate::body_bytes(std::uint8_t version) const {
+std::size_t RecvTemplate::fields_bytes(std::uint8_t version) const {
   const std::size_t expire = version >= 3 ? 0 : sizeof(Recv::expire);
   const std::size_t seq = version >= kVersionWideSeq ? 0 : kSeqCut;
-  return 1 + 2 + MsgKey{}.size() + fields_.size() - expire - seq +
-         base64_encoded_size(padded_.size());
+  return fields_.size() - expire - seq;
+}
+
+void RecvTemplate::append_fields(std::string& out, std::uint8_t version) const {
+  const std::size_t after_expire = expire_at_ + (version >= 3 ? 0 : sizeof(Recv::expire));
+  out.append(fields_, 0, expire_at_);
+  out.append(fields_, after_expire, seq_at_ - after_expire);
+  out.append(fields_, seq_at_ + (version >= kVersionWideSeq ? 0 : kSeqCut));
+}
+
+std::uint8_t RecvTemplate::flags_for(Receiver receiver) const {
+  return receiver == Receiver::author ? static_cast<std::uint8_t>(flags_ & ~kFlagRedDot) : flags_;
+}
+
+std::size_t RecvTemplate::body_bytes(std::uint8_t version) const {
+  return 1 + 2 + MsgKey{}.size() + fields_bytes(version) + base64_encoded_size(padded_.size());
+}
+
+void RecvTemplate::append_plain_to(std::string& out, std::uint8_t version,
+                                   Receiver receiver) const {
+  append_frame_header(out, FrameType::recv, flags_for(receiver),
+                      1 + 2 + fields_bytes(version) + plain_bytes_);
+  out.push_back(static_cast<char>(recv_setting(setting_, version)));
+  append_be(out, std::uint16_t{0});
+  append_fields(out, version);
+  out.append(padded_, 0, plain_bytes_);
 }
 
 std::size_t RecvTemplate::frame_bytes(std::uint8_t version) const {
@@ -458,17 +483,12 @@ std::size_t RecvTemplate::frame_bytes(std::uint8_t version) const {
 void RecvTemplate::append_to(std::string& out, const SessionCipher& cipher, std::uint8_t version,
                              Receiver receiver) const {
   ThreadState& state = thread_state();
-  const std::uint8_t flags =
-      receiver == Receiver::author ? static_cast<std::uint8_t>(flags_ & ~kFlagRedDot) : flags_;
-  append_frame_header(out, FrameType::recv, flags, body_bytes(version));
+  append_frame_header(out, FrameType::recv, flags_for(receiver), body_bytes(version));
   out.push_back(static_cast<char>(recv_setting(setting_, version)));
   append_be(out, static_cast<std::uint16_t>(MsgKey{}.size()));
   const std::size_t key_at = out.size();
   out.append(MsgKey{}.size(), '\0');
-  const std::size_t after_expire = expire_at_ + (version >= 3 ? 0 : sizeof(Recv::expire));
-  out.append(fields_, 0, expire_at_);
-  out.append(fields_, after_expire, seq_at_ - after_expire);
-  out.append(fields_, seq_at_ + (version >= kVersionWideSeq ? 0 : kSeqCut));
+  append_fields(out, version);
   const std::size_t payload_at = out.size();
   const std::size_t payload_size = base64_encoded_size(padded_.size());
   out.resize(payload_at + payload_size);

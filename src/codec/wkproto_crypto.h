@@ -128,18 +128,25 @@ class RecvTemplate {
   void append_to(std::string& out, const SessionCipher& cipher, std::uint8_t version,
                  Receiver receiver) const;
 
+  // For a client without keys: the payload as it is, and no message key.
+  void append_plain_to(std::string& out, std::uint8_t version, Receiver receiver) const;
+
   // Exactly what append_to appends.
   std::size_t frame_bytes(std::uint8_t version) const;
 
  private:
   RecvTemplate() = default;
   std::size_t body_bytes(std::uint8_t version) const;
+  std::size_t fields_bytes(std::uint8_t version) const;
+  std::uint8_t flags_for(Receiver receiver) const;
+  void append_fields(std::string& out, std::uint8_t version) const;
 
   std::string fields_;      // from_uid to topic, with expire
   std::string sign_start_;  // the signed text up to the payload
   // The same with message_seq as older versions have it, where that differs.
   std::string sign_start_cut_;
-  std::string padded_;  // plain payload with its PKCS#7 padding
+  std::string padded_;           // plain payload with its PKCS#7 padding
+  std::size_t plain_bytes_ = 0;  // of padded_
   std::size_t expire_at_ = 0;
   std::size_t seq_at_ = 0;  // 64 bits; the second half is what older versions have
   std::uint8_t flags_ = 0;

@@ -252,6 +252,7 @@ struct Settings {
   std::string tls_addr;
   std::string wss_addr;
   bool disable_json_rpc = false;
+  bool disable_encryption = false;
   std::string root_dir = ".";
   std::string data_dir;  // load_settings fills it: <root_dir>/data unless given
   bool token_auth_on = false;

@@ -48,6 +48,10 @@ constexpr std::array kTable{
             "SIGHUP reads them again."},
     Setting{"disableJSONRPC", flag, JD_MEMBER(disable_json_rpc), 0, 0, "", kDocumented, kRestart,
             "true: a client that speaks JSON-RPC is closed."},
+    Setting{
+        "disableEncryption", flag, JD_MEMBER(disable_encryption), 0, 0, "", kDocumented, kRestart,
+        "true: a WKProto client whose CONNECT has no key is let in; its payloads travel as they "
+        "are. Those of clients with a key are encrypted as ever."},
     Setting{"rootDir", text, JD_MEMBER(root_dir), 0, 0, "", kDocumented, kRestart,
             "Directory of everything the server writes."},
     Setting{"dataDir", text, JD_MEMBER(data_dir), 0, 0, "", kDocumented, kRestart,
@@ -402,7 +406,6 @@ constexpr std::string_view kTuning = "tunes parts this server does not have";
 
 constexpr std::array kIgnored{
     IgnoredKey{"ginMode", kTuning},
-    IgnoredKey{"disableEncryption", "payloads to clients are always encrypted"},
     IgnoredKey{"external.autoGetExternalIP", "set external.ip"},
     IgnoredKey{"conversation.on",
                "conversations are computed when asked for, and cost little else"},

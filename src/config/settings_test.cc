@@ -160,7 +160,7 @@ TEST(Settings, UnknownVariableIsAWarningOnly) {
 
 TEST(Settings, DocumentedKeysOfOtherServersAreAcceptedWithANote) {
   const auto loaded = load_settings_text(
-      "disableEncryption: false\nginMode: release\nhandlePoolSize: 1\ndb:\n  shardNum: 8\n"
+      "oldV1Api: false\nginMode: release\nhandlePoolSize: 1\ndb:\n  shardNum: 8\n"
       "streamCache:\n  maxStreams: 5\ncluster:\n  seed: [a, b]\n  nodeId: 7\n",
       {{"WK_DB_SLOTSHARDNUM", "4"}, {"WK_LOGGER_DIR", "/x"}}, {});
   ASSERT_TRUE(loaded) << loaded.error().text();

@@ -49,6 +49,8 @@ struct GatewayOptions {
   config::LiveValue<std::size_t> sessions_per_user_max = std::size_t{0};
   // Clients that speak JSON-RPC are closed.
   bool disable_json_rpc = false;
+  // WKProto clients without a key are let in, and their payloads are plain.
+  bool plain_clients = false;
   RetryOptions retry;
   std::chrono::milliseconds idle_time{180'000};  // connIdleTime
   config::LiveValue<bool> token_auth_on = false;

@@ -191,7 +191,8 @@ void Session::on_request(Request& request, FrameMeter::Verdict verdict) {
 
 void Session::on_connect(const codec::Connect& connect) {
   LoginRequest request = LoginRequest::from(connect);
-  request.encrypted = dialect_->encrypts();
+  const bool plain = env_.options->plain_clients && request.client_key.empty();
+  request.encrypted = dialect_->encrypts() && !plain;
   state_ = State::logging_in;
   device_flag_ = request.device_flag;
   client_timestamp_ = request.client_timestamp;

@@ -242,6 +242,47 @@ TEST_F(SessionTest, Version6HasWideSequencesAndNamesTheMessageInItsAck) {
   EXPECT_FALSE(host_.ended);
 }
 
+TEST_F(SessionTest, AClientWithoutAKeyIsRefusedUnlessPlainOnesAreServed) {
+  codec::Connect connect;
+  connect.uid = "u";
+  std::string bytes;
+  codec::encode(bytes, connect).ignore("test");
+  FakeHost refused;
+  Session strict(static_cast<SessionId>(2), world_.env, refused, "tcp", Medium::stream);
+  strict.on_bytes(bytes, 0);
+  EXPECT_FALSE(refused.login);
+  EXPECT_EQ(refused.end_detail, reason_text(Reason::client_key_is_empty));
+
+  options_->plain_clients = true;
+  feed(bytes);
+  ASSERT_TRUE(host_.login);
+  EXPECT_FALSE(host_.login->encrypted);
+  session_.finish_login(Login(), false);
+  const auto ack = codec::decode_connack(codec::parse_frame(host_.buffer.pending()).frame, 5);
+  ASSERT_TRUE(ack);
+  EXPECT_EQ(ack->reason, Reason::success);
+  EXPECT_EQ(ack->server_key, "");
+  host_.next_frame();
+  codec::Send send;
+  send.channel_id = "g";
+  send.channel_type = ChannelType::group;
+  send.payload = "as it is";
+  bytes.clear();
+  codec::encode(bytes, send, 5).ignore("test");
+  feed(bytes);
+  ASSERT_EQ(host_.batches.size(), 1U);
+  EXPECT_EQ(host_.batches[0].commands.at(0).payload, "as it is");
+  auto message = std::make_shared<Message>();
+  message->id = MessageId{8};
+  message->channel = ChannelKey("g", ChannelType::group);
+  message->payload = "so is this";
+  world_.post(std::move(message));
+  const auto recv = codec::decode_recv(codec::parse_frame(host_.buffer.pending()).frame, 5);
+  ASSERT_TRUE(recv);
+  EXPECT_EQ(recv->payload, "so is this");
+  EXPECT_EQ(recv->msg_key, "");
+}
+
 TEST_F(SessionTest, ServerFramesAndASecondConnectAreIgnored) {
   log_in();
   std::string bytes = connect_bytes();

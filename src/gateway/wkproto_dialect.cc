@@ -62,7 +62,10 @@ bool WkprotoDialect::read(const codec::RawFrame& frame, Phase phase, Request& re
   if (phase == Phase::before_connect) {
     if (frame.type != FrameType::connect) return true;
     const auto connect = codec::decode_connect(frame);
-    if (connect) version_ = codec::effective_version(connect->version);
+    if (connect) {
+      version_ = codec::effective_version(connect->version);
+      plain_ = connect->client_key.empty();
+    }
     return keep(connect);
   }
   if (frame.type == FrameType::ping) {
@@ -94,6 +97,10 @@ void WkprotoDialect::begin_live(const codec::SessionCipher& cipher, bool unparse
 }
 
 bool WkprotoDialect::open(const codec::Send& send, Request&, std::string& plain) {
+  if (plain_) {
+    plain = send.payload;
+    return true;
+  }
   return cipher_.open(send, plain);
 }
 
@@ -123,7 +130,11 @@ void WkprotoDialect::append_disconnect(std::string& out, const codec::Disconnect
 void WkprotoDialect::append_recv(std::string& out, delivery::MessageForms& forms,
                                  codec::Receiver receiver) {
   if (const codec::RecvTemplate* frame = forms.wkproto(receiver)) {
-    frame->append_to(out, cipher_, version_, receiver);
+    if (plain_) {
+      frame->append_plain_to(out, version_, receiver);
+    } else {
+      frame->append_to(out, cipher_, version_, receiver);
+    }
   }
 }
 

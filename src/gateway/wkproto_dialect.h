@@ -38,6 +38,7 @@ class WkprotoDialect final : public Dialect {
   bool drop_next_frame_ = false;
   // Bytes still to come of a frame that is dropped as it comes; begins while logging in.
   std::size_t skip_bytes_ = 0;
+  bool plain_ = false;  // the client gave no key; only served where that is allowed
   codec::SessionCipher cipher_;
 };
 
