@@ -65,7 +65,13 @@ lines.on('line', async (line) => {
   } else if (command.op === 'close') {
     await pages.get(client).context().close();
   } else {
-    await pages.get(client).evaluate((c) => window.commands[c.op](c), command);
+    const page = pages.get(client);
+    try {
+      await page.evaluate((c) => window.commands[c.op](c), command);
+    } catch (error) {
+      // A test may end, and close its page, while its last command is still at work.
+      if (!page.isClosed()) throw error;
+    }
   }
 });
 lines.on('close', async () => {
