@@ -37,6 +37,7 @@
 #include "store/commit_horizon.h"
 #include "store/database.h"
 #include "store/embedded_commit_log.h"
+#include "store/table_verifier.h"
 #include "webhook/webhook.h"
 
 namespace jindou::app {
@@ -84,6 +85,7 @@ struct Node::Parts {
   observe::Metrics metrics;
   std::unique_ptr<store::Database> database;
   std::unique_ptr<store::EmbeddedCommitLog> log;
+  std::unique_ptr<store::TableVerifier> verifier;
   std::unique_ptr<runtime::IoShards> shards;
   std::unique_ptr<runtime::BlockingPool> blocking;
   std::unique_ptr<channel::InboxDirectory> inboxes;
@@ -135,6 +137,10 @@ Result<void> Node::Parts::open_store() {
                       "storage.partitions = {} has no effect",
                       database->partitions(), settings.storage.partitions);
   }
+  verifier = std::make_unique<store::TableVerifier>(
+      *database, random,
+      store::VerifierOptions{settings.storage.verify_bytes_per_second,
+                             settings.storage.verify_interval});
   log = std::make_unique<store::EmbeddedCommitLog>(
       *database, [this](const store::CommitStats& stats) { observe_commits(stats); });
   return log->open();
@@ -228,6 +234,7 @@ Result<void> Node::Parts::start_core() {
     webhook->append_metrics(out);
     gateway->append_metrics(out);
     out += database->metrics_text();
+    verifier->append_metrics(out);
     observe::append_log_metrics(out);
   });
   return {};
@@ -355,6 +362,7 @@ Result<void> Node::Parts::start_edges() {
     return out;
   };
   http_options.access = api::access_options(settings, own_jwt_secret);
+  deps.damage = [this] { return database->damage().sentence(); };
   deps.warnings = [this] { return store_warnings(database->data_loss()); };
   api = std::make_unique<api::ApiServer>(std::move(deps), std::move(http_options));
   follow_reloads();
@@ -441,6 +449,7 @@ void Node::stop() {
   if (parts.api) parts.api->stop();
   if (parts.gateway) parts.gateway->stop();
   if (parts.webhook) parts.webhook->stop();
+  if (parts.verifier) parts.verifier->stop();
   if (parts.database) parts.database->stop_compaction();
   if (parts.sweeper) parts.sweeper->stop();
   if (parts.router) parts.router->close();

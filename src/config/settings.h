@@ -109,6 +109,8 @@ struct StorageSettings {
   std::size_t background_bytes_per_second = std::size_t{256} << 20;
   std::size_t commit_items_max = 8192;
   bool accept_data_loss = false;
+  std::size_t verify_bytes_per_second = std::size_t{4} << 20;
+  std::chrono::milliseconds verify_interval{24 * 3600 * 1000};
   std::chrono::milliseconds stop_flush_timeout{8'000};
 };
 

@@ -171,6 +171,13 @@ constexpr std::array kTable{
             10 * kMinute, "", kOurs, kRestart,
             "Longest time a stop takes to write the write buffers to table files, so that the next "
             "start has nothing to replay. 0: it does not."},
+    Setting{"storage.verifyBytesPerSecond", bytes, JD_MEMBER(storage.verify_bytes_per_second), 0,
+            1024 * kGiB, "", kOurs, kRestart,
+            "Rate at which table files are read to find damage before somebody asks for what they "
+            "hold. 0: they are not."},
+    Setting{"storage.verifyInterval", duration, JD_MEMBER(storage.verify_interval), 100, 365 * kDay,
+            "", kOurs, kRestart,
+            "From the beginning of one such walk over all table files to that of the next."},
     Setting{"storage.acceptDataLoss", flag, JD_MEMBER(storage.accept_data_loss), 0, 0, "", kOurs,
             kRestart,
             "true: start although the write-ahead log is damaged, with the messages before the "

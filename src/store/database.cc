@@ -25,6 +25,7 @@
 #include "store/rocksdb_status.h"
 #include "store/room_probe.h"
 #include "store/store_check.h"
+#include "store/table_verifier.h"
 
 namespace jindou::store {
 
@@ -172,7 +173,11 @@ Result<std::unique_ptr<OpenStore>> Database::open_rocksdb() {
   rocksdb::Options options = options_;
   JD_TRY(const auto accepted, find_accepted_loss(directory_));
   if (accepted) options.track_and_verify_wals_in_manifest = false;
-  JD_TRY(auto opened, OpenStore::open(options, directory_));
+  auto opening = OpenStore::open(options, directory_);
+  if (!opening) {
+    return Error(opening.error().code(), opening.error().detail() + unreadable_tables(directory_));
+  }
+  auto opened = std::move(*opening);
   const auto marked = durability_->opened(opened->db());
   if (!marked.ok()) return to_error(marked);
   return opened;
@@ -290,10 +295,27 @@ Result<void> Database::load_or_create_identity(const StoreOptions& options, Rand
   return sync();
 }
 
+Error Database::read_error(const rocksdb::Status& status) const {
+  damage_->note(status);
+  return to_error(status);
+}
+
+std::vector<TableFile> Database::table_files() const {
+  std::vector<TableFile> files;
+  const auto pass = gate_.enter();
+  if (!pass) return files;
+  std::vector<rocksdb::LiveFileMetaData> live;
+  open_->db().GetLiveFilesMetaData(&live);
+  for (const auto& file : live) {
+    files.push_back({file.db_path + file.name, file.size, file.largest_seqno});
+  }
+  return files;
+}
+
 std::unique_ptr<Cursor> Database::open_cursor(Table table) const {
   auto pass = gate_.enter();
   const OpenStore* store = pass ? open_.get() : nullptr;
-  return std::make_unique<DatabaseCursor>(gate_, std::move(pass), store, table);
+  return std::make_unique<DatabaseCursor>(gate_, std::move(pass), store, table, *damage_);
 }
 
 Result<bool> Database::get(Table table, std::string_view key, std::string& value) const {
@@ -303,7 +325,7 @@ Result<bool> Database::get(Table table, std::string_view key, std::string& value
       open_->db().Get(rocksdb::ReadOptions(), open_->handle(table), slice(key), &value);
   if (status.ok()) return true;
   if (status.IsNotFound()) return false;
-  return to_error(status);
+  return read_error(status);
 }
 
 Result<void> Database::scan(Table table, std::string_view lower, std::string_view upper,
@@ -318,7 +340,7 @@ Result<void> Database::scan(Table table, std::string_view lower, std::string_vie
     if (gate_.is_shut()) return store_is_closed();
     if (!visit(view(it->key()), view(it->value()))) break;
   }
-  if (!it->status().ok()) return to_error(it->status());
+  if (!it->status().ok()) return read_error(it->status());
   return {};
 }
 
@@ -336,7 +358,7 @@ Result<void> Database::scan_backward(Table table, std::string_view lower, std::s
     if (gate_.is_shut()) return store_is_closed();
     if (!visit(view(it->key()), view(it->value()))) break;
   }
-  if (!it->status().ok()) return to_error(it->status());
+  if (!it->status().ok()) return read_error(it->status());
   return {};
 }
 

@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "store/bulk_loader.h"
+#include "store/damage_report.h"
 #include "store/durability_tracker.h"
 #include "store/fault_watch.h"
 #include "store/load_queue.h"
@@ -45,6 +46,13 @@ struct StoreOptions {
 
 // The RocksDB settings of the server; the benchmark's floor uses the very same.
 rocksdb::Options rocksdb_options(const StoreOptions& options);
+
+// One file of the open store.
+struct TableFile {
+  std::string path;
+  std::uint64_t bytes = 0;
+  std::uint64_t largest_sequence = 0;
+};
 
 // Thread-safe. Not movable: the commit log and the readers borrow it.
 //
@@ -82,6 +90,11 @@ class Database final : public Reader, public BulkLoader {
   // nothing to replay. The last thing before closing; nobody may write meanwhile. Gives up after
   // `limit`, which loses nothing. False: it was not done.
   bool flush_for_stop(std::chrono::milliseconds limit);
+
+  // What is known to be damaged; reads add to it.
+  DamageReport& damage() const { return *damage_; }
+  // Empty while the store is closed.
+  std::vector<TableFile> table_files() const;
 
   // Whether the open RocksDB can be trusted.
   FaultWatch& faults() { return *faults_; }
@@ -128,6 +141,8 @@ class Database final : public Reader, public BulkLoader {
   };
 
   Database();
+  // Of a read.
+  Error read_error(const rocksdb::Status& status) const;
   static Result<Identity> parse_identity(std::string_view stored);
   // At the start and again after an error.
   Result<std::unique_ptr<OpenStore>> open_rocksdb();
@@ -143,6 +158,7 @@ class Database final : public Reader, public BulkLoader {
   std::unique_ptr<rocksdb::Env> env_;  // options_ has it
   rocksdb::Options options_;
   std::shared_ptr<FaultWatch> faults_;
+  std::unique_ptr<DamageReport> damage_ = std::make_unique<DamageReport>();
   std::unique_ptr<DurabilityTracker> durability_;
   // Guards open_, which is null only while the gate is shut.
   StoreGate gate_;

@@ -14,8 +14,8 @@ DatabaseCursor::View::View(StoreGate::Pass own, const OpenStore& store, Table ta
 }
 
 DatabaseCursor::DatabaseCursor(const StoreGate& gate, StoreGate::Pass pass, const OpenStore* store,
-                               Table table)
-    : gate_(gate) {
+                               Table table, DamageReport& damage)
+    : gate_(gate), damage_(damage) {
   if (pass) view_ = std::make_unique<View>(std::move(pass), *store, table);
 }
 
@@ -56,7 +56,10 @@ std::string_view DatabaseCursor::value() const { return view(view_->it->value())
 
 Result<void> DatabaseCursor::status() const {
   if (!view_) return store_is_closed();
-  if (!view_->it->status().ok()) return to_error(view_->it->status());
+  if (!view_->it->status().ok()) {
+    damage_.note(view_->it->status());
+    return to_error(view_->it->status());
+  }
   return {};
 }
 
@@ -66,6 +69,7 @@ Result<bool> DatabaseCursor::get(std::string_view key, std::string& value) const
   const auto status = view_->db.Get(view_->read, view_->family, slice(key), &value);
   if (status.ok()) return true;
   if (status.IsNotFound()) return false;
+  damage_.note(status);
   return to_error(status);
 }
 

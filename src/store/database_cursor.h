@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "store/damage_report.h"
 #include "store/open_store.h"
 #include "store/reader.h"
 #include "store/store_gate.h"
@@ -19,7 +20,9 @@ class DatabaseCursor final : public Cursor {
   // `store` is what stands behind the gate of `pass`; null when the pass is empty, and then every
   // move fails. Once the gate is shut the next move gives the pass back and this cursor is at its
   // end: status() tells.
-  DatabaseCursor(const StoreGate& gate, StoreGate::Pass pass, const OpenStore* store, Table table);
+  // Damage that a read runs into is added to `damage`, which outlives this.
+  DatabaseCursor(const StoreGate& gate, StoreGate::Pass pass, const OpenStore* store, Table table,
+                 DamageReport& damage);
 
   bool seek(std::string_view key) override;
   bool seek_before(std::string_view key) override;
@@ -47,6 +50,7 @@ class DatabaseCursor final : public Cursor {
   bool usable() const;
 
   const StoreGate& gate_;
+  DamageReport& damage_;
   mutable std::unique_ptr<View> view_;
 };
 
