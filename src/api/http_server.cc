@@ -206,6 +206,8 @@ class Connection final : public DeadlineList::Entry {
   // False when the peer has gone or a deadline closed the socket.
   Task<bool> fill_buffer();
   Task<bool> write_all(std::array<asio::const_buffer, 2> buffers);
+  // Until something of the next request is there. False as fill_buffer().
+  Task<bool> wait_for_request();
   Task<bool> read_sized_body();
   Task<bool> write_response(bool keep_alive);
   Task<void> answer_refusal(unsigned status, std::string_view detail);
@@ -318,6 +320,10 @@ Task<Connection::Read> Connection::read_request() {
         co_await answer_refusal(parser.failure_status(), parser.failure_text());
         co_return Read::refused;
       case RequestParser::Progress::need_more:
+        if (request_.body.size() > request_.body_bytes_max) {
+          co_await answer_refusal(413, "the request body is too large");
+          co_return Read::refused;
+        }
         if (end_ - begin_ >= buffer_max) {
           // Only a chunk's header line gets here: everything else is consumed or limited before.
           co_await answer_refusal(400, "malformed chunk header");
@@ -326,6 +332,11 @@ Task<Connection::Read> Connection::read_request() {
         if (!co_await fill_buffer()) co_return Read::lost;
         break;
       case RequestParser::Progress::header_done: {
+        if (parser.has_body() &&
+            (request_.method() == Verb::get || request_.method() == Verb::head)) {
+          co_await answer_refusal(400, "a GET request takes no body: use the query, or POST");
+          co_return Read::refused;
+        }
         if (!handler_.admit(request_, response_)) {
           // Whatever of a body follows is not worth reading.
           if (parser.has_body()) response_.close = true;
@@ -415,6 +426,22 @@ Task<void> Connection::linger() {
   }
 }
 
+Task<bool> Connection::wait_for_request() {
+  bool waiting = false;
+  for (;;) {
+    begin_ += RequestParser::empty_lines(buffered());
+    // A lone CR is half of an empty line.
+    if (begin_ != end_ && buffered() != "\r") co_return true;
+    idle_ = true;
+    if (shard_->stopping) co_return false;
+    if (!waiting) {
+      set_deadline(now() + (first_request_ ? options_.header_timeout : options_.idle_timeout));
+    }
+    waiting = true;
+    if (!co_await fill_buffer()) co_return false;
+  }
+}
+
 Task<void> Connection::run() {
   error_code ignored;  // both are improvements, not needs
   socket_.set_option(tcp::no_delay(true), ignored);
@@ -429,12 +456,7 @@ Task<void> Connection::run() {
     request_.clear();
     response_.clear();
     parser_.emplace(request_, options_.limits);
-    if (begin_ == end_) {
-      idle_ = true;
-      if (shard_->stopping) co_return;
-      set_deadline(now() + (first_request_ ? options_.header_timeout : options_.idle_timeout));
-      if (!co_await fill_buffer()) co_return;
-    }
+    if (!co_await wait_for_request()) co_return;
     idle_ = false;
     first_request_ = false;
     started_ = now();

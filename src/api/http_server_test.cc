@@ -223,6 +223,42 @@ TEST_F(HttpServerTest, RefusesTooLargeBodiesBeforeReadingThem) {
   EXPECT_EQ(handler_.handled, 0);
 }
 
+// Some clients send a line break behind a body.
+TEST_F(HttpServerTest, IgnoresEmptyLinesBeforeARequest) {
+  start();
+  tcp::socket socket = connect();
+  std::string rest;
+  for (int i = 0; i < 3; ++i) {
+    send(socket, "\r\n" + post("/x", "abc") + "\r\n\r");
+    EXPECT_TRUE(read_answer(socket, rest).ends_with("POST /x abc"));
+    send(socket, "\n");
+  }
+}
+
+TEST_F(HttpServerTest, AConnectionOfEmptyLinesIsIdle) {
+  HttpOptions options;
+  options.header_timeout = 50ms;
+  start(options);
+  EXPECT_EQ(exchange("\r\n\r\n"), "");
+}
+
+TEST_F(HttpServerTest, TakesNoBodyWithAGet) {
+  start();
+  for (const std::string method : {"GET", "HEAD"}) {
+    const std::string sized =
+        exchange(method + " /x HTTP/1.1\r\nHost: h\r\nContent-Length: 10000000\r\n\r\n");
+    EXPECT_TRUE(sized.starts_with("HTTP/1.1 400 ")) << sized;
+    EXPECT_NE(sized.find("Connection: close\r\n"), std::string::npos);
+    const std::string chunked =
+        exchange(method + " /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n");
+    EXPECT_TRUE(chunked.starts_with("HTTP/1.1 400 ")) << chunked;
+  }
+  EXPECT_EQ(handler_.handled, 0);
+  EXPECT_TRUE(
+      exchange("GET /x HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+          .starts_with("HTTP/1.1 200 "));
+}
+
 TEST_F(HttpServerTest, ClosesAfterMalformedRequests) {
   start();
   for (const std::string request : {

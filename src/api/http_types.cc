@@ -24,6 +24,9 @@ void Request::clear() {
   method_text_ = path_ = query_ = Slice();
   method_ = Verb::unknown;
   version_ = 11;
+  has_body = false;
+  body_declared = 0;
+  body_bytes_max = SIZE_MAX;
   if (body.capacity() > kBodyCapacityKept) {
     body = std::string();
   } else {

@@ -47,6 +47,11 @@ class Request {
 
   // The whole body. Its capacity exceeds its size by at least kBodyPadding.
   std::string body;
+  // From the header: whether a body follows, its length (0 when chunked).
+  bool has_body = false;
+  std::size_t body_declared = 0;
+  // What a handler's admit() allows of a chunked body; beyond it the request is answered 413.
+  std::size_t body_bytes_max = SIZE_MAX;
   // Address of the peer without port, for logs.
   std::string peer;
   // Who the request speaks for, when it carries a credential; set by the router before a handler

@@ -215,6 +215,8 @@ void RequestParser::on_header_impl(error_code& ec) {
         ec);
   }
   if (!host_seen_ && request_.version() >= 11) return fail(400, "the Host header is missing", ec);
+  request_.body_declared = static_cast<std::size_t>(body_bytes_expected());
+  request_.has_body = transfer_encoding_seen_ || request_.body_declared > 0;
 }
 
 std::size_t RequestParser::on_body_impl(string_view body, error_code&) { return append(body); }

@@ -40,6 +40,10 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
     failed,  // answer failure_status() and close
   };
 
+  // Bytes of empty lines at the front of `input`. feed() passes over them; who waits for a request
+  // needs to know that they are none.
+  static std::size_t empty_lines(std::string_view input);
+
   // Takes bytes from the front of `input` and says how many. Stops at the end of the header block
   // and again at the end of the request; bytes behind it stay in the input.
   Progress feed(std::string_view input, std::size_t& consumed);
@@ -71,8 +75,6 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   void on_finish_impl(error_code&) override {}
 
   std::size_t append(string_view body);
-  // Bytes of empty lines at the front of `input`.
-  static std::size_t empty_lines(std::string_view input);
   void fail(unsigned status, std::string_view text, error_code& ec);
   Progress failed(const error_code& ec);
 

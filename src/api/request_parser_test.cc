@@ -188,6 +188,19 @@ TEST(RequestParser, RefusesOddRequestLines) {
   EXPECT_EQ(verdict("GET /" + std::string(5000, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n"), 400U);
 }
 
+TEST(RequestParser, SaysWhatFollowsTheHeader) {
+  Reading sized;
+  read(post("Content-Length: 5\r\n", "hello"), 1, ParserLimits(), sized);
+  EXPECT_TRUE(sized.request.has_body);
+  EXPECT_EQ(sized.request.body_declared, 5U);
+  Reading chunked;
+  read(post("Transfer-Encoding: chunked\r\n", "0\r\n\r\n"), 1, ParserLimits(), chunked);
+  EXPECT_TRUE(chunked.request.has_body);
+  Reading none;
+  read(post("Content-Length: 0\r\n", ""), 1, ParserLimits(), none);
+  EXPECT_FALSE(none.request.has_body);
+}
+
 TEST(RequestParser, EnforcesLimits) {
   ParserLimits limits;
   limits.header_bytes = 256;

@@ -47,6 +47,14 @@ bool served(const Route& route, Port port) {
   return (route.ports == Ports::manager) == (port == Port::manager);
 }
 
+// What anybody may call.
+bool is_open(const Route& route, Port port) {
+  return route.auth == Auth::open || (route.auth == Auth::open_on_manager && port == Port::manager);
+}
+
+// Name and password of a login; the only body that comes without a credential.
+constexpr std::size_t kOpenBodyBytesMax = std::size_t{16} << 10;
+
 // "/conn/kick": "conn".
 std::string_view first_part(std::string_view path) {
   path.remove_prefix(1);
@@ -94,9 +102,7 @@ const Route* Router::find(const Request& request, bool& path_known) const {
 
 bool Router::authorise(const Route* route, Request& request, Response& response) {
   Access& access = services_.access;
-  const Auth auth = route == nullptr ? Auth::manager : route->auth;
-  const bool open = auth == Auth::open || (auth == Auth::open_on_manager && port_ == Port::manager);
-  if (open) return true;
+  if (route != nullptr && is_open(*route, port_)) return true;
   const Caller caller = access.identify(request, port_);
   if (!caller.admitted) {
     answer_error(response, 401, "unauthorized", "unauthorized");
@@ -122,6 +128,21 @@ bool Router::accept_page(const Route* route, const Request& request, Response& r
   return false;
 }
 
+bool Router::accepts_body(const Route& route, Request& request, Response& response) const {
+  if (!request.has_body) return true;
+  response.route = route.path;
+  if (is_open(route, port_)) {
+    if (request.body_declared > kOpenBodyBytesMax) {
+      answer_error(response, 413, errc_name(Errc::too_large),
+                   "the request body is too large: this path takes at most " +
+                       std::to_string(kOpenBodyBytesMax) + " bytes");
+      return false;
+    }
+    request.body_bytes_max = kOpenBodyBytesMax;
+  }
+  return true;
+}
+
 bool Router::admit(Request& request, Response& response) {
   bool path_known = false;
   const Route* route = find(request, path_known);
@@ -132,7 +153,7 @@ bool Router::admit(Request& request, Response& response) {
     return false;
   }
   if (!authorise(route, request, response)) return false;
-  if (route != nullptr) return true;
+  if (route != nullptr) return accepts_body(*route, request, response);
   if (!path_known) {
     answer_error(response, 404, errc_name(Errc::not_found), unknown_path(request.path()));
     return false;

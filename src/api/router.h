@@ -73,6 +73,8 @@ class Router final : public RequestHandler {
   std::string unknown_path(std::string_view path) const;
   // Answers what the strict mode found.
   static Task<void> refuse_unknown(std::string problem, Response& response);
+  // False: a body is too large for a path that anybody may call; `response` is the answer.
+  bool accepts_body(const Route& route, Request& request, Response& response) const;
 
   Services& services_;
   Port port_;
