@@ -99,7 +99,7 @@ class RoutesTest : public testing::Test {
     worker_->start();
     core_ = std::make_unique<channel::CommandRouter>(
         std::vector<channel::PartitionWorker*>{worker_.get()}, std::uint16_t{4},
-        channel::RouterLimits());
+        channel::RouterLimits(), clock_);
     history_ = std::make_unique<channel::History>(*database_, clock_, std::uint16_t{4},
                                                   database_->fingerprint_seed());
     conversations_ = std::make_unique<conversation::ConversationReader>(
@@ -119,6 +119,13 @@ class RoutesTest : public testing::Test {
     log_.reset();
     database_.reset();
     std::filesystem::remove_all(directory_);
+  }
+
+  // Another front door of the same core.
+  void limit_core(const channel::RouterLimits& limits) {
+    core_ = std::make_unique<channel::CommandRouter>(
+        std::vector<channel::PartitionWorker*>{worker_.get()}, std::uint16_t{4}, limits, clock_);
+    configure(ApiOptions());
   }
 
   void configure(const ApiOptions& options) {

@@ -202,7 +202,10 @@ Result<void> Node::Parts::start_core() {
   channel::RouterLimits router_limits;
   router_limits.items_in_flight_max = settings.core.items_in_flight;
   router_limits.bytes_in_flight_max = settings.core.bytes_in_flight;
-  router = std::make_unique<channel::CommandRouter>(std::move(borrowed), partitions, router_limits);
+  router_limits.batches_in_flight_max = settings.api.batches_in_flight;
+  router_limits.delay_max = std::min(settings.core.delay_max, settings.api.request_timeout / 2);
+  router = std::make_unique<channel::CommandRouter>(std::move(borrowed), partitions, router_limits,
+                                                    clock);
   router->set_list_source(data_source.get());
   history = std::make_unique<channel::History>(*database, clock, partitions,
                                                database->fingerprint_seed());
@@ -309,7 +312,8 @@ Result<void> Node::Parts::start_edges() {
   options.admission = live_options.admission;
   options.sessions_per_user_max = live_options.sessions_per_user_max;
   options.frames_per_second = live_options.frames_per_second;
-  core_port = std::make_unique<gateway::RouterPort>(*router, *history);
+  core_port =
+      std::make_unique<gateway::RouterPort>(*router, *history, clock, settings.api.request_timeout);
   gateway = std::make_unique<gateway::Gateway>(
       gateway::GatewayDeps{*shards, *blocking, *core_port, *fan_out, sessions, metrics, clock,
                            random},
@@ -325,7 +329,7 @@ Result<void> Node::Parts::start_edges() {
       metrics,
       clock,
       random,
-      [this] { return !stopping.load() && log->trouble().empty(); },
+      [this] { return !stopping.load() && log->trouble().empty() && !router->stalled(); },
       [this] { return log->trouble(); },
       [this](bool intranet, std::string_view host) { return addresses(intranet, host); },
       [this](const std::string& uid, std::optional<DeviceFlag> flag, std::string_view text) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "channel/addressing.h"
+#include "channel/delay_limit.h"
 #include "channel/partition_worker.h"
 #include "channel/send_batch.h"
 
@@ -109,8 +110,11 @@ std::vector<ChannelKey> listed_channels(const std::vector<SendCommand>& commands
 }  // namespace
 
 struct CommandRouter::Load {
+  explicit Load(const RouterLimits& limits) : delay(limits.delay_max) {}
   std::atomic<std::size_t> items{0};
   std::atomic<std::size_t> bytes{0};
+  std::atomic<std::size_t> batches{0};
+  DelayLimit delay;
 };
 
 struct CommandRouter::Admission {
@@ -125,16 +129,58 @@ struct CommandRouter::Admission {
   std::shared_ptr<Load> load;
   std::size_t items;
   std::size_t bytes;
+  ReservationPtr reservation;
   // What was admitted is to be evaluated with these.
   std::vector<std::shared_ptr<const ListSource::Lists>> lists;
 };
 
+class CommandRouter::Reservation {
+ public:
+  explicit Reservation(std::shared_ptr<Load> load) : load_(std::move(load)) {
+    batches_before_ = load_->batches.fetch_add(1, std::memory_order_relaxed);
+  }
+  ~Reservation() { load_->batches.fetch_sub(1, std::memory_order_relaxed); }
+  Reservation(const Reservation&) = delete;
+  Reservation& operator=(const Reservation&) = delete;
+
+  std::size_t batches_before() const { return batches_before_; }
+  // By the estimate; gives way to what the commands weigh.
+  std::shared_ptr<Admission> estimated;
+
+ private:
+  std::shared_ptr<Load> load_;
+  std::size_t batches_before_ = 0;
+};
+
 CommandRouter::CommandRouter(std::vector<PartitionWorker*> workers, std::uint16_t partitions,
-                             RouterLimits limits)
+                             const RouterLimits& limits, const Clock& clock)
     : workers_(std::move(workers)),
       partitions_(partitions),
       limits_(limits),
-      load_(std::make_shared<Load>()) {}
+      clock_(clock),
+      load_(std::make_shared<Load>(limits)) {}
+
+std::size_t CommandRouter::items_limit() const {
+  return std::min(limits_.items_in_flight_max, load_->delay.items_max());
+}
+
+bool CommandRouter::stalled() const { return load_->delay.stalled(clock_.steady()); }
+
+bool CommandRouter::has_room() const {
+  return load_->items.load(std::memory_order_relaxed) < items_limit() &&
+         load_->bytes.load(std::memory_order_relaxed) < limits_.bytes_in_flight_max && !stalled();
+}
+
+bool CommandRouter::has_batch_room() const {
+  return batches_in_flight() < limits_.batches_in_flight_max;
+}
+
+CommandRouter::ReservationPtr CommandRouter::reserve(std::size_t items, std::size_t bytes) {
+  auto reservation = std::make_shared<Reservation>(load_);
+  if (reservation->batches_before() >= limits_.batches_in_flight_max) return nullptr;
+  reservation->estimated = try_admit(items, bytes + items * kItemOverheadBytes);
+  return reservation->estimated && !stalled() ? reservation : nullptr;
+}
 
 std::shared_ptr<CommandRouter::Admission> CommandRouter::try_admit(std::size_t items,
                                                                    std::size_t bytes) {
@@ -142,19 +188,24 @@ std::shared_ptr<CommandRouter::Admission> CommandRouter::try_admit(std::size_t i
   const std::size_t bytes_before = load_->bytes.fetch_add(bytes, std::memory_order_relaxed);
   auto admission = std::make_shared<Admission>(load_, items, bytes);
   // A request larger than the limit itself passes when nothing else is in flight.
-  const bool items_fit = items_before == 0 || items_before + items <= limits_.items_in_flight_max;
+  const bool items_fit = items_before == 0 || items_before + items <= items_limit();
   const bool bytes_fit = bytes_before == 0 || bytes_before + bytes <= limits_.bytes_in_flight_max;
   if (items_fit && bytes_fit) return admission;
   return nullptr;
 }
 
 Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCommand> commands,
-                                                              SendDone done) {
+                                                              SendDone done, TimePoint deadline,
+                                                              const ReservationPtr& reservation) {
   if (closed_.load(std::memory_order_acquire)) {
     return Error(Errc::unavailable, "the server is stopping");
   }
+  if (reservation) reservation->estimated.reset();
   auto admission = try_admit(commands.size(), weight_of(commands));
-  if (!admission) return Error(Errc::overloaded, "too many messages are in flight; retry later");
+  if (!admission || stalled()) {
+    return Error(Errc::overloaded, "too many messages are in flight; retry later");
+  }
+  admission->reservation = reservation;
 
   std::vector<SendBatch::Part> parts;
   // Most sends touch few partitions: a linear search over the parts beats a table of all partitions
@@ -174,7 +225,7 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
     }
   }
   auto batch = std::make_shared<SendBatch>(std::move(commands), std::move(parts), admission,
-                                           std::move(done));
+                                           deadline, std::move(done));
   if (batch->parts().empty()) {
     // No commands: answered at once, there is no part to wait for.
     batch->expire();
@@ -218,6 +269,11 @@ void CommandRouter::when_listed(std::vector<ChannelKey> channels,
 }
 
 void CommandRouter::dispatch(const std::shared_ptr<SendBatch>& batch) {
+  const std::size_t ahead = load_->items.load(std::memory_order_relaxed);
+  batch->start_timing(
+      [load = load_, &clock = clock_, start = load_->delay.begin(ahead, clock_.steady())] {
+        load->delay.finish(start, clock.steady());
+      });
   std::vector<std::vector<std::uint32_t>> parts_of_worker(workers_.size());
   for (std::uint32_t part = 0; part < batch->parts().size(); ++part) {
     parts_of_worker[raw(batch->parts()[part].partition) % workers_.size()].push_back(part);
@@ -289,6 +345,10 @@ void CommandRouter::close() { closed_.store(true, std::memory_order_release); }
 
 std::size_t CommandRouter::items_in_flight() const {
   return load_->items.load(std::memory_order_relaxed);
+}
+
+std::size_t CommandRouter::batches_in_flight() const {
+  return load_->batches.load(std::memory_order_relaxed);
 }
 
 std::size_t CommandRouter::bytes_in_flight() const {

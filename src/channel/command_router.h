@@ -4,12 +4,14 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "channel/change.h"
 #include "channel/effects.h"
@@ -25,7 +27,8 @@ class SendBatch;
 class PendingSend {
  public:
   virtual ~PendingSend() = default;
-  // Answers now: what is decided as decided, everything else as State::unknown with code
+  // Answers now: what is decided as decided; what no partition has begun as refused with code
+  // `overloaded` (it is not begun any more); everything else as State::unknown with code
   // `deadline`. No effect once the answer was given. Thread-safe.
   virtual void expire() = 0;
 };
@@ -33,18 +36,31 @@ class PendingSend {
 struct RouterLimits {
   std::size_t items_in_flight_max = 200'000;
   std::size_t bytes_in_flight_max = std::size_t{256} << 20;
+  // Reservations at the same time.
+  std::size_t batches_in_flight_max = 256;
+  // How long what is sent may be expected to wait until it is durable; see DelayLimit.
+  std::chrono::milliseconds delay_max{1'250};
 };
 
 class CommandRouter {
  public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  static constexpr TimePoint kNever = TimePoint::max();
+
+  // Room in the core for one request, from before it is parsed until all of it is done. May outlive
+  // the router.
+  class Reservation;
+  using ReservationPtr = std::shared_ptr<Reservation>;
+
   // Results aligned with the commands. Called exactly once, on a thread of the core; must not block
   // (an edge posts to its own shard).
   using SendDone = std::function<void(std::vector<SendResult>)>;
   using ChangeDone = std::function<void(Result<void>)>;
 
   // `workers` outlive the router; partition p belongs to workers[p % workers.size()].
+  // Borrows `clock`.
   CommandRouter(std::vector<PartitionWorker*> workers, std::uint16_t partitions,
-                RouterLimits limits);
+                const RouterLimits& limits, const Clock& clock);
 
   // Asks `lists` before a send, an event or a question is handed on. Set before the first of them;
   // null: nobody is asked. Outlives them all. An answer that find() has given is held until the
@@ -52,10 +68,23 @@ class CommandRouter {
   // between the two.
   void set_list_source(ListSource* lists) { lists_ = lists; }
 
+  // Whether there may be room for one more message, and for one more reservation: for refusing a
+  // request by its header, before its body is read. Cheap; thread-safe.
+  bool has_room() const;
+  bool has_batch_room() const;
+
+  // Takes room for a batch of about that size; post_send() then takes what it really needs. Null:
+  // too much is in flight, or it takes longer than RouterLimits::delay_max. Thread-safe.
+  ReservationPtr reserve(std::size_t items, std::size_t bytes);
+
   // Sends one or many messages; items for one channel keep their order. Thread-safe, returns at
   // once. Errors: overloaded (too much in flight), unavailable (stopping): nothing has been done
-  // and `done` is not called. Admission is all or nothing.
-  Result<std::shared_ptr<PendingSend>> post_send(std::vector<SendCommand> commands, SendDone done);
+  // and `done` is not called. Admission is all or nothing. What no partition has begun at the
+  // deadline (kNever: there is none) is refused with code `overloaded`: nothing of it was done.
+  // `reservation` (null: there is none) is kept until the batch is done.
+  Result<std::shared_ptr<PendingSend>> post_send(std::vector<SendCommand> commands, SendDone done,
+                                                 TimePoint deadline = kNever,
+                                                 const ReservationPtr& reservation = nullptr);
 
   // Changes a channel or user; `done` says whether the change is durable.
   // Errors: overloaded, unavailable: nothing has been done and `done` is not called.
@@ -78,6 +107,11 @@ class CommandRouter {
 
   std::size_t items_in_flight() const;
   std::size_t bytes_in_flight() const;
+  std::size_t batches_in_flight() const;
+  // How many items may be in flight as long as they take as long as they do now.
+  std::size_t items_limit() const;
+  // True when sends are under way and none has been finished for delay_max.
+  bool stalled() const;
 
  private:
   struct Admission;
@@ -94,6 +128,7 @@ class CommandRouter {
   std::vector<PartitionWorker*> workers_;
   std::uint16_t partitions_;
   RouterLimits limits_;
+  const Clock& clock_;
   ListSource* lists_ = nullptr;
   std::atomic<bool> closed_{false};
   // Shared with admissions that may outlive the router (held by a fan-out still running).

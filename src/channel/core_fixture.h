@@ -90,7 +90,7 @@ class Core : public ::testing::Test {
                       ->add(static_cast<PartitionId>(id), deps, partition_options_)
                       .has_value());
     }
-    router_ = std::make_unique<CommandRouter>(borrowed, database_->partitions(), limits_);
+    router_ = std::make_unique<CommandRouter>(borrowed, database_->partitions(), limits_, clock_);
     router_->set_list_source(lists_);
     history_ = std::make_unique<History>(*database_, clock_, database_->partitions(),
                                          database_->fingerprint_seed());

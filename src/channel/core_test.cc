@@ -335,6 +335,56 @@ TEST_F(Core, RefusesWhatExceedsTheAdmissionAsAWhole) {
   EXPECT_EQ(raw(*history_->load_last_seq(ChannelKey("g1", ChannelType::group))), stored);
 }
 
+// A send that comes to its partition too late is not evaluated, and its caller learns that.
+TEST_F(Core, WhatIsPastItsDeadlineIsNotDone) {
+  for (const bool in_time : {false, true}) {
+    std::promise<std::vector<SendResult>> results;
+    const auto deadline = clock_.steady() + std::chrono::seconds(in_time ? 1 : 0);
+    auto posted = router_->post_send(
+        {to_group("late", "p", "n1"), to_group("late too", "p", "n1")},
+        [&results](std::vector<SendResult> done) { results.set_value(std::move(done)); }, deadline);
+    ASSERT_TRUE(posted.has_value());
+    for (const SendResult& result : results.get_future().get()) {
+      EXPECT_EQ(result.state, in_time ? SendResult::State::accepted : SendResult::State::refused);
+      if (in_time) {
+        EXPECT_EQ(raw(result.message_seq), 1U);
+      } else {
+        EXPECT_EQ(result.code, Errc::overloaded);
+      }
+    }
+  }
+}
+
+// What the edge gives up before a partition has begun it is not begun afterwards.
+TEST_F(Core, WhatIsGivenUpBeforeItIsBegunIsNotDone) {
+  class Shut final : public ListSource {
+   public:
+    bool enabled() const override { return true; }
+    std::shared_ptr<const Lists> find(const ChannelKey&) const override { return nullptr; }
+    void when_ready(std::vector<ChannelKey>, std::function<void(Result<void>)> go) override {
+      kept = std::move(go);
+    }
+    std::function<void(Result<void>)> kept;
+  };
+  Shut lists;
+  router_->set_list_source(&lists);
+  std::promise<std::vector<SendResult>> results;
+  auto posted = router_->post_send({to_group("g1", "p")}, [&results](std::vector<SendResult> done) {
+    results.set_value(std::move(done));
+  });
+  ASSERT_TRUE(posted.has_value());
+  (*posted)->expire();
+  const auto answered = results.get_future().get();
+  EXPECT_EQ(answered[0].state, SendResult::State::refused);
+  EXPECT_EQ(answered[0].code, Errc::overloaded);
+  lists.kept({});
+  router_->set_list_source(nullptr);
+  lists.kept = nullptr;
+  posted->reset();
+  while (router_->items_in_flight() > 0) std::this_thread::yield();
+  EXPECT_EQ(raw(*history_->load_last_seq(ChannelKey("g1", ChannelType::group))), 0U);
+}
+
 // Rows of docs/api.md, "ranges": a channel holds seqs 1 to 100.
 struct RangeRow {
   std::uint64_t start;

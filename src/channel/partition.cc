@@ -190,6 +190,7 @@ bool Partition::ensure_usable() {
 bool Partition::has_gathered() const { return !gathering_->empty(); }
 
 void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t part) {
+  if (!batch->begin_part(part, deps_.clock.steady())) return;
   const auto& items = batch->parts()[part].items;
   std::vector<SendResult> results;
   results.reserve(items.size());

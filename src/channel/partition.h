@@ -83,7 +83,8 @@ class Partition {
   // Reads the partition's state. Errors: storage.
   Result<void> open();
 
-  // Evaluates one part of a batch, or one change. The outcome is released after the commit.
+  // Evaluates one part of a batch, or one change. The outcome is released after the commit. A part
+  // whose time is over is not evaluated.
   void execute(const std::shared_ptr<SendBatch>& batch, std::size_t part);
   void execute(Change change, std::function<void(Result<void>)> done);
   void execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done);

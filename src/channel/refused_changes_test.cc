@@ -74,12 +74,12 @@ class World final : public EffectSink {
         if (!done) *failed = done.error().code();
       });
     } else {
-      auto batch =
-          std::make_shared<SendBatch>(std::vector<SendCommand>{std::get<SendCommand>(command)},
-                                      std::vector<SendBatch::Part>{{kPartition, {0}}}, nullptr,
-                                      [failed](const std::vector<SendResult>& results) {
-                                        if (!results[0].ok()) *failed = results[0].code;
-                                      });
+      auto batch = std::make_shared<SendBatch>(
+          std::vector<SendCommand>{std::get<SendCommand>(command)},
+          std::vector<SendBatch::Part>{{kPartition, {0}}}, nullptr, CommandRouter::kNever,
+          [failed](const std::vector<SendResult>& results) {
+            if (!results[0].ok()) *failed = results[0].code;
+          });
       partition_->execute(batch, 0);
     }
     return failed;

@@ -4,28 +4,55 @@
 
 namespace jindou::channel {
 
+namespace {
+
+SendResult too_late() { return SendResult::refuse(Reason::system_error, Errc::overloaded); }
+
+}  // namespace
+
 SendBatch::SendBatch(std::vector<SendCommand> commands, std::vector<Part> parts,
-                     std::shared_ptr<void> admission, CommandRouter::SendDone done)
+                     std::shared_ptr<void> admission,
+                     std::chrono::steady_clock::time_point deadline, CommandRouter::SendDone done)
     : commands_(std::move(commands)),
       parts_(std::move(parts)),
       admission_(std::move(admission)),
+      deadline_(deadline),
       done_(std::move(done)),
       results_(commands_.size()),
-      parts_left_(parts_.size()) {}
+      parts_left_(parts_.size()),
+      begun_(parts_.size(), false) {}
+
+bool SendBatch::begin_part(std::size_t part, std::chrono::steady_clock::time_point now) {
+  {
+    const std::lock_guard lock(mutex_);
+    // Answered without this part, its caller was told that nothing of it is done.
+    if (done_ && now < deadline_) {
+      begun_[part] = true;
+      return true;
+    }
+  }
+  finish_part(part, std::vector<SendResult>(parts_[part].items.size(), too_late()));
+  return false;
+}
 
 void SendBatch::finish_part(std::size_t part, std::vector<SendResult> results) {
   CommandRouter::SendDone done;
   std::vector<SendResult> all;
+  bool last = false;
   {
     const std::lock_guard lock(mutex_);
-    if (!done_) return;
-    const auto& items = parts_[part].items;
-    for (std::size_t i = 0; i < items.size(); ++i) results_[items[i]] = results[i];
-    if (--parts_left_ > 0) return;
-    done = std::exchange(done_, nullptr);
-    all = std::move(results_);
+    last = --parts_left_ == 0;
+    if (done_) {
+      const auto& items = parts_[part].items;
+      for (std::size_t i = 0; i < items.size(); ++i) results_[items[i]] = results[i];
+      if (last) {
+        done = std::exchange(done_, nullptr);
+        all = std::move(results_);
+      }
+    }
   }
-  done(std::move(all));
+  if (last && finished_) finished_();
+  if (done) done(std::move(all));
 }
 
 void SendBatch::refuse(Errc code) {
@@ -42,9 +69,15 @@ void SendBatch::expire() {
     const std::lock_guard lock(mutex_);
     if (!done_) return;
     done = std::exchange(done_, nullptr);
+    for (std::size_t part = 0; part < parts_.size(); ++part) {
+      if (begun_[part]) continue;
+      for (const std::uint32_t item : parts_[part].items) {
+        if (results_[item].state == SendResult::State::unknown) results_[item] = too_late();
+      }
+    }
     all = std::move(results_);
   }
-  // What no part has decided still has its initial state, unknown.
+  // What was begun and is not decided still has its initial state, unknown.
   for (auto& result : all) {
     if (result.state == SendResult::State::unknown) result.code = Errc::deadline;
   }

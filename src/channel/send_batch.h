@@ -2,10 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "channel/command_router.h"
@@ -22,12 +24,22 @@ class SendBatch final : public PendingSend {
   };
 
   SendBatch(std::vector<SendCommand> commands, std::vector<Part> parts,
-            std::shared_ptr<void> admission, CommandRouter::SendDone done);
+            std::shared_ptr<void> admission, std::chrono::steady_clock::time_point deadline,
+            CommandRouter::SendDone done);
 
   std::vector<SendCommand>& commands() { return commands_; }
   const std::vector<Part>& parts() const { return parts_; }
   // Keeps the batch counted as in flight while any copy lives.
   const std::shared_ptr<void>& admission() const { return admission_; }
+
+  // `finished` is called once, when every part is decided, whether or not the caller was answered
+  // before. Before the batch is handed to any partition.
+  void start_timing(std::function<void()> finished) { finished_ = std::move(finished); }
+
+  // Called by the partition before it evaluates a part. False: the batch's time was over before,
+  // the caller has been or is being told that nothing of the part was done, and nothing may be
+  // done.
+  bool begin_part(std::size_t part, std::chrono::steady_clock::time_point now);
 
   // Decides one part; `results` align with its items. The last part answers the caller.
   void finish_part(std::size_t part, std::vector<SendResult> results);
@@ -41,11 +53,14 @@ class SendBatch final : public PendingSend {
   std::vector<SendCommand> commands_;
   std::vector<Part> parts_;
   std::shared_ptr<void> admission_;
+  std::chrono::steady_clock::time_point deadline_;
 
   std::mutex mutex_;              // parts finish on commit threads, the deadline comes from an edge
   CommandRouter::SendDone done_;  // empty once answered
+  std::function<void()> finished_;
   std::vector<SendResult> results_;
   std::size_t parts_left_;
+  std::vector<bool> begun_;  // by part
 };
 
 }  // namespace jindou::channel

@@ -97,6 +97,7 @@ struct ApiSettings {
 struct CoreSettings {
   std::size_t items_in_flight = 200'000;
   std::size_t bytes_in_flight = std::size_t{256} << 20;
+  std::chrono::milliseconds delay_max{1'250};
   std::size_t partition_workers = 0;  // 0: from the number of CPUs
   std::size_t channel_cache_count = 100'000;
 };

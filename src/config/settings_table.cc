@@ -138,7 +138,8 @@ constexpr std::array kTable{
     Setting{"api.maxConnections", count, JD_MEMBER(api.max_connections), 1, 1'000'000, "", kOurs,
             kRestart, "Open HTTP connections; more are refused."},
     Setting{"api.batchesInFlight", count, JD_MEMBER(api.batches_in_flight), 1, 1'000'000, "", kOurs,
-            kRestart, "Send requests being worked on; more get 429."},
+            kRestart,
+            "Batches being worked on, until the last of their items is done; more get 429."},
 
     Setting{"core.itemsInFlight", count, JD_MEMBER(core.items_in_flight), 1, 100'000'000, "", kOurs,
             kRestart,
@@ -146,6 +147,9 @@ constexpr std::array kTable{
             "reason."},
     Setting{"core.bytesInFlight", bytes, JD_MEMBER(core.bytes_in_flight), kMiB, 1024 * kGiB, "",
             kOurs, kRestart, "Their payload bytes."},
+    Setting{"core.delayMax", duration, JD_MEMBER(core.delay_max), 10, kHour, "", kOurs, kRestart,
+            "How long a message may be expected to wait until it is durable; at most half of "
+            "api.requestTimeout. What would wait longer gets 429 or the rate-limit reason."},
     Setting{"core.partitionWorkers", count, JD_MEMBER(core.partition_workers), 0, 256, "", kOurs,
             kRestart, "Threads that evaluate commands. 0: chosen from the number of CPUs."},
     Setting{"core.channelCacheCount", count, JD_MEMBER(core.channel_cache_count), 16, 100'000'000,

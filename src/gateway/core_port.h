@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "channel/change.h"
 #include "channel/command_router.h"
@@ -37,15 +38,17 @@ class CorePort {
 // How long a claim waits for the disk: less than a login may take.
 inline constexpr std::chrono::seconds kClaimTime{5};
 
-// The real core. Borrows both.
+// The real core. Borrows all. A SEND that no partition has begun after `send_timeout` is refused.
 class RouterPort final : public CorePort {
  public:
-  RouterPort(channel::CommandRouter& router, const channel::History& history)
-      : router_(router), history_(history) {}
+  RouterPort(channel::CommandRouter& router, const channel::History& history, const Clock& clock,
+             std::chrono::milliseconds send_timeout)
+      : router_(router), history_(history), clock_(clock), send_timeout_(send_timeout) {}
 
   Result<void> post_send(std::vector<SendCommand> commands,
                          channel::CommandRouter::SendDone done) override {
-    JD_CHECK_OK(router_.post_send(std::move(commands), std::move(done)));
+    const auto deadline = clock_.steady() + send_timeout_;
+    JD_CHECK_OK(router_.post_send(std::move(commands), std::move(done), deadline));
     return {};
   }
   Result<void> post_change(channel::Change change) override {
@@ -67,6 +70,8 @@ class RouterPort final : public CorePort {
  private:
   channel::CommandRouter& router_;
   const channel::History& history_;
+  const Clock& clock_;
+  const std::chrono::milliseconds send_timeout_;
 };
 
 }  // namespace jindou::gateway

@@ -215,7 +215,7 @@ class World final : public EffectSink {
     }
     const auto part_count = parts.size();
     auto batch = std::make_shared<SendBatch>(
-        std::move(commands), std::move(parts), nullptr,
+        std::move(commands), std::move(parts), nullptr, CommandRouter::kNever,
         [this, attempts = std::move(attempts)](const std::vector<SendResult>& results) {
           for (std::size_t i = 0; i < attempts.size(); ++i) judge(attempts[i], results[i]);
         });
