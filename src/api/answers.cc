@@ -114,6 +114,11 @@ void answer_error(Response& response, const Error& error) {
   answer_error(response, status_of(error.code()), name, text);
 }
 
+void answer_overloaded(Response& response) {
+  answer_error(response, 429, errc_name(Errc::overloaded),
+               "too much is being worked on; nothing was done, retry later");
+}
+
 void answer_denied(Response& response, Reason reason, std::string_view message) {
   response.status = 403;
   JsonWriter json(response.body);
@@ -158,6 +163,7 @@ std::string_view send_failure_text(const SendResult& result) {
   switch (result.code) {
     case Errc::conflict: return "client_msg_no was used before for another payload";
     case Errc::unavailable: return "the server does not accept writes right now; retry later";
+    case Errc::overloaded: return "not sent: it waited too long in the queue; retry later";
     case Errc::storage: return "the message could not be stored; retry with the same client_msg_no";
     default: return reason_text(result.reason);
   }

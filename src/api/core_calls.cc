@@ -78,14 +78,16 @@ DeadlineList::TimePoint request_deadline(const Services& services) {
 
 Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request& request,
                                                     std::vector<SendCommand> commands,
-                                                    DeadlineList::TimePoint deadline) {
+                                                    DeadlineList::TimePoint deadline,
+                                                    ReservationPtr reservation) {
   using Outcome = Result<std::vector<SendResult>>;
   SendDeadline watch;
   auto begin = [&](std::function<void(Outcome)> complete) {
     channel::CommandRouter::SendDone done = [complete](std::vector<SendResult> results) {
       complete(Outcome(std::move(results)));
     };
-    auto posted = services.deps.router.post_send(std::move(commands), std::move(done));
+    auto posted =
+        services.deps.router.post_send(std::move(commands), std::move(done), deadline, reservation);
     if (!posted) {
       complete(Outcome(std::move(posted).error()));
       return;

@@ -14,11 +14,16 @@ namespace jindou::api {
 // The point by which `request` has to be answered.
 DeadlineList::TimePoint request_deadline(const Services& services);
 
-// Results aligned with the commands. At the deadline what is undecided becomes State::unknown.
-// Errors: overloaded, unavailable: nothing was done.
+using ReservationPtr = channel::CommandRouter::ReservationPtr;
+
+// Results aligned with the commands. At the deadline what the core has begun and not decided
+// becomes State::unknown, and what it has not begun is refused as `overloaded`. `reservation` is
+// kept until the core is done with all of them, which may be after the answer. Errors: overloaded,
+// unavailable: nothing was done.
 Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request& request,
                                                     std::vector<SendCommand> commands,
-                                                    DeadlineList::TimePoint deadline);
+                                                    DeadlineList::TimePoint deadline,
+                                                    ReservationPtr reservation = nullptr);
 
 // Errors: what the core says; deadline when it said nothing in time (outcome unknown).
 Task<Result<void>> change(Services& services, Request& request, channel::Change change);

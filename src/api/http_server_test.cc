@@ -27,6 +27,12 @@ class EchoHandler final : public RequestHandler {
  public:
   bool admit(Request& request, Response& response) override {
     response.allow_origin = request.header("origin");
+    if (request.path() == "/busy") {
+      response.status = 429;
+      response.body = "busy";
+      response.keep = true;
+      return false;
+    }
     if (request.path() != "/denied") return true;
     response.status = 401;
     response.body = "denied";
@@ -282,6 +288,30 @@ TEST_F(HttpServerTest, JudgesTheHeaderBeforeTheBodyArrives) {
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 401 ")) << answer;
   EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
   EXPECT_EQ(handler_.handled, 0);
+}
+
+// The caller of a refused request comes again on the same connection; its body is dropped.
+TEST_F(HttpServerTest, KeepsTheConnectionOfWhoIsToComeAgain) {
+  start();
+  tcp::socket socket = connect();
+  std::string rest;
+  for (const std::size_t size : {0U, 10U, 400'000U, 1U << 20}) {
+    send(socket, post("/busy", std::string(size, 'b')) + post("/x", "abc"));
+    EXPECT_TRUE(read_answer(socket, rest).starts_with("HTTP/1.1 429 "));
+    EXPECT_TRUE(read_answer(socket, rest).ends_with("POST /x abc")) << size;
+  }
+  // The answer does not wait for the body.
+  send(socket, "POST /busy HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n");
+  EXPECT_TRUE(read_answer(socket, rest).starts_with("HTTP/1.1 429 "));
+  send(socket, "abc" + post("/x", "def"));
+  EXPECT_TRUE(read_answer(socket, rest).ends_with("POST /x def"));
+  // Not worth it, or not known how much.
+  for (const std::string header : {"Content-Length: 1048577\r\n", "Transfer-Encoding: chunked\r\n",
+                                   "Expect: 100-continue\r\nContent-Length: 3\r\n"}) {
+    const std::string answer = exchange("POST /busy HTTP/1.1\r\nHost: h\r\n" + header + "\r\n");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 429 ")) << answer;
+    EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
+  }
 }
 
 TEST_F(HttpServerTest, AnswersExpectationsBeforeTheBody) {

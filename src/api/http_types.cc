@@ -74,6 +74,7 @@ void Response::clear() {
   allow_origin.clear();
   route = "other";
   close = false;
+  keep = false;
 }
 
 std::string_view status_phrase(unsigned status) {

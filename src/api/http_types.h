@@ -117,6 +117,9 @@ struct Response {
   std::string_view route = "other";
   // True: the connection is closed after this answer.
   bool close = false;
+  // For an answer of admit(): a body of moderate size is read and dropped, and the connection stays
+  // open, because the caller is to come again.
+  bool keep = false;
 
   void clear();
 };

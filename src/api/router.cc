@@ -128,6 +128,16 @@ bool Router::accept_page(const Route* route, const Request& request, Response& r
   return false;
 }
 
+bool Router::core_has_room(const Route& route, Response& response) const {
+  const channel::CommandRouter& core = services_.deps.router;
+  if (route.sends == Sends::nothing) return true;
+  if (core.has_room() && (route.sends == Sends::message || core.has_batch_room())) return true;
+  response.route = route.path;
+  response.keep = true;
+  answer_overloaded(response);
+  return false;
+}
+
 bool Router::accepts_body(const Route& route, Request& request, Response& response) const {
   if (!request.has_body) return true;
   response.route = route.path;
@@ -153,7 +163,9 @@ bool Router::admit(Request& request, Response& response) {
     return false;
   }
   if (!authorise(route, request, response)) return false;
-  if (route != nullptr) return accepts_body(*route, request, response);
+  if (route != nullptr) {
+    return core_has_room(*route, response) && accepts_body(*route, request, response);
+  }
   if (!path_known) {
     answer_error(response, 404, errc_name(Errc::not_found), unknown_path(request.path()));
     return false;

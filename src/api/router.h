@@ -28,6 +28,9 @@ enum class Auth : std::uint8_t {
   open,
 };
 
+// What a request hands to the core.
+enum class Sends : std::uint8_t { nothing, message, batch };
+
 // Members are constants: the table is also what documentation is made from.
 struct Route {
   Verb method;  // get also answers HEAD
@@ -41,6 +44,8 @@ struct Route {
   // the first part of the path ("conn" for /conn/kick).
   std::string_view resource = {};
   char action = 'w';
+  // Its requests go to the core as messages: they are refused by their header while it is full.
+  Sends sends = Sends::nothing;
 };
 
 // Every route of the API, in the order of the documentation.
@@ -75,6 +80,9 @@ class Router final : public RequestHandler {
   static Task<void> refuse_unknown(std::string problem, Response& response);
   // False: a body is too large for a path that anybody may call; `response` is the answer.
   bool accepts_body(const Route& route, Request& request, Response& response) const;
+
+  // False: `response` says that the core is full.
+  bool core_has_room(const Route& route, Response& response) const;
 
   Services& services_;
   Port port_;

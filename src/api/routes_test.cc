@@ -1,4 +1,6 @@
 // What each request is answered, and that refused ones change nothing.
+#include <thread>
+
 #include "api/routes_fixture.h"
 
 namespace jindou::api {
@@ -344,17 +346,45 @@ TEST_F(RoutesTest, ManagerTokenGuardsAllButTheProbes) {
 }
 
 TEST_F(RoutesTest, LoadAndShutdownHaveTheirStatuses) {
-  ApiOptions options;
-  options.batches_in_flight_max = 0;
-  configure(options);
+  channel::RouterLimits full;
+  full.batches_in_flight_max = 0;
+  limit_core(full);
   const Answer busy = post("/message/sendbatch", "[" + item("n1", "g1") + "]");
   EXPECT_EQ(busy.status, 429U);
   EXPECT_EQ(busy.headers, "Retry-After: 1\r\n");
-  configure(ApiOptions());
+  EXPECT_FALSE(busy.admitted);  // by its header
+  EXPECT_EQ(status("/message/send", item("n1", "g1")), 200U);
+  limit_core(channel::RouterLimits());
   core_->close();
   EXPECT_EQ(status("/message/sendbatch", "[" + item("n1", "g1") + "]"), 503U);
   EXPECT_EQ(status("/message/send", item("n1", "g1")), 503U);
   EXPECT_EQ(status("/channel", R"({"channel_id":"g1","channel_type":2})"), 503U);
+}
+
+// A batch is refused before it is parsed: what is wrong with it is not looked for.
+TEST_F(RoutesTest, ItemsAreCountedBeforeTheyAreParsed) {
+  channel::RouterLimits limits;
+  limits.items_in_flight_max = 3;
+  limit_core(limits);
+  gate_->close();
+  ApiOptions options;
+  options.request_timeout = std::chrono::milliseconds(30);
+  configure(options);
+  const std::string two = "[" + item("n1", "g1") + "," + item("n2", "g1") + "]";
+  EXPECT_EQ(status("/message/sendbatch", two), 500U);  // undecided, and still in flight
+  EXPECT_EQ(core_->items_in_flight(), 2U);
+  EXPECT_EQ(core_->batches_in_flight(), 1U);
+  EXPECT_EQ(status("/message/sendbatch", "[{},{} no JSON"), 429U);
+  EXPECT_EQ(status("/message/sendbatch", two), 429U);
+  EXPECT_EQ(core_->batches_in_flight(), 1U);
+  gate_->release();
+  for (int i = 0; i < 1000 && core_->batches_in_flight() > 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(core_->batches_in_flight(), 0U);
+  EXPECT_EQ(core_->items_in_flight(), 0U);
+  EXPECT_EQ(status("/message/sendbatch", two), 200U);
+  EXPECT_EQ(max_seq("g1"), R"({"message_seq":2})");
 }
 
 TEST_F(RoutesTest, WhatIsUndecidedAtTheDeadlineIsUnknownAndCanBeRepeated) {

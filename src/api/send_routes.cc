@@ -23,23 +23,15 @@ using Results = std::vector<SendResult>;
 constexpr std::size_t kLegacyPortionItems = 1000;
 constexpr std::size_t kLegacyPortionBytes = std::size_t{8} << 20;
 
-// Counts a batch for as long as it lives.
-class BatchSlot {
- public:
-  explicit BatchSlot(Services& services)
-      : in_flight_(services.batches_in_flight),
-        taken_(in_flight_.fetch_add(1, std::memory_order_relaxed) <
-               services.options.batches_in_flight_max) {}
-  ~BatchSlot() { in_flight_.fetch_sub(1, std::memory_order_relaxed); }
-  BatchSlot(const BatchSlot&) = delete;
-  BatchSlot& operator=(const BatchSlot&) = delete;
-
-  bool taken() const { return taken_; }
-
- private:
-  std::atomic<std::size_t>& in_flight_;
-  bool taken_;
-};
+// About how many items a batch has, at the cost of looking for braces: never too low, too high when
+// payloads are objects or other texts have braces.
+std::size_t count_objects(std::string_view text) {
+  std::size_t count = 1;
+  for (std::size_t at = text.find('{'); at != std::string_view::npos; at = text.find('{', at + 1)) {
+    ++count;
+  }
+  return count;
+}
 
 void count_items(Services& services, const Results& results) {
   std::array<std::size_t, 4> count{};
@@ -72,7 +64,7 @@ Task<void> post_send(Services& services, Request& request, Response& response) {
 }
 
 Task<void> send_items(Services& services, Request& request, Response& response,
-                      std::vector<codec::BatchItem> items) {
+                      std::vector<codec::BatchItem> items, ReservationPtr reservation) {
   std::vector<SendCommand> commands;
   std::vector<std::string> client_msg_nos;
   commands.reserve(items.size());
@@ -83,7 +75,8 @@ Task<void> send_items(Services& services, Request& request, Response& response,
   }
   items.clear();
   const auto deadline = request_deadline(services);
-  auto results = co_await send_commands(services, request, std::move(commands), deadline);
+  auto results = co_await send_commands(services, request, std::move(commands), deadline,
+                                        std::move(reservation));
   if (!results) {
     answer_error(response, results.error());
     co_return;
@@ -93,7 +86,7 @@ Task<void> send_items(Services& services, Request& request, Response& response,
 }
 
 Task<void> send_legacy(Services& services, Request& request, Response& response,
-                       codec::LegacyBatch batch) {
+                       codec::LegacyBatch batch, ReservationPtr reservation) {
   LegacyAnswer answer;
   std::vector<std::string> receivers;
   for (std::string& uid : batch.subscribers) {
@@ -119,7 +112,8 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
     for (std::size_t i = begin; i < end; ++i) {
       commands.push_back(make_legacy_command(batch, receivers[i], services.deps.random));
     }
-    const auto results = co_await send_commands(services, request, std::move(commands), deadline);
+    const auto results =
+        co_await send_commands(services, request, std::move(commands), deadline, reservation);
     if (results) count_items(services, *results);
     for (std::size_t i = begin; i < end; ++i) {
       if (!results) {
@@ -133,10 +127,12 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
 }
 
 Task<void> post_sendbatch(Services& services, Request& request, Response& response) {
-  const BatchSlot slot(services);
-  if (!slot.taken()) {
-    answer_error(response, 429, errc_name(Errc::overloaded),
-                 "too many batches are being worked on; retry later");
+  // Before the body is parsed, which costs more than all the rest of a refusal.
+  const std::size_t items_about =
+      std::min(services.options.send.items_max, count_objects(request.body));
+  ReservationPtr reservation = services.deps.router.reserve(items_about, request.body.size());
+  if (!reservation) {
+    answer_overloaded(response);
     co_return;
   }
   auto body = codec::parse_batch(request.body, services.options.send);
@@ -145,9 +141,9 @@ Task<void> post_sendbatch(Services& services, Request& request, Response& respon
   } else if (const auto* problems = std::get_if<std::vector<codec::ItemProblem>>(&body)) {
     answer_problems(response, *problems);
   } else if (auto* items = std::get_if<std::vector<codec::BatchItem>>(&body)) {
-    co_await send_items(services, request, response, std::move(*items));
+    co_await send_items(services, request, response, std::move(*items), std::move(reservation));
   } else if (auto* legacy = std::get_if<codec::LegacyBatch>(&body)) {
-    co_await send_legacy(services, request, response, std::move(*legacy));
+    co_await send_legacy(services, request, response, std::move(*legacy), std::move(reservation));
   }
 }
 
@@ -155,8 +151,18 @@ Task<void> post_sendbatch(Services& services, Request& request, Response& respon
 
 std::span<const Route> send_routes() {
   static constexpr std::array<Route, 2> routes = {{
-      {Verb::post, "/message/send", post_send, Auth::manager, "Sends one message"},
-      {Verb::post, "/message/sendbatch", post_sendbatch, Auth::manager, "Sends several messages"},
+      {.method = Verb::post,
+       .path = "/message/send",
+       .handler = post_send,
+       .auth = Auth::manager,
+       .summary = "Sends one message",
+       .sends = Sends::message},
+      {.method = Verb::post,
+       .path = "/message/sendbatch",
+       .handler = post_sendbatch,
+       .auth = Auth::manager,
+       .summary = "Sends several messages",
+       .sends = Sends::batch},
   }};
   return routes;
 }

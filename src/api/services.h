@@ -98,8 +98,6 @@ struct ApiOptions {
   // From the complete request to the answer. A send that is undecided by then is reported as
   // unknown.
   std::chrono::milliseconds request_timeout{5'000};
-  // Batches being worked on; further ones are answered 429.
-  std::size_t batches_in_flight_max = 256;
   // Selectors of one POST /messages; channels of one request for conversations.
   std::size_t lookups_max = 1000;
   // Payloads and text of events in the answer to one request for several channels or messages.
@@ -151,7 +149,6 @@ struct Services {
   observe::Counter& items_duplicate;
   observe::Counter& items_refused;
   observe::Counter& items_unknown;
-  std::atomic<std::size_t> batches_in_flight{0};
   ProcessMeter process;
   RouteStats route_stats;
 };

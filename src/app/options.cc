@@ -79,7 +79,6 @@ api::ApiOptions api_options(const config::Settings& settings) {
   options.send.items_max = settings.api.max_batch;
   options.send.payload_bytes_max = settings.api.max_payload_bytes;
   options.request_timeout = settings.api.request_timeout;
-  options.batches_in_flight_max = settings.api.batches_in_flight;
   options.command_sync = !settings.disable_cmd_message_sync;
   options.manager_uid = settings.manager_uid;
   options.version = kVersion;
