@@ -10,7 +10,7 @@ ApiServer::ApiServer(ApiDeps deps, const ApiOptions& options)
       server_(services_.deps.shards, router_, services_.deps.clock, services_.options.http),
       manager_router_(services_, all_routes(), Port::manager),
       manager_server_(services_.deps.shards, manager_router_, services_.deps.clock,
-                      services_.options.http) {}
+                      services_.options.manager_http) {}
 
 ApiServer::~ApiServer() { stop(); }
 

@@ -55,7 +55,6 @@ constexpr std::size_t kDroppedBodyMax = std::size_t{1} << 20;
 // before the peer has seen the answer.
 constexpr std::size_t kLingerBytesMax = std::size_t{16} << 20;
 constexpr std::chrono::seconds kLingerTime{2};
-// Connections over the limit that may be told so at the same time; further ones are just closed.
 constexpr std::size_t kRefusalsMax = 256;
 // After the file descriptors ran out.
 constexpr std::chrono::milliseconds kAcceptPause{100};
@@ -541,6 +540,10 @@ Task<void> Connection::run_refusal() {
 
 }  // namespace
 
+std::size_t refusals_told(std::size_t connections_max) {
+  return std::min(kRefusalsMax, 1 + connections_max / 8);
+}
+
 void HttpServer::Core::start_ticking() {
   if (ticking) return;
   ticking = true;
@@ -561,7 +564,7 @@ void HttpServer::Core::tick(const std::shared_ptr<ShardState>& state) {
 
 void HttpServer::Core::start_connection(Socket socket, const std::shared_ptr<ShardState>& state) {
   const std::size_t before = connections.fetch_add(1);
-  if (before >= options.connections_max + kRefusalsMax) {
+  if (before >= options.connections_max + refusals_told(options.connections_max)) {
     connections.fetch_sub(1);
     return;
   }

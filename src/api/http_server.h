@@ -35,6 +35,10 @@ struct HttpOptions {
   std::chrono::milliseconds stop_grace{2'000};
 };
 
+// Connections over a limit of `connections_max` that are told so at the same time; further ones are
+// just closed.
+std::size_t refusals_told(std::size_t connections_max);
+
 class HttpServer {
  public:
   // Borrows all three; they outlive the server. `shards` may be started before or after.

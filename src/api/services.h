@@ -94,6 +94,7 @@ struct ApiOptions {
   }
 
   HttpOptions http;
+  HttpOptions manager_http;
   codec::SendLimits send;
   // From the complete request to the answer. A send that is undecided by then is reported as
   // unknown.

@@ -424,7 +424,8 @@ Result<void> Node::Parts::start_demo() {
   }
   demo_site = std::make_unique<api::DemoSite>(
       demo_files(), [this](std::string_view host) { return api_url(host); }, metrics);
-  demo = std::make_unique<api::HttpServer>(*shards, *demo_site, clock, api_options(settings).http);
+  demo = std::make_unique<api::HttpServer>(*shards, *demo_site, clock,
+                                           api_options(settings).manager_http);
   return listen_on(
       settings.demo.addr, [this](const std::string& address) { return demo->listen(address); },
       [this] { return demo->address(); });

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <thread>
 
+#include "app/descriptor_budget.h"
 #include "app/version.h"
 
 namespace jindou::app {
@@ -92,6 +93,8 @@ api::ApiOptions api_options(const config::Settings& settings) {
   options.api_url = settings.external.api_url;
   options.client_connections_max = settings.gateway.max_connections;
   options.http.stop_grace = kStopGrace;
+  options.manager_http = options.http;
+  options.manager_http.connections_max = side_connections(settings.api.max_connections);
   return options;
 }
 

@@ -1,7 +1,6 @@
 #include "app/serve.h"
 
 #include <fmt/ranges.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "app/descriptor_budget.h"
 #include "app/node.h"
 #include "app/private_files.h"
 #include "app/service_notifier.h"
@@ -30,16 +30,6 @@ namespace {
 
 // How long the start waits for a reader of standard output that hangs.
 constexpr std::chrono::milliseconds kPatienceWithStdout{1'000};
-
-// A session is a file descriptor: take as many as the system allows.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    observe::log_warn("app", "cannot raise the limit of open files above its soft value");
-  }
-}
 
 // What listens where, for a line of the log; what does not listen is left out.
 std::string shown_addresses(const Node& node) {
@@ -100,14 +90,17 @@ void tell_about_tokens(const config::Settings& settings) {
 }
 
 // The log names keys only: values may be secrets.
-void reload(Node& node, const ReadSettings& read_again) {
+void reload(Node& node, const ReadSettings& read_again, std::size_t descriptors_max) {
   const auto loaded = read_again();
   if (!loaded) {
     observe::log_error("config", "reload: nothing changed: {}", loaded.error().detail());
     return;
   }
   for (const auto& warning : loaded->warnings) observe::log_warn("config", "{}", warning);
-  const auto report = node.reload(loaded->settings);
+  // As at the start, or each reload would find other limits.
+  config::Settings wanted = loaded->settings;
+  (void)fit_connections(wanted, descriptors_max);
+  const auto report = node.reload(wanted);
   if (!report) {
     observe::log_error("config",
                        "reload: nothing changed: the new settings, or they together with what only "
@@ -182,12 +175,15 @@ class SignalLoop {
 }  // namespace
 
 int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) {
-  const config::Settings& settings = loaded.settings;
+  config::Settings settings = loaded.settings;
   observe::init_log(settings.logger.level, observe::default_log_format());
   observe::set_log_queue_bytes(settings.logger.queue_bytes);
   observe::install_last_words();
   for (const auto& warning : loaded.warnings) observe::log_warn("config", "{}", warning);
-  raise_descriptor_limit();
+  const std::size_t descriptors_max = raise_descriptor_limit();
+  if (const std::string said = fit_connections(settings, descriptors_max); !said.empty()) {
+    observe::log_warn("app", "{}", said);
+  }
   // Messages and tokens: what is created from here on is for this user alone.
   ::umask(S_IRWXG | S_IRWXO);
   warn_if_open(settings.data_dir);
@@ -214,7 +210,7 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   const int received = signals.run(
       [&] {
         notifier.reloading();
-        reload(node, read_again);
+        reload(node, read_again, descriptors_max);
         tell_manager();
       },
       notifier.keep_alive_interval(),

@@ -2,6 +2,7 @@
 // together come. One object per node, shared by the io shards.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -99,6 +100,10 @@ class RefusalPlace {
 
 // So many refused clients at a time are told so, instead of being closed.
 inline constexpr std::size_t kRefusalsToldMax = 256;
+// The same under a limit of `connections_max`: what is told has a descriptor, too.
+inline std::size_t refusals_told(std::size_t connections_max) {
+  return std::min(kRefusalsToldMax, 1 + connections_max / 8);
+}
 
 // Thread-safe: 64 tables under a mutex each, by address. An address has an entry of 32 bytes while
 // it has connections or came within the last second; what is left over is swept when a table grows,

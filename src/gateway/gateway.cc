@@ -163,7 +163,7 @@ class Listener final : public std::enable_shared_from_this<Listener> {
                           connections_max_);
       }
     }
-    const std::size_t told = is_tls(transport_) ? 0 : kRefusalsToldMax;
+    const std::size_t told = is_tls(transport_) ? 0 : refusals_told(connections_max_);
     if (before >= connections_max_ + told) {
       connections_->fetch_sub(1);
       metrics_.connections_refused.with(refusal_label(Refusal::max_connections)).Increment();

@@ -178,6 +178,46 @@ class ServiceManager(unittest.TestCase):
             self.assertIn("service manager was not told READY=1", server.log_tail())
 
 
+class FewOpenFiles(unittest.TestCase):
+    """Strangers who only connect take no file that the store needs."""
+
+    def test_sends_go_on_while_strangers_hold_every_connection(self):
+        server = Server(config={"storage.writeBufferBytes": "1MiB"},
+                        wrapper=lambda _: ["prlimit", "--nofile=300:300"])
+        self.addCleanup(server.destroy)
+        server.start()
+        self.assertIn("the limit of 300 open files is too low", server.log_tail())
+        sender = RawHttp(server)
+        self.addCleanup(sender.sock.close)
+        strangers = []
+        self.addCleanup(lambda: [one.close() for one in strangers])
+        for address in (server.http, server.tcp, server.ws, server.manager):
+            host, port = address.rsplit(":", 1)
+            for _ in range(300):
+                try:
+                    strangers.append(socket.create_connection((host, int(port)), timeout=2))
+                except OSError:
+                    break
+        # More than the write buffer holds several times: the store opens new files meanwhile.
+        group, payload = fresh("g"), "x" * 20000
+        for _ in range(10):
+            body = json.dumps([item(group, payload) for _ in range(50)])
+            sender.send("POST /message/sendbatch HTTP/1.1\r\nHost: x\r\n"
+                        f"Content-Length: {len(body)}\r\n\r\n{body}")
+            self.assertEqual(sender.read_response().status, 200)
+        self.assertLess(len(os.listdir(f"/proc/{server.process.pid}/fd")), 300)
+        for one in strangers:
+            one.close()
+
+        def answers():
+            try:
+                return server.get("/health").status == 200
+            except OSError:
+                return False
+
+        wait_until(answers, what="a place for a new connection")
+
+
 class CommandLine(unittest.TestCase):
     def test_version_and_config(self):
         version = run("version")

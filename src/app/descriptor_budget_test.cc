@@ -1,0 +1,60 @@
+#include "app/descriptor_budget.h"
+
+#include <gtest/gtest.h>
+
+#include "api/http_server.h"
+#include "gateway/admission.h"
+
+namespace jindou::app {
+namespace {
+
+// All that strangers can open: every port full, each with the refusals it tells.
+std::size_t opened(const config::Settings& settings) {
+  const std::size_t side = side_connections(settings.api.max_connections);
+  return settings.api.max_connections + api::refusals_told(settings.api.max_connections) +
+         2 * (side + api::refusals_told(side)) + settings.gateway.max_connections +
+         gateway::refusals_told(settings.gateway.max_connections);
+}
+
+TEST(DescriptorBudget, LeavesWhatFits) {
+  config::Settings settings;
+  EXPECT_EQ(fit_connections(settings, 1'048'576), "");
+  EXPECT_EQ(fit_connections(settings, SIZE_MAX), "");
+  EXPECT_EQ(settings.api.max_connections, config::Settings().api.max_connections);
+  EXPECT_EQ(settings.gateway.max_connections, config::Settings().gateway.max_connections);
+}
+
+TEST(DescriptorBudget, LowersWhatDoesNotAndSaysSo) {
+  for (const std::size_t limit : {300U, 1024U, 4096U, 20'000U, 65'536U, 200'000U}) {
+    config::Settings settings;
+    const std::string said = fit_connections(settings, limit);
+    EXPECT_NE(said.find(std::to_string(limit)), std::string::npos) << said;
+    EXPECT_LE(opened(settings) + reserved_descriptors(limit), limit) << limit;
+    EXPECT_GE(settings.api.max_connections, 10U) << limit;
+    EXPECT_GE(settings.gateway.max_connections, 100U) << limit;
+    // A second time, after a reload of the same settings: the same.
+    config::Settings again;
+    fit_connections(again, limit);
+    EXPECT_EQ(again.gateway.max_connections, settings.gateway.max_connections);
+  }
+}
+
+TEST(DescriptorBudget, GivesHttpWhatClientsLeave) {
+  config::Settings settings;
+  settings.gateway.max_connections = 10;
+  fit_connections(settings, 1024);
+  EXPECT_GT(settings.api.max_connections, 300U);
+  EXPECT_EQ(settings.gateway.max_connections, 10U);
+}
+
+TEST(DescriptorBudget, LeavesSomebodyInHoweverLowTheLimit) {
+  for (const std::size_t limit : {0U, 10U, 48U, 60U, 80U}) {
+    config::Settings settings;
+    fit_connections(settings, limit);
+    EXPECT_GE(settings.api.max_connections, 1U);
+    EXPECT_GE(settings.gateway.max_connections, 1U);
+  }
+}
+
+}  // namespace
+}  // namespace jindou::app
