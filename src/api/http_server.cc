@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/free_memory.h"
 #include "config/settings.h"
 #include "observe/log.h"
 
@@ -46,6 +47,8 @@ constexpr std::size_t kReadBufferMax = std::size_t{64} << 10;
 // A body grows by at least this much before its bytes have arrived; more only as they come, so that
 // a large Content-Length alone takes no memory.
 constexpr std::size_t kBodyStepMin = std::size_t{64} << 10;
+// Answers up to this size are not counted: their memory is bounded by the number of connections.
+constexpr std::size_t kSmallAnswer = std::size_t{64} << 10;
 // Small bodies are copied behind the header instead of being written as a second buffer.
 constexpr std::size_t kInlineBodyMax = 1024;
 // A refused body up to this size is dropped for the sake of the connection: a batch of 1000 items
@@ -183,7 +186,9 @@ class Connection final : public DeadlineList::Entry {
         handler_(handler),
         clock_(clock),
         options_(options),
-        socket_(std::move(socket)) {}
+        socket_(std::move(socket)),
+        body_share_(options.body_budget),
+        answer_share_(options.answer_budget) {}
 
   // On its shard. Ends when the connection is closed; never throws for network reasons.
   Task<void> run();
@@ -208,19 +213,27 @@ class Connection final : public DeadlineList::Entry {
     return std::string_view(buffer_.get() + begin_, end_ - begin_);
   }
 
+  enum class Read : std::uint8_t { complete, refused, lost };
+
   // False when the peer has gone or a deadline closed the socket.
   Task<bool> fill_buffer();
   Task<bool> write_all(std::array<asio::const_buffer, 2> buffers);
   // Until something of the next request is there. False as fill_buffer().
   Task<bool> wait_for_request();
-  Task<bool> read_sized_body();
+  Task<Read> read_sized_body();
+  Task<Read> refuse_body();
+  // Makes place for `bytes` of body. False: the bodies of all connections take too much memory.
+  bool reserve_body(std::size_t bytes);
+  // Counts the answer, or puts a refusal in its place. False: nothing can be said.
+  bool answer_fits();
+  // Gives back what the last request held, or keeps a little of it for the next.
+  void start_over();
   static bool drops_cheaply(const RequestParser& parser);
   // What is left of a body that nobody wants. False as fill_buffer().
   Task<bool> drop_body();
   Task<bool> write_response(bool keep_alive);
   Task<void> answer_refusal(unsigned status, std::string_view detail);
   Task<void> linger();
-  enum class Read : std::uint8_t { complete, refused, lost };
   Task<Read> read_request();
 
   CorePtr keeper_;
@@ -229,6 +242,8 @@ class Connection final : public DeadlineList::Entry {
   const Clock& clock_;
   const HttpOptions& options_;
   Socket socket_;
+  BudgetShare body_share_;
+  BudgetShare answer_share_;
   std::unique_ptr<char[]> buffer_;
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
@@ -287,11 +302,35 @@ Task<bool> Connection::write_all(std::array<asio::const_buffer, 2> buffers) {
   }
 }
 
-Task<bool> Connection::read_sized_body() {
+bool Connection::reserve_body(std::size_t bytes) {
+  if (!body_share_.resize(std::max(body_share_.held(), bytes))) return false;
+  request_.reserve_body(bytes);
+  return true;
+}
+
+void Connection::start_over() {
+  request_.clear();
+  response_.clear();
+  answer_share_.release();
+  // What idle connections keep for their next request takes a part of the budget at most.
+  if (options_.body_budget && !options_.body_budget->is_mostly_free()) free_memory(request_.body);
+  (void)body_share_.resize(std::min(body_share_.held(), request_.body.capacity()));
+}
+
+Task<Connection::Read> Connection::refuse_body() {
+  co_await answer_refusal(429, "the bodies of other requests take all the memory for them; retry");
+  co_return Read::refused;
+}
+
+Task<Connection::Read> Connection::read_sized_body() {
   std::string& body = request_.body;
   const auto expected = static_cast<std::size_t>(parser_->body_bytes_expected());
   std::size_t filled = std::min(expected, end_ - begin_);
-  request_.reserve_body(filled);
+  // By the header, before anything is read; then by what has really come.
+  if (options_.body_budget && !options_.body_budget->has_room(expected)) {
+    co_return co_await refuse_body();
+  }
+  if (!reserve_body(filled)) co_return co_await refuse_body();
   body.assign(buffer_.get() + begin_, filled);
   begin_ += filled;
   // The rest goes straight into the body. A grown read buffer takes the next one in one piece.
@@ -304,15 +343,15 @@ Task<bool> Connection::read_sized_body() {
   while (filled < expected) {
     if (filled == body.size()) {
       const std::size_t target = std::min(expected, std::max(filled + kBodyStepMin, 2 * filled));
-      request_.reserve_body(target);
+      if (!reserve_body(target)) co_return co_await refuse_body();
       body.resize(target);
     }
     const asio::mutable_buffer space(body.data() + filled, body.size() - filled);
     const auto [ec, bytes] = co_await socket_.async_read_some(space, kToken);
-    if (ec || bytes == 0) co_return false;
+    if (ec || bytes == 0) co_return Read::lost;
     filled += bytes;
   }
-  co_return true;
+  co_return Read::complete;
 }
 
 Task<Connection::Read> Connection::read_request() {
@@ -329,6 +368,9 @@ Task<Connection::Read> Connection::read_request() {
         co_await answer_refusal(parser.failure_status(), parser.failure_text());
         co_return Read::refused;
       case RequestParser::Progress::need_more:
+        if (!body_share_.resize(std::max(body_share_.held(), request_.body.size()))) {
+          co_return co_await refuse_body();
+        }
         if (request_.body.size() > request_.body_bytes_max) {
           co_await answer_refusal(413, "the request body is too large");
           co_return Read::refused;
@@ -367,7 +409,7 @@ Task<Connection::Read> Connection::read_request() {
           if (!co_await write_all(interim)) co_return Read::lost;
         }
         if (!parser.is_chunked()) {
-          co_return co_await read_sized_body() ? Read::complete : Read::lost;
+          co_return co_await read_sized_body();
         }
         break;
       }
@@ -400,7 +442,24 @@ Task<bool> Connection::drop_body() {
   co_return true;
 }
 
+bool Connection::answer_fits() {
+  if (response_.body.size() <= kSmallAnswer) return true;
+  if (answer_share_.resize(response_.body.size())) return true;
+  if (response_.tells_of_a_change) {
+    observe::log_info("api", "an answer to {} of {} bytes was dropped: api.answerBytesInFlight",
+                      request_.path(), response_.body.size());
+    return false;
+  }
+  std::string origin = std::move(response_.allow_origin);
+  response_.clear();
+  response_.allow_origin = std::move(origin);
+  response_.status = 503;
+  handler_.refuse("answers that nobody reads take all the memory for them; retry", response_);
+  return true;
+}
+
 Task<bool> Connection::write_response(bool keep_alive) {
+  if (!answer_fits()) co_return false;
   // RFC 9110 sections 15.3.5 and 15.4.5.
   const bool has_body = response_.status != 204 && response_.status != 304;
   head_.clear();
@@ -491,8 +550,7 @@ Task<void> Connection::run() {
   link(shard_->deadlines);
 
   for (;;) {
-    request_.clear();
-    response_.clear();
+    start_over();
     parser_.emplace(request_, options_.limits);
     if (!co_await wait_for_request()) co_return;
     idle_ = false;

@@ -13,6 +13,7 @@
 
 #include "api/http_types.h"
 #include "api/request_parser.h"
+#include "base/byte_budget.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "runtime/io_shards.h"
@@ -31,6 +32,10 @@ struct HttpOptions {
   std::chrono::milliseconds tick{100};
   // Beyond it a connection is answered 503 and closed.
   std::size_t connections_max = 10'000;
+  // Request bodies, and answers above kSmallAnswer that are not taken yet, over all connections and
+  // all servers that share the budget; null: not counted.
+  std::shared_ptr<ByteBudget> body_budget;
+  std::shared_ptr<ByteBudget> answer_budget;
   // How long stop() lets requests in flight finish.
   std::chrono::milliseconds stop_grace{2'000};
 };

@@ -15,6 +15,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace jindou::api {
 namespace {
@@ -312,6 +313,66 @@ TEST_F(HttpServerTest, KeepsTheConnectionOfWhoIsToComeAgain) {
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 429 ")) << answer;
     EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
   }
+}
+
+// Many slow bodies: together they hold no more than their budget, and who comes then is told so.
+TEST_F(HttpServerTest, BodiesOfAllConnectionsShareABudget) {
+  HttpOptions options;
+  options.body_budget = std::make_shared<ByteBudget>(1 << 20);
+  start(options);
+  std::vector<tcp::socket> slow;
+  for (int i = 0; i < 3; ++i) {
+    slow.push_back(connect());
+    send(slow.back(), "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 300001\r\n\r\n" +
+                          std::string(300'000, 'b'));
+  }
+  while (options.body_budget->used() < 900'000) std::this_thread::sleep_for(1ms);
+  const std::string refused =
+      exchange("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n");
+  EXPECT_TRUE(refused.starts_with("HTTP/1.1 429 ")) << refused;
+  const std::string chunked =
+      exchange("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n30000\r\n" +
+               std::string(0x30000, 'b') + "\r\n30000\r\n" + std::string(0x30000, 'b'));
+  EXPECT_TRUE(chunked.starts_with("HTTP/1.1 429 ")) << chunked;
+  // Small ones go on, and there is room again when the slow ones have ended.
+  EXPECT_TRUE(exchange(post("/x", "abc", "Connection: close\r\n")).ends_with("POST /x abc"));
+  std::string rest;
+  for (tcp::socket& socket : slow) {
+    send(socket, "b");
+    EXPECT_TRUE(read_answer(socket, rest).starts_with("HTTP/1.1 200 "));
+  }
+  slow.clear();
+  while (options.body_budget->used() > 0) std::this_thread::sleep_for(1ms);
+  const std::string fits =
+      exchange(post("/size", std::string(900'000, 'b'), "Connection: close\r\n"));
+  EXPECT_TRUE(fits.ends_with("POST /size 900000")) << fits;
+}
+
+// Callers who do not read: their answers hold no more than the budget.
+TEST_F(HttpServerTest, UnreadAnswersShareABudget) {
+  HttpOptions options;
+  options.answer_budget = std::make_shared<ByteBudget>(10 << 20);
+  start(options);
+  std::vector<tcp::socket> deaf;
+  for (int i = 0; i < 20; ++i) {
+    deaf.emplace_back(client_io_);
+    deaf.back().open(tcp::v4());
+    deaf.back().set_option(asio::socket_base::receive_buffer_size(4096));
+    const std::string address = server_->address();
+    const auto port = static_cast<unsigned short>(std::stoi(address.substr(address.find(':') + 1)));
+    deaf.back().connect(tcp::endpoint(asio::ip::make_address("127.0.0.1"), port));
+    send(deaf.back(), post("/big", ""));
+  }
+  while (handler_.handled < 20) std::this_thread::sleep_for(1ms);
+  EXPECT_LE(options.answer_budget->used(), 10U << 20);
+  int refused = 0;
+  for (tcp::socket& socket : deaf) {
+    std::string rest;
+    if (read_answer(socket, rest).starts_with("HTTP/1.1 503 ")) ++refused;
+  }
+  EXPECT_GT(refused, 0);
+  deaf.clear();
+  while (options.answer_budget->used() > 0) std::this_thread::sleep_for(1ms);
 }
 
 TEST_F(HttpServerTest, AnswersExpectationsBeforeTheBody) {

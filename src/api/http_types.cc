@@ -75,6 +75,7 @@ void Response::clear() {
   route = "other";
   close = false;
   keep = false;
+  tells_of_a_change = false;
 }
 
 std::string_view status_phrase(unsigned status) {

@@ -120,6 +120,9 @@ struct Response {
   // For an answer of admit(): a body of moderate size is read and dropped, and the connection stays
   // open, because the caller is to come again.
   bool keep = false;
+  // The answer tells of something that was done: while answers are refused for want of memory, the
+  // connection is closed rather than said that nothing was done.
+  bool tells_of_a_change = false;
 
   void clear();
 };

@@ -203,6 +203,7 @@ Task<void> Router::handle(Request& request, Response& response) {
   bool path_known = false;
   const Route* route = find(request, path_known);
   response.route = route->path;
+  response.tells_of_a_change = route->sends != Sends::nothing;
   if (wants_strict(request)) {
     std::string problem = unknown_members(request, route->method, route->path);
     if (!problem.empty()) return refuse_unknown(std::move(problem), response);
@@ -217,6 +218,7 @@ void Router::refuse(std::string_view detail, Response& response) {
     case 413:
     case 431: code = errc_name(Errc::too_large); break;
     case 500: code = errc_name(Errc::internal); break;
+    case 429:
     case 503: code = errc_name(Errc::overloaded); break;
     default: break;
   }

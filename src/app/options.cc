@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <string_view>
 #include <thread>
 
@@ -92,6 +93,9 @@ api::ApiOptions api_options(const config::Settings& settings) {
   }
   options.api_url = settings.external.api_url;
   options.client_connections_max = settings.gateway.max_connections;
+  options.http.body_budget = std::make_shared<ByteBudget>(
+      std::max(settings.api.body_bytes_in_flight, settings.api.max_body_bytes));
+  options.http.answer_budget = std::make_shared<ByteBudget>(settings.api.answer_bytes_in_flight);
   options.http.stop_grace = kStopGrace;
   options.manager_http = options.http;
   options.manager_http.connections_max = side_connections(settings.api.max_connections);

@@ -88,6 +88,8 @@ struct ApiSettings {
   std::size_t max_header_bytes = std::size_t{16} << 10;
   std::size_t max_connections = 10'000;
   std::size_t batches_in_flight = 256;
+  std::size_t body_bytes_in_flight = std::size_t{256} << 20;
+  std::size_t answer_bytes_in_flight = std::size_t{256} << 20;
   bool online_status_include_offline = false;
   bool strict_read = false;
   bool docs = true;

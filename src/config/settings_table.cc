@@ -141,6 +141,15 @@ constexpr std::array kTable{
             kRestart,
             "Batches being worked on, until the last of their items is done; more get 429."},
 
+    Setting{"api.bodyBytesInFlight", bytes, JD_MEMBER(api.body_bytes_in_flight), kMiB, 1024 * kGiB,
+            "", kOurs, kRestart,
+            "Request bodies in memory, of all connections together; more get 429."},
+    Setting{
+        "api.answerBytesInFlight", bytes, JD_MEMBER(api.answer_bytes_in_flight), kMiB, 1024 * kGiB,
+        "", kOurs, kRestart,
+        "Answers above 64 KiB that are not read yet, of all connections together; more get 503, "
+        "or are closed where something was done."},
+
     Setting{"core.itemsInFlight", count, JD_MEMBER(core.items_in_flight), 1, 100'000'000, "", kOurs,
             kRestart,
             "Messages accepted for evaluation and not yet answered; more get 429 or the rate-limit "

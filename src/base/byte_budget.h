@@ -1,0 +1,66 @@
+// Memory that peers may make the process hold, counted over all of them.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+namespace jindou {
+
+// Thread-safe.
+class ByteBudget {
+ public:
+  explicit ByteBudget(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+
+  std::size_t used() const { return used_.load(std::memory_order_relaxed); }
+  // Whether so many more would fit now.
+  bool has_room(std::size_t bytes) const {
+    const std::size_t used_now = used();
+    return used_now <= bytes_max_ && bytes <= bytes_max_ - used_now;
+  }
+  // Whether less than a quarter is in use: then a holder may keep what it could give back.
+  bool is_mostly_free() const { return used() < bytes_max_ / 4; }
+
+ private:
+  friend class BudgetShare;
+  const std::size_t bytes_max_;
+  std::atomic<std::size_t> used_{0};
+};
+
+// What one holder has taken of a budget; gives it back when destroyed. Not thread-safe.
+class BudgetShare {
+ public:
+  // Null: nothing is counted.
+  explicit BudgetShare(std::shared_ptr<ByteBudget> budget) : budget_(std::move(budget)) {}
+  ~BudgetShare() { release(); }
+  BudgetShare(const BudgetShare&) = delete;
+  BudgetShare& operator=(const BudgetShare&) = delete;
+
+  std::size_t held() const { return held_; }
+
+  // Holds `bytes` in all afterwards, if they fit. False: nothing has changed. Less always fits.
+  bool resize(std::size_t bytes) {
+    if (bytes == held_) return true;
+    if (budget_ == nullptr) return true;
+    if (bytes > held_) {
+      const std::size_t more = bytes - held_;
+      const std::size_t before = budget_->used_.fetch_add(more, std::memory_order_relaxed);
+      if (before + more > budget_->bytes_max_) {
+        budget_->used_.fetch_sub(more, std::memory_order_relaxed);
+        return false;
+      }
+    } else {
+      budget_->used_.fetch_sub(held_ - bytes, std::memory_order_relaxed);
+    }
+    held_ = bytes;
+    return true;
+  }
+  void release() { (void)resize(0); }
+
+ private:
+  std::shared_ptr<ByteBudget> budget_;
+  std::size_t held_ = 0;
+};
+
+}  // namespace jindou
