@@ -34,6 +34,7 @@ Result<void> measure(const BenchOptions& options, const std::string& directory,
   if (options.wants("growth")) JD_CHECK_OK(measure_growth(stage, rows));
   if (options.wants("retention")) JD_CHECK_OK(measure_retention(stage, rows));
   if (options.wants("webhook")) JD_CHECK_OK(measure_webhook(stage, rows));
+  if (options.wants("overload")) JD_CHECK_OK(measure_overload(stage, rows));
   if (options.wants("steady")) JD_CHECK_OK(measure_steady(stage, rows));
   JD_CHECK_OK(measure_reading(stage, rows));
   return {};

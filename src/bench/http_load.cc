@@ -80,6 +80,13 @@ Result<bool> HttpLoad::receive(std::size_t index) {
       return Error(Errc::invalid, std::string("unreadable answer: ") + response.problem);
     case ScannedResponse::State::complete: break;
   }
+  refused_ = refusals_accepted_ && response.status == 429;
+  if (refused_) {
+    if (!response.keep_alive) return Error(Errc::closed, "a refusal closed its connection");
+    connection.in.clear();
+    connection.waiting = false;
+    return true;
+  }
   if (response.status != 200) {
     return Error(Errc::invalid, "answer " + std::to_string(response.status) + ": " +
                                     std::string(response.body.substr(0, 300)));
@@ -211,6 +218,56 @@ Result<HttpLoad::Round> HttpLoad::run_paced(double seconds, double requests_per_
       return Error(Errc::deadline, "no answer for 30 seconds");
     }
   }
+  round.seconds = seconds_since(start);
+  return round;
+}
+
+Result<HttpLoad::Round> HttpLoad::run_overload(double seconds, double requests_per_second) {
+  using std::chrono::duration_cast;
+  using std::chrono::nanoseconds;
+  Round round;
+  const auto interval =
+      duration_cast<TimePoint::duration>(std::chrono::duration<double>(1 / requests_per_second));
+  const TimePoint start = std::chrono::steady_clock::now();
+  const TimePoint end =
+      start + duration_cast<TimePoint::duration>(std::chrono::duration<double>(seconds));
+  std::vector<std::size_t> idle;
+  for (std::size_t i = connections_.size(); i-- > 0;) idle.push_back(i);
+  TimePoint due = start;
+  TimePoint last_answer = start;
+  refusals_accepted_ = true;
+  while (due < end || idle.size() < connections_.size()) {
+    JD_CHECK_OK(check_interrupted());
+    const TimePoint now = std::chrono::steady_clock::now();
+    for (; due <= now && due < end; due += interval) {
+      if (idle.empty()) {
+        ++round.unsent;
+        continue;
+      }
+      JD_CHECK_OK(send_next(idle.back()));
+      idle.pop_back();
+    }
+    const TimePoint give_up = last_answer + kAnswerLimit;
+    for (const Poller::Event& event : poller_.wait(due < end ? due : give_up)) {
+      JD_TRY(const bool done, serve(event));
+      if (!done) continue;
+      idle.push_back(event.key);
+      last_answer = std::chrono::steady_clock::now();
+      const auto took = static_cast<std::uint64_t>(
+          duration_cast<nanoseconds>(last_answer - connections_[event.key].sent_at).count());
+      if (refused_) {
+        round.refused.push_back(took);
+      } else {
+        round.messages += items_;
+        ++round.requests;
+        round.latencies.push_back(took);
+      }
+    }
+    if (std::chrono::steady_clock::now() > give_up) {
+      return Error(Errc::deadline, "no answer for 30 seconds");
+    }
+  }
+  refusals_accepted_ = false;
   round.seconds = seconds_since(start);
   return round;
 }

@@ -24,6 +24,10 @@ class HttpLoad {
     std::vector<std::uint64_t> latencies;  // nanoseconds, one per request
     // The longest time in which no answer came although one was owed. run_paced only.
     std::chrono::nanoseconds longest_gap{};
+    // run_overload only: how long each refusal took, in nanoseconds, and the requests that found
+    // all connections waiting and were not sent.
+    std::vector<std::uint64_t> refused;
+    std::uint64_t unsent = 0;
 
     double per_second() const { return seconds > 0 ? static_cast<double>(messages) / seconds : 0; }
   };
@@ -45,6 +49,11 @@ class HttpLoad {
   // requests that it kept from being sent). Ends when all that was due is answered; errors as in
   // run().
   Result<Round> run_paced(double seconds, double requests_per_second);
+
+  // Sends at a fixed rate that the server need not keep up with: a 429 counts as refused and is not
+  // repeated, and what finds no free connection is not sent. Ends when all that was sent is
+  // answered; other errors as in run().
+  Result<Round> run_overload(double seconds, double requests_per_second);
 
   std::uint64_t messages_total() const { return messages_total_; }
 
@@ -73,6 +82,8 @@ class HttpLoad {
   std::uint64_t next_number_ = 1;
   unsigned next_group_ = 0;
   std::uint64_t messages_total_ = 0;
+  bool refusals_accepted_ = false;
+  bool refused_ = false;  // what the last complete answer was
 };
 
 }  // namespace jindou::bench
