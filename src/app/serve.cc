@@ -1,6 +1,7 @@
 #include "app/serve.h"
 
 #include <fmt/ranges.h>
+#include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,6 +31,11 @@ namespace {
 
 // How long the start waits for a reader of standard output that hangs.
 constexpr std::chrono::milliseconds kPatienceWithStdout{1'000};
+
+// Buffers from this size on go back to the system when they are freed. Otherwise glibc raises that
+// size to that of each large buffer that is freed, up to 32 MiB, and keeps what is smaller: of 40
+// answers of 42 MiB 1 GiB stayed with the process.
+constexpr int kMappedBytesMin = 256 * 1024;
 
 // What listens where, for a line of the log; what does not listen is left out.
 std::string shown_addresses(const Node& node) {
@@ -180,6 +186,7 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   observe::set_log_queue_bytes(settings.logger.queue_bytes);
   observe::install_last_words();
   for (const auto& warning : loaded.warnings) observe::log_warn("config", "{}", warning);
+  (void)::mallopt(M_MMAP_THRESHOLD, kMappedBytesMin);
   const std::size_t descriptors_max = raise_descriptor_limit();
   if (const std::string said = fit_connections(settings, descriptors_max); !said.empty()) {
     observe::log_warn("app", "{}", said);
