@@ -276,7 +276,8 @@ class Bodies(BadInputCase):
                     continue
                 with self.subTest(path=path, missing=field):
                     self.refused({k: v for k, v in good.items() if k != field}, path=path)
-                for value in (None, [], {"a": 1}):
+                # A payload may be an array or an object.
+                for value in (None, 5, True) if field == "payload" else (None, [], {"a": 1}):
                     with self.subTest(path=path, field=field, value=value):
                         self.refused(dict(good, **{field: value}), path=path)
 
