@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-from harness import RawHttp, Server, ServerCase, binary, fresh, item
+from harness import RawHttp, Server, ServerCase, binary, fresh, item, wait_until
 
 
 def run(*arguments, timeout=15, **env):
