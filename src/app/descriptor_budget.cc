@@ -14,12 +14,14 @@ namespace jindou::app {
 
 namespace {
 
-constexpr std::size_t kReservedMin = 48;
+constexpr std::size_t kReservedMin = 64;
 constexpr std::size_t kReservedMax = 2048;
-constexpr std::size_t kSideMin = 4;
+constexpr std::size_t kSideMin = 1;
 constexpr std::size_t kSideMax = 256;
 // A limit so low that the reserve takes it all still leaves somebody in.
 constexpr std::size_t kConnectionsMin = 8;
+// Up to half of a small room is for HTTP, so that a few callers find a place.
+constexpr std::size_t kHttpShareMin = 16;
 
 std::size_t client_descriptors(std::size_t connections_max) {
   return connections_max + gateway::refusals_told(connections_max);
@@ -65,7 +67,8 @@ std::string fit_connections(config::Settings& settings, std::size_t limit) {
     return {};
   }
   // HTTP gets its quarter, or what clients leave.
-  const std::size_t quarter = std::max(room / 4, room - std::min(room, clients_wanted));
+  const std::size_t quarter = std::max({room / 4, std::min(room / 2, kHttpShareMin),
+                                        room - std::min(room, client_descriptors(clients_wanted))});
   std::size_t api_fits = std::min(api_wanted, quarter);
   while (api_fits > 1 && http_descriptors(api_fits) > quarter) {
     const std::size_t excess = http_descriptors(api_fits) - quarter;

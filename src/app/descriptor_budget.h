@@ -10,8 +10,8 @@
 namespace jindou::app {
 
 // Kept for everything but connections: log, table and manifest files of the store, listeners,
-// event loops, webhooks. A quarter of a small limit, at least 48 and at most 2048: a store of some
-// hundred gigabytes has about 1500 table files.
+// event loops, webhooks (a node with a new store has 57 open). A quarter of the limit, at least 64
+// and at most 2048: a store of some hundred gigabytes has about 1500 table files.
 std::size_t reserved_descriptors(std::size_t limit);
 
 // Connections of the manager port, and as many of the chat demo, beside api.maxConnections of the

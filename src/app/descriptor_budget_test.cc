@@ -56,5 +56,15 @@ TEST(DescriptorBudget, LeavesSomebodyInHoweverLowTheLimit) {
   }
 }
 
+// One caller that keeps its connection must not be the only one.
+TEST(DescriptorBudget, LeavesPlacesForSeveralCallersAtALowLimit) {
+  for (const std::size_t limit : {80U, 100U, 128U}) {
+    config::Settings settings;
+    fit_connections(settings, limit);
+    EXPECT_GE(settings.api.max_connections, 3U) << limit;
+    EXPECT_GE(settings.gateway.max_connections, 3U) << limit;
+  }
+}
+
 }  // namespace
 }  // namespace jindou::app
