@@ -136,7 +136,8 @@ Result<std::unique_ptr<Database>> Database::open(const StoreOptions& options, Ra
   database->directory_ = options.directory;
   database->options_ = rocksdb_options(options);
   database->options_.listeners.push_back(database->faults_);
-  JD_TRY(database->durability_, DurabilityTracker::open(options.directory, random));
+  JD_TRY(database->durability_,
+         DurabilityTracker::open(options.directory, database->faults_, random));
   database->options_.listeners.push_back(database->durability_->listener());
   database->env_ = rocksdb::NewCompositeEnv(
       std::make_shared<FileKeeper>(database->options_.env->GetFileSystem(), database->faults_));

@@ -53,21 +53,31 @@ class DurabilityTracker::ManifestWatch final : public rocksdb::EventListener {
   DurabilityTracker& tracker_;
 };
 
-DurabilityTracker::DurabilityTracker(std::string directory, std::unique_ptr<MarkFile> mark)
+DurabilityTracker::DurabilityTracker(std::string directory, std::shared_ptr<FaultWatch> faults,
+                                     std::unique_ptr<MarkFile> mark)
     : directory_(std::move(directory)),
+      faults_(std::move(faults)),
       mark_(std::move(mark)),
       listener_(std::make_shared<ManifestWatch>(*this)) {}
 
-Result<std::unique_ptr<DurabilityTracker>> DurabilityTracker::open(const std::string& directory,
-                                                                   Random& random) {
+Result<std::unique_ptr<DurabilityTracker>> DurabilityTracker::open(
+    const std::string& directory, std::shared_ptr<FaultWatch> faults, Random& random) {
   JD_TRY(auto mark, MarkFile::open(directory, random));
-  return std::unique_ptr<DurabilityTracker>(new DurabilityTracker(directory, std::move(mark)));
+  return std::unique_ptr<DurabilityTracker>(
+      new DurabilityTracker(directory, std::move(faults), std::move(mark)));
+}
+
+rocksdb::Status DurabilityTracker::sync_log(rocksdb::DB& db) const {
+  auto status = db.SyncWAL();
+  // A sync that failed is told to the watch alone (log_sync_keeper.h).
+  if (status.ok() && faults_->failed()) status = rocksdb::Status::IOError(faults_->cause());
+  return status;
 }
 
 rocksdb::Status DurabilityTracker::opened(rocksdb::DB& db) {
   LogPosition position;
   auto status = read_position(db, position);
-  if (status.ok()) status = db.SyncWAL();
+  if (status.ok()) status = sync_log(db);
   if (!status.ok()) return status;
   note_manifest();
   DurableMark mark = mark_->get();
@@ -85,7 +95,7 @@ rocksdb::Status DurabilityTracker::sync(rocksdb::DB& db, std::uint64_t id_bound)
     status = db.FlushWAL(false);
     if (status.ok()) status = read_position(db, position);
   }
-  if (status.ok()) status = db.SyncWAL();
+  if (status.ok()) status = sync_log(db);
   if (status.ok()) mark_->advance(position, id_bound);
   return status;
 }
@@ -96,7 +106,8 @@ rocksdb::Status DurabilityTracker::stopped(rocksdb::DB& db) {
   rocksdb::WriteBatch last;
   last.PutLogData(log_marker());
   status = db.Write(rocksdb::WriteOptions(), &last);
-  if (status.ok()) status = db.FlushWAL(true);
+  if (status.ok()) status = db.FlushWAL(false);
+  if (status.ok()) status = sync_log(db);
   if (!status.ok()) return status;
   note_manifest();
   DurableMark mark = mark_->get();

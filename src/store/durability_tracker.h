@@ -12,14 +12,16 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "store/durable_mark.h"
+#include "store/fault_watch.h"
 
 namespace jindou::store {
 
 // Thread-safe. Outlives the RocksDB that has its listener.
 class DurabilityTracker {
  public:
-  // Errors: storage.
+  // `faults` is told of syncs that fail. Errors: storage.
   static Result<std::unique_ptr<DurabilityTracker>> open(const std::string& directory,
+                                                         std::shared_ptr<FaultWatch> faults,
                                                          Random& random);
 
   // To be given to RocksDB's options: learns of changes of the manifest.
@@ -47,11 +49,15 @@ class DurabilityTracker {
 
  private:
   class ManifestWatch;
-  DurabilityTracker(std::string directory, std::unique_ptr<MarkFile> mark);
+  DurabilityTracker(std::string directory, std::shared_ptr<FaultWatch> faults,
+                    std::unique_ptr<MarkFile> mark);
+  // What was flushed to the log is durable if this is ok.
+  rocksdb::Status sync_log(rocksdb::DB& db) const;
   // Syncs the manifest that CURRENT names, and marks how long it is.
   void note_manifest();
 
   const std::string directory_;
+  const std::shared_ptr<FaultWatch> faults_;
   std::unique_ptr<MarkFile> mark_;
   std::mutex log_mutex_;
   std::mutex manifest_mutex_;

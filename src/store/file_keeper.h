@@ -1,4 +1,5 @@
-// Keeps RocksDB from deleting files of its own after an error.
+// Stands between RocksDB and the file system, where RocksDB does the wrong thing after an error:
+// it deletes files that it still needs, and syncs a log that failed (log_sync_keeper.h).
 //
 // An entry of the manifest whose sync failed may be in the file all the same. RocksDB 7.8 takes it
 // for not written: when it was to add a table file from outside, it deletes that file, and a store
@@ -14,6 +15,7 @@
 #include <utility>
 
 #include "store/fault_watch.h"
+#include "store/log_sync_keeper.h"
 
 namespace jindou::store {
 
@@ -23,6 +25,16 @@ class FileKeeper final : public rocksdb::FileSystemWrapper {
   FileKeeper(std::shared_ptr<rocksdb::FileSystem> files, std::shared_ptr<FaultWatch> faults)
       : FileSystemWrapper(std::move(files)), faults_(std::move(faults)) {}
   const char* Name() const override { return "jindou.file_keeper"; }
+
+  rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                    rocksdb::IODebugContext* debug) override {
+    auto status = target()->NewWritableFile(path, options, file, debug);
+    if (status.ok() && path.ends_with(".log")) {
+      *file = std::make_unique<LogSyncKeeper>(std::move(*file), faults_);
+    }
+    return status;
+  }
 
   rocksdb::IOStatus DeleteFile(const std::string& path, const rocksdb::IOOptions& options,
                                rocksdb::IODebugContext* debug) override {

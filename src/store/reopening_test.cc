@@ -249,6 +249,24 @@ TEST_F(Reopening, NothingIsLoadedIntoAStoreThatFailed) {
   EXPECT_EQ(value, "v3");
 }
 
+// A flush syncs the logs that are closed. A commit that came to such a log after the flush had
+// failed ended the process.
+TEST_F(Reopening, ACommitAfterAFlushThatCouldNotSyncALogIsAnError) {
+  ASSERT_TRUE(commit(0, "k1", "v1").has_value());
+  log_->stop();  // so that nothing reopens the store
+  rocksdb::WriteBatch batch;
+  batch.Put("k2", "v2");
+  ASSERT_TRUE(database_->write(batch).has_value());
+  files_->inject({FileCall::sync, FileKind::log, EIO, 1});
+  database_->db().Flush(rocksdb::FlushOptions()).PermitUncheckedError();
+  EXPECT_TRUE(database_->faults().failed());
+  const auto synced = database_->sync();
+  ASSERT_FALSE(synced.has_value());
+  EXPECT_EQ(synced.error().code(), Errc::storage);
+  ASSERT_TRUE(database_->reopen().has_value());
+  EXPECT_EQ(read("k1"), "v1");
+}
+
 // The entry of the second of two is in the manifest when its sync fails, and so must be its file.
 TEST_F(Reopening, ALoadedFileThatTheManifestMayNameIsKept) {
   ASSERT_TRUE(load("v1").has_value());
