@@ -45,9 +45,11 @@ class CollectingSink final : public EffectSink {
   std::vector<CommittedMessage> messages;
 };
 
-class Core : public ::testing::Test {
+// The core itself. Not a test, as GoogleTest's objects belong to one thread: several may run beside
+// each other.
+class RunningCore {
  protected:
-  void SetUp() override {
+  void make_and_open() {
     std::string name = (std::filesystem::temp_directory_path() / "jindou-core-XXXXXX").string();
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     options_.directory = name;
@@ -56,7 +58,7 @@ class Core : public ::testing::Test {
     options_.block_cache_bytes = 4 << 20;
     open();
   }
-  void TearDown() override {
+  void close_and_remove() {
     close();
     std::filesystem::remove_all(options_.directory);
   }
@@ -202,6 +204,13 @@ class Core : public ::testing::Test {
   std::vector<std::unique_ptr<PartitionWorker>> workers_;
   std::unique_ptr<CommandRouter> router_;
   std::unique_ptr<History> history_;
+};
+
+// A test with a core of its own.
+class Core : public ::testing::Test, protected RunningCore {
+ protected:
+  void SetUp() override { make_and_open(); }
+  void TearDown() override { close_and_remove(); }
 };
 
 }  // namespace jindou::channel
