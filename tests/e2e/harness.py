@@ -186,6 +186,10 @@ class Server:
             return "\n".join(text.splitlines()[-lines:])
         return ""
 
+    def wait_for_log(self, text) -> None:
+        """The log is written by a thread of its own: a line may come after what it tells of."""
+        wait_until(lambda: text in self.log_tail(), what="%r in the log" % text)
+
     # HTTP.
 
     def request(self, method, path, body=None, headers=None, timeout=15.0,

@@ -226,6 +226,7 @@ class WithToken(AccessCase):
         environment = {"WK_" + k.upper().replace(".", "_"): v for k, v in self.config.items()}
         shown = run("config", **environment)
         self.assertEqual(shown.returncode, 0, shown)
+        self.server.wait_for_log("too many failed logins")
         texts = {"log": pathlib.Path(self.server.log_path).read_text(),
                  "config": shown.stdout + shown.stderr}
         for name, text in texts.items():
@@ -500,7 +501,7 @@ class Reload(AccessCase):
     def test_what_needs_a_restart_is_named_and_not_applied(self):
         said = self.reload(self.yaml + "api:\n  maxBatch: 1\n  statusStyle: text\n")
         self.assertIn("applied api.statusStyle", said)
-        self.assertIn("a restart is needed for api.maxBatch", said)
+        self.server.wait_for_log("a restart is needed for api.maxBatch")
         headers = {"token": "first-token"}
         answer = self.server.batch([item(fresh("g")), item(fresh("g"))], headers=headers)
         self.assertEqual(answer.status, 200, answer)

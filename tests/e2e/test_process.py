@@ -175,7 +175,7 @@ class ServiceManager(unittest.TestCase):
     def test_a_socket_that_is_not_there_stops_nobody(self):
         with Server(wrapper=lambda _: ["env", "NOTIFY_SOCKET=/does/not/exist"]) as server:
             self.assertEqual(server.get("/health").status, 200)
-            self.assertIn("service manager was not told READY=1", server.log_tail())
+            server.wait_for_log("service manager was not told READY=1")
 
 
 class FewOpenFiles(unittest.TestCase):
@@ -186,7 +186,7 @@ class FewOpenFiles(unittest.TestCase):
                         wrapper=lambda _: ["prlimit", "--nofile=300:300"])
         self.addCleanup(server.destroy)
         server.start()
-        self.assertIn("the limit of 300 open files is too low", server.log_tail())
+        server.wait_for_log("the limit of 300 open files is too low")
         sender = RawHttp(server)
         self.addCleanup(sender.sock.close)
         strangers = []

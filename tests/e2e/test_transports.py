@@ -213,7 +213,7 @@ class Tls(TransportCase):
         # A broken pair changes nothing.
         self.certificate.key.write_text("nonsense")
         self.server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: "no private key in PEM form" in self.server.log_tail(), what="the log")
+        self.server.wait_for_log("no private key in PEM form")
         self.open("tls", fresh("u"))
         self.certificate.replace()
         self.server.process.send_signal(signal.SIGHUP)
@@ -234,7 +234,7 @@ class CertificateWatch(TransportCase):
         self.open("wss", fresh("u"))
         self.certificate.replace(days=90)
         wait_until(lambda: Tls.serves_the_files(self), what="the new certificate")
-        self.assertIn("new connections use the certificate in", self.server.log_tail())
+        self.server.wait_for_log("new connections use the certificate in")
 
 
 class BadCertificates(unittest.TestCase):
@@ -479,7 +479,7 @@ class NodeLimit(TransportCase):
         self.assertEqual(self.refused("tcp", fresh("u"), device_flag=1), "")
         for transport in ("tls", "wss"):
             self.assertEqual(self.refused(transport, fresh("u")), "")
-        self.assertIn("more than 2 connections", self.server.log_tail())
+        self.server.wait_for_log("more than 2 connections")
 
 
 class FrameLimit(TransportCase):
