@@ -149,11 +149,7 @@ Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings
     return Error(Errc::invalid, "gateway.trustedProxies: " + trusted.error().detail());
   }
   options.trusted_proxies = std::move(*trusted);
-  auto origins = gateway::OriginPolicy::parse(settings.gateway.allowed_origins);
-  if (!origins) {
-    return Error(Errc::invalid, "gateway.allowedOrigins: " + origins.error().detail());
-  }
-  options.origins = std::move(*origins);
+  JD_TRY(options.origins, gateway::OriginPolicy::parse(settings.gateway.allowed_origins));
   options.limits = settings.gateway;
   options.disable_json_rpc = settings.disable_json_rpc;
   options.plain_clients = settings.disable_encryption;

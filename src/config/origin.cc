@@ -106,12 +106,16 @@ AllowedOrigins::AllowedOrigins(const std::vector<std::string>& entries) {
   }
 }
 
-bool AllowedOrigins::allow(std::string_view origin, std::string_view host) const {
+bool AllowedOrigins::names(std::string_view origin) const {
   if (any_ || (null_ && origin == "null")) return true;
   const auto parsed = parse_origin(origin);
-  if (!parsed) return false;
-  if (std::find(origins_.begin(), origins_.end(), *parsed) != origins_.end()) return true;
-  if (parsed->scheme != "http" && parsed->scheme != "https") return false;
+  return parsed && std::find(origins_.begin(), origins_.end(), *parsed) != origins_.end();
+}
+
+bool AllowedOrigins::allow(std::string_view origin, std::string_view host) const {
+  if (names(origin)) return true;
+  const auto parsed = parse_origin(origin);
+  if (!parsed || (parsed->scheme != "http" && parsed->scheme != "https")) return false;
   const std::string name = lower(host_without_port(host));
   return parsed->host == name || (is_loopback_name(parsed->host) && is_loopback_name(name));
 }

@@ -46,6 +46,8 @@ class AllowedOrigins {
   bool empty() const { return !any_ && !null_ && origins_.empty(); }
   // One entry is "*".
   bool any() const { return any_; }
+  // Whether an entry names `origin`, a header as it came.
+  bool names(std::string_view origin) const;
   // Whether a page of `origin`, a header as it came, may talk to a server that it calls `host`, a
   // Host header. Always when it is of the same host: the same name on any port, loopback names
   // being one.

@@ -3,12 +3,12 @@
 // which page it is. Pure.
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "config/origin.h"
 
 namespace jindou::gateway {
 
@@ -18,7 +18,7 @@ class OriginPolicy {
   OriginPolicy() = default;
   // Entries as in gateway.allowedOrigins: "https://chat.example.org", "http://10.0.0.5:8080", "*",
   // "null" (files and sandboxed frames). Errors: invalid (names the entry).
-  static Result<OriginPolicy> parse(std::span<const std::string> entries);
+  static Result<OriginPolicy> parse(const std::vector<std::string>& entries);
 
   // `origin` and `host` are the headers of the upgrade; an empty origin is a client that is no
   // browser, which every rule lets in.
@@ -30,8 +30,7 @@ class OriginPolicy {
   bool allows(std::string_view origin, std::string_view host, bool token_auth_on) const;
 
  private:
-  std::vector<std::string> entries_;
-  bool any_ = false;
+  config::AllowedOrigins entries_;
 };
 
 }  // namespace jindou::gateway

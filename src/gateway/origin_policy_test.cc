@@ -29,6 +29,13 @@ TEST(OriginPolicy, WithoutTokensPagesOfThisMachineAndOfTheSameAddressComeIn) {
   }
 }
 
+TEST(OriginPolicy, AnAddressOfVersionSixIsTheSameWithAnyPort) {
+  const OriginPolicy policy;
+  EXPECT_TRUE(policy.allows("http://[2001:db8::1]", "[2001:db8::1]:5200", false));
+  EXPECT_TRUE(policy.allows("http://[2001:DB8::1]:5172", "[2001:db8::1]:5200", false));
+  EXPECT_FALSE(policy.allows("http://[2001:db8::2]", "[2001:db8::1]:5200", false));
+}
+
 // The page's owner lets its name resolve to the server's address: then page and socket have the
 // same host, which is a name and therefore worth nothing.
 TEST(OriginPolicy, ANameThatWasReboundIsNotTheSameHost) {
