@@ -92,12 +92,19 @@ std::vector<ChannelKey> listed_channel(const ChannelKey& channel) {
   return {channel};
 }
 
-// The channels whose lists the rules and the fan-out of these commands look at; each once.
+// The channels whose lists the rules and the fan-out of these commands look at; each once. Of a
+// person there are two: a source may know the inbox, or only the pair of sender and receiver.
 std::vector<ChannelKey> listed_channels(const std::vector<SendCommand>& commands) {
   std::vector<ChannelKey> channels;
   for (const auto& command : commands) {
     const auto receiver = receiver_of(command);
-    if (!receiver.empty()) channels.emplace_back(std::string(receiver), ChannelType::person);
+    if (!receiver.empty()) {
+      channels.emplace_back(std::string(receiver), ChannelType::person);
+      // Nobody keeps the built-in account out.
+      if (command.from_uid != kSystemUid) {
+        channels.emplace_back(person_channel_id(command.from_uid, receiver), ChannelType::person);
+      }
+    }
     const ChannelType type = command.channel.type;
     const bool by_pair = type == ChannelType::agent || type == ChannelType::person;
     if (!by_pair && !is_targeted_command(command)) channels.push_back(command.channel);

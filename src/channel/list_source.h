@@ -31,9 +31,9 @@ class ListSource {
   // False: nothing is asked, every look-up is empty. Thread-safe, cheap.
   virtual bool enabled() const = 0;
 
-  // The lists of a channel (for a person: of the inbox {uid, person}); null when there is no answer
-  // in memory. Who holds an answer keeps its channel from being forgotten. Thread-safe; does not
-  // block.
+  // The lists of a channel; for a person of the inbox {uid, person}, and under the pair id the
+  // denylist between the two (the other lists are empty); null when there is no answer in memory.
+  // Who holds an answer keeps its channel from being forgotten. Thread-safe; does not block.
   virtual std::shared_ptr<const Lists> find(const ChannelKey& channel) const = 0;
 
   // Calls `go` once, when the lists of all these channels are in memory: at once on this thread if

@@ -73,10 +73,14 @@ void Partition::Gathering::release(const Result<void>& committed, InboxDirectory
 
 class Partition::ChannelFacts final : public PermissionFacts {
  public:
-  ChannelFacts(Partition& partition, Channel* channel)
-      : partition_(partition),
-        channel_(channel),
-        sourced_(channel != nullptr ? partition.sourced(channel->key) : nullptr) {}
+  // Borrows the bytes of `sender`.
+  ChannelFacts(Partition& partition, Channel* channel, std::string_view sender)
+      : partition_(partition), channel_(channel), sender_(sender) {
+    // What the source says of a pair is about its inboxes, see inbox().
+    if (channel != nullptr && channel->key.type != ChannelType::person) {
+      sourced_ = partition.sourced(channel->key);
+    }
+  }
 
   bool is_system_account(std::string_view uid) const override {
     return partition_.deps_.accounts.contains(uid);
@@ -95,6 +99,11 @@ class Partition::ChannelFacts final : public PermissionFacts {
     if (lists->flags) inbox->flags = *lists->flags;
     inbox->denylist = *lists->denylist;
     inbox->allowlist = *lists->allowlist;
+    if (uid == sender_) return std::shared_ptr<const Inbox>(std::move(inbox));
+    const ChannelKey pair(person_channel_id(sender_, uid), ChannelType::person);
+    if (const auto of_pair = partition_.sourced(pair)) {
+      inbox->denylist.insert(of_pair->denylist->begin(), of_pair->denylist->end());
+    }
     return std::shared_ptr<const Inbox>(std::move(inbox));
   }
   Result<bool> is_listed(MemberList list, std::string_view uid) override {
@@ -115,6 +124,7 @@ class Partition::ChannelFacts final : public PermissionFacts {
 
   Partition& partition_;
   Channel* channel_;  // null for a targeted command, whose rules ask nothing of a channel
+  std::string_view sender_;
   std::shared_ptr<const ListSource::Lists> sourced_;
 };
 
@@ -427,7 +437,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   if (!targeted) {
     JD_TRY(channel, load_channel(command.channel));
   }
-  ChannelFacts facts(*this, channel);
+  ChannelFacts facts(*this, channel, command.from_uid);
   JD_TRY(const Reason reason, check_send(command, options_.permission, facts));
   if (reason != Reason::success) return SendResult::refuse(reason, Errc::denied);
 

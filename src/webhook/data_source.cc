@@ -279,9 +279,32 @@ void DataSource::run_worker() {
   std::erase(senders_, &sender);
 }
 
+std::shared_ptr<DataSource::Answer> DataSource::fetch_pair(HttpSender& sender,
+                                                           const ChannelKey& pair,
+                                                           const DataSourceOptions& options) const {
+  const std::vector<HttpRequest> requests = {request_of(options, body_of("getBlacklist", &pair))};
+  HttpAnswer answer;
+  sender.send_all(requests, [&answer](std::size_t, HttpAnswer received) {
+    answer = std::move(received);
+    return true;
+  });
+  // A source that keeps its lists by receiver may refuse an id it has never heard of.
+  const bool unknown = answer.status >= 400 && answer.status < 500;
+  auto denylist = unknown ? std::make_optional<std::vector<std::string>>() : read_uids(answer);
+  if (!denylist) return nullptr;
+  auto lists = std::make_shared<Answer>();
+  lists->denylist = set_of(std::move(*denylist));
+  lists->allowlist = set_of({});
+  lists->subscribers = set_of({});
+  return lists;
+}
+
 std::shared_ptr<DataSource::Answer> DataSource::fetch(HttpSender& sender, const ChannelKey& channel,
                                                       const DataSourceOptions& options) const {
   const bool person = channel.type == ChannelType::person;
+  if (person && !split_pair_id(channel.id).first.empty()) {
+    return fetch_pair(sender, channel, options);
+  }
   std::vector<HttpRequest> requests;
   requests.push_back(request_of(options, body_of("getBlacklist", &channel)));
   requests.push_back(request_of(options, body_of("getWhitelist", &channel)));

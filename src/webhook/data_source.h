@@ -92,8 +92,12 @@ class DataSource final : public channel::ListSource {
   void make_room();
   void run_worker();
   void run_accounts();
+  // Null: no answer, or none that can be understood.
   std::shared_ptr<Answer> fetch(HttpSender& sender, const ChannelKey& channel,
                                 const DataSourceOptions& options) const;
+  // Of two users together there is only the question who is kept from the other.
+  std::shared_ptr<Answer> fetch_pair(HttpSender& sender, const ChannelKey& pair,
+                                     const DataSourceOptions& options) const;
 
   DataSourceDeps deps_;
   mutable std::mutex mutex_;

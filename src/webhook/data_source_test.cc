@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <map>
@@ -217,6 +218,59 @@ TEST_F(DataSourceTest, AHeldAnswerKeepsItsSuccessor) {
   ask(other);
   ask(other);
   EXPECT_EQ(data_source_->find(kGroup), nullptr);
+}
+
+// Some systems keep who blocked whom, not the denylist of an inbox: they know only the pair.
+TEST_F(DataSourceTest, ADenylistMayBeKnownOnlyByThePair) {
+  const std::string pair = person_channel_id("a", "b");
+  answers_[pair + " getBlacklist"] = R"(["a","b"])";
+  const auto write = [this](const std::string& from, const std::string& to) {
+    SendCommand command = to_group(person_channel_id(from, to), "hi");
+    command.channel.type = ChannelType::person;
+    command.from_uid = from;
+    return send({command})[0];
+  };
+  EXPECT_EQ(write("a", "b").reason, Reason::in_denylist);
+  EXPECT_EQ(write("b", "a").reason, Reason::in_denylist);
+  EXPECT_TRUE(write("a", "c").ok());
+  EXPECT_TRUE(write("c", "b").ok());
+  // Whatever way the message takes: the person decides, not the type of the channel.
+  SendCommand command = to_group("ignored", "hi");
+  command.from_uid = "a";
+  command.subscribers = {"b"};
+  command.flags.sync_once = true;
+  EXPECT_EQ(send({command})[0].reason, Reason::in_denylist);
+  // It stays a pair: both are told of what may be sent.
+  const auto asked = recipients(ChannelKey(pair, ChannelType::person));
+  ASSERT_TRUE(asked.has_value());
+  EXPECT_EQ(asked->listed.size(), 2U);
+  EXPECT_EQ(asked->excluded, nullptr);
+}
+
+TEST_F(DataSourceTest, BothDenylistsOfAPersonCount) {
+  answers_["b getBlacklist"] = R"(["a"])";
+  answers_[person_channel_id("b", "c") + " getBlacklist"] = R"(["c"])";
+  for (const char* from : {"a", "c", "d"}) {
+    SendCommand command = to_group(person_channel_id(from, "b"), "hi");
+    command.channel.type = ChannelType::person;
+    command.from_uid = from;
+    EXPECT_EQ(send({command})[0].ok(), std::string(from) == "d") << from;
+  }
+}
+
+// A system that has never heard of pairs refuses the id; one that is down says nothing about it.
+TEST_F(DataSourceTest, APairThatIsRefusedIsNotDenied) {
+  std::atomic<int> status = 404;
+  source_.set_answer([&status](const ReceivedCall& call) {
+    return call.body.find('@') == std::string::npos ? 200 : status.load();
+  });
+  SendCommand command = to_group(person_channel_id("a", "b"), "hi");
+  command.channel.type = ChannelType::person;
+  command.from_uid = "a";
+  EXPECT_TRUE(send({command})[0].ok());
+  restart();
+  status = 500;
+  EXPECT_EQ(send({command})[0].code, Errc::unavailable);
 }
 
 }  // namespace

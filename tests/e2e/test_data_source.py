@@ -96,6 +96,22 @@ class DataSource(unittest.TestCase):
         refused = server.batch([item(receiver, from_uid=sender, channel_type=PERSON)])
         self.assertEqual(refused.json()["items"][0]["reason"], 4)
 
+    def test_a_source_that_knows_only_the_pair(self):
+        one, other, third = fresh("u"), fresh("u"), fresh("u")
+        # As TangSengDaoDao: both of the two, when either has blocked the other.
+        for pair in (one + "@" + other, other + "@" + one):
+            self.source.answers[("getBlacklist", pair)] = [one, other]
+        server = self.serve(**{"api.sendCheck": "trusted"})
+        for sender, receiver in ((one, other), (other, one)):
+            refused = server.batch([item(receiver, from_uid=sender, channel_type=PERSON)])
+            self.assertEqual(refused.json()["items"][0]["reason"], 4)
+        # The pair is asked for its denylist and nothing else.
+        asked = {cmd for cmd, channel in self.source.calls if channel and "@" in channel}
+        self.assertEqual(asked, {"getBlacklist"})
+        with server.client(other) as online:
+            server.must_batch([item(other, from_uid=third, channel_type=PERSON)])
+            self.assertEqual(online.recv().channel_id, third)
+
     def test_flags_only_with_channel_info(self):
         group, member = fresh("g"), fresh("u")
         self.source.answers[("getSubscribers", group)] = [member]
