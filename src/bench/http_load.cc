@@ -151,12 +151,7 @@ Result<HttpLoad::Round> HttpLoad::run(double seconds, std::uint64_t messages_max
       now = std::chrono::steady_clock::now();
       last_progress = now;
       if (running && now < end) {
-        round.messages += items_;
-        ++round.requests;
-        round.latencies.push_back(
-            static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                           now - connections_[event.key].sent_at)
-                                           .count()));
+        count_answer(round, event.key, now);
         if (asked < messages_max) {
           JD_CHECK_OK(send_next(event.key));
           ++in_flight;
@@ -176,15 +171,30 @@ Result<HttpLoad::Round> HttpLoad::run(double seconds, std::uint64_t messages_max
   return round;
 }
 
-Result<HttpLoad::Round> HttpLoad::run_paced(double seconds, double requests_per_second) {
+void HttpLoad::count_answer(Round& round, std::size_t index, TimePoint now) const {
+  const auto took = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(now - connections_[index].sent_at)
+          .count());
+  if (refused_) {
+    round.refused.push_back(took);
+    return;
+  }
+  round.messages += items_;
+  ++round.requests;
+  round.latencies.push_back(took);
+}
+
+Result<HttpLoad::Round> HttpLoad::run_paced(double seconds, double requests_per_second,
+                                            Overdue overdue) {
   using std::chrono::duration_cast;
-  using std::chrono::nanoseconds;
   Round round;
   const auto interval =
       duration_cast<TimePoint::duration>(std::chrono::duration<double>(1 / requests_per_second));
   const TimePoint start = std::chrono::steady_clock::now();
   const TimePoint end =
       start + duration_cast<TimePoint::duration>(std::chrono::duration<double>(seconds));
+  const bool sent_late = overdue == Overdue::sent_late;
+  refusals_accepted_ = !sent_late;
   std::vector<std::size_t> idle;
   for (std::size_t i = connections_.size(); i-- > 0;) idle.push_back(i);
   TimePoint due = start;
@@ -192,78 +202,31 @@ Result<HttpLoad::Round> HttpLoad::run_paced(double seconds, double requests_per_
   const auto owed = [&] { return connections_.size() - idle.size(); };
   while (due < end || owed() > 0) {
     JD_CHECK_OK(check_interrupted());
-    TimePoint now = std::chrono::steady_clock::now();
-    while (due <= now && due < end && !idle.empty()) {
-      if (owed() == 0) last_answer = now;
-      JD_CHECK_OK(send_next(idle.back()));
-      connections_[idle.back()].sent_at = due;
-      idle.pop_back();
-      due += interval;
-    }
-    const TimePoint give_up = last_answer + kAnswerLimit;
-    const auto& events = poller_.wait(idle.empty() || due >= end ? give_up : due);
-    for (const Poller::Event& event : events) {
-      JD_TRY(const bool done, serve(event));
-      if (!done) continue;
-      idle.push_back(event.key);
-      now = std::chrono::steady_clock::now();
-      round.longest_gap = std::max<nanoseconds>(round.longest_gap, now - last_answer);
-      last_answer = now;
-      round.messages += items_;
-      ++round.requests;
-      round.latencies.push_back(static_cast<std::uint64_t>(
-          duration_cast<nanoseconds>(now - connections_[event.key].sent_at).count()));
-    }
-    if (owed() > 0 && std::chrono::steady_clock::now() > give_up) {
-      return Error(Errc::deadline, "no answer for 30 seconds");
-    }
-  }
-  round.seconds = seconds_since(start);
-  return round;
-}
-
-Result<HttpLoad::Round> HttpLoad::run_overload(double seconds, double requests_per_second) {
-  using std::chrono::duration_cast;
-  using std::chrono::nanoseconds;
-  Round round;
-  const auto interval =
-      duration_cast<TimePoint::duration>(std::chrono::duration<double>(1 / requests_per_second));
-  const TimePoint start = std::chrono::steady_clock::now();
-  const TimePoint end =
-      start + duration_cast<TimePoint::duration>(std::chrono::duration<double>(seconds));
-  std::vector<std::size_t> idle;
-  for (std::size_t i = connections_.size(); i-- > 0;) idle.push_back(i);
-  TimePoint due = start;
-  TimePoint last_answer = start;
-  refusals_accepted_ = true;
-  while (due < end || idle.size() < connections_.size()) {
-    JD_CHECK_OK(check_interrupted());
     const TimePoint now = std::chrono::steady_clock::now();
     for (; due <= now && due < end; due += interval) {
+      if (idle.empty() && sent_late) break;
       if (idle.empty()) {
         ++round.unsent;
         continue;
       }
+      if (owed() == 0) last_answer = now;
       JD_CHECK_OK(send_next(idle.back()));
+      if (sent_late) connections_[idle.back()].sent_at = due;
       idle.pop_back();
     }
     const TimePoint give_up = last_answer + kAnswerLimit;
-    for (const Poller::Event& event : poller_.wait(due < end ? due : give_up)) {
+    const bool nothing_to_send = due >= end || (idle.empty() && sent_late);
+    for (const Poller::Event& event : poller_.wait(nothing_to_send ? give_up : due)) {
       JD_TRY(const bool done, serve(event));
       if (!done) continue;
       idle.push_back(event.key);
-      last_answer = std::chrono::steady_clock::now();
-      const auto took = static_cast<std::uint64_t>(
-          duration_cast<nanoseconds>(last_answer - connections_[event.key].sent_at).count());
-      if (refused_) {
-        round.refused.push_back(took);
-      } else {
-        round.messages += items_;
-        ++round.requests;
-        round.latencies.push_back(took);
-      }
+      const TimePoint answered = std::chrono::steady_clock::now();
+      round.longest_gap =
+          std::max<std::chrono::nanoseconds>(round.longest_gap, answered - last_answer);
+      last_answer = answered;
+      count_answer(round, event.key, answered);
     }
-    if (std::chrono::steady_clock::now() > give_up) {
+    if (owed() > 0 && std::chrono::steady_clock::now() > give_up) {
       return Error(Errc::deadline, "no answer for 30 seconds");
     }
   }

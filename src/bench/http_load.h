@@ -24,8 +24,8 @@ class HttpLoad {
     std::vector<std::uint64_t> latencies;  // nanoseconds, one per request
     // The longest time in which no answer came although one was owed. run_paced only.
     std::chrono::nanoseconds longest_gap{};
-    // run_overload only: how long each refusal took, in nanoseconds, and the requests that found
-    // all connections waiting and were not sent.
+    // Overdue::left_out only: how long each refusal took, in nanoseconds, and the requests that
+    // found all connections waiting and were not sent.
     std::vector<std::uint64_t> refused;
     std::uint64_t unsent = 0;
 
@@ -44,16 +44,17 @@ class HttpLoad {
   // error ends the load: a benchmark with failures measures nothing.
   Result<Round> run(double seconds, std::uint64_t messages_max = UINT64_MAX);
 
-  // Sends at a fixed rate, whatever the answers do: a request that finds all connections waiting
-  // goes out late, and its latency counts from when it was due (a stall is not hidden by the
-  // requests that it kept from being sent). Ends when all that was due is answered; errors as in
-  // run().
-  Result<Round> run_paced(double seconds, double requests_per_second);
-
-  // Sends at a fixed rate that the server need not keep up with: a 429 counts as refused and is not
-  // repeated, and what finds no free connection is not sent. Ends when all that was sent is
-  // answered; other errors as in run().
-  Result<Round> run_overload(double seconds, double requests_per_second);
+  // What becomes of a request that finds all connections waiting.
+  enum class Overdue : std::uint8_t {
+    // It goes out late, and its latency counts from when it was due: a stall is not hidden by the
+    // requests that it kept from being sent.
+    sent_late,
+    // It is not sent. The server need not keep up: a 429 counts as refused and is not repeated.
+    left_out,
+  };
+  // Sends at a fixed rate, whatever the answers do. Ends when all that was sent is answered; other
+  // errors as in run().
+  Result<Round> run_paced(double seconds, double requests_per_second, Overdue overdue);
 
   std::uint64_t messages_total() const { return messages_total_; }
 
@@ -71,6 +72,8 @@ class HttpLoad {
   Result<void> send_next(std::size_t index);
   // What the socket of an event asks for; true when its answer is complete and right.
   Result<bool> serve(const Poller::Event& event);
+  // Adds the last complete answer, which came on that connection.
+  void count_answer(Round& round, std::size_t index, TimePoint now) const;
   // Reads what is there; true when the answer is complete and right.
   Result<bool> receive(std::size_t index);
 

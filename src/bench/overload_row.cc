@@ -44,7 +44,8 @@ Result<Figures> measure(const BenchOptions& options, const Target& target,
   for (int round = 0; round < options.rounds; ++round) {
     JD_TRY(const HttpLoad::Round peak, peak_load.run(options.seconds));
     const double requests = kTimesThePeak * peak.per_second() / static_cast<double>(shape.items);
-    JD_TRY(HttpLoad::Round over, overload.run_overload(options.seconds, requests));
+    JD_TRY(HttpLoad::Round over,
+           overload.run_paced(options.seconds, requests, HttpLoad::Overdue::left_out));
     // At once, so that it shows what the overload has left behind.
     JD_TRY(const HttpLoad::Round after, peak_load.run(options.seconds));
     figures.peaks.push_back(peak.per_second());

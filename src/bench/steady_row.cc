@@ -64,7 +64,8 @@ Result<void> measure_steady(Stage& stage, std::vector<Row>& rows) {
   double seconds = 0;
   for (double spent = 0; spent < options.steady_seconds; spent += kLoadSeconds + kPauseSeconds) {
     JD_CHECK_OK(pause());
-    JD_TRY(HttpLoad::Round cycle, load.run_paced(kLoadSeconds, rate / kBatchItems));
+    JD_TRY(HttpLoad::Round cycle,
+           load.run_paced(kLoadSeconds, rate / kBatchItems, HttpLoad::Overdue::sent_late));
     const double gap = std::chrono::duration<double, std::milli>(cycle.longest_gap).count();
     cycle_p99s.push_back(millis(percentile(cycle.latencies, 99)));
     longest_gap = std::max(longest_gap, gap);
