@@ -69,7 +69,7 @@ constexpr std::string_view kCorsHeaders =
     "Access-Control-Allow-Credentials: true\r\n"
     "Access-Control-Allow-Methods: POST, OPTIONS, GET, PUT, DELETE, PATCH\r\n"
     "Access-Control-Allow-Headers: Content-Type, Content-Length, Accept-Encoding, Authorization, "
-    "token, X-Requested-With, Accept, Origin, Cache-Control\r\n"
+    "token, X-Requested-With, Accept, Origin, Cache-Control, Jindou-Strict\r\n"
     "Access-Control-Expose-Headers: X-Batch-Failed, Retry-After\r\n";
 
 void append_cors_headers(std::string& out, std::string_view allow_origin) {
@@ -372,7 +372,8 @@ Task<Connection::Read> Connection::read_request() {
           co_return co_await refuse_body();
         }
         if (request_.body.size() > request_.body_bytes_max) {
-          co_await answer_refusal(413, "the request body is too large");
+          co_await answer_refusal(413, "the request body is too large: this path takes at most " +
+                                           std::to_string(request_.body_bytes_max) + " bytes");
           co_return Read::refused;
         }
         if (end_ - begin_ >= buffer_max) {

@@ -221,6 +221,8 @@ TEST_F(HttpServerTest, RefusesTooLargeBodiesBeforeReadingThem) {
       exchange("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n");
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 ")) << answer;
   EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
+  EXPECT_NE(answer.find("1000 bytes"), std::string::npos) << answer;
+  EXPECT_NE(answer.find("api.maxBodyBytes"), std::string::npos) << answer;
   // The whole body is on its way: the answer must arrive all the same.
   const std::string late = exchange(post("/x", std::string(2'000'000, 'x')));
   EXPECT_TRUE(late.starts_with("HTTP/1.1 413 ")) << late;

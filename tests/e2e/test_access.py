@@ -101,7 +101,7 @@ class WithToken(AccessCase):
                 self.assertEqual(set(methods),
                                  {"POST", "OPTIONS", "GET", "PUT", "DELETE", "PATCH"})
                 allowed = headers["access-control-allow-headers"].lower().replace(" ", "")
-                self.assertLessEqual({"content-type", "authorization", "token"},
+                self.assertLessEqual({"content-type", "authorization", "token", "jindou-strict"},
                                      set(allowed.split(",")))
 
     def test_the_manager_port_needs_a_token_or_a_login(self):
