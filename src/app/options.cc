@@ -4,10 +4,10 @@
 #include <chrono>
 #include <memory>
 #include <string_view>
-#include <thread>
 
 #include "app/descriptor_budget.h"
 #include "app/version.h"
+#include "base/machine_share.h"
 
 namespace jindou::app {
 
@@ -16,6 +16,11 @@ namespace {
 // Stopping: the API and then the gateway finish what is in flight. With the second or two that
 // either may take beyond its grace, the whole stays below the five seconds an operator is promised.
 constexpr std::chrono::milliseconds kStopGrace{1'000};
+
+// A flush must not wait behind a merge of many files. What the disk is asked for has its own limit
+// (storage.backgroundBytesPerSecond), which a few merges reach.
+constexpr unsigned kBackgroundJobsMin = 2;
+constexpr unsigned kBackgroundJobsMax = 4;
 
 channel::SendCheck send_check_of(config::SendCheck check) {
   switch (check) {
@@ -49,7 +54,7 @@ store::StoreOptions store_options(const config::Settings& settings) {
   options.partitions = settings.storage.partitions;
   options.write_buffer_bytes = settings.storage.write_buffer_bytes;
   options.block_cache_bytes = settings.storage.block_cache_bytes;
-  options.background_jobs = static_cast<int>(settings.storage.background_jobs);
+  options.background_jobs = static_cast<int>(background_jobs(settings));
   options.background_bytes_per_second =
       static_cast<std::int64_t>(settings.storage.background_bytes_per_second);
   options.accept_data_loss = settings.storage.accept_data_loss;
@@ -165,12 +170,19 @@ Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings
   return options;
 }
 
+unsigned background_jobs(const config::Settings& settings) {
+  if (settings.storage.background_jobs > 0) {
+    return static_cast<unsigned>(settings.storage.background_jobs);
+  }
+  return std::clamp(usable_processors() / 2, kBackgroundJobsMin, kBackgroundJobsMax);
+}
+
 unsigned worker_count(const config::Settings& settings) {
   if (settings.core.partition_workers > 0) {
     return static_cast<unsigned>(settings.core.partition_workers);
   }
   // Evaluation costs a fraction of what the edges and the store cost for the same message.
-  return std::max(1U, std::thread::hardware_concurrency() / 2);
+  return std::max(1U, usable_processors() / 2);
 }
 
 }  // namespace jindou::app

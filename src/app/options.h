@@ -23,6 +23,8 @@ retention::SweeperOptions sweeper_options(const config::Settings& settings);
 // Without what a reload may change, which LiveOptions has. Errors: invalid (an address
 // or network).
 Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings);
+// Threads that flush and merge, while both have work.
+unsigned background_jobs(const config::Settings& settings);
 // Threads that evaluate commands.
 unsigned worker_count(const config::Settings& settings);
 

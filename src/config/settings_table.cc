@@ -160,7 +160,7 @@ constexpr std::array kTable{
             "How long a message may be expected to wait until it is durable; at most half of "
             "api.requestTimeout. What would wait longer gets 429 or the rate-limit reason."},
     Setting{"core.partitionWorkers", count, JD_MEMBER(core.partition_workers), 0, 256, "", kOurs,
-            kRestart, "Threads that evaluate commands. 0: chosen from the number of CPUs."},
+            kRestart, "Threads that evaluate commands. 0: chosen from the number of usable CPUs."},
     Setting{"core.channelCacheCount", count, JD_MEMBER(core.channel_cache_count), 16, 100'000'000,
             "", kOurs, kRestart, "Channels whose state is kept in memory on this node."},
 
@@ -171,8 +171,10 @@ constexpr std::array kTable{
             "Memory for written data before it goes to table files."},
     Setting{"storage.blockCacheBytes", bytes, JD_MEMBER(storage.block_cache_bytes), kMiB,
             1024 * kGiB, "", kOurs, kRestart, "Memory for blocks read from table files."},
-    Setting{"storage.backgroundJobs", count, JD_MEMBER(storage.background_jobs), 1, 64, "", kOurs,
-            kRestart, "Concurrent flushes and compactions."},
+    Setting{
+        "storage.backgroundJobs", count, JD_MEMBER(storage.background_jobs), 0, 64, "", kOurs,
+        kRestart,
+        "Concurrent flushes and compactions. 0: chosen from the number of usable CPUs, 2 to 4."},
     Setting{
         "storage.backgroundBytesPerSecond", bytes, JD_MEMBER(storage.background_bytes_per_second),
         kMiB, 1024 * kGiB, "", kOurs, kRestart,
@@ -204,7 +206,7 @@ constexpr std::array kTable{
             "Memory of the filter that tells new client_msg_nos from used ones, 1.5 bytes each. "
             "Beyond it new ones are looked up in the store, which is slower."},
     Setting{"runtime.ioThreads", count, JD_MEMBER(runtime.io_threads), 0, 256, "", kOurs, kRestart,
-            "Threads that serve connections. 0: chosen from the number of CPUs."},
+            "Threads that serve connections. 0: chosen from the number of usable CPUs."},
 
     Setting{"gateway.connectTimeout", duration, JD_MEMBER(gateway.connect_timeout), 10, kHour, "",
             kOurs, kRestart, "Time for a client from opening a connection to its CONNECT."},

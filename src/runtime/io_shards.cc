@@ -1,13 +1,12 @@
 #include "runtime/io_shards.h"
 
-#include <algorithm>
-
+#include "base/machine_share.h"
 #include "runtime/thread_identity.h"
 
 namespace jindou::runtime {
 
 IoShards::IoShards(unsigned count) {
-  if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
+  if (count == 0) count = usable_processors();
   for (unsigned i = 0; i < count; ++i) shards_.push_back(std::make_unique<Shard>());
 }
 

@@ -15,7 +15,8 @@ namespace jindou::runtime {
 
 class IoShards {
  public:
-  // `count` 0 means one shard per core. Threads start with start().
+  // `count` 0 means one shard per usable processor
+  // (base/machine_share.h). Threads start with start().
   explicit IoShards(unsigned count);
   // Stops and joins.
   ~IoShards();

@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <thread>
 #include <utility>
+
+#include "base/machine_share.h"
 
 namespace jindou::webhook {
 
@@ -47,9 +48,7 @@ ProcessorUse this_threads_use() {
 
 Pacer::Pacer(double share, Source source) : share_(share), source_(std::move(source)) {}
 
-double Pacer::default_share() {
-  return std::min(1.0, kSharePerProcessor * std::max(1U, std::thread::hardware_concurrency()));
-}
+double Pacer::default_share() { return std::min(1.0, kSharePerProcessor * usable_processors()); }
 
 milliseconds Pacer::rest() {
   const ProcessorUse now = source_();

@@ -29,7 +29,8 @@ class Pacer {
   // `share` is the part of one processor that the thread may use while others want it.
   explicit Pacer(double share, Source source = this_threads_use);
 
-  // One fortieth of all processors: of two threads that have work at all times, 5 % of the machine.
+  // One fortieth of all usable processors: of two threads that have work at all times, 5 % of the
+  // machine.
   static double default_share();
 
   // After a piece of work: how long to rest. Zero while nobody else wants the processors.

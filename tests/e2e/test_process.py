@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -216,6 +217,19 @@ class FewOpenFiles(unittest.TestCase):
                 return False
 
         wait_until(answers, what="a place for a new connection")
+
+
+class FewProcessors(unittest.TestCase):
+    """Threads are as many as processors that the server may use, not as the machine has."""
+
+    def test_one_processor_has_one_network_thread(self):
+        first = str(min(os.sched_getaffinity(0)))
+        server = Server(wrapper=lambda _: ["taskset", "-c", first])
+        self.addCleanup(server.destroy)
+        server.start()
+        names = [path.read_text().strip()
+                 for path in pathlib.Path(f"/proc/{server.process.pid}/task").glob("*/comm")]
+        self.assertEqual([name for name in names if re.fullmatch(r"io-\d+", name)], ["io-0"], names)
 
 
 class CommandLine(unittest.TestCase):
