@@ -30,7 +30,8 @@ struct StoreOptions {
   std::string directory;
   // Only used when the store is created; afterwards the stored number holds.
   std::uint16_t partitions = 16;
-  // Memory for rows not yet in a table file; up to four of these can be filled before writers wait.
+  // Memory for rows not yet in a table file; up to four of these can be filled before writers wait,
+  // and a sixteenth more with deletions of client_msg_nos.
   // Larger ones are written out less often, but each insert into them takes longer.
   std::size_t write_buffer_bytes = std::size_t{64} << 20;
   std::size_t block_cache_bytes = std::size_t{256} << 20;

@@ -10,13 +10,20 @@ namespace {
 
 constexpr const char* kClientNumbersName = "client_numbers";
 
+// Its write buffers beside those of messages. Each family has four at most and then waits, which is
+// the bound of both together. RocksDB's own for several families (WriteBufferManager) is no bound
+// unless it may stall, and a writer that it stalls is not woken by an error of the flush it waits
+// for: the store could not be closed and opened again.
+constexpr std::size_t kClientNumbersShare = 16;
+
 rocksdb::ColumnFamilyOptions client_numbers_options(const rocksdb::Options& options) {
   rocksdb::ColumnFamilyOptions numbers(options);
   numbers.memtable_insert_with_hint_prefix_extractor = nullptr;
-  // Filled by bulk loads; the memtable stays empty. Loads are small files, each of one partition,
-  // and seldom read, thanks to the filters in memory: let many gather before they are merged.
+  // Filled by bulk loads; only deletions go through the memtable. Loads are small files, each of
+  // one partition, and seldom read, thanks to the filters in memory: let many gather before they
+  // are merged.
   numbers.compaction_style = rocksdb::kCompactionStyleLevel;
-  numbers.write_buffer_size = 4 << 20;
+  numbers.write_buffer_size = options.write_buffer_size / kClientNumbersShare;
   numbers.target_file_size_base = 64 << 20;
   numbers.max_bytes_for_level_base = std::uint64_t{1} << 30;
   numbers.level0_file_num_compaction_trigger = 128;
