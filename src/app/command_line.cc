@@ -11,6 +11,7 @@
 #include "app/version.h"
 #include "bench/bench.h"
 #include "config/conversion.h"
+#include "config/fitted_defaults.h"
 #include "config/settings.h"
 
 namespace jindou::app {
@@ -63,7 +64,9 @@ struct SettingsFlags {
     }
     std::optional<std::filesystem::path> path;
     if (!file.empty()) path = file;
-    return config::load_settings(path, config::process_environment(), overrides);
+    JD_TRY(auto loaded, config::load_settings(path, config::process_environment(), overrides));
+    config::fit_defaults(loaded, read_memory_share());
+    return loaded;
   }
 };
 

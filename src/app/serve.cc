@@ -21,6 +21,7 @@
 #include "app/private_files.h"
 #include "app/service_notifier.h"
 #include "app/version.h"
+#include "base/machine_share.h"
 #include "observe/last_words.h"
 #include "observe/line_writer.h"
 #include "observe/log.h"
@@ -186,6 +187,7 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   observe::set_log_queue_bytes(settings.logger.queue_bytes);
   observe::install_last_words();
   for (const auto& warning : loaded.warnings) observe::log_warn("config", "{}", warning);
+  observe::log_info("config", "{}; threads for {} processor(s)", loaded.fit, usable_processors());
   (void)::mallopt(M_MMAP_THRESHOLD, kMappedBytesMin);
   const std::size_t descriptors_max = raise_descriptor_limit();
   if (const std::string said = fit_connections(settings, descriptors_max); !said.empty()) {

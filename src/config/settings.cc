@@ -243,6 +243,7 @@ Result<void> check_listen(std::string_view key, const std::string& value) {
 std::string_view origin_name(SettingOrigin origin) {
   switch (origin) {
     case SettingOrigin::by_default: return "default";
+    case SettingOrigin::fitted: return "fitted to the memory";
     case SettingOrigin::file: return "file";
     case SettingOrigin::env: return "environment";
     case SettingOrigin::flag: return "flag";

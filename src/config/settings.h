@@ -123,7 +123,8 @@ struct DedupSettings {
 };
 
 struct RuntimeSettings {
-  std::size_t io_threads = 0;  // 0: from the number of CPUs
+  std::size_t io_threads = 0;    // 0: from the number of CPUs
+  std::size_t memory_limit = 0;  // 0: what control groups or the machine leave
 };
 
 struct GatewaySettings {
@@ -346,12 +347,13 @@ struct IgnoredKey {
 };
 std::span<const IgnoredKey> ignored_keys();
 
-enum class SettingOrigin : std::uint8_t { by_default, file, env, flag };
+enum class SettingOrigin : std::uint8_t { by_default, fitted, file, env, flag };
 
 struct LoadedSettings {
   Settings settings;
   std::vector<SettingOrigin> origins;  // parallel to settings_table()
   std::vector<std::string> warnings;   // for the log: ignored keys, unknown WK_ variables
+  std::string fit;                     // for the log: which memory the defaults fit into
 };
 
 using Environment = std::map<std::string, std::string>;

@@ -207,6 +207,11 @@ constexpr std::array kTable{
             "Beyond it new ones are looked up in the store, which is slower."},
     Setting{"runtime.ioThreads", count, JD_MEMBER(runtime.io_threads), 0, 256, "", kOurs, kRestart,
             "Threads that serve connections. 0: chosen from the number of usable CPUs."},
+    Setting{"runtime.memoryLimit", bytes, JD_MEMBER(runtime.memory_limit), 0, 1024 * kGiB, "",
+            kOurs, kRestart,
+            "Memory that the server should stay below. Below 2 GiB the defaults of caches and "
+            "buffers shrink in proportion. 0: the limit of the control group, else the memory of "
+            "the machine."},
 
     Setting{"gateway.connectTimeout", duration, JD_MEMBER(gateway.connect_timeout), 10, kHour, "",
             kOurs, kRestart, "Time for a client from opening a connection to its CONNECT."},

@@ -1,0 +1,114 @@
+#include "config/fitted_defaults.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+
+#include "config/keys.h"
+
+namespace jindou::config {
+
+namespace {
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+// From here on the defaults are those of the table.
+constexpr std::uint64_t kPlentyBytes = 2048 * kMiB;
+// A setting can hold no more.
+constexpr std::uint64_t kLimitBytesMax = std::uint64_t{1} << 50;
+
+// A buffer or cache that the table made for kPlentyBytes. `least` is where it still does its work:
+// below, the limit cannot be kept.
+struct Fitted {
+  std::string_view key;
+  std::size_t& (*member)(Settings&);
+  std::size_t least;
+};
+
+constexpr Fitted kFitted[] = {
+    {"storage.writeBufferBytes", [](Settings& s) -> auto& {return s.storage.write_buffer_bytes;
+}  // namespace
+, 4 * kMiB
+}  // namespace jindou::config
+, {"storage.blockCacheBytes", [](Settings& s) -> auto& {return s.storage.block_cache_bytes;
+}
+, 8 * kMiB
+}
+, {"dedup.filterBytesMax", [](Settings& s) -> auto& {return s.dedup.filter_bytes_max;
+}
+, 4 * kMiB
+}
+, {"dedup.generationEntries", [](Settings& s) -> auto& {return s.dedup.generation_entries;
+}
+, 2048
+}
+, {"core.channelCacheCount", [](Settings& s) -> auto& {return s.core.channel_cache_count;
+}
+, 1000
+}
+, {"core.bytesInFlight", [](Settings& s) -> auto& {return s.core.bytes_in_flight;
+}
+, 16 * kMiB
+}
+, {"api.bodyBytesInFlight", [](Settings& s) -> auto& {return s.api.body_bytes_in_flight;
+}
+, 16 * kMiB
+}
+, {"api.answerBytesInFlight", [](Settings& s) -> auto& {return s.api.answer_bytes_in_flight;
+}
+, 16 * kMiB
+}
+, {"delivery.queueBytesMax", [](Settings& s) -> auto& {return s.delivery.queue_bytes_max;
+}
+, 16 * kMiB
+}
+,
+}
+;
+
+std::size_t share_of(std::size_t value, std::uint64_t limit) {
+  const std::uint64_t share = value * (limit / kMiB) / (kPlentyBytes / kMiB);
+  return static_cast<std::size_t>(share >= kMiB ? share - share % kMiB : share);
+}
+
+void shrink(LoadedSettings& loaded, std::uint64_t limit) {
+  for (const Fitted& fitted : kFitted) {
+    const auto at = static_cast<std::size_t>(find_setting(fitted.key) - settings_table().data());
+    if (loaded.origins[at] != SettingOrigin::by_default) continue;
+    std::size_t& value = fitted.member(loaded.settings);
+    value = std::max(share_of(value, limit), std::min(fitted.least, value));
+    loaded.origins[at] = SettingOrigin::fitted;
+  }
+  // A full batch has to fit in (validate()).
+  std::size_t& in_flight = loaded.settings.core.bytes_in_flight;
+  in_flight = std::max(in_flight, loaded.settings.api.max_body_bytes);
+}
+
+std::string shown(std::uint64_t bytes) { return fmt::format("{} MiB", bytes / kMiB); }
+
+}  // namespace
+
+void fit_defaults(LoadedSettings& loaded, const MemoryShare& machine) {
+  const std::uint64_t configured = loaded.settings.runtime.memory_limit;
+  const std::uint64_t limit =
+      std::min(configured != 0 ? configured : machine.bytes, kLimitBytesMax);
+  if (limit == 0) {
+    loaded.fit =
+        "the memory of this machine is not known: caches and buffers are made for 2 GiB or more "
+        "(runtime.memoryLimit)";
+    return;
+  }
+  const std::string source = configured != 0 ? "runtime.memoryLimit" : machine.source;
+  if (limit < kPlentyBytes) shrink(loaded, limit);
+  loaded.fit = limit < kPlentyBytes
+                   ? fmt::format("caches and buffers are made for {}: {}", shown(limit), source)
+                   : fmt::format("caches and buffers have their defaults: {} are enough ({})",
+                                 shown(limit), source);
+  if (configured != 0 && machine.bytes != 0 && configured > machine.bytes) {
+    loaded.warnings.push_back(fmt::format("runtime.memoryLimit: {} is more than {}, {}",
+                                          shown(configured), shown(machine.bytes), machine.source));
+  }
+}
+
+}  // namespace jindou::config
