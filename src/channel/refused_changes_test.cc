@@ -41,9 +41,9 @@ using Command = std::variant<Change, AppendEvent, SendCommand>;
 // One partition over a store of its own.
 class World final : public EffectSink {
  public:
-  explicit World(const MemoryStore& like) : store_(like), reader_(store_) {
-    PartitionDeps deps{reader_, store_, store_, inboxes_, accounts_, horizon_,
-                       *this,   clock_, 42,     1,        nullptr,   nullptr};
+  explicit World(const MemoryStore& like) : memory(like), reader(memory) {
+    PartitionDeps deps{reader, memory, memory, inboxes_, accounts_, horizon_,
+                       *this,  clock,  42,     1,        nullptr,   nullptr};
     partition_ = std::make_unique<Partition>(kPartition, deps, PartitionOptions(), [] {});
     EXPECT_TRUE(partition_->open().has_value());
   }
@@ -58,7 +58,7 @@ class World final : public EffectSink {
                    committed.recipients.subscribers->end());
       }
       for (const auto& uid : who) line += " " + uid;
-      effects_.push_back(std::move(line));
+      effects.push_back(std::move(line));
     }
   }
 
@@ -86,7 +86,7 @@ class World final : public EffectSink {
   }
   void settle() {
     partition_->pump();
-    while (store_.pending_commits() > 0) store_.commit_one();
+    while (memory.pending_commits() > 0) memory.commit_one();
   }
   std::optional<Errc> run(const Command& command) {
     const auto failed = begin(command);
@@ -96,7 +96,7 @@ class World final : public EffectSink {
 
   std::map<std::string, std::string> rows() const {
     std::map<std::string, std::string> rows;
-    EXPECT_TRUE(store_
+    EXPECT_TRUE(memory
                     .scan(Table::main, "", "\xff\xff\xff",
                           [&rows](std::string_view key, std::string_view value) {
                             rows.emplace(key, value);
@@ -111,15 +111,15 @@ class World final : public EffectSink {
     return rows;
   }
 
-  FixedClock clock_;
-  MemoryStore store_;
-  FailingReader reader_;
-  std::vector<std::string> effects_;
+  FixedClock clock;
+  MemoryStore memory;
+  FailingReader reader;
+  std::vector<std::string> effects;
 
  private:
-  InboxDirectory inboxes_{reader_, 1, 64};
+  InboxDirectory inboxes_{reader, 1, 64};
   SystemAccounts accounts_;
-  store::CommitHorizon horizon_{clock_, 1};
+  store::CommitHorizon horizon_{clock, 1};
   std::unique_ptr<Partition> partition_;
 };
 
@@ -228,7 +228,7 @@ MemoryStore furnished() {
     const auto failed = world.run(command);
     EXPECT_FALSE(failed.has_value());
   }
-  return world.store_;
+  return world.memory;
 }
 
 struct Kind {
@@ -333,7 +333,7 @@ void follow_up(World& world) {
       ClearTokens{"u1", {}},
   };
   for (const Command& command : commands) {
-    ++world.clock_.now_ms;
+    ++world.clock.now_ms;
     world.run(command);
   }
 }
@@ -347,12 +347,12 @@ class Refused : public ::testing::TestWithParam<bool> {
     World control(base_);
     for (World* each : {&world, &control}) {
       // Also those that expire are over.
-      each->clock_.now_ms += 5000;
+      each->clock.now_ms += 5000;
       if (unsettled) add_unsettled(*each);
     }
-    world.reader_.arm(nth);
+    world.reader.arm(nth);
     const auto failed = world.begin(kind.command);
-    const bool reached = world.reader_.disarm();
+    const bool reached = world.reader.disarm();
     world.settle();
     control.settle();
     // Of several streams, those that can be read are ended.
@@ -361,17 +361,17 @@ class Refused : public ::testing::TestWithParam<bool> {
     if (reached && !goes_on) {
       EXPECT_EQ(*failed, Errc::storage);
       EXPECT_EQ(world.rows(), control.rows());
-      EXPECT_EQ(world.effects_, control.effects_);
+      EXPECT_EQ(world.effects, control.effects);
     }
     if (reached) {
-      ++world.clock_.now_ms;
-      ++control.clock_.now_ms;
+      ++world.clock.now_ms;
+      ++control.clock.now_ms;
       EXPECT_FALSE(world.run(kind.command).has_value());
       EXPECT_FALSE(control.run(kind.command).has_value());
       follow_up(world);
       follow_up(control);
       EXPECT_EQ(world.rows(), control.rows());
-      EXPECT_EQ(world.effects_, control.effects_);
+      EXPECT_EQ(world.effects, control.effects);
     }
     return reached;
   }

@@ -22,8 +22,8 @@ namespace jindou::store {
 // Thread-safe.
 class FileKeeper final : public rocksdb::FileSystemWrapper {
  public:
-  FileKeeper(std::shared_ptr<rocksdb::FileSystem> files, std::shared_ptr<FaultWatch> faults)
-      : FileSystemWrapper(std::move(files)), faults_(std::move(faults)) {}
+  FileKeeper(const std::shared_ptr<rocksdb::FileSystem>& files, std::shared_ptr<FaultWatch> faults)
+      : FileSystemWrapper(files), faults_(std::move(faults)) {}
   const char* Name() const override { return "jindou.file_keeper"; }
 
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,

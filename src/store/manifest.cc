@@ -12,26 +12,25 @@ namespace jindou::store {
 namespace {
 
 // The tags of RocksDB's version edits.
-enum Tag : std::uint64_t {
-  kComparator = 1,
-  kLogNumber = 2,
-  kNextFileNumber = 3,
-  kLastSequence = 4,
-  kCompactCursor = 5,
-  kDeletedFile = 6,
-  kPrevLogNumber = 9,
-  kMinLogNumberToKeep = 10,
-  kNewFile4 = 103,
-  kColumnFamily = 200,
-  kColumnFamilyAdd = 201,
-  kColumnFamilyDrop = 202,
-  kMaxColumnFamily = 203,
-  kInAtomicGroup = 300,
-  // A tag with this bit may be skipped by who does not know it; its value is a string.
-  kSkippable = 1 << 13,
-  kWalAddition = kSkippable + 7,
-  kWalDeletion = kSkippable + 8,
-};
+constexpr std::uint64_t kComparator = 1;
+constexpr std::uint64_t kLogNumber = 2;
+constexpr std::uint64_t kNextFileNumber = 3;
+constexpr std::uint64_t kLastSequence = 4;
+constexpr std::uint64_t kCompactCursor = 5;
+constexpr std::uint64_t kDeletedFile = 6;
+constexpr std::uint64_t kPrevLogNumber = 9;
+constexpr std::uint64_t kMinLogNumberToKeep = 10;
+constexpr std::uint64_t kNewFile4 = 103;
+constexpr std::uint64_t kColumnFamily = 200;
+constexpr std::uint64_t kColumnFamilyAdd = 201;
+constexpr std::uint64_t kColumnFamilyDrop = 202;
+constexpr std::uint64_t kMaxColumnFamily = 203;
+constexpr std::uint64_t kInAtomicGroup = 300;
+// A tag with this bit may be skipped by who does not know it; its value is a string.
+constexpr std::uint64_t kSkippable = 1 << 13;
+constexpr std::uint64_t kWalAddition = kSkippable + 7;
+constexpr std::uint64_t kWalDeletion = kSkippable + 8;
+// Tags within the record of a file and of a log.
 constexpr std::uint64_t kTerminate = 1;
 constexpr std::uint64_t kSyncedSize = 2;
 
