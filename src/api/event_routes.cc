@@ -247,11 +247,15 @@ Result<StatePage> load_states(const History& history, const StateQuery& query,
     if (!query.include_private && lane.visibility != Visibility::everybody) continue;
     page.lanes.push_back(std::move(lane));
   }
-  std::ranges::sort(page.lanes, {}, &LaneState::msg_event_seq);
+  std::ranges::stable_sort(page.lanes, {}, &LaneState::msg_event_seq);
   std::size_t count = 0;
-  for (std::size_t bytes = 0; count < page.lanes.size() && count < query.limit; ++count) {
-    if (bytes > bytes_max) break;
-    bytes += page.lanes[count].snapshot.size();
+  for (std::size_t bytes = 0; count < page.lanes.size(); ++count) {
+    LaneState& lane = page.lanes[count];
+    // The lanes that one stream.finish ended share its number: the next page begins behind all.
+    const bool tied = count > 0 && page.lanes[count - 1].msg_event_seq == lane.msg_event_seq;
+    if (!tied && (count >= query.limit || bytes > bytes_max)) break;
+    if (bytes > bytes_max) lane.snapshot.clear();
+    bytes += lane.snapshot.size();
   }
   page.more = count < page.lanes.size();
   page.lanes.resize(count);

@@ -15,7 +15,7 @@ Operation event() {
       .description =
           "The anchor is a message that was sent with `is_stream` 1. stream.delta adds text "
           "(payload {\"kind\":\"text\",\"delta\":…}), stream.snapshot replaces it, stream.close, "
-          "stream.error and stream.cancel end the lane, stream.finish ends the message; any other "
+          "stream.error and stream.cancel end the lane, stream.finish ends every lane; any other "
           "type is recorded. Members of the channel who are online are pushed an EVENT frame. A "
           "repeated `event_id`, and any event of a lane that is over, answers the stored state.",
       .body = object({need("channel_id", text("As in the anchor: the other user for type 1.")),

@@ -48,6 +48,24 @@ struct LoadedAnchor {
   std::map<std::string, LoadedLane, std::less<>> lanes;
 };
 
+// A finished message has no open lane. Nothing of this is stored in the rows of the lanes: a finish
+// writes one row, however much text they hold.
+void end_finished_lanes(LoadedAnchor& anchor) {
+  const auto finish = anchor.lanes.find(kFinishLane);
+  if (finish == anchor.lanes.end()) return;
+  const LaneState& end = finish->second.state;
+  for (auto& [event_key, lane] : anchor.lanes) {
+    if (is_terminal(lane.state.status)) continue;
+    lane.state.status = end.status;
+    lane.state.end_reason = end.end_reason;
+    lane.state.error = end.error;
+    lane.state.msg_event_seq = end.msg_event_seq;
+    lane.state.event_id = end.event_id;
+    lane.state.event_type = end.event_type;
+    lane.state.occurred_at_ms = end.occurred_at_ms;
+  }
+}
+
 Result<LoadedAnchor> read_anchor(const store::Reader& reader, PartitionId partition,
                                  const ChannelKey& channel, MessageSeq anchor) {
   LoadedAnchor loaded;
@@ -93,6 +111,7 @@ Result<LoadedAnchor> read_anchor(const store::Reader& reader, PartitionId partit
                             return true;
                           }));
   JD_CHECK_OK(decoded);
+  end_finished_lanes(loaded);
   return loaded;
 }
 
@@ -215,6 +234,8 @@ Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor&
   applied.outcome.from_uid = event.from_uid.empty() ? anchor.message.from_uid : event.from_uid;
   applied.outcome.message_id = anchor.message.id;
 
+  const bool finishes = event.event_key == kFinishLane;
+  const auto finish = lanes.find(kFinishLane);
   const auto existing = lanes.find(event.event_key);
   if (existing != lanes.end()) {
     const LoadedLane& lane = existing->second;
@@ -230,7 +251,12 @@ Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor&
       applied.outcome.status = lane.state.status;
       return applied;
     }
-  } else if (lanes.size() >= limits_.lanes_max) {
+  } else if (finish != lanes.end()) {
+    if (is_delta(event.effect)) return Error(Errc::conflict, "the message is finished");
+    applied.outcome.msg_event_seq = finish->second.state.msg_event_seq;
+    applied.outcome.status = finish->second.state.status;
+    return applied;
+  } else if (!finishes && lanes.size() >= limits_.lanes_max) {
     return Error(Errc::too_large, "the message has too many event keys");
   }
   const std::size_t text_before = existing != lanes.end() && existing->second.state.text
@@ -308,6 +334,7 @@ Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor&
     lane.state.visibility = event.visibility;
     lane.state.occurred_at_ms = event.occurred_at_ms != 0 ? event.occurred_at_ms : now_ms;
     put_lane();
+    if (finishes) end_finished_lanes(anchor.events);
     store::AnchorEventsRecord record;
     record.last_msg_event_seq = anchor.events.last_msg_event_seq;
     batch.Put(store::event_lane_key(partition_, channel, seq, ""), store::encode(record));
@@ -315,7 +342,7 @@ Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor&
   anchor.active_at_ms = now_ms;
   anchor.touched_position = position;
   applied.changed = true;
-  applied.main_ended = is_terminal(lane.state.status) && event.event_key == kMainLane;
+  applied.main_ended = finishes || (is_terminal(lane.state.status) && event.event_key == kMainLane);
   applied.outcome.msg_event_seq = anchor.events.last_msg_event_seq;
   applied.outcome.status = lane.state.status;
   // Unsigned arithmetic wraps to the right sum, also when the lane got smaller.

@@ -29,7 +29,7 @@ struct EventLimits {
   // Kept in memory, beside those with commits in flight.
   std::size_t anchors_max = 4096;
   std::size_t anchor_bytes_max = std::size_t{16} << 20;  // with their text
-  std::size_t lanes_max = 256;                           // of one anchor
+  std::size_t lanes_max = 256;                           // of one anchor, beside kFinishLane
   std::size_t text_bytes_max = std::size_t{1} << 20;     // of one lane
 };
 
@@ -45,8 +45,8 @@ class EventLanes {
   // What append() has done.
   struct Applied {
     EventOutcome outcome;
-    bool changed = false;  // false: a repeat, or the lane had ended; nothing is to be pushed
-    bool main_ended = false;
+    bool changed = false;     // false: a repeat, or the lane had ended; nothing is to be pushed
+    bool main_ended = false;  // nothing more can come to kMainLane
   };
 
   EventLanes(PartitionId partition, const store::Reader& reader, EventLimits limits);
@@ -62,8 +62,9 @@ class EventLanes {
   // Takes a stored message that was looked up. Errors: storage.
   Result<Anchor*> load(const Message& message);
 
-  // Errors: conflict (a delta for a lane that has ended), too_large (lanes, text); nothing is
-  // written then. `position` is that of the commit being gathered.
+  // An event on kFinishLane ends every lane that is open. Errors: conflict (a delta for a lane that
+  // has ended, or for any lane of a finished message), too_large (lanes, text); nothing is written
+  // then. `position` is that of the commit being gathered.
   Result<Applied> append(const AppendEvent& event, Anchor& anchor, std::int64_t now_ms,
                          std::uint64_t position, rocksdb::WriteBatch& batch);
 

@@ -1,4 +1,4 @@
-// What anchors in memory take, and that those in use stay.
+// What anchors in memory take, that those in use stay, and how a message is finished.
 #include "channel/event_lanes.h"
 
 #include <gtest/gtest.h>
@@ -37,6 +37,16 @@ class EventLanesTest : public ::testing::Test {
     EventLanes::Anchor* anchor = lanes_->find(group_, name(seq));
     ASSERT_NE(anchor, nullptr);
     ASSERT_TRUE(lanes_->append(event, *anchor, 0, position, batch_));
+  }
+  Result<EventLanes::Applied> apply(AppendEvent::Effect effect, std::string_view event_key,
+                                    std::string event_id) {
+    AppendEvent event;
+    event.channel = group_;
+    event.effect = effect;
+    event.event_key = std::string(event_key);
+    event.event_id = std::move(event_id);
+    event.text = "x";
+    return lanes_->append(event, *lanes_->find(group_, name(1)), 0, 1, batch_);
   }
   bool has(std::uint64_t seq) { return lanes_->find(group_, name(seq)) != nullptr; }
   static std::string name(std::uint64_t seq) { return "n" + std::to_string(seq); }
@@ -91,6 +101,44 @@ TEST_F(EventLanesTest, ErasedAnchorsTakeNothing) {
   EXPECT_TRUE(*lanes_->has_any(group_, 2, 2));
   lanes_->erase(group_, 2, 2, batch_);
   EXPECT_EQ(lanes_->anchor_bytes(), one);
+}
+
+TEST_F(EventLanesTest, AFinishEndsEveryLane) {
+  using Effect = AppendEvent::Effect;
+  use(100, 1 << 20);
+  add(1);
+  ASSERT_TRUE(apply(Effect::text_delta, "a", "d1"));
+  ASSERT_TRUE(apply(Effect::snapshot, kMainLane, "s1"));
+  const auto finish = apply(Effect::close, kFinishLane, "f");
+  ASSERT_TRUE(finish);
+  EXPECT_TRUE(finish->changed);
+  EXPECT_TRUE(finish->main_ended);
+  EXPECT_EQ(finish->outcome.msg_event_seq, 2U);
+  for (const std::string_view event_key : {"a", "main", "new"}) {
+    const auto late = apply(Effect::text_delta, event_key, "late");
+    ASSERT_FALSE(late) << event_key;
+    EXPECT_EQ(late.error().code(), Errc::conflict) << event_key;
+    const auto noted = apply(Effect::snapshot, event_key, "late");
+    ASSERT_TRUE(noted) << event_key;
+    EXPECT_FALSE(noted->changed) << event_key;
+    EXPECT_EQ(noted->outcome.status, LaneStatus::closed) << event_key;
+    EXPECT_EQ(noted->outcome.msg_event_seq, 2U) << event_key;
+  }
+  // What was accepted before is still known when it is repeated.
+  const auto repeat = apply(Effect::text_delta, "a", "d1");
+  ASSERT_TRUE(repeat);
+  EXPECT_FALSE(repeat->changed);
+}
+
+TEST_F(EventLanesTest, AMessageWithAllItsLanesCanBeFinished) {
+  using Effect = AppendEvent::Effect;
+  use(100, 1 << 20);
+  add(1);
+  for (std::size_t i = 0; i < EventLimits{}.lanes_max; ++i) {
+    ASSERT_TRUE(apply(Effect::text_delta, "k" + std::to_string(i), "d"));
+  }
+  EXPECT_EQ(apply(Effect::text_delta, "one more", "d").error().code(), Errc::too_large);
+  EXPECT_TRUE(apply(Effect::close, kFinishLane, "f"));
 }
 
 }  // namespace

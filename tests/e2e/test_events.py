@@ -143,6 +143,41 @@ class Lanes(Events):
         self.assertEqual(([e["event_key"] for e in meta["events"]], meta["event_count"]),
                          (["a"], 1))
 
+    def test_finish_ends_every_lane(self):
+        anchor = self.anchor()
+        self.delta(anchor, "text")
+        self.delta(anchor, "side", event_key="a")
+        self.event(anchor, "stream.cancel", event_key="b")
+        answer = self.event(anchor, "stream.finish", {"end_reason": 3})
+        self.assertEqual(answer["msg_event_seq"], 2)
+        message = self.message(anchor)
+        self.assertEqual((message["end"], message["end_reason"]), (1, 3))
+        self.assertEqual(base64.b64decode(message["stream_data"]), b"text")
+        meta = message["event_meta"]
+        self.assertEqual([(e["event_key"], e["status"]) for e in meta["events"]],
+                         [("a", "closed"), ("b", "cancelled"), ("main", "closed")])
+        self.assertNotIn("open_event_count", meta)
+        for key in ("main", "a", "b", "new"):
+            self.refused(anchor, "stream.delta", {"kind": "text", "delta": "late"}, event_key=key)
+        late = self.event(anchor, "stream.snapshot", {"n": 1}, event_key="new")
+        self.assertEqual((late["msg_event_seq"], late["stream_status"]), (2, "closed"))
+        self.assertEqual(self.message(anchor), message)
+        self.server.restart()
+        self.assertEqual(self.message(anchor), message)
+        self.refused(anchor, "stream.delta", {"kind": "text", "delta": "late"}, event_key="new")
+
+    def test_lanes_that_a_finish_ended_are_synced_together(self):
+        anchor = self.anchor()
+        for key in ("a", "b"):
+            self.delta(anchor, "text of " + key, event_key=key)
+        self.assertEqual(self.states(anchor)["events"], [])
+        self.event(anchor, "stream.finish")
+        page = self.states(anchor, limit=1)
+        self.assertEqual((page["more"], page["next_msg_event_seq"]), (0, 1))
+        self.assertEqual([(e["event_key"], e["event_type"]) for e in page["events"]],
+                         [(k, "stream.finish") for k in ("__finish__", "a", "b")])
+        self.assertEqual(page["events"][2]["payload"], {"kind": "text", "text": "text of b"})
+
     def test_other_types_are_only_recorded(self):
         anchor = self.anchor()
         self.delta(anchor, "x")
@@ -424,6 +459,13 @@ class OldEvents(Events):
         self.must("___TextMessageContent", "fine", number="two")
         self.must("___TextMessageEnd", number="two")
         self.must("___TextMessageStart", "x", number="three")
+
+    def test_finish_ends_the_stream_of_the_channel(self):
+        self.must("___TextMessageStart", "x", number="one")
+        self.event({"channel_id": self.group_id, "channel_type": GROUP, "client_msg_no": "one"},
+                   "stream.finish")
+        self.assert_error(self.old("___TextMessageContent", "late", number="one"), 400)
+        self.must("___TextMessageStart", "x", number="two")
 
     def test_content_needs_an_open_stream_of_the_channel(self):
         self.assert_error(self.old("___TextMessageContent", "x"), 400)
