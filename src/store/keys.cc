@@ -144,6 +144,36 @@ ChannelKey channel_of_conversation_key(std::string_view key) {
   return read_channel(key, kBodyOffset + 2 + uid_bytes);
 }
 
+std::string tombstone_prefix(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::tombstone);
+  return key;
+}
+
+std::string tombstone_prefix(PartitionId partition, std::string_view uid) {
+  return user_scoped(partition, KeyKind::tombstone, uid);
+}
+
+std::string tombstone_key(PartitionId partition, std::string_view uid, const ChannelKey& channel) {
+  std::string key = tombstone_prefix(partition, uid);
+  append_channel(key, channel);
+  return key;
+}
+
+ChannelKey channel_of_tombstone_key(std::string_view key) {
+  return channel_of_conversation_key(key);
+}
+
+std::string_view uid_of_tombstone_key(std::string_view key) {
+  return key.substr(kBodyOffset + 2, read_be<std::uint16_t>(key, kBodyOffset));
+}
+
+std::string tombstones_dropped_key(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::tombstones_dropped);
+  return key;
+}
+
 std::string expiry_prefix(PartitionId partition) {
   std::string key;
   begin_key(key, partition, KeyKind::expiry);

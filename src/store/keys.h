@@ -9,6 +9,8 @@
 //   partition:u16 0x12 channel uid                      denylist entry
 //   partition:u16 0x13 channel uid                      allowlist entry
 //   partition:u16 0x14 user channel                     conversation; lives with its channel
+//   partition:u16 0x15 user channel                     tombstone: the user lost the conversation
+//   partition:u16 0x16                                  how far tombstones have been dropped
 //   partition:u16 0x20 channel seq:u64                  message
 //   partition:u16 0x21 at:u64 seq:u64 channel           message that expires at that second
 //   partition:u16 0x22 channel seq:u64                  gap: a message that not everybody can read
@@ -51,6 +53,8 @@ enum class KeyKind : std::uint8_t {
   denylist = 0x12,
   allowlist = 0x13,
   conversation = 0x14,
+  tombstone = 0x15,
+  tombstones_dropped = 0x16,
   message = 0x20,
   expiry = 0x21,
   gap = 0x22,
@@ -99,6 +103,14 @@ std::string conversation_prefix(PartitionId partition, std::string_view uid);
 std::string conversation_key(PartitionId partition, std::string_view uid,
                              const ChannelKey& channel);
 ChannelKey channel_of_conversation_key(std::string_view key);
+
+// All tombstones of a partition; of one user in it; what such a key names.
+std::string tombstone_prefix(PartitionId partition);
+std::string tombstone_prefix(PartitionId partition, std::string_view uid);
+std::string tombstone_key(PartitionId partition, std::string_view uid, const ChannelKey& channel);
+ChannelKey channel_of_tombstone_key(std::string_view key);
+std::string_view uid_of_tombstone_key(std::string_view key);
+std::string tombstones_dropped_key(PartitionId partition);
 
 std::string expiry_prefix(PartitionId partition);
 std::string expiry_key(PartitionId partition, std::uint64_t at_seconds, const ChannelKey& log,

@@ -71,6 +71,10 @@ TEST(Keys, OfConversationsHaveTheBytesTheStoreWasWrittenWith) {
             "0002"
             "6731");
   EXPECT_EQ(hex(conversation_prefix(kPartition, "u12")), "0102140003753132");
+  EXPECT_EQ(hex(tombstone_key(kPartition, "u12", kGroup)), "01021500037531320200026731");
+  EXPECT_EQ(hex(tombstone_prefix(kPartition, "u12")), "0102150003753132");
+  EXPECT_EQ(hex(tombstone_prefix(kPartition)), "010215");
+  EXPECT_EQ(hex(tombstones_dropped_key(kPartition)), "010216");
 }
 
 TEST(Keys, OfExpiryAndGapsHaveTheBytesTheStoreWasWrittenWith) {
@@ -137,6 +141,9 @@ TEST(Keys, OfUsersAndTheWebhookHaveTheBytesTheStoreWasWrittenWith) {
 TEST(Keys, TellWhatTheyWereMadeOf) {
   const ChannelKey person("b@a", ChannelType::person);
   EXPECT_EQ(channel_of_conversation_key(conversation_key(kPartition, "someone", person)), person);
+  const std::string tombstone = tombstone_key(kPartition, "someone", person);
+  EXPECT_EQ(channel_of_tombstone_key(tombstone), person);
+  EXPECT_EQ(uid_of_tombstone_key(tombstone), "someone");
   EXPECT_EQ(channel_of_running_stream_key(running_stream_key(kPartition, person)), person);
   EXPECT_EQ(seq_of_message_key(gap_key(kPartition, person, MessageSeq{70'000})),
             MessageSeq{70'000});

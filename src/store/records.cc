@@ -258,6 +258,21 @@ Result<ConversationRecord> decode_conversation(std::string_view bytes) {
   return record;
 }
 
+std::string encode(const TombstoneRecord& record) {
+  std::string out(1, kFormat);
+  append_varint(out, static_cast<std::uint64_t>(record.deleted_at_ns));
+  return out;
+}
+
+Result<TombstoneRecord> decode_tombstone(std::string_view bytes) {
+  ByteReader reader(bytes);
+  TombstoneRecord record;
+  const bool known = has_format(reader);
+  record.deleted_at_ns = static_cast<std::int64_t>(reader.read_varint());
+  if (!known || !reader.ok()) return unreadable("tombstone");
+  return record;
+}
+
 bool GapRecord::readable_by(std::string_view uid, std::int64_t now_seconds) const {
   if (expires_at != 0 && expires_at <= now_seconds) return false;
   return everybody || std::find(readers.begin(), readers.end(), uid) != readers.end();

@@ -54,6 +54,13 @@ struct ConversationRecord {
   bool own_messages_follow = false;  // behind read_to there may be messages of the user's own
 };
 
+// A conversation that a user lost: removed from the channel, denied, or the channel was deleted.
+// Kept for those of his devices that have not heard of it; a row of the conversation goes before
+// it. As the record of how far tombstones were dropped: the latest of those.
+struct TombstoneRecord {
+  std::int64_t deleted_at_ns = 0;
+};
+
 // A message that not everybody can read, or not for ever; without readers: deleted. Its seq is in
 // the key.
 struct GapRecord {
@@ -162,6 +169,8 @@ Result<CommitRecord> decode_commit_record(std::string_view bytes, std::uint64_t 
 
 std::string encode(const ConversationRecord& record);
 Result<ConversationRecord> decode_conversation(std::string_view bytes);
+std::string encode(const TombstoneRecord& record);
+Result<TombstoneRecord> decode_tombstone(std::string_view bytes);
 std::string encode(const GapRecord& record);
 Result<GapRecord> decode_gap(std::string_view bytes);
 std::string encode(const DataLossRecord& record);

@@ -304,6 +304,17 @@ TEST(ConversationRecord, HasTheBytesTheStoreWasWrittenWith) {
   expect_refusals(plain, decode_conversation);
 }
 
+TEST(TombstoneRecord, HasTheBytesTheStoreWasWrittenWith) {
+  TombstoneRecord record;
+  record.deleted_at_ns = 300;
+  const std::string bytes = {1, '\xac', 2};
+  EXPECT_EQ(encode(record), bytes);
+  const auto again = decode_tombstone(bytes);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->deleted_at_ns, 300);
+  expect_refusals(bytes, decode_tombstone);
+}
+
 TEST(GapRecord, HasTheBytesTheStoreWasWrittenWith) {
   const std::string deleted = {1, 0};
   EXPECT_EQ(encode(GapRecord()), deleted);
