@@ -140,6 +140,14 @@ struct DropCommitRecords {
   std::vector<std::uint64_t> first_counters;
 };
 
+// Drops tombstones of conversations that are as old as `up_to_ns` or older; what is younger by now
+// stays. Remembers that those up to there may be missing.
+struct DropTombstones {
+  PartitionId partition{};
+  std::vector<std::string> keys;
+  std::int64_t up_to_ns = 0;
+};
+
 // How far the messages of a partition have been handed to the webhook. Never moves back. With
 // neither position nothing is written: it is done when all that was evaluated before is durable.
 struct AdvanceWebhook {
@@ -174,8 +182,8 @@ struct CloseIdleStreams {
 using Change = std::variant<UpsertChannel, ChangeMembers, DeleteChannel, StoreToken, ClearTokens,
                             ChangeSystemAccounts, ChangeConversation, AdvanceCommandPosition,
                             RecordCommandSync, ClearMessages, DeleteMessages, SetRetention,
-                            ReclaimExpired, DropCommitRecords, AdvanceWebhook, RecordPresenceEvent,
-                            ForgetPresenceEvents, CloseIdleStreams>;
+                            ReclaimExpired, DropCommitRecords, DropTombstones, AdvanceWebhook,
+                            RecordPresenceEvent, ForgetPresenceEvents, CloseIdleStreams>;
 
 // POST /message/event: appends an event to a lane of an anchor message. What it does to the lane
 // is told by `effect`; the edge reads it from the event type.

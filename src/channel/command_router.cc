@@ -65,6 +65,9 @@ class RouteOf {
   ChangeRoute operator()(const ReclaimExpired& change) const {
     return {change.partition, weight_of(change.keys)};
   }
+  ChangeRoute operator()(const DropTombstones& change) const {
+    return {change.partition, weight_of(change.keys)};
+  }
   ChangeRoute operator()(const ForgetPresenceEvents& change) const {
     return {change.partition, weight_of(change.keys)};
   }

@@ -572,6 +572,76 @@ TEST_F(Core, TellsWhoWouldReceive) {
   EXPECT_EQ(pair->listed.size(), 2U);
 }
 
+// What is left of a conversation that its user lost; 0: nothing.
+class Tombstones : public Core {
+ protected:
+  std::int64_t deleted_at(const std::string& uid, const ChannelKey& channel = kGroup) {
+    std::string value;
+    const auto key =
+        store::tombstone_key(partition_for(channel.id, database_->partitions()), uid, channel);
+    if (!*database_->get(store::Table::main, key, value)) return 0;
+    return store::decode_tombstone(value)->deleted_at_ns;
+  }
+};
+
+TEST_F(Tombstones, AreLeftToWhoeverHadAConversation) {
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1", "u2", "u3", "u4"})).has_value());
+  EXPECT_EQ(deleted_at("u1"), 0);
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::remove, {"u1", "nobody"})).has_value());
+  const std::int64_t first = deleted_at("u1");
+  EXPECT_GT(first, 0);
+  EXPECT_EQ(deleted_at("nobody"), 0);
+  ChangeMembers denied = members(ChangeMembers::Operation::add, {"u2", "stranger"});
+  denied.list = MemberList::denylist;
+  ASSERT_TRUE(change(denied).has_value());
+  EXPECT_GT(deleted_at("u2"), first);
+  EXPECT_EQ(deleted_at("stranger"), 0) << "he is not told of a channel he never saw";
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::replace, {"u4"})).has_value());
+  EXPECT_GT(deleted_at("u3"), 0);
+  DeleteChannel gone;
+  gone.channel = kGroup;
+  ASSERT_TRUE(change(gone).has_value());
+  EXPECT_GT(deleted_at("u4"), deleted_at("u3"));
+  // Once more, later.
+  UpsertChannel back;
+  back.channel = kGroup;
+  back.revives = true;
+  ASSERT_TRUE(change(back).has_value());
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1"})).has_value());
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::remove, {"u1"})).has_value());
+  EXPECT_GT(deleted_at("u1"), first);
+}
+
+TEST_F(Tombstones, AreNotLeftByTypesWithoutConversations) {
+  const ChannelKey live("l1", ChannelType::live);
+  ChangeMembers joined = members(ChangeMembers::Operation::add, {"u1"});
+  joined.channel = live;
+  ASSERT_TRUE(change(joined).has_value());
+  joined.operation = ChangeMembers::Operation::remove;
+  ASSERT_TRUE(change(joined).has_value());
+  EXPECT_EQ(deleted_at("u1", live), 0);
+}
+
+TEST_F(Tombstones, GoWhenTheyAreOldAndNotOneThatWasRenewed) {
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1", "u2"})).has_value());
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::remove, {"u1", "u2"})).has_value());
+  const PartitionId partition = partition_for(kGroup.id, database_->partitions());
+  DropTombstones drop;
+  drop.partition = partition;
+  drop.keys = {store::tombstone_key(partition, "u1", kGroup),
+               store::tombstone_key(partition, "u2", kGroup),
+               store::tombstone_key(partition, "u3", kGroup)};
+  drop.up_to_ns = std::max(deleted_at("u1"), deleted_at("u2"));
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1"})).has_value());
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::remove, {"u1"})).has_value());
+  ASSERT_TRUE(change(drop).has_value());
+  EXPECT_GT(deleted_at("u1"), drop.up_to_ns);
+  EXPECT_EQ(deleted_at("u2"), 0);
+  std::string value;
+  ASSERT_TRUE(*database_->get(store::Table::main, store::tombstones_dropped_key(partition), value));
+  EXPECT_EQ(store::decode_tombstone(value)->deleted_at_ns, drop.up_to_ns);
+}
+
 // Knows one group, after a while.
 class FakeLists final : public ListSource {
  public:

@@ -153,6 +153,12 @@ Result<void> Partition::open() {
   if (hooked) {
     JD_TRY(webhook_cursor_, store::decode_webhook_cursor(value));
   }
+  tombstones_dropped_ = {};
+  JD_TRY(const bool any_dropped,
+         deps_.reader.get(Table::main, store::tombstones_dropped_key(id_), value));
+  if (any_dropped) {
+    JD_TRY(tombstones_dropped_, store::decode_tombstone(value));
+  }
   Result<void> decoded;
   running_streams_.clear();
   const std::string streams = store::running_stream_prefix(id_);

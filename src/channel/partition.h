@@ -70,6 +70,8 @@ struct PartitionDeps {
   std::uint64_t seq_floor = 0;
 };
 
+struct CachedConversation;  // partition_state.h
+
 // Lives on one thread, its worker's; every call comes from there.
 class Partition {
  public:
@@ -138,6 +140,7 @@ class Partition {
   Result<void> evaluate_change(const SetRetention& change);
   Result<void> evaluate_change(const ReclaimExpired& change);
   Result<void> evaluate_change(const DropCommitRecords& change);
+  Result<void> evaluate_change(const DropTombstones& change);
   Result<void> evaluate_change(const AdvanceWebhook& change);
   Result<void> evaluate_change(const RecordPresenceEvent& change);
   Result<void> evaluate_change(const ForgetPresenceEvents& change);
@@ -191,10 +194,13 @@ class Partition {
                             const std::vector<std::string>& uids);
   // Null when the user has no conversation with the channel.
   Result<store::ConversationRecord*> load_conversation(Channel& channel, std::string_view uid);
+  // Without a look at the store. Whatever is not durable yet is there.
+  CachedConversation* find_cached(const ChannelKey& key, std::string_view uid);
   // A new one, in place of what may be there; its time stamps are filled in.
   store::ConversationRecord& put_conversation(Channel& channel, std::string_view uid,
                                               store::ConversationRecord record);
   void mark_conversation(Channel& channel, std::string_view uid);
+  // Leaves a tombstone, unless the user is known to have none of it.
   void erase_conversation(Channel& channel, std::string_view uid);
   // The users that the id of the channel names and that have no row yet. Errors: storage.
   Result<std::vector<std::string>> load_unopened(Channel& channel);
@@ -244,6 +250,7 @@ class Partition {
   std::uint64_t id_bound_ = 0;  // reserved in the store, or in a commit on its way there
   std::int64_t last_stamp_ns_ = 0;
   store::WebhookCursorRecord webhook_cursor_;
+  store::TombstoneRecord tombstones_dropped_;
   // Tokens stored by commits that may not be readable yet, by key.
   struct RecentToken {
     store::TokenRecord record;

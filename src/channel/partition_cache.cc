@@ -189,6 +189,13 @@ Result<ConversationRecord*> Partition::load_conversation(Channel& channel, std::
   return it->second.record ? &*it->second.record : nullptr;
 }
 
+CachedConversation* Partition::find_cached(const ChannelKey& key, std::string_view uid) {
+  const auto channel = channels_.find(key);
+  if (channel == channels_.end()) return nullptr;
+  const auto it = channel->second->conversations.find(uid);
+  return it == channel->second->conversations.end() ? nullptr : &it->second;
+}
+
 ConversationRecord& Partition::put_conversation(Channel& channel, std::string_view uid,
                                                 ConversationRecord record) {
   record.created_at = deps_.clock.wall_seconds();
@@ -208,7 +215,12 @@ void Partition::mark_conversation(Channel& channel, std::string_view uid) {
 }
 
 void Partition::erase_conversation(Channel& channel, std::string_view uid) {
-  channel.conversations[std::string(uid)].record.reset();
+  const auto [it, unknown] = channel.conversations.try_emplace(std::string(uid));
+  CachedConversation& cached = it->second;
+  if ((unknown || cached.record) && has_conversations(channel.key.type)) {
+    cached.deleted_at_ns = next_stamp_ns();
+  }
+  cached.record.reset();
   mark_conversation(channel, uid);
 }
 
@@ -222,6 +234,11 @@ void Partition::write_conversations() {
       gathering_->batch.Put(key, store::encode(*cached.record));
     } else {
       gathering_->batch.Delete(key);
+    }
+    // With a row it would say nothing.
+    if (!cached.record && cached.deleted_at_ns != 0) {
+      const store::TombstoneRecord tombstone{cached.deleted_at_ns};
+      gathering_->batch.Put(store::tombstone_key(id_, uid, channel->key), store::encode(tombstone));
     }
   }
   gathering_->conversations.clear();

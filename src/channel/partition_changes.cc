@@ -79,12 +79,11 @@ Result<void> Partition::prepare_list_change(Channel& channel, MemberList list, O
   JD_CHECK_OK(load_channel(store::command_log_of(channel.key)));
   // Conversations that are loaded stay until all of it was looked at.
   touch(channel);
-  // Whoever may be readmitted: open_conversations() asks for their rows.
-  if (!lists_have_conversations(channel.key.type)) return {};
-  if (list != MemberList::denylist || operation == Operation::add) return {};
-  if (operation == Operation::remove) {
-    for (const auto& uid : uids) JD_CHECK_OK(load_conversation(channel, uid));
-  } else {
+  if (!lists_have_conversations(channel.key.type) || list != MemberList::denylist) return {};
+  // Who is denied has no conversation to lose unless there is a row; whoever may be readmitted:
+  // open_conversations() asks for their rows.
+  for (const auto& uid : uids) JD_CHECK_OK(load_conversation(channel, uid));
+  if (operation == Operation::replace) {
     for (const auto& uid : *set) JD_CHECK_OK(load_conversation(channel, uid));
   }
   return {};
@@ -459,6 +458,37 @@ Result<std::uint64_t> Partition::find_empty_front(const Channel& log,
 Result<void> Partition::evaluate_change(const DropCommitRecords& change) {
   for (const std::uint64_t counter : change.first_counters) {
     gathering_->batch.Delete(store::commit_record_key(id_, counter));
+  }
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const DropTombstones& change) {
+  struct Old {
+    const std::string* key;
+    CachedConversation* cached;
+  };
+  std::vector<Old> old;
+  std::string value;
+  for (const auto& key : change.keys) {
+    CachedConversation* cached =
+        find_cached(store::channel_of_tombstone_key(key), store::uid_of_tombstone_key(key));
+    store::TombstoneRecord tombstone;
+    if (cached != nullptr && cached->deleted_at_ns != 0) {
+      // Just lost once more: the store may not know of it yet.
+      tombstone.deleted_at_ns = cached->deleted_at_ns;
+    } else {
+      JD_TRY(const bool found, deps_.reader.get(Table::main, key, value));
+      if (!found) continue;
+      JD_TRY(tombstone, store::decode_tombstone(value));
+    }
+    if (tombstone.deleted_at_ns <= change.up_to_ns) old.push_back({&key, cached});
+  }
+  if (old.empty()) return {};
+  tombstones_dropped_.deleted_at_ns = std::max(tombstones_dropped_.deleted_at_ns, change.up_to_ns);
+  gathering_->batch.Put(store::tombstones_dropped_key(id_), store::encode(tombstones_dropped_));
+  for (const auto& [key, cached] : old) {
+    gathering_->batch.Delete(*key);
+    if (cached != nullptr) cached->deleted_at_ns = 0;
   }
   return {};
 }

@@ -21,8 +21,9 @@ namespace jindou::channel {
 struct CachedConversation {
   std::optional<store::ConversationRecord> record;
   std::uint64_t written_read_to =
-      0;               // the row's; less than the record's while that follows from it
-  bool dirty = false;  // the commit being gathered writes it
+      0;                           // the row's; less than the record's while that follows from it
+  bool dirty = false;              // the commit being gathered writes it
+  std::int64_t deleted_at_ns = 0;  // of the last tombstone since it is in memory; 0: none
 };
 
 // Cached state of a channel; of a command log only the record and last_seq are used.

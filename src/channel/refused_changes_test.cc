@@ -3,6 +3,7 @@
 // the first, the second, the third ... of its reads failing, until one passes without a failure.
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -275,6 +276,12 @@ std::vector<Kind> other_commands() {
   AdvanceWebhook webhook;
   webhook.partition = kPartition;
   webhook.notified_to = 3;
+  DropTombstones tombstones;
+  tombstones.partition = kPartition;
+  for (const char* uid : {"u3", "u1", "d1"}) {
+    tombstones.keys.push_back(store::tombstone_key(kPartition, uid, kGroup));
+  }
+  tombstones.up_to_ns = std::numeric_limits<std::int64_t>::max();
   RecordCommandSync sync;
   sync.uid = "u1";
   sync.positions = {{kGroup, 1}};
@@ -292,6 +299,7 @@ std::vector<Kind> other_commands() {
       {"system accounts", ChangeSystemAccounts{true, {"s1", "s2"}}},
       {"command sync", sync},
       {"commit records", DropCommitRecords{kPartition, {1}}},
+      {"tombstones", tombstones},
       {"webhook", webhook},
       {"presence", online},
       {"forget presence", ForgetPresenceEvents{kPartition, {presence_key}}},

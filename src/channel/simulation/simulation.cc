@@ -229,7 +229,8 @@ class World final : public EffectSink {
     const ChannelKey group("g" + std::to_string(roll(7)), ChannelType::group);
     const std::string uid = "u" + std::to_string(roll(4));
     Change what;
-    switch (roll(9)) {
+    switch (roll(10)) {
+      case 8: return drop_tombstones();
       case 0: {
         UpsertChannel upsert;
         upsert.channel = group;
@@ -312,6 +313,21 @@ class World final : public EffectSink {
         what);
     partitions_[raw(partition_for(owner, kPartitions))]->execute(std::move(what),
                                                                  [](const Result<void>&) {});
+  }
+
+  // All of a partition that are not from the last few seconds.
+  void drop_tombstones() {
+    DropTombstones drop;
+    drop.partition = static_cast<PartitionId>(roll(kPartitions));
+    drop.up_to_ns = clock_.wall_ns() - static_cast<std::int64_t>(roll(60'000)) * 1'000'000;
+    const auto prefix = store::tombstone_prefix(drop.partition);
+    const auto scanned = disk_.scan(store::Table::main, prefix, store::after_prefix(prefix),
+                                    [&](std::string_view key, std::string_view) {
+                                      drop.keys.emplace_back(key);
+                                      return true;
+                                    });
+    if (!scanned) fail("a scan fails");
+    partitions_[raw(drop.partition)]->execute(Change(std::move(drop)), [](const Result<void>&) {});
   }
 
   static std::string describe(const Attempt& attempt, const SendResult& result) {
@@ -450,6 +466,7 @@ class World final : public EffectSink {
       const auto subscribers = history.load_members(group, MemberList::subscribers);
       const auto denied = history.load_members(group, MemberList::denylist);
       const auto last = history.load_last_seq(group);
+      check_tombstones(group);
       if (!subscribers || !denied || !last) return fail("a list cannot be read");
       for (const auto& uid : *subscribers) {
         if (std::find(denied->begin(), denied->end(), uid) != denied->end()) continue;
@@ -463,6 +480,37 @@ class World final : public EffectSink {
             record->manual_count > raw(*last)) {
           return fail("a conversation ahead of its channel " + group.id);
         }
+      }
+    }
+  }
+
+  // Who had a conversation at the last check and has none has its tombstone, or an old one.
+  void check_tombstones(const ChannelKey& group) {
+    const PartitionId partition = partition_for(group.id, kPartitions);
+    for (int i = 0; i < 4; ++i) {
+      const std::string uid = "u" + std::to_string(i);
+      std::string value;
+      const auto row =
+          disk_.get(store::Table::main, store::conversation_key(partition, uid, group), value);
+      if (!row) return fail("a conversation cannot be read");
+      std::int64_t& changed_at = conversation_changed_at_[{group, uid}];
+      if (*row) {
+        const auto record = store::decode_conversation(value);
+        if (!record) return fail("an unreadable conversation");
+        changed_at = record->updated_at_ns;
+      } else if (changed_at != 0) {
+        const auto tombstone =
+            disk_.get(store::Table::main, store::tombstone_key(partition, uid, group), value);
+        if (!tombstone) return fail("a tombstone cannot be read");
+        if (!*tombstone) {
+          const auto mark =
+              disk_.get(store::Table::main, store::tombstones_dropped_key(partition), value);
+          if (!mark) return fail("a mark cannot be read");
+          if (!*mark || store::decode_tombstone(value)->deleted_at_ns <= changed_at) {
+            return fail("a conversation went without a trace from " + group.id);
+          }
+        }
+        changed_at = 0;
       }
     }
   }
@@ -502,6 +550,8 @@ class World final : public EffectSink {
   std::map<SendKey, Known> first_;
   std::map<ChannelKey, std::map<std::uint64_t, Known>> acknowledged_;
   std::map<ChannelKey, std::uint64_t> delivered_;
+  // Of the conversations that were there at the last check; 0: there was none.
+  std::map<std::pair<ChannelKey, std::string>, std::int64_t> conversation_changed_at_;
   std::set<std::uint64_t> ids_;
 };
 
