@@ -125,6 +125,7 @@ retention::SweeperOptions sweeper_options(const config::Settings& settings) {
          limits_of(visitors.visitors_max_age, settings.retention.max_count)});
   }
   options.interval = settings.retention.interval;
+  options.tombstone_age = settings.conversation.tombstone_retention;
   options.stream_idle = settings.stream_cache.chunk_inactivity_timeout;
   // As long as a repeat is recognised, and a webhook may be behind.
   options.commit_record_seconds =

@@ -222,6 +222,7 @@ struct DatasourceSettings {
 
 struct ConversationSettings {
   std::size_t user_max_count = 1000;
+  std::chrono::milliseconds tombstone_retention{std::chrono::hours(30 * 24)};  // 0: for ever
 };
 
 struct ChannelSettings {

@@ -370,6 +370,10 @@ constexpr std::array kTable{
             kOurs, kLive, "Answers kept."},
     Setting{"conversation.userMaxCount", count, JD_MEMBER(conversation.user_max_count), 1,
             1'000'000, "", kDocumented, kRestart, "Conversations in one answer, the latest first."},
+    Setting{"conversation.tombstoneRetention", duration,
+            JD_MEMBER(conversation.tombstone_retention), 0, 36'500 * kDay, "", kOurs, kLive,
+            "How long it is remembered that a user lost a conversation, for devices that come back "
+            "and ask what was deleted. 0: for ever."},
     Setting{"channel.subscriberCompressOfCount", count,
             JD_MEMBER(channel.subscriber_compress_of_count), 0, 1'000'000'000, "", kDocumented,
             kLive, "msg.offline with more receivers than this carries them compressed. 0: never."},

@@ -18,6 +18,10 @@ using store::Table;
 // Expiry keys in one change: small enough to pass between two sends unnoticed.
 constexpr std::size_t kExpiredPerChange = 200;
 constexpr std::size_t kRecordsPerChange = 200;
+constexpr std::size_t kTombstonesPerChange = 200;
+// Looked at in one walk of a partition: with one walk a minute 29 million a day, for rows that are
+// kept for weeks.
+constexpr std::size_t kTombstonesPerWalk = 20'000;
 // Commit records looked at in one walk of a partition.
 constexpr std::size_t kRecordsPerWalk = 20'000;
 constexpr std::chrono::milliseconds kStreamCheck{5'000};
@@ -109,6 +113,7 @@ Result<SweepTotals> Sweeper::sweep_once() {
     JD_CHECK_OK(reclaim_expired(partition));
     JD_CHECK_OK(apply_limits(partition));
     JD_CHECK_OK(drop_commit_records(partition));
+    JD_CHECK_OK(drop_tombstones(partition));
   }
   if (rows_since_compaction_ >= options_.compact_after_rows) {
     rows_since_compaction_ = 0;
@@ -378,6 +383,47 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
     JD_CHECK_OK(change(std::move(drop)));
     totals_.records += count;
     rows_since_compaction_ += numbers.size();
+  }
+  return {};
+}
+
+Result<void> Sweeper::drop_tombstones(PartitionId partition) {
+  if (options_.tombstone_age.count() == 0) return {};
+  const std::int64_t before = deps_.clock.wall_ns() - options_.tombstone_age.count() * 1'000'000;
+  const std::string first = store::tombstone_prefix(partition);
+  const std::string end = store::after_prefix(first);
+  std::string& next = tombstone_cursor_[partition];
+  for (std::size_t seen = 0; seen < kTombstonesPerWalk;) {
+    channel::DropTombstones drop;
+    drop.partition = partition;
+    bool ended = true;
+    Result<void> decoded;
+    JD_CHECK_OK(deps_.reader.scan(
+        Table::main, next.empty() ? first : next, end,
+        [&](std::string_view key, std::string_view value) {
+          const auto tombstone = store::decode_tombstone(value);
+          if (!tombstone) {
+            decoded = Error(tombstone.error());
+            return false;
+          }
+          ended = false;
+          next.assign(key).push_back('\0');
+          ++seen;
+          if (tombstone->deleted_at_ns <= before) {
+            drop.keys.emplace_back(key);
+            drop.up_to_ns = std::max(drop.up_to_ns, tombstone->deleted_at_ns);
+          }
+          return drop.keys.size() < kTombstonesPerChange && seen < kTombstonesPerWalk;
+        }));
+    JD_CHECK_OK(decoded);
+    const std::size_t count = drop.keys.size();
+    if (count > 0) JD_CHECK_OK(change(std::move(drop)));
+    totals_.tombstones += count;
+    rows_since_compaction_ += count;
+    if (ended) {
+      next.clear();  // begin anew with the next walk
+      return {};
+    }
   }
   return {};
 }

@@ -31,6 +31,7 @@ struct SweeperOptions {
   std::chrono::milliseconds stream_idle{30'000};
   // A commit record answers for repeats this long; webhooks that lag further behind lose messages.
   std::int64_t commit_record_seconds = 7 * 24 * 3600;
+  std::chrono::milliseconds tombstone_age{0};  // of lost conversations; 0: kept for ever
   // Rows freed before the store is compacted, which gives their space back.
   std::uint64_t compact_after_rows = 1'000'000;
 };
@@ -55,6 +56,7 @@ struct SweepTotals {
   std::uint64_t expired = 0;  // messages whose own time was over
   std::uint64_t cleared = 0;  // seqs passed by a limit
   std::uint64_t records = 0;  // commit records dropped
+  std::uint64_t tombstones = 0;
 };
 
 class Sweeper {
@@ -92,6 +94,7 @@ class Sweeper {
   // Leaves those whose entry in the index is still that of their message: once the idempotency
   // window is over, a number may be used again.
   Result<void> leave_own_numbers(std::vector<UsedNumber>& numbers);
+  Result<void> drop_tombstones(PartitionId partition);
   Result<void> close_idle_streams();
 
   SweeperDeps deps_;
@@ -100,6 +103,8 @@ class Sweeper {
   std::uint64_t rows_since_compaction_ = 0;
   // Where the walk over the commit records of a partition goes on.
   std::map<PartitionId, std::uint64_t> record_cursor_;
+  // The same of the tombstones: the key it goes on at; empty: the first.
+  std::map<PartitionId, std::string> tombstone_cursor_;
 
   std::mutex mutex_;
   std::condition_variable wake_;

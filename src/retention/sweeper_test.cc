@@ -234,6 +234,27 @@ TEST_F(Retention, LeavesTheNumberOfAYoungerMessage) {
   EXPECT_EQ(repeat.message_id, again.message_id);
 }
 
+TEST_F(Retention, ForgetsLostConversationsAfterATime) {
+  channel::ChangeMembers members;
+  members.channel = kGroup;
+  for (int i = 0; i < 450; ++i) members.uids.push_back("u" + std::to_string(i));
+  const std::vector<std::string> last = {members.uids.back()};
+  ASSERT_TRUE(change(members).has_value());
+  members.operation = channel::ChangeMembers::Operation::remove;
+  members.uids.pop_back();
+  ASSERT_TRUE(change(members).has_value());
+  clock_.now_ms += 60'000;
+  members.uids = last;
+  ASSERT_TRUE(change(members).has_value());
+  clock_.now_ms += 50'000;
+  EXPECT_EQ(sweep().tombstones, 0U) << "for ever, unless it is said how long";
+  options_now_.tombstone_age = std::chrono::seconds(100);
+  EXPECT_EQ(sweep().tombstones, 449U);
+  EXPECT_EQ(sweep().tombstones, 0U);
+  clock_.now_ms += 51'000;
+  EXPECT_EQ(sweep().tombstones, 1U);
+}
+
 TEST_F(Retention, CompactsTheStoreWhenEnoughWasFreed) {
   options_now_.policy.by_default.max_count = 1;
   options_now_.compact_after_rows = 10;
