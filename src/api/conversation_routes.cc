@@ -120,6 +120,7 @@ void write_conversations(JsonWriter& json, const std::vector<Shown>& list, std::
     json.number("offset_msg_seq", 0);
     json.number("readed_to_msg_seq", conversation.read_to);
     json.number("version", conversation.version);
+    if (conversation.deleted) json.number("is_deleted", 1);
     json.begin_array("recents");
     write_all(json, entry.recents, uid);
     json.end_array();
@@ -139,6 +140,7 @@ Task<void> post_sync(Services& services, Request& request, Response& response) {
     const std::int64_t recents = body.signed_number("msg_count");
     query.recents = static_cast<std::size_t>(std::clamp<std::int64_t>(recents, 0, kRecentsMax));
     query.only_unread = body.flag("only_unread");
+    query.deleted = body.flag("with_deleted");
     for (const std::uint8_t type : body.bytes("exclude_channel_types")) {
       query.exclude_types.push_back(static_cast<ChannelType>(type));
     }

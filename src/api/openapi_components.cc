@@ -107,6 +107,8 @@ std::string conversation() {
                  need("offset_msg_seq", integer("Always 0.")),
                  need("readed_to_msg_seq", integer("Read up to here.")),
                  need("version", integer("For the next incremental sync, nanoseconds.")),
+                 may("is_deleted", bit("1: the user has it no longer; all else is 0. Only with "
+                                       "with_deleted.")),
                  need("recents", array(ref("Message"), "Newest first."))},
                 "One entry of a user's conversation list.");
 }

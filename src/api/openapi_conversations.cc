@@ -12,6 +12,8 @@ std::string sync_body() {
                                            "joined by |.")),
                  may("msg_count", integer("Messages with each conversation; at most 50.")),
                  may("only_unread", flag("1: only those with unread messages.")),
+                 may("with_deleted", flag("1: also what was deleted since version, or of "
+                                          "last_msg_seqs where version is 0.")),
                  may("exclude_channel_types", array(integer("A type.", 0, 255), "Left out.")),
                  may("page", integer("From 1; 0: no pages.")),
                  may("page_size", integer("100 unless given; at most 500."))});

@@ -1,6 +1,7 @@
 #include "conversation/conversation_reader.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <tuple>
 #include <unordered_map>
@@ -21,6 +22,8 @@ constexpr std::size_t kMessagesMax = 10'000;
 constexpr std::size_t kPageBytesMax = std::size_t{8} << 20;
 // All recents of one answer. 1,000 conversations with one message of 16 KiB each are half of it.
 constexpr std::size_t kRecentsBytesMax = std::size_t{32} << 20;
+// When a channel was disbanded is not recorded: all who ask are told.
+constexpr std::int64_t kSinceUnknown = std::numeric_limits<std::int64_t>::max();
 // How many messages are looked at for the newest one that a user wrote.
 constexpr std::uint64_t kOwnMessageSearchMax = 10'000;
 
@@ -127,6 +130,14 @@ class ListFilter {
            last > counted_after(candidate.row, candidate.channel);
   }
 
+  // Whether the client is to hear that it is gone, which happened at that time.
+  bool passes_deleted(const ChannelKey& channel, std::int64_t deleted_at_ns) const {
+    const std::uint64_t* known = find_known(channel);
+    if (known == nullptr && excluded(channel.type)) return false;
+    return query_.version > 0 ? deleted_at_ns > query_.version : known != nullptr;
+  }
+  bool wants_deleted() const { return query_.deleted && query_.page <= 1; }
+
  private:
   const std::uint64_t* find_known(const ChannelKey& channel) const {
     if (known_.empty()) return nullptr;
@@ -144,22 +155,28 @@ class ListFilter {
 };
 
 // The user's conversations with a readable message that was not deleted, at most `limit` of them;
-// those that the query asks for are `wanted`.
+// those that the query asks for are `wanted`. Those that he deleted go to `hidden`.
 //
 // With `recents`, their messages are read on the way, since the cursor stands there already. Should
 // they outgrow the budget, none is kept: the answer has to fill its room newest first.
 Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter& filter,
                                                std::size_t limit, std::size_t recents,
-                                               bool& recents_kept) {
+                                               bool& recents_kept, std::vector<Lost>& hidden) {
   JD_TRY(auto rows, view.load_rows(StoreView::Rows::conversations));
   std::vector<Candidate> candidates;
   candidates.reserve(rows.size());
+  if (filter.wants_deleted()) {
+    JD_TRY(hidden, view.load_lost(rows));
+  }
   AnswerBudget budget(kRecentsBytesMax);
   recents_kept = recents > 0;
   for (Row& row : rows) {
     Candidate candidate;
     JD_TRY(candidate.channel, view.load_channel(row.channel));
-    if (candidate.channel.flags.disband) continue;
+    if (candidate.channel.flags.disband) {
+      hidden.push_back({std::move(row.channel), kSinceUnknown});
+      continue;
+    }
     candidate.since = std::max(row.record.deleted_to, candidate.channel.cleared_to);
     candidate.row = row.record;
     Conversation& conversation = candidate.conversation;
@@ -181,7 +198,11 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter
           conversation.recents.push_back(std::move(recent));
           return conversation.recents.size() < recents;
         }));
-    if (conversation.last_seq > 0) candidates.push_back(std::move(candidate));
+    if (conversation.last_seq > 0) {
+      candidates.push_back(std::move(candidate));
+    } else if (row.record.deleted_to > 0) {
+      hidden.push_back({std::move(conversation.channel), row.record.updated_at_ns});
+    }
   }
   if (candidates.size() > limit) {
     const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(limit);
@@ -189,6 +210,24 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter
     candidates.erase(end, candidates.end());
   }
   return candidates;
+}
+
+// The latest first.
+void append_deleted(const ListFilter& filter, std::vector<Lost> gone, std::int64_t stable_ns,
+                    std::vector<Conversation>& list) {
+  if (!filter.wants_deleted()) return;
+  std::sort(gone.begin(), gone.end(), [](const Lost& a, const Lost& b) {
+    return std::tie(b.deleted_at_ns, a.channel) < std::tie(a.deleted_at_ns, b.channel);
+  });
+  for (Lost& entry : gone) {
+    if (!filter.passes_deleted(entry.channel, entry.deleted_at_ns)) continue;
+    Conversation& conversation = list.emplace_back();
+    conversation.channel = std::move(entry.channel);
+    conversation.deleted = true;
+    // 0 where it is not known when: the client asks again from what the others say.
+    const bool known = entry.deleted_at_ns != kSinceUnknown;
+    conversation.version = known ? std::min(entry.deleted_at_ns, stable_ns) : 0;
+  }
 }
 
 // Newest first; `uid` decides which ids ties are ordered by.
@@ -301,8 +340,9 @@ Result<std::vector<Conversation>> ConversationReader::load_list(const ListQuery&
   const std::size_t recents_on_the_way = query.page == 0 ? recents : 0;
   bool recents_kept = false;
   const ListFilter filter(query);
+  std::vector<Lost> gone;
   JD_TRY(auto candidates, load_candidates(view, filter, limits_.conversations_max,
-                                          recents_on_the_way, recents_kept));
+                                          recents_on_the_way, recents_kept, gone));
   std::erase_if(candidates, [](const Candidate& candidate) { return !candidate.wanted; });
   for (Candidate& candidate : candidates) {
     JD_CHECK_OK(count_unread(view, candidate.row, candidate.channel, candidate.conversation));
@@ -327,6 +367,7 @@ Result<std::vector<Conversation>> ConversationReader::load_list(const ListQuery&
     }
     list.push_back(std::move(conversation));
   }
+  append_deleted(filter, std::move(gone), stable_ns, list);
   return list;
 }
 

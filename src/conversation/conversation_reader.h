@@ -33,6 +33,7 @@ struct Conversation {
   std::uint64_t read_to = 0;
   std::int64_t timestamp = 0;  // seconds, of that message
   std::int64_t version = 0;    // nanoseconds; rises with every change
+  bool deleted = false;        // gone since the client asked; only channel and version are set
   std::string last_client_msg_no;
   std::vector<Message> recents;  // newest first; older ones are left out when an answer gets large
 };
@@ -53,8 +54,10 @@ struct ListQuery {
   std::size_t recents = 0;  // messages with each conversation; at most 50
   bool only_unread = false;
   std::vector<ChannelType> exclude_types;  // unless known
-  std::size_t page = 0;                    // 1-based; 0: no paging
-  std::size_t page_size = 0;               // 0: 100; at most 500
+  // Besides, what the user lost or deleted since `version`, or of the known ones where that is 0.
+  bool deleted = false;
+  std::size_t page = 0;       // 1-based; 0: no paging
+  std::size_t page_size = 0;  // 0: 100; at most 500
 };
 
 // POST /conversation/syncMessages.
@@ -97,7 +100,8 @@ class ConversationReader {
 
   // Newest first, ties by channel type and shown id. Hidden are: channels without a readable
   // message newer than the user's deletion, disbanded ones, what ____system writes, and the types
-  // without conversations (data, temp, live).
+  // without conversations (data, temp, live). Deleted ones stand behind all others, on the first
+  // page; the oldest are forgotten after a time (conversation.tombstoneRetention).
   Result<std::vector<Conversation>> load_list(const ListQuery& query) const;
   // One for each channel, in that order; zeros where there is no message. Also those that the list
   // hides; without a row the user has read nothing.

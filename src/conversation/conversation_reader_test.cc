@@ -347,6 +347,75 @@ TEST_F(ConversationList, ReportsTheTimeOfTheNewestMessageOrTheLastActionAsVersio
   EXPECT_EQ(only(query_of("u1")).version, read);
 }
 
+TEST_F(ConversationList, TellsWhatWasDeletedSinceAVersion) {
+  const ChannelKey chat = person("u1", "u2");
+  for (const auto& channel : {kGroup, kOther, kThird, chat}) {
+    store_.join("u1", channel);
+    store_.send(channel, "u2");
+  }
+  store_.clock.advance_seconds(1);
+  ListQuery query = query_of("u1");
+  for (const auto& conversation : list(query)) {
+    query.version = std::max(query.version, conversation.version);
+  }
+  query.deleted = true;
+  EXPECT_TRUE(list(query).empty());
+  store_.lose("u1", kGroup);
+  const std::int64_t lost = store_.clock.ns;
+  store_.clock.advance_seconds(1);
+  store_.remove("u1", chat);
+  const std::int64_t removed = store_.clock.ns;
+  store_.clock.advance_seconds(1);
+  store_.send(kOther, "u2");
+
+  const auto news = list(query);
+  ASSERT_EQ(news.size(), 3U);
+  EXPECT_EQ(news[0].channel, kOther);
+  EXPECT_FALSE(news[0].deleted);
+  EXPECT_EQ(news[1].channel, chat);
+  EXPECT_TRUE(news[1].deleted);
+  EXPECT_EQ(news[1].version, removed);
+  EXPECT_EQ(news[2].channel, kGroup);
+  EXPECT_TRUE(news[2].deleted);
+  EXPECT_EQ(news[2].version, lost);
+  query.deleted = false;
+  EXPECT_EQ(ids(query), Ids{"g2"}) << "nobody is told who has not asked";
+  query.deleted = true;
+  query.page = 2;
+  EXPECT_TRUE(list(query).empty());
+  query.page = 1;
+  query.exclude_types = {ChannelType::group};
+  EXPECT_EQ(ids(query), Ids{chat.id});
+  query.exclude_types.clear();
+  query.version = removed;
+  EXPECT_EQ(ids(query), Ids{"g2"});
+  // What he got back is not gone.
+  query.version = 1;
+  store_.join("u1", kGroup);
+  store_.send(chat, "u2");
+  for (const auto& conversation : list(query)) EXPECT_FALSE(conversation.deleted);
+}
+
+TEST_F(ConversationList, WithoutAVersionTellsWhichKnownOnesAreDeleted) {
+  store_.join("u1", kGroup);
+  store_.join("u1", kOther);
+  store_.send(kGroup, "u2");
+  store_.send(kOther, "u2");
+  store_.lose("u1", kGroup);
+  store_.lose("u1", kThird);
+  store_.change_channel(kOther,
+                        [](store::ChannelRecord& channel) { channel.flags.disband = true; });
+  ListQuery query = query_of("u1");
+  query.deleted = true;
+  EXPECT_TRUE(list(query).empty()) << "a client without conversations has none to delete";
+  query.known = {known("g1", ChannelType::group, 1), known("g2", ChannelType::group, 1)};
+  const auto gone = list(query);
+  ASSERT_EQ(gone.size(), 2U);
+  EXPECT_EQ(gone[0].channel, kOther);
+  EXPECT_EQ(gone[0].version, 0) << "nobody knows when it was disbanded";
+  EXPECT_EQ(gone[1].channel, kGroup);
+}
+
 TEST_F(ConversationList, NeverReportsAVersionThatAnEarlierChangeMayStillComeBefore) {
   store_.join("u1", kGroup);
   store_.clock.advance_seconds(10);

@@ -1,6 +1,7 @@
 #include "conversation/store_view.h"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "store/read_position.h"
@@ -55,6 +56,27 @@ Result<std::vector<Row>> StoreView::load_rows(Rows wanted) {
     }
   }
   return rows;
+}
+
+Result<std::vector<Lost>> StoreView::load_lost(const std::vector<Row>& rows) {
+  std::unordered_set<ChannelKey, ChannelKeyHash> kept;
+  for (const Row& row : rows) kept.insert(row.channel);
+  std::vector<Lost> lost;
+  for (std::uint16_t i = 0; i < partitions_; ++i) {
+    const std::string prefix = store::tombstone_prefix(PartitionId{i}, uid_);
+    JD_TRY(bool at, moved(cursor_->seek(prefix)));
+    while (at && cursor_->key().starts_with(prefix)) {
+      Lost entry;
+      entry.channel = store::channel_of_tombstone_key(cursor_->key());
+      JD_TRY(const auto tombstone, store::decode_tombstone(cursor_->value()));
+      entry.deleted_at_ns = tombstone.deleted_at_ns;
+      if (has_conversation(entry.channel, uid_) && !kept.contains(entry.channel)) {
+        lost.push_back(std::move(entry));
+      }
+      JD_TRY(at, moved(cursor_->next()));
+    }
+  }
+  return lost;
 }
 
 Result<std::optional<Row>> StoreView::load_row(const ChannelKey& channel) {

@@ -28,6 +28,12 @@ struct Row {
   store::ConversationRecord record;
 };
 
+// A conversation the user lost, and when.
+struct Lost {
+  ChannelKey channel;
+  std::int64_t deleted_at_ns = 0;
+};
+
 // The newest message a user can read.
 struct Head {
   std::uint64_t seq = 0;  // 0: none
@@ -70,6 +76,8 @@ class StoreView {
   enum class Rows : std::uint8_t { conversations, all };
   Result<std::vector<Row>> load_rows(Rows wanted);
   Result<std::optional<Row>> load_row(const ChannelKey& channel);
+  // Those that he did not get back. `rows`: all of his conversations.
+  Result<std::vector<Lost>> load_lost(const std::vector<Row>& rows);
   // That of a channel without one when there is none.
   Result<store::ChannelRecord> load_channel(const ChannelKey& channel);
   // The newest message above `floor` that the user can read.

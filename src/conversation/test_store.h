@@ -124,6 +124,14 @@ class TestStore {
     });
   }
 
+  // Removed from the channel: a tombstone takes the place of the row.
+  void lose(std::string_view uid, const ChannelKey& channel) {
+    store.erase(kMain, store::conversation_key(partition(channel), uid, channel));
+    const store::TombstoneRecord tombstone{clock.ns};
+    store.put(kMain, store::tombstone_key(partition(channel), uid, channel),
+              store::encode(tombstone));
+  }
+
   template <class Change>
   void change_channel(const ChannelKey& channel, const Change& change) {
     const std::string key = store::channel_key(partition(channel), channel);

@@ -326,6 +326,41 @@ class Listing(Conversations):
         # The value goes through exactly, although it is above 2^53.
         self.assertGreater(version, 2**53)
 
+    def test_another_device_hears_what_was_deleted(self):
+        uid, peer = fresh("u"), fresh("p")
+        left, kept = self.group(uid), self.group(uid)
+        self.server.must_batch([item(left), item(kept)])
+        self.fill(uid, 1, peer, PERSON)
+        version = self.settled_version(uid)
+        self.server.must_post("/channel/subscriber_remove", {
+            "channel_id": left, "channel_type": GROUP, "subscribers": [uid]})
+        self.act("delete", uid, peer, PERSON)
+
+        def news(**more):
+            listed = self.server.must_post("/conversation/sync",
+                                           dict({"version": version}, uid=uid, **more))
+            return {c["channel_id"]: c for c in listed}
+
+        # Who has not asked is told what it always was.
+        self.assertEqual(news(), {})
+        gone = news(with_deleted=1)
+        self.assertEqual(set(gone), {left, peer})
+        for conversation in gone.values():
+            self.assertEqual(conversation["is_deleted"], 1)
+            self.assertEqual(conversation["recents"], [])
+            self.assertGreater(conversation["version"], version)
+        self.assertEqual(gone[peer]["channel_type"], PERSON)
+        # The largest version goes on, as with all others.
+        wait_until(lambda: news(with_deleted=1, version=max(
+            c["version"] for c in news(with_deleted=1).values())) == {}, what="no more news")
+        # Back again: no longer deleted.
+        self.server.must_post("/channel/subscriber_add", {
+            "channel_id": left, "channel_type": GROUP, "subscribers": [uid]})
+        self.fill(uid, 1, peer, PERSON)
+        back = news(with_deleted=1)
+        self.assertEqual(set(back), {left, peer})
+        self.assertFalse([c for c in back.values() if "is_deleted" in c])
+
     def test_known_channels_are_skipped_unless_newer(self):
         uid, peer = fresh("u"), fresh("p")
         group = self.group(uid)
