@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "conversation/store_view.h"
+#include "conversation/unread.h"
 
 namespace jindou::conversation {
 
@@ -47,29 +48,13 @@ void describe_head(Conversation& conversation, Head head) {
   conversation.last_client_msg_no = std::move(head.client_msg_no);
 }
 
-// Messages up to this seq do not count as unread, besides what the user marked by hand.
-std::uint64_t counted_after(const store::ConversationRecord& row,
-                            const store::ChannelRecord& channel) {
-  const std::uint64_t seen = std::max({row.read_to, row.deleted_to, channel.cleared_to});
-  // What a user marked as unread stays so until he reads it; sending goes on moving read_to.
-  return row.manual_count > 0 ? std::max(row.manual_at, seen) : seen;
-}
-
 // Fills in `unread` and `read_to`; `last_seq` is known.
-Result<void> count_unread(StoreView& view, store::ConversationRecord row,
-                          const store::ChannelRecord& channel, Conversation& conversation) {
-  const std::uint64_t last = conversation.last_seq;
-  if (last > row.read_to) {
-    JD_TRY(row.read_to, view.load_read_position(conversation.channel, row));
-  }
-  JD_TRY(const std::uint64_t newer,
-         view.count_readable(conversation.channel, channel, counted_after(row, channel), last));
-  conversation.unread = row.manual_count + newer;
-  if (row.manual_count > 0) {
-    conversation.read_to = last > conversation.unread ? last - conversation.unread : 0;
-  } else {
-    conversation.read_to = counted_after(row, channel);
-  }
+Result<void> describe_unread(StoreView& view, const store::ConversationRecord& row,
+                             const store::ChannelRecord& channel, Conversation& conversation) {
+  JD_TRY(const Unread unread,
+         count_unread(view, conversation.channel, row, channel, conversation.last_seq));
+  conversation.unread = unread.count;
+  conversation.read_to = unread.read_to;
   return {};
 }
 
@@ -345,7 +330,7 @@ Result<std::vector<Conversation>> ConversationReader::load_list(const ListQuery&
                                           recents_on_the_way, recents_kept, gone));
   std::erase_if(candidates, [](const Candidate& candidate) { return !candidate.wanted; });
   for (Candidate& candidate : candidates) {
-    JD_CHECK_OK(count_unread(view, candidate.row, candidate.channel, candidate.conversation));
+    JD_CHECK_OK(describe_unread(view, candidate.row, candidate.channel, candidate.conversation));
   }
   if (query.only_unread) {
     std::erase_if(candidates,
@@ -389,7 +374,7 @@ Result<std::vector<Conversation>> ConversationReader::load_some(
     describe_head(conversation, std::move(head));
     if (!row && conversation.last_seq == 0) continue;
     const store::ConversationRecord kept = row ? row->record : store::ConversationRecord();
-    JD_CHECK_OK(count_unread(view, kept, record, conversation));
+    JD_CHECK_OK(describe_unread(view, kept, record, conversation));
     conversation.version = std::min(std::max(stored_at_ns, kept.updated_at_ns), stable_ns);
     JD_CHECK_OK(append_recents(view, channel, conversation.last_seq,
                                std::max(kept.deleted_to, record.cleared_to),
