@@ -89,6 +89,17 @@ Result<std::optional<Row>> StoreView::load_row(const ChannelKey& channel) {
   return std::optional<Row>(std::move(row));
 }
 
+Result<std::int64_t> StoreView::load_deletions_since() {
+  std::int64_t since = 0;
+  for (std::uint16_t i = 0; i < partitions_; ++i) {
+    JD_TRY(const bool any, cursor_->get(store::tombstones_dropped_key(PartitionId{i}), value_));
+    if (!any) continue;
+    JD_TRY(const store::TombstoneRecord dropped, store::decode_tombstone(value_));
+    since = std::max(since, dropped.deleted_at_ns);
+  }
+  return since;
+}
+
 Result<store::ChannelRecord> StoreView::load_channel(const ChannelKey& channel) {
   JD_TRY(const bool exists,
          cursor_->get(store::channel_key(partition_of_log(channel), channel), value_));

@@ -78,6 +78,8 @@ class StoreView {
   Result<std::optional<Row>> load_row(const ChannelKey& channel);
   // Those that he did not get back. `rows`: all of his conversations.
   Result<std::vector<Lost>> load_lost(const std::vector<Row>& rows);
+  // Tombstones up to this time may have been dropped; 0: none was.
+  Result<std::int64_t> load_deletions_since();
   // That of a channel without one when there is none.
   Result<store::ChannelRecord> load_channel(const ChannelKey& channel);
   // The newest message above `floor` that the user can read.

@@ -12,8 +12,10 @@ namespace {
 constexpr char kFormat = 1;
 // Since format 2 a channel record also has the floor of its seqs and its retention.
 constexpr char kChannelFormat = 2;
-// A conversation record behind which messages of the user's own may follow; else as kFormat.
-constexpr char kOpenConversationFormat = 2;
+// Added to the format of a conversation record: messages of the user's own may follow; the time of
+// activation stands at its end.
+constexpr int kOpenConversation = 1;
+constexpr int kActivatedConversation = 2;
 // The gap of a message that expires; else as kFormat.
 constexpr char kExpiringGapFormat = 2;
 
@@ -230,7 +232,9 @@ Result<CommitRecord> decode_commit_record(std::string_view bytes, std::uint64_t 
 }
 
 std::string encode(const ConversationRecord& record) {
-  std::string out(1, record.own_messages_follow ? kOpenConversationFormat : kFormat);
+  const int added = (record.own_messages_follow ? kOpenConversation : 0) |
+                    (record.activated_at_ns != 0 ? kActivatedConversation : 0);
+  std::string out(1, static_cast<char>(kFormat + added));
   append_varint(out, record.read_to);
   append_varint(out, record.deleted_to);
   append_varint(out, record.command_read_to);
@@ -238,15 +242,18 @@ std::string encode(const ConversationRecord& record) {
   append_varint(out, static_cast<std::uint64_t>(record.updated_at_ns));
   append_varint(out, record.manual_count);
   if (record.manual_count != 0) append_varint(out, record.manual_at);
+  if (record.activated_at_ns != 0) {
+    append_varint(out, static_cast<std::uint64_t>(record.activated_at_ns));
+  }
   return out;
 }
 
 Result<ConversationRecord> decode_conversation(std::string_view bytes) {
   ByteReader reader(bytes);
-  const char format = static_cast<char>(reader.read_u8());
-  const bool known = format == kFormat || format == kOpenConversationFormat;
+  const int added = reader.read_u8() - kFormat;
+  const bool known = added >= 0 && added <= (kOpenConversation | kActivatedConversation);
   ConversationRecord record;
-  record.own_messages_follow = format == kOpenConversationFormat;
+  record.own_messages_follow = (added & kOpenConversation) != 0;
   record.read_to = reader.read_varint();
   record.deleted_to = reader.read_varint();
   record.command_read_to = reader.read_varint();
@@ -254,6 +261,9 @@ Result<ConversationRecord> decode_conversation(std::string_view bytes) {
   record.updated_at_ns = static_cast<std::int64_t>(reader.read_varint());
   record.manual_count = reader.read_varint();
   if (record.manual_count != 0) record.manual_at = reader.read_varint();
+  if ((added & kActivatedConversation) != 0) {
+    record.activated_at_ns = static_cast<std::int64_t>(reader.read_varint());
+  }
   if (!known || !reader.ok()) return unreadable("conversation");
   return record;
 }

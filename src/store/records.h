@@ -52,6 +52,8 @@ struct ConversationRecord {
   std::uint64_t manual_count = 0;
   std::uint64_t manual_at = 0;
   bool own_messages_follow = false;  // behind read_to there may be messages of the user's own
+  // When the user last opened it; 0: never since it was deleted. Orders the directory.
+  std::int64_t activated_at_ns = 0;
 };
 
 // A conversation that a user lost: removed from the channel, denied, or the channel was deleted.

@@ -300,6 +300,16 @@ TEST(ConversationRecord, HasTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(again->manual_count, 6U);
   EXPECT_EQ(again->manual_at, 301U);
   EXPECT_TRUE(again->own_messages_follow);
+  EXPECT_EQ(again->activated_at_ns, 0);
+  record.activated_at_ns = 302;
+  const std::string activated = {4, '\xac', 2, 2, 3, 4, 5, 6, '\xad', 2, '\xae', 2};
+  EXPECT_EQ(encode(record), activated);
+  EXPECT_EQ(decode_conversation(activated)->activated_at_ns, 302);
+  EXPECT_TRUE(decode_conversation(activated)->own_messages_follow);
+  record.own_messages_follow = false;
+  EXPECT_EQ(encode(record)[0], 3);
+  EXPECT_FALSE(decode_conversation(encode(record))->own_messages_follow);
+  expect_refusals(activated, decode_conversation);
   expect_refusals(full, decode_conversation);
   expect_refusals(plain, decode_conversation);
 }
