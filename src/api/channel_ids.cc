@@ -22,6 +22,12 @@ ChannelKey send_channel(std::string_view from_uid, std::string_view channel_id, 
   return ChannelKey(std::string(channel_id), type);
 }
 
+std::string_view channel_id_for(const ChannelKey& channel, std::string_view uid) {
+  if (channel.type != ChannelType::person) return channel.id;
+  const std::string_view peer = peer_in_pair(channel.id, uid);
+  return peer.empty() ? std::string_view(channel.id) : peer;
+}
+
 Result<ChannelType> read_query_type(std::string_view text) {
   if (text.empty()) return ChannelType::none;
   const auto number = query_number(text);

@@ -13,6 +13,10 @@ namespace jindou::api {
 // agent channel is "from@channel_id" unless the id is a pair already that has the sender as a half.
 ChannelKey send_channel(std::string_view from_uid, std::string_view channel_id, ChannelType type);
 
+// What a user is shown as the id of a channel: the other user of a person channel. View into
+// `channel`.
+std::string_view channel_id_for(const ChannelKey& channel, std::string_view uid);
+
 // The channel_type of a query string; none when it is absent. Errors: invalid, for what is no
 // number from 1 to 255.
 Result<ChannelType> read_query_type(std::string_view text);

@@ -34,13 +34,6 @@ constexpr std::int64_t kMessagesDefault = 15;
 constexpr std::int64_t kMessagesMax = 1000;
 constexpr std::int64_t kPageSizeMax = 500;
 
-// What the user is shown as the id of a channel: the other user of a person channel.
-std::string_view channel_id_for(const ChannelKey& channel, std::string_view uid) {
-  if (channel.type != ChannelType::person) return channel.id;
-  const std::string_view peer = peer_in_pair(channel.id, uid);
-  return peer.empty() ? std::string_view(channel.id) : peer;
-}
-
 // "channel_id:channel_type:seq". An id may hold ':' itself, so it is split at the last two.
 std::optional<ListQuery::KnownChannel> parse_known_channel(std::string_view entry) {
   const auto number = [](std::string_view digits, auto& out) {
@@ -394,7 +387,6 @@ Task<void> post_set_unread(Services& services, Request& request, Response& respo
 Task<void> post_delete(Services& services, Request& request, Response& response) {
   return act(services, request, response, ChangeConversation::Operation::remove, "");
 }
-
 }  // namespace
 
 std::span<const Route> conversation_routes() {

@@ -267,8 +267,9 @@ void write_info(JsonWriter& json, std::string_view version) {
 std::span<const Operation> all_operations() {
   static const std::vector<Operation> kOperations = [] {
     std::vector<Operation> all;
-    for (auto group : {message_operations, event_operations, channel_operations,
-                       conversation_operations, user_operations, system_operations}) {
+    for (auto group :
+         {message_operations, event_operations, channel_operations, conversation_operations,
+          directory_operations, user_operations, system_operations}) {
       std::ranges::move(group(), std::back_inserter(all));
     }
     return all;

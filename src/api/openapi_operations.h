@@ -74,6 +74,7 @@ std::vector<Operation> message_operations();
 std::vector<Operation> event_operations();
 std::vector<Operation> channel_operations();
 std::vector<Operation> conversation_operations();
+std::vector<Operation> directory_operations();
 std::vector<Operation> user_operations();
 std::vector<Operation> system_operations();
 

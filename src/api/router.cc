@@ -8,6 +8,7 @@
 #include "api/command_sync_routes.h"
 #include "api/connection_routes.h"
 #include "api/conversation_routes.h"
+#include "api/directory_routes.h"
 #include "api/docs_routes.h"
 #include "api/event_routes.h"
 #include "api/history_routes.h"
@@ -31,8 +32,8 @@ std::span<const Route> all_routes() {
     for (const std::span<const Route> group :
          {send_routes(), command_sync_routes(), history_routes(), event_routes(), stream_routes(),
           streamv2_routes(), channel_routes(), retention_routes(), conversation_routes(),
-          user_routes(), connection_routes(), monitor_routes(), tag_routes(), manager_routes(),
-          system_routes(), docs_routes()}) {
+          directory_routes(), user_routes(), connection_routes(), monitor_routes(), tag_routes(),
+          manager_routes(), system_routes(), docs_routes()}) {
       all.insert(all.end(), group.begin(), group.end());
     }
     return all;

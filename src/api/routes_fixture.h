@@ -20,6 +20,7 @@
 #include "channel/partition_worker.h"
 #include "channel/system_accounts.h"
 #include "conversation/conversation_reader.h"
+#include "conversation/directory.h"
 #include "store/commit_horizon.h"
 #include "store/database.h"
 #include "store/embedded_commit_log.h"
@@ -104,6 +105,8 @@ class RoutesTest : public testing::Test {
                                                   database_->fingerprint_seed());
     conversations_ = std::make_unique<conversation::ConversationReader>(
         *database_, *horizon_, clock_, std::uint16_t{4}, conversation::ReaderLimits());
+    directory_of_users_ =
+        std::make_unique<conversation::Directory>(*database_, *horizon_, clock_, std::uint16_t{4});
     shards_.start();
     configure(ApiOptions());
   }
@@ -134,6 +137,7 @@ class RoutesTest : public testing::Test {
                  *core_,
                  *history_,
                  *conversations_,
+                 *directory_of_users_,
                  metrics_,
                  clock_,
                  random_,
@@ -230,6 +234,7 @@ class RoutesTest : public testing::Test {
   std::unique_ptr<channel::CommandRouter> core_;
   std::unique_ptr<channel::History> history_;
   std::unique_ptr<conversation::ConversationReader> conversations_;
+  std::unique_ptr<conversation::Directory> directory_of_users_;
   DeadlineList deadlines_;
   runtime::IoShards shards_{1};
   runtime::BlockingPool blocking_{1, 100};

@@ -23,6 +23,7 @@
 #include "config/live_value.h"
 #include "config/settings.h"
 #include "conversation/conversation_reader.h"
+#include "conversation/directory.h"
 #include "model/device.h"
 #include "model/ids.h"
 #include "observe/metrics.h"
@@ -53,6 +54,7 @@ struct ApiDeps {
   channel::CommandRouter& router;
   channel::History& history;
   conversation::ConversationReader& conversations;
+  conversation::Directory& directory;
   observe::Metrics& metrics;
   const Clock& clock;
   Random& random;

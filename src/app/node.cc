@@ -25,6 +25,7 @@
 #include "config/live_settings.h"
 #include "config/live_value.h"
 #include "conversation/conversation_reader.h"
+#include "conversation/directory.h"
 #include "delivery/fan_out.h"
 #include "gateway/core_port.h"
 #include "gateway/gateway.h"
@@ -102,6 +103,7 @@ struct Node::Parts {
   std::unique_ptr<webhook::RouterLink> webhook_link;
   std::unique_ptr<webhook::Webhook> webhook;
   std::unique_ptr<conversation::ConversationReader> conversations;
+  std::unique_ptr<conversation::Directory> directory;
   std::unique_ptr<retention::Sweeper> sweeper;
   std::unique_ptr<gateway::RouterPort> core_port;
   std::unique_ptr<gateway::Gateway> gateway;
@@ -213,6 +215,7 @@ Result<void> Node::Parts::start_core() {
   reader_limits.conversations_max = settings.conversation.user_max_count;
   conversations = std::make_unique<conversation::ConversationReader>(*database, *horizon, clock,
                                                                      partitions, reader_limits);
+  directory = std::make_unique<conversation::Directory>(*database, *horizon, clock, partitions);
   for (auto& worker : workers) worker->start();
   shards->start();
   data_source->start();
@@ -326,6 +329,7 @@ Result<void> Node::Parts::start_edges() {
       *router,
       *history,
       *conversations,
+      *directory,
       metrics,
       clock,
       random,

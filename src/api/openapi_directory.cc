@@ -1,0 +1,69 @@
+// A user's conversations page by page.
+#include "api/openapi_operations.h"
+#include "api/openapi_schema.h"
+
+namespace jindou::api::openapi {
+namespace {
+
+std::string keys(std::string_view description) {
+  return array(object({need("channel_id", text("The other user for type 1.")),
+                       need("channel_type", channel_type())}),
+               description);
+}
+
+std::string last_message() {
+  return object({need("message_id", integer("Of the message.")),
+                 need("message_idstr", text("The same as text.")),
+                 need("message_seq", integer("In its channel.")),
+                 need("from_uid", text("Who sent it; empty: the system.")),
+                 need("client_msg_no", text("As the sender numbered it.")),
+                 need("server_timestamp_ms", integer("When it was sent, milliseconds.")),
+                 need("payload", base64("What was sent."))},
+                "The newest message the user can read.");
+}
+
+std::string page() {
+  const std::string entry = object(
+      {need("channel_id", text("The other user for type 1.")), need("channel_type", channel_type()),
+       need("active_at", integer("When the user last opened it, nanoseconds; 0: never.")),
+       need("read_seq", integer("Read up to here.")),
+       need("deleted_to_seq", integer("Deleted up to here.")),
+       need("unread", integer("Unread messages.")),
+       need("last_message", nullable(last_message()))});
+  return object(
+      {need("conversations", array(entry)),
+       need("deletes", keys("Gone; nothing happens to those "
+                            "the client does not have.")),
+       need("unresolved", keys("For POST /conversation/retry.")),
+       may("next_cursor", text("For the next page.")),
+       need("done", boolean("The pass is complete.")),
+       need("coverage", integer("For completed_coverage, once done; nanoseconds.")),
+       need("tombstones_retained_since",
+            integer("Deletions up to here may have been forgotten; nanoseconds.")),
+       need("reset_required", boolean("completed_coverage is older than that: keep only what this "
+                                      "pass brings."))});
+}
+
+Operation list() {
+  return {
+      .method = Verb::post,
+      .path = "/conversation/list",
+      .tag = Tag::conversations,
+      .description =
+          "What the user opened last comes first, then by id and type. Ask with "
+          "next_cursor until done; then keep coverage, for the next pass.",
+      .body =
+          object({need("uid", uid()), may("cursor", text("next_cursor of the page before.")),
+                  may("limit", integer("To a page; 50 unless given.", 0, 200)),
+                  may("completed_coverage",
+                      integer("coverage of the last complete pass: deletes are those since."))}),
+      .example = R"({"uid":"u2","limit":10})",
+      .answer = page(),
+  };
+}
+
+}  // namespace
+
+std::vector<Operation> directory_operations() { return {list()}; }
+
+}  // namespace jindou::api::openapi
