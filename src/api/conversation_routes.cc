@@ -387,10 +387,14 @@ Task<void> post_set_unread(Services& services, Request& request, Response& respo
 Task<void> post_delete(Services& services, Request& request, Response& response) {
   return act(services, request, response, ChangeConversation::Operation::remove, "");
 }
+Task<void> post_activate(Services& services, Request& request, Response& response) {
+  return act(services, request, response, ChangeConversation::Operation::activate, "");
+}
+
 }  // namespace
 
 std::span<const Route> conversation_routes() {
-  static constexpr std::array<Route, 11> routes = {{
+  static constexpr std::array<Route, 12> routes = {{
       {Verb::post, "/conversation/sync", post_sync, Auth::manager,
        "The conversations of a user, newest first"},
       {Verb::post, "/conversations/sync", post_sync, Auth::manager,
@@ -413,6 +417,8 @@ std::span<const Route> conversation_routes() {
        "Hides a conversation until a newer message comes"},
       {Verb::post, "/conversation/delete", post_delete, Auth::manager,
        "Another name for /conversations/delete"},
+      {Verb::post, "/conversations/activate", post_activate, Auth::manager,
+       "Brings a conversation to the front of /conversation/list"},
   }};
   return routes;
 }

@@ -144,6 +144,12 @@ std::vector<Operation> conversation_operations() {
                          "readable.",
                          one_conversation(), place));
   }
+  out.push_back(
+      change("/conversations/activate",
+             "For when the user opens it. Shown from then on also without messages, until "
+             "it is deleted.",
+             one_conversation(), place));
+  out.back().others = {{404, "The user has no conversation with the channel.", {}}};
   return out;
 }
 

@@ -72,13 +72,15 @@ struct ChangeSystemAccounts {
   std::vector<std::string> uids;
 };
 
-// What a user does to one of their conversations. Creates it when missing.
+// What a user does to one of their conversations. Creates it when missing, but for `activate`:
+// error not_found.
 struct ChangeConversation {
   enum class Operation : std::uint8_t {
     open,        // only create it, with read position 0
     read,        // read up to `value`, or to the last message when 0; ends a manual count
     set_unread,  // show exactly min(value, last seq) as unread; 0 is `read`
     remove,      // hide it until a newer message comes
+    activate,    // the user looks at it: first in the directory, also without messages
   };
   ChannelKey channel;  // internal id
   std::vector<std::string> uids;

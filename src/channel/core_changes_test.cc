@@ -572,6 +572,45 @@ TEST_F(Core, TellsWhoWouldReceive) {
   EXPECT_EQ(pair->listed.size(), 2U);
 }
 
+TEST_F(Core, AConversationIsActivatedWithoutChangingItsVersion) {
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1"})).has_value());
+  send({to_group("g1", "a")});
+  const auto before = conversation("u1", kGroup);
+  ChangeConversation wanted;
+  wanted.channel = kGroup;
+  wanted.uids = {"u1"};
+  wanted.operation = ChangeConversation::Operation::activate;
+  ASSERT_TRUE(change(wanted).has_value());
+  const auto first = conversation("u1", kGroup);
+  EXPECT_GT(first->activated_at_ns, before->updated_at_ns);
+  EXPECT_EQ(first->updated_at_ns, before->updated_at_ns);
+  ASSERT_TRUE(change(wanted).has_value());
+  EXPECT_GT(conversation("u1", kGroup)->activated_at_ns, first->activated_at_ns);
+  // It outlasts a restart and what the user writes, and ends with the deletion.
+  close();
+  open();
+  SendCommand own = to_group("g1", "b");
+  own.from_uid = "u1";
+  send({own});
+  EXPECT_GT(conversation("u1", kGroup)->activated_at_ns, 0);
+  wanted.operation = ChangeConversation::Operation::remove;
+  ASSERT_TRUE(change(wanted).has_value());
+  EXPECT_EQ(conversation("u1", kGroup)->activated_at_ns, 0);
+}
+
+TEST_F(Core, WhatAUserDoesNotHaveIsNotActivated) {
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1"})).has_value());
+  ChangeConversation wanted;
+  wanted.channel = kGroup;
+  wanted.uids = {"u1", "u2"};
+  wanted.operation = ChangeConversation::Operation::activate;
+  const auto refused = change(wanted);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Errc::not_found);
+  EXPECT_EQ(conversation("u1", kGroup)->activated_at_ns, 0) << "all or nothing";
+  EXPECT_FALSE(conversation("u2", kGroup).has_value());
+}
+
 // What is left of a conversation that its user lost; 0: nothing.
 class Tombstones : public Core {
  protected:

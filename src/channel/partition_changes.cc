@@ -223,7 +223,10 @@ Result<void> Partition::evaluate_change(const ChangeConversation& change) {
   if (!has_conversations(key.type)) return {};
   JD_TRY(Channel * channel, load_channel(key));
   // That it is read or hidden holds already.
-  if (change.operation == What::set_unread) JD_CHECK_OK(check_not_disbanded(*channel));
+  const bool activates = change.operation == What::activate;
+  if (activates || change.operation == What::set_unread) {
+    JD_CHECK_OK(check_not_disbanded(*channel));
+  }
   // A person's denylist is that of an inbox; it keeps nobody from a conversation.
   const UidSet* denied = nullptr;
   if (key.type != ChannelType::person) {
@@ -231,7 +234,20 @@ Result<void> Partition::evaluate_change(const ChangeConversation& change) {
   }
   // What is loaded stays until all of it was looked at.
   touch(*channel);
-  for (const auto& uid : change.uids) JD_CHECK_OK(load_conversation(*channel, uid));
+  for (const auto& uid : change.uids) {
+    JD_TRY(const ConversationRecord* known, load_conversation(*channel, uid));
+    if (activates && known == nullptr) {
+      return Error(Errc::not_found, "the user has no conversation with the channel");
+    }
+  }
+  if (activates) {
+    // Nothing that a sync tells: the version stays.
+    for (const auto& uid : change.uids) {
+      channel->conversations[uid].record->activated_at_ns = next_stamp_ns();
+      mark_conversation(*channel, uid);
+    }
+    return {};
+  }
   const std::uint64_t last = channel->last_seq;
   for (const auto& uid : change.uids) {
     JD_TRY(const ConversationRecord* known, load_conversation(*channel, uid));
@@ -241,6 +257,7 @@ Result<void> Partition::evaluate_change(const ChangeConversation& change) {
     if (operation == What::set_unread && std::min(change.value, last) == 0) operation = What::read;
     const bool sets_zero = change.operation == What::set_unread;
     switch (operation) {
+      case What::activate:
       case What::open: break;
       case What::read: {
         const std::uint64_t to =
@@ -256,12 +273,14 @@ Result<void> Partition::evaluate_change(const ChangeConversation& change) {
         break;
       case What::remove:
         wanted.deleted_to = last;
+        wanted.activated_at_ns = 0;
         wanted.manual_count = 0;
         wanted.manual_at = 0;
         break;
     }
     const bool same = known != nullptr && known->read_to == wanted.read_to &&
                       known->deleted_to == wanted.deleted_to &&
+                      known->activated_at_ns == wanted.activated_at_ns &&
                       known->manual_count == wanted.manual_count &&
                       known->manual_at == wanted.manual_at;
     if (same) continue;

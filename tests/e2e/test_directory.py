@@ -153,5 +153,59 @@ class Forgetting(unittest.TestCase):
         self.assertTrue(page(coverage)["reset_required"])
 
 
+class Activating(DirectoryCase):
+    def test_what_was_opened_last_comes_first(self):
+        uid = fresh("u")
+        groups = sorted(self.group(uid) for _ in range(4))
+        for group in (groups[3], groups[1], groups[3], groups[2]):
+            self.assertEqual(self.act("activate", uid, group), {"status": 200})
+        answer = self.page(uid)
+        self.assertEqual(self.ids(answer), [groups[2], groups[3], groups[1], groups[0]])
+        active = [c["active_at"] for c in answer["conversations"]]
+        self.assertEqual(active, sorted(active, reverse=True))
+        self.assertEqual(active[3], 0)
+        self.assertAlmostEqual(active[0] / 1e9, time.time(), delta=60)
+        self.assertEqual(self.ids(self.walk(uid, limit=1)), self.ids(answer))
+        # Deleted and written to again, it is like all others.
+        self.act("delete", uid, groups[2])
+        self.server.must_batch([item(groups[2])])
+        self.assertEqual(self.ids(self.page(uid)),
+                         [groups[3], groups[1], groups[0], groups[2]])
+
+    def test_one_without_messages_is_shown(self):
+        uid, group = fresh("u"), fresh("g")
+        self.server.create_group(group, [uid])
+        self.assertEqual(self.ids(self.page(uid)), [])
+        self.act("activate", uid, group)
+        [conversation] = self.page(uid)["conversations"]
+        self.assertEqual(conversation["channel_id"], group)
+        self.assertIsNone(conversation["last_message"])
+        self.assertEqual(conversation["unread"], 0)
+
+    def test_a_sync_is_not_moved_by_it(self):
+        uid = fresh("u")
+        group = self.group(uid)
+        def versions():
+            return [c["version"] for c in
+                    self.server.must_post("/conversation/sync", {"uid": uid})]
+        self.covered(uid)
+        before = versions()
+        self.act("activate", uid, group)
+        self.assertEqual(versions(), before)
+
+    def test_a_conversation_that_is_not_there(self):
+        uid = fresh("u")
+        group = self.group(uid)
+        self.remove(group, uid)
+        for channel_id, channel_type in ((group, GROUP), (fresh("p"), PERSON)):
+            refused = self.server.post("/conversations/activate", {
+                "uid": uid, "channel_id": channel_id, "channel_type": channel_type})
+            self.assertEqual(refused.status, 404)
+            self.assertEqual(refused.json()["code"], "not_found")
+        self.assertEqual(self.ids(self.page(uid)), [])
+        for bad in ({}, {"uid": uid}, {"uid": uid, "channel_id": group}):
+            self.assertEqual(self.server.post("/conversations/activate", bad).status, 400, bad)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -277,7 +277,7 @@ class World final : public EffectSink {
         ChangeConversation conversation;
         conversation.channel = group;
         conversation.uids = {uid};
-        conversation.operation = static_cast<ChangeConversation::Operation>(roll(4));
+        conversation.operation = static_cast<ChangeConversation::Operation>(roll(5));
         conversation.value = roll(20);
         what = conversation;
         break;
