@@ -10,6 +10,7 @@
 #include "api/answers.h"
 #include "api/body_reader.h"
 #include "api/channel_ids.h"
+#include "api/core_calls.h"
 #include "api/directory_cursor.h"
 
 namespace jindou::api {
@@ -120,12 +121,71 @@ Task<void> post_list(Services& services, Request& request, Response& response) {
   write_page(response, *page, query.uid, query.covered_ns);
 }
 
+// The member `channels`; problems are noted in `body`.
+std::vector<ChannelKey> read_channels(BodyReader& body, std::string_view uid) {
+  std::vector<ChannelKey> channels;
+  std::vector<BodyReader> entries = body.objects("channels");
+  if (entries.empty()) body.fail("channels is required");
+  if (entries.size() > kLimitMax) {
+    body.fail("channels must not have more than " + std::to_string(kLimitMax) + " entries");
+    return channels;
+  }
+  for (BodyReader& entry : entries) {
+    const std::string channel_id = entry.text("channel_id");
+    const ChannelType type = entry.channel_type();
+    if (!entry.ok()) body.fail("channels: " + entry.problem());
+    if (!body.ok()) break;
+    auto key = read_channel(uid, channel_id, type);
+    if (!key) {
+      body.fail("channels: " + std::string(key.error().detail()));
+      break;
+    }
+    channels.push_back(std::move(*key));
+  }
+  return channels;
+}
+
+Task<void> post_retry(Services& services, Request& request, Response& response) {
+  std::string uid;
+  std::vector<ChannelKey> channels;
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    uid = body.id("uid");
+    if (body.ok()) channels = read_channels(body, uid);
+    problem = body.problem();
+  }
+  if (!problem.empty()) {
+    answer_invalid(response, problem);
+    co_return;
+  }
+  const Directory& directory = services.deps.directory;
+  const channel::History& history = services.deps.history;
+  auto work = [&directory, &history, uid, channels]() -> Result<DirectoryPage> {
+    std::vector<ChannelKey> settled;
+    settled.reserve(channels.size());
+    for (const ChannelKey& channel : channels) {
+      JD_TRY(ChannelKey key, load_settled_channel(history, channel));
+      settled.push_back(std::move(key));
+    }
+    return directory.load_some(uid, settled);
+  };
+  const auto page = co_await services.deps.blocking.run(std::move(work));
+  if (!page) {
+    answer_error(response, page.error());
+    co_return;
+  }
+  write_page(response, *page, uid, 0);
+}
+
 }  // namespace
 
 std::span<const Route> directory_routes() {
-  static constexpr std::array<Route, 1> routes = {{
+  static constexpr std::array<Route, 2> routes = {{
       {Verb::post, "/conversation/list", post_list, Auth::manager,
        "A user's conversations page by page, with what was deleted"},
+      {Verb::post, "/conversation/retry", post_retry, Auth::manager,
+       "Conversations that a page of /conversation/list left unresolved"},
   }};
   return routes;
 }

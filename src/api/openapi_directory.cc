@@ -62,8 +62,27 @@ Operation list() {
   };
 }
 
+Operation retry() {
+  return {
+      .method = Verb::post,
+      .path = "/conversation/retry",
+      .tag = Tag::conversations,
+      .description =
+          "An answer like that of /conversation/list for these channels alone; coverage "
+          "is 0. What the user has no conversation with is among the deletes.",
+      .body =
+          object({need("uid", uid()),
+                  need("channels",
+                       array_up_to(200, object({need("channel_id", text("The channel; the other "
+                                                                        "user for type 1.")),
+                                                need("channel_type", channel_type())})))}),
+      .example = R"({"uid":"u2","channels":[{"channel_id":"u1","channel_type":1}]})",
+      .answer = page(),
+  };
+}
+
 }  // namespace
 
-std::vector<Operation> directory_operations() { return {list()}; }
+std::vector<Operation> directory_operations() { return {list(), retry()}; }
 
 }  // namespace jindou::api::openapi

@@ -207,5 +207,39 @@ class Activating(DirectoryCase):
             self.assertEqual(self.server.post("/conversations/activate", bad).status, 400, bad)
 
 
+class Retrying(DirectoryCase):
+    def retry(self, uid, *channels):
+        return self.server.must_post("/conversation/retry", {
+            "uid": uid, "channels": [{"channel_id": c, "channel_type": t} for c, t in channels]})
+
+    def test_answers_for_these_alone(self):
+        uid, peer = fresh("u"), fresh("p")
+        group, left, other = self.group(uid), self.group(uid), self.group(uid)
+        self.server.must_batch([item(uid, from_uid=peer, channel_type=PERSON)])
+        self.remove(left, uid)
+        unknown = fresh("g")
+        answer = self.retry(uid, (peer, PERSON), (group, GROUP), (left, GROUP), (unknown, GROUP),
+                            (group, GROUP))
+        self.assertEqual(self.ids(answer), [peer, group])
+        listed = {c["channel_id"]: c for c in self.page(uid)["conversations"]}
+        self.assertIn(other, listed)
+        for conversation in answer["conversations"]:
+            self.assertEqual(conversation, listed[conversation["channel_id"]])
+        self.assertEqual(self.gone(answer), {(left, GROUP), (unknown, GROUP)})
+        self.assertEqual((answer["unresolved"], answer["done"], answer["coverage"],
+                          answer["tombstones_retained_since"], answer["reset_required"]),
+                         ([], True, 0, 0, False))
+        self.assertNotIn("next_cursor", answer)
+
+    def test_validation(self):
+        uid = fresh("u")
+        one = {"channel_id": "g", "channel_type": GROUP}
+        for bad in ({}, {"uid": uid}, {"uid": uid, "channels": []},
+                    {"uid": uid, "channels": [{"channel_id": "g"}]},
+                    {"uid": uid, "channels": [{"channel_type": GROUP}]},
+                    {"uid": uid, "channels": [one] * 201}, {"channels": [one]}):
+            self.assertEqual(self.server.post("/conversation/retry", bad).status, 400, bad)
+
+
 if __name__ == "__main__":
     unittest.main()
