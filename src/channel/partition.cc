@@ -90,6 +90,9 @@ class Partition::ChannelFacts final : public PermissionFacts {
     if (sourced_ && sourced_->flags) return *sourced_->flags;
     return channel_ != nullptr ? channel_->record.flags : kNone;
   }
+  bool is_set_up() const override {
+    return sourced_ != nullptr || (channel_ != nullptr && channel_->exists);
+  }
   Result<std::shared_ptr<const Inbox>> inbox(std::string_view uid) override {
     JD_TRY(auto stored, partition_.deps_.inboxes.load(uid));
     const auto lists = partition_.sourced(ChannelKey(std::string(uid), ChannelType::person));

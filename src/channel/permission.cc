@@ -76,6 +76,10 @@ Result<Reason> check_send(const SendCommand& command, const PermissionPolicy& po
   if (sender != Reason::success) return sender;
   if (facts.flags().ban) return Reason::ban;
   if (type != ChannelType::person && facts.flags().send_ban) return Reason::send_ban;
+  if (type == ChannelType::group && policy.http_group_must_exist &&
+      command.origin == Origin::http && !facts.is_set_up()) {
+    return Reason::channel_not_exist;
+  }
 
   if (type == ChannelType::agent && peer_in_pair(command.channel.id, command.from_uid).empty()) {
     return Reason::not_allow_send;

@@ -25,6 +25,8 @@ class PermissionFacts {
   virtual ~PermissionFacts() = default;
   virtual bool is_system_account(std::string_view uid) const = 0;
   virtual const ChannelFlags& flags() const = 0;
+  // False for a channel that was never set up, or that was deleted.
+  virtual bool is_set_up() const = 0;
   // Null for a user without inbox record.
   virtual Result<std::shared_ptr<const Inbox>> inbox(std::string_view uid) = 0;
   virtual Result<bool> is_listed(MemberList list, std::string_view uid) = 0;
@@ -33,6 +35,8 @@ class PermissionFacts {
 
 struct PermissionPolicy {
   SendCheck http_check = SendCheck::trusted;
+  // A group without a record is refused to senders over HTTP, unless http_check is `channel`.
+  bool http_group_must_exist = false;
   bool person_allowlist_enforced = false;  // !whitelistOffOfPerson
 };
 

@@ -18,6 +18,7 @@ class FakeFacts final : public PermissionFacts {
     return uid == kSystemUid || uid == "robot";
   }
   const ChannelFlags& flags() const override { return channel_flags; }
+  bool is_set_up() const override { return set_up; }
   Result<std::shared_ptr<const Inbox>> inbox(std::string_view uid) override {
     const auto it = inboxes.find(std::string(uid));
     if (it == inboxes.end()) return std::shared_ptr<const Inbox>();
@@ -29,6 +30,7 @@ class FakeFacts final : public PermissionFacts {
   Result<bool> is_empty(MemberList list) override { return lists[list].empty(); }
 
   ChannelFlags channel_flags;
+  bool set_up = true;
   std::map<std::string, Inbox> inboxes;
   std::map<MemberList, UidSet> lists;
 };
@@ -185,6 +187,35 @@ TEST_P(PermissionRules, DecideAsDocumented) {
 
 INSTANTIATE_TEST_SUITE_P(EveryRow, PermissionRules, ::testing::ValuesIn(kRows),
                          [](const auto& row_info) { return std::string(row_info.param.name); });
+
+TEST(UnknownGroups, AreRefusedOverHttpWhereTheyMustExist) {
+  FakeFacts facts;
+  facts.set_up = false;
+  SendCommand command;
+  command.from_uid = "u1";
+  command.channel = ChannelKey("g1", ChannelType::group);
+  command.origin = Origin::http;
+  PermissionPolicy policy;
+  EXPECT_EQ(*check_send(command, policy, facts), Reason::success);
+  policy.http_group_must_exist = true;
+  EXPECT_EQ(*check_send(command, policy, facts), Reason::channel_not_exist);
+  policy.http_check = SendCheck::strict;
+  EXPECT_EQ(*check_send(command, policy, facts), Reason::channel_not_exist);
+  command.origin = Origin::socket;
+  EXPECT_EQ(*check_send(command, policy, facts), Reason::subscriber_not_exist);
+  command.origin = Origin::http;
+  policy.http_check = SendCheck::channel;
+  EXPECT_EQ(*check_send(command, policy, facts), Reason::success);
+  policy.http_check = SendCheck::trusted;
+  command.from_uid = kSystemUid;
+  EXPECT_EQ(*check_send(command, policy, facts), Reason::success);
+  command.from_uid = "u1";
+  command.channel = ChannelKey("u2@u1", ChannelType::person);
+  EXPECT_EQ(*check_send(command, policy, facts), Reason::success);
+  command.channel = ChannelKey("g1", ChannelType::group);
+  facts.set_up = true;
+  EXPECT_EQ(*check_send(command, policy, facts), Reason::success);
+}
 
 TEST(TargetedCommands, ToOneUserAreBoundByThatUsersInbox) {
   FakeFacts facts;

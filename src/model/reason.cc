@@ -32,6 +32,7 @@ bool reason_is_permission(Reason reason) {
   switch (reason) {
     case Reason::subscriber_not_exist:
     case Reason::in_denylist:
+    case Reason::channel_not_exist:
     case Reason::not_allow_send:
     case Reason::not_in_allowlist:
     case Reason::ban:

@@ -33,7 +33,7 @@ constexpr std::uint8_t raw(Reason reason) { return static_cast<std::uint8_t>(rea
 // A sentence for the caller: "the sender is on the channel's denylist".
 std::string_view reason_text(Reason reason);
 
-// True for the codes that mean "no permission" (HTTP 403): 3, 4, 11, 13, 19, 24, 25.
+// True for the codes that mean "no permission" (HTTP 403): 3, 4, 5, 11, 13, 19, 24, 25.
 bool reason_is_permission(Reason reason);
 
 }  // namespace jindou
