@@ -190,8 +190,12 @@ unsigned status_of_failure(const SendResult& result) {
 }
 
 void answer_send(Response& response, const SendResult& result, std::string_view client_msg_no,
-                 config::StatusStyle style) {
+                 config::StatusStyle style, config::RefusalStyle refusals) {
   JsonWriter json(response.body);
+  if (refusals == config::RefusalStyle::reason && is_permission(result)) {
+    write_batch_element(json, result, client_msg_no);
+    return;
+  }
   json.begin_object();
   if (result.ok()) {
     write_status(json, style);

@@ -49,9 +49,10 @@ unsigned status_of_failure(const SendResult& result);
 // nothing but load or availability stood in the way; 500 otherwise.
 unsigned status_of_failures(std::span<const SendResult> results);
 
-// POST /message/send: the union of the documented and the older answer, or the error.
+// POST /message/send: the union of the documented and the older answer, or the error. With
+// RefusalStyle::reason a refusal for want of permission is a 200 with the element of a batch.
 void answer_send(Response& response, const SendResult& result, std::string_view client_msg_no,
-                 config::StatusStyle style);
+                 config::StatusStyle style, config::RefusalStyle refusals);
 
 // POST /message/sendbatch, array form. `client_msg_nos` is aligned with `results`.
 void answer_batch(Response& response, std::span<const SendResult> results,

@@ -93,7 +93,8 @@ TEST(Answers, OverloadAsksToRetryLater) {
 
 TEST(Answers, SingleSendCarriesBothForms) {
   Response response;
-  answer_send(response, accepted(5, 6), "n", config::StatusStyle::number);
+  answer_send(response, accepted(5, 6), "n", config::StatusStyle::number,
+              config::RefusalStyle::status);
   EXPECT_EQ(
       response.body,
       "{\"status\":200,\"message_id\":5,\"message_idstr\":\"5\",\"message_seq\":6,"
@@ -103,17 +104,40 @@ TEST(Answers, SingleSendCarriesBothForms) {
 
 TEST(Answers, SingleSendFailuresHaveAStatusAndAReason) {
   Response response;
-  answer_send(response, kDenied, "n", config::StatusStyle::number);
+  answer_send(response, kDenied, "n", config::StatusStyle::number, config::RefusalStyle::status);
   EXPECT_EQ(response.status, 403U);
   EXPECT_NE(response.body.find("\"code\":\"denied\",\"reason\":4,\"retriable\":false"),
             std::string::npos);
   Response conflict;
-  answer_send(conflict, kConflict, "n", config::StatusStyle::number);
+  answer_send(conflict, kConflict, "n", config::StatusStyle::number, config::RefusalStyle::status);
   EXPECT_EQ(conflict.status, 400U);
   Response unknown;
-  answer_send(unknown, kUnknown, "n", config::StatusStyle::number);
+  answer_send(unknown, kUnknown, "n", config::StatusStyle::number, config::RefusalStyle::status);
   EXPECT_EQ(unknown.status, 500U);
   EXPECT_NE(unknown.body.find("\"state\":\"unknown\""), std::string::npos);
+}
+
+TEST(Answers, RefusalsMayBeA200WithTheReason) {
+  const auto answer = [](const SendResult& result) {
+    Response response;
+    answer_send(response, result, "n", config::StatusStyle::number, config::RefusalStyle::reason);
+    return response;
+  };
+  const Response denied = answer(kDenied);
+  EXPECT_EQ(denied.status, 200U);
+  EXPECT_TRUE(denied.body.starts_with(
+      "{\"message_id\":0,\"message_idstr\":\"0\",\"message_seq\":0,\"client_msg_no\":\"n\","
+      "\"reason\":4,\"code\":\"denied\",\"msg\":\""))
+      << denied.body;
+  EXPECT_EQ(answer(SendResult::refuse(Reason::channel_not_exist, Errc::denied)).status, 200U);
+  // What no rule refused keeps its status.
+  EXPECT_EQ(answer(kType).status, 400U);
+  EXPECT_EQ(answer(kConflict).status, 400U);
+  EXPECT_EQ(answer(kOverloaded).status, 429U);
+  EXPECT_EQ(answer(kUnavailable).status, 503U);
+  EXPECT_EQ(answer(kStorage).status, 500U);
+  EXPECT_EQ(answer(kUnknown).status, 500U);
+  EXPECT_EQ(answer(accepted(5, 6)).status, 200U);
 }
 
 TEST(Answers, ErrorBodyHasItsTextUnderBothNames) {

@@ -98,6 +98,17 @@ std::string send_result() {
                 "The outcome of one message.");
 }
 
+std::string send_refusal() {
+  return object({need("message_id", integer("Always 0.", 0, 0)),
+                 need("message_idstr", word({"0"}, "Always 0.")),
+                 need("message_seq", integer("Always 0.", 0, 0)),
+                 need("client_msg_no", text("Echoed, or generated.")),
+                 need("reason", integer("The rule that refused; never 1.", 2, 255)),
+                 need("code", text("denied.")), need("msg", text("A sentence.")),
+                 need("retriable", boolean("False."))},
+                "The message was refused; only with api.refusalStyle: reason.");
+}
+
 std::string conversation() {
   return object({need("channel_id", text("The other user for type 1.")),
                  need("channel_type", channel_type()), need("unread", integer("Unread messages.")),
@@ -166,6 +177,7 @@ std::vector<Component> components() {
       {"Error", error()},
       {"ItemProblem", item_problem()},
       {"SendResult", send_result()},
+      {"SendRefusal", send_refusal()},
       {"MessageHeader", message_header()},
       {"Message", message()},
       {"EventMeta", event_meta()},

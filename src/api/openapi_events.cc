@@ -100,7 +100,7 @@ Operation old_event() {
                                             may("data", text("The text."))}))}),
       .example = R"({"client_msg_no":"old1","channel_id":"group3","channel_type":2,)"
                  R"("event":{"type":"___TextMessageStart","data":"..."}})",
-      .answer = ref("Ack"),
+      .answer = one_of({ref("Ack"), ref("SendRefusal")}),
       .answer_example = R"({"status":200})",
       .deprecated = true,
   };
@@ -124,12 +124,16 @@ Operation stream_open(std::string_view path, std::string example) {
                   need("channel_type", channel_type()),
                   need("payload", payload("Content: base64, or a JSON object or array."))}),
       .example = std::move(example),
-      .answer = object({need("stream_no", text("Names the stream.")),
-                        need("message_id", integer("Of the message.")),
-                        need("message_idstr", text("The same in decimal digits.")),
-                        need("message_seq", integer("Position in the channel.")),
-                        need("client_msg_no", text("Echoed, or the stream_no."))}),
-      .others = {{403, "The sender may not send there; `reason` says why.", {}}},
+      .answer = one_of({object({need("stream_no", text("Names the stream.")),
+                                need("message_id", integer("Of the message.")),
+                                need("message_idstr", text("The same in decimal digits.")),
+                                need("message_seq", integer("Position in the channel.")),
+                                need("client_msg_no", text("Echoed, or the stream_no."))}),
+                        ref("SendRefusal")}),
+      .others = {{403,
+                  "The sender may not send there; `reason` says why. 200 with "
+                  "api.refusalStyle: reason.",
+                  {}}},
       .deprecated = true,
   };
 }
@@ -165,12 +169,16 @@ void add_streams_v2(std::vector<Operation>& out) {
                   may("force", flag("1: end a stream that is running first."))}),
       .example = R"({"client_msg_no":"v21","from_uid":"bot","channel_id":"group6",)"
                  R"("channel_type":2,"payload":{"type":1,"content":"..."}})",
-      .answer = object({need("message_id", integer("Names the stream.")),
-                        need("message_idstr", text("The same in decimal digits.")),
-                        need("message_seq", integer("Position in the channel.")),
-                        need("stream_id", text("stream_ and the id.")),
-                        need("client_msg_no", text("Echoed, or generated."))}),
-      .others = {{403, "The sender may not send there; `reason` says why.", {}}},
+      .answer = one_of({object({need("message_id", integer("Names the stream.")),
+                                need("message_idstr", text("The same in decimal digits.")),
+                                need("message_seq", integer("Position in the channel.")),
+                                need("stream_id", text("stream_ and the id.")),
+                                need("client_msg_no", text("Echoed, or generated."))}),
+                        ref("SendRefusal")}),
+      .others = {{403,
+                  "The sender may not send there; `reason` says why. 200 with "
+                  "api.refusalStyle: reason.",
+                  {}}},
       .deprecated = true,
   });
   const auto place = [](auto... more) {

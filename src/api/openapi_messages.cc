@@ -101,12 +101,15 @@ Operation send() {
       .body = single_send(),
       .example = R"({"from_uid":"u1","channel_id":"u2","channel_type":1,)"
                  R"("payload":{"type":1,"content":"Hello"},"client_msg_no":"n1"})",
-      .answer = send_answer(),
+      .answer = one_of({send_answer(), ref("SendRefusal")}),
       .answer_example =
           R"({"status":200,"message_id":1037,"message_idstr":"1037","message_seq":1,)"
           R"("client_msg_no":"n1","reason":1,"data":{"message_id":1037,"message_idstr":"1037",)"
           R"("message_seq":1,"client_msg_no":"n1"}})",
-      .others = {{403, "The sender may not send there; `reason` says why.", {}}},
+      .others = {{403,
+                  "The sender may not send there; `reason` says why. 200 with "
+                  "api.refusalStyle: reason.",
+                  {}}},
   };
 }
 

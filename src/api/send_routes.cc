@@ -60,7 +60,8 @@ Task<void> post_send(Services& services, Request& request, Response& response) {
     co_return;
   }
   count_items(services, *results);
-  answer_send(response, results->front(), client_msg_no, services.options.status_style);
+  answer_send(response, results->front(), client_msg_no, services.options.status_style,
+              services.options.refusal_style);
 }
 
 Task<void> send_items(Services& services, Request& request, Response& response,

@@ -120,6 +120,7 @@ struct ApiOptions {
   AccessOptions access;
   std::string manager_uid = "____manager";
   config::LiveValue<config::StatusStyle> status_style = config::StatusStyle::number;
+  config::RefusalStyle refusal_style = config::RefusalStyle::status;
   std::string version = "0.1.0";
   // POST /user/onlinestatus names users who are offline too.
   config::LiveValue<bool> online_status_include_offline = false;

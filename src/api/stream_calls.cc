@@ -192,7 +192,8 @@ Task<bool> begin_stream(Services& services, Request& request, Response& response
   }
   sent = *stored;
   if (!sent.ok()) {
-    answer_send(response, sent, client_msg_no, services.options.status_style);
+    answer_send(response, sent, client_msg_no, services.options.status_style,
+                services.options.refusal_style);
     co_return false;
   }
   start.begin.client_msg_no = client_msg_no;

@@ -159,7 +159,8 @@ Task<void> post_stream_open(Services& services, Request& request, Response& resp
     co_return;
   }
   if (!sent->ok()) {
-    answer_send(response, *sent, client_msg_no, services.options.status_style);
+    answer_send(response, *sent, client_msg_no, services.options.status_style,
+                services.options.refusal_style);
     co_return;
   }
   if (sent->state == SendResult::State::duplicate) {

@@ -65,6 +65,8 @@ channel::PartitionOptions partition_options(const config::Settings& settings,
                                             std::uint16_t partitions) {
   channel::PartitionOptions options;
   options.permission.http_check = send_check_of(settings.api.send_check);
+  options.permission.http_group_must_exist =
+      settings.api.refusal_style == config::RefusalStyle::reason;
   options.permission.person_allowlist_enforced = !settings.whitelist_off_of_person;
   options.idempotency_window_seconds =
       std::chrono::duration_cast<std::chrono::seconds>(settings.api.idempotency_window).count();
@@ -86,6 +88,7 @@ api::ApiOptions api_options(const config::Settings& settings) {
   options.send.items_max = settings.api.max_batch;
   options.send.payload_bytes_max = settings.api.max_payload_bytes;
   options.request_timeout = settings.api.request_timeout;
+  options.refusal_style = settings.api.refusal_style;
   options.command_sync = !settings.disable_cmd_message_sync;
   options.manager_uid = settings.manager_uid;
   options.version = kVersion;

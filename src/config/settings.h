@@ -34,6 +34,10 @@ enum class SendCheck : std::uint8_t {
 // The member "status" in bodies of the HTTP API: a number (200) or a word ("ok").
 enum class StatusStyle : std::uint8_t { number, text };
 
+// How a single send over HTTP that a rule refuses is answered: by an HTTP status (403), or with 200
+// and the reason code in the body.
+enum class RefusalStyle : std::uint8_t { status, reason };
+
 // What is made of a PROXY protocol header (v1 or v2) in front of a client's first byte.
 enum class ProxyProtocol : std::uint8_t {
   off,      // broken input, like anything else that is not the client's protocol
@@ -77,6 +81,7 @@ struct MessageRetrySettings {
 struct ApiSettings {
   SendCheck send_check = SendCheck::trusted;
   StatusStyle status_style = StatusStyle::number;
+  RefusalStyle refusal_style = RefusalStyle::status;
   std::size_t max_batch = 1000;
   std::size_t max_body_bytes = std::size_t{10} << 20;
   std::size_t max_payload_bytes = 32767;
@@ -309,9 +314,10 @@ enum class SettingType : std::uint8_t {
 };
 
 // A pointer to one member of a Settings object.
-using SettingRef = std::variant<bool*, std::string*, std::uint16_t*, std::uint32_t*, std::size_t*,
-                                std::chrono::milliseconds*, SendCheck*, StatusStyle*, Mode*,
-                                ProxyProtocol*, observe::LogLevel*, std::vector<std::string>*>;
+using SettingRef =
+    std::variant<bool*, std::string*, std::uint16_t*, std::uint32_t*, std::size_t*,
+                 std::chrono::milliseconds*, SendCheck*, StatusStyle*, RefusalStyle*, Mode*,
+                 ProxyProtocol*, observe::LogLevel*, std::vector<std::string>*>;
 
 // One row of the table.
 struct Setting {

@@ -114,6 +114,11 @@ constexpr std::array kTable{
             "clients."},
     Setting{"api.statusStyle", choice, JD_MEMBER(api.status_style), 0, 0, "int|text", kOurs, kLive,
             "The member `status` of HTTP answers: 200 or \"ok\"."},
+    Setting{"api.refusalStyle", choice, JD_MEMBER(api.refusal_style), 0, 0, "status|reason", kOurs,
+            kRestart,
+            "How a single send that a rule refuses is answered. status: 403; reason: 200 with the "
+            "reason code, and unknown groups are refused over HTTP (reason 5) unless api.sendCheck "
+            "is channel."},
     Setting{"api.maxBatch", count, JD_MEMBER(api.max_batch), 1, 100'000, "", kOurs, kRestart,
             "Items in one POST /message/sendbatch; more is 400."},
     Setting{"api.maxBodyBytes", bytes, JD_MEMBER(api.max_body_bytes), kKiB, kGiB, "", kOurs,

@@ -496,5 +496,78 @@ class PermissionsChannel(Permissions):
     config = dict(Permissions.config, **{"api.sendCheck": "channel"})
 
 
+class PermissionsReason(Permissions):
+    """The same rules, answered in the body of a 200."""
+
+    config = dict(Permissions.config, **{"api.refusalStyle": "reason"})
+
+    def expect(self, got, reason):
+        self.assertEqual(got, (200, reason))
+
+    def refused(self, path, body, reason):
+        answer = self.server.must_post(path, body)
+        self.assertEqual((answer["reason"], answer["code"]), (reason, "denied"), path)
+        self.assertEqual((answer["message_id"], answer["message_seq"]), (0, 0), path)
+        self.assertNotIn("status", answer)
+        self.assertTrue(answer["client_msg_no"] and answer["msg"])
+
+    def test_every_endpoint_that_sends_one_message(self):
+        group = self.group("s")
+        self.info(group, ban=1)
+        message = {"channel_id": group, "channel_type": GROUP, "from_uid": "s",
+                   "payload": b64("x")}
+        for path in ("/message/send", "/stream/open", "/streammessage/start", "/streamv2/open"):
+            self.refused(path, message, 19)
+        start = {"client_msg_no": "n", "channel_id": group, "channel_type": GROUP,
+                 "from_uid": "s", "event": {"type": "___TextMessageStart", "data": "x"}}
+        self.refused("/event", start, 19)
+
+    def test_an_unknown_group_does_not_exist(self):
+        group = fresh("g")
+        self.assertEqual(self.send(group), (200, 5))
+        self.assertEqual(self.server.messages(group), [])
+        self.assertEqual(self.send(group, from_uid="____system"), (200, 1))
+        self.server.create_group(group)
+        self.assertEqual(self.send(group), (200, 1))
+        self.assertEqual(self.send(fresh("u"), channel_type=PERSON), (200, 1))
+
+    def test_a_batch_keeps_its_statuses(self):
+        known, unknown = self.group("s"), fresh("g")
+        mixed = self.server.must_batch([item(known), item(unknown)])
+        self.assertEqual([i["reason"] for i in mixed], [1, 5])
+        refused = self.assert_error(self.server.batch([item(unknown)]), 403)
+        self.assertEqual((refused["reason"], refused["items"][0]["reason"]), (5, 5))
+
+    def test_bad_requests_are_400_still(self):
+        for change in ({"payload": ""}, {"channel_id": "a#b"}, {"channel_type": 256}):
+            body = dict(item(self.group("s")), **change)
+            self.assert_error(self.server.post("/message/send", body), 400)
+        body = item(self.group("s"), client_msg_no=fresh("n"))
+        self.server.must_post("/message/send", body)
+        again = self.server.post("/message/send", dict(body, payload=b64("another")))
+        self.assert_error(again, 400)
+
+
+class PermissionsReasonStrict(PermissionsReason):
+    strict = True
+    config = dict(PermissionsReason.config, **{"api.sendCheck": "strict"})
+
+    def test_an_unknown_group_does_not_exist(self):
+        group = fresh("g")
+        self.assertEqual(self.send(group), (200, 5))
+        self.server.create_group(group, ["member"])
+        self.assertEqual(self.send(group), (200, 3))
+        self.assertEqual(self.send(group, from_uid="member"), (200, 1))
+
+    def test_a_batch_keeps_its_statuses(self):
+        group = self.group("s")
+        items = [item(group, from_uid="s"), item(group, from_uid="stranger")]
+        self.assertEqual([i["reason"] for i in self.server.must_batch(items)], [1, 3])
+
+    def test_bad_requests_are_400_still(self):
+        body = item(self.group("s"), from_uid="s", payload="")
+        self.assert_error(self.server.post("/message/send", body), 400)
+
+
 if __name__ == "__main__":
     unittest.main()
