@@ -635,6 +635,14 @@ TEST_F(Tombstones, AreLeftToWhoeverHadAConversation) {
   ASSERT_TRUE(change(denied).has_value());
   EXPECT_GT(deleted_at("u2"), first);
   EXPECT_EQ(deleted_at("stranger"), 0) << "he is not told of a channel he never saw";
+  ChangeConversation opened;
+  opened.channel = kGroup;
+  opened.uids = {"guest"};
+  opened.operation = ChangeConversation::Operation::open;
+  ASSERT_TRUE(change(opened).has_value());
+  denied.uids = {"guest"};
+  ASSERT_TRUE(change(denied).has_value());
+  EXPECT_GT(deleted_at("guest"), 0);
   ASSERT_TRUE(change(members(ChangeMembers::Operation::replace, {"u4"})).has_value());
   EXPECT_GT(deleted_at("u3"), 0);
   DeleteChannel gone;

@@ -133,6 +133,8 @@ class Partition {
   Result<void> evaluate_change(const ClearTokens& change);
   Result<void> evaluate_change(const ChangeSystemAccounts& change);
   Result<void> evaluate_change(const ChangeConversation& change);
+  // Errors: not_found, invalid (disbanded), storage.
+  Result<void> activate_conversations(Channel& channel, const std::vector<std::string>& uids);
   Result<void> evaluate_change(const AdvanceCommandPosition& change);
   Result<void> evaluate_change(const RecordCommandSync& change);
   Result<void> evaluate_change(const ClearMessages& change);

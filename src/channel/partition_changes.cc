@@ -80,9 +80,13 @@ Result<void> Partition::prepare_list_change(Channel& channel, MemberList list, O
   // Conversations that are loaded stay until all of it was looked at.
   touch(channel);
   if (!lists_have_conversations(channel.key.type) || list != MemberList::denylist) return {};
-  // Who is denied has no conversation to lose unless there is a row; whoever may be readmitted:
-  // open_conversations() asks for their rows.
-  for (const auto& uid : uids) JD_CHECK_OK(load_conversation(channel, uid));
+  // Whoever may be readmitted: open_conversations() asks for their rows. Who is denied loses a
+  // conversation if there is a row; a subscriber has one.
+  const UidSet& subscribers = *channel.lists[static_cast<int>(MemberList::subscribers)];
+  for (const auto& uid : uids) {
+    if (operation != Operation::remove && subscribers.contains(uid)) continue;
+    JD_CHECK_OK(load_conversation(channel, uid));
+  }
   if (operation == Operation::replace) {
     for (const auto& uid : *set) JD_CHECK_OK(load_conversation(channel, uid));
   }
@@ -223,10 +227,8 @@ Result<void> Partition::evaluate_change(const ChangeConversation& change) {
   if (!has_conversations(key.type)) return {};
   JD_TRY(Channel * channel, load_channel(key));
   // That it is read or hidden holds already.
-  const bool activates = change.operation == What::activate;
-  if (activates || change.operation == What::set_unread) {
-    JD_CHECK_OK(check_not_disbanded(*channel));
-  }
+  if (change.operation == What::activate) return activate_conversations(*channel, change.uids);
+  if (change.operation == What::set_unread) JD_CHECK_OK(check_not_disbanded(*channel));
   // A person's denylist is that of an inbox; it keeps nobody from a conversation.
   const UidSet* denied = nullptr;
   if (key.type != ChannelType::person) {
@@ -234,20 +236,7 @@ Result<void> Partition::evaluate_change(const ChangeConversation& change) {
   }
   // What is loaded stays until all of it was looked at.
   touch(*channel);
-  for (const auto& uid : change.uids) {
-    JD_TRY(const ConversationRecord* known, load_conversation(*channel, uid));
-    if (activates && known == nullptr) {
-      return Error(Errc::not_found, "the user has no conversation with the channel");
-    }
-  }
-  if (activates) {
-    // Nothing that a sync tells: the version stays.
-    for (const auto& uid : change.uids) {
-      channel->conversations[uid].record->activated_at_ns = next_stamp_ns();
-      mark_conversation(*channel, uid);
-    }
-    return {};
-  }
+  for (const auto& uid : change.uids) JD_CHECK_OK(load_conversation(*channel, uid));
   const std::uint64_t last = channel->last_seq;
   for (const auto& uid : change.uids) {
     JD_TRY(const ConversationRecord* known, load_conversation(*channel, uid));
@@ -287,6 +276,25 @@ Result<void> Partition::evaluate_change(const ChangeConversation& change) {
     const std::int64_t created_at = wanted.created_at;
     ConversationRecord& put = put_conversation(*channel, uid, wanted);
     if (known != nullptr) put.created_at = created_at;
+  }
+  return {};
+}
+
+Result<void> Partition::activate_conversations(Channel& channel,
+                                               const std::vector<std::string>& uids) {
+  JD_CHECK_OK(check_not_disbanded(channel));
+  // What is loaded stays until all of it was looked at.
+  touch(channel);
+  for (const auto& uid : uids) {
+    JD_TRY(const ConversationRecord* known, load_conversation(channel, uid));
+    if (known == nullptr) {
+      return Error(Errc::not_found, "the user has no conversation with the channel");
+    }
+  }
+  // Nothing that a sync tells: the version stays.
+  for (const auto& uid : uids) {
+    channel.conversations[uid].record->activated_at_ns = next_stamp_ns();
+    mark_conversation(channel, uid);
   }
   return {};
 }
