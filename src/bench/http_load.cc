@@ -15,6 +15,10 @@ constexpr std::chrono::seconds kAnswerLimit{30};
 // Larger than one request, so that it leaves in one system call.
 constexpr int kSendBufferBytes = 256 * 1024;
 
+std::uint64_t nanoseconds(std::chrono::nanoseconds span) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, span.count()));
+}
+
 }  // namespace
 
 HttpLoad::HttpLoad(Endpoint endpoint, std::size_t connections, const RequestTemplate::Shape& shape,
@@ -36,6 +40,9 @@ Result<void> HttpLoad::connect() {
     JD_TRY(connection.fd, connect_within(endpoint_, std::chrono::seconds(5)));
     ::setsockopt(connection.fd.get(), SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes,
                  sizeof kSendBufferBytes);
+    if (!note_arrivals(connection.fd.get())) {
+      return Error(Errc::unavailable, "the kernel does not note when bytes arrive");
+    }
     JD_CHECK_OK(poller_.add(connection.fd.get(), static_cast<std::uint32_t>(i)));
   }
   return {};
@@ -47,6 +54,7 @@ Result<void> HttpLoad::send_next(std::size_t index) {
   ++next_number_;
   next_group_ = static_cast<unsigned>((next_group_ + items_) % group_count_);
   connection.sent_at = std::chrono::steady_clock::now();
+  connection.sent_wall = std::chrono::system_clock::now();
   connection.waiting = true;
   const Io io = connection.out.send(connection.fd.get(), request);
   if (io == Io::closed) return Error(Errc::closed, "the server closed a connection");
@@ -60,7 +68,8 @@ Result<void> HttpLoad::send_next(std::size_t index) {
 Result<bool> HttpLoad::receive(std::size_t index) {
   Connection& connection = connections_[index];
   char chunk[64 * 1024];
-  const ssize_t n = ::recv(connection.fd.get(), chunk, sizeof chunk, 0);
+  const ssize_t n =
+      bench::receive(connection.fd.get(), chunk, sizeof chunk, connection.arrived_wall);
   if (n == 0) return Error(Errc::closed, "the server closed a connection");
   if (n < 0) {
     if (errno == EAGAIN || errno == EINTR) return false;
@@ -172,11 +181,13 @@ Result<HttpLoad::Round> HttpLoad::run(double seconds, std::uint64_t messages_max
 }
 
 void HttpLoad::count_answer(Round& round, std::size_t index, TimePoint now) const {
-  const auto took = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(now - connections_[index].sent_at)
-          .count());
+  const Connection& connection = connections_[index];
+  const auto took = nanoseconds(now - connection.sent_at);
   if (refused_) {
-    round.refused.push_back(took);
+    // No more than what was seen here, should the wall clock be set meanwhile.
+    const auto arrived = nanoseconds(connection.arrived_wall - connection.sent_wall);
+    round.refused.push_back(std::min(arrived, took));
+    round.refused_read.push_back(took);
     return;
   }
   round.messages += items_;

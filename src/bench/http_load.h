@@ -24,9 +24,11 @@ class HttpLoad {
     std::vector<std::uint64_t> latencies;  // nanoseconds, one per request
     // The longest time in which no answer came although one was owed. run_paced only.
     std::chrono::nanoseconds longest_gap{};
-    // Overdue::left_out only: how long each refusal took, in nanoseconds, and the requests that
-    // found all connections waiting and were not sent.
+    // Overdue::left_out only: how long each refusal took, in nanoseconds, until it had arrived and
+    // until this process, which shares its processors with the server, came to read it; and the
+    // requests that found all connections waiting and were not sent.
     std::vector<std::uint64_t> refused;
+    std::vector<std::uint64_t> refused_read;
     std::uint64_t unsent = 0;
 
     double per_second() const { return seconds > 0 ? static_cast<double>(messages) / seconds : 0; }
@@ -65,6 +67,8 @@ class HttpLoad {
     Outbox out;
     std::string in;
     TimePoint sent_at{};
+    std::chrono::system_clock::time_point sent_wall;
+    std::chrono::system_clock::time_point arrived_wall;
     bool waiting = false;
     bool watching_writable = false;
   };

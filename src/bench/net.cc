@@ -182,6 +182,33 @@ Io Outbox::flush(int fd) {
   return Io::progress;
 }
 
+bool note_arrivals(int fd) {
+  const int on = 1;
+  return ::setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) == 0;
+}
+
+ssize_t receive(int fd, char* into, std::size_t size,
+                std::chrono::system_clock::time_point& arrived) {
+  iovec piece{into, size};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(timespec))];
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const ssize_t n = ::recvmsg(fd, &message, 0);
+  if (n <= 0) return n;
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+       part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS) continue;
+    timespec at{};
+    std::memcpy(&at, CMSG_DATA(part), sizeof at);
+    arrived = std::chrono::system_clock::time_point(std::chrono::seconds(at.tv_sec) +
+                                                    std::chrono::nanoseconds(at.tv_nsec));
+  }
+  return n;
+}
+
 Poller::Poller() : fd_(::epoll_create1(EPOLL_CLOEXEC)), raw_(256) {}
 
 Result<void> Poller::add(int fd, std::uint32_t key, bool writable) {

@@ -90,6 +90,13 @@ class Outbox {
   std::size_t sent_ = 0;
 };
 
+// Asks the kernel to note when what the socket receives arrives. False: it does not.
+bool note_arrivals(int fd);
+// As recv(); `arrived` becomes when the last of the bytes reached this machine's socket, which does
+// not depend on when this process gets to read them. Left alone when the kernel did not note it.
+ssize_t receive(int fd, char* into, std::size_t size,
+                std::chrono::system_clock::time_point& arrived);
+
 // Level-triggered epoll. The 32-bit key given to add() comes back with each event.
 class Poller {
  public:

@@ -1,6 +1,8 @@
 #include "bench/net.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -64,6 +66,37 @@ TEST(Outbox, KeepsWhatTheKernelDoesNotTakeAndSendsItLater) {
   EXPECT_TRUE(out.empty());
   right.reset();
   EXPECT_EQ(out.send(left.get(), "x"), Io::closed);
+}
+
+// The generator's own slowness is told apart: what counts is when bytes came, not when they were
+// read.
+TEST(Receive, TellsWhenTheBytesArrived) {
+  const Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Endpoint endpoint;
+  endpoint.size = sizeof(sockaddr_in);
+  sockaddr_in any{};
+  any.sin_family = AF_INET;
+  any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any), 0);
+  ASSERT_EQ(::listen(listener.get(), 1), 0);
+  ASSERT_EQ(
+      ::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&endpoint.address), &endpoint.size),
+      0);
+  auto client = connect_within(endpoint, std::chrono::seconds(5));
+  ASSERT_TRUE(client);
+  ASSERT_TRUE(note_arrivals(client->get()));
+  const Fd server(::accept(listener.get(), nullptr, nullptr));
+  using Wall = std::chrono::system_clock;
+  const auto before = Wall::now();
+  ASSERT_EQ(::send(server.get(), "hello", 5, MSG_NOSIGNAL), 5);
+  pollfd wait{client->get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&wait, 1, 5000), 1);
+  const auto seen = Wall::now();
+  Wall::time_point arrived;
+  std::array<char, 16> chunk{};
+  ASSERT_EQ(receive(client->get(), chunk.data(), chunk.size(), arrived), 5);
+  EXPECT_GE(arrived, before);
+  EXPECT_LE(arrived, seen);
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ struct Figures {
   std::vector<double> goodputs;
   std::vector<double> afterwards;
   std::vector<std::uint64_t> refusals;
+  std::vector<std::uint64_t> refusals_read;
   double asked = 0;  // messages a second
 };
 
@@ -55,6 +56,7 @@ Result<Figures> measure(const BenchOptions& options, const Target& target,
         static_cast<double>((over.requests + over.refused.size() + over.unsent) * shape.items) /
         over.seconds;
     append(figures.refusals, over.refused);
+    append(figures.refusals_read, over.refused_read);
     progress("overload, batches of {}, round {}: {} of {} msg/s, {} refused, afterwards {}",
              shape.items, round, format_number(over.per_second()), format_number(peak.per_second()),
              over.refused.size(), format_number(after.per_second()));
@@ -84,14 +86,17 @@ Result<void> measure_overload(Stage& stage, std::vector<Row>& rows) {
             "peak " + format_number(peak) + " msg/s");
     const double p50 = millis(percentile(figures.refusals, 50));
     const double p99 = millis(percentile(figures.refusals, 99));
+    const double read_p99 = millis(percentile(figures.refusals_read, 99));
     const double after = peak > 0 ? median(figures.afterwards) / peak : 0;
     row.note = fmt::format(
-        "rounds {}; asked for {} msg/s on {} connections; {} refusals, p50 {:.1f} ms, p99 {:.1f} "
-        "ms; right afterwards {:.2f} of the peak",
+        "rounds {}; asked for {} msg/s on {} connections; {} refusals, there after p50 {:.1f} ms, "
+        "p99 {:.1f} ms, read by the generator after p99 {:.1f} ms; right afterwards {:.2f} of the "
+        "peak",
         spread(figures.goodputs), format_number(figures.asked), kOverloadConnections,
-        format_count(figures.refusals.size()), p50, p99, after);
+        format_count(figures.refusals.size()), p50, p99, read_p99, after);
     add_detail(row, "refusal_p50_ms", p50);
     add_detail(row, "refusal_p99_ms", p99);
+    add_detail(row, "refusal_read_p99_ms", read_p99);
     add_detail(row, "afterwards", after);
     rows.push_back(row);
   }
