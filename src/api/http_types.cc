@@ -27,6 +27,7 @@ void Request::clear() {
   has_body = false;
   body_declared = 0;
   body_bytes_max = SIZE_MAX;
+  announced.reset();
   if (body.capacity() > kBodyCapacityKept) {
     body = std::string();
   } else {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,6 +58,9 @@ class Request {
   // Who the request speaks for, when it carries a credential; set by the router before a handler
   // runs.
   std::string user;
+  // What admit() took for the request while its body is on its way. Given back by clear(), or by
+  // the handler before that.
+  std::shared_ptr<const void> announced;
   // Where a handler may link a deadline of its own. Outlives the call; the connection's shard.
   DeadlineList* deadlines = nullptr;
 

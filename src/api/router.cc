@@ -129,10 +129,18 @@ bool Router::accept_page(const Route* route, const Request& request, Response& r
   return false;
 }
 
-bool Router::core_has_room(const Route& route, Response& response) const {
-  const channel::CommandRouter& core = services_.deps.router;
-  if (route.sends == Sends::nothing) return true;
-  if (core.has_room() && (route.sends == Sends::message || core.has_batch_room())) return true;
+bool Router::core_has_room(const Route& route, Request& request, Response& response) const {
+  channel::CommandRouter& core = services_.deps.router;
+  switch (route.sends) {
+    case Sends::nothing: return true;
+    case Sends::message:
+      if (core.has_room()) return true;
+      break;
+    case Sends::batch:
+      request.announced = core.announce(request.body_declared);
+      if (request.announced) return true;
+      break;
+  }
   response.route = route.path;
   response.keep = true;
   answer_overloaded(response);
@@ -165,7 +173,7 @@ bool Router::admit(Request& request, Response& response) {
   }
   if (!authorise(route, request, response)) return false;
   if (route != nullptr) {
-    return core_has_room(*route, response) && accepts_body(*route, request, response);
+    return core_has_room(*route, request, response) && accepts_body(*route, request, response);
   }
   if (!path_known) {
     answer_error(response, 404, errc_name(Errc::not_found), unknown_path(request.path()));

@@ -82,7 +82,7 @@ class Router final : public RequestHandler {
   bool accepts_body(const Route& route, Request& request, Response& response) const;
 
   // False: `response` says that the core is full.
-  bool core_has_room(const Route& route, Response& response) const;
+  bool core_has_room(const Route& route, Request& request, Response& response) const;
 
   Services& services_;
   Port port_;

@@ -131,6 +131,7 @@ Task<void> post_sendbatch(Services& services, Request& request, Response& respon
   // Before the body is parsed, which costs more than all the rest of a refusal.
   const std::size_t items_about =
       std::min(services.options.send.items_max, count_objects(request.body));
+  request.announced.reset();
   ReservationPtr reservation = services.deps.router.reserve(items_about, request.body.size());
   if (!reservation) {
     answer_overloaded(response);

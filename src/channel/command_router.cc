@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "channel/addressing.h"
+#include "channel/announcements.h"
 #include "channel/delay_limit.h"
 #include "channel/partition_worker.h"
 #include "channel/send_batch.h"
@@ -14,6 +15,10 @@ namespace {
 
 // What a message costs besides its payload: the command, the result, the keys of the batch.
 constexpr std::size_t kItemOverheadBytes = 512;
+// Of a body, per item, as long as no batch has come: an item of the sendbatch page.
+constexpr std::size_t kItemBytesAtFirst = 256;
+// Weight of what was known of the bytes per item against one batch more.
+constexpr std::size_t kKnownItemWeight = 7;
 // A uid in a list: the string and its place in a set.
 constexpr std::size_t kUidOverheadBytes = 64;
 
@@ -125,6 +130,9 @@ struct CommandRouter::Load {
   std::atomic<std::size_t> bytes{0};
   std::atomic<std::size_t> batches{0};
   DelayLimit delay;
+  Announcements announced;
+  // Of a body, per item, over the last few batches.
+  std::atomic<std::size_t> item_bytes{kItemBytesAtFirst};
 };
 
 struct CommandRouter::Admission {
@@ -162,6 +170,19 @@ class CommandRouter::Reservation {
   std::size_t batches_before_ = 0;
 };
 
+class CommandRouter::Announcement {
+ public:
+  Announcement(std::shared_ptr<Load> load, std::size_t items, TimePoint now)
+      : load_(std::move(load)), mark_(load_->announced.add(items, now)) {}
+  ~Announcement() { load_->announced.withdraw(mark_); }
+  Announcement(const Announcement&) = delete;
+  Announcement& operator=(const Announcement&) = delete;
+
+ private:
+  std::shared_ptr<Load> load_;
+  Announcements::Mark mark_;
+};
+
 CommandRouter::CommandRouter(std::vector<PartitionWorker*> workers, std::uint16_t partitions,
                              const RouterLimits& limits, const Clock& clock)
     : workers_(std::move(workers)),
@@ -181,11 +202,23 @@ bool CommandRouter::has_room() const {
          load_->bytes.load(std::memory_order_relaxed) < limits_.bytes_in_flight_max && !stalled();
 }
 
-bool CommandRouter::has_batch_room() const {
-  return batches_in_flight() < limits_.batches_in_flight_max;
+CommandRouter::AnnouncementPtr CommandRouter::announce(std::size_t bytes) {
+  if (!has_room() || batches_in_flight() >= limits_.batches_in_flight_max) return nullptr;
+  const TimePoint now = clock_.steady();
+  const std::size_t items =
+      std::max<std::size_t>(1, bytes / load_->item_bytes.load(std::memory_order_relaxed));
+  const std::size_t before =
+      load_->items.load(std::memory_order_relaxed) + load_->announced.count(now);
+  // As in try_admit(): one that is larger than the limit passes when nothing else is there.
+  if (before > 0 && before + items > items_limit()) return nullptr;
+  return std::make_shared<Announcement>(load_, items, now);
 }
 
 CommandRouter::ReservationPtr CommandRouter::reserve(std::size_t items, std::size_t bytes) {
+  const std::size_t known = load_->item_bytes.load(std::memory_order_relaxed);
+  load_->item_bytes.store(
+      std::max<std::size_t>(1, (kKnownItemWeight * known + bytes / items) / (kKnownItemWeight + 1)),
+      std::memory_order_relaxed);
   auto reservation = std::make_shared<Reservation>(load_);
   if (reservation->batches_before() >= limits_.batches_in_flight_max) return nullptr;
   reservation->estimated = try_admit(items, bytes + items * kItemOverheadBytes);

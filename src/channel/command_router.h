@@ -51,6 +51,9 @@ class CommandRouter {
   // the router.
   class Reservation;
   using ReservationPtr = std::shared_ptr<Reservation>;
+  // Says that a request is on its way; see Announcements. May outlive the router.
+  class Announcement;
+  using AnnouncementPtr = std::shared_ptr<Announcement>;
 
   // Results aligned with the commands. Called exactly once, on a thread of the core; must not block
   // (an edge posts to its own shard).
@@ -68,13 +71,16 @@ class CommandRouter {
   // between the two.
   void set_list_source(ListSource* lists) { lists_ = lists; }
 
-  // Whether there may be room for one more message, and for one more reservation: for refusing a
-  // request by its header, before its body is read. Cheap; thread-safe.
+  // Whether there may be room for one more message: for refusing a request by its header, before
+  // its body is read. Cheap; thread-safe.
   bool has_room() const;
-  bool has_batch_room() const;
+  // The same for a batch of so many bytes; how many items that are is taken from what reserve() has
+  // seen. Null: there is no room beside what else was announced. Let go before reserve().
+  AnnouncementPtr announce(std::size_t bytes);
 
-  // Takes room for a batch of about that size; post_send() then takes what it really needs. Null:
-  // too much is in flight, or it takes longer than RouterLimits::delay_max. Thread-safe.
+  // Takes room for a batch of about that size (at least one item); post_send() then takes what it
+  // really needs. Null: too much is in flight, or it takes longer than RouterLimits::delay_max.
+  // Thread-safe.
   ReservationPtr reserve(std::size_t items, std::size_t bytes);
 
   // Sends one or many messages; items for one channel keep their order. Thread-safe, returns at

@@ -335,6 +335,29 @@ TEST_F(Core, RefusesWhatExceedsTheAdmissionAsAWhole) {
   EXPECT_EQ(raw(*history_->load_last_seq(ChannelKey("g1", ChannelType::group))), stored);
 }
 
+TEST_F(Core, WhatIsAnnouncedTakesRoomUntilItIsThere) {
+  close();
+  limits_.items_in_flight_max = 100;
+  limits_.batches_in_flight_max = 2;
+  open();
+  // Tells how many bytes an item has.
+  for (int i = 0; i < 100; ++i) EXPECT_NE(router_->reserve(10, 10 * 1000), nullptr);
+  auto first = router_->announce(60 * 1000);
+  ASSERT_NE(first, nullptr);
+  EXPECT_EQ(router_->announce(60 * 1000), nullptr);
+  EXPECT_NE(router_->announce(20 * 1000), nullptr);
+  // Only an estimate: what is there already takes the room.
+  EXPECT_NE(router_->reserve(90, 90 * 1000), nullptr);
+  first.reset();
+  EXPECT_NE(router_->announce(60 * 1000), nullptr);
+  // Larger than all the room: passes when nothing else is there.
+  EXPECT_NE(router_->announce(500 * 1000), nullptr);
+  const auto one = router_->reserve(1, 1000);
+  EXPECT_EQ(router_->announce(500 * 1000), nullptr);
+  const auto two = router_->reserve(1, 1000);
+  EXPECT_EQ(router_->announce(1), nullptr);
+}
+
 // A send that comes to its partition too late is not evaluated, and its caller learns that.
 TEST_F(Core, WhatIsPastItsDeadlineIsNotDone) {
   for (const bool in_time : {false, true}) {
