@@ -102,10 +102,12 @@ class Connection;
 
 // What belongs to one io shard; touched only there.
 struct ShardState {
-  ShardState(asio::io_context& io, unsigned number) : context(io), timer(io), index(number) {}
+  ShardState(asio::io_context& io, unsigned number)
+      : context(io), timer(io), turns(io), index(number) {}
 
   asio::io_context& context;
   asio::steady_timer timer;
+  Turns turns;
   unsigned index;
   DeadlineList deadlines;
   std::unordered_set<Connection*> connections;
@@ -548,6 +550,7 @@ Task<void> Connection::run() {
     request_.peer = peer.address().to_string();
   }
   request_.deadlines = &shard_->deadlines;
+  request_.turns = &shard_->turns;
   link(shard_->deadlines);
 
   for (;;) {

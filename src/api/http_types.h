@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "api/deadline_list.h"
+#include "api/turns.h"
 
 namespace jindou::api {
 
@@ -63,6 +64,8 @@ class Request {
   std::shared_ptr<const void> announced;
   // Where a handler may link a deadline of its own. Outlives the call; the connection's shard.
   DeadlineList* deadlines = nullptr;
+  // Where a handler waits before a long piece of work. As above.
+  Turns* turns = nullptr;
 
   // Forgets the request, keeps the buffers. They are given back when an unusually large body made
   // them grow past kBodyCapacityKept.

@@ -170,6 +170,7 @@ class RoutesTest : public testing::Test {
     if (!token.empty()) request.add_header(Field::unknown, "Token", token);
     for (const auto& [name, value] : headers) request.add_header(Field::unknown, name, value);
     request.deadlines = &deadlines_;
+    request.turns = &turns_;
     request.body = body;
     Answer answer;
     answer.admitted = router_->admit(request, response);
@@ -237,6 +238,7 @@ class RoutesTest : public testing::Test {
   std::unique_ptr<conversation::Directory> directory_of_users_;
   DeadlineList deadlines_;
   runtime::IoShards shards_{1};
+  Turns turns_{shards_.context(0)};
   runtime::BlockingPool blocking_{1, 100};
   std::unique_ptr<Services> services_;
   std::unique_ptr<Router> router_;

@@ -82,6 +82,7 @@ Task<void> send_items(Services& services, Request& request, Response& response,
     answer_error(response, results.error());
     co_return;
   }
+  co_await request.turns->wait();
   count_items(services, *results);
   answer_batch(response, *results, client_msg_nos);
 }
@@ -137,6 +138,7 @@ Task<void> post_sendbatch(Services& services, Request& request, Response& respon
     answer_overloaded(response);
     co_return;
   }
+  co_await request.turns->wait();
   auto body = codec::parse_batch(request.body, services.options.send);
   if (const auto* error = std::get_if<Error>(&body)) {
     answer_error(response, *error);

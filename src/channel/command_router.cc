@@ -154,7 +154,7 @@ struct CommandRouter::Admission {
 
 class CommandRouter::Reservation {
  public:
-  explicit Reservation(std::shared_ptr<Load> load) : load_(std::move(load)) {
+  Reservation(std::shared_ptr<Load> load, TimePoint now) : made_at(now), load_(std::move(load)) {
     batches_before_ = load_->batches.fetch_add(1, std::memory_order_relaxed);
   }
   ~Reservation() { load_->batches.fetch_sub(1, std::memory_order_relaxed); }
@@ -162,6 +162,7 @@ class CommandRouter::Reservation {
   Reservation& operator=(const Reservation&) = delete;
 
   std::size_t batches_before() const { return batches_before_; }
+  const TimePoint made_at;
   // By the estimate; gives way to what the commands weigh.
   std::shared_ptr<Admission> estimated;
 
@@ -219,7 +220,7 @@ CommandRouter::ReservationPtr CommandRouter::reserve(std::size_t items, std::siz
   load_->item_bytes.store(
       std::max<std::size_t>(1, (kKnownItemWeight * known + bytes / items) / (kKnownItemWeight + 1)),
       std::memory_order_relaxed);
-  auto reservation = std::make_shared<Reservation>(load_);
+  auto reservation = std::make_shared<Reservation>(load_, clock_.steady());
   if (reservation->batches_before() >= limits_.batches_in_flight_max) return nullptr;
   reservation->estimated = try_admit(items, bytes + items * kItemOverheadBytes);
   return reservation->estimated && !stalled() ? reservation : nullptr;
@@ -243,7 +244,11 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
   if (closed_.load(std::memory_order_acquire)) {
     return Error(Errc::unavailable, "the server is stopping");
   }
-  if (reservation) reservation->estimated.reset();
+  TimePoint since = clock_.steady();
+  if (reservation && reservation->estimated) {
+    since = reservation->made_at;
+    reservation->estimated.reset();
+  }
   auto admission = try_admit(commands.size(), weight_of(commands));
   if (!admission || stalled()) {
     return Error(Errc::overloaded, "too many messages are in flight; retry later");
@@ -275,13 +280,13 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
     return std::shared_ptr<PendingSend>(std::move(batch));
   }
   if (lists_ == nullptr || !lists_->enabled()) {
-    dispatch(batch);  // without a look at each command
+    dispatch(batch, since);  // without a look at each command
     return std::shared_ptr<PendingSend>(std::move(batch));
   }
   when_listed(listed_channels(batch->commands()), std::move(admission),
-              [this, batch](const Result<void>& listed) {
+              [this, batch, since](const Result<void>& listed) {
                 if (listed) {
-                  dispatch(batch);
+                  dispatch(batch, since);
                 } else {
                   batch->refuse(listed.error().code());
                 }
@@ -311,12 +316,12 @@ void CommandRouter::when_listed(std::vector<ChannelKey> channels,
                      });
 }
 
-void CommandRouter::dispatch(const std::shared_ptr<SendBatch>& batch) {
+void CommandRouter::dispatch(const std::shared_ptr<SendBatch>& batch, TimePoint since) {
   const std::size_t ahead = load_->items.load(std::memory_order_relaxed);
+  DelayLimit::Start start = load_->delay.begin(ahead, clock_.steady());
+  start.at = std::min(start.at, since);
   batch->start_timing(
-      [load = load_, &clock = clock_, start = load_->delay.begin(ahead, clock_.steady())] {
-        load->delay.finish(start, clock.steady());
-      });
+      [load = load_, &clock = clock_, start] { load->delay.finish(start, clock.steady()); });
   std::vector<std::vector<std::uint32_t>> parts_of_worker(workers_.size());
   for (std::uint32_t part = 0; part < batch->parts().size(); ++part) {
     parts_of_worker[raw(batch->parts()[part].partition) % workers_.size()].push_back(part);

@@ -129,7 +129,8 @@ class CommandRouter {
   // once when nobody is to be asked.
   void when_listed(std::vector<ChannelKey> channels, std::shared_ptr<Admission> admission,
                    std::function<void(Result<void>)> go);
-  void dispatch(const std::shared_ptr<SendBatch>& batch);
+  // `since`: when its caller began to wait.
+  void dispatch(const std::shared_ptr<SendBatch>& batch, TimePoint since);
 
   std::vector<PartitionWorker*> workers_;
   std::uint16_t partitions_;
