@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
 
 #include "bench/interrupt.h"
 #include "bench/response_scan.h"
@@ -206,8 +207,8 @@ Result<HttpLoad::Round> HttpLoad::run_paced(double seconds, double requests_per_
       start + duration_cast<TimePoint::duration>(std::chrono::duration<double>(seconds));
   const bool sent_late = overdue == Overdue::sent_late;
   refusals_accepted_ = !sent_late;
-  std::vector<std::size_t> idle;
-  for (std::size_t i = connections_.size(); i-- > 0;) idle.push_back(i);
+  std::deque<std::size_t> idle;
+  for (std::size_t i = 0; i < connections_.size(); ++i) idle.push_back(i);
   TimePoint due = start;
   TimePoint last_answer = start;
   const auto owed = [&] { return connections_.size() - idle.size(); };
@@ -221,16 +222,20 @@ Result<HttpLoad::Round> HttpLoad::run_paced(double seconds, double requests_per_
         continue;
       }
       if (owed() == 0) last_answer = now;
-      JD_CHECK_OK(send_next(idle.back()));
-      if (sent_late) connections_[idle.back()].sent_at = due;
-      idle.pop_back();
+      JD_CHECK_OK(send_next(idle.front()));
+      if (sent_late) connections_[idle.front()].sent_at = due;
+      idle.pop_front();
     }
     const TimePoint give_up = last_answer + kAnswerLimit;
     const bool nothing_to_send = due >= end || (idle.empty() && sent_late);
     for (const Poller::Event& event : poller_.wait(nothing_to_send ? give_up : due)) {
+      const Connection& connection = connections_[event.key];
       JD_TRY(const bool done, serve(event));
+      // A refusal comes before the request has been sent to its end. The next one is not put
+      // behind it, where its time would be that of the rest of this one.
+      const bool ended = connection.out.empty() && !connection.waiting;
+      if (ended && (done || event.writable)) idle.push_back(event.key);
       if (!done) continue;
-      idle.push_back(event.key);
       const TimePoint answered = std::chrono::steady_clock::now();
       round.longest_gap =
           std::max<std::chrono::nanoseconds>(round.longest_gap, answered - last_answer);

@@ -23,12 +23,15 @@ constexpr double kGoodputBar = 0.9;
 
 // Figures of all rounds with batches of one size.
 struct Figures {
+  explicit Figures(pid_t server) : peak_cpu(server), over_cpu(server) {}
   std::vector<double> peaks;
   std::vector<double> goodputs;
   std::vector<double> afterwards;
   std::vector<std::uint64_t> refusals;
   std::vector<std::uint64_t> refusals_read;
   double asked = 0;  // messages a second
+  CpuMeter peak_cpu;
+  CpuMeter over_cpu;
 };
 
 Result<Figures> measure(const BenchOptions& options, const Target& target,
@@ -41,12 +44,16 @@ Result<Figures> measure(const BenchOptions& options, const Target& target,
   JD_CHECK_OK(peak_load.connect());
   JD_CHECK_OK(overload.connect());
   JD_CHECK_OK(peak_load.run(options.seconds));
-  Figures figures;
+  Figures figures(target.pid);
   for (int round = 0; round < options.rounds; ++round) {
+    figures.peak_cpu.begin();
     JD_TRY(const HttpLoad::Round peak, peak_load.run(options.seconds));
+    figures.peak_cpu.end();
     const double requests = kTimesThePeak * peak.per_second() / static_cast<double>(shape.items);
+    figures.over_cpu.begin();
     JD_TRY(HttpLoad::Round over,
            overload.run_paced(options.seconds, requests, HttpLoad::Overdue::left_out));
+    figures.over_cpu.end();
     // At once, so that it shows what the overload has left behind.
     JD_TRY(const HttpLoad::Round after, peak_load.run(options.seconds));
     figures.peaks.push_back(peak.per_second());
@@ -91,9 +98,10 @@ Result<void> measure_overload(Stage& stage, std::vector<Row>& rows) {
     row.note = fmt::format(
         "rounds {}; asked for {} msg/s on {} connections; {} refusals, there after p50 {:.1f} ms, "
         "p99 {:.1f} ms, read by the generator after p99 {:.1f} ms; right afterwards {:.2f} of the "
-        "peak",
+        "peak; {} at the peak, {} in overload",
         spread(figures.goodputs), format_number(figures.asked), kOverloadConnections,
-        format_count(figures.refusals.size()), p50, p99, read_p99, after);
+        format_count(figures.refusals.size()), p50, p99, read_p99, after, figures.peak_cpu.text(),
+        figures.over_cpu.text());
     add_detail(row, "refusal_p50_ms", p50);
     add_detail(row, "refusal_p99_ms", p99);
     add_detail(row, "refusal_read_p99_ms", read_p99);
