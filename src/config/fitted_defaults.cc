@@ -26,46 +26,21 @@ struct Fitted {
   std::size_t least;
 };
 
+#define JD_MEMBER(member) [](Settings& settings) -> std::size_t& { return settings.member; }
+
 constexpr Fitted kFitted[] = {
-    {"storage.writeBufferBytes", [](Settings& s) -> auto& {return s.storage.write_buffer_bytes;
-}  // namespace
-, 4 * kMiB
-}  // namespace jindou::config
-, {"storage.blockCacheBytes", [](Settings& s) -> auto& {return s.storage.block_cache_bytes;
-}
-, 8 * kMiB
-}
-, {"dedup.filterBytesMax", [](Settings& s) -> auto& {return s.dedup.filter_bytes_max;
-}
-, 4 * kMiB
-}
-, {"dedup.generationEntries", [](Settings& s) -> auto& {return s.dedup.generation_entries;
-}
-, 2048
-}
-, {"core.channelCacheCount", [](Settings& s) -> auto& {return s.core.channel_cache_count;
-}
-, 1000
-}
-, {"core.bytesInFlight", [](Settings& s) -> auto& {return s.core.bytes_in_flight;
-}
-, 16 * kMiB
-}
-, {"api.bodyBytesInFlight", [](Settings& s) -> auto& {return s.api.body_bytes_in_flight;
-}
-, 16 * kMiB
-}
-, {"api.answerBytesInFlight", [](Settings& s) -> auto& {return s.api.answer_bytes_in_flight;
-}
-, 16 * kMiB
-}
-, {"delivery.queueBytesMax", [](Settings& s) -> auto& {return s.delivery.queue_bytes_max;
-}
-, 16 * kMiB
-}
-,
-}
-;
+    {"storage.writeBufferBytes", JD_MEMBER(storage.write_buffer_bytes), 4 * kMiB},
+    {"storage.blockCacheBytes", JD_MEMBER(storage.block_cache_bytes), 8 * kMiB},
+    {"dedup.filterBytesMax", JD_MEMBER(dedup.filter_bytes_max), 4 * kMiB},
+    {"dedup.generationEntries", JD_MEMBER(dedup.generation_entries), 2048},
+    {"core.channelCacheCount", JD_MEMBER(core.channel_cache_count), 1000},
+    {"core.bytesInFlight", JD_MEMBER(core.bytes_in_flight), 16 * kMiB},
+    {"api.bodyBytesInFlight", JD_MEMBER(api.body_bytes_in_flight), 16 * kMiB},
+    {"api.answerBytesInFlight", JD_MEMBER(api.answer_bytes_in_flight), 16 * kMiB},
+    {"delivery.queueBytesMax", JD_MEMBER(delivery.queue_bytes_max), 16 * kMiB},
+};
+
+#undef JD_MEMBER
 
 std::size_t share_of(std::size_t value, std::uint64_t limit) {
   const std::uint64_t share = value * (limit / kMiB) / (kPlentyBytes / kMiB);
