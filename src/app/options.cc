@@ -160,6 +160,7 @@ Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings
   options.trusted_proxies = std::move(*trusted);
   JD_TRY(options.origins, gateway::OriginPolicy::parse(settings.gateway.allowed_origins));
   options.limits = settings.gateway;
+  options.inbound_budget = std::make_shared<ByteBudget>(settings.gateway.inbound_bytes_in_flight);
   options.disable_json_rpc = settings.disable_json_rpc;
   options.plain_clients = settings.disable_encryption;
   options.retry.scan_interval = settings.message_retry.scan_interval;

@@ -37,6 +37,7 @@ constexpr Fitted kFitted[] = {
     {"core.bytesInFlight", JD_MEMBER(core.bytes_in_flight), 16 * kMiB},
     {"api.bodyBytesInFlight", JD_MEMBER(api.body_bytes_in_flight), 16 * kMiB},
     {"api.answerBytesInFlight", JD_MEMBER(api.answer_bytes_in_flight), 16 * kMiB},
+    {"gateway.inboundBytesInFlight", JD_MEMBER(gateway.inbound_bytes_in_flight), 16 * kMiB},
     {"delivery.queueBytesMax", JD_MEMBER(delivery.queue_bytes_max), 16 * kMiB},
 };
 

@@ -451,6 +451,12 @@ Result<void> validate(const Settings& settings) {
     return Error(Errc::invalid,
                  "gateway.outboundBytesMax: must not be smaller than gateway.frameBytesMax");
   }
+  // A frame grows in a buffer that doubles.
+  if (settings.gateway.inbound_bytes_in_flight < 2 * settings.gateway.frame_bytes_max) {
+    return Error(Errc::invalid,
+                 "gateway.inboundBytesInFlight: must not be smaller than twice "
+                 "gateway.frameBytesMax, or a long frame would never be accepted");
+  }
   if (settings.core.items_in_flight < settings.api.max_batch) {
     return Error(Errc::invalid,
                  "core.itemsInFlight: must not be smaller than api.maxBatch, or a full batch would "

@@ -142,6 +142,7 @@ struct GatewaySettings {
   std::size_t unacked_max = 1024;
   std::chrono::milliseconds kick_grace{2'000};
   std::size_t inbound_items_in_flight = 256;
+  std::size_t inbound_bytes_in_flight = std::size_t{256} << 20;
   std::size_t subscriptions_max = 100;
   // Limits of one kind of peer; 0: none.
   std::size_t connections_per_address_max = 0;

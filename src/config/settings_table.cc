@@ -234,6 +234,10 @@ constexpr std::array kTable{
             "Size of one frame from a client; a larger one closes the connection."},
     Setting{"gateway.preAuthFrameBytesMax", bytes, JD_MEMBER(gateway.pre_auth_frame_bytes_max),
             kKiB, kMiB, "", kOurs, kRestart, "The same before the client is authenticated."},
+    Setting{"gateway.inboundBytesInFlight", bytes, JD_MEMBER(gateway.inbound_bytes_in_flight), kMiB,
+            1024 * kGiB, "", kOurs, kRestart,
+            "Frames that have come in part or wait for their turn, of all connections together; "
+            "a connection that needs more is closed. Before the login a quarter is all there is."},
     Setting{"gateway.unackedMax", count, JD_MEMBER(gateway.unacked_max), 1, 1'000'000, "", kOurs,
             kRestart,
             "Messages of one session that are sent again if no receipt comes; beyond that the "

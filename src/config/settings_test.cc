@@ -333,6 +333,7 @@ TEST(Validate, RelationsBetweenSettingsAreChecked) {
   refusal_of("gateway:\n  frameBytesMax: 64KiB\n  preAuthFrameBytesMax: 65KiB\n");
   refusal_of("gateway:\n  frameBytesMax: 16KiB\n");
   refusal_of("gateway:\n  outboundBytesMax: 512KiB\n");
+  refusal_of("gateway:\n  inboundBytesInFlight: 2047KiB\n");
   refusal_of("core:\n  itemsInFlight: 999\n");
   refusal_of("core:\n  bytesInFlight: 9MiB\n");
   refusal_of("managerUID: a@b\n");

@@ -38,6 +38,14 @@ constexpr std::chrono::seconds kRefusalTime{2};
 // bomb does not.
 constexpr std::size_t kUnfoldedFrames = 4;
 
+// What a connection keeps for the next long frame.
+constexpr std::size_t kUnparsedKept = std::size_t{64} << 10;
+
+// What a text takes beside its own object.
+std::size_t allocated(const std::string& text) {
+  return text.capacity() > std::string().capacity() ? text.capacity() : 0;
+}
+
 std::string refusal_response(Refusal refusal) {
   return refusal == Refusal::max_connections
              ? http_refusal("503 Service Unavailable", "Retry-After: 1\r\n")
@@ -51,6 +59,7 @@ Connection::Connection(Accepted accepted, std::shared_ptr<Shard> shard)
       socket_(std::move(accepted.socket)),
       outbound_(shard_->buffers()),
       peer_(accepted.peer),
+      inbound_share_(shard_->env().options->inbound_budget),
       last_input_(shard_->env().clock.steady()),
       session_(accepted.id, shard_->env(), *this, transport_name(accepted.transport),
                is_websocket(accepted.transport) ? Medium::messages : Medium::stream) {
@@ -151,13 +160,41 @@ void Connection::on_readable() {
 
 void Connection::on_input(std::span<char> bytes) {
   std::string kept;  // what the rest of a preface that came in pieces lies in
-  if (!entered_ && !take_preface(bytes, kept)) return;
+  if (!entered_ && !take_preface(bytes, kept)) {
+    count_input();
+    return;
+  }
   if (tls_ == nullptr) {
     on_plain_input(bytes);
   } else {
     on_sealed_input(bytes);
   }
   session_.end_of_input();
+  count_input();
+}
+
+void Connection::count_input() {
+  if (closing_ || closed_) {
+    drop_input();
+    return;
+  }
+  if (unparsed_.capacity() > kUnparsedKept && unparsed_.size() < unparsed_.capacity() / 4) {
+    unparsed_.shrink_to_fit();
+  }
+  std::size_t held = allocated(unparsed_);
+  if (websocket_ != nullptr) held += allocated(websocket_->packed);
+  // Strangers leave room for those who have logged in.
+  const auto& budget = shard_->env().options->inbound_budget;
+  const bool may_grow = session_.is_live() || budget == nullptr || budget->is_mostly_free();
+  if ((held > inbound_share_.held() && !may_grow) || !inbound_share_.resize(held)) {
+    session_.end(EndHow::after_flush, kInboundCause);
+  }
+}
+
+void Connection::drop_input() {
+  free_memory(unparsed_);
+  if (websocket_ != nullptr) free_memory(websocket_->packed);
+  inbound_share_.release();
 }
 
 // Cuts what a load balancer has put before the client's first byte off `bytes`. False: it has not
@@ -394,6 +431,7 @@ void Connection::resume_input() {
     if (self->closing_ || self->closed_ || self->stopping_) return;
     self->on_protocol_bytes({}, MessageEnd::no);
     self->session_.end_of_input();
+    self->count_input();
     self->wait_readable();
     self->end_if_answered();
   });
@@ -530,7 +568,7 @@ void Connection::end_connection(EndHow how, std::string_view cause, std::string_
   }
   closing_ = true;
   // The session may be in the middle of it, but looks at nothing more once it has ended.
-  free_memory(unparsed_);
+  drop_input();
   if (websocket_ != nullptr && websocket_->upgraded && !websocket_->close_sent) {
     websocket_->close_sent = true;
     const EndCause& why = end_cause(cause);
@@ -559,7 +597,7 @@ void Connection::close() {
   outbound_.clear();
   tls_.reset();
   place_.release();
-  free_memory(unparsed_);
+  drop_input();
   shard_->retire(shared_from_this());
 }
 

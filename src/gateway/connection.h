@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 
+#include "base/byte_budget.h"
 #include "gateway/admission.h"
 #include "gateway/client_address.h"
 #include "gateway/outbound_buffer.h"
@@ -112,6 +113,10 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void wait_readable();
   void on_readable();
   void on_input(std::span<char> bytes);
+  // Counts what is held of input, over all connections, and ends this one when it is too much.
+  // Comes after each read, so that one read is all that is ever held beyond the budget.
+  void count_input();
+  void drop_input();
   bool take_preface(std::span<char>& bytes, std::string& kept);
   void on_sealed_input(std::span<const char> bytes);
   void on_plain_input(std::span<char> bytes);
@@ -146,7 +151,8 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   IpAddress peer_;
   std::unique_ptr<ClientEndpoint> client_;  // as a trusted proxy says; null: peer_
   AdmissionPlace place_;
-  std::string unparsed_;   // the beginning of a frame, or what came while input is paused
+  std::string unparsed_;  // the beginning of a frame, or what came while input is paused
+  BudgetShare inbound_share_;
   std::size_t whole_ = 0;  // the first so many bytes of unparsed_ end a WebSocket message
   TimePoint last_input_;
   bool entered_ = false;    // what may come before the client's first byte has passed

@@ -25,6 +25,8 @@ constexpr EndCause kCauses[] = {
     {kOriginCause, kWsPolicy, "pages of this origin are not let in"},
     {"no_connect", kWsPolicy, "no login came in time"},
     {kLimitCause, kWsTryAgainLater, "too many connections"},
+    {kInboundCause, kWsTryAgainLater,
+     "frames that have come in part take all the memory for them; come back"},
     {kSlowCause, kWsPolicy, "the client does not read what it is sent"},
     {"fanout_overflow", kWsPolicy, "too much waits for this session"},
     {kLoginErrorCause, kWsTryAgainLater, "the login could not be judged; come back"},

@@ -13,6 +13,8 @@ inline constexpr std::string_view kSlowCause = "slow";
 inline constexpr std::string_view kProtocolCause = "protocol";
 // For a frame or message over the limit.
 inline constexpr std::string_view kTooLongCause = "too_long";
+// For input that all connections together hold too much of.
+inline constexpr std::string_view kInboundCause = "inbound_full";
 // For clients that an operator's limits or settings turn away.
 inline constexpr std::string_view kFloodCause = "flood";
 inline constexpr std::string_view kNoJsonCause = "json_rpc_disabled";

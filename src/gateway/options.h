@@ -4,9 +4,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
+#include "base/byte_budget.h"
 #include "config/live_value.h"
 #include "config/settings.h"
 #include "gateway/admission.h"
@@ -43,6 +45,8 @@ struct GatewayOptions {
   OriginPolicy origins;
   AdmissionLimits admission;
   config::GatewaySettings limits;
+  // Of input that connections hold (limits.inbound_bytes_in_flight); null: not counted.
+  std::shared_ptr<ByteBudget> inbound_budget;
   // Of one session; 0: no limit.
   config::LiveValue<std::size_t> frames_per_second = std::size_t{0};
   // Sessions of one user; 0: no limit.

@@ -6,6 +6,8 @@
 #include <future>
 #include <thread>
 
+#include "base/byte_budget.h"
+#include "base/varint.h"
 #include "gateway/gateway_fixture.h"
 #include "gateway/ws_deflate.h"
 
@@ -229,6 +231,65 @@ TEST_P(TransportTest, ConnectionsBeyondTheNodesLimitAreRefused) {
   auto b = client();
   expect_refused(*b, "503 Service Unavailable");
   EXPECT_EQ(refused("max_connections"), 1);
+}
+
+// The first `sent` bytes of a frame that says it has `size`.
+void write_half(TestClient& c, bool websocket, char type, std::size_t size, std::size_t sent) {
+  std::string frame(1, type);
+  append_varint(frame, size);
+  frame.append(size, 'x');
+  if (websocket) frame = TestClient::masked(0x82, frame);
+  (void)c.write_raw(std::string_view(frame).substr(0, sent));
+}
+
+// A session may hold most of a frame; all of them together may not.
+TEST_P(TransportTest, HalfFramesShareABudget) {
+  options_.inbound_budget = std::make_shared<ByteBudget>(std::size_t{2} << 20);
+  start();
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.push_back(client("u" + std::to_string(i)));
+    write_half(*clients.back(), websocket(), '\x30', 700'000, 500'000);
+  }
+  // Each needs 500 KB at least.
+  EXPECT_TRUE(eventually([&] { return cut("inbound_full") >= 4; }));
+  EXPECT_LE(options_.inbound_budget->used(), std::size_t{2} << 20);
+  std::size_t told = 0;
+  for (auto& c : clients) {
+    if (c->wait_closed(20) && c->ws_close_status() == 1013) ++told;
+  }
+  if (websocket()) {
+    EXPECT_GE(told, 4u);
+  }
+  clients.clear();
+  EXPECT_TRUE(eventually([&] { return options_.inbound_budget->used() == 0; }));
+  auto next = client("next");
+  std::string bytes;
+  next->append_send(bytes, 1, "g", ChannelType::group, std::string(20'000, 'x'));
+  next->write(bytes);
+  EXPECT_TRUE(read_sendack(*next));
+  EXPECT_TRUE(eventually([&] { return options_.inbound_budget->used() == 0; }));
+}
+
+TEST_P(TransportTest, HalfFramesOfStrangersTakeAQuarter) {
+  options_.inbound_budget = std::make_shared<ByteBudget>(std::size_t{128} << 10);
+  start();
+  auto known = client("known");
+  std::vector<std::unique_ptr<TestClient>> strangers;
+  for (int i = 0; i < 20; ++i) {
+    strangers.push_back(client());
+    write_half(*strangers.back(), websocket(), '\x10', 8000, 6000);
+  }
+  EXPECT_TRUE(eventually([&] { return cut("inbound_full") >= 12; }));
+  EXPECT_LT(options_.inbound_budget->used(), std::size_t{48} << 10);
+  // In pieces, with room left.
+  std::string bytes;
+  known->append_send(bytes, 1, "g", ChannelType::group, std::string(10'000, 'x'));
+  if (websocket()) bytes = TestClient::masked(0x82, bytes);
+  known->write_raw(std::string_view(bytes).substr(0, 9000));
+  std::this_thread::sleep_for(milliseconds(20));
+  known->write_raw(std::string_view(bytes).substr(9000));
+  EXPECT_TRUE(read_sendack(*known));
 }
 
 TEST_P(TransportTest, AFrameOverTheLimitIsToldByItsStatus) {
