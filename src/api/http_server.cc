@@ -47,8 +47,11 @@ constexpr std::size_t kReadBufferMax = std::size_t{64} << 10;
 // A body grows by at least this much before its bytes have arrived; more only as they come, so that
 // a large Content-Length alone takes no memory.
 constexpr std::size_t kBodyStepMin = std::size_t{64} << 10;
-// Answers up to this size are not counted: their memory is bounded by the number of connections.
+// Answers up to this size are counted only when the peer does not take them at once, which few do
+// not: most cost the budget nothing.
 constexpr std::size_t kSmallAnswer = std::size_t{64} << 10;
+// Buffers up to this size are what a connection costs in any case, and are not counted.
+constexpr std::size_t kOwnBytes = kReadBufferMin;
 // Small bodies are copied behind the header instead of being written as a second buffer.
 constexpr std::size_t kInlineBodyMax = 1024;
 // A refused body up to this size is dropped for the sake of the connection: a batch of 1000 items
@@ -224,12 +227,18 @@ class Connection final : public DeadlineList::Entry {
   Task<bool> wait_for_request();
   Task<Read> read_sized_body();
   Task<Read> refuse_body();
+  // Of the read buffer, what is counted with the body.
+  std::size_t read_bytes_counted() const { return capacity_ > kOwnBytes ? capacity_ : 0; }
+  // Counts the rest of an answer that the peer does not take. False: there is no room for it.
+  bool count_unread();
   // Makes place for `bytes` of body. False: the bodies of all connections take too much memory.
   bool reserve_body(std::size_t bytes);
   // Counts the answer, or puts a refusal in its place. False: nothing can be said.
   bool answer_fits();
   // Gives back what the last request held, or keeps a little of it for the next.
   void start_over();
+  // Whether an idle connection may keep buffers of `bytes`, which then are counted.
+  static bool keeps(const ByteBudget* budget, BudgetShare& share, std::size_t bytes);
   static bool drops_cheaply(const RequestParser& parser);
   // What is left of a body that nobody wants. False as fill_buffer().
   Task<bool> drop_body();
@@ -290,6 +299,7 @@ Task<bool> Connection::write_all(std::array<asio::const_buffer, 2> buffers) {
     error_code ec;
     std::size_t bytes = socket_.write_some(buffers, ec);
     if (ec == asio::error::would_block || ec == asio::error::try_again) {
+      if (!count_unread()) co_return false;
       const auto [waited] = co_await socket_.async_wait(Socket::wait_write, kToken);
       if (waited) co_return false;
       continue;
@@ -305,18 +315,43 @@ Task<bool> Connection::write_all(std::array<asio::const_buffer, 2> buffers) {
 }
 
 bool Connection::reserve_body(std::size_t bytes) {
-  if (!body_share_.resize(std::max(body_share_.held(), bytes))) return false;
+  if (!body_share_.resize(std::max(body_share_.held(), bytes + read_bytes_counted()))) return false;
   request_.reserve_body(bytes);
   return true;
+}
+
+bool Connection::count_unread() {
+  const std::size_t held = response_.body.capacity() + head_.capacity();
+  if (held <= kOwnBytes || held <= answer_share_.held()) return true;
+  if (answer_share_.resize(held)) return true;
+  observe::log_info("api", "an answer to {} of {} bytes was cut off: api.answerBytesInFlight",
+                    request_.path(), response_.body.size());
+  return false;
 }
 
 void Connection::start_over() {
   request_.clear();
   response_.clear();
-  answer_share_.release();
-  // What idle connections keep for their next request takes a part of the budget at most.
-  if (options_.body_budget && !options_.body_budget->is_mostly_free()) free_memory(request_.body);
-  (void)body_share_.resize(std::min(body_share_.held(), request_.body.capacity()));
+  // What idle connections keep for their next request takes a quarter of each budget at most.
+  if (!keeps(options_.answer_budget.get(), answer_share_, response_.body.capacity())) {
+    free_memory(response_.body);
+    answer_share_.release();
+  }
+  if (!keeps(options_.body_budget.get(), body_share_,
+             request_.body.capacity() + read_bytes_counted())) {
+    free_memory(request_.body);
+    if (begin_ == end_) {
+      buffer_.reset();
+      begin_ = end_ = capacity_ = 0;
+    }
+    (void)body_share_.resize(std::min(body_share_.held(), read_bytes_counted()));
+  }
+}
+
+bool Connection::keeps(const ByteBudget* budget, BudgetShare& share, std::size_t bytes) {
+  // Small buffers leave the share as it is: no connection touches the budget for each request.
+  if (bytes <= kOwnBytes) return share.resize(std::min(share.held(), bytes));
+  return budget == nullptr || (budget->is_mostly_free() && share.resize(bytes));
 }
 
 Task<Connection::Read> Connection::refuse_body() {
@@ -338,9 +373,11 @@ Task<Connection::Read> Connection::read_sized_body() {
   // The rest goes straight into the body. A grown read buffer takes the next one in one piece.
   if (filled < expected && capacity_ < kReadBufferMax && begin_ == end_) {
     const std::size_t wanted = std::min(kReadBufferMax, std::max(2 * capacity_, expected + 1024));
-    buffer_ = std::make_unique_for_overwrite<char[]>(wanted);
-    capacity_ = wanted;
-    begin_ = end_ = 0;
+    if (body_share_.resize(std::max(body_share_.held(), filled + wanted))) {
+      buffer_ = std::make_unique_for_overwrite<char[]>(wanted);
+      capacity_ = wanted;
+      begin_ = end_ = 0;
+    }
   }
   while (filled < expected) {
     if (filled == body.size()) {
@@ -370,7 +407,8 @@ Task<Connection::Read> Connection::read_request() {
         co_await answer_refusal(parser.failure_status(), parser.failure_text());
         co_return Read::refused;
       case RequestParser::Progress::need_more:
-        if (!body_share_.resize(std::max(body_share_.held(), request_.body.size()))) {
+        if (!body_share_.resize(
+                std::max(body_share_.held(), request_.body.size() + read_bytes_counted()))) {
           co_return co_await refuse_body();
         }
         if (request_.body.size() > request_.body_bytes_max) {
@@ -447,7 +485,7 @@ Task<bool> Connection::drop_body() {
 
 bool Connection::answer_fits() {
   if (response_.body.size() <= kSmallAnswer) return true;
-  if (answer_share_.resize(response_.body.size())) return true;
+  if (answer_share_.resize(std::max(answer_share_.held(), response_.body.capacity()))) return true;
   if (response_.tells_of_a_change) {
     observe::log_info("api", "an answer to {} of {} bytes was dropped: api.answerBytesInFlight",
                       request_.path(), response_.body.size());

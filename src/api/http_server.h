@@ -32,8 +32,9 @@ struct HttpOptions {
   std::chrono::milliseconds tick{100};
   // Beyond it a connection is answered 503 and closed.
   std::size_t connections_max = 10'000;
-  // Request bodies, and answers above kSmallAnswer that are not taken yet, over all connections and
-  // all servers that share the budget; null: not counted.
+  // Request bodies with the read buffers before them, and answers that are not taken yet, over all
+  // connections and all servers that share the budget, with what idle connections keep of both;
+  // null: not counted.
   std::shared_ptr<ByteBudget> body_budget;
   std::shared_ptr<ByteBudget> answer_budget;
   // How long stop() lets requests in flight finish.

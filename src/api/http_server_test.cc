@@ -54,6 +54,8 @@ class EchoHandler final : public RequestHandler {
       response.body += std::to_string(request.body.size());
     } else if (request.path() == "/big") {
       response.body.assign(4U << 20, 'x');
+    } else if (request.path() == "/medium") {
+      response.body.assign(50'000, 'x');
     } else {
       response.body += request.body;
     }
@@ -325,10 +327,11 @@ TEST_F(HttpServerTest, BodiesOfAllConnectionsShareABudget) {
   std::vector<tcp::socket> slow;
   for (int i = 0; i < 3; ++i) {
     slow.push_back(connect());
-    send(slow.back(), "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 300001\r\n\r\n" +
-                          std::string(300'000, 'b'));
+    send(slow.back(), "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 250001\r\n\r\n" +
+                          std::string(250'000, 'b'));
   }
-  while (options.body_budget->used() < 900'000) std::this_thread::sleep_for(1ms);
+  // With a read buffer of 64 KiB each.
+  while (options.body_budget->used() < 930'000) std::this_thread::sleep_for(1ms);
   const std::string refused =
       exchange("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n");
   EXPECT_TRUE(refused.starts_with("HTTP/1.1 429 ")) << refused;
@@ -375,6 +378,61 @@ TEST_F(HttpServerTest, UnreadAnswersShareABudget) {
   EXPECT_GT(refused, 0);
   deaf.clear();
   while (options.answer_budget->used() > 0) std::this_thread::sleep_for(1ms);
+}
+
+// An answer below the size that is looked at before it is sent, many times over: the system's
+// buffers fill, then ours would.
+TEST_F(HttpServerTest, SmallAnswersCountOnceNobodyReadsThem) {
+  HttpOptions options;
+  options.answer_budget = std::make_shared<ByteBudget>(120'000);
+  start(options);
+  std::string many;
+  for (int i = 0; i < 400; ++i) many += post("/medium", "");
+  std::vector<tcp::socket> deaf;
+  for (int i = 0; i < 6; ++i) {
+    deaf.push_back(connect());
+    deaf.back().set_option(asio::socket_base::receive_buffer_size(4096));
+    send(deaf.back(), many);
+  }
+  // Two fit into the budget; the others are closed in the middle of an answer.
+  while (options.answer_budget->used() < 100'000) std::this_thread::sleep_for(1ms);
+  while (server_->connections() > 2) std::this_thread::sleep_for(1ms);
+  EXPECT_GE(options.answer_budget->used(), 100'000U);
+  EXPECT_LE(options.answer_budget->used(), 120'000U);
+  deaf.clear();
+  while (options.answer_budget->used() > 0) std::this_thread::sleep_for(1ms);
+  EXPECT_TRUE(exchange(post("/x", "abc", "Connection: close\r\n")).ends_with("POST /x abc"));
+}
+
+// Idle connections keep buffers for their next request, but of each kind a quarter at most.
+TEST_F(HttpServerTest, WhatIdleConnectionsKeepIsCounted) {
+  HttpOptions options;
+  options.body_budget = std::make_shared<ByteBudget>(1 << 20);
+  options.answer_budget = std::make_shared<ByteBudget>(1 << 20);
+  start(options);
+  std::vector<tcp::socket> idle;
+  for (int i = 0; i < 30; ++i) {
+    idle.push_back(connect());
+    std::string rest;
+    send(idle.back(), post("/medium", std::string(100'000, 'b')));
+    EXPECT_TRUE(read_answer(idle.back(), rest).starts_with("HTTP/1.1 200 "));
+  }
+  constexpr std::size_t kQuarter = (1U << 20) / 4;
+  // The last one goes beyond it, as it was free before; a request may be about to end.
+  while (options.body_budget->used() > kQuarter + 200'000) std::this_thread::sleep_for(1ms);
+  EXPECT_GE(options.body_budget->used(), 100'000U);
+  while (options.answer_budget->used() > kQuarter + 60'000) std::this_thread::sleep_for(1ms);
+  EXPECT_GE(options.answer_budget->used(), 50'000U);
+  // They go on as before.
+  for (tcp::socket& socket : idle) {
+    std::string rest;
+    send(socket, post("/size", std::string(10'000, 'b')));
+    EXPECT_TRUE(read_answer(socket, rest).ends_with("POST /size 10000"));
+  }
+  idle.clear();
+  while (options.body_budget->used() + options.answer_budget->used() > 0) {
+    std::this_thread::sleep_for(1ms);
+  }
 }
 
 TEST_F(HttpServerTest, AnswersExpectationsBeforeTheBody) {

@@ -22,6 +22,9 @@ constexpr std::chrono::milliseconds kStopGrace{1'000};
 constexpr unsigned kBackgroundJobsMin = 2;
 constexpr unsigned kBackgroundJobsMax = 4;
 
+// The longest body fits even into the smallest budget, with the buffers it is read through.
+constexpr std::size_t kReadBufferRoom = std::size_t{256} << 10;
+
 channel::SendCheck send_check_of(config::SendCheck check) {
   switch (check) {
     case config::SendCheck::channel: return channel::SendCheck::channel;
@@ -102,7 +105,7 @@ api::ApiOptions api_options(const config::Settings& settings) {
   options.api_url = settings.external.api_url;
   options.client_connections_max = settings.gateway.max_connections;
   options.http.body_budget = std::make_shared<ByteBudget>(
-      std::max(settings.api.body_bytes_in_flight, settings.api.max_body_bytes));
+      std::max(settings.api.body_bytes_in_flight, settings.api.max_body_bytes + kReadBufferRoom));
   options.http.answer_budget = std::make_shared<ByteBudget>(settings.api.answer_bytes_in_flight);
   options.http.stop_grace = kStopGrace;
   options.manager_http = options.http;

@@ -152,8 +152,8 @@ constexpr std::array kTable{
     Setting{
         "api.answerBytesInFlight", bytes, JD_MEMBER(api.answer_bytes_in_flight), kMiB, 1024 * kGiB,
         "", kOurs, kRestart,
-        "Answers above 64 KiB that are not read yet, of all connections together; more get 503, "
-        "or are closed where something was done."},
+        "Answers that are not read yet, of all connections together; more get 503, or are closed "
+        "where something was done or a part was sent."},
 
     Setting{"core.itemsInFlight", count, JD_MEMBER(core.items_in_flight), 1, 100'000'000, "", kOurs,
             kRestart,
