@@ -11,6 +11,7 @@
 #include "api/demo_site.h"
 #include "app/demo_files.h"
 #include "app/live_options.h"
+#include "app/memory_return.h"
 #include "app/options.h"
 #include "app/private_files.h"
 #include "app/version.h"
@@ -48,6 +49,9 @@ namespace {
 // Threads that read the store for the edges. Reads mostly hit the caches; four hide a slow disk.
 constexpr unsigned kBlockingThreads = 4;
 constexpr std::size_t kBlockingPending = 10'000;
+
+// Of a client's session with its connection (docs/performance.md, "memory").
+constexpr std::uint64_t kSessionBytes = 2048;
 
 // Where a client reaches a listener: the configured external ip; else, for one that listens on
 // every interface, the host that the request itself was sent to. Empty when there is no listener.
@@ -110,6 +114,10 @@ struct Node::Parts {
   std::unique_ptr<api::ApiServer> api;
   std::unique_ptr<api::DemoSite> demo_site;
   std::unique_ptr<api::HttpServer> demo;  // null: not served
+  std::shared_ptr<ByteBudget> body_budget;
+  std::shared_ptr<ByteBudget> answer_budget;
+  std::shared_ptr<ByteBudget> inbound_budget;
+  std::unique_ptr<MemoryReturn> memory_return;
   std::uint64_t collector = 0;
   // Network threads that have not run the last pulse yet; outlives the node with what was posted.
   std::shared_ptr<std::atomic<unsigned>> pulse = std::make_shared<std::atomic<unsigned>>(0);
@@ -126,6 +134,8 @@ struct Node::Parts {
   Result<void> listen_http();
   Result<void> start_demo();
   void follow_reloads();
+  // Bytes in memory that callers and clients make the node hold.
+  std::uint64_t held_for_peers() const;
   void observe_commits(const store::CommitStats& stats);
   api::RouteAddresses addresses(bool intranet, std::string_view request_host) const;
   std::string api_url(std::string_view request_host) const;
@@ -246,6 +256,12 @@ Result<void> Node::Parts::start_core() {
   return {};
 }
 
+std::uint64_t Node::Parts::held_for_peers() const {
+  return body_budget->used() + answer_budget->used() + inbound_budget->used() +
+         router->bytes_in_flight() + fan_out->queued_bytes() +
+         sessions.session_count() * kSessionBytes;
+}
+
 void Node::Parts::forget_what_was_read() {
   inboxes->clear();
   if (!accounts_are_sourced.load()) set_system_accounts(std::nullopt);
@@ -307,6 +323,7 @@ std::string Node::Parts::api_url(std::string_view request_host) const {
 
 Result<void> Node::Parts::start_edges() {
   JD_TRY(auto options, gateway_options(settings));
+  inbound_budget = options.inbound_budget;
   options.token_auth_on = live_options.token_auth_on;
   options.manager_token = live_options.manager_token;
   options.retry.interval = live_options.retry_interval;
@@ -358,6 +375,8 @@ Result<void> Node::Parts::start_edges() {
       }};
   JD_TRY(own_jwt_secret, load_or_make_secret(settings.data_dir, settings.root_dir, random));
   api::ApiOptions http_options = api_options(settings);
+  body_budget = http_options.http.body_budget;
+  answer_budget = http_options.http.answer_budget;
   http_options.status_style = live_options.status_style;
   http_options.partitions = database->partitions();
   http_options.strict_read = live_options.strict_read;
@@ -428,8 +447,10 @@ Result<void> Node::Parts::start_demo() {
   }
   demo_site = std::make_unique<api::DemoSite>(
       demo_files(), [this](std::string_view host) { return api_url(host); }, metrics);
-  demo = std::make_unique<api::HttpServer>(*shards, *demo_site, clock,
-                                           api_options(settings).manager_http);
+  api::HttpOptions http = api_options(settings).manager_http;
+  http.body_budget = body_budget;
+  http.answer_budget = answer_budget;
+  demo = std::make_unique<api::HttpServer>(*shards, *demo_site, clock, http);
   return listen_on(
       settings.demo.addr, [this](const std::string& address) { return demo->listen(address); },
       [this] { return demo->address(); });
@@ -446,6 +467,8 @@ Result<void> Node::start() {
   JD_CHECK_OK(parts_->start_webhook());
   JD_CHECK_OK(parts_->start_edges());
   JD_CHECK_OK(parts_->start_demo());
+  parts_->memory_return =
+      std::make_unique<MemoryReturn>([parts = parts_.get()] { return parts->held_for_peers(); });
   parts_->started = true;
   return {};
 }
@@ -453,6 +476,7 @@ Result<void> Node::start() {
 void Node::stop() {
   Parts& parts = *parts_;
   if (parts.stopping.exchange(true)) return;
+  parts.memory_return.reset();
   // From the edges inwards: nothing new comes in, then what is in flight comes out.
   if (parts.demo) parts.demo->stop();
   if (parts.api) parts.api->stop();

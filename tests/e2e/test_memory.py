@@ -4,9 +4,10 @@ import base64
 import json
 import pathlib
 import re
+import socket
 import unittest
 
-from harness import PERSON, QUICK, Server
+from harness import GROUP, PERSON, QUICK, Server, wait_until
 
 MIB = 1 << 20
 
@@ -42,6 +43,77 @@ class MemoryLimit(unittest.TestCase):
                     for n in range(first, first + size)])
             peak = status_bytes(server, "VmHWM")
             self.assertLess(peak, 256 * MIB, f"{peak / MIB:.0f} MiB")
+
+
+class MemoryIsGivenBack(unittest.TestCase):
+    """What strangers made the server hold does not stay with it."""
+
+    def setUp(self):
+        self.server = Server(config={"api.maxConnections": "3000"})
+        self.addCleanup(self.server.destroy)
+        self.server.start()
+        self.held = []
+        self.addCleanup(self.let_go)
+
+    def let_go(self):
+        for one in self.held:
+            one.close()
+        self.held = []
+
+    def connect(self, address):
+        host, port = address.rsplit(":", 1)
+        self.held.append(socket.create_connection((host, int(port)), timeout=10))
+        return self.held[-1]
+
+    def resident(self):
+        return status_bytes(self.server, "VmRSS")
+
+    def check(self, before, grown):
+        """It has grown by so much and comes back when everything is let go."""
+        wait_until(lambda: self.resident() > before + grown, what="memory to be held")
+        self.let_go()
+        wait_until(lambda: self.resident() < before + 48 * MIB, timeout=30, interval=0.2,
+                   what="memory to go back")
+
+    def unfinished_bodies(self, count, size):
+        head = ("POST /message/sendbatch HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {size}\r\n\r\n").encode()
+        for _ in range(count):
+            self.connect(self.server.http).sendall(head + b"x" * (size - 1))
+
+    def test_of_large_bodies(self):
+        before = self.resident()
+        self.unfinished_bodies(20, 8 * MIB)
+        self.check(before, 130 * MIB)
+
+    def test_of_small_bodies(self):
+        before = self.resident()
+        self.unfinished_bodies(1200, 100_000)
+        self.check(before, 100 * MIB)
+
+    def test_of_half_frames(self):
+        before = self.resident()
+        half = b"\x30\xa0\x8d\x06" + b"x" * 90_000  # of a SEND of 100,000 bytes
+        for n in range(800):
+            client = self.server.client(f"user-{n}")
+            self.addCleanup(client.close)
+            self.held.append(client.transport)
+            client.transport.write(half)
+        self.check(before, 60 * MIB)
+
+    def test_of_answers_that_nobody_reads(self):
+        payload = base64.b64encode(b"x" * 20_000).decode()
+        for _ in range(5):
+            self.server.must_batch([{"from_uid": "sender", "channel_id": "g", "channel_type": GROUP,
+                                     "payload": payload} for _ in range(100)])
+        before = self.resident()
+        body = json.dumps({"channel_id": "g", "channel_type": GROUP, "login_uid": "reader",
+                           "pull_mode": 1, "start_message_seq": 1, "limit": 10000})
+        for _ in range(12):
+            self.connect(self.server.http).sendall((
+                "POST /channel/messagesync HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n{body}").encode())
+        self.check(before, 60 * MIB)
 
 
 if __name__ == "__main__":
