@@ -4,125 +4,25 @@
 #include <gtest/gtest.h>
 
 #include <limits>
-#include <map>
-#include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "channel/partition.h"
-#include "channel/simulation/failing_reader.h"
-#include "channel/simulation/memory_store.h"
-#include "store/keys.h"
+#include "channel/simulation/lone_partition.h"
 
 namespace jindou::channel {
 namespace {
 
-using simulation::FailingReader;
+using simulation::Command;
+using simulation::kPartition;
+using simulation::LonePartition;
 using simulation::MemoryStore;
-using store::Table;
 
-constexpr PartitionId kPartition{0};
 const ChannelKey kGroup("g1", ChannelType::group);
 const ChannelKey kPair("u1@u2", ChannelType::person);
 const ChannelKey kAgent("u1@bot", ChannelType::agent);
-
-class FixedClock final : public Clock {
- public:
-  std::int64_t wall_ms() const override { return now_ms; }
-  std::chrono::steady_clock::time_point steady() const override { return {}; }
-  std::int64_t now_ms = 1'700'000'000'000;
-};
-
-using Command = std::variant<Change, AppendEvent, SendCommand>;
-
-// One partition over a store of its own.
-class World final : public EffectSink {
- public:
-  explicit World(const MemoryStore& like) : memory(like), reader(memory) {
-    PartitionDeps deps{reader, memory, memory, inboxes_, accounts_, horizon_,
-                       *this,  clock,  42,     1,        nullptr,   nullptr};
-    partition_ = std::make_unique<Partition>(kPartition, deps, PartitionOptions(), [] {});
-    EXPECT_TRUE(partition_->open().has_value());
-  }
-
-  void post_committed(std::shared_ptr<const CommittedBatch> batch) override {
-    for (const auto& committed : batch->messages) {
-      std::string line = committed.message ? committed.message->payload : committed.event->event_id;
-      std::set<std::string> who(committed.recipients.listed.begin(),
-                                committed.recipients.listed.end());
-      if (committed.recipients.subscribers) {
-        who.insert(committed.recipients.subscribers->begin(),
-                   committed.recipients.subscribers->end());
-      }
-      for (const auto& uid : who) line += " " + uid;
-      effects.push_back(std::move(line));
-    }
-  }
-
-  // Only evaluates; the outcome is there after settle().
-  std::shared_ptr<std::optional<Errc>> begin(const Command& command) {
-    auto failed = std::make_shared<std::optional<Errc>>();
-    if (const auto* change = std::get_if<Change>(&command)) {
-      partition_->execute(*change, [failed](const Result<void>& done) {
-        if (!done) *failed = done.error().code();
-      });
-    } else if (const auto* event = std::get_if<AppendEvent>(&command)) {
-      partition_->execute(*event, [failed](const Result<EventOutcome>& done) {
-        if (!done) *failed = done.error().code();
-      });
-    } else {
-      auto batch = std::make_shared<SendBatch>(
-          std::vector<SendCommand>{std::get<SendCommand>(command)},
-          std::vector<SendBatch::Part>{{kPartition, {0}}}, nullptr, CommandRouter::kNever,
-          [failed](const std::vector<SendResult>& results) {
-            if (!results[0].ok()) *failed = results[0].code;
-          });
-      partition_->execute(batch, 0);
-    }
-    return failed;
-  }
-  void settle() {
-    partition_->pump();
-    while (memory.pending_commits() > 0) memory.commit_one();
-  }
-  std::optional<Errc> run(const Command& command) {
-    const auto failed = begin(command);
-    settle();
-    return *failed;
-  }
-
-  std::map<std::string, std::string> rows() const {
-    std::map<std::string, std::string> rows;
-    EXPECT_TRUE(memory
-                    .scan(Table::main, "", "\xff\xff\xff",
-                          [&rows](std::string_view key, std::string_view value) {
-                            rows.emplace(key, value);
-                            return true;
-                          })
-                    .has_value());
-    // A refused command may have taken a stamp; there are enough of them.
-    std::string& state = rows[store::partition_state_key(kPartition)];
-    store::PartitionState kept = *store::decode_partition_state(state);
-    kept.stamped_to_ns = 0;
-    state = store::encode(kept);
-    return rows;
-  }
-
-  FixedClock clock;
-  MemoryStore memory;
-  FailingReader reader;
-  std::vector<std::string> effects;
-
- private:
-  InboxDirectory inboxes_{reader, 1, 64};
-  SystemAccounts accounts_;
-  store::CommitHorizon horizon_{clock, 1};
-  std::unique_ptr<Partition> partition_;
-};
 
 SendCommand message(const ChannelKey& channel, const std::string& from, const std::string& text) {
   SendCommand command;
@@ -204,7 +104,7 @@ std::string expiry_key(std::uint64_t seq) {
 // The store that every run begins with.
 MemoryStore furnished() {
   using Operation = ChangeMembers::Operation;
-  World world((MemoryStore()));
+  LonePartition world((MemoryStore()));
   const std::vector<Command> history = {
       upsert(kGroup, false, {"u1", "u2", "u3"}),
       members(kGroup, MemberList::denylist, Operation::add, {"u3", "d1"}),
@@ -318,7 +218,7 @@ std::vector<Kind> other_commands() {
 }
 
 // What makes memory differ from the store when the command comes.
-void add_unsettled(World& world) {
+void add_unsettled(LonePartition& world) {
   world.begin(message(kGroup, "u2", "unsettled"));
   world.begin(event("anchor", AppendEvent::Effect::text_delta, "unsettled"));
   world.begin(members(kGroup, MemberList::subscribers, ChangeMembers::Operation::add, {"u6"}));
@@ -326,7 +226,7 @@ void add_unsettled(World& world) {
 }
 
 // Shows what is in memory: all of it goes to the store or to somebody.
-void follow_up(World& world) {
+void follow_up(LonePartition& world) {
   using What = ChangeConversation::Operation;
   const Command commands[] = {
       message(kGroup, "u1", "after"),
@@ -351,9 +251,9 @@ class Refused : public ::testing::TestWithParam<bool> {
   // Runs `kind` with its n-th read failing; false when it has fewer.
   bool check(const Kind& kind, int nth, bool unsettled) {
     SCOPED_TRACE(kind.name + ", read " + std::to_string(nth) + (unsettled ? ", unsettled" : ""));
-    World world(base_);
-    World control(base_);
-    for (World* each : {&world, &control}) {
+    LonePartition world(base_);
+    LonePartition control(base_);
+    for (LonePartition* each : {&world, &control}) {
       // Also those that expire are over.
       each->clock.now_ms += 5000;
       if (unsettled) add_unsettled(*each);
