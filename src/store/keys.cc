@@ -241,6 +241,26 @@ std::string running_stream_key(PartitionId partition, const ChannelKey& channel)
   return channel_scoped(partition, KeyKind::running_stream, channel, 0);
 }
 
+std::string list_change_prefix(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::list_change);
+  return key;
+}
+
+std::string list_change_prefix(PartitionId partition, const ChannelKey& channel) {
+  return channel_scoped(partition, KeyKind::list_change, channel, 0);
+}
+
+std::string list_change_key(PartitionId partition, const ChannelKey& channel, std::uint32_t n) {
+  std::string key = channel_scoped(partition, KeyKind::list_change, channel, sizeof(n));
+  append_be(key, n);
+  return key;
+}
+
+ChannelKey channel_of_list_change_key(std::string_view key) {
+  return read_channel(key, kBodyOffset);
+}
+
 ChannelKey channel_of_running_stream_key(std::string_view key) {
   return read_channel(key, kBodyOffset);
 }

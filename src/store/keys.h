@@ -18,6 +18,8 @@
 //   partition:u16 0x23 channel seq:u64 event_key        one lane of them
 //   partition:u16 0x24 channel seq:u64 length:u16 event_key n:u64   text added to an open lane
 //   partition:u16 0x25 channel                          stream running in the channel
+//   partition:u16 0x26 channel n:u32                    long change of the channel's lists: the
+//                                                       decision (n = 0), then its uids
 //   partition:u16 0x30 counter:u64                      commit record; counter of its first message
 //                                                       id
 //   partition:u16 0x40 user device_flag:u8              device token
@@ -61,6 +63,7 @@ enum class KeyKind : std::uint8_t {
   event_lane = 0x23,
   event_text = 0x24,
   running_stream = 0x25,
+  list_change = 0x26,
   commit_record = 0x30,
   device_token = 0x40,
   system_account = 0x41,
@@ -138,6 +141,11 @@ std::string event_text_key(PartitionId partition, const ChannelKey& channel, Mes
 std::string running_stream_prefix(PartitionId partition);
 std::string running_stream_key(PartitionId partition, const ChannelKey& channel);
 ChannelKey channel_of_running_stream_key(std::string_view key);
+
+std::string list_change_prefix(PartitionId partition);
+std::string list_change_prefix(PartitionId partition, const ChannelKey& channel);
+std::string list_change_key(PartitionId partition, const ChannelKey& channel, std::uint32_t n);
+ChannelKey channel_of_list_change_key(std::string_view key);
 
 std::string system_account_prefix(PartitionId partition);
 std::string system_account_key(PartitionId partition, std::string_view uid);

@@ -113,6 +113,9 @@ TEST(Keys, OfEventsHaveTheBytesTheStoreWasWrittenWith) {
             "0002"
             "6731");
   EXPECT_EQ(hex(running_stream_prefix(kPartition)), "010225");
+  EXPECT_EQ(hex(list_change_prefix(kPartition)), "010226");
+  EXPECT_EQ(list_change_key(kPartition, kGroup, 258),
+            list_change_prefix(kPartition, kGroup) + std::string("\0\0\1\2", 4));
 }
 
 TEST(Keys, OfUsersAndTheWebhookHaveTheBytesTheStoreWasWrittenWith) {
@@ -145,6 +148,7 @@ TEST(Keys, TellWhatTheyWereMadeOf) {
   EXPECT_EQ(channel_of_tombstone_key(tombstone), person);
   EXPECT_EQ(uid_of_tombstone_key(tombstone), "someone");
   EXPECT_EQ(channel_of_running_stream_key(running_stream_key(kPartition, person)), person);
+  EXPECT_EQ(channel_of_list_change_key(list_change_key(kPartition, person, 7)), person);
   EXPECT_EQ(seq_of_message_key(gap_key(kPartition, person, MessageSeq{70'000})),
             MessageSeq{70'000});
   const Expiry expiry = expiry_of_key(expiry_key(kPartition, 1'700'000'000, person, MessageSeq{5}));
