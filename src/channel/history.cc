@@ -6,6 +6,7 @@
 #include "channel/event_lanes.h"
 #include "channel/inbox_directory.h"
 #include "store/keys.h"
+#include "store/list_change.h"
 #include "store/records.h"
 
 namespace jindou::channel {
@@ -260,11 +261,37 @@ Result<std::string> History::load_running_stream(const ChannelKey& channel) cons
   return std::move(record.client_msg_no);
 }
 
+namespace {
+
+// What a list is when the change under way is done.
+void apply_to(UidSet& uids, const store::ListChange& change) {
+  using Kind = store::ListChange::Kind;
+  if (change.is_whole()) uids.clear();
+  for (const auto& uid : change.uids) {
+    if (change.kind == Kind::remove) {
+      uids.erase(uid);
+    } else {
+      uids.insert(uid);
+    }
+  }
+}
+
+}  // namespace
+
 Result<std::vector<std::string>> History::load_members(const ChannelKey& channel,
                                                        MemberList list) const {
   const PartitionId partition = partition_for(channel.id, partitions_);
-  JD_TRY(const UidSet uids,
-         read_members(reader_, store::member_prefix(partition, key_kind_of(list), channel)));
+  // A long change may be under way: its rows as they are at the moment of its record.
+  const auto cursor = reader_.open_cursor(Table::main);
+  JD_TRY(const auto change, store::load_list_change(*cursor, partition, channel));
+  const std::string prefix = store::member_prefix(partition, key_kind_of(list), channel);
+  const std::string upper = store::after_prefix(prefix);
+  UidSet uids;
+  for (bool found = cursor->seek(prefix); found && cursor->key() < upper; found = cursor->next()) {
+    uids.emplace(cursor->key().substr(prefix.size()));
+  }
+  JD_CHECK_OK(cursor->status());
+  if (change && change->concerns(key_kind_of(list))) apply_to(uids, *change);
   std::vector<std::string> sorted(uids.begin(), uids.end());
   std::sort(sorted.begin(), sorted.end());
   return sorted;
@@ -273,9 +300,19 @@ Result<std::vector<std::string>> History::load_members(const ChannelKey& channel
 Result<bool> History::has_member(const ChannelKey& channel, MemberList list,
                                  std::string_view uid) const {
   const PartitionId partition = partition_for(channel.id, partitions_);
+  const std::string row = store::member_key(partition, key_kind_of(list), channel, uid);
   std::string value;
-  return reader_.get(Table::main, store::member_key(partition, key_kind_of(list), channel, uid),
-                     value);
+  JD_TRY(const bool changing,
+         reader_.get(Table::main, store::list_change_key(partition, channel, 0), value));
+  if (!changing) return reader_.get(Table::main, row, value);
+  const auto cursor = reader_.open_cursor(Table::main);
+  JD_TRY(const auto change, store::load_list_change(*cursor, partition, channel));
+  JD_TRY(const bool has_row, cursor->get(row, value));
+  if (!change || !change->concerns(key_kind_of(list))) return has_row;
+  UidSet uids;
+  if (has_row) uids.emplace(uid);
+  apply_to(uids, *change);
+  return uids.contains(uid);
 }
 
 Result<RetentionLimits> History::load_retention(const ChannelKey& channel) const {
