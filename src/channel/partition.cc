@@ -15,9 +15,6 @@ namespace {
 
 using store::Table;
 
-// One commit syncing and one queued behind it keep the disk busy; more would only make the
-// gathering ones smaller.
-constexpr std::uint32_t kCommitsInFlightMax = 2;
 // Message id counters reserved at once. A restart skips at most this many ids.
 constexpr std::uint64_t kIdReservation = 65536;
 
@@ -179,6 +176,8 @@ Result<void> Partition::open() {
         return true;
       }));
   JD_CHECK_OK(decoded);
+  JD_TRY(auto unfinished, store::load_list_changes(deps_.reader, id_));
+  abandon_list_jobs();
   channels_.clear();
   channels_weight_ = 0;
   events_.clear();
@@ -191,6 +190,7 @@ Result<void> Partition::open() {
   counter_ = state.id_bound;
   id_bound_ = state.id_bound;
   gathering_ = std::make_unique<Gathering>();
+  JD_CHECK_OK(resume_list_jobs(std::move(unfinished)));
   flight_ = std::make_shared<Flight>();
   flight_->durable = position_;
   return {};
@@ -238,6 +238,7 @@ void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t par
 
 void Partition::execute(Change change, std::function<void(Result<void>)> done) {
   const bool usable = ensure_usable();
+  if (usable && waits_for_list_job(change, done)) return;
   begin_gathering();
   gathering_->changes.push_back(Gathering::ChangeDone{std::move(done), {}, {}, {}});
   // An evaluation may set what happens after the commit; it is the last entry.
@@ -325,6 +326,7 @@ store::PartitionState Partition::state() const {
 
 void Partition::pump() {
   forget_recent_tokens();
+  advance_list_jobs();
   if (gathering_->empty()) {
     index_.advance(position_, flight_->durable.load(std::memory_order_acquire));
     return;
@@ -585,6 +587,7 @@ void Partition::store_message(const Message& message, const ChannelKey& log, Cha
     const bool implied = view.own_messages_follow && message.expire == 0 &&
                          store::is_implied(sender->second.written_read_to, view.read_to, seq);
     view.read_to = seq;
+    sender->second.position = position_ + 1;
     if (!implied) {
       view.own_messages_follow = true;
       mark_conversation(*channel, message.from_uid);

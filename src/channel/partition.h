@@ -13,7 +13,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -32,6 +34,7 @@
 #include "store/bulk_loader.h"
 #include "store/commit_horizon.h"
 #include "store/commit_log.h"
+#include "store/list_change.h"
 #include "store/reader.h"
 #include "store/records.h"
 
@@ -47,6 +50,9 @@ struct PartitionOptions {
   std::size_t commit_messages_max = 8192;
   std::size_t index_generation_entries = 32768;
   std::size_t index_filter_bytes_max = std::size_t{16} << 20;
+  // Longer changes of lists are made in slices of so many uids: one commit each, of about 15 KB,
+  // and a millisecond or two that others wait.
+  std::size_t list_slice = 128;
   EventLimits events;
 };
 
@@ -102,10 +108,20 @@ class Partition {
   // True while something was evaluated but not yet handed to the log.
   bool has_gathered() const;
 
+  // True while a change of a list is under way: then call pump() every second, too, for one that
+  // waits for the store.
+  bool has_list_jobs() const;
+  // The thread ends: tells those who wait for a change of a list, which goes on when the partition
+  // is opened again. Call when nothing is gathered any more.
+  void abandon_list_jobs();
+
  private:
   struct Channel;
   struct Gathering;
   struct Flight;  // shared with the log's thread
+  struct Progress;
+  struct ListJob;
+  struct ListSlice;
   class ChannelFacts;
 
   // partition.cc: sending.
@@ -175,6 +191,35 @@ class Partition {
                                           const std::string& client_msg_no);
   void push_event(const AppendEvent& event, const EventOutcome& outcome, const ChannelKey& channel,
                   Recipients recipients, std::int64_t now_ms);
+
+  // partition_lists.cc: changes of lists that take more than one commit. Errors of all: storage.
+  // True when a job of the same channel runs, behind which the change was put.
+  bool waits_for_list_job(Change& change, std::function<void(Result<void>)>& done);
+  Result<bool> has_more_members(const Channel& channel, MemberList list, std::size_t limit) const;
+  Result<bool> needs_slices_to_dissolve(const Channel& channel) const;
+  // Makes a job of the change being evaluated, which is told when it is finished.
+  void begin_dissolving(Channel& channel);
+  ListJob& start(std::unique_ptr<ListJob> job);
+  void decide(ListJob& job);
+  // Lists in memory become what was decided.
+  void show_decided(ListJob& job);
+  // One step of one job, if there is one whose turn it is; reads the store again after a failure.
+  void advance_list_jobs();
+  ListJob* find_list_job_to_advance() const;
+  Result<void> advance(ListJob& job);
+  // What the next commit does; moves the job on.
+  Result<ListSlice> next_slice(ListJob& job);
+  // Rows of those who are not in the list any more; true behind the last one.
+  Result<bool> walk_rows(const ListJob& job, ListSlice& slice, Progress& to) const;
+  void write_slice(ListJob& job, const ListSlice& slice);
+  // Those that are durable: the store tells of them.
+  void forget_shares(ListJob& job);
+  // Tells of those whose last commit is durable, and makes the changes that waited for them.
+  void finish_list_jobs();
+  using UnfinishedListChanges =
+      std::vector<std::pair<ChannelKey, std::optional<store::ListChange>>>;
+  Result<void> resume_list_jobs(UnfinishedListChanges unfinished);
+  Result<void> resume(const ChannelKey& key, store::ListChange change);
 
   // partition_cache.cc: state in memory in front of the store. Errors of the load_ calls: storage.
   Result<Channel*> load_channel(const ChannelKey& key);
@@ -262,6 +307,8 @@ class Partition {
   // Streams of the older endpoints that run, by channel; read from the store at open().
   boost::unordered_flat_map<ChannelKey, store::RunningStreamRecord, ChannelKeyHash>
       running_streams_;
+  boost::unordered_flat_map<ChannelKey, std::unique_ptr<ListJob>, ChannelKeyHash> list_jobs_;
+  std::uint64_t list_turn_ = 0;
   std::unique_ptr<Gathering> gathering_;
   std::shared_ptr<Flight> flight_;
   std::string key_scratch_;

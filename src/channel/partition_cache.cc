@@ -109,6 +109,7 @@ void Partition::evict_channels() {
   std::vector<Channel*> idle;
   idle.reserve(channels_.size());
   for (const auto& [key, channel] : channels_) {
+    if (channel->list_job != nullptr) continue;  // its lists are ahead of their rows
     if (channel->touched_position <= durable) idle.push_back(channel.get());
   }
   std::sort(idle.begin(), idle.end(),
@@ -209,6 +210,7 @@ ConversationRecord& Partition::put_conversation(Channel& channel, std::string_vi
 void Partition::mark_conversation(Channel& channel, std::string_view uid) {
   touch(channel);
   const auto it = channel.conversations.find(uid);
+  it->second.position = position_ + 1;
   if (it->second.dirty) return;
   it->second.dirty = true;
   gathering_->conversations.emplace_back(&channel, std::string(uid));

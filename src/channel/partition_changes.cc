@@ -120,7 +120,10 @@ void Partition::change_list(Channel& channel, MemberList list, Operation operati
 Result<void> Partition::evaluate_change(const DeleteChannel& change) {
   JD_TRY(Channel * channel, load_channel(change.channel));
   JD_TRY(Channel * commands, load_channel(store::command_log_of(change.channel)));
-  for (const MemberList list : kLists) JD_CHECK_OK(load_list_for_change(*channel, list));
+  JD_TRY(const bool long_change, needs_slices_to_dissolve(*channel));
+  if (!long_change) {
+    for (const MemberList list : kLists) JD_CHECK_OK(load_list_for_change(*channel, list));
+  }
   JD_TRY(const Clearing messages, prepare_clearing(*channel, channel->last_seq));
   JD_TRY(const Clearing of_commands, prepare_clearing(*commands, commands->last_seq));
   clear_log(messages);
@@ -129,6 +132,10 @@ Result<void> Partition::evaluate_change(const DeleteChannel& change) {
   // Whoever brings the channel back begins with the defaults.
   channel->record.retention_seconds.reset();
   channel->record.retention_count.reset();
+  if (long_change) {
+    begin_dissolving(*channel);
+    return {};
+  }
   put_record(*channel);
   for (const MemberList list : kLists) {
     UidSet& set = *channel->lists[static_cast<int>(list)];

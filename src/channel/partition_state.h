@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,6 +24,7 @@ struct CachedConversation {
   std::uint64_t written_read_to =
       0;                           // the row's; less than the record's while that follows from it
   bool dirty = false;              // the commit being gathered writes it
+  std::uint64_t position = 0;      // of the last commit that changed it
   std::int64_t deleted_at_ns = 0;  // of the last tombstone since it is in memory; 0: none
 };
 
@@ -43,6 +45,7 @@ struct Partition::Channel {
   // show it yet.
   boost::unordered_flat_map<std::uint64_t, std::uint64_t> deleted_lately;
   std::uint64_t touched_position = 0;  // of the last commit that changed it
+  ListJob* list_job = nullptr;         // while its lists are ahead of their rows
   std::uint64_t last_used = 0;
   std::size_t weight = 1;
 
@@ -81,6 +84,44 @@ struct Partition::Gathering {
 
   // Tells every caller, on a thread of the log.
   void release(const Result<void>& committed, InboxDirectory& inboxes, EffectSink& sink);
+};
+
+// One commit syncing and one queued behind it keep the disk busy; more would only make the
+// gathering ones smaller.
+constexpr std::uint32_t kCommitsInFlightMax = 2;
+
+// What one commit does to the rows of a list.
+struct Partition::ListSlice {
+  store::KeyKind list = store::KeyKind::subscriber;
+  std::vector<std::string> removed;
+};
+
+// How far the rows are.
+struct Partition::Progress {
+  std::string walked_to;  // key of the last row that was looked at
+  std::size_t list = 0;   // of a channel that is dissolved
+};
+
+// A change of a channel's lists under way (partition_lists.cc).
+struct Partition::ListJob {
+  Channel* channel = nullptr;
+  store::ListChange change;
+
+  Progress progress;
+  bool finished = false;  // the last slice is in a commit
+  // Whose rows are on their way to the store, with the position of the commit.
+  boost::unordered_flat_map<std::string, std::uint64_t, UidHash, UidEqual> shares;
+  std::uint64_t turn = 0;  // when it was its turn last
+  // Nothing is done before this commit is durable, or before that time.
+  std::uint64_t position = 0;
+  std::chrono::steady_clock::time_point retry_at;
+
+  std::function<void(Result<void>)> done;  // empty when told already
+  std::vector<std::pair<Change, std::function<void(Result<void>)>>> waiting;
+
+  void tell(Result<void> outcome) {
+    if (auto told = std::exchange(done, nullptr)) told(std::move(outcome));
+  }
 };
 
 struct Partition::Flight {

@@ -1,11 +1,19 @@
 #include "channel/partition_worker.h"
 
+#include <chrono>
 #include <utility>
 
 #include "base/assert.h"
 #include "runtime/thread_identity.h"
 
 namespace jindou::channel {
+
+namespace {
+
+// A change of a list that waits for the store looks again after so long.
+constexpr std::chrono::seconds kListChangeTick{1};
+
+}  // namespace
 
 PartitionWorker::PartitionWorker(std::string thread_name) : thread_name_(std::move(thread_name)) {}
 
@@ -21,6 +29,7 @@ Result<void> PartitionWorker::add(PartitionId id, const PartitionDeps& deps,
 }
 
 void PartitionWorker::start() {
+  woken_ = true;  // partitions may have been opened with something left to do
   thread_ = std::thread([this] { run(); });
 }
 
@@ -68,11 +77,17 @@ void PartitionWorker::stop() {
 void PartitionWorker::run() {
   runtime::name_this_thread(thread_name_);
   std::vector<Task> tasks;
+  bool changing_lists = false;
   for (;;) {
     bool stopping = false;
     {
       std::unique_lock lock(mutex_);
-      ready_.wait(lock, [this] { return stopping_ || woken_ || !queue_.empty(); });
+      const auto due = [this] { return stopping_ || woken_ || !queue_.empty(); };
+      if (changing_lists) {
+        ready_.wait_for(lock, kListChangeTick, due);
+      } else {
+        ready_.wait(lock, due);
+      }
       tasks.swap(queue_);
       woken_ = false;
       stopping = stopping_;
@@ -81,13 +96,18 @@ void PartitionWorker::run() {
     const bool idle = tasks.empty();
     tasks.clear();
     bool gathered = false;
+    changing_lists = false;
     for (const auto& owned : partitions_) {
       if (!owned) continue;
       owned->pump();
       gathered = gathered || owned->has_gathered();
+      changing_lists = changing_lists || owned->has_list_jobs();
     }
-    if (stopping && idle && !gathered) return;
+    if (stopping && idle && !gathered) break;
     if (stopping && !gathered) wake();  // one more round, for what was queued meanwhile
+  }
+  for (const auto& owned : partitions_) {
+    if (owned) owned->abandon_list_jobs();
   }
 }
 

@@ -33,7 +33,10 @@ class Applier final : public rocksdb::WriteBatch::Handler {
 
 }  // namespace
 
-void MemoryStore::append(store::Commit commit) { commits_.push_back(std::move(commit)); }
+void MemoryStore::append(store::Commit commit) {
+  last_commit_bytes_ = commit.batch.GetDataSize();
+  commits_.push_back(std::move(commit));
+}
 
 void MemoryStore::load(store::Table table, std::function<Entries()> make,
                        std::function<void(Result<void>)> done) {

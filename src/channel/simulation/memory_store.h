@@ -29,6 +29,8 @@ class MemoryStore final : public store::MemoryReader,
   }
 
   std::size_t pending_commits() const { return commits_.size(); }
+  // Of the commit that was appended last.
+  std::size_t last_commit_bytes() const { return last_commit_bytes_; }
   std::size_t pending_loads() const { return loads_.size(); }
 
   // Makes the oldest commit durable and says so.
@@ -55,6 +57,7 @@ class MemoryStore final : public store::MemoryReader,
   std::map<PartitionId, std::uint64_t> positions_;
   std::deque<store::Commit> commits_;
   std::deque<Load> loads_;
+  std::size_t last_commit_bytes_ = 0;
 };
 
 }  // namespace jindou::channel::simulation

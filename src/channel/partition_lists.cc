@@ -1,0 +1,281 @@
+// Changes of lists that are too long for one commit: a group of 100,000 is dissolved while others
+// go on sending.
+//
+// First comes the decision, in one commit: a record that says what the list is to become; the
+// memory of the partition, which the rules and the fan-out ask, follows at once. Then the rows of
+// members and conversations follow in slices, each one commit, with other commands in between. A
+// member's row and conversation go together, so the row tells what is done: a slice can be
+// repeated, and after a crash open() finds the record and goes on. Whoever asked for the change is
+// told when the last slice is durable; further changes of the same lists wait.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/assert.h"
+#include "channel/addressing.h"
+#include "channel/partition.h"
+#include "channel/partition_state.h"
+#include "observe/log.h"
+#include "store/keys.h"
+
+namespace jindou::channel {
+
+namespace {
+
+using store::KeyKind;
+using store::ListChange;
+using store::Table;
+using Kind = ListChange::Kind;
+
+constexpr KeyKind kListKinds[] = {KeyKind::subscriber, KeyKind::denylist, KeyKind::allowlist};
+
+// After a step that could not be read.
+constexpr std::chrono::seconds kRetryAfter{1};
+
+std::size_t index_of(KeyKind kind) {
+  if (kind == KeyKind::denylist) return static_cast<std::size_t>(MemberList::denylist);
+  if (kind == KeyKind::allowlist) return static_cast<std::size_t>(MemberList::allowlist);
+  return static_cast<std::size_t>(MemberList::subscribers);
+}
+
+KeyKind kind_of(MemberList list) { return kListKinds[static_cast<std::size_t>(list)]; }
+
+// The channel whose lists a command changes; null for one that changes none.
+const ChannelKey* listed_channel_of(const Change& change) {
+  if (const auto* upsert = std::get_if<UpsertChannel>(&change)) return &upsert->channel;
+  if (const auto* members = std::get_if<ChangeMembers>(&change)) return &members->channel;
+  if (const auto* gone = std::get_if<DeleteChannel>(&change)) return &gone->channel;
+  return nullptr;
+}
+
+}  // namespace
+
+bool Partition::waits_for_list_job(Change& change, std::function<void(Result<void>)>& done) {
+  if (list_jobs_.empty()) return false;
+  const ChannelKey* channel = listed_channel_of(change);
+  if (channel == nullptr) return false;
+  const auto it = list_jobs_.find(*channel);
+  if (it == list_jobs_.end()) return false;
+  it->second->waiting.emplace_back(std::move(change), std::move(done));
+  return true;
+}
+
+Result<bool> Partition::has_more_members(const Channel& channel, MemberList list,
+                                         std::size_t limit) const {
+  if (const auto& set = channel.lists[static_cast<int>(list)]) return set->size() > limit;
+  if (!channel.exists) return false;
+  std::size_t count = 0;
+  const std::string prefix = store::member_prefix(id_, kind_of(list), channel.key);
+  JD_CHECK_OK(deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix),
+                                [&](auto, auto) { return ++count <= limit; }));
+  return count > limit;
+}
+
+Result<bool> Partition::needs_slices_to_dissolve(const Channel& channel) const {
+  if (channel.key.type == ChannelType::person) return false;
+  for (const MemberList list :
+       {MemberList::subscribers, MemberList::denylist, MemberList::allowlist}) {
+    JD_TRY(const bool many, has_more_members(channel, list, options_.list_slice));
+    if (many) return true;
+  }
+  return false;
+}
+
+void Partition::begin_dissolving(Channel& channel) {
+  auto job = std::make_unique<ListJob>();
+  job->channel = &channel;
+  job->change.kind = Kind::dissolve;
+  ListJob& started = start(std::move(job));
+  decide(started);
+  started.position = position_ + 1;
+}
+
+Partition::ListJob& Partition::start(std::unique_ptr<ListJob> job) {
+  ListJob& started = *job;
+  started.channel->list_job = &started;
+  // The answer waits for the last slice.
+  started.done = std::exchange(gathering_->changes.back().done, [](const Result<void>&) {});
+  list_jobs_.emplace(started.channel->key, std::move(job));
+  return started;
+}
+
+void Partition::decide(ListJob& job) {
+  Channel& channel = *job.channel;
+  put_record(channel);
+  gathering_->batch.Put(store::list_change_key(id_, channel.key, 0),
+                        store::encode_list_change(job.change, 0));
+  show_decided(job);
+}
+
+void Partition::show_decided(ListJob& job) {
+  Channel& channel = *job.channel;
+  for (const KeyKind kind : kListKinds) {
+    if (!job.change.concerns(kind)) continue;
+    channel.lists[index_of(kind)] = std::make_shared<UidSet>();
+    channel.list_handed_out[index_of(kind)] = false;
+  }
+  touch(channel);
+}
+
+void Partition::advance_list_jobs() {
+  if (list_jobs_.empty()) return;
+  if (!ensure_usable()) return;
+  finish_list_jobs();
+  if (flight_->commits.load(std::memory_order_acquire) >= kCommitsInFlightMax) return;
+  ListJob* job = find_list_job_to_advance();
+  if (job == nullptr) return;
+  // One step to a commit, which wakes this thread for the next one.
+  job->turn = ++list_turn_;
+  begin_gathering();
+  gathering_->changes.push_back({[](const Result<void>&) {}, {}, {}, {}});
+  const Mark before = mark();
+  if (const auto advanced = advance(*job); !advanced) {
+    JD_ASSERT(mark() == before);
+    job->retry_at = deps_.clock.steady() + kRetryAfter;
+    observe::log_warn("channel", "a change of a list waits for the store: {}",
+                      advanced.error().text());
+    job->tell(
+        Error(Errc::unknown_outcome, "the store cannot be read; the change goes on when it can"));
+    return;
+  }
+  // A step that writes nothing leaves nothing to wait for.
+  if (mark() != before) job->position = position_ + 1;
+}
+
+Partition::ListJob* Partition::find_list_job_to_advance() const {
+  const std::uint64_t durable = flight_->durable.load(std::memory_order_acquire);
+  const auto now = deps_.clock.steady();
+  ListJob* next = nullptr;
+  for (const auto& [key, job] : list_jobs_) {
+    // Slices read what those before them have written.
+    if (job->finished || job->position > durable || now < job->retry_at) continue;
+    if (next == nullptr || job->turn < next->turn) next = job.get();
+  }
+  return next;
+}
+
+Result<void> Partition::advance(ListJob& job) {
+  JD_TRY(const ListSlice slice, next_slice(job));
+  write_slice(job, slice);
+  if (job.finished) {
+    const std::string prefix = store::list_change_prefix(id_, job.channel->key);
+    gathering_->batch.DeleteRange(prefix, store::after_prefix(prefix));
+  }
+  return {};
+}
+
+Result<Partition::ListSlice> Partition::next_slice(ListJob& job) {
+  forget_shares(job);
+  touch(*job.channel);
+  ListSlice slice;
+  // Progress is noted when nothing can fail any more.
+  Progress to = job.progress;
+  slice.list = kListKinds[to.list];
+  JD_TRY(const bool at_end, walk_rows(job, slice, to));
+  if (at_end) {
+    ++to.list;
+    to.walked_to.clear();
+  }
+  job.finished = to.list == std::size(kListKinds);
+  job.progress = std::move(to);
+  return slice;
+}
+
+Result<bool> Partition::walk_rows(const ListJob& job, ListSlice& slice, Progress& to) const {
+  const Channel& channel = *job.channel;
+  const UidSet& kept = *channel.lists[index_of(slice.list)];
+  const std::string prefix = store::member_prefix(id_, slice.list, channel.key);
+  // Behind the last row that was looked at; those before are gone or stay.
+  const std::string from = to.walked_to.empty() ? prefix : to.walked_to + '\0';
+  std::size_t looked_at = 0;
+  JD_CHECK_OK(deps_.reader.scan(Table::main, from, store::after_prefix(prefix),
+                                [&](std::string_view key, std::string_view) {
+                                  const std::string_view uid = key.substr(prefix.size());
+                                  if (!kept.contains(uid) && !job.shares.contains(uid))
+                                    slice.removed.emplace_back(uid);
+                                  to.walked_to.assign(key);
+                                  return ++looked_at < options_.list_slice;
+                                }));
+  return looked_at < options_.list_slice;
+}
+
+void Partition::write_slice(ListJob& job, const ListSlice& slice) {
+  Channel& channel = *job.channel;
+  for (const auto& uid : slice.removed) {
+    gathering_->batch.Delete(store::member_key(id_, slice.list, channel.key, uid));
+    job.shares[uid] = position_ + 1;
+  }
+  if (!has_conversations(channel.key.type) || slice.list != KeyKind::subscriber) return;
+  for (const auto& uid : slice.removed) erase_conversation(channel, uid);
+}
+
+void Partition::forget_shares(ListJob& job) {
+  const std::uint64_t durable = flight_->durable.load(std::memory_order_acquire);
+  Channel& channel = *job.channel;
+  boost::unordered::erase_if(job.shares, [&](const auto& share) {
+    if (share.second > durable) return false;
+    // Else a channel would keep the conversation of everybody who ever was in it.
+    const auto cached = channel.conversations.find(share.first);
+    if (cached != channel.conversations.end() && cached->second.position <= durable) {
+      channel.conversations.erase(cached);
+    }
+    return true;
+  });
+  // Of the users a channel names, some are loaded by nothing else.
+  channel.named_users_known = false;
+}
+
+void Partition::finish_list_jobs() {
+  const std::uint64_t durable = flight_->durable.load(std::memory_order_acquire);
+  std::vector<ChannelKey> finished;
+  for (const auto& [key, job] : list_jobs_) {
+    if (job->finished && job->position <= durable) finished.push_back(key);
+  }
+  for (const ChannelKey& key : finished) {
+    const auto it = list_jobs_.find(key);
+    const std::unique_ptr<ListJob> job = std::move(it->second);
+    list_jobs_.erase(it);
+    job->channel->list_job = nullptr;
+    job->tell({});
+    for (auto& [change, done] : job->waiting) execute(std::move(change), std::move(done));
+  }
+}
+
+Result<void> Partition::resume(const ChannelKey& key, ListChange change) {
+  auto owned = std::make_unique<ListJob>();
+  ListJob& job = *owned;
+  job.change = std::move(change);
+  list_jobs_.emplace(key, std::move(owned));
+  JD_TRY(job.channel, load_channel(key));
+  job.channel->list_job = &job;
+  show_decided(job);
+  return {};
+}
+
+Result<void> Partition::resume_list_jobs(UnfinishedListChanges unfinished) {
+  for (auto& [key, change] : unfinished) {
+    if (change) {
+      JD_CHECK_OK(resume(key, std::move(*change)));
+    } else {
+      // It was never decided. Goes with the next commit.
+      const std::string prefix = store::list_change_prefix(id_, key);
+      gathering_->batch.DeleteRange(prefix, store::after_prefix(prefix));
+    }
+  }
+  return {};
+}
+
+bool Partition::has_list_jobs() const { return !list_jobs_.empty(); }
+
+void Partition::abandon_list_jobs() {
+  const auto jobs = std::move(list_jobs_);
+  list_jobs_.clear();
+  for (const auto& [key, job] : jobs) {
+    job->tell(Error(Errc::unknown_outcome, "interrupted; if it was decided, the change goes on"));
+    for (auto& [change, done] : job->waiting) {
+      done(Error(Errc::unavailable, "a change of the channel before this one was interrupted"));
+    }
+  }
+}
+
+}  // namespace jindou::channel
