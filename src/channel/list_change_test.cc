@@ -63,6 +63,7 @@ SendCommand message(const std::string& from, const std::string& text) {
 PartitionOptions in_slices() {
   PartitionOptions options;
   options.list_slice = 5;
+  options.list_part_bytes = 40;
   return options;
 }
 
@@ -108,8 +109,23 @@ std::string difference(const Rows& some, const Rows& others) {
 }
 
 const std::vector<Command> kChanges[] = {
+    {members(MemberList::subscribers, Operation::add, users(10, 60))},
+    {members(MemberList::subscribers, Operation::remove, users(5, 90))},
+    {members(MemberList::subscribers, Operation::replace, users(20, 70))},
+    {members(MemberList::subscribers, Operation::replace, {})},
+    {members(MemberList::denylist, Operation::add, users(10, 60))},
+    {members(MemberList::denylist, Operation::remove, users(1, 60))},
+    {members(MemberList::denylist, Operation::replace, users(30, 60))},
+    {members(MemberList::denylist, Operation::replace, {})},
+    {members(MemberList::allowlist, Operation::add, users(10, 60))},
+    {members(MemberList::allowlist, Operation::replace, users(10, 60))},
+    {created(true, users(20, 70))},
+    {created(false, users(20, 70))},
     {DeleteChannel{kGroup}},
     {DeleteChannel{kGroup}, created(false, users(1, 3))},
+    {members(MemberList::subscribers, Operation::replace, users(35, 70)),
+     members(MemberList::subscribers, Operation::add, users(1, 36)), DeleteChannel{kGroup},
+     created(true, users(50, 60))},
 };
 
 class ListChanges : public ::testing::Test {
@@ -184,6 +200,20 @@ TEST_F(ListChanges, AreWholeOrNotThereAfterACrashAtAnyMoment) {
     }
     EXPECT_GT(commits, 2);
   }
+}
+
+TEST_F(ListChanges, AreDecidedAtOnce) {
+  LonePartition world(base_, in_slices());
+  const auto failed =
+      world.begin(members(MemberList::subscribers, Operation::replace, {"user1", "new"}));
+  world.step();
+  ASSERT_NE(plain(world),
+            outcome_of({members(MemberList::subscribers, Operation::replace, {"user1", "new"})},
+                       PartitionOptions()));
+  EXPECT_EQ(listed(world, MemberList::subscribers), (std::vector<std::string>{"new", "user1"}));
+  world.begin(message("user1", "news"));
+  world.settle();
+  EXPECT_EQ(world.effects, std::vector<std::string>{"news new user1"});
 }
 
 TEST_F(ListChanges, OfADissolvedGroupAreNotSeen) {

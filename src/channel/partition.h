@@ -53,6 +53,8 @@ struct PartitionOptions {
   // Longer changes of lists are made in slices of so many uids: one commit each, of about 15 KB,
   // and a millisecond or two that others wait.
   std::size_t list_slice = 128;
+  // Of the uids of such a change in one commit, before it is decided.
+  std::size_t list_part_bytes = std::size_t{64} << 10;
   EventLimits events;
 };
 
@@ -196,10 +198,19 @@ class Partition {
   // True when a job of the same channel runs, behind which the change was put.
   bool waits_for_list_job(Change& change, std::function<void(Result<void>)>& done);
   Result<bool> has_more_members(const Channel& channel, MemberList list, std::size_t limit) const;
+  Result<bool> needs_slices(const Channel& channel, MemberList list,
+                            ChangeMembers::Operation operation,
+                            const std::vector<std::string>& uids) const;
   Result<bool> needs_slices_to_dissolve(const Channel& channel) const;
-  // Makes a job of the change being evaluated, which is told when it is finished.
+  // Both make a job of the change being evaluated, which is told when it is finished. `flags`: set
+  // with the decision; may be null.
+  Result<void> begin_list_job(Channel& channel, MemberList list, ChangeMembers::Operation operation,
+                              const std::vector<std::string>& uids, const ChannelFlags* flags);
   void begin_dissolving(Channel& channel);
+  Result<void> load_for_slices(Channel& channel, const store::ListChange& change);
   ListJob& start(std::unique_ptr<ListJob> job);
+  // One step towards the list that is to be; true when it is complete.
+  bool gather(ListJob& job);
   void decide(ListJob& job);
   // Lists in memory become what was decided.
   void show_decided(ListJob& job);
@@ -209,8 +220,12 @@ class Partition {
   Result<void> advance(ListJob& job);
   // What the next commit does; moves the job on.
   Result<ListSlice> next_slice(ListJob& job);
+  Result<void> look_at_uids(const ListJob& job, ListSlice& slice, Progress& to) const;
   // Rows of those who are not in the list any more; true behind the last one.
   Result<bool> walk_rows(const ListJob& job, ListSlice& slice, Progress& to) const;
+  // Conversations of those on a denylist: whoever gets there may have one to lose; whoever may be
+  // readmitted: open_conversations() asks for their rows.
+  Result<void> load_readmitted(const ListJob& job, ListSlice& slice);
   void write_slice(ListJob& job, const ListSlice& slice);
   // Those that are durable: the store tells of them.
   void forget_shares(ListJob& job);

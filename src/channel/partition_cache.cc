@@ -151,6 +151,9 @@ Partition::Membership Partition::change_members(Channel& channel, MemberList lis
       if (set.insert(uid).second) membership.added.push_back(uid);
     }
   }
+  if (!membership.removed.empty() || !membership.added.empty()) {
+    channel.lists_position = position_ + 1;
+  }
   for (const auto& uid : membership.removed) {
     gathering_->batch.Delete(store::member_key(id_, key_kind(list), channel.key, uid));
   }

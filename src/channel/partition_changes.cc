@@ -45,6 +45,13 @@ Result<void> Partition::evaluate_change(const UpsertChannel& change) {
   if (!change.flags.disband && !change.revives) JD_CHECK_OK(check_not_disbanded(*channel));
   const bool lists = change.reset_subscribers || !change.subscribers.empty();
   const Operation operation = change.reset_subscribers ? Operation::replace : Operation::add;
+  JD_TRY(const bool long_change,
+         lists ? needs_slices(*channel, MemberList::subscribers, operation, change.subscribers)
+               : Result<bool>(false));
+  if (long_change) {
+    return begin_list_job(*channel, MemberList::subscribers, operation, change.subscribers,
+                          &change.flags);
+  }
   if (lists) {
     JD_CHECK_OK(
         prepare_list_change(*channel, MemberList::subscribers, operation, change.subscribers));
@@ -61,6 +68,11 @@ Result<void> Partition::evaluate_change(const ChangeMembers& change) {
   const bool adds = change.operation != Operation::remove && !change.uids.empty();
   if (adds && change.channel.type != ChannelType::person) {
     JD_CHECK_OK(check_not_disbanded(*channel));
+  }
+  JD_TRY(const bool long_change,
+         needs_slices(*channel, change.list, change.operation, change.uids));
+  if (long_change && (channel->exists || change.operation != Operation::remove)) {
+    return begin_list_job(*channel, change.list, change.operation, change.uids, nullptr);
   }
   JD_CHECK_OK(prepare_list_change(*channel, change.list, change.operation, change.uids));
   if (!channel->exists) {

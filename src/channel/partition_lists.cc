@@ -1,12 +1,13 @@
-// Changes of lists that are too long for one commit: a group of 100,000 is dissolved while others
-// go on sending.
+// Changes of lists that are too long for one commit: a group of 100,000 is dissolved, or gets other
+// members, while others go on sending.
 //
-// First comes the decision, in one commit: a record that says what the list is to become; the
-// memory of the partition, which the rules and the fan-out ask, follows at once. Then the rows of
-// members and conversations follow in slices, each one commit, with other commands in between. A
-// member's row and conversation go together, so the row tells what is done: a slice can be
-// repeated, and after a crash open() finds the record and goes on. Whoever asked for the change is
-// told when the last slice is durable; further changes of the same lists wait.
+// First the list as it is to be is gathered, and the uids recorded. Then comes the decision, in one
+// commit: a record that says what the list is to become; the memory of the partition, which the
+// rules and the fan-out ask, follows at once. Then the rows of members and conversations follow in
+// slices, each one commit, with other commands in between. A member's row and conversation go
+// together, so the row tells what is done: a slice can be repeated, and after a crash open() finds
+// the record and goes on. Whoever asked for the change is told when the last slice is durable; further
+// changes of the same lists wait.
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -22,6 +23,7 @@ namespace jindou::channel {
 
 namespace {
 
+using store::ConversationRecord;
 using store::KeyKind;
 using store::ListChange;
 using store::Table;
@@ -29,6 +31,9 @@ using Kind = ListChange::Kind;
 
 constexpr KeyKind kListKinds[] = {KeyKind::subscriber, KeyKind::denylist, KeyKind::allowlist};
 
+// Uids that are looked at in one step before the decision: they cost memory only, so that a step
+// takes as long as a slice.
+constexpr std::size_t kGatheredPerSliced = 8;
 // After a step that could not be read.
 constexpr std::chrono::seconds kRetryAfter{1};
 
@@ -39,6 +44,15 @@ std::size_t index_of(KeyKind kind) {
 }
 
 KeyKind kind_of(MemberList list) { return kListKinds[static_cast<std::size_t>(list)]; }
+
+Kind kind_of(ChangeMembers::Operation operation) {
+  switch (operation) {
+    case ChangeMembers::Operation::add: return Kind::add;
+    case ChangeMembers::Operation::remove: return Kind::remove;
+    case ChangeMembers::Operation::replace: return Kind::replace;
+  }
+  return Kind::add;
+}
 
 // The channel whose lists a command changes; null for one that changes none.
 const ChannelKey* listed_channel_of(const Change& change) {
@@ -71,6 +85,16 @@ Result<bool> Partition::has_more_members(const Channel& channel, MemberList list
   return count > limit;
 }
 
+Result<bool> Partition::needs_slices(const Channel& channel, MemberList list,
+                                     ChangeMembers::Operation operation,
+                                     const std::vector<std::string>& uids) const {
+  // The lists of an inbox are read by other partitions, row by row.
+  if (channel.key.type == ChannelType::person) return false;
+  if (uids.size() > options_.list_slice) return true;
+  if (operation != ChangeMembers::Operation::replace) return false;
+  return has_more_members(channel, list, options_.list_slice - uids.size());
+}
+
 Result<bool> Partition::needs_slices_to_dissolve(const Channel& channel) const {
   if (channel.key.type == ChannelType::person) return false;
   for (const MemberList list :
@@ -79,6 +103,48 @@ Result<bool> Partition::needs_slices_to_dissolve(const Channel& channel) const {
     if (many) return true;
   }
   return false;
+}
+
+Result<void> Partition::load_for_slices(Channel& channel, const ListChange& change) {
+  if (change.kind == Kind::dissolve) return {};
+  JD_CHECK_OK(load_channel(store::command_log_of(channel.key)));
+  // Whom a conversation is opened for depends on the other of the two.
+  if (change.list == KeyKind::subscriber) JD_CHECK_OK(load_list(channel, MemberList::denylist));
+  if (change.list == KeyKind::denylist) JD_CHECK_OK(load_list(channel, MemberList::subscribers));
+  if (change.kind != Kind::replace) {
+    JD_CHECK_OK(load_list(channel, static_cast<MemberList>(index_of(change.list))));
+  }
+  return {};
+}
+
+Result<void> Partition::begin_list_job(Channel& channel, MemberList list,
+                                       ChangeMembers::Operation operation,
+                                       const std::vector<std::string>& uids,
+                                       const ChannelFlags* flags) {
+  auto job = std::make_unique<ListJob>();
+  job->channel = &channel;
+  job->change.kind = kind_of(operation);
+  job->change.list = kind_of(list);
+  JD_CHECK_OK(load_for_slices(channel, job->change));
+  job->asked = uids;
+  job->wanted = std::make_shared<UidSet>();
+  if (operation != ChangeMembers::Operation::replace) {
+    // Nobody changes it before the decision.
+    job->before = channel.lists[static_cast<int>(list)];
+    job->copied_to = job->before->begin();
+    job->wanted->reserve(job->before->size() + uids.size());
+  } else {
+    job->wanted->reserve(uids.size());
+  }
+  if (flags != nullptr) job->flags = *flags;
+  // Slices tell by the rows what is done: no other change of them may be on its way.
+  job->position = channel.lists_position;
+  ListJob& started = start(std::move(job));
+  if (gather(started) && started.position <= flight_->durable.load(std::memory_order_acquire)) {
+    decide(started);
+  }
+  if (started.parts > 0 || started.decided) started.position = position_ + 1;
+  return {};
 }
 
 void Partition::begin_dissolving(Channel& channel) {
@@ -99,11 +165,43 @@ Partition::ListJob& Partition::start(std::unique_ptr<ListJob> job) {
   return started;
 }
 
+bool Partition::gather(ListJob& job) {
+  std::size_t steps = options_.list_slice * kGatheredPerSliced;
+  if (job.before) {
+    for (; steps > 0 && job.copied_to != job.before->end(); --steps) {
+      job.wanted->insert(*job.copied_to++);
+    }
+    if (steps == 0) return false;
+  }
+  std::string part;
+  for (; steps > 0 && job.looked_at < job.asked.size(); --steps) {
+    if (part.size() >= options_.list_part_bytes) break;
+    std::string& uid = job.asked[job.looked_at++];
+    const bool changes = job.change.kind == Kind::remove ? job.wanted->erase(uid) > 0
+                                                         : job.wanted->insert(uid).second;
+    if (!changes) continue;
+    store::add_to_list_change_part(part, uid);
+    job.change.uids.push_back(std::move(uid));
+  }
+  if (!part.empty()) {
+    gathering_->batch.Put(store::list_change_key(id_, job.channel->key, ++job.parts), part);
+  }
+  return job.looked_at == job.asked.size();
+}
+
 void Partition::decide(ListJob& job) {
   Channel& channel = *job.channel;
+  ListChange& change = job.change;
+  if (job.flags) channel.record.flags = *job.flags;
   put_record(channel);
+  if (change.kind != Kind::dissolve) {
+    const auto commands = channels_.find(store::command_log_of(channel.key));
+    JD_ASSERT(commands != channels_.end());
+    change.read_to = channel.last_seq;
+    change.command_read_to = commands->second->last_seq;
+  }
   gathering_->batch.Put(store::list_change_key(id_, channel.key, 0),
-                        store::encode_list_change(job.change, 0));
+                        store::encode_list_change(change, job.parts));
   show_decided(job);
 }
 
@@ -111,9 +209,16 @@ void Partition::show_decided(ListJob& job) {
   Channel& channel = *job.channel;
   for (const KeyKind kind : kListKinds) {
     if (!job.change.concerns(kind)) continue;
-    channel.lists[index_of(kind)] = std::make_shared<UidSet>();
+    // Of a dissolved channel each list is to be empty.
+    auto set = job.wanted ? std::move(job.wanted) : std::make_shared<UidSet>();
+    job.wanted = nullptr;
+    channel.lists[index_of(kind)] = std::move(set);
     channel.list_handed_out[index_of(kind)] = false;
   }
+  job.before = nullptr;
+  job.asked.clear();
+  job.asked.shrink_to_fit();
+  job.decided = true;
   touch(channel);
 }
 
@@ -155,30 +260,65 @@ Partition::ListJob* Partition::find_list_job_to_advance() const {
 }
 
 Result<void> Partition::advance(ListJob& job) {
-  JD_TRY(const ListSlice slice, next_slice(job));
-  write_slice(job, slice);
-  if (job.finished) {
-    const std::string prefix = store::list_change_prefix(id_, job.channel->key);
-    gathering_->batch.DeleteRange(prefix, store::after_prefix(prefix));
+  if (job.decided) {
+    JD_TRY(const ListSlice slice, next_slice(job));
+    write_slice(job, slice);
+    if (job.finished) {
+      const std::string prefix = store::list_change_prefix(id_, job.channel->key);
+      gathering_->batch.DeleteRange(prefix, store::after_prefix(prefix));
+    }
+    return {};
   }
+  // May have been dropped from the cache.
+  JD_CHECK_OK(load_for_slices(*job.channel, job.change));
+  if (gather(job)) decide(job);
   return {};
 }
 
 Result<Partition::ListSlice> Partition::next_slice(ListJob& job) {
+  Channel& channel = *job.channel;
+  const ListChange& change = job.change;
   forget_shares(job);
-  touch(*job.channel);
+  // What is loaded of conversations stays until all of it was looked at.
+  touch(channel);
   ListSlice slice;
   // Progress is noted when nothing can fail any more.
   Progress to = job.progress;
-  slice.list = kListKinds[to.list];
-  JD_TRY(const bool at_end, walk_rows(job, slice, to));
-  if (at_end) {
-    ++to.list;
-    to.walked_to.clear();
+  slice.list = change.kind == Kind::dissolve ? kListKinds[to.list] : change.list;
+  bool finished = false;
+  if (to.next < change.uids.size()) {
+    JD_CHECK_OK(look_at_uids(job, slice, to));
+    finished = to.next == change.uids.size() && !change.is_whole();
+  } else if (change.is_whole()) {
+    JD_TRY(const bool at_end, walk_rows(job, slice, to));
+    finished = at_end && (change.kind == Kind::replace || to.list + 1 == std::size(kListKinds));
+    if (at_end) {
+      ++to.list;
+      to.walked_to.clear();
+    }
+  } else {
+    finished = true;  // of nobody
   }
-  job.finished = to.list == std::size(kListKinds);
+  JD_CHECK_OK(load_readmitted(job, slice));
   job.progress = std::move(to);
+  job.finished = finished;
   return slice;
+}
+
+Result<void> Partition::look_at_uids(const ListJob& job, ListSlice& slice, Progress& to) const {
+  const ListChange& change = job.change;
+  const std::size_t end = std::min(to.next + options_.list_slice, change.uids.size());
+  for (; to.next < end; ++to.next) {
+    const std::string& uid = change.uids[to.next];
+    if (job.shares.contains(uid)) continue;
+    std::string value;
+    JD_TRY(const bool has_row,
+           deps_.reader.get(Table::main, store::member_key(id_, slice.list, job.channel->key, uid),
+                            value));
+    if (has_row == (change.kind != Kind::remove)) continue;
+    (has_row ? slice.removed : slice.added).push_back(uid);
+  }
+  return {};
 }
 
 Result<bool> Partition::walk_rows(const ListJob& job, ListSlice& slice, Progress& to) const {
@@ -199,14 +339,47 @@ Result<bool> Partition::walk_rows(const ListJob& job, ListSlice& slice, Progress
   return looked_at < options_.list_slice;
 }
 
+Result<void> Partition::load_readmitted(const ListJob& job, ListSlice& slice) {
+  Channel& channel = *job.channel;
+  if (slice.list != KeyKind::denylist || job.change.kind == Kind::dissolve) return {};
+  if (!has_conversations(channel.key.type)) return {};
+  const UidSet& subscribers = *channel.lists[static_cast<int>(MemberList::subscribers)];
+  for (const auto& uid : slice.added) {
+    if (!subscribers.contains(uid)) JD_CHECK_OK(load_conversation(channel, uid));
+  }
+  for (const auto& uid : slice.removed) {
+    if (job.change.kind != Kind::remove && !subscribers.contains(uid)) continue;
+    JD_CHECK_OK(load_conversation(channel, uid));
+    slice.readmitted.push_back(uid);
+  }
+  return {};
+}
+
 void Partition::write_slice(ListJob& job, const ListSlice& slice) {
   Channel& channel = *job.channel;
   for (const auto& uid : slice.removed) {
     gathering_->batch.Delete(store::member_key(id_, slice.list, channel.key, uid));
     job.shares[uid] = position_ + 1;
   }
-  if (!has_conversations(channel.key.type) || slice.list != KeyKind::subscriber) return;
-  for (const auto& uid : slice.removed) erase_conversation(channel, uid);
+  for (const auto& uid : slice.added) {
+    gathering_->batch.Put(store::member_key(id_, slice.list, channel.key, uid), rocksdb::Slice());
+    job.shares[uid] = position_ + 1;
+  }
+  if (!has_conversations(channel.key.type)) return;
+  if (slice.list == KeyKind::subscriber) {
+    for (const auto& uid : slice.removed) erase_conversation(channel, uid);
+    if (slice.added.empty()) return;
+    ConversationRecord record;
+    record.read_to = job.change.read_to;
+    record.command_read_to = job.change.command_read_to;
+    const UidSet& denied = *channel.lists[static_cast<int>(MemberList::denylist)];
+    for (const auto& uid : slice.added) {
+      if (!denied.contains(uid)) put_conversation(channel, uid, record);
+    }
+  } else if (slice.list == KeyKind::denylist) {
+    for (const auto& uid : slice.added) erase_conversation(channel, uid);
+    open_conversations(channel, slice.readmitted, false);
+  }
 }
 
 void Partition::forget_shares(ListJob& job) {
@@ -247,7 +420,20 @@ Result<void> Partition::resume(const ChannelKey& key, ListChange change) {
   job.change = std::move(change);
   list_jobs_.emplace(key, std::move(owned));
   JD_TRY(job.channel, load_channel(key));
+  JD_CHECK_OK(load_for_slices(*job.channel, job.change));
   job.channel->list_job = &job;
+  if (job.change.kind == Kind::add || job.change.kind == Kind::remove) {
+    job.wanted = std::move(job.channel->lists[index_of(job.change.list)]);
+  } else if (job.change.kind == Kind::replace) {
+    job.wanted = std::make_shared<UidSet>();
+  }
+  for (const auto& uid : job.change.uids) {
+    if (job.change.kind == Kind::remove) {
+      job.wanted->erase(uid);
+    } else {
+      job.wanted->insert(uid);
+    }
+  }
   show_decided(job);
   return {};
 }

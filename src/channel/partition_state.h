@@ -45,6 +45,7 @@ struct Partition::Channel {
   // show it yet.
   boost::unordered_flat_map<std::uint64_t, std::uint64_t> deleted_lately;
   std::uint64_t touched_position = 0;  // of the last commit that changed it
+  std::uint64_t lists_position = 0;    // of the last commit that changed rows of its lists
   ListJob* list_job = nullptr;         // while its lists are ahead of their rows
   std::uint64_t last_used = 0;
   std::size_t weight = 1;
@@ -93,11 +94,14 @@ constexpr std::uint32_t kCommitsInFlightMax = 2;
 // What one commit does to the rows of a list.
 struct Partition::ListSlice {
   store::KeyKind list = store::KeyKind::subscriber;
+  std::vector<std::string> added;
   std::vector<std::string> removed;
+  std::vector<std::string> readmitted;  // of those removed from a denylist
 };
 
-// How far the rows are.
+// How far the rows are: uids of the change, then rows that were there before.
 struct Partition::Progress {
+  std::size_t next = 0;
   std::string walked_to;  // key of the last row that was looked at
   std::size_t list = 0;   // of a channel that is dissolved
 };
@@ -107,6 +111,17 @@ struct Partition::ListJob {
   Channel* channel = nullptr;
   store::ListChange change;
 
+  // Before the decision: the list as it was and how much of it was copied; what was asked for and
+  // how much of it was looked at; the list as it is to be. All of it gone afterwards.
+  std::shared_ptr<const UidSet> before;
+  UidSet::const_iterator copied_to;
+  std::vector<std::string> asked;
+  std::size_t looked_at = 0;
+  std::shared_ptr<UidSet> wanted;
+  std::uint32_t parts = 0;            // rows of uids that were written
+  std::optional<ChannelFlags> flags;  // set with the decision
+
+  bool decided = false;
   Progress progress;
   bool finished = false;  // the last slice is in a commit
   // Whose rows are on their way to the store, with the position of the commit.
