@@ -216,6 +216,59 @@ TEST_F(ListChanges, AreDecidedAtOnce) {
   EXPECT_EQ(world.effects, std::vector<std::string>{"news new user1"});
 }
 
+ChangeConversation view(ChangeConversation::Operation operation, std::vector<std::string> uids,
+                        std::uint64_t value) {
+  ChangeConversation change;
+  change.channel = kGroup;
+  change.operation = operation;
+  change.uids = std::move(uids);
+  change.value = value;
+  return change;
+}
+
+// What users do while the slices of a change are under way.
+const std::vector<Command> kMeanwhile = {
+    message("user1", "four"),
+    message("user25", "five"),
+    message("user60", "six"),
+    view(ChangeConversation::Operation::open, {"user39", "user66", "stranger"}, 0),
+    view(ChangeConversation::Operation::read, {"user2", "user38", "user58", "user65"}, 5),
+    view(ChangeConversation::Operation::set_unread, {"user3", "user37", "user59"}, 2),
+    view(ChangeConversation::Operation::remove, {"user4", "user36", "user57"}, 0),
+    view(ChangeConversation::Operation::activate, {"user5"}, 0),
+    view(ChangeConversation::Operation::activate, {"user34"}, 0),
+    view(ChangeConversation::Operation::activate, {"user56"}, 0),
+    AdvanceCommandPosition{kGroup, "user35", 1},
+    message("user65", "seven"),
+};
+
+TEST_F(ListChanges, LeaveAloneWhatComesAfterTheDecision) {
+  for (const auto& commands : kChanges) {
+    if (commands.size() > 1) continue;
+    LonePartition whole(base_);
+    begin(whole, commands);
+    whole.settle();
+    begin(whole, kMeanwhile);
+    whole.settle();
+    for (int slices = 0; slices < 12; ++slices) {
+      SCOPED_TRACE(std::to_string(&commands - kChanges) + " after " + std::to_string(slices));
+      LonePartition world(base_, in_slices());
+      begin(world, commands);
+      while (world.partition().has_list_jobs() && !is_decided(world)) world.step();
+      for (int i = 0; i < slices; ++i) world.step();
+      begin(world, kMeanwhile);
+      world.partition().pump();
+      while (world.memory.pending_commits() > 0) world.memory.commit_one();
+      EXPECT_EQ(world.effects, whole.effects);
+      LonePartition restarted(world.memory, in_slices());
+      restarted.settle();
+      EXPECT_EQ(difference(plain(restarted), plain(whole)), "");
+      world.settle();
+      EXPECT_EQ(difference(plain(world), plain(whole)), "");
+    }
+  }
+}
+
 TEST_F(ListChanges, OfADissolvedGroupAreNotSeen) {
   LonePartition world(base_, in_slices());
   world.begin(DeleteChannel{kGroup});

@@ -466,11 +466,13 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
     JD_TRY(log_state, load_channel(log));
   }
   std::vector<std::string> unopened;
+  ListSlice share;
   if (stored && channel != nullptr) {
     // Touched first: what is loaded of conversations stays until all of it was looked at.
     if (!channel->named_users_known) touch(*channel);
     JD_TRY(unopened, load_unopened(*channel));
     JD_CHECK_OK(load_sender_conversation(command, *channel));
+    JD_TRY(share, prepare_share(*channel, command.from_uid));
   }
   if (stored && targeted) {
     // What is new in a log made for these users is new to each of them. Touched first: there may be
@@ -486,6 +488,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
     for (const auto& uid : unopened) put_conversation(*channel, uid, {});
     channel->named_users_known = has_conversations(channel->key.type);
   }
+  if (channel != nullptr) take_share(*channel, share);
   auto message = std::make_shared<Message>();
   message->id = message_id_of(next_counter(), id_);
   message->timestamp = now;

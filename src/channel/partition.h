@@ -227,6 +227,13 @@ class Partition {
   // readmitted: open_conversations() asks for their rows.
   Result<void> load_readmitted(const ListJob& job, ListSlice& slice);
   void write_slice(ListJob& job, const ListSlice& slice);
+  // What a job has left to do for a user, for whoever is about to look at or change that user's
+  // conversation; nothing without a job. Taking it cannot fail.
+  Result<ListSlice> prepare_share(Channel& channel, std::string_view uid);
+  void take_share(Channel& channel, const ListSlice& share);
+  // Whether the user has a conversation when the share was taken; `known`: has one before.
+  static bool has_conversation_after(const Channel& channel, const ListSlice& share,
+                                     std::string_view uid, bool known);
   // Those that are durable: the store tells of them.
   void forget_shares(ListJob& job);
   // Tells of those whose last commit is durable, and makes the changes that waited for them.

@@ -255,7 +255,13 @@ Result<void> Partition::evaluate_change(const ChangeConversation& change) {
   }
   // What is loaded stays until all of it was looked at.
   touch(*channel);
-  for (const auto& uid : change.uids) JD_CHECK_OK(load_conversation(*channel, uid));
+  std::vector<ListSlice> shares;
+  for (const auto& uid : change.uids) {
+    JD_CHECK_OK(load_conversation(*channel, uid));
+    JD_TRY(ListSlice share, prepare_share(*channel, uid));
+    shares.push_back(std::move(share));
+  }
+  for (const ListSlice& share : shares) take_share(*channel, share);
   const std::uint64_t last = channel->last_seq;
   for (const auto& uid : change.uids) {
     JD_TRY(const ConversationRecord* known, load_conversation(*channel, uid));
@@ -304,12 +310,16 @@ Result<void> Partition::activate_conversations(Channel& channel,
   JD_CHECK_OK(check_not_disbanded(channel));
   // What is loaded stays until all of it was looked at.
   touch(channel);
+  std::vector<ListSlice> shares;
   for (const auto& uid : uids) {
     JD_TRY(const ConversationRecord* known, load_conversation(channel, uid));
-    if (known == nullptr) {
+    JD_TRY(ListSlice share, prepare_share(channel, uid));
+    if (!has_conversation_after(channel, share, uid, known != nullptr)) {
       return Error(Errc::not_found, "the user has no conversation with the channel");
     }
+    shares.push_back(std::move(share));
   }
+  for (const ListSlice& share : shares) take_share(channel, share);
   // Nothing that a sync tells: the version stays.
   for (const auto& uid : uids) {
     channel.conversations[uid].record->activated_at_ns = next_stamp_ns();
@@ -327,6 +337,10 @@ Result<void> Partition::evaluate_change(const AdvanceCommandPosition& change) {
   if (!own_log) {
     JD_TRY(log, load_channel(store::command_log_of(key)));
   }
+  if (channel->list_job != nullptr) touch(*channel);
+  JD_CHECK_OK(load_conversation(*channel, change.uid));
+  JD_TRY(const ListSlice share, prepare_share(*channel, change.uid));
+  take_share(*channel, share);
   JD_TRY(ConversationRecord * record, load_conversation(*channel, change.uid));
   if (record == nullptr) return {};
   const std::uint64_t seq = std::min(change.seq, log->last_seq);

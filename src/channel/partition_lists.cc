@@ -6,8 +6,9 @@
 // rules and the fan-out ask, follows at once. Then the rows of members and conversations follow in
 // slices, each one commit, with other commands in between. A member's row and conversation go
 // together, so the row tells what is done: a slice can be repeated, and after a crash open() finds
-// the record and goes on. Whoever asked for the change is told when the last slice is durable; further
-// changes of the same lists wait.
+// the record and goes on. Whoever needs a user's conversation meanwhile has that user's share done
+// first (prepare_share), so that no slice overwrites what came after the decision. Whoever asked
+// for the change is told when the last slice is durable; further changes of the same lists wait.
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -60,6 +61,11 @@ const ChannelKey* listed_channel_of(const Change& change) {
   if (const auto* members = std::get_if<ChangeMembers>(&change)) return &members->channel;
   if (const auto* gone = std::get_if<DeleteChannel>(&change)) return &gone->channel;
   return nullptr;
+}
+
+// The list that conversations follow.
+KeyKind conversation_list_of(const ListChange& change) {
+  return change.kind == Kind::dissolve ? KeyKind::subscriber : change.list;
 }
 
 }  // namespace
@@ -380,6 +386,38 @@ void Partition::write_slice(ListJob& job, const ListSlice& slice) {
     for (const auto& uid : slice.added) erase_conversation(channel, uid);
     open_conversations(channel, slice.readmitted, false);
   }
+}
+
+Result<Partition::ListSlice> Partition::prepare_share(Channel& channel, std::string_view uid) {
+  ListSlice share;
+  ListJob* job = channel.list_job;
+  if (job == nullptr || !job->decided || !has_conversations(channel.key.type)) return share;
+  share.list = conversation_list_of(job->change);
+  if (share.list == KeyKind::allowlist || job->shares.contains(uid)) return share;
+  std::string value;
+  JD_TRY(
+      const bool has_row,
+      deps_.reader.get(Table::main, store::member_key(id_, share.list, channel.key, uid), value));
+  if (has_row == channel.lists[index_of(share.list)]->contains(uid)) return share;
+  (has_row ? share.removed : share.added).emplace_back(uid);
+  JD_CHECK_OK(load_readmitted(*job, share));
+  return share;
+}
+
+void Partition::take_share(Channel& channel, const ListSlice& share) {
+  if (share.added.empty() && share.removed.empty()) return;
+  write_slice(*channel.list_job, share);
+}
+
+bool Partition::has_conversation_after(const Channel& channel, const ListSlice& share,
+                                       std::string_view uid, bool known) {
+  if (share.list != KeyKind::subscriber) {
+    return share.added.empty() && (known || !share.readmitted.empty());
+  }
+  if (!share.removed.empty()) return false;
+  if (share.added.empty()) return known;
+  const UidSet& denied = *channel.lists[static_cast<int>(MemberList::denylist)];
+  return known || !denied.contains(uid);
 }
 
 void Partition::forget_shares(ListJob& job) {

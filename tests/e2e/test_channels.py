@@ -1,8 +1,11 @@
 """Channels: flags, subscribers, denylists and allowlists, temporary channels."""
 
+import contextlib
+import http.client
+import threading
 import unittest
 
-from harness import GROUP, PERSON, ServerCase, b64, fresh, item
+from harness import GROUP, PERSON, ServerCase, b64, fresh, item, wait_until
 from wkproto import RECV
 
 TEMP, LIVE = 8, 9
@@ -79,6 +82,48 @@ class Upsert(Channels):
         self.server.restart()
         self.assertEqual([m["message_seq"] for m in self.server.messages(group)], [3])
         self.assertEqual(self.lists(member), {group})
+
+    def test_big_groups_change_their_members_and_go(self):
+        group, uids = fresh("g"), [fresh("m") for _ in range(1500)]
+        place = {"channel_id": group, "channel_type": GROUP}
+        self.server.must_post("/channel/subscriber_add", dict(place, subscribers=uids))
+        self.server.must_batch([item(group)])
+        for uid in (uids[0], uids[-1]):
+            self.assertEqual(self.lists(uid), {group})
+        self.server.must_post("/channel", dict(place, subscribers=uids[:700], reset=1))
+        self.assertEqual(self.lists(uids[0]), {group})
+        self.assertEqual((self.lists(uids[-1]), self.conversations(uids[-1])), (set(), set()))
+        self.server.restart()
+        self.assertEqual(self.conversations(uids[699]), {group})
+        self.server.must_post("/channel/delete", place)
+        self.assertEqual((self.lists(uids[0]), self.conversations(uids[0])), (set(), set()))
+        self.server.must_post("/channel", dict(place, subscribers=uids[:1]))
+        self.server.must_batch([item(group)])
+        self.assertEqual(self.lists(uids[0]), {group})
+        self.assertEqual(self.conversations(uids[1]), set())
+
+    def test_a_group_whose_dissolution_is_interrupted_is_dissolved(self):
+        group, uids = fresh("g"), [fresh("m") for _ in range(10000)]
+        place = {"channel_id": group, "channel_type": GROUP}
+        self.server.must_post("/channel/subscriber_add", dict(place, subscribers=uids))
+        self.server.must_batch([item(group)])
+        some = (uids[0], uids[5000], uids[-1])
+        self.assertEqual([self.conversations(uid) for uid in some], [{group}] * 3)
+
+        def dissolve():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                self.server.post("/channel/delete", place)
+        caller = threading.Thread(target=dissolve)
+        caller.start()
+        wait_until(lambda: not self.server.messages(group), what="the decision")
+        self.server.restart()
+        caller.join()
+        self.assertEqual(self.send(group), (403, 24))
+        wait_until(lambda: not any(self.conversations(uid) for uid in some), what="the rest")
+        self.server.must_post("/channel", dict(place, subscribers=uids[1:2]))
+        self.server.must_batch([item(group)])
+        self.assertEqual(self.conversations(uids[1]), {group})
+        self.assertEqual(self.conversations(uids[2]), set())
 
     def test_only_one_means_on(self):
         group = fresh("g")
