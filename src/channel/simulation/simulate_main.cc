@@ -37,11 +37,12 @@ int main(int argc, char** argv) {
     total.failures += summary.failures;
     total.loads += summary.loads;
     total.failed_reads += summary.failed_reads;
+    total.resumed += summary.resumed;
   }
   std::printf(
       "%llu seeds from %llu, %llu steps each: %llu sends, %llu acknowledged, %llu duplicates, "
       "%llu unknown, %llu power cuts, %llu failed commits, %llu index loads, "
-      "%llu failed reads; no violation\n",
+      "%llu failed reads, %llu changes of lists resumed; no violation\n",
       static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(seed),
       static_cast<unsigned long long>(steps), static_cast<unsigned long long>(total.sends),
       static_cast<unsigned long long>(total.acknowledged),
@@ -49,6 +50,7 @@ int main(int argc, char** argv) {
       static_cast<unsigned long long>(total.unknown),
       static_cast<unsigned long long>(total.power_cuts),
       static_cast<unsigned long long>(total.failures), static_cast<unsigned long long>(total.loads),
-      static_cast<unsigned long long>(total.failed_reads));
+      static_cast<unsigned long long>(total.failed_reads),
+      static_cast<unsigned long long>(total.resumed));
   return 0;
 }

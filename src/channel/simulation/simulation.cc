@@ -18,8 +18,10 @@
 #include "channel/history.h"
 #include "channel/partition.h"
 #include "channel/simulation/failing_reader.h"
+#include "channel/simulation/list_model.h"
 #include "channel/simulation/memory_store.h"
 #include "store/keys.h"
+#include "store/list_change.h"
 
 namespace jindou::channel::simulation {
 
@@ -63,6 +65,7 @@ class World final : public EffectSink {
     for (int i = 0; i < steps && summary_.violation.empty(); ++i) step();
     settle();
     check_store();
+    check_nothing_left();
     return summary_;
   }
 
@@ -100,6 +103,8 @@ class World final : public EffectSink {
     options.channels_max = 3;
     options.index_generation_entries = 7;
     options.commit_messages_max = 20;
+    options.list_slice = 2;
+    options.list_part_bytes = 4;
     options.idempotency_window_seconds = std::int64_t{1} << 40;
     for (std::uint16_t i = 0; i < kPartitions; ++i) {
       const PartitionDeps deps{reader_,          disk_,       disk_,  *inboxes_,
@@ -124,12 +129,17 @@ class World final : public EffectSink {
         break;
       case 4:
         if (chance(20)) reader_.arm(static_cast<int>(1 + roll(8)));
-        if (chance(30)) change();
+        if (chance(50)) change();
         if (reader_.disarm()) ++summary_.failed_reads;
         break;
       case 5:
       case 6:
-      case 7: pump_some(); break;
+      case 7:
+        pump_some();
+        if (chance(20)) {
+          check_lists(ChannelKey("g" + std::to_string(roll(7)), ChannelType::group));
+        }
+        break;
       case 8:
       case 9:
         for (auto n = roll(4); n > 0; --n) disk_.commit_one();
@@ -162,7 +172,8 @@ class World final : public EffectSink {
   }
 
   void settle() {
-    for (int i = 0; i < 50; ++i) {
+    for (int i = 0; i < 200; ++i) {
+      clock_.now_ms += 100;  // what waits for a store that could not be read tries again
       for (auto& partition : partitions_) partition->pump();
       while (disk_.pending_commits() > 0) disk_.commit_one();
       while (disk_.pending_loads() > 0) disk_.finish_load(true);
@@ -229,12 +240,14 @@ class World final : public EffectSink {
     const ChannelKey group("g" + std::to_string(roll(7)), ChannelType::group);
     const std::string uid = "u" + std::to_string(roll(4));
     Change what;
-    switch (roll(10)) {
+    switch (roll(12)) {
       case 8: return drop_tombstones();
       case 0: {
         UpsertChannel upsert;
         upsert.channel = group;
         upsert.flags.ban = chance(20);
+        upsert.revives = chance(50);
+        upsert.reset_subscribers = chance(40);
         upsert.subscribers = {"u0", "u1", "u2"};
         what = upsert;
         break;
@@ -254,6 +267,17 @@ class World final : public EffectSink {
         members.operation =
             chance(60) ? ChangeMembers::Operation::add : ChangeMembers::Operation::remove;
         members.uids = {uid};
+        what = members;
+        break;
+      }
+      case 9:
+      case 10: {
+        // Mostly longer than a slice.
+        ChangeMembers members;
+        members.channel = group;
+        members.list = static_cast<MemberList>(chance(60) ? 0 : roll(3));
+        members.operation = static_cast<ChangeMembers::Operation>(roll(3));
+        for (auto n = roll(8); n > 0; --n) members.uids.push_back("u" + std::to_string(roll(8)));
         what = members;
         break;
       }
@@ -299,7 +323,7 @@ class World final : public EffectSink {
         return;
       }
       default: {
-        if (!chance(10)) return;
+        if (!chance(30)) return;
         DeleteChannel gone;
         gone.channel = group;
         what = gone;
@@ -311,8 +335,9 @@ class World final : public EffectSink {
           return {};
         },
         what);
-    partitions_[raw(partition_for(owner, kPartitions))]->execute(std::move(what),
-                                                                 [](const Result<void>&) {});
+    const auto outcome = lists_.begin(what);
+    partitions_[raw(partition_for(owner, kPartitions))]->execute(
+        std::move(what), [outcome](const Result<void>& done) { outcome->answer(done); });
   }
 
   // All of a partition that are not from the last few seconds.
@@ -468,6 +493,11 @@ class World final : public EffectSink {
       const auto last = history.load_last_seq(group);
       check_tombstones(group);
       if (!subscribers || !denied || !last) return fail("a list cannot be read");
+      lists_.settle(group, check_lists(group));
+      if (is_changing(group)) {
+        ++summary_.resumed;
+        continue;  // conversations follow
+      }
       for (const auto& uid : *subscribers) {
         if (std::find(denied->begin(), denied->end(), uid) != denied->end()) continue;
         std::string value;
@@ -515,6 +545,51 @@ class World final : public EffectSink {
     }
   }
 
+  // Read at any time, also while a change is under way.
+  ListModel::Lists check_lists(const ChannelKey& group) {
+    const History history(disk_, clock_, kPartitions, kFingerprintSeed);
+    ListModel::Lists lists;
+    for (std::size_t list = 0; list < lists.size(); ++list) {
+      const auto uids = history.load_members(group, static_cast<MemberList>(list));
+      if (!uids) fail("a list cannot be read");
+      if (uids) lists[list] = {uids->begin(), uids->end()};
+      const std::string asked = "u" + std::to_string(roll(8));
+      const auto member = history.has_member(group, static_cast<MemberList>(list), asked);
+      if (!member || *member != lists[list].contains(asked)) fail("two looks at a list disagree");
+    }
+    if (!lists_.allows(group, lists)) {
+      fail("the lists are not what they were changed to in " + group.id);
+    }
+    return lists;
+  }
+
+  bool is_changing(const ChannelKey& group) {
+    const auto cursor = disk_.open_cursor(store::Table::main);
+    const auto change =
+        store::load_list_change(*cursor, partition_for(group.id, kPartitions), group);
+    if (!change) fail("an unreadable change of a list");
+    return change && change->has_value();
+  }
+
+  // Everything that was begun is done, and memory agrees with the store.
+  void check_nothing_left() {
+    const History history(disk_, clock_, kPartitions, kFingerprintSeed);
+    for (int i = 0; i < 7; ++i) {
+      const ChannelKey group("g" + std::to_string(i), ChannelType::group);
+      const PartitionId partition = partition_for(group.id, kPartitions);
+      if (is_changing(group)) return fail("a change of a list does not end in " + group.id);
+      const auto recipients = partitions_[raw(partition)]->load_recipients(group);
+      const auto subscribers = history.load_members(group, MemberList::subscribers);
+      if (!recipients || !subscribers) return fail("a list cannot be read");
+      std::vector<std::string> known;
+      if (recipients->subscribers) {
+        known.assign(recipients->subscribers->begin(), recipients->subscribers->end());
+      }
+      std::sort(known.begin(), known.end());
+      if (known != *subscribers) return fail("memory disagrees with the rows in " + group.id);
+    }
+  }
+
   void collect(std::map<ChannelKey, std::map<std::uint64_t, Message>>& stored) {
     std::set<ChannelKey> logs;
     for (const auto& [key, payloads] : attempted_) logs.insert(std::get<0>(key));
@@ -545,6 +620,7 @@ class World final : public EffectSink {
 
   std::set<std::pair<ChannelKey, std::uint64_t>> deleted_;  // asked to be deleted
   bool may_expire_ = false;
+  ListModel lists_;
   Summary summary_;
   std::map<SendKey, std::set<std::string>> attempted_;
   std::map<SendKey, Known> first_;

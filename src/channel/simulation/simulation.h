@@ -19,6 +19,7 @@ struct Summary {
   std::uint64_t failures = 0;
   std::uint64_t loads = 0;
   std::uint64_t failed_reads = 0;
+  std::uint64_t resumed = 0;  // changes of lists that a power cut interrupted
 };
 
 // Runs `steps` random steps under `seed`, then checks: every acknowledged message is stored with

@@ -18,6 +18,7 @@ TEST(Simulation, AcknowledgedMessagesSurvivePowerCutsAndFailuresUnderManySeeds) 
     total.failures += summary.failures;
     total.loads += summary.loads;
     total.failed_reads += summary.failed_reads;
+    total.resumed += summary.resumed;
   }
   // The dice must really have thrown everything.
   EXPECT_GT(total.acknowledged, 10'000U);
@@ -26,6 +27,7 @@ TEST(Simulation, AcknowledgedMessagesSurvivePowerCutsAndFailuresUnderManySeeds) 
   EXPECT_GT(total.failures, 100U);
   EXPECT_GT(total.loads, 300U);
   EXPECT_GT(total.failed_reads, 300U);
+  EXPECT_GT(total.resumed, 100U);
 }
 
 }  // namespace
