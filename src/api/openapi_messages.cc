@@ -25,6 +25,9 @@ std::string content() {
 std::vector<Property> optional_members() {
   return {
       may("header", request_header()),
+      may("no_persist", flag("The same as in `header`.")),
+      may("red_dot", flag("The same as in `header`.")),
+      may("sync_once", flag("The same as in `header`.")),
       may("client_msg_no", text("Idempotency key, at most 256 bytes; generated when absent.")),
       may("expire", integer("Seconds until the message disappears, at most ten years; 0: never.", 0,
                             codec::kExpireSecondsMax)),
@@ -65,11 +68,12 @@ std::string single_send() {
   return with_optional_members(
       {need("payload", content()), may("from_uid", text("The sender; blank: the system account.")),
        may("channel_id", text("The channel; for type 1 the other user. Required unless "
-                              "`subscribers` is given.")),
-       may("channel_type", integer("Required unless `subscribers` is given.", 0, 255)),
-       may("subscribers",
-           some_uids(
-               "Needs `header.sync_once` 1 and no `channel_id`: a command to these users."))});
+                              "`subscribers` and `sync_once` are given.")),
+       may("channel_type",
+           integer("Required unless `subscribers` and `sync_once` are given.", 0, 255)),
+       may("subscribers", some_uids("With `sync_once` and without `channel_id` a command to these "
+                                    "users; else only these "
+                                    "users receive and read the message."))});
 }
 
 std::string send_answer() {

@@ -127,8 +127,8 @@ TEST_F(RoutesTest, SendReportsTheFirstProblemInTheDocumentedOrder) {
   EXPECT_TRUE(has(message("{}"), "payload is required"));
   EXPECT_TRUE(has(message(R"({"payload":"!"})"), "payload must be standard base64"));
   EXPECT_TRUE(has(message(R"({"payload":"aGk="})"), "channel_id is required"));
-  EXPECT_TRUE(
-      has(message(R"({"payload":"aGk=","subscribers":["u"],"channel_id":"g"})"), "sync_once"));
+  EXPECT_TRUE(has(message(R"({"payload":"aGk=","subscribers":["u"],"channel_id":"g"})"),
+                  "channel_type is required"));
   EXPECT_TRUE(has(message(R"({"payload":"aGk=","subscribers":["u"],"channel_id":"g",)"
                           R"("header":{"sync_once":1}})"),
                   "channel_id exclude"));

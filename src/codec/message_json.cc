@@ -71,17 +71,22 @@ enum class Member : std::uint8_t {
 
 enum class Place : bool { item, header };
 
+Member flag_of(std::string_view name) {
+  if (name == "no_persist") return Member::no_persist;
+  if (name == "red_dot") return Member::red_dot;
+  if (name == "sync_once") return Member::sync_once;
+  return Member::unknown;
+}
+
 // Chosen by length first: a name is compared once or twice, not twelve times.
 Member member_of(std::string_view name, Place place) {
   const auto is = [name](const char* other) {
     return std::memcmp(name.data(), other, name.size()) == 0;
   };
   if (place == Place::header) {
-    if (name.size() == 10 && is("no_persist")) return Member::no_persist;
-    if (name.size() == 7 && is("red_dot")) return Member::red_dot;
-    if (name.size() == 9 && is("sync_once")) return Member::sync_once;
-    return Member::unknown;
+    return flag_of(name);
   }
+  if (const Member flag = flag_of(name); flag != Member::unknown) return flag;
   switch (name.size()) {
     case 5: return is("topic") ? Member::topic : Member::unknown;
     case 6:
@@ -143,8 +148,9 @@ struct Fields {
   std::optional<dom::array> subscribers;
   std::uint32_t expire = 0;
   bool is_stream = false;
-  MessageFlags flags;
-  std::uint32_t bad = 0;  // bit per Member: has been complained about, so is not checked further
+  MessageFlags flags;      // of the header; when all is read, of both places
+  MessageFlags own_flags;  // beside the header
+  std::uint32_t bad = 0;   // bit per Member: has been complained about, so is not checked further
 
   bool good(Member member) const { return (bad >> static_cast<unsigned>(member) & 1U) == 0; }
 };
@@ -249,6 +255,12 @@ void read_fields(dom::object object, Fields& fields, Problems& problems) {
       case Member::tag_key: read_string(value, name, fields.tag_key, problems); break;
       case Member::topic: read_string(value, name, fields.topic, problems); break;
       case Member::header: read_header(value, fields.flags, problems); break;
+      // Beside the header too: either place switches on.
+      case Member::no_persist:
+        fields.own_flags.no_persist = read_flag(value, name, problems);
+        break;
+      case Member::red_dot: fields.own_flags.red_dot = read_flag(value, name, problems); break;
+      case Member::sync_once: fields.own_flags.sync_once = read_flag(value, name, problems); break;
       case Member::is_stream: fields.is_stream = read_flag(value, name, problems); break;
       case Member::channel_type:
         if (const auto type =
@@ -272,6 +284,9 @@ void read_fields(dom::object object, Fields& fields, Problems& problems) {
     if (problems.count() != before) fields.bad |= 1U << static_cast<unsigned>(member);
   }
   if (repeats.others_repeat()) problems.add("", "must not have a member twice");
+  fields.flags.no_persist |= fields.own_flags.no_persist;
+  fields.flags.red_dot |= fields.own_flags.red_dot;
+  fields.flags.sync_once |= fields.own_flags.sync_once;
 }
 
 enum class UidCheck : bool { here, by_caller };
@@ -468,12 +483,13 @@ Result<BatchItem> parse_send(std::string_view body, const SendLimits& limits) {
   const bool targeted = fields.subscribers && fields.subscribers->size() > 0;
   const bool has_channel = !is_blank(fields.channel_id);
   const auto type = fields.channel_type.value_or(0);
-  if (!has_channel && !targeted) problems.add("channel_id", "is required");
-  if (targeted && !fields.flags.sync_once) {
-    problems.add("subscribers", "need header.sync_once = 1");
+  // Without sync_once the message goes into its channel, and only these users read it.
+  const bool command = targeted && fields.flags.sync_once;
+  if (!has_channel && !command) problems.add("channel_id", "is required");
+  if (command && has_channel) {
+    problems.add("subscribers", "with sync_once and channel_id exclude each other");
   }
-  if (targeted && has_channel) problems.add("subscribers", "and channel_id exclude each other");
-  if (!targeted && type == 0) problems.add("channel_type", "is required, from 1 to 255");
+  if (!command && type == 0) problems.add("channel_type", "is required, from 1 to 255");
   if (has_channel) read_id(fields.channel_id, "channel_id", item.channel_id, problems);
   item.channel_type = static_cast<ChannelType>(type);
   if (is_blank(fields.from_uid)) {

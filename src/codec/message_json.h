@@ -91,8 +91,8 @@ using BatchBody =
 BatchBody parse_batch(std::string_view body, const SendLimits& limits);
 
 // POST /message/send. The first problem in the order of the API's contract is reported. from_uid is
-// the system account when the caller named none; with subscribers channel_id is empty and
-// channel_type may be none.
+// the system account when the caller named none; with subscribers and sync_once channel_id is empty
+// and channel_type may be none.
 Result<BatchItem> parse_send(std::string_view body, const SendLimits& limits);
 
 }  // namespace jindou::codec

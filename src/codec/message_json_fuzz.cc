@@ -53,9 +53,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto send = parse_send(body, limits);
   if (send) {
     check_item(*send, limits);
-    const bool targeted = !send->subscribers.empty();
-    JD_ASSERT(targeted == send->channel_id.empty());
-    JD_ASSERT(!targeted || send->flags.sync_once);
+    const bool command = !send->subscribers.empty() && send->flags.sync_once;
+    JD_ASSERT(command == send->channel_id.empty());
   }
   return 0;
 }

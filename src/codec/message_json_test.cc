@@ -456,6 +456,31 @@ TEST(SingleSend, TakesACommandForListedUsers) {
   EXPECT_EQ(item->channel_type, ChannelType::none);
 }
 
+TEST(SingleSend, TakesTheFlagsBesideTheHeaderToo) {
+  const auto flags = [](std::string_view members) {
+    const auto item = parse_send(
+        R"({"payload":"YQ==","channel_id":"g","channel_type":2,)" + std::string(members) + "}", {});
+    return item ? item->flags : MessageFlags();
+  };
+  EXPECT_TRUE(flags(R"("sync_once":1)").sync_once);
+  EXPECT_TRUE(flags(R"("no_persist":true)").no_persist);
+  EXPECT_TRUE(flags(R"("red_dot":1,"header":{"red_dot":0})").red_dot);
+  EXPECT_TRUE(flags(R"("header":{"red_dot":1},"red_dot":0)").red_dot);
+  EXPECT_FALSE(flags(R"("sync_once":2)").sync_once);
+  EXPECT_EQ(send_error(R"({"payload":"YQ==","channel_id":"g","channel_type":2,"sync_once":"1"})"),
+            "sync_once must be 0 or 1");
+  EXPECT_TRUE(parse_send(R"({"payload":"YQ==","sync_once":1,"subscribers":["a"]})", {}));
+}
+
+TEST(SingleSend, TakesAMessageThatOnlySomeRead) {
+  const auto item =
+      parse_send(R"({"payload":"YQ==","channel_id":"g","channel_type":2,"subscribers":["a"]})", {});
+  ASSERT_TRUE(item.has_value());
+  EXPECT_EQ(item->channel_id, "g");
+  EXPECT_EQ(item->subscribers, (std::vector<std::string>{"a"}));
+  EXPECT_EQ(send_error(R"({"payload":"YQ==","subscribers":["a"]})"), "channel_id is required");
+}
+
 TEST(SingleSend, ReportsTheFirstProblemInTheContractsOrder) {
   EXPECT_EQ(send_error("[]"),
             "the body must be an object: several messages go to /message/sendbatch");
@@ -467,11 +492,11 @@ TEST(SingleSend, ReportsTheFirstProblemInTheContractsOrder) {
             "string");
   EXPECT_EQ(send_error(R"({"payload":"YQ=="})"), "channel_id is required");
   EXPECT_EQ(send_error(R"({"payload":"YQ==","subscribers":["a"],"channel_id":"a@b"})"),
-            "subscribers need header.sync_once = 1");
+            "channel_type is required, from 1 to 255");
   EXPECT_EQ(
       send_error(
           R"({"payload":"YQ==","subscribers":["a"],"channel_id":"a@b","header":{"sync_once":1}})"),
-      "subscribers and channel_id exclude each other");
+      "subscribers with sync_once and channel_id exclude each other");
   EXPECT_EQ(send_error(R"({"payload":"YQ==","channel_id":"a@b"})"),
             "channel_type is required, from 1 to 255");
   EXPECT_EQ(send_error(R"({"payload":"YQ==","channel_id":"a@b","channel_type":2})"),

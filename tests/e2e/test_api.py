@@ -58,8 +58,17 @@ class SingleSend(ServerCase):
         self.assertEqual(a.recv().payload, b"cmd")
         b.expect_none(RECV)
         self.assert_error(self.server.post("/message/send", dict(body, header={})), 400)
+        flat = dict(body, sync_once=1)
+        del flat["header"]
+        self.assertEqual(self.server.post("/message/send", flat).status, 200)
+        self.assertEqual(a.recv().payload, b"cmd")
         self.assert_error(self.server.post("/message/send", dict(body, channel_id="g",
                                                                  channel_type=2)), 400)
+        group = fresh("g")
+        some = item(group, subscribers=[alice])
+        self.assertEqual(self.server.post("/message/send", some).status, 200)
+        self.assertEqual([len(self.server.messages(group, login_uid=uid)) for uid in (alice, bob)],
+                         [1, 0])
         normal = item(fresh("g"), subscribers=[])
         self.assertEqual(self.server.post("/message/send", normal).status, 200)
 
