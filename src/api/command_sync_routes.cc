@@ -8,6 +8,7 @@
 
 #include "api/answers.h"
 #include "api/body_reader.h"
+#include "api/channel_ids.h"
 #include "api/core_calls.h"
 
 namespace jindou::api {
@@ -136,14 +137,41 @@ Task<void> post_syncack(Services& services, Request& request, Response& response
   answer_ok(response, services.options.status_style);
 }
 
+// Commands reach the subscribers of their channel without being bound to it, so there is nothing to
+// do for a well-formed call.
+Task<void> post_bind(Services& services, Request& request, Response& response) {
+  std::string problem;
+  {
+    BodyReader body(request.body);
+    const std::string uid = body.id("uid");
+    const std::string channel_id = body.text("channel_id");
+    const ChannelType type = body.channel_type();
+    if (body.ok()) {
+      const auto channel = read_channel(uid, channel_id, type);
+      if (!channel) body.fail(channel.error().detail());
+    }
+    problem = body.problem();
+  }
+  if (problem.empty()) {
+    answer_ok(response, services.options.status_style);
+  } else {
+    answer_invalid(response, problem);
+  }
+  co_return;
+}
+
 }  // namespace
 
 std::span<const Route> command_sync_routes() {
-  static constexpr std::array<Route, 2> routes = {{
+  static constexpr std::array<Route, 4> routes = {{
       {Verb::post, "/message/sync", post_sync, Auth::manager,
        "Reads the commands a user has not processed yet"},
       {Verb::post, "/message/syncack", post_syncack, Auth::manager,
        "Acknowledges the commands of the last sync"},
+      {Verb::post, "/message/cmd/bind", post_bind, Auth::manager,
+       "Has nothing to do: commands reach subscribers without being bound"},
+      {Verb::post, "/message/cmd/unbind", post_bind, Auth::manager,
+       "Has nothing to do: commands reach subscribers without being bound"},
   }};
   return routes;
 }

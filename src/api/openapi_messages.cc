@@ -178,6 +178,19 @@ Operation sync_ack() {
   };
 }
 
+Operation bind_command(std::string_view path) {
+  return {
+      .method = Verb::post,
+      .path = path,
+      .tag = Tag::messages,
+      .body = object({need("uid", uid()), need("channel_id", channel_id()),
+                      need("channel_type", channel_type())}),
+      .example = R"({"uid":"u1","channel_id":"group1","channel_type":2})",
+      .answer = ref("Ack"),
+      .answer_example = R"({"status":200})",
+  };
+}
+
 Operation messages() {
   return {
       .method = Verb::post,
@@ -326,9 +339,19 @@ Operation last_message() {
 }  // namespace
 
 std::vector<Operation> message_operations() {
-  return {send(),        send_batch(),       sync(),         sync_ack(),           messages(),
-          message(),     by_client_msg_no(), message_sync(), message_sync_batch(), max_seq(),
-          last_message()};
+  return {send(),
+          send_batch(),
+          sync(),
+          sync_ack(),
+          messages(),
+          message(),
+          by_client_msg_no(),
+          message_sync(),
+          message_sync_batch(),
+          max_seq(),
+          last_message(),
+          bind_command("/message/cmd/bind"),
+          bind_command("/message/cmd/unbind")};
 }
 
 }  // namespace jindou::api::openapi

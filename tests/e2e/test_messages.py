@@ -32,7 +32,8 @@ class EveryEndpoint(ServerCase):
         "/conversation/channels", "/conversation/syncByChannels", "/conversations/clearUnread",
         "/conversations/setUnread", "/conversations/delete", "/conversation/clearUnread",
         "/conversation/setUnread", "/conversation/delete", "/message/delete",
-        "/channel/clear_messages", "/channel/retention",
+        "/channel/clear_messages", "/channel/retention", "/message/cmd/bind",
+        "/message/cmd/unbind",
     ]
     GETS = ["/message/byclientmsgno", "/channel/max_message_seq", "/channel/last_message",
             "/channel/whitelist", "/channel/retention"]
@@ -48,6 +49,14 @@ class EveryEndpoint(ServerCase):
         for path in self.GETS:
             self.assert_error(self.server.get(path), 400)
             self.assert_error(self.server.get(path, {"channel_id": "g", "channel_type": "x"}), 400)
+
+    def test_commands_need_no_binding(self):
+        for path in ("/message/cmd/bind", "/message/cmd/unbind"):
+            body = {"uid": fresh("u"), "channel_id": fresh("g"), "channel_type": GROUP}
+            answer = self.server.post(path, body)
+            self.assertEqual((answer.status, answer.json()["status"]), (200, 200))
+            self.assert_error(self.server.post(path, dict(body, uid="")), 400)
+            self.assert_error(self.server.post(path, dict(body, channel_type=0)), 400)
 
     def test_wrong_methods_are_405(self):
         for path in self.POSTS + self.GETS:
