@@ -28,6 +28,11 @@ std::vector<Property> optional_members() {
       may("no_persist", flag("The same as in `header`.")),
       may("red_dot", flag("The same as in `header`.")),
       may("sync_once", flag("The same as in `header`.")),
+      may("sender_uid", text("The same as `from_uid`, where that is blank.")),
+      may("setting", integer("The setting byte: 128 receipt, 32 signal, 2 stream, as `is_stream`. "
+                             "Other bits are without effect.",
+                             0, 255)),
+      may("device_id", text("Accepted, without effect.")),
       may("client_msg_no", text("Idempotency key, at most 256 bytes; generated when absent.")),
       may("expire", integer("Seconds until the message disappears, at most ten years; 0: never.", 0,
                             codec::kExpireSecondsMax)),

@@ -27,7 +27,7 @@ SendCommand make_command(codec::BatchItem item, Random& random) {
   command.subscribers = std::move(item.subscribers);
   command.payload = std::move(item.payload);
   command.expire = item.expire;
-  unsigned setting = 0;
+  unsigned setting = item.setting;
   if (item.is_stream) setting |= kSettingStream;
   if (!command.topic.empty()) setting |= kSettingTopic;
   command.setting = static_cast<std::uint8_t>(setting);

@@ -66,6 +66,9 @@ enum class Member : std::uint8_t {
   no_persist,
   red_dot,
   sync_once,
+  setting,
+  sender_uid,
+  device_id,
   unknown,
 };
 
@@ -94,12 +97,16 @@ Member member_of(std::string_view name, Place place) {
       return is("expire") ? Member::expire : Member::unknown;
     case 7:
       if (is("payload")) return Member::payload;
+      if (is("setting")) return Member::setting;
       return is("tag_key") ? Member::tag_key : Member::unknown;
     case 8: return is("from_uid") ? Member::from_uid : Member::unknown;
     case 9:
+      if (is("device_id")) return Member::device_id;
       if (is("stream_no")) return Member::stream_no;
       return is("is_stream") ? Member::is_stream : Member::unknown;
-    case 10: return is("channel_id") ? Member::channel_id : Member::unknown;
+    case 10:
+      if (is("channel_id")) return Member::channel_id;
+      return is("sender_uid") ? Member::sender_uid : Member::unknown;
     case 11: return is("subscribers") ? Member::subscribers : Member::unknown;
     case 12: return is("channel_type") ? Member::channel_type : Member::unknown;
     case 13: return is("client_msg_no") ? Member::client_msg_no : Member::unknown;
@@ -147,6 +154,9 @@ struct Fields {
   std::optional<std::uint8_t> channel_type;
   std::optional<dom::array> subscribers;
   std::uint32_t expire = 0;
+  std::string_view sender_uid;  // stands for a from_uid that is blank
+  std::string_view device_id;   // checked, and without effect
+  std::uint8_t setting = 0;
   bool is_stream = false;
   MessageFlags flags;      // of the header; when all is read, of both places
   MessageFlags own_flags;  // beside the header
@@ -261,6 +271,14 @@ void read_fields(dom::object object, Fields& fields, Problems& problems) {
         break;
       case Member::red_dot: fields.own_flags.red_dot = read_flag(value, name, problems); break;
       case Member::sync_once: fields.own_flags.sync_once = read_flag(value, name, problems); break;
+      case Member::sender_uid: read_string(value, name, fields.sender_uid, problems); break;
+      case Member::device_id: read_string(value, name, fields.device_id, problems); break;
+      case Member::setting:
+        if (const auto bits =
+                read_number(value, name, std::numeric_limits<std::uint8_t>::max(), problems)) {
+          fields.setting = static_cast<std::uint8_t>(*bits);
+        }
+        break;
       case Member::is_stream: fields.is_stream = read_flag(value, name, problems); break;
       case Member::channel_type:
         if (const auto type =
@@ -284,6 +302,9 @@ void read_fields(dom::object object, Fields& fields, Problems& problems) {
     if (problems.count() != before) fields.bad |= 1U << static_cast<unsigned>(member);
   }
   if (repeats.others_repeat()) problems.add("", "must not have a member twice");
+  if (is_blank(fields.from_uid) && !fields.sender_uid.empty()) {
+    fields.from_uid = fields.sender_uid;
+  }
   fields.flags.no_persist |= fields.own_flags.no_persist;
   fields.flags.red_dot |= fields.own_flags.red_dot;
   fields.flags.sync_once |= fields.own_flags.sync_once;
@@ -369,7 +390,10 @@ void read_optional_members(const Fields& fields, BatchItem& item, Problems& prob
   read_label(fields.stream_no, "stream_no", kLabelBytesMax, item.stream_no, problems);
   read_label(fields.tag_key, "tag_key", kLabelBytesMax, item.tag_key, problems);
   read_label(fields.topic, "topic", kLabelBytesMax, item.topic, problems);
-  item.is_stream = fields.is_stream || !item.stream_no.empty();
+  // Whether there is a topic is told by the topic.
+  item.setting = fields.setting & (kSettingReceipt | kSettingSignal);
+  item.is_stream =
+      fields.is_stream || !item.stream_no.empty() || (fields.setting & kSettingStream) != 0;
 }
 
 void read_batch_item(dom::element element, std::size_t index, const SendLimits& limits,

@@ -53,7 +53,8 @@ struct BatchItem {
   std::string client_msg_no;  // empty unless given: the caller generates one
   bool client_msg_no_given = false;
   std::string stream_no;
-  bool is_stream = false;  // is_stream = 1, or a stream_no
+  std::uint8_t setting = 0;  // kSettingReceipt and kSettingSignal, what the caller set of them
+  bool is_stream = false;    // is_stream = 1, a stream_no, or kSettingStream in the setting
   std::uint32_t expire = 0;
   std::vector<std::string> subscribers;  // valid uids, no blanks, no repeats, in the given order
   std::string tag_key;

@@ -472,6 +472,35 @@ TEST(SingleSend, TakesTheFlagsBesideTheHeaderToo) {
   EXPECT_TRUE(parse_send(R"({"payload":"YQ==","sync_once":1,"subscribers":["a"]})", {}));
 }
 
+TEST(SingleSend, TakesTheSettingByte) {
+  const auto send = [](std::string_view setting) {
+    return parse_send(R"({"payload":"YQ==","channel_id":"g","channel_type":2,"setting":)" +
+                          std::string(setting) + "}",
+                      {});
+  };
+  const auto item = send("254");
+  ASSERT_TRUE(item.has_value());
+  EXPECT_EQ(item->setting, kSettingReceipt | kSettingSignal);
+  EXPECT_TRUE(item->is_stream);
+  EXPECT_FALSE(send("128")->is_stream);
+  EXPECT_FALSE(send("256"));
+  EXPECT_FALSE(send("-1"));
+  EXPECT_FALSE(send(R"("128")"));
+}
+
+TEST(SingleSend, TakesTheSenderByItsOldName) {
+  const auto sender = [](std::string_view members) {
+    const auto item = parse_send(
+        R"({"payload":"YQ==","channel_id":"g","channel_type":2,)" + std::string(members) + "}", {});
+    return item ? item->from_uid : item.error().detail();
+  };
+  EXPECT_EQ(sender(R"("sender_uid":"a")"), "a");
+  EXPECT_EQ(sender(R"("from_uid":"","sender_uid":"a")"), "a");
+  EXPECT_EQ(sender(R"("from_uid":"b","sender_uid":"a")"), "b");
+  EXPECT_EQ(sender(R"("sender_uid":"")"), kSystemUid);
+  EXPECT_EQ(sender(R"("sender_uid":7)").find("sender_uid must be"), 0U);
+}
+
 TEST(SingleSend, TakesAMessageThatOnlySomeRead) {
   const auto item =
       parse_send(R"({"payload":"YQ==","channel_id":"g","channel_type":2,"subscribers":["a"]})", {});

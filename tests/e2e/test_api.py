@@ -44,6 +44,16 @@ class SingleSend(ServerCase):
         stored = self.server.messages(group)[0]
         self.assertEqual((stored["setting"], stored["topic"]), (0x0A, "t"))
 
+    def test_setting_and_the_old_name_of_the_sender(self):
+        group = fresh("g")
+        message = dict(item(group, setting=0x80, device_id="d"), from_uid="", sender_uid="s1")
+        self.server.must_post("/message/send", message)
+        stored = self.server.messages(group)[0]
+        self.assertEqual((stored["setting"], stored["from_uid"]), (0x80, "s1"))
+        self.server.must_post("/message/sendbatch", [message])
+        stored = self.server.messages(group)[1]
+        self.assertEqual((stored["setting"], stored["from_uid"]), (0x80, "s1"))
+
     def test_subscribers_form(self):
         alice, bob = fresh("alice"), fresh("bob")
         a, b = self.client(alice), self.client(bob)
