@@ -198,6 +198,8 @@ ssize_t receive(int fd, char* into, std::size_t size,
   message.msg_controllen = sizeof control;
   const ssize_t n = ::recvmsg(fd, &message, 0);
   if (n <= 0) return n;
+  // The kernel begins to take notes a moment after the first socket has asked for them.
+  arrived = std::chrono::system_clock::now();
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
        part = CMSG_NXTHDR(&message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS) continue;

@@ -93,7 +93,8 @@ class Outbox {
 // Asks the kernel to note when what the socket receives arrives. False: it does not.
 bool note_arrivals(int fd);
 // As recv(); `arrived` becomes when the last of the bytes reached this machine's socket, which does
-// not depend on when this process gets to read them. Left alone when the kernel did not note it.
+// not depend on when this process gets to read them; the time of reading when the kernel did not
+// note it.
 ssize_t receive(int fd, char* into, std::size_t size,
                 std::chrono::system_clock::time_point& arrived);
 
