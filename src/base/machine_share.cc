@@ -118,8 +118,8 @@ unsigned read_processor_share(const fs::path& root) {
 }
 
 unsigned usable_processors() {
-  static const unsigned share = read_processor_share();
-  return share;
+  static const unsigned kShare = read_processor_share();
+  return kShare;
 }
 
 }  // namespace jindou

@@ -352,7 +352,8 @@ class World final : public EffectSink {
                                       return true;
                                     });
     if (!scanned) fail("a scan fails");
-    partitions_[raw(drop.partition)]->execute(Change(std::move(drop)), [](const Result<void>&) {});
+    auto& partition = *partitions_[raw(drop.partition)];
+    partition.execute(Change(std::move(drop)), [](const Result<void>&) {});
   }
 
   static std::string describe(const Attempt& attempt, const SendResult& result) {
