@@ -133,6 +133,15 @@ struct CommandRouter::Load {
   Announcements announced;
   // Of a body, per item, over the last few batches.
   std::atomic<std::size_t> item_bytes{kItemBytesAtFirst};
+
+  // One batch more. Two at the same time may count as one, which does no harm.
+  void learn(std::size_t body_bytes, std::size_t items_of_it) {
+    if (items_of_it == 0) return;
+    const std::size_t known = item_bytes.load(std::memory_order_relaxed);
+    const std::size_t now =
+        (kKnownItemWeight * known + body_bytes / items_of_it) / (kKnownItemWeight + 1);
+    item_bytes.store(std::max<std::size_t>(1, now), std::memory_order_relaxed);
+  }
 };
 
 struct CommandRouter::Admission {
@@ -154,7 +163,8 @@ struct CommandRouter::Admission {
 
 class CommandRouter::Reservation {
  public:
-  Reservation(std::shared_ptr<Load> load, TimePoint now) : made_at(now), load_(std::move(load)) {
+  Reservation(std::shared_ptr<Load> load, std::size_t bytes, TimePoint now)
+      : made_at(now), body_bytes(bytes), load_(std::move(load)) {
     batches_before_ = load_->batches.fetch_add(1, std::memory_order_relaxed);
   }
   ~Reservation() { load_->batches.fetch_sub(1, std::memory_order_relaxed); }
@@ -163,6 +173,7 @@ class CommandRouter::Reservation {
 
   std::size_t batches_before() const { return batches_before_; }
   const TimePoint made_at;
+  const std::size_t body_bytes;
   // By the estimate; gives way to what the commands weigh.
   std::shared_ptr<Admission> estimated;
 
@@ -216,11 +227,7 @@ CommandRouter::AnnouncementPtr CommandRouter::announce(std::size_t bytes) {
 }
 
 CommandRouter::ReservationPtr CommandRouter::reserve(std::size_t items, std::size_t bytes) {
-  const std::size_t known = load_->item_bytes.load(std::memory_order_relaxed);
-  load_->item_bytes.store(
-      std::max<std::size_t>(1, (kKnownItemWeight * known + bytes / items) / (kKnownItemWeight + 1)),
-      std::memory_order_relaxed);
-  auto reservation = std::make_shared<Reservation>(load_, clock_.steady());
+  auto reservation = std::make_shared<Reservation>(load_, bytes, clock_.steady());
   if (reservation->batches_before() >= limits_.batches_in_flight_max) return nullptr;
   reservation->estimated = try_admit(items, bytes + items * kItemOverheadBytes);
   return reservation->estimated && !stalled() ? reservation : nullptr;
@@ -248,6 +255,7 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
   if (reservation && reservation->estimated) {
     since = reservation->made_at;
     reservation->estimated.reset();
+    load_->learn(reservation->body_bytes, commands.size());
   }
   auto admission = try_admit(commands.size(), weight_of(commands));
   if (!admission || stalled()) {

@@ -74,11 +74,12 @@ class CommandRouter {
   // Whether there may be room for one more message: for refusing a request by its header, before
   // its body is read. Cheap; thread-safe.
   bool has_room() const;
-  // The same for a batch of so many bytes; how many items that are is taken from what reserve() has
-  // seen. Null: there is no room beside what else was announced. Let go before reserve().
+  // The same for a batch of so many bytes; how many items that are is taken from the batches that
+  // came with a reservation. Null: there is no room beside what else was announced. Let go before
+  // reserve().
   AnnouncementPtr announce(std::size_t bytes);
 
-  // Takes room for a batch of about that size (at least one item); post_send() then takes what it
+  // Takes room for a batch of about that size ; post_send() then takes what it
   // really needs. Null: too much is in flight, or it takes longer than RouterLimits::delay_max.
   // Thread-safe.
   ReservationPtr reserve(std::size_t items, std::size_t bytes);

@@ -4,6 +4,8 @@
 
 #include <set>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "channel/core_fixture.h"
@@ -341,7 +343,16 @@ TEST_F(Core, WhatIsAnnouncedTakesRoomUntilItIsThere) {
   limits_.batches_in_flight_max = 2;
   open();
   // Tells how many bytes an item has.
-  for (int i = 0; i < 100; ++i) EXPECT_NE(router_->reserve(10, 10 * 1000), nullptr);
+  for (int i = 0; i < 60; ++i) {
+    std::promise<void> done;
+    std::vector<SendCommand> commands(10, to_group("g1", "p"));
+    auto room = router_->reserve(1, 10 * 1000);
+    ASSERT_TRUE(router_->post_send(
+        std::move(commands), [&done](const std::vector<SendResult>&) { done.set_value(); },
+        CommandRouter::kNever, std::exchange(room, nullptr)));
+    done.get_future().get();
+  }
+  while (router_->items_in_flight() > 0) std::this_thread::yield();
   auto first = router_->announce(60 * 1000);
   ASSERT_NE(first, nullptr);
   EXPECT_EQ(router_->announce(60 * 1000), nullptr);
