@@ -40,6 +40,17 @@ def binary() -> str:
     return os.path.abspath(path)
 
 
+def build_setting(name):
+    """From the cache of the build directory that the program lies in; None for an installed one."""
+    cache = pathlib.Path(binary()).parents[1] / "CMakeCache.txt"
+    if not cache.exists():
+        return None
+    for line in cache.read_text().splitlines():
+        if line.startswith(name + ":"):
+            return line.split("=", 1)[1]
+    return ""
+
+
 def wait_until(condition, timeout=10.0, interval=0.02, what="condition"):
     """Polls until `condition()` is truthy and returns that value."""
     deadline = time.monotonic() + timeout

@@ -4,7 +4,7 @@ import pathlib
 import struct
 import unittest
 
-from harness import binary
+from harness import binary, build_setting
 
 # elf(5).
 ET_DYN = 3
@@ -41,17 +41,6 @@ class Elf:
             if kind == PT_LOAD and start <= address < start + length:
                 return offset + address - start
         raise AssertionError("address %#x is in no segment" % address)
-
-
-def build_setting(name):
-    """From the cache of the build directory that the program lies in; None for an installed one."""
-    cache = pathlib.Path(binary()).parents[1] / "CMakeCache.txt"
-    if not cache.exists():
-        return None
-    for line in cache.read_text().splitlines():
-        if line.startswith(name + ":"):
-            return line.split("=", 1)[1]
-    return ""
 
 
 class Binary(unittest.TestCase):
