@@ -245,6 +245,21 @@ std::shared_ptr<CommandRouter::Admission> CommandRouter::try_admit(std::size_t i
   return nullptr;
 }
 
+bool CommandRouter::resize(Admission& admission, std::size_t items, std::size_t bytes) {
+  // Unsigned arithmetic wraps to the right difference.
+  const std::size_t more_items = items - admission.items;
+  const std::size_t more_bytes = bytes - admission.bytes;
+  const std::size_t items_in_all = load_->items.fetch_add(more_items) + more_items;
+  const std::size_t bytes_in_all = load_->bytes.fetch_add(more_bytes) + more_bytes;
+  const bool items_fit =
+      items <= admission.items || items_in_all == items || items_in_all <= items_limit();
+  const bool bytes_fit = bytes <= admission.bytes || bytes_in_all == bytes ||
+                         bytes_in_all <= limits_.bytes_in_flight_max;
+  admission.items = items;
+  admission.bytes = bytes;
+  return items_fit && bytes_fit;
+}
+
 Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCommand> commands,
                                                               SendDone done, TimePoint deadline,
                                                               const ReservationPtr& reservation) {
@@ -252,12 +267,16 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
     return Error(Errc::unavailable, "the server is stopping");
   }
   TimePoint since = clock_.steady();
+  std::shared_ptr<Admission> admission;
   if (reservation && reservation->estimated) {
     since = reservation->made_at;
-    reservation->estimated.reset();
     load_->learn(reservation->body_bytes, commands.size());
+    // Not given back and taken again: what was let in keeps its place.
+    admission = std::move(reservation->estimated);
+    if (!resize(*admission, commands.size(), weight_of(commands))) admission.reset();
+  } else {
+    admission = try_admit(commands.size(), weight_of(commands));
   }
-  auto admission = try_admit(commands.size(), weight_of(commands));
   if (!admission || stalled()) {
     return Error(Errc::overloaded, "too many messages are in flight; retry later");
   }

@@ -74,14 +74,13 @@ class CommandRouter {
   // Whether there may be room for one more message: for refusing a request by its header, before
   // its body is read. Cheap; thread-safe.
   bool has_room() const;
-  // The same for a batch of so many bytes; how many items that are is taken from the batches that
-  // came with a reservation. Null: there is no room beside what else was announced. Let go before
+  // The same for a batch of so many bytes; how many items that are is guessed by the last batches
+  // that had a reservation. Null: there is no room beside what else was announced. Let go before
   // reserve().
   AnnouncementPtr announce(std::size_t bytes);
 
-  // Takes room for a batch of about that size ; post_send() then takes what it
-  // really needs. Null: too much is in flight, or it takes longer than RouterLimits::delay_max.
-  // Thread-safe.
+  // Takes room for a batch of about that size; post_send() then makes it what is really needed.
+  // Null: too much is in flight, or it takes longer than RouterLimits::delay_max. Thread-safe.
   ReservationPtr reserve(std::size_t items, std::size_t bytes);
 
   // Sends one or many messages; items for one channel keep their order. Thread-safe, returns at
@@ -123,6 +122,8 @@ class CommandRouter {
  private:
   struct Admission;
   std::shared_ptr<Admission> try_admit(std::size_t items, std::size_t bytes);
+  // Makes room that was taken larger or smaller. False: it does not fit any more.
+  bool resize(Admission& admission, std::size_t items, std::size_t bytes);
   // For one change, event or question. Errors: overloaded, unavailable.
   Result<std::shared_ptr<Admission>> admit(std::size_t bytes);
   PartitionWorker& worker_of(PartitionId partition);

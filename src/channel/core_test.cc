@@ -369,6 +369,37 @@ TEST_F(Core, WhatIsAnnouncedTakesRoomUntilItIsThere) {
   EXPECT_EQ(router_->announce(1), nullptr);
 }
 
+TEST_F(Core, WhatWasReservedBecomesWhatIsNeeded) {
+  close();
+  limits_.items_in_flight_max = 10;
+  open();
+  auto first = router_->reserve(6, 600);
+  auto second = router_->reserve(4, 400);
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(router_->reserve(1, 100), nullptr);
+  std::promise<void> done;
+  const auto post = [&](std::size_t items, CommandRouter::ReservationPtr& room) {
+    return router_->post_send(
+        std::vector<SendCommand>(items, to_group("g1", "p")),
+        [&done](const std::vector<SendResult>&) { done.set_value(); }, CommandRouter::kNever,
+        std::exchange(room, nullptr));
+  };
+  // More than there is beside the second.
+  const auto refused = post(8, first);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Errc::overloaded);
+  EXPECT_EQ(router_->items_in_flight(), 4U);
+  first = router_->reserve(6, 600);
+  ASSERT_TRUE(first);
+  // Fewer, though there is no room for one more.
+  ASSERT_TRUE(post(3, second));
+  done.get_future().get();
+  first.reset();
+  while (router_->items_in_flight() > 0) std::this_thread::yield();
+  EXPECT_EQ(router_->bytes_in_flight(), 0U);
+  EXPECT_EQ(router_->batches_in_flight(), 0U);
+}
+
 // A send that comes to its partition too late is not evaluated, and its caller learns that.
 TEST_F(Core, WhatIsPastItsDeadlineIsNotDone) {
   for (const bool in_time : {false, true}) {
