@@ -375,6 +375,8 @@ TEST_F(RoutesTest, ItemsAreCountedBeforeTheyAreParsed) {
   EXPECT_EQ(core_->items_in_flight(), 2U);
   EXPECT_EQ(core_->batches_in_flight(), 1U);
   EXPECT_EQ(status("/message/sendbatch", "[{},{} no JSON"), 429U);
+  // Objects in an item are no items: there is room for one.
+  EXPECT_EQ(status("/message/sendbatch", R"([{"a":{},"b":{"c":{}}} no JSON)"), 400U);
   EXPECT_EQ(status("/message/sendbatch", two), 429U);
   EXPECT_EQ(core_->batches_in_flight(), 1U);
   gate_->release();

@@ -23,14 +23,24 @@ using Results = std::vector<SendResult>;
 constexpr std::size_t kLegacyPortionItems = 1000;
 constexpr std::size_t kLegacyPortionBytes = std::size_t{8} << 20;
 
-// About how many items a batch has, at the cost of looking for braces: never too low, too high when
-// payloads are objects or other texts have braces.
+// About how many items a batch has, at the cost of looking for braces: objects that are in no
+// other. Braces in texts lead it astray; what is parsed is counted again.
 std::size_t count_objects(std::string_view text) {
-  std::size_t count = 1;
-  for (std::size_t at = text.find('{'); at != std::string_view::npos; at = text.find('{', at + 1)) {
-    ++count;
+  std::size_t count = 0;
+  std::size_t depth = 0;
+  std::size_t open = text.find('{');
+  std::size_t close = text.find('}');
+  while (open != std::string_view::npos) {
+    if (close < open) {
+      if (depth > 0) --depth;
+      close = text.find('}', close + 1);
+    } else {
+      if (depth == 0) ++count;
+      ++depth;
+      open = text.find('{', open + 1);
+    }
   }
-  return count;
+  return std::max<std::size_t>(count, 1);
 }
 
 void count_items(Services& services, const Results& results) {
