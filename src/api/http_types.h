@@ -80,8 +80,9 @@ class Request {
   // Makes room for `bytes` of body plus padding.
   void reserve_body(std::size_t bytes);
 
-  // 100 items of 400 bytes are 40 KB; four times that is kept between requests.
-  static constexpr std::size_t kBodyCapacityKept = std::size_t{256} << 10;
+  // A batch of 1000 items of 400 bytes is 400 KB; twice that is kept between requests, or each one
+  // would get its memory from the kernel, page by page. Whoever keeps it counts it (BodyBudget).
+  static constexpr std::size_t kBodyCapacityKept = std::size_t{1} << 20;
 
  private:
   // Offsets, because the arena moves when it grows.
