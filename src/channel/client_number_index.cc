@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "store/index_progress.h"
 #include "store/keys.h"
 
 namespace jindou::channel {
@@ -26,14 +27,14 @@ ClientNumberIndex::ClientNumberIndex(PartitionId partition, const store::Reader&
       generation_entries_(generation_entries),
       filter_(filter_bytes_max) {}
 
-Result<void> ClientNumberIndex::open(std::uint64_t indexed_to) {
+Result<void> ClientNumberIndex::open() {
+  JD_TRY(const std::uint64_t indexed_to, store::load_index_progress(reader_, partition_));
   recent_.clear();
   frozen_.reset();
   load_.reset();
   filter_.clear();
   filter_complete_ = false;
-  filter_cursor_ = store::client_number_prefix(partition_);
-  indexed_to_ = indexed_to;
+  filter_cursor_ = store::first_client_number(partition_);
   recent_last_counter_ = indexed_to;
   // The record that holds `indexed_to` may start before it.
   const std::string prefix = store::commit_record_prefix(partition_);
@@ -96,10 +97,7 @@ void ClientNumberIndex::advance(std::uint64_t evaluated, std::uint64_t durable) 
     const auto state = load_->load(std::memory_order_acquire);
     if (state == LoadState::running) return;
     load_.reset();
-    if (state == LoadState::done) {
-      indexed_to_ = frozen_last_counter_;
-      frozen_.reset();
-    }
+    if (state == LoadState::done) frozen_.reset();
   }
   if (!frozen_ && recent_.size() >= generation_entries_) {
     frozen_ = std::make_shared<const Generation>(std::move(recent_));
@@ -130,13 +128,14 @@ void ClientNumberIndex::fill_filter() {
 void ClientNumberIndex::start_load() {
   auto state = std::make_shared<std::atomic<LoadState>>(LoadState::running);
   load_ = state;
-  auto make = [generation = frozen_, partition = partition_] {
+  auto make = [generation = frozen_, partition = partition_, last = frozen_last_counter_] {
     std::vector<std::pair<store::Fingerprint, store::ClientNumber>> sorted(generation->begin(),
                                                                            generation->end());
     std::sort(sorted.begin(), sorted.end(),
               [](const auto& a, const auto& b) { return a.first < b.first; });
     store::BulkLoader::Entries entries;
-    entries.reserve(sorted.size());
+    entries.reserve(sorted.size() + 1);
+    entries.emplace_back(store::index_progress_key(partition), store::encode_index_progress(last));
     for (const auto& [fingerprint, number] : sorted) {
       entries.emplace_back(store::client_number_key(partition, fingerprint), store::encode(number));
     }

@@ -33,8 +33,8 @@ class ClientNumberIndex {
   ClientNumberIndex(PartitionId partition, const store::Reader& reader, store::BulkLoader& loader,
                     std::size_t generation_entries, std::size_t filter_bytes_max);
 
-  // Rebuilds the generation from the commit records after counter `indexed_to`. Errors: storage.
-  Result<void> open(std::uint64_t indexed_to);
+  // Rebuilds the generation from the commit records that the table has not got. Errors: storage.
+  Result<void> open();
 
   // Empty when the number was never used. Errors: storage. May read the disk.
   Result<std::optional<store::ClientNumber>> find(const store::Fingerprint& fingerprint) const;
@@ -46,9 +46,6 @@ class ClientNumberIndex {
   // that of the last one known to be durable: an entry must not reach the table before its message
   // is certain.
   void advance(std::uint64_t evaluated, std::uint64_t durable);
-
-  // Counters up to here are in the table (goes into the partition state).
-  std::uint64_t indexed_to() const { return indexed_to_; }
 
   // True when loads have failed for so long that the memory bound is reached: refuse sends.
   bool full() const;
@@ -73,7 +70,6 @@ class ClientNumberIndex {
   std::uint64_t frozen_last_counter_ = 0;
   std::uint64_t frozen_position_ = 0;
   std::shared_ptr<std::atomic<LoadState>> load_;
-  std::uint64_t indexed_to_ = 0;
 
   // Of everything in the table. Lost with the process; after a start it is filled from the table, a
   // little with every advance(), and until that is done the table itself is asked.

@@ -5,6 +5,7 @@
 
 #include "channel/event_lanes.h"
 #include "channel/inbox_directory.h"
+#include "store/index_progress.h"
 #include "store/keys.h"
 #include "store/list_change.h"
 #include "store/records.h"
@@ -183,11 +184,7 @@ Result<std::optional<Message>> History::load_by_client_msg_no(const ChannelKey& 
     if (seq != 0) seqs.push_back(seq);
   };
   // How far the table reaches, read before the table: a load meanwhile only makes both overlap.
-  std::string state_bytes;
-  JD_TRY(const bool known,
-         reader_.get(Table::main, store::partition_state_key(partition), state_bytes));
-  if (!known) return Found();
-  JD_TRY(const store::PartitionState state, store::decode_partition_state(state_bytes));
+  JD_TRY(const std::uint64_t indexed_to, store::load_index_progress(reader_, partition));
   Result<void> decoded;
   const std::string prefix = store::client_number_prefix(
       partition, store::number_hash(fingerprint_seed_, channel, client_msg_no));
@@ -205,7 +202,7 @@ Result<std::optional<Message>> History::load_by_client_msg_no(const ChannelKey& 
   // What is not in the table yet: the commit records after its last load, at most one or two
   // generations of the index.
   const std::string records = store::commit_record_prefix(partition);
-  std::string lower = store::commit_record_key(partition, state.indexed_to + 1);
+  std::string lower = store::commit_record_key(partition, indexed_to + 1);
   JD_CHECK_OK(reader_.scan_backward(Table::main, records, lower, [&](std::string_view key, auto) {
     lower = std::string(key);
     return false;

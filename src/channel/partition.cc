@@ -147,7 +147,7 @@ Result<void> Partition::open() {
   if (found) {
     JD_TRY(state, store::decode_partition_state(value));
   }
-  JD_CHECK_OK(index_.open(state.indexed_to));
+  JD_CHECK_OK(index_.open());
   webhook_cursor_ = {};
   JD_TRY(const bool hooked, deps_.reader.get(Table::main, store::webhook_cursor_key(id_), value));
   if (hooked) {
@@ -319,7 +319,6 @@ store::PartitionState Partition::state() const {
   store::PartitionState state;
   state.position = position_;
   state.id_bound = id_bound_;
-  state.indexed_to = index_.indexed_to();
   state.stamped_to_ns = last_stamp_ns_;
   return state;
 }

@@ -7,6 +7,7 @@
 #include "model/channel.h"
 #include "observe/log.h"
 #include "runtime/thread_identity.h"
+#include "store/index_progress.h"
 #include "store/keys.h"
 
 namespace jindou::retention {
@@ -297,15 +298,13 @@ Result<void> Sweeper::leave_own_numbers(std::vector<UsedNumber>& numbers) {
 }
 
 Result<void> Sweeper::drop_commit_records(PartitionId partition) {
-  std::string value;
-  JD_TRY(const bool used,
-         deps_.reader.get(Table::main, store::partition_state_key(partition), value));
-  if (!used) return {};
-  JD_TRY(const store::PartitionState state, store::decode_partition_state(value));
+  JD_TRY(const std::uint64_t indexed_to, store::load_index_progress(deps_.reader, partition));
+  if (indexed_to == 0) return {};
   const std::int64_t before = deps_.clock.wall_seconds() - options_.commit_record_seconds;
   const std::string end = store::after_prefix(store::commit_record_prefix(partition));
   auto& next = record_cursor_[partition];
   std::map<ChannelKey, std::uint64_t> cleared;
+  std::string value;
   const auto is_gone = [&](const store::CommitEntry& entry) -> Result<bool> {
     if (entry.seq == 0) return true;
     auto [it, fresh] = cleared.try_emplace(entry.log, 0);
@@ -342,7 +341,7 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
           }
           const bool answers = record->timestamp > before;
           const bool indexed =
-              !record->entries.empty() && record->entries.back().counter <= state.indexed_to;
+              !record->entries.empty() && record->entries.back().counter <= indexed_to;
           if (answers || !indexed) {
             // Those behind it are younger. Begin anew with the next walk.
             next = 0;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "channel/core_fixture.h"
+#include "store/index_progress.h"
 
 namespace jindou::retention {
 namespace {
@@ -59,10 +60,8 @@ class Retention : public channel::Core {
   }
   // How far the client_msg_no index of the group's partition is in its table.
   std::uint64_t indexed_to(const std::string& group) {
-    std::string value;
-    const auto key = store::partition_state_key(partition_for(group, database_->partitions()));
-    if (!*database_->get(store::Table::main, key, value)) return 0;
-    return store::decode_partition_state(value)->indexed_to;
+    return store::load_index_progress(*database_, partition_for(group, database_->partitions()))
+        .value();
   }
   std::size_t commit_records() {
     std::size_t count = 0;

@@ -99,20 +99,19 @@ Result<PartitionState> load_state(const OpenStore& store, PartitionId partition)
   return decode_partition_state(value);
 }
 
-// The newest message that the partition still knows of.
-Result<std::uint64_t> last_counter(const OpenStore& store, PartitionId partition,
-                                   const PartitionState& state) {
+// The newest message that the partition still knows of; 0 when no commit record is left: they are
+// kept for as long as an entry of the index answers.
+Result<std::uint64_t> last_counter(const OpenStore& store, PartitionId partition) {
   const std::string prefix = commit_record_prefix(partition);
   const std::string end = after_prefix(prefix);
   const std::unique_ptr<rocksdb::Iterator> it(
       store.db().NewIterator(rocksdb::ReadOptions(), store.handle(Table::main)));
   it->SeekForPrev(slice(end));
   if (!it->status().ok()) return to_error(it->status());
-  if (!it->Valid() || !view(it->key()).starts_with(prefix)) return state.indexed_to;
+  if (!it->Valid() || !view(it->key()).starts_with(prefix)) return std::uint64_t{0};
   JD_TRY(const CommitRecord record,
          decode_commit_record(view(it->value()), counter_of_commit_record_key(view(it->key()))));
-  const std::uint64_t last = record.entries.empty() ? 0 : record.entries.back().counter;
-  return std::max(last, state.indexed_to);
+  return record.entries.empty() ? std::uint64_t{0} : record.entries.back().counter;
 }
 
 // Entries of messages that are gone would answer a repeat as if they were there.
@@ -131,7 +130,8 @@ Result<void> erase_lost_numbers(OpenStore& store, PartitionId partition, std::ui
     if (!status.ok()) return to_error(status);
     return {};
   };
-  for (it->Seek(slice(prefix)); it->Valid(); it->Next()) {
+  const std::string first = first_client_number(partition);
+  for (it->Seek(slice(first)); it->Valid(); it->Next()) {
     JD_TRY(const ClientNumber number, decode_client_number(view(it->value())));
     if (number.counter <= last) continue;
     batch.Delete(numbers, it->key());
@@ -223,7 +223,7 @@ Result<DataLossRecord> raise_floor(OpenStore& store, std::uint16_t partitions,
   std::uint64_t highest = std::max(loss.id_bound, record.floor);
   for (std::uint16_t i = 0; i < partitions; ++i) {
     JD_TRY(const PartitionState state, load_state(store, PartitionId{i}));
-    JD_TRY(const std::uint64_t last, last_counter(store, PartitionId{i}, state));
+    JD_TRY(const std::uint64_t last, last_counter(store, PartitionId{i}));
     JD_CHECK_OK(erase_lost_numbers(store, PartitionId{i}, last));
     highest = std::max(highest, state.id_bound);
     states.push_back(state);

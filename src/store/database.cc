@@ -1,5 +1,6 @@
 #include "store/database.h"
 
+#include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
@@ -20,6 +21,7 @@
 #include "store/data_loss.h"
 #include "store/database_cursor.h"
 #include "store/file_keeper.h"
+#include "store/index_progress.h"
 #include "store/keys.h"
 #include "store/rocksdb_slice.h"
 #include "store/rocksdb_status.h"
@@ -31,7 +33,9 @@ namespace jindou::store {
 
 namespace {
 
-constexpr char kIdentityFormat = 1;
+// 2: how far the index of client_msg_no has got stands in its own table (index_progress.h).
+constexpr char kStoreFormat = 2;
+constexpr char kOldestFormat = 1;
 constexpr const char* kLoadSuffix = ".load";
 constexpr std::int64_t kStopBytesPerSecond = std::int64_t{1} << 40;
 
@@ -266,10 +270,14 @@ bool Database::flush_for_stop(std::chrono::milliseconds limit) {
 
 Result<Database::Identity> Database::parse_identity(std::string_view stored) {
   ByteReader reader(stored);
-  if (reader.read_u8() != kIdentityFormat) {
-    return Error(Errc::invalid, "the store was written by a newer version of Jindou");
-  }
   Identity identity;
+  identity.format = static_cast<char>(reader.read_u8());
+  if (identity.format < kOldestFormat || identity.format > kStoreFormat) {
+    return Error(Errc::invalid,
+                 fmt::format("the store has format {}, which a newer version of Jindou wrote; this "
+                             "one reads up to {}: use the newer one, or a backup from before",
+                             static_cast<int>(identity.format), static_cast<int>(kStoreFormat)));
+  }
   identity.partitions = static_cast<std::uint16_t>(reader.read_varint());
   identity.fingerprint_seed = reader.read_varint();
   if (!reader.ok() || identity.partitions == 0 || identity.partitions > kPartitionsMax) {
@@ -283,17 +291,40 @@ Result<void> Database::load_or_create_identity(const StoreOptions& options, Rand
   JD_TRY(const bool exists, get(Table::main, store_identity_key(), value));
   if (exists) {
     JD_TRY(identity_, parse_identity(value));
-    return {};
+    return upgrade();
   }
+  identity_.format = kStoreFormat;
   identity_.partitions = options.partitions;
   identity_.fingerprint_seed = random.next_u64();
-  std::string identity(1, kIdentityFormat);
-  append_varint(identity, identity_.partitions);
-  append_varint(identity, identity_.fingerprint_seed);
   rocksdb::WriteBatch batch;
-  batch.Put(store_identity_key(), identity);
+  batch.Put(store_identity_key(), encode(identity_));
   JD_CHECK_OK(write(batch));
   return sync();
+}
+
+Result<void> Database::upgrade() {
+  if (identity_.format == kStoreFormat) return {};
+  // One write: a crash leaves the store in the old format or in the new one.
+  rocksdb::WriteBatch batch;
+  JD_CHECK_OK(move_index_progress(*open_, identity_.partitions, batch));
+  Identity upgraded = identity_;
+  upgraded.format = kStoreFormat;
+  batch.Put(store_identity_key(), encode(upgraded));
+  JD_CHECK_OK(write(batch));
+  JD_CHECK_OK(sync());
+  observe::log_info("store",
+                    "the store was brought from format {} to {}; older versions of Jindou "
+                    "do not open it any more",
+                    static_cast<int>(identity_.format), static_cast<int>(kStoreFormat));
+  identity_ = upgraded;
+  return {};
+}
+
+std::string Database::encode(const Identity& identity) {
+  std::string out(1, identity.format);
+  append_varint(out, identity.partitions);
+  append_varint(out, identity.fingerprint_seed);
+  return out;
 }
 
 Error Database::read_error(const rocksdb::Status& status) const {

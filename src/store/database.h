@@ -136,6 +136,7 @@ class Database final : public Reader, public BulkLoader {
  private:
   // What is fixed when a store is created.
   struct Identity {
+    char format = 0;  // of the whole store; raised by upgrade()
     std::uint16_t partitions = 0;
     std::uint64_t fingerprint_seed = 0;
     friend bool operator==(const Identity&, const Identity&) = default;
@@ -144,13 +145,17 @@ class Database final : public Reader, public BulkLoader {
   Database();
   // Of a read.
   Error read_error(const rocksdb::Status& status) const;
+  // Errors: storage; invalid for a format of a newer version.
   static Result<Identity> parse_identity(std::string_view stored);
+  static std::string encode(const Identity& identity);
   // At the start and again after an error.
   Result<std::unique_ptr<OpenStore>> open_rocksdb();
   // Before RocksDB opens the directory. Errors: storage.
   Result<void> accept_or_refuse_damage();
   Result<void> settle_accepted_loss();
   Result<void> load_or_create_identity(const StoreOptions& options, Random& random);
+  // Brings a store of an older format to that of this version. Errors: storage.
+  Result<void> upgrade();
   Result<void> check_identity(const OpenStore& opened) const;
   Result<void> close_for_reopening();
   Result<void> load_file(Table table, const Entries& entries);

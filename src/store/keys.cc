@@ -344,6 +344,12 @@ Fingerprint fingerprint_of_client_number_key(std::string_view key) {
   return fingerprint;
 }
 
+std::string index_progress_key(PartitionId partition) { return client_number_prefix(partition); }
+
+std::string first_client_number(PartitionId partition) {
+  return client_number_prefix(partition) + '\0';  // longer than the key of the progress
+}
+
 std::string client_number_prefix(PartitionId partition) {
   std::string key;
   append_be(key, raw(partition));

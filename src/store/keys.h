@@ -34,6 +34,7 @@
 // "user" is length:u16, uid bytes.
 //
 // Table client_numbers:
+//   partition:u16                                       how far the table has got
 //   partition:u16 fingerprint:16 bytes                  one client_msg_no
 #pragma once
 
@@ -168,8 +169,10 @@ std::string webhook_cursor_key(PartitionId partition);
 // In table client_numbers.
 std::string client_number_key(PartitionId partition, const Fingerprint& fingerprint);
 Fingerprint fingerprint_of_client_number_key(std::string_view key);
-// All entries of a partition.
+// All entries of a partition lie from the first to behind the prefix.
+std::string first_client_number(PartitionId partition);
 std::string client_number_prefix(PartitionId partition);
+std::string index_progress_key(PartitionId partition);
 // All senders' entries of one (log, client_msg_no).
 std::string client_number_prefix(PartitionId partition, std::uint64_t number_hash);
 

@@ -10,6 +10,8 @@ namespace jindou::store {
 namespace {
 
 constexpr char kFormat = 1;
+// Since format 2 a partition state has no progress of the index of client_msg_no.
+constexpr char kStateFormat = 2;
 // Since format 2 a channel record also has the floor of its seqs and its retention.
 constexpr char kChannelFormat = 2;
 // Added to the format of a conversation record: messages of the user's own may follow; the time of
@@ -54,21 +56,21 @@ ChannelKey command_log_of(const ChannelKey& channel) {
 }
 
 std::string encode(const PartitionState& state) {
-  std::string out(1, kFormat);
+  std::string out(1, kStateFormat);
   append_varint(out, state.position);
   append_varint(out, state.id_bound);
-  append_varint(out, state.indexed_to);
   append_varint(out, static_cast<std::uint64_t>(state.stamped_to_ns));
   return out;
 }
 
 Result<PartitionState> decode_partition_state(std::string_view bytes) {
   ByteReader reader(bytes);
-  const bool known = has_format(reader);
+  const unsigned format = reader.read_u8();
+  const bool known = format == kFormat || format == kStateFormat;
   PartitionState state;
   state.position = reader.read_varint();
   state.id_bound = reader.read_varint();
-  state.indexed_to = reader.read_varint();
+  if (format == kFormat) state.indexed_to_of_format_1 = reader.read_varint();
   if (!reader.at_end()) state.stamped_to_ns = static_cast<std::int64_t>(reader.read_varint());
   if (!known || !reader.ok()) return unreadable("partition");
   return state;

@@ -177,17 +177,15 @@ TEST(OtherRecords, SurviveTheWayToBytesAndBack) {
   PartitionState state;
   state.position = 1;
   state.id_bound = 70'000;
-  state.indexed_to = 3;
   state.stamped_to_ns = 1'700'000'000'123'456'789;
   const auto state_again = decode_partition_state(encode(state));
   ASSERT_TRUE(state_again.has_value());
   EXPECT_EQ(state_again->id_bound, state.id_bound);
-  EXPECT_EQ(state_again->indexed_to, state.indexed_to);
   EXPECT_EQ(state_again->stamped_to_ns, state.stamped_to_ns);
   // As it was before stamps were kept.
   const auto older = decode_partition_state(std::string("\x01\x01\x02\x03", 4));
   ASSERT_TRUE(older.has_value());
-  EXPECT_EQ(older->indexed_to, 3U);
+  EXPECT_EQ(older->indexed_to_of_format_1, 3U);
   EXPECT_EQ(older->stamped_to_ns, 0);
 
   ChannelRecord channel;
