@@ -128,7 +128,7 @@ constexpr std::array kTable{
     Setting{"api.maxPayloadBytes", bytes, JD_MEMBER(api.max_payload_bytes), 1, 48'000, "", kOurs,
             kRestart, "Size of one decoded payload, over HTTP and from clients alike."},
     Setting{"api.idempotencyWindow", duration, JD_MEMBER(api.idempotency_window), kMinute,
-            365 * kDay, "", kOurs, kRestart,
+            3650 * kDay, "", kOurs, kRestart,
             "How long a client_msg_no is remembered: repeats within it store nothing."},
     Setting{"api.requestTimeout", duration, JD_MEMBER(api.request_timeout), 10, kHour, "", kOurs,
             kRestart, "Longest wait for the core before a request is answered with an error."},
