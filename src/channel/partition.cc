@@ -18,6 +18,29 @@ using store::Table;
 // Message id counters reserved at once. A restart skips at most this many ids.
 constexpr std::uint64_t kIdReservation = 65536;
 
+// What is around the ids, the lists and the payload of a message: heads of keys and values, the row
+// that expires it, the gap, its entry in the commit record, the state of the partition.
+constexpr std::size_t kMessageOverhead = 512;
+// The same of a conversation: a row with its key, or a deleted one and a tombstone.
+constexpr std::size_t kConversationOverhead = 128;
+
+std::size_t conversation_row_bytes(std::string_view channel_id, std::string_view uid) {
+  return 2 * (channel_id.size() + uid.size()) + kConversationOverhead;
+}
+
+// The most that a message may add to a commit.
+std::size_t bytes_at_most(const SendCommand& command) {
+  const std::string& channel = command.channel.id;
+  // The sender's conversation, and that of the other one in a person channel.
+  std::size_t rows = 2 * conversation_row_bytes(channel, channel);
+  for (const auto& uid : command.subscribers) {
+    rows += 2 * uid.size() + conversation_row_bytes(channel, uid);
+  }
+  return kMessageOverhead + 4 * channel.size() + 2 * command.from_uid.size() +
+         command.client_msg_no.size() + command.topic.size() + command.stream_no.size() +
+         command.payload.size() + rows;
+}
+
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 
 // A result that was to be released with a commit that failed.
@@ -58,7 +81,7 @@ void Partition::Gathering::release(const Result<void>& committed, InboxDirectory
     for (const auto& part : parts) effects->admissions.push_back(part.batch->admission());
     sink.post_committed(std::move(effects));
   }
-  for (auto& part : parts) part.batch->finish_part(part.part, std::move(part.results));
+  for (auto& part : parts) part.batch->finish_items(part.part, part.first, part.results);
   for (auto& change : changes) {
     if (change.outcome && !committed) {
       change.done(Error(committed.error()));
@@ -66,6 +89,15 @@ void Partition::Gathering::release(const Result<void>& committed, InboxDirectory
       change.done(std::move(change.outcome));
     }
   }
+}
+
+std::size_t Partition::Gathering::bytes() const {
+  return batch.GetDataSize() + record.bytes() + conversation_bytes;
+}
+
+void Partition::Gathering::add_conversation(Channel& channel, std::string_view uid) {
+  conversations.emplace_back(&channel, std::string(uid));
+  conversation_bytes += conversation_row_bytes(channel.key.id, uid);
 }
 
 class Partition::ChannelFacts final : public PermissionFacts {
@@ -211,29 +243,46 @@ bool Partition::has_gathered() const { return !gathering_->empty(); }
 void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t part) {
   if (!batch->begin_part(part, deps_.clock.steady())) return;
   const auto& items = batch->parts()[part].items;
-  std::vector<SendResult> results;
-  results.reserve(items.size());
   const bool usable = ensure_usable() && !index_.full();
   begin_gathering();
-  for (const std::uint32_t item : items) {
-    if (!usable) {
-      results.push_back(SendResult::refuse(Reason::system_error, Errc::unavailable));
-      continue;
+  Gathering::Part decided{batch, part, 0, {}};
+  decided.results.reserve(items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    SendCommand& command = batch->commands()[items[i]];
+    if (usable && gathering_->bytes() + bytes_at_most(command) > options_.commit_bytes_max) {
+      if (!decided.results.empty()) gathering_->parts.push_back(std::move(decided));
+      decided = Gathering::Part{batch, part, i, {}};
+      close_commit();
     }
-    const Mark before = mark();
-    auto result = evaluate(batch->commands()[item]);
-    JD_ASSERT((result && result->state != SendResult::State::refused) || mark() == before);
-    results.push_back(result ? *result
-                             : SendResult::refuse(Reason::system_error, result.error().code()));
+    decided.results.push_back(usable ? send(command)
+                                     : SendResult::refuse(Reason::system_error, Errc::unavailable));
   }
-  if (deps_.metrics != nullptr) {
-    for (const SendResult& result : results) {
-      if (result.state != SendResult::State::refused) continue;
-      deps_.metrics->send_refused.with(std::to_string(raw(result.reason))).Increment();
-    }
+  gathering_->parts.push_back(std::move(decided));
+  if (is_full()) pump();
+}
+
+SendResult Partition::send(SendCommand& command) {
+  const Mark before = mark();
+  const auto evaluated = evaluate(command);
+  JD_ASSERT((evaluated && evaluated->state != SendResult::State::refused) || mark() == before);
+  const SendResult result =
+      evaluated ? *evaluated : SendResult::refuse(Reason::system_error, evaluated.error().code());
+  if (deps_.metrics != nullptr && result.state == SendResult::State::refused) {
+    deps_.metrics->send_refused.with(std::to_string(raw(result.reason))).Increment();
   }
-  gathering_->parts.push_back(Gathering::Part{batch, part, std::move(results)});
-  if (gathering_->messages >= options_.commit_messages_max) pump();
+  return result;
+}
+
+bool Partition::is_full() const {
+  return gathering_->messages >= options_.commit_messages_max ||
+         gathering_->bytes() >= options_.commit_bytes_max;
+}
+
+void Partition::close_commit() {
+  // Alone a message may be larger than a commit should be.
+  if (gathering_->empty()) return;
+  hand_over();
+  begin_gathering();
 }
 
 void Partition::execute(Change change, std::function<void(Result<void>)> done) {
@@ -259,6 +308,7 @@ void Partition::execute(Change change, std::function<void(Result<void>)> done) {
         }
       },
       change);
+  if (is_full()) pump();
 }
 
 void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done) {
@@ -279,6 +329,7 @@ void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcom
     }
   };
   gathering_->changes.push_back(std::move(entry));
+  if (is_full()) pump();
 }
 
 std::shared_ptr<const ListSource::Lists> Partition::sourced(const ChannelKey& channel) const {
@@ -332,9 +383,11 @@ void Partition::pump() {
   }
   const bool failed = flight_->failed.load(std::memory_order_acquire);
   const auto in_flight = flight_->commits.load(std::memory_order_acquire);
-  const bool large = gathering_->messages >= options_.commit_messages_max;
-  if (!failed && !large && in_flight >= kCommitsInFlightMax) return;
+  if (!failed && !is_full() && in_flight >= kCommitsInFlightMax) return;
+  hand_over();
+}
 
+void Partition::hand_over() {
   write_conversations();
   std::shared_ptr<Gathering> gathered = std::move(gathering_);
   gathering_ = std::make_unique<Gathering>();

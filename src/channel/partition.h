@@ -48,6 +48,9 @@ struct PartitionOptions {
   std::size_t channels_max = 8192;
   // Messages gathered into one commit while others are in flight.
   std::size_t commit_messages_max = 8192;
+  // Bytes of one commit: a message that would take it beyond goes into the next one. Only a message
+  // or a change that is larger by itself makes a larger commit.
+  std::size_t commit_bytes_max = std::size_t{1} << 20;
   std::size_t index_generation_entries = 32768;
   std::size_t index_filter_bytes_max = std::size_t{16} << 20;
   // Longer changes of lists are made in slices of so many uids: one commit each, of about 15 KB,
@@ -126,7 +129,15 @@ class Partition {
   struct ListSlice;
   class ChannelFacts;
 
+  // Whether the commit being gathered has all that one may have.
+  bool is_full() const;
+  // Hands the gathered commit to the log, however many are in flight.
+  void hand_over();
+  // The same, if anything is gathered, in the middle of a part.
+  void close_commit();
+
   // partition.cc: sending.
+  SendResult send(SendCommand& command);
   Result<SendResult> evaluate(SendCommand& command);
   // The channel of an agent and a user has one id, made by whoever of the two wrote first.
   Result<void> resolve_agent_channel(ChannelKey& channel);

@@ -216,7 +216,7 @@ void Partition::mark_conversation(Channel& channel, std::string_view uid) {
   it->second.position = position_ + 1;
   if (it->second.dirty) return;
   it->second.dirty = true;
-  gathering_->conversations.emplace_back(&channel, std::string(uid));
+  gathering_->add_conversation(channel, uid);
 }
 
 void Partition::erase_conversation(Channel& channel, std::string_view uid) {
@@ -247,6 +247,7 @@ void Partition::write_conversations() {
     }
   }
   gathering_->conversations.clear();
+  gathering_->conversation_bytes = 0;
 }
 
 Result<std::vector<std::string>> Partition::load_unopened(Channel& channel) {

@@ -58,9 +58,11 @@ struct Partition::Channel {
 
 // What the commands evaluated since the last commit have produced.
 struct Partition::Gathering {
+  // What this commit decides of a part of a batch.
   struct Part {
     std::shared_ptr<SendBatch> batch;
     std::size_t part = 0;
+    std::size_t first = 0;  // the item of the part that the first result is of
     std::vector<SendResult> results;
   };
   struct ChangeDone {
@@ -78,10 +80,14 @@ struct Partition::Gathering {
   std::vector<ChangeDone> changes;
   // Written when the commit is handed on: a user who sends a hundred messages moves once.
   std::vector<std::pair<Channel*, std::string>> conversations;
+  std::size_t conversation_bytes = 0;  // of their rows, at most
   std::shared_ptr<CommittedBatch> effects = std::make_shared<CommittedBatch>();
   std::uint32_t messages = 0;
 
   bool empty() const { return parts.empty() && changes.empty(); }
+  void add_conversation(Channel& channel, std::string_view uid);
+  // Of the commit, at most: rows of conversations are written at the end.
+  std::size_t bytes() const;
 
   // Tells every caller, on a thread of the log.
   void release(const Result<void>& committed, InboxDirectory& inboxes, EffectSink& sink);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/assert.h"
+
 namespace jindou::channel {
 
 namespace {
@@ -19,7 +21,7 @@ SendBatch::SendBatch(std::vector<SendCommand> commands, std::vector<Part> parts,
       deadline_(deadline),
       done_(std::move(done)),
       results_(commands_.size()),
-      parts_left_(parts_.size()),
+      items_left_(commands_.size()),
       begun_(parts_.size(), false) {}
 
 bool SendBatch::begin_part(std::size_t part, std::chrono::steady_clock::time_point now) {
@@ -31,20 +33,24 @@ bool SendBatch::begin_part(std::size_t part, std::chrono::steady_clock::time_poi
       return true;
     }
   }
-  finish_part(part, std::vector<SendResult>(parts_[part].items.size(), too_late()));
+  finish_items(part, 0, std::vector<SendResult>(parts_[part].items.size(), too_late()));
   return false;
 }
 
-void SendBatch::finish_part(std::size_t part, std::vector<SendResult> results) {
+void SendBatch::finish_items(std::size_t part, std::size_t first,
+                             const std::vector<SendResult>& results) {
   CommandRouter::SendDone done;
   std::vector<SendResult> all;
   bool last = false;
   {
     const std::lock_guard lock(mutex_);
-    last = --parts_left_ == 0;
+    JD_ASSERT(results.size() <= items_left_);
+    items_left_ -= results.size();
+    last = items_left_ == 0;
     if (done_) {
       const auto& items = parts_[part].items;
-      for (std::size_t i = 0; i < items.size(); ++i) results_[items[i]] = results[i];
+      JD_ASSERT(first + results.size() <= items.size());
+      for (std::size_t i = 0; i < results.size(); ++i) results_[items[first + i]] = results[i];
       if (last) {
         done = std::exchange(done_, nullptr);
         all = std::move(results_);
@@ -57,8 +63,9 @@ void SendBatch::finish_part(std::size_t part, std::vector<SendResult> results) {
 
 void SendBatch::refuse(Errc code) {
   for (std::size_t part = 0; part < parts_.size(); ++part) {
-    finish_part(part, std::vector<SendResult>(parts_[part].items.size(),
-                                              SendResult::refuse(Reason::system_error, code)));
+    finish_items(part, 0,
+                 std::vector<SendResult>(parts_[part].items.size(),
+                                         SendResult::refuse(Reason::system_error, code)));
   }
 }
 

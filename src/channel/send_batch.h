@@ -32,7 +32,7 @@ class SendBatch final : public PendingSend {
   // Keeps the batch counted as in flight while any copy lives.
   const std::shared_ptr<void>& admission() const { return admission_; }
 
-  // `finished` is called once, when every part is decided, whether or not the caller was answered
+  // `finished` is called once, when every item is decided, whether or not the caller was answered
   // before. Before the batch is handed to any partition.
   void start_timing(std::function<void()> finished) { finished_ = std::move(finished); }
 
@@ -41,8 +41,10 @@ class SendBatch final : public PendingSend {
   // done.
   bool begin_part(std::size_t part, std::chrono::steady_clock::time_point now);
 
-  // Decides one part; `results` align with its items. The last part answers the caller.
-  void finish_part(std::size_t part, std::vector<SendResult> results);
+  // Decides items of a part, in the order of the part, from its `first` on: all of them, or those
+  // of one commit when the part is too large for one. The last item of the batch answers the
+  // caller. Each item is decided once.
+  void finish_items(std::size_t part, std::size_t first, const std::vector<SendResult>& results);
 
   // Refuses everything that is not decided, before the batch was handed to any partition.
   void refuse(Errc code);
@@ -55,11 +57,11 @@ class SendBatch final : public PendingSend {
   std::shared_ptr<void> admission_;
   std::chrono::steady_clock::time_point deadline_;
 
-  std::mutex mutex_;              // parts finish on commit threads, the deadline comes from an edge
+  std::mutex mutex_;  // items are decided on commit threads, the deadline comes from an edge
   CommandRouter::SendDone done_;  // empty once answered
   std::function<void()> finished_;
   std::vector<SendResult> results_;
-  std::size_t parts_left_;
+  std::size_t items_left_;
   std::vector<bool> begun_;  // by part
 };
 

@@ -187,6 +187,10 @@ constexpr std::array kTable{
         "the bytes of messages that come in, writers wait."},
     Setting{"storage.commitItemsMax", count, JD_MEMBER(storage.commit_items_max), 1, 1'000'000, "",
             kOurs, kRestart, "Messages gathered into one commit."},
+    Setting{"storage.commitBytesMax", bytes, JD_MEMBER(storage.commit_bytes_max), 64 * kKiB, kGiB,
+            "", kOurs, kRestart,
+            "Bytes of one commit. A message that would take it beyond goes into the next one; one "
+            "that is larger by itself has a commit of its own."},
     Setting{"storage.stopFlushTimeout", duration, JD_MEMBER(storage.stop_flush_timeout), 0,
             10 * kMinute, "", kOurs, kRestart,
             "Longest time a stop takes to write the write buffers to table files, so that the next "

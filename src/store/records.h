@@ -146,6 +146,7 @@ class CommitRecordBuilder {
  public:
   bool empty() const { return count_ == 0; }
   std::uint64_t first_counter() const { return first_counter_; }
+  std::size_t bytes() const { return body_.size(); }
   void add(const CommitEntry& entry, std::int64_t timestamp);
   // The encoded record; the builder is empty afterwards.
   std::string take();

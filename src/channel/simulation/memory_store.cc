@@ -1,5 +1,6 @@
 #include "channel/simulation/memory_store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -35,6 +36,7 @@ class Applier final : public rocksdb::WriteBatch::Handler {
 
 void MemoryStore::append(store::Commit commit) {
   last_commit_bytes_ = commit.batch.GetDataSize();
+  largest_commit_bytes_ = std::max(largest_commit_bytes_, last_commit_bytes_);
   commits_.push_back(std::move(commit));
 }
 

@@ -29,8 +29,9 @@ class MemoryStore final : public store::MemoryReader,
   }
 
   std::size_t pending_commits() const { return commits_.size(); }
-  // Of the commit that was appended last.
+  // Of the commit that was appended last, and of the largest one.
   std::size_t last_commit_bytes() const { return last_commit_bytes_; }
+  std::size_t largest_commit_bytes() const { return largest_commit_bytes_; }
   std::size_t pending_loads() const { return loads_.size(); }
 
   // Makes the oldest commit durable and says so.
@@ -58,6 +59,7 @@ class MemoryStore final : public store::MemoryReader,
   std::deque<store::Commit> commits_;
   std::deque<Load> loads_;
   std::size_t last_commit_bytes_ = 0;
+  std::size_t largest_commit_bytes_ = 0;
 };
 
 }  // namespace jindou::channel::simulation

@@ -103,6 +103,7 @@ class World final : public EffectSink {
     options.channels_max = 3;
     options.index_generation_entries = 7;
     options.commit_messages_max = 20;
+    options.commit_bytes_max = 3000;  // parts of several items span commits
     options.list_slice = 2;
     options.list_part_bytes = 4;
     options.idempotency_window_seconds = std::int64_t{1} << 40;
