@@ -223,8 +223,7 @@ const Message& EventLanes::message_of(const Anchor& anchor) { return anchor.mess
 std::int64_t EventLanes::active_at_ms(const Anchor& anchor) { return anchor.active_at_ms; }
 
 Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor& anchor,
-                                               std::int64_t now_ms, std::uint64_t position,
-                                               rocksdb::WriteBatch& batch) {
+                                               std::int64_t now_ms, Txn& txn) {
   const ChannelKey& channel = anchor.message.channel;
   const MessageSeq seq = anchor.message.seq;
   auto& lanes = anchor.events.lanes;
@@ -278,13 +277,13 @@ Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor&
   const auto drop_text_rows = [&] {
     // One by one: a range deletion would burden every read after it.
     for (; lane.rows > 0; --lane.rows) {
-      batch.Delete(store::event_text_key(partition_, channel, seq, event.event_key, lane.rows - 1));
+      txn.erase(store::event_text_key(partition_, channel, seq, event.event_key, lane.rows - 1));
     }
   };
   const auto put_lane = [&] {
     // Text rows hold what came after the row: with them gone, the row holds everything.
     drop_text_rows();
-    batch.Put(lane_key, store::encode(lane.state));
+    txn.put(lane_key, store::encode(lane.state));
   };
   if (lane.rows == 0 && lane.state.msg_event_seq == 0 && is_delta(event.effect) &&
       lane.state.visibility != event.visibility) {
@@ -302,8 +301,8 @@ Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor&
     }
     lane.state.snapshot += event.text;
     lane.last_delta_id = event.event_id;
-    batch.Put(store::event_text_key(partition_, channel, seq, event.event_key, lane.rows),
-              encode_text(event.event_id, event.text));
+    txn.put(store::event_text_key(partition_, channel, seq, event.event_key, lane.rows),
+            encode_text(event.event_id, event.text));
     ++lane.rows;
   } else if (event.effect == Effect::state_delta) {
     lane.state.snapshot = event.payload;
@@ -337,10 +336,10 @@ Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor&
     if (finishes) end_finished_lanes(anchor.events);
     store::AnchorEventsRecord record;
     record.last_msg_event_seq = anchor.events.last_msg_event_seq;
-    batch.Put(store::event_lane_key(partition_, channel, seq, ""), store::encode(record));
+    txn.put(store::event_lane_key(partition_, channel, seq, ""), store::encode(record));
   }
   anchor.active_at_ms = now_ms;
-  anchor.touched_position = position;
+  anchor.touched_position = txn.position();
   applied.changed = true;
   applied.main_ended = finishes || (is_terminal(lane.state.status) && event.event_key == kMainLane);
   applied.outcome.msg_event_seq = anchor.events.last_msg_event_seq;
@@ -405,11 +404,11 @@ Result<bool> EventLanes::has_any(const ChannelKey& channel, std::uint64_t first,
 }
 
 void EventLanes::erase(const ChannelKey& channel, std::uint64_t first, std::uint64_t last,
-                       rocksdb::WriteBatch& batch) {
+                       Txn& txn) {
   forget_if([&](const Anchor& anchor) { return is_within(anchor, channel, first, last); });
   const EventRanges ranges(partition_, channel, first, last);
-  batch.DeleteRange(ranges.lanes.first, ranges.lanes.second);
-  batch.DeleteRange(ranges.texts.first, ranges.texts.second);
+  txn.erase_range(ranges.lanes.first, ranges.lanes.second);
+  txn.erase_range(ranges.texts.first, ranges.texts.second);
 }
 
 }  // namespace jindou::channel

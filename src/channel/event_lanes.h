@@ -5,8 +5,6 @@
 // is folded into the lane's row when the lane ends. Anchors being written to are kept in memory.
 #pragma once
 
-#include <rocksdb/write_batch.h>
-
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <map>
@@ -18,6 +16,7 @@
 
 #include "base/result.h"
 #include "channel/change.h"
+#include "channel/txn.h"
 #include "model/ids.h"
 #include "model/message.h"
 #include "model/message_event.h"
@@ -64,9 +63,8 @@ class EventLanes {
 
   // An event on kFinishLane ends every lane that is open. Errors: conflict (a delta for a lane that
   // has ended, or for any lane of a finished message), too_large (lanes, text); nothing is written
-  // then. `position` is that of the commit being gathered.
-  Result<Applied> append(const AppendEvent& event, Anchor& anchor, std::int64_t now_ms,
-                         std::uint64_t position, rocksdb::WriteBatch& batch);
+  // then.
+  Result<Applied> append(const AppendEvent& event, Anchor& anchor, std::int64_t now_ms, Txn& txn);
 
   // Forgets anchors, least recently used first, when there is more of them than the limits allow.
   // `durable` is the position of the last durable commit. Call it between commits.
@@ -83,8 +81,7 @@ class EventLanes {
   Result<bool> has_any(const ChannelKey& channel, std::uint64_t first, std::uint64_t last) const;
   // Drops the events of messages that are deleted, [first, last]. Only where has_any() says so:
   // a range deletion burdens every read after it.
-  void erase(const ChannelKey& channel, std::uint64_t first, std::uint64_t last,
-             rocksdb::WriteBatch& batch);
+  void erase(const ChannelKey& channel, std::uint64_t first, std::uint64_t last, Txn& txn);
 
  private:
   Anchor& insert(const Message& message);

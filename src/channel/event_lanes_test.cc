@@ -36,7 +36,8 @@ class EventLanesTest : public ::testing::Test {
     event.text = std::string(bytes, 'x');
     EventLanes::Anchor* anchor = lanes_->find(group_, name(seq));
     ASSERT_NE(anchor, nullptr);
-    ASSERT_TRUE(lanes_->append(event, *anchor, 0, position, batch_));
+    Txn txn(position);
+    ASSERT_TRUE(lanes_->append(event, *anchor, 0, txn));
   }
   Result<EventLanes::Applied> apply(AppendEvent::Effect effect, std::string_view event_key,
                                     std::string event_id) {
@@ -46,14 +47,14 @@ class EventLanesTest : public ::testing::Test {
     event.event_key = std::string(event_key);
     event.event_id = std::move(event_id);
     event.text = "x";
-    return lanes_->append(event, *lanes_->find(group_, name(1)), 0, 1, batch_);
+    return lanes_->append(event, *lanes_->find(group_, name(1)), 0, txn_);
   }
   bool has(std::uint64_t seq) { return lanes_->find(group_, name(seq)) != nullptr; }
   static std::string name(std::uint64_t seq) { return "n" + std::to_string(seq); }
 
   const ChannelKey group_{"g", ChannelType::group};
   store::MemoryReader store_;
-  rocksdb::WriteBatch batch_;
+  Txn txn_{1};
   std::unique_ptr<EventLanes> lanes_;
 };
 
@@ -99,7 +100,7 @@ TEST_F(EventLanesTest, ErasedAnchorsTakeNothing) {
   write(2, 3'000);
   EXPECT_GT(lanes_->anchor_bytes(), 2 * one + 3'000);
   EXPECT_TRUE(*lanes_->has_any(group_, 2, 2));
-  lanes_->erase(group_, 2, 2, batch_);
+  lanes_->erase(group_, 2, 2, txn_);
   EXPECT_EQ(lanes_->anchor_bytes(), one);
 }
 

@@ -21,13 +21,6 @@ constexpr std::uint64_t kIdReservation = 65536;
 // What is around the ids, the lists and the payload of a message: heads of keys and values, the row
 // that expires it, the gap, its entry in the commit record, the state of the partition.
 constexpr std::size_t kMessageOverhead = 512;
-// The same of a conversation: a row with its key, or a deleted one and a tombstone.
-constexpr std::size_t kConversationOverhead = 128;
-
-std::size_t conversation_row_bytes(std::string_view channel_id, std::string_view uid) {
-  return 2 * (channel_id.size() + uid.size()) + kConversationOverhead;
-}
-
 // The most that a message may add to a commit.
 std::size_t bytes_at_most(const SendCommand& command) {
   const std::string& channel = command.channel.id;
@@ -41,19 +34,6 @@ std::size_t bytes_at_most(const SendCommand& command) {
          command.payload.size() + rows;
 }
 
-rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
-
-// A result that was to be released with a commit that failed.
-SendResult after_failure(SendResult result, Errc failure) {
-  if (!result.ok()) return result;
-  if (failure == Errc::unknown_outcome) {
-    SendResult unknown;
-    unknown.code = Errc::unknown_outcome;
-    return unknown;
-  }
-  return SendResult::refuse(Reason::system_error, failure);
-}
-
 const std::shared_ptr<const UidSet>& list_of(const ListSource::Lists& lists, MemberList list) {
   switch (list) {
     case MemberList::subscribers: return lists.subscribers;
@@ -64,41 +44,6 @@ const std::shared_ptr<const UidSet>& list_of(const ListSource::Lists& lists, Mem
 }
 
 }  // namespace
-
-void Partition::Gathering::release(const Result<void>& committed, InboxDirectory& inboxes,
-                                   EffectSink& sink) {
-  for (auto& change : changes) {
-    if (!change.inbox.empty()) inboxes.invalidate(change.inbox);
-    if (committed && change.after_commit) change.after_commit();
-  }
-  if (!committed) {
-    for (auto& part : parts) {
-      for (auto& result : part.results) {
-        result = after_failure(result, committed.error().code());
-      }
-    }
-  } else if (!effects->messages.empty()) {
-    for (const auto& part : parts) effects->admissions.push_back(part.batch->admission());
-    sink.post_committed(std::move(effects));
-  }
-  for (auto& part : parts) part.batch->finish_items(part.part, part.first, part.results);
-  for (auto& change : changes) {
-    if (change.outcome && !committed) {
-      change.done(Error(committed.error()));
-    } else {
-      change.done(std::move(change.outcome));
-    }
-  }
-}
-
-std::size_t Partition::Gathering::bytes() const {
-  return batch.GetDataSize() + record.bytes() + conversation_bytes;
-}
-
-void Partition::Gathering::add_conversation(Channel& channel, std::string_view uid) {
-  conversations.emplace_back(&channel, std::string(uid));
-  conversation_bytes += conversation_row_bytes(channel.key.id, uid);
-}
 
 class Partition::ChannelFacts final : public PermissionFacts {
  public:
@@ -221,7 +166,8 @@ Result<void> Partition::open() {
   // Ids up to the bound may have been given out to messages that were never stored.
   counter_ = state.id_bound;
   id_bound_ = state.id_bound;
-  gathering_ = std::make_unique<Gathering>();
+  changed_conversations_.clear();
+  txn_ = std::make_unique<Txn>(position_ + 1);
   JD_CHECK_OK(resume_list_jobs(std::move(unfinished)));
   flight_ = std::make_shared<Flight>();
   flight_->durable = position_;
@@ -231,33 +177,33 @@ Result<void> Partition::open() {
 bool Partition::ensure_usable() {
   if (!flight_->failed.load(std::memory_order_acquire)) return true;
   // Every commit built on the failed one is refused by the log; then the store tells what holds.
-  if (flight_->commits.load(std::memory_order_acquire) > 0 || !gathering_->empty()) return false;
+  if (flight_->commits.load(std::memory_order_acquire) > 0 || !txn_->empty()) return false;
   if (!open()) return false;
   // What was read back may not be synced yet; the next successful commit says so.
   flight_->durable = 0;
   return true;
 }
 
-bool Partition::has_gathered() const { return !gathering_->empty(); }
+bool Partition::has_gathered() const { return !txn_->empty(); }
 
 void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t part) {
   if (!batch->begin_part(part, deps_.clock.steady())) return;
   const auto& items = batch->parts()[part].items;
   const bool usable = ensure_usable() && !index_.full();
   begin_gathering();
-  Gathering::Part decided{batch, part, 0, {}};
+  Txn::Part decided{batch, part, 0, {}};
   decided.results.reserve(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     SendCommand& command = batch->commands()[items[i]];
-    if (usable && gathering_->bytes() + bytes_at_most(command) > options_.commit_bytes_max) {
-      if (!decided.results.empty()) gathering_->parts.push_back(std::move(decided));
-      decided = Gathering::Part{batch, part, i, {}};
+    if (usable && txn_->bytes() + bytes_at_most(command) > options_.commit_bytes_max) {
+      if (!decided.results.empty()) txn_->add_part(std::move(decided));
+      decided = Txn::Part{batch, part, i, {}};
       close_commit();
     }
     decided.results.push_back(usable ? send(command)
                                      : SendResult::refuse(Reason::system_error, Errc::unavailable));
   }
-  gathering_->parts.push_back(std::move(decided));
+  txn_->add_part(std::move(decided));
   if (is_full()) pump();
 }
 
@@ -274,13 +220,13 @@ SendResult Partition::send(SendCommand& command) {
 }
 
 bool Partition::is_full() const {
-  return gathering_->messages >= options_.commit_messages_max ||
-         gathering_->bytes() >= options_.commit_bytes_max;
+  return txn_->messages() >= options_.commit_messages_max ||
+         txn_->bytes() >= options_.commit_bytes_max;
 }
 
 void Partition::close_commit() {
   // Alone a message may be larger than a commit should be.
-  if (gathering_->empty()) return;
+  if (txn_->empty()) return;
   hand_over();
   begin_gathering();
 }
@@ -289,8 +235,7 @@ void Partition::execute(Change change, std::function<void(Result<void>)> done) {
   const bool usable = ensure_usable();
   if (usable && waits_for_list_job(change, done)) return;
   begin_gathering();
-  gathering_->changes.push_back(Gathering::ChangeDone{std::move(done), {}, {}, {}});
-  // An evaluation may set what happens after the commit; it is the last entry.
+  txn_->add_change(std::move(done));
   Result<void> outcome;
   if (!usable) {
     outcome = Error(Errc::unavailable, "the store is recovering from a failure");
@@ -299,7 +244,7 @@ void Partition::execute(Change change, std::function<void(Result<void>)> done) {
     outcome = std::visit([this](const auto& what) { return evaluate_change(what); }, change);
     JD_ASSERT(outcome || mark() == before);
   }
-  Gathering::ChangeDone& entry = gathering_->changes.back();
+  Txn::ChangeDone& entry = txn_->last_change();
   entry.outcome = std::move(outcome);
   std::visit(
       [&entry](const auto& what) {
@@ -319,16 +264,14 @@ void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcom
       usable ? evaluate_event(event)
              : Error(Errc::unavailable, "the store is recovering from a failure");
   JD_ASSERT(evaluated || mark() == before);
-  Gathering::ChangeDone entry{{}, {}, {}, {}};
-  entry.done = [done = std::move(done),
-                evaluated = std::move(evaluated)](const Result<void>& committed) {
-    if (evaluated && !committed) {
-      done(Error(committed.error()));
-    } else {
-      done(evaluated);
-    }
-  };
-  gathering_->changes.push_back(std::move(entry));
+  txn_->add_change(
+      [done = std::move(done), evaluated = std::move(evaluated)](const Result<void>& committed) {
+        if (evaluated && !committed) {
+          done(Error(committed.error()));
+        } else {
+          done(evaluated);
+        }
+      });
   if (is_full()) pump();
 }
 
@@ -346,12 +289,11 @@ Result<Recipients> Partition::load_recipients(const ChannelKey& key) {
 }
 
 Partition::Mark Partition::mark() const {
-  return {gathering_->batch.GetDataSize(), gathering_->conversations.size(),
-          gathering_->effects->messages.size(), counter_};
+  return {txn_->bytes(), changed_conversations_.size(), txn_->effects(), counter_};
 }
 
 void Partition::begin_gathering() {
-  if (gathering_->empty()) deps_.horizon.begin(id_);
+  if (txn_->empty()) deps_.horizon.begin(id_);
 }
 
 void Partition::forget_recent_tokens() {
@@ -377,7 +319,7 @@ store::PartitionState Partition::state() const {
 void Partition::pump() {
   forget_recent_tokens();
   advance_list_jobs();
-  if (gathering_->empty()) {
+  if (txn_->empty()) {
     index_.advance(position_, flight_->durable.load(std::memory_order_acquire));
     return;
   }
@@ -389,34 +331,28 @@ void Partition::pump() {
 
 void Partition::hand_over() {
   write_conversations();
-  std::shared_ptr<Gathering> gathered = std::move(gathering_);
-  gathering_ = std::make_unique<Gathering>();
-
+  const std::shared_ptr<Txn> txn = std::move(txn_);
   store::Commit commit;
   commit.partition = id_;
   commit.expected_position = position_;
-  commit.messages = gathered->messages;
+  commit.messages = txn->messages();
   commit.id_bound = id_bound_;
-  if (!gathered->record.empty()) {
-    const auto key = store::commit_record_key(id_, gathered->record.first_counter());
-    const auto value = gathered->record.take();
-    gathered->batch.Put(key, value);
-  }
-  const bool writes = gathered->batch.Count() > 0;
-  if (writes) {
+  txn->write_record(
+      [this](std::uint64_t first_counter) { return store::commit_record_key(id_, first_counter); });
+  if (txn->writes()) {
     ++position_;
-    gathered->batch.Put(store::partition_state_key(id_), store::encode(state()));
+    txn->put(store::partition_state_key(id_), store::encode(state()));
     // A reader that finds these changes can name their stamps, also when the clock has gone back.
     deps_.horizon.raise(last_stamp_ns_ + 1);
   }
-  commit.batch = std::move(gathered->batch);
+  txn_ = std::make_unique<Txn>(position_ + 1);
+  commit.batch = txn->take_batch();
   flight_->commits.fetch_add(1, std::memory_order_relaxed);
   const std::uint64_t position = position_;
-  commit.done = [gathered, flight = flight_, position, wake = wake_, id = id_,
-                 &inboxes = deps_.inboxes, &sink = deps_.effects,
-                 &horizon = deps_.horizon](const Result<void>& committed) {
+  commit.done = [txn, flight = flight_, position, wake = wake_, id = id_, &inboxes = deps_.inboxes,
+                 &sink = deps_.effects, &horizon = deps_.horizon](const Result<void>& committed) {
     horizon.finish(id);
-    gathered->release(committed, inboxes, sink);
+    txn->release(committed, inboxes, sink);
     if (committed) {
       flight->durable.store(position, std::memory_order_release);
     } else {
@@ -437,7 +373,7 @@ std::uint64_t Partition::next_counter() {
     id_bound_ = counter_ + kIdReservation;
     JD_ASSERT(id_bound_ <= kIdCounterMax);
     // Makes sure the reservation is committed before the id is shown to anybody.
-    gathering_->batch.Put(store::partition_state_key(id_), store::encode(state()));
+    txn_->put(store::partition_state_key(id_), store::encode(state()));
   }
   return counter_;
 }
@@ -447,8 +383,8 @@ MessageSeq Partition::next_seq(Channel& log) {
     store::GapRecord skipped;
     skipped.seqs = deps_.seq_floor - log.last_seq;
     log.last_seq = deps_.seq_floor;
-    gathering_->batch.Put(store::gap_key(id_, log.key, static_cast<MessageSeq>(log.last_seq)),
-                          store::encode(skipped));
+    txn_->put(store::gap_key(id_, log.key, static_cast<MessageSeq>(log.last_seq)),
+              store::encode(skipped));
     log.record.has_gaps = true;
     put_record(log);
   }
@@ -569,7 +505,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
     entry.fingerprint = fingerprint;
     entry.payload = payload;
     entry.idempotent = command.idempotent;
-    gathering_->record.add(entry, now);
+    txn_->add_entry(entry, now);
     store::ClientNumber number;
     number.counter = entry.counter;
     number.seq = entry.seq;
@@ -578,7 +514,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
     number.idempotent = command.idempotent;
     index_.insert(fingerprint, number);
   }
-  ++gathering_->messages;
+  txn_->count_message();
 
   SendResult result;
   result.state = SendResult::State::accepted;
@@ -592,7 +528,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
     committed.message = std::move(message);
     committed.recipients = std::move(recipients);
     committed.origin_session = command.origin_session;
-    gathering_->effects->messages.push_back(std::move(committed));
+    txn_->add_effect(std::move(committed));
   }
   return result;
 }
@@ -603,10 +539,10 @@ void Partition::store_message(const Message& message, const ChannelKey& log, Cha
   touch(log_state);
   store::build_message_key(key_scratch_, id_, log, message.seq);
   store::encode_message(value_scratch_, message, log);
-  gathering_->batch.Put(slice(key_scratch_), slice(value_scratch_));
+  txn_->put(key_scratch_, value_scratch_);
   if (message.expire != 0) {
     const auto at = static_cast<std::uint64_t>(message.timestamp) + message.expire;
-    gathering_->batch.Put(store::expiry_key(id_, at, log, message.seq), rocksdb::Slice());
+    txn_->put(store::expiry_key(id_, at, log, message.seq), {});
   }
   if (channel == nullptr) {
     // A targeted command: each of its users has a position in the log that was made for them.
@@ -628,7 +564,7 @@ void Partition::store_message(const Message& message, const ChannelKey& log, Cha
       gap.readers = message.subscribers;
       gap.readers.push_back(message.from_uid);
     }
-    gathering_->batch.Put(store::gap_key(id_, log, message.seq), store::encode(gap));
+    txn_->put(store::gap_key(id_, log, message.seq), store::encode(gap));
     if (!channel->record.has_gaps) {
       channel->record.has_gaps = true;
       put_record(*channel);

@@ -27,8 +27,8 @@
 #include "channel/inbox_directory.h"
 #include "channel/list_source.h"
 #include "channel/permission.h"
-#include "channel/send_batch.h"
 #include "channel/system_accounts.h"
+#include "channel/txn.h"
 #include "model/message.h"
 #include "observe/metrics.h"
 #include "store/bulk_loader.h"
@@ -122,7 +122,6 @@ class Partition {
 
  private:
   struct Channel;
-  struct Gathering;
   struct Flight;  // shared with the log's thread
   struct Progress;
   struct ListJob;
@@ -300,7 +299,7 @@ class Partition {
   // What a command may have added to the commit being gathered; equal before and after one that
   // was refused.
   struct Mark {
-    std::size_t batch_bytes = 0;
+    std::size_t bytes = 0;
     std::size_t conversations = 0;
     std::size_t effects = 0;
     std::uint64_t counter = 0;
@@ -342,7 +341,9 @@ class Partition {
       running_streams_;
   boost::unordered_flat_map<ChannelKey, std::unique_ptr<ListJob>, ChannelKeyHash> list_jobs_;
   std::uint64_t list_turn_ = 0;
-  std::unique_ptr<Gathering> gathering_;
+  // Written when the commit is handed on: a user who sends a hundred messages moves once.
+  std::vector<std::pair<Channel*, std::string>> changed_conversations_;
+  std::unique_ptr<Txn> txn_;
   std::shared_ptr<Flight> flight_;
   std::string key_scratch_;
   std::string value_scratch_;

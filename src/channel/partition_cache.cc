@@ -87,7 +87,7 @@ Result<UidSet*> Partition::load_list_for_change(Channel& channel, MemberList lis
 }
 
 void Partition::touch(Channel& channel) {
-  channel.touched_position = position_ + 1;
+  channel.touched_position = txn_->position();
   channel.last_used = ++use_tick_;
   weigh(channel);
 }
@@ -127,7 +127,7 @@ void Partition::put_record(Channel& channel) {
     channel.record.created_at = deps_.clock.wall_seconds();
   }
   touch(channel);
-  gathering_->batch.Put(store::channel_key(id_, channel.key), store::encode(channel.record));
+  txn_->put(store::channel_key(id_, channel.key), store::encode(channel.record));
 }
 
 Partition::Membership Partition::change_members(Channel& channel, MemberList list, UidSet& set,
@@ -152,14 +152,13 @@ Partition::Membership Partition::change_members(Channel& channel, MemberList lis
     }
   }
   if (!membership.removed.empty() || !membership.added.empty()) {
-    channel.lists_position = position_ + 1;
+    channel.lists_position = txn_->position();
   }
   for (const auto& uid : membership.removed) {
-    gathering_->batch.Delete(store::member_key(id_, key_kind(list), channel.key, uid));
+    txn_->erase(store::member_key(id_, key_kind(list), channel.key, uid));
   }
   for (const auto& uid : membership.added) {
-    gathering_->batch.Put(store::member_key(id_, key_kind(list), channel.key, uid),
-                          rocksdb::Slice());
+    txn_->put(store::member_key(id_, key_kind(list), channel.key, uid), {});
   }
   weigh(channel);
   return membership;
@@ -213,10 +212,11 @@ ConversationRecord& Partition::put_conversation(Channel& channel, std::string_vi
 void Partition::mark_conversation(Channel& channel, std::string_view uid) {
   touch(channel);
   const auto it = channel.conversations.find(uid);
-  it->second.position = position_ + 1;
+  it->second.position = txn_->position();
   if (it->second.dirty) return;
   it->second.dirty = true;
-  gathering_->add_conversation(channel, uid);
+  changed_conversations_.emplace_back(&channel, std::string(uid));
+  txn_->expect_bytes(conversation_row_bytes(channel.key.id, uid));
 }
 
 void Partition::erase_conversation(Channel& channel, std::string_view uid) {
@@ -230,24 +230,23 @@ void Partition::erase_conversation(Channel& channel, std::string_view uid) {
 }
 
 void Partition::write_conversations() {
-  for (const auto& [channel, uid] : gathering_->conversations) {
+  for (const auto& [channel, uid] : changed_conversations_) {
     CachedConversation& cached = channel->conversations[uid];
     cached.dirty = false;
     const std::string key = store::conversation_key(id_, uid, channel->key);
     if (cached.record) {
       cached.written_read_to = cached.record->read_to;
-      gathering_->batch.Put(key, store::encode(*cached.record));
+      txn_->put(key, store::encode(*cached.record));
     } else {
-      gathering_->batch.Delete(key);
+      txn_->erase(key);
     }
     // With a row it would say nothing.
     if (!cached.record && cached.deleted_at_ns != 0) {
       const store::TombstoneRecord tombstone{cached.deleted_at_ns};
-      gathering_->batch.Put(store::tombstone_key(id_, uid, channel->key), store::encode(tombstone));
+      txn_->put(store::tombstone_key(id_, uid, channel->key), store::encode(tombstone));
     }
   }
-  gathering_->conversations.clear();
-  gathering_->conversation_bytes = 0;
+  changed_conversations_.clear();
 }
 
 Result<std::vector<std::string>> Partition::load_unopened(Channel& channel) {

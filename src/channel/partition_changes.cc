@@ -179,8 +179,8 @@ Result<void> Partition::evaluate_change(const StoreToken& change) {
 }
 
 void Partition::put_token(const std::string& key, const store::TokenRecord& record) {
-  gathering_->batch.Put(key, store::encode(record));
-  recent_tokens_[key] = RecentToken{record, position_ + 1};
+  txn_->put(key, store::encode(record));
+  recent_tokens_[key] = RecentToken{record, txn_->position()};
 }
 
 Result<Partition::StoredTokens> Partition::load_tokens(std::string_view uid) {
@@ -228,14 +228,13 @@ Result<void> Partition::evaluate_change(const ChangeSystemAccounts& change) {
   for (const auto& uid : change.uids) {
     const std::string key = store::system_account_key(id_, uid);
     if (change.add) {
-      gathering_->batch.Put(key, rocksdb::Slice());
+      txn_->put(key, {});
     } else {
-      gathering_->batch.Delete(key);
+      txn_->erase(key);
     }
   }
-  gathering_->changes.back().after_commit = [&accounts = deps_.accounts, change] {
-    accounts.change(change.add, change.uids);
-  };
+  txn_->after_commit(
+      [&accounts = deps_.accounts, change] { accounts.change(change.add, change.uids); });
   return {};
 }
 
@@ -358,14 +357,14 @@ Result<void> Partition::evaluate_change(const AdvanceCommandPosition& change) {
 Result<void> Partition::evaluate_change(const RecordCommandSync& change) {
   const std::string key = store::command_sync_key(id_, change.uid);
   if (change.positions.empty()) {
-    gathering_->batch.Delete(key);
+    txn_->erase(key);
     return {};
   }
   store::CommandSyncRecord record;
   for (const auto& position : change.positions) {
     record.positions.push_back({position.channel, position.seq});
   }
-  gathering_->batch.Put(key, store::encode(record));
+  txn_->put(key, store::encode(record));
   return {};
 }
 
@@ -387,13 +386,12 @@ void Partition::clear_log(const Clearing& clearing) {
   const auto first = static_cast<MessageSeq>(log.record.cleared_to + 1);
   const auto behind = static_cast<MessageSeq>(up_to + 1);
   if (clearing.has_events) {
-    events_.erase(log.key, log.record.cleared_to + 1, up_to, gathering_->batch);
+    events_.erase(log.key, log.record.cleared_to + 1, up_to, *txn_);
   }
-  gathering_->batch.DeleteRange(store::message_range_begin(id_, log.key, first),
-                                store::message_key(id_, log.key, behind));
+  txn_->erase_range(store::message_range_begin(id_, log.key, first),
+                    store::message_key(id_, log.key, behind));
   if (log.record.has_gaps) {
-    gathering_->batch.DeleteRange(store::gap_key(id_, log.key, first),
-                                  store::gap_key(id_, log.key, behind));
+    txn_->erase_range(store::gap_key(id_, log.key, first), store::gap_key(id_, log.key, behind));
   }
   log.record.cleared_to = up_to;
   put_record(log);
@@ -429,12 +427,12 @@ Result<void> Partition::evaluate_change(const DeleteMessages& change) {
   boost::unordered::erase_if(channel->deleted_lately,
                              [durable = flight_->durable.load(std::memory_order_acquire)](
                                  const auto& deleted) { return deleted.second <= durable; });
-  for (const std::uint64_t seq : with_events) events_.erase(key, seq, seq, gathering_->batch);
+  for (const std::uint64_t seq : with_events) events_.erase(key, seq, seq, *txn_);
   for (const std::uint64_t seq : seqs) {
-    channel->deleted_lately.insert_or_assign(seq, position_ + 1);
-    gathering_->batch.Delete(store::message_key(id_, key, static_cast<MessageSeq>(seq)));
-    gathering_->batch.Put(store::gap_key(id_, key, static_cast<MessageSeq>(seq)),
-                          store::encode(store::GapRecord()));
+    channel->deleted_lately.insert_or_assign(seq, txn_->position());
+    txn_->erase(store::message_key(id_, key, static_cast<MessageSeq>(seq)));
+    txn_->put(store::gap_key(id_, key, static_cast<MessageSeq>(seq)),
+              store::encode(store::GapRecord()));
   }
   return {};
 }
@@ -472,7 +470,7 @@ Result<void> Partition::evaluate_change(const ReclaimExpired& change) {
     JD_TRY(empty_to[log], find_empty_front(*log, std::move(seqs)));
   }
   for (const auto& [key, expiry, log, has_events] : expired) {
-    gathering_->batch.Delete(*key);
+    txn_->erase(*key);
     const std::uint64_t seq = raw(expiry.seq);
     if (seq <= log->record.cleared_to) continue;
     const bool last = seq == log->last_seq && log->record.seq_floor < seq;
@@ -481,12 +479,11 @@ Result<void> Partition::evaluate_change(const ReclaimExpired& change) {
       log->record.has_gaps = true;
       put_record(*log);
     }
-    if (has_events) events_.erase(expiry.log, seq, seq, gathering_->batch);
-    gathering_->batch.Delete(store::message_key(id_, expiry.log, expiry.seq));
+    if (has_events) events_.erase(expiry.log, seq, seq, *txn_);
+    txn_->erase(store::message_key(id_, expiry.log, expiry.seq));
     // Without a row nothing tells when it was over; the gap does, for whoever counts.
     if (!expiry.log.id.ends_with(kCommandSuffix)) {
-      gathering_->batch.Put(store::gap_key(id_, expiry.log, expiry.seq),
-                            store::encode(store::GapRecord()));
+      txn_->put(store::gap_key(id_, expiry.log, expiry.seq), store::encode(store::GapRecord()));
     }
   }
   for (const auto& [log, up_to] : empty_to) clear_log({log, up_to, false});
@@ -517,7 +514,7 @@ Result<std::uint64_t> Partition::find_empty_front(const Channel& log,
 
 Result<void> Partition::evaluate_change(const DropCommitRecords& change) {
   for (const std::uint64_t counter : change.first_counters) {
-    gathering_->batch.Delete(store::commit_record_key(id_, counter));
+    txn_->erase(store::commit_record_key(id_, counter));
   }
   return {};
 }
@@ -545,9 +542,9 @@ Result<void> Partition::evaluate_change(const DropTombstones& change) {
   }
   if (old.empty()) return {};
   tombstones_dropped_.deleted_at_ns = std::max(tombstones_dropped_.deleted_at_ns, change.up_to_ns);
-  gathering_->batch.Put(store::tombstones_dropped_key(id_), store::encode(tombstones_dropped_));
+  txn_->put(store::tombstones_dropped_key(id_), store::encode(tombstones_dropped_));
   for (const auto& [key, cached] : old) {
-    gathering_->batch.Delete(*key);
+    txn_->erase(*key);
     if (cached != nullptr) cached->deleted_at_ns = 0;
   }
   return {};
@@ -559,7 +556,7 @@ Result<void> Partition::evaluate_change(const AdvanceWebhook& change) {
   auto& cursor = webhook_cursor_;
   if (change.notified_to) cursor.notified_to = std::max(cursor.notified_to, *change.notified_to);
   if (change.offline_to) cursor.offline_to = std::max(cursor.offline_to, *change.offline_to);
-  gathering_->batch.Put(store::webhook_cursor_key(id_), store::encode(cursor));
+  txn_->put(store::webhook_cursor_key(id_), store::encode(cursor));
   return {};
 }
 
@@ -567,17 +564,17 @@ Result<void> Partition::evaluate_change(const RecordPresenceEvent& change) {
   const auto session =
       store::online_session_key(id_, change.uid, change.device_flag, change.session_id);
   if (change.online) {
-    gathering_->batch.Put(session, rocksdb::Slice());
+    txn_->put(session, {});
   } else {
-    gathering_->batch.Delete(session);
+    txn_->erase(session);
   }
-  gathering_->batch.Put(
-      store::presence_event_key(id_, change.at_ns, change.session_id, change.online), change.text);
+  txn_->put(store::presence_event_key(id_, change.at_ns, change.session_id, change.online),
+            change.text);
   return {};
 }
 
 Result<void> Partition::evaluate_change(const ForgetPresenceEvents& change) {
-  for (const auto& key : change.keys) gathering_->batch.Delete(key);
+  for (const auto& key : change.keys) txn_->erase(key);
   return {};
 }
 
@@ -654,14 +651,13 @@ Result<EventOutcome> Partition::evaluate_event(AppendEvent& event) {
   }
   JD_TRY(Recipients recipients,
          recipients_of(EventLanes::message_of(*anchor).subscribers, *channel));
-  JD_TRY(const auto applied,
-         events_.append(event, *anchor, now_ms, position_ + 1, gathering_->batch));
+  JD_TRY(const auto applied, events_.append(event, *anchor, now_ms, *txn_));
   if (!applied.changed) return applied.outcome;
   if (event.begins_stream) {
     store::RunningStreamRecord stream;
     stream.client_msg_no = event.client_msg_no;
     stream.active_at_ms = now_ms;
-    gathering_->batch.Put(store::running_stream_key(id_, event.channel), store::encode(stream));
+    txn_->put(store::running_stream_key(id_, event.channel), store::encode(stream));
     running_streams_[event.channel] = std::move(stream);
   } else if (applied.main_ended && running != running_streams_.end() &&
              running->second.client_msg_no == event.client_msg_no) {
@@ -672,7 +668,7 @@ Result<EventOutcome> Partition::evaluate_event(AppendEvent& event) {
 }
 
 void Partition::end_running_stream(const ChannelKey& channel) {
-  gathering_->batch.Delete(store::running_stream_key(id_, channel));
+  txn_->erase(store::running_stream_key(id_, channel));
   running_streams_.erase(ChannelKey(channel));
 }
 
@@ -699,7 +695,7 @@ void Partition::push_event(const AppendEvent& event, const EventOutcome& outcome
   CommittedMessage committed;
   committed.event = std::move(pushed);
   committed.recipients = std::move(recipients);
-  gathering_->effects->messages.push_back(std::move(committed));
+  txn_->add_effect(std::move(committed));
 }
 
 }  // namespace jindou::channel

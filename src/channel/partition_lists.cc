@@ -149,7 +149,7 @@ Result<void> Partition::begin_list_job(Channel& channel, MemberList list,
   if (gather(started) && started.position <= flight_->durable.load(std::memory_order_acquire)) {
     decide(started);
   }
-  if (started.parts > 0 || started.decided) started.position = position_ + 1;
+  if (started.parts > 0 || started.decided) started.position = txn_->position();
   return {};
 }
 
@@ -159,14 +159,14 @@ void Partition::begin_dissolving(Channel& channel) {
   job->change.kind = Kind::dissolve;
   ListJob& started = start(std::move(job));
   decide(started);
-  started.position = position_ + 1;
+  started.position = txn_->position();
 }
 
 Partition::ListJob& Partition::start(std::unique_ptr<ListJob> job) {
   ListJob& started = *job;
   started.channel->list_job = &started;
   // The answer waits for the last slice.
-  started.done = std::exchange(gathering_->changes.back().done, [](const Result<void>&) {});
+  started.done = std::exchange(txn_->last_change().done, [](const Result<void>&) {});
   list_jobs_.emplace(started.channel->key, std::move(job));
   return started;
 }
@@ -190,7 +190,7 @@ bool Partition::gather(ListJob& job) {
     job.change.uids.push_back(std::move(uid));
   }
   if (!part.empty()) {
-    gathering_->batch.Put(store::list_change_key(id_, job.channel->key, ++job.parts), part);
+    txn_->put(store::list_change_key(id_, job.channel->key, ++job.parts), part);
   }
   return job.looked_at == job.asked.size();
 }
@@ -206,8 +206,8 @@ void Partition::decide(ListJob& job) {
     change.read_to = channel.last_seq;
     change.command_read_to = commands->second->last_seq;
   }
-  gathering_->batch.Put(store::list_change_key(id_, channel.key, 0),
-                        store::encode_list_change(change, job.parts));
+  txn_->put(store::list_change_key(id_, channel.key, 0),
+            store::encode_list_change(change, job.parts));
   show_decided(job);
 }
 
@@ -238,7 +238,7 @@ void Partition::advance_list_jobs() {
   // One step to a commit, which wakes this thread for the next one.
   job->turn = ++list_turn_;
   begin_gathering();
-  gathering_->changes.push_back({[](const Result<void>&) {}, {}, {}, {}});
+  txn_->add_change([](const Result<void>&) {});
   const Mark before = mark();
   if (const auto advanced = advance(*job); !advanced) {
     JD_ASSERT(mark() == before);
@@ -250,7 +250,7 @@ void Partition::advance_list_jobs() {
     return;
   }
   // A step that writes nothing leaves nothing to wait for.
-  if (mark() != before) job->position = position_ + 1;
+  if (mark() != before) job->position = txn_->position();
 }
 
 Partition::ListJob* Partition::find_list_job_to_advance() const {
@@ -271,7 +271,7 @@ Result<void> Partition::advance(ListJob& job) {
     write_slice(job, slice);
     if (job.finished) {
       const std::string prefix = store::list_change_prefix(id_, job.channel->key);
-      gathering_->batch.DeleteRange(prefix, store::after_prefix(prefix));
+      txn_->erase_range(prefix, store::after_prefix(prefix));
     }
     return {};
   }
@@ -364,12 +364,12 @@ Result<void> Partition::load_readmitted(const ListJob& job, ListSlice& slice) {
 void Partition::write_slice(ListJob& job, const ListSlice& slice) {
   Channel& channel = *job.channel;
   for (const auto& uid : slice.removed) {
-    gathering_->batch.Delete(store::member_key(id_, slice.list, channel.key, uid));
-    job.shares[uid] = position_ + 1;
+    txn_->erase(store::member_key(id_, slice.list, channel.key, uid));
+    job.shares[uid] = txn_->position();
   }
   for (const auto& uid : slice.added) {
-    gathering_->batch.Put(store::member_key(id_, slice.list, channel.key, uid), rocksdb::Slice());
-    job.shares[uid] = position_ + 1;
+    txn_->put(store::member_key(id_, slice.list, channel.key, uid), {});
+    job.shares[uid] = txn_->position();
   }
   if (!has_conversations(channel.key.type)) return;
   if (slice.list == KeyKind::subscriber) {
@@ -483,7 +483,7 @@ Result<void> Partition::resume_list_jobs(UnfinishedListChanges unfinished) {
     } else {
       // It was never decided. Goes with the next commit.
       const std::string prefix = store::list_change_prefix(id_, key);
-      gathering_->batch.DeleteRange(prefix, store::after_prefix(prefix));
+      txn_->erase_range(prefix, store::after_prefix(prefix));
     }
   }
   return {};

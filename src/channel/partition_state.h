@@ -1,5 +1,5 @@
-// What a partition keeps in memory: cached channels and the commit being gathered. Shared by the
-// files that implement Partition, and by nobody else.
+// What a partition keeps in memory of channels. Shared by the files that implement Partition, and
+// by nobody else.
 #pragma once
 
 #include <atomic>
@@ -56,42 +56,11 @@ struct Partition::Channel {
   }
 };
 
-// What the commands evaluated since the last commit have produced.
-struct Partition::Gathering {
-  // What this commit decides of a part of a batch.
-  struct Part {
-    std::shared_ptr<SendBatch> batch;
-    std::size_t part = 0;
-    std::size_t first = 0;  // the item of the part that the first result is of
-    std::vector<SendResult> results;
-  };
-  struct ChangeDone {
-    // Told when the commit is decided.
-    std::function<void(Result<void>)> done;
-    Result<void> outcome;
-    // Run before anybody is told, when the commit is durable (or, for an inbox, whatever became of
-    // it): caches beside the partition follow the store.
-    std::function<void()> after_commit;
-    std::string inbox;  // uid whose cached inbox is stale afterwards; may be empty
-  };
-  rocksdb::WriteBatch batch;
-  store::CommitRecordBuilder record;
-  std::vector<Part> parts;
-  std::vector<ChangeDone> changes;
-  // Written when the commit is handed on: a user who sends a hundred messages moves once.
-  std::vector<std::pair<Channel*, std::string>> conversations;
-  std::size_t conversation_bytes = 0;  // of their rows, at most
-  std::shared_ptr<CommittedBatch> effects = std::make_shared<CommittedBatch>();
-  std::uint32_t messages = 0;
-
-  bool empty() const { return parts.empty() && changes.empty(); }
-  void add_conversation(Channel& channel, std::string_view uid);
-  // Of the commit, at most: rows of conversations are written at the end.
-  std::size_t bytes() const;
-
-  // Tells every caller, on a thread of the log.
-  void release(const Result<void>& committed, InboxDirectory& inboxes, EffectSink& sink);
-};
+// Bytes that the row of a conversation may take, or a deleted one and a tombstone, at most.
+inline std::size_t conversation_row_bytes(std::string_view channel_id, std::string_view uid) {
+  constexpr std::size_t kOverhead = 128;  // of keys and values
+  return 2 * (channel_id.size() + uid.size()) + kOverhead;
+}
 
 // One commit syncing and one queued behind it keep the disk busy; more would only make the
 // gathering ones smaller.

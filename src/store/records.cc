@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/varint.h"
 
@@ -187,6 +188,14 @@ void CommitRecordBuilder::add(const CommitEntry& entry, std::int64_t timestamp) 
   append_be(body_, entry.payload);
   previous_counter_ = entry.counter;
   ++count_;
+}
+
+void CommitRecordBuilder::cut(const Mark& mark) {
+  JD_ASSERT(mark.bytes <= body_.size());
+  body_.resize(mark.bytes);
+  count_ = mark.count;
+  previous_counter_ = mark.previous_counter;
+  previous_log_ = mark.previous_log;
 }
 
 std::string CommitRecordBuilder::take() {

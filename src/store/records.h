@@ -151,6 +151,17 @@ class CommitRecordBuilder {
   // The encoded record; the builder is empty afterwards.
   std::string take();
 
+  // How much there is; everything behind a mark can be taken back.
+  struct Mark {
+    std::size_t bytes = 0;
+    std::uint64_t count = 0;
+    std::uint64_t previous_counter = 0;
+    ChannelKey previous_log;
+    bool operator==(const Mark&) const = default;
+  };
+  Mark mark() const { return {body_.size(), count_, previous_counter_, previous_log_}; }
+  void cut(const Mark& mark);
+
  private:
   std::string body_;
   std::uint64_t count_ = 0;
