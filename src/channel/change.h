@@ -9,8 +9,10 @@
 #include <variant>
 #include <vector>
 
+#include "channel/command_variant.h"
+#include "channel/outbox_commands.h"
+#include "channel/token_commands.h"
 #include "model/channel.h"
-#include "model/device.h"
 #include "model/ids.h"
 #include "model/message_event.h"
 
@@ -45,24 +47,6 @@ struct ChangeMembers {
 // goes on where it was, should the id ever be used again.
 struct DeleteChannel {
   ChannelKey channel;
-};
-
-// Registers or replaces the token of one (uid, device_flag). Errors: denied when the user is
-// banned; conflict when `only_own` is set and the user has another token, of whatever device flag,
-// one made worthless included.
-struct StoreToken {
-  std::string uid;
-  DeviceFlag device_flag = DeviceFlag::app;
-  DeviceLevel level = DeviceLevel::slave;
-  std::string token;
-  bool only_own = false;
-};
-
-// Makes the tokens of a user worthless (POST /user/device_quit). Without a flag: of all devices.
-// The level of each device stays.
-struct ClearTokens {
-  std::string uid;
-  std::optional<DeviceFlag> device_flag;
 };
 
 // Adds to or removes from the system accounts, which pass the permission rules. In force on every
@@ -150,42 +134,18 @@ struct DropTombstones {
   std::int64_t up_to_ns = 0;
 };
 
-// How far the messages of a partition have been handed to the webhook. Never moves back. With
-// neither position nothing is written: it is done when all that was evaluated before is durable.
-struct AdvanceWebhook {
-  PartitionId partition{};
-  std::optional<std::uint64_t> notified_to;  // message id counters, inclusive
-  std::optional<std::uint64_t> offline_to;
-};
-
-// A session came or went, to be told to the webhook: kept until ForgetPresenceEvents. `text` is the
-// webhook's own form of the event.
-struct RecordPresenceEvent {
-  std::string uid;
-  DeviceFlag device_flag = DeviceFlag::app;
-  std::uint64_t session_id = 0;
-  bool online = true;
-  std::int64_t at_ns = 0;
-  std::string text;
-};
-
-// Events of the partition that were delivered or given up; their keys.
-struct ForgetPresenceEvents {
-  PartitionId partition{};
-  std::vector<std::string> keys;
-};
-
 // Ends streams of the older endpoints in which nothing has happened for so long.
 struct CloseIdleStreams {
   PartitionId partition{};
   std::int64_t idle_ms = 30'000;
 };
 
-using Change = std::variant<UpsertChannel, ChangeMembers, DeleteChannel, StoreToken, ClearTokens,
-                            ChangeSystemAccounts, ChangeConversation, AdvanceCommandPosition,
-                            RecordCommandSync, ClearMessages, DeleteMessages, SetRetention,
-                            ReclaimExpired, DropCommitRecords, DropTombstones, AdvanceWebhook,
-                            RecordPresenceEvent, ForgetPresenceEvents, CloseIdleStreams>;
+using Change =
+    JoinedVariants<std::variant<UpsertChannel, ChangeMembers, DeleteChannel, ChangeSystemAccounts,
+                                ChangeConversation, AdvanceCommandPosition, RecordCommandSync,
+                                ClearMessages, DeleteMessages, SetRetention, ReclaimExpired,
+                                DropCommitRecords, DropTombstones, CloseIdleStreams>,
+                   TokenCommand, OutboxCommand>;
 
 // POST /message/event: appends an event to a lane of an anchor message. What it does to the lane
 // is told by `effect`; the edge reads it from the event type.

@@ -113,7 +113,9 @@ Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions option
       wake_(std::move(wake)),
       index_(id, deps.reader, deps.loader, options.index_generation_entries,
              options.index_filter_bytes_max),
-      events_(id, deps.reader, options.events) {}
+      events_(id, deps.reader, options.events),
+      tokens_(id, deps.reader, deps.inboxes),
+      outbox_(id) {}
 
 Partition::~Partition() = default;
 
@@ -125,11 +127,7 @@ Result<void> Partition::open() {
     JD_TRY(state, store::decode_partition_state(value));
   }
   JD_CHECK_OK(index_.open());
-  webhook_cursor_ = {};
-  JD_TRY(const bool hooked, deps_.reader.get(Table::main, store::webhook_cursor_key(id_), value));
-  if (hooked) {
-    JD_TRY(webhook_cursor_, store::decode_webhook_cursor(value));
-  }
+  JD_CHECK_OK(outbox_.open(deps_.reader));
   tombstones_dropped_ = {};
   JD_TRY(const bool any_dropped,
          deps_.reader.get(Table::main, store::tombstones_dropped_key(id_), value));
@@ -158,7 +156,7 @@ Result<void> Partition::open() {
   channels_.clear();
   channels_weight_ = 0;
   events_.clear();
-  recent_tokens_.clear();
+  tokens_.clear();
   deps_.horizon.reset(id_);
   position_ = state.position;
   last_stamp_ns_ = std::max(last_stamp_ns_, state.stamped_to_ns);
@@ -231,6 +229,17 @@ void Partition::close_commit() {
   begin_gathering();
 }
 
+template <class Command>
+Result<void> Partition::evaluate_command(const Command& command) {
+  if constexpr (is_command_of<Command, TokenCommand>) {
+    return tokens_.evaluate(command, *txn_);
+  } else if constexpr (is_command_of<Command, OutboxCommand>) {
+    return outbox_.evaluate(command, *txn_);
+  } else {
+    return evaluate_change(command);
+  }
+}
+
 void Partition::execute(Change change, std::function<void(Result<void>)> done) {
   const bool usable = ensure_usable();
   if (usable && waits_for_list_job(change, done)) return;
@@ -241,7 +250,7 @@ void Partition::execute(Change change, std::function<void(Result<void>)> done) {
     outcome = Error(Errc::unavailable, "the store is recovering from a failure");
   } else {
     const Mark before = mark();
-    outcome = std::visit([this](const auto& what) { return evaluate_change(what); }, change);
+    outcome = std::visit([this](const auto& what) { return evaluate_command(what); }, change);
     JD_ASSERT(outcome || mark() == before);
   }
   Txn::ChangeDone& entry = txn_->last_change();
@@ -296,13 +305,6 @@ void Partition::begin_gathering() {
   if (txn_->empty()) deps_.horizon.begin(id_);
 }
 
-void Partition::forget_recent_tokens() {
-  if (recent_tokens_.empty()) return;
-  const std::uint64_t durable = flight_->durable.load(std::memory_order_acquire);
-  boost::unordered::erase_if(
-      recent_tokens_, [durable](const auto& entry) { return entry.second.position <= durable; });
-}
-
 std::int64_t Partition::next_stamp_ns() {
   last_stamp_ns_ = std::max(deps_.horizon.now_ns(), last_stamp_ns_ + 1);
   return last_stamp_ns_;
@@ -317,7 +319,7 @@ store::PartitionState Partition::state() const {
 }
 
 void Partition::pump() {
-  forget_recent_tokens();
+  tokens_.trim(flight_->durable.load(std::memory_order_acquire));
   advance_list_jobs();
   if (txn_->empty()) {
     index_.advance(position_, flight_->durable.load(std::memory_order_acquire));

@@ -26,8 +26,10 @@
 #include "channel/event_lanes.h"
 #include "channel/inbox_directory.h"
 #include "channel/list_source.h"
+#include "channel/outbox.h"
 #include "channel/permission.h"
 #include "channel/system_accounts.h"
+#include "channel/tokens.h"
 #include "channel/txn.h"
 #include "model/message.h"
 #include "observe/metrics.h"
@@ -149,16 +151,15 @@ class Partition {
   // Lists of the other system, which go before the stored ones; null when it has none.
   std::shared_ptr<const ListSource::Lists> sourced(const ChannelKey& channel) const;
 
+  // Has the module evaluate it whose command it is.
+  template <class Command>
+  Result<void> evaluate_command(const Command& command);
+
   // partition_changes.cc: everything but sending. Each reads everything it needs before it changes
   // anything: one that fails has left nothing behind, in the batch or in memory.
   Result<void> evaluate_change(const UpsertChannel& change);
   Result<void> evaluate_change(const ChangeMembers& change);
   Result<void> evaluate_change(const DeleteChannel& change);
-  Result<void> evaluate_change(const StoreToken& change);
-  // The tokens of a user by key, those made worthless included.
-  using StoredTokens = std::vector<std::pair<std::string, store::TokenRecord>>;
-  Result<StoredTokens> load_tokens(std::string_view uid);
-  Result<void> evaluate_change(const ClearTokens& change);
   Result<void> evaluate_change(const ChangeSystemAccounts& change);
   Result<void> evaluate_change(const ChangeConversation& change);
   // Errors: not_found, invalid (disbanded), storage.
@@ -171,9 +172,6 @@ class Partition {
   Result<void> evaluate_change(const ReclaimExpired& change);
   Result<void> evaluate_change(const DropCommitRecords& change);
   Result<void> evaluate_change(const DropTombstones& change);
-  Result<void> evaluate_change(const AdvanceWebhook& change);
-  Result<void> evaluate_change(const RecordPresenceEvent& change);
-  Result<void> evaluate_change(const ForgetPresenceEvents& change);
   Result<void> evaluate_change(const CloseIdleStreams& change);
   // Errors: invalid, with what brings the channel back.
   static Result<void> check_not_disbanded(const Channel& channel);
@@ -195,7 +193,6 @@ class Partition {
   // Up to which seq a log is empty once `gone` are; 0 when that is not worth being recorded.
   // Errors: storage.
   Result<std::uint64_t> find_empty_front(const Channel& log, std::vector<std::uint64_t> gone) const;
-  void put_token(const std::string& key, const store::TokenRecord& record);
   Result<EventOutcome> evaluate_event(AppendEvent& event);
   void end_running_stream(const ChannelKey& channel);
   // The anchor of an event. Errors: not_found, invalid (not a stream message), storage.
@@ -294,8 +291,6 @@ class Partition {
   store::PartitionState state() const;
   // Before the first evaluation of a commit: tells the horizon.
   void begin_gathering();
-  void forget_recent_tokens();
-
   // What a command may have added to the commit being gathered; equal before and after one that
   // was refused.
   struct Mark {
@@ -320,6 +315,8 @@ class Partition {
 
   ClientNumberIndex index_;
   EventLanes events_;
+  Tokens tokens_;
+  Outbox outbox_;
   boost::unordered_flat_map<ChannelKey, std::unique_ptr<Channel>, ChannelKeyHash> channels_;
   std::size_t channels_weight_ = 0;
   std::uint64_t use_tick_ = 0;
@@ -328,14 +325,7 @@ class Partition {
   std::uint64_t counter_ = 0;   // of the last message id given out
   std::uint64_t id_bound_ = 0;  // reserved in the store, or in a commit on its way there
   std::int64_t last_stamp_ns_ = 0;
-  store::WebhookCursorRecord webhook_cursor_;
   store::TombstoneRecord tombstones_dropped_;
-  // Tokens stored by commits that may not be readable yet, by key.
-  struct RecentToken {
-    store::TokenRecord record;
-    std::uint64_t position = 0;
-  };
-  boost::unordered_flat_map<std::string, RecentToken> recent_tokens_;
   // Streams of the older endpoints that run, by channel; read from the store at open().
   boost::unordered_flat_map<ChannelKey, store::RunningStreamRecord, ChannelKeyHash>
       running_streams_;

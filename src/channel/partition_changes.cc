@@ -158,72 +158,6 @@ Result<void> Partition::evaluate_change(const DeleteChannel& change) {
   return {};
 }
 
-Result<void> Partition::evaluate_change(const StoreToken& change) {
-  JD_TRY(const auto inbox, deps_.inboxes.load(change.uid));
-  if (inbox && (inbox->flags.ban || inbox->flags.disband)) {
-    return Error(Errc::denied, "the user is banned");
-  }
-  if (change.only_own) {
-    JD_TRY(const StoredTokens tokens, load_tokens(change.uid));
-    for (const auto& [key, known] : tokens) {
-      if (known.token != change.token) {
-        return Error(Errc::conflict, "the user has another token");
-      }
-    }
-  }
-  store::TokenRecord record;
-  record.token = change.token;
-  record.level = change.level;
-  put_token(store::device_token_key(id_, change.uid, change.device_flag), record);
-  return {};
-}
-
-void Partition::put_token(const std::string& key, const store::TokenRecord& record) {
-  txn_->put(key, store::encode(record));
-  recent_tokens_[key] = RecentToken{record, txn_->position()};
-}
-
-Result<Partition::StoredTokens> Partition::load_tokens(std::string_view uid) {
-  const std::string prefix = store::device_token_prefix(id_, uid);
-  StoredTokens tokens;
-  Result<void> decoded;
-  JD_CHECK_OK(deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix),
-                                [&](std::string_view key, std::string_view value) {
-                                  auto record = store::decode_token(value);
-                                  if (!record) {
-                                    decoded = std::move(record).error();
-                                    return false;
-                                  }
-                                  tokens.emplace_back(std::string(key), std::move(*record));
-                                  return true;
-                                }));
-  JD_CHECK_OK(decoded);
-  // Later than what the store knows.
-  for (const auto& [key, recent] : recent_tokens_) {
-    if (!key.starts_with(prefix)) continue;
-    const auto known = std::ranges::find(tokens, key, &StoredTokens::value_type::first);
-    if (known != tokens.end()) {
-      known->second = recent.record;
-    } else {
-      tokens.emplace_back(key, recent.record);
-    }
-  }
-  return tokens;
-}
-
-Result<void> Partition::evaluate_change(const ClearTokens& change) {
-  JD_TRY(StoredTokens tokens, load_tokens(change.uid));
-  const auto wanted = change.device_flag
-                          ? store::device_token_key(id_, change.uid, *change.device_flag)
-                          : std::string();
-  for (auto& [key, record] : tokens) {
-    if (!wanted.empty() && key != wanted) continue;
-    record.token.clear();
-    put_token(key, record);
-  }
-  return {};
-}
-
 Result<void> Partition::evaluate_change(const ChangeSystemAccounts& change) {
   for (const auto& uid : change.uids) {
     const std::string key = store::system_account_key(id_, uid);
@@ -547,34 +481,6 @@ Result<void> Partition::evaluate_change(const DropTombstones& change) {
     txn_->erase(*key);
     if (cached != nullptr) cached->deleted_at_ns = 0;
   }
-  return {};
-}
-
-Result<void> Partition::evaluate_change(const AdvanceWebhook& change) {
-  // With neither it only waits for what was evaluated before to be durable.
-  if (!change.notified_to && !change.offline_to) return {};
-  auto& cursor = webhook_cursor_;
-  if (change.notified_to) cursor.notified_to = std::max(cursor.notified_to, *change.notified_to);
-  if (change.offline_to) cursor.offline_to = std::max(cursor.offline_to, *change.offline_to);
-  txn_->put(store::webhook_cursor_key(id_), store::encode(cursor));
-  return {};
-}
-
-Result<void> Partition::evaluate_change(const RecordPresenceEvent& change) {
-  const auto session =
-      store::online_session_key(id_, change.uid, change.device_flag, change.session_id);
-  if (change.online) {
-    txn_->put(session, {});
-  } else {
-    txn_->erase(session);
-  }
-  txn_->put(store::presence_event_key(id_, change.at_ns, change.session_id, change.online),
-            change.text);
-  return {};
-}
-
-Result<void> Partition::evaluate_change(const ForgetPresenceEvents& change) {
-  for (const auto& key : change.keys) txn_->erase(key);
   return {};
 }
 
