@@ -314,6 +314,30 @@ TEST_F(ListChanges, AreToldWhenTheyAreDurable) {
   EXPECT_EQ(told, 1);
 }
 
+TEST_F(ListChanges, ThatEndTogetherEachLetInWhatWaited) {
+  PartitionOptions options = in_slices();
+  options.commit_bytes_max = 1;  // whatever is let in closes the commit
+  LonePartition world(MemoryStore(), options);
+  std::vector<std::shared_ptr<std::optional<Errc>>> outcomes;
+  const ChannelKey groups[] = {kGroup, ChannelKey("h", ChannelType::group)};
+  for (const Operation operation : {Operation::add, Operation::remove}) {
+    for (const ChannelKey& group : groups) {
+      ChangeMembers change = members(MemberList::subscribers, operation, users(1, 12));
+      if (operation == Operation::remove) change.uids.resize(3);
+      change.channel = group;
+      outcomes.push_back(world.begin(change));
+    }
+  }
+  world.settle();
+  for (const auto& outcome : outcomes) EXPECT_FALSE(outcome->has_value());
+  for (const ChannelKey& group : groups) {
+    std::size_t rows = 0;
+    const auto prefix = store::member_prefix(kPartition, store::KeyKind::subscriber, group);
+    for (const auto& [key, value] : world.rows()) rows += key.starts_with(prefix) ? 1 : 0;
+    EXPECT_EQ(rows, 9U);
+  }
+}
+
 TEST_F(ListChanges, GoOnWhenTheStoreCanBeReadAgain) {
   for (const auto& commands : kChanges) {
     const Rows after = outcome_of(commands, PartitionOptions());

@@ -202,7 +202,7 @@ void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t par
                                      : SendResult::refuse(Reason::system_error, Errc::unavailable));
   }
   txn_->add_part(std::move(decided));
-  if (is_full()) pump();
+  if (is_full()) hand_over();
 }
 
 SendResult Partition::send(SendCommand& command) {
@@ -262,7 +262,7 @@ void Partition::execute(Change change, std::function<void(Result<void>)> done) {
         }
       },
       change);
-  if (is_full()) pump();
+  if (is_full()) hand_over();
 }
 
 void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done) {
@@ -281,7 +281,7 @@ void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcom
           done(evaluated);
         }
       });
-  if (is_full()) pump();
+  if (is_full()) hand_over();
 }
 
 std::shared_ptr<const ListSource::Lists> Partition::sourced(const ChannelKey& channel) const {
