@@ -5,7 +5,7 @@
 
 #include "base/assert.h"
 #include "channel/addressing.h"
-#include "channel/partition_state.h"
+#include "channel/partition_flight.h"
 #include "store/keys.h"
 #include "store/read_position.h"
 
@@ -25,9 +25,9 @@ constexpr std::size_t kMessageOverhead = 512;
 std::size_t bytes_at_most(const SendCommand& command) {
   const std::string& channel = command.channel.id;
   // The sender's conversation, and that of the other one in a person channel.
-  std::size_t rows = 2 * conversation_row_bytes(channel, channel);
+  std::size_t rows = 2 * conversation_bytes_at_most(channel, channel);
   for (const auto& uid : command.subscribers) {
-    rows += 2 * uid.size() + conversation_row_bytes(channel, uid);
+    rows += 2 * uid.size() + conversation_bytes_at_most(channel, uid);
   }
   return kMessageOverhead + 4 * channel.size() + 2 * command.from_uid.size() +
          command.client_msg_no.size() + command.topic.size() + command.stream_no.size() +
@@ -48,7 +48,7 @@ const std::shared_ptr<const UidSet>& list_of(const ListSource::Lists& lists, Mem
 class Partition::ChannelFacts final : public PermissionFacts {
  public:
   // Borrows the bytes of `sender`.
-  ChannelFacts(Partition& partition, Channel* channel, std::string_view sender)
+  ChannelFacts(Partition& partition, CachedChannel* channel, std::string_view sender)
       : partition_(partition), channel_(channel), sender_(sender) {
     // What the source says of a pair is about its inboxes, see inbox().
     if (channel != nullptr && channel->key.type != ChannelType::person) {
@@ -95,12 +95,12 @@ class Partition::ChannelFacts final : public PermissionFacts {
  private:
   Result<const UidSet*> find(MemberList list) {
     if (sourced_) return list_of(*sourced_, list).get();
-    JD_TRY(const UidSet* set, partition_.load_list(*channel_, list));
+    JD_TRY(const UidSet* set, partition_.cache_.load_list(*channel_, list));
     return set;
   }
 
   Partition& partition_;
-  Channel* channel_;  // null for a targeted command, whose rules ask nothing of a channel
+  CachedChannel* channel_;  // null for a targeted command, whose rules ask nothing of a channel
   std::string_view sender_;
   std::shared_ptr<const ListSource::Lists> sourced_;
 };
@@ -111,6 +111,9 @@ Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions option
       deps_(deps),
       options_(options),
       wake_(std::move(wake)),
+      stamps_(deps_.horizon),
+      cache_(id, deps_.reader, deps_.clock, options.channels_max),
+      conversations_(id, deps_.reader, deps_.clock, cache_, stamps_),
       index_(id, deps.reader, deps.loader, options.index_generation_entries,
              options.index_filter_bytes_max),
       events_(id, deps.reader, options.events),
@@ -153,18 +156,16 @@ Result<void> Partition::open() {
   JD_CHECK_OK(decoded);
   JD_TRY(auto unfinished, store::load_list_changes(deps_.reader, id_));
   abandon_list_jobs();
-  channels_.clear();
-  channels_weight_ = 0;
+  cache_.clear();
+  conversations_.clear();
   events_.clear();
   tokens_.clear();
   deps_.horizon.reset(id_);
   position_ = state.position;
-  last_stamp_ns_ = std::max(last_stamp_ns_, state.stamped_to_ns);
-  deps_.horizon.raise(last_stamp_ns_ + 1);
+  stamps_.open(state.stamped_to_ns);
   // Ids up to the bound may have been given out to messages that were never stored.
   counter_ = state.id_bound;
   id_bound_ = state.id_bound;
-  changed_conversations_.clear();
   txn_ = std::make_unique<Txn>(position_ + 1);
   JD_CHECK_OK(resume_list_jobs(std::move(unfinished)));
   flight_ = std::make_shared<Flight>();
@@ -293,28 +294,24 @@ Result<Recipients> Partition::load_recipients(const ChannelKey& key) {
   if (!ensure_usable()) return Error(Errc::unavailable, "the store is recovering from a failure");
   ChannelKey wanted = key;
   JD_CHECK_OK(resolve_agent_channel(wanted));
-  JD_TRY(Channel * channel, load_channel(wanted));
+  JD_TRY(CachedChannel * channel, cache_.load(wanted));
   return recipients_of({}, *channel);
 }
 
 Partition::Mark Partition::mark() const {
-  return {txn_->bytes(), changed_conversations_.size(), txn_->effects(), counter_};
+  return {txn_->bytes(), conversations_.changed(), txn_->effects(), counter_};
 }
 
 void Partition::begin_gathering() {
   if (txn_->empty()) deps_.horizon.begin(id_);
-}
-
-std::int64_t Partition::next_stamp_ns() {
-  last_stamp_ns_ = std::max(deps_.horizon.now_ns(), last_stamp_ns_ + 1);
-  return last_stamp_ns_;
+  cache_.set_durable(flight_->durable.load(std::memory_order_acquire));
 }
 
 store::PartitionState Partition::state() const {
   store::PartitionState state;
   state.position = position_;
   state.id_bound = id_bound_;
-  state.stamped_to_ns = last_stamp_ns_;
+  state.stamped_to_ns = stamps_.last_ns();
   return state;
 }
 
@@ -332,7 +329,7 @@ void Partition::pump() {
 }
 
 void Partition::hand_over() {
-  write_conversations();
+  conversations_.write(*txn_);
   const std::shared_ptr<Txn> txn = std::move(txn_);
   store::Commit commit;
   commit.partition = id_;
@@ -344,8 +341,7 @@ void Partition::hand_over() {
   if (txn->writes()) {
     ++position_;
     txn->put(store::partition_state_key(id_), store::encode(state()));
-    // A reader that finds these changes can name their stamps, also when the clock has gone back.
-    deps_.horizon.raise(last_stamp_ns_ + 1);
+    stamps_.announce();
   }
   txn_ = std::make_unique<Txn>(position_ + 1);
   commit.batch = txn->take_batch();
@@ -365,8 +361,9 @@ void Partition::hand_over() {
   };
   deps_.log.append(std::move(commit));
   index_.advance(position_, flight_->durable.load(std::memory_order_acquire));
-  if (channels_weight_ > options_.channels_max) evict_channels();
-  events_.trim(flight_->durable.load(std::memory_order_acquire));
+  cache_.set_durable(flight_->durable.load(std::memory_order_acquire));
+  cache_.evict();
+  events_.trim(cache_.durable());
 }
 
 std::uint64_t Partition::next_counter() {
@@ -380,7 +377,7 @@ std::uint64_t Partition::next_counter() {
   return counter_;
 }
 
-MessageSeq Partition::next_seq(Channel& log) {
+MessageSeq Partition::next_seq(CachedChannel& log) {
   if (log.last_seq < deps_.seq_floor) {
     store::GapRecord skipped;
     skipped.seqs = deps_.seq_floor - log.last_seq;
@@ -388,7 +385,7 @@ MessageSeq Partition::next_seq(Channel& log) {
     txn_->put(store::gap_key(id_, log.key, static_cast<MessageSeq>(log.last_seq)),
               store::encode(skipped));
     log.record.has_gaps = true;
-    put_record(log);
+    cache_.put_record(log, *txn_);
   }
   return static_cast<MessageSeq>(++log.last_seq);
 }
@@ -398,15 +395,15 @@ Result<void> Partition::resolve_agent_channel(ChannelKey& channel) {
   const auto [first, second] = split_pair_id(channel.id);
   const ChannelKey reversed(std::string(second) + '@' + std::string(first), ChannelType::agent);
   if (first.empty() || first == second) return {};
-  JD_TRY(const Channel* as_given, load_channel(channel));
+  JD_TRY(const CachedChannel* as_given, cache_.load(channel));
   if (as_given->exists || as_given->last_seq > 0) return {};
-  JD_TRY(const Channel* other, load_channel(reversed));
+  JD_TRY(const CachedChannel* other, cache_.load(reversed));
   if (other->exists || other->last_seq > 0) channel = reversed;
   return {};
 }
 
 Result<SendResult> Partition::evaluate(SendCommand& command) {
-  const std::int64_t stamp_ns = next_stamp_ns();
+  const std::int64_t stamp_ns = stamps_.next_ns();
   // People see the wall clock's time, whatever has become of it.
   const std::int64_t now = std::min(deps_.clock.wall_ns(), stamp_ns) / 1'000'000'000;
   JD_CHECK_OK(resolve_agent_channel(command.channel));
@@ -434,9 +431,9 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
     }
   }
 
-  Channel* channel = nullptr;
+  CachedChannel* channel = nullptr;
   if (!targeted) {
-    JD_TRY(channel, load_channel(command.channel));
+    JD_TRY(channel, cache_.load(command.channel));
   }
   ChannelFacts facts(*this, channel, command.from_uid);
   JD_TRY(const Reason reason, check_send(command, options_.permission, facts));
@@ -450,32 +447,32 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
     JD_TRY(recipients, recipients_of(command.subscribers, *channel));
   }
   const bool stored = !command.flags.no_persist;
-  Channel* log_state = channel;
+  CachedChannel* log_state = channel;
   if (stored && (targeted || log != command.channel)) {
     // May move entries of the cache, not the Channel objects behind them.
-    JD_TRY(log_state, load_channel(log));
+    JD_TRY(log_state, cache_.load(log));
   }
   std::vector<std::string> unopened;
   ListSlice share;
   if (stored && channel != nullptr) {
     // Touched first: what is loaded of conversations stays until all of it was looked at.
-    if (!channel->named_users_known) touch(*channel);
-    JD_TRY(unopened, load_unopened(*channel));
+    if (!channel->named_users_known) cache_.touch(*channel, *txn_);
+    JD_TRY(unopened, conversations_.load_unopened(*channel));
     JD_CHECK_OK(load_sender_conversation(command, *channel));
     JD_TRY(share, prepare_share(*channel, command.from_uid));
   }
   if (stored && targeted) {
     // What is new in a log made for these users is new to each of them. Touched first: there may be
     // more of them than conversations are kept of, and store_message() needs them all.
-    touch(*log_state);
+    cache_.touch(*log_state, *txn_);
     for (const auto& uid : command.subscribers) {
-      JD_CHECK_OK(load_conversation(*log_state, uid));
+      JD_CHECK_OK(conversations_.load(*log_state, uid));
     }
   }
 
   // From here on nothing fails.
   if (stored && channel != nullptr && !channel->named_users_known) {
-    for (const auto& uid : unopened) put_conversation(*channel, uid, {});
+    for (const auto& uid : unopened) conversations_.put(*channel, uid, {}, *txn_);
     channel->named_users_known = has_conversations(channel->key.type);
   }
   if (channel != nullptr) take_share(*channel, share);
@@ -535,10 +532,10 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   return result;
 }
 
-void Partition::store_message(const Message& message, const ChannelKey& log, Channel* channel,
-                              Channel& log_state) {
+void Partition::store_message(const Message& message, const ChannelKey& log, CachedChannel* channel,
+                              CachedChannel& log_state) {
   const std::uint64_t seq = raw(message.seq);
-  touch(log_state);
+  cache_.touch(log_state, *txn_);
   store::build_message_key(key_scratch_, id_, log, message.seq);
   store::encode_message(value_scratch_, message, log);
   txn_->put(key_scratch_, value_scratch_);
@@ -553,7 +550,7 @@ void Partition::store_message(const Message& message, const ChannelKey& log, Cha
       if (it != log_state.conversations.end() && it->second.record) continue;
       store::ConversationRecord record;
       record.command_read_to = seq - 1;
-      put_conversation(log_state, uid, record);
+      conversations_.put(log_state, uid, record, *txn_);
     }
     return;
   }
@@ -569,7 +566,7 @@ void Partition::store_message(const Message& message, const ChannelKey& log, Cha
     txn_->put(store::gap_key(id_, log, message.seq), store::encode(gap));
     if (!channel->record.has_gaps) {
       channel->record.has_gaps = true;
-      put_record(*channel);
+      cache_.put_record(*channel, *txn_);
     }
   }
   if ((message.setting & kSettingStream) != 0) events_.add_anchor(message, position_ + 1);
@@ -583,21 +580,22 @@ void Partition::store_message(const Message& message, const ChannelKey& log, Cha
     sender->second.position = position_ + 1;
     if (!implied) {
       view.own_messages_follow = true;
-      mark_conversation(*channel, message.from_uid);
+      conversations_.mark(*channel, message.from_uid, *txn_);
     }
   }
 }
 
-Result<void> Partition::load_sender_conversation(const SendCommand& command, Channel& channel) {
+Result<void> Partition::load_sender_conversation(const SendCommand& command,
+                                                 CachedChannel& channel) {
   // Also of one who is no subscriber: he may have looked at the channel all the same. That he has
   // not is remembered, too.
   if (!has_conversations(channel.key.type) || command.from_uid == kSystemUid) return {};
-  JD_CHECK_OK(load_conversation(channel, command.from_uid));
+  JD_CHECK_OK(conversations_.load(channel, command.from_uid));
   return {};
 }
 
 Result<Recipients> Partition::recipients_of(const std::vector<std::string>& listed,
-                                            Channel& channel) {
+                                            CachedChannel& channel) {
   Recipients recipients;
   const ChannelKey& key = channel.key;
   const auto lists = sourced(key);
@@ -611,7 +609,7 @@ Result<Recipients> Partition::recipients_of(const std::vector<std::string>& list
       if (!lists->denylist->empty()) recipients.excluded = lists->denylist;
       return recipients;
     }
-    JD_TRY(const UidSet* subscribers, load_list(channel, MemberList::subscribers));
+    JD_TRY(const UidSet* subscribers, cache_.load_list(channel, MemberList::subscribers));
     if (!subscribers->empty()) recipients.subscribers = channel.hand_out(MemberList::subscribers);
   }
   if (key.type == ChannelType::person) return recipients;
@@ -619,7 +617,7 @@ Result<Recipients> Partition::recipients_of(const std::vector<std::string>& list
     if (!lists->denylist->empty()) recipients.excluded = lists->denylist;
     return recipients;
   }
-  JD_TRY(const UidSet* denied, load_list(channel, MemberList::denylist));
+  JD_TRY(const UidSet* denied, cache_.load_list(channel, MemberList::denylist));
   if (!denied->empty()) recipients.excluded = channel.hand_out(MemberList::denylist);
   return recipients;
 }

@@ -21,13 +21,17 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "channel/change.h"
+#include "channel/channel_cache.h"
 #include "channel/client_number_index.h"
+#include "channel/conversations.h"
 #include "channel/effects.h"
 #include "channel/event_lanes.h"
 #include "channel/inbox_directory.h"
+#include "channel/list_job.h"
 #include "channel/list_source.h"
 #include "channel/outbox.h"
 #include "channel/permission.h"
+#include "channel/stamps.h"
 #include "channel/system_accounts.h"
 #include "channel/tokens.h"
 #include "channel/txn.h"
@@ -83,8 +87,6 @@ struct PartitionDeps {
   std::uint64_t seq_floor = 0;
 };
 
-struct CachedConversation;  // partition_state.h
-
 // Lives on one thread, its worker's; every call comes from there.
 class Partition {
  public:
@@ -123,11 +125,7 @@ class Partition {
   void abandon_list_jobs();
 
  private:
-  struct Channel;
   struct Flight;  // shared with the log's thread
-  struct Progress;
-  struct ListJob;
-  struct ListSlice;
   class ChannelFacts;
 
   // Whether the commit being gathered has all that one may have.
@@ -142,11 +140,11 @@ class Partition {
   Result<SendResult> evaluate(SendCommand& command);
   // The channel of an agent and a user has one id, made by whoever of the two wrote first.
   Result<void> resolve_agent_channel(ChannelKey& channel);
-  Result<Recipients> recipients_of(const std::vector<std::string>& listed, Channel& channel);
+  Result<Recipients> recipients_of(const std::vector<std::string>& listed, CachedChannel& channel);
   // The sender's view of the channel, which his message moves; nothing for a sender without one.
-  Result<void> load_sender_conversation(const SendCommand& command, Channel& channel);
-  void store_message(const Message& message, const ChannelKey& log, Channel* channel,
-                     Channel& log_state);
+  Result<void> load_sender_conversation(const SendCommand& command, CachedChannel& channel);
+  void store_message(const Message& message, const ChannelKey& log, CachedChannel* channel,
+                     CachedChannel& log_state);
 
   // Lists of the other system, which go before the stored ones; null when it has none.
   std::shared_ptr<const ListSource::Lists> sourced(const ChannelKey& channel) const;
@@ -163,7 +161,7 @@ class Partition {
   Result<void> evaluate_change(const ChangeSystemAccounts& change);
   Result<void> evaluate_change(const ChangeConversation& change);
   // Errors: not_found, invalid (disbanded), storage.
-  Result<void> activate_conversations(Channel& channel, const std::vector<std::string>& uids);
+  Result<void> activate_conversations(CachedChannel& channel, const std::vector<std::string>& uids);
   Result<void> evaluate_change(const AdvanceCommandPosition& change);
   Result<void> evaluate_change(const RecordCommandSync& change);
   Result<void> evaluate_change(const ClearMessages& change);
@@ -174,25 +172,26 @@ class Partition {
   Result<void> evaluate_change(const DropTombstones& change);
   Result<void> evaluate_change(const CloseIdleStreams& change);
   // Errors: invalid, with what brings the channel back.
-  static Result<void> check_not_disbanded(const Channel& channel);
+  static Result<void> check_not_disbanded(const CachedChannel& channel);
   // A list, and the conversations that come and go with it. First reads everything that the change
   // needs; the change itself cannot fail. Errors: storage.
-  Result<void> prepare_list_change(Channel& channel, MemberList list,
+  Result<void> prepare_list_change(CachedChannel& channel, MemberList list,
                                    ChangeMembers::Operation operation,
                                    const std::vector<std::string>& uids);
-  void change_list(Channel& channel, MemberList list, ChangeMembers::Operation operation,
+  void change_list(CachedChannel& channel, MemberList list, ChangeMembers::Operation operation,
                    const std::vector<std::string>& uids);
   // Hides and frees what a log holds up to a seq. Errors: storage.
   struct Clearing {
-    Channel* log = nullptr;
+    CachedChannel* log = nullptr;
     std::uint64_t up_to = 0;
     bool has_events = false;
   };
-  Result<Clearing> prepare_clearing(Channel& log, std::uint64_t up_to);
+  Result<Clearing> prepare_clearing(CachedChannel& log, std::uint64_t up_to);
   void clear_log(const Clearing& clearing);
   // Up to which seq a log is empty once `gone` are; 0 when that is not worth being recorded.
   // Errors: storage.
-  Result<std::uint64_t> find_empty_front(const Channel& log, std::vector<std::uint64_t> gone) const;
+  Result<std::uint64_t> find_empty_front(const CachedChannel& log,
+                                         std::vector<std::uint64_t> gone) const;
   Result<EventOutcome> evaluate_event(AppendEvent& event);
   void end_running_stream(const ChannelKey& channel);
   // The anchor of an event. Errors: not_found, invalid (not a stream message), storage.
@@ -204,17 +203,19 @@ class Partition {
   // partition_lists.cc: changes of lists that take more than one commit. Errors of all: storage.
   // True when a job of the same channel runs, behind which the change was put.
   bool waits_for_list_job(Change& change, std::function<void(Result<void>)>& done);
-  Result<bool> has_more_members(const Channel& channel, MemberList list, std::size_t limit) const;
-  Result<bool> needs_slices(const Channel& channel, MemberList list,
+  Result<bool> has_more_members(const CachedChannel& channel, MemberList list,
+                                std::size_t limit) const;
+  Result<bool> needs_slices(const CachedChannel& channel, MemberList list,
                             ChangeMembers::Operation operation,
                             const std::vector<std::string>& uids) const;
-  Result<bool> needs_slices_to_dissolve(const Channel& channel) const;
+  Result<bool> needs_slices_to_dissolve(const CachedChannel& channel) const;
   // Both make a job of the change being evaluated, which is told when it is finished. `flags`: set
   // with the decision; may be null.
-  Result<void> begin_list_job(Channel& channel, MemberList list, ChangeMembers::Operation operation,
+  Result<void> begin_list_job(CachedChannel& channel, MemberList list,
+                              ChangeMembers::Operation operation,
                               const std::vector<std::string>& uids, const ChannelFlags* flags);
-  void begin_dissolving(Channel& channel);
-  Result<void> load_for_slices(Channel& channel, const store::ListChange& change);
+  void begin_dissolving(CachedChannel& channel);
+  Result<void> load_for_slices(CachedChannel& channel, const store::ListChange& change);
   ListJob& start(std::unique_ptr<ListJob> job);
   // One step towards the list that is to be; true when it is complete.
   bool gather(ListJob& job);
@@ -227,19 +228,19 @@ class Partition {
   Result<void> advance(ListJob& job);
   // What the next commit does; moves the job on.
   Result<ListSlice> next_slice(ListJob& job);
-  Result<void> look_at_uids(const ListJob& job, ListSlice& slice, Progress& to) const;
+  Result<void> look_at_uids(const ListJob& job, ListSlice& slice, ListProgress& to) const;
   // Rows of those who are not in the list any more; true behind the last one.
-  Result<bool> walk_rows(const ListJob& job, ListSlice& slice, Progress& to) const;
+  Result<bool> walk_rows(const ListJob& job, ListSlice& slice, ListProgress& to) const;
   // Conversations of those on a denylist: whoever gets there may have one to lose; whoever may be
   // readmitted: open_conversations() asks for their rows.
   Result<void> load_readmitted(const ListJob& job, ListSlice& slice);
   void write_slice(ListJob& job, const ListSlice& slice);
   // What a job has left to do for a user, for whoever is about to look at or change that user's
   // conversation; nothing without a job. Taking it cannot fail.
-  Result<ListSlice> prepare_share(Channel& channel, std::string_view uid);
-  void take_share(Channel& channel, const ListSlice& share);
+  Result<ListSlice> prepare_share(CachedChannel& channel, std::string_view uid);
+  void take_share(CachedChannel& channel, const ListSlice& share);
   // Whether the user has a conversation when the share was taken; `known`: has one before.
-  static bool has_conversation_after(const Channel& channel, const ListSlice& share,
+  static bool has_conversation_after(const CachedChannel& channel, const ListSlice& share,
                                      std::string_view uid, bool known);
   // Those that are durable: the store tells of them.
   void forget_shares(ListJob& job);
@@ -250,44 +251,6 @@ class Partition {
   Result<void> resume_list_jobs(UnfinishedListChanges unfinished);
   Result<void> resume(const ChannelKey& key, store::ListChange change);
 
-  // partition_cache.cc: state in memory in front of the store. Errors of the load_ calls: storage.
-  Result<Channel*> load_channel(const ChannelKey& key);
-  Result<UidSet*> load_list(Channel& channel, MemberList list);
-  // The same, but unshared, for changing it.
-  Result<UidSet*> load_list_for_change(Channel& channel, MemberList list);
-  void put_record(Channel& channel);
-  void touch(Channel& channel);
-  // Brings the channel's weight in line with what it holds: lists and conversations.
-  void weigh(Channel& channel);
-  void evict_channels();
-  // A channel's list as it is to be: rows and the set follow. Tells who came and who went.
-  struct Membership {
-    std::vector<std::string> added;
-    std::vector<std::string> removed;
-  };
-  Membership change_members(Channel& channel, MemberList list, UidSet& set,
-                            ChangeMembers::Operation operation,
-                            const std::vector<std::string>& uids);
-  // Null when the user has no conversation with the channel.
-  Result<store::ConversationRecord*> load_conversation(Channel& channel, std::string_view uid);
-  // Without a look at the store. Whatever is not durable yet is there.
-  CachedConversation* find_cached(const ChannelKey& key, std::string_view uid);
-  // A new one, in place of what may be there; its time stamps are filled in.
-  store::ConversationRecord& put_conversation(Channel& channel, std::string_view uid,
-                                              store::ConversationRecord record);
-  void mark_conversation(Channel& channel, std::string_view uid);
-  // Leaves a tombstone, unless the user is known to have none of it.
-  void erase_conversation(Channel& channel, std::string_view uid);
-  // The users that the id of the channel names and that have no row yet. Errors: storage.
-  Result<std::vector<std::string>> load_unopened(Channel& channel);
-  // Conversations of those who joined or may read again, whose rows are loaded. `read_all`: nothing
-  // before counts as unread.
-  void open_conversations(Channel& channel, const std::vector<std::string>& uids, bool read_all);
-  void write_conversations();
-
-  // The stamp of one change: rises within the partition, also over restarts and when the wall clock
-  // goes back.
-  std::int64_t next_stamp_ns();
   store::PartitionState state() const;
   // Before the first evaluation of a commit: tells the horizon.
   void begin_gathering();
@@ -306,33 +269,29 @@ class Partition {
   bool ensure_usable();
   std::uint64_t next_counter();
   // The seq of the next message of a log. Cannot fail: the commit carries whatever it writes.
-  MessageSeq next_seq(Channel& log);
+  MessageSeq next_seq(CachedChannel& log);
 
   PartitionId id_;
   PartitionDeps deps_;
   PartitionOptions options_;
   std::function<void()> wake_;
 
+  Stamps stamps_;
+  ChannelCache cache_;
+  Conversations conversations_;
   ClientNumberIndex index_;
   EventLanes events_;
   Tokens tokens_;
   Outbox outbox_;
-  boost::unordered_flat_map<ChannelKey, std::unique_ptr<Channel>, ChannelKeyHash> channels_;
-  std::size_t channels_weight_ = 0;
-  std::uint64_t use_tick_ = 0;
-
   std::uint64_t position_ = 0;  // of the last commit built
   std::uint64_t counter_ = 0;   // of the last message id given out
   std::uint64_t id_bound_ = 0;  // reserved in the store, or in a commit on its way there
-  std::int64_t last_stamp_ns_ = 0;
   store::TombstoneRecord tombstones_dropped_;
   // Streams of the older endpoints that run, by channel; read from the store at open().
   boost::unordered_flat_map<ChannelKey, store::RunningStreamRecord, ChannelKeyHash>
       running_streams_;
   boost::unordered_flat_map<ChannelKey, std::unique_ptr<ListJob>, ChannelKeyHash> list_jobs_;
   std::uint64_t list_turn_ = 0;
-  // Written when the commit is handed on: a user who sends a hundred messages moves once.
-  std::vector<std::pair<Channel*, std::string>> changed_conversations_;
   std::unique_ptr<Txn> txn_;
   std::shared_ptr<Flight> flight_;
   std::string key_scratch_;

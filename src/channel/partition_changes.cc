@@ -6,7 +6,7 @@
 #include "channel/addressing.h"
 #include "channel/history.h"
 #include "channel/partition.h"
-#include "channel/partition_state.h"
+#include "channel/partition_flight.h"
 #include "observe/log.h"
 #include "store/keys.h"
 
@@ -32,7 +32,7 @@ bool lists_have_conversations(ChannelType type) {
 
 }  // namespace
 
-Result<void> Partition::check_not_disbanded(const Channel& channel) {
+Result<void> Partition::check_not_disbanded(const CachedChannel& channel) {
   if (!channel.record.flags.disband) return {};
   return Error(
       Errc::invalid,
@@ -41,7 +41,7 @@ Result<void> Partition::check_not_disbanded(const Channel& channel) {
 }
 
 Result<void> Partition::evaluate_change(const UpsertChannel& change) {
-  JD_TRY(Channel * channel, load_channel(change.channel));
+  JD_TRY(CachedChannel * channel, cache_.load(change.channel));
   if (!change.flags.disband && !change.revives) JD_CHECK_OK(check_not_disbanded(*channel));
   const bool lists = change.reset_subscribers || !change.subscribers.empty();
   const Operation operation = change.reset_subscribers ? Operation::replace : Operation::add;
@@ -57,13 +57,13 @@ Result<void> Partition::evaluate_change(const UpsertChannel& change) {
         prepare_list_change(*channel, MemberList::subscribers, operation, change.subscribers));
   }
   channel->record.flags = change.flags;
-  put_record(*channel);
+  cache_.put_record(*channel, *txn_);
   if (lists) change_list(*channel, MemberList::subscribers, operation, change.subscribers);
   return {};
 }
 
 Result<void> Partition::evaluate_change(const ChangeMembers& change) {
-  JD_TRY(Channel * channel, load_channel(change.channel));
+  JD_TRY(CachedChannel * channel, cache_.load(change.channel));
   // An inbox with `disband` is that of a banned user, not a channel that is gone.
   const bool adds = change.operation != Operation::remove && !change.uids.empty();
   if (adds && change.channel.type != ChannelType::person) {
@@ -77,48 +77,48 @@ Result<void> Partition::evaluate_change(const ChangeMembers& change) {
   JD_CHECK_OK(prepare_list_change(*channel, change.list, change.operation, change.uids));
   if (!channel->exists) {
     if (change.operation == Operation::remove) return {};
-    put_record(*channel);
+    cache_.put_record(*channel, *txn_);
   }
   change_list(*channel, change.list, change.operation, change.uids);
   return {};
 }
 
-Result<void> Partition::prepare_list_change(Channel& channel, MemberList list, Operation operation,
+Result<void> Partition::prepare_list_change(CachedChannel& channel, MemberList list,
+                                            Operation operation,
                                             const std::vector<std::string>& uids) {
-  JD_TRY(const UidSet* set, load_list_for_change(channel, list));
-  JD_CHECK_OK(load_list(channel, MemberList::subscribers));
-  JD_CHECK_OK(load_list(channel, MemberList::denylist));
-  JD_CHECK_OK(load_channel(store::command_log_of(channel.key)));
+  JD_TRY(const UidSet* set, cache_.load_list_for_change(channel, list));
+  JD_CHECK_OK(cache_.load_list(channel, MemberList::subscribers));
+  JD_CHECK_OK(cache_.load_list(channel, MemberList::denylist));
+  JD_CHECK_OK(cache_.load(store::command_log_of(channel.key)));
   // Conversations that are loaded stay until all of it was looked at.
-  touch(channel);
+  cache_.touch(channel, *txn_);
   if (!lists_have_conversations(channel.key.type) || list != MemberList::denylist) return {};
   // Whoever may be readmitted: open_conversations() asks for their rows. Who is denied loses a
   // conversation if there is a row; a subscriber has one.
   const UidSet& subscribers = *channel.lists[static_cast<int>(MemberList::subscribers)];
   for (const auto& uid : uids) {
     if (operation != Operation::remove && subscribers.contains(uid)) continue;
-    JD_CHECK_OK(load_conversation(channel, uid));
+    JD_CHECK_OK(conversations_.load(channel, uid));
   }
   if (operation == Operation::replace) {
-    for (const auto& uid : *set) JD_CHECK_OK(load_conversation(channel, uid));
+    for (const auto& uid : *set) JD_CHECK_OK(conversations_.load(channel, uid));
   }
   return {};
 }
 
-void Partition::change_list(Channel& channel, MemberList list, Operation operation,
+void Partition::change_list(CachedChannel& channel, MemberList list, Operation operation,
                             const std::vector<std::string>& uids) {
-  UidSet& set = *channel.lists[static_cast<int>(list)];
-  const Membership changed = change_members(channel, list, set, operation, uids);
+  const auto changed = cache_.change_members(channel, list, operation, uids, *txn_);
   if (!lists_have_conversations(channel.key.type)) return;
   if (list == MemberList::subscribers) {
-    for (const auto& uid : changed.removed) erase_conversation(channel, uid);
-    open_conversations(channel, changed.added, true);
+    for (const auto& uid : changed.removed) conversations_.erase(channel, uid, *txn_);
+    conversations_.open(channel, changed.added, true, *txn_);
     return;
   }
   if (list != MemberList::denylist) return;
-  for (const auto& uid : changed.added) erase_conversation(channel, uid);
+  for (const auto& uid : changed.added) conversations_.erase(channel, uid, *txn_);
   if (operation == Operation::remove) {
-    open_conversations(channel, changed.removed, false);
+    conversations_.open(channel, changed.removed, false, *txn_);
     return;
   }
   const UidSet& subscribers = *channel.lists[static_cast<int>(MemberList::subscribers)];
@@ -126,15 +126,15 @@ void Partition::change_list(Channel& channel, MemberList list, Operation operati
   for (const auto& uid : changed.removed) {
     if (subscribers.contains(uid)) readmitted.push_back(uid);
   }
-  open_conversations(channel, readmitted, false);
+  conversations_.open(channel, readmitted, false, *txn_);
 }
 
 Result<void> Partition::evaluate_change(const DeleteChannel& change) {
-  JD_TRY(Channel * channel, load_channel(change.channel));
-  JD_TRY(Channel * commands, load_channel(store::command_log_of(change.channel)));
+  JD_TRY(CachedChannel * channel, cache_.load(change.channel));
+  JD_TRY(CachedChannel * commands, cache_.load(store::command_log_of(change.channel)));
   JD_TRY(const bool long_change, needs_slices_to_dissolve(*channel));
   if (!long_change) {
-    for (const MemberList list : kLists) JD_CHECK_OK(load_list_for_change(*channel, list));
+    for (const MemberList list : kLists) JD_CHECK_OK(cache_.load_list_for_change(*channel, list));
   }
   JD_TRY(const Clearing messages, prepare_clearing(*channel, channel->last_seq));
   JD_TRY(const Clearing of_commands, prepare_clearing(*commands, commands->last_seq));
@@ -148,12 +148,11 @@ Result<void> Partition::evaluate_change(const DeleteChannel& change) {
     begin_dissolving(*channel);
     return {};
   }
-  put_record(*channel);
+  cache_.put_record(*channel, *txn_);
   for (const MemberList list : kLists) {
-    UidSet& set = *channel->lists[static_cast<int>(list)];
-    const Membership gone = change_members(*channel, list, set, Operation::replace, {});
+    const auto gone = cache_.change_members(*channel, list, Operation::replace, {}, *txn_);
     if (list != MemberList::subscribers || !has_conversations(channel->key.type)) continue;
-    for (const auto& uid : gone.removed) erase_conversation(*channel, uid);
+    for (const auto& uid : gone.removed) conversations_.erase(*channel, uid, *txn_);
   }
   return {};
 }
@@ -177,27 +176,27 @@ Result<void> Partition::evaluate_change(const ChangeConversation& change) {
   ChannelKey key = change.channel;
   JD_CHECK_OK(resolve_agent_channel(key));
   if (!has_conversations(key.type)) return {};
-  JD_TRY(Channel * channel, load_channel(key));
+  JD_TRY(CachedChannel * channel, cache_.load(key));
   // That it is read or hidden holds already.
   if (change.operation == What::activate) return activate_conversations(*channel, change.uids);
   if (change.operation == What::set_unread) JD_CHECK_OK(check_not_disbanded(*channel));
   // A person's denylist is that of an inbox; it keeps nobody from a conversation.
   const UidSet* denied = nullptr;
   if (key.type != ChannelType::person) {
-    JD_TRY(denied, load_list(*channel, MemberList::denylist));
+    JD_TRY(denied, cache_.load_list(*channel, MemberList::denylist));
   }
   // What is loaded stays until all of it was looked at.
-  touch(*channel);
+  cache_.touch(*channel, *txn_);
   std::vector<ListSlice> shares;
   for (const auto& uid : change.uids) {
-    JD_CHECK_OK(load_conversation(*channel, uid));
+    JD_CHECK_OK(conversations_.load(*channel, uid));
     JD_TRY(ListSlice share, prepare_share(*channel, uid));
     shares.push_back(std::move(share));
   }
   for (const ListSlice& share : shares) take_share(*channel, share);
   const std::uint64_t last = channel->last_seq;
   for (const auto& uid : change.uids) {
-    JD_TRY(const ConversationRecord* known, load_conversation(*channel, uid));
+    JD_TRY(const ConversationRecord* known, conversations_.load(*channel, uid));
     if (known == nullptr && denied != nullptr && denied->contains(uid)) continue;
     ConversationRecord wanted = known != nullptr ? *known : ConversationRecord();
     What operation = change.operation;
@@ -232,20 +231,20 @@ Result<void> Partition::evaluate_change(const ChangeConversation& change) {
                       known->manual_at == wanted.manual_at;
     if (same) continue;
     const std::int64_t created_at = wanted.created_at;
-    ConversationRecord& put = put_conversation(*channel, uid, wanted);
+    ConversationRecord& put = conversations_.put(*channel, uid, wanted, *txn_);
     if (known != nullptr) put.created_at = created_at;
   }
   return {};
 }
 
-Result<void> Partition::activate_conversations(Channel& channel,
+Result<void> Partition::activate_conversations(CachedChannel& channel,
                                                const std::vector<std::string>& uids) {
   JD_CHECK_OK(check_not_disbanded(channel));
   // What is loaded stays until all of it was looked at.
-  touch(channel);
+  cache_.touch(channel, *txn_);
   std::vector<ListSlice> shares;
   for (const auto& uid : uids) {
-    JD_TRY(const ConversationRecord* known, load_conversation(channel, uid));
+    JD_TRY(const ConversationRecord* known, conversations_.load(channel, uid));
     JD_TRY(ListSlice share, prepare_share(channel, uid));
     if (!has_conversation_after(channel, share, uid, known != nullptr)) {
       return Error(Errc::not_found, "the user has no conversation with the channel");
@@ -255,8 +254,8 @@ Result<void> Partition::activate_conversations(Channel& channel,
   for (const ListSlice& share : shares) take_share(channel, share);
   // Nothing that a sync tells: the version stays.
   for (const auto& uid : uids) {
-    channel.conversations[uid].record->activated_at_ns = next_stamp_ns();
-    mark_conversation(channel, uid);
+    channel.conversations[uid].record->activated_at_ns = stamps_.next_ns();
+    conversations_.mark(channel, uid, *txn_);
   }
   return {};
 }
@@ -265,26 +264,26 @@ Result<void> Partition::evaluate_change(const AdvanceCommandPosition& change) {
   ChannelKey key = change.channel;
   JD_CHECK_OK(resolve_agent_channel(key));
   const bool own_log = key.type == ChannelType::temp;
-  JD_TRY(Channel * channel, load_channel(key));
-  Channel* log = channel;
+  JD_TRY(CachedChannel * channel, cache_.load(key));
+  CachedChannel* log = channel;
   if (!own_log) {
-    JD_TRY(log, load_channel(store::command_log_of(key)));
+    JD_TRY(log, cache_.load(store::command_log_of(key)));
   }
-  if (channel->list_job != nullptr) touch(*channel);
-  JD_CHECK_OK(load_conversation(*channel, change.uid));
+  if (channel->list_job != nullptr) cache_.touch(*channel, *txn_);
+  JD_CHECK_OK(conversations_.load(*channel, change.uid));
   JD_TRY(const ListSlice share, prepare_share(*channel, change.uid));
   take_share(*channel, share);
-  JD_TRY(ConversationRecord * record, load_conversation(*channel, change.uid));
+  JD_TRY(ConversationRecord * record, conversations_.load(*channel, change.uid));
   if (record == nullptr) return {};
   const std::uint64_t seq = std::min(change.seq, log->last_seq);
   if (seq <= record->command_read_to) return {};
   if (own_log && seq == log->last_seq) {
     // All read: the next command to the same users begins anew.
-    erase_conversation(*channel, change.uid);
+    conversations_.erase(*channel, change.uid, *txn_);
     return {};
   }
   record->command_read_to = seq;
-  mark_conversation(*channel, change.uid);
+  conversations_.mark(*channel, change.uid, *txn_);
   return {};
 }
 
@@ -302,7 +301,7 @@ Result<void> Partition::evaluate_change(const RecordCommandSync& change) {
   return {};
 }
 
-Result<Partition::Clearing> Partition::prepare_clearing(Channel& log, std::uint64_t up_to) {
+Result<Partition::Clearing> Partition::prepare_clearing(CachedChannel& log, std::uint64_t up_to) {
   Clearing clearing;
   clearing.log = &log;
   clearing.up_to = std::min(up_to, log.last_seq);
@@ -314,7 +313,7 @@ Result<Partition::Clearing> Partition::prepare_clearing(Channel& log, std::uint6
 }
 
 void Partition::clear_log(const Clearing& clearing) {
-  Channel& log = *clearing.log;
+  CachedChannel& log = *clearing.log;
   const std::uint64_t up_to = clearing.up_to;
   if (up_to <= log.record.cleared_to) return;
   const auto first = static_cast<MessageSeq>(log.record.cleared_to + 1);
@@ -328,13 +327,13 @@ void Partition::clear_log(const Clearing& clearing) {
     txn_->erase_range(store::gap_key(id_, log.key, first), store::gap_key(id_, log.key, behind));
   }
   log.record.cleared_to = up_to;
-  put_record(log);
+  cache_.put_record(log, *txn_);
 }
 
 Result<void> Partition::evaluate_change(const ClearMessages& change) {
   ChannelKey key = change.channel;
   JD_CHECK_OK(resolve_agent_channel(key));
-  JD_TRY(Channel * log, load_channel(change.commands ? store::command_log_of(key) : key));
+  JD_TRY(CachedChannel * log, cache_.load(change.commands ? store::command_log_of(key) : key));
   JD_TRY(const Clearing clearing, prepare_clearing(*log, change.up_to));
   clear_log(clearing);
   return {};
@@ -343,7 +342,7 @@ Result<void> Partition::evaluate_change(const ClearMessages& change) {
 Result<void> Partition::evaluate_change(const DeleteMessages& change) {
   ChannelKey key = change.channel;
   JD_CHECK_OK(resolve_agent_channel(key));
-  JD_TRY(Channel * channel, load_channel(key));
+  JD_TRY(CachedChannel * channel, cache_.load(key));
   std::vector<std::uint64_t> seqs = change.seqs;
   std::erase_if(seqs, [channel](std::uint64_t seq) {
     return seq <= channel->record.cleared_to || seq > channel->last_seq;
@@ -357,7 +356,7 @@ Result<void> Partition::evaluate_change(const DeleteMessages& change) {
   // No seq is given twice, also when the last message is among the deleted ones.
   channel->record.has_gaps = true;
   channel->record.seq_floor = channel->last_seq;
-  put_record(*channel);
+  cache_.put_record(*channel, *txn_);
   boost::unordered::erase_if(channel->deleted_lately,
                              [durable = flight_->durable.load(std::memory_order_acquire)](
                                  const auto& deleted) { return deleted.second <= durable; });
@@ -372,11 +371,11 @@ Result<void> Partition::evaluate_change(const DeleteMessages& change) {
 }
 
 Result<void> Partition::evaluate_change(const SetRetention& change) {
-  JD_TRY(Channel * channel, load_channel(change.channel));
+  JD_TRY(CachedChannel * channel, cache_.load(change.channel));
   JD_CHECK_OK(check_not_disbanded(*channel));
   channel->record.retention_seconds = change.max_age_seconds;
   channel->record.retention_count = change.max_count;
-  put_record(*channel);
+  cache_.put_record(*channel, *txn_);
   return {};
 }
 
@@ -384,7 +383,7 @@ Result<void> Partition::evaluate_change(const ReclaimExpired& change) {
   struct Expired {
     const std::string* key;
     store::Expiry expiry;
-    Channel* log;
+    CachedChannel* log;
     bool has_events;
   };
   const auto now = static_cast<std::uint64_t>(deps_.clock.wall_seconds());
@@ -393,13 +392,13 @@ Result<void> Partition::evaluate_change(const ReclaimExpired& change) {
   for (const auto& key : change.keys) {
     store::Expiry expiry = store::expiry_of_key(key);
     if (expiry.at_seconds > now) continue;
-    JD_TRY(Channel * log, load_channel(expiry.log));
+    JD_TRY(CachedChannel * log, cache_.load(expiry.log));
     JD_TRY(const bool has_events, events_.has_any(expiry.log, raw(expiry.seq), raw(expiry.seq)));
     expired.push_back({&key, std::move(expiry), log, has_events});
   }
-  std::map<Channel*, std::vector<std::uint64_t>> gone;
+  std::map<CachedChannel*, std::vector<std::uint64_t>> gone;
   for (const Expired& each : expired) gone[each.log].push_back(raw(each.expiry.seq));
-  std::map<Channel*, std::uint64_t> empty_to;
+  std::map<CachedChannel*, std::uint64_t> empty_to;
   for (auto& [log, seqs] : gone) {
     JD_TRY(empty_to[log], find_empty_front(*log, std::move(seqs)));
   }
@@ -411,7 +410,7 @@ Result<void> Partition::evaluate_change(const ReclaimExpired& change) {
     if (last) log->record.seq_floor = seq;
     if (last || !log->record.has_gaps) {
       log->record.has_gaps = true;
-      put_record(*log);
+      cache_.put_record(*log, *txn_);
     }
     if (has_events) events_.erase(expiry.log, seq, seq, *txn_);
     txn_->erase(store::message_key(id_, expiry.log, expiry.seq));
@@ -424,7 +423,7 @@ Result<void> Partition::evaluate_change(const ReclaimExpired& change) {
   return {};
 }
 
-Result<std::uint64_t> Partition::find_empty_front(const Channel& log,
+Result<std::uint64_t> Partition::find_empty_front(const CachedChannel& log,
                                                   std::vector<std::uint64_t> gone) const {
   std::sort(gone.begin(), gone.end());
   const auto is_gone = [&gone](std::uint64_t seq) {
@@ -462,7 +461,7 @@ Result<void> Partition::evaluate_change(const DropTombstones& change) {
   std::string value;
   for (const auto& key : change.keys) {
     CachedConversation* cached =
-        find_cached(store::channel_of_tombstone_key(key), store::uid_of_tombstone_key(key));
+        conversations_.find(store::channel_of_tombstone_key(key), store::uid_of_tombstone_key(key));
     store::TombstoneRecord tombstone;
     if (cached != nullptr && cached->deleted_at_ns != 0) {
       // Just lost once more: the store may not know of it yet.
@@ -523,7 +522,7 @@ Result<EventLanes::Anchor*> Partition::load_anchor(const ChannelKey& channel,
   if (EventLanes::Anchor* anchor = events_.find(channel, client_msg_no)) return anchor;
   const History history(deps_.reader, deps_.clock, deps_.partitions, deps_.fingerprint_seed);
   JD_TRY(const auto message, history.load_by_client_msg_no(channel, client_msg_no));
-  JD_TRY(Channel * state, load_channel(channel));
+  JD_TRY(CachedChannel * state, cache_.load(channel));
   // A deletion may be on its way to the store still.
   const bool gone = message && (raw(message->seq) <= state->record.cleared_to ||
                                 state->deleted_lately.contains(raw(message->seq)));
@@ -538,7 +537,7 @@ Result<EventLanes::Anchor*> Partition::load_anchor(const ChannelKey& channel,
 
 Result<EventOutcome> Partition::evaluate_event(AppendEvent& event) {
   JD_CHECK_OK(resolve_agent_channel(event.channel));
-  JD_TRY(Channel * channel, load_channel(event.channel));
+  JD_TRY(CachedChannel * channel, cache_.load(event.channel));
   const std::int64_t now_ms = deps_.clock.wall_ms();
   if (event.transient) {
     JD_TRY(Recipients recipients, recipients_of({}, *channel));

@@ -16,7 +16,7 @@
 #include "base/assert.h"
 #include "channel/addressing.h"
 #include "channel/partition.h"
-#include "channel/partition_state.h"
+#include "channel/partition_flight.h"
 #include "observe/log.h"
 #include "store/keys.h"
 
@@ -80,7 +80,7 @@ bool Partition::waits_for_list_job(Change& change, std::function<void(Result<voi
   return true;
 }
 
-Result<bool> Partition::has_more_members(const Channel& channel, MemberList list,
+Result<bool> Partition::has_more_members(const CachedChannel& channel, MemberList list,
                                          std::size_t limit) const {
   if (const auto& set = channel.lists[static_cast<int>(list)]) return set->size() > limit;
   if (!channel.exists) return false;
@@ -91,7 +91,7 @@ Result<bool> Partition::has_more_members(const Channel& channel, MemberList list
   return count > limit;
 }
 
-Result<bool> Partition::needs_slices(const Channel& channel, MemberList list,
+Result<bool> Partition::needs_slices(const CachedChannel& channel, MemberList list,
                                      ChangeMembers::Operation operation,
                                      const std::vector<std::string>& uids) const {
   // The lists of an inbox are read by other partitions, row by row.
@@ -101,7 +101,7 @@ Result<bool> Partition::needs_slices(const Channel& channel, MemberList list,
   return has_more_members(channel, list, options_.list_slice - uids.size());
 }
 
-Result<bool> Partition::needs_slices_to_dissolve(const Channel& channel) const {
+Result<bool> Partition::needs_slices_to_dissolve(const CachedChannel& channel) const {
   if (channel.key.type == ChannelType::person) return false;
   for (const MemberList list :
        {MemberList::subscribers, MemberList::denylist, MemberList::allowlist}) {
@@ -111,19 +111,21 @@ Result<bool> Partition::needs_slices_to_dissolve(const Channel& channel) const {
   return false;
 }
 
-Result<void> Partition::load_for_slices(Channel& channel, const ListChange& change) {
+Result<void> Partition::load_for_slices(CachedChannel& channel, const ListChange& change) {
   if (change.kind == Kind::dissolve) return {};
-  JD_CHECK_OK(load_channel(store::command_log_of(channel.key)));
+  JD_CHECK_OK(cache_.load(store::command_log_of(channel.key)));
   // Whom a conversation is opened for depends on the other of the two.
-  if (change.list == KeyKind::subscriber) JD_CHECK_OK(load_list(channel, MemberList::denylist));
-  if (change.list == KeyKind::denylist) JD_CHECK_OK(load_list(channel, MemberList::subscribers));
+  if (change.list == KeyKind::subscriber)
+    JD_CHECK_OK(cache_.load_list(channel, MemberList::denylist));
+  if (change.list == KeyKind::denylist)
+    JD_CHECK_OK(cache_.load_list(channel, MemberList::subscribers));
   if (change.kind != Kind::replace) {
-    JD_CHECK_OK(load_list(channel, static_cast<MemberList>(index_of(change.list))));
+    JD_CHECK_OK(cache_.load_list(channel, static_cast<MemberList>(index_of(change.list))));
   }
   return {};
 }
 
-Result<void> Partition::begin_list_job(Channel& channel, MemberList list,
+Result<void> Partition::begin_list_job(CachedChannel& channel, MemberList list,
                                        ChangeMembers::Operation operation,
                                        const std::vector<std::string>& uids,
                                        const ChannelFlags* flags) {
@@ -153,7 +155,7 @@ Result<void> Partition::begin_list_job(Channel& channel, MemberList list,
   return {};
 }
 
-void Partition::begin_dissolving(Channel& channel) {
+void Partition::begin_dissolving(CachedChannel& channel) {
   auto job = std::make_unique<ListJob>();
   job->channel = &channel;
   job->change.kind = Kind::dissolve;
@@ -162,7 +164,7 @@ void Partition::begin_dissolving(Channel& channel) {
   started.position = txn_->position();
 }
 
-Partition::ListJob& Partition::start(std::unique_ptr<ListJob> job) {
+ListJob& Partition::start(std::unique_ptr<ListJob> job) {
   ListJob& started = *job;
   started.channel->list_job = &started;
   // The answer waits for the last slice.
@@ -196,15 +198,15 @@ bool Partition::gather(ListJob& job) {
 }
 
 void Partition::decide(ListJob& job) {
-  Channel& channel = *job.channel;
+  CachedChannel& channel = *job.channel;
   ListChange& change = job.change;
   if (job.flags) channel.record.flags = *job.flags;
-  put_record(channel);
+  cache_.put_record(channel, *txn_);
   if (change.kind != Kind::dissolve) {
-    const auto commands = channels_.find(store::command_log_of(channel.key));
-    JD_ASSERT(commands != channels_.end());
+    const CachedChannel* const commands = cache_.find(store::command_log_of(channel.key));
+    JD_ASSERT(commands != nullptr);
     change.read_to = channel.last_seq;
-    change.command_read_to = commands->second->last_seq;
+    change.command_read_to = commands->last_seq;
   }
   txn_->put(store::list_change_key(id_, channel.key, 0),
             store::encode_list_change(change, job.parts));
@@ -212,7 +214,7 @@ void Partition::decide(ListJob& job) {
 }
 
 void Partition::show_decided(ListJob& job) {
-  Channel& channel = *job.channel;
+  CachedChannel& channel = *job.channel;
   for (const KeyKind kind : kListKinds) {
     if (!job.change.concerns(kind)) continue;
     // Of a dissolved channel each list is to be empty.
@@ -225,7 +227,7 @@ void Partition::show_decided(ListJob& job) {
   job.asked.clear();
   job.asked.shrink_to_fit();
   job.decided = true;
-  touch(channel);
+  cache_.touch(channel, *txn_);
 }
 
 void Partition::advance_list_jobs() {
@@ -253,7 +255,7 @@ void Partition::advance_list_jobs() {
   if (mark() != before) job->position = txn_->position();
 }
 
-Partition::ListJob* Partition::find_list_job_to_advance() const {
+ListJob* Partition::find_list_job_to_advance() const {
   const std::uint64_t durable = flight_->durable.load(std::memory_order_acquire);
   const auto now = deps_.clock.steady();
   ListJob* next = nullptr;
@@ -281,15 +283,15 @@ Result<void> Partition::advance(ListJob& job) {
   return {};
 }
 
-Result<Partition::ListSlice> Partition::next_slice(ListJob& job) {
-  Channel& channel = *job.channel;
+Result<ListSlice> Partition::next_slice(ListJob& job) {
+  CachedChannel& channel = *job.channel;
   const ListChange& change = job.change;
   forget_shares(job);
   // What is loaded of conversations stays until all of it was looked at.
-  touch(channel);
+  cache_.touch(channel, *txn_);
   ListSlice slice;
   // Progress is noted when nothing can fail any more.
-  Progress to = job.progress;
+  ListProgress to = job.progress;
   slice.list = change.kind == Kind::dissolve ? kListKinds[to.list] : change.list;
   bool finished = false;
   if (to.next < change.uids.size()) {
@@ -311,7 +313,7 @@ Result<Partition::ListSlice> Partition::next_slice(ListJob& job) {
   return slice;
 }
 
-Result<void> Partition::look_at_uids(const ListJob& job, ListSlice& slice, Progress& to) const {
+Result<void> Partition::look_at_uids(const ListJob& job, ListSlice& slice, ListProgress& to) const {
   const ListChange& change = job.change;
   const std::size_t end = std::min(to.next + options_.list_slice, change.uids.size());
   for (; to.next < end; ++to.next) {
@@ -327,8 +329,8 @@ Result<void> Partition::look_at_uids(const ListJob& job, ListSlice& slice, Progr
   return {};
 }
 
-Result<bool> Partition::walk_rows(const ListJob& job, ListSlice& slice, Progress& to) const {
-  const Channel& channel = *job.channel;
+Result<bool> Partition::walk_rows(const ListJob& job, ListSlice& slice, ListProgress& to) const {
+  const CachedChannel& channel = *job.channel;
   const UidSet& kept = *channel.lists[index_of(slice.list)];
   const std::string prefix = store::member_prefix(id_, slice.list, channel.key);
   // Behind the last row that was looked at; those before are gone or stay.
@@ -346,23 +348,23 @@ Result<bool> Partition::walk_rows(const ListJob& job, ListSlice& slice, Progress
 }
 
 Result<void> Partition::load_readmitted(const ListJob& job, ListSlice& slice) {
-  Channel& channel = *job.channel;
+  CachedChannel& channel = *job.channel;
   if (slice.list != KeyKind::denylist || job.change.kind == Kind::dissolve) return {};
   if (!has_conversations(channel.key.type)) return {};
   const UidSet& subscribers = *channel.lists[static_cast<int>(MemberList::subscribers)];
   for (const auto& uid : slice.added) {
-    if (!subscribers.contains(uid)) JD_CHECK_OK(load_conversation(channel, uid));
+    if (!subscribers.contains(uid)) JD_CHECK_OK(conversations_.load(channel, uid));
   }
   for (const auto& uid : slice.removed) {
     if (job.change.kind != Kind::remove && !subscribers.contains(uid)) continue;
-    JD_CHECK_OK(load_conversation(channel, uid));
+    JD_CHECK_OK(conversations_.load(channel, uid));
     slice.readmitted.push_back(uid);
   }
   return {};
 }
 
 void Partition::write_slice(ListJob& job, const ListSlice& slice) {
-  Channel& channel = *job.channel;
+  CachedChannel& channel = *job.channel;
   for (const auto& uid : slice.removed) {
     txn_->erase(store::member_key(id_, slice.list, channel.key, uid));
     job.shares[uid] = txn_->position();
@@ -373,22 +375,22 @@ void Partition::write_slice(ListJob& job, const ListSlice& slice) {
   }
   if (!has_conversations(channel.key.type)) return;
   if (slice.list == KeyKind::subscriber) {
-    for (const auto& uid : slice.removed) erase_conversation(channel, uid);
+    for (const auto& uid : slice.removed) conversations_.erase(channel, uid, *txn_);
     if (slice.added.empty()) return;
     ConversationRecord record;
     record.read_to = job.change.read_to;
     record.command_read_to = job.change.command_read_to;
     const UidSet& denied = *channel.lists[static_cast<int>(MemberList::denylist)];
     for (const auto& uid : slice.added) {
-      if (!denied.contains(uid)) put_conversation(channel, uid, record);
+      if (!denied.contains(uid)) conversations_.put(channel, uid, record, *txn_);
     }
   } else if (slice.list == KeyKind::denylist) {
-    for (const auto& uid : slice.added) erase_conversation(channel, uid);
-    open_conversations(channel, slice.readmitted, false);
+    for (const auto& uid : slice.added) conversations_.erase(channel, uid, *txn_);
+    conversations_.open(channel, slice.readmitted, false, *txn_);
   }
 }
 
-Result<Partition::ListSlice> Partition::prepare_share(Channel& channel, std::string_view uid) {
+Result<ListSlice> Partition::prepare_share(CachedChannel& channel, std::string_view uid) {
   ListSlice share;
   ListJob* job = channel.list_job;
   if (job == nullptr || !job->decided || !has_conversations(channel.key.type)) return share;
@@ -404,12 +406,12 @@ Result<Partition::ListSlice> Partition::prepare_share(Channel& channel, std::str
   return share;
 }
 
-void Partition::take_share(Channel& channel, const ListSlice& share) {
+void Partition::take_share(CachedChannel& channel, const ListSlice& share) {
   if (share.added.empty() && share.removed.empty()) return;
   write_slice(*channel.list_job, share);
 }
 
-bool Partition::has_conversation_after(const Channel& channel, const ListSlice& share,
+bool Partition::has_conversation_after(const CachedChannel& channel, const ListSlice& share,
                                        std::string_view uid, bool known) {
   if (share.list != KeyKind::subscriber) {
     return share.added.empty() && (known || !share.readmitted.empty());
@@ -422,7 +424,7 @@ bool Partition::has_conversation_after(const Channel& channel, const ListSlice& 
 
 void Partition::forget_shares(ListJob& job) {
   const std::uint64_t durable = flight_->durable.load(std::memory_order_acquire);
-  Channel& channel = *job.channel;
+  CachedChannel& channel = *job.channel;
   boost::unordered::erase_if(job.shares, [&](const auto& share) {
     if (share.second > durable) return false;
     // Else a channel would keep the conversation of everybody who ever was in it.
@@ -457,7 +459,7 @@ Result<void> Partition::resume(const ChannelKey& key, ListChange change) {
   ListJob& job = *owned;
   job.change = std::move(change);
   list_jobs_.emplace(key, std::move(owned));
-  JD_TRY(job.channel, load_channel(key));
+  JD_TRY(job.channel, cache_.load(key));
   JD_CHECK_OK(load_for_slices(*job.channel, job.change));
   job.channel->list_job = &job;
   if (job.change.kind == Kind::add || job.change.kind == Kind::remove) {

@@ -1,0 +1,69 @@
+// Users' views of the channels of a partition: what they have read, hidden, and lost. They live
+// with their channel; what was used lately is in its cache entry.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "channel/channel_cache.h"
+#include "channel/stamps.h"
+#include "channel/txn.h"
+#include "store/reader.h"
+#include "store/records.h"
+
+namespace jindou::channel {
+
+// The most bytes that a changed conversation takes in a commit.
+std::size_t conversation_bytes_at_most(std::string_view channel_id, std::string_view uid);
+
+// Lives in its partition and on its thread.
+class Conversations {
+ public:
+  // Borrows all of them.
+  Conversations(PartitionId partition, const store::Reader& reader, const Clock& clock,
+                ChannelCache& channels, Stamps& stamps);
+
+  // Null when the user has no conversation with the channel. What is loaded stays while the channel
+  // is touched (ChannelCache::touch). Errors: storage.
+  Result<store::ConversationRecord*> load(CachedChannel& channel, std::string_view uid);
+  // Without a look at the store; null when it is not in memory. Whatever is not durable yet is.
+  CachedConversation* find(const ChannelKey& channel, std::string_view uid);
+  // The users that the id of the channel names and that have no row yet. Errors: storage.
+  Result<std::vector<std::string>> load_unopened(CachedChannel& channel);
+
+  // The following cannot fail; rows are written by write().
+
+  // A new one, in place of what may be there; its time stamps are filled in.
+  store::ConversationRecord& put(CachedChannel& channel, std::string_view uid,
+                                 store::ConversationRecord record, Txn& txn);
+  // One that is loaded was changed.
+  void mark(CachedChannel& channel, std::string_view uid, Txn& txn);
+  // Leaves a tombstone, unless the user is known to have none of it.
+  void erase(CachedChannel& channel, std::string_view uid, Txn& txn);
+  // Of those who joined or may read again, whose rows are loaded. `read_all`: nothing before counts
+  // as unread; then the command log of the channel is loaded, too.
+  void open(CachedChannel& channel, const std::vector<std::string>& uids, bool read_all, Txn& txn);
+
+  // How many are changed and not written.
+  std::size_t changed() const { return changed_.size(); }
+  // Adds the rows of all that was changed. When the commit is handed on: a user who sends a hundred
+  // messages moves once.
+  void write(Txn& txn);
+  // Forgets what is not written; with ChannelCache::clear().
+  void clear() { changed_.clear(); }
+
+ private:
+  PartitionId partition_;
+  const store::Reader& reader_;
+  const Clock& clock_;
+  ChannelCache& channels_;
+  Stamps& stamps_;
+  std::vector<std::pair<CachedChannel*, std::string>> changed_;
+};
+
+}  // namespace jindou::channel
