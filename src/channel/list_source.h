@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "channel/change.h"
 #include "channel/effects.h"
 #include "model/channel.h"
 
@@ -24,6 +25,15 @@ class ListSource {
     std::shared_ptr<const UidSet> denylist;
     std::shared_ptr<const UidSet> allowlist;
     std::optional<ChannelFlags> flags;  // empty: those stored here hold
+
+    const std::shared_ptr<const UidSet>& list(MemberList which) const {
+      switch (which) {
+        case MemberList::subscribers: return subscribers;
+        case MemberList::denylist: return denylist;
+        case MemberList::allowlist: return allowlist;
+      }
+      return subscribers;
+    }
   };
 
   virtual ~ListSource() = default;

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "channel/addressing.h"
 #include "channel/partition_flight.h"
+#include "channel/send_facts.h"
 #include "store/keys.h"
 #include "store/read_position.h"
 
@@ -34,76 +35,7 @@ std::size_t bytes_at_most(const SendCommand& command) {
          command.payload.size() + rows;
 }
 
-const std::shared_ptr<const UidSet>& list_of(const ListSource::Lists& lists, MemberList list) {
-  switch (list) {
-    case MemberList::subscribers: return lists.subscribers;
-    case MemberList::denylist: return lists.denylist;
-    case MemberList::allowlist: return lists.allowlist;
-  }
-  return lists.subscribers;
-}
-
 }  // namespace
-
-class Partition::ChannelFacts final : public PermissionFacts {
- public:
-  // Borrows the bytes of `sender`.
-  ChannelFacts(Partition& partition, CachedChannel* channel, std::string_view sender)
-      : partition_(partition), channel_(channel), sender_(sender) {
-    // What the source says of a pair is about its inboxes, see inbox().
-    if (channel != nullptr && channel->key.type != ChannelType::person) {
-      sourced_ = partition.sourced(channel->key);
-    }
-  }
-
-  bool is_system_account(std::string_view uid) const override {
-    return partition_.deps_.accounts.contains(uid);
-  }
-  const ChannelFlags& flags() const override {
-    static const ChannelFlags kNone;
-    if (sourced_ && sourced_->flags) return *sourced_->flags;
-    return channel_ != nullptr ? channel_->record.flags : kNone;
-  }
-  bool is_set_up() const override {
-    return sourced_ != nullptr || (channel_ != nullptr && channel_->exists);
-  }
-  Result<std::shared_ptr<const Inbox>> inbox(std::string_view uid) override {
-    JD_TRY(auto stored, partition_.deps_.inboxes.load(uid));
-    const auto lists = partition_.sourced(ChannelKey(std::string(uid), ChannelType::person));
-    if (!lists) return stored;
-    auto inbox = std::make_shared<Inbox>();
-    if (stored) inbox->flags = stored->flags;
-    if (lists->flags) inbox->flags = *lists->flags;
-    inbox->denylist = *lists->denylist;
-    inbox->allowlist = *lists->allowlist;
-    if (uid == sender_) return std::shared_ptr<const Inbox>(std::move(inbox));
-    const ChannelKey pair(person_channel_id(sender_, uid), ChannelType::person);
-    if (const auto of_pair = partition_.sourced(pair)) {
-      inbox->denylist.insert(of_pair->denylist->begin(), of_pair->denylist->end());
-    }
-    return std::shared_ptr<const Inbox>(std::move(inbox));
-  }
-  Result<bool> is_listed(MemberList list, std::string_view uid) override {
-    JD_TRY(const UidSet* set, find(list));
-    return set->contains(uid);
-  }
-  Result<bool> is_empty(MemberList list) override {
-    JD_TRY(const UidSet* set, find(list));
-    return set->empty();
-  }
-
- private:
-  Result<const UidSet*> find(MemberList list) {
-    if (sourced_) return list_of(*sourced_, list).get();
-    JD_TRY(const UidSet* set, partition_.cache_.load_list(*channel_, list));
-    return set;
-  }
-
-  Partition& partition_;
-  CachedChannel* channel_;  // null for a targeted command, whose rules ask nothing of a channel
-  std::string_view sender_;
-  std::shared_ptr<const ListSource::Lists> sourced_;
-};
 
 Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions options,
                      std::function<void()> wake)
@@ -113,6 +45,7 @@ Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions option
       wake_(std::move(wake)),
       stamps_(deps_.horizon),
       cache_(id, deps_.reader, deps_.clock, options.channels_max),
+      receivers_(cache_, deps_.lists),
       conversations_(id, deps_.reader, deps_.clock, cache_, stamps_),
       index_(id, deps.reader, deps.loader, options.index_generation_entries,
              options.index_filter_bytes_max),
@@ -285,17 +218,12 @@ void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcom
   if (is_full()) hand_over();
 }
 
-std::shared_ptr<const ListSource::Lists> Partition::sourced(const ChannelKey& channel) const {
-  if (deps_.lists == nullptr || !deps_.lists->enabled()) return nullptr;
-  return deps_.lists->find(channel);
-}
-
 Result<Recipients> Partition::load_recipients(const ChannelKey& key) {
   if (!ensure_usable()) return Error(Errc::unavailable, "the store is recovering from a failure");
   ChannelKey wanted = key;
-  JD_CHECK_OK(resolve_agent_channel(wanted));
+  JD_CHECK_OK(receivers_.resolve_agent_channel(wanted));
   JD_TRY(CachedChannel * channel, cache_.load(wanted));
-  return recipients_of({}, *channel);
+  return receivers_.of(*channel, {});
 }
 
 Partition::Mark Partition::mark() const {
@@ -390,23 +318,11 @@ MessageSeq Partition::next_seq(CachedChannel& log) {
   return static_cast<MessageSeq>(++log.last_seq);
 }
 
-Result<void> Partition::resolve_agent_channel(ChannelKey& channel) {
-  if (channel.type != ChannelType::agent) return {};
-  const auto [first, second] = split_pair_id(channel.id);
-  const ChannelKey reversed(std::string(second) + '@' + std::string(first), ChannelType::agent);
-  if (first.empty() || first == second) return {};
-  JD_TRY(const CachedChannel* as_given, cache_.load(channel));
-  if (as_given->exists || as_given->last_seq > 0) return {};
-  JD_TRY(const CachedChannel* other, cache_.load(reversed));
-  if (other->exists || other->last_seq > 0) channel = reversed;
-  return {};
-}
-
 Result<SendResult> Partition::evaluate(SendCommand& command) {
   const std::int64_t stamp_ns = stamps_.next_ns();
   // People see the wall clock's time, whatever has become of it.
   const std::int64_t now = std::min(deps_.clock.wall_ns(), stamp_ns) / 1'000'000'000;
-  JD_CHECK_OK(resolve_agent_channel(command.channel));
+  JD_CHECK_OK(receivers_.resolve_agent_channel(command.channel));
   const bool targeted = is_targeted_command(command);
   const ChannelKey log = log_of(command);
   const auto fingerprint =
@@ -435,7 +351,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   if (!targeted) {
     JD_TRY(channel, cache_.load(command.channel));
   }
-  ChannelFacts facts(*this, channel, command.from_uid);
+  SendFacts facts(receivers_, cache_, deps_.inboxes, deps_.accounts, channel, command.from_uid);
   JD_TRY(const Reason reason, check_send(command, options_.permission, facts));
   if (reason != Reason::success) return SendResult::refuse(reason, Errc::denied);
 
@@ -444,7 +360,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   if (targeted) {
     recipients.listed = command.subscribers;
   } else {
-    JD_TRY(recipients, recipients_of(command.subscribers, *channel));
+    JD_TRY(recipients, receivers_.of(*channel, command.subscribers));
   }
   const bool stored = !command.flags.no_persist;
   CachedChannel* log_state = channel;
@@ -592,34 +508,6 @@ Result<void> Partition::load_sender_conversation(const SendCommand& command,
   if (!has_conversations(channel.key.type) || command.from_uid == kSystemUid) return {};
   JD_CHECK_OK(conversations_.load(channel, command.from_uid));
   return {};
-}
-
-Result<Recipients> Partition::recipients_of(const std::vector<std::string>& listed,
-                                            CachedChannel& channel) {
-  Recipients recipients;
-  const ChannelKey& key = channel.key;
-  const auto lists = sourced(key);
-  if (!listed.empty()) {
-    recipients.listed = listed;
-  } else {
-    recipients.listed = named_users(key);
-    if (key.type == ChannelType::person || key.type == ChannelType::agent) return recipients;
-    if (lists) {
-      if (!lists->subscribers->empty()) recipients.subscribers = lists->subscribers;
-      if (!lists->denylist->empty()) recipients.excluded = lists->denylist;
-      return recipients;
-    }
-    JD_TRY(const UidSet* subscribers, cache_.load_list(channel, MemberList::subscribers));
-    if (!subscribers->empty()) recipients.subscribers = channel.hand_out(MemberList::subscribers);
-  }
-  if (key.type == ChannelType::person) return recipients;
-  if (lists) {
-    if (!lists->denylist->empty()) recipients.excluded = lists->denylist;
-    return recipients;
-  }
-  JD_TRY(const UidSet* denied, cache_.load_list(channel, MemberList::denylist));
-  if (!denied->empty()) recipients.excluded = channel.hand_out(MemberList::denylist);
-  return recipients;
 }
 
 }  // namespace jindou::channel

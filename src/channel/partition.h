@@ -31,6 +31,7 @@
 #include "channel/list_source.h"
 #include "channel/outbox.h"
 #include "channel/permission.h"
+#include "channel/receivers.h"
 #include "channel/stamps.h"
 #include "channel/system_accounts.h"
 #include "channel/tokens.h"
@@ -126,7 +127,6 @@ class Partition {
 
  private:
   struct Flight;  // shared with the log's thread
-  class ChannelFacts;
 
   // Whether the commit being gathered has all that one may have.
   bool is_full() const;
@@ -138,16 +138,10 @@ class Partition {
   // partition.cc: sending.
   SendResult send(SendCommand& command);
   Result<SendResult> evaluate(SendCommand& command);
-  // The channel of an agent and a user has one id, made by whoever of the two wrote first.
-  Result<void> resolve_agent_channel(ChannelKey& channel);
-  Result<Recipients> recipients_of(const std::vector<std::string>& listed, CachedChannel& channel);
   // The sender's view of the channel, which his message moves; nothing for a sender without one.
   Result<void> load_sender_conversation(const SendCommand& command, CachedChannel& channel);
   void store_message(const Message& message, const ChannelKey& log, CachedChannel* channel,
                      CachedChannel& log_state);
-
-  // Lists of the other system, which go before the stored ones; null when it has none.
-  std::shared_ptr<const ListSource::Lists> sourced(const ChannelKey& channel) const;
 
   // Has the module evaluate it whose command it is.
   template <class Command>
@@ -278,6 +272,7 @@ class Partition {
 
   Stamps stamps_;
   ChannelCache cache_;
+  Receivers receivers_;
   Conversations conversations_;
   ClientNumberIndex index_;
   EventLanes events_;

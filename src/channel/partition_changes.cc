@@ -174,7 +174,7 @@ Result<void> Partition::evaluate_change(const ChangeSystemAccounts& change) {
 Result<void> Partition::evaluate_change(const ChangeConversation& change) {
   using What = ChangeConversation::Operation;
   ChannelKey key = change.channel;
-  JD_CHECK_OK(resolve_agent_channel(key));
+  JD_CHECK_OK(receivers_.resolve_agent_channel(key));
   if (!has_conversations(key.type)) return {};
   JD_TRY(CachedChannel * channel, cache_.load(key));
   // That it is read or hidden holds already.
@@ -262,7 +262,7 @@ Result<void> Partition::activate_conversations(CachedChannel& channel,
 
 Result<void> Partition::evaluate_change(const AdvanceCommandPosition& change) {
   ChannelKey key = change.channel;
-  JD_CHECK_OK(resolve_agent_channel(key));
+  JD_CHECK_OK(receivers_.resolve_agent_channel(key));
   const bool own_log = key.type == ChannelType::temp;
   JD_TRY(CachedChannel * channel, cache_.load(key));
   CachedChannel* log = channel;
@@ -332,7 +332,7 @@ void Partition::clear_log(const Clearing& clearing) {
 
 Result<void> Partition::evaluate_change(const ClearMessages& change) {
   ChannelKey key = change.channel;
-  JD_CHECK_OK(resolve_agent_channel(key));
+  JD_CHECK_OK(receivers_.resolve_agent_channel(key));
   JD_TRY(CachedChannel * log, cache_.load(change.commands ? store::command_log_of(key) : key));
   JD_TRY(const Clearing clearing, prepare_clearing(*log, change.up_to));
   clear_log(clearing);
@@ -341,7 +341,7 @@ Result<void> Partition::evaluate_change(const ClearMessages& change) {
 
 Result<void> Partition::evaluate_change(const DeleteMessages& change) {
   ChannelKey key = change.channel;
-  JD_CHECK_OK(resolve_agent_channel(key));
+  JD_CHECK_OK(receivers_.resolve_agent_channel(key));
   JD_TRY(CachedChannel * channel, cache_.load(key));
   std::vector<std::uint64_t> seqs = change.seqs;
   std::erase_if(seqs, [channel](std::uint64_t seq) {
@@ -536,11 +536,11 @@ Result<EventLanes::Anchor*> Partition::load_anchor(const ChannelKey& channel,
 }
 
 Result<EventOutcome> Partition::evaluate_event(AppendEvent& event) {
-  JD_CHECK_OK(resolve_agent_channel(event.channel));
+  JD_CHECK_OK(receivers_.resolve_agent_channel(event.channel));
   JD_TRY(CachedChannel * channel, cache_.load(event.channel));
   const std::int64_t now_ms = deps_.clock.wall_ms();
   if (event.transient) {
-    JD_TRY(Recipients recipients, recipients_of({}, *channel));
+    JD_TRY(Recipients recipients, receivers_.of(*channel, {}));
     EventOutcome outcome;
     outcome.event_id = event.event_id;
     outcome.event_key = event.event_key;
@@ -555,7 +555,7 @@ Result<EventOutcome> Partition::evaluate_event(AppendEvent& event) {
     return Error(Errc::conflict, "another stream is running in the channel");
   }
   JD_TRY(Recipients recipients,
-         recipients_of(EventLanes::message_of(*anchor).subscribers, *channel));
+         receivers_.of(*channel, EventLanes::message_of(*anchor).subscribers));
   JD_TRY(const auto applied, events_.append(event, *anchor, now_ms, *txn_));
   if (!applied.changed) return applied.outcome;
   if (event.begins_stream) {
