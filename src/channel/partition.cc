@@ -49,7 +49,8 @@ Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions option
       conversations_(id, deps_.reader, deps_.clock, cache_, stamps_),
       index_(id, deps.reader, deps.loader, options.index_generation_entries,
              options.index_filter_bytes_max),
-      events_(id, deps.reader, options.events),
+      streams_(id, {deps_.reader, deps_.clock, deps_.partitions, deps_.fingerprint_seed},
+               options.events, cache_, receivers_),
       tokens_(id, deps.reader, deps.inboxes),
       outbox_(id) {}
 
@@ -70,28 +71,11 @@ Result<void> Partition::open() {
   if (any_dropped) {
     JD_TRY(tombstones_dropped_, store::decode_tombstone(value));
   }
-  Result<void> decoded;
-  running_streams_.clear();
-  const std::string streams = store::running_stream_prefix(id_);
-  JD_CHECK_OK(deps_.reader.scan(
-      Table::main, streams, store::after_prefix(streams),
-      [&](std::string_view key, std::string_view bytes) {
-        auto record = store::decode_running_stream(bytes);
-        if (!record) {
-          decoded = std::move(record).error();
-          return false;
-        }
-        // Nobody could add to it while the server was away.
-        record->active_at_ms = deps_.clock.wall_ms();
-        running_streams_.emplace(store::channel_of_running_stream_key(key), std::move(*record));
-        return true;
-      }));
-  JD_CHECK_OK(decoded);
+  JD_CHECK_OK(streams_.open());
   JD_TRY(auto unfinished, store::load_list_changes(deps_.reader, id_));
   abandon_list_jobs();
   cache_.clear();
   conversations_.clear();
-  events_.clear();
   tokens_.clear();
   deps_.horizon.reset(id_);
   position_ = state.position;
@@ -169,6 +153,8 @@ Result<void> Partition::evaluate_command(const Command& command) {
     return tokens_.evaluate(command, *txn_);
   } else if constexpr (is_command_of<Command, OutboxCommand>) {
     return outbox_.evaluate(command, *txn_);
+  } else if constexpr (is_command_of<Command, StreamCommand>) {
+    return streams_.evaluate(command, *txn_);
   } else {
     return evaluate_change(command);
   }
@@ -204,7 +190,7 @@ void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcom
   begin_gathering();
   const Mark before = mark();
   Result<EventOutcome> evaluated =
-      usable ? evaluate_event(event)
+      usable ? streams_.append(event, *txn_)
              : Error(Errc::unavailable, "the store is recovering from a failure");
   JD_ASSERT(evaluated || mark() == before);
   txn_->add_change(
@@ -291,7 +277,7 @@ void Partition::hand_over() {
   index_.advance(position_, flight_->durable.load(std::memory_order_acquire));
   cache_.set_durable(flight_->durable.load(std::memory_order_acquire));
   cache_.evict();
-  events_.trim(cache_.durable());
+  streams_.lanes().trim(cache_.durable());
 }
 
 std::uint64_t Partition::next_counter() {
@@ -485,7 +471,7 @@ void Partition::store_message(const Message& message, const ChannelKey& log, Cac
       cache_.put_record(*channel, *txn_);
     }
   }
-  if ((message.setting & kSettingStream) != 0) events_.add_anchor(message, position_ + 1);
+  if ((message.setting & kSettingStream) != 0) streams_.lanes().add_anchor(message, position_ + 1);
   // The sender has read what was there when he wrote.
   const auto sender = channel->conversations.find(message.from_uid);
   if (sender != channel->conversations.end() && sender->second.record) {

@@ -25,7 +25,6 @@
 #include "channel/client_number_index.h"
 #include "channel/conversations.h"
 #include "channel/effects.h"
-#include "channel/event_lanes.h"
 #include "channel/inbox_directory.h"
 #include "channel/list_job.h"
 #include "channel/list_source.h"
@@ -33,6 +32,7 @@
 #include "channel/permission.h"
 #include "channel/receivers.h"
 #include "channel/stamps.h"
+#include "channel/streams.h"
 #include "channel/system_accounts.h"
 #include "channel/tokens.h"
 #include "channel/txn.h"
@@ -164,7 +164,6 @@ class Partition {
   Result<void> evaluate_change(const ReclaimExpired& change);
   Result<void> evaluate_change(const DropCommitRecords& change);
   Result<void> evaluate_change(const DropTombstones& change);
-  Result<void> evaluate_change(const CloseIdleStreams& change);
   // Errors: invalid, with what brings the channel back.
   static Result<void> check_not_disbanded(const CachedChannel& channel);
   // A list, and the conversations that come and go with it. First reads everything that the change
@@ -186,13 +185,6 @@ class Partition {
   // Errors: storage.
   Result<std::uint64_t> find_empty_front(const CachedChannel& log,
                                          std::vector<std::uint64_t> gone) const;
-  Result<EventOutcome> evaluate_event(AppendEvent& event);
-  void end_running_stream(const ChannelKey& channel);
-  // The anchor of an event. Errors: not_found, invalid (not a stream message), storage.
-  Result<EventLanes::Anchor*> load_anchor(const ChannelKey& channel,
-                                          const std::string& client_msg_no);
-  void push_event(const AppendEvent& event, const EventOutcome& outcome, const ChannelKey& channel,
-                  Recipients recipients, std::int64_t now_ms);
 
   // partition_lists.cc: changes of lists that take more than one commit. Errors of all: storage.
   // True when a job of the same channel runs, behind which the change was put.
@@ -275,16 +267,13 @@ class Partition {
   Receivers receivers_;
   Conversations conversations_;
   ClientNumberIndex index_;
-  EventLanes events_;
+  Streams streams_;
   Tokens tokens_;
   Outbox outbox_;
   std::uint64_t position_ = 0;  // of the last commit built
   std::uint64_t counter_ = 0;   // of the last message id given out
   std::uint64_t id_bound_ = 0;  // reserved in the store, or in a commit on its way there
   store::TombstoneRecord tombstones_dropped_;
-  // Streams of the older endpoints that run, by channel; read from the store at open().
-  boost::unordered_flat_map<ChannelKey, store::RunningStreamRecord, ChannelKeyHash>
-      running_streams_;
   boost::unordered_flat_map<ChannelKey, std::unique_ptr<ListJob>, ChannelKeyHash> list_jobs_;
   std::uint64_t list_turn_ = 0;
   std::unique_ptr<Txn> txn_;

@@ -307,7 +307,7 @@ Result<Partition::Clearing> Partition::prepare_clearing(CachedChannel& log, std:
   clearing.up_to = std::min(up_to, log.last_seq);
   if (clearing.up_to > log.record.cleared_to) {
     JD_TRY(clearing.has_events,
-           events_.has_any(log.key, log.record.cleared_to + 1, clearing.up_to));
+           streams_.lanes().has_any(log.key, log.record.cleared_to + 1, clearing.up_to));
   }
   return clearing;
 }
@@ -319,7 +319,7 @@ void Partition::clear_log(const Clearing& clearing) {
   const auto first = static_cast<MessageSeq>(log.record.cleared_to + 1);
   const auto behind = static_cast<MessageSeq>(up_to + 1);
   if (clearing.has_events) {
-    events_.erase(log.key, log.record.cleared_to + 1, up_to, *txn_);
+    streams_.lanes().erase(log.key, log.record.cleared_to + 1, up_to, *txn_);
   }
   txn_->erase_range(store::message_range_begin(id_, log.key, first),
                     store::message_key(id_, log.key, behind));
@@ -350,7 +350,7 @@ Result<void> Partition::evaluate_change(const DeleteMessages& change) {
   if (seqs.empty()) return {};
   std::vector<std::uint64_t> with_events;
   for (const std::uint64_t seq : seqs) {
-    JD_TRY(const bool any, events_.has_any(key, seq, seq));
+    JD_TRY(const bool any, streams_.lanes().has_any(key, seq, seq));
     if (any) with_events.push_back(seq);
   }
   // No seq is given twice, also when the last message is among the deleted ones.
@@ -360,7 +360,7 @@ Result<void> Partition::evaluate_change(const DeleteMessages& change) {
   boost::unordered::erase_if(channel->deleted_lately,
                              [durable = flight_->durable.load(std::memory_order_acquire)](
                                  const auto& deleted) { return deleted.second <= durable; });
-  for (const std::uint64_t seq : with_events) events_.erase(key, seq, seq, *txn_);
+  for (const std::uint64_t seq : with_events) streams_.lanes().erase(key, seq, seq, *txn_);
   for (const std::uint64_t seq : seqs) {
     channel->deleted_lately.insert_or_assign(seq, txn_->position());
     txn_->erase(store::message_key(id_, key, static_cast<MessageSeq>(seq)));
@@ -393,7 +393,8 @@ Result<void> Partition::evaluate_change(const ReclaimExpired& change) {
     store::Expiry expiry = store::expiry_of_key(key);
     if (expiry.at_seconds > now) continue;
     JD_TRY(CachedChannel * log, cache_.load(expiry.log));
-    JD_TRY(const bool has_events, events_.has_any(expiry.log, raw(expiry.seq), raw(expiry.seq)));
+    JD_TRY(const bool has_events,
+           streams_.lanes().has_any(expiry.log, raw(expiry.seq), raw(expiry.seq)));
     expired.push_back({&key, std::move(expiry), log, has_events});
   }
   std::map<CachedChannel*, std::vector<std::uint64_t>> gone;
@@ -412,7 +413,7 @@ Result<void> Partition::evaluate_change(const ReclaimExpired& change) {
       log->record.has_gaps = true;
       cache_.put_record(*log, *txn_);
     }
-    if (has_events) events_.erase(expiry.log, seq, seq, *txn_);
+    if (has_events) streams_.lanes().erase(expiry.log, seq, seq, *txn_);
     txn_->erase(store::message_key(id_, expiry.log, expiry.seq));
     // Without a row nothing tells when it was over; the gap does, for whoever counts.
     if (!expiry.log.id.ends_with(kCommandSuffix)) {
@@ -481,126 +482,6 @@ Result<void> Partition::evaluate_change(const DropTombstones& change) {
     if (cached != nullptr) cached->deleted_at_ns = 0;
   }
   return {};
-}
-
-Result<void> Partition::evaluate_change(const CloseIdleStreams& change) {
-  const std::int64_t now_ms = deps_.clock.wall_ms();
-  std::vector<ChannelKey> idle;
-  for (const auto& [channel, stream] : running_streams_) {
-    const EventLanes::Anchor* anchor = events_.find(channel, stream.client_msg_no);
-    const std::int64_t active_at =
-        std::max(stream.active_at_ms, anchor != nullptr ? EventLanes::active_at_ms(*anchor) : 0);
-    if (now_ms - active_at >= change.idle_ms) idle.push_back(channel);
-  }
-  for (const auto& channel : idle) {
-    AppendEvent end;
-    end.channel = channel;
-    end.client_msg_no = running_streams_[channel].client_msg_no;
-    end.effect = AppendEvent::Effect::close;
-    end.event_id = end.client_msg_no;
-    end.event_type = "___TextMessageEnd";
-    end.event_key = kMainLane;
-    end.end_reason = kEndReasonTimeout;
-    end.bare_data = true;
-    // Each stream ends as a whole or stays as it is, whatever becomes of the others.
-    auto closed = evaluate_event(end);
-    if (closed) continue;
-    if (closed.error().code() == Errc::storage) {
-      observe::log_warn("channel", "an idle stream stays open, it cannot be read: {}",
-                        closed.error().text());
-      running_streams_[channel].active_at_ms = now_ms;  // tried again when it was idle once more
-    } else {
-      // The anchor is gone: there is nothing left to be closed.
-      end_running_stream(channel);
-    }
-  }
-  return {};
-}
-
-Result<EventLanes::Anchor*> Partition::load_anchor(const ChannelKey& channel,
-                                                   const std::string& client_msg_no) {
-  if (EventLanes::Anchor* anchor = events_.find(channel, client_msg_no)) return anchor;
-  const History history(deps_.reader, deps_.clock, deps_.partitions, deps_.fingerprint_seed);
-  JD_TRY(const auto message, history.load_by_client_msg_no(channel, client_msg_no));
-  JD_TRY(CachedChannel * state, cache_.load(channel));
-  // A deletion may be on its way to the store still.
-  const bool gone = message && (raw(message->seq) <= state->record.cleared_to ||
-                                state->deleted_lately.contains(raw(message->seq)));
-  if (!message || gone) {
-    return Error(Errc::not_found, "no message with this client_msg_no in the channel");
-  }
-  if ((message->setting & kSettingStream) == 0) {
-    return Error(Errc::invalid, "the message is no stream message (send it with is_stream = 1)");
-  }
-  return events_.load(*message);
-}
-
-Result<EventOutcome> Partition::evaluate_event(AppendEvent& event) {
-  JD_CHECK_OK(receivers_.resolve_agent_channel(event.channel));
-  JD_TRY(CachedChannel * channel, cache_.load(event.channel));
-  const std::int64_t now_ms = deps_.clock.wall_ms();
-  if (event.transient) {
-    JD_TRY(Recipients recipients, receivers_.of(*channel, {}));
-    EventOutcome outcome;
-    outcome.event_id = event.event_id;
-    outcome.event_key = event.event_key;
-    outcome.from_uid = event.from_uid;
-    push_event(event, outcome, channel->key, std::move(recipients), now_ms);
-    return outcome;
-  }
-  JD_TRY(EventLanes::Anchor * anchor, load_anchor(event.channel, event.client_msg_no));
-  const auto running = running_streams_.find(event.channel);
-  if (event.begins_stream && running != running_streams_.end() &&
-      running->second.client_msg_no != event.client_msg_no) {
-    return Error(Errc::conflict, "another stream is running in the channel");
-  }
-  JD_TRY(Recipients recipients,
-         receivers_.of(*channel, EventLanes::message_of(*anchor).subscribers));
-  JD_TRY(const auto applied, events_.append(event, *anchor, now_ms, *txn_));
-  if (!applied.changed) return applied.outcome;
-  if (event.begins_stream) {
-    store::RunningStreamRecord stream;
-    stream.client_msg_no = event.client_msg_no;
-    stream.active_at_ms = now_ms;
-    txn_->put(store::running_stream_key(id_, event.channel), store::encode(stream));
-    running_streams_[event.channel] = std::move(stream);
-  } else if (applied.main_ended && running != running_streams_.end() &&
-             running->second.client_msg_no == event.client_msg_no) {
-    end_running_stream(event.channel);
-  }
-  push_event(event, applied.outcome, channel->key, std::move(recipients), now_ms);
-  return applied.outcome;
-}
-
-void Partition::end_running_stream(const ChannelKey& channel) {
-  txn_->erase(store::running_stream_key(id_, channel));
-  running_streams_.erase(ChannelKey(channel));
-}
-
-void Partition::push_event(const AppendEvent& event, const EventOutcome& outcome,
-                           const ChannelKey& channel, Recipients recipients, std::int64_t now_ms) {
-  if (recipients.listed.empty() && !recipients.subscribers &&
-      !allows_session_subscriptions(channel.type)) {
-    return;
-  }
-  auto pushed = std::make_shared<MessageEvent>();
-  pushed->channel = channel;
-  pushed->client_msg_no = event.client_msg_no;
-  pushed->message_id = outcome.message_id;
-  pushed->from_uid = outcome.from_uid;
-  pushed->event_id = outcome.event_id.empty() ? event.client_msg_no : outcome.event_id;
-  pushed->event_type = event.event_type;
-  pushed->event_key = event.event_key;
-  pushed->msg_event_seq = outcome.msg_event_seq;
-  pushed->status = outcome.status;
-  pushed->visibility = event.visibility;
-  pushed->occurred_at_ms = event.occurred_at_ms != 0 ? event.occurred_at_ms : now_ms;
-  pushed->payload = event.payload;
-  pushed->bare_data = event.bare_data;
-  CommittedMessage committed;
-  committed.event = std::move(pushed);
-  committed.recipients = std::move(recipients);
-  txn_->add_effect(std::move(committed));
 }
 
 }  // namespace jindou::channel
