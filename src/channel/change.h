@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "channel/command_variant.h"
+#include "channel/log_commands.h"
 #include "channel/outbox_commands.h"
 #include "channel/stream_commands.h"
 #include "channel/token_commands.h"
@@ -92,40 +93,6 @@ struct RecordCommandSync {
   std::vector<CommandPosition> positions;
 };
 
-// Hides and frees the messages of a channel up to a seq (inclusive; the last one at most).
-// `commands` means its command log instead.
-struct ClearMessages {
-  ChannelKey channel;
-  std::uint64_t up_to = 0;
-  bool commands = false;
-};
-
-// Hides and frees single messages. Unknown seqs are skipped.
-struct DeleteMessages {
-  ChannelKey channel;
-  std::vector<std::uint64_t> seqs;
-};
-
-// How long a channel keeps its messages; 0 in either means no limit, an absent one the
-// configured default of the channel type.
-struct SetRetention {
-  ChannelKey channel;
-  std::optional<std::uint64_t> max_age_seconds;
-  std::optional<std::uint64_t> max_count;
-};
-
-// Frees messages whose time is over; keys of the expiry index, oldest first.
-struct ReclaimExpired {
-  PartitionId partition{};
-  std::vector<std::string> keys;
-};
-
-// Drops commit records whose messages are gone and too old to answer for a repeat.
-struct DropCommitRecords {
-  PartitionId partition{};
-  std::vector<std::uint64_t> first_counters;
-};
-
 // Drops tombstones of conversations that are as old as `up_to_ns` or older; what is younger by now
 // stays. Remembers that those up to there may be missing.
 struct DropTombstones {
@@ -136,8 +103,7 @@ struct DropTombstones {
 
 using Change = JoinedVariants<
     std::variant<UpsertChannel, ChangeMembers, DeleteChannel, ChangeSystemAccounts,
-                 ChangeConversation, AdvanceCommandPosition, RecordCommandSync, ClearMessages,
-                 DeleteMessages, SetRetention, ReclaimExpired, DropCommitRecords, DropTombstones>,
-    TokenCommand, OutboxCommand, StreamCommand>;
+                 ChangeConversation, AdvanceCommandPosition, RecordCommandSync, DropTombstones>,
+    LogCommand, TokenCommand, OutboxCommand, StreamCommand>;
 
 }  // namespace jindou::channel

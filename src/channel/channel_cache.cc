@@ -20,6 +20,14 @@ constexpr std::size_t kWeightMaxShare = 8;
 
 }  // namespace
 
+Result<void> check_not_disbanded(const CachedChannel& channel) {
+  if (!channel.record.flags.disband) return {};
+  return Error(
+      Errc::invalid,
+      "the channel was deleted or disbanded; POST /channel brings it back: its seqs go on, "
+      "deleted messages stay deleted");
+}
+
 KeyKind key_kind(MemberList list) {
   switch (list) {
     case MemberList::subscribers: return KeyKind::subscriber;

@@ -66,6 +66,9 @@ struct CachedChannel {
   }
 };
 
+// Errors: invalid, with what brings the channel back.
+Result<void> check_not_disbanded(const CachedChannel& channel);
+
 // The kind of a list's rows.
 store::KeyKind key_kind(MemberList list);
 

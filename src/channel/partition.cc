@@ -16,9 +16,6 @@ namespace {
 
 using store::Table;
 
-// Message id counters reserved at once. A restart skips at most this many ids.
-constexpr std::uint64_t kIdReservation = 65536;
-
 // What is around the ids, the lists and the payload of a message: heads of keys and values, the row
 // that expires it, the gap, its entry in the commit record, the state of the partition.
 constexpr std::size_t kMessageOverhead = 512;
@@ -51,6 +48,8 @@ Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions option
              options.index_filter_bytes_max),
       streams_(id, {deps_.reader, deps_.clock, deps_.partitions, deps_.fingerprint_seed},
                options.events, cache_, receivers_),
+      log_(id, {deps_.reader, deps_.clock, deps_.seq_floor}, cache_, conversations_, receivers_,
+           streams_.lanes()),
       tokens_(id, deps.reader, deps.inboxes),
       outbox_(id) {}
 
@@ -80,9 +79,7 @@ Result<void> Partition::open() {
   deps_.horizon.reset(id_);
   position_ = state.position;
   stamps_.open(state.stamped_to_ns);
-  // Ids up to the bound may have been given out to messages that were never stored.
-  counter_ = state.id_bound;
-  id_bound_ = state.id_bound;
+  ids_.open(state.id_bound);
   txn_ = std::make_unique<Txn>(position_ + 1);
   JD_CHECK_OK(resume_list_jobs(std::move(unfinished)));
   flight_ = std::make_shared<Flight>();
@@ -155,6 +152,8 @@ Result<void> Partition::evaluate_command(const Command& command) {
     return outbox_.evaluate(command, *txn_);
   } else if constexpr (is_command_of<Command, StreamCommand>) {
     return streams_.evaluate(command, *txn_);
+  } else if constexpr (is_command_of<Command, LogCommand>) {
+    return log_.evaluate(command, *txn_);
   } else {
     return evaluate_change(command);
   }
@@ -213,7 +212,7 @@ Result<Recipients> Partition::load_recipients(const ChannelKey& key) {
 }
 
 Partition::Mark Partition::mark() const {
-  return {txn_->bytes(), conversations_.changed(), txn_->effects(), counter_};
+  return {txn_->bytes(), conversations_.changed(), txn_->effects(), ids_.last()};
 }
 
 void Partition::begin_gathering() {
@@ -224,7 +223,7 @@ void Partition::begin_gathering() {
 store::PartitionState Partition::state() const {
   store::PartitionState state;
   state.position = position_;
-  state.id_bound = id_bound_;
+  state.id_bound = ids_.bound();
   state.stamped_to_ns = stamps_.last_ns();
   return state;
 }
@@ -249,7 +248,7 @@ void Partition::hand_over() {
   commit.partition = id_;
   commit.expected_position = position_;
   commit.messages = txn->messages();
-  commit.id_bound = id_bound_;
+  commit.id_bound = ids_.bound();
   txn->write_record(
       [this](std::uint64_t first_counter) { return store::commit_record_key(id_, first_counter); });
   if (txn->writes()) {
@@ -278,30 +277,6 @@ void Partition::hand_over() {
   cache_.set_durable(flight_->durable.load(std::memory_order_acquire));
   cache_.evict();
   streams_.lanes().trim(cache_.durable());
-}
-
-std::uint64_t Partition::next_counter() {
-  ++counter_;
-  if (counter_ > id_bound_) {
-    id_bound_ = counter_ + kIdReservation;
-    JD_ASSERT(id_bound_ <= kIdCounterMax);
-    // Makes sure the reservation is committed before the id is shown to anybody.
-    txn_->put(store::partition_state_key(id_), store::encode(state()));
-  }
-  return counter_;
-}
-
-MessageSeq Partition::next_seq(CachedChannel& log) {
-  if (log.last_seq < deps_.seq_floor) {
-    store::GapRecord skipped;
-    skipped.seqs = deps_.seq_floor - log.last_seq;
-    log.last_seq = deps_.seq_floor;
-    txn_->put(store::gap_key(id_, log.key, static_cast<MessageSeq>(log.last_seq)),
-              store::encode(skipped));
-    log.record.has_gaps = true;
-    cache_.put_record(log, *txn_);
-  }
-  return static_cast<MessageSeq>(++log.last_seq);
 }
 
 Result<SendResult> Partition::evaluate(SendCommand& command) {
@@ -365,7 +340,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   }
   if (stored && targeted) {
     // What is new in a log made for these users is new to each of them. Touched first: there may be
-    // more of them than conversations are kept of, and store_message() needs them all.
+    // more of them than conversations are kept of, and append() needs them all.
     cache_.touch(*log_state, *txn_);
     for (const auto& uid : command.subscribers) {
       JD_CHECK_OK(conversations_.load(*log_state, uid));
@@ -379,7 +354,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   }
   if (channel != nullptr) take_share(*channel, share);
   auto message = std::make_shared<Message>();
-  message->id = message_id_of(next_counter(), id_);
+  message->id = message_id_of(ids_.next(*txn_), id_);
   message->timestamp = now;
   message->timestamp_ns = static_cast<std::uint64_t>(stamp_ns - now * 1'000'000'000);
   message->channel = std::move(command.channel);
@@ -395,8 +370,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
   message->flags = command.flags;
 
   if (stored) {
-    message->seq = next_seq(*log_state);
-    store_message(*message, log, channel, *log_state);
+    log_.append(*message, log, channel, *log_state, *txn_);
   }
   if (stored || command.idempotent) {
     store::CommitEntry entry;
@@ -432,59 +406,6 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
     txn_->add_effect(std::move(committed));
   }
   return result;
-}
-
-void Partition::store_message(const Message& message, const ChannelKey& log, CachedChannel* channel,
-                              CachedChannel& log_state) {
-  const std::uint64_t seq = raw(message.seq);
-  cache_.touch(log_state, *txn_);
-  store::build_message_key(key_scratch_, id_, log, message.seq);
-  store::encode_message(value_scratch_, message, log);
-  txn_->put(key_scratch_, value_scratch_);
-  if (message.expire != 0) {
-    const auto at = static_cast<std::uint64_t>(message.timestamp) + message.expire;
-    txn_->put(store::expiry_key(id_, at, log, message.seq), {});
-  }
-  if (channel == nullptr) {
-    // A targeted command: each of its users has a position in the log that was made for them.
-    for (const auto& uid : message.subscribers) {
-      const auto it = log_state.conversations.find(uid);
-      if (it != log_state.conversations.end() && it->second.record) continue;
-      store::ConversationRecord record;
-      record.command_read_to = seq - 1;
-      conversations_.put(log_state, uid, record, *txn_);
-    }
-    return;
-  }
-  if (&log_state != channel) return;
-  if (!message.subscribers.empty() || message.expire != 0) {
-    store::GapRecord gap;
-    gap.everybody = message.subscribers.empty();
-    if (message.expire != 0) gap.expires_at = message.timestamp + message.expire;
-    if (!gap.everybody) {
-      gap.readers = message.subscribers;
-      gap.readers.push_back(message.from_uid);
-    }
-    txn_->put(store::gap_key(id_, log, message.seq), store::encode(gap));
-    if (!channel->record.has_gaps) {
-      channel->record.has_gaps = true;
-      cache_.put_record(*channel, *txn_);
-    }
-  }
-  if ((message.setting & kSettingStream) != 0) streams_.lanes().add_anchor(message, position_ + 1);
-  // The sender has read what was there when he wrote.
-  const auto sender = channel->conversations.find(message.from_uid);
-  if (sender != channel->conversations.end() && sender->second.record) {
-    store::ConversationRecord& view = *sender->second.record;
-    const bool implied = view.own_messages_follow && message.expire == 0 &&
-                         store::is_implied(sender->second.written_read_to, view.read_to, seq);
-    view.read_to = seq;
-    sender->second.position = position_ + 1;
-    if (!implied) {
-      view.own_messages_follow = true;
-      conversations_.mark(*channel, message.from_uid, *txn_);
-    }
-  }
 }
 
 Result<void> Partition::load_sender_conversation(const SendCommand& command,

@@ -25,9 +25,11 @@
 #include "channel/client_number_index.h"
 #include "channel/conversations.h"
 #include "channel/effects.h"
+#include "channel/id_reservation.h"
 #include "channel/inbox_directory.h"
 #include "channel/list_job.h"
 #include "channel/list_source.h"
+#include "channel/message_log.h"
 #include "channel/outbox.h"
 #include "channel/permission.h"
 #include "channel/receivers.h"
@@ -140,8 +142,6 @@ class Partition {
   Result<SendResult> evaluate(SendCommand& command);
   // The sender's view of the channel, which his message moves; nothing for a sender without one.
   Result<void> load_sender_conversation(const SendCommand& command, CachedChannel& channel);
-  void store_message(const Message& message, const ChannelKey& log, CachedChannel* channel,
-                     CachedChannel& log_state);
 
   // Has the module evaluate it whose command it is.
   template <class Command>
@@ -158,14 +158,7 @@ class Partition {
   Result<void> activate_conversations(CachedChannel& channel, const std::vector<std::string>& uids);
   Result<void> evaluate_change(const AdvanceCommandPosition& change);
   Result<void> evaluate_change(const RecordCommandSync& change);
-  Result<void> evaluate_change(const ClearMessages& change);
-  Result<void> evaluate_change(const DeleteMessages& change);
-  Result<void> evaluate_change(const SetRetention& change);
-  Result<void> evaluate_change(const ReclaimExpired& change);
-  Result<void> evaluate_change(const DropCommitRecords& change);
   Result<void> evaluate_change(const DropTombstones& change);
-  // Errors: invalid, with what brings the channel back.
-  static Result<void> check_not_disbanded(const CachedChannel& channel);
   // A list, and the conversations that come and go with it. First reads everything that the change
   // needs; the change itself cannot fail. Errors: storage.
   Result<void> prepare_list_change(CachedChannel& channel, MemberList list,
@@ -173,18 +166,6 @@ class Partition {
                                    const std::vector<std::string>& uids);
   void change_list(CachedChannel& channel, MemberList list, ChangeMembers::Operation operation,
                    const std::vector<std::string>& uids);
-  // Hides and frees what a log holds up to a seq. Errors: storage.
-  struct Clearing {
-    CachedChannel* log = nullptr;
-    std::uint64_t up_to = 0;
-    bool has_events = false;
-  };
-  Result<Clearing> prepare_clearing(CachedChannel& log, std::uint64_t up_to);
-  void clear_log(const Clearing& clearing);
-  // Up to which seq a log is empty once `gone` are; 0 when that is not worth being recorded.
-  // Errors: storage.
-  Result<std::uint64_t> find_empty_front(const CachedChannel& log,
-                                         std::vector<std::uint64_t> gone) const;
 
   // partition_lists.cc: changes of lists that take more than one commit. Errors of all: storage.
   // True when a job of the same channel runs, behind which the change was put.
@@ -253,9 +234,6 @@ class Partition {
 
   // False while a failed commit is being digested: nothing may be evaluated.
   bool ensure_usable();
-  std::uint64_t next_counter();
-  // The seq of the next message of a log. Cannot fail: the commit carries whatever it writes.
-  MessageSeq next_seq(CachedChannel& log);
 
   PartitionId id_;
   PartitionDeps deps_;
@@ -263,23 +241,21 @@ class Partition {
   std::function<void()> wake_;
 
   Stamps stamps_;
+  IdReservation ids_;
   ChannelCache cache_;
   Receivers receivers_;
   Conversations conversations_;
   ClientNumberIndex index_;
   Streams streams_;
+  MessageLog log_;
   Tokens tokens_;
   Outbox outbox_;
   std::uint64_t position_ = 0;  // of the last commit built
-  std::uint64_t counter_ = 0;   // of the last message id given out
-  std::uint64_t id_bound_ = 0;  // reserved in the store, or in a commit on its way there
   store::TombstoneRecord tombstones_dropped_;
   boost::unordered_flat_map<ChannelKey, std::unique_ptr<ListJob>, ChannelKeyHash> list_jobs_;
   std::uint64_t list_turn_ = 0;
   std::unique_ptr<Txn> txn_;
   std::shared_ptr<Flight> flight_;
-  std::string key_scratch_;
-  std::string value_scratch_;
 };
 
 }  // namespace jindou::channel

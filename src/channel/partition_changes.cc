@@ -21,24 +21,12 @@ using Operation = ChangeMembers::Operation;
 constexpr MemberList kLists[] = {MemberList::subscribers, MemberList::denylist,
                                  MemberList::allowlist};
 
-// Seqs at the front of a log whose messages are all gone, before it is said to begin behind them:
-// that takes range deletions, which burden reads, and spares a gap for each.
-constexpr std::uint64_t kEmptyFrontMin = 64;
-
 // A person's lists are those of an inbox, which is no conversation.
 bool lists_have_conversations(ChannelType type) {
   return type != ChannelType::person && has_conversations(type);
 }
 
 }  // namespace
-
-Result<void> Partition::check_not_disbanded(const CachedChannel& channel) {
-  if (!channel.record.flags.disband) return {};
-  return Error(
-      Errc::invalid,
-      "the channel was deleted or disbanded; POST /channel brings it back: its seqs go on, "
-      "deleted messages stay deleted");
-}
 
 Result<void> Partition::evaluate_change(const UpsertChannel& change) {
   JD_TRY(CachedChannel * channel, cache_.load(change.channel));
@@ -136,10 +124,11 @@ Result<void> Partition::evaluate_change(const DeleteChannel& change) {
   if (!long_change) {
     for (const MemberList list : kLists) JD_CHECK_OK(cache_.load_list_for_change(*channel, list));
   }
-  JD_TRY(const Clearing messages, prepare_clearing(*channel, channel->last_seq));
-  JD_TRY(const Clearing of_commands, prepare_clearing(*commands, commands->last_seq));
-  clear_log(messages);
-  clear_log(of_commands);
+  JD_TRY(const MessageLog::Clearing messages, log_.prepare_clearing(*channel, channel->last_seq));
+  JD_TRY(const MessageLog::Clearing of_commands,
+         log_.prepare_clearing(*commands, commands->last_seq));
+  log_.clear(messages, *txn_);
+  log_.clear(of_commands, *txn_);
   channel->record.flags.disband = true;
   // Whoever brings the channel back begins with the defaults.
   channel->record.retention_seconds.reset();
@@ -298,158 +287,6 @@ Result<void> Partition::evaluate_change(const RecordCommandSync& change) {
     record.positions.push_back({position.channel, position.seq});
   }
   txn_->put(key, store::encode(record));
-  return {};
-}
-
-Result<Partition::Clearing> Partition::prepare_clearing(CachedChannel& log, std::uint64_t up_to) {
-  Clearing clearing;
-  clearing.log = &log;
-  clearing.up_to = std::min(up_to, log.last_seq);
-  if (clearing.up_to > log.record.cleared_to) {
-    JD_TRY(clearing.has_events,
-           streams_.lanes().has_any(log.key, log.record.cleared_to + 1, clearing.up_to));
-  }
-  return clearing;
-}
-
-void Partition::clear_log(const Clearing& clearing) {
-  CachedChannel& log = *clearing.log;
-  const std::uint64_t up_to = clearing.up_to;
-  if (up_to <= log.record.cleared_to) return;
-  const auto first = static_cast<MessageSeq>(log.record.cleared_to + 1);
-  const auto behind = static_cast<MessageSeq>(up_to + 1);
-  if (clearing.has_events) {
-    streams_.lanes().erase(log.key, log.record.cleared_to + 1, up_to, *txn_);
-  }
-  txn_->erase_range(store::message_range_begin(id_, log.key, first),
-                    store::message_key(id_, log.key, behind));
-  if (log.record.has_gaps) {
-    txn_->erase_range(store::gap_key(id_, log.key, first), store::gap_key(id_, log.key, behind));
-  }
-  log.record.cleared_to = up_to;
-  cache_.put_record(log, *txn_);
-}
-
-Result<void> Partition::evaluate_change(const ClearMessages& change) {
-  ChannelKey key = change.channel;
-  JD_CHECK_OK(receivers_.resolve_agent_channel(key));
-  JD_TRY(CachedChannel * log, cache_.load(change.commands ? store::command_log_of(key) : key));
-  JD_TRY(const Clearing clearing, prepare_clearing(*log, change.up_to));
-  clear_log(clearing);
-  return {};
-}
-
-Result<void> Partition::evaluate_change(const DeleteMessages& change) {
-  ChannelKey key = change.channel;
-  JD_CHECK_OK(receivers_.resolve_agent_channel(key));
-  JD_TRY(CachedChannel * channel, cache_.load(key));
-  std::vector<std::uint64_t> seqs = change.seqs;
-  std::erase_if(seqs, [channel](std::uint64_t seq) {
-    return seq <= channel->record.cleared_to || seq > channel->last_seq;
-  });
-  if (seqs.empty()) return {};
-  std::vector<std::uint64_t> with_events;
-  for (const std::uint64_t seq : seqs) {
-    JD_TRY(const bool any, streams_.lanes().has_any(key, seq, seq));
-    if (any) with_events.push_back(seq);
-  }
-  // No seq is given twice, also when the last message is among the deleted ones.
-  channel->record.has_gaps = true;
-  channel->record.seq_floor = channel->last_seq;
-  cache_.put_record(*channel, *txn_);
-  boost::unordered::erase_if(channel->deleted_lately,
-                             [durable = flight_->durable.load(std::memory_order_acquire)](
-                                 const auto& deleted) { return deleted.second <= durable; });
-  for (const std::uint64_t seq : with_events) streams_.lanes().erase(key, seq, seq, *txn_);
-  for (const std::uint64_t seq : seqs) {
-    channel->deleted_lately.insert_or_assign(seq, txn_->position());
-    txn_->erase(store::message_key(id_, key, static_cast<MessageSeq>(seq)));
-    txn_->put(store::gap_key(id_, key, static_cast<MessageSeq>(seq)),
-              store::encode(store::GapRecord()));
-  }
-  return {};
-}
-
-Result<void> Partition::evaluate_change(const SetRetention& change) {
-  JD_TRY(CachedChannel * channel, cache_.load(change.channel));
-  JD_CHECK_OK(check_not_disbanded(*channel));
-  channel->record.retention_seconds = change.max_age_seconds;
-  channel->record.retention_count = change.max_count;
-  cache_.put_record(*channel, *txn_);
-  return {};
-}
-
-Result<void> Partition::evaluate_change(const ReclaimExpired& change) {
-  struct Expired {
-    const std::string* key;
-    store::Expiry expiry;
-    CachedChannel* log;
-    bool has_events;
-  };
-  const auto now = static_cast<std::uint64_t>(deps_.clock.wall_seconds());
-  std::vector<Expired> expired;
-  expired.reserve(change.keys.size());
-  for (const auto& key : change.keys) {
-    store::Expiry expiry = store::expiry_of_key(key);
-    if (expiry.at_seconds > now) continue;
-    JD_TRY(CachedChannel * log, cache_.load(expiry.log));
-    JD_TRY(const bool has_events,
-           streams_.lanes().has_any(expiry.log, raw(expiry.seq), raw(expiry.seq)));
-    expired.push_back({&key, std::move(expiry), log, has_events});
-  }
-  std::map<CachedChannel*, std::vector<std::uint64_t>> gone;
-  for (const Expired& each : expired) gone[each.log].push_back(raw(each.expiry.seq));
-  std::map<CachedChannel*, std::uint64_t> empty_to;
-  for (auto& [log, seqs] : gone) {
-    JD_TRY(empty_to[log], find_empty_front(*log, std::move(seqs)));
-  }
-  for (const auto& [key, expiry, log, has_events] : expired) {
-    txn_->erase(*key);
-    const std::uint64_t seq = raw(expiry.seq);
-    if (seq <= log->record.cleared_to) continue;
-    const bool last = seq == log->last_seq && log->record.seq_floor < seq;
-    if (last) log->record.seq_floor = seq;
-    if (last || !log->record.has_gaps) {
-      log->record.has_gaps = true;
-      cache_.put_record(*log, *txn_);
-    }
-    if (has_events) streams_.lanes().erase(expiry.log, seq, seq, *txn_);
-    txn_->erase(store::message_key(id_, expiry.log, expiry.seq));
-    // Without a row nothing tells when it was over; the gap does, for whoever counts.
-    if (!expiry.log.id.ends_with(kCommandSuffix)) {
-      txn_->put(store::gap_key(id_, expiry.log, expiry.seq), store::encode(store::GapRecord()));
-    }
-  }
-  for (const auto& [log, up_to] : empty_to) clear_log({log, up_to, false});
-  return {};
-}
-
-Result<std::uint64_t> Partition::find_empty_front(const CachedChannel& log,
-                                                  std::vector<std::uint64_t> gone) const {
-  std::sort(gone.begin(), gone.end());
-  const auto is_gone = [&gone](std::uint64_t seq) {
-    return std::binary_search(gone.begin(), gone.end(), seq);
-  };
-  std::uint64_t first = 0;  // that stays
-  JD_CHECK_OK(deps_.reader.scan(
-      Table::main,
-      store::message_key(id_, log.key, static_cast<MessageSeq>(log.record.cleared_to + 1)),
-      store::after_prefix(store::message_prefix(id_, log.key)),
-      [&](std::string_view key, std::string_view) {
-        const std::uint64_t seq = raw(store::seq_of_message_key(key));
-        if (!is_gone(seq)) first = seq;
-        return first == 0;
-      }));
-  // What is not in the store yet comes behind everything that is.
-  std::uint64_t empty_to = first > 0 ? first - 1 : 0;
-  if (first == 0 && is_gone(log.last_seq)) empty_to = log.last_seq;
-  return empty_to >= log.record.cleared_to + kEmptyFrontMin ? empty_to : 0;
-}
-
-Result<void> Partition::evaluate_change(const DropCommitRecords& change) {
-  for (const std::uint64_t counter : change.first_counters) {
-    txn_->erase(store::commit_record_key(id_, counter));
-  }
   return {};
 }
 

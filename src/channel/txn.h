@@ -76,7 +76,10 @@ class Txn {
   void expect_bytes(std::size_t bytes) { expected_bytes_ += bytes; }
   // Of the commit, at most.
   std::size_t bytes() const { return batch_.GetDataSize() + record_.bytes() + expected_bytes_; }
-  bool writes() const { return batch_.Count() > 0; }
+  // Whether the state of the partition has to be written, and with it a commit.
+  bool writes() const { return needs_state_ || batch_.Count() > 0; }
+  // It has changed, whatever else is written.
+  void need_state() { needs_state_ = true; }
 
   // Save points nest; the last one goes first.
   class SavePoint {
@@ -126,6 +129,7 @@ class Txn {
   std::vector<ChangeDone> changes_;
   std::size_t expected_bytes_ = 0;
   std::uint32_t messages_ = 0;
+  bool needs_state_ = false;
   std::size_t save_points_ = 0;
   std::vector<std::function<void()>> undo_;
 };
