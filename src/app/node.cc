@@ -23,6 +23,7 @@
 #include "channel/inbox_directory.h"
 #include "channel/partition_worker.h"
 #include "channel/system_accounts.h"
+#include "channel/time_reservation.h"
 #include "config/live_settings.h"
 #include "config/live_value.h"
 #include "conversation/conversation_reader.h"
@@ -226,6 +227,7 @@ Result<void> Node::Parts::start_core() {
   conversations = std::make_unique<conversation::ConversationReader>(*database, *horizon, clock,
                                                                      partitions, reader_limits);
   directory = std::make_unique<conversation::Directory>(*database, *horizon, clock, partitions);
+  horizon->set_reserve(channel::reserve_time_through(*router));
   for (auto& worker : workers) worker->start();
   shards->start();
   data_source->start();

@@ -101,9 +101,17 @@ struct DropTombstones {
   std::int64_t up_to_ns = 0;
 };
 
-using Change = JoinedVariants<
-    std::variant<UpsertChannel, ChangeMembers, DeleteChannel, ChangeSystemAccounts,
-                 ChangeConversation, AdvanceCommandPosition, RecordCommandSync, DropTombstones>,
-    LogCommand, TokenCommand, OutboxCommand, StreamCommand>;
+// Times up to there may be named to readers: whoever opens the partition next stamps its changes
+// with later ones.
+struct ReserveTime {
+  PartitionId partition{};
+  std::int64_t until_ns = 0;
+};
+
+using Change =
+    JoinedVariants<std::variant<UpsertChannel, ChangeMembers, DeleteChannel, ChangeSystemAccounts,
+                                ChangeConversation, AdvanceCommandPosition, RecordCommandSync,
+                                DropTombstones, ReserveTime>,
+                   LogCommand, TokenCommand, OutboxCommand, StreamCommand>;
 
 }  // namespace jindou::channel

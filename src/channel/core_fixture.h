@@ -19,6 +19,7 @@
 #include "channel/inbox_directory.h"
 #include "channel/partition_worker.h"
 #include "channel/system_accounts.h"
+#include "channel/time_reservation.h"
 #include "store/commit_horizon.h"
 #include "store/database.h"
 #include "store/embedded_commit_log.h"
@@ -96,6 +97,7 @@ class RunningCore {
     router_->set_list_source(lists_);
     history_ = std::make_unique<History>(*database_, clock_, database_->partitions(),
                                          database_->fingerprint_seed());
+    horizon_->set_reserve(reserve_time_through(*router_));
     for (auto& worker : workers_) worker->start();
   }
   void close() {

@@ -224,7 +224,7 @@ store::PartitionState Partition::state() const {
   store::PartitionState state;
   state.position = position_;
   state.id_bound = ids_.bound();
-  state.stamped_to_ns = stamps_.last_ns();
+  state.stamped_to_ns = stamps_.bound_ns();
   return state;
 }
 

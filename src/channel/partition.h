@@ -159,6 +159,7 @@ class Partition {
   Result<void> evaluate_change(const AdvanceCommandPosition& change);
   Result<void> evaluate_change(const RecordCommandSync& change);
   Result<void> evaluate_change(const DropTombstones& change);
+  Result<void> evaluate_change(const ReserveTime& change);
   // A list, and the conversations that come and go with it. First reads everything that the change
   // needs; the change itself cannot fail. Errors: storage.
   Result<void> prepare_list_change(CachedChannel& channel, MemberList list,

@@ -290,6 +290,12 @@ Result<void> Partition::evaluate_change(const RecordCommandSync& change) {
   return {};
 }
 
+Result<void> Partition::evaluate_change(const ReserveTime& change) {
+  stamps_.reserve(change.until_ns);
+  txn_->need_state();
+  return {};
+}
+
 Result<void> Partition::evaluate_change(const DropTombstones& change) {
   struct Old {
     const std::string* key;

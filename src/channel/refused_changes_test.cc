@@ -198,6 +198,7 @@ std::vector<Kind> other_commands() {
       {"clear tokens", ClearTokens{"u1", {}}},
       {"system accounts", ChangeSystemAccounts{true, {"s1", "s2"}}},
       {"command sync", sync},
+      {"time", ReserveTime{kPartition, 1}},
       {"commit records", DropCommitRecords{kPartition, {1}}},
       {"tombstones", tombstones},
       {"webhook", webhook},

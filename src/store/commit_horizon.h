@@ -9,9 +9,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -37,7 +40,18 @@ class CommitHorizon {
     }
   }
 
-  // Nanoseconds since the epoch, to be read before the store is.
+  // Time is reserved like ids: `reserve(until_ns)` makes durable that times up to there may have
+  // been named, and says whether it has, so that after a restart stamps begin behind them, whatever
+  // the clock says then. Called by readers, one at a time, every kReservedAhead at most; may block.
+  // Set when all partitions are open and before anybody reads. Without one nothing is reserved.
+  using Reserve = std::function<bool(std::int64_t until_ns)>;
+  void set_reserve(Reserve reserve) {
+    reserve_ = std::move(reserve);
+    reserved_ns_.store(floor_ns_.load(std::memory_order_acquire), std::memory_order_release);
+  }
+
+  // Nanoseconds since the epoch, to be read before the store is. What could not be reserved is not
+  // named: then it stands still.
   std::int64_t stable_ns() const {
     // The time first: what is pending afterwards began later than this reading or is seen below.
     std::int64_t stable = now_ns();
@@ -46,7 +60,7 @@ class CommitHorizon {
       const std::lock_guard lock(pending.mutex);
       if (!pending.begun_ns.empty()) stable = std::min(stable, pending.begun_ns.front());
     }
-    return stable - 1;
+    return reserved(stable) - 1;
   }
 
   // By the partition, before it takes the first stamp for a commit, which must not be below
@@ -73,6 +87,20 @@ class CommitHorizon {
   }
 
  private:
+  static constexpr std::chrono::nanoseconds kReservedAhead = std::chrono::seconds(10);
+
+  // `stable`, or less when that cannot be reserved.
+  std::int64_t reserved(std::int64_t stable) const {
+    if (!reserve_ || stable <= reserved_ns_.load(std::memory_order_acquire)) return stable;
+    const std::lock_guard lock(reserving_);
+    std::int64_t reserved = reserved_ns_.load(std::memory_order_relaxed);
+    if (stable > reserved && reserve_(stable + kReservedAhead.count())) {
+      reserved = stable + kReservedAhead.count();
+      reserved_ns_.store(reserved, std::memory_order_release);
+    }
+    return std::min(stable, reserved);
+  }
+
   // At most the commits in flight and the one being gathered.
   struct Pending {
     mutable std::mutex mutex;
@@ -81,6 +109,9 @@ class CommitHorizon {
 
   const Clock& clock_;
   mutable std::atomic<std::int64_t> floor_ns_{0};
+  Reserve reserve_;
+  mutable std::mutex reserving_;
+  mutable std::atomic<std::int64_t> reserved_ns_{0};
   std::vector<Pending> pending_;
 };
 

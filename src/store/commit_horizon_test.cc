@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace jindou::store {
 namespace {
 
@@ -52,6 +54,28 @@ TEST_F(CommitHorizonTest, BeginsBehindWhatWasGivenOutBeforeARestart) {
   EXPECT_EQ(horizon_.now_ns(), clock_.ns + 5000);
   clock_.ns += 6000;
   EXPECT_EQ(horizon_.now_ns(), clock_.ns);
+}
+
+TEST_F(CommitHorizonTest, NamesOnlyWhatIsReserved) {
+  std::vector<std::int64_t> asked;
+  bool can = true;
+  horizon_.raise(500'000);
+  horizon_.set_reserve([&](std::int64_t until) {
+    asked.push_back(until);
+    return can;
+  });
+  EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1);
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_GT(asked[0], clock_.ns);
+  clock_.ns = asked[0];
+  EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1) << "reserved ahead";
+  EXPECT_EQ(asked.size(), 1U);
+  can = false;
+  clock_.ns += 1000;
+  EXPECT_EQ(horizon_.stable_ns(), asked[0] - 1) << "stands still";
+  EXPECT_EQ(asked.size(), 2U);
+  can = true;
+  EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1);
 }
 
 }  // namespace

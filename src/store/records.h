@@ -24,8 +24,8 @@ struct PartitionState {
   std::uint64_t id_bound = 0;  // message id counters up to here may have been handed out
   // What store/index_progress.h has since format 2; encode() leaves it out.
   std::uint64_t indexed_to_of_format_1 = 0;
-  // The last stamp given to a change; whoever opens the partition goes on behind it, whatever the
-  // clock says. 0: from before stamps were kept.
+  // No stamp behind it has been given to a change, and no time behind it named to a reader; whoever
+  // opens the partition goes on behind it, whatever the clock says. 0: from before stamps were kept.
   std::int64_t stamped_to_ns = 0;
 };
 
