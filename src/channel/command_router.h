@@ -16,22 +16,13 @@
 #include "channel/change.h"
 #include "channel/effects.h"
 #include "channel/list_source.h"
+#include "channel/pending_send.h"
 #include "model/message.h"
 
 namespace jindou::channel {
 
 class PartitionWorker;
 class SendBatch;
-
-// A batch under way. Kept by the edge that wants to stop waiting at a deadline.
-class PendingSend {
- public:
-  virtual ~PendingSend() = default;
-  // Answers now: what is decided as decided; what no partition has begun as refused with code
-  // `overloaded` (it is not begun any more); everything else as State::unknown with code
-  // `deadline`. No effect once the answer was given. Thread-safe.
-  virtual void expire() = 0;
-};
 
 struct RouterLimits {
   std::size_t items_in_flight_max = 200'000;
@@ -55,9 +46,7 @@ class CommandRouter {
   class Announcement;
   using AnnouncementPtr = std::shared_ptr<Announcement>;
 
-  // Results aligned with the commands. Called exactly once, on a thread of the core; must not block
-  // (an edge posts to its own shard).
-  using SendDone = std::function<void(std::vector<SendResult>)>;
+  using SendDone = channel::SendDone;
   using ChangeDone = std::function<void(Result<void>)>;
 
   // `workers` outlive the router; partition p belongs to workers[p % workers.size()].

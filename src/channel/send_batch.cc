@@ -14,7 +14,7 @@ SendResult too_late() { return SendResult::refuse(Reason::system_error, Errc::ov
 
 SendBatch::SendBatch(std::vector<SendCommand> commands, std::vector<Part> parts,
                      std::shared_ptr<void> admission,
-                     std::chrono::steady_clock::time_point deadline, CommandRouter::SendDone done)
+                     std::chrono::steady_clock::time_point deadline, SendDone done)
     : commands_(std::move(commands)),
       parts_(std::move(parts)),
       admission_(std::move(admission)),
@@ -39,7 +39,7 @@ bool SendBatch::begin_part(std::size_t part, std::chrono::steady_clock::time_poi
 
 void SendBatch::finish_items(std::size_t part, std::size_t first,
                              const std::vector<SendResult>& results) {
-  CommandRouter::SendDone done;
+  SendDone done;
   std::vector<SendResult> all;
   bool last = false;
   {
@@ -70,7 +70,7 @@ void SendBatch::refuse(Errc code) {
 }
 
 void SendBatch::expire() {
-  CommandRouter::SendDone done;
+  SendDone done;
   std::vector<SendResult> all;
   {
     const std::lock_guard lock(mutex_);

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "channel/command_router.h"
+#include "channel/pending_send.h"
 #include "model/message.h"
 
 namespace jindou::channel {
@@ -25,7 +25,7 @@ class SendBatch final : public PendingSend {
 
   SendBatch(std::vector<SendCommand> commands, std::vector<Part> parts,
             std::shared_ptr<void> admission, std::chrono::steady_clock::time_point deadline,
-            CommandRouter::SendDone done);
+            SendDone done);
 
   std::vector<SendCommand>& commands() { return commands_; }
   const std::vector<Part>& parts() const { return parts_; }
@@ -58,7 +58,7 @@ class SendBatch final : public PendingSend {
   std::chrono::steady_clock::time_point deadline_;
 
   std::mutex mutex_;  // items are decided on commit threads, the deadline comes from an edge
-  CommandRouter::SendDone done_;  // empty once answered
+  SendDone done_;     // empty once answered
   std::function<void()> finished_;
   std::vector<SendResult> results_;
   std::size_t items_left_;

@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "channel/command_router.h"
 #include "channel/partition.h"
 #include "channel/simulation/failing_reader.h"
 #include "channel/simulation/memory_store.h"

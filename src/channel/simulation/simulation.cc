@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "channel/addressing.h"
+#include "channel/command_router.h"
 #include "channel/history.h"
 #include "channel/partition.h"
 #include "channel/simulation/failing_reader.h"
