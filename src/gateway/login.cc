@@ -44,17 +44,6 @@ Login refuse(Reason reason) {
 
 }  // namespace
 
-LoginRequest LoginRequest::from(const codec::Connect& connect) {
-  LoginRequest request;
-  request.uid = connect.uid;
-  request.token = connect.token;
-  request.device_id = connect.device_id;
-  request.client_key = connect.client_key;
-  request.client_timestamp = connect.client_timestamp;
-  request.device_flag = static_cast<DeviceFlag>(connect.device_flag);
-  return request;
-}
-
 Reason check_login(const LoginRequest& request, const GatewayOptions& options) {
   if (!id_problem(request.uid).empty()) return Reason::auth_fail;
   if (request.uid == kSystemUid || is_reserved_visitor(request.uid, options)) {

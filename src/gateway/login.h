@@ -2,33 +2,19 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "base/random.h"
 #include "base/result.h"
-#include "codec/wkproto.h"
 #include "codec/wkproto_crypto.h"
 #include "gateway/admission.h"
 #include "gateway/core_port.h"
+#include "gateway/login_request.h"
 #include "gateway/options.h"
 #include "model/device.h"
 #include "model/reason.h"
 #include "presence/session_directory.h"
 
 namespace jindou::gateway {
-
-// A CONNECT that outlives the buffer it came in.
-struct LoginRequest {
-  std::string uid;
-  std::string token;
-  std::string device_id;
-  std::string client_key;
-  std::int64_t client_timestamp = 0;
-  DeviceFlag device_flag = DeviceFlag::app;
-  bool encrypted = true;  // the client's key is needed
-
-  static LoginRequest from(const codec::Connect& connect);
-};
 
 // Whether the RECVACKs of a session move its user's positions in the logs of commands, which is
 // for master devices.

@@ -9,8 +9,10 @@
 #include "base/result.h"
 #include "gateway/admission.h"
 #include "gateway/core_port.h"
-#include "gateway/login.h"
+#include "gateway/login_request.h"
+#include "gateway/options.h"
 #include "model/channel.h"
+#include "model/reason.h"
 
 namespace jindou::gateway {
 

@@ -27,7 +27,7 @@
 #include "store/rocksdb_status.h"
 #include "store/room_probe.h"
 #include "store/store_check.h"
-#include "store/table_verifier.h"
+#include "store/unreadable_tables.h"
 
 namespace jindou::store {
 

@@ -1,7 +1,6 @@
 #include "store/table_verifier.h"
 
 #include <rocksdb/convenience.h>
-#include <rocksdb/sst_file_reader.h>
 #include <rocksdb/table.h>
 
 #include <algorithm>
@@ -24,19 +23,6 @@ std::string name_of(const TableFile& file) {
 }
 
 }  // namespace
-
-std::string unreadable_tables(const std::string& directory) {
-  std::string found;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    if (entry.path().extension() != ".sst") continue;
-    rocksdb::SstFileReader reader{rocksdb::Options()};
-    const auto status = reader.Open(entry.path().string());
-    if (status.ok()) continue;
-    found += "; table file " + entry.path().string() + ": " + status.ToString();
-  }
-  return found;
-}
 
 TableVerifier::TableVerifier(Database& database, Random& random, VerifierOptions options)
     : database_(database), random_(random), options_(options) {

@@ -24,10 +24,6 @@ struct VerifierOptions {
   std::chrono::milliseconds interval = std::chrono::hours(24);
 };
 
-// Table files in `directory` that cannot even be opened, each with what is wrong: RocksDB names the
-// manifest instead when it finds one of them while it opens the store. Reads a little of each file.
-std::string unreadable_tables(const std::string& directory);
-
 // A thread of its own, of low priority. Reads past the page cache where the file system lets it, so
 // that it sees what is on the disk. Findings go to the database's damage().
 class TableVerifier {
