@@ -56,6 +56,7 @@ Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions option
 Partition::~Partition() = default;
 
 Result<void> Partition::open() {
+  JD_ASSERT(owner_.is_this_thread());
   store::PartitionState state;
   std::string value;
   JD_TRY(const bool found, deps_.reader.get(Table::main, store::partition_state_key(id_), value));
@@ -97,9 +98,15 @@ bool Partition::ensure_usable() {
   return true;
 }
 
-bool Partition::has_gathered() const { return !txn_->empty(); }
+void Partition::leave_thread() { JD_ASSERT(owner_.let_go()); }
+
+bool Partition::has_gathered() const {
+  JD_ASSERT(owner_.is_this_thread());
+  return !txn_->empty();
+}
 
 void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t part) {
+  JD_ASSERT(owner_.is_this_thread());
   if (!batch->begin_part(part, deps_.clock.steady())) return;
   const auto& items = batch->parts()[part].items;
   const bool usable = ensure_usable() && !index_.full();
@@ -160,6 +167,7 @@ Result<void> Partition::evaluate_command(const Command& command) {
 }
 
 void Partition::execute(Change change, std::function<void(Result<void>)> done) {
+  JD_ASSERT(owner_.is_this_thread());
   const bool usable = ensure_usable();
   if (usable && waits_for_list_job(change, done)) return;
   begin_gathering();
@@ -185,6 +193,7 @@ void Partition::execute(Change change, std::function<void(Result<void>)> done) {
 }
 
 void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done) {
+  JD_ASSERT(owner_.is_this_thread());
   const bool usable = ensure_usable();
   begin_gathering();
   const Mark before = mark();
@@ -204,6 +213,7 @@ void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcom
 }
 
 Result<Recipients> Partition::load_recipients(const ChannelKey& key) {
+  JD_ASSERT(owner_.is_this_thread());
   if (!ensure_usable()) return Error(Errc::unavailable, "the store is recovering from a failure");
   ChannelKey wanted = key;
   JD_CHECK_OK(receivers_.resolve_agent_channel(wanted));
@@ -229,6 +239,7 @@ store::PartitionState Partition::state() const {
 }
 
 void Partition::pump() {
+  JD_ASSERT(owner_.is_this_thread());
   tokens_.trim(flight_->durable.load(std::memory_order_acquire));
   advance_list_jobs();
   if (txn_->empty()) {

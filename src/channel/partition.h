@@ -40,6 +40,7 @@
 #include "channel/txn.h"
 #include "model/message.h"
 #include "observe/metrics.h"
+#include "runtime/thread_owner.h"
 #include "store/bulk_loader.h"
 #include "store/commit_horizon.h"
 #include "store/commit_log.h"
@@ -90,7 +91,7 @@ struct PartitionDeps {
   std::uint64_t seq_floor = 0;
 };
 
-// Lives on one thread, its worker's; every call comes from there.
+// Lives on one thread, which every call asserts: the one that opens it, until leave_thread().
 class Partition {
  public:
   // `wake` is called, on a thread of the log, each time a commit is finished: pump() may have work.
@@ -102,6 +103,8 @@ class Partition {
 
   // Reads the partition's state. Errors: storage.
   Result<void> open();
+  // The thread that opened it is done with it: the next one that calls keeps it.
+  void leave_thread();
 
   // Evaluates one part of a batch, or one change. The outcome is released after the commit. A part
   // whose time is over is not evaluated.
@@ -236,6 +239,7 @@ class Partition {
   // False while a failed commit is being digested: nothing may be evaluated.
   bool ensure_usable();
 
+  runtime::ThreadOwner owner_;
   PartitionId id_;
   PartitionDeps deps_;
   PartitionOptions options_;

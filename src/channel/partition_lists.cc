@@ -491,9 +491,13 @@ Result<void> Partition::resume_list_jobs(UnfinishedListChanges unfinished) {
   return {};
 }
 
-bool Partition::has_list_jobs() const { return !list_jobs_.empty(); }
+bool Partition::has_list_jobs() const {
+  JD_ASSERT(owner_.is_this_thread());
+  return !list_jobs_.empty();
+}
 
 void Partition::abandon_list_jobs() {
+  JD_ASSERT(owner_.is_this_thread());
   const auto jobs = std::move(list_jobs_);
   list_jobs_.clear();
   for (const auto& [key, job] : jobs) {

@@ -30,6 +30,9 @@ Result<void> PartitionWorker::add(PartitionId id, const PartitionDeps& deps,
 
 void PartitionWorker::start() {
   woken_ = true;  // partitions may have been opened with something left to do
+  for (const auto& owned : partitions_) {
+    if (owned) owned->leave_thread();
+  }
   thread_ = std::thread([this] { run(); });
 }
 
@@ -76,6 +79,7 @@ void PartitionWorker::stop() {
 
 void PartitionWorker::run() {
   runtime::name_this_thread(thread_name_);
+  JD_ASSERT(owner_.is_this_thread());
   std::vector<Task> tasks;
   bool changing_lists = false;
   for (;;) {
@@ -112,6 +116,7 @@ void PartitionWorker::run() {
 }
 
 void PartitionWorker::execute(Task& task) {
+  JD_ASSERT(owner_.is_this_thread());
   if (auto* send = std::get_if<SendTask>(&task)) {
     for (const std::uint32_t part : send->parts) {
       partition(send->batch->parts()[part].partition).execute(send->batch, part);

@@ -16,6 +16,7 @@
 #include "channel/change.h"
 #include "channel/partition.h"
 #include "channel/send_batch.h"
+#include "runtime/thread_owner.h"
 
 namespace jindou::channel {
 
@@ -73,6 +74,7 @@ class PartitionWorker {
   void execute(Task& task);
   Partition& partition(PartitionId id);
 
+  runtime::ThreadOwner owner_;  // its thread
   std::string thread_name_;
   std::vector<std::unique_ptr<Partition>> partitions_;  // by id; null where another worker owns it
 
