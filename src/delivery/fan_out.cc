@@ -68,6 +68,7 @@ ShardFanOut::ShardFanOut(boost::asio::io_context& context, const Clock& clock,
       online_(limits.remembered) {}
 
 SinkHandle ShardFanOut::add(SessionSink& sink) {
+  JD_ASSERT(owner_.is_this_thread());
   std::uint32_t index = free_slots_;
   if (index == kNone) {
     index = static_cast<std::uint32_t>(slots_.size());
@@ -94,6 +95,7 @@ SinkHandle ShardFanOut::add(SessionSink& sink) {
 }
 
 void ShardFanOut::remove(SinkHandle handle) {
+  JD_ASSERT(owner_.is_this_thread());
   if (handle.generation == 0) return;
   Slot& slot = slots_[handle.slot];
   if (slot.generation != handle.generation) return;
@@ -112,6 +114,16 @@ void ShardFanOut::remove(SinkHandle handle) {
   slot.next_free = free_slots_;
   free_slots_ = handle.slot;
   sessions_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void ShardFanOut::subscribe(SinkHandle handle, const ChannelKey& channel) {
+  JD_ASSERT(owner_.is_this_thread());
+  subscriptions_.add(channel, handle);
+}
+
+void ShardFanOut::unsubscribe(SinkHandle handle, const ChannelKey& channel) {
+  JD_ASSERT(owner_.is_this_thread());
+  subscriptions_.remove(channel, handle);
 }
 
 void ShardFanOut::post(const std::shared_ptr<const channel::CommittedBatch>& batch,
@@ -184,6 +196,7 @@ ShardFanOut::Budget ShardFanOut::budget_for(unsigned quarters,
 }
 
 void ShardFanOut::run_slice() {
+  JD_ASSERT(owner_.is_this_thread());
   take_inbox();
   const auto now = clock_.steady();
   const Budget whole = budget_for(kQuarters, now);

@@ -30,6 +30,7 @@
 #include "delivery/sink_handle.h"
 #include "observe/metrics.h"
 #include "runtime/io_shards.h"
+#include "runtime/thread_owner.h"
 
 namespace jindou::delivery {
 
@@ -61,7 +62,8 @@ struct FanOutLimits {
   OnlineSubscribers::Limits remembered;
 };
 
-// Fan-out on one shard. Everything but post() and the constructor runs on the shard's thread.
+// Fan-out on one shard. Everything but post() and the constructor runs on the shard's thread, which
+// is asserted; the numbers may be asked for anywhere.
 class ShardFanOut {
  public:
   // Borrows all; they outlive it, and the context runs no more when it is destroyed.
@@ -77,16 +79,15 @@ class ShardFanOut {
   void remove(SinkHandle handle);
   // Messages of the channel committed from now on reach the session too, until it unsubscribes.
   // Only for types that channel::allows_session_subscriptions().
-  void subscribe(SinkHandle handle, const ChannelKey& channel) {
-    subscriptions_.add(channel, handle);
-  }
-  void unsubscribe(SinkHandle handle, const ChannelKey& channel) {
-    subscriptions_.remove(channel, handle);
-  }
+  void subscribe(SinkHandle handle, const ChannelKey& channel);
+  void unsubscribe(SinkHandle handle, const ChannelKey& channel);
 
   // Queues a batch of `bytes` and wakes the shard. Any thread; does not block. Batches posted by
   // one thread keep their order.
   void post(const std::shared_ptr<const channel::CommittedBatch>& batch, std::size_t bytes);
+
+  // The shard's thread, for its sessions to assert.
+  const runtime::ThreadOwner& owner() const { return owner_; }
 
   bool has_sessions() const { return sessions_.load(std::memory_order_relaxed) > 0; }
   std::size_t session_count() const { return sessions_.load(std::memory_order_relaxed); }
@@ -179,6 +180,7 @@ class ShardFanOut {
   void add_user(Work& work, std::string_view uid);
   void cut_all();
 
+  runtime::ThreadOwner owner_;
   boost::asio::io_context& context_;
   const Clock& clock_;
   observe::Metrics& metrics_;

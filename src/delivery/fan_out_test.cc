@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <thread>
 
 namespace jindou::delivery {
 namespace {
@@ -741,6 +742,18 @@ TEST(FanOutNode, ListsOfRecipientsCountAsQueuedBytes) {
   EXPECT_GE(fan_out.queued_bytes(), 1000U * (100 + 64));
   shards.context(0).poll();
   EXPECT_EQ(fan_out.queued_bytes(), 0U);
+}
+
+// Whatever is not on the shard's thread would change its index under its hands.
+TEST(FanOutDeathTest, ASessionAddedFromAnotherThreadEndsTheProcess) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  runtime::IoShards shards(1);
+  StillClock clock;
+  observe::Metrics metrics;
+  FanOut fan_out(shards, clock, metrics, {});
+  const FakeSession here(1, "a", fan_out.shard(0));
+  EXPECT_DEATH(std::thread([&] { const FakeSession there(2, "b", fan_out.shard(0)); }).join(),
+               "assertion failed: owner_.is_this_thread\\(\\) at .*fan_out.cc");
 }
 
 TEST(FanOutNode, PayloadsOfEventsCountAsQueuedBytes) {

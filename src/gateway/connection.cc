@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/free_memory.h"
 #include "gateway/proxy_header.h"
 #include "gateway/shard.h"
@@ -76,6 +77,7 @@ Connection::Connection(Accepted accepted, std::shared_ptr<Shard> shard)
 Connection::~Connection() = default;
 
 void Connection::start() {
+  JD_ASSERT(on_shard());
   // Behind a trusted proxy the client is known later.
   const bool known = !shard_->env().options->trusted_proxies.contains(peer_);
   if (is_refused()) {
@@ -121,6 +123,8 @@ void Connection::refuse(Refusal refusal) {
 
 // ---- input ----------------------------------------------------------------------------------
 
+bool Connection::on_shard() const { return shard_->env().fan_out.owner().is_this_thread(); }
+
 void Connection::wait_readable() {
   if (reading_ || closed_) return;
   // After the peer's Close only the end of its stream is of interest.
@@ -138,6 +142,7 @@ void Connection::wait_readable() {
 }
 
 void Connection::on_readable() {
+  JD_ASSERT(on_shard());
   if (closed_) return;
   const std::span<char> buffer = shard_->read_buffer();
   boost::system::error_code error;
@@ -424,6 +429,7 @@ void Connection::on_protocol_bytes(std::string_view bytes, MessageEnd end) {
 }
 
 void Connection::resume_input() {
+  JD_ASSERT(on_shard());
   if (std::exchange(resuming_, true)) return;
   // Posted, because the session may be in the middle of its input.
   asio::post(shard_->context(), [self = shared_from_this()] {
@@ -453,12 +459,14 @@ void Connection::end_if_answered() {
 // ---- output ---------------------------------------------------------------------------------
 
 void Connection::outbound_changed() {
+  JD_ASSERT(on_shard());
   if (dirty_ || writing_ || closed_) return;
   dirty_ = true;
   shard_->add_dirty(shared_from_this());
 }
 
 void Connection::flush() {
+  JD_ASSERT(on_shard());
   if (closed_ || writing_) return;
   for (;;) {
     if (tls_ != nullptr) seal_pending();
@@ -535,6 +543,7 @@ void Connection::advance_commands(channel::AdvanceCommandPosition position) {
 }
 
 presence::ConnectionInfo Connection::describe() const {
+  JD_ASSERT(on_shard());
   const Clock& clock = shard_->env().clock;
   presence::ConnectionInfo info;
   session_.describe(info);
@@ -559,6 +568,7 @@ presence::ConnectionInfo Connection::describe() const {
 // ---- end ------------------------------------------------------------------------------------
 
 void Connection::end_connection(EndHow how, std::string_view cause, std::string_view detail) {
+  JD_ASSERT(on_shard());
   if (closing_ || closed_) return;
   shard_->env().metrics.sessions_cut.with(cause).Increment();
   shard_->log_end(*this, cause, detail);
@@ -589,6 +599,7 @@ void Connection::shut_down_if_done() {
 }
 
 void Connection::close() {
+  JD_ASSERT(on_shard());
   if (closed_) return;
   closed_ = true;
   session_.on_connection_lost();
@@ -602,6 +613,7 @@ void Connection::close() {
 }
 
 void Connection::begin_stop() {
+  JD_ASSERT(on_shard());
   // A CONNECT that lies in the socket already is owed an answer like one that was read.
   if (session_.is_before_connect() && !closing_) on_readable();
   stopping_ = true;

@@ -110,6 +110,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
     bool counted = false;  // in the metric of handshakes
   };
 
+  bool on_shard() const;
   void wait_readable();
   void on_readable();
   void on_input(std::span<char> bytes);

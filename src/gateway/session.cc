@@ -101,6 +101,7 @@ Phase Session::phase() const {
 }
 
 std::size_t Session::on_bytes(std::string_view bytes, std::size_t whole) {
+  JD_ASSERT(on_shard());
   std::size_t used = 0;
   if (dialect_ == nullptr && wants_input()) used = choose_dialect(bytes);
   Request request;
@@ -137,6 +138,7 @@ std::size_t Session::on_bytes(std::string_view bytes, std::size_t whole) {
 }
 
 void Session::end_of_input() {
+  JD_ASSERT(on_shard());
   submit_gathered();
   post_positions();
 }
@@ -224,6 +226,7 @@ void Session::give_up_login(Reason reason, std::string_view cause, std::string_v
 }
 
 void Session::finish_login(Result<Login> login, bool unparsed) {
+  JD_ASSERT(on_shard());
   if (state_ != State::logging_in) return;
   if (!login) {
     env_.metrics.connects.with("error").Increment();
@@ -336,6 +339,7 @@ void Session::submit_gathered() {
 
 void Session::finish_sends(std::uint64_t first, std::uint64_t end_number,
                            const std::vector<SendResult>& results) {
+  JD_ASSERT(on_shard());
   if (state_ != State::live) return;
   auto result = results.begin();
   for (std::uint64_t number = first; number < end_number; ++number) {
@@ -511,6 +515,7 @@ void Session::send_connack(Reason reason, const codec::ServerHandshake& handshak
 }
 
 void Session::send_disconnect(Reason reason, std::string_view text) {
+  JD_ASSERT(on_shard());
   if (state_ != State::live) return;
   codec::Disconnect disconnect;
   disconnect.reason = reason;
@@ -519,6 +524,7 @@ void Session::send_disconnect(Reason reason, std::string_view text) {
 }
 
 bool Session::deliver(const delivery::Delivery& delivery) {
+  JD_ASSERT(on_shard());
   dialect_->append_recv(host_.outbound().begin_frame(), delivery.forms, delivery.receiver);
   if (!end_frame()) return false;
   count_message(*delivery.message);
@@ -535,6 +541,7 @@ bool Session::deliver(const delivery::Delivery& delivery) {
 }
 
 bool Session::deliver_event(delivery::EventForms& forms) {
+  JD_ASSERT(on_shard());
   dialect_->append_event(host_.outbound().begin_frame(), forms);
   if (!end_frame()) return false;
   after_append();
@@ -542,10 +549,12 @@ bool Session::deliver_event(delivery::EventForms& forms) {
 }
 
 void Session::end_deliveries() {
+  JD_ASSERT(on_shard());
   if (host_.outbound().bytes() >= kFlushBytes) host_.flush_outbound();
 }
 
 void Session::resend_due(std::chrono::steady_clock::time_point now) {
+  JD_ASSERT(on_shard());
   if (state_ != State::live) return;
   // The client takes no more at the moment, and the first copies may be among what waits: more of
   // them would only bring it nearer its bound.
@@ -582,6 +591,7 @@ void Session::protocol_error(std::string_view problem, std::string_view cause) {
 }
 
 void Session::end(EndHow how, std::string_view cause, std::string_view detail) {
+  JD_ASSERT(on_shard());
   if (state_ == State::ended) return;
   if (how == EndHow::after_flush && state_ == State::live) {
     // What the client sent before the end counts, though it came in the same read.
@@ -592,10 +602,16 @@ void Session::end(EndHow how, std::string_view cause, std::string_view detail) {
   host_.end_connection(how, cause, detail);
 }
 
-void Session::on_connection_lost() { leave(); }
+void Session::on_connection_lost() {
+  JD_ASSERT(on_shard());
+  leave();
+}
 
+// Also at the end of an object whose session has ended, where the thread may be any: the loop of a
+// stopped shard is taken down by whoever owns it.
 void Session::leave() {
   if (state_ == State::live) {
+    JD_ASSERT(on_shard());
     for (const ChannelKey& channel : subscriptions_) env_.fan_out.unsubscribe(sink_, channel);
     subscriptions_ = {};
     env_.fan_out.remove(sink_);

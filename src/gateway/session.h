@@ -3,7 +3,8 @@
 //
 //   before_connect --CONNECT--> logging_in --answer--> live --> ended
 //
-// Lives on the io shard that accepted the connection; not thread-safe. The host outlives it.
+// Lives on the io shard that accepted the connection, which is asserted; not thread-safe. The host
+// outlives it.
 #pragma once
 
 #include <chrono>
@@ -156,6 +157,8 @@ class Session final : public delivery::SessionSink {
 
  private:
   enum class State : std::uint8_t { before_connect, logging_in, live, ended };
+
+  bool on_shard() const { return env_.fan_out.owner().is_this_thread(); }
 
   // Chooses the dialect by the first byte. Returns how many blanks come before it; the dialect is
   // still null when there is nothing else, or the session has ended.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "codec/base64.h"
 #include "codec/wkproto_crypto.h"
@@ -576,6 +577,14 @@ TEST_F(SessionTest, TooManyFramesWaitingEndTheSession) {
   feed("\x70");
   EXPECT_EQ(host_.ended, EndHow::now);
   EXPECT_EQ(host_.end_cause, "slow");
+}
+
+// As an answer of the core would be that comes home to the wrong thread.
+TEST_F(SessionTest, ACallFromAnotherThreadEndsTheProcess) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  log_in();
+  EXPECT_DEATH(std::thread([this] { session_.finish_sends(0, 0, {}); }).join(),
+               "assertion failed: on_shard\\(\\) at .*session.cc");
 }
 
 TEST_F(SessionTest, ALoginThatCannotBeLookedUpIsAnsweredAsTemporary) {
