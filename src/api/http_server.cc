@@ -25,6 +25,7 @@
 #include "base/free_memory.h"
 #include "config/settings.h"
 #include "observe/log.h"
+#include "runtime/thread_owner.h"
 
 namespace jindou::api {
 namespace {
@@ -103,11 +104,12 @@ std::string date_header(std::int64_t seconds) {
 
 class Connection;
 
-// What belongs to one io shard; touched only there.
+// What belongs to one io shard; touched only there, which its connections assert.
 struct ShardState {
   ShardState(asio::io_context& io, unsigned number)
       : context(io), timer(io), turns(io), index(number) {}
 
+  runtime::ThreadOwner owner;
   asio::io_context& context;
   asio::steady_timer timer;
   Turns turns;
@@ -203,6 +205,7 @@ class Connection final : public DeadlineList::Entry {
   // For stop(): nothing has arrived of a next request.
   bool is_idle() const { return idle_; }
   void close() {
+    JD_ASSERT(shard_->owner.is_this_thread());
     error_code ignored;  // there is nobody to tell
     socket_.close(ignored);
   }
@@ -581,6 +584,7 @@ Task<bool> Connection::wait_for_request() {
 }
 
 Task<void> Connection::run() {
+  JD_ASSERT(shard_->owner.is_this_thread());
   error_code ignored;  // both are improvements, not needs
   socket_.set_option(tcp::no_delay(true), ignored);
   socket_.non_blocking(true, ignored);
@@ -612,6 +616,8 @@ Task<void> Connection::run() {
         failure = error.what();
         if (failure.empty()) failure = "exception";
       }
+      // Wherever the handler has waited, it has come home.
+      JD_ASSERT(shard_->owner.is_this_thread());
       if (!failure.empty()) {
         observe::log_error("api", "{} failed: {}", request_.path(), failure);
         co_await answer_refusal(500, "internal error");
