@@ -42,7 +42,7 @@ MemoryReturn::MemoryReturn(Held held) : held_(std::move(held)), thread_([this] {
 
 MemoryReturn::~MemoryReturn() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
   changed_.notify_all();
@@ -50,8 +50,9 @@ MemoryReturn::~MemoryReturn() {
 }
 
 bool MemoryReturn::wait() {
-  std::unique_lock lock(mutex_);
-  return !changed_.wait_for(lock, kLookInterval, [this] { return stopping_; });
+  MutexLock lock(mutex_);
+  return !changed_.wait_for(lock, kLookInterval,
+                            [this]() JD_REQUIRES(mutex_) { return stopping_; });
 }
 
 void MemoryReturn::run() {

@@ -6,11 +6,11 @@
 // meanwhile, so it waits for a calm moment and for a reason.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <thread>
+
+#include "base/mutex.h"
 
 namespace jindou::app {
 
@@ -55,9 +55,9 @@ class MemoryReturn {
   bool wait();
 
   Held held_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool stopping_ = false;
+  Mutex mutex_;
+  Condition changed_;
+  bool stopping_ JD_GUARDED_BY(mutex_) = false;
   std::thread thread_;  // last: it uses the members above
 };
 

@@ -68,7 +68,7 @@ WebhookSink::WebhookSink(Fd listener, unsigned short port)
 
 WebhookSink::~WebhookSink() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     // Ends accept() and every read.
     ::shutdown(listener_.get(), SHUT_RDWR);
@@ -81,7 +81,7 @@ WebhookSink::~WebhookSink() {
 void WebhookSink::accept() {
   while (true) {
     Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stopping_ || !fd.valid()) return;
     const int on = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "bench/net.h"
 
@@ -43,9 +43,9 @@ class WebhookSink {
   unsigned short port_;
   std::atomic<std::uint64_t> requests_{0};
   std::atomic<std::uint64_t> messages_{0};
-  std::mutex mutex_;
-  bool stopping_ = false;
-  std::list<Connection> connections_;
+  Mutex mutex_;
+  bool stopping_ JD_GUARDED_BY(mutex_) = false;
+  std::list<Connection> connections_ JD_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

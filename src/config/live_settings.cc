@@ -8,18 +8,18 @@ LiveSettings::LiveSettings(Settings initial)
     : current_(std::make_shared<const Settings>(std::move(initial))) {}
 
 std::shared_ptr<const Settings> LiveSettings::get() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return current_;
 }
 
 std::uint64_t LiveSettings::subscribe(Subscriber subscriber) {
-  const std::lock_guard lock(subscribers_mutex_);
+  const MutexLock lock(subscribers_mutex_);
   subscribers_.emplace_back(next_id_, std::move(subscriber));
   return next_id_++;
 }
 
 void LiveSettings::unsubscribe(std::uint64_t id) {
-  const std::lock_guard lock(subscribers_mutex_);
+  const MutexLock lock(subscribers_mutex_);
   std::erase_if(subscribers_, [id](const auto& entry) { return entry.first == id; });
 }
 
@@ -36,10 +36,10 @@ Result<ReloadReport> LiveSettings::apply(const Settings& wanted) {
   JD_CHECK_OK(validate(*next));
   if (report.applied.empty()) return report;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     current_ = next;
   }
-  const std::lock_guard lock(subscribers_mutex_);
+  const MutexLock lock(subscribers_mutex_);
   for (const auto& [id, subscriber] : subscribers_) subscriber(*next);
   return report;
 }

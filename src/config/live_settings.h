@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "config/settings.h"
 
@@ -45,11 +45,11 @@ class LiveSettings {
   Result<ReloadReport> apply(const Settings& wanted);
 
  private:
-  mutable std::mutex mutex_;  // current_
-  std::shared_ptr<const Settings> current_;
-  std::mutex subscribers_mutex_;  // held while they are called
-  std::vector<std::pair<std::uint64_t, Subscriber>> subscribers_;
-  std::uint64_t next_id_ = 1;
+  mutable Mutex mutex_;
+  std::shared_ptr<const Settings> current_ JD_GUARDED_BY(mutex_);
+  Mutex subscribers_mutex_;  // held while they are called
+  std::vector<std::pair<std::uint64_t, Subscriber>> subscribers_ JD_GUARDED_BY(subscribers_mutex_);
+  std::uint64_t next_id_ JD_GUARDED_BY(subscribers_mutex_) = 1;
 };
 
 }  // namespace jindou::config

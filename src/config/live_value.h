@@ -7,9 +7,10 @@
 #include <atomic>
 #include <concepts>
 #include <memory>
-#include <mutex>
 #include <type_traits>
 #include <utility>
+
+#include "base/mutex.h"
 
 namespace jindou::config {
 
@@ -39,15 +40,15 @@ class LiveValue {
   struct LockedCell {
     explicit LockedCell(T initial) : value(std::move(initial)) {}
     T get() const {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       return value;
     }
     void set(T next) {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       value = std::move(next);
     }
-    mutable std::mutex mutex;
-    T value;
+    mutable Mutex mutex;
+    T value JD_GUARDED_BY(mutex);
   };
   static constexpr bool kSmall = std::is_trivially_copyable_v<T> && sizeof(T) <= 8;
   // Lazily chosen: std::atomic<T> may not even be named for other types.

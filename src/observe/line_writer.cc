@@ -66,7 +66,7 @@ LineWriter::LineWriter(int fd, std::size_t bytes_max, Notice notice)
 
 LineWriter::~LineWriter() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_one();
@@ -94,7 +94,7 @@ void LineWriter::drop(std::uint64_t lines) {
 }
 
 void LineWriter::write(std::string_view line) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!thread_.joinable()) {
     if (!write_within(fd_, line, std::chrono::milliseconds(0))) drop(1);
     return;
@@ -114,9 +114,11 @@ void LineWriter::write(std::string_view line) {
 
 void LineWriter::run() {
   std::string writing;
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [&] { return stopping_ || !pending_.empty() || (missed_ > 0 && !failing_); });
+    wake_.wait(lock, [&]() JD_REQUIRES(mutex_) {
+      return stopping_ || !pending_.empty() || (missed_ > 0 && !failing_);
+    });
     if (stopping_) return;
     if (pending_.empty()) {
       pending_ = notice_(missed_);
@@ -146,7 +148,7 @@ void LineWriter::run() {
 bool LineWriter::write_out(const std::string& text, std::size_t& done) {
   while (done < text.size()) {
     if (!wait_writable(fd_, kStopCheck)) {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (stopping_) return false;
       continue;
     }
@@ -157,24 +159,24 @@ bool LineWriter::write_out(const std::string& text, std::size_t& done) {
 
 bool LineWriter::drain(std::chrono::milliseconds patience) {
   if (::getpid() != owner_) return false;
-  std::unique_lock lock(mutex_);
-  return drained_.wait_for(lock, patience, [&] {
+  MutexLock lock(mutex_);
+  return drained_.wait_for(lock, patience, [&]() JD_REQUIRES(mutex_) {
     return pending_.empty() && writing_bytes_ == 0 && (missed_ == 0 || failing_);
   });
 }
 
 void LineWriter::set_bytes_max(std::size_t bytes_max) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   bytes_max_ = bytes_max;
 }
 
 std::uint64_t LineWriter::dropped() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return dropped_;
 }
 
 std::size_t LineWriter::queued_bytes() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return pending_.size() + writing_bytes_;
 }
 

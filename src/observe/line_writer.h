@@ -10,13 +10,13 @@
 #include <sys/types.h>
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
+
+#include "base/mutex.h"
 
 namespace jindou::observe {
 
@@ -51,22 +51,24 @@ class LineWriter {
   void start();
   void run();
   bool write_out(const std::string& text, std::size_t& done);
-  void drop(std::uint64_t lines);
+  void drop(std::uint64_t lines) JD_REQUIRES(mutex_);
 
   const int fd_;
   const Notice notice_;
   const pid_t owner_;
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::condition_variable drained_;
-  std::size_t bytes_max_;
-  std::string pending_;
-  std::uint64_t pending_told_ = 0;  // dropped lines that notices inside pending_ tell of
-  std::size_t writing_bytes_ = 0;   // what the thread is writing
-  std::uint64_t missed_ = 0;        // dropped and not told of yet
-  std::uint64_t dropped_ = 0;
-  bool failing_ = false;  // the last write failed: a notice waits for the next line
-  bool stopping_ = false;
+  mutable Mutex mutex_;
+  Condition wake_;
+  Condition drained_;
+  std::size_t bytes_max_ JD_GUARDED_BY(mutex_);
+  std::string pending_ JD_GUARDED_BY(mutex_);
+  // Dropped lines that notices inside pending_ tell of.
+  std::uint64_t pending_told_ JD_GUARDED_BY(mutex_) = 0;
+  std::size_t writing_bytes_ JD_GUARDED_BY(mutex_) = 0;  // what the thread is writing
+  std::uint64_t missed_ JD_GUARDED_BY(mutex_) = 0;       // dropped and not told of yet
+  std::uint64_t dropped_ JD_GUARDED_BY(mutex_) = 0;
+  // The last write failed: a notice waits for the next line.
+  bool failing_ JD_GUARDED_BY(mutex_) = false;
+  bool stopping_ JD_GUARDED_BY(mutex_) = false;
   std::thread thread_;  // last: uses the members above; none when the system gave no thread
 };
 

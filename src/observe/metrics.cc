@@ -98,7 +98,7 @@ Metrics::Metrics()
 void Metrics::count_http_request(std::string_view route, int status) {
   Counter* found = nullptr;
   {
-    const std::lock_guard lock(http_mutex_);
+    const MutexLock lock(http_mutex_);
     std::pair<std::string, int> key(route, status);
     auto known = http_known_.find(key);
     if (known == http_known_.end()) {
@@ -116,14 +116,14 @@ void Metrics::count_http_request(std::string_view route, int status) {
 }
 
 std::uint64_t Metrics::add_collector(std::function<void(std::string&)> collect) {
-  const std::lock_guard lock(collectors_mutex_);
+  const MutexLock lock(collectors_mutex_);
   const std::uint64_t id = next_collector_++;
   collectors_.emplace_back(id, std::move(collect));
   return id;
 }
 
 void Metrics::remove_collector(std::uint64_t id) {
-  const std::lock_guard lock(collectors_mutex_);
+  const MutexLock lock(collectors_mutex_);
   std::erase_if(collectors_, [id](const auto& entry) { return entry.first == id; });
 }
 
@@ -131,7 +131,7 @@ std::string Metrics::render() {
   std::string collected;
   {
     // Held while collectors run: that lets remove_collector promise that none is running.
-    const std::lock_guard lock(collectors_mutex_);
+    const MutexLock lock(collectors_mutex_);
     for (const auto& [id, collect] : collectors_) collect(collected);
   }
   std::string out = prometheus::TextSerializer().Serialize(registry_.Collect());

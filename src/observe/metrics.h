@@ -13,11 +13,12 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace jindou::observe {
 
@@ -36,7 +37,7 @@ class Labelled {
   // The metric of one label value; the reference lives as long as the Metrics object, so a caller
   // on a hot path keeps it. O(log values) under a mutex.
   Metric& with(std::string_view value) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     auto found = known_.find(value);
     if (found != known_.end()) return *found->second;
     const std::string name = known_.size() < kLabelValuesMax ? std::string(value) : "other";
@@ -52,8 +53,8 @@ class Labelled {
 
   prometheus::Family<Metric>& family_;
   std::string label_;
-  std::mutex mutex_;
-  std::map<std::string, Metric*, std::less<>> known_;
+  Mutex mutex_;
+  std::map<std::string, Metric*, std::less<>> known_ JD_GUARDED_BY(mutex_);
 };
 
 class Metrics {
@@ -113,12 +114,13 @@ class Metrics {
 
  private:
   prometheus::Family<Counter>& http_requests_;
-  std::mutex http_mutex_;
-  std::map<std::pair<std::string, int>, Counter*> http_known_;
+  Mutex http_mutex_;
+  std::map<std::pair<std::string, int>, Counter*> http_known_ JD_GUARDED_BY(http_mutex_);
 
-  std::mutex collectors_mutex_;
-  std::uint64_t next_collector_ = 1;
-  std::vector<std::pair<std::uint64_t, std::function<void(std::string&)>>> collectors_;
+  Mutex collectors_mutex_;
+  std::uint64_t next_collector_ JD_GUARDED_BY(collectors_mutex_) = 1;
+  std::vector<std::pair<std::uint64_t, std::function<void(std::string&)>>> collectors_
+      JD_GUARDED_BY(collectors_mutex_);
 };
 
 // Appends one sample with its HELP and TYPE lines, for collectors. `type` is "gauge" or "counter".
