@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "channel/addressing.h"
 #include "channel/core_fixture.h"
 
@@ -724,7 +725,7 @@ TEST_F(Core, ListsOfAnotherSystemGoBeforeTheStoredOnes) {
   EXPECT_TRUE(send({command})[0].ok());
   EXPECT_EQ(other.asked, std::vector<ChannelKey>{kGroup});
   {
-    const std::lock_guard lock(sink_.mutex);
+    const MutexLock lock(sink_.mutex);
     ASSERT_EQ(sink_.messages.size(), 1U);
     EXPECT_TRUE(sink_.messages[0].recipients.subscribers->contains("u2"));
   }
@@ -839,7 +840,7 @@ TEST_F(Events, TheCollectedTextCountsMoreThanWhatTheEndBrings) {
 TEST_F(Events, ReachTheSubscribersInOrder) {
   append(event(Effect::text_delta, "e1", "a")).ignore("checked below");
   append(event(Effect::close, "e2")).ignore("checked below");
-  const std::lock_guard lock(sink_.mutex);
+  const MutexLock lock(sink_.mutex);
   std::vector<std::string> ids;
   for (const auto& committed : sink_.messages) {
     if (committed.event) ids.push_back(committed.event->event_id);

@@ -7,12 +7,12 @@
 #include <filesystem>
 #include <future>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/random.h"
 #include "channel/command_router.h"
 #include "channel/history.h"
@@ -39,10 +39,10 @@ class SteppedClock final : public Clock {
 class CollectingSink final : public EffectSink {
  public:
   void post_committed(std::shared_ptr<const CommittedBatch> batch) override {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     for (const auto& message : batch->messages) messages.push_back(message);
   }
-  std::mutex mutex;
+  Mutex mutex;
   std::vector<CommittedMessage> messages;
 };
 

@@ -22,12 +22,12 @@ Result<std::shared_ptr<const Inbox>> InboxDirectory::load(std::string_view uid) 
   Stripe& stripe = stripe_of(uid);
   std::uint64_t generation = 0;
   {
-    const std::lock_guard lock(stripe.mutex);
+    const MutexLock lock(stripe.mutex);
     if (const auto it = stripe.inboxes.find(uid); it != stripe.inboxes.end()) return it->second;
     generation = stripe.generation;
   }
   JD_TRY(auto inbox, read(uid));
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   if (stripe.generation == generation) {
     if (stripe.inboxes.size() >= stripe_entries_max_) stripe.inboxes.clear();
     stripe.inboxes.insert_or_assign(std::string(uid), inbox);
@@ -37,7 +37,7 @@ Result<std::shared_ptr<const Inbox>> InboxDirectory::load(std::string_view uid) 
 
 void InboxDirectory::invalidate(std::string_view uid) {
   Stripe& stripe = stripe_of(uid);
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   ++stripe.generation;
   if (const auto it = stripe.inboxes.find(uid); it != stripe.inboxes.end()) {
     stripe.inboxes.erase(it);
@@ -46,7 +46,7 @@ void InboxDirectory::invalidate(std::string_view uid) {
 
 void InboxDirectory::clear() {
   for (Stripe& stripe : stripes_) {
-    const std::lock_guard lock(stripe.mutex);
+    const MutexLock lock(stripe.mutex);
     ++stripe.generation;
     stripe.inboxes.clear();
   }

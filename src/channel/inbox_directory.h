@@ -8,10 +8,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "channel/effects.h"
 #include "model/channel.h"
@@ -42,10 +42,11 @@ class InboxDirectory {
  private:
   static constexpr std::size_t kStripes = 16;
   struct Stripe {
-    std::mutex mutex;
-    boost::unordered_flat_map<std::string, std::shared_ptr<const Inbox>, UidHash, UidEqual> inboxes;
+    Mutex mutex;
+    boost::unordered_flat_map<std::string, std::shared_ptr<const Inbox>, UidHash, UidEqual> inboxes
+        JD_GUARDED_BY(mutex);
     // Counts invalidations: a read that began before one must not enter the cache after it.
-    std::uint64_t generation = 0;
+    std::uint64_t generation JD_GUARDED_BY(mutex) = 0;
   };
 
   Stripe& stripe_of(std::string_view uid);

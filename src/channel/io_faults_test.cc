@@ -21,6 +21,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/mutex.h"
 #include "channel/core_fixture.h"
 #include "store/faulty_file_system.h"
 
@@ -254,7 +255,7 @@ std::vector<Case> cases() {
 TEST(IoFaults, TheCoreIsBackByItselfAndNothingIsLost) {
   const std::vector<Case> all = cases();
   std::atomic<std::size_t> next{0};
-  std::mutex mutex;
+  Mutex mutex;
   std::vector<std::string> never_met;
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; ++i) {
@@ -262,7 +263,7 @@ TEST(IoFaults, TheCoreIsBackByItselfAndNothingIsLost) {
       for (std::size_t at = next++; at < all.size(); at = next++) {
         Rig rig(all[at]);
         rig.run();
-        const std::lock_guard lock(mutex);
+        const MutexLock lock(mutex);
         if (!rig.met()) never_met.push_back(all[at].name());
       }
     });

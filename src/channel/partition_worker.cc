@@ -29,7 +29,7 @@ Result<void> PartitionWorker::add(PartitionId id, const PartitionDeps& deps,
 }
 
 void PartitionWorker::start() {
-  woken_ = true;  // partitions may have been opened with something left to do
+  wake();  // partitions may have been opened with something left to do
   for (const auto& owned : partitions_) {
     if (owned) owned->leave_thread();
   }
@@ -56,13 +56,13 @@ void PartitionWorker::post(PartitionId partition, ChannelKey channel,
 }
 
 void PartitionWorker::push(Task task) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   queue_.push_back(std::move(task));
   if (queue_.size() == 1) ready_.notify_one();
 }
 
 void PartitionWorker::wake() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (woken_) return;
   woken_ = true;
   ready_.notify_one();
@@ -70,7 +70,7 @@ void PartitionWorker::wake() {
 
 void PartitionWorker::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     ready_.notify_one();
   }
@@ -85,8 +85,9 @@ void PartitionWorker::run() {
   for (;;) {
     bool stopping = false;
     {
-      std::unique_lock lock(mutex_);
-      const auto due = [this] { return stopping_ || woken_ || !queue_.empty(); };
+      MutexLock lock(mutex_);
+      const auto due = [this]()
+                           JD_REQUIRES(mutex_) { return stopping_ || woken_ || !queue_.empty(); };
       if (changing_lists) {
         ready_.wait_for(lock, kListChangeTick, due);
       } else {

@@ -2,16 +2,15 @@
 // commits on. Cold reads happen here, never on an io thread.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <variant>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "channel/change.h"
 #include "channel/partition.h"
@@ -78,11 +77,11 @@ class PartitionWorker {
   std::string thread_name_;
   std::vector<std::unique_ptr<Partition>> partitions_;  // by id; null where another worker owns it
 
-  std::mutex mutex_;
-  std::condition_variable ready_;
-  std::vector<Task> queue_;
-  bool woken_ = false;
-  bool stopping_ = false;
+  Mutex mutex_;
+  Condition ready_;
+  std::vector<Task> queue_ JD_GUARDED_BY(mutex_);
+  bool woken_ JD_GUARDED_BY(mutex_) = false;
+  bool stopping_ JD_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

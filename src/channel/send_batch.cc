@@ -26,7 +26,7 @@ SendBatch::SendBatch(std::vector<SendCommand> commands, std::vector<Part> parts,
 
 bool SendBatch::begin_part(std::size_t part, std::chrono::steady_clock::time_point now) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     // Answered without this part, its caller was told that nothing of it is done.
     if (done_ && now < deadline_) {
       begun_[part] = true;
@@ -43,7 +43,7 @@ void SendBatch::finish_items(std::size_t part, std::size_t first,
   std::vector<SendResult> all;
   bool last = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     JD_ASSERT(results.size() <= items_left_);
     items_left_ -= results.size();
     last = items_left_ == 0;
@@ -73,7 +73,7 @@ void SendBatch::expire() {
   SendDone done;
   std::vector<SendResult> all;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!done_) return;
     done = std::exchange(done_, nullptr);
     for (std::size_t part = 0; part < parts_.size(); ++part) {

@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "channel/pending_send.h"
 #include "model/message.h"
 
@@ -57,12 +57,12 @@ class SendBatch final : public PendingSend {
   std::shared_ptr<void> admission_;
   std::chrono::steady_clock::time_point deadline_;
 
-  std::mutex mutex_;  // items are decided on commit threads, the deadline comes from an edge
-  SendDone done_;     // empty once answered
+  Mutex mutex_;  // items are decided on commit threads, the deadline comes from an edge
+  SendDone done_ JD_GUARDED_BY(mutex_);  // empty once answered
   std::function<void()> finished_;
-  std::vector<SendResult> results_;
-  std::size_t items_left_;
-  std::vector<bool> begun_;  // by part
+  std::vector<SendResult> results_ JD_GUARDED_BY(mutex_);
+  std::size_t items_left_ JD_GUARDED_BY(mutex_);
+  std::vector<bool> begun_ JD_GUARDED_BY(mutex_);  // by part
 };
 
 }  // namespace jindou::channel

@@ -14,13 +14,13 @@ SystemAccounts::SystemAccounts() : accounts_(std::make_shared<UidSet>()) {}
 Result<void> SystemAccounts::load(const store::Reader& reader, std::uint16_t partitions) {
   const PartitionId partition = partition_for(kSystemUid, partitions);
   JD_TRY(UidSet uids, read_members(reader, store::system_account_prefix(partition)));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   accounts_ = std::make_shared<UidSet>(std::move(uids));
   return {};
 }
 
 std::shared_ptr<const UidSet> SystemAccounts::snapshot() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return accounts_;
 }
 
@@ -36,7 +36,7 @@ std::vector<std::string> SystemAccounts::list() const {
 }
 
 void SystemAccounts::change(bool add, const std::vector<std::string>& uids) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   auto changed = std::make_shared<UidSet>(*accounts_);
   for (const auto& uid : uids) {
     if (add) {
@@ -49,7 +49,7 @@ void SystemAccounts::change(bool add, const std::vector<std::string>& uids) {
 }
 
 void SystemAccounts::replace(std::vector<std::string> uids) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   accounts_ = std::make_shared<UidSet>(std::make_move_iterator(uids.begin()),
                                        std::make_move_iterator(uids.end()));
 }

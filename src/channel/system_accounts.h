@@ -3,11 +3,11 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "channel/effects.h"
 #include "store/reader.h"
@@ -35,8 +35,8 @@ class SystemAccounts {
  private:
   std::shared_ptr<const UidSet> snapshot() const;
 
-  mutable std::mutex mutex_;  // held for a pointer's copy, and between writers
-  std::shared_ptr<const UidSet> accounts_;
+  mutable Mutex mutex_;  // held for a pointer's copy, and between writers
+  std::shared_ptr<const UidSet> accounts_ JD_GUARDED_BY(mutex_);
 };
 
 }  // namespace jindou::channel
