@@ -14,7 +14,7 @@ tl::expected<std::size_t, LoginRefusal> SessionDirectory::register_session(
   Stripe& stripe = stripes_[stripe_of(session.uid)];
   bool must_tell = false;
   {
-    const std::lock_guard lock(stripe.mutex);
+    const MutexLock lock(stripe.mutex);
     if (mark_of(stripe, session.uid, session.flag) != seen) {
       return tl::make_unexpected(LoginRefusal::kicked_meanwhile);
     }
@@ -64,7 +64,7 @@ void SessionDirectory::unregister_session(std::string_view uid, SessionId id) {
   Stripe& stripe = stripes_[stripe_of(uid)];
   bool must_tell = false;
   {
-    const std::lock_guard lock(stripe.mutex);
+    const MutexLock lock(stripe.mutex);
     const auto found = stripe.users.find(uid);
     if (found == stripe.users.end()) return;
     auto& sessions = found->second;
@@ -103,7 +103,7 @@ void SessionDirectory::tell(Stripe& stripe) {
   std::vector<PresenceChange> changes;
   for (;;) {
     {
-      const std::lock_guard lock(stripe.mutex);
+      const MutexLock lock(stripe.mutex);
       changes.clear();
       changes.swap(stripe.untold);
       if (changes.empty()) {
@@ -117,7 +117,7 @@ void SessionDirectory::tell(Stripe& stripe) {
 
 KickMark SessionDirectory::kick_mark(std::string_view uid, DeviceFlag flag) const {
   const Stripe& stripe = stripes_[stripe_of(uid)];
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   return mark_of(stripe, uid, flag);
 }
 
@@ -158,7 +158,7 @@ std::size_t SessionDirectory::kick_device(std::string_view uid, DeviceFlag flag,
   Orders orders;
   {
     Stripe& stripe = stripes_[stripe_of(uid)];
-    const std::lock_guard lock(stripe.mutex);
+    const MutexLock lock(stripe.mutex);
     ++stripe.device_kicks[kick_group_of(uid, flag)];
     const auto found = stripe.users.find(uid);
     if (found == stripe.users.end()) return 0;
@@ -174,7 +174,7 @@ std::size_t SessionDirectory::kick_user(std::string_view uid, std::string_view t
   Orders orders;
   {
     Stripe& stripe = stripes_[stripe_of(uid)];
-    const std::lock_guard lock(stripe.mutex);
+    const MutexLock lock(stripe.mutex);
     ++stripe.user_kicks[kick_group_of(uid, DeviceFlag{})];
     const auto found = stripe.users.find(uid);
     if (found == stripe.users.end()) return 0;
@@ -185,7 +185,7 @@ std::size_t SessionDirectory::kick_user(std::string_view uid, std::string_view t
 
 std::vector<SessionInfo> SessionDirectory::find_sessions(std::string_view uid) const {
   const Stripe& stripe = stripes_[stripe_of(uid)];
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   const auto found = stripe.users.find(uid);
   if (found == stripe.users.end()) return {};
   std::vector<SessionInfo> sessions = found->second;
@@ -196,7 +196,7 @@ std::vector<SessionInfo> SessionDirectory::find_sessions(std::string_view uid) c
 std::optional<SessionInfo> SessionDirectory::find_session(std::string_view uid,
                                                           SessionId id) const {
   const Stripe& stripe = stripes_[stripe_of(uid)];
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   const auto found = stripe.users.find(uid);
   if (found == stripe.users.end()) return std::nullopt;
   for (const SessionInfo& session : found->second) {
@@ -210,7 +210,7 @@ std::optional<SessionInfo> SessionDirectory::find_session(std::string_view uid,
 
 bool SessionDirectory::is_online(std::string_view uid) const {
   const Stripe& stripe = stripes_[stripe_of(uid)];
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   return stripe.users.contains(uid);
 }
 
@@ -218,7 +218,7 @@ std::vector<DeviceFlag> SessionDirectory::online_flags(std::string_view uid) con
   std::vector<DeviceFlag> flags;
   {
     const Stripe& stripe = stripes_[stripe_of(uid)];
-    const std::lock_guard lock(stripe.mutex);
+    const MutexLock lock(stripe.mutex);
     const auto found = stripe.users.find(uid);
     if (found == stripe.users.end()) return flags;
     for (const SessionInfo& session : found->second) flags.push_back(session.flag);
@@ -230,7 +230,7 @@ std::vector<DeviceFlag> SessionDirectory::online_flags(std::string_view uid) con
 
 std::size_t SessionDirectory::device_count(std::string_view uid, DeviceFlag flag) const {
   const Stripe& stripe = stripes_[stripe_of(uid)];
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   const auto found = stripe.users.find(uid);
   if (found == stripe.users.end()) return 0;
   return static_cast<std::size_t>(

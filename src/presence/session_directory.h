@@ -16,7 +16,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "model/device.h"
 #include "model/ids.h"
 #include "model/reason.h"
@@ -176,12 +176,12 @@ class SessionDirectory {
   // and neither count ever goes back.
   static constexpr std::size_t kKickGroups = 512;
   struct Stripe {
-    mutable std::mutex mutex;
-    Users users;
-    std::array<std::uint32_t, kKickGroups> device_kicks{};
-    std::array<std::uint32_t, kKickGroups> user_kicks{};
-    std::vector<PresenceChange> untold;  // in the order of the changes
-    bool telling = false;                // a thread is emptying `untold`
+    mutable Mutex mutex;
+    Users users JD_GUARDED_BY(mutex);
+    std::array<std::uint32_t, kKickGroups> device_kicks JD_GUARDED_BY(mutex){};
+    std::array<std::uint32_t, kKickGroups> user_kicks JD_GUARDED_BY(mutex){};
+    std::vector<PresenceChange> untold JD_GUARDED_BY(mutex);  // in the order of the changes
+    bool telling JD_GUARDED_BY(mutex) = false;                // a thread is emptying `untold`
   };
 
   static std::size_t stripe_of(std::string_view uid) {
@@ -192,7 +192,8 @@ class SessionDirectory {
   static std::size_t kick_group_of(std::string_view uid, DeviceFlag flag) {
     return ((UidHash{}(uid) >> 46) + static_cast<std::size_t>(flag)) % kKickGroups;
   }
-  static KickMark mark_of(const Stripe& stripe, std::string_view uid, DeviceFlag flag) {
+  static KickMark mark_of(const Stripe& stripe, std::string_view uid, DeviceFlag flag)
+      JD_REQUIRES(stripe.mutex) {
     return {stripe.device_kicks[kick_group_of(uid, flag)] +
             stripe.user_kicks[kick_group_of(uid, DeviceFlag{})]};
   }
@@ -200,9 +201,9 @@ class SessionDirectory {
   // Under the stripe's mutex, after the change was made to `sessions`, the user's sessions. Returns
   // true when the caller has to call tell() after releasing the mutex.
   bool note_change(Stripe& stripe, std::string_view uid, const SessionInfo& session, bool online,
-                   const std::vector<SessionInfo>& sessions);
+                   const std::vector<SessionInfo>& sessions) JD_REQUIRES(stripe.mutex);
   // Empties the queue of the stripe. Without its mutex.
-  void tell(Stripe& stripe);
+  void tell(Stripe& stripe) JD_EXCLUDES(stripe.mutex);
   // What is asked of sessions after the mutex was released.
   struct Orders {
     std::vector<SessionAddress> kick;

@@ -69,7 +69,7 @@ void Sweeper::start() {
 
 void Sweeper::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     wake_.notify_all();
   }
@@ -77,8 +77,8 @@ void Sweeper::stop() {
 }
 
 bool Sweeper::wait(std::chrono::milliseconds time) {
-  std::unique_lock lock(mutex_);
-  wake_.wait_for(lock, time, [this] { return stopping_; });
+  MutexLock lock(mutex_);
+  wake_.wait_for(lock, time, [this]() JD_REQUIRES(mutex_) { return stopping_; });
   return !stopping_;
 }
 
@@ -125,18 +125,19 @@ Result<SweepTotals> Sweeper::sweep_once() {
 
 Result<void> Sweeper::change(channel::Change what) {
   struct Outcome {
-    std::mutex mutex;
-    std::condition_variable ready;
-    std::optional<Result<void>> value;
+    Mutex mutex;
+    Condition ready;
+    std::optional<Result<void>> value JD_GUARDED_BY(mutex);
   };
   auto outcome = std::make_shared<Outcome>();
   JD_CHECK_OK(deps_.post_change(std::move(what), [outcome](Result<void> done) {
-    const std::lock_guard lock(outcome->mutex);
+    const MutexLock lock(outcome->mutex);
     outcome->value = std::move(done);
     outcome->ready.notify_one();
   }));
-  std::unique_lock lock(outcome->mutex);
-  outcome->ready.wait(lock, [&outcome] { return outcome->value.has_value(); });
+  MutexLock lock(outcome->mutex);
+  outcome->ready.wait(
+      lock, [&outcome]() JD_REQUIRES(outcome->mutex) { return outcome->value.has_value(); });
   return std::move(*outcome->value);
 }
 
@@ -159,7 +160,7 @@ Result<void> Sweeper::reclaim_expired(PartitionId partition) {
     rows_since_compaction_ += count;
     deps_.metrics.retention_expired.Increment(static_cast<double>(count));
     if (count < kExpiredPerChange) return {};
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stopping_) return Error(Errc::unavailable, "stopping");
   }
 }
@@ -179,7 +180,7 @@ Result<void> Sweeper::apply_limits(PartitionId partition) {
     const ChannelKey log = log_of_message_key(walk.cursor->key());
     JD_CHECK_OK(limit_log(walk, log));
     from = store::after_prefix(store::message_prefix(partition, log));
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stopping_) return Error(Errc::unavailable, "stopping");
   }
 }

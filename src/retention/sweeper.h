@@ -2,17 +2,16 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/result.h"
 #include "channel/change.h"
 #include "model/ids.h"
@@ -106,9 +105,9 @@ class Sweeper {
   // The same of the tombstones: the key it goes on at; empty: the first.
   std::map<PartitionId, std::string> tombstone_cursor_;
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool stopping_ = false;
+  Mutex mutex_;
+  Condition wake_;
+  bool stopping_ JD_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

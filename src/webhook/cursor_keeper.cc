@@ -34,7 +34,7 @@ CursorKeeper::CursorKeeper(const store::Reader& reader, CoreLink& core, const Cl
 }
 
 Result<void> CursorKeeper::open() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (opened_) return {};
   struct Answers {
     AnswerCount count;
@@ -77,7 +77,7 @@ Result<void> CursorKeeper::open() {
 }
 
 std::size_t CursorKeeper::add_stream(Event event) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Stream stream;
   stream.event = event;
   streams_.push_back(std::move(stream));
@@ -85,12 +85,12 @@ std::size_t CursorKeeper::add_stream(Event event) {
 }
 
 void CursorKeeper::set_wanted(const std::vector<bool>& wanted) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (std::size_t i = 0; i < streams_.size(); ++i) streams_[i].wanted = wanted[i];
 }
 
 std::vector<std::uint64_t> CursorKeeper::activate(std::size_t stream) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Stream& starting = streams_[stream];
   std::vector<std::uint64_t> at;
   at.reserve(positions_.size());
@@ -104,13 +104,13 @@ std::vector<std::uint64_t> CursorKeeper::activate(std::size_t stream) {
 }
 
 void CursorKeeper::deactivate(std::size_t stream, bool wanted) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   streams_[stream].active = false;
   streams_[stream].wanted = wanted;
 }
 
 void CursorKeeper::advance(std::size_t stream, PartitionId partition, std::uint64_t done_to) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   streams_[stream].done_to[raw(partition)] = done_to;
   positions_[raw(partition)] = current(raw(partition));
 }
@@ -145,7 +145,7 @@ CursorKeeper::Positions CursorKeeper::current(std::size_t partition) const {
 }
 
 void CursorKeeper::flush(bool force) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto now = clock_.steady();
   if (!opened_ || (!force && now < next_flush_)) return;
   next_flush_ = now + kFlushInterval;
@@ -174,7 +174,7 @@ void CursorKeeper::flush(bool force) {
 void CursorKeeper::wait_flushed(milliseconds time) {
   const auto end = std::chrono::steady_clock::now() + time;
   const auto busy = [this] {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return std::any_of(written_.begin(), written_.end(),
                        [](const auto& written) { return written->in_flight.load(); });
   };

@@ -8,10 +8,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/result.h"
 #include "store/reader.h"
 #include "webhook/core_link.h"
@@ -68,21 +68,22 @@ class CursorKeeper {
     std::atomic<bool> failed{false};
   };
 
-  bool any_wanted(Event event) const;
-  std::uint64_t slowest(Event event, std::size_t partition, std::uint64_t now_at) const;
-  Positions current(std::size_t partition) const;
+  bool any_wanted(Event event) const JD_REQUIRES(mutex_);
+  std::uint64_t slowest(Event event, std::size_t partition, std::uint64_t now_at) const
+      JD_REQUIRES(mutex_);
+  Positions current(std::size_t partition) const JD_REQUIRES(mutex_);
 
   const store::Reader& reader_;
   CoreLink& core_;
   const Clock& clock_;
 
-  mutable std::mutex mutex_;
-  bool opened_ = false;
-  std::vector<Stream> streams_;
-  std::vector<Positions> positions_;  // by partition; never go back
-  std::vector<Positions> posted_;     // of the last change posted
-  std::vector<std::shared_ptr<Written>> written_;
-  std::chrono::steady_clock::time_point next_flush_{};
+  mutable Mutex mutex_;
+  bool opened_ JD_GUARDED_BY(mutex_) = false;
+  std::vector<Stream> streams_ JD_GUARDED_BY(mutex_);
+  std::vector<Positions> positions_ JD_GUARDED_BY(mutex_);  // by partition; never go back
+  std::vector<Positions> posted_ JD_GUARDED_BY(mutex_);     // of the last change posted
+  std::vector<std::shared_ptr<Written>> written_ JD_GUARDED_BY(mutex_);
+  std::chrono::steady_clock::time_point next_flush_ JD_GUARDED_BY(mutex_){};
 };
 
 }  // namespace jindou::webhook

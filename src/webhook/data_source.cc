@@ -108,7 +108,7 @@ void DataSource::start() {
 
 void DataSource::stop() {
   {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     stopping_ = true;
     for (HttpSender* sender : senders_) sender->stop();
     work_.notify_all();
@@ -118,7 +118,7 @@ void DataSource::stop() {
   threads_.clear();
   std::list<Waiting> left;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     left.swap(waiting_);
   }
   for (auto& waiting : left) waiting.go(Error(Errc::unavailable, "the server is stopping"));
@@ -128,7 +128,7 @@ bool DataSource::enabled() const { return !deps_.options()->addr.empty(); }
 
 std::shared_ptr<const channel::ListSource::Lists> DataSource::find(
     const ChannelKey& channel) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto it = entries_.find(channel);
   return it == entries_.end() ? nullptr : it->second.lists;
 }
@@ -159,14 +159,14 @@ void DataSource::when_ready(std::vector<ChannelKey> channels,
   // Until `go` has returned, which finds them again.
   std::vector<std::shared_ptr<const Lists>> held;
   {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     const TimePoint now = deps_.clock.steady();
-    const bool ready =
-        std::all_of(channels.begin(), channels.end(),
-                    [&](const ChannelKey& channel) { return is_ready(channel, now); }) &&
-        std::none_of(waiting_.begin(), waiting_.end(), [&](const Waiting& waiting) {
-          return share_a_channel(waiting.channels, channels);
-        });
+    const bool ready = std::all_of(channels.begin(), channels.end(),
+                                   [&](const ChannelKey& channel)
+                                       JD_REQUIRES(mutex_) { return is_ready(channel, now); }) &&
+                       std::none_of(waiting_.begin(), waiting_.end(), [&](const Waiting& waiting) {
+                         return share_a_channel(waiting.channels, channels);
+                       });
     if (!ready && !stopping_ && waiting_.size() < deps_.waiting_max) {
       for (const ChannelKey& channel : channels) {
         if (!is_ready(channel, now)) ask(channel);
@@ -188,7 +188,7 @@ void DataSource::when_ready(std::vector<ChannelKey> channels,
 
 // Lets those go that need not wait any longer, one after another: `go` is called without the lock,
 // and the entry stays in the list meanwhile, so that nobody overtakes it.
-void DataSource::release(std::unique_lock<std::mutex>& lock) {
+void DataSource::release(MutexLock& lock) {
   if (releasing_) return;  // the thread that is at it looks again
   releasing_ = true;
   for (;;) {
@@ -234,7 +234,7 @@ void DataSource::make_room() {
   }
   // First what is too old anyway, then anything.
   for (const bool old_only : {true, false}) {
-    boost::unordered::erase_if(entries_, [&](const auto& item) {
+    boost::unordered::erase_if(entries_, [&](const auto& item) JD_REQUIRES(mutex_) {
       if (entries_.size() <= most || item.second.asking || item.second.is_held() ||
           needed.contains(item.first)) {
         return false;
@@ -247,10 +247,10 @@ void DataSource::make_room() {
 void DataSource::run_worker() {
   runtime::name_this_thread("datasource");
   HttpSender sender(kParallel, kAnswerBytesMax);
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   senders_.push_back(&sender);
   while (!stopping_) {
-    work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    work_.wait(lock, [this]() JD_REQUIRES(mutex_) { return stopping_ || !queue_.empty(); });
     if (stopping_) break;
     const ChannelKey channel = std::move(queue_.front());
     queue_.pop_front();
@@ -339,7 +339,7 @@ std::shared_ptr<DataSource::Answer> DataSource::fetch(HttpSender& sender, const 
 void DataSource::run_accounts() {
   runtime::name_this_thread("datasource");
   HttpSender sender(1, kAnswerBytesMax);
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   senders_.push_back(&sender);
   bool asked = false;
   while (!stopping_) {
@@ -364,7 +364,7 @@ void DataSource::run_accounts() {
       deps_.set_system_accounts(std::nullopt);
     }
     lock.lock();
-    stopped_.wait_for(lock, pause, [this] { return stopping_; });
+    stopped_.wait_for(lock, pause, [this]() JD_REQUIRES(mutex_) { return stopping_; });
   }
   std::erase(senders_, &sender);
 }

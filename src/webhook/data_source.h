@@ -4,19 +4,18 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/result.h"
 #include "channel/list_source.h"
 #include "model/channel.h"
@@ -86,10 +85,12 @@ class DataSource final : public channel::ListSource {
     std::function<void(Result<void>)> go;
   };
 
-  bool is_ready(const ChannelKey& channel, TimePoint now) const;
-  void ask(const ChannelKey& channel);
-  void release(std::unique_lock<std::mutex>& lock);
-  void make_room();
+  bool is_ready(const ChannelKey& channel, TimePoint now) const JD_REQUIRES(mutex_);
+  void ask(const ChannelKey& channel) JD_REQUIRES(mutex_);
+  // `lock` holds the mutex, which is given up at times: the analysis cannot know that they belong
+  // together.
+  void release(MutexLock& lock) JD_REQUIRES(mutex_) JD_UNCHECKED_LOCKS;
+  void make_room() JD_REQUIRES(mutex_);
   void run_worker();
   void run_accounts();
   // Null: no answer, or none that can be understood.
@@ -100,16 +101,16 @@ class DataSource final : public channel::ListSource {
                                      const DataSourceOptions& options) const;
 
   DataSourceDeps deps_;
-  mutable std::mutex mutex_;
-  std::condition_variable work_;
-  std::condition_variable stopped_;
-  boost::unordered_flat_map<ChannelKey, Entry, ChannelKeyHash> entries_;
-  std::deque<ChannelKey> queue_;
+  mutable Mutex mutex_;
+  Condition work_;
+  Condition stopped_;
+  boost::unordered_flat_map<ChannelKey, Entry, ChannelKeyHash> entries_ JD_GUARDED_BY(mutex_);
+  std::deque<ChannelKey> queue_ JD_GUARDED_BY(mutex_);
   // In order of arrival. What shares a channel with one before it waits for that one.
-  std::list<Waiting> waiting_;
-  bool releasing_ = false;
-  bool stopping_ = false;
-  std::vector<HttpSender*> senders_;  // of the workers, to be stopped
+  std::list<Waiting> waiting_ JD_GUARDED_BY(mutex_);
+  bool releasing_ JD_GUARDED_BY(mutex_) = false;
+  bool stopping_ JD_GUARDED_BY(mutex_) = false;
+  std::vector<HttpSender*> senders_ JD_GUARDED_BY(mutex_);  // of the workers, to be stopped
   std::vector<std::thread> threads_;
 };
 

@@ -8,9 +8,9 @@
 #include <chrono>
 #include <future>
 #include <map>
-#include <mutex>
 #include <string>
 
+#include "base/mutex.h"
 #include "channel/core_fixture.h"
 #include "codec/json_reader.h"
 #include "webhook/test_receiver.h"
@@ -51,7 +51,7 @@ class DataSourceTest : public channel::Core {
   // Puts changed options in the place of those in force, as a reload does.
   template <typename Change>
   void configure(const Change& change) {
-    const std::lock_guard lock(options_mutex_);
+    const MutexLock lock(options_mutex_);
     auto options = std::make_shared<DataSourceOptions>(*options_);
     change(*options);
     options_ = std::move(options);
@@ -60,7 +60,7 @@ class DataSourceTest : public channel::Core {
     data_source_ =
         std::make_unique<DataSource>(DataSourceDeps{wall_clock_,
                                                     [this] {
-                                                      const std::lock_guard lock(options_mutex_);
+                                                      const MutexLock lock(options_mutex_);
                                                       return options_;
                                                     },
                                                     [](const auto&) {}, 1});
@@ -80,7 +80,7 @@ class DataSourceTest : public channel::Core {
   TestReceiver source_;
   Lists answers_;  // not changed while anybody is asked
   SystemClock wall_clock_;
-  std::mutex options_mutex_;
+  Mutex options_mutex_;
   std::shared_ptr<const DataSourceOptions> options_ = std::make_shared<DataSourceOptions>();
   std::unique_ptr<DataSource> data_source_;
 };
@@ -118,7 +118,7 @@ TEST_F(DataSourceTest, EventsReachTheSubscribersAfterARestart) {
   ASSERT_TRUE(send({anchor})[0].ok());
   restart();
   {
-    const std::lock_guard lock(sink_.mutex);
+    const MutexLock lock(sink_.mutex);
     sink_.messages.clear();
   }
   channel::AppendEvent event;
@@ -131,7 +131,7 @@ TEST_F(DataSourceTest, EventsReachTheSubscribersAfterARestart) {
   event.text = "x";
   ASSERT_TRUE(append(event).has_value());
   {
-    const std::lock_guard lock(sink_.mutex);
+    const MutexLock lock(sink_.mutex);
     ASSERT_EQ(sink_.messages.size(), 1U);
     ASSERT_NE(sink_.messages[0].recipients.subscribers, nullptr);
     EXPECT_TRUE(sink_.messages[0].recipients.subscribers->contains("u2"));

@@ -8,6 +8,8 @@
 #include <new>
 #include <utility>
 
+#include "base/mutex.h"
+
 namespace jindou::webhook {
 
 namespace {
@@ -173,7 +175,7 @@ struct HttpSender::Impl {
   std::size_t parallel = 1;
   std::size_t answer_bytes_max = 0;
   std::vector<std::unique_ptr<Transfer>> idle;
-  std::mutex multi_mutex;  // stop() may come while it is replaced
+  Mutex multi_mutex;  // stop() may come while it is replaced
   std::unique_ptr<CURLM, MultiDeleter> multi;
   bool suspect = false;  // one of its connections may be broken
   std::vector<std::unique_ptr<Transfer>> running;
@@ -193,7 +195,7 @@ void HttpSender::Impl::open_multi() {
   std::unique_ptr<CURLM, MultiDeleter> fresh(curl_multi_init());
   if (!fresh) throw std::bad_alloc();
   curl_multi_setopt(fresh.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(parallel + 1));
-  const std::lock_guard lock(multi_mutex);
+  const MutexLock lock(multi_mutex);
   multi.swap(fresh);
   suspect = false;
 }
@@ -303,7 +305,7 @@ void HttpSender::send_all(std::size_t count, const MakeRequest& make, const OnAn
 
 void HttpSender::stop() {
   impl_->stopping.store(true);
-  const std::lock_guard lock(impl_->multi_mutex);
+  const MutexLock lock(impl_->multi_mutex);
   curl_multi_wakeup(impl_->multi.get());
 }
 

@@ -1,9 +1,10 @@
 #include "webhook/receivers.h"
 
 #include <algorithm>
-#include <mutex>
 #include <utility>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace jindou::webhook {
 
@@ -27,8 +28,9 @@ Result<void> OfflineReceivers::prepare(const std::vector<Message>& messages) {
   // Shared with threads of the core, which may answer after this has given up waiting.
   struct Answers {
     AnswerCount count;
-    std::mutex mutex;
-    std::vector<std::pair<std::size_t, Result<channel::Recipients>>> recipients;
+    Mutex mutex;
+    std::vector<std::pair<std::size_t, Result<channel::Recipients>>> recipients
+        JD_GUARDED_BY(mutex);
   };
   std::vector<ChannelKey> unknown;
   for (const Message& message : messages) {
@@ -42,7 +44,7 @@ Result<void> OfflineReceivers::prepare(const std::vector<Message>& messages) {
     auto posted = core_.post_recipients(
         unknown[asked], [answers, i = asked](Result<channel::Recipients> recipients) {
           {
-            const std::lock_guard lock(answers->mutex);
+            const MutexLock lock(answers->mutex);
             answers->recipients.emplace_back(i, std::move(recipients));
           }
           answers->count.answered();
@@ -54,7 +56,7 @@ Result<void> OfflineReceivers::prepare(const std::vector<Message>& messages) {
   if (!answers->count.wait_for(asked, kAnswerTimeout)) {
     outcome = Error(Errc::deadline, "the core did not say in time who receives a message");
   }
-  const std::lock_guard lock(answers->mutex);
+  const MutexLock lock(answers->mutex);
   for (auto& [i, recipients] : answers->recipients) {
     if (recipients) {
       channels_[unknown[i]].recipients = std::move(*recipients);

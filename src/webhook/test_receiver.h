@@ -6,16 +6,16 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace jindou::webhook {
 
@@ -43,7 +43,7 @@ class TestReceiver {
   }
   ~TestReceiver() {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       stopping_ = true;
       for (auto& connection : connections_) {
         boost::system::error_code ignored;
@@ -66,23 +66,23 @@ class TestReceiver {
   unsigned short port() const { return port_; }
 
   void set_answer(Answer answer) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     answer_ = std::move(answer);
   }
   // The body of every answer; without one it is empty.
   using Body = std::function<std::string(const ReceivedCall&)>;
   void set_body(Body body) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     body_ = std::move(body);
   }
 
   std::vector<ReceivedCall> calls() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return calls_;
   }
   // True when `condition` over the calls so far holds within a generous time.
   bool wait_for(const std::function<bool(const std::vector<ReceivedCall>&)>& condition) const {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     return changed_.wait_for(lock, std::chrono::seconds(30), [&] { return condition(calls_); });
   }
   bool wait_for_calls(std::size_t count) const {
@@ -100,7 +100,7 @@ class TestReceiver {
     while (true) {
       boost::system::error_code error;
       auto socket = acceptor_.accept(error);
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (stopping_ || error) return;
       Connection& connection = connections_.emplace_back(std::move(socket));
       connection.thread = std::thread([this, &connection] { serve(connection); });
@@ -130,13 +130,13 @@ class TestReceiver {
       http::write(connection.socket, response, error);
       if (error) break;
     }
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     boost::system::error_code ignored;
     connection.socket.shutdown(boost::asio::ip::tcp::socket::shutdown_both, ignored);
   }
 
   int answer_to(ReceivedCall call, std::string& body) {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     const int status = answer_ ? answer_(call) : 200;
     if (body_) body = body_(call);
     calls_.push_back(std::move(call));
@@ -150,8 +150,8 @@ class TestReceiver {
   boost::asio::io_context context_;
   boost::asio::ip::tcp::acceptor acceptor_;
   unsigned short port_ = 0;
-  mutable std::mutex mutex_;
-  mutable std::condition_variable changed_;
+  mutable Mutex mutex_;
+  mutable Condition changed_;
   std::vector<ReceivedCall> calls_;
   std::list<Connection> connections_;
   bool stopping_ = false;

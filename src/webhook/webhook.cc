@@ -49,7 +49,7 @@ Result<void> Webhook::start() {
     JD_CHECK_OK(cursors_.open());
   }
   if (options->wants(Event::online_status)) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     JD_CHECK_OK(presence_->recover());
     presence_ready_ = true;
   }
@@ -58,7 +58,7 @@ Result<void> Webhook::start() {
 }
 
 void Webhook::refresh() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (stopped_) return;
   const auto options = deps_.options();
   // Streams are numbered in the order they were made.
@@ -89,7 +89,7 @@ void Webhook::refresh() {
 }
 
 void Webhook::stop() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (std::exchange(stopped_, true)) return;
   tells_messages_.store(false);
   for (const auto& stream : streams_) stream->stop();

@@ -10,11 +10,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "channel/effects.h"
@@ -84,9 +84,9 @@ class Webhook final : public channel::EffectSink {
   std::vector<MessageStream*> offline_streams_;  // main, agent
   std::unique_ptr<PresenceStream> presence_;
 
-  std::mutex mutex_;  // start, refresh, stop
-  bool stopped_ = false;
-  bool presence_ready_ = false;
+  Mutex mutex_;  // start, refresh, stop
+  bool stopped_ JD_GUARDED_BY(mutex_) = false;
+  bool presence_ready_ JD_GUARDED_BY(mutex_) = false;
   std::atomic<bool> tells_messages_{false};
   std::array<std::atomic<bool>, 2> tells_unstored_{};  // as offline_streams_
   std::atomic<bool> tells_presence_{false};

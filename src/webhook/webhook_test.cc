@@ -7,9 +7,9 @@
 #include <atomic>
 #include <chrono>
 #include <map>
-#include <mutex>
 #include <thread>
 
+#include "base/mutex.h"
 #include "codec/json_reader.h"
 #include "store/keys.h"
 #include "store/memory_reader.h"
@@ -27,37 +27,37 @@ constexpr std::uint16_t kPartitions = 4;
 class SharedStore final : public store::Reader {
  public:
   std::unique_ptr<store::Cursor> open_cursor(Table table) const override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     auto cursor = store_.open_cursor(table);
     // Any change makes the cursor's copy its own.
     store_.put(table, std::string("\xff\xff\x7f", 3), "");
     return cursor;
   }
   Result<bool> get(Table table, std::string_view key, std::string& value) const override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return store_.get(table, key, value);
   }
   Result<void> scan(Table table, std::string_view lower, std::string_view upper,
                     const Visit& visit) const override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return store_.scan(table, lower, upper, visit);
   }
   Result<void> scan_backward(Table table, std::string_view lower, std::string_view upper,
                              const Visit& visit) const override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return store_.scan_backward(table, lower, upper, visit);
   }
   void put(std::string_view key, std::string_view value) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     store_.put(Table::main, key, value);
   }
   void erase(std::string_view key) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     store_.erase(Table::main, key);
   }
 
  private:
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   mutable store::MemoryReader store_;
 };
 
@@ -105,7 +105,7 @@ class TestCore final : public CoreLink {
     channel::Recipients recipients;
     bool unknown = false;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       recipients.subscribers = subscribers_[channel.id];
       unknown = channel.id == unknown_;
     }
@@ -118,13 +118,13 @@ class TestCore final : public CoreLink {
     return {};
   }
   void subscribe(const std::string& channel, std::vector<std::string> uids) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     subscribers_[channel] = std::make_shared<channel::UidSet>(uids.begin(), uids.end());
   }
 
   // Questions about this channel fail, as when a data source does not answer.
   void set_unknown(const std::string& channel) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     unknown_ = channel;
   }
 
@@ -138,7 +138,7 @@ class TestCore final : public CoreLink {
 
  private:
   SharedStore& store_;
-  std::mutex mutex_;
+  Mutex mutex_;
   std::map<std::string, std::shared_ptr<const channel::UidSet>> subscribers_;
   std::string unknown_;
 };
