@@ -84,12 +84,12 @@ Access::Access(AccessOptions options, const Clock& clock)
 
 void Access::update(AccessOptions options) {
   auto next = std::make_shared<const AccessOptions>(std::move(options));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   options_ = std::move(next);
 }
 
 std::shared_ptr<const AccessOptions> Access::options() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return options_;
 }
 

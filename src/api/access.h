@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include "api/login_limiter.h"
 #include "api/page_guard.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "config/settings.h"
 
 namespace jindou::api {
@@ -101,8 +101,8 @@ class Access {
 
   const Clock& clock_;
   LoginLimiter limiter_;
-  mutable std::mutex mutex_;
-  std::shared_ptr<const AccessOptions> options_;
+  mutable Mutex mutex_;
+  std::shared_ptr<const AccessOptions> options_ JD_GUARDED_BY(mutex_);
 };
 
 }  // namespace jindou::api

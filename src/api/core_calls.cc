@@ -2,10 +2,10 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <utility>
 
 #include "api/await_callback.h"
+#include "base/mutex.h"
 
 namespace jindou::api {
 namespace {
@@ -55,18 +55,20 @@ class Joined {
 
   // Thread-safe.
   void finish(Result<void> outcome) {
+    Result<void> first;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (!outcome && first_) first_ = std::move(outcome);
       if (--open_ > 0) return;
+      first = std::move(first_);
     }
-    complete_(std::move(first_));
+    complete_(std::move(first));
   }
 
  private:
-  std::mutex mutex_;
-  std::size_t open_;
-  Result<void> first_;
+  Mutex mutex_;
+  std::size_t open_ JD_GUARDED_BY(mutex_);
+  Result<void> first_ JD_GUARDED_BY(mutex_);
   std::function<void(Result<void>)> complete_;
 };
 

@@ -12,10 +12,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
-#include <condition_variable>
 #include <ctime>
 #include <exception>
-#include <mutex>
 #include <optional>
 #include <unordered_set>
 #include <utility>
@@ -23,6 +21,7 @@
 
 #include "base/assert.h"
 #include "base/free_memory.h"
+#include "base/mutex.h"
 #include "config/settings.h"
 #include "observe/log.h"
 #include "runtime/thread_owner.h"
@@ -142,16 +141,16 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
 
   // Counts what stop() has to wait for: connections, acceptors, periodic timers.
   void enter() {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     ++active;
   }
   void leave() {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (--active == 0) idle.notify_all();
   }
   bool wait_idle(std::chrono::milliseconds limit) {
-    std::unique_lock lock(mutex);
-    return idle.wait_for(lock, limit, [this] { return active == 0; });
+    MutexLock lock(mutex);
+    return idle.wait_for(lock, limit, [this]() JD_REQUIRES(mutex) { return active == 0; });
   }
 
   void start_ticking();
@@ -174,9 +173,9 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
   bool stopped = false;
   std::string first_address;
 
-  std::mutex mutex;
-  std::condition_variable idle;
-  std::size_t active = 0;
+  Mutex mutex;
+  Condition idle;
+  std::size_t active JD_GUARDED_BY(mutex) = 0;
 };
 
 namespace {

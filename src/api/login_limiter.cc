@@ -53,7 +53,7 @@ LoginLimiter::Counter* LoginLimiter::counter(const std::string& key,
 LoginLimiter::Verdict LoginLimiter::attempt(std::string_view user, std::string_view address) {
   const std::string network = network_of(address);
   const auto now = clock_.steady();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   struct Limit {
     std::string key;
     std::size_t failures_max;
@@ -75,7 +75,7 @@ LoginLimiter::Verdict LoginLimiter::attempt(std::string_view user, std::string_v
 
 void LoginLimiter::succeeded(std::string_view user, std::string_view address) {
   const std::string network = network_of(address);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   counters_.erase(user_key(user, network));
   const auto found = counters_.find(network);
   if (found == counters_.end()) return;

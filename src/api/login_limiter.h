@@ -4,12 +4,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 
 namespace jindou::api {
 
@@ -52,13 +52,14 @@ class LoginLimiter {
   using Counters = std::unordered_map<std::string, Counter>;
 
   // Null when there is no room.
-  Counter* counter(const std::string& key, std::chrono::steady_clock::time_point now);
+  Counter* counter(const std::string& key, std::chrono::steady_clock::time_point now)
+      JD_REQUIRES(mutex_);
 
   const Clock& clock_;
   const LoginLimits limits_;
-  std::mutex mutex_;
-  Counters counters_;
-  std::chrono::steady_clock::time_point next_sweep_{};
+  Mutex mutex_;
+  Counters counters_ JD_GUARDED_BY(mutex_);
+  std::chrono::steady_clock::time_point next_sweep_ JD_GUARDED_BY(mutex_){};
 };
 
 }  // namespace jindou::api

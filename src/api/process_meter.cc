@@ -48,7 +48,7 @@ ProcessMeter::Sample ProcessMeter::sample() {
   Sample out;
   out.resident_bytes = resident_bytes();
   out.threads = thread_count();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
   const auto cpu = cpu_time();
   const auto passed = std::chrono::duration<double>(now - last_at_).count();

@@ -3,7 +3,8 @@
 
 #include <chrono>
 #include <cstdint>
-#include <mutex>
+
+#include "base/mutex.h"
 
 namespace jindou::api {
 
@@ -27,10 +28,10 @@ class ProcessMeter {
 
  private:
   std::int64_t started_at_ms_;
-  std::mutex mutex_;
-  std::chrono::steady_clock::time_point last_at_;
-  std::chrono::microseconds last_cpu_{0};
-  double last_percent_ = 0;
+  Mutex mutex_;
+  std::chrono::steady_clock::time_point last_at_ JD_GUARDED_BY(mutex_);
+  std::chrono::microseconds last_cpu_ JD_GUARDED_BY(mutex_){0};
+  double last_percent_ JD_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace jindou::api

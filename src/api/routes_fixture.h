@@ -10,12 +10,12 @@
 #include <filesystem>
 #include <future>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "api/router.h"
+#include "base/mutex.h"
 #include "channel/inbox_directory.h"
 #include "channel/partition_worker.h"
 #include "channel/system_accounts.h"
@@ -37,7 +37,7 @@ class GatedLog final : public store::CommitLog {
  public:
   explicit GatedLog(store::CommitLog& log) : log_(log) {}
   void append(store::Commit commit) override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (closed_) {
       kept_.push_back(std::move(commit));
     } else {
@@ -45,11 +45,11 @@ class GatedLog final : public store::CommitLog {
     }
   }
   void close() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     closed_ = true;
   }
   void release() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     closed_ = false;
     for (store::Commit& commit : kept_) log_.append(std::move(commit));
     kept_.clear();
@@ -57,7 +57,7 @@ class GatedLog final : public store::CommitLog {
 
  private:
   store::CommitLog& log_;
-  std::mutex mutex_;
+  Mutex mutex_;
   bool closed_ = false;
   std::vector<store::Commit> kept_;
 };

@@ -129,7 +129,7 @@ void ShardFanOut::unsubscribe(SinkHandle handle, const ChannelKey& channel) {
 void ShardFanOut::post(const std::shared_ptr<const channel::CommittedBatch>& batch,
                        std::size_t bytes) {
   {
-    const std::lock_guard lock(inbox_mutex_);
+    const MutexLock lock(inbox_mutex_);
     const std::size_t queued = queued_bytes_.load(std::memory_order_relaxed);
     if (queued > 0 && queued + bytes > limits_.queue_bytes_max) {
       overflowed_ = true;
@@ -151,7 +151,7 @@ void ShardFanOut::wake() {
 void ShardFanOut::take_inbox() {
   bool overflowed = false;
   {
-    const std::lock_guard lock(inbox_mutex_);
+    const MutexLock lock(inbox_mutex_);
     taken_.swap(inbox_);
     overflowed = std::exchange(overflowed_, false);
   }
@@ -220,7 +220,7 @@ void ShardFanOut::run_slice() {
     metrics_.event_deliveries.Increment(static_cast<double>(slice.events));
   }
   {
-    const std::lock_guard lock(inbox_mutex_);
+    const MutexLock lock(inbox_mutex_);
     if (queue_.empty() && inbox_.empty() && !overflowed_) {
       awake_ = false;
       return;

@@ -15,12 +15,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "channel/effects.h"
 #include "codec/wkproto_crypto.h"
 #include "delivery/online_subscribers.h"
@@ -195,10 +195,10 @@ class ShardFanOut {
   std::atomic<std::size_t> sessions_{0};
 
   // The queue: filled by any thread, emptied by the shard.
-  std::mutex inbox_mutex_;
-  std::vector<QueuedBatch> inbox_;
-  bool awake_ = false;       // guarded by inbox_mutex_: a slice is posted or running
-  bool overflowed_ = false;  // guarded by inbox_mutex_
+  Mutex inbox_mutex_;
+  std::vector<QueuedBatch> inbox_ JD_GUARDED_BY(inbox_mutex_);
+  bool awake_ JD_GUARDED_BY(inbox_mutex_) = false;  // a slice is posted or running
+  bool overflowed_ JD_GUARDED_BY(inbox_mutex_) = false;
   std::atomic<std::size_t> queued_bytes_{0};
   std::vector<QueuedBatch> taken_;
   RunQueue queue_;

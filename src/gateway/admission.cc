@@ -61,7 +61,7 @@ Refusal Admission::admit(const IpAddress& address, AdmissionPlace& place) {
   const std::size_t address_rate = limits_.handshakes_per_address_per_second;
 
   Table& table = table_of(key);
-  const std::lock_guard lock(table.mutex);
+  const MutexLock lock(table.mutex);
   Entry entry;
   const auto found = table.entries.find(key);
   if (found != table.entries.end()) entry = found->second;
@@ -98,7 +98,7 @@ void Admission::sweep(Table& table, std::int64_t now) {
 void Admission::leave(const AddressKey& key) {
   const std::int64_t time = now();
   Table& table = table_of(key);
-  const std::lock_guard lock(table.mutex);
+  const MutexLock lock(table.mutex);
   const auto found = table.entries.find(key);
   if (found == table.entries.end()) return;
   --found->second.connections;
@@ -108,7 +108,7 @@ void Admission::leave(const AddressKey& key) {
 std::size_t Admission::entry_count() {
   std::size_t count = 0;
   for (Table& table : tables_) {
-    const std::lock_guard lock(table.mutex);
+    const MutexLock lock(table.mutex);
     sweep(table, now());
     count += table.entries.size();
   }

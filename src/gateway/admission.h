@@ -9,11 +9,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <string_view>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "config/live_value.h"
 #include "gateway/client_address.h"
 
@@ -146,9 +146,9 @@ class Admission {
     std::size_t operator()(const AddressKey& key) const noexcept;
   };
   struct Table {
-    std::mutex mutex;
-    boost::unordered_flat_map<AddressKey, Entry, KeyHash> entries;
-    std::size_t sweep_at = kSweepMin;
+    Mutex mutex;
+    boost::unordered_flat_map<AddressKey, Entry, KeyHash> entries JD_GUARDED_BY(mutex);
+    std::size_t sweep_at JD_GUARDED_BY(mutex) = kSweepMin;
   };
   static constexpr std::size_t kTables = 64;
   static constexpr std::size_t kSweepMin = 64;
@@ -157,7 +157,7 @@ class Admission {
   std::int64_t now() const;
   static bool take_common(std::atomic<std::int64_t>& paid_until, std::int64_t now,
                           std::size_t rate);
-  static void sweep(Table& table, std::int64_t now);
+  static void sweep(Table& table, std::int64_t now) JD_REQUIRES(table.mutex);
   void leave(const AddressKey& key);
 
   const Clock& clock_;

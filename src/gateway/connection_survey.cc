@@ -54,13 +54,15 @@ ConnectionSurvey::ConnectionSurvey(presence::ConnectionQuery query, std::size_t 
     : query_(std::move(query)), done_(std::move(done)), shards_left_(shards), pages_(query_) {}
 
 void ConnectionSurvey::add_shard(presence::ConnectionPage page) {
+  presence::ConnectionPage all;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     pages_.add(std::move(page));
     if (--shards_left_ > 0) return;
+    all = pages_.take();
   }
   // Nobody else is left to come.
-  done_(pages_.take());
+  done_(std::move(all));
 }
 
 }  // namespace jindou::gateway

@@ -3,8 +3,8 @@
 
 #include <cstddef>
 #include <functional>
-#include <mutex>
 
+#include "base/mutex.h"
 #include "presence/connection_info.h"
 
 namespace jindou::gateway {
@@ -45,9 +45,9 @@ class ConnectionSurvey {
  private:
   const presence::ConnectionQuery query_;
   Done done_;
-  std::mutex mutex_;
-  std::size_t shards_left_;
-  PageBuilder pages_;
+  Mutex mutex_;
+  std::size_t shards_left_ JD_GUARDED_BY(mutex_);
+  PageBuilder pages_ JD_GUARDED_BY(mutex_);
 };
 
 }  // namespace jindou::gateway

@@ -6,10 +6,9 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
+#include "base/mutex.h"
 #include "gateway/shard.h"
 #include "observe/log.h"
 
@@ -55,18 +54,20 @@ std::string to_text(const tcp::endpoint& endpoint) {
 
 // What the end of stop() waits for; shared with the shards' last handlers.
 struct Countdown {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::size_t left = 0;
+  Mutex mutex;
+  Condition changed;
+  std::size_t left JD_GUARDED_BY(mutex);
+
+  explicit Countdown(std::size_t from) : left(from) {}
 
   void count() {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     --left;
     changed.notify_all();
   }
   bool wait_for(milliseconds time) {
-    std::unique_lock lock(mutex);
-    return changed.wait_for(lock, time, [this] { return left == 0; });
+    MutexLock lock(mutex);
+    return changed.wait_for(lock, time, [this]() JD_REQUIRES(mutex) { return left == 0; });
   }
 };
 
@@ -274,8 +275,7 @@ void Gateway::stop() {
   listeners_.clear();
   for (const auto& shard : shards_) shard->post_stop();
   const auto deadline = deps_.clock.steady() + options_->stop_time;
-  auto countdown = std::make_shared<Countdown>();
-  countdown->left = shards_.size();
+  auto countdown = std::make_shared<Countdown>(shards_.size());
   while (connections_->load() > 0 && deps_.clock.steady() < deadline) {
     // Nobody signals the last close; this is the only place that waits for it.
     countdown->wait_for(milliseconds(5));

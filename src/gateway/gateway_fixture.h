@@ -9,7 +9,6 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "gateway/gateway.h"
 #include "gateway/test_certificate.h"
 #include "gateway/test_client.h"
@@ -29,7 +29,7 @@ class FakeCore final : public CorePort {
  public:
   Result<void> post_send(std::vector<SendCommand> commands,
                          channel::CommandRouter::SendDone done) override {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (overloaded) return Error(Errc::overloaded);
     if (unavailable) return Error(Errc::unavailable);
     std::vector<SendResult> results;
@@ -53,7 +53,7 @@ class FakeCore final : public CorePort {
     return {};
   }
   Result<void> post_change(channel::Change change) override {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     changes.push_back(std::move(change));
     return {};
   }
@@ -76,7 +76,7 @@ class FakeCore final : public CorePort {
   }
 
   Result<void> claim_token(channel::StoreToken claim) override {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     const auto [found, is_new] = claimed.emplace(claim.uid, claim.token);
     if (!is_new && found->second != claim.token) return Error(Errc::conflict);
     return {};
@@ -86,18 +86,18 @@ class FakeCore final : public CorePort {
   void release() {
     std::vector<std::function<void()>> answers;
     {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       answers.swap(held);
       hold = false;
     }
     for (auto it = answers.rbegin(); it != answers.rend(); ++it) (*it)();
   }
   std::size_t received_count() {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     return received.size();
   }
 
-  std::mutex mutex;
+  Mutex mutex;
   std::vector<SendCommand> received;
   std::vector<channel::Change> changes;
   std::map<std::string, std::string> claimed;

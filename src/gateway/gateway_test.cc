@@ -7,6 +7,7 @@
 #include <future>
 #include <thread>
 
+#include "base/mutex.h"
 #include "gateway/gateway_fixture.h"
 
 namespace jindou::gateway {
@@ -607,7 +608,7 @@ TEST_P(GatewayTest, CommandsAreProcessedByWhomTheStoredLevelMakesMaster) {
     c->write(bytes + "\x70");
     ASSERT_TRUE(c->read_frame());  // the PONG: the RECVACK has been handled
 
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     ASSERT_EQ(core_.changes.size(), row.counts ? 1U : 0U) << id;
     if (row.counts) {
       const auto& advance = std::get<channel::AdvanceCommandPosition>(core_.changes[0]);

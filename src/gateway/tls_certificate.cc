@@ -102,12 +102,12 @@ void TlsCertificate::use(std::shared_ptr<const TlsContext> context, const Files&
     observe::log_warn("gateway", "the certificate in {} is not valid before {}",
                       files.certificate.path, date_of(context->not_before()));
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   context_ = std::move(context);
 }
 
 Result<void> TlsCertificate::load() {
-  const std::lock_guard lock(refresh_mutex_);
+  const MutexLock lock(refresh_mutex_);
   JD_TRY(const Files files, read_files());
   JD_TRY(auto context, TlsContext::make(files.certificate, files.key));
   use(std::move(context), files);
@@ -115,8 +115,8 @@ Result<void> TlsCertificate::load() {
 }
 
 void TlsCertificate::refresh() {
-  const std::lock_guard lock(refresh_mutex_);
-  const auto complain = [this](const Error& error) {
+  const MutexLock lock(refresh_mutex_);
+  const auto complain = [this](const Error& error) JD_REQUIRES(refresh_mutex_) {
     // The same trouble is found again at every check.
     if (complained_ == error.detail()) return;
     complained_ = error.detail();
@@ -140,7 +140,7 @@ void TlsCertificate::refresh() {
 }
 
 std::shared_ptr<const TlsContext> TlsCertificate::current() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return context_;
 }
 

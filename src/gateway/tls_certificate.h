@@ -8,10 +8,10 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/result.h"
 #include "config/live_value.h"
 #include "config/settings.h"
@@ -49,7 +49,8 @@ class TlsCertificate final : public std::enable_shared_from_this<TlsCertificate>
   };
 
   Result<Files> read_files() const;
-  void use(std::shared_ptr<const TlsContext> context, const Files& files);
+  void use(std::shared_ptr<const TlsContext> context, const Files& files)
+      JD_REQUIRES(refresh_mutex_);
   std::chrono::milliseconds wait_time() const;
   boost::asio::awaitable<void> run_watch(std::shared_ptr<TlsCertificate> self,
                                          runtime::BlockingPool& pool);
@@ -59,13 +60,14 @@ class TlsCertificate final : public std::enable_shared_from_this<TlsCertificate>
   std::unique_ptr<boost::asio::steady_timer> timer_;
   std::atomic<bool> stopped_{false};
 
-  std::mutex refresh_mutex_;  // held while files are read; guards the next three
-  std::string in_use_;        // a digest of both files
-  std::string complained_;    // the last problem that was logged, so that it is logged once
-  std::chrono::steady_clock::time_point made_;
+  Mutex refresh_mutex_;                               // held while files are read
+  std::string in_use_ JD_GUARDED_BY(refresh_mutex_);  // a digest of both files
+  std::string complained_
+      JD_GUARDED_BY(refresh_mutex_);  // the last problem that was logged, so that it is logged once
+  std::chrono::steady_clock::time_point made_ JD_GUARDED_BY(refresh_mutex_);
 
-  mutable std::mutex mutex_;
-  std::shared_ptr<const TlsContext> context_;
+  mutable Mutex mutex_;
+  std::shared_ptr<const TlsContext> context_ JD_GUARDED_BY(mutex_);
 };
 
 }  // namespace jindou::gateway
