@@ -13,11 +13,11 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "model/ids.h"
 
 namespace jindou::store {
@@ -57,7 +57,7 @@ class CommitHorizon {
     std::int64_t stable = now_ns();
     raise(stable);
     for (const Pending& pending : pending_) {
-      const std::lock_guard lock(pending.mutex);
+      const MutexLock lock(pending.mutex);
       if (!pending.begun_ns.empty()) stable = std::min(stable, pending.begun_ns.front());
     }
     return reserved(stable) - 1;
@@ -67,7 +67,7 @@ class CommitHorizon {
   // now_ns() as it is afterwards.
   void begin(PartitionId partition) {
     Pending& pending = pending_[raw(partition)];
-    const std::lock_guard lock(pending.mutex);
+    const MutexLock lock(pending.mutex);
     const std::int64_t now = now_ns();
     raise(now);
     pending.begun_ns.push_back(now);
@@ -76,13 +76,13 @@ class CommitHorizon {
   // sees the change within the horizon.
   void finish(PartitionId partition) {
     Pending& pending = pending_[raw(partition)];
-    const std::lock_guard lock(pending.mutex);
+    const MutexLock lock(pending.mutex);
     if (!pending.begun_ns.empty()) pending.begun_ns.pop_front();
   }
   // The partition is read anew: nothing is pending.
   void reset(PartitionId partition) {
     Pending& pending = pending_[raw(partition)];
-    const std::lock_guard lock(pending.mutex);
+    const MutexLock lock(pending.mutex);
     pending.begun_ns.clear();
   }
 
@@ -92,7 +92,7 @@ class CommitHorizon {
   // `stable`, or less when that cannot be reserved.
   std::int64_t reserved(std::int64_t stable) const {
     if (!reserve_ || stable <= reserved_ns_.load(std::memory_order_acquire)) return stable;
-    const std::lock_guard lock(reserving_);
+    const MutexLock lock(reserving_);
     std::int64_t reserved = reserved_ns_.load(std::memory_order_relaxed);
     if (stable > reserved && reserve_(stable + kReservedAhead.count())) {
       reserved = stable + kReservedAhead.count();
@@ -103,14 +103,14 @@ class CommitHorizon {
 
   // At most the commits in flight and the one being gathered.
   struct Pending {
-    mutable std::mutex mutex;
-    std::deque<std::int64_t> begun_ns;
+    mutable Mutex mutex;
+    std::deque<std::int64_t> begun_ns JD_GUARDED_BY(mutex);
   };
 
   const Clock& clock_;
   mutable std::atomic<std::int64_t> floor_ns_{0};
   Reserve reserve_;
-  mutable std::mutex reserving_;
+  mutable Mutex reserving_;
   mutable std::atomic<std::int64_t> reserved_ns_{0};
   std::vector<Pending> pending_;
 };

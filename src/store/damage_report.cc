@@ -37,26 +37,26 @@ void DamageReport::note(const rocksdb::Status& status) {
 
 void DamageReport::add(const std::string& file, const std::string& what) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (files_.size() >= kFilesMax || !files_.emplace(file, what).second) return;
   }
   observe::log_error("store", "{} is damaged: {}; restore the directory from a backup", file, what);
 }
 
 void DamageReport::keep_only(const std::set<std::string>& files) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::erase_if(files_, [&files](const auto& entry) {
     return entry.first.ends_with(kTableSuffix) && !files.contains(entry.first);
   });
 }
 
 std::size_t DamageReport::count() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return files_.size();
 }
 
 std::string DamageReport::sentence() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (files_.empty()) return {};
   std::string text = fmt::format("{} damaged file(s) in the store:", files_.size());
   std::size_t shown = 0;

@@ -6,9 +6,10 @@
 
 #include <cstddef>
 #include <map>
-#include <mutex>
 #include <set>
 #include <string>
+
+#include "base/mutex.h"
 
 namespace jindou::store {
 
@@ -26,8 +27,8 @@ class DamageReport {
   std::string sentence() const;
 
  private:
-  mutable std::mutex mutex_;
-  std::map<std::string, std::string> files_;  // by name, with what is wrong
+  mutable Mutex mutex_;
+  std::map<std::string, std::string> files_ JD_GUARDED_BY(mutex_);  // by name, with what is wrong
 };
 
 }  // namespace jindou::store

@@ -422,7 +422,7 @@ Result<void> Database::erase(Table table, const std::vector<std::string>& keys) 
   if (!pass) return store_is_closed();
   rocksdb::WriteBatch batch;
   for (const auto& key : keys) batch.Delete(open_->handle(table), key);
-  const auto held = durability_->hold_log();
+  const MutexLock held(durability_->log_mutex());
   const auto status = open_->db().Write(rocksdb::WriteOptions(), &batch);
   if (status.ok()) return {};
   faults_->note(status);

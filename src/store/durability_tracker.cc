@@ -91,7 +91,7 @@ rocksdb::Status DurabilityTracker::sync(rocksdb::DB& db, std::uint64_t id_bound)
   LogPosition position;
   rocksdb::Status status;
   {
-    const std::lock_guard lock(log_mutex_);
+    const MutexLock lock(log_mutex_);
     status = db.FlushWAL(false);
     if (status.ok()) status = read_position(db, position);
   }
@@ -117,7 +117,7 @@ rocksdb::Status DurabilityTracker::stopped(rocksdb::DB& db) {
 }
 
 void DurabilityTracker::note_manifest() {
-  const std::lock_guard lock(manifest_mutex_);
+  const MutexLock lock(manifest_mutex_);
   std::string name;
   std::getline(std::ifstream(directory_ + "/CURRENT"), name);
   const auto number = manifest_number(name);

@@ -6,9 +6,9 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "base/mutex.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "store/durable_mark.h"
@@ -45,7 +45,7 @@ class DurabilityTracker {
 
   // Held while somebody else than who calls sync() writes to the log, so that the mark never names
   // a place within a record.
-  std::unique_lock<std::mutex> hold_log() { return std::unique_lock(log_mutex_); }
+  Mutex& log_mutex() JD_RETURNS(log_mutex_) { return log_mutex_; }
 
  private:
   class ManifestWatch;
@@ -59,8 +59,8 @@ class DurabilityTracker {
   const std::string directory_;
   const std::shared_ptr<FaultWatch> faults_;
   std::unique_ptr<MarkFile> mark_;
-  std::mutex log_mutex_;
-  std::mutex manifest_mutex_;
+  Mutex log_mutex_;
+  Mutex manifest_mutex_;
   std::shared_ptr<rocksdb::EventListener> listener_;
 };
 

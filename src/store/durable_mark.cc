@@ -120,26 +120,26 @@ Result<std::unique_ptr<MarkFile>> MarkFile::open(const std::string& directory, R
 MarkFile::~MarkFile() { ::close(descriptor_); }
 
 DurableMark MarkFile::get() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return mark_;
 }
 
 void MarkFile::advance(LogPosition synced, std::uint64_t id_bound) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   mark_.synced = synced;
   mark_.id_bound = std::max(mark_.id_bound, id_bound);
   write();
 }
 
 void MarkFile::set_manifest(std::uint64_t number, std::uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   mark_.manifest = number;
   mark_.manifest_bytes = bytes;
   write();
 }
 
 void MarkFile::replace(const DurableMark& mark) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const DurableMark old = mark_;
   mark_ = mark;
   mark_.inode = old.inode;

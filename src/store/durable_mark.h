@@ -9,11 +9,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/mutex.h"
 #include "base/random.h"
 #include "base/result.h"
 
@@ -67,12 +67,12 @@ class MarkFile {
 
  private:
   MarkFile(int descriptor, DurableMark mark) : descriptor_(descriptor), mark_(mark) {}
-  void write();
+  void write() JD_REQUIRES(mutex_);
 
   const int descriptor_;
-  mutable std::mutex mutex_;
-  DurableMark mark_;
-  bool failed_ = false;
+  mutable Mutex mutex_;
+  DurableMark mark_ JD_GUARDED_BY(mutex_);
+  bool failed_ JD_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace jindou::store

@@ -29,13 +29,13 @@ Result<void> EmbeddedCommitLog::open() {
   JD_CHECK_OK(load_positions());
   recovery_ = std::make_unique<StoreRecovery>([this] { return database_.reopen(); },
                                               [this] {
-                                                const std::lock_guard lock(mutex_);
+                                                const MutexLock lock(mutex_);
                                                 reopened_ = true;
                                                 wake_.notify_one();
                                               });
   // Also those that no commit has met: a table file that could not be written, say.
   database_.faults().set_on_fault([this] {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     wake_.notify_one();
   });
   thread_ = std::thread([this] { run(); });
@@ -56,13 +56,13 @@ Result<void> EmbeddedCommitLog::load_positions() {
 }
 
 void EmbeddedCommitLog::on_reopened(std::function<void()> forget) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   forget_ = std::move(forget);
 }
 
 void EmbeddedCommitLog::append(Commit commit) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!stopping_) {
       queue_.push_back(std::move(commit));
       if (queue_.size() == 1) wake_.notify_one();
@@ -74,7 +74,7 @@ void EmbeddedCommitLog::append(Commit commit) {
 
 void EmbeddedCommitLog::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     wake_.notify_one();
   }
@@ -86,7 +86,7 @@ void EmbeddedCommitLog::stop() {
 std::string EmbeddedCommitLog::trouble() const {
   std::string text;
   {
-    const std::lock_guard lock(trouble_mutex_);
+    const MutexLock lock(trouble_mutex_);
     text = trouble_;
   }
   if (text.empty()) return text;
@@ -96,7 +96,7 @@ std::string EmbeddedCommitLog::trouble() const {
 }
 
 void EmbeddedCommitLog::set_trouble(std::string text) {
-  const std::lock_guard lock(trouble_mutex_);
+  const MutexLock lock(trouble_mutex_);
   trouble_ = std::move(text);
 }
 
@@ -106,8 +106,8 @@ void EmbeddedCommitLog::run() {
   for (;;) {
     bool reopened = false;
     {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] {
+      MutexLock lock(mutex_);
+      wake_.wait(lock, [this]() JD_REQUIRES(mutex_) {
         return stopping_ || !queue_.empty() || reopened_ ||
                (!failed_ && database_.faults().failed());
       });
@@ -197,7 +197,7 @@ void EmbeddedCommitLog::finish_recovery() {
   }
   std::function<void()> forget;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     forget = forget_;
   }
   if (forget) forget();

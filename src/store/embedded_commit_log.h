@@ -11,15 +11,14 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/mutex.h"
 #include "store/commit_log.h"
 #include "store/database.h"
 #include "store/store_recovery.h"
@@ -83,19 +82,19 @@ class EmbeddedCommitLog final : public CommitLog {
   std::function<void(const CommitStats&)> observe_;
   std::vector<std::uint64_t> positions_;  // by partition; log thread only after open()
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::vector<Commit> queue_;
-  bool stopping_ = false;
-  bool reopened_ = false;
+  Mutex mutex_;
+  Condition wake_;
+  std::vector<Commit> queue_ JD_GUARDED_BY(mutex_);
+  bool stopping_ JD_GUARDED_BY(mutex_) = false;
+  bool reopened_ JD_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 
-  std::function<void()> forget_;  // guarded by mutex_
+  std::function<void()> forget_ JD_GUARDED_BY(mutex_);
 
   bool failed_ = false;            // log thread only
   std::vector<Suspect> suspects_;  // log thread only
-  mutable std::mutex trouble_mutex_;
-  std::string trouble_;
+  mutable Mutex trouble_mutex_;
+  std::string trouble_ JD_GUARDED_BY(trouble_mutex_);
   std::unique_ptr<StoreRecovery> recovery_;
 };
 

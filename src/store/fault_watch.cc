@@ -15,25 +15,25 @@ bool only_a_compaction(rocksdb::BackgroundErrorReason reason, const rocksdb::Sta
 }  // namespace
 
 void FaultWatch::note(const rocksdb::Status& status) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (cause_.empty()) cause_ = status.ToString();
   failed_.store(true, std::memory_order_release);
   if (on_fault_) on_fault_();
 }
 
 std::string FaultWatch::cause() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return cause_;
 }
 
 void FaultWatch::clear() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   cause_.clear();
   failed_.store(false, std::memory_order_release);
 }
 
 void FaultWatch::set_on_fault(std::function<void()> on_fault) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   on_fault_ = std::move(on_fault);
 }
 

@@ -13,8 +13,9 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <string>
+
+#include "base/mutex.h"
 
 namespace jindou::store {
 
@@ -44,9 +45,9 @@ class FaultWatch final : public rocksdb::EventListener {
                             bool* auto_recovery) override;
 
  private:
-  mutable std::mutex mutex_;
-  std::string cause_;
-  std::function<void()> on_fault_;
+  mutable Mutex mutex_;
+  std::string cause_ JD_GUARDED_BY(mutex_);
+  std::function<void()> on_fault_ JD_GUARDED_BY(mutex_);
   std::atomic<bool> failed_{false};
   std::atomic<std::uint64_t> background_errors_{0};
 };

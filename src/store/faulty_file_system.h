@@ -8,12 +8,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace jindou::store {
 
@@ -37,16 +38,16 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   const char* Name() const override { return "faulty"; }
 
   void inject(FileFault fault) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     faults_.push_back(fault);
   }
   void lift() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     faults_.clear();
   }
   // Calls that have failed so far.
   int failed_calls() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return failed_calls_;
   }
 
@@ -71,7 +72,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
 
   // The fault that this call meets, if any.
   rocksdb::IOStatus meet(FileCall call, const std::string& path, FileFault* met = nullptr) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (FileFault& fault : faults_) {
       if (fault.call != call || fault.kind != kind_of(path) || fault.count == 0) continue;
       if (fault.skip > 0) {
@@ -106,9 +107,9 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::vector<FileFault> faults_;
-  int failed_calls_ = 0;
+  mutable Mutex mutex_;
+  std::vector<FileFault> faults_ JD_GUARDED_BY(mutex_);
+  int failed_calls_ JD_GUARDED_BY(mutex_) = 0;
 };
 
 class FaultyFile final : public rocksdb::FSWritableFileOwnerWrapper {

@@ -18,7 +18,7 @@ LoadQueue::~LoadQueue() { stop(); }
 void LoadQueue::post(Table table, std::function<BulkLoader::Entries()> make,
                      std::function<void(Result<void>)> done) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!stopping_) {
       queue_.push_back(Request{table, std::move(make), std::move(done)});
       wake_.notify_one();
@@ -30,7 +30,7 @@ void LoadQueue::post(Table table, std::function<BulkLoader::Entries()> make,
 
 void LoadQueue::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     wake_.notify_one();
   }
@@ -43,8 +43,8 @@ void LoadQueue::run() {
   for (;;) {
     Request request;
     {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      MutexLock lock(mutex_);
+      wake_.wait(lock, [this]() JD_REQUIRES(mutex_) { return stopping_ || !queue_.empty(); });
       if (queue_.empty()) return;
       request = std::move(queue_.front());
       queue_.erase(queue_.begin());
@@ -67,8 +67,8 @@ void LoadQueue::run() {
 }
 
 void LoadQueue::pause() {
-  std::unique_lock lock(mutex_);
-  wake_.wait_for(lock, next_pause_, [this] { return stopping_; });
+  MutexLock lock(mutex_);
+  wake_.wait_for(lock, next_pause_, [this]() JD_REQUIRES(mutex_) { return stopping_; });
   next_pause_ = std::min(next_pause_ * 2, pauses_.longest);
 }
 

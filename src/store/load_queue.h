@@ -3,12 +3,11 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <thread>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "store/bulk_loader.h"
 
@@ -53,10 +52,10 @@ class LoadQueue {
   LoadPauses pauses_;
   std::chrono::milliseconds next_pause_;  // thread only
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::vector<Request> queue_;
-  bool stopping_ = false;
+  Mutex mutex_;
+  Condition wake_;
+  std::vector<Request> queue_ JD_GUARDED_BY(mutex_);
+  bool stopping_ JD_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

@@ -7,10 +7,10 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <utility>
+
+#include "base/mutex.h"
 
 namespace jindou::store {
 
@@ -58,7 +58,7 @@ class StoreGate {
 
   // After shut(). False: somebody is still inside after `patience`.
   bool wait_until_empty(std::chrono::milliseconds patience) {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     return left_.wait_for(lock, patience,
                           [this] { return state_.load(std::memory_order_acquire) == kShut; });
   }
@@ -71,14 +71,14 @@ class StoreGate {
 
   void leave() const {
     if (state_.fetch_sub(1, std::memory_order_acq_rel) != (kShut | 1)) return;
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     left_.notify_all();
   }
 
   // How many are inside, and kShut.
   mutable std::atomic<std::uint64_t> state_{kShut};
-  mutable std::mutex mutex_;
-  mutable std::condition_variable left_;
+  mutable Mutex mutex_;
+  mutable Condition left_;
 };
 
 }  // namespace jindou::store

@@ -20,7 +20,7 @@ StoreRecovery::StoreRecovery(std::function<Result<void>()> reopen, std::function
 StoreRecovery::~StoreRecovery() { stop(); }
 
 void StoreRecovery::begin() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (std::chrono::steady_clock::now() - recovered_at_ >= pauses_.healthy_after) {
     next_pause_ = pauses_.first;
   }
@@ -30,30 +30,30 @@ void StoreRecovery::begin() {
 }
 
 std::string StoreRecovery::obstacle() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return obstacle_;
 }
 
 void StoreRecovery::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     wake_.notify_one();
   }
   if (thread_.joinable()) thread_.join();
 }
 
-bool StoreRecovery::pause(std::unique_lock<std::mutex>& lock) {
-  wake_.wait_for(lock, next_pause_, [this] { return stopping_; });
+bool StoreRecovery::pause(MutexLock& lock) {
+  wake_.wait_for(lock, next_pause_, [this]() JD_REQUIRES(mutex_) { return stopping_; });
   next_pause_ = std::min(next_pause_ * 2, pauses_.longest);
   return !stopping_;
 }
 
 void StoreRecovery::run() {
   runtime::name_this_thread("store-recovery");
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [this] { return stopping_ || wanted_; });
+    wake_.wait(lock, [this]() JD_REQUIRES(mutex_) { return stopping_ || wanted_; });
     if (stopping_ || !pause(lock)) return;
     lock.unlock();
     const auto reopened = reopen_();

@@ -2,12 +2,11 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <thread>
 
+#include "base/mutex.h"
 #include "base/result.h"
 
 namespace jindou::store {
@@ -44,19 +43,19 @@ class StoreRecovery {
  private:
   void run();
   // False: stopped meanwhile.
-  bool pause(std::unique_lock<std::mutex>& lock);
+  bool pause(MutexLock& lock) JD_REQUIRES(mutex_);
 
   std::function<Result<void>()> reopen_;
   std::function<void()> recovered_;
   RecoveryPauses pauses_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::string obstacle_;
-  std::chrono::milliseconds next_pause_;
-  std::chrono::steady_clock::time_point recovered_at_{};
-  bool wanted_ = false;
-  bool stopping_ = false;
+  mutable Mutex mutex_;
+  Condition wake_;
+  std::string obstacle_ JD_GUARDED_BY(mutex_);
+  std::chrono::milliseconds next_pause_ JD_GUARDED_BY(mutex_);
+  std::chrono::steady_clock::time_point recovered_at_ JD_GUARDED_BY(mutex_){};
+  bool wanted_ JD_GUARDED_BY(mutex_) = false;
+  bool stopping_ JD_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

@@ -37,7 +37,7 @@ TableVerifier::~TableVerifier() { stop(); }
 
 void TableVerifier::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     wake_.notify_one();
   }
@@ -47,8 +47,8 @@ void TableVerifier::stop() {
 }
 
 bool TableVerifier::wait_until(std::chrono::steady_clock::time_point time) {
-  std::unique_lock lock(mutex_);
-  return !wake_.wait_until(lock, time, [this] { return stopping_; });
+  MutexLock lock(mutex_);
+  return !wake_.wait_until(lock, time, [this]() JD_REQUIRES(mutex_) { return stopping_; });
 }
 
 void TableVerifier::run() {

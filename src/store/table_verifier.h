@@ -6,13 +6,12 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 
+#include "base/mutex.h"
 #include "base/random.h"
 #include "store/database.h"
 
@@ -52,9 +51,9 @@ class TableVerifier {
   bool direct_ = true;  // own thread only
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> walks_{0};
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool stopping_ = false;
+  Mutex mutex_;
+  Condition wake_;
+  bool stopping_ JD_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 
