@@ -76,7 +76,8 @@ target_compile_options(jindou_warnings INTERFACE
                        -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # clang counts sign changes among -Wconversion, g++ does not; g++ is the reference compiler.
-  target_compile_options(jindou_warnings INTERFACE -Wno-sign-conversion)
+  target_compile_options(jindou_warnings INTERFACE -Wno-sign-conversion -Wthread-safety
+                         -Werror=thread-safety)
 elseif(JINDOU_WERROR)
   # g++ 12 reports overlapping copies inside std::string operator+ that cannot happen (its bug 105651).
   target_compile_options(jindou_warnings INTERFACE -Werror -Wno-restrict)
