@@ -21,8 +21,9 @@ build: ## install what is missing, build the release binary
 	@cmake --preset release --log-level=WARNING
 	@cmake --build build/release --target jindou -j $$(scripts/jobs.sh)
 
-test: ## every test: unit, end to end, crash, fuzz, sanitizers
+test: ## every test: checks, unit, end to end, crash, fuzz, sanitizers
 	@scripts/setup-debian.sh test
+	@scripts/setup-debian.sh check
 	@python3 scripts/run_tests.py $(ARGS)
 
 demo: build ## real clients, two groups, one batch; exit 0 when every message arrived in order
@@ -32,7 +33,7 @@ demo: build ## real clients, two groups, one batch; exit 0 when every message ar
 bench: build ## the benchmark against the disk and the bare store
 	@$(RELEASE) bench $(ARGS)
 
-check: ## format, layers, clang-tidy
+check: ## format, layers, words, locks, commits, clang-tidy
 	@scripts/setup-debian.sh check
 	@scripts/check.sh $(ARGS)
 

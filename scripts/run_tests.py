@@ -221,6 +221,7 @@ def release():
 
 
 STAGES = {
+    "check": lambda: script("scripts/check.sh", "--ci"),
     "release": release,
     "unit": lambda: unit("dev"),
     "e2e": lambda: e2e(BINARY),
