@@ -612,6 +612,48 @@ TEST_F(Core, WhatAUserDoesNotHaveIsNotActivated) {
   EXPECT_FALSE(conversation("u2", kGroup).has_value());
 }
 
+// With a change of a few subscribers and with one that takes many commits.
+TEST_F(Core, WhenAChannelWasDisbandedOrBroughtBackIsRecorded) {
+  const PartitionId partition = partition_for(kGroup.id, database_->partitions());
+  const auto changed_at = [&] {
+    std::string value;
+    EXPECT_TRUE(*database_->get(store::Table::main, store::channel_key(partition, kGroup), value));
+    return store::decode_channel(value)->disband_changed_at_ns;
+  };
+  std::vector<std::string> many;
+  for (std::size_t i = 0; i < 2 * partition_options_.list_slice; ++i) {
+    many.push_back("u" + std::to_string(i));
+  }
+  UpsertChannel upsert;
+  upsert.channel = kGroup;
+  upsert.revives = true;
+  ASSERT_TRUE(change(upsert).has_value());
+  EXPECT_EQ(changed_at(), 0) << "it was never gone";
+  std::int64_t last = 0;
+  for (const auto& subscribers : {std::vector<std::string>{"u1"}, many}) {
+    upsert.subscribers = {};
+    upsert.flags.disband = true;
+    ASSERT_TRUE(change(upsert).has_value());
+    EXPECT_GT(changed_at(), last);
+    last = changed_at();
+    ASSERT_TRUE(change(upsert).has_value());
+    EXPECT_EQ(changed_at(), last) << "it was gone already";
+    upsert.flags.disband = false;
+    upsert.subscribers = subscribers;
+    ASSERT_TRUE(change(upsert).has_value());
+    EXPECT_GT(changed_at(), last);
+    last = changed_at();
+    DeleteChannel gone;
+    gone.channel = kGroup;
+    ASSERT_TRUE(change(gone).has_value());
+    EXPECT_GT(changed_at(), last);
+    last = changed_at();
+    ASSERT_TRUE(change(upsert).has_value());
+    EXPECT_GT(changed_at(), last);
+    last = changed_at();
+  }
+}
+
 // What is left of a conversation that its user lost; 0: nothing.
 class Tombstones : public Core {
  protected:

@@ -75,6 +75,11 @@ Rows plain(const LonePartition& world) {
     // That they are there is enough: they have the time to the nanosecond.
     if (key[2] == static_cast<char>(store::KeyKind::message)) value.clear();
     if (key[2] == static_cast<char>(store::KeyKind::tombstone)) value.clear();
+    if (key[2] == static_cast<char>(store::KeyKind::channel)) {
+      auto record = *store::decode_channel(value);
+      if (record.disband_changed_at_ns != 0) record.disband_changed_at_ns = 1;
+      value = store::encode(record);
+    }
     if (key[2] != static_cast<char>(store::KeyKind::conversation)) continue;
     auto record = *store::decode_conversation(value);
     record.updated_at_ns = 0;

@@ -163,6 +163,8 @@ class Partition {
   Result<void> evaluate_change(const RecordCommandSync& change);
   Result<void> evaluate_change(const DropTombstones& change);
   Result<void> evaluate_change(const ReserveTime& change);
+  // The one way to change them: the record follows with put_record().
+  void set_flags(CachedChannel& channel, const ChannelFlags& flags);
   // A list, and the conversations that come and go with it. First reads everything that the change
   // needs; the change itself cannot fail. Errors: storage.
   Result<void> prepare_list_change(CachedChannel& channel, MemberList list,

@@ -28,6 +28,12 @@ bool lists_have_conversations(ChannelType type) {
 
 }  // namespace
 
+void Partition::set_flags(CachedChannel& channel, const ChannelFlags& flags) {
+  store::ChannelRecord& record = channel.record;
+  if (record.flags.disband != flags.disband) record.disband_changed_at_ns = stamps_.next_ns();
+  record.flags = flags;
+}
+
 Result<void> Partition::evaluate_change(const UpsertChannel& change) {
   JD_TRY(CachedChannel * channel, cache_.load(change.channel));
   if (!change.flags.disband && !change.revives) JD_CHECK_OK(check_not_disbanded(*channel));
@@ -44,7 +50,7 @@ Result<void> Partition::evaluate_change(const UpsertChannel& change) {
     JD_CHECK_OK(
         prepare_list_change(*channel, MemberList::subscribers, operation, change.subscribers));
   }
-  channel->record.flags = change.flags;
+  set_flags(*channel, change.flags);
   cache_.put_record(*channel, *txn_);
   if (lists) change_list(*channel, MemberList::subscribers, operation, change.subscribers);
   return {};
@@ -129,7 +135,9 @@ Result<void> Partition::evaluate_change(const DeleteChannel& change) {
          log_.prepare_clearing(*commands, commands->last_seq));
   log_.clear(messages, *txn_);
   log_.clear(of_commands, *txn_);
-  channel->record.flags.disband = true;
+  ChannelFlags flags = channel->record.flags;
+  flags.disband = true;
+  set_flags(*channel, flags);
   // Whoever brings the channel back begins with the defaults.
   channel->record.retention_seconds.reset();
   channel->record.retention_count.reset();

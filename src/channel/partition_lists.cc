@@ -200,7 +200,7 @@ bool Partition::gather(ListJob& job) {
 void Partition::decide(ListJob& job) {
   CachedChannel& channel = *job.channel;
   ListChange& change = job.change;
-  if (job.flags) channel.record.flags = *job.flags;
+  if (job.flags) set_flags(channel, *job.flags);
   cache_.put_record(channel, *txn_);
   if (change.kind != Kind::dissolve) {
     const CachedChannel* const commands = cache_.find(store::command_log_of(channel.key));

@@ -37,6 +37,7 @@ struct ModelChannel {
   std::vector<ModelMessage> messages;
   std::uint64_t cleared_to = 0;
   bool disbanded = false;
+  std::int64_t disband_changed_at_ns = 0;
   std::map<std::string, ModelView> views;
 
   std::uint64_t last_seq() const { return messages.empty() ? 0 : messages.back().seq; }
@@ -110,12 +111,13 @@ class Model {
                         const std::string& uid) const {
     Conversation conversation;
     conversation.channel = key;
-    conversation.version = view.updated_at_ns;
+    const std::int64_t acted_at_ns = std::max(view.updated_at_ns, channel.disband_changed_at_ns);
+    conversation.version = acted_at_ns;
     for (const auto& message : channel.messages) {
       if (!readable(channel, message, uid)) continue;
       conversation.last_seq = message.seq;
       conversation.timestamp = message.timestamp;
-      conversation.version = std::max(view.updated_at_ns, message.stored_at_ns);
+      conversation.version = std::max(acted_at_ns, message.stored_at_ns);
     }
     std::uint64_t own = 0;
     for (const auto& message : channel.messages) {
@@ -191,8 +193,8 @@ class History {
           key, [&](store::ChannelRecord& record) { record.cleared_to = channel.cleared_to; });
     } else if (dice < 96 && key.type == ChannelType::community) {
       channel.disbanded = !channel.disbanded;
-      t_.change_channel(
-          key, [&](store::ChannelRecord& record) { record.flags.disband = channel.disbanded; });
+      channel.disband_changed_at_ns = t_.clock.ns;
+      t_.set_disband(key, channel.disbanded);
     } else if (dice < 98 && key.type != ChannelType::person) {
       leave(key, uid);
     }

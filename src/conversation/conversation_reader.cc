@@ -23,7 +23,7 @@ constexpr std::size_t kMessagesMax = 10'000;
 constexpr std::size_t kPageBytesMax = std::size_t{8} << 20;
 // All recents of one answer. 1,000 conversations with one message of 16 KiB each are half of it.
 constexpr std::size_t kRecentsBytesMax = std::size_t{32} << 20;
-// When a channel was disbanded is not recorded: all who ask are told.
+// Of a channel that was disbanded before that was recorded: all who ask are told.
 constexpr std::int64_t kSinceUnknown = std::numeric_limits<std::int64_t>::max();
 // How many messages are looked at for the newest one that a user wrote.
 constexpr std::uint64_t kOwnMessageSearchMax = 10'000;
@@ -39,6 +39,13 @@ std::string_view shown_id(const ChannelKey& channel, std::string_view uid) {
 
 bool is_command_log(const ChannelKey& channel) {
   return channel.type == ChannelType::temp && channel.id.ends_with(kCommandSuffix);
+}
+
+// When what is shown of a conversation changed last; `stored_at_ns`: of its newest message. One
+// whose channel was brought back is news.
+std::int64_t changed_at_ns(std::int64_t stored_at_ns, const store::ConversationRecord& row,
+                           const store::ChannelRecord& channel) {
+  return std::max({stored_at_ns, row.updated_at_ns, channel.disband_changed_at_ns});
 }
 
 // Fills in what follows from the head of the log, without counting.
@@ -159,7 +166,8 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter
     Candidate candidate;
     JD_TRY(candidate.channel, view.load_channel(row.channel));
     if (candidate.channel.flags.disband) {
-      hidden.push_back({std::move(row.channel), kSinceUnknown});
+      const std::int64_t at_ns = candidate.channel.disband_changed_at_ns;
+      hidden.push_back({std::move(row.channel), at_ns != 0 ? at_ns : kSinceUnknown});
       continue;
     }
     candidate.since = std::max(row.record.deleted_to, candidate.channel.cleared_to);
@@ -173,7 +181,8 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter
           if (!view.readable(message)) return true;
           if (conversation.last_seq == 0) {
             describe_head(conversation, head_of(seq, message));
-            candidate.changed_at_ns = std::max(message.stored_at_ns(), row.record.updated_at_ns);
+            candidate.changed_at_ns =
+                changed_at_ns(message.stored_at_ns(), row.record, candidate.channel);
             candidate.wanted = filter.passes(candidate);
           }
           if (!candidate.wanted || !recents_kept || seq <= candidate.since) return false;
@@ -375,7 +384,7 @@ Result<std::vector<Conversation>> ConversationReader::load_some(
     if (!row && conversation.last_seq == 0) continue;
     const store::ConversationRecord kept = row ? row->record : store::ConversationRecord();
     JD_CHECK_OK(describe_unread(view, kept, record, conversation));
-    conversation.version = std::min(std::max(stored_at_ns, kept.updated_at_ns), stable_ns);
+    conversation.version = std::min(changed_at_ns(stored_at_ns, kept, record), stable_ns);
     JD_CHECK_OK(append_recents(view, channel, conversation.last_seq,
                                std::max(kept.deleted_to, record.cleared_to),
                                std::min(recents, kMessagesMax), budget, conversation.recents));
@@ -392,7 +401,7 @@ Result<std::vector<ChannelKey>> ConversationReader::load_channels(std::string_vi
     if (channel.flags.disband) continue;
     JD_TRY(const Head head, view.load_head(row.channel, channel.cleared_to));
     // Negative: the latest first, and ties in the order of the channels.
-    active.emplace_back(-std::max(head.stored_at_ns, row.record.updated_at_ns),
+    active.emplace_back(-changed_at_ns(head.stored_at_ns, row.record, channel),
                         std::move(row.channel));
   }
   std::sort(active.begin(), active.end());

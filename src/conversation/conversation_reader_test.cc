@@ -412,8 +412,39 @@ TEST_F(ConversationList, WithoutAVersionTellsWhichKnownOnesAreDeleted) {
   const auto gone = list(query);
   ASSERT_EQ(gone.size(), 2U);
   EXPECT_EQ(gone[0].channel, kOther);
-  EXPECT_EQ(gone[0].version, 0) << "nobody knows when it was disbanded";
+  EXPECT_EQ(gone[0].version, 0) << "it is not recorded when it was disbanded";
   EXPECT_EQ(gone[1].channel, kGroup);
+}
+
+TEST_F(ConversationList, TellsOnceThatAChannelWasDisbandedAndOnceThatItIsBack) {
+  store_.join("u1", kGroup);
+  store_.send(kGroup, "u2");
+  store_.clock.advance_seconds(1);
+  ListQuery query = query_of("u1");
+  query.deleted = true;
+  query.version = only(query).version;
+  EXPECT_TRUE(list(query).empty());
+
+  store_.set_disband(kGroup, true);
+  store_.clock.advance_seconds(1);
+  const auto gone = list(query);
+  ASSERT_EQ(gone.size(), 1U);
+  EXPECT_TRUE(gone[0].deleted);
+  EXPECT_GT(gone[0].version, query.version);
+  const std::int64_t before = query.version;
+  query.version = gone[0].version;
+  EXPECT_TRUE(list(query).empty()) << "it is not told again";
+
+  store_.set_disband(kGroup, false);
+  store_.clock.advance_seconds(1);
+  const auto back = only(query);
+  EXPECT_FALSE(back.deleted);
+  EXPECT_GT(back.version, query.version);
+  query.version = before;
+  EXPECT_FALSE(only(query).deleted) << "a device that missed both";
+  query.version = back.version;
+  EXPECT_TRUE(list(query).empty());
+  EXPECT_EQ(store_.reader.load_some("u1", {kGroup}, 0)->front().version, back.version);
 }
 
 TEST_F(ConversationList, NeverReportsAVersionThatAnEarlierChangeMayStillComeBefore) {

@@ -42,7 +42,9 @@ Result<bool> add_conversation(StoreView& view, const ChannelKey& channel,
                               AnswerBudget& budget, DirectoryPage& page) {
   JD_TRY(const store::ChannelRecord record, view.load_channel(channel));
   if (record.flags.disband) {
-    page.deleted.push_back(channel);
+    // When it was disbanded may not have been recorded.
+    const std::int64_t at_ns = record.disband_changed_at_ns;
+    if (at_ns == 0 || at_ns > covered_ns) page.deleted.push_back(channel);
     return true;
   }
   DirectoryEntry entry;

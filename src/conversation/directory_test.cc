@@ -163,7 +163,7 @@ TEST_F(DirectoryTest, TellsWhatWasDeletedSinceACompletePass) {
   store_.clock.advance_seconds(1);
   store_.lose("u1", kOther);
   store_.remove("u1", kThird);
-  store_.change_channel(fourth, [](auto& channel) { channel.flags.disband = true; });
+  store_.set_disband(fourth, true);
   DirectoryQuery query = of(1);
   query.covered_ns = first.coverage_ns;
   EXPECT_EQ(whole(query).deleted, (Channels{kOther, kThird, fourth}));
@@ -173,6 +173,22 @@ TEST_F(DirectoryTest, TellsWhatWasDeletedSinceACompletePass) {
   const auto again = whole(query);
   EXPECT_EQ(channels(again), (Channels{kOther, kThird}));
   EXPECT_EQ(again.deleted, Channels{fourth});
+}
+
+TEST_F(DirectoryTest, TellsOnceThatAChannelWasDisbanded) {
+  join_and_send({kGroup, kOther});
+  store_.set_disband(kGroup, true);
+  // By a version that did not record when.
+  store_.change_channel(kOther, [](auto& channel) { channel.flags.disband = true; });
+  store_.clock.advance_seconds(1);
+  DirectoryQuery query = of();
+  const auto first = whole(query);
+  EXPECT_EQ(first.deleted, (Channels{kGroup, kOther}));
+  query.covered_ns = first.coverage_ns;
+  EXPECT_EQ(whole(query).deleted, Channels{kOther});
+  EXPECT_EQ(some({kGroup}).deleted, Channels{kGroup}) << "whoever asks about it";
+  store_.set_disband(kGroup, false);
+  EXPECT_EQ(channels(whole(query)), Channels{kGroup});
 }
 
 TEST_F(DirectoryTest, TellsUpToWhenDeletionsMayBeForgotten) {

@@ -141,6 +141,12 @@ class TestStore {
     change(record);
     store.put(kMain, key, store::encode(record));
   }
+  void set_disband(const ChannelKey& channel, bool disband) {
+    change_channel(channel, [&](store::ChannelRecord& record) {
+      record.flags.disband = disband;
+      record.disband_changed_at_ns = clock.ns;
+    });
+  }
   std::uint64_t last_seq(const ChannelKey& log) const {
     const auto it = last_seqs_.find(log);
     return it == last_seqs_.end() ? 0 : it->second;

@@ -93,9 +93,13 @@ std::string encode(const ChannelRecord& record) {
   if (record.retention_seconds) more |= 1U;
   if (record.retention_count) more |= 2U;
   if (record.has_gaps) more |= 4U;
+  if (record.disband_changed_at_ns != 0) more |= 8U;
   out.push_back(static_cast<char>(more));
   if (record.retention_seconds) append_varint(out, *record.retention_seconds);
   if (record.retention_count) append_varint(out, *record.retention_count);
+  if (record.disband_changed_at_ns != 0) {
+    append_varint(out, static_cast<std::uint64_t>(record.disband_changed_at_ns));
+  }
   return out;
 }
 
@@ -118,6 +122,9 @@ Result<ChannelRecord> decode_channel(std::string_view bytes) {
     if ((more & 1U) != 0) record.retention_seconds = reader.read_varint();
     if ((more & 2U) != 0) record.retention_count = reader.read_varint();
     record.has_gaps = (more & 4U) != 0;
+    if ((more & 8U) != 0) {
+      record.disband_changed_at_ns = static_cast<std::int64_t>(reader.read_varint());
+    }
   }
   if (!known || !reader.ok()) return unreadable("channel");
   return record;

@@ -25,7 +25,8 @@ struct PartitionState {
   // What store/index_progress.h has since format 2; encode() leaves it out.
   std::uint64_t indexed_to_of_format_1 = 0;
   // No stamp behind it has been given to a change, and no time behind it named to a reader; whoever
-  // opens the partition goes on behind it, whatever the clock says. 0: from before stamps were kept.
+  // opens the partition goes on behind it, whatever the clock says. 0: from before stamps were
+  // kept.
   std::int64_t stamped_to_ns = 0;
 };
 
@@ -39,6 +40,9 @@ struct ChannelRecord {
   std::optional<std::uint64_t> retention_seconds;
   std::optional<std::uint64_t> retention_count;
   bool has_gaps = false;  // there are gap records, or seqs without a row
+  // When `disband` was last set or cleared: with it, everybody's conversation went or came back.
+  // 0: never, or by a version that did not keep it.
+  std::int64_t disband_changed_at_ns = 0;
 };
 
 // One user's view of one channel (docs/architecture.md, "conversations"). A seq of 0 is "before the

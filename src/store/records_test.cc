@@ -256,7 +256,15 @@ TEST(ChannelRecord, HasTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(again->retention_seconds, 0U);
   EXPECT_EQ(again->retention_count, 300U);
   EXPECT_TRUE(again->has_gaps);
+  EXPECT_EQ(again->disband_changed_at_ns, 0);
   expect_refusals(full, decode_channel);
+
+  record.disband_changed_at_ns = 300;
+  const std::string stamped = {2, 10, '\xac', 2, 1, 5, 15, 0, '\xac', 2, '\xac', 2};
+  EXPECT_EQ(encode(record), stamped);
+  EXPECT_EQ(decode_channel(stamped)->disband_changed_at_ns, 300);
+  EXPECT_EQ(decode_channel(stamped)->retention_count, 300U);
+  expect_refusals(stamped, decode_channel);
 }
 
 TEST(ChannelRecord, OfTheFirstFormatIsStillRead) {

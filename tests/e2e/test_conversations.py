@@ -361,6 +361,32 @@ class Listing(Conversations):
         self.assertEqual(set(back), {left, peer})
         self.assertFalse([c for c in back.values() if "is_deleted" in c])
 
+    def test_another_device_hears_of_a_disbanded_group_and_that_it_is_back(self):
+        uid = fresh("u")
+        group = self.group(uid)
+        self.fill(group, 1)
+        place = {"channel_id": group, "channel_type": GROUP}
+        version = first = self.settled_version(uid)
+
+        def news(since):
+            return self.server.must_post("/conversation/sync", {
+                "uid": uid, "version": since, "with_deleted": 1})
+
+        def told_once(since):
+            """What is news; goes on behind it."""
+            [entry] = news(since)
+            self.assertGreater(entry["version"], since)
+            wait_until(lambda: news(news(since)[0]["version"]) == [], what="no more news")
+            return entry.get("is_deleted"), news(since)[0]["version"]
+
+        self.server.must_post("/channel/info", dict(place, disband=1))
+        gone, version = told_once(version)
+        self.assertEqual(gone, 1)
+        self.server.must_post("/channel", place)
+        gone, version = told_once(version)
+        self.assertIsNone(gone)
+        self.assertEqual([c.get("is_deleted") for c in news(first)], [None])
+
     def test_known_channels_are_skipped_unless_newer(self):
         uid, peer = fresh("u"), fresh("p")
         group = self.group(uid)

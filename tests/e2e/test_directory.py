@@ -88,7 +88,7 @@ class Directory(DirectoryCase):
 
     def test_another_device_hears_what_was_deleted(self):
         uid, peer = fresh("u"), fresh("p")
-        left, denied, deleted, kept = (self.group(uid) for _ in range(4))
+        left, denied, deleted, disbanded, kept = (self.group(uid) for _ in range(5))
         self.server.must_batch([item(uid, from_uid=peer, channel_type=PERSON)])
         coverage = self.covered(uid)
         self.assertEqual(self.walk(uid, completed_coverage=coverage)["deletes"], [])
@@ -97,12 +97,14 @@ class Directory(DirectoryCase):
             "channel_id": denied, "channel_type": GROUP, "uids": [uid]})
         self.server.must_post("/channel/delete", {
             "channel_id": deleted, "channel_type": GROUP})
+        self.server.must_post("/channel/info", {
+            "channel_id": disbanded, "channel_type": GROUP, "disband": 1})
         self.act("delete", uid, peer, PERSON)
         for limit in (1, 50):
             answer = self.walk(uid, limit=limit, completed_coverage=coverage)
             self.assertEqual(self.ids(answer), [kept])
             self.assertEqual(self.gone(answer), {(left, GROUP), (denied, GROUP), (deleted, GROUP),
-                                                 (peer, PERSON)})
+                                                 (disbanded, GROUP), (peer, PERSON)})
         # Told once, to a client that has completed a pass since.
         coverage = self.covered(uid)
         self.assertEqual(self.walk(uid, completed_coverage=coverage)["deletes"], [])
