@@ -30,6 +30,7 @@ struct CachedConversation {
   // The row's; less than the record's while that follows from it.
   std::uint64_t written_read_to = 0;
   bool dirty = false;              // the commit being gathered writes it
+  bool tombstone_dirty = false;    // and its tombstone
   std::uint64_t position = 0;      // of the last commit that changed it
   std::int64_t deleted_at_ns = 0;  // of the last tombstone since it is in memory; 0: none
 };

@@ -1,5 +1,7 @@
 #include "channel/conversations.h"
 
+#include <utility>
+
 #include "base/assert.h"
 #include "channel/addressing.h"
 #include "store/keys.h"
@@ -18,7 +20,7 @@ constexpr std::size_t kConversationsMax = 4096;
 }  // namespace
 
 std::size_t conversation_bytes_at_most(std::string_view channel_id, std::string_view uid) {
-  // Of keys and values; a row, or a deleted one and a tombstone.
+  // Of keys and values; a row, or a deleted one, and a tombstone.
   constexpr std::size_t kOverhead = 128;
   return 2 * (channel_id.size() + uid.size()) + kOverhead;
 }
@@ -82,11 +84,16 @@ void Conversations::mark(CachedChannel& channel, std::string_view uid, Txn& txn)
   txn.expect_bytes(conversation_bytes_at_most(channel.key.id, uid));
 }
 
+void Conversations::leave_tombstone(CachedConversation& cached) {
+  cached.deleted_at_ns = stamps_.next_ns();
+  cached.tombstone_dirty = true;
+}
+
 void Conversations::erase(CachedChannel& channel, std::string_view uid, Txn& txn) {
   const auto [it, unknown] = channel.conversations.try_emplace(std::string(uid));
   CachedConversation& cached = it->second;
   if ((unknown || cached.record) && has_conversations(channel.key.type)) {
-    cached.deleted_at_ns = stamps_.next_ns();
+    leave_tombstone(cached);
   }
   cached.record.reset();
   mark(channel, uid, txn);
@@ -103,8 +110,9 @@ void Conversations::write(Txn& txn) {
     } else {
       txn.erase(key);
     }
-    // With a row it would say nothing.
-    if (!cached.record && cached.deleted_at_ns != 0) {
+    // Beside a row, too: a conversation that is back may not be shown.
+    const bool lost = std::exchange(cached.tombstone_dirty, false);
+    if (lost && cached.deleted_at_ns != 0) {
       const store::TombstoneRecord tombstone{cached.deleted_at_ns};
       txn.put(store::tombstone_key(partition_, uid, channel->key), store::encode(tombstone));
     }

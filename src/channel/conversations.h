@@ -43,6 +43,8 @@ class Conversations {
                                  store::ConversationRecord record, Txn& txn);
   // One that is loaded was changed.
   void mark(CachedChannel& channel, std::string_view uid, Txn& txn);
+  // The user's devices hear that it is gone, though its row stays; with put() or mark().
+  void leave_tombstone(CachedConversation& cached);
   // Leaves a tombstone, unless the user is known to have none of it.
   void erase(CachedChannel& channel, std::string_view uid, Txn& txn);
   // Of those who joined or may read again, whose rows are loaded. `read_all`: nothing before counts

@@ -702,6 +702,38 @@ TEST_F(Tombstones, AreLeftToWhoeverHadAConversation) {
   EXPECT_GT(deleted_at("u1"), first);
 }
 
+// One without messages is shown while it is activated; nothing but a tombstone tells that it went.
+TEST_F(Tombstones, AreLeftBesideARowThatIsShownNoMore) {
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1", "u2"})).has_value());
+  ChangeConversation action;
+  action.channel = kGroup;
+  action.uids = {"u1"};
+  action.operation = ChangeConversation::Operation::activate;
+  ASSERT_TRUE(change(action).has_value());
+  action.uids = {"u1", "u2"};
+  action.operation = ChangeConversation::Operation::remove;
+  ASSERT_TRUE(change(action).has_value());
+  const std::int64_t first = deleted_at("u1");
+  EXPECT_GT(first, 0);
+  EXPECT_EQ(deleted_at("u2"), 0) << "it was never shown";
+  ASSERT_TRUE(conversation("u1", kGroup).has_value());
+  EXPECT_EQ(conversation("u1", kGroup)->activated_at_ns, 0);
+  ASSERT_TRUE(change(action).has_value());
+  EXPECT_EQ(deleted_at("u1"), first) << "it was gone already";
+  // Lost and back: the trace stays.
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::remove, {"u2"})).has_value());
+  ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u2"})).has_value());
+  EXPECT_GT(deleted_at("u2"), first);
+  // Where messages are, the row tells.
+  send({to_group("g1", "a")});
+  action.uids = {"u1"};
+  action.operation = ChangeConversation::Operation::activate;
+  ASSERT_TRUE(change(action).has_value());
+  action.operation = ChangeConversation::Operation::remove;
+  ASSERT_TRUE(change(action).has_value());
+  EXPECT_EQ(deleted_at("u1"), first);
+}
+
 TEST_F(Tombstones, AreNotLeftByTypesWithoutConversations) {
   const ChannelKey live("l1", ChannelType::live);
   ChangeMembers joined = members(ChangeMembers::Operation::add, {"u1"});

@@ -228,8 +228,13 @@ Result<void> Partition::evaluate_change(const ChangeConversation& change) {
                       known->manual_at == wanted.manual_at;
     if (same) continue;
     const std::int64_t created_at = wanted.created_at;
+    const bool existed = known != nullptr;
+    // One without messages that was shown; of others `deleted_to` tells.
+    const bool vanishes = existed && known->activated_at_ns != 0 && operation == What::remove &&
+                          wanted.deleted_to == 0;
     ConversationRecord& put = conversations_.put(*channel, uid, wanted, *txn_);
-    if (known != nullptr) put.created_at = created_at;
+    if (existed) put.created_at = created_at;
+    if (vanishes) conversations_.leave_tombstone(channel->conversations[uid]);
   }
   return {};
 }

@@ -1,7 +1,6 @@
 #include "conversation/conversation_reader.h"
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 #include <tuple>
 #include <unordered_map>
@@ -23,8 +22,6 @@ constexpr std::size_t kMessagesMax = 10'000;
 constexpr std::size_t kPageBytesMax = std::size_t{8} << 20;
 // All recents of one answer. 1,000 conversations with one message of 16 KiB each are half of it.
 constexpr std::size_t kRecentsBytesMax = std::size_t{32} << 20;
-// Of a channel that was disbanded before that was recorded: all who ask are told.
-constexpr std::int64_t kSinceUnknown = std::numeric_limits<std::int64_t>::max();
 // How many messages are looked at for the newest one that a user wrote.
 constexpr std::uint64_t kOwnMessageSearchMax = 10'000;
 
@@ -80,6 +77,12 @@ Result<void> append_recents(StoreView& view, const ChannelKey& log, std::uint64_
                           return messages.size() < limit;
                         });
 }
+
+// A conversation that is gone, and since when.
+struct Gone {
+  ChannelKey channel;
+  std::int64_t at_ns = 0;
+};
 
 // A conversation that may be listed.
 struct Candidate {
@@ -147,27 +150,29 @@ class ListFilter {
 };
 
 // The user's conversations with a readable message that was not deleted, at most `limit` of them;
-// those that the query asks for are `wanted`. Those that he deleted go to `hidden`.
+// those that the query asks for are `wanted`. Those that he lost or deleted go to `gone`.
 //
 // With `recents`, their messages are read on the way, since the cursor stands there already. Should
 // they outgrow the budget, none is kept: the answer has to fill its room newest first.
 Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter& filter,
                                                std::size_t limit, std::size_t recents,
-                                               bool& recents_kept, std::vector<Lost>& hidden) {
+                                               bool& recents_kept, std::vector<Gone>& gone) {
   JD_TRY(auto rows, view.load_rows(StoreView::Rows::conversations));
   std::vector<Candidate> candidates;
   candidates.reserve(rows.size());
+  LostAt lost;
   if (filter.wants_deleted()) {
-    JD_TRY(hidden, view.load_lost(rows));
+    JD_TRY(lost, view.load_lost());
   }
   AnswerBudget budget(kRecentsBytesMax);
   recents_kept = recents > 0;
   for (Row& row : rows) {
     Candidate candidate;
     JD_TRY(candidate.channel, view.load_channel(row.channel));
+    const std::int64_t at_ns =
+        gone_at_ns(row.record, candidate.channel, take_lost(lost, row.channel));
     if (candidate.channel.flags.disband) {
-      const std::int64_t at_ns = candidate.channel.disband_changed_at_ns;
-      hidden.push_back({std::move(row.channel), at_ns != 0 ? at_ns : kSinceUnknown});
+      gone.push_back({std::move(row.channel), at_ns});
       continue;
     }
     candidate.since = std::max(row.record.deleted_to, candidate.channel.cleared_to);
@@ -194,10 +199,11 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter
         }));
     if (conversation.last_seq > 0) {
       candidates.push_back(std::move(candidate));
-    } else if (row.record.deleted_to > 0) {
-      hidden.push_back({std::move(conversation.channel), row.record.updated_at_ns});
+    } else if (at_ns > 0) {
+      gone.push_back({std::move(conversation.channel), at_ns});
     }
   }
+  for (const auto& [channel, at_ns] : lost) gone.push_back({channel, at_ns});
   if (candidates.size() > limit) {
     const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(limit);
     std::nth_element(candidates.begin(), end, candidates.end(), more_recently_active);
@@ -207,20 +213,20 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter
 }
 
 // The latest first.
-void append_deleted(const ListFilter& filter, std::vector<Lost> gone, std::int64_t stable_ns,
+void append_deleted(const ListFilter& filter, std::vector<Gone> gone, std::int64_t stable_ns,
                     std::vector<Conversation>& list) {
   if (!filter.wants_deleted()) return;
-  std::sort(gone.begin(), gone.end(), [](const Lost& a, const Lost& b) {
-    return std::tie(b.deleted_at_ns, a.channel) < std::tie(a.deleted_at_ns, b.channel);
+  std::sort(gone.begin(), gone.end(), [](const Gone& a, const Gone& b) {
+    return std::tie(b.at_ns, a.channel) < std::tie(a.at_ns, b.channel);
   });
-  for (Lost& entry : gone) {
-    if (!filter.passes_deleted(entry.channel, entry.deleted_at_ns)) continue;
+  for (Gone& entry : gone) {
+    if (!filter.passes_deleted(entry.channel, entry.at_ns)) continue;
     Conversation& conversation = list.emplace_back();
     conversation.channel = std::move(entry.channel);
     conversation.deleted = true;
     // 0 where it is not known when: the client asks again from what the others say.
-    const bool known = entry.deleted_at_ns != kSinceUnknown;
-    conversation.version = known ? std::min(entry.deleted_at_ns, stable_ns) : 0;
+    const bool known = entry.at_ns != kSinceUnknown;
+    conversation.version = known ? std::min(entry.at_ns, stable_ns) : 0;
   }
 }
 
@@ -334,7 +340,7 @@ Result<std::vector<Conversation>> ConversationReader::load_list(const ListQuery&
   const std::size_t recents_on_the_way = query.page == 0 ? recents : 0;
   bool recents_kept = false;
   const ListFilter filter(query);
-  std::vector<Lost> gone;
+  std::vector<Gone> gone;
   JD_TRY(auto candidates, load_candidates(view, filter, limits_.conversations_max,
                                           recents_on_the_way, recents_kept, gone));
   std::erase_if(candidates, [](const Candidate& candidate) { return !candidate.wanted; });

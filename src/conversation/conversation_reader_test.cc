@@ -447,6 +447,26 @@ TEST_F(ConversationList, TellsOnceThatAChannelWasDisbandedAndOnceThatItIsBack) {
   EXPECT_EQ(store_.reader.load_some("u1", {kGroup}, 0)->front().version, back.version);
 }
 
+// A device that saw it before hears that it is gone, though its user has it again.
+TEST_F(ConversationList, TellsOfAConversationThatIsBackWithNothingToShow) {
+  store_.join("u1", kGroup);
+  store_.send(kGroup, "u2");
+  store_.clock.advance_seconds(1);
+  ListQuery query = query_of("u1");
+  query.deleted = true;
+  query.version = only(query).version;
+  store_.lose("u1", kGroup);
+  store_.clock.advance_seconds(1);
+  store_.change_channel(kGroup, [](store::ChannelRecord& channel) { channel.cleared_to = 1; });
+  store_.join("u1", kGroup, 1);
+  store_.clock.advance_seconds(1);
+  EXPECT_TRUE(only(query).deleted);
+  query.version = only(query).version;
+  EXPECT_TRUE(list(query).empty()) << "told once";
+  store_.send(kGroup, "u2");
+  EXPECT_FALSE(only(query).deleted);
+}
+
 TEST_F(ConversationList, NeverReportsAVersionThatAnEarlierChangeMayStillComeBefore) {
   store_.join("u1", kGroup);
   store_.clock.advance_seconds(10);

@@ -18,11 +18,15 @@ constexpr std::size_t kPageBytesMax = std::size_t{8} << 20;
 // steps of 256.
 constexpr std::int64_t kCoverageUnitNs = 1'024;
 
+// Before everything: whoever asks about a conversation is told of one that was never shown, too.
+constexpr std::int64_t kSinceEver = -1;
+
 // A conversation, or the tombstone of one, at its place in the order.
 struct Candidate {
   std::int64_t active_at_ns = 0;
   ChannelKey channel;
   std::optional<store::ConversationRecord> row;  // none: lost
+  std::int64_t lost_at_ns = 0;                   // 0: never
 };
 
 bool in_order(const Candidate& a, const Candidate& b) {
@@ -35,16 +39,15 @@ bool is_behind(const Candidate& candidate, const std::optional<DirectoryCursor>&
          std::tie(cursor->active_at_ns, candidate.channel);
 }
 
-// Adds one conversation to the page: to `entries`, to `deleted`, or nowhere when there is nothing
-// to be shown. False: there was no room for its message.
+// Adds one conversation to the page: to `entries`, to `deleted` when it is not shown and went after
+// `covered_ns`, or nowhere. False: there was no room for its message.
 Result<bool> add_conversation(StoreView& view, const ChannelKey& channel,
-                              const store::ConversationRecord& row, std::int64_t covered_ns,
-                              AnswerBudget& budget, DirectoryPage& page) {
+                              const store::ConversationRecord& row, std::int64_t lost_at_ns,
+                              std::int64_t covered_ns, AnswerBudget& budget, DirectoryPage& page) {
   JD_TRY(const store::ChannelRecord record, view.load_channel(channel));
+  const bool went = gone_at_ns(row, record, lost_at_ns) > covered_ns;
   if (record.flags.disband) {
-    // When it was disbanded may not have been recorded.
-    const std::int64_t at_ns = record.disband_changed_at_ns;
-    if (at_ns == 0 || at_ns > covered_ns) page.deleted.push_back(channel);
+    if (went) page.deleted.push_back(channel);
     return true;
   }
   DirectoryEntry entry;
@@ -61,7 +64,7 @@ Result<bool> add_conversation(StoreView& view, const ChannelKey& channel,
       }));
   if (!fits) return false;
   if (!entry.last_message && row.activated_at_ns == 0) {
-    if (row.deleted_to > 0 && row.updated_at_ns > covered_ns) page.deleted.push_back(channel);
+    if (went) page.deleted.push_back(channel);
     return true;
   }
   const std::uint64_t last = entry.last_message ? raw(entry.last_message->seq) : 0;
@@ -80,15 +83,11 @@ Result<bool> add_conversation(StoreView& view, const ChannelKey& channel,
 Result<std::vector<Candidate>> load_candidates(StoreView& view, const DirectoryQuery& query,
                                                std::int64_t& newest_active_ns) {
   JD_TRY(std::vector<Row> rows, view.load_rows(StoreView::Rows::conversations));
-  JD_TRY(std::vector<Lost> lost, view.load_lost(rows));
+  JD_TRY(LostAt lost, view.load_lost());
   std::vector<Candidate> candidates;
   const auto add = [&](Candidate candidate) {
     if (is_behind(candidate, query.after)) candidates.push_back(std::move(candidate));
   };
-  for (Lost& entry : lost) {
-    if (entry.deleted_at_ns <= query.covered_ns) continue;
-    add(Candidate{0, std::move(entry.channel), std::nullopt});
-  }
   if (!query.after) {
     for (const Row& row : rows) {
       newest_active_ns = std::max(newest_active_ns, row.record.activated_at_ns);
@@ -96,7 +95,12 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const DirectoryQ
   }
   for (Row& row : rows) {
     const std::int64_t at_ns = row.record.activated_at_ns;
-    add(Candidate{at_ns > newest_active_ns ? 0 : at_ns, std::move(row.channel), row.record});
+    const std::int64_t lost_at_ns = take_lost(lost, row.channel);
+    add(Candidate{at_ns > newest_active_ns ? 0 : at_ns, std::move(row.channel), row.record,
+                  lost_at_ns});
+  }
+  for (const auto& [channel, at_ns] : lost) {
+    if (at_ns > query.covered_ns) add(Candidate{0, channel, std::nullopt, at_ns});
   }
   const std::size_t count = std::min(candidates.size(), query.limit + 1);
   const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(count);
@@ -127,8 +131,9 @@ Result<DirectoryPage> Directory::load_page(const DirectoryQuery& query) const {
   for (; looked_at < count; ++looked_at) {
     const Candidate& candidate = candidates[looked_at];
     if (candidate.row) {
-      JD_TRY(const bool added, add_conversation(view, candidate.channel, *candidate.row,
-                                                query.covered_ns, budget, page));
+      JD_TRY(const bool added,
+             add_conversation(view, candidate.channel, *candidate.row, candidate.lost_at_ns,
+                              query.covered_ns, budget, page));
       if (!added) break;
     } else {
       page.deleted.push_back(candidate.channel);
@@ -154,7 +159,8 @@ Result<DirectoryPage> Directory::load_some(std::string_view uid,
       page.deleted.push_back(channel);
       continue;
     }
-    JD_TRY(const bool added, add_conversation(view, channel, row->record, 0, budget, page));
+    JD_TRY(const bool added,
+           add_conversation(view, channel, row->record, 0, kSinceEver, budget, page));
     if (!added) page.unresolved.push_back(channel);
   }
   return page;

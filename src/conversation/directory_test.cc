@@ -191,6 +191,35 @@ TEST_F(DirectoryTest, TellsOnceThatAChannelWasDisbanded) {
   EXPECT_EQ(channels(whole(query)), Channels{kGroup});
 }
 
+TEST_F(DirectoryTest, TellsOfAnOpenedConversationWithoutMessagesThatItIsGone) {
+  // One that its user deleted, and one that he lost and has again.
+  for (const auto& channel : {kGroup, kOther}) {
+    store_.join("u1", channel);
+    activate(channel);
+  }
+  store_.clock.advance_seconds(1);
+  DirectoryQuery query = of(1);
+  const auto first = whole(query);
+  EXPECT_EQ(channels(first), (Channels{kOther, kGroup}));
+  query.covered_ns = first.coverage_ns;
+  store_.clock.advance_seconds(1);
+  for (const auto& channel : {kGroup, kOther}) {
+    store_.change_row("u1", channel, [](auto& row) { row.activated_at_ns = 0; });
+    store_.leave_tombstone("u1", channel);
+  }
+  store_.clock.advance_seconds(1);
+  const auto second = whole(query);
+  EXPECT_TRUE(second.entries.empty());
+  EXPECT_EQ(second.deleted, (Channels{kGroup, kOther}));
+  query.covered_ns = second.coverage_ns;
+  EXPECT_TRUE(whole(query).deleted.empty()) << "told once";
+  store_.send(kGroup, "u2");
+  query.covered_ns = first.coverage_ns;
+  const auto third = whole(query);
+  EXPECT_EQ(channels(third), Channels{kGroup});
+  EXPECT_EQ(third.deleted, Channels{kOther});
+}
+
 TEST_F(DirectoryTest, TellsUpToWhenDeletionsMayBeForgotten) {
   for (const PartitionId partition : {PartitionId{1}, PartitionId{3}}) {
     const store::TombstoneRecord dropped{raw(partition) * 1'000};
@@ -228,10 +257,11 @@ TEST_F(DirectoryTest, OfSomeChannelsTellsEachOnce) {
   join_and_send({kGroup, kOther});
   store_.lose("u1", kOther);
   const ChannelKey unknown("unknown", ChannelType::group);
-  const auto got = some({kGroup, kOther, kGroup, unknown});
+  store_.join("u1", kThird);  // nothing to be shown
+  const auto got = some({kGroup, kOther, kGroup, unknown, kThird});
   EXPECT_TRUE(got.done);
   EXPECT_EQ(channels(got), Channels{kGroup});
-  EXPECT_EQ(got.deleted, (Channels{kOther, unknown}));
+  EXPECT_EQ(got.deleted, (Channels{kOther, unknown, kThird}));
   EXPECT_TRUE(got.unresolved.empty());
   EXPECT_EQ(got.coverage_ns, 0) << "it is no pass";
 }

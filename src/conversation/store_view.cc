@@ -1,7 +1,6 @@
 #include "conversation/store_view.h"
 
 #include <algorithm>
-#include <unordered_set>
 #include <utility>
 
 #include "store/read_position.h"
@@ -17,6 +16,22 @@ bool has_conversation(const ChannelKey& channel, std::string_view uid) {
     case ChannelType::person: return peer_in_pair(channel.id, uid) != kSystemUid;
     default: return true;
   }
+}
+
+std::int64_t take_lost(LostAt& lost, const ChannelKey& channel) {
+  const auto it = lost.find(channel);
+  if (it == lost.end()) return 0;
+  const std::int64_t at_ns = it->second;
+  lost.erase(it);
+  return at_ns;
+}
+
+std::int64_t gone_at_ns(const store::ConversationRecord& row, const store::ChannelRecord& channel,
+                        std::int64_t lost_at_ns) {
+  if (channel.flags.disband) {
+    return channel.disband_changed_at_ns != 0 ? channel.disband_changed_at_ns : kSinceUnknown;
+  }
+  return row.deleted_to > 0 ? std::max(lost_at_ns, row.updated_at_ns) : lost_at_ns;
 }
 
 Head head_of(std::uint64_t seq, const store::MessageHead& message) {
@@ -58,20 +73,16 @@ Result<std::vector<Row>> StoreView::load_rows(Rows wanted) {
   return rows;
 }
 
-Result<std::vector<Lost>> StoreView::load_lost(const std::vector<Row>& rows) {
-  std::unordered_set<ChannelKey, ChannelKeyHash> kept;
-  for (const Row& row : rows) kept.insert(row.channel);
-  std::vector<Lost> lost;
+Result<LostAt> StoreView::load_lost() {
+  LostAt lost;
   for (std::uint16_t i = 0; i < partitions_; ++i) {
     const std::string prefix = store::tombstone_prefix(PartitionId{i}, uid_);
     JD_TRY(bool at, moved(cursor_->seek(prefix)));
     while (at && cursor_->key().starts_with(prefix)) {
-      Lost entry;
-      entry.channel = store::channel_of_tombstone_key(cursor_->key());
+      ChannelKey channel = store::channel_of_tombstone_key(cursor_->key());
       JD_TRY(const auto tombstone, store::decode_tombstone(cursor_->value()));
-      entry.deleted_at_ns = tombstone.deleted_at_ns;
-      if (has_conversation(entry.channel, uid_) && !kept.contains(entry.channel)) {
-        lost.push_back(std::move(entry));
+      if (has_conversation(channel, uid_)) {
+        lost.emplace(std::move(channel), tombstone.deleted_at_ns);
       }
       JD_TRY(at, moved(cursor_->next()));
     }

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
@@ -28,11 +29,18 @@ struct Row {
   store::ConversationRecord record;
 };
 
-// A conversation the user lost, and when.
-struct Lost {
-  ChannelKey channel;
-  std::int64_t deleted_at_ns = 0;
-};
+// When the user lost the conversations that he has tombstones of. One that he has again may be
+// among them: should it not be shown, it is gone for those of his devices that had it before.
+using LostAt = std::unordered_map<ChannelKey, std::int64_t, ChannelKeyHash>;
+// Takes one out; 0: he never lost it.
+std::int64_t take_lost(LostAt& lost, const ChannelKey& channel);
+
+// Of a channel that was disbanded before that was recorded: all who ask are told.
+inline constexpr std::int64_t kSinceUnknown = std::numeric_limits<std::int64_t>::max();
+// When a conversation that is not shown was last taken away, as far as its rows tell; 0: it never
+// was. `lost_at_ns`: take_lost().
+std::int64_t gone_at_ns(const store::ConversationRecord& row, const store::ChannelRecord& channel,
+                        std::int64_t lost_at_ns);
 
 // The newest message a user can read.
 struct Head {
@@ -76,8 +84,7 @@ class StoreView {
   enum class Rows : std::uint8_t { conversations, all };
   Result<std::vector<Row>> load_rows(Rows wanted);
   Result<std::optional<Row>> load_row(const ChannelKey& channel);
-  // Those that he did not get back. `rows`: all of his conversations.
-  Result<std::vector<Lost>> load_lost(const std::vector<Row>& rows);
+  Result<LostAt> load_lost();
   // Tombstones up to this time may have been dropped; 0: none was.
   Result<std::int64_t> load_deletions_since();
   // That of a channel without one when there is none.

@@ -127,6 +127,9 @@ class TestStore {
   // Removed from the channel: a tombstone takes the place of the row.
   void lose(std::string_view uid, const ChannelKey& channel) {
     store.erase(kMain, store::conversation_key(partition(channel), uid, channel));
+    leave_tombstone(uid, channel);
+  }
+  void leave_tombstone(std::string_view uid, const ChannelKey& channel) {
     const store::TombstoneRecord tombstone{clock.ns};
     store.put(kMain, store::tombstone_key(partition(channel), uid, channel),
               store::encode(tombstone));

@@ -62,7 +62,7 @@ struct ConversationRecord {
 };
 
 // A conversation that a user lost: removed from the channel, denied, or the channel was deleted.
-// Kept for those of his devices that have not heard of it; a row of the conversation goes before
+// Kept for those of his devices that have not heard of it; a conversation that is shown goes before
 // it. As the record of how far tombstones were dropped: the latest of those.
 struct TombstoneRecord {
   std::int64_t deleted_at_ns = 0;

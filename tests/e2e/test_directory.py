@@ -184,6 +184,29 @@ class Activating(DirectoryCase):
         self.assertIsNone(conversation["last_message"])
         self.assertEqual(conversation["unread"], 0)
 
+    def test_one_without_messages_is_told_of_when_it_goes(self):
+        uid = fresh("u")
+        deleted, left, empty = (fresh("g") for _ in range(3))
+        for group in (deleted, left, empty):
+            self.server.create_group(group, [uid])
+        for group in (deleted, left):
+            self.act("activate", uid, group)
+        coverage = self.covered(uid)
+        self.act("delete", uid, deleted)
+        # Lost and back again, before any other device asked.
+        self.remove(left, uid)
+        self.server.must_post("/channel/subscriber_add", {
+            "channel_id": left, "channel_type": GROUP, "subscribers": [uid]})
+        answer = self.walk(uid, completed_coverage=coverage)
+        self.assertEqual(self.ids(answer), [])
+        self.assertEqual(self.gone(answer), {(deleted, GROUP), (left, GROUP)})
+        coverage = self.covered(uid)
+        self.assertEqual(self.walk(uid, completed_coverage=coverage)["deletes"], [])
+        # Whoever asks about it is told, also of one that was never shown.
+        retried = self.server.must_post("/conversation/retry", {"uid": uid, "channels": [
+            {"channel_id": c, "channel_type": GROUP} for c in (deleted, empty)]})
+        self.assertEqual(self.gone(retried), {(deleted, GROUP), (empty, GROUP)})
+
     def test_a_sync_is_not_moved_by_it(self):
         uid = fresh("u")
         group = self.group(uid)
