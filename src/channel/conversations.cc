@@ -135,25 +135,32 @@ Result<std::vector<std::string>> Conversations::load_unopened(CachedChannel& cha
   return unopened;
 }
 
-void Conversations::open(CachedChannel& channel, const std::vector<std::string>& uids,
-                         bool read_all, Txn& txn) {
+void Conversations::join(CachedChannel& channel, const std::vector<std::string>& uids,
+                         const JoinedAt& at, Txn& txn) {
   if (uids.empty() || !has_conversations(channel.key.type)) return;
-  ConversationRecord record;
-  if (read_all) {
-    const CachedChannel* const commands = channels_.find(store::command_log_of(channel.key));
-    JD_ASSERT(commands != nullptr);
-    record.read_to = channel.last_seq;
-    record.command_read_to = commands->last_seq;
-  }
   const UidSet& denied = *channel.list(MemberList::denylist);
   for (const auto& uid : uids) {
     if (denied.contains(uid)) continue;
-    if (!read_all) {
-      const auto known = channel.conversations.find(uid);
-      JD_ASSERT(known != channel.conversations.end());
-      if (known->second.record) continue;
-    }
+    const auto known = channel.conversations.find(uid);
+    JD_ASSERT(known != channel.conversations.end());
+    ConversationRecord record;
+    record.read_to = at.seq;
+    record.command_read_to = at.command_seq;
+    // What the user has opened stays where it is in the directory.
+    if (known->second.record) record.activated_at_ns = known->second.record->activated_at_ns;
     put(channel, uid, record, txn);
+  }
+}
+
+void Conversations::readmit(CachedChannel& channel, const std::vector<std::string>& uids,
+                            Txn& txn) {
+  if (uids.empty() || !has_conversations(channel.key.type)) return;
+  const UidSet& denied = *channel.list(MemberList::denylist);
+  for (const auto& uid : uids) {
+    if (denied.contains(uid)) continue;
+    const auto known = channel.conversations.find(uid);
+    JD_ASSERT(known != channel.conversations.end());
+    if (!known->second.record) put(channel, uid, ConversationRecord(), txn);
   }
 }
 

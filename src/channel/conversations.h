@@ -21,6 +21,12 @@ namespace jindou::channel {
 // The most bytes that a changed conversation takes in a commit.
 std::size_t conversation_bytes_at_most(std::string_view channel_id, std::string_view uid);
 
+// The last seqs of a channel and of its command log when users joined.
+struct JoinedAt {
+  std::uint64_t seq = 0;
+  std::uint64_t command_seq = 0;
+};
+
 // Lives in its partition and on its thread.
 class Conversations {
  public:
@@ -47,9 +53,12 @@ class Conversations {
   void leave_tombstone(CachedConversation& cached);
   // Leaves a tombstone, unless the user is known to have none of it.
   void erase(CachedChannel& channel, std::string_view uid, Txn& txn);
-  // Of those who joined or may read again, whose rows are loaded. `read_all`: nothing before counts
-  // as unread; then the command log of the channel is loaded, too.
-  void open(CachedChannel& channel, const std::vector<std::string>& uids, bool read_all, Txn& txn);
+  // Of those who joined, whose rows are loaded: nothing before counts as unread. One that was there
+  // begins anew, too, but stays activated.
+  void join(CachedChannel& channel, const std::vector<std::string>& uids, const JoinedAt& at,
+            Txn& txn);
+  // Of those who may read again, whose rows are loaded; nothing for whoever has one.
+  void readmit(CachedChannel& channel, const std::vector<std::string>& uids, Txn& txn);
 
   // How many are changed and not written.
   std::size_t changed() const { return changed_.size(); }

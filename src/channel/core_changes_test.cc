@@ -654,6 +654,40 @@ TEST_F(Core, WhenAChannelWasDisbandedOrBroughtBackIsRecorded) {
   }
 }
 
+// Somebody who is no subscriber yet opens the group, then joins it, in a short or a long change.
+TEST_F(Core, WhatAUserHasOpenedStaysSoWhenHeJoins) {
+  std::vector<std::string> many;
+  for (std::size_t i = 0; i < 2 * partition_options_.list_slice; ++i) {
+    many.push_back("u" + std::to_string(i));
+  }
+  int number = 0;
+  for (auto joining : {std::vector<std::string>(), many}) {
+    const std::string guest = "guest" + std::to_string(++number);
+    ChangeConversation action;
+    action.channel = kGroup;
+    action.uids = {guest};
+    action.operation = ChangeConversation::Operation::read;
+    ASSERT_TRUE(change(action).has_value());
+    action.operation = ChangeConversation::Operation::activate;
+    ASSERT_TRUE(change(action).has_value());
+    const std::int64_t activated_at_ns = conversation(guest, kGroup)->activated_at_ns;
+    EXPECT_GT(activated_at_ns, 0);
+    send({to_group("g1", "a")});
+    // The rows are read from the store, too.
+    close();
+    open();
+    joining.push_back(guest);
+    ASSERT_TRUE(change(members(ChangeMembers::Operation::add, joining)).has_value());
+    EXPECT_EQ(conversation(guest, kGroup)->activated_at_ns, activated_at_ns);
+    EXPECT_EQ(conversation(guest, kGroup)->read_to, static_cast<std::uint64_t>(number));
+    // Removed and back: anew.
+    ASSERT_TRUE(change(members(ChangeMembers::Operation::remove, joining)).has_value());
+    ASSERT_TRUE(change(members(ChangeMembers::Operation::add, joining)).has_value());
+    EXPECT_EQ(conversation(guest, kGroup)->activated_at_ns, 0);
+    ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1"})).has_value());
+  }
+}
+
 // What is left of a conversation that its user lost; 0: nothing.
 class Tombstones : public Core {
  protected:

@@ -204,9 +204,9 @@ class Partition {
   Result<void> look_at_uids(const ListJob& job, ListSlice& slice, ListProgress& to) const;
   // Rows of those who are not in the list any more; true behind the last one.
   Result<bool> walk_rows(const ListJob& job, ListSlice& slice, ListProgress& to) const;
-  // Conversations of those on a denylist: whoever gets there may have one to lose; whoever may be
-  // readmitted: open_conversations() asks for their rows.
-  Result<void> load_readmitted(const ListJob& job, ListSlice& slice);
+  // Those that the slice may change: whoever joins or gets on a denylist may have one; of those who
+  // leave a denylist, tells who is readmitted.
+  Result<void> load_conversations_of(const ListJob& job, ListSlice& slice);
   void write_slice(ListJob& job, const ListSlice& slice);
   // What a job has left to do for a user, for whoever is about to look at or change that user's
   // conversation; nothing without a job. Taking it cannot fail.

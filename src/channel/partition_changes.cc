@@ -86,9 +86,17 @@ Result<void> Partition::prepare_list_change(CachedChannel& channel, MemberList l
   JD_CHECK_OK(cache_.load(store::command_log_of(channel.key)));
   // Conversations that are loaded stay until all of it was looked at.
   cache_.touch(channel, *txn_);
-  if (!lists_have_conversations(channel.key.type) || list != MemberList::denylist) return {};
-  // Whoever may be readmitted: open_conversations() asks for their rows. Who is denied loses a
-  // conversation if there is a row; a subscriber has one.
+  if (!lists_have_conversations(channel.key.type) || list == MemberList::allowlist) return {};
+  if (list == MemberList::subscribers) {
+    // Who joins may have one already.
+    for (const auto& uid : uids) {
+      if (operation == Operation::remove || set->contains(uid)) continue;
+      JD_CHECK_OK(conversations_.load(channel, uid));
+    }
+    return {};
+  }
+  // Whoever may be readmitted may have a row. Who is denied loses a conversation if there is a row;
+  // a subscriber has one.
   const UidSet& subscribers = *channel.lists[static_cast<int>(MemberList::subscribers)];
   for (const auto& uid : uids) {
     if (operation != Operation::remove && subscribers.contains(uid)) continue;
@@ -106,13 +114,15 @@ void Partition::change_list(CachedChannel& channel, MemberList list, Operation o
   if (!lists_have_conversations(channel.key.type)) return;
   if (list == MemberList::subscribers) {
     for (const auto& uid : changed.removed) conversations_.erase(channel, uid, *txn_);
-    conversations_.open(channel, changed.added, true, *txn_);
+    const CachedChannel* const commands = cache_.find(store::command_log_of(channel.key));
+    JD_ASSERT(commands != nullptr);
+    conversations_.join(channel, changed.added, {channel.last_seq, commands->last_seq}, *txn_);
     return;
   }
   if (list != MemberList::denylist) return;
   for (const auto& uid : changed.added) conversations_.erase(channel, uid, *txn_);
   if (operation == Operation::remove) {
-    conversations_.open(channel, changed.removed, false, *txn_);
+    conversations_.readmit(channel, changed.removed, *txn_);
     return;
   }
   const UidSet& subscribers = *channel.lists[static_cast<int>(MemberList::subscribers)];
@@ -120,7 +130,7 @@ void Partition::change_list(CachedChannel& channel, MemberList list, Operation o
   for (const auto& uid : changed.removed) {
     if (subscribers.contains(uid)) readmitted.push_back(uid);
   }
-  conversations_.open(channel, readmitted, false, *txn_);
+  conversations_.readmit(channel, readmitted, *txn_);
 }
 
 Result<void> Partition::evaluate_change(const DeleteChannel& change) {

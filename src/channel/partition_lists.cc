@@ -24,7 +24,6 @@ namespace jindou::channel {
 
 namespace {
 
-using store::ConversationRecord;
 using store::KeyKind;
 using store::ListChange;
 using store::Table;
@@ -307,7 +306,7 @@ Result<ListSlice> Partition::next_slice(ListJob& job) {
   } else {
     finished = true;  // of nobody
   }
-  JD_CHECK_OK(load_readmitted(job, slice));
+  JD_CHECK_OK(load_conversations_of(job, slice));
   job.progress = std::move(to);
   job.finished = finished;
   return slice;
@@ -347,10 +346,13 @@ Result<bool> Partition::walk_rows(const ListJob& job, ListSlice& slice, ListProg
   return looked_at < options_.list_slice;
 }
 
-Result<void> Partition::load_readmitted(const ListJob& job, ListSlice& slice) {
+Result<void> Partition::load_conversations_of(const ListJob& job, ListSlice& slice) {
   CachedChannel& channel = *job.channel;
-  if (slice.list != KeyKind::denylist || job.change.kind == Kind::dissolve) return {};
-  if (!has_conversations(channel.key.type)) return {};
+  if (job.change.kind == Kind::dissolve || !has_conversations(channel.key.type)) return {};
+  if (slice.list == KeyKind::subscriber) {
+    for (const auto& uid : slice.added) JD_CHECK_OK(conversations_.load(channel, uid));
+  }
+  if (slice.list != KeyKind::denylist) return {};
   const UidSet& subscribers = *channel.lists[static_cast<int>(MemberList::subscribers)];
   for (const auto& uid : slice.added) {
     if (!subscribers.contains(uid)) JD_CHECK_OK(conversations_.load(channel, uid));
@@ -376,17 +378,11 @@ void Partition::write_slice(ListJob& job, const ListSlice& slice) {
   if (!has_conversations(channel.key.type)) return;
   if (slice.list == KeyKind::subscriber) {
     for (const auto& uid : slice.removed) conversations_.erase(channel, uid, *txn_);
-    if (slice.added.empty()) return;
-    ConversationRecord record;
-    record.read_to = job.change.read_to;
-    record.command_read_to = job.change.command_read_to;
-    const UidSet& denied = *channel.lists[static_cast<int>(MemberList::denylist)];
-    for (const auto& uid : slice.added) {
-      if (!denied.contains(uid)) conversations_.put(channel, uid, record, *txn_);
-    }
+    conversations_.join(channel, slice.added, {job.change.read_to, job.change.command_read_to},
+                        *txn_);
   } else if (slice.list == KeyKind::denylist) {
     for (const auto& uid : slice.added) conversations_.erase(channel, uid, *txn_);
-    conversations_.open(channel, slice.readmitted, false, *txn_);
+    conversations_.readmit(channel, slice.readmitted, *txn_);
   }
 }
 
@@ -402,7 +398,7 @@ Result<ListSlice> Partition::prepare_share(CachedChannel& channel, std::string_v
       deps_.reader.get(Table::main, store::member_key(id_, share.list, channel.key, uid), value));
   if (has_row == channel.lists[index_of(share.list)]->contains(uid)) return share;
   (has_row ? share.removed : share.added).emplace_back(uid);
-  JD_CHECK_OK(load_readmitted(*job, share));
+  JD_CHECK_OK(load_conversations_of(*job, share));
   return share;
 }
 

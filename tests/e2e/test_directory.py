@@ -207,6 +207,17 @@ class Activating(DirectoryCase):
             {"channel_id": c, "channel_type": GROUP} for c in (deleted, empty)]})
         self.assertEqual(self.gone(retried), {(deleted, GROUP), (empty, GROUP)})
 
+    def test_joining_moves_nothing(self):
+        uid, group = fresh("u"), fresh("g")
+        self.server.create_group(group, [fresh("u")])
+        self.act("clearUnread", uid, group)
+        self.act("activate", uid, group)
+        before = self.page(uid)["conversations"]
+        self.assertEqual([c["channel_id"] for c in before], [group])
+        self.server.must_post("/channel/subscriber_add", {
+            "channel_id": group, "channel_type": GROUP, "subscribers": [uid]})
+        self.assertEqual(self.page(uid)["conversations"], before)
+
     def test_a_sync_is_not_moved_by_it(self):
         uid = fresh("u")
         group = self.group(uid)
