@@ -416,6 +416,29 @@ TEST_F(Core, DeletingTheLastMessageNeverGivesItsSeqAgain) {
   EXPECT_EQ(raw(send({to_group("g1", "c")})[0].message_seq), 3U);
 }
 
+// Times are kept in whole seconds; a message that was sent late in one is there all the same for as
+// long as it was said.
+TEST_F(Core, KeepsAMessageForAllOfItsTime) {
+  clock_.now_ms += 999 - clock_.now_ms % 1000;
+  SendCommand command = to_group("g1", "a");
+  command.expire = 1;
+  send({command});
+  const PartitionId partition = partition_for("g1", database_->partitions());
+  ReclaimExpired expired;
+  expired.partition = partition;
+  expired.keys = {store::expiry_key(
+      partition, static_cast<std::uint64_t>(clock_.wall_seconds() + 1), kGroup, MessageSeq{1})};
+  clock_.now_ms += 999;
+  ASSERT_TRUE(change(expired).has_value());
+  EXPECT_EQ(payloads("g1"), std::vector<std::string>{"a"});
+  clock_.now_ms += 1001;
+  EXPECT_EQ(payloads("g1"), std::vector<std::string>{});
+  ASSERT_TRUE(change(expired).has_value());
+  std::string value;
+  EXPECT_FALSE(*database_->get(store::Table::main,
+                               store::message_key(partition, kGroup, MessageSeq{1}), value));
+}
+
 TEST_F(Core, ReclaimsOnlyMessagesWhoseTimeIsOver) {
   SendCommand soon = to_group("g1", "soon");
   soon.expire = 10;

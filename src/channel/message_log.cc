@@ -53,7 +53,7 @@ void MessageLog::append(Message& message, const ChannelKey& log, CachedChannel* 
   store::encode_message(value_scratch_, message, log);
   txn.put(key_scratch_, value_scratch_);
   if (message.expire != 0) {
-    const auto at = static_cast<std::uint64_t>(message.timestamp) + message.expire;
+    const auto at = static_cast<std::uint64_t>(message.expires_at());
     txn.put(store::expiry_key(partition_, at, log, message.seq), {});
   }
   if (channel == nullptr) {
@@ -71,7 +71,7 @@ void MessageLog::append(Message& message, const ChannelKey& log, CachedChannel* 
   if (!message.subscribers.empty() || message.expire != 0) {
     store::GapRecord gap;
     gap.everybody = message.subscribers.empty();
-    if (message.expire != 0) gap.expires_at = message.timestamp + message.expire;
+    gap.expires_at = message.expires_at();
     if (!gap.everybody) {
       gap.readers = message.subscribers;
       gap.readers.push_back(message.from_uid);
@@ -183,12 +183,12 @@ Result<void> MessageLog::evaluate(const ReclaimExpired& change, Txn& txn) {
     CachedChannel* log;
     bool has_events;
   };
-  const auto now = static_cast<std::uint64_t>(clock_.wall_seconds());
+  const std::int64_t now = clock_.wall_seconds();
   std::vector<Expired> expired;
   expired.reserve(change.keys.size());
   for (const auto& key : change.keys) {
     store::Expiry expiry = store::expiry_of_key(key);
-    if (expiry.at_seconds > now) continue;
+    if (!expiry.over_at(now)) continue;
     JD_TRY(CachedChannel * log, channels_.load(expiry.log));
     JD_TRY(const bool has_events, lanes_.has_any(expiry.log, raw(expiry.seq), raw(expiry.seq)));
     expired.push_back({&key, std::move(expiry), log, has_events});

@@ -57,7 +57,8 @@ class Model {
 
   bool readable(const ModelChannel& channel, const ModelMessage& message,
                 const std::string& uid) const {
-    const bool expired = message.expire != 0 && message.timestamp + message.expire <= now_seconds;
+    // Messages have whole seconds: it is there for at least `expire` of them.
+    const bool expired = message.expire != 0 && message.timestamp + message.expire < now_seconds;
     return is_meant_for(message, uid) && !expired && message.seq > channel.cleared_to;
   }
 

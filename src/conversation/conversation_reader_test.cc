@@ -231,7 +231,7 @@ TEST_F(ConversationList, PassesOverExpiredMessagesAtTheHead) {
   SendOptions expiring;
   expiring.expire = 10;
   store_.send(kGroup, "u2", expiring);
-  store_.clock.advance_seconds(9);
+  store_.clock.advance_seconds(10);
   EXPECT_EQ(only(query_of("u1")).last_seq, 2U);
   store_.clock.advance_seconds(1);
   const auto conversation = only(query_of("u1"));
@@ -827,6 +827,7 @@ TEST_F(MessagesOfAChannel, AreThoseTheUserCanRead) {
   expiring.expire = 1;
   store_.send(kGroup, "u2", expiring);
   store_.send(kGroup, "u2");
+  store_.clock.advance_seconds(1);
   store_.change_channel(kGroup, [](store::ChannelRecord& record) { record.cleared_to = 1; });
   EXPECT_EQ(seqs(load(0, 15, false).messages), (Seqs{2, 5}));
   EXPECT_EQ(seqs(load(0, 15, true).messages), (Seqs{5, 2}));
@@ -949,7 +950,7 @@ TEST_F(Commands, ThatCannotBeReadArePassedOver) {
   command(kGroup, "u2", 0, {"u3"});
   command(kGroup, "u2");
   command(kGroup, "u2", 1);
-  store_.clock.advance_seconds(1);
+  store_.clock.advance_seconds(2);
   const auto backlog = load();
   EXPECT_EQ(seqs(backlog.messages), Seqs{3});
   ASSERT_EQ(backlog.positions.size(), 1U);

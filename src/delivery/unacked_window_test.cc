@@ -90,8 +90,8 @@ TEST(UnackedWindow, GivesUpWhatHasExpired) {
   window.push(message(1, 10, 60), kStart, kLimits);
   window.push(message(2, 10, 61), kStart, kLimits);
   window.push(message(3, 10), kStart, kLimits);
-  EXPECT_EQ(due(window, kStart, 5, 5059), (Ids{1, 2, 3}));
-  EXPECT_EQ(due(window, kStart + seconds(60), 5, 5060), (Ids{2, 3}));
+  EXPECT_EQ(due(window, kStart, 5, 5060), (Ids{1, 2, 3}));
+  EXPECT_EQ(due(window, kStart + seconds(60), 5, 5061), (Ids{2, 3}));
   EXPECT_EQ(window.size(), 2U);
   EXPECT_EQ(window.payload_bytes(), 20U);
   EXPECT_EQ(due(window, kStart + seconds(120), 5, 1'000'000), Ids{3});

@@ -29,6 +29,13 @@ inline constexpr std::uint8_t kSettingNoEncrypt = 0x10;
 inline constexpr std::uint8_t kSettingTopic = 0x08;
 inline constexpr std::uint8_t kSettingStream = 0x02;
 
+// Whether what lasts up to a second of the wall clock is over. Times of messages are cut to whole
+// seconds: so it lasts at least as long as was promised, and less than a second longer.
+// `expires_at` 0: it lasts for ever.
+inline bool is_over(std::int64_t expires_at, std::int64_t now_seconds) {
+  return expires_at != 0 && expires_at < now_seconds;
+}
+
 // One accepted message. Immutable once made; shared by reference between shards.
 struct Message {
   MessageId id{};
@@ -61,9 +68,11 @@ struct Message {
            std::find(subscribers.begin(), subscribers.end(), viewer) != subscribers.end();
   }
 
-  bool expired_at(std::int64_t now_seconds) const {
-    return expire != 0 && timestamp + static_cast<std::int64_t>(expire) <= now_seconds;
+  // In seconds; 0: never. is_over() tells whether that was reached.
+  std::int64_t expires_at() const {
+    return expire == 0 ? 0 : timestamp + static_cast<std::int64_t>(expire);
   }
+  bool expired_at(std::int64_t now_seconds) const { return is_over(expires_at(), now_seconds); }
 };
 
 enum class Origin : std::uint8_t {

@@ -142,14 +142,14 @@ Result<void> Sweeper::change(channel::Change what) {
 }
 
 Result<void> Sweeper::reclaim_expired(PartitionId partition) {
-  const auto now = static_cast<std::uint64_t>(deps_.clock.wall_seconds());
+  const std::int64_t now = deps_.clock.wall_seconds();
   const std::string prefix = store::expiry_prefix(partition);
   for (;;) {
     channel::ReclaimExpired expired;
     expired.partition = partition;
     JD_CHECK_OK(deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix),
                                   [&](std::string_view key, std::string_view) {
-                                    if (store::expiry_of_key(key).at_seconds > now) return false;
+                                    if (!store::expiry_of_key(key).over_at(now)) return false;
                                     expired.keys.emplace_back(key);
                                     return expired.keys.size() < kExpiredPerChange;
                                   }));

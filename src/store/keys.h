@@ -45,6 +45,7 @@
 #include "model/channel.h"
 #include "model/device.h"
 #include "model/ids.h"
+#include "model/message.h"
 #include "store/fingerprint.h"
 
 namespace jindou::store {
@@ -124,6 +125,9 @@ struct Expiry {
   std::uint64_t at_seconds = 0;
   ChannelKey log;
   MessageSeq seq{};
+  bool over_at(std::int64_t now_seconds) const {
+    return is_over(static_cast<std::int64_t>(at_seconds), now_seconds);
+  }
 };
 Expiry expiry_of_key(std::string_view key);
 

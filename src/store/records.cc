@@ -302,7 +302,7 @@ Result<TombstoneRecord> decode_tombstone(std::string_view bytes) {
 }
 
 bool GapRecord::readable_by(std::string_view uid, std::int64_t now_seconds) const {
-  if (expires_at != 0 && expires_at <= now_seconds) return false;
+  if (is_over(expires_at, now_seconds)) return false;
   return everybody || std::find(readers.begin(), readers.end(), uid) != readers.end();
 }
 

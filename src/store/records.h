@@ -73,7 +73,7 @@ struct TombstoneRecord {
 struct GapRecord {
   std::vector<std::string> readers;
   bool everybody = false;       // can read it, while it lasts; `readers` is empty
-  std::int64_t expires_at = 0;  // seconds; 0: never
+  std::int64_t expires_at = 0;  // as Message::expires_at()
   // So many seqs, that of the key being the last: more than one only where the seqs were skipped
   // after a loss (store/data_loss.h).
   std::uint64_t seqs = 1;
@@ -231,7 +231,7 @@ struct MessageHead {
   }
   bool visible_to(std::string_view viewer) const;
   bool expired_at(std::int64_t now_seconds) const {
-    return expire != 0 && timestamp + static_cast<std::int64_t>(expire) <= now_seconds;
+    return expire != 0 && is_over(timestamp + static_cast<std::int64_t>(expire), now_seconds);
   }
 };
 Result<MessageHead> decode_message_head(std::string_view bytes);

@@ -121,6 +121,7 @@ TEST(MessageHead, SaysWhatTheMessageSays) {
     for (const std::int64_t after : {-1, 0, 59, 60, 61}) {
       const std::int64_t now = message.timestamp + after;
       EXPECT_EQ(head->expired_at(now), message.expired_at(now)) << after;
+      EXPECT_EQ(message.expired_at(now), message.expire != 0 && after > 60) << after;
     }
   }
 }
@@ -364,13 +365,13 @@ TEST(GapRecord, SaysWhoCanReadTheMessageAndForHowLong) {
   EXPECT_TRUE(restricted.readable_by("v", 1000));
   EXPECT_FALSE(restricted.readable_by("w", 1000));
   restricted.expires_at = 1000;
-  EXPECT_TRUE(restricted.readable_by("v", 999));
-  EXPECT_FALSE(restricted.readable_by("v", 1000));
+  EXPECT_TRUE(restricted.readable_by("v", 1000)) << "for all of that second";
+  EXPECT_FALSE(restricted.readable_by("v", 1001));
   GapRecord open;
   open.everybody = true;
   open.expires_at = 1000;
-  EXPECT_TRUE(open.readable_by("w", 999));
-  EXPECT_FALSE(open.readable_by("w", 1000));
+  EXPECT_TRUE(open.readable_by("w", 1000));
+  EXPECT_FALSE(open.readable_by("w", 1001));
   EXPECT_FALSE(GapRecord().readable_by("u", 0));
 }
 

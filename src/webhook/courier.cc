@@ -102,7 +102,7 @@ void Courier::send(const std::vector<Dispatch*>& letters, const WebhookOptions& 
   std::vector<Dispatch*> due;
   for (Dispatch* dispatch : letters) {
     if (dispatch->settled) continue;
-    if (dispatch->expires_seconds != 0 && dispatch->expires_seconds <= now_seconds) {
+    if (is_over(dispatch->expires_at, now_seconds)) {
       dispatch->settled = true;
       continue;
     }

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "model/message.h"
 #include "webhook/http_sender.h"
 #include "webhook/letter.h"
 #include "webhook/options.h"
@@ -18,9 +19,9 @@ namespace jindou::webhook {
 // A letter and how it has fared so far.
 struct Dispatch {
   Letter letter;
-  std::uint64_t weight = 1;          // messages (or changes) it tells of
-  std::int64_t newest_seconds = 0;   // when the newest of them happened
-  std::int64_t expires_seconds = 0;  // not worth telling from then on; 0: never
+  std::uint64_t weight = 1;         // messages (or changes) it tells of
+  std::int64_t newest_seconds = 0;  // when the newest of them happened
+  std::int64_t expires_at = 0;      // is_over(): not worth telling any more
   unsigned refusals = 0;
   std::chrono::steady_clock::time_point not_before{};
   bool settled = false;  // delivered or given up

@@ -263,8 +263,8 @@ TEST_F(CourierTest, WhatExpiresWhileItWaitsIsNotTold) {
   TestReceiver receiver;
   options_.http_addr = receiver.url();
   std::vector<Dispatch> letters{letter("gone"), letter("still good")};
-  letters[0].expires_seconds = clock_.wall_seconds();
-  letters[1].expires_seconds = clock_.wall_seconds() + 1000;
+  letters[0].expires_at = clock_.wall_seconds() - 1;
+  letters[1].expires_at = clock_.wall_seconds();
   send(letters, 1);
   EXPECT_TRUE(letters[0].settled);
   ASSERT_EQ(receiver.calls().size(), 1U);

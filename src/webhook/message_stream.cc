@@ -412,9 +412,7 @@ void MessageStream::add_offline_letter(Parcel& parcel, const Message& message,
   dispatch.letter.id = event_id(
       Event::offline, std::to_string(raw(message.id)) + "/" + std::to_string(deps_.node_id));
   dispatch.newest_seconds = message.timestamp;
-  if (message.expire != 0) {
-    dispatch.expires_seconds = message.timestamp + static_cast<std::int64_t>(message.expire);
-  }
+  dispatch.expires_at = message.expires_at();
   note_held(dispatch);
   parcel.letters.push_back(std::move(dispatch));
 }
