@@ -134,9 +134,10 @@ std::int64_t BodyReader::signed_number(std::string_view name) {
 bool BodyReader::flag(std::string_view name) {
   bool found = false;
   const dom::element value = find(name, found);
-  bool on = false;
-  if (!found || value.get_bool().get(on) == simdjson::SUCCESS) return on;
-  return to_number(value, name, std::numeric_limits<std::uint8_t>::max()) == 1;
+  if (!found) return false;
+  const auto on = codec::to_flag(value);
+  if (!on) fail_member(name, codec::kFlagRule);
+  return on.value_or(false);
 }
 
 ChannelType BodyReader::channel_type(std::string_view name) {

@@ -43,7 +43,7 @@ class BodyReader {
                        std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
   // Also negative ones. 0 when absent.
   std::int64_t signed_number(std::string_view name);
-  // Only 1 (or true) means on.
+  // 0, 1, true or false; false when absent.
   bool flag(std::string_view name);
   ChannelType channel_type(std::string_view name = "channel_type");
   // An id that has to be there: a number or a string of decimal digits. 0 when absent.

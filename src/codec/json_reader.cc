@@ -67,4 +67,17 @@ Result<simdjson::dom::element> parse_json(std::string_view body) {
   return element;
 }
 
+std::optional<bool> to_flag(simdjson::dom::element value) {
+  bool on = false;
+  if (value.get_bool().get(on) == simdjson::SUCCESS) return on;
+  const auto type = value.type();
+  const bool whole =
+      type == simdjson::dom::element_type::INT64 || type == simdjson::dom::element_type::UINT64;
+  std::uint64_t number = 0;
+  if (!whole || value.get_uint64().get(number) != simdjson::SUCCESS || number > 1) {
+    return std::nullopt;
+  }
+  return number == 1;
+}
+
 }  // namespace jindou::codec

@@ -6,6 +6,7 @@
 #include <simdjson.h>
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,5 +26,10 @@ inline constexpr std::size_t kJsonDepthMax = 32;
 // parser keeps both. Memory: about 14 bytes per byte of body, kept for the next call up to bodies
 // of 1 MiB.
 Result<simdjson::dom::element> parse_json(std::string_view body);
+
+// A 0/1 flag of the HTTP API, which true and false stand for, too. None: anything else, also 2;
+// then kFlagRule follows the name of the member.
+std::optional<bool> to_flag(simdjson::dom::element value);
+inline constexpr std::string_view kFlagRule = "must be 0 or 1, true or false";
 
 }  // namespace jindou::codec

@@ -189,14 +189,10 @@ std::optional<std::uint64_t> read_number(dom::element value, std::string_view na
 }
 
 bool read_flag(dom::element value, std::string_view name, Problems& problems) {
-  bool on = false;
-  if (value.is_null() || value.get_bool().get(on) == simdjson::SUCCESS) return on;
-  const auto type = value.type();
-  if (type != dom::element_type::INT64 && type != dom::element_type::UINT64) {
-    problems.add(name, "must be 0 or 1");
-    return false;
-  }
-  return read_number(value, name, std::numeric_limits<std::uint8_t>::max(), problems) == 1;
+  if (value.is_null()) return false;
+  const auto on = to_flag(value);
+  if (!on) problems.add(name, std::string(kFlagRule));
+  return on.value_or(false);
 }
 
 void read_expire(dom::element value, std::uint32_t& out, Problems& problems) {

@@ -146,10 +146,9 @@ TEST(BatchArray, NullAndEmptyMeanAbsent) {
   EXPECT_TRUE(items_of(array_of({item_with(R"("subscribers":[])")}))[0].subscribers.empty());
 }
 
-TEST(BatchArray, OnlyTheValueOneSwitchesAFlagOn) {
-  const std::pair<const char*, bool> cases[] = {{"0", false},   {"1", true},    {"2", false},
-                                                {"255", false}, {"true", true}, {"false", false},
-                                                {"null", false}};
+TEST(BatchArray, TakesFlagsAsNumbersAndWords) {
+  const std::pair<const char*, bool> cases[] = {
+      {"0", false}, {"1", true}, {"true", true}, {"false", false}, {"null", false}};
   for (const auto& [value, on] : cases) {
     SCOPED_TRACE(value);
     const auto items = items_of(array_of({item_with(R"("is_stream":)" + std::string(value) +
@@ -466,9 +465,19 @@ TEST(SingleSend, TakesTheFlagsBesideTheHeaderToo) {
   EXPECT_TRUE(flags(R"("no_persist":true)").no_persist);
   EXPECT_TRUE(flags(R"("red_dot":1,"header":{"red_dot":0})").red_dot);
   EXPECT_TRUE(flags(R"("header":{"red_dot":1},"red_dot":0)").red_dot);
-  EXPECT_FALSE(flags(R"("sync_once":2)").sync_once);
-  EXPECT_EQ(send_error(R"({"payload":"YQ==","channel_id":"g","channel_type":2,"sync_once":"1"})"),
-            "sync_once must be 0 or 1");
+  for (const auto* value : {"2", "255", "256", "-1", "1.0", "\"1\"", "[]", "{}"}) {
+    for (const auto* name : {"sync_once", "no_persist", "red_dot", "is_stream", "header.sync_once",
+                             "header.no_persist", "header.red_dot"}) {
+      const std::string_view in_header = "header.";
+      const bool nested = std::string_view(name).starts_with(in_header);
+      const std::string member =
+          "\"" + std::string(nested ? name + in_header.size() : name) + "\":" + value;
+      EXPECT_EQ(send_error(R"({"payload":"YQ==","channel_id":"g","channel_type":2,)" +
+                           (nested ? "\"header\":{" + member + "}" : member) + "}"),
+                std::string(name) + " must be 0 or 1, true or false")
+          << value;
+    }
+  }
   EXPECT_TRUE(parse_send(R"({"payload":"YQ==","sync_once":1,"subscribers":["a"]})", {}));
 }
 

@@ -149,9 +149,11 @@ class Bodies(BadInputCase):
                     self.assertEqual(body["items"][0]["index"], 0)
                     self.assertIn(field, body["items"][0]["field"])
         for flag in ("no_persist", "red_dot", "sync_once"):
-            for value in ("1", -1, 256, 1.5, [], {}):
+            for value in ("1", -1, 2, 255, 256, 1.5, [], {}):
                 with self.subTest(flag=flag, value=value):
                     self.refused([self.good(header={flag: value})])
+                    self.refused([self.good(**{flag: value})])
+                    self.refused(self.good(**{flag: value}), path="/message/send")
 
     def test_numbers_out_of_range(self):
         for field, numbers in (("channel_type", ["-1", "256", "65538", "4294967298", "1e2",

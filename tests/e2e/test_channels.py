@@ -125,16 +125,19 @@ class Upsert(Channels):
         self.assertEqual(self.conversations(uids[1]), {group})
         self.assertEqual(self.conversations(uids[2]), set())
 
-    def test_only_one_means_on(self):
+    def test_flags_are_0_and_1(self):
         group = fresh("g")
-        for value, status in ((1, 403), (0, 200), (2, 200), (True, 403), (False, 200),
-                              (None, 200)):
+        for value, status in ((1, 403), (0, 200), (True, 403), (False, 200), (None, 200)):
             self.server.must_post("/channel", {"channel_id": group, "channel_type": GROUP,
                                                "ban": value})
             self.assertEqual(self.send(group)[0], status, value)
-        for value in ("1", 1.0, 256, -1, [1]):
-            self.assert_error(self.server.post("/channel", {
-                "channel_id": group, "channel_type": GROUP, "ban": value}), 400)
+        for value in (2, 255, "1", 1.0, 256, -1, [1]):
+            for flag in ("ban", "disband", "large", "send_ban", "allow_stranger", "reset"):
+                refused = self.server.post("/channel", {
+                    "channel_id": group, "channel_type": GROUP, flag: value})
+                self.assert_error(refused, 400)
+                self.assertIn(flag + " must be 0 or 1, true or false", refused.json()["msg"])
+        self.assertEqual(self.send(group)[0], 200)
 
     def test_reset_removes_members_first(self):
         a, b, group = fresh("a"), fresh("b"), fresh("g")
