@@ -24,7 +24,8 @@ struct UpsertChannel {
   ChannelKey channel;
   ChannelFlags flags;
   // POST /channel: also brings a disbanded channel back, with its seqs going on. Without it a set
-  // `disband` is not cleared (error: invalid).
+  // `disband` is not cleared (error: invalid). One that is disbanded and stays so takes no
+  // subscribers (error: invalid).
   bool revives = false;
   bool reset_subscribers = false;        // remove every subscriber first
   std::vector<std::string> subscribers;  // then add these

@@ -24,8 +24,8 @@ Result<void> check_not_disbanded(const CachedChannel& channel) {
   if (!channel.record.flags.disband) return {};
   return Error(
       Errc::invalid,
-      "the channel was deleted or disbanded; POST /channel brings it back: its seqs go on, "
-      "deleted messages stay deleted");
+      "the channel was deleted or disbanded; POST /channel without disband brings it back: its "
+      "seqs go on, deleted messages stay deleted");
 }
 
 KeyKind key_kind(MemberList list) {

@@ -221,13 +221,24 @@ TEST_F(Core, BringsADeletedChannelBackAndSaysHow) {
   unread.value = 1;
   ChangeMembers deny = add;
   deny.list = MemberList::denylist;
+  UpsertChannel still_gone;
+  still_gone.channel = group;
+  still_gone.flags.disband = true;
+  still_gone.revives = true;
+  still_gone.subscribers = {"u3"};
+  UpsertChannel many = still_gone;
+  for (std::size_t i = 0; i < 2 * partition_options_.list_slice; ++i) {
+    many.subscribers.push_back("m" + std::to_string(i));
+  }
   for (const Change& pointless :
-       {Change(add), Change(deny), Change(unread), Change(SetRetention{group, 10, 10})}) {
+       {Change(add), Change(deny), Change(unread), Change(SetRetention{group, 10, 10}),
+        Change(still_gone), Change(many)}) {
     const auto refused = change(pointless);
     ASSERT_FALSE(refused.has_value());
     EXPECT_EQ(refused.error().code(), Errc::invalid);
     EXPECT_NE(refused.error().detail().find("POST /channel"), std::string::npos);
   }
+  EXPECT_FALSE(conversation("u3", group).has_value());
   // What they ask for holds already.
   ChangeMembers remove = add;
   remove.operation = ChangeMembers::Operation::remove;

@@ -36,7 +36,8 @@ void Partition::set_flags(CachedChannel& channel, const ChannelFlags& flags) {
 
 Result<void> Partition::evaluate_change(const UpsertChannel& change) {
   JD_TRY(CachedChannel * channel, cache_.load(change.channel));
-  if (!change.flags.disband && !change.revives) JD_CHECK_OK(check_not_disbanded(*channel));
+  const bool stays = change.flags.disband ? change.subscribers.empty() : change.revives;
+  if (!stays) JD_CHECK_OK(check_not_disbanded(*channel));
   const bool lists = change.reset_subscribers || !change.subscribers.empty();
   const Operation operation = change.reset_subscribers ? Operation::replace : Operation::add;
   JD_TRY(const bool long_change,

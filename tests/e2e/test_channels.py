@@ -53,6 +53,12 @@ class Upsert(Channels):
             self.assertEqual(self.send(place["channel_id"]), (403, 24))
             for body in (place, dict(place, disband=0)):
                 self.assert_error(self.server.post("/channel/info", body), 400)
+            # Nobody gets into a channel that stays disbanded.
+            for count in (1, 300):
+                refused = self.server.post("/channel", dict(
+                    place, disband=1, subscribers=[fresh("u") for _ in range(count)]))
+                self.assert_error(refused, 400)
+                self.assertIn("POST /channel without disband", refused.json()["msg"])
             self.server.must_post(path, dict(place, disband=1, ban=1))
             self.assertEqual(self.send(place["channel_id"]), (403, 24))
             self.server.must_post("/channel", place)
