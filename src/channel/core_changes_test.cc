@@ -633,6 +633,12 @@ TEST_F(Core, WhatAUserDoesNotHaveIsNotActivated) {
   EXPECT_EQ(refused.error().code(), Errc::not_found);
   EXPECT_EQ(conversation("u1", kGroup)->activated_at_ns, 0) << "all or nothing";
   EXPECT_FALSE(conversation("u2", kGroup).has_value());
+  for (const ChannelType type : {ChannelType::data, ChannelType::temp, ChannelType::live}) {
+    wanted.channel = ChannelKey("g1", type);
+    const auto none = change(wanted);
+    ASSERT_FALSE(none.has_value());
+    EXPECT_EQ(none.error().code(), Errc::not_found) << "these have no conversations";
+  }
 }
 
 // With a change of a few subscribers and with one that takes many commits.

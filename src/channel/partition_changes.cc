@@ -183,7 +183,10 @@ Result<void> Partition::evaluate_change(const ChangeConversation& change) {
   using What = ChangeConversation::Operation;
   ChannelKey key = change.channel;
   JD_CHECK_OK(receivers_.resolve_agent_channel(key));
-  if (!has_conversations(key.type)) return {};
+  if (!has_conversations(key.type)) {
+    if (change.operation != What::activate) return {};
+    return Error(Errc::not_found, "channels of this type have no conversations");
+  }
   JD_TRY(CachedChannel * channel, cache_.load(key));
   // That it is read or hidden holds already.
   if (change.operation == What::activate) return activate_conversations(*channel, change.uids);

@@ -233,7 +233,8 @@ class Activating(DirectoryCase):
         uid = fresh("u")
         group = self.group(uid)
         self.remove(group, uid)
-        for channel_id, channel_type in ((group, GROUP), (fresh("p"), PERSON)):
+        for channel_id, channel_type in ((group, GROUP), (fresh("p"), PERSON), (fresh("d"), 7),
+                                         (fresh("t"), 8), (fresh("l"), 9)):
             refused = self.server.post("/conversations/activate", {
                 "uid": uid, "channel_id": channel_id, "channel_type": channel_type})
             self.assertEqual(refused.status, 404)
