@@ -98,6 +98,42 @@ TEST_F(Conversations, ComeBackForSubscribersWhenTheDenylistIsReplaced) {
   EXPECT_FALSE(conversation("u9", kGroup).has_value());
 }
 
+// However the denylist becomes shorter, in a short or a long change.
+TEST_F(Conversations, ComeBackForSubscribersAndWhomTheChannelIsNamedAfter) {
+  const auto list = MemberList::denylist;
+  const ChannelKey visit("visitor", ChannelType::visitors);
+  SendCommand hello = to_group("visitor", "hello");
+  hello.channel = visit;
+  hello.from_uid = "helper";
+  send({hello, to_group("g1", "a")});
+  ASSERT_TRUE(conversation("visitor", visit).has_value());
+  std::vector<std::string> many;
+  for (std::size_t i = 0; i < 2 * partition_options_.list_slice; ++i) {
+    many.push_back("m" + std::to_string(i));
+  }
+  for (const auto& others : {std::vector<std::string>(), many}) {
+    std::vector<std::string> denied = others;
+    for (const auto* uid : {"u2", "stranger", "visitor"}) denied.emplace_back(uid);
+    for (const auto operation :
+         {ChangeMembers::Operation::remove, ChangeMembers::Operation::replace}) {
+      for (const ChannelKey& channel : {kGroup, visit}) {
+        ChangeMembers deny = members(ChangeMembers::Operation::add, denied, list);
+        deny.channel = channel;
+        ASSERT_TRUE(change(deny).has_value());
+        ChangeMembers back = deny;
+        back.operation = operation;
+        if (operation == ChangeMembers::Operation::replace) back.uids = {"u9"};
+        ASSERT_TRUE(change(back).has_value());
+      }
+      EXPECT_TRUE(conversation("u2", kGroup).has_value());
+      EXPECT_FALSE(conversation("stranger", kGroup).has_value());
+      EXPECT_FALSE(conversation("visitor", kGroup).has_value());
+      EXPECT_TRUE(conversation("visitor", visit).has_value());
+      EXPECT_FALSE(conversation("stranger", visit).has_value());
+    }
+  }
+}
+
 TEST_F(Conversations, AreNotMadeForUsersOnTheDenylist) {
   send({to_group("g1", "a")});
   const auto list = MemberList::denylist;

@@ -170,6 +170,9 @@ class Partition {
   Result<void> prepare_list_change(CachedChannel& channel, MemberList list,
                                    ChangeMembers::Operation operation,
                                    const std::vector<std::string>& uids);
+  // Whether somebody who leaves the denylist has a conversation again: a subscriber, or whom the
+  // channel is named after if there was a message to receive. Both lists are loaded.
+  static bool is_readmitted(const CachedChannel& channel, const std::string& uid);
   void change_list(CachedChannel& channel, MemberList list, ChangeMembers::Operation operation,
                    const std::vector<std::string>& uids);
 

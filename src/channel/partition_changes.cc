@@ -78,6 +78,12 @@ Result<void> Partition::evaluate_change(const ChangeMembers& change) {
   return {};
 }
 
+bool Partition::is_readmitted(const CachedChannel& channel, const std::string& uid) {
+  if (channel.list(MemberList::subscribers)->contains(uid)) return true;
+  const auto named = named_users(channel.key);
+  return channel.last_seq > 0 && std::find(named.begin(), named.end(), uid) != named.end();
+}
+
 Result<void> Partition::prepare_list_change(CachedChannel& channel, MemberList list,
                                             Operation operation,
                                             const std::vector<std::string>& uids) {
@@ -122,14 +128,9 @@ void Partition::change_list(CachedChannel& channel, MemberList list, Operation o
   }
   if (list != MemberList::denylist) return;
   for (const auto& uid : changed.added) conversations_.erase(channel, uid, *txn_);
-  if (operation == Operation::remove) {
-    conversations_.readmit(channel, changed.removed, *txn_);
-    return;
-  }
-  const UidSet& subscribers = *channel.lists[static_cast<int>(MemberList::subscribers)];
   std::vector<std::string> readmitted;
   for (const auto& uid : changed.removed) {
-    if (subscribers.contains(uid)) readmitted.push_back(uid);
+    if (is_readmitted(channel, uid)) readmitted.push_back(uid);
   }
   conversations_.readmit(channel, readmitted, *txn_);
 }

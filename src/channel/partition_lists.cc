@@ -358,7 +358,7 @@ Result<void> Partition::load_conversations_of(const ListJob& job, ListSlice& sli
     if (!subscribers.contains(uid)) JD_CHECK_OK(conversations_.load(channel, uid));
   }
   for (const auto& uid : slice.removed) {
-    if (job.change.kind != Kind::remove && !subscribers.contains(uid)) continue;
+    if (!is_readmitted(channel, uid)) continue;
     JD_CHECK_OK(conversations_.load(channel, uid));
     slice.readmitted.push_back(uid);
   }

@@ -146,6 +146,13 @@ class Appearing(Conversations):
             self.assertIsNone(self.one(uid, group))
             self.server.must_post("/channel/blacklist_remove", place)
             self.assertIsNotNone(self.one(uid, group))
+        # Who is no member does not get one by it, whichever way.
+        stranger = dict(place, uids=[fresh("u")])
+        for way in ("remove", "set", "remove_all"):
+            self.server.must_post("/channel/blacklist_add", stranger)
+            self.server.must_post("/channel/blacklist_" + way, dict(
+                stranger, uids=["another"] if way == "set" else stranger["uids"]))
+            self.assertEqual(self.sync(stranger["uids"][0]), [], way)
 
     def test_actions_make_it(self):
         for what, more in (("clearUnread", {}), ("setUnread", {"unread": 1})):
