@@ -57,7 +57,9 @@ std::string send_item() {
       {need("payload", content()), need("from_uid", uid("The sender.")),
        need("channel_id", channel_id("The channel; for type 1 the other user.")),
        need("channel_type", channel_type()),
-       may("subscribers", some_uids("Only these users receive and read it."))});
+       may("subscribers",
+           some_uids("Only these users receive it; they and the sender read it. With sync_once: "
+                     "a command to these users, in a log of its own."))});
 }
 
 std::string object_form() {
@@ -77,8 +79,8 @@ std::string single_send() {
        may("channel_type",
            integer("Required unless `subscribers` and `sync_once` are given.", 0, 255)),
        may("subscribers", some_uids("With `sync_once` and without `channel_id` a command to these "
-                                    "users; else only these "
-                                    "users receive and read the message."))});
+                                    "users; else only these users receive the message; they and "
+                                    "the sender read it."))});
 }
 
 std::string send_answer() {

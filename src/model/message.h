@@ -46,7 +46,7 @@ struct Message {
   std::string client_msg_no;
   std::string topic;
   std::string stream_no;
-  // Non-empty: only these users may receive and read it.
+  // Non-empty: only these users receive it, and only they and the sender read it.
   std::vector<std::string> subscribers;
   std::string payload;         // plain bytes as the sender gave them
   std::int64_t timestamp = 0;  // seconds since the epoch by the wall clock, taken once, at append
