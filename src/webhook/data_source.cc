@@ -66,8 +66,9 @@ std::optional<std::vector<std::string>> read_uids(const HttpAnswer& answer) {
 }
 
 bool read_flag(simdjson::dom::object object, std::string_view name) {
-  std::uint64_t number = 0;
-  return object[name].get_uint64().get(number) == simdjson::SUCCESS && number == 1;
+  simdjson::dom::element value;
+  if (object[name].get(value) != simdjson::SUCCESS) return false;
+  return codec::to_flag(value).value_or(false);
 }
 
 std::optional<ChannelFlags> read_flags(const HttpAnswer& answer) {

@@ -119,9 +119,11 @@ class DataSource(unittest.TestCase):
         server = self.serve()
         self.assertEqual(server.batch([item(group, from_uid=member)]).status, 200)
         self.assertEqual(self.source.asked("getChannelInfo", group), 0)
-        asking = self.serve(**{"datasource.channelInfoOn": "true"})
-        refused = asking.batch([item(group, from_uid=member)])
-        self.assertEqual(refused.json()["items"][0]["reason"], 19)
+        for ban in (1, True):
+            self.source.answers[("getChannelInfo", group)]["ban"] = ban
+            asking = self.serve(**{"datasource.channelInfoOn": "true"})
+            refused = asking.batch([item(group, from_uid=member)])
+            self.assertEqual(refused.json()["items"][0]["reason"], 19, ban)
 
     def test_system_accounts(self):
         robot, group = fresh("robot"), fresh("g")
