@@ -47,31 +47,31 @@ Txn::SavePoint Txn::save() {
   ++save_points_;
   batch_.SetSavePoint();
   SavePoint point;
-  point.effects = effects_->messages.size();
-  point.after_commit = after_commit_.size();
-  point.expected_bytes = expected_bytes_;
-  point.undo = undo_.size();
-  point.messages = messages_;
-  point.record = record_.mark();
+  point.effects_ = effects_->messages.size();
+  point.after_commit_ = after_commit_.size();
+  point.expected_bytes_ = expected_bytes_;
+  point.undo_ = undo_.size();
+  point.messages_ = messages_;
+  point.record_ = record_.mark();
   return point;
 }
 
 void Txn::roll_back(const SavePoint& point) {
   JD_ASSERT(save_points_ > 0);
-  JD_ASSERT(undo_.size() >= point.undo);
-  for (; undo_.size() > point.undo; undo_.pop_back()) undo_.back()();
+  JD_ASSERT(undo_.size() >= point.undo_);
+  for (; undo_.size() > point.undo_; undo_.pop_back()) undo_.back()();
   expect_ok(batch_.RollbackToSavePoint());
-  effects_->messages.resize(point.effects);
-  after_commit_.resize(point.after_commit);
-  expected_bytes_ = point.expected_bytes;
-  messages_ = point.messages;
-  record_.cut(point.record);
+  effects_->messages.resize(point.effects_);
+  after_commit_.resize(point.after_commit_);
+  expected_bytes_ = point.expected_bytes_;
+  messages_ = point.messages_;
+  record_.cut(point.record_);
   --save_points_;
 }
 
 void Txn::keep(const SavePoint& point) {
   JD_ASSERT(save_points_ > 0);
-  JD_ASSERT(undo_.size() >= point.undo);
+  JD_ASSERT(undo_.size() >= point.undo_);
   expect_ok(batch_.PopSavePoint());
   // An outer save point may still want them.
   if (--save_points_ == 0) undo_.clear();

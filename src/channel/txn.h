@@ -88,12 +88,12 @@ class Txn {
 
    private:
     friend class Txn;
-    std::size_t effects = 0;
-    std::size_t after_commit = 0;
-    std::size_t expected_bytes = 0;
-    std::size_t undo = 0;
-    std::uint32_t messages = 0;
-    store::CommitRecordBuilder::Mark record;
+    std::size_t effects_ = 0;
+    std::size_t after_commit_ = 0;
+    std::size_t expected_bytes_ = 0;
+    std::size_t undo_ = 0;
+    std::uint32_t messages_ = 0;
+    store::CommitRecordBuilder::Mark record_;
   };
   SavePoint save();
   // Takes back everything since.

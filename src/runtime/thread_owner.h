@@ -19,7 +19,7 @@ class ThreadOwner {
   // Whether the calling thread is the owner. The first thread that asks becomes it, for good.
   bool is_this_thread() const {
     const void* const owner = owner_.load(std::memory_order_relaxed);
-    return owner == &mark_ || (owner == nullptr && become_owner());
+    return owner == &mark || (owner == nullptr && become_owner());
   }
 
   // Nobody owns the object any more: the next thread that asks becomes the owner. For handing over
@@ -34,12 +34,12 @@ class ThreadOwner {
  private:
   bool become_owner() const {
     const void* nobody = nullptr;
-    return owner_.compare_exchange_strong(nobody, &mark_, std::memory_order_relaxed);
+    return owner_.compare_exchange_strong(nobody, &mark, std::memory_order_relaxed);
   }
 
   // Its address differs between threads that live at the same time. A thread that began after the
   // owner ended may get the owner's: then a fault goes unnoticed, but none is made up.
-  static inline thread_local constinit char mark_ = 0;
+  static inline thread_local constinit char mark = 0;
   mutable std::atomic<const void*> owner_{nullptr};
 };
 
