@@ -2,7 +2,7 @@
 """Looks at each commit of a range by itself: check_commits.py [RANGE] [--seconds N] [--no-compile]
 
 RANGE is what `git rev-list` takes; without one it is origin/main..HEAD if that has commits, else the
-last commit. Of each commit, without merges:
+last commit. Of each commit, without merges and without those made before there was this check:
 - the subject has the form "area: what it does", at most 72 columns, and a body says why;
 - it adds at most 400 lines, or a paragraph of the body begins with "In one commit because";
 - what it changes compiles on its own tree (g++ -fsyntax-only with the flags of preset dev): source
@@ -46,6 +46,11 @@ def run(command, cwd=None, check=True):
 
 def git(repository, *arguments):
     return run(["git", "-C", str(repository), *arguments]).stdout
+
+
+def knows_the_rules(repository, commit):
+    return run(["git", "-C", str(repository), "cat-file", "-e",
+                f"{commit}:scripts/check_commits.py"], check=False).returncode == 0
 
 
 def default_range(repository):
@@ -197,7 +202,8 @@ def tree_problems(tree, commit, jobs):
 
 def check(repository, revisions, seconds, compiles=True, report=print):
     """Reports every problem; returns how many there were."""
-    commits = git(repository, "rev-list", "--no-merges", *revisions).split()
+    listed = git(repository, "rev-list", "--no-merges", *revisions).split()
+    commits = [commit for commit in listed if knows_the_rules(repository, commit)]
     problems = 0
 
     def tell(commit, found):
@@ -225,6 +231,8 @@ def check(repository, revisions, seconds, compiles=True, report=print):
         finally:
             tree.close()
     left_out = f", {len(commits) - begun} trees left out" if begun < len(commits) else ""
+    if len(commits) < len(listed):
+        left_out += f", {len(listed) - len(commits)} commits older than the check"
     report(f"{len(commits)} commits, {problems} problems{left_out}")
     return problems
 
@@ -248,7 +256,9 @@ class SmallRepository:
     def __init__(self, root):
         self.root = pathlib.Path(root)
         run(["git", "init", "-q", "-b", "main", str(self.root)])
+        self.commit("nobody looks at this one.", {})
         self.commit(GOOD_MESSAGE, {
+            "scripts/check_commits.py": "",
             "CMakeLists.txt": CMAKE, "CMakePresets.json": PRESETS,
             "src/base/a.h": "#pragma once\nint a();\n",
             "src/base/a.cc": '#include "base/a.h"\nint a() { return 1; }\n',
@@ -308,7 +318,7 @@ def self_test():
                 failed += 1
                 print(f'should tell of "{word}":\n{said}')
         # A later commit that mends it excuses nothing.
-        found, said = repository.problems_of_last(len(cases))
+        found, said = repository.problems_of_last(len(cases) + 2)
         wanted = sum(1 for case in cases if case[2])
         if found != wanted or len(git(root, "worktree", "list").splitlines()) != 1:
             failed += 1
