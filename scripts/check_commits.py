@@ -2,7 +2,7 @@
 """Looks at each commit of a range by itself: check_commits.py [RANGE] [--seconds N] [--no-compile]
 
 RANGE is what `git rev-list` takes; without one it is origin/main..HEAD if that has commits, else the
-last commit. Of each commit, without merges and without those made before there was this check:
+last commit. Of each commit, without merges and without those from before CONTRIBUTING.md told this:
 - the subject has the form "area: what it does", at most 72 columns, and a body says why;
 - it adds at most 400 lines, or a paragraph of the body begins with "In one commit because";
 - what it changes compiles on its own tree (g++ -fsyntax-only with the flags of preset dev): source
@@ -50,7 +50,7 @@ def git(repository, *arguments):
 
 def knows_the_rules(repository, commit):
     return run(["git", "-C", str(repository), "cat-file", "-e",
-                f"{commit}:scripts/check_commits.py"], check=False).returncode == 0
+                f"{commit}:CONTRIBUTING.md"], check=False).returncode == 0
 
 
 def default_range(repository):
@@ -232,7 +232,7 @@ def check(repository, revisions, seconds, compiles=True, report=print):
             tree.close()
     left_out = f", {len(commits) - begun} trees left out" if begun < len(commits) else ""
     if len(commits) < len(listed):
-        left_out += f", {len(listed) - len(commits)} commits older than the check"
+        left_out += f", {len(listed) - len(commits)} commits from before the rules"
     report(f"{len(commits)} commits, {problems} problems{left_out}")
     return problems
 
@@ -258,7 +258,7 @@ class SmallRepository:
         run(["git", "init", "-q", "-b", "main", str(self.root)])
         self.commit("nobody looks at this one.", {})
         self.commit(GOOD_MESSAGE, {
-            "scripts/check_commits.py": "",
+            "CONTRIBUTING.md": "",
             "CMakeLists.txt": CMAKE, "CMakePresets.json": PRESETS,
             "src/base/a.h": "#pragma once\nint a();\n",
             "src/base/a.cc": '#include "base/a.h"\nint a() { return 1; }\n',
