@@ -87,13 +87,6 @@ Rows plain(const LonePartition& world) {
     if (record.activated_at_ns != 0) record.activated_at_ns = 1;
     value = store::encode(record);
   }
-  // With a row beside it a tombstone says nothing.
-  std::erase_if(rows, [&rows](const auto& row) {
-    const std::string& key = row.first;
-    return key[2] == static_cast<char>(store::KeyKind::tombstone) &&
-           rows.contains(store::conversation_key(kPartition, store::uid_of_tombstone_key(key),
-                                                 store::channel_of_tombstone_key(key)));
-  });
   return rows;
 }
 
