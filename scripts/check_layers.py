@@ -48,9 +48,6 @@ KNOWN_CIRCLES = [
         "stream_routes", "streamv2_routes", "system_routes", "tag_routes", "user_routes")),
     # A private type of a Partition, for its several source files.
     frozenset({"channel/partition", "channel/partition_flight"}),
-    # Loading and the table of settings share a header with the settings themselves.
-    frozenset(f"config/{name}" for name in (
-        "keys", "origin", "secrets", "settings", "settings_file")),
     # A shard holds its connections, and each of them asks its shard.
     frozenset({"gateway/connection", "gateway/shard"}),
 ]

@@ -12,7 +12,7 @@
 #include "bench/bench.h"
 #include "config/conversion.h"
 #include "config/fitted_defaults.h"
-#include "config/settings.h"
+#include "config/loaded_settings.h"
 
 namespace jindou::app {
 

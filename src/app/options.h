@@ -7,7 +7,7 @@
 #include "api/api_server.h"
 #include "base/result.h"
 #include "channel/partition.h"
-#include "config/settings.h"
+#include "config/loaded_settings.h"
 #include "gateway/options.h"
 #include "retention/sweeper.h"
 #include "store/database.h"

@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "base/result.h"
-#include "config/settings.h"
+#include "config/loaded_settings.h"
 
 namespace jindou::app {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "config/keys.h"
-#include "config/settings.h"
+#include "config/loaded_settings.h"
 #include "config/settings_file.h"
 
 namespace jindou::config {

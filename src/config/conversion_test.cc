@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "config/settings.h"
+#include "config/loaded_settings.h"
 
 namespace jindou::config {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/machine_share.h"
-#include "config/settings.h"
+#include "config/loaded_settings.h"
 
 namespace jindou::config {
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "config/loaded_settings.h"
+
 namespace jindou::config {
 
 LiveSettings::LiveSettings(Settings initial)

@@ -9,12 +9,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -256,7 +253,7 @@ struct RetentionSettings {
   std::size_t compact_after_rows = 1'000'000;
 };
 
-// What the keys mean is written once, in the table of settings.cc (docs/configuration.md).
+// What the keys mean is written once, in settings_table.cc (docs/configuration.md).
 struct Settings {
   Mode mode = Mode::debug;
   std::string http_addr = "localhost:5001";
@@ -356,44 +353,8 @@ struct IgnoredKey {
 };
 std::span<const IgnoredKey> ignored_keys();
 
-enum class SettingOrigin : std::uint8_t { by_default, fitted, file, env, flag };
-
-struct LoadedSettings {
-  Settings settings;
-  std::vector<SettingOrigin> origins;  // parallel to settings_table()
-  std::vector<std::string> warnings;   // for the log: ignored keys, unknown WK_ variables
-  std::string fit;                     // for the log: which memory the defaults fit into
-};
-
-using Environment = std::map<std::string, std::string>;
-// Key and value, in the order given on the command line: {"api.maxBatch", "500"}.
-using Overrides = std::vector<std::pair<std::string, std::string>>;
-
-// The variables of this process whose names start with WK_.
-Environment process_environment();
-
-// Reads all sources and checks every value against its row, then calls validate(). An environment
-// variable that is empty counts as absent. Keys are compared without regard to case.
-// Errors: invalid (names the key, the value unless it is secret, and what would be right),
-// not_found (the file cannot be read).
-Result<LoadedSettings> load_settings(const std::optional<std::filesystem::path>& file,
-                                     const Environment& env, const Overrides& overrides);
 // The text of a configuration file. Errors: not_found (names the file and the reason).
 Result<std::string> read_settings_file(const std::filesystem::path& path);
-// load_settings() with the text of the file.
-Result<LoadedSettings> load_settings_text(std::string_view yaml, const Environment& env,
-                                          const Overrides& overrides);
-
-// Rules between settings. The important one: an HTTP API that others than this machine can reach
-// needs a managerToken, or the operator's word in allowOpenApi. Errors: invalid.
-Result<void> validate(const Settings& settings);
-
-// "key = value  # origin" lines for `jindou config`; secrets are shown as set or empty only,
-// credentials inside URLs as ***.
-std::string settings_report(const LoadedSettings& loaded);
-
-// The text of docs/configuration.md.
-std::string settings_markdown();
 
 // The value of one row as it would be written in the file ("10MiB", "5s", "true"). A duration or
 // size comes in the largest unit that divides it.

@@ -1,4 +1,4 @@
-#include "config/settings.h"
+#include "config/loaded_settings.h"
 
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>

@@ -1,4 +1,4 @@
-#include "config/settings.h"
+#include "config/loaded_settings.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,0 +1,55 @@
+// Settings with where each came from: the file, the environment, the command line.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "config/settings.h"
+
+namespace jindou::config {
+
+enum class SettingOrigin : std::uint8_t { by_default, fitted, file, env, flag };
+
+struct LoadedSettings {
+  Settings settings;
+  std::vector<SettingOrigin> origins;  // parallel to settings_table()
+  std::vector<std::string> warnings;   // for the log: ignored keys, unknown WK_ variables
+  std::string fit;                     // for the log: which memory the defaults fit into
+};
+
+using Environment = std::map<std::string, std::string>;
+// Key and value, in the order given on the command line: {"api.maxBatch", "500"}.
+using Overrides = std::vector<std::pair<std::string, std::string>>;
+
+// The variables of this process whose names start with WK_.
+Environment process_environment();
+
+// Reads all sources and checks every value against its row, then calls validate(). An environment
+// variable that is empty counts as absent. Keys are compared without regard to case.
+// Errors: invalid (names the key, the value unless it is secret, and what would be right),
+// not_found (the file cannot be read).
+Result<LoadedSettings> load_settings(const std::optional<std::filesystem::path>& file,
+                                     const Environment& env, const Overrides& overrides);
+// load_settings() with the text of the file.
+Result<LoadedSettings> load_settings_text(std::string_view yaml, const Environment& env,
+                                          const Overrides& overrides);
+
+// Rules between settings. The important one: an HTTP API that others than this machine can reach
+// needs a managerToken, or the operator's word in allowOpenApi. Errors: invalid.
+Result<void> validate(const Settings& settings);
+
+// "key = value  # origin" lines for `jindou config`; secrets are shown as set or empty only,
+// credentials inside URLs as ***.
+std::string settings_report(const LoadedSettings& loaded);
+
+// The text of docs/configuration.md.
+std::string settings_markdown();
+
+}  // namespace jindou::config
