@@ -214,7 +214,8 @@ def check(repository, revisions, seconds, compiles=True, report=print):
 
     for commit in commits:
         message = git(repository, "log", "-1", "--format=%B", commit).strip("\n")
-        numstat = git(repository, "diff-tree", "--root", "-r", "--no-commit-id", "--numstat", commit)
+        numstat = git(repository, "diff-tree", "--root", "-r", "-M", "--no-commit-id",
+                      "--numstat", commit)
         tell(commit, message_problems(message))
         tell(commit, size_problems(numstat, message))
     begun = 0
@@ -267,6 +268,9 @@ class SmallRepository:
     def commit(self, message, files):
         for name, text in files.items():
             path = self.root / name
+            if text is None:
+                path.unlink()
+                continue
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         git(self.root, "add", "-A")
@@ -295,6 +299,7 @@ def self_test():
         (GOOD_MESSAGE, {"fuzz/seeds/one": "x\n" * 500}, ""),
         (GOOD_MESSAGE + "\nIn one commit because it is a list.\n",
          {"docs/other.md": "line\n" * 500}, ""),
+        (GOOD_MESSAGE, {"docs/other.md": None, "docs/moved.md": "line\n" * 500}, ""),
         # The header's own source file tells.
         (GOOD_MESSAGE, {"src/base/a.h": "#pragma once\nlong a();\n"}, "a.cc does not compile"),
         (GOOD_MESSAGE, {"src/base/a.h": "#pragma once\nint a();\n"}, ""),
