@@ -198,7 +198,7 @@ Result<void> Database::accept_or_refuse_damage() {
                         "from one; no file is damaged",
                         directory_);
     }
-    return {};
+    return cut_log_tails(directory_, check);
   }
   JD_TRY(const auto begun, find_accepted_loss(directory_));
   const bool accepted = accept_data_loss_ || begun.has_value();

@@ -83,6 +83,7 @@ LogFileReader::Step LogFileReader::end_of_file() {
 }
 
 std::size_t LogFileReader::find_fragment(std::size_t from) {
+  if (block_.find_first_not_of('\0', from) == std::string_view::npos) return block_.size();
   if (++searches_ > kSearchesMax) return block_.size();
   std::string ignored;
   for (std::size_t at = from; at + kHeaderBytes <= block_.size(); ++at) {

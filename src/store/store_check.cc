@@ -51,7 +51,19 @@ struct Walk {
   std::uint64_t records = 0;
   std::optional<LogDamage> damage;  // the first
   std::uint64_t records_behind = 0;
+  // Behind the last record is nothing but zeros: a log that was prepared and not closed.
+  bool ends_in_zeros = false;
 };
+
+Result<bool> has_only_zeros(BlockFile& file, std::uint64_t offset) {
+  std::uint64_t block = offset / kLogBlockBytes * kLogBlockBytes;
+  for (; block < file.size(); block += kLogBlockBytes) {
+    JD_TRY(std::string_view bytes, file.load(block));
+    bytes.remove_prefix(std::min<std::size_t>(bytes.size(), offset > block ? offset - block : 0));
+    if (bytes.find_first_not_of('\0') != std::string_view::npos) return false;
+  }
+  return true;
+}
 
 template <class Visit>
 Result<Walk> walk_records(const std::string& path, Visit visit) {
@@ -61,7 +73,7 @@ Result<Walk> walk_records(const std::string& path, Visit visit) {
   walk.size = file.size();
   for (;;) {
     JD_TRY(const LogFileReader::Step step, reader.next());
-    if (step == LogFileReader::Step::end) return walk;
+    if (step == LogFileReader::Step::end) break;
     if (step == LogFileReader::Step::damage) {
       if (!walk.damage) walk.damage = reader.damage();
       continue;
@@ -69,6 +81,11 @@ Result<Walk> walk_records(const std::string& path, Visit visit) {
     ++(walk.damage ? walk.records_behind : walk.records);
     visit(reader.record(), walk);
   }
+  if (walk.damage && walk.damage->offset == walk.damage->record_offset &&
+      walk.records_behind == 0) {
+    JD_TRY(walk.ends_in_zeros, has_only_zeros(file, walk.damage->offset));
+  }
+  return walk;
 }
 
 class Checker {
@@ -85,6 +102,8 @@ class Checker {
   void check_tables();
   Result<void> check_logs();
   void check_log(std::uint64_t number, const Walk& walk);
+  void end_logs();
+  void end_log(LogPosition position);
   void check_missing_logs();
   void end_at(LogPosition position) { check_.good_to = std::min(check_.good_to, position); }
 
@@ -197,11 +216,12 @@ Result<void> Checker::check_logs() {
              const auto marker = find_log_marker(record.bytes, check_.mark->secret);
              if (marker) durable_ = std::max(durable_, *marker);
            }));
-    check_.log_bytes += walk.size;
+    check_.log_bytes += walk.ends_in_zeros ? walk.damage->offset : walk.size;
     walks_.emplace(it->first, std::move(walk));
   }
   if (manifest_known_) check_missing_logs();
   for (const auto& [number, walk] : walks_) check_log(number, walk);
+  if (check_.log_damage.empty()) end_logs();
   return {};
 }
 
@@ -234,6 +254,33 @@ void Checker::check_missing_logs() {
   }
 }
 
+void Checker::end_log(LogPosition position) {
+  const auto closed = manifest_.synced_logs().find(position.log);
+  const bool known = manifest_known_ && closed != manifest_.synced_logs().end();
+  check_.log_ends.push_back(
+      {position, known ? std::max(position.bytes, closed->second) : position.bytes});
+}
+
+// A log that is not whole was not synced to its end, and no log is synced before the ones before it
+// (prepared_logs.h): what is in later ones was not synced either, and may not follow a hole.
+void Checker::end_logs() {
+  bool ended = false;
+  for (const auto& [number, walk] : walks_) {
+    if (ended && walk.size > 0) {
+      end_log({number, 0});
+      if (walk.records > 0) {
+        check_.notes.push_back(
+            fmt::format("the write-ahead log {} had not been synced when a crash came, and what "
+                        "should be before it is not there",
+                        log_path(number)));
+      }
+    } else if (walk.damage) {
+      end_log({number, walk.damage->record_offset});
+      ended = true;
+    }
+  }
+}
+
 void Checker::check_log(std::uint64_t number, const Walk& walk) {
   if (!walk.damage) return;
   // Whole records in this log behind the damage, and in the logs behind it.
@@ -246,6 +293,7 @@ void Checker::check_log(std::uint64_t number, const Walk& walk) {
   const std::string where = fmt::format("{} at offset {} ({})", log_path(number),
                                         walk.damage->offset, walk.damage->reason);
   if (!durable) {
+    if (walk.ends_in_zeros) return;
     check_.notes.push_back(fmt::format(
         "the write-ahead log ends with what a crash has left of an unfinished write: {}", where));
     return;
@@ -298,6 +346,19 @@ std::string StoreCheck::sentence() const {
     text += ", or start once with --accept-data-loss, which drops everything from there on";
   }
   return text;
+}
+
+Result<void> cut_log_tails(const std::string& directory, const StoreCheck& check) {
+  for (const LogEnd& end : check.log_ends) {
+    const std::string path = fmt::format("{}/{:06}.log", directory, end.position.log);
+    std::error_code error;
+    std::filesystem::resize_file(path, end.position.bytes, error);
+    if (!error && end.file_bytes > end.position.bytes) {
+      std::filesystem::resize_file(path, end.file_bytes, error);
+    }
+    if (error) return Error(Errc::storage, "cannot cut " + path + ": " + error.message());
+  }
+  return {};
 }
 
 Result<StoreCheck> check_store(const std::string& directory) { return Checker(directory).run(); }

@@ -3,7 +3,8 @@
 // RocksDB replays a write-ahead log up to the first record it cannot read and drops what is behind,
 // without a word; it takes a manifest that lost its end for an older one; it makes a new store
 // where CURRENT is missing. Each of these loses messages that were acknowledged. This check tells
-// them from what a crash leaves: unreadable bytes behind the last sync, which nobody was promised.
+// them from what a crash leaves behind the last sync, which nobody was promised: unreadable bytes,
+// and the zeros of a log that was prepared (prepared_logs.h).
 #pragma once
 
 #include <optional>
@@ -15,12 +16,23 @@
 
 namespace jindou::store {
 
+struct LogEnd {
+  LogPosition position;
+  // The manifest may know of more bytes that RocksDB took for synced: its log may not be shorter,
+  // and gets zeros there.
+  std::uint64_t file_bytes = 0;
+};
+
 struct StoreCheck {
   // What is wrong with the logs, one sentence each, with file and offset. The store can be opened
   // in the state before the damage.
   std::vector<std::string> log_damage;
   // What is wrong with other files. The store cannot be opened.
   std::vector<std::string> damage;
+  // Where logs are to end: behind it is what a crash has left, which nobody was promised. RocksDB
+  // passes over zeros, so it would go on with what stands behind a write that the disk never got
+  // (cut_log_tails). In the order of the logs.
+  std::vector<LogEnd> log_ends;
   // Worth a line in the log: what a crash has left.
   std::vector<std::string> notes;
   // As found; none in a new directory or in one of an older version.
@@ -38,6 +50,9 @@ struct StoreCheck {
   std::string findings() const;
   std::string sentence() const;
 };
+
+// Cuts the logs where a check that found no damage says they end. Errors: storage.
+Result<void> cut_log_tails(const std::string& directory, const StoreCheck& check);
 
 // Reads the whole of the logs, so it takes some tenth of what replaying them takes. A directory
 // that another process has open is not looked at. Errors: storage (a file cannot be read).
