@@ -60,6 +60,7 @@ store::StoreOptions store_options(const config::Settings& settings) {
   options.background_jobs = static_cast<int>(background_jobs(settings));
   options.background_bytes_per_second =
       static_cast<std::int64_t>(settings.storage.background_bytes_per_second);
+  options.prepared_logs = settings.storage.prepared_logs;
   options.accept_data_loss = settings.storage.accept_data_loss;
   return options;
 }

@@ -54,7 +54,7 @@ struct Case {
   std::string name() const {
     static constexpr std::array<const char*, 5> kCalls = {"write", "sync", "create", "rename",
                                                           "allocate"};
-    static constexpr std::array<const char*, 6> kKinds = {"log",     "table", "manifest",
+    static constexpr std::array<const char*, 7> kKinds = {"log",     "spare", "table", "manifest",
                                                           "CURRENT", "load",  "other"};
     return std::string(kCalls[static_cast<std::size_t>(call)]) + " " +
            kKinds[static_cast<std::size_t>(kind)] + " " + std::generic_category().message(error) +
@@ -69,6 +69,8 @@ class Rig final : public RunningCore {
     files_ = std::make_shared<store::FaultyFileSystem>();
     env_ = rocksdb::NewCompositeEnv(files_);
     options_.env = env_.get();
+    // A prepared log has its blocks.
+    options_.prepared_logs = case_.call != FileCall::allocate;
     partition_options_.index_generation_entries = 16;
     partition_options_.index_filter_bytes_max = 64 << 10;
     make_and_open();
@@ -234,6 +236,11 @@ std::vector<Case> cases() {
   }
   places.emplace_back(FileCall::rename, FileKind::current);
   places.emplace_back(FileCall::rename, FileKind::table);
+  // The next log is prepared, and takes its name.
+  for (const FileCall call : {FileCall::write, FileCall::sync, FileCall::create}) {
+    places.emplace_back(call, FileKind::spare);
+  }
+  places.emplace_back(FileCall::rename, FileKind::log);
   for (const FileKind kind : {FileKind::log, FileKind::table, FileKind::manifest}) {
     places.emplace_back(FileCall::allocate, kind);
   }

@@ -114,6 +114,7 @@ struct StorageSettings {
   std::size_t background_bytes_per_second = std::size_t{256} << 20;
   std::size_t commit_items_max = 8192;
   std::size_t commit_bytes_max = std::size_t{1} << 20;
+  bool prepared_logs = true;
   bool accept_data_loss = false;
   std::size_t verify_bytes_per_second = std::size_t{4} << 20;
   std::chrono::milliseconds verify_interval{24 * 3600 * 1000};

@@ -191,6 +191,11 @@ constexpr std::array kTable{
             "", kOurs, kRestart,
             "Bytes of one commit. A message that would take it beyond goes into the next one; one "
             "that is larger by itself has a commit of its own."},
+    Setting{"storage.preparedLogs", flag, JD_MEMBER(storage.prepared_logs), 0, 0, "", kOurs,
+            kRestart,
+            "true: the next write-ahead log is filled with zeros before it is needed, so that each "
+            "sync of it waits for the data alone and not for the file system's journal. Costs one "
+            "file of about storage.writeBufferBytes, and the log's bytes are written twice."},
     Setting{"storage.stopFlushTimeout", duration, JD_MEMBER(storage.stop_flush_timeout), 0,
             10 * kMinute, "", kOurs, kRestart,
             "Longest time a stop takes to write the write buffers to table files, so that the next "

@@ -143,12 +143,18 @@ Result<std::unique_ptr<Database>> Database::open(const StoreOptions& options, Ra
   JD_TRY(database->durability_,
          DurabilityTracker::open(options.directory, database->faults_, random));
   database->options_.listeners.push_back(database->durability_->listener());
+  const auto files = database->options_.env->GetFileSystem();
+  LogPreparation preparation = log_preparation(options.directory, options.write_buffer_bytes,
+                                               database->options_.rate_limiter);
+  if (!options.prepared_logs) preparation.bytes = 0;
+  database->logs_ = std::make_shared<PreparedLogs>(files, std::move(preparation));
   database->env_ = rocksdb::NewCompositeEnv(
-      std::make_shared<FileKeeper>(database->options_.env->GetFileSystem(), database->faults_));
+      std::make_shared<FileKeeper>(files, database->faults_, database->logs_));
   database->options_.env = database->env_.get();
-  // Files of a load or a probe that a crash interrupted.
+  // What a crash left of a load, a probe or a log that was prepared.
   for (const auto& entry : std::filesystem::directory_iterator(options.directory, error)) {
-    if (entry.path().extension() == kLoadSuffix || entry.path().filename() == kProbeFile) {
+    if (entry.path().extension() == kLoadSuffix || entry.path().filename() == kProbeFile ||
+        entry.path().filename() == kSpareName) {
       std::filesystem::remove(entry.path(), error);
     }
   }
@@ -509,6 +515,10 @@ std::string Database::metrics_text() const {
          faults_->background_errors());
   append("jindou_store_reopened", "Times the store was opened again after an error.",
          reopened_.load());
+  append("jindou_store_logs_prepared", "Log files begun in blocks that were written before.",
+         logs_->prepared());
+  append("jindou_store_logs_grown", "Log files that grow, so that each sync takes longer.",
+         logs_->grown());
   append("jindou_data_losses_accepted", "Times a start gave up a damaged part of the log.",
          data_loss_.times);
   append("jindou_data_loss_floor", "Ids and seqs up to here were skipped after that.",

@@ -20,6 +20,7 @@
 #include "store/fault_watch.h"
 #include "store/load_queue.h"
 #include "store/open_store.h"
+#include "store/prepared_logs.h"
 #include "store/reader.h"
 #include "store/records.h"
 #include "store/store_gate.h"
@@ -39,6 +40,8 @@ struct StoreOptions {
   // What flushes and compactions together may write, so that they leave the disk to the commits'
   // syncs. A fixed rate: one that follows the demand is too low when the demand comes back.
   std::int64_t background_bytes_per_second = std::int64_t{256} << 20;
+  // Log files are written into blocks that the file system already has (prepared_logs.h).
+  bool prepared_logs = true;
   // Start with what stands before damage in the log (data_loss.h). Without it that is an error.
   bool accept_data_loss = false;
   // The file system; null: the machine's. Outlives the store. Tests put a faulty one here.
@@ -94,6 +97,7 @@ class Database final : public Reader, public BulkLoader {
 
   // What is known to be damaged; reads add to it.
   DamageReport& damage() const { return *damage_; }
+  PreparedLogs& logs() const { return *logs_; }
   // Empty while the store is closed.
   std::vector<TableFile> table_files() const;
 
@@ -164,6 +168,7 @@ class Database final : public Reader, public BulkLoader {
   std::unique_ptr<rocksdb::Env> env_;  // options_ has it
   rocksdb::Options options_;
   std::shared_ptr<FaultWatch> faults_;
+  std::shared_ptr<PreparedLogs> logs_;
   std::unique_ptr<DamageReport> damage_ = std::make_unique<DamageReport>();
   std::unique_ptr<DurabilityTracker> durability_;
   // Guards open_, which is null only while the gate is shut.

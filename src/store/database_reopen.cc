@@ -30,6 +30,8 @@ Result<void> Database::reopen() {
 
 Result<void> Database::close_for_reopening() {
   // Reads need no room: do not close what could not be opened again.
+  // The spare's room is wanted now.
+  logs_->release();
   if (!gate_.is_shut()) JD_CHECK_OK(probe_room(*options_.env->GetFileSystem(), directory_));
   gate_.shut();
   // A running compact() is inside and would stay for minutes.

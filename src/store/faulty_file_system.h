@@ -15,11 +15,12 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "store/prepared_logs.h"
 
 namespace jindou::store {
 
 enum class FileCall : std::uint8_t { write, sync, create, rename, allocate };
-enum class FileKind : std::uint8_t { log, table, manifest, current, load, other };
+enum class FileKind : std::uint8_t { log, spare, table, manifest, current, load, other };
 
 struct FileFault {
   FileCall call{};
@@ -54,6 +55,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   static FileKind kind_of(std::string_view path) {
     const std::string_view name = path.substr(path.rfind('/') + 1);
     if (name.ends_with(".log")) return FileKind::log;
+    if (name == kSpareName) return FileKind::spare;
     if (name.ends_with(".sst")) return FileKind::table;
     if (name.ends_with(".load")) return FileKind::load;
     if (name.starts_with("MANIFEST")) return FileKind::manifest;
@@ -93,6 +95,10 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus ReopenWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                                        std::unique_ptr<rocksdb::FSWritableFile>* file,
                                        rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus ReuseWritableFile(const std::string& path, const std::string& old_path,
+                                      const rocksdb::FileOptions& options,
+                                      std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                      rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus RenameFile(const std::string& from, const std::string& to,
                                const rocksdb::IOOptions& options,
                                rocksdb::IODebugContext* debug) override {
@@ -193,6 +199,18 @@ inline rocksdb::IOStatus FaultyFileSystem::ReopenWritableFile(
   }
   *file = std::make_unique<FaultyFile>(std::move(real), *this, path);
   return rocksdb::IOStatus::OK();
+}
+
+inline rocksdb::IOStatus FaultyFileSystem::ReuseWritableFile(
+    const std::string& path, const std::string& old_path, const rocksdb::FileOptions& options,
+    std::unique_ptr<rocksdb::FSWritableFile>* file, rocksdb::IODebugContext* debug) {
+  if (auto failed = meet(FileCall::rename, path); !failed.ok()) return failed;
+  if (auto failed = meet(FileCall::create, path); !failed.ok()) return failed;
+  std::unique_ptr<rocksdb::FSWritableFile> real;
+  const auto status = target()->ReuseWritableFile(path, old_path, options, &real, debug);
+  if (!status.ok()) return status;
+  *file = std::make_unique<FaultyFile>(std::move(real), *this, path);
+  return status;
 }
 
 }  // namespace jindou::store

@@ -32,6 +32,11 @@ class LogSyncKeeper final : public rocksdb::FSWritableFileOwnerWrapper {
                           rocksdb::IODebugContext* debug) override {
     return told(target()->Fsync(options, debug));
   }
+  // Makes a prepared log as long as what is in it durable (prepared_logs.h).
+  rocksdb::IOStatus Close(const rocksdb::IOOptions& options,
+                          rocksdb::IODebugContext* debug) override {
+    return told(target()->Close(options, debug));
+  }
 
  private:
   rocksdb::IOStatus told(const rocksdb::IOStatus& status) {

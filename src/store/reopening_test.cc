@@ -136,7 +136,8 @@ TEST_F(Reopening, APartOfARecordIsNothing) {
 }
 
 TEST_F(Reopening, AFileThatCannotBeCreatedIsNoLastingTrouble) {
-  files_->inject({FileCall::create, FileKind::log, EMFILE, 1});
+  // A prepared one, and the new one in its place.
+  files_->inject({FileCall::create, FileKind::log, EMFILE, 2});
   std::uint64_t position = 0;
   while (commit(position, "k" + std::to_string(position), std::string(100'000, 'v')).has_value()) {
     ASSERT_LT(++position, 100u);
