@@ -5,10 +5,11 @@ import glob
 import json
 import os
 import pathlib
+import struct
 import subprocess
 import unittest
 
-from harness import Server, binary, item
+from harness import Server, binary, item, wait_until
 
 
 def newest_log(server) -> str:
@@ -79,6 +80,79 @@ class DamagedLog(unittest.TestCase):
     def test_an_unfinished_write_at_the_end_is_what_a_crash_leaves(self):
         with open(self.log, "ab") as file:
             file.write(b"\x00" * 50 + os.urandom(5000))
+        self.assert_whole()
+
+
+class PreparedLog(unittest.TestCase):
+    """A log in blocks that were written before ends in zeros when the server is killed."""
+
+    def setUp(self):
+        self.server = Server(config={"storage.writeBufferBytes": "1MiB"}).start()
+        self.addCleanup(self.server.destroy)
+        self.acknowledged = {}
+        # The spare is made while a log grows, so it is a matter of time in which log it ends up.
+        wait_until(self.has_prepared, interval=0, what="a log in prepared blocks")
+        self.send(2)
+        self.server.kill9()
+        self.log = max(glob.glob(self.server.data_dir + "/*.log"))
+
+    def has_prepared(self):
+        self.send(10)
+        return "jindou_store_logs_prepared 0\n" not in self.server.get("/metrics").body.decode()
+
+    def send(self, batches):
+        for _ in range(batches):
+            answer = self.server.batch(
+                [item("g", "%d" % len(self.acknowledged)) for _ in range(50)])
+            self.assertEqual(answer.status, 200, answer)
+            for result in answer.json():
+                self.acknowledged[result["message_seq"]] = result["message_id"]
+
+    def mark(self):
+        """How far the newest log was synced (the slot with the higher generation)."""
+        content = pathlib.Path(self.server.data_dir, "durable.mark").read_bytes()
+        slots = [struct.unpack(">8s3Q", content[at:at + 32]) for at in (0, 4096)]
+        return max(slots, key=lambda slot: slot[1])[3]
+
+    def assert_whole(self):
+        self.server.start()
+        stored = {}
+        while len(stored) < len(self.acknowledged):
+            page = self.server.post("/channel/messagesync", {
+                "login_uid": "reader", "channel_id": "g", "channel_type": 2, "pull_mode": 1,
+                "limit": 1000, "start_message_seq": len(stored) + 1}).json()["messages"]
+            self.assertTrue(page, "%d of %d" % (len(stored), len(self.acknowledged)))
+            stored.update((m["message_seq"], m["message_id"]) for m in page)
+        self.assertEqual(stored, self.acknowledged)
+
+    def test_zeros_behind_the_last_record_are_no_news(self):
+        synced = self.mark()
+        content = pathlib.Path(self.log).read_bytes()
+        self.assertGreaterEqual(len(content), 1 << 20)
+        self.assertEqual(content[synced:].strip(b"\0"), b"")
+        said = len(pathlib.Path(self.server.log_path).read_text())
+        self.assert_whole()
+        self.assertNotIn("a crash", pathlib.Path(self.server.log_path).read_text()[said:])
+        # Nor does a stop leave any of them.
+        self.assertEqual(self.server.stop(), 0)
+        self.assertLess(sum(map(os.path.getsize, glob.glob(self.server.data_dir + "/*.log*"))), 500)
+
+    def test_damage_before_the_zeros_is_refused(self):
+        synced = self.mark()
+        for offset in (synced // 3, synced - 2):
+            flip(self.log, offset)
+            status, said = start_and_fail(self.server)
+            self.assertEqual(status, 1, said)
+            self.assertIn(self.log, said)
+            flip(self.log, offset)
+        content = pathlib.Path(self.log).read_bytes()
+        with open(self.log, "r+b") as file:
+            file.seek(synced - 1000)
+            file.write(bytes(1000))
+        status, said = start_and_fail(self.server)
+        self.assertEqual(status, 1, said)
+        self.assertIn("damaged", said)
+        pathlib.Path(self.log).write_bytes(content)
         self.assert_whole()
 
 
