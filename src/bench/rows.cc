@@ -49,13 +49,50 @@ struct Disk {
   std::vector<std::uint64_t> samples;
 };
 
+// Both kinds of file take turns with the floor.
+class RawLogs {
+ public:
+  Result<void> open(const Stage& stage) {
+    const std::string path = stage.directory() + "/raw";
+    JD_TRY(growing_, RawLog::open(path + "-growing", RawLog::Blocks::growing, stage.payloads()));
+    JD_TRY(written_, RawLog::open(path + "-written", RawLog::Blocks::written, stage.payloads()));
+    return {};
+  }
+  Result<void> run(double seconds, bool counts) {
+    JD_TRY(const FloorDb::Round growing, growing_->run(seconds / 2));
+    JD_TRY(const FloorDb::Round written, written_->run(seconds / 2));
+    if (!counts) return {};
+    growing_rates_.push_back(growing.per_second());
+    written_rates_.push_back(written.per_second());
+    return {};
+  }
+  void report(std::vector<Row>& rows) const {
+    Row written("raw", "disk limit L: the floor's bytes written to a file, synced",
+                median(written_rates_), "msg/s");
+    written.note = "into written blocks; rounds " + spread(written_rates_);
+    rows.push_back(written);
+    Row growing("raw_growing", "... at the end of a file that grows", median(growing_rates_),
+                "msg/s");
+    growing.note = "rounds " + spread(growing_rates_);
+    rows.push_back(growing);
+  }
+
+ private:
+  std::unique_ptr<RawLog> growing_;
+  std::unique_ptr<RawLog> written_;
+  std::vector<double> growing_rates_;
+  std::vector<double> written_rates_;
+};
+
 Result<void> measure_floor_and_batch(Stage& stage, Target* target, const GroupNames& groups,
                                      Disk& disk, std::vector<Row>& rows) {
   const BenchOptions& options = stage.options();
   const bool batch_wanted = options.wants("batch");
   const bool floor_wanted = batch_wanted || options.wants("floor");
   std::unique_ptr<FloorDb> floor;
+  RawLogs raw;
   if (floor_wanted) {
+    JD_CHECK_OK(raw.open(stage));
     JD_TRY(floor, FloorDb::open(stage.directory() + "/floor", stage.payloads()));
   }
   std::unique_ptr<HttpLoad> load;
@@ -74,6 +111,7 @@ Result<void> measure_floor_and_batch(Stage& stage, Target* target, const GroupNa
     JD_CHECK_OK(disk.probe->run(kDiskProbeSeconds, disk_samples));
     if (round > 0) append(disk.samples, disk_samples);
     if (floor) {
+      JD_CHECK_OK(raw.run(options.seconds, round > 0));
       JD_TRY(const FloorDb::Round result, floor->run(options.seconds));
       progress("floor, round {}: {} msg/s", round, format_number(result.per_second()));
       if (round > 0) floor_rates.push_back(result.per_second());
@@ -90,6 +128,7 @@ Result<void> measure_floor_and_batch(Stage& stage, Target* target, const GroupNa
     }
   }
   if (floor) {
+    raw.report(rows);
     Row row("floor", "floor F: RocksDB alone, batches of 100, synced", median(floor_rates),
             "msg/s");
     row.note = "rounds " + spread(floor_rates);
