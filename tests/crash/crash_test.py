@@ -178,7 +178,8 @@ def main() -> int:
     channels = [("group%d" % i, GROUP) for i in range(CHANNELS - 2)]
     channels += [("inbox%d" % i, PERSON) for i in range(2)]
     started = time.monotonic()
-    with Server() as server:
+    # Small, so that kills meet flushes, new logs and logs in prepared blocks too.
+    with Server(config={"storage.writeBufferBytes": "1MiB"}) as server:
         writers = [Writer(n, seed, server, channels) for n in range(WRITERS)]
         try:
             for writer in writers:
