@@ -53,6 +53,13 @@ ChannelKey log_of(const SendCommand& command) {
   return command.channel;
 }
 
+ChannelKey log_of(const Message& message) {
+  if (!message.flags.sync_once) return message.channel;
+  ChannelKey named = position_channel_of(message);
+  if (named.id.empty()) return message.channel;
+  return named.id.ends_with(kCommandSuffix) ? named : store::command_log_of(named);
+}
+
 std::string_view receiver_of(const SendCommand& command) {
   const std::string_view id = command.channel.id;
   std::string_view receiver;

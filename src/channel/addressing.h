@@ -18,6 +18,9 @@ bool is_targeted_command(const SendCommand& command);
 // to be stored.
 ChannelKey log_of(const SendCommand& command);
 
+// The same of a message that was stored.
+ChannelKey log_of(const Message& message);
+
 // How a change of command positions names the log of a stored command: the source channel, or a
 // targeted command's own log. Empty id: nobody has a position in it (temporary channels).
 ChannelKey position_channel_of(const Message& command);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "channel/addressing.h"
 #include "channel/event_lanes.h"
 #include "channel/inbox_directory.h"
 #include "store/index_progress.h"
@@ -149,6 +150,12 @@ Result<std::optional<Message>> History::load_by_seq(const ChannelKey& channel,
     if (raw(seq) <= record.cleared_to) return Found();
   }
   return Found(std::move(message));
+}
+
+Result<bool> History::is_there(const Message& message) const {
+  if (message.seq == MessageSeq{}) return true;
+  JD_TRY(const auto found, load_by_seq(log_of(message), message.seq));
+  return found.has_value();
 }
 
 Result<std::optional<Message>> History::load_by_id(MessageId id) const {

@@ -59,6 +59,9 @@ class History {
   // Empty when unknown, expired or cleared.
   Result<std::optional<Message>> load_by_id(MessageId id) const;
   Result<std::optional<Message>> load_by_seq(const ChannelKey& channel, MessageSeq seq) const;
+  // Whether a message that was committed can still be read, as load_by_seq() would find; true for
+  // one that was not to be stored.
+  Result<bool> is_there(const Message& message) const;
   // Of the messages with that client_msg_no in the channel that are there and that the viewer can
   // read (empty: all), the one with the smallest seq.
   Result<std::optional<Message>> load_by_client_msg_no(const ChannelKey& channel,

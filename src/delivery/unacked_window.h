@@ -33,6 +33,17 @@ class UnackedWindow {
   // O(size). Null if it is not in the window (late, repeated or invented receipt).
   std::shared_ptr<const Message> acknowledge(MessageId id);
 
+  // Calls visit(message) for every message that resend_due() would send again at that time.
+  template <class Visit>
+  void for_each_due(TimePoint now, std::int64_t now_seconds, std::size_t tries_max,
+                    Visit&& visit) const {
+    for (std::size_t i = 0; i < count_; ++i) {
+      const Entry& entry = at(i);
+      if (entry.message == nullptr || entry.due > now || entry.tries >= tries_max) continue;
+      if (!entry.message->expired_at(now_seconds)) visit(entry.message);
+    }
+  }
+
   // Calls resend(message) for every message that is due at `now`, in the order of first sending,
   // and plans the next try after `interval`. A message that has had `tries_max` tries, or has
   // expired at the wall-clock time `now_seconds`, is given up. Returns the number sent again.
@@ -75,6 +86,7 @@ class UnackedWindow {
     std::uint32_t tries = 0;  // after the first sending
   };
 
+  const Entry& at(std::size_t index) const { return ring_[(head_ + index) & (ring_.size() - 1)]; }
   Entry& at(std::size_t index) { return ring_[(head_ + index) & (ring_.size() - 1)]; }
   void forget(Entry& entry) {
     payload_bytes_ -= entry.message->payload.size();

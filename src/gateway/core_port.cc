@@ -5,6 +5,16 @@
 
 namespace jindou::gateway {
 
+Result<std::vector<MessageId>> RouterPort::find_gone(
+    std::span<const std::shared_ptr<const Message>> messages) {
+  std::vector<MessageId> gone;
+  for (const auto& message : messages) {
+    JD_TRY(const bool there, history_.is_there(*message));
+    if (!there) gone.push_back(message->id);
+  }
+  return gone;
+}
+
 Result<void> RouterPort::claim_token(channel::StoreToken claim) {
   // Shared: the answer may come after the wait has ended.
   const auto answer = std::make_shared<std::promise<Result<void>>>();

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "channel/change.h"
 #include "channel/command_router.h"
 #include "channel/history.h"
+#include "model/ids.h"
 #include "model/message.h"
 #include "observe/log.h"
 
@@ -30,6 +33,9 @@ class CorePort {
   virtual Result<std::optional<channel::DeviceToken>> load_token(std::string_view uid,
                                                                  DeviceFlag flag) = 0;
   virtual Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) = 0;
+  // Which of these were stored and are there no more: deleted, cleared, or gone with their channel.
+  virtual Result<std::vector<MessageId>> find_gone(
+      std::span<const std::shared_ptr<const Message>> messages) = 0;
   // Makes the change and waits until it is durable: on the blocking pool. Errors: those of the
   // change, and deadline.
   virtual Result<void> claim_token(channel::StoreToken claim) = 0;
@@ -65,6 +71,8 @@ class RouterPort final : public CorePort {
   Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) override {
     return history_.load_flags(channel);
   }
+  Result<std::vector<MessageId>> find_gone(
+      std::span<const std::shared_ptr<const Message>> messages) override;
   Result<void> claim_token(channel::StoreToken claim) override;
 
  private:

@@ -10,6 +10,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -75,6 +77,17 @@ class FakeCore final : public CorePort {
     return std::optional<ChannelFlags>(flags);
   }
 
+  Result<std::vector<MessageId>> find_gone(
+      std::span<const std::shared_ptr<const Message>> messages) override {
+    if (storage_fails) return Error(Errc::storage);
+    const MutexLock lock(mutex);
+    std::vector<MessageId> gone;
+    for (const auto& message : messages) {
+      if (deleted.contains(message->id)) gone.push_back(message->id);
+    }
+    return gone;
+  }
+
   Result<void> claim_token(channel::StoreToken claim) override {
     const MutexLock lock(mutex);
     const auto [found, is_new] = claimed.emplace(claim.uid, claim.token);
@@ -101,6 +114,7 @@ class FakeCore final : public CorePort {
   std::vector<SendCommand> received;
   std::vector<channel::Change> changes;
   std::map<std::string, std::string> claimed;
+  std::set<MessageId> deleted;
   std::vector<std::function<void()>> held;
   std::size_t batches = 0;
   std::uint64_t seq = 0;

@@ -647,6 +647,41 @@ TEST_P(GatewayTest, UnacknowledgedMessagesAreSentAgainIdenticallyAndAcknowledged
   EXPECT_FALSE(c->read_frame(300));
 }
 
+TEST_P(GatewayTest, DeletedMessagesAreNotSentAgain) {
+  options_.retry.interval = milliseconds(200);
+  options_.retry.scan_interval = milliseconds(20);
+  options_.retry.max_count = 1;
+  start();
+  auto c = client("u");
+  fan_out(1, 3, {"u"});
+  {
+    const MutexLock lock(core_.mutex);
+    core_.deleted = {static_cast<MessageId>(1), static_cast<MessageId>(3)};
+  }
+  std::vector<std::string> bodies;
+  for (int i = 0; i < 4; ++i) {
+    const auto frame = c->read_frame();
+    ASSERT_TRUE(frame) << i;
+    bodies.emplace_back(frame->body);
+  }
+  EXPECT_EQ(bodies[3], bodies[1]);
+  EXPECT_FALSE(c->read_frame(500));
+}
+
+TEST_P(GatewayTest, WhatCannotBeLookedUpIsSentAgainLater) {
+  options_.retry.interval = milliseconds(100);
+  options_.retry.scan_interval = milliseconds(20);
+  options_.retry.max_count = 1;
+  start();
+  auto c = client("u");
+  core_.storage_fails = true;
+  fan_out(1, 1, {"u"});
+  ASSERT_TRUE(c->read_frame());
+  EXPECT_FALSE(c->read_frame(300));
+  core_.storage_fails = false;
+  EXPECT_TRUE(c->read_frame());
+}
+
 TEST_P(GatewayTest, ASlowReceiverIsCut) {
   options_.limits.outbound_bytes_max = 256 << 10;
   start();

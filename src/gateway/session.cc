@@ -553,6 +553,24 @@ void Session::end_deliveries() {
   if (host_.outbound().bytes() >= kFlushBytes) host_.flush_outbound();
 }
 
+std::size_t Session::collect_due(std::chrono::steady_clock::time_point now,
+                                 std::vector<std::shared_ptr<const Message>>& out) const {
+  JD_ASSERT(on_shard());
+  if (state_ != State::live || !host_.outbound().empty()) return 0;
+  const std::size_t before = out.size();
+  unacked_.for_each_due(
+      now, env_.clock.wall_seconds(), env_.options->retry.max_count,
+      [&out](const std::shared_ptr<const Message>& message) { out.push_back(message); });
+  return out.size() - before;
+}
+
+void Session::forget_messages(std::span<const MessageId> gone) {
+  JD_ASSERT(on_shard());
+  change_unacked([&] {
+    for (const MessageId id : gone) unacked_.acknowledge(id);
+  });
+}
+
 void Session::resend_due(std::chrono::steady_clock::time_point now) {
   JD_ASSERT(on_shard());
   if (state_ != State::live) return;

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -121,6 +122,12 @@ class Session final : public delivery::SessionSink {
 
   // Tells the client to go and not to come back. The connection is closed by the caller's timer.
   void send_disconnect(Reason reason, std::string_view text);
+  // Appends the messages that are due to be sent again and returns how many those are: before
+  // resend_due(), for whoever can look up whether they are still there.
+  std::size_t collect_due(std::chrono::steady_clock::time_point now,
+                          std::vector<std::shared_ptr<const Message>>& out) const;
+  // These were deleted: they are never sent again.
+  void forget_messages(std::span<const MessageId> gone);
   // Sends again what is due.
   void resend_due(std::chrono::steady_clock::time_point now);
   // Leaves the directory and the fan-out, and asks the host to close. Idempotent. SENDs gathered

@@ -333,17 +333,69 @@ void Shard::on_deadline(const Deadline& deadline) {
 
 void Shard::scan(TimePoint now) {
   std::vector<std::shared_ptr<Connection>> idle;
-  std::vector<std::shared_ptr<Connection>> unacked;
+  std::vector<SessionId> unacked;
   for (const auto& [id, connection] : connections_) {
     if (connection->is_closing()) continue;
     if (now - connection->last_input() > env_.options->idle_time) {
       idle.push_back(connection);
     } else if (connection->session().has_unacked()) {
-      unacked.push_back(connection);
+      unacked.push_back(id);
     }
   }
   for (const auto& connection : idle) connection->session().end(EndHow::after_flush, "idle");
-  for (const auto& connection : unacked) connection->session().resend_due(now);
+  begin_resends(std::move(unacked), now);
+}
+
+void Shard::begin_resends(std::vector<SessionId> sessions, TimePoint now) {
+  // A round that the disk holds up is finished first: what is due now is due in the next scan too.
+  if (sessions.empty() || std::exchange(resending_, true)) return;
+  asio::co_spawn(context_, run_resends(shared_from_this(), std::move(sessions), now),
+                 [self = shared_from_this()](const std::exception_ptr& failure) {
+                   self->resending_ = false;
+                   if (!failure) return;
+                   try {
+                     std::rethrow_exception(failure);
+                   } catch (const std::exception& exception) {
+                     observe::log_error("gateway", "sending again failed: {}", exception.what());
+                   }
+                 });
+}
+
+asio::awaitable<void> Shard::run_resends(std::shared_ptr<Shard> self,
+                                         std::vector<SessionId> sessions, TimePoint now) {
+  auto next = sessions.begin();
+  while (next != sessions.end() && !stopped_) {
+    std::vector<std::shared_ptr<const Message>> due;
+    std::vector<SessionId> waiting;
+    for (; next != sessions.end() && due.size() < kResendTurn; ++next) {
+      const auto connection = find(*next);
+      if (connection == nullptr) continue;
+      if (connection->session().collect_due(now, due) > 0) {
+        waiting.push_back(*next);
+      } else {
+        connection->session().resend_due(now);  // gives up what has had its tries
+      }
+    }
+    if (due.empty()) continue;
+    std::sort(due.begin(), due.end(), [](const auto& a, const auto& b) { return a->id < b->id; });
+    due.erase(std::unique(due.begin(), due.end(),
+                          [](const auto& a, const auto& b) { return a->id == b->id; }),
+              due.end());
+    auto work = [self, due = std::move(due)] { return self->core_.find_gone(due); };
+    const auto gone = co_await pool_.run(std::move(work));
+    if (!gone) {
+      // Due as before, so the next scan tries again.
+      observe::log_warn("gateway", "messages without a receipt cannot be looked up: {}",
+                        gone.error().text());
+      co_return;
+    }
+    for (const SessionId id : waiting) {
+      const auto connection = find(id);
+      if (connection == nullptr) continue;
+      connection->session().forget_messages(*gone);
+      connection->session().resend_due(now);
+    }
+  }
 }
 
 }  // namespace jindou::gateway

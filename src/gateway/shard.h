@@ -96,6 +96,10 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   // One turn of a survey looks at this many connections (about 1 ms).
   static constexpr std::size_t kSurveyTurn = 512;
 
+  // So many messages are looked up in one call to the blocking pool before they are sent again
+  // (some ms); more than that only when one session has them.
+  static constexpr std::size_t kResendTurn = 256;
+
   struct SurveyState;
   struct Deadline {
     TimePoint at;
@@ -122,6 +126,10 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   void on_tick();
   void on_deadline(const Deadline& deadline);
   void scan(TimePoint now);
+  // Sends again what is due in these sessions and still there, which the disk tells.
+  void begin_resends(std::vector<SessionId> sessions, TimePoint now);
+  boost::asio::awaitable<void> run_resends(std::shared_ptr<Shard> self,
+                                           std::vector<SessionId> sessions, TimePoint now);
 
   boost::asio::io_context& context_;
   runtime::BlockingPool& pool_;
@@ -144,6 +152,7 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   TimePoint next_scan_;
   std::int64_t end_lines_paid_until_ = 0;
   std::uint64_t ends_unlogged_ = 0;
+  bool resending_ = false;
   bool stopping_ = false;
   bool stopped_ = false;
 };

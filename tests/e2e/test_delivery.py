@@ -161,6 +161,34 @@ class CutAndCatchUp(ServerCase):
         back.close()
 
 
+class Deleted(ServerCase):
+    config = {"messageRetry.interval": "2s", "messageRetry.scanInterval": "100ms"}
+
+    def test_what_was_deleted_is_not_sent_again(self):
+        uid, author = fresh("u"), fresh("a")
+        alone, cleared, gone, stays = (fresh(name) for name in ("alone", "cleared", "gone", "stays"))
+        for group in (alone, cleared, gone, stays):
+            self.server.create_group(group, [uid])
+        client = self.client(uid)
+        command = {"header": {"sync_once": 1}}
+        sent = self.server.must_batch(
+            [item(group, "x") for group in (alone, cleared, gone)]
+            + [item(gone, "c", **command), item(uid, "p", channel_type=PERSON, from_uid=author)]
+            + [item(stays, "s"), item(stays, "sc", **command)])
+        ids = [result["message_id"] for result in sent]
+        self.assertEqual(sorted(client.recv(ack=False).message_id for _ in ids), sorted(ids))
+        for path, body in (
+                ("/message/delete", {"channel_id": alone, "channel_type": GROUP,
+                                     "message_id": ids[0]}),
+                ("/channel/clear_messages", {"channel_id": cleared, "channel_type": GROUP}),
+                ("/channel/delete", {"channel_id": gone, "channel_type": GROUP}),
+                ("/message/delete", {"channel_id": uid, "login_uid": author,
+                                     "channel_type": PERSON, "message_id": ids[4]})):
+            self.server.must_post(path, body)
+        again = [client.recv(6, ack=False).message_id for _ in range(4)]
+        self.assertEqual(sorted(again), sorted(2 * ids[5:]))
+
+
 class RetryOrder(ServerCase):
     config = {"messageRetry.interval": "1s", "messageRetry.scanInterval": "100ms",
               "messageRetry.maxCount": 3}
