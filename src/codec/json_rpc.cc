@@ -386,16 +386,17 @@ TakeOutcome take_call(std::string_view text, Call& call) {
   while (start < text.size() && is_blank_byte(text[start])) ++start;
   outcome.consumed = start;
   if (start == text.size()) return outcome;
-  if (text[start] == '[') {
-    outcome.consumed = text.size();
-    return fail(kInvalidRequest, "batches are not served");
-  }
-  if (text[start] != '{') return fail(kParseError, "an object was expected");
+  const bool is_batch = text[start] == '[';
+  if (text[start] != '{' && !is_batch) return fail(kParseError, "an object was expected");
   const std::size_t bytes = ObjectScanner().find_end(text.substr(start));
-  if (bytes == 0) return fail(kParseError, "the message ends within an object");
+  if (bytes == 0) {
+    return fail(kParseError,
+                is_batch ? "the message ends within a batch" : "the message ends within an object");
+  }
   const auto document = parse_json(text.substr(start, bytes));
   if (!document) return fail(kParseError, std::string(document.error().detail()));
   outcome.consumed = start + bytes;
+  if (is_batch) return fail(kInvalidRequest, "batches are not served");
   Problem problem = read_call(*document, call);
   if (problem.code != 0) return fail(problem.code, std::move(problem.text));
   outcome.state = TakeOutcome::State::call;

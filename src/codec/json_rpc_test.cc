@@ -245,6 +245,7 @@ TEST(JsonRpcIn, ABrokenRequestIsTakenWholeAndNamedIfItCanBe) {
           Case{R"({"jsonrpc":"1.0","id":"1","method":"ping"})", kInvalidRequest, R"("1")"},
           Case{R"({"jsonrpc":2,"id":"1","method":"ping"})", kInvalidRequest, R"("1")"},
           Case{R"([{"id":"1","method":"ping"}])", kInvalidRequest, ""},
+          Case{R"([])", kInvalidRequest, ""},
           Case{R"({"id":3,"method":"nope","params":[]})", kMethodNotFound, "3"},
           Case{R"({"id":3,"method":"Ping"})", kMethodNotFound, "3"},
           Case{R"({"id":3,"method":"send"})", kInvalidParams, "3"},
@@ -276,6 +277,16 @@ TEST(JsonRpcIn, ABrokenRequestIsTakenWholeAndNamedIfItCanBe) {
     EXPECT_EQ(outcome.consumed, std::string_view(c.text).size()) << c.text;
     EXPECT_EQ(call.id, c.id) << c.text;
   }
+}
+
+TEST(JsonRpcIn, ABatchEndsWithItsBracket) {
+  const std::string_view batch = R"( [{"id":"]","method":"ping"},[1]])";
+  Call call;
+  const TakeOutcome outcome = take_call(std::string(batch) + R"({"id":3,"method":"ping"})", call);
+  EXPECT_EQ(outcome.code, kInvalidRequest);
+  EXPECT_EQ(outcome.consumed, batch.size());
+  EXPECT_EQ(take_call("[{}", call).code, kParseError);
+  EXPECT_EQ(take_call("[1 2]", call).code, kParseError);
 }
 
 TEST(JsonRpcIn, NotificationsOfUnknownMethodsAreNothing) {

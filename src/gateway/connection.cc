@@ -34,9 +34,8 @@ constexpr std::size_t kShownOriginBytes = 256;
 // How long a refused client has for the upgrade that is answered with the refusal.
 constexpr std::chrono::seconds kRefusalTime{2};
 
-// What one compressed message may unfold to, and what may wait while the session takes no more, in
-// frames of the longest kind. Honest clients, who pack a few frames into a message, stay below; a
-// bomb does not.
+// What one compressed message may unfold to, in frames of the longest kind. Honest clients, who
+// pack a few frames into a message, stay below; a bomb does not.
 constexpr std::size_t kUnfoldedFrames = 4;
 
 // What a connection keeps for the next long frame.
@@ -187,7 +186,7 @@ void Connection::count_input() {
     unparsed_.shrink_to_fit();
   }
   std::size_t held = allocated(unparsed_);
-  if (websocket_ != nullptr) held += allocated(websocket_->packed);
+  if (websocket_ != nullptr) held += allocated(websocket_->packed) + allocated(websocket_->held);
   // Strangers leave room for those who have logged in.
   const auto& budget = shard_->env().options->inbound_budget;
   const bool may_grow = session_.is_live() || budget == nullptr || budget->is_mostly_free();
@@ -198,7 +197,10 @@ void Connection::count_input() {
 
 void Connection::drop_input() {
   free_memory(unparsed_);
-  if (websocket_ != nullptr) free_memory(websocket_->packed);
+  if (websocket_ != nullptr) {
+    free_memory(websocket_->packed);
+    free_memory(websocket_->held);
+  }
   inbound_share_.release();
 }
 
@@ -327,7 +329,15 @@ void Connection::on_upgrade_input(std::span<char> bytes) {
 }
 
 void Connection::on_websocket_input(std::span<char> bytes) {
+  if (!websocket_->held.empty()) {
+    websocket_->held.append(bytes.data(), bytes.size());
+    return;
+  }
   for (;;) {
+    if (!session_.wants_input()) {
+      websocket_->held.assign(bytes.data(), bytes.size());
+      return;
+    }
     const WsEvent event = websocket_->decoder.next(bytes);
     switch (event.kind) {
       case WsEvent::Kind::need_more: return;
@@ -354,6 +364,12 @@ void Connection::on_websocket_input(std::span<char> bytes) {
     }
     if (closing_ || closed_) return;
   }
+}
+
+void Connection::on_held_input() {
+  if (websocket_ == nullptr || websocket_->held.empty() || !session_.wants_input()) return;
+  std::string held = std::exchange(websocket_->held, {});
+  on_websocket_input(held);
 }
 
 void Connection::on_packed_piece(const WsEvent& event) {
@@ -395,9 +411,6 @@ void Connection::on_packed_piece(const WsEvent& event) {
   }
   free_memory(packed);
   on_protocol_bytes(message, MessageEnd::yes);
-  if (unparsed_.size() > kUnfoldedFrames * limits.frame_bytes_max) {
-    fail_websocket(kWsTooLong, kTooLongCause);
-  }
 }
 
 void Connection::fail_websocket(std::uint16_t status, std::string_view cause,
@@ -436,6 +449,7 @@ void Connection::resume_input() {
     self->resuming_ = false;
     if (self->closing_ || self->closed_ || self->stopping_) return;
     self->on_protocol_bytes({}, MessageEnd::no);
+    self->on_held_input();
     self->session_.end_of_input();
     self->count_input();
     self->wait_readable();

@@ -95,6 +95,10 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
     bool close_sent = false;
     std::string packed;     // the beginning of a compressed message
     bool skipping = false;  // the rest of a compressed message is not wanted
+    // What came behind the message at which input paused, as it came: the borders of messages are
+    // kept, and nothing unfolds before it is wanted. No more than one read, which is where reading
+    // pauses.
+    std::string held;
   };
   // Per connection that a limit does not admit and that is to be told so.
   struct Refused {
@@ -123,6 +127,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void on_plain_input(std::span<char> bytes);
   void on_upgrade_input(std::span<char> bytes);
   void on_websocket_input(std::span<char> bytes);
+  void on_held_input();
   void on_packed_piece(const WsEvent& event);
   enum class MessageEnd : bool { no, yes };
   // `end` tells whether a WebSocket message ends with `bytes`.
@@ -152,7 +157,9 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   IpAddress peer_;
   std::unique_ptr<ClientEndpoint> client_;  // as a trusted proxy says; null: peer_
   AdmissionPlace place_;
-  std::string unparsed_;  // the beginning of a frame, or what came while input is paused
+  // The beginning of a frame, or what input paused at: over WebSocket of one message, on a stream
+  // of one read.
+  std::string unparsed_;
   BudgetShare inbound_share_;
   std::size_t whole_ = 0;  // the first so many bytes of unparsed_ end a WebSocket message
   TimePoint last_input_;

@@ -528,7 +528,7 @@ TEST_P(CompressionTest, ALongMessageBeforeTheConnackIsDroppedLikeAnyOther) {
   EXPECT_EQ(ack->client_seq, 2U);
 }
 
-TEST_P(CompressionTest, ManyBombsInOneReadAreStoppedWhileInputIsPaused) {
+TEST_P(CompressionTest, ManyBombsInOneReadUnfoldOneByOne) {
   options_.limits.inbound_items_in_flight = 1;
   core_.hold = true;
   start();
@@ -540,10 +540,10 @@ TEST_P(CompressionTest, ManyBombsInOneReadAreStoppedWhileInputIsPaused) {
   std::string bombs = packed(std::string(1 << 20, '\x70'));
   std::string all = TestClient::masked(0x82, "");
   for (int i = 0; i < 40; ++i) all += bombs;
-  // Input is paused: these are read when it goes on.
+  // Input is paused: these are read when it goes on, and what they ask is not taken by the client.
   c->write_raw(all);
   core_.release();
-  EXPECT_TRUE(c->wait_closed());
+  EXPECT_TRUE(eventually([&] { return cut("slow") == 1; }));
 }
 
 TEST_P(CompressionTest, ADamagedMessageIsInvalidData) {

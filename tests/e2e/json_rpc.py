@@ -59,10 +59,10 @@ class JsonClient:
     """One connection. Objects that a call does not wait for are kept."""
 
     def __init__(self, address, uid="", *, device_flag=1, device_id="json1", token="",
-                 timeout=10.0):
+                 timeout=10.0, compression=False):
         self.uid, self.device_flag, self.device_id = uid, device_flag, device_id
         self.token, self.timeout = token, timeout
-        self.transport = JsonTransport(address, timeout)
+        self.transport = JsonTransport(address, timeout, compression=compression)
         self.pending = []
         self.ids = itertools.count(1)
 

@@ -4,10 +4,11 @@ order, kicks, events, errors, limits, and coming back after a kill without loss 
 import base64
 import json
 import socket
+import struct
 import unittest
 
 from harness import GROUP, PERSON, ServerCase, b64, fresh, item, wait_until
-from json_rpc import JsonClient
+from json_rpc import JsonClient, JsonTransport
 from wkproto import SUB, SUBACK, Closed, Reader, Timeout, frame, string
 
 LIVE = 9
@@ -445,6 +446,67 @@ class JsonRpcLimits(JsonCase):
         alice.write('{"method":"ping"}' * 1000)
         alice.wait_closed()
         self.assertEqual(alice.close_code, 1008)
+
+
+class JsonRpcPipelined(JsonCase):
+    """More sends at once than may be in flight: input pauses behind them."""
+
+    config = {"gateway.compression": "true", "gateway.inboundItemsInFlight": 16}
+
+    def masked(self, text, compressed=False):
+        data = text.encode()
+        if compressed:
+            data = JsonTransport.deflated(data)
+        head = bytes([0xC1 if compressed else 0x81])
+        if len(data) < 126:
+            head += bytes([0x80 | len(data)])
+        else:
+            head += b"\xfe" + struct.pack(">H", len(data))
+        return head + bytes(4) + data
+
+    def send(self, group, number, payload=b"x"):
+        return json.dumps({"method": "send", "id": number, "params": {
+            "channelId": group, "channelType": GROUP, "clientMsgNo": "n%d" % number,
+            "payload": base64.b64encode(payload).decode()}})
+
+    def test_messages_behind_a_pause_keep_their_borders(self):
+        uid, group = fresh("u"), fresh("g")
+        self.server.create_group(group, [uid])
+        client = self.json_client(uid, compression=True)
+        ping = '{"method":"ping","id":"%s"}'
+        messages = [self.send(group, i) for i in range(16)]
+        messages += ["[]", ping % "p", self.send(group, 16) + "[%s]" % (ping % "b") + ping % "q"]
+        client.transport.sock.sendall(b"".join(self.masked(m) for m in messages))
+        for i in range(16):
+            self.assertEqual(client.answer(i)["result"]["reasonCode"], 1)
+        self.assertEqual(client.read()["error"]["code"], -32600)
+        self.assertEqual(client.answer("p")["result"], {})
+        self.assertEqual(client.answer("q")["result"], {})
+        self.assertEqual(client.answer(16)["result"]["reasonCode"], 1)
+        self.assertEqual([got["error"]["code"] for got in client.pending], [-32600])
+        self.assertEqual(len(self.server.messages(group)), 17)
+
+    def test_an_object_cut_by_its_message_is_an_error_behind_a_pause_too(self):
+        uid, group = fresh("u"), fresh("g")
+        self.server.create_group(group, [uid])
+        client = self.json_client(uid, compression=True)
+        cut = self.send(group, 99)
+        messages = [self.send(group, i) for i in range(16)] + [cut[:20], cut[20:]]
+        client.transport.sock.sendall(b"".join(self.masked(m) for m in messages))
+        answers = client.wait_closed()
+        self.assertEqual(sorted(a["id"] for a in answers if "result" in a), list(range(16)))
+        self.assertEqual([a["error"]["code"] for a in answers if "error" in a], [-32700])
+        self.assertEqual(client.close_code, 1002)
+
+    def test_compressed_messages_behind_a_pause_are_measured_one_by_one(self):
+        uid, group = fresh("u"), fresh("g")
+        self.server.create_group(group, [uid])
+        client = self.json_client(uid, compression=True)
+        # Over 9 MB, in a few thousand bytes.
+        client.transport.sock.sendall(b"".join(
+            self.masked(self.send(group, i, b"a" * 24000), True) for i in range(300)))
+        for i in range(300):
+            self.assertEqual(client.answer(i)["result"]["reasonCode"], 1)
 
 
 class JsonRpcSwitchedOff(JsonCase):
