@@ -125,7 +125,7 @@ void Connection::refuse(Refusal refusal) {
 bool Connection::on_shard() const { return shard_->env().fan_out.owner().is_this_thread(); }
 
 void Connection::wait_readable() {
-  if (reading_ || closed_) return;
+  if (reading_ || closed_ || input_ended_) return;
   // After the peer's Close only the end of its stream is of interest.
   if (!closing_ && !peer_closed_ && (stopping_ || !session_.wants_input())) return;
   reading_ = true;
@@ -149,6 +149,10 @@ void Connection::on_readable() {
   if (error == asio::error::would_block || error == asio::error::try_again ||
       error == asio::error::interrupted) {
     wait_readable();
+    return;
+  }
+  if (error == asio::error::eof) {
+    on_stream_end();
     return;
   }
   if (error) {
@@ -249,7 +253,7 @@ void Connection::on_sealed_input(std::span<const char> bytes) {
     if (outcome.status == TlsStream::Status::closed) {
       // What came before the end, in this very read perhaps, counts.
       session_.end_of_input();
-      close();
+      on_stream_end();
       return;
     }
     if (outcome.status == TlsStream::Status::failed) {
@@ -452,6 +456,7 @@ void Connection::resume_input() {
     self->on_held_input();
     self->session_.end_of_input();
     self->count_input();
+    if (self->input_ended_) self->on_stream_end();
     self->wait_readable();
     self->end_if_answered();
   });
@@ -468,6 +473,15 @@ void Connection::end_if_answered() {
   // While input is paused, or about to go on, SENDs may still wait in unparsed_.
   if (!peer_closed_ || resuming_ || !session_.wants_input() || !session_.is_idle()) return;
   session_.end(EndHow::after_flush, "client");
+}
+
+void Connection::on_stream_end() {
+  input_ended_ = true;
+  // A client may end its side of the stream with its Close and still read what it is owed. Without
+  // one it is gone.
+  const bool owes_answers =
+      peer_closed_ || (websocket_ != nullptr && !websocket_->held.empty());  // a Close may be held
+  if (closing_ ? shut_down_ : !owes_answers) close();
 }
 
 // ---- output ---------------------------------------------------------------------------------
@@ -607,6 +621,10 @@ void Connection::end_connection(EndHow how, std::string_view cause, std::string_
 void Connection::shut_down_if_done() {
   if (!closing_ || shut_down_ || closed_) return;
   shut_down_ = true;
+  if (input_ended_) {
+    close();
+    return;
+  }
   boost::system::error_code error;
   socket_.shutdown(Socket::shutdown_send, error);
   if (error) close();

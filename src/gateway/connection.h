@@ -147,6 +147,8 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   // The client wants no more, but what it sent before is answered first.
   void on_peer_close();
   void end_if_answered();
+  // Nothing more can come. Closes unless answers or our last bytes are still owed.
+  void on_stream_end();
 
   std::shared_ptr<Shard> shard_;
   Socket socket_;
@@ -172,6 +174,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   bool closed_ = false;
   bool stopping_ = false;
   bool peer_closed_ = false;  // a Close frame has come: no more input, but answers may be owed
+  bool input_ended_ = false;  // the peer's side of the stream has ended
   bool resuming_ = false;     // resume_input() has been asked for
   Session session_;           // last: it uses the members above
 };

@@ -872,7 +872,29 @@ TEST_P(WebSocketTest, AllSendsBeforeACloseInTheSameReadAreAnsweredBeforeIt) {
   EXPECT_EQ(core_.received_count(), 100U);
 }
 
-TEST_P(WebSocketTest, AClientThatClosesAndIsGoneIsNotWaitedFor) {
+TEST_P(WebSocketTest, AClientThatEndsItsStreamWithItsCloseIsAnsweredAllTheSame) {
+  options_.limits.inbound_items_in_flight = 8;
+  core_.hold = true;
+  start();
+  auto c = client("u");
+  std::string sends;
+  for (std::uint32_t seq = 1; seq <= 100; ++seq) {
+    c->append_send(sends, seq, "g", ChannelType::group, "x");
+  }
+  c->write_raw(TestClient::masked(0x82, sends) + TestClient::masked(0x88, "\x03\xe8"));
+  c->end_stream();
+  ASSERT_TRUE(eventually([&] { return core_.received_count() == 8; }));
+  core_.release();
+  for (std::uint32_t seq = 1; seq <= 100; ++seq) {
+    const auto ack = read_sendack(*c);
+    ASSERT_TRUE(ack) << seq;
+    EXPECT_EQ(ack->client_seq, seq);
+  }
+  EXPECT_TRUE(c->wait_closed());
+  EXPECT_EQ(c->ws_close_status(), 1000U);
+}
+
+TEST_P(WebSocketTest, AClientThatClosesAndIsGoneIsNotWaitedForLonger) {
   options_.limits.inbound_items_in_flight = 8;
   core_.hold = true;
   start();
@@ -885,8 +907,9 @@ TEST_P(WebSocketTest, AClientThatClosesAndIsGoneIsNotWaitedFor) {
   ASSERT_TRUE(eventually([&] { return core_.received_count() == 8; }));
   EXPECT_TRUE(directory_.is_online("u"));
   c->close();
-  EXPECT_TRUE(eventually([&] { return gateway_->connection_count() == 0; }));
   core_.release();
+  EXPECT_TRUE(eventually([&] { return gateway_->connection_count() == 0; }));
+  EXPECT_FALSE(directory_.is_online("u"));
 }
 
 TEST_P(WebSocketTest, AnswersToSendsBeforeABrokenFrameComeBeforeTheClose) {

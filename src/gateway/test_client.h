@@ -73,6 +73,11 @@ class TestClient {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
   }
+  // Ends this side of the stream; what the server sends can still be read.
+  void end_stream() {
+    if (ssl_ != nullptr) SSL_shutdown(ssl_.get());
+    ::shutdown(fd_, SHUT_WR);
+  }
   // Writes and says goodbye in one segment (TLS), so that both come in one read.
   void write_and_leave(std::string_view bytes) {
     int on = 1;
