@@ -201,6 +201,7 @@ void Connection::count_input() {
 
 void Connection::drop_input() {
   free_memory(unparsed_);
+  parsed_ = 0;
   if (websocket_ != nullptr) {
     free_memory(websocket_->packed);
     free_memory(websocket_->held);
@@ -435,14 +436,20 @@ void Connection::on_protocol_bytes(std::string_view bytes, MessageEnd end) {
     return;
   }
   unparsed_ += bytes;
-  if (end == MessageEnd::yes) whole_ = unparsed_.size();
-  const std::size_t used = session_.on_bytes(unparsed_, whole_);
-  if (used == unparsed_.size()) {
-    free_memory(unparsed_);
-  } else {
-    unparsed_.erase(0, used);
-  }
+  const std::string_view left = std::string_view(unparsed_).substr(parsed_);
+  if (end == MessageEnd::yes) whole_ = left.size();
+  const std::size_t used = session_.on_bytes(left, whole_);
+  if (unparsed_.empty()) return;  // the session has ended
+  parsed_ += used;
   whole_ -= std::min(used, whole_);
+  if (parsed_ == unparsed_.size()) {
+    free_memory(unparsed_);
+    parsed_ = 0;
+  } else if (parsed_ > unparsed_.size() / 2) {
+    // Not after each turn: a long message may take thousands of them.
+    unparsed_.erase(0, parsed_);
+    parsed_ = 0;
+  }
 }
 
 void Connection::resume_input() {
@@ -452,6 +459,7 @@ void Connection::resume_input() {
   asio::post(shard_->context(), [self = shared_from_this()] {
     self->resuming_ = false;
     if (self->closing_ || self->closed_ || self->stopping_) return;
+    self->session_.begin_turn();
     self->on_protocol_bytes({}, MessageEnd::no);
     self->on_held_input();
     self->session_.end_of_input();

@@ -162,8 +162,9 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   // The beginning of a frame, or what input paused at: over WebSocket of one message, on a stream
   // of one read.
   std::string unparsed_;
+  std::size_t parsed_ = 0;  // the first so many bytes of unparsed_ have been taken
   BudgetShare inbound_share_;
-  std::size_t whole_ = 0;  // the first so many bytes of unparsed_ end a WebSocket message
+  std::size_t whole_ = 0;  // so many of the bytes behind them end a WebSocket message
   TimePoint last_input_;
   bool entered_ = false;    // what may come before the client's first byte has passed
   bool reading_ = false;    // a wait for input is under way

@@ -31,6 +31,10 @@ constexpr std::size_t kCipherPaddingMax = 16;
 // Channels whose commands are acknowledged in one read; more go to the core in several rounds.
 constexpr std::size_t kPositionsMax = 64;
 
+// Frames that are answered at once (PING, SUB, what is refused) in one turn of input; some 100
+// microseconds. A read may hold 64 times as many, and what they are answered is written in between.
+constexpr std::size_t kTurnAnswers = 1024;
+
 std::string result_label(Reason reason) {
   return reason == Reason::success ? "ok" : std::to_string(raw(reason));
 }
@@ -105,6 +109,7 @@ std::size_t Session::on_bytes(std::string_view bytes, std::size_t whole) {
   std::size_t used = 0;
   if (dialect_ == nullptr && wants_input()) used = choose_dialect(bytes);
   Request request;
+  const std::uint64_t answered_before = traffic_.out_packets;
   while (dialect_ != nullptr && used < bytes.size() && wants_input()) {
     const std::size_t whole_left = whole > used ? whole - used : 0;
     Taken taken =
@@ -126,15 +131,24 @@ std::size_t Session::on_bytes(std::string_view bytes, std::size_t whole) {
       }
       if (!broken) {
         observe::log_debug("gateway", "session {}: {}", raw(id_), taken.problem);
+        end_turn_after(answered_before);
         continue;
       }
       protocol_error(taken.problem, taken.too_long ? kTooLongCause : kProtocolCause);
       return bytes.size();
     }
     on_request(request, verdict);
+    end_turn_after(answered_before);
   }
   ShardTraffic::add(env_.traffic->in_bytes, used);
   return state_ == State::ended ? bytes.size() : used;
+}
+
+void Session::end_turn_after(std::uint64_t answered_before) {
+  if (state_ != State::live || had_turn_) return;
+  if (traffic_.out_packets - answered_before < turn_answers()) return;
+  had_turn_ = true;
+  host_.resume_input();
 }
 
 void Session::end_of_input() {
@@ -143,7 +157,11 @@ void Session::end_of_input() {
   post_positions();
 }
 
-bool Session::wants_input() const { return state_ != State::ended && !paused_; }
+bool Session::wants_input() const { return state_ != State::ended && !paused_ && !had_turn_; }
+
+std::size_t Session::turn_answers() const {
+  return std::min<std::size_t>(kTurnAnswers, env_.options->limits.outbound_frames_max / 2 + 1);
+}
 
 std::size_t Session::frame_rate() const {
   const std::size_t of_all = env_.options->frames_per_second;

@@ -79,7 +79,7 @@ class SessionHost {
   // it more exactly, or is empty. The session object stays alive until the current call into it has
   // returned.
   virtual void end_connection(EndHow how, std::string_view cause, std::string_view detail) = 0;
-  // The session wants input again after a pause.
+  // The session wants input again, after a pause or for its next turn. Later, not within the call.
   virtual void resume_input() = 0;
 };
 
@@ -103,9 +103,11 @@ class Session final : public delivery::SessionSink {
   // Call after each read: hands the SENDs gathered by on_bytes to the core as one batch, and how
   // far the RECVACKs went.
   void end_of_input();
-  // False while too many SENDs are in flight (the peer then feels TCP's back-pressure) or after the
-  // end.
+  // False while too many SENDs are in flight (the peer then feels TCP's back-pressure), when the
+  // session has had its turn, or after the end.
   bool wants_input() const;
+  // Call when the input goes on after SessionHost::resume_input().
+  void begin_turn() { had_turn_ = false; }
 
   // `unparsed` says whether the connection holds the beginning of a frame.
   void finish_login(Result<Login> login, bool unparsed);
@@ -167,6 +169,10 @@ class Session final : public delivery::SessionSink {
 
   bool on_shard() const { return env_.fan_out.owner().is_this_thread(); }
 
+  // How many frames one turn of input may be answered with at once: less than may wait.
+  std::size_t turn_answers() const;
+  // Ends the turn when so many have been sent since out_packets was `answered_before`.
+  void end_turn_after(std::uint64_t answered_before);
   // Chooses the dialect by the first byte. Returns how many blanks come before it; the dialect is
   // still null when there is nothing else, or the session has ended.
   std::size_t choose_dialect(std::string_view bytes);
@@ -212,6 +218,7 @@ class Session final : public delivery::SessionSink {
   DeviceFlag device_flag_ = DeviceFlag::app;
   CommandAcks command_acks_ = CommandAcks::ignored;
   bool paused_ = false;
+  bool had_turn_ = false;  // what has come is looked at after what was answered has been written
   bool turned_away_ = false;
   bool visitor_ = false;
   std::unique_ptr<Dialect> dialect_;  // null before the first byte

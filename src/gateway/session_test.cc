@@ -570,6 +570,27 @@ TEST_F(SessionTest, CountsWhatPassesOverIt) {
   EXPECT_EQ(traffic_->unacked.load(), 0U);
 }
 
+TEST_F(SessionTest, WhatIsAnsweredAtOnceIsAnsweredInTurns) {
+  log_in();
+  std::string pings(100, '\x70');
+  std::size_t answered = 0;
+  for (int turn = 1; !pings.empty(); ++turn) {
+    ASSERT_LT(turn, 100);
+    session_.begin_turn();
+    const std::size_t used = session_.on_bytes(pings, 0);
+    session_.end_of_input();
+    pings.erase(0, used);
+    std::size_t pongs = 0;
+    while (host_.next_frame() == codec::FrameType::pong) ++pongs;
+    EXPECT_EQ(pongs, used);
+    EXPECT_LT(pongs, options_->limits.outbound_frames_max);
+    EXPECT_TRUE(pings.empty() || host_.resumes == turn);
+    answered += pongs;
+  }
+  EXPECT_EQ(answered, 100U);
+  EXPECT_FALSE(host_.ended);
+}
+
 TEST_F(SessionTest, TooManyFramesWaitingEndTheSession) {
   log_in();
   for (int i = 0; i < 16; ++i) feed("\x70");

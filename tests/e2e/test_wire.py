@@ -240,6 +240,14 @@ class Messages(ServerCase):
                 client.write(data)
                 self.assertEqual(client.expect(8).raw, b"\x80")
 
+    def test_more_pings_in_one_write_than_frames_may_wait(self):
+        for transport in TRANSPORTS:
+            client = self.client(fresh("u"), transport)
+            client.write(b"\x70" * 10_000)
+            for _ in range(10_000):
+                self.assertEqual(client.expect(8).raw, b"\x80")
+            client.ping()
+
     def test_send_to_a_group(self):
         group, alice, bob = fresh("g"), fresh("alice"), fresh("bob")
         self.server.create_group(group, [alice, bob])
