@@ -364,7 +364,9 @@ void Connection::on_websocket_input(std::span<char> bytes) {
       case WsEvent::Kind::pong: break;
       case WsEvent::Kind::close: on_peer_close(); return;
       case WsEvent::Kind::error:
-        fail_websocket(kWsProtocolError, kProtocolCause, "the WebSocket framing is broken");
+        fail_websocket(event.status, kProtocolCause,
+                       event.status == kWsInvalidData ? "the reason of the Close is not UTF-8"
+                                                      : "the WebSocket framing is broken");
         break;
     }
     if (closing_ || closed_) return;

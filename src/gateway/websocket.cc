@@ -23,6 +23,12 @@ namespace {
 constexpr std::string_view kAcceptGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 constexpr std::size_t kControlBytesMax = 125;
 
+// What a Close frame may say (RFC 6455 section 7.4 and what was registered since).
+bool may_close_with(std::uint16_t status) {
+  return (status >= 1000 && status <= 1003) || (status >= 1007 && status <= 1014) ||
+         (status >= 3000 && status <= 4999);
+}
+
 std::string accept_key(std::string_view key) {
   std::string text(key);
   text += kAcceptGuid;
@@ -117,9 +123,10 @@ UpgradeOutcome read_upgrade(std::string_view bytes, const UpgradeLimits& limits)
   return outcome;
 }
 
-WsEvent WsDecoder::fail() {
+WsEvent WsDecoder::fail(std::uint16_t status) {
   failed_ = true;
   WsEvent event;
+  event.status = status;
   event.kind = WsEvent::Kind::error;
   return event;
 }
@@ -208,6 +215,11 @@ WsEvent WsDecoder::next(std::span<char>& input) {
   if (opcode_ == WsOpcode::close || opcode_ == WsOpcode::ping || opcode_ == WsOpcode::pong) {
     control_.append(bytes, take);
     if (!whole) return event;
+    if (opcode_ == WsOpcode::close && control_.size() == 1) return fail();
+    if (opcode_ == WsOpcode::close && control_.size() > 1) {
+      if (!may_close_with(read_be<std::uint16_t>(control_, 0))) return fail();
+      if (!is_valid_utf8(std::string_view(control_).substr(2))) return fail(kWsInvalidData);
+    }
     event.kind = opcode_ == WsOpcode::close  ? WsEvent::Kind::close
                  : opcode_ == WsOpcode::ping ? WsEvent::Kind::ping
                                              : WsEvent::Kind::pong;

@@ -77,12 +77,13 @@ struct WsEvent {
     ping,       // answer with a pong of the same payload
     pong,
     close,  // the peer wants to close; payload is its status and text
-    error,  // the peer broke the protocol: close with kWsProtocolError
+    error,  // the peer broke the protocol: close with `status`
   };
   Kind kind = Kind::need_more;
-  std::string_view payload;  // into the input (data) or the decoder (control frames)
-  bool message_end = false;  // data: the last piece of its message
-  bool compressed = false;   // data: its message is; unpack it when it is whole
+  std::string_view payload;                 // into the input (data) or the decoder (control frames)
+  bool message_end = false;                 // data: the last piece of its message
+  bool compressed = false;                  // data: its message is; unpack it when it is whole
+  std::uint16_t status = kWsProtocolError;  // error
 };
 
 class WsDecoder {
@@ -94,7 +95,7 @@ class WsDecoder {
 
  private:
   bool read_header(std::span<char>& input);
-  WsEvent fail();
+  WsEvent fail(std::uint16_t status = kWsProtocolError);
 
   std::array<unsigned char, 14> header_{};
   std::uint8_t header_have_ = 0;

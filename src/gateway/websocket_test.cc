@@ -73,6 +73,23 @@ TEST(WsDecoder, RefusesWhatTheProtocolForbids) {
   EXPECT_FALSE(failed(TestClient::masked(0x89, std::string(125, 'x'))));
 }
 
+TEST(WsDecoder, LooksAtWhatACloseSays) {
+  const auto status_of = [](const std::string& payload) {
+    WsDecoder decoder;
+    std::string bytes = TestClient::masked(0x88, payload);
+    std::span<char> input(bytes);
+    const WsEvent event = decoder.next(input);
+    return event.kind == WsEvent::Kind::close ? 0 : int{event.status};
+  };
+  EXPECT_EQ(status_of(""), 0);
+  EXPECT_EQ(status_of("\x03\xe8"), 0);                          // 1000
+  EXPECT_EQ(status_of("\x0f\xa0\xe5\x86\x8d\xe8\xa7\x81"), 0);  // 4000 and two characters
+  EXPECT_EQ(status_of("\x03"), 1002);
+  EXPECT_EQ(status_of("\x03\xe7"), 1002);          // 999
+  EXPECT_EQ(status_of("\x03\xed"), 1002);          // 1005
+  EXPECT_EQ(status_of("\x03\xe8\xe5\x86"), 1007);  // cut
+}
+
 TEST(WsDecoder, MarksCompressedMessagesWhenTheyWereAgreedOn) {
   WsDecoder decoder;
   decoder.allow_compressed();
