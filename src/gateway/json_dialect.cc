@@ -19,11 +19,19 @@ std::size_t message_bytes_max(const Input& input) {
 }  // namespace
 
 Taken JsonDialect::take(const Input& input, Request& request) {
-  std::size_t whole = input.whole;
-  if (borders_ == Borders::objects) {
-    whole = scanner_.find_end(input.bytes);
-    if (whole > 0) scanner_.reset();
-  }
+  if (borders_ == Borders::messages) return take_from(input, input.whole, request);
+  // Blanks between objects belong to none of them.
+  const std::size_t blanks = std::min(input.bytes.find_first_not_of(" \t\r\n"), input.bytes.size());
+  Input rest = input;
+  rest.bytes.remove_prefix(blanks);
+  const std::size_t whole = scanner_.find_end(rest.bytes);
+  if (whole > 0) scanner_.reset();
+  Taken taken = take_from(rest, whole, request);
+  taken.consumed += blanks;
+  return taken;
+}
+
+Taken JsonDialect::take_from(const Input& input, std::size_t whole, Request& request) {
   if (whole > 0) return take_whole(input, whole, request);
   Taken taken;
   if (input.bytes.size() > message_bytes_max(input)) {
@@ -49,8 +57,13 @@ Taken JsonDialect::take_whole(const Input& input, std::size_t whole, Request& re
   }
   const auto refuse = [&](int code, std::string problem) {
     taken.state = code == json_rpc::kParseError ? Taken::State::broken : Taken::State::refused;
-    json_rpc::append_error(taken.answer, call.id, code, problem);
-    end_object(taken.answer);
+    // A notification has no answer, once the client is known.
+    const bool is_answered = code != json_rpc::kInvalidParams || !call.id.empty() ||
+                             input.phase == Phase::before_connect;
+    if (is_answered) {
+      json_rpc::append_error(taken.answer, call.id, code, problem);
+      end_object(taken.answer);
+    }
     taken.problem = std::move(problem);
     return taken;
   };

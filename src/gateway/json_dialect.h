@@ -37,6 +37,8 @@ class JsonDialect final : public Dialect {
   void append_event(std::string& out, delivery::EventForms& forms) override;
 
  private:
+  // `whole`: how many bytes are complete, a message or an object; 0: not yet.
+  Taken take_from(const Input& input, std::size_t whole, Request& request);
   Taken take_whole(const Input& input, std::size_t whole, Request& request);
   void end_object(std::string& out) const;
 

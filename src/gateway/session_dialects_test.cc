@@ -782,6 +782,10 @@ TEST_F(JsonSession, NotificationsGetNoAnswer) {
   session_.finish_sends(host_.batches[0].first, host_.batches[0].end, results(1));
   EXPECT_EQ(seen(), List{});
   EXPECT_TRUE(session_.is_idle());
+  // Nor a broken one.
+  feed(R"({"method":"send","params":{}}{"method":"recvack","params":{"messageId":"x"}})");
+  EXPECT_EQ(seen(), List{});
+  EXPECT_FALSE(host_.ended);
 }
 
 TEST_F(JsonSession, ReceiptsAndDisconnectsMayBeRequests) {

@@ -168,10 +168,21 @@ TEST_F(SessionTest, JsonOverAStreamHasTheBordersOfObjects) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
   EXPECT_NE(text.find(R"("id":"c","result")"), std::string::npos);
   EXPECT_NE(text.find("{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{}}\n"), std::string::npos);
-  EXPECT_EQ(pending_, "\n{\"id\":3,");
+  EXPECT_EQ(pending_, "{\"id\":3,");
   // What is no object cannot be skipped.
   feed(R"("method":"ping"} x)");
   EXPECT_EQ(host_.end_cause, "protocol");
+}
+
+TEST_F(SessionTest, BlanksOverAStreamBelongToNoObject) {
+  options_->limits.pre_auth_frame_bytes_max = 1000;
+  const std::string connect = R"({"id":"c","method":"connect","params":{"uid":"u"}})";
+  feed(connect.substr(0, 1));
+  feed(connect.substr(1));
+  ASSERT_TRUE(host_.login);
+  for (int i = 0; i < 3; ++i) feed(std::string(900, '\n'));
+  EXPECT_EQ(pending_, "");
+  EXPECT_FALSE(host_.ended);
 }
 
 TEST_F(SessionTest, AnObjectOverAStreamMayBeNoLongerThanAFrame) {
