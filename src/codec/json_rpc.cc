@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "codec/base64.h"
+#include "codec/json_numbers.h"
 #include "codec/json_reader.h"
 #include "codec/json_writer.h"
 
@@ -51,10 +52,12 @@ bool names(std::string_view key, std::string_view camel) {
 // nothing.
 class Params {
  public:
-  explicit Params(const dom::object& object) : object_(object) {}
+  // `exact`: the object is what the client wrote; else numbers beyond 64 bits were replaced.
+  explicit Params(const dom::object& object, bool exact = true) : object_(object), exact_(exact) {}
 
   const std::string& problem() const { return problem_; }
   bool ok() const { return problem_.empty(); }
+  bool exact() const { return exact_; }
   void fail(std::string_view name, std::string_view text) {
     if (!ok()) return;
     problem_ = name;
@@ -123,6 +126,7 @@ class Params {
 
  private:
   dom::object object_;
+  bool exact_;
   std::string problem_;
 };
 
@@ -153,6 +157,9 @@ void read_payload(Params& params, std::string& payload) {
   std::string_view text;
   if (value.get_string().get(text) == simdjson::SUCCESS) {
     if (!base64_decode(text, payload)) params.fail("payload", "is not base64");
+  } else if ((value.is_object() || value.is_array()) && !params.exact()) {
+    params.fail("payload",
+                "cannot be read exactly beside numbers beyond 64 bits; write it as base64");
   } else if (value.is_object() || value.is_array()) {
     payload = simdjson::minify(value);
   } else {
@@ -243,7 +250,7 @@ bool is_method(std::string_view name) {
          name == "disconnect" || name == "subscribe" || name == "unsubscribe";
 }
 
-Problem read_params(std::string_view method, const dom::element* given, Call& call) {
+Problem read_params(std::string_view method, const dom::element* given, bool exact, Call& call) {
   if (!is_method(method)) {
     if (call.id.empty()) return {};
     return {kMethodNotFound, "there is no such method"};
@@ -262,7 +269,7 @@ Problem read_params(std::string_view method, const dom::element* given, Call& ca
     return {};
   }
   if (!has_params) return {kInvalidParams, "params is missing"};
-  Params params(object);
+  Params params(object, exact);
   if (method == "connect") {
     call.params = read_connect(params);
   } else if (method == "send") {
@@ -279,7 +286,7 @@ Problem read_params(std::string_view method, const dom::element* given, Call& ca
   return {};
 }
 
-Problem read_call(const dom::element& document, Call& call) {
+Problem read_call(const dom::element& document, bool exact, Call& call) {
   dom::object object;
   if (document.get_object().get(object) != simdjson::SUCCESS) {
     return {kInvalidRequest, "a request is an object"};
@@ -311,7 +318,7 @@ Problem read_call(const dom::element& document, Call& call) {
   }
   if (!has_method) invalid("method is missing or not a string");
   if (problem.code != 0) return problem;
-  return read_params(method, params, call);
+  return read_params(method, params, exact, call);
 }
 
 template <std::size_t count>
@@ -393,11 +400,17 @@ TakeOutcome take_call(std::string_view text, Call& call) {
     return fail(kParseError,
                 is_batch ? "the message ends within a batch" : "the message ends within an object");
   }
-  const auto document = parse_json(text.substr(start, bytes));
+  auto document = parse_json(text.substr(start, bytes));
+  bool exact = true;
+  if (!document) {
+    std::string readable(text.substr(start, bytes));
+    exact = !replace_huge_numbers(readable);
+    if (!exact) document = parse_json(readable);
+  }
   if (!document) return fail(kParseError, std::string(document.error().detail()));
   outcome.consumed = start + bytes;
   if (is_batch) return fail(kInvalidRequest, "batches are not served");
-  Problem problem = read_call(*document, call);
+  Problem problem = read_call(*document, exact, call);
   if (problem.code != 0) return fail(problem.code, std::move(problem.text));
   outcome.state = TakeOutcome::State::call;
   return outcome;

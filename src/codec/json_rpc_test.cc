@@ -212,8 +212,9 @@ TEST(JsonRpcIn, WhatIsNoJsonEndsTheInput) {
   for (const std::string& text : std::vector<std::string>{
            "{", R"({"method":"ping")", R"({"method":"ping)", "ping", "\"ping\"", "1", "}",
            R"({"method":"ping",})", "{\"method\":\"\xff\"}", R"({"method":"ping"]})",
-           R"({"id":123456789012345678901234567890,"method":"ping"})", "{\"a\":\"\n\"}",
-           R"({"method":"ping"} x)", std::string(40, '[') + "{}" + std::string(40, ']'),
+           R"({"id":01234567890123456789012345,"method":"ping"})", R"({"a":1.e999})",
+           "{\"a\":\"\n\"}", R"({"method":"ping"} x)",
+           std::string(40, '[') + "{}" + std::string(40, ']'),
            R"({"a":)" + std::string(40, '[') + std::string(40, ']') + "}"}) {
     std::string_view rest = text;
     Call call;
@@ -277,6 +278,26 @@ TEST(JsonRpcIn, ABrokenRequestIsTakenWholeAndNamedIfItCanBe) {
     EXPECT_EQ(outcome.consumed, std::string_view(c.text).size()) << c.text;
     EXPECT_EQ(call.id, c.id) << c.text;
   }
+}
+
+TEST(JsonRpcIn, NumbersBeyond64BitsSpoilOnlyTheirMember) {
+  EXPECT_TRUE(std::holds_alternative<Ping>(
+      Taken(R"({"x":[1e999,-12345678901234567890,"18446744073709551616"],"method":"ping"})")
+          .call.params));
+  Call call;
+  EXPECT_EQ(take_call(R"({"id":18446744073709551616,"method":"ping"})", call).code,
+            kInvalidRequest);
+  EXPECT_EQ(take_call(R"({"id":7,"method":"send","params":{"channelId":"c","channelType":2,)"
+                      R"("payload":"","expire":18446744073709551616}})",
+                      call)
+                .code,
+            kInvalidParams);
+  EXPECT_EQ(take_call(R"({"id":7,"method":"send","params":{"channelId":"c","channelType":2,)"
+                      R"("payload":{"n":18446744073709551616}}})",
+                      call)
+                .code,
+            kInvalidParams);
+  EXPECT_EQ(call.id, "7");
 }
 
 TEST(JsonRpcIn, ABatchEndsWithItsBracket) {
