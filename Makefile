@@ -7,7 +7,7 @@ DATA ?= ./data
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test demo bench check format clean
+.PHONY: help run build packages test demo bench check format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | column -t -s $$'\t' 2>/dev/null \
@@ -20,6 +20,9 @@ build: ## install what is missing, build the release binary
 	@scripts/setup-debian.sh run
 	@cmake --preset release --log-level=WARNING
 	@cmake --build build/release --target jindou -j $$(scripts/jobs.sh)
+
+packages: build ## the Debian packages that the binary needs on another machine
+	@scripts/runtime_packages.sh $(RELEASE)
 
 test: ## every test: checks, unit, end to end, crash, fuzz, sanitizers
 	@scripts/setup-debian.sh test

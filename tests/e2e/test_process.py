@@ -308,6 +308,16 @@ class CommandLine(unittest.TestCase):
             self.assertNotEqual(done.returncode, 0)
             self.assertEqual(done.stdout, "")
             self.assertEqual(server.get("/health").status, 200)
+    def test_the_packages_it_needs_are_listed(self):
+        script = pathlib.Path(__file__).parents[2] / "scripts" / "runtime_packages.sh"
+        command = [script, binary()]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        packages = done.stdout.split()
+        self.assertEqual(packages, sorted(set(packages)))
+        for start in ("libc6", "librocksdb", "libssl"):
+            self.assertTrue(any(p.startswith(start) for p in packages), (start, packages))
+        subprocess.run(["dpkg-query", "-W", *packages], capture_output=True, check=True)
+
 
     def test_ready_line_and_log_form(self):
         with Server() as server:
