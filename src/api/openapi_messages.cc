@@ -17,8 +17,8 @@ std::string content() {
   return payload(
       "The content: base64, or a JSON object or array, which is stored as its compact text. "
       "Clients "
-      "of the WuKongIM SDKs show {\"type\":1,\"content\":\"…\"}; the JavaScript SDK fails on a "
-      "payload that is no JSON object with a numeric `type`.");
+      "of the WuKongIM SDKs show {\"type\":1,\"content\":\"…\"}; no text is shown without the "
+      "number 1 as `type`, and the JavaScript SDK throws at text that is not JSON and at null.");
 }
 
 // What an item, a single message and the object form have in common.
