@@ -284,6 +284,18 @@ class CommandLine(unittest.TestCase):
             self.assertIn("wssConfig.certFile", done.stderr)
             self.assertIn("\nwssAddr: 0.0.0.0:5210\n", done.stdout)
 
+    def test_the_sample_configuration_is_valid(self):
+        text = (pathlib.Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+        samples = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+        self.assertTrue(any("tokenAuthOn: true" in sample for sample in samples))
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "jindou.yaml"
+            for sample in samples:
+                path.write_text(sample)
+                done = run("config", "--config", str(path), "--validate",
+                           WK_MANAGERTOKEN="0123456789abcdef")
+                self.assertEqual(done.returncode, 0, (sample, done))
+
     def test_open_api_needs_a_token(self):
         done = run("serve", "--http-addr", "0.0.0.0:0", "--tcp-addr", "127.0.0.1:0",
                    "--ws-addr", "127.0.0.1:0")
