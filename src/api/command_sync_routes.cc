@@ -64,6 +64,12 @@ Task<void> post_sync(Services& services, Request& request, Response& response) {
     answer_invalid(response, problem);
     co_return;
   }
+  const auto room_to_read =
+      co_await services.options.read_budget->take(services.options.page_read_bytes());
+  if (!room_to_read) {
+    answer_error(response, room_to_read.error());
+    co_return;
+  }
   CommandBacklog backlog;
   if (services.options.command_sync) {
     const auto most =

@@ -153,6 +153,12 @@ Task<void> post_sync(Services& services, Request& request, Response& response) {
     JD_TRY(std::vector<Conversation> list, reader.load_list(query));
     return with_events(history, std::move(list), room);
   };
+  const auto room_to_read =
+      co_await services.options.read_budget->take(services.options.wide_read_bytes());
+  if (!room_to_read) {
+    answer_error(response, room_to_read.error());
+    co_return;
+  }
   const auto list = co_await services.deps.blocking.run(std::move(work));
   if (!list) {
     answer_error(response, list.error());
@@ -229,6 +235,12 @@ Task<void> post_sync_by_channels(Services& services, Request& request, Response&
     JD_TRY(std::vector<Conversation> list, reader.load_some(uid, keys, count));
     return with_events(history, std::move(list), room);
   };
+  const auto room_to_read =
+      co_await services.options.read_budget->take(services.options.wide_read_bytes());
+  if (!room_to_read) {
+    answer_error(response, room_to_read.error());
+    co_return;
+  }
   const auto list = co_await services.deps.blocking.run(std::move(work));
   if (!list) {
     answer_error(response, list.error());
@@ -325,6 +337,12 @@ Task<void> post_sync_messages(Services& services, Request& request, Response& re
   auto work = [&reader, &history, uid, channels, limit, newest_first, room] {
     return load_channel_pages(reader, history, uid, channels, limit, newest_first, room);
   };
+  const auto room_to_read =
+      co_await services.options.read_budget->take(services.options.wide_read_bytes());
+  if (!room_to_read) {
+    answer_error(response, room_to_read.error());
+    co_return;
+  }
   const auto pages = co_await services.deps.blocking.run(std::move(work));
   if (!pages) {
     answer_error(response, pages.error());

@@ -113,6 +113,12 @@ Task<void> post_list(Services& services, Request& request, Response& response) {
   }
   const Directory& directory = services.deps.directory;
   auto work = [&directory, query] { return directory.load_page(query); };
+  const auto room_to_read =
+      co_await services.options.read_budget->take(services.options.page_read_bytes());
+  if (!room_to_read) {
+    answer_error(response, room_to_read.error());
+    co_return;
+  }
   const auto page = co_await services.deps.blocking.run(std::move(work));
   if (!page) {
     answer_error(response, page.error());
@@ -170,6 +176,12 @@ Task<void> post_retry(Services& services, Request& request, Response& response) 
     }
     return directory.load_some(uid, settled);
   };
+  const auto room_to_read =
+      co_await services.options.read_budget->take(services.options.page_read_bytes());
+  if (!room_to_read) {
+    answer_error(response, room_to_read.error());
+    co_return;
+  }
   const auto page = co_await services.deps.blocking.run(std::move(work));
   if (!page) {
     answer_error(response, page.error());

@@ -293,6 +293,12 @@ Task<void> post_eventsync(Services& services, Request& request, Response& respon
   auto work = [&history, wanted = *query, bytes_max = services.options.page_bytes_max] {
     return load_states(history, wanted, bytes_max);
   };
+  const auto room_to_read =
+      co_await services.options.read_budget->take(services.options.page_read_bytes());
+  if (!room_to_read) {
+    answer_error(response, room_to_read.error());
+    co_return;
+  }
   const auto page = co_await services.deps.blocking.run(std::move(work));
   if (!page) {
     answer_error(response, page.error());

@@ -92,6 +92,7 @@ Result<EventfulPage> load_page(const History& history, RangeQuery query, bool st
                                std::size_t bytes_max) {
   JD_TRY(query.channel, load_settled_channel(history, std::move(query.channel)));
   JD_CHECK_OK(check_reader(history, query.channel, query.viewer, strict));
+  query.bytes_max = bytes_max;
   JD_TRY(RangePage range, history.load_range(query));
   EventfulPage page;
   AnswerRoom room(bytes_max, bytes_max);
@@ -119,6 +120,12 @@ Task<void> post_messagesync(Services& services, Request& request, Response& resp
                bytes_max = services.options.page_bytes_max] {
     return load_page(history, query, strict, bytes_max);
   };
+  const auto room_to_read =
+      co_await services.options.read_budget->take(services.options.page_read_bytes());
+  if (!room_to_read) {
+    answer_read_error(response, room_to_read.error());
+    co_return;
+  }
   const auto page = co_await services.deps.blocking.run(std::move(work));
   if (!page) {
     answer_read_error(response, page.error());
@@ -192,6 +199,12 @@ Task<void> post_messagesyncbatch(Services& services, Request& request, Response&
                bytes_max = services.options.answer_bytes_max] {
     return load_pages(history, items, strict, page_bytes_max, bytes_max);
   };
+  const auto room_to_read =
+      co_await services.options.read_budget->take(services.options.wide_read_bytes());
+  if (!room_to_read) {
+    answer_error(response, room_to_read.error());
+    co_return;
+  }
   const auto done = co_await services.deps.blocking.run(std::move(work));
   if (!done) {
     answer_error(response, done.error());
@@ -344,6 +357,12 @@ Task<Result<EventfulMessages>> look_up(Services& services, Lookup lookup) {
 // Answers with the one message that was looked up.
 Task<void> answer_one(Services& services, Response& response, Lookup lookup) {
   const std::string viewer = lookup.viewer;
+  const auto room_to_read =
+      co_await services.options.read_budget->take(services.options.wide_read_bytes());
+  if (!room_to_read) {
+    answer_error(response, room_to_read.error());
+    co_return;
+  }
   const auto found = co_await look_up(services, std::move(lookup));
   if (!found) {
     answer_read_error(response, found.error());
@@ -403,6 +422,12 @@ Task<void> post_messages(Services& services, Request& request, Response& respons
   if (!read_messages_body(services, request, lookup, response)) co_return;
   const bool in_channel = lookup.channel.has_value();
   const std::string viewer = lookup.viewer;
+  const auto room_to_read =
+      co_await services.options.read_budget->take(services.options.wide_read_bytes());
+  if (!room_to_read) {
+    answer_error(response, room_to_read.error());
+    co_return;
+  }
   const auto found = co_await look_up(services, std::move(lookup));
   if (!found) {
     answer_read_error(response, found.error());

@@ -14,6 +14,7 @@
 #include "api/access.h"
 #include "api/http_server.h"
 #include "api/process_meter.h"
+#include "api/read_budget.h"
 #include "api/route_stats.h"
 #include "base/clock.h"
 #include "base/random.h"
@@ -107,6 +108,13 @@ struct ApiOptions {
   std::size_t answer_bytes_max = std::size_t{32} << 20;
   // The same in one page of a channel; also the text of the events of one message.
   std::size_t page_bytes_max = std::size_t{8} << 20;
+  // What reads of answers hold until they are written, all together.
+  std::shared_ptr<ReadBudget> read_budget = std::make_shared<ReadBudget>(std::size_t{256} << 20);
+
+  // What a read of one page may hold, and one for several channels: payloads, and as much again for
+  // what is around them and for text of events.
+  std::size_t page_read_bytes() const { return 2 * page_bytes_max; }
+  std::size_t wide_read_bytes() const { return answer_bytes_max + page_read_bytes(); }
   // The payload of one event of POST /message/event, as JSON text. With it an EVENT frame stays
   // below the 1 MiB that clients decode.
   std::size_t event_bytes_max = std::size_t{512} << 10;

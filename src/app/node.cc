@@ -224,9 +224,13 @@ Result<void> Node::Parts::start_core() {
                                                database->fingerprint_seed());
   conversation::ReaderLimits reader_limits;
   reader_limits.conversations_max = settings.conversation.user_max_count;
+  const AnswerSizes sizes = answer_sizes(settings);
+  reader_limits.page_bytes_max = sizes.page;
+  reader_limits.recents_bytes_max = sizes.wide;
   conversations = std::make_unique<conversation::ConversationReader>(*database, *horizon, clock,
                                                                      partitions, reader_limits);
-  directory = std::make_unique<conversation::Directory>(*database, *horizon, clock, partitions);
+  directory =
+      std::make_unique<conversation::Directory>(*database, *horizon, clock, partitions, sizes.page);
   horizon->set_reserve(channel::reserve_time_through(*router));
   for (auto& worker : workers) worker->start();
   shards->start();

@@ -82,6 +82,14 @@ channel::PartitionOptions partition_options(const config::Settings& settings,
   return options;
 }
 
+AnswerSizes answer_sizes(const config::Settings& settings) {
+  // In an answer a payload takes a third more, and as much again is around small ones; reading it
+  // takes twice its size. Every answer fits its budget, with three others beside it.
+  constexpr std::size_t kMiB = std::size_t{1} << 20;
+  const std::size_t budget = settings.api.answer_bytes_in_flight;
+  return {std::min(8 * kMiB, budget / 16), std::min(32 * kMiB, budget / 8)};
+}
+
 api::ApiOptions api_options(const config::Settings& settings) {
   api::ApiOptions options;
   options.http.limits.header_bytes = settings.api.max_header_bytes;
@@ -109,6 +117,10 @@ api::ApiOptions api_options(const config::Settings& settings) {
   options.http.body_budget = std::make_shared<ByteBudget>(
       std::max(settings.api.body_bytes_in_flight, settings.api.max_body_bytes + kReadBufferRoom));
   options.http.answer_budget = std::make_shared<ByteBudget>(settings.api.answer_bytes_in_flight);
+  const AnswerSizes sizes = answer_sizes(settings);
+  options.page_bytes_max = sizes.page;
+  options.answer_bytes_max = sizes.wide;
+  options.read_budget = std::make_shared<api::ReadBudget>(settings.api.answer_bytes_in_flight);
   options.http.stop_grace = kStopGrace;
   options.manager_http = options.http;
   options.manager_http.connections_max = side_connections(settings.api.max_connections);

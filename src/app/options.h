@@ -2,6 +2,7 @@
 // (config::load_settings). docs/configuration.md says what the keys mean.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "api/api_server.h"
@@ -18,6 +19,13 @@ store::StoreOptions store_options(const config::Settings& settings);
 // Limits of the whole node are shared out among its `partitions`.
 channel::PartitionOptions partition_options(const config::Settings& settings,
                                             std::uint16_t partitions);
+// How much one answer holds, in bytes of payloads and text of events: a page of one channel, and an
+// answer for several.
+struct AnswerSizes {
+  std::size_t page = 0;
+  std::size_t wide = 0;
+};
+AnswerSizes answer_sizes(const config::Settings& settings);
 api::ApiOptions api_options(const config::Settings& settings);
 retention::SweeperOptions sweeper_options(const config::Settings& settings);
 // Without what a reload may change, which LiveOptions has. Errors: invalid (an address

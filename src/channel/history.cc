@@ -19,8 +19,8 @@ using store::Table;
 
 constexpr std::int64_t kLimitDefault = 100;
 constexpr std::int64_t kLimitMax = 10'000;
-// A page ends here whatever its limit says; `more` tells, and callers page on.
-constexpr std::size_t kPageBytesMax = std::size_t{8} << 20;
+// What a message takes in memory besides its payload, about.
+constexpr std::size_t kMessageBytes = 512;
 
 store::KeyKind key_kind_of(MemberList list) {
   switch (list) {
@@ -75,8 +75,9 @@ Result<MessageSeq> History::load_last_seq(const ChannelKey& channel) const {
 
 Result<RangePage> History::load_range(const RangeQuery& query) const {
   JD_TRY(const Bounds bounds, load_bounds(query.channel));
-  const auto limit =
-      static_cast<std::size_t>(query.limit <= 0 ? kLimitDefault : std::min(query.limit, kLimitMax));
+  const std::size_t limit = std::min(
+      static_cast<std::size_t>(query.limit <= 0 ? kLimitDefault : std::min(query.limit, kLimitMax)),
+      std::max<std::size_t>(kLimitDefault, query.bytes_max / kMessageBytes));
   const std::uint64_t start = query.start_seq;
   const std::uint64_t end = query.end_seq;
 
@@ -111,7 +112,7 @@ Result<RangePage> History::load_range(const RangeQuery& query) const {
       return false;
     }
     if (message->expired_at(now) || !message->visible_to(query.viewer)) return true;
-    if (page.messages.size() == limit || bytes > kPageBytesMax) {
+    if (page.messages.size() == limit || bytes > query.bytes_max) {
       page.more = true;
       return false;
     }

@@ -26,8 +26,11 @@ struct RangeQuery {
   std::string viewer;  // hides messages that are restricted to other users; empty sees all
   std::uint64_t start_seq = 0;
   std::uint64_t end_seq = 0;
-  std::int64_t limit = 0;      // <= 0: 100; at most 10,000, and 8 MiB of payloads
+  std::int64_t limit = 0;      // <= 0: 100; at most 10,000
   bool towards_newer = false;  // pull_mode 1
+  // Of payloads: a page ends there whatever its limit says; `more` tells, and callers page on. It
+  // has one message at most for each 512 bytes of it, or 100.
+  std::size_t bytes_max = std::size_t{8} << 20;
 };
 
 struct RangePage {

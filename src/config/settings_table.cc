@@ -153,7 +153,9 @@ constexpr std::array kTable{
         "api.answerBytesInFlight", bytes, JD_MEMBER(api.answer_bytes_in_flight), kMiB, 1024 * kGiB,
         "", kOurs, kRestart,
         "Answers that are not read yet, of all connections together; more get 503, or are closed "
-        "where something was done or a part was sent."},
+        "where something was done or a part was sent. What is read from the store for answers "
+        "takes as much again; such reads wait for room. One answer holds a sixteenth of it at most "
+        "for a channel (and 8 MiB), an eighth for several (and 32 MiB)."},
 
     Setting{"core.itemsInFlight", count, JD_MEMBER(core.items_in_flight), 1, 100'000'000, "", kOurs,
             kRestart,

@@ -17,11 +17,8 @@ namespace {
 constexpr std::size_t kListRecentsMax = 50;
 constexpr std::size_t kPageSizeDefault = 100;
 constexpr std::size_t kPageSizeMax = 500;
-// The same bounds as a page of history has.
+// The same bound as a page of history has.
 constexpr std::size_t kMessagesMax = 10'000;
-constexpr std::size_t kPageBytesMax = std::size_t{8} << 20;
-// All recents of one answer. 1,000 conversations with one message of 16 KiB each are half of it.
-constexpr std::size_t kRecentsBytesMax = std::size_t{32} << 20;
 // How many messages are looked at for the newest one that a user wrote.
 constexpr std::uint64_t kOwnMessageSearchMax = 10'000;
 
@@ -155,7 +152,7 @@ class ListFilter {
 // With `recents`, their messages are read on the way, since the cursor stands there already. Should
 // they outgrow the budget, none is kept: the answer has to fill its room newest first.
 Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter& filter,
-                                               std::size_t limit, std::size_t recents,
+                                               const ReaderLimits& limits, std::size_t recents,
                                                bool& recents_kept, std::vector<Gone>& gone) {
   JD_TRY(auto rows, view.load_rows(StoreView::Rows::conversations));
   std::vector<Candidate> candidates;
@@ -164,7 +161,7 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter
   if (filter.wants_deleted()) {
     JD_TRY(lost, view.load_lost());
   }
-  AnswerBudget budget(kRecentsBytesMax);
+  AnswerBudget budget(limits.recents_bytes_max);
   recents_kept = recents > 0;
   for (Row& row : rows) {
     Candidate candidate;
@@ -204,8 +201,8 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter
     }
   }
   for (const auto& [channel, at_ns] : lost) gone.push_back({channel, at_ns});
-  if (candidates.size() > limit) {
-    const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(limit);
+  if (candidates.size() > limits.conversations_max) {
+    const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(limits.conversations_max);
     std::nth_element(candidates.begin(), end, candidates.end(), more_recently_active);
     candidates.erase(end, candidates.end());
   }
@@ -261,7 +258,8 @@ void cut_page(std::vector<Candidate>& candidates, std::size_t page, std::size_t 
 // all, so what is kept is always the beginning of every log, and positions can be told from it.
 class EarliestCommands {
  public:
-  explicit EarliestCommands(std::size_t limit) : limit_(limit) {}
+  EarliestCommands(std::size_t limit, std::size_t bytes_max)
+      : limit_(limit), bytes_max_(bytes_max) {}
 
   void begin_log(const ChannelKey& channel) {
     logs_.push_back(channel);
@@ -282,7 +280,7 @@ class EarliestCommands {
     kept.message = std::move(message);
     heap_.push_back(std::move(kept));
     std::push_heap(heap_.begin(), heap_.end());
-    while (heap_.size() > limit_ || (bytes_ > kPageBytesMax && heap_.size() > 1)) {
+    while (heap_.size() > limit_ || (bytes_ > bytes_max_ && heap_.size() > 1)) {
       std::pop_heap(heap_.begin(), heap_.end());
       cut_ = heap_.back().order;
       bytes_ -= heap_.back().message.payload.size();
@@ -318,6 +316,7 @@ class EarliestCommands {
   };
 
   std::size_t limit_;
+  std::size_t bytes_max_;
   std::vector<ChannelKey> logs_;
   std::int64_t latest_time_ = 0;
   std::vector<Kept> heap_;  // the latest on top
@@ -341,8 +340,8 @@ Result<std::vector<Conversation>> ConversationReader::load_list(const ListQuery&
   bool recents_kept = false;
   const ListFilter filter(query);
   std::vector<Gone> gone;
-  JD_TRY(auto candidates, load_candidates(view, filter, limits_.conversations_max,
-                                          recents_on_the_way, recents_kept, gone));
+  JD_TRY(auto candidates,
+         load_candidates(view, filter, limits_, recents_on_the_way, recents_kept, gone));
   std::erase_if(candidates, [](const Candidate& candidate) { return !candidate.wanted; });
   for (Candidate& candidate : candidates) {
     JD_CHECK_OK(describe_unread(view, candidate.row, candidate.channel, candidate.conversation));
@@ -356,7 +355,7 @@ Result<std::vector<Conversation>> ConversationReader::load_list(const ListQuery&
 
   std::vector<Conversation> list;
   list.reserve(candidates.size());
-  AnswerBudget budget(kRecentsBytesMax);
+  AnswerBudget budget(limits_.recents_bytes_max);
   for (Candidate& candidate : candidates) {
     Conversation& conversation = candidate.conversation;
     conversation.version = std::min(candidate.changed_at_ns, stable_ns);
@@ -375,7 +374,7 @@ Result<std::vector<Conversation>> ConversationReader::load_some(
     std::string_view uid, const std::vector<ChannelKey>& channels, std::size_t recents) const {
   const std::int64_t stable_ns = horizon_.stable_ns();
   StoreView view(reader_, partitions_, uid, clock_.wall_seconds());
-  AnswerBudget budget(kRecentsBytesMax);
+  AnswerBudget budget(limits_.recents_bytes_max);
   std::vector<Conversation> some;
   some.reserve(channels.size());
   for (const ChannelKey& channel : channels) {
@@ -425,7 +424,7 @@ Result<ChannelMessages> ConversationReader::load_messages(std::string_view uid,
   const std::size_t limit = std::min(query.limit, kMessagesMax);
   const std::uint64_t floor =
       std::max(channel.cleared_to, query.from_seq == 0 ? 0 : query.from_seq - 1);
-  AnswerBudget budget(kPageBytesMax + kMessagesMax * sizeof(Message));
+  AnswerBudget budget(limits_.page_bytes_max + kMessagesMax * sizeof(Message));
   ChannelMessages answer;
   if (query.newest_first) {
     JD_CHECK_OK(append_recents(view, query.channel, StoreView::kNewest, floor, limit, budget,
@@ -456,7 +455,7 @@ Result<CommandBacklog> ConversationReader::load_commands(std::string_view uid,
                                                          std::size_t limit) const {
   StoreView view(reader_, partitions_, uid, clock_.wall_seconds());
   JD_TRY(const auto rows, view.load_rows(StoreView::Rows::all));
-  EarliestCommands earliest(std::min(limit, kMessagesMax));
+  EarliestCommands earliest(std::min(limit, kMessagesMax), limits_.page_bytes_max);
   for (const Row& row : rows) {
     const ChannelKey log =
         is_command_log(row.channel) ? row.channel : store::command_log_of(row.channel);

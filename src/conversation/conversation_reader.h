@@ -88,6 +88,10 @@ struct CommandBacklog {
 struct ReaderLimits {
   // conversation.userMaxCount: the most recently active conversations of a user.
   std::size_t conversations_max = 1000;
+  // Payloads of one page of messages; the same bound as a page of history has.
+  std::size_t page_bytes_max = std::size_t{8} << 20;
+  // All recents of one answer. 1,000 conversations with one message of 16 KiB each are half of it.
+  std::size_t recents_bytes_max = std::size_t{32} << 20;
 };
 
 class ConversationReader {

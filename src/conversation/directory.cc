@@ -12,8 +12,6 @@ namespace jindou::conversation {
 
 namespace {
 
-// The last messages of one page; the same bound as a page of history has.
-constexpr std::size_t kPageBytesMax = std::size_t{8} << 20;
 // Coverages are whole numbers of it: between 2^60 and 2^61 (the years 2006 to 2043) doubles have
 // steps of 256.
 constexpr std::int64_t kCoverageUnitNs = 1'024;
@@ -112,8 +110,12 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const DirectoryQ
 }  // namespace
 
 Directory::Directory(const store::Reader& reader, const store::CommitHorizon& horizon,
-                     const Clock& clock, std::uint16_t partitions)
-    : reader_(reader), horizon_(horizon), clock_(clock), partitions_(partitions) {}
+                     const Clock& clock, std::uint16_t partitions, std::size_t page_bytes_max)
+    : reader_(reader),
+      horizon_(horizon),
+      clock_(clock),
+      partitions_(partitions),
+      page_bytes_max_(page_bytes_max) {}
 
 Result<DirectoryPage> Directory::load_page(const DirectoryQuery& query) const {
   // Before the store is read: what is durable up to then will be seen.
@@ -125,7 +127,7 @@ Result<DirectoryPage> Directory::load_page(const DirectoryQuery& query) const {
   JD_TRY(page.deletions_since_ns, view.load_deletions_since());
   std::int64_t newest_active_ns = query.after ? query.after->newest_active_ns : 0;
   JD_TRY(const std::vector<Candidate> candidates, load_candidates(view, query, newest_active_ns));
-  AnswerBudget budget(kPageBytesMax);
+  AnswerBudget budget(page_bytes_max_);
   const std::size_t count = std::min(candidates.size(), query.limit);
   std::size_t looked_at = 0;
   for (; looked_at < count; ++looked_at) {
@@ -150,7 +152,7 @@ Result<DirectoryPage> Directory::load_some(std::string_view uid,
   StoreView view(reader_, partitions_, uid, clock_.wall_seconds());
   DirectoryPage page;
   page.done = true;
-  AnswerBudget budget(kPageBytesMax);
+  AnswerBudget budget(page_bytes_max_);
   std::unordered_set<ChannelKey, ChannelKeyHash> seen;
   for (const ChannelKey& channel : channels) {
     if (!seen.insert(channel).second) continue;

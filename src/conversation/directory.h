@@ -68,7 +68,7 @@ class Directory {
  public:
   // Borrows all; they outlive it.
   Directory(const store::Reader& reader, const store::CommitHorizon& horizon, const Clock& clock,
-            std::uint16_t partitions);
+            std::uint16_t partitions, std::size_t page_bytes_max = std::size_t{8} << 20);
 
   // By the time of activation, the latest first, then by id and type. What is activated while a
   // pass is under way counts as never activated for its rest, so that no page misses it. A page
@@ -84,6 +84,7 @@ class Directory {
   const store::CommitHorizon& horizon_;
   const Clock& clock_;
   std::uint16_t partitions_;
+  std::size_t page_bytes_max_;
 };
 
 }  // namespace jindou::conversation

@@ -1,6 +1,7 @@
 """What the server takes of the machine's memory, and what it gives back."""
 
 import base64
+import concurrent.futures
 import json
 import pathlib
 import re
@@ -47,6 +48,29 @@ class MemoryLimit(unittest.TestCase):
                     {"from_uid": "sender", "channel_id": f"user-{n}", "channel_type": PERSON,
                      "client_msg_no": f"no-{n}", "payload": payload}
                     for n in range(first, first + size)])
+            peak = status_bytes(server, "VmHWM")
+            self.assertLess(peak, 256 * MIB, f"{peak / MIB:.0f} MiB")
+
+
+    @measures_memory
+    def test_large_answers_stay_below_the_limit(self):
+        many = 30 if QUICK else 100
+        with Server(config={"runtime.memoryLimit": "256MiB"}) as server:
+            payload = base64.b64encode(b"x" * 32_000).decode()
+            for _ in range(5):
+                server.must_batch([{"from_uid": "sender", "channel_id": "g", "channel_type": GROUP,
+                                    "payload": payload} for _ in range(50)])
+            body = {"login_uid": "reader", "items": [
+                {"channel_id": "g", "channel_type": GROUP, "pull_mode": 1, "start_message_seq": 1,
+                 "limit": 10000}] * 5}
+            # Alone it is answered, with less in it than with more memory.
+            one = server.post("/channel/messagesyncbatch", body)
+            self.assertEqual(one.status, 200, one)
+            with concurrent.futures.ThreadPoolExecutor(many) as pool:
+                answers = list(pool.map(lambda _: server.post(
+                    "/channel/messagesyncbatch", body, timeout=120.0).status, range(many)))
+            self.assertLessEqual(set(answers), {200, 429, 503})
+            self.assertIn(200, answers)
             peak = status_bytes(server, "VmHWM")
             self.assertLess(peak, 256 * MIB, f"{peak / MIB:.0f} MiB")
 
