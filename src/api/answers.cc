@@ -39,6 +39,8 @@ bool is_unavailable(const SendResult& result) {
   return result.state == SendResult::State::refused && result.code == Errc::unavailable;
 }
 
+bool is_unknown(const SendResult& result) { return result.state == SendResult::State::unknown; }
+
 void set_retry_after(Response& response) {
   if (response.status == 429 || response.status == 503) {
     response.extra_headers += "Retry-After: 1\r\n";
@@ -171,6 +173,7 @@ std::string_view send_failure_text(const SendResult& result) {
 
 unsigned status_of_failures(std::span<const SendResult> results) {
   const auto all = [results](auto predicate) { return std::ranges::all_of(results, predicate); };
+  if (std::ranges::any_of(results, is_unknown)) return status_of(Errc::unknown_outcome);
   if (all(is_permission)) return 403;
   if (all(is_caller_fault)) return 400;
   const bool conflict = std::ranges::any_of(
@@ -217,6 +220,27 @@ void answer_send(Response& response, const SendResult& result, std::string_view 
   json.end_object();
 }
 
+namespace {
+
+// The item whose code and text a batch of failures answers: one that may have been stored before
+// all others, for the caller has to repeat it; then one that has the status of the batch by itself,
+// then one that is worth repeating.
+std::size_t telling_item(std::span<const SendResult> results, unsigned status) {
+  const auto find = [results](auto predicate) {
+    return static_cast<std::size_t>(std::ranges::find_if(results, predicate) - results.begin());
+  };
+  std::size_t item = find(is_unknown);
+  if (item == results.size()) {
+    item = find([status](const SendResult& r) { return status_of_failure(r) == status; });
+  }
+  if (item == results.size()) {
+    item = find([](const SendResult& r) { return errc_retriable(r.code); });
+  }
+  return item == results.size() ? 0 : item;
+}
+
+}  // namespace
+
 void answer_batch(Response& response, std::span<const SendResult> results,
                   std::span<const std::string> client_msg_nos) {
   response.body.reserve(response.body.size() + results.size() * kBatchElementBytes);
@@ -239,15 +263,16 @@ void answer_batch(Response& response, std::span<const SendResult> results,
   }
   response.status = status_of_failures(results);
   set_retry_after(response);
-  const SendResult& first = results.front();
-  const std::string text =
-      results.size() == 1
-          ? std::string(send_failure_text(first))
-          : "all " + std::to_string(results.size()) +
-                " messages failed; item 0: " + std::string(send_failure_text(first));
+  const std::size_t item = telling_item(results, response.status);
+  const SendResult& telling = results[item];
+  const std::string text = results.size() == 1
+                               ? std::string(send_failure_text(telling))
+                               : "all " + std::to_string(results.size()) +
+                                     " messages failed; item " + std::to_string(item) + ": " +
+                                     std::string(send_failure_text(telling));
   json.begin_object();
-  write_error_members(json, response.status, errc_name(first.code), text);
-  if (response.status == 403) json.number("reason", raw(first.reason));
+  write_error_members(json, response.status, errc_name(telling.code), text);
+  if (response.status == 403) json.number("reason", raw(telling.reason));
   json.begin_array("items");
   write_elements();
   json.end_array();

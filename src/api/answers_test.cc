@@ -84,6 +84,26 @@ TEST(Answers, WhollyFailedBatchIsAnErrorWithItems) {
   EXPECT_NE(response.body.find("\"reason\":4,\"items\":[{\"message_id\":0"), std::string::npos);
 }
 
+TEST(Answers, WhollyFailedBatchTellsWhatTheCallerHasToKnow) {
+  const auto answer = [](std::vector<SendResult> results) {
+    Response response;
+    answer_batch(response, results, std::vector<std::string>(results.size(), "n"));
+    return response;
+  };
+  const auto tells = [](const Response& response, unsigned status, const std::string& item,
+                        const std::string& code) {
+    const std::string head = response.body.substr(0, response.body.find("\"items\""));
+    EXPECT_EQ(response.status, status) << head;
+    EXPECT_NE(head.find("; item " + item + ": "), std::string::npos) << head;
+    EXPECT_NE(head.find("\"code\":\"" + code + "\""), std::string::npos) << head;
+  };
+  tells(answer({kUnavailable, kUnknown}), 500, "1", "unknown_outcome");
+  tells(answer({kConflict, kDenied, kUnknown}), 500, "2", "unknown_outcome");
+  tells(answer({kDenied, kConflict}), 400, "1", "conflict");
+  tells(answer({kOverloaded, kUnavailable}), 503, "1", "unavailable");
+  tells(answer({kDenied, kOverloaded}), 500, "1", "overloaded");
+}
+
 TEST(Answers, OverloadAsksToRetryLater) {
   Response response;
   answer_batch(response, std::vector<SendResult>{kOverloaded}, std::vector<std::string>{"a"});
