@@ -47,6 +47,28 @@ struct SettingsFlags {
                      "damage (docs/operations.md)");
   }
 
+  // Flags before and behind the subcommand count alike; where both give one, the later one does.
+  SettingsFlags followed_by(const SettingsFlags& later) const {
+    SettingsFlags both = *this;
+    const auto take = [](std::string& value, const std::string& other) {
+      if (!other.empty()) value = other;
+    };
+    take(both.file, later.file);
+    take(both.data_dir, later.data_dir);
+    take(both.http_addr, later.http_addr);
+    take(both.tcp_addr, later.tcp_addr);
+    take(both.ws_addr, later.ws_addr);
+    take(both.manager_addr, later.manager_addr);
+    both.set.insert(both.set.end(), later.set.begin(), later.set.end());
+    both.accept_data_loss = accept_data_loss || later.accept_data_loss;
+    return both;
+  }
+
+  bool given() const {
+    return accept_data_loss || !set.empty() || !file.empty() || !data_dir.empty() ||
+           !http_addr.empty() || !tcp_addr.empty() || !ws_addr.empty() || !manager_addr.empty();
+  }
+
   Result<config::LoadedSettings> load() const {
     config::Overrides overrides;
     if (accept_data_loss) overrides.emplace_back("storage.acceptDataLoss", "true");
@@ -81,6 +103,17 @@ int run_serve(const SettingsFlags& flags) {
   return serve(*loaded, [&flags] { return flags.load(); });
 }
 
+int report_valid(const SettingsFlags& flags, const config::LoadedSettings& loaded) {
+  for (const std::string& warning : loaded.warnings) {
+    std::fprintf(stderr, "jindou: warning: %s\n", warning.c_str());
+  }
+  const std::string checked =
+      flags.file.empty() ? "no file was given (--config FILE): defaults, environment and flags"
+                         : flags.file + ", with environment and flags";
+  std::printf("the configuration is valid: %s\n", checked.c_str());
+  return 0;
+}
+
 int run_config(const SettingsFlags& flags, bool validate_only, bool markdown) {
   if (markdown) {
     std::fputs(config::settings_markdown().c_str(), stdout);
@@ -88,9 +121,8 @@ int run_config(const SettingsFlags& flags, bool validate_only, bool markdown) {
   }
   const auto loaded = flags.load();
   if (!loaded) return usage_error(loaded.error());
-  std::fputs(
-      validate_only ? "the configuration is valid\n" : config::settings_report(*loaded).c_str(),
-      stdout);
+  if (validate_only) return report_valid(flags, *loaded);
+  std::fputs(config::settings_report(*loaded).c_str(), stdout);
   return 0;
 }
 
@@ -116,11 +148,12 @@ int run_command_line(int argc, char** argv) {
   app.require_subcommand(0, 1);
 
   SettingsFlags flags;
-  CLI::App* serve_command = app.add_subcommand("serve", "Run the server (the default)");
-  flags.add_to(*serve_command);
-  flags.add_start_flags_to(*serve_command);
-  flags.add_start_flags_to(app);
   flags.add_to(app);
+  flags.add_start_flags_to(app);
+  SettingsFlags serve_flags;
+  CLI::App* serve_command = app.add_subcommand("serve", "Run the server (the default)");
+  serve_flags.add_to(*serve_command);
+  serve_flags.add_start_flags_to(*serve_command);
 
   SettingsFlags config_flags;
   bool validate_only = false;
@@ -145,14 +178,21 @@ int run_command_line(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageError;
   }
+  if (flags.given() && (version_command->parsed() || bench_command->parsed())) {
+    return usage_error(Error(Errc::invalid,
+                             "flags with settings go with serve and config; those of bench stand "
+                             "behind the word (jindou bench --help)"));
+  }
   if (version_command->parsed()) {
     std::printf("jindou %s\n", kVersion);
     return 0;
   }
   if (config_command->parsed() && !wukongim_file.empty()) return run_conversion(wukongim_file);
-  if (config_command->parsed()) return run_config(config_flags, validate_only, markdown);
+  if (config_command->parsed()) {
+    return run_config(flags.followed_by(config_flags), validate_only, markdown);
+  }
   if (bench_command->parsed()) return run_bench_command(bench_options);
-  return run_serve(flags);
+  return run_serve(flags.followed_by(serve_flags));
 }
 
 }  // namespace jindou::app

@@ -255,6 +255,8 @@ class CommandLine(unittest.TestCase):
                 path.write_text(text)
                 for command in (("config", "--validate", "--config", str(path)),
                                 ("config", "--config", str(path), "--validate"),
+                                ("--config", str(path), "config", "--validate"),
+                                ("--config", str(path), "serve"),
                                 ("serve", "--config", str(path))):
                     done = run(*command)
                     self.assertNotEqual(done.returncode, 0, (text, command, done))
@@ -262,6 +264,28 @@ class CommandLine(unittest.TestCase):
         self.assertNotEqual(run("serve", "--config", "/does/not/exist.yaml").returncode, 0)
         self.assertNotEqual(run("no-such-command").returncode, 0)
         self.assertNotEqual(run("serve", "--no-such-flag").returncode, 0)
+
+    def test_flags_count_before_and_behind_the_subcommand(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "c.yaml"
+            path.write_text("api:\n  maxBatch: 5\n")
+            done = run("--config", str(path), "config", "--validate", WK_NO_SUCH="1")
+            self.assertEqual(done.returncode, 0, done)
+            self.assertIn(str(path), done.stdout)
+            self.assertIn("WK_NO_SUCH", done.stderr)
+            self.assertIn("no file", run("config", "--validate").stdout)
+            done = run("--config", str(path.parent / "none.yaml"), "config", "--validate")
+            self.assertEqual(done.returncode, 2, done)
+            self.assertIn("none.yaml", done.stderr)
+            self.assertEqual(run("--set", "api.maxBatch=0", "config", "--validate").returncode, 2)
+            shown = run("--set", "api.maxBatch=6", "--http-addr", "localhost:6001", "config",
+                        "--set", "api.maxBatch=7", "--set", "mode=debug")
+            lines = [l.split()[:2] for l in shown.stdout.splitlines()]
+            for line in (["api.maxBatch:", "7"], ["httpAddr:", "localhost:6001"],
+                         ["mode:", "debug"]):
+                self.assertIn(line, lines)
+        for command in (("version",), ("bench",)):
+            self.assertEqual(run("--set", "api.maxBatch=6", *command).returncode, 2, command)
 
     def test_a_configuration_of_wukongim_is_converted(self):
         with tempfile.TemporaryDirectory() as directory:
