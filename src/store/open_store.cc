@@ -1,5 +1,8 @@
 #include "store/open_store.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <vector>
 
 #include "store/rocksdb_status.h"
@@ -32,6 +35,21 @@ rocksdb::ColumnFamilyOptions client_numbers_options(const rocksdb::Options& opti
   return numbers;
 }
 
+// Whether the error of an opening is that another process holds the lock of `directory`. RocksDB's
+// own text reads like damage.
+bool is_held_elsewhere(const rocksdb::Status& status, const std::string& directory) {
+  if (!status.IsIOError()) return false;
+  const std::string path = directory + "/LOCK";
+  const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);  // NOLINT(*-vararg)
+  if (file < 0) return false;
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  const bool asked = ::fcntl(file, F_GETLK, &lock) == 0;  // NOLINT(*-vararg)
+  ::close(file);
+  return asked && lock.l_type != F_UNLCK;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<OpenStore>> OpenStore::open(const rocksdb::Options& options,
@@ -42,6 +60,10 @@ Result<std::unique_ptr<OpenStore>> OpenStore::open(const rocksdb::Options& optio
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const auto status = rocksdb::DB::Open(options, directory, families, &handles, &db);
+  if (is_held_elsewhere(status, directory)) {
+    return Error(Errc::storage, "another process has the data directory " + directory +
+                                    " open: stop it, or use another one (dataDir, --data-dir)");
+  }
   if (!status.ok()) return to_error(status);
   std::unique_ptr<OpenStore> store(new OpenStore());
   store->db_.reset(db);
