@@ -107,6 +107,26 @@ const config::AuthUser* Access::user_of(const AccessOptions& options,
   return nullptr;
 }
 
+std::string_view unauthorized_text(const Request& request, Port port) {
+  const bool token = !request.header("token").empty();
+  if (port == Port::api) {
+    return token ? "the token in the header \"token\" is wrong: it has to be the managerToken"
+                 : "the header \"token\" is missing: send the managerToken in it";
+  }
+  if (token) {
+    return "the token in the header \"token\" is wrong; or log in with POST /manager/login and "
+           "send "
+           "the token of its answer as Authorization: Bearer";
+  }
+  if (!request.header("authorization").empty()) {
+    return "the login in the header \"Authorization\" is no Bearer token of this server, or is "
+           "over: "
+           "log in again with POST /manager/login";
+  }
+  return "log in with POST /manager/login and send the token of its answer as Authorization: "
+         "Bearer";
+}
+
 Caller Access::identify(const Request& request, Port port) const {
   const std::shared_ptr<const AccessOptions> held = options();
   const AccessOptions& options = *held;

@@ -51,6 +51,10 @@ AccessOptions access_options(const config::Settings& settings, const std::string
 // Compares without telling through timing how much of a secret was right.
 bool equal_secrets(std::string_view a, std::string_view b);
 
+// Why a request was not admitted, and what the caller has to do: by what it carries, never by what
+// is configured.
+std::string_view unauthorized_text(const Request& request, Port port);
+
 // Who sent a request.
 struct Caller {
   bool admitted = false;

@@ -106,7 +106,7 @@ bool Router::authorise(const Route* route, Request& request, Response& response)
   if (route != nullptr && is_open(*route, port_)) return true;
   const Caller caller = access.identify(request, port_);
   if (!caller.admitted) {
-    answer_error(response, 401, "unauthorized", "unauthorized");
+    answer_error(response, 401, "unauthorized", unauthorized_text(request, port_));
     return false;
   }
   request.user = caller.user;

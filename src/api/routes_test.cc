@@ -334,7 +334,9 @@ TEST_F(RoutesTest, ManagerTokenGuardsAllButTheProbes) {
     const Answer answer = call(Verb::post, "/message/sendbatch", "[]", token);
     EXPECT_EQ(answer.status, 401U) << token;
     EXPECT_FALSE(answer.admitted);
-    EXPECT_TRUE(has(answer.body, "\"msg\":\"unauthorized\""));
+    EXPECT_TRUE(has(answer.body, "\"code\":\"unauthorized\""));
+    EXPECT_TRUE(has(answer.body, token.empty() ? "is missing" : "is wrong")) << answer.body;
+    EXPECT_FALSE(has(answer.body, "secret")) << answer.body;
   }
   EXPECT_EQ(call(Verb::post, "/message/sendbatch", "[]", "secret").status, 400U);
   EXPECT_EQ(call(Verb::get, "/nowhere").status, 401U);

@@ -72,7 +72,8 @@ class WithToken(AccessCase):
                 with self.subTest(path=path, headers=headers):
                     answer = self.server.request(method, path, headers=headers)
                     body = self.assert_error(answer, 401)
-                    self.assertEqual(body["msg"], "unauthorized")
+                    self.assertEqual(body["code"], "unauthorized")
+                    self.assertIn("is wrong" if headers.get("token") else "is missing", body["msg"])
         for token in (TOKEN, "super-token"):
             self.assertEqual(self.server.get("/route", headers={"token": token}).status, 200)
             answer = self.server.get("/nowhere", headers={"token": token})

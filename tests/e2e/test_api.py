@@ -419,8 +419,10 @@ class ManagerToken(ServerCase):
                         {"token": "s3crets"}, {"Authorization": "Bearer s3cret"}):
             answer = self.server.batch(body, headers=headers)
             self.assertEqual(answer.status, 401, answer)
-            self.assertEqual((answer.json()["status"], answer.json()["msg"]),
+            self.assertEqual((answer.json()["status"], answer.json()["code"]),
                              (401, "unauthorized"))
+            self.assertIn("is wrong" if headers.get("token") else "is missing",
+                          answer.json()["msg"])
         for path in ("/route", "/metrics", "/nowhere"):
             self.assertEqual(self.server.get(path).status, 401, path)
         self.assertEqual(self.server.get("/health").status, 200)

@@ -177,9 +177,10 @@ class Guarded(DocumentCase):
                 if open_to_all:
                     self.assertNotEqual(answer.status, 401)
                 else:
+                    text = answer.json()["msg"]
                     self.assertEqual(answer.json(), {
-                        "status": 401, "msg": "unauthorized", "error": "unauthorized",
-                        "code": "unauthorized"})
+                        "status": 401, "msg": text, "error": text, "code": "unauthorized"})
+                    self.assertIn('"token" is missing', text)
                     self.assertEqual((answer.status, operation.judge(answer)), (401, []))
                 wrong = self.server.request(operation.method, operation.path, operation.example,
                                             headers={"token": "wrong"})
