@@ -163,7 +163,8 @@ std::string_view send_failure_text(const SendResult& result) {
            "client_msg_no to find out";
   }
   switch (result.code) {
-    case Errc::conflict: return "client_msg_no was used before for another payload";
+    case Errc::conflict:
+      return "client_msg_no was used before for another payload; use a new client_msg_no";
     case Errc::unavailable: return "the server does not accept writes right now; retry later";
     case Errc::overloaded: return "not sent: it waited too long in the queue; retry later";
     case Errc::storage: return "the message could not be stored; retry with the same client_msg_no";

@@ -429,8 +429,8 @@ BatchBody read_array(dom::array list, const SendLimits& limits) {
   const std::size_t size = list.size();
   if (size == 0) return Error(Errc::invalid, "the batch is empty");
   if (size > limits.items_max) {
-    return Error(Errc::too_large,
-                 "a batch must not have more than " + std::to_string(limits.items_max) + " items");
+    return Error(Errc::too_large, "a batch must not have more than " +
+                                      std::to_string(limits.items_max) + " items (api.maxBatch)");
   }
   Problems problems(limits.problems_max);
   std::vector<BatchItem> items(size);
@@ -450,12 +450,17 @@ constexpr std::string_view kSingleMessage =
     "is required: an object is one message for many users. Put a message for a channel into an "
     "array, with [ and ] around it, or post it to /message/send";
 
+constexpr const char* kWantsArray =
+    "the body must be an array of messages: [{\"from_uid\":…,\"channel_id\":…,\"payload\":…}, …]";
+
 BatchBody read_legacy(dom::object object, const SendLimits& limits) {
   Problems problems(1);
   Fields fields;
   LegacyBatch batch;
   read_fields(object, fields, problems);
   BatchItem& message = batch.message;
+  if (problems.empty() && !fields.subscribers && !fields.payload)
+    return Error(Errc::invalid, kWantsArray);
   if (problems.empty()) read_id(fields.from_uid, "from_uid", message.from_uid, problems);
   if (problems.empty()) {
     if (!fields.subscribers || fields.subscribers->size() == 0) {
@@ -481,7 +486,7 @@ BatchBody parse_batch(std::string_view body, const SendLimits& limits) {
   if (parsed->get_array().get(list) == simdjson::SUCCESS) return read_array(list, limits);
   dom::object object;
   if (parsed->get_object().get(object) == simdjson::SUCCESS) return read_legacy(object, limits);
-  return Error(Errc::invalid, "the body must be an array of messages");
+  return Error(Errc::invalid, kWantsArray);
 }
 
 Result<BatchItem> parse_send(std::string_view body, const SendLimits& limits) {

@@ -455,6 +455,15 @@ TEST(SingleSend, TakesACommandForListedUsers) {
   EXPECT_EQ(item->channel_type, ChannelType::none);
 }
 
+TEST(Batch, AnObjectWithoutPayloadAndReceiversIsToldToBeAnArray) {
+  for (const auto* text : {R"({"messages":[{"from_uid":"u1"}]})", "{}", "7"}) {
+    const auto parsed = parse_batch(text, {});
+    const auto* error = std::get_if<Error>(&parsed);
+    ASSERT_NE(error, nullptr) << text;
+    EXPECT_TRUE(error->detail().starts_with("the body must be an array of messages")) << text;
+  }
+}
+
 TEST(SingleSend, TakesTheFlagsBesideTheHeaderToo) {
   const auto flags = [](std::string_view members) {
     const auto item = parse_send(
