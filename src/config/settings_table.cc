@@ -58,10 +58,11 @@ constexpr std::array kTable{
             "Directory of the store. Not given: `data` in rootDir."},
     Setting{"tokenAuthOn", flag, JD_MEMBER(token_auth_on), 0, 0, "", kDocumented, kLive,
             "Check the token of a client's CONNECT against the one set with POST /user/token."},
-    Setting{"managerToken", secret, JD_MEMBER(manager_token), 0, 0, "", kDocumented, kLive,
-            "When set, every HTTP request but GET /health and OPTIONS needs the header "
-            "`token: <managerToken>`. At least 16 characters, unless only this machine reaches the "
-            "ports."},
+    Setting{
+        "managerToken", secret, JD_MEMBER(manager_token), 0, 0, "", kDocumented, kLive,
+        "When set, every HTTP request but GET /health, /healthz and /readyz and OPTIONS needs the "
+        "header `token: <managerToken>`. At least 16 characters, unless only this machine reaches "
+        "the ports."},
     Setting{"managerUID", text, JD_MEMBER(manager_uid), 0, 0, "", kDocumented, kRestart,
             "The user that managerToken speaks for."},
     Setting{"allowOpenApi", flag, JD_MEMBER(allow_open_api), 0, 0, "", kOurs, kRestart,
