@@ -2,6 +2,7 @@
 // What an edge sees, and what is there after a reopen.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <thread>
@@ -176,6 +177,47 @@ TEST_F(Core, LooksUpMessagesById) {
   ASSERT_TRUE(missing.has_value());
   EXPECT_TRUE(!missing->has_value() || (*missing)->channel.id != "g0");
   EXPECT_FALSE(history_->load_by_id(MessageId{1023})->has_value());
+}
+
+// Of every kind of log, by the message as it was handed on.
+TEST_F(Core, TellsWhetherWhatWasDeliveredIsStillThere) {
+  UpsertChannel group;
+  group.channel = ChannelKey("g1", ChannelType::group);
+  group.subscribers = {"u2"};
+  ASSERT_TRUE(change(group).has_value());
+  auto command = to_group("g1", "command");
+  command.flags.sync_once = true;
+  auto targeted = command;
+  targeted.client_msg_no = "targeted";
+  targeted.subscribers = {"u2", "u3"};
+  auto nowhere = targeted;  // a targeted command that names no channel
+  nowhere.client_msg_no = "nowhere";
+  nowhere.channel = {};
+  auto flash = to_group("g1", "flash");
+  flash.flags.no_persist = true;
+  const auto sent = send({to_group("g1", "a"), to_group("g1", "b"), command, flash});
+  send({targeted});
+  send({nowhere});
+  const auto there = [this] {
+    std::vector<std::string> out;
+    const MutexLock lock(sink_.mutex);
+    for (const CommittedMessage& committed : sink_.messages) {
+      const Message& message = *committed.message;
+      const auto found = history_->is_there(message);
+      EXPECT_TRUE(found.has_value());
+      if (found && *found) {
+        out.push_back(message.payload + (message.subscribers.empty() ? "" : "*"));
+      }
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  };
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(there(), (Texts{"a", "b", "command", "command*", "command*", "flash"}));
+  ASSERT_TRUE(change(DeleteMessages{group.channel, {raw(sent[1].message_seq)}}).has_value());
+  EXPECT_EQ(there(), (Texts{"a", "command", "command*", "command*", "flash"}));
+  ASSERT_TRUE(change(DeleteChannel{group.channel}).has_value());
+  EXPECT_EQ(there(), (Texts{"command*", "command*", "flash"}));
 }
 
 TEST_F(Core, HidesRestrictedMessagesFromOthersAndExpiredOnesFromAll) {
