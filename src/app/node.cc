@@ -418,11 +418,17 @@ using Listen = std::function<Result<void>(const std::string& address)>;
 
 // `localhost` means both loopback addresses, because a client may try either and not the other. A
 // machine without IPv6 has only the first. `bound` tells the address of the first listener.
-Result<void> listen_on(const std::string& address, const Listen& listen,
+// An error names `setting`, with its flag if it has one.
+Result<void> listen_on(std::string_view setting, const std::string& address, const Listen& listen,
                        const std::function<std::string()>& bound) {
   JD_TRY(const config::ListenAddress parsed, config::parse_listen_address(address));
-  if (parsed.host != "localhost") return listen(address);
-  JD_CHECK_OK(listen("127.0.0.1:" + std::to_string(parsed.port)));
+  const bool both = parsed.host == "localhost";
+  if (const auto done = listen(both ? "127.0.0.1:" + std::to_string(parsed.port) : address);
+      !done) {
+    return Error(done.error().code(),
+                 done.error().detail() + "; another address: " + std::string(setting));
+  }
+  if (!both) return {};
   const std::string first = bound();
   if (const auto v6 = listen("[::1]" + first.substr(first.rfind(':'))); !v6) {
     observe::log_debug("app", "no HTTP on the IPv6 loopback address: {}", v6.error().detail());
@@ -435,12 +441,13 @@ Result<void> listen_on(const std::string& address, const Listen& listen,
 Result<void> Node::Parts::listen_http() {
   if (!settings.http_addr.empty()) {
     JD_CHECK_OK(listen_on(
-        settings.http_addr, [this](const std::string& address) { return api->listen(address); },
+        "httpAddr (--http-addr)", settings.http_addr,
+        [this](const std::string& address) { return api->listen(address); },
         [this] { return api->address(); }));
   }
   if (!settings.manager.on) return {};
   return listen_on(
-      settings.manager.addr,
+      "manager.addr (--manager-addr)", settings.manager.addr,
       [this](const std::string& address) { return api->listen_manager(address); },
       [this] { return api->manager_address(); });
 }
@@ -458,7 +465,8 @@ Result<void> Node::Parts::start_demo() {
   http.answer_budget = answer_budget;
   demo = std::make_unique<api::HttpServer>(*shards, *demo_site, clock, http);
   return listen_on(
-      settings.demo.addr, [this](const std::string& address) { return demo->listen(address); },
+      "demo.addr (--set demo.addr=...)", settings.demo.addr,
+      [this](const std::string& address) { return demo->listen(address); },
       [this] { return demo->address(); });
 }
 

@@ -47,6 +47,17 @@ Result<tcp::endpoint> resolve(const config::ListenAddress& address, asio::io_con
   return found.begin()->endpoint();
 }
 
+// Where a listener's address is set.
+const char* setting_of(Transport transport) {
+  switch (transport) {
+    case Transport::tcp: return "addr (--tcp-addr)";
+    case Transport::websocket: return "wsAddr (--ws-addr)";
+    case Transport::tls: return "tlsAddr (--set tlsAddr=...)";
+    case Transport::tls_websocket: return "wssAddr (--set wssAddr=...)";
+  }
+  return "addr";
+}
+
 std::string to_text(const tcp::endpoint& endpoint) {
   const std::string ip = endpoint.address().to_string();
   return (endpoint.address().is_v6() ? "[" + ip + "]" : ip) + ":" + std::to_string(endpoint.port());
@@ -101,8 +112,9 @@ class Listener final : public std::enable_shared_from_this<Listener> {
     if (!error) acceptor_.bind(endpoint, error);
     if (!error) acceptor_.listen(kBacklog, error);
     if (error) {
-      return Error(Errc::unavailable,
-                   "cannot listen on " + to_text(endpoint) + ": " + error.message());
+      return Error(Errc::unavailable, "cannot listen on " + to_text(endpoint) + ": " +
+                                          error.message() +
+                                          "; another address: " + setting_of(transport_));
     }
     return to_text(acceptor_.local_endpoint());
   }

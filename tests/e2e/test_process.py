@@ -336,6 +336,7 @@ class CommandLine(unittest.TestCase):
                 self.assertNotEqual(done.returncode, 0, flag)
                 self.assertEqual(done.stdout, "", "no ready line")
                 self.assertIn(address.rsplit(":", 1)[1], done.stderr)
+                self.assertIn("(%s)" % flag, done.stderr)
 
     def test_one_server_per_directory(self):
         with Server() as server:
