@@ -5,6 +5,7 @@
 #include "gateway/visitors.h"
 #include "model/channel.h"
 #include "model/id_rules.h"
+#include "observe/log.h"
 
 namespace jindou::gateway {
 
@@ -13,6 +14,16 @@ namespace {
 // In time that depends on the lengths only.
 bool same_secret(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+// What is wrong with the token, for the log alone: a client is not told which. Null: nothing.
+const char* token_problem(const LoginRequest& request,
+                          const std::optional<channel::DeviceToken>& stored) {
+  // A device that has quit has an empty token.
+  if (!stored || stored->token.empty()) return "no token is registered for this device flag";
+  if (request.token.empty()) return "the client sent no token";
+  if (!same_secret(request.token, stored->token)) return "the token is another one";
+  return nullptr;
 }
 
 // Also sets the level and what RECVACKs of commands do.
@@ -28,8 +39,9 @@ Result<Reason> judge_token(const LoginRequest& request, const GatewayOptions& op
     return Reason::success;
   }
   if (login.visitor && !stored) return claim_name(request, admission, core);
-  // A device that has quit has an empty token.
-  if (!stored || request.token.empty() || !same_secret(request.token, stored->token)) {
+  if (const char* why = token_problem(request, stored); why != nullptr) {
+    observe::log_debug("gateway", "login of {} with device flag {} refused: {}", request.uid,
+                       raw(request.device_flag), why);
     return Reason::auth_fail;
   }
   if (is_master) login.level = DeviceLevel::master;

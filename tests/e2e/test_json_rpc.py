@@ -371,7 +371,7 @@ class Flapping(JsonCase):
 
 
 class JsonRpcWithTokens(JsonCase):
-    config = {"tokenAuthOn": "true"}
+    config = {"tokenAuthOn": "true", "logger.level": "debug"}
 
     def register(self, uid, token, level=0):
         self.server.must_post("/user/token", {"uid": uid, "token": token, "device_flag": 1,
@@ -383,6 +383,16 @@ class JsonRpcWithTokens(JsonCase):
         for token in ("wrong", ""):
             self.assert_refused(self.raw_json(uid, token=token), 2, "ReasonAuthFail")
         self.json_client(uid, token="right")
+
+    def test_the_log_alone_says_which_token_was_wrong(self):
+        uid, stranger = fresh("u"), fresh("u")
+        self.register(uid, "right")
+        for user, token, why in ((uid, "wrong", "the token is another one"),
+                                 (uid, "", "the client sent no token"),
+                                 (stranger, "right", "no token is registered for this device flag")):
+            self.assert_refused(self.raw_json(user, token=token), 2, "ReasonAuthFail")
+            line = "login of %s with device flag 1 refused: %s" % (user, why)
+            wait_until(lambda: line in self.server.log_tail(1000), what=line)
 
     def test_a_master_login_elsewhere_kicks_whatever_the_protocol(self):
         uid = fresh("u")
