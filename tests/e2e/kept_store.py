@@ -77,7 +77,7 @@ def ask(server):
         "receivers": server.get("/tag", team).json()["nodes"],
         # Answered as the first time, and nothing is stored.
         "repeats": server.must_batch(NOTICES + [notice_to_person(n) for n in range(20)]),
-        "conflict": server.batch([{**NOTICES[0], "payload": b64("another text")}]).json(),
+        "conflict": server.batch([{**NOTICES[0], "payload": b64("another text")}]).json()["code"],
     }
     for uid in USERS:
         answers["conversations of " + uid] = server.must_post(
