@@ -30,7 +30,7 @@ base_commit() {
   local base
   base=$(git rev-parse -q --verify origin/main) && [ "$base" != "$(git rev-parse HEAD)" ] &&
     git merge-base "$base" HEAD && return
-  git rev-parse -q --verify HEAD~1 || true
+  git rev-list --first-parent --skip=1 --max-count=1 HEAD
 }
 
 formatted() {
