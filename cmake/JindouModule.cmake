@@ -1,9 +1,9 @@
-# jindou_module(NAME channel [SINGLE_THREADED] DEPS base model store
+# jindou_module(NAME partition [SINGLE_THREADED] DEPS base model store
 #               SOURCES a.cc b.cc [TESTS a_test.cc ...] [FUZZ a_fuzz.cc ...]
 #               [LINK deps::rocksdb ...] [PRIVATE_LINK deps::zstd ...] [TEST_LINK ...])
 #
-# Makes the static library jindou_channel (alias jindou::channel), the test program
-# jindou_channel_test (label "unit") from all TESTS, and for each FUZZ file one program named like
+# Makes the static library jindou_partition (alias jindou::partition), the test program
+# jindou_partition_test (label "unit") from all TESTS, and for each FUZZ file one program named like
 # the file. DEPS are modules, LINK are third-party targets of cmake/deps.cmake (LINK reaches the
 # users of the module, PRIVATE_LINK does not). Without SOURCES the library is header-only.
 # SINGLE_THREADED: the tests start no threads.

@@ -23,7 +23,7 @@ LAYERS = {
     "config": 2,
     "runtime": 3,
     "store": 4,
-    "channel": 5,
+    "partition": 5,
     "conversation": 5,
     "presence": 5,
     "delivery": 6,
@@ -47,7 +47,7 @@ KNOWN_CIRCLES = [
         "monitor_routes", "openapi_document", "retention_routes", "router", "send_routes",
         "stream_routes", "streamv2_routes", "system_routes", "tag_routes", "user_routes")),
     # A private type of a Partition, for its several source files.
-    frozenset({"channel/partition", "channel/partition_flight"}),
+    frozenset({"partition/partition", "partition/partition_flight"}),
     # A shard holds its connections, and each of them asks its shard.
     frozenset({"gateway/connection", "gateway/shard"}),
 ]

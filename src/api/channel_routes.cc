@@ -18,13 +18,13 @@ namespace {
 // What a client is told whose user has been banned.
 constexpr std::string_view kBannedText = "the user is banned";
 
-using channel::ChangeMembers;
-using channel::MemberList;
-using Operation = channel::ChangeMembers::Operation;
+using partition::ChangeMembers;
+using partition::MemberList;
+using Operation = partition::ChangeMembers::Operation;
 
 // Hands a change to the core, or answers what was wrong with the body.
 Task<void> apply(Services& services, Request& request, Response& response, std::string problem,
-                 channel::Change wanted) {
+                 partition::Change wanted) {
   if (!problem.empty()) {
     answer_invalid(response, problem);
     co_return;
@@ -36,7 +36,7 @@ Task<void> apply(Services& services, Request& request, Response& response, std::
 // Creates a channel or overwrites its flags. A user who is banned by it (the flags of the own
 // inbox) goes: a ban that only kept logins out would leave the sessions that are open for ever.
 Task<void> upsert(Services& services, Request& request, Response& response,
-                  channel::UpsertChannel wanted) {
+                  partition::UpsertChannel wanted) {
   const bool bans = wanted.flags.ban || wanted.flags.disband;
   const bool inbox = wanted.channel.type == ChannelType::person &&
                      wanted.channel.id.find('@') == std::string::npos;
@@ -72,7 +72,7 @@ std::vector<std::string> required_uids(BodyReader& body, std::string_view name) 
 }
 
 Task<void> post_channel(Services& services, Request& request, Response& response) {
-  channel::UpsertChannel wanted;
+  partition::UpsertChannel wanted;
   std::string problem;
   {
     BodyReader body(request.body);
@@ -94,7 +94,7 @@ Task<void> post_channel(Services& services, Request& request, Response& response
 }
 
 Task<void> post_channel_info(Services& services, Request& request, Response& response) {
-  channel::UpsertChannel wanted;
+  partition::UpsertChannel wanted;
   std::string problem;
   {
     BodyReader body(request.body);
@@ -127,7 +127,7 @@ Task<void> post_channel_info(Services& services, Request& request, Response& res
 }
 
 Task<void> post_delete(Services& services, Request& request, Response& response) {
-  channel::DeleteChannel wanted;
+  partition::DeleteChannel wanted;
   BodyReader body(request.body);
   wanted.channel.id = body.id("channel_id");
   wanted.channel.type = body.channel_type();
@@ -177,13 +177,13 @@ Task<void> post_subscriber_remove_all(Services& services, Request& request, Resp
 enum class ListCall : std::uint8_t { add, set, remove, remove_all };
 
 // The person conversations of one user with others, opened for both sides.
-std::vector<channel::Change> open_conversations(const std::string& uid,
-                                                const std::vector<std::string>& others) {
-  std::vector<channel::Change> changes;
+std::vector<partition::Change> open_conversations(const std::string& uid,
+                                                  const std::vector<std::string>& others) {
+  std::vector<partition::Change> changes;
   for (const std::string& other : others) {
     if (other == uid) continue;
-    channel::ChangeConversation open;
-    open.operation = channel::ChangeConversation::Operation::open;
+    partition::ChangeConversation open;
+    open.operation = partition::ChangeConversation::Operation::open;
     open.channel = ChannelKey(person_channel_id(uid, other), ChannelType::person);
     open.uids.push_back(uid);
     open.uids.push_back(other);
@@ -196,7 +196,8 @@ std::vector<channel::Change> open_conversations(const std::string& uid,
 // that both can begin to write.
 Task<void> apply_to_inbox(Services& services, Request& request, Response& response,
                           ChangeMembers members) {
-  std::vector<channel::Change> conversations = open_conversations(members.channel.id, members.uids);
+  std::vector<partition::Change> conversations =
+      open_conversations(members.channel.id, members.uids);
   auto done = co_await change(services, request, std::move(members));
   // Only afterwards: a repeat after a failure opens what is missing.
   if (done) done = co_await change_all(services, request, std::move(conversations));
@@ -277,7 +278,7 @@ Task<void> get_whitelist(Services& services, Request& request, Response& respons
     answer_invalid(response, problem);
     co_return;
   }
-  const channel::History& history = services.deps.history;
+  const partition::History& history = services.deps.history;
   const ChannelKey key(id, *type);
   auto work = [&history, key] { return history.load_members(key, MemberList::allowlist); };
   const auto uids = co_await services.deps.blocking.run(std::move(work));

@@ -14,8 +14,8 @@
 namespace jindou::api {
 namespace {
 
-using channel::CommandPosition;
 using conversation::CommandBacklog;
+using partition::CommandPosition;
 using Positions = std::vector<CommandPosition>;
 
 // Messages of one sync, when the caller says nothing, and at most.
@@ -24,7 +24,7 @@ constexpr std::int64_t kLimitMax = 10'000;
 
 // The result of the last sync of a user that is not acknowledged yet.
 Task<Result<Positions>> load_last_sync(Services& services, const std::string& uid) {
-  const channel::History& history = services.deps.history;
+  const partition::History& history = services.deps.history;
   auto work = [&history, uid] { return history.load_command_sync(uid); };
   co_return co_await services.deps.blocking.run(std::move(work));
 }
@@ -32,7 +32,7 @@ Task<Result<Positions>> load_last_sync(Services& services, const std::string& ui
 // Makes what was just read the thing that the next acknowledgement is about.
 Task<Result<void>> remember_sync(Services& services, Request& request, const std::string& uid,
                                  const CommandBacklog& backlog) {
-  channel::RecordCommandSync record;
+  partition::RecordCommandSync record;
   record.uid = uid;
   for (const CommandBacklog::Position& position : backlog.positions) {
     CommandPosition& reached = record.positions.emplace_back();
@@ -116,9 +116,9 @@ Task<void> post_syncack(Services& services, Request& request, Response& response
     answer_error(response, last.error());
     co_return;
   }
-  std::vector<channel::Change> changes;
+  std::vector<partition::Change> changes;
   for (const CommandPosition& reached : *last) {
-    channel::AdvanceCommandPosition advance;
+    partition::AdvanceCommandPosition advance;
     advance.channel = reached.channel;
     advance.uid = uid;
     advance.seq = reached.seq;
@@ -132,7 +132,7 @@ Task<void> post_syncack(Services& services, Request& request, Response& response
     }
     // Only when all positions have moved: until then a repeat of the acknowledgement moves the
     // rest.
-    channel::RecordCommandSync forget;
+    partition::RecordCommandSync forget;
     forget.uid = uid;
     const auto forgotten = co_await change(services, request, std::move(forget));
     if (!forgotten) {

@@ -18,13 +18,13 @@
 namespace jindou::api {
 namespace {
 
-using channel::ChangeConversation;
-using channel::History;
 using codec::JsonWriter;
 using conversation::Conversation;
 using conversation::ConversationReader;
 using conversation::ListQuery;
 using conversation::MessagesQuery;
+using partition::ChangeConversation;
+using partition::History;
 
 // Messages with each conversation of one answer, at most and when the caller says nothing where
 // none is not what was meant.

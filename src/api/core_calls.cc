@@ -12,7 +12,7 @@ namespace {
 
 class SendDeadline final : public DeadlineList::Entry {
  public:
-  std::shared_ptr<channel::PendingSend> pending;
+  std::shared_ptr<partition::PendingSend> pending;
 
  private:
   void on_deadline() override { pending->expire(); }
@@ -85,7 +85,7 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
   using Outcome = Result<std::vector<SendResult>>;
   SendDeadline watch;
   auto begin = [&](std::function<void(Outcome)> complete) {
-    channel::CommandRouter::SendDone done = [complete](std::vector<SendResult> results) {
+    partition::CommandRouter::SendDone done = [complete](std::vector<SendResult> results) {
       complete(Outcome(std::move(results)));
     };
     auto posted =
@@ -101,7 +101,7 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
   co_return co_await await_callback<Outcome>(begin);
 }
 
-Task<Result<void>> change(Services& services, Request& request, channel::Change change) {
+Task<Result<void>> change(Services& services, Request& request, partition::Change change) {
   auto post = [&](std::function<void(Result<void>)> complete) {
     return services.deps.router.post_change(std::move(change), std::move(complete));
   };
@@ -109,11 +109,11 @@ Task<Result<void>> change(Services& services, Request& request, channel::Change 
 }
 
 Task<Result<void>> change_all(Services& services, Request& request,
-                              std::vector<channel::Change> changes) {
+                              std::vector<partition::Change> changes) {
   if (changes.empty()) co_return Result<void>();
   auto post = [&](std::function<void(Result<void>)> complete) {
     auto joined = std::make_shared<Joined>(changes.size(), std::move(complete));
-    for (channel::Change& one : changes) {
+    for (partition::Change& one : changes) {
       auto posted = services.deps.router.post_change(
           std::move(one), [joined](Result<void> outcome) { joined->finish(std::move(outcome)); });
       if (!posted) joined->finish(std::move(posted));
@@ -123,23 +123,23 @@ Task<Result<void>> change_all(Services& services, Request& request,
   co_return co_await await_core<void>(services, request, post);
 }
 
-Task<Result<channel::EventOutcome>> append_event(Services& services, Request& request,
-                                                 channel::AppendEvent event) {
-  auto post = [&](std::function<void(Result<channel::EventOutcome>)> complete) {
+Task<Result<partition::EventOutcome>> append_event(Services& services, Request& request,
+                                                   partition::AppendEvent event) {
+  auto post = [&](std::function<void(Result<partition::EventOutcome>)> complete) {
     return services.deps.router.post_event(std::move(event), std::move(complete));
   };
-  co_return co_await await_core<channel::EventOutcome>(services, request, post);
+  co_return co_await await_core<partition::EventOutcome>(services, request, post);
 }
 
-Task<Result<channel::Recipients>> ask_recipients(Services& services, Request& request,
-                                                 ChannelKey channel) {
-  auto post = [&](std::function<void(Result<channel::Recipients>)> complete) {
+Task<Result<partition::Recipients>> ask_recipients(Services& services, Request& request,
+                                                   ChannelKey channel) {
+  auto post = [&](std::function<void(Result<partition::Recipients>)> complete) {
     return services.deps.router.post_recipients(std::move(channel), std::move(complete));
   };
-  co_return co_await await_core<channel::Recipients>(services, request, post);
+  co_return co_await await_core<partition::Recipients>(services, request, post);
 }
 
-Result<ChannelKey> load_settled_channel(const channel::History& history, ChannelKey channel) {
+Result<ChannelKey> load_settled_channel(const partition::History& history, ChannelKey channel) {
   if (channel.type != ChannelType::agent) return channel;
   const auto [a, b] = split_pair_id(channel.id);
   return history.load_agent_channel(a, b);
@@ -147,7 +147,7 @@ Result<ChannelKey> load_settled_channel(const channel::History& history, Channel
 
 Task<Result<ChannelKey>> settle_channel(Services& services, ChannelKey channel) {
   if (channel.type != ChannelType::agent) co_return Result<ChannelKey>(std::move(channel));
-  const channel::History& history = services.deps.history;
+  const partition::History& history = services.deps.history;
   // Copied: the work may outlive this call when the process stops.
   auto work = [&history, channel] { return load_settled_channel(history, channel); };
   co_return co_await services.deps.blocking.run(std::move(work));

@@ -7,14 +7,14 @@
 #include "api/answers.h"
 #include "api/http_types.h"
 #include "api/services.h"
-#include "channel/change.h"
+#include "partition/change.h"
 
 namespace jindou::api {
 
 // The point by which `request` has to be answered.
 DeadlineList::TimePoint request_deadline(const Services& services);
 
-using ReservationPtr = channel::CommandRouter::ReservationPtr;
+using ReservationPtr = partition::CommandRouter::ReservationPtr;
 
 // Results aligned with the commands. At the deadline what the core has begun and not decided
 // becomes State::unknown, and what it has not begun is refused as `overloaded`. `reservation` is
@@ -26,20 +26,20 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
                                                     ReservationPtr reservation = nullptr);
 
 // Errors: what the core says; deadline when it said nothing in time (outcome unknown).
-Task<Result<void>> change(Services& services, Request& request, channel::Change change);
+Task<Result<void>> change(Services& services, Request& request, partition::Change change);
 
 // Posts all of them at once and waits for all; they may be of any partitions. The first error that
 // came, if one did: then some may have been done. No changes: success.
 Task<Result<void>> change_all(Services& services, Request& request,
-                              std::vector<channel::Change> changes);
+                              std::vector<partition::Change> changes);
 
 // Errors: as change(); also those of CommandRouter::post_event.
-Task<Result<channel::EventOutcome>> append_event(Services& services, Request& request,
-                                                 channel::AppendEvent event);
+Task<Result<partition::EventOutcome>> append_event(Services& services, Request& request,
+                                                   partition::AppendEvent event);
 
 // Who would receive a message to the channel (internal id) now. Errors: as change(); storage.
-Task<Result<channel::Recipients>> ask_recipients(Services& services, Request& request,
-                                                 ChannelKey channel);
+Task<Result<partition::Recipients>> ask_recipients(Services& services, Request& request,
+                                                   ChannelKey channel);
 
 // The channel that messages between the two halves of an agent channel go to: the pair the other
 // way round, if only that exists. Other channels are returned as they are, without a wait. Errors:
@@ -61,6 +61,6 @@ Task<void> settle_and_change(Services& services, Request& request, Response& res
 }
 
 // settle_channel() on a thread that may block.
-Result<ChannelKey> load_settled_channel(const channel::History& history, ChannelKey channel);
+Result<ChannelKey> load_settled_channel(const partition::History& history, ChannelKey channel);
 
 }  // namespace jindou::api

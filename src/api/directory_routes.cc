@@ -166,7 +166,7 @@ Task<void> post_retry(Services& services, Request& request, Response& response) 
     co_return;
   }
   const Directory& directory = services.deps.directory;
-  const channel::History& history = services.deps.history;
+  const partition::History& history = services.deps.history;
   auto work = [&directory, &history, uid, channels]() -> Result<DirectoryPage> {
     std::vector<ChannelKey> settled;
     settled.reserve(channels.size());

@@ -17,11 +17,11 @@
 namespace jindou::api {
 namespace {
 
-using channel::AppendEvent;
-using channel::EventOutcome;
-using channel::History;
 using codec::JsonWriter;
-using Effect = channel::AppendEvent::Effect;
+using partition::AppendEvent;
+using partition::EventOutcome;
+using partition::History;
+using Effect = partition::AppendEvent::Effect;
 
 // Events of one POST /message/eventsync, when the caller says nothing, and at most.
 constexpr std::int64_t kLimitDefault = 200;

@@ -18,11 +18,11 @@
 namespace jindou::api {
 namespace {
 
-using channel::History;
-using channel::RangePage;
-using channel::RangeQuery;
 using codec::EventDetail;
 using codec::JsonWriter;
+using partition::History;
+using partition::RangePage;
+using partition::RangeQuery;
 
 // Ranges in one POST /channel/messagesyncbatch.
 constexpr std::size_t kRangesMax = 200;

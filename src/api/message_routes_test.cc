@@ -689,7 +689,7 @@ TEST_F(MessageRoutesTest, ClearedChannelGoesOnWithItsSeqs) {
 TEST_F(MessageRoutesTest, RetentionTellsWhereItsLimitsComeFrom) {
   ApiOptions options;
   options.retention_defaults = [](ChannelType type) {
-    channel::RetentionLimits limits;
+    partition::RetentionLimits limits;
     limits.max_age_seconds = type == ChannelType::group ? 60U : 0U;
     limits.max_count = 9;
     return limits;

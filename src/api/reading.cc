@@ -9,7 +9,7 @@
 namespace jindou::api {
 namespace {
 
-using channel::History;
+using partition::History;
 
 bool is_anchor(const Message& message) {
   return (message.setting & kSettingStream) != 0 && !message.flags.sync_once &&
@@ -61,7 +61,7 @@ Result<bool> may_read_channel(const History& history, const ChannelKey& channel,
   }
   if (channel.type != ChannelType::person && channel.type != ChannelType::agent) {
     JD_TRY(const bool subscribed,
-           history.has_member(channel, channel::MemberList::subscribers, viewer));
+           history.has_member(channel, partition::MemberList::subscribers, viewer));
     if (subscribed) return true;
   }
   JD_TRY(const std::vector<std::string> accounts, history.load_system_accounts());

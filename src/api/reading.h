@@ -8,18 +8,18 @@
 #include <vector>
 
 #include "base/result.h"
-#include "channel/history.h"
 #include "codec/json_writer.h"
 #include "codec/message_object.h"
 #include "model/message.h"
 #include "model/message_event.h"
+#include "partition/history.h"
 
 namespace jindou::api {
 
 // True when `viewer` is one of the channel's own: a half of a person or agent channel, the visitor
 // of channels that are named after one, a subscriber, or a system account. An empty viewer is the
 // caller itself and may read. Blocks. Errors: storage.
-Result<bool> may_read_channel(const channel::History& history, const ChannelKey& channel,
+Result<bool> may_read_channel(const partition::History& history, const ChannelKey& channel,
                               std::string_view viewer);
 
 // Counts the bytes of one answer: payloads, and what events say. It takes messages until it is over
@@ -54,8 +54,9 @@ enum class Keep : std::uint8_t { first, last };
 // Adds the events to messages just read, as long as there is room, which they take. Of a message
 // whose events say more than one may, the snapshots that do not fit are left out, that of the lane
 // main last; POST /message/eventsync has them. Blocks. Errors: storage.
-Result<EventfulMessages> add_events(const channel::History& history, std::vector<Message> messages,
-                                    AnswerRoom& room, Keep keep = Keep::first);
+Result<EventfulMessages> add_events(const partition::History& history,
+                                    std::vector<Message> messages, AnswerRoom& room,
+                                    Keep keep = Keep::first);
 
 // The message object with its events.
 void write_eventful(codec::JsonWriter& json, const Message& message, const MessageEvents& events,

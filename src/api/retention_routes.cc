@@ -15,9 +15,9 @@
 namespace jindou::api {
 namespace {
 
-using channel::History;
-using channel::RetentionLimits;
 using codec::JsonWriter;
+using partition::History;
+using partition::RetentionLimits;
 
 // What a JavaScript number holds exactly; far beyond any age in seconds and any count.
 constexpr std::uint64_t kLimitMax = (std::uint64_t{1} << 53) - 1;
@@ -35,7 +35,7 @@ ChannelKey read_place(BodyReader& body) {
 }
 
 struct Deletion {
-  channel::DeleteMessages change;
+  partition::DeleteMessages change;
   std::vector<std::uint64_t> ids;
 };
 
@@ -55,8 +55,8 @@ std::string read_deletion(const Services& services, const Request& request, Dele
 }
 
 // From ids to seqs. Ids of other channels, and of commands, are left out. Blocks.
-Result<channel::DeleteMessages> resolve(const History& history, const Deletion& wanted) {
-  channel::DeleteMessages change;
+Result<partition::DeleteMessages> resolve(const History& history, const Deletion& wanted) {
+  partition::DeleteMessages change;
   JD_TRY(change.channel, load_settled_channel(history, wanted.change.channel));
   for (const std::uint64_t seq : wanted.change.seqs) {
     if (seq != 0) change.seqs.push_back(seq);
@@ -93,7 +93,7 @@ Task<void> post_delete(Services& services, Request& request, Response& response)
 }
 
 Task<void> post_clear(Services& services, Request& request, Response& response) {
-  channel::ClearMessages wanted;
+  partition::ClearMessages wanted;
   std::string problem;
   {
     BodyReader body(request.body);
@@ -110,7 +110,7 @@ Task<void> post_clear(Services& services, Request& request, Response& response) 
 }
 
 Task<void> post_retention(Services& services, Request& request, Response& response) {
-  channel::SetRetention wanted;
+  partition::SetRetention wanted;
   std::string problem;
   {
     BodyReader body(request.body);

@@ -130,7 +130,7 @@ bool Router::accept_page(const Route* route, const Request& request, Response& r
 }
 
 bool Router::core_has_room(const Route& route, Request& request, Response& response) const {
-  channel::CommandRouter& core = services_.deps.router;
+  partition::CommandRouter& core = services_.deps.router;
   switch (route.sends) {
     case Sends::nothing: return true;
     case Sends::message:

@@ -16,20 +16,20 @@
 
 #include "api/router.h"
 #include "base/mutex.h"
-#include "channel/inbox_directory.h"
-#include "channel/partition_worker.h"
-#include "channel/system_accounts.h"
 #include "conversation/conversation_reader.h"
 #include "conversation/directory.h"
+#include "partition/inbox_directory.h"
+#include "partition/partition_worker.h"
+#include "partition/system_accounts.h"
 #include "store/commit_horizon.h"
 #include "store/database.h"
 #include "store/embedded_commit_log.h"
 
 namespace jindou::api {
 
-class NoDelivery final : public channel::EffectSink {
+class NoDelivery final : public partition::EffectSink {
  public:
-  void post_committed(std::shared_ptr<const channel::CommittedBatch>) override {}
+  void post_committed(std::shared_ptr<const partition::CommittedBatch>) override {}
 };
 
 // Passes commits on, or keeps them until release(): a disk that takes its time.
@@ -86,23 +86,23 @@ class RoutesTest : public testing::Test {
     log_ = std::make_unique<store::EmbeddedCommitLog>(*database_, nullptr);
     ASSERT_TRUE(log_->open());
     gate_ = std::make_unique<GatedLog>(*log_);
-    inboxes_ = std::make_unique<channel::InboxDirectory>(*database_, 4, 100);
-    worker_ = std::make_unique<channel::PartitionWorker>("partitions");
+    inboxes_ = std::make_unique<partition::InboxDirectory>(*database_, 4, 100);
+    worker_ = std::make_unique<partition::PartitionWorker>("partitions");
     ASSERT_TRUE(accounts_.load(*database_, 4));
     horizon_ = std::make_unique<store::CommitHorizon>(clock_, std::uint16_t{4});
-    const channel::PartitionDeps deps{*database_, *gate_,    *database_,
-                                      *inboxes_,  accounts_, *horizon_,
-                                      sink_,      clock_,    database_->fingerprint_seed(),
-                                      4};
+    const partition::PartitionDeps deps{*database_, *gate_,    *database_,
+                                        *inboxes_,  accounts_, *horizon_,
+                                        sink_,      clock_,    database_->fingerprint_seed(),
+                                        4};
     for (std::uint16_t i = 0; i < 4; ++i) {
-      ASSERT_TRUE(worker_->add(static_cast<PartitionId>(i), deps, channel::PartitionOptions()));
+      ASSERT_TRUE(worker_->add(static_cast<PartitionId>(i), deps, partition::PartitionOptions()));
     }
     worker_->start();
-    core_ = std::make_unique<channel::CommandRouter>(
-        std::vector<channel::PartitionWorker*>{worker_.get()}, std::uint16_t{4},
-        channel::RouterLimits(), clock_);
-    history_ = std::make_unique<channel::History>(*database_, clock_, std::uint16_t{4},
-                                                  database_->fingerprint_seed());
+    core_ = std::make_unique<partition::CommandRouter>(
+        std::vector<partition::PartitionWorker*>{worker_.get()}, std::uint16_t{4},
+        partition::RouterLimits(), clock_);
+    history_ = std::make_unique<partition::History>(*database_, clock_, std::uint16_t{4},
+                                                    database_->fingerprint_seed());
     conversations_ = std::make_unique<conversation::ConversationReader>(
         *database_, *horizon_, clock_, std::uint16_t{4}, conversation::ReaderLimits());
     directory_of_users_ =
@@ -125,9 +125,9 @@ class RoutesTest : public testing::Test {
   }
 
   // Another front door of the same core.
-  void limit_core(const channel::RouterLimits& limits) {
-    core_ = std::make_unique<channel::CommandRouter>(
-        std::vector<channel::PartitionWorker*>{worker_.get()}, std::uint16_t{4}, limits, clock_);
+  void limit_core(const partition::RouterLimits& limits) {
+    core_ = std::make_unique<partition::CommandRouter>(
+        std::vector<partition::PartitionWorker*>{worker_.get()}, std::uint16_t{4}, limits, clock_);
     configure(ApiOptions());
   }
 
@@ -228,12 +228,12 @@ class RoutesTest : public testing::Test {
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<store::EmbeddedCommitLog> log_;
   std::unique_ptr<GatedLog> gate_;
-  std::unique_ptr<channel::InboxDirectory> inboxes_;
-  channel::SystemAccounts accounts_;
+  std::unique_ptr<partition::InboxDirectory> inboxes_;
+  partition::SystemAccounts accounts_;
   std::unique_ptr<store::CommitHorizon> horizon_;
-  std::unique_ptr<channel::PartitionWorker> worker_;
-  std::unique_ptr<channel::CommandRouter> core_;
-  std::unique_ptr<channel::History> history_;
+  std::unique_ptr<partition::PartitionWorker> worker_;
+  std::unique_ptr<partition::CommandRouter> core_;
+  std::unique_ptr<partition::History> history_;
   std::unique_ptr<conversation::ConversationReader> conversations_;
   std::unique_ptr<conversation::Directory> directory_of_users_;
   DeadlineList deadlines_;

@@ -348,7 +348,7 @@ TEST_F(RoutesTest, ManagerTokenGuardsAllButTheProbes) {
 }
 
 TEST_F(RoutesTest, LoadAndShutdownHaveTheirStatuses) {
-  channel::RouterLimits full;
+  partition::RouterLimits full;
   full.batches_in_flight_max = 0;
   limit_core(full);
   const Answer busy = post("/message/sendbatch", "[" + item("n1", "g1") + "]");
@@ -356,7 +356,7 @@ TEST_F(RoutesTest, LoadAndShutdownHaveTheirStatuses) {
   EXPECT_EQ(busy.headers, "Retry-After: 1\r\n");
   EXPECT_FALSE(busy.admitted);  // by its header
   EXPECT_EQ(status("/message/send", item("n1", "g1")), 200U);
-  limit_core(channel::RouterLimits());
+  limit_core(partition::RouterLimits());
   core_->close();
   EXPECT_EQ(status("/message/sendbatch", "[" + item("n1", "g1") + "]"), 503U);
   EXPECT_EQ(status("/message/send", item("n1", "g1")), 503U);
@@ -365,7 +365,7 @@ TEST_F(RoutesTest, LoadAndShutdownHaveTheirStatuses) {
 
 // A batch is refused before it is parsed: what is wrong with it is not looked for.
 TEST_F(RoutesTest, ItemsAreCountedBeforeTheyAreParsed) {
-  channel::RouterLimits limits;
+  partition::RouterLimits limits;
   limits.items_in_flight_max = 3;
   limit_core(limits);
   gate_->close();

@@ -18,8 +18,6 @@
 #include "api/route_stats.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "channel/command_router.h"
-#include "channel/history.h"
 #include "codec/message_json.h"
 #include "config/live_value.h"
 #include "config/settings.h"
@@ -28,6 +26,8 @@
 #include "model/device.h"
 #include "model/ids.h"
 #include "observe/metrics.h"
+#include "partition/command_router.h"
+#include "partition/history.h"
 #include "presence/connection_info.h"
 #include "runtime/blocking_pool.h"
 #include "runtime/io_shards.h"
@@ -52,8 +52,8 @@ struct OnlineCounts {
 struct ApiDeps {
   runtime::IoShards& shards;
   runtime::BlockingPool& blocking;
-  channel::CommandRouter& router;
-  channel::History& history;
+  partition::CommandRouter& router;
+  partition::History& history;
   conversation::ConversationReader& conversations;
   conversation::Directory& directory;
   observe::Metrics& metrics;
@@ -124,7 +124,7 @@ struct ApiOptions {
   bool command_sync = true;
   // How long channels of a type keep their messages unless told otherwise; both members are filled,
   // 0 means no limit.
-  std::function<channel::RetentionLimits(ChannelType type)> retention_defaults;
+  std::function<partition::RetentionLimits(ChannelType type)> retention_defaults;
   AccessOptions access;
   std::string manager_uid = "____manager";
   config::LiveValue<config::StatusStyle> status_style = config::StatusStyle::number;

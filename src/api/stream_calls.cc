@@ -12,10 +12,10 @@
 namespace jindou::api {
 namespace {
 
-using channel::AppendEvent;
-using channel::History;
 using codec::JsonWriter;
-using Effect = channel::AppendEvent::Effect;
+using partition::AppendEvent;
+using partition::History;
+using Effect = partition::AppendEvent::Effect;
 
 std::string end_payload(std::uint8_t end_reason) {
   std::string out;

@@ -10,8 +10,8 @@
 #include "api/body_reader.h"
 #include "api/http_types.h"
 #include "api/services.h"
-#include "channel/change.h"
 #include "model/message.h"
+#include "partition/change.h"
 
 namespace jindou::api {
 
@@ -20,10 +20,10 @@ inline constexpr std::uint8_t kEndedByError = 2;
 inline constexpr std::uint8_t kEndedByForce = 4;
 
 // An event of the main lane with the least that it needs.
-channel::AppendEvent event_for(const ChannelKey& channel, const std::string& client_msg_no,
-                               std::string_view type, channel::AppendEvent::Effect effect);
-channel::AppendEvent close_event(Services& services, const ChannelKey& channel,
-                                 const std::string& client_msg_no, std::uint8_t end_reason);
+partition::AppendEvent event_for(const ChannelKey& channel, const std::string& client_msg_no,
+                                 std::string_view type, partition::AppendEvent::Effect effect);
+partition::AppendEvent close_event(Services& services, const ChannelKey& channel,
+                                   const std::string& client_msg_no, std::uint8_t end_reason);
 
 // The members that name a channel and a writer. Problems of all read_ functions are noted in
 // `body`.
@@ -49,12 +49,12 @@ Task<Result<SendResult>> send_anchor(Services& services, Request& request, SendC
 
 // What begins a stream in a channel that can have one.
 struct StreamStart {
-  StreamStart(SendCommand message, channel::AppendEvent first, channel::AppendEvent last)
+  StreamStart(SendCommand message, partition::AppendEvent first, partition::AppendEvent last)
       : anchor(std::move(message)), begin(std::move(first)), end(std::move(last)) {}
   SendCommand anchor;
-  channel::AppendEvent begin;  // its first event
+  partition::AppendEvent begin;  // its first event
   // Ends the stream that runs already, with `force`; its client_msg_no is filled in then.
-  channel::AppendEvent end;
+  partition::AppendEvent end;
   bool force = false;
 };
 

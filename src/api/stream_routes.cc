@@ -15,10 +15,10 @@
 namespace jindou::api {
 namespace {
 
-using channel::AppendEvent;
-using channel::History;
 using codec::JsonWriter;
-using Effect = channel::AppendEvent::Effect;
+using partition::AppendEvent;
+using partition::History;
+using Effect = partition::AppendEvent::Effect;
 
 // Event types of POST /event that do something to the stream; all others are pushed and forgotten.
 constexpr std::string_view kTextStart = "___TextMessageStart";
@@ -188,10 +188,10 @@ Result<std::string> find_stream(const History& history, const ChannelKey& channe
                                 const std::string& stream_no) {
   JD_TRY(const std::optional<Message> own, history.load_by_client_msg_no(channel, stream_no));
   if (own && own->stream_no == stream_no) return stream_no;
-  channel::RangeQuery newest;
+  partition::RangeQuery newest;
   newest.channel = channel;
   newest.limit = kStreamSearchMessages;
-  JD_TRY(const channel::RangePage page, history.load_range(newest));
+  JD_TRY(const partition::RangePage page, history.load_range(newest));
   for (const Message& message : page.messages) {
     if (message.stream_no == stream_no) return message.client_msg_no;
   }

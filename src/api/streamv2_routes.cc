@@ -15,10 +15,10 @@
 namespace jindou::api {
 namespace {
 
-using channel::AppendEvent;
-using channel::History;
 using codec::JsonWriter;
-using Effect = channel::AppendEvent::Effect;
+using partition::AppendEvent;
+using partition::History;
+using Effect = partition::AppendEvent::Effect;
 
 // {"kind":"text","delta":…}
 std::string delta_payload(std::string_view delta) {

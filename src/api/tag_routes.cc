@@ -18,8 +18,8 @@
 namespace jindou::api {
 namespace {
 
-using channel::Recipients;
 using codec::JsonWriter;
+using partition::Recipients;
 
 // Other servers cache the receivers of a channel under a random key, a "tag". Here the partition of
 // the channel knows them; what is shown is computed for the request, and its key names the channel:

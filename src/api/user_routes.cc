@@ -19,7 +19,7 @@ constexpr std::string_view kTokenReplacedText = "the token of this device was re
 
 // Reads the body into `wanted`; empty, or what is wrong with it.
 std::string read_token_body(const Services& services, const Request& request,
-                            channel::StoreToken& wanted) {
+                            partition::StoreToken& wanted) {
   BodyReader body(request.body);
   wanted.uid = body.id("uid");
   if (wanted.uid == kSystemUid || wanted.uid == services.options.manager_uid) {
@@ -34,7 +34,7 @@ std::string read_token_body(const Services& services, const Request& request,
 }
 
 Task<void> post_token(Services& services, Request& request, Response& response) {
-  channel::StoreToken wanted;
+  partition::StoreToken wanted;
   if (const std::string problem = read_token_body(services, request, wanted); !problem.empty()) {
     answer_invalid(response, problem);
     co_return;
@@ -62,13 +62,14 @@ Task<void> post_token(Services& services, Request& request, Response& response) 
 }
 
 // What reads a whole body and changes one thing.
-Task<void> apply(Services& services, Request& request, Response& response, channel::Change wanted) {
+Task<void> apply(Services& services, Request& request, Response& response,
+                 partition::Change wanted) {
   const auto done = co_await change(services, request, std::move(wanted));
   answer_done(response, done, services.options.status_style);
 }
 
 Task<void> post_device_quit(Services& services, Request& request, Response& response) {
-  channel::ClearTokens wanted;
+  partition::ClearTokens wanted;
   std::string problem;
   {
     BodyReader body(request.body);
@@ -136,7 +137,7 @@ std::string read_system_uids(const Request& request, std::vector<std::string>& u
 }
 
 Task<void> change_system_uids(Services& services, Request& request, Response& response, bool add) {
-  channel::ChangeSystemAccounts wanted;
+  partition::ChangeSystemAccounts wanted;
   wanted.add = add;
   if (const auto problem = read_system_uids(request, wanted.uids); !problem.empty()) {
     answer_invalid(response, problem);
@@ -146,7 +147,7 @@ Task<void> change_system_uids(Services& services, Request& request, Response& re
     answer_ok(response, services.options.status_style);
     co_return;
   }
-  channel::Change change = std::move(wanted);
+  partition::Change change = std::move(wanted);
   co_await apply(services, request, response, std::move(change));
 }
 
@@ -170,7 +171,7 @@ Task<void> post_system_cache(Services& services, Request& request, Response& res
 }
 
 Task<void> get_system_uids(Services& services, Request&, Response& response) {
-  const channel::History& history = services.deps.history;
+  const partition::History& history = services.deps.history;
   auto work = [&history] { return history.load_system_accounts(); };
   const auto uids = co_await services.deps.blocking.run(std::move(work));
   if (!uids) {

@@ -18,12 +18,6 @@
 #include "app/webhook_wiring.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "channel/command_router.h"
-#include "channel/history.h"
-#include "channel/inbox_directory.h"
-#include "channel/partition_worker.h"
-#include "channel/system_accounts.h"
-#include "channel/time_reservation.h"
 #include "config/live_settings.h"
 #include "config/live_value.h"
 #include "conversation/conversation_reader.h"
@@ -33,6 +27,12 @@
 #include "gateway/gateway.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
+#include "partition/command_router.h"
+#include "partition/history.h"
+#include "partition/inbox_directory.h"
+#include "partition/partition_worker.h"
+#include "partition/system_accounts.h"
+#include "partition/time_reservation.h"
 #include "presence/session_directory.h"
 #include "retention/sweeper.h"
 #include "runtime/blocking_pool.h"
@@ -94,17 +94,17 @@ struct Node::Parts {
   std::unique_ptr<store::TableVerifier> verifier;
   std::unique_ptr<runtime::IoShards> shards;
   std::unique_ptr<runtime::BlockingPool> blocking;
-  std::unique_ptr<channel::InboxDirectory> inboxes;
-  channel::SystemAccounts accounts;
+  std::unique_ptr<partition::InboxDirectory> inboxes;
+  partition::SystemAccounts accounts;
   std::atomic<bool> accounts_are_sourced{false};  // from the data source, not from the store
   std::unique_ptr<webhook::DataSource> data_source;
   std::unique_ptr<store::CommitHorizon> horizon;
   presence::SessionDirectory sessions;
   std::unique_ptr<delivery::FanOut> fan_out;
   std::unique_ptr<CommitTee> effects;  // fan-out, webhook
-  std::vector<std::unique_ptr<channel::PartitionWorker>> workers;
-  std::unique_ptr<channel::CommandRouter> router;
-  std::unique_ptr<channel::History> history;
+  std::vector<std::unique_ptr<partition::PartitionWorker>> workers;
+  std::unique_ptr<partition::CommandRouter> router;
+  std::unique_ptr<partition::History> history;
   std::unique_ptr<webhook::RouterLink> webhook_link;
   std::unique_ptr<webhook::Webhook> webhook;
   std::unique_ptr<conversation::ConversationReader> conversations;
@@ -174,8 +174,8 @@ Result<void> Node::Parts::start_core() {
   const std::uint16_t partitions = database->partitions();
   shards = std::make_unique<runtime::IoShards>(static_cast<unsigned>(settings.runtime.io_threads));
   blocking = std::make_unique<runtime::BlockingPool>(kBlockingThreads, kBlockingPending);
-  inboxes = std::make_unique<channel::InboxDirectory>(*database, partitions,
-                                                      settings.core.channel_cache_count);
+  inboxes = std::make_unique<partition::InboxDirectory>(*database, partitions,
+                                                        settings.core.channel_cache_count);
   log->on_reopened([this] { forget_what_was_read(); });
   delivery::FanOutLimits limits;
   limits.queue_bytes_max = settings.delivery.queue_bytes_max;
@@ -189,39 +189,40 @@ Result<void> Node::Parts::start_core() {
                               [this](std::optional<std::vector<std::string>> uids) {
                                 set_system_accounts(std::move(uids));
                               }});
-  const channel::PartitionDeps deps{*database,
-                                    *log,
-                                    *database,
-                                    *inboxes,
-                                    accounts,
-                                    *horizon,
-                                    *effects,
-                                    clock,
-                                    database->fingerprint_seed(),
-                                    partitions,
-                                    &metrics,
-                                    data_source.get(),
-                                    database->data_loss().floor};
-  const channel::PartitionOptions options = partition_options(settings, partitions);
+  const partition::PartitionDeps deps{*database,
+                                      *log,
+                                      *database,
+                                      *inboxes,
+                                      accounts,
+                                      *horizon,
+                                      *effects,
+                                      clock,
+                                      database->fingerprint_seed(),
+                                      partitions,
+                                      &metrics,
+                                      data_source.get(),
+                                      database->data_loss().floor};
+  const partition::PartitionOptions options = partition_options(settings, partitions);
   const unsigned count = std::min<unsigned>(worker_count(settings), partitions);
-  std::vector<channel::PartitionWorker*> borrowed;
+  std::vector<partition::PartitionWorker*> borrowed;
   for (unsigned i = 0; i < count; ++i) {
-    workers.push_back(std::make_unique<channel::PartitionWorker>("partition-" + std::to_string(i)));
+    workers.push_back(
+        std::make_unique<partition::PartitionWorker>("partition-" + std::to_string(i)));
     borrowed.push_back(workers.back().get());
   }
   for (std::uint16_t id = 0; id < partitions; ++id) {
     JD_CHECK_OK(workers[id % count]->add(static_cast<PartitionId>(id), deps, options));
   }
-  channel::RouterLimits router_limits;
+  partition::RouterLimits router_limits;
   router_limits.items_in_flight_max = settings.core.items_in_flight;
   router_limits.bytes_in_flight_max = settings.core.bytes_in_flight;
   router_limits.batches_in_flight_max = settings.api.batches_in_flight;
   router_limits.delay_max = std::min(settings.core.delay_max, settings.api.request_timeout / 2);
-  router = std::make_unique<channel::CommandRouter>(std::move(borrowed), partitions, router_limits,
-                                                    clock);
+  router = std::make_unique<partition::CommandRouter>(std::move(borrowed), partitions,
+                                                      router_limits, clock);
   router->set_list_source(data_source.get());
-  history = std::make_unique<channel::History>(*database, clock, partitions,
-                                               database->fingerprint_seed());
+  history = std::make_unique<partition::History>(*database, clock, partitions,
+                                                 database->fingerprint_seed());
   conversation::ReaderLimits reader_limits;
   reader_limits.conversations_max = settings.conversation.user_max_count;
   const AnswerSizes sizes = answer_sizes(settings);
@@ -231,7 +232,7 @@ Result<void> Node::Parts::start_core() {
                                                                      partitions, reader_limits);
   directory =
       std::make_unique<conversation::Directory>(*database, *horizon, clock, partitions, sizes.page);
-  horizon->set_reserve(channel::reserve_time_through(*router));
+  horizon->set_reserve(partition::reserve_time_through(*router));
   for (auto& worker : workers) worker->start();
   shards->start();
   data_source->start();
@@ -241,7 +242,7 @@ Result<void> Node::Parts::start_core() {
       clock,
       metrics,
       partitions,
-      [this](channel::Change change, std::function<void(Result<void>)> done) {
+      [this](partition::Change change, std::function<void(Result<void>)> done) {
         return router->post_change(std::move(change), std::move(done));
       },
       [this] { return database->compact(); },
@@ -389,7 +390,7 @@ Result<void> Node::Parts::start_edges() {
   http_options.online_status_include_offline = live_options.online_status_include_offline;
   http_options.retention_defaults = [this](ChannelType type) {
     const retention::Limits limits = sweeper_options(*live.get()).policy.of_type(type);
-    channel::RetentionLimits out;
+    partition::RetentionLimits out;
     out.max_age_seconds = limits.max_age_seconds;
     out.max_count = limits.max_count;
     return out;

@@ -25,13 +25,13 @@ constexpr unsigned kBackgroundJobsMax = 4;
 // The longest body fits even into the smallest budget, with the buffers it is read through.
 constexpr std::size_t kReadBufferRoom = std::size_t{256} << 10;
 
-channel::SendCheck send_check_of(config::SendCheck check) {
+partition::SendCheck send_check_of(config::SendCheck check) {
   switch (check) {
-    case config::SendCheck::channel: return channel::SendCheck::channel;
-    case config::SendCheck::trusted: return channel::SendCheck::trusted;
-    case config::SendCheck::strict: return channel::SendCheck::strict;
+    case config::SendCheck::channel: return partition::SendCheck::channel;
+    case config::SendCheck::trusted: return partition::SendCheck::trusted;
+    case config::SendCheck::strict: return partition::SendCheck::strict;
   }
-  return channel::SendCheck::strict;
+  return partition::SendCheck::strict;
 }
 
 std::string_view mode_name(config::Mode mode) {
@@ -65,9 +65,9 @@ store::StoreOptions store_options(const config::Settings& settings) {
   return options;
 }
 
-channel::PartitionOptions partition_options(const config::Settings& settings,
-                                            std::uint16_t partitions) {
-  channel::PartitionOptions options;
+partition::PartitionOptions partition_options(const config::Settings& settings,
+                                              std::uint16_t partitions) {
+  partition::PartitionOptions options;
   options.permission.http_check = send_check_of(settings.api.send_check);
   options.permission.http_group_must_exist =
       settings.api.refusal_style == config::RefusalStyle::reason;

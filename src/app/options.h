@@ -7,9 +7,9 @@
 
 #include "api/api_server.h"
 #include "base/result.h"
-#include "channel/partition.h"
 #include "config/loaded_settings.h"
 #include "gateway/options.h"
+#include "partition/partition.h"
 #include "retention/sweeper.h"
 #include "store/database.h"
 
@@ -17,8 +17,8 @@ namespace jindou::app {
 
 store::StoreOptions store_options(const config::Settings& settings);
 // Limits of the whole node are shared out among its `partitions`.
-channel::PartitionOptions partition_options(const config::Settings& settings,
-                                            std::uint16_t partitions);
+partition::PartitionOptions partition_options(const config::Settings& settings,
+                                              std::uint16_t partitions);
 // How much one answer holds, in bytes of payloads and text of events: a page of one channel, and an
 // answer for several.
 struct AnswerSizes {

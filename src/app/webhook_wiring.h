@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/result.h"
-#include "channel/effects.h"
 #include "config/settings.h"
+#include "partition/effects.h"
 #include "webhook/data_source.h"
 #include "webhook/options.h"
 
@@ -21,14 +21,14 @@ std::shared_ptr<const webhook::DataSourceOptions> data_source_options(
 Result<void> check_ca_files(const config::Settings& settings);
 
 // Hands every commit to two sinks, the fan-out first.
-class CommitTee final : public channel::EffectSink {
+class CommitTee final : public partition::EffectSink {
  public:
   // Borrows both. The second may come later, before anything is committed.
-  explicit CommitTee(channel::EffectSink& first) : first_(first) {}
-  void attach_second(channel::EffectSink* second) { second_.store(second); }
+  explicit CommitTee(partition::EffectSink& first) : first_(first) {}
+  void attach_second(partition::EffectSink* second) { second_.store(second); }
 
-  void post_committed(std::shared_ptr<const channel::CommittedBatch> batch) override {
-    channel::EffectSink* second = second_.load(std::memory_order_relaxed);
+  void post_committed(std::shared_ptr<const partition::CommittedBatch> batch) override {
+    partition::EffectSink* second = second_.load(std::memory_order_relaxed);
     if (second == nullptr) {
       first_.post_committed(std::move(batch));
       return;
@@ -38,8 +38,8 @@ class CommitTee final : public channel::EffectSink {
   }
 
  private:
-  channel::EffectSink& first_;
-  std::atomic<channel::EffectSink*> second_{nullptr};
+  partition::EffectSink& first_;
+  std::atomic<partition::EffectSink*> second_{nullptr};
 };
 
 }  // namespace jindou::app

@@ -6,10 +6,10 @@
 
 #include "base/assert.h"
 #include "base/free_memory.h"
-#include "channel/addressing.h"
 #include "delivery/event_frame.h"
 #include "delivery/receiver_view.h"
 #include "observe/log.h"
+#include "partition/addressing.h"
 
 namespace jindou::delivery {
 
@@ -35,7 +35,7 @@ std::size_t list_bytes(const std::vector<std::string>& uids) {
 }
 
 // Sets of subscribers are shared with the core and other batches, so they do not count.
-std::size_t batch_bytes(const channel::CommittedBatch& batch) {
+std::size_t batch_bytes(const partition::CommittedBatch& batch) {
   std::size_t bytes = 0;
   for (const auto& committed : batch.messages) {
     bytes += kMessageOverheadBytes + list_bytes(committed.recipients.listed);
@@ -48,7 +48,7 @@ std::size_t batch_bytes(const channel::CommittedBatch& batch) {
   return bytes;
 }
 
-bool may_receive(const channel::Recipients& recipients, std::string_view uid) {
+bool may_receive(const partition::Recipients& recipients, std::string_view uid) {
   if (uid == kSystemUid) return false;
   return recipients.excluded == nullptr || !recipients.excluded->contains(uid);
 }
@@ -126,7 +126,7 @@ void ShardFanOut::unsubscribe(SinkHandle handle, const ChannelKey& channel) {
   subscriptions_.remove(channel, handle);
 }
 
-void ShardFanOut::post(const std::shared_ptr<const channel::CommittedBatch>& batch,
+void ShardFanOut::post(const std::shared_ptr<const partition::CommittedBatch>& batch,
                        std::size_t bytes) {
   {
     const MutexLock lock(inbox_mutex_);
@@ -156,19 +156,20 @@ void ShardFanOut::take_inbox() {
     overflowed = std::exchange(overflowed_, false);
   }
   for (QueuedBatch& queued : taken_) {
-    queue_.push(std::move(queued.batch), queued.bytes,
-                [this](const channel::CommittedMessage& committed) { return lane_of(committed); });
+    queue_.push(
+        std::move(queued.batch), queued.bytes,
+        [this](const partition::CommittedMessage& committed) { return lane_of(committed); });
   }
   taken_.clear();
   if (overflowed) cut_all();
 }
 
-RunQueue::Lane ShardFanOut::lane_of(const channel::CommittedMessage& committed) {
+RunQueue::Lane ShardFanOut::lane_of(const partition::CommittedMessage& committed) {
   // To its author alone.
   if (committed.event != nullptr && committed.event->visibility != Visibility::everybody) {
     return RunQueue::Lane::small;
   }
-  const channel::Recipients& recipients = committed.recipients;
+  const partition::Recipients& recipients = committed.recipients;
   std::size_t receivers = recipients.listed.size();
   if (recipients.subscribers != nullptr) {
     std::size_t online = std::min(recipients.subscribers->size(), session_count());
@@ -264,7 +265,7 @@ bool ShardFanOut::work_on(RunQueue::Run& run, Slice& slice) {
 void ShardFanOut::begin(Work& work, RunQueue::Run& run) {
   work.run = &run;
   if (work.event() == nullptr) {
-    for (const channel::CommittedMessage* committed : run.messages) {
+    for (const partition::CommittedMessage* committed : run.messages) {
       work.messages.push_back({committed, MessageForms(*committed->message)});
     }
   }
@@ -309,7 +310,7 @@ void ShardFanOut::add_user(Work& work, std::string_view uid) {
 }
 
 bool ShardFanOut::gather_listed(Work& work, Slice& slice) {
-  const channel::Recipients& recipients = work.run->recipients();
+  const partition::Recipients& recipients = work.run->recipients();
   const auto& subscribers = recipients.subscribers;
   if (work.next_listed == 0 && recipients.listed.size() > 1) work.maybe_repeated = true;
   for (; work.next_listed < recipients.listed.size(); ++work.next_listed) {
@@ -337,7 +338,7 @@ bool ShardFanOut::gather_listed(Work& work, Slice& slice) {
 }
 
 bool ShardFanOut::gather_subscribers(Work& work, Slice& slice) {
-  const channel::UidSet& subscribers = *work.run->recipients().subscribers;
+  const partition::UidSet& subscribers = *work.run->recipients().subscribers;
   for (; work.next_subscriber != subscribers.end(); ++work.next_subscriber) {
     if (slice.lookups >= slice.budget.lookups) return false;
     ++slice.lookups;
@@ -348,7 +349,7 @@ bool ShardFanOut::gather_subscribers(Work& work, Slice& slice) {
 }
 
 bool ShardFanOut::gather_sessions(Work& work, Slice& slice) {
-  const channel::UidSet& subscribers = *work.run->recipients().subscribers;
+  const partition::UidSet& subscribers = *work.run->recipients().subscribers;
   // Slots keep their place while sessions come and go, unlike the buckets of the user index.
   for (; work.next_slot < slots_.size(); ++work.next_slot) {
     if (slice.lookups >= slice.budget.lookups) return false;
@@ -362,7 +363,7 @@ bool ShardFanOut::gather_sessions(Work& work, Slice& slice) {
 }
 
 void ShardFanOut::end_walk(Work& work) {
-  const channel::Recipients& recipients = work.run->recipients();
+  const partition::Recipients& recipients = work.run->recipients();
   remove_repeated(work);
   const std::size_t walked = std::min(recipients.subscribers->size(), session_count());
   // Listed users would be taken for subscribers.
@@ -391,11 +392,11 @@ void ShardFanOut::remove_repeated(Work& work) {
   targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
 }
 
-const ChannelKey* ShardFanOut::subscribable(const channel::CommittedMessage& committed) {
+const ChannelKey* ShardFanOut::subscribable(const partition::CommittedMessage& committed) {
   if (!committed.recipients.listed.empty()) return nullptr;
   const ChannelKey& key =
       committed.event != nullptr ? committed.event->channel : committed.message->channel;
-  return channel::allows_session_subscriptions(key.type) ? &key : nullptr;
+  return partition::allows_session_subscriptions(key.type) ? &key : nullptr;
 }
 
 bool ShardFanOut::deliveries_used_up(Slice& slice) const {
@@ -409,7 +410,7 @@ bool ShardFanOut::deliveries_used_up(Slice& slice) const {
 }
 
 bool ShardFanOut::deliver_some(Work& work, Slice& slice) {
-  const channel::Recipients& recipients = work.run->recipients();
+  const partition::Recipients& recipients = work.run->recipients();
   const MessageEvent* event = work.event();
   const bool to_author = event != nullptr && event->visibility != Visibility::everybody;
   for (; work.next_target < work.targets.size(); ++work.next_target) {
@@ -435,7 +436,7 @@ void ShardFanOut::deliver_run_to(SinkHandle target, Work& work, std::size_t& del
   const SessionId session = sink->session_id();
   const std::string_view uid = sink->uid();
   for (Prepared& prepared : work.messages) {
-    const channel::CommittedMessage& committed = *prepared.committed;
+    const partition::CommittedMessage& committed = *prepared.committed;
     if (committed.origin_session == session) continue;
     const codec::Receiver receiver = receiver_kind(*committed.message, uid);
     if (sink->deliver({committed.message, prepared.forms, receiver})) ++deliveries;
@@ -482,7 +483,7 @@ FanOut::FanOut(runtime::IoShards& shards, const Clock& clock, observe::Metrics& 
   }
 }
 
-void FanOut::post_committed(std::shared_ptr<const channel::CommittedBatch> batch) {
+void FanOut::post_committed(std::shared_ptr<const partition::CommittedBatch> batch) {
   std::size_t bytes = 0;
   for (auto& shard : shards_) {
     if (!shard->has_sessions()) continue;

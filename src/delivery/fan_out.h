@@ -21,7 +21,6 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
-#include "channel/effects.h"
 #include "codec/wkproto_crypto.h"
 #include "delivery/online_subscribers.h"
 #include "delivery/run_queue.h"
@@ -29,6 +28,7 @@
 #include "delivery/session_subscriptions.h"
 #include "delivery/sink_handle.h"
 #include "observe/metrics.h"
+#include "partition/effects.h"
 #include "runtime/io_shards.h"
 #include "runtime/thread_owner.h"
 
@@ -78,13 +78,13 @@ class ShardFanOut {
   // to, it has unsubscribed from before.
   void remove(SinkHandle handle);
   // Messages of the channel committed from now on reach the session too, until it unsubscribes.
-  // Only for types that channel::allows_session_subscriptions().
+  // Only for types that partition::allows_session_subscriptions().
   void subscribe(SinkHandle handle, const ChannelKey& channel);
   void unsubscribe(SinkHandle handle, const ChannelKey& channel);
 
   // Queues a batch of `bytes` and wakes the shard. Any thread; does not block. Batches posted by
   // one thread keep their order.
-  void post(const std::shared_ptr<const channel::CommittedBatch>& batch, std::size_t bytes);
+  void post(const std::shared_ptr<const partition::CommittedBatch>& batch, std::size_t bytes);
 
   // The shard's thread, for its sessions to assert.
   const runtime::ThreadOwner& owner() const { return owner_; }
@@ -102,12 +102,12 @@ class ShardFanOut {
     std::uint32_t next_free = kNone;
   };
   struct QueuedBatch {
-    std::shared_ptr<const channel::CommittedBatch> batch;
+    std::shared_ptr<const partition::CommittedBatch> batch;
     std::size_t bytes = 0;
   };
   // A message of a run.
   struct Prepared {
-    const channel::CommittedMessage* committed = nullptr;
+    const partition::CommittedMessage* committed = nullptr;
     MessageForms forms;
   };
   // How far a run under way has got: first its targets are gathered, then each gets it.
@@ -121,7 +121,7 @@ class ShardFanOut {
     std::size_t next_target = 0;
     std::size_t next_listed = 0;
     std::size_t next_slot = 0;
-    channel::UidSet::const_iterator next_subscriber;
+    partition::UidSet::const_iterator next_subscriber;
     bool maybe_repeated = false;  // a session may be in targets twice
 
     // The event that is the whole of the run; null when the run is of messages.
@@ -150,7 +150,7 @@ class ShardFanOut {
   void wake();
   void run_slice();
   void take_inbox();
-  RunQueue::Lane lane_of(const channel::CommittedMessage& committed);
+  RunQueue::Lane lane_of(const partition::CommittedMessage& committed);
   Budget budget_for(unsigned quarters, std::chrono::steady_clock::time_point now) const;
   // Work on a run of that lane. False when there is none, or the turn's budget is used up.
   bool work_small(Slice& slice);
@@ -169,7 +169,7 @@ class ShardFanOut {
   void end_gathering(Work& work);
   static void remove_repeated(Work& work);
   // The channel whose session subscriptions count for what goes to these recipients; else null.
-  static const ChannelKey* subscribable(const channel::CommittedMessage& committed);
+  static const ChannelKey* subscribable(const partition::CommittedMessage& committed);
   bool deliveries_used_up(Slice& slice) const;
   bool is_alive(SinkHandle handle) const {
     return slots_[handle.slot].generation == handle.generation;
@@ -190,7 +190,7 @@ class ShardFanOut {
   std::vector<Slot> slots_;
   std::uint32_t free_slots_ = kNone;
   boost::unordered_flat_map<std::string, boost::container::small_vector<std::uint32_t, 2>,
-                            channel::UidHash, channel::UidEqual>
+                            partition::UidHash, partition::UidEqual>
       users_;
   std::atomic<std::size_t> sessions_{0};
 
@@ -207,7 +207,7 @@ class ShardFanOut {
   SessionSubscriptions subscriptions_;
 };
 
-class FanOut final : public channel::EffectSink {
+class FanOut final : public partition::EffectSink {
  public:
   // Borrows all; they outlive it. The shards' threads have stopped when it is destroyed.
   FanOut(runtime::IoShards& shards, const Clock& clock, observe::Metrics& metrics,
@@ -215,7 +215,7 @@ class FanOut final : public channel::EffectSink {
 
   // Any thread, in commit order per partition; does not block. The batch and its admissions are
   // released when the last shard is done with it.
-  void post_committed(std::shared_ptr<const channel::CommittedBatch> batch) override;
+  void post_committed(std::shared_ptr<const partition::CommittedBatch> batch) override;
 
   ShardFanOut& shard(unsigned index) { return *shards_[index]; }
   std::size_t session_count() const;

@@ -11,9 +11,9 @@
 namespace jindou::delivery {
 namespace {
 
-using channel::CommittedBatch;
-using channel::CommittedMessage;
-using channel::UidSet;
+using partition::CommittedBatch;
+using partition::CommittedMessage;
+using partition::UidSet;
 
 class StillClock final : public Clock {
  public:

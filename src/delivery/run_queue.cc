@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
-#include "channel/addressing.h"
+#include "partition/addressing.h"
 
 namespace jindou::delivery {
 
@@ -12,7 +12,7 @@ namespace {
 // Lists longer than this are not compared to see whether two messages have the same recipients.
 constexpr std::size_t kComparedList = 8;
 
-bool same_recipients(const channel::Recipients& a, const channel::Recipients& b) {
+bool same_recipients(const partition::Recipients& a, const partition::Recipients& b) {
   return a.subscribers == b.subscribers && a.excluded == b.excluded &&
          a.listed.size() == b.listed.size() && a.listed.size() <= kComparedList &&
          a.listed == b.listed;
@@ -20,7 +20,7 @@ bool same_recipients(const channel::Recipients& a, const channel::Recipients& b)
 
 // The channel whose order a message or event belongs to. A command belongs to the channel it is
 // shown in, not to the log it is stored in.
-const ChannelKey& channel_of(const channel::CommittedMessage& committed) {
+const ChannelKey& channel_of(const partition::CommittedMessage& committed) {
   return committed.event != nullptr ? committed.event->channel : committed.message->channel;
 }
 
@@ -34,7 +34,7 @@ RunQueue::RunQueue(Limits limits) : limits_(limits), runs_(1 + limits.open_large
   }
 }
 
-RunQueue::HeldIterator RunQueue::hold(std::shared_ptr<const channel::CommittedBatch> batch,
+RunQueue::HeldIterator RunQueue::hold(std::shared_ptr<const partition::CommittedBatch> batch,
                                       std::size_t bytes) {
   Held held;
   held.unfinished = batch->messages.size();
@@ -68,14 +68,14 @@ void RunQueue::fill(Run& run, std::deque<Item>& items) const {
   std::size_t payload_bytes = 0;
   while (!items.empty() && run.messages.size() < limits_.run_messages) {
     const Item& item = items.front();
-    const channel::CommittedMessage& committed = *item.committed;
+    const partition::CommittedMessage& committed = *item.committed;
     const bool event = committed.event != nullptr;
     if (!run.messages.empty()) {
       // An event is a run of its own.
       if (event || run.messages.front()->event != nullptr) break;
       if (!same_recipients(run.recipients(), committed.recipients)) break;
       // Sessions may have subscribed to one of two channels that nobody else subscribes to.
-      if (channel::allows_session_subscriptions(committed.message->channel.type) &&
+      if (partition::allows_session_subscriptions(committed.message->channel.type) &&
           channel_of(committed) != channel_of(*run.messages.front())) {
         break;
       }

@@ -24,21 +24,21 @@
 #include <utility>
 #include <vector>
 
-#include "channel/effects.h"
 #include "model/channel.h"
+#include "partition/effects.h"
 
 namespace jindou::delivery {
 
 class RunQueue {
   // A batch that is in the queue until the last of its messages has been handed out and finished.
   struct Held {
-    std::shared_ptr<const channel::CommittedBatch> batch;
+    std::shared_ptr<const partition::CommittedBatch> batch;
     std::size_t bytes = 0;
     std::size_t unfinished = 0;  // messages and events
   };
   using HeldIterator = std::list<Held>::iterator;
   struct Item {
-    const channel::CommittedMessage* committed = nullptr;
+    const partition::CommittedMessage* committed = nullptr;
     HeldIterator held;
   };
 
@@ -57,8 +57,8 @@ class RunQueue {
     // Which of places() this run has, from its start to its end; place 0 is the small lane's.
     std::size_t place = 0;
     // Never empty while the run is under way; stays valid until finish().
-    std::vector<const channel::CommittedMessage*> messages;
-    const channel::Recipients& recipients() const { return messages.front()->recipients; }
+    std::vector<const partition::CommittedMessage*> messages;
+    const partition::Recipients& recipients() const { return messages.front()->recipients; }
 
    private:
     friend class RunQueue;
@@ -72,10 +72,10 @@ class RunQueue {
   // Appends a batch that weighs `bytes`. `lane_of(const CommittedMessage&)` says where a message
   // belongs by the number of its receivers; the order per channel goes before it.
   template <class LaneOf>
-  void push(std::shared_ptr<const channel::CommittedBatch> batch, std::size_t bytes,
+  void push(std::shared_ptr<const partition::CommittedBatch> batch, std::size_t bytes,
             LaneOf&& lane_of) {
     const HeldIterator held = hold(std::move(batch), bytes);
-    for (const channel::CommittedMessage& committed : held->batch->messages) {
+    for (const partition::CommittedMessage& committed : held->batch->messages) {
       append({&committed, held}, lane_of(committed));
     }
     if (held->unfinished == 0) release(held);
@@ -108,7 +108,7 @@ class RunQueue {
   };
   using Channels = std::unordered_map<ChannelKey, Channel, ChannelKeyHash>;
 
-  HeldIterator hold(std::shared_ptr<const channel::CommittedBatch> batch, std::size_t bytes);
+  HeldIterator hold(std::shared_ptr<const partition::CommittedBatch> batch, std::size_t bytes);
   void release(HeldIterator held);
   void append(Item item, Lane lane);
   // Moves the messages of one run from the front of `items` to `run`.

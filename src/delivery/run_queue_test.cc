@@ -12,9 +12,9 @@
 namespace jindou::delivery {
 namespace {
 
-using channel::CommittedBatch;
-using channel::CommittedMessage;
-using channel::UidSet;
+using partition::CommittedBatch;
+using partition::CommittedMessage;
+using partition::UidSet;
 using Lane = RunQueue::Lane;
 using Ids = std::vector<std::uint64_t>;
 

@@ -576,7 +576,7 @@ void Connection::finish_sends(std::uint64_t first, std::uint64_t end,
   end_if_answered();
 }
 
-void Connection::advance_commands(channel::AdvanceCommandPosition position) {
+void Connection::advance_commands(partition::AdvanceCommandPosition position) {
   shard_->advance_commands(std::move(position));
 }
 

@@ -78,7 +78,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void begin_login(LoginRequest request) override;
   Result<void> submit(std::vector<SendCommand> commands, std::uint64_t first,
                       std::uint64_t end) override;
-  void advance_commands(channel::AdvanceCommandPosition position) override;
+  void advance_commands(partition::AdvanceCommandPosition position) override;
   void end_connection(EndHow how, std::string_view cause, std::string_view detail) override;
   void resume_input() override;
 

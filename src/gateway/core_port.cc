@@ -15,7 +15,7 @@ Result<std::vector<MessageId>> RouterPort::find_gone(
   return gone;
 }
 
-Result<void> RouterPort::claim_token(channel::StoreToken claim) {
+Result<void> RouterPort::claim_token(partition::StoreToken claim) {
   // Shared: the answer may come after the wait has ended.
   const auto answer = std::make_shared<std::promise<Result<void>>>();
   auto answered = answer->get_future();

@@ -30,7 +30,7 @@ namespace jindou::gateway {
 class FakeCore final : public CorePort {
  public:
   Result<void> post_send(std::vector<SendCommand> commands,
-                         channel::CommandRouter::SendDone done) override {
+                         partition::CommandRouter::SendDone done) override {
     const MutexLock lock(mutex);
     if (overloaded) return Error(Errc::overloaded);
     if (unavailable) return Error(Errc::unavailable);
@@ -54,19 +54,19 @@ class FakeCore final : public CorePort {
     }
     return {};
   }
-  Result<void> post_change(channel::Change change) override {
+  Result<void> post_change(partition::Change change) override {
     const MutexLock lock(mutex);
     changes.push_back(std::move(change));
     return {};
   }
-  Result<std::optional<channel::DeviceToken>> load_token(std::string_view, DeviceFlag) override {
+  Result<std::optional<partition::DeviceToken>> load_token(std::string_view, DeviceFlag) override {
     if (storage_fails) return Error(Errc::storage);
-    if (token.empty() && !has_quit) return std::optional<channel::DeviceToken>();
-    channel::DeviceToken stored;
+    if (token.empty() && !has_quit) return std::optional<partition::DeviceToken>();
+    partition::DeviceToken stored;
     stored.token = token;
     stored.level = level;
     if (after_token) after_token();
-    return std::optional<channel::DeviceToken>(stored);
+    return std::optional<partition::DeviceToken>(stored);
   }
   Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) override {
     if (storage_fails) return Error(Errc::storage);
@@ -88,7 +88,7 @@ class FakeCore final : public CorePort {
     return gone;
   }
 
-  Result<void> claim_token(channel::StoreToken claim) override {
+  Result<void> claim_token(partition::StoreToken claim) override {
     const MutexLock lock(mutex);
     const auto [found, is_new] = claimed.emplace(claim.uid, claim.token);
     if (!is_new && found->second != claim.token) return Error(Errc::conflict);
@@ -112,7 +112,7 @@ class FakeCore final : public CorePort {
 
   Mutex mutex;
   std::vector<SendCommand> received;
-  std::vector<channel::Change> changes;
+  std::vector<partition::Change> changes;
   std::map<std::string, std::string> claimed;
   std::set<MessageId> deleted;
   std::vector<std::function<void()>> held;
@@ -177,8 +177,8 @@ class GatewayTest : public testing::TestWithParam<Transport> {
   }
   void fan_out(std::uint64_t first, std::uint64_t last, std::initializer_list<const char*> uids,
                std::size_t payload_bytes = 20, bool no_persist = false) {
-    auto batch = std::make_shared<channel::CommittedBatch>();
-    auto subscribers = std::make_shared<channel::UidSet>();
+    auto batch = std::make_shared<partition::CommittedBatch>();
+    auto subscribers = std::make_shared<partition::UidSet>();
     for (const char* uid : uids) subscribers->emplace(uid);
     for (std::uint64_t id = first; id <= last; ++id) {
       auto message = std::make_shared<Message>();
@@ -188,7 +188,7 @@ class GatewayTest : public testing::TestWithParam<Transport> {
       message->from_uid = "author";
       message->payload = std::string(payload_bytes, 'x');
       message->flags.no_persist = no_persist;
-      channel::CommittedMessage committed;
+      partition::CommittedMessage committed;
       committed.message = std::move(message);
       committed.recipients.subscribers = subscribers;
       batch->messages.push_back(std::move(committed));

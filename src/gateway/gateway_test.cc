@@ -596,7 +596,7 @@ TEST_P(GatewayTest, CommandsAreProcessedByWhomTheStoredLevelMakesMaster) {
     message->seq = static_cast<MessageSeq>(70 + id);
     message->channel = ChannelKey("g", ChannelType::group);
     message->flags.sync_once = true;
-    auto batch = std::make_shared<channel::CommittedBatch>();
+    auto batch = std::make_shared<partition::CommittedBatch>();
     batch->messages.emplace_back().message = std::move(message);
     batch->messages.back().recipients.listed = {uid};
     fan_out_.post_committed(std::move(batch));
@@ -611,7 +611,7 @@ TEST_P(GatewayTest, CommandsAreProcessedByWhomTheStoredLevelMakesMaster) {
     const MutexLock lock(core_.mutex);
     ASSERT_EQ(core_.changes.size(), row.counts ? 1U : 0U) << id;
     if (row.counts) {
-      const auto& advance = std::get<channel::AdvanceCommandPosition>(core_.changes[0]);
+      const auto& advance = std::get<partition::AdvanceCommandPosition>(core_.changes[0]);
       EXPECT_EQ(advance.uid, uid);
       EXPECT_EQ(advance.channel, ChannelKey("g", ChannelType::group));
       EXPECT_EQ(advance.seq, 70 + id);

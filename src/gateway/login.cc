@@ -18,7 +18,7 @@ bool same_secret(std::string_view a, std::string_view b) {
 
 // What is wrong with the token, for the log alone: a client is not told which. Null: nothing.
 const char* token_problem(const LoginRequest& request,
-                          const std::optional<channel::DeviceToken>& stored) {
+                          const std::optional<partition::DeviceToken>& stored) {
   // A device that has quit has an empty token.
   if (!stored || stored->token.empty()) return "no token is registered for this device flag";
   if (request.token.empty()) return "the client sent no token";
@@ -28,7 +28,7 @@ const char* token_problem(const LoginRequest& request,
 
 // Also sets the level and what RECVACKs of commands do.
 Result<Reason> judge_token(const LoginRequest& request, const GatewayOptions& options,
-                           const std::optional<channel::DeviceToken>& stored, Login& login,
+                           const std::optional<partition::DeviceToken>& stored, Login& login,
                            Admission& admission, CorePort& core) {
   const bool is_master = stored && stored->level == DeviceLevel::master && !login.visitor;
   if (is_master) login.command_acks = CommandAcks::count;

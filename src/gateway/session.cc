@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "channel/addressing.h"
 #include "codec/base64.h"
 #include "delivery/receiver_view.h"
 #include "gateway/json_dialect.h"
@@ -13,6 +12,7 @@
 #include "gateway/wkproto_dialect.h"
 #include "model/id_rules.h"
 #include "observe/log.h"
+#include "partition/addressing.h"
 
 namespace jindou::gateway {
 
@@ -417,11 +417,11 @@ void Session::on_recvack(const codec::RecvAck& ack, const Request& request) {
 }
 
 void Session::note_command(const Message& command) {
-  channel::CommandPosition position;
-  position.channel = channel::position_channel_of(command);
+  partition::CommandPosition position;
+  position.channel = partition::position_channel_of(command);
   position.seq = raw(command.seq);
   if (position.channel.id.empty()) return;
-  for (channel::CommandPosition& known : positions_) {
+  for (partition::CommandPosition& known : positions_) {
     if (known.channel != position.channel) continue;
     known.seq = std::max(known.seq, position.seq);
     return;
@@ -432,8 +432,8 @@ void Session::note_command(const Message& command) {
 
 void Session::post_positions() {
   if (positions_.empty()) return;
-  for (channel::CommandPosition& position : std::exchange(positions_, {})) {
-    channel::AdvanceCommandPosition advance;
+  for (partition::CommandPosition& position : std::exchange(positions_, {})) {
+    partition::AdvanceCommandPosition advance;
     advance.channel = std::move(position.channel);
     advance.uid = uid_;
     advance.seq = position.seq;
@@ -462,7 +462,7 @@ void Session::on_sub(const codec::Sub& sub, const Request& request) {
   const ChannelKey channel(std::string(sub.channel_id), sub.channel_type);
   if (visitor_) {
     ack.reason = Reason::not_allow_send;
-  } else if (!channel::allows_session_subscriptions(channel.type)) {
+  } else if (!partition::allows_session_subscriptions(channel.type)) {
     ack.reason = Reason::not_support_channel_type;
   } else if (!id_problem(channel.id).empty()) {
     ack.reason = Reason::channel_id_error;

@@ -18,7 +18,6 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "channel/change.h"
 #include "codec/wkproto.h"
 #include "delivery/fan_out.h"
 #include "delivery/session_sink.h"
@@ -34,6 +33,7 @@
 #include "model/ids.h"
 #include "model/message.h"
 #include "observe/metrics.h"
+#include "partition/change.h"
 #include "presence/connection_info.h"
 #include "presence/session_directory.h"
 
@@ -74,7 +74,7 @@ class SessionHost {
                               std::uint64_t end) = 0;
   // Hands a user's progress in a log of commands to the core. Lost when the core is overloaded: the
   // client is then shown the commands once more.
-  virtual void advance_commands(channel::AdvanceCommandPosition position) = 0;
+  virtual void advance_commands(partition::AdvanceCommandPosition position) = 0;
   // The session has ended; close the connection. `cause` is a label of end_cause.h; `detail` says
   // it more exactly, or is empty. The session object stays alive until the current call into it has
   // returned.
@@ -235,7 +235,7 @@ class Session final : public delivery::SessionSink {
   std::uint64_t gathered_first_ = 0;
   std::vector<ChannelKey> subscriptions_;  // by SUB
   // How far the commands acknowledged in this read go, per channel.
-  std::vector<channel::CommandPosition> positions_;
+  std::vector<partition::CommandPosition> positions_;
   presence::TrafficCounts traffic_;
 };
 

@@ -526,7 +526,7 @@ TEST_P(EachDialect, EventsKeepTheirPlaceAndAreNeverSentAgain) {
     made->channel = ChannelKey("g", ChannelType::group);
     made->event_id = std::move(id);
     made->event_type = "stream.delta";
-    return channel::CommittedMessage{nullptr, std::move(made), {}, {}};
+    return partition::CommittedMessage{nullptr, std::move(made), {}, {}};
   };
   world_.post(event("e1"));
   world_.post(message(1));
@@ -589,7 +589,7 @@ TEST_P(EachDialect, ASubscriptionBringsTheMessagesOfTheChannelWhileItLasts) {
   const auto post = [&](std::uint64_t id, std::string channel) {
     auto made = message(id);
     made->channel = ChannelKey(std::move(channel), ChannelType::data);
-    auto batch = std::make_shared<channel::CommittedBatch>();
+    auto batch = std::make_shared<partition::CommittedBatch>();
     batch->messages.emplace_back().message = std::move(made);
     world_.fan_out.post(batch, 100);
     world_.context.restart();

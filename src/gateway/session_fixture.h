@@ -27,7 +27,7 @@ class FakeHost final : public SessionHost {
     batches.push_back({std::move(commands), first, end});
     return {};
   }
-  void advance_commands(channel::AdvanceCommandPosition position) override {
+  void advance_commands(partition::AdvanceCommandPosition position) override {
     positions.push_back(position.uid + " " + position.channel.id + " " +
                         std::to_string(raw(position.channel.type)) + " " +
                         std::to_string(position.seq));
@@ -85,9 +85,9 @@ struct SessionWorld {
   }
 
   // Has fan-out hand one message or event to the sessions of user "u".
-  void post(channel::CommittedMessage committed) {
+  void post(partition::CommittedMessage committed) {
     committed.recipients.listed = {"u"};
-    auto batch = std::make_shared<channel::CommittedBatch>();
+    auto batch = std::make_shared<partition::CommittedBatch>();
     batch->messages.push_back(std::move(committed));
     fan_out.post(batch, 100);
     context.restart();

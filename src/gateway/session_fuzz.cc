@@ -26,7 +26,7 @@ class Host final : public SessionHost {
   Result<void> submit(std::vector<SendCommand>, std::uint64_t, std::uint64_t) override {
     return Error(Errc::overloaded);
   }
-  void advance_commands(channel::AdvanceCommandPosition) override {}
+  void advance_commands(partition::AdvanceCommandPosition) override {}
   void end_connection(EndHow, std::string_view, std::string_view) override {}
   void resume_input() override {}
 

@@ -262,7 +262,7 @@ Result<void> Shard::submit(SessionId id, std::vector<SendCommand> commands, std:
   return core_.post_send(std::move(commands), std::move(done));
 }
 
-void Shard::advance_commands(channel::AdvanceCommandPosition position) {
+void Shard::advance_commands(partition::AdvanceCommandPosition position) {
   if (const auto taken = core_.post_change(std::move(position)); !taken) {
     observe::log_debug("gateway", "commands will be shown once more: {}", taken.error().text());
   }

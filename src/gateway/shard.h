@@ -80,7 +80,7 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   void begin_login(SessionId id, LoginRequest request);
   Result<void> submit(SessionId id, std::vector<SendCommand> commands, std::uint64_t first,
                       std::uint64_t end);
-  void advance_commands(channel::AdvanceCommandPosition position);
+  void advance_commands(partition::AdvanceCommandPosition position);
   // Removes a closed connection from the table; destroys it after the current call stack is gone.
   void retire(std::shared_ptr<Connection> connection);
 

@@ -22,7 +22,7 @@ bool is_own_channel(const ChannelKey& channel, std::string_view uid) {
 Result<Reason> claim_name(const LoginRequest& request, Admission& admission, CorePort& core) {
   if (request.token.size() < kVisitorTokenBytesMin) return Reason::auth_fail;
   if (!admission.admit_new_visitor()) return Reason::rate_limit;
-  channel::StoreToken claim;
+  partition::StoreToken claim;
   claim.uid = request.uid;
   claim.device_flag = request.device_flag;
   claim.token = request.token;

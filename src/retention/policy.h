@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include "channel/history.h"
 #include "model/channel.h"
+#include "partition/history.h"
 
 namespace jindou::retention {
 

@@ -123,7 +123,7 @@ Result<SweepTotals> Sweeper::sweep_once() {
   return totals_;
 }
 
-Result<void> Sweeper::change(channel::Change what) {
+Result<void> Sweeper::change(partition::Change what) {
   struct Outcome {
     Mutex mutex;
     Condition ready;
@@ -145,7 +145,7 @@ Result<void> Sweeper::reclaim_expired(PartitionId partition) {
   const std::int64_t now = deps_.clock.wall_seconds();
   const std::string prefix = store::expiry_prefix(partition);
   for (;;) {
-    channel::ReclaimExpired expired;
+    partition::ReclaimExpired expired;
     expired.partition = partition;
     JD_CHECK_OK(deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix),
                                   [&](std::string_view key, std::string_view) {
@@ -215,7 +215,7 @@ Result<void> Sweeper::limit_log(Walk& walk, const ChannelKey& log) {
     cut = std::max(cut, age_cut);
   }
   if (cut < low) return {};
-  channel::ClearMessages clear;
+  partition::ClearMessages clear;
   clear.channel = source;
   clear.up_to = cut;
   clear.commands = commands;
@@ -326,7 +326,7 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
   std::size_t seen = 0;
   bool more = true;
   while (more && seen < kRecordsPerWalk) {
-    channel::DropCommitRecords drop;
+    partition::DropCommitRecords drop;
     drop.partition = partition;
     std::vector<UsedNumber> numbers;
     more = false;
@@ -394,7 +394,7 @@ Result<void> Sweeper::drop_tombstones(PartitionId partition) {
   const std::string end = store::after_prefix(first);
   std::string& next = tombstone_cursor_[partition];
   for (std::size_t seen = 0; seen < kTombstonesPerWalk;) {
-    channel::DropTombstones drop;
+    partition::DropTombstones drop;
     drop.partition = partition;
     bool ended = true;
     Result<void> decoded;
@@ -440,7 +440,7 @@ Result<void> Sweeper::close_idle_streams() {
           return false;
         }));
     if (!any) continue;
-    channel::CloseIdleStreams close;
+    partition::CloseIdleStreams close;
     close.partition = partition;
     close.idle_ms = options_.stream_idle.count();
     JD_CHECK_OK(change(std::move(close)));

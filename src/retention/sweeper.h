@@ -13,9 +13,9 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/result.h"
-#include "channel/change.h"
 #include "model/ids.h"
 #include "observe/metrics.h"
+#include "partition/change.h"
 #include "retention/policy.h"
 #include "store/bulk_loader.h"
 #include "store/reader.h"
@@ -42,8 +42,8 @@ struct SweeperDeps {
   const Clock& clock;
   observe::Metrics& metrics;
   std::uint16_t partitions = 1;
-  // As channel::CommandRouter::post_change.
-  std::function<Result<void>(channel::Change, std::function<void(Result<void>)>)> post_change;
+  // As partition::CommandRouter::post_change.
+  std::function<Result<void>(partition::Change, std::function<void(Result<void>)>)> post_change;
   // Gives the space of deleted rows back; may take minutes.
   std::function<Result<void>()> compact;
   // The options as they are now: read at the start of each walk.
@@ -80,7 +80,7 @@ class Sweeper {
 
   void run();
   bool wait(std::chrono::milliseconds time);
-  Result<void> change(channel::Change change);
+  Result<void> change(partition::Change change);
   Result<void> reclaim_expired(PartitionId partition);
   Result<void> apply_limits(PartitionId partition);
   Result<void> limit_log(Walk& walk, const ChannelKey& log);

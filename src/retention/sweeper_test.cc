@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "channel/core_fixture.h"
+#include "partition/core_fixture.h"
 #include "store/index_progress.h"
 
 namespace jindou::retention {
@@ -15,7 +15,7 @@ namespace {
 
 const ChannelKey kGroup("g1", ChannelType::group);
 
-class Retention : public channel::Core {
+class Retention : public partition::Core {
  protected:
   SweepTotals sweep() {
     SweeperDeps deps{*database_,
@@ -23,7 +23,7 @@ class Retention : public channel::Core {
                      clock_,
                      metrics_,
                      database_->partitions(),
-                     [this](channel::Change change, std::function<void(Result<void>)> done) {
+                     [this](partition::Change change, std::function<void(Result<void>)> done) {
                        return router_->post_change(std::move(change), std::move(done));
                      },
                      [this]() -> Result<void> {
@@ -106,7 +106,7 @@ TEST_F(Retention, CountsTheMessagesThatAreThere) {
   brief.expire = 5;
   send({brief});
   send_many("g1", 3);
-  channel::DeleteMessages gone;
+  partition::DeleteMessages gone;
   gone.channel = kGroup;
   gone.seqs = {8, 9};
   ASSERT_TRUE(change(gone).has_value());
@@ -153,7 +153,7 @@ TEST_F(Retention, TypeGoesBeforeDefaultAndChannelBeforeType) {
     info.client_msg_no = "i" + std::to_string(i);
     send({info});
   }
-  channel::SetRetention own;
+  partition::SetRetention own;
   own.channel = ChannelKey("g2", ChannelType::group);
   own.max_count = 7;
   ASSERT_TRUE(change(own).has_value());
@@ -164,7 +164,7 @@ TEST_F(Retention, TypeGoesBeforeDefaultAndChannelBeforeType) {
   EXPECT_EQ(payloads("g1").size(), 4U);
   EXPECT_EQ(payloads("g2").size(), 7U);
   EXPECT_EQ(payloads("g3").size(), 10U) << "0 of its own means no limit";
-  channel::RangeQuery query;
+  partition::RangeQuery query;
   query.channel = ChannelKey("news", ChannelType::info);
   EXPECT_EQ(history_->load_range(query)->messages.size(), 2U);
 }
@@ -234,12 +234,12 @@ TEST_F(Retention, LeavesTheNumberOfAYoungerMessage) {
 }
 
 TEST_F(Retention, ForgetsLostConversationsAfterATime) {
-  channel::ChangeMembers members;
+  partition::ChangeMembers members;
   members.channel = kGroup;
   for (int i = 0; i < 450; ++i) members.uids.push_back("u" + std::to_string(i));
   const std::vector<std::string> last = {members.uids.back()};
   ASSERT_TRUE(change(members).has_value());
-  members.operation = channel::ChangeMembers::Operation::remove;
+  members.operation = partition::ChangeMembers::Operation::remove;
   members.uids.pop_back();
   ASSERT_TRUE(change(members).has_value());
   clock_.now_ms += 60'000;

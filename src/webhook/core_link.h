@@ -8,30 +8,30 @@
 #include <semaphore>
 
 #include "base/result.h"
-#include "channel/change.h"
-#include "channel/command_router.h"
-#include "channel/effects.h"
 #include "model/channel.h"
+#include "partition/change.h"
+#include "partition/command_router.h"
+#include "partition/effects.h"
 
 namespace jindou::webhook {
 
-// The part of channel::CommandRouter that is needed; a test puts its own core behind it.
+// The part of partition::CommandRouter that is needed; a test puts its own core behind it.
 class CoreLink {
  public:
   using ChangeDone = std::function<void(Result<void>)>;
-  using RecipientsDone = std::function<void(Result<channel::Recipients>)>;
+  using RecipientsDone = std::function<void(Result<partition::Recipients>)>;
 
   virtual ~CoreLink() = default;
   // As the router's calls of the same names.
-  virtual Result<void> post_change(channel::Change change, ChangeDone done) = 0;
+  virtual Result<void> post_change(partition::Change change, ChangeDone done) = 0;
   virtual Result<void> post_recipients(ChannelKey channel, RecipientsDone done) = 0;
 };
 
 class RouterLink final : public CoreLink {
  public:
   // Borrows the router.
-  explicit RouterLink(channel::CommandRouter& router) : router_(router) {}
-  Result<void> post_change(channel::Change change, ChangeDone done) override {
+  explicit RouterLink(partition::CommandRouter& router) : router_(router) {}
+  Result<void> post_change(partition::Change change, ChangeDone done) override {
     return router_.post_change(std::move(change), std::move(done));
   }
   Result<void> post_recipients(ChannelKey channel, RecipientsDone done) override {
@@ -39,7 +39,7 @@ class RouterLink final : public CoreLink {
   }
 
  private:
-  channel::CommandRouter& router_;
+  partition::CommandRouter& router_;
 };
 
 // Counts answers that come on threads of the core, which never wait for the one that counts.

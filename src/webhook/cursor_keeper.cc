@@ -54,7 +54,7 @@ Result<void> CursorKeeper::open() {
     } else {
       JD_TRY(const std::uint64_t last, last_listed(*cursor, partition));
       positions_[i] = {last, last};
-      channel::AdvanceWebhook change;
+      partition::AdvanceWebhook change;
       change.partition = partition;
       change.notified_to = last;
       change.offline_to = last;
@@ -153,7 +153,7 @@ void CursorKeeper::flush(bool force) {
     const auto& written = written_[i];
     if (written->in_flight.load()) continue;
     if (positions_[i] == posted_[i] && !written->failed.load()) continue;
-    channel::AdvanceWebhook change;
+    partition::AdvanceWebhook change;
     change.partition = static_cast<PartitionId>(i);
     change.notified_to = positions_[i].notified_to;
     change.offline_to = positions_[i].offline_to;

@@ -17,14 +17,14 @@ constexpr PartitionId kPartition{1};
 class CursorCore final : public CoreLink {
  public:
   explicit CursorCore(store::MemoryReader& store) : store_(store) {}
-  Result<void> post_change(channel::Change change, ChangeDone done) override {
+  Result<void> post_change(partition::Change change, ChangeDone done) override {
     if (refuse) return Error(Errc::overloaded);
     ++changes;
     if (fail) {
       done(Error(Errc::storage));
       return {};
     }
-    const auto& advance = std::get<channel::AdvanceWebhook>(change);
+    const auto& advance = std::get<partition::AdvanceWebhook>(change);
     store_.put(
         store::Table::main, store::webhook_cursor_key(advance.partition),
         store::encode(store::WebhookCursorRecord{*advance.notified_to, *advance.offline_to}));

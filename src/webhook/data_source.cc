@@ -83,9 +83,9 @@ std::optional<ChannelFlags> read_flags(const HttpAnswer& answer) {
   return flags;
 }
 
-std::shared_ptr<const channel::UidSet> set_of(std::vector<std::string> uids) {
-  return std::make_shared<channel::UidSet>(std::make_move_iterator(uids.begin()),
-                                           std::make_move_iterator(uids.end()));
+std::shared_ptr<const partition::UidSet> set_of(std::vector<std::string> uids) {
+  return std::make_shared<partition::UidSet>(std::make_move_iterator(uids.begin()),
+                                             std::make_move_iterator(uids.end()));
 }
 
 bool share_a_channel(const std::vector<ChannelKey>& a, const std::vector<ChannelKey>& b) {
@@ -127,7 +127,7 @@ void DataSource::stop() {
 
 bool DataSource::enabled() const { return !deps_.options()->addr.empty(); }
 
-std::shared_ptr<const channel::ListSource::Lists> DataSource::find(
+std::shared_ptr<const partition::ListSource::Lists> DataSource::find(
     const ChannelKey& channel) const {
   const MutexLock lock(mutex_);
   const auto it = entries_.find(channel);

@@ -17,8 +17,8 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/result.h"
-#include "channel/list_source.h"
 #include "model/channel.h"
+#include "partition/list_source.h"
 #include "webhook/http_sender.h"
 
 namespace jindou::webhook {
@@ -48,7 +48,7 @@ struct DataSourceDeps {
 // refused, and the next one asks again. Of a channel there goes on to be an answer for as long as
 // anybody holds one that find() has given, even an older one: the router holds them until what was
 // let go on them has been evaluated. Thread-safe.
-class DataSource final : public channel::ListSource {
+class DataSource final : public partition::ListSource {
  public:
   explicit DataSource(DataSourceDeps deps);
   // Stops.

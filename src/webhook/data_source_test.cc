@@ -11,8 +11,8 @@
 #include <string>
 
 #include "base/mutex.h"
-#include "channel/core_fixture.h"
 #include "codec/json_reader.h"
+#include "partition/core_fixture.h"
 #include "webhook/test_receiver.h"
 
 namespace jindou::webhook {
@@ -20,7 +20,7 @@ namespace {
 
 using Lists = std::map<std::string, std::string>;  // JSON arrays by channel and command
 
-class DataSourceTest : public channel::Core {
+class DataSourceTest : public partition::Core {
  protected:
   void SetUp() override {
     source_.set_body([this](const ReceivedCall& call) -> std::string {
@@ -121,10 +121,10 @@ TEST_F(DataSourceTest, EventsReachTheSubscribersAfterARestart) {
     const MutexLock lock(sink_.mutex);
     sink_.messages.clear();
   }
-  channel::AppendEvent event;
+  partition::AppendEvent event;
   event.channel = kGroup;
   event.client_msg_no = "m1";
-  event.effect = channel::AppendEvent::Effect::text_delta;
+  event.effect = partition::AppendEvent::Effect::text_delta;
   event.event_id = "e1";
   event.event_type = "t";
   event.event_key = std::string(kMainLane);
@@ -162,7 +162,7 @@ TEST_F(DataSourceTest, AnAnswerIsKeptUntilWhatWaitedForItIsEvaluated) {
   std::promise<void> held;
   ASSERT_TRUE(router_
                   ->post_recipients(ChannelKey(person, ChannelType::person),
-                                    [&](const Result<channel::Recipients>&) {
+                                    [&](const Result<partition::Recipients>&) {
                                       held.set_value();
                                       release.get_future().wait();
                                     })
@@ -200,7 +200,7 @@ TEST_F(DataSourceTest, AHeldAnswerKeepsItsSuccessor) {
   });
   answers_["g1 getSubscribers"] = R"(["u1"])";
   const auto ask = [this](const ChannelKey& channel) {
-    std::promise<std::shared_ptr<const channel::ListSource::Lists>> answer;
+    std::promise<std::shared_ptr<const partition::ListSource::Lists>> answer;
     data_source_->when_ready({channel}, [&](const Result<void>& ready) {
       EXPECT_TRUE(ready.has_value());
       answer.set_value(data_source_->find(channel));

@@ -193,7 +193,7 @@ Result<void> MessageStream::await_durable(const std::vector<MessageId>& last_tak
   std::size_t asked = 0;
   for (const MessageId id : last_taken) {
     if (deps_.durable.covers(id)) continue;
-    channel::AdvanceWebhook change;
+    partition::AdvanceWebhook change;
     change.partition = partition_of(id);
     JD_CHECK_OK(deps_.core.post_change(change, [answers](const Result<void>& done) {
       if (!done) answers->failed.store(true);

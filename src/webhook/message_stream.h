@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "channel/effects.h"
+#include "partition/effects.h"
 #include "presence/session_directory.h"
 #include "store/reader.h"
 #include "webhook/core_link.h"
@@ -63,7 +63,7 @@ struct StreamRole {
 // A message that is not stored, so the cursor knows nothing of it (msg.offline only).
 struct UnstoredMessage {
   std::shared_ptr<const Message> message;
-  channel::Recipients recipients;
+  partition::Recipients recipients;
 };
 
 class MessageStream {

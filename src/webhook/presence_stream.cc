@@ -54,7 +54,7 @@ std::int64_t PresenceStream::next_time() {
 }
 
 void PresenceStream::note(const presence::PresenceChange& change) {
-  channel::RecordPresenceEvent event;
+  partition::RecordPresenceEvent event;
   event.uid = change.uid;
   event.device_flag = change.flag;
   event.session_id = raw(change.id);
@@ -69,7 +69,7 @@ void PresenceStream::note(const presence::PresenceChange& change) {
   wake();
 }
 
-void PresenceStream::add_to_record(channel::RecordPresenceEvent event) {
+void PresenceStream::add_to_record(partition::RecordPresenceEvent event) {
   Noted noted;
   noted.event = std::move(event);
   noted.number = ++next_number_;
@@ -121,7 +121,7 @@ Result<void> PresenceStream::recover_sessions(PartitionId partition) {
       ++total;
       if (sessions[k].device_flag == gone.device_flag) ++device;
     }
-    channel::RecordPresenceEvent event;
+    partition::RecordPresenceEvent event;
     event.uid = gone.uid;
     event.device_flag = gone.device_flag;
     event.session_id = gone.session_id;
@@ -228,7 +228,7 @@ void PresenceStream::take_recorded() {
       failed_.push_back(std::move(outcome.noted));
       continue;
     }
-    const channel::RecordPresenceEvent& event = outcome.noted.event;
+    const partition::RecordPresenceEvent& event = outcome.noted.event;
     constexpr std::int64_t kSecond = 1'000'000'000;
     Pending pending;
     pending.partition = partition_for(event.uid, deps_.partitions);
@@ -275,7 +275,7 @@ void PresenceStream::forget(const std::vector<Pending>& changes) {
   boost::unordered_flat_map<std::uint16_t, std::vector<std::string>> keys;
   for (const Pending& change : changes) keys[raw(change.partition)].push_back(change.key);
   for (auto& [partition, list] : keys) {
-    channel::ForgetPresenceEvents forget;
+    partition::ForgetPresenceEvents forget;
     forget.partition = static_cast<PartitionId>(partition);
     forget.keys = std::move(list);
     to_forget_.push_back(std::move(forget));

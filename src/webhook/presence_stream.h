@@ -54,7 +54,7 @@ class PresenceStream {
 
   // On its way into the store.
   struct Noted {
-    channel::RecordPresenceEvent event;
+    partition::RecordPresenceEvent event;
     std::uint64_t number = 0;  // in the order of noting
   };
   struct Outcome {
@@ -72,7 +72,7 @@ class PresenceStream {
   struct Answers {
     Answers();
     Mailbox<Outcome> recorded;
-    Mailbox<channel::ForgetPresenceEvents> not_forgotten;
+    Mailbox<partition::ForgetPresenceEvents> not_forgotten;
     WakeSignal signal;
   };
   struct Batch {
@@ -89,7 +89,7 @@ class PresenceStream {
   void drop_excess(const WebhookOptions& options);
   Result<void> recover_changes(PartitionId partition);
   Result<void> recover_sessions(PartitionId partition);
-  void add_to_record(channel::RecordPresenceEvent event);
+  void add_to_record(partition::RecordPresenceEvent event);
   // Noted and not yet in the store.
   std::size_t not_recorded() const;
   // Wall time, but no value twice.
@@ -100,7 +100,7 @@ class PresenceStream {
 
   StreamDeps deps_;
   Courier courier_;
-  Mailbox<channel::RecordPresenceEvent> mailbox_;
+  Mailbox<partition::RecordPresenceEvent> mailbox_;
   std::shared_ptr<Answers> answers_;
 
   // The thread's own, after start().
@@ -112,7 +112,7 @@ class PresenceStream {
   TimePoint next_record_{};
   std::deque<Pending> pending_;
   std::optional<Batch> batch_;
-  std::vector<channel::ForgetPresenceEvents> to_forget_;
+  std::vector<partition::ForgetPresenceEvents> to_forget_;
   TimePoint next_send_{};
 
   std::atomic<std::int64_t> last_time_ns_{0};

@@ -29,7 +29,7 @@ Result<void> OfflineReceivers::prepare(const std::vector<Message>& messages) {
   struct Answers {
     AnswerCount count;
     Mutex mutex;
-    std::vector<std::pair<std::size_t, Result<channel::Recipients>>> recipients
+    std::vector<std::pair<std::size_t, Result<partition::Recipients>>> recipients
         JD_GUARDED_BY(mutex);
   };
   std::vector<ChannelKey> unknown;
@@ -42,7 +42,7 @@ Result<void> OfflineReceivers::prepare(const std::vector<Message>& messages) {
   std::size_t asked = 0;
   for (; asked < unknown.size(); ++asked) {
     auto posted = core_.post_recipients(
-        unknown[asked], [answers, i = asked](Result<channel::Recipients> recipients) {
+        unknown[asked], [answers, i = asked](Result<partition::Recipients> recipients) {
           {
             const MutexLock lock(answers->mutex);
             answers->recipients.emplace_back(i, std::move(recipients));
@@ -79,7 +79,7 @@ std::vector<std::string> OfflineReceivers::of(const Message& message) const {
     if (!channel.offline) channel.offline = offline_among(*channel.recipients);
     return without_sender(*channel.offline, message);
   }
-  channel::Recipients recipients;
+  partition::Recipients recipients;
   recipients.listed = message.subscribers;
   if (!is_targeted(message)) {
     recipients.excluded = channels_.at(message.channel).recipients->excluded;
@@ -88,7 +88,7 @@ std::vector<std::string> OfflineReceivers::of(const Message& message) const {
 }
 
 std::vector<std::string> OfflineReceivers::of(const Message& message,
-                                              const channel::Recipients& recipients) const {
+                                              const partition::Recipients& recipients) const {
   return without_sender(offline_among(recipients), message);
 }
 
@@ -101,7 +101,7 @@ bool OfflineReceivers::is_offline(std::string_view uid) const {
 }
 
 std::vector<std::string> OfflineReceivers::offline_among(
-    const channel::Recipients& recipients) const {
+    const partition::Recipients& recipients) const {
   std::vector<std::string> offline;
   const auto consider = [&](const std::string& uid) {
     if (uid == kSystemUid) return;

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "channel/effects.h"
 #include "model/message.h"
+#include "partition/effects.h"
 #include "presence/session_directory.h"
 #include "webhook/core_link.h"
 
@@ -36,17 +36,18 @@ class OfflineReceivers {
   // Precondition: knows().
   std::vector<std::string> of(const Message& message) const;
   // Of a message whose recipients came with it.
-  std::vector<std::string> of(const Message& message, const channel::Recipients& recipients) const;
+  std::vector<std::string> of(const Message& message,
+                              const partition::Recipients& recipients) const;
 
  private:
   struct Channel {
-    std::optional<channel::Recipients> recipients;  // empty: the core has not answered
+    std::optional<partition::Recipients> recipients;  // empty: the core has not answered
     // Of all its recipients, whoever sends; found when a message needs it.
     mutable std::optional<std::vector<std::string>> offline;
   };
 
   bool is_offline(std::string_view uid) const;
-  std::vector<std::string> offline_among(const channel::Recipients& recipients) const;
+  std::vector<std::string> offline_among(const partition::Recipients& recipients) const;
 
   CoreLink& core_;
   const presence::SessionDirectory& sessions_;

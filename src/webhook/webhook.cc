@@ -99,11 +99,11 @@ void Webhook::stop() {
   cursors_.wait_flushed(kLastCursors);
 }
 
-void Webhook::post_committed(std::shared_ptr<const channel::CommittedBatch> batch) {
+void Webhook::post_committed(std::shared_ptr<const partition::CommittedBatch> batch) {
   if (!tells_messages_.load(std::memory_order_relaxed)) return;
   std::size_t stored = 0;
   MessageId last{};
-  for (const channel::CommittedMessage& committed : batch->messages) {
+  for (const partition::CommittedMessage& committed : batch->messages) {
     if (!committed.message) continue;
     if (!committed.message->flags.no_persist) {
       ++stored;

@@ -17,7 +17,7 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "base/result.h"
-#include "channel/effects.h"
+#include "partition/effects.h"
 #include "presence/session_directory.h"
 #include "store/reader.h"
 #include "webhook/core_link.h"
@@ -44,7 +44,7 @@ struct WebhookDeps {
   std::size_t offline_bytes_max = kOfflineBytesMax;
 };
 
-class Webhook final : public channel::EffectSink {
+class Webhook final : public partition::EffectSink {
  public:
   explicit Webhook(WebhookDeps deps);
   // stop().
@@ -64,7 +64,7 @@ class Webhook final : public channel::EffectSink {
   void stop();
 
   // From the core, beside the fan-out. Never blocks.
-  void post_committed(std::shared_ptr<const channel::CommittedBatch> batch) override;
+  void post_committed(std::shared_ptr<const partition::CommittedBatch> batch) override;
   // From the session directory, in the order of each user's changes. Never blocks.
   void note_presence(const presence::PresenceChange& change);
 

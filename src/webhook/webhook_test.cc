@@ -65,7 +65,7 @@ class TestCore final : public CoreLink {
  public:
   explicit TestCore(SharedStore& store) : store_(store) {}
 
-  Result<void> post_change(channel::Change change, ChangeDone done) override {
+  Result<void> post_change(partition::Change change, ChangeDone done) override {
     if (refuse.load()) {
       ++refused;
       return Error(Errc::overloaded);
@@ -75,14 +75,14 @@ class TestCore final : public CoreLink {
       done(Error(Errc::storage));
       return {};
     }
-    if (const auto* advance = std::get_if<channel::AdvanceWebhook>(&change)) {
+    if (const auto* advance = std::get_if<partition::AdvanceWebhook>(&change)) {
       if (advance->notified_to) {
         const std::string key = store::webhook_cursor_key(advance->partition);
         store_.put(key, store::encode(store::WebhookCursorRecord{*advance->notified_to,
                                                                  *advance->offline_to}));
         ++cursors_written;
       }
-    } else if (const auto* record = std::get_if<channel::RecordPresenceEvent>(&change)) {
+    } else if (const auto* record = std::get_if<partition::RecordPresenceEvent>(&change)) {
       const PartitionId partition = partition_for(record->uid, kPartitions);
       const std::string session = store::online_session_key(
           partition, record->uid, record->device_flag, record->session_id);
@@ -94,7 +94,7 @@ class TestCore final : public CoreLink {
       store_.put(
           store::presence_event_key(partition, record->at_ns, record->session_id, record->online),
           record->text);
-    } else if (const auto* forget = std::get_if<channel::ForgetPresenceEvents>(&change)) {
+    } else if (const auto* forget = std::get_if<partition::ForgetPresenceEvents>(&change)) {
       for (const auto& key : forget->keys) store_.erase(key);
       forgotten += forget->keys.size();
     }
@@ -102,7 +102,7 @@ class TestCore final : public CoreLink {
     return {};
   }
   Result<void> post_recipients(ChannelKey channel, RecipientsDone done) override {
-    channel::Recipients recipients;
+    partition::Recipients recipients;
     bool unknown = false;
     {
       const MutexLock lock(mutex_);
@@ -119,7 +119,7 @@ class TestCore final : public CoreLink {
   }
   void subscribe(const std::string& channel, std::vector<std::string> uids) {
     const MutexLock lock(mutex_);
-    subscribers_[channel] = std::make_shared<channel::UidSet>(uids.begin(), uids.end());
+    subscribers_[channel] = std::make_shared<partition::UidSet>(uids.begin(), uids.end());
   }
 
   // Questions about this channel fail, as when a data source does not answer.
@@ -139,7 +139,7 @@ class TestCore final : public CoreLink {
  private:
   SharedStore& store_;
   Mutex mutex_;
-  std::map<std::string, std::shared_ptr<const channel::UidSet>> subscribers_;
+  std::map<std::string, std::shared_ptr<const partition::UidSet>> subscribers_;
   std::string unknown_;
 };
 
@@ -181,7 +181,7 @@ class WebhookTest : public testing::Test {
   void commit(const std::string& channel, int count, MessageFlags flags = {}) {
     const PartitionId partition = partition_for(channel, kPartitions);
     const ChannelKey log(channel, ChannelType::group);
-    auto batch = std::make_shared<channel::CommittedBatch>();
+    auto batch = std::make_shared<partition::CommittedBatch>();
     store::CommitRecordBuilder record;
     for (int i = 0; i < count; ++i) {
       auto message = std::make_shared<Message>();
@@ -191,7 +191,7 @@ class WebhookTest : public testing::Test {
       message->payload = "p";
       message->timestamp = clock_.wall_seconds();
       message->flags = flags;
-      channel::CommittedMessage committed;
+      partition::CommittedMessage committed;
       committed.recipients.listed = {"listed"};
       if (!flags.no_persist) {
         message->seq = static_cast<MessageSeq>(++seqs_[channel]);

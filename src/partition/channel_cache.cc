@@ -1,0 +1,186 @@
+#include "partition/channel_cache.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "partition/inbox_directory.h"
+
+namespace jindou::partition {
+
+namespace {
+
+using store::KeyKind;
+using store::Table;
+
+// So many conversations, or uids in a list, weigh as much as a channel.
+constexpr std::size_t kHeldPerWeight = 64;
+// No channel weighs more than this part of the limit, so that one huge group does not push
+// everything else out.
+constexpr std::size_t kWeightMaxShare = 8;
+
+}  // namespace
+
+Result<void> check_not_disbanded(const CachedChannel& channel) {
+  if (!channel.record.flags.disband) return {};
+  return Error(
+      Errc::invalid,
+      "the channel was deleted or disbanded; POST /channel without disband brings it back: its "
+      "seqs go on, deleted messages stay deleted");
+}
+
+KeyKind key_kind(MemberList list) {
+  switch (list) {
+    case MemberList::subscribers: return KeyKind::subscriber;
+    case MemberList::denylist: return KeyKind::denylist;
+    case MemberList::allowlist: return KeyKind::allowlist;
+  }
+  return KeyKind::subscriber;
+}
+
+ChannelCache::ChannelCache(PartitionId partition, const store::Reader& reader, const Clock& clock,
+                           std::size_t channels_max)
+    : partition_(partition), reader_(reader), clock_(clock), channels_max_(channels_max) {}
+
+CachedChannel* ChannelCache::find(const ChannelKey& key) {
+  const auto it = channels_.find(key);
+  return it == channels_.end() ? nullptr : it->second.get();
+}
+
+Result<CachedChannel*> ChannelCache::load(const ChannelKey& key) {
+  if (const auto it = channels_.find(key); it != channels_.end()) {
+    it->second->last_used = ++use_tick_;
+    return it->second.get();
+  }
+  auto channel = std::make_unique<CachedChannel>();
+  channel->key = key;
+  std::string value;
+  JD_TRY(channel->exists, reader_.get(Table::main, store::channel_key(partition_, key), value));
+  if (channel->exists) {
+    JD_TRY(channel->record, store::decode_channel(value));
+  }
+  channel->last_seq = std::max(channel->record.cleared_to, channel->record.seq_floor);
+  const std::string prefix = store::message_prefix(partition_, key);
+  JD_CHECK_OK(reader_.scan_backward(Table::main, prefix, store::after_prefix(prefix),
+                                    [&](std::string_view last, std::string_view) {
+                                      channel->last_seq = std::max(
+                                          channel->last_seq, raw(store::seq_of_message_key(last)));
+                                      return false;
+                                    }));
+  channel->last_used = ++use_tick_;
+  CachedChannel* loaded = channel.get();
+  channels_.emplace(key, std::move(channel));
+  weight_ += loaded->weight;
+  return loaded;
+}
+
+Result<UidSet*> ChannelCache::load_list(CachedChannel& channel, MemberList list) {
+  auto& set = channel.lists[static_cast<int>(list)];
+  if (!set) {
+    if (channel.exists) {
+      JD_TRY(auto uids,
+             read_members(reader_, store::member_prefix(partition_, key_kind(list), channel.key)));
+      set = std::make_shared<UidSet>(std::move(uids));
+      weigh(channel);
+    } else {
+      set = std::make_shared<UidSet>();
+    }
+  }
+  return set.get();
+}
+
+Result<UidSet*> ChannelCache::load_list_for_change(CachedChannel& channel, MemberList list) {
+  JD_TRY(const UidSet* current, load_list(channel, list));
+  auto& set = channel.lists[static_cast<int>(list)];
+  bool& handed_out = channel.list_handed_out[static_cast<int>(list)];
+  if (handed_out) set = std::make_shared<UidSet>(*current);
+  handed_out = false;
+  return set.get();
+}
+
+void ChannelCache::touch(CachedChannel& channel, const Txn& txn) {
+  channel.touched_position = txn.position();
+  channel.last_used = ++use_tick_;
+  weigh(channel);
+}
+
+void ChannelCache::weigh(CachedChannel& channel) {
+  std::size_t held = channel.conversations.size();
+  for (const auto& list : channel.lists) held += list ? list->size() : 0;
+  weight_ -= channel.weight;
+  channel.weight = 1 + std::min(held / kHeldPerWeight, channels_max_ / kWeightMaxShare);
+  weight_ += channel.weight;
+}
+
+void ChannelCache::evict() {
+  if (weight_ <= channels_max_) return;
+  // A quarter of the cache, so that it does not come to this all the time; least recently used
+  // first. A channel with a change that is not yet durable stays: the store would still answer with
+  // its old seq.
+  const std::size_t wanted = channels_max_ / 4 * 3;
+  std::vector<CachedChannel*> idle;
+  idle.reserve(channels_.size());
+  for (const auto& [key, channel] : channels_) {
+    if (channel->list_job != nullptr) continue;  // its lists are ahead of their rows
+    if (channel->touched_position <= durable_) idle.push_back(channel.get());
+  }
+  std::sort(idle.begin(), idle.end(), [](const CachedChannel* a, const CachedChannel* b) {
+    return a->last_used < b->last_used;
+  });
+  for (const CachedChannel* channel : idle) {
+    if (weight_ <= wanted) break;
+    weight_ -= channel->weight;
+    channels_.erase(ChannelKey(channel->key));
+  }
+}
+
+void ChannelCache::put_record(CachedChannel& channel, Txn& txn) {
+  if (!channel.exists) {
+    channel.exists = true;
+    channel.record.created_at = clock_.wall_seconds();
+  }
+  touch(channel, txn);
+  txn.put(store::channel_key(partition_, channel.key), store::encode(channel.record));
+}
+
+ChannelCache::Membership ChannelCache::change_members(CachedChannel& channel, MemberList list,
+                                                      ChangeMembers::Operation operation,
+                                                      const std::vector<std::string>& uids,
+                                                      Txn& txn) {
+  UidSet& set = *channel.list(list);
+  using Operation = ChangeMembers::Operation;
+  Membership membership;
+  if (operation == Operation::remove) {
+    for (const auto& uid : uids) {
+      if (set.erase(uid) > 0) membership.removed.push_back(uid);
+    }
+  } else {
+    if (operation == Operation::replace) {
+      const UidSet wanted(uids.begin(), uids.end());
+      for (const auto& uid : set) {
+        if (!wanted.contains(uid)) membership.removed.push_back(uid);
+      }
+      for (const auto& uid : membership.removed) set.erase(uid);
+    }
+    for (const auto& uid : uids) {
+      if (set.insert(uid).second) membership.added.push_back(uid);
+    }
+  }
+  if (!membership.removed.empty() || !membership.added.empty()) {
+    channel.lists_position = txn.position();
+  }
+  for (const auto& uid : membership.removed) {
+    txn.erase(store::member_key(partition_, key_kind(list), channel.key, uid));
+  }
+  for (const auto& uid : membership.added) {
+    txn.put(store::member_key(partition_, key_kind(list), channel.key, uid), {});
+  }
+  weigh(channel);
+  return membership;
+}
+
+void ChannelCache::clear() {
+  channels_.clear();
+  weight_ = 0;
+}
+
+}  // namespace jindou::partition

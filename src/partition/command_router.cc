@@ -1,0 +1,433 @@
+#include "partition/command_router.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "partition/addressing.h"
+#include "partition/announcements.h"
+#include "partition/delay_limit.h"
+#include "partition/partition_worker.h"
+#include "partition/send_batch.h"
+
+namespace jindou::partition {
+
+namespace {
+
+// What a message costs besides its payload: the command, the result, the keys of the batch.
+constexpr std::size_t kItemOverheadBytes = 512;
+// Of a body, per item, as long as no batch has come: an item of the sendbatch page.
+constexpr std::size_t kItemBytesAtFirst = 256;
+// Weight of what was known of the bytes per item against one batch more.
+constexpr std::size_t kKnownItemWeight = 7;
+// A uid in a list: the string and its place in a set.
+constexpr std::size_t kUidOverheadBytes = 64;
+
+std::size_t weight_of(const std::vector<SendCommand>& commands) {
+  std::size_t bytes = commands.size() * kItemOverheadBytes;
+  for (const auto& command : commands) {
+    bytes += command.payload.size();
+    for (const auto& uid : command.subscribers) bytes += uid.size() + kUidOverheadBytes;
+  }
+  return bytes;
+}
+
+std::size_t weight_of(const std::vector<std::string>& uids) {
+  std::size_t bytes = kItemOverheadBytes;
+  for (const auto& uid : uids) bytes += uid.size() + kUidOverheadBytes;
+  return bytes;
+}
+
+// Where a change belongs, and what it weighs while it is in flight.
+struct ChangeRoute {
+  PartitionId partition{};
+  std::size_t bytes = kItemOverheadBytes;
+};
+
+class RouteOf {
+ public:
+  explicit RouteOf(std::uint16_t partitions) : partitions_(partitions) {}
+
+  ChangeRoute operator()(const UpsertChannel& change) const {
+    return by_id(change.channel.id, weight_of(change.subscribers));
+  }
+  ChangeRoute operator()(const ChangeMembers& change) const {
+    return by_id(change.channel.id, weight_of(change.uids));
+  }
+  ChangeRoute operator()(const StoreToken& change) const { return by_id(change.uid); }
+  ChangeRoute operator()(const ClearTokens& change) const { return by_id(change.uid); }
+  ChangeRoute operator()(const ChangeSystemAccounts& change) const {
+    return by_id(kSystemUid, weight_of(change.uids));
+  }
+  ChangeRoute operator()(const ChangeConversation& change) const {
+    return by_id(change.channel.id, weight_of(change.uids));
+  }
+  ChangeRoute operator()(const RecordCommandSync& change) const {
+    return by_id(change.uid, kItemOverheadBytes * (1 + change.positions.size() / 4));
+  }
+  ChangeRoute operator()(const DeleteMessages& change) const {
+    return by_id(change.channel.id, kItemOverheadBytes + change.seqs.size() * kUidOverheadBytes);
+  }
+  ChangeRoute operator()(const ReclaimExpired& change) const {
+    return {change.partition, weight_of(change.keys)};
+  }
+  ChangeRoute operator()(const DropTombstones& change) const {
+    return {change.partition, weight_of(change.keys)};
+  }
+  ChangeRoute operator()(const ForgetPresenceEvents& change) const {
+    return {change.partition, weight_of(change.keys)};
+  }
+  ChangeRoute operator()(const RecordPresenceEvent& change) const { return by_id(change.uid); }
+  template <class Other>
+  ChangeRoute operator()(const Other& change) const {
+    if constexpr (requires { change.partition; }) {
+      return {change.partition};
+    } else {
+      return by_id(change.channel.id);
+    }
+  }
+
+ private:
+  ChangeRoute by_id(std::string_view id, std::size_t bytes = kItemOverheadBytes) const {
+    return {partition_for(id, partitions_), bytes};
+  }
+
+  std::uint16_t partitions_;
+};
+
+// The channel whose lists say who receives what happens in it; none where its id names the users.
+std::vector<ChannelKey> listed_channel(const ChannelKey& channel) {
+  if (channel.type == ChannelType::person || channel.type == ChannelType::agent) return {};
+  return {channel};
+}
+
+// The channels whose lists the rules and the fan-out of these commands look at; each once. Of a
+// person there are two: a source may know the inbox, or only the pair of sender and receiver.
+std::vector<ChannelKey> listed_channels(const std::vector<SendCommand>& commands) {
+  std::vector<ChannelKey> channels;
+  for (const auto& command : commands) {
+    const auto receiver = receiver_of(command);
+    if (!receiver.empty()) {
+      channels.emplace_back(std::string(receiver), ChannelType::person);
+      // Nobody keeps the built-in account out.
+      if (command.from_uid != kSystemUid) {
+        channels.emplace_back(person_channel_id(command.from_uid, receiver), ChannelType::person);
+      }
+    }
+    const ChannelType type = command.channel.type;
+    const bool by_pair = type == ChannelType::agent || type == ChannelType::person;
+    if (!by_pair && !is_targeted_command(command)) channels.push_back(command.channel);
+  }
+  std::sort(channels.begin(), channels.end());
+  channels.erase(std::unique(channels.begin(), channels.end()), channels.end());
+  return channels;
+}
+
+}  // namespace
+
+struct CommandRouter::Load {
+  explicit Load(const RouterLimits& limits) : delay(limits.delay_max) {}
+  std::atomic<std::size_t> items{0};
+  std::atomic<std::size_t> bytes{0};
+  std::atomic<std::size_t> batches{0};
+  DelayLimit delay;
+  Announcements announced;
+  // Of a body, per item, over the last few batches.
+  std::atomic<std::size_t> item_bytes{kItemBytesAtFirst};
+
+  // One batch more. Two at the same time may count as one, which does no harm.
+  void learn(std::size_t body_bytes, std::size_t items_of_it) {
+    if (items_of_it == 0) return;
+    const std::size_t known = item_bytes.load(std::memory_order_relaxed);
+    const std::size_t now =
+        (kKnownItemWeight * known + body_bytes / items_of_it) / (kKnownItemWeight + 1);
+    item_bytes.store(std::max<std::size_t>(1, now), std::memory_order_relaxed);
+  }
+};
+
+struct CommandRouter::Admission {
+  Admission(std::shared_ptr<Load> admitted, std::size_t item_count, std::size_t byte_count)
+      : load(std::move(admitted)), items(item_count), bytes(byte_count) {}
+  Admission(const Admission&) = delete;
+  Admission& operator=(const Admission&) = delete;
+  ~Admission() {
+    load->items.fetch_sub(items, std::memory_order_relaxed);
+    load->bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  }
+  std::shared_ptr<Load> load;
+  std::size_t items;
+  std::size_t bytes;
+  ReservationPtr reservation;
+  // What was admitted is to be evaluated with these.
+  std::vector<std::shared_ptr<const ListSource::Lists>> lists;
+};
+
+class CommandRouter::Reservation {
+ public:
+  Reservation(std::shared_ptr<Load> load, std::size_t bytes, TimePoint now)
+      : made_at(now), body_bytes(bytes), load_(std::move(load)) {
+    batches_before_ = load_->batches.fetch_add(1, std::memory_order_relaxed);
+  }
+  ~Reservation() { load_->batches.fetch_sub(1, std::memory_order_relaxed); }
+  Reservation(const Reservation&) = delete;
+  Reservation& operator=(const Reservation&) = delete;
+
+  std::size_t batches_before() const { return batches_before_; }
+  const TimePoint made_at;
+  const std::size_t body_bytes;
+  // By the estimate; gives way to what the commands weigh.
+  std::shared_ptr<Admission> estimated;
+
+ private:
+  std::shared_ptr<Load> load_;
+  std::size_t batches_before_ = 0;
+};
+
+class CommandRouter::Announcement {
+ public:
+  Announcement(std::shared_ptr<Load> load, std::size_t items, TimePoint now)
+      : load_(std::move(load)), mark_(load_->announced.add(items, now)) {}
+  ~Announcement() { load_->announced.withdraw(mark_); }
+  Announcement(const Announcement&) = delete;
+  Announcement& operator=(const Announcement&) = delete;
+
+ private:
+  std::shared_ptr<Load> load_;
+  Announcements::Mark mark_;
+};
+
+CommandRouter::CommandRouter(std::vector<PartitionWorker*> workers, std::uint16_t partitions,
+                             const RouterLimits& limits, const Clock& clock)
+    : workers_(std::move(workers)),
+      partitions_(partitions),
+      limits_(limits),
+      clock_(clock),
+      load_(std::make_shared<Load>(limits)) {}
+
+std::size_t CommandRouter::items_limit() const {
+  return std::min(limits_.items_in_flight_max, load_->delay.items_max());
+}
+
+bool CommandRouter::stalled() const { return load_->delay.stalled(clock_.steady()); }
+
+bool CommandRouter::has_room() const {
+  return load_->items.load(std::memory_order_relaxed) < items_limit() &&
+         load_->bytes.load(std::memory_order_relaxed) < limits_.bytes_in_flight_max && !stalled();
+}
+
+CommandRouter::AnnouncementPtr CommandRouter::announce(std::size_t bytes) {
+  if (!has_room() || batches_in_flight() >= limits_.batches_in_flight_max) return nullptr;
+  const TimePoint now = clock_.steady();
+  const std::size_t items =
+      std::max<std::size_t>(1, bytes / load_->item_bytes.load(std::memory_order_relaxed));
+  const std::size_t before =
+      load_->items.load(std::memory_order_relaxed) + load_->announced.count(now);
+  // As in try_admit(): one that is larger than the limit passes when nothing else is there.
+  if (before > 0 && before + items > items_limit()) return nullptr;
+  return std::make_shared<Announcement>(load_, items, now);
+}
+
+CommandRouter::ReservationPtr CommandRouter::reserve(std::size_t items, std::size_t bytes) {
+  auto reservation = std::make_shared<Reservation>(load_, bytes, clock_.steady());
+  if (reservation->batches_before() >= limits_.batches_in_flight_max) return nullptr;
+  reservation->estimated = try_admit(items, bytes + items * kItemOverheadBytes);
+  return reservation->estimated && !stalled() ? reservation : nullptr;
+}
+
+std::shared_ptr<CommandRouter::Admission> CommandRouter::try_admit(std::size_t items,
+                                                                   std::size_t bytes) {
+  const std::size_t items_before = load_->items.fetch_add(items, std::memory_order_relaxed);
+  const std::size_t bytes_before = load_->bytes.fetch_add(bytes, std::memory_order_relaxed);
+  auto admission = std::make_shared<Admission>(load_, items, bytes);
+  // A request larger than the limit itself passes when nothing else is in flight.
+  const bool items_fit = items_before == 0 || items_before + items <= items_limit();
+  const bool bytes_fit = bytes_before == 0 || bytes_before + bytes <= limits_.bytes_in_flight_max;
+  if (items_fit && bytes_fit) return admission;
+  return nullptr;
+}
+
+bool CommandRouter::resize(Admission& admission, std::size_t items, std::size_t bytes) {
+  // Unsigned arithmetic wraps to the right difference.
+  const std::size_t more_items = items - admission.items;
+  const std::size_t more_bytes = bytes - admission.bytes;
+  const std::size_t items_in_all = load_->items.fetch_add(more_items) + more_items;
+  const std::size_t bytes_in_all = load_->bytes.fetch_add(more_bytes) + more_bytes;
+  const bool items_fit =
+      items <= admission.items || items_in_all == items || items_in_all <= items_limit();
+  const bool bytes_fit = bytes <= admission.bytes || bytes_in_all == bytes ||
+                         bytes_in_all <= limits_.bytes_in_flight_max;
+  admission.items = items;
+  admission.bytes = bytes;
+  return items_fit && bytes_fit;
+}
+
+Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCommand> commands,
+                                                              SendDone done, TimePoint deadline,
+                                                              const ReservationPtr& reservation) {
+  if (closed_.load(std::memory_order_acquire)) {
+    return Error(Errc::unavailable, "the server is stopping");
+  }
+  TimePoint since = clock_.steady();
+  std::shared_ptr<Admission> admission;
+  if (reservation && reservation->estimated) {
+    since = reservation->made_at;
+    load_->learn(reservation->body_bytes, commands.size());
+    // Not given back and taken again: what was let in keeps its place.
+    admission = std::move(reservation->estimated);
+    if (!resize(*admission, commands.size(), weight_of(commands))) admission.reset();
+  } else {
+    admission = try_admit(commands.size(), weight_of(commands));
+  }
+  if (!admission || stalled()) {
+    return Error(Errc::overloaded, "too many messages are in flight; retry later");
+  }
+  admission->reservation = reservation;
+
+  std::vector<SendBatch::Part> parts;
+  // Most sends touch few partitions: a linear search over the parts beats a table of all partitions
+  // only for one message, so that case goes without either.
+  if (commands.size() == 1) {
+    parts.push_back({partition_of(commands[0], partitions_), {0}});
+  } else {
+    std::vector<std::int32_t> part_of(partitions_, -1);
+    for (std::uint32_t i = 0; i < commands.size(); ++i) {
+      const PartitionId partition = partition_of(commands[i], partitions_);
+      auto& part = part_of[raw(partition)];
+      if (part < 0) {
+        part = static_cast<std::int32_t>(parts.size());
+        parts.push_back({partition, {}});
+      }
+      parts[static_cast<std::size_t>(part)].items.push_back(i);
+    }
+  }
+  auto batch = std::make_shared<SendBatch>(std::move(commands), std::move(parts), admission,
+                                           deadline, std::move(done));
+  if (batch->parts().empty()) {
+    // No commands: answered at once, there is no part to wait for.
+    batch->expire();
+    return std::shared_ptr<PendingSend>(std::move(batch));
+  }
+  if (lists_ == nullptr || !lists_->enabled()) {
+    dispatch(batch, since);  // without a look at each command
+    return std::shared_ptr<PendingSend>(std::move(batch));
+  }
+  when_listed(listed_channels(batch->commands()), std::move(admission),
+              [this, batch, since](const Result<void>& listed) {
+                if (listed) {
+                  dispatch(batch, since);
+                } else {
+                  batch->refuse(listed.error().code());
+                }
+              });
+  return std::shared_ptr<PendingSend>(std::move(batch));
+}
+
+void CommandRouter::when_listed(std::vector<ChannelKey> channels,
+                                std::shared_ptr<Admission> admission,
+                                std::function<void(Result<void>)> go) {
+  if (lists_ == nullptr || !lists_->enabled()) {
+    go({});
+    return;
+  }
+  auto hold = [this, channels, admission = std::move(admission)] {
+    for (const ChannelKey& channel : channels) {
+      if (auto lists = lists_->find(channel)) admission->lists.push_back(std::move(lists));
+    }
+  };
+  // Those that are there already are held from now on, those that come from when they are there:
+  // `go` may find one that was renewed meanwhile.
+  hold();
+  lists_->when_ready(std::move(channels),
+                     [hold = std::move(hold), go = std::move(go)](Result<void> ready) {
+                       if (ready) hold();
+                       go(std::move(ready));
+                     });
+}
+
+void CommandRouter::dispatch(const std::shared_ptr<SendBatch>& batch, TimePoint since) {
+  const std::size_t ahead = load_->items.load(std::memory_order_relaxed);
+  DelayLimit::Start start = load_->delay.begin(ahead, clock_.steady());
+  start.at = std::min(start.at, since);
+  batch->start_timing(
+      [load = load_, &clock = clock_, start] { load->delay.finish(start, clock.steady()); });
+  std::vector<std::vector<std::uint32_t>> parts_of_worker(workers_.size());
+  for (std::uint32_t part = 0; part < batch->parts().size(); ++part) {
+    parts_of_worker[raw(batch->parts()[part].partition) % workers_.size()].push_back(part);
+  }
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (!parts_of_worker[i].empty()) workers_[i]->post(batch, std::move(parts_of_worker[i]));
+  }
+}
+
+Result<std::shared_ptr<CommandRouter::Admission>> CommandRouter::admit(std::size_t bytes) {
+  if (closed_.load(std::memory_order_acquire)) {
+    return Error(Errc::unavailable, "the server is stopping");
+  }
+  auto admission = try_admit(1, bytes);
+  if (!admission) return Error(Errc::overloaded, "too many changes are in flight; retry later");
+  return admission;
+}
+
+PartitionWorker& CommandRouter::worker_of(PartitionId partition) {
+  return *workers_[raw(partition) % workers_.size()];
+}
+
+Result<void> CommandRouter::post_change(Change change, ChangeDone done) {
+  const ChangeRoute route = std::visit(RouteOf(partitions_), change);
+  JD_TRY(auto admission, admit(route.bytes));
+  worker_of(route.partition)
+      .post(route.partition, std::move(change),
+            [admission = std::move(admission), done = std::move(done)](Result<void> outcome) {
+              done(std::move(outcome));
+            });
+  return {};
+}
+
+Result<void> CommandRouter::post_event(AppendEvent event, EventDone done) {
+  const std::size_t bytes =
+      kItemOverheadBytes + event.payload.size() + event.snapshot.size() + event.text.size();
+  JD_TRY(auto admission, admit(bytes));
+  auto channels = listed_channel(event.channel);
+  when_listed(std::move(channels), admission,
+              [this, admission, event = std::move(event),
+               done = std::move(done)](const Result<void>& listed) mutable {
+                if (!listed) return done(Error(listed.error()));
+                const PartitionId partition = partition_for(event.channel.id, partitions_);
+                worker_of(partition).post(
+                    partition, std::move(event),
+                    [admission = std::move(admission), done = std::move(done)](
+                        Result<EventOutcome> outcome) { done(std::move(outcome)); });
+              });
+  return {};
+}
+
+Result<void> CommandRouter::post_recipients(ChannelKey channel, RecipientsDone done) {
+  JD_TRY(auto admission, admit(kItemOverheadBytes));
+  auto channels = listed_channel(channel);
+  when_listed(std::move(channels), admission,
+              [this, admission, channel = std::move(channel),
+               done = std::move(done)](const Result<void>& listed) mutable {
+                if (!listed) return done(Error(listed.error()));
+                const PartitionId partition = partition_for(channel.id, partitions_);
+                worker_of(partition).post(
+                    partition, std::move(channel),
+                    [admission = std::move(admission), done = std::move(done)](
+                        Result<Recipients> recipients) { done(std::move(recipients)); });
+              });
+  return {};
+}
+
+void CommandRouter::close() { closed_.store(true, std::memory_order_release); }
+
+std::size_t CommandRouter::items_in_flight() const {
+  return load_->items.load(std::memory_order_relaxed);
+}
+
+std::size_t CommandRouter::batches_in_flight() const {
+  return load_->batches.load(std::memory_order_relaxed);
+}
+
+std::size_t CommandRouter::bytes_in_flight() const {
+  return load_->bytes.load(std::memory_order_relaxed);
+}
+
+}  // namespace jindou::partition

@@ -1,0 +1,137 @@
+// The front door of the core: takes commands from every edge, hands them to the partitions they
+// belong to, and collects the results. POST /message/sendbatch, a single send and a client's SEND
+// all come through post_send().
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "model/message.h"
+#include "partition/change.h"
+#include "partition/effects.h"
+#include "partition/list_source.h"
+#include "partition/pending_send.h"
+
+namespace jindou::partition {
+
+class PartitionWorker;
+class SendBatch;
+
+struct RouterLimits {
+  std::size_t items_in_flight_max = 200'000;
+  std::size_t bytes_in_flight_max = std::size_t{256} << 20;
+  // Reservations at the same time.
+  std::size_t batches_in_flight_max = 256;
+  // How long what is sent may be expected to wait until it is durable; see DelayLimit.
+  std::chrono::milliseconds delay_max{1'250};
+};
+
+class CommandRouter {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  static constexpr TimePoint kNever = TimePoint::max();
+
+  // Room in the core for one request, from before it is parsed until all of it is done. May outlive
+  // the router.
+  class Reservation;
+  using ReservationPtr = std::shared_ptr<Reservation>;
+  // Says that a request is on its way; see Announcements. May outlive the router.
+  class Announcement;
+  using AnnouncementPtr = std::shared_ptr<Announcement>;
+
+  using SendDone = partition::SendDone;
+  using ChangeDone = std::function<void(Result<void>)>;
+
+  // `workers` outlive the router; partition p belongs to workers[p % workers.size()].
+  // Borrows `clock`.
+  CommandRouter(std::vector<PartitionWorker*> workers, std::uint16_t partitions,
+                const RouterLimits& limits, const Clock& clock);
+
+  // Asks `lists` before a send, an event or a question is handed on. Set before the first of them;
+  // null: nobody is asked. Outlives them all. An answer that find() has given is held until the
+  // command that was let go on it is done, so a source that keeps what is held cannot take it away
+  // between the two.
+  void set_list_source(ListSource* lists) { lists_ = lists; }
+
+  // Whether there may be room for one more message: for refusing a request by its header, before
+  // its body is read. Cheap; thread-safe.
+  bool has_room() const;
+  // The same for a batch of so many bytes; how many items that are is guessed by the last batches
+  // that had a reservation. Null: there is no room beside what else was announced. Let go before
+  // reserve().
+  AnnouncementPtr announce(std::size_t bytes);
+
+  // Takes room for a batch of about that size; post_send() then makes it what is really needed.
+  // Null: too much is in flight, or it takes longer than RouterLimits::delay_max. Thread-safe.
+  ReservationPtr reserve(std::size_t items, std::size_t bytes);
+
+  // Sends one or many messages; items for one channel keep their order. Thread-safe, returns at
+  // once. Errors: overloaded (too much in flight), unavailable (stopping): nothing has been done
+  // and `done` is not called. Admission is all or nothing. What no partition has begun at the
+  // deadline (kNever: there is none) is refused with code `overloaded`: nothing of it was done.
+  // `reservation` (null: there is none) is kept until the batch is done.
+  Result<std::shared_ptr<PendingSend>> post_send(std::vector<SendCommand> commands, SendDone done,
+                                                 TimePoint deadline = kNever,
+                                                 const ReservationPtr& reservation = nullptr);
+
+  // Changes a channel or user; `done` says whether the change is durable.
+  // Errors: overloaded, unavailable: nothing has been done and `done` is not called.
+  Result<void> post_change(Change change, ChangeDone done);
+
+  // Appends an event to a message; `done` gets the state of its lane.
+  // Errors: as post_change. `done` may get not_found (no such message, or no stream message),
+  // conflict (the lane is closed), and the errors of the list source, at once or on its thread.
+  using EventDone = std::function<void(Result<EventOutcome>)>;
+  Result<void> post_event(AppendEvent event, EventDone done);
+
+  // Asks who would receive a message to the channel (internal id) now. The answer comes on a thread
+  // of the core. Errors: as post_change; `done` may get storage, and the errors of the list source,
+  // at once or on its thread.
+  using RecipientsDone = std::function<void(Result<Recipients>)>;
+  Result<void> post_recipients(ChannelKey channel, RecipientsDone done);
+
+  // Refuses everything from now on (`unavailable`); what is in flight finishes. Thread-safe.
+  void close();
+
+  std::size_t items_in_flight() const;
+  std::size_t bytes_in_flight() const;
+  std::size_t batches_in_flight() const;
+  // How many items may be in flight as long as they take as long as they do now.
+  std::size_t items_limit() const;
+  // True when sends are under way and none has been finished for delay_max.
+  bool stalled() const;
+
+ private:
+  struct Admission;
+  std::shared_ptr<Admission> try_admit(std::size_t items, std::size_t bytes);
+  // Makes room that was taken larger or smaller. False: it does not fit any more.
+  bool resize(Admission& admission, std::size_t items, std::size_t bytes);
+  // For one change, event or question. Errors: overloaded, unavailable.
+  Result<std::shared_ptr<Admission>> admit(std::size_t bytes);
+  PartitionWorker& worker_of(PartitionId partition);
+  // Calls `go` when the lists of the channels are in memory, where `admission` then holds them; at
+  // once when nobody is to be asked.
+  void when_listed(std::vector<ChannelKey> channels, std::shared_ptr<Admission> admission,
+                   std::function<void(Result<void>)> go);
+  // `since`: when its caller began to wait.
+  void dispatch(const std::shared_ptr<SendBatch>& batch, TimePoint since);
+
+  std::vector<PartitionWorker*> workers_;
+  std::uint16_t partitions_;
+  RouterLimits limits_;
+  const Clock& clock_;
+  ListSource* lists_ = nullptr;
+  std::atomic<bool> closed_{false};
+  // Shared with admissions that may outlive the router (held by a fan-out still running).
+  struct Load;
+  std::shared_ptr<Load> load_;
+};
+
+}  // namespace jindou::partition

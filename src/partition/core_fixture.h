@@ -1,0 +1,218 @@
+// The whole core on a real RocksDB with its real threads: router, workers, partitions, commit log.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/random.h"
+#include "partition/command_router.h"
+#include "partition/history.h"
+#include "partition/inbox_directory.h"
+#include "partition/partition_worker.h"
+#include "partition/system_accounts.h"
+#include "partition/time_reservation.h"
+#include "store/commit_horizon.h"
+#include "store/database.h"
+#include "store/embedded_commit_log.h"
+#include "store/keys.h"
+#include "store/read_position.h"
+#include "store/records.h"
+
+namespace jindou::partition {
+
+class SteppedClock final : public Clock {
+ public:
+  std::int64_t wall_ms() const override { return now_ms.load(); }
+  std::chrono::steady_clock::time_point steady() const override { return {}; }
+  std::atomic<std::int64_t> now_ms{1'700'000'000'000};
+};
+
+class CollectingSink final : public EffectSink {
+ public:
+  void post_committed(std::shared_ptr<const CommittedBatch> batch) override {
+    const MutexLock lock(mutex);
+    for (const auto& message : batch->messages) messages.push_back(message);
+  }
+  Mutex mutex;
+  std::vector<CommittedMessage> messages;
+};
+
+// The core itself. Not a test, as GoogleTest's objects belong to one thread: several may run beside
+// each other.
+class RunningCore {
+ protected:
+  void make_and_open() {
+    std::string name = (std::filesystem::temp_directory_path() / "jindou-core-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    options_.directory = name;
+    options_.partitions = 4;
+    options_.write_buffer_bytes = 4 << 20;
+    options_.block_cache_bytes = 4 << 20;
+    open();
+  }
+  void close_and_remove() {
+    close();
+    std::filesystem::remove_all(options_.directory);
+  }
+
+  void open() {
+    database_ = std::move(*Database::open(options_, random_));
+    log_ = std::make_unique<store::EmbeddedCommitLog>(*database_, nullptr);
+    ASSERT_TRUE(log_->open().has_value());
+    inboxes_ = std::make_unique<InboxDirectory>(*database_, database_->partitions(), 1000);
+    ASSERT_TRUE(accounts_.load(*database_, database_->partitions()).has_value());
+    horizon_ = std::make_unique<store::CommitHorizon>(clock_, database_->partitions());
+    const PartitionDeps deps{*database_,
+                             *log_,
+                             *database_,
+                             *inboxes_,
+                             accounts_,
+                             *horizon_,
+                             sink_,
+                             clock_,
+                             database_->fingerprint_seed(),
+                             database_->partitions(),
+                             nullptr,
+                             lists_};
+    std::vector<PartitionWorker*> borrowed;
+    for (int i = 0; i < 2; ++i) {
+      workers_.push_back(std::make_unique<PartitionWorker>("worker"));
+      borrowed.push_back(workers_.back().get());
+    }
+    for (std::uint16_t id = 0; id < 4; ++id) {
+      ASSERT_TRUE(workers_[id % 2]
+                      ->add(static_cast<PartitionId>(id), deps, partition_options_)
+                      .has_value());
+    }
+    router_ = std::make_unique<CommandRouter>(borrowed, database_->partitions(), limits_, clock_);
+    router_->set_list_source(lists_);
+    history_ = std::make_unique<History>(*database_, clock_, database_->partitions(),
+                                         database_->fingerprint_seed());
+    horizon_->set_reserve(reserve_time_through(*router_));
+    for (auto& worker : workers_) worker->start();
+  }
+  void close() {
+    router_->close();
+    for (auto& worker : workers_) worker->stop();
+    log_->stop();
+    workers_.clear();
+    log_.reset();
+    database_->stop_loading();
+    database_.reset();
+  }
+
+  std::vector<SendResult> send(std::vector<SendCommand> commands) {
+    std::promise<std::vector<SendResult>> results;
+    auto posted = router_->post_send(std::move(commands), [&results](std::vector<SendResult> done) {
+      results.set_value(std::move(done));
+    });
+    EXPECT_TRUE(posted.has_value());
+    return results.get_future().get();
+  }
+  Result<void> change(Change what) {
+    std::promise<Result<void>> outcome;
+    EXPECT_TRUE(
+        router_
+            ->post_change(std::move(what),
+                          [&outcome](Result<void> done) { outcome.set_value(std::move(done)); })
+            .has_value());
+    return outcome.get_future().get();
+  }
+  static SendCommand to_group(const std::string& group, const std::string& payload,
+                              const std::string& client_msg_no = {}) {
+    SendCommand command;
+    command.channel = ChannelKey(group, ChannelType::group);
+    command.from_uid = "u1";
+    command.payload = payload;
+    command.idempotent = !client_msg_no.empty();
+    static int generated = 0;
+    command.client_msg_no =
+        client_msg_no.empty() ? "generated" + std::to_string(++generated) : client_msg_no;
+    return command;
+  }
+  Result<EventOutcome> append(AppendEvent event) {
+    std::promise<Result<EventOutcome>> outcome;
+    EXPECT_TRUE(router_
+                    ->post_event(std::move(event),
+                                 [&outcome](Result<EventOutcome> done) {
+                                   outcome.set_value(std::move(done));
+                                 })
+                    .has_value());
+    return outcome.get_future().get();
+  }
+  Result<Recipients> recipients(const ChannelKey& channel) {
+    std::promise<Result<Recipients>> answer;
+    EXPECT_TRUE(
+        router_
+            ->post_recipients(
+                channel, [&answer](Result<Recipients> done) { answer.set_value(std::move(done)); })
+            .has_value());
+    return answer.get_future().get();
+  }
+  // Empty when the user has no conversation with the channel.
+  std::optional<store::ConversationRecord> conversation(const std::string& uid,
+                                                        const ChannelKey& channel) {
+    std::string value;
+    const PartitionId partition = partition_for(channel.id, database_->partitions());
+    const auto found =
+        database_->get(store::Table::main, store::conversation_key(partition, uid, channel), value);
+    EXPECT_TRUE(found.has_value());
+    if (!found || !*found) return std::nullopt;
+    return *store::decode_conversation(value);
+  }
+  // How far the user has read.
+  std::uint64_t read_position(const std::string& uid, const ChannelKey& channel) {
+    const auto row = conversation(uid, channel);
+    EXPECT_TRUE(row.has_value());
+    if (!row) return 0;
+    const auto cursor = database_->open_cursor(store::Table::main);
+    return store::load_read_position(*cursor, partition_for(channel.id, database_->partitions()),
+                                     channel, uid, *row)
+        .value();
+  }
+  std::vector<std::string> payloads(const std::string& group, const std::string& viewer = {}) {
+    RangeQuery query;
+    query.channel = ChannelKey(group, ChannelType::group);
+    query.viewer = viewer;
+    std::vector<std::string> out;
+    const auto page = history_->load_range(query);
+    EXPECT_TRUE(page.has_value());
+    for (const auto& message : page->messages) out.push_back(message.payload);
+    return out;
+  }
+
+  using Database = store::Database;
+  store::StoreOptions options_;
+  PartitionOptions partition_options_;
+  RouterLimits limits_;
+  ListSource* lists_ = nullptr;
+  SteppedClock clock_;
+  SystemAccounts accounts_;
+  std::unique_ptr<store::CommitHorizon> horizon_;
+  SystemRandom random_;
+  CollectingSink sink_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<store::EmbeddedCommitLog> log_;
+  std::unique_ptr<InboxDirectory> inboxes_;
+  std::vector<std::unique_ptr<PartitionWorker>> workers_;
+  std::unique_ptr<CommandRouter> router_;
+  std::unique_ptr<History> history_;
+};
+
+// A test with a core of its own.
+class Core : public ::testing::Test, protected RunningCore {
+ protected:
+  void SetUp() override { make_and_open(); }
+  void TearDown() override { close_and_remove(); }
+};
+
+}  // namespace jindou::partition

@@ -1,0 +1,63 @@
+// What the core hands on after a commit: committed messages with their recipients.
+#pragma once
+
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/message.h"
+#include "model/message_event.h"
+
+namespace jindou::partition {
+
+struct UidHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view uid) const noexcept {
+    return std::hash<std::string_view>{}(uid);
+  }
+};
+struct UidEqual {
+  using is_transparent = void;
+  bool operator()(std::string_view a, std::string_view b) const noexcept { return a == b; }
+};
+using UidSet = boost::unordered_flat_set<std::string, UidHash, UidEqual>;
+
+// Who receives one message. The union of `subscribers` and `listed`, without `excluded`; a uid may
+// be in both and still receives once. Unless users are listed, sessions that have subscribed for
+// themselves receive it as well (allows_session_subscriptions), `excluded` users excepted. Sets are
+// immutable snapshots shared with the core.
+struct Recipients {
+  std::shared_ptr<const UidSet> subscribers;  // may be null
+  std::vector<std::string> listed;            // e.g. the two users of a person channel
+  std::shared_ptr<const UidSet> excluded;     // may be null: the channel's denylist
+};
+
+struct CommittedMessage {
+  // Exactly one of the two.
+  std::shared_ptr<const Message> message;
+  std::shared_ptr<const MessageEvent> event;
+  Recipients recipients;
+  SessionId origin_session{};  // not echoed to this session
+};
+
+// The messages and events of one partition's commit, in commit order.
+struct CommittedBatch {
+  std::vector<CommittedMessage> messages;
+  // Released when the fan-out of the batch is finished; while it lives the messages count as in
+  // flight, so that a slow fan-out is felt as `overloaded` by new senders.
+  std::vector<std::shared_ptr<void>> admissions;
+};
+
+// Implemented by delivery::FanOut.
+class EffectSink {
+ public:
+  virtual ~EffectSink() = default;
+  // Called on a thread of the commit log, in commit order per partition. Must not block.
+  virtual void post_committed(std::shared_ptr<const CommittedBatch> batch) = 0;
+};
+
+}  // namespace jindou::partition

@@ -1,0 +1,401 @@
+#include "partition/history.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "partition/addressing.h"
+#include "partition/event_lanes.h"
+#include "partition/inbox_directory.h"
+#include "store/index_progress.h"
+#include "store/keys.h"
+#include "store/list_change.h"
+#include "store/records.h"
+
+namespace jindou::partition {
+
+namespace {
+
+using store::Table;
+
+constexpr std::int64_t kLimitDefault = 100;
+constexpr std::int64_t kLimitMax = 10'000;
+// What a message takes in memory besides its payload, about.
+constexpr std::size_t kMessageBytes = 512;
+
+store::KeyKind key_kind_of(MemberList list) {
+  switch (list) {
+    case MemberList::subscribers: return store::KeyKind::subscriber;
+    case MemberList::denylist: return store::KeyKind::denylist;
+    case MemberList::allowlist: return store::KeyKind::allowlist;
+  }
+  return store::KeyKind::subscriber;
+}
+
+}  // namespace
+
+// The readable part of a log: (cleared_to, last_seq].
+struct History::Bounds {
+  std::uint64_t cleared_to = 0;
+  std::uint64_t seq_floor = 0;
+  std::uint64_t last_seq = 0;
+};
+
+History::History(const store::Reader& reader, const Clock& clock, std::uint16_t partitions,
+                 std::uint64_t fingerprint_seed)
+    : reader_(reader),
+      clock_(clock),
+      partitions_(partitions),
+      fingerprint_seed_(fingerprint_seed) {}
+
+Result<History::Bounds> History::load_bounds(const ChannelKey& channel) const {
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  Bounds bounds;
+  std::string value;
+  JD_TRY(const bool exists,
+         reader_.get(Table::main, store::channel_key(partition, channel), value));
+  if (exists) {
+    JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
+    bounds.cleared_to = record.cleared_to;
+    bounds.seq_floor = record.seq_floor;
+  }
+  bounds.last_seq = std::max(bounds.cleared_to, bounds.seq_floor);
+  const std::string prefix = store::message_prefix(partition, channel);
+  JD_CHECK_OK(reader_.scan_backward(
+      Table::main, prefix, store::after_prefix(prefix), [&](std::string_view key, auto) {
+        bounds.last_seq = std::max(bounds.last_seq, raw(store::seq_of_message_key(key)));
+        return false;
+      }));
+  return bounds;
+}
+
+Result<MessageSeq> History::load_last_seq(const ChannelKey& channel) const {
+  JD_TRY(const Bounds bounds, load_bounds(channel));
+  return static_cast<MessageSeq>(bounds.last_seq);
+}
+
+Result<RangePage> History::load_range(const RangeQuery& query) const {
+  JD_TRY(const Bounds bounds, load_bounds(query.channel));
+  const std::size_t limit = std::min(
+      static_cast<std::size_t>(query.limit <= 0 ? kLimitDefault : std::min(query.limit, kLimitMax)),
+      std::max<std::size_t>(kLimitDefault, query.bytes_max / kMessageBytes));
+  const std::uint64_t start = query.start_seq;
+  const std::uint64_t end = query.end_seq;
+
+  // Towards newer messages: the first `limit` of [low, high]; else the last `limit` of it. An end
+  // beyond the start asks for a forward range, whatever the mode says; but start and end both 0 are
+  // always "the newest".
+  const bool newest = start == 0 && end == 0;
+  const bool forward = !newest && (query.towards_newer || (start > 0 && end > start));
+  std::uint64_t low = 0;
+  std::uint64_t high = bounds.last_seq;
+  if (forward) {
+    low = std::max<std::uint64_t>(start, 1);
+    if (end > 0) high = std::min(end - 1, high);
+  } else {
+    if (start > 0) high = std::min(start, high);
+    if (end >= high) return RangePage();
+    low = end + 1;
+  }
+  low = std::max(low, bounds.cleared_to + 1);
+  RangePage page;
+  page.forward = forward;
+  if (low > high) return page;
+
+  const PartitionId partition = partition_for(query.channel.id, partitions_);
+  const std::int64_t now = clock_.wall_seconds();
+  std::size_t bytes = 0;
+  Result<void> decoded;
+  const auto visit = [&](std::string_view key, std::string_view value) {
+    auto message = store::decode_message(value, query.channel, store::seq_of_message_key(key));
+    if (!message) {
+      decoded = std::move(message).error();
+      return false;
+    }
+    if (message->expired_at(now) || !message->visible_to(query.viewer)) return true;
+    if (page.messages.size() == limit || bytes > query.bytes_max) {
+      page.more = true;
+      return false;
+    }
+    bytes += message->payload.size();
+    page.messages.push_back(std::move(*message));
+    return true;
+  };
+  const auto lower = store::message_key(partition, query.channel, static_cast<MessageSeq>(low));
+  // The key right behind that of `high`, which is itself part of the range.
+  const auto upper =
+      store::message_key(partition, query.channel, static_cast<MessageSeq>(high)) + '\0';
+  if (forward) {
+    JD_CHECK_OK(reader_.scan(Table::main, lower, upper, visit));
+  } else {
+    JD_CHECK_OK(reader_.scan_backward(Table::main, lower, upper, visit));
+    std::reverse(page.messages.begin(), page.messages.end());
+  }
+  JD_CHECK_OK(decoded);
+  return page;
+}
+
+Result<std::optional<Message>> History::load_by_seq(const ChannelKey& channel,
+                                                    MessageSeq seq) const {
+  using Found = std::optional<Message>;
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  std::string value;
+  JD_TRY(const bool stored,
+         reader_.get(Table::main, store::message_key(partition, channel, seq), value));
+  if (!stored) return Found();
+  JD_TRY(Message message, store::decode_message(value, channel, seq));
+  if (message.expired_at(clock_.wall_seconds())) return Found();
+  JD_TRY(const bool recorded,
+         reader_.get(Table::main, store::channel_key(partition, channel), value));
+  if (recorded) {
+    JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
+    if (raw(seq) <= record.cleared_to) return Found();
+  }
+  return Found(std::move(message));
+}
+
+Result<bool> History::is_there(const Message& message) const {
+  if (message.seq == MessageSeq{}) return true;
+  JD_TRY(const auto found, load_by_seq(log_of(message), message.seq));
+  return found.has_value();
+}
+
+Result<std::optional<Message>> History::load_by_id(MessageId id) const {
+  using Found = std::optional<Message>;
+  const PartitionId partition = partition_of(id);
+  if (raw(partition) >= partitions_) return Found();
+  const std::uint64_t counter = counter_of(id);
+  // The commit record that starts at this counter or before it.
+  Result<store::CommitRecord> record = store::CommitRecord();
+  JD_CHECK_OK(reader_.scan_backward(Table::main, store::commit_record_prefix(partition),
+                                    store::commit_record_key(partition, counter + 1),
+                                    [&](std::string_view key, std::string_view value) {
+                                      record = store::decode_commit_record(
+                                          value, store::counter_of_commit_record_key(key));
+                                      return false;
+                                    }));
+  if (!record) return Error(std::move(record).error());
+  for (const auto& entry : record->entries) {
+    if (entry.counter != counter) continue;
+    if (entry.seq == 0) return Found();
+    return load_by_seq(entry.log, static_cast<MessageSeq>(entry.seq));
+  }
+  return Found();
+}
+
+Result<std::optional<Message>> History::load_by_client_msg_no(const ChannelKey& channel,
+                                                              std::string_view client_msg_no,
+                                                              std::string_view viewer) const {
+  using Found = std::optional<Message>;
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  std::vector<std::uint64_t> seqs;
+  const auto offer = [&seqs](std::uint64_t seq) {
+    if (seq != 0) seqs.push_back(seq);
+  };
+  // How far the table reaches, read before the table: a load meanwhile only makes both overlap.
+  JD_TRY(const std::uint64_t indexed_to, store::load_index_progress(reader_, partition));
+  Result<void> decoded;
+  const std::string prefix = store::client_number_prefix(
+      partition, store::number_hash(fingerprint_seed_, channel, client_msg_no));
+  JD_CHECK_OK(reader_.scan(Table::client_numbers, prefix, store::after_prefix(prefix),
+                           [&](std::string_view, std::string_view row) {
+                             const auto number = store::decode_client_number(row);
+                             if (!number) {
+                               decoded = number.error();
+                               return false;
+                             }
+                             offer(number->seq);
+                             return true;
+                           }));
+  JD_CHECK_OK(decoded);
+  // What is not in the table yet: the commit records after its last load, at most one or two
+  // generations of the index.
+  const std::string records = store::commit_record_prefix(partition);
+  std::string lower = store::commit_record_key(partition, indexed_to + 1);
+  JD_CHECK_OK(reader_.scan_backward(Table::main, records, lower, [&](std::string_view key, auto) {
+    lower = std::string(key);
+    return false;
+  }));
+  const std::uint64_t wanted = store::number_hash(fingerprint_seed_, channel, client_msg_no);
+  JD_CHECK_OK(reader_.scan(Table::main, lower, store::after_prefix(records),
+                           [&](std::string_view key, std::string_view bytes) {
+                             auto record = store::decode_commit_record(
+                                 bytes, store::counter_of_commit_record_key(key));
+                             if (!record) {
+                               decoded = std::move(record).error();
+                               return false;
+                             }
+                             for (const auto& entry : record->entries) {
+                               if (entry.fingerprint.number == wanted) offer(entry.seq);
+                             }
+                             return true;
+                           }));
+  JD_CHECK_OK(decoded);
+  std::ranges::sort(seqs);
+  seqs.erase(std::unique(seqs.begin(), seqs.end()), seqs.end());
+  for (const std::uint64_t seq : seqs) {
+    JD_TRY(auto message, load_by_seq(channel, static_cast<MessageSeq>(seq)));
+    if (message && message->client_msg_no == client_msg_no && message->visible_to(viewer)) {
+      return message;
+    }
+  }
+  return Found();
+}
+
+Result<std::optional<Message>> History::load_last(const ChannelKey& channel,
+                                                  std::string_view viewer) const {
+  RangeQuery query;
+  query.channel = channel;
+  query.viewer = std::string(viewer);
+  query.limit = 1;
+  JD_TRY(RangePage page, load_range(query));
+  if (page.messages.empty()) return std::optional<Message>();
+  return std::optional<Message>(std::move(page.messages.back()));
+}
+
+Result<MessageEvents> History::load_events(const ChannelKey& channel, MessageSeq anchor) const {
+  return read_events(reader_, partition_for(channel.id, partitions_), channel, anchor);
+}
+
+Result<std::string> History::load_running_stream(const ChannelKey& channel) const {
+  std::string value;
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  JD_TRY(const bool running,
+         reader_.get(Table::main, store::running_stream_key(partition, channel), value));
+  if (!running) return std::string();
+  JD_TRY(store::RunningStreamRecord record, store::decode_running_stream(value));
+  return std::move(record.client_msg_no);
+}
+
+namespace {
+
+// What a list is when the change under way is done.
+void apply_to(UidSet& uids, const store::ListChange& change) {
+  using Kind = store::ListChange::Kind;
+  if (change.is_whole()) uids.clear();
+  for (const auto& uid : change.uids) {
+    if (change.kind == Kind::remove) {
+      uids.erase(uid);
+    } else {
+      uids.insert(uid);
+    }
+  }
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> History::load_members(const ChannelKey& channel,
+                                                       MemberList list) const {
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  // A long change may be under way: its rows as they are at the moment of its record.
+  const auto cursor = reader_.open_cursor(Table::main);
+  JD_TRY(const auto change, store::load_list_change(*cursor, partition, channel));
+  const std::string prefix = store::member_prefix(partition, key_kind_of(list), channel);
+  const std::string upper = store::after_prefix(prefix);
+  UidSet uids;
+  for (bool found = cursor->seek(prefix); found && cursor->key() < upper; found = cursor->next()) {
+    uids.emplace(cursor->key().substr(prefix.size()));
+  }
+  JD_CHECK_OK(cursor->status());
+  if (change && change->concerns(key_kind_of(list))) apply_to(uids, *change);
+  std::vector<std::string> sorted(uids.begin(), uids.end());
+  std::sort(sorted.begin(), sorted.end());
+  return sorted;
+}
+
+Result<bool> History::has_member(const ChannelKey& channel, MemberList list,
+                                 std::string_view uid) const {
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  const std::string row = store::member_key(partition, key_kind_of(list), channel, uid);
+  std::string value;
+  JD_TRY(const bool changing,
+         reader_.get(Table::main, store::list_change_key(partition, channel, 0), value));
+  if (!changing) return reader_.get(Table::main, row, value);
+  const auto cursor = reader_.open_cursor(Table::main);
+  JD_TRY(const auto change, store::load_list_change(*cursor, partition, channel));
+  JD_TRY(const bool has_row, cursor->get(row, value));
+  if (!change || !change->concerns(key_kind_of(list))) return has_row;
+  UidSet uids;
+  if (has_row) uids.emplace(uid);
+  apply_to(uids, *change);
+  return uids.contains(uid);
+}
+
+Result<RetentionLimits> History::load_retention(const ChannelKey& channel) const {
+  RetentionLimits limits;
+  std::string value;
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  JD_TRY(const bool exists,
+         reader_.get(Table::main, store::channel_key(partition, channel), value));
+  if (!exists) return limits;
+  JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
+  limits.max_age_seconds = record.retention_seconds;
+  limits.max_count = record.retention_count;
+  return limits;
+}
+
+Result<ChannelKey> History::load_agent_channel(std::string_view a, std::string_view b) const {
+  ChannelKey forward(std::string(a) + '@' + std::string(b), ChannelType::agent);
+  ChannelKey reversed(std::string(b) + '@' + std::string(a), ChannelType::agent);
+  JD_TRY(const bool first, is_known(forward));
+  if (first) return forward;
+  JD_TRY(const bool second, is_known(reversed));
+  return second ? reversed : forward;
+}
+
+Result<bool> History::is_known(const ChannelKey& channel) const {
+  JD_TRY(const Bounds bounds, load_bounds(channel));
+  if (bounds.last_seq > 0) return true;
+  std::string value;
+  return reader_.get(Table::main,
+                     store::channel_key(partition_for(channel.id, partitions_), channel), value);
+}
+
+Result<std::vector<std::string>> History::load_system_accounts() const {
+  const PartitionId partition = partition_for(kSystemUid, partitions_);
+  JD_TRY(const UidSet uids, read_members(reader_, store::system_account_prefix(partition)));
+  std::vector<std::string> sorted(uids.begin(), uids.end());
+  std::sort(sorted.begin(), sorted.end());
+  return sorted;
+}
+
+Result<std::vector<CommandPosition>> History::load_command_sync(std::string_view uid) const {
+  std::vector<CommandPosition> positions;
+  std::string value;
+  const PartitionId partition = partition_for(uid, partitions_);
+  JD_TRY(const bool known,
+         reader_.get(Table::main, store::command_sync_key(partition, uid), value));
+  if (!known) return positions;
+  JD_TRY(store::CommandSyncRecord record, store::decode_command_sync(value));
+  for (auto& position : record.positions) {
+    positions.push_back(CommandPosition{std::move(position.channel), position.seq});
+  }
+  return positions;
+}
+
+Result<std::optional<ChannelFlags>> History::load_flags(const ChannelKey& channel) const {
+  using Found = std::optional<ChannelFlags>;
+  std::string value;
+  const PartitionId partition = partition_for(channel.id, partitions_);
+  JD_TRY(const bool exists,
+         reader_.get(Table::main, store::channel_key(partition, channel), value));
+  if (!exists) return Found();
+  JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
+  return Found(record.flags);
+}
+
+Result<std::optional<DeviceToken>> History::load_token(std::string_view uid,
+                                                       DeviceFlag flag) const {
+  using Found = std::optional<DeviceToken>;
+  std::string value;
+  const PartitionId partition = partition_for(uid, partitions_);
+  JD_TRY(const bool exists,
+         reader_.get(Table::main, store::device_token_key(partition, uid, flag), value));
+  if (!exists) return Found();
+  JD_TRY(store::TokenRecord record, store::decode_token(value));
+  DeviceToken token;
+  token.token = std::move(record.token);
+  token.level = record.level;
+  return Found(std::move(token));
+}
+
+}  // namespace jindou::partition

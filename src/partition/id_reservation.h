@@ -1,0 +1,39 @@
+// The counters of a partition's message ids, reserved in the store in blocks: none is given out
+// twice, and a restart skips what was reserved and not used.
+#pragma once
+
+#include <cstdint>
+
+#include "base/assert.h"
+#include "model/ids.h"
+#include "partition/txn.h"
+
+namespace jindou::partition {
+
+// Lives in its partition and on its thread.
+class IdReservation {
+ public:
+  // Ids up to `bound` may have been given out to messages that were never stored.
+  void open(std::uint64_t bound) { last_ = bound_ = bound; }
+
+  // The commit carries the reservation, so it is durable before the id is shown to anybody.
+  std::uint64_t next(Txn& txn) {
+    ++last_;
+    if (last_ > bound_) {
+      constexpr std::uint64_t kBlock = 65536;
+      bound_ = last_ + kBlock;
+      JD_ASSERT(bound_ <= kIdCounterMax);
+      txn.need_state();
+    }
+    return last_;
+  }
+  std::uint64_t last() const { return last_; }
+  // Reserved in the store, or in a commit on its way there.
+  std::uint64_t bound() const { return bound_; }
+
+ private:
+  std::uint64_t last_ = 0;
+  std::uint64_t bound_ = 0;
+};
+
+}  // namespace jindou::partition

@@ -1,0 +1,64 @@
+// Flags and lists of users' own inboxes ({uid, person}), as the permission check of any partition
+// needs them. A cache in front of the store; the partition that owns an inbox invalidates it when a
+// change is durable.
+#pragma once
+
+#include <array>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "model/channel.h"
+#include "partition/effects.h"
+#include "store/reader.h"
+
+namespace jindou::partition {
+
+struct Inbox {
+  ChannelFlags flags;
+  UidSet denylist;
+  UidSet allowlist;
+};
+
+// Thread-safe.
+class InboxDirectory {
+ public:
+  // Borrows `reader`. `entries_max`: cached users, including those known to have no inbox record.
+  InboxDirectory(const store::Reader& reader, std::uint16_t partitions, std::size_t entries_max);
+
+  // Null for a user without flags and lists. Errors: storage. May read the disk.
+  Result<std::shared_ptr<const Inbox>> load(std::string_view uid);
+
+  // The next load() reads the store.
+  void invalidate(std::string_view uid);
+  // Forgets everybody: the store was opened again, and may hold what nobody was told of.
+  void clear();
+
+ private:
+  static constexpr std::size_t kStripes = 16;
+  struct Stripe {
+    Mutex mutex;
+    boost::unordered_flat_map<std::string, std::shared_ptr<const Inbox>, UidHash, UidEqual> inboxes
+        JD_GUARDED_BY(mutex);
+    // Counts invalidations: a read that began before one must not enter the cache after it.
+    std::uint64_t generation JD_GUARDED_BY(mutex) = 0;
+  };
+
+  Stripe& stripe_of(std::string_view uid);
+  Result<std::shared_ptr<const Inbox>> read(std::string_view uid) const;
+
+  const store::Reader& reader_;
+  std::uint16_t partitions_;
+  std::size_t stripe_entries_max_;
+  std::array<Stripe, kStripes> stripes_;
+};
+
+// Reads one list of a channel. Errors: storage.
+Result<UidSet> read_members(const store::Reader& reader, std::string_view prefix);
+
+}  // namespace jindou::partition

@@ -1,0 +1,57 @@
+// Lists and flags of channels that another system keeps (datasource.addr): where it has an answer,
+// that goes before what is stored here.
+//
+// A partition's thread never waits for that system: what a send needs is fetched before the send is
+// handed to its partition, and the partition only looks into memory.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/result.h"
+#include "model/channel.h"
+#include "partition/change.h"
+#include "partition/effects.h"
+
+namespace jindou::partition {
+
+class ListSource {
+ public:
+  // Immutable snapshots.
+  struct Lists {
+    std::shared_ptr<const UidSet> subscribers;
+    std::shared_ptr<const UidSet> denylist;
+    std::shared_ptr<const UidSet> allowlist;
+    std::optional<ChannelFlags> flags;  // empty: those stored here hold
+
+    const std::shared_ptr<const UidSet>& list(MemberList which) const {
+      switch (which) {
+        case MemberList::subscribers: return subscribers;
+        case MemberList::denylist: return denylist;
+        case MemberList::allowlist: return allowlist;
+      }
+      return subscribers;
+    }
+  };
+
+  virtual ~ListSource() = default;
+
+  // False: nothing is asked, every look-up is empty. Thread-safe, cheap.
+  virtual bool enabled() const = 0;
+
+  // The lists of a channel; for a person of the inbox {uid, person}, and under the pair id the
+  // denylist between the two (the other lists are empty); null when there is no answer in memory.
+  // Who holds an answer keeps its channel from being forgotten. Thread-safe; does not block.
+  virtual std::shared_ptr<const Lists> find(const ChannelKey& channel) const = 0;
+
+  // Calls `go` once, when the lists of all these channels are in memory: at once on this thread if
+  // they are, else on another. Of two calls that share a channel the first goes first. Errors given
+  // to `go`: unavailable (no answer in time, and none from before), overloaded (too many wait).
+  // Thread-safe; does not block.
+  virtual void when_ready(std::vector<ChannelKey> channels,
+                          std::function<void(Result<void>)> go) = 0;
+};
+
+}  // namespace jindou::partition

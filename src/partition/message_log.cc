@@ -1,0 +1,253 @@
+#include "partition/message_log.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "partition/addressing.h"
+#include "store/keys.h"
+#include "store/read_position.h"
+
+namespace jindou::partition {
+
+namespace {
+
+using store::Table;
+
+// Seqs at the front of a log whose messages are all gone, before it is said to begin behind them:
+// that takes range deletions, which burden reads, and spares a gap for each.
+constexpr std::uint64_t kEmptyFrontMin = 64;
+
+}  // namespace
+
+MessageLog::MessageLog(PartitionId partition, const Deps& deps, ChannelCache& channels,
+                       Conversations& conversations, Receivers& receivers, EventLanes& lanes)
+    : partition_(partition),
+      reader_(deps.reader),
+      clock_(deps.clock),
+      seq_floor_(deps.seq_floor),
+      channels_(channels),
+      conversations_(conversations),
+      receivers_(receivers),
+      lanes_(lanes) {}
+
+MessageSeq MessageLog::next_seq(CachedChannel& log, Txn& txn) {
+  if (log.last_seq < seq_floor_) {
+    store::GapRecord skipped;
+    skipped.seqs = seq_floor_ - log.last_seq;
+    log.last_seq = seq_floor_;
+    txn.put(store::gap_key(partition_, log.key, static_cast<MessageSeq>(log.last_seq)),
+            store::encode(skipped));
+    log.record.has_gaps = true;
+    channels_.put_record(log, txn);
+  }
+  return static_cast<MessageSeq>(++log.last_seq);
+}
+
+void MessageLog::append(Message& message, const ChannelKey& log, CachedChannel* channel,
+                        CachedChannel& log_state, Txn& txn) {
+  message.seq = next_seq(log_state, txn);
+  const std::uint64_t seq = raw(message.seq);
+  channels_.touch(log_state, txn);
+  store::build_message_key(key_scratch_, partition_, log, message.seq);
+  store::encode_message(value_scratch_, message, log);
+  txn.put(key_scratch_, value_scratch_);
+  if (message.expire != 0) {
+    const auto at = static_cast<std::uint64_t>(message.expires_at());
+    txn.put(store::expiry_key(partition_, at, log, message.seq), {});
+  }
+  if (channel == nullptr) {
+    // A targeted command: each of its users has a position in the log that was made for them.
+    for (const auto& uid : message.subscribers) {
+      const auto it = log_state.conversations.find(uid);
+      if (it != log_state.conversations.end() && it->second.record) continue;
+      store::ConversationRecord record;
+      record.command_read_to = seq - 1;
+      conversations_.put(log_state, uid, record, txn);
+    }
+    return;
+  }
+  if (&log_state != channel) return;
+  if (!message.subscribers.empty() || message.expire != 0) {
+    store::GapRecord gap;
+    gap.everybody = message.subscribers.empty();
+    gap.expires_at = message.expires_at();
+    if (!gap.everybody) {
+      gap.readers = message.subscribers;
+      gap.readers.push_back(message.from_uid);
+    }
+    txn.put(store::gap_key(partition_, log, message.seq), store::encode(gap));
+    if (!channel->record.has_gaps) {
+      channel->record.has_gaps = true;
+      channels_.put_record(*channel, txn);
+    }
+  }
+  if ((message.setting & kSettingStream) != 0) lanes_.add_anchor(message, txn.position());
+  // The sender has read what was there when he wrote.
+  const auto sender = channel->conversations.find(message.from_uid);
+  if (sender != channel->conversations.end() && sender->second.record) {
+    store::ConversationRecord& view = *sender->second.record;
+    const bool implied = view.own_messages_follow && message.expire == 0 &&
+                         store::is_implied(sender->second.written_read_to, view.read_to, seq);
+    view.read_to = seq;
+    sender->second.position = txn.position();
+    if (!implied) {
+      view.own_messages_follow = true;
+      conversations_.mark(*channel, message.from_uid, txn);
+    }
+  }
+}
+
+Result<MessageLog::Clearing> MessageLog::prepare_clearing(CachedChannel& log, std::uint64_t up_to) {
+  Clearing clearing;
+  clearing.log = &log;
+  clearing.up_to = std::min(up_to, log.last_seq);
+  if (clearing.up_to > log.record.cleared_to) {
+    JD_TRY(clearing.has_events, lanes_.has_any(log.key, log.record.cleared_to + 1, clearing.up_to));
+  }
+  return clearing;
+}
+
+void MessageLog::clear(const Clearing& clearing, Txn& txn) {
+  CachedChannel& log = *clearing.log;
+  const std::uint64_t up_to = clearing.up_to;
+  if (up_to <= log.record.cleared_to) return;
+  const auto first = static_cast<MessageSeq>(log.record.cleared_to + 1);
+  const auto behind = static_cast<MessageSeq>(up_to + 1);
+  if (clearing.has_events) {
+    lanes_.erase(log.key, log.record.cleared_to + 1, up_to, txn);
+  }
+  txn.erase_range(store::message_range_begin(partition_, log.key, first),
+                  store::message_key(partition_, log.key, behind));
+  if (log.record.has_gaps) {
+    txn.erase_range(store::gap_key(partition_, log.key, first),
+                    store::gap_key(partition_, log.key, behind));
+  }
+  log.record.cleared_to = up_to;
+  channels_.put_record(log, txn);
+}
+
+Result<void> MessageLog::evaluate(const ClearMessages& change, Txn& txn) {
+  ChannelKey key = change.channel;
+  JD_CHECK_OK(receivers_.resolve_agent_channel(key));
+  JD_TRY(CachedChannel * log, channels_.load(change.commands ? store::command_log_of(key) : key));
+  JD_TRY(const Clearing clearing, prepare_clearing(*log, change.up_to));
+  clear(clearing, txn);
+  return {};
+}
+
+Result<void> MessageLog::evaluate(const DeleteMessages& change, Txn& txn) {
+  ChannelKey key = change.channel;
+  JD_CHECK_OK(receivers_.resolve_agent_channel(key));
+  JD_TRY(CachedChannel * channel, channels_.load(key));
+  std::vector<std::uint64_t> seqs = change.seqs;
+  std::erase_if(seqs, [channel](std::uint64_t seq) {
+    return seq <= channel->record.cleared_to || seq > channel->last_seq;
+  });
+  if (seqs.empty()) return {};
+  std::vector<std::uint64_t> with_events;
+  for (const std::uint64_t seq : seqs) {
+    JD_TRY(const bool any, lanes_.has_any(key, seq, seq));
+    if (any) with_events.push_back(seq);
+  }
+  // No seq is given twice, also when the last message is among the deleted ones.
+  channel->record.has_gaps = true;
+  channel->record.seq_floor = channel->last_seq;
+  channels_.put_record(*channel, txn);
+  boost::unordered::erase_if(
+      channel->deleted_lately,
+      [durable = channels_.durable()](const auto& deleted) { return deleted.second <= durable; });
+  for (const std::uint64_t seq : with_events) lanes_.erase(key, seq, seq, txn);
+  for (const std::uint64_t seq : seqs) {
+    channel->deleted_lately.insert_or_assign(seq, txn.position());
+    txn.erase(store::message_key(partition_, key, static_cast<MessageSeq>(seq)));
+    txn.put(store::gap_key(partition_, key, static_cast<MessageSeq>(seq)),
+            store::encode(store::GapRecord()));
+  }
+  return {};
+}
+
+Result<void> MessageLog::evaluate(const SetRetention& change, Txn& txn) {
+  JD_TRY(CachedChannel * channel, channels_.load(change.channel));
+  JD_CHECK_OK(check_not_disbanded(*channel));
+  channel->record.retention_seconds = change.max_age_seconds;
+  channel->record.retention_count = change.max_count;
+  channels_.put_record(*channel, txn);
+  return {};
+}
+
+Result<void> MessageLog::evaluate(const ReclaimExpired& change, Txn& txn) {
+  struct Expired {
+    const std::string* key;
+    store::Expiry expiry;
+    CachedChannel* log;
+    bool has_events;
+  };
+  const std::int64_t now = clock_.wall_seconds();
+  std::vector<Expired> expired;
+  expired.reserve(change.keys.size());
+  for (const auto& key : change.keys) {
+    store::Expiry expiry = store::expiry_of_key(key);
+    if (!expiry.over_at(now)) continue;
+    JD_TRY(CachedChannel * log, channels_.load(expiry.log));
+    JD_TRY(const bool has_events, lanes_.has_any(expiry.log, raw(expiry.seq), raw(expiry.seq)));
+    expired.push_back({&key, std::move(expiry), log, has_events});
+  }
+  std::map<CachedChannel*, std::vector<std::uint64_t>> gone;
+  for (const Expired& each : expired) gone[each.log].push_back(raw(each.expiry.seq));
+  std::map<CachedChannel*, std::uint64_t> empty_to;
+  for (auto& [log, seqs] : gone) {
+    JD_TRY(empty_to[log], find_empty_front(*log, std::move(seqs)));
+  }
+  for (const auto& [key, expiry, log, has_events] : expired) {
+    txn.erase(*key);
+    const std::uint64_t seq = raw(expiry.seq);
+    if (seq <= log->record.cleared_to) continue;
+    const bool last = seq == log->last_seq && log->record.seq_floor < seq;
+    if (last) log->record.seq_floor = seq;
+    if (last || !log->record.has_gaps) {
+      log->record.has_gaps = true;
+      channels_.put_record(*log, txn);
+    }
+    if (has_events) lanes_.erase(expiry.log, seq, seq, txn);
+    txn.erase(store::message_key(partition_, expiry.log, expiry.seq));
+    // Without a row nothing tells when it was over; the gap does, for whoever counts.
+    if (!expiry.log.id.ends_with(kCommandSuffix)) {
+      txn.put(store::gap_key(partition_, expiry.log, expiry.seq),
+              store::encode(store::GapRecord()));
+    }
+  }
+  for (const auto& [log, up_to] : empty_to) clear({log, up_to, false}, txn);
+  return {};
+}
+
+Result<std::uint64_t> MessageLog::find_empty_front(const CachedChannel& log,
+                                                   std::vector<std::uint64_t> gone) const {
+  std::sort(gone.begin(), gone.end());
+  const auto is_gone = [&gone](std::uint64_t seq) {
+    return std::binary_search(gone.begin(), gone.end(), seq);
+  };
+  std::uint64_t first = 0;  // that stays
+  JD_CHECK_OK(reader_.scan(
+      Table::main,
+      store::message_key(partition_, log.key, static_cast<MessageSeq>(log.record.cleared_to + 1)),
+      store::after_prefix(store::message_prefix(partition_, log.key)),
+      [&](std::string_view key, std::string_view) {
+        const std::uint64_t seq = raw(store::seq_of_message_key(key));
+        if (!is_gone(seq)) first = seq;
+        return first == 0;
+      }));
+  // What is not in the store yet comes behind everything that is.
+  std::uint64_t empty_to = first > 0 ? first - 1 : 0;
+  if (first == 0 && is_gone(log.last_seq)) empty_to = log.last_seq;
+  return empty_to >= log.record.cleared_to + kEmptyFrontMin ? empty_to : 0;
+}
+
+Result<void> MessageLog::evaluate(const DropCommitRecords& change, Txn& txn) {
+  for (const std::uint64_t counter : change.first_counters) {
+    txn.erase(store::commit_record_key(partition_, counter));
+  }
+  return {};
+}
+
+}  // namespace jindou::partition

@@ -1,0 +1,76 @@
+// The stored messages of a partition's channels: appended, hidden, deleted, freed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "model/message.h"
+#include "partition/channel_cache.h"
+#include "partition/conversations.h"
+#include "partition/event_lanes.h"
+#include "partition/log_commands.h"
+#include "partition/receivers.h"
+#include "partition/txn.h"
+#include "store/reader.h"
+
+namespace jindou::partition {
+
+// Lives in its partition and on its thread.
+class MessageLog {
+ public:
+  struct Deps {
+    const store::Reader& reader;
+    const Clock& clock;
+    // No message gets a seq up to here: they may have been given out before data was lost.
+    std::uint64_t seq_floor = 0;
+  };
+  // Borrows all of them.
+  MessageLog(PartitionId partition, const Deps& deps, ChannelCache& channels,
+             Conversations& conversations, Receivers& receivers, EventLanes& lanes);
+
+  // Gives the message the next seq of `log`, whose state is `log_state`, and stores it. `channel`
+  // is null for a targeted command; else the sender's conversation is loaded, and for a targeted
+  // command those of its receivers. Cannot fail.
+  void append(Message& message, const ChannelKey& log, CachedChannel* channel,
+              CachedChannel& log_state, Txn& txn);
+
+  // What a log holds up to a seq is hidden and freed. First reads what that needs; errors: storage.
+  struct Clearing {
+    CachedChannel* log = nullptr;
+    std::uint64_t up_to = 0;
+    bool has_events = false;
+  };
+  Result<Clearing> prepare_clearing(CachedChannel& log, std::uint64_t up_to);
+  // Cannot fail.
+  void clear(const Clearing& clearing, Txn& txn);
+
+  // Errors: as the command says, storage; then nothing was changed.
+  Result<void> evaluate(const ClearMessages& command, Txn& txn);
+  Result<void> evaluate(const DeleteMessages& command, Txn& txn);
+  Result<void> evaluate(const SetRetention& command, Txn& txn);
+  Result<void> evaluate(const ReclaimExpired& command, Txn& txn);
+  Result<void> evaluate(const DropCommitRecords& command, Txn& txn);
+
+ private:
+  MessageSeq next_seq(CachedChannel& log, Txn& txn);
+  // Up to which seq a log is empty once `gone` are; 0 when that is not worth being recorded.
+  // Errors: storage.
+  Result<std::uint64_t> find_empty_front(const CachedChannel& log,
+                                         std::vector<std::uint64_t> gone) const;
+
+  PartitionId partition_;
+  const store::Reader& reader_;
+  const Clock& clock_;
+  std::uint64_t seq_floor_;
+  ChannelCache& channels_;
+  Conversations& conversations_;
+  Receivers& receivers_;
+  EventLanes& lanes_;
+  std::string key_scratch_;
+  std::string value_scratch_;
+};
+
+}  // namespace jindou::partition

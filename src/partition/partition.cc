@@ -1,0 +1,431 @@
+#include "partition/partition.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "partition/addressing.h"
+#include "partition/partition_flight.h"
+#include "partition/send_facts.h"
+#include "store/keys.h"
+#include "store/read_position.h"
+
+namespace jindou::partition {
+
+namespace {
+
+using store::Table;
+
+// What is around the ids, the lists and the payload of a message: heads of keys and values, the row
+// that expires it, the gap, its entry in the commit record, the state of the partition.
+constexpr std::size_t kMessageOverhead = 512;
+// The most that a message may add to a commit.
+std::size_t bytes_at_most(const SendCommand& command) {
+  const std::string& channel = command.channel.id;
+  // The sender's conversation, and that of the other one in a person channel.
+  std::size_t rows = 2 * conversation_bytes_at_most(channel, channel);
+  for (const auto& uid : command.subscribers) {
+    rows += 2 * uid.size() + conversation_bytes_at_most(channel, uid);
+  }
+  return kMessageOverhead + 4 * channel.size() + 2 * command.from_uid.size() +
+         command.client_msg_no.size() + command.topic.size() + command.stream_no.size() +
+         command.payload.size() + rows;
+}
+
+}  // namespace
+
+Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions options,
+                     std::function<void()> wake)
+    : id_(id),
+      deps_(deps),
+      options_(options),
+      wake_(std::move(wake)),
+      stamps_(deps_.horizon),
+      cache_(id, deps_.reader, deps_.clock, options.channels_max),
+      receivers_(cache_, deps_.lists),
+      conversations_(id, deps_.reader, deps_.clock, cache_, stamps_),
+      index_(id, deps.reader, deps.loader, options.index_generation_entries,
+             options.index_filter_bytes_max),
+      streams_(id, {deps_.reader, deps_.clock, deps_.partitions, deps_.fingerprint_seed},
+               options.events, cache_, receivers_),
+      log_(id, {deps_.reader, deps_.clock, deps_.seq_floor}, cache_, conversations_, receivers_,
+           streams_.lanes()),
+      tokens_(id, deps.reader, deps.inboxes),
+      outbox_(id) {}
+
+Partition::~Partition() = default;
+
+Result<void> Partition::open() {
+  JD_ASSERT(owner_.is_this_thread());
+  store::PartitionState state;
+  std::string value;
+  JD_TRY(const bool found, deps_.reader.get(Table::main, store::partition_state_key(id_), value));
+  if (found) {
+    JD_TRY(state, store::decode_partition_state(value));
+  }
+  JD_CHECK_OK(index_.open());
+  JD_CHECK_OK(outbox_.open(deps_.reader));
+  tombstones_dropped_ = {};
+  JD_TRY(const bool any_dropped,
+         deps_.reader.get(Table::main, store::tombstones_dropped_key(id_), value));
+  if (any_dropped) {
+    JD_TRY(tombstones_dropped_, store::decode_tombstone(value));
+  }
+  JD_CHECK_OK(streams_.open());
+  JD_TRY(auto unfinished, store::load_list_changes(deps_.reader, id_));
+  abandon_list_jobs();
+  cache_.clear();
+  conversations_.clear();
+  tokens_.clear();
+  deps_.horizon.reset(id_);
+  position_ = state.position;
+  stamps_.open(state.stamped_to_ns);
+  ids_.open(state.id_bound);
+  txn_ = std::make_unique<Txn>(position_ + 1);
+  JD_CHECK_OK(resume_list_jobs(std::move(unfinished)));
+  flight_ = std::make_shared<Flight>();
+  flight_->durable = position_;
+  return {};
+}
+
+bool Partition::ensure_usable() {
+  if (!flight_->failed.load(std::memory_order_acquire)) return true;
+  // Every commit built on the failed one is refused by the log; then the store tells what holds.
+  if (flight_->commits.load(std::memory_order_acquire) > 0 || !txn_->empty()) return false;
+  if (!open()) return false;
+  // What was read back may not be synced yet; the next successful commit says so.
+  flight_->durable = 0;
+  return true;
+}
+
+void Partition::leave_thread() { JD_ASSERT(owner_.let_go()); }
+
+bool Partition::has_gathered() const {
+  JD_ASSERT(owner_.is_this_thread());
+  return !txn_->empty();
+}
+
+void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t part) {
+  JD_ASSERT(owner_.is_this_thread());
+  if (!batch->begin_part(part, deps_.clock.steady())) return;
+  const auto& items = batch->parts()[part].items;
+  const bool usable = ensure_usable() && !index_.full();
+  begin_gathering();
+  Txn::Part decided{batch, part, 0, {}};
+  decided.results.reserve(items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    SendCommand& command = batch->commands()[items[i]];
+    if (usable && txn_->bytes() + bytes_at_most(command) > options_.commit_bytes_max) {
+      if (!decided.results.empty()) txn_->add_part(std::move(decided));
+      decided = Txn::Part{batch, part, i, {}};
+      close_commit();
+    }
+    decided.results.push_back(usable ? send(command)
+                                     : SendResult::refuse(Reason::system_error, Errc::unavailable));
+  }
+  txn_->add_part(std::move(decided));
+  if (is_full()) hand_over();
+}
+
+SendResult Partition::send(SendCommand& command) {
+  const Mark before = mark();
+  const auto evaluated = evaluate(command);
+  JD_ASSERT((evaluated && evaluated->state != SendResult::State::refused) || mark() == before);
+  const SendResult result =
+      evaluated ? *evaluated : SendResult::refuse(Reason::system_error, evaluated.error().code());
+  if (deps_.metrics != nullptr && result.state == SendResult::State::refused) {
+    deps_.metrics->send_refused.with(std::to_string(raw(result.reason))).Increment();
+  }
+  return result;
+}
+
+bool Partition::is_full() const {
+  return txn_->messages() >= options_.commit_messages_max ||
+         txn_->bytes() >= options_.commit_bytes_max;
+}
+
+void Partition::close_commit() {
+  // Alone a message may be larger than a commit should be.
+  if (txn_->empty()) return;
+  hand_over();
+  begin_gathering();
+}
+
+template <class Command>
+Result<void> Partition::evaluate_command(const Command& command) {
+  if constexpr (is_command_of<Command, TokenCommand>) {
+    return tokens_.evaluate(command, *txn_);
+  } else if constexpr (is_command_of<Command, OutboxCommand>) {
+    return outbox_.evaluate(command, *txn_);
+  } else if constexpr (is_command_of<Command, StreamCommand>) {
+    return streams_.evaluate(command, *txn_);
+  } else if constexpr (is_command_of<Command, LogCommand>) {
+    return log_.evaluate(command, *txn_);
+  } else {
+    return evaluate_change(command);
+  }
+}
+
+void Partition::execute(Change change, std::function<void(Result<void>)> done) {
+  JD_ASSERT(owner_.is_this_thread());
+  const bool usable = ensure_usable();
+  if (usable && waits_for_list_job(change, done)) return;
+  begin_gathering();
+  txn_->add_change(std::move(done));
+  Result<void> outcome;
+  if (!usable) {
+    outcome = Error(Errc::unavailable, "the store is recovering from a failure");
+  } else {
+    const Mark before = mark();
+    outcome = std::visit([this](const auto& what) { return evaluate_command(what); }, change);
+    JD_ASSERT(outcome || mark() == before);
+  }
+  Txn::ChangeDone& entry = txn_->last_change();
+  entry.outcome = std::move(outcome);
+  std::visit(
+      [&entry](const auto& what) {
+        if constexpr (requires { what.channel; }) {
+          if (what.channel.type == ChannelType::person) entry.inbox = what.channel.id;
+        }
+      },
+      change);
+  if (is_full()) hand_over();
+}
+
+void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done) {
+  JD_ASSERT(owner_.is_this_thread());
+  const bool usable = ensure_usable();
+  begin_gathering();
+  const Mark before = mark();
+  Result<EventOutcome> evaluated =
+      usable ? streams_.append(event, *txn_)
+             : Error(Errc::unavailable, "the store is recovering from a failure");
+  JD_ASSERT(evaluated || mark() == before);
+  txn_->add_change(
+      [done = std::move(done), evaluated = std::move(evaluated)](const Result<void>& committed) {
+        if (evaluated && !committed) {
+          done(Error(committed.error()));
+        } else {
+          done(evaluated);
+        }
+      });
+  if (is_full()) hand_over();
+}
+
+Result<Recipients> Partition::load_recipients(const ChannelKey& key) {
+  JD_ASSERT(owner_.is_this_thread());
+  if (!ensure_usable()) return Error(Errc::unavailable, "the store is recovering from a failure");
+  ChannelKey wanted = key;
+  JD_CHECK_OK(receivers_.resolve_agent_channel(wanted));
+  JD_TRY(CachedChannel * channel, cache_.load(wanted));
+  return receivers_.of(*channel, {});
+}
+
+Partition::Mark Partition::mark() const {
+  return {txn_->bytes(), conversations_.changed(), txn_->effects(), ids_.last()};
+}
+
+void Partition::begin_gathering() {
+  if (txn_->empty()) deps_.horizon.begin(id_);
+  cache_.set_durable(flight_->durable.load(std::memory_order_acquire));
+}
+
+store::PartitionState Partition::state() const {
+  store::PartitionState state;
+  state.position = position_;
+  state.id_bound = ids_.bound();
+  state.stamped_to_ns = stamps_.bound_ns();
+  return state;
+}
+
+void Partition::pump() {
+  JD_ASSERT(owner_.is_this_thread());
+  tokens_.trim(flight_->durable.load(std::memory_order_acquire));
+  advance_list_jobs();
+  if (txn_->empty()) {
+    index_.advance(position_, flight_->durable.load(std::memory_order_acquire));
+    return;
+  }
+  const bool failed = flight_->failed.load(std::memory_order_acquire);
+  const auto in_flight = flight_->commits.load(std::memory_order_acquire);
+  if (!failed && !is_full() && in_flight >= kCommitsInFlightMax) return;
+  hand_over();
+}
+
+void Partition::hand_over() {
+  conversations_.write(*txn_);
+  const std::shared_ptr<Txn> txn = std::move(txn_);
+  store::Commit commit;
+  commit.partition = id_;
+  commit.expected_position = position_;
+  commit.messages = txn->messages();
+  commit.id_bound = ids_.bound();
+  txn->write_record(
+      [this](std::uint64_t first_counter) { return store::commit_record_key(id_, first_counter); });
+  if (txn->writes()) {
+    ++position_;
+    txn->put(store::partition_state_key(id_), store::encode(state()));
+    stamps_.announce();
+  }
+  txn_ = std::make_unique<Txn>(position_ + 1);
+  commit.batch = txn->take_batch();
+  flight_->commits.fetch_add(1, std::memory_order_relaxed);
+  const std::uint64_t position = position_;
+  commit.done = [txn, flight = flight_, position, wake = wake_, id = id_, &inboxes = deps_.inboxes,
+                 &sink = deps_.effects, &horizon = deps_.horizon](const Result<void>& committed) {
+    horizon.finish(id);
+    txn->release(committed, inboxes, sink);
+    if (committed) {
+      flight->durable.store(position, std::memory_order_release);
+    } else {
+      flight->failed.store(true, std::memory_order_release);
+    }
+    flight->commits.fetch_sub(1, std::memory_order_release);
+    wake();
+  };
+  deps_.log.append(std::move(commit));
+  index_.advance(position_, flight_->durable.load(std::memory_order_acquire));
+  cache_.set_durable(flight_->durable.load(std::memory_order_acquire));
+  cache_.evict();
+  streams_.lanes().trim(cache_.durable());
+}
+
+Result<SendResult> Partition::evaluate(SendCommand& command) {
+  const std::int64_t stamp_ns = stamps_.next_ns();
+  // People see the wall clock's time, whatever has become of it.
+  const std::int64_t now = std::min(deps_.clock.wall_ns(), stamp_ns) / 1'000'000'000;
+  JD_CHECK_OK(receivers_.resolve_agent_channel(command.channel));
+  const bool targeted = is_targeted_command(command);
+  const ChannelKey log = log_of(command);
+  const auto fingerprint =
+      store::fingerprint_of(deps_.fingerprint_seed, log, command.from_uid, command.client_msg_no);
+  const std::uint64_t payload = store::payload_hash(command.payload);
+  if (command.idempotent) {
+    JD_TRY(const auto known, index_.find(fingerprint));
+    // A first send that was not to be stored is no answer to one that is.
+    const bool answers =
+        known && known->idempotent && (known->seq != 0 || command.flags.no_persist);
+    if (answers && now - known->timestamp < options_.idempotency_window_seconds) {
+      if (known->payload != payload) {
+        return SendResult::refuse(Reason::not_allow_send, Errc::conflict);
+      }
+      SendResult first;
+      first.state = SendResult::State::duplicate;
+      first.message_id = message_id_of(known->counter, id_);
+      first.message_seq = static_cast<MessageSeq>(known->seq);
+      first.reason = Reason::success;
+      first.timestamp = known->timestamp;
+      return first;
+    }
+  }
+
+  CachedChannel* channel = nullptr;
+  if (!targeted) {
+    JD_TRY(channel, cache_.load(command.channel));
+  }
+  SendFacts facts(receivers_, cache_, deps_.inboxes, deps_.accounts, channel, command.from_uid);
+  JD_TRY(const Reason reason, check_send(command, options_.permission, facts));
+  if (reason != Reason::success) return SendResult::refuse(reason, Errc::denied);
+
+  // Everything that can fail comes before the first change of state: see mark().
+  Recipients recipients;
+  if (targeted) {
+    recipients.listed = command.subscribers;
+  } else {
+    JD_TRY(recipients, receivers_.of(*channel, command.subscribers));
+  }
+  const bool stored = !command.flags.no_persist;
+  CachedChannel* log_state = channel;
+  if (stored && (targeted || log != command.channel)) {
+    // May move entries of the cache, not the Channel objects behind them.
+    JD_TRY(log_state, cache_.load(log));
+  }
+  std::vector<std::string> unopened;
+  ListSlice share;
+  if (stored && channel != nullptr) {
+    // Touched first: what is loaded of conversations stays until all of it was looked at.
+    if (!channel->named_users_known) cache_.touch(*channel, *txn_);
+    JD_TRY(unopened, conversations_.load_unopened(*channel));
+    JD_CHECK_OK(load_sender_conversation(command, *channel));
+    JD_TRY(share, prepare_share(*channel, command.from_uid));
+  }
+  if (stored && targeted) {
+    // What is new in a log made for these users is new to each of them. Touched first: there may be
+    // more of them than conversations are kept of, and append() needs them all.
+    cache_.touch(*log_state, *txn_);
+    for (const auto& uid : command.subscribers) {
+      JD_CHECK_OK(conversations_.load(*log_state, uid));
+    }
+  }
+
+  // From here on nothing fails.
+  if (stored && channel != nullptr && !channel->named_users_known) {
+    for (const auto& uid : unopened) conversations_.put(*channel, uid, {}, *txn_);
+    channel->named_users_known = has_conversations(channel->key.type);
+  }
+  if (channel != nullptr) take_share(*channel, share);
+  auto message = std::make_shared<Message>();
+  message->id = message_id_of(ids_.next(*txn_), id_);
+  message->timestamp = now;
+  message->timestamp_ns = static_cast<std::uint64_t>(stamp_ns - now * 1'000'000'000);
+  message->channel = std::move(command.channel);
+  if (targeted && message->channel.id.empty()) message->channel = log;
+  message->from_uid = std::move(command.from_uid);
+  message->client_msg_no = std::move(command.client_msg_no);
+  message->topic = std::move(command.topic);
+  message->stream_no = std::move(command.stream_no);
+  message->subscribers = std::move(command.subscribers);
+  message->payload = std::move(command.payload);
+  message->expire = command.expire;
+  message->setting = command.setting;
+  message->flags = command.flags;
+
+  if (stored) {
+    log_.append(*message, log, channel, *log_state, *txn_);
+  }
+  if (stored || command.idempotent) {
+    store::CommitEntry entry;
+    entry.counter = counter_of(message->id);
+    entry.log = log;
+    entry.seq = raw(message->seq);
+    entry.fingerprint = fingerprint;
+    entry.payload = payload;
+    entry.idempotent = command.idempotent;
+    txn_->add_entry(entry, now);
+    store::ClientNumber number;
+    number.counter = entry.counter;
+    number.seq = entry.seq;
+    number.payload = payload;
+    number.timestamp = now;
+    number.idempotent = command.idempotent;
+    index_.insert(fingerprint, number);
+  }
+  txn_->count_message();
+
+  SendResult result;
+  result.state = SendResult::State::accepted;
+  result.message_id = message->id;
+  result.message_seq = message->seq;
+  result.reason = Reason::success;
+  result.timestamp = now;
+  if (!recipients.listed.empty() || (recipients.subscribers && !recipients.subscribers->empty()) ||
+      allows_session_subscriptions(message->channel.type)) {
+    CommittedMessage committed;
+    committed.message = std::move(message);
+    committed.recipients = std::move(recipients);
+    committed.origin_session = command.origin_session;
+    txn_->add_effect(std::move(committed));
+  }
+  return result;
+}
+
+Result<void> Partition::load_sender_conversation(const SendCommand& command,
+                                                 CachedChannel& channel) {
+  // Also of one who is no subscriber: he may have looked at the channel all the same. That he has
+  // not is remembered, too.
+  if (!has_conversations(channel.key.type) || command.from_uid == kSystemUid) return {};
+  JD_CHECK_OK(conversations_.load(channel, command.from_uid));
+  return {};
+}
+
+}  // namespace jindou::partition

@@ -1,0 +1,358 @@
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "base/assert.h"
+#include "observe/log.h"
+#include "partition/addressing.h"
+#include "partition/history.h"
+#include "partition/partition.h"
+#include "partition/partition_flight.h"
+#include "store/keys.h"
+
+namespace jindou::partition {
+
+namespace {
+
+using store::ConversationRecord;
+using store::Table;
+using Operation = ChangeMembers::Operation;
+
+constexpr MemberList kLists[] = {MemberList::subscribers, MemberList::denylist,
+                                 MemberList::allowlist};
+
+// A person's lists are those of an inbox, which is no conversation.
+bool lists_have_conversations(ChannelType type) {
+  return type != ChannelType::person && has_conversations(type);
+}
+
+}  // namespace
+
+void Partition::set_flags(CachedChannel& channel, const ChannelFlags& flags) {
+  store::ChannelRecord& record = channel.record;
+  if (record.flags.disband != flags.disband) record.disband_changed_at_ns = stamps_.next_ns();
+  record.flags = flags;
+}
+
+Result<void> Partition::evaluate_change(const UpsertChannel& change) {
+  JD_TRY(CachedChannel * channel, cache_.load(change.channel));
+  const bool stays = change.flags.disband ? change.subscribers.empty() : change.revives;
+  if (!stays) JD_CHECK_OK(check_not_disbanded(*channel));
+  const bool lists = change.reset_subscribers || !change.subscribers.empty();
+  const Operation operation = change.reset_subscribers ? Operation::replace : Operation::add;
+  JD_TRY(const bool long_change,
+         lists ? needs_slices(*channel, MemberList::subscribers, operation, change.subscribers)
+               : Result<bool>(false));
+  if (long_change) {
+    return begin_list_job(*channel, MemberList::subscribers, operation, change.subscribers,
+                          &change.flags);
+  }
+  if (lists) {
+    JD_CHECK_OK(
+        prepare_list_change(*channel, MemberList::subscribers, operation, change.subscribers));
+  }
+  set_flags(*channel, change.flags);
+  cache_.put_record(*channel, *txn_);
+  if (lists) change_list(*channel, MemberList::subscribers, operation, change.subscribers);
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const ChangeMembers& change) {
+  JD_TRY(CachedChannel * channel, cache_.load(change.channel));
+  // An inbox with `disband` is that of a banned user, not a channel that is gone.
+  const bool adds = change.operation != Operation::remove && !change.uids.empty();
+  if (adds && change.channel.type != ChannelType::person) {
+    JD_CHECK_OK(check_not_disbanded(*channel));
+  }
+  JD_TRY(const bool long_change,
+         needs_slices(*channel, change.list, change.operation, change.uids));
+  if (long_change && (channel->exists || change.operation != Operation::remove)) {
+    return begin_list_job(*channel, change.list, change.operation, change.uids, nullptr);
+  }
+  JD_CHECK_OK(prepare_list_change(*channel, change.list, change.operation, change.uids));
+  if (!channel->exists) {
+    if (change.operation == Operation::remove) return {};
+    cache_.put_record(*channel, *txn_);
+  }
+  change_list(*channel, change.list, change.operation, change.uids);
+  return {};
+}
+
+bool Partition::is_readmitted(const CachedChannel& channel, const std::string& uid) {
+  if (channel.list(MemberList::subscribers)->contains(uid)) return true;
+  const auto named = named_users(channel.key);
+  return channel.last_seq > 0 && std::find(named.begin(), named.end(), uid) != named.end();
+}
+
+Result<void> Partition::prepare_list_change(CachedChannel& channel, MemberList list,
+                                            Operation operation,
+                                            const std::vector<std::string>& uids) {
+  JD_TRY(const UidSet* set, cache_.load_list_for_change(channel, list));
+  JD_CHECK_OK(cache_.load_list(channel, MemberList::subscribers));
+  JD_CHECK_OK(cache_.load_list(channel, MemberList::denylist));
+  JD_CHECK_OK(cache_.load(store::command_log_of(channel.key)));
+  // Conversations that are loaded stay until all of it was looked at.
+  cache_.touch(channel, *txn_);
+  if (!lists_have_conversations(channel.key.type) || list == MemberList::allowlist) return {};
+  if (list == MemberList::subscribers) {
+    // Who joins may have one already.
+    for (const auto& uid : uids) {
+      if (operation == Operation::remove || set->contains(uid)) continue;
+      JD_CHECK_OK(conversations_.load(channel, uid));
+    }
+    return {};
+  }
+  // Whoever may be readmitted may have a row. Who is denied loses a conversation if there is a row;
+  // a subscriber has one.
+  const UidSet& subscribers = *channel.lists[static_cast<int>(MemberList::subscribers)];
+  for (const auto& uid : uids) {
+    if (operation != Operation::remove && subscribers.contains(uid)) continue;
+    JD_CHECK_OK(conversations_.load(channel, uid));
+  }
+  if (operation == Operation::replace) {
+    for (const auto& uid : *set) JD_CHECK_OK(conversations_.load(channel, uid));
+  }
+  return {};
+}
+
+void Partition::change_list(CachedChannel& channel, MemberList list, Operation operation,
+                            const std::vector<std::string>& uids) {
+  const auto changed = cache_.change_members(channel, list, operation, uids, *txn_);
+  if (!lists_have_conversations(channel.key.type)) return;
+  if (list == MemberList::subscribers) {
+    for (const auto& uid : changed.removed) conversations_.erase(channel, uid, *txn_);
+    const CachedChannel* const commands = cache_.find(store::command_log_of(channel.key));
+    JD_ASSERT(commands != nullptr);
+    conversations_.join(channel, changed.added, {channel.last_seq, commands->last_seq}, *txn_);
+    return;
+  }
+  if (list != MemberList::denylist) return;
+  for (const auto& uid : changed.added) conversations_.erase(channel, uid, *txn_);
+  std::vector<std::string> readmitted;
+  for (const auto& uid : changed.removed) {
+    if (is_readmitted(channel, uid)) readmitted.push_back(uid);
+  }
+  conversations_.readmit(channel, readmitted, *txn_);
+}
+
+Result<void> Partition::evaluate_change(const DeleteChannel& change) {
+  JD_TRY(CachedChannel * channel, cache_.load(change.channel));
+  JD_TRY(CachedChannel * commands, cache_.load(store::command_log_of(change.channel)));
+  JD_TRY(const bool long_change, needs_slices_to_dissolve(*channel));
+  if (!long_change) {
+    for (const MemberList list : kLists) JD_CHECK_OK(cache_.load_list_for_change(*channel, list));
+  }
+  JD_TRY(const MessageLog::Clearing messages, log_.prepare_clearing(*channel, channel->last_seq));
+  JD_TRY(const MessageLog::Clearing of_commands,
+         log_.prepare_clearing(*commands, commands->last_seq));
+  log_.clear(messages, *txn_);
+  log_.clear(of_commands, *txn_);
+  ChannelFlags flags = channel->record.flags;
+  flags.disband = true;
+  set_flags(*channel, flags);
+  // Whoever brings the channel back begins with the defaults.
+  channel->record.retention_seconds.reset();
+  channel->record.retention_count.reset();
+  if (long_change) {
+    begin_dissolving(*channel);
+    return {};
+  }
+  cache_.put_record(*channel, *txn_);
+  for (const MemberList list : kLists) {
+    const auto gone = cache_.change_members(*channel, list, Operation::replace, {}, *txn_);
+    if (list != MemberList::subscribers || !has_conversations(channel->key.type)) continue;
+    for (const auto& uid : gone.removed) conversations_.erase(*channel, uid, *txn_);
+  }
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const ChangeSystemAccounts& change) {
+  for (const auto& uid : change.uids) {
+    const std::string key = store::system_account_key(id_, uid);
+    if (change.add) {
+      txn_->put(key, {});
+    } else {
+      txn_->erase(key);
+    }
+  }
+  txn_->after_commit(
+      [&accounts = deps_.accounts, change] { accounts.change(change.add, change.uids); });
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const ChangeConversation& change) {
+  using What = ChangeConversation::Operation;
+  ChannelKey key = change.channel;
+  JD_CHECK_OK(receivers_.resolve_agent_channel(key));
+  if (!has_conversations(key.type)) {
+    if (change.operation != What::activate) return {};
+    return Error(Errc::not_found, "channels of this type have no conversations");
+  }
+  JD_TRY(CachedChannel * channel, cache_.load(key));
+  // That it is read or hidden holds already.
+  if (change.operation == What::activate) return activate_conversations(*channel, change.uids);
+  if (change.operation == What::set_unread) JD_CHECK_OK(check_not_disbanded(*channel));
+  // A person's denylist is that of an inbox; it keeps nobody from a conversation.
+  const UidSet* denied = nullptr;
+  if (key.type != ChannelType::person) {
+    JD_TRY(denied, cache_.load_list(*channel, MemberList::denylist));
+  }
+  // What is loaded stays until all of it was looked at.
+  cache_.touch(*channel, *txn_);
+  std::vector<ListSlice> shares;
+  for (const auto& uid : change.uids) {
+    JD_CHECK_OK(conversations_.load(*channel, uid));
+    JD_TRY(ListSlice share, prepare_share(*channel, uid));
+    shares.push_back(std::move(share));
+  }
+  for (const ListSlice& share : shares) take_share(*channel, share);
+  const std::uint64_t last = channel->last_seq;
+  for (const auto& uid : change.uids) {
+    JD_TRY(const ConversationRecord* known, conversations_.load(*channel, uid));
+    if (known == nullptr && denied != nullptr && denied->contains(uid)) continue;
+    ConversationRecord wanted = known != nullptr ? *known : ConversationRecord();
+    What operation = change.operation;
+    if (operation == What::set_unread && std::min(change.value, last) == 0) operation = What::read;
+    const bool sets_zero = change.operation == What::set_unread;
+    switch (operation) {
+      case What::activate:
+      case What::open: break;
+      case What::read: {
+        const std::uint64_t to =
+            change.value == 0 || sets_zero ? last : std::min(change.value, last);
+        wanted.read_to = std::max(wanted.read_to, to);
+        wanted.manual_count = 0;
+        wanted.manual_at = 0;
+        break;
+      }
+      case What::set_unread:
+        wanted.manual_count = std::min(change.value, last);
+        wanted.manual_at = last;
+        break;
+      case What::remove:
+        wanted.deleted_to = last;
+        wanted.activated_at_ns = 0;
+        wanted.manual_count = 0;
+        wanted.manual_at = 0;
+        break;
+    }
+    const bool same = known != nullptr && known->read_to == wanted.read_to &&
+                      known->deleted_to == wanted.deleted_to &&
+                      known->activated_at_ns == wanted.activated_at_ns &&
+                      known->manual_count == wanted.manual_count &&
+                      known->manual_at == wanted.manual_at;
+    if (same) continue;
+    const std::int64_t created_at = wanted.created_at;
+    const bool existed = known != nullptr;
+    // One without messages that was shown; of others `deleted_to` tells.
+    const bool vanishes = existed && known->activated_at_ns != 0 && operation == What::remove &&
+                          wanted.deleted_to == 0;
+    ConversationRecord& put = conversations_.put(*channel, uid, wanted, *txn_);
+    if (existed) put.created_at = created_at;
+    if (vanishes) conversations_.leave_tombstone(channel->conversations[uid]);
+  }
+  return {};
+}
+
+Result<void> Partition::activate_conversations(CachedChannel& channel,
+                                               const std::vector<std::string>& uids) {
+  JD_CHECK_OK(check_not_disbanded(channel));
+  // What is loaded stays until all of it was looked at.
+  cache_.touch(channel, *txn_);
+  std::vector<ListSlice> shares;
+  for (const auto& uid : uids) {
+    JD_TRY(const ConversationRecord* known, conversations_.load(channel, uid));
+    JD_TRY(ListSlice share, prepare_share(channel, uid));
+    if (!has_conversation_after(channel, share, uid, known != nullptr)) {
+      return Error(Errc::not_found, "the user has no conversation with the channel");
+    }
+    shares.push_back(std::move(share));
+  }
+  for (const ListSlice& share : shares) take_share(channel, share);
+  // Nothing that a sync tells: the version stays.
+  for (const auto& uid : uids) {
+    channel.conversations[uid].record->activated_at_ns = stamps_.next_ns();
+    conversations_.mark(channel, uid, *txn_);
+  }
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const AdvanceCommandPosition& change) {
+  ChannelKey key = change.channel;
+  JD_CHECK_OK(receivers_.resolve_agent_channel(key));
+  const bool own_log = key.type == ChannelType::temp;
+  JD_TRY(CachedChannel * channel, cache_.load(key));
+  CachedChannel* log = channel;
+  if (!own_log) {
+    JD_TRY(log, cache_.load(store::command_log_of(key)));
+  }
+  if (channel->list_job != nullptr) cache_.touch(*channel, *txn_);
+  JD_CHECK_OK(conversations_.load(*channel, change.uid));
+  JD_TRY(const ListSlice share, prepare_share(*channel, change.uid));
+  take_share(*channel, share);
+  JD_TRY(ConversationRecord * record, conversations_.load(*channel, change.uid));
+  if (record == nullptr) return {};
+  const std::uint64_t seq = std::min(change.seq, log->last_seq);
+  if (seq <= record->command_read_to) return {};
+  if (own_log && seq == log->last_seq) {
+    // All read: the next command to the same users begins anew.
+    conversations_.erase(*channel, change.uid, *txn_);
+    return {};
+  }
+  record->command_read_to = seq;
+  conversations_.mark(*channel, change.uid, *txn_);
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const RecordCommandSync& change) {
+  const std::string key = store::command_sync_key(id_, change.uid);
+  if (change.positions.empty()) {
+    txn_->erase(key);
+    return {};
+  }
+  store::CommandSyncRecord record;
+  for (const auto& position : change.positions) {
+    record.positions.push_back({position.channel, position.seq});
+  }
+  txn_->put(key, store::encode(record));
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const ReserveTime& change) {
+  stamps_.reserve(change.until_ns);
+  txn_->need_state();
+  return {};
+}
+
+Result<void> Partition::evaluate_change(const DropTombstones& change) {
+  struct Old {
+    const std::string* key;
+    CachedConversation* cached;
+  };
+  std::vector<Old> old;
+  std::string value;
+  for (const auto& key : change.keys) {
+    CachedConversation* cached =
+        conversations_.find(store::channel_of_tombstone_key(key), store::uid_of_tombstone_key(key));
+    store::TombstoneRecord tombstone;
+    if (cached != nullptr && cached->deleted_at_ns != 0) {
+      // Just lost once more: the store may not know of it yet.
+      tombstone.deleted_at_ns = cached->deleted_at_ns;
+    } else {
+      JD_TRY(const bool found, deps_.reader.get(Table::main, key, value));
+      if (!found) continue;
+      JD_TRY(tombstone, store::decode_tombstone(value));
+    }
+    if (tombstone.deleted_at_ns <= change.up_to_ns) old.push_back({&key, cached});
+  }
+  if (old.empty()) return {};
+  tombstones_dropped_.deleted_at_ns = std::max(tombstones_dropped_.deleted_at_ns, change.up_to_ns);
+  txn_->put(store::tombstones_dropped_key(id_), store::encode(tombstones_dropped_));
+  for (const auto& [key, cached] : old) {
+    txn_->erase(*key);
+    if (cached != nullptr) cached->deleted_at_ns = 0;
+  }
+  return {};
+}
+
+}  // namespace jindou::partition

@@ -1,0 +1,65 @@
+// A store for simulations: an ordered map in memory with a commit log whose syncs, losses and
+// failures a simulation decides. Single-threaded.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "store/bulk_loader.h"
+#include "store/commit_log.h"
+#include "store/memory_reader.h"
+
+namespace jindou::partition::simulation {
+
+class MemoryStore final : public store::MemoryReader,
+                          public store::CommitLog,
+                          public store::BulkLoader {
+ public:
+  void append(store::Commit commit) override;
+  void load(store::Table table, std::function<Entries()> make,
+            std::function<void(Result<void>)> done) override;
+
+  Result<void> erase(store::Table table, const std::vector<std::string>& keys) override {
+    for (const auto& key : keys) MemoryReader::erase(table, key);
+    return {};
+  }
+
+  std::size_t pending_commits() const { return commits_.size(); }
+  // Of the commit that was appended last, and of the largest one.
+  std::size_t last_commit_bytes() const { return last_commit_bytes_; }
+  std::size_t largest_commit_bytes() const { return largest_commit_bytes_; }
+  std::size_t pending_loads() const { return loads_.size(); }
+
+  // Makes the oldest commit durable and says so.
+  void commit_one();
+  // The oldest commit fails with an unknown outcome; `applied` decides whether it was written all
+  // the same. Those behind it are refused, then the log works again.
+  void fail_one(bool applied);
+  // Finishes the oldest load, well or badly.
+  void finish_load(bool well);
+  // The power goes: the first `survivors` pending commits had reached the disk, nobody hears of it;
+  // everything else pending is gone.
+  void power_cut(std::size_t survivors);
+
+ private:
+  struct Load {
+    store::Table table;
+    Entries entries;
+    std::function<void(Result<void>)> done;
+  };
+
+  bool expectation_holds(const store::Commit& commit) const;
+  void apply(store::Commit& commit);
+
+  std::map<PartitionId, std::uint64_t> positions_;
+  std::deque<store::Commit> commits_;
+  std::deque<Load> loads_;
+  std::size_t last_commit_bytes_ = 0;
+  std::size_t largest_commit_bytes_ = 0;
+};
+
+}  // namespace jindou::partition::simulation

@@ -1,0 +1,41 @@
+// The stamps of a partition's changes: they rise, also over restarts and when the wall clock goes
+// back.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "store/commit_horizon.h"
+
+namespace jindou::partition {
+
+// Lives in its partition and on its thread.
+class Stamps {
+ public:
+  // Borrows `horizon`.
+  explicit Stamps(const store::CommitHorizon& horizon) : horizon_(horizon) {}
+
+  // Goes on behind what the store says was given out. Never goes back.
+  void open(std::int64_t bound_ns) {
+    last_ns_ = std::max(last_ns_, bound_ns);
+    announce();
+  }
+  std::int64_t next_ns() {
+    last_ns_ = std::max(horizon_.now_ns(), last_ns_ + 1);
+    return last_ns_;
+  }
+  // Times up to there may be named to readers (store::CommitHorizon); stamps need not wait for
+  // them.
+  void reserve(std::int64_t until_ns) { reserved_ns_ = std::max(reserved_ns_, until_ns); }
+  // Where whoever opens the partition next goes on behind.
+  std::int64_t bound_ns() const { return std::max(last_ns_, reserved_ns_); }
+  // A reader that finds a change can name its stamp, also when the clock has gone back.
+  void announce() const { horizon_.raise(last_ns_ + 1); }
+
+ private:
+  const store::CommitHorizon& horizon_;
+  std::int64_t last_ns_ = 0;
+  std::int64_t reserved_ns_ = 0;
+};
+
+}  // namespace jindou::partition

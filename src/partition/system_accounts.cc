@@ -1,0 +1,57 @@
+#include "partition/system_accounts.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/channel.h"
+#include "partition/inbox_directory.h"
+#include "store/keys.h"
+
+namespace jindou::partition {
+
+SystemAccounts::SystemAccounts() : accounts_(std::make_shared<UidSet>()) {}
+
+Result<void> SystemAccounts::load(const store::Reader& reader, std::uint16_t partitions) {
+  const PartitionId partition = partition_for(kSystemUid, partitions);
+  JD_TRY(UidSet uids, read_members(reader, store::system_account_prefix(partition)));
+  const MutexLock lock(mutex_);
+  accounts_ = std::make_shared<UidSet>(std::move(uids));
+  return {};
+}
+
+std::shared_ptr<const UidSet> SystemAccounts::snapshot() const {
+  const MutexLock lock(mutex_);
+  return accounts_;
+}
+
+bool SystemAccounts::contains(std::string_view uid) const {
+  return uid == kSystemUid || snapshot()->contains(uid);
+}
+
+std::vector<std::string> SystemAccounts::list() const {
+  const auto accounts = snapshot();
+  std::vector<std::string> uids(accounts->begin(), accounts->end());
+  std::sort(uids.begin(), uids.end());
+  return uids;
+}
+
+void SystemAccounts::change(bool add, const std::vector<std::string>& uids) {
+  const MutexLock lock(mutex_);
+  auto changed = std::make_shared<UidSet>(*accounts_);
+  for (const auto& uid : uids) {
+    if (add) {
+      changed->insert(uid);
+    } else {
+      changed->erase(uid);
+    }
+  }
+  accounts_ = std::move(changed);
+}
+
+void SystemAccounts::replace(std::vector<std::string> uids) {
+  const MutexLock lock(mutex_);
+  accounts_ = std::make_shared<UidSet>(std::make_move_iterator(uids.begin()),
+                                       std::make_move_iterator(uids.end()));
+}
+
+}  // namespace jindou::partition

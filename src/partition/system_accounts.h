@@ -1,0 +1,42 @@
+// The accounts that pass the permission rules: the built-in one and those of
+// POST /user/systemuids_add.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "partition/effects.h"
+#include "store/reader.h"
+
+namespace jindou::partition {
+
+// Thread-safe.
+class SystemAccounts {
+ public:
+  SystemAccounts();
+
+  // Reads the stored accounts. Errors: storage.
+  Result<void> load(const store::Reader& reader, std::uint16_t partitions);
+
+  // True for the built-in account too.
+  bool contains(std::string_view uid) const;
+  // Without the built-in one, sorted.
+  std::vector<std::string> list() const;
+
+  // In force for look-ups that begin afterwards.
+  void change(bool add, const std::vector<std::string>& uids);
+  // Replaces all but the built-in one.
+  void replace(std::vector<std::string> uids);
+
+ private:
+  std::shared_ptr<const UidSet> snapshot() const;
+
+  mutable Mutex mutex_;  // held for a pointer's copy, and between writers
+  std::shared_ptr<const UidSet> accounts_ JD_GUARDED_BY(mutex_);
+};
+
+}  // namespace jindou::partition

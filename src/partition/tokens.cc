@@ -1,0 +1,94 @@
+#include "partition/tokens.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "store/keys.h"
+
+namespace jindou::partition {
+
+Tokens::Tokens(PartitionId partition, const store::Reader& reader, InboxDirectory& inboxes)
+    : partition_(partition), reader_(reader), inboxes_(inboxes) {}
+
+Result<void> Tokens::evaluate(const StoreToken& command, Txn& txn) {
+  JD_TRY(const auto inbox, inboxes_.load(command.uid));
+  if (inbox && (inbox->flags.ban || inbox->flags.disband)) {
+    return Error(Errc::denied, "the user is banned");
+  }
+  if (command.only_own) {
+    JD_TRY(const Stored tokens, load(command.uid));
+    for (const auto& [key, known] : tokens) {
+      if (known.token != command.token) {
+        return Error(Errc::conflict, "the user has another token");
+      }
+    }
+  }
+  store::TokenRecord record;
+  record.token = command.token;
+  record.level = command.level;
+  put(store::device_token_key(partition_, command.uid, command.device_flag), record, txn);
+  return {};
+}
+
+Result<void> Tokens::evaluate(const ClearTokens& command, Txn& txn) {
+  JD_TRY(Stored tokens, load(command.uid));
+  const auto wanted = command.device_flag
+                          ? store::device_token_key(partition_, command.uid, *command.device_flag)
+                          : std::string();
+  for (auto& [key, record] : tokens) {
+    if (!wanted.empty() && key != wanted) continue;
+    record.token.clear();
+    put(key, record, txn);
+  }
+  return {};
+}
+
+void Tokens::put(const std::string& key, const store::TokenRecord& record, Txn& txn) {
+  txn.put(key, store::encode(record));
+  std::optional<Recent> before;
+  if (const auto known = recent_.find(key); known != recent_.end()) before = known->second;
+  recent_[key] = Recent{record, txn.position()};
+  txn.undo([this, key, before = std::move(before)] {
+    if (before) {
+      recent_[key] = *before;
+    } else {
+      recent_.erase(key);
+    }
+  });
+}
+
+Result<Tokens::Stored> Tokens::load(std::string_view uid) const {
+  const std::string prefix = store::device_token_prefix(partition_, uid);
+  Stored tokens;
+  Result<void> decoded;
+  JD_CHECK_OK(reader_.scan(store::Table::main, prefix, store::after_prefix(prefix),
+                           [&](std::string_view key, std::string_view value) {
+                             auto record = store::decode_token(value);
+                             if (!record) {
+                               decoded = std::move(record).error();
+                               return false;
+                             }
+                             tokens.emplace_back(std::string(key), std::move(*record));
+                             return true;
+                           }));
+  JD_CHECK_OK(decoded);
+  // Later than what the store knows.
+  for (const auto& [key, recent] : recent_) {
+    if (!key.starts_with(prefix)) continue;
+    const auto known = std::ranges::find(tokens, key, &Stored::value_type::first);
+    if (known != tokens.end()) {
+      known->second = recent.record;
+    } else {
+      tokens.emplace_back(key, recent.record);
+    }
+  }
+  return tokens;
+}
+
+void Tokens::trim(std::uint64_t durable) {
+  if (recent_.empty()) return;
+  boost::unordered::erase_if(
+      recent_, [durable](const auto& entry) { return entry.second.position <= durable; });
+}
+
+}  // namespace jindou::partition

@@ -1,0 +1,53 @@
+// The device tokens of a partition's users.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "model/ids.h"
+#include "partition/inbox_directory.h"
+#include "partition/token_commands.h"
+#include "partition/txn.h"
+#include "store/reader.h"
+#include "store/records.h"
+
+namespace jindou::partition {
+
+// Lives in its partition and on its thread.
+class Tokens {
+ public:
+  // Borrows all of them. `inboxes` says who is banned.
+  Tokens(PartitionId partition, const store::Reader& reader, InboxDirectory& inboxes);
+
+  // Errors: as the command says, storage; then nothing was changed.
+  Result<void> evaluate(const StoreToken& command, Txn& txn);
+  Result<void> evaluate(const ClearTokens& command, Txn& txn);
+
+  // Forgets what the store tells when commits up to the position `durable` are in it.
+  void trim(std::uint64_t durable);
+  // Forgets everything; the store tells again.
+  void clear() { recent_.clear(); }
+
+ private:
+  // The tokens of a user by key, those made worthless included.
+  using Stored = std::vector<std::pair<std::string, store::TokenRecord>>;
+  Result<Stored> load(std::string_view uid) const;
+  void put(const std::string& key, const store::TokenRecord& record, Txn& txn);
+
+  PartitionId partition_;
+  const store::Reader& reader_;
+  InboxDirectory& inboxes_;
+  // Of commits that may not be readable yet, by key.
+  struct Recent {
+    store::TokenRecord record;
+    std::uint64_t position = 0;
+  };
+  boost::unordered_flat_map<std::string, Recent> recent_;
+};
+
+}  // namespace jindou::partition

@@ -1,0 +1,105 @@
+#include "partition/txn.h"
+
+#include "base/assert.h"
+#include "store/rocksdb_slice.h"
+
+namespace jindou::partition {
+
+namespace {
+
+// A result that was to be released with a commit that failed.
+SendResult after_failure(const SendResult& result, Errc failure) {
+  if (!result.ok()) return result;
+  if (failure == Errc::unknown_outcome) {
+    SendResult unknown;
+    unknown.code = Errc::unknown_outcome;
+    return unknown;
+  }
+  return SendResult::refuse(Reason::system_error, failure);
+}
+
+// A write batch answers with a status, and fails at limits that are not set.
+void expect_ok(const rocksdb::Status& status) { JD_ASSERT(status.ok()); }
+
+}  // namespace
+
+void Txn::put(std::string_view key, std::string_view value) {
+  expect_ok(batch_.Put(store::slice(key), store::slice(value)));
+}
+
+void Txn::erase(std::string_view key) { expect_ok(batch_.Delete(store::slice(key))); }
+
+void Txn::erase_range(std::string_view lower, std::string_view upper) {
+  expect_ok(batch_.DeleteRange(store::slice(lower), store::slice(upper)));
+}
+
+void Txn::add_entry(const store::CommitEntry& entry, std::int64_t timestamp) {
+  record_.add(entry, timestamp);
+}
+
+void Txn::add_effect(CommittedMessage effect) { effects_->messages.push_back(std::move(effect)); }
+
+Txn::ChangeDone& Txn::add_change(Done done) {
+  return changes_.emplace_back(ChangeDone{std::move(done), {}, {}});
+}
+
+Txn::SavePoint Txn::save() {
+  ++save_points_;
+  batch_.SetSavePoint();
+  SavePoint point;
+  point.effects_ = effects_->messages.size();
+  point.after_commit_ = after_commit_.size();
+  point.expected_bytes_ = expected_bytes_;
+  point.undo_ = undo_.size();
+  point.messages_ = messages_;
+  point.record_ = record_.mark();
+  return point;
+}
+
+void Txn::roll_back(const SavePoint& point) {
+  JD_ASSERT(save_points_ > 0);
+  JD_ASSERT(undo_.size() >= point.undo_);
+  for (; undo_.size() > point.undo_; undo_.pop_back()) undo_.back()();
+  expect_ok(batch_.RollbackToSavePoint());
+  effects_->messages.resize(point.effects_);
+  after_commit_.resize(point.after_commit_);
+  expected_bytes_ = point.expected_bytes_;
+  messages_ = point.messages_;
+  record_.cut(point.record_);
+  --save_points_;
+}
+
+void Txn::keep(const SavePoint& point) {
+  JD_ASSERT(save_points_ > 0);
+  JD_ASSERT(undo_.size() >= point.undo_);
+  expect_ok(batch_.PopSavePoint());
+  // An outer save point may still want them.
+  if (--save_points_ == 0) undo_.clear();
+}
+
+void Txn::release(const Result<void>& committed, InboxDirectory& inboxes, EffectSink& sink) {
+  for (const auto& change : changes_) {
+    if (!change.inbox.empty()) inboxes.invalidate(change.inbox);
+  }
+  if (committed) {
+    for (const auto& work : after_commit_) work();
+  }
+  if (!committed) {
+    for (auto& part : parts_) {
+      for (auto& result : part.results) result = after_failure(result, committed.error().code());
+    }
+  } else if (!effects_->messages.empty()) {
+    for (const auto& part : parts_) effects_->admissions.push_back(part.batch->admission());
+    sink.post_committed(std::move(effects_));
+  }
+  for (const auto& part : parts_) part.batch->finish_items(part.part, part.first, part.results);
+  for (auto& change : changes_) {
+    if (change.outcome && !committed) {
+      change.done(Error(committed.error()));
+    } else {
+      change.done(std::move(change.outcome));
+    }
+  }
+}
+
+}  // namespace jindou::partition

@@ -1,0 +1,137 @@
+// One commit while it is gathered: what the commands evaluated since the last one have written, and
+// who is told what became of it.
+//
+// A command that may have to be taken back is evaluated behind a save point. Rolling back leaves
+// nothing of it: rows, entries, effects and, through undo(), what is in memory.
+#pragma once
+
+#include <rocksdb/write_batch.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "partition/effects.h"
+#include "partition/inbox_directory.h"
+#include "partition/send_batch.h"
+#include "store/records.h"
+
+namespace jindou::partition {
+
+// Filled on the thread of its partition; release() is called by the log.
+class Txn {
+ public:
+  using Done = std::function<void(Result<void>)>;
+
+  // What the commit decides of a part of a batch.
+  struct Part {
+    std::shared_ptr<SendBatch> batch;
+    std::size_t part = 0;
+    std::size_t first = 0;  // the item of the part that the first result is of
+    std::vector<SendResult> results;
+  };
+  // A change that is told when the commit is decided.
+  struct ChangeDone {
+    Done done;
+    Result<void> outcome;
+    std::string inbox;  // uid whose cached inbox is stale afterwards; may be empty
+  };
+
+  // `position`: that of the commit in its partition's log, if it writes anything.
+  explicit Txn(std::uint64_t position) : position_(position) {}
+  Txn(const Txn&) = delete;
+  Txn& operator=(const Txn&) = delete;
+
+  std::uint64_t position() const { return position_; }
+
+  // Rows.
+  void put(std::string_view key, std::string_view value);
+  void erase(std::string_view key);
+  void erase_range(std::string_view lower, std::string_view upper);  // [lower, upper)
+
+  // A message that got an id, for the commit record. `timestamp`: seconds.
+  void add_entry(const store::CommitEntry& entry, std::int64_t timestamp);
+  void count_message() { ++messages_; }
+  std::uint32_t messages() const { return messages_; }
+  // Handed on when the commit is durable.
+  void add_effect(CommittedMessage effect);
+  std::size_t effects() const { return effects_->messages.size(); }
+  // Run when the commit is durable, before anybody is told: caches beside the partition follow.
+  void after_commit(std::function<void()> work) { after_commit_.push_back(std::move(work)); }
+
+  void add_part(Part part) { parts_.push_back(std::move(part)); }
+  // The one added last may still be changed by the evaluation of its command.
+  ChangeDone& add_change(Done done);
+  ChangeDone& last_change() { return changes_.back(); }
+  // Nobody waits for it.
+  bool empty() const { return parts_.empty() && changes_.empty(); }
+
+  // Bytes that are still to be written for what was evaluated.
+  void expect_bytes(std::size_t bytes) { expected_bytes_ += bytes; }
+  // Of the commit, at most.
+  std::size_t bytes() const { return batch_.GetDataSize() + record_.bytes() + expected_bytes_; }
+  // Whether the state of the partition has to be written, and with it a commit.
+  bool writes() const { return needs_state_ || batch_.Count() > 0; }
+  // It has changed, whatever else is written.
+  void need_state() { needs_state_ = true; }
+
+  // Save points nest; the last one goes first.
+  class SavePoint {
+   public:
+    bool operator==(const SavePoint&) const = default;
+
+   private:
+    friend class Txn;
+    std::size_t effects_ = 0;
+    std::size_t after_commit_ = 0;
+    std::size_t expected_bytes_ = 0;
+    std::size_t undo_ = 0;
+    std::uint32_t messages_ = 0;
+    store::CommitRecordBuilder::Mark record_;
+  };
+  SavePoint save();
+  // Takes back everything since.
+  void roll_back(const SavePoint& point);
+  // Forgets the save point; what was done stays.
+  void keep(const SavePoint& point);
+  // How memory that follows what was written is put back; run in reverse order. Nothing without a
+  // save point.
+  template <class Work>
+  void undo(Work&& work) {
+    if (save_points_ > 0) undo_.emplace_back(std::forward<Work>(work));
+  }
+
+  // Closes it: adds the commit record under `record_key`, which is asked for the counter of its
+  // first message.
+  template <class RecordKey>
+  void write_record(const RecordKey& record_key) {
+    if (record_.empty()) return;
+    const auto key = record_key(record_.first_counter());
+    put(key, record_.take());
+  }
+  rocksdb::WriteBatch take_batch() { return std::move(batch_); }
+  // Tells everybody, on a thread of the log.
+  void release(const Result<void>& committed, InboxDirectory& inboxes, EffectSink& sink);
+
+ private:
+  std::uint64_t position_;
+  rocksdb::WriteBatch batch_;
+  store::CommitRecordBuilder record_;
+  std::shared_ptr<CommittedBatch> effects_ = std::make_shared<CommittedBatch>();
+  std::vector<std::function<void()>> after_commit_;
+  std::vector<Part> parts_;
+  std::vector<ChangeDone> changes_;
+  std::size_t expected_bytes_ = 0;
+  std::uint32_t messages_ = 0;
+  bool needs_state_ = false;
+  std::size_t save_points_ = 0;
+  std::vector<std::function<void()>> undo_;
+};
+
+}  // namespace jindou::partition
