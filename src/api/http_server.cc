@@ -25,6 +25,7 @@
 #include "config/settings.h"
 #include "observe/log.h"
 #include "runtime/thread_owner.h"
+#include "runtime/told_refusals.h"
 
 namespace jindou::api {
 namespace {
@@ -61,7 +62,8 @@ constexpr std::size_t kDroppedBodyMax = std::size_t{1} << 20;
 // before the peer has seen the answer.
 constexpr std::size_t kLingerBytesMax = std::size_t{16} << 20;
 constexpr std::chrono::seconds kLingerTime{2};
-constexpr std::size_t kRefusalsMax = 256;
+// Of the refusals for want of connections, the first and then each hundredth is logged.
+constexpr std::uint64_t kRefusalsPerLog = 100;
 // After the file descriptors ran out.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 // How long stop() waits after it has expired everything.
@@ -105,8 +107,8 @@ class Connection;
 
 // What belongs to one io shard; touched only there, which its connections assert.
 struct ShardState {
-  ShardState(asio::io_context& io, unsigned number)
-      : context(io), timer(io), turns(io), index(number) {}
+  ShardState(asio::io_context& io, unsigned number, std::size_t refusals_max)
+      : context(io), timer(io), turns(io), index(number), told(refusals_max) {}
 
   runtime::ThreadOwner owner;
   asio::io_context& context;
@@ -115,6 +117,7 @@ struct ShardState {
   unsigned index;
   DeadlineList deadlines;
   std::unordered_set<Connection*> connections;
+  runtime::ToldRefusals<Connection*> told;  // used on shard 0 only
   std::int64_t date_seconds = -1;
   std::string date;
   bool stopping = false;
@@ -135,7 +138,7 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
        const HttpOptions& http_options)
       : shards(io), handler(request_handler), clock(time), options(http_options) {
     for (unsigned i = 0; i < shards.size(); ++i) {
-      states.push_back(std::make_shared<ShardState>(shards.context(i), i));
+      states.push_back(std::make_shared<ShardState>(shards.context(i), i, options.refusals_max));
     }
   }
 
@@ -158,6 +161,7 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
   static Task<void> accept_loop(std::shared_ptr<Core> core, std::shared_ptr<Listener> listener);
   static Task<void> serve(std::shared_ptr<Connection> connection);
   void start_connection(Socket socket, const std::shared_ptr<ShardState>& state);
+  void refuse_connection(Socket socket);
   void begin_stop();
   void force_stop();
 
@@ -167,8 +171,10 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
   const HttpOptions options;
   std::vector<std::shared_ptr<ShardState>> states;
   std::vector<std::shared_ptr<Listener>> listeners;
-  std::atomic<std::size_t> connections{0};
-  unsigned next_shard = 0;  // used by accept loops only, all on shard 0
+  std::atomic<std::size_t> connections{0};  // without refused ones
+  // Used by accept loops only, all on shard 0.
+  unsigned next_shard = 0;
+  std::uint64_t refused = 0;
   bool ticking = false;
   bool stopped = false;
   std::string first_address;
@@ -198,7 +204,8 @@ class Connection final : public DeadlineList::Entry {
 
   // On its shard. Ends when the connection is closed; never throws for network reasons.
   Task<void> run();
-  // Tells the peer that there are too many connections.
+  // Tells the peer that there are too many connections, without waiting for its request. On shard
+  // 0.
   Task<void> run_refusal();
 
   // For stop(): nothing has arrived of a next request.
@@ -245,6 +252,7 @@ class Connection final : public DeadlineList::Entry {
   // What is left of a body that nobody wants. False as fill_buffer().
   Task<bool> drop_body();
   Task<bool> write_response(bool keep_alive);
+  void prepare_refusal(unsigned status, std::string_view detail);
   Task<void> answer_refusal(unsigned status, std::string_view detail);
   Task<void> linger();
   Task<Read> read_request();
@@ -542,13 +550,17 @@ Task<bool> Connection::write_response(bool keep_alive) {
   co_return written;
 }
 
-Task<void> Connection::answer_refusal(unsigned status, std::string_view detail) {
+void Connection::prepare_refusal(unsigned status, std::string_view detail) {
   // What admit() has said about the page holds for a later refusal too.
   std::string allow_origin = std::move(response_.allow_origin);
   response_.clear();
   response_.status = status;
   response_.allow_origin = std::move(allow_origin);
   handler_.refuse(detail, response_);
+}
+
+Task<void> Connection::answer_refusal(unsigned status, std::string_view detail) {
+  prepare_refusal(status, detail);
   const bool written = co_await write_response(false);
   if (written) co_await linger();
 }
@@ -636,18 +648,33 @@ Task<void> Connection::run() {
 }
 
 Task<void> Connection::run_refusal() {
+  JD_ASSERT(shard_->owner.is_this_thread());
   link(shard_->deadlines);
   error_code ignored;  // a blocking socket would only be closed later
   socket_.non_blocking(true, ignored);
   started_ = now();
-  co_await answer_refusal(503, "too many connections");
+  prepare_refusal(503, "too many connections");
+  const bool written = co_await write_response(false);
+  if (!written) co_return;
+  if (const auto oldest = shard_->told.add(this)) (*oldest)->close();
+  co_await linger();
+}
+
+// On its shard, when its task is over.
+void end_connection(Connection& connection, const std::exception_ptr& failure) {
+  if (failure) {
+    try {
+      std::rethrow_exception(failure);
+    } catch (const std::exception& error) {
+      observe::log_error("api", "a connection failed: {}", error.what());
+    }
+  }
+  connection.shard().connections.erase(&connection);
+  connection.unlink();
+  connection.close();
 }
 
 }  // namespace
-
-std::size_t refusals_told(std::size_t connections_max) {
-  return std::min(kRefusalsMax, 1 + connections_max / 8);
-}
 
 void HttpServer::Core::start_ticking() {
   if (ticking) return;
@@ -668,36 +695,41 @@ void HttpServer::Core::tick(const std::shared_ptr<ShardState>& state) {
 }
 
 void HttpServer::Core::start_connection(Socket socket, const std::shared_ptr<ShardState>& state) {
-  const std::size_t before = connections.fetch_add(1);
-  if (before >= options.connections_max + refusals_told(options.connections_max)) {
+  if (connections.fetch_add(1) >= options.connections_max) {
     connections.fetch_sub(1);
-    return;
+    return refuse_connection(runtime::moved_to(states[0]->context, std::move(socket)));
   }
   enter();
   auto connection = std::make_shared<Connection>(shared_from_this(), state, handler, clock, options,
                                                  std::move(socket));
-  const bool refused = before >= options.connections_max;
-  auto self = shared_from_this();
-  auto finished = [self, connection](const std::exception_ptr& failure) {
-    if (failure) {
-      try {
-        std::rethrow_exception(failure);
-      } catch (const std::exception& error) {
-        observe::log_error("api", "a connection failed: {}", error.what());
-      }
-    }
-    connection->shard().connections.erase(connection.get());
-    connection->unlink();
-    connection->close();
+  auto finished = [self = shared_from_this(), connection](const std::exception_ptr& failure) {
+    end_connection(*connection, failure);
     self->connections.fetch_sub(1);
     self->leave();
   };
-  shards.post(state->index, [connection, refused, finished = std::move(finished)]() mutable {
+  shards.post(state->index, [connection, finished = std::move(finished)]() mutable {
     ShardState& shard = connection->shard();
     shard.connections.insert(connection.get());
-    auto task = refused ? connection->run_refusal() : connection->run();
-    asio::co_spawn(shard.context, std::move(task), std::move(finished));
+    asio::co_spawn(shard.context, connection->run(), std::move(finished));
   });
+}
+
+// Here, where connections are accepted, so that no more of them are open than are kept to be told.
+void HttpServer::Core::refuse_connection(Socket socket) {
+  if (refused++ % kRefusalsPerLog == 0) {
+    observe::log_warn("api", "more than {} connections: new ones are refused (api.maxConnections)",
+                      options.connections_max);
+  }
+  enter();
+  auto connection = std::make_shared<Connection>(shared_from_this(), states[0], handler, clock,
+                                                 options, std::move(socket));
+  auto finished = [self = shared_from_this(), connection](const std::exception_ptr& failure) {
+    connection->shard().told.remove(connection.get());
+    end_connection(*connection, failure);
+    self->leave();
+  };
+  states[0]->connections.insert(connection.get());
+  asio::co_spawn(states[0]->context, connection->run_refusal(), std::move(finished));
 }
 
 Task<void> HttpServer::Core::accept_loop(std::shared_ptr<Core> core,

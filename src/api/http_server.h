@@ -30,8 +30,10 @@ struct HttpOptions {
   std::chrono::milliseconds idle_timeout{60'000};
   // Resolution of all time-outs: how often a shard looks at its deadlines.
   std::chrono::milliseconds tick{100};
-  // Beyond it a connection is answered 503 and closed.
+  // Beyond it a connection is answered 503 and closed, before its request is read.
   std::size_t connections_max = 10'000;
+  // So many of those are still open, so that the answer reaches them; the oldest go first.
+  std::size_t refusals_max = 256;
   // Request bodies with the read buffers before them, and answers that are not taken yet, over all
   // connections and all servers that share the budget, with what idle connections keep of both;
   // null: not counted.
@@ -40,10 +42,6 @@ struct HttpOptions {
   // How long stop() lets requests in flight finish.
   std::chrono::milliseconds stop_grace{2'000};
 };
-
-// Connections over a limit of `connections_max` that are told so at the same time; further ones are
-// just closed.
-std::size_t refusals_told(std::size_t connections_max);
 
 class HttpServer {
  public:
@@ -68,7 +66,7 @@ class HttpServer {
   // shards to run. Idempotent.
   void stop();
 
-  // Open connections. Thread-safe.
+  // Open connections, without those that are being refused. Thread-safe.
   std::size_t connections() const;
 
  private:

@@ -494,6 +494,38 @@ TEST_F(HttpServerTest, RefusesConnectionsOverTheLimit) {
   EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
 }
 
+// A burst over the limit, every connection of which stays open until all have been refused.
+TEST_F(HttpServerTest, TellsEveryConnectionOfABurstThatItIsRefused) {
+  HttpOptions options;
+  options.connections_max = 8;
+  options.refusals_max = 4;
+  start(options);
+  std::vector<tcp::socket> served;
+  for (std::size_t i = 0; i < options.connections_max; ++i) {
+    served.push_back(connect());
+    std::string rest;
+    send(served.back(), post("/x", "1"));
+    ASSERT_TRUE(read_answer(served.back(), rest).ends_with("1"));
+  }
+  std::vector<tcp::socket> refused;
+  for (int i = 0; i < 100; ++i) refused.push_back(connect());
+  for (tcp::socket& socket : refused) {
+    send(socket, post("/x", "2"));
+    std::string rest;
+    const std::string answer = read_answer(socket, rest);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
+    EXPECT_TRUE(answer.ends_with("too many connections")) << answer;
+  }
+  EXPECT_EQ(server_->connections(), options.connections_max);
+  // The refused ones, which are still open here, hold no place.
+  served.pop_back();
+  while (server_->connections() == options.connections_max) std::this_thread::yield();
+  tcp::socket next = connect();
+  std::string rest;
+  send(next, post("/x", "3"));
+  EXPECT_TRUE(read_answer(next, rest).ends_with("3"));
+}
+
 TEST_F(HttpServerTest, AnswersHeadWithoutABody) {
   start();
   const std::string answer = exchange("HEAD /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");

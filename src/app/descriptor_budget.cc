@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "api/http_server.h"
-#include "gateway/admission.h"
 #include "observe/log.h"
 
 namespace jindou::app {
@@ -22,16 +20,26 @@ constexpr std::size_t kSideMax = 256;
 constexpr std::size_t kConnectionsMin = 8;
 // Up to half of a small room is for HTTP, so that a few callers find a place.
 constexpr std::size_t kHttpShareMin = 16;
+constexpr std::size_t kRefusalsPart = 64;
+constexpr std::size_t kRefusalsMax = 256;
 
-std::size_t client_descriptors(std::size_t connections_max) {
-  return connections_max + gateway::refusals_told(connections_max);
+std::size_t client_descriptors(std::size_t connections_max, std::size_t refusals) {
+  return connections_max + refusals;
 }
 
-// What the HTTP ports may have open together, those included that are told to come later.
-std::size_t http_descriptors(std::size_t api_connections_max) {
-  const std::size_t side = side_connections(api_connections_max);
-  return api_connections_max + api::refusals_told(api_connections_max) +
-         2 * (side + api::refusals_told(side));
+// What the HTTP ports may have open together.
+std::size_t http_descriptors(std::size_t api_connections_max, std::size_t refusals) {
+  return api_connections_max + refusals + 2 * (side_connections(api_connections_max) + refusals);
+}
+
+// The highest limit of HTTP connections up to `wanted` that takes no more than `room`; at least 1.
+std::size_t fitting_http(std::size_t wanted, std::size_t room, std::size_t refusals) {
+  std::size_t fits = std::min(wanted, room);
+  while (fits > 1 && http_descriptors(fits, refusals) > room) {
+    const std::size_t excess = http_descriptors(fits, refusals) - room;
+    fits -= std::min(fits - 1, std::max<std::size_t>(1, excess / 2));
+  }
+  return std::max<std::size_t>(1, fits);
 }
 
 }  // namespace
@@ -42,6 +50,10 @@ std::size_t reserved_descriptors(std::size_t limit) {
 
 std::size_t side_connections(std::size_t api_connections_max) {
   return std::clamp(api_connections_max / 8, kSideMin, kSideMax);
+}
+
+std::size_t refusals_max(std::size_t limit) {
+  return std::clamp(limit / kRefusalsPart, std::size_t{1}, kRefusalsMax);
 }
 
 std::size_t raise_descriptor_limit() {
@@ -61,25 +73,17 @@ std::string fit_connections(config::Settings& settings, std::size_t limit) {
   const std::size_t api_wanted = settings.api.max_connections;
   const std::size_t clients_wanted = settings.gateway.max_connections;
   const std::size_t reserved = reserved_descriptors(limit);
+  const std::size_t refusals = refusals_max(limit);
   const std::size_t room = limit > reserved + kConnectionsMin ? limit - reserved : kConnectionsMin;
-  if (http_descriptors(api_wanted) <= room &&
-      client_descriptors(clients_wanted) <= room - http_descriptors(api_wanted)) {
-    return {};
-  }
+  const std::size_t clients_take = client_descriptors(clients_wanted, refusals);
+  const std::size_t http_takes = http_descriptors(api_wanted, refusals);
+  if (http_takes <= room && clients_take <= room - http_takes) return {};
   // HTTP gets its quarter, or what clients leave.
-  const std::size_t quarter = std::max({room / 4, std::min(room / 2, kHttpShareMin),
-                                        room - std::min(room, client_descriptors(clients_wanted))});
-  std::size_t api_fits = std::min(api_wanted, quarter);
-  while (api_fits > 1 && http_descriptors(api_fits) > quarter) {
-    const std::size_t excess = http_descriptors(api_fits) - quarter;
-    api_fits -= std::min(api_fits - 1, std::max<std::size_t>(1, excess / 2));
-  }
-  const std::size_t taken = std::min(room - 1, http_descriptors(api_fits));
-  settings.api.max_connections = api_fits;
-  const std::size_t clients = room - taken;  // at least 1
-  settings.gateway.max_connections = std::min(
-      clients_wanted,
-      std::max<std::size_t>(1, clients - std::min(clients - 1, gateway::refusals_told(clients))));
+  const std::size_t quarter =
+      std::max({room / 4, std::min(room / 2, kHttpShareMin), room - std::min(room, clients_take)});
+  settings.api.max_connections = fitting_http(api_wanted, quarter, refusals);
+  const std::size_t taken = http_descriptors(settings.api.max_connections, refusals) + refusals;
+  settings.gateway.max_connections = std::min(clients_wanted, room - std::min(room - 1, taken));
   return fmt::format(
       "the limit of {} open files is too low for api.maxConnections = {} and "
       "gateway.maxConnections "

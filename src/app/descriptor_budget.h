@@ -18,6 +18,10 @@ std::size_t reserved_descriptors(std::size_t limit);
 // API port.
 std::size_t side_connections(std::size_t api_connections_max);
 
+// Connections over a limit that are open only to be told so: on each HTTP port, and of clients. 256
+// where `limit` allows it, all four together no more than a sixteenth of it; at least 1.
+std::size_t refusals_max(std::size_t limit);
+
 // Raises the soft limit of open files to the hard one. Returns what holds then; SIZE_MAX: no limit,
 // or it cannot be told. Not undone.
 std::size_t raise_descriptor_limit();

@@ -2,18 +2,19 @@
 
 #include <gtest/gtest.h>
 
-#include "api/http_server.h"
-#include "gateway/admission.h"
-
 namespace jindou::app {
 namespace {
 
 // All that strangers can open: every port full, each with the refusals it tells.
-std::size_t opened(const config::Settings& settings) {
-  const std::size_t side = side_connections(settings.api.max_connections);
-  return settings.api.max_connections + api::refusals_told(settings.api.max_connections) +
-         2 * (side + api::refusals_told(side)) + settings.gateway.max_connections +
-         gateway::refusals_told(settings.gateway.max_connections);
+std::size_t opened(const config::Settings& settings, std::size_t limit) {
+  return settings.api.max_connections + 2 * side_connections(settings.api.max_connections) +
+         settings.gateway.max_connections + 4 * refusals_max(limit);
+}
+
+TEST(DescriptorBudget, TellsFewRefusalsUnderALowLimit) {
+  EXPECT_EQ(refusals_max(0), 1U);
+  EXPECT_EQ(refusals_max(1024), 16U);
+  EXPECT_EQ(refusals_max(1'048'576), 256U);
 }
 
 TEST(DescriptorBudget, LeavesWhatFits) {
@@ -29,7 +30,7 @@ TEST(DescriptorBudget, LowersWhatDoesNotAndSaysSo) {
     config::Settings settings;
     const std::string said = fit_connections(settings, limit);
     EXPECT_NE(said.find(std::to_string(limit)), std::string::npos) << said;
-    EXPECT_LE(opened(settings) + reserved_descriptors(limit), limit) << limit;
+    EXPECT_LE(opened(settings, limit) + reserved_descriptors(limit), limit) << limit;
     EXPECT_GE(settings.api.max_connections, 10U) << limit;
     EXPECT_GE(settings.gateway.max_connections, 100U) << limit;
     // A second time, after a reload of the same settings: the same.

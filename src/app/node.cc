@@ -79,10 +79,14 @@ std::vector<std::string> store_warnings(const store::DataLossRecord& loss) {
 
 // In order of construction: what stands above does not know what stands below.
 struct Node::Parts {
-  explicit Parts(const config::Settings& node_settings)
-      : settings(node_settings), live(node_settings), live_options(node_settings) {}
+  Parts(const config::Settings& node_settings, std::size_t refusals)
+      : settings(node_settings),
+        refusals_max(refusals),
+        live(node_settings),
+        live_options(node_settings) {}
 
   const config::Settings settings;  // as at the start
+  const std::size_t refusals_max;
   config::LiveSettings live;
   LiveOptions live_options;
   std::string own_jwt_secret;
@@ -329,7 +333,7 @@ std::string Node::Parts::api_url(std::string_view request_host) const {
 }
 
 Result<void> Node::Parts::start_edges() {
-  JD_TRY(auto options, gateway_options(settings));
+  JD_TRY(auto options, gateway_options(settings, refusals_max));
   inbound_budget = options.inbound_budget;
   options.token_auth_on = live_options.token_auth_on;
   options.manager_token = live_options.manager_token;
@@ -381,7 +385,7 @@ Result<void> Node::Parts::start_edges() {
         return api::OnlineCounts{sessions.user_count(), sessions.session_count()};
       }};
   JD_TRY(own_jwt_secret, load_or_make_secret(settings.data_dir, settings.root_dir, random));
-  api::ApiOptions http_options = api_options(settings);
+  api::ApiOptions http_options = api_options(settings, refusals_max);
   body_budget = http_options.http.body_budget;
   answer_budget = http_options.http.answer_budget;
   http_options.status_style = live_options.status_style;
@@ -461,7 +465,7 @@ Result<void> Node::Parts::start_demo() {
   }
   demo_site = std::make_unique<api::DemoSite>(
       demo_files(), [this](std::string_view host) { return api_url(host); }, metrics);
-  api::HttpOptions http = api_options(settings).manager_http;
+  api::HttpOptions http = api_options(settings, refusals_max).manager_http;
   http.body_budget = body_budget;
   http.answer_budget = answer_budget;
   demo = std::make_unique<api::HttpServer>(*shards, *demo_site, clock, http);
@@ -471,7 +475,8 @@ Result<void> Node::Parts::start_demo() {
       [this] { return demo->address(); });
 }
 
-Node::Node(const config::Settings& settings) : parts_(std::make_unique<Parts>(settings)) {}
+Node::Node(const config::Settings& settings, std::size_t refusals_max)
+    : parts_(std::make_unique<Parts>(settings, refusals_max)) {}
 
 Node::~Node() { stop(); }
 

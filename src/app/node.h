@@ -14,7 +14,8 @@ namespace jindou::app {
 
 class Node {
  public:
-  explicit Node(const config::Settings& settings);
+  // `refusals_max`: see descriptor_budget.h.
+  Node(const config::Settings& settings, std::size_t refusals_max);
   // stop().
   ~Node();
   Node(const Node&) = delete;

@@ -90,7 +90,7 @@ AnswerSizes answer_sizes(const config::Settings& settings) {
   return {std::min(8 * kMiB, budget / 16), std::min(32 * kMiB, budget / 8)};
 }
 
-api::ApiOptions api_options(const config::Settings& settings) {
+api::ApiOptions api_options(const config::Settings& settings, std::size_t refusals_max) {
   api::ApiOptions options;
   options.http.limits.header_bytes = settings.api.max_header_bytes;
   options.http.limits.body_bytes = settings.api.max_body_bytes;
@@ -98,6 +98,7 @@ api::ApiOptions api_options(const config::Settings& settings) {
   options.http.body_timeout = settings.api.body_timeout;
   options.http.idle_timeout = settings.api.idle_timeout;
   options.http.connections_max = settings.api.max_connections;
+  options.http.refusals_max = refusals_max;
   options.send.items_max = settings.api.max_batch;
   options.send.payload_bytes_max = settings.api.max_payload_bytes;
   options.request_timeout = settings.api.request_timeout;
@@ -156,7 +157,8 @@ retention::SweeperOptions sweeper_options(const config::Settings& settings) {
   return options;
 }
 
-Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings) {
+Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings,
+                                                std::size_t refusals_max) {
   gateway::GatewayOptions options;
   if (!settings.addr.empty()) {
     JD_TRY(options.tcp, config::parse_listen_address(settings.addr));
@@ -189,6 +191,7 @@ Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings
   options.node_id = settings.cluster.node_id;
   options.payload_bytes_max = settings.api.max_payload_bytes;
   options.stop_time = kStopGrace;
+  options.refusals_max = refusals_max;
   return options;
 }
 

@@ -26,11 +26,13 @@ struct AnswerSizes {
   std::size_t wide = 0;
 };
 AnswerSizes answer_sizes(const config::Settings& settings);
-api::ApiOptions api_options(const config::Settings& settings);
+// `refusals_max`, here and below: descriptor_budget.h.
+api::ApiOptions api_options(const config::Settings& settings, std::size_t refusals_max);
 retention::SweeperOptions sweeper_options(const config::Settings& settings);
 // Without what a reload may change, which LiveOptions has. Errors: invalid (an address
 // or network).
-Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings);
+Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings,
+                                                std::size_t refusals_max);
 // Threads that flush and merge, while both have work.
 unsigned background_jobs(const config::Settings& settings);
 // Threads that evaluate commands.

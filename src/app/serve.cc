@@ -203,7 +203,7 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   // A file size limit is then an error of one write, as a full disk is, and not the end.
   std::signal(SIGXFSZ, SIG_IGN);
 
-  Node node(settings);
+  Node node(settings, refusals_max(descriptors_max));
   if (const auto started = node.start(); !started) {
     observe::log_error("app", "cannot start: {}", started.error().detail());
     return 1;

@@ -233,7 +233,7 @@ constexpr std::array kTable{
     Setting{"gateway.connectTimeout", duration, JD_MEMBER(gateway.connect_timeout), 10, kHour, "",
             kOurs, kRestart, "Time for a client from opening a connection to its CONNECT."},
     Setting{"gateway.maxConnections", count, JD_MEMBER(gateway.max_connections), 1, 10'000'000, "",
-            kOurs, kRestart, "Open client connections; more are closed at once."},
+            kOurs, kRestart, "Open client connections; more are told so and closed."},
     Setting{"gateway.outboundBytesMax", bytes, JD_MEMBER(gateway.outbound_bytes_max), 64 * kKiB,
             kGiB, "", kOurs, kRestart,
             "Bytes waiting for one client; a client further behind is cut."},

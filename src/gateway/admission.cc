@@ -84,12 +84,6 @@ Refusal Admission::admit(const IpAddress& address, AdmissionPlace& place) {
   return Refusal::none;
 }
 
-RefusalPlace Admission::place_for_refusal() {
-  RefusalPlace place(refusals_waiting_);
-  const std::size_t before = refusals_waiting_.fetch_add(1, std::memory_order_relaxed);
-  return before < kRefusalsToldMax ? std::move(place) : RefusalPlace();
-}
-
 void Admission::sweep(Table& table, std::int64_t now) {
   erase_if(table.entries, [now](const auto& item) { return item.second.is_unused(now); });
   table.sweep_at = std::max(kSweepMin, table.entries.size() * 2);

@@ -76,35 +76,6 @@ class AdmissionPlace {
   AddressKey key_;
 };
 
-// One of the few refused connections that stay open until they could be told so.
-class RefusalPlace {
- public:
-  RefusalPlace() = default;
-  explicit RefusalPlace(std::atomic<std::size_t>& count) : count_(&count) {}
-  ~RefusalPlace() {
-    if (count_ != nullptr) count_->fetch_sub(1, std::memory_order_relaxed);
-  }
-  RefusalPlace(RefusalPlace&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
-  RefusalPlace& operator=(RefusalPlace&& other) noexcept {
-    std::swap(count_, other.count_);
-    return *this;
-  }
-  RefusalPlace(const RefusalPlace&) = delete;
-  RefusalPlace& operator=(const RefusalPlace&) = delete;
-
-  bool held() const { return count_ != nullptr; }
-
- private:
-  std::atomic<std::size_t>* count_ = nullptr;
-};
-
-// So many refused clients at a time are told so, instead of being closed.
-inline constexpr std::size_t kRefusalsToldMax = 256;
-// The same under a limit of `connections_max`: what is told has a descriptor, too.
-inline std::size_t refusals_told(std::size_t connections_max) {
-  return std::min(kRefusalsToldMax, 1 + connections_max / 8);
-}
-
 // Thread-safe: 64 tables under a mutex each, by address. An address has an entry of 32 bytes while
 // it has connections or came within the last second; what is left over is swept when a table grows,
 // so there are never more than about twice as many as needed.
@@ -124,10 +95,6 @@ class Admission {
   bool admit_new_visitor() {
     return take_common(visitors_paid_until_, now(), limits_.new_visitors_per_second);
   }
-
-  // A place for a refused connection that is to be told; one not held when kRefusalsToldMax are
-  // waiting. It must not outlive this object.
-  RefusalPlace place_for_refusal();
 
   // Entries held; for tests.
   std::size_t entry_count();
@@ -164,7 +131,6 @@ class Admission {
   const AdmissionLimits limits_;
   std::atomic<std::int64_t> paid_until_{0};
   std::atomic<std::int64_t> visitors_paid_until_{0};
-  std::atomic<std::size_t> refusals_waiting_{0};
   std::array<Table, kTables> tables_;
 };
 

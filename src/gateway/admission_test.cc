@@ -132,17 +132,5 @@ TEST_F(AdmissionTest, CountsExactlyOnManyThreads) {
   EXPECT_EQ(admitted, 100);
 }
 
-TEST_F(AdmissionTest, OnlySoManyRefusedConnectionsWaitToBeTold) {
-  std::vector<RefusalPlace> places;
-  for (std::size_t i = 0; i < kRefusalsToldMax; ++i) {
-    places.push_back(admission_.place_for_refusal());
-    ASSERT_TRUE(places.back().held()) << i;
-  }
-  EXPECT_FALSE(admission_.place_for_refusal().held());
-  EXPECT_FALSE(admission_.place_for_refusal().held());
-  places.pop_back();
-  EXPECT_TRUE(admission_.place_for_refusal().held());
-}
-
 }  // namespace
 }  // namespace jindou::gateway

@@ -31,7 +31,7 @@ constexpr std::size_t kFrameHeaderBytesMax = 5;
 // Of what a browser says about its page, for the log.
 constexpr std::size_t kShownOriginBytes = 256;
 
-// How long a refused client has for the upgrade that is answered with the refusal.
+// How long a refused client has to ask, by its upgrade or CONNECT, and to take the answer.
 constexpr std::chrono::seconds kRefusalTime{2};
 
 // What one compressed message may unfold to, in frames of the longest kind. Honest clients, who
@@ -61,14 +61,11 @@ Connection::Connection(Accepted accepted, std::shared_ptr<Shard> shard)
       peer_(accepted.peer),
       inbound_share_(shard_->env().options->inbound_budget),
       last_input_(shard_->env().clock.steady()),
+      refused_(accepted.refusal),
       session_(accepted.id, shard_->env(), *this, transport_name(accepted.transport),
                is_websocket(accepted.transport) ? Medium::messages : Medium::stream) {
   if (is_websocket(accepted.transport)) {
     websocket_ = std::make_unique<WebSocketState>();
-  }
-  if (accepted.refusal != Refusal::none) {
-    refused_ = std::make_unique<Refused>();
-    refused_->why = accepted.refusal;
   }
   if (accepted.tls) tls_ = std::make_unique<TlsState>(*accepted.tls, shard_->buffers());
 }
@@ -80,7 +77,7 @@ void Connection::start() {
   // Behind a trusted proxy the client is known later.
   const bool known = !shard_->env().options->trusted_proxies.contains(peer_);
   if (is_refused()) {
-    refuse(refused_->why);
+    refuse(refused_);
   } else if (known) {
     admit();
   }
@@ -107,17 +104,19 @@ void Connection::refuse(Refusal refusal) {
   // The upgrade of a WebSocket client is answered, and the CONNECT of another, where that does not
   // cost a TLS handshake first.
   const bool answer = tls_ == nullptr || tls_->stream.is_ready();
-  if (answer) {
-    refused_ = std::make_unique<Refused>();
-    refused_->why = refusal;
-    refused_->place = shard_->admission().place_for_refusal();
-    session_.turn_logins_away();
-  }
-  if (answer && refused_->place.held()) {
-    shard_->add_deadline(DeadlineKind::connect, id(), kRefusalTime);
-  } else {
+  if (!answer) {
     session_.end(EndHow::now, kLimitCause, refusal_label(refusal));
+    return;
   }
+  refused_ = refusal;
+  session_.turn_logins_away();
+  shard_->keep_refused(*this);
+  shard_->add_deadline(DeadlineKind::refusal, id(), kRefusalTime);
+}
+
+void Connection::close_refused() {
+  session_.end(EndHow::now, kLimitCause, refusal_label(refused_));
+  close();
 }
 
 // ---- input ----------------------------------------------------------------------------------
@@ -309,8 +308,8 @@ void Connection::on_upgrade_input(std::span<char> bytes) {
     admit();
   }
   if (is_refused()) {
-    outbound_.raw() += refusal_response(refused_->why);
-    session_.end(EndHow::after_flush, kLimitCause, refusal_label(refused_->why));
+    outbound_.raw() += refusal_response(refused_);
+    session_.end(EndHow::after_flush, kLimitCause, refusal_label(refused_));
     return;
   }
   if (!options.origins.allows(outcome.origin, outcome.host, options.token_auth_on)) {

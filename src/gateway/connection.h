@@ -36,7 +36,7 @@ struct Accepted {
   Transport transport = Transport::tcp;
   boost::asio::ip::tcp::socket socket;
   IpAddress peer;                           // the other end of the socket
-  Refusal refusal = Refusal::none;          // to be told to the client
+  Refusal refusal = Refusal::none;          // to be told to the client; the shard is the first one
   std::shared_ptr<const TlsContext> tls{};  // over TLS only
 };
 
@@ -66,6 +66,10 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void flush();
   // Closes the socket at once and leaves the shard's table. Idempotent.
   void close();
+  // The end of a refused connection, whether or not it could be told.
+  void close_refused();
+  // Why a limit does not admit it; it is open only to be told so.
+  Refusal refusal() const { return refused_; }
   // For stop(): no new input; closes when nothing is in flight any more.
   void begin_stop();
   // The connection at this moment; only of a live session.
@@ -100,11 +104,6 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
     // pauses.
     std::string held;
   };
-  // Per connection that a limit does not admit and that is to be told so.
-  struct Refused {
-    Refusal why;
-    RefusalPlace place;  // held while the answer waits for its question
-  };
   // Per TLS connection only.
   struct TlsState {
     TlsState(const TlsContext& context, BufferPool& buffers)
@@ -136,7 +135,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void count_handshake(TlsStream::Status status);
   // Whether the headers of the upgrade will say where the client is.
   bool awaits_forwarding() const;
-  bool is_refused() const { return refused_ != nullptr; }
+  bool is_refused() const { return refused_ != Refusal::none; }
   void admit();
   void refuse(Refusal refusal);
   void wait_writable();
@@ -155,7 +154,6 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   OutboundBuffer outbound_;
   std::unique_ptr<WebSocketState> websocket_;
   std::unique_ptr<TlsState> tls_;
-  std::unique_ptr<Refused> refused_;
   IpAddress peer_;
   std::unique_ptr<ClientEndpoint> client_;  // as a trusted proxy says; null: peer_
   AdmissionPlace place_;
@@ -166,6 +164,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   BudgetShare inbound_share_;
   std::size_t whole_ = 0;  // so many of the bytes behind them end a WebSocket message
   TimePoint last_input_;
+  Refusal refused_ = Refusal::none;
   bool entered_ = false;    // what may come before the client's first byte has passed
   bool reading_ = false;    // a wait for input is under way
   bool writing_ = false;    // a wait for room is under way

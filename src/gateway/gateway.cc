@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "gateway/shard.h"
 #include "observe/log.h"
+#include "runtime/told_refusals.h"
 
 namespace jindou::gateway {
 
@@ -167,26 +168,39 @@ class Listener final : public std::enable_shared_from_this<Listener> {
       });
       return;
     }
-    Accepted accepted{id, transport_, std::move(socket), plain_address(peer_.address())};
-    const std::size_t before = connections_->fetch_add(1);
-    if (before >= connections_max_) {
-      accepted.refusal = Refusal::max_connections;
-      if (refused_++ % kFailuresPerLog == 0) {
-        observe::log_warn("gateway", "more than {} connections: new ones are refused",
-                          connections_max_);
-      }
-    }
-    const std::size_t told = is_tls(transport_) ? 0 : refusals_told(connections_max_);
-    if (before >= connections_max_ + told) {
+    if (connections_->fetch_add(1) >= connections_max_) {
       connections_->fetch_sub(1);
-      metrics_.connections_refused.with(refusal_label(Refusal::max_connections)).Increment();
-      boost::system::error_code ignored;
-      accepted.socket.close(ignored);
+      refuse(std::move(socket));
     } else {
+      Accepted accepted{id, transport_, std::move(socket), plain_address(peer_.address())};
       if (certificate_ != nullptr) accepted.tls = certificate_->current();
       shards_[shard]->post_accepted(std::move(accepted));
     }
     accept_next();
+  }
+
+  // Over TLS the answer would cost a handshake first.
+  void refuse(tcp::socket socket) {
+    if (refused_++ % kFailuresPerLog == 0) {
+      observe::log_warn("gateway", "more than {} connections: new ones are refused",
+                        connections_max_);
+    }
+    if (is_tls(transport_)) {
+      metrics_.connections_refused.with(refusal_label(Refusal::max_connections)).Increment();
+      return;
+    }
+    // This thread's shard tells them, so that no more are open than it keeps for that.
+    Accepted accepted{id_on_first_shard(), transport_,
+                      runtime::moved_to(io_shards_.context(0), std::move(socket)),
+                      plain_address(peer_.address())};
+    accepted.refusal = Refusal::max_connections;
+    shards_[0]->post_accepted(std::move(accepted));
+  }
+
+  SessionId id_on_first_shard() {
+    const std::uint64_t shards = shards_.size();
+    const std::uint64_t next = next_id_->fetch_add(shards);
+    return static_cast<SessionId>((next + shards - 1) / shards * shards);
   }
 
   Transport transport_;

@@ -731,6 +731,31 @@ TEST_P(GatewayTest, ConnectionsBeyondTheLimitAreToldAndClosed) {
   EXPECT_EQ(client()->login("d"), Reason::success);
 }
 
+TEST_P(GatewayTest, SilentConnectionsBeyondTheLimitTakeNobodysPlace) {
+  if (tls()) GTEST_SKIP() << "closed before it could be silent";
+  options_.limits.max_connections = 2;
+  options_.refusals_max = 4;
+  options_.linger_time = std::chrono::minutes(1);
+  start();
+  auto a = client("a");
+  auto b = client("b");
+  std::vector<std::unique_ptr<TestClient>> silent;
+  for (int i = 0; i < 50; ++i) {
+    silent.push_back(std::make_unique<TestClient>(gateway_->tcp_address()));
+  }
+  // Who asks is told all the same, and who finds a free place is served.
+  EXPECT_EQ(TestClient(gateway_->tcp_address()).login("c", "d", "", DeviceFlag::app),
+            Reason::rate_limit);
+  silent.push_back(std::make_unique<TestClient>(gateway_->tcp_address()));
+  EXPECT_TRUE(eventually(
+      [&] { return metrics_.connections_refused.with("max_connections").Value() == 52; }));
+  b->close();
+  EXPECT_TRUE(eventually([&] { return gateway_->connection_count() == 1; }));
+  auto d = client("d");
+  // The time for the question is all they have, not the time of a closing session as well.
+  for (const auto& one : silent) EXPECT_TRUE(one->wait_closed(10'000));
+}
+
 TEST_P(GatewayTest, OnlyTheTransportsWithAnAddressAreServed) {
   const auto keep = [this](std::optional<config::ListenAddress>& address, Transport transport) {
     if (GetParam() != transport) address.reset();

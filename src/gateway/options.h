@@ -70,6 +70,9 @@ struct GatewayOptions {
   std::size_t unacked_bytes_max = std::size_t{1} << 20;
   // From a CONNECT to its answer; longer means that the disk is stuck, and the client tries again.
   std::chrono::milliseconds login_timeout{10'000};
+  // Connections that a limit refuses and that are open to be told so, for the node's limit and on
+  // each io thread for those of addresses; the oldest go first.
+  std::size_t refusals_max = 256;
   // For the last bytes of a closing connection to be taken by the client.
   std::chrono::milliseconds linger_time{1'000};
   // stop() gives open connections this long to get what is in flight.

@@ -29,6 +29,8 @@ Shard::Shard(asio::io_context& context, runtime::BlockingPool& pool, CorePort& c
       connection_count_(std::move(connections)),
       admission_(std::move(admission)),
       read_buffer_(std::make_unique<char[]>(kReadBytes)),
+      over_limit_(env_.options->refusals_max),
+      kept_out_(env_.options->refusals_max),
       timer_(context) {
   const GatewayOptions& options = *env_.options;
   // Deadlines are kept to an eighth of the shortest, between 10 ms (tests) and half a second.
@@ -56,7 +58,7 @@ void Shard::post_accepted(Accepted accepted) {
     boost::system::error_code error;
     if (!self->stopping_) accepted.socket.non_blocking(true, error);
     if (self->stopping_ || error) {
-      self->connection_count_->fetch_sub(1);
+      if (accepted.refusal == Refusal::none) self->connection_count_->fetch_sub(1);
       return;
     }
     const SessionId id = accepted.id;
@@ -195,8 +197,17 @@ std::shared_ptr<Connection> Shard::find(SessionId id) const {
 
 void Shard::retire(std::shared_ptr<Connection> connection) {
   connections_.erase(connection->id());
-  connection_count_->fetch_sub(1);
+  if (connection->refusal() != Refusal::max_connections) connection_count_->fetch_sub(1);
+  if (connection->refusal() != Refusal::none) {
+    kept_with(connection->refusal()).remove(connection->id());
+  }
   asio::post(context_, [connection = std::move(connection)] {});
+}
+
+void Shard::keep_refused(Connection& connection) {
+  const auto oldest = kept_with(connection.refusal()).add(connection.id());
+  if (!oldest) return;
+  if (const auto over = find(*oldest)) over->close_refused();
 }
 
 void Shard::add_dirty(std::shared_ptr<Connection> connection) {
@@ -328,6 +339,7 @@ void Shard::on_deadline(const Deadline& deadline) {
       break;
     case DeadlineKind::kick: session.end(EndHow::after_flush, kKickedCause); break;
     case DeadlineKind::linger: connection->close(); break;
+    case DeadlineKind::refusal: connection->close_refused(); break;
   }
 }
 

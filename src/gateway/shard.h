@@ -26,6 +26,7 @@
 #include "gateway/session.h"
 #include "gateway/ws_deflate.h"
 #include "runtime/blocking_pool.h"
+#include "runtime/told_refusals.h"
 
 namespace jindou::gateway {
 
@@ -34,12 +35,13 @@ enum class DeadlineKind : std::uint8_t {
   login,    // no answer to the CONNECT yet
   kick,     // the grace of a kicked session is over
   linger,   // a closing connection does not take its last bytes
+  refusal,  // a refused client did not ask in time, or did not take the answer
 };
 
 class Shard final : public std::enable_shared_from_this<Shard> {
  public:
-  // `connections` counts the node's open connections; it and `admission` are shared by all shards.
-  // The rest is borrowed and outlives the io threads.
+  // `connections` counts the node's open connections, without those over the limit; it and
+  // `admission` are shared by all shards. The rest is borrowed and outlives the io threads.
   Shard(boost::asio::io_context& context, runtime::BlockingPool& pool, CorePort& core,
         SessionEnv env, std::shared_ptr<std::atomic<std::size_t>> connections,
         std::shared_ptr<Admission> admission);
@@ -47,7 +49,7 @@ class Shard final : public std::enable_shared_from_this<Shard> {
 
   // Starts the timer. Any thread, once.
   void start();
-  // Takes an accepted socket. Any thread.
+  // Takes an accepted socket of this shard's context. Any thread.
   void post_accepted(Accepted accepted);
   // Any thread.
   void post_kick(SessionId id, Reason reason, std::string text, std::chrono::milliseconds grace);
@@ -76,6 +78,9 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   void add_dirty(std::shared_ptr<Connection> connection);
   // One line for an end that is not part of every day; so many a second, the others are counted.
   void log_end(const Connection& connection, std::string_view cause, std::string_view detail);
+  // Of the connections that are open only to be told of their refusal the oldest are closed when
+  // there are too many.
+  void keep_refused(Connection& connection);
   void add_deadline(DeadlineKind kind, SessionId id, std::chrono::milliseconds after);
   void begin_login(SessionId id, LoginRequest request);
   Result<void> submit(SessionId id, std::vector<SendCommand> commands, std::uint64_t first,
@@ -113,6 +118,9 @@ class Shard final : public std::enable_shared_from_this<Shard> {
     }
   };
 
+  runtime::ToldRefusals<SessionId>& kept_with(Refusal why) {
+    return why == Refusal::max_connections ? over_limit_ : kept_out_;
+  }
   void kick(Connection& connection, Reason reason, std::string_view text,
             std::chrono::milliseconds grace);
   void close(Connection& connection, std::chrono::milliseconds grace, std::string_view why = {});
@@ -146,6 +154,10 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   std::vector<std::shared_ptr<Connection>> dirty_;
   std::vector<std::shared_ptr<Connection>> flushing_;
   std::vector<Deadline> deadlines_;
+  // Over the node's limit, on the first shard; and those that an address is refused, which count
+  // as open.
+  runtime::ToldRefusals<SessionId> over_limit_;
+  runtime::ToldRefusals<SessionId> kept_out_;
   boost::asio::steady_timer timer_;
   std::chrono::milliseconds tick_{};
   std::chrono::milliseconds scan_every_{};

@@ -1,5 +1,7 @@
 """Bad HTTP input: a proper status, nothing changed, the server still serves."""
 
+import concurrent.futures
+import contextlib
 import json
 import socket
 import time
@@ -585,6 +587,26 @@ class Framing(BadInputCase):
                          % method)
                 self.assertIn(raw.read_response().status, (400, 404, 405, 501))
         self.assert_untouched()
+
+
+class ConnectionLimit(ServerCase):
+    LIMIT = 8
+    config = {"api.maxConnections": LIMIT}
+
+    def test_a_burst_over_the_limit_is_told(self):
+        with contextlib.ExitStack() as held:
+            for _ in range(self.LIMIT):
+                raw = held.enter_context(RawHttp(self.server))
+                raw.send(request("", method="GET", path="/health"))
+                self.assertEqual(raw.read_response().status, 200)
+            with concurrent.futures.ThreadPoolExecutor(50) as callers:
+                answers = list(callers.map(lambda _: self.server.batch([item("g", "x")]),
+                                           range(200)))
+            for answer in answers:
+                self.assertEqual(self.assert_error(answer, 503)["code"], "overloaded")
+                self.assertEqual(answer.headers["retry-after"], "1")
+                self.assertEqual(answer.headers["connection"], "close")
+        self.server.wait_for_log("more than 8 connections")
 
 
 if __name__ == "__main__":
