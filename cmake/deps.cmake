@@ -42,6 +42,7 @@ jindou_dep(curl TARGETS CURL::libcurl)
 jindou_dep(zlib TARGETS ZLIB::ZLIB)
 # Looked up by file: the config files of these packages ask for development packages of their own.
 jindou_dep(rocksdb HEADER rocksdb/db.h LIBRARY rocksdb)
+jindou_dep(jemalloc HEADER jemalloc/jemalloc.h LIBRARY jemalloc)
 jindou_dep(prometheus HEADER prometheus/registry.h LIBRARY prometheus-cpp-core)
 jindou_dep(xxhash HEADER xxhash.h LIBRARY xxhash)
 jindou_dep(jwt HEADER jwt.h LIBRARY jwt)

@@ -36,7 +36,7 @@ need_command ninja ninja-build
 need_command curl curl
 need_package libc6-dev libboost1.81-dev librocksdb-dev libsimdjson-dev \
   libfmt-dev libyaml-cpp-dev libcli11-dev prometheus-cpp-dev libssl-dev \
-  libxxhash-dev libexpected-dev libjwt-dev libcurl4-openssl-dev zlib1g-dev
+  libxxhash-dev libexpected-dev libjwt-dev libcurl4-openssl-dev zlib1g-dev libjemalloc-dev
 
 # The chat demo is built by npm from packages of its registry, which needs certificates. Not for
 # "check", which builds no server.

@@ -11,7 +11,6 @@
 #include "api/demo_site.h"
 #include "app/demo_files.h"
 #include "app/live_options.h"
-#include "app/memory_return.h"
 #include "app/options.h"
 #include "app/private_files.h"
 #include "app/version.h"
@@ -50,9 +49,6 @@ namespace {
 // Threads that read the store for the edges. Reads mostly hit the caches; four hide a slow disk.
 constexpr unsigned kBlockingThreads = 4;
 constexpr std::size_t kBlockingPending = 10'000;
-
-// Of a client's session with its connection (docs/performance.md, "memory").
-constexpr std::uint64_t kSessionBytes = 2048;
 
 // Where a client reaches a listener: the configured external ip; else, for one that listens on
 // every interface, the host that the request itself was sent to. Empty when there is no listener.
@@ -122,7 +118,6 @@ struct Node::Parts {
   std::shared_ptr<ByteBudget> body_budget;
   std::shared_ptr<ByteBudget> answer_budget;
   std::shared_ptr<ByteBudget> inbound_budget;
-  std::unique_ptr<MemoryReturn> memory_return;
   std::uint64_t collector = 0;
   // Network threads that have not run the last pulse yet; outlives the node with what was posted.
   std::shared_ptr<std::atomic<unsigned>> pulse = std::make_shared<std::atomic<unsigned>>(0);
@@ -139,8 +134,6 @@ struct Node::Parts {
   Result<void> listen_http();
   Result<void> start_demo();
   void follow_reloads();
-  // Bytes in memory that callers and clients make the node hold.
-  std::uint64_t held_for_peers() const;
   void observe_commits(const store::CommitStats& stats);
   api::RouteAddresses addresses(bool intranet, std::string_view request_host) const;
   std::string api_url(std::string_view request_host) const;
@@ -265,12 +258,6 @@ Result<void> Node::Parts::start_core() {
     observe::append_log_metrics(out);
   });
   return {};
-}
-
-std::uint64_t Node::Parts::held_for_peers() const {
-  return body_budget->used() + answer_budget->used() + inbound_budget->used() +
-         router->bytes_in_flight() + fan_out->queued_bytes() +
-         sessions.session_count() * kSessionBytes;
 }
 
 void Node::Parts::forget_what_was_read() {
@@ -487,8 +474,6 @@ Result<void> Node::start() {
   JD_CHECK_OK(parts_->start_webhook());
   JD_CHECK_OK(parts_->start_edges());
   JD_CHECK_OK(parts_->start_demo());
-  parts_->memory_return =
-      std::make_unique<MemoryReturn>([parts = parts_.get()] { return parts->held_for_peers(); });
   parts_->started = true;
   return {};
 }
@@ -496,7 +481,6 @@ Result<void> Node::start() {
 void Node::stop() {
   Parts& parts = *parts_;
   if (parts.stopping.exchange(true)) return;
-  parts.memory_return.reset();
   // From the edges inwards: nothing new comes in, then what is in flight comes out.
   if (parts.demo) parts.demo->stop();
   if (parts.api) parts.api->stop();

@@ -1,7 +1,6 @@
 #include "app/serve.h"
 
 #include <fmt/ranges.h>
-#include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,11 +31,6 @@ namespace {
 
 // How long the start waits for a reader of standard output that hangs.
 constexpr std::chrono::milliseconds kPatienceWithStdout{1'000};
-
-// Buffers from this size on go back to the system when they are freed. Otherwise glibc raises that
-// size to that of each large buffer that is freed, up to 32 MiB, and keeps what is smaller: of 40
-// answers of 42 MiB 1 GiB stayed with the process.
-constexpr int kMappedBytesMin = 256 * 1024;
 
 // What listens where, for a line of the log; what does not listen is left out.
 std::string shown_addresses(const Node& node) {
@@ -188,7 +182,6 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   observe::install_last_words();
   for (const auto& warning : loaded.warnings) observe::log_warn("config", "{}", warning);
   observe::log_info("config", "{}; threads for {} processor(s)", loaded.fit, usable_processors());
-  (void)::mallopt(M_MMAP_THRESHOLD, kMappedBytesMin);
   const std::size_t descriptors_max = raise_descriptor_limit();
   if (const std::string said = fit_connections(settings, descriptors_max); !said.empty()) {
     observe::log_warn("app", "{}", said);
