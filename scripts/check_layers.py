@@ -46,8 +46,6 @@ KNOWN_CIRCLES = [
         "directory_routes", "docs_routes", "event_routes", "history_routes", "manager_routes",
         "monitor_routes", "openapi_document", "retention_routes", "router", "send_routes",
         "stream_routes", "streamv2_routes", "system_routes", "tag_routes", "user_routes")),
-    # A private type of a Partition, for its several source files.
-    frozenset({"partition/partition", "partition/partition_flight"}),
     # A shard holds its connections, and each of them asks its shard.
     frozenset({"gateway/connection", "gateway/shard"}),
 ]

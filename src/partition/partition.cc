@@ -5,7 +5,6 @@
 
 #include "base/assert.h"
 #include "partition/addressing.h"
-#include "partition/partition_flight.h"
 #include "partition/send_facts.h"
 #include "store/keys.h"
 #include "store/read_position.h"

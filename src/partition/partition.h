@@ -27,6 +27,7 @@
 #include "partition/client_number_index.h"
 #include "partition/conversations.h"
 #include "partition/effects.h"
+#include "partition/flight.h"
 #include "partition/id_reservation.h"
 #include "partition/inbox_directory.h"
 #include "partition/list_job.h"
@@ -131,8 +132,6 @@ class Partition {
   void abandon_list_jobs();
 
  private:
-  struct Flight;  // shared with the log's thread
-
   // Whether the commit being gathered has all that one may have.
   bool is_full() const;
   // Hands the gathered commit to the log, however many are in flight.
@@ -265,7 +264,7 @@ class Partition {
   boost::unordered_flat_map<ChannelKey, std::unique_ptr<ListJob>, ChannelKeyHash> list_jobs_;
   std::uint64_t list_turn_ = 0;
   std::unique_ptr<Txn> txn_;
-  std::shared_ptr<Flight> flight_;
+  std::shared_ptr<Flight> flight_;  // shared with the log
 };
 
 }  // namespace jindou::partition

@@ -7,7 +7,6 @@
 #include "partition/addressing.h"
 #include "partition/history.h"
 #include "partition/partition.h"
-#include "partition/partition_flight.h"
 #include "store/keys.h"
 
 namespace jindou::partition {

@@ -17,7 +17,6 @@
 #include "observe/log.h"
 #include "partition/addressing.h"
 #include "partition/partition.h"
-#include "partition/partition_flight.h"
 #include "store/keys.h"
 
 namespace jindou::partition {

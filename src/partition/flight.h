@@ -1,11 +1,8 @@
-// How far the commits of a partition are. Shared by the files that implement Partition, and by
-// nobody else.
+// How far the commits of a partition are: told by the log on its thread, asked on the partition's.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-
-#include "partition/partition.h"
 
 namespace jindou::partition {
 
@@ -13,9 +10,9 @@ namespace jindou::partition {
 // gathering ones smaller.
 constexpr std::uint32_t kCommitsInFlightMax = 2;
 
-struct Partition::Flight {
-  std::atomic<std::uint32_t> commits{0};
-  std::atomic<std::uint64_t> durable{0};
+struct Flight {
+  std::atomic<std::uint32_t> commits{0};  // handed to the log and not decided
+  std::atomic<std::uint64_t> durable{0};  // the position up to which they are
   std::atomic<bool> failed{false};
 };
 
