@@ -18,7 +18,7 @@
 #include "model/ids.h"
 #include "model/message.h"
 #include "model/message_event.h"
-#include "partition/change.h"
+#include "partition/stream_commands.h"
 #include "partition/txn.h"
 #include "store/reader.h"
 

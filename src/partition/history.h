@@ -15,7 +15,8 @@
 #include "model/device.h"
 #include "model/message.h"
 #include "model/message_event.h"
-#include "partition/change.h"
+#include "partition/conversation_commands.h"
+#include "partition/list_commands.h"
 #include "store/reader.h"
 
 namespace jindou::partition {

@@ -12,8 +12,8 @@
 
 #include "base/result.h"
 #include "model/channel.h"
-#include "partition/change.h"
 #include "partition/effects.h"
+#include "partition/list_commands.h"
 
 namespace jindou::partition {
 

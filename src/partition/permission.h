@@ -6,8 +6,8 @@
 
 #include "base/result.h"
 #include "model/message.h"
-#include "partition/change.h"
 #include "partition/inbox_directory.h"
+#include "partition/list_commands.h"
 
 namespace jindou::partition {
 
