@@ -38,8 +38,12 @@ KeyKind key_kind(MemberList list) {
 }
 
 ChannelCache::ChannelCache(PartitionId partition, const store::Reader& reader, const Clock& clock,
-                           std::size_t channels_max)
-    : partition_(partition), reader_(reader), clock_(clock), channels_max_(channels_max) {}
+                           Stamps& stamps, std::size_t channels_max)
+    : partition_(partition),
+      reader_(reader),
+      clock_(clock),
+      stamps_(stamps),
+      channels_max_(channels_max) {}
 
 CachedChannel* ChannelCache::find(const ChannelKey& key) {
   const auto it = channels_.find(key);
@@ -131,6 +135,12 @@ void ChannelCache::evict() {
     weight_ -= channel->weight;
     channels_.erase(ChannelKey(channel->key));
   }
+}
+
+void ChannelCache::set_flags(CachedChannel& channel, const ChannelFlags& flags) {
+  store::ChannelRecord& record = channel.record;
+  if (record.flags.disband != flags.disband) record.disband_changed_at_ns = stamps_.next_ns();
+  record.flags = flags;
 }
 
 void ChannelCache::put_record(CachedChannel& channel, Txn& txn) {

@@ -15,6 +15,7 @@
 #include "model/channel.h"
 #include "partition/effects.h"
 #include "partition/list_commands.h"
+#include "partition/stamps.h"
 #include "partition/txn.h"
 #include "store/keys.h"
 #include "store/reader.h"
@@ -76,10 +77,10 @@ store::KeyKind key_kind(MemberList list);
 // Lives in its partition and on its thread. What load() returns stays until evict().
 class ChannelCache {
  public:
-  // Borrows `reader` and `clock`. `channels_max`: kept in memory; those with commits in flight, and
-  // those whose lists are being changed, are kept beyond it.
+  // Borrows all of them. `channels_max`: kept in memory; those with commits in flight, and those
+  // whose lists are being changed, are kept beyond it.
   ChannelCache(PartitionId partition, const store::Reader& reader, const Clock& clock,
-               std::size_t channels_max);
+               Stamps& stamps, std::size_t channels_max);
 
   // Errors: storage.
   Result<CachedChannel*> load(const ChannelKey& key);
@@ -91,6 +92,8 @@ class ChannelCache {
 
   // A change of the channel is in the commit: it stays in memory until that is durable.
   void touch(CachedChannel& channel, const Txn& txn);
+  // The one way to change them: the record follows with put_record().
+  void set_flags(CachedChannel& channel, const ChannelFlags& flags);
   // Writes the record; one that was not there is created.
   void put_record(CachedChannel& channel, Txn& txn);
   // A list as it is to be: rows and the set follow. Tells who came and who went.
@@ -116,6 +119,7 @@ class ChannelCache {
   PartitionId partition_;
   const store::Reader& reader_;
   const Clock& clock_;
+  Stamps& stamps_;
   std::size_t channels_max_;
   boost::unordered_flat_map<ChannelKey, std::unique_ptr<CachedChannel>, ChannelKeyHash> channels_;
   std::size_t weight_ = 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 namespace jindou::partition {
@@ -33,5 +34,12 @@ using JoinedVariants = typename internal::Joined<Variants...>::Type;
 // Whether `Command` is one of `Variant`.
 template <class Command, class Variant>
 inline constexpr bool is_command_of = internal::Holds<Command, Variant>::value;
+
+// The same command as one of a variant of more kinds.
+template <class Wide, class Narrow>
+Wide widen(Narrow&& command) {
+  return std::visit([](auto&& what) { return Wide(std::forward<decltype(what)>(what)); },
+                    std::forward<Narrow>(command));
+}
 
 }  // namespace jindou::partition

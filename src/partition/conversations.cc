@@ -1,5 +1,6 @@
 #include "partition/conversations.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -133,6 +134,12 @@ Result<std::vector<std::string>> Conversations::load_unopened(CachedChannel& cha
     if (denied == nullptr || !denied->contains(uid)) unopened.push_back(uid);
   }
   return unopened;
+}
+
+bool Conversations::is_readmitted(const CachedChannel& channel, const std::string& uid) {
+  if (channel.list(MemberList::subscribers)->contains(uid)) return true;
+  const auto named = named_users(channel.key);
+  return channel.last_seq > 0 && std::find(named.begin(), named.end(), uid) != named.end();
 }
 
 void Conversations::join(CachedChannel& channel, const std::vector<std::string>& uids,

@@ -42,6 +42,10 @@ class Conversations {
   // The users that the id of the channel names and that have no row yet. Errors: storage.
   Result<std::vector<std::string>> load_unopened(CachedChannel& channel);
 
+  // Whether somebody who leaves the denylist has a conversation again: a subscriber, or whom the
+  // channel is named after if there was a message to receive. The subscribers are loaded.
+  static bool is_readmitted(const CachedChannel& channel, const std::string& uid);
+
   // The following cannot fail; rows are written by write().
 
   // A new one, in place of what may be there; its time stamps are filled in.

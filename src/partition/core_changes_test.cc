@@ -108,7 +108,7 @@ TEST_F(Conversations, ComeBackForSubscribersAndWhomTheChannelIsNamedAfter) {
   send({hello, to_group("g1", "a")});
   ASSERT_TRUE(conversation("visitor", visit).has_value());
   std::vector<std::string> many;
-  for (std::size_t i = 0; i < 2 * partition_options_.list_slice; ++i) {
+  for (std::size_t i = 0; i < 2 * partition_options_.lists.slice; ++i) {
     many.push_back("m" + std::to_string(i));
   }
   for (const auto& others : {std::vector<std::string>(), many}) {
@@ -686,7 +686,7 @@ TEST_F(Core, WhenAChannelWasDisbandedOrBroughtBackIsRecorded) {
     return store::decode_channel(value)->disband_changed_at_ns;
   };
   std::vector<std::string> many;
-  for (std::size_t i = 0; i < 2 * partition_options_.list_slice; ++i) {
+  for (std::size_t i = 0; i < 2 * partition_options_.lists.slice; ++i) {
     many.push_back("u" + std::to_string(i));
   }
   UpsertChannel upsert;
@@ -722,7 +722,7 @@ TEST_F(Core, WhenAChannelWasDisbandedOrBroughtBackIsRecorded) {
 // Somebody who is no subscriber yet opens the group, then joins it, in a short or a long change.
 TEST_F(Core, WhatAUserHasOpenedStaysSoWhenHeJoins) {
   std::vector<std::string> many;
-  for (std::size_t i = 0; i < 2 * partition_options_.list_slice; ++i) {
+  for (std::size_t i = 0; i < 2 * partition_options_.lists.slice; ++i) {
     many.push_back("u" + std::to_string(i));
   }
   int number = 0;

@@ -269,7 +269,7 @@ TEST_F(Core, BringsADeletedChannelBackAndSaysHow) {
   still_gone.revives = true;
   still_gone.subscribers = {"u3"};
   UpsertChannel many = still_gone;
-  for (std::size_t i = 0; i < 2 * partition_options_.list_slice; ++i) {
+  for (std::size_t i = 0; i < 2 * partition_options_.lists.slice; ++i) {
     many.subscribers.push_back("m" + std::to_string(i));
   }
   for (const Change& pointless :

@@ -62,8 +62,8 @@ SendCommand message(const std::string& from, const std::string& text) {
 
 PartitionOptions in_slices() {
   PartitionOptions options;
-  options.list_slice = 5;
-  options.list_part_bytes = 40;
+  options.lists.slice = 5;
+  options.lists.part_bytes = 40;
   return options;
 }
 

@@ -1,5 +1,5 @@
 // A change of a channel's lists that takes many commits, as the partition has it in memory
-// (partition_lists.cc).
+// (list_jobs.h).
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -15,13 +15,28 @@
 
 #include "base/result.h"
 #include "model/channel.h"
-#include "partition/change.h"
 #include "partition/channel_cache.h"
 #include "partition/effects.h"
+#include "partition/list_commands.h"
 #include "store/keys.h"
 #include "store/list_change.h"
 
 namespace jindou::partition {
+
+// Where the list of such rows is in a CachedChannel.
+inline std::size_t index_of(store::KeyKind kind) {
+  if (kind == store::KeyKind::denylist) return static_cast<std::size_t>(MemberList::denylist);
+  if (kind == store::KeyKind::allowlist) return static_cast<std::size_t>(MemberList::allowlist);
+  return static_cast<std::size_t>(MemberList::subscribers);
+}
+
+struct ListLimits {
+  // Longer changes of lists are made in slices of so many uids: one commit each, of about 15 KB,
+  // and a millisecond or two that others wait.
+  std::size_t slice = 128;
+  // Of the uids of such a change in one commit, before it is decided.
+  std::size_t part_bytes = std::size_t{64} << 10;
+};
 
 // What one commit does to the rows of a list.
 struct ListSlice {
@@ -38,7 +53,13 @@ struct ListProgress {
   std::size_t list = 0;   // of a channel that is dissolved
 };
 
-// A change of a channel's lists under way (partition_lists.cc).
+// A command for the same lists, to be evaluated when the job is finished.
+struct WaitingListCommand {
+  ListCommand command;
+  std::function<void(Result<void>)> done;
+};
+
+// A change of a channel's lists under way.
 struct ListJob {
   CachedChannel* channel = nullptr;
   store::ListChange change;
@@ -64,7 +85,7 @@ struct ListJob {
   std::chrono::steady_clock::time_point retry_at;
 
   std::function<void(Result<void>)> done;  // empty when told already
-  std::vector<std::pair<Change, std::function<void(Result<void>)>>> waiting;
+  std::vector<WaitingListCommand> waiting;
 
   void tell(Result<void> outcome) {
     if (auto told = std::exchange(done, nullptr)) told(std::move(outcome));

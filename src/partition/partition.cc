@@ -40,9 +40,11 @@ Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions option
       options_(options),
       wake_(std::move(wake)),
       stamps_(deps_.horizon),
-      cache_(id, deps_.reader, deps_.clock, options.channels_max),
+      cache_(id, deps_.reader, deps_.clock, stamps_, options.channels_max),
       receivers_(cache_, deps_.lists),
       conversations_(id, deps_.reader, deps_.clock, cache_, stamps_),
+      list_slices_(id, deps_.reader, options.lists, cache_, conversations_),
+      list_jobs_(id, {deps_.reader, deps_.clock}, options.lists, cache_, list_slices_),
       index_(id, deps.reader, deps.loader, options.index_generation_entries,
              options.index_filter_bytes_max),
       streams_(id, {deps_.reader, deps_.clock, deps_.partitions, deps_.fingerprint_seed},
@@ -71,8 +73,8 @@ Result<void> Partition::open() {
     JD_TRY(tombstones_dropped_, store::decode_tombstone(value));
   }
   JD_CHECK_OK(streams_.open());
-  JD_TRY(auto unfinished, store::load_list_changes(deps_.reader, id_));
-  abandon_list_jobs();
+  JD_TRY(auto unfinished, list_jobs_.load_unfinished());
+  list_jobs_.abandon();
   cache_.clear();
   conversations_.clear();
   tokens_.clear();
@@ -81,7 +83,7 @@ Result<void> Partition::open() {
   stamps_.open(state.stamped_to_ns);
   ids_.open(state.id_bound);
   txn_ = std::make_unique<Txn>(position_ + 1);
-  JD_CHECK_OK(resume_list_jobs(std::move(unfinished)));
+  JD_CHECK_OK(list_jobs_.resume(std::move(unfinished), *txn_));
   flight_ = std::make_shared<Flight>();
   flight_->durable = position_;
   return {};
@@ -220,6 +222,44 @@ Result<Recipients> Partition::load_recipients(const ChannelKey& key) {
   return receivers_.of(*channel, {});
 }
 
+bool Partition::waits_for_list_job(Change& change, std::function<void(Result<void>)>& done) {
+  if (!list_jobs_.any()) return false;
+  return std::visit(
+      [&](auto& what) {
+        if constexpr (is_command_of<std::decay_t<decltype(what)>, ListCommand>) {
+          return list_jobs_.waits_for(what, done);
+        } else {
+          return false;
+        }
+      },
+      change);
+}
+
+void Partition::advance_list_jobs() {
+  if (!list_jobs_.any()) return;
+  if (!ensure_usable()) return;
+  cache_.set_durable(flight_->durable.load(std::memory_order_acquire));
+  for (auto& [waiting, done] : list_jobs_.finish()) {
+    execute(widen<Change>(std::move(waiting)), std::move(done));
+  }
+  if (flight_->commits.load(std::memory_order_acquire) >= kCommitsInFlightMax) return;
+  if (!list_jobs_.can_advance()) return;
+  // One step to a commit, which wakes this thread for the next one.
+  begin_gathering();
+  txn_->add_change([](const Result<void>&) {});
+  list_jobs_.advance(*txn_);
+}
+
+bool Partition::has_list_jobs() const {
+  JD_ASSERT(owner_.is_this_thread());
+  return list_jobs_.any();
+}
+
+void Partition::abandon_list_jobs() {
+  JD_ASSERT(owner_.is_this_thread());
+  list_jobs_.abandon();
+}
+
 Partition::Mark Partition::mark() const {
   return {txn_->bytes(), conversations_.changed(), txn_->effects(), ids_.last()};
 }
@@ -346,7 +386,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
     if (!channel->named_users_known) cache_.touch(*channel, *txn_);
     JD_TRY(unopened, conversations_.load_unopened(*channel));
     JD_CHECK_OK(load_sender_conversation(command, *channel));
-    JD_TRY(share, prepare_share(*channel, command.from_uid));
+    JD_TRY(share, list_slices_.prepare_share(*channel, command.from_uid));
   }
   if (stored && targeted) {
     // What is new in a log made for these users is new to each of them. Touched first: there may be
@@ -362,7 +402,7 @@ Result<SendResult> Partition::evaluate(SendCommand& command) {
     for (const auto& uid : unopened) conversations_.put(*channel, uid, {}, *txn_);
     channel->named_users_known = has_conversations(channel->key.type);
   }
-  if (channel != nullptr) take_share(*channel, share);
+  if (channel != nullptr) list_slices_.take_share(*channel, share, *txn_);
   auto message = std::make_shared<Message>();
   message->id = message_id_of(ids_.next(*txn_), id_);
   message->timestamp = now;

@@ -9,7 +9,6 @@
 #include <rocksdb/write_batch.h>
 
 #include <atomic>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -30,7 +29,8 @@
 #include "partition/flight.h"
 #include "partition/id_reservation.h"
 #include "partition/inbox_directory.h"
-#include "partition/list_job.h"
+#include "partition/list_jobs.h"
+#include "partition/list_slices.h"
 #include "partition/list_source.h"
 #include "partition/message_log.h"
 #include "partition/outbox.h"
@@ -45,7 +45,6 @@
 #include "store/bulk_loader.h"
 #include "store/commit_horizon.h"
 #include "store/commit_log.h"
-#include "store/list_change.h"
 #include "store/reader.h"
 #include "store/records.h"
 
@@ -64,11 +63,7 @@ struct PartitionOptions {
   std::size_t commit_bytes_max = std::size_t{1} << 20;
   std::size_t index_generation_entries = 32768;
   std::size_t index_filter_bytes_max = std::size_t{16} << 20;
-  // Longer changes of lists are made in slices of so many uids: one commit each, of about 15 KB,
-  // and a millisecond or two that others wait.
-  std::size_t list_slice = 128;
-  // Of the uids of such a change in one commit, before it is decided.
-  std::size_t list_part_bytes = std::size_t{64} << 10;
+  ListLimits lists;
   EventLimits events;
 };
 
@@ -162,69 +157,18 @@ class Partition {
   Result<void> evaluate_change(const RecordCommandSync& change);
   Result<void> evaluate_change(const DropTombstones& change);
   Result<void> evaluate_change(const ReserveTime& change);
-  // The one way to change them: the record follows with put_record().
-  void set_flags(CachedChannel& channel, const ChannelFlags& flags);
   // A list, and the conversations that come and go with it. First reads everything that the change
   // needs; the change itself cannot fail. Errors: storage.
   Result<void> prepare_list_change(CachedChannel& channel, MemberList list,
                                    ChangeMembers::Operation operation,
                                    const std::vector<std::string>& uids);
-  // Whether somebody who leaves the denylist has a conversation again: a subscriber, or whom the
-  // channel is named after if there was a message to receive. Both lists are loaded.
-  static bool is_readmitted(const CachedChannel& channel, const std::string& uid);
   void change_list(CachedChannel& channel, MemberList list, ChangeMembers::Operation operation,
                    const std::vector<std::string>& uids);
 
-  // partition_lists.cc: changes of lists that take more than one commit. Errors of all: storage.
   // True when a job of the same channel runs, behind which the change was put.
   bool waits_for_list_job(Change& change, std::function<void(Result<void>)>& done);
-  Result<bool> has_more_members(const CachedChannel& channel, MemberList list,
-                                std::size_t limit) const;
-  Result<bool> needs_slices(const CachedChannel& channel, MemberList list,
-                            ChangeMembers::Operation operation,
-                            const std::vector<std::string>& uids) const;
-  Result<bool> needs_slices_to_dissolve(const CachedChannel& channel) const;
-  // Both make a job of the change being evaluated, which is told when it is finished. `flags`: set
-  // with the decision; may be null.
-  Result<void> begin_list_job(CachedChannel& channel, MemberList list,
-                              ChangeMembers::Operation operation,
-                              const std::vector<std::string>& uids, const ChannelFlags* flags);
-  void begin_dissolving(CachedChannel& channel);
-  Result<void> load_for_slices(CachedChannel& channel, const store::ListChange& change);
-  ListJob& start(std::unique_ptr<ListJob> job);
-  // One step towards the list that is to be; true when it is complete.
-  bool gather(ListJob& job);
-  void decide(ListJob& job);
-  // Lists in memory become what was decided.
-  void show_decided(ListJob& job);
   // One step of one job, if there is one whose turn it is; reads the store again after a failure.
   void advance_list_jobs();
-  ListJob* find_list_job_to_advance() const;
-  Result<void> advance(ListJob& job);
-  // What the next commit does; moves the job on.
-  Result<ListSlice> next_slice(ListJob& job);
-  Result<void> look_at_uids(const ListJob& job, ListSlice& slice, ListProgress& to) const;
-  // Rows of those who are not in the list any more; true behind the last one.
-  Result<bool> walk_rows(const ListJob& job, ListSlice& slice, ListProgress& to) const;
-  // Those that the slice may change: whoever joins or gets on a denylist may have one; of those who
-  // leave a denylist, tells who is readmitted.
-  Result<void> load_conversations_of(const ListJob& job, ListSlice& slice);
-  void write_slice(ListJob& job, const ListSlice& slice);
-  // What a job has left to do for a user, for whoever is about to look at or change that user's
-  // conversation; nothing without a job. Taking it cannot fail.
-  Result<ListSlice> prepare_share(CachedChannel& channel, std::string_view uid);
-  void take_share(CachedChannel& channel, const ListSlice& share);
-  // Whether the user has a conversation when the share was taken; `known`: has one before.
-  static bool has_conversation_after(const CachedChannel& channel, const ListSlice& share,
-                                     std::string_view uid, bool known);
-  // Those that are durable: the store tells of them.
-  void forget_shares(ListJob& job);
-  // Tells of those whose last commit is durable, and makes the changes that waited for them.
-  void finish_list_jobs();
-  using UnfinishedListChanges =
-      std::vector<std::pair<ChannelKey, std::optional<store::ListChange>>>;
-  Result<void> resume_list_jobs(UnfinishedListChanges unfinished);
-  Result<void> resume(const ChannelKey& key, store::ListChange change);
 
   store::PartitionState state() const;
   // Before the first evaluation of a commit: tells the horizon.
@@ -254,6 +198,8 @@ class Partition {
   ChannelCache cache_;
   Receivers receivers_;
   Conversations conversations_;
+  ListSlices list_slices_;
+  ListJobs list_jobs_;
   ClientNumberIndex index_;
   Streams streams_;
   MessageLog log_;
@@ -261,8 +207,6 @@ class Partition {
   Outbox outbox_;
   std::uint64_t position_ = 0;  // of the last commit built
   store::TombstoneRecord tombstones_dropped_;
-  boost::unordered_flat_map<ChannelKey, std::unique_ptr<ListJob>, ChannelKeyHash> list_jobs_;
-  std::uint64_t list_turn_ = 0;
   std::unique_ptr<Txn> txn_;
   std::shared_ptr<Flight> flight_;  // shared with the log
 };

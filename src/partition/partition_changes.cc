@@ -27,30 +27,24 @@ bool lists_have_conversations(ChannelType type) {
 
 }  // namespace
 
-void Partition::set_flags(CachedChannel& channel, const ChannelFlags& flags) {
-  store::ChannelRecord& record = channel.record;
-  if (record.flags.disband != flags.disband) record.disband_changed_at_ns = stamps_.next_ns();
-  record.flags = flags;
-}
-
 Result<void> Partition::evaluate_change(const UpsertChannel& change) {
   JD_TRY(CachedChannel * channel, cache_.load(change.channel));
   const bool stays = change.flags.disband ? change.subscribers.empty() : change.revives;
   if (!stays) JD_CHECK_OK(check_not_disbanded(*channel));
   const bool lists = change.reset_subscribers || !change.subscribers.empty();
   const Operation operation = change.reset_subscribers ? Operation::replace : Operation::add;
-  JD_TRY(const bool long_change,
-         lists ? needs_slices(*channel, MemberList::subscribers, operation, change.subscribers)
-               : Result<bool>(false));
+  JD_TRY(const bool long_change, lists ? list_jobs_.needs_slices(*channel, MemberList::subscribers,
+                                                                 operation, change.subscribers)
+                                       : Result<bool>(false));
   if (long_change) {
-    return begin_list_job(*channel, MemberList::subscribers, operation, change.subscribers,
-                          &change.flags);
+    return list_jobs_.begin(*channel, MemberList::subscribers, operation, change.subscribers,
+                            &change.flags, *txn_);
   }
   if (lists) {
     JD_CHECK_OK(
         prepare_list_change(*channel, MemberList::subscribers, operation, change.subscribers));
   }
-  set_flags(*channel, change.flags);
+  cache_.set_flags(*channel, change.flags);
   cache_.put_record(*channel, *txn_);
   if (lists) change_list(*channel, MemberList::subscribers, operation, change.subscribers);
   return {};
@@ -64,9 +58,9 @@ Result<void> Partition::evaluate_change(const ChangeMembers& change) {
     JD_CHECK_OK(check_not_disbanded(*channel));
   }
   JD_TRY(const bool long_change,
-         needs_slices(*channel, change.list, change.operation, change.uids));
+         list_jobs_.needs_slices(*channel, change.list, change.operation, change.uids));
   if (long_change && (channel->exists || change.operation != Operation::remove)) {
-    return begin_list_job(*channel, change.list, change.operation, change.uids, nullptr);
+    return list_jobs_.begin(*channel, change.list, change.operation, change.uids, nullptr, *txn_);
   }
   JD_CHECK_OK(prepare_list_change(*channel, change.list, change.operation, change.uids));
   if (!channel->exists) {
@@ -75,12 +69,6 @@ Result<void> Partition::evaluate_change(const ChangeMembers& change) {
   }
   change_list(*channel, change.list, change.operation, change.uids);
   return {};
-}
-
-bool Partition::is_readmitted(const CachedChannel& channel, const std::string& uid) {
-  if (channel.list(MemberList::subscribers)->contains(uid)) return true;
-  const auto named = named_users(channel.key);
-  return channel.last_seq > 0 && std::find(named.begin(), named.end(), uid) != named.end();
 }
 
 Result<void> Partition::prepare_list_change(CachedChannel& channel, MemberList list,
@@ -129,7 +117,7 @@ void Partition::change_list(CachedChannel& channel, MemberList list, Operation o
   for (const auto& uid : changed.added) conversations_.erase(channel, uid, *txn_);
   std::vector<std::string> readmitted;
   for (const auto& uid : changed.removed) {
-    if (is_readmitted(channel, uid)) readmitted.push_back(uid);
+    if (Conversations::is_readmitted(channel, uid)) readmitted.push_back(uid);
   }
   conversations_.readmit(channel, readmitted, *txn_);
 }
@@ -137,7 +125,7 @@ void Partition::change_list(CachedChannel& channel, MemberList list, Operation o
 Result<void> Partition::evaluate_change(const DeleteChannel& change) {
   JD_TRY(CachedChannel * channel, cache_.load(change.channel));
   JD_TRY(CachedChannel * commands, cache_.load(store::command_log_of(change.channel)));
-  JD_TRY(const bool long_change, needs_slices_to_dissolve(*channel));
+  JD_TRY(const bool long_change, list_jobs_.needs_slices_to_dissolve(*channel));
   if (!long_change) {
     for (const MemberList list : kLists) JD_CHECK_OK(cache_.load_list_for_change(*channel, list));
   }
@@ -148,12 +136,12 @@ Result<void> Partition::evaluate_change(const DeleteChannel& change) {
   log_.clear(of_commands, *txn_);
   ChannelFlags flags = channel->record.flags;
   flags.disband = true;
-  set_flags(*channel, flags);
+  cache_.set_flags(*channel, flags);
   // Whoever brings the channel back begins with the defaults.
   channel->record.retention_seconds.reset();
   channel->record.retention_count.reset();
   if (long_change) {
-    begin_dissolving(*channel);
+    list_jobs_.begin_dissolving(*channel, *txn_);
     return {};
   }
   cache_.put_record(*channel, *txn_);
@@ -201,10 +189,10 @@ Result<void> Partition::evaluate_change(const ChangeConversation& change) {
   std::vector<ListSlice> shares;
   for (const auto& uid : change.uids) {
     JD_CHECK_OK(conversations_.load(*channel, uid));
-    JD_TRY(ListSlice share, prepare_share(*channel, uid));
+    JD_TRY(ListSlice share, list_slices_.prepare_share(*channel, uid));
     shares.push_back(std::move(share));
   }
-  for (const ListSlice& share : shares) take_share(*channel, share);
+  for (const ListSlice& share : shares) list_slices_.take_share(*channel, share, *txn_);
   const std::uint64_t last = channel->last_seq;
   for (const auto& uid : change.uids) {
     JD_TRY(const ConversationRecord* known, conversations_.load(*channel, uid));
@@ -261,13 +249,13 @@ Result<void> Partition::activate_conversations(CachedChannel& channel,
   std::vector<ListSlice> shares;
   for (const auto& uid : uids) {
     JD_TRY(const ConversationRecord* known, conversations_.load(channel, uid));
-    JD_TRY(ListSlice share, prepare_share(channel, uid));
-    if (!has_conversation_after(channel, share, uid, known != nullptr)) {
+    JD_TRY(ListSlice share, list_slices_.prepare_share(channel, uid));
+    if (!ListSlices::has_conversation_after(channel, share, uid, known != nullptr)) {
       return Error(Errc::not_found, "the user has no conversation with the channel");
     }
     shares.push_back(std::move(share));
   }
-  for (const ListSlice& share : shares) take_share(channel, share);
+  for (const ListSlice& share : shares) list_slices_.take_share(channel, share, *txn_);
   // Nothing that a sync tells: the version stays.
   for (const auto& uid : uids) {
     channel.conversations[uid].record->activated_at_ns = stamps_.next_ns();
@@ -287,8 +275,8 @@ Result<void> Partition::evaluate_change(const AdvanceCommandPosition& change) {
   }
   if (channel->list_job != nullptr) cache_.touch(*channel, *txn_);
   JD_CHECK_OK(conversations_.load(*channel, change.uid));
-  JD_TRY(const ListSlice share, prepare_share(*channel, change.uid));
-  take_share(*channel, share);
+  JD_TRY(const ListSlice share, list_slices_.prepare_share(*channel, change.uid));
+  list_slices_.take_share(*channel, share, *txn_);
   JD_TRY(ConversationRecord * record, conversations_.load(*channel, change.uid));
   if (record == nullptr) return {};
   const std::uint64_t seq = std::min(change.seq, log->last_seq);

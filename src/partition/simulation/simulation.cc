@@ -105,8 +105,8 @@ class World final : public EffectSink {
     options.index_generation_entries = 7;
     options.commit_messages_max = 20;
     options.commit_bytes_max = 3000;  // parts of several items span commits
-    options.list_slice = 2;
-    options.list_part_bytes = 4;
+    options.lists.slice = 2;
+    options.lists.part_bytes = 4;
     options.idempotency_window_seconds = std::int64_t{1} << 40;
     for (std::uint16_t i = 0; i < kPartitions; ++i) {
       const PartitionDeps deps{reader_,          disk_,       disk_,  *inboxes_,
