@@ -51,6 +51,7 @@ Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions option
                options.events, cache_, receivers_),
       log_(id, {deps_.reader, deps_.clock, deps_.seq_floor}, cache_, conversations_, receivers_,
            streams_.lanes()),
+      lists_(cache_, conversations_, log_, list_jobs_),
       tokens_(id, deps.reader, deps.inboxes),
       outbox_(id) {}
 
@@ -162,6 +163,8 @@ Result<void> Partition::evaluate_command(const Command& command) {
     return streams_.evaluate(command, *txn_);
   } else if constexpr (is_command_of<Command, LogCommand>) {
     return log_.evaluate(command, *txn_);
+  } else if constexpr (is_command_of<Command, ListCommand>) {
+    return lists_.evaluate(command, *txn_);
   } else {
     return evaluate_change(command);
   }

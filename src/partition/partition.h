@@ -31,6 +31,7 @@
 #include "partition/inbox_directory.h"
 #include "partition/list_jobs.h"
 #include "partition/list_slices.h"
+#include "partition/lists.h"
 #include "partition/list_source.h"
 #include "partition/message_log.h"
 #include "partition/outbox.h"
@@ -146,9 +147,6 @@ class Partition {
 
   // partition_changes.cc: everything but sending. Each reads everything it needs before it changes
   // anything: one that fails has left nothing behind, in the batch or in memory.
-  Result<void> evaluate_change(const UpsertChannel& change);
-  Result<void> evaluate_change(const ChangeMembers& change);
-  Result<void> evaluate_change(const DeleteChannel& change);
   Result<void> evaluate_change(const ChangeSystemAccounts& change);
   Result<void> evaluate_change(const ChangeConversation& change);
   // Errors: not_found, invalid (disbanded), storage.
@@ -157,13 +155,6 @@ class Partition {
   Result<void> evaluate_change(const RecordCommandSync& change);
   Result<void> evaluate_change(const DropTombstones& change);
   Result<void> evaluate_change(const ReserveTime& change);
-  // A list, and the conversations that come and go with it. First reads everything that the change
-  // needs; the change itself cannot fail. Errors: storage.
-  Result<void> prepare_list_change(CachedChannel& channel, MemberList list,
-                                   ChangeMembers::Operation operation,
-                                   const std::vector<std::string>& uids);
-  void change_list(CachedChannel& channel, MemberList list, ChangeMembers::Operation operation,
-                   const std::vector<std::string>& uids);
 
   // True when a job of the same channel runs, behind which the change was put.
   bool waits_for_list_job(Change& change, std::function<void(Result<void>)>& done);
@@ -203,6 +194,7 @@ class Partition {
   ClientNumberIndex index_;
   Streams streams_;
   MessageLog log_;
+  Lists lists_;
   Tokens tokens_;
   Outbox outbox_;
   std::uint64_t position_ = 0;  // of the last commit built
