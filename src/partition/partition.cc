@@ -52,6 +52,8 @@ Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions option
       log_(id, {deps_.reader, deps_.clock, deps_.seq_floor}, cache_, conversations_, receivers_,
            streams_.lanes()),
       lists_(cache_, conversations_, log_, list_jobs_),
+      conversation_changes_(
+          id, {deps_.reader, cache_, conversations_, receivers_, list_slices_, stamps_}),
       tokens_(id, deps.reader, deps.inboxes),
       outbox_(id) {}
 
@@ -67,12 +69,7 @@ Result<void> Partition::open() {
   }
   JD_CHECK_OK(index_.open());
   JD_CHECK_OK(outbox_.open(deps_.reader));
-  tombstones_dropped_ = {};
-  JD_TRY(const bool any_dropped,
-         deps_.reader.get(Table::main, store::tombstones_dropped_key(id_), value));
-  if (any_dropped) {
-    JD_TRY(tombstones_dropped_, store::decode_tombstone(value));
-  }
+  JD_CHECK_OK(conversation_changes_.open());
   JD_CHECK_OK(streams_.open());
   JD_TRY(auto unfinished, list_jobs_.load_unfinished());
   list_jobs_.abandon();
@@ -165,6 +162,8 @@ Result<void> Partition::evaluate_command(const Command& command) {
     return log_.evaluate(command, *txn_);
   } else if constexpr (is_command_of<Command, ListCommand>) {
     return lists_.evaluate(command, *txn_);
+  } else if constexpr (is_command_of<Command, ConversationCommand>) {
+    return conversation_changes_.evaluate(command, *txn_);
   } else {
     return evaluate_change(command);
   }

@@ -24,6 +24,7 @@
 #include "partition/change.h"
 #include "partition/channel_cache.h"
 #include "partition/client_number_index.h"
+#include "partition/conversation_changes.h"
 #include "partition/conversations.h"
 #include "partition/effects.h"
 #include "partition/flight.h"
@@ -148,12 +149,6 @@ class Partition {
   // partition_changes.cc: everything but sending. Each reads everything it needs before it changes
   // anything: one that fails has left nothing behind, in the batch or in memory.
   Result<void> evaluate_change(const ChangeSystemAccounts& change);
-  Result<void> evaluate_change(const ChangeConversation& change);
-  // Errors: not_found, invalid (disbanded), storage.
-  Result<void> activate_conversations(CachedChannel& channel, const std::vector<std::string>& uids);
-  Result<void> evaluate_change(const AdvanceCommandPosition& change);
-  Result<void> evaluate_change(const RecordCommandSync& change);
-  Result<void> evaluate_change(const DropTombstones& change);
   Result<void> evaluate_change(const ReserveTime& change);
 
   // True when a job of the same channel runs, behind which the change was put.
@@ -195,10 +190,10 @@ class Partition {
   Streams streams_;
   MessageLog log_;
   Lists lists_;
+  ConversationChanges conversation_changes_;
   Tokens tokens_;
   Outbox outbox_;
   std::uint64_t position_ = 0;  // of the last commit built
-  store::TombstoneRecord tombstones_dropped_;
   std::unique_ptr<Txn> txn_;
   std::shared_ptr<Flight> flight_;  // shared with the log
 };
