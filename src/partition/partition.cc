@@ -55,7 +55,8 @@ Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions option
       conversation_changes_(
           id, {deps_.reader, cache_, conversations_, receivers_, list_slices_, stamps_}),
       tokens_(id, deps.reader, deps.inboxes),
-      outbox_(id) {}
+      outbox_(id),
+      account_changes_(id, deps_.accounts) {}
 
 Partition::~Partition() = default;
 
@@ -152,20 +153,23 @@ void Partition::close_commit() {
 
 template <class Command>
 Result<void> Partition::evaluate_command(const Command& command) {
-  if constexpr (is_command_of<Command, TokenCommand>) {
-    return tokens_.evaluate(command, *txn_);
-  } else if constexpr (is_command_of<Command, OutboxCommand>) {
-    return outbox_.evaluate(command, *txn_);
-  } else if constexpr (is_command_of<Command, StreamCommand>) {
-    return streams_.evaluate(command, *txn_);
-  } else if constexpr (is_command_of<Command, LogCommand>) {
-    return log_.evaluate(command, *txn_);
-  } else if constexpr (is_command_of<Command, ListCommand>) {
+  if constexpr (is_command_of<Command, ListCommand>) {
     return lists_.evaluate(command, *txn_);
   } else if constexpr (is_command_of<Command, ConversationCommand>) {
     return conversation_changes_.evaluate(command, *txn_);
+  } else if constexpr (is_command_of<Command, LogCommand>) {
+    return log_.evaluate(command, *txn_);
+  } else if constexpr (is_command_of<Command, StreamCommand>) {
+    return streams_.evaluate(command, *txn_);
+  } else if constexpr (is_command_of<Command, TokenCommand>) {
+    return tokens_.evaluate(command, *txn_);
+  } else if constexpr (is_command_of<Command, OutboxCommand>) {
+    return outbox_.evaluate(command, *txn_);
+  } else if constexpr (is_command_of<Command, AccountCommand>) {
+    return account_changes_.evaluate(command, *txn_);
   } else {
-    return evaluate_change(command);
+    static_assert(is_command_of<Command, TimeCommand>);
+    return stamps_.evaluate(command, *txn_);
   }
 }
 

@@ -21,6 +21,7 @@
 #include "base/result.h"
 #include "model/message.h"
 #include "observe/metrics.h"
+#include "partition/account_changes.h"
 #include "partition/change.h"
 #include "partition/channel_cache.h"
 #include "partition/client_number_index.h"
@@ -32,8 +33,8 @@
 #include "partition/inbox_directory.h"
 #include "partition/list_jobs.h"
 #include "partition/list_slices.h"
-#include "partition/lists.h"
 #include "partition/list_source.h"
+#include "partition/lists.h"
 #include "partition/message_log.h"
 #include "partition/outbox.h"
 #include "partition/permission.h"
@@ -145,12 +146,6 @@ class Partition {
   // Has the module evaluate it whose command it is.
   template <class Command>
   Result<void> evaluate_command(const Command& command);
-
-  // partition_changes.cc: everything but sending. Each reads everything it needs before it changes
-  // anything: one that fails has left nothing behind, in the batch or in memory.
-  Result<void> evaluate_change(const ChangeSystemAccounts& change);
-  Result<void> evaluate_change(const ReserveTime& change);
-
   // True when a job of the same channel runs, behind which the change was put.
   bool waits_for_list_job(Change& change, std::function<void(Result<void>)>& done);
   // One step of one job, if there is one whose turn it is; reads the store again after a failure.
@@ -193,6 +188,7 @@ class Partition {
   ConversationChanges conversation_changes_;
   Tokens tokens_;
   Outbox outbox_;
+  AccountChanges account_changes_;
   std::uint64_t position_ = 0;  // of the last commit built
   std::unique_ptr<Txn> txn_;
   std::shared_ptr<Flight> flight_;  // shared with the log

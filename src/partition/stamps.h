@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/result.h"
+#include "partition/time_commands.h"
+#include "partition/txn.h"
 #include "store/commit_horizon.h"
 
 namespace jindou::partition {
@@ -24,9 +27,12 @@ class Stamps {
     last_ns_ = std::max(horizon_.now_ns(), last_ns_ + 1);
     return last_ns_;
   }
-  // Times up to there may be named to readers (store::CommitHorizon); stamps need not wait for
-  // them.
-  void reserve(std::int64_t until_ns) { reserved_ns_ = std::max(reserved_ns_, until_ns); }
+  // Stamps need not wait for what is reserved. Cannot fail.
+  Result<void> evaluate(const ReserveTime& command, Txn& txn) {
+    reserved_ns_ = std::max(reserved_ns_, command.until_ns);
+    txn.need_state();
+    return {};
+  }
   // Where whoever opens the partition next goes on behind.
   std::int64_t bound_ns() const { return std::max(last_ns_, reserved_ns_); }
   // A reader that finds a change can name its stamp, also when the clock has gone back.
@@ -35,7 +41,7 @@ class Stamps {
  private:
   const store::CommitHorizon& horizon_;
   std::int64_t last_ns_ = 0;
-  std::int64_t reserved_ns_ = 0;
+  std::int64_t reserved_ns_ = 0;  // may be named to readers (store::CommitHorizon)
 };
 
 }  // namespace jindou::partition
