@@ -1,37 +1,11 @@
 #include "partition/partition.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
-#include "partition/addressing.h"
-#include "partition/send_facts.h"
 #include "store/keys.h"
-#include "store/read_position.h"
 
 namespace jindou::partition {
-
-namespace {
-
-using store::Table;
-
-// What is around the ids, the lists and the payload of a message: heads of keys and values, the row
-// that expires it, the gap, its entry in the commit record, the state of the partition.
-constexpr std::size_t kMessageOverhead = 512;
-// The most that a message may add to a commit.
-std::size_t bytes_at_most(const SendCommand& command) {
-  const std::string& channel = command.channel.id;
-  // The sender's conversation, and that of the other one in a person channel.
-  std::size_t rows = 2 * conversation_bytes_at_most(channel, channel);
-  for (const auto& uid : command.subscribers) {
-    rows += 2 * uid.size() + conversation_bytes_at_most(channel, uid);
-  }
-  return kMessageOverhead + 4 * channel.size() + 2 * command.from_uid.size() +
-         command.client_msg_no.size() + command.topic.size() + command.stream_no.size() +
-         command.payload.size() + rows;
-}
-
-}  // namespace
 
 Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions options,
                      std::function<void()> wake)
@@ -56,7 +30,11 @@ Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions option
           id, {deps_.reader, cache_, conversations_, receivers_, list_slices_, stamps_}),
       tokens_(id, deps.reader, deps.inboxes),
       outbox_(id),
-      account_changes_(id, deps_.accounts) {}
+      account_changes_(id, deps_.accounts),
+      sending_(id,
+               {deps_.clock, deps_.inboxes, deps_.accounts, stamps_, ids_, receivers_, cache_,
+                conversations_, list_slices_, index_, log_},
+               {options.permission, options.idempotency_window_seconds, deps_.fingerprint_seed}) {}
 
 Partition::~Partition() = default;
 
@@ -64,7 +42,8 @@ Result<void> Partition::open() {
   JD_ASSERT(owner_.is_this_thread());
   store::PartitionState state;
   std::string value;
-  JD_TRY(const bool found, deps_.reader.get(Table::main, store::partition_state_key(id_), value));
+  JD_TRY(const bool found,
+         deps_.reader.get(store::Table::main, store::partition_state_key(id_), value));
   if (found) {
     JD_TRY(state, store::decode_partition_state(value));
   }
@@ -129,7 +108,7 @@ void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t par
 
 SendResult Partition::send(SendCommand& command) {
   const Mark before = mark();
-  const auto evaluated = evaluate(command);
+  const auto evaluated = sending_.evaluate(command, *txn_);
   JD_ASSERT((evaluated && evaluated->state != SendResult::State::refused) || mark() == before);
   const SendResult result =
       evaluated ? *evaluated : SendResult::refuse(Reason::system_error, evaluated.error().code());
@@ -333,144 +312,6 @@ void Partition::hand_over() {
   cache_.set_durable(flight_->durable.load(std::memory_order_acquire));
   cache_.evict();
   streams_.lanes().trim(cache_.durable());
-}
-
-Result<SendResult> Partition::evaluate(SendCommand& command) {
-  const std::int64_t stamp_ns = stamps_.next_ns();
-  // People see the wall clock's time, whatever has become of it.
-  const std::int64_t now = std::min(deps_.clock.wall_ns(), stamp_ns) / 1'000'000'000;
-  JD_CHECK_OK(receivers_.resolve_agent_channel(command.channel));
-  const bool targeted = is_targeted_command(command);
-  const ChannelKey log = log_of(command);
-  const auto fingerprint =
-      store::fingerprint_of(deps_.fingerprint_seed, log, command.from_uid, command.client_msg_no);
-  const std::uint64_t payload = store::payload_hash(command.payload);
-  if (command.idempotent) {
-    JD_TRY(const auto known, index_.find(fingerprint));
-    // A first send that was not to be stored is no answer to one that is.
-    const bool answers =
-        known && known->idempotent && (known->seq != 0 || command.flags.no_persist);
-    if (answers && now - known->timestamp < options_.idempotency_window_seconds) {
-      if (known->payload != payload) {
-        return SendResult::refuse(Reason::not_allow_send, Errc::conflict);
-      }
-      SendResult first;
-      first.state = SendResult::State::duplicate;
-      first.message_id = message_id_of(known->counter, id_);
-      first.message_seq = static_cast<MessageSeq>(known->seq);
-      first.reason = Reason::success;
-      first.timestamp = known->timestamp;
-      return first;
-    }
-  }
-
-  CachedChannel* channel = nullptr;
-  if (!targeted) {
-    JD_TRY(channel, cache_.load(command.channel));
-  }
-  SendFacts facts(receivers_, cache_, deps_.inboxes, deps_.accounts, channel, command.from_uid);
-  JD_TRY(const Reason reason, check_send(command, options_.permission, facts));
-  if (reason != Reason::success) return SendResult::refuse(reason, Errc::denied);
-
-  // Everything that can fail comes before the first change of state: see mark().
-  Recipients recipients;
-  if (targeted) {
-    recipients.listed = command.subscribers;
-  } else {
-    JD_TRY(recipients, receivers_.of(*channel, command.subscribers));
-  }
-  const bool stored = !command.flags.no_persist;
-  CachedChannel* log_state = channel;
-  if (stored && (targeted || log != command.channel)) {
-    // May move entries of the cache, not the Channel objects behind them.
-    JD_TRY(log_state, cache_.load(log));
-  }
-  std::vector<std::string> unopened;
-  ListSlice share;
-  if (stored && channel != nullptr) {
-    // Touched first: what is loaded of conversations stays until all of it was looked at.
-    if (!channel->named_users_known) cache_.touch(*channel, *txn_);
-    JD_TRY(unopened, conversations_.load_unopened(*channel));
-    JD_CHECK_OK(load_sender_conversation(command, *channel));
-    JD_TRY(share, list_slices_.prepare_share(*channel, command.from_uid));
-  }
-  if (stored && targeted) {
-    // What is new in a log made for these users is new to each of them. Touched first: there may be
-    // more of them than conversations are kept of, and append() needs them all.
-    cache_.touch(*log_state, *txn_);
-    for (const auto& uid : command.subscribers) {
-      JD_CHECK_OK(conversations_.load(*log_state, uid));
-    }
-  }
-
-  // From here on nothing fails.
-  if (stored && channel != nullptr && !channel->named_users_known) {
-    for (const auto& uid : unopened) conversations_.put(*channel, uid, {}, *txn_);
-    channel->named_users_known = has_conversations(channel->key.type);
-  }
-  if (channel != nullptr) list_slices_.take_share(*channel, share, *txn_);
-  auto message = std::make_shared<Message>();
-  message->id = message_id_of(ids_.next(*txn_), id_);
-  message->timestamp = now;
-  message->timestamp_ns = static_cast<std::uint64_t>(stamp_ns - now * 1'000'000'000);
-  message->channel = std::move(command.channel);
-  if (targeted && message->channel.id.empty()) message->channel = log;
-  message->from_uid = std::move(command.from_uid);
-  message->client_msg_no = std::move(command.client_msg_no);
-  message->topic = std::move(command.topic);
-  message->stream_no = std::move(command.stream_no);
-  message->subscribers = std::move(command.subscribers);
-  message->payload = std::move(command.payload);
-  message->expire = command.expire;
-  message->setting = command.setting;
-  message->flags = command.flags;
-
-  if (stored) {
-    log_.append(*message, log, channel, *log_state, *txn_);
-  }
-  if (stored || command.idempotent) {
-    store::CommitEntry entry;
-    entry.counter = counter_of(message->id);
-    entry.log = log;
-    entry.seq = raw(message->seq);
-    entry.fingerprint = fingerprint;
-    entry.payload = payload;
-    entry.idempotent = command.idempotent;
-    txn_->add_entry(entry, now);
-    store::ClientNumber number;
-    number.counter = entry.counter;
-    number.seq = entry.seq;
-    number.payload = payload;
-    number.timestamp = now;
-    number.idempotent = command.idempotent;
-    index_.insert(fingerprint, number);
-  }
-  txn_->count_message();
-
-  SendResult result;
-  result.state = SendResult::State::accepted;
-  result.message_id = message->id;
-  result.message_seq = message->seq;
-  result.reason = Reason::success;
-  result.timestamp = now;
-  if (!recipients.listed.empty() || (recipients.subscribers && !recipients.subscribers->empty()) ||
-      allows_session_subscriptions(message->channel.type)) {
-    CommittedMessage committed;
-    committed.message = std::move(message);
-    committed.recipients = std::move(recipients);
-    committed.origin_session = command.origin_session;
-    txn_->add_effect(std::move(committed));
-  }
-  return result;
-}
-
-Result<void> Partition::load_sender_conversation(const SendCommand& command,
-                                                 CachedChannel& channel) {
-  // Also of one who is no subscriber: he may have looked at the channel all the same. That he has
-  // not is remembered, too.
-  if (!has_conversations(channel.key.type) || command.from_uid == kSystemUid) return {};
-  JD_CHECK_OK(conversations_.load(channel, command.from_uid));
-  return {};
 }
 
 }  // namespace jindou::partition

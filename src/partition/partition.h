@@ -39,6 +39,7 @@
 #include "partition/outbox.h"
 #include "partition/permission.h"
 #include "partition/receivers.h"
+#include "partition/sending.h"
 #include "partition/stamps.h"
 #include "partition/streams.h"
 #include "partition/system_accounts.h"
@@ -137,12 +138,7 @@ class Partition {
   // The same, if anything is gathered, in the middle of a part.
   void close_commit();
 
-  // partition.cc: sending.
   SendResult send(SendCommand& command);
-  Result<SendResult> evaluate(SendCommand& command);
-  // The sender's view of the channel, which his message moves; nothing for a sender without one.
-  Result<void> load_sender_conversation(const SendCommand& command, CachedChannel& channel);
-
   // Has the module evaluate it whose command it is.
   template <class Command>
   Result<void> evaluate_command(const Command& command);
@@ -189,6 +185,7 @@ class Partition {
   Tokens tokens_;
   Outbox outbox_;
   AccountChanges account_changes_;
+  Sending sending_;
   std::uint64_t position_ = 0;  // of the last commit built
   std::unique_ptr<Txn> txn_;
   std::shared_ptr<Flight> flight_;  // shared with the log

@@ -1,0 +1,198 @@
+#include "partition/sending.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "partition/addressing.h"
+#include "partition/send_facts.h"
+
+namespace jindou::partition {
+
+namespace {
+
+// What is around the ids, the lists and the payload of a message: heads of keys and values, the row
+// that expires it, the gap, its entry in the commit record, the state of the partition.
+constexpr std::size_t kMessageOverhead = 512;
+
+// Whether somebody may receive it.
+bool has_receivers(const Recipients& recipients, ChannelType type) {
+  return !recipients.listed.empty() ||
+         (recipients.subscribers && !recipients.subscribers->empty()) ||
+         allows_session_subscriptions(type);
+}
+
+}  // namespace
+
+std::size_t bytes_at_most(const SendCommand& command) {
+  const std::string& channel = command.channel.id;
+  // The sender's conversation, and that of the other one in a person channel.
+  std::size_t rows = 2 * conversation_bytes_at_most(channel, channel);
+  for (const auto& uid : command.subscribers) {
+    rows += 2 * uid.size() + conversation_bytes_at_most(channel, uid);
+  }
+  return kMessageOverhead + 4 * channel.size() + 2 * command.from_uid.size() +
+         command.client_msg_no.size() + command.topic.size() + command.stream_no.size() +
+         command.payload.size() + rows;
+}
+
+Sending::Sending(PartitionId partition, const Deps& deps, const Options& options)
+    : partition_(partition), deps_(deps), options_(options) {}
+
+Result<SendResult> Sending::evaluate(SendCommand& command, Txn& txn) {
+  Prepared prepared;
+  prepared.stamp_ns = deps_.stamps.next_ns();
+  // People see the wall clock's time, whatever has become of it.
+  prepared.now = std::min(deps_.clock.wall_ns(), prepared.stamp_ns) / 1'000'000'000;
+  JD_CHECK_OK(deps_.receivers.resolve_agent_channel(command.channel));
+  const bool targeted = is_targeted_command(command);
+  prepared.log = log_of(command);
+  prepared.number = {store::fingerprint_of(options_.fingerprint_seed, prepared.log,
+                                           command.from_uid, command.client_msg_no),
+                     store::payload_hash(command.payload)};
+  if (command.idempotent) {
+    JD_TRY(const auto repeated, find_repeat(command, prepared.number, prepared.now));
+    if (repeated) return *repeated;
+  }
+
+  if (!targeted) {
+    JD_TRY(prepared.channel, deps_.channels.load(command.channel));
+  }
+  SendFacts facts(deps_.receivers, deps_.channels, deps_.inboxes, deps_.accounts, prepared.channel,
+                  command.from_uid);
+  JD_TRY(const Reason reason, check_send(command, options_.permission, facts));
+  if (reason != Reason::success) return SendResult::refuse(reason, Errc::denied);
+
+  // Everything that can fail comes before the first change of state.
+  if (targeted) {
+    prepared.recipients.listed = command.subscribers;
+  } else {
+    JD_TRY(prepared.recipients, deps_.receivers.of(*prepared.channel, command.subscribers));
+  }
+  if (!command.flags.no_persist) {
+    prepared.log_state = prepared.channel;
+    if (targeted || prepared.log != command.channel) {
+      // May move entries of the cache, not the channels behind them.
+      JD_TRY(prepared.log_state, deps_.channels.load(prepared.log));
+    }
+    JD_CHECK_OK(load_conversations(command, targeted, prepared, txn));
+  }
+  return accept(command, prepared, targeted, txn);
+}
+
+Result<std::optional<SendResult>> Sending::find_repeat(const SendCommand& command,
+                                                       const Number& number,
+                                                       std::int64_t now) const {
+  using Repeat = std::optional<SendResult>;
+  JD_TRY(const auto known, deps_.index.find(number.fingerprint));
+  // A first send that was not to be stored is no answer to one that is.
+  const bool answers = known && known->idempotent && (known->seq != 0 || command.flags.no_persist);
+  if (!answers || now - known->timestamp >= options_.idempotency_window_seconds) return Repeat();
+  if (known->payload != number.payload) {
+    return Repeat(SendResult::refuse(Reason::not_allow_send, Errc::conflict));
+  }
+  SendResult first;
+  first.state = SendResult::State::duplicate;
+  first.message_id = message_id_of(known->counter, partition_);
+  first.message_seq = static_cast<MessageSeq>(known->seq);
+  first.reason = Reason::success;
+  first.timestamp = known->timestamp;
+  return Repeat(first);
+}
+
+Result<void> Sending::load_conversations(const SendCommand& command, bool targeted,
+                                         Prepared& prepared, Txn& txn) {
+  if (targeted) {
+    // What is new in a log made for these users is new to each of them. Touched first: there may be
+    // more of them than conversations are kept of, and append() needs them all.
+    deps_.channels.touch(*prepared.log_state, txn);
+    for (const auto& uid : command.subscribers) {
+      JD_CHECK_OK(deps_.conversations.load(*prepared.log_state, uid));
+    }
+    return {};
+  }
+  CachedChannel& channel = *prepared.channel;
+  // Touched first: what is loaded of conversations stays until all of it was looked at.
+  if (!channel.named_users_known) deps_.channels.touch(channel, txn);
+  JD_TRY(prepared.unopened, deps_.conversations.load_unopened(channel));
+  // The sender's view, which his message moves; also of one who is no subscriber: he may have
+  // looked at the channel all the same. That he has not is remembered, too.
+  if (has_conversations(channel.key.type) && command.from_uid != kSystemUid) {
+    JD_CHECK_OK(deps_.conversations.load(channel, command.from_uid));
+  }
+  JD_TRY(prepared.share, deps_.slices.prepare_share(channel, command.from_uid));
+  return {};
+}
+
+SendResult Sending::accept(SendCommand& command, Prepared& prepared, bool targeted, Txn& txn) {
+  CachedChannel* const channel = prepared.channel;
+  const bool stored = prepared.log_state != nullptr;
+  if (stored && channel != nullptr) {
+    if (!channel->named_users_known) {
+      for (const auto& uid : prepared.unopened) deps_.conversations.put(*channel, uid, {}, txn);
+      channel->named_users_known = has_conversations(channel->key.type);
+    }
+    deps_.slices.take_share(*channel, prepared.share, txn);
+  }
+  auto message = make_message(command, prepared, targeted, txn);
+  if (stored) deps_.log.append(*message, prepared.log, channel, *prepared.log_state, txn);
+  if (stored || command.idempotent) remember(*message, command.idempotent, prepared, txn);
+  txn.count_message();
+
+  SendResult result;
+  result.state = SendResult::State::accepted;
+  result.message_id = message->id;
+  result.message_seq = message->seq;
+  result.reason = Reason::success;
+  result.timestamp = prepared.now;
+  if (has_receivers(prepared.recipients, message->channel.type)) {
+    CommittedMessage committed;
+    committed.message = std::move(message);
+    committed.recipients = std::move(prepared.recipients);
+    committed.origin_session = command.origin_session;
+    txn.add_effect(std::move(committed));
+  }
+  return result;
+}
+
+std::shared_ptr<Message> Sending::make_message(SendCommand& command, const Prepared& prepared,
+                                               bool targeted, Txn& txn) {
+  auto message = std::make_shared<Message>();
+  message->id = message_id_of(deps_.ids.next(txn), partition_);
+  message->timestamp = prepared.now;
+  message->timestamp_ns =
+      static_cast<std::uint64_t>(prepared.stamp_ns - prepared.now * 1'000'000'000);
+  message->channel = std::move(command.channel);
+  if (targeted && message->channel.id.empty()) message->channel = prepared.log;
+  message->from_uid = std::move(command.from_uid);
+  message->client_msg_no = std::move(command.client_msg_no);
+  message->topic = std::move(command.topic);
+  message->stream_no = std::move(command.stream_no);
+  message->subscribers = std::move(command.subscribers);
+  message->payload = std::move(command.payload);
+  message->expire = command.expire;
+  message->setting = command.setting;
+  message->flags = command.flags;
+  return message;
+}
+
+void Sending::remember(const Message& message, bool idempotent, const Prepared& prepared,
+                       Txn& txn) {
+  store::CommitEntry entry;
+  entry.counter = counter_of(message.id);
+  entry.log = prepared.log;
+  entry.seq = raw(message.seq);
+  entry.fingerprint = prepared.number.fingerprint;
+  entry.payload = prepared.number.payload;
+  entry.idempotent = idempotent;
+  txn.add_entry(entry, prepared.now);
+  store::ClientNumber number;
+  number.counter = entry.counter;
+  number.seq = entry.seq;
+  number.payload = entry.payload;
+  number.timestamp = prepared.now;
+  number.idempotent = idempotent;
+  deps_.index.insert(entry.fingerprint, number);
+}
+
+}  // namespace jindou::partition
