@@ -13,28 +13,7 @@ Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions option
       deps_(deps),
       options_(options),
       wake_(std::move(wake)),
-      stamps_(deps_.horizon),
-      cache_(id, deps_.reader, deps_.clock, stamps_, options.channels_max),
-      receivers_(cache_, deps_.lists),
-      conversations_(id, deps_.reader, deps_.clock, cache_, stamps_),
-      list_slices_(id, deps_.reader, options.lists, cache_, conversations_),
-      list_jobs_(id, {deps_.reader, deps_.clock}, options.lists, cache_, list_slices_),
-      index_(id, deps.reader, deps.loader, options.index_generation_entries,
-             options.index_filter_bytes_max),
-      streams_(id, {deps_.reader, deps_.clock, deps_.partitions, deps_.fingerprint_seed},
-               options.events, cache_, receivers_),
-      log_(id, {deps_.reader, deps_.clock, deps_.seq_floor}, cache_, conversations_, receivers_,
-           streams_.lanes()),
-      lists_(cache_, conversations_, log_, list_jobs_),
-      conversation_changes_(
-          id, {deps_.reader, cache_, conversations_, receivers_, list_slices_, stamps_}),
-      tokens_(id, deps.reader, deps.inboxes),
-      outbox_(id),
-      account_changes_(id, deps_.accounts),
-      sending_(id,
-               {deps_.clock, deps_.inboxes, deps_.accounts, stamps_, ids_, receivers_, cache_,
-                conversations_, list_slices_, index_, log_},
-               {options.permission, options.idempotency_window_seconds, deps_.fingerprint_seed}) {}
+      modules_(id, deps_, options_) {}
 
 Partition::~Partition() = default;
 
@@ -47,21 +26,11 @@ Result<void> Partition::open() {
   if (found) {
     JD_TRY(state, store::decode_partition_state(value));
   }
-  JD_CHECK_OK(index_.open());
-  JD_CHECK_OK(outbox_.open(deps_.reader));
-  JD_CHECK_OK(conversation_changes_.open());
-  JD_CHECK_OK(streams_.open());
-  JD_TRY(auto unfinished, list_jobs_.load_unfinished());
-  list_jobs_.abandon();
-  cache_.clear();
-  conversations_.clear();
-  tokens_.clear();
+  auto txn = std::make_unique<Txn>(state.position + 1);
+  JD_CHECK_OK(modules_.open(state, *txn));
   deps_.horizon.reset(id_);
   position_ = state.position;
-  stamps_.open(state.stamped_to_ns);
-  ids_.open(state.id_bound);
-  txn_ = std::make_unique<Txn>(position_ + 1);
-  JD_CHECK_OK(list_jobs_.resume(std::move(unfinished), *txn_));
+  txn_ = std::move(txn);
   flight_ = std::make_shared<Flight>();
   flight_->durable = position_;
   return {};
@@ -88,7 +57,7 @@ void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t par
   JD_ASSERT(owner_.is_this_thread());
   if (!batch->begin_part(part, deps_.clock.steady())) return;
   const auto& items = batch->parts()[part].items;
-  const bool usable = ensure_usable() && !index_.full();
+  const bool usable = ensure_usable() && !modules_.index.full();
   begin_gathering();
   Txn::Part decided{batch, part, 0, {}};
   decided.results.reserve(items.size());
@@ -108,7 +77,7 @@ void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t par
 
 SendResult Partition::send(SendCommand& command) {
   const Mark before = mark();
-  const auto evaluated = sending_.evaluate(command, *txn_);
+  const auto evaluated = modules_.sending.evaluate(command, *txn_);
   JD_ASSERT((evaluated && evaluated->state != SendResult::State::refused) || mark() == before);
   const SendResult result =
       evaluated ? *evaluated : SendResult::refuse(Reason::system_error, evaluated.error().code());
@@ -130,28 +99,6 @@ void Partition::close_commit() {
   begin_gathering();
 }
 
-template <class Command>
-Result<void> Partition::evaluate_command(const Command& command) {
-  if constexpr (is_command_of<Command, ListCommand>) {
-    return lists_.evaluate(command, *txn_);
-  } else if constexpr (is_command_of<Command, ConversationCommand>) {
-    return conversation_changes_.evaluate(command, *txn_);
-  } else if constexpr (is_command_of<Command, LogCommand>) {
-    return log_.evaluate(command, *txn_);
-  } else if constexpr (is_command_of<Command, StreamCommand>) {
-    return streams_.evaluate(command, *txn_);
-  } else if constexpr (is_command_of<Command, TokenCommand>) {
-    return tokens_.evaluate(command, *txn_);
-  } else if constexpr (is_command_of<Command, OutboxCommand>) {
-    return outbox_.evaluate(command, *txn_);
-  } else if constexpr (is_command_of<Command, AccountCommand>) {
-    return account_changes_.evaluate(command, *txn_);
-  } else {
-    static_assert(is_command_of<Command, TimeCommand>);
-    return stamps_.evaluate(command, *txn_);
-  }
-}
-
 void Partition::execute(Change change, std::function<void(Result<void>)> done) {
   JD_ASSERT(owner_.is_this_thread());
   const bool usable = ensure_usable();
@@ -163,7 +110,7 @@ void Partition::execute(Change change, std::function<void(Result<void>)> done) {
     outcome = Error(Errc::unavailable, "the store is recovering from a failure");
   } else {
     const Mark before = mark();
-    outcome = std::visit([this](const auto& what) { return evaluate_command(what); }, change);
+    outcome = modules_.evaluate(change, *txn_);
     JD_ASSERT(outcome || mark() == before);
   }
   Txn::ChangeDone& entry = txn_->last_change();
@@ -184,7 +131,7 @@ void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcom
   begin_gathering();
   const Mark before = mark();
   Result<EventOutcome> evaluated =
-      usable ? streams_.append(event, *txn_)
+      usable ? modules_.streams.append(event, *txn_)
              : Error(Errc::unavailable, "the store is recovering from a failure");
   JD_ASSERT(evaluated || mark() == before);
   txn_->add_change(
@@ -202,17 +149,17 @@ Result<Recipients> Partition::load_recipients(const ChannelKey& key) {
   JD_ASSERT(owner_.is_this_thread());
   if (!ensure_usable()) return Error(Errc::unavailable, "the store is recovering from a failure");
   ChannelKey wanted = key;
-  JD_CHECK_OK(receivers_.resolve_agent_channel(wanted));
-  JD_TRY(CachedChannel * channel, cache_.load(wanted));
-  return receivers_.of(*channel, {});
+  JD_CHECK_OK(modules_.receivers.resolve_agent_channel(wanted));
+  JD_TRY(CachedChannel * channel, modules_.channels.load(wanted));
+  return modules_.receivers.of(*channel, {});
 }
 
 bool Partition::waits_for_list_job(Change& change, std::function<void(Result<void>)>& done) {
-  if (!list_jobs_.any()) return false;
+  if (!modules_.list_jobs.any()) return false;
   return std::visit(
       [&](auto& what) {
         if constexpr (is_command_of<std::decay_t<decltype(what)>, ListCommand>) {
-          return list_jobs_.waits_for(what, done);
+          return modules_.list_jobs.waits_for(what, done);
         } else {
           return false;
         }
@@ -221,53 +168,53 @@ bool Partition::waits_for_list_job(Change& change, std::function<void(Result<voi
 }
 
 void Partition::advance_list_jobs() {
-  if (!list_jobs_.any()) return;
+  if (!modules_.list_jobs.any()) return;
   if (!ensure_usable()) return;
-  cache_.set_durable(flight_->durable.load(std::memory_order_acquire));
-  for (auto& [waiting, done] : list_jobs_.finish()) {
+  modules_.channels.set_durable(flight_->durable.load(std::memory_order_acquire));
+  for (auto& [waiting, done] : modules_.list_jobs.finish()) {
     execute(widen<Change>(std::move(waiting)), std::move(done));
   }
   if (flight_->commits.load(std::memory_order_acquire) >= kCommitsInFlightMax) return;
-  if (!list_jobs_.can_advance()) return;
+  if (!modules_.list_jobs.can_advance()) return;
   // One step to a commit, which wakes this thread for the next one.
   begin_gathering();
   txn_->add_change([](const Result<void>&) {});
-  list_jobs_.advance(*txn_);
+  modules_.list_jobs.advance(*txn_);
 }
 
 bool Partition::has_list_jobs() const {
   JD_ASSERT(owner_.is_this_thread());
-  return list_jobs_.any();
+  return modules_.list_jobs.any();
 }
 
 void Partition::abandon_list_jobs() {
   JD_ASSERT(owner_.is_this_thread());
-  list_jobs_.abandon();
+  modules_.list_jobs.abandon();
 }
 
 Partition::Mark Partition::mark() const {
-  return {txn_->bytes(), conversations_.changed(), txn_->effects(), ids_.last()};
+  return {txn_->bytes(), modules_.conversations.changed(), txn_->effects(), modules_.ids.last()};
 }
 
 void Partition::begin_gathering() {
   if (txn_->empty()) deps_.horizon.begin(id_);
-  cache_.set_durable(flight_->durable.load(std::memory_order_acquire));
+  modules_.channels.set_durable(flight_->durable.load(std::memory_order_acquire));
 }
 
 store::PartitionState Partition::state() const {
   store::PartitionState state;
   state.position = position_;
-  state.id_bound = ids_.bound();
-  state.stamped_to_ns = stamps_.bound_ns();
+  state.id_bound = modules_.ids.bound();
+  state.stamped_to_ns = modules_.stamps.bound_ns();
   return state;
 }
 
 void Partition::pump() {
   JD_ASSERT(owner_.is_this_thread());
-  tokens_.trim(flight_->durable.load(std::memory_order_acquire));
+  modules_.tokens.trim(flight_->durable.load(std::memory_order_acquire));
   advance_list_jobs();
   if (txn_->empty()) {
-    index_.advance(position_, flight_->durable.load(std::memory_order_acquire));
+    modules_.index.advance(position_, flight_->durable.load(std::memory_order_acquire));
     return;
   }
   const bool failed = flight_->failed.load(std::memory_order_acquire);
@@ -277,19 +224,19 @@ void Partition::pump() {
 }
 
 void Partition::hand_over() {
-  conversations_.write(*txn_);
+  modules_.conversations.write(*txn_);
   const std::shared_ptr<Txn> txn = std::move(txn_);
   store::Commit commit;
   commit.partition = id_;
   commit.expected_position = position_;
   commit.messages = txn->messages();
-  commit.id_bound = ids_.bound();
+  commit.id_bound = modules_.ids.bound();
   txn->write_record(
       [this](std::uint64_t first_counter) { return store::commit_record_key(id_, first_counter); });
   if (txn->writes()) {
     ++position_;
     txn->put(store::partition_state_key(id_), store::encode(state()));
-    stamps_.announce();
+    modules_.stamps.announce();
   }
   txn_ = std::make_unique<Txn>(position_ + 1);
   commit.batch = txn->take_batch();
@@ -308,10 +255,10 @@ void Partition::hand_over() {
     wake();
   };
   deps_.log.append(std::move(commit));
-  index_.advance(position_, flight_->durable.load(std::memory_order_acquire));
-  cache_.set_durable(flight_->durable.load(std::memory_order_acquire));
-  cache_.evict();
-  streams_.lanes().trim(cache_.durable());
+  modules_.index.advance(position_, flight_->durable.load(std::memory_order_acquire));
+  modules_.channels.set_durable(flight_->durable.load(std::memory_order_acquire));
+  modules_.channels.evict();
+  modules_.streams.lanes().trim(modules_.channels.durable());
 }
 
 }  // namespace jindou::partition

@@ -6,90 +6,23 @@
 // memory; if a commit fails, that memory is dropped and read again from the store.
 #pragma once
 
-#include <rocksdb/write_batch.h>
-
-#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
 
-#include "base/clock.h"
 #include "base/result.h"
 #include "model/message.h"
-#include "observe/metrics.h"
-#include "partition/account_changes.h"
 #include "partition/change.h"
-#include "partition/channel_cache.h"
-#include "partition/client_number_index.h"
-#include "partition/conversation_changes.h"
-#include "partition/conversations.h"
 #include "partition/effects.h"
 #include "partition/flight.h"
-#include "partition/id_reservation.h"
-#include "partition/inbox_directory.h"
-#include "partition/list_jobs.h"
-#include "partition/list_slices.h"
-#include "partition/list_source.h"
-#include "partition/lists.h"
-#include "partition/message_log.h"
-#include "partition/outbox.h"
-#include "partition/permission.h"
-#include "partition/receivers.h"
-#include "partition/sending.h"
-#include "partition/stamps.h"
-#include "partition/streams.h"
-#include "partition/system_accounts.h"
-#include "partition/tokens.h"
+#include "partition/modules.h"
+#include "partition/partition_deps.h"
 #include "partition/txn.h"
 #include "runtime/thread_owner.h"
-#include "store/bulk_loader.h"
-#include "store/commit_horizon.h"
-#include "store/commit_log.h"
-#include "store/reader.h"
 #include "store/records.h"
 
 namespace jindou::partition {
-
-struct PartitionOptions {
-  PermissionPolicy permission;
-  // A repeat of a client_msg_no within this many seconds is a duplicate; later it is a new message.
-  std::int64_t idempotency_window_seconds = 7 * 24 * 3600;
-  // Cached channels; those with commits in flight are kept beyond it.
-  std::size_t channels_max = 8192;
-  // Messages gathered into one commit while others are in flight.
-  std::size_t commit_messages_max = 8192;
-  // Bytes of one commit: a message that would take it beyond goes into the next one. Only a message
-  // or a change that is larger by itself makes a larger commit.
-  std::size_t commit_bytes_max = std::size_t{1} << 20;
-  std::size_t index_generation_entries = 32768;
-  std::size_t index_filter_bytes_max = std::size_t{16} << 20;
-  ListLimits lists;
-  EventLimits events;
-};
-
-// Everything a partition works with. All outlive it.
-struct PartitionDeps {
-  const store::Reader& reader;
-  store::CommitLog& log;
-  store::BulkLoader& loader;
-  InboxDirectory& inboxes;
-  SystemAccounts& accounts;
-  store::CommitHorizon& horizon;
-  EffectSink& effects;
-  const Clock& clock;
-  std::uint64_t fingerprint_seed = 0;
-  std::uint16_t partitions = 1;
-  // Counts refusals by reason; may be null.
-  observe::Metrics* metrics = nullptr;
-  // Lists that another system keeps; may be null.
-  const ListSource* lists = nullptr;
-  // No message gets a seq up to here: they may have been given out before data was lost.
-  std::uint64_t seq_floor = 0;
-};
 
 // Lives on one thread, which every call asserts: the one that opens it, until leave_thread().
 class Partition {
@@ -139,9 +72,6 @@ class Partition {
   void close_commit();
 
   SendResult send(SendCommand& command);
-  // Has the module evaluate it whose command it is.
-  template <class Command>
-  Result<void> evaluate_command(const Command& command);
   // True when a job of the same channel runs, behind which the change was put.
   bool waits_for_list_job(Change& change, std::function<void(Result<void>)>& done);
   // One step of one job, if there is one whose turn it is; reads the store again after a failure.
@@ -170,22 +100,7 @@ class Partition {
   PartitionOptions options_;
   std::function<void()> wake_;
 
-  Stamps stamps_;
-  IdReservation ids_;
-  ChannelCache cache_;
-  Receivers receivers_;
-  Conversations conversations_;
-  ListSlices list_slices_;
-  ListJobs list_jobs_;
-  ClientNumberIndex index_;
-  Streams streams_;
-  MessageLog log_;
-  Lists lists_;
-  ConversationChanges conversation_changes_;
-  Tokens tokens_;
-  Outbox outbox_;
-  AccountChanges account_changes_;
-  Sending sending_;
+  Modules modules_;
   std::uint64_t position_ = 0;  // of the last commit built
   std::unique_ptr<Txn> txn_;
   std::shared_ptr<Flight> flight_;  // shared with the log

@@ -1,0 +1,80 @@
+#include "partition/modules.h"
+
+#include <utility>
+#include <variant>
+
+#include "partition/command_variant.h"
+
+namespace jindou::partition {
+
+Modules::Modules(PartitionId id, const PartitionDeps& deps, const PartitionOptions& options)
+    : stamps(deps.horizon),
+      channels(id, deps.reader, deps.clock, stamps, options.channels_max),
+      receivers(channels, deps.lists),
+      conversations(id, deps.reader, deps.clock, channels, stamps),
+      list_slices(id, deps.reader, options.lists, channels, conversations),
+      list_jobs(id, {deps.reader, deps.clock}, options.lists, channels, list_slices),
+      index(id, deps.reader, deps.loader, options.index_generation_entries,
+            options.index_filter_bytes_max),
+      streams(id, {deps.reader, deps.clock, deps.partitions, deps.fingerprint_seed}, options.events,
+              channels, receivers),
+      log(id, {deps.reader, deps.clock, deps.seq_floor}, channels, conversations, receivers,
+          streams.lanes()),
+      lists(channels, conversations, log, list_jobs),
+      conversation_changes(id,
+                           {deps.reader, channels, conversations, receivers, list_slices, stamps}),
+      tokens(id, deps.reader, deps.inboxes),
+      outbox(id),
+      account_changes(id, deps.accounts),
+      sending(id,
+              {deps.clock, deps.inboxes, deps.accounts, stamps, ids, receivers, channels,
+               conversations, list_slices, index, log},
+              {options.permission, options.idempotency_window_seconds, deps.fingerprint_seed}),
+      reader_(deps.reader) {}
+
+Result<void> Modules::open(const store::PartitionState& state, Txn& txn) {
+  JD_CHECK_OK(index.open());
+  JD_CHECK_OK(outbox.open(reader_));
+  JD_CHECK_OK(conversation_changes.open());
+  JD_CHECK_OK(streams.open());
+  JD_TRY(auto unfinished, list_jobs.load_unfinished());
+  list_jobs.abandon();
+  channels.clear();
+  conversations.clear();
+  tokens.clear();
+  stamps.open(state.stamped_to_ns);
+  ids.open(state.id_bound);
+  return list_jobs.resume(std::move(unfinished), txn);
+}
+
+namespace {
+
+template <class Command>
+Result<void> evaluate_in(Modules& modules, const Command& command, Txn& txn) {
+  if constexpr (is_command_of<Command, ListCommand>) {
+    return modules.lists.evaluate(command, txn);
+  } else if constexpr (is_command_of<Command, ConversationCommand>) {
+    return modules.conversation_changes.evaluate(command, txn);
+  } else if constexpr (is_command_of<Command, LogCommand>) {
+    return modules.log.evaluate(command, txn);
+  } else if constexpr (is_command_of<Command, StreamCommand>) {
+    return modules.streams.evaluate(command, txn);
+  } else if constexpr (is_command_of<Command, TokenCommand>) {
+    return modules.tokens.evaluate(command, txn);
+  } else if constexpr (is_command_of<Command, OutboxCommand>) {
+    return modules.outbox.evaluate(command, txn);
+  } else if constexpr (is_command_of<Command, AccountCommand>) {
+    return modules.account_changes.evaluate(command, txn);
+  } else {
+    static_assert(is_command_of<Command, TimeCommand>, "the variant of no module has it");
+    return modules.stamps.evaluate(command, txn);
+  }
+}
+
+}  // namespace
+
+Result<void> Modules::evaluate(const Change& change, Txn& txn) {
+  return std::visit([&](const auto& command) { return evaluate_in(*this, command, txn); }, change);
+}
+
+}  // namespace jindou::partition

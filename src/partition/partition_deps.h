@@ -1,0 +1,60 @@
+// What a partition works with, and its bounds.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/clock.h"
+#include "observe/metrics.h"
+#include "partition/effects.h"
+#include "partition/event_lanes.h"
+#include "partition/inbox_directory.h"
+#include "partition/list_job.h"
+#include "partition/list_source.h"
+#include "partition/permission.h"
+#include "partition/system_accounts.h"
+#include "store/bulk_loader.h"
+#include "store/commit_horizon.h"
+#include "store/commit_log.h"
+#include "store/reader.h"
+
+namespace jindou::partition {
+
+struct PartitionOptions {
+  PermissionPolicy permission;
+  // A repeat of a client_msg_no within this many seconds is a duplicate; later it is a new message.
+  std::int64_t idempotency_window_seconds = 7 * 24 * 3600;
+  // Cached channels; those with commits in flight are kept beyond it.
+  std::size_t channels_max = 8192;
+  // Messages gathered into one commit while others are in flight.
+  std::size_t commit_messages_max = 8192;
+  // Bytes of one commit: a message that would take it beyond goes into the next one. Only a message
+  // or a change that is larger by itself makes a larger commit.
+  std::size_t commit_bytes_max = std::size_t{1} << 20;
+  std::size_t index_generation_entries = 32768;
+  std::size_t index_filter_bytes_max = std::size_t{16} << 20;
+  ListLimits lists;
+  EventLimits events;
+};
+
+// Everything a partition works with. All outlive it.
+struct PartitionDeps {
+  const store::Reader& reader;
+  store::CommitLog& log;
+  store::BulkLoader& loader;
+  InboxDirectory& inboxes;
+  SystemAccounts& accounts;
+  store::CommitHorizon& horizon;
+  EffectSink& effects;
+  const Clock& clock;
+  std::uint64_t fingerprint_seed = 0;
+  std::uint16_t partitions = 1;
+  // Counts refusals by reason; may be null.
+  observe::Metrics* metrics = nullptr;
+  // Lists that another system keeps; may be null.
+  const ListSource* lists = nullptr;
+  // No message gets a seq up to here: they may have been given out before data was lost.
+  std::uint64_t seq_floor = 0;
+};
+
+}  // namespace jindou::partition
