@@ -53,8 +53,6 @@ class RouteOf {
   ChangeRoute operator()(const ChangeMembers& change) const {
     return by_id(change.channel.id, weight_of(change.uids));
   }
-  ChangeRoute operator()(const StoreToken& change) const { return by_id(change.uid); }
-  ChangeRoute operator()(const ClearTokens& change) const { return by_id(change.uid); }
   ChangeRoute operator()(const ChangeSystemAccounts& change) const {
     return by_id(kSystemUid, weight_of(change.uids));
   }
@@ -76,13 +74,14 @@ class RouteOf {
   ChangeRoute operator()(const ForgetPresenceEvents& change) const {
     return {change.partition, weight_of(change.keys)};
   }
-  ChangeRoute operator()(const RecordPresenceEvent& change) const { return by_id(change.uid); }
   template <class Other>
   ChangeRoute operator()(const Other& change) const {
     if constexpr (requires { change.partition; }) {
       return {change.partition};
-    } else {
+    } else if constexpr (requires { change.channel; }) {
       return by_id(change.channel.id);
+    } else {
+      return by_id(change.uid);
     }
   }
 
