@@ -69,7 +69,7 @@ struct SettingsFlags {
            !http_addr.empty() || !tcp_addr.empty() || !ws_addr.empty() || !manager_addr.empty();
   }
 
-  Result<config::LoadedSettings> load() const {
+  Result<config::LoadedSettings> load(FileKind kind = FileKind::any) const {
     config::Overrides overrides;
     if (accept_data_loss) overrides.emplace_back("storage.acceptDataLoss", "true");
     if (!data_dir.empty()) overrides.emplace_back("dataDir", data_dir);
@@ -86,7 +86,8 @@ struct SettingsFlags {
     }
     std::optional<std::filesystem::path> path;
     if (!file.empty()) path = file;
-    JD_TRY(auto loaded, config::load_settings(path, config::process_environment(), overrides));
+    JD_TRY(auto loaded,
+           config::load_settings(path, config::process_environment(), overrides, kind));
     config::fit_defaults(loaded, read_memory_share());
     return loaded;
   }
@@ -100,7 +101,8 @@ int usage_error(const Error& error) {
 int run_serve(const SettingsFlags& flags) {
   const auto loaded = flags.load();
   if (!loaded) return usage_error(loaded.error());
-  return serve(*loaded, [&flags] { return flags.load(); });
+  // What a pipe brought at the start is not there a second time.
+  return serve(*loaded, [&flags] { return flags.load(FileKind::regular); });
 }
 
 int report_valid(const SettingsFlags& flags, const config::LoadedSettings& loaded) {
@@ -127,7 +129,7 @@ int run_config(const SettingsFlags& flags, bool validate_only, bool markdown) {
 }
 
 int run_conversion(const std::string& file) {
-  const auto text = config::read_settings_file(file);
+  const auto text = config::read_settings_file(file, FileKind::any);
   if (!text) return usage_error(text.error());
   const auto converted = config::convert_wukongim(*text, file);
   if (!converted) return usage_error(converted.error());

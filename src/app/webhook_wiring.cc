@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
+#include <sstream>
+#include <string>
 #include <string_view>
-#include <system_error>
+
+#include "base/read_file.h"
 
 namespace jindou::app {
 
@@ -48,6 +47,9 @@ std::shared_ptr<const webhook::DataSourceOptions> data_source_options(
 
 namespace {
 
+// All authorities of a system have some 200 KiB.
+constexpr std::size_t kCaFileBytesMax = std::size_t{16} << 20;
+
 // A file that cannot be used would show only when the first https receiver is called, as a
 // certificate that cannot be verified.
 Result<void> check_ca_file(std::string_view key, const std::string& path) {
@@ -55,12 +57,11 @@ Result<void> check_ca_file(std::string_view key, const std::string& path) {
   const auto bad = [&](std::string_view why) {
     return Error(Errc::invalid, fmt::format("{}: {}: {}", key, path, why));
   };
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return bad("it is a directory");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return bad(std::strerror(errno));
+  const auto text = read_file(path, kCaFileBytesMax, FileKind::regular);
+  if (!text) return bad(text.error().detail());
+  std::istringstream lines(*text);
   std::string line;
-  while (std::getline(file, line)) {
+  while (std::getline(lines, line)) {
     if (line.starts_with("-----BEGIN ") && line.find("CERTIFICATE-----") != std::string::npos) {
       return {};
     }

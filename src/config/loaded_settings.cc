@@ -296,9 +296,10 @@ Environment process_environment() {
 }
 
 Result<LoadedSettings> load_settings(const std::optional<std::filesystem::path>& file,
-                                     const Environment& env, const Overrides& overrides) {
+                                     const Environment& env, const Overrides& overrides,
+                                     FileKind kind) {
   if (!file) return load(std::nullopt, {}, env, overrides);
-  JD_TRY(const std::string text, read_settings_file(*file));
+  JD_TRY(const std::string text, read_settings_file(*file, kind));
   return load(text, "the configuration file " + file->string(), env, overrides);
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/read_file.h"
 #include "base/result.h"
 #include "config/settings.h"
 
@@ -34,9 +35,10 @@ Environment process_environment();
 // Reads all sources and checks every value against its row, then calls validate(). An environment
 // variable that is empty counts as absent. Keys are compared without regard to case.
 // Errors: invalid (names the key, the value unless it is secret, and what would be right),
-// not_found (the file cannot be read).
+// not_found (the file cannot be read, or is not of that kind).
 Result<LoadedSettings> load_settings(const std::optional<std::filesystem::path>& file,
-                                     const Environment& env, const Overrides& overrides);
+                                     const Environment& env, const Overrides& overrides,
+                                     FileKind kind = FileKind::any);
 // load_settings() with the text of the file.
 Result<LoadedSettings> load_settings_text(std::string_view yaml, const Environment& env,
                                           const Overrides& overrides);

@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/read_file.h"
 #include "base/result.h"
 #include "model/channel.h"
 #include "observe/log.h"
@@ -355,7 +356,7 @@ struct IgnoredKey {
 std::span<const IgnoredKey> ignored_keys();
 
 // The text of a configuration file. Errors: not_found (names the file and the reason).
-Result<std::string> read_settings_file(const std::filesystem::path& path);
+Result<std::string> read_settings_file(const std::filesystem::path& path, FileKind kind);
 
 // The value of one row as it would be written in the file ("10MiB", "5s", "true"). A duration or
 // size comes in the largest unit that divides it.

@@ -3,13 +3,9 @@
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
 
-#include <cerrno>
-#include <cstdint>
-#include <cstring>
-#include <fstream>
+#include <cstddef>
 #include <sstream>
 #include <string>
-#include <system_error>
 
 #include "config/settings.h"
 
@@ -17,7 +13,7 @@ namespace jindou::config {
 namespace {
 
 // A configuration file has some hundred lines; a larger one is another file given by mistake.
-constexpr std::uintmax_t kFileBytesMax = std::uintmax_t{1} << 20;
+constexpr std::size_t kFileBytesMax = std::size_t{1} << 20;
 // "---" at the end of a file makes one.
 constexpr std::size_t kEmptyDocumentsMax = 16;
 
@@ -51,21 +47,11 @@ class ContentProbe final : public YAML::EventHandler {
 
 }  // namespace
 
-Result<std::string> read_settings_file(const std::filesystem::path& path) {
-  const auto fail = [&](std::string_view why) {
-    return Error(Errc::not_found,
-                 fmt::format("cannot read the configuration file {}: {}", path.string(), why));
-  };
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return fail("it is a directory");
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(std::strerror(errno));
-  std::string text(kFileBytesMax + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.bad()) return fail("reading failed");
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > kFileBytesMax) return fail("it is larger than 1 MiB");
-  return text;
+Result<std::string> read_settings_file(const std::filesystem::path& path, FileKind kind) {
+  auto text = read_file(path.string(), kFileBytesMax, kind);
+  if (text) return text;
+  return Error(text.error().code(), fmt::format("cannot read the configuration file {}: {}",
+                                                path.string(), text.error().detail()));
 }
 
 Result<YAML::Node> only_document(std::string_view text, std::string_view name) {

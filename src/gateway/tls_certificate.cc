@@ -9,12 +9,10 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cerrno>
-#include <cstdio>
 #include <ctime>
-#include <system_error>
 #include <utility>
 
+#include "base/read_file.h"
 #include "observe/log.h"
 
 namespace jindou::gateway {
@@ -32,28 +30,11 @@ constexpr std::chrono::hours kTicketKeysMax{24};
 // Without a check_interval the watch still wakes up for that.
 constexpr std::chrono::hours kWakeMax{1};
 
-Result<std::string> read_file(const char* setting, const std::string& path) {
-  const auto failed = [&](int number) {
-    return Error(Errc::invalid, std::string(setting) + ": cannot read " + path + ": " +
-                                    std::generic_category().message(number));
-  };
-  std::FILE* file = std::fopen(path.c_str(), "rbe");
-  if (file == nullptr) return failed(errno);
-  std::string text;
-  std::array<char, 4096> piece{};
-  int trouble = 0;
-  while (text.size() <= kFileBytesMax) {
-    const std::size_t got = std::fread(piece.data(), 1, piece.size(), file);
-    if (got == 0) {
-      if (std::ferror(file) != 0) trouble = errno;
-      break;
-    }
-    text.append(piece.data(), got);
-  }
-  std::fclose(file);
-  if (trouble != 0) return failed(trouble);
-  if (text.size() > kFileBytesMax) return failed(EFBIG);
-  return text;
+Result<std::string> read_pem(const char* setting, const std::string& path) {
+  auto text = read_file(path, kFileBytesMax, FileKind::regular);
+  if (text) return text;
+  return Error(Errc::invalid,
+               std::string(setting) + ": cannot read " + path + ": " + text.error().detail());
 }
 
 std::string digest_of(std::string_view certificate, std::string_view key) {
@@ -85,8 +66,8 @@ Result<TlsCertificate::Files> TlsCertificate::read_files() const {
   Files files;
   files.certificate.path = names.cert_file;
   files.key.path = names.key_file;
-  JD_TRY(files.certificate.text, read_file("wssConfig.certFile", names.cert_file));
-  JD_TRY(files.key.text, read_file("wssConfig.keyFile", names.key_file));
+  JD_TRY(files.certificate.text, read_pem("wssConfig.certFile", names.cert_file));
+  JD_TRY(files.key.text, read_pem("wssConfig.keyFile", names.key_file));
   return files;
 }
 

@@ -295,7 +295,7 @@ TEST_F(TlsCertificateTest, NamesAFileThatCannotBeRead) {
             "wssConfig.certFile: cannot read /nowhere/cert.pem: No such file or directory");
   settings_.set({files_.cert_file(), "/", {}});
   EXPECT_EQ(certificate_->load().error().detail(),
-            "wssConfig.keyFile: cannot read /: Is a directory");
+            "wssConfig.keyFile: cannot read /: it is a directory");
 }
 
 TEST_F(TlsCertificateTest, NewFilesAreUsedAndUnchangedOnesAreNot) {

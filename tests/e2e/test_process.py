@@ -129,6 +129,28 @@ class HungLogReader(unittest.TestCase):
         self.assertEqual(self.server.stop(), 0)
 
 
+class PipedSettings(unittest.TestCase):
+    def reload_log(self, server):
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for_log("reload: nothing changed: cannot read the configuration file")
+        self.assertIn("it is not a regular file", server.log_tail())
+        self.assertEqual(server.get("/health").status, 200)
+        self.assertEqual(server.stop(), 0)
+
+    def test_a_pipe_at_the_start_is_not_read_again(self):
+        with Server(wrapper=lambda _: ["bash", "-c", 'exec "$@" --config <(echo $0)',
+                                       "api.maxBatch: 2"]) as server:
+            self.assertEqual(server.batch([item(fresh("g"), "x")] * 3).status, 400)
+            self.reload_log(server)
+
+    def test_a_pipe_in_place_of_the_file_does_not_hang_a_reload(self):
+        with Server(yaml="api.maxBatch: 2\n") as server:
+            path = os.path.join(server.dir, "config.yaml")
+            os.unlink(path)
+            os.mkfifo(path)
+            self.reload_log(server)
+
+
 class ServiceManager(unittest.TestCase):
     """What systemd is told over NOTIFY_SOCKET, by path and by abstract name."""
 
