@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/hangup_hold.h"
 #include "app/serve.h"
 #include "app/version.h"
 #include "bench/bench.h"
@@ -185,6 +186,9 @@ int run_command_line(int argc, char** argv) {
                              "flags with settings go with serve and config; those of bench stand "
                              "behind the word (jindou bench --help)"));
   }
+  const bool serves =
+      !version_command->parsed() && !config_command->parsed() && !bench_command->parsed();
+  if (!serves) release_hangups();
   if (version_command->parsed()) {
     std::printf("jindou %s\n", kVersion);
     return 0;

@@ -3,8 +3,8 @@
 
 namespace jindou::app {
 
-// Parses and runs. Returns the exit code: 0 success, 1 a failure that a message on standard error
-// explains, 2 a wrong command line or configuration.
+// Parses and runs; hangups are held until then (hangup_hold.h). Returns the exit code: 0 success, 1
+// a failure that a message on standard error explains, 2 a wrong command line or configuration.
 int run_command_line(int argc, char** argv);
 
 }  // namespace jindou::app

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "app/descriptor_budget.h"
+#include "app/hangup_hold.h"
 #include "app/node.h"
 #include "app/private_files.h"
 #include "app/service_notifier.h"
@@ -192,6 +193,7 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
 
   // Before anything else starts: a signal during the start waits for us instead of killing.
   SignalLoop signals;
+  release_hangups();
   std::signal(SIGPIPE, SIG_IGN);
   // A file size limit is then an error of one write, as a full disk is, and not the end.
   std::signal(SIGXFSZ, SIG_IGN);

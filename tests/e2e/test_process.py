@@ -129,6 +129,30 @@ class HungLogReader(unittest.TestCase):
         self.assertEqual(self.server.stop(), 0)
 
 
+class EarlyHangup(unittest.TestCase):
+    def test_a_hangup_before_the_server_can_take_it_waits(self):
+        with tempfile.TemporaryDirectory() as directory:
+            pipe = os.path.join(directory, "config.yaml")
+            os.mkfifo(pipe)
+            # The start stands still where it reads its settings.
+            server = Server(wrapper=lambda _: ["sh", "-c", 'exec "$@" --config "$0"', pipe])
+            self.addCleanup(server.destroy)
+            server.spawn()
+
+            def open_pipe():
+                with contextlib.suppress(OSError):
+                    return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+                return None
+
+            writer = wait_until(open_pipe, what="a reader of the settings")
+            server.process.send_signal(signal.SIGHUP)
+            os.write(writer, b"logger:\n  level: 1\n")
+            os.close(writer)
+            self.assertIn(b'"event":"ready"', server._read_line(30))
+            server.wait_for_log("reload: ")
+            self.assertTrue(server.alive())
+
+
 class PipedSettings(unittest.TestCase):
     def reload_log(self, server):
         server.process.send_signal(signal.SIGHUP)
