@@ -1,0 +1,23 @@
+// What a simulation has seen.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace jindou::partition::simulation {
+
+struct Summary {
+  // Empty when every check held; else what broke.
+  std::string violation;
+  std::uint64_t sends = 0;
+  std::uint64_t acknowledged = 0;
+  std::uint64_t duplicates = 0;
+  std::uint64_t unknown = 0;
+  std::uint64_t power_cuts = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t loads = 0;
+  std::uint64_t failed_reads = 0;
+  std::uint64_t resumed = 0;  // changes of lists that a power cut interrupted
+};
+
+}  // namespace jindou::partition::simulation

@@ -1,0 +1,115 @@
+#include "partition/simulation/world.h"
+
+#include "partition/addressing.h"
+
+namespace jindou::partition::simulation {
+
+Summary World::run(int steps) {
+  for (int i = 0; i < steps && summary_.violation.empty(); ++i) step();
+  settle();
+  check_store();
+  check_nothing_left();
+  return summary_;
+}
+
+void World::post_committed(std::shared_ptr<const CommittedBatch> batch) {
+  for (const auto& committed : batch->messages) {
+    const Message& message = *committed.message;
+    if (raw(message.seq) == 0) continue;
+    SendCommand shape;
+    shape.channel = message.channel;
+    shape.flags = message.flags;
+    shape.subscribers = message.subscribers;
+    auto& last = delivered_[log_of(shape)];
+    if (raw(message.seq) <= last) return fail("effects out of seq order");
+    last = raw(message.seq);
+    if (message.payload.empty()) return fail("effect without payload");
+  }
+}
+
+void World::restart() {
+  partitions_.clear();
+  inboxes_ = make_inboxes();
+  PartitionOptions options;
+  options.channels_max = 3;
+  options.index_generation_entries = 7;
+  options.commit_messages_max = 20;
+  options.commit_bytes_max = 3000;  // parts of several items span commits
+  options.lists.slice = 2;
+  options.lists.part_bytes = 4;
+  options.idempotency_window_seconds = std::int64_t{1} << 40;
+  for (std::uint16_t i = 0; i < kPartitions; ++i) {
+    const PartitionDeps deps{reader_,          disk_,       disk_,  *inboxes_,
+                             accounts_,        horizon_,    *this,  clock_,
+                             kFingerprintSeed, kPartitions, nullptr};
+    partitions_.push_back(
+        std::make_unique<Partition>(static_cast<PartitionId>(i), deps, options, [] {}));
+    if (!partitions_.back()->open()) fail("a partition does not open");
+  }
+}
+
+void World::step() {
+  clock_.now_ms += static_cast<std::int64_t>(roll(3000));
+  switch (roll(12)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+      if (chance(10)) reader_.arm(static_cast<int>(1 + roll(8)));
+      send();
+      if (reader_.disarm()) ++summary_.failed_reads;
+      break;
+    case 4:
+      if (chance(20)) reader_.arm(static_cast<int>(1 + roll(8)));
+      if (chance(50)) change();
+      if (reader_.disarm()) ++summary_.failed_reads;
+      break;
+    case 5:
+    case 6:
+    case 7:
+      pump_some();
+      if (chance(20)) {
+        check_lists(ChannelKey("g" + std::to_string(roll(7)), ChannelType::group));
+      }
+      break;
+    case 8:
+    case 9:
+      for (auto n = roll(4); n > 0; --n) disk_.commit_one();
+      break;
+    case 10:
+      if (disk_.pending_loads() > 0) ++summary_.loads;
+      disk_.finish_load(!chance(10));
+      break;
+    default:
+      if (chance(12)) {
+        power_cut();
+      } else if (chance(10)) {
+        ++summary_.failures;
+        disk_.fail_one(chance(50));
+      }
+  }
+}
+
+void World::pump_some() {
+  for (auto& partition : partitions_) {
+    if (chance(60)) partition->pump();
+  }
+}
+
+void World::power_cut() {
+  ++summary_.power_cuts;
+  disk_.power_cut(roll(disk_.pending_commits() + 1));
+  restart();
+  check_store();
+}
+
+void World::settle() {
+  for (int i = 0; i < 200; ++i) {
+    clock_.now_ms += 100;  // what waits for a store that could not be read tries again
+    for (auto& partition : partitions_) partition->pump();
+    while (disk_.pending_commits() > 0) disk_.commit_one();
+    while (disk_.pending_loads() > 0) disk_.finish_load(true);
+  }
+}
+
+}  // namespace jindou::partition::simulation

@@ -1,0 +1,149 @@
+// The core under a seed: partitions over a store that fails and loses what it was not asked to
+// sync, random commands, and what callers know of them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "partition/inbox_directory.h"
+#include "partition/partition.h"
+#include "partition/simulation/failing_reader.h"
+#include "partition/simulation/list_model.h"
+#include "partition/simulation/memory_store.h"
+#include "partition/simulation/summary.h"
+#include "partition/system_accounts.h"
+
+namespace jindou::partition::simulation {
+
+inline constexpr std::uint16_t kPartitions = 3;
+inline constexpr std::uint64_t kFingerprintSeed = 42;
+
+class VirtualClock final : public Clock {
+ public:
+  std::int64_t wall_ms() const override { return now_ms; }
+  std::chrono::steady_clock::time_point steady() const override {
+    return std::chrono::steady_clock::time_point(std::chrono::milliseconds(now_ms));
+  }
+  std::int64_t now_ms = 1'700'000'000'000;
+};
+
+// (log, sender, client_msg_no)
+using SendKey = std::tuple<ChannelKey, std::string, std::string>;
+
+struct Attempt {
+  ChannelKey log;
+  std::string from_uid;
+  std::string client_msg_no;
+  std::string payload;
+  bool idempotent = false;
+  bool stored = false;
+};
+
+struct Known {
+  MessageId id{};
+  MessageSeq seq{};
+  std::string payload;
+};
+
+// Lives on one thread. Each group of operations has a source file of its own.
+class World final : public EffectSink {
+ public:
+  explicit World(std::uint64_t seed) : dice_(seed), inboxes_(make_inboxes()) { restart(); }
+
+  Summary run(int steps);
+
+  void post_committed(std::shared_ptr<const CommittedBatch> batch) override;
+
+ private:
+  std::unique_ptr<InboxDirectory> make_inboxes() {
+    return std::make_unique<InboxDirectory>(reader_, kPartitions, 64);
+  }
+
+  std::uint64_t roll(std::uint64_t below) { return dice_() % below; }
+  bool chance(std::uint64_t percent) { return roll(100) < percent; }
+
+  void fail(std::string what) {
+    if (summary_.violation.empty()) summary_.violation = std::move(what);
+  }
+
+  // The server is started on what the store has.
+  void restart();
+  void step();
+  void pump_some();
+  void power_cut();
+  // Until nothing is on its way any more.
+  void settle();
+
+  // world_sends.cc
+  SendCommand random_command();
+  void send();
+  static std::string describe(const Attempt& attempt, const SendResult& result);
+
+  static SendKey key_of(const Attempt& attempt) {
+    return {attempt.log, attempt.from_uid, attempt.client_msg_no};
+  }
+
+  // What the caller was told must agree with what callers were told before.
+  void judge(const Attempt& attempt, const SendResult& result);
+
+  // world_changes.cc
+  void change();
+  // All of a partition that are not from the last few seconds.
+  void drop_tombstones();
+
+  // world_checks.cc
+  void check_store();
+
+  std::uint64_t cleared_to(const ChannelKey& log);
+  bool is_cleared(const ChannelKey& log, std::uint64_t seq) { return seq <= cleared_to(log); }
+  // Of several messages with one number only the first is looked for; it may be gone.
+  bool any_gone(const ChannelKey& log);
+
+  // Who is a subscriber, and not denied, sees the channel; what he wrote himself is read.
+  void check_conversations();
+
+  // Who had a conversation at the last check and has none has its tombstone, or an old one.
+  void check_tombstones(const ChannelKey& group);
+
+  // Read at any time, also while a change is under way.
+  ListModel::Lists check_lists(const ChannelKey& group);
+
+  bool is_changing(const ChannelKey& group);
+
+  // Everything that was begun is done, and memory agrees with the store.
+  void check_nothing_left();
+
+  void collect(std::map<ChannelKey, std::map<std::uint64_t, Message>>& stored);
+
+  std::mt19937_64 dice_;
+  VirtualClock clock_;
+  MemoryStore disk_;
+  FailingReader reader_{disk_};  // of the partitions
+  SystemAccounts accounts_;
+  store::CommitHorizon horizon_{clock_, kPartitions};
+  std::unique_ptr<InboxDirectory> inboxes_;
+  std::vector<std::unique_ptr<Partition>> partitions_;
+  std::uint64_t generated_ = 0;
+
+  std::set<std::pair<ChannelKey, std::uint64_t>> deleted_;  // asked to be deleted
+  bool may_expire_ = false;
+  ListModel lists_;
+  Summary summary_;
+  std::map<SendKey, std::set<std::string>> attempted_;
+  std::map<SendKey, Known> first_;
+  std::map<ChannelKey, std::map<std::uint64_t, Known>> acknowledged_;
+  std::map<ChannelKey, std::uint64_t> delivered_;
+  // Of the conversations that were there at the last check; 0: there was none.
+  std::map<std::pair<ChannelKey, std::string>, std::int64_t> conversation_changed_at_;
+  std::set<std::uint64_t> ids_;
+};
+
+}  // namespace jindou::partition::simulation

@@ -1,0 +1,195 @@
+#include <algorithm>
+
+#include "partition/history.h"
+#include "partition/simulation/world.h"
+#include "store/keys.h"
+#include "store/list_change.h"
+
+namespace jindou::partition::simulation {
+
+void World::check_store() {
+  check_conversations();
+  const History history(disk_, clock_, kPartitions, kFingerprintSeed);
+  std::map<ChannelKey, std::map<std::uint64_t, Message>> stored;
+  collect(stored);
+  std::set<SendKey> keys;
+  for (const auto& [log, messages] : stored) {
+    std::uint64_t expected = cleared_to(log);
+    for (const auto& [seq, message] : messages) {
+      if (seq <= expected) return fail("a cleared message is still there in " + log.id);
+      while (++expected < seq) {
+        if (!deleted_.contains({log, expected})) {
+          return fail("a hole in the seqs of " + log.id);
+        }
+      }
+      if (message.client_msg_no.starts_with("n") &&
+          !keys.insert({log, message.from_uid, message.client_msg_no}).second) {
+        return fail("two messages under one key in " + log.id);
+      }
+    }
+  }
+  for (const auto& [log, messages] : acknowledged_) {
+    for (const auto& [seq, known] : messages) {
+      const auto& there = stored[log];
+      const auto it = there.find(seq);
+      if (it == there.end()) {
+        if (is_cleared(log, seq) || deleted_.contains({log, seq})) continue;
+        return fail("an acknowledged message is missing in " + log.id);
+      }
+      if (it->second.id != known.id || it->second.payload != known.payload) {
+        return fail("an acknowledged message was changed in " + log.id);
+      }
+      if (roll(20) != 0) continue;
+      const auto by_id = history.load_by_id(known.id);
+      if (!by_id) return fail("look-up by id fails");
+      const bool cleared = is_cleared(log, seq) || it->second.expired_at(clock_.wall_seconds());
+      if (by_id->has_value() == cleared) return fail("look-up by id disagrees in " + log.id);
+      if (cleared || !first_.contains({log, it->second.from_uid, it->second.client_msg_no})) {
+        continue;
+      }
+      const auto by_number = history.load_by_client_msg_no(log, it->second.client_msg_no);
+      if (!by_number || !by_number->has_value()) {
+        if (!any_gone(log)) return fail("look-up by client_msg_no misses in " + log.id);
+      } else if ((*by_number)->client_msg_no != it->second.client_msg_no) {
+        return fail("look-up by client_msg_no finds another message");
+      }
+    }
+  }
+}
+
+std::uint64_t World::cleared_to(const ChannelKey& log) {
+  std::string value;
+  const auto found = disk_.get(store::Table::main,
+                               store::channel_key(partition_for(log.id, kPartitions), log), value);
+  if (!found || !*found) return 0;
+  return store::decode_channel(value)->cleared_to;
+}
+
+bool World::any_gone(const ChannelKey& log) {
+  if (cleared_to(log) > 0 || may_expire_) return true;
+  const auto first = deleted_.lower_bound({log, 0});
+  return first != deleted_.end() && first->first == log;
+}
+
+void World::check_conversations() {
+  for (int i = 0; i < 7; ++i) {
+    const ChannelKey group("g" + std::to_string(i), ChannelType::group);
+    const PartitionId partition = partition_for(group.id, kPartitions);
+    const History history(disk_, clock_, kPartitions, kFingerprintSeed);
+    const auto subscribers = history.load_members(group, MemberList::subscribers);
+    const auto denied = history.load_members(group, MemberList::denylist);
+    const auto last = history.load_last_seq(group);
+    check_tombstones(group);
+    if (!subscribers || !denied || !last) return fail("a list cannot be read");
+    lists_.settle(group, check_lists(group));
+    if (is_changing(group)) {
+      ++summary_.resumed;
+      continue;  // conversations follow
+    }
+    for (const auto& uid : *subscribers) {
+      if (std::find(denied->begin(), denied->end(), uid) != denied->end()) continue;
+      std::string value;
+      const auto found =
+          disk_.get(store::Table::main, store::conversation_key(partition, uid, group), value);
+      if (!found || !*found) return fail("a subscriber without conversation in " + group.id);
+      const auto record = store::decode_conversation(value);
+      if (!record) return fail("an unreadable conversation");
+      if (record->read_to > raw(*last) || record->deleted_to > raw(*last) ||
+          record->manual_count > raw(*last)) {
+        return fail("a conversation ahead of its channel " + group.id);
+      }
+    }
+  }
+}
+
+void World::check_tombstones(const ChannelKey& group) {
+  const PartitionId partition = partition_for(group.id, kPartitions);
+  for (int i = 0; i < 4; ++i) {
+    const std::string uid = "u" + std::to_string(i);
+    std::string value;
+    const auto row =
+        disk_.get(store::Table::main, store::conversation_key(partition, uid, group), value);
+    if (!row) return fail("a conversation cannot be read");
+    std::int64_t& changed_at = conversation_changed_at_[{group, uid}];
+    if (*row) {
+      const auto record = store::decode_conversation(value);
+      if (!record) return fail("an unreadable conversation");
+      changed_at = record->updated_at_ns;
+    } else if (changed_at != 0) {
+      const auto tombstone =
+          disk_.get(store::Table::main, store::tombstone_key(partition, uid, group), value);
+      if (!tombstone) return fail("a tombstone cannot be read");
+      if (!*tombstone) {
+        const auto mark =
+            disk_.get(store::Table::main, store::tombstones_dropped_key(partition), value);
+        if (!mark) return fail("a mark cannot be read");
+        if (!*mark || store::decode_tombstone(value)->deleted_at_ns <= changed_at) {
+          return fail("a conversation went without a trace from " + group.id);
+        }
+      }
+      changed_at = 0;
+    }
+  }
+}
+
+ListModel::Lists World::check_lists(const ChannelKey& group) {
+  const History history(disk_, clock_, kPartitions, kFingerprintSeed);
+  ListModel::Lists lists;
+  for (std::size_t list = 0; list < lists.size(); ++list) {
+    const auto uids = history.load_members(group, static_cast<MemberList>(list));
+    if (!uids) fail("a list cannot be read");
+    if (uids) lists[list] = {uids->begin(), uids->end()};
+    const std::string asked = "u" + std::to_string(roll(8));
+    const auto member = history.has_member(group, static_cast<MemberList>(list), asked);
+    if (!member || *member != lists[list].contains(asked)) fail("two looks at a list disagree");
+  }
+  if (!lists_.allows(group, lists)) {
+    fail("the lists are not what they were changed to in " + group.id);
+  }
+  return lists;
+}
+
+bool World::is_changing(const ChannelKey& group) {
+  const auto cursor = disk_.open_cursor(store::Table::main);
+  const auto change = store::load_list_change(*cursor, partition_for(group.id, kPartitions), group);
+  if (!change) fail("an unreadable change of a list");
+  return change && change->has_value();
+}
+
+void World::check_nothing_left() {
+  const History history(disk_, clock_, kPartitions, kFingerprintSeed);
+  for (int i = 0; i < 7; ++i) {
+    const ChannelKey group("g" + std::to_string(i), ChannelType::group);
+    const PartitionId partition = partition_for(group.id, kPartitions);
+    if (is_changing(group)) return fail("a change of a list does not end in " + group.id);
+    const auto recipients = partitions_[raw(partition)]->load_recipients(group);
+    const auto subscribers = history.load_members(group, MemberList::subscribers);
+    if (!recipients || !subscribers) return fail("a list cannot be read");
+    std::vector<std::string> known;
+    if (recipients->subscribers) {
+      known.assign(recipients->subscribers->begin(), recipients->subscribers->end());
+    }
+    std::sort(known.begin(), known.end());
+    if (known != *subscribers) return fail("memory disagrees with the rows in " + group.id);
+  }
+}
+
+void World::collect(std::map<ChannelKey, std::map<std::uint64_t, Message>>& stored) {
+  std::set<ChannelKey> logs;
+  for (const auto& [key, payloads] : attempted_) logs.insert(std::get<0>(key));
+  for (const auto& log : logs) {
+    const auto prefix = store::message_prefix(partition_for(log.id, kPartitions), log);
+    const auto scanned = disk_.scan(store::Table::main, prefix, store::after_prefix(prefix),
+                                    [&](std::string_view key, std::string_view value) {
+                                      const MessageSeq seq = store::seq_of_message_key(key);
+                                      auto message = store::decode_message(value, log, seq);
+                                      if (message)
+                                        stored[log].emplace(raw(seq), std::move(*message));
+                                      if (!message) fail("an unreadable message");
+                                      return true;
+                                    });
+    if (!scanned) fail("a scan fails");
+  }
+}
+
+}  // namespace jindou::partition::simulation

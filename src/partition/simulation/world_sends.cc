@@ -1,0 +1,122 @@
+#include <algorithm>
+
+#include "partition/addressing.h"
+#include "partition/command_router.h"
+#include "partition/simulation/world.h"
+
+namespace jindou::partition::simulation {
+
+SendCommand World::random_command() {
+  SendCommand command;
+  command.from_uid = "u" + std::to_string(roll(4));
+  if (chance(25)) {
+    const std::string peer = "u" + std::to_string(roll(4));
+    command.channel = ChannelKey(person_channel_id(command.from_uid, peer), ChannelType::person);
+  } else {
+    command.channel = ChannelKey("g" + std::to_string(roll(7)), ChannelType::group);
+  }
+  command.flags.no_persist = chance(8);
+  command.flags.sync_once = chance(10);
+  if (chance(8)) command.subscribers = {"u1", "u2"};
+  if (chance(10)) {
+    command.expire = static_cast<std::uint32_t>(1 + roll(20));
+    may_expire_ = true;
+  }
+  command.idempotent = chance(75);
+  command.client_msg_no = command.idempotent ? "n" + std::to_string(roll(40))
+                                             : "generated" + std::to_string(++generated_);
+  // Payloads of one number mostly agree, so that repeats are mostly honest.
+  command.payload = "p" + command.client_msg_no + (chance(4) ? "x" : "");
+  command.origin = chance(50) ? Origin::http : Origin::socket;
+  return command;
+}
+
+void World::send() {
+  std::vector<SendCommand> commands;
+  std::vector<Attempt> attempts;
+  std::vector<SendBatch::Part> parts;
+  for (auto n = 1 + roll(6); n > 0; --n) {
+    SendCommand command = random_command();
+    const auto item = static_cast<std::uint32_t>(commands.size());
+    const PartitionId partition = partition_of(command, kPartitions);
+    auto part = std::find_if(parts.begin(), parts.end(),
+                             [&](const auto& p) { return p.partition == partition; });
+    if (part == parts.end()) part = parts.insert(parts.end(), {partition, {}});
+    part->items.push_back(item);
+    Attempt attempt{log_of(command), command.from_uid,   command.client_msg_no,
+                    command.payload, command.idempotent, !command.flags.no_persist};
+    attempted_[key_of(attempt)].insert(command.payload);
+    attempts.push_back(std::move(attempt));
+    commands.push_back(std::move(command));
+    ++summary_.sends;
+  }
+  const auto part_count = parts.size();
+  auto batch = std::make_shared<SendBatch>(
+      std::move(commands), std::move(parts), nullptr, CommandRouter::kNever,
+      [this, attempts = std::move(attempts)](const std::vector<SendResult>& results) {
+        for (std::size_t i = 0; i < attempts.size(); ++i) judge(attempts[i], results[i]);
+      });
+  for (std::size_t part = 0; part < part_count; ++part) {
+    partitions_[raw(batch->parts()[part].partition)]->execute(batch, part);
+  }
+  if (chance(50)) pump_some();
+}
+
+std::string World::describe(const Attempt& attempt, const SendResult& result) {
+  return attempt.log.id + " " + attempt.from_uid + " " + attempt.client_msg_no + " as " +
+         std::to_string(raw(result.message_id)) + "@" + std::to_string(raw(result.message_seq));
+}
+
+void World::judge(const Attempt& attempt, const SendResult& result) {
+  const SendKey key = key_of(attempt);
+  if (result.state == SendResult::State::unknown) {
+    ++summary_.unknown;
+    return;
+  }
+  const auto first = first_.find(key);
+  if (result.state == SendResult::State::refused) {
+    if (result.code == Errc::conflict && attempted_[key].size() < 2) {
+      fail("a conflict although only one payload was ever sent");
+    }
+    return;
+  }
+  ++summary_.acknowledged;
+  if (result.state == SendResult::State::duplicate) {
+    ++summary_.duplicates;
+    if (!attempt.idempotent) return fail("a duplicate without a key");
+  } else if (attempt.idempotent && first != first_.end() && raw(first->second.seq) != 0 &&
+             raw(result.message_seq) != 0 && first->second.id != result.message_id) {
+    // The same id is fine: a repeat may hear of it before the first caller, whose batch still
+    // waits for another partition.
+    return fail("a key was stored twice: " + describe(attempt, result) + ", first " +
+                std::to_string(raw(first->second.id)) + "@" +
+                std::to_string(raw(first->second.seq)));
+  } else if (!ids_.insert(raw(result.message_id)).second) {
+    return fail("a message id was given out twice");
+  }
+  if (attempt.stored && raw(result.message_seq) == 0 &&
+      result.state == SendResult::State::accepted) {
+    return fail("a stored message without a seq");
+  }
+  if (attempt.idempotent) {
+    if (first == first_.end()) {
+      first_[key] = Known{result.message_id, result.message_seq, attempt.payload};
+    } else if (raw(result.message_seq) == 0 && raw(first->second.seq) != 0) {
+      // An answer to a send that was not to be stored, heard late: a stored one came after it.
+    } else if (raw(first->second.seq) == 0 && raw(result.message_seq) != 0) {
+      first->second = Known{result.message_id, result.message_seq, attempt.payload};
+    } else if (first->second.id != result.message_id || first->second.seq != result.message_seq) {
+      return fail("a repeat answered another result than the first");
+    } else if (first->second.payload != attempt.payload) {
+      return fail("a repeat with another payload was accepted");
+    }
+  }
+  if (raw(result.message_seq) == 0) return;
+  const Known known{result.message_id, result.message_seq, attempt.payload};
+  const auto [it, fresh] = acknowledged_[attempt.log].emplace(raw(result.message_seq), known);
+  if (!fresh && (it->second.id != known.id || it->second.payload != known.payload)) {
+    fail("a seq was given out twice");
+  }
+}
+
+}  // namespace jindou::partition::simulation
