@@ -4,8 +4,9 @@ everything back.
 
 Violations: an acknowledged item that is missing or has another seq, id or payload; one key stored
 twice; a hole in a channel; a repeated id; a repeat that was answered differently from the first
-time; an exit status other than 0 after SIGTERM. The seed decides batches, channels and kill
-moments; the interleaving of threads is not replayable."""
+time; an exit status other than 0 after SIGTERM. Beside them changers ask for everything else
+(changer.py). The seed decides batches, channels, changes and kill moments; the interleaving of
+threads is not replayable."""
 
 import argparse
 import base64
@@ -20,15 +21,12 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 
+from changer import GIVE_UP_SECONDS, Changer, Violation  # noqa: E402
 from harness import GROUP, PERSON, Server  # noqa: E402
 
 WRITERS = 4
+CHANGERS = 3
 CHANNELS = 12
-GIVE_UP_SECONDS = 60.0
-
-
-class Violation(Exception):
-    """Something that must never happen."""
 
 
 class Writer(threading.Thread):
@@ -173,17 +171,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 31)
-    print("crash test: seed %d, %d cycles, %d connections" % (seed, options.cycles, WRITERS))
+    print("crash test: seed %d, %d cycles, %d writers, %d changers" % (
+        seed, options.cycles, WRITERS, CHANGERS))
     moments = random.Random(seed)
     channels = [("group%d" % i, GROUP) for i in range(CHANNELS - 2)]
     channels += [("inbox%d" % i, PERSON) for i in range(2)]
     started = time.monotonic()
     # Small, so that kills meet flushes, new logs and logs in prepared blocks too.
-    with Server(config={"storage.writeBufferBytes": "1MiB"}) as server:
+    with Server(config={"storage.writeBufferBytes": "1MiB", "tokenAuthOn": "true"}) as server:
         writers = [Writer(n, seed, server, channels) for n in range(WRITERS)]
+        changers = [Changer(n, seed, server) for n in range(CHANGERS)]
+        threads = writers + changers
         try:
-            for writer in writers:
-                writer.start()
+            for thread in threads:
+                thread.start()
             for cycle in range(options.cycles):
                 time.sleep(moments.uniform(0.02, 0.8))
                 if not server.alive():
@@ -200,33 +201,41 @@ def main() -> int:
                     time.sleep(moments.uniform(0.0, 0.3))
                     server.kill9()
                 server.start()
-                broken = next((w for w in writers if w.error is not None), None)
+                broken = next((t for t in threads if t.error is not None), None)
                 if broken is not None:
                     raise Violation("cycle %d, %s: %r" % (cycle, broken.uid, broken.error))
-            for writer in writers:
-                writer.stopping.set()
-            for writer in writers:
-                writer.join(GIVE_UP_SECONDS + 10)
-                if writer.is_alive() or writer.error is not None:
-                    raise Violation("%s: %r" % (writer.uid, writer.error or "hangs"))
+            for thread in threads:
+                thread.stopping.set()
+            for thread in threads:
+                thread.join(GIVE_UP_SECONDS + 10)
+                if thread.is_alive() or thread.error is not None:
+                    raise Violation("%s: %r" % (thread.uid, thread.error or "hangs"))
             stored = verify(server, writers, channels)
+            for changer in changers:
+                changer.verify()
             server.restart()
             if verify(server, writers, channels) != stored:
                 raise Violation("another number of messages after a restart at rest")
+            for changer in changers:
+                changer.verify()
         except (Violation, AssertionError, RuntimeError) as error:
             print("VIOLATION (seed %d): %s\n--- server log ---\n%s" % (
                 seed, error, server.log_tail(80)))
             return 1
         finally:
-            for writer in writers:
-                writer.stopping.set()
+            for thread in threads:
+                thread.stopping.set()
     acknowledged = sum(len(w.acknowledged) for w in writers)
     print("ok: %d cycles in %.1f s, %d batches (%d posts repeated), %d items acknowledged, "
           "%d stored, %d answered as duplicates; none lost, none twice, no hole" % (
               options.cycles, time.monotonic() - started, sum(w.batches for w in writers),
               sum(w.retries for w in writers), acknowledged, stored,
               sum(w.duplicates for w in writers)))
-    if acknowledged < 20 * options.cycles:
+    changes = sum(c.changes for c in changers)
+    print("    %d changes acknowledged, %d met a kill, %d refused, %d sends repeated; all as it was "
+          "told" % (changes, sum(c.interrupted for c in changers),
+                    sum(c.refusals for c in changers), sum(c.repeats for c in changers)))
+    if acknowledged < 20 * options.cycles or changes < 5 * options.cycles:
         print("FAILED: too little was acknowledged for the test to mean anything")
         return 1
     return 0
