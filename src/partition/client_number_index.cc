@@ -54,6 +54,7 @@ Result<void> ClientNumberIndex::open() {
                                return false;
                              }
                              for (const auto& entry : record->entries) {
+                               if (entry.kind != store::EntryKind::message) continue;
                                if (entry.counter <= indexed_to) continue;
                                store::ClientNumber number;
                                number.counter = entry.counter;

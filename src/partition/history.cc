@@ -176,7 +176,7 @@ Result<std::optional<Message>> History::load_by_id(MessageId id) const {
   if (!record) return Error(std::move(record).error());
   for (const auto& entry : record->entries) {
     if (entry.counter != counter) continue;
-    if (entry.seq == 0) return Found();
+    if (entry.kind != store::EntryKind::message || entry.seq == 0) return Found();
     return load_by_seq(entry.log, static_cast<MessageSeq>(entry.seq));
   }
   return Found();
@@ -225,7 +225,8 @@ Result<std::optional<Message>> History::load_by_client_msg_no(const ChannelKey& 
                                return false;
                              }
                              for (const auto& entry : record->entries) {
-                               if (entry.fingerprint.number == wanted) offer(entry.seq);
+                               const bool message = entry.kind == store::EntryKind::message;
+                               if (message && entry.fingerprint.number == wanted) offer(entry.seq);
                              }
                              return true;
                            }));

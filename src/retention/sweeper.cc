@@ -44,6 +44,15 @@ ChannelKey source_of(const ChannelKey& log) {
   return ChannelKey(log.id.substr(0, log.id.size() - kCommandSuffix.size()), log.type);
 }
 
+// 0: the record tells of changes only, which the index of client_msg_no knows nothing of.
+std::uint64_t last_message_counter(const store::CommitRecord& record) {
+  std::uint64_t last = 0;
+  for (const auto& entry : record.entries) {
+    if (entry.kind == store::EntryKind::message) last = entry.counter;
+  }
+  return last;
+}
+
 }  // namespace
 
 // The key of a client_msg_no in the index, and the message it was dropped with.
@@ -307,7 +316,7 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
   std::map<ChannelKey, std::uint64_t> cleared;
   std::string value;
   const auto is_gone = [&](const store::CommitEntry& entry) -> Result<bool> {
-    if (entry.seq == 0) return true;
+    if (entry.kind != store::EntryKind::message || entry.seq == 0) return true;
     auto [it, fresh] = cleared.try_emplace(entry.log, 0);
     if (fresh) {
       JD_TRY(const bool exists,
@@ -341,8 +350,7 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
             return false;
           }
           const bool answers = record->timestamp > before;
-          const bool indexed =
-              !record->entries.empty() && record->entries.back().counter <= indexed_to;
+          const bool indexed = last_message_counter(*record) <= indexed_to;
           if (answers || !indexed) {
             // Those behind it are younger. Begin anew with the next walk.
             next = 0;
@@ -363,6 +371,7 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
           if (gone) {
             drop.first_counters.push_back(counter);
             for (const auto& entry : record->entries) {
+              if (entry.kind != store::EntryKind::message) continue;
               numbers.push_back(
                   {store::client_number_key(partition, entry.fingerprint), entry.counter});
             }

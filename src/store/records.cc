@@ -1,6 +1,7 @@
 #include "store/records.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/assert.h"
 #include "base/bytes.h"
@@ -11,8 +12,14 @@ namespace jindou::store {
 namespace {
 
 constexpr char kFormat = 1;
-// Since format 2 a partition state has no progress of the index of client_msg_no.
-constexpr char kStateFormat = 2;
+// Since format 2 a partition state has no progress of the index of client_msg_no, since 3 flags.
+constexpr char kStateWithoutIndex = 2;
+constexpr char kStateFormat = 3;
+// Since format 2 the bits of a message are as many as there may be, and the nanoseconds of its time
+// are always there. Bits that are not known say what only a newer version understands.
+constexpr char kMessageFormat = 2;
+// Since format 2 an entry of a commit record has a kind.
+constexpr char kCommitFormat = 2;
 // Since format 2 a channel record also has the floor of its seqs and its retention.
 constexpr char kChannelFormat = 2;
 // Added to the format of a conversation record: messages of the user's own may follow; the time of
@@ -30,17 +37,37 @@ constexpr unsigned kAddressed = 0x08;  // the addressed channel is spelled out
 constexpr unsigned kTopic = 0x10;
 constexpr unsigned kStream = 0x20;
 constexpr unsigned kSubscribers = 0x40;
-constexpr unsigned kNanoseconds = 0x80;  // the stamp, from `timestamp` on; after the subscribers
+constexpr unsigned kMessageBits = 0x7f;
+constexpr unsigned kNanosecondsOfFormat1 = 0x80;
 
-// Bits of an entry of a commit record.
+// Bits of an entry of a commit record; behind them its kind.
 constexpr unsigned kIdempotent = 0x01;
 constexpr unsigned kSameLog = 0x02;
+constexpr unsigned kKindShift = 2;
+constexpr unsigned kFingerprintBytes = 24;  // with the hash of the payload
 
 Error unreadable(std::string_view what) {
   return Error(Errc::storage, "unreadable " + std::string(what) + " record");
 }
 
 bool has_format(ByteReader& reader) { return reader.read_u8() == kFormat; }
+
+// What the record of a message has in it.
+struct MessageBits {
+  unsigned bits = 0;
+  bool nanoseconds = false;
+};
+// Leaves the reader behind them; none for a format or bits that are not known.
+std::optional<MessageBits> read_message_bits(ByteReader& reader) {
+  const unsigned format = reader.read_u8();
+  if (format == kFormat) {
+    const unsigned bits = reader.read_u8();
+    return MessageBits{bits & kMessageBits, (bits & kNanosecondsOfFormat1) != 0};
+  }
+  const std::uint64_t bits = reader.read_varint();
+  if (format != kMessageFormat || (bits & ~std::uint64_t{kMessageBits}) != 0) return std::nullopt;
+  return MessageBits{static_cast<unsigned>(bits), true};
+}
 
 bool addressed_by_log(const Message& message, const ChannelKey& log) {
   return message.flags.sync_once ? command_log_of(message.channel) == log : message.channel == log;
@@ -58,6 +85,7 @@ ChannelKey command_log_of(const ChannelKey& channel) {
 
 std::string encode(const PartitionState& state) {
   std::string out(1, kStateFormat);
+  append_varint(out, 0);  // flags
   append_varint(out, state.position);
   append_varint(out, state.id_bound);
   append_varint(out, static_cast<std::uint64_t>(state.stamped_to_ns));
@@ -67,7 +95,10 @@ std::string encode(const PartitionState& state) {
 Result<PartitionState> decode_partition_state(std::string_view bytes) {
   ByteReader reader(bytes);
   const unsigned format = reader.read_u8();
-  const bool known = format == kFormat || format == kStateFormat;
+  const bool has_flags = format == kStateFormat;
+  // None is known.
+  const bool known =
+      has_flags ? reader.read_varint() == 0 : format == kFormat || format == kStateWithoutIndex;
   PartitionState state;
   state.position = reader.read_varint();
   state.id_bound = reader.read_varint();
@@ -181,8 +212,9 @@ void CommitRecordBuilder::add(const CommitEntry& entry, std::int64_t timestamp) 
     body_.reserve(4096);
   }
   const bool same_log = count_ > 0 && entry.log == previous_log_;
-  body_.push_back(
-      static_cast<char>((entry.idempotent ? kIdempotent : 0U) | (same_log ? kSameLog : 0U)));
+  body_.push_back(static_cast<char>((entry.idempotent ? kIdempotent : 0U) |
+                                    (same_log ? kSameLog : 0U) |
+                                    static_cast<unsigned>(entry.kind) << kKindShift));
   append_varint(body_, entry.counter - previous_counter_);
   if (!same_log) {
     body_.push_back(static_cast<char>(raw(entry.log.type)));
@@ -190,9 +222,11 @@ void CommitRecordBuilder::add(const CommitEntry& entry, std::int64_t timestamp) 
     previous_log_ = entry.log;
   }
   append_varint(body_, entry.seq);
-  append_be(body_, entry.fingerprint.number);
-  append_be(body_, entry.fingerprint.sender);
-  append_be(body_, entry.payload);
+  if (entry.kind == EntryKind::message) {
+    append_be(body_, entry.fingerprint.number);
+    append_be(body_, entry.fingerprint.sender);
+    append_be(body_, entry.payload);
+  }
   previous_counter_ = entry.counter;
   ++count_;
 }
@@ -206,7 +240,7 @@ void CommitRecordBuilder::cut(const Mark& mark) {
 }
 
 std::string CommitRecordBuilder::take() {
-  std::string out(1, kFormat);
+  std::string out(1, kCommitFormat);
   append_varint(out, static_cast<std::uint64_t>(timestamp_));
   append_varint(out, count_);
   out += body_;
@@ -217,16 +251,20 @@ std::string CommitRecordBuilder::take() {
 
 Result<CommitRecord> decode_commit_record(std::string_view bytes, std::uint64_t first_counter) {
   ByteReader reader(bytes);
-  if (!has_format(reader)) return unreadable("commit");
+  const unsigned format = reader.read_u8();
+  if (format != kFormat && format != kCommitFormat) return unreadable("commit");
   CommitRecord record;
   record.timestamp = static_cast<std::int64_t>(reader.read_varint());
   const std::uint64_t count = reader.read_varint();
-  // An entry takes 27 bytes or more: a damaged count cannot make us reserve without end.
-  if (!reader.ok() || count > bytes.size() / 27 + 1) return unreadable("commit");
+  // An entry takes three bytes or more: a damaged count cannot make us reserve without end.
+  if (!reader.ok() || count > bytes.size() / 3) return unreadable("commit");
   record.entries.reserve(count);
   std::uint64_t counter = first_counter;
   for (std::uint64_t i = 0; i < count; ++i) {
     const unsigned bits = reader.read_u8();
+    const unsigned kind = bits >> kKindShift;
+    // In format 1 there were no other bits.
+    const unsigned last_kind = format == kFormat ? 0U : static_cast<unsigned>(kLastEntryKind);
     counter += reader.read_varint();
     CommitEntry entry;
     if ((bits & kSameLog) != 0) {
@@ -239,11 +277,15 @@ Result<CommitRecord> decode_commit_record(std::string_view bytes, std::uint64_t 
     entry.counter = counter;
     entry.idempotent = (bits & kIdempotent) != 0;
     entry.seq = reader.read_varint();
-    const auto fixed = reader.read_bytes(24);
-    if (!reader.ok()) return unreadable("commit");
-    entry.fingerprint.number = read_be<std::uint64_t>(fixed, 0);
-    entry.fingerprint.sender = read_be<std::uint64_t>(fixed, 8);
-    entry.payload = read_be<std::uint64_t>(fixed, 16);
+    if (!reader.ok() || kind > last_kind) return unreadable("commit");
+    entry.kind = static_cast<EntryKind>(kind);
+    if (entry.kind == EntryKind::message) {
+      const auto fixed = reader.read_bytes(kFingerprintBytes);
+      if (!reader.ok()) return unreadable("commit");
+      entry.fingerprint.number = read_be<std::uint64_t>(fixed, 0);
+      entry.fingerprint.sender = read_be<std::uint64_t>(fixed, 8);
+      entry.payload = read_be<std::uint64_t>(fixed, 16);
+    }
     record.entries.push_back(std::move(entry));
   }
   return record;
@@ -482,9 +524,8 @@ void encode_message(std::string& out, const Message& message, const ChannelKey& 
   if (!message.topic.empty()) bits |= kTopic;
   if (!message.stream_no.empty()) bits |= kStream;
   if (!message.subscribers.empty()) bits |= kSubscribers;
-  if (message.timestamp_ns != 0) bits |= kNanoseconds;
-  out.push_back(kFormat);
-  out.push_back(static_cast<char>(bits));
+  out.push_back(kMessageFormat);
+  append_varint(out, bits);
   out.push_back(static_cast<char>(message.setting));
   append_varint(out, raw(message.id));
   append_varint(out, static_cast<std::uint64_t>(message.timestamp));
@@ -501,14 +542,14 @@ void encode_message(std::string& out, const Message& message, const ChannelKey& 
     append_varint(out, message.subscribers.size());
     for (const auto& uid : message.subscribers) append_string(out, uid);
   }
-  if (message.timestamp_ns != 0) append_varint(out, message.timestamp_ns);
+  append_varint(out, message.timestamp_ns);
   out += message.payload;
 }
 
 Result<std::int64_t> message_timestamp(std::string_view bytes) {
   ByteReader reader(bytes);
-  const bool known = has_format(reader);
-  reader.read_bytes(2);  // bits, setting
+  const bool known = read_message_bits(reader).has_value();
+  reader.read_u8();      // setting
   reader.read_varint();  // id
   const auto timestamp = static_cast<std::int64_t>(reader.read_varint());
   if (!known || !reader.ok()) return unreadable("message");
@@ -517,8 +558,9 @@ Result<std::int64_t> message_timestamp(std::string_view bytes) {
 
 Result<Message> decode_message(std::string_view bytes, const ChannelKey& log, MessageSeq seq) {
   ByteReader reader(bytes);
-  if (!has_format(reader)) return unreadable("message");
-  const unsigned bits = reader.read_u8();
+  const auto has = read_message_bits(reader);
+  if (!has) return unreadable("message");
+  const unsigned bits = has->bits;
   Message message;
   message.seq = seq;
   message.flags.no_persist = (bits & kNoPersist) != 0;
@@ -547,7 +589,7 @@ Result<Message> decode_message(std::string_view bytes, const ChannelKey& log, Me
       message.subscribers.emplace_back(reader.read_string());
     }
   }
-  if ((bits & kNanoseconds) != 0) {
+  if (has->nanoseconds) {
     message.timestamp_ns = reader.read_varint();
   }
   if (!reader.ok()) return unreadable("message");
@@ -566,9 +608,10 @@ bool MessageHead::visible_to(std::string_view viewer) const {
 
 Result<MessageHead> decode_message_head(std::string_view bytes) {
   ByteReader reader(bytes);
-  if (!has_format(reader)) return unreadable("message");
-  const unsigned bits = reader.read_u8();
-  reader.read_u8();
+  const auto has = read_message_bits(reader);
+  if (!has) return unreadable("message");
+  const unsigned bits = has->bits;
+  reader.read_u8();  // setting
   MessageHead head;
   head.id = static_cast<MessageId>(reader.read_varint());
   head.timestamp = static_cast<std::int64_t>(reader.read_varint());
@@ -587,7 +630,7 @@ Result<MessageHead> decode_message_head(std::string_view bytes) {
     for (std::uint64_t i = 0; i < count && reader.ok(); ++i) reader.read_string();
     head.subscribers = from_first.substr(0, from_first.size() - reader.rest().size());
   }
-  if ((bits & kNanoseconds) != 0) {
+  if (has->nanoseconds) {
     head.timestamp_ns = reader.read_varint();
   }
   if (!reader.ok()) return unreadable("message");

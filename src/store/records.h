@@ -129,15 +129,27 @@ struct ClientNumber {
   bool idempotent = false;     // the number was given by the sender
 };
 
-// One message of a commit, as the commit record lists it: enough to find the message by id and to
-// rebuild the client_msg_no index.
+// What an entry of a commit record tells. The values are stored: none is ever used for something
+// else.
+enum class EntryKind : std::uint8_t {
+  message = 0,   // one that got an id
+  removal = 1,   // the message at `seq` was deleted
+  clearing = 2,  // everything up to `seq` was hidden
+};
+inline constexpr EntryKind kLastEntryKind = EntryKind::clearing;
+
+// One event of a commit, as the commit record lists it, in the order in which they happened: of a
+// message enough to find it by id and to rebuild the client_msg_no index. Whoever reads the records
+// passes over the kinds that say nothing to him.
 struct CommitEntry {
-  std::uint64_t counter = 0;
+  std::uint64_t counter = 0;  // of the message id; a change has a counter of its own
   ChannelKey log;
-  std::uint64_t seq = 0;
+  std::uint64_t seq = 0;  // 0: a message that was not stored
+  // Of a message only.
   Fingerprint fingerprint;
   std::uint64_t payload = 0;
   bool idempotent = false;
+  EntryKind kind = EntryKind::message;
 };
 
 struct CommitRecord {

@@ -81,15 +81,47 @@ TEST(MessageRecord, HasTheBytesTheStoreWasWrittenWith) {
   message.flags.red_dot = true;
   std::string bytes;
   encode_message(bytes, message, message.channel);
-  const std::string expected = {1, 2, 0, '\x80', 8, '\xac', 2, 0, 1, 'u', 1, 'n', 'p'};
+  const std::string expected = {2, 2, 0, '\x80', 8, '\xac', 2, 0, 1, 'u', 1, 'n', 0, 'p'};
   EXPECT_EQ(bytes, expected);
 
   message.subscribers = {"v", "ww"};
   message.timestamp_ns = 300;
   encode_message(bytes, message, message.channel);
-  const std::string restricted = {1,   '\xc2', 0, '\x80', 8, '\xac', 2,   0,      1, 'u', 1,
+  const std::string restricted = {2,   '\x42', 0, '\x80', 8, '\xac', 2,   0,      1, 'u', 1,
                                   'n', 2,      1, 'v',    2, 'w',    'w', '\xac', 2, 'p'};
   EXPECT_EQ(bytes, restricted);
+}
+
+TEST(MessageRecord, OfFormat1IsRead) {
+  const ChannelKey log("g", ChannelType::group);
+  const std::string plain = {1, 2, 0, '\x80', 8, '\xac', 2, 0, 1, 'u', 1, 'n', 'p'};
+  const auto message = decode_message(plain, log, MessageSeq{1});
+  ASSERT_TRUE(message.has_value());
+  EXPECT_TRUE(message->flags.red_dot);
+  EXPECT_EQ(message->timestamp_ns, 0U);
+  EXPECT_EQ(message->payload, "p");
+  EXPECT_EQ(message_timestamp(plain).value(), 300);
+
+  const std::string restricted = {1,   '\xc2', 0, '\x80', 8, '\xac', 2,   0,      1, 'u', 1,
+                                  'n', 2,      1, 'v',    2, 'w',    'w', '\xac', 2, 'p'};
+  const auto head = decode_message_head(restricted);
+  ASSERT_TRUE(head.has_value());
+  EXPECT_EQ(head->stored_at_ns(), 300'000'000'300);
+  EXPECT_EQ(head->payload_bytes, 1U);
+  EXPECT_TRUE(head->visible_to("ww"));
+  EXPECT_FALSE(head->visible_to("w"));
+}
+
+// A reader that passed over what it does not understand would show half a message.
+TEST(MessageRecord, WithBitsOfANewerVersionIsRefused) {
+  std::string bytes;
+  const Message message = sample();
+  encode_message(bytes, message, message.channel);
+  std::string newer = bytes;
+  newer.replace(1, 1, {static_cast<char>(bytes[1] | '\x80'), '\1'});
+  EXPECT_FALSE(decode_message(newer, message.channel, message.seq).has_value());
+  EXPECT_FALSE(decode_message_head(newer).has_value());
+  EXPECT_FALSE(message_timestamp(newer).has_value());
 }
 
 // The same answers as from the whole message, whichever optional fields it has.
@@ -172,6 +204,59 @@ TEST(CommitRecord, KeepsItsEntriesAndSharesRepeatedLogs) {
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_FALSE(decode_commit_record(bytes.substr(0, size), 10).has_value());
   }
+}
+
+TEST(CommitRecord, TellsMessagesFromChanges) {
+  CommitRecordBuilder builder;
+  const ChannelKey log("g", ChannelType::group);
+  builder.add({10, log, 7, {1, 2}, 3, true}, 300);
+  builder.add({11, log, 5, {}, 0, false, EntryKind::removal}, 300);
+  builder.add({12, log, 6, {}, 0, false, EntryKind::clearing}, 300);
+  const std::string bytes = builder.take();
+  const std::string expected = {
+      2,  '\xac', 2, 3, 1, 0, 2, 1, 'g', 7,  // the message …
+      0,  0,      0, 0, 0, 0, 0, 1, 0,   0, 0, 0, 0, 0,
+      0,  2,      0, 0, 0, 0, 0, 0, 0,   3, 6, 1, 5,  // … removal: bits, counter, seq …
+      10, 1,      6};
+  EXPECT_EQ(bytes, expected);
+  const auto record = decode_commit_record(bytes, 10);
+  ASSERT_TRUE(record.has_value());
+  ASSERT_EQ(record->entries.size(), 3U);
+  EXPECT_EQ(record->entries[0].kind, EntryKind::message);
+  EXPECT_EQ(record->entries[1].kind, EntryKind::removal);
+  EXPECT_EQ(record->entries[1].seq, 5U);
+  EXPECT_EQ(record->entries[1].log, log);
+  EXPECT_EQ(record->entries[2].kind, EntryKind::clearing);
+  EXPECT_EQ(record->entries[2].counter, 12U);
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(decode_commit_record(bytes.substr(0, size), 10).has_value());
+  }
+}
+
+TEST(CommitRecord, OfFormat1IsReadAndNewerKindsAreRefused) {
+  CommitRecordBuilder builder;
+  builder.add({10, ChannelKey("g", ChannelType::group), 7, {1, 2}, 3, true}, 300);
+  std::string bytes = builder.take();
+  bytes[0] = 1;
+  const auto record = decode_commit_record(bytes, 10);
+  ASSERT_TRUE(record.has_value());
+  EXPECT_EQ(record->entries.front().fingerprint.sender, 2U);
+  bytes[0] = 2;
+  bytes[4] = '\x3d';
+  EXPECT_FALSE(decode_commit_record(bytes, 10).has_value());
+}
+
+TEST(PartitionState, OfEachFormatIsReadAndNewerFlagsAreRefused) {
+  PartitionState state;
+  state.position = 1;
+  state.id_bound = 2;
+  state.stamped_to_ns = 4;
+  EXPECT_EQ(encode(state), std::string("\x03\x00\x01\x02\x04", 5));
+  const auto second = decode_partition_state(std::string("\x02\x01\x02\x04", 4));
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(second->id_bound, 2U);
+  EXPECT_EQ(second->stamped_to_ns, 4);
+  EXPECT_FALSE(decode_partition_state(std::string("\x03\x01\x01\x02\x04", 5)).has_value());
 }
 
 TEST(OtherRecords, SurviveTheWayToBytesAndBack) {

@@ -40,6 +40,7 @@ void Outbox::restart(PartitionId partition, std::uint64_t position) {
 }
 
 bool Outbox::chosen(const store::CommitEntry& entry) const {
+  if (entry.kind != store::EntryKind::message) return false;
   if (entry.seq == 0) return false;  // listed as an answer to repeats only
   const bool agent = entry.log.type == ChannelType::agent;
   switch (choice_) {

@@ -170,6 +170,20 @@ TEST_F(OutboxTest, LeavesOutWhatWasNeverStoredOrIsGone) {
   EXPECT_EQ(last_.dropped, 0U);
 }
 
+TEST_F(OutboxTest, PassesOverWhatIsNoMessage) {
+  const ChannelKey log("g", ChannelType::group);
+  store::CommitRecordBuilder record;
+  add(record, kNow, log, kPartition, true);
+  // The message is still there: that the entry names it does not make it one.
+  record.add({++counter_, log, 1, {}, 0, false, store::EntryKind::removal}, kNow);
+  record.add({++counter_, log, 1, {}, 0, false, store::EntryKind::clearing}, kNow);
+  add(record, kNow, log, kPartition, true);
+  finish(record);
+  EXPECT_EQ(count(), 2U);
+  EXPECT_EQ(take(10), (std::vector<std::uint64_t>{1, 4}));
+  EXPECT_EQ(last_.dropped, 0U);
+}
+
 TEST_F(OutboxTest, MovesOnWhenNothingOfARecordIsLeft) {
   commit(2);
   erase(1);
