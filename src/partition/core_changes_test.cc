@@ -9,6 +9,8 @@
 #include "base/mutex.h"
 #include "partition/addressing.h"
 #include "partition/core_fixture.h"
+#include "store/keys.h"
+#include "store/records.h"
 
 namespace jindou::partition {
 namespace {
@@ -422,6 +424,53 @@ TEST_F(Core, TheOldestMessageThatIsLeftIsFoundByItsNumber) {
   clear.up_to = 4;
   ASSERT_TRUE(change(clear).has_value());
   EXPECT_EQ(found(), 0U);
+}
+
+// Whoever follows the commits sees what became of messages, too.
+TEST_F(Core, CommitRecordsTellWhatWasDeletedAndCleared) {
+  using Kind = store::EntryKind;
+  const auto sent = send({to_group("g1", "a"), to_group("g1", "b"), to_group("g1", "c")});
+  DeleteMessages gone;
+  gone.channel = kGroup;
+  gone.seqs = {2, 2, 9};
+  ASSERT_TRUE(change(gone).has_value());
+  ClearMessages clear;
+  clear.channel = kGroup;
+  clear.up_to = 2;
+  ASSERT_TRUE(change(clear).has_value());
+  const auto after = send({to_group("g1", "d")});
+  const PartitionId partition = partition_for("g1", database_->partitions());
+  std::vector<std::pair<Kind, std::uint64_t>> told;
+  std::vector<std::uint64_t> counters;
+  const std::string prefix = store::commit_record_prefix(partition);
+  ASSERT_TRUE(database_
+                  ->scan(store::Table::main, prefix, store::after_prefix(prefix),
+                         [&](std::string_view key, std::string_view value) {
+                           const auto record = store::decode_commit_record(
+                               value, store::counter_of_commit_record_key(key));
+                           for (const auto& entry : record->entries) {
+                             told.emplace_back(entry.kind, entry.seq);
+                             counters.push_back(entry.counter);
+                             EXPECT_EQ(entry.log, kGroup);
+                           }
+                           return true;
+                         })
+                  .has_value());
+  EXPECT_EQ(told, (std::vector<std::pair<Kind, std::uint64_t>>{{Kind::message, 1},
+                                                               {Kind::message, 2},
+                                                               {Kind::message, 3},
+                                                               {Kind::removal, 2},
+                                                               {Kind::clearing, 2},
+                                                               {Kind::message, 4}}));
+  EXPECT_TRUE(std::is_sorted(counters.begin(), counters.end()));
+  EXPECT_EQ(counters.back(), counter_of(after[0].message_id));
+  // The number of a change is that of no message, and restarts pass over it.
+  const MessageId of_removal = message_id_of(counters[3], partition);
+  EXPECT_FALSE(history_->load_by_id(of_removal)->has_value());
+  close();
+  open();
+  EXPECT_GT(raw(send({to_group("g1", "e")})[0].message_id), raw(after[0].message_id));
+  EXPECT_EQ(payloads("g1"), (std::vector<std::string>{"c", "d", "e"}));
 }
 
 TEST_F(Core, ClearingMessagesHidesAndFreesThemAndKeepsTheSeqs) {

@@ -20,16 +20,27 @@ constexpr std::uint64_t kEmptyFrontMin = 64;
 
 }  // namespace
 
-MessageLog::MessageLog(PartitionId partition, const Deps& deps, ChannelCache& channels,
-                       Conversations& conversations, Receivers& receivers, EventLanes& lanes)
+MessageLog::MessageLog(PartitionId partition, const Deps& deps, IdReservation& ids,
+                       ChannelCache& channels, Conversations& conversations, Receivers& receivers,
+                       EventLanes& lanes)
     : partition_(partition),
       reader_(deps.reader),
       clock_(deps.clock),
       seq_floor_(deps.seq_floor),
+      ids_(ids),
       channels_(channels),
       conversations_(conversations),
       receivers_(receivers),
       lanes_(lanes) {}
+
+void MessageLog::note(store::EntryKind kind, const ChannelKey& log, std::uint64_t seq, Txn& txn) {
+  store::CommitEntry entry;
+  entry.counter = ids_.next(txn);
+  entry.log = log;
+  entry.seq = seq;
+  entry.kind = kind;
+  txn.add_entry(entry, clock_.wall_seconds());
+}
 
 MessageSeq MessageLog::next_seq(CachedChannel& log, Txn& txn) {
   if (log.last_seq < seq_floor_) {
@@ -125,6 +136,7 @@ void MessageLog::clear(const Clearing& clearing, Txn& txn) {
   }
   log.record.cleared_to = up_to;
   channels_.put_record(log, txn);
+  note(store::EntryKind::clearing, log.key, up_to, txn);
 }
 
 Result<void> MessageLog::evaluate(const ClearMessages& change, Txn& txn) {
@@ -145,6 +157,8 @@ Result<void> MessageLog::evaluate(const DeleteMessages& change, Txn& txn) {
     return seq <= channel->record.cleared_to || seq > channel->last_seq;
   });
   if (seqs.empty()) return {};
+  std::ranges::sort(seqs);
+  seqs.erase(std::unique(seqs.begin(), seqs.end()), seqs.end());
   std::vector<std::uint64_t> with_events;
   for (const std::uint64_t seq : seqs) {
     JD_TRY(const bool any, lanes_.has_any(key, seq, seq));
@@ -163,6 +177,7 @@ Result<void> MessageLog::evaluate(const DeleteMessages& change, Txn& txn) {
     txn.erase(store::message_key(partition_, key, static_cast<MessageSeq>(seq)));
     txn.put(store::gap_key(partition_, key, static_cast<MessageSeq>(seq)),
             store::encode(store::GapRecord()));
+    note(store::EntryKind::removal, key, seq, txn);
   }
   return {};
 }

@@ -18,7 +18,7 @@ Modules::Modules(PartitionId id, const PartitionDeps& deps, const PartitionOptio
             options.index_filter_bytes_max),
       streams(id, {deps.reader, deps.clock, deps.partitions, deps.fingerprint_seed}, options.events,
               channels, receivers),
-      log(id, {deps.reader, deps.clock, deps.seq_floor}, channels, conversations, receivers,
+      log(id, {deps.reader, deps.clock, deps.seq_floor}, ids, channels, conversations, receivers,
           streams.lanes()),
       lists(channels, conversations, log, list_jobs),
       conversation_changes(id,
