@@ -87,7 +87,9 @@ struct Candidate {
   store::ConversationRecord row;
   store::ChannelRecord channel;
   std::int64_t changed_at_ns = 0;  // the version, were everything up to it readable
-  std::uint64_t since = 0;         // recents begin behind it
+  std::int64_t stored_at_ns = 0;   // the newest message that the user can read, and which it is
+  MessageId last_id{};
+  std::uint64_t since = 0;  // recents begin behind it
   bool wanted = false;
 };
 
@@ -183,6 +185,8 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter
           if (!view.readable(message)) return true;
           if (conversation.last_seq == 0) {
             describe_head(conversation, head_of(seq, message));
+            candidate.stored_at_ns = message.stored_at_ns();
+            candidate.last_id = message.id;
             candidate.changed_at_ns =
                 changed_at_ns(message.stored_at_ns(), row.record, candidate.channel);
             candidate.wanted = filter.passes(candidate);
@@ -227,14 +231,11 @@ void append_deleted(const ListFilter& filter, std::vector<Gone> gone, std::int64
   }
 }
 
-// Newest first; `uid` decides which ids ties are ordered by.
-void sort_by_time(std::vector<Candidate>& candidates, std::string_view uid) {
-  std::sort(candidates.begin(), candidates.end(), [uid](const Candidate& a, const Candidate& b) {
-    const Conversation& x = a.conversation;
-    const Conversation& y = b.conversation;
-    if (x.timestamp != y.timestamp) return x.timestamp > y.timestamp;
-    if (x.channel.type != y.channel.type) return x.channel.type < y.channel.type;
-    return shown_id(x.channel, uid) < shown_id(y.channel, uid);
+// Newest first. Messages of one commit have one time; of those of one partition, ids tell which
+// came later.
+void sort_by_time(std::vector<Candidate>& candidates) {
+  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+    return std::tie(a.stored_at_ns, a.last_id) > std::tie(b.stored_at_ns, b.last_id);
   });
 }
 
@@ -350,7 +351,7 @@ Result<std::vector<Conversation>> ConversationReader::load_list(const ListQuery&
     std::erase_if(candidates,
                   [](const Candidate& candidate) { return candidate.conversation.unread == 0; });
   }
-  sort_by_time(candidates, query.uid);
+  sort_by_time(candidates);
   cut_page(candidates, query.page, query.page_size);
 
   std::vector<Conversation> list;

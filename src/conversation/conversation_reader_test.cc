@@ -589,16 +589,31 @@ TEST_F(ConversationList, IsOrderedByTheTimeOfTheNewestMessage) {
   EXPECT_EQ(ids(query_of("u1")), (Ids{"g2", "g3", "g1"}));
 }
 
-TEST_F(ConversationList, OrdersTiesByTypeAndShownId) {
+TEST_F(ConversationList, IsOrderedWithinOneSecond) {
   const std::vector<ChannelKey> channels = {kThird, kGroup, person("u1", "zz"), person("u1", "aa"),
                                             person("u1", "mm")};
   for (const auto& channel : channels) {
     store_.join("u1", channel);
-    store_.clock.ns -= 1'000'000'000;  // send() adds it again
+    store_.clock.ns -= 999'999'999;  // send() adds a second
     store_.send(channel, "x");
   }
   EXPECT_EQ(ids(query_of("u1")),
-            (Ids{person("u1", "aa").id, person("u1", "mm").id, person("u1", "zz").id, "g1", "g3"}));
+            (Ids{person("u1", "mm").id, person("u1", "aa").id, person("u1", "zz").id, "g1", "g3"}));
+}
+
+TEST_F(ConversationList, OrdersMessagesOfOneCommitByTheirIds) {
+  for (int i = 0; i < 20; ++i) {
+    const ChannelKey channel("c" + std::to_string(i), ChannelType::group);
+    store_.join("u1", channel);
+    store_.clock.ns -= 1'000'000'000;
+    store_.send(channel, "x");
+  }
+  ListQuery query = query_of("u1");
+  query.recents = 1;
+  std::vector<MessageId> shown;
+  for (const auto& conversation : list(query)) shown.push_back(conversation.recents.at(0).id);
+  EXPECT_EQ(shown.size(), 20U);
+  EXPECT_TRUE(std::ranges::is_sorted(shown, std::greater()));
 }
 
 TEST_F(ConversationList, IsCutIntoPagesAfterSorting) {

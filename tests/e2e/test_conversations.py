@@ -296,12 +296,14 @@ class Listing(Conversations):
 
     def test_newest_first(self):
         uid = fresh("u")
-        groups = sorted(self.group(uid) for _ in range(3))
-        self.server.must_batch([item(g) for g in groups])
-        listed = self.sync(uid)
-        keys = [(-c["timestamp"], c["channel_type"], c["channel_id"]) for c in listed]
-        self.assertEqual(keys, sorted(keys))
-        self.assertEqual({c["channel_id"] for c in listed}, set(groups))
+        groups = [self.group(uid) for _ in range(5)]
+        # Several of them within a second.
+        for group in groups:
+            self.server.must_batch([item(group)])
+        self.assertEqual([c["channel_id"] for c in self.sync(uid)], groups[::-1])
+        self.server.must_batch([item(groups[1])])
+        self.assertEqual([c["channel_id"] for c in self.sync(uid)],
+                         [groups[1], groups[4], groups[3], groups[2], groups[0]])
 
     def test_paging(self):
         uid = fresh("u")
