@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/hangup_hold.h"
+#include "app/named_files.h"
 #include "app/serve.h"
 #include "app/version.h"
 #include "bench/bench.h"
@@ -124,7 +125,12 @@ int run_config(const SettingsFlags& flags, bool validate_only, bool markdown) {
   }
   const auto loaded = flags.load();
   if (!loaded) return usage_error(loaded.error());
-  if (validate_only) return report_valid(flags, *loaded);
+  if (validate_only) {
+    if (const auto files = check_named_files(loaded->settings); !files) {
+      return usage_error(files.error());
+    }
+    return report_valid(flags, *loaded);
+  }
   std::fputs(config::settings_report(*loaded).c_str(), stdout);
   return 0;
 }

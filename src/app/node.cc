@@ -11,6 +11,7 @@
 #include "api/demo_site.h"
 #include "app/demo_files.h"
 #include "app/live_options.h"
+#include "app/named_files.h"
 #include "app/options.h"
 #include "app/private_files.h"
 #include "app/version.h"
@@ -468,7 +469,7 @@ Node::Node(const config::Settings& settings, std::size_t refusals_max)
 Node::~Node() { stop(); }
 
 Result<void> Node::start() {
-  JD_CHECK_OK(check_ca_files(parts_->settings));
+  JD_CHECK_OK(check_named_files(parts_->settings));
   JD_CHECK_OK(parts_->open_store());
   JD_CHECK_OK(parts_->start_core());
   JD_CHECK_OK(parts_->start_webhook());

@@ -10,6 +10,7 @@
 
 #include "base/edit_distance.h"
 #include "config/keys.h"
+#include "config/listener_check.h"
 #include "config/origin.h"
 #include "config/secrets.h"
 #include "config/settings_file.h"
@@ -425,6 +426,7 @@ Result<void> validate(const Settings& settings) {
     }
   }
   JD_CHECK_OK(check_listen("manager.addr", settings.manager.addr));
+  JD_CHECK_OK(check_distinct_listeners(settings));
   JD_CHECK_OK(validate_access(settings));
   JD_CHECK_OK(validate_receivers(settings));
   JD_TRY([[maybe_unused]] const auto rules, parse_retention_rules(settings.retention.by_type));

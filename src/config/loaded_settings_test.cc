@@ -336,6 +336,8 @@ TEST(Validate, RelationsBetweenSettingsAreChecked) {
   refusal_of("gateway:\n  inboundBytesInFlight: 2047KiB\n");
   refusal_of("core:\n  itemsInFlight: 999\n");
   refusal_of("core:\n  bytesInFlight: 9MiB\n");
+  EXPECT_THAT(refusal_of("addr: ':7000'\nwsAddr: '127.0.0.1:7000'\ntokenAuthOn: true\n"),
+              AllOf(HasSubstr("addr (:7000)"), HasSubstr("wsAddr (127.0.0.1:7000)")));
   refusal_of("managerUID: a@b\n");
   refusal_of("managerToken: schlüssel\n");
   refusal_of("addr: nowhere\n");

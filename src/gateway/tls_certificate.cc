@@ -61,8 +61,14 @@ std::string date_of(std::int64_t seconds) {
 TlsCertificate::TlsCertificate(const Clock& clock, config::LiveValue<config::TlsSettings> files)
     : clock_(clock), files_(std::move(files)) {}
 
-Result<TlsCertificate::Files> TlsCertificate::read_files() const {
-  const config::TlsSettings names = files_;
+Result<void> TlsCertificate::check(const config::TlsSettings& names) {
+  JD_TRY(const Files files, read_files(names));
+  const auto context = TlsContext::make(files.certificate, files.key);
+  if (!context) return context.error();
+  return {};
+}
+
+Result<TlsCertificate::Files> TlsCertificate::read_files(const config::TlsSettings& names) {
   Files files;
   files.certificate.path = names.cert_file;
   files.key.path = names.key_file;
@@ -89,7 +95,7 @@ void TlsCertificate::use(std::shared_ptr<const TlsContext> context, const Files&
 
 Result<void> TlsCertificate::load() {
   const MutexLock lock(refresh_mutex_);
-  JD_TRY(const Files files, read_files());
+  JD_TRY(const Files files, read_files(files_.get()));
   JD_TRY(auto context, TlsContext::make(files.certificate, files.key));
   use(std::move(context), files);
   return {};
@@ -103,7 +109,7 @@ void TlsCertificate::refresh() {
     complained_ = error.detail();
     observe::log_error("gateway", "the certificate in use stays: {}", error.detail());
   };
-  const auto files = read_files();
+  const auto files = read_files(files_.get());
   if (!files) return complain(files.error());
   const bool is_new = digest_of(files->certificate.text, files->key.text) != in_use_;
   if (!is_new && clock_.steady() - made_ < kTicketKeysMax) {

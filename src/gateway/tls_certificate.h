@@ -27,6 +27,9 @@ class TlsCertificate final : public std::enable_shared_from_this<TlsCertificate>
   // Borrows the clock.
   TlsCertificate(const Clock& clock, config::LiveValue<config::TlsSettings> files);
 
+  // Whether both files can be used, as load() would say it. Blocks on the disk.
+  static Result<void> check(const config::TlsSettings& names);
+
   // The first reading, before anything else is called. Errors: invalid (names the setting, the file
   // and the reason).
   Result<void> load();
@@ -48,7 +51,7 @@ class TlsCertificate final : public std::enable_shared_from_this<TlsCertificate>
     PemFile key;
   };
 
-  Result<Files> read_files() const;
+  static Result<Files> read_files(const config::TlsSettings& names);
   void use(std::shared_ptr<const TlsContext> context, const Files& files)
       JD_REQUIRES(refresh_mutex_);
   std::chrono::milliseconds wait_time() const;

@@ -1,0 +1,15 @@
+#include "app/named_files.h"
+
+#include "app/webhook_wiring.h"
+#include "gateway/tls_certificate.h"
+
+namespace jindou::app {
+
+Result<void> check_named_files(const config::Settings& settings) {
+  if (!settings.tls_addr.empty() || !settings.wss_addr.empty()) {
+    JD_CHECK_OK(gateway::TlsCertificate::check(settings.tls));
+  }
+  return check_ca_files(settings);
+}
+
+}  // namespace jindou::app

@@ -1,0 +1,13 @@
+// Files that settings name: what `serve` would refuse is refused before anything is opened.
+#pragma once
+
+#include "base/result.h"
+#include "config/settings.h"
+
+namespace jindou::app {
+
+// The certificate with its key, where TLS is served, and files of authorities. Reads them. Errors:
+// invalid (names the setting, the file, and what is wrong).
+Result<void> check_named_files(const config::Settings& settings);
+
+}  // namespace jindou::app
