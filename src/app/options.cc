@@ -22,9 +22,6 @@ constexpr std::chrono::milliseconds kStopGrace{1'000};
 constexpr unsigned kBackgroundJobsMin = 2;
 constexpr unsigned kBackgroundJobsMax = 4;
 
-// The longest body fits even into the smallest budget, with the buffers it is read through.
-constexpr std::size_t kReadBufferRoom = std::size_t{256} << 10;
-
 partition::SendCheck send_check_of(config::SendCheck check) {
   switch (check) {
     case config::SendCheck::channel: return partition::SendCheck::channel;
@@ -115,8 +112,7 @@ api::ApiOptions api_options(const config::Settings& settings, std::size_t refusa
   }
   options.api_url = settings.external.api_url;
   options.client_connections_max = settings.gateway.max_connections;
-  options.http.body_budget = std::make_shared<ByteBudget>(
-      std::max(settings.api.body_bytes_in_flight, settings.api.max_body_bytes + kReadBufferRoom));
+  options.http.body_budget = std::make_shared<ByteBudget>(settings.api.body_bytes_in_flight);
   options.http.answer_budget = std::make_shared<ByteBudget>(settings.api.answer_bytes_in_flight);
   const AnswerSizes sizes = answer_sizes(settings);
   options.page_bytes_max = sizes.page;

@@ -48,6 +48,16 @@ std::size_t share_of(std::size_t value, std::uint64_t limit) {
   return static_cast<std::size_t>(share >= kMiB ? share - share % kMiB : share);
 }
 
+// What validate() asks for holds for what was configured, and has to for what was fitted: the
+// largest single thing goes in.
+void keep_what_is_needed(Settings& settings) {
+  const auto raise = [](std::size_t& value, std::size_t least) { value = std::max(value, least); };
+  raise(settings.core.bytes_in_flight, settings.api.max_body_bytes);
+  raise(settings.api.body_bytes_in_flight, settings.api.max_body_bytes + kBodyReadRoom);
+  raise(settings.api.answer_bytes_in_flight, batch_answer_bytes(settings.api.max_batch));
+  raise(settings.gateway.inbound_bytes_in_flight, inbound_bytes_needed(settings.gateway));
+}
+
 void shrink(LoadedSettings& loaded, std::uint64_t limit) {
   for (const Fitted& fitted : kFitted) {
     const auto at = static_cast<std::size_t>(find_setting(fitted.key) - settings_table().data());
@@ -56,9 +66,7 @@ void shrink(LoadedSettings& loaded, std::uint64_t limit) {
     value = std::max(share_of(value, limit), std::min(fitted.least, value));
     loaded.origins[at] = SettingOrigin::fitted;
   }
-  // A full batch has to fit in (validate()).
-  std::size_t& in_flight = loaded.settings.core.bytes_in_flight;
-  in_flight = std::max(in_flight, loaded.settings.api.max_body_bytes);
+  keep_what_is_needed(loaded.settings);
 }
 
 std::string shown(std::uint64_t bytes) { return fmt::format("{} MiB", bytes / kMiB); }

@@ -51,8 +51,13 @@ TEST(FittedDefaults, KeepWhatIsNeeded) {
   EXPECT_EQ(tiny.storage.write_buffer_bytes, 4 * kMiB);
   EXPECT_EQ(tiny.core.bytes_in_flight, 16 * kMiB);
   // A batch of the longest kind is still accepted.
-  EXPECT_EQ(fitted(64 * kMiB, {{"api.maxBodyBytes", "100MiB"}}).settings.core.bytes_in_flight,
-            100 * kMiB);
+  const Settings large = fitted(64 * kMiB, {{"api.maxBodyBytes", "100MiB"},
+                                            {"api.maxBatch", "50000"},
+                                            {"gateway.preAuthFrameBytesMax", "1MiB"}})
+                             .settings;
+  EXPECT_EQ(large.core.bytes_in_flight, 100 * kMiB);
+  EXPECT_EQ(large.api.body_bytes_in_flight, 100 * kMiB + kBodyReadRoom);
+  EXPECT_EQ(large.api.answer_bytes_in_flight, batch_answer_bytes(50'000));
 }
 
 TEST(FittedDefaults, WhatIsConfiguredStays) {

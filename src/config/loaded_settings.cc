@@ -401,6 +401,16 @@ Result<void> validate_receivers(const Settings& settings) {
 
 }  // namespace
 
+std::size_t batch_answer_bytes(std::size_t items) {
+  // A client_msg_no of 256 bytes, each escaped, and 200 for the rest, in a buffer that has grown.
+  constexpr std::size_t kItem = 1024;
+  return items * kItem;
+}
+
+std::size_t inbound_bytes_needed(const GatewaySettings& gateway) {
+  return std::max(2 * gateway.frame_bytes_max, 4 * gateway.pre_auth_frame_bytes_max);
+}
+
 Result<void> validate(const Settings& settings) {
   JD_CHECK_OK(check_listen("httpAddr", settings.http_addr));
   JD_CHECK_OK(check_listen("addr", settings.addr));
@@ -454,16 +464,28 @@ Result<void> validate(const Settings& settings) {
     return Error(Errc::invalid,
                  "gateway.outboundBytesMax: must not be smaller than gateway.frameBytesMax");
   }
-  // A frame grows in a buffer that doubles.
-  if (settings.gateway.inbound_bytes_in_flight < 2 * settings.gateway.frame_bytes_max) {
+  if (settings.gateway.inbound_bytes_in_flight < inbound_bytes_needed(settings.gateway)) {
     return Error(Errc::invalid,
                  "gateway.inboundBytesInFlight: must not be smaller than twice "
-                 "gateway.frameBytesMax, or a long frame would never be accepted");
+                 "gateway.frameBytesMax and four times gateway.preAuthFrameBytesMax, or a long "
+                 "frame would never be accepted");
   }
   if (settings.core.items_in_flight < settings.api.max_batch) {
     return Error(Errc::invalid,
                  "core.itemsInFlight: must not be smaller than api.maxBatch, or a full batch would "
                  "never be accepted");
+  }
+  if (settings.api.body_bytes_in_flight < settings.api.max_body_bytes + kBodyReadRoom) {
+    return Error(Errc::invalid,
+                 fmt::format("api.bodyBytesInFlight: a body of api.maxBodyBytes needs {} bytes, "
+                             "with the buffer it is read through, or it would never be accepted",
+                             settings.api.max_body_bytes + kBodyReadRoom));
+  }
+  if (settings.api.answer_bytes_in_flight < batch_answer_bytes(settings.api.max_batch)) {
+    return Error(Errc::invalid,
+                 fmt::format("api.answerBytesInFlight: the answer to a batch of api.maxBatch items "
+                             "needs up to {} bytes, or nobody would learn what was stored",
+                             batch_answer_bytes(settings.api.max_batch)));
   }
   if (settings.core.bytes_in_flight < settings.api.max_body_bytes) {
     return Error(Errc::invalid,

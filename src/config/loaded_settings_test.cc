@@ -336,6 +336,14 @@ TEST(Validate, RelationsBetweenSettingsAreChecked) {
   refusal_of("gateway:\n  inboundBytesInFlight: 2047KiB\n");
   refusal_of("core:\n  itemsInFlight: 999\n");
   refusal_of("core:\n  bytesInFlight: 9MiB\n");
+  EXPECT_THAT(refusal_of("api:\n  bodyBytesInFlight: 9MiB\n"),
+              AllOf(HasSubstr("api.bodyBytesInFlight"), HasSubstr("api.maxBodyBytes"),
+                    HasSubstr("10747904 bytes")));
+  EXPECT_THAT(refusal_of("api:\n  maxBatch: 1025\n  answerBytesInFlight: 1MiB\n"),
+              AllOf(HasSubstr("api.answerBytesInFlight"), HasSubstr("api.maxBatch")));
+  EXPECT_THAT(refusal_of("gateway:\n  inboundBytesInFlight: 3MiB\n"
+                         "  preAuthFrameBytesMax: 1MiB\n"),
+              HasSubstr("gateway.preAuthFrameBytesMax"));
   EXPECT_THAT(refusal_of("addr: ':7000'\nwsAddr: '127.0.0.1:7000'\ntokenAuthOn: true\n"),
               AllOf(HasSubstr("addr (:7000)"), HasSubstr("wsAddr (127.0.0.1:7000)")));
   refusal_of("managerUID: a@b\n");

@@ -402,6 +402,16 @@ struct AuthUser {
 Result<std::vector<AuthUser>> parse_auth_users(const std::vector<std::string>& entries);
 
 // Where to listen. Port 0 lets the kernel choose.
+// What a body of api.maxBodyBytes takes of api.bodyBytesInFlight beside itself: the buffer it is
+// read through, and the read-ahead of its chunks.
+inline constexpr std::size_t kBodyReadRoom = std::size_t{256} << 10;
+
+// The longest answer to a batch of so many items: ids, seqs and a reason, and a client_msg_no of
+// the longest kind.
+std::size_t batch_answer_bytes(std::size_t items);
+// A frame grows in a buffer that doubles; before the login a quarter is all there is.
+std::size_t inbound_bytes_needed(const GatewaySettings& gateway);
+
 struct ListenAddress {
   std::string host;  // without brackets; "" means every interface
   std::uint16_t port = 0;

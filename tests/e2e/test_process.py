@@ -297,7 +297,12 @@ class CommandLine(unittest.TestCase):
             for text, hint in (("httpAdr: x\n", "httpAddr"), ("api: [1\n", "YAML"),
                                ("mode: release\n---\nmode: debug\n", "more than one YAML document"),
                                ("api:\n  maxBatch: many\n", "maxBatch"),
-                               ("api:\n  maxBatch: 0\n", "maxBatch")):
+                               ("api:\n  maxBatch: 0\n", "maxBatch"),
+                               ("api.bodyBytesInFlight: 9MiB\n", "api.maxBodyBytes"),
+                               ("addr: ':7101'\nwsAddr: 127.0.0.1:7101\n", "listen on one port"),
+                               ("tlsAddr: 127.0.0.1:0\nwssConfig:\n  certFile: /nowhere.pem\n"
+                                "  keyFile: /nowhere.key\n", "cannot read /nowhere.pem"),
+                               ("webhook.caFile: /nowhere.pem\n", "/nowhere.pem")):
                 path.write_text(text)
                 for command in (("config", "--validate", "--config", str(path)),
                                 ("config", "--config", str(path), "--validate"),
