@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "store/rocksdb_status.h"
+
 namespace jindou::store {
 
 namespace {
@@ -16,7 +18,7 @@ bool only_a_compaction(rocksdb::BackgroundErrorReason reason, const rocksdb::Sta
 
 void FaultWatch::note(const rocksdb::Status& status) {
   const MutexLock lock(mutex_);
-  if (cause_.empty()) cause_ = status.ToString();
+  if (cause_.empty()) cause_ = text_of(status);
   failed_.store(true, std::memory_order_release);
   if (on_fault_) on_fault_();
 }

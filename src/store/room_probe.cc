@@ -1,5 +1,7 @@
 #include "store/room_probe.h"
 
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <cstdint>
 #include <memory>
@@ -15,6 +17,7 @@ namespace {
 
 // Beside the logs: a manifest, a new log, filters and indexes of the table files.
 constexpr std::uint64_t kMarginBytes = 1 << 20;
+constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::size_t kWrittenBytes = 64 << 10;
 
 std::uint64_t log_bytes(rocksdb::FileSystem& files, const std::string& directory) {
@@ -51,14 +54,30 @@ rocksdb::IOStatus fill(rocksdb::FileSystem& files, const std::string& path, std:
   return status.ok() ? closed : status;
 }
 
+Error no_room(rocksdb::FileSystem& files, const std::string& directory, std::uint64_t needed,
+              const rocksdb::IOStatus& why) {
+  // Rounded so that what is asked for is enough.
+  const std::uint64_t needed_mib = (needed + kMiB - 1) / kMiB;
+  std::uint64_t free = 0;
+  const bool known = files.GetFreeSpace(directory, rocksdb::IOOptions(), &free, nullptr).ok();
+  // A quota, or blocks that only the system may use, leave less than the disk has.
+  const std::string there = !known          ? ""
+                            : free < needed ? fmt::format(", {} MiB are there", free / kMiB)
+                                            : ", which a quota or a reserve does not leave";
+  return {Errc::storage, fmt::format("needs {} MiB free in {} to reopen{}: {}", needed_mib,
+                                     directory, there, text_of(why))};
+}
+
 }  // namespace
 
 Result<void> probe_room(rocksdb::FileSystem& files, const std::string& directory) {
   const std::string path = directory + '/' + kProbeFile;
-  const auto filled = fill(files, path, log_bytes(files, directory) + kMarginBytes);
+  const std::uint64_t needed = log_bytes(files, directory) + kMarginBytes;
+  const auto filled = fill(files, path, needed);
   files.DeleteFile(path, rocksdb::IOOptions(), nullptr).PermitUncheckedError();
-  if (!filled.ok()) return to_error(filled);
-  return {};
+  if (filled.ok()) return {};
+  if (says_no_room(filled)) return no_room(files, directory, needed, filled);
+  return to_error(filled);
 }
 
 }  // namespace jindou::store

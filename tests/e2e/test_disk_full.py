@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -50,6 +51,14 @@ class DiskFull(unittest.TestCase):
             health = server.get("/health")
             self.assertEqual(health.status, 500)
             self.assertIn("storage failed", health.json()["message"])
+
+            def told():
+                return re.search(r"needs \d+ MiB free in (\S+) to reopen, \d+ MiB are there: ",
+                                 server.get("/health").json()["message"])
+
+            self.assertEqual(wait_until(told, what="how much is missing")[1].rstrip(","),
+                             server.data_dir)
+            self.assertNotIn("IO error: IO error:", server.get("/health").json()["message"])
 
             # The file is in the server's mount namespace.
             os.remove("/proc/%d/root%s/ballast" % (server.process.pid, server.data_dir))
