@@ -84,6 +84,7 @@ struct Node::Parts {
 
   const config::Settings settings;  // as at the start
   const std::size_t refusals_max;
+  bool on_both_loopbacks = false;
   config::LiveSettings live;
   LiveOptions live_options;
   std::string own_jwt_secret;
@@ -338,6 +339,7 @@ Result<void> Node::Parts::start_edges() {
                            random},
       std::move(options));
   JD_CHECK_OK(gateway->listen());
+  on_both_loopbacks = gateway->on_both_loopbacks();
 
   api::ApiDeps deps{
       *shards,
@@ -413,7 +415,7 @@ using Listen = std::function<Result<void>(const std::string& address)>;
 // machine without IPv6 has only the first. `bound` tells the address of the first listener.
 // An error names `setting`, with its flag if it has one.
 Result<void> listen_on(std::string_view setting, const std::string& address, const Listen& listen,
-                       const std::function<std::string()>& bound) {
+                       const std::function<std::string()>& bound, bool& on_both_loopbacks) {
   JD_TRY(const config::ListenAddress parsed, config::parse_listen_address(address));
   const bool both = parsed.host == "localhost";
   if (const auto done = listen(both ? "127.0.0.1:" + std::to_string(parsed.port) : address);
@@ -425,6 +427,8 @@ Result<void> listen_on(std::string_view setting, const std::string& address, con
   const std::string first = bound();
   if (const auto v6 = listen("[::1]" + first.substr(first.rfind(':'))); !v6) {
     observe::log_debug("app", "no HTTP on the IPv6 loopback address: {}", v6.error().detail());
+  } else {
+    on_both_loopbacks = true;
   }
   return {};
 }
@@ -436,13 +440,13 @@ Result<void> Node::Parts::listen_http() {
     JD_CHECK_OK(listen_on(
         "httpAddr (--http-addr)", settings.http_addr,
         [this](const std::string& address) { return api->listen(address); },
-        [this] { return api->address(); }));
+        [this] { return api->address(); }, on_both_loopbacks));
   }
   if (!settings.manager.on) return {};
   return listen_on(
       "manager.addr (--manager-addr)", settings.manager.addr,
       [this](const std::string& address) { return api->listen_manager(address); },
-      [this] { return api->manager_address(); });
+      [this] { return api->manager_address(); }, on_both_loopbacks);
 }
 
 Result<void> Node::Parts::start_demo() {
@@ -460,7 +464,7 @@ Result<void> Node::Parts::start_demo() {
   return listen_on(
       "demo.addr (--set demo.addr=...)", settings.demo.addr,
       [this](const std::string& address) { return demo->listen(address); },
-      [this] { return demo->address(); });
+      [this] { return demo->address(); }, on_both_loopbacks);
 }
 
 Node::Node(const config::Settings& settings, std::size_t refusals_max)
@@ -509,6 +513,7 @@ std::string Node::ws_address() const { return parts_->gateway->ws_address(); }
 std::string Node::tls_address() const { return parts_->gateway->tls_address(); }
 std::string Node::wss_address() const { return parts_->gateway->wss_address(); }
 std::string Node::manager_address() const { return parts_->api->manager_address(); }
+bool Node::on_both_loopbacks() const { return parts_->on_both_loopbacks; }
 std::string Node::demo_address() const {
   return parts_->demo ? parts_->demo->address() : std::string();
 }

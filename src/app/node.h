@@ -37,6 +37,8 @@ class Node {
   std::string tls_address() const;
   std::string wss_address() const;
   std::string manager_address() const;
+  // Whether what is shown as 127.0.0.1 is ::1 as well, with the same port.
+  bool on_both_loopbacks() const;
   // Empty when the chat demo is not served.
   std::string demo_address() const;
 

@@ -50,6 +50,7 @@ std::string shown_addresses(const Node& node) {
     if (!shown.empty()) shown += ", ";
     fmt::format_to(std::back_inserter(shown), "{} on {}", name, address);
   }
+  if (node.on_both_loopbacks()) shown += " (localhost: [::1] as well)";
   return shown;
 }
 

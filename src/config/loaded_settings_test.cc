@@ -43,8 +43,8 @@ TEST(Settings, WorkWithoutAnySource) {
   const auto loaded = load_settings(std::nullopt, {}, {});
   ASSERT_TRUE(loaded);
   EXPECT_EQ(loaded->settings.http_addr, "localhost:5001");
-  EXPECT_EQ(loaded->settings.addr, "tcp://127.0.0.1:5100");
-  EXPECT_EQ(loaded->settings.ws_addr, "ws://127.0.0.1:5200");
+  EXPECT_EQ(loaded->settings.addr, "tcp://localhost:5100");
+  EXPECT_EQ(loaded->settings.ws_addr, "ws://localhost:5200");
   EXPECT_EQ(loaded->settings.data_dir, "./data");
   EXPECT_EQ(loaded->settings.conn_idle_time, milliseconds(180'000));
   EXPECT_EQ(loaded->settings.api.max_batch, 1000U);
@@ -118,19 +118,19 @@ TEST(Settings, EnvironmentBeatsFileAndFlagsBeatBoth) {
   EXPECT_EQ(loaded->settings.api.max_connections, 30U);
   EXPECT_EQ(loaded->settings.root_dir, "/over");
   EXPECT_EQ(loaded->settings.data_dir, "/over/data");
-  EXPECT_EQ(loaded->settings.addr, "tcp://127.0.0.1:5100") << "an empty variable counts as absent";
+  EXPECT_EQ(loaded->settings.addr, "tcp://localhost:5100") << "an empty variable counts as absent";
 
   const std::string report = settings_report(*loaded);
   EXPECT_THAT(report, ::testing::ContainsRegex("api.maxBatch: +20 +# environment"));
   EXPECT_THAT(report, ::testing::ContainsRegex("api.maxConnections: +30 +# file"));
   EXPECT_THAT(report, ::testing::ContainsRegex("rootDir: +/over +# flag"));
-  EXPECT_THAT(report, ::testing::ContainsRegex("wsAddr: +ws://127.0.0.1:5200 +# default"));
+  EXPECT_THAT(report, ::testing::ContainsRegex("wsAddr: +ws://localhost:5200 +# default"));
 }
 
 TEST(Settings, ClientPortsNobodyWroteDownAreOpenOnlyWhereATokenIsAskedFor) {
   const Settings closed = settings_of("");
-  EXPECT_EQ(closed.addr, "tcp://127.0.0.1:5100");
-  EXPECT_EQ(closed.ws_addr, "ws://127.0.0.1:5200");
+  EXPECT_EQ(closed.addr, "tcp://localhost:5100");
+  EXPECT_EQ(closed.ws_addr, "ws://localhost:5200");
   const Settings open = settings_of("tokenAuthOn: true\n");
   EXPECT_EQ(open.addr, "tcp://0.0.0.0:5100");
   EXPECT_EQ(open.ws_addr, "ws://0.0.0.0:5200");

@@ -260,8 +260,8 @@ struct Settings {
   Mode mode = Mode::debug;
   std::string http_addr = "localhost:5001";
   // Not given: load_settings() makes them every interface's when token_auth_on is set.
-  std::string addr = "tcp://127.0.0.1:5100";
-  std::string ws_addr = "ws://127.0.0.1:5200";
+  std::string addr = "tcp://localhost:5100";
+  std::string ws_addr = "ws://localhost:5200";
   std::string tls_addr;
   std::string wss_addr;
   bool disable_json_rpc = false;

@@ -26,10 +26,10 @@ constexpr std::array kTable{
     Setting{"httpAddr", text, JD_MEMBER(http_addr), 0, 0, "", kDocumented, kRestart,
             "Address of the HTTP API; localhost means 127.0.0.1 and ::1. Empty: no HTTP API. Other "
             "than a loopback address needs managerToken or allowOpenApi."},
-    Setting{
-        "addr", text, JD_MEMBER(addr), 0, 0, "", kDocumented, kRestart,
-        "Address for clients over TCP. Not given: with tokenAuthOn port 5100 of every interface, "
-        "without it of 127.0.0.1 alone. Empty: none."},
+    Setting{"addr", text, JD_MEMBER(addr), 0, 0, "", kDocumented, kRestart,
+            "Address for clients over TCP; localhost means 127.0.0.1 and ::1, here and below. Not "
+            "given: with tokenAuthOn port 5100 of every interface, without it of localhost alone. "
+            "Empty: none."},
     Setting{"wsAddr", text, JD_MEMBER(ws_addr), 0, 0, "", kDocumented, kRestart,
             "Address for clients over WebSocket. Not given: port 5200, as for addr. Empty: none."},
     Setting{"tlsAddr", text, JD_MEMBER(tls_addr), 0, 0, "", kOurs, kRestart,

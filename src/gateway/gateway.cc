@@ -241,16 +241,36 @@ Gateway::Gateway(const GatewayDeps& deps, GatewayOptions options)
 
 Gateway::~Gateway() { stop(); }
 
+std::shared_ptr<Listener> Gateway::make_listener(Transport transport) {
+  return std::make_shared<Listener>(transport, deps_.shards.context(0), deps_.shards, shards_,
+                                    options_->limits.max_connections, connections_, next_id_,
+                                    is_tls(transport) ? certificate_ : nullptr, deps_.metrics);
+}
+
+// The port of `first`, which listens on 127.0.0.1. A machine without IPv6 has only that.
+void Gateway::listen_on_ipv6_loopback(Transport transport, const std::string& first) {
+  const auto port = static_cast<std::uint16_t>(std::stoi(first.substr(first.rfind(':') + 1)));
+  auto listener = make_listener(transport);
+  if (const auto bound = listener->open({asio::ip::address_v6::loopback(), port}); !bound) {
+    observe::log_debug("gateway", "not on the IPv6 loopback address: {}", bound.error().detail());
+    return;
+  }
+  listeners_.push_back(std::move(listener));
+  on_both_loopbacks_ = true;
+}
+
 Result<void> Gateway::listen() {
   asio::io_context& context = deps_.shards.context(0);
   const auto open = [&](Transport transport,
                         const config::ListenAddress& address) -> Result<std::string> {
-    JD_TRY(const tcp::endpoint endpoint, resolve(address, context));
-    auto listener = std::make_shared<Listener>(
-        transport, context, deps_.shards, shards_, options_->limits.max_connections, connections_,
-        next_id_, is_tls(transport) ? certificate_ : nullptr, deps_.metrics);
+    // A client may try either loopback address and not the other.
+    const bool both = address.host == "localhost";
+    JD_TRY(const tcp::endpoint endpoint,
+           resolve(both ? config::ListenAddress{"127.0.0.1", address.port} : address, context));
+    auto listener = make_listener(transport);
     JD_TRY(std::string bound, listener->open(endpoint));
     listeners_.push_back(std::move(listener));
+    if (both) listen_on_ipv6_loopback(transport, bound);
     return bound;
   };
   if (options_->tls || options_->wss) {

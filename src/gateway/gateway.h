@@ -21,6 +21,7 @@
 #include "gateway/core_port.h"
 #include "gateway/options.h"
 #include "gateway/tls_certificate.h"
+#include "gateway/transport.h"
 #include "observe/metrics.h"
 #include "presence/connection_info.h"
 #include "presence/session_directory.h"
@@ -58,6 +59,8 @@ class Gateway final : public presence::SessionControl {
   Result<void> listen();
   // "ip:port" as bound; empty before listen() and when not served.
   const std::string& tcp_address() const { return tcp_address_; }
+  // Some address was `localhost`, and the IPv6 loopback address is listened to as well.
+  bool on_both_loopbacks() const { return on_both_loopbacks_; }
   const std::string& ws_address() const { return ws_address_; }
   const std::string& tls_address() const { return tls_address_; }
   const std::string& wss_address() const { return wss_address_; }
@@ -98,9 +101,13 @@ class Gateway final : public presence::SessionControl {
   std::shared_ptr<Admission> admission_;
   std::shared_ptr<TlsCertificate> certificate_;  // null: no TLS
   std::vector<std::shared_ptr<Shard>> shards_;
+  std::shared_ptr<Listener> make_listener(Transport transport);
+  void listen_on_ipv6_loopback(Transport transport, const std::string& first);
+
   std::vector<std::shared_ptr<Listener>> listeners_;
   // Also tells which shard is next.
   std::shared_ptr<std::atomic<std::uint64_t>> next_id_;
+  bool on_both_loopbacks_ = false;
   std::string tcp_address_;
   std::string ws_address_;
   std::string tls_address_;

@@ -16,6 +16,7 @@ import time
 import unittest
 
 from harness import RawHttp, Server, ServerCase, binary, fresh, item, wait_until
+from wkproto import Client
 
 
 def run(*arguments, timeout=15, **env):
@@ -151,6 +152,28 @@ class EarlyHangup(unittest.TestCase):
             self.assertIn(b'"event":"ready"', server._read_line(30))
             server.wait_for_log("reload: ")
             self.assertTrue(server.alive())
+
+
+class LocalhostListeners(unittest.TestCase):
+    def test_both_loopback_addresses_are_listened_to(self):
+        server = Server()
+        self.addCleanup(server.destroy)
+        server.http = server.tcp = server.ws = "localhost:0"
+        server.start()
+        if not os.path.exists("/proc/net/if_inet6"):
+            self.skipTest("this machine has no IPv6")
+        for address in (server.http, server.tcp, server.ws):
+            host, port = address.rsplit(":", 1)
+            self.assertEqual(host, "127.0.0.1")
+            for one in (host, "::1"):
+                with self.subTest(address=address, host=one):
+                    socket.create_connection((one, int(port)), timeout=5).close()
+        for transport in ("tcp", "ws"):
+            client = Client("localhost:" + getattr(server, transport).rsplit(":", 1)[1], fresh("u"),
+                            transport=transport)
+            self.addCleanup(client.close)
+            self.assertEqual(client.connect().reason, 1)
+        server.wait_for_log("localhost: [::1] as well")
 
 
 class PipedSettings(unittest.TestCase):
