@@ -103,22 +103,25 @@ std::string BodyReader::text(std::string_view name) {
   return std::string(text);
 }
 
-std::uint64_t BodyReader::to_number(dom::element value, std::string_view name, std::uint64_t most) {
+std::uint64_t BodyReader::to_number(dom::element value, std::string_view name, std::uint64_t most,
+                                    std::uint64_t shown_least) {
   std::uint64_t number = 0;
   if (!is_integer(value)) {
     fail_member(name,
                 value.is_string() ? "must be an integer, without quotes" : "must be an integer");
   } else if (value.get_uint64().get(number) != simdjson::SUCCESS || number > most) {
-    fail_member(name, "must be from 0 to " + std::to_string(most));
+    fail_member(name,
+                "must be from " + std::to_string(shown_least) + " to " + std::to_string(most));
     number = 0;
   }
   return number;
 }
 
-std::uint64_t BodyReader::number(std::string_view name, std::uint64_t most) {
+std::uint64_t BodyReader::number(std::string_view name, std::uint64_t most,
+                                 std::uint64_t shown_least) {
   bool found = false;
   const dom::element value = find(name, found);
-  return found ? to_number(value, name, most) : 0;
+  return found ? to_number(value, name, most, shown_least) : 0;
 }
 
 std::int64_t BodyReader::signed_number(std::string_view name) {
@@ -141,7 +144,8 @@ bool BodyReader::flag(std::string_view name) {
 }
 
 ChannelType BodyReader::channel_type(std::string_view name) {
-  return static_cast<ChannelType>(number(name, std::numeric_limits<std::uint8_t>::max()));
+  // 0 is the same as none, but nobody should be told to give it.
+  return static_cast<ChannelType>(number(name, std::numeric_limits<std::uint8_t>::max(), 1));
 }
 
 std::uint64_t BodyReader::to_id(dom::element value, std::string_view name) {

@@ -38,9 +38,11 @@ class BodyReader {
 
   // "" when absent.
   std::string text(std::string_view name);
-  // 0 when absent; `most` is inclusive.
+  // 0 when absent; `most` is inclusive. An error tells `shown_least` as the least, where 0 is only
+  // another way to give nothing.
   std::uint64_t number(std::string_view name,
-                       std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
+                       std::uint64_t most = std::numeric_limits<std::uint64_t>::max(),
+                       std::uint64_t shown_least = 0);
   // Also negative ones. 0 when absent.
   std::int64_t signed_number(std::string_view name);
   // 0, 1, true or false; false when absent.
@@ -82,7 +84,8 @@ class BodyReader {
   // The entries of an array; empty when it is absent or, noted as a problem, no array.
   std::vector<simdjson::dom::element> entries(std::string_view name, std::string_view of_what);
   void fail_member(std::string_view name, std::string_view text);
-  std::uint64_t to_number(simdjson::dom::element value, std::string_view name, std::uint64_t most);
+  std::uint64_t to_number(simdjson::dom::element value, std::string_view name, std::uint64_t most,
+                          std::uint64_t shown_least = 0);
   std::uint64_t to_id(simdjson::dom::element value, std::string_view name);
 
   simdjson::dom::object object_;

@@ -129,6 +129,10 @@ void write_nodes(JsonWriter& json, const Services& services, const Receivers& re
 
 Task<void> get_tag(Services& services, Request& request, Response& response) {
   if (!admit_node(services, request, response)) co_return;
+  if (request.query_value("tag_key").empty() && request.query_value("channel_id").empty()) {
+    answer_invalid(response, "channel_id and channel_type are required, or tag_key");
+    co_return;
+  }
   auto tag = co_await load_wanted(services, request);
   if (!tag) {
     answer_error(response, tag.error());

@@ -172,7 +172,8 @@ void read_string(dom::element value, std::string_view name, std::string_view& ou
 }
 
 std::optional<std::uint64_t> read_number(dom::element value, std::string_view name,
-                                         std::uint64_t most, Problems& problems) {
+                                         std::uint64_t most, Problems& problems,
+                                         std::uint64_t shown_least = 0) {
   if (value.is_null()) return std::nullopt;
   const auto type = value.type();
   if (type != dom::element_type::INT64 && type != dom::element_type::UINT64) {
@@ -182,7 +183,8 @@ std::optional<std::uint64_t> read_number(dom::element value, std::string_view na
   }
   std::uint64_t number = 0;
   if (value.get_uint64().get(number) != simdjson::SUCCESS || number > most) {
-    problems.add(name, "must be from 0 to " + std::to_string(most));
+    problems.add(name,
+                 "must be from " + std::to_string(shown_least) + " to " + std::to_string(most));
     return std::nullopt;
   }
   return number;
@@ -278,7 +280,7 @@ void read_fields(dom::object object, Fields& fields, Problems& problems) {
       case Member::is_stream: fields.is_stream = read_flag(value, name, problems); break;
       case Member::channel_type:
         if (const auto type =
-                read_number(value, name, std::numeric_limits<std::uint8_t>::max(), problems)) {
+                read_number(value, name, std::numeric_limits<std::uint8_t>::max(), problems, 1)) {
           fields.channel_type = static_cast<std::uint8_t>(*type);
         }
         break;

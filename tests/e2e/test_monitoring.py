@@ -169,11 +169,17 @@ class Tags(MonitorCase):
             self.assertEqual(found["nodes"][0]["uids"], sorted([agent, visitor]))
 
     def test_an_unknown_tag_is_refused(self):
-        for query in ("", "?tag_key=nonsense", "?tag_key=2:" + fresh("g"),
+        for query in ("?tag_key=nonsense", "?tag_key=2:" + fresh("g"),
                       "?channel_type=2&channel_id=" + fresh("g"), "?tag_key=999:g"):
             with self.subTest(query=query):
                 self.assertEqual(self.assert_error(self.call("GET", "/tag" + query), 400)["msg"],
                                  "tag not found")
+
+    def test_a_tag_without_parameters_says_which_are_missing(self):
+        for query in ("", "?channel_type=2", "?tag_key="):
+            with self.subTest(query=query):
+                self.assertEqual(self.assert_error(self.call("GET", "/tag" + query), 400)["msg"],
+                                 "channel_id and channel_type are required, or tag_key")
 
     def test_a_channel_needs_its_type(self):
         for path in ("/tag", "/tags"):
