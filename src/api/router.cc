@@ -48,6 +48,9 @@ bool served(const Route& route, Port port) {
   return (route.ports == Ports::manager) == (port == Port::manager);
 }
 
+// What never became a request.
+constexpr std::string_view kRefusedRoute = "refused";
+
 // What anybody may call.
 bool is_open(const Route& route, Port port) {
   return route.auth == Auth::open || (route.auth == Auth::open_on_manager && port == Port::manager);
@@ -80,12 +83,18 @@ Needed needed(const Route& route, Port port) {
 
 Router::Router(Services& services, std::span<const Route> routes, Port port)
     : services_(services), port_(port) {
+  // Alerts watch these rise, so they are there before the first one.
+  const auto show_refusals = [this](std::string_view route) {
+    for (const int status : {429, 503}) services_.deps.metrics.show_http_requests(route, status);
+  };
+  show_refusals(kRefusedRoute);
   for (const Route& route : routes) {
     if (!served(route, port)) {
       elsewhere_.insert(route.path);
       continue;
     }
     by_path_[route.path].push_back(&route);
+    if (route.sends != Sends::nothing) show_refusals(route.path);
     services_.route_stats.add_route(route.path);
   }
 }
@@ -231,7 +240,7 @@ void Router::refuse(std::string_view detail, Response& response) {
     case 503: code = errc_name(Errc::overloaded); break;
     default: break;
   }
-  response.route = "refused";
+  response.route = kRefusedRoute;
   answer_error(response, response.status, code, detail);
 }
 

@@ -27,6 +27,7 @@
 #include "gateway/gateway.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
+#include "observe/process_metrics.h"
 #include "partition/command_router.h"
 #include "partition/history.h"
 #include "partition/inbox_directory.h"
@@ -258,6 +259,7 @@ Result<void> Node::Parts::start_core() {
     out += database->metrics_text();
     verifier->append_metrics(out);
     observe::append_log_metrics(out);
+    observe::append_process_metrics(out, kVersion);
   });
   return {};
 }

@@ -39,6 +39,8 @@ constexpr EndCause kUnlisted{"other", kWsNormal, {}};
 
 }  // namespace
 
+std::span<const EndCause> end_causes() { return kCauses; }
+
 const EndCause& end_cause(std::string_view label) {
   const auto* const found =
       std::find_if(std::begin(kCauses), std::end(kCauses),

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace jindou::gateway {
@@ -33,6 +34,9 @@ struct EndCause {
   // Part of every day: no line in the log above level debug.
   bool ordinary = false;
 };
+
+// All of them, in the order of the table.
+std::span<const EndCause> end_causes();
 
 // The entry of a label; one that says nothing for a label that is not in the table.
 const EndCause& end_cause(std::string_view label);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/mutex.h"
+#include "gateway/end_cause.h"
 #include "gateway/shard.h"
 #include "observe/log.h"
 #include "runtime/told_refusals.h"
@@ -82,6 +83,32 @@ struct Countdown {
     return changed.wait_for(lock, time, [this]() JD_REQUIRES(mutex) { return left == 0; });
   }
 };
+
+// A counter that is not there before it counts has nothing to rise from.
+void show_counters(observe::Metrics& metrics) {
+  for (const EndCause& cause : end_causes()) (void)metrics.sessions_cut.with(cause.label);
+  for (const Refusal why : {Refusal::max_connections, Refusal::address_connections,
+                            Refusal::address_rate, Refusal::rate}) {
+    (void)metrics.connections_refused.with(refusal_label(why));
+  }
+  for (const Transport transport :
+       {Transport::tcp, Transport::websocket, Transport::tls, Transport::tls_websocket}) {
+    (void)metrics.sessions.with(transport_name(transport));
+  }
+  for (const char* result : {"ok", "error"}) (void)metrics.connects.with(result);
+  for (const Reason reason : {Reason::auth_fail, Reason::rate_limit}) {
+    (void)metrics.connects.with(std::to_string(raw(reason)));
+  }
+  for (const Reason reason :
+       {Reason::subscriber_not_exist, Reason::in_denylist, Reason::channel_not_exist,
+        Reason::not_allow_send, Reason::not_in_allowlist, Reason::system_error, Reason::ban,
+        Reason::rate_limit, Reason::disband, Reason::send_ban}) {
+    (void)metrics.send_refused.with(std::to_string(raw(reason)));
+  }
+  for (const char* result : {"full", "resumed", "failed"}) {
+    (void)metrics.tls_handshakes.with(result);
+  }
+}
 
 }  // namespace
 
@@ -237,6 +264,7 @@ Gateway::Gateway(const GatewayDeps& deps, GatewayOptions options)
                                               connections_, admission_));
   }
   deps_.directory.attach_control(this);
+  show_counters(deps_.metrics);
 }
 
 Gateway::~Gateway() { stop(); }

@@ -93,26 +93,31 @@ Metrics::Metrics()
       fanout_queue_bytes(gauge(registry_, "jindou_fanout_queue_bytes",
                                "Bytes of committed messages waiting for fan-out.")),
       http_requests_(family(prometheus::BuildCounter(), registry_, "jindou_http_requests_total",
-                            "Answered HTTP requests, by route and status.")) {}
+                            "Answered HTTP requests, by route and status.")) {
+  // A counter that is not there before it counts has nothing to rise from.
+  for (const char* outcome : {"accepted", "duplicate", "refused", "unknown"}) {
+    (void)batch_items.with(outcome);
+  }
+}
 
 void Metrics::count_http_request(std::string_view route, int status) {
-  Counter* found = nullptr;
-  {
-    const MutexLock lock(http_mutex_);
-    std::pair<std::string, int> key(route, status);
-    auto known = http_known_.find(key);
+  http_counter(route, status).Increment();
+}
+
+Counter& Metrics::http_counter(std::string_view route, int status) {
+  const MutexLock lock(http_mutex_);
+  std::pair<std::string, int> key(route, status);
+  auto known = http_known_.find(key);
+  if (known == http_known_.end()) {
+    if (http_known_.size() >= kHttpSeriesMax) key = {"other", 0};
+    known = http_known_.find(key);
     if (known == http_known_.end()) {
-      if (http_known_.size() >= kHttpSeriesMax) key = {"other", 0};
-      known = http_known_.find(key);
-      if (known == http_known_.end()) {
-        Counter& added =
-            http_requests_.Add({{"route", key.first}, {"status", std::to_string(key.second)}});
-        known = http_known_.emplace(std::move(key), &added).first;
-      }
+      Counter& added =
+          http_requests_.Add({{"route", key.first}, {"status", std::to_string(key.second)}});
+      known = http_known_.emplace(std::move(key), &added).first;
     }
-    found = known->second;
   }
-  found->Increment();
+  return *known->second;
 }
 
 std::uint64_t Metrics::add_collector(std::function<void(std::string&)> collect) {

@@ -1,8 +1,11 @@
 """/varz, tags, health, migration result, metrics."""
 
+import re
+import tempfile
 import unittest
 
-from harness import GROUP, PERSON, ServerCase, b64, fresh, wait_until
+import certificates
+from harness import GROUP, PERSON, ROOT, Server, ServerCase, b64, fresh, wait_until
 
 TOKEN = "token-of-this-test"
 
@@ -229,6 +232,55 @@ class System(MonitorCase):
         answer = self.server.request("GET", "/metrics", address=self.server.manager)
         self.assertEqual(answer.status, 200)
         self.assertIn(b"jindou_", answer.body)
+
+    def test_a_look_at_the_manager_port_says_where_to_begin(self):
+        answer = self.server.request("GET", "/", address=self.server.manager)
+        self.assertEqual(answer.status, 200, answer)
+        told = answer.json()
+        self.assertEqual(told["name"], "jindou")
+        self.assertIn("POST /manager/login", told["login"])
+        for path in told["paths"]:
+            with self.subTest(path=path):
+                found = self.server.request("GET", path, address=self.server.manager,
+                                            headers={"token": TOKEN})
+                self.assertNotEqual(found.status, 404, found)
+        self.assertEqual(self.server.request("GET", "/").status, 401)
+
+
+class AllMetrics(unittest.TestCase):
+    """Of a server that has just started, with TLS, which has metrics of its own."""
+
+    OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+
+    @classmethod
+    def setUpClass(cls):
+        directory = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(directory.cleanup)
+        cert, key = certificates.self_signed(directory.name)
+        cls.server = Server({"tlsAddr": "127.0.0.1:0", "wssConfig.certFile": cert,
+                             "wssConfig.keyFile": key}).start()
+        cls.addClassCleanup(cls.server.destroy)
+        cls.text = cls.server.get("/metrics").body.decode()
+
+    def section(self, begin, end):
+        return self.OPERATIONS.split(begin, 1)[1].split(end, 1)[0]
+
+    def test_what_alerts_watch_is_there_from_the_start(self):
+        table = self.section("\nAlert on:\n", "\nEach of these ends")
+        found = re.findall(r"(jindou_\w+)(?:\{(\w+=\"\w+\")\})?", table)
+        self.assertGreater(len(found), 15)
+        for name, label in found:
+            # A histogram has samples of other names.
+            pattern = r"^%s(_bucket|_count)?(\{[^}]*%s[^}]*\})? \S+$" % (name, re.escape(label))
+            if label:
+                pattern = r"^%s\{[^}]*%s[^}]*\} 0$" % (name, re.escape(label))
+            with self.subTest(name=name, label=label):
+                self.assertRegex(self.text, re.compile(pattern, re.MULTILINE))
+
+    def test_the_list_in_the_documentation_is_complete(self):
+        listed = re.findall(r"^\| `(\w+)` ", self.section("\n### All metrics\n", "\n## "), re.MULTILINE)
+        self.assertEqual(sorted(listed), listed)
+        self.assertEqual(listed, sorted(re.findall(r"^# TYPE (\S+) ", self.text, re.MULTILINE)))
 
 
 if __name__ == "__main__":
