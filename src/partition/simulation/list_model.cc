@@ -7,69 +7,48 @@ namespace jindou::partition::simulation {
 
 namespace {
 
-const ChannelKey* channel_of(const Change& change) {
-  if (const auto* upsert = std::get_if<UpsertChannel>(&change)) return &upsert->channel;
-  if (const auto* members = std::get_if<ChangeMembers>(&change)) return &members->channel;
-  if (const auto* gone = std::get_if<DeleteChannel>(&change)) return &gone->channel;
-  return nullptr;
+using Lists = ListModel::Lists;
+
+void change(Lists& lists, const UpsertChannel& upsert) {
+  if (upsert.reset_subscribers) lists[0].clear();
+  lists[0].insert(upsert.subscribers.begin(), upsert.subscribers.end());
 }
+
+void change(Lists& lists, const ChangeMembers& members) {
+  auto& list = lists[static_cast<std::size_t>(members.list)];
+  if (members.operation == ChangeMembers::Operation::replace) list.clear();
+  for (const auto& uid : members.uids) {
+    if (members.operation == ChangeMembers::Operation::remove) {
+      list.erase(uid);
+    } else {
+      list.insert(uid);
+    }
+  }
+}
+
+void change(Lists& lists, const DeleteChannel& /*gone*/) { lists = {}; }
 
 }  // namespace
 
-void ListModel::Outcome::answer(const Result<void>& done) { told_ = done; }
-
-bool ListModel::Outcome::is_unknown() const {
-  return told_ && !told_->has_value() && told_->error().code() == Errc::unknown_outcome;
-}
-
-std::shared_ptr<ListModel::Outcome> ListModel::begin(const Change& change) {
-  auto outcome = std::make_shared<Outcome>();
-  if (const ChannelKey* channel = channel_of(change)) {
-    attempts_[*channel].push_back(Attempt{change, outcome});
-  }
-  return outcome;
+void ListModel::begin(const Change& asked, const SharedOutcome& outcome) {
+  std::visit(
+      [&](const auto& command) {
+        if constexpr (requires(Lists & lists) { change(lists, command); }) {
+          lists_[command.channel].attempt([command](Lists& lists) { change(lists, command); },
+                                          outcome);
+        }
+      },
+      asked);
 }
 
 bool ListModel::allows(const ChannelKey& channel, const Lists& lists) const {
-  std::set<Lists> possible;
-  const auto known = known_.find(channel);
-  possible.insert(known != known_.end() ? known->second : Lists());
-  const auto attempts = attempts_.find(channel);
-  if (attempts == attempts_.end()) return possible.contains(lists);
-  for (const Attempt& attempt : attempts->second) {
-    if (!attempt.outcome->may_hold()) continue;
-    std::set<Lists> next;
-    if (!attempt.outcome->must_hold()) next = possible;
-    for (const Lists& before : possible) next.insert(after(before, attempt.change));
-    possible = std::move(next);
-  }
-  return possible.contains(lists);
+  const auto known = lists_.find(channel);
+  return known != lists_.end() ? known->second.allows(lists) : lists == Lists();
 }
 
-void ListModel::settle(const ChannelKey& channel, Lists lists) {
-  known_[channel] = std::move(lists);
-  attempts_.erase(channel);
-}
-
-ListModel::Lists ListModel::after(Lists lists, const Change& change) {
-  using Operation = ChangeMembers::Operation;
-  if (const auto* upsert = std::get_if<UpsertChannel>(&change)) {
-    if (upsert->reset_subscribers) lists[0].clear();
-    lists[0].insert(upsert->subscribers.begin(), upsert->subscribers.end());
-  } else if (const auto* members = std::get_if<ChangeMembers>(&change)) {
-    auto& list = lists[static_cast<std::size_t>(members->list)];
-    if (members->operation == Operation::replace) list.clear();
-    for (const auto& uid : members->uids) {
-      if (members->operation == Operation::remove) {
-        list.erase(uid);
-      } else {
-        list.insert(uid);
-      }
-    }
-  } else if (std::holds_alternative<DeleteChannel>(change)) {
-    lists = {};
-  }
-  return lists;
+bool ListModel::is_open(const ChannelKey& channel) const {
+  const auto known = lists_.find(channel);
+  return known != lists_.end() && known->second.is_open();
 }
 
 }  // namespace jindou::partition::simulation

@@ -1,9 +1,12 @@
 // simulate [--seed N] [--seeds COUNT] [--steps STEPS]: runs simulations from the command line, to
 // replay a failing seed or to search for one.
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <numeric>
 #include <string_view>
 
 #include "partition/simulation/simulation.h"
@@ -25,32 +28,21 @@ int main(int argc, char** argv) {
     const auto summary =
         jindou::partition::simulation::run_simulation(seed + i, static_cast<int>(steps));
     if (!summary.violation.empty()) {
-      std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed + i),
-                  summary.violation.c_str());
+      std::fputs(fmt::format("seed {}: {}\n", seed + i, summary.violation).c_str(), stdout);
       return 1;
     }
-    total.sends += summary.sends;
-    total.acknowledged += summary.acknowledged;
-    total.duplicates += summary.duplicates;
-    total.unknown += summary.unknown;
-    total.power_cuts += summary.power_cuts;
-    total.failures += summary.failures;
-    total.loads += summary.loads;
-    total.failed_reads += summary.failed_reads;
-    total.resumed += summary.resumed;
+    total.add(summary);
   }
-  std::printf(
-      "%llu seeds from %llu, %llu steps each: %llu sends, %llu acknowledged, %llu duplicates, "
-      "%llu unknown, %llu power cuts, %llu failed commits, %llu index loads, "
-      "%llu failed reads, %llu changes of lists resumed; no violation\n",
-      static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(seed),
-      static_cast<unsigned long long>(steps), static_cast<unsigned long long>(total.sends),
-      static_cast<unsigned long long>(total.acknowledged),
-      static_cast<unsigned long long>(total.duplicates),
-      static_cast<unsigned long long>(total.unknown),
-      static_cast<unsigned long long>(total.power_cuts),
-      static_cast<unsigned long long>(total.failures), static_cast<unsigned long long>(total.loads),
-      static_cast<unsigned long long>(total.failed_reads),
-      static_cast<unsigned long long>(total.resumed));
+  const auto changes =
+      std::accumulate(total.changes.begin(), total.changes.end(), std::uint64_t{0});
+  std::fputs(
+      fmt::format("{} seeds from {}, {} steps each: {} sends, {} acknowledged, {} duplicates, {} "
+                  "unknown, {} changes, {} power cuts, {} failed commits, {} index loads, {} "
+                  "failed reads, {} changes of lists resumed; no violation\n",
+                  seeds, seed, steps, total.sends, total.acknowledged, total.duplicates,
+                  total.unknown, changes, total.power_cuts, total.failures, total.loads,
+                  total.failed_reads, total.resumed)
+          .c_str(),
+      stdout);
   return 0;
 }

@@ -4,6 +4,19 @@
 
 namespace jindou::partition::simulation {
 
+void Summary::add(const Summary& other) {
+  sends += other.sends;
+  acknowledged += other.acknowledged;
+  duplicates += other.duplicates;
+  unknown += other.unknown;
+  power_cuts += other.power_cuts;
+  failures += other.failures;
+  loads += other.loads;
+  failed_reads += other.failed_reads;
+  resumed += other.resumed;
+  for (std::size_t kind = 0; kind < changes.size(); ++kind) changes[kind] += other.changes[kind];
+}
+
 Summary run_simulation(std::uint64_t seed, int steps) {
   World world(seed);
   return world.run(steps);

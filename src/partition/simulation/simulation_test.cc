@@ -12,13 +12,7 @@ TEST(Simulation, AcknowledgedMessagesSurvivePowerCutsAndFailuresUnderManySeeds) 
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     const Summary summary = run_simulation(seed, 400);
     ASSERT_EQ(summary.violation, "") << "replay with: simulate --seed " << seed;
-    total.acknowledged += summary.acknowledged;
-    total.duplicates += summary.duplicates;
-    total.power_cuts += summary.power_cuts;
-    total.failures += summary.failures;
-    total.loads += summary.loads;
-    total.failed_reads += summary.failed_reads;
-    total.resumed += summary.resumed;
+    total.add(summary);
   }
   // The dice must really have thrown everything.
   EXPECT_GT(total.acknowledged, 10'000U);

@@ -1,8 +1,12 @@
 // What a simulation has seen.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <variant>
+
+#include "partition/change.h"
 
 namespace jindou::partition::simulation {
 
@@ -18,6 +22,9 @@ struct Summary {
   std::uint64_t loads = 0;
   std::uint64_t failed_reads = 0;
   std::uint64_t resumed = 0;  // changes of lists that a power cut interrupted
+  std::array<std::uint64_t, std::variant_size_v<Change>> changes{};  // by kind
+
+  void add(const Summary& other);
 };
 
 }  // namespace jindou::partition::simulation

@@ -30,6 +30,7 @@ void World::post_committed(std::shared_ptr<const CommittedBatch> batch) {
 void World::restart() {
   partitions_.clear();
   inboxes_ = make_inboxes();
+  forget_what_was_read();
   PartitionOptions options;
   options.channels_max = 3;
   options.index_generation_entries = 7;
@@ -46,6 +47,12 @@ void World::restart() {
         std::make_unique<Partition>(static_cast<PartitionId>(i), deps, options, [] {}));
     if (!partitions_.back()->open()) fail("a partition does not open");
   }
+}
+
+// As the server does whenever the store was opened.
+void World::forget_what_was_read() {
+  inboxes_->clear();
+  if (!accounts_.load(disk_, kPartitions)) fail("system accounts cannot be read");
 }
 
 void World::step() {
@@ -71,6 +78,7 @@ void World::step() {
       if (chance(20)) {
         check_lists(ChannelKey("g" + std::to_string(roll(7)), ChannelType::group));
       }
+      if (chance(4)) check_facts(false);
       break;
     case 8:
     case 9:
@@ -86,6 +94,7 @@ void World::step() {
       } else if (chance(10)) {
         ++summary_.failures;
         disk_.fail_one(chance(50));
+        forget_what_was_read();
       }
   }
 }

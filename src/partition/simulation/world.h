@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "partition/inbox_directory.h"
 #include "partition/partition.h"
+#include "partition/simulation/fact_model.h"
 #include "partition/simulation/failing_reader.h"
 #include "partition/simulation/list_model.h"
 #include "partition/simulation/memory_store.h"
@@ -76,6 +77,7 @@ class World final : public EffectSink {
 
   // The server is started on what the store has.
   void restart();
+  void forget_what_was_read();
   void step();
   void pump_some();
   void power_cut();
@@ -96,6 +98,11 @@ class World final : public EffectSink {
 
   // world_changes.cc
   void change();
+  void change_tokens(const std::string& uid);
+  void change_outbox(const std::string& uid);
+  void change_settings(const ChannelKey& group);
+  // Has the partition whose it is evaluate it; the models hear of it.
+  SharedOutcome ask(Change what);
   // All of a partition that are not from the last few seconds.
   void drop_tombstones();
 
@@ -116,6 +123,8 @@ class World final : public EffectSink {
   // Read at any time, also while a change is under way.
   ListModel::Lists check_lists(const ChannelKey& group);
 
+  // All that the model of facts knows of, at any time; `settled`: nothing is on its way.
+  void check_facts(bool settled);
   bool is_changing(const ChannelKey& group);
 
   // Everything that was begun is done, and memory agrees with the store.
@@ -136,6 +145,7 @@ class World final : public EffectSink {
   std::set<std::pair<ChannelKey, std::uint64_t>> deleted_;  // asked to be deleted
   bool may_expire_ = false;
   ListModel lists_;
+  FactModel facts_{kPartitions};
   Summary summary_;
   std::map<SendKey, std::set<std::string>> attempted_;
   std::map<SendKey, Known> first_;

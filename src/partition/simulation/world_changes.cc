@@ -9,8 +9,20 @@ void World::change() {
   const ChannelKey group("g" + std::to_string(roll(7)), ChannelType::group);
   const std::string uid = "u" + std::to_string(roll(4));
   Change what;
-  switch (roll(12)) {
+  switch (roll(18)) {
     case 8: return drop_tombstones();
+    case 11:
+    case 12: return change_tokens(uid);
+    case 13:
+    case 14: return change_outbox(uid);
+    case 15: return change_settings(group);
+    case 16: {
+      ChangeSystemAccounts accounts;
+      accounts.add = chance(50);
+      for (auto n = roll(3); n > 0; --n) accounts.uids.push_back("u" + std::to_string(roll(4)));
+      what = accounts;
+      break;
+    }
     case 0: {
       UpsertChannel upsert;
       upsert.channel = group;
@@ -87,9 +99,8 @@ void World::change() {
                                         return expired.keys.size() < 3;
                                       });
       if (!scanned) fail("a scan fails");
-      const auto& partition = partitions_[raw(expired.partition)];
-      partition->execute(Change(std::move(expired)), [](const Result<void>&) {});
-      return;
+      what = expired;
+      break;
     }
     default: {
       if (!chance(30)) return;
@@ -98,15 +109,37 @@ void World::change() {
       what = gone;
     }
   }
-  const std::string owner = std::visit(
-      [](const auto& value) -> std::string {
-        if constexpr (requires { value.channel; }) return value.channel.id;
-        return {};
+  ask(std::move(what));
+}
+
+namespace {
+
+PartitionId partition_of(const Change& change) {
+  return std::visit(
+      [](const auto& command) {
+        if constexpr (requires { command.partition; }) {
+          return command.partition;
+        } else if constexpr (requires { command.channel; }) {
+          return partition_for(command.channel.id, kPartitions);
+        } else if constexpr (requires { command.uid; }) {
+          return partition_for(command.uid, kPartitions);
+        } else {
+          return partition_for(kSystemUid, kPartitions);
+        }
       },
-      what);
-  const auto outcome = lists_.begin(what);
-  partitions_[raw(partition_for(owner, kPartitions))]->execute(
+      change);
+}
+
+}  // namespace
+
+SharedOutcome World::ask(Change what) {
+  auto outcome = std::make_shared<Outcome>();
+  lists_.begin(what, outcome);
+  facts_.begin(what, outcome);
+  ++summary_.changes[what.index()];
+  partitions_[raw(partition_of(what))]->execute(
       std::move(what), [outcome](const Result<void>& done) { outcome->answer(done); });
+  return outcome;
 }
 
 void World::drop_tombstones() {
@@ -120,8 +153,76 @@ void World::drop_tombstones() {
                                     return true;
                                   });
   if (!scanned) fail("a scan fails");
-  auto& partition = *partitions_[raw(drop.partition)];
-  partition.execute(Change(std::move(drop)), [](const Result<void>&) {});
+  ask(std::move(drop));
+}
+
+void World::change_tokens(const std::string& uid) {
+  const auto device = static_cast<DeviceFlag>(roll(3));
+  if (chance(30)) {
+    ClearTokens clear;
+    clear.uid = uid;
+    if (chance(50)) clear.device_flag = device;
+    ask(clear);
+  } else {
+    ask(StoreToken{uid, device, chance(50) ? DeviceLevel::master : DeviceLevel::slave,
+                   "t" + std::to_string(roll(3)), chance(30)});
+  }
+}
+
+// What the webhook and the synchronisation of commands remember.
+void World::change_outbox(const std::string& uid) {
+  switch (roll(4)) {
+    case 0: {
+      AdvanceWebhook webhook;
+      webhook.partition = static_cast<PartitionId>(roll(kPartitions));
+      if (chance(70)) webhook.notified_to = roll(200);
+      if (chance(70)) webhook.offline_to = roll(200);
+      ask(webhook);
+      break;
+    }
+    case 1: {
+      RecordPresenceEvent presence;
+      presence.uid = uid;
+      presence.session_id = 1 + roll(3);
+      presence.online = chance(50);
+      presence.at_ns = static_cast<std::int64_t>(++generated_);
+      presence.text = "p" + std::to_string(generated_);
+      ask(presence);
+      break;
+    }
+    case 2: {
+      ForgetPresenceEvents forget;
+      forget.partition = static_cast<PartitionId>(roll(kPartitions));
+      const auto prefix = store::presence_event_prefix(forget.partition);
+      const auto scanned = disk_.scan(store::Table::main, prefix, store::after_prefix(prefix),
+                                      [&](std::string_view key, std::string_view) {
+                                        if (chance(70)) forget.keys.emplace_back(key);
+                                        return true;
+                                      });
+      if (!scanned) fail("a scan fails");
+      ask(forget);
+      break;
+    }
+    default: {
+      RecordCommandSync sync;
+      sync.uid = uid;
+      for (auto n = roll(3); n > 0; --n) {
+        sync.positions.push_back(
+            {ChannelKey("g" + std::to_string(roll(7)), ChannelType::group), roll(20)});
+      }
+      ask(sync);
+    }
+  }
+}
+
+void World::change_settings(const ChannelKey& group) {
+  // It does not wait behind a long change of the lists, which may set flags at its decision.
+  if (lists_.is_open(group)) return;
+  SetRetention retention;
+  retention.channel = group;
+  if (chance(50)) retention.max_age_seconds = roll(100);
+  if (chance(50)) retention.max_count = roll(100);
+  ask(retention);
 }
 
 }  // namespace jindou::partition::simulation

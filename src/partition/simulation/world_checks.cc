@@ -8,6 +8,7 @@
 namespace jindou::partition::simulation {
 
 void World::check_store() {
+  check_facts(true);
   check_conversations();
   const History history(disk_, clock_, kPartitions, kFingerprintSeed);
   std::map<ChannelKey, std::map<std::uint64_t, Message>> stored;
@@ -149,6 +150,13 @@ ListModel::Lists World::check_lists(const ChannelKey& group) {
   return lists;
 }
 
+void World::check_facts(bool settled) {
+  const auto wrong = facts_.find_wrong(disk_);
+  if (!wrong) return fail("facts cannot be read");
+  if (!wrong->empty()) return fail("not what was stored: " + *wrong);
+  if (settled && !facts_.settle(disk_)) fail("facts cannot be read");
+}
+
 bool World::is_changing(const ChannelKey& group) {
   const auto cursor = disk_.open_cursor(store::Table::main);
   const auto change = store::load_list_change(*cursor, partition_for(group.id, kPartitions), group);
@@ -172,6 +180,9 @@ void World::check_nothing_left() {
     std::sort(known.begin(), known.end());
     if (known != *subscribers) return fail("memory disagrees with the rows in " + group.id);
   }
+  SystemAccounts stored;
+  if (!stored.load(disk_, kPartitions)) return fail("system accounts cannot be read");
+  if (stored.list() != accounts_.list()) fail("memory disagrees with the system accounts");
 }
 
 void World::collect(std::map<ChannelKey, std::map<std::uint64_t, Message>>& stored) {

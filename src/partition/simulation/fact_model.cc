@@ -1,0 +1,224 @@
+#include "partition/simulation/fact_model.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "store/keys.h"
+#include "store/records.h"
+
+namespace jindou::partition::simulation {
+
+namespace {
+
+using Rows = FactModel::Rows;
+
+// A channel record without what follows from messages. That of a channel nobody has set anything of
+// is none.
+void put_settings(Rows& rows, const std::string& key, const store::ChannelRecord& record) {
+  store::ChannelRecord settings;
+  settings.flags = record.flags;
+  settings.retention_seconds = record.retention_seconds;
+  settings.retention_count = record.retention_count;
+  const std::string bytes = store::encode(settings);
+  if (bytes == store::encode(store::ChannelRecord())) {
+    rows.erase(key);
+  } else {
+    rows[key] = bytes;
+  }
+}
+
+store::ChannelRecord settings_in(const Rows& rows, const std::string& key) {
+  const auto it = rows.find(key);
+  return it == rows.end() ? store::ChannelRecord() : *store::decode_channel(it->second);
+}
+
+}  // namespace
+
+// Adds the attempt to the fact that a command changes.
+class FactModel::Begin {
+ public:
+  Begin(FactModel& model, const SharedOutcome& outcome) : model_(model), outcome_(outcome) {}
+
+  void operator()(const UpsertChannel& command) const {
+    settings(command.channel,
+             [flags = command.flags](store::ChannelRecord& record) { record.flags = flags; });
+  }
+  void operator()(const DeleteChannel& command) const {
+    settings(command.channel, [](store::ChannelRecord& record) {
+      record.flags.disband = true;
+      record.retention_seconds.reset();
+      record.retention_count.reset();
+    });
+  }
+  void operator()(const SetRetention& command) const {
+    settings(command.channel, [command](store::ChannelRecord& record) {
+      record.retention_seconds = command.max_age_seconds;
+      record.retention_count = command.max_count;
+    });
+  }
+  void operator()(const StoreToken& command) const {
+    const PartitionId partition = of(command.uid);
+    store::TokenRecord record;
+    record.token = command.token;
+    record.level = command.level;
+    put("tokens of " + command.uid, {store::device_token_prefix(partition, command.uid)},
+        store::device_token_key(partition, command.uid, command.device_flag),
+        store::encode(record));
+  }
+  void operator()(const ClearTokens& command) const {
+    const PartitionId partition = of(command.uid);
+    const auto wanted = command.device_flag
+                            ? store::device_token_key(partition, command.uid, *command.device_flag)
+                            : std::string();
+    fact("tokens of " + command.uid, {store::device_token_prefix(partition, command.uid)})
+        .rows.attempt(
+            [wanted](Rows& rows) {
+              for (auto& [key, bytes] : rows) {
+                if (!wanted.empty() && key != wanted) continue;
+                store::TokenRecord record = *store::decode_token(bytes);
+                record.token.clear();
+                bytes = store::encode(record);
+              }
+            },
+            outcome_);
+  }
+  void operator()(const ChangeSystemAccounts& command) const {
+    const PartitionId partition = of(kSystemUid);
+    fact("system accounts", {store::system_account_prefix(partition)})
+        .rows.attempt(
+            [command, partition](Rows& rows) {
+              for (const auto& uid : command.uids) {
+                rows.erase(store::system_account_key(partition, uid));
+                if (command.add) rows[store::system_account_key(partition, uid)];
+              }
+            },
+            outcome_);
+  }
+  void operator()(const RecordCommandSync& command) const {
+    const std::string key = store::command_sync_key(of(command.uid), command.uid);
+    store::CommandSyncRecord record;
+    for (const auto& [channel, seq] : command.positions) record.positions.push_back({channel, seq});
+    const std::string bytes = record.positions.empty() ? std::string() : store::encode(record);
+    fact("command sync of " + command.uid, {key})
+        .rows.attempt(
+            [key, bytes](Rows& rows) {
+              rows.clear();
+              if (!bytes.empty()) rows[key] = bytes;
+            },
+            outcome_);
+  }
+  void operator()(const AdvanceWebhook& command) const {
+    const std::string key = store::webhook_cursor_key(command.partition);
+    fact("webhook " + std::to_string(raw(command.partition)), {key})
+        .rows.attempt(
+            [key, command](Rows& rows) {
+              if (!command.notified_to && !command.offline_to) return;
+              store::WebhookCursorRecord cursor;
+              if (rows.contains(key)) cursor = *store::decode_webhook_cursor(rows[key]);
+              cursor.notified_to = std::max(cursor.notified_to, command.notified_to.value_or(0));
+              cursor.offline_to = std::max(cursor.offline_to, command.offline_to.value_or(0));
+              rows[key] = store::encode(cursor);
+            },
+            outcome_);
+  }
+  void operator()(const RecordPresenceEvent& command) const {
+    const PartitionId partition = of(command.uid);
+    const auto session =
+        store::online_session_key(partition, command.uid, command.device_flag, command.session_id);
+    presence(partition).rows.attempt(
+        [command, partition, session](Rows& rows) {
+          rows.erase(session);
+          if (command.online) rows[session];
+          rows[store::presence_event_key(partition, command.at_ns, command.session_id,
+                                         command.online)] = command.text;
+        },
+        outcome_);
+  }
+  void operator()(const ForgetPresenceEvents& command) const {
+    presence(command.partition)
+        .rows.attempt(
+            [command](Rows& rows) {
+              for (const auto& key : command.keys) rows.erase(key);
+            },
+            outcome_);
+  }
+  template <class Other>
+  void operator()(const Other& /*command*/) const {}
+
+ private:
+  PartitionId of(std::string_view id) const { return partition_for(id, model_.partitions_); }
+  Fact& fact(const std::string& name, std::vector<std::string> prefixes) const {
+    Fact& found = model_.facts_[name];
+    found.prefixes = std::move(prefixes);
+    return found;
+  }
+  Fact& presence(PartitionId partition) const {
+    return fact("presence " + std::to_string(raw(partition)),
+                {store::online_session_prefix(partition), store::presence_event_prefix(partition)});
+  }
+  void put(const std::string& name, std::vector<std::string> prefixes, std::string key,
+           std::string value) const {
+    fact(name, std::move(prefixes))
+        .rows.attempt(
+            [key = std::move(key), value = std::move(value)](Rows& rows) { rows[key] = value; },
+            outcome_);
+  }
+  template <class Set>
+  void settings(const ChannelKey& channel, const Set& set) const {
+    const std::string key = store::channel_key(of(channel.id), channel);
+    Fact& settings = fact("settings of " + channel.id, {key});
+    settings.is_channel = true;
+    settings.rows.attempt(
+        [key, set](Rows& rows) {
+          store::ChannelRecord record = settings_in(rows, key);
+          set(record);
+          put_settings(rows, key, record);
+        },
+        outcome_);
+  }
+
+  FactModel& model_;
+  const SharedOutcome& outcome_;
+};
+
+void FactModel::begin(const Change& change, const SharedOutcome& outcome) {
+  std::visit(Begin(*this, outcome), change);
+}
+
+Result<FactModel::Rows> FactModel::load(const store::Reader& reader, const Fact& fact) {
+  Rows rows;
+  for (const auto& prefix : fact.prefixes) {
+    JD_CHECK_OK(reader.scan(store::Table::main, prefix, store::after_prefix(prefix),
+                            [&rows](std::string_view key, std::string_view value) {
+                              rows.emplace(key, value);
+                              return true;
+                            }));
+  }
+  if (fact.is_channel) {
+    const Rows records = std::exchange(rows, {});
+    for (const auto& [key, bytes] : records) {
+      JD_TRY(const store::ChannelRecord record, store::decode_channel(bytes));
+      put_settings(rows, key, record);
+    }
+  }
+  return rows;
+}
+
+Result<std::string> FactModel::find_wrong(const store::Reader& reader) const {
+  for (const auto& [name, fact] : facts_) {
+    JD_TRY(const Rows rows, load(reader, fact));
+    if (!fact.rows.allows(rows)) return name;
+  }
+  return std::string();
+}
+
+Result<void> FactModel::settle(const store::Reader& reader) {
+  for (auto& [name, fact] : facts_) {
+    JD_TRY(Rows rows, load(reader, fact));
+    fact.rows.settle(std::move(rows));
+  }
+  return {};
+}
+
+}  // namespace jindou::partition::simulation
