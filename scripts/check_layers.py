@@ -40,12 +40,6 @@ SIDEWAYS_ALLOWED = {("app", "bench")}
 # Circles that were there before they were looked for, by the units that include each other. None
 # may grow, none may be added; whoever opens one removes its line.
 KNOWN_CIRCLES = [
-    # The router asks every routes file for its routes.
-    frozenset(f"api/{name}" for name in (
-        "channel_routes", "command_sync_routes", "connection_routes", "conversation_routes",
-        "directory_routes", "docs_routes", "event_routes", "history_routes", "manager_routes",
-        "monitor_routes", "openapi_document", "retention_routes", "router", "send_routes",
-        "stream_routes", "streamv2_routes", "system_routes", "tag_routes", "user_routes")),
     # A shard holds its connections, and each of them asks its shard.
     frozenset({"gateway/connection", "gateway/shard"}),
 ]

@@ -2,10 +2,12 @@
 
 #include <utility>
 
+#include "api/all_routes.h"
+
 namespace jindou::api {
 
 ApiServer::ApiServer(ApiDeps deps, const ApiOptions& options)
-    : services_(std::move(deps), options),
+    : services_(std::move(deps), options, document_of_all_routes),
       router_(services_, all_routes()),
       server_(services_.deps.shards, router_, services_.deps.clock, services_.options.http),
       manager_router_(services_, all_routes(), Port::manager),

@@ -5,7 +5,6 @@
 
 #include "api/answers.h"
 #include "api/docs_page.h"
-#include "api/openapi_document.h"
 
 namespace jindou::api {
 namespace {
@@ -75,9 +74,8 @@ Task<void> get_docs_slash(Services& services, Request& request, Response& respon
 Task<void> get_openapi(Services& services, Request&, Response& response) {
   if (!admit_docs(services, response)) co_return;
   // Some milliseconds at the first request.
-  auto work = [version = services.options.version]() -> Result<const std::string*> {
-    static const std::string kText =
-        openapi::document(all_routes(), openapi::all_operations(), version);
+  auto work = [&services]() -> Result<const std::string*> {
+    static const std::string kText = services.document(services.options.version);
     return &kText;
   };
   const auto document = co_await services.deps.blocking.run(std::move(work));

@@ -46,7 +46,8 @@ std::string_view tag_name(Tag tag) {
   return "System";
 }
 
-const Operation* find_operation(std::span<const Operation> operations, const Route& route) {
+const Operation* find_operation(std::span<const Operation> operations,
+                                const DocumentedRoute& route) {
   const auto found = std::ranges::find_if(operations, [&route](const Operation& operation) {
     return operation.method == route.method && operation.path == route.path;
   });
@@ -117,7 +118,7 @@ void write_error_reference(JsonWriter& json, std::string_view status) {
   json.end_object();
 }
 
-void write_responses(JsonWriter& json, const Route& route, const Operation& operation) {
+void write_responses(JsonWriter& json, const DocumentedRoute& route, const Operation& operation) {
   json.begin_object("responses");
   if (operation.succeeds) {
     if (operation.answer.empty()) {
@@ -146,11 +147,9 @@ void write_responses(JsonWriter& json, const Route& route, const Operation& oper
   }
   const bool takes_input = !operation.body.empty() || !operation.query.empty();
   if (takes_input && !special(400)) write_error_reference(json, "400");
-  const bool guarded = route.auth != Auth::open || operation.guarded;
+  const bool guarded = route.asks_for_credential || operation.guarded;
   if (guarded && !special(401)) write_error_reference(json, "401");
-  const bool permission =
-      !route.resource.empty() || (route.ports != Ports::api && route.method != Verb::get);
-  if (permission && !special(403)) write_error_reference(json, "403");
+  if (route.asks_for_permission && !special(403)) write_error_reference(json, "403");
   if (!operation.body.empty() && !special(413)) write_error_reference(json, "413");
   for (const unsigned status : {429U, 500U, 503U}) {
     if (!special(status)) write_error_reference(json, std::to_string(status));
@@ -158,7 +157,7 @@ void write_responses(JsonWriter& json, const Route& route, const Operation& oper
   json.end_object();
 }
 
-void write_operation(JsonWriter& json, const Route& route, const Operation& operation) {
+void write_operation(JsonWriter& json, const DocumentedRoute& route, const Operation& operation) {
   const std::string method = lower(to_string(route.method));
   json.begin_object(method);
   json.string("operationId", operation_id(method, route.path));
@@ -168,13 +167,13 @@ void write_operation(JsonWriter& json, const Route& route, const Operation& oper
   json.string("summary", route.summary);
   if (!operation.description.empty()) json.string("description", operation.description);
   if (operation.deprecated) json.boolean("deprecated", true);
-  if (route.ports != Ports::api) {
+  if (route.on_manager_port) {
     json.begin_array("x-ports");
-    if (route.ports == Ports::both) json.string("api");
+    if (route.on_api_port) json.string("api");
     json.string("manager");
     json.end_array();
   }
-  if (route.auth == Auth::open && !operation.guarded) {
+  if (!route.asks_for_credential && !operation.guarded) {
     json.begin_array("security");
     json.end_array();
   }
@@ -277,7 +276,7 @@ std::span<const Operation> all_operations() {
   return kOperations;
 }
 
-std::string document(std::span<const Route> routes, std::span<const Operation> operations,
+std::string document(std::span<const DocumentedRoute> routes, std::span<const Operation> operations,
                      std::string_view version) {
   std::string out;
   out.reserve(std::size_t{200} << 10);
@@ -300,7 +299,7 @@ std::string document(std::span<const Route> routes, std::span<const Operation> o
   }
   for (const std::string_view path : paths) {
     bool opened = false;
-    for (const Route& route : routes) {
+    for (const DocumentedRoute& route : routes) {
       if (route.path != path) continue;
       const Operation* operation = find_operation(operations, route);
       if (operation == nullptr) continue;

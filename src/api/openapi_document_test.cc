@@ -1,12 +1,12 @@
-#include "api/openapi_document.h"
-
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
 #include <set>
 #include <string>
 
+#include "api/all_routes.h"
 #include "api/http_types.h"
+#include "api/openapi_operations.h"
 
 namespace jindou::api::openapi {
 namespace {
@@ -26,7 +26,7 @@ std::set<std::string> route_names() {
 class OpenApiDocument : public testing::Test {
  protected:
   void SetUp() override {
-    text_ = document(all_routes(), all_operations(), "1.2.3");
+    text_ = document_of_all_routes("1.2.3");
     ASSERT_EQ(parser_.parse(text_).get(root_), simdjson::SUCCESS) << text_.substr(0, 500);
   }
 

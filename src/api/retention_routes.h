@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "api/router.h"
+#include "api/route.h"
 
 namespace jindou::api {
 

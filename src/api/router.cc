@@ -4,42 +4,10 @@
 #include <iterator>
 
 #include "api/answers.h"
-#include "api/channel_routes.h"
-#include "api/command_sync_routes.h"
-#include "api/connection_routes.h"
-#include "api/conversation_routes.h"
-#include "api/directory_routes.h"
-#include "api/docs_routes.h"
-#include "api/event_routes.h"
-#include "api/history_routes.h"
-#include "api/manager_routes.h"
-#include "api/monitor_routes.h"
-#include "api/retention_routes.h"
-#include "api/send_routes.h"
-#include "api/stream_routes.h"
-#include "api/streamv2_routes.h"
 #include "api/strict_check.h"
-#include "api/system_routes.h"
-#include "api/tag_routes.h"
-#include "api/user_routes.h"
 #include "base/edit_distance.h"
 
 namespace jindou::api {
-
-std::span<const Route> all_routes() {
-  static const std::vector<Route> kRoutes = [] {
-    std::vector<Route> all;
-    for (const std::span<const Route> group :
-         {send_routes(), command_sync_routes(), history_routes(), event_routes(), stream_routes(),
-          streamv2_routes(), channel_routes(), retention_routes(), conversation_routes(),
-          directory_routes(), user_routes(), connection_routes(), monitor_routes(), tag_routes(),
-          manager_routes(), system_routes(), docs_routes()}) {
-      all.insert(all.end(), group.begin(), group.end());
-    }
-    return all;
-  }();
-  return kRoutes;
-}
 
 namespace {
 

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/all_routes.h"
 #include "api/router.h"
 #include "base/mutex.h"
 #include "conversation/conversation_reader.h"
@@ -154,7 +155,7 @@ class RoutesTest : public testing::Test {
       kicked_ = uid + "/" + (flag ? std::to_string(raw(*flag)) : "all") + "/" + std::string(text);
     };
     router_.reset();
-    services_ = std::make_unique<Services>(std::move(deps), options);
+    services_ = std::make_unique<Services>(std::move(deps), options, document_of_all_routes);
     services_->deps.damage = [this] { return damage_; };
     services_->deps.warnings = [this] { return warnings_; };
     router_ = std::make_unique<Router>(*services_, all_routes());

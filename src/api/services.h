@@ -145,9 +145,14 @@ struct ApiOptions {
 
 // What a handler gets. Shared by all shards: everything in it is thread-safe or constant.
 struct Services {
-  Services(ApiDeps dependencies, ApiOptions api_options)
+  // `document_writer` makes the OpenAPI document of the routes that are served; a function, because
+  // it knows all routes and each of them knows this.
+  using DocumentWriter = std::string (*)(std::string_view version);
+
+  Services(ApiDeps dependencies, ApiOptions api_options, DocumentWriter document_writer)
       : deps(std::move(dependencies)),
         options(std::move(api_options)),
+        document(document_writer),
         access(options.access, deps.clock),
         items_accepted(deps.metrics.batch_items.with("accepted")),
         items_duplicate(deps.metrics.batch_items.with("duplicate")),
@@ -156,6 +161,7 @@ struct Services {
 
   ApiDeps deps;
   const ApiOptions options;
+  const DocumentWriter document;
   Access access;
   observe::Counter& items_accepted;
   observe::Counter& items_duplicate;

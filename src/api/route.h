@@ -1,0 +1,46 @@
+// One route: its path, its handler and who may call it. Each <group>_routes.h has a table of them.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "api/access.h"
+#include "api/http_types.h"
+#include "api/services.h"
+
+namespace jindou::api {
+
+// Answers one request. Both outlive the task.
+using RouteHandler = Task<void> (*)(Services& services, Request& request, Response& response);
+
+enum class Auth : std::uint8_t {
+  // API port: the header "token" must carry managerToken, when one is configured. Manager port:
+  // that token or the JWT of a login, always.
+  manager,
+  // The same on the API port, nothing on the manager port: login and metrics.
+  open_on_manager,
+  // Nothing anywhere: probes.
+  open,
+};
+
+// What a request hands to the core.
+enum class Sends : std::uint8_t { nothing, message, batch };
+
+// Members are constants: the table is also what documentation is made from.
+struct Route {
+  Verb method;  // get also answers HEAD
+  std::string_view path;
+  RouteHandler handler;
+  Auth auth;
+  std::string_view summary;
+  Ports ports = Ports::api;
+  // What the caller must have a permission for, on either port: "slotMigrate" with 'w'. Empty on
+  // the API port and for reads: nothing. Empty for any other method on the manager port: writing to
+  // the first part of the path ("conn" for /conn/kick).
+  std::string_view resource = {};
+  char action = 'w';
+  // Its requests go to the core as messages: they are refused by their header while it is full.
+  Sends sends = Sends::nothing;
+};
+
+}  // namespace jindou::api
