@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "api/answers.h"
-#include "api/await_callback.h"
 #include "api/body_reader.h"
 #include "api/query.h"
 #include "api/text_formats.h"
 #include "model/id_rules.h"
+#include "runtime/await_callback.h"
 
 namespace jindou::api {
 namespace {
@@ -183,7 +183,7 @@ Task<ConnectionPage> collect_connections(Services& services, ConnectionQuery que
   auto begin = [&](std::function<void(ConnectionPage)> complete) {
     services.deps.collect_connections(std::move(query), std::move(complete));
   };
-  co_return co_await await_callback<ConnectionPage>(begin);
+  co_return co_await runtime::await_callback<ConnectionPage>(begin);
 }
 
 void write_connection(JsonWriter& json, const ConnectionInfo& connection, std::uint64_t node_id,

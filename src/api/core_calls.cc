@@ -4,8 +4,8 @@
 #include <memory>
 #include <utility>
 
-#include "api/await_callback.h"
 #include "base/mutex.h"
+#include "runtime/await_callback.h"
 
 namespace jindou::api {
 namespace {
@@ -44,7 +44,7 @@ Task<Result<T>> await_core(Services& services, Request& request, Post& post) {
     watch.set_deadline(request_deadline(services));
     watch.link(*request.deadlines);
   };
-  co_return co_await await_callback<Result<T>>(begin);
+  co_return co_await runtime::await_callback<Result<T>>(begin);
 }
 
 // Several changes under way: what came first of their errors, and how many are still to come.
@@ -98,7 +98,7 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
     watch.set_deadline(deadline);
     watch.link(*request.deadlines);
   };
-  co_return co_await await_callback<Outcome>(begin);
+  co_return co_await runtime::await_callback<Outcome>(begin);
 }
 
 Task<Result<void>> change(Services& services, Request& request, partition::Change change) {

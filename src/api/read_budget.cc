@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "api/await_callback.h"
+#include "runtime/await_callback.h"
 
 namespace jindou::api {
 
@@ -31,7 +31,7 @@ boost::asio::awaitable<Result<ReadBudget::Room>> ReadBudget::take(std::size_t by
     }
     resume(true);
   };
-  co_await await_callback<bool>(begin);
+  co_await runtime::await_callback<bool>(begin);
   if (refused) {
     co_return Error(Errc::overloaded,
                     "other reads take all the memory for what answers hold "

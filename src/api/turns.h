@@ -9,7 +9,7 @@
 #include <deque>
 #include <functional>
 
-#include "api/await_callback.h"
+#include "runtime/await_callback.h"
 
 namespace jindou::api {
 
@@ -27,7 +27,7 @@ class Turns {
       waiting_.push_back(std::move(resume));
       if (waiting_.size() == 1) post_next();
     };
-    co_await await_callback<bool>(begin);
+    co_await runtime::await_callback<bool>(begin);
   }
 
  private:

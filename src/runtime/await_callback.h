@@ -12,7 +12,7 @@
 #include <optional>
 #include <utility>
 
-namespace jindou::api {
+namespace jindou::runtime {
 
 // Calls `begin(complete)` and suspends until `complete(value)` is called, on whatever thread;
 // resumes on the caller's own shard. `complete` is a std::function<void(T)> that may be copied,
@@ -42,4 +42,4 @@ boost::asio::awaitable<T> await_callback(Begin& begin) {
   co_return std::move(*slot->value);
 }
 
-}  // namespace jindou::api
+}  // namespace jindou::runtime
