@@ -23,6 +23,7 @@ LAYERS = {
     "config": 2,
     "runtime": 3,
     "store": 4,
+    "http": 4,
     "partition": 5,
     "conversation": 5,
     "presence": 5,

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api/http_types.h"
+#include "api/http_names.h"
 #include "api/login_limiter.h"
 #include "api/page_guard.h"
 #include "base/clock.h"

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api/http_types.h"
+#include "api/http_names.h"
 #include "base/result.h"
 #include "codec/json_writer.h"
 #include "codec/message_json.h"

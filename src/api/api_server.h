@@ -5,10 +5,10 @@
 #include <memory>
 #include <string>
 
-#include "api/http_server.h"
 #include "api/router.h"
 #include "api/services.h"
 #include "base/result.h"
+#include "http/server.h"
 
 namespace jindou::api {
 
@@ -22,7 +22,7 @@ class ApiServer {
   ApiServer(const ApiServer&) = delete;
   ApiServer& operator=(const ApiServer&) = delete;
 
-  // "host:port", port 0 for any free one. Errors: invalid, unavailable (see HttpServer::listen).
+  // "host:port", port 0 for any free one. Errors: invalid, unavailable (see http::Server::listen).
   Result<void> listen(const std::string& address);
   // The same for the manager port.
   Result<void> listen_manager(const std::string& address);
@@ -39,9 +39,9 @@ class ApiServer {
  private:
   Services services_;
   Router router_;
-  HttpServer server_;
+  http::Server server_;
   Router manager_router_;
-  HttpServer manager_server_;
+  http::Server manager_server_;
 };
 
 }  // namespace jindou::api

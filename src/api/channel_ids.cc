@@ -1,6 +1,6 @@
 #include "api/channel_ids.h"
 
-#include "api/query.h"
+#include "http/query.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
@@ -30,7 +30,7 @@ std::string_view channel_id_for(const ChannelKey& channel, std::string_view uid)
 
 Result<ChannelType> read_query_type(std::string_view text) {
   if (text.empty()) return ChannelType::none;
-  const auto number = query_number(text);
+  const auto number = http::query_number(text);
   if (number == 0 || number > 255) {
     return Error(Errc::invalid, "channel_type must be a number from 1 to 255");
   }

@@ -7,8 +7,8 @@
 
 #include "api/answers.h"
 #include "api/body_reader.h"
-#include "api/query.h"
 #include "api/text_formats.h"
+#include "http/query.h"
 #include "model/id_rules.h"
 #include "runtime/await_callback.h"
 
@@ -82,9 +82,9 @@ std::string device_text(const ConnectionInfo& connection) {
 Task<void> get_connz(Services& services, Request& request, Response& response) {
   if (!admit_node(services, request, response)) co_return;
   const std::size_t offset =
-      std::min<std::size_t>(query_number(request.query_value("offset")), kOffsetMax);
+      std::min<std::size_t>(http::query_number(request.query_value("offset")), kOffsetMax);
   std::size_t limit =
-      std::min<std::size_t>(query_number(request.query_value("limit")), kConnectionsMax);
+      std::min<std::size_t>(http::query_number(request.query_value("limit")), kConnectionsMax);
   if (limit == 0) limit = kConnectionsDefault;
   ConnectionQuery query;
   query.uid_part = request.query_value("uid");
@@ -156,7 +156,7 @@ bool admit_node(const Services& services, std::uint64_t node_id, Response& respo
 }
 
 bool admit_node(const Services& services, const Request& request, Response& response) {
-  return admit_node(services, query_number(request.query_value("node_id")), response);
+  return admit_node(services, http::query_number(request.query_value("node_id")), response);
 }
 
 std::function<bool(const ConnectionInfo&, const ConnectionInfo&)> connection_order(

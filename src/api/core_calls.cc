@@ -10,7 +10,7 @@
 namespace jindou::api {
 namespace {
 
-class SendDeadline final : public DeadlineList::Entry {
+class SendDeadline final : public http::DeadlineList::Entry {
  public:
   std::shared_ptr<partition::PendingSend> pending;
 
@@ -19,7 +19,7 @@ class SendDeadline final : public DeadlineList::Entry {
 };
 
 template <class T>
-class CallDeadline final : public DeadlineList::Entry {
+class CallDeadline final : public http::DeadlineList::Entry {
  public:
   std::function<void(Result<T>)> complete;
 
@@ -74,13 +74,13 @@ class Joined {
 
 }  // namespace
 
-DeadlineList::TimePoint request_deadline(const Services& services) {
+http::DeadlineList::TimePoint request_deadline(const Services& services) {
   return services.deps.clock.steady() + services.options.request_timeout;
 }
 
 Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request& request,
                                                     std::vector<SendCommand> commands,
-                                                    DeadlineList::TimePoint deadline,
+                                                    http::DeadlineList::TimePoint deadline,
                                                     ReservationPtr reservation) {
   using Outcome = Result<std::vector<SendResult>>;
   SendDeadline watch;

@@ -5,14 +5,14 @@
 #include <vector>
 
 #include "api/answers.h"
-#include "api/http_types.h"
+#include "api/http_names.h"
 #include "api/services.h"
 #include "partition/change.h"
 
 namespace jindou::api {
 
 // The point by which `request` has to be answered.
-DeadlineList::TimePoint request_deadline(const Services& services);
+http::DeadlineList::TimePoint request_deadline(const Services& services);
 
 using ReservationPtr = partition::CommandRouter::ReservationPtr;
 
@@ -22,7 +22,7 @@ using ReservationPtr = partition::CommandRouter::ReservationPtr;
 // unavailable: nothing was done.
 Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request& request,
                                                     std::vector<SendCommand> commands,
-                                                    DeadlineList::TimePoint deadline,
+                                                    http::DeadlineList::TimePoint deadline,
                                                     ReservationPtr reservation = nullptr);
 
 // Errors: what the core says; deadline when it said nothing in time (outcome unknown).

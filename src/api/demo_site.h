@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "api/http_server.h"
-#include "api/http_types.h"
+#include "api/http_names.h"
+#include "http/server.h"
 #include "observe/metrics.h"
 
 namespace jindou::api {
@@ -28,7 +28,7 @@ struct DemoFile {
 
 // Answers GET and HEAD: the files, where the API is (api.json), and a redirect to the page that
 // tells it so. Thread-safe: constant after construction.
-class DemoSite final : public RequestHandler {
+class DemoSite final : public http::RequestHandler {
  public:
   // The address of the API for whoever asked for the page under this host (without port, may be
   // empty); empty when there is no API. Called on io shards, thread-safe, must not block.

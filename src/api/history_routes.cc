@@ -11,8 +11,8 @@
 #include "api/body_reader.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
-#include "api/query.h"
 #include "api/reading.h"
+#include "http/query.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {

@@ -9,9 +9,9 @@
 
 #include "api/answers.h"
 #include "api/connection_routes.h"
-#include "api/query.h"
 #include "api/system_routes.h"
 #include "api/text_formats.h"
+#include "http/query.h"
 
 namespace jindou::api {
 namespace {
@@ -111,8 +111,8 @@ Task<void> get_varz(Services& services, Request& request, Response& response) {
   ConnectionPage page;
   if (with_connections) {
     ConnectionQuery query;
-    query.keep =
-        std::min<std::size_t>(query_number(request.query_value("conn_limit")), kConnectionsMax);
+    query.keep = std::min<std::size_t>(http::query_number(request.query_value("conn_limit")),
+                                       kConnectionsMax);
     if (query.keep == 0) query.keep = kConnectionsDefault;
     query.before = connection_order("inMsgDesc");
     page = co_await collect_connections(services, std::move(query));

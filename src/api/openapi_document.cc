@@ -6,7 +6,7 @@
 #include <map>
 #include <utility>
 
-#include "api/http_types.h"
+#include "api/http_names.h"
 #include "api/openapi_schema.h"
 #include "codec/json_writer.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "api/all_routes.h"
-#include "api/http_types.h"
+#include "api/http_names.h"
 #include "api/openapi_operations.h"
 
 namespace jindou::api::openapi {

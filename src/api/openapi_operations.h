@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api/http_types.h"
+#include "api/http_names.h"
 
 namespace jindou::api::openapi {
 

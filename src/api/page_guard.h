@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api/http_types.h"
+#include "api/http_names.h"
 #include "config/origin.h"
 #include "config/settings.h"
 

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "api/access.h"
-#include "api/http_types.h"
+#include "api/http_names.h"
 #include "api/services.h"
 
 namespace jindou::api {

@@ -9,14 +9,14 @@
 #include <vector>
 
 #include "api/access.h"
-#include "api/http_types.h"
+#include "api/http_names.h"
 #include "api/route.h"
 #include "api/services.h"
 
 namespace jindou::api {
 
 // Thread-safe: constant after construction.
-class Router final : public RequestHandler {
+class Router final : public http::RequestHandler {
  public:
   // What one port serves of `routes`. Borrows both.
   Router(Services& services, std::span<const Route> routes, Port port = Port::api);

@@ -237,9 +237,9 @@ class RoutesTest : public testing::Test {
   std::unique_ptr<partition::History> history_;
   std::unique_ptr<conversation::ConversationReader> conversations_;
   std::unique_ptr<conversation::Directory> directory_of_users_;
-  DeadlineList deadlines_;
+  http::DeadlineList deadlines_;
   runtime::IoShards shards_{1};
-  Turns turns_{shards_.context(0)};
+  http::Turns turns_{shards_.context(0)};
   runtime::BlockingPool blocking_{1, 100};
   std::unique_ptr<Services> services_;
   std::unique_ptr<Router> router_;

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "api/access.h"
-#include "api/http_server.h"
 #include "api/process_meter.h"
 #include "api/read_budget.h"
 #include "api/route_stats.h"
@@ -23,6 +22,7 @@
 #include "config/settings.h"
 #include "conversation/conversation_reader.h"
 #include "conversation/directory.h"
+#include "http/server.h"
 #include "model/device.h"
 #include "model/ids.h"
 #include "observe/metrics.h"
@@ -96,8 +96,8 @@ struct ApiOptions {
     send.problems_max = 100'000;
   }
 
-  HttpOptions http;
-  HttpOptions manager_http;
+  http::ServerOptions http;
+  http::ServerOptions manager_http;
   codec::SendLimits send;
   // From the complete request to the answer. A send that is undecided by then is reported as
   // unknown.

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "api/body_reader.h"
-#include "api/http_types.h"
+#include "api/http_names.h"
 #include "api/services.h"
 #include "model/message.h"
 #include "partition/change.h"

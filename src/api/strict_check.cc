@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "api/openapi_operations.h"
-#include "api/query.h"
 #include "base/assert.h"
 #include "base/edit_distance.h"
 #include "codec/json_reader.h"
+#include "http/query.h"
 
 namespace jindou::api {
 namespace {
@@ -165,7 +165,7 @@ void check_query(std::string_view query, const std::vector<std::string>& known, 
     const auto end = query.find('&');
     const std::string_view pair = query.substr(0, end);
     query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
-    const std::string name = decode_query_text(pair.substr(0, pair.find('=')));
+    const std::string name = http::decode_query_text(pair.substr(0, pair.find('=')));
     if (name.empty() || std::find(known.begin(), known.end(), name) != known.end()) continue;
     unknown.add("?", name, known);
   }

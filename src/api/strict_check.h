@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "api/http_types.h"
+#include "api/http_names.h"
 
 namespace jindou::api {
 

@@ -7,8 +7,8 @@
 #include "api/answers.h"
 #include "api/body_reader.h"
 #include "api/connection_routes.h"
-#include "api/query.h"
 #include "config/origin.h"
+#include "http/query.h"
 
 namespace jindou::api {
 namespace {
@@ -22,7 +22,7 @@ void write_addresses(JsonWriter& json, const RouteAddresses& addresses) {
 }
 
 bool wants_intranet(const Request& request) {
-  return query_number(request.query_value("intranet")) == 1;
+  return http::query_number(request.query_value("intranet")) == 1;
 }
 
 Task<void> get_route(Services& services, Request& request, Response& response) {

@@ -117,7 +117,7 @@ struct Node::Parts {
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<api::ApiServer> api;
   std::unique_ptr<api::DemoSite> demo_site;
-  std::unique_ptr<api::HttpServer> demo;  // null: not served
+  std::unique_ptr<http::Server> demo;  // null: not served
   std::shared_ptr<ByteBudget> body_budget;
   std::shared_ptr<ByteBudget> answer_budget;
   std::shared_ptr<ByteBudget> inbound_budget;
@@ -459,10 +459,10 @@ Result<void> Node::Parts::start_demo() {
   }
   demo_site = std::make_unique<api::DemoSite>(
       demo_files(), [this](std::string_view host) { return api_url(host); }, metrics);
-  api::HttpOptions http = api_options(settings, refusals_max).manager_http;
+  http::ServerOptions http = api_options(settings, refusals_max).manager_http;
   http.body_budget = body_budget;
   http.answer_budget = answer_budget;
-  demo = std::make_unique<api::HttpServer>(*shards, *demo_site, clock, http);
+  demo = std::make_unique<http::Server>(*shards, *demo_site, clock, http);
   return listen_on(
       "demo.addr (--set demo.addr=...)", settings.demo.addr,
       [this](const std::string& address) { return demo->listen(address); },

@@ -1,14 +1,14 @@
-#include "api/request_parser.h"
+#include "http/request_parser.h"
 
 #include <algorithm>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <functional>
 
-namespace jindou::api {
+namespace jindou::http {
 namespace {
 
-namespace http = boost::beast::http;
+namespace beast_http = boost::beast::http;
 
 // The shortest end of a chunked body is "0\r\n\r\n". Beast asserts that it never sees less of it,
 // so shorter rests wait for more bytes, of which at least so many must follow.
@@ -89,7 +89,7 @@ RequestParser::Progress RequestParser::feed(std::string_view input, std::size_t&
         return Progress::failed;
       }
     }
-    if (ec == http::error::need_more) return Progress::need_more;
+    if (ec == beast_http::error::need_more) return Progress::need_more;
     if (ec) return failed(ec);
     if (!header_seen_ && is_header_done()) {
       header_seen_ = true;
@@ -115,10 +115,10 @@ std::string RequestParser::header_text() const {
 }
 
 RequestParser::Progress RequestParser::failed(const error_code& ec) {
-  if (ec == http::error::header_limit) {
+  if (ec == beast_http::error::header_limit) {
     failure_status_ = 431;
     failure_text_ = header_text();
-  } else if (ec == http::error::body_limit) {
+  } else if (ec == beast_http::error::body_limit) {
     failure_status_ = 413;
     failure_text_ = "the request body is larger than " + std::to_string(limits_.body_bytes) +
                     " bytes (api.maxBodyBytes)";
@@ -129,7 +129,7 @@ RequestParser::Progress RequestParser::failed(const error_code& ec) {
 void RequestParser::fail(unsigned status, std::string_view text, error_code& ec) {
   failure_status_ = status;
   failure_text_ = text;
-  ec = http::error::bad_field;
+  ec = beast_http::error::bad_field;
 }
 
 void RequestParser::on_request_impl(Verb method, string_view method_text, string_view target,
@@ -235,4 +235,4 @@ std::size_t RequestParser::append(string_view body) {
   return body.size();
 }
 
-}  // namespace jindou::api
+}  // namespace jindou::http

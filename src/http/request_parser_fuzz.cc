@@ -7,14 +7,14 @@
 #include <string>
 #include <string_view>
 
-#include "api/query.h"
-#include "api/request_parser.h"
+#include "http/query.h"
+#include "http/request_parser.h"
 
 namespace {
 
-using jindou::api::ParserLimits;
-using jindou::api::Request;
-using jindou::api::RequestParser;
+using jindou::http::ParserLimits;
+using jindou::http::Request;
+using jindou::http::RequestParser;
 using Progress = RequestParser::Progress;
 
 struct Outcome {
@@ -56,15 +56,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (whole.body != parts.body || whole.path() != parts.path()) std::abort();
     if (whole.header_count() != parts.header_count()) std::abort();
     if (!whole.body.empty() &&
-        whole.body.capacity() < whole.body.size() + jindou::api::kBodyPadding) {
+        whole.body.capacity() < whole.body.size() + jindou::http::kBodyPadding) {
       std::abort();
     }
   } else if (in_pieces.progress == Progress::done) {
     std::abort();
   }
-  const std::string value = jindou::api::find_query_value(input, "channel_id");
+  const std::string value = jindou::http::find_query_value(input, "channel_id");
   if (value.size() > input.size()) std::abort();
-  (void)jindou::api::query_number(value);
+  (void)jindou::http::query_number(value);
   (void)whole.query_value("login_uid");
   (void)whole.header("token");
   return 0;

@@ -11,16 +11,16 @@
 #include <memory>
 #include <string>
 
-#include "api/http_types.h"
-#include "api/request_parser.h"
 #include "base/byte_budget.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "http/exchange.h"
+#include "http/request_parser.h"
 #include "runtime/io_shards.h"
 
-namespace jindou::api {
+namespace jindou::http {
 
-struct HttpOptions {
+struct ServerOptions {
   ParserLimits limits;
   // From the first byte of a header to its end; also how long a new connection may stay silent.
   std::chrono::milliseconds header_timeout{10'000};
@@ -43,15 +43,15 @@ struct HttpOptions {
   std::chrono::milliseconds stop_grace{2'000};
 };
 
-class HttpServer {
+class Server {
  public:
   // Borrows all three; they outlive the server. `shards` may be started before or after.
-  HttpServer(runtime::IoShards& shards, RequestHandler& handler, const Clock& clock,
-             const HttpOptions& options);
+  Server(runtime::IoShards& shards, RequestHandler& handler, const Clock& clock,
+         const ServerOptions& options);
   // stop().
-  ~HttpServer();
-  HttpServer(const HttpServer&) = delete;
-  HttpServer& operator=(const HttpServer&) = delete;
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
 
   // Listens on "host:port" (port 0: any free one). May be called for several addresses.
   // Errors: invalid (the address cannot be understood or resolved), unavailable (not bindable).
@@ -74,4 +74,4 @@ class HttpServer {
   std::shared_ptr<Core> core_;
 };
 
-}  // namespace jindou::api
+}  // namespace jindou::http

@@ -11,7 +11,7 @@
 
 #include "runtime/await_callback.h"
 
-namespace jindou::api {
+namespace jindou::http {
 
 // Not thread-safe: belongs to one shard, and outlives who waits. As many may wait as there are
 // connections.
@@ -44,4 +44,4 @@ class Turns {
   std::deque<std::function<void(bool)>> waiting_;
 };
 
-}  // namespace jindou::api
+}  // namespace jindou::http

@@ -1,8 +1,8 @@
-#include "api/query.h"
+#include "http/query.h"
 
 #include <gtest/gtest.h>
 
-namespace jindou::api {
+namespace jindou::http {
 namespace {
 
 TEST(Query, FindsDecodedValuesByName) {
@@ -36,4 +36,4 @@ TEST(Query, TreatsUnparsableNumbersAsZero) {
 }
 
 }  // namespace
-}  // namespace jindou::api
+}  // namespace jindou::http

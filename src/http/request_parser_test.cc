@@ -1,11 +1,11 @@
 // Every case is read whole and byte by byte: the two must agree.
-#include "api/request_parser.h"
+#include "http/request_parser.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace jindou::api {
+namespace jindou::http {
 namespace {
 
 using Progress = RequestParser::Progress;
@@ -235,4 +235,4 @@ TEST(RequestParser, WaitsForTheRestOfATruncatedRequest) {
 }
 
 }  // namespace
-}  // namespace jindou::api
+}  // namespace jindou::http

@@ -1,8 +1,8 @@
-#include "api/query.h"
+#include "http/query.h"
 
 #include <charconv>
 
-namespace jindou::api {
+namespace jindou::http {
 namespace {
 
 int hex_digit(char c) {
@@ -57,4 +57,4 @@ unsigned long long query_number(std::string_view text) {
   return value;
 }
 
-}  // namespace jindou::api
+}  // namespace jindou::http

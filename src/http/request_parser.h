@@ -16,9 +16,9 @@
 #include <string>
 #include <string_view>
 
-#include "api/http_types.h"
+#include "http/exchange.h"
 
-namespace jindou::api {
+namespace jindou::http {
 
 struct ParserLimits {
   std::size_t header_bytes = std::size_t{16} << 10;  // request line and headers
@@ -94,4 +94,4 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   std::string failure_text_ = "malformed HTTP request";
 };
 
-}  // namespace jindou::api
+}  // namespace jindou::http

@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-namespace jindou::api {
+namespace jindou::http {
 
 // Not thread-safe: belongs to one shard. Entries are borrowed; an entry unlinks itself when it
 // dies.
@@ -76,4 +76,4 @@ class DeadlineList {
   Entry* cursor_ = nullptr;  // the next entry of a running expire()
 };
 
-}  // namespace jindou::api
+}  // namespace jindou::http

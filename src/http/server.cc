@@ -1,4 +1,4 @@
-#include "api/http_server.h"
+#include "http/server.h"
 
 #include <sys/socket.h>
 
@@ -27,7 +27,7 @@
 #include "runtime/thread_owner.h"
 #include "runtime/told_refusals.h"
 
-namespace jindou::api {
+namespace jindou::http {
 namespace {
 
 namespace asio = boost::asio;
@@ -132,10 +132,10 @@ struct Listener {
 }  // namespace
 
 // Kept alive by the server and by everything that is still under way on a shard.
-class HttpServer::Core : public std::enable_shared_from_this<Core> {
+class Server::Core : public std::enable_shared_from_this<Core> {
  public:
   Core(runtime::IoShards& io, RequestHandler& request_handler, const Clock& time,
-       const HttpOptions& http_options)
+       const ServerOptions& http_options)
       : shards(io), handler(request_handler), clock(time), options(http_options) {
     for (unsigned i = 0; i < shards.size(); ++i) {
       states.push_back(std::make_shared<ShardState>(shards.context(i), i, options.refusals_max));
@@ -168,7 +168,7 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
   runtime::IoShards& shards;
   RequestHandler& handler;
   const Clock& clock;
-  const HttpOptions options;
+  const ServerOptions options;
   std::vector<std::shared_ptr<ShardState>> states;
   std::vector<std::shared_ptr<Listener>> listeners;
   std::atomic<std::size_t> connections{0};  // without refused ones
@@ -192,7 +192,7 @@ class Connection final : public DeadlineList::Entry {
  public:
   // `keeper` keeps what the references point to alive (but not `handler` and `clock`).
   Connection(CorePtr keeper, std::shared_ptr<ShardState> state, RequestHandler& handler,
-             const Clock& clock, const HttpOptions& options, Socket socket)
+             const Clock& clock, const ServerOptions& options, Socket socket)
       : keeper_(std::move(keeper)),
         shard_(std::move(state)),
         handler_(handler),
@@ -261,7 +261,7 @@ class Connection final : public DeadlineList::Entry {
   std::shared_ptr<ShardState> shard_;
   RequestHandler& handler_;
   const Clock& clock_;
-  const HttpOptions& options_;
+  const ServerOptions& options_;
   Socket socket_;
   BudgetShare body_share_;
   BudgetShare answer_share_;
@@ -676,7 +676,7 @@ void end_connection(Connection& connection, const std::exception_ptr& failure) {
 
 }  // namespace
 
-void HttpServer::Core::start_ticking() {
+void Server::Core::start_ticking() {
   if (ticking) return;
   ticking = true;
   for (const auto& state : states) {
@@ -686,7 +686,7 @@ void HttpServer::Core::start_ticking() {
   }
 }
 
-void HttpServer::Core::tick(const std::shared_ptr<ShardState>& state) {
+void Server::Core::tick(const std::shared_ptr<ShardState>& state) {
   if (state->stopping && state->connections.empty()) return leave();
   state->deadlines.expire(clock.steady());
   state->timer.expires_after(options.tick);
@@ -694,7 +694,7 @@ void HttpServer::Core::tick(const std::shared_ptr<ShardState>& state) {
       [self = shared_from_this(), state](const error_code&) { self->tick(state); });
 }
 
-void HttpServer::Core::start_connection(Socket socket, const std::shared_ptr<ShardState>& state) {
+void Server::Core::start_connection(Socket socket, const std::shared_ptr<ShardState>& state) {
   if (connections.fetch_add(1) >= options.connections_max) {
     connections.fetch_sub(1);
     return refuse_connection(runtime::moved_to(states[0]->context, std::move(socket)));
@@ -715,7 +715,7 @@ void HttpServer::Core::start_connection(Socket socket, const std::shared_ptr<Sha
 }
 
 // Here, where connections are accepted, so that no more of them are open than are kept to be told.
-void HttpServer::Core::refuse_connection(Socket socket) {
+void Server::Core::refuse_connection(Socket socket) {
   if (refused++ % kRefusalsPerLog == 0) {
     observe::log_warn("api", "more than {} connections: new ones are refused (api.maxConnections)",
                       options.connections_max);
@@ -732,8 +732,8 @@ void HttpServer::Core::refuse_connection(Socket socket) {
   asio::co_spawn(states[0]->context, connection->run_refusal(), std::move(finished));
 }
 
-Task<void> HttpServer::Core::accept_loop(std::shared_ptr<Core> core,
-                                         std::shared_ptr<Listener> listener) {
+Task<void> Server::Core::accept_loop(std::shared_ptr<Core> core,
+                                     std::shared_ptr<Listener> listener) {
   while (listener->acceptor.is_open()) {
     const auto state = core->states[core->next_shard++ % core->states.size()];
     auto [ec, socket] = co_await listener->acceptor.async_accept(state->context, kToken);
@@ -750,7 +750,7 @@ Task<void> HttpServer::Core::accept_loop(std::shared_ptr<Core> core,
   }
 }
 
-void HttpServer::Core::begin_stop() {
+void Server::Core::begin_stop() {
   auto self = shared_from_this();
   shards.post(0, [self] {
     for (const auto& listener : self->listeners) {
@@ -770,7 +770,7 @@ void HttpServer::Core::begin_stop() {
   }
 }
 
-void HttpServer::Core::force_stop() {
+void Server::Core::force_stop() {
   for (const auto& state : states) {
     shards.post(state->index, [state] {
       for (Connection* connection : state->connections) connection->close();
@@ -780,13 +780,13 @@ void HttpServer::Core::force_stop() {
   }
 }
 
-HttpServer::HttpServer(runtime::IoShards& shards, RequestHandler& handler, const Clock& clock,
-                       const HttpOptions& options)
+Server::Server(runtime::IoShards& shards, RequestHandler& handler, const Clock& clock,
+               const ServerOptions& options)
     : core_(std::make_shared<Core>(shards, handler, clock, options)) {}
 
-HttpServer::~HttpServer() { stop(); }
+Server::~Server() { stop(); }
 
-Result<void> HttpServer::listen(const std::string& address) {
+Result<void> Server::listen(const std::string& address) {
   JD_ASSERT(!core_->stopped);
   JD_TRY(const config::ListenAddress parsed, config::parse_listen_address(address));
   asio::io_context& context = core_->shards.context(0);
@@ -825,9 +825,9 @@ Result<void> HttpServer::listen(const std::string& address) {
   return {};
 }
 
-std::string HttpServer::address() const { return core_->first_address; }
+std::string Server::address() const { return core_->first_address; }
 
-void HttpServer::stop() {
+void Server::stop() {
   if (core_->stopped) return;
   core_->stopped = true;
   for (unsigned i = 0; i < core_->shards.size(); ++i) JD_ASSERT(!core_->shards.on_shard(i));
@@ -839,6 +839,6 @@ void HttpServer::stop() {
   }
 }
 
-std::size_t HttpServer::connections() const { return core_->connections.load(); }
+std::size_t Server::connections() const { return core_->connections.load(); }
 
-}  // namespace jindou::api
+}  // namespace jindou::http

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace jindou::api {
+namespace jindou::http {
 
 // Decodes %XX and '+'. A '%' that is not followed by two hex digits stands for itself, as browsers
 // have it; raw UTF-8 passes through, because curl users type channel ids unescaped.
@@ -18,4 +18,4 @@ std::string find_query_value(std::string_view query, std::string_view name);
 // interface expect unparsable numbers in a query to behave.
 unsigned long long query_number(std::string_view text);
 
-}  // namespace jindou::api
+}  // namespace jindou::http

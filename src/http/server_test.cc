@@ -1,6 +1,6 @@
 // The server over real loopback sockets with a fake handler: order of answers, limits and
 // time-outs, and what is refused before a handler sees it.
-#include "api/http_server.h"
+#include "http/server.h"
 
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-namespace jindou::api {
+namespace jindou::http {
 namespace {
 
 namespace asio = boost::asio;
@@ -72,9 +72,9 @@ class EchoHandler final : public RequestHandler {
 
 class HttpServerTest : public testing::Test {
  protected:
-  void start(HttpOptions options = {}) {
+  void start(ServerOptions options = {}) {
     options.tick = 5ms;
-    server_ = std::make_unique<HttpServer>(shards_, handler_, clock_, options);
+    server_ = std::make_unique<Server>(shards_, handler_, clock_, options);
     ASSERT_TRUE(server_->listen("127.0.0.1:0"));
     shards_.start();
   }
@@ -132,7 +132,7 @@ class HttpServerTest : public testing::Test {
   EchoHandler handler_;
   asio::io_context client_io_;
   runtime::IoShards shards_{2};
-  std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<Server> server_;
 };
 
 std::string post(const std::string& path, const std::string& body,
@@ -216,7 +216,7 @@ TEST_F(HttpServerTest, ReadsChunkedBodies) {
 }
 
 TEST_F(HttpServerTest, RefusesTooLargeBodiesBeforeReadingThem) {
-  HttpOptions options;
+  ServerOptions options;
   options.limits.body_bytes = 1000;
   start(options);
   const std::string answer =
@@ -247,7 +247,7 @@ TEST_F(HttpServerTest, IgnoresEmptyLinesBeforeARequest) {
 }
 
 TEST_F(HttpServerTest, AConnectionOfEmptyLinesIsIdle) {
-  HttpOptions options;
+  ServerOptions options;
   options.header_timeout = 50ms;
   start(options);
   EXPECT_EQ(exchange("\r\n\r\n"), "");
@@ -321,7 +321,7 @@ TEST_F(HttpServerTest, KeepsTheConnectionOfWhoIsToComeAgain) {
 
 // Many slow bodies: together they hold no more than their budget, and who comes then is told so.
 TEST_F(HttpServerTest, BodiesOfAllConnectionsShareABudget) {
-  HttpOptions options;
+  ServerOptions options;
   options.body_budget = std::make_shared<ByteBudget>(1 << 20);
   start(options);
   std::vector<tcp::socket> slow;
@@ -355,7 +355,7 @@ TEST_F(HttpServerTest, BodiesOfAllConnectionsShareABudget) {
 
 // Callers who do not read: their answers hold no more than the budget.
 TEST_F(HttpServerTest, UnreadAnswersShareABudget) {
-  HttpOptions options;
+  ServerOptions options;
   options.answer_budget = std::make_shared<ByteBudget>(10 << 20);
   start(options);
   std::vector<tcp::socket> deaf;
@@ -383,7 +383,7 @@ TEST_F(HttpServerTest, UnreadAnswersShareABudget) {
 // An answer below the size that is looked at before it is sent, many times over: the system's
 // buffers fill, then ours would.
 TEST_F(HttpServerTest, SmallAnswersCountOnceNobodyReadsThem) {
-  HttpOptions options;
+  ServerOptions options;
   options.answer_budget = std::make_shared<ByteBudget>(120'000);
   start(options);
   std::string many;
@@ -406,7 +406,7 @@ TEST_F(HttpServerTest, SmallAnswersCountOnceNobodyReadsThem) {
 
 // Idle connections keep buffers for their next request, but of each kind a quarter at most.
 TEST_F(HttpServerTest, WhatIdleConnectionsKeepIsCounted) {
-  HttpOptions options;
+  ServerOptions options;
   options.body_budget = std::make_shared<ByteBudget>(1 << 20);
   options.answer_budget = std::make_shared<ByteBudget>(1 << 20);
   start(options);
@@ -446,7 +446,7 @@ TEST_F(HttpServerTest, AnswersExpectationsBeforeTheBody) {
 }
 
 TEST_F(HttpServerTest, ClosesSlowHeadersBodiesAndIdleConnections) {
-  HttpOptions options;
+  ServerOptions options;
   options.header_timeout = 50ms;
   options.body_timeout = 50ms;
   options.idle_timeout = 50ms;
@@ -470,7 +470,7 @@ TEST_F(HttpServerTest, ClosesSlowHeadersBodiesAndIdleConnections) {
 }
 
 TEST_F(HttpServerTest, DoesNotCountTheHandlersTime) {
-  HttpOptions options;
+  ServerOptions options;
   options.header_timeout = 30ms;
   options.body_timeout = 30ms;
   options.idle_timeout = 30ms;
@@ -479,7 +479,7 @@ TEST_F(HttpServerTest, DoesNotCountTheHandlersTime) {
 }
 
 TEST_F(HttpServerTest, RefusesConnectionsOverTheLimit) {
-  HttpOptions options;
+  ServerOptions options;
   options.connections_max = 2;
   start(options);
   tcp::socket first = connect();
@@ -496,7 +496,7 @@ TEST_F(HttpServerTest, RefusesConnectionsOverTheLimit) {
 
 // A burst over the limit, every connection of which stays open until all have been refused.
 TEST_F(HttpServerTest, TellsEveryConnectionOfABurstThatItIsRefused) {
-  HttpOptions options;
+  ServerOptions options;
   options.connections_max = 8;
   options.refusals_max = 4;
   start(options);
@@ -586,4 +586,4 @@ TEST_F(HttpServerTest, SaysWhyItCannotListen) {
 }
 
 }  // namespace
-}  // namespace jindou::api
+}  // namespace jindou::http

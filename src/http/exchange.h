@@ -13,10 +13,10 @@
 #include <string_view>
 #include <vector>
 
-#include "api/deadline_list.h"
-#include "api/turns.h"
+#include "http/deadline_list.h"
+#include "http/turns.h"
 
-namespace jindou::api {
+namespace jindou::http {
 
 using Verb = boost::beast::http::verb;
 using Field = boost::beast::http::field;
@@ -159,4 +159,4 @@ class RequestHandler {
   virtual void answered(const Response& response, std::chrono::steady_clock::duration took) = 0;
 };
 
-}  // namespace jindou::api
+}  // namespace jindou::http

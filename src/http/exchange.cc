@@ -1,10 +1,10 @@
-#include "api/http_types.h"
+#include "http/exchange.h"
 
 #include <boost/beast/core/string.hpp>
 
-#include "api/query.h"
+#include "http/query.h"
 
-namespace jindou::api {
+namespace jindou::http {
 
 std::string Request::query_value(std::string_view name) const {
   return find_query_value(query(), name);
@@ -104,4 +104,4 @@ std::string_view status_phrase(unsigned status) {
   }
 }
 
-}  // namespace jindou::api
+}  // namespace jindou::http

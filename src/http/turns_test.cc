@@ -1,4 +1,4 @@
-#include "api/turns.h"
+#include "http/turns.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <boost/asio/detached.hpp>
 #include <vector>
 
-namespace jindou::api {
+namespace jindou::http {
 namespace {
 
 namespace asio = boost::asio;
@@ -60,4 +60,4 @@ TEST_F(TurnsTest, LetOtherWorkBetweenThem) {
 }
 
 }  // namespace
-}  // namespace jindou::api
+}  // namespace jindou::http
