@@ -4,7 +4,6 @@
 #include <cctype>
 #include <utility>
 
-#include "api/system_routes.h"
 #include "codec/json_writer.h"
 
 namespace jindou::api {
@@ -97,7 +96,7 @@ void DemoSite::answer(const Request& request, Response& response) const {
   // Without a word about the API the page would have to guess its address.
   const bool told = request.query().find("apiurl=") != std::string_view::npos;
   if (path == "/" || (path == kPage && !told)) {
-    const std::string url = api_url_(request_host(request));
+    const std::string url = api_url_(request.host());
     if (path == "/" || !url.empty()) {
       response.status = 302;
       response.content_type = kPlain;
@@ -114,7 +113,7 @@ void DemoSite::answer(const Request& request, Response& response) const {
     response.extra_headers += "Cache-Control: no-store\r\n";
     codec::JsonWriter json(response.body);
     json.begin_object();
-    json.string("url", api_url_(request_host(request)));
+    json.string("url", api_url_(request.host()));
     json.end_object();
     return;
   }

@@ -9,7 +9,6 @@
 
 #include "api/answers.h"
 #include "api/connection_routes.h"
-#include "api/system_routes.h"
 #include "api/text_formats.h"
 #include "http/query.h"
 
@@ -122,7 +121,7 @@ Task<void> get_varz(Services& services, Request& request, Response& response) {
   write_identity(json, services);
   write_traffic(json, services);
   write_process(json, services, *process);
-  write_addresses(json, services, services.deps.addresses(false, request_host(request)));
+  write_addresses(json, services, services.deps.addresses(false, request.host()));
   write_request_stats(json, services);
   if (with_connections) {
     const std::int64_t now_ms = services.deps.clock.wall_ms();

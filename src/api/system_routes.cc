@@ -7,7 +7,6 @@
 #include "api/answers.h"
 #include "api/body_reader.h"
 #include "api/connection_routes.h"
-#include "config/origin.h"
 #include "http/query.h"
 
 namespace jindou::api {
@@ -29,7 +28,7 @@ Task<void> get_route(Services& services, Request& request, Response& response) {
   if (!admit_node(services, request, response)) co_return;
   JsonWriter json(response.body);
   json.begin_object();
-  write_addresses(json, services.deps.addresses(wants_intranet(request), request_host(request)));
+  write_addresses(json, services.deps.addresses(wants_intranet(request), request.host()));
   json.end_object();
 }
 
@@ -46,7 +45,7 @@ Task<void> post_route_batch(Services& services, Request& request, Response& resp
   json.begin_array("uids");
   for (const std::string& uid : *uids) json.string(uid);
   json.end_array();
-  write_addresses(json, services.deps.addresses(wants_intranet(request), request_host(request)));
+  write_addresses(json, services.deps.addresses(wants_intranet(request), request.host()));
   json.end_object();
   json.end_array();
 }
@@ -127,10 +126,6 @@ Task<void> get_migrate_result(Services&, Request&, Response& response) {
 }
 
 }  // namespace
-
-std::string_view request_host(const Request& request) {
-  return config::host_without_port(request.header("host"));
-}
 
 std::span<const Route> system_routes() {
   static constexpr std::array<Route, 8> routes = {{

@@ -2,6 +2,7 @@
 
 #include <boost/beast/core/string.hpp>
 
+#include "config/origin.h"
 #include "http/query.h"
 
 namespace jindou::http {
@@ -16,6 +17,8 @@ std::string_view Request::header(std::string_view name) const {
   }
   return {};
 }
+
+std::string_view Request::host() const { return config::host_without_port(header("host")); }
 
 void Request::clear() {
   arena_.clear();

@@ -46,6 +46,8 @@ class Request {
   std::string query_value(std::string_view name) const;
   // The value of the first header of that name (any case); empty when absent.
   std::string_view header(std::string_view name) const;
+  // The name or address it was sent to, without the port; empty when it does not say.
+  std::string_view host() const;
 
   // The whole body. Its capacity exceeds its size by at least kBodyPadding.
   std::string body;
