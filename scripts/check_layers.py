@@ -27,6 +27,7 @@ LAYERS = {
     "partition": 5,
     "conversation": 5,
     "presence": 5,
+    "access": 5,
     "delivery": 6,
     "retention": 6,
     "gateway": 7,

@@ -30,7 +30,7 @@ class ApiServer {
   std::string address() const;
   std::string manager_address() const;
   // Who may do what; updated by a reload.
-  Access& access() { return services_.access; }
+  access::Access& access() { return services_.access; }
   // Stops accepting, finishes requests in flight within options.http.stop_grace, closes.
   // Idempotent.
   void stop();

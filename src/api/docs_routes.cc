@@ -48,7 +48,7 @@ void answer_page(Response& response) {
 bool admit_browser(Services& services, Request& request, Response& response) {
   if (services.access.identify(request, Port::api).admitted) return true;
   if (request.header("accept").find("text/html") == std::string_view::npos) {
-    answer_error(response, 401, "unauthorized", unauthorized_text(request, Port::api));
+    answer_error(response, 401, "unauthorized", access::unauthorized_text(request, Port::api));
   } else {
     response.status = 401;
     answer_page(response);

@@ -18,14 +18,14 @@ using codec::JsonWriter;
 constexpr std::size_t kNameBytesMax = 256;
 constexpr std::size_t kPasswordBytesMax = 1024;
 
-bool is_administrator(const Login& login) {
-  Caller caller;
+bool is_administrator(const access::Login& login) {
+  access::Caller caller;
   caller.permissions = login.permissions;
   return caller.may("*", 'r') && caller.may("*", 'w');
 }
 
 // All documented forms of the answer in one.
-void write_login(Response& response, const std::string& name, const Login& login) {
+void write_login(Response& response, const std::string& name, const access::Login& login) {
   JsonWriter json(response.body);
   json.begin_object();
   json.string("username", name);
@@ -68,11 +68,11 @@ Task<void> post_login(Services& services, Request& request, Response& response) 
     answer_invalid(response, body.problem());
     co_return;
   }
-  LoginLimiter& limiter = services.access.limiter();
+  access::LoginLimiter& limiter = services.access.limiter();
   const auto verdict = limiter.attempt(name, request.peer);
-  if (verdict != LoginLimiter::Verdict::allowed) {
+  if (verdict != access::LoginLimiter::Verdict::allowed) {
     // Without the name: people type passwords into that field.
-    if (verdict == LoginLimiter::Verdict::refused_first) {
+    if (verdict == access::LoginLimiter::Verdict::refused_first) {
       observe::log_warn("api", "too many failed logins from {}: refused for a while", request.peer);
     }
     answer_too_many(services, response);

@@ -4,11 +4,14 @@
 #include <cstdint>
 #include <string_view>
 
-#include "api/access.h"
+#include "access/access.h"
 #include "api/http_names.h"
 #include "api/services.h"
 
 namespace jindou::api {
+
+using access::Port;
+using access::Ports;
 
 // Answers one request. Both outlive the task.
 using RouteHandler = Task<void> (*)(Services& services, Request& request, Response& response);

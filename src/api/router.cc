@@ -79,11 +79,11 @@ const Route* Router::find(const Request& request, bool& path_known) const {
 }
 
 bool Router::authorise(const Route* route, Request& request, Response& response) {
-  Access& access = services_.access;
+  access::Access& access = services_.access;
   if (route != nullptr && is_open(*route, port_)) return true;
-  const Caller caller = access.identify(request, port_);
+  const access::Caller caller = access.identify(request, port_);
   if (!caller.admitted) {
-    answer_error(response, 401, "unauthorized", unauthorized_text(request, port_));
+    answer_error(response, 401, "unauthorized", access::unauthorized_text(request, port_));
     return false;
   }
   request.user = caller.user;
@@ -97,7 +97,7 @@ bool Router::authorise(const Route* route, Request& request, Response& response)
 }
 
 bool Router::accept_page(const Route* route, const Request& request, Response& response) {
-  PageVerdict verdict = services_.access.judge_page(request, port_);
+  access::PageVerdict verdict = services_.access.judge_page(request, port_);
   response.allow_origin = std::move(verdict.allow_origin);
   // Probes are for everybody who asks under whatever name; a page cannot read their answers.
   if (verdict.refusal.empty() || (route != nullptr && route->auth == Auth::open)) return true;

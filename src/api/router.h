@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api/access.h"
+#include "access/access.h"
 #include "api/http_names.h"
 #include "api/route.h"
 #include "api/services.h"

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api/access.h"
+#include "access/access.h"
 #include "api/process_meter.h"
 #include "api/read_budget.h"
 #include "api/route_stats.h"
@@ -125,7 +125,7 @@ struct ApiOptions {
   // How long channels of a type keep their messages unless told otherwise; both members are filled,
   // 0 means no limit.
   std::function<partition::RetentionLimits(ChannelType type)> retention_defaults;
-  AccessOptions access;
+  access::AccessOptions access;
   std::string manager_uid = "____manager";
   config::LiveValue<config::StatusStyle> status_style = config::StatusStyle::number;
   config::RefusalStyle refusal_style = config::RefusalStyle::status;
@@ -162,7 +162,7 @@ struct Services {
   ApiDeps deps;
   const ApiOptions options;
   const DocumentWriter document;
-  Access access;
+  access::Access access;
   observe::Counter& items_accepted;
   observe::Counter& items_duplicate;
   observe::Counter& items_refused;

@@ -391,7 +391,7 @@ Result<void> Node::Parts::start_edges() {
     out.max_count = limits.max_count;
     return out;
   };
-  http_options.access = api::access_options(settings, own_jwt_secret);
+  http_options.access = access::access_options(settings, own_jwt_secret);
   deps.damage = [this] { return database->damage().sentence(); };
   deps.warnings = [this] { return store_warnings(database->data_loss()); };
   api = std::make_unique<api::ApiServer>(std::move(deps), std::move(http_options));
@@ -405,7 +405,7 @@ void Node::Parts::follow_reloads() {
     observe::set_log_queue_bytes(now.logger.queue_bytes);
     live_options.set(now);
     webhook->refresh();
-    api->access().update(api::access_options(now, own_jwt_secret));
+    api->access().update(access::access_options(now, own_jwt_secret));
   });
 }
 

@@ -1,9 +1,9 @@
-#include "api/page_guard.h"
+#include "access/page_guard.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace jindou::api {
+namespace jindou::access {
 namespace {
 
 using ::testing::HasSubstr;
@@ -14,10 +14,10 @@ constexpr Door kOpenToAll{.asks_for_a_secret = false, .on_loopback = false};
 constexpr Door kSecret{.asks_for_a_secret = true, .on_loopback = true};
 
 PageVerdict judge(Door door, const Headers& headers, const PageRules& rules = {},
-                  Verb method = Verb::get) {
-  Request request;
+                  http::Verb method = http::Verb::get) {
+  http::Request request;
   request.set_line(method, "", "/x", 11);
-  for (const auto& [name, value] : headers) request.add_header(Field::unknown, name, value);
+  for (const auto& [name, value] : headers) request.add_header(http::Field::unknown, name, value);
   return judge_page(request, rules, door);
 }
 
@@ -30,7 +30,7 @@ PageRules listing(const std::vector<std::string>& origins) {
 TEST(PageGuard, CallersThatAreNoBrowsersNoticeNothing) {
   for (const std::string host :
        {"127.0.0.1:5001", "localhost:5001", "[::1]:5001", "jindou:5001", "10.0.0.1:5001", ""}) {
-    const PageVerdict verdict = judge(kOpen, {{"host", host}}, {}, Verb::post);
+    const PageVerdict verdict = judge(kOpen, {{"host", host}}, {}, http::Verb::post);
     EXPECT_EQ(verdict.refusal, "") << host;
     EXPECT_EQ(verdict.allow_origin, "") << host;
   }
@@ -98,7 +98,7 @@ TEST(PageGuard, SimpleRequestsDoNotGetThrough) {
   const auto post = [](const Headers& more) {
     Headers headers = {{"host", "127.0.0.1:5001"}};
     headers.insert(headers.end(), more.begin(), more.end());
-    return judge(kOpen, headers, {}, Verb::post).refusal;
+    return judge(kOpen, headers, {}, http::Verb::post).refusal;
   };
   const std::pair<std::string, std::string> origin{"origin", "http://localhost:8080"};
   EXPECT_THAT(post({origin, {"content-type", "text/plain"}}), HasSubstr("application/json"));
@@ -122,4 +122,4 @@ TEST(PageGuard, APageOfAnotherSiteLoadsNothingIntoItself) {
 }
 
 }  // namespace
-}  // namespace jindou::api
+}  // namespace jindou::access

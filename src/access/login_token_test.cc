@@ -1,4 +1,4 @@
-#include "api/login_token.h"
+#include "access/login_token.h"
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
@@ -7,7 +7,7 @@
 #include <array>
 #include <vector>
 
-namespace jindou::api {
+namespace jindou::access {
 namespace {
 
 constexpr std::int64_t kNow = 1'700'000'000;
@@ -107,4 +107,4 @@ TEST(LoginToken, AChangedTokenIsRefused) {
 }
 
 }  // namespace
-}  // namespace jindou::api
+}  // namespace jindou::access

@@ -1,4 +1,4 @@
-#include "api/page_guard.h"
+#include "access/page_guard.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <boost/beast/core/string.hpp>
 #include <cctype>
 
-namespace jindou::api {
+namespace jindou::access {
 namespace {
 
 // Of a header in a sentence about it.
@@ -53,13 +53,13 @@ bool is_same_origin(std::string_view origin, std::string_view host) {
          page == config::parse_origin(std::string("http://").append(host));
 }
 
-bool changes_nothing(Verb method) {
-  return method == Verb::get || method == Verb::head || method == Verb::options;
+bool changes_nothing(http::Verb method) {
+  return method == http::Verb::get || method == http::Verb::head || method == http::Verb::options;
 }
 
 // Why a request of a page is refused where no secret is asked for and its origin is allowed or
 // unknown; empty: it is not.
-std::string problem_of_page(const Request& request, std::string_view host) {
+std::string problem_of_page(const http::Request& request, std::string_view host) {
   const std::string_view origin = request.header("origin");
   if (origin.empty()) {
     // What pages load into themselves or post by a form comes without an origin. A person who
@@ -96,7 +96,7 @@ PageRules page_rules(const config::Settings& settings) {
   return rules;
 }
 
-PageVerdict judge_page(const Request& request, const PageRules& rules, Door door) {
+PageVerdict judge_page(const http::Request& request, const PageRules& rules, Door door) {
   PageVerdict verdict;
   const config::AllowedOrigins& origins = rules.origins;
   const bool listed = !origins.empty();
@@ -127,4 +127,4 @@ PageVerdict judge_page(const Request& request, const PageRules& rules, Door door
   return verdict;
 }
 
-}  // namespace jindou::api
+}  // namespace jindou::access

@@ -1,9 +1,9 @@
-#include "api/login_limiter.h"
+#include "access/login_limiter.h"
 
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 
-namespace jindou::api {
+namespace jindou::access {
 namespace {
 
 // Between two searches for old counters when all are in use; each looks at all of them.
@@ -86,4 +86,4 @@ void LoginLimiter::succeeded(std::string_view user, std::string_view address) {
   }
 }
 
-}  // namespace jindou::api
+}  // namespace jindou::access

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 
-namespace jindou::api {
+namespace jindou::access {
 
 struct LoginLimits {
   std::chrono::milliseconds window{60'000};
@@ -62,4 +62,4 @@ class LoginLimiter {
   std::chrono::steady_clock::time_point next_sweep_ JD_GUARDED_BY(mutex_){};
 };
 
-}  // namespace jindou::api
+}  // namespace jindou::access

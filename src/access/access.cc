@@ -1,16 +1,16 @@
-#include "api/access.h"
+#include "access/access.h"
 
 #include <boost/beast/core/string.hpp>
 #include <utility>
 
-#include "api/login_token.h"
+#include "access/login_token.h"
 
-namespace jindou::api {
+namespace jindou::access {
 namespace {
 
 // "Bearer <token>", from the header or, for browsers that cannot set one, the query; the word may
 // be missing.
-std::string bearer_token(const Request& request) {
+std::string bearer_token(const http::Request& request) {
   std::string text(request.header("authorization"));
   if (text.empty()) text = request.query_value("Authorization");
   constexpr std::string_view kWord = "bearer ";
@@ -107,7 +107,7 @@ const config::AuthUser* Access::user_of(const AccessOptions& options,
   return nullptr;
 }
 
-std::string_view unauthorized_text(const Request& request, Port port) {
+std::string_view unauthorized_text(const http::Request& request, Port port) {
   const bool token = !request.header("token").empty();
   if (port == Port::api) {
     return token ? "the token in the header \"token\" is wrong: it has to be the managerToken"
@@ -127,7 +127,7 @@ std::string_view unauthorized_text(const Request& request, Port port) {
          "Bearer";
 }
 
-Caller Access::identify(const Request& request, Port port) const {
+Caller Access::identify(const http::Request& request, Port port) const {
   const std::shared_ptr<const AccessOptions> held = options();
   const AccessOptions& options = *held;
   Caller caller;
@@ -152,7 +152,7 @@ Caller Access::identify(const Request& request, Port port) const {
   return caller;
 }
 
-PageVerdict Access::judge_page(const Request& request, Port port) const {
+PageVerdict Access::judge_page(const http::Request& request, Port port) const {
   const std::shared_ptr<const AccessOptions> held = options();
   Door door;
   if (port == Port::api) {
@@ -164,7 +164,7 @@ PageVerdict Access::judge_page(const Request& request, Port port) const {
     door.on_loopback = held->pages.manager_on_loopback;
     door.secret_setting = "auth.users";
   }
-  return api::judge_page(request, held->pages, door);
+  return access::judge_page(request, held->pages, door);
 }
 
 std::optional<Login> Access::login(std::string_view name, std::string_view password) const {
@@ -189,4 +189,4 @@ std::optional<Login> Access::login(std::string_view name, std::string_view passw
   return login;
 }
 
-}  // namespace jindou::api
+}  // namespace jindou::access

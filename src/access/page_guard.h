@@ -12,11 +12,11 @@
 #include <string_view>
 #include <vector>
 
-#include "api/http_names.h"
 #include "config/origin.h"
 #include "config/settings.h"
+#include "http/exchange.h"
 
-namespace jindou::api {
+namespace jindou::access {
 
 struct PageRules {
   // api.allowedOrigins. When there are any they hold with a token as well.
@@ -46,6 +46,6 @@ struct PageVerdict {
   std::string refusal;
 };
 
-PageVerdict judge_page(const Request& request, const PageRules& rules, Door door);
+PageVerdict judge_page(const http::Request& request, const PageRules& rules, Door door);
 
-}  // namespace jindou::api
+}  // namespace jindou::access

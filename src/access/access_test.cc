@@ -1,9 +1,9 @@
-#include "api/access.h"
+#include "access/access.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace jindou::api {
+namespace jindou::access {
 namespace {
 
 class StepClock final : public Clock {
@@ -15,10 +15,10 @@ class StepClock final : public Clock {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-Request request_with(const Headers& headers, const std::string& target = "/connz") {
-  Request request;
-  request.set_line(Verb::get, "GET", target, 11);
-  for (const auto& [name, value] : headers) request.add_header(Field::unknown, name, value);
+http::Request request_with(const Headers& headers, const std::string& target = "/connz") {
+  http::Request request;
+  request.set_line(http::Verb::get, "GET", target, 11);
+  for (const auto& [name, value] : headers) request.add_header(http::Field::unknown, name, value);
   return request;
 }
 
@@ -109,7 +109,7 @@ TEST_F(AccessTest, TheLoginTokenComesInEveryDocumentedPlace) {
   for (const std::string& text : forms) {
     EXPECT_TRUE(on_manager(access, {{"authorization", text}}).admitted) << text;
   }
-  const Request in_query = request_with({}, "/connz?limit=1&Authorization=Bearer%20" + token);
+  const http::Request in_query = request_with({}, "/connz?limit=1&Authorization=Bearer%20" + token);
   EXPECT_TRUE(access.identify(in_query, Port::manager).admitted);
   EXPECT_FALSE(on_manager(access, {{"token", token}}).admitted) << "not the header for it";
 }
@@ -190,4 +190,4 @@ TEST(EqualSecrets, ComparesWholeTexts) {
 }
 
 }  // namespace
-}  // namespace jindou::api
+}  // namespace jindou::access

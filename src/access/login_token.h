@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace jindou::api {
+namespace jindou::access {
 
 // With the claims iss, iat, exp and username. Times are seconds since the epoch. Empty when memory
 // is out or `name` is not UTF-8. `secret` must not be empty.
@@ -19,4 +19,4 @@ std::string make_login_token(const std::string& name, std::string_view secret,
 std::optional<std::string> verify_login_token(std::string_view token, std::string_view secret,
                                               const std::string& issuer, std::int64_t now);
 
-}  // namespace jindou::api
+}  // namespace jindou::access

@@ -9,14 +9,14 @@
 #include <string_view>
 #include <vector>
 
-#include "api/http_names.h"
-#include "api/login_limiter.h"
-#include "api/page_guard.h"
+#include "access/login_limiter.h"
+#include "access/page_guard.h"
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "config/settings.h"
+#include "http/exchange.h"
 
-namespace jindou::api {
+namespace jindou::access {
 
 // The listener a request came in by.
 enum class Port : std::uint8_t { api, manager };
@@ -53,7 +53,7 @@ bool equal_secrets(std::string_view a, std::string_view b);
 
 // Why a request was not admitted, and what the caller has to do: by what it carries, never by what
 // is configured.
-std::string_view unauthorized_text(const Request& request, Port port);
+std::string_view unauthorized_text(const http::Request& request, Port port);
 
 // Who sent a request.
 struct Caller {
@@ -85,10 +85,10 @@ class Access {
   // Judges the header block. API port: admitted with a right token or when none is configured; a
   // valid login token only adds the user's name and permissions. Manager port: admitted with
   // either.
-  Caller identify(const Request& request, Port port) const;
+  Caller identify(const http::Request& request, Port port) const;
 
   // Whether the page that a request comes from may send it, by the header block.
-  PageVerdict judge_page(const Request& request, Port port) const;
+  PageVerdict judge_page(const http::Request& request, Port port) const;
 
   // Nothing when name or password are wrong, or nobody can log in.
   std::optional<Login> login(std::string_view name, std::string_view password) const;
@@ -109,4 +109,4 @@ class Access {
   std::shared_ptr<const AccessOptions> options_ JD_GUARDED_BY(mutex_);
 };
 
-}  // namespace jindou::api
+}  // namespace jindou::access

@@ -1,11 +1,11 @@
-#include "api/login_token.h"
+#include "access/login_token.h"
 
 #include <jwt.h>
 
 #include <cstdlib>
 #include <memory>
 
-namespace jindou::api {
+namespace jindou::access {
 namespace {
 
 // A token of ours with the longest allowed name is far shorter.
@@ -64,4 +64,4 @@ std::optional<std::string> verify_login_token(std::string_view token, std::strin
   return std::string(name);
 }
 
-}  // namespace jindou::api
+}  // namespace jindou::access

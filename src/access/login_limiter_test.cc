@@ -1,8 +1,8 @@
-#include "api/login_limiter.h"
+#include "access/login_limiter.h"
 
 #include <gtest/gtest.h>
 
-namespace jindou::api {
+namespace jindou::access {
 namespace {
 
 using Verdict = LoginLimiter::Verdict;
@@ -74,4 +74,4 @@ TEST_F(LoginLimiterTest, FullOfLiveCountersItRefusesAndRecovers) {
 }
 
 }  // namespace
-}  // namespace jindou::api
+}  // namespace jindou::access
