@@ -28,6 +28,7 @@ LAYERS = {
     "conversation": 5,
     "presence": 5,
     "access": 5,
+    "openapi": 5,
     "delivery": 6,
     "retention": 6,
     "gateway": 7,

@@ -12,7 +12,6 @@
 #include "api/history_routes.h"
 #include "api/manager_routes.h"
 #include "api/monitor_routes.h"
-#include "api/openapi_document.h"
 #include "api/retention_routes.h"
 #include "api/send_routes.h"
 #include "api/stream_routes.h"
@@ -20,6 +19,7 @@
 #include "api/system_routes.h"
 #include "api/tag_routes.h"
 #include "api/user_routes.h"
+#include "openapi/document.h"
 
 namespace jindou::api {
 namespace {

@@ -6,9 +6,9 @@
 
 #include "api/all_routes.h"
 #include "api/http_names.h"
-#include "api/openapi_operations.h"
+#include "openapi/operations.h"
 
-namespace jindou::api::openapi {
+namespace jindou::api {
 namespace {
 
 namespace dom = simdjson::dom;
@@ -68,7 +68,7 @@ TEST_F(OpenApiDocument, HasEveryRouteAndNothingElse) {
 TEST(OpenApiOperations, StandForOneRouteEach) {
   const std::set<std::string> routes = route_names();
   std::set<std::string> seen;
-  for (const Operation& operation : all_operations()) {
+  for (const openapi::Operation& operation : openapi::all_operations()) {
     const std::string name = name_of(operation.method, operation.path);
     EXPECT_TRUE(routes.contains(name)) << name << " is documented but not served";
     EXPECT_TRUE(seen.insert(name).second) << name << " is documented twice";
@@ -80,7 +80,7 @@ TEST(OpenApiOperations, StandForOneRouteEach) {
 
 TEST(OpenApiOperations, HaveAnExampleForEveryBody) {
   dom::parser parser;
-  for (const Operation& operation : all_operations()) {
+  for (const openapi::Operation& operation : openapi::all_operations()) {
     const std::string name = name_of(operation.method, operation.path);
     EXPECT_EQ(operation.body.empty(), operation.example.empty()) << name;
     for (const std::string& text :
@@ -88,7 +88,7 @@ TEST(OpenApiOperations, HaveAnExampleForEveryBody) {
       if (text.empty()) continue;
       EXPECT_EQ(parser.parse(text).error(), simdjson::SUCCESS) << name << ": " << text;
     }
-    for (const Parameter& parameter : operation.query) {
+    for (const openapi::Parameter& parameter : operation.query) {
       EXPECT_FALSE(parameter.required && parameter.example.empty()) << name;
     }
   }
@@ -117,4 +117,4 @@ TEST_F(OpenApiDocument, ProbesNeedNoToken) {
 }
 
 }  // namespace
-}  // namespace jindou::api::openapi
+}  // namespace jindou::api

@@ -4,8 +4,8 @@
 #include <iterator>
 
 #include "api/answers.h"
-#include "api/strict_check.h"
 #include "base/edit_distance.h"
+#include "openapi/strict_check.h"
 
 namespace jindou::api {
 
@@ -190,8 +190,8 @@ Task<void> Router::handle(Request& request, Response& response) {
   const Route* route = find(request, path_known);
   response.route = route->path;
   response.tells_of_a_change = route->sends != Sends::nothing;
-  if (wants_strict(request)) {
-    std::string problem = unknown_members(request, route->method, route->path);
+  if (openapi::wants_strict(request)) {
+    std::string problem = openapi::unknown_members(request, route->method, route->path);
     if (!problem.empty()) return refuse_unknown(std::move(problem), response);
   }
   // Not a coroutine of its own: the route's task is handed on.

@@ -1,10 +1,10 @@
-#include "api/openapi_schema.h"
+#include "openapi/schema.h"
 
 #include <utility>
 
 #include "codec/json_writer.h"
 
-namespace jindou::api::openapi {
+namespace jindou::openapi {
 namespace {
 
 using codec::JsonWriter;
@@ -173,4 +173,4 @@ std::string message_id(std::string_view description) {
   return out + "}";
 }
 
-}  // namespace jindou::api::openapi
+}  // namespace jindou::openapi

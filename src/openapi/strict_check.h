@@ -6,19 +6,19 @@
 #include <string>
 #include <string_view>
 
-#include "api/http_names.h"
+#include "http/exchange.h"
 
-namespace jindou::api {
+namespace jindou::openapi {
 
 inline constexpr std::string_view kStrictHeader = "Jindou-Strict";
 
 // True when the caller asks for it: 1 or true.
-bool wants_strict(const Request& request);
+bool wants_strict(const http::Request& request);
 
 // A sentence that names what `path` does not know, at most ten names, each with what was probably
 // meant; empty when all is known or the body is no JSON, which the handler tells better. What is
-// allowed comes from the tables of openapi_operations.h. Parses the body: call it before a handler
+// allowed comes from the tables of operations.h. Parses the body: call it before a handler
 // holds a document of the thread's parser. Thread-safe.
-std::string unknown_members(const Request& request, Verb method, std::string_view path);
+std::string unknown_members(const http::Request& request, http::Verb method, std::string_view path);
 
-}  // namespace jindou::api
+}  // namespace jindou::openapi

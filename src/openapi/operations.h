@@ -1,6 +1,6 @@
 // What the document says about each route beyond its path: one entry for every entry of
-// all_routes(), kept in openapi_<group>.cc. A new route needs a new entry; a unit test compares the
-// two tables.
+// all_routes(), kept in <group>.cc of this folder. A new route needs a new entry; a unit test
+// compares the two tables.
 #pragma once
 
 #include <span>
@@ -8,9 +8,11 @@
 #include <string_view>
 #include <vector>
 
-#include "api/http_names.h"
+#include "http/exchange.h"
 
-namespace jindou::api::openapi {
+namespace jindou::openapi {
+
+using http::Verb;
 
 // Headings of the document, in this order.
 enum class Tag : std::uint8_t {
@@ -44,7 +46,7 @@ struct Outcome {
   std::string schema;  // empty: the error body
 };
 
-// JSON texts are written with the builders of openapi_schema.h. Every member but the first three
+// JSON texts are written with the builders of schema.h. Every member but the first three
 // may be left out.
 struct Operation {
   Verb method;
@@ -88,4 +90,4 @@ struct Component {
 };
 std::vector<Component> components();
 
-}  // namespace jindou::api::openapi
+}  // namespace jindou::openapi

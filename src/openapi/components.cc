@@ -1,8 +1,8 @@
 // The schemas that several operations share.
-#include "api/openapi_operations.h"
-#include "api/openapi_schema.h"
+#include "openapi/operations.h"
+#include "openapi/schema.h"
 
-namespace jindou::api::openapi {
+namespace jindou::openapi {
 namespace {
 
 std::string message_header() {
@@ -195,4 +195,4 @@ std::vector<Component> components() {
   };
 }
 
-}  // namespace jindou::api::openapi
+}  // namespace jindou::openapi

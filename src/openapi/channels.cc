@@ -1,8 +1,8 @@
 // Channels and their lists.
-#include "api/openapi_operations.h"
-#include "api/openapi_schema.h"
+#include "openapi/operations.h"
+#include "openapi/schema.h"
 
-namespace jindou::api::openapi {
+namespace jindou::openapi {
 namespace {
 
 constexpr std::string_view kAck = R"({"status":200})";
@@ -135,4 +135,4 @@ std::vector<Operation> channel_operations() {
   return out;
 }
 
-}  // namespace jindou::api::openapi
+}  // namespace jindou::openapi

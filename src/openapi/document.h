@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "api/openapi_operations.h"
+#include "openapi/operations.h"
 
-namespace jindou::api::openapi {
+namespace jindou::openapi {
 
 // What the table of routes says about one of them.
 struct DocumentedRoute {
@@ -27,4 +27,4 @@ struct DocumentedRoute {
 std::string document(std::span<const DocumentedRoute> routes, std::span<const Operation> operations,
                      std::string_view version);
 
-}  // namespace jindou::api::openapi
+}  // namespace jindou::openapi

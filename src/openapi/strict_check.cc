@@ -1,4 +1,4 @@
-#include "api/strict_check.h"
+#include "openapi/strict_check.h"
 
 #include <algorithm>
 #include <map>
@@ -7,13 +7,13 @@
 #include <utility>
 #include <vector>
 
-#include "api/openapi_operations.h"
 #include "base/assert.h"
 #include "base/edit_distance.h"
 #include "codec/json_reader.h"
 #include "http/query.h"
+#include "openapi/operations.h"
 
-namespace jindou::api {
+namespace jindou::openapi {
 namespace {
 
 namespace dom = simdjson::dom;
@@ -72,18 +72,18 @@ struct OperationShape {
 };
 
 // By method and path.
-using OperationShapes = std::map<std::pair<Verb, std::string_view>, OperationShape>;
+using OperationShapes = std::map<std::pair<http::Verb, std::string_view>, OperationShape>;
 
 OperationShapes make_shapes() {
   ShapeMap components;
-  for (const openapi::Component& component : openapi::components()) {
+  for (const Component& component : openapi::components()) {
     components.emplace(component.name, parse_shape(component.schema, components));
   }
   OperationShapes shapes;
-  for (const openapi::Operation& operation : openapi::all_operations()) {
+  for (const Operation& operation : openapi::all_operations()) {
     OperationShape& shape = shapes[{operation.method, operation.path}];
     if (!operation.body.empty()) shape.body = parse_shape(operation.body, components);
-    for (const openapi::Parameter& parameter : operation.query) {
+    for (const Parameter& parameter : operation.query) {
       shape.query.emplace_back(parameter.name);
     }
   }
@@ -173,12 +173,13 @@ void check_query(std::string_view query, const std::vector<std::string>& known, 
 
 }  // namespace
 
-bool wants_strict(const Request& request) {
+bool wants_strict(const http::Request& request) {
   const std::string_view value = request.header(kStrictHeader);
   return value == "1" || value == "true";
 }
 
-std::string unknown_members(const Request& request, Verb method, std::string_view path) {
+std::string unknown_members(const http::Request& request, http::Verb method,
+                            std::string_view path) {
   static const OperationShapes kShapes = make_shapes();
   const auto found = kShapes.find({method, path});
   if (found == kShapes.end()) return {};
@@ -191,4 +192,4 @@ std::string unknown_members(const Request& request, Verb method, std::string_vie
   return unknown.take();
 }
 
-}  // namespace jindou::api
+}  // namespace jindou::openapi

@@ -1,8 +1,8 @@
 // Message events, the older stream endpoints, and retention.
-#include "api/openapi_operations.h"
-#include "api/openapi_schema.h"
+#include "openapi/operations.h"
+#include "openapi/schema.h"
 
-namespace jindou::api::openapi {
+namespace jindou::openapi {
 namespace {
 
 std::string lane_key() { return text("The lane; main unless given."); }
@@ -292,4 +292,4 @@ std::vector<Operation> event_operations() {
   return out;
 }
 
-}  // namespace jindou::api::openapi
+}  // namespace jindou::openapi

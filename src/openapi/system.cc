@@ -1,8 +1,8 @@
 // Monitoring, tags, access and the rest.
-#include "api/openapi_operations.h"
-#include "api/openapi_schema.h"
+#include "openapi/operations.h"
+#include "openapi/schema.h"
 
-namespace jindou::api::openapi {
+namespace jindou::openapi {
 namespace {
 
 std::string varz_answer() {
@@ -253,4 +253,4 @@ std::vector<Operation> system_operations() {
   return out;
 }
 
-}  // namespace jindou::api::openapi
+}  // namespace jindou::openapi

@@ -1,8 +1,8 @@
 // A user's list of chats.
-#include "api/openapi_operations.h"
-#include "api/openapi_schema.h"
+#include "openapi/operations.h"
+#include "openapi/schema.h"
 
-namespace jindou::api::openapi {
+namespace jindou::openapi {
 namespace {
 
 std::string sync_body() {
@@ -153,4 +153,4 @@ std::vector<Operation> conversation_operations() {
   return out;
 }
 
-}  // namespace jindou::api::openapi
+}  // namespace jindou::openapi

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace jindou::api::openapi {
+namespace jindou::openapi {
 
 // One member of an object.
 struct Property {
@@ -65,4 +65,4 @@ std::string channel_type(std::string_view description = "1 person, 2 group, … 
 // A message id in a request: a number or its decimal digits as a string.
 std::string message_id(std::string_view description);
 
-}  // namespace jindou::api::openapi
+}  // namespace jindou::openapi

@@ -1,8 +1,8 @@
 // Users, routing and connections.
-#include "api/openapi_operations.h"
-#include "api/openapi_schema.h"
+#include "openapi/operations.h"
+#include "openapi/schema.h"
 
-namespace jindou::api::openapi {
+namespace jindou::openapi {
 namespace {
 
 Operation change(std::string_view path, std::string description, std::string body,
@@ -223,4 +223,4 @@ std::vector<Operation> user_operations() {
   return out;
 }
 
-}  // namespace jindou::api::openapi
+}  // namespace jindou::openapi

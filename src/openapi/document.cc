@@ -1,4 +1,4 @@
-#include "api/openapi_document.h"
+#include "openapi/document.h"
 
 #include <algorithm>
 #include <array>
@@ -6,11 +6,11 @@
 #include <map>
 #include <utility>
 
-#include "api/http_names.h"
-#include "api/openapi_schema.h"
 #include "codec/json_writer.h"
+#include "http/exchange.h"
+#include "openapi/schema.h"
 
-namespace jindou::api::openapi {
+namespace jindou::openapi {
 namespace {
 
 using codec::JsonWriter;
@@ -315,4 +315,4 @@ std::string document(std::span<const DocumentedRoute> routes, std::span<const Op
   return out;
 }
 
-}  // namespace jindou::api::openapi
+}  // namespace jindou::openapi

@@ -1,8 +1,8 @@
 // A user's conversations page by page.
-#include "api/openapi_operations.h"
-#include "api/openapi_schema.h"
+#include "openapi/operations.h"
+#include "openapi/schema.h"
 
-namespace jindou::api::openapi {
+namespace jindou::openapi {
 namespace {
 
 std::string keys(std::string_view description) {
@@ -85,4 +85,4 @@ Operation retry() {
 
 std::vector<Operation> directory_operations() { return {list(), retry()}; }
 
-}  // namespace jindou::api::openapi
+}  // namespace jindou::openapi

@@ -1,9 +1,9 @@
 // Sending messages, message events, and reading stored messages.
-#include "api/openapi_operations.h"
-#include "api/openapi_schema.h"
 #include "codec/message_json.h"
+#include "openapi/operations.h"
+#include "openapi/schema.h"
 
-namespace jindou::api::openapi {
+namespace jindou::openapi {
 namespace {
 
 std::string request_header() {
@@ -361,4 +361,4 @@ std::vector<Operation> message_operations() {
           bind_command("/message/cmd/unbind")};
 }
 
-}  // namespace jindou::api::openapi
+}  // namespace jindou::openapi
