@@ -68,12 +68,12 @@ namespace jindou::app {
 namespace {
 
 ${constants.join('\n')}
-constexpr std::array<api::DemoFile, ${rows.length}> kFiles = {{
+constexpr std::array<pages::DemoFile, ${rows.length}> kFiles = {{
 ${rows.join('')}}};
 
 }  // namespace
 
-std::span<const api::DemoFile> demo_files() { return kFiles; }
+std::span<const pages::DemoFile> demo_files() { return kFiles; }
 
 }  // namespace jindou::app
 `);

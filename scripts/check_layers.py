@@ -29,6 +29,7 @@ LAYERS = {
     "presence": 5,
     "access": 5,
     "openapi": 5,
+    "pages": 5,
     "delivery": 6,
     "retention": 6,
     "gateway": 7,

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "api/answers.h"
-#include "api/docs_page.h"
+#include "pages/docs_page.h"
 
 namespace jindou::api {
 namespace {
@@ -40,7 +40,7 @@ bool admit_docs(const Services& services, Response& response) {
 void answer_page(Response& response) {
   response.content_type = kHtml;
   response.extra_headers += kPagePolicy;
-  response.body += docs_page();
+  response.body += pages::docs_page();
 }
 
 // A browser that opens the page cannot send the token yet. It is refused like everybody else, but

@@ -3,12 +3,12 @@
 
 #include <span>
 
-#include "api/demo_site.h"
+#include "pages/demo_site.h"
 
 namespace jindou::app {
 
 // Constants of the program. Empty in a build without the page (JINDOU_DEMO=OFF). The definition is
 // made by demo/embed.mjs.
-std::span<const api::DemoFile> demo_files();
+std::span<const pages::DemoFile> demo_files();
 
 }  // namespace jindou::app

@@ -3,6 +3,6 @@
 
 namespace jindou::app {
 
-std::span<const api::DemoFile> demo_files() { return {}; }
+std::span<const pages::DemoFile> demo_files() { return {}; }
 
 }  // namespace jindou::app

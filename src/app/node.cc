@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "api/api_server.h"
-#include "api/demo_site.h"
 #include "app/demo_files.h"
 #include "app/live_options.h"
 #include "app/named_files.h"
@@ -28,6 +27,7 @@
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "observe/process_metrics.h"
+#include "pages/demo_site.h"
 #include "partition/command_router.h"
 #include "partition/history.h"
 #include "partition/inbox_directory.h"
@@ -116,7 +116,7 @@ struct Node::Parts {
   std::unique_ptr<gateway::RouterPort> core_port;
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<api::ApiServer> api;
-  std::unique_ptr<api::DemoSite> demo_site;
+  std::unique_ptr<pages::DemoSite> demo_site;
   std::unique_ptr<http::Server> demo;  // null: not served
   std::shared_ptr<ByteBudget> body_budget;
   std::shared_ptr<ByteBudget> answer_budget;
@@ -457,7 +457,7 @@ Result<void> Node::Parts::start_demo() {
     observe::log_info("app", "no chat demo on {}: this build has none", settings.demo.addr);
     return {};
   }
-  demo_site = std::make_unique<api::DemoSite>(
+  demo_site = std::make_unique<pages::DemoSite>(
       demo_files(), [this](std::string_view host) { return api_url(host); }, metrics);
   http::ServerOptions http = api_options(settings, refusals_max).manager_http;
   http.body_budget = body_budget;

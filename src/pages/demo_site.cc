@@ -1,4 +1,4 @@
-#include "api/demo_site.h"
+#include "pages/demo_site.h"
 
 #include <algorithm>
 #include <cctype>
@@ -6,7 +6,7 @@
 
 #include "codec/json_writer.h"
 
-namespace jindou::api {
+namespace jindou::pages {
 namespace {
 
 constexpr std::string_view kPage = "/chatdemo";
@@ -23,7 +23,7 @@ constexpr std::string_view kPolicy =
     "X-Content-Type-Options: nosniff\r\n"
     "Referrer-Policy: no-referrer\r\n";
 
-bool accepts_gzip(const Request& request) {
+bool accepts_gzip(const http::Request& request) {
   // "gzip;q=0" refuses it, which no browser does.
   const std::string_view encodings = request.header("accept-encoding");
   const auto at = encodings.find("gzip");
@@ -48,14 +48,14 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-void answer_text(Response& response, unsigned status, std::string_view text) {
+void answer_text(http::Response& response, unsigned status, std::string_view text) {
   response.status = status;
   response.content_type = kPlain;
   response.body += text;
   response.body += '\n';
 }
 
-void answer_file(const DemoFile& file, const Request& request, Response& response) {
+void answer_file(const DemoFile& file, const http::Request& request, http::Response& response) {
   response.extra_headers += "ETag: ";
   response.extra_headers += file.etag;
   response.extra_headers += "\r\nVary: Accept-Encoding\r\nCache-Control: ";
@@ -79,10 +79,10 @@ void answer_file(const DemoFile& file, const Request& request, Response& respons
 DemoSite::DemoSite(std::span<const DemoFile> files, ApiUrl api_url, observe::Metrics& metrics)
     : files_(files), api_url_(std::move(api_url)), metrics_(metrics) {}
 
-bool DemoSite::admit(Request& request, Response& response) {
+bool DemoSite::admit(http::Request& request, http::Response& response) {
   response.route = "demo";
   response.extra_headers += kPolicy;
-  if (request.method() == Verb::get || request.method() == Verb::head) {
+  if (request.method() == http::Verb::get || request.method() == http::Verb::head) {
     answer(request, response);
   } else {
     response.extra_headers += "Allow: GET, HEAD\r\n";
@@ -91,7 +91,7 @@ bool DemoSite::admit(Request& request, Response& response) {
   return false;
 }
 
-void DemoSite::answer(const Request& request, Response& response) const {
+void DemoSite::answer(const http::Request& request, http::Response& response) const {
   const std::string_view path = request.path();
   // Without a word about the API the page would have to guess its address.
   const bool told = request.query().find("apiurl=") != std::string_view::npos;
@@ -127,16 +127,16 @@ void DemoSite::answer(const Request& request, Response& response) const {
 }
 
 // Everything is answered by the header alone.
-Task<void> DemoSite::handle(Request&, Response&) { co_return; }
+http::Task<void> DemoSite::handle(http::Request&, http::Response&) { co_return; }
 
-void DemoSite::refuse(std::string_view detail, Response& response) {
+void DemoSite::refuse(std::string_view detail, http::Response& response) {
   response.route = "refused";
   response.extra_headers += kPolicy;
   answer_text(response, response.status, detail);
 }
 
-void DemoSite::answered(const Response& response, std::chrono::steady_clock::duration) {
+void DemoSite::answered(const http::Response& response, std::chrono::steady_clock::duration) {
   metrics_.count_http_request(response.route, static_cast<int>(response.status));
 }
 
-}  // namespace jindou::api
+}  // namespace jindou::pages

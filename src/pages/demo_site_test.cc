@@ -1,12 +1,12 @@
 // What the listener of the chat demo answers, without sockets: files with their headers, the
 // redirect that names the API, refusals.
-#include "api/demo_site.h"
+#include "pages/demo_site.h"
 
 #include <gtest/gtest.h>
 
 #include <array>
 
-namespace jindou::api {
+namespace jindou::pages {
 namespace {
 
 constexpr std::array<DemoFile, 2> kFiles = {{
@@ -17,18 +17,19 @@ constexpr std::array<DemoFile, 2> kFiles = {{
 class DemoSiteTest : public testing::Test {
  protected:
   // The whole answer; nothing is left to handle().
-  Response get(const std::string& target, std::string_view header = {}, std::string_view value = {},
-               Verb verb = Verb::get) {
-    Request request;
+  http::Response get(const std::string& target, std::string_view header = {},
+                     std::string_view value = {}, http::Verb verb = http::Verb::get) {
+    http::Request request;
     request.set_line(verb, "GET", target, 11);
-    request.add_header(Field::host, "Host", host_);
-    if (header == "Accept-Encoding") request.add_header(Field::accept_encoding, header, value);
-    if (header == "If-None-Match") request.add_header(Field::if_none_match, header, value);
-    Response response;
+    request.add_header(http::Field::host, "Host", host_);
+    if (header == "Accept-Encoding")
+      request.add_header(http::Field::accept_encoding, header, value);
+    if (header == "If-None-Match") request.add_header(http::Field::if_none_match, header, value);
+    http::Response response;
     EXPECT_FALSE(site_.admit(request, response));
     return response;
   }
-  static bool has(const Response& response, std::string_view line) {
+  static bool has(const http::Response& response, std::string_view line) {
     return response.extra_headers.find(std::string(line) + "\r\n") != std::string::npos;
   }
 
@@ -46,7 +47,7 @@ class DemoSiteTest : public testing::Test {
 };
 
 TEST_F(DemoSiteTest, TheRootLeadsToThePageAndSaysWhereTheApiIs) {
-  const Response response = get("/");
+  const http::Response response = get("/");
   EXPECT_EQ(response.status, 302U);
   EXPECT_TRUE(has(response, "Location: chatdemo?apiurl=http%3A%2F%2Fim.example.com%3A5001"));
   EXPECT_TRUE(has(response, "Cache-Control: no-store"));
@@ -58,7 +59,7 @@ TEST_F(DemoSiteTest, ThePageWithoutAnAddressOfTheApiIsGivenOne) {
 }
 
 TEST_F(DemoSiteTest, TheAddressOfTheApiIsToldWhateverTheLinkSays) {
-  const Response response = get("/api.json?apiurl=http://evil.example");
+  const http::Response response = get("/api.json?apiurl=http://evil.example");
   EXPECT_EQ(response.status, 200U);
   EXPECT_EQ(response.content_type, "application/json");
   EXPECT_EQ(response.body, R"({"url":"http://im.example.com:5001"})");
@@ -73,12 +74,12 @@ TEST_F(DemoSiteTest, WithoutAnApiThePageIsServedAsItIs) {
 
 TEST_F(DemoSiteTest, AHostCannotAddALineToTheHeader) {
   host_ = "a\r\nSet-Cookie: b&c";
-  const Response response = get("/");
+  const http::Response response = get("/");
   EXPECT_TRUE(has(response, "Location: chatdemo?apiurl=http%3A%2F%2Fa%0D%0ASet-Cookie%3A5001"));
 }
 
 TEST_F(DemoSiteTest, ThePageIsServedWithAPolicyAndLookedUpAgainEachTime) {
-  const Response response = get("/chatdemo?apiurl=");
+  const http::Response response = get("/chatdemo?apiurl=");
   EXPECT_EQ(response.body, "<html>");
   EXPECT_EQ(response.content_type, "text/html; charset=utf-8");
   EXPECT_TRUE(has(response, "ETag: W/\"page\""));
@@ -89,11 +90,11 @@ TEST_F(DemoSiteTest, ThePageIsServedWithAPolicyAndLookedUpAgainEachTime) {
 }
 
 TEST_F(DemoSiteTest, AssetsAreKeptForeverAndZippedForThoseWhoTakeIt) {
-  const Response plain = get("/assets/a.js");
+  const http::Response plain = get("/assets/a.js");
   EXPECT_EQ(plain.body, "a script");
   EXPECT_TRUE(has(plain, "Cache-Control: public, max-age=31536000, immutable"));
   EXPECT_TRUE(has(plain, "Vary: Accept-Encoding"));
-  const Response zipped = get("/assets/a.js", "Accept-Encoding", "deflate, gzip, br");
+  const http::Response zipped = get("/assets/a.js", "Accept-Encoding", "deflate, gzip, br");
   EXPECT_EQ(zipped.body, "zipped");
   EXPECT_TRUE(has(zipped, "Content-Encoding: gzip"));
   EXPECT_EQ(get("/assets/a.js", "Accept-Encoding", "gzip;q=0").body, "a script");
@@ -101,7 +102,7 @@ TEST_F(DemoSiteTest, AssetsAreKeptForeverAndZippedForThoseWhoTakeIt) {
 }
 
 TEST_F(DemoSiteTest, WhoHasTheFileIsToldSo) {
-  const Response response = get("/assets/a.js", "If-None-Match", "W/\"script\"");
+  const http::Response response = get("/assets/a.js", "If-None-Match", "W/\"script\"");
   EXPECT_EQ(response.status, 304U);
   EXPECT_TRUE(response.body.empty());
   EXPECT_EQ(get("/assets/a.js", "If-None-Match", "W/\"other\"").status, 200U);
@@ -115,11 +116,11 @@ TEST_F(DemoSiteTest, NothingElseIsThere) {
 }
 
 TEST_F(DemoSiteTest, OnlyReadingIsPossible) {
-  EXPECT_EQ(get("/chatdemo?apiurl=", {}, {}, Verb::head).status, 200U);
-  const Response response = get("/chatdemo", {}, {}, Verb::post);
+  EXPECT_EQ(get("/chatdemo?apiurl=", {}, {}, http::Verb::head).status, 200U);
+  const http::Response response = get("/chatdemo", {}, {}, http::Verb::post);
   EXPECT_EQ(response.status, 405U);
   EXPECT_TRUE(has(response, "Allow: GET, HEAD"));
 }
 
 }  // namespace
-}  // namespace jindou::api
+}  // namespace jindou::pages

@@ -7,11 +7,11 @@
 #include <string>
 #include <string_view>
 
-#include "api/http_names.h"
+#include "http/exchange.h"
 #include "http/server.h"
 #include "observe/metrics.h"
 
-namespace jindou::api {
+namespace jindou::pages {
 
 // One file of the built page; all members are constants of the program.
 struct DemoFile {
@@ -37,17 +37,17 @@ class DemoSite final : public http::RequestHandler {
   // Borrows `files` and `metrics`.
   DemoSite(std::span<const DemoFile> files, ApiUrl api_url, observe::Metrics& metrics);
 
-  bool admit(Request& request, Response& response) override;
-  Task<void> handle(Request& request, Response& response) override;
-  void refuse(std::string_view detail, Response& response) override;
-  void answered(const Response& response, std::chrono::steady_clock::duration took) override;
+  bool admit(http::Request& request, http::Response& response) override;
+  http::Task<void> handle(http::Request& request, http::Response& response) override;
+  void refuse(std::string_view detail, http::Response& response) override;
+  void answered(const http::Response& response, std::chrono::steady_clock::duration took) override;
 
  private:
-  void answer(const Request& request, Response& response) const;
+  void answer(const http::Request& request, http::Response& response) const;
 
   std::span<const DemoFile> files_;
   ApiUrl api_url_;
   observe::Metrics& metrics_;
 };
 
-}  // namespace jindou::api
+}  // namespace jindou::pages

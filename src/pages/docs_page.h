@@ -3,9 +3,9 @@
 
 #include <string_view>
 
-namespace jindou::api {
+namespace jindou::pages {
 
 // The text of docs_page.html: it loads /docs/openapi.json from the same server and nothing else.
 std::string_view docs_page();
 
-}  // namespace jindou::api
+}  // namespace jindou::pages
