@@ -338,7 +338,7 @@ bool ShardFanOut::gather_listed(Work& work, Slice& slice) {
 }
 
 bool ShardFanOut::gather_subscribers(Work& work, Slice& slice) {
-  const partition::UidSet& subscribers = *work.run->recipients().subscribers;
+  const UidSet& subscribers = *work.run->recipients().subscribers;
   for (; work.next_subscriber != subscribers.end(); ++work.next_subscriber) {
     if (slice.lookups >= slice.budget.lookups) return false;
     ++slice.lookups;
@@ -349,7 +349,7 @@ bool ShardFanOut::gather_subscribers(Work& work, Slice& slice) {
 }
 
 bool ShardFanOut::gather_sessions(Work& work, Slice& slice) {
-  const partition::UidSet& subscribers = *work.run->recipients().subscribers;
+  const UidSet& subscribers = *work.run->recipients().subscribers;
   // Slots keep their place while sessions come and go, unlike the buckets of the user index.
   for (; work.next_slot < slots_.size(); ++work.next_slot) {
     if (slice.lookups >= slice.budget.lookups) return false;

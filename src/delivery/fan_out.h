@@ -121,7 +121,7 @@ class ShardFanOut {
     std::size_t next_target = 0;
     std::size_t next_listed = 0;
     std::size_t next_slot = 0;
-    partition::UidSet::const_iterator next_subscriber;
+    UidSet::const_iterator next_subscriber;
     bool maybe_repeated = false;  // a session may be in targets twice
 
     // The event that is the whole of the run; null when the run is of messages.
@@ -189,8 +189,8 @@ class ShardFanOut {
   // The index.
   std::vector<Slot> slots_;
   std::uint32_t free_slots_ = kNone;
-  boost::unordered_flat_map<std::string, boost::container::small_vector<std::uint32_t, 2>,
-                            partition::UidHash, partition::UidEqual>
+  boost::unordered_flat_map<std::string, boost::container::small_vector<std::uint32_t, 2>, UidHash,
+                            UidEqual>
       users_;
   std::atomic<std::size_t> sessions_{0};
 

@@ -13,7 +13,6 @@ namespace {
 
 using partition::CommittedBatch;
 using partition::CommittedMessage;
-using partition::UidSet;
 
 class StillClock final : public Clock {
  public:

@@ -4,8 +4,7 @@
 
 namespace jindou::delivery {
 
-OnlineSubscribers::Entry* OnlineSubscribers::entry_of(
-    const std::shared_ptr<const partition::UidSet>& set) {
+OnlineSubscribers::Entry* OnlineSubscribers::entry_of(const std::shared_ptr<const UidSet>& set) {
   for (Entry& entry : entries_) {
     if (entry.set == set.get()) return entry.alive.expired() ? nullptr : &entry;
   }
@@ -13,7 +12,7 @@ OnlineSubscribers::Entry* OnlineSubscribers::entry_of(
 }
 
 std::optional<std::size_t> OnlineSubscribers::count(
-    const std::shared_ptr<const partition::UidSet>& set) const {
+    const std::shared_ptr<const UidSet>& set) const {
   for (const Entry& entry : entries_) {
     if (entry.set != set.get()) continue;
     if (entry.alive.expired()) return std::nullopt;
@@ -22,7 +21,7 @@ std::optional<std::size_t> OnlineSubscribers::count(
   return std::nullopt;
 }
 
-void OnlineSubscribers::keep(const std::shared_ptr<const partition::UidSet>& set, Handles handles) {
+void OnlineSubscribers::keep(const std::shared_ptr<const UidSet>& set, Handles handles) {
   auto entry = std::find_if(entries_.begin(), entries_.end(),
                             [&set](const Entry& known) { return known.set == set.get(); });
   if (entry == entries_.end()) entry = entries_.emplace(entries_.end());

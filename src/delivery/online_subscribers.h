@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "delivery/sink_handle.h"
-#include "partition/effects.h"
+#include "model/uid_set.h"
 
 namespace jindou::delivery {
 
@@ -37,7 +37,7 @@ class OnlineSubscribers {
   // What is kept of `set`, each session once, without those for which `alive(handle)` is false.
   // Null: nothing is kept. Valid until the next call of a function that is not const.
   template <class Alive>
-  const Handles* find(const std::shared_ptr<const partition::UidSet>& set, Alive&& alive) {
+  const Handles* find(const std::shared_ptr<const UidSet>& set, Alive&& alive) {
     Entry* entry = entry_of(set);
     if (entry == nullptr) return nullptr;
     Handles& handles = entry->handles;
@@ -49,10 +49,10 @@ class OnlineSubscribers {
     return &handles;
   }
   // How many handles are kept of `set`, stale ones included. Null: nothing is kept.
-  std::optional<std::size_t> count(const std::shared_ptr<const partition::UidSet>& set) const;
+  std::optional<std::size_t> count(const std::shared_ptr<const UidSet>& set) const;
   // Keeps what a walk has found: every session of a subscriber, once. Forgets what was used longest
   // ago if there is too much.
-  void keep(const std::shared_ptr<const partition::UidSet>& set, Handles handles);
+  void keep(const std::shared_ptr<const UidSet>& set, Handles handles);
   // A session came.
   void add_session(std::string_view uid, SinkHandle handle);
 
@@ -61,8 +61,8 @@ class OnlineSubscribers {
 
  private:
   struct Entry {
-    const partition::UidSet* set = nullptr;
-    std::weak_ptr<const partition::UidSet> alive;  // expired: another set may have its address
+    const UidSet* set = nullptr;
+    std::weak_ptr<const UidSet> alive;  // expired: another set may have its address
     Handles handles;
     // With so many handles most are stale, because sessions came and went while nobody sent: the
     // set is forgotten instead of followed up.
@@ -71,7 +71,7 @@ class OnlineSubscribers {
   };
 
   static std::size_t stale_from(std::size_t handles) { return 2 * handles + 1024; }
-  Entry* entry_of(const std::shared_ptr<const partition::UidSet>& set);
+  Entry* entry_of(const std::shared_ptr<const UidSet>& set);
 
   // Forgets sets that nobody has any more, then those used longest ago until the limits hold. The
   // one used last always stays.

@@ -8,7 +8,6 @@
 namespace jindou::delivery {
 namespace {
 
-using partition::UidSet;
 using Handles = OnlineSubscribers::Handles;
 
 std::shared_ptr<const UidSet> uids(std::initializer_list<const char*> list) {

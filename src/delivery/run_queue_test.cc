@@ -14,7 +14,6 @@ namespace {
 
 using partition::CommittedBatch;
 using partition::CommittedMessage;
-using partition::UidSet;
 using Lane = RunQueue::Lane;
 using Ids = std::vector<std::uint64_t>;
 

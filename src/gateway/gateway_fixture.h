@@ -178,7 +178,7 @@ class GatewayTest : public testing::TestWithParam<Transport> {
   void fan_out(std::uint64_t first, std::uint64_t last, std::initializer_list<const char*> uids,
                std::size_t payload_bytes = 20, bool no_persist = false) {
     auto batch = std::make_shared<partition::CommittedBatch>();
-    auto subscribers = std::make_shared<partition::UidSet>();
+    auto subscribers = std::make_shared<UidSet>();
     for (const char* uid : uids) subscribers->emplace(uid);
     for (std::uint64_t id = first; id <= last; ++id) {
       auto message = std::make_shared<Message>();

@@ -1,30 +1,15 @@
 // What the core hands on after a commit: committed messages with their recipients.
 #pragma once
 
-#include <boost/unordered/unordered_flat_set.hpp>
-#include <cstddef>
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "model/message.h"
 #include "model/message_event.h"
+#include "model/uid_set.h"
 
 namespace jindou::partition {
-
-struct UidHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view uid) const noexcept {
-    return std::hash<std::string_view>{}(uid);
-  }
-};
-struct UidEqual {
-  using is_transparent = void;
-  bool operator()(std::string_view a, std::string_view b) const noexcept { return a == b; }
-};
-using UidSet = boost::unordered_flat_set<std::string, UidHash, UidEqual>;
 
 // Who receives one message. The union of `subscribers` and `listed`, without `excluded`; a uid may
 // be in both and still receives once. Unless users are listed, sessions that have subscribed for

@@ -14,7 +14,7 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "model/channel.h"
-#include "partition/effects.h"
+#include "model/uid_set.h"
 #include "store/reader.h"
 
 namespace jindou::partition {

@@ -12,7 +12,7 @@
 
 #include "base/result.h"
 #include "model/channel.h"
-#include "partition/effects.h"
+#include "model/uid_set.h"
 #include "partition/list_commands.h"
 
 namespace jindou::partition {

@@ -9,7 +9,7 @@
 
 #include "base/mutex.h"
 #include "base/result.h"
-#include "partition/effects.h"
+#include "model/uid_set.h"
 #include "store/reader.h"
 
 namespace jindou::partition {

@@ -27,6 +27,7 @@
 #include "model/device.h"
 #include "model/ids.h"
 #include "model/reason.h"
+#include "model/uid_set.h"
 
 namespace jindou::presence {
 
@@ -158,16 +159,6 @@ class SessionDirectory {
   // A power of two well above the number of threads, so that they seldom meet.
   static constexpr std::size_t kStripes = 64;
 
-  struct UidHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view uid) const noexcept {
-      return std::hash<std::string_view>{}(uid);
-    }
-  };
-  struct UidEqual {
-    using is_transparent = void;
-    bool operator()(std::string_view a, std::string_view b) const noexcept { return a == b; }
-  };
   // The uid is the key; the entries leave theirs empty.
   using Users = boost::unordered_flat_map<std::string, std::vector<SessionInfo>, UidHash, UidEqual>;
   // Kicks are counted for groups of users, so that the count of one who is offline costs nothing.

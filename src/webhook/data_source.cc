@@ -83,9 +83,9 @@ std::optional<ChannelFlags> read_flags(const HttpAnswer& answer) {
   return flags;
 }
 
-std::shared_ptr<const partition::UidSet> set_of(std::vector<std::string> uids) {
-  return std::make_shared<partition::UidSet>(std::make_move_iterator(uids.begin()),
-                                             std::make_move_iterator(uids.end()));
+std::shared_ptr<const UidSet> set_of(std::vector<std::string> uids) {
+  return std::make_shared<UidSet>(std::make_move_iterator(uids.begin()),
+                                  std::make_move_iterator(uids.end()));
 }
 
 bool share_a_channel(const std::vector<ChannelKey>& a, const std::vector<ChannelKey>& b) {

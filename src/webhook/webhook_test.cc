@@ -119,7 +119,7 @@ class TestCore final : public CoreLink {
   }
   void subscribe(const std::string& channel, std::vector<std::string> uids) {
     const MutexLock lock(mutex_);
-    subscribers_[channel] = std::make_shared<partition::UidSet>(uids.begin(), uids.end());
+    subscribers_[channel] = std::make_shared<UidSet>(uids.begin(), uids.end());
   }
 
   // Questions about this channel fail, as when a data source does not answer.
@@ -139,7 +139,7 @@ class TestCore final : public CoreLink {
  private:
   SharedStore& store_;
   Mutex mutex_;
-  std::map<std::string, std::shared_ptr<const partition::UidSet>> subscribers_;
+  std::map<std::string, std::shared_ptr<const UidSet>> subscribers_;
   std::string unknown_;
 };
 
