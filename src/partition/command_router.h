@@ -15,9 +15,9 @@
 #include "base/result.h"
 #include "model/message.h"
 #include "partition/change.h"
-#include "partition/effects.h"
 #include "partition/list_source.h"
 #include "partition/pending_send.h"
+#include "partition/recipients.h"
 
 namespace jindou::partition {
 

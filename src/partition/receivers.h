@@ -8,8 +8,8 @@
 
 #include "base/result.h"
 #include "partition/channel_cache.h"
-#include "partition/effects.h"
 #include "partition/list_source.h"
+#include "partition/recipients.h"
 
 namespace jindou::partition {
 

@@ -11,7 +11,7 @@
 #include "model/channel.h"
 #include "partition/change.h"
 #include "partition/command_router.h"
-#include "partition/effects.h"
+#include "partition/recipients.h"
 
 namespace jindou::webhook {
 

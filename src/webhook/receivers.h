@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "model/message.h"
-#include "partition/effects.h"
+#include "partition/recipients.h"
 #include "presence/session_directory.h"
 #include "webhook/core_link.h"
 
