@@ -71,7 +71,4 @@ class HttpSender {
   std::unique_ptr<Impl> impl_;
 };
 
-// `address` with `event` added to its query, which may be there already; a fragment stays behind.
-std::string url_with_event(std::string_view address, std::string_view event);
-
 }  // namespace jindou::webhook

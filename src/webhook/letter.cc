@@ -96,6 +96,21 @@ Route route_of(const Letter& letter, const WebhookOptions& options) {
   return options.http_addr.empty() ? Route::none : Route::http;
 }
 
+std::string url_with_event(std::string_view address, std::string_view event) {
+  const auto fragment = address.find('#');
+  const std::string_view tail =
+      fragment == std::string_view::npos ? std::string_view() : address.substr(fragment);
+  std::string url(address.substr(0, address.size() - tail.size()));
+  const auto query = url.find('?');
+  if (query == std::string::npos) {
+    url += '?';
+  } else if (query + 1 < url.size() && url.back() != '&') {
+    url += '&';
+  }
+  url.append("event=").append(event).append(tail);
+  return url;
+}
+
 HttpRequest request_of(const Letter& letter, const WebhookOptions& options,
                        std::int64_t now_seconds) {
   HttpRequest request;

@@ -34,6 +34,9 @@ enum class Route : std::uint8_t {
 };
 Route route_of(const Letter& letter, const WebhookOptions& options);
 
+// `address` with `event` added to its query, which may be there already; a fragment stays behind.
+std::string url_with_event(std::string_view address, std::string_view event);
+
 // The request of an attempt at `now_seconds`, with a copy of the body. Empty url: there is no such
 // receiver.
 HttpRequest request_of(const Letter& letter, const WebhookOptions& options,
