@@ -13,7 +13,7 @@ constexpr std::string_view kComponent = "webhook";
 // What a receiver says beyond its status is of no interest; a page of error text is let through.
 constexpr std::size_t kAnswerBytesMax = std::size_t{1} << 20;
 
-std::string what_came(const HttpAnswer& answer) {
+std::string what_came(const http::CallAnswer& answer) {
   if (!answer.error.empty()) return answer.error;
   std::string text = "status " + std::to_string(answer.status);
   if (!answer.grpc_status.empty()) text += ", gRPC status " + answer.grpc_status;
@@ -42,7 +42,7 @@ void Courier::give_up(Dispatch& dispatch, std::string_view why) {
   observe::log_warn(kComponent, "{}: {} given up, {}", name_, dispatch.weight, why);
 }
 
-void Courier::note_down(const HttpAnswer& answer, const WebhookOptions& options) {
+void Courier::note_down(const http::CallAnswer& answer, const WebhookOptions& options) {
   const std::string why = what_came(answer);
   if (!down_) {
     observe::log_warn(kComponent, "{}: the receiver fails: {}", name_, why);
@@ -64,7 +64,7 @@ void Courier::note_up() {
   backoff_.reset();
 }
 
-bool Courier::handle(Dispatch& dispatch, const HttpAnswer& answer, bool http2,
+bool Courier::handle(Dispatch& dispatch, const http::CallAnswer& answer, bool http2,
                      const WebhookOptions& options) {
   switch (verdict_on(answer, http2)) {
     case Verdict::delivered:
@@ -121,7 +121,7 @@ void Courier::send(const std::vector<Dispatch*>& letters, const WebhookOptions& 
       [&](std::size_t index) {
         return request_of(due[index]->letter, options, clock_.wall_seconds());
       },
-      [&](std::size_t index, const HttpAnswer& answer) {
+      [&](std::size_t index, const http::CallAnswer& answer) {
         const bool http2 = route_of(due[index]->letter, options) == Route::grpc;
         return handle(*due[index], answer, http2, options);
       });

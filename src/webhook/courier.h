@@ -9,8 +9,8 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "http/sender.h"
 #include "model/message.h"
-#include "webhook/http_sender.h"
 #include "webhook/letter.h"
 #include "webhook/options.h"
 
@@ -44,20 +44,20 @@ class Courier {
   // The receiver may be another one from now on.
   void forget_receiver();
 
-  // See HttpSender::stop.
+  // See http::Sender::stop.
   void stop() { sender_.stop(); }
 
  private:
-  bool handle(Dispatch& dispatch, const HttpAnswer& answer, bool http2,
+  bool handle(Dispatch& dispatch, const http::CallAnswer& answer, bool http2,
               const WebhookOptions& options);
-  void note_down(const HttpAnswer& answer, const WebhookOptions& options);
+  void note_down(const http::CallAnswer& answer, const WebhookOptions& options);
   void note_up();
   void give_up(Dispatch& dispatch, std::string_view why);
 
   std::string_view name_;
   const Clock& clock_;
   EventCounters& counters_;
-  HttpSender sender_;
+  http::Sender sender_;
   Backoff backoff_;
   bool down_ = false;
   bool failed_in_this_round_ = false;

@@ -8,7 +8,7 @@
 #include <chrono>
 #include <thread>
 
-#include "webhook/test_receiver.h"
+#include "http/test_receiver.h"
 
 namespace jindou::webhook {
 namespace {
@@ -54,7 +54,7 @@ class CourierTest : public testing::Test {
 };
 
 TEST_F(CourierTest, SettlesWhatIsDelivered) {
-  TestReceiver receiver;
+  http::TestReceiver receiver;
   options_.http_addr = receiver.url();
   std::vector<Dispatch> letters{letter("a", 10), letter("b", 5)};
   send(letters, 1);
@@ -65,7 +65,8 @@ TEST_F(CourierTest, SettlesWhatIsDelivered) {
 
 TEST_F(CourierTest, RepeatsTheSameLetterWithTheSameIdWhileTheReceiverFails) {
   std::atomic<int> failures{2};
-  TestReceiver receiver([&](const ReceivedCall&) { return failures-- > 0 ? 500 : 200; });
+  http::TestReceiver receiver(
+      [&](const http::ReceivedCall&) { return failures-- > 0 ? 500 : 200; });
   options_.http_addr = receiver.url();
   std::vector<Dispatch> letters{letter("a")};
   send(letters);
@@ -81,7 +82,7 @@ TEST_F(CourierTest, RepeatsTheSameLetterWithTheSameIdWhileTheReceiverFails) {
 }
 
 TEST_F(CourierTest, AFailingReceiverIsLeftAloneForAWhileThenTriedWithOneLetter) {
-  TestReceiver receiver([](const ReceivedCall&) { return 503; });
+  http::TestReceiver receiver([](const http::ReceivedCall&) { return 503; });
   options_.http_addr = receiver.url();
   options_.retry_min = std::chrono::hours(1);
   options_.retry_max = std::chrono::hours(1);
@@ -95,7 +96,8 @@ TEST_F(CourierTest, AFailingReceiverIsLeftAloneForAWhileThenTriedWithOneLetter) 
 }
 
 TEST_F(CourierTest, GivesUpWhatIsRefusedAfterTheAttempts) {
-  TestReceiver receiver([](const ReceivedCall& call) { return call.body == "bad" ? 422 : 200; });
+  http::TestReceiver receiver(
+      [](const http::ReceivedCall& call) { return call.body == "bad" ? 422 : 200; });
   options_.http_addr = receiver.url();
   std::vector<Dispatch> letters{letter("bad", 7), letter("good")};
   send(letters);
@@ -104,13 +106,13 @@ TEST_F(CourierTest, GivesUpWhatIsRefusedAfterTheAttempts) {
   EXPECT_EQ(counters_.failed_attempts, 3U);
   const auto calls = receiver.calls();
   EXPECT_EQ(std::count_if(calls.begin(), calls.end(),
-                          [](const ReceivedCall& call) { return call.body == "bad"; }),
+                          [](const http::ReceivedCall& call) { return call.body == "bad"; }),
             3);
   EXPECT_FALSE(courier_.receiver_down());
 }
 
 TEST_F(CourierTest, GivesUpWhatIsTooOld) {
-  options_.http_addr = "http://127.0.0.1:" + std::to_string(unused_port());
+  options_.http_addr = "http://127.0.0.1:" + std::to_string(http::unused_port());
   options_.max_age = std::chrono::seconds(60);
   std::vector<Dispatch> letters{letter("old", 3)};
   letters[0].newest_seconds -= 61;
@@ -121,7 +123,7 @@ TEST_F(CourierTest, GivesUpWhatIsTooOld) {
 }
 
 TEST_F(CourierTest, WhatExpiresWhileItWaitsIsNotTold) {
-  TestReceiver receiver;
+  http::TestReceiver receiver;
   options_.http_addr = receiver.url();
   std::vector<Dispatch> letters{letter("gone"), letter("still good")};
   letters[0].expires_at = clock_.wall_seconds() - 1;
@@ -134,13 +136,13 @@ TEST_F(CourierTest, WhatExpiresWhileItWaitsIsNotTold) {
 }
 
 TEST_F(CourierTest, AnotherReceiverIsTriedAtOnce) {
-  options_.http_addr = "http://127.0.0.1:" + std::to_string(unused_port());
+  options_.http_addr = "http://127.0.0.1:" + std::to_string(http::unused_port());
   options_.retry_min = std::chrono::hours(1);
   options_.retry_max = std::chrono::hours(1);
   std::vector<Dispatch> letters{letter("a")};
   send(letters, 1);
   EXPECT_TRUE(courier_.receiver_down());
-  TestReceiver receiver;
+  http::TestReceiver receiver;
   options_.http_addr = receiver.url();
   courier_.forget_receiver();
   send(letters, 1);
@@ -148,7 +150,7 @@ TEST_F(CourierTest, AnotherReceiverIsTriedAtOnce) {
 }
 
 TEST_F(CourierTest, SignatureFitsTheTimestampThatIsSent) {
-  TestReceiver receiver;
+  http::TestReceiver receiver;
   options_.http_addr = receiver.url();
   options_.secret = "s";
   std::vector<Dispatch> letters{letter("body")};

@@ -37,8 +37,8 @@ std::string body_of(std::string_view command, const ChannelKey* channel) {
   return body;
 }
 
-HttpRequest request_of(const DataSourceOptions& options, std::string body) {
-  HttpRequest request;
+http::Call request_of(const DataSourceOptions& options, std::string body) {
+  http::Call request;
   request.url = options.addr;
   request.body = std::move(body);
   request.headers = {"Content-Type: application/json"};
@@ -49,7 +49,7 @@ HttpRequest request_of(const DataSourceOptions& options, std::string body) {
 }
 
 // Empty when the answer is no list of texts. null is an empty list.
-std::optional<std::vector<std::string>> read_uids(const HttpAnswer& answer) {
+std::optional<std::vector<std::string>> read_uids(const http::CallAnswer& answer) {
   if (answer.status != 200) return std::nullopt;
   const auto parsed = codec::parse_json(answer.body);
   if (!parsed) return std::nullopt;
@@ -71,7 +71,7 @@ bool read_flag(simdjson::dom::object object, std::string_view name) {
   return codec::to_flag(value).value_or(false);
 }
 
-std::optional<ChannelFlags> read_flags(const HttpAnswer& answer) {
+std::optional<ChannelFlags> read_flags(const http::CallAnswer& answer) {
   if (answer.status != 200) return std::nullopt;
   const auto parsed = codec::parse_json(answer.body);
   simdjson::dom::object object;
@@ -111,7 +111,7 @@ void DataSource::stop() {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
-    for (HttpSender* sender : senders_) sender->stop();
+    for (http::Sender* sender : senders_) sender->stop();
     work_.notify_all();
     stopped_.notify_all();
   }
@@ -247,7 +247,7 @@ void DataSource::make_room() {
 
 void DataSource::run_worker() {
   runtime::name_this_thread("datasource");
-  HttpSender sender(kParallel, kAnswerBytesMax);
+  http::Sender sender(kParallel, kAnswerBytesMax);
   MutexLock lock(mutex_);
   senders_.push_back(&sender);
   while (!stopping_) {
@@ -280,12 +280,12 @@ void DataSource::run_worker() {
   std::erase(senders_, &sender);
 }
 
-std::shared_ptr<DataSource::Answer> DataSource::fetch_pair(HttpSender& sender,
+std::shared_ptr<DataSource::Answer> DataSource::fetch_pair(http::Sender& sender,
                                                            const ChannelKey& pair,
                                                            const DataSourceOptions& options) const {
-  const std::vector<HttpRequest> requests = {request_of(options, body_of("getBlacklist", &pair))};
-  HttpAnswer answer;
-  sender.send_all(requests, [&answer](std::size_t, HttpAnswer received) {
+  const std::vector<http::Call> requests = {request_of(options, body_of("getBlacklist", &pair))};
+  http::CallAnswer answer;
+  sender.send_all(requests, [&answer](std::size_t, http::CallAnswer received) {
     answer = std::move(received);
     return true;
   });
@@ -300,13 +300,14 @@ std::shared_ptr<DataSource::Answer> DataSource::fetch_pair(HttpSender& sender,
   return lists;
 }
 
-std::shared_ptr<DataSource::Answer> DataSource::fetch(HttpSender& sender, const ChannelKey& channel,
+std::shared_ptr<DataSource::Answer> DataSource::fetch(http::Sender& sender,
+                                                      const ChannelKey& channel,
                                                       const DataSourceOptions& options) const {
   const bool person = channel.type == ChannelType::person;
   if (person && !split_pair_id(channel.id).first.empty()) {
     return fetch_pair(sender, channel, options);
   }
-  std::vector<HttpRequest> requests;
+  std::vector<http::Call> requests;
   requests.push_back(request_of(options, body_of("getBlacklist", &channel)));
   requests.push_back(request_of(options, body_of("getWhitelist", &channel)));
   // The inbox of a person has no subscribers.
@@ -316,8 +317,8 @@ std::shared_ptr<DataSource::Answer> DataSource::fetch(HttpSender& sender, const 
   if (options.channel_info_on) {
     requests.push_back(request_of(options, body_of("getChannelInfo", &channel)));
   }
-  std::vector<HttpAnswer> answers(requests.size());
-  sender.send_all(requests, [&answers](std::size_t index, HttpAnswer answer) {
+  std::vector<http::CallAnswer> answers(requests.size());
+  sender.send_all(requests, [&answers](std::size_t index, http::CallAnswer answer) {
     answers[index] = std::move(answer);
     return true;
   });
@@ -339,7 +340,7 @@ std::shared_ptr<DataSource::Answer> DataSource::fetch(HttpSender& sender, const 
 
 void DataSource::run_accounts() {
   runtime::name_this_thread("datasource");
-  HttpSender sender(1, kAnswerBytesMax);
+  http::Sender sender(1, kAnswerBytesMax);
   MutexLock lock(mutex_);
   senders_.push_back(&sender);
   bool asked = false;
@@ -348,10 +349,10 @@ void DataSource::run_accounts() {
     const auto options = deps_.options();
     std::chrono::milliseconds pause = kIdleCheck;
     if (!options->addr.empty()) {
-      const std::vector<HttpRequest> requests = {
+      const std::vector<http::Call> requests = {
           request_of(*options, body_of("getSystemUIDs", nullptr))};
       std::optional<std::vector<std::string>> uids;
-      sender.send_all(requests, [&uids](std::size_t, const HttpAnswer& answer) {
+      sender.send_all(requests, [&uids](std::size_t, const http::CallAnswer& answer) {
         uids = read_uids(answer);
         return true;
       });

@@ -17,9 +17,9 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/result.h"
+#include "http/sender.h"
 #include "model/channel.h"
 #include "partition/list_source.h"
-#include "webhook/http_sender.h"
 
 namespace jindou::webhook {
 
@@ -94,10 +94,10 @@ class DataSource final : public partition::ListSource {
   void run_worker();
   void run_accounts();
   // Null: no answer, or none that can be understood.
-  std::shared_ptr<Answer> fetch(HttpSender& sender, const ChannelKey& channel,
+  std::shared_ptr<Answer> fetch(http::Sender& sender, const ChannelKey& channel,
                                 const DataSourceOptions& options) const;
   // Of two users together there is only the question who is kept from the other.
-  std::shared_ptr<Answer> fetch_pair(HttpSender& sender, const ChannelKey& pair,
+  std::shared_ptr<Answer> fetch_pair(http::Sender& sender, const ChannelKey& pair,
                                      const DataSourceOptions& options) const;
 
   DataSourceDeps deps_;
@@ -110,7 +110,7 @@ class DataSource final : public partition::ListSource {
   std::list<Waiting> waiting_ JD_GUARDED_BY(mutex_);
   bool releasing_ JD_GUARDED_BY(mutex_) = false;
   bool stopping_ JD_GUARDED_BY(mutex_) = false;
-  std::vector<HttpSender*> senders_ JD_GUARDED_BY(mutex_);  // of the workers, to be stopped
+  std::vector<http::Sender*> senders_ JD_GUARDED_BY(mutex_);  // of the workers, to be stopped
   std::vector<std::thread> threads_;
 };
 

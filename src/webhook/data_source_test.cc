@@ -12,8 +12,8 @@
 
 #include "base/mutex.h"
 #include "codec/json_reader.h"
+#include "http/test_receiver.h"
 #include "partition/core_fixture.h"
-#include "webhook/test_receiver.h"
 
 namespace jindou::webhook {
 namespace {
@@ -23,7 +23,7 @@ using Lists = std::map<std::string, std::string>;  // JSON arrays by channel and
 class DataSourceTest : public partition::Core {
  protected:
   void SetUp() override {
-    source_.set_body([this](const ReceivedCall& call) -> std::string {
+    source_.set_body([this](const http::ReceivedCall& call) -> std::string {
       const auto parsed = codec::parse_json(call.body);
       std::string name;
       std::string_view id;
@@ -68,7 +68,7 @@ class DataSourceTest : public partition::Core {
     lists_ = data_source_.get();
   }
   void fail(bool failing) {
-    source_.set_answer([failing](const ReceivedCall&) { return failing ? 500 : 200; });
+    source_.set_answer([failing](const http::ReceivedCall&) { return failing ? 500 : 200; });
   }
   // A group whose partition is one of this worker's.
   static std::string group_of(int worker, const std::string& prefix) {
@@ -77,7 +77,7 @@ class DataSourceTest : public partition::Core {
     return id;
   }
 
-  TestReceiver source_;
+  http::TestReceiver source_;
   Lists answers_;  // not changed while anybody is asked
   SystemClock wall_clock_;
   Mutex options_mutex_;
@@ -261,7 +261,7 @@ TEST_F(DataSourceTest, BothDenylistsOfAPersonCount) {
 // A system that has never heard of pairs refuses the id; one that is down says nothing about it.
 TEST_F(DataSourceTest, APairThatIsRefusedIsNotDenied) {
   std::atomic<int> status = 404;
-  source_.set_answer([&status](const ReceivedCall& call) {
+  source_.set_answer([&status](const http::ReceivedCall& call) {
     return call.body.find('@') == std::string::npos ? 200 : status.load();
   });
   SendCommand command = to_group(person_channel_id("a", "b"), "hi");

@@ -111,9 +111,9 @@ std::string url_with_event(std::string_view address, std::string_view event) {
   return url;
 }
 
-HttpRequest request_of(const Letter& letter, const WebhookOptions& options,
-                       std::int64_t now_seconds) {
-  HttpRequest request;
+http::Call request_of(const Letter& letter, const WebhookOptions& options,
+                      std::int64_t now_seconds) {
+  http::Call request;
   request.connect_timeout = options.connect_timeout;
   request.timeout = options.timeout;
   request.ca_file = options.ca_file;
@@ -147,7 +147,7 @@ HttpRequest request_of(const Letter& letter, const WebhookOptions& options,
   return request;
 }
 
-Verdict verdict_on(const HttpAnswer& answer, bool http2) {
+Verdict verdict_on(const http::CallAnswer& answer, bool http2) {
   if (answer.status == 0 || answer.status >= 500) return Verdict::down;
   if (answer.status == 408 || answer.status == 425 || answer.status == 429) return Verdict::down;
   if (!answer.ok()) return Verdict::refused;

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/random.h"
-#include "webhook/http_sender.h"
+#include "http/sender.h"
 #include "webhook/options.h"
 
 namespace jindou::webhook {
@@ -39,8 +39,8 @@ std::string url_with_event(std::string_view address, std::string_view event);
 
 // The request of an attempt at `now_seconds`, with a copy of the body. Empty url: there is no such
 // receiver.
-HttpRequest request_of(const Letter& letter, const WebhookOptions& options,
-                       std::int64_t now_seconds);
+http::Call request_of(const Letter& letter, const WebhookOptions& options,
+                      std::int64_t now_seconds);
 
 enum class Verdict : std::uint8_t {
   delivered,
@@ -49,7 +49,7 @@ enum class Verdict : std::uint8_t {
 };
 
 // What an answer to such a request means. `http2` as in the request.
-Verdict verdict_on(const HttpAnswer& answer, bool http2);
+Verdict verdict_on(const http::CallAnswer& answer, bool http2);
 
 // EventReq of the gRPC service, in its message frame.
 std::string grpc_request_frame(std::string_view event, std::string_view data);

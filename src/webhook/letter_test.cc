@@ -17,17 +17,17 @@ Letter letter() {
   return letter;
 }
 
-bool has_header(const HttpRequest& request, const std::string& line) {
+bool has_header(const http::Call& request, const std::string& line) {
   return std::count(request.headers.begin(), request.headers.end(), line) == 1;
 }
 
-bool names_header(const HttpRequest& request, std::string_view name) {
+bool names_header(const http::Call& request, std::string_view name) {
   return std::any_of(request.headers.begin(), request.headers.end(),
                      [&](const std::string& line) { return line.starts_with(name); });
 }
 
-HttpAnswer answer(int status, std::string grpc_status = {}, std::string body = {}) {
-  HttpAnswer answer;
+http::CallAnswer answer(int status, std::string grpc_status = {}, std::string body = {}) {
+  http::CallAnswer answer;
   answer.status = status;
   answer.grpc_status = std::move(grpc_status);
   answer.body = std::move(body);

@@ -11,9 +11,9 @@
 
 #include "base/mutex.h"
 #include "codec/json_reader.h"
+#include "http/test_receiver.h"
 #include "store/keys.h"
 #include "store/memory_reader.h"
-#include "webhook/test_receiver.h"
 
 namespace jindou::webhook {
 namespace {
@@ -160,7 +160,7 @@ class WebhookTest : public testing::Test {
     options_->retry_max = milliseconds(20);
   }
 
-  void listen(TestReceiver& receiver) { options_->http_addr = receiver.url(); }
+  void listen(http::TestReceiver& receiver) { options_->http_addr = receiver.url(); }
 
   void start() {
     WebhookDeps deps{
@@ -215,7 +215,7 @@ class WebhookTest : public testing::Test {
   }
 
   // The seqs told of a channel, in order of the calls.
-  static std::vector<std::uint64_t> seqs(const std::vector<ReceivedCall>& calls,
+  static std::vector<std::uint64_t> seqs(const std::vector<http::ReceivedCall>& calls,
                                          const std::string& channel) {
     std::vector<std::uint64_t> out;
     for (const auto& call : calls) {
@@ -230,10 +230,10 @@ class WebhookTest : public testing::Test {
     }
     return out;
   }
-  static std::size_t count(const std::vector<ReceivedCall>& calls, std::string_view event) {
-    return static_cast<std::size_t>(
-        std::count_if(calls.begin(), calls.end(),
-                      [event](const ReceivedCall& call) { return call.target.ends_with(event); }));
+  static std::size_t count(const std::vector<http::ReceivedCall>& calls, std::string_view event) {
+    return static_cast<std::size_t>(std::count_if(
+        calls.begin(), calls.end(),
+        [event](const http::ReceivedCall& call) { return call.target.ends_with(event); }));
   }
   static std::vector<std::uint64_t> up_to(std::uint64_t last) {
     std::vector<std::uint64_t> out;
@@ -277,7 +277,7 @@ TEST_F(WebhookTest, WithoutReceiverNothingIsReadOrWritten) {
 }
 
 TEST_F(WebhookTest, TellsEveryMessageInOrderAndMovesTheCursor) {
-  TestReceiver receiver;
+  http::TestReceiver receiver;
   listen(receiver);
   options_->focus_events = {"msg.notify"};
   start();
@@ -301,7 +301,7 @@ TEST_F(WebhookTest, TellsEveryMessageInOrderAndMovesTheCursor) {
 
 TEST_F(WebhookTest, FirstStartBeginsAtThePresent) {
   commit("g", 5);
-  TestReceiver receiver;
+  http::TestReceiver receiver;
   listen(receiver);
   start();
   commit("g", 1);
@@ -310,7 +310,7 @@ TEST_F(WebhookTest, FirstStartBeginsAtThePresent) {
 }
 
 TEST_F(WebhookTest, WhatWasNotToldBeforeACrashIsToldAfterwards) {
-  TestReceiver receiver([](const ReceivedCall&) { return 500; });
+  http::TestReceiver receiver([](const http::ReceivedCall&) { return 500; });
   listen(receiver);
   start();
   commit("g", 250);
@@ -326,7 +326,7 @@ TEST_F(WebhookTest, WhatWasNotToldBeforeACrashIsToldAfterwards) {
 }
 
 TEST_F(WebhookTest, WhatIsNotKnownToBeDurableWaitsForTheCore) {
-  TestReceiver receiver;
+  http::TestReceiver receiver;
   listen(receiver);
   start();
   told_ = false;
@@ -340,7 +340,7 @@ TEST_F(WebhookTest, WhatIsNotKnownToBeDurableWaitsForTheCore) {
 }
 
 TEST_F(WebhookTest, OfflineAsksOnceForAChannelAndSkipsWhoIsThere) {
-  TestReceiver receiver;
+  http::TestReceiver receiver;
   listen(receiver);
   options_->focus_events = {"msg.offline"};
   core_.subscribe("g", {"away", "here", "author", std::string(kSystemUid)});
@@ -361,7 +361,7 @@ TEST_F(WebhookTest, OfflineAsksOnceForAChannelAndSkipsWhoIsThere) {
 }
 
 TEST_F(WebhookTest, OfflineMasterOnlyCountsSlavesAsAway) {
-  TestReceiver receiver;
+  http::TestReceiver receiver;
   listen(receiver);
   options_->focus_events = {"msg.offline"};
   options_->offline_master_only = true;
@@ -382,7 +382,7 @@ TEST_F(WebhookTest, OfflineMasterOnlyCountsSlavesAsAway) {
 }
 
 TEST_F(WebhookTest, UnstoredMessagesAreToldOfflineFromMemory) {
-  TestReceiver receiver;
+  http::TestReceiver receiver;
   listen(receiver);
   start();
   MessageFlags flags;
@@ -396,7 +396,7 @@ TEST_F(WebhookTest, UnstoredMessagesAreToldOfflineFromMemory) {
 // The receivers of one channel are not known, as when a data source does not answer for it: only
 // its own partition waits.
 TEST_F(WebhookTest, OfflineWaitsForChannelsThatAreNotKnownAndLosesNothing) {
-  TestReceiver receiver;
+  http::TestReceiver receiver;
   listen(receiver);
   options_->focus_events = {"msg.offline"};
   std::string other = "h";
@@ -419,7 +419,7 @@ TEST_F(WebhookTest, OfflineWaitsForChannelsThatAreNotKnownAndLosesNothing) {
 
 // Room for three letters: while the receiver refuses them the others are not made, stored or not.
 TEST_F(WebhookTest, OfflineLettersAreBoundedByTheirBytes) {
-  TestReceiver receiver([](const ReceivedCall&) { return 422; });
+  http::TestReceiver receiver([](const http::ReceivedCall&) { return 422; });
   listen(receiver);
   options_->focus_events = {"msg.offline"};
   options_->retry_min = std::chrono::hours(1);
@@ -445,7 +445,7 @@ TEST_F(WebhookTest, OfflineLettersAreBoundedByTheirBytes) {
 }
 
 TEST_F(WebhookTest, UnstoredMessagesWaitForRoom) {
-  TestReceiver receiver([](const ReceivedCall&) { return 422; });
+  http::TestReceiver receiver([](const http::ReceivedCall&) { return 422; });
   listen(receiver);
   options_->focus_events = {"msg.offline"};
   options_->retry_min = milliseconds(300);
@@ -464,7 +464,7 @@ TEST_F(WebhookTest, UnstoredMessagesWaitForRoom) {
 }
 
 TEST_F(WebhookTest, ChangesOfPresenceHaveABoundWhileTheStoreFails) {
-  TestReceiver receiver;
+  http::TestReceiver receiver;
   listen(receiver);
   options_->focus_events = {"user.onlinestatus"};
   start();
@@ -480,7 +480,7 @@ TEST_F(WebhookTest, ChangesOfPresenceHaveABoundWhileTheStoreFails) {
 }
 
 TEST_F(WebhookTest, ChangesOfPresenceKeepTheirOrderWhenTheStoreFails) {
-  TestReceiver receiver;
+  http::TestReceiver receiver;
   listen(receiver);
   options_->focus_events = {"user.onlinestatus"};
   start();
@@ -504,7 +504,7 @@ TEST_F(WebhookTest, ChangesOfPresenceKeepTheirOrderWhenTheStoreFails) {
 }
 
 TEST_F(WebhookTest, ChangesOfPresenceAreRecordedToldAndForgotten) {
-  TestReceiver receiver;
+  http::TestReceiver receiver;
   listen(receiver);
   start();
   webhook_->note_presence(change("u", 1, true, 1));
@@ -518,7 +518,7 @@ TEST_F(WebhookTest, ChangesOfPresenceAreRecordedToldAndForgotten) {
 }
 
 TEST_F(WebhookTest, PresenceLeftByACrashIsToldAndSessionsAreEnded) {
-  TestReceiver receiver([](const ReceivedCall&) { return 500; });
+  http::TestReceiver receiver([](const http::ReceivedCall&) { return 500; });
   listen(receiver);
   options_->focus_events = {"user.onlinestatus"};
   start();
@@ -543,7 +543,7 @@ TEST_F(WebhookTest, PresenceLeftByACrashIsToldAndSessionsAreEnded) {
 }
 
 TEST_F(WebhookTest, StopRecordsChangesThatWereJustNoted) {
-  TestReceiver receiver([](const ReceivedCall&) { return TestReceiver::kHang; });
+  http::TestReceiver receiver([](const http::ReceivedCall&) { return http::TestReceiver::kHang; });
   listen(receiver);
   start();
   for (std::uint64_t i = 1; i <= 100; ++i) webhook_->note_presence(change("u", i, true, i));

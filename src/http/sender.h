@@ -11,10 +11,10 @@
 #include <string_view>
 #include <vector>
 
-namespace jindou::webhook {
+namespace jindou::http {
 
 // One POST.
-struct HttpRequest {
+struct Call {
   std::string url;  // http:// or https://
   std::string body;
   std::vector<std::string> headers;  // "Name: value"
@@ -26,7 +26,7 @@ struct HttpRequest {
   std::string ca_file;
 };
 
-struct HttpAnswer {
+struct CallAnswer {
   int status = 0;                       // 0: there was no complete answer
   std::string error;                    // why not; holds no URL and no body
   std::string body;                     // at most the limit; longer ones count as no answer
@@ -36,28 +36,28 @@ struct HttpAnswer {
   bool ok() const { return status >= 200 && status < 300; }
 };
 
-class HttpSender {
+class Sender {
  public:
   // `parallel`: requests under way at the same time. `answer_bytes_max`: of one answer's body.
-  HttpSender(std::size_t parallel, std::size_t answer_bytes_max);
-  ~HttpSender();
-  HttpSender(const HttpSender&) = delete;
-  HttpSender& operator=(const HttpSender&) = delete;
+  Sender(std::size_t parallel, std::size_t answer_bytes_max);
+  ~Sender();
+  Sender(const Sender&) = delete;
+  Sender& operator=(const Sender&) = delete;
 
   // Called with the index of a request and its answer, once each, on the calling thread. False: no
   // further requests are started.
-  using OnAnswer = std::function<bool(std::size_t index, HttpAnswer answer)>;
+  using OnAnswer = std::function<bool(std::size_t index, CallAnswer answer)>;
 
   // Makes the request of an index. Called when it is to be started, on the calling thread, so that
   // no more than `parallel` of them are in memory.
-  using MakeRequest = std::function<HttpRequest(std::size_t index)>;
+  using MakeRequest = std::function<Call(std::size_t index)>;
 
   // Sends `count` requests in order, `parallel` at a time, and returns when everything started is
   // answered. Requests that were not started, or were under way when stop() was called, get no
   // answer. Blocks; one thread at a time.
   void send_all(std::size_t count, const MakeRequest& make, const OnAnswer& on_answer);
   // The same with few or small requests, each of which is copied.
-  void send_all(const std::vector<HttpRequest>& requests, const OnAnswer& on_answer);
+  void send_all(const std::vector<Call>& requests, const OnAnswer& on_answer);
 
   // Ends the send that is under way and all later ones at once. Thread-safe, for good.
   void stop();
@@ -71,4 +71,4 @@ class HttpSender {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace jindou::webhook
+}  // namespace jindou::http

@@ -1,4 +1,4 @@
-#include "webhook/http_sender.h"
+#include "http/sender.h"
 
 #include <curl/curl.h>
 
@@ -10,7 +10,7 @@
 
 #include "base/mutex.h"
 
-namespace jindou::webhook {
+namespace jindou::http {
 
 namespace {
 
@@ -37,13 +37,13 @@ enum class Connect : std::uint8_t { as_needed, kept_only, fresh };
 struct Transfer {
   std::unique_ptr<CURL, EasyDeleter> handle;
   std::unique_ptr<curl_slist, ListDeleter> headers;
-  HttpRequest request;  // libcurl reads the body from here
+  Call request;  // libcurl reads the body from here
   std::size_t index = 0;
   std::size_t answer_bytes_max = 0;
   bool too_large = false;
   Connect connect = Connect::as_needed;
   bool needs_connection = false;  // kept_only, and there was none
-  HttpAnswer answer;
+  CallAnswer answer;
 };
 
 std::size_t on_body(char* data, std::size_t size, std::size_t count, void* user) {
@@ -108,7 +108,7 @@ void choose_http2(Transfer& transfer) {
 }
 
 // The file takes the place of the system's bundle; the system's directory of authorities stays.
-void trust(CURL* handle, const HttpRequest& request) {
+void trust(CURL* handle, const Call& request) {
   curl_easy_setopt(handle, CURLOPT_CA_CACHE_TIMEOUT, kAuthoritiesKept);
   if (request.ca_file.empty()) return;
   curl_easy_setopt(handle, CURLOPT_CAINFO, request.ca_file.c_str());
@@ -119,7 +119,7 @@ void trust(CURL* handle, const HttpRequest& request) {
 
 void prepare(Transfer& transfer) {
   CURL* handle = transfer.handle.get();
-  const HttpRequest& request = transfer.request;
+  const Call& request = transfer.request;
   transfer.answer = {};
   transfer.too_large = false;
   transfer.needs_connection = false;
@@ -156,7 +156,7 @@ void prepare(Transfer& transfer) {
 }
 
 void finish(Transfer& transfer, CURLcode code) {
-  HttpAnswer& answer = transfer.answer;
+  CallAnswer& answer = transfer.answer;
   if (code != CURLE_OK) {
     answer.error = transfer.too_large ? "the answer is too large" : curl_easy_strerror(code);
     return;
@@ -171,7 +171,7 @@ void finish(Transfer& transfer, CURLcode code) {
 
 }  // namespace
 
-struct HttpSender::Impl {
+struct Sender::Impl {
   std::size_t parallel = 1;
   std::size_t answer_bytes_max = 0;
   std::vector<std::unique_ptr<Transfer>> idle;
@@ -183,7 +183,7 @@ struct HttpSender::Impl {
 
   void open_multi();
   std::unique_ptr<Transfer> take_transfer();
-  void start(HttpRequest request, std::size_t index);
+  void start(Call request, std::size_t index);
   void launch(std::unique_ptr<Transfer> transfer);
   std::unique_ptr<Transfer> take_running(CURL* handle);
   void abandon_running();
@@ -191,7 +191,7 @@ struct HttpSender::Impl {
 
 // With new connections: libcurl 7.88 takes an HTTP/2 connection up again after its framing layer
 // has failed, and then every further request on it fails at once.
-void HttpSender::Impl::open_multi() {
+void Sender::Impl::open_multi() {
   std::unique_ptr<CURLM, MultiDeleter> fresh(curl_multi_init());
   if (!fresh) throw std::bad_alloc();
   curl_multi_setopt(fresh.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(parallel + 1));
@@ -200,7 +200,7 @@ void HttpSender::Impl::open_multi() {
   suspect = false;
 }
 
-std::unique_ptr<Transfer> HttpSender::Impl::take_transfer() {
+std::unique_ptr<Transfer> Sender::Impl::take_transfer() {
   if (!idle.empty()) {
     auto transfer = std::move(idle.back());
     idle.pop_back();
@@ -213,7 +213,7 @@ std::unique_ptr<Transfer> HttpSender::Impl::take_transfer() {
   return transfer;
 }
 
-void HttpSender::Impl::start(HttpRequest request, std::size_t index) {
+void Sender::Impl::start(Call request, std::size_t index) {
   auto transfer = take_transfer();
   transfer->index = index;
   transfer->request = std::move(request);
@@ -221,13 +221,13 @@ void HttpSender::Impl::start(HttpRequest request, std::size_t index) {
   launch(std::move(transfer));
 }
 
-void HttpSender::Impl::launch(std::unique_ptr<Transfer> transfer) {
+void Sender::Impl::launch(std::unique_ptr<Transfer> transfer) {
   prepare(*transfer);
   curl_multi_add_handle(multi.get(), transfer->handle.get());
   running.push_back(std::move(transfer));
 }
 
-std::unique_ptr<Transfer> HttpSender::Impl::take_running(CURL* handle) {
+std::unique_ptr<Transfer> Sender::Impl::take_running(CURL* handle) {
   const auto found = std::find_if(running.begin(), running.end(), [handle](const auto& transfer) {
     return transfer->handle.get() == handle;
   });
@@ -236,7 +236,7 @@ std::unique_ptr<Transfer> HttpSender::Impl::take_running(CURL* handle) {
   return transfer;
 }
 
-void HttpSender::Impl::abandon_running() {
+void Sender::Impl::abandon_running() {
   for (auto& transfer : running) {
     // Removing a handle may wait for a name that is being resolved.
     curl_easy_setopt(transfer->handle.get(), CURLOPT_QUICK_EXIT, 1L);
@@ -245,12 +245,12 @@ void HttpSender::Impl::abandon_running() {
   running.clear();
 }
 
-void HttpSender::init_library() {
+void Sender::init_library() {
   static std::once_flag once;
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
 }
 
-HttpSender::HttpSender(std::size_t parallel, std::size_t answer_bytes_max)
+Sender::Sender(std::size_t parallel, std::size_t answer_bytes_max)
     : impl_(std::make_unique<Impl>()) {
   init_library();
   impl_->parallel = std::max<std::size_t>(1, parallel);
@@ -258,14 +258,14 @@ HttpSender::HttpSender(std::size_t parallel, std::size_t answer_bytes_max)
   impl_->open_multi();
 }
 
-HttpSender::~HttpSender() { impl_->abandon_running(); }
+Sender::~Sender() { impl_->abandon_running(); }
 
-void HttpSender::send_all(const std::vector<HttpRequest>& requests, const OnAnswer& on_answer) {
+void Sender::send_all(const std::vector<Call>& requests, const OnAnswer& on_answer) {
   send_all(
       requests.size(), [&requests](std::size_t index) { return requests[index]; }, on_answer);
 }
 
-void HttpSender::send_all(std::size_t count, const MakeRequest& make, const OnAnswer& on_answer) {
+void Sender::send_all(std::size_t count, const MakeRequest& make, const OnAnswer& on_answer) {
   Impl& impl = *impl_;
   if (impl.suspect) impl.open_multi();
   std::size_t next = 0;
@@ -303,10 +303,10 @@ void HttpSender::send_all(std::size_t count, const MakeRequest& make, const OnAn
   impl.abandon_running();
 }
 
-void HttpSender::stop() {
+void Sender::stop() {
   impl_->stopping.store(true);
   const MutexLock lock(impl_->multi_mutex);
   curl_multi_wakeup(impl_->multi.get());
 }
 
-}  // namespace jindou::webhook
+}  // namespace jindou::http

@@ -17,7 +17,7 @@
 
 #include "base/mutex.h"
 
-namespace jindou::webhook {
+namespace jindou::http {
 
 // One request as it was received.
 struct ReceivedCall {
@@ -165,4 +165,4 @@ inline unsigned short unused_port() {
   return acceptor.local_endpoint().port();
 }
 
-}  // namespace jindou::webhook
+}  // namespace jindou::http
