@@ -35,6 +35,7 @@ LAYERS = {
     "gateway": 7,
     "api": 7,
     "webhook": 7,
+    "datasource": 7,
     "bench": 8,
     "app": 8,
 }

@@ -9,8 +9,8 @@
 #include "app/webhook_wiring.h"
 #include "config/live_value.h"
 #include "config/settings.h"
+#include "datasource/data_source.h"
 #include "gateway/admission.h"
-#include "webhook/data_source.h"
 #include "webhook/options.h"
 
 namespace jindou::app {
@@ -51,7 +51,7 @@ struct LiveOptions {
   config::LiveValue<std::size_t> sessions_per_user_max;
   config::LiveValue<std::size_t> frames_per_second;
   config::LiveValue<std::shared_ptr<const webhook::WebhookOptions>> webhook;
-  config::LiveValue<std::shared_ptr<const webhook::DataSourceOptions>> data_source;
+  config::LiveValue<std::shared_ptr<const datasource::DataSourceOptions>> data_source;
 };
 
 }  // namespace jindou::app

@@ -100,7 +100,7 @@ struct Node::Parts {
   std::unique_ptr<partition::InboxDirectory> inboxes;
   partition::SystemAccounts accounts;
   std::atomic<bool> accounts_are_sourced{false};  // from the data source, not from the store
-  std::unique_ptr<webhook::DataSource> data_source;
+  std::unique_ptr<datasource::DataSource> data_source;
   std::unique_ptr<store::CommitHorizon> horizon;
   presence::SessionDirectory sessions;
   std::unique_ptr<delivery::FanOut> fan_out;
@@ -184,11 +184,11 @@ Result<void> Node::Parts::start_core() {
 
   JD_CHECK_OK(accounts.load(*database, partitions));
   horizon = std::make_unique<store::CommitHorizon>(clock, partitions);
-  data_source = std::make_unique<webhook::DataSource>(
-      webhook::DataSourceDeps{clock, [this] { return live_options.data_source.get(); },
-                              [this](std::optional<std::vector<std::string>> uids) {
-                                set_system_accounts(std::move(uids));
-                              }});
+  data_source = std::make_unique<datasource::DataSource>(
+      datasource::DataSourceDeps{clock, [this] { return live_options.data_source.get(); },
+                                 [this](std::optional<std::vector<std::string>> uids) {
+                                   set_system_accounts(std::move(uids));
+                                 }});
   const partition::PartitionDeps deps{*database,
                                       *log,
                                       *database,

@@ -33,9 +33,9 @@ std::shared_ptr<const webhook::WebhookOptions> webhook_options(const config::Set
   return options;
 }
 
-std::shared_ptr<const webhook::DataSourceOptions> data_source_options(
+std::shared_ptr<const datasource::DataSourceOptions> data_source_options(
     const config::Settings& settings) {
-  auto options = std::make_shared<webhook::DataSourceOptions>();
+  auto options = std::make_shared<datasource::DataSourceOptions>();
   options->addr = settings.datasource.addr;
   options->ca_file = settings.datasource.ca_file;
   options->channel_info_on = settings.datasource.channel_info_on;

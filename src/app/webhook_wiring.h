@@ -7,14 +7,14 @@
 
 #include "base/result.h"
 #include "config/settings.h"
+#include "datasource/data_source.h"
 #include "partition/effects.h"
-#include "webhook/data_source.h"
 #include "webhook/options.h"
 
 namespace jindou::app {
 
 std::shared_ptr<const webhook::WebhookOptions> webhook_options(const config::Settings& settings);
-std::shared_ptr<const webhook::DataSourceOptions> data_source_options(
+std::shared_ptr<const datasource::DataSourceOptions> data_source_options(
     const config::Settings& settings);
 
 // Whether webhook.caFile and datasource.caFile can be read and hold certificates. Errors: invalid.

@@ -1,6 +1,6 @@
 // The data source behind the whole core: what is let go when the answers are there is judged by
 // them.
-#include "webhook/data_source.h"
+#include "datasource/data_source.h"
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@
 #include "http/test_receiver.h"
 #include "partition/core_fixture.h"
 
-namespace jindou::webhook {
+namespace jindou::datasource {
 namespace {
 
 using Lists = std::map<std::string, std::string>;  // JSON arrays by channel and command
@@ -274,4 +274,4 @@ TEST_F(DataSourceTest, APairThatIsRefusedIsNotDenied) {
 }
 
 }  // namespace
-}  // namespace jindou::webhook
+}  // namespace jindou::datasource

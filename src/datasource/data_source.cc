@@ -1,4 +1,4 @@
-#include "webhook/data_source.h"
+#include "datasource/data_source.h"
 
 #include <algorithm>
 #include <boost/unordered/unordered_flat_set.hpp>
@@ -9,7 +9,7 @@
 #include "observe/log.h"
 #include "runtime/thread_identity.h"
 
-namespace jindou::webhook {
+namespace jindou::datasource {
 
 namespace {
 
@@ -371,4 +371,4 @@ void DataSource::run_accounts() {
   std::erase(senders_, &sender);
 }
 
-}  // namespace jindou::webhook
+}  // namespace jindou::datasource

@@ -21,7 +21,7 @@
 #include "model/channel.h"
 #include "partition/list_source.h"
 
-namespace jindou::webhook {
+namespace jindou::datasource {
 
 struct DataSourceOptions {
   std::string addr;              // empty: nobody is asked
@@ -114,4 +114,4 @@ class DataSource final : public partition::ListSource {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace jindou::webhook
+}  // namespace jindou::datasource
