@@ -278,9 +278,9 @@ Task<void> get_whitelist(Services& services, Request& request, Response& respons
     answer_invalid(response, problem);
     co_return;
   }
-  const partition::History& history = services.deps.history;
+  const partition::RecordReader& records = services.deps.records;
   const ChannelKey key(id, *type);
-  auto work = [&history, key] { return history.load_members(key, MemberList::allowlist); };
+  auto work = [&records, key] { return records.load_members(key, MemberList::allowlist); };
   const auto uids = co_await services.deps.blocking.run(std::move(work));
   if (!uids) {
     answer_error(response, uids.error());

@@ -24,8 +24,8 @@ constexpr std::int64_t kLimitMax = 10'000;
 
 // The result of the last sync of a user that is not acknowledged yet.
 Task<Result<Positions>> load_last_sync(Services& services, const std::string& uid) {
-  const partition::History& history = services.deps.history;
-  auto work = [&history, uid] { return history.load_command_sync(uid); };
+  const partition::RecordReader& records = services.deps.records;
+  auto work = [&records, uid] { return records.load_command_sync(uid); };
   co_return co_await services.deps.blocking.run(std::move(work));
 }
 

@@ -38,10 +38,10 @@ void answer_read_error(Response& response, const Error& error) {
 }
 
 // With api.strictRead: denied, unless the viewer is one of the channel's users. Blocks.
-Result<void> check_reader(const History& history, const ChannelKey& channel,
-                          std::string_view viewer, bool strict) {
+Result<void> check_reader(const ApiDeps& deps, const ChannelKey& channel, std::string_view viewer,
+                          bool strict) {
   if (!strict) return {};
-  JD_TRY(const bool allowed, may_read_channel(history, channel, viewer));
+  JD_TRY(const bool allowed, may_read_channel(deps.records, channel, viewer));
   if (!allowed) return Error(Errc::denied, std::string(kNoReader));
   return {};
 }
@@ -88,16 +88,16 @@ struct EventfulPage {
 };
 
 // Blocks.
-Result<EventfulPage> load_page(const History& history, RangeQuery query, bool strict,
+Result<EventfulPage> load_page(const ApiDeps& deps, RangeQuery query, bool strict,
                                std::size_t bytes_max) {
-  JD_TRY(query.channel, load_settled_channel(history, std::move(query.channel)));
-  JD_CHECK_OK(check_reader(history, query.channel, query.viewer, strict));
+  JD_TRY(query.channel, load_settled_channel(deps.history, std::move(query.channel)));
+  JD_CHECK_OK(check_reader(deps, query.channel, query.viewer, strict));
   query.bytes_max = bytes_max;
-  JD_TRY(RangePage range, history.load_range(query));
+  JD_TRY(RangePage range, deps.history.load_range(query));
   EventfulPage page;
   AnswerRoom room(bytes_max, bytes_max);
   const Keep keep = range.forward ? Keep::first : Keep::last;
-  JD_TRY(page.list, add_events(history, std::move(range.messages), room, keep));
+  JD_TRY(page.list, add_events(deps.history, std::move(range.messages), room, keep));
   page.more = range.more || page.list.cut;
   page.bytes = room.used();
   return page;
@@ -114,11 +114,10 @@ Task<void> post_messagesync(Services& services, Request& request, Response& resp
     }
   }
   const RangeQuery& query = range.query;
-  const History& history = services.deps.history;
   // Copied: the work may outlive this call when the process stops.
-  auto work = [&history, query, strict = services.options.strict_read.get(),
+  auto work = [&deps = services.deps, query, strict = services.options.strict_read.get(),
                bytes_max = services.options.page_bytes_max] {
-    return load_page(history, query, strict, bytes_max);
+    return load_page(deps, query, strict, bytes_max);
   };
   const auto room_to_read =
       co_await services.options.read_budget->take(services.options.page_read_bytes());
@@ -169,7 +168,7 @@ bool read_ranges(const Request& request, std::vector<RangeItem>& items, Response
 }
 
 // Fills the pages in order; those for which the answer has no room left say so. Blocks.
-Result<std::vector<RangeItem>> load_pages(const History& history, std::vector<RangeItem> items,
+Result<std::vector<RangeItem>> load_pages(const ApiDeps& deps, std::vector<RangeItem> items,
                                           bool strict, std::size_t page_bytes_max,
                                           std::size_t bytes_max) {
   std::size_t bytes = 0;
@@ -179,7 +178,7 @@ Result<std::vector<RangeItem>> load_pages(const History& history, std::vector<Ra
       item.problem = "the answer is too large already; ask for this channel again";
       continue;
     }
-    auto page = load_page(history, item.range.query, strict, page_bytes_max);
+    auto page = load_page(deps, item.range.query, strict, page_bytes_max);
     if (!page) {
       item.problem = page.error().detail().empty() ? page.error().text() : page.error().detail();
       continue;
@@ -193,11 +192,10 @@ Result<std::vector<RangeItem>> load_pages(const History& history, std::vector<Ra
 Task<void> post_messagesyncbatch(Services& services, Request& request, Response& response) {
   std::vector<RangeItem> items;
   if (!read_ranges(request, items, response)) co_return;
-  const History& history = services.deps.history;
-  auto work = [&history, items, strict = services.options.strict_read.get(),
+  auto work = [&deps = services.deps, items, strict = services.options.strict_read.get(),
                page_bytes_max = services.options.page_bytes_max,
                bytes_max = services.options.answer_bytes_max] {
-    return load_pages(history, items, strict, page_bytes_max, bytes_max);
+    return load_pages(deps, items, strict, page_bytes_max, bytes_max);
   };
   const auto room_to_read =
       co_await services.options.read_budget->take(services.options.wide_read_bytes());
@@ -270,12 +268,11 @@ Task<void> get_last_message(Services& services, Request& request, Response& resp
     answer_error(response, place.error());
     co_return;
   }
-  const History& history = services.deps.history;
-  auto work = [&history, where = *place,
+  auto work = [&deps = services.deps, where = *place,
                strict = services.options.strict_read.get()]() -> Result<std::optional<Message>> {
-    JD_TRY(const ChannelKey settled, load_settled_channel(history, where.channel));
-    JD_CHECK_OK(check_reader(history, settled, where.viewer, strict));
-    return history.load_last(settled, where.viewer);
+    JD_TRY(const ChannelKey settled, load_settled_channel(deps.history, where.channel));
+    JD_CHECK_OK(check_reader(deps, settled, where.viewer, strict));
+    return deps.history.load_last(settled, where.viewer);
   };
   const auto last = co_await services.deps.blocking.run(std::move(work));
   if (!last) {
@@ -302,11 +299,11 @@ struct Lookup {
 
 // Found messages in the order seqs, ids, client numbers, each once. Blocks. Errors: storage;
 // denied; too_large, when the answer would hold more than `room` has.
-Result<EventfulMessages> load_all(const History& history, Lookup lookup, AnswerRoom room) {
+Result<EventfulMessages> load_all(const ApiDeps& deps, Lookup lookup, AnswerRoom room) {
   const Error too_large(Errc::too_large, "the answer is too large: ask for fewer messages");
   if (lookup.channel) {
-    JD_TRY(lookup.channel, load_settled_channel(history, std::move(*lookup.channel)));
-    JD_CHECK_OK(check_reader(history, *lookup.channel, lookup.viewer, lookup.strict));
+    JD_TRY(lookup.channel, load_settled_channel(deps.history, std::move(*lookup.channel)));
+    JD_CHECK_OK(check_reader(deps, *lookup.channel, lookup.viewer, lookup.strict));
   }
   std::vector<Message> found;
   std::unordered_set<std::uint64_t> taken;
@@ -323,34 +320,33 @@ Result<EventfulMessages> load_all(const History& history, Lookup lookup, AnswerR
   for (const std::uint64_t seq : lookup.seqs) {
     if (seq == 0) continue;
     if (payloads.full()) return too_large;
-    auto loaded = history.load_by_seq(*lookup.channel, static_cast<MessageSeq>(seq));
+    auto loaded = deps.history.load_by_seq(*lookup.channel, static_cast<MessageSeq>(seq));
     if (!loaded) return std::move(loaded).error();
     take(loaded);
   }
   for (const std::uint64_t id : lookup.ids) {
     if (id == 0) continue;
     if (payloads.full()) return too_large;
-    auto loaded = history.load_by_id(static_cast<MessageId>(id));
+    auto loaded = deps.history.load_by_id(static_cast<MessageId>(id));
     if (!loaded) return std::move(loaded).error();
     take(loaded);
   }
   for (const std::string& number : lookup.client_msg_nos) {
     if (number.empty()) continue;
     if (payloads.full()) return too_large;
-    auto loaded = history.load_by_client_msg_no(*lookup.channel, number, lookup.viewer);
+    auto loaded = deps.history.load_by_client_msg_no(*lookup.channel, number, lookup.viewer);
     if (!loaded) return std::move(loaded).error();
     take(loaded);
   }
-  JD_TRY(EventfulMessages list, add_events(history, std::move(found), room));
+  JD_TRY(EventfulMessages list, add_events(deps.history, std::move(found), room));
   if (list.cut) return too_large;
   return list;
 }
 
 Task<Result<EventfulMessages>> look_up(Services& services, Lookup lookup) {
-  const History& history = services.deps.history;
   lookup.strict = services.options.strict_read.get();
   const AnswerRoom room(services.options.answer_bytes_max, services.options.page_bytes_max);
-  auto work = [&history, lookup, room] { return load_all(history, lookup, room); };
+  auto work = [&deps = services.deps, lookup, room] { return load_all(deps, lookup, room); };
   co_return co_await services.deps.blocking.run(std::move(work));
 }
 

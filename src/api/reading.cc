@@ -41,7 +41,7 @@ std::size_t fit(MessageEvents& events, std::size_t bytes_max) {
 
 }  // namespace
 
-Result<bool> may_read_channel(const History& history, const ChannelKey& channel,
+Result<bool> may_read_channel(const partition::RecordReader& records, const ChannelKey& channel,
                               std::string_view viewer) {
   if (viewer.empty() || viewer == kSystemUid) return true;
   switch (channel.type) {
@@ -61,10 +61,10 @@ Result<bool> may_read_channel(const History& history, const ChannelKey& channel,
   }
   if (channel.type != ChannelType::person && channel.type != ChannelType::agent) {
     JD_TRY(const bool subscribed,
-           history.has_member(channel, partition::MemberList::subscribers, viewer));
+           records.has_member(channel, partition::MemberList::subscribers, viewer));
     if (subscribed) return true;
   }
-  JD_TRY(const std::vector<std::string> accounts, history.load_system_accounts());
+  JD_TRY(const std::vector<std::string> accounts, records.load_system_accounts());
   return std::ranges::find(accounts, viewer) != accounts.end();
 }
 

@@ -13,13 +13,14 @@
 #include "model/message.h"
 #include "model/message_event.h"
 #include "partition/history.h"
+#include "partition/record_reader.h"
 
 namespace jindou::api {
 
 // True when `viewer` is one of the channel's own: a half of a person or agent channel, the visitor
 // of channels that are named after one, a subscriber, or a system account. An empty viewer is the
 // caller itself and may read. Blocks. Errors: storage.
-Result<bool> may_read_channel(const partition::History& history, const ChannelKey& channel,
+Result<bool> may_read_channel(const partition::RecordReader& records, const ChannelKey& channel,
                               std::string_view viewer);
 
 // Counts the bytes of one answer: payloads, and what events say. It takes messages until it is over

@@ -146,10 +146,9 @@ Task<void> get_retention(Services& services, Request& request, Response& respons
     answer_error(response, key.error());
     co_return;
   }
-  const History& history = services.deps.history;
-  auto work = [&history, channel = *key]() -> Result<RetentionLimits> {
-    JD_TRY(const ChannelKey settled, load_settled_channel(history, channel));
-    return history.load_retention(settled);
+  auto work = [&deps = services.deps, channel = *key]() -> Result<RetentionLimits> {
+    JD_TRY(const ChannelKey settled, load_settled_channel(deps.history, channel));
+    return deps.records.load_retention(settled);
   };
   const auto own = co_await services.deps.blocking.run(std::move(work));
   if (!own) {

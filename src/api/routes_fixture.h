@@ -104,6 +104,7 @@ class RoutesTest : public testing::Test {
         partition::RouterLimits(), clock_);
     history_ = std::make_unique<partition::History>(*database_, clock_, std::uint16_t{4},
                                                     database_->fingerprint_seed());
+    records_ = std::make_unique<partition::RecordReader>(*database_, std::uint16_t{4});
     conversations_ = std::make_unique<conversation::ConversationReader>(
         *database_, *horizon_, clock_, std::uint16_t{4}, conversation::ReaderLimits());
     directory_of_users_ =
@@ -137,6 +138,7 @@ class RoutesTest : public testing::Test {
                  blocking_,
                  *core_,
                  *history_,
+                 *records_,
                  *conversations_,
                  *directory_of_users_,
                  metrics_,
@@ -235,6 +237,7 @@ class RoutesTest : public testing::Test {
   std::unique_ptr<partition::PartitionWorker> worker_;
   std::unique_ptr<partition::CommandRouter> core_;
   std::unique_ptr<partition::History> history_;
+  std::unique_ptr<partition::RecordReader> records_;
   std::unique_ptr<conversation::ConversationReader> conversations_;
   std::unique_ptr<conversation::Directory> directory_of_users_;
   http::DeadlineList deadlines_;

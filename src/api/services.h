@@ -28,6 +28,7 @@
 #include "observe/metrics.h"
 #include "partition/command_router.h"
 #include "partition/history.h"
+#include "partition/record_reader.h"
 #include "presence/connection_info.h"
 #include "runtime/blocking_pool.h"
 #include "runtime/io_shards.h"
@@ -54,6 +55,7 @@ struct ApiDeps {
   runtime::BlockingPool& blocking;
   partition::CommandRouter& router;
   partition::History& history;
+  partition::RecordReader& records;
   conversation::ConversationReader& conversations;
   conversation::Directory& directory;
   observe::Metrics& metrics;

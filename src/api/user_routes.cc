@@ -171,8 +171,8 @@ Task<void> post_system_cache(Services& services, Request& request, Response& res
 }
 
 Task<void> get_system_uids(Services& services, Request&, Response& response) {
-  const partition::History& history = services.deps.history;
-  auto work = [&history] { return history.load_system_accounts(); };
+  const partition::RecordReader& records = services.deps.records;
+  auto work = [&records] { return records.load_system_accounts(); };
   const auto uids = co_await services.deps.blocking.run(std::move(work));
   if (!uids) {
     answer_error(response, uids.error());

@@ -32,6 +32,7 @@
 #include "partition/history.h"
 #include "partition/inbox_directory.h"
 #include "partition/partition_worker.h"
+#include "partition/record_reader.h"
 #include "partition/system_accounts.h"
 #include "partition/time_reservation.h"
 #include "presence/session_directory.h"
@@ -108,6 +109,7 @@ struct Node::Parts {
   std::vector<std::unique_ptr<partition::PartitionWorker>> workers;
   std::unique_ptr<partition::CommandRouter> router;
   std::unique_ptr<partition::History> history;
+  std::unique_ptr<partition::RecordReader> records;
   std::unique_ptr<webhook::RouterLink> webhook_link;
   std::unique_ptr<webhook::Webhook> webhook;
   std::unique_ptr<conversation::ConversationReader> conversations;
@@ -223,6 +225,7 @@ Result<void> Node::Parts::start_core() {
   router->set_list_source(data_source.get());
   history = std::make_unique<partition::History>(*database, clock, partitions,
                                                  database->fingerprint_seed());
+  records = std::make_unique<partition::RecordReader>(*database, partitions);
   conversation::ReaderLimits reader_limits;
   reader_limits.conversations_max = settings.conversation.user_max_count;
   const AnswerSizes sizes = answer_sizes(settings);
@@ -334,8 +337,8 @@ Result<void> Node::Parts::start_edges() {
   options.admission = live_options.admission;
   options.sessions_per_user_max = live_options.sessions_per_user_max;
   options.frames_per_second = live_options.frames_per_second;
-  core_port =
-      std::make_unique<gateway::RouterPort>(*router, *history, clock, settings.api.request_timeout);
+  core_port = std::make_unique<gateway::RouterPort>(*router, *history, *records, clock,
+                                                    settings.api.request_timeout);
   gateway = std::make_unique<gateway::Gateway>(
       gateway::GatewayDeps{*shards, *blocking, *core_port, *fan_out, sessions, metrics, clock,
                            random},
@@ -348,6 +351,7 @@ Result<void> Node::Parts::start_edges() {
       *blocking,
       *router,
       *history,
+      *records,
       *conversations,
       *directory,
       metrics,

@@ -17,6 +17,7 @@
 #include "partition/change.h"
 #include "partition/command_router.h"
 #include "partition/history.h"
+#include "partition/record_reader.h"
 
 namespace jindou::gateway {
 
@@ -29,7 +30,7 @@ class CorePort {
                                  partition::CommandRouter::SendDone done) = 0;
   // As partition::CommandRouter::post_change. Nobody waits for the outcome: a failure is logged.
   virtual Result<void> post_change(partition::Change change) = 0;
-  // As partition::History: block on disk, so call them on the blocking pool.
+  // As partition::RecordReader: block on disk, so call them on the blocking pool.
   virtual Result<std::optional<partition::DeviceToken>> load_token(std::string_view uid,
                                                                    DeviceFlag flag) = 0;
   virtual Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) = 0;
@@ -48,8 +49,13 @@ inline constexpr std::chrono::seconds kClaimTime{5};
 class RouterPort final : public CorePort {
  public:
   RouterPort(partition::CommandRouter& router, const partition::History& history,
-             const Clock& clock, std::chrono::milliseconds send_timeout)
-      : router_(router), history_(history), clock_(clock), send_timeout_(send_timeout) {}
+             const partition::RecordReader& records, const Clock& clock,
+             std::chrono::milliseconds send_timeout)
+      : router_(router),
+        history_(history),
+        records_(records),
+        clock_(clock),
+        send_timeout_(send_timeout) {}
 
   Result<void> post_send(std::vector<SendCommand> commands,
                          partition::CommandRouter::SendDone done) override {
@@ -66,10 +72,10 @@ class RouterPort final : public CorePort {
   }
   Result<std::optional<partition::DeviceToken>> load_token(std::string_view uid,
                                                            DeviceFlag flag) override {
-    return history_.load_token(uid, flag);
+    return records_.load_token(uid, flag);
   }
   Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) override {
-    return history_.load_flags(channel);
+    return records_.load_flags(channel);
   }
   Result<std::vector<MessageId>> find_gone(
       std::span<const std::shared_ptr<const Message>> messages) override;
@@ -78,6 +84,7 @@ class RouterPort final : public CorePort {
  private:
   partition::CommandRouter& router_;
   const partition::History& history_;
+  const partition::RecordReader& records_;
   const Clock& clock_;
   const std::chrono::milliseconds send_timeout_;
 };

@@ -621,7 +621,7 @@ TEST_F(Core, ClearedTokensAreEmptyAndKeepTheirLevel) {
   ClearTokens clear;
   clear.uid = "u1";
   ASSERT_TRUE(change(clear).has_value());
-  const auto stored = history_->load_token("u1", DeviceFlag::web);
+  const auto stored = records_->load_token("u1", DeviceFlag::web);
   ASSERT_TRUE(stored.has_value() && stored->has_value());
   EXPECT_TRUE((*stored)->token.empty());
   EXPECT_EQ((*stored)->level, DeviceLevel::master);
@@ -648,7 +648,7 @@ TEST_F(Core, ATokenThatMayOnlyBeTheUsersOwnIsTakenOnceForAllDevices) {
   clear.uid = "v";
   ASSERT_TRUE(change(clear).has_value());
   EXPECT_FALSE(claim(DeviceFlag{7}, "mine").has_value());
-  EXPECT_EQ(history_->load_token("v", DeviceFlag{7})->has_value(), false);
+  EXPECT_EQ(records_->load_token("v", DeviceFlag{7})->has_value(), false);
 }
 
 TEST_F(Core, SystemAccountsAreInForceWhenTheChangeIsDoneAndAfterAReopen) {

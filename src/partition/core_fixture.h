@@ -18,6 +18,7 @@
 #include "partition/history.h"
 #include "partition/inbox_directory.h"
 #include "partition/partition_worker.h"
+#include "partition/record_reader.h"
 #include "partition/system_accounts.h"
 #include "partition/time_reservation.h"
 #include "store/commit_horizon.h"
@@ -97,6 +98,7 @@ class RunningCore {
     router_->set_list_source(lists_);
     history_ = std::make_unique<History>(*database_, clock_, database_->partitions(),
                                          database_->fingerprint_seed());
+    records_ = std::make_unique<RecordReader>(*database_, database_->partitions());
     horizon_->set_reserve(reserve_time_through(*router_));
     for (auto& worker : workers_) worker->start();
   }
@@ -206,6 +208,7 @@ class RunningCore {
   std::vector<std::unique_ptr<PartitionWorker>> workers_;
   std::unique_ptr<CommandRouter> router_;
   std::unique_ptr<History> history_;
+  std::unique_ptr<RecordReader> records_;
 };
 
 // A test with a core of its own.

@@ -350,7 +350,7 @@ TEST_F(Core, RefusesTokensOfBannedUsers) {
   token.token = "t";
   token.level = DeviceLevel::master;
   ASSERT_TRUE(change(token).has_value());
-  const auto stored = history_->load_token("u1", DeviceFlag::app);
+  const auto stored = records_->load_token("u1", DeviceFlag::app);
   ASSERT_TRUE(stored.has_value() && stored->has_value());
   EXPECT_EQ((*stored)->token, "t");
   EXPECT_EQ((*stored)->level, DeviceLevel::master);

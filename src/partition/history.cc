@@ -5,10 +5,8 @@
 
 #include "partition/addressing.h"
 #include "partition/event_lanes.h"
-#include "partition/inbox_directory.h"
 #include "store/index_progress.h"
 #include "store/keys.h"
-#include "store/list_change.h"
 #include "store/records.h"
 
 namespace jindou::partition {
@@ -21,15 +19,6 @@ constexpr std::int64_t kLimitDefault = 100;
 constexpr std::int64_t kLimitMax = 10'000;
 // What a message takes in memory besides its payload, about.
 constexpr std::size_t kMessageBytes = 512;
-
-store::KeyKind key_kind_of(MemberList list) {
-  switch (list) {
-    case MemberList::subscribers: return store::KeyKind::subscriber;
-    case MemberList::denylist: return store::KeyKind::denylist;
-    case MemberList::allowlist: return store::KeyKind::allowlist;
-  }
-  return store::KeyKind::subscriber;
-}
 
 }  // namespace
 
@@ -267,73 +256,6 @@ Result<std::string> History::load_running_stream(const ChannelKey& channel) cons
   return std::move(record.client_msg_no);
 }
 
-namespace {
-
-// What a list is when the change under way is done.
-void apply_to(UidSet& uids, const store::ListChange& change) {
-  using Kind = store::ListChange::Kind;
-  if (change.is_whole()) uids.clear();
-  for (const auto& uid : change.uids) {
-    if (change.kind == Kind::remove) {
-      uids.erase(uid);
-    } else {
-      uids.insert(uid);
-    }
-  }
-}
-
-}  // namespace
-
-Result<std::vector<std::string>> History::load_members(const ChannelKey& channel,
-                                                       MemberList list) const {
-  const PartitionId partition = partition_for(channel.id, partitions_);
-  // A long change may be under way: its rows as they are at the moment of its record.
-  const auto cursor = reader_.open_cursor(Table::main);
-  JD_TRY(const auto change, store::load_list_change(*cursor, partition, channel));
-  const std::string prefix = store::member_prefix(partition, key_kind_of(list), channel);
-  const std::string upper = store::after_prefix(prefix);
-  UidSet uids;
-  for (bool found = cursor->seek(prefix); found && cursor->key() < upper; found = cursor->next()) {
-    uids.emplace(cursor->key().substr(prefix.size()));
-  }
-  JD_CHECK_OK(cursor->status());
-  if (change && change->concerns(key_kind_of(list))) apply_to(uids, *change);
-  std::vector<std::string> sorted(uids.begin(), uids.end());
-  std::sort(sorted.begin(), sorted.end());
-  return sorted;
-}
-
-Result<bool> History::has_member(const ChannelKey& channel, MemberList list,
-                                 std::string_view uid) const {
-  const PartitionId partition = partition_for(channel.id, partitions_);
-  const std::string row = store::member_key(partition, key_kind_of(list), channel, uid);
-  std::string value;
-  JD_TRY(const bool changing,
-         reader_.get(Table::main, store::list_change_key(partition, channel, 0), value));
-  if (!changing) return reader_.get(Table::main, row, value);
-  const auto cursor = reader_.open_cursor(Table::main);
-  JD_TRY(const auto change, store::load_list_change(*cursor, partition, channel));
-  JD_TRY(const bool has_row, cursor->get(row, value));
-  if (!change || !change->concerns(key_kind_of(list))) return has_row;
-  UidSet uids;
-  if (has_row) uids.emplace(uid);
-  apply_to(uids, *change);
-  return uids.contains(uid);
-}
-
-Result<RetentionLimits> History::load_retention(const ChannelKey& channel) const {
-  RetentionLimits limits;
-  std::string value;
-  const PartitionId partition = partition_for(channel.id, partitions_);
-  JD_TRY(const bool exists,
-         reader_.get(Table::main, store::channel_key(partition, channel), value));
-  if (!exists) return limits;
-  JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
-  limits.max_age_seconds = record.retention_seconds;
-  limits.max_count = record.retention_count;
-  return limits;
-}
-
 Result<ChannelKey> History::load_agent_channel(std::string_view a, std::string_view b) const {
   ChannelKey forward(std::string(a) + '@' + std::string(b), ChannelType::agent);
   ChannelKey reversed(std::string(b) + '@' + std::string(a), ChannelType::agent);
@@ -349,54 +271,6 @@ Result<bool> History::is_known(const ChannelKey& channel) const {
   std::string value;
   return reader_.get(Table::main,
                      store::channel_key(partition_for(channel.id, partitions_), channel), value);
-}
-
-Result<std::vector<std::string>> History::load_system_accounts() const {
-  const PartitionId partition = partition_for(kSystemUid, partitions_);
-  JD_TRY(const UidSet uids, read_members(reader_, store::system_account_prefix(partition)));
-  std::vector<std::string> sorted(uids.begin(), uids.end());
-  std::sort(sorted.begin(), sorted.end());
-  return sorted;
-}
-
-Result<std::vector<CommandPosition>> History::load_command_sync(std::string_view uid) const {
-  std::vector<CommandPosition> positions;
-  std::string value;
-  const PartitionId partition = partition_for(uid, partitions_);
-  JD_TRY(const bool known,
-         reader_.get(Table::main, store::command_sync_key(partition, uid), value));
-  if (!known) return positions;
-  JD_TRY(store::CommandSyncRecord record, store::decode_command_sync(value));
-  for (auto& position : record.positions) {
-    positions.push_back(CommandPosition{std::move(position.channel), position.seq});
-  }
-  return positions;
-}
-
-Result<std::optional<ChannelFlags>> History::load_flags(const ChannelKey& channel) const {
-  using Found = std::optional<ChannelFlags>;
-  std::string value;
-  const PartitionId partition = partition_for(channel.id, partitions_);
-  JD_TRY(const bool exists,
-         reader_.get(Table::main, store::channel_key(partition, channel), value));
-  if (!exists) return Found();
-  JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
-  return Found(record.flags);
-}
-
-Result<std::optional<DeviceToken>> History::load_token(std::string_view uid,
-                                                       DeviceFlag flag) const {
-  using Found = std::optional<DeviceToken>;
-  std::string value;
-  const PartitionId partition = partition_for(uid, partitions_);
-  JD_TRY(const bool exists,
-         reader_.get(Table::main, store::device_token_key(partition, uid, flag), value));
-  if (!exists) return Found();
-  JD_TRY(store::TokenRecord record, store::decode_token(value));
-  DeviceToken token;
-  token.token = std::move(record.token);
-  token.level = record.level;
-  return Found(std::move(token));
 }
 
 }  // namespace jindou::partition

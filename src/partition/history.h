@@ -1,4 +1,4 @@
-// Reads of stored messages and channels. Everything acknowledged is visible here.
+// Reads of stored messages and of what happened to them. Everything acknowledged is visible here.
 //
 // Thread-safe; every load_ call blocks on disk, so edges call it through runtime::BlockingPool.
 #pragma once
@@ -12,11 +12,8 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "model/channel.h"
-#include "model/device.h"
 #include "model/message.h"
 #include "model/message_event.h"
-#include "partition/conversation_commands.h"
-#include "partition/list_commands.h"
 #include "store/reader.h"
 
 namespace jindou::partition {
@@ -38,16 +35,6 @@ struct RangePage {
   std::vector<Message> messages;  // ascending by seq
   bool more = false;
   bool forward = false;  // read upwards: what was left out is newer; else it is older
-};
-
-struct DeviceToken {
-  std::string token;
-  DeviceLevel level = DeviceLevel::slave;
-};
-
-struct RetentionLimits {
-  std::optional<std::uint64_t> max_age_seconds;
-  std::optional<std::uint64_t> max_count;
 };
 
 class History {
@@ -81,22 +68,8 @@ class History {
   // The client_msg_no of the stream an older endpoint has running in the channel; empty: none.
   Result<std::string> load_running_stream(const ChannelKey& channel) const;
 
-  // A list of a channel, sorted by uid.
-  Result<std::vector<std::string>> load_members(const ChannelKey& channel, MemberList list) const;
-  Result<bool> has_member(const ChannelKey& channel, MemberList list, std::string_view uid) const;
-  // The limits set for this very channel; empty members: the configured defaults hold.
-  Result<RetentionLimits> load_retention(const ChannelKey& channel) const;
   // The agent channel between the two: that of (a, b), unless only that of (b, a) exists.
   Result<ChannelKey> load_agent_channel(std::string_view a, std::string_view b) const;
-  // Without the built-in one, sorted.
-  Result<std::vector<std::string>> load_system_accounts() const;
-  // What the last POST /message/sync of the user returned; empty when it was acknowledged.
-  Result<std::vector<CommandPosition>> load_command_sync(std::string_view uid) const;
-
-  // Flags of a channel (for a person: {uid, person}); empty when it was never created.
-  Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) const;
-  // Empty when no token was ever registered for that device.
-  Result<std::optional<DeviceToken>> load_token(std::string_view uid, DeviceFlag flag) const;
 
  private:
   struct Bounds;

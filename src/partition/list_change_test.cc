@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "partition/history.h"
+#include "partition/record_reader.h"
 #include "partition/simulation/lone_partition.h"
 
 namespace jindou::partition {
@@ -156,8 +156,8 @@ class ListChanges : public ::testing::Test {
     return store::load_list_change(*cursor, kPartition, kGroup)->has_value();
   }
   static std::vector<std::string> listed(LonePartition& world, MemberList list) {
-    const History history(world.memory, world.clock, 1, 42);
-    return *history.load_members(kGroup, list);
+    const RecordReader records(world.memory, 1);
+    return *records.load_members(kGroup, list);
   }
 
   MemoryStore base_ = furnished();

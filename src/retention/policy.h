@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "model/channel.h"
-#include "partition/history.h"
 
 namespace jindou::retention {
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "partition/history.h"
+#include "partition/record_reader.h"
 #include "partition/simulation/world.h"
 #include "store/keys.h"
 #include "store/list_change.h"
@@ -77,8 +78,9 @@ void World::check_conversations() {
     const ChannelKey group("g" + std::to_string(i), ChannelType::group);
     const PartitionId partition = partition_for(group.id, kPartitions);
     const History history(disk_, clock_, kPartitions, kFingerprintSeed);
-    const auto subscribers = history.load_members(group, MemberList::subscribers);
-    const auto denied = history.load_members(group, MemberList::denylist);
+    const RecordReader records(disk_, kPartitions);
+    const auto subscribers = records.load_members(group, MemberList::subscribers);
+    const auto denied = records.load_members(group, MemberList::denylist);
     const auto last = history.load_last_seq(group);
     check_tombstones(group);
     if (!subscribers || !denied || !last) return fail("a list cannot be read");
@@ -134,14 +136,14 @@ void World::check_tombstones(const ChannelKey& group) {
 }
 
 ListModel::Lists World::check_lists(const ChannelKey& group) {
-  const History history(disk_, clock_, kPartitions, kFingerprintSeed);
+  const RecordReader records(disk_, kPartitions);
   ListModel::Lists lists;
   for (std::size_t list = 0; list < lists.size(); ++list) {
-    const auto uids = history.load_members(group, static_cast<MemberList>(list));
+    const auto uids = records.load_members(group, static_cast<MemberList>(list));
     if (!uids) fail("a list cannot be read");
     if (uids) lists[list] = {uids->begin(), uids->end()};
     const std::string asked = "u" + std::to_string(roll(8));
-    const auto member = history.has_member(group, static_cast<MemberList>(list), asked);
+    const auto member = records.has_member(group, static_cast<MemberList>(list), asked);
     if (!member || *member != lists[list].contains(asked)) fail("two looks at a list disagree");
   }
   if (!lists_.allows(group, lists)) {
@@ -165,13 +167,13 @@ bool World::is_changing(const ChannelKey& group) {
 }
 
 void World::check_nothing_left() {
-  const History history(disk_, clock_, kPartitions, kFingerprintSeed);
+  const RecordReader records(disk_, kPartitions);
   for (int i = 0; i < 7; ++i) {
     const ChannelKey group("g" + std::to_string(i), ChannelType::group);
     const PartitionId partition = partition_for(group.id, kPartitions);
     if (is_changing(group)) return fail("a change of a list does not end in " + group.id);
     const auto recipients = partitions_[raw(partition)]->load_recipients(group);
-    const auto subscribers = history.load_members(group, MemberList::subscribers);
+    const auto subscribers = records.load_members(group, MemberList::subscribers);
     if (!recipients || !subscribers) return fail("a list cannot be read");
     std::vector<std::string> known;
     if (recipients->subscribers) {

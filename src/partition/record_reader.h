@@ -1,0 +1,59 @@
+// Reads of what is stored of channels and users besides their messages: flags, lists, limits,
+// tokens. Everything acknowledged is visible here.
+//
+// Thread-safe; every load_ call blocks on disk, so edges call it through runtime::BlockingPool.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/channel.h"
+#include "model/device.h"
+#include "partition/conversation_commands.h"
+#include "partition/list_commands.h"
+#include "store/reader.h"
+
+namespace jindou::partition {
+
+struct DeviceToken {
+  std::string token;
+  DeviceLevel level = DeviceLevel::slave;
+};
+
+struct RetentionLimits {
+  std::optional<std::uint64_t> max_age_seconds;
+  std::optional<std::uint64_t> max_count;
+};
+
+class RecordReader {
+ public:
+  // Borrows it; it outlives this. `partitions` is that of the store.
+  RecordReader(const store::Reader& reader, std::uint16_t partitions)
+      : reader_(reader), partitions_(partitions) {}
+
+  // Errors of all: storage.
+  // A list of a channel, sorted by uid.
+  Result<std::vector<std::string>> load_members(const ChannelKey& channel, MemberList list) const;
+  Result<bool> has_member(const ChannelKey& channel, MemberList list, std::string_view uid) const;
+  // The limits set for this very channel; empty members: the configured defaults hold.
+  Result<RetentionLimits> load_retention(const ChannelKey& channel) const;
+  // Without the built-in one, sorted.
+  Result<std::vector<std::string>> load_system_accounts() const;
+  // What the last POST /message/sync of the user returned; empty when it was acknowledged.
+  Result<std::vector<CommandPosition>> load_command_sync(std::string_view uid) const;
+
+  // Flags of a channel (for a person: {uid, person}); empty when it was never created.
+  Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) const;
+  // Empty when no token was ever registered for that device.
+  Result<std::optional<DeviceToken>> load_token(std::string_view uid, DeviceFlag flag) const;
+
+ private:
+  const store::Reader& reader_;
+  std::uint16_t partitions_;
+};
+
+}  // namespace jindou::partition
