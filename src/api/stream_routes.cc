@@ -10,20 +10,19 @@
 #include "api/core_calls.h"
 #include "api/event_calls.h"
 #include "api/stream_calls.h"
+#include "codec/stream_events.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
 namespace {
 
 using codec::JsonWriter;
+using codec::kTextContent;
+using codec::kTextEnd;
+using codec::kTextStart;
 using partition::AppendEvent;
 using partition::History;
 using Effect = partition::AppendEvent::Effect;
-
-// Event types of POST /event that do something to the stream; all others are pushed and forgotten.
-constexpr std::string_view kTextStart = "___TextMessageStart";
-constexpr std::string_view kTextContent = "___TextMessageContent";
-constexpr std::string_view kTextEnd = "___TextMessageEnd";
 
 // How far back a stream is looked for by its stream_no.
 constexpr std::int64_t kStreamSearchMessages = 1000;
@@ -78,7 +77,7 @@ AppendEvent translate(const OldEvent& wanted) {
   event.event_id = wanted.id.empty() ? wanted.client_msg_no : wanted.id;
   event.from_uid = wanted.place.from_uid;
   event.occurred_at_ms = wanted.timestamp_ms;
-  event.bare_data = true;
+  event.form = EventForm::text;
   if (!wanted.data.empty()) event.payload = json_text(wanted.data);
   if (wanted.type == kTextContent) {
     event.effect = Effect::text_delta;
@@ -90,7 +89,7 @@ AppendEvent translate(const OldEvent& wanted) {
     event.end_reason = wanted.data.empty() ? std::uint8_t{0} : kEndedByError;
     event.error = wanted.data;
   } else if (wanted.type != kTextStart) {
-    event.transient = true;
+    event.effect = Effect::push;
   }
   return event;
 }
@@ -113,7 +112,7 @@ Task<void> post_event(Services& services, Request& request, Response& response) 
         close_event(services, wanted->place.channel, wanted->client_msg_no, kEndedByForce);
     end.event_type = kTextEnd;
     end.payload.clear();
-    end.bare_data = true;
+    end.form = EventForm::text;
     SendCommand anchor = anchor_for(services, wanted->place, wanted->client_msg_no, wanted->data);
     StreamStart start(std::move(anchor), std::move(event), std::move(end));
     start.force = request.query_value("force") == "1";

@@ -37,7 +37,7 @@ std::string data_of(const MessageEvent& event, std::string_view channel_id) {
 }
 
 // The text of a JSON string; any other JSON as it is.
-std::string bare_data_of(const MessageEvent& event) {
+std::string text_of(const MessageEvent& event) {
   if (event.payload.starts_with('"')) {
     if (const auto parsed = codec::parse_json(event.payload)) {
       std::string_view text;
@@ -59,7 +59,8 @@ std::string_view event_channel_for(const MessageEvent& event, std::string_view v
 }
 
 Result<std::string> make_event_frame(const MessageEvent& event, std::string_view channel_id) {
-  const std::string data = event.bare_data ? bare_data_of(event) : data_of(event, channel_id);
+  const std::string data =
+      event.form == EventForm::text ? text_of(event) : data_of(event, channel_id);
   codec::Event frame;
   frame.id = event.event_id;
   frame.type = event.event_type;
@@ -71,7 +72,8 @@ Result<std::string> make_event_frame(const MessageEvent& event, std::string_view
 }
 
 void append_json_event(std::string& out, const MessageEvent& event, std::string_view channel_id) {
-  const std::string data = event.bare_data ? bare_data_of(event) : data_of(event, channel_id);
+  const std::string data =
+      event.form == EventForm::text ? text_of(event) : data_of(event, channel_id);
   std::string made_id;
   if (event.event_id.empty()) {
     made_id = std::to_string(raw(event.message_id));

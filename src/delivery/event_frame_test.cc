@@ -92,9 +92,9 @@ TEST(EventFrame, LeavesTheIdsOfOtherChannelsAsInRecv) {
   EXPECT_EQ(event_channel_for(event, "bot"), "u@bot");
 }
 
-TEST(EventFrame, BareDataIsTheTextOfAJsonString) {
+TEST(EventFrame, TheFormOfTextIsThatOfAJsonString) {
   MessageEvent event = delta();
-  event.bare_data = true;
+  event.form = EventForm::text;
   const auto data_for = [&](std::string payload) {
     event.payload = std::move(payload);
     return show(event, "u").data;

@@ -48,6 +48,12 @@ constexpr std::string_view visibility_name(Visibility visibility) {
   return "public";
 }
 
+// What clients are shown as the data of an event.
+enum class EventForm : std::uint8_t {
+  object,  // its members and `payload`
+  text,    // `payload` alone, a JSON string or nothing, as text: the older stream endpoints
+};
+
 // One accepted event, as it is pushed to the sessions that are online. Immutable once made.
 struct MessageEvent {
   ChannelKey channel;  // internal id, without command suffix
@@ -62,9 +68,7 @@ struct MessageEvent {
   Visibility visibility = Visibility::everybody;
   std::int64_t occurred_at_ms = 0;
   std::string payload;  // JSON text; may be empty
-  // True for events of the older stream endpoints: clients are shown `payload` (a JSON string, or
-  // empty) as the bare data of the EVENT frame instead of the object of today.
-  bool bare_data = false;
+  EventForm form = EventForm::object;
 };
 
 // The state of one lane, as queries return it.

@@ -1084,9 +1084,11 @@ TEST_F(Events, OneStreamRunsInAChannelUntilItEndsOrIsIdle) {
   clock_.now_ms += 31'000;
   CloseIdleStreams close_idle;
   close_idle.partition = partition_for("g1", database_->partitions());
+  close_idle.event_type = "ended";
   ASSERT_TRUE(change(close_idle).has_value());
   EXPECT_EQ(lane().status, LaneStatus::closed);
   EXPECT_EQ(lane().end_reason, kEndReasonTimeout);
+  EXPECT_EQ(lane().event_type, "ended") << "how it is told is the caller's";
   EXPECT_TRUE(append(other).has_value());
 }
 

@@ -241,7 +241,7 @@ Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor&
     const bool delta = is_delta(event.effect);
     const bool ended = is_terminal(lane.state.status);
     const bool repeat =
-        !event.bare_data && !event.event_id.empty() &&
+        event.form != EventForm::text && !event.event_id.empty() &&
         (lane.state.event_id == event.event_id || lane.last_delta_id == event.event_id);
     if (ended && delta && !repeat) return Error(Errc::conflict, "the stream is closed");
     if (ended || repeat) {

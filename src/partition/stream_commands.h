@@ -22,11 +22,12 @@ struct AppendEvent {
     fail,
     cancel,
     note,  // only recorded as the last event of the lane
+    push,  // only pushed: nothing is stored, and no anchor is needed
   };
   ChannelKey channel;  // internal id
   std::string client_msg_no;
   Effect effect = Effect::note;
-  // Empty only with bare_data: clients are shown client_msg_no, as that endpoint has it.
+  // Empty only in the form of text: clients are shown client_msg_no, as that endpoint has it.
   std::string event_id;
   std::string event_type;  // as clients are shown it
   std::string event_key;   // never empty
@@ -41,9 +42,7 @@ struct AppendEvent {
   bool snapshot_is_text = false;
   std::uint8_t end_reason = 0;
   std::string error;
-  // Push only: nothing is stored and no anchor is needed (tool calls of the older endpoint).
-  bool transient = false;
-  bool bare_data = false;  // see MessageEvent; such an event is never taken for a repeat
+  EventForm form = EventForm::object;  // one in the form of text is never taken for a repeat
   // Makes the anchor the stream that runs in the channel until its main lane ends or it is idle for
   // too long. Error: conflict, when another one runs.
   bool begins_stream = false;
@@ -63,6 +62,7 @@ struct EventOutcome {
 struct CloseIdleStreams {
   PartitionId partition{};
   std::int64_t idle_ms = 30'000;
+  std::string event_type = {};  // of the event that ends one, as clients are shown it
 };
 
 using StreamCommand = std::variant<CloseIdleStreams>;

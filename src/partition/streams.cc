@@ -50,7 +50,7 @@ Result<EventOutcome> Streams::append(AppendEvent& event, Txn& txn) {
   JD_CHECK_OK(receivers_.resolve_agent_channel(event.channel));
   JD_TRY(CachedChannel * channel, channels_.load(event.channel));
   const std::int64_t now_ms = clock_.wall_ms();
-  if (event.transient) {
+  if (event.effect == AppendEvent::Effect::push) {
     JD_TRY(Recipients recipients, receivers_.of(*channel, {}));
     EventOutcome outcome;
     outcome.event_id = event.event_id;
@@ -98,10 +98,10 @@ Result<void> Streams::evaluate(const CloseIdleStreams& change, Txn& txn) {
     end.client_msg_no = running_[channel].client_msg_no;
     end.effect = AppendEvent::Effect::close;
     end.event_id = end.client_msg_no;
-    end.event_type = "___TextMessageEnd";
+    end.event_type = change.event_type;
     end.event_key = kMainLane;
     end.end_reason = kEndReasonTimeout;
-    end.bare_data = true;
+    end.form = EventForm::text;
     // Each stream ends as a whole or stays as it is, whatever becomes of the others.
     auto closed = append(end, txn);
     if (closed) continue;
@@ -160,7 +160,7 @@ void Streams::push_event(const AppendEvent& event, const EventOutcome& outcome,
   pushed->visibility = event.visibility;
   pushed->occurred_at_ms = event.occurred_at_ms != 0 ? event.occurred_at_ms : now_ms;
   pushed->payload = event.payload;
-  pushed->bare_data = event.bare_data;
+  pushed->form = event.form;
   CommittedMessage committed;
   committed.event = std::move(pushed);
   committed.recipients = std::move(recipients);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "codec/stream_events.h"
 #include "model/channel.h"
 #include "observe/log.h"
 #include "runtime/thread_identity.h"
@@ -452,6 +453,7 @@ Result<void> Sweeper::close_idle_streams() {
     partition::CloseIdleStreams close;
     close.partition = partition;
     close.idle_ms = options_.stream_idle.count();
+    close.event_type = codec::kTextEnd;
     JD_CHECK_OK(change(std::move(close)));
   }
   return {};
