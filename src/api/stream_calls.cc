@@ -202,7 +202,7 @@ Task<bool> begin_stream(Services& services, Request& request, Response& response
   if (running) co_return true;
   if (running.error().code() == Errc::conflict) {
     // Another stream began in between: ours must not look as if it went on.
-    AppendEvent close = close_event(services, channel, client_msg_no, kEndedByForce);
+    AppendEvent close = close_event(services, channel, client_msg_no, kEndReasonForced);
     const auto closed = co_await append_event(services, request, std::move(close));
     closed.ignore("the message is only left open");
   }

@@ -15,10 +15,6 @@
 
 namespace jindou::api {
 
-// Why a stream ended (end_reason).
-inline constexpr std::uint8_t kEndedByError = 2;
-inline constexpr std::uint8_t kEndedByForce = 4;
-
 // An event of the main lane with the least that it needs.
 partition::AppendEvent event_for(const ChannelKey& channel, const std::string& client_msg_no,
                                  std::string_view type, partition::AppendEvent::Effect effect);

@@ -86,7 +86,7 @@ AppendEvent translate(const OldEvent& wanted) {
     event.event_id.clear();
   } else if (wanted.type == kTextEnd) {
     event.effect = wanted.data.empty() ? Effect::close : Effect::fail;
-    event.end_reason = wanted.data.empty() ? std::uint8_t{0} : kEndedByError;
+    event.end_reason = wanted.data.empty() ? std::uint8_t{0} : kEndReasonError;
     event.error = wanted.data;
   } else if (wanted.type != kTextStart) {
     event.effect = Effect::push;
@@ -109,7 +109,7 @@ Task<void> post_event(Services& services, Request& request, Response& response) 
   AppendEvent event = translate(*wanted);
   if (wanted->type == kTextStart) {
     AppendEvent end =
-        close_event(services, wanted->place.channel, wanted->client_msg_no, kEndedByForce);
+        close_event(services, wanted->place.channel, wanted->client_msg_no, kEndReasonForced);
     end.event_type = kTextEnd;
     end.payload.clear();
     end.form = EventForm::text;

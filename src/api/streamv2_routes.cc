@@ -65,7 +65,7 @@ Task<void> post_streamv2_open(Services& services, Request& request, Response& re
   }
   anchor.channel = std::move(*settled);
   const std::string client_msg_no = anchor.client_msg_no;
-  AppendEvent end = close_event(services, anchor.channel, client_msg_no, kEndedByForce);
+  AppendEvent end = close_event(services, anchor.channel, client_msg_no, kEndReasonForced);
   AppendEvent begin = event_for(anchor.channel, client_msg_no, "stream.open", Effect::note);
   begin.event_id = "open";
   StreamStart start(std::move(anchor), std::move(begin), std::move(end));
