@@ -18,20 +18,13 @@ std::string generate_client_msg_no(Random& random) {
 SendCommand make_command(codec::BatchItem item, Random& random) {
   SendCommand command;
   command.channel = send_channel(item.from_uid, item.channel_id, item.channel_type);
-  command.from_uid = std::move(item.from_uid);
+  command.content() = std::move(item.content());
   command.idempotent = item.client_msg_no_given;
-  command.client_msg_no =
-      item.client_msg_no_given ? std::move(item.client_msg_no) : generate_client_msg_no(random);
-  command.topic = std::move(item.topic);
-  command.stream_no = std::move(item.stream_no);
-  command.subscribers = std::move(item.subscribers);
-  command.payload = std::move(item.payload);
-  command.expire = item.expire;
-  unsigned setting = item.setting;
+  if (!command.idempotent) command.client_msg_no = generate_client_msg_no(random);
+  unsigned setting = command.setting;
   if (item.is_stream) setting |= kSettingStream;
   if (!command.topic.empty()) setting |= kSettingTopic;
   command.setting = static_cast<std::uint8_t>(setting);
-  command.flags = item.flags;
   command.origin = Origin::http;
   return command;
 }

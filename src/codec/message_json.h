@@ -41,24 +41,17 @@ inline constexpr std::uint32_t kExpireSecondsMax = 3660 * 86'400;
 // stream_no, tag_key and topic: as long as an id. The wire would take 32767.
 inline constexpr std::size_t kLabelBytesMax = 256;
 
-// One message as the caller described it.
-struct BatchItem {
+// One message as the caller described it. The payload is decoded and never empty, client_msg_no is
+// empty unless given, and of the setting there are kSettingReceipt and kSettingSignal, what the
+// caller set of them.
+struct BatchItem : MessageContent {
   BatchItem() = default;
 
-  std::string payload;  // decoded, never empty
-  std::string from_uid;
   std::string channel_id;  // as given: for a person channel the peer's uid
   ChannelType channel_type = ChannelType::none;
-  MessageFlags flags;
-  std::string client_msg_no;  // empty unless given: the caller generates one
   bool client_msg_no_given = false;
-  std::string stream_no;
-  std::uint8_t setting = 0;  // kSettingReceipt and kSettingSignal, what the caller set of them
-  bool is_stream = false;    // is_stream = 1, a stream_no, or kSettingStream in the setting
-  std::uint32_t expire = 0;
-  std::vector<std::string> subscribers;  // valid uids, no blanks, no repeats, in the given order
+  bool is_stream = false;  // is_stream = 1, a stream_no, or kSettingStream in the setting
   std::string tag_key;
-  std::string topic;
 };
 
 // What is wrong with one member of one item.

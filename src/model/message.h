@@ -36,26 +36,36 @@ inline bool is_over(std::int64_t expires_at, std::int64_t now_seconds) {
   return expires_at != 0 && expires_at < now_seconds;
 }
 
+// What a sender says, the same from the edge to the receiver: read by a codec, sent as a command,
+// kept as a message.
+struct MessageContent {
+  std::string from_uid;
+  // Empty only before an edge has generated the one that the sender did not give.
+  std::string client_msg_no;
+  std::string topic;
+  std::string stream_no;
+  // Valid uids, no blanks, no repeats, in the given order. Non-empty: only these users receive it,
+  // and only they and the sender read it.
+  std::vector<std::string> subscribers;
+  std::string payload;       // plain bytes as the sender gave them
+  std::uint32_t expire = 0;  // seconds after the message was stored; 0 = never
+  std::uint8_t setting = 0;
+  MessageFlags flags;
+
+  // The whole of it, to be moved on from one stage to the next.
+  MessageContent& content() { return *this; }
+};
+
 // One accepted message. Immutable once made; shared by reference between shards.
-struct Message {
+struct Message : MessageContent {
   MessageId id{};
   MessageSeq seq{};
   // As addressed by the sender, without command suffix; "a@b" for a person channel.
   ChannelKey channel;
-  std::string from_uid;
-  std::string client_msg_no;
-  std::string topic;
-  std::string stream_no;
-  // Non-empty: only these users receive it, and only they and the sender read it.
-  std::vector<std::string> subscribers;
-  std::string payload;         // plain bytes as the sender gave them
   std::int64_t timestamp = 0;  // seconds since the epoch by the wall clock, taken once, at append
   // From `timestamp` to the stamp that orders this change among all of its partition. Below a
   // second, unless the wall clock had gone back: stamps do not.
   std::uint64_t timestamp_ns = 0;
-  std::uint32_t expire = 0;  // seconds after timestamp; 0 = never
-  std::uint8_t setting = 0;
-  MessageFlags flags;
 
   // The stamp: nanoseconds since the epoch.
   std::int64_t stored_at_ns() const {
@@ -81,22 +91,12 @@ enum class Origin : std::uint8_t {
 };
 
 // What an edge asks the core to do for one message. The edge has validated formats and sizes.
-struct SendCommand {
+struct SendCommand : MessageContent {
   // The source channel: internal id for person ("a@b") and agent channels, no command suffix.
   // For a targeted command (subscribers + sync_once) it is what receivers are shown, may be empty.
   ChannelKey channel;
-  std::string from_uid;
-  // Never empty: edges generate one when the sender gave none.
-  std::string client_msg_no;
   // True when the sender gave client_msg_no: only then is it an idempotency key.
   bool idempotent = false;
-  std::string topic;
-  std::string stream_no;
-  std::vector<std::string> subscribers;  // no blanks, no repeats
-  std::string payload;
-  std::uint32_t expire = 0;
-  std::uint8_t setting = 0;
-  MessageFlags flags;
   Origin origin = Origin::http;
   SessionId origin_session{};  // the message is not echoed to this session
 };

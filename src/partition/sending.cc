@@ -164,15 +164,7 @@ std::shared_ptr<Message> Sending::make_message(SendCommand& command, const Prepa
       static_cast<std::uint64_t>(prepared.stamp_ns - prepared.now * 1'000'000'000);
   message->channel = std::move(command.channel);
   if (targeted && message->channel.id.empty()) message->channel = prepared.log;
-  message->from_uid = std::move(command.from_uid);
-  message->client_msg_no = std::move(command.client_msg_no);
-  message->topic = std::move(command.topic);
-  message->stream_no = std::move(command.stream_no);
-  message->subscribers = std::move(command.subscribers);
-  message->payload = std::move(command.payload);
-  message->expire = command.expire;
-  message->setting = command.setting;
-  message->flags = command.flags;
+  message->content() = std::move(command.content());
   return message;
 }
 
