@@ -91,10 +91,18 @@ class RoutesTest : public testing::Test {
     worker_ = std::make_unique<partition::PartitionWorker>("partitions");
     ASSERT_TRUE(accounts_.load(*database_, 4));
     horizon_ = std::make_unique<store::CommitHorizon>(clock_, std::uint16_t{4});
-    const partition::PartitionDeps deps{*database_, *gate_,    *database_,
-                                        *inboxes_,  accounts_, *horizon_,
-                                        sink_,      clock_,    database_->fingerprint_seed(),
-                                        4};
+    const partition::PartitionDeps deps{
+        .reader = *database_,
+        .log = *gate_,
+        .loader = *database_,
+        .inboxes = *inboxes_,
+        .accounts = accounts_,
+        .horizon = *horizon_,
+        .effects = sink_,
+        .clock = clock_,
+        .fingerprint_seed = database_->fingerprint_seed(),
+        .partitions = 4,
+    };
     for (std::uint16_t i = 0; i < 4; ++i) {
       ASSERT_TRUE(worker_->add(static_cast<PartitionId>(i), deps, partition::PartitionOptions()));
     }
@@ -134,24 +142,27 @@ class RoutesTest : public testing::Test {
   }
 
   void configure(const ApiOptions& options) {
-    ApiDeps deps{shards_,
-                 blocking_,
-                 *core_,
-                 *history_,
-                 *records_,
-                 *conversations_,
-                 *directory_of_users_,
-                 metrics_,
-                 clock_,
-                 random_,
-                 [this] { return accepting_.load(); },
-                 [this] { return trouble_; },
-                 [](bool intranet, std::string_view) {
-                   RouteAddresses addresses;
-                   addresses.tcp = intranet ? "10.0.0.1:5100" : "example.org:5100";
-                   addresses.ws = intranet ? "" : "ws://example.org:5200";
-                   return addresses;
-                 }};
+    ApiDeps deps{
+        .shards = shards_,
+        .blocking = blocking_,
+        .router = *core_,
+        .history = *history_,
+        .records = *records_,
+        .conversations = *conversations_,
+        .directory = *directory_of_users_,
+        .metrics = metrics_,
+        .clock = clock_,
+        .random = random_,
+        .accepting = [this] { return accepting_.load(); },
+        .trouble = [this] { return trouble_; },
+        .addresses =
+            [](bool intranet, std::string_view) {
+              RouteAddresses addresses;
+              addresses.tcp = intranet ? "10.0.0.1:5100" : "example.org:5100";
+              addresses.ws = intranet ? "" : "ws://example.org:5200";
+              return addresses;
+            },
+    };
     deps.end_sessions = [this](const std::string& uid, std::optional<DeviceFlag> flag,
                                std::string_view text) {
       kicked_ = uid + "/" + (flag ? std::to_string(raw(*flag)) : "all") + "/" + std::string(text);

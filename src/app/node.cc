@@ -187,23 +187,27 @@ Result<void> Node::Parts::start_core() {
   JD_CHECK_OK(accounts.load(*database, partitions));
   horizon = std::make_unique<store::CommitHorizon>(clock, partitions);
   data_source = std::make_unique<datasource::DataSource>(
-      datasource::DataSourceDeps{clock, [this] { return live_options.data_source.get(); },
-                                 [this](std::optional<std::vector<std::string>> uids) {
-                                   set_system_accounts(std::move(uids));
-                                 }});
-  const partition::PartitionDeps deps{*database,
-                                      *log,
-                                      *database,
-                                      *inboxes,
-                                      accounts,
-                                      *horizon,
-                                      *effects,
-                                      clock,
-                                      database->fingerprint_seed(),
-                                      partitions,
-                                      &metrics,
-                                      data_source.get(),
-                                      database->data_loss().floor};
+      datasource::DataSourceDeps{.clock = clock,
+                                 .options = [this] { return live_options.data_source.get(); },
+                                 .set_system_accounts =
+                                     [this](std::optional<std::vector<std::string>> uids) {
+                                       set_system_accounts(std::move(uids));
+                                     }});
+  const partition::PartitionDeps deps{
+      .reader = *database,
+      .log = *log,
+      .loader = *database,
+      .inboxes = *inboxes,
+      .accounts = accounts,
+      .horizon = *horizon,
+      .effects = *effects,
+      .clock = clock,
+      .fingerprint_seed = database->fingerprint_seed(),
+      .partitions = partitions,
+      .metrics = &metrics,
+      .lists = data_source.get(),
+      .seq_floor = database->data_loss().floor,
+  };
   const partition::PartitionOptions options = partition_options(settings, partitions);
   const unsigned count = std::min<unsigned>(worker_count(settings), partitions);
   std::vector<partition::PartitionWorker*> borrowed;
@@ -240,16 +244,18 @@ Result<void> Node::Parts::start_core() {
   shards->start();
   data_source->start();
   retention::SweeperDeps sweeper_deps{
-      *database,
-      *database,
-      clock,
-      metrics,
-      partitions,
-      [this](partition::Change change, std::function<void(Result<void>)> done) {
-        return router->post_change(std::move(change), std::move(done));
-      },
-      [this] { return database->compact(); },
-      [this] { return sweeper_options(*live.get()); }};
+      .reader = *database,
+      .loader = *database,
+      .clock = clock,
+      .metrics = metrics,
+      .partitions = partitions,
+      .post_change =
+          [this](partition::Change change, std::function<void(Result<void>)> done) {
+            return router->post_change(std::move(change), std::move(done));
+          },
+      .compact = [this] { return database->compact(); },
+      .options = [this] { return sweeper_options(*live.get()); },
+  };
   sweeper = std::make_unique<retention::Sweeper>(std::move(sweeper_deps));
   sweeper->start();
 
@@ -284,9 +290,14 @@ void Node::Parts::set_system_accounts(std::optional<std::vector<std::string>> ui
 
 Result<void> Node::Parts::start_webhook() {
   webhook_link = std::make_unique<webhook::RouterLink>(*router);
-  webhook::WebhookDeps deps{*database, *webhook_link,
-                            sessions,  clock,
-                            random,    [this] { return live_options.webhook.get(); }};
+  webhook::WebhookDeps deps{
+      .reader = *database,
+      .core = *webhook_link,
+      .sessions = sessions,
+      .clock = clock,
+      .random = random,
+      .options = [this] { return live_options.webhook.get(); },
+  };
   deps.partitions = database->partitions();
   deps.node_id = settings.cluster.node_id;
   deps.workers = settings.webhook.workers;
@@ -340,46 +351,60 @@ Result<void> Node::Parts::start_edges() {
   core_port = std::make_unique<gateway::RouterPort>(*router, *history, *records, clock,
                                                     settings.api.request_timeout);
   gateway = std::make_unique<gateway::Gateway>(
-      gateway::GatewayDeps{*shards, *blocking, *core_port, *fan_out, sessions, metrics, clock,
-                           random},
+      gateway::GatewayDeps{
+          .shards = *shards,
+          .pool = *blocking,
+          .core = *core_port,
+          .fan_out = *fan_out,
+          .directory = sessions,
+          .metrics = metrics,
+          .clock = clock,
+          .random = random,
+      },
       std::move(options));
   JD_CHECK_OK(gateway->listen());
   on_both_loopbacks = gateway->on_both_loopbacks();
 
   api::ApiDeps deps{
-      *shards,
-      *blocking,
-      *router,
-      *history,
-      *records,
-      *conversations,
-      *directory,
-      metrics,
-      clock,
-      random,
-      [this] { return !stopping.load() && log->trouble().empty() && !router->stalled(); },
-      [this] { return log->trouble(); },
-      [this](bool intranet, std::string_view host) { return addresses(intranet, host); },
-      [this](const std::string& uid, std::optional<DeviceFlag> flag, std::string_view text) {
-        // Without a grace: what they were let in by does not hold any more.
-        constexpr std::chrono::milliseconds kAtOnce{0};
-        if (flag) {
-          sessions.kick_device(uid, *flag, text, kAtOnce);
-        } else {
-          sessions.kick_user(uid, text, kAtOnce);
-        }
-      },
-      [this](const std::string& uid, SessionId id, bool tell) {
-        gateway->kick_connection(uid, id, tell);
-      },
-      [this](presence::ConnectionQuery query, std::function<void(presence::ConnectionPage)> done) {
-        gateway->collect_connections(std::move(query), std::move(done));
-      },
-      [this] { return gateway->traffic_totals(); },
-      [this](std::string_view uid) { return sessions.online_flags(uid); },
-      [this] {
-        return api::OnlineCounts{sessions.user_count(), sessions.session_count()};
-      }};
+      .shards = *shards,
+      .blocking = *blocking,
+      .router = *router,
+      .history = *history,
+      .records = *records,
+      .conversations = *conversations,
+      .directory = *directory,
+      .metrics = metrics,
+      .clock = clock,
+      .random = random,
+      .accepting =
+          [this] { return !stopping.load() && log->trouble().empty() && !router->stalled(); },
+      .trouble = [this] { return log->trouble(); },
+      .addresses = [this](bool intranet,
+                          std::string_view host) { return addresses(intranet, host); },
+      .end_sessions =
+          [this](const std::string& uid, std::optional<DeviceFlag> flag, std::string_view text) {
+            // Without a grace: what they were let in by does not hold any more.
+            constexpr std::chrono::milliseconds kAtOnce{0};
+            if (flag) {
+              sessions.kick_device(uid, *flag, text, kAtOnce);
+            } else {
+              sessions.kick_user(uid, text, kAtOnce);
+            }
+          },
+      .kick_connection = [this](const std::string& uid, SessionId id,
+                                bool tell) { gateway->kick_connection(uid, id, tell); },
+      .collect_connections =
+          [this](presence::ConnectionQuery query,
+                 std::function<void(presence::ConnectionPage)> done) {
+            gateway->collect_connections(std::move(query), std::move(done));
+          },
+      .traffic_totals = [this] { return gateway->traffic_totals(); },
+      .online_flags = [this](std::string_view uid) { return sessions.online_flags(uid); },
+      .online_counts =
+          [this] {
+            return api::OnlineCounts{sessions.user_count(), sessions.session_count()};
+          },
+  };
   JD_TRY(own_jwt_secret, load_or_make_secret(settings.data_dir, settings.root_dir, random));
   api::ApiOptions http_options = api_options(settings, refusals_max);
   body_budget = http_options.http.body_budget;

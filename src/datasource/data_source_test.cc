@@ -57,13 +57,16 @@ class DataSourceTest : public partition::Core {
     options_ = std::move(options);
   }
   void start_source() {
-    data_source_ =
-        std::make_unique<DataSource>(DataSourceDeps{wall_clock_,
-                                                    [this] {
-                                                      const MutexLock lock(options_mutex_);
-                                                      return options_;
-                                                    },
-                                                    [](const auto&) {}, 1});
+    data_source_ = std::make_unique<DataSource>(DataSourceDeps{
+        .clock = wall_clock_,
+        .options =
+            [this] {
+              const MutexLock lock(options_mutex_);
+              return options_;
+            },
+        .set_system_accounts = [](const auto&) {},
+        .workers = 1,
+    });
     data_source_->start();
     lists_ = data_source_.get();
   }

@@ -150,7 +150,16 @@ class GatewayTest : public testing::TestWithParam<Transport> {
   }
 
   void start() {
-    const GatewayDeps deps{shards_, pool_, core_, fan_out_, directory_, metrics_, clock_, random_};
+    const GatewayDeps deps{
+        .shards = shards_,
+        .pool = pool_,
+        .core = core_,
+        .fan_out = fan_out_,
+        .directory = directory_,
+        .metrics = metrics_,
+        .clock = clock_,
+        .random = random_,
+    };
     gateway_ = std::make_unique<Gateway>(deps, options_);
     const auto listening = gateway_->listen();
     ASSERT_TRUE(listening) << listening.error().text();

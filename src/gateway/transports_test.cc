@@ -388,7 +388,16 @@ TEST_P(TlsTransportTest, ChangedFilesAreNoticedWithoutBeingTold) {
 
 TEST_P(TlsTransportTest, ABadCertificateIsAnErrorOfTheStart) {
   TestCertificate::write(certificate_.key_file(), "nonsense");
-  const GatewayDeps deps{shards_, pool_, core_, fan_out_, directory_, metrics_, clock_, random_};
+  const GatewayDeps deps{
+      .shards = shards_,
+      .pool = pool_,
+      .core = core_,
+      .fan_out = fan_out_,
+      .directory = directory_,
+      .metrics = metrics_,
+      .clock = clock_,
+      .random = random_,
+  };
   Gateway gateway(deps, options_);
   const auto listening = gateway.listen();
   ASSERT_FALSE(listening);

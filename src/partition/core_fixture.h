@@ -72,18 +72,20 @@ class RunningCore {
     inboxes_ = std::make_unique<InboxDirectory>(*database_, database_->partitions(), 1000);
     ASSERT_TRUE(accounts_.load(*database_, database_->partitions()).has_value());
     horizon_ = std::make_unique<store::CommitHorizon>(clock_, database_->partitions());
-    const PartitionDeps deps{*database_,
-                             *log_,
-                             *database_,
-                             *inboxes_,
-                             accounts_,
-                             *horizon_,
-                             sink_,
-                             clock_,
-                             database_->fingerprint_seed(),
-                             database_->partitions(),
-                             nullptr,
-                             lists_};
+    const PartitionDeps deps{
+        .reader = *database_,
+        .log = *log_,
+        .loader = *database_,
+        .inboxes = *inboxes_,
+        .accounts = accounts_,
+        .horizon = *horizon_,
+        .effects = sink_,
+        .clock = clock_,
+        .fingerprint_seed = database_->fingerprint_seed(),
+        .partitions = database_->partitions(),
+        .metrics = nullptr,
+        .lists = lists_,
+    };
     std::vector<PartitionWorker*> borrowed;
     for (int i = 0; i < 2; ++i) {
       workers_.push_back(std::make_unique<PartitionWorker>("worker"));

@@ -18,19 +18,22 @@ const ChannelKey kGroup("g1", ChannelType::group);
 class Retention : public partition::Core {
  protected:
   SweepTotals sweep() {
-    SweeperDeps deps{*database_,
-                     *database_,
-                     clock_,
-                     metrics_,
-                     database_->partitions(),
-                     [this](partition::Change change, std::function<void(Result<void>)> done) {
-                       return router_->post_change(std::move(change), std::move(done));
-                     },
-                     [this]() -> Result<void> {
-                       ++compactions_;
-                       return database_->compact();
-                     },
-                     [this] { return options_now_; }};
+    SweeperDeps deps{
+        .reader = *database_,
+        .loader = *database_,
+        .clock = clock_,
+        .metrics = metrics_,
+        .partitions = database_->partitions(),
+        .post_change =
+            [this](partition::Change change, std::function<void(Result<void>)> done) {
+              return router_->post_change(std::move(change), std::move(done));
+            },
+        .compact = [this]() -> Result<void> {
+          ++compactions_;
+          return database_->compact();
+        },
+        .options = [this] { return options_now_; },
+    };
     Sweeper sweeper(std::move(deps));
     auto totals = sweeper.sweep_once();
     EXPECT_TRUE(totals.has_value());

@@ -37,10 +37,20 @@ Webhook::Webhook(WebhookDeps deps)
 Webhook::~Webhook() { stop(); }
 
 StreamDeps Webhook::stream_deps(Event event) {
-  return StreamDeps{deps_.reader,     deps_.core,     cursors_,
-                    durable_,         deps_.sessions, deps_.clock,
-                    deps_.random,     deps_.options,  counters_[index_of(event)],
-                    deps_.partitions, deps_.node_id,  deps_.offline_bytes_max};
+  return StreamDeps{
+      .reader = deps_.reader,
+      .core = deps_.core,
+      .cursors = cursors_,
+      .durable = durable_,
+      .sessions = deps_.sessions,
+      .clock = deps_.clock,
+      .random = deps_.random,
+      .options = deps_.options,
+      .counters = counters_[index_of(event)],
+      .partitions = deps_.partitions,
+      .node_id = deps_.node_id,
+      .offline_bytes_max = deps_.offline_bytes_max,
+  };
 }
 
 Result<void> Webhook::start() {

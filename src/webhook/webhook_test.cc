@@ -164,10 +164,13 @@ class WebhookTest : public testing::Test {
 
   void start() {
     WebhookDeps deps{
-        store_,    core_,
-        sessions_, clock_,
-        random_,   [options = std::shared_ptr<const WebhookOptions>(options_)] {
-                       return options; }};
+        .reader = store_,
+        .core = core_,
+        .sessions = sessions_,
+        .clock = clock_,
+        .random = random_,
+        .options = [options = std::shared_ptr<const WebhookOptions>(options_)] { return options; },
+    };
     deps.partitions = kPartitions;
     deps.node_id = 1001;
     deps.offline_bytes_max = offline_bytes_max_;

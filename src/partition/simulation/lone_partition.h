@@ -39,8 +39,20 @@ class LonePartition final : public EffectSink {
  public:
   explicit LonePartition(const MemoryStore& like, const PartitionOptions& options = {})
       : memory(like), reader(memory) {
-    PartitionDeps deps{reader, memory, memory, inboxes_, accounts_, horizon_,
-                       *this,  clock,  42,     1,        nullptr,   nullptr};
+    PartitionDeps deps{
+        .reader = reader,
+        .log = memory,
+        .loader = memory,
+        .inboxes = inboxes_,
+        .accounts = accounts_,
+        .horizon = horizon_,
+        .effects = *this,
+        .clock = clock,
+        .fingerprint_seed = 42,
+        .partitions = 1,
+        .metrics = nullptr,
+        .lists = nullptr,
+    };
     partition_ = std::make_unique<Partition>(kPartition, deps, options, [] {});
     EXPECT_TRUE(partition_->open().has_value());
   }

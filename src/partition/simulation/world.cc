@@ -40,9 +40,19 @@ void World::restart() {
   options.lists.part_bytes = 4;
   options.idempotency_window_seconds = std::int64_t{1} << 40;
   for (std::uint16_t i = 0; i < kPartitions; ++i) {
-    const PartitionDeps deps{reader_,          disk_,       disk_,  *inboxes_,
-                             accounts_,        horizon_,    *this,  clock_,
-                             kFingerprintSeed, kPartitions, nullptr};
+    const PartitionDeps deps{
+        .reader = reader_,
+        .log = disk_,
+        .loader = disk_,
+        .inboxes = *inboxes_,
+        .accounts = accounts_,
+        .horizon = horizon_,
+        .effects = *this,
+        .clock = clock_,
+        .fingerprint_seed = kFingerprintSeed,
+        .partitions = kPartitions,
+        .metrics = nullptr,
+    };
     partitions_.push_back(
         std::make_unique<Partition>(static_cast<PartitionId>(i), deps, options, [] {}));
     if (!partitions_.back()->open()) fail("a partition does not open");
