@@ -1,4 +1,5 @@
-// The bodies of POST /message/send and POST /message/sendbatch: JSON in, checked values out.
+// The bodies of POST /message/send and POST /message/sendbatch: JSON in, checked values out. Which
+// members there are is told by send_fields.h.
 // Formats and sizes are checked here; whether the sender may send is the core's business.
 //
 // Common rules: types are strict (an integer is no string, no fraction, not negative); null means
@@ -17,14 +18,11 @@
 #include <vector>
 
 #include "base/result.h"
+#include "codec/send_fields.h"
 #include "model/channel.h"
 #include "model/message.h"
 
 namespace jindou::codec {
-
-// Entries of one `subscribers`, before repeats are dropped. Not a setting: more users than that are
-// a channel's subscribers, which are read from the store and not from each request.
-inline constexpr std::size_t kSubscribersMax = 10'000;
 
 // The defaults are those of src/config/settings.h; callers pass the configured values.
 struct SendLimits {
@@ -33,10 +31,6 @@ struct SendLimits {
   std::size_t subscribers_max = kSubscribersMax;
   std::size_t problems_max = 100;  // reported for one body; the rest is not looked for
 };
-
-// Ten years. What is larger is a Unix time that was taken for a duration: such a message would
-// outlive the server instead of ending at that moment.
-inline constexpr std::uint32_t kExpireSecondsMax = 3660 * 86'400;
 
 // stream_no, tag_key and topic: as long as an id. The wire would take 32767.
 inline constexpr std::size_t kLabelBytesMax = 256;
