@@ -1,7 +1,7 @@
 #include "codec/message_json.h"
 
 #include <algorithm>
-#include <cstring>
+#include <array>
 #include <limits>
 #include <optional>
 #include <unordered_set>
@@ -50,81 +50,23 @@ class Problems {
   std::size_t most_;
 };
 
-enum class Member : std::uint8_t {
-  payload,
-  from_uid,
-  channel_id,
-  channel_type,
-  header,
-  client_msg_no,
-  stream_no,
-  is_stream,
-  expire,
-  subscribers,
-  tag_key,
-  topic,
-  no_persist,
-  red_dot,
-  sync_once,
-  setting,
-  sender_uid,
-  device_id,
-  unknown,
-};
+using Member = SendMember;
 
-enum class Place : bool { item, header };
-
-Member flag_of(std::string_view name) {
-  if (name == "no_persist") return Member::no_persist;
-  if (name == "red_dot") return Member::red_dot;
-  if (name == "sync_once") return Member::sync_once;
-  return Member::unknown;
-}
-
-// Chosen by length first: a name is compared once or twice, not twelve times.
-Member member_of(std::string_view name, Place place) {
-  const auto is = [name](const char* other) {
-    return std::memcmp(name.data(), other, name.size()) == 0;
-  };
-  if (place == Place::header) {
-    return flag_of(name);
-  }
-  if (const Member flag = flag_of(name); flag != Member::unknown) return flag;
-  switch (name.size()) {
-    case 5: return is("topic") ? Member::topic : Member::unknown;
-    case 6:
-      if (is("header")) return Member::header;
-      return is("expire") ? Member::expire : Member::unknown;
-    case 7:
-      if (is("payload")) return Member::payload;
-      if (is("setting")) return Member::setting;
-      return is("tag_key") ? Member::tag_key : Member::unknown;
-    case 8: return is("from_uid") ? Member::from_uid : Member::unknown;
-    case 9:
-      if (is("device_id")) return Member::device_id;
-      if (is("stream_no")) return Member::stream_no;
-      return is("is_stream") ? Member::is_stream : Member::unknown;
-    case 10:
-      if (is("channel_id")) return Member::channel_id;
-      return is("sender_uid") ? Member::sender_uid : Member::unknown;
-    case 11: return is("subscribers") ? Member::subscribers : Member::unknown;
-    case 12: return is("channel_type") ? Member::channel_type : Member::unknown;
-    case 13: return is("client_msg_no") ? Member::client_msg_no : Member::unknown;
-    default: return Member::unknown;
-  }
-}
+// Sets of members, a bit for each.
+constexpr std::uint32_t bit_of(Member member) { return 1U << static_cast<unsigned>(member); }
+static_assert(kSendMembers <= 32);
 
 // Finds repeated members of one object: a bit for each known one, and a list of the others, which
 // is sorted at the end because its length is the sender's choice.
 class Repeats {
  public:
-  // False when this member was there before.
-  bool add(Member member, std::string_view name) {
-    if (member == Member::unknown) {
+  // False when this member was there before. `field`: null for one that is none of ours.
+  bool add(const SendField* field, std::string_view name) {
+    if (field == nullptr) {
       others_.push_back(name);
       return true;
     }
-    const std::uint32_t bit = 1U << static_cast<unsigned>(member);
+    const std::uint32_t bit = bit_of(field->member);
     const bool fresh = (seen_ & bit) == 0;
     seen_ |= bit;
     return fresh;
@@ -145,24 +87,19 @@ class Repeats {
 // document.
 struct Fields {
   std::optional<dom::element> payload;
-  std::string_view from_uid;
-  std::string_view channel_id;
-  std::string_view client_msg_no;
-  std::string_view stream_no;
-  std::string_view tag_key;
-  std::string_view topic;
-  std::optional<std::uint8_t> channel_type;
   std::optional<dom::array> subscribers;
-  std::uint32_t expire = 0;
-  std::string_view sender_uid;  // stands for a from_uid that is blank
-  std::string_view device_id;   // checked, and without effect
-  std::uint8_t setting = 0;
-  bool is_stream = false;
-  MessageFlags flags;      // of the header; when all is read, of both places
-  MessageFlags own_flags;  // beside the header
-  std::uint32_t bad = 0;   // bit per Member: has been complained about, so is not checked further
+  std::array<std::string_view, kSendMembers> texts{};
+  std::array<std::uint32_t, kSendMembers> numbers{};
+  std::uint32_t given = 0;  // of the numbers, which are there
+  std::uint32_t on = 0;     // of the flags, wherever they stand, which are
+  std::uint32_t bad = 0;    // has been complained about, so is not checked further
 
-  bool good(Member member) const { return (bad >> static_cast<unsigned>(member) & 1U) == 0; }
+  std::string_view text(Member member) const { return texts[static_cast<unsigned>(member)]; }
+  // 0 when absent.
+  std::uint32_t number(Member member) const { return numbers[static_cast<unsigned>(member)]; }
+  bool has_number(Member member) const { return (given & bit_of(member)) != 0; }
+  bool flag(Member member) const { return (on & bit_of(member)) != 0; }
+  bool good(Member member) const { return (bad & bit_of(member)) == 0; }
 };
 
 void read_string(dom::element value, std::string_view name, std::string_view& out,
@@ -190,28 +127,34 @@ std::optional<std::uint64_t> read_number(dom::element value, std::string_view na
   return number;
 }
 
-bool read_flag(dom::element value, std::string_view name, Problems& problems) {
+// `name` is asked for when there is a problem.
+template <class Name>
+bool read_flag(dom::element value, const Name& name, Problems& problems) {
   if (value.is_null()) return false;
   const auto on = to_flag(value);
-  if (!on) problems.add(name, std::string(kFlagRule));
+  if (!on) problems.add(name(), std::string(kFlagRule));
   return on.value_or(false);
 }
 
-void read_expire(dom::element value, std::uint32_t& out, Problems& problems) {
-  constexpr std::string_view kName = "expire";
-  const auto seconds =
-      read_number(value, kName, std::numeric_limits<std::uint32_t>::max(), problems);
-  if (!seconds) return;
-  if (*seconds > kExpireSecondsMax) {
-    problems.add(kName, "is a number of seconds from now, at most " +
-                            std::to_string(kExpireSecondsMax) +
-                            " (ten years); a Unix time is none");
+void read_number_field(dom::element value, const SendField& field, Fields& fields,
+                       Problems& problems) {
+  // What is too long is told as what it is.
+  const bool duration = field.member == Member::expire;
+  const std::uint64_t least = field.type == SendFieldType::channel_type ? 1 : 0;
+  const auto number = read_number(value, field.name,
+                                  duration ? std::numeric_limits<std::uint32_t>::max() : field.most,
+                                  problems, least);
+  if (!number) return;
+  if (*number > field.most) {
+    problems.add(field.name, "is a number of seconds from now, at most " +
+                                 std::to_string(field.most) + " (ten years); a Unix time is none");
     return;
   }
-  out = static_cast<std::uint32_t>(*seconds);
+  fields.numbers[static_cast<unsigned>(field.member)] = static_cast<std::uint32_t>(*number);
+  fields.given |= bit_of(field.member);
 }
 
-void read_header(dom::element value, MessageFlags& flags, Problems& problems) {
+void read_header(dom::element value, Fields& fields, Problems& problems) {
   if (value.is_null()) return;
   dom::object header;
   if (value.get_object().get(header) != simdjson::SUCCESS) {
@@ -219,93 +162,71 @@ void read_header(dom::element value, MessageFlags& flags, Problems& problems) {
     return;
   }
   Repeats repeats;
-  for (const auto field : header) {
-    const Member member = member_of(field.key, Place::header);
-    if (!repeats.add(member, field.key)) {
-      problems.add("header." + std::string(field.key), "must not be given twice");
-      continue;
-    }
-    switch (member) {
-      case Member::no_persist:
-        flags.no_persist = read_flag(field.value, "header.no_persist", problems);
-        break;
-      case Member::red_dot:
-        flags.red_dot = read_flag(field.value, "header.red_dot", problems);
-        break;
-      case Member::sync_once:
-        flags.sync_once = read_flag(field.value, "header.sync_once", problems);
-        break;
-      default: break;
+  for (const auto member : header) {
+    const SendField* field = find_send_field(member.key);
+    if (field != nullptr && !field->in_header) field = nullptr;
+    const auto shown_name = [&member] { return "header." + std::string(member.key); };
+    if (!repeats.add(field, member.key)) {
+      problems.add(shown_name(), "must not be given twice");
+    } else if (field != nullptr && read_flag(member.value, shown_name, problems)) {
+      fields.on |= bit_of(field->member);
     }
   }
   if (repeats.others_repeat()) problems.add("header", "must not have a member twice");
 }
 
+void read_array_field(dom::element value, std::string_view name, std::optional<dom::array>& out,
+                      Problems& problems) {
+  if (value.is_null()) return;
+  dom::array list;
+  if (value.get_array().get(list) == simdjson::SUCCESS) {
+    out = list;
+  } else {
+    problems.add(name, "must be an array of strings: put a single one in [ and ]");
+  }
+}
+
+void read_field(dom::element value, const SendField& field, Fields& fields, Problems& problems) {
+  switch (field.type) {
+    case SendFieldType::payload:
+      if (!value.is_null()) fields.payload = value;
+      break;
+    case SendFieldType::id:
+    case SendFieldType::text:
+      read_string(value, field.name, fields.texts[static_cast<unsigned>(field.member)], problems);
+      break;
+    case SendFieldType::flag:
+      if (read_flag(
+              value, [&field] { return field.name; }, problems)) {
+        fields.on |= bit_of(field.member);
+      }
+      break;
+    case SendFieldType::number:
+    case SendFieldType::channel_type: read_number_field(value, field, fields, problems); break;
+    case SendFieldType::uids:
+      read_array_field(value, field.name, fields.subscribers, problems);
+      break;
+    case SendFieldType::header: read_header(value, fields, problems); break;
+  }
+}
+
 void read_fields(dom::object object, Fields& fields, Problems& problems) {
   Repeats repeats;
-  for (const auto field : object) {
-    const std::string_view name = field.key;
-    const dom::element value = field.value;
-    const Member member = member_of(name, Place::item);
-    if (!repeats.add(member, name)) {
-      problems.add(name, "must not be given twice");
-      continue;
+  for (const auto member : object) {
+    const SendField* field = find_send_field(member.key);
+    if (!repeats.add(field, member.key)) {
+      problems.add(member.key, "must not be given twice");
+    } else if (field != nullptr) {
+      const std::size_t before = problems.count();
+      read_field(member.value, *field, fields, problems);
+      if (problems.count() != before) fields.bad |= bit_of(field->member);
     }
-    const std::size_t before = problems.count();
-    switch (member) {
-      case Member::payload:
-        if (!value.is_null()) fields.payload = value;
-        break;
-      case Member::from_uid: read_string(value, name, fields.from_uid, problems); break;
-      case Member::channel_id: read_string(value, name, fields.channel_id, problems); break;
-      case Member::client_msg_no: read_string(value, name, fields.client_msg_no, problems); break;
-      case Member::stream_no: read_string(value, name, fields.stream_no, problems); break;
-      case Member::tag_key: read_string(value, name, fields.tag_key, problems); break;
-      case Member::topic: read_string(value, name, fields.topic, problems); break;
-      case Member::header: read_header(value, fields.flags, problems); break;
-      // Beside the header too: either place switches on.
-      case Member::no_persist:
-        fields.own_flags.no_persist = read_flag(value, name, problems);
-        break;
-      case Member::red_dot: fields.own_flags.red_dot = read_flag(value, name, problems); break;
-      case Member::sync_once: fields.own_flags.sync_once = read_flag(value, name, problems); break;
-      case Member::sender_uid: read_string(value, name, fields.sender_uid, problems); break;
-      case Member::device_id: read_string(value, name, fields.device_id, problems); break;
-      case Member::setting:
-        if (const auto bits =
-                read_number(value, name, std::numeric_limits<std::uint8_t>::max(), problems)) {
-          fields.setting = static_cast<std::uint8_t>(*bits);
-        }
-        break;
-      case Member::is_stream: fields.is_stream = read_flag(value, name, problems); break;
-      case Member::channel_type:
-        if (const auto type =
-                read_number(value, name, std::numeric_limits<std::uint8_t>::max(), problems, 1)) {
-          fields.channel_type = static_cast<std::uint8_t>(*type);
-        }
-        break;
-      case Member::expire: read_expire(value, fields.expire, problems); break;
-      case Member::subscribers: {
-        if (value.is_null()) break;
-        dom::array list;
-        if (value.get_array().get(list) == simdjson::SUCCESS) {
-          fields.subscribers = list;
-        } else {
-          problems.add(name, "must be an array of strings: put a single one in [ and ]");
-        }
-        break;
-      }
-      default: break;
-    }
-    if (problems.count() != before) fields.bad |= 1U << static_cast<unsigned>(member);
   }
   if (repeats.others_repeat()) problems.add("", "must not have a member twice");
-  if (is_blank(fields.from_uid) && !fields.sender_uid.empty()) {
-    fields.from_uid = fields.sender_uid;
+  const std::string_view sender = fields.text(Member::sender_uid);
+  if (is_blank(fields.text(Member::from_uid)) && !sender.empty()) {
+    fields.texts[static_cast<unsigned>(Member::from_uid)] = sender;
   }
-  fields.flags.no_persist |= fields.own_flags.no_persist;
-  fields.flags.red_dot |= fields.own_flags.red_dot;
-  fields.flags.sync_once |= fields.own_flags.sync_once;
 }
 
 enum class UidCheck : bool { here, by_caller };
@@ -378,20 +299,26 @@ void read_label(std::string_view text, std::string_view name, std::size_t bytes_
 }
 
 void read_optional_members(const Fields& fields, BatchItem& item, Problems& problems) {
-  item.flags = fields.flags;
-  item.expire = fields.expire;
-  if (!is_blank(fields.client_msg_no)) {
-    read_label(fields.client_msg_no, "client_msg_no", kClientMsgNoBytesMax, item.client_msg_no,
-               problems);
+  const auto label = [&](Member member, std::size_t bytes_max, std::string& out) {
+    const SendField& field = send_fields()[static_cast<unsigned>(member)];
+    read_label(fields.text(member), field.name, bytes_max, out, problems);
+  };
+  item.flags.no_persist = fields.flag(Member::no_persist);
+  item.flags.red_dot = fields.flag(Member::red_dot);
+  item.flags.sync_once = fields.flag(Member::sync_once);
+  item.expire = fields.number(Member::expire);
+  if (!is_blank(fields.text(Member::client_msg_no))) {
+    label(Member::client_msg_no, kClientMsgNoBytesMax, item.client_msg_no);
     item.client_msg_no_given = true;
   }
-  read_label(fields.stream_no, "stream_no", kLabelBytesMax, item.stream_no, problems);
-  read_label(fields.tag_key, "tag_key", kLabelBytesMax, item.tag_key, problems);
-  read_label(fields.topic, "topic", kLabelBytesMax, item.topic, problems);
+  label(Member::stream_no, kLabelBytesMax, item.stream_no);
+  label(Member::tag_key, kLabelBytesMax, item.tag_key);
+  label(Member::topic, kLabelBytesMax, item.topic);
   // Whether there is a topic is told by the topic.
-  item.setting = fields.setting & (kSettingReceipt | kSettingSignal);
+  const std::uint32_t setting = fields.number(Member::setting);
+  item.setting = static_cast<std::uint8_t>(setting & (kSettingReceipt | kSettingSignal));
   item.is_stream =
-      fields.is_stream || !item.stream_no.empty() || (fields.setting & kSettingStream) != 0;
+      fields.flag(Member::is_stream) || !item.stream_no.empty() || (setting & kSettingStream) != 0;
 }
 
 void read_batch_item(dom::element element, std::size_t index, const SendLimits& limits,
@@ -408,23 +335,24 @@ void read_batch_item(dom::element element, std::size_t index, const SendLimits& 
     read_payload(fields, limits, item.payload, problems);
   }
   if (fields.good(Member::from_uid)) {
-    read_id(fields.from_uid, "from_uid", item.from_uid, problems);
+    read_id(fields.text(Member::from_uid), "from_uid", item.from_uid, problems);
   }
   if (fields.good(Member::channel_id)) {
-    read_id(fields.channel_id, "channel_id", item.channel_id, problems);
+    read_id(fields.text(Member::channel_id), "channel_id", item.channel_id, problems);
   }
-  if (!fields.channel_type.has_value()) {
+  const std::uint32_t type = fields.number(Member::channel_type);
+  if (!fields.has_number(Member::channel_type)) {
     if (fields.good(Member::channel_type)) problems.add("channel_type", "is required");
-  } else if (*fields.channel_type == 0) {
+  } else if (type == 0) {
     problems.add("channel_type", "must be from 1 to 255");
   } else {
-    item.channel_type = static_cast<ChannelType>(*fields.channel_type);
+    item.channel_type = static_cast<ChannelType>(type);
   }
   if (fields.subscribers) {
     read_subscribers(*fields.subscribers, limits, UidCheck::here, item.subscribers, problems);
   }
   read_optional_members(fields, item, problems);
-  problems.finish_item(index, fields.client_msg_no);
+  problems.finish_item(index, fields.text(Member::client_msg_no));
 }
 
 BatchBody read_array(dom::array list, const SendLimits& limits) {
@@ -463,10 +391,12 @@ BatchBody read_legacy(dom::object object, const SendLimits& limits) {
   BatchItem& message = batch.message;
   if (problems.empty() && !fields.subscribers && !fields.payload)
     return Error(Errc::invalid, kWantsArray);
-  if (problems.empty()) read_id(fields.from_uid, "from_uid", message.from_uid, problems);
+  if (problems.empty())
+    read_id(fields.text(Member::from_uid), "from_uid", message.from_uid, problems);
   if (problems.empty()) {
     if (!fields.subscribers || fields.subscribers->size() == 0) {
-      problems.add("subscribers", fields.channel_id.empty() ? kNoSubscribers : kSingleMessage);
+      problems.add("subscribers",
+                   fields.text(Member::channel_id).empty() ? kNoSubscribers : kSingleMessage);
     } else {
       read_subscribers(*fields.subscribers, limits, UidCheck::by_caller, batch.subscribers,
                        problems);
@@ -508,21 +438,22 @@ Result<BatchItem> parse_send(std::string_view body, const SendLimits& limits) {
   if (!problems.empty()) return problems.first();
 
   const bool targeted = fields.subscribers && fields.subscribers->size() > 0;
-  const bool has_channel = !is_blank(fields.channel_id);
-  const auto type = fields.channel_type.value_or(0);
+  const bool has_channel = !is_blank(fields.text(Member::channel_id));
+  const std::uint32_t type = fields.number(Member::channel_type);
   // Without sync_once the message goes into its channel, and only these users read it.
-  const bool command = targeted && fields.flags.sync_once;
+  const bool command = targeted && fields.flag(Member::sync_once);
   if (!has_channel && !command) problems.add("channel_id", "is required");
   if (command && has_channel) {
     problems.add("subscribers", "with sync_once and channel_id exclude each other");
   }
   if (!command && type == 0) problems.add("channel_type", "is required, from 1 to 255");
-  if (has_channel) read_id(fields.channel_id, "channel_id", item.channel_id, problems);
+  if (has_channel)
+    read_id(fields.text(Member::channel_id), "channel_id", item.channel_id, problems);
   item.channel_type = static_cast<ChannelType>(type);
-  if (is_blank(fields.from_uid)) {
+  if (is_blank(fields.text(Member::from_uid))) {
     item.from_uid = kSystemUid;
   } else {
-    read_id(fields.from_uid, "from_uid", item.from_uid, problems);
+    read_id(fields.text(Member::from_uid), "from_uid", item.from_uid, problems);
   }
   if (targeted) {
     read_subscribers(*fields.subscribers, limits, UidCheck::here, item.subscribers, problems);
