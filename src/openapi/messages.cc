@@ -1,16 +1,27 @@
 // Sending messages, message events, and reading stored messages.
-#include "codec/message_json.h"
+#include <cctype>
+
+#include "codec/send_fields.h"
 #include "openapi/operations.h"
 #include "openapi/schema.h"
 
 namespace jindou::openapi {
 namespace {
 
+// "the sender": "The sender."
+std::string sentence(std::string_view meaning) {
+  std::string out(meaning);
+  out.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(out.front())));
+  if (!out.ends_with('.') && !out.ends_with("…")) out += '.';
+  return out;
+}
+
 std::string request_header() {
-  return object({may("no_persist", flag("1: do not store; `message_seq` is 0.")),
-                 may("red_dot", flag("1: counts as unread.")),
-                 may("sync_once", flag("1: a command, kept in a log of its own."))},
-                "All 0 unless given.");
+  std::vector<Property> flags;
+  for (const codec::SendField& field : codec::send_fields()) {
+    if (field.in_header) flags.push_back(may(field.name, flag(sentence(field.meaning))));
+  }
+  return object(flags, "All 0 unless given; each may stand beside the header, too.");
 }
 
 std::string content() {
@@ -21,66 +32,48 @@ std::string content() {
       "number 1 as `type`, and the JavaScript SDK throws at text that is not JSON and at null.");
 }
 
-// What an item, a single message and the object form have in common.
-std::vector<Property> optional_members() {
-  return {
-      may("header", request_header()),
-      may("no_persist", flag("The same as in `header`.")),
-      may("red_dot", flag("The same as in `header`.")),
-      may("sync_once", flag("The same as in `header`.")),
-      may("sender_uid", text("The same as `from_uid`, where that is blank.")),
-      may("setting", integer("The setting byte: 128 receipt, 32 signal, 2 stream, as `is_stream`. "
-                             "Other bits are without effect.",
-                             0, 255)),
-      may("device_id", text("Accepted, without effect.")),
-      may("client_msg_no", text("Idempotency key, at most 256 bytes; generated when absent.")),
-      may("expire", integer("Seconds until the message disappears, at most ten years; 0: never.", 0,
-                            codec::kExpireSecondsMax)),
-      may("topic", text("Carried to the receivers.")),
-      may("stream_no", text("Not empty: the message is the anchor of a stream.")),
-      may("is_stream", flag("1: the message is the anchor of a stream.")),
-      may("tag_key", text("Accepted, without effect."))};
+std::string schema_of(const codec::SendField& field, bool required, std::string_view meaning) {
+  switch (field.type) {
+    case codec::SendFieldType::payload: return content();
+    case codec::SendFieldType::header: return request_header();
+    case codec::SendFieldType::id: return required ? uid(meaning) : text(meaning);
+    case codec::SendFieldType::text: return text(meaning);
+    case codec::SendFieldType::flag: return flag(meaning);
+    case codec::SendFieldType::number: return integer(meaning, 0, field.most);
+    case codec::SendFieldType::channel_type: return integer(meaning, required ? 1 : 0, field.most);
+    case codec::SendFieldType::uids:
+      // The object form reports a uid that is none in its answer.
+      return array_up_to(codec::kSubscribersMax, required ? text("A receiver.") : ref("Id"),
+                         meaning);
+  }
+  return {};
 }
 
-std::string with_optional_members(std::vector<Property> members,
-                                  std::string_view description = {}) {
-  for (Property& member : optional_members()) members.push_back(std::move(member));
+// The body with the members of one form, as the table tells their presence and meaning in it.
+std::string body_of(codec::Presence codec::SendField::*presence,
+                    std::string_view codec::SendField::*meaning,
+                    std::string_view description = {}) {
+  std::vector<Property> members;
+  for (const codec::SendField& field : codec::send_fields()) {
+    if (field.*presence == codec::Presence::none) continue;
+    const bool required = field.*presence == codec::Presence::required;
+    const std::string_view told = (field.*meaning).empty() ? field.meaning : field.*meaning;
+    members.push_back(Property{field.name, schema_of(field, required, sentence(told)), required});
+  }
   return object(members, description);
 }
 
-std::string some_uids(std::string_view description) {
-  return array_up_to(codec::kSubscribersMax, ref("Id"), description);
-}
-
-std::string send_item() {
-  return with_optional_members(
-      {need("payload", content()), need("from_uid", uid("The sender.")),
-       need("channel_id", channel_id("The channel; for type 1 the other user.")),
-       need("channel_type", channel_type()),
-       may("subscribers",
-           some_uids("Only these users receive it; they and the sender read it. With sync_once: "
-                     "a command to these users, in a log of its own."))});
-}
+std::string send_item() { return body_of(&codec::SendField::item, &codec::SendField::meaning); }
 
 std::string object_form() {
-  return with_optional_members(
-      {need("from_uid", uid("The sender.")),
-       need("subscribers", array_up_to(codec::kSubscribersMax, text("A receiver."),
-                                       "Each gets a message of its own.")),
-       need("payload", content())},
-      "Object form. `client_msg_no` serves all receivers: a repeat stores nothing.");
+  return body_of(
+      &codec::SendField::object, &codec::SendField::object_meaning,
+      "One message for many users. `client_msg_no` serves all receivers: a repeat stores "
+      "nothing.");
 }
 
 std::string single_send() {
-  return with_optional_members(
-      {need("payload", content()), may("from_uid", text("The sender; blank: the system account.")),
-       may("channel_id", text("The channel; for type 1 the other user. Required unless "
-                              "`subscribers` and `sync_once` are given.")),
-       may("channel_type",
-           integer("Required unless `subscribers` and `sync_once` are given.", 0, 255)),
-       may("subscribers", some_uids("With `sync_once` and without `channel_id` a command to these "
-                                    "users; else only these users receive the message; they and "
-                                    "the sender read it."))});
+  return body_of(&codec::SendField::single, &codec::SendField::single_meaning);
 }
 
 std::string send_answer() {
