@@ -10,6 +10,7 @@
 #include "api/body_reader.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
+#include "codec/channel_flags.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
@@ -48,11 +49,9 @@ Task<void> upsert(Services& services, Request& request, Response& response,
 
 ChannelFlags read_flags(BodyReader& body) {
   ChannelFlags flags;
-  flags.large = body.flag("large");
-  flags.ban = body.flag("ban");
-  flags.disband = body.flag("disband");
-  flags.send_ban = body.flag("send_ban");
-  flags.allow_stranger = body.flag("allow_stranger");
+  for (const codec::ChannelFlagField& field : codec::kChannelFlagFields) {
+    flags.*field.flag = body.flag(field.name);
+  }
   return flags;
 }
 

@@ -1,10 +1,12 @@
-// The table of the members that send a message: names are found, and docs/api.md shows it.
+// The tables of members: names are found, and docs/api.md shows them.
 #include "codec/send_fields.h"
 
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <iterator>
+
+#include "codec/channel_flags.h"
 
 namespace jindou::codec {
 namespace {
@@ -21,11 +23,19 @@ TEST(SendFields, EveryNameIsFoundAndNoOther) {
   EXPECT_EQ(find_send_field(std::string(100'000, 'p')), nullptr);
 }
 
-TEST(SendFields, TheDocumentationShowsTheTable) {
+std::string documentation() {
   std::ifstream in(JINDOU_SOURCE_DIR "/docs/api.md", std::ios::binary);
-  const std::string page((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  ASSERT_FALSE(page.empty());
-  EXPECT_NE(page.find("\n" + send_fields_markdown() + "\n"), std::string::npos)
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+TEST(ChannelFlags, TheDocumentationShowsTheTable) {
+  EXPECT_NE(documentation().find("\n" + channel_flags_markdown() + "\n"), std::string::npos)
+      << "put this into docs/api.md, under Channels:\n"
+      << channel_flags_markdown();
+}
+
+TEST(SendFields, TheDocumentationShowsTheTable) {
+  EXPECT_NE(documentation().find("\n" + send_fields_markdown() + "\n"), std::string::npos)
       << "put this into docs/api.md, under POST /message/sendbatch:\n"
       << send_fields_markdown();
 }

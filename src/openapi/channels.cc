@@ -1,4 +1,5 @@
 // Channels and their lists.
+#include "codec/channel_flags.h"
 #include "openapi/operations.h"
 #include "openapi/schema.h"
 
@@ -80,15 +81,15 @@ std::vector<Operation> channel_operations() {
     const auto subscribers = may("subscribers", uids("Added; not for type 1."));
     const auto id = need("channel_id", text(id_text));
     const auto type = need("channel_type", channel_type());
-    const auto large = may("large", flag("Stored only."));
-    const auto ban = may("ban", flag("1: nobody can send."));
-    const auto disband = may("disband", flag("1: dissolved: nobody can send, until POST /channel "
-                                             "brings it back."));
-    const auto send_ban = may("send_ban", flag("1: members cannot send; for type 1 the user "
-                                               "cannot."));
-    const auto stranger = may("allow_stranger", flag("Type 1: strangers may write."));
-    return members ? object({id, type, large, ban, disband, send_ban, stranger, reset, subscribers})
-                   : object({id, type, large, ban, disband, send_ban, stranger});
+    std::vector<Property> all{id, type};
+    for (const codec::ChannelFlagField& field : codec::kChannelFlagFields) {
+      all.push_back(may(field.name, flag(sentence(field.meaning))));
+    }
+    if (members) {
+      all.push_back(reset);
+      all.push_back(subscribers);
+    }
+    return object(all);
   };
   const std::string subscribers_example =
       R"({"channel_id":"group1","channel_type":2,"subscribers":["u1","u2"]})";

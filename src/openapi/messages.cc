@@ -1,20 +1,10 @@
 // Sending messages, message events, and reading stored messages.
-#include <cctype>
-
 #include "codec/send_fields.h"
 #include "openapi/operations.h"
 #include "openapi/schema.h"
 
 namespace jindou::openapi {
 namespace {
-
-// "the sender": "The sender."
-std::string sentence(std::string_view meaning) {
-  std::string out(meaning);
-  out.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(out.front())));
-  if (!out.ends_with('.') && !out.ends_with("…")) out += '.';
-  return out;
-}
 
 std::string request_header() {
   std::vector<Property> flags;

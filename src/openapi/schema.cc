@@ -1,5 +1,6 @@
 #include "openapi/schema.h"
 
+#include <cctype>
 #include <utility>
 
 #include "codec/json_writer.h"
@@ -156,6 +157,13 @@ std::string ref(std::string_view name, std::string_view description) {
     codec::json_append_string(out, description);
   }
   return out + "}";
+}
+
+std::string sentence(std::string_view meaning) {
+  std::string out(meaning);
+  out.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(out.front())));
+  if (!out.ends_with('.') && !out.ends_with("…")) out += '.';
+  return out;
 }
 
 std::string uid(std::string_view description) { return ref("Id", description); }

@@ -57,6 +57,9 @@ std::string ref(std::string_view name);
 // The same with a description of its own.
 std::string ref(std::string_view name, std::string_view description);
 
+// "the sender" as a description: "The sender."
+std::string sentence(std::string_view meaning);
+
 // What several endpoints share.
 std::string uid(std::string_view description = "The user.");
 std::string uids(std::string_view description);
