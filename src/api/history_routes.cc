@@ -91,7 +91,7 @@ struct EventfulPage {
 Result<EventfulPage> load_page(const ApiDeps& deps, RangeQuery query, bool strict,
                                std::size_t bytes_max) {
   JD_TRY(query.channel, load_settled_channel(deps.history, std::move(query.channel)));
-  JD_CHECK_OK(check_reader(deps, query.channel, query.viewer, strict));
+  JD_RETURN_IF_ERROR(check_reader(deps, query.channel, query.viewer, strict));
   query.bytes_max = bytes_max;
   JD_TRY(RangePage range, deps.history.load_range(query));
   EventfulPage page;
@@ -271,7 +271,7 @@ Task<void> get_last_message(Services& services, Request& request, Response& resp
   auto work = [&deps = services.deps, where = *place,
                strict = services.options.strict_read.get()]() -> Result<std::optional<Message>> {
     JD_TRY(const ChannelKey settled, load_settled_channel(deps.history, where.channel));
-    JD_CHECK_OK(check_reader(deps, settled, where.viewer, strict));
+    JD_RETURN_IF_ERROR(check_reader(deps, settled, where.viewer, strict));
     return deps.history.load_last(settled, where.viewer);
   };
   const auto last = co_await services.deps.blocking.run(std::move(work));
@@ -303,7 +303,7 @@ Result<EventfulMessages> load_all(const ApiDeps& deps, Lookup lookup, AnswerRoom
   const Error too_large(Errc::too_large, "the answer is too large: ask for fewer messages");
   if (lookup.channel) {
     JD_TRY(lookup.channel, load_settled_channel(deps.history, std::move(*lookup.channel)));
-    JD_CHECK_OK(check_reader(deps, *lookup.channel, lookup.viewer, lookup.strict));
+    JD_RETURN_IF_ERROR(check_reader(deps, *lookup.channel, lookup.viewer, lookup.strict));
   }
   std::vector<Message> found;
   std::unordered_set<std::uint64_t> taken;

@@ -7,7 +7,7 @@ namespace jindou::app {
 
 Result<void> check_named_files(const config::Settings& settings) {
   if (!settings.tls_addr.empty() || !settings.wss_addr.empty()) {
-    JD_CHECK_OK(gateway::TlsCertificate::check(settings.tls));
+    JD_RETURN_IF_ERROR(gateway::TlsCertificate::check(settings.tls));
   }
   return check_ca_files(settings);
 }

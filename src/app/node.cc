@@ -184,7 +184,7 @@ Result<void> Node::Parts::start_core() {
   fan_out = std::make_unique<delivery::FanOut>(*shards, clock, metrics, limits);
   effects = std::make_unique<CommitTee>(*fan_out);
 
-  JD_CHECK_OK(accounts.load(*database, partitions));
+  JD_RETURN_IF_ERROR(accounts.load(*database, partitions));
   horizon = std::make_unique<store::CommitHorizon>(clock, partitions);
   data_source = std::make_unique<datasource::DataSource>(
       datasource::DataSourceDeps{.clock = clock,
@@ -217,7 +217,7 @@ Result<void> Node::Parts::start_core() {
     borrowed.push_back(workers.back().get());
   }
   for (std::uint16_t id = 0; id < partitions; ++id) {
-    JD_CHECK_OK(workers[id % count]->add(static_cast<PartitionId>(id), deps, options));
+    JD_RETURN_IF_ERROR(workers[id % count]->add(static_cast<PartitionId>(id), deps, options));
   }
   partition::RouterLimits router_limits;
   router_limits.items_in_flight_max = settings.core.items_in_flight;
@@ -362,7 +362,7 @@ Result<void> Node::Parts::start_edges() {
           .random = random,
       },
       std::move(options));
-  JD_CHECK_OK(gateway->listen());
+  JD_RETURN_IF_ERROR(gateway->listen());
   on_both_loopbacks = gateway->on_both_loopbacks();
 
   api::ApiDeps deps{
@@ -468,7 +468,7 @@ Result<void> listen_on(std::string_view setting, const std::string& address, con
 
 Result<void> Node::Parts::listen_http() {
   if (!settings.http_addr.empty()) {
-    JD_CHECK_OK(listen_on(
+    JD_RETURN_IF_ERROR(listen_on(
         "httpAddr (--http-addr)", settings.http_addr,
         [this](const std::string& address) { return api->listen(address); },
         [this] { return api->address(); }, on_both_loopbacks));
@@ -504,12 +504,12 @@ Node::Node(const config::Settings& settings, std::size_t refusals_max)
 Node::~Node() { stop(); }
 
 Result<void> Node::start() {
-  JD_CHECK_OK(check_named_files(parts_->settings));
-  JD_CHECK_OK(parts_->open_store());
-  JD_CHECK_OK(parts_->start_core());
-  JD_CHECK_OK(parts_->start_webhook());
-  JD_CHECK_OK(parts_->start_edges());
-  JD_CHECK_OK(parts_->start_demo());
+  JD_RETURN_IF_ERROR(check_named_files(parts_->settings));
+  JD_RETURN_IF_ERROR(parts_->open_store());
+  JD_RETURN_IF_ERROR(parts_->start_core());
+  JD_RETURN_IF_ERROR(parts_->start_webhook());
+  JD_RETURN_IF_ERROR(parts_->start_edges());
+  JD_RETURN_IF_ERROR(parts_->start_demo());
   parts_->started = true;
   return {};
 }
@@ -559,7 +559,7 @@ bool Node::check_pulse() {
 }
 
 Result<config::ReloadReport> Node::reload(const config::Settings& wanted) {
-  JD_CHECK_OK(check_ca_files(wanted));
+  JD_RETURN_IF_ERROR(check_ca_files(wanted));
   auto report = parts_->live.apply(wanted);
   // The files may have changed though no setting has.
   parts_->gateway->reload_certificate();

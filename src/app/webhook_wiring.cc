@@ -72,7 +72,7 @@ Result<void> check_ca_file(std::string_view key, const std::string& path) {
 }  // namespace
 
 Result<void> check_ca_files(const config::Settings& settings) {
-  JD_CHECK_OK(check_ca_file("webhook.caFile", settings.webhook.ca_file));
+  JD_RETURN_IF_ERROR(check_ca_file("webhook.caFile", settings.webhook.ca_file));
   return check_ca_file("datasource.caFile", settings.datasource.ca_file);
 }
 

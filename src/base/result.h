@@ -82,7 +82,7 @@ class [[nodiscard]] Result<void> : public tl::expected<void, Error> {
 #define JD_TRY(declaration, expression) \
   JD_TRY_INNER(JD_CONCAT(jd_result_, __LINE__), declaration, expression)
 // The same for Result<void>.
-#define JD_CHECK_OK(expression)                                           \
+#define JD_RETURN_IF_ERROR(expression)                                    \
   do {                                                                    \
     auto jd_status = (expression);                                        \
     if (!jd_status) return ::jindou::Error(std::move(jd_status).error()); \

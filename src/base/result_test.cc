@@ -21,7 +21,7 @@ Result<void> check_even(int value) {
 }
 
 Result<int> quarter(int value) {
-  JD_CHECK_OK(check_even(value));
+  JD_RETURN_IF_ERROR(check_even(value));
   JD_TRY(const int half, halve(value));
   JD_TRY(const int result, halve(half));
   return result;

@@ -26,17 +26,17 @@ Result<void> measure(const BenchOptions& options, const std::string& directory,
   Stage stage(options, directory);
   if (options.wants("floor") || options.wants("disk") || options.wants("batch") ||
       options.wants("single") || options.wants("client")) {
-    JD_CHECK_OK(measure_sending(stage, rows));
+    JD_RETURN_IF_ERROR(measure_sending(stage, rows));
   }
-  if (options.wants("fanout")) JD_CHECK_OK(measure_fan_out(stage, rows));
-  if (options.wants("connect")) JD_CHECK_OK(measure_connect(stage, rows));
-  if (options.wants("memory")) JD_CHECK_OK(measure_memory(stage, rows));
-  if (options.wants("growth")) JD_CHECK_OK(measure_growth(stage, rows));
-  if (options.wants("retention")) JD_CHECK_OK(measure_retention(stage, rows));
-  if (options.wants("webhook")) JD_CHECK_OK(measure_webhook(stage, rows));
-  if (options.wants("overload")) JD_CHECK_OK(measure_overload(stage, rows));
-  if (options.wants("steady")) JD_CHECK_OK(measure_steady(stage, rows));
-  JD_CHECK_OK(measure_reading(stage, rows));
+  if (options.wants("fanout")) JD_RETURN_IF_ERROR(measure_fan_out(stage, rows));
+  if (options.wants("connect")) JD_RETURN_IF_ERROR(measure_connect(stage, rows));
+  if (options.wants("memory")) JD_RETURN_IF_ERROR(measure_memory(stage, rows));
+  if (options.wants("growth")) JD_RETURN_IF_ERROR(measure_growth(stage, rows));
+  if (options.wants("retention")) JD_RETURN_IF_ERROR(measure_retention(stage, rows));
+  if (options.wants("webhook")) JD_RETURN_IF_ERROR(measure_webhook(stage, rows));
+  if (options.wants("overload")) JD_RETURN_IF_ERROR(measure_overload(stage, rows));
+  if (options.wants("steady")) JD_RETURN_IF_ERROR(measure_steady(stage, rows));
+  JD_RETURN_IF_ERROR(measure_reading(stage, rows));
   return {};
 }
 

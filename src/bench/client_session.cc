@@ -159,17 +159,17 @@ class Connector {
     TimePoint last_progress = start;
     std::size_t started = 0;
     while (online_ < uids_.size()) {
-      JD_CHECK_OK(check_interrupted());
+      JD_RETURN_IF_ERROR(check_interrupted());
       while (started < uids_.size() && started - online_ < kHandshakesAtOnce) {
         const auto source = static_cast<unsigned>(started / kConnectionsPerSource);
         JD_TRY(sessions_[started].fd, start_connect(endpoint_, source));
-        JD_CHECK_OK(
+        JD_RETURN_IF_ERROR(
             poller_.add(sessions_[started].fd.get(), static_cast<std::uint32_t>(started), true));
         ++started;
       }
       const std::size_t before = online_;
       for (const Poller::Event& event : poller_.wait(last_progress + kStallLimit)) {
-        JD_CHECK_OK(step(event));
+        JD_RETURN_IF_ERROR(step(event));
       }
       const TimePoint now = std::chrono::steady_clock::now();
       if (online_ != before) last_progress = now;
@@ -203,7 +203,7 @@ class Connector {
     if (state == State::online) return {};
     if (state == State::connecting) {
       if (!event.writable) return {};
-      JD_CHECK_OK(connected(session.fd));
+      JD_RETURN_IF_ERROR(connected(session.fd));
       poller_.watch_writable(session.fd.get(), event.key, false);
       if (kind_.transport == Transport::tls) {
         JD_TRY(session.tls, TlsConnection::create(*kind_.tls, session.fd.get()));
@@ -222,7 +222,7 @@ class Connector {
     }
     if (!event.readable) return {};
     if (state == State::tls_handshake) return continue_tls(event.key);
-    JD_CHECK_OK(receive(session));
+    JD_RETURN_IF_ERROR(receive(session));
     if (state == State::upgrading) {
       const std::size_t end = session.in.find("\r\n\r\n");
       if (end == std::string::npos) return {};
@@ -231,7 +231,7 @@ class Connector {
       }
       session.in.erase(0, end + 4);
       state = State::greeting;
-      JD_CHECK_OK(greet(event.key));
+      JD_RETURN_IF_ERROR(greet(event.key));
     }
     return kind_.protocol == Protocol::json_rpc ? read_json_answer(event.key)
                                                 : read_connack(event.key);
@@ -288,7 +288,7 @@ class Connector {
     connect.client_timestamp = wall_ms();
     connect.client_key = public_key_;
     std::string frame;
-    JD_CHECK_OK(codec::encode(frame, connect));
+    JD_RETURN_IF_ERROR(codec::encode(frame, connect));
     if (kind_.transport != Transport::websocket) return send(sessions_[index], frame);
     append_ws_message(message, WsOpcode::binary, frame, 0x01020304);
     return send(sessions_[index], message);

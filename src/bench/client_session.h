@@ -101,7 +101,7 @@ Result<void> read_frames(ClientSession& session, std::string& chunk, const Visit
     if (outcome.state == codec::ParseOutcome::State::need_more) break;
     bytes.remove_prefix(outcome.frame.consumed);
     if (outcome.frame.type == codec::FrameType::disconnect) return session_closed();
-    JD_CHECK_OK(visit(outcome.frame));
+    JD_RETURN_IF_ERROR(visit(outcome.frame));
   }
   session.in.assign(bytes);
   return {};

@@ -39,7 +39,7 @@ Result<double> key_agreements_per_second(double seconds) {
   const TimePoint start = std::chrono::steady_clock::now();
   std::uint64_t count = 0;
   while (seconds_since(start) < seconds) {
-    JD_CHECK_OK(check_interrupted());
+    JD_RETURN_IF_ERROR(check_interrupted());
     JD_TRY(const auto answer, codec::server_handshake(client_key, random));
     if (answer.salt.empty()) return Error(Errc::internal, "a handshake without salt");
     ++count;

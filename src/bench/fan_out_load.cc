@@ -53,7 +53,7 @@ FanOutLoad::FanOutLoad(std::vector<ClientSession> sessions, Protocol protocol, E
 
 Result<void> FanOutLoad::prepare() {
   for (std::size_t i = 0; i < receivers_.size(); ++i) {
-    JD_CHECK_OK(poller_.add(receivers_[i].session.fd.get(), static_cast<std::uint32_t>(i)));
+    JD_RETURN_IF_ERROR(poller_.add(receivers_[i].session.fd.get(), static_cast<std::uint32_t>(i)));
   }
   JD_TRY(publisher_, connect_within(http_, std::chrono::seconds(5)));
   return poller_.add(publisher_.get(), static_cast<std::uint32_t>(receivers_.size()));
@@ -124,7 +124,7 @@ Result<bool> FanOutLoad::take_frame(std::size_t index, std::string_view& bytes) 
   ack.message_id = recv.message_id;
   ack.message_seq = recv.message_seq;
   codec::encode(acks_, ack);
-  JD_CHECK_OK(note_delivery(index, recv.message_seq, whole));
+  JD_RETURN_IF_ERROR(note_delivery(index, recv.message_seq, whole));
   return true;
 }
 
@@ -154,7 +154,7 @@ Result<bool> FanOutLoad::take_json(std::size_t index, std::string_view& bytes) {
                  seq);
   // A mask of zeros is as good as any other to the server, and costs nothing here.
   append_ws_message(acks_, WsOpcode::text, scratch_, 0);
-  JD_CHECK_OK(note_delivery(index, seq, text));
+  JD_RETURN_IF_ERROR(note_delivery(index, seq, text));
   return true;
 }
 
@@ -178,7 +178,7 @@ Result<void> FanOutLoad::receive(std::size_t index) {
 }
 
 Result<void> FanOutLoad::handle_events(TimePoint deadline) {
-  JD_CHECK_OK(check_interrupted());
+  JD_RETURN_IF_ERROR(check_interrupted());
   for (const Poller::Event& event : poller_.wait(deadline)) {
     if (event.key == receivers_.size()) {
       if (event.writable && publisher_writable_) {
@@ -189,14 +189,14 @@ Result<void> FanOutLoad::handle_events(TimePoint deadline) {
           publisher_writable_ = false;
         }
       }
-      if (event.readable) JD_CHECK_OK(receive_answer());
+      if (event.readable) JD_RETURN_IF_ERROR(receive_answer());
       continue;
     }
     ClientSession& session = receivers_[event.key].session;
     if (event.writable && session.watching_writable) {
-      JD_CHECK_OK(write_rest(poller_, session, event.key));
+      JD_RETURN_IF_ERROR(write_rest(poller_, session, event.key));
     }
-    if (event.readable) JD_CHECK_OK(receive(event.key));
+    if (event.readable) JD_RETURN_IF_ERROR(receive(event.key));
   }
   return {};
 }
@@ -225,7 +225,7 @@ Result<std::uint64_t> FanOutLoad::check_samples() {
   std::uint64_t checked = 0;
   for (Receiver& receiver : receivers_) {
     if (receiver.sample.empty()) continue;
-    JD_CHECK_OK(check_sample(receiver));
+    JD_RETURN_IF_ERROR(check_sample(receiver));
     receiver.sample = std::string();
     ++checked;
   }
@@ -244,10 +244,10 @@ Result<FanOutLoad::Round> FanOutLoad::run(double seconds, std::size_t window) {
   std::uint64_t last_delivered = delivered_;
   while (publishing || awaiting_answer_ || delivered_ < expected_) {
     if (publishing && !awaiting_answer_ && delivered_ + per_batch * window > expected_) {
-      JD_CHECK_OK(publish(*batch_));
+      JD_RETURN_IF_ERROR(publish(*batch_));
     }
     const std::uint64_t before = delivered_;
-    JD_CHECK_OK(handle_events(counting && publishing ? end : last_progress + kStallLimit));
+    JD_RETURN_IF_ERROR(handle_events(counting && publishing ? end : last_progress + kStallLimit));
     const TimePoint now = std::chrono::steady_clock::now();
     if (!counting && delivered_ != before) {
       counting = true;
@@ -281,10 +281,10 @@ Result<FanOutLoad::Latencies> FanOutLoad::one_by_one(std::size_t count, std::siz
   each_ = &samples.each;
   for (std::size_t i = 0; i < count && (i < least || seconds_since(begin) < seconds); ++i) {
     published_at_ = std::chrono::steady_clock::now();
-    JD_CHECK_OK(publish(*single_));
+    JD_RETURN_IF_ERROR(publish(*single_));
     std::uint64_t all_delivered = 0;
     while (awaiting_answer_ || delivered_ < expected_) {
-      JD_CHECK_OK(handle_events(published_at_ + kStallLimit));
+      JD_RETURN_IF_ERROR(handle_events(published_at_ + kStallLimit));
       if (delivered_ >= expected_ && all_delivered == 0) {
         all_delivered = nanoseconds_since(published_at_);
       }

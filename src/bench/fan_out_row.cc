@@ -73,11 +73,12 @@ Result<void> create_large_group(const Endpoint& endpoint, const std::string& nam
                                 const std::vector<std::string>& uids) {
   HttpClient http(endpoint);
   for (std::size_t at = 0; at < uids.size(); at += kSubscribersPerRequest) {
-    JD_CHECK_OK(check_interrupted());
+    JD_RETURN_IF_ERROR(check_interrupted());
     const std::size_t end = std::min(uids.size(), at + kSubscribersPerRequest);
     const std::vector<std::string> some(uids.begin() + static_cast<std::ptrdiff_t>(at),
                                         uids.begin() + static_cast<std::ptrdiff_t>(end));
-    JD_CHECK_OK(at == 0 ? create_group(http, name, some) : add_subscribers(http, name, some));
+    JD_RETURN_IF_ERROR(at == 0 ? create_group(http, name, some)
+                               : add_subscribers(http, name, some));
   }
   return {};
 }
@@ -130,7 +131,7 @@ Result<void> measure_kind(Stage& stage, const Target& target, const SessionKind&
   for (std::size_t i = 0; i < measured.sessions; ++i) {
     uids.push_back(fmt::format("{}_{:06}", name, i));
   }
-  JD_CHECK_OK(create_large_group(target.http, group.name(0), uids));
+  JD_RETURN_IF_ERROR(create_large_group(target.http, group.name(0), uids));
   const Endpoint& endpoint = kind.transport == Transport::tcp ? target.tcp : target.ws;
   double connecting = 0;
   JD_TRY(auto sessions, connect_sessions(endpoint, kind, uids, &connecting));
@@ -139,7 +140,7 @@ Result<void> measure_kind(Stage& stage, const Target& target, const SessionKind&
       std::clamp(kBatchDeliveries / measured.sessions, kBatchItemsMin, kBatchItems);
   FanOutLoad load(std::move(sessions), kind.protocol, target.http, batch_shape(group),
                   stage.payloads(), measured.batch_items);
-  JD_CHECK_OK(load.prepare());
+  JD_RETURN_IF_ERROR(load.prepare());
   CpuMeter cpu(target.pid);
   for (int round = 0; round <= options.rounds; ++round) {
     if (round > 0) cpu.begin();
@@ -260,7 +261,8 @@ Result<void> measure_fan_out(Stage& stage, std::vector<Row>& rows) {
     encrypted.why = size.why;
     Chat chat;
     const bool largest = asked == sizes.back();
-    JD_CHECK_OK(measure_kind(stage, target, SessionKind(), encrypted, largest ? &chat : nullptr));
+    JD_RETURN_IF_ERROR(
+        measure_kind(stage, target, SessionKind(), encrypted, largest ? &chat : nullptr));
     add_rows(encrypted, smallest ? &*smallest : nullptr, rows);
     if (largest) add_chat_row(chat, rows);
     if (target.ws.size == 0) {
@@ -274,7 +276,7 @@ Result<void> measure_fan_out(Stage& stage, std::vector<Row>& rows) {
       SessionKind kind;
       kind.transport = Transport::websocket;
       kind.protocol = Protocol::json_rpc;
-      JD_CHECK_OK(measure_kind(stage, target, kind, plain, nullptr));
+      JD_RETURN_IF_ERROR(measure_kind(stage, target, kind, plain, nullptr));
       add_rows(plain, &encrypted, rows);
     }
     if (!smallest) smallest = std::move(encrypted);

@@ -63,7 +63,7 @@ Result<FloorDb::Round> FloorDb::run(double seconds) {
   rocksdb::WriteBatch batch;
   const TimePoint start = std::chrono::steady_clock::now();
   do {
-    JD_CHECK_OK(check_interrupted());
+    JD_RETURN_IF_ERROR(check_interrupted());
     batch.Clear();
     for (int i = 0; i < kBatchMessages; ++i) {
       const auto key = key_of(next_key_);
@@ -122,7 +122,7 @@ Result<FloorDb::Round> RawLog::run(double seconds) {
   FloorDb::Round round;
   const TimePoint start = std::chrono::steady_clock::now();
   do {
-    JD_CHECK_OK(check_interrupted());
+    JD_RETURN_IF_ERROR(check_interrupted());
     if (blocks_ == Blocks::written && offset_ + batch_.size() > kRawLogBytes) offset_ = 0;
     if (!write_at(fd_.get(), batch_, offset_) || ::fdatasync(fd_.get()) != 0) {
       return Error(Errc::storage, std::string("raw log: ") + std::strerror(errno));

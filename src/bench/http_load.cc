@@ -44,7 +44,7 @@ Result<void> HttpLoad::connect() {
     if (!note_arrivals(connection.fd.get())) {
       return Error(Errc::unavailable, "the kernel does not note when bytes arrive");
     }
-    JD_CHECK_OK(poller_.add(connection.fd.get(), static_cast<std::uint32_t>(i)));
+    JD_RETURN_IF_ERROR(poller_.add(connection.fd.get(), static_cast<std::uint32_t>(i)));
   }
   return {};
 }
@@ -145,13 +145,13 @@ Result<HttpLoad::Round> HttpLoad::run(double seconds, std::uint64_t messages_max
   std::size_t in_flight = 0;
   std::uint64_t asked = 0;
   for (std::size_t i = 0; i < connections_.size() && asked < messages_max; ++i) {
-    JD_CHECK_OK(send_next(i));
+    JD_RETURN_IF_ERROR(send_next(i));
     ++in_flight;
     asked += items_;
   }
   TimePoint last_progress = start;
   while (in_flight > 0) {
-    JD_CHECK_OK(check_interrupted());
+    JD_RETURN_IF_ERROR(check_interrupted());
     const auto& events = poller_.wait(running ? end : last_progress + kAnswerLimit);
     TimePoint now = std::chrono::steady_clock::now();
     for (const Poller::Event& event : events) {
@@ -163,7 +163,7 @@ Result<HttpLoad::Round> HttpLoad::run(double seconds, std::uint64_t messages_max
       if (running && now < end) {
         count_answer(round, event.key, now);
         if (asked < messages_max) {
-          JD_CHECK_OK(send_next(event.key));
+          JD_RETURN_IF_ERROR(send_next(event.key));
           ++in_flight;
           asked += items_;
         }
@@ -213,7 +213,7 @@ Result<HttpLoad::Round> HttpLoad::run_paced(double seconds, double requests_per_
   TimePoint last_answer = start;
   const auto owed = [&] { return connections_.size() - idle.size(); };
   while (due < end || owed() > 0) {
-    JD_CHECK_OK(check_interrupted());
+    JD_RETURN_IF_ERROR(check_interrupted());
     const TimePoint now = std::chrono::steady_clock::now();
     for (; due <= now && due < end; due += interval) {
       if (idle.empty() && sent_late) break;
@@ -222,7 +222,7 @@ Result<HttpLoad::Round> HttpLoad::run_paced(double seconds, double requests_per_
         continue;
       }
       if (owed() == 0) last_answer = now;
-      JD_CHECK_OK(send_next(idle.front()));
+      JD_RETURN_IF_ERROR(send_next(idle.front()));
       if (sent_late) connections_[idle.front()].sent_at = due;
       idle.pop_front();
     }

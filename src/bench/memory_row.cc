@@ -22,7 +22,7 @@ Result<std::uint64_t> settled_bytes(pid_t pid) {
   JD_TRY(std::uint64_t last, resident_bytes(pid));
   int still = 0;
   for (int i = 0; i < 50 && still < 5; ++i) {
-    JD_CHECK_OK(check_interrupted());
+    JD_RETURN_IF_ERROR(check_interrupted());
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     JD_TRY(const std::uint64_t now, resident_bytes(pid));
     const std::uint64_t moved = now > last ? now - last : last - now;
@@ -94,9 +94,9 @@ Result<void> measure_transport(Stage& stage, const std::string& name, SessionKin
 
 Result<void> measure_memory(Stage& stage, std::vector<Row>& rows) {
   SessionKind kind;
-  JD_CHECK_OK(measure_transport(stage, "memory_tcp", kind, rows));
+  JD_RETURN_IF_ERROR(measure_transport(stage, "memory_tcp", kind, rows));
   kind.transport = Transport::websocket;
-  JD_CHECK_OK(measure_transport(stage, "memory_ws", kind, rows));
+  JD_RETURN_IF_ERROR(measure_transport(stage, "memory_ws", kind, rows));
   kind.transport = Transport::tls;
   return measure_transport(stage, "memory_tls", kind, rows);
 }

@@ -126,7 +126,7 @@ Result<Fd> connect_within(const Endpoint& endpoint, std::chrono::milliseconds li
   pollfd wait{fd.get(), POLLOUT, 0};
   const int ready = ::poll(&wait, 1, static_cast<int>(limit.count()));
   if (ready <= 0) return Error(Errc::deadline, "connect to " + endpoint.text + " took too long");
-  JD_CHECK_OK(connected(fd));
+  JD_RETURN_IF_ERROR(connected(fd));
   return fd;
 }
 

@@ -109,9 +109,9 @@ Result<void> validate(const BenchOptions& options) {
   if (options.http_url.empty() && (!options.tcp_address.empty() || !options.ws_address.empty())) {
     return Error(Errc::invalid, "--tcp and --ws need --url");
   }
-  JD_CHECK_OK(check_address("--url", options.http_url, options.allow_remote));
-  JD_CHECK_OK(check_address("--tcp", options.tcp_address, options.allow_remote));
-  JD_CHECK_OK(check_address("--ws", options.ws_address, options.allow_remote));
+  JD_RETURN_IF_ERROR(check_address("--url", options.http_url, options.allow_remote));
+  JD_RETURN_IF_ERROR(check_address("--tcp", options.tcp_address, options.allow_remote));
+  JD_RETURN_IF_ERROR(check_address("--ws", options.ws_address, options.allow_remote));
   return {};
 }
 

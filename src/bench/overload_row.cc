@@ -41,8 +41,8 @@ Result<Figures> measure(const BenchOptions& options, const Target& target,
   other.run_id = new_run_id();
   HttpLoad peak_load(target.http, kBatchConnections, shape, payloads);
   HttpLoad overload(target.http, kOverloadConnections, other, payloads);
-  JD_CHECK_OK(peak_load.connect());
-  JD_CHECK_OK(peak_load.run(options.seconds));
+  JD_RETURN_IF_ERROR(peak_load.connect());
+  JD_RETURN_IF_ERROR(peak_load.run(options.seconds));
   Figures figures(target.pid);
   for (int round = 0; round < options.rounds; ++round) {
     figures.peak_cpu.begin();
@@ -50,7 +50,7 @@ Result<Figures> measure(const BenchOptions& options, const Target& target,
     figures.peak_cpu.end();
     const double requests = kTimesThePeak * peak.per_second() / static_cast<double>(shape.items);
     // Not before: a server closes a new connection that says nothing for some seconds.
-    if (round == 0) JD_CHECK_OK(overload.connect());
+    if (round == 0) JD_RETURN_IF_ERROR(overload.connect());
     figures.over_cpu.begin();
     JD_TRY(HttpLoad::Round over,
            overload.run_paced(options.seconds, requests, HttpLoad::Overdue::left_out));
@@ -81,7 +81,7 @@ Result<void> measure_overload(Stage& stage, std::vector<Row>& rows) {
     const GroupNames groups;
     HttpClient http(target.http);
     for (unsigned i = 0; i < groups.count; ++i) {
-      JD_CHECK_OK(create_group(http, groups.name(i), {"bench_reader"}));
+      JD_RETURN_IF_ERROR(create_group(http, groups.name(i), {"bench_reader"}));
     }
     RequestTemplate::Shape shape = batch_shape(groups);
     shape.items = items;

@@ -23,7 +23,7 @@ Result<std::unique_ptr<PersonChat>> PersonChat::connect(const Endpoint& tcp) {
   std::unique_ptr<PersonChat> chat(new PersonChat(std::move(sessions)));
   chat->run_id_ = new_run_id();
   for (std::uint32_t i = 0; i < chat->sessions_.size(); ++i) {
-    JD_CHECK_OK(chat->poller_.add(chat->sessions_[i].fd.get(), i));
+    JD_RETURN_IF_ERROR(chat->poller_.add(chat->sessions_[i].fd.get(), i));
   }
   return chat;
 }
@@ -51,7 +51,7 @@ Result<void> PersonChat::send() {
   const codec::MsgKey key = session.cipher.msg_key_for_send(send);
   send.msg_key = codec::view_of(key);
   std::string frame;
-  JD_CHECK_OK(codec::encode(frame, send, kVersion));
+  JD_RETURN_IF_ERROR(codec::encode(frame, send, kVersion));
   sent_at_[next_++ % sent_at_.size()] = std::chrono::steady_clock::now();
   return write_some(poller_, session, 0, frame);
 }
@@ -68,25 +68,27 @@ Result<void> PersonChat::read_answers() {
 Result<void> PersonChat::receive(std::vector<std::uint64_t>& latencies) {
   ClientSession& session = sessions_.back();
   std::string acks;
-  JD_CHECK_OK(read_frames(session, chunk_, [&](const codec::RawFrame& frame) -> Result<void> {
-    const TimePoint now = std::chrono::steady_clock::now();
-    if (frame.type != codec::FrameType::recv) return {};
-    JD_TRY(const codec::Recv recv, codec::decode_recv(frame, kVersion));
-    codec::RecvAck ack;
-    ack.flags = recv.flags;
-    ack.message_id = recv.message_id;
-    ack.message_seq = recv.message_seq;
-    codec::encode(acks, ack);
-    std::string plain;
-    if (!session.cipher.open(recv, plain) || plain != text_of(awaited_)) {
-      return Error(Errc::invalid,
-                   fmt::format("message {} of a person chat did not come in its turn", awaited_));
-    }
-    const TimePoint sent = sent_at_[awaited_++ % sent_at_.size()];
-    latencies.push_back(static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(now - sent).count()));
-    return {};
-  }));
+  JD_RETURN_IF_ERROR(
+      read_frames(session, chunk_, [&](const codec::RawFrame& frame) -> Result<void> {
+        const TimePoint now = std::chrono::steady_clock::now();
+        if (frame.type != codec::FrameType::recv) return {};
+        JD_TRY(const codec::Recv recv, codec::decode_recv(frame, kVersion));
+        codec::RecvAck ack;
+        ack.flags = recv.flags;
+        ack.message_id = recv.message_id;
+        ack.message_seq = recv.message_seq;
+        codec::encode(acks, ack);
+        std::string plain;
+        if (!session.cipher.open(recv, plain) || plain != text_of(awaited_)) {
+          return Error(
+              Errc::invalid,
+              fmt::format("message {} of a person chat did not come in its turn", awaited_));
+        }
+        const TimePoint sent = sent_at_[awaited_++ % sent_at_.size()];
+        latencies.push_back(static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::nanoseconds>(now - sent).count()));
+        return {};
+      }));
   return acks.empty() ? Result<void>() : write_some(poller_, session, 1, acks);
 }
 
@@ -99,20 +101,20 @@ Result<std::vector<std::uint64_t>> PersonChat::run(double seconds,
   TimePoint due = std::chrono::steady_clock::now();
   TimePoint last_progress = due;
   while (due < end || awaited_ != next_) {
-    JD_CHECK_OK(check_interrupted());
+    JD_RETURN_IF_ERROR(check_interrupted());
     TimePoint now = std::chrono::steady_clock::now();
     while (due < end && due <= now) {
-      JD_CHECK_OK(send());
+      JD_RETURN_IF_ERROR(send());
       due += interval;
     }
     const std::size_t before = latencies.size();
     for (const Poller::Event& event : poller_.wait(due < end ? due : last_progress + kStallLimit)) {
       ClientSession& session = sessions_[event.key];
       if (event.writable && session.watching_writable) {
-        JD_CHECK_OK(write_rest(poller_, session, event.key));
+        JD_RETURN_IF_ERROR(write_rest(poller_, session, event.key));
       }
       if (!event.readable) continue;
-      JD_CHECK_OK(event.key == 0 ? read_answers() : receive(latencies));
+      JD_RETURN_IF_ERROR(event.key == 0 ? read_answers() : receive(latencies));
     }
     now = std::chrono::steady_clock::now();
     if (latencies.size() != before) last_progress = now;

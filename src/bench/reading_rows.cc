@@ -29,7 +29,7 @@ constexpr std::string_view kReader = "bench_reader";
 Result<void> fill(Stage& stage, const Target& target, const GroupNames& groups,
                   std::uint64_t count) {
   HttpLoad load(target.http, kBatchConnections, batch_shape(groups), stage.payloads());
-  JD_CHECK_OK(load.connect());
+  JD_RETURN_IF_ERROR(load.connect());
   JD_TRY(const HttpLoad::Round filled, load.run(kFillSecondsMax, count));
   if (load.messages_total() < count) return Error(Errc::deadline, "filling took too long");
   progress("{} messages in {} groups, {} msg/s", format_count(count), groups.count,
@@ -70,7 +70,7 @@ Result<Timing> time_posts(Stage& stage, const Target& target, std::string_view p
   const double seconds = warm_up * stage.options().rounds;
   const TimePoint start = std::chrono::steady_clock::now();
   while (seconds_since(start) < warm_up + seconds) {
-    JD_CHECK_OK(check_interrupted());
+    JD_RETURN_IF_ERROR(check_interrupted());
     const TimePoint sent = std::chrono::steady_clock::now();
     JD_TRY(const std::string body, http.post(path, json));
     const std::uint64_t took = nanoseconds_since(sent);
@@ -94,10 +94,10 @@ Result<void> measure_conversations(Stage& stage, std::vector<Row>& rows) {
   groups.count = kListChannels;
   HttpClient http(target.http);
   for (unsigned i = 0; i < groups.count; ++i) {
-    JD_CHECK_OK(check_interrupted());
-    JD_CHECK_OK(create_group(http, groups.name(i), {"bench_sender", std::string(kReader)}));
+    JD_RETURN_IF_ERROR(check_interrupted());
+    JD_RETURN_IF_ERROR(create_group(http, groups.name(i), {"bench_sender", std::string(kReader)}));
   }
-  JD_CHECK_OK(fill(stage, target, groups, kListMessages));
+  JD_RETURN_IF_ERROR(fill(stage, target, groups, kListMessages));
   const auto request = [](int recents, std::string_view more) {
     return fmt::format(R"({{"uid":"{}","msg_count":{}{}}})", kReader, recents, more);
   };
@@ -133,8 +133,8 @@ Result<void> measure_history(Stage& stage, std::vector<Row>& rows) {
   group.prefix = "bench_history_";
   group.count = 1;
   HttpClient http(target.http);
-  JD_CHECK_OK(create_group(http, group.name(0), {"bench_sender", std::string(kReader)}));
-  JD_CHECK_OK(fill(stage, target, group, kHistoryMessages));
+  JD_RETURN_IF_ERROR(create_group(http, group.name(0), {"bench_sender", std::string(kReader)}));
+  JD_RETURN_IF_ERROR(fill(stage, target, group, kHistoryMessages));
   const auto request = [&group](std::uint64_t start, int pull_mode) {
     return fmt::format(
         R"({{"login_uid":"{}","channel_id":"{}","channel_type":2,"start_message_seq":{},)"
@@ -163,8 +163,9 @@ Result<void> measure_history(Stage& stage, std::vector<Row>& rows) {
 }  // namespace
 
 Result<void> measure_reading(Stage& stage, std::vector<Row>& rows) {
-  if (stage.options().wants("conversations")) JD_CHECK_OK(measure_conversations(stage, rows));
-  if (stage.options().wants("history")) JD_CHECK_OK(measure_history(stage, rows));
+  if (stage.options().wants("conversations"))
+    JD_RETURN_IF_ERROR(measure_conversations(stage, rows));
+  if (stage.options().wants("history")) JD_RETURN_IF_ERROR(measure_history(stage, rows));
   return {};
 }
 

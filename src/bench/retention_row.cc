@@ -48,19 +48,19 @@ Result<void> measure_retention(Stage& stage, std::vector<Row>& rows) {
   const GroupNames groups;
   HttpClient http(target.http);
   for (unsigned i = 0; i < groups.count; ++i) {
-    JD_CHECK_OK(create_group(http, groups.name(i), {"bench_reader"}));
+    JD_RETURN_IF_ERROR(create_group(http, groups.name(i), {"bench_reader"}));
   }
   HttpLoad fill(target.http, kBatchConnections, batch_shape(groups), stage.payloads());
-  JD_CHECK_OK(fill.connect());
+  JD_RETURN_IF_ERROR(fill.connect());
   JD_TRY(const HttpLoad::Round filled, fill.run(kFillSecondsMax, options.growth_large));
   progress("retention: {} stored at {} msg/s", format_count(fill.messages_total()),
            format_number(filled.per_second()));
 
   HttpLoad sends(target.http, kConnections, single_shape(groups), stage.payloads());
-  JD_CHECK_OK(sends.connect());
+  JD_RETURN_IF_ERROR(sends.connect());
   // Until flushes and merges of the filling have come to rest, the baseline would be theirs.
   std::this_thread::sleep_for(std::chrono::seconds(5));
-  JD_CHECK_OK(sends.run(2));
+  JD_RETURN_IF_ERROR(sends.run(2));
   JD_TRY(HttpLoad::Round before, sends.run(kBaselineSeconds));
   const double p99_before = millis(percentile(before.latencies, 99));
   const double mib_before = stored_mib(target.directory);
@@ -68,9 +68,10 @@ Result<void> measure_retention(Stage& stage, std::vector<Row>& rows) {
   // Filling takes longer than the server keeps an idle connection.
   HttpClient limits(target.http);
   for (unsigned i = 0; i < groups.count; ++i) {
-    JD_CHECK_OK(limits.post("/channel/retention",
-                            fmt::format(R"({{"channel_id":"{}","channel_type":2,"max_count":{}}})",
-                                        groups.name(i), kKept)));
+    JD_RETURN_IF_ERROR(
+        limits.post("/channel/retention",
+                    fmt::format(R"({{"channel_id":"{}","channel_type":2,"max_count":{}}})",
+                                groups.name(i), kKept)));
   }
   const TimePoint start = std::chrono::steady_clock::now();
   std::vector<std::uint64_t> during;
@@ -78,7 +79,7 @@ Result<void> measure_retention(Stage& stage, std::vector<Row>& rows) {
   double seconds = 0;
   double mib_after = mib_before;
   for (int round = 0; round < kRoundsMax; ++round) {
-    JD_CHECK_OK(check_interrupted());
+    JD_RETURN_IF_ERROR(check_interrupted());
     JD_TRY(HttpLoad::Round result, sends.run(kRoundSeconds));
     append(during, result.latencies);
     messages += static_cast<double>(result.messages);

@@ -36,8 +36,9 @@ std::string client_uid(std::size_t index) { return fmt::format("bench_client_{:0
 Result<void> create_groups(const Endpoint& endpoint, const GroupNames& groups) {
   HttpClient http(endpoint);
   for (unsigned i = 0; i < groups.count; ++i) {
-    JD_CHECK_OK(check_interrupted());
-    JD_CHECK_OK(create_group(http, groups.name(i), {"bench_sender", client_uid(i % kClients)}));
+    JD_RETURN_IF_ERROR(check_interrupted());
+    JD_RETURN_IF_ERROR(
+        create_group(http, groups.name(i), {"bench_sender", client_uid(i % kClients)}));
   }
   return {};
 }
@@ -92,14 +93,14 @@ Result<void> measure_floor_and_batch(Stage& stage, Target* target, const GroupNa
   std::unique_ptr<FloorDb> floor;
   RawLogs raw;
   if (floor_wanted) {
-    JD_CHECK_OK(raw.open(stage));
+    JD_RETURN_IF_ERROR(raw.open(stage));
     JD_TRY(floor, FloorDb::open(stage.directory() + "/floor", stage.payloads()));
   }
   std::unique_ptr<HttpLoad> load;
   if (batch_wanted) {
     load = std::make_unique<HttpLoad>(target->http, kBatchConnections, batch_shape(groups),
                                       stage.payloads());
-    JD_CHECK_OK(load->connect());
+    JD_RETURN_IF_ERROR(load->connect());
   }
   CpuMeter cpu(target != nullptr ? target->pid : 0);
   std::vector<double> floor_rates;
@@ -108,10 +109,10 @@ Result<void> measure_floor_and_batch(Stage& stage, Target* target, const GroupNa
   // Round 0 warms up. Floor and batch take turns, so that both see the same state of the machine.
   for (int round = 0; round <= options.rounds; ++round) {
     std::vector<std::uint64_t> disk_samples;
-    JD_CHECK_OK(disk.probe->run(kDiskProbeSeconds, disk_samples));
+    JD_RETURN_IF_ERROR(disk.probe->run(kDiskProbeSeconds, disk_samples));
     if (round > 0) append(disk.samples, disk_samples);
     if (floor) {
-      JD_CHECK_OK(raw.run(options.seconds, round > 0));
+      JD_RETURN_IF_ERROR(raw.run(options.seconds, round > 0));
       JD_TRY(const FloorDb::Round result, floor->run(options.seconds));
       progress("floor, round {}: {} msg/s", round, format_number(result.per_second()));
       if (round > 0) floor_rates.push_back(result.per_second());
@@ -162,8 +163,8 @@ Result<void> measure_single(Stage& stage, Target& target, const GroupNames& grou
   const bool report = options.wants("single");
   HttpLoad many(target.http, kSingleConnections, single_shape(groups), stage.payloads());
   HttpLoad one(target.http, 1, single_shape(groups), stage.payloads());
-  JD_CHECK_OK(many.connect());
-  JD_CHECK_OK(one.connect());
+  JD_RETURN_IF_ERROR(many.connect());
+  JD_RETURN_IF_ERROR(one.connect());
   CpuMeter cpu(target.pid);
   std::vector<double> rates;
   std::vector<double> one_rates;
@@ -181,7 +182,7 @@ Result<void> measure_single(Stage& stage, Target& target, const GroupNames& grou
     if (!report) continue;
     // The disk's own time right beside the latency that is compared with it.
     std::vector<std::uint64_t> disk_samples;
-    JD_CHECK_OK(disk.probe->run(kDiskProbeSeconds, disk_samples));
+    JD_RETURN_IF_ERROR(disk.probe->run(kDiskProbeSeconds, disk_samples));
     JD_TRY(const HttpLoad::Round alone, one.run(options.seconds / 2));
     if (round > 0) {
       append(disk.samples, disk_samples);
@@ -226,7 +227,7 @@ Result<void> measure_client(Stage& stage, Target& target, const GroupNames& grou
   for (std::size_t i = 0; i < kClients; ++i) uids.push_back(client_uid(i));
   JD_TRY(auto sessions, connect_sessions(target.tcp, SessionKind(), uids));
   SendLoad load(std::move(sessions), groups, stage.payloads(), new_run_id(), kClientWindow);
-  JD_CHECK_OK(load.prepare());
+  JD_RETURN_IF_ERROR(load.prepare());
   CpuMeter cpu(target.pid);
   std::vector<double> rates;
   std::vector<std::uint64_t> latencies;
@@ -294,7 +295,7 @@ Result<Target> Stage::open_target(const std::vector<std::string>& settings) {
 Result<TlsTarget> open_tls_target(Stage& stage) {
   const std::string cert = stage.directory() + "/cert.pem";
   const std::string key = stage.directory() + "/key.pem";
-  JD_CHECK_OK(write_certificate(cert, key));
+  JD_RETURN_IF_ERROR(write_certificate(cert, key));
   TlsTarget opened;
   JD_TRY(opened.client, TlsClient::create());
   JD_TRY(opened.target,
@@ -315,7 +316,7 @@ Result<void> measure_sending(Stage& stage, std::vector<Row>& rows) {
     JD_TRY(target, stage.open_target());
     if (single_needed || options.wants("batch")) {
       progress("creating {} groups", groups.count);
-      JD_CHECK_OK(create_groups(target.http, groups));
+      JD_RETURN_IF_ERROR(create_groups(target.http, groups));
     }
   }
   std::vector<Row> later;
@@ -347,9 +348,9 @@ Result<void> measure_growth(Stage& stage, std::vector<Row>& rows) {
   const BenchOptions& options = stage.options();
   JD_TRY(const Target target, stage.open_target());
   const GroupNames groups;
-  JD_CHECK_OK(create_groups(target.http, groups));
+  JD_RETURN_IF_ERROR(create_groups(target.http, groups));
   HttpLoad load(target.http, kBatchConnections, batch_shape(groups), stage.payloads());
-  JD_CHECK_OK(load.connect());
+  JD_RETURN_IF_ERROR(load.connect());
   std::vector<double> medians;
   std::vector<std::string> spreads;
   for (const std::uint64_t size : {options.growth_small, options.growth_large}) {

@@ -36,7 +36,7 @@ constexpr double kBarMs = 500;
 
 Result<void> pause() {
   for (int i = 0; i < kPauseSeconds; ++i) {
-    JD_CHECK_OK(check_interrupted());
+    JD_RETURN_IF_ERROR(check_interrupted());
     std::this_thread::sleep_for(std::chrono::seconds(1));
   }
   return {};
@@ -50,12 +50,12 @@ Result<void> measure_steady(Stage& stage, std::vector<Row>& rows) {
   const GroupNames groups;
   HttpClient http(target.http);
   for (unsigned i = 0; i < groups.count; ++i) {
-    JD_CHECK_OK(create_group(http, groups.name(i), {"bench_reader"}));
+    JD_RETURN_IF_ERROR(create_group(http, groups.name(i), {"bench_reader"}));
   }
   HttpLoad peak_load(target.http, kBatchConnections, batch_shape(groups),
                      make_payloads(kBatchItems, kSteadyPayloadBytes, 1));
-  JD_CHECK_OK(peak_load.connect());
-  JD_CHECK_OK(peak_load.run(options.seconds));
+  JD_RETURN_IF_ERROR(peak_load.connect());
+  JD_RETURN_IF_ERROR(peak_load.run(options.seconds));
   JD_TRY(HttpLoad::Round peak, peak_load.run(kPeakSeconds));
   RequestTemplate::Shape shape = batch_shape(groups);
   shape.run_id = new_run_id();
@@ -70,9 +70,9 @@ Result<void> measure_steady(Stage& stage, std::vector<Row>& rows) {
   double messages = 0;
   double seconds = 0;
   for (double spent = 0; spent < options.steady_seconds; spent += kLoadSeconds + kPauseSeconds) {
-    JD_CHECK_OK(pause());
+    JD_RETURN_IF_ERROR(pause());
     // Not before: a server closes a new connection that says nothing for some seconds.
-    if (spent == 0) JD_CHECK_OK(load.connect());
+    if (spent == 0) JD_RETURN_IF_ERROR(load.connect());
     JD_TRY(HttpLoad::Round cycle,
            load.run_paced(kLoadSeconds, rate / kBatchItems, HttpLoad::Overdue::sent_late));
     const double gap = std::chrono::duration<double, std::milli>(cycle.longest_gap).count();

@@ -65,7 +65,7 @@ Result<void> write_certificate(const std::string& cert_file, const std::string& 
                              reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
   X509_set_issuer_name(certificate.get(), name);
   if (X509_sign(certificate.get(), key.get(), EVP_sha256()) == 0) return openssl_error("sign");
-  JD_CHECK_OK(
+  JD_RETURN_IF_ERROR(
       write_pem(cert_file, [&](std::FILE* out) { return PEM_write_X509(out, certificate.get()); }));
   return write_pem(key_file, [&](std::FILE* out) {
     return PEM_write_PrivateKey(out, key.get(), nullptr, nullptr, 0, nullptr, nullptr);

@@ -45,13 +45,13 @@ Result<Round> run_round(Stage& stage, const Mode& mode) {
   groups.prefix = "bench_hook_";
   groups.count = kGroups;
   for (unsigned i = 0; i < groups.count; ++i) {
-    JD_CHECK_OK(check_interrupted());
-    JD_CHECK_OK(create_group(http, groups.name(i), {"bench_sender", "bench_receiver"}));
+    JD_RETURN_IF_ERROR(check_interrupted());
+    JD_RETURN_IF_ERROR(create_group(http, groups.name(i), {"bench_sender", "bench_receiver"}));
   }
   HttpLoad load(target.http, kBatchConnections, batch_shape(groups), stage.payloads());
-  JD_CHECK_OK(load.connect());
+  JD_RETURN_IF_ERROR(load.connect());
   // Warms up: the first commits of a store and the first requests to a receiver are slow.
-  JD_CHECK_OK(load.run(stage.options().seconds / 4));
+  JD_RETURN_IF_ERROR(load.run(stage.options().seconds / 4));
   CpuMeter cpu(target.pid);
   cpu.begin();
   JD_TRY(HttpLoad::Round result, load.run(stage.options().seconds));

@@ -37,7 +37,7 @@ SendLoad::SendLoad(std::vector<ClientSession> sessions, const GroupNames& groups
 
 Result<void> SendLoad::prepare() {
   for (std::size_t i = 0; i < senders_.size(); ++i) {
-    JD_CHECK_OK(poller_.add(senders_[i].session.fd.get(), static_cast<std::uint32_t>(i)));
+    JD_RETURN_IF_ERROR(poller_.add(senders_[i].session.fd.get(), static_cast<std::uint32_t>(i)));
   }
   return {};
 }
@@ -68,7 +68,7 @@ Result<void> SendLoad::send_some(std::size_t index, std::size_t count) {
     send.payload = sender.ciphertexts[sender.next_seq % sender.ciphertexts.size()];
     const codec::MsgKey key = sender.session.cipher.msg_key_for_send(send);
     send.msg_key = codec::view_of(key);
-    JD_CHECK_OK(codec::encode(scratch_, send, kVersion));
+    JD_RETURN_IF_ERROR(codec::encode(scratch_, send, kVersion));
     ++sender.next_seq;
     ++sent_total_;
   }
@@ -78,7 +78,7 @@ Result<void> SendLoad::send_some(std::size_t index, std::size_t count) {
 Result<std::size_t> SendLoad::receive(std::size_t index, TimePoint now, Round* round) {
   Sender& sender = senders_[index];
   std::size_t answered = 0;
-  JD_CHECK_OK(
+  JD_RETURN_IF_ERROR(
       read_frames(sender.session, chunk_, [&](const codec::RawFrame& frame) -> Result<void> {
         if (frame.type != codec::FrameType::sendack) return {};
         JD_TRY(const codec::SendAck ack, codec::decode_sendack(frame));
@@ -106,16 +106,16 @@ Result<SendLoad::Round> SendLoad::run(double seconds) {
   const TimePoint start = std::chrono::steady_clock::now();
   const TimePoint end = start + std::chrono::duration_cast<TimePoint::duration>(
                                     std::chrono::duration<double>(seconds));
-  for (std::size_t i = 0; i < senders_.size(); ++i) JD_CHECK_OK(send_some(i, window_));
+  for (std::size_t i = 0; i < senders_.size(); ++i) JD_RETURN_IF_ERROR(send_some(i, window_));
   std::size_t outstanding = senders_.size() * window_;
   bool running = true;
   TimePoint last_progress = start;
   while (outstanding > 0) {
-    JD_CHECK_OK(check_interrupted());
+    JD_RETURN_IF_ERROR(check_interrupted());
     for (const Poller::Event& event : poller_.wait(running ? end : last_progress + kStallLimit)) {
       Sender& sender = senders_[event.key];
       if (event.writable && sender.session.watching_writable) {
-        JD_CHECK_OK(write_rest(poller_, sender.session, event.key));
+        JD_RETURN_IF_ERROR(write_rest(poller_, sender.session, event.key));
       }
       if (!event.readable) continue;
       const TimePoint now = std::chrono::steady_clock::now();
@@ -125,7 +125,7 @@ Result<SendLoad::Round> SendLoad::run(double seconds) {
       last_progress = now;
       outstanding -= answered;
       if (running) {
-        JD_CHECK_OK(send_some(event.key, answered));
+        JD_RETURN_IF_ERROR(send_some(event.key, answered));
         outstanding += answered;
       }
     }

@@ -62,7 +62,7 @@ class Converter {
       }
       const std::string key = prefix + entry.first.Scalar();
       if (entry.second.IsMap() && entry.second.size() > 0) {
-        JD_CHECK_OK(read(entry.second, key + '.', depth + 1));
+        JD_RETURN_IF_ERROR(read(entry.second, key + '.', depth + 1));
       } else {
         lines_.push_back(read_value(key, entry.second));
       }

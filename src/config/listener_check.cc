@@ -41,13 +41,13 @@ Result<void> check_distinct_listeners(const Settings& settings) {
     listeners.push_back({setting, text, std::move(address)});
     return {};
   };
-  JD_CHECK_OK(add("httpAddr", settings.http_addr));
-  JD_CHECK_OK(add("addr", settings.addr));
-  JD_CHECK_OK(add("wsAddr", settings.ws_addr));
-  JD_CHECK_OK(add("tlsAddr", settings.tls_addr));
-  JD_CHECK_OK(add("wssAddr", settings.wss_addr));
-  if (settings.manager.on) JD_CHECK_OK(add("manager.addr", settings.manager.addr));
-  if (settings.demo.on) JD_CHECK_OK(add("demo.addr", settings.demo.addr));
+  JD_RETURN_IF_ERROR(add("httpAddr", settings.http_addr));
+  JD_RETURN_IF_ERROR(add("addr", settings.addr));
+  JD_RETURN_IF_ERROR(add("wsAddr", settings.ws_addr));
+  JD_RETURN_IF_ERROR(add("tlsAddr", settings.tls_addr));
+  JD_RETURN_IF_ERROR(add("wssAddr", settings.wss_addr));
+  if (settings.manager.on) JD_RETURN_IF_ERROR(add("manager.addr", settings.manager.addr));
+  if (settings.demo.on) JD_RETURN_IF_ERROR(add("demo.addr", settings.demo.addr));
   for (std::size_t i = 0; i < listeners.size(); ++i) {
     for (std::size_t j = i + 1; j < listeners.size(); ++j) {
       if (!collide(listeners[i].address, listeners[j].address)) continue;

@@ -35,7 +35,7 @@ Result<ReloadReport> LiveSettings::apply(const Settings& wanted) {
     (setting.reloadable ? report.applied : report.waiting).emplace_back(setting.key);
   }
   // `wanted` is valid in itself; mixed with what only a restart changes it need not be.
-  JD_CHECK_OK(validate(*next));
+  JD_RETURN_IF_ERROR(validate(*next));
   if (report.applied.empty()) return report;
   {
     const MutexLock lock(mutex_);

@@ -47,9 +47,9 @@ class Loader {
       if (found == env.end()) continue;
       used.insert(found->first);
       if (found->second.empty()) continue;
-      JD_CHECK_OK(set(setting, found->second, SettingOrigin::env, found->first));
+      JD_RETURN_IF_ERROR(set(setting, found->second, SettingOrigin::env, found->first));
     }
-    JD_CHECK_OK(read_env_aliases(env, used));
+    JD_RETURN_IF_ERROR(read_env_aliases(env, used));
     for (const auto& [name, value] : env) {
       if (!name.starts_with(kEnvPrefix) || used.contains(name)) continue;
       warn_about_env(name);
@@ -65,7 +65,7 @@ class Loader {
       const Setting* setting = find_setting(alias.key);
       used.insert(found->first);
       if (found->second.empty() || !value_of(env, setting->env_name()).empty()) continue;
-      JD_CHECK_OK(set(*setting, found->second, SettingOrigin::env, found->first));
+      JD_RETURN_IF_ERROR(set(*setting, found->second, SettingOrigin::env, found->first));
     }
     return {};
   }
@@ -79,7 +79,7 @@ class Loader {
     for (const auto& [key, value] : overrides) {
       const Setting* setting = find_setting(key);
       if (setting == nullptr) return unknown_key(key);
-      JD_CHECK_OK(set(*setting, value, SettingOrigin::flag, setting->key));
+      JD_RETURN_IF_ERROR(set(*setting, value, SettingOrigin::flag, setting->key));
     }
     return {};
   }
@@ -90,7 +90,7 @@ class Loader {
       settings.data_dir = (std::filesystem::path(settings.root_dir) / "data").string();
     }
     listen_for_everybody_with_tokens(settings);
-    JD_CHECK_OK(validate(settings));
+    JD_RETURN_IF_ERROR(validate(settings));
     for (std::string& warning : weak_secret_warnings(settings)) {
       loaded_.warnings.push_back(std::move(warning));
     }
@@ -110,7 +110,7 @@ class Loader {
       if (!entry.first.IsScalar()) {
         return Error(Errc::invalid, "a configuration key must be plain text");
       }
-      JD_CHECK_OK(read_entry(prefix + entry.first.Scalar(), entry.second, depth));
+      JD_RETURN_IF_ERROR(read_entry(prefix + entry.first.Scalar(), entry.second, depth));
     }
     return {};
   }
@@ -226,9 +226,9 @@ class Loader {
 Result<LoadedSettings> load(std::optional<std::string_view> yaml, std::string_view name,
                             const Environment& env, const Overrides& overrides) {
   Loader loader;
-  if (yaml) JD_CHECK_OK(loader.read_yaml(*yaml, name));
-  JD_CHECK_OK(loader.read_env(env));
-  JD_CHECK_OK(loader.read_overrides(overrides));
+  if (yaml) JD_RETURN_IF_ERROR(loader.read_yaml(*yaml, name));
+  JD_RETURN_IF_ERROR(loader.read_env(env));
+  JD_RETURN_IF_ERROR(loader.read_overrides(overrides));
   return std::move(loader).finish();
 }
 
@@ -347,8 +347,8 @@ Result<void> check_header_secret(std::string_view key, std::string_view value) {
 }
 
 Result<void> validate_access(const Settings& settings) {
-  JD_CHECK_OK(check_header_secret("managerToken", settings.manager_token));
-  JD_CHECK_OK(check_header_secret("auth.superToken", settings.auth.super_token));
+  JD_RETURN_IF_ERROR(check_header_secret("managerToken", settings.manager_token));
+  JD_RETURN_IF_ERROR(check_header_secret("auth.superToken", settings.auth.super_token));
   JD_TRY(const auto users, parse_auth_users(settings.auth.users));
   for (const AuthUser& user : users) {
     if (user.name == settings.manager_uid) {
@@ -362,8 +362,8 @@ Result<void> validate_access(const Settings& settings) {
         "jwt.secret: this one stands in the source of another server, and whoever knows it "
         "can log in as anybody: leave it empty, and a random one is made");
   }
-  JD_CHECK_OK(check_secrets(settings));
-  JD_CHECK_OK(check_allowed_origins("api.allowedOrigins", settings.api.allowed_origins));
+  JD_RETURN_IF_ERROR(check_secrets(settings));
+  JD_RETURN_IF_ERROR(check_allowed_origins("api.allowedOrigins", settings.api.allowed_origins));
   if (settings.jwt.issuer.empty()) return Error(Errc::invalid, "jwt.issuer: must not be empty");
   if (!settings.manager.on) return {};
   if (settings.manager.addr.empty()) {
@@ -380,10 +380,10 @@ Result<void> validate_access(const Settings& settings) {
 }
 
 Result<void> validate_receivers(const Settings& settings) {
-  JD_CHECK_OK(check_url("webhook.httpAddr", settings.webhook.http_addr));
-  JD_CHECK_OK(check_url("agent.webhook.httpAddr", settings.agent.webhook.http_addr));
-  JD_CHECK_OK(check_url("datasource.addr", settings.datasource.addr));
-  JD_CHECK_OK(check_listen("webhook.grpcAddr", settings.webhook.grpc_addr));
+  JD_RETURN_IF_ERROR(check_url("webhook.httpAddr", settings.webhook.http_addr));
+  JD_RETURN_IF_ERROR(check_url("agent.webhook.httpAddr", settings.agent.webhook.http_addr));
+  JD_RETURN_IF_ERROR(check_url("datasource.addr", settings.datasource.addr));
+  JD_RETURN_IF_ERROR(check_listen("webhook.grpcAddr", settings.webhook.grpc_addr));
   for (const std::string& event : settings.webhook.focus_events) {
     if (event != "msg.notify" && event != "msg.offline" && event != "user.onlinestatus") {
       return Error(Errc::invalid,
@@ -412,12 +412,12 @@ std::size_t inbound_bytes_needed(const GatewaySettings& gateway) {
 }
 
 Result<void> validate(const Settings& settings) {
-  JD_CHECK_OK(check_listen("httpAddr", settings.http_addr));
-  JD_CHECK_OK(check_listen("addr", settings.addr));
-  JD_CHECK_OK(check_listen("wsAddr", settings.ws_addr));
-  JD_CHECK_OK(check_listen("tlsAddr", settings.tls_addr));
-  JD_CHECK_OK(check_listen("wssAddr", settings.wss_addr));
-  JD_CHECK_OK(check_listen("demo.addr", settings.demo.addr));
+  JD_RETURN_IF_ERROR(check_listen("httpAddr", settings.http_addr));
+  JD_RETURN_IF_ERROR(check_listen("addr", settings.addr));
+  JD_RETURN_IF_ERROR(check_listen("wsAddr", settings.ws_addr));
+  JD_RETURN_IF_ERROR(check_listen("tlsAddr", settings.tls_addr));
+  JD_RETURN_IF_ERROR(check_listen("wssAddr", settings.wss_addr));
+  JD_RETURN_IF_ERROR(check_listen("demo.addr", settings.demo.addr));
   const bool tls = !settings.tls_addr.empty() || !settings.wss_addr.empty();
   if (tls && (settings.tls.cert_file.empty() || settings.tls.key_file.empty())) {
     return Error(Errc::invalid,
@@ -435,10 +435,10 @@ Result<void> validate(const Settings& settings) {
                       settings.http_addr, address.port));
     }
   }
-  JD_CHECK_OK(check_listen("manager.addr", settings.manager.addr));
-  JD_CHECK_OK(check_distinct_listeners(settings));
-  JD_CHECK_OK(validate_access(settings));
-  JD_CHECK_OK(validate_receivers(settings));
+  JD_RETURN_IF_ERROR(check_listen("manager.addr", settings.manager.addr));
+  JD_RETURN_IF_ERROR(check_distinct_listeners(settings));
+  JD_RETURN_IF_ERROR(validate_access(settings));
+  JD_RETURN_IF_ERROR(validate_receivers(settings));
   JD_TRY([[maybe_unused]] const auto rules, parse_retention_rules(settings.retention.by_type));
   if (const auto problem = id_problem(settings.manager_uid); !problem.empty()) {
     return Error(Errc::invalid, fmt::format("managerUID: {}", problem));

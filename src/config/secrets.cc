@@ -114,8 +114,8 @@ Result<void> check_secrets(const Settings& settings) {
       open_address({&settings.http_addr, &manager, &settings.addr, &settings.ws_addr,
                     &settings.tls_addr, &settings.wss_addr});
   const std::string* login_at = open_address({&settings.http_addr, &manager});
-  JD_CHECK_OK(check_secret({"managerToken", settings.manager_token}, token_at));
-  JD_CHECK_OK(check_secret({"auth.superToken", settings.auth.super_token}, login_at));
+  JD_RETURN_IF_ERROR(check_secret({"managerToken", settings.manager_token}, token_at));
+  JD_RETURN_IF_ERROR(check_secret({"auth.superToken", settings.auth.super_token}, login_at));
   return check_secret({"jwt.secret", settings.jwt.secret}, login_at);
 }
 

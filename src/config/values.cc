@@ -422,7 +422,7 @@ Result<void> parse_setting(const Setting& setting, std::string_view value, Setti
         if constexpr (std::is_same_v<Member, bool>) {
           JD_TRY(*member, parse_flag(value));
         } else if constexpr (std::is_same_v<Member, std::string>) {
-          JD_CHECK_OK(check_text(setting, value));
+          JD_RETURN_IF_ERROR(check_text(setting, value));
           member->assign(value);
         } else if constexpr (std::is_same_v<Member, std::vector<std::string>>) {
           return parse_setting(setting, split_words(value), settings);
@@ -470,7 +470,7 @@ Result<void> parse_setting(const Setting& setting, std::vector<std::string> valu
     return Error(Errc::invalid, fmt::format("has more than {} entries", kListEntriesMax));
   }
   for (const std::string& value : values) {
-    JD_CHECK_OK(check_text(setting, value));
+    JD_RETURN_IF_ERROR(check_text(setting, value));
     if (is_blank(value)) return Error(Errc::invalid, "an entry must not be blank");
   }
   *std::get<std::vector<std::string>*>(setting.member(settings)) = std::move(values);

@@ -178,7 +178,7 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter
     candidate.row = row.record;
     Conversation& conversation = candidate.conversation;
     conversation.channel = std::move(row.channel);
-    JD_CHECK_OK(view.walk_down(
+    JD_RETURN_IF_ERROR(view.walk_down(
         conversation.channel, StoreView::kNewest, candidate.since,
         [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
           JD_TRY(const store::MessageHead message, store::decode_message_head(bytes));
@@ -345,7 +345,8 @@ Result<std::vector<Conversation>> ConversationReader::load_list(const ListQuery&
          load_candidates(view, filter, limits_, recents_on_the_way, recents_kept, gone));
   std::erase_if(candidates, [](const Candidate& candidate) { return !candidate.wanted; });
   for (Candidate& candidate : candidates) {
-    JD_CHECK_OK(describe_unread(view, candidate.row, candidate.channel, candidate.conversation));
+    JD_RETURN_IF_ERROR(
+        describe_unread(view, candidate.row, candidate.channel, candidate.conversation));
   }
   if (query.only_unread) {
     std::erase_if(candidates,
@@ -362,8 +363,8 @@ Result<std::vector<Conversation>> ConversationReader::load_list(const ListQuery&
     conversation.version = std::min(candidate.changed_at_ns, stable_ns);
     if (!recents_kept) {
       conversation.recents.clear();
-      JD_CHECK_OK(append_recents(view, conversation.channel, conversation.last_seq, candidate.since,
-                                 recents, budget, conversation.recents));
+      JD_RETURN_IF_ERROR(append_recents(view, conversation.channel, conversation.last_seq,
+                                        candidate.since, recents, budget, conversation.recents));
     }
     list.push_back(std::move(conversation));
   }
@@ -389,11 +390,11 @@ Result<std::vector<Conversation>> ConversationReader::load_some(
     describe_head(conversation, std::move(head));
     if (!row && conversation.last_seq == 0) continue;
     const store::ConversationRecord kept = row ? row->record : store::ConversationRecord();
-    JD_CHECK_OK(describe_unread(view, kept, record, conversation));
+    JD_RETURN_IF_ERROR(describe_unread(view, kept, record, conversation));
     conversation.version = std::min(changed_at_ns(stored_at_ns, kept, record), stable_ns);
-    JD_CHECK_OK(append_recents(view, channel, conversation.last_seq,
-                               std::max(kept.deleted_to, record.cleared_to),
-                               std::min(recents, kMessagesMax), budget, conversation.recents));
+    JD_RETURN_IF_ERROR(append_recents(
+        view, channel, conversation.last_seq, std::max(kept.deleted_to, record.cleared_to),
+        std::min(recents, kMessagesMax), budget, conversation.recents));
   }
   return some;
 }
@@ -428,10 +429,10 @@ Result<ChannelMessages> ConversationReader::load_messages(std::string_view uid,
   AnswerBudget budget(limits_.page_bytes_max + kMessagesMax * sizeof(Message));
   ChannelMessages answer;
   if (query.newest_first) {
-    JD_CHECK_OK(append_recents(view, query.channel, StoreView::kNewest, floor, limit, budget,
-                               answer.messages));
+    JD_RETURN_IF_ERROR(append_recents(view, query.channel, StoreView::kNewest, floor, limit, budget,
+                                      answer.messages));
   } else if (limit > 0 && floor < StoreView::kNewest) {
-    JD_CHECK_OK(view.walk_up(
+    JD_RETURN_IF_ERROR(view.walk_up(
         query.channel, floor + 1, [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
           JD_TRY(const store::MessageHead head, store::decode_message_head(bytes));
           if (!view.readable(head)) return true;
@@ -442,7 +443,7 @@ Result<ChannelMessages> ConversationReader::load_messages(std::string_view uid,
         }));
   }
   std::uint64_t looked_at = 0;
-  JD_CHECK_OK(
+  JD_RETURN_IF_ERROR(
       view.walk_down(query.channel, StoreView::kNewest, channel.cleared_to,
                      [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
                        JD_TRY(const store::MessageHead head, store::decode_message_head(bytes));
@@ -462,16 +463,16 @@ Result<CommandBacklog> ConversationReader::load_commands(std::string_view uid,
         is_command_log(row.channel) ? row.channel : store::command_log_of(row.channel);
     // Most logs hold nothing new: look there before anything else.
     bool any = false;
-    JD_CHECK_OK(view.walk_up(log, row.record.command_read_to + 1,
-                             [&any](std::uint64_t, std::string_view) -> Result<bool> {
-                               any = true;
-                               return false;
-                             }));
+    JD_RETURN_IF_ERROR(view.walk_up(log, row.record.command_read_to + 1,
+                                    [&any](std::uint64_t, std::string_view) -> Result<bool> {
+                                      any = true;
+                                      return false;
+                                    }));
     if (!any) continue;
     JD_TRY(const store::ChannelRecord record, view.load_channel(log));
     const std::uint64_t passed = std::max(row.record.command_read_to, record.cleared_to);
     earliest.begin_log(row.channel);
-    JD_CHECK_OK(view.walk_up(
+    JD_RETURN_IF_ERROR(view.walk_up(
         log, passed + 1, [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
           JD_TRY(const store::MessageHead head, store::decode_message_head(bytes));
           if (!view.readable(head)) return true;

@@ -50,7 +50,7 @@ Result<bool> add_conversation(StoreView& view, const ChannelKey& channel,
   }
   DirectoryEntry entry;
   bool fits = true;
-  JD_CHECK_OK(view.walk_down(
+  JD_RETURN_IF_ERROR(view.walk_down(
       channel, StoreView::kNewest, std::max(row.deleted_to, record.cleared_to),
       [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
         JD_TRY(const store::MessageHead head, store::decode_message_head(bytes));

@@ -51,7 +51,7 @@ StoreView::StoreView(const store::Reader& reader, std::uint16_t partitions, std:
       now_seconds_(now_seconds) {}
 
 Result<bool> StoreView::moved(bool valid) const {
-  if (!valid) JD_CHECK_OK(cursor_->status());
+  if (!valid) JD_RETURN_IF_ERROR(cursor_->status());
   return valid;
 }
 
@@ -125,7 +125,7 @@ Result<std::uint64_t> StoreView::load_read_position(const ChannelKey& channel,
 
 Result<Head> StoreView::load_head(const ChannelKey& log, std::uint64_t floor) {
   Head head;
-  JD_CHECK_OK(walk_down(
+  JD_RETURN_IF_ERROR(walk_down(
       log, kNewest, floor, [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
         JD_TRY(const store::MessageHead message, store::decode_message_head(bytes));
         if (!readable(message)) return true;

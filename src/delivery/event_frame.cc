@@ -67,7 +67,7 @@ Result<std::string> make_event_frame(const MessageEvent& event, std::string_view
   frame.timestamp = event.occurred_at_ms;
   frame.data = data;
   std::string bytes;
-  JD_CHECK_OK(codec::encode(bytes, frame));
+  JD_RETURN_IF_ERROR(codec::encode(bytes, frame));
   return bytes;
 }
 

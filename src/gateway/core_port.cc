@@ -19,7 +19,7 @@ Result<void> RouterPort::claim_token(partition::StoreToken claim) {
   // Shared: the answer may come after the wait has ended.
   const auto answer = std::make_shared<std::promise<Result<void>>>();
   auto answered = answer->get_future();
-  JD_CHECK_OK(router_.post_change(
+  JD_RETURN_IF_ERROR(router_.post_change(
       std::move(claim), [answer](const Result<void>& outcome) { answer->set_value(outcome); }));
   if (answered.wait_for(kClaimTime) != std::future_status::ready) return Error(Errc::deadline);
   return answered.get();

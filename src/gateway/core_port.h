@@ -60,7 +60,7 @@ class RouterPort final : public CorePort {
   Result<void> post_send(std::vector<SendCommand> commands,
                          partition::CommandRouter::SendDone done) override {
     const auto deadline = clock_.steady() + send_timeout_;
-    JD_CHECK_OK(router_.post_send(std::move(commands), std::move(done), deadline));
+    JD_RETURN_IF_ERROR(router_.post_send(std::move(commands), std::move(done), deadline));
     return {};
   }
   Result<void> post_change(partition::Change change) override {

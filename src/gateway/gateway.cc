@@ -303,7 +303,7 @@ Result<void> Gateway::listen() {
   };
   if (options_->tls || options_->wss) {
     certificate_ = std::make_shared<TlsCertificate>(deps_.clock, options_->certificate);
-    JD_CHECK_OK(certificate_->load());
+    JD_RETURN_IF_ERROR(certificate_->load());
   }
   if (options_->tcp) {
     JD_TRY(tcp_address_, open(Transport::tcp, *options_->tcp));

@@ -5,7 +5,7 @@
 namespace jindou::gateway {
 
 Result<OriginPolicy> OriginPolicy::parse(const std::vector<std::string>& entries) {
-  JD_CHECK_OK(config::check_allowed_origins("gateway.allowedOrigins", entries));
+  JD_RETURN_IF_ERROR(config::check_allowed_origins("gateway.allowedOrigins", entries));
   OriginPolicy policy;
   policy.entries_ = config::AllowedOrigins(entries);
   return policy;

@@ -64,12 +64,12 @@ Result<CachedChannel*> ChannelCache::load(const ChannelKey& key) {
   }
   channel->last_seq = std::max(channel->record.cleared_to, channel->record.seq_floor);
   const std::string prefix = store::message_prefix(partition_, key);
-  JD_CHECK_OK(reader_.scan_backward(Table::main, prefix, store::after_prefix(prefix),
-                                    [&](std::string_view last, std::string_view) {
-                                      channel->last_seq = std::max(
-                                          channel->last_seq, raw(store::seq_of_message_key(last)));
-                                      return false;
-                                    }));
+  JD_RETURN_IF_ERROR(reader_.scan_backward(
+      Table::main, prefix, store::after_prefix(prefix),
+      [&](std::string_view last, std::string_view) {
+        channel->last_seq = std::max(channel->last_seq, raw(store::seq_of_message_key(last)));
+        return false;
+      }));
   channel->last_used = ++use_tick_;
   CachedChannel* loaded = channel.get();
   channels_.emplace(key, std::move(channel));

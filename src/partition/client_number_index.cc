@@ -39,33 +39,33 @@ Result<void> ClientNumberIndex::open() {
   // The record that holds `indexed_to` may start before it.
   const std::string prefix = store::commit_record_prefix(partition_);
   std::string lower = store::commit_record_key(partition_, indexed_to + 1);
-  JD_CHECK_OK(reader_.scan_backward(store::Table::main, prefix, lower,
-                                    [&](std::string_view key, std::string_view) {
-                                      lower = std::string(key);
-                                      return false;
-                                    }));
+  JD_RETURN_IF_ERROR(reader_.scan_backward(store::Table::main, prefix, lower,
+                                           [&](std::string_view key, std::string_view) {
+                                             lower = std::string(key);
+                                             return false;
+                                           }));
   Result<void> decoded;
-  JD_CHECK_OK(reader_.scan(store::Table::main, lower, store::after_prefix(prefix),
-                           [&](std::string_view key, std::string_view value) {
-                             auto record = store::decode_commit_record(
-                                 value, store::counter_of_commit_record_key(key));
-                             if (!record) {
-                               decoded = std::move(record).error();
-                               return false;
-                             }
-                             for (const auto& entry : record->entries) {
-                               if (entry.kind != store::EntryKind::message) continue;
-                               if (entry.counter <= indexed_to) continue;
-                               store::ClientNumber number;
-                               number.counter = entry.counter;
-                               number.seq = entry.seq;
-                               number.payload = entry.payload;
-                               number.timestamp = record->timestamp;
-                               number.idempotent = entry.idempotent;
-                               insert(entry.fingerprint, number);
-                             }
-                             return true;
-                           }));
+  JD_RETURN_IF_ERROR(reader_.scan(store::Table::main, lower, store::after_prefix(prefix),
+                                  [&](std::string_view key, std::string_view value) {
+                                    auto record = store::decode_commit_record(
+                                        value, store::counter_of_commit_record_key(key));
+                                    if (!record) {
+                                      decoded = std::move(record).error();
+                                      return false;
+                                    }
+                                    for (const auto& entry : record->entries) {
+                                      if (entry.kind != store::EntryKind::message) continue;
+                                      if (entry.counter <= indexed_to) continue;
+                                      store::ClientNumber number;
+                                      number.counter = entry.counter;
+                                      number.seq = entry.seq;
+                                      number.payload = entry.payload;
+                                      number.timestamp = record->timestamp;
+                                      number.idempotent = entry.idempotent;
+                                      insert(entry.fingerprint, number);
+                                    }
+                                    return true;
+                                  }));
   return decoded;
 }
 

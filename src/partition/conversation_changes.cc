@@ -74,7 +74,7 @@ Result<void> ConversationChanges::open() {
 
 Result<void> ConversationChanges::evaluate(const ChangeConversation& command, Txn& txn) {
   ChannelKey key = command.channel;
-  JD_CHECK_OK(deps_.receivers.resolve_agent_channel(key));
+  JD_RETURN_IF_ERROR(deps_.receivers.resolve_agent_channel(key));
   if (!has_conversations(key.type)) {
     if (command.operation != What::activate) return {};
     return Error(Errc::not_found, "channels of this type have no conversations");
@@ -82,7 +82,7 @@ Result<void> ConversationChanges::evaluate(const ChangeConversation& command, Tx
   JD_TRY(CachedChannel * channel, deps_.channels.load(key));
   // That it is read or hidden holds already.
   if (command.operation == What::activate) return activate(*channel, command.uids, txn);
-  if (command.operation == What::set_unread) JD_CHECK_OK(check_not_disbanded(*channel));
+  if (command.operation == What::set_unread) JD_RETURN_IF_ERROR(check_not_disbanded(*channel));
   // A person's denylist is that of an inbox; it keeps nobody from a conversation.
   const UidSet* denied = nullptr;
   if (key.type != ChannelType::person) {
@@ -92,7 +92,7 @@ Result<void> ConversationChanges::evaluate(const ChangeConversation& command, Tx
   deps_.channels.touch(*channel, txn);
   std::vector<ListSlice> shares;
   for (const auto& uid : command.uids) {
-    JD_CHECK_OK(deps_.conversations.load(*channel, uid));
+    JD_RETURN_IF_ERROR(deps_.conversations.load(*channel, uid));
     JD_TRY(ListSlice share, deps_.slices.prepare_share(*channel, uid));
     shares.push_back(std::move(share));
   }
@@ -122,7 +122,7 @@ void ConversationChanges::change(CachedChannel& channel, const std::string& uid,
 
 Result<void> ConversationChanges::activate(CachedChannel& channel,
                                            const std::vector<std::string>& uids, Txn& txn) {
-  JD_CHECK_OK(check_not_disbanded(channel));
+  JD_RETURN_IF_ERROR(check_not_disbanded(channel));
   // What is loaded stays until all of it was looked at.
   deps_.channels.touch(channel, txn);
   std::vector<ListSlice> shares;
@@ -145,7 +145,7 @@ Result<void> ConversationChanges::activate(CachedChannel& channel,
 
 Result<void> ConversationChanges::evaluate(const AdvanceCommandPosition& command, Txn& txn) {
   ChannelKey key = command.channel;
-  JD_CHECK_OK(deps_.receivers.resolve_agent_channel(key));
+  JD_RETURN_IF_ERROR(deps_.receivers.resolve_agent_channel(key));
   const bool own_log = key.type == ChannelType::temp;
   JD_TRY(CachedChannel * channel, deps_.channels.load(key));
   CachedChannel* log = channel;
@@ -153,7 +153,7 @@ Result<void> ConversationChanges::evaluate(const AdvanceCommandPosition& command
     JD_TRY(log, deps_.channels.load(store::command_log_of(key)));
   }
   if (channel->list_job != nullptr) deps_.channels.touch(*channel, txn);
-  JD_CHECK_OK(deps_.conversations.load(*channel, command.uid));
+  JD_RETURN_IF_ERROR(deps_.conversations.load(*channel, command.uid));
   JD_TRY(const ListSlice share, deps_.slices.prepare_share(*channel, command.uid));
   deps_.slices.take_share(*channel, share, txn);
   JD_TRY(ConversationRecord * record, deps_.conversations.load(*channel, command.uid));

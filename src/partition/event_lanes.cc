@@ -71,46 +71,47 @@ Result<LoadedAnchor> read_anchor(const store::Reader& reader, PartitionId partit
   LoadedAnchor loaded;
   Result<void> decoded;
   const std::string lanes = store::event_lane_prefix(partition, channel, anchor);
-  JD_CHECK_OK(reader.scan(Table::main, lanes, store::after_prefix(lanes),
-                          [&](std::string_view key, std::string_view value) {
-                            const std::string_view event_key = key.substr(lanes.size());
-                            if (event_key.empty()) {
-                              const auto record = store::decode_anchor_events(value);
-                              if (!record) {
-                                decoded = Error(record.error());
-                                return false;
-                              }
-                              loaded.last_msg_event_seq = record->last_msg_event_seq;
-                              return true;
-                            }
-                            auto lane = store::decode_lane(value, event_key);
-                            if (!lane) {
-                              decoded = std::move(lane).error();
-                              return false;
-                            }
-                            loaded.lanes[std::string(event_key)].state = std::move(*lane);
-                            return true;
-                          }));
-  JD_CHECK_OK(decoded);
+  JD_RETURN_IF_ERROR(reader.scan(Table::main, lanes, store::after_prefix(lanes),
+                                 [&](std::string_view key, std::string_view value) {
+                                   const std::string_view event_key = key.substr(lanes.size());
+                                   if (event_key.empty()) {
+                                     const auto record = store::decode_anchor_events(value);
+                                     if (!record) {
+                                       decoded = Error(record.error());
+                                       return false;
+                                     }
+                                     loaded.last_msg_event_seq = record->last_msg_event_seq;
+                                     return true;
+                                   }
+                                   auto lane = store::decode_lane(value, event_key);
+                                   if (!lane) {
+                                     decoded = std::move(lane).error();
+                                     return false;
+                                   }
+                                   loaded.lanes[std::string(event_key)].state = std::move(*lane);
+                                   return true;
+                                 }));
+  JD_RETURN_IF_ERROR(decoded);
   const std::string texts = store::event_text_prefix(partition, channel, anchor);
-  JD_CHECK_OK(reader.scan(Table::main, texts, store::after_prefix(texts),
-                          [&](std::string_view key, std::string_view value) {
-                            const std::size_t bytes = read_be<std::uint16_t>(key, texts.size());
-                            const std::string event_key(key.substr(texts.size() + 2, bytes));
-                            const auto row = decode_text(value);
-                            if (!row) {
-                              decoded = Error(Errc::storage, "unreadable event text");
-                              return false;
-                            }
-                            LoadedLane& lane = loaded.lanes[event_key];
-                            lane.state.event_key = event_key;
-                            lane.state.text = true;
-                            lane.state.snapshot += row->text;
-                            lane.last_delta_id = row->event_id;
-                            ++lane.rows;
-                            return true;
-                          }));
-  JD_CHECK_OK(decoded);
+  JD_RETURN_IF_ERROR(reader.scan(Table::main, texts, store::after_prefix(texts),
+                                 [&](std::string_view key, std::string_view value) {
+                                   const std::size_t bytes =
+                                       read_be<std::uint16_t>(key, texts.size());
+                                   const std::string event_key(key.substr(texts.size() + 2, bytes));
+                                   const auto row = decode_text(value);
+                                   if (!row) {
+                                     decoded = Error(Errc::storage, "unreadable event text");
+                                     return false;
+                                   }
+                                   LoadedLane& lane = loaded.lanes[event_key];
+                                   lane.state.event_key = event_key;
+                                   lane.state.text = true;
+                                   lane.state.snapshot += row->text;
+                                   lane.last_delta_id = row->event_id;
+                                   ++lane.rows;
+                                   return true;
+                                 }));
+  JD_RETURN_IF_ERROR(decoded);
   end_finished_lanes(loaded);
   return loaded;
 }
@@ -130,7 +131,7 @@ bool is_delta(Effect effect) {
 Result<bool> has_key(const store::Reader& reader, const std::string& lower,
                      const std::string& upper) {
   bool found = false;
-  JD_CHECK_OK(reader.scan(Table::main, lower, upper, [&found](auto, auto) {
+  JD_RETURN_IF_ERROR(reader.scan(Table::main, lower, upper, [&found](auto, auto) {
     found = true;
     return false;
   }));

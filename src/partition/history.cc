@@ -49,7 +49,7 @@ Result<History::Bounds> History::load_bounds(const ChannelKey& channel) const {
   }
   bounds.last_seq = std::max(bounds.cleared_to, bounds.seq_floor);
   const std::string prefix = store::message_prefix(partition, channel);
-  JD_CHECK_OK(reader_.scan_backward(
+  JD_RETURN_IF_ERROR(reader_.scan_backward(
       Table::main, prefix, store::after_prefix(prefix), [&](std::string_view key, auto) {
         bounds.last_seq = std::max(bounds.last_seq, raw(store::seq_of_message_key(key)));
         return false;
@@ -114,12 +114,12 @@ Result<RangePage> History::load_range(const RangeQuery& query) const {
   const auto upper =
       store::message_key(partition, query.channel, static_cast<MessageSeq>(high)) + '\0';
   if (forward) {
-    JD_CHECK_OK(reader_.scan(Table::main, lower, upper, visit));
+    JD_RETURN_IF_ERROR(reader_.scan(Table::main, lower, upper, visit));
   } else {
-    JD_CHECK_OK(reader_.scan_backward(Table::main, lower, upper, visit));
+    JD_RETURN_IF_ERROR(reader_.scan_backward(Table::main, lower, upper, visit));
     std::reverse(page.messages.begin(), page.messages.end());
   }
-  JD_CHECK_OK(decoded);
+  JD_RETURN_IF_ERROR(decoded);
   return page;
 }
 
@@ -155,13 +155,13 @@ Result<std::optional<Message>> History::load_by_id(MessageId id) const {
   const std::uint64_t counter = counter_of(id);
   // The commit record that starts at this counter or before it.
   Result<store::CommitRecord> record = store::CommitRecord();
-  JD_CHECK_OK(reader_.scan_backward(Table::main, store::commit_record_prefix(partition),
-                                    store::commit_record_key(partition, counter + 1),
-                                    [&](std::string_view key, std::string_view value) {
-                                      record = store::decode_commit_record(
-                                          value, store::counter_of_commit_record_key(key));
-                                      return false;
-                                    }));
+  JD_RETURN_IF_ERROR(reader_.scan_backward(Table::main, store::commit_record_prefix(partition),
+                                           store::commit_record_key(partition, counter + 1),
+                                           [&](std::string_view key, std::string_view value) {
+                                             record = store::decode_commit_record(
+                                                 value, store::counter_of_commit_record_key(key));
+                                             return false;
+                                           }));
   if (!record) return Error(std::move(record).error());
   for (const auto& entry : record->entries) {
     if (entry.counter != counter) continue;
@@ -185,41 +185,43 @@ Result<std::optional<Message>> History::load_by_client_msg_no(const ChannelKey& 
   Result<void> decoded;
   const std::string prefix = store::client_number_prefix(
       partition, store::number_hash(fingerprint_seed_, channel, client_msg_no));
-  JD_CHECK_OK(reader_.scan(Table::client_numbers, prefix, store::after_prefix(prefix),
-                           [&](std::string_view, std::string_view row) {
-                             const auto number = store::decode_client_number(row);
-                             if (!number) {
-                               decoded = number.error();
-                               return false;
-                             }
-                             offer(number->seq);
-                             return true;
-                           }));
-  JD_CHECK_OK(decoded);
+  JD_RETURN_IF_ERROR(reader_.scan(Table::client_numbers, prefix, store::after_prefix(prefix),
+                                  [&](std::string_view, std::string_view row) {
+                                    const auto number = store::decode_client_number(row);
+                                    if (!number) {
+                                      decoded = number.error();
+                                      return false;
+                                    }
+                                    offer(number->seq);
+                                    return true;
+                                  }));
+  JD_RETURN_IF_ERROR(decoded);
   // What is not in the table yet: the commit records after its last load, at most one or two
   // generations of the index.
   const std::string records = store::commit_record_prefix(partition);
   std::string lower = store::commit_record_key(partition, indexed_to + 1);
-  JD_CHECK_OK(reader_.scan_backward(Table::main, records, lower, [&](std::string_view key, auto) {
-    lower = std::string(key);
-    return false;
-  }));
+  JD_RETURN_IF_ERROR(
+      reader_.scan_backward(Table::main, records, lower, [&](std::string_view key, auto) {
+        lower = std::string(key);
+        return false;
+      }));
   const std::uint64_t wanted = store::number_hash(fingerprint_seed_, channel, client_msg_no);
-  JD_CHECK_OK(reader_.scan(Table::main, lower, store::after_prefix(records),
-                           [&](std::string_view key, std::string_view bytes) {
-                             auto record = store::decode_commit_record(
-                                 bytes, store::counter_of_commit_record_key(key));
-                             if (!record) {
-                               decoded = std::move(record).error();
-                               return false;
-                             }
-                             for (const auto& entry : record->entries) {
-                               const bool message = entry.kind == store::EntryKind::message;
-                               if (message && entry.fingerprint.number == wanted) offer(entry.seq);
-                             }
-                             return true;
-                           }));
-  JD_CHECK_OK(decoded);
+  JD_RETURN_IF_ERROR(reader_.scan(Table::main, lower, store::after_prefix(records),
+                                  [&](std::string_view key, std::string_view bytes) {
+                                    auto record = store::decode_commit_record(
+                                        bytes, store::counter_of_commit_record_key(key));
+                                    if (!record) {
+                                      decoded = std::move(record).error();
+                                      return false;
+                                    }
+                                    for (const auto& entry : record->entries) {
+                                      const bool message = entry.kind == store::EntryKind::message;
+                                      if (message && entry.fingerprint.number == wanted)
+                                        offer(entry.seq);
+                                    }
+                                    return true;
+                                  }));
+  JD_RETURN_IF_ERROR(decoded);
   std::ranges::sort(seqs);
   seqs.erase(std::unique(seqs.begin(), seqs.end()), seqs.end());
   for (const std::uint64_t seq : seqs) {

@@ -72,11 +72,11 @@ Result<std::shared_ptr<const Inbox>> InboxDirectory::read(std::string_view uid) 
 
 Result<UidSet> read_members(const store::Reader& reader, std::string_view prefix) {
   UidSet uids;
-  JD_CHECK_OK(reader.scan(store::Table::main, prefix, store::after_prefix(prefix),
-                          [&](std::string_view key, std::string_view) {
-                            uids.emplace(key.substr(prefix.size()));
-                            return true;
-                          }));
+  JD_RETURN_IF_ERROR(reader.scan(store::Table::main, prefix, store::after_prefix(prefix),
+                                 [&](std::string_view key, std::string_view) {
+                                   uids.emplace(key.substr(prefix.size()));
+                                   return true;
+                                 }));
   return uids;
 }
 

@@ -54,8 +54,8 @@ Result<bool> ListJobs::has_more_members(const CachedChannel& channel, MemberList
   if (!channel.exists) return false;
   std::size_t count = 0;
   const std::string prefix = store::member_prefix(partition_, kind_of(list), channel.key);
-  JD_CHECK_OK(reader_.scan(Table::main, prefix, store::after_prefix(prefix),
-                           [&](auto, auto) { return ++count <= limit; }));
+  JD_RETURN_IF_ERROR(reader_.scan(Table::main, prefix, store::after_prefix(prefix),
+                                  [&](auto, auto) { return ++count <= limit; }));
   return count > limit;
 }
 
@@ -81,14 +81,15 @@ Result<bool> ListJobs::needs_slices_to_dissolve(const CachedChannel& channel) co
 
 Result<void> ListJobs::load_lists(CachedChannel& channel, const ListChange& change) {
   if (change.kind == Kind::dissolve) return {};
-  JD_CHECK_OK(channels_.load(store::command_log_of(channel.key)));
+  JD_RETURN_IF_ERROR(channels_.load(store::command_log_of(channel.key)));
   // Whom a conversation is opened for depends on the other of the two.
   if (change.list == KeyKind::subscriber)
-    JD_CHECK_OK(channels_.load_list(channel, MemberList::denylist));
+    JD_RETURN_IF_ERROR(channels_.load_list(channel, MemberList::denylist));
   if (change.list == KeyKind::denylist)
-    JD_CHECK_OK(channels_.load_list(channel, MemberList::subscribers));
+    JD_RETURN_IF_ERROR(channels_.load_list(channel, MemberList::subscribers));
   if (change.kind != Kind::replace) {
-    JD_CHECK_OK(channels_.load_list(channel, static_cast<MemberList>(index_of(change.list))));
+    JD_RETURN_IF_ERROR(
+        channels_.load_list(channel, static_cast<MemberList>(index_of(change.list))));
   }
   return {};
 }
@@ -101,7 +102,7 @@ Result<void> ListJobs::begin(CachedChannel& channel, MemberList list,
   job->channel = &channel;
   job->change.kind = kind_of(operation);
   job->change.list = kind_of(list);
-  JD_CHECK_OK(load_lists(channel, job->change));
+  JD_RETURN_IF_ERROR(load_lists(channel, job->change));
   job->asked = uids;
   job->wanted = std::make_shared<UidSet>();
   if (operation != ChangeMembers::Operation::replace) {
@@ -239,7 +240,7 @@ Result<void> ListJobs::advance(ListJob& job, Txn& txn) {
     return {};
   }
   // May have been dropped from the cache.
-  JD_CHECK_OK(load_lists(*job.channel, job.change));
+  JD_RETURN_IF_ERROR(load_lists(*job.channel, job.change));
   if (gather(job, txn)) decide(job, txn);
   return {};
 }
@@ -268,7 +269,7 @@ Result<void> ListJobs::resume(const ChannelKey& key, ListChange change, Txn& txn
   job.change = std::move(change);
   jobs_.emplace(key, std::move(owned));
   JD_TRY(job.channel, channels_.load(key));
-  JD_CHECK_OK(load_lists(*job.channel, job.change));
+  JD_RETURN_IF_ERROR(load_lists(*job.channel, job.change));
   job.channel->list_job = &job;
   if (job.change.kind == Kind::add || job.change.kind == Kind::remove) {
     job.wanted = std::move(job.channel->lists[index_of(job.change.list)]);
@@ -293,7 +294,7 @@ Result<ListJobs::Unfinished> ListJobs::load_unfinished() const {
 Result<void> ListJobs::resume(Unfinished unfinished, Txn& txn) {
   for (auto& [key, change] : unfinished) {
     if (change) {
-      JD_CHECK_OK(resume(key, std::move(*change), txn));
+      JD_RETURN_IF_ERROR(resume(key, std::move(*change), txn));
     } else {
       // It was never decided. Goes with the next commit.
       const std::string prefix = store::list_change_prefix(partition_, key);

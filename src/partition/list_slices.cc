@@ -46,7 +46,7 @@ Result<ListSlice> ListSlices::next(ListJob& job, Txn& txn) {
   slice.list = change.kind == Kind::dissolve ? kListKinds[to.list] : change.list;
   bool finished = false;
   if (to.next < change.uids.size()) {
-    JD_CHECK_OK(look_at_uids(job, slice, to));
+    JD_RETURN_IF_ERROR(look_at_uids(job, slice, to));
     finished = to.next == change.uids.size() && !change.is_whole();
   } else if (change.is_whole()) {
     JD_TRY(const bool at_end, walk_rows(job, slice, to));
@@ -58,7 +58,7 @@ Result<ListSlice> ListSlices::next(ListJob& job, Txn& txn) {
   } else {
     finished = true;  // of nobody
   }
-  JD_CHECK_OK(load_conversations_of(job, slice));
+  JD_RETURN_IF_ERROR(load_conversations_of(job, slice));
   job.progress = std::move(to);
   job.finished = finished;
   return slice;
@@ -97,7 +97,7 @@ Result<ListSlice> ListSlices::prepare_share(CachedChannel& channel, std::string_
       reader_.get(Table::main, store::member_key(partition_, share.list, channel.key, uid), value));
   if (has_row == channel.lists[index_of(share.list)]->contains(uid)) return share;
   (has_row ? share.removed : share.added).emplace_back(uid);
-  JD_CHECK_OK(load_conversations_of(*job, share));
+  JD_RETURN_IF_ERROR(load_conversations_of(*job, share));
   return share;
 }
 
@@ -157,14 +157,14 @@ Result<bool> ListSlices::walk_rows(const ListJob& job, ListSlice& slice, ListPro
   // Behind the last row that was looked at; those before are gone or stay.
   const std::string from = to.walked_to.empty() ? prefix : to.walked_to + '\0';
   std::size_t looked_at = 0;
-  JD_CHECK_OK(reader_.scan(Table::main, from, store::after_prefix(prefix),
-                           [&](std::string_view key, std::string_view) {
-                             const std::string_view uid = key.substr(prefix.size());
-                             if (!kept.contains(uid) && !job.shares.contains(uid))
-                               slice.removed.emplace_back(uid);
-                             to.walked_to.assign(key);
-                             return ++looked_at < slice_;
-                           }));
+  JD_RETURN_IF_ERROR(reader_.scan(Table::main, from, store::after_prefix(prefix),
+                                  [&](std::string_view key, std::string_view) {
+                                    const std::string_view uid = key.substr(prefix.size());
+                                    if (!kept.contains(uid) && !job.shares.contains(uid))
+                                      slice.removed.emplace_back(uid);
+                                    to.walked_to.assign(key);
+                                    return ++looked_at < slice_;
+                                  }));
   return looked_at < slice_;
 }
 
@@ -172,16 +172,16 @@ Result<void> ListSlices::load_conversations_of(const ListJob& job, ListSlice& sl
   CachedChannel& channel = *job.channel;
   if (job.change.kind == Kind::dissolve || !has_conversations(channel.key.type)) return {};
   if (slice.list == KeyKind::subscriber) {
-    for (const auto& uid : slice.added) JD_CHECK_OK(conversations_.load(channel, uid));
+    for (const auto& uid : slice.added) JD_RETURN_IF_ERROR(conversations_.load(channel, uid));
   }
   if (slice.list != KeyKind::denylist) return {};
   const UidSet& subscribers = *channel.lists[static_cast<int>(MemberList::subscribers)];
   for (const auto& uid : slice.added) {
-    if (!subscribers.contains(uid)) JD_CHECK_OK(conversations_.load(channel, uid));
+    if (!subscribers.contains(uid)) JD_RETURN_IF_ERROR(conversations_.load(channel, uid));
   }
   for (const auto& uid : slice.removed) {
     if (!Conversations::is_readmitted(channel, uid)) continue;
-    JD_CHECK_OK(conversations_.load(channel, uid));
+    JD_RETURN_IF_ERROR(conversations_.load(channel, uid));
     slice.readmitted.push_back(uid);
   }
   return {};

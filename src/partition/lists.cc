@@ -24,7 +24,7 @@ bool lists_have_conversations(ChannelType type) {
 Result<void> Lists::evaluate(const UpsertChannel& command, Txn& txn) {
   JD_TRY(CachedChannel * channel, channels_.load(command.channel));
   const bool stays = command.flags.disband ? command.subscribers.empty() : command.revives;
-  if (!stays) JD_CHECK_OK(check_not_disbanded(*channel));
+  if (!stays) JD_RETURN_IF_ERROR(check_not_disbanded(*channel));
   const bool lists = command.reset_subscribers || !command.subscribers.empty();
   const Operation operation = command.reset_subscribers ? Operation::replace : Operation::add;
   JD_TRY(const bool long_change, lists ? jobs_.needs_slices(*channel, MemberList::subscribers,
@@ -35,7 +35,7 @@ Result<void> Lists::evaluate(const UpsertChannel& command, Txn& txn) {
                        &command.flags, txn);
   }
   if (lists) {
-    JD_CHECK_OK(
+    JD_RETURN_IF_ERROR(
         prepare_change(*channel, MemberList::subscribers, operation, command.subscribers, txn));
   }
   channels_.set_flags(*channel, command.flags);
@@ -49,14 +49,14 @@ Result<void> Lists::evaluate(const ChangeMembers& command, Txn& txn) {
   // An inbox with `disband` is that of a banned user, not a channel that is gone.
   const bool adds = command.operation != Operation::remove && !command.uids.empty();
   if (adds && command.channel.type != ChannelType::person) {
-    JD_CHECK_OK(check_not_disbanded(*channel));
+    JD_RETURN_IF_ERROR(check_not_disbanded(*channel));
   }
   JD_TRY(const bool long_change,
          jobs_.needs_slices(*channel, command.list, command.operation, command.uids));
   if (long_change && (channel->exists || command.operation != Operation::remove)) {
     return jobs_.begin(*channel, command.list, command.operation, command.uids, nullptr, txn);
   }
-  JD_CHECK_OK(prepare_change(*channel, command.list, command.operation, command.uids, txn));
+  JD_RETURN_IF_ERROR(prepare_change(*channel, command.list, command.operation, command.uids, txn));
   if (!channel->exists) {
     if (command.operation == Operation::remove) return {};
     channels_.put_record(*channel, txn);
@@ -71,7 +71,7 @@ Result<void> Lists::evaluate(const DeleteChannel& command, Txn& txn) {
   JD_TRY(const bool long_change, jobs_.needs_slices_to_dissolve(*channel));
   if (!long_change) {
     for (const MemberList list : kLists)
-      JD_CHECK_OK(channels_.load_list_for_change(*channel, list));
+      JD_RETURN_IF_ERROR(channels_.load_list_for_change(*channel, list));
   }
   JD_TRY(const MessageLog::Clearing messages, log_.prepare_clearing(*channel, channel->last_seq));
   JD_TRY(const MessageLog::Clearing of_commands,
@@ -100,9 +100,9 @@ Result<void> Lists::evaluate(const DeleteChannel& command, Txn& txn) {
 Result<void> Lists::prepare_change(CachedChannel& channel, MemberList list, Operation operation,
                                    const std::vector<std::string>& uids, Txn& txn) {
   JD_TRY(const UidSet* set, channels_.load_list_for_change(channel, list));
-  JD_CHECK_OK(channels_.load_list(channel, MemberList::subscribers));
-  JD_CHECK_OK(channels_.load_list(channel, MemberList::denylist));
-  JD_CHECK_OK(channels_.load(store::command_log_of(channel.key)));
+  JD_RETURN_IF_ERROR(channels_.load_list(channel, MemberList::subscribers));
+  JD_RETURN_IF_ERROR(channels_.load_list(channel, MemberList::denylist));
+  JD_RETURN_IF_ERROR(channels_.load(store::command_log_of(channel.key)));
   // Conversations that are loaded stay until all of it was looked at.
   channels_.touch(channel, txn);
   if (!lists_have_conversations(channel.key.type) || list == MemberList::allowlist) return {};
@@ -110,7 +110,7 @@ Result<void> Lists::prepare_change(CachedChannel& channel, MemberList list, Oper
     // Who joins may have one already.
     for (const auto& uid : uids) {
       if (operation == Operation::remove || set->contains(uid)) continue;
-      JD_CHECK_OK(conversations_.load(channel, uid));
+      JD_RETURN_IF_ERROR(conversations_.load(channel, uid));
     }
     return {};
   }
@@ -119,10 +119,10 @@ Result<void> Lists::prepare_change(CachedChannel& channel, MemberList list, Oper
   const UidSet& subscribers = *channel.lists[static_cast<int>(MemberList::subscribers)];
   for (const auto& uid : uids) {
     if (operation != Operation::remove && subscribers.contains(uid)) continue;
-    JD_CHECK_OK(conversations_.load(channel, uid));
+    JD_RETURN_IF_ERROR(conversations_.load(channel, uid));
   }
   if (operation == Operation::replace) {
-    for (const auto& uid : *set) JD_CHECK_OK(conversations_.load(channel, uid));
+    for (const auto& uid : *set) JD_RETURN_IF_ERROR(conversations_.load(channel, uid));
   }
   return {};
 }

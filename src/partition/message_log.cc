@@ -141,7 +141,7 @@ void MessageLog::clear(const Clearing& clearing, Txn& txn) {
 
 Result<void> MessageLog::evaluate(const ClearMessages& change, Txn& txn) {
   ChannelKey key = change.channel;
-  JD_CHECK_OK(receivers_.resolve_agent_channel(key));
+  JD_RETURN_IF_ERROR(receivers_.resolve_agent_channel(key));
   JD_TRY(CachedChannel * log, channels_.load(change.commands ? store::command_log_of(key) : key));
   JD_TRY(const Clearing clearing, prepare_clearing(*log, change.up_to));
   clear(clearing, txn);
@@ -150,7 +150,7 @@ Result<void> MessageLog::evaluate(const ClearMessages& change, Txn& txn) {
 
 Result<void> MessageLog::evaluate(const DeleteMessages& change, Txn& txn) {
   ChannelKey key = change.channel;
-  JD_CHECK_OK(receivers_.resolve_agent_channel(key));
+  JD_RETURN_IF_ERROR(receivers_.resolve_agent_channel(key));
   JD_TRY(CachedChannel * channel, channels_.load(key));
   std::vector<std::uint64_t> seqs = change.seqs;
   std::erase_if(seqs, [channel](std::uint64_t seq) {
@@ -184,7 +184,7 @@ Result<void> MessageLog::evaluate(const DeleteMessages& change, Txn& txn) {
 
 Result<void> MessageLog::evaluate(const SetRetention& change, Txn& txn) {
   JD_TRY(CachedChannel * channel, channels_.load(change.channel));
-  JD_CHECK_OK(check_not_disbanded(*channel));
+  JD_RETURN_IF_ERROR(check_not_disbanded(*channel));
   channel->record.retention_seconds = change.max_age_seconds;
   channel->record.retention_count = change.max_count;
   channels_.put_record(*channel, txn);
@@ -243,7 +243,7 @@ Result<std::uint64_t> MessageLog::find_empty_front(const CachedChannel& log,
     return std::binary_search(gone.begin(), gone.end(), seq);
   };
   std::uint64_t first = 0;  // that stays
-  JD_CHECK_OK(reader_.scan(
+  JD_RETURN_IF_ERROR(reader_.scan(
       Table::main,
       store::message_key(partition_, log.key, static_cast<MessageSeq>(log.record.cleared_to + 1)),
       store::after_prefix(store::message_prefix(partition_, log.key)),

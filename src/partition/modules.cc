@@ -33,10 +33,10 @@ Modules::Modules(PartitionId id, const PartitionDeps& deps, const PartitionOptio
       reader_(deps.reader) {}
 
 Result<void> Modules::open(const store::PartitionState& state, Txn& txn) {
-  JD_CHECK_OK(index.open());
-  JD_CHECK_OK(outbox.open(reader_));
-  JD_CHECK_OK(conversation_changes.open());
-  JD_CHECK_OK(streams.open());
+  JD_RETURN_IF_ERROR(index.open());
+  JD_RETURN_IF_ERROR(outbox.open(reader_));
+  JD_RETURN_IF_ERROR(conversation_changes.open());
+  JD_RETURN_IF_ERROR(streams.open());
   JD_TRY(auto unfinished, list_jobs.load_unfinished());
   list_jobs.abandon();
   channels.clear();

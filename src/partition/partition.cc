@@ -27,7 +27,7 @@ Result<void> Partition::open() {
     JD_TRY(state, store::decode_partition_state(value));
   }
   auto txn = std::make_unique<Txn>(state.position + 1);
-  JD_CHECK_OK(modules_.open(state, *txn));
+  JD_RETURN_IF_ERROR(modules_.open(state, *txn));
   deps_.horizon.reset(id_);
   position_ = state.position;
   txn_ = std::move(txn);
@@ -149,7 +149,7 @@ Result<Recipients> Partition::load_recipients(const ChannelKey& key) {
   JD_ASSERT(owner_.is_this_thread());
   if (!ensure_usable()) return Error(Errc::unavailable, "the store is recovering from a failure");
   ChannelKey wanted = key;
-  JD_CHECK_OK(modules_.receivers.resolve_agent_channel(wanted));
+  JD_RETURN_IF_ERROR(modules_.receivers.resolve_agent_channel(wanted));
   JD_TRY(CachedChannel * channel, modules_.channels.load(wanted));
   return modules_.receivers.of(*channel, {});
 }

@@ -23,7 +23,7 @@ Result<void> PartitionWorker::add(PartitionId id, const PartitionDeps& deps,
                                   const PartitionOptions& options) {
   if (partitions_.size() <= raw(id)) partitions_.resize(raw(id) + std::size_t{1});
   auto added = std::make_unique<Partition>(id, deps, options, [this] { wake(); });
-  JD_CHECK_OK(added->open());
+  JD_RETURN_IF_ERROR(added->open());
   partitions_[raw(id)] = std::move(added);
   return {};
 }

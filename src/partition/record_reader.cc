@@ -51,7 +51,7 @@ Result<std::vector<std::string>> RecordReader::load_members(const ChannelKey& ch
   for (bool found = cursor->seek(prefix); found && cursor->key() < upper; found = cursor->next()) {
     uids.emplace(cursor->key().substr(prefix.size()));
   }
-  JD_CHECK_OK(cursor->status());
+  JD_RETURN_IF_ERROR(cursor->status());
   if (change && change->concerns(key_kind_of(list))) apply_to(uids, *change);
   std::vector<std::string> sorted(uids.begin(), uids.end());
   std::sort(sorted.begin(), sorted.end());

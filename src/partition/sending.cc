@@ -44,7 +44,7 @@ Result<SendResult> Sending::evaluate(SendCommand& command, Txn& txn) {
   prepared.stamp_ns = deps_.stamps.next_ns();
   // People see the wall clock's time, whatever has become of it.
   prepared.now = std::min(deps_.clock.wall_ns(), prepared.stamp_ns) / 1'000'000'000;
-  JD_CHECK_OK(deps_.receivers.resolve_agent_channel(command.channel));
+  JD_RETURN_IF_ERROR(deps_.receivers.resolve_agent_channel(command.channel));
   const bool targeted = is_targeted_command(command);
   prepared.log = log_of(command);
   prepared.number = {store::fingerprint_of(options_.fingerprint_seed, prepared.log,
@@ -75,7 +75,7 @@ Result<SendResult> Sending::evaluate(SendCommand& command, Txn& txn) {
       // May move entries of the cache, not the channels behind them.
       JD_TRY(prepared.log_state, deps_.channels.load(prepared.log));
     }
-    JD_CHECK_OK(load_conversations(command, targeted, prepared, txn));
+    JD_RETURN_IF_ERROR(load_conversations(command, targeted, prepared, txn));
   }
   return accept(command, prepared, targeted, txn);
 }
@@ -107,7 +107,7 @@ Result<void> Sending::load_conversations(const SendCommand& command, bool target
     // more of them than conversations are kept of, and append() needs them all.
     deps_.channels.touch(*prepared.log_state, txn);
     for (const auto& uid : command.subscribers) {
-      JD_CHECK_OK(deps_.conversations.load(*prepared.log_state, uid));
+      JD_RETURN_IF_ERROR(deps_.conversations.load(*prepared.log_state, uid));
     }
     return {};
   }
@@ -118,7 +118,7 @@ Result<void> Sending::load_conversations(const SendCommand& command, bool target
   // The sender's view, which his message moves; also of one who is no subscriber: he may have
   // looked at the channel all the same. That he has not is remembered, too.
   if (has_conversations(channel.key.type) && command.from_uid != kSystemUid) {
-    JD_CHECK_OK(deps_.conversations.load(channel, command.from_uid));
+    JD_RETURN_IF_ERROR(deps_.conversations.load(channel, command.from_uid));
   }
   JD_TRY(prepared.share, deps_.slices.prepare_share(channel, command.from_uid));
   return {};

@@ -30,24 +30,24 @@ Result<void> Streams::open() {
   running_.clear();
   lanes_.clear();
   const std::string streams = store::running_stream_prefix(partition_);
-  JD_CHECK_OK(reader_.scan(Table::main, streams, store::after_prefix(streams),
-                           [&](std::string_view key, std::string_view bytes) {
-                             auto record = store::decode_running_stream(bytes);
-                             if (!record) {
-                               decoded = std::move(record).error();
-                               return false;
-                             }
-                             // Nobody could add to it while the server was away.
-                             record->active_at_ms = clock_.wall_ms();
-                             running_.emplace(store::channel_of_running_stream_key(key),
-                                              std::move(*record));
-                             return true;
-                           }));
+  JD_RETURN_IF_ERROR(reader_.scan(Table::main, streams, store::after_prefix(streams),
+                                  [&](std::string_view key, std::string_view bytes) {
+                                    auto record = store::decode_running_stream(bytes);
+                                    if (!record) {
+                                      decoded = std::move(record).error();
+                                      return false;
+                                    }
+                                    // Nobody could add to it while the server was away.
+                                    record->active_at_ms = clock_.wall_ms();
+                                    running_.emplace(store::channel_of_running_stream_key(key),
+                                                     std::move(*record));
+                                    return true;
+                                  }));
   return decoded;
 }
 
 Result<EventOutcome> Streams::append(AppendEvent& event, Txn& txn) {
-  JD_CHECK_OK(receivers_.resolve_agent_channel(event.channel));
+  JD_RETURN_IF_ERROR(receivers_.resolve_agent_channel(event.channel));
   JD_TRY(CachedChannel * channel, channels_.load(event.channel));
   const std::int64_t now_ms = clock_.wall_ms();
   if (event.effect == AppendEvent::Effect::push) {

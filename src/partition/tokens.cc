@@ -61,17 +61,17 @@ Result<Tokens::Stored> Tokens::load(std::string_view uid) const {
   const std::string prefix = store::device_token_prefix(partition_, uid);
   Stored tokens;
   Result<void> decoded;
-  JD_CHECK_OK(reader_.scan(store::Table::main, prefix, store::after_prefix(prefix),
-                           [&](std::string_view key, std::string_view value) {
-                             auto record = store::decode_token(value);
-                             if (!record) {
-                               decoded = std::move(record).error();
-                               return false;
-                             }
-                             tokens.emplace_back(std::string(key), std::move(*record));
-                             return true;
-                           }));
-  JD_CHECK_OK(decoded);
+  JD_RETURN_IF_ERROR(reader_.scan(store::Table::main, prefix, store::after_prefix(prefix),
+                                  [&](std::string_view key, std::string_view value) {
+                                    auto record = store::decode_token(value);
+                                    if (!record) {
+                                      decoded = std::move(record).error();
+                                      return false;
+                                    }
+                                    tokens.emplace_back(std::string(key), std::move(*record));
+                                    return true;
+                                  }));
+  JD_RETURN_IF_ERROR(decoded);
   // Later than what the store knows.
   for (const auto& [key, recent] : recent_) {
     if (!key.starts_with(prefix)) continue;

@@ -121,14 +121,14 @@ Result<SweepTotals> Sweeper::sweep_once() {
   options_ = deps_.options();
   for (std::uint16_t i = 0; i < deps_.partitions; ++i) {
     const auto partition = static_cast<PartitionId>(i);
-    JD_CHECK_OK(reclaim_expired(partition));
-    JD_CHECK_OK(apply_limits(partition));
-    JD_CHECK_OK(drop_commit_records(partition));
-    JD_CHECK_OK(drop_tombstones(partition));
+    JD_RETURN_IF_ERROR(reclaim_expired(partition));
+    JD_RETURN_IF_ERROR(apply_limits(partition));
+    JD_RETURN_IF_ERROR(drop_commit_records(partition));
+    JD_RETURN_IF_ERROR(drop_tombstones(partition));
   }
   if (rows_since_compaction_ >= options_.compact_after_rows) {
     rows_since_compaction_ = 0;
-    JD_CHECK_OK(deps_.compact());
+    JD_RETURN_IF_ERROR(deps_.compact());
   }
   return totals_;
 }
@@ -140,7 +140,7 @@ Result<void> Sweeper::change(partition::Change what) {
     std::optional<Result<void>> value JD_GUARDED_BY(mutex);
   };
   auto outcome = std::make_shared<Outcome>();
-  JD_CHECK_OK(deps_.post_change(std::move(what), [outcome](Result<void> done) {
+  JD_RETURN_IF_ERROR(deps_.post_change(std::move(what), [outcome](Result<void> done) {
     const MutexLock lock(outcome->mutex);
     outcome->value = std::move(done);
     outcome->ready.notify_one();
@@ -157,15 +157,16 @@ Result<void> Sweeper::reclaim_expired(PartitionId partition) {
   for (;;) {
     partition::ReclaimExpired expired;
     expired.partition = partition;
-    JD_CHECK_OK(deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix),
-                                  [&](std::string_view key, std::string_view) {
-                                    if (!store::expiry_of_key(key).over_at(now)) return false;
-                                    expired.keys.emplace_back(key);
-                                    return expired.keys.size() < kExpiredPerChange;
-                                  }));
+    JD_RETURN_IF_ERROR(deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix),
+                                         [&](std::string_view key, std::string_view) {
+                                           if (!store::expiry_of_key(key).over_at(now))
+                                             return false;
+                                           expired.keys.emplace_back(key);
+                                           return expired.keys.size() < kExpiredPerChange;
+                                         }));
     if (expired.keys.empty()) return {};
     const std::size_t count = expired.keys.size();
-    JD_CHECK_OK(change(std::move(expired)));
+    JD_RETURN_IF_ERROR(change(std::move(expired)));
     totals_.expired += count;
     rows_since_compaction_ += count;
     deps_.metrics.retention_expired.Increment(static_cast<double>(count));
@@ -185,10 +186,10 @@ Result<void> Sweeper::apply_limits(PartitionId partition) {
     // A cursor keeps what it sees from being freed: a new one for every channel.
     walk.cursor = deps_.reader.open_cursor(Table::main);
     const bool found = walk.cursor->seek(from);
-    JD_CHECK_OK(walk.cursor->status());
+    JD_RETURN_IF_ERROR(walk.cursor->status());
     if (!found || walk.cursor->key() >= end) return {};
     const ChannelKey log = log_of_message_key(walk.cursor->key());
-    JD_CHECK_OK(limit_log(walk, log));
+    JD_RETURN_IF_ERROR(limit_log(walk, log));
     from = store::after_prefix(store::message_prefix(partition, log));
     const MutexLock lock(mutex_);
     if (stopping_) return Error(Errc::unavailable, "stopping");
@@ -214,7 +215,7 @@ Result<void> Sweeper::limit_log(Walk& walk, const ChannelKey& log) {
   std::uint64_t cut = 0;
   std::uint64_t high = low;
   if (walk.cursor->seek_before(behind)) high = raw(store::seq_of_message_key(walk.cursor->key()));
-  JD_CHECK_OK(walk.cursor->status());
+  JD_RETURN_IF_ERROR(walk.cursor->status());
   if (limits.max_count != 0) {
     JD_TRY(cut, find_count_cut(walk, log, low, high, limits.max_count));
   }
@@ -229,7 +230,7 @@ Result<void> Sweeper::limit_log(Walk& walk, const ChannelKey& log) {
   clear.channel = source;
   clear.up_to = cut;
   clear.commands = commands;
-  JD_CHECK_OK(change(std::move(clear)));
+  JD_RETURN_IF_ERROR(change(std::move(clear)));
   const std::uint64_t count = cut - low + 1;
   totals_.cleared += count;
   rows_since_compaction_ += count;
@@ -256,7 +257,7 @@ Result<std::uint64_t> Sweeper::find_count_cut(Walk& walk, const ChannelKey& log,
     if (!walk.cursor->key().starts_with(prefix)) return 0;
     found = walk.cursor->prev();
   }
-  JD_CHECK_OK(walk.cursor->status());
+  JD_RETURN_IF_ERROR(walk.cursor->status());
   if (!found || !walk.cursor->key().starts_with(prefix)) return 0;
   return raw(store::seq_of_message_key(walk.cursor->key()));
 }
@@ -268,7 +269,7 @@ Result<std::uint64_t> Sweeper::find_age_cut(Walk& walk, const ChannelKey& log, s
   const auto time_at = [&](std::uint64_t seq) -> Result<std::int64_t> {
     const auto key = store::message_key(walk.partition, log, static_cast<MessageSeq>(seq));
     const bool found = walk.cursor->seek(key);
-    JD_CHECK_OK(walk.cursor->status());
+    JD_RETURN_IF_ERROR(walk.cursor->status());
     if (!found) return walk.now;
     return store::message_timestamp(walk.cursor->value());
   };
@@ -341,7 +342,7 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
     std::vector<UsedNumber> numbers;
     more = false;
     Result<void> judged;
-    JD_CHECK_OK(deps_.reader.scan(
+    JD_RETURN_IF_ERROR(deps_.reader.scan(
         Table::main, store::commit_record_key(partition, next), end,
         [&](std::string_view key, std::string_view bytes) {
           const std::uint64_t counter = store::counter_of_commit_record_key(key);
@@ -380,17 +381,17 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
           more = drop.first_counters.size() >= kRecordsPerChange;
           return !more && seen < kRecordsPerWalk;
         }));
-    JD_CHECK_OK(judged);
+    JD_RETURN_IF_ERROR(judged);
     if (!more && seen < kRecordsPerWalk) next = 0;
     if (drop.first_counters.empty()) return {};
-    JD_CHECK_OK(leave_own_numbers(numbers));
+    JD_RETURN_IF_ERROR(leave_own_numbers(numbers));
     // The index first: an entry without its record would stay for ever.
     std::vector<std::string> free;
     free.reserve(numbers.size());
     for (auto& number : numbers) free.push_back(std::move(number.key));
-    JD_CHECK_OK(deps_.loader.erase(Table::client_numbers, free));
+    JD_RETURN_IF_ERROR(deps_.loader.erase(Table::client_numbers, free));
     const std::size_t count = drop.first_counters.size();
-    JD_CHECK_OK(change(std::move(drop)));
+    JD_RETURN_IF_ERROR(change(std::move(drop)));
     totals_.records += count;
     rows_since_compaction_ += numbers.size();
   }
@@ -408,7 +409,7 @@ Result<void> Sweeper::drop_tombstones(PartitionId partition) {
     drop.partition = partition;
     bool ended = true;
     Result<void> decoded;
-    JD_CHECK_OK(deps_.reader.scan(
+    JD_RETURN_IF_ERROR(deps_.reader.scan(
         Table::main, next.empty() ? first : next, end,
         [&](std::string_view key, std::string_view value) {
           const auto tombstone = store::decode_tombstone(value);
@@ -425,9 +426,9 @@ Result<void> Sweeper::drop_tombstones(PartitionId partition) {
           }
           return drop.keys.size() < kTombstonesPerChange && seen < kTombstonesPerWalk;
         }));
-    JD_CHECK_OK(decoded);
+    JD_RETURN_IF_ERROR(decoded);
     const std::size_t count = drop.keys.size();
-    if (count > 0) JD_CHECK_OK(change(std::move(drop)));
+    if (count > 0) JD_RETURN_IF_ERROR(change(std::move(drop)));
     totals_.tombstones += count;
     rows_since_compaction_ += count;
     if (ended) {
@@ -444,7 +445,7 @@ Result<void> Sweeper::close_idle_streams() {
     // Most partitions have none: look before a change is posted.
     const std::string prefix = store::running_stream_prefix(partition);
     bool any = false;
-    JD_CHECK_OK(
+    JD_RETURN_IF_ERROR(
         deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix), [&any](auto, auto) {
           any = true;
           return false;
@@ -454,7 +455,7 @@ Result<void> Sweeper::close_idle_streams() {
     close.partition = partition;
     close.idle_ms = options_.stream_idle.count();
     close.event_type = codec::kTextEnd;
-    JD_CHECK_OK(change(std::move(close)));
+    JD_RETURN_IF_ERROR(change(std::move(close)));
   }
   return {};
 }

@@ -59,7 +59,7 @@ Result<void> write_accepted(const std::string& directory, const AcceptedLoss& lo
     file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     if (!file.flush()) return failed("write", path);
   }
-  JD_CHECK_OK(sync_path(path + ".new"));
+  JD_RETURN_IF_ERROR(sync_path(path + ".new"));
   std::error_code error;
   fs::rename(path + ".new", path, error);
   if (error) return Error(Errc::storage, "cannot rename " + path + ": " + error.message());
@@ -73,7 +73,7 @@ Result<void> keep_beginning(const std::string& path, std::uint64_t bytes) {
   fs::copy_file(path, part, fs::copy_options::overwrite_existing, error);
   if (!error) fs::resize_file(part, bytes, error);
   if (error) return Error(Errc::storage, "cannot copy " + path + ": " + error.message());
-  JD_CHECK_OK(sync_path(part));
+  JD_RETURN_IF_ERROR(sync_path(part));
   fs::rename(part, path, error);
   if (error) return Error(Errc::storage, "cannot replace " + path + ": " + error.message());
   return {};
@@ -135,7 +135,7 @@ Result<void> erase_lost_numbers(OpenStore& store, PartitionId partition, std::ui
     JD_TRY(const ClientNumber number, decode_client_number(view(it->value())));
     if (number.counter <= last) continue;
     batch.Delete(numbers, it->key());
-    if (batch.Count() >= static_cast<int>(kEraseBatch)) JD_CHECK_OK(write());
+    if (batch.Count() >= static_cast<int>(kEraseBatch)) JD_RETURN_IF_ERROR(write());
   }
   if (!it->status().ok()) return to_error(it->status());
   return write();
@@ -151,7 +151,7 @@ Result<std::string> cut_logs(const std::string& directory, const StoreCheck& che
     loss.id_bound = std::max(loss.id_bound, (*before)->id_bound);
     loss.log_bytes = std::max(loss.log_bytes, (*before)->log_bytes);
   }
-  JD_CHECK_OK(write_accepted(directory, loss));
+  JD_RETURN_IF_ERROR(write_accepted(directory, loss));
   const std::string aside = fmt::format("{}/damaged-logs-{}", directory, now_seconds);
   std::error_code error;
   fs::create_directory(aside, error);
@@ -170,7 +170,7 @@ Result<std::string> cut_logs(const std::string& directory, const StoreCheck& che
     if (*number > check.good_to.log) {
       behind.push_back(entry.path());
     } else {
-      JD_CHECK_OK(keep_beginning(entry.path().string(), check.good_to.bytes));
+      JD_RETURN_IF_ERROR(keep_beginning(entry.path().string(), check.good_to.bytes));
     }
   }
   // The last first: what is there is always one beginning of what was there.
@@ -179,8 +179,8 @@ Result<std::string> cut_logs(const std::string& directory, const StoreCheck& che
     fs::remove(path, error);
     if (error) return Error(Errc::storage, "cannot move " + path.string() + ": " + error.message());
   }
-  JD_CHECK_OK(sync_path(aside));
-  JD_CHECK_OK(sync_path(directory));
+  JD_RETURN_IF_ERROR(sync_path(aside));
+  JD_RETURN_IF_ERROR(sync_path(directory));
   return aside;
 }
 
@@ -224,7 +224,7 @@ Result<DataLossRecord> raise_floor(OpenStore& store, std::uint16_t partitions,
   for (std::uint16_t i = 0; i < partitions; ++i) {
     JD_TRY(const PartitionState state, load_state(store, PartitionId{i}));
     JD_TRY(const std::uint64_t last, last_counter(store, PartitionId{i}));
-    JD_CHECK_OK(erase_lost_numbers(store, PartitionId{i}, last));
+    JD_RETURN_IF_ERROR(erase_lost_numbers(store, PartitionId{i}, last));
     highest = std::max(highest, state.id_bound);
     states.push_back(state);
   }

@@ -163,8 +163,8 @@ Result<std::unique_ptr<Database>> Database::open(const StoreOptions& options, Ra
   database->accept_data_loss_ = options.accept_data_loss;
   JD_TRY(database->open_, database->open_rocksdb());
   database->gate_.open();
-  JD_CHECK_OK(database->load_or_create_identity(options, random));
-  JD_CHECK_OK(database->settle_accepted_loss());
+  JD_RETURN_IF_ERROR(database->load_or_create_identity(options, random));
+  JD_RETURN_IF_ERROR(database->settle_accepted_loss());
   // Merging old rows can wait for a moment when senders leave the processor alone.
   database->options_.env->LowerThreadPoolCPUPriority(rocksdb::Env::Priority::LOW,
                                                      rocksdb::CpuPriority::kLow);
@@ -180,7 +180,7 @@ Database::Database() : faults_(std::make_shared<FaultWatch>()) {}
 Database::~Database() { stop_loading(); }
 
 Result<std::unique_ptr<OpenStore>> Database::open_rocksdb() {
-  JD_CHECK_OK(accept_or_refuse_damage());
+  JD_RETURN_IF_ERROR(accept_or_refuse_damage());
   // The manifest still names the logs that were cut.
   rocksdb::Options options = options_;
   JD_TRY(const auto accepted, find_accepted_loss(directory_));
@@ -231,7 +231,7 @@ Result<void> Database::settle_accepted_loss() {
   }
   JD_TRY(data_loss_,
          raise_floor(*open_, identity_.partitions, *accepted, SystemClock().wall_seconds()));
-  JD_CHECK_OK(sync(data_loss_.floor));
+  JD_RETURN_IF_ERROR(sync(data_loss_.floor));
   forget_accepted_loss(directory_);
   observe::log_error(
       "store",
@@ -305,7 +305,7 @@ Result<void> Database::load_or_create_identity(const StoreOptions& options, Rand
   identity_.fingerprint_seed = random.next_u64();
   rocksdb::WriteBatch batch;
   batch.Put(store_identity_key(), encode(identity_));
-  JD_CHECK_OK(write(batch));
+  JD_RETURN_IF_ERROR(write(batch));
   return sync();
 }
 
@@ -313,12 +313,12 @@ Result<void> Database::upgrade() {
   if (identity_.format == kStoreFormat) return {};
   // One write: a crash leaves the store in the old format or in the new one.
   rocksdb::WriteBatch batch;
-  JD_CHECK_OK(move_index_progress(*open_, identity_.partitions, batch));
+  JD_RETURN_IF_ERROR(move_index_progress(*open_, identity_.partitions, batch));
   Identity upgraded = identity_;
   upgraded.format = kStoreFormat;
   batch.Put(store_identity_key(), encode(upgraded));
-  JD_CHECK_OK(write(batch));
-  JD_CHECK_OK(sync());
+  JD_RETURN_IF_ERROR(write(batch));
+  JD_RETURN_IF_ERROR(sync());
   observe::log_info("store",
                     "the store was brought from format {} to {}; older versions of Jindou "
                     "do not open it any more",

@@ -17,11 +17,11 @@ constexpr std::chrono::seconds kReadersLeave{10};
 }  // namespace
 
 Result<void> Database::reopen() {
-  if (open_) JD_CHECK_OK(close_for_reopening());
+  if (open_) JD_RETURN_IF_ERROR(close_for_reopening());
   // What goes wrong from here on concerns the store that is being opened.
   faults_->clear();
   JD_TRY(auto opened, open_rocksdb());
-  JD_CHECK_OK(check_identity(*opened));
+  JD_RETURN_IF_ERROR(check_identity(*opened));
   open_ = std::move(opened);
   reopened_.fetch_add(1);
   gate_.open();
@@ -32,7 +32,7 @@ Result<void> Database::close_for_reopening() {
   // Reads need no room: do not close what could not be opened again.
   // The spare's room is wanted now.
   logs_->release();
-  if (!gate_.is_shut()) JD_CHECK_OK(probe_room(*options_.env->GetFileSystem(), directory_));
+  if (!gate_.is_shut()) JD_RETURN_IF_ERROR(probe_room(*options_.env->GetFileSystem(), directory_));
   gate_.shut();
   // A running compact() is inside and would stay for minutes.
   open_->db().DisableManualCompaction();

@@ -26,7 +26,7 @@ EmbeddedCommitLog::EmbeddedCommitLog(Database& database,
 EmbeddedCommitLog::~EmbeddedCommitLog() { stop(); }
 
 Result<void> EmbeddedCommitLog::open() {
-  JD_CHECK_OK(load_positions());
+  JD_RETURN_IF_ERROR(load_positions());
   recovery_ = std::make_unique<StoreRecovery>([this] { return database_.reopen(); },
                                               [this] {
                                                 const MutexLock lock(mutex_);
@@ -208,17 +208,17 @@ void EmbeddedCommitLog::finish_recovery() {
 }
 
 Result<void> EmbeddedCommitLog::restore() {
-  JD_CHECK_OK(load_positions());
+  JD_RETURN_IF_ERROR(load_positions());
   for (Suspect& suspect : suspects_) {
     auto& position = positions_[raw(suspect.partition)];
     // One further: the log had it.
     if (position != suspect.expected_position) continue;
-    JD_CHECK_OK(database_.write(suspect.batch));
+    JD_RETURN_IF_ERROR(database_.write(suspect.batch));
     ++position;
   }
   rocksdb::WriteBatch probe;
   probe.Put(store_identity_key() + "probe", slice(kProbeValue));
-  JD_CHECK_OK(database_.write(probe));
+  JD_RETURN_IF_ERROR(database_.write(probe));
   return database_.sync();
 }
 

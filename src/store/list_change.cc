@@ -69,10 +69,10 @@ Result<std::optional<ListChange>> load_list_change(Cursor& cursor, PartitionId p
   const std::string upper = after_prefix(list_change_prefix(partition, channel));
   for (bool found = cursor.seek(list_change_key(partition, channel, 1));
        found && cursor.key() < upper; found = cursor.next()) {
-    JD_CHECK_OK(append_part(cursor.value(), head.change.uids));
+    JD_RETURN_IF_ERROR(append_part(cursor.value(), head.change.uids));
     ++parts;
   }
-  JD_CHECK_OK(cursor.status());
+  JD_RETURN_IF_ERROR(cursor.status());
   if (head.parts != parts) return unreadable();
   return std::optional<ListChange>(std::move(head.change));
 }
@@ -87,7 +87,7 @@ Result<std::vector<std::pair<ChannelKey, std::optional<ListChange>>>> load_list_
     ChannelKey channel = channel_of_list_change_key(cursor->key());
     if (channels.empty() || channels.back() != channel) channels.push_back(std::move(channel));
   }
-  JD_CHECK_OK(cursor->status());
+  JD_RETURN_IF_ERROR(cursor->status());
   std::vector<std::pair<ChannelKey, std::optional<ListChange>>> changes;
   for (ChannelKey& channel : channels) {
     JD_TRY(auto change, load_list_change(*cursor, partition, channel));

@@ -21,7 +21,7 @@ Result<std::uint64_t> load_read_position(Cursor& cursor, PartitionId partition,
     position = seq;
     at = cursor.next();
   }
-  if (!at) JD_CHECK_OK(cursor.status());
+  if (!at) JD_RETURN_IF_ERROR(cursor.status());
   return position;
 }
 

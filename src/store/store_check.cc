@@ -315,9 +315,9 @@ Result<StoreCheck> Checker::run() {
     check_.copied_while_open =
         ::stat(mark_path.c_str(), &status) == 0 && status.st_ino != check_.mark->inode;
   }
-  JD_CHECK_OK(check_manifest(*manifest));
+  JD_RETURN_IF_ERROR(check_manifest(*manifest));
   check_tables();
-  JD_CHECK_OK(check_logs());
+  JD_RETURN_IF_ERROR(check_logs());
   return std::move(check_);
 }
 

@@ -58,7 +58,7 @@ Result<void> CursorKeeper::open() {
       change.partition = partition;
       change.notified_to = last;
       change.offline_to = last;
-      JD_CHECK_OK(core_.post_change(change, [answers](const Result<void>& done) {
+      JD_RETURN_IF_ERROR(core_.post_change(change, [answers](const Result<void>& done) {
         if (!done) answers->failed.store(true);
         answers->count.answered();
       }));

@@ -195,7 +195,7 @@ Result<void> MessageStream::await_durable(const std::vector<MessageId>& last_tak
     if (deps_.durable.covers(id)) continue;
     partition::AdvanceWebhook change;
     change.partition = partition_of(id);
-    JD_CHECK_OK(deps_.core.post_change(change, [answers](const Result<void>& done) {
+    JD_RETURN_IF_ERROR(deps_.core.post_change(change, [answers](const Result<void>& done) {
       if (!done) answers->failed.store(true);
       answers->count.answered();
     }));
@@ -451,7 +451,7 @@ Result<void> MessageStream::keep_house(const WebhookOptions& options) {
   next_housekeeping_ = now + kHousekeeping;
   deps_.cursors.flush(/*force=*/false);
   const auto cursor = deps_.reader.open_cursor(store::Table::main);
-  JD_CHECK_OK(outbox_.count_new(*cursor, kRecordsPerCount));
+  JD_RETURN_IF_ERROR(outbox_.count_new(*cursor, kRecordsPerCount));
   if (outbox_.backlog() > options.backlog_max) {
     JD_TRY(const std::uint64_t dropped, outbox_.drop_excess(*cursor, options.backlog_max));
     if (dropped > 0) {

@@ -67,7 +67,7 @@ Result<bool> Outbox::load_record(Part& part, store::Cursor& cursor) {
     // The position may be inside a record, which begins before it.
     found = cursor.seek_before(store::commit_record_key(part.id, part.position + 1));
     if (!found || !in_partition(cursor.key(), part.id)) {
-      JD_CHECK_OK(cursor.status());
+      JD_RETURN_IF_ERROR(cursor.status());
       found = cursor.seek(store::commit_record_key(part.id, part.position + 1));
     }
   }
@@ -80,7 +80,7 @@ Result<bool> Outbox::load_record(Part& part, store::Cursor& cursor) {
     while (part.record->entries[part.next].counter <= part.position) ++part.next;
     return true;
   }
-  JD_CHECK_OK(cursor.status());
+  JD_RETURN_IF_ERROR(cursor.status());
   return false;
 }
 
@@ -184,7 +184,7 @@ Result<void> Outbox::count_new(store::Cursor& cursor, std::size_t records_max) {
       JD_TRY(const auto record, record_at(cursor));
       if (!record.entries.empty()) count(part, record);
     }
-    JD_CHECK_OK(cursor.status());
+    JD_RETURN_IF_ERROR(cursor.status());
   }
   return {};
 }
@@ -223,7 +223,7 @@ Result<std::uint64_t> Outbox::drop_excess(store::Cursor& cursor, std::uint64_t m
 Result<std::uint64_t> last_listed(store::Cursor& cursor, PartitionId partition) {
   const bool found =
       cursor.seek_before(store::after_prefix(store::commit_record_prefix(partition)));
-  JD_CHECK_OK(cursor.status());
+  JD_RETURN_IF_ERROR(cursor.status());
   if (!found || !in_partition(cursor.key(), partition)) return std::uint64_t{0};
   JD_TRY(const auto record, record_at(cursor));
   return record.entries.empty() ? store::counter_of_commit_record_key(cursor.key())

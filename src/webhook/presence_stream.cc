@@ -78,8 +78,8 @@ void PresenceStream::add_to_record(partition::RecordPresenceEvent event) {
 
 Result<void> PresenceStream::recover() {
   for (std::uint16_t i = 0; i < deps_.partitions; ++i) {
-    JD_CHECK_OK(recover_changes(static_cast<PartitionId>(i)));
-    JD_CHECK_OK(recover_sessions(static_cast<PartitionId>(i)));
+    JD_RETURN_IF_ERROR(recover_changes(static_cast<PartitionId>(i)));
+    JD_RETURN_IF_ERROR(recover_sessions(static_cast<PartitionId>(i)));
   }
   std::stable_sort(pending_.begin(), pending_.end(),
                    [](const Pending& a, const Pending& b) { return a.at_seconds < b.at_seconds; });
@@ -107,11 +107,11 @@ Result<void> PresenceStream::recover_changes(PartitionId partition) {
 Result<void> PresenceStream::recover_sessions(PartitionId partition) {
   const std::string prefix = store::online_session_prefix(partition);
   std::vector<store::OnlineSession> sessions;
-  JD_CHECK_OK(deps_.reader.scan(store::Table::main, prefix, store::after_prefix(prefix),
-                                [&](std::string_view key, std::string_view) {
-                                  sessions.push_back(store::online_session_of_key(key));
-                                  return true;
-                                }));
+  JD_RETURN_IF_ERROR(deps_.reader.scan(store::Table::main, prefix, store::after_prefix(prefix),
+                                       [&](std::string_view key, std::string_view) {
+                                         sessions.push_back(store::online_session_of_key(key));
+                                         return true;
+                                       }));
   // All sessions of a user are in one partition and, in key order, beside each other.
   for (std::size_t i = 0; i < sessions.size(); ++i) {
     const store::OnlineSession& gone = sessions[i];

@@ -56,11 +56,11 @@ StreamDeps Webhook::stream_deps(Event event) {
 Result<void> Webhook::start() {
   const auto options = deps_.options();
   if (options->wants(Event::notify) || options->wants(Event::offline)) {
-    JD_CHECK_OK(cursors_.open());
+    JD_RETURN_IF_ERROR(cursors_.open());
   }
   if (options->wants(Event::online_status)) {
     const MutexLock lock(mutex_);
-    JD_CHECK_OK(presence_->recover());
+    JD_RETURN_IF_ERROR(presence_->recover());
     presence_ready_ = true;
   }
   refresh();

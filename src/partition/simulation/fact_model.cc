@@ -189,11 +189,11 @@ void FactModel::begin(const Change& change, const SharedOutcome& outcome) {
 Result<FactModel::Rows> FactModel::load(const store::Reader& reader, const Fact& fact) {
   Rows rows;
   for (const auto& prefix : fact.prefixes) {
-    JD_CHECK_OK(reader.scan(store::Table::main, prefix, store::after_prefix(prefix),
-                            [&rows](std::string_view key, std::string_view value) {
-                              rows.emplace(key, value);
-                              return true;
-                            }));
+    JD_RETURN_IF_ERROR(reader.scan(store::Table::main, prefix, store::after_prefix(prefix),
+                                   [&rows](std::string_view key, std::string_view value) {
+                                     rows.emplace(key, value);
+                                     return true;
+                                   }));
   }
   if (fact.is_channel) {
     const Rows records = std::exchange(rows, {});
