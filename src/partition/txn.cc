@@ -52,6 +52,7 @@ Txn::SavePoint Txn::save() {
   point.expected_bytes_ = expected_bytes_;
   point.undo_ = undo_.size();
   point.messages_ = messages_;
+  point.needs_state_ = needs_state_;
   point.record_ = record_.mark();
   return point;
 }
@@ -65,6 +66,7 @@ void Txn::roll_back(const SavePoint& point) {
   after_commit_.resize(point.after_commit_);
   expected_bytes_ = point.expected_bytes_;
   messages_ = point.messages_;
+  needs_state_ = point.needs_state_;
   record_.cut(point.record_);
   --save_points_;
 }
@@ -75,6 +77,11 @@ void Txn::keep(const SavePoint& point) {
   expect_ok(batch_.PopSavePoint());
   // An outer save point may still want them.
   if (--save_points_ == 0) undo_.clear();
+}
+
+rocksdb::WriteBatch Txn::take_batch() {
+  JD_ASSERT(save_points_ == 0);
+  return std::move(batch_);
 }
 
 void Txn::release(const Result<void>& committed, InboxDirectory& inboxes, EffectSink& sink) {

@@ -93,6 +93,7 @@ class Txn {
     std::size_t expected_bytes_ = 0;
     std::size_t undo_ = 0;
     std::uint32_t messages_ = 0;
+    bool needs_state_ = false;
     store::CommitRecordBuilder::Mark record_;
   };
   SavePoint save();
@@ -100,11 +101,13 @@ class Txn {
   void roll_back(const SavePoint& point);
   // Forgets the save point; what was done stays.
   void keep(const SavePoint& point);
+  // Whether what is done now may be taken back: only then it is worth remembering how.
+  bool undoable() const { return save_points_ > 0; }
   // How memory that follows what was written is put back; run in reverse order. Nothing without a
   // save point.
   template <class Work>
   void undo(Work&& work) {
-    if (save_points_ > 0) undo_.emplace_back(std::forward<Work>(work));
+    if (undoable()) undo_.emplace_back(std::forward<Work>(work));
   }
 
   // Closes it: adds the commit record under `record_key`, which is asked for the counter of its
@@ -115,7 +118,10 @@ class Txn {
     const auto key = record_key(record_.first_counter());
     put(key, record_.take());
   }
-  rocksdb::WriteBatch take_batch() { return std::move(batch_); }
+  // No save point may be left.
+  rocksdb::WriteBatch take_batch();
+  // As they are now.
+  const std::string& rows() const { return batch_.Data(); }
   // Tells everybody, on a thread of the log.
   void release(const Result<void>& committed, InboxDirectory& inboxes, EffectSink& sink);
 

@@ -134,10 +134,20 @@ TEST_F(TxnTest, SavePointsNest) {
   EXPECT_EQ(close().effects, 0U);
 }
 
+TEST_F(TxnTest, ThatTheStateHasChangedIsTakenBackToo) {
+  const auto point = txn_.save();
+  txn_.need_state();
+  EXPECT_TRUE(txn_.writes());
+  txn_.roll_back(point);
+  EXPECT_FALSE(txn_.writes());
+}
+
 TEST_F(TxnTest, WithoutASavePointNothingIsRememberedForUndoing) {
   bool undone = false;
+  EXPECT_FALSE(txn_.undoable());
   txn_.undo([&undone] { undone = true; });
   const auto point = txn_.save();
+  EXPECT_TRUE(txn_.undoable());
   txn_.roll_back(point);
   EXPECT_FALSE(undone);
 }
