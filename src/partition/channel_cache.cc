@@ -137,9 +137,9 @@ void ChannelCache::evict() {
   }
 }
 
-void ChannelCache::set_flags(CachedChannel& channel, const ChannelFlags& flags) {
+void ChannelCache::set_flags(CachedChannel& channel, const ChannelFlags& flags, Txn& txn) {
   store::ChannelRecord& record = channel.record;
-  if (record.flags.disband != flags.disband) record.disband_changed_at_ns = stamps_.next_ns();
+  if (record.flags.disband != flags.disband) record.disband_changed_at_ns = stamps_.next_ns(txn);
   record.flags = flags;
 }
 

@@ -93,7 +93,7 @@ class ChannelCache {
   // A change of the channel is in the commit: it stays in memory until that is durable.
   void touch(CachedChannel& channel, const Txn& txn);
   // The one way to change them: the record follows with put_record().
-  void set_flags(CachedChannel& channel, const ChannelFlags& flags);
+  void set_flags(CachedChannel& channel, const ChannelFlags& flags, Txn& txn);
   // Writes the record; one that was not there is created.
   void put_record(CachedChannel& channel, Txn& txn);
   // A list as it is to be: rows and the set follow. Tells who came and who went.

@@ -62,7 +62,7 @@ Result<void> ClientNumberIndex::open() {
                                       number.payload = entry.payload;
                                       number.timestamp = record->timestamp;
                                       number.idempotent = entry.idempotent;
-                                      insert(entry.fingerprint, number);
+                                      add(entry.fingerprint, number);
                                     }
                                     return true;
                                   }));
@@ -86,7 +86,23 @@ Result<std::optional<store::ClientNumber>> ClientNumberIndex::find(
 }
 
 void ClientNumberIndex::insert(const store::Fingerprint& fingerprint,
-                               const store::ClientNumber& number) {
+                               const store::ClientNumber& number, Txn& txn) {
+  if (txn.undoable()) {
+    // Between commands a generation may be frozen, but never before a command is kept or taken
+    // back.
+    const auto known = recent_.find(fingerprint);
+    auto before = known != recent_.end() ? std::optional(known->second) : std::nullopt;
+    txn.undo([this, fingerprint, before, last_counter = recent_last_counter_] {
+      recent_.erase(fingerprint);
+      if (before) recent_.emplace(fingerprint, *before);
+      recent_last_counter_ = last_counter;
+    });
+  }
+  add(fingerprint, number);
+}
+
+void ClientNumberIndex::add(const store::Fingerprint& fingerprint,
+                            const store::ClientNumber& number) {
   if (recent_.empty()) recent_.reserve(generation_entries_);
   recent_.insert_or_assign(fingerprint, number);
   recent_last_counter_ = number.counter;

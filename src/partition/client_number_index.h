@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "model/ids.h"
 #include "partition/number_filter.h"
+#include "partition/txn.h"
 #include "store/bulk_loader.h"
 #include "store/fingerprint.h"
 #include "store/reader.h"
@@ -39,7 +40,8 @@ class ClientNumberIndex {
   // Empty when the number was never used. Errors: storage. May read the disk.
   Result<std::optional<store::ClientNumber>> find(const store::Fingerprint& fingerprint) const;
 
-  void insert(const store::Fingerprint& fingerprint, const store::ClientNumber& number);
+  // Of a message in the commit.
+  void insert(const store::Fingerprint& fingerprint, const store::ClientNumber& number, Txn& txn);
 
   // Continues the filter's way through the table. Freezes a full generation and, once everything in
   // it is durable, starts its load. `evaluated` is the position of the last commit built, `durable`
@@ -55,6 +57,7 @@ class ClientNumberIndex {
       boost::unordered_flat_map<store::Fingerprint, store::ClientNumber, store::FingerprintHash>;
   enum class LoadState : int { running, done, failed };
 
+  void add(const store::Fingerprint& fingerprint, const store::ClientNumber& number);
   void start_load();
   void fill_filter();
 

@@ -117,7 +117,7 @@ void ConversationChanges::change(CachedChannel& channel, const std::string& uid,
                         command.operation == What::remove && wanted.deleted_to == 0;
   ConversationRecord& put = deps_.conversations.put(channel, uid, wanted, txn);
   if (existed) put.created_at = before.created_at;
-  if (vanishes) deps_.conversations.leave_tombstone(channel.conversations[uid]);
+  if (vanishes) deps_.conversations.leave_tombstone(channel.conversations[uid], txn);
 }
 
 Result<void> ConversationChanges::activate(CachedChannel& channel,
@@ -137,7 +137,7 @@ Result<void> ConversationChanges::activate(CachedChannel& channel,
   for (const ListSlice& share : shares) deps_.slices.take_share(channel, share, txn);
   // Nothing that a sync tells: the version stays.
   for (const auto& uid : uids) {
-    channel.conversations[uid].record->activated_at_ns = deps_.stamps.next_ns();
+    channel.conversations[uid].record->activated_at_ns = deps_.stamps.next_ns(txn);
     deps_.conversations.mark(channel, uid, txn);
   }
   return {};

@@ -68,7 +68,7 @@ CachedConversation* Conversations::find(const ChannelKey& channel, std::string_v
 ConversationRecord& Conversations::put(CachedChannel& channel, std::string_view uid,
                                        ConversationRecord record, Txn& txn) {
   record.created_at = clock_.wall_seconds();
-  record.updated_at_ns = stamps_.next_ns();
+  record.updated_at_ns = stamps_.next_ns(txn);
   auto& cached = channel.conversations[std::string(uid)];
   cached.record = record;
   mark(channel, uid, txn);
@@ -85,8 +85,8 @@ void Conversations::mark(CachedChannel& channel, std::string_view uid, Txn& txn)
   txn.expect_bytes(conversation_bytes_at_most(channel.key.id, uid));
 }
 
-void Conversations::leave_tombstone(CachedConversation& cached) {
-  cached.deleted_at_ns = stamps_.next_ns();
+void Conversations::leave_tombstone(CachedConversation& cached, Txn& txn) {
+  cached.deleted_at_ns = stamps_.next_ns(txn);
   cached.tombstone_dirty = true;
 }
 
@@ -94,7 +94,7 @@ void Conversations::erase(CachedChannel& channel, std::string_view uid, Txn& txn
   const auto [it, unknown] = channel.conversations.try_emplace(std::string(uid));
   CachedConversation& cached = it->second;
   if ((unknown || cached.record) && has_conversations(channel.key.type)) {
-    leave_tombstone(cached);
+    leave_tombstone(cached, txn);
   }
   cached.record.reset();
   mark(channel, uid, txn);

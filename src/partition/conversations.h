@@ -54,7 +54,7 @@ class Conversations {
   // One that is loaded was changed.
   void mark(CachedChannel& channel, std::string_view uid, Txn& txn);
   // The user's devices hear that it is gone, though its row stays; with put() or mark().
-  void leave_tombstone(CachedConversation& cached);
+  void leave_tombstone(CachedConversation& cached, Txn& txn);
   // Leaves a tombstone, unless the user is known to have none of it.
   void erase(CachedChannel& channel, std::string_view uid, Txn& txn);
   // Of those who joined, whose rows are loaded: nothing before counts as unread. One that was there

@@ -16,8 +16,13 @@ class IdReservation {
   // Ids up to `bound` may have been given out to messages that were never stored.
   void open(std::uint64_t bound) { last_ = bound_ = bound; }
 
-  // The commit carries the reservation, so it is durable before the id is shown to anybody.
+  // The commit carries the reservation, so it is durable before the id is shown to anybody. One
+  // that is taken back was shown to nobody, and is given out again.
   std::uint64_t next(Txn& txn) {
+    txn.undo([this, last = last_, bound = bound_] {
+      last_ = last;
+      bound_ = bound;
+    });
     ++last_;
     if (last_ > bound_) {
       constexpr std::uint64_t kBlock = 65536;

@@ -169,7 +169,7 @@ bool ListJobs::gather(ListJob& job, Txn& txn) {
 void ListJobs::decide(ListJob& job, Txn& txn) {
   CachedChannel& channel = *job.channel;
   ListChange& change = job.change;
-  if (job.flags) channels_.set_flags(channel, *job.flags);
+  if (job.flags) channels_.set_flags(channel, *job.flags, txn);
   channels_.put_record(channel, txn);
   if (change.kind != Kind::dissolve) {
     const CachedChannel* const commands = channels_.find(store::command_log_of(channel.key));

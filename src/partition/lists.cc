@@ -38,7 +38,7 @@ Result<void> Lists::evaluate(const UpsertChannel& command, Txn& txn) {
     JD_RETURN_IF_ERROR(
         prepare_change(*channel, MemberList::subscribers, operation, command.subscribers, txn));
   }
-  channels_.set_flags(*channel, command.flags);
+  channels_.set_flags(*channel, command.flags, txn);
   channels_.put_record(*channel, txn);
   if (lists) change(*channel, MemberList::subscribers, operation, command.subscribers, txn);
   return {};
@@ -80,7 +80,7 @@ Result<void> Lists::evaluate(const DeleteChannel& command, Txn& txn) {
   log_.clear(of_commands, txn);
   ChannelFlags flags = channel->record.flags;
   flags.disband = true;
-  channels_.set_flags(*channel, flags);
+  channels_.set_flags(*channel, flags, txn);
   // Whoever brings the channel back begins with the defaults.
   channel->record.retention_seconds.reset();
   channel->record.retention_count.reset();

@@ -41,7 +41,7 @@ Sending::Sending(PartitionId partition, const Deps& deps, const Options& options
 
 Result<SendResult> Sending::evaluate(SendCommand& command, Txn& txn) {
   Prepared prepared;
-  prepared.stamp_ns = deps_.stamps.next_ns();
+  prepared.stamp_ns = deps_.stamps.next_ns(txn);
   // People see the wall clock's time, whatever has become of it.
   prepared.now = std::min(deps_.clock.wall_ns(), prepared.stamp_ns) / 1'000'000'000;
   JD_RETURN_IF_ERROR(deps_.receivers.resolve_agent_channel(command.channel));
@@ -184,7 +184,7 @@ void Sending::remember(const Message& message, bool idempotent, const Prepared& 
   number.payload = entry.payload;
   number.timestamp = prepared.now;
   number.idempotent = idempotent;
-  deps_.index.insert(entry.fingerprint, number);
+  deps_.index.insert(entry.fingerprint, number, txn);
 }
 
 }  // namespace jindou::partition

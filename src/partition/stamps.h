@@ -23,12 +23,15 @@ class Stamps {
     last_ns_ = std::max(last_ns_, bound_ns);
     announce();
   }
-  std::int64_t next_ns() {
+  // One that is taken back was shown to nobody.
+  std::int64_t next_ns(Txn& txn) {
+    txn.undo([this, before = last_ns_] { last_ns_ = before; });
     last_ns_ = std::max(horizon_.now_ns(), last_ns_ + 1);
     return last_ns_;
   }
   // Stamps need not wait for what is reserved. Cannot fail.
   Result<void> evaluate(const ReserveTime& command, Txn& txn) {
+    txn.undo([this, before = reserved_ns_] { reserved_ns_ = before; });
     reserved_ns_ = std::max(reserved_ns_, command.until_ns);
     txn.need_state();
     return {};
