@@ -101,8 +101,23 @@ Result<UidSet*> ChannelCache::load_list_for_change(CachedChannel& channel, Membe
   return set.get();
 }
 
-void ChannelCache::touch(CachedChannel& channel, const Txn& txn) {
-  channel.touched_position = txn.position();
+void ChannelCache::remember_all(CachedChannel& channel, Txn& txn) {
+  txn.undo([&channel, exists = channel.exists, record = channel.record, last_seq = channel.last_seq,
+            named_users_known = channel.named_users_known, list_job = channel.list_job] {
+    channel.exists = exists;
+    channel.record = record;
+    channel.last_seq = last_seq;
+    // They may have been dropped meanwhile.
+    channel.named_users_known = channel.named_users_known && named_users_known;
+    channel.list_job = list_job;
+  });
+}
+
+void ChannelCache::touch(CachedChannel& channel, Txn& txn) {
+  if (channel.touched_position != txn.position()) {
+    txn.undo([&channel, before = channel.touched_position] { channel.touched_position = before; });
+    channel.touched_position = txn.position();
+  }
   channel.last_used = ++use_tick_;
   weigh(channel);
 }
@@ -138,6 +153,7 @@ void ChannelCache::evict() {
 }
 
 void ChannelCache::set_flags(CachedChannel& channel, const ChannelFlags& flags, Txn& txn) {
+  remember(channel, txn);
   store::ChannelRecord& record = channel.record;
   if (record.flags.disband != flags.disband) record.disband_changed_at_ns = stamps_.next_ns(txn);
   record.flags = flags;
@@ -145,6 +161,7 @@ void ChannelCache::set_flags(CachedChannel& channel, const ChannelFlags& flags, 
 
 void ChannelCache::put_record(CachedChannel& channel, Txn& txn) {
   if (!channel.exists) {
+    remember(channel, txn);
     channel.exists = true;
     channel.record.created_at = clock_.wall_seconds();
   }
@@ -176,6 +193,7 @@ ChannelCache::Membership ChannelCache::change_members(CachedChannel& channel, Me
     }
   }
   if (!membership.removed.empty() || !membership.added.empty()) {
+    if (txn.undoable()) remember_list(channel, list, membership, txn);
     channel.lists_position = txn.position();
   }
   for (const auto& uid : membership.removed) {
@@ -186,6 +204,30 @@ ChannelCache::Membership ChannelCache::change_members(CachedChannel& channel, Me
   }
   weigh(channel);
   return membership;
+}
+
+void ChannelCache::remember_list(CachedChannel& channel, MemberList list, const Membership& change,
+                                 Txn& txn) {
+  txn.undo([this, &channel, list, change, before = channel.lists_position] {
+    UidSet& set = *channel.list(list);
+    for (const auto& uid : change.added) set.erase(uid);
+    set.insert(change.removed.begin(), change.removed.end());
+    channel.lists_position = before;
+    weigh(channel);
+  });
+}
+
+void ChannelCache::note_deleted(CachedChannel& channel, std::uint64_t seq, Txn& txn) {
+  const auto known = channel.deleted_lately.find(seq);
+  if (txn.undoable()) {
+    auto before =
+        known != channel.deleted_lately.end() ? std::optional(known->second) : std::nullopt;
+    txn.undo([&channel, seq, before] {
+      channel.deleted_lately.erase(seq);
+      if (before) channel.deleted_lately.emplace(seq, *before);
+    });
+  }
+  channel.deleted_lately.insert_or_assign(seq, txn.position());
 }
 
 void ChannelCache::clear() {

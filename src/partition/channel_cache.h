@@ -91,7 +91,12 @@ class ChannelCache {
   Result<UidSet*> load_list_for_change(CachedChannel& channel, MemberList list);
 
   // A change of the channel is in the commit: it stays in memory until that is durable.
-  void touch(CachedChannel& channel, const Txn& txn);
+  void touch(CachedChannel& channel, Txn& txn);
+  // Before a change of its record, its last seq, what is known of its users or which job it has:
+  // how all of it is put back when the command is taken back. Costs nothing without a save point.
+  static void remember(CachedChannel& channel, Txn& txn) {
+    if (txn.undoable()) remember_all(channel, txn);
+  }
   // The one way to change them: the record follows with put_record().
   void set_flags(CachedChannel& channel, const ChannelFlags& flags, Txn& txn);
   // Writes the record; one that was not there is created.
@@ -106,6 +111,8 @@ class ChannelCache {
                             const std::vector<std::string>& uids, Txn& txn);
   // Brings the channel's weight in line with what it holds: lists and conversations.
   void weigh(CachedChannel& channel);
+  // A message is deleted by the commit.
+  static void note_deleted(CachedChannel& channel, std::uint64_t seq, Txn& txn);
 
   // Commits up to this position are in the store.
   void set_durable(std::uint64_t position) { durable_ = position; }
@@ -116,6 +123,10 @@ class ChannelCache {
   void clear();
 
  private:
+  static void remember_all(CachedChannel& channel, Txn& txn);
+  // How a list is put back that is about to change so.
+  void remember_list(CachedChannel& channel, MemberList list, const Membership& change, Txn& txn);
+
   PartitionId partition_;
   const store::Reader& reader_;
   const Clock& clock_;

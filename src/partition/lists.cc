@@ -81,7 +81,7 @@ Result<void> Lists::evaluate(const DeleteChannel& command, Txn& txn) {
   ChannelFlags flags = channel->record.flags;
   flags.disband = true;
   channels_.set_flags(*channel, flags, txn);
-  // Whoever brings the channel back begins with the defaults.
+  // Whoever brings the channel back begins with the defaults; set_flags() has remembered all of it.
   channel->record.retention_seconds.reset();
   channel->record.retention_count.reset();
   if (long_change) {

@@ -43,6 +43,7 @@ void MessageLog::note(store::EntryKind kind, const ChannelKey& log, std::uint64_
 }
 
 MessageSeq MessageLog::next_seq(CachedChannel& log, Txn& txn) {
+  ChannelCache::remember(log, txn);
   if (log.last_seq < seq_floor_) {
     store::GapRecord skipped;
     skipped.seqs = seq_floor_ - log.last_seq;
@@ -89,6 +90,7 @@ void MessageLog::append(Message& message, const ChannelKey& log, CachedChannel* 
     }
     txn.put(store::gap_key(partition_, log, message.seq), store::encode(gap));
     if (!channel->record.has_gaps) {
+      ChannelCache::remember(*channel, txn);
       channel->record.has_gaps = true;
       channels_.put_record(*channel, txn);
     }
@@ -134,6 +136,7 @@ void MessageLog::clear(const Clearing& clearing, Txn& txn) {
     txn.erase_range(store::gap_key(partition_, log.key, first),
                     store::gap_key(partition_, log.key, behind));
   }
+  ChannelCache::remember(log, txn);
   log.record.cleared_to = up_to;
   channels_.put_record(log, txn);
   note(store::EntryKind::clearing, log.key, up_to, txn);
@@ -165,6 +168,7 @@ Result<void> MessageLog::evaluate(const DeleteMessages& change, Txn& txn) {
     if (any) with_events.push_back(seq);
   }
   // No seq is given twice, also when the last message is among the deleted ones.
+  ChannelCache::remember(*channel, txn);
   channel->record.has_gaps = true;
   channel->record.seq_floor = channel->last_seq;
   channels_.put_record(*channel, txn);
@@ -173,7 +177,7 @@ Result<void> MessageLog::evaluate(const DeleteMessages& change, Txn& txn) {
       [durable = channels_.durable()](const auto& deleted) { return deleted.second <= durable; });
   for (const std::uint64_t seq : with_events) lanes_.erase(key, seq, seq, txn);
   for (const std::uint64_t seq : seqs) {
-    channel->deleted_lately.insert_or_assign(seq, txn.position());
+    ChannelCache::note_deleted(*channel, seq, txn);
     txn.erase(store::message_key(partition_, key, static_cast<MessageSeq>(seq)));
     txn.put(store::gap_key(partition_, key, static_cast<MessageSeq>(seq)),
             store::encode(store::GapRecord()));
@@ -185,6 +189,7 @@ Result<void> MessageLog::evaluate(const DeleteMessages& change, Txn& txn) {
 Result<void> MessageLog::evaluate(const SetRetention& change, Txn& txn) {
   JD_TRY(CachedChannel * channel, channels_.load(change.channel));
   JD_RETURN_IF_ERROR(check_not_disbanded(*channel));
+  ChannelCache::remember(*channel, txn);
   channel->record.retention_seconds = change.max_age_seconds;
   channel->record.retention_count = change.max_count;
   channels_.put_record(*channel, txn);
@@ -218,6 +223,7 @@ Result<void> MessageLog::evaluate(const ReclaimExpired& change, Txn& txn) {
     txn.erase(*key);
     const std::uint64_t seq = raw(expiry.seq);
     if (seq <= log->record.cleared_to) continue;
+    ChannelCache::remember(*log, txn);
     const bool last = seq == log->last_seq && log->record.seq_floor < seq;
     if (last) log->record.seq_floor = seq;
     if (last || !log->record.has_gaps) {

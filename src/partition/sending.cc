@@ -130,6 +130,7 @@ SendResult Sending::accept(SendCommand& command, Prepared& prepared, bool target
   if (stored && channel != nullptr) {
     if (!channel->named_users_known) {
       for (const auto& uid : prepared.unopened) deps_.conversations.put(*channel, uid, {}, txn);
+      ChannelCache::remember(*channel, txn);
       channel->named_users_known = has_conversations(channel->key.type);
     }
     deps_.slices.take_share(*channel, prepared.share, txn);
