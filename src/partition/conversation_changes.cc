@@ -137,8 +137,7 @@ Result<void> ConversationChanges::activate(CachedChannel& channel,
   for (const ListSlice& share : shares) deps_.slices.take_share(channel, share, txn);
   // Nothing that a sync tells: the version stays.
   for (const auto& uid : uids) {
-    channel.conversations[uid].record->activated_at_ns = deps_.stamps.next_ns(txn);
-    deps_.conversations.mark(channel, uid, txn);
+    deps_.conversations.change(channel, uid, txn).activated_at_ns = deps_.stamps.next_ns(txn);
   }
   return {};
 }
@@ -156,7 +155,7 @@ Result<void> ConversationChanges::evaluate(const AdvanceCommandPosition& command
   JD_RETURN_IF_ERROR(deps_.conversations.load(*channel, command.uid));
   JD_TRY(const ListSlice share, deps_.slices.prepare_share(*channel, command.uid));
   deps_.slices.take_share(*channel, share, txn);
-  JD_TRY(ConversationRecord * record, deps_.conversations.load(*channel, command.uid));
+  JD_TRY(const ConversationRecord* record, deps_.conversations.load(*channel, command.uid));
   if (record == nullptr) return {};
   const std::uint64_t seq = std::min(command.seq, log->last_seq);
   if (seq <= record->command_read_to) return {};
@@ -165,8 +164,7 @@ Result<void> ConversationChanges::evaluate(const AdvanceCommandPosition& command
     deps_.conversations.erase(*channel, command.uid, txn);
     return {};
   }
-  record->command_read_to = seq;
-  deps_.conversations.mark(*channel, command.uid, txn);
+  deps_.conversations.change(*channel, command.uid, txn).command_read_to = seq;
   return {};
 }
 
@@ -185,29 +183,26 @@ Result<void> ConversationChanges::evaluate(const RecordCommandSync& command, Txn
 }
 
 Result<void> ConversationChanges::evaluate(const DropTombstones& command, Txn& txn) {
-  struct Old {
-    const std::string* key;
-    CachedConversation* cached;
-  };
-  std::vector<Old> old;
+  std::vector<const std::string*> old;
   for (const auto& key : command.keys) {
-    CachedConversation* const cached = deps_.conversations.find(
-        store::channel_of_tombstone_key(key), store::uid_of_tombstone_key(key));
-    JD_TRY(const std::int64_t lost_at, load_lost_at(key, cached));
-    if (lost_at != 0 && lost_at <= command.up_to_ns) old.push_back({&key, cached});
+    JD_TRY(const std::int64_t lost_at, load_lost_at(key));
+    if (lost_at != 0 && lost_at <= command.up_to_ns) old.push_back(&key);
   }
   if (old.empty()) return {};
+  txn.undo([this, before = dropped_] { dropped_ = before; });
   dropped_.deleted_at_ns = std::max(dropped_.deleted_at_ns, command.up_to_ns);
   txn.put(store::tombstones_dropped_key(partition_), store::encode(dropped_));
-  for (const auto& [key, cached] : old) {
+  for (const std::string* const key : old) {
     txn.erase(*key);
-    if (cached != nullptr) cached->deleted_at_ns = 0;
+    deps_.conversations.forget_lost(store::channel_of_tombstone_key(*key),
+                                    store::uid_of_tombstone_key(*key), txn);
   }
   return {};
 }
 
-Result<std::int64_t> ConversationChanges::load_lost_at(const std::string& key,
-                                                       const CachedConversation* cached) const {
+Result<std::int64_t> ConversationChanges::load_lost_at(const std::string& key) const {
+  const CachedConversation* const cached = deps_.conversations.find(
+      store::channel_of_tombstone_key(key), store::uid_of_tombstone_key(key));
   // Just lost once more: the store may not know of it yet.
   if (cached != nullptr && cached->deleted_at_ns != 0) return cached->deleted_at_ns;
   std::string value;

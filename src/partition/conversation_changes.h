@@ -51,7 +51,7 @@ class ConversationChanges {
   void change(CachedChannel& channel, const std::string& uid,
               const store::ConversationRecord* known, const ChangeConversation& command, Txn& txn);
   // When the conversation of a tombstone was lost; 0: there is none. Errors: storage.
-  Result<std::int64_t> load_lost_at(const std::string& key, const CachedConversation* cached) const;
+  Result<std::int64_t> load_lost_at(const std::string& key) const;
 
   PartitionId partition_;
   Deps deps_;

@@ -69,10 +69,54 @@ ConversationRecord& Conversations::put(CachedChannel& channel, std::string_view 
                                        ConversationRecord record, Txn& txn) {
   record.created_at = clock_.wall_seconds();
   record.updated_at_ns = stamps_.next_ns(txn);
+  remember(channel, uid, txn);
   auto& cached = channel.conversations[std::string(uid)];
   cached.record = record;
   mark(channel, uid, txn);
   return *cached.record;
+}
+
+ConversationRecord& Conversations::change(CachedChannel& channel, std::string_view uid, Txn& txn) {
+  remember(channel, uid, txn);
+  mark(channel, uid, txn);
+  return *channel.conversations.find(uid)->second.record;
+}
+
+void Conversations::follow(CachedChannel& channel, std::string_view sender, std::uint64_t seq,
+                           bool expires, Txn& txn) {
+  const auto it = channel.conversations.find(sender);
+  if (it == channel.conversations.end() || !it->second.record) return;
+  remember(channel, sender, txn);
+  ConversationRecord& view = *it->second.record;
+  const bool implied = view.own_messages_follow && !expires &&
+                       store::is_implied(it->second.written_read_to, view.read_to, seq);
+  view.read_to = seq;
+  it->second.position = txn.position();
+  if (implied) return;
+  view.own_messages_follow = true;
+  mark(channel, sender, txn);
+}
+
+void Conversations::forget_lost(const ChannelKey& channel, std::string_view uid, Txn& txn) {
+  CachedChannel* const cached = channels_.find(channel);
+  if (cached == nullptr) return;
+  const auto it = cached->conversations.find(uid);
+  if (it == cached->conversations.end()) return;
+  remember(*cached, uid, txn);
+  it->second.deleted_at_ns = 0;
+}
+
+void Conversations::remember(CachedChannel& channel, std::string_view uid, Txn& txn) {
+  if (!txn.undoable()) return;
+  const auto it = channel.conversations.find(uid);
+  auto before = it != channel.conversations.end() ? std::optional(it->second) : std::nullopt;
+  txn.undo([&channel, uid = std::string(uid), before = std::move(before)] {
+    if (before) {
+      channel.conversations.insert_or_assign(uid, *before);
+    } else {
+      channel.conversations.erase(uid);
+    }
+  });
 }
 
 void Conversations::mark(CachedChannel& channel, std::string_view uid, Txn& txn) {
@@ -82,6 +126,7 @@ void Conversations::mark(CachedChannel& channel, std::string_view uid, Txn& txn)
   if (it->second.dirty) return;
   it->second.dirty = true;
   changed_.emplace_back(&channel, std::string(uid));
+  txn.undo([this] { changed_.pop_back(); });
   txn.expect_bytes(conversation_bytes_at_most(channel.key.id, uid));
 }
 
@@ -91,6 +136,7 @@ void Conversations::leave_tombstone(CachedConversation& cached, Txn& txn) {
 }
 
 void Conversations::erase(CachedChannel& channel, std::string_view uid, Txn& txn) {
+  remember(channel, uid, txn);
   const auto [it, unknown] = channel.conversations.try_emplace(std::string(uid));
   CachedConversation& cached = it->second;
   if ((unknown || cached.record) && has_conversations(channel.key.type)) {

@@ -51,9 +51,14 @@ class Conversations {
   // A new one, in place of what may be there; its time stamps are filled in.
   store::ConversationRecord& put(CachedChannel& channel, std::string_view uid,
                                  store::ConversationRecord record, Txn& txn);
-  // One that is loaded was changed.
-  void mark(CachedChannel& channel, std::string_view uid, Txn& txn);
-  // The user's devices hear that it is gone, though its row stays; with put() or mark().
+  // One that is there, for changing it. Valid until the next call.
+  store::ConversationRecord& change(CachedChannel& channel, std::string_view uid, Txn& txn);
+  // The sender's own message moves it. `seq`: of the message; `expires`: not for ever.
+  void follow(CachedChannel& channel, std::string_view sender, std::uint64_t seq, bool expires,
+              Txn& txn);
+  // The tombstone of one that was lost is dropped.
+  void forget_lost(const ChannelKey& channel, std::string_view uid, Txn& txn);
+  // The user's devices hear that it is gone, though its row stays; after put().
   void leave_tombstone(CachedConversation& cached, Txn& txn);
   // Leaves a tombstone, unless the user is known to have none of it.
   void erase(CachedChannel& channel, std::string_view uid, Txn& txn);
@@ -73,6 +78,11 @@ class Conversations {
   void clear() { changed_.clear(); }
 
  private:
+  // Before a change: how it is put back when the command is taken back.
+  void remember(CachedChannel& channel, std::string_view uid, Txn& txn);
+  // The commit writes it.
+  void mark(CachedChannel& channel, std::string_view uid, Txn& txn);
+
   PartitionId partition_;
   const store::Reader& reader_;
   const Clock& clock_;

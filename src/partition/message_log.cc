@@ -6,7 +6,6 @@
 
 #include "partition/addressing.h"
 #include "store/keys.h"
-#include "store/read_position.h"
 
 namespace jindou::partition {
 
@@ -97,18 +96,7 @@ void MessageLog::append(Message& message, const ChannelKey& log, CachedChannel* 
   }
   if ((message.setting & kSettingStream) != 0) lanes_.add_anchor(message, txn.position());
   // The sender has read what was there when he wrote.
-  const auto sender = channel->conversations.find(message.from_uid);
-  if (sender != channel->conversations.end() && sender->second.record) {
-    store::ConversationRecord& view = *sender->second.record;
-    const bool implied = view.own_messages_follow && message.expire == 0 &&
-                         store::is_implied(sender->second.written_read_to, view.read_to, seq);
-    view.read_to = seq;
-    sender->second.position = txn.position();
-    if (!implied) {
-      view.own_messages_follow = true;
-      conversations_.mark(*channel, message.from_uid, txn);
-    }
-  }
+  conversations_.follow(*channel, message.from_uid, seq, message.expire != 0, txn);
 }
 
 Result<MessageLog::Clearing> MessageLog::prepare_clearing(CachedChannel& log, std::uint64_t up_to) {
