@@ -223,40 +223,140 @@ Result<EventLanes::Anchor*> EventLanes::load(const Message& message) {
 const Message& EventLanes::message_of(const Anchor& anchor) { return anchor.message; }
 std::int64_t EventLanes::active_at_ms(const Anchor& anchor) { return anchor.active_at_ms; }
 
-Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor& anchor,
-                                               std::int64_t now_ms, Txn& txn) {
-  const ChannelKey& channel = anchor.message.channel;
-  const MessageSeq seq = anchor.message.seq;
-  auto& lanes = anchor.events.lanes;
-  Applied applied;
+namespace {
+
+// What an event that changes nothing is answered.
+EventLanes::Applied unchanged(const AppendEvent& event, const Message& anchor) {
+  EventLanes::Applied applied;
   applied.outcome.event_id = event.event_id;
   applied.outcome.event_key = event.event_key;
-  applied.outcome.from_uid = event.from_uid.empty() ? anchor.message.from_uid : event.from_uid;
-  applied.outcome.message_id = anchor.message.id;
+  applied.outcome.from_uid = event.from_uid.empty() ? anchor.from_uid : event.from_uid;
+  applied.outcome.message_id = anchor.id;
+  return applied;
+}
 
-  const bool finishes = event.event_key == kFinishLane;
+bool is_repeat(const AppendEvent& event, const LoadedLane& lane) {
+  return event.form != EventForm::text && !event.event_id.empty() &&
+         (lane.state.event_id == event.event_id || lane.last_delta_id == event.event_id);
+}
+
+// The rows of a lane, as they follow its state.
+class LaneRows {
+ public:
+  LaneRows(PartitionId partition, const Message& anchor, LoadedLane& lane, Txn& txn)
+      : partition_(partition), anchor_(anchor), lane_(lane), txn_(txn) {}
+
+  // Text rows hold what came after the row: with them gone, the row holds everything.
+  void put() {
+    // One by one: a range deletion would burden every read after it.
+    for (; lane_.rows > 0; --lane_.rows) txn_.erase(text_key(lane_.rows - 1));
+    txn_.put(store::event_lane_key(partition_, anchor_.channel, anchor_.seq, lane_.state.event_key),
+             store::encode(lane_.state));
+  }
+  void add_text(std::string_view event_id, std::string_view text) {
+    txn_.put(text_key(lane_.rows), encode_text(event_id, text));
+    ++lane_.rows;
+  }
+
+ private:
+  std::string text_key(std::uint64_t row) const {
+    return store::event_text_key(partition_, anchor_.channel, anchor_.seq, lane_.state.event_key,
+                                 row);
+  }
+
+  PartitionId partition_;
+  const Message& anchor_;
+  LoadedLane& lane_;
+  Txn& txn_;
+};
+
+void add_text(const AppendEvent& event, LoadedLane& lane, LaneRows& rows) {
+  if (!lane.state.text) {
+    // Text starts anew after a snapshot of another kind; an empty row of text is its base.
+    const bool had_snapshot = !lane.state.snapshot.empty();
+    lane.state.snapshot.clear();
+    lane.state.text = true;
+    if (had_snapshot) rows.put();
+  }
+  lane.state.snapshot += event.text;
+  lane.last_delta_id = event.event_id;
+  rows.add_text(event.event_id, event.text);
+}
+
+void replace_state(const AppendEvent& event, LoadedLane& lane, LaneRows& rows) {
+  lane.state.snapshot = event.payload;
+  lane.state.text = false;
+  lane.last_delta_id = event.event_id;
+  rows.put();
+}
+
+// What a numbered event makes of a lane, but for its number.
+void set_state(const AppendEvent& event, std::int64_t now_ms, LaneState& state) {
+  switch (event.effect) {
+    case Effect::close: state.status = LaneStatus::closed; break;
+    case Effect::fail: state.status = LaneStatus::error; break;
+    case Effect::cancel: state.status = LaneStatus::cancelled; break;
+    default: break;
+  }
+  // The text that was collected counts more than what the end brings along.
+  const bool collected = state.text && !state.snapshot.empty();
+  const bool ends = is_terminal(state.status);
+  if (!event.snapshot.empty() && !(ends && collected)) {
+    state.snapshot = event.snapshot;
+    state.text = event.snapshot_is_text;
+  }
+  if (ends) {
+    state.end_reason = event.end_reason;
+    state.error = event.error;
+  }
+  state.event_id = event.event_id;
+  state.event_type = event.event_type;
+  state.visibility = event.visibility;
+  state.occurred_at_ms = event.occurred_at_ms != 0 ? event.occurred_at_ms : now_ms;
+}
+
+}  // namespace
+
+Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor& anchor,
+                                               std::int64_t now_ms, Txn& txn) {
+  JD_TRY(auto answer, check(event, anchor));
+  if (answer) return std::move(*answer);
+  // From here on nothing fails.
+  const LaneStatus status = apply(event, anchor, now_ms, txn);
+  Applied applied = unchanged(event, anchor.message);
+  applied.changed = true;
+  applied.main_ended =
+      event.event_key == kFinishLane || (is_terminal(status) && event.event_key == kMainLane);
+  applied.outcome.msg_event_seq = anchor.events.last_msg_event_seq;
+  applied.outcome.status = status;
+  return applied;
+}
+
+Result<std::optional<EventLanes::Applied>> EventLanes::check(const AppendEvent& event,
+                                                             const Anchor& anchor) const {
+  using Answer = std::optional<Applied>;
+  const auto& lanes = anchor.events.lanes;
   const auto finish = lanes.find(kFinishLane);
   const auto existing = lanes.find(event.event_key);
+  const bool delta = is_delta(event.effect);
+  Applied answer = unchanged(event, anchor.message);
   if (existing != lanes.end()) {
     const LoadedLane& lane = existing->second;
-    const bool delta = is_delta(event.effect);
     const bool ended = is_terminal(lane.state.status);
-    const bool repeat =
-        event.form != EventForm::text && !event.event_id.empty() &&
-        (lane.state.event_id == event.event_id || lane.last_delta_id == event.event_id);
+    const bool repeat = is_repeat(event, lane);
     if (ended && delta && !repeat) return Error(Errc::conflict, "the stream is closed");
     if (ended || repeat) {
-      applied.outcome.msg_event_seq =
+      answer.outcome.msg_event_seq =
           delta ? anchor.events.last_msg_event_seq : lane.state.msg_event_seq;
-      applied.outcome.status = lane.state.status;
-      return applied;
+      answer.outcome.status = lane.state.status;
+      return Answer(std::move(answer));
     }
   } else if (finish != lanes.end()) {
-    if (is_delta(event.effect)) return Error(Errc::conflict, "the message is finished");
-    applied.outcome.msg_event_seq = finish->second.state.msg_event_seq;
-    applied.outcome.status = finish->second.state.status;
-    return applied;
-  } else if (!finishes && lanes.size() >= limits_.lanes_max) {
+    if (delta) return Error(Errc::conflict, "the message is finished");
+    answer.outcome.msg_event_seq = finish->second.state.msg_event_seq;
+    answer.outcome.status = finish->second.state.status;
+    return Answer(std::move(answer));
+  } else if (event.event_key != kFinishLane && lanes.size() >= limits_.lanes_max) {
     return Error(Errc::too_large, "the message has too many event keys");
   }
   const std::size_t text_before = existing != lanes.end() && existing->second.state.text
@@ -268,88 +368,43 @@ Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor&
     return Error(Errc::too_large, "the text of one event key is limited to " +
                                       std::to_string(limits_.text_bytes_max) + " bytes");
   }
+  return Answer();
+}
 
-  // From here on nothing fails.
-  LoadedLane& lane = lanes[event.event_key];
-  const std::size_t lane_bytes_before =
-      existing == lanes.end() ? 0 : kLaneBytes + lane.state.snapshot.size();
+LaneStatus EventLanes::apply(const AppendEvent& event, Anchor& anchor, std::int64_t now_ms,
+                             Txn& txn) {
+  const auto [it, added] = anchor.events.lanes.try_emplace(event.event_key);
+  LoadedLane& lane = it->second;
+  const std::size_t bytes_before = added ? 0 : kLaneBytes + lane.state.snapshot.size();
   lane.state.event_key = event.event_key;
-  const std::string lane_key = store::event_lane_key(partition_, channel, seq, event.event_key);
-  const auto drop_text_rows = [&] {
-    // One by one: a range deletion would burden every read after it.
-    for (; lane.rows > 0; --lane.rows) {
-      txn.erase(store::event_text_key(partition_, channel, seq, event.event_key, lane.rows - 1));
-    }
-  };
-  const auto put_lane = [&] {
-    // Text rows hold what came after the row: with them gone, the row holds everything.
-    drop_text_rows();
-    txn.put(lane_key, store::encode(lane.state));
-  };
-  if (lane.rows == 0 && lane.state.msg_event_seq == 0 && is_delta(event.effect) &&
+  LaneRows rows(partition_, anchor.message, lane, txn);
+  if (is_delta(event.effect) && lane.rows == 0 && lane.state.msg_event_seq == 0 &&
       lane.state.visibility != event.visibility) {
     // Who may see a lane counts from its first delta on, and rows of text do not tell.
     lane.state.visibility = event.visibility;
-    put_lane();
+    rows.put();
   }
   if (event.effect == Effect::text_delta) {
-    if (!lane.state.text) {
-      // Text starts anew after a snapshot of another kind; an empty row of text is its base.
-      const bool had_snapshot = !lane.state.snapshot.empty();
-      lane.state.snapshot.clear();
-      lane.state.text = true;
-      if (had_snapshot) put_lane();
-    }
-    lane.state.snapshot += event.text;
-    lane.last_delta_id = event.event_id;
-    txn.put(store::event_text_key(partition_, channel, seq, event.event_key, lane.rows),
-            encode_text(event.event_id, event.text));
-    ++lane.rows;
+    add_text(event, lane, rows);
   } else if (event.effect == Effect::state_delta) {
-    lane.state.snapshot = event.payload;
-    lane.state.text = false;
-    lane.last_delta_id = event.event_id;
-    put_lane();
+    replace_state(event, lane, rows);
   } else {
-    switch (event.effect) {
-      case Effect::close: lane.state.status = LaneStatus::closed; break;
-      case Effect::fail: lane.state.status = LaneStatus::error; break;
-      case Effect::cancel: lane.state.status = LaneStatus::cancelled; break;
-      default: break;
-    }
-    // The text that was collected counts more than what the end brings along.
-    const bool collected = lane.state.text && !lane.state.snapshot.empty();
-    const bool ends = is_terminal(lane.state.status);
-    if (!event.snapshot.empty() && !(ends && collected)) {
-      lane.state.snapshot = event.snapshot;
-      lane.state.text = event.snapshot_is_text;
-    }
-    if (ends) {
-      lane.state.end_reason = event.end_reason;
-      lane.state.error = event.error;
-    }
+    set_state(event, now_ms, lane.state);
     lane.state.msg_event_seq = ++anchor.events.last_msg_event_seq;
-    lane.state.event_id = event.event_id;
-    lane.state.event_type = event.event_type;
-    lane.state.visibility = event.visibility;
-    lane.state.occurred_at_ms = event.occurred_at_ms != 0 ? event.occurred_at_ms : now_ms;
-    put_lane();
-    if (finishes) end_finished_lanes(anchor.events);
+    rows.put();
+    if (event.event_key == kFinishLane) end_finished_lanes(anchor.events);
     store::AnchorEventsRecord record;
     record.last_msg_event_seq = anchor.events.last_msg_event_seq;
-    txn.put(store::event_lane_key(partition_, channel, seq, ""), store::encode(record));
+    txn.put(store::event_lane_key(partition_, anchor.message.channel, anchor.message.seq, ""),
+            store::encode(record));
   }
   anchor.active_at_ms = now_ms;
   anchor.touched_position = txn.position();
-  applied.changed = true;
-  applied.main_ended = finishes || (is_terminal(lane.state.status) && event.event_key == kMainLane);
-  applied.outcome.msg_event_seq = anchor.events.last_msg_event_seq;
-  applied.outcome.status = lane.state.status;
   // Unsigned arithmetic wraps to the right sum, also when the lane got smaller.
-  const std::size_t grown = kLaneBytes + lane.state.snapshot.size() - lane_bytes_before;
+  const std::size_t grown = kLaneBytes + lane.state.snapshot.size() - bytes_before;
   anchor.bytes += grown;
   bytes_ += grown;
-  return applied;
+  return lane.state.status;
 }
 
 void EventLanes::trim(std::uint64_t durable) {

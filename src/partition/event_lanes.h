@@ -84,6 +84,11 @@ class EventLanes {
   void erase(const ChannelKey& channel, std::uint64_t first, std::uint64_t last, Txn& txn);
 
  private:
+  // What an event that changes nothing is answered; empty for one that is to be applied. Errors: as
+  // append().
+  Result<std::optional<Applied>> check(const AppendEvent& event, const Anchor& anchor) const;
+  // Cannot fail; returns what the lane is then.
+  LaneStatus apply(const AppendEvent& event, Anchor& anchor, std::int64_t now_ms, Txn& txn);
   Anchor& insert(const Message& message);
   // Erases the anchors for which `gone(anchor)` is true; tells how many.
   template <class Gone>
