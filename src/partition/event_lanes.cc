@@ -144,7 +144,7 @@ constexpr std::size_t kLaneBytes = 300;
 
 }  // namespace
 
-struct EventLanes::Anchor {
+struct EventLanes::Anchor : std::enable_shared_from_this<EventLanes::Anchor> {
   // Without payload.
   Message message;
   LoadedAnchor events;
@@ -174,8 +174,8 @@ void EventLanes::clear() {
 }
 
 template <class Gone>
-std::size_t EventLanes::forget_if(const Gone& gone) {
-  return boost::unordered::erase_if(anchors_, [&](const auto& entry) {
+void EventLanes::forget_if(const Gone& gone) {
+  boost::unordered::erase_if(anchors_, [&](const auto& entry) {
     if (!gone(*entry.second)) return false;
     bytes_ -= entry.second->bytes;
     return true;
@@ -185,7 +185,7 @@ std::size_t EventLanes::forget_if(const Gone& gone) {
 EventLanes::Anchor& EventLanes::insert(const Message& message) {
   auto& slot = anchors_[anchor_name(message.channel, message.client_msg_no)];
   if (slot != nullptr) bytes_ -= slot->bytes;
-  slot = std::make_unique<Anchor>();
+  slot = std::make_shared<Anchor>();
   slot->bytes = kAnchorBytes;
   for (const auto& uid : message.subscribers) slot->bytes += sizeof(uid) + uid.size();
   bytes_ += slot->bytes;
@@ -196,10 +196,16 @@ EventLanes::Anchor& EventLanes::insert(const Message& message) {
   return *slot;
 }
 
-void EventLanes::add_anchor(const Message& message, std::uint64_t position) {
+void EventLanes::add_anchor(const Message& message, Txn& txn) {
   // The first message with this client_msg_no stays the anchor.
   if (find(message.channel, message.client_msg_no) != nullptr) return;
-  insert(message).touched_position = position;
+  insert(message).touched_position = txn.position();
+  if (!txn.undoable()) return;
+  txn.undo([this, name = anchor_name(message.channel, message.client_msg_no)] {
+    const auto it = anchors_.find(name);
+    bytes_ -= it->second->bytes;
+    anchors_.erase(it);
+  });
 }
 
 EventLanes::Anchor* EventLanes::find(const ChannelKey& channel, std::string_view client_msg_no) {
@@ -270,6 +276,29 @@ class LaneRows {
   Txn& txn_;
 };
 
+// A lane as it was. Without the text, of which only the size is known, where that only grows.
+struct LaneBefore {
+  LoadedLane lane;
+  std::optional<std::size_t> text_bytes;
+};
+
+LaneBefore lane_before(LoadedLane& lane, bool text_grows) {
+  if (!text_grows) return {lane, std::nullopt};
+  std::string text = std::exchange(lane.state.snapshot, std::string());
+  LaneBefore before{lane, text.size()};
+  lane.state.snapshot = std::move(text);
+  return before;
+}
+
+void put_back(const LaneBefore& before, LoadedAnchor& anchor) {
+  LoadedLane& lane = anchor.lanes[before.lane.state.event_key];
+  std::string text = std::move(lane.state.snapshot);
+  lane = before.lane;
+  if (!before.text_bytes) return;
+  text.resize(*before.text_bytes);
+  lane.state.snapshot = std::move(text);
+}
+
 void add_text(const AppendEvent& event, LoadedLane& lane, LaneRows& rows) {
   if (!lane.state.text) {
     // Text starts anew after a snapshot of another kind; an empty row of text is its base.
@@ -321,6 +350,7 @@ Result<EventLanes::Applied> EventLanes::append(const AppendEvent& event, Anchor&
                                                std::int64_t now_ms, Txn& txn) {
   JD_TRY(auto answer, check(event, anchor));
   if (answer) return std::move(*answer);
+  if (txn.undoable()) remember(event, anchor, txn);
   // From here on nothing fails.
   const LaneStatus status = apply(event, anchor, now_ms, txn);
   Applied applied = unchanged(event, anchor.message);
@@ -407,6 +437,36 @@ LaneStatus EventLanes::apply(const AppendEvent& event, Anchor& anchor, std::int6
   return lane.state.status;
 }
 
+void EventLanes::remember(const AppendEvent& event, Anchor& anchor, Txn& txn) {
+  auto& lanes = anchor.events.lanes;
+  std::vector<LaneBefore> before;
+  if (const auto own = lanes.find(event.event_key); own != lanes.end()) {
+    // A lane's text may be a megabyte, and mostly it only grows.
+    const bool grows = event.effect == Effect::text_delta && own->second.state.text;
+    before.push_back(lane_before(own->second, grows));
+  }
+  if (event.event_key == kFinishLane) {
+    // The others are ended, but keep their text.
+    for (auto& [event_key, lane] : lanes) {
+      if (event_key != kFinishLane) before.push_back(lane_before(lane, true));
+    }
+  }
+  txn.undo([this, anchor = anchor.shared_from_this(), event_key = event.event_key,
+            before = std::move(before), last_seq = anchor.events.last_msg_event_seq,
+            active_at_ms = anchor.active_at_ms, touched_position = anchor.touched_position,
+            bytes = anchor.bytes] {
+    if (before.empty() || before.front().lane.state.event_key != event_key) {
+      anchor->events.lanes.erase(event_key);
+    }
+    for (const LaneBefore& lane : before) put_back(lane, anchor->events);
+    anchor->events.last_msg_event_seq = last_seq;
+    anchor->active_at_ms = active_at_ms;
+    anchor->touched_position = touched_position;
+    bytes_ -= anchor->bytes - bytes;
+    anchor->bytes = bytes;
+  });
+}
+
 void EventLanes::trim(std::uint64_t durable) {
   if (anchors_.size() <= limits_.anchors_max && bytes_ <= limits_.anchor_bytes_max) return;
   std::vector<std::uint64_t> ticks;
@@ -461,6 +521,17 @@ Result<bool> EventLanes::has_any(const ChannelKey& channel, std::uint64_t first,
 
 void EventLanes::erase(const ChannelKey& channel, std::uint64_t first, std::uint64_t last,
                        Txn& txn) {
+  if (txn.undoable()) {
+    std::vector<std::pair<std::string, std::shared_ptr<Anchor>>> gone;
+    for (const auto& [name, anchor] : anchors_) {
+      if (is_within(*anchor, channel, first, last)) gone.emplace_back(name, anchor);
+    }
+    txn.undo([this, gone = std::move(gone)] {
+      for (const auto& [name, anchor] : gone) {
+        if (anchors_.insert_or_assign(name, anchor).second) bytes_ += anchor->bytes;
+      }
+    });
+  }
   forget_if([&](const Anchor& anchor) { return is_within(anchor, channel, first, last); });
   const EventRanges ranges(partition_, channel, first, last);
   txn.erase_range(ranges.lanes.first, ranges.lanes.second);

@@ -55,7 +55,7 @@ class EventLanes {
   void clear();
 
   // Remembers a stream message just stored, so that its first event needs no look-up.
-  void add_anchor(const Message& message, std::uint64_t position);
+  void add_anchor(const Message& message, Txn& txn);
   // The anchor if it is in memory.
   Anchor* find(const ChannelKey& channel, std::string_view client_msg_no);
   // Takes a stored message that was looked up. Errors: storage.
@@ -89,18 +89,20 @@ class EventLanes {
   Result<std::optional<Applied>> check(const AppendEvent& event, const Anchor& anchor) const;
   // Cannot fail; returns what the lane is then.
   LaneStatus apply(const AppendEvent& event, Anchor& anchor, std::int64_t now_ms, Txn& txn);
+  // How an anchor is put back when the event is taken back that is about to be applied.
+  void remember(const AppendEvent& event, Anchor& anchor, Txn& txn);
   Anchor& insert(const Message& message);
-  // Erases the anchors for which `gone(anchor)` is true; tells how many.
+  // Erases the anchors for which `gone(anchor)` is true.
   template <class Gone>
-  std::size_t forget_if(const Gone& gone);
+  void forget_if(const Gone& gone);
   static bool is_within(const Anchor& anchor, const ChannelKey& channel, std::uint64_t first,
                         std::uint64_t last);
 
   PartitionId partition_;
   const store::Reader& reader_;
   EventLimits limits_;
-  // By channel key and client_msg_no.
-  boost::unordered_flat_map<std::string, std::unique_ptr<Anchor>> anchors_;
+  // By channel key and client_msg_no. Shared with what would put them back.
+  boost::unordered_flat_map<std::string, std::shared_ptr<Anchor>> anchors_;
   std::uint64_t use_tick_ = 0;
   std::size_t bytes_ = 0;  // of all anchors
 };

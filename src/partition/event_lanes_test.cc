@@ -26,7 +26,8 @@ class EventLanesTest : public ::testing::Test {
     message.channel = group_;
     message.client_msg_no = name(seq);
     message.setting = kSettingStream;
-    lanes_->add_anchor(message, position);
+    Txn txn(position);
+    lanes_->add_anchor(message, txn);
   }
   void write(std::uint64_t seq, std::size_t bytes, std::uint64_t position = 1) {
     AppendEvent event;

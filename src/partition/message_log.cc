@@ -94,7 +94,7 @@ void MessageLog::append(Message& message, const ChannelKey& log, CachedChannel* 
       channels_.put_record(*channel, txn);
     }
   }
-  if ((message.setting & kSettingStream) != 0) lanes_.add_anchor(message, txn.position());
+  if ((message.setting & kSettingStream) != 0) lanes_.add_anchor(message, txn);
   // The sender has read what was there when he wrote.
   conversations_.follow(*channel, message.from_uid, seq, message.expire != 0, txn);
 }

@@ -74,6 +74,7 @@ Result<EventOutcome> Streams::append(AppendEvent& event, Txn& txn) {
     stream.client_msg_no = event.client_msg_no;
     stream.active_at_ms = now_ms;
     txn.put(store::running_stream_key(partition_, event.channel), store::encode(stream));
+    remember_running(event.channel, txn);
     running_[event.channel] = std::move(stream);
   } else if (applied.main_ended && running != running_.end() &&
              running->second.client_msg_no == event.client_msg_no) {
@@ -103,11 +104,17 @@ Result<void> Streams::evaluate(const CloseIdleStreams& change, Txn& txn) {
     end.end_reason = kEndReasonTimeout;
     end.form = EventForm::text;
     // Each stream ends as a whole or stays as it is, whatever becomes of the others.
-    auto closed = append(end, txn);
-    if (closed) continue;
+    const Txn::SavePoint point = txn.save();
+    const auto closed = append(end, txn);
+    if (closed) {
+      txn.keep(point);
+      continue;
+    }
+    txn.roll_back(point);
     if (closed.error().code() == Errc::storage) {
       observe::log_warn("channel", "an idle stream stays open, it cannot be read: {}",
                         closed.error().text());
+      remember_running(channel, txn);
       running_[channel].active_at_ms = now_ms;  // tried again when it was idle once more
     } else {
       // The anchor is gone: there is nothing left to be closed.
@@ -135,7 +142,21 @@ Result<EventLanes::Anchor*> Streams::load_anchor(const ChannelKey& channel,
   return lanes_.load(*message);
 }
 
+void Streams::remember_running(const ChannelKey& channel, Txn& txn) {
+  if (!txn.undoable()) return;
+  const auto known = running_.find(channel);
+  auto before = known != running_.end() ? std::optional(known->second) : std::nullopt;
+  txn.undo([this, channel, before = std::move(before)] {
+    if (before) {
+      running_.insert_or_assign(channel, *before);
+    } else {
+      running_.erase(channel);
+    }
+  });
+}
+
 void Streams::end_running(const ChannelKey& channel, Txn& txn) {
+  remember_running(channel, txn);
   txn.erase(store::running_stream_key(partition_, channel));
   running_.erase(ChannelKey(channel));
 }

@@ -48,6 +48,8 @@ class Streams {
   // The anchor of an event. Errors: not_found, invalid (not a stream message), storage.
   Result<EventLanes::Anchor*> load_anchor(const ChannelKey& channel,
                                           const std::string& client_msg_no);
+  // Before a change: how what runs in the channel is put back when the command is taken back.
+  void remember_running(const ChannelKey& channel, Txn& txn);
   void end_running(const ChannelKey& channel, Txn& txn);
   static void push_event(const AppendEvent& event, const EventOutcome& outcome,
                          const ChannelKey& channel, Recipients recipients, std::int64_t now_ms,
