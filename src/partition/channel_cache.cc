@@ -206,6 +206,21 @@ ChannelCache::Membership ChannelCache::change_members(CachedChannel& channel, Me
   return membership;
 }
 
+void ChannelCache::replace_list(CachedChannel& channel, MemberList list,
+                                std::shared_ptr<UidSet> set, Txn& txn) {
+  auto& current = channel.lists[static_cast<std::size_t>(list)];
+  bool& handed_out = channel.list_handed_out[static_cast<std::size_t>(list)];
+  if (txn.undoable()) {
+    txn.undo([&current, &handed_out, before = current, was_handed_out = handed_out] {
+      current = before;
+      handed_out = was_handed_out;
+    });
+  }
+  current = std::move(set);
+  handed_out = false;
+  touch(channel, txn);
+}
+
 void ChannelCache::remember_list(CachedChannel& channel, MemberList list, const Membership& change,
                                  Txn& txn) {
   txn.undo([this, &channel, list, change, before = channel.lists_position] {

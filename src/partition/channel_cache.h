@@ -109,6 +109,8 @@ class ChannelCache {
   Membership change_members(CachedChannel& channel, MemberList list,
                             ChangeMembers::Operation operation,
                             const std::vector<std::string>& uids, Txn& txn);
+  // The list is another one in memory; its rows follow in another way.
+  void replace_list(CachedChannel& channel, MemberList list, std::shared_ptr<UidSet> set, Txn& txn);
   // Brings the channel's weight in line with what it holds: lists and conversations.
   void weigh(CachedChannel& channel);
   // A message is deleted by the commit.

@@ -135,6 +135,12 @@ void ListJobs::begin_dissolving(CachedChannel& channel, Txn& txn) {
 
 ListJob& ListJobs::start(std::unique_ptr<ListJob> job, Txn& txn) {
   ListJob& started = *job;
+  // A job whose command is taken back has never been.
+  txn.undo([this, &started, &txn] {
+    txn.last_change().done = std::move(started.done);
+    jobs_.erase(ChannelKey(started.channel->key));
+  });
+  ChannelCache::remember(*started.channel, txn);
   started.channel->list_job = &started;
   // The answer waits for the last slice.
   started.done = std::exchange(txn.last_change().done, [](const Result<void>&) {});
@@ -189,14 +195,12 @@ void ListJobs::show_decided(ListJob& job, Txn& txn) {
     // Of a dissolved channel each list is to be empty.
     auto set = job.wanted ? std::move(job.wanted) : std::make_shared<UidSet>();
     job.wanted = nullptr;
-    channel.lists[index_of(kind)] = std::move(set);
-    channel.list_handed_out[index_of(kind)] = false;
+    channels_.replace_list(channel, static_cast<MemberList>(index_of(kind)), std::move(set), txn);
   }
   job.before = nullptr;
   job.asked.clear();
   job.asked.shrink_to_fit();
   job.decided = true;
-  channels_.touch(channel, txn);
 }
 
 void ListJobs::advance(Txn& txn) {

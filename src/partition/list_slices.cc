@@ -68,11 +68,11 @@ void ListSlices::write(ListJob& job, const ListSlice& slice, Txn& txn) {
   CachedChannel& channel = *job.channel;
   for (const auto& uid : slice.removed) {
     txn.erase(store::member_key(partition_, slice.list, channel.key, uid));
-    job.shares[uid] = txn.position();
+    note_share(job, uid, txn);
   }
   for (const auto& uid : slice.added) {
     txn.put(store::member_key(partition_, slice.list, channel.key, uid), {});
-    job.shares[uid] = txn.position();
+    note_share(job, uid, txn);
   }
   if (!has_conversations(channel.key.type)) return;
   if (slice.list == KeyKind::subscriber) {
@@ -83,6 +83,18 @@ void ListSlices::write(ListJob& job, const ListSlice& slice, Txn& txn) {
     for (const auto& uid : slice.added) conversations_.erase(channel, uid, txn);
     conversations_.readmit(channel, slice.readmitted, txn);
   }
+}
+
+void ListSlices::note_share(ListJob& job, const std::string& uid, Txn& txn) {
+  if (txn.undoable()) {
+    const auto known = job.shares.find(uid);
+    auto before = known != job.shares.end() ? std::optional(known->second) : std::nullopt;
+    txn.undo([&job, uid, before] {
+      job.shares.erase(uid);
+      if (before) job.shares.emplace(uid, *before);
+    });
+  }
+  job.shares[uid] = txn.position();
 }
 
 Result<ListSlice> ListSlices::prepare_share(CachedChannel& channel, std::string_view uid) {

@@ -6,6 +6,7 @@
 // no slice overwrites what came after the decision.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -40,6 +41,7 @@ class ListSlices {
                                      std::string_view uid, bool known);
 
  private:
+  void note_share(ListJob& job, const std::string& uid, Txn& txn);
   // Those that are durable: the store tells of them.
   void forget_shares(ListJob& job);
   Result<void> look_at_uids(const ListJob& job, ListSlice& slice, ListProgress& to) const;
