@@ -99,6 +99,20 @@ void Partition::close_commit() {
   begin_gathering();
 }
 
+template <class Evaluate>
+auto Partition::all_or_nothing(const Evaluate& evaluate) {
+  const Mark before = mark();
+  const Txn::SavePoint point = txn_->save();
+  auto outcome = evaluate();
+  if (outcome) {
+    txn_->keep(point);
+  } else {
+    txn_->roll_back(point);
+    JD_ASSERT(mark() == before);
+  }
+  return outcome;
+}
+
 void Partition::execute(Change change, std::function<void(Result<void>)> done) {
   JD_ASSERT(owner_.is_this_thread());
   const bool usable = ensure_usable();
@@ -109,9 +123,7 @@ void Partition::execute(Change change, std::function<void(Result<void>)> done) {
   if (!usable) {
     outcome = Error(Errc::unavailable, "the store is recovering from a failure");
   } else {
-    const Mark before = mark();
-    outcome = modules_.evaluate(change, *txn_);
-    JD_ASSERT(outcome || mark() == before);
+    outcome = all_or_nothing([&] { return modules_.evaluate(change, *txn_); });
   }
   Txn::ChangeDone& entry = txn_->last_change();
   entry.outcome = std::move(outcome);
@@ -129,11 +141,9 @@ void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcom
   JD_ASSERT(owner_.is_this_thread());
   const bool usable = ensure_usable();
   begin_gathering();
-  const Mark before = mark();
   Result<EventOutcome> evaluated =
-      usable ? modules_.streams.append(event, *txn_)
+      usable ? all_or_nothing([&] { return modules_.streams.append(event, *txn_); })
              : Error(Errc::unavailable, "the store is recovering from a failure");
-  JD_ASSERT(evaluated || mark() == before);
   txn_->add_change(
       [done = std::move(done), evaluated = std::move(evaluated)](const Result<void>& committed) {
         if (evaluated && !committed) {
@@ -193,7 +203,8 @@ void Partition::abandon_list_jobs() {
 }
 
 Partition::Mark Partition::mark() const {
-  return {txn_->bytes(), modules_.conversations.changed(), txn_->effects(), modules_.ids.last()};
+  return {txn_->bytes(), modules_.conversations.changed(), txn_->effects(), modules_.ids.last(),
+          modules_.stamps.bound_ns()};
 }
 
 void Partition::begin_gathering() {

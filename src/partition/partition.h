@@ -64,6 +64,8 @@ class Partition {
   void abandon_list_jobs();
 
  private:
+  friend class PartitionProbe;  // of tests: simulation/partition_probe.h
+
   // Whether the commit being gathered has all that one may have.
   bool is_full() const;
   // Hands the gathered commit to the log, however many are in flight.
@@ -80,6 +82,10 @@ class Partition {
   store::PartitionState state() const;
   // Before the first evaluation of a commit: tells the horizon.
   void begin_gathering();
+  // Evaluates behind a save point: what fails leaves nothing, in the commit and in memory, whatever
+  // it had done. A message needs none: all that can fail comes before its first change (sending.h).
+  template <class Evaluate>
+  auto all_or_nothing(const Evaluate& evaluate);
   // What a command may have added to the commit being gathered; equal before and after one that
   // was refused.
   struct Mark {
@@ -87,6 +93,7 @@ class Partition {
     std::size_t conversations = 0;
     std::size_t effects = 0;
     std::uint64_t counter = 0;
+    std::int64_t stamp_ns = 0;
     bool operator==(const Mark&) const = default;
   };
   Mark mark() const;

@@ -41,7 +41,7 @@ Sending::Sending(PartitionId partition, const Deps& deps, const Options& options
 
 Result<SendResult> Sending::evaluate(SendCommand& command, Txn& txn) {
   Prepared prepared;
-  prepared.stamp_ns = deps_.stamps.next_ns(txn);
+  prepared.stamp_ns = deps_.stamps.upcoming_ns();
   // People see the wall clock's time, whatever has become of it.
   prepared.now = std::min(deps_.clock.wall_ns(), prepared.stamp_ns) / 1'000'000'000;
   JD_RETURN_IF_ERROR(deps_.receivers.resolve_agent_channel(command.channel));
@@ -125,6 +125,7 @@ Result<void> Sending::load_conversations(const SendCommand& command, bool target
 }
 
 SendResult Sending::accept(SendCommand& command, Prepared& prepared, bool targeted, Txn& txn) {
+  deps_.stamps.take(prepared.stamp_ns, txn);
   CachedChannel* const channel = prepared.channel;
   const bool stored = prepared.log_state != nullptr;
   if (stored && channel != nullptr) {

@@ -70,8 +70,8 @@ class Sending {
   };
   // What was read before the first change; none of it moves until the message is stored.
   struct Prepared {
-    std::int64_t stamp_ns = 0;
-    std::int64_t now = 0;  // seconds, as people see it
+    std::int64_t stamp_ns = 0;  // taken when the message is accepted
+    std::int64_t now = 0;       // seconds, as people see it
     ChannelKey log;
     Number number;
     CachedChannel* channel = nullptr;    // null for a targeted command

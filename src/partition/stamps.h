@@ -23,10 +23,15 @@ class Stamps {
     last_ns_ = std::max(last_ns_, bound_ns);
     announce();
   }
+  // What the next one is, if it is taken before another.
+  std::int64_t upcoming_ns() const { return std::max(horizon_.now_ns(), last_ns_ + 1); }
   // One that is taken back was shown to nobody.
-  std::int64_t next_ns(Txn& txn) {
+  void take(std::int64_t stamp_ns, Txn& txn) {
     txn.undo([this, before = last_ns_] { last_ns_ = before; });
-    last_ns_ = std::max(horizon_.now_ns(), last_ns_ + 1);
+    last_ns_ = stamp_ns;
+  }
+  std::int64_t next_ns(Txn& txn) {
+    take(upcoming_ns(), txn);
     return last_ns_;
   }
   // Stamps need not wait for what is reserved. Cannot fail.
