@@ -245,6 +245,30 @@ void ChannelCache::note_deleted(CachedChannel& channel, std::uint64_t seq, Txn& 
   channel.deleted_lately.insert_or_assign(seq, txn.position());
 }
 
+void ChannelCache::describe(StateLines& lines) const {
+  for (const auto& [key, channel] : channels_) {
+    lines.add("channel", key, channel->exists, store::encode(channel->record), channel->last_seq,
+              channel->named_users_known, channel->touched_position, channel->lists_position,
+              channel->list_job != nullptr);
+    for (const MemberList list :
+         {MemberList::subscribers, MemberList::denylist, MemberList::allowlist}) {
+      const auto& set = channel->list(list);
+      if (set == nullptr) continue;
+      lines.add("list", key, static_cast<int>(list), set->size());
+      for (const auto& uid : *set) lines.add("member", key, static_cast<int>(list), uid);
+    }
+    for (const auto& [seq, position] : channel->deleted_lately) {
+      lines.add("deleted", key, seq, position);
+    }
+    for (const auto& [uid, cached] : channel->conversations) {
+      lines.add("conversation", key, uid,
+                cached.record ? store::encode(*cached.record) : std::string("none"),
+                cached.record ? cached.record->read_to : 0, cached.written_read_to, cached.dirty,
+                cached.tombstone_dirty, cached.position, cached.deleted_at_ns);
+    }
+  }
+}
+
 void ChannelCache::clear() {
   channels_.clear();
   weight_ = 0;

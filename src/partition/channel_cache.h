@@ -16,6 +16,7 @@
 #include "partition/effects.h"
 #include "partition/list_commands.h"
 #include "partition/stamps.h"
+#include "partition/state_lines.h"
 #include "partition/txn.h"
 #include "store/keys.h"
 #include "store/reader.h"
@@ -123,6 +124,11 @@ class ChannelCache {
   void evict();
   // Forgets everything; the store tells again.
   void clear();
+  void describe(StateLines& lines) const;
+  template <class Visit>
+  void visit(const Visit& visit) const {
+    for (const auto& [key, channel] : channels_) visit(*channel);
+  }
 
  private:
   static void remember_all(CachedChannel& channel, Txn& txn);

@@ -163,6 +163,13 @@ void ClientNumberIndex::start_load() {
   });
 }
 
+void ClientNumberIndex::describe(StateLines& lines) const {
+  lines.add("last number", recent_last_counter_);
+  for (const auto& [fingerprint, number] : recent_) {
+    lines.add("number", fingerprint.number, fingerprint.sender, store::encode(number));
+  }
+}
+
 bool ClientNumberIndex::full() const {
   return recent_.size() >= generation_entries_ * kOverfillFactor;
 }

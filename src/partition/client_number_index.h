@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "model/ids.h"
 #include "partition/number_filter.h"
+#include "partition/state_lines.h"
 #include "partition/txn.h"
 #include "store/bulk_loader.h"
 #include "store/fingerprint.h"
@@ -48,6 +49,8 @@ class ClientNumberIndex {
   // that of the last one known to be durable: an entry must not reach the table before its message
   // is certain.
   void advance(std::uint64_t evaluated, std::uint64_t durable);
+
+  void describe(StateLines& lines) const;
 
   // True when loads have failed for so long that the memory bound is reached: refuse sends.
   bool full() const;

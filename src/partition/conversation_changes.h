@@ -14,6 +14,7 @@
 #include "partition/list_slices.h"
 #include "partition/receivers.h"
 #include "partition/stamps.h"
+#include "partition/state_lines.h"
 #include "partition/txn.h"
 #include "store/reader.h"
 #include "store/records.h"
@@ -43,6 +44,8 @@ class ConversationChanges {
   Result<void> evaluate(const AdvanceCommandPosition& command, Txn& txn);
   Result<void> evaluate(const RecordCommandSync& command, Txn& txn);
   Result<void> evaluate(const DropTombstones& command, Txn& txn);
+
+  void describe(StateLines& lines) const { lines.add("dropped", store::encode(dropped_)); }
 
  private:
   // Errors: not_found, invalid (disbanded), storage.

@@ -146,6 +146,10 @@ void Conversations::erase(CachedChannel& channel, std::string_view uid, Txn& txn
   mark(channel, uid, txn);
 }
 
+void Conversations::describe(StateLines& lines) const {
+  for (const auto& [channel, uid] : changed_) lines.add("changed", channel->key, uid);
+}
+
 void Conversations::write(Txn& txn) {
   for (const auto& [channel, uid] : changed_) {
     CachedConversation& cached = channel->conversations[uid];

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "partition/channel_cache.h"
 #include "partition/stamps.h"
+#include "partition/state_lines.h"
 #include "partition/txn.h"
 #include "store/reader.h"
 #include "store/records.h"
@@ -74,6 +75,7 @@ class Conversations {
   // Adds the rows of all that was changed. When the commit is handed on: a user who sends a hundred
   // messages moves once.
   void write(Txn& txn);
+  void describe(StateLines& lines) const;
   // Forgets what is not written; with ChannelCache::clear().
   void clear() { changed_.clear(); }
 

@@ -467,6 +467,26 @@ void EventLanes::remember(const AppendEvent& event, Anchor& anchor, Txn& txn) {
   });
 }
 
+std::vector<const Message*> EventLanes::messages() const {
+  std::vector<const Message*> messages;
+  for (const auto& [name, anchor] : anchors_) messages.push_back(&anchor->message);
+  return messages;
+}
+
+void EventLanes::describe(StateLines& lines) const {
+  std::size_t bytes = 0;
+  for (const auto& [name, anchor] : anchors_) {
+    bytes += anchor->bytes;
+    lines.add("anchor", name, anchor->events.last_msg_event_seq, anchor->active_at_ms,
+              anchor->touched_position, anchor->bytes);
+    for (const auto& [event_key, lane] : anchor->events.lanes) {
+      lines.add("lane of anchor", name, event_key, store::encode(lane.state), lane.rows,
+                lane.last_delta_id);
+    }
+  }
+  lines.add("anchors take", bytes == bytes_ ? "what they say" : "something else");
+}
+
 void EventLanes::trim(std::uint64_t durable) {
   if (anchors_.size() <= limits_.anchors_max && bytes_ <= limits_.anchor_bytes_max) return;
   std::vector<std::uint64_t> ticks;

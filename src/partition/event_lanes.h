@@ -18,6 +18,7 @@
 #include "model/ids.h"
 #include "model/message.h"
 #include "model/message_event.h"
+#include "partition/state_lines.h"
 #include "partition/stream_commands.h"
 #include "partition/txn.h"
 #include "store/reader.h"
@@ -73,6 +74,11 @@ class EventLanes {
   // Anchors in memory, and about what they take.
   std::size_t anchor_count() const { return anchors_.size(); }
   std::size_t anchor_bytes() const { return bytes_; }
+
+  void describe(StateLines& lines) const;
+
+  // Of those in memory.
+  std::vector<const Message*> messages() const;
 
   static const Message& message_of(const Anchor& anchor);
   static std::int64_t active_at_ms(const Anchor& anchor);

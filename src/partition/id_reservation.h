@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "model/ids.h"
+#include "partition/state_lines.h"
 #include "partition/txn.h"
 
 namespace jindou::partition {
@@ -33,6 +34,7 @@ class IdReservation {
     return last_;
   }
   std::uint64_t last() const { return last_; }
+  void describe(StateLines& lines) const { lines.add("ids", last_, bound_); }
   // Reserved in the store, or in a commit on its way there.
   std::uint64_t bound() const { return bound_; }
 

@@ -308,6 +308,15 @@ Result<void> ListJobs::resume(Unfinished unfinished, Txn& txn) {
   return {};
 }
 
+void ListJobs::describe(StateLines& lines) const {
+  for (const auto& [key, job] : jobs_) {
+    lines.add("job", key, job->decided, job->finished, job->parts, job->looked_at,
+              job->progress.next, job->progress.list, job->progress.walked_to, job->position,
+              job->waiting.size(), job->done != nullptr);
+    for (const auto& [uid, position] : job->shares) lines.add("share", key, uid, position);
+  }
+}
+
 void ListJobs::abandon() {
   const auto jobs = std::move(jobs_);
   jobs_.clear();

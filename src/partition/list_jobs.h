@@ -26,6 +26,7 @@
 #include "partition/list_commands.h"
 #include "partition/list_job.h"
 #include "partition/list_slices.h"
+#include "partition/state_lines.h"
 #include "partition/txn.h"
 #include "store/list_change.h"
 #include "store/reader.h"
@@ -79,6 +80,7 @@ class ListJobs {
   Result<Unfinished> load_unfinished() const;
   // Goes on with it, when nothing is under way. Errors: storage.
   Result<void> resume(Unfinished unfinished, Txn& txn);
+  void describe(StateLines& lines) const;
   // Tells those who wait; what was decided goes on when it is resumed.
   void abandon();
 

@@ -77,4 +77,19 @@ Result<void> Modules::evaluate(const Change& change, Txn& txn) {
   return std::visit([&](const auto& command) { return evaluate_in(*this, command, txn); }, change);
 }
 
+StateLines Modules::describe() const {
+  StateLines lines;
+  stamps.describe(lines);
+  ids.describe(lines);
+  channels.describe(lines);
+  conversations.describe(lines);
+  list_jobs.describe(lines);
+  index.describe(lines);
+  streams.describe(lines);
+  conversation_changes.describe(lines);
+  tokens.describe(lines);
+  outbox.describe(lines);
+  return lines;
+}
+
 }  // namespace jindou::partition

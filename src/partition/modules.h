@@ -21,6 +21,7 @@
 #include "partition/receivers.h"
 #include "partition/sending.h"
 #include "partition/stamps.h"
+#include "partition/state_lines.h"
 #include "partition/streams.h"
 #include "partition/tokens.h"
 #include "partition/txn.h"
@@ -39,6 +40,9 @@ class Modules {
 
   // Has the module evaluate it whose command it is. Errors: as the command says, storage.
   Result<void> evaluate(const Change& change, Txn& txn);
+
+  // What all of them have in memory.
+  StateLines describe() const;
 
   Stamps stamps;
   IdReservation ids;

@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "model/ids.h"
 #include "partition/outbox_commands.h"
+#include "partition/state_lines.h"
 #include "partition/txn.h"
 #include "store/reader.h"
 #include "store/records.h"
@@ -23,6 +24,8 @@ class Outbox {
   Result<void> evaluate(const AdvanceWebhook& command, Txn& txn);
   Result<void> evaluate(const RecordPresenceEvent& command, Txn& txn);
   Result<void> evaluate(const ForgetPresenceEvents& command, Txn& txn);
+
+  void describe(StateLines& lines) const { lines.add("webhook", store::encode(cursor_)); }
 
  private:
   PartitionId partition_;

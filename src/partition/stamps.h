@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/result.h"
+#include "partition/state_lines.h"
 #include "partition/time_commands.h"
 #include "partition/txn.h"
 #include "store/commit_horizon.h"
@@ -43,6 +44,7 @@ class Stamps {
   }
   // Where whoever opens the partition next goes on behind.
   std::int64_t bound_ns() const { return std::max(last_ns_, reserved_ns_); }
+  void describe(StateLines& lines) const { lines.add("stamps", last_ns_, reserved_ns_); }
   // A reader that finds a change can name its stamp, also when the clock has gone back.
   void announce() const { horizon_.raise(last_ns_ + 1); }
 

@@ -161,6 +161,13 @@ void Streams::end_running(const ChannelKey& channel, Txn& txn) {
   running_.erase(ChannelKey(channel));
 }
 
+void Streams::describe(StateLines& lines) const {
+  lanes_.describe(lines);
+  for (const auto& [channel, stream] : running_) {
+    lines.add("running", channel, store::encode(stream), stream.active_at_ms);
+  }
+}
+
 void Streams::push_event(const AppendEvent& event, const EventOutcome& outcome,
                          const ChannelKey& channel, Recipients recipients, std::int64_t now_ms,
                          Txn& txn) {

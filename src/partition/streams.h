@@ -41,10 +41,14 @@ class Streams {
   // Each stream ends as a whole or stays as it is: cannot fail.
   Result<void> evaluate(const CloseIdleStreams& command, Txn& txn);
 
+  void describe(StateLines& lines) const;
+
   // For whoever stores or deletes messages that have events.
   EventLanes& lanes() { return lanes_; }
 
  private:
+  friend class PartitionProbe;  // of tests
+
   // The anchor of an event. Errors: not_found, invalid (not a stream message), storage.
   Result<EventLanes::Anchor*> load_anchor(const ChannelKey& channel,
                                           const std::string& client_msg_no);

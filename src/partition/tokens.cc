@@ -85,6 +85,12 @@ Result<Tokens::Stored> Tokens::load(std::string_view uid) const {
   return tokens;
 }
 
+void Tokens::describe(StateLines& lines) const {
+  for (const auto& [key, recent] : recent_) {
+    lines.add("token", key, store::encode(recent.record), recent.position);
+  }
+}
+
 void Tokens::trim(std::uint64_t durable) {
   if (recent_.empty()) return;
   boost::unordered::erase_if(

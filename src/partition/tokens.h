@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "model/ids.h"
 #include "partition/inbox_directory.h"
+#include "partition/state_lines.h"
 #include "partition/token_commands.h"
 #include "partition/txn.h"
 #include "store/reader.h"
@@ -30,6 +31,7 @@ class Tokens {
 
   // Forgets what the store tells when commits up to the position `durable` are in it.
   void trim(std::uint64_t durable);
+  void describe(StateLines& lines) const;
   // Forgets everything; the store tells again.
   void clear() { recent_.clear(); }
 
