@@ -102,18 +102,27 @@ Result<std::optional<SendResult>> Sending::find_repeat(const SendCommand& comman
 
 Result<void> Sending::load_conversations(const SendCommand& command, bool targeted,
                                          Prepared& prepared, Txn& txn) {
-  if (targeted) {
-    // What is new in a log made for these users is new to each of them. Touched first: there may be
-    // more of them than conversations are kept of, and append() needs them all.
-    deps_.channels.touch(*prepared.log_state, txn);
-    for (const auto& uid : command.subscribers) {
-      JD_RETURN_IF_ERROR(deps_.conversations.load(*prepared.log_state, uid));
-    }
-    return {};
-  }
-  CachedChannel& channel = *prepared.channel;
-  // Touched first: what is loaded of conversations stays until all of it was looked at.
-  if (!channel.named_users_known) deps_.channels.touch(channel, txn);
+  CachedChannel& channel = targeted ? *prepared.log_state : *prepared.channel;
+  // Touched first: what is loaded of conversations stays until all of it was looked at, and there
+  // may be more of them than are kept.
+  const std::uint64_t touched_position = channel.touched_position;
+  if (targeted || !channel.named_users_known) deps_.channels.touch(channel, txn);
+  const auto loaded = targeted ? load_receivers(command, channel)
+                               : load_sender_and_named(command, channel, prepared);
+  // A message that is not accepted changes nothing.
+  if (!loaded) channel.touched_position = touched_position;
+  return loaded;
+}
+
+Result<void> Sending::load_receivers(const SendCommand& command, CachedChannel& log) {
+  // What is new in a log made for these users is new to each of them.
+  for (const auto& uid : command.subscribers)
+    JD_RETURN_IF_ERROR(deps_.conversations.load(log, uid));
+  return {};
+}
+
+Result<void> Sending::load_sender_and_named(const SendCommand& command, CachedChannel& channel,
+                                            Prepared& prepared) {
   JD_TRY(prepared.unopened, deps_.conversations.load_unopened(channel));
   // The sender's view, which his message moves; also of one who is no subscriber: he may have
   // looked at the channel all the same. That he has not is remembered, too.

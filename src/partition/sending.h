@@ -86,6 +86,9 @@ class Sending {
                                                 std::int64_t now) const;
   Result<void> load_conversations(const SendCommand& command, bool targeted, Prepared& prepared,
                                   Txn& txn);
+  Result<void> load_receivers(const SendCommand& command, CachedChannel& log);
+  Result<void> load_sender_and_named(const SendCommand& command, CachedChannel& channel,
+                                     Prepared& prepared);
   // The rest cannot fail.
   SendResult accept(SendCommand& command, Prepared& prepared, bool targeted, Txn& txn);
   std::shared_ptr<Message> make_message(SendCommand& command, const Prepared& prepared,
