@@ -121,11 +121,6 @@ class LonePartition final : public EffectSink {
                             return true;
                           })
                     .has_value());
-    // A refused command may have taken a stamp; there are enough of them.
-    std::string& state = rows[store::partition_state_key(kPartition)];
-    store::PartitionState kept = *store::decode_partition_state(state);
-    kept.stamped_to_ns = 0;
-    state = store::encode(kept);
     return rows;
   }
 

@@ -1,0 +1,274 @@
+#include "partition/simulation/command_kinds.h"
+
+#include <limits>
+#include <utility>
+
+#include "store/keys.h"
+
+namespace jindou::partition::simulation {
+
+namespace {
+
+const ChannelKey kGroup("g1", ChannelType::group);
+const ChannelKey kPair("u1@u2", ChannelType::person);
+const ChannelKey kAgent("u1@bot", ChannelType::agent);
+
+SendCommand message(const ChannelKey& channel, const std::string& from, const std::string& text) {
+  SendCommand command;
+  command.channel = channel;
+  command.from_uid = from;
+  command.client_msg_no = text;
+  command.idempotent = true;
+  command.payload = text;
+  return command;
+}
+
+SendCommand with_expiry(SendCommand command) {
+  command.expire = 1;
+  return command;
+}
+
+SendCommand stream(const std::string& number) {
+  SendCommand command = message(kGroup, "u1", number);
+  command.setting = kSettingStream;
+  return command;
+}
+
+SendCommand as_command(SendCommand command, std::vector<std::string> users) {
+  command.flags.sync_once = true;
+  command.subscribers = std::move(users);
+  return command;
+}
+
+AppendEvent event(const std::string& anchor, AppendEvent::Effect effect, const std::string& id) {
+  AppendEvent event;
+  event.channel = kGroup;
+  event.client_msg_no = anchor;
+  event.effect = effect;
+  event.event_id = id;
+  event.event_type = "stream";
+  event.event_key = std::string(kMainLane);
+  event.text = effect == AppendEvent::Effect::text_delta ? id : "";
+  return event;
+}
+
+AppendEvent begins(AppendEvent event) {
+  event.begins_stream = true;
+  return event;
+}
+
+UpsertChannel upsert(const ChannelKey& channel, bool reset, std::vector<std::string> subscribers) {
+  UpsertChannel change;
+  change.channel = channel;
+  change.flags.large = reset;
+  change.reset_subscribers = reset;
+  change.subscribers = std::move(subscribers);
+  return change;
+}
+
+ChangeMembers members(const ChannelKey& channel, MemberList list,
+                      ChangeMembers::Operation operation, std::vector<std::string> uids) {
+  ChangeMembers change;
+  change.channel = channel;
+  change.list = list;
+  change.operation = operation;
+  change.uids = std::move(uids);
+  return change;
+}
+
+ChangeConversation conversation(const ChannelKey& channel, ChangeConversation::Operation operation,
+                                std::uint64_t value) {
+  ChangeConversation change;
+  change.channel = channel;
+  change.uids = {"u1", "u2", "u9"};
+  change.operation = operation;
+  change.value = value;
+  return change;
+}
+
+std::string expiry_key(std::uint64_t seq) {
+  return store::expiry_key(kPartition, 1'700'000'001, kGroup, MessageSeq{seq});
+}
+
+}  // namespace
+
+MemoryStore furnished() {
+  using Operation = ChangeMembers::Operation;
+  LonePartition world((MemoryStore()));
+  const std::vector<Command> history = {
+      upsert(kGroup, false, {"u1", "u2", "u3"}),
+      members(kGroup, MemberList::denylist, Operation::add, {"u3", "d1"}),
+      members(kGroup, MemberList::allowlist, Operation::add, {"u1"}),
+      message(kGroup, "u1", "one"),
+      with_expiry(message(kGroup, "u2", "two")),
+      stream("anchor"),
+      stream("running"),
+      event("anchor", AppendEvent::Effect::text_delta, "e1"),
+      begins(event("running", AppendEvent::Effect::text_delta, "e2")),
+      with_expiry(stream("expiring")),
+      event("expiring", AppendEvent::Effect::text_delta, "e3"),
+      as_command(message(kGroup, "u1", "order"), {}),
+      as_command(message(ChannelKey(), "u1", "targeted"), {"u1", "u2"}),
+      message(kPair, "u1", "hello"),
+      message(kAgent, "u1", "ask"),
+      StoreToken{"u1", DeviceFlag::app, DeviceLevel::master, "t1"},
+      StoreToken{"u1", DeviceFlag::web, DeviceLevel::slave, "t2"},
+      members(ChannelKey("u2", ChannelType::person), MemberList::denylist, Operation::add, {"d1"}),
+  };
+  for (const Command& command : history) {
+    const auto failed = world.run(command);
+    EXPECT_FALSE(failed.has_value());
+  }
+  return world.memory;
+}
+
+std::vector<CommandKind> changes_of_channels() {
+  using Operation = ChangeMembers::Operation;
+  using What = ChangeConversation::Operation;
+  const ChannelKey inbox("u2", ChannelType::person);
+  const ChannelKey agent_backwards("bot@u1", ChannelType::agent);
+  return {
+      {"upsert", upsert(kGroup, false, {})},
+      {"upsert with members", upsert(kGroup, false, {"u1", "u4"})},
+      {"upsert with reset", upsert(kGroup, true, {"u1", "u4"})},
+      {"upsert of a new channel", upsert(ChannelKey("g2", ChannelType::group), true, {"u1"})},
+      {"add", members(kGroup, MemberList::subscribers, Operation::add, {"u3", "u5"})},
+      {"remove", members(kGroup, MemberList::subscribers, Operation::remove, {"u2", "u5"})},
+      {"replace", members(kGroup, MemberList::subscribers, Operation::replace, {"u5"})},
+      {"deny", members(kGroup, MemberList::denylist, Operation::add, {"u1"})},
+      {"readmit", members(kGroup, MemberList::denylist, Operation::remove, {"u3", "d1"})},
+      {"readmit all", members(kGroup, MemberList::denylist, Operation::replace, {"d2"})},
+      {"allow", members(kGroup, MemberList::allowlist, Operation::replace, {"u2"})},
+      {"inbox", members(inbox, MemberList::denylist, Operation::add, {"u9"})},
+      {"delete channel", DeleteChannel{kGroup}},
+      {"open", conversation(kGroup, What::open, 0)},
+      {"read", conversation(kGroup, What::read, 0)},
+      {"unread", conversation(kPair, What::set_unread, 1)},
+      {"remove conversation", conversation(agent_backwards, What::remove, 0)},
+      {"command position", AdvanceCommandPosition{kGroup, "u2", 1}},
+      {"command position, agent", AdvanceCommandPosition{agent_backwards, "u1", 1}},
+      {"clear", ClearMessages{kGroup, 100, false}},
+      {"clear commands", ClearMessages{kGroup, 100, true}},
+      {"delete messages", DeleteMessages{kGroup, {1, 3, 4, 5}}},
+      {"retention", SetRetention{kGroup, 10, 10}},
+      {"reclaim", ReclaimExpired{kPartition, {expiry_key(2), expiry_key(5)}}},
+      {"close streams", CloseIdleStreams{kPartition, 0}},
+  };
+}
+
+std::vector<CommandKind> other_commands() {
+  using Effect = AppendEvent::Effect;
+  AdvanceWebhook webhook;
+  webhook.partition = kPartition;
+  webhook.notified_to = 3;
+  DropTombstones tombstones;
+  tombstones.partition = kPartition;
+  for (const char* uid : {"u3", "u1", "d1"}) {
+    tombstones.keys.push_back(store::tombstone_key(kPartition, uid, kGroup));
+  }
+  tombstones.up_to_ns = std::numeric_limits<std::int64_t>::max();
+  RecordCommandSync sync;
+  sync.uid = "u1";
+  sync.positions = {{kGroup, 1}};
+  RecordPresenceEvent online;
+  online.uid = "u1";
+  online.session_id = 7;
+  online.at_ns = 1;
+  online.text = "x";
+  const auto presence_key = store::presence_event_key(kPartition, 1, 7, true);
+  const ChannelKey visitors("v1", ChannelType::visitors);
+  const ChannelKey service("v1|g", ChannelType::customer_service);
+  return {
+      {"token", StoreToken{"u1", DeviceFlag::app, DeviceLevel::master, "t9"}},
+      {"clear tokens", ClearTokens{"u1", {}}},
+      {"system accounts", ChangeSystemAccounts{true, {"s1", "s2"}}},
+      {"command sync", sync},
+      {"time", ReserveTime{kPartition, 1}},
+      {"commit records", DropCommitRecords{kPartition, {1}}},
+      {"tombstones", tombstones},
+      {"webhook", webhook},
+      {"presence", online},
+      {"forget presence", ForgetPresenceEvents{kPartition, {presence_key}}},
+      {"delta", event("anchor", Effect::text_delta, "e7")},
+      {"end", event("running", Effect::close, "e8")},
+      {"begin stream", begins(event("running", Effect::snapshot, "e9"))},
+      {"send", message(kGroup, "u1", "three")},
+      {"send as a stranger", message(kGroup, "u9", "four")},
+      {"first send of a pair", message(ChannelKey("u7@u8", ChannelType::person), "u7", "a")},
+      {"first send of a visitor", message(visitors, "v1", "b")},
+      {"first send to a service", message(service, "v1", "c")},
+      {"first send to an agent", message(ChannelKey("u7@bot", ChannelType::agent), "u7", "d")},
+      {"command", as_command(message(kGroup, "u2", "do"), {})},
+      {"targeted command", as_command(message(ChannelKey(), "u1", "now"), {"u1", "u2", "u3"})},
+  };
+}
+
+std::vector<CommandKind> long_changes() {
+  using Operation = ChangeMembers::Operation;
+  const std::vector<std::string> many = {"u1", "u5", "u7", "u8", "u9"};
+  return {
+      {"long upsert", upsert(kGroup, true, many)},
+      {"long add", members(kGroup, MemberList::subscribers, Operation::add, many)},
+      {"long removal",
+       members(kGroup, MemberList::subscribers, Operation::remove, {"u1", "u2", "u3", "u5"})},
+      {"long replacement", members(kGroup, MemberList::subscribers, Operation::replace, many)},
+      {"long denial", members(kGroup, MemberList::denylist, Operation::add, many)},
+      {"long upsert of a new channel", upsert(ChannelKey("g3", ChannelType::group), false, many)},
+  };
+}
+
+namespace {
+
+void add_unsettled(LonePartition& world) {
+  world.begin(message(kGroup, "u2", "unsettled"));
+  world.begin(event("anchor", AppendEvent::Effect::text_delta, "unsettled"));
+  world.begin(members(kGroup, MemberList::subscribers, ChangeMembers::Operation::add, {"u6"}));
+  world.begin(StoreToken{"u1", DeviceFlag{2}, DeviceLevel::slave, "unsettled"});
+}
+
+// A long change of the group's subscribers, some of whose slices are durable.
+void begin_long_change(LonePartition& world) {
+  using Operation = ChangeMembers::Operation;
+  world.run(message(kGroup, "u1", "before the long change"));
+  world.begin(members(kGroup, MemberList::subscribers, Operation::replace,
+                      {"u1", "u4", "u5", "u6", "u7", "u8", "u9"}));
+  for (int i = 0; i < 3; ++i) world.step();
+}
+
+}  // namespace
+
+PartitionOptions options_of(Situation situation) {
+  PartitionOptions options;
+  if (situation == Situation::cut_short || situation == Situation::under_way)
+    options.lists.slice = 2;
+  return options;
+}
+
+void prepare(LonePartition& partition, Situation situation) {
+  // Also those that expire are over.
+  partition.clock.now_ms += 5000;
+  if (situation == Situation::unsettled) add_unsettled(partition);
+  if (situation == Situation::under_way) begin_long_change(partition);
+}
+
+void follow_up(LonePartition& world) {
+  using What = ChangeConversation::Operation;
+  const Command commands[] = {
+      message(kGroup, "u1", "after"),
+      message(kPair, "u2", "after"),
+      message(ChannelKey("u7@u8", ChannelType::person), "u8", "after"),
+      event("anchor", AppendEvent::Effect::text_delta, "after"),
+      event("anchor", AppendEvent::Effect::close, "end"),
+      conversation(kGroup, What::set_unread, 2),
+      members(kGroup, MemberList::subscribers, ChangeMembers::Operation::remove, {"u6", "u2"}),
+      as_command(message(kGroup, "u1", "after, as a command"), {}),
+      CloseIdleStreams{kPartition, 0},
+      ClearTokens{"u1", {}},
+  };
+  for (const Command& command : commands) {
+    ++world.clock.now_ms;
+    world.run(command);
+  }
+}
+
+}  // namespace jindou::partition::simulation
