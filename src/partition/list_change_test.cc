@@ -18,7 +18,6 @@ namespace jindou::partition {
 namespace {
 
 using Operation = ChangeMembers::Operation;
-using simulation::Command;
 using simulation::kPartition;
 using simulation::LonePartition;
 using simulation::MemoryStore;

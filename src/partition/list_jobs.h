@@ -59,6 +59,7 @@ class ListJobs {
   void begin_dissolving(CachedChannel& channel, Txn& txn);
 
   bool any() const { return !jobs_.empty(); }
+  bool runs_for(const ChannelKey& channel) const { return jobs_.contains(channel); }
   // True when a job of the same channel runs, behind which the command was put.
   template <class Command>
   bool waits_for(Command& command, Done& done) {

@@ -125,16 +125,21 @@ void Partition::execute(Change change, std::function<void(Result<void>)> done) {
   } else {
     outcome = all_or_nothing([&] { return modules_.evaluate(change, *txn_); });
   }
-  Txn::ChangeDone& entry = txn_->last_change();
-  entry.outcome = std::move(outcome);
+  txn_->last_change().outcome = std::move(outcome);
+  note_inbox(change);
+  if (is_full()) hand_over();
+}
+
+void Partition::note_inbox(const Change& change) {
   std::visit(
-      [&entry](const auto& what) {
+      [this](const auto& what) {
         if constexpr (requires { what.channel; }) {
-          if (what.channel.type == ChannelType::person) entry.inbox = what.channel.id;
+          if (what.channel.type == ChannelType::person) {
+            txn_->last_change().inbox = what.channel.id;
+          }
         }
       },
       change);
-  if (is_full()) hand_over();
 }
 
 void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done) {
@@ -153,6 +158,60 @@ void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcom
         }
       });
   if (is_full()) hand_over();
+}
+
+void Partition::execute_all(std::vector<Command> commands, CommandGroup::Done done) {
+  JD_ASSERT(owner_.is_this_thread());
+  JD_ASSERT(!commands.empty());
+  const bool usable = ensure_usable() && !modules_.index.full();
+  begin_gathering();
+  const auto group = std::make_shared<CommandGroup>(commands.size(), std::move(done));
+  const Result<void> evaluated =
+      usable ? all_or_nothing([&] { return evaluate_all(commands, group); })
+             : Error(Errc::unavailable, "the store is recovering from a failure");
+  if (!evaluated) {
+    txn_->add_change(
+        [group, error = evaluated.error()](const Result<void>&) { group->refuse(error); });
+  }
+  if (is_full()) hand_over();
+}
+
+Result<void> Partition::evaluate_all(std::vector<Command>& commands,
+                                     const std::shared_ptr<CommandGroup>& group) {
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    txn_->add_change([group](const Result<void>& committed) { group->finish(committed); });
+    JD_TRY(CommandOutcome outcome,
+           std::visit([this](auto& command) { return evaluate_one(command); }, commands[i]));
+    group->set(i, std::move(outcome));
+  }
+  return {};
+}
+
+Result<CommandOutcome> Partition::evaluate_one(const Change& change) {
+  const bool waits = std::visit(
+      [this](const auto& what) {
+        if constexpr (is_command_of<std::decay_t<decltype(what)>, ListCommand>) {
+          return modules_.list_jobs.runs_for(what.channel);
+        } else {
+          return false;
+        }
+      },
+      change);
+  if (waits) return Error(Errc::unavailable, "a long change of the channel's lists is under way");
+  JD_RETURN_IF_ERROR(modules_.evaluate(change, *txn_));
+  note_inbox(change);
+  return CommandOutcome();
+}
+
+Result<CommandOutcome> Partition::evaluate_one(AppendEvent& event) {
+  JD_TRY(EventOutcome outcome, modules_.streams.append(event, *txn_));
+  return CommandOutcome(std::move(outcome));
+}
+
+Result<CommandOutcome> Partition::evaluate_one(SendCommand& command) {
+  const SendResult result = send(command);
+  if (!result.ok()) return Error(result.code, "a message is refused");
+  return CommandOutcome(result);
 }
 
 Result<Recipients> Partition::load_recipients(const ChannelKey& key) {

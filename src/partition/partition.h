@@ -10,10 +10,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "base/result.h"
 #include "model/message.h"
 #include "partition/change.h"
+#include "partition/command_group.h"
 #include "partition/effects.h"
 #include "partition/flight.h"
 #include "partition/modules.h"
@@ -44,6 +46,11 @@ class Partition {
   void execute(const std::shared_ptr<SendBatch>& batch, std::size_t part);
   void execute(Change change, std::function<void(Result<void>)> done);
   void execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done);
+  // Makes all of the commands, in one commit, or none: the first that fails takes back those before
+  // it. A message that is refused fails, with its code. Of changes of lists, long ones end later;
+  // the commands are told of when all have. Error, beside theirs: unavailable (a long change of the
+  // same lists is under way).
+  void execute_all(std::vector<Command> commands, CommandGroup::Done done);
 
   // Who would receive a message to the channel now. Answers at once: nothing is written.
   // Errors: storage, unavailable.
@@ -74,6 +81,13 @@ class Partition {
   void close_commit();
 
   SendResult send(SendCommand& command);
+  Result<void> evaluate_all(std::vector<Command>& commands,
+                            const std::shared_ptr<CommandGroup>& group);
+  Result<CommandOutcome> evaluate_one(const Change& change);
+  Result<CommandOutcome> evaluate_one(AppendEvent& event);
+  Result<CommandOutcome> evaluate_one(SendCommand& command);
+  // Of the change evaluated last: whose inbox is read anew.
+  void note_inbox(const Change& change);
   // True when a job of the same channel runs, behind which the change was put.
   bool waits_for_list_job(Change& change, std::function<void(Result<void>)>& done);
   // One step of one job, if there is one whose turn it is; reads the store again after a failure.

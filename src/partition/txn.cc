@@ -49,6 +49,7 @@ Txn::SavePoint Txn::save() {
   SavePoint point;
   point.effects_ = effects_->messages.size();
   point.after_commit_ = after_commit_.size();
+  point.changes_ = changes_.size();
   point.expected_bytes_ = expected_bytes_;
   point.undo_ = undo_.size();
   point.messages_ = messages_;
@@ -64,6 +65,7 @@ void Txn::roll_back(const SavePoint& point) {
   expect_ok(batch_.RollbackToSavePoint());
   effects_->messages.resize(point.effects_);
   after_commit_.resize(point.after_commit_);
+  changes_.resize(point.changes_);
   expected_bytes_ = point.expected_bytes_;
   messages_ = point.messages_;
   needs_state_ = point.needs_state_;

@@ -90,6 +90,7 @@ class Txn {
     friend class Txn;
     std::size_t effects_ = 0;
     std::size_t after_commit_ = 0;
+    std::size_t changes_ = 0;
     std::size_t expected_bytes_ = 0;
     std::size_t undo_ = 0;
     std::uint32_t messages_ = 0;

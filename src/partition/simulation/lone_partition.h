@@ -32,8 +32,6 @@ class FixedClock final : public Clock {
   std::int64_t now_ms = 1'700'000'000'000;
 };
 
-using Command = std::variant<Change, AppendEvent, SendCommand>;
-
 // One partition over a store of its own.
 class LonePartition final : public EffectSink {
  public:

@@ -20,7 +20,7 @@ class PartitionProbe {
 
   // Evaluates the command to its end behind a save point, and takes it back. True when it had
   // changed something.
-  bool take_back(const simulation::Command& command) {
+  bool take_back(const Command& command) {
     const std::string before = begin();
     Txn& txn = *partition_.txn_;
     const Txn::SavePoint point = txn.save();
@@ -33,7 +33,7 @@ class PartitionProbe {
   void do_nothing() { begin(); }
 
   // Whether the command would wait for another one.
-  bool waits(const simulation::Command& command) const {
+  bool waits(const Command& command) const {
     const auto* change = std::get_if<Change>(&command);
     if (change == nullptr || !partition_.modules_.list_jobs.any()) return false;
     return std::visit(
@@ -89,7 +89,7 @@ class PartitionProbe {
     partition_.txn_->add_change([](const Result<void>&) {});
     return everything();
   }
-  void evaluate(const simulation::Command& command) {
+  void evaluate(const Command& command) {
     Txn& txn = *partition_.txn_;
     if (const auto* change = std::get_if<Change>(&command)) {
       partition_.modules_.evaluate(*change, txn).ignore("is taken back");
