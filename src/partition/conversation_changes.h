@@ -39,7 +39,7 @@ class ConversationChanges {
   // Reads up to when tombstones were dropped. Errors: storage.
   Result<void> open();
 
-  // Errors: as the command says, storage; then nothing was changed.
+  // Errors: as the command says, storage.
   Result<void> evaluate(const ChangeConversation& command, Txn& txn);
   Result<void> evaluate(const AdvanceCommandPosition& command, Txn& txn);
   Result<void> evaluate(const RecordCommandSync& command, Txn& txn);

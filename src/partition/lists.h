@@ -22,8 +22,7 @@ class Lists {
   Lists(ChannelCache& channels, Conversations& conversations, MessageLog& log, ListJobs& jobs)
       : channels_(channels), conversations_(conversations), log_(log), jobs_(jobs) {}
 
-  // Errors: as the command says, storage; then nothing was changed. What is too long for one commit
-  // goes on as a job.
+  // Errors: as the command says, storage. What is too long for one commit goes on as a job.
   Result<void> evaluate(const UpsertChannel& command, Txn& txn);
   Result<void> evaluate(const ChangeMembers& command, Txn& txn);
   Result<void> evaluate(const DeleteChannel& command, Txn& txn);

@@ -49,7 +49,7 @@ class MessageLog {
   // Cannot fail.
   void clear(const Clearing& clearing, Txn& txn);
 
-  // Errors: as the command says, storage; then nothing was changed.
+  // Errors: as the command says, storage.
   Result<void> evaluate(const ClearMessages& command, Txn& txn);
   Result<void> evaluate(const DeleteMessages& command, Txn& txn);
   Result<void> evaluate(const SetRetention& command, Txn& txn);

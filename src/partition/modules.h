@@ -38,7 +38,8 @@ class Modules {
   // tidied goes into the first commit. Errors: storage.
   Result<void> open(const store::PartitionState& state, Txn& txn);
 
-  // Has the module evaluate it whose command it is. Errors: as the command says, storage.
+  // Has the module evaluate it whose command it is. Errors: as the command says, storage; what was
+  // changed until then is for the caller to roll back.
   Result<void> evaluate(const Change& change, Txn& txn);
 
   // What all of them have in memory.

@@ -35,8 +35,7 @@ class Streams {
   // Reads which streams run, forgets everything else. Errors: storage.
   Result<void> open();
 
-  // Errors: not_found, invalid (the anchor is no stream message), conflict, too_large, storage;
-  // then nothing was changed.
+  // Errors: not_found, invalid (the anchor is no stream message), conflict, too_large, storage.
   Result<EventOutcome> append(AppendEvent& event, Txn& txn);
   // Each stream ends as a whole or stays as it is: cannot fail.
   Result<void> evaluate(const CloseIdleStreams& command, Txn& txn);

@@ -25,7 +25,7 @@ class Tokens {
   // Borrows all of them. `inboxes` says who is banned.
   Tokens(PartitionId partition, const store::Reader& reader, InboxDirectory& inboxes);
 
-  // Errors: as the command says, storage; then nothing was changed.
+  // Errors: as the command says, storage.
   Result<void> evaluate(const StoreToken& command, Txn& txn);
   Result<void> evaluate(const ClearTokens& command, Txn& txn);
 
