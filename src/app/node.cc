@@ -223,6 +223,7 @@ Result<void> Node::Parts::start_core() {
   router_limits.items_in_flight_max = settings.core.items_in_flight;
   router_limits.bytes_in_flight_max = settings.core.bytes_in_flight;
   router_limits.batches_in_flight_max = settings.api.batches_in_flight;
+  router_limits.bulk_batch_items = settings.core.bulk_batch_items;
   router_limits.delay_max = std::min(settings.core.delay_max, settings.api.request_timeout / 2);
   router = std::make_unique<partition::CommandRouter>(std::move(borrowed), partitions,
                                                       router_limits, clock);

@@ -167,6 +167,11 @@ constexpr std::array kTable{
     Setting{"core.delayMax", duration, JD_MEMBER(core.delay_max), 10, kHour, "", kOurs, kRestart,
             "How long a message may be expected to wait until it is durable; at most half of "
             "api.requestTimeout. What would wait longer gets 429 or the rate-limit reason."},
+    Setting{
+        "core.bulkBatchItems", count, JD_MEMBER(core.bulk_batch_items), 0, 100'000'000, "", kOurs,
+        kRestart,
+        "A batch of more messages is bulk work: what chats send meanwhile goes before it, and it "
+        "still moves on. Messages of clients and single sends never are."},
     Setting{"core.partitionWorkers", count, JD_MEMBER(core.partition_workers), 0, 256, "", kOurs,
             kRestart, "Threads that evaluate commands. 0: chosen from the number of usable CPUs."},
     Setting{"core.channelCacheCount", count, JD_MEMBER(core.channel_cache_count), 16, 100'000'000,

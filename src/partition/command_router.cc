@@ -298,8 +298,11 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
       parts[static_cast<std::size_t>(part)].items.push_back(i);
     }
   }
-  auto batch = std::make_shared<SendBatch>(std::move(commands), std::move(parts), admission,
-                                           deadline, std::move(done));
+  // Not those of clients: messages of one session keep their order, whatever comes at once.
+  const bool bulk = reservation != nullptr && commands.size() > limits_.bulk_batch_items;
+  auto batch =
+      std::make_shared<SendBatch>(std::move(commands), std::move(parts), admission, deadline,
+                                  std::move(done), bulk ? SendClass::bulk : SendClass::interactive);
   if (batch->parts().empty()) {
     // No commands: answered at once, there is no part to wait for.
     batch->expire();

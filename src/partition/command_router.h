@@ -29,6 +29,8 @@ struct RouterLimits {
   std::size_t bytes_in_flight_max = std::size_t{256} << 20;
   // Reservations at the same time.
   std::size_t batches_in_flight_max = 256;
+  // A batch of more is bulk, if room was reserved for it (reserve()).
+  std::size_t bulk_batch_items = 16;
   // How long what is sent may be expected to wait until it is durable; see DelayLimit.
   std::chrono::milliseconds delay_max{1'250};
 };

@@ -12,6 +12,8 @@ namespace {
 
 // A change of a list that waits for the store looks again after so long.
 constexpr std::chrono::seconds kListChangeTick{1};
+// Bulk messages that are evaluated between two looks at what others have sent: about a millisecond.
+constexpr std::size_t kBulkTurnItems = 256;
 
 }  // namespace
 
@@ -56,7 +58,10 @@ void PartitionWorker::post(PartitionId partition, ChannelKey channel,
 }
 
 void PartitionWorker::push(Task task) {
+  const auto* send = std::get_if<SendTask>(&task);
+  const bool bulk = send != nullptr && send->batch->send_class() == SendClass::bulk;
   const MutexLock lock(mutex_);
+  if (!bulk) others_wait_.store(true, std::memory_order_relaxed);
   queue_.push_back(std::move(task));
   if (queue_.size() == 1) ready_.notify_one();
 }
@@ -88,18 +93,22 @@ void PartitionWorker::run() {
       MutexLock lock(mutex_);
       const auto due = [this]()
                            JD_REQUIRES(mutex_) { return stopping_ || woken_ || !queue_.empty(); };
-      if (changing_lists) {
+      if (!bulk_.empty()) {
+        // Goes on at once.
+      } else if (changing_lists) {
         ready_.wait_for(lock, kListChangeTick, due);
       } else {
         ready_.wait(lock, due);
       }
       tasks.swap(queue_);
+      others_wait_.store(false, std::memory_order_relaxed);
       woken_ = false;
       stopping = stopping_;
     }
     for (auto& task : tasks) execute(task);
-    const bool idle = tasks.empty();
+    const bool idle = tasks.empty() && bulk_.empty();
     tasks.clear();
+    execute_bulk();
     bool gathered = false;
     changing_lists = false;
     for (const auto& owned : partitions_) {
@@ -119,7 +128,12 @@ void PartitionWorker::run() {
 void PartitionWorker::execute(Task& task) {
   JD_ASSERT(owner_.is_this_thread());
   if (auto* send = std::get_if<SendTask>(&task)) {
+    const bool bulk = send->batch->send_class() == SendClass::bulk;
     for (const std::uint32_t part : send->parts) {
+      if (bulk) {
+        bulk_.push_back({send->batch, part});
+        continue;
+      }
       partition(send->batch->parts()[part].partition).execute(send->batch, part);
     }
     return;
@@ -134,6 +148,18 @@ void PartitionWorker::execute(Task& task) {
   }
   auto& question = std::get<RecipientsTask>(task);
   question.done(partition(question.partition).load_recipients(question.channel));
+}
+
+void PartitionWorker::execute_bulk() {
+  std::size_t items = 0;
+  while (!bulk_.empty()) {
+    if (items >= kBulkTurnItems && others_wait_.load(std::memory_order_relaxed)) return;
+    const BulkPart next = std::move(bulk_.front());
+    bulk_.pop_front();
+    const SendBatch::Part& part = next.batch->parts()[next.part];
+    items += part.items.size();
+    partition(part.partition).execute(next.batch, next.part);
+  }
 }
 
 Partition& PartitionWorker::partition(PartitionId id) {

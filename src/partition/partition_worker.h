@@ -2,7 +2,9 @@
 // commits on. Cold reads happen here, never on an io thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -32,7 +34,8 @@ class PartitionWorker {
 
   void start();
 
-  // The queue is bounded by the router's admission. Thread-safe; returns at once.
+  // The queue is bounded by the router's admission. Bulk batches wait behind everything else, of
+  // which each round lets some of theirs pass. Thread-safe; returns at once.
   void post(std::shared_ptr<SendBatch> batch, std::vector<std::uint32_t> parts);
   void post(PartitionId partition, Change change, std::function<void(Result<void>)> done);
   void post(PartitionId partition, AppendEvent event,
@@ -66,11 +69,18 @@ class PartitionWorker {
     std::function<void(Result<Recipients>)> done;
   };
   using Task = std::variant<SendTask, ChangeTask, EventTask, RecipientsTask>;
+  // Of a bulk batch; evaluated as a whole.
+  struct BulkPart {
+    std::shared_ptr<SendBatch> batch;
+    std::uint32_t part = 0;
+  };
 
   void push(Task task);
   void wake();
   void run();
   void execute(Task& task);
+  // Until others wait, but one turn at least.
+  void execute_bulk();
   Partition& partition(PartitionId id);
 
   runtime::ThreadOwner owner_;  // its thread
@@ -82,6 +92,8 @@ class PartitionWorker {
   std::vector<Task> queue_ JD_GUARDED_BY(mutex_);
   bool woken_ JD_GUARDED_BY(mutex_) = false;
   bool stopping_ JD_GUARDED_BY(mutex_) = false;
+  std::atomic<bool> others_wait_{false};  // something that is not bulk is queued
+  std::deque<BulkPart> bulk_;             // its thread only
   std::thread thread_;
 };
 

@@ -14,11 +14,13 @@ SendResult too_late() { return SendResult::refuse(Reason::system_error, Errc::ov
 
 SendBatch::SendBatch(std::vector<SendCommand> commands, std::vector<Part> parts,
                      std::shared_ptr<void> admission,
-                     std::chrono::steady_clock::time_point deadline, SendDone done)
+                     std::chrono::steady_clock::time_point deadline, SendDone done,
+                     SendClass send_class)
     : commands_(std::move(commands)),
       parts_(std::move(parts)),
       admission_(std::move(admission)),
       deadline_(deadline),
+      send_class_(send_class),
       done_(std::move(done)),
       results_(commands_.size()),
       items_left_(commands_.size()),

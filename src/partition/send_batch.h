@@ -12,6 +12,7 @@
 #include "base/mutex.h"
 #include "model/message.h"
 #include "partition/pending_send.h"
+#include "partition/send_class.h"
 
 namespace jindou::partition {
 
@@ -25,10 +26,11 @@ class SendBatch final : public PendingSend {
 
   SendBatch(std::vector<SendCommand> commands, std::vector<Part> parts,
             std::shared_ptr<void> admission, std::chrono::steady_clock::time_point deadline,
-            SendDone done);
+            SendDone done, SendClass send_class = SendClass::interactive);
 
   std::vector<SendCommand>& commands() { return commands_; }
   const std::vector<Part>& parts() const { return parts_; }
+  SendClass send_class() const { return send_class_; }
   // Keeps the batch counted as in flight while any copy lives.
   const std::shared_ptr<void>& admission() const { return admission_; }
 
@@ -56,6 +58,7 @@ class SendBatch final : public PendingSend {
   std::vector<Part> parts_;
   std::shared_ptr<void> admission_;
   std::chrono::steady_clock::time_point deadline_;
+  SendClass send_class_;
 
   Mutex mutex_;  // items are decided on commit threads, the deadline comes from an edge
   SendDone done_ JD_GUARDED_BY(mutex_);  // empty once answered

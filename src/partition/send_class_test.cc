@@ -1,0 +1,100 @@
+// Bulk work gives way to what somebody waits for.
+#include "partition/send_class.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <future>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "partition/core_fixture.h"
+
+namespace jindou::partition {
+namespace {
+
+using Results = std::vector<SendResult>;
+
+class SendClasses : public Core {
+ protected:
+  // A batch for which room was reserved, as of POST /message/sendbatch.
+  std::future<Results> post_batch(std::size_t items, const std::string& group) {
+    std::vector<SendCommand> commands;
+    for (std::size_t i = 0; i < items; ++i) commands.push_back(to_group(group, "bulk"));
+    return post(std::move(commands), router_->reserve(items, items * 100));
+  }
+  std::future<Results> post(std::vector<SendCommand> commands,
+                            const CommandRouter::ReservationPtr& reservation = nullptr) {
+    auto results = std::make_shared<std::promise<Results>>();
+    auto future = results->get_future();
+    auto posted = router_->post_send(
+        std::move(commands), [results](Results done) { results->set_value(std::move(done)); },
+        CommandRouter::kNever, reservation);
+    EXPECT_TRUE(posted.has_value());
+    return future;
+  }
+  // Keeps the worker of the group from doing anything until the future is ready.
+  void hold(const std::string& group, std::shared_future<void> until) {
+    auto held = std::make_shared<std::promise<void>>();
+    auto holding = held->get_future();
+    ASSERT_TRUE(router_
+                    ->post_recipients(ChannelKey(group, ChannelType::group),
+                                      [held, until = std::move(until)](const Result<Recipients>&) {
+                                        held->set_value();
+                                        until.wait();
+                                      })
+                    .has_value());
+    holding.wait();
+  }
+};
+
+TEST_F(SendClasses, WhatSomebodyWaitsForGoesBeforeABatchThatCameFirst) {
+  std::promise<void> go;
+  hold("g1", go.get_future().share());
+  auto batch = post_batch(100, "g1");
+  auto chat = post({to_group("g1", "chat")});
+  go.set_value();
+  EXPECT_EQ(raw(chat.get()[0].message_seq), 1U);
+  const Results of_batch = batch.get();
+  ASSERT_EQ(of_batch.size(), 100U);
+  for (std::size_t i = 0; i < of_batch.size(); ++i) {
+    EXPECT_EQ(raw(of_batch[i].message_seq), i + 2) << "the batch keeps its own order";
+  }
+}
+
+TEST_F(SendClasses, ASmallBatchAndWhatComesFromClientsKeepTheirPlace) {
+  std::promise<void> go;
+  hold("g1", go.get_future().share());
+  auto small = post_batch(limits_.bulk_batch_items, "g1");
+  // All SENDs of one read of a client's connection: the next ones must not overtake them.
+  auto flood = post(std::vector<SendCommand>(100, to_group("g1", "chat")));
+  auto chat = post({to_group("g1", "chat")});
+  go.set_value();
+  EXPECT_EQ(raw(small.get()[0].message_seq), 1U);
+  EXPECT_EQ(raw(flood.get()[0].message_seq), limits_.bulk_batch_items + 1);
+  EXPECT_EQ(raw(chat.get()[0].message_seq), limits_.bulk_batch_items + 101);
+}
+
+TEST_F(SendClasses, BulkMovesOnThoughOthersNeverStop) {
+  std::promise<void> go;
+  hold("g1", go.get_future().share());
+  auto batch = post_batch(2000, "g1");
+  std::vector<std::future<Results>> chats;
+  for (int i = 0; i < 50; ++i) chats.push_back(post({to_group("g1", "chat")}));
+  go.set_value();
+  // Whenever one is answered another one is there.
+  std::size_t answered = 0;
+  while (batch.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    ASSERT_LT(answered, 1'000'000U);
+    EXPECT_EQ(chats[answered].get()[0].state, SendResult::State::accepted);
+    ++answered;
+    chats.push_back(post({to_group("g1", "chat")}));
+  }
+  EXPECT_EQ(batch.get().size(), 2000U);
+  for (; answered < chats.size(); ++answered) chats[answered].wait();
+}
+
+}  // namespace
+}  // namespace jindou::partition
