@@ -97,6 +97,15 @@ TEST_F(MistakesTest, TypesOfQueries) {
   }
 }
 
+TEST_F(MistakesTest, TypesOutsideTheirRange) {
+  for (const char* path : {"/channel", "/message/send", "/channel/messagesync"}) {
+    const std::string body =
+        R"({"channel_id":"g1","login_uid":"u1","payload":"eA==","channel_type":)";
+    EXPECT_EQ(told(path, body + "256}"), "400 channel_type must be from 1 to 255") << path;
+    EXPECT_EQ(told(path, body + "-1}"), "400 channel_type must be from 1 to 255") << path;
+  }
+}
+
 TEST_F(MistakesTest, NumbersInQuotes) {
   const std::string text = told("/channel", R"({"channel_id":"g1","channel_type":"2"})");
   EXPECT_EQ(text, "400 channel_type must be an integer, without quotes");
