@@ -78,7 +78,7 @@ void write_addresses(JsonWriter& json, const Services& services, const RouteAddr
   json.flag("manager_token_on", services.access.manager_token_on());
   json.begin_object("config");
   json.number("max_connections", options.client_connections_max);
-  json.number("max_subscriptions_per_conn", 0);
+  json.number("max_subscriptions_per_conn", options.client_subscriptions_max);
   json.number("max_payload", options.send.payload_bytes_max);
   json.end_object();
 }

@@ -143,6 +143,7 @@ struct ApiOptions {
   std::string manager_address;  // empty: there is no manager port
   std::string api_url;
   std::size_t client_connections_max = 0;
+  std::size_t client_subscriptions_max = 0;  // of one session
 };
 
 // What a handler gets. Shared by all shards: everything in it is thread-safe or constant.

@@ -112,6 +112,25 @@ Task<void> get_welcome(Services& services, Request&, Response& response) {
   co_return;
 }
 
+// For somebody who looks with a browser.
+Task<void> get_manager_welcome(Services& services, Request&, Response& response) {
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.string("name", "jindou");
+  json.string("version", services.options.version);
+  json.string("login",
+              "POST /manager/login with {\"username\",\"password\"} gives a token for the header "
+              "Authorization: Bearer <token>; or the header token: <managerToken>");
+  json.begin_array("paths");
+  for (const std::string_view path :
+       {"/health", "/readyz", "/metrics", "/varz", "/connz", "/conn/kick", "/tag", "/tags"}) {
+    json.string(path);
+  }
+  json.end_array();
+  json.end_object();
+  co_return;
+}
+
 // This server imports nobody else's data while it runs, so there is nothing to wait for.
 Task<void> get_migrate_result(Services&, Request&, Response& response) {
   JsonWriter json(response.body);
@@ -128,7 +147,7 @@ Task<void> get_migrate_result(Services&, Request&, Response& response) {
 }  // namespace
 
 std::span<const Route> system_routes() {
-  static constexpr std::array<Route, 8> routes = {{
+  static constexpr std::array<Route, 9> routes = {{
       {Verb::get, "/route", get_route, Auth::manager, "Where clients connect"},
       {Verb::post, "/route/batch", post_route_batch, Auth::manager,
        "Where the clients of several users connect"},
@@ -141,6 +160,8 @@ std::span<const Route> system_routes() {
       {Verb::get, "/metrics", get_metrics, Auth::open_on_manager,
        "Metrics in the Prometheus text format", Ports::both},
       {Verb::get, "/", get_welcome, Auth::manager, "Name and version of the server"},
+      {Verb::get, "/", get_manager_welcome, Auth::open_on_manager,
+       "What the manager port has, and how to log in", Ports::manager},
   }};
   return routes;
 }

@@ -15,6 +15,7 @@
 #include "config/conversion.h"
 #include "config/fitted_defaults.h"
 #include "config/loaded_settings.h"
+#include "store/database.h"
 
 namespace jindou::app {
 
@@ -180,7 +181,8 @@ int run_command_line(int argc, char** argv) {
   CLI::App* bench_command = app.add_subcommand("bench", "Measure the server on this machine");
   bench::add_options(*bench_command, bench_options);
 
-  CLI::App* version_command = app.add_subcommand("version", "Print the version");
+  CLI::App* version_command =
+      app.add_subcommand("version", "Print the version and the format of the store");
 
   try {
     app.parse(argc, argv);
@@ -196,7 +198,7 @@ int run_command_line(int argc, char** argv) {
       !version_command->parsed() && !config_command->parsed() && !bench_command->parsed();
   if (!serves) release_hangups();
   if (version_command->parsed()) {
-    std::printf("jindou %s\n", kVersion);
+    std::printf("jindou %s\nstore format %d\n", kVersion, store::kStoreFormat);
     return 0;
   }
   if (config_command->parsed() && !wukongim_file.empty()) return run_conversion(wukongim_file);

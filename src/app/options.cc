@@ -112,6 +112,7 @@ api::ApiOptions api_options(const config::Settings& settings, std::size_t refusa
   }
   options.api_url = settings.external.api_url;
   options.client_connections_max = settings.gateway.max_connections;
+  options.client_subscriptions_max = settings.gateway.subscriptions_max;
   options.http.body_budget = std::make_shared<ByteBudget>(settings.api.body_bytes_in_flight);
   options.http.answer_budget = std::make_shared<ByteBudget>(settings.api.answer_bytes_in_flight);
   const AnswerSizes sizes = answer_sizes(settings);

@@ -27,8 +27,11 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-// A suggestion is worth making up to this many edits: a third of the word, for typing errors.
-inline bool is_near(std::size_t distance, std::size_t length) { return distance <= 1 + length / 3; }
+// A suggestion is worth making up to this many edits: a third of the word, for typing errors. Of a
+// word of one or two characters everything short is near, and nothing is.
+inline bool is_near(std::size_t distance, std::size_t length) {
+  return length >= 3 && distance <= (length + 1) / 3;
+}
 
 // The one of `known` (a range of texts) that is nearest to `word`; empty when none is near. View
 // into `known`. Nothing is near a word longer than 128 bytes, so a caller's text costs little.

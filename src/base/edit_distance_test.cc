@@ -22,6 +22,9 @@ TEST(EditDistance, NearestIsTheOneMeantOrNone) {
   EXPECT_EQ(nearest_of(kKnown, "exipre"), "expire");
   EXPECT_EQ(nearest_of(kKnown, "fromUid"), "from_uid");
   EXPECT_EQ(nearest_of(kKnown, "colour"), "");
+  EXPECT_EQ(nearest_of(kKnown, "load"), "");
+  EXPECT_EQ(nearest_of(std::array<std::string_view, 2>{"/", "/tag"}, "/x"), "");
+  EXPECT_EQ(nearest_of(std::array<std::string_view, 2>{"/", "/tag"}, "/tagg"), "/tag");
   EXPECT_EQ(nearest_of(kKnown, std::string(1000, 'e')), "");
 }
 

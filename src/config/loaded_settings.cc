@@ -212,7 +212,7 @@ class Loader {
       }
     }
     std::string text = fmt::format("{}: unknown, ignored", name);
-    if (is_near(best_distance, name.size())) {
+    if (is_near(best_distance, name.size() - kEnvPrefix.size())) {
       text += fmt::format("; the nearest known variable is {}", env_of(best));
     }
     loaded_.warnings.push_back(std::move(text));

@@ -193,6 +193,11 @@ TEST(Settings, AFarFetchedKeyGetsNoSuggestion) {
   const auto loaded = load_settings_text("", {{"WK_SOMETHING_ELSE_ENTIRELY", "1"}}, {});
   ASSERT_TRUE(loaded);
   EXPECT_THAT(loaded->warnings.at(0), ::testing::Not(HasSubstr("nearest")));
+  // The prefix, which they all have, makes no two names alike.
+  const auto shorter = load_settings_text("", {{"WK_DATA", "1"}, {"WK_MOED", "debug"}}, {});
+  ASSERT_TRUE(shorter);
+  EXPECT_THAT(shorter->warnings.at(0), ::testing::Not(HasSubstr("nearest")));
+  EXPECT_THAT(refusal_of("port: 5001\n"), HasSubstr("no known key is like it"));
 }
 
 TEST(Settings, OtherDocumentedNamesStandForTheirKeys) {

@@ -298,16 +298,17 @@ std::string document(std::span<const DocumentedRoute> routes, std::span<const Op
     if (std::ranges::find(paths, operation.path) == paths.end()) paths.push_back(operation.path);
   }
   for (const std::string_view path : paths) {
-    bool opened = false;
+    // Where both ports answer one path in different ways, one operation tells of both.
+    std::vector<Verb> written;
     for (const DocumentedRoute& route : routes) {
-      if (route.path != path) continue;
+      if (route.path != path || std::ranges::find(written, route.method) != written.end()) continue;
       const Operation* operation = find_operation(operations, route);
       if (operation == nullptr) continue;
-      if (!opened) json.begin_object(path);
-      opened = true;
+      if (written.empty()) json.begin_object(path);
+      written.push_back(route.method);
       write_operation(json, route, *operation);
     }
-    if (opened) json.end_object();
+    if (!written.empty()) json.end_object();
   }
   json.end_object();
   write_components(json);

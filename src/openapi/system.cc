@@ -41,9 +41,10 @@ std::string varz_answer() {
        need("api_url", text("As configured.")),
        need("manager_uid", text("As configured.")),
        need("manager_token_on", bit("1: the token is asked for.")),
-       need("config", object({need("max_connections", integer("Of clients.")),
-                              need("max_subscriptions_per_conn", integer("0: no such limit.")),
-                              need("max_payload", integer("Bytes of one message."))})),
+       need("config",
+            object({need("max_connections", integer("Of clients.")),
+                    need("max_subscriptions_per_conn", integer("As gateway.subscriptionsMax.")),
+                    need("max_payload", integer("Bytes of one message."))})),
        need("http_req_stats",
             object({need("uri_stats", array(object({need("uri", text("The route.")),
                                                     need("count", integer("Requests.")),
@@ -247,8 +248,11 @@ std::vector<Operation> system_operations() {
       {.method = Verb::get,
        .path = "/",
        .tag = Tag::system,
-       .answer = object({need("name", text("jindou.")), need("version", text("Of the server.")),
-                         need("docs", text("The path of this document's page."))}),
+       .answer =
+           object({need("name", text("jindou.")), need("version", text("Of the server.")),
+                   may("docs", text("On the API port: the path of this document's page.")),
+                   may("login", text("On the manager port: how to get in.")),
+                   may("paths", array(text("A path."), "On the manager port: where to begin."))}),
        .answer_example = R"({"name":"jindou","version":"0.1.0","docs":"/docs"})"});
   return out;
 }

@@ -33,9 +33,6 @@ namespace jindou::store {
 
 namespace {
 
-// 2: how far the index of client_msg_no has got stands in its own table (index_progress.h).
-// 3: records of messages, commits and partitions that the versions before do not read (records.cc).
-constexpr char kStoreFormat = 3;
 constexpr char kOldestFormat = 1;
 constexpr const char* kLoadSuffix = ".load";
 constexpr std::int64_t kStopBytesPerSecond = std::int64_t{1} << 40;

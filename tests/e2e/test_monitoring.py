@@ -51,6 +51,7 @@ class Varz(MonitorCase):
         self.assertEqual((found["subscriptions"], found["conversation_cache_count"]), (0, 0))
         self.assertEqual(set(found["config"]),
                          {"max_connections", "max_subscriptions_per_conn", "max_payload"})
+        self.assertEqual(found["config"]["max_subscriptions_per_conn"], 100)
         self.assertRegex(found["uptime"], r"^(\d+[ydhm])*\d+s$")
         for name in ("start", "now"):
             self.assertRegex(found[name], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
