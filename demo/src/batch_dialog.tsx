@@ -37,6 +37,21 @@ function rowOf(group: string, result: BatchResult | undefined): Row {
   return { group, outcome: 'refused', detail };
 }
 
+// Of so many groups it is asked whether they have members.
+const kAskedMax = 20;
+
+// Says of what was stored in a group without members that nobody hears of it; nothing where the
+// server does not tell.
+async function withEmptyGroups(rows: Row[]): Promise<Row[]> {
+  const asked = rows.filter((row) => row.outcome === 'stored' || row.outcome === 'duplicate')
+    .map((row) => row.group).slice(0, kAskedMax);
+  const counts = await Promise.all(asked.map(
+    (group) => chat.api.members(group).then((uids) => uids.length, () => -1)));
+  const empty = new Set(asked.filter((_, index) => counts[index] === 0));
+  const note = t('the group has no members: nobody receives it');
+  return rows.map((row) => (empty.has(row.group) ? { ...row, detail: `${row.detail}; ${note}` } : row));
+}
+
 // A request that failed as a whole may still say what became of each item: when every one was
 // refused it has their results, when one is malformed what is wrong with it.
 function failedRows(items: BatchItem[], given: unknown): Row[] | null {
@@ -115,7 +130,8 @@ export function BatchDialog(props: { known: string[]; selected: string; onClose:
     setError('');
     try {
       const results = await chat.api.sendBatch(batch);
-      setRows(batch.map((item, index) => rowOf(item.channel_id, results[index])));
+      const each = batch.map((item, index) => rowOf(item.channel_id, results[index]));
+      setRows(await withEmptyGroups(each));
     } catch (failure) {
       const each = failure instanceof ApiError ? failedRows(batch, failure.items) : null;
       setRows(each ?? []);

@@ -122,6 +122,7 @@ const kChinese = {
   'The same client_msg_no: what was stored is recognised, not stored twice.':
     '使用相同的 client_msg_no：已存储的会被识别，不会重复存储。',
   'Results': '结果',
+  'the group has no members: nobody receives it': '该群没有成员：无人收到',
   '{stored} stored, {refused} not': '{stored} 条已存储，{refused} 条未存储',
   'All {stored} stored': '全部 {stored} 条已存储',
   'stored': '已存储',

@@ -179,6 +179,8 @@ export async function batch({ browsers, config }) {
   assert.equal(await outcome(banned).getAttribute('data-outcome'), 'refused');
   assert.match(await outcome(banned).innerText(), /the channel or the user is banned \(reason 19\)/);
   assert.equal(await outcome(other).getAttribute('data-outcome'), 'stored');
+  assert.match(await outcome(other).innerText(), /the group has no members: nobody receives it/);
+  assert.doesNotMatch(await outcome(good).innerText(), /no members/);
   const stored = await outcome(good).innerText();
   await alice.shot('10-batch-wide-light');
 
