@@ -48,7 +48,7 @@ bool ListModel::allows(const ChannelKey& channel, const Lists& lists) const {
 
 bool ListModel::is_open(const ChannelKey& channel) const {
   const auto known = lists_.find(channel);
-  return known != lists_.end() && known->second.is_open();
+  return known != lists_.end() && known->second.open() > 0;
 }
 
 }  // namespace jindou::partition::simulation

@@ -3,6 +3,7 @@
 // the order in which they were asked for.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <set>
 #include <utility>
@@ -43,11 +44,11 @@ class Possible {
     attempts_.clear();
   }
 
-  bool is_open() const {
-    for (const Attempt& attempt : attempts_) {
-      if (attempt.outcome->is_open()) return true;
-    }
-    return false;
+  // Attempts of which nobody can say whether they took effect: allows() tries both.
+  std::size_t open() const {
+    std::size_t open = 0;
+    for (const Attempt& attempt : attempts_) open += attempt.outcome->is_open() ? 1 : 0;
+    return open;
   }
 
  private:

@@ -36,12 +36,13 @@ int main(int argc, char** argv) {
   const auto changes =
       std::accumulate(total.changes.begin(), total.changes.end(), std::uint64_t{0});
   std::fputs(
-      fmt::format("{} seeds from {}, {} steps each: {} sends, {} acknowledged, {} duplicates, {} "
-                  "unknown, {} changes, {} power cuts, {} failed commits, {} index loads, {} "
-                  "failed reads, {} changes of lists resumed; no violation\n",
-                  seeds, seed, steps, total.sends, total.acknowledged, total.duplicates,
-                  total.unknown, changes, total.power_cuts, total.failures, total.loads,
-                  total.failed_reads, total.resumed)
+      fmt::format(
+          "{} seeds from {}, {} steps each: {} sends, {} acknowledged, {} duplicates, {} "
+          "unknown, {} changes, {} events, {} power cuts, {} failed commits, {} index loads, {} "
+          "failed reads, {} changes of lists resumed; no violation\n",
+          seeds, seed, steps, total.sends, total.acknowledged, total.duplicates, total.unknown,
+          changes, total.events, total.power_cuts, total.failures, total.loads, total.failed_reads,
+          total.resumed)
           .c_str(),
       stdout);
   return 0;

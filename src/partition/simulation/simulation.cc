@@ -6,6 +6,7 @@ namespace jindou::partition::simulation {
 
 void Summary::add(const Summary& other) {
   sends += other.sends;
+  events += other.events;
   acknowledged += other.acknowledged;
   duplicates += other.duplicates;
   unknown += other.unknown;

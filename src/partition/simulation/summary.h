@@ -14,6 +14,7 @@ struct Summary {
   // Empty when every check held; else what broke.
   std::string violation;
   std::uint64_t sends = 0;
+  std::uint64_t events = 0;
   std::uint64_t acknowledged = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t unknown = 0;

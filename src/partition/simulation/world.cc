@@ -14,6 +14,7 @@ Summary World::run(int steps) {
 
 void World::post_committed(std::shared_ptr<const CommittedBatch> batch) {
   for (const auto& committed : batch->messages) {
+    if (committed.message == nullptr) continue;  // an event
     const Message& message = *committed.message;
     if (raw(message.seq) == 0) continue;
     SendCommand shape;
@@ -67,7 +68,7 @@ void World::forget_what_was_read() {
 
 void World::step() {
   clock_.now_ms += static_cast<std::int64_t>(roll(3000));
-  switch (roll(12)) {
+  switch (roll(15)) {
     case 0:
     case 1:
     case 2:
@@ -77,8 +78,14 @@ void World::step() {
       if (reader_.disarm()) ++summary_.failed_reads;
       break;
     case 4:
+    case 11:
+    case 12:
       if (chance(20)) reader_.arm(static_cast<int>(1 + roll(8)));
-      if (chance(50)) change();
+      if (chance(75)) {
+        change();
+      } else {
+        append_event();
+      }
       if (reader_.disarm()) ++summary_.failed_reads;
       break;
     case 5:
@@ -89,6 +96,7 @@ void World::step() {
         check_lists(ChannelKey("g" + std::to_string(roll(7)), ChannelType::group));
       }
       if (chance(4)) check_facts(false);
+      if (chance(4)) check_views();
       break;
     case 8:
     case 9:

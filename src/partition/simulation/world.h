@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -17,9 +18,12 @@
 #include "partition/partition.h"
 #include "partition/simulation/fact_model.h"
 #include "partition/simulation/failing_reader.h"
+#include "partition/simulation/lane_model.h"
 #include "partition/simulation/list_model.h"
 #include "partition/simulation/memory_store.h"
+#include "partition/simulation/removals.h"
 #include "partition/simulation/summary.h"
+#include "partition/simulation/view_model.h"
 #include "partition/system_accounts.h"
 
 namespace jindou::partition::simulation {
@@ -86,6 +90,8 @@ class World final : public EffectSink {
 
   // world_sends.cc
   SendCommand random_command();
+  void anchor(SendCommand& command);
+  void append_event();
   void send();
   static std::string describe(const Attempt& attempt, const SendResult& result);
 
@@ -103,12 +109,21 @@ class World final : public EffectSink {
   void change_settings(const ChannelKey& group);
   // Has the partition whose it is evaluate it; the models hear of it.
   SharedOutcome ask(Change what);
+  // The models hear of what it does to messages and to views.
+  void note_removal(const Change& what, const SharedOutcome& outcome);
+  void note_view(const Change& what, const SharedOutcome& outcome);
+  // The last seq of a log that somebody was told of.
+  std::uint64_t told_last(const ChannelKey& log) const;
   // All of a partition that are not from the last few seconds.
   void drop_tombstones();
 
   // world_checks.cc
   void check_store();
 
+  // A gap tells of it: it is gone, or not everybody can read it.
+  bool has_gap(const ChannelKey& log, std::uint64_t seq);
+  // It is found when its time is over.
+  bool expires_in_time(const ChannelKey& log, const Message& message);
   std::uint64_t cleared_to(const ChannelKey& log);
   bool is_cleared(const ChannelKey& log, std::uint64_t seq) { return seq <= cleared_to(log); }
   // Of several messages with one number only the first is looked for; it may be gone.
@@ -125,6 +140,12 @@ class World final : public EffectSink {
 
   // All that the model of facts knows of, at any time; `settled`: nothing is on its way.
   void check_facts(bool settled);
+  // What was read or hidden and acknowledged is so.
+  void check_views();
+  // Events of anchors are those that were written; those of messages that are gone are gone.
+  void check_lanes();
+  void check_running_streams();
+  std::optional<MessageSeq> find_anchor(const LaneModel::Anchor& anchor);
   bool is_changing(const ChannelKey& group);
 
   // Everything that was begun is done, and memory agrees with the store.
@@ -142,10 +163,12 @@ class World final : public EffectSink {
   std::vector<std::unique_ptr<Partition>> partitions_;
   std::uint64_t generated_ = 0;
 
-  std::set<std::pair<ChannelKey, std::uint64_t>> deleted_;  // asked to be deleted
+  Removals removals_;
   bool may_expire_ = false;
   ListModel lists_;
   FactModel facts_{kPartitions};
+  ViewModel views_;
+  LaneModel lanes_;
   Summary summary_;
   std::map<SendKey, std::set<std::string>> attempted_;
   std::map<SendKey, Known> first_;

@@ -1,5 +1,7 @@
+#include <type_traits>
 #include <variant>
 
+#include "partition/command_variant.h"
 #include "partition/simulation/world.h"
 #include "store/keys.h"
 
@@ -9,13 +11,25 @@ void World::change() {
   const ChannelKey group("g" + std::to_string(roll(7)), ChannelType::group);
   const std::string uid = "u" + std::to_string(roll(4));
   Change what;
-  switch (roll(18)) {
+  switch (roll(20)) {
     case 8: return drop_tombstones();
     case 11:
     case 12: return change_tokens(uid);
     case 13:
     case 14: return change_outbox(uid);
     case 15: return change_settings(group);
+    case 17: {
+      what = AdvanceCommandPosition{group, uid, roll(10)};
+      break;
+    }
+    case 18: {
+      CloseIdleStreams idle;
+      idle.partition = static_cast<PartitionId>(roll(kPartitions));
+      idle.idle_ms = static_cast<std::int64_t>(roll(20'000));
+      lanes_.begin_closing(idle.partition, kPartitions);
+      what = idle;
+      break;
+    }
     case 16: {
       ChangeSystemAccounts accounts;
       accounts.add = chance(50);
@@ -74,13 +88,14 @@ void World::change() {
       DeleteMessages messages;
       messages.channel = group;
       for (auto n = roll(4); n > 0; --n) messages.seqs.push_back(1 + roll(40));
-      for (const auto seq : messages.seqs) deleted_.insert({group, seq});
       what = messages;
       break;
     }
     case 6: {
       ChangeConversation conversation;
-      conversation.channel = group;
+      // In a pair no list takes conversations away.
+      conversation.channel =
+          chance(70) ? group : ChannelKey(person_channel_id("u1", "u2"), ChannelType::person);
       conversation.uids = {uid};
       conversation.operation = static_cast<ChangeConversation::Operation>(roll(5));
       conversation.value = roll(20);
@@ -93,8 +108,6 @@ void World::change() {
       const auto prefix = store::expiry_prefix(expired.partition);
       const auto scanned = disk_.scan(store::Table::main, prefix, store::after_prefix(prefix),
                                       [&](std::string_view key, std::string_view) {
-                                        const auto expiry = store::expiry_of_key(key);
-                                        deleted_.insert({expiry.log, raw(expiry.seq)});
                                         expired.keys.emplace_back(key);
                                         return expired.keys.size() < 3;
                                       });
@@ -136,10 +149,62 @@ SharedOutcome World::ask(Change what) {
   auto outcome = std::make_shared<Outcome>();
   lists_.begin(what, outcome);
   facts_.begin(what, outcome);
+  note_removal(what, outcome);
+  note_view(what, outcome);
   ++summary_.changes[what.index()];
   partitions_[raw(partition_of(what))]->execute(
       std::move(what), [outcome](const Result<void>& done) { outcome->answer(done); });
   return outcome;
+}
+
+std::uint64_t World::told_last(const ChannelKey& log) const {
+  const auto told = acknowledged_.find(log);
+  return told == acknowledged_.end() ? 0 : told->second.rbegin()->first;
+}
+
+void World::note_removal(const Change& what, const SharedOutcome& outcome) {
+  const auto begin = [&](const ChannelKey& log, Removals::Removal removal) {
+    removal.known_last = told_last(log);
+    removals_.begin(log, std::move(removal));
+  };
+  if (const auto* clear = std::get_if<ClearMessages>(&what)) {
+    begin(clear->commands ? store::command_log_of(clear->channel) : clear->channel,
+          {clear->up_to, {}, 0, outcome});
+  } else if (const auto* gone = std::get_if<DeleteChannel>(&what)) {
+    begin(gone->channel, {Removals::kAll, {}, 0, outcome});
+    begin(store::command_log_of(gone->channel), {Removals::kAll, {}, 0, outcome});
+  } else if (const auto* messages = std::get_if<DeleteMessages>(&what)) {
+    begin(messages->channel, {0, {messages->seqs.begin(), messages->seqs.end()}, 0, outcome});
+  } else if (const auto* expired = std::get_if<ReclaimExpired>(&what)) {
+    for (const auto& key : expired->keys) {
+      const auto expiry = store::expiry_of_key(key);
+      if (expiry.over_at(clock_.wall_seconds())) begin(expiry.log, {0, {raw(expiry.seq)}, 0, {}});
+    }
+  }
+}
+
+void World::note_view(const Change& what, const SharedOutcome& outcome) {
+  if (const auto* command = std::get_if<ChangeConversation>(&what)) {
+    if (lists_.is_open(command->channel) || is_changing(command->channel)) return;
+    views_.begin(*command, {told_last(command->channel), 0}, outcome);
+  } else if (const auto* position = std::get_if<AdvanceCommandPosition>(&what)) {
+    if (lists_.is_open(position->channel) || is_changing(position->channel)) return;
+    // Whoever has no conversation has no position.
+    std::string row;
+    const auto key = store::conversation_key(partition_of(what), position->uid, position->channel);
+    const auto found = disk_.get(store::Table::main, key, row);
+    if (!found) return fail("a conversation cannot be read");
+    if (!*found) return;
+    views_.begin(*position, {0, told_last(store::command_log_of(position->channel))}, outcome);
+  } else {
+    std::visit(
+        [this](const auto& list) {
+          if constexpr (is_command_of<std::decay_t<decltype(list)>, ListCommand>) {
+            views_.forget(list.channel);
+          }
+        },
+        what);
+  }
 }
 
 void World::drop_tombstones() {

@@ -1,16 +1,21 @@
 #include <algorithm>
 
+#include "partition/event_lanes.h"
 #include "partition/history.h"
 #include "partition/record_reader.h"
 #include "partition/simulation/world.h"
 #include "store/keys.h"
 #include "store/list_change.h"
+#include "store/read_position.h"
 
 namespace jindou::partition::simulation {
 
 void World::check_store() {
   check_facts(true);
   check_conversations();
+  check_views();
+  check_lanes();
+  check_running_streams();
   const History history(disk_, clock_, kPartitions, kFingerprintSeed);
   std::map<ChannelKey, std::map<std::uint64_t, Message>> stored;
   collect(stored);
@@ -20,10 +25,14 @@ void World::check_store() {
     for (const auto& [seq, message] : messages) {
       if (seq <= expected) return fail("a cleared message is still there in " + log.id);
       while (++expected < seq) {
-        if (!deleted_.contains({log, expected})) {
+        if (!removals_.may_be_gone(log, expected)) {
           return fail("a hole in the seqs of " + log.id);
         }
+        if (!has_gap(log, expected)) return fail("nothing tells of a hole in " + log.id);
       }
+      const bool restricted = !message.subscribers.empty() || message.expire != 0;
+      if (restricted && !has_gap(log, seq)) return fail("a gap is missing in " + log.id);
+      if (!expires_in_time(log, message)) return fail("an expiry is missing in " + log.id);
       if (message.client_msg_no.starts_with("n") &&
           !keys.insert({log, message.from_uid, message.client_msg_no}).second) {
         return fail("two messages under one key in " + log.id);
@@ -35,9 +44,10 @@ void World::check_store() {
       const auto& there = stored[log];
       const auto it = there.find(seq);
       if (it == there.end()) {
-        if (is_cleared(log, seq) || deleted_.contains({log, seq})) continue;
+        if (removals_.may_be_gone(log, seq)) continue;
         return fail("an acknowledged message is missing in " + log.id);
       }
+      if (removals_.must_be_gone(log, seq)) return fail("a message is back in " + log.id);
       if (it->second.id != known.id || it->second.payload != known.payload) {
         return fail("an acknowledged message was changed in " + log.id);
       }
@@ -59,6 +69,24 @@ void World::check_store() {
   }
 }
 
+bool World::has_gap(const ChannelKey& log, std::uint64_t seq) {
+  // Nobody counts what is unread of commands.
+  if (log.id.ends_with(kCommandSuffix)) return true;
+  std::string value;
+  const auto key = store::gap_key(partition_for(log.id, kPartitions), log, MessageSeq{seq});
+  const auto found = disk_.get(store::Table::main, key, value);
+  return found && *found;
+}
+
+bool World::expires_in_time(const ChannelKey& log, const Message& message) {
+  if (message.expire == 0) return true;
+  std::string value;
+  const auto at = static_cast<std::uint64_t>(message.expires_at());
+  const auto key = store::expiry_key(partition_for(log.id, kPartitions), at, log, message.seq);
+  const auto found = disk_.get(store::Table::main, key, value);
+  return found && *found;
+}
+
 std::uint64_t World::cleared_to(const ChannelKey& log) {
   std::string value;
   const auto found = disk_.get(store::Table::main,
@@ -68,9 +96,7 @@ std::uint64_t World::cleared_to(const ChannelKey& log) {
 }
 
 bool World::any_gone(const ChannelKey& log) {
-  if (cleared_to(log) > 0 || may_expire_) return true;
-  const auto first = deleted_.lower_bound({log, 0});
-  return first != deleted_.end() && first->first == log;
+  return cleared_to(log) > 0 || may_expire_ || removals_.any(log);
 }
 
 void World::check_conversations() {
@@ -157,6 +183,84 @@ void World::check_facts(bool settled) {
   if (!wrong) return fail("facts cannot be read");
   if (!wrong->empty()) return fail("not what was stored: " + *wrong);
   if (settled && !facts_.settle(disk_)) fail("facts cannot be read");
+}
+
+void World::check_views() {
+  const auto cursor = disk_.open_cursor(store::Table::main);
+  for (const auto& [channel, floors] : views_.floors()) {
+    const PartitionId partition = partition_for(channel.id, kPartitions);
+    for (const auto& floor : floors) {
+      std::string value;
+      if (!floor.outcome->must_hold()) continue;
+      const auto key = store::conversation_key(partition, floor.uid, channel);
+      const auto found = disk_.get(store::Table::main, key, value);
+      if (!found || !*found) continue;  // a stranger, or one who is denied
+      const auto row = store::decode_conversation(value);
+      if (!row) return fail("an unreadable conversation");
+      const auto read_to = store::load_read_position(*cursor, partition, channel, floor.uid, *row);
+      if (!read_to) return fail("a read position cannot be read");
+      // Of what nobody can read any more nothing tells that it was read.
+      std::uint64_t floor_read_to = floor.read_to;
+      while (floor_read_to > *read_to && removals_.may_be_gone(channel, floor_read_to)) {
+        --floor_read_to;
+      }
+      if (*read_to < floor_read_to || row->deleted_to < floor.deleted_to ||
+          row->command_read_to < floor.command_read_to) {
+        return fail("a view went back: " + floor.uid + " in " + channel.id);
+      }
+    }
+  }
+}
+
+std::optional<MessageSeq> World::find_anchor(const LaneModel::Anchor& anchor) {
+  const auto told = first_.find({anchor.channel, anchor.from_uid, anchor.client_msg_no});
+  if (told == first_.end()) return std::nullopt;
+  return told->second.seq;
+}
+
+void World::check_lanes() {
+  for (LaneModel::Anchor& anchor : lanes_.anchors()) {
+    const PartitionId partition = partition_for(anchor.channel.id, kPartitions);
+    const auto seq = find_anchor(anchor);
+    if (!seq) continue;  // nobody knows whether it is there
+    const auto events = read_events(disk_, partition, anchor.channel, *seq);
+    if (!events) return fail("unreadable events");
+    std::string value;
+    const auto there =
+        disk_.get(store::Table::main, store::message_key(partition, anchor.channel, *seq), value);
+    if (!there) return fail("a message cannot be read");
+    if (!*there) {
+      if (!events->lanes.empty()) return fail("events outlive " + anchor.client_msg_no);
+      continue;
+    }
+    LaneModel::Lanes lanes;
+    for (const auto& lane : events->lanes) {
+      lanes[lane.event_key] = describe_lane(lane.status, lane.snapshot);
+    }
+    if (!anchor.lanes.allows(lanes)) return fail("not the events of " + anchor.client_msg_no);
+    anchor.lanes.settle(std::move(lanes));
+  }
+}
+
+// What runs has not ended, or its anchor is gone.
+void World::check_running_streams() {
+  for (const LaneModel::Anchor& anchor : lanes_.anchors()) {
+    const PartitionId partition = partition_for(anchor.channel.id, kPartitions);
+    const auto seq = find_anchor(anchor);
+    std::string value;
+    const auto running =
+        disk_.get(store::Table::main, store::running_stream_key(partition, anchor.channel), value);
+    if (!running) return fail("a running stream cannot be read");
+    if (!*running || !seq) continue;
+    if (store::decode_running_stream(value)->client_msg_no != anchor.client_msg_no) continue;
+    const auto events = read_events(disk_, partition, anchor.channel, *seq);
+    if (!events) return fail("unreadable events");
+    for (const auto& lane : events->lanes) {
+      if (lane.event_key == kMainLane && lane.status != LaneStatus::open) {
+        return fail("a stream runs that has ended: " + anchor.client_msg_no);
+      }
+    }
+  }
 }
 
 bool World::is_changing(const ChannelKey& group) {

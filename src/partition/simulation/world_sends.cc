@@ -27,8 +27,54 @@ SendCommand World::random_command() {
                                              : "generated" + std::to_string(++generated_);
   // Payloads of one number mostly agree, so that repeats are mostly honest.
   command.payload = "p" + command.client_msg_no + (chance(4) ? "x" : "");
+  if (command.channel.type == ChannelType::group && chance(6)) anchor(command);
   command.origin = chance(50) ? Origin::http : Origin::socket;
   return command;
+}
+
+// Makes it a message that events can be written to.
+void World::anchor(SendCommand& command) {
+  command.flags = {};
+  command.subscribers.clear();
+  command.setting = kSettingStream;
+  command.idempotent = true;
+  command.client_msg_no = "anchor" + std::to_string(++generated_);
+  command.payload = command.client_msg_no;
+  lanes_.add({command.channel, command.from_uid, command.client_msg_no, {}, false});
+}
+
+void World::append_event() {
+  auto& anchors = lanes_.anchors();
+  if (anchors.empty()) return;
+  const auto lately = std::min<std::size_t>(anchors.size(), 6);
+  LaneModel::Anchor& anchor = anchors[anchors.size() - 1 - roll(lately)];
+  if (anchor.lanes.open() > 5) return;  // of each both outcomes would be tried
+  AppendEvent event;
+  event.channel = anchor.channel;
+  event.client_msg_no = anchor.client_msg_no;
+  event.event_id = "e" + std::to_string(++generated_);
+  event.event_type = "stream";
+  event.event_key = chance(70) ? std::string(kMainLane) : "second";
+  const auto what = roll(100);
+  if (what < 65) {
+    event.effect = AppendEvent::Effect::text_delta;
+    event.begins_stream = event.event_key == kMainLane && chance(40);
+    event.text = event.event_id;
+  } else if (what < 80) {
+    event.effect = AppendEvent::Effect::snapshot;
+    event.snapshot = event.event_id;
+    event.snapshot_is_text = true;
+  } else {
+    event.effect = AppendEvent::Effect::close;
+    if (chance(30)) event.event_key = kFinishLane;
+  }
+  ++summary_.events;
+  auto outcome = std::make_shared<Outcome>();
+  LaneModel::begin(anchor, event, outcome);
+  partitions_[raw(partition_for(event.channel.id, kPartitions))]->execute(
+      std::move(event), [outcome](const Result<EventOutcome>& done) {
+        outcome->answer(done ? Result<void>() : Error(done.error()));
+      });
 }
 
 void World::send() {
