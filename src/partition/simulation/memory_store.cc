@@ -9,6 +9,30 @@ namespace jindou::partition::simulation {
 
 namespace {
 
+store::KeyKind kind_of(const rocksdb::Slice& key) {
+  return static_cast<store::KeyKind>(key.size() > 2 ? key[2] : 0);
+}
+
+// Counts rows but for the states of partitions.
+class RowCounter final : public rocksdb::WriteBatch::Handler {
+ public:
+  rocksdb::Status PutCF(uint32_t, const rocksdb::Slice& key, const rocksdb::Slice&) override {
+    if (kind_of(key) != store::KeyKind::partition_state) ++rows;
+    return rocksdb::Status::OK();
+  }
+  rocksdb::Status DeleteCF(uint32_t, const rocksdb::Slice&) override { return count(); }
+  rocksdb::Status DeleteRangeCF(uint32_t, const rocksdb::Slice&, const rocksdb::Slice&) override {
+    return count();
+  }
+  std::size_t rows = 0;
+
+ private:
+  rocksdb::Status count() {
+    ++rows;
+    return rocksdb::Status::OK();
+  }
+};
+
 // Applies a write batch to the main table.
 class Applier final : public rocksdb::WriteBatch::Handler {
  public:
@@ -32,9 +56,38 @@ class Applier final : public rocksdb::WriteBatch::Handler {
   store::MemoryReader& store_;
 };
 
+// Copies a write batch, but for every third write of a kind of rows.
+class LosingCopy final : public rocksdb::WriteBatch::Handler {
+ public:
+  LosingCopy(store::KeyKind lost, std::uint64_t& writes) : lost_(lost), writes_(writes) {}
+  rocksdb::Status PutCF(uint32_t, const rocksdb::Slice& key, const rocksdb::Slice& value) override {
+    return is_lost(key) ? rocksdb::Status::OK() : copy.Put(key, value);
+  }
+  rocksdb::Status DeleteCF(uint32_t, const rocksdb::Slice& key) override {
+    return is_lost(key) ? rocksdb::Status::OK() : copy.Delete(key);
+  }
+  rocksdb::Status DeleteRangeCF(uint32_t, const rocksdb::Slice& lower,
+                                const rocksdb::Slice& upper) override {
+    return is_lost(lower) ? rocksdb::Status::OK() : copy.DeleteRange(lower, upper);
+  }
+  rocksdb::WriteBatch copy;
+
+ private:
+  bool is_lost(const rocksdb::Slice& key) { return kind_of(key) == lost_ && ++writes_ % 3 == 0; }
+  store::KeyKind lost_;
+  std::uint64_t& writes_;
+};
+
 }  // namespace
 
+rocksdb::WriteBatch MemoryStore::without_some(const rocksdb::WriteBatch& batch) {
+  LosingCopy losing(*losing_, writes_of_lost_);
+  JD_ASSERT(batch.Iterate(&losing).ok());
+  return std::move(losing.copy);
+}
+
 void MemoryStore::append(store::Commit commit) {
+  if (losing_) commit.batch = without_some(commit.batch);
   last_commit_bytes_ = commit.batch.GetDataSize();
   largest_commit_bytes_ = std::max(largest_commit_bytes_, last_commit_bytes_);
   commits_.push_back(std::move(commit));
@@ -49,6 +102,18 @@ void MemoryStore::load(store::Table table, std::function<Entries()> make,
   loads_.push_back(Load{table, std::move(entries), std::move(done)});
 }
 
+std::size_t MemoryStore::pending_rows() const {
+  RowCounter counter;
+  for (const auto& commit : commits_) JD_ASSERT(commit.batch.Iterate(&counter).ok());
+  return counter.rows;
+}
+
+void MemoryStore::take_over(const store::MemoryReader& follower) {
+  commits_.clear();
+  loads_.clear();
+  static_cast<store::MemoryReader&>(*this) = follower;
+}
+
 bool MemoryStore::expectation_holds(const store::Commit& commit) const {
   const auto it = positions_.find(commit.partition);
   return commit.expected_position == (it == positions_.end() ? 0 : it->second);
@@ -58,6 +123,10 @@ void MemoryStore::apply(store::Commit& commit) {
   if (commit.batch.Count() == 0) return;
   Applier applier(*this);
   JD_ASSERT(commit.batch.Iterate(&applier).ok());
+  if (follower_ != nullptr) {
+    Applier follower(*follower_);
+    JD_ASSERT(commit.batch.Iterate(&follower).ok());
+  }
   ++positions_[commit.partition];
 }
 

@@ -1,16 +1,19 @@
-// A store for simulations: an ordered map in memory with a commit log whose syncs, losses and
-// failures a simulation decides. Single-threaded.
+// A store for simulations: an ordered map in memory with a commit log whose
+// syncs, losses and failures a simulation decides. Single-threaded.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "store/bulk_loader.h"
 #include "store/commit_log.h"
+#include "store/keys.h"
 #include "store/memory_reader.h"
 
 namespace jindou::partition::simulation {
@@ -28,6 +31,21 @@ class MemoryStore final : public store::MemoryReader,
     return {};
   }
 
+  // Of the pending commits, rows but for the states of partitions.
+  std::size_t pending_rows() const;
+
+  // What is applied is applied to `follower`, too, as a node does that may take
+  // over; null: nobody follows. The follower's own tables stay empty: they are
+  // not in the commits.
+  void follow_with(store::MemoryReader* follower) { follower_ = follower; }
+  // This node is gone: everything is as the follower has it, and nothing is
+  // pending.
+  void take_over(const store::MemoryReader& follower);
+
+  // A fault to see whether it is found: every third write of rows of that kind
+  // is lost.
+  void lose_writes_of(store::KeyKind kind) { losing_ = kind; }
+
   std::size_t pending_commits() const { return commits_.size(); }
   // Of the commit that was appended last, and of the largest one.
   std::size_t last_commit_bytes() const { return last_commit_bytes_; }
@@ -36,13 +54,14 @@ class MemoryStore final : public store::MemoryReader,
 
   // Makes the oldest commit durable and says so.
   void commit_one();
-  // The oldest commit fails with an unknown outcome; `applied` decides whether it was written all
-  // the same. Those behind it are refused, then the log works again.
+  // The oldest commit fails with an unknown outcome; `applied` decides whether
+  // it was written all the same. Those behind it are refused, then the log
+  // works again.
   void fail_one(bool applied);
   // Finishes the oldest load, well or badly.
   void finish_load(bool well);
-  // The power goes: the first `survivors` pending commits had reached the disk, nobody hears of it;
-  // everything else pending is gone.
+  // The power goes: the first `survivors` pending commits had reached the disk,
+  // nobody hears of it; everything else pending is gone.
   void power_cut(std::size_t survivors);
 
  private:
@@ -52,9 +71,13 @@ class MemoryStore final : public store::MemoryReader,
     std::function<void(Result<void>)> done;
   };
 
+  rocksdb::WriteBatch without_some(const rocksdb::WriteBatch& batch);
   bool expectation_holds(const store::Commit& commit) const;
   void apply(store::Commit& commit);
 
+  store::MemoryReader* follower_ = nullptr;
+  std::optional<store::KeyKind> losing_;
+  std::uint64_t writes_of_lost_ = 0;
   std::map<PartitionId, std::uint64_t> positions_;
   std::deque<store::Commit> commits_;
   std::deque<Load> loads_;

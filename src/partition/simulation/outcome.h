@@ -13,6 +13,7 @@ class Outcome {
   void answer(const Result<void>& done) { told_ = done; }
   bool may_hold() const { return !told_ || told_->has_value() || is_unknown(); }
   bool must_hold() const { return told_ && told_->has_value(); }
+  bool is_told() const { return told_.has_value(); }
   // Nobody can say yet, or any more.
   bool is_open() const { return !told_ || is_unknown(); }
 

@@ -1,5 +1,6 @@
-// simulate [--seed N] [--seeds COUNT] [--steps STEPS]: runs simulations from the command line, to
-// replay a failing seed or to search for one.
+// simulate [--seed N] [--seeds COUNT] [--steps STEPS] [--lose KIND]: runs simulations from the
+// command line, to replay a failing seed or to search for one. KIND: a number of store::KeyKind,
+// decimal; the store then loses every third write of such rows, which is to be found.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -15,6 +16,7 @@ int main(int argc, char** argv) {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;
   std::uint64_t steps = 400;
+  jindou::partition::simulation::Planted planted;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
     std::uint64_t value = 0;
@@ -22,11 +24,12 @@ int main(int argc, char** argv) {
     if (name == "--seed") seed = value;
     if (name == "--seeds") seeds = value;
     if (name == "--steps") steps = value;
+    if (name == "--lose") planted.lost = static_cast<jindou::store::KeyKind>(value);
   }
   jindou::partition::simulation::Summary total;
   for (std::uint64_t i = 0; i < seeds; ++i) {
     const auto summary =
-        jindou::partition::simulation::run_simulation(seed + i, static_cast<int>(steps));
+        jindou::partition::simulation::run_simulation(seed + i, static_cast<int>(steps), planted);
     if (!summary.violation.empty()) {
       std::fputs(fmt::format("seed {}: {}\n", seed + i, summary.violation).c_str(), stdout);
       return 1;
@@ -36,13 +39,14 @@ int main(int argc, char** argv) {
   const auto changes =
       std::accumulate(total.changes.begin(), total.changes.end(), std::uint64_t{0});
   std::fputs(
-      fmt::format(
-          "{} seeds from {}, {} steps each: {} sends, {} acknowledged, {} duplicates, {} "
-          "unknown, {} changes, {} events, {} power cuts, {} failed commits, {} index loads, {} "
-          "failed reads, {} changes of lists resumed; no violation\n",
-          seeds, seed, steps, total.sends, total.acknowledged, total.duplicates, total.unknown,
-          changes, total.events, total.power_cuts, total.failures, total.loads, total.failed_reads,
-          total.resumed)
+      fmt::format("{} seeds from {}, {} steps each: {} sends, {} acknowledged, {} duplicates, {} "
+                  "unknown, {} changes, {} events, {} power cuts, {} takeovers, {} clocks set, {} "
+                  "syncs, {} failed commits, {} index loads, {} "
+                  "failed reads, {} changes of lists resumed; no violation\n",
+                  seeds, seed, steps, total.sends, total.acknowledged, total.duplicates,
+                  total.unknown, changes, total.events, total.power_cuts, total.takeovers,
+                  total.clock_jumps, total.syncs, total.failures, total.loads, total.failed_reads,
+                  total.resumed)
           .c_str(),
       stdout);
   return 0;

@@ -12,14 +12,17 @@ void Summary::add(const Summary& other) {
   unknown += other.unknown;
   power_cuts += other.power_cuts;
   failures += other.failures;
+  takeovers += other.takeovers;
+  clock_jumps += other.clock_jumps;
+  syncs += other.syncs;
   loads += other.loads;
   failed_reads += other.failed_reads;
   resumed += other.resumed;
   for (std::size_t kind = 0; kind < changes.size(); ++kind) changes[kind] += other.changes[kind];
 }
 
-Summary run_simulation(std::uint64_t seed, int steps) {
-  World world(seed);
+Summary run_simulation(std::uint64_t seed, int steps, const Planted& planted) {
+  World world(seed, planted);
   return world.run(steps);
 }
 

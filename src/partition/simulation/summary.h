@@ -1,14 +1,21 @@
-// What a simulation has seen.
+// What a simulation is told, and what it has seen.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
 #include "partition/change.h"
+#include "store/keys.h"
 
 namespace jindou::partition::simulation {
+
+// A fault of the store, to see that it is found.
+struct Planted {
+  std::optional<store::KeyKind> lost;  // every third write of such rows is lost
+};
 
 struct Summary {
   // Empty when every check held; else what broke.
@@ -20,6 +27,9 @@ struct Summary {
   std::uint64_t unknown = 0;
   std::uint64_t power_cuts = 0;
   std::uint64_t failures = 0;
+  std::uint64_t takeovers = 0;
+  std::uint64_t clock_jumps = 0;
+  std::uint64_t syncs = 0;
   std::uint64_t loads = 0;
   std::uint64_t failed_reads = 0;
   std::uint64_t resumed = 0;  // changes of lists that a power cut interrupted

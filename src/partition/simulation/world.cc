@@ -4,11 +4,19 @@
 
 namespace jindou::partition::simulation {
 
+World::World(std::uint64_t seed, const Planted& planted) : dice_(seed), inboxes_(make_inboxes()) {
+  for (int i = 0; i < 4; ++i) devices_.emplace_back("u" + std::to_string(i));
+  disk_.follow_with(&follower_);
+  if (planted.lost) disk_.lose_writes_of(*planted.lost);
+  restart();
+}
+
 Summary World::run(int steps) {
   for (int i = 0; i < steps && summary_.violation.empty(); ++i) step();
   settle();
   check_store();
   check_nothing_left();
+  for (std::size_t i = 0; i < devices_.size(); ++i) sync_one();
   return summary_;
 }
 
@@ -32,6 +40,7 @@ void World::restart() {
   partitions_.clear();
   inboxes_ = make_inboxes();
   forget_what_was_read();
+  horizon_ = std::make_unique<store::CommitHorizon>(clock_, kPartitions);
   PartitionOptions options;
   options.channels_max = 3;
   options.index_generation_entries = 7;
@@ -47,7 +56,7 @@ void World::restart() {
         .loader = disk_,
         .inboxes = *inboxes_,
         .accounts = accounts_,
-        .horizon = horizon_,
+        .horizon = *horizon_,
         .effects = *this,
         .clock = clock_,
         .fingerprint_seed = kFingerprintSeed,
@@ -58,6 +67,7 @@ void World::restart() {
         std::make_unique<Partition>(static_cast<PartitionId>(i), deps, options, [] {}));
     if (!partitions_.back()->open()) fail("a partition does not open");
   }
+  horizon_->set_reserve([this](std::int64_t until_ns) { return reserve_time(until_ns); });
 }
 
 // As the server does whenever the store was opened.
@@ -68,6 +78,7 @@ void World::forget_what_was_read() {
 
 void World::step() {
   clock_.now_ms += static_cast<std::int64_t>(roll(3000));
+  if (chance(2)) set_clock();
   switch (roll(15)) {
     case 0:
     case 1:
@@ -97,6 +108,7 @@ void World::step() {
       }
       if (chance(4)) check_facts(false);
       if (chance(4)) check_views();
+      if (chance(10)) sync_one();
       break;
     case 8:
     case 9:
@@ -126,8 +138,38 @@ void World::pump_some() {
 void World::power_cut() {
   ++summary_.power_cuts;
   disk_.power_cut(roll(disk_.pending_commits() + 1));
+  if (chance(30)) take_over();
+  if (chance(30)) set_clock();
   restart();
   check_store();
+}
+
+void World::take_over() {
+  ++summary_.takeovers;
+  check_follower();
+  disk_.take_over(follower_);
+}
+
+// Up to an hour wrong.
+void World::set_clock() {
+  ++summary_.clock_jumps;
+  clock_.ahead_ms = static_cast<std::int64_t>(roll(7'200'000)) - 3'600'000;
+}
+
+bool World::reserve_time(std::int64_t until_ns) {
+  auto outcome = ask(ReserveTime{PartitionId{0}, until_ns});
+  for (int i = 0; i < 10 && !outcome->is_told(); ++i) {
+    partitions_[0]->pump();
+    while (disk_.pending_commits() > 0) disk_.commit_one();
+  }
+  return outcome->must_hold();
+}
+
+void World::sync_one() {
+  ++summary_.syncs;
+  const auto missing = devices_[roll(devices_.size())].sync(disk_, *horizon_, kPartitions);
+  if (!missing) return fail("a device cannot synchronise");
+  if (!missing->empty()) fail("a device misses something of " + *missing);
 }
 
 void World::settle() {

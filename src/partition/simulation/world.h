@@ -23,6 +23,7 @@
 #include "partition/simulation/memory_store.h"
 #include "partition/simulation/removals.h"
 #include "partition/simulation/summary.h"
+#include "partition/simulation/sync_client.h"
 #include "partition/simulation/view_model.h"
 #include "partition/system_accounts.h"
 
@@ -33,11 +34,12 @@ inline constexpr std::uint64_t kFingerprintSeed = 42;
 
 class VirtualClock final : public Clock {
  public:
-  std::int64_t wall_ms() const override { return now_ms; }
+  std::int64_t wall_ms() const override { return now_ms + ahead_ms; }
   std::chrono::steady_clock::time_point steady() const override {
     return std::chrono::steady_clock::time_point(std::chrono::milliseconds(now_ms));
   }
   std::int64_t now_ms = 1'700'000'000'000;
+  std::int64_t ahead_ms = 0;  // of the wall clock, which is set now and then
 };
 
 // (log, sender, client_msg_no)
@@ -61,7 +63,7 @@ struct Known {
 // Lives on one thread. Each group of operations has a source file of its own.
 class World final : public EffectSink {
  public:
-  explicit World(std::uint64_t seed) : dice_(seed), inboxes_(make_inboxes()) { restart(); }
+  World(std::uint64_t seed, const Planted& planted);
 
   Summary run(int steps);
 
@@ -85,6 +87,13 @@ class World final : public EffectSink {
   void step();
   void pump_some();
   void power_cut();
+  // The node is gone, and another one that has applied the commits goes on.
+  void take_over();
+  void set_clock();
+  // Makes durable that times up to there may be named to readers.
+  bool reserve_time(std::int64_t until_ns);
+  // A user's device asks what is new.
+  void sync_one();
   // Until nothing is on its way any more.
   void settle();
 
@@ -107,6 +116,8 @@ class World final : public EffectSink {
   void change_tokens(const std::string& uid);
   void change_outbox(const std::string& uid);
   void change_settings(const ChannelKey& group);
+  void drop_commit_records();
+  bool is_there(const store::CommitEntry& entry);
   // Has the partition whose it is evaluate it; the models hear of it.
   SharedOutcome ask(Change what);
   // The models hear of what it does to messages and to views.
@@ -138,6 +149,11 @@ class World final : public EffectSink {
   // Read at any time, also while a change is under way.
   ListModel::Lists check_lists(const ChannelKey& group);
 
+  // Times that may have been named to readers are not given out again, and records that were
+  // dropped are gone.
+  void check_partition_rows();
+  // The follower has what the commits said.
+  void check_follower();
   // All that the model of facts knows of, at any time; `settled`: nothing is on its way.
   void check_facts(bool settled);
   // What was read or hidden and acknowledged is so.
@@ -158,7 +174,8 @@ class World final : public EffectSink {
   MemoryStore disk_;
   FailingReader reader_{disk_};  // of the partitions
   SystemAccounts accounts_;
-  store::CommitHorizon horizon_{clock_, kPartitions};
+  store::MemoryReader follower_;
+  std::unique_ptr<store::CommitHorizon> horizon_;
   std::unique_ptr<InboxDirectory> inboxes_;
   std::vector<std::unique_ptr<Partition>> partitions_;
   std::uint64_t generated_ = 0;
@@ -169,6 +186,10 @@ class World final : public EffectSink {
   FactModel facts_{kPartitions};
   ViewModel views_;
   LaneModel lanes_;
+  std::vector<SyncClient> devices_;
+  // Times that were reserved, and commit records that were dropped.
+  std::vector<std::pair<ReserveTime, SharedOutcome>> reserved_;
+  std::vector<std::pair<std::string, SharedOutcome>> dropped_records_;
   Summary summary_;
   std::map<SendKey, std::set<std::string>> attempted_;
   std::map<SendKey, Known> first_;

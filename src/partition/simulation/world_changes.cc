@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <type_traits>
 #include <variant>
 
@@ -11,7 +12,8 @@ void World::change() {
   const ChannelKey group("g" + std::to_string(roll(7)), ChannelType::group);
   const std::string uid = "u" + std::to_string(roll(4));
   Change what;
-  switch (roll(20)) {
+  switch (roll(21)) {
+    case 19: return drop_commit_records();
     case 8: return drop_tombstones();
     case 11:
     case 12: return change_tokens(uid);
@@ -151,6 +153,7 @@ SharedOutcome World::ask(Change what) {
   facts_.begin(what, outcome);
   note_removal(what, outcome);
   note_view(what, outcome);
+  if (const auto* time = std::get_if<ReserveTime>(&what)) reserved_.emplace_back(*time, outcome);
   ++summary_.changes[what.index()];
   partitions_[raw(partition_of(what))]->execute(
       std::move(what), [outcome](const Result<void>& done) { outcome->answer(done); });
@@ -205,6 +208,42 @@ void World::note_view(const Change& what, const SharedOutcome& outcome) {
         },
         what);
   }
+}
+
+// Those of messages that are gone and that nobody can repeat.
+void World::drop_commit_records() {
+  DropCommitRecords drop;
+  drop.partition = static_cast<PartitionId>(roll(kPartitions));
+  const auto prefix = store::commit_record_prefix(drop.partition);
+  const auto scanned = disk_.scan(
+      store::Table::main, prefix, store::after_prefix(prefix),
+      [&](std::string_view key, std::string_view value) {
+        const std::uint64_t first = store::counter_of_commit_record_key(key);
+        const auto record = store::decode_commit_record(value, first);
+        if (!record) fail("an unreadable commit record");
+        const bool gone = record && std::none_of(record->entries.begin(), record->entries.end(),
+                                                 [&](const auto& entry) {
+                                                   return entry.idempotent || is_there(entry);
+                                                 });
+        if (gone) drop.first_counters.push_back(first);
+        return true;
+      });
+  if (!scanned) fail("a scan fails");
+  const auto outcome = ask(drop);
+  for (const auto first : drop.first_counters) {
+    dropped_records_.emplace_back(store::commit_record_key(drop.partition, first), outcome);
+  }
+}
+
+bool World::is_there(const store::CommitEntry& entry) {
+  std::string value;
+  if (entry.seq == 0) return false;
+  const auto found = disk_.get(store::Table::main,
+                               store::message_key(partition_for(entry.log.id, kPartitions),
+                                                  entry.log, MessageSeq{entry.seq}),
+                               value);
+  if (!found) fail("a message cannot be read");
+  return !found || *found;
 }
 
 void World::drop_tombstones() {

@@ -12,6 +12,8 @@ namespace jindou::partition::simulation {
 
 void World::check_store() {
   check_facts(true);
+  check_partition_rows();
+  check_follower();
   check_conversations();
   check_views();
   check_lanes();
@@ -176,6 +178,38 @@ ListModel::Lists World::check_lists(const ChannelKey& group) {
     fail("the lists are not what they were changed to in " + group.id);
   }
   return lists;
+}
+
+void World::check_partition_rows() {
+  std::string value;
+  for (const auto& [reserved, outcome] : reserved_) {
+    if (!outcome->must_hold()) continue;
+    const auto key = store::partition_state_key(reserved.partition);
+    const auto found = disk_.get(store::Table::main, key, value);
+    if (!found || !*found) return fail("a partition without state");
+    if (store::decode_partition_state(value)->stamped_to_ns < reserved.until_ns) {
+      return fail("time that was reserved is not");
+    }
+  }
+  for (const auto& [key, outcome] : dropped_records_) {
+    const auto found = disk_.get(store::Table::main, key, value);
+    if (!found) return fail("a commit record cannot be read");
+    if (*found && outcome->must_hold()) return fail("a commit record that was dropped is there");
+  }
+}
+
+void World::check_follower() {
+  const auto rows = [](const store::Reader& reader) {
+    std::vector<std::pair<std::string, std::string>> all;
+    const auto scanned = reader.scan(store::Table::main, "", "\xff\xff\xff",
+                                     [&all](std::string_view key, std::string_view value) {
+                                       all.emplace_back(key, value);
+                                       return true;
+                                     });
+    if (!scanned) all.clear();
+    return all;
+  };
+  if (rows(disk_) != rows(follower_)) fail("a follower has other rows");
 }
 
 void World::check_facts(bool settled) {
