@@ -91,6 +91,7 @@ void World::step() {
     case 4:
     case 11:
     case 12:
+      if (chance(10)) return fail_each_read_of_something();
       if (chance(20)) reader_.arm(static_cast<int>(1 + roll(8)));
       if (chance(75)) {
         change();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -101,6 +102,9 @@ class World final : public EffectSink {
   SendCommand random_command();
   void anchor(SendCommand& command);
   void append_event();
+  SharedOutcome append(LaneModel::Anchor& anchor, AppendEvent event);
+  // A batch of these.
+  void send(std::vector<SendCommand> commands, SharedOutcome first = {});
   void send();
   static std::string describe(const Attempt& attempt, const SendResult& result);
 
@@ -120,6 +124,7 @@ class World final : public EffectSink {
   bool is_there(const store::CommitEntry& entry);
   // Has the partition whose it is evaluate it; the models hear of it.
   SharedOutcome ask(Change what);
+  SharedOutcome ask_at_once(Change what);
   // The models hear of what it does to messages and to views.
   void note_removal(const Change& what, const SharedOutcome& outcome);
   void note_view(const Change& what, const SharedOutcome& outcome);
@@ -127,6 +132,15 @@ class World final : public EffectSink {
   std::uint64_t told_last(const ChannelKey& log) const;
   // All of a partition that are not from the last few seconds.
   void drop_tombstones();
+
+  // world_failing_reads.cc
+  // Nothing of the partition is gathered or on its way; false: a change of a list goes on.
+  bool bring_to_rest(Partition& partition);
+  // Asks for the same again and again, with the first, the second, the third ... of its reads
+  // failing, until it needs no more. What is refused then must leave no trace. `begin` has the
+  // partition evaluate it and returns what it is told, if it is told.
+  void fail_each_read(PartitionId id, const std::function<SharedOutcome()>& begin);
+  void fail_each_read_of_something();
 
   // world_checks.cc
   void check_store();
@@ -179,6 +193,7 @@ class World final : public EffectSink {
   std::unique_ptr<InboxDirectory> inboxes_;
   std::vector<std::unique_ptr<Partition>> partitions_;
   std::uint64_t generated_ = 0;
+  bool failing_reads_ = false;  // each command is asked for by fail_each_read()
 
   Removals removals_;
   bool may_expire_ = false;

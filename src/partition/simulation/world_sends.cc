@@ -68,6 +68,16 @@ void World::append_event() {
     event.effect = AppendEvent::Effect::close;
     if (chance(30)) event.event_key = kFinishLane;
   }
+  if (!failing_reads_) {
+    append(anchor, std::move(event));
+    return;
+  }
+  failing_reads_ = false;
+  fail_each_read(partition_for(event.channel.id, kPartitions),
+                 [&] { return append(anchor, event); });
+}
+
+SharedOutcome World::append(LaneModel::Anchor& anchor, AppendEvent event) {
   ++summary_.events;
   auto outcome = std::make_shared<Outcome>();
   LaneModel::begin(anchor, event, outcome);
@@ -75,15 +85,21 @@ void World::append_event() {
       std::move(event), [outcome](const Result<EventOutcome>& done) {
         outcome->answer(done ? Result<void>() : Error(done.error()));
       });
+  return outcome;
 }
 
 void World::send() {
   std::vector<SendCommand> commands;
+  for (auto n = 1 + roll(6); n > 0; --n) commands.push_back(random_command());
+  send(std::move(commands));
+  if (chance(50)) pump_some();
+}
+
+void World::send(std::vector<SendCommand> commands, SharedOutcome first) {
   std::vector<Attempt> attempts;
   std::vector<SendBatch::Part> parts;
-  for (auto n = 1 + roll(6); n > 0; --n) {
-    SendCommand command = random_command();
-    const auto item = static_cast<std::uint32_t>(commands.size());
+  for (std::uint32_t item = 0; item < commands.size(); ++item) {
+    const SendCommand& command = commands[item];
     const PartitionId partition = partition_of(command, kPartitions);
     auto part = std::find_if(parts.begin(), parts.end(),
                              [&](const auto& p) { return p.partition == partition; });
@@ -93,19 +109,18 @@ void World::send() {
                     command.payload, command.idempotent, !command.flags.no_persist};
     attempted_[key_of(attempt)].insert(command.payload);
     attempts.push_back(std::move(attempt));
-    commands.push_back(std::move(command));
     ++summary_.sends;
   }
   const auto part_count = parts.size();
   auto batch = std::make_shared<SendBatch>(
       std::move(commands), std::move(parts), nullptr, CommandRouter::kNever,
-      [this, attempts = std::move(attempts)](const std::vector<SendResult>& results) {
+      [this, attempts = std::move(attempts), first](const std::vector<SendResult>& results) {
+        if (first) first->answer(results[0].ok() ? Result<void>() : Error(results[0].code));
         for (std::size_t i = 0; i < attempts.size(); ++i) judge(attempts[i], results[i]);
       });
   for (std::size_t part = 0; part < part_count; ++part) {
     partitions_[raw(batch->parts()[part].partition)]->execute(batch, part);
   }
-  if (chance(50)) pump_some();
 }
 
 std::string World::describe(const Attempt& attempt, const SendResult& result) {
