@@ -4,90 +4,12 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "partition/simulation/batch_rows.h"
 
 namespace jindou::partition::simulation {
 
-namespace {
-
-store::KeyKind kind_of(const rocksdb::Slice& key) {
-  return static_cast<store::KeyKind>(key.size() > 2 ? key[2] : 0);
-}
-
-// Counts rows but for the states of partitions.
-class RowCounter final : public rocksdb::WriteBatch::Handler {
- public:
-  rocksdb::Status PutCF(uint32_t, const rocksdb::Slice& key, const rocksdb::Slice&) override {
-    if (kind_of(key) != store::KeyKind::partition_state) ++rows;
-    return rocksdb::Status::OK();
-  }
-  rocksdb::Status DeleteCF(uint32_t, const rocksdb::Slice&) override { return count(); }
-  rocksdb::Status DeleteRangeCF(uint32_t, const rocksdb::Slice&, const rocksdb::Slice&) override {
-    return count();
-  }
-  std::size_t rows = 0;
-
- private:
-  rocksdb::Status count() {
-    ++rows;
-    return rocksdb::Status::OK();
-  }
-};
-
-// Applies a write batch to the main table.
-class Applier final : public rocksdb::WriteBatch::Handler {
- public:
-  explicit Applier(store::MemoryReader& store) : store_(store) {}
-  rocksdb::Status PutCF(uint32_t, const rocksdb::Slice& key, const rocksdb::Slice& value) override {
-    store_.put(store::Table::main, {key.data(), key.size()}, {value.data(), value.size()});
-    return rocksdb::Status::OK();
-  }
-  rocksdb::Status DeleteCF(uint32_t, const rocksdb::Slice& key) override {
-    store_.erase(store::Table::main, {key.data(), key.size()});
-    return rocksdb::Status::OK();
-  }
-  rocksdb::Status DeleteRangeCF(uint32_t, const rocksdb::Slice& lower,
-                                const rocksdb::Slice& upper) override {
-    store_.erase_range(store::Table::main, {lower.data(), lower.size()},
-                       {upper.data(), upper.size()});
-    return rocksdb::Status::OK();
-  }
-
- private:
-  store::MemoryReader& store_;
-};
-
-// Copies a write batch, but for every third write of a kind of rows.
-class LosingCopy final : public rocksdb::WriteBatch::Handler {
- public:
-  LosingCopy(store::KeyKind lost, std::uint64_t& writes) : lost_(lost), writes_(writes) {}
-  rocksdb::Status PutCF(uint32_t, const rocksdb::Slice& key, const rocksdb::Slice& value) override {
-    return is_lost(key) ? rocksdb::Status::OK() : copy.Put(key, value);
-  }
-  rocksdb::Status DeleteCF(uint32_t, const rocksdb::Slice& key) override {
-    return is_lost(key) ? rocksdb::Status::OK() : copy.Delete(key);
-  }
-  rocksdb::Status DeleteRangeCF(uint32_t, const rocksdb::Slice& lower,
-                                const rocksdb::Slice& upper) override {
-    return is_lost(lower) ? rocksdb::Status::OK() : copy.DeleteRange(lower, upper);
-  }
-  rocksdb::WriteBatch copy;
-
- private:
-  bool is_lost(const rocksdb::Slice& key) { return kind_of(key) == lost_ && ++writes_ % 3 == 0; }
-  store::KeyKind lost_;
-  std::uint64_t& writes_;
-};
-
-}  // namespace
-
-rocksdb::WriteBatch MemoryStore::without_some(const rocksdb::WriteBatch& batch) {
-  LosingCopy losing(*losing_, writes_of_lost_);
-  JD_ASSERT(batch.Iterate(&losing).ok());
-  return std::move(losing.copy);
-}
-
 void MemoryStore::append(store::Commit commit) {
-  if (losing_) commit.batch = without_some(commit.batch);
+  if (losing_) commit.batch = without_some(commit.batch, *losing_, writes_of_lost_);
   last_commit_bytes_ = commit.batch.GetDataSize();
   largest_commit_bytes_ = std::max(largest_commit_bytes_, last_commit_bytes_);
   commits_.push_back(std::move(commit));
@@ -100,12 +22,6 @@ void MemoryStore::load(store::Table table, std::function<Entries()> make,
     JD_ASSERT(entries[i - 1].first < entries[i].first);
   }
   loads_.push_back(Load{table, std::move(entries), std::move(done)});
-}
-
-std::size_t MemoryStore::pending_rows() const {
-  RowCounter counter;
-  for (const auto& commit : commits_) JD_ASSERT(commit.batch.Iterate(&counter).ok());
-  return counter.rows;
 }
 
 void MemoryStore::take_over(const store::MemoryReader& follower) {
@@ -121,12 +37,8 @@ bool MemoryStore::expectation_holds(const store::Commit& commit) const {
 
 void MemoryStore::apply(store::Commit& commit) {
   if (commit.batch.Count() == 0) return;
-  Applier applier(*this);
-  JD_ASSERT(commit.batch.Iterate(&applier).ok());
-  if (follower_ != nullptr) {
-    Applier follower(*follower_);
-    JD_ASSERT(commit.batch.Iterate(&follower).ok());
-  }
+  apply_batch(commit.batch, *this);
+  if (follower_ != nullptr) apply_batch(commit.batch, *follower_);
   ++positions_[commit.partition];
 }
 

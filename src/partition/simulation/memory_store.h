@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "partition/simulation/batch_rows.h"
 #include "store/bulk_loader.h"
 #include "store/commit_log.h"
 #include "store/keys.h"
@@ -32,7 +33,7 @@ class MemoryStore final : public store::MemoryReader,
   }
 
   // Of the pending commits, rows but for the states of partitions.
-  std::size_t pending_rows() const;
+  std::size_t pending_rows() const { return count_rows(commits_); }
 
   // What is applied is applied to `follower`, too, as a node does that may take
   // over; null: nobody follows. The follower's own tables stay empty: they are
@@ -71,7 +72,6 @@ class MemoryStore final : public store::MemoryReader,
     std::function<void(Result<void>)> done;
   };
 
-  rocksdb::WriteBatch without_some(const rocksdb::WriteBatch& batch);
   bool expectation_holds(const store::Commit& commit) const;
   void apply(store::Commit& commit);
 

@@ -1,6 +1,7 @@
-// simulate [--seed N] [--seeds COUNT] [--steps STEPS] [--lose KIND]: runs simulations from the
-// command line, to replay a failing seed or to search for one. KIND: a number of store::KeyKind,
-// decimal; the store then loses every third write of such rows, which is to be found.
+// simulate [--seed N] [--seeds COUNT] [--steps STEPS] [--store memory|rocksdb] [--lose KIND]: runs
+// simulations from the command line, to replay a failing seed or to search for one. KIND: a number
+// of store::KeyKind, decimal; the store then loses every third write of such rows, which is to be
+// found.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -10,13 +11,14 @@
 #include <numeric>
 #include <string_view>
 
+#include "observe/log.h"
 #include "partition/simulation/simulation.h"
 
 int main(int argc, char** argv) {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;
   std::uint64_t steps = 400;
-  jindou::partition::simulation::Planted planted;
+  jindou::partition::simulation::Surroundings surroundings;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
     std::uint64_t value = 0;
@@ -24,12 +26,15 @@ int main(int argc, char** argv) {
     if (name == "--seed") seed = value;
     if (name == "--seeds") seeds = value;
     if (name == "--steps") steps = value;
-    if (name == "--lose") planted.lost = static_cast<jindou::store::KeyKind>(value);
+    if (name == "--store") surroundings.rocksdb = std::string_view(argv[i + 1]) == "rocksdb";
+    if (name == "--lose") surroundings.lost = static_cast<jindou::store::KeyKind>(value);
   }
+  // Errors of the store are what is played here.
+  if (!surroundings.rocksdb) jindou::observe::set_log_level(jindou::observe::LogLevel::error);
   jindou::partition::simulation::Summary total;
   for (std::uint64_t i = 0; i < seeds; ++i) {
-    const auto summary =
-        jindou::partition::simulation::run_simulation(seed + i, static_cast<int>(steps), planted);
+    const auto summary = jindou::partition::simulation::run_simulation(
+        seed + i, static_cast<int>(steps), surroundings);
     if (!summary.violation.empty()) {
       std::fputs(fmt::format("seed {}: {}\n", seed + i, summary.violation).c_str(), stdout);
       return 1;

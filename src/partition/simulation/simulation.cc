@@ -21,8 +21,8 @@ void Summary::add(const Summary& other) {
   for (std::size_t kind = 0; kind < changes.size(); ++kind) changes[kind] += other.changes[kind];
 }
 
-Summary run_simulation(std::uint64_t seed, int steps, const Planted& planted) {
-  World world(seed, planted);
+Summary run_simulation(std::uint64_t seed, int steps, const Surroundings& surroundings) {
+  World world(seed, surroundings);
   return world.run(steps);
 }
 

@@ -13,6 +13,6 @@ namespace jindou::partition::simulation {
 // its id and payload at the seq it was given; seqs are dense; one idempotency key has one message;
 // a repeat answers the first result; ids are unique; effects come in seq order and only after
 // commits.
-Summary run_simulation(std::uint64_t seed, int steps, const Planted& planted = {});
+Summary run_simulation(std::uint64_t seed, int steps, const Surroundings& surroundings = {});
 
 }  // namespace jindou::partition::simulation

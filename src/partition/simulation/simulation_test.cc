@@ -1,5 +1,6 @@
-// Proves the core's promises under many seeds: nothing acknowledged is lost, seqs are dense, a key
-// has one message, repeats answer the first result. See simulation.h for what is checked.
+// Proves the core's promises under many seeds: nothing acknowledged is lost, nothing refused left a
+// trace, seqs are dense, a key has one message, repeats answer the first result. See simulation.h
+// for what is checked.
 #include "partition/simulation/simulation.h"
 
 #include <gtest/gtest.h>
@@ -7,7 +8,9 @@
 namespace jindou::partition::simulation {
 namespace {
 
-TEST(Simulation, AcknowledgedMessagesSurvivePowerCutsAndFailuresUnderManySeeds) {
+using store::KeyKind;
+
+TEST(Simulation, WhatWasAcknowledgedHoldsUnderManySeeds) {
   Summary total;
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     const Summary summary = run_simulation(seed, 400);
@@ -17,11 +20,46 @@ TEST(Simulation, AcknowledgedMessagesSurvivePowerCutsAndFailuresUnderManySeeds) 
   // The dice must really have thrown everything.
   EXPECT_GT(total.acknowledged, 10'000U);
   EXPECT_GT(total.duplicates, 1'000U);
+  EXPECT_GT(total.events, 300U);
   EXPECT_GT(total.power_cuts, 300U);
+  EXPECT_GT(total.takeovers, 100U);
+  EXPECT_GT(total.clock_jumps, 300U);
+  EXPECT_GT(total.syncs, 1'000U);
   EXPECT_GT(total.failures, 100U);
   EXPECT_GT(total.loads, 300U);
-  EXPECT_GT(total.failed_reads, 300U);
+  EXPECT_GT(total.failed_reads, 1'000U);
   EXPECT_GT(total.resumed, 100U);
+  for (std::size_t kind = 0; kind < total.changes.size(); ++kind) {
+    EXPECT_GT(total.changes[kind], 100U) << "change " << kind << " of the variant";
+  }
+}
+
+TEST(Simulation, TheServersOwnStoreHoldsItToo) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    Surroundings surroundings;
+    surroundings.rocksdb = true;
+    const Summary summary = run_simulation(seed, 200, surroundings);
+    ASSERT_EQ(summary.violation, "")
+        << "replay with: simulate --store rocksdb --steps 200 --seed " << seed;
+  }
+}
+
+// A simulation that finds nothing may be one that looks at nothing.
+TEST(Simulation, AStoreThatLosesRowsOfAnyKindIsFoundOut) {
+  for (const KeyKind lost :
+       {KeyKind::channel, KeyKind::subscriber, KeyKind::denylist, KeyKind::allowlist,
+        KeyKind::conversation, KeyKind::tombstone, KeyKind::message, KeyKind::expiry, KeyKind::gap,
+        KeyKind::event_lane, KeyKind::event_text, KeyKind::running_stream, KeyKind::commit_record,
+        KeyKind::device_token, KeyKind::system_account, KeyKind::command_sync,
+        KeyKind::online_session, KeyKind::presence_event, KeyKind::webhook_cursor}) {
+    Surroundings surroundings;
+    surroundings.lost = lost;
+    bool found = false;
+    for (std::uint64_t seed = 1; seed <= 100 && !found; ++seed) {
+      found = !run_simulation(seed, 400, surroundings).violation.empty();
+    }
+    EXPECT_TRUE(found) << "rows of kind " << static_cast<int>(lost);
+  }
 }
 
 }  // namespace

@@ -12,9 +12,11 @@
 
 namespace jindou::partition::simulation {
 
-// A fault of the store, to see that it is found.
-struct Planted {
-  std::optional<store::KeyKind> lost;  // every third write of such rows is lost
+struct Surroundings {
+  bool rocksdb = false;  // the server's own store and log; else one in memory
+  // A fault of the store in memory, to see that it is found: every third write of such rows is
+  // lost.
+  std::optional<store::KeyKind> lost;
 };
 
 struct Summary {

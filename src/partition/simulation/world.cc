@@ -4,10 +4,12 @@
 
 namespace jindou::partition::simulation {
 
-World::World(std::uint64_t seed, const Planted& planted) : dice_(seed), inboxes_(make_inboxes()) {
+World::World(std::uint64_t seed, const Surroundings& surroundings)
+    : dice_(seed),
+      store_(surroundings.rocksdb ? make_rocks_node(follower_) : make_memory_node(follower_)),
+      inboxes_(make_inboxes()) {
   for (int i = 0; i < 4; ++i) devices_.emplace_back("u" + std::to_string(i));
-  disk_.follow_with(&follower_);
-  if (planted.lost) disk_.lose_writes_of(*planted.lost);
+  if (surroundings.lost) disk_.lose_writes_of(*surroundings.lost);
   restart();
 }
 

@@ -21,8 +21,8 @@
 #include "partition/simulation/failing_reader.h"
 #include "partition/simulation/lane_model.h"
 #include "partition/simulation/list_model.h"
-#include "partition/simulation/memory_store.h"
 #include "partition/simulation/removals.h"
+#include "partition/simulation/simulated_store.h"
 #include "partition/simulation/summary.h"
 #include "partition/simulation/sync_client.h"
 #include "partition/simulation/view_model.h"
@@ -64,7 +64,7 @@ struct Known {
 // Lives on one thread. Each group of operations has a source file of its own.
 class World final : public EffectSink {
  public:
-  World(std::uint64_t seed, const Planted& planted);
+  World(std::uint64_t seed, const Surroundings& surroundings);
 
   Summary run(int steps);
 
@@ -185,10 +185,11 @@ class World final : public EffectSink {
 
   std::mt19937_64 dice_;
   VirtualClock clock_;
-  MemoryStore disk_;
+  store::MemoryReader follower_;
+  std::unique_ptr<SimulatedStore> store_;
+  SimulatedStore& disk_ = *store_;
   FailingReader reader_{disk_};  // of the partitions
   SystemAccounts accounts_;
-  store::MemoryReader follower_;
   std::unique_ptr<store::CommitHorizon> horizon_;
   std::unique_ptr<InboxDirectory> inboxes_;
   std::vector<std::unique_ptr<Partition>> partitions_;

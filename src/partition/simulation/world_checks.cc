@@ -201,7 +201,7 @@ void World::check_partition_rows() {
 void World::check_follower() {
   const auto rows = [](const store::Reader& reader) {
     std::vector<std::pair<std::string, std::string>> all;
-    const auto scanned = reader.scan(store::Table::main, "", "\xff\xff\xff",
+    const auto scanned = reader.scan(store::Table::main, "", "\xff\xff",
                                      [&all](std::string_view key, std::string_view value) {
                                        all.emplace_back(key, value);
                                        return true;
