@@ -214,6 +214,19 @@ def fuzz():
     return outcome
 
 
+def simulate():
+    """Many seeds over the store in memory, some over the server's own."""
+    if failure := build("dev", "simulate"):
+        return Outcome(0, 1, [failure])
+    binary = str(BUILD / "dev" / "bin" / "simulate")
+    outcome = Outcome()
+    for arguments in (["--seeds", "2000"], ["--store", "rocksdb", "--seeds", "10", "--steps", "200"]):
+        status, output = run([binary, *arguments], timeout=600, capture=True)
+        failed = f"simulate {' '.join(arguments)}\n{output[-FAILURE_CHARS:]}"
+        outcome.add(Outcome(1, 0) if status == 0 else Outcome(0, 1, [failed]))
+    return outcome
+
+
 def release():
     if failure := build("release", "jindou", "frame_mirror"):
         return Outcome(0, 1, [failure])
@@ -224,6 +237,7 @@ STAGES = {
     "check": lambda: script("scripts/check.sh", "--ci"),
     "release": release,
     "unit": lambda: unit("dev"),
+    "simulate": simulate,
     "e2e": lambda: e2e(BINARY),
     "crash": lambda: script("tests/crash/run.sh", BINARY, "--cycles", 20),
     "churn": lambda: script("tests/churn/run.sh", BINARY),
