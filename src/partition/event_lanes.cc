@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/bytes.h"
 #include "base/varint.h"
+#include "partition/anchor_lanes.h"
 #include "store/keys.h"
 #include "store/records.h"
 
@@ -12,119 +12,13 @@ namespace jindou::partition {
 
 namespace {
 
-using Effect = AppendEvent::Effect;
 using store::Table;
-
-// A row of added text: the id of the event, for recognising its repeat, and the text.
-std::string encode_text(std::string_view event_id, std::string_view text) {
-  std::string out;
-  append_string(out, event_id);
-  out += text;
-  return out;
-}
-
-struct TextRow {
-  std::string event_id;
-  std::string_view text;
-};
-
-std::optional<TextRow> decode_text(std::string_view bytes) {
-  ByteReader reader(bytes);
-  TextRow row;
-  row.event_id = std::string(reader.read_string());
-  row.text = reader.rest();
-  if (!reader.ok()) return std::nullopt;
-  return row;
-}
-
-struct LoadedLane {
-  LaneState state;
-  std::uint64_t rows = 0;  // of added text
-  std::string last_delta_id;
-};
-
-struct LoadedAnchor {
-  std::uint64_t last_msg_event_seq = 0;
-  std::map<std::string, LoadedLane, std::less<>> lanes;
-};
-
-// A finished message has no open lane. Nothing of this is stored in the rows of the lanes: a finish
-// writes one row, however much text they hold.
-void end_finished_lanes(LoadedAnchor& anchor) {
-  const auto finish = anchor.lanes.find(kFinishLane);
-  if (finish == anchor.lanes.end()) return;
-  const LaneState& end = finish->second.state;
-  for (auto& [event_key, lane] : anchor.lanes) {
-    if (is_terminal(lane.state.status)) continue;
-    lane.state.status = end.status;
-    lane.state.end_reason = end.end_reason;
-    lane.state.error = end.error;
-    lane.state.msg_event_seq = end.msg_event_seq;
-    lane.state.event_id = end.event_id;
-    lane.state.event_type = end.event_type;
-    lane.state.occurred_at_ms = end.occurred_at_ms;
-  }
-}
-
-Result<LoadedAnchor> read_anchor(const store::Reader& reader, PartitionId partition,
-                                 const ChannelKey& channel, MessageSeq anchor) {
-  LoadedAnchor loaded;
-  Result<void> decoded;
-  const std::string lanes = store::event_lane_prefix(partition, channel, anchor);
-  JD_RETURN_IF_ERROR(reader.scan(Table::main, lanes, store::after_prefix(lanes),
-                                 [&](std::string_view key, std::string_view value) {
-                                   const std::string_view event_key = key.substr(lanes.size());
-                                   if (event_key.empty()) {
-                                     const auto record = store::decode_anchor_events(value);
-                                     if (!record) {
-                                       decoded = Error(record.error());
-                                       return false;
-                                     }
-                                     loaded.last_msg_event_seq = record->last_msg_event_seq;
-                                     return true;
-                                   }
-                                   auto lane = store::decode_lane(value, event_key);
-                                   if (!lane) {
-                                     decoded = std::move(lane).error();
-                                     return false;
-                                   }
-                                   loaded.lanes[std::string(event_key)].state = std::move(*lane);
-                                   return true;
-                                 }));
-  JD_RETURN_IF_ERROR(decoded);
-  const std::string texts = store::event_text_prefix(partition, channel, anchor);
-  JD_RETURN_IF_ERROR(reader.scan(Table::main, texts, store::after_prefix(texts),
-                                 [&](std::string_view key, std::string_view value) {
-                                   const std::size_t bytes =
-                                       read_be<std::uint16_t>(key, texts.size());
-                                   const std::string event_key(key.substr(texts.size() + 2, bytes));
-                                   const auto row = decode_text(value);
-                                   if (!row) {
-                                     decoded = Error(Errc::storage, "unreadable event text");
-                                     return false;
-                                   }
-                                   LoadedLane& lane = loaded.lanes[event_key];
-                                   lane.state.event_key = event_key;
-                                   lane.state.text = true;
-                                   lane.state.snapshot += row->text;
-                                   lane.last_delta_id = row->event_id;
-                                   ++lane.rows;
-                                   return true;
-                                 }));
-  JD_RETURN_IF_ERROR(decoded);
-  end_finished_lanes(loaded);
-  return loaded;
-}
 
 std::string anchor_name(const ChannelKey& channel, std::string_view client_msg_no) {
   std::string name(1, static_cast<char>(raw(channel.type)));
   append_string(name, channel.id);
   name += client_msg_no;
   return name;
-}
-
-bool is_delta(Effect effect) {
-  return effect == Effect::text_delta || effect == Effect::state_delta;
 }
 
 // True when the store has a key in [lower, upper).
@@ -147,7 +41,7 @@ constexpr std::size_t kLaneBytes = 300;
 struct EventLanes::Anchor : std::enable_shared_from_this<EventLanes::Anchor> {
   // Without payload.
   Message message;
-  LoadedAnchor events;
+  AnchorLanes events;
   std::int64_t active_at_ms = 0;
   std::uint64_t touched_position = 0;
   std::uint64_t last_used = 0;
@@ -156,7 +50,7 @@ struct EventLanes::Anchor : std::enable_shared_from_this<EventLanes::Anchor> {
 
 Result<MessageEvents> read_events(const store::Reader& reader, PartitionId partition,
                                   const ChannelKey& channel, MessageSeq anchor) {
-  JD_TRY(LoadedAnchor loaded, read_anchor(reader, partition, channel, anchor));
+  JD_TRY(AnchorLanes loaded, read_anchor_lanes(reader, partition, channel, anchor));
   MessageEvents events;
   events.last_msg_event_seq = loaded.last_msg_event_seq;
   for (auto& [event_key, lane] : loaded.lanes) events.lanes.push_back(std::move(lane.state));
@@ -216,7 +110,7 @@ EventLanes::Anchor* EventLanes::find(const ChannelKey& channel, std::string_view
 }
 
 Result<EventLanes::Anchor*> EventLanes::load(const Message& message) {
-  JD_TRY(LoadedAnchor events, read_anchor(reader_, partition_, message.channel, message.seq));
+  JD_TRY(AnchorLanes events, read_anchor_lanes(reader_, partition_, message.channel, message.seq));
   Anchor& anchor = insert(message);
   anchor.events = std::move(events);
   for (const auto& [event_key, lane] : anchor.events.lanes) {
@@ -244,104 +138,6 @@ EventLanes::Applied unchanged(const AppendEvent& event, const Message& anchor) {
 bool is_repeat(const AppendEvent& event, const LoadedLane& lane) {
   return event.form != EventForm::text && !event.event_id.empty() &&
          (lane.state.event_id == event.event_id || lane.last_delta_id == event.event_id);
-}
-
-// The rows of a lane, as they follow its state.
-class LaneRows {
- public:
-  LaneRows(PartitionId partition, const Message& anchor, LoadedLane& lane, Txn& txn)
-      : partition_(partition), anchor_(anchor), lane_(lane), txn_(txn) {}
-
-  // Text rows hold what came after the row: with them gone, the row holds everything.
-  void put() {
-    // One by one: a range deletion would burden every read after it.
-    for (; lane_.rows > 0; --lane_.rows) txn_.erase(text_key(lane_.rows - 1));
-    txn_.put(store::event_lane_key(partition_, anchor_.channel, anchor_.seq, lane_.state.event_key),
-             store::encode(lane_.state));
-  }
-  void add_text(std::string_view event_id, std::string_view text) {
-    txn_.put(text_key(lane_.rows), encode_text(event_id, text));
-    ++lane_.rows;
-  }
-
- private:
-  std::string text_key(std::uint64_t row) const {
-    return store::event_text_key(partition_, anchor_.channel, anchor_.seq, lane_.state.event_key,
-                                 row);
-  }
-
-  PartitionId partition_;
-  const Message& anchor_;
-  LoadedLane& lane_;
-  Txn& txn_;
-};
-
-// A lane as it was. Without the text, of which only the size is known, where that only grows.
-struct LaneBefore {
-  LoadedLane lane;
-  std::optional<std::size_t> text_bytes;
-};
-
-LaneBefore lane_before(LoadedLane& lane, bool text_grows) {
-  if (!text_grows) return {lane, std::nullopt};
-  std::string text = std::exchange(lane.state.snapshot, std::string());
-  LaneBefore before{lane, text.size()};
-  lane.state.snapshot = std::move(text);
-  return before;
-}
-
-void put_back(const LaneBefore& before, LoadedAnchor& anchor) {
-  LoadedLane& lane = anchor.lanes[before.lane.state.event_key];
-  std::string text = std::move(lane.state.snapshot);
-  lane = before.lane;
-  if (!before.text_bytes) return;
-  text.resize(*before.text_bytes);
-  lane.state.snapshot = std::move(text);
-}
-
-void add_text(const AppendEvent& event, LoadedLane& lane, LaneRows& rows) {
-  if (!lane.state.text) {
-    // Text starts anew after a snapshot of another kind; an empty row of text is its base.
-    const bool had_snapshot = !lane.state.snapshot.empty();
-    lane.state.snapshot.clear();
-    lane.state.text = true;
-    if (had_snapshot) rows.put();
-  }
-  lane.state.snapshot += event.text;
-  lane.last_delta_id = event.event_id;
-  rows.add_text(event.event_id, event.text);
-}
-
-void replace_state(const AppendEvent& event, LoadedLane& lane, LaneRows& rows) {
-  lane.state.snapshot = event.payload;
-  lane.state.text = false;
-  lane.last_delta_id = event.event_id;
-  rows.put();
-}
-
-// What a numbered event makes of a lane, but for its number.
-void set_state(const AppendEvent& event, std::int64_t now_ms, LaneState& state) {
-  switch (event.effect) {
-    case Effect::close: state.status = LaneStatus::closed; break;
-    case Effect::fail: state.status = LaneStatus::error; break;
-    case Effect::cancel: state.status = LaneStatus::cancelled; break;
-    default: break;
-  }
-  // The text that was collected counts more than what the end brings along.
-  const bool collected = state.text && !state.snapshot.empty();
-  const bool ends = is_terminal(state.status);
-  if (!event.snapshot.empty() && !(ends && collected)) {
-    state.snapshot = event.snapshot;
-    state.text = event.snapshot_is_text;
-  }
-  if (ends) {
-    state.end_reason = event.end_reason;
-    state.error = event.error;
-  }
-  state.event_id = event.event_id;
-  state.event_type = event.event_type;
-  state.visibility = event.visibility;
-  state.occurred_at_ms = event.occurred_at_ms != 0 ? event.occurred_at_ms : now_ms;
 }
 
 }  // namespace
@@ -394,7 +190,8 @@ Result<std::optional<EventLanes::Applied>> EventLanes::check(const AppendEvent& 
                                       : 0;
   if (text_before + event.text.size() > limits_.text_bytes_max ||
       event.snapshot.size() > limits_.text_bytes_max ||
-      (event.effect == Effect::state_delta && event.payload.size() > limits_.text_bytes_max)) {
+      (event.effect == AppendEvent::Effect::state_delta &&
+       event.payload.size() > limits_.text_bytes_max)) {
     return Error(Errc::too_large, "the text of one event key is limited to " +
                                       std::to_string(limits_.text_bytes_max) + " bytes");
   }
@@ -403,31 +200,11 @@ Result<std::optional<EventLanes::Applied>> EventLanes::check(const AppendEvent& 
 
 LaneStatus EventLanes::apply(const AppendEvent& event, Anchor& anchor, std::int64_t now_ms,
                              Txn& txn) {
-  const auto [it, added] = anchor.events.lanes.try_emplace(event.event_key);
-  LoadedLane& lane = it->second;
-  const std::size_t bytes_before = added ? 0 : kLaneBytes + lane.state.snapshot.size();
-  lane.state.event_key = event.event_key;
-  LaneRows rows(partition_, anchor.message, lane, txn);
-  if (is_delta(event.effect) && lane.rows == 0 && lane.state.msg_event_seq == 0 &&
-      lane.state.visibility != event.visibility) {
-    // Who may see a lane counts from its first delta on, and rows of text do not tell.
-    lane.state.visibility = event.visibility;
-    rows.put();
-  }
-  if (event.effect == Effect::text_delta) {
-    add_text(event, lane, rows);
-  } else if (event.effect == Effect::state_delta) {
-    replace_state(event, lane, rows);
-  } else {
-    set_state(event, now_ms, lane.state);
-    lane.state.msg_event_seq = ++anchor.events.last_msg_event_seq;
-    rows.put();
-    if (event.event_key == kFinishLane) end_finished_lanes(anchor.events);
-    store::AnchorEventsRecord record;
-    record.last_msg_event_seq = anchor.events.last_msg_event_seq;
-    txn.put(store::event_lane_key(partition_, anchor.message.channel, anchor.message.seq, ""),
-            store::encode(record));
-  }
+  const auto known = anchor.events.lanes.find(event.event_key);
+  const std::size_t bytes_before =
+      known == anchor.events.lanes.end() ? 0 : kLaneBytes + known->second.state.snapshot.size();
+  const LoadedLane& lane =
+      apply_to_lane(event, anchor.message, partition_, now_ms, anchor.events, txn);
   anchor.active_at_ms = now_ms;
   anchor.touched_position = txn.position();
   // Unsigned arithmetic wraps to the right sum, also when the lane got smaller.
@@ -438,28 +215,10 @@ LaneStatus EventLanes::apply(const AppendEvent& event, Anchor& anchor, std::int6
 }
 
 void EventLanes::remember(const AppendEvent& event, Anchor& anchor, Txn& txn) {
-  auto& lanes = anchor.events.lanes;
-  std::vector<LaneBefore> before;
-  if (const auto own = lanes.find(event.event_key); own != lanes.end()) {
-    // A lane's text may be a megabyte, and mostly it only grows.
-    const bool grows = event.effect == Effect::text_delta && own->second.state.text;
-    before.push_back(lane_before(own->second, grows));
-  }
-  if (event.event_key == kFinishLane) {
-    // The others are ended, but keep their text.
-    for (auto& [event_key, lane] : lanes) {
-      if (event_key != kFinishLane) before.push_back(lane_before(lane, true));
-    }
-  }
-  txn.undo([this, anchor = anchor.shared_from_this(), event_key = event.event_key,
-            before = std::move(before), last_seq = anchor.events.last_msg_event_seq,
+  txn.undo([this, anchor = anchor.shared_from_this(), lanes = LanesBefore(event, anchor.events),
             active_at_ms = anchor.active_at_ms, touched_position = anchor.touched_position,
             bytes = anchor.bytes] {
-    if (before.empty() || before.front().lane.state.event_key != event_key) {
-      anchor->events.lanes.erase(event_key);
-    }
-    for (const LaneBefore& lane : before) put_back(lane, anchor->events);
-    anchor->events.last_msg_event_seq = last_seq;
+    lanes.put_back(anchor->events);
     anchor->active_at_ms = active_at_ms;
     anchor->touched_position = touched_position;
     bytes_ -= anchor->bytes - bytes;
