@@ -17,6 +17,12 @@ using store::Table;
 // that takes range deletions, which burden reads, and spares a gap for each.
 constexpr std::uint64_t kEmptyFrontMin = 64;
 
+// The store tells of them.
+void forget_durable_deletions(CachedChannel& channel, std::uint64_t durable) {
+  boost::unordered::erase_if(channel.deleted_lately,
+                             [durable](const auto& deleted) { return deleted.second <= durable; });
+}
+
 }  // namespace
 
 MessageLog::MessageLog(PartitionId partition, const Deps& deps, IdReservation& ids,
@@ -160,9 +166,7 @@ Result<void> MessageLog::evaluate(const DeleteMessages& change, Txn& txn) {
   channel->record.has_gaps = true;
   channel->record.seq_floor = channel->last_seq;
   channels_.put_record(*channel, txn);
-  boost::unordered::erase_if(
-      channel->deleted_lately,
-      [durable = channels_.durable()](const auto& deleted) { return deleted.second <= durable; });
+  forget_durable_deletions(*channel, channels_.durable());
   for (const std::uint64_t seq : with_events) lanes_.erase(key, seq, seq, txn);
   for (const std::uint64_t seq : seqs) {
     ChannelCache::note_deleted(*channel, seq, txn);
@@ -219,6 +223,10 @@ Result<void> MessageLog::evaluate(const ReclaimExpired& change, Txn& txn) {
       channels_.put_record(*log, txn);
     }
     if (has_events) lanes_.erase(expiry.log, seq, seq, txn);
+    // A clock that is set back does not bring it back for the events that come next.
+    forget_durable_deletions(*log, channels_.durable());
+    ChannelCache::note_deleted(*log, seq, txn);
+    channels_.touch(*log, txn);
     txn.erase(store::message_key(partition_, expiry.log, expiry.seq));
     // Without a row nothing tells when it was over; the gap does, for whoever counts.
     if (!expiry.log.id.ends_with(kCommandSuffix)) {
