@@ -732,7 +732,6 @@ TEST_P(GatewayTest, ConnectionsBeyondTheLimitAreToldAndClosed) {
 }
 
 TEST_P(GatewayTest, SilentConnectionsBeyondTheLimitTakeNobodysPlace) {
-  if (tls()) GTEST_SKIP() << "closed before it could be silent";
   options_.limits.max_connections = 2;
   options_.refusals_max = 4;
   options_.linger_time = std::chrono::minutes(1);
