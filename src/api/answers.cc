@@ -36,7 +36,8 @@ bool is_load(const SendResult& result) {
 }
 
 bool is_unavailable(const SendResult& result) {
-  return result.state == SendResult::State::refused && result.code == Errc::unavailable;
+  return result.state == SendResult::State::refused &&
+         (result.code == Errc::unavailable || result.code == Errc::not_owner);
 }
 
 bool is_unknown(const SendResult& result) { return result.state == SendResult::State::unknown; }
@@ -91,6 +92,7 @@ unsigned status_of(Errc code) {
     case Errc::denied: return 403;
     case Errc::overloaded: return 429;
     case Errc::unavailable:
+    case Errc::not_owner:
     case Errc::closed: return 503;
     case Errc::storage:
     case Errc::unknown_outcome:
@@ -166,6 +168,8 @@ std::string_view send_failure_text(const SendResult& result) {
     case Errc::conflict:
       return "client_msg_no was used before for another payload; use a new client_msg_no";
     case Errc::unavailable: return "the server does not accept writes right now; retry later";
+    case Errc::not_owner:
+      return "not sent: the channel is moving to another server; retry in a moment";
     case Errc::overloaded: return "not sent: it waited too long in the queue; retry later";
     case Errc::storage: return "the message could not be stored; retry with the same client_msg_no";
     default: return reason_text(result.reason);

@@ -27,6 +27,7 @@ const SendResult kConflict = SendResult::refuse(Reason::not_allow_send, Errc::co
 const SendResult kStorage = SendResult::refuse(Reason::system_error, Errc::storage);
 const SendResult kOverloaded = SendResult::refuse(Reason::rate_limit, Errc::overloaded);
 const SendResult kUnavailable = SendResult::refuse(Reason::system_error, Errc::unavailable);
+const SendResult kNotOwner = SendResult::refuse(Reason::system_error, Errc::not_owner);
 const SendResult kType = SendResult::refuse(Reason::not_support_channel_type, Errc::invalid);
 const SendResult kUnknown;
 
@@ -48,6 +49,8 @@ TEST(Answers, MapsBatchesOfFailuresToOneStatus) {
   EXPECT_EQ(status({kOverloaded, kOverloaded}), 429U);
   EXPECT_EQ(status({kUnavailable}), 503U);
   EXPECT_EQ(status({kUnavailable, kOverloaded}), 503U);
+  EXPECT_EQ(status({kNotOwner}), 503U);
+  EXPECT_EQ(status({kNotOwner, kUnavailable, kOverloaded}), 503U);
 }
 
 TEST(Answers, BatchKeepsTheOrderAndMarksFailures) {
@@ -102,6 +105,12 @@ TEST(Answers, WhollyFailedBatchTellsWhatTheCallerHasToKnow) {
   tells(answer({kDenied, kConflict}), 400, "1", "conflict");
   tells(answer({kOverloaded, kUnavailable}), 503, "1", "unavailable");
   tells(answer({kDenied, kOverloaded}), 500, "1", "overloaded");
+  tells(answer({kDenied, kNotOwner}), 500, "1", "not_owner");
+  const Response moving = answer({kNotOwner, kNotOwner});
+  tells(moving, 503, "0", "not_owner");
+  EXPECT_NE(moving.body.find("retry in a moment"), std::string::npos);
+  EXPECT_NE(moving.body.find("\"retriable\":true"), std::string::npos);
+  EXPECT_NE(moving.extra_headers.find("Retry-After: 1\r\n"), std::string::npos);
 }
 
 TEST(Answers, OverloadAsksToRetryLater) {

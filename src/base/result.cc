@@ -11,6 +11,7 @@ std::string_view errc_name(Errc code) {
     case Errc::conflict: return "conflict";
     case Errc::overloaded: return "overloaded";
     case Errc::unavailable: return "unavailable";
+    case Errc::not_owner: return "not_owner";
     case Errc::storage: return "storage";
     case Errc::unknown_outcome: return "unknown_outcome";
     case Errc::deadline: return "deadline";
@@ -24,6 +25,7 @@ bool errc_retriable(Errc code) {
   switch (code) {
     case Errc::overloaded:
     case Errc::unavailable:
+    case Errc::not_owner:
     case Errc::storage:
     case Errc::unknown_outcome:
     case Errc::deadline:

@@ -21,6 +21,7 @@ enum class Errc : std::uint8_t {
   conflict,         // the idempotency key was used before with another payload
   overloaded,       // a bounded queue is full: retry later, nothing has been done
   unavailable,      // not possible right now (starting, stopping, storage recovering): retry later
+  not_owner,        // another node has the partition: ask that one; nothing has been done
   storage,          // the store refused; nothing has been done
   unknown_outcome,  // may or may not have been done: repeat with the same client_msg_no to learn
   deadline,         // took too long; outcome unknown

@@ -58,25 +58,21 @@ TEST(Result, IgnoringIsSpelledOut) {
 // The names are part of the HTTP contract ("code"): this list only ever grows.
 TEST(Errc, NamesAreFixed) {
   const std::pair<Errc, std::string_view> names[] = {
-      {Errc::invalid, "invalid"},
-      {Errc::too_large, "too_large"},
-      {Errc::not_found, "not_found"},
-      {Errc::denied, "denied"},
-      {Errc::conflict, "conflict"},
-      {Errc::overloaded, "overloaded"},
-      {Errc::unavailable, "unavailable"},
-      {Errc::storage, "storage"},
-      {Errc::unknown_outcome, "unknown_outcome"},
-      {Errc::deadline, "deadline"},
-      {Errc::closed, "closed"},
+      {Errc::invalid, "invalid"},         {Errc::too_large, "too_large"},
+      {Errc::not_found, "not_found"},     {Errc::denied, "denied"},
+      {Errc::conflict, "conflict"},       {Errc::overloaded, "overloaded"},
+      {Errc::unavailable, "unavailable"}, {Errc::not_owner, "not_owner"},
+      {Errc::storage, "storage"},         {Errc::unknown_outcome, "unknown_outcome"},
+      {Errc::deadline, "deadline"},       {Errc::closed, "closed"},
       {Errc::internal, "internal"},
   };
   for (const auto& [code, name] : names) EXPECT_EQ(errc_name(code), name);
 }
 
 TEST(Errc, RetriableMeansTheSameRequestMaySucceedLater) {
-  const std::set<Errc> retriable{Errc::overloaded,      Errc::unavailable, Errc::storage,
-                                 Errc::unknown_outcome, Errc::deadline,    Errc::closed};
+  const std::set<Errc> retriable{Errc::overloaded, Errc::unavailable,     Errc::not_owner,
+                                 Errc::storage,    Errc::unknown_outcome, Errc::deadline,
+                                 Errc::closed};
   for (int raw = 0; raw <= static_cast<int>(Errc::internal); ++raw) {
     const auto code = static_cast<Errc>(raw);
     EXPECT_EQ(errc_retriable(code), retriable.contains(code)) << errc_name(code);

@@ -68,8 +68,8 @@ std::string error() {
        need("msg", text("What was wrong.")), need("error", text("The same text.")),
        need("code",
             text("Stable word for programs: invalid, too_large, conflict, unauthorized, denied, "
-                 "not_found, method_not_allowed, overloaded, unavailable, storage, "
-                 "unknown_outcome, deadline or internal.")),
+                 "not_found, method_not_allowed, overloaded, unavailable, not_owner, "
+                 "storage, unknown_outcome, deadline or internal.")),
        may("reason", integer("The protocol's reason code.", 0, 255)),
        may("retriable", boolean("The same request may succeed later.")),
        may("client_msg_no", text("Of the failed send.")),
