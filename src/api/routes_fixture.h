@@ -37,21 +37,25 @@ class NoDelivery final : public partition::EffectSink {
 class GatedLog final : public store::CommitLog {
  public:
   explicit GatedLog(store::CommitLog& log) : log_(log) {}
+  void open(PartitionId partition, Opened done) override { log_.open(partition, std::move(done)); }
+  void close(PartitionId partition, std::uint64_t opening) override {
+    log_.close(partition, opening);
+  }
   void append(store::Commit commit) override {
     const MutexLock lock(mutex_);
-    if (closed_) {
+    if (keeping_) {
       kept_.push_back(std::move(commit));
     } else {
       log_.append(std::move(commit));
     }
   }
-  void close() {
+  void keep() {
     const MutexLock lock(mutex_);
-    closed_ = true;
+    keeping_ = true;
   }
   void release() {
     const MutexLock lock(mutex_);
-    closed_ = false;
+    keeping_ = false;
     for (store::Commit& commit : kept_) log_.append(std::move(commit));
     kept_.clear();
   }
@@ -59,7 +63,7 @@ class GatedLog final : public store::CommitLog {
  private:
   store::CommitLog& log_;
   Mutex mutex_;
-  bool closed_ = false;
+  bool keeping_ = false;
   std::vector<store::Commit> kept_;
 };
 

@@ -368,7 +368,7 @@ TEST_F(RoutesTest, ItemsAreCountedBeforeTheyAreParsed) {
   partition::RouterLimits limits;
   limits.items_in_flight_max = 3;
   limit_core(limits);
-  gate_->close();
+  gate_->keep();
   ApiOptions options;
   options.request_timeout = std::chrono::milliseconds(30);
   configure(options);
@@ -395,7 +395,7 @@ TEST_F(RoutesTest, WhatIsUndecidedAtTheDeadlineIsUnknownAndCanBeRepeated) {
   ApiOptions options;
   options.request_timeout = std::chrono::milliseconds(30);
   configure(options);
-  gate_->close();
+  gate_->keep();
   const std::string body = "[" + item("n1", "g1") + "," + item("n2", "g1") + "]";
   const Answer batch = post("/message/sendbatch", body);
   EXPECT_EQ(batch.status, 500U);

@@ -17,8 +17,16 @@ Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions option
 
 Partition::~Partition() = default;
 
-Result<void> Partition::open() {
+Result<void> Partition::open(const store::LogOpening& opening) {
   JD_ASSERT(owner_.is_this_thread());
+  JD_RETURN_IF_ERROR(load());
+  // The log and the store agree where the partition goes on.
+  JD_ASSERT(position_ == opening.position);
+  opening_ = opening.number;
+  return {};
+}
+
+Result<void> Partition::load() {
   store::PartitionState state;
   std::string value;
   JD_TRY(const bool found,
@@ -40,7 +48,7 @@ bool Partition::ensure_usable() {
   if (!flight_->failed.load(std::memory_order_acquire)) return true;
   // Every commit built on the failed one is refused by the log; then the store tells what holds.
   if (flight_->commits.load(std::memory_order_acquire) > 0 || !txn_->empty()) return false;
-  if (!open()) return false;
+  if (!load()) return false;
   // What was read back may not be synced yet; the next successful commit says so.
   flight_->durable = 0;
   return true;
@@ -298,6 +306,7 @@ void Partition::hand_over() {
   const std::shared_ptr<Txn> txn = std::move(txn_);
   store::Commit commit;
   commit.partition = id_;
+  commit.opening = opening_;
   commit.expected_position = position_;
   commit.messages = txn->messages();
   commit.id_bound = modules_.ids.bound();

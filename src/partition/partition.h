@@ -36,8 +36,9 @@ class Partition {
   Partition(const Partition&) = delete;
   Partition& operator=(const Partition&) = delete;
 
-  // Reads the partition's state. Errors: storage.
-  Result<void> open();
+  // Reads the partition's state and goes on with this opening of its log, which was there before
+  // anything is read. Errors: storage.
+  Result<void> open(const store::LogOpening& opening);
   // The thread that opened it is done with it: the next one that calls keeps it.
   void leave_thread();
 
@@ -112,6 +113,7 @@ class Partition {
   };
   Mark mark() const;
 
+  Result<void> load();
   // False while a failed commit is being digested: nothing may be evaluated.
   bool ensure_usable();
 
@@ -122,6 +124,7 @@ class Partition {
   std::function<void()> wake_;
 
   Modules modules_;
+  std::uint64_t opening_ = 0;   // of the log
   std::uint64_t position_ = 0;  // of the last commit built
   std::unique_ptr<Txn> txn_;
   std::shared_ptr<Flight> flight_;  // shared with the log

@@ -25,7 +25,8 @@ Result<void> PartitionWorker::add(PartitionId id, const PartitionDeps& deps,
                                   const PartitionOptions& options) {
   if (partitions_.size() <= raw(id)) partitions_.resize(raw(id) + std::size_t{1});
   auto added = std::make_unique<Partition>(id, deps, options, [this] { wake(); });
-  JD_RETURN_IF_ERROR(added->open());
+  JD_TRY(const store::LogOpening opening, store::open_and_wait(deps.log, id));
+  JD_RETURN_IF_ERROR(added->open(opening));
   partitions_[raw(id)] = std::move(added);
   return {};
 }

@@ -38,6 +38,9 @@ class DamagedStore : public ::testing::Test {
     database_ = std::move(*database);
     log_ = std::make_unique<EmbeddedCommitLog>(*database_, nullptr);
     ASSERT_TRUE(log_->open().has_value());
+    const auto opened = open_and_wait(*log_, PartitionId{1});
+    ASSERT_TRUE(opened.has_value()) << opened.error().text();
+    opening_ = *opened;
   }
   void close() {
     log_.reset();
@@ -48,6 +51,7 @@ class DamagedStore : public ::testing::Test {
     for (int i = 0; i < count; ++i) {
       Commit commit;
       commit.partition = PartitionId{1};
+      commit.opening = opening_.number;
       commit.expected_position = position_++;
       commit.batch.Put("row" + std::to_string(position_), std::string(300, 'v'));
       PartitionState state;
@@ -108,6 +112,7 @@ class DamagedStore : public ::testing::Test {
   SystemRandom random_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<EmbeddedCommitLog> log_;
+  LogOpening opening_;  // of partition 1
   std::uint64_t position_ = 0;
 };
 

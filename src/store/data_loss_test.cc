@@ -74,6 +74,7 @@ TEST_F(AcceptedDataLoss, IdsOfTheMarkAreSkippedToo) {
   {
     Commit commit;
     commit.partition = PartitionId{1};
+    commit.opening = opening_.number;
     commit.expected_position = position_++;
     commit.id_bound = 5'000'000'000;
     commit.batch.Put("row reserved", "v");

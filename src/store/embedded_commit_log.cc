@@ -27,6 +27,10 @@ EmbeddedCommitLog::~EmbeddedCommitLog() { stop(); }
 
 Result<void> EmbeddedCommitLog::open() {
   JD_RETURN_IF_ERROR(load_positions());
+  {
+    const MutexLock lock(mutex_);
+    openings_.assign(database_.partitions(), 0);
+  }
   recovery_ = std::make_unique<StoreRecovery>([this] { return database_.reopen(); },
                                               [this] {
                                                 const MutexLock lock(mutex_);
@@ -44,15 +48,51 @@ Result<void> EmbeddedCommitLog::open() {
 
 Result<void> EmbeddedCommitLog::load_positions() {
   positions_.assign(database_.partitions(), 0);
-  std::string value;
   for (std::uint16_t i = 0; i < database_.partitions(); ++i) {
-    JD_TRY(const bool found,
-           database_.get(Table::main, partition_state_key(static_cast<PartitionId>(i)), value));
-    if (!found) continue;
-    JD_TRY(const PartitionState state, decode_partition_state(value));
-    positions_[i] = state.position;
+    JD_TRY(positions_[i], load_position(static_cast<PartitionId>(i)));
   }
   return {};
+}
+
+Result<std::uint64_t> EmbeddedCommitLog::load_position(PartitionId partition) const {
+  std::string value;
+  JD_TRY(const bool found, database_.get(Table::main, partition_state_key(partition), value));
+  if (!found) return std::uint64_t{0};
+  JD_TRY(const PartitionState state, decode_partition_state(value));
+  return state.position;
+}
+
+void EmbeddedCommitLog::open(PartitionId partition, Opened done) {
+  {
+    const MutexLock lock(mutex_);
+    openings_[raw(partition)] = 0;
+    if (!stopping_) {
+      asked_.push_back({partition, std::move(done)});
+      wake_.notify_one();
+      return;
+    }
+  }
+  done(Error(Errc::unavailable, "the server is stopping"));
+}
+
+void EmbeddedCommitLog::answer_openings(std::vector<Asked>& asked) {
+  for (const Asked& each : asked) each.done(open_now(each.partition));
+  asked.clear();
+}
+
+Result<LogOpening> EmbeddedCommitLog::open_now(PartitionId partition) {
+  if (failed_) return Error(Errc::unavailable, "the store is recovering from a failure");
+  JD_TRY(positions_[raw(partition)], load_position(partition));
+  const LogOpening opening{++last_opening_, positions_[raw(partition)]};
+  const MutexLock lock(mutex_);
+  openings_[raw(partition)] = opening.number;
+  return opening;
+}
+
+void EmbeddedCommitLog::close(PartitionId partition, std::uint64_t opening) {
+  const MutexLock lock(mutex_);
+  auto& in_force = openings_[raw(partition)];
+  if (in_force == opening) in_force = 0;
 }
 
 void EmbeddedCommitLog::on_reopened(std::function<void()> forget) {
@@ -64,6 +104,7 @@ void EmbeddedCommitLog::append(Commit commit) {
   {
     const MutexLock lock(mutex_);
     if (!stopping_) {
+      if (openings_[raw(commit.partition)] != commit.opening) commit.opening = 0;
       queue_.push_back(std::move(commit));
       if (queue_.size() == 1) wake_.notify_one();
       return;
@@ -103,28 +144,31 @@ void EmbeddedCommitLog::set_trouble(std::string text) {
 void EmbeddedCommitLog::run() {
   runtime::name_this_thread("commit");
   std::vector<Commit> group;
+  std::vector<Asked> asked;
   for (;;) {
     bool reopened = false;
     {
       MutexLock lock(mutex_);
       wake_.wait(lock, [this]() JD_REQUIRES(mutex_) {
-        return stopping_ || !queue_.empty() || reopened_ ||
+        return stopping_ || !queue_.empty() || !asked_.empty() || reopened_ ||
                (!failed_ && database_.faults().failed());
       });
-      if (queue_.empty() && stopping_) return;
+      if (queue_.empty() && asked_.empty() && stopping_) return;
       group.swap(queue_);
+      asked.swap(asked_);
       reopened = std::exchange(reopened_, false);
     }
     if (reopened) finish_recovery();
     if (!failed_ && database_.faults().failed()) fail(database_.faults().cause());
     commit_group(group);
     group.clear();
+    answer_openings(asked);
   }
 }
 
 void EmbeddedCommitLog::commit_group(std::vector<Commit>& group) {
   using Steady = std::chrono::steady_clock;
-  enum class Fate : std::uint8_t { nothing_to_write, written, refused };
+  enum class Fate : std::uint8_t { nothing_to_write, written, refused, not_owner };
   std::vector<Fate> fates(group.size(), Fate::refused);
   const auto begin = Steady::now();
   CommitStats stats;
@@ -135,6 +179,10 @@ void EmbeddedCommitLog::commit_group(std::vector<Commit>& group) {
   for (std::size_t i = 0; i < group.size(); ++i) {
     Commit& commit = group[i];
     auto& position = positions_[raw(commit.partition)];
+    if (commit.opening == 0) {
+      fates[i] = Fate::not_owner;
+      continue;
+    }
     if (failed_ || !status || commit.expected_position != position) continue;
     if (commit.batch.Count() == 0) {
       fates[i] = Fate::nothing_to_write;
@@ -177,6 +225,9 @@ void EmbeddedCommitLog::commit_group(std::vector<Commit>& group) {
         break;
       case Fate::refused:
         group[i].done(Error(Errc::unavailable, "the store is recovering from a failure"));
+        break;
+      case Fate::not_owner:
+        group[i].done(Error(Errc::not_owner, "the partition was closed, or opened elsewhere"));
         break;
     }
   }

@@ -43,8 +43,10 @@ class EmbeddedCommitLog final : public CommitLog {
   EmbeddedCommitLog(const EmbeddedCommitLog&) = delete;
   EmbeddedCommitLog& operator=(const EmbeddedCommitLog&) = delete;
 
-  // Reads the positions of all partitions. Call once before the first append. Errors: storage.
+  // Reads the positions of all partitions. Call once before anything else. Errors: storage.
   Result<void> open();
+  // Of one partition, which this process alone can have: the store lets nobody else in.
+  void open(PartitionId partition, Opened done) override;
 
   // `forget` is called on the log's thread each time the store was opened again, before it takes
   // the next commit. A commit that failed may be in the store after all, though nobody was told so:
@@ -53,6 +55,7 @@ class EmbeddedCommitLog final : public CommitLog {
 
   // The queue is bounded by the partitions: each has a fixed number of commits in flight.
   void append(Commit commit) override;
+  void close(PartitionId partition, std::uint64_t opening) override;
 
   // Empty while commits succeed; else what the operator should know. After a failure the log
   // refuses everything (`unavailable`) while the store is opened again (store_recovery.h).
@@ -70,12 +73,21 @@ class EmbeddedCommitLog final : public CommitLog {
     rocksdb::WriteBatch batch;
   };
 
+  struct Asked {
+    PartitionId partition{};
+    Opened done;
+  };
+
   void run();
+  // Everything that was appended before they were asked for is decided.
+  void answer_openings(std::vector<Asked>& asked);
+  Result<LogOpening> open_now(PartitionId partition);
   void commit_group(std::vector<Commit>& group);
   void fail(const std::string& why);
   void finish_recovery();
   Result<void> restore();
   Result<void> load_positions();
+  Result<std::uint64_t> load_position(PartitionId partition) const;
   void set_trouble(std::string text);
 
   Database& database_;
@@ -85,6 +97,11 @@ class EmbeddedCommitLog final : public CommitLog {
   Mutex mutex_;
   Condition wake_;
   std::vector<Commit> queue_ JD_GUARDED_BY(mutex_);
+  std::vector<Asked> asked_ JD_GUARDED_BY(mutex_);
+  // In force, by partition; 0: it is closed. A commit that comes with another one is let into the
+  // queue, where it keeps its place, as one of no opening.
+  std::vector<std::uint64_t> openings_ JD_GUARDED_BY(mutex_);
+  std::uint64_t last_opening_ = 0;  // log thread only
   bool stopping_ JD_GUARDED_BY(mutex_) = false;
   bool reopened_ JD_GUARDED_BY(mutex_) = false;
   std::thread thread_;

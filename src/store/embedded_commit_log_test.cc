@@ -6,7 +6,9 @@
 
 #include <filesystem>
 #include <future>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 #include "store/keys.h"
@@ -36,6 +38,12 @@ class EmbeddedLog : public ::testing::Test {
     database_ = std::move(*database);
     log_ = std::make_unique<EmbeddedCommitLog>(*database_, nullptr);
     ASSERT_TRUE(log_->open().has_value());
+    opening_ = open_partition(PartitionId{1});
+  }
+  LogOpening open_partition(PartitionId partition) {
+    const auto opening = open_and_wait(*log_, partition);
+    EXPECT_TRUE(opening.has_value()) << opening.error().text();
+    return opening.value_or(LogOpening());
   }
   void close() {
     log_.reset();
@@ -43,8 +51,13 @@ class EmbeddedLog : public ::testing::Test {
   }
   // One commit as a partition makes it: a row and the new position.
   Result<void> commit(std::uint64_t position, const std::string& key, const std::string& value) {
+    return commit(opening_, position, key, value);
+  }
+  Result<void> commit(const LogOpening& opening, std::uint64_t position, const std::string& key,
+                      const std::string& value) {
     Commit commit;
     commit.partition = PartitionId{1};
+    commit.opening = opening.number;
     commit.expected_position = position;
     commit.batch.Put(key, value);
     PartitionState state;
@@ -60,6 +73,7 @@ class EmbeddedLog : public ::testing::Test {
   SystemRandom random_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<EmbeddedCommitLog> log_;
+  LogOpening opening_;  // of partition 1
 };
 
 TEST_F(EmbeddedLog, KeepsCommitsAndPositionsOverAReopen) {
@@ -88,12 +102,79 @@ TEST_F(EmbeddedLog, RefusesACommitThatExpectsAnotherPosition) {
   EXPECT_EQ(value, "v1");
 }
 
+TEST_F(EmbeddedLog, AnOlderOpeningStoresNothing) {
+  ASSERT_TRUE(commit(0, "k1", "v1").has_value());
+  const LogOpening before = opening_;
+  const LogOpening after = open_partition(PartitionId{1});
+  EXPECT_EQ(after.position, 1U);
+  EXPECT_NE(after.number, before.number);
+  const auto fenced = commit(before, 1, "k2", "of the one before");
+  ASSERT_FALSE(fenced.has_value());
+  EXPECT_EQ(fenced.error().code(), Errc::not_owner);
+  ASSERT_TRUE(commit(after, 1, "k3", "v3").has_value());
+  // Nor at the position it would be right for now, nor by closing what is not its own.
+  EXPECT_EQ(commit(before, 2, "k2", "of the one before").error().code(), Errc::not_owner);
+  log_->close(PartitionId{1}, before.number);
+  ASSERT_TRUE(commit(after, 2, "k4", "v4").has_value());
+  std::string value;
+  const auto found = database_->get(Table::main, "k2", value);
+  ASSERT_TRUE(found.has_value());
+  EXPECT_FALSE(*found);
+}
+
+TEST_F(EmbeddedLog, AClosedPartitionTakesNothingUntilItIsOpenedAgain) {
+  ASSERT_TRUE(commit(0, "k1", "v1").has_value());
+  log_->close(PartitionId{1}, opening_.number);
+  EXPECT_EQ(commit(1, "k2", "v2").error().code(), Errc::not_owner);
+  EXPECT_EQ(commit(LogOpening(), 1, "k2", "v2").error().code(), Errc::not_owner);
+  const LogOpening again = open_partition(PartitionId{1});
+  EXPECT_EQ(again.position, 1U);
+  EXPECT_EQ(commit(opening_, 1, "k2", "v2").error().code(), Errc::not_owner);
+  EXPECT_TRUE(commit(again, 1, "k2", "v2").has_value());
+}
+
+// What is appended while the partition is opened anew is decided in order: first what the older
+// opening had appended before, then the opening, and what comes after it from the older one never.
+TEST_F(EmbeddedLog, AnOpeningComesBehindWhatWasAppendedBefore) {
+  for (std::uint64_t round = 0; round < 50; ++round) {
+    std::vector<std::string> order;
+    const auto append = [&](std::uint64_t position, const std::string& name) {
+      Commit commit;
+      commit.partition = PartitionId{1};
+      commit.opening = opening_.number;
+      commit.expected_position = position;
+      PartitionState state;
+      state.position = position + 1;
+      commit.batch.Put(partition_state_key(PartitionId{1}), encode(state));
+      commit.done = [&order, name](const Result<void>& done) {
+        order.push_back(name + (done ? "" : " " + std::string(errc_name(done.error().code()))));
+      };
+      log_->append(std::move(commit));
+    };
+    append(round, "before");
+    std::promise<LogOpening> opened;
+    log_->open(PartitionId{1}, [&](const Result<LogOpening>& done) {
+      order.push_back("opened");
+      opened.set_value(*done);
+    });
+    append(round + 1, "after");
+    opening_ = opened.get_future().get();
+    EXPECT_EQ(opening_.position, round + 1);
+    ASSERT_TRUE(open_and_wait(*log_, PartitionId{3}).has_value());  // all is decided
+    EXPECT_EQ(order.front(), "before");
+    EXPECT_EQ(std::set<std::string>(order.begin(), order.end()),
+              (std::set<std::string>{"before", "opened", "after not_owner"}));
+  }
+}
+
 TEST_F(EmbeddedLog, AnswersInAppendOrderAndWritesNothingForEmptyCommits) {
   std::promise<void> last;
   std::vector<int> order;
+  const LogOpening opening = open_partition(PartitionId{2});
   for (int i = 0; i < 10; ++i) {
     Commit commit;
     commit.partition = PartitionId{2};
+    commit.opening = opening.number;
     commit.done = [&order, &last, i](const Result<void>& done) {
       EXPECT_TRUE(done.has_value());
       order.push_back(i);

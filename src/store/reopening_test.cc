@@ -39,6 +39,9 @@ class Reopening : public ::testing::Test {
     database_ = std::move(*database);
     log_ = std::make_unique<EmbeddedCommitLog>(*database_, nullptr);
     ASSERT_TRUE(log_->open().has_value());
+    const auto opened = open_and_wait(*log_, PartitionId{1});
+    ASSERT_TRUE(opened.has_value()) << opened.error().text();
+    opening_ = *opened;
   }
   void TearDown() override {
     log_.reset();
@@ -48,6 +51,7 @@ class Reopening : public ::testing::Test {
   Result<void> commit(std::uint64_t position, const std::string& key, const std::string& value) {
     Commit commit;
     commit.partition = PartitionId{1};
+    commit.opening = opening_.number;
     commit.expected_position = position;
     commit.batch.Put(key, value);
     PartitionState state;
@@ -97,6 +101,7 @@ class Reopening : public ::testing::Test {
   SystemRandom random_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<EmbeddedCommitLog> log_;
+  LogOpening opening_;  // of partition 1
 };
 
 TEST_F(Reopening, ACommitWhoseSyncFailedStays) {

@@ -52,7 +52,8 @@ class LonePartition final : public EffectSink {
         .lists = nullptr,
     };
     partition_ = std::make_unique<Partition>(kPartition, deps, options, [] {});
-    EXPECT_TRUE(partition_->open().has_value());
+    const auto opening = store::open_and_wait(memory, kPartition);
+    EXPECT_TRUE(opening.has_value() && partition_->open(*opening).has_value());
   }
 
   void post_committed(std::shared_ptr<const CommittedBatch> batch) override {

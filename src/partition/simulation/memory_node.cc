@@ -24,6 +24,12 @@ class MemoryNode final : public SimulatedStore {
                              const Visit& visit) const override {
     return store_.scan_backward(table, lower, upper, visit);
   }
+  void open(PartitionId partition, Opened done) override {
+    store_.open(partition, std::move(done));
+  }
+  void close(PartitionId partition, std::uint64_t opening) override {
+    store_.close(partition, opening);
+  }
   void append(store::Commit commit) override { store_.append(std::move(commit)); }
   void load(store::Table table, std::function<Entries()> make,
             std::function<void(Result<void>)> done) override {

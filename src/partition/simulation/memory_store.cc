@@ -5,8 +5,23 @@
 
 #include "base/assert.h"
 #include "partition/simulation/batch_rows.h"
+#include "store/records.h"
 
 namespace jindou::partition::simulation {
+
+void MemoryStore::open(PartitionId partition, Opened done) {
+  std::string value;
+  const auto found = get(store::Table::main, store::partition_state_key(partition), value);
+  JD_ASSERT(found.has_value());
+  positions_[partition] = *found ? store::decode_partition_state(value)->position : 0;
+  openings_[partition] = ++last_opening_;
+  done(store::LogOpening{last_opening_, positions_[partition]});
+}
+
+void MemoryStore::close(PartitionId partition, std::uint64_t opening) {
+  const auto it = openings_.find(partition);
+  if (it != openings_.end() && it->second == opening) openings_.erase(it);
+}
 
 void MemoryStore::append(store::Commit commit) {
   if (losing_) commit.batch = without_some(commit.batch, *losing_, writes_of_lost_);
@@ -27,10 +42,21 @@ void MemoryStore::load(store::Table table, std::function<Entries()> make,
 void MemoryStore::take_over(const store::MemoryReader& follower) {
   commits_.clear();
   loads_.clear();
+  openings_.clear();
   static_cast<store::MemoryReader&>(*this) = follower;
 }
 
+bool MemoryStore::is_open(const store::Commit& commit) const {
+  const auto it = openings_.find(commit.partition);
+  return it != openings_.end() && commit.opening == it->second;
+}
+
+Errc MemoryStore::refusal_of(const store::Commit& commit) const {
+  return is_open(commit) ? Errc::unavailable : Errc::not_owner;
+}
+
 bool MemoryStore::expectation_holds(const store::Commit& commit) const {
+  if (!is_open(commit)) return false;
   const auto it = positions_.find(commit.partition);
   return commit.expected_position == (it == positions_.end() ? 0 : it->second);
 }
@@ -47,7 +73,7 @@ void MemoryStore::commit_one() {
   store::Commit commit = std::move(commits_.front());
   commits_.pop_front();
   if (!expectation_holds(commit)) {
-    commit.done(Error(Errc::unavailable));
+    commit.done(Error(refusal_of(commit)));
     return;
   }
   apply(commit);
@@ -64,7 +90,7 @@ void MemoryStore::fail_one(bool applied) {
       if (applied) apply(commit);
       commit.done(Error(Errc::unknown_outcome));
     } else {
-      commit.done(Error(Errc::unavailable));
+      commit.done(Error(refusal_of(commit)));
     }
     first = false;
   }
@@ -90,6 +116,7 @@ void MemoryStore::power_cut(std::size_t survivors) {
   }
   commits_.clear();
   loads_.clear();
+  openings_.clear();
 }
 
 }  // namespace jindou::partition::simulation

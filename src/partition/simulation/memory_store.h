@@ -23,7 +23,10 @@ class MemoryStore final : public store::MemoryReader,
                           public store::CommitLog,
                           public store::BulkLoader {
  public:
+  // At once: what earlier openings have pending fails with not_owner when its turn comes.
+  void open(PartitionId partition, Opened done) override;
   void append(store::Commit commit) override;
+  void close(PartitionId partition, std::uint64_t opening) override;
   void load(store::Table table, std::function<Entries()> make,
             std::function<void(Result<void>)> done) override;
 
@@ -72,13 +75,18 @@ class MemoryStore final : public store::MemoryReader,
     std::function<void(Result<void>)> done;
   };
 
+  bool is_open(const store::Commit& commit) const;
   bool expectation_holds(const store::Commit& commit) const;
+  // What it fails with when it cannot be made.
+  Errc refusal_of(const store::Commit& commit) const;
   void apply(store::Commit& commit);
 
   store::MemoryReader* follower_ = nullptr;
   std::optional<store::KeyKind> losing_;
   std::uint64_t writes_of_lost_ = 0;
   std::map<PartitionId, std::uint64_t> positions_;
+  std::map<PartitionId, std::uint64_t> openings_;  // in force
+  std::uint64_t last_opening_ = 0;
   std::deque<store::Commit> commits_;
   std::deque<Load> loads_;
   std::size_t last_commit_bytes_ = 0;

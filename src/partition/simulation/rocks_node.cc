@@ -65,6 +65,13 @@ class RocksNode final : public SimulatedStore {
     return database_->scan_backward(table, lower, upper, visit);
   }
 
+  // What was appended before meets the log only when its turn comes, which then does not take it.
+  void open(PartitionId partition, Opened done) override {
+    done(store::open_and_wait(*log_, partition));
+  }
+  void close(PartitionId partition, std::uint64_t opening) override {
+    log_->close(partition, opening);
+  }
   void append(store::Commit commit) override { commits_.push_back(std::move(commit)); }
   void load(store::Table table, std::function<Entries()> make,
             std::function<void(Result<void>)> done) override {

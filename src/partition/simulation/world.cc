@@ -67,7 +67,8 @@ void World::restart() {
     };
     partitions_.push_back(
         std::make_unique<Partition>(static_cast<PartitionId>(i), deps, options, [] {}));
-    if (!partitions_.back()->open()) fail("a partition does not open");
+    const auto opening = store::open_and_wait(disk_, static_cast<PartitionId>(i));
+    if (!opening || !partitions_.back()->open(*opening)) fail("a partition does not open");
   }
   horizon_->set_reserve([this](std::int64_t until_ns) { return reserve_time(until_ns); });
 }
