@@ -14,6 +14,7 @@ struct Flight {
   std::atomic<std::uint32_t> commits{0};  // handed to the log and not decided
   std::atomic<std::uint64_t> durable{0};  // the position up to which they are
   std::atomic<bool> failed{false};
+  std::atomic<bool> lost{false};  // one failed because another node has the partition
 };
 
 }  // namespace jindou::partition

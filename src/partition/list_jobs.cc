@@ -317,13 +317,13 @@ void ListJobs::describe(StateLines& lines) const {
   }
 }
 
-void ListJobs::abandon() {
+void ListJobs::abandon(Errc waiting) {
   const auto jobs = std::move(jobs_);
   jobs_.clear();
   for (const auto& [key, job] : jobs) {
     job->tell(Error(Errc::unknown_outcome, "interrupted; if it was decided, the change goes on"));
     for (auto& [change, done] : job->waiting) {
-      done(Error(Errc::unavailable, "a change of the channel before this one was interrupted"));
+      done(Error(waiting, "a change of the channel before this one was interrupted"));
     }
   }
 }

@@ -82,8 +82,9 @@ class ListJobs {
   // Goes on with it, when nothing is under way. Errors: storage.
   Result<void> resume(Unfinished unfinished, Txn& txn);
   void describe(StateLines& lines) const;
-  // Tells those who wait; what was decided goes on when it is resumed.
-  void abandon();
+  // Tells those who wait; what was decided goes on when it is resumed. Changes that wait for others
+  // are refused as `waiting`.
+  void abandon(Errc waiting);
 
  private:
   using Jobs = boost::unordered_flat_map<ChannelKey, std::unique_ptr<ListJob>, ChannelKeyHash>;

@@ -38,7 +38,7 @@ Result<void> Modules::open(const store::PartitionState& state, Txn& txn) {
   JD_RETURN_IF_ERROR(conversation_changes.open());
   JD_RETURN_IF_ERROR(streams.open());
   JD_TRY(auto unfinished, list_jobs.load_unfinished());
-  list_jobs.abandon();
+  list_jobs.abandon(Errc::unavailable);
   channels.clear();
   conversations.clear();
   tokens.clear();

@@ -46,12 +46,37 @@ Result<void> Partition::load() {
 
 bool Partition::ensure_usable() {
   if (!flight_->failed.load(std::memory_order_acquire)) return true;
+  // Nothing here tells how the partition went on elsewhere.
+  if (is_lost()) return false;
   // Every commit built on the failed one is refused by the log; then the store tells what holds.
   if (flight_->commits.load(std::memory_order_acquire) > 0 || !txn_->empty()) return false;
   if (!load()) return false;
   // What was read back may not be synced yet; the next successful commit says so.
   flight_->durable = 0;
   return true;
+}
+
+Error Partition::obstacle() const {
+  if (is_lost()) return Error(Errc::not_owner, "another node has the partition");
+  return Error(Errc::unavailable, "the store is recovering from a failure");
+}
+
+bool Partition::is_lost() const { return flight_->lost.load(std::memory_order_acquire); }
+
+void Partition::drain() {
+  JD_ASSERT(owner_.is_this_thread());
+  draining_ = true;
+}
+
+bool Partition::is_drained() const {
+  JD_ASSERT(owner_.is_this_thread());
+  return txn_->empty() && flight_->commits.load(std::memory_order_acquire) == 0;
+}
+
+void Partition::close() {
+  JD_ASSERT(is_drained());
+  modules_.list_jobs.abandon(Errc::not_owner);
+  deps_.log.close(id_, opening_);
 }
 
 void Partition::leave_thread() { JD_ASSERT(owner_.let_go()); }
@@ -77,7 +102,7 @@ void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t par
       close_commit();
     }
     decided.results.push_back(usable ? send(command)
-                                     : SendResult::refuse(Reason::system_error, Errc::unavailable));
+                                     : SendResult::refuse(Reason::system_error, obstacle().code()));
   }
   txn_->add_part(std::move(decided));
   if (is_full()) hand_over();
@@ -129,7 +154,7 @@ void Partition::execute(Change change, std::function<void(Result<void>)> done) {
   txn_->add_change(std::move(done));
   Result<void> outcome;
   if (!usable) {
-    outcome = Error(Errc::unavailable, "the store is recovering from a failure");
+    outcome = obstacle();
   } else {
     outcome = all_or_nothing([&] { return modules_.evaluate(change, *txn_); });
   }
@@ -155,8 +180,7 @@ void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcom
   const bool usable = ensure_usable();
   begin_gathering();
   Result<EventOutcome> evaluated =
-      usable ? all_or_nothing([&] { return modules_.streams.append(event, *txn_); })
-             : Error(Errc::unavailable, "the store is recovering from a failure");
+      usable ? all_or_nothing([&] { return modules_.streams.append(event, *txn_); }) : obstacle();
   txn_->add_change(
       [done = std::move(done), evaluated = std::move(evaluated)](const Result<void>& committed) {
         if (evaluated && !committed) {
@@ -175,8 +199,7 @@ void Partition::execute_all(std::vector<Command> commands, CommandGroup::Done do
   begin_gathering();
   const auto group = std::make_shared<CommandGroup>(commands.size(), std::move(done));
   const Result<void> evaluated =
-      usable ? all_or_nothing([&] { return evaluate_all(commands, group); })
-             : Error(Errc::unavailable, "the store is recovering from a failure");
+      usable ? all_or_nothing([&] { return evaluate_all(commands, group); }) : obstacle();
   if (!evaluated) {
     txn_->add_change(
         [group, error = evaluated.error()](const Result<void>&) { group->refuse(error); });
@@ -224,7 +247,7 @@ Result<CommandOutcome> Partition::evaluate_one(SendCommand& command) {
 
 Result<Recipients> Partition::load_recipients(const ChannelKey& key) {
   JD_ASSERT(owner_.is_this_thread());
-  if (!ensure_usable()) return Error(Errc::unavailable, "the store is recovering from a failure");
+  if (!ensure_usable()) return obstacle();
   ChannelKey wanted = key;
   JD_RETURN_IF_ERROR(modules_.receivers.resolve_agent_channel(wanted));
   JD_TRY(CachedChannel * channel, modules_.channels.load(wanted));
@@ -251,7 +274,7 @@ void Partition::advance_list_jobs() {
   for (auto& [waiting, done] : modules_.list_jobs.finish()) {
     execute(widen<Change>(std::move(waiting)), std::move(done));
   }
-  if (flight_->commits.load(std::memory_order_acquire) >= kCommitsInFlightMax) return;
+  if (draining_ || flight_->commits.load(std::memory_order_acquire) >= kCommitsInFlightMax) return;
   if (!modules_.list_jobs.can_advance()) return;
   // One step to a commit, which wakes this thread for the next one.
   begin_gathering();
@@ -266,7 +289,7 @@ bool Partition::has_list_jobs() const {
 
 void Partition::abandon_list_jobs() {
   JD_ASSERT(owner_.is_this_thread());
-  modules_.list_jobs.abandon();
+  modules_.list_jobs.abandon(Errc::unavailable);
 }
 
 Partition::Mark Partition::mark() const {
@@ -328,6 +351,9 @@ void Partition::hand_over() {
     if (committed) {
       flight->durable.store(position, std::memory_order_release);
     } else {
+      if (committed.error().code() == Errc::not_owner) {
+        flight->lost.store(true, std::memory_order_release);
+      }
       flight->failed.store(true, std::memory_order_release);
     }
     flight->commits.fetch_sub(1, std::memory_order_release);

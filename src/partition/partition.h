@@ -71,6 +71,17 @@ class Partition {
   // is opened again. Call when nothing is gathered any more.
   void abandon_list_jobs();
 
+  // True when the log has said that another node has the partition. Everything is refused from then
+  // on, as not_owner.
+  bool is_lost() const;
+  // From now on changes of lists take no further step: what is left is finished by pump().
+  void drain();
+  // Whether all that was evaluated is decided, and whoever asked is told.
+  bool is_drained() const;
+  // Lets go of the log, when it is drained and nothing is called any more. Changes of lists go on
+  // when the partition is opened again, here or elsewhere.
+  void close();
+
  private:
   friend class PartitionProbe;  // of tests: simulation/partition_probe.h
 
@@ -116,6 +127,8 @@ class Partition {
   Result<void> load();
   // False while a failed commit is being digested: nothing may be evaluated.
   bool ensure_usable();
+  // Why it is not usable.
+  Error obstacle() const;
 
   runtime::ThreadOwner owner_;
   PartitionId id_;
@@ -124,6 +137,7 @@ class Partition {
   std::function<void()> wake_;
 
   Modules modules_;
+  bool draining_ = false;
   std::uint64_t opening_ = 0;   // of the log
   std::uint64_t position_ = 0;  // of the last commit built
   std::unique_ptr<Txn> txn_;

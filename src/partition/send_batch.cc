@@ -63,12 +63,14 @@ void SendBatch::finish_items(std::size_t part, std::size_t first,
   if (done) done(std::move(all));
 }
 
+void SendBatch::refuse_part(std::size_t part, Errc code) {
+  finish_items(part, 0,
+               std::vector<SendResult>(parts_[part].items.size(),
+                                       SendResult::refuse(Reason::system_error, code)));
+}
+
 void SendBatch::refuse(Errc code) {
-  for (std::size_t part = 0; part < parts_.size(); ++part) {
-    finish_items(part, 0,
-                 std::vector<SendResult>(parts_[part].items.size(),
-                                         SendResult::refuse(Reason::system_error, code)));
-  }
+  for (std::size_t part = 0; part < parts_.size(); ++part) refuse_part(part, code);
 }
 
 void SendBatch::expire() {

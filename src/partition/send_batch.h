@@ -48,6 +48,8 @@ class SendBatch final : public PendingSend {
   // caller. Each item is decided once.
   void finish_items(std::size_t part, std::size_t first, const std::vector<SendResult>& results);
 
+  // Refuses a whole part, of which nothing was begun.
+  void refuse_part(std::size_t part, Errc code);
   // Refuses everything that is not decided, before the batch was handed to any partition.
   void refuse(Errc code);
 
