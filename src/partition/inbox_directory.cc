@@ -44,6 +44,16 @@ void InboxDirectory::invalidate(std::string_view uid) {
   }
 }
 
+void InboxDirectory::forget(PartitionId partition) {
+  for (Stripe& stripe : stripes_) {
+    const MutexLock lock(stripe.mutex);
+    ++stripe.generation;
+    boost::unordered::erase_if(stripe.inboxes, [this, partition](const auto& cached) {
+      return partition_for(cached.first, partitions_) == partition;
+    });
+  }
+}
+
 void InboxDirectory::clear() {
   for (Stripe& stripe : stripes_) {
     const MutexLock lock(stripe.mutex);

@@ -36,6 +36,8 @@ class InboxDirectory {
 
   // The next load() reads the store.
   void invalidate(std::string_view uid);
+  // Forgets the users of a partition: others may write to it, or have written.
+  void forget(PartitionId partition);
   // Forgets everybody: the store was opened again, and may hold what nobody was told of.
   void clear();
 
