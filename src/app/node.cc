@@ -106,6 +106,7 @@ struct Node::Parts {
   presence::SessionDirectory sessions;
   std::unique_ptr<delivery::FanOut> fan_out;
   std::unique_ptr<CommitTee> effects;  // fan-out, webhook
+  std::unique_ptr<partition::OwnedPartitions> owned;
   std::vector<std::unique_ptr<partition::PartitionWorker>> workers;
   std::unique_ptr<partition::CommandRouter> router;
   std::unique_ptr<partition::History> history;
@@ -209,16 +210,22 @@ Result<void> Node::Parts::start_core() {
       .seq_floor = database->data_loss().floor,
   };
   const partition::PartitionOptions options = partition_options(settings, partitions);
+  owned = std::make_unique<partition::OwnedPartitions>(partitions);
   const unsigned count = std::min<unsigned>(worker_count(settings), partitions);
   std::vector<partition::PartitionWorker*> borrowed;
   for (unsigned i = 0; i < count; ++i) {
-    workers.push_back(
-        std::make_unique<partition::PartitionWorker>("partition-" + std::to_string(i)));
+    workers.push_back(std::make_unique<partition::PartitionWorker>("partition-" + std::to_string(i),
+                                                                   owned.get()));
     borrowed.push_back(workers.back().get());
   }
+  // One machine owns them all.
   for (std::uint16_t id = 0; id < partitions; ++id) {
     JD_RETURN_IF_ERROR(workers[id % count]->add(static_cast<PartitionId>(id), deps, options));
   }
+  owned->add_listener([this](PartitionId partition, bool is_owned) {
+    const bool has_accounts = partition == partition_for(kSystemUid, database->partitions());
+    if (is_owned && has_accounts && !accounts_are_sourced.load()) set_system_accounts(std::nullopt);
+  });
   partition::RouterLimits router_limits;
   router_limits.items_in_flight_max = settings.core.items_in_flight;
   router_limits.bytes_in_flight_max = settings.core.bytes_in_flight;

@@ -86,9 +86,10 @@ class RunningCore {
         .metrics = nullptr,
         .lists = lists_,
     };
+    owned_ = std::make_unique<OwnedPartitions>(database_->partitions());
     std::vector<PartitionWorker*> borrowed;
     for (int i = 0; i < 2; ++i) {
-      workers_.push_back(std::make_unique<PartitionWorker>("worker"));
+      workers_.push_back(std::make_unique<PartitionWorker>("worker", owned_.get()));
       borrowed.push_back(workers_.back().get());
     }
     for (std::uint16_t id = 0; id < 4; ++id) {
@@ -114,6 +115,18 @@ class RunningCore {
     database_.reset();
   }
 
+  // Has this node own a partition, or not.
+  Result<void> move(PartitionId partition, bool open) {
+    std::promise<Result<void>> moved;
+    auto done = [&moved](Result<void> outcome) { moved.set_value(std::move(outcome)); };
+    PartitionWorker& worker = *workers_[raw(partition) % workers_.size()];
+    if (open) {
+      worker.open(partition, done);
+    } else {
+      worker.close(partition, done);
+    }
+    return moved.get_future().get();
+  }
   std::vector<SendResult> send(std::vector<SendCommand> commands) {
     std::promise<std::vector<SendResult>> results;
     auto posted = router_->post_send(std::move(commands), [&results](std::vector<SendResult> done) {
@@ -207,6 +220,7 @@ class RunningCore {
   std::unique_ptr<Database> database_;
   std::unique_ptr<store::EmbeddedCommitLog> log_;
   std::unique_ptr<InboxDirectory> inboxes_;
+  std::unique_ptr<OwnedPartitions> owned_;
   std::vector<std::unique_ptr<PartitionWorker>> workers_;
   std::unique_ptr<CommandRouter> router_;
   std::unique_ptr<History> history_;

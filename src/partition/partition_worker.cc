@@ -17,26 +17,38 @@ constexpr std::size_t kBulkTurnItems = 256;
 
 }  // namespace
 
-PartitionWorker::PartitionWorker(std::string thread_name) : thread_name_(std::move(thread_name)) {}
+PartitionWorker::PartitionWorker(std::string thread_name, OwnedPartitions* owned)
+    : thread_name_(std::move(thread_name)), owned_(owned) {}
 
 PartitionWorker::~PartitionWorker() { stop(); }
 
+void PartitionWorker::follow(PartitionId id, const PartitionDeps& deps,
+                             const PartitionOptions& options) {
+  if (hosts_.size() <= raw(id)) hosts_.resize(raw(id) + std::size_t{1});
+  hosts_[raw(id)] = std::make_unique<PartitionHost>(
+      id, deps, options, [this] { wake(); }, owned_);
+}
+
 Result<void> PartitionWorker::add(PartitionId id, const PartitionDeps& deps,
                                   const PartitionOptions& options) {
-  if (partitions_.size() <= raw(id)) partitions_.resize(raw(id) + std::size_t{1});
-  auto added = std::make_unique<Partition>(id, deps, options, [this] { wake(); });
-  JD_TRY(const store::LogOpening opening, store::open_and_wait(deps.log, id));
-  JD_RETURN_IF_ERROR(added->open(opening));
-  partitions_[raw(id)] = std::move(added);
-  return {};
+  follow(id, deps, options);
+  return host(id).open_and_wait();
 }
 
 void PartitionWorker::start() {
   wake();  // partitions may have been opened with something left to do
-  for (const auto& owned : partitions_) {
-    if (owned) owned->leave_thread();
+  for (const auto& host : hosts_) {
+    if (host) host->leave_thread();
   }
   thread_ = std::thread([this] { run(); });
+}
+
+void PartitionWorker::open(PartitionId partition, OwnershipDone done) {
+  push(OpenTask{partition, std::move(done)});
+}
+
+void PartitionWorker::close(PartitionId partition, OwnershipDone done) {
+  push(CloseTask{partition, std::move(done)});
 }
 
 void PartitionWorker::post(std::shared_ptr<SendBatch> batch, std::vector<std::uint32_t> parts) {
@@ -110,46 +122,61 @@ void PartitionWorker::run() {
     const bool idle = tasks.empty() && bulk_.empty();
     tasks.clear();
     execute_bulk();
-    bool gathered = false;
-    changing_lists = false;
-    for (const auto& owned : partitions_) {
-      if (!owned) continue;
-      owned->pump();
-      gathered = gathered || owned->has_gathered();
-      changing_lists = changing_lists || owned->has_list_jobs();
-    }
-    if (stopping && idle && !gathered) break;
-    if (stopping && !gathered) wake();  // one more round, for what was queued meanwhile
+    const Left left = pump();
+    changing_lists = left.changing_lists;
+    const bool done = !left.gathered && !left.moving;
+    if (stopping && idle && done) break;
+    if (stopping && done) wake();  // one more round, for what was queued meanwhile
   }
-  for (const auto& owned : partitions_) {
-    if (owned) owned->abandon_list_jobs();
+  for (const auto& host : hosts_) {
+    if (host) host->abandon_list_jobs();
   }
+}
+
+PartitionWorker::Left PartitionWorker::pump() {
+  Left left;
+  for (const auto& host : hosts_) {
+    if (!host) continue;
+    host->pump();
+    left.gathered = left.gathered || host->has_gathered();
+    left.changing_lists = left.changing_lists || host->has_list_jobs();
+    left.moving = left.moving || host->is_moving();
+  }
+  return left;
 }
 
 void PartitionWorker::execute(Task& task) {
   JD_ASSERT(owner_.is_this_thread());
-  if (auto* send = std::get_if<SendTask>(&task)) {
-    const bool bulk = send->batch->send_class() == SendClass::bulk;
-    for (const std::uint32_t part : send->parts) {
-      if (bulk) {
-        bulk_.push_back({send->batch, part});
-        continue;
-      }
-      partition(send->batch->parts()[part].partition).execute(send->batch, part);
-    }
-    return;
-  }
-  if (auto* change = std::get_if<ChangeTask>(&task)) {
-    partition(change->partition).execute(std::move(change->change), std::move(change->done));
-    return;
-  }
-  if (auto* event = std::get_if<EventTask>(&task)) {
-    partition(event->partition).execute(std::move(event->event), std::move(event->done));
-    return;
-  }
-  auto& question = std::get<RecipientsTask>(task);
-  question.done(partition(question.partition).load_recipients(question.channel));
+  std::visit([this](auto& what) { execute(what); }, task);
 }
+
+void PartitionWorker::execute(SendTask& task) {
+  const bool bulk = task.batch->send_class() == SendClass::bulk;
+  for (const std::uint32_t part : task.parts) {
+    PartitionHost& here = host(task.batch->parts()[part].partition);
+    if (!bulk) {
+      here.execute(task.batch, part);
+    } else if (here.accept(task.batch, part)) {
+      bulk_.push_back({task.batch, part});
+    }
+  }
+}
+
+void PartitionWorker::execute(ChangeTask& task) {
+  host(task.partition).execute(std::move(task.change), std::move(task.done));
+}
+
+void PartitionWorker::execute(EventTask& task) {
+  host(task.partition).execute(std::move(task.event), std::move(task.done));
+}
+
+void PartitionWorker::execute(RecipientsTask& task) {
+  task.done(host(task.partition).load_recipients(task.channel));
+}
+
+void PartitionWorker::execute(OpenTask& task) { host(task.partition).open(std::move(task.done)); }
+
+void PartitionWorker::execute(CloseTask& task) { host(task.partition).close(std::move(task.done)); }
 
 void PartitionWorker::execute_bulk() {
   std::size_t items = 0;
@@ -159,14 +186,14 @@ void PartitionWorker::execute_bulk() {
     bulk_.pop_front();
     const SendBatch::Part& part = next.batch->parts()[next.part];
     items += part.items.size();
-    partition(part.partition).execute(next.batch, next.part);
+    host(part.partition).execute_accepted(next.batch, next.part);
   }
 }
 
-Partition& PartitionWorker::partition(PartitionId id) {
-  JD_ASSERT(raw(id) < partitions_.size());
-  JD_ASSERT(partitions_[raw(id)] != nullptr);
-  return *partitions_[raw(id)];
+PartitionHost& PartitionWorker::host(PartitionId id) {
+  JD_ASSERT(raw(id) < hosts_.size());
+  JD_ASSERT(hosts_[raw(id)] != nullptr);
+  return *hosts_[raw(id)];
 }
 
 }  // namespace jindou::partition

@@ -1,5 +1,6 @@
 // A thread that runs some partitions: takes their commands from a queue, evaluates them, hands the
-// commits on. Cold reads happen here, never on an io thread.
+// commits on. Cold reads happen here, never on an io thread. Which of them this node owns changes
+// while it runs (partition_host.h); commands for the others are refused as not_owner.
 #pragma once
 
 #include <atomic>
@@ -15,7 +16,8 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "partition/change.h"
-#include "partition/partition.h"
+#include "partition/owned_partitions.h"
+#include "partition/partition_host.h"
 #include "partition/send_batch.h"
 #include "runtime/thread_owner.h"
 
@@ -23,16 +25,27 @@ namespace jindou::partition {
 
 class PartitionWorker {
  public:
-  explicit PartitionWorker(std::string thread_name);
+  // `owned` is told which partitions are owned; may be null. Outlives it.
+  explicit PartitionWorker(std::string thread_name, OwnedPartitions* owned = nullptr);
   // Stops and joins.
   ~PartitionWorker();
   PartitionWorker(const PartitionWorker&) = delete;
   PartitionWorker& operator=(const PartitionWorker&) = delete;
 
-  // Adds a partition, numbered `id`, before start(). Errors: storage.
+  // Adds a partition, numbered `id`, that this node owns, before start(). Errors: storage,
+  // unavailable.
   Result<void> add(PartitionId id, const PartitionDeps& deps, const PartitionOptions& options);
+  // Adds one that it does not own until it is opened.
+  void follow(PartitionId id, const PartitionDeps& deps, const PartitionOptions& options);
 
   void start();
+
+  // As PartitionHost says of a partition that was added. Commands that were posted before close()
+  // are evaluated, those that are posted after it refused. `done` is called on this thread.
+  // Thread-safe; return at once; not after stop().
+  using OwnershipDone = std::function<void(Result<void>)>;
+  void open(PartitionId partition, OwnershipDone done);
+  void close(PartitionId partition, OwnershipDone done);
 
   // The queue is bounded by the router's admission. Bulk batches wait behind everything else, of
   // which each round lets some of theirs pass. Thread-safe; returns at once.
@@ -68,7 +81,15 @@ class PartitionWorker {
     ChannelKey channel;
     std::function<void(Result<Recipients>)> done;
   };
-  using Task = std::variant<SendTask, ChangeTask, EventTask, RecipientsTask>;
+  struct OpenTask {
+    PartitionId partition{};
+    OwnershipDone done;
+  };
+  struct CloseTask {
+    PartitionId partition{};
+    OwnershipDone done;
+  };
+  using Task = std::variant<SendTask, ChangeTask, EventTask, RecipientsTask, OpenTask, CloseTask>;
   // Of a bulk batch; evaluated as a whole.
   struct BulkPart {
     std::shared_ptr<SendBatch> batch;
@@ -79,13 +100,27 @@ class PartitionWorker {
   void wake();
   void run();
   void execute(Task& task);
+  void execute(SendTask& task);
+  void execute(ChangeTask& task);
+  void execute(EventTask& task);
+  void execute(RecipientsTask& task);
+  void execute(OpenTask& task);
+  void execute(CloseTask& task);
+  // What the partitions have after a round.
+  struct Left {
+    bool gathered = false;
+    bool changing_lists = false;
+    bool moving = false;
+  };
+  Left pump();
   // Until others wait, but one turn at least.
   void execute_bulk();
-  Partition& partition(PartitionId id);
+  PartitionHost& host(PartitionId id);
 
   runtime::ThreadOwner owner_;  // its thread
   std::string thread_name_;
-  std::vector<std::unique_ptr<Partition>> partitions_;  // by id; null where another worker owns it
+  OwnedPartitions* owned_;
+  std::vector<std::unique_ptr<PartitionHost>> hosts_;  // by id; null where another worker has it
 
   Mutex mutex_;
   Condition ready_;
