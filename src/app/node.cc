@@ -247,7 +247,7 @@ Result<void> Node::Parts::start_core() {
                                                                      partitions, reader_limits);
   directory =
       std::make_unique<conversation::Directory>(*database, *horizon, clock, partitions, sizes.page);
-  horizon->set_reserve(partition::reserve_time_through(*router));
+  horizon->set_reserve(partition::reserve_time_through(*router, *owned));
   for (auto& worker : workers) worker->start();
   shards->start();
   data_source->start();

@@ -102,7 +102,7 @@ class RunningCore {
     history_ = std::make_unique<History>(*database_, clock_, database_->partitions(),
                                          database_->fingerprint_seed());
     records_ = std::make_unique<RecordReader>(*database_, database_->partitions());
-    horizon_->set_reserve(reserve_time_through(*router_));
+    horizon_->set_reserve(reserve_time_through(*router_, *owned_));
     for (auto& worker : workers_) worker->start();
   }
   void close() {

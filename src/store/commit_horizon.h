@@ -48,6 +48,7 @@ class CommitHorizon {
   void set_reserve(Reserve reserve) {
     reserve_ = std::move(reserve);
     reserved_ns_.store(floor_ns_.load(std::memory_order_acquire), std::memory_order_release);
+    reserved_at_.store(resets_.load());
   }
 
   // Nanoseconds since the epoch, to be read before the store is. What could not be reserved is not
@@ -79,8 +80,10 @@ class CommitHorizon {
     const MutexLock lock(pending.mutex);
     if (!pending.begun_ns.empty()) pending.begun_ns.pop_front();
   }
-  // The partition is read anew: nothing is pending.
+  // The partition is read anew, or has come to this node: nothing is pending, and time has to be
+  // reserved once more, as in it there may be none.
   void reset(PartitionId partition) {
+    resets_.fetch_add(1);
     Pending& pending = pending_[raw(partition)];
     const MutexLock lock(pending.mutex);
     pending.begun_ns.clear();
@@ -91,12 +94,19 @@ class CommitHorizon {
 
   // `stable`, or less when that cannot be reserved.
   std::int64_t reserved(std::int64_t stable) const {
-    if (!reserve_ || stable <= reserved_ns_.load(std::memory_order_acquire)) return stable;
+    if (!reserve_) return stable;
+    if (stable <= reserved_ns_.load(std::memory_order_acquire) &&
+        reserved_at_.load() == resets_.load()) {
+      return stable;
+    }
     const MutexLock lock(reserving_);
+    const std::uint64_t resets = resets_.load();
     std::int64_t reserved = reserved_ns_.load(std::memory_order_relaxed);
-    if (stable > reserved && reserve_(stable + kReservedAhead.count())) {
+    const bool due = stable > reserved || resets != reserved_at_.load();
+    if (due && reserve_(stable + kReservedAhead.count())) {
       reserved = stable + kReservedAhead.count();
       reserved_ns_.store(reserved, std::memory_order_release);
+      reserved_at_.store(resets);
     }
     return std::min(stable, reserved);
   }
@@ -112,6 +122,8 @@ class CommitHorizon {
   Reserve reserve_;
   mutable Mutex reserving_;
   mutable std::atomic<std::int64_t> reserved_ns_{0};
+  std::atomic<std::uint64_t> resets_{0};
+  mutable std::atomic<std::uint64_t> reserved_at_{0};  // of the resets
   std::vector<Pending> pending_;
 };
 

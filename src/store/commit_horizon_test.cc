@@ -78,5 +78,21 @@ TEST_F(CommitHorizonTest, NamesOnlyWhatIsReserved) {
   EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1);
 }
 
+TEST_F(CommitHorizonTest, ReservesOnceMoreWhenAPartitionHasCome) {
+  int asked = 0;
+  horizon_.set_reserve([&](std::int64_t) {
+    ++asked;
+    return true;
+  });
+  horizon_.stable_ns();
+  horizon_.stable_ns();
+  EXPECT_EQ(asked, 1);
+  horizon_.reset(PartitionId{1});
+  EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1);
+  EXPECT_EQ(asked, 2);
+  horizon_.stable_ns();
+  EXPECT_EQ(asked, 2);
+}
+
 }  // namespace
 }  // namespace jindou::store
