@@ -256,7 +256,7 @@ Result<void> Node::Parts::start_core() {
       .loader = *database,
       .clock = clock,
       .metrics = metrics,
-      .partitions = partitions,
+      .owned = *owned,
       .post_change =
           [this](partition::Change change, std::function<void(Result<void>)> done) {
             return router->post_change(std::move(change), std::move(done));

@@ -99,13 +99,10 @@ void Sweeper::run() {
   auto next_streams = next_walk + kStreamCheck;
   while (wait(kTick)) {
     options_ = deps_.options();
-    Result<void> done;
-    for (std::uint16_t i = 0; i < deps_.partitions && done; ++i) {
-      done = reclaim_expired(static_cast<PartitionId>(i));
-    }
+    Result<void> done = for_each_owned(&Sweeper::reclaim_expired);
     const auto now = deps_.clock.steady();
     if (done && now >= next_streams) {
-      done = close_idle_streams();
+      done = for_each_owned(&Sweeper::close_idle_streams);
       next_streams = now + kStreamCheck;
     }
     if (done && now >= next_walk) {
@@ -117,15 +114,25 @@ void Sweeper::run() {
   }
 }
 
+Result<void> Sweeper::for_each_owned(Result<void> (Sweeper::*work)(PartitionId)) {
+  for (const PartitionId partition : deps_.owned.list()) {
+    const auto done = (this->*work)(partition);
+    // Not this node's any more: whoever has it does the rest.
+    if (!done && done.error().code() != Errc::not_owner) return Error(done.error());
+  }
+  return {};
+}
+
+Result<void> Sweeper::sweep(PartitionId partition) {
+  JD_RETURN_IF_ERROR(reclaim_expired(partition));
+  JD_RETURN_IF_ERROR(apply_limits(partition));
+  JD_RETURN_IF_ERROR(drop_commit_records(partition));
+  return drop_tombstones(partition);
+}
+
 Result<SweepTotals> Sweeper::sweep_once() {
   options_ = deps_.options();
-  for (std::uint16_t i = 0; i < deps_.partitions; ++i) {
-    const auto partition = static_cast<PartitionId>(i);
-    JD_RETURN_IF_ERROR(reclaim_expired(partition));
-    JD_RETURN_IF_ERROR(apply_limits(partition));
-    JD_RETURN_IF_ERROR(drop_commit_records(partition));
-    JD_RETURN_IF_ERROR(drop_tombstones(partition));
-  }
+  JD_RETURN_IF_ERROR(for_each_owned(&Sweeper::sweep));
   if (rows_since_compaction_ >= options_.compact_after_rows) {
     rows_since_compaction_ = 0;
     JD_RETURN_IF_ERROR(deps_.compact());
@@ -314,7 +321,7 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
   if (indexed_to == 0) return {};
   const std::int64_t before = deps_.clock.wall_seconds() - options_.commit_record_seconds;
   const std::string end = store::after_prefix(store::commit_record_prefix(partition));
-  auto& next = record_cursor_[partition];
+  std::uint64_t next = record_cursor_[partition];
   std::map<ChannelKey, std::uint64_t> cleared;
   std::string value;
   const auto is_gone = [&](const store::CommitEntry& entry) -> Result<bool> {
@@ -383,7 +390,10 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
         }));
     JD_RETURN_IF_ERROR(judged);
     if (!more && seen < kRecordsPerWalk) next = 0;
-    if (drop.first_counters.empty()) return {};
+    if (drop.first_counters.empty()) {
+      record_cursor_[partition] = next;
+      return {};
+    }
     JD_RETURN_IF_ERROR(leave_own_numbers(numbers));
     // The index first: an entry without its record would stay for ever.
     std::vector<std::string> free;
@@ -392,6 +402,7 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
     JD_RETURN_IF_ERROR(deps_.loader.erase(Table::client_numbers, free));
     const std::size_t count = drop.first_counters.size();
     JD_RETURN_IF_ERROR(change(std::move(drop)));
+    record_cursor_[partition] = next;
     totals_.records += count;
     rows_since_compaction_ += numbers.size();
   }
@@ -403,7 +414,7 @@ Result<void> Sweeper::drop_tombstones(PartitionId partition) {
   const std::int64_t before = deps_.clock.wall_ns() - options_.tombstone_age.count() * 1'000'000;
   const std::string first = store::tombstone_prefix(partition);
   const std::string end = store::after_prefix(first);
-  std::string& next = tombstone_cursor_[partition];
+  std::string next = tombstone_cursor_[partition];
   for (std::size_t seen = 0; seen < kTombstonesPerWalk;) {
     partition::DropTombstones drop;
     drop.partition = partition;
@@ -431,33 +442,28 @@ Result<void> Sweeper::drop_tombstones(PartitionId partition) {
     if (count > 0) JD_RETURN_IF_ERROR(change(std::move(drop)));
     totals_.tombstones += count;
     rows_since_compaction_ += count;
-    if (ended) {
-      next.clear();  // begin anew with the next walk
-      return {};
-    }
+    if (ended) next.clear();  // begin anew with the next walk
+    tombstone_cursor_[partition] = next;
+    if (ended) return {};
   }
   return {};
 }
 
-Result<void> Sweeper::close_idle_streams() {
-  for (std::uint16_t i = 0; i < deps_.partitions; ++i) {
-    const auto partition = static_cast<PartitionId>(i);
-    // Most partitions have none: look before a change is posted.
-    const std::string prefix = store::running_stream_prefix(partition);
-    bool any = false;
-    JD_RETURN_IF_ERROR(
-        deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix), [&any](auto, auto) {
-          any = true;
-          return false;
-        }));
-    if (!any) continue;
-    partition::CloseIdleStreams close;
-    close.partition = partition;
-    close.idle_ms = options_.stream_idle.count();
-    close.event_type = codec::kTextEnd;
-    JD_RETURN_IF_ERROR(change(std::move(close)));
-  }
-  return {};
+Result<void> Sweeper::close_idle_streams(PartitionId partition) {
+  // Most partitions have none: look before a change is posted.
+  const std::string prefix = store::running_stream_prefix(partition);
+  bool any = false;
+  JD_RETURN_IF_ERROR(
+      deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix), [&any](auto, auto) {
+        any = true;
+        return false;
+      }));
+  if (!any) return {};
+  partition::CloseIdleStreams close;
+  close.partition = partition;
+  close.idle_ms = options_.stream_idle.count();
+  close.event_type = codec::kTextEnd;
+  return change(std::move(close));
 }
 
 }  // namespace jindou::retention

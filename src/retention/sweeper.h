@@ -16,6 +16,7 @@
 #include "model/ids.h"
 #include "observe/metrics.h"
 #include "partition/change.h"
+#include "partition/owned_partitions.h"
 #include "retention/policy.h"
 #include "store/bulk_loader.h"
 #include "store/reader.h"
@@ -41,7 +42,9 @@ struct SweeperDeps {
   store::BulkLoader& loader;
   const Clock& clock;
   observe::Metrics& metrics;
-  std::uint16_t partitions = 1;
+  // Only these are walked through. One that goes away meanwhile is left to whoever has it; when it
+  // comes back the walk goes on where it was.
+  const partition::OwnedPartitions& owned;
   // As partition::CommandRouter::post_change.
   std::function<Result<void>(partition::Change, std::function<void(Result<void>)>)> post_change;
   // Gives the space of deleted rows back; may take minutes.
@@ -81,6 +84,9 @@ class Sweeper {
   void run();
   bool wait(std::chrono::milliseconds time);
   Result<void> change(partition::Change change);
+  // Calls the work for each partition that is owned, until one fails.
+  Result<void> for_each_owned(Result<void> (Sweeper::*work)(PartitionId));
+  Result<void> sweep(PartitionId partition);
   Result<void> reclaim_expired(PartitionId partition);
   Result<void> apply_limits(PartitionId partition);
   Result<void> limit_log(Walk& walk, const ChannelKey& log);
@@ -94,7 +100,7 @@ class Sweeper {
   // window is over, a number may be used again.
   Result<void> leave_own_numbers(std::vector<UsedNumber>& numbers);
   Result<void> drop_tombstones(PartitionId partition);
-  Result<void> close_idle_streams();
+  Result<void> close_idle_streams(PartitionId partition);
 
   SweeperDeps deps_;
   SweeperOptions options_;

@@ -23,7 +23,7 @@ class Retention : public partition::Core {
         .loader = *database_,
         .clock = clock_,
         .metrics = metrics_,
-        .partitions = database_->partitions(),
+        .owned = *owned_,
         .post_change =
             [this](partition::Change change, std::function<void(Result<void>)> done) {
               return router_->post_change(std::move(change), std::move(done));
@@ -100,6 +100,27 @@ TEST_F(Retention, KeepsTheNewestMessagesOfAChannelByCount) {
   EXPECT_FALSE(has_row(kGroup, 15));
   EXPECT_TRUE(has_row(kGroup, 16));
   EXPECT_EQ(sweep().cleared, 0U) << "nothing is left to be done";
+}
+
+TEST_F(Retention, LeavesPartitionsAloneThatAreNotOwned) {
+  options_now_.policy.by_default.max_count = 5;
+  send_many("g1", 20);
+  const PartitionId away = partition_for("g1", database_->partitions());
+  std::string other = "h";
+  while (partition_for(other, database_->partitions()) == away) other += "h";
+  send_many(other, 8);
+  ASSERT_TRUE(move(away, false).has_value());
+  EXPECT_EQ(sweep().cleared, 3U);
+  EXPECT_TRUE(has_row(kGroup, 1));
+  // One that goes while the walk is at it is left, too, and the walk goes on with the others.
+  send_many(other, 4);
+  owned_->begin(away);
+  EXPECT_EQ(sweep().cleared, 4U);
+  owned_->end(away);
+  EXPECT_TRUE(has_row(kGroup, 1));
+  ASSERT_TRUE(move(away, true).has_value());
+  EXPECT_EQ(sweep().cleared, 15U);
+  EXPECT_FALSE(has_row(kGroup, 1));
 }
 
 TEST_F(Retention, CountsTheMessagesThatAreThere) {
