@@ -305,8 +305,8 @@ Result<void> Node::Parts::start_webhook() {
       .clock = clock,
       .random = random,
       .options = [this] { return live_options.webhook.get(); },
+      .owned = *owned,
   };
-  deps.partitions = database->partitions();
   deps.node_id = settings.cluster.node_id;
   deps.workers = settings.webhook.workers;
   webhook = std::make_unique<webhook::Webhook>(std::move(deps));

@@ -22,57 +22,80 @@ constexpr milliseconds kFlushInterval{1'000};
 
 }  // namespace
 
+// Starting points that are on their way into the store.
+struct CursorKeeper::Stored {
+  AnswerCount count;
+  std::atomic<bool> failed{false};
+  std::size_t asked = 0;
+};
+
 CursorKeeper::CursorKeeper(const store::Reader& reader, CoreLink& core, const Clock& clock,
-                           std::uint16_t partitions)
+                           const partition::OwnedPartitions& owned)
     : reader_(reader),
       core_(core),
       clock_(clock),
-      positions_(partitions),
-      posted_(partitions),
-      written_(partitions) {
+      owned_(owned),
+      terms_(owned.partitions()),
+      positions_(owned.partitions()),
+      posted_(owned.partitions()),
+      written_(owned.partitions()) {
   for (auto& written : written_) written = std::make_shared<Written>();
 }
 
 Result<void> CursorKeeper::open() {
   const MutexLock lock(mutex_);
   if (opened_) return {};
-  struct Answers {
-    AnswerCount count;
-    std::atomic<bool> failed{false};
-  };
-  auto answers = std::make_shared<Answers>();
-  std::size_t asked = 0;
-  const auto cursor = reader_.open_cursor(store::Table::main);
-  for (std::size_t i = 0; i < positions_.size(); ++i) {
-    const auto partition = static_cast<PartitionId>(i);
-    std::string value;
-    JD_TRY(const bool found,
-           reader_.get(store::Table::main, store::webhook_cursor_key(partition), value));
-    if (found) {
-      JD_TRY(const auto record, store::decode_webhook_cursor(value));
-      positions_[i] = {record.notified_to, record.offline_to};
-    } else {
-      JD_TRY(const std::uint64_t last, last_listed(*cursor, partition));
-      positions_[i] = {last, last};
-      partition::AdvanceWebhook change;
-      change.partition = partition;
-      change.notified_to = last;
-      change.offline_to = last;
-      JD_RETURN_IF_ERROR(core_.post_change(change, [answers](const Result<void>& done) {
-        if (!done) answers->failed.store(true);
-        answers->count.answered();
-      }));
-      ++asked;
-    }
-    posted_[i] = positions_[i];
+  auto stored = std::make_shared<Stored>();
+  std::vector<std::uint64_t> terms(terms_.size());
+  for (const PartitionId partition : owned_.list()) {
+    terms[raw(partition)] = owned_.term(partition);
+    JD_RETURN_IF_ERROR(read(partition, stored));
   }
-  if (!answers->count.wait_for(asked, kOpenTimeout)) {
+  JD_RETURN_IF_ERROR(wait_stored(*stored));
+  terms_ = std::move(terms);
+  opened_ = true;
+  return {};
+}
+
+Result<void> CursorKeeper::read(PartitionId partition, const std::shared_ptr<Stored>& stored) {
+  Positions at;
+  std::string value;
+  JD_TRY(const bool found,
+         reader_.get(store::Table::main, store::webhook_cursor_key(partition), value));
+  if (found) {
+    JD_TRY(const auto record, store::decode_webhook_cursor(value));
+    at = {record.notified_to, record.offline_to};
+  } else {
+    const auto cursor = reader_.open_cursor(store::Table::main);
+    JD_TRY(const std::uint64_t last, last_listed(*cursor, partition));
+    at = {last, last};
+    partition::AdvanceWebhook change;
+    change.partition = partition;
+    change.notified_to = last;
+    change.offline_to = last;
+    JD_RETURN_IF_ERROR(core_.post_change(change, [stored](const Result<void>& done) {
+      // Who has the partition then begins there by himself.
+      if (!done && done.error().code() != Errc::not_owner) stored->failed.store(true);
+      stored->count.answered();
+    }));
+    ++stored->asked;
+  }
+  const std::size_t i = raw(partition);
+  posted_[i] = at;
+  written_[i] = std::make_shared<Written>();
+  // What this node has told of and not made durable any more is not told again.
+  positions_[i] = {std::max(positions_[i].notified_to, at.notified_to),
+                   std::max(positions_[i].offline_to, at.offline_to)};
+  return {};
+}
+
+Result<void> CursorKeeper::wait_stored(Stored& stored) {
+  if (!stored.count.wait_for(stored.asked, kOpenTimeout)) {
     return Error(Errc::deadline, "the webhook's starting point was not stored in time");
   }
-  if (answers->failed.load()) {
+  if (stored.failed.load()) {
     return Error(Errc::storage, "the webhook's starting point could not be stored");
   }
-  opened_ = true;
   return {};
 }
 
@@ -89,18 +112,37 @@ void CursorKeeper::set_wanted(const std::vector<bool>& wanted) {
   for (std::size_t i = 0; i < streams_.size(); ++i) streams_[i].wanted = wanted[i];
 }
 
-std::vector<std::uint64_t> CursorKeeper::activate(std::size_t stream) {
+std::uint64_t CursorKeeper::position_of(Event event, std::size_t partition) const {
+  const Positions& at = positions_[partition];
+  return event == Event::notify ? at.notified_to : at.offline_to;
+}
+
+void CursorKeeper::activate(std::size_t stream) {
   const MutexLock lock(mutex_);
   Stream& starting = streams_[stream];
-  std::vector<std::uint64_t> at;
-  at.reserve(positions_.size());
-  for (const Positions& positions : positions_) {
-    at.push_back(starting.event == Event::notify ? positions.notified_to : positions.offline_to);
+  starting.done_to.resize(positions_.size());
+  for (std::size_t i = 0; i < positions_.size(); ++i) {
+    starting.done_to[i] = position_of(starting.event, i);
   }
-  starting.done_to = at;
   starting.active = true;
   starting.wanted = true;
-  return at;
+}
+
+Result<std::uint64_t> CursorKeeper::join(std::size_t stream, PartitionId partition,
+                                         std::uint64_t term) {
+  const MutexLock lock(mutex_);
+  if (owned_.term(partition) != term) {
+    return Error(Errc::not_owner, "the partition is not owned any more");
+  }
+  const std::size_t i = raw(partition);
+  if (terms_[i] != term) {
+    auto stored = std::make_shared<Stored>();
+    JD_RETURN_IF_ERROR(read(partition, stored));
+    JD_RETURN_IF_ERROR(wait_stored(*stored));
+    terms_[i] = term;
+  }
+  streams_[stream].done_to[i] = position_of(streams_[stream].event, i);
+  return streams_[stream].done_to[i];
 }
 
 void CursorKeeper::deactivate(std::size_t stream, bool wanted) {
@@ -150,6 +192,8 @@ void CursorKeeper::flush(bool force) {
   if (!opened_ || (!force && now < next_flush_)) return;
   next_flush_ = now + kFlushInterval;
   for (std::size_t i = 0; i < positions_.size(); ++i) {
+    // Whoever has it keeps its position.
+    if (terms_[i] == 0 || owned_.term(static_cast<PartitionId>(i)) != terms_[i]) continue;
     const auto& written = written_[i];
     if (written->in_flight.load()) continue;
     if (positions_[i] == posted_[i] && !written->failed.load()) continue;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/result.h"
+#include "partition/owned_partitions.h"
 #include "store/reader.h"
 #include "webhook/core_link.h"
 #include "webhook/options.h"
@@ -26,11 +27,11 @@ class CursorKeeper {
  public:
   // Borrows all.
   CursorKeeper(const store::Reader& reader, CoreLink& core, const Clock& clock,
-               std::uint16_t partitions);
+               const partition::OwnedPartitions& owned);
 
-  // Reads the positions. Partitions without one start at the present, which is made durable before
-  // this returns. Blocks; nothing happens when it has succeeded before. Errors: storage,
-  // overloaded, unavailable, deadline; to be repeated.
+  // Reads the positions of the partitions that are owned. Those without one start at the present,
+  // which is made durable before this returns. Blocks; nothing happens when it has succeeded
+  // before. Errors: storage, overloaded, unavailable, deadline; to be repeated.
   Result<void> open();
 
   // A stream of the event comes; returns its number.
@@ -38,14 +39,19 @@ class CursorKeeper {
   // Which streams the settings want, by number: those that do not run yet hold their event's
   // position until they do. To be told before any of them starts.
   void set_wanted(const std::vector<bool>& wanted);
-  // The stream starts (again) at the position of its event, which is filled in by partition; its
-  // progress counts from now on. Precondition: open() has succeeded.
-  std::vector<std::uint64_t> activate(std::size_t stream);
+  // The stream starts (again) at the position of its event; its progress counts from now on.
+  // Precondition: open() has succeeded.
+  void activate(std::size_t stream);
+  // Where an active stream begins in a partition that is owned in this term. In a new term the
+  // position is read, as by open(), and never lies before what was told of in an earlier one.
+  // Blocks. Errors: as open(); not_owner: the term is over.
+  Result<std::uint64_t> join(std::size_t stream, PartitionId partition, std::uint64_t term);
   // Its progress counts no more. It holds the position when it is to start again.
   void deactivate(std::size_t stream, bool wanted);
   void advance(std::size_t stream, PartitionId partition, std::uint64_t done_to);
 
-  // Makes progress durable: about once a second, or now when `force`. Does not wait.
+  // Makes progress durable, in partitions that are owned: about once a second, or now when `force`.
+  // Does not wait.
   void flush(bool force);
   // Waits until what was flushed is durable, or `time` is over.
   void wait_flushed(std::chrono::milliseconds time);
@@ -68,6 +74,13 @@ class CursorKeeper {
     std::atomic<bool> failed{false};
   };
 
+  // Partitions that have no position are given one; the answers are waited for together.
+  struct Stored;
+  Result<void> read(PartitionId partition, const std::shared_ptr<Stored>& stored)
+      JD_REQUIRES(mutex_);
+  static Result<void> wait_stored(Stored& stored);
+  std::uint64_t position_of(Event event, std::size_t partition) const JD_REQUIRES(mutex_);
+
   bool any_wanted(Event event) const JD_REQUIRES(mutex_);
   std::uint64_t slowest(Event event, std::size_t partition, std::uint64_t now_at) const
       JD_REQUIRES(mutex_);
@@ -76,10 +89,12 @@ class CursorKeeper {
   const store::Reader& reader_;
   CoreLink& core_;
   const Clock& clock_;
+  const partition::OwnedPartitions& owned_;
 
   mutable Mutex mutex_;
   bool opened_ JD_GUARDED_BY(mutex_) = false;
   std::vector<Stream> streams_ JD_GUARDED_BY(mutex_);
+  std::vector<std::uint64_t> terms_ JD_GUARDED_BY(mutex_);  // by partition; of its position
   std::vector<Positions> positions_ JD_GUARDED_BY(mutex_);  // by partition; never go back
   std::vector<Positions> posted_ JD_GUARDED_BY(mutex_);     // of the last change posted
   std::vector<std::shared_ptr<Written>> written_ JD_GUARDED_BY(mutex_);

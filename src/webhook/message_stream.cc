@@ -44,9 +44,10 @@ MessageStream::MessageStream(StreamDeps deps, StreamRole role)
     : deps_(std::move(deps)),
       role_(role),
       number_(deps_.cursors.add_stream(role.event)),
-      outbox_(deps_.reader, deps_.partitions),
+      outbox_(deps_.reader, deps_.partitions()),
       courier_(role.name(), role.parallel, deps_.clock, deps_.random, deps_.counters),
-      unstored_(kUnstoredMax) {}
+      unstored_(kUnstoredMax),
+      terms_(deps_.partitions()) {}
 
 MessageStream::~MessageStream() { stop(); }
 
@@ -91,9 +92,10 @@ void MessageStream::run() {
     if (now >= next_gather_ && now >= courier_.not_before()) {
       last_gather_ = now;
       noted_.store(0);
-      auto more = gather(*options);
+      auto more = read_on(*options);
       if (!more) {
-        if (!std::exchange(reading_fails_, true)) {
+        const bool moving = more.error().code() == Errc::not_owner;
+        if (!moving && !std::exchange(reading_fails_, true)) {
           observe::log_warn(kComponent, "{}: cannot go on reading: {}", role_.name(),
                             more.error().text());
         }
@@ -112,6 +114,13 @@ void MessageStream::run() {
     if (const milliseconds rest = pacer.rest(); rest.count() > 0) signal_.wait_for(rest);
     sleep(*options);
   }
+}
+
+Result<bool> MessageStream::read_on(const WebhookOptions& options) {
+  const auto followed = follow_ownership();
+  JD_TRY(const bool more, gather(options));
+  if (!followed) return Error(followed.error());
+  return more;
 }
 
 Choice MessageStream::choice(const WebhookOptions& options) const {
@@ -142,12 +151,36 @@ bool MessageStream::update_activity(const WebhookOptions& options) {
   active_ = true;
   active_choice_ = choice(options);
   outbox_.set_choice(active_choice_);
-  const auto positions = deps_.cursors.activate(number_);
-  for (std::uint16_t i = 0; i < deps_.partitions; ++i) {
-    outbox_.restart(static_cast<PartitionId>(i), positions[i]);
-  }
+  deps_.cursors.activate(number_);
+  for (std::uint16_t i = 0; i < deps_.partitions(); ++i) leave(static_cast<PartitionId>(i));
   next_gather_ = {};
   return true;
+}
+
+Result<void> MessageStream::follow_ownership() {
+  Result<void> followed;
+  for (std::uint16_t i = 0; i < deps_.partitions(); ++i) {
+    const auto partition = static_cast<PartitionId>(i);
+    const std::uint64_t term = deps_.owned.term(partition);
+    if (term == terms_[i]) continue;
+    leave(partition);
+    if (term == 0) continue;
+    const auto begin = deps_.cursors.join(number_, partition, term);
+    if (!begin) {
+      followed = Error(begin.error());
+      continue;
+    }
+    outbox_.restart(partition, *begin);
+    terms_[i] = term;
+  }
+  return followed;
+}
+
+void MessageStream::leave(PartitionId partition) {
+  terms_[raw(partition)] = 0;
+  outbox_.leave(partition);
+  // Its letters are sent, but whoever has the partition does not learn of that from here.
+  for (Parcel& parcel : parcels_) std::erase(parcel.partitions, partition);
 }
 
 void MessageStream::deactivate(bool wanted) {
@@ -188,6 +221,7 @@ Result<void> MessageStream::await_durable(const std::vector<MessageId>& last_tak
   struct Answers {
     AnswerCount count;
     std::atomic<bool> failed{false};
+    std::atomic<bool> lost{false};
   };
   auto answers = std::make_shared<Answers>();
   std::size_t asked = 0;
@@ -197,6 +231,7 @@ Result<void> MessageStream::await_durable(const std::vector<MessageId>& last_tak
     change.partition = partition_of(id);
     JD_RETURN_IF_ERROR(deps_.core.post_change(change, [answers](const Result<void>& done) {
       if (!done) answers->failed.store(true);
+      if (!done && done.error().code() == Errc::not_owner) answers->lost.store(true);
       answers->count.answered();
     }));
     ++asked;
@@ -204,6 +239,7 @@ Result<void> MessageStream::await_durable(const std::vector<MessageId>& last_tak
   if (!answers->count.wait_for(asked, kDurableTimeout)) {
     return Error(Errc::deadline, "commits take too long");
   }
+  if (answers->lost.load()) return Error(Errc::not_owner, "a partition has gone");
   if (answers->failed.load()) return Error(Errc::storage, "a commit failed");
   return {};
 }
@@ -245,9 +281,9 @@ Result<bool> MessageStream::gather_notify(const WebhookOptions& options) {
   TakeLimits taking = limits(options);
   std::size_t bytes_left = taking.payload_bytes;
   const std::uint16_t first = next_partition_;
-  for (std::uint16_t i = 0; i < deps_.partitions; ++i) {
-    const auto partition = static_cast<PartitionId>((first + i) % deps_.partitions);
-    if (outbox_.is_out(partition)) continue;
+  for (std::uint16_t i = 0; i < deps_.partitions(); ++i) {
+    const auto partition = static_cast<PartitionId>((first + i) % deps_.partitions());
+    if (!outbox_.has(partition) || outbox_.is_out(partition)) continue;
     if (parcels_.size() + made.size() >= parcels_max) {
       // The next round begins where this one had no more room.
       next_partition_ = raw(partition);
@@ -309,9 +345,9 @@ Result<bool> MessageStream::gather_offline(const WebhookOptions& options) {
   bool more = false;
   TakeLimits taking = limits(options);
   const std::uint16_t first = next_partition_;
-  for (std::uint16_t i = 0; i < deps_.partitions; ++i) {
-    const auto partition = static_cast<PartitionId>((first + i) % deps_.partitions);
-    if (outbox_.is_out(partition)) continue;
+  for (std::uint16_t i = 0; i < deps_.partitions(); ++i) {
+    const auto partition = static_cast<PartitionId>((first + i) % deps_.partitions());
+    if (!outbox_.has(partition) || outbox_.is_out(partition)) continue;
     if (messages.size() >= kOfflinePerRound) {
       next_partition_ = raw(partition);
       more = true;
@@ -344,7 +380,7 @@ Result<bool> MessageStream::gather_offline(const WebhookOptions& options) {
     left = left.subspan(count);
     if (!full && !has_room()) {
       // The next round begins with those behind.
-      next_partition_ = static_cast<std::uint16_t>((raw(partition) + 1) % deps_.partitions);
+      next_partition_ = static_cast<std::uint16_t>((raw(partition) + 1) % deps_.partitions());
       full = true;
     }
   }
@@ -458,9 +494,9 @@ Result<void> MessageStream::keep_house(const WebhookOptions& options) {
       deps_.counters.add_dead_letters(dropped);
       observe::log_warn(kComponent, "{}: {} given up, more than {} wait", role_.name(), dropped,
                         options.backlog_max);
-      for (std::uint16_t i = 0; i < deps_.partitions; ++i) {
+      for (std::uint16_t i = 0; i < deps_.partitions(); ++i) {
         const auto partition = static_cast<PartitionId>(i);
-        if (!outbox_.is_out(partition)) {
+        if (outbox_.has(partition) && !outbox_.is_out(partition)) {
           deps_.cursors.advance(number_, partition, outbox_.done_to(partition));
         }
       }

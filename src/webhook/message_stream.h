@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "partition/effects.h"
+#include "partition/owned_partitions.h"
 #include "presence/session_directory.h"
 #include "store/reader.h"
 #include "webhook/core_link.h"
@@ -46,10 +47,12 @@ struct StreamDeps {
   Random& random;
   OptionsSource options;
   EventCounters& counters;
-  std::uint16_t partitions = 1;
+  const partition::OwnedPartitions& owned;
   std::uint32_t node_id = 0;
   // Bodies of letters of msg.offline that one stream holds. One letter may go beyond it.
   std::size_t offline_bytes_max = kOfflineBytesMax;
+
+  std::uint16_t partitions() const { return owned.partitions(); }
 };
 
 struct StreamRole {
@@ -104,7 +107,12 @@ class MessageStream {
   // Follows the settings; false when there is nothing to do.
   bool update_activity(const WebhookOptions& options);
   void deactivate(bool wanted);
+  // Begins in partitions that have come, lets go of those that have gone. One that cannot be begun
+  // is tried again. Errors: as CursorKeeper::join().
+  Result<void> follow_ownership();
+  void leave(PartitionId partition);
   Choice choice(const WebhookOptions& options) const;
+  Result<bool> read_on(const WebhookOptions& options);
   // Takes what there is room for. Returns true when there may be more.
   Result<bool> gather(const WebhookOptions& options);
   Result<bool> gather_notify(const WebhookOptions& options);
@@ -143,6 +151,7 @@ class MessageStream {
   bool active_ = false;
   Choice active_choice_ = Choice::all;
   std::string active_target_;
+  std::vector<std::uint64_t> terms_;  // by partition, in which it is told of; 0: it is not
   std::deque<Parcel> parcels_;
   std::size_t letters_held_ = 0;  // in parcels_, and the bytes of their bodies
   std::size_t bytes_held_ = 0;

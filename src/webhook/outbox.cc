@@ -39,6 +39,11 @@ void Outbox::restart(PartitionId partition, std::uint64_t position) {
   part.counted_to = position;
 }
 
+void Outbox::leave(PartitionId partition) {
+  restart(partition, 0);
+  part(partition).away = true;
+}
+
 bool Outbox::chosen(const store::CommitEntry& entry) const {
   if (entry.kind != store::EntryKind::message) return false;
   if (entry.seq == 0) return false;  // listed as an answer to repeats only
@@ -172,6 +177,7 @@ void Outbox::put_back_after(MessageId last, std::size_t kept) {
 
 Result<void> Outbox::count_new(store::Cursor& cursor, std::size_t records_max) {
   for (Part& part : parts_) {
+    if (part.away) continue;
     if (part.counted_to == part.position && !part.at_record_end) {
       // A start may be inside a record; loading that counts the rest of it.
       JD_TRY(const bool loaded, load_record(part, cursor));

@@ -40,6 +40,10 @@ class Outbox {
 
   // Starts a partition after message id counter `position`; what was taken of it is forgotten.
   void restart(PartitionId partition, std::uint64_t position);
+  // Forgets a partition that is not this node's, until it is started again: there is nothing to be
+  // taken, dropped or counted.
+  void leave(PartitionId partition);
+  bool has(PartitionId partition) const { return !part(partition).away; }
   void set_choice(Choice choice) { choice_ = choice; }
 
   // Takes the next messages of a partition that has none out; it has some out afterwards, unless
@@ -73,6 +77,7 @@ class Outbox {
     std::uint64_t waiting = 0;     // counted, after `position`
     std::uint64_t taken = 0;       // since done_to
     bool out = false;
+    bool away = false;
     // The record that `position` is inside of, and its first entry after it.
     std::optional<store::CommitRecord> record;
     std::size_t next = 0;

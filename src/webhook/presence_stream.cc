@@ -77,7 +77,7 @@ void PresenceStream::add_to_record(partition::RecordPresenceEvent event) {
 }
 
 Result<void> PresenceStream::recover() {
-  for (std::uint16_t i = 0; i < deps_.partitions; ++i) {
+  for (std::uint16_t i = 0; i < deps_.partitions(); ++i) {
     JD_RETURN_IF_ERROR(recover_changes(static_cast<PartitionId>(i)));
     JD_RETURN_IF_ERROR(recover_sessions(static_cast<PartitionId>(i)));
   }
@@ -231,7 +231,7 @@ void PresenceStream::take_recorded() {
     const partition::RecordPresenceEvent& event = outcome.noted.event;
     constexpr std::int64_t kSecond = 1'000'000'000;
     Pending pending;
-    pending.partition = partition_for(event.uid, deps_.partitions);
+    pending.partition = partition_for(event.uid, deps_.partitions());
     pending.key =
         store::presence_event_key(pending.partition, event.at_ns, event.session_id, event.online);
     pending.text = event.text;

@@ -19,8 +19,8 @@ std::size_t index_of(Event event) { return static_cast<std::size_t>(event); }
 
 Webhook::Webhook(WebhookDeps deps)
     : deps_(std::move(deps)),
-      cursors_(deps_.reader, deps_.core, deps_.clock, deps_.partitions),
-      durable_(deps_.partitions) {
+      cursors_(deps_.reader, deps_.core, deps_.clock, deps_.owned),
+      durable_(deps_.owned.partitions()) {
   for (const Event event : {Event::notify, Event::offline}) {
     for (const bool to_agent : {false, true}) {
       StreamRole role;
@@ -47,7 +47,7 @@ StreamDeps Webhook::stream_deps(Event event) {
       .random = deps_.random,
       .options = deps_.options,
       .counters = counters_[index_of(event)],
-      .partitions = deps_.partitions,
+      .owned = deps_.owned,
       .node_id = deps_.node_id,
       .offline_bytes_max = deps_.offline_bytes_max,
   };

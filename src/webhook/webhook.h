@@ -18,6 +18,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "partition/effects.h"
+#include "partition/owned_partitions.h"
 #include "presence/session_directory.h"
 #include "store/reader.h"
 #include "webhook/core_link.h"
@@ -37,7 +38,8 @@ struct WebhookDeps {
   const Clock& clock;
   Random& random;  // thread-safe
   OptionsSource options;
-  std::uint16_t partitions = 1;
+  // Only of these is told; those that come and go while it runs are followed.
+  const partition::OwnedPartitions& owned;
   std::uint32_t node_id = 0;
   std::size_t workers = 4;  // requests under way at the same time, for each kind of message event
   // See StreamDeps.

@@ -63,7 +63,8 @@ class SharedStore final : public store::Reader {
 
 class TestCore final : public CoreLink {
  public:
-  explicit TestCore(SharedStore& store) : store_(store) {}
+  TestCore(SharedStore& store, const partition::OwnedPartitions& owned)
+      : store_(store), owned_(owned) {}
 
   Result<void> post_change(partition::Change change, ChangeDone done) override {
     if (refuse.load()) {
@@ -73,6 +74,11 @@ class TestCore final : public CoreLink {
     if (fail.load()) {
       ++failed;
       done(Error(Errc::storage));
+      return {};
+    }
+    if (!owned_.owns(partition_of(change))) {
+      ++misdirected;
+      done(Error(Errc::not_owner));
       return {};
     }
     if (const auto* advance = std::get_if<partition::AdvanceWebhook>(&change)) {
@@ -135,9 +141,25 @@ class TestCore final : public CoreLink {
   std::atomic<std::size_t> cursors_written{0};
   std::atomic<std::size_t> recipients_asked{0};
   std::atomic<std::size_t> forgotten{0};
+  std::atomic<std::size_t> misdirected{0};  // refused, as their partition is not owned
 
  private:
+  static PartitionId partition_of(const partition::Change& change) {
+    return std::visit(
+        [](const auto& command) {
+          if constexpr (requires { command.partition; }) {
+            return command.partition;
+          } else if constexpr (requires { command.uid; }) {
+            return partition_for(command.uid, kPartitions);
+          } else {
+            return PartitionId{0};
+          }
+        },
+        change);
+  }
+
   SharedStore& store_;
+  const partition::OwnedPartitions& owned_;
   Mutex mutex_;
   std::map<std::string, std::shared_ptr<const UidSet>> subscribers_;
   std::string unknown_;
@@ -158,6 +180,7 @@ class WebhookTest : public testing::Test {
     options_->notify_interval = milliseconds(10);
     options_->retry_min = milliseconds(5);
     options_->retry_max = milliseconds(20);
+    for (std::uint16_t i = 0; i < kPartitions; ++i) owned_.begin(static_cast<PartitionId>(i));
   }
 
   void listen(http::TestReceiver& receiver) { options_->http_addr = receiver.url(); }
@@ -170,8 +193,8 @@ class WebhookTest : public testing::Test {
         .clock = clock_,
         .random = random_,
         .options = [options = std::shared_ptr<const WebhookOptions>(options_)] { return options; },
+        .owned = owned_,
     };
-    deps.partitions = kPartitions;
     deps.node_id = 1001;
     deps.offline_bytes_max = offline_bytes_max_;
     webhook_ = std::make_unique<Webhook>(std::move(deps));
@@ -258,7 +281,8 @@ class WebhookTest : public testing::Test {
   }
 
   SharedStore store_;
-  TestCore core_{store_};
+  partition::OwnedPartitions owned_{kPartitions};
+  TestCore core_{store_, owned_};
   presence::SessionDirectory sessions_;
   SystemClock clock_;
   SystemRandom random_;
@@ -310,6 +334,58 @@ TEST_F(WebhookTest, FirstStartBeginsAtThePresent) {
   commit("g", 1);
   EXPECT_TRUE(eventually([&] { return counts(Event::notify).sent == 1; }));
   EXPECT_EQ(seqs(receiver.calls(), "g"), std::vector<std::uint64_t>{6});
+}
+
+TEST_F(WebhookTest, APartitionThatIsAwayIsToldOfWhereItIsAndGoesOnWhenItIsBack) {
+  http::TestReceiver receiver;
+  listen(receiver);
+  options_->focus_events = {"msg.notify"};
+  std::string other = "h";
+  const PartitionId away = partition_for("g", kPartitions);
+  while (partition_for(other, kPartitions) == away) other += "h";
+  start();
+  commit("g", 10);
+  ASSERT_TRUE(eventually([&] { return counts(Event::notify).sent == 10; }));
+  owned_.end(away);
+  told_ = false;  // they come from the node that has it now
+  commit("g", 5);
+  told_ = true;
+  for (std::size_t i = 1; i <= 3; ++i) {
+    commit(other, 1);
+    ASSERT_TRUE(eventually([&] { return counts(Event::notify).sent == 10 + i; }));
+  }
+  EXPECT_EQ(seqs(receiver.calls(), "g"), up_to(10));
+  EXPECT_EQ(core_.misdirected, 0U);
+  owned_.begin(away);
+  ASSERT_TRUE(eventually([&] { return counts(Event::notify).sent == 18; }));
+  EXPECT_EQ(seqs(receiver.calls(), "g"), up_to(15));
+}
+
+TEST_F(WebhookTest, WhatIsOnItsWayWhenAPartitionGoesIsToldAgainWhenItIsBack) {
+  http::TestReceiver receiver([](const http::ReceivedCall&) { return 500; });
+  listen(receiver);
+  options_->focus_events = {"msg.notify"};
+  start();
+  commit("g", 10);
+  ASSERT_TRUE(receiver.wait_for_calls(1));
+  const PartitionId away = partition_for("g", kPartitions);
+  owned_.end(away);
+  owned_.begin(away);
+  const std::size_t failed = receiver.calls().size();
+  ASSERT_TRUE(receiver.wait_for_calls(failed + 2));
+  receiver.set_answer({});
+  commit("g", 1);
+  ASSERT_TRUE(eventually([&] {
+    const auto told = seqs(receiver.calls(), "g");
+    return !told.empty() && told.back() == 11;
+  }));
+  forget_all();
+  const std::size_t before = receiver.calls().size();
+  start();
+  commit("g", 1);
+  ASSERT_TRUE(eventually([&] { return counts(Event::notify).sent >= 1; }));
+  EXPECT_EQ(seqs(receiver.calls(), "g").back(), 12U);
+  EXPECT_LE(receiver.calls().size(), before + 2) << "the cursor is where it was told of";
 }
 
 TEST_F(WebhookTest, WhatWasNotToldBeforeACrashIsToldAfterwards) {
