@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <iterator>
 #include <utility>
 
@@ -39,7 +40,8 @@ PresenceStream::PresenceStream(StreamDeps deps)
     : deps_(std::move(deps)),
       courier_(kName, 1, deps_.clock, deps_.random, deps_.counters),
       mailbox_(kNotedMax),
-      answers_(std::make_shared<Answers>()) {}
+      answers_(std::make_shared<Answers>()),
+      terms_(deps_.partitions()) {}
 
 PresenceStream::~PresenceStream() { stop(); }
 
@@ -77,14 +79,72 @@ void PresenceStream::add_to_record(partition::RecordPresenceEvent event) {
 }
 
 Result<void> PresenceStream::recover() {
+  for (const PartitionId partition : deps_.owned.list()) {
+    JD_RETURN_IF_ERROR(join(partition, deps_.owned.term(partition)));
+  }
+  backlog_.store(pending_.size() + to_record_.size());
+  return {};
+}
+
+void PresenceStream::follow_ownership() {
   for (std::uint16_t i = 0; i < deps_.partitions(); ++i) {
-    JD_RETURN_IF_ERROR(recover_changes(static_cast<PartitionId>(i)));
-    JD_RETURN_IF_ERROR(recover_sessions(static_cast<PartitionId>(i)));
+    const auto partition = static_cast<PartitionId>(i);
+    const std::uint64_t term = deps_.owned.term(partition);
+    if (term == terms_[i]) continue;
+    if (terms_[i] != 0) leave(partition);
+    if (term == 0) continue;
+    if (const auto joined = join(partition, term); !joined) {
+      observe::log_warn(kComponent, "{}: cannot begin in partition {}: {}", kName, i,
+                        joined.error().text());
+    }
+  }
+}
+
+void PresenceStream::leave(PartitionId partition) {
+  terms_[raw(partition)] = 0;
+  // They are in the store, where the next owner finds them.
+  std::erase_if(pending_,
+                [partition](const Pending& change) { return change.partition == partition; });
+  std::erase_if(to_forget_,
+                [partition](const auto& forget) { return forget.partition == partition; });
+}
+
+Result<void> PresenceStream::join(PartitionId partition, std::uint64_t term) {
+  const std::size_t told = pending_.size();
+  const std::size_t noted = to_record_.size();
+  auto read = recover_changes(partition);
+  if (read) read = recover_sessions(partition);
+  if (!read) {
+    pending_.resize(told);
+    to_record_.resize(noted);
+    return read;
   }
   std::stable_sort(pending_.begin(), pending_.end(),
                    [](const Pending& a, const Pending& b) { return a.at_seconds < b.at_seconds; });
-  backlog_.store(pending_.size() + to_record_.size());
+  terms_[raw(partition)] = term;
+  // Those who came and went meanwhile; they are recorded in this order.
+  std::deque<Noted> still_away;
+  for (Noted& event : away_) {
+    if (partition_of(event.event) == partition) {
+      to_record_.push_back(std::move(event));
+    } else {
+      still_away.push_back(std::move(event));
+    }
+  }
+  away_ = std::move(still_away);
   return {};
+}
+
+PartitionId PresenceStream::partition_of(const partition::RecordPresenceEvent& event) const {
+  return partition_for(event.uid, deps_.partitions());
+}
+
+void PresenceStream::put_away(Noted noted) {
+  if (away_.size() >= kNotedMax) {
+    away_.pop_front();
+    deps_.counters.add_dead_letters(1);
+  }
+  away_.push_back(std::move(noted));
 }
 
 Result<void> PresenceStream::recover_changes(PartitionId partition) {
@@ -112,12 +172,27 @@ Result<void> PresenceStream::recover_sessions(PartitionId partition) {
                                          sessions.push_back(store::online_session_of_key(key));
                                          return true;
                                        }));
+  // Those of this run, when the partition has been away: they are here, or their end is noted.
+  boost::unordered_flat_set<std::uint64_t> ended;
+  for (const Noted& noted : away_) {
+    if (!noted.event.online) ended.insert(noted.event.session_id);
+  }
+  const auto is_here = [this, &ended](const store::OnlineSession& session) {
+    if (ended.contains(session.session_id)) return true;
+    return deps_.sessions.find_session(session.uid, static_cast<SessionId>(session.session_id))
+        .has_value();
+  };
+  std::vector<bool> here;
+  for (const store::OnlineSession& session : sessions) here.push_back(is_here(session));
   // All sessions of a user are in one partition and, in key order, beside each other.
-  for (std::size_t i = 0; i < sessions.size(); ++i) {
+  for (std::size_t first = 0, i = 0; i < sessions.size(); ++i) {
     const store::OnlineSession& gone = sessions[i];
+    if (sessions[first].uid != gone.uid) first = i;
+    if (here[i]) continue;
     std::size_t total = 0;
     std::size_t device = 0;
-    for (std::size_t k = i + 1; k < sessions.size() && sessions[k].uid == gone.uid; ++k) {
+    for (std::size_t k = first; k < sessions.size() && sessions[k].uid == gone.uid; ++k) {
+      if (!here[k] && k <= i) continue;  // told before
       ++total;
       if (sessions[k].device_flag == gone.device_flag) ++device;
     }
@@ -152,12 +227,14 @@ void PresenceStream::run() {
   while (!stopping_.load()) {
     const auto options = deps_.options();
     take_recorded();
+    follow_ownership();
     record();
     post_forgets();
     drop_excess(*options);
     if (options->has_main() && options->focuses(Event::online_status)) send(*options);
-    backlog_.store(pending_.size() + (batch_ ? batch_->changes.size() : 0) + not_recorded(),
-                   std::memory_order_relaxed);
+    backlog_.store(
+        pending_.size() + (batch_ ? batch_->changes.size() : 0) + not_recorded() + away_.size(),
+        std::memory_order_relaxed);
     receiver_down_.store(courier_.receiver_down(), std::memory_order_relaxed);
     sleep();
   }
@@ -173,7 +250,8 @@ void PresenceStream::record_the_rest() {
     if (not_recorded() == 0) return;
     answers_->signal.wait_for(milliseconds(10));
   }
-  observe::log_warn(kComponent, "{}: {} not recorded before the end", kName, not_recorded());
+  observe::log_warn(kComponent, "{}: {} not recorded before the end", kName,
+                    not_recorded() + away_.size());
 }
 
 std::size_t PresenceStream::not_recorded() const {
@@ -201,6 +279,11 @@ void PresenceStream::record() {
   }
   if (now < next_record_) return;
   while (!to_record_.empty() && recording_ < kRecordingMax) {
+    if (!is_told_of(partition_of(to_record_.front().event))) {
+      put_away(std::move(to_record_.front()));
+      to_record_.pop_front();
+      continue;
+    }
     const Noted& noted = to_record_.front();
     const auto posted =
         deps_.core.post_change(noted.event, [answers = answers_, noted](const Result<void>& done) {
@@ -231,7 +314,8 @@ void PresenceStream::take_recorded() {
     const partition::RecordPresenceEvent& event = outcome.noted.event;
     constexpr std::int64_t kSecond = 1'000'000'000;
     Pending pending;
-    pending.partition = partition_for(event.uid, deps_.partitions());
+    pending.partition = partition_of(event);
+    if (!is_told_of(pending.partition)) continue;  // whoever has it finds it in the store
     pending.key =
         store::presence_event_key(pending.partition, event.at_ns, event.session_id, event.online);
     pending.text = event.text;
@@ -273,7 +357,9 @@ void PresenceStream::send(const WebhookOptions& options) {
 
 void PresenceStream::forget(const std::vector<Pending>& changes) {
   boost::unordered_flat_map<std::uint16_t, std::vector<std::string>> keys;
-  for (const Pending& change : changes) keys[raw(change.partition)].push_back(change.key);
+  for (const Pending& change : changes) {
+    if (is_told_of(change.partition)) keys[raw(change.partition)].push_back(change.key);
+  }
   for (auto& [partition, list] : keys) {
     partition::ForgetPresenceEvents forget;
     forget.partition = static_cast<PartitionId>(partition);
@@ -290,7 +376,9 @@ void PresenceStream::post_forgets() {
     const auto posted =
         deps_.core.post_change(forget, [answers = answers_, forget](const Result<void>& done) {
           // Without room they are told again after the next start, which is allowed.
-          if (!done) (void)answers->not_forgotten.put(forget);
+          // Nor can that be helped in a partition that is another node's.
+          if (done || done.error().code() == Errc::not_owner) return;
+          (void)answers->not_forgotten.put(forget);
         });
     if (!posted) return;
     to_forget_.pop_back();

@@ -32,9 +32,10 @@ class PresenceStream {
   PresenceStream(const PresenceStream&) = delete;
   PresenceStream& operator=(const PresenceStream&) = delete;
 
-  // Reads what the last run left: changes not told yet, and sessions that were online when it ended
-  // without a word, each of which is now told to be gone. Call it before start(), while no session
-  // can come. Blocks. Errors: storage.
+  // Reads what the last run left in the partitions that are owned: changes not told yet, and
+  // sessions that were online when it ended without a word, each of which is now told to be gone.
+  // Call it before start(), while no session can come. A partition that comes later is read when it
+  // comes: there those are gone that this node does not know. Blocks. Errors: storage.
   Result<void> recover();
   // Starts the thread; nothing happens when it runs. The thread follows the settings by itself.
   void start();
@@ -87,6 +88,14 @@ class PresenceStream {
   void forget(const std::vector<Pending>& changes);
   void post_forgets();
   void drop_excess(const WebhookOptions& options);
+  // Begins in partitions that have come, with what is left in them, and lets go of those that have
+  // gone. One that cannot be read is tried again.
+  void follow_ownership();
+  void leave(PartitionId partition);
+  Result<void> join(PartitionId partition, std::uint64_t term);
+  bool is_told_of(PartitionId partition) const { return terms_[raw(partition)] != 0; }
+  PartitionId partition_of(const partition::RecordPresenceEvent& event) const;
+  void put_away(Noted noted);
   Result<void> recover_changes(PartitionId partition);
   Result<void> recover_sessions(PartitionId partition);
   void add_to_record(partition::RecordPresenceEvent event);
@@ -104,7 +113,10 @@ class PresenceStream {
   std::shared_ptr<Answers> answers_;
 
   // The thread's own, after start().
+  std::vector<std::uint64_t> terms_;  // by partition, in which it is told of; 0: it is not
   std::deque<Noted> to_record_;
+  // Of partitions that are away, in their order; recorded when they are back.
+  std::deque<Noted> away_;
   std::vector<Noted> failed_;  // to be recorded again, before to_record_; in no order
   std::size_t recording_ = 0;  // posted and not answered
   bool stalled_ = false;       // a record failed: wait for all answers, then go on in order

@@ -621,6 +621,45 @@ TEST_F(WebhookTest, PresenceLeftByACrashIsToldAndSessionsAreEnded) {
   EXPECT_EQ(counts(Event::online_status).backlog, 0U);
 }
 
+TEST_F(WebhookTest, PresenceOfAPartitionThatIsAwayIsRecordedWhenItIsBack) {
+  http::TestReceiver receiver;
+  listen(receiver);
+  options_->focus_events = {"user.onlinestatus"};
+  const PartitionId away = partition_for("u", kPartitions);
+  std::string other = "v";
+  while (partition_for(other, kPartitions) == away) other += "v";
+  start();
+  webhook_->note_presence(change("u", 1, true, 1));
+  ASSERT_TRUE(eventually([&] { return counts(Event::online_status).sent == 1; }));
+  owned_.end(away);
+  webhook_->note_presence(change("u", 1, false, 0));
+  webhook_->note_presence(change("u", 2, true, 1));
+  presence::SessionInfo here;
+  here.id = static_cast<SessionId>(2);
+  here.uid = "u";
+  ASSERT_TRUE(
+      sessions_.register_session(here, milliseconds(0), sessions_.kick_mark("u", here.flag)));
+  // Others do not wait for them.
+  webhook_->note_presence(change(other, 7, true, 1));
+  ASSERT_TRUE(eventually([&] { return counts(Event::online_status).sent == 2; }));
+  const auto all = [&receiver] {
+    std::string text;
+    for (const auto& call : receiver.calls()) text += call.body;
+    return text;
+  };
+  EXPECT_EQ(all().find("u-0-0-1-0-0"), std::string::npos);
+  owned_.begin(away);
+  ASSERT_TRUE(eventually([&] { return counts(Event::online_status).sent >= 4; }));
+  EXPECT_LT(all().find("u-0-0-1-0-0"), all().find("u-0-1-2-1-1"));
+  EXPECT_NE(all().find("u-0-1-2-1-1"), std::string::npos);
+  // A session that is here is not among those that a dead node has left.
+  owned_.end(away);
+  owned_.begin(away);
+  webhook_->note_presence(change("u", 3, true, 2));
+  ASSERT_TRUE(eventually([&] { return all().find("u-0-1-3-2-2") != std::string::npos; }));
+  EXPECT_EQ(all().find("u-0-0-2-"), std::string::npos);
+}
+
 TEST_F(WebhookTest, StopRecordsChangesThatWereJustNoted) {
   http::TestReceiver receiver([](const http::ReceivedCall&) { return http::TestReceiver::kHang; });
   listen(receiver);
