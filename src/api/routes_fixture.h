@@ -91,9 +91,10 @@ class RoutesTest : public testing::Test {
     log_ = std::make_unique<store::EmbeddedCommitLog>(*database_, nullptr);
     ASSERT_TRUE(log_->open());
     gate_ = std::make_unique<GatedLog>(*log_);
-    inboxes_ = std::make_unique<partition::InboxDirectory>(*database_, 4, 100);
+    const store::PartitionReaders readers(*database_, PartitionMap(4));
+    inboxes_ = std::make_unique<partition::InboxDirectory>(readers, 100);
     worker_ = std::make_unique<partition::PartitionWorker>("partitions");
-    ASSERT_TRUE(accounts_.load(*database_, 4));
+    ASSERT_TRUE(accounts_.load(readers.of_system_accounts()));
     horizon_ = std::make_unique<store::CommitHorizon>(clock_, std::uint16_t{4});
     const partition::PartitionDeps deps{
         .reader = *database_,
@@ -116,7 +117,7 @@ class RoutesTest : public testing::Test {
         partition::RouterLimits(), clock_);
     history_ = std::make_unique<partition::History>(*database_, clock_, std::uint16_t{4},
                                                     database_->fingerprint_seed());
-    records_ = std::make_unique<partition::RecordReader>(*database_, std::uint16_t{4});
+    records_ = std::make_unique<partition::RecordReader>(readers);
     conversations_ = std::make_unique<conversation::ConversationReader>(
         *database_, *horizon_, clock_, std::uint16_t{4}, conversation::ReaderLimits());
     directory_of_users_ =

@@ -42,6 +42,7 @@
 #include "store/commit_horizon.h"
 #include "store/database.h"
 #include "store/embedded_commit_log.h"
+#include "store/partition_reader.h"
 #include "store/table_verifier.h"
 #include "webhook/webhook.h"
 
@@ -130,6 +131,9 @@ struct Node::Parts {
   bool started = false;
   std::atomic<bool> stopping{false};
 
+  store::PartitionReaders readers() const {
+    return store::PartitionReaders(*database, PartitionMap(database->partitions()));
+  }
   Result<void> open_store();
   Result<void> start_core();
   Result<void> start_webhook();
@@ -175,17 +179,17 @@ void Node::Parts::observe_commits(const store::CommitStats& stats) {
 
 Result<void> Node::Parts::start_core() {
   const std::uint16_t partitions = database->partitions();
+  const store::PartitionReaders readers = this->readers();
   shards = std::make_unique<runtime::IoShards>(static_cast<unsigned>(settings.runtime.io_threads));
   blocking = std::make_unique<runtime::BlockingPool>(kBlockingThreads, kBlockingPending);
-  inboxes = std::make_unique<partition::InboxDirectory>(*database, partitions,
-                                                        settings.core.channel_cache_count);
+  inboxes = std::make_unique<partition::InboxDirectory>(readers, settings.core.channel_cache_count);
   log->on_reopened([this] { forget_what_was_read(); });
   delivery::FanOutLimits limits;
   limits.queue_bytes_max = settings.delivery.queue_bytes_max;
   fan_out = std::make_unique<delivery::FanOut>(*shards, clock, metrics, limits);
   effects = std::make_unique<CommitTee>(*fan_out);
 
-  JD_RETURN_IF_ERROR(accounts.load(*database, partitions));
+  JD_RETURN_IF_ERROR(accounts.load(readers.of_system_accounts()));
   horizon = std::make_unique<store::CommitHorizon>(clock, partitions);
   data_source = std::make_unique<datasource::DataSource>(
       datasource::DataSourceDeps{.clock = clock,
@@ -237,7 +241,7 @@ Result<void> Node::Parts::start_core() {
   router->set_list_source(data_source.get());
   history = std::make_unique<partition::History>(*database, clock, partitions,
                                                  database->fingerprint_seed());
-  records = std::make_unique<partition::RecordReader>(*database, partitions);
+  records = std::make_unique<partition::RecordReader>(readers);
   conversation::ReaderLimits reader_limits;
   reader_limits.conversations_max = settings.conversation.user_max_count;
   const AnswerSizes sizes = answer_sizes(settings);
@@ -290,7 +294,7 @@ void Node::Parts::set_system_accounts(std::optional<std::vector<std::string>> ui
   accounts_are_sourced.store(uids.has_value());
   if (uids) {
     accounts.replace(std::move(*uids));
-  } else if (const auto loaded = accounts.load(*database, database->partitions()); !loaded) {
+  } else if (const auto loaded = accounts.load(readers().of_system_accounts()); !loaded) {
     observe::log_warn("app", "the stored system accounts cannot be read: {}",
                       loaded.error().text());
   }

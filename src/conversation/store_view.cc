@@ -120,7 +120,8 @@ Result<store::ChannelRecord> StoreView::load_channel(const ChannelKey& channel) 
 
 Result<std::uint64_t> StoreView::load_read_position(const ChannelKey& channel,
                                                     const store::ConversationRecord& row) {
-  return store::load_read_position(*cursor_, partition_of_log(channel), channel, uid_, row);
+  store::PartitionCursor cursor(*cursor_, partition_of_log(channel));
+  return store::load_read_position(cursor, channel, uid_, row);
 }
 
 Result<Head> StoreView::load_head(const ChannelKey& log, std::uint64_t floor) {

@@ -211,9 +211,8 @@ class TestStore {
   }
   std::uint64_t position_of(const std::string& uid, const ChannelKey& channel,
                             const store::ConversationRecord& row, std::uint64_t last) const {
-    const auto cursor = store.open_cursor(kMain);
-    return std::min(
-        last, store::load_read_position(*cursor, partition(channel), channel, uid, row).value());
+    auto cursor = store::PartitionReader(store, partition(channel)).open_cursor(kMain);
+    return std::min(last, store::load_read_position(cursor, channel, uid, row).value());
   }
 
   std::map<ChannelKey, std::uint64_t> last_seqs_;

@@ -131,9 +131,10 @@ void set_state(const AppendEvent& event, std::int64_t now_ms, LaneState& state) 
 
 }  // namespace
 
-Result<AnchorLanes> read_anchor_lanes(const store::Reader& reader, PartitionId partition,
+Result<AnchorLanes> read_anchor_lanes(const store::PartitionReader& reader,
                                       const ChannelKey& channel, MessageSeq anchor) {
   AnchorLanes loaded;
+  const PartitionId partition = reader.partition();
   Result<void> decoded;
   const std::string lanes = store::event_lane_prefix(partition, channel, anchor);
   JD_RETURN_IF_ERROR(reader.scan(Table::main, lanes, store::after_prefix(lanes),

@@ -15,7 +15,7 @@
 #include "model/message_event.h"
 #include "partition/stream_commands.h"
 #include "partition/txn.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 
 namespace jindou::partition {
 
@@ -31,7 +31,7 @@ struct AnchorLanes {
 };
 
 // Text included. Errors: storage.
-Result<AnchorLanes> read_anchor_lanes(const store::Reader& reader, PartitionId partition,
+Result<AnchorLanes> read_anchor_lanes(const store::PartitionReader& reader,
                                       const ChannelKey& channel, MessageSeq anchor);
 
 // Adds to a lane, or replaces what it shows, and is not numbered.

@@ -37,9 +37,9 @@ KeyKind key_kind(MemberList list) {
   return KeyKind::subscriber;
 }
 
-ChannelCache::ChannelCache(PartitionId partition, const store::Reader& reader, const Clock& clock,
-                           Stamps& stamps, std::size_t channels_max)
-    : partition_(partition),
+ChannelCache::ChannelCache(store::PartitionReader reader, const Clock& clock, Stamps& stamps,
+                           std::size_t channels_max)
+    : partition_(reader.partition()),
       reader_(reader),
       clock_(clock),
       stamps_(stamps),

@@ -19,7 +19,7 @@
 #include "partition/state_lines.h"
 #include "partition/txn.h"
 #include "store/keys.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 #include "store/records.h"
 
 namespace jindou::partition {
@@ -80,8 +80,8 @@ class ChannelCache {
  public:
   // Borrows all of them. `channels_max`: kept in memory; those with commits in flight, and those
   // whose lists are being changed, are kept beyond it.
-  ChannelCache(PartitionId partition, const store::Reader& reader, const Clock& clock,
-               Stamps& stamps, std::size_t channels_max);
+  ChannelCache(store::PartitionReader reader, const Clock& clock, Stamps& stamps,
+               std::size_t channels_max);
 
   // Errors: storage.
   Result<CachedChannel*> load(const ChannelKey& key);
@@ -136,7 +136,7 @@ class ChannelCache {
   void remember_list(CachedChannel& channel, MemberList list, const Membership& change, Txn& txn);
 
   PartitionId partition_;
-  const store::Reader& reader_;
+  store::PartitionReader reader_;
   const Clock& clock_;
   Stamps& stamps_;
   std::size_t channels_max_;

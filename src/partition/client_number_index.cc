@@ -18,17 +18,16 @@ constexpr std::size_t kFilterStep = 2000;
 
 }  // namespace
 
-ClientNumberIndex::ClientNumberIndex(PartitionId partition, const store::Reader& reader,
-                                     store::BulkLoader& loader, std::size_t generation_entries,
-                                     std::size_t filter_bytes_max)
-    : partition_(partition),
+ClientNumberIndex::ClientNumberIndex(store::PartitionReader reader, store::BulkLoader& loader,
+                                     std::size_t generation_entries, std::size_t filter_bytes_max)
+    : partition_(reader.partition()),
       reader_(reader),
       loader_(loader),
       generation_entries_(generation_entries),
       filter_(filter_bytes_max) {}
 
 Result<void> ClientNumberIndex::open() {
-  JD_TRY(const std::uint64_t indexed_to, store::load_index_progress(reader_, partition_));
+  JD_TRY(const std::uint64_t indexed_to, store::load_index_progress(reader_));
   recent_.clear();
   frozen_.reset();
   load_.reset();

@@ -22,7 +22,7 @@
 #include "partition/txn.h"
 #include "store/bulk_loader.h"
 #include "store/fingerprint.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 #include "store/records.h"
 
 namespace jindou::partition {
@@ -32,7 +32,7 @@ class ClientNumberIndex {
  public:
   // Borrows `reader` and `loader`. `generation_entries`: entries held before they are frozen.
   // `filter_bytes_max`: memory of the filter over what was loaded; see NumberFilter.
-  ClientNumberIndex(PartitionId partition, const store::Reader& reader, store::BulkLoader& loader,
+  ClientNumberIndex(store::PartitionReader reader, store::BulkLoader& loader,
                     std::size_t generation_entries, std::size_t filter_bytes_max);
 
   // Rebuilds the generation from the commit records that the table has not got. Errors: storage.
@@ -65,7 +65,7 @@ class ClientNumberIndex {
   void fill_filter();
 
   PartitionId partition_;
-  const store::Reader& reader_;
+  store::PartitionReader reader_;
   store::BulkLoader& loader_;
   std::size_t generation_entries_;
 

@@ -16,7 +16,7 @@
 #include "partition/stamps.h"
 #include "partition/state_lines.h"
 #include "partition/txn.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 #include "store/records.h"
 
 namespace jindou::partition {
@@ -26,15 +26,15 @@ class ConversationChanges {
  public:
   // Borrowed.
   struct Deps {
-    const store::Reader& reader;
+    store::PartitionReader reader;
     ChannelCache& channels;
     Conversations& conversations;
     Receivers& receivers;
     ListSlices& slices;
     Stamps& stamps;
   };
-  ConversationChanges(PartitionId partition, const Deps& deps)
-      : partition_(partition), deps_(deps) {}
+  explicit ConversationChanges(const Deps& deps)
+      : partition_(deps.reader.partition()), deps_(deps) {}
 
   // Reads up to when tombstones were dropped. Errors: storage.
   Result<void> open();

@@ -26,9 +26,13 @@ std::size_t conversation_bytes_at_most(std::string_view channel_id, std::string_
   return 2 * (channel_id.size() + uid.size()) + kOverhead;
 }
 
-Conversations::Conversations(PartitionId partition, const store::Reader& reader, const Clock& clock,
+Conversations::Conversations(store::PartitionReader reader, const Clock& clock,
                              ChannelCache& channels, Stamps& stamps)
-    : partition_(partition), reader_(reader), clock_(clock), channels_(channels), stamps_(stamps) {}
+    : partition_(reader.partition()),
+      reader_(reader),
+      clock_(clock),
+      channels_(channels),
+      stamps_(stamps) {}
 
 Result<ConversationRecord*> Conversations::load(CachedChannel& channel, std::string_view uid) {
   auto it = channel.conversations.find(uid);
@@ -47,9 +51,9 @@ Result<ConversationRecord*> Conversations::load(CachedChannel& channel, std::str
       JD_TRY(cached.record, store::decode_conversation(value));
       cached.written_read_to = cached.record->read_to;
       if (cached.record->own_messages_follow) {
-        const auto cursor = reader_.open_cursor(Table::main);
+        auto cursor = reader_.open_cursor(Table::main);
         JD_TRY(cached.record->read_to,
-               store::load_read_position(*cursor, partition_, channel.key, uid, *cached.record));
+               store::load_read_position(cursor, channel.key, uid, *cached.record));
       }
     }
     it = channel.conversations.emplace(std::string(uid), std::move(cached)).first;

@@ -14,7 +14,7 @@
 #include "partition/stamps.h"
 #include "partition/state_lines.h"
 #include "partition/txn.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 #include "store/records.h"
 
 namespace jindou::partition {
@@ -32,8 +32,8 @@ struct JoinedAt {
 class Conversations {
  public:
   // Borrows all of them.
-  Conversations(PartitionId partition, const store::Reader& reader, const Clock& clock,
-                ChannelCache& channels, Stamps& stamps);
+  Conversations(store::PartitionReader reader, const Clock& clock, ChannelCache& channels,
+                Stamps& stamps);
 
   // Null when the user has no conversation with the channel. What is loaded stays while the channel
   // is touched (ChannelCache::touch). Errors: storage.
@@ -86,7 +86,7 @@ class Conversations {
   void mark(CachedChannel& channel, std::string_view uid, Txn& txn);
 
   PartitionId partition_;
-  const store::Reader& reader_;
+  store::PartitionReader reader_;
   const Clock& clock_;
   ChannelCache& channels_;
   Stamps& stamps_;

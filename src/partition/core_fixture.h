@@ -69,8 +69,9 @@ class RunningCore {
     database_ = std::move(*Database::open(options_, random_));
     log_ = std::make_unique<store::EmbeddedCommitLog>(*database_, nullptr);
     ASSERT_TRUE(log_->open().has_value());
-    inboxes_ = std::make_unique<InboxDirectory>(*database_, database_->partitions(), 1000);
-    ASSERT_TRUE(accounts_.load(*database_, database_->partitions()).has_value());
+    const store::PartitionReaders readers(*database_, PartitionMap(database_->partitions()));
+    inboxes_ = std::make_unique<InboxDirectory>(readers, 1000);
+    ASSERT_TRUE(accounts_.load(readers.of_system_accounts()).has_value());
     horizon_ = std::make_unique<store::CommitHorizon>(clock_, database_->partitions());
     const PartitionDeps deps{
         .reader = *database_,
@@ -101,7 +102,7 @@ class RunningCore {
     router_->set_list_source(lists_);
     history_ = std::make_unique<History>(*database_, clock_, database_->partitions(),
                                          database_->fingerprint_seed());
-    records_ = std::make_unique<RecordReader>(*database_, database_->partitions());
+    records_ = std::make_unique<RecordReader>(readers);
     horizon_->set_reserve(reserve_time_through(*router_, *owned_));
     for (auto& worker : workers_) worker->start();
   }
@@ -191,10 +192,10 @@ class RunningCore {
     const auto row = conversation(uid, channel);
     EXPECT_TRUE(row.has_value());
     if (!row) return 0;
-    const auto cursor = database_->open_cursor(store::Table::main);
-    return store::load_read_position(*cursor, partition_for(channel.id, database_->partitions()),
-                                     channel, uid, *row)
-        .value();
+    const store::PartitionReader reader(*database_,
+                                        partition_for(channel.id, database_->partitions()));
+    auto cursor = reader.open_cursor(store::Table::main);
+    return store::load_read_position(cursor, channel, uid, *row).value();
   }
   std::vector<std::string> payloads(const std::string& group, const std::string& viewer = {}) {
     RangeQuery query;

@@ -22,7 +22,7 @@ std::string anchor_name(const ChannelKey& channel, std::string_view client_msg_n
 }
 
 // True when the store has a key in [lower, upper).
-Result<bool> has_key(const store::Reader& reader, const std::string& lower,
+Result<bool> has_key(const store::PartitionReader& reader, const std::string& lower,
                      const std::string& upper) {
   bool found = false;
   JD_RETURN_IF_ERROR(reader.scan(Table::main, lower, upper, [&found](auto, auto) {
@@ -48,17 +48,17 @@ struct EventLanes::Anchor : std::enable_shared_from_this<EventLanes::Anchor> {
   std::size_t bytes = 0;  // about what it takes
 };
 
-Result<MessageEvents> read_events(const store::Reader& reader, PartitionId partition,
-                                  const ChannelKey& channel, MessageSeq anchor) {
-  JD_TRY(AnchorLanes loaded, read_anchor_lanes(reader, partition, channel, anchor));
+Result<MessageEvents> read_events(const store::PartitionReader& reader, const ChannelKey& channel,
+                                  MessageSeq anchor) {
+  JD_TRY(AnchorLanes loaded, read_anchor_lanes(reader, channel, anchor));
   MessageEvents events;
   events.last_msg_event_seq = loaded.last_msg_event_seq;
   for (auto& [event_key, lane] : loaded.lanes) events.lanes.push_back(std::move(lane.state));
   return events;
 }
 
-EventLanes::EventLanes(PartitionId partition, const store::Reader& reader, EventLimits limits)
-    : partition_(partition), reader_(reader), limits_(limits) {}
+EventLanes::EventLanes(store::PartitionReader reader, EventLimits limits)
+    : partition_(reader.partition()), reader_(reader), limits_(limits) {}
 
 EventLanes::~EventLanes() = default;
 
@@ -110,7 +110,7 @@ EventLanes::Anchor* EventLanes::find(const ChannelKey& channel, std::string_view
 }
 
 Result<EventLanes::Anchor*> EventLanes::load(const Message& message) {
-  JD_TRY(AnchorLanes events, read_anchor_lanes(reader_, partition_, message.channel, message.seq));
+  JD_TRY(AnchorLanes events, read_anchor_lanes(reader_, message.channel, message.seq));
   Anchor& anchor = insert(message);
   anchor.events = std::move(events);
   for (const auto& [event_key, lane] : anchor.events.lanes) {

@@ -21,7 +21,7 @@
 #include "partition/state_lines.h"
 #include "partition/stream_commands.h"
 #include "partition/txn.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 
 namespace jindou::partition {
 
@@ -34,8 +34,8 @@ struct EventLimits {
 };
 
 // Reads all lanes of an anchor, text included. Errors: storage.
-Result<MessageEvents> read_events(const store::Reader& reader, PartitionId partition,
-                                  const ChannelKey& channel, MessageSeq anchor);
+Result<MessageEvents> read_events(const store::PartitionReader& reader, const ChannelKey& channel,
+                                  MessageSeq anchor);
 
 // Lives in its partition and on its thread.
 class EventLanes {
@@ -49,7 +49,7 @@ class EventLanes {
     bool main_ended = false;  // nothing more can come to kMainLane
   };
 
-  EventLanes(PartitionId partition, const store::Reader& reader, EventLimits limits);
+  EventLanes(store::PartitionReader reader, EventLimits limits);
   ~EventLanes();
 
   // Forgets everything; the store tells again.
@@ -105,7 +105,7 @@ class EventLanes {
                         std::uint64_t last);
 
   PartitionId partition_;
-  const store::Reader& reader_;
+  store::PartitionReader reader_;
   EventLimits limits_;
   // By channel key and client_msg_no. Shared with what would put them back.
   boost::unordered_flat_map<std::string, std::shared_ptr<Anchor>> anchors_;

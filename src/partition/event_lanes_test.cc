@@ -18,7 +18,7 @@ class EventLanesTest : public ::testing::Test {
     EventLimits limits;
     limits.anchors_max = anchors_max;
     limits.anchor_bytes_max = bytes_max;
-    lanes_ = std::make_unique<EventLanes>(PartitionId{1}, store_, limits);
+    lanes_ = std::make_unique<EventLanes>(store::PartitionReader(store_, PartitionId{1}), limits);
   }
   void add(std::uint64_t seq, std::uint64_t position = 1) {
     Message message;

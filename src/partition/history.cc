@@ -181,7 +181,7 @@ Result<std::optional<Message>> History::load_by_client_msg_no(const ChannelKey& 
     if (seq != 0) seqs.push_back(seq);
   };
   // How far the table reaches, read before the table: a load meanwhile only makes both overlap.
-  JD_TRY(const std::uint64_t indexed_to, store::load_index_progress(reader_, partition));
+  JD_TRY(const std::uint64_t indexed_to, store::load_index_progress({reader_, partition}));
   Result<void> decoded;
   const std::string prefix = store::client_number_prefix(
       partition, store::number_hash(fingerprint_seed_, channel, client_msg_no));
@@ -245,7 +245,7 @@ Result<std::optional<Message>> History::load_last(const ChannelKey& channel,
 }
 
 Result<MessageEvents> History::load_events(const ChannelKey& channel, MessageSeq anchor) const {
-  return read_events(reader_, partition_for(channel.id, partitions_), channel, anchor);
+  return read_events({reader_, partition_for(channel.id, partitions_)}, channel, anchor);
 }
 
 Result<std::string> History::load_running_stream(const ChannelKey& channel) const {

@@ -8,11 +8,8 @@
 
 namespace jindou::partition {
 
-InboxDirectory::InboxDirectory(const store::Reader& reader, std::uint16_t partitions,
-                               std::size_t entries_max)
-    : reader_(reader),
-      partitions_(partitions),
-      stripe_entries_max_(std::max<std::size_t>(1, entries_max / kStripes)) {}
+InboxDirectory::InboxDirectory(const store::PartitionReaders& readers, std::size_t entries_max)
+    : readers_(readers), stripe_entries_max_(std::max<std::size_t>(1, entries_max / kStripes)) {}
 
 InboxDirectory::Stripe& InboxDirectory::stripe_of(std::string_view uid) {
   return stripes_[UidHash{}(uid) % kStripes];
@@ -49,7 +46,7 @@ void InboxDirectory::forget(PartitionId partition) {
     const MutexLock lock(stripe.mutex);
     ++stripe.generation;
     boost::unordered::erase_if(stripe.inboxes, [this, partition](const auto& cached) {
-      return partition_for(cached.first, partitions_) == partition;
+      return readers_.map().of_user(cached.first) == partition;
     });
   }
 }
@@ -63,24 +60,25 @@ void InboxDirectory::clear() {
 }
 
 Result<std::shared_ptr<const Inbox>> InboxDirectory::read(std::string_view uid) const {
-  const PartitionId partition = partition_for(uid, partitions_);
+  const store::PartitionReader reader = readers_.of_user(uid);
+  const PartitionId partition = reader.partition();
   const ChannelKey key(std::string(uid), ChannelType::person);
   auto inbox = std::make_shared<Inbox>();
   std::string value;
   JD_TRY(const bool exists,
-         reader_.get(store::Table::main, store::channel_key(partition, key), value));
+         reader.get(store::Table::main, store::channel_key(partition, key), value));
   // Lists are only ever written together with the channel's record.
   if (!exists) return std::shared_ptr<const Inbox>();
   JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
   inbox->flags = record.flags;
   JD_TRY(inbox->denylist,
-         read_members(reader_, store::member_prefix(partition, store::KeyKind::denylist, key)));
+         read_members(reader, store::member_prefix(partition, store::KeyKind::denylist, key)));
   JD_TRY(inbox->allowlist,
-         read_members(reader_, store::member_prefix(partition, store::KeyKind::allowlist, key)));
+         read_members(reader, store::member_prefix(partition, store::KeyKind::allowlist, key)));
   return std::shared_ptr<const Inbox>(std::move(inbox));
 }
 
-Result<UidSet> read_members(const store::Reader& reader, std::string_view prefix) {
+Result<UidSet> read_members(const store::PartitionReader& reader, std::string_view prefix) {
   UidSet uids;
   JD_RETURN_IF_ERROR(reader.scan(store::Table::main, prefix, store::after_prefix(prefix),
                                  [&](std::string_view key, std::string_view) {

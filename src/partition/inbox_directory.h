@@ -15,7 +15,7 @@
 #include "base/result.h"
 #include "model/channel.h"
 #include "model/uid_set.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 
 namespace jindou::partition {
 
@@ -28,8 +28,8 @@ struct Inbox {
 // Thread-safe.
 class InboxDirectory {
  public:
-  // Borrows `reader`. `entries_max`: cached users, including those known to have no inbox record.
-  InboxDirectory(const store::Reader& reader, std::uint16_t partitions, std::size_t entries_max);
+  // `entries_max`: cached users, including those known to have no inbox record.
+  InboxDirectory(const store::PartitionReaders& readers, std::size_t entries_max);
 
   // Null for a user without flags and lists. Errors: storage. May read the disk.
   Result<std::shared_ptr<const Inbox>> load(std::string_view uid);
@@ -54,13 +54,12 @@ class InboxDirectory {
   Stripe& stripe_of(std::string_view uid);
   Result<std::shared_ptr<const Inbox>> read(std::string_view uid) const;
 
-  const store::Reader& reader_;
-  std::uint16_t partitions_;
+  store::PartitionReaders readers_;
   std::size_t stripe_entries_max_;
   std::array<Stripe, kStripes> stripes_;
 };
 
 // Reads one list of a channel. Errors: storage.
-Result<UidSet> read_members(const store::Reader& reader, std::string_view prefix);
+Result<UidSet> read_members(const store::PartitionReader& reader, std::string_view prefix);
 
 }  // namespace jindou::partition

@@ -151,11 +151,11 @@ class ListChanges : public ::testing::Test {
     return plain(world);
   }
   static bool is_decided(const LonePartition& world) {
-    const auto cursor = world.memory.open_cursor(store::Table::main);
-    return store::load_list_change(*cursor, kPartition, kGroup)->has_value();
+    auto cursor = store::PartitionReader(world.memory, kPartition).open_cursor(store::Table::main);
+    return store::load_list_change(cursor, kGroup)->has_value();
   }
   static std::vector<std::string> listed(LonePartition& world, MemberList list) {
-    const RecordReader records(world.memory, 1);
+    const RecordReader records(store::PartitionReaders(world.memory, PartitionMap(1)));
     return *records.load_members(kGroup, list);
   }
 
@@ -293,7 +293,7 @@ TEST_F(ListChanges, HoldUpOthersForNoMoreThanASlice) {
       largest = std::max(largest, world.memory.last_commit_bytes());
     }
     EXPECT_LT(largest, 2000U);
-    EXPECT_TRUE(store::load_list_changes(world.memory, kPartition)->empty());
+    EXPECT_TRUE(store::load_list_changes({world.memory, kPartition})->empty());
   }
 }
 
@@ -302,7 +302,7 @@ TEST_F(ListChanges, AreToldWhenTheyAreDurable) {
   int told = 0;
   world.partition().execute(Change(DeleteChannel{kGroup}), [&](const Result<void>& done) {
     EXPECT_TRUE(done.has_value());
-    EXPECT_TRUE(store::load_list_changes(world.memory, kPartition)->empty());
+    EXPECT_TRUE(store::load_list_changes({world.memory, kPartition})->empty());
     ++told;
   });
   world.step();

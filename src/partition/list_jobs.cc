@@ -39,9 +39,9 @@ Kind kind_of(ChangeMembers::Operation operation) {
 
 }  // namespace
 
-ListJobs::ListJobs(PartitionId partition, const Deps& deps, const ListLimits& limits,
-                   ChannelCache& channels, ListSlices& slices)
-    : partition_(partition),
+ListJobs::ListJobs(const Deps& deps, const ListLimits& limits, ChannelCache& channels,
+                   ListSlices& slices)
+    : partition_(deps.reader.partition()),
       reader_(deps.reader),
       clock_(deps.clock),
       limits_(limits),
@@ -292,7 +292,7 @@ Result<void> ListJobs::resume(const ChannelKey& key, ListChange change, Txn& txn
 }
 
 Result<ListJobs::Unfinished> ListJobs::load_unfinished() const {
-  return store::load_list_changes(reader_, partition_);
+  return store::load_list_changes(reader_);
 }
 
 Result<void> ListJobs::resume(Unfinished unfinished, Txn& txn) {

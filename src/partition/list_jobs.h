@@ -29,7 +29,7 @@
 #include "partition/state_lines.h"
 #include "partition/txn.h"
 #include "store/list_change.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 
 namespace jindou::partition {
 
@@ -39,12 +39,11 @@ class ListJobs {
   using Done = std::function<void(Result<void>)>;
 
   struct Deps {
-    const store::Reader& reader;
+    store::PartitionReader reader;
     const Clock& clock;
   };
   // Borrows all of them.
-  ListJobs(PartitionId partition, const Deps& deps, const ListLimits& limits,
-           ChannelCache& channels, ListSlices& slices);
+  ListJobs(const Deps& deps, const ListLimits& limits, ChannelCache& channels, ListSlices& slices);
 
   // Whether a change is too long for one commit. Errors: storage.
   Result<bool> needs_slices(const CachedChannel& channel, MemberList list,
@@ -104,7 +103,7 @@ class ListJobs {
   Result<void> resume(const ChannelKey& key, store::ListChange change, Txn& txn);
 
   PartitionId partition_;
-  const store::Reader& reader_;
+  store::PartitionReader reader_;
   const Clock& clock_;
   ListLimits limits_;
   ChannelCache& channels_;

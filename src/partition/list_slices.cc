@@ -26,9 +26,9 @@ KeyKind conversation_list_of(const ListChange& change) {
 
 }  // namespace
 
-ListSlices::ListSlices(PartitionId partition, const store::Reader& reader, const ListLimits& limits,
+ListSlices::ListSlices(store::PartitionReader reader, const ListLimits& limits,
                        ChannelCache& channels, Conversations& conversations)
-    : partition_(partition),
+    : partition_(reader.partition()),
       reader_(reader),
       slice_(limits.slice),
       channels_(channels),

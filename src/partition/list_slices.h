@@ -15,7 +15,7 @@
 #include "partition/conversations.h"
 #include "partition/list_job.h"
 #include "partition/txn.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 
 namespace jindou::partition {
 
@@ -23,8 +23,8 @@ namespace jindou::partition {
 class ListSlices {
  public:
   // Borrows all of them.
-  ListSlices(PartitionId partition, const store::Reader& reader, const ListLimits& limits,
-             ChannelCache& channels, Conversations& conversations);
+  ListSlices(store::PartitionReader reader, const ListLimits& limits, ChannelCache& channels,
+             Conversations& conversations);
 
   // What the next commit of a job that is decided does; moves the job on. Errors: storage; then it
   // has not moved.
@@ -52,7 +52,7 @@ class ListSlices {
   Result<void> load_conversations_of(const ListJob& job, ListSlice& slice);
 
   PartitionId partition_;
-  const store::Reader& reader_;
+  store::PartitionReader reader_;
   std::size_t slice_;
   ChannelCache& channels_;
   Conversations& conversations_;

@@ -31,8 +31,8 @@ SendCommand message(const std::string& number) {
 }
 
 bool is_decided(const LonePartition& lone) {
-  const auto cursor = lone.memory.open_cursor(store::Table::main);
-  return store::load_list_change(*cursor, kPartition, kGroup)->has_value();
+  auto cursor = store::PartitionReader(lone.memory, kPartition).open_cursor(store::Table::main);
+  return store::load_list_change(cursor, kGroup)->has_value();
 }
 
 TEST(LostPartition, StoresNothingOfWhatItGoesOnToEvaluate) {

@@ -25,10 +25,9 @@ void forget_durable_deletions(CachedChannel& channel, std::uint64_t durable) {
 
 }  // namespace
 
-MessageLog::MessageLog(PartitionId partition, const Deps& deps, IdReservation& ids,
-                       ChannelCache& channels, Conversations& conversations, Receivers& receivers,
-                       EventLanes& lanes)
-    : partition_(partition),
+MessageLog::MessageLog(const Deps& deps, IdReservation& ids, ChannelCache& channels,
+                       Conversations& conversations, Receivers& receivers, EventLanes& lanes)
+    : partition_(deps.reader.partition()),
       reader_(deps.reader),
       clock_(deps.clock),
       seq_floor_(deps.seq_floor),

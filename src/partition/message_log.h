@@ -15,7 +15,7 @@
 #include "partition/log_commands.h"
 #include "partition/receivers.h"
 #include "partition/txn.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 #include "store/records.h"
 
 namespace jindou::partition {
@@ -24,13 +24,13 @@ namespace jindou::partition {
 class MessageLog {
  public:
   struct Deps {
-    const store::Reader& reader;
+    store::PartitionReader reader;
     const Clock& clock;
     // No message gets a seq up to here: they may have been given out before data was lost.
     std::uint64_t seq_floor = 0;
   };
   // Borrows all of them.
-  MessageLog(PartitionId partition, const Deps& deps, IdReservation& ids, ChannelCache& channels,
+  MessageLog(const Deps& deps, IdReservation& ids, ChannelCache& channels,
              Conversations& conversations, Receivers& receivers, EventLanes& lanes);
 
   // Gives the message the next seq of `log`, whose state is `log_state`, and stores it. `channel`
@@ -67,7 +67,7 @@ class MessageLog {
                                          std::vector<std::uint64_t> gone) const;
 
   PartitionId partition_;
-  const store::Reader& reader_;
+  store::PartitionReader reader_;
   const Clock& clock_;
   std::uint64_t seq_floor_;
   IdReservation& ids_;

@@ -7,30 +7,29 @@
 
 namespace jindou::partition {
 
-Modules::Modules(PartitionId id, const PartitionDeps& deps, const PartitionOptions& options)
+Modules::Modules(store::PartitionReader reader, const PartitionDeps& deps,
+                 const PartitionOptions& options)
     : stamps(deps.horizon),
-      channels(id, deps.reader, deps.clock, stamps, options.channels_max),
+      channels(reader, deps.clock, stamps, options.channels_max),
       receivers(channels, deps.lists),
-      conversations(id, deps.reader, deps.clock, channels, stamps),
-      list_slices(id, deps.reader, options.lists, channels, conversations),
-      list_jobs(id, {deps.reader, deps.clock}, options.lists, channels, list_slices),
-      index(id, deps.reader, deps.loader, options.index_generation_entries,
-            options.index_filter_bytes_max),
-      streams(id, {deps.reader, deps.clock, deps.partitions, deps.fingerprint_seed}, options.events,
-              channels, receivers),
-      log(id, {deps.reader, deps.clock, deps.seq_floor}, ids, channels, conversations, receivers,
+      conversations(reader, deps.clock, channels, stamps),
+      list_slices(reader, options.lists, channels, conversations),
+      list_jobs({reader, deps.clock}, options.lists, channels, list_slices),
+      index(reader, deps.loader, options.index_generation_entries, options.index_filter_bytes_max),
+      streams(reader.partition(), {deps.reader, deps.clock, deps.partitions, deps.fingerprint_seed},
+              options.events, channels, receivers),
+      log({reader, deps.clock, deps.seq_floor}, ids, channels, conversations, receivers,
           streams.lanes()),
       lists(channels, conversations, log, list_jobs),
-      conversation_changes(id,
-                           {deps.reader, channels, conversations, receivers, list_slices, stamps}),
-      tokens(id, deps.reader, deps.inboxes),
-      outbox(id),
-      account_changes(id, deps.accounts),
-      sending(id,
+      conversation_changes({reader, channels, conversations, receivers, list_slices, stamps}),
+      tokens(reader, deps.inboxes),
+      outbox(reader.partition()),
+      account_changes(reader.partition(), deps.accounts),
+      sending(reader.partition(),
               {deps.clock, deps.inboxes, deps.accounts, stamps, ids, receivers, channels,
                conversations, list_slices, index, log},
               {options.permission, options.idempotency_window_seconds, deps.fingerprint_seed}),
-      reader_(deps.reader) {}
+      reader_(reader) {}
 
 Result<void> Modules::open(const store::PartitionState& state, Txn& txn) {
   JD_RETURN_IF_ERROR(index.open());

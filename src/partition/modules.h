@@ -25,6 +25,7 @@
 #include "partition/streams.h"
 #include "partition/tokens.h"
 #include "partition/txn.h"
+#include "store/partition_reader.h"
 #include "store/records.h"
 
 namespace jindou::partition {
@@ -32,7 +33,9 @@ namespace jindou::partition {
 // Lives in its partition and on its thread.
 class Modules {
  public:
-  Modules(PartitionId id, const PartitionDeps& deps, const PartitionOptions& options);
+  // `reader` is that of the partition.
+  Modules(store::PartitionReader reader, const PartitionDeps& deps,
+          const PartitionOptions& options);
 
   // Forgets everything and reads the store, whose partition is in `state`; what is left to be
   // tidied goes into the first commit. Errors: storage.
@@ -63,7 +66,7 @@ class Modules {
   Sending sending;
 
  private:
-  const store::Reader& reader_;
+  store::PartitionReader reader_;
 };
 
 }  // namespace jindou::partition

@@ -7,7 +7,7 @@
 
 namespace jindou::partition {
 
-Result<void> Outbox::open(const store::Reader& reader) {
+Result<void> Outbox::open(const store::PartitionReader& reader) {
   cursor_ = {};
   std::string value;
   JD_TRY(const bool known,

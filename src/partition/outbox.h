@@ -7,7 +7,7 @@
 #include "partition/outbox_commands.h"
 #include "partition/state_lines.h"
 #include "partition/txn.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 #include "store/records.h"
 
 namespace jindou::partition {
@@ -18,7 +18,7 @@ class Outbox {
   explicit Outbox(PartitionId partition) : partition_(partition) {}
 
   // Reads how far the webhook has got. Errors: storage.
-  Result<void> open(const store::Reader& reader);
+  Result<void> open(const store::PartitionReader& reader);
 
   // Cannot fail.
   Result<void> evaluate(const AdvanceWebhook& command, Txn& txn);

@@ -13,7 +13,8 @@ Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions option
       deps_(deps),
       options_(options),
       wake_(std::move(wake)),
-      modules_(id, deps_, options_) {}
+      reader_(deps.reader, id),
+      modules_(reader_, deps_, options_) {}
 
 Partition::~Partition() = default;
 
@@ -29,8 +30,7 @@ Result<void> Partition::open(const store::LogOpening& opening) {
 Result<void> Partition::load() {
   store::PartitionState state;
   std::string value;
-  JD_TRY(const bool found,
-         deps_.reader.get(store::Table::main, store::partition_state_key(id_), value));
+  JD_TRY(const bool found, reader_.get(store::Table::main, store::partition_state_key(id_), value));
   if (found) {
     JD_TRY(state, store::decode_partition_state(value));
   }

@@ -22,6 +22,7 @@
 #include "partition/partition_deps.h"
 #include "partition/txn.h"
 #include "runtime/thread_owner.h"
+#include "store/partition_reader.h"
 #include "store/records.h"
 
 namespace jindou::partition {
@@ -136,6 +137,7 @@ class Partition {
   PartitionOptions options_;
   std::function<void()> wake_;
 
+  store::PartitionReader reader_;
   Modules modules_;
   bool draining_ = false;
   std::uint64_t opening_ = 0;   // of the log

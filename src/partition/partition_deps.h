@@ -39,7 +39,7 @@ struct PartitionOptions {
 
 // Everything a partition works with. All outlive it.
 struct PartitionDeps {
-  const store::Reader& reader;
+  const store::Reader& reader;  // of which it reads its own part (store/partition_reader.h)
   store::CommitLog& log;
   store::BulkLoader& loader;
   InboxDirectory& inboxes;

@@ -118,7 +118,7 @@ class TestNode final : public EffectSink {
 
  private:
   FixedClock clock_;
-  InboxDirectory inboxes_{reader, 1, 64};
+  InboxDirectory inboxes_{store::PartitionReaders(reader, PartitionMap(1)), 64};
   SystemAccounts accounts_;
   store::CommitHorizon horizon_{clock_, 1};
   std::vector<std::unique_ptr<Told>> told_;

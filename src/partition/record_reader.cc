@@ -41,17 +41,17 @@ void apply_to(UidSet& uids, const store::ListChange& change) {
 
 Result<std::vector<std::string>> RecordReader::load_members(const ChannelKey& channel,
                                                             MemberList list) const {
-  const PartitionId partition = partition_for(channel.id, partitions_);
+  const store::PartitionReader reader = readers_.of_channel(channel);
   // A long change may be under way: its rows as they are at the moment of its record.
-  const auto cursor = reader_.open_cursor(Table::main);
-  JD_TRY(const auto change, store::load_list_change(*cursor, partition, channel));
-  const std::string prefix = store::member_prefix(partition, key_kind_of(list), channel);
+  auto cursor = reader.open_cursor(Table::main);
+  JD_TRY(const auto change, store::load_list_change(cursor, channel));
+  const std::string prefix = store::member_prefix(reader.partition(), key_kind_of(list), channel);
   const std::string upper = store::after_prefix(prefix);
   UidSet uids;
-  for (bool found = cursor->seek(prefix); found && cursor->key() < upper; found = cursor->next()) {
-    uids.emplace(cursor->key().substr(prefix.size()));
+  for (bool found = cursor.seek(prefix); found && cursor.key() < upper; found = cursor.next()) {
+    uids.emplace(cursor.key().substr(prefix.size()));
   }
-  JD_RETURN_IF_ERROR(cursor->status());
+  JD_RETURN_IF_ERROR(cursor.status());
   if (change && change->concerns(key_kind_of(list))) apply_to(uids, *change);
   std::vector<std::string> sorted(uids.begin(), uids.end());
   std::sort(sorted.begin(), sorted.end());
@@ -60,15 +60,15 @@ Result<std::vector<std::string>> RecordReader::load_members(const ChannelKey& ch
 
 Result<bool> RecordReader::has_member(const ChannelKey& channel, MemberList list,
                                       std::string_view uid) const {
-  const PartitionId partition = partition_for(channel.id, partitions_);
-  const std::string row = store::member_key(partition, key_kind_of(list), channel, uid);
+  const store::PartitionReader reader = readers_.of_channel(channel);
+  const std::string row = store::member_key(reader.partition(), key_kind_of(list), channel, uid);
   std::string value;
   JD_TRY(const bool changing,
-         reader_.get(Table::main, store::list_change_key(partition, channel, 0), value));
-  if (!changing) return reader_.get(Table::main, row, value);
-  const auto cursor = reader_.open_cursor(Table::main);
-  JD_TRY(const auto change, store::load_list_change(*cursor, partition, channel));
-  JD_TRY(const bool has_row, cursor->get(row, value));
+         reader.get(Table::main, store::list_change_key(reader.partition(), channel, 0), value));
+  if (!changing) return reader.get(Table::main, row, value);
+  auto cursor = reader.open_cursor(Table::main);
+  JD_TRY(const auto change, store::load_list_change(cursor, channel));
+  JD_TRY(const bool has_row, cursor.get(row, value));
   if (!change || !change->concerns(key_kind_of(list))) return has_row;
   UidSet uids;
   if (has_row) uids.emplace(uid);
@@ -79,9 +79,9 @@ Result<bool> RecordReader::has_member(const ChannelKey& channel, MemberList list
 Result<RetentionLimits> RecordReader::load_retention(const ChannelKey& channel) const {
   RetentionLimits limits;
   std::string value;
-  const PartitionId partition = partition_for(channel.id, partitions_);
+  const store::PartitionReader reader = readers_.of_channel(channel);
   JD_TRY(const bool exists,
-         reader_.get(Table::main, store::channel_key(partition, channel), value));
+         reader.get(Table::main, store::channel_key(reader.partition(), channel), value));
   if (!exists) return limits;
   JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
   limits.max_age_seconds = record.retention_seconds;
@@ -90,8 +90,8 @@ Result<RetentionLimits> RecordReader::load_retention(const ChannelKey& channel) 
 }
 
 Result<std::vector<std::string>> RecordReader::load_system_accounts() const {
-  const PartitionId partition = partition_for(kSystemUid, partitions_);
-  JD_TRY(const UidSet uids, read_members(reader_, store::system_account_prefix(partition)));
+  const store::PartitionReader reader = readers_.of_system_accounts();
+  JD_TRY(const UidSet uids, read_members(reader, store::system_account_prefix(reader.partition())));
   std::vector<std::string> sorted(uids.begin(), uids.end());
   std::sort(sorted.begin(), sorted.end());
   return sorted;
@@ -100,9 +100,9 @@ Result<std::vector<std::string>> RecordReader::load_system_accounts() const {
 Result<std::vector<CommandPosition>> RecordReader::load_command_sync(std::string_view uid) const {
   std::vector<CommandPosition> positions;
   std::string value;
-  const PartitionId partition = partition_for(uid, partitions_);
+  const store::PartitionReader reader = readers_.of_user(uid);
   JD_TRY(const bool known,
-         reader_.get(Table::main, store::command_sync_key(partition, uid), value));
+         reader.get(Table::main, store::command_sync_key(reader.partition(), uid), value));
   if (!known) return positions;
   JD_TRY(store::CommandSyncRecord record, store::decode_command_sync(value));
   for (auto& position : record.positions) {
@@ -114,9 +114,9 @@ Result<std::vector<CommandPosition>> RecordReader::load_command_sync(std::string
 Result<std::optional<ChannelFlags>> RecordReader::load_flags(const ChannelKey& channel) const {
   using Found = std::optional<ChannelFlags>;
   std::string value;
-  const PartitionId partition = partition_for(channel.id, partitions_);
+  const store::PartitionReader reader = readers_.of_channel(channel);
   JD_TRY(const bool exists,
-         reader_.get(Table::main, store::channel_key(partition, channel), value));
+         reader.get(Table::main, store::channel_key(reader.partition(), channel), value));
   if (!exists) return Found();
   JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
   return Found(record.flags);
@@ -126,9 +126,9 @@ Result<std::optional<DeviceToken>> RecordReader::load_token(std::string_view uid
                                                             DeviceFlag flag) const {
   using Found = std::optional<DeviceToken>;
   std::string value;
-  const PartitionId partition = partition_for(uid, partitions_);
+  const store::PartitionReader reader = readers_.of_user(uid);
   JD_TRY(const bool exists,
-         reader_.get(Table::main, store::device_token_key(partition, uid, flag), value));
+         reader.get(Table::main, store::device_token_key(reader.partition(), uid, flag), value));
   if (!exists) return Found();
   JD_TRY(store::TokenRecord record, store::decode_token(value));
   DeviceToken token;

@@ -15,7 +15,7 @@
 #include "model/device.h"
 #include "partition/conversation_commands.h"
 #include "partition/list_commands.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 
 namespace jindou::partition {
 
@@ -31,9 +31,7 @@ struct RetentionLimits {
 
 class RecordReader {
  public:
-  // Borrows it; it outlives this. `partitions` is that of the store.
-  RecordReader(const store::Reader& reader, std::uint16_t partitions)
-      : reader_(reader), partitions_(partitions) {}
+  explicit RecordReader(const store::PartitionReaders& readers) : readers_(readers) {}
 
   // Errors of all: storage.
   // A list of a channel, sorted by uid.
@@ -52,8 +50,7 @@ class RecordReader {
   Result<std::optional<DeviceToken>> load_token(std::string_view uid, DeviceFlag flag) const;
 
  private:
-  const store::Reader& reader_;
-  std::uint16_t partitions_;
+  store::PartitionReaders readers_;
 };
 
 }  // namespace jindou::partition

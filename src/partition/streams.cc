@@ -23,7 +23,7 @@ Streams::Streams(PartitionId partition, const Deps& deps, EventLimits limits,
       fingerprint_seed_(deps.fingerprint_seed),
       channels_(channels),
       receivers_(receivers),
-      lanes_(partition, deps.reader, limits) {}
+      lanes_({deps.reader, partition}, limits) {}
 
 Result<void> Streams::open() {
   Result<void> decoded;

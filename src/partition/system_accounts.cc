@@ -11,9 +11,8 @@ namespace jindou::partition {
 
 SystemAccounts::SystemAccounts() : accounts_(std::make_shared<UidSet>()) {}
 
-Result<void> SystemAccounts::load(const store::Reader& reader, std::uint16_t partitions) {
-  const PartitionId partition = partition_for(kSystemUid, partitions);
-  JD_TRY(UidSet uids, read_members(reader, store::system_account_prefix(partition)));
+Result<void> SystemAccounts::load(const store::PartitionReader& reader) {
+  JD_TRY(UidSet uids, read_members(reader, store::system_account_prefix(reader.partition())));
   const MutexLock lock(mutex_);
   accounts_ = std::make_shared<UidSet>(std::move(uids));
   return {};

@@ -10,7 +10,7 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "model/uid_set.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 
 namespace jindou::partition {
 
@@ -19,8 +19,8 @@ class SystemAccounts {
  public:
   SystemAccounts();
 
-  // Reads the stored accounts. Errors: storage.
-  Result<void> load(const store::Reader& reader, std::uint16_t partitions);
+  // Reads the stored accounts; `reader` is that of their partition. Errors: storage.
+  Result<void> load(const store::PartitionReader& reader);
 
   // True for the built-in account too.
   bool contains(std::string_view uid) const;

@@ -50,7 +50,7 @@ TEST(Takeover, ARepeatIsAnsweredByAStoreThatOnlyAppliedTheCommits) {
     ASSERT_FALSE(owner.run(send_number(n)).has_value());
     owner.memory.finish_load(true);
   }
-  ASSERT_GE(*store::load_index_progress(owner.memory, kPartition), 28U);
+  ASSERT_GE(*store::load_index_progress({owner.memory, kPartition}), 28U);
   ASSERT_EQ(owner.effects.size(), 40U);
 
   LonePartition replica(replica_of(owner.memory), small_generations());

@@ -7,8 +7,8 @@
 
 namespace jindou::partition {
 
-Tokens::Tokens(PartitionId partition, const store::Reader& reader, InboxDirectory& inboxes)
-    : partition_(partition), reader_(reader), inboxes_(inboxes) {}
+Tokens::Tokens(store::PartitionReader reader, InboxDirectory& inboxes)
+    : partition_(reader.partition()), reader_(reader), inboxes_(inboxes) {}
 
 Result<void> Tokens::evaluate(const StoreToken& command, Txn& txn) {
   JD_TRY(const auto inbox, inboxes_.load(command.uid));

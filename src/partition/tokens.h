@@ -14,7 +14,7 @@
 #include "partition/state_lines.h"
 #include "partition/token_commands.h"
 #include "partition/txn.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 #include "store/records.h"
 
 namespace jindou::partition {
@@ -23,7 +23,7 @@ namespace jindou::partition {
 class Tokens {
  public:
   // Borrows all of them. `inboxes` says who is banned.
-  Tokens(PartitionId partition, const store::Reader& reader, InboxDirectory& inboxes);
+  Tokens(store::PartitionReader reader, InboxDirectory& inboxes);
 
   // Errors: as the command says, storage.
   Result<void> evaluate(const StoreToken& command, Txn& txn);
@@ -42,7 +42,7 @@ class Tokens {
   void put(const std::string& key, const store::TokenRecord& record, Txn& txn);
 
   PartitionId partition_;
-  const store::Reader& reader_;
+  store::PartitionReader reader_;
   InboxDirectory& inboxes_;
   // Of commits that may not be readable yet, by key.
   struct Recent {

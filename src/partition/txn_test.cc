@@ -56,7 +56,7 @@ class TxnTest : public ::testing::Test, private EffectSink {
     effects_ += batch->messages.size();
   }
   store::MemoryReader store_;
-  InboxDirectory inboxes_{store_, 1, 16};
+  InboxDirectory inboxes_{store::PartitionReaders(store_, PartitionMap(1)), 16};
   std::size_t effects_ = 0;
   std::vector<std::string> told_;
 };

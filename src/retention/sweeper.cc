@@ -317,7 +317,7 @@ Result<void> Sweeper::leave_own_numbers(std::vector<UsedNumber>& numbers) {
 }
 
 Result<void> Sweeper::drop_commit_records(PartitionId partition) {
-  JD_TRY(const std::uint64_t indexed_to, store::load_index_progress(deps_.reader, partition));
+  JD_TRY(const std::uint64_t indexed_to, store::load_index_progress({deps_.reader, partition}));
   if (indexed_to == 0) return {};
   const std::int64_t before = deps_.clock.wall_seconds() - options_.commit_record_seconds;
   const std::string end = store::after_prefix(store::commit_record_prefix(partition));

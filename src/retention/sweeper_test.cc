@@ -63,7 +63,7 @@ class Retention : public partition::Core {
   }
   // How far the client_msg_no index of the group's partition is in its table.
   std::uint64_t indexed_to(const std::string& group) {
-    return store::load_index_progress(*database_, partition_for(group, database_->partitions()))
+    return store::load_index_progress({*database_, partition_for(group, database_->partitions())})
         .value();
   }
   std::size_t commit_records() {

@@ -28,9 +28,10 @@ Result<std::uint64_t> decode_index_progress(std::string_view bytes) {
   return counter;
 }
 
-Result<std::uint64_t> load_index_progress(const Reader& reader, PartitionId partition) {
+Result<std::uint64_t> load_index_progress(const PartitionReader& reader) {
   std::string value;
-  JD_TRY(const bool found, reader.get(Table::client_numbers, index_progress_key(partition), value));
+  JD_TRY(const bool found,
+         reader.get(Table::client_numbers, index_progress_key(reader.partition()), value));
   if (!found) return std::uint64_t{0};
   return decode_index_progress(value);
 }

@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "model/ids.h"
 #include "store/open_store.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 
 namespace jindou::store {
 
@@ -21,7 +21,7 @@ std::string encode_index_progress(std::uint64_t counter);
 Result<std::uint64_t> decode_index_progress(std::string_view bytes);
 
 // 0: nothing was loaded yet. Errors: storage.
-Result<std::uint64_t> load_index_progress(const Reader& reader, PartitionId partition);
+Result<std::uint64_t> load_index_progress(const PartitionReader& reader);
 
 // A store of format 1 kept the progress in the row that every commit writes. Adds what brings it to
 // where it belongs to `batch`. Errors: storage.

@@ -59,8 +59,9 @@ void add_to_list_change_part(std::string& part, std::string_view uid) {
   append_string(part, uid);
 }
 
-Result<std::optional<ListChange>> load_list_change(Cursor& cursor, PartitionId partition,
+Result<std::optional<ListChange>> load_list_change(PartitionCursor& cursor,
                                                    const ChannelKey& channel) {
+  const PartitionId partition = cursor.partition();
   std::string value;
   JD_TRY(const bool decided, cursor.get(list_change_key(partition, channel, 0), value));
   if (!decided) return std::optional<ListChange>();
@@ -78,19 +79,19 @@ Result<std::optional<ListChange>> load_list_change(Cursor& cursor, PartitionId p
 }
 
 Result<std::vector<std::pair<ChannelKey, std::optional<ListChange>>>> load_list_changes(
-    const Reader& reader, PartitionId partition) {
-  const auto cursor = reader.open_cursor(Table::main);
-  const std::string prefix = list_change_prefix(partition);
+    const PartitionReader& reader) {
+  auto cursor = reader.open_cursor(Table::main);
+  const std::string prefix = list_change_prefix(reader.partition());
   const std::string upper = after_prefix(prefix);
   std::vector<ChannelKey> channels;
-  for (bool found = cursor->seek(prefix); found && cursor->key() < upper; found = cursor->next()) {
-    ChannelKey channel = channel_of_list_change_key(cursor->key());
+  for (bool found = cursor.seek(prefix); found && cursor.key() < upper; found = cursor.next()) {
+    ChannelKey channel = channel_of_list_change_key(cursor.key());
     if (channels.empty() || channels.back() != channel) channels.push_back(std::move(channel));
   }
-  JD_RETURN_IF_ERROR(cursor->status());
+  JD_RETURN_IF_ERROR(cursor.status());
   std::vector<std::pair<ChannelKey, std::optional<ListChange>>> changes;
   for (ChannelKey& channel : channels) {
-    JD_TRY(auto change, load_list_change(*cursor, partition, channel));
+    JD_TRY(auto change, load_list_change(cursor, channel));
     changes.emplace_back(std::move(channel), std::move(change));
   }
   return changes;

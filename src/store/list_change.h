@@ -15,7 +15,7 @@
 
 #include "base/result.h"
 #include "store/keys.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 
 namespace jindou::store {
 
@@ -45,10 +45,10 @@ void add_to_list_change_part(std::string& part, std::string_view uid);
 
 // Empty when nothing is under way, or nothing decided. Moves the cursor when something is; it is
 // one of Table::main. Errors: storage.
-Result<std::optional<ListChange>> load_list_change(Cursor& cursor, PartitionId partition,
+Result<std::optional<ListChange>> load_list_change(PartitionCursor& cursor,
                                                    const ChannelKey& channel);
 // All of a partition; rows without a decision are told with an empty change. Errors: storage.
 Result<std::vector<std::pair<ChannelKey, std::optional<ListChange>>>> load_list_changes(
-    const Reader& reader, PartitionId partition);
+    const PartitionReader& reader);
 
 }  // namespace jindou::store

@@ -36,8 +36,8 @@ void put_parts(MemoryReader& store, const ChannelKey& channel) {
 }
 
 Result<std::optional<ListChange>> load(const MemoryReader& store, const ChannelKey& channel) {
-  const auto cursor = store.open_cursor(Table::main);
-  return load_list_change(*cursor, kPartition, channel);
+  auto cursor = PartitionReader(store, kPartition).open_cursor(Table::main);
+  return load_list_change(cursor, channel);
 }
 
 TEST(ListChange, IsReadAsItWasWritten) {
@@ -64,7 +64,7 @@ TEST(ListChange, IsNothingBeforeItIsDecided) {
   EXPECT_FALSE(load(store, kGroup)->has_value());
   store.put(Table::main, list_change_key(kPartition, kOther, 0),
             encode_list_change(ListChange(), 0));
-  const auto all = load_list_changes(store, kPartition);
+  const auto all = load_list_changes({store, kPartition});
   ASSERT_TRUE(all.has_value());
   ASSERT_EQ(all->size(), 2U);
   for (const auto& [channel, change] : *all) EXPECT_EQ(change.has_value(), channel == kOther);
@@ -76,7 +76,7 @@ TEST(ListChange, WithAMissingOrDamagedPartIsAnError) {
   store.put(Table::main, list_change_key(kPartition, kGroup, 0),
             encode_list_change(replacing(), 3));
   EXPECT_EQ(load(store, kGroup).error().code(), Errc::storage);
-  EXPECT_EQ(load_list_changes(store, kPartition).error().code(), Errc::storage);
+  EXPECT_EQ(load_list_changes({store, kPartition}).error().code(), Errc::storage);
   store.put(Table::main, list_change_key(kPartition, kGroup, 3), "\1\5no");
   EXPECT_EQ(load(store, kGroup).error().code(), Errc::storage);
   store.erase(Table::main, list_change_key(kPartition, kGroup, 3));

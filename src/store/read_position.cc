@@ -6,9 +6,9 @@
 
 namespace jindou::store {
 
-Result<std::uint64_t> load_read_position(Cursor& cursor, PartitionId partition,
-                                         const ChannelKey& channel, std::string_view uid,
-                                         const ConversationRecord& row) {
+Result<std::uint64_t> load_read_position(PartitionCursor& cursor, const ChannelKey& channel,
+                                         std::string_view uid, const ConversationRecord& row) {
+  const PartitionId partition = cursor.partition();
   std::uint64_t position = row.read_to;
   if (!row.own_messages_follow) return position;
   const std::string prefix = message_prefix(partition, channel);

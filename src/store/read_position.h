@@ -15,7 +15,7 @@
 #include "base/result.h"
 #include "model/channel.h"
 #include "model/ids.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 #include "store/records.h"
 
 namespace jindou::store {
@@ -31,8 +31,7 @@ constexpr bool is_implied(std::uint64_t written, std::uint64_t read_to, std::uin
 
 // The position that `row`, of user `uid` in `channel`, stands for. Moves the cursor, which is one
 // of Table::main, when the row leaves it open. Blocks on disk. Errors: storage.
-Result<std::uint64_t> load_read_position(Cursor& cursor, PartitionId partition,
-                                         const ChannelKey& channel, std::string_view uid,
-                                         const ConversationRecord& row);
+Result<std::uint64_t> load_read_position(PartitionCursor& cursor, const ChannelKey& channel,
+                                         std::string_view uid, const ConversationRecord& row);
 
 }  // namespace jindou::store

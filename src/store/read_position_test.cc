@@ -30,8 +30,8 @@ class ReadPosition : public ::testing::Test {
     ConversationRecord row;
     row.read_to = read_to;
     row.own_messages_follow = own_messages_follow;
-    const auto cursor = store_.open_cursor(Table::main);
-    return load_read_position(*cursor, kPartition, kGroup, "u1", row).value();
+    auto cursor = PartitionReader(store_, kPartition).open_cursor(Table::main);
+    return load_read_position(cursor, kGroup, "u1", row).value();
   }
 
   MemoryReader store_;

@@ -31,8 +31,8 @@ TEST_F(Upgrade, ProgressOfTheIndexMovesToItsTable) {
   set_format(1);
   close();
   open();
-  EXPECT_EQ(load_index_progress(*database_, PartitionId{1}).value(), 1234U);
-  EXPECT_EQ(load_index_progress(*database_, PartitionId{0}).value(), 0U);
+  EXPECT_EQ(load_index_progress({*database_, PartitionId{1}}).value(), 1234U);
+  EXPECT_EQ(load_index_progress({*database_, PartitionId{0}}).value(), 0U);
   std::string value;
   ASSERT_TRUE(database_->get(Table::main, store_identity_key(), value).value());
   EXPECT_EQ(value[0], 3);
@@ -40,7 +40,7 @@ TEST_F(Upgrade, ProgressOfTheIndexMovesToItsTable) {
   ASSERT_TRUE(database_->db().Put({}, partition_state_key(PartitionId{0}), state).ok());
   close();
   open();
-  EXPECT_EQ(load_index_progress(*database_, PartitionId{0}).value(), 0U);
+  EXPECT_EQ(load_index_progress({*database_, PartitionId{0}}).value(), 0U);
 }
 
 TEST_F(Upgrade, ANewerFormatIsRefusedWithWhatToDo) {

@@ -131,7 +131,7 @@ class LonePartition final : public EffectSink {
   std::vector<std::string> effects;
 
  private:
-  InboxDirectory inboxes_{reader, 1, 64};
+  InboxDirectory inboxes_{store::PartitionReaders(reader, PartitionMap(1)), 64};
   SystemAccounts accounts_;
   store::CommitHorizon horizon_{clock, 1};
   std::unique_ptr<Partition> partition_;

@@ -97,10 +97,11 @@ Result<std::string> SyncClient::sync(const store::Reader& reader,
   const std::int64_t stable_ns = horizon.stable_ns();
   JD_TRY(const Everything all, load(reader, partitions));
   take(all, stable_ns);
-  const auto cursor = reader.open_cursor(Table::main);
+  auto cursors =
+      store::PartitionReaders(reader, PartitionMap(partitions)).open_cursors(Table::main);
   const auto is_changing = [&](const ChannelKey& channel) -> Result<bool> {
-    JD_TRY(const auto change,
-           store::load_list_change(*cursor, partition_for(channel.id, partitions), channel));
+    auto cursor = cursors.of(partition_for(channel.id, partitions));
+    JD_TRY(const auto change, store::load_list_change(cursor, channel));
     return change.has_value();
   };
   for (const auto& [channel, shown] : all.shown) {

@@ -76,7 +76,7 @@ void World::restart() {
 // As the server does whenever the store was opened.
 void World::forget_what_was_read() {
   inboxes_->clear();
-  if (!accounts_.load(disk_, kPartitions)) fail("system accounts cannot be read");
+  if (!accounts_.load(readers().of_system_accounts())) fail("system accounts cannot be read");
 }
 
 void World::step() {

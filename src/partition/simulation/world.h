@@ -71,8 +71,13 @@ class World final : public EffectSink {
   void post_committed(std::shared_ptr<const CommittedBatch> batch) override;
 
  private:
+  // Of what is in the store, which does not fail.
+  store::PartitionReaders readers() const {
+    return store::PartitionReaders(disk_, PartitionMap(kPartitions));
+  }
   std::unique_ptr<InboxDirectory> make_inboxes() {
-    return std::make_unique<InboxDirectory>(reader_, kPartitions, 64);
+    return std::make_unique<InboxDirectory>(
+        store::PartitionReaders(reader_, PartitionMap(kPartitions)), 64);
   }
 
   std::uint64_t roll(std::uint64_t below) { return dice_() % below; }

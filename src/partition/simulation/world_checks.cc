@@ -106,7 +106,7 @@ void World::check_conversations() {
     const ChannelKey group("g" + std::to_string(i), ChannelType::group);
     const PartitionId partition = partition_for(group.id, kPartitions);
     const History history(disk_, clock_, kPartitions, kFingerprintSeed);
-    const RecordReader records(disk_, kPartitions);
+    const RecordReader records(readers());
     const auto subscribers = records.load_members(group, MemberList::subscribers);
     const auto denied = records.load_members(group, MemberList::denylist);
     const auto last = history.load_last_seq(group);
@@ -164,7 +164,7 @@ void World::check_tombstones(const ChannelKey& group) {
 }
 
 ListModel::Lists World::check_lists(const ChannelKey& group) {
-  const RecordReader records(disk_, kPartitions);
+  const RecordReader records(readers());
   ListModel::Lists lists;
   for (std::size_t list = 0; list < lists.size(); ++list) {
     const auto uids = records.load_members(group, static_cast<MemberList>(list));
@@ -220,9 +220,10 @@ void World::check_facts(bool settled) {
 }
 
 void World::check_views() {
-  const auto cursor = disk_.open_cursor(store::Table::main);
+  auto cursors = readers().open_cursors(store::Table::main);
   for (const auto& [channel, floors] : views_.floors()) {
     const PartitionId partition = partition_for(channel.id, kPartitions);
+    auto cursor = cursors.of(partition);
     for (const auto& floor : floors) {
       std::string value;
       if (!floor.outcome->must_hold()) continue;
@@ -231,7 +232,7 @@ void World::check_views() {
       if (!found || !*found) continue;  // a stranger, or one who is denied
       const auto row = store::decode_conversation(value);
       if (!row) return fail("an unreadable conversation");
-      const auto read_to = store::load_read_position(*cursor, partition, channel, floor.uid, *row);
+      const auto read_to = store::load_read_position(cursor, channel, floor.uid, *row);
       if (!read_to) return fail("a read position cannot be read");
       // Of what nobody can read any more nothing tells that it was read.
       std::uint64_t floor_read_to = floor.read_to;
@@ -257,7 +258,7 @@ void World::check_lanes() {
     const PartitionId partition = partition_for(anchor.channel.id, kPartitions);
     const auto seq = find_anchor(anchor);
     if (!seq) continue;  // nobody knows whether it is there
-    const auto events = read_events(disk_, partition, anchor.channel, *seq);
+    const auto events = read_events({disk_, partition}, anchor.channel, *seq);
     if (!events) return fail("unreadable events");
     std::string value;
     const auto there =
@@ -287,7 +288,7 @@ void World::check_running_streams() {
     if (!running) return fail("a running stream cannot be read");
     if (!*running || !seq) continue;
     if (store::decode_running_stream(value)->client_msg_no != anchor.client_msg_no) continue;
-    const auto events = read_events(disk_, partition, anchor.channel, *seq);
+    const auto events = read_events({disk_, partition}, anchor.channel, *seq);
     if (!events) return fail("unreadable events");
     for (const auto& lane : events->lanes) {
       if (lane.event_key == kMainLane && lane.status != LaneStatus::open) {
@@ -298,14 +299,14 @@ void World::check_running_streams() {
 }
 
 bool World::is_changing(const ChannelKey& group) {
-  const auto cursor = disk_.open_cursor(store::Table::main);
-  const auto change = store::load_list_change(*cursor, partition_for(group.id, kPartitions), group);
+  auto cursor = readers().of_channel(group).open_cursor(store::Table::main);
+  const auto change = store::load_list_change(cursor, group);
   if (!change) fail("an unreadable change of a list");
   return change && change->has_value();
 }
 
 void World::check_nothing_left() {
-  const RecordReader records(disk_, kPartitions);
+  const RecordReader records(readers());
   for (int i = 0; i < 7; ++i) {
     const ChannelKey group("g" + std::to_string(i), ChannelType::group);
     const PartitionId partition = partition_for(group.id, kPartitions);
@@ -321,7 +322,7 @@ void World::check_nothing_left() {
     if (known != *subscribers) return fail("memory disagrees with the rows in " + group.id);
   }
   SystemAccounts stored;
-  if (!stored.load(disk_, kPartitions)) return fail("system accounts cannot be read");
+  if (!stored.load(readers().of_system_accounts())) return fail("system accounts cannot be read");
   if (stored.list() != accounts_.list()) fail("memory disagrees with the system accounts");
 }
 
