@@ -106,7 +106,6 @@ class RoutesTest : public testing::Test {
         .effects = sink_,
         .clock = clock_,
         .fingerprint_seed = database_->fingerprint_seed(),
-        .partitions = 4,
     };
     for (std::uint16_t i = 0; i < 4; ++i) {
       ASSERT_TRUE(worker_->add(static_cast<PartitionId>(i), deps, partition::PartitionOptions()));
@@ -115,8 +114,7 @@ class RoutesTest : public testing::Test {
     core_ = std::make_unique<partition::CommandRouter>(
         std::vector<partition::PartitionWorker*>{worker_.get()}, std::uint16_t{4},
         partition::RouterLimits(), clock_);
-    history_ = std::make_unique<partition::History>(*database_, clock_, std::uint16_t{4},
-                                                    database_->fingerprint_seed());
+    history_ = std::make_unique<partition::History>(readers, clock_, database_->fingerprint_seed());
     records_ = std::make_unique<partition::RecordReader>(readers);
     conversations_ = std::make_unique<conversation::ConversationReader>(
         *database_, *horizon_, clock_, std::uint16_t{4}, conversation::ReaderLimits());

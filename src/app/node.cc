@@ -208,7 +208,6 @@ Result<void> Node::Parts::start_core() {
       .effects = *effects,
       .clock = clock,
       .fingerprint_seed = database->fingerprint_seed(),
-      .partitions = partitions,
       .metrics = &metrics,
       .lists = data_source.get(),
       .seq_floor = database->data_loss().floor,
@@ -239,8 +238,7 @@ Result<void> Node::Parts::start_core() {
   router = std::make_unique<partition::CommandRouter>(std::move(borrowed), partitions,
                                                       router_limits, clock);
   router->set_list_source(data_source.get());
-  history = std::make_unique<partition::History>(*database, clock, partitions,
-                                                 database->fingerprint_seed());
+  history = std::make_unique<partition::History>(readers, clock, database->fingerprint_seed());
   records = std::make_unique<partition::RecordReader>(readers);
   conversation::ReaderLimits reader_limits;
   reader_limits.conversations_max = settings.conversation.user_max_count;

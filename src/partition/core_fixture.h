@@ -83,7 +83,6 @@ class RunningCore {
         .effects = sink_,
         .clock = clock_,
         .fingerprint_seed = database_->fingerprint_seed(),
-        .partitions = database_->partitions(),
         .metrics = nullptr,
         .lists = lists_,
     };
@@ -100,8 +99,7 @@ class RunningCore {
     }
     router_ = std::make_unique<CommandRouter>(borrowed, database_->partitions(), limits_, clock_);
     router_->set_list_source(lists_);
-    history_ = std::make_unique<History>(*database_, clock_, database_->partitions(),
-                                         database_->fingerprint_seed());
+    history_ = std::make_unique<History>(readers, clock_, database_->fingerprint_seed());
     records_ = std::make_unique<RecordReader>(readers);
     horizon_->set_reserve(reserve_time_through(*router_, *owned_));
     for (auto& worker : workers_) worker->start();

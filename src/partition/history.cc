@@ -1,278 +1,66 @@
 #include "partition/history.h"
 
-#include <algorithm>
-#include <utility>
-
 #include "partition/addressing.h"
-#include "partition/event_lanes.h"
-#include "store/index_progress.h"
-#include "store/keys.h"
-#include "store/records.h"
 
 namespace jindou::partition {
 
-namespace {
-
-using store::Table;
-
-constexpr std::int64_t kLimitDefault = 100;
-constexpr std::int64_t kLimitMax = 10'000;
-// What a message takes in memory besides its payload, about.
-constexpr std::size_t kMessageBytes = 512;
-
-}  // namespace
-
-// The readable part of a log: (cleared_to, last_seq].
-struct History::Bounds {
-  std::uint64_t cleared_to = 0;
-  std::uint64_t seq_floor = 0;
-  std::uint64_t last_seq = 0;
-};
-
-History::History(const store::Reader& reader, const Clock& clock, std::uint16_t partitions,
+History::History(const store::PartitionReaders& readers, const Clock& clock,
                  std::uint64_t fingerprint_seed)
-    : reader_(reader),
-      clock_(clock),
-      partitions_(partitions),
-      fingerprint_seed_(fingerprint_seed) {}
+    : readers_(readers), clock_(clock), fingerprint_seed_(fingerprint_seed) {}
 
-Result<History::Bounds> History::load_bounds(const ChannelKey& channel) const {
-  const PartitionId partition = partition_for(channel.id, partitions_);
-  Bounds bounds;
-  std::string value;
-  JD_TRY(const bool exists,
-         reader_.get(Table::main, store::channel_key(partition, channel), value));
-  if (exists) {
-    JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
-    bounds.cleared_to = record.cleared_to;
-    bounds.seq_floor = record.seq_floor;
-  }
-  bounds.last_seq = std::max(bounds.cleared_to, bounds.seq_floor);
-  const std::string prefix = store::message_prefix(partition, channel);
-  JD_RETURN_IF_ERROR(reader_.scan_backward(
-      Table::main, prefix, store::after_prefix(prefix), [&](std::string_view key, auto) {
-        bounds.last_seq = std::max(bounds.last_seq, raw(store::seq_of_message_key(key)));
-        return false;
-      }));
-  return bounds;
-}
-
-Result<MessageSeq> History::load_last_seq(const ChannelKey& channel) const {
-  JD_TRY(const Bounds bounds, load_bounds(channel));
-  return static_cast<MessageSeq>(bounds.last_seq);
+PartitionHistory History::of(const ChannelKey& channel) const {
+  return PartitionHistory(readers_.of_channel(channel), clock_, fingerprint_seed_);
 }
 
 Result<RangePage> History::load_range(const RangeQuery& query) const {
-  JD_TRY(const Bounds bounds, load_bounds(query.channel));
-  const std::size_t limit = std::min(
-      static_cast<std::size_t>(query.limit <= 0 ? kLimitDefault : std::min(query.limit, kLimitMax)),
-      std::max<std::size_t>(kLimitDefault, query.bytes_max / kMessageBytes));
-  const std::uint64_t start = query.start_seq;
-  const std::uint64_t end = query.end_seq;
+  return of(query.channel).load_range(query);
+}
 
-  // Towards newer messages: the first `limit` of [low, high]; else the last `limit` of it. An end
-  // beyond the start asks for a forward range, whatever the mode says; but start and end both 0 are
-  // always "the newest".
-  const bool newest = start == 0 && end == 0;
-  const bool forward = !newest && (query.towards_newer || (start > 0 && end > start));
-  std::uint64_t low = 0;
-  std::uint64_t high = bounds.last_seq;
-  if (forward) {
-    low = std::max<std::uint64_t>(start, 1);
-    if (end > 0) high = std::min(end - 1, high);
-  } else {
-    if (start > 0) high = std::min(start, high);
-    if (end >= high) return RangePage();
-    low = end + 1;
-  }
-  low = std::max(low, bounds.cleared_to + 1);
-  RangePage page;
-  page.forward = forward;
-  if (low > high) return page;
+Result<MessageSeq> History::load_last_seq(const ChannelKey& channel) const {
+  return of(channel).load_last_seq(channel);
+}
 
-  const PartitionId partition = partition_for(query.channel.id, partitions_);
-  const std::int64_t now = clock_.wall_seconds();
-  std::size_t bytes = 0;
-  Result<void> decoded;
-  const auto visit = [&](std::string_view key, std::string_view value) {
-    auto message = store::decode_message(value, query.channel, store::seq_of_message_key(key));
-    if (!message) {
-      decoded = std::move(message).error();
-      return false;
-    }
-    if (message->expired_at(now) || !message->visible_to(query.viewer)) return true;
-    if (page.messages.size() == limit || bytes > query.bytes_max) {
-      page.more = true;
-      return false;
-    }
-    bytes += message->payload.size();
-    page.messages.push_back(std::move(*message));
-    return true;
-  };
-  const auto lower = store::message_key(partition, query.channel, static_cast<MessageSeq>(low));
-  // The key right behind that of `high`, which is itself part of the range.
-  const auto upper =
-      store::message_key(partition, query.channel, static_cast<MessageSeq>(high)) + '\0';
-  if (forward) {
-    JD_RETURN_IF_ERROR(reader_.scan(Table::main, lower, upper, visit));
-  } else {
-    JD_RETURN_IF_ERROR(reader_.scan_backward(Table::main, lower, upper, visit));
-    std::reverse(page.messages.begin(), page.messages.end());
-  }
-  JD_RETURN_IF_ERROR(decoded);
-  return page;
+Result<std::optional<Message>> History::load_by_id(MessageId id) const {
+  const PartitionId partition = partition_of(id);
+  if (!readers_.map().has(partition)) return std::optional<Message>();
+  return PartitionHistory(readers_.of(partition), clock_, fingerprint_seed_).load_by_id(id);
 }
 
 Result<std::optional<Message>> History::load_by_seq(const ChannelKey& channel,
                                                     MessageSeq seq) const {
-  using Found = std::optional<Message>;
-  const PartitionId partition = partition_for(channel.id, partitions_);
-  std::string value;
-  JD_TRY(const bool stored,
-         reader_.get(Table::main, store::message_key(partition, channel, seq), value));
-  if (!stored) return Found();
-  JD_TRY(Message message, store::decode_message(value, channel, seq));
-  if (message.expired_at(clock_.wall_seconds())) return Found();
-  JD_TRY(const bool recorded,
-         reader_.get(Table::main, store::channel_key(partition, channel), value));
-  if (recorded) {
-    JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
-    if (raw(seq) <= record.cleared_to) return Found();
-  }
-  return Found(std::move(message));
+  return of(channel).load_by_seq(channel, seq);
 }
 
 Result<bool> History::is_there(const Message& message) const {
-  if (message.seq == MessageSeq{}) return true;
-  JD_TRY(const auto found, load_by_seq(log_of(message), message.seq));
-  return found.has_value();
-}
-
-Result<std::optional<Message>> History::load_by_id(MessageId id) const {
-  using Found = std::optional<Message>;
-  const PartitionId partition = partition_of(id);
-  if (raw(partition) >= partitions_) return Found();
-  const std::uint64_t counter = counter_of(id);
-  // The commit record that starts at this counter or before it.
-  Result<store::CommitRecord> record = store::CommitRecord();
-  JD_RETURN_IF_ERROR(reader_.scan_backward(Table::main, store::commit_record_prefix(partition),
-                                           store::commit_record_key(partition, counter + 1),
-                                           [&](std::string_view key, std::string_view value) {
-                                             record = store::decode_commit_record(
-                                                 value, store::counter_of_commit_record_key(key));
-                                             return false;
-                                           }));
-  if (!record) return Error(std::move(record).error());
-  for (const auto& entry : record->entries) {
-    if (entry.counter != counter) continue;
-    if (entry.kind != store::EntryKind::message || entry.seq == 0) return Found();
-    return load_by_seq(entry.log, static_cast<MessageSeq>(entry.seq));
-  }
-  return Found();
+  return of(log_of(message)).is_there(message);
 }
 
 Result<std::optional<Message>> History::load_by_client_msg_no(const ChannelKey& channel,
                                                               std::string_view client_msg_no,
                                                               std::string_view viewer) const {
-  using Found = std::optional<Message>;
-  const PartitionId partition = partition_for(channel.id, partitions_);
-  std::vector<std::uint64_t> seqs;
-  const auto offer = [&seqs](std::uint64_t seq) {
-    if (seq != 0) seqs.push_back(seq);
-  };
-  // How far the table reaches, read before the table: a load meanwhile only makes both overlap.
-  JD_TRY(const std::uint64_t indexed_to, store::load_index_progress({reader_, partition}));
-  Result<void> decoded;
-  const std::string prefix = store::client_number_prefix(
-      partition, store::number_hash(fingerprint_seed_, channel, client_msg_no));
-  JD_RETURN_IF_ERROR(reader_.scan(Table::client_numbers, prefix, store::after_prefix(prefix),
-                                  [&](std::string_view, std::string_view row) {
-                                    const auto number = store::decode_client_number(row);
-                                    if (!number) {
-                                      decoded = number.error();
-                                      return false;
-                                    }
-                                    offer(number->seq);
-                                    return true;
-                                  }));
-  JD_RETURN_IF_ERROR(decoded);
-  // What is not in the table yet: the commit records after its last load, at most one or two
-  // generations of the index.
-  const std::string records = store::commit_record_prefix(partition);
-  std::string lower = store::commit_record_key(partition, indexed_to + 1);
-  JD_RETURN_IF_ERROR(
-      reader_.scan_backward(Table::main, records, lower, [&](std::string_view key, auto) {
-        lower = std::string(key);
-        return false;
-      }));
-  const std::uint64_t wanted = store::number_hash(fingerprint_seed_, channel, client_msg_no);
-  JD_RETURN_IF_ERROR(reader_.scan(Table::main, lower, store::after_prefix(records),
-                                  [&](std::string_view key, std::string_view bytes) {
-                                    auto record = store::decode_commit_record(
-                                        bytes, store::counter_of_commit_record_key(key));
-                                    if (!record) {
-                                      decoded = std::move(record).error();
-                                      return false;
-                                    }
-                                    for (const auto& entry : record->entries) {
-                                      const bool message = entry.kind == store::EntryKind::message;
-                                      if (message && entry.fingerprint.number == wanted)
-                                        offer(entry.seq);
-                                    }
-                                    return true;
-                                  }));
-  JD_RETURN_IF_ERROR(decoded);
-  std::ranges::sort(seqs);
-  seqs.erase(std::unique(seqs.begin(), seqs.end()), seqs.end());
-  for (const std::uint64_t seq : seqs) {
-    JD_TRY(auto message, load_by_seq(channel, static_cast<MessageSeq>(seq)));
-    if (message && message->client_msg_no == client_msg_no && message->visible_to(viewer)) {
-      return message;
-    }
-  }
-  return Found();
+  return of(channel).load_by_client_msg_no(channel, client_msg_no, viewer);
 }
 
 Result<std::optional<Message>> History::load_last(const ChannelKey& channel,
                                                   std::string_view viewer) const {
-  RangeQuery query;
-  query.channel = channel;
-  query.viewer = std::string(viewer);
-  query.limit = 1;
-  JD_TRY(RangePage page, load_range(query));
-  if (page.messages.empty()) return std::optional<Message>();
-  return std::optional<Message>(std::move(page.messages.back()));
+  return of(channel).load_last(channel, viewer);
 }
 
 Result<MessageEvents> History::load_events(const ChannelKey& channel, MessageSeq anchor) const {
-  return read_events({reader_, partition_for(channel.id, partitions_)}, channel, anchor);
+  return of(channel).load_events(channel, anchor);
 }
 
 Result<std::string> History::load_running_stream(const ChannelKey& channel) const {
-  std::string value;
-  const PartitionId partition = partition_for(channel.id, partitions_);
-  JD_TRY(const bool running,
-         reader_.get(Table::main, store::running_stream_key(partition, channel), value));
-  if (!running) return std::string();
-  JD_TRY(store::RunningStreamRecord record, store::decode_running_stream(value));
-  return std::move(record.client_msg_no);
+  return of(channel).load_running_stream(channel);
 }
 
 Result<ChannelKey> History::load_agent_channel(std::string_view a, std::string_view b) const {
   ChannelKey forward(std::string(a) + '@' + std::string(b), ChannelType::agent);
   ChannelKey reversed(std::string(b) + '@' + std::string(a), ChannelType::agent);
-  JD_TRY(const bool first, is_known(forward));
+  JD_TRY(const bool first, of(forward).is_known(forward));
   if (first) return forward;
-  JD_TRY(const bool second, is_known(reversed));
+  JD_TRY(const bool second, of(reversed).is_known(reversed));
   return second ? reversed : forward;
-}
-
-Result<bool> History::is_known(const ChannelKey& channel) const {
-  JD_TRY(const Bounds bounds, load_bounds(channel));
-  if (bounds.last_seq > 0) return true;
-  std::string value;
-  return reader_.get(Table::main,
-                     store::channel_key(partition_for(channel.id, partitions_), channel), value);
 }
 
 }  // namespace jindou::partition

@@ -7,40 +7,22 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "model/channel.h"
 #include "model/message.h"
 #include "model/message_event.h"
-#include "store/reader.h"
+#include "partition/partition_history.h"
+#include "store/partition_reader.h"
 
 namespace jindou::partition {
 
-// POST /channel/messagesync (docs/api.md, "ranges").
-struct RangeQuery {
-  ChannelKey channel;  // internal id
-  std::string viewer;  // hides messages that are restricted to other users; empty sees all
-  std::uint64_t start_seq = 0;
-  std::uint64_t end_seq = 0;
-  std::int64_t limit = 0;      // <= 0: 100; at most 10,000
-  bool towards_newer = false;  // pull_mode 1
-  // Of payloads: a page ends there whatever its limit says; `more` tells, and callers page on. It
-  // has one message at most for each 512 bytes of it, or 100.
-  std::size_t bytes_max = std::size_t{8} << 20;
-};
-
-struct RangePage {
-  std::vector<Message> messages;  // ascending by seq
-  bool more = false;
-  bool forward = false;  // read upwards: what was left out is newer; else it is older
-};
-
+// Finds the partition; partition_history.h reads it.
 class History {
  public:
-  // Borrows both; they outlive it. `partitions` and `fingerprint_seed` are those of the store.
-  History(const store::Reader& reader, const Clock& clock, std::uint16_t partitions,
+  // Borrows `clock`, which outlives it. `fingerprint_seed` is that of the store.
+  History(const store::PartitionReaders& readers, const Clock& clock,
           std::uint64_t fingerprint_seed);
 
   // Errors of all: storage.
@@ -72,13 +54,10 @@ class History {
   Result<ChannelKey> load_agent_channel(std::string_view a, std::string_view b) const;
 
  private:
-  struct Bounds;
-  Result<Bounds> load_bounds(const ChannelKey& channel) const;
-  Result<bool> is_known(const ChannelKey& channel) const;
+  PartitionHistory of(const ChannelKey& channel) const;
 
-  const store::Reader& reader_;
+  store::PartitionReaders readers_;
   const Clock& clock_;
-  std::uint16_t partitions_;
   std::uint64_t fingerprint_seed_;
 };
 

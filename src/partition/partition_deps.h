@@ -48,7 +48,6 @@ struct PartitionDeps {
   EffectSink& effects;
   const Clock& clock;
   std::uint64_t fingerprint_seed = 0;
-  std::uint16_t partitions = 1;
   // Counts refusals by reason; may be null.
   observe::Metrics* metrics = nullptr;
   // Lists that another system keeps; may be null.

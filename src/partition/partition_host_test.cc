@@ -50,7 +50,6 @@ class TestNode final : public EffectSink {
         .effects = *this,
         .clock = clock_,
         .fingerprint_seed = 42,
-        .partitions = 1,
     };
     PartitionOptions options;
     options.lists.slice = 2;

@@ -7,23 +7,21 @@
 
 #include "observe/log.h"
 #include "partition/addressing.h"
-#include "partition/history.h"
+#include "partition/partition_history.h"
 #include "store/keys.h"
 
 namespace jindou::partition {
 
 using store::Table;
 
-Streams::Streams(PartitionId partition, const Deps& deps, EventLimits limits,
-                 ChannelCache& channels, Receivers& receivers)
-    : partition_(partition),
+Streams::Streams(const Deps& deps, EventLimits limits, ChannelCache& channels, Receivers& receivers)
+    : partition_(deps.reader.partition()),
       reader_(deps.reader),
       clock_(deps.clock),
-      partitions_(deps.partitions),
       fingerprint_seed_(deps.fingerprint_seed),
       channels_(channels),
       receivers_(receivers),
-      lanes_({deps.reader, partition}, limits) {}
+      lanes_(deps.reader, limits) {}
 
 Result<void> Streams::open() {
   Result<void> decoded;
@@ -127,7 +125,7 @@ Result<void> Streams::evaluate(const CloseIdleStreams& change, Txn& txn) {
 Result<EventLanes::Anchor*> Streams::load_anchor(const ChannelKey& channel,
                                                  const std::string& client_msg_no) {
   if (EventLanes::Anchor* anchor = lanes_.find(channel, client_msg_no)) return anchor;
-  const History history(reader_, clock_, partitions_, fingerprint_seed_);
+  const PartitionHistory history(reader_, clock_, fingerprint_seed_);
   JD_TRY(const auto message, history.load_by_client_msg_no(channel, client_msg_no));
   JD_TRY(CachedChannel * state, channels_.load(channel));
   // A deletion may be on its way to the store still.

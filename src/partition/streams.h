@@ -13,7 +13,7 @@
 #include "partition/receivers.h"
 #include "partition/stream_commands.h"
 #include "partition/txn.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 #include "store/records.h"
 
 namespace jindou::partition {
@@ -21,16 +21,14 @@ namespace jindou::partition {
 // Lives in its partition and on its thread.
 class Streams {
  public:
-  // Borrowed; the numbers are those of the store.
+  // Borrowed; the seed is that of the store.
   struct Deps {
-    const store::Reader& reader;
+    store::PartitionReader reader;
     const Clock& clock;
-    std::uint16_t partitions = 1;
     std::uint64_t fingerprint_seed = 0;
   };
   // Borrows `channels` and `receivers`, too.
-  Streams(PartitionId partition, const Deps& deps, EventLimits limits, ChannelCache& channels,
-          Receivers& receivers);
+  Streams(const Deps& deps, EventLimits limits, ChannelCache& channels, Receivers& receivers);
 
   // Reads which streams run, forgets everything else. Errors: storage.
   Result<void> open();
@@ -59,9 +57,8 @@ class Streams {
                          Txn& txn);
 
   PartitionId partition_;
-  const store::Reader& reader_;
+  store::PartitionReader reader_;
   const Clock& clock_;
-  std::uint16_t partitions_;
   std::uint64_t fingerprint_seed_;
   ChannelCache& channels_;
   Receivers& receivers_;

@@ -47,7 +47,6 @@ class LonePartition final : public EffectSink {
         .effects = *this,
         .clock = clock,
         .fingerprint_seed = 42,
-        .partitions = 1,
         .metrics = nullptr,
         .lists = nullptr,
     };

@@ -62,7 +62,6 @@ void World::restart() {
         .effects = *this,
         .clock = clock_,
         .fingerprint_seed = kFingerprintSeed,
-        .partitions = kPartitions,
         .metrics = nullptr,
     };
     partitions_.push_back(

@@ -18,7 +18,7 @@ void World::check_store() {
   check_views();
   check_lanes();
   check_running_streams();
-  const History history(disk_, clock_, kPartitions, kFingerprintSeed);
+  const History history(readers(), clock_, kFingerprintSeed);
   std::map<ChannelKey, std::map<std::uint64_t, Message>> stored;
   collect(stored);
   std::set<SendKey> keys;
@@ -105,7 +105,7 @@ void World::check_conversations() {
   for (int i = 0; i < 7; ++i) {
     const ChannelKey group("g" + std::to_string(i), ChannelType::group);
     const PartitionId partition = partition_for(group.id, kPartitions);
-    const History history(disk_, clock_, kPartitions, kFingerprintSeed);
+    const History history(readers(), clock_, kFingerprintSeed);
     const RecordReader records(readers());
     const auto subscribers = records.load_members(group, MemberList::subscribers);
     const auto denied = records.load_members(group, MemberList::denylist);
