@@ -117,9 +117,8 @@ class RoutesTest : public testing::Test {
     history_ = std::make_unique<partition::History>(readers, clock_, database_->fingerprint_seed());
     records_ = std::make_unique<partition::RecordReader>(readers);
     conversations_ = std::make_unique<conversation::ConversationReader>(
-        *database_, *horizon_, clock_, std::uint16_t{4}, conversation::ReaderLimits());
-    directory_of_users_ =
-        std::make_unique<conversation::Directory>(*database_, *horizon_, clock_, std::uint16_t{4});
+        readers, *horizon_, clock_, conversation::ReaderLimits());
+    directory_of_users_ = std::make_unique<conversation::Directory>(readers, *horizon_, clock_);
     shards_.start();
     configure(ApiOptions());
   }

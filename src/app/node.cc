@@ -245,10 +245,9 @@ Result<void> Node::Parts::start_core() {
   const AnswerSizes sizes = answer_sizes(settings);
   reader_limits.page_bytes_max = sizes.page;
   reader_limits.recents_bytes_max = sizes.wide;
-  conversations = std::make_unique<conversation::ConversationReader>(*database, *horizon, clock,
-                                                                     partitions, reader_limits);
-  directory =
-      std::make_unique<conversation::Directory>(*database, *horizon, clock, partitions, sizes.page);
+  conversations =
+      std::make_unique<conversation::ConversationReader>(readers, *horizon, clock, reader_limits);
+  directory = std::make_unique<conversation::Directory>(readers, *horizon, clock, sizes.page);
   horizon->set_reserve(partition::reserve_time_through(*router, *owned));
   for (auto& worker : workers) worker->start();
   shards->start();

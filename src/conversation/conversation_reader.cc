@@ -327,14 +327,14 @@ class EarliestCommands {
 
 }  // namespace
 
-ConversationReader::ConversationReader(const store::Reader& reader,
+ConversationReader::ConversationReader(const store::PartitionReaders& readers,
                                        const store::CommitHorizon& horizon, const Clock& clock,
-                                       std::uint16_t partitions, ReaderLimits limits)
-    : reader_(reader), horizon_(horizon), clock_(clock), partitions_(partitions), limits_(limits) {}
+                                       ReaderLimits limits)
+    : readers_(readers), horizon_(horizon), clock_(clock), limits_(limits) {}
 
 Result<std::vector<Conversation>> ConversationReader::load_list(const ListQuery& query) const {
   const std::int64_t stable_ns = horizon_.stable_ns();
-  StoreView view(reader_, partitions_, query.uid, clock_.wall_seconds());
+  StoreView view(readers_, query.uid, clock_.wall_seconds());
   const std::size_t recents = std::min(query.recents, kListRecentsMax);
   // Of a page, the messages are read when it is known which conversations are on it.
   const std::size_t recents_on_the_way = query.page == 0 ? recents : 0;
@@ -375,7 +375,7 @@ Result<std::vector<Conversation>> ConversationReader::load_list(const ListQuery&
 Result<std::vector<Conversation>> ConversationReader::load_some(
     std::string_view uid, const std::vector<ChannelKey>& channels, std::size_t recents) const {
   const std::int64_t stable_ns = horizon_.stable_ns();
-  StoreView view(reader_, partitions_, uid, clock_.wall_seconds());
+  StoreView view(readers_, uid, clock_.wall_seconds());
   AnswerBudget budget(limits_.recents_bytes_max);
   std::vector<Conversation> some;
   some.reserve(channels.size());
@@ -400,7 +400,7 @@ Result<std::vector<Conversation>> ConversationReader::load_some(
 }
 
 Result<std::vector<ChannelKey>> ConversationReader::load_channels(std::string_view uid) const {
-  StoreView view(reader_, partitions_, uid, clock_.wall_seconds());
+  StoreView view(readers_, uid, clock_.wall_seconds());
   JD_TRY(auto rows, view.load_rows(StoreView::Rows::conversations));
   std::vector<std::pair<std::int64_t, ChannelKey>> active;
   for (Row& row : rows) {
@@ -421,7 +421,7 @@ Result<std::vector<ChannelKey>> ConversationReader::load_channels(std::string_vi
 
 Result<ChannelMessages> ConversationReader::load_messages(std::string_view uid,
                                                           const MessagesQuery& query) const {
-  StoreView view(reader_, partitions_, uid, clock_.wall_seconds());
+  StoreView view(readers_, uid, clock_.wall_seconds());
   JD_TRY(const store::ChannelRecord channel, view.load_channel(query.channel));
   const std::size_t limit = std::min(query.limit, kMessagesMax);
   const std::uint64_t floor =
@@ -455,7 +455,7 @@ Result<ChannelMessages> ConversationReader::load_messages(std::string_view uid,
 
 Result<CommandBacklog> ConversationReader::load_commands(std::string_view uid,
                                                          std::size_t limit) const {
-  StoreView view(reader_, partitions_, uid, clock_.wall_seconds());
+  StoreView view(readers_, uid, clock_.wall_seconds());
   JD_TRY(const auto rows, view.load_rows(StoreView::Rows::all));
   EarliestCommands earliest(std::min(limit, kMessagesMax), limits_.page_bytes_max);
   for (const Row& row : rows) {

@@ -20,7 +20,7 @@
 #include "model/channel.h"
 #include "model/message.h"
 #include "store/commit_horizon.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 
 namespace jindou::conversation {
 
@@ -97,8 +97,8 @@ struct ReaderLimits {
 class ConversationReader {
  public:
   // Borrows all; they outlive it.
-  ConversationReader(const store::Reader& reader, const store::CommitHorizon& horizon,
-                     const Clock& clock, std::uint16_t partitions, ReaderLimits limits);
+  ConversationReader(const store::PartitionReaders& readers, const store::CommitHorizon& horizon,
+                     const Clock& clock, ReaderLimits limits);
 
   // Errors of all: storage.
 
@@ -120,10 +120,9 @@ class ConversationReader {
   Result<CommandBacklog> load_commands(std::string_view uid, std::size_t limit) const;
 
  private:
-  const store::Reader& reader_;
+  store::PartitionReaders readers_;
   const store::CommitHorizon& horizon_;
   const Clock& clock_;
-  std::uint16_t partitions_;
   ReaderLimits limits_;
 };
 

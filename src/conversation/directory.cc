@@ -109,13 +109,9 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const DirectoryQ
 
 }  // namespace
 
-Directory::Directory(const store::Reader& reader, const store::CommitHorizon& horizon,
-                     const Clock& clock, std::uint16_t partitions, std::size_t page_bytes_max)
-    : reader_(reader),
-      horizon_(horizon),
-      clock_(clock),
-      partitions_(partitions),
-      page_bytes_max_(page_bytes_max) {}
+Directory::Directory(const store::PartitionReaders& readers, const store::CommitHorizon& horizon,
+                     const Clock& clock, std::size_t page_bytes_max)
+    : readers_(readers), horizon_(horizon), clock_(clock), page_bytes_max_(page_bytes_max) {}
 
 Result<DirectoryPage> Directory::load_page(const DirectoryQuery& query) const {
   // Before the store is read: what is durable up to then will be seen.
@@ -123,7 +119,7 @@ Result<DirectoryPage> Directory::load_page(const DirectoryQuery& query) const {
   DirectoryPage page;
   page.coverage_ns =
       query.after ? query.after->coverage_ns : stable_ns - stable_ns % kCoverageUnitNs;
-  StoreView view(reader_, partitions_, query.uid, clock_.wall_seconds());
+  StoreView view(readers_, query.uid, clock_.wall_seconds());
   JD_TRY(page.deletions_since_ns, view.load_deletions_since());
   std::int64_t newest_active_ns = query.after ? query.after->newest_active_ns : 0;
   JD_TRY(const std::vector<Candidate> candidates, load_candidates(view, query, newest_active_ns));
@@ -149,7 +145,7 @@ Result<DirectoryPage> Directory::load_page(const DirectoryQuery& query) const {
 
 Result<DirectoryPage> Directory::load_some(std::string_view uid,
                                            const std::vector<ChannelKey>& channels) const {
-  StoreView view(reader_, partitions_, uid, clock_.wall_seconds());
+  StoreView view(readers_, uid, clock_.wall_seconds());
   DirectoryPage page;
   page.done = true;
   AnswerBudget budget(page_bytes_max_);

@@ -21,7 +21,7 @@
 #include "model/channel.h"
 #include "model/message.h"
 #include "store/commit_horizon.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 
 namespace jindou::conversation {
 
@@ -67,8 +67,8 @@ struct DirectoryPage {
 class Directory {
  public:
   // Borrows all; they outlive it.
-  Directory(const store::Reader& reader, const store::CommitHorizon& horizon, const Clock& clock,
-            std::uint16_t partitions, std::size_t page_bytes_max = std::size_t{8} << 20);
+  Directory(const store::PartitionReaders& readers, const store::CommitHorizon& horizon,
+            const Clock& clock, std::size_t page_bytes_max = std::size_t{8} << 20);
 
   // By the time of activation, the latest first, then by id and type. What is activated while a
   // pass is under way counts as never activated for its rest, so that no page misses it. A page
@@ -80,10 +80,9 @@ class Directory {
                                   const std::vector<ChannelKey>& channels) const;
 
  private:
-  const store::Reader& reader_;
+  store::PartitionReaders readers_;
   const store::CommitHorizon& horizon_;
   const Clock& clock_;
-  std::uint16_t partitions_;
   std::size_t page_bytes_max_;
 };
 

@@ -73,7 +73,7 @@ class DirectoryTest : public ::testing::Test {
   }
 
   TestStore store_;
-  Directory directory_{store_.store, store_.horizon, store_.clock, TestStore::kPartitions};
+  Directory directory_{store_.readers(), store_.horizon, store_.clock};
 };
 
 TEST_F(DirectoryTest, DescribesAConversation) {

@@ -43,31 +43,32 @@ Head head_of(std::uint64_t seq, const store::MessageHead& message) {
   return head;
 }
 
-StoreView::StoreView(const store::Reader& reader, std::uint16_t partitions, std::string_view uid,
+StoreView::StoreView(const store::PartitionReaders& readers, std::string_view uid,
                      std::int64_t now_seconds)
-    : cursor_(reader.open_cursor(store::Table::main)),
-      partitions_(partitions),
+    : map_(readers.map()),
+      cursors_(readers.open_cursors(store::Table::main)),
       uid_(uid),
       now_seconds_(now_seconds) {}
 
-Result<bool> StoreView::moved(bool valid) const {
-  if (!valid) JD_RETURN_IF_ERROR(cursor_->status());
+Result<bool> StoreView::moved(const store::PartitionCursor& cursor, bool valid) {
+  if (!valid) JD_RETURN_IF_ERROR(cursor.status());
   return valid;
 }
 
 Result<std::vector<Row>> StoreView::load_rows(Rows wanted) {
   std::vector<Row> rows;
-  for (std::uint16_t i = 0; i < partitions_; ++i) {
-    const std::string prefix = store::conversation_prefix(PartitionId{i}, uid_);
-    JD_TRY(bool at, moved(cursor_->seek(prefix)));
-    while (at && cursor_->key().starts_with(prefix)) {
+  for (const PartitionId partition : map_.ids()) {
+    auto cursor = cursors_.of(partition);
+    const std::string prefix = store::conversation_prefix(partition, uid_);
+    JD_TRY(bool at, moved(cursor, cursor.seek(prefix)));
+    while (at && cursor.key().starts_with(prefix)) {
       Row row;
-      row.channel = store::channel_of_conversation_key(cursor_->key());
+      row.channel = store::channel_of_conversation_key(cursor.key());
       if (wanted == Rows::all || has_conversation(row.channel, uid_)) {
-        JD_TRY(row.record, store::decode_conversation(cursor_->value()));
+        JD_TRY(row.record, store::decode_conversation(cursor.value()));
         rows.push_back(std::move(row));
       }
-      JD_TRY(at, moved(cursor_->next()));
+      JD_TRY(at, moved(cursor, cursor.next()));
     }
   }
   return rows;
@@ -75,24 +76,26 @@ Result<std::vector<Row>> StoreView::load_rows(Rows wanted) {
 
 Result<LostAt> StoreView::load_lost() {
   LostAt lost;
-  for (std::uint16_t i = 0; i < partitions_; ++i) {
-    const std::string prefix = store::tombstone_prefix(PartitionId{i}, uid_);
-    JD_TRY(bool at, moved(cursor_->seek(prefix)));
-    while (at && cursor_->key().starts_with(prefix)) {
-      ChannelKey channel = store::channel_of_tombstone_key(cursor_->key());
-      JD_TRY(const auto tombstone, store::decode_tombstone(cursor_->value()));
+  for (const PartitionId partition : map_.ids()) {
+    auto cursor = cursors_.of(partition);
+    const std::string prefix = store::tombstone_prefix(partition, uid_);
+    JD_TRY(bool at, moved(cursor, cursor.seek(prefix)));
+    while (at && cursor.key().starts_with(prefix)) {
+      ChannelKey channel = store::channel_of_tombstone_key(cursor.key());
+      JD_TRY(const auto tombstone, store::decode_tombstone(cursor.value()));
       if (has_conversation(channel, uid_)) {
         lost.emplace(std::move(channel), tombstone.deleted_at_ns);
       }
-      JD_TRY(at, moved(cursor_->next()));
+      JD_TRY(at, moved(cursor, cursor.next()));
     }
   }
   return lost;
 }
 
 Result<std::optional<Row>> StoreView::load_row(const ChannelKey& channel) {
-  const std::string key = store::conversation_key(partition_of_log(channel), uid_, channel);
-  JD_TRY(const bool exists, cursor_->get(key, value_));
+  const auto cursor = cursor_of(channel);
+  const std::string key = store::conversation_key(cursor.partition(), uid_, channel);
+  JD_TRY(const bool exists, cursor.get(key, value_));
   if (!exists) return std::optional<Row>();
   Row row;
   row.channel = channel;
@@ -102,8 +105,9 @@ Result<std::optional<Row>> StoreView::load_row(const ChannelKey& channel) {
 
 Result<std::int64_t> StoreView::load_deletions_since() {
   std::int64_t since = 0;
-  for (std::uint16_t i = 0; i < partitions_; ++i) {
-    JD_TRY(const bool any, cursor_->get(store::tombstones_dropped_key(PartitionId{i}), value_));
+  for (const PartitionId partition : map_.ids()) {
+    JD_TRY(const bool any,
+           cursors_.of(partition).get(store::tombstones_dropped_key(partition), value_));
     if (!any) continue;
     JD_TRY(const store::TombstoneRecord dropped, store::decode_tombstone(value_));
     since = std::max(since, dropped.deleted_at_ns);
@@ -112,15 +116,15 @@ Result<std::int64_t> StoreView::load_deletions_since() {
 }
 
 Result<store::ChannelRecord> StoreView::load_channel(const ChannelKey& channel) {
-  JD_TRY(const bool exists,
-         cursor_->get(store::channel_key(partition_of_log(channel), channel), value_));
+  const auto cursor = cursor_of(channel);
+  JD_TRY(const bool exists, cursor.get(store::channel_key(cursor.partition(), channel), value_));
   if (!exists) return store::ChannelRecord();
   return store::decode_channel(value_);
 }
 
 Result<std::uint64_t> StoreView::load_read_position(const ChannelKey& channel,
                                                     const store::ConversationRecord& row) {
-  store::PartitionCursor cursor(*cursor_, partition_of_log(channel));
+  auto cursor = cursor_of(channel);
   return store::load_read_position(cursor, channel, uid_, row);
 }
 
@@ -142,17 +146,19 @@ Result<std::uint64_t> StoreView::count_readable(const ChannelKey& log,
   if (to <= after) return std::uint64_t{0};
   std::uint64_t count = to - after;
   if (!record.has_gaps) return count;
-  const PartitionId partition = partition_of_log(log);
+  auto cursor = cursor_of(log);
+  const PartitionId partition = cursor.partition();
   const std::string last = store::gap_key(partition, log, MessageSeq{to});
-  JD_TRY(bool at, moved(cursor_->seek(store::gap_key(partition, log, MessageSeq{after + 1}))));
-  while (at && cursor_->key() <= last) {
-    JD_TRY(const store::GapRecord gap, store::decode_gap(cursor_->value()));
+  JD_TRY(bool at,
+         moved(cursor, cursor.seek(store::gap_key(partition, log, MessageSeq{after + 1}))));
+  while (at && cursor.key() <= last) {
+    JD_TRY(const store::GapRecord gap, store::decode_gap(cursor.value()));
     if (!gap.readable_by(uid_, now_seconds_)) {
-      const std::uint64_t end = raw(store::seq_of_message_key(cursor_->key()));
+      const std::uint64_t end = raw(store::seq_of_message_key(cursor.key()));
       // A long gap may have begun before what is counted.
       count -= std::min({gap.seqs, end - after, count});
     }
-    JD_TRY(at, moved(cursor_->next()));
+    JD_TRY(at, moved(cursor, cursor.next()));
   }
   return count;
 }

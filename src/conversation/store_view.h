@@ -18,7 +18,7 @@
 #include "model/channel.h"
 #include "model/message.h"
 #include "store/keys.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 #include "store/records.h"
 
 namespace jindou::conversation {
@@ -77,9 +77,8 @@ class StoreView {
  public:
   static constexpr std::uint64_t kNewest = std::numeric_limits<std::uint64_t>::max();
 
-  // Borrows the reader and the bytes of `uid`.
-  StoreView(const store::Reader& reader, std::uint16_t partitions, std::string_view uid,
-            std::int64_t now_seconds);
+  // Borrows the bytes of `uid`.
+  StoreView(const store::PartitionReaders& readers, std::string_view uid, std::int64_t now_seconds);
 
   enum class Rows : std::uint8_t { conversations, all };
   Result<std::vector<Row>> load_rows(Rows wanted);
@@ -111,14 +110,14 @@ class StoreView {
   Result<void> walk_up(const ChannelKey& log, std::uint64_t from, const Visit& visit);
 
  private:
-  PartitionId partition_of_log(const ChannelKey& log) const {
-    return partition_for(log.id, partitions_);
+  store::PartitionCursor cursor_of(const ChannelKey& channel) {
+    return cursors_.of(map_.of_channel(channel));
   }
-  // Whether the cursor stands at an entry; the error that kept it from one.
-  Result<bool> moved(bool valid) const;
+  // Whether the cursor stands at an entry, which `valid` tells; the error that kept it from one.
+  static Result<bool> moved(const store::PartitionCursor& cursor, bool valid);
 
-  std::unique_ptr<store::Cursor> cursor_;
-  std::uint16_t partitions_;
+  PartitionMap map_;
+  store::PartitionCursors cursors_;
   std::string_view uid_;
   std::int64_t now_seconds_;
   std::string value_;  // kept for its capacity
@@ -127,31 +126,33 @@ class StoreView {
 template <class Visit>
 Result<void> StoreView::walk_down(const ChannelKey& log, std::uint64_t from, std::uint64_t floor,
                                   const Visit& visit) {
-  const std::string prefix = store::message_prefix(partition_of_log(log), log);
-  const std::string upper =
-      from == kNewest ? store::after_prefix(prefix)
-                      : store::message_key(partition_of_log(log), log, MessageSeq{from + 1});
-  JD_TRY(bool at, moved(cursor_->seek_before(upper)));
-  while (at && cursor_->key().starts_with(prefix)) {
-    const std::uint64_t seq = raw(store::seq_of_message_key(cursor_->key()));
+  auto cursor = cursor_of(log);
+  const std::string prefix = store::message_prefix(cursor.partition(), log);
+  const std::string upper = from == kNewest
+                                ? store::after_prefix(prefix)
+                                : store::message_key(cursor.partition(), log, MessageSeq{from + 1});
+  JD_TRY(bool at, moved(cursor, cursor.seek_before(upper)));
+  while (at && cursor.key().starts_with(prefix)) {
+    const std::uint64_t seq = raw(store::seq_of_message_key(cursor.key()));
     if (seq <= floor) break;
-    JD_TRY(const bool wanted, visit(seq, cursor_->value()));
+    JD_TRY(const bool wanted, visit(seq, cursor.value()));
     if (!wanted) break;
-    JD_TRY(at, moved(cursor_->prev()));
+    JD_TRY(at, moved(cursor, cursor.prev()));
   }
   return {};
 }
 
 template <class Visit>
 Result<void> StoreView::walk_up(const ChannelKey& log, std::uint64_t from, const Visit& visit) {
-  const std::string prefix = store::message_prefix(partition_of_log(log), log);
+  auto cursor = cursor_of(log);
+  const std::string prefix = store::message_prefix(cursor.partition(), log);
   JD_TRY(bool at,
-         moved(cursor_->seek(store::message_key(partition_of_log(log), log, MessageSeq{from}))));
-  while (at && cursor_->key().starts_with(prefix)) {
-    const std::uint64_t seq = raw(store::seq_of_message_key(cursor_->key()));
-    JD_TRY(const bool wanted, visit(seq, cursor_->value()));
+         moved(cursor, cursor.seek(store::message_key(cursor.partition(), log, MessageSeq{from}))));
+  while (at && cursor.key().starts_with(prefix)) {
+    const std::uint64_t seq = raw(store::seq_of_message_key(cursor.key()));
+    JD_TRY(const bool wanted, visit(seq, cursor.value()));
     if (!wanted) break;
-    JD_TRY(at, moved(cursor_->next()));
+    JD_TRY(at, moved(cursor, cursor.next()));
   }
   return {};
 }

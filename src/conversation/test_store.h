@@ -45,7 +45,7 @@ class TestStore {
 
   explicit TestStore(std::size_t conversations_max = 1000)
       : horizon(clock, kPartitions),
-        reader(store, horizon, clock, kPartitions, ReaderLimits{conversations_max}) {}
+        reader(readers(), horizon, clock, ReaderLimits{conversations_max}) {}
 
   // Stores a message at the clock's time, one second after the one before, and returns its seq. The
   // sender has read up to his own message; a restricted one is a gap for the others.
@@ -154,6 +154,9 @@ class TestStore {
     const auto it = last_seqs_.find(log);
     return it == last_seqs_.end() ? 0 : it->second;
   }
+  store::PartitionReaders readers() const {
+    return store::PartitionReaders(store, PartitionMap(kPartitions));
+  }
   static PartitionId partition(const ChannelKey& channel) {
     return partition_for(channel.id, kPartitions);
   }
@@ -211,7 +214,7 @@ class TestStore {
   }
   std::uint64_t position_of(const std::string& uid, const ChannelKey& channel,
                             const store::ConversationRecord& row, std::uint64_t last) const {
-    auto cursor = store::PartitionReader(store, partition(channel)).open_cursor(kMain);
+    auto cursor = readers().of_channel(channel).open_cursor(kMain);
     return std::min(last, store::load_read_position(cursor, channel, uid, row).value());
   }
 
