@@ -253,7 +253,7 @@ Result<void> Node::Parts::start_core() {
   shards->start();
   data_source->start();
   retention::SweeperDeps sweeper_deps{
-      .reader = *database,
+      .readers = readers,
       .loader = *database,
       .clock = clock,
       .metrics = metrics,

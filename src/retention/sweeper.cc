@@ -64,8 +64,9 @@ struct Sweeper::UsedNumber {
 
 // One walk through the channels of a partition.
 struct Sweeper::Walk {
-  PartitionId partition{};
-  std::unique_ptr<store::Cursor> cursor;
+  store::PartitionReader reader;
+  PartitionId partition;
+  store::PartitionCursor cursor;
   std::int64_t now = 0;
 };
 
@@ -159,18 +160,18 @@ Result<void> Sweeper::change(partition::Change what) {
 }
 
 Result<void> Sweeper::reclaim_expired(PartitionId partition) {
+  const store::PartitionReader reader = deps_.readers.of(partition);
   const std::int64_t now = deps_.clock.wall_seconds();
   const std::string prefix = store::expiry_prefix(partition);
   for (;;) {
     partition::ReclaimExpired expired;
     expired.partition = partition;
-    JD_RETURN_IF_ERROR(deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix),
-                                         [&](std::string_view key, std::string_view) {
-                                           if (!store::expiry_of_key(key).over_at(now))
-                                             return false;
-                                           expired.keys.emplace_back(key);
-                                           return expired.keys.size() < kExpiredPerChange;
-                                         }));
+    JD_RETURN_IF_ERROR(reader.scan(Table::main, prefix, store::after_prefix(prefix),
+                                   [&](std::string_view key, std::string_view) {
+                                     if (!store::expiry_of_key(key).over_at(now)) return false;
+                                     expired.keys.emplace_back(key);
+                                     return expired.keys.size() < kExpiredPerChange;
+                                   }));
     if (expired.keys.empty()) return {};
     const std::size_t count = expired.keys.size();
     JD_RETURN_IF_ERROR(change(std::move(expired)));
@@ -184,18 +185,17 @@ Result<void> Sweeper::reclaim_expired(PartitionId partition) {
 }
 
 Result<void> Sweeper::apply_limits(PartitionId partition) {
-  Walk walk;
-  walk.partition = partition;
-  walk.now = deps_.clock.wall_seconds();
+  const store::PartitionReader reader = deps_.readers.of(partition);
+  const std::int64_t now = deps_.clock.wall_seconds();
   std::string from = store::message_prefix(partition);
   const std::string end = store::after_prefix(from);
   for (;;) {
     // A cursor keeps what it sees from being freed: a new one for every channel.
-    walk.cursor = deps_.reader.open_cursor(Table::main);
-    const bool found = walk.cursor->seek(from);
-    JD_RETURN_IF_ERROR(walk.cursor->status());
-    if (!found || walk.cursor->key() >= end) return {};
-    const ChannelKey log = log_of_message_key(walk.cursor->key());
+    Walk walk{reader, partition, reader.open_cursor(Table::main), now};
+    const bool found = walk.cursor.seek(from);
+    JD_RETURN_IF_ERROR(walk.cursor.status());
+    if (!found || walk.cursor.key() >= end) return {};
+    const ChannelKey log = log_of_message_key(walk.cursor.key());
     JD_RETURN_IF_ERROR(limit_log(walk, log));
     from = store::after_prefix(store::message_prefix(partition, log));
     const MutexLock lock(mutex_);
@@ -204,13 +204,13 @@ Result<void> Sweeper::apply_limits(PartitionId partition) {
 }
 
 Result<void> Sweeper::limit_log(Walk& walk, const ChannelKey& log) {
-  const std::uint64_t low = raw(store::seq_of_message_key(walk.cursor->key()));
+  const std::uint64_t low = raw(store::seq_of_message_key(walk.cursor.key()));
   const bool commands = is_command_log(log);
   const ChannelKey source = commands ? source_of(log) : log;
   std::string value;
   store::ChannelRecord record;
   JD_TRY(const bool exists,
-         deps_.reader.get(Table::main, store::channel_key(walk.partition, source), value));
+         walk.reader.get(Table::main, store::channel_key(walk.partition, source), value));
   if (exists) {
     JD_TRY(record, store::decode_channel(value));
   }
@@ -221,8 +221,8 @@ Result<void> Sweeper::limit_log(Walk& walk, const ChannelKey& log) {
   const std::string behind = store::after_prefix(store::message_prefix(walk.partition, log));
   std::uint64_t cut = 0;
   std::uint64_t high = low;
-  if (walk.cursor->seek_before(behind)) high = raw(store::seq_of_message_key(walk.cursor->key()));
-  JD_RETURN_IF_ERROR(walk.cursor->status());
+  if (walk.cursor.seek_before(behind)) high = raw(store::seq_of_message_key(walk.cursor.key()));
+  JD_RETURN_IF_ERROR(walk.cursor.status());
   if (limits.max_count != 0) {
     JD_TRY(cut, find_count_cut(walk, log, low, high, limits.max_count));
   }
@@ -250,7 +250,7 @@ Result<std::uint64_t> Sweeper::find_count_cut(Walk& walk, const ChannelKey& log,
   if (high - low < max_count) return 0;
   std::string value;
   JD_TRY(const bool exists,
-         deps_.reader.get(Table::main, store::channel_key(walk.partition, log), value));
+         walk.reader.get(Table::main, store::channel_key(walk.partition, log), value));
   bool has_gaps = false;
   if (exists) {
     JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
@@ -259,14 +259,14 @@ Result<std::uint64_t> Sweeper::find_count_cut(Walk& walk, const ChannelKey& log,
   // Without holes the seqs tell. Otherwise the rows have to be counted, the newest first.
   if (!has_gaps) return high - max_count;
   const std::string prefix = store::message_prefix(walk.partition, log);
-  bool found = walk.cursor->seek_before(store::after_prefix(prefix));
+  bool found = walk.cursor.seek_before(store::after_prefix(prefix));
   for (std::uint64_t kept = 0; found && kept < max_count; ++kept) {
-    if (!walk.cursor->key().starts_with(prefix)) return 0;
-    found = walk.cursor->prev();
+    if (!walk.cursor.key().starts_with(prefix)) return 0;
+    found = walk.cursor.prev();
   }
-  JD_RETURN_IF_ERROR(walk.cursor->status());
-  if (!found || !walk.cursor->key().starts_with(prefix)) return 0;
-  return raw(store::seq_of_message_key(walk.cursor->key()));
+  JD_RETURN_IF_ERROR(walk.cursor.status());
+  if (!found || !walk.cursor.key().starts_with(prefix)) return 0;
+  return raw(store::seq_of_message_key(walk.cursor.key()));
 }
 
 Result<std::uint64_t> Sweeper::find_age_cut(Walk& walk, const ChannelKey& log, std::uint64_t low,
@@ -275,10 +275,10 @@ Result<std::uint64_t> Sweeper::find_age_cut(Walk& walk, const ChannelKey& log, s
   // be missing: the next one there stands for it.
   const auto time_at = [&](std::uint64_t seq) -> Result<std::int64_t> {
     const auto key = store::message_key(walk.partition, log, static_cast<MessageSeq>(seq));
-    const bool found = walk.cursor->seek(key);
-    JD_RETURN_IF_ERROR(walk.cursor->status());
+    const bool found = walk.cursor.seek(key);
+    JD_RETURN_IF_ERROR(walk.cursor.status());
     if (!found) return walk.now;
-    return store::message_timestamp(walk.cursor->value());
+    return store::message_timestamp(walk.cursor.value());
   };
   std::uint64_t cut = 0;
   while (low <= high) {
@@ -295,12 +295,13 @@ Result<std::uint64_t> Sweeper::find_age_cut(Walk& walk, const ChannelKey& log, s
   return cut;
 }
 
-Result<void> Sweeper::leave_own_numbers(std::vector<UsedNumber>& numbers) {
+Result<void> Sweeper::leave_own_numbers(const store::PartitionReader& reader,
+                                        std::vector<UsedNumber>& numbers) {
   Result<void> read;
   std::string value;
   std::erase_if(numbers, [&](const UsedNumber& number) {
     if (!read) return true;
-    const auto there = deps_.reader.get(Table::client_numbers, number.key, value);
+    const auto there = reader.get(Table::client_numbers, number.key, value);
     if (!there) {
       read = Error(there.error());
       return true;
@@ -317,7 +318,8 @@ Result<void> Sweeper::leave_own_numbers(std::vector<UsedNumber>& numbers) {
 }
 
 Result<void> Sweeper::drop_commit_records(PartitionId partition) {
-  JD_TRY(const std::uint64_t indexed_to, store::load_index_progress({deps_.reader, partition}));
+  const store::PartitionReader reader = deps_.readers.of(partition);
+  JD_TRY(const std::uint64_t indexed_to, store::load_index_progress(reader));
   if (indexed_to == 0) return {};
   const std::int64_t before = deps_.clock.wall_seconds() - options_.commit_record_seconds;
   const std::string end = store::after_prefix(store::commit_record_prefix(partition));
@@ -329,7 +331,7 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
     auto [it, fresh] = cleared.try_emplace(entry.log, 0);
     if (fresh) {
       JD_TRY(const bool exists,
-             deps_.reader.get(Table::main, store::channel_key(partition, entry.log), value));
+             reader.get(Table::main, store::channel_key(partition, entry.log), value));
       if (exists) {
         JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
         it->second = record.cleared_to;
@@ -337,7 +339,7 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
     }
     if (entry.seq <= it->second) return true;
     const auto key = store::message_key(partition, entry.log, static_cast<MessageSeq>(entry.seq));
-    JD_TRY(const bool there, deps_.reader.get(Table::main, key, value));
+    JD_TRY(const bool there, reader.get(Table::main, key, value));
     return !there;
   };
 
@@ -349,52 +351,52 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
     std::vector<UsedNumber> numbers;
     more = false;
     Result<void> judged;
-    JD_RETURN_IF_ERROR(deps_.reader.scan(
-        Table::main, store::commit_record_key(partition, next), end,
-        [&](std::string_view key, std::string_view bytes) {
-          const std::uint64_t counter = store::counter_of_commit_record_key(key);
-          const auto record = store::decode_commit_record(bytes, counter);
-          if (!record) {
-            judged = Error(record.error());
-            return false;
-          }
-          const bool answers = record->timestamp > before;
-          const bool indexed = last_message_counter(*record) <= indexed_to;
-          if (answers || !indexed) {
-            // Those behind it are younger. Begin anew with the next walk.
-            next = 0;
-            return false;
-          }
-          bool gone = true;
-          for (const auto& entry : record->entries) {
-            const auto entry_gone = is_gone(entry);
-            if (!entry_gone) {
-              judged = Error(entry_gone.error());
-              return false;
-            }
-            gone = *entry_gone;
-            if (!gone) break;
-          }
-          next = counter + 1;
-          ++seen;
-          if (gone) {
-            drop.first_counters.push_back(counter);
-            for (const auto& entry : record->entries) {
-              if (entry.kind != store::EntryKind::message) continue;
-              numbers.push_back(
-                  {store::client_number_key(partition, entry.fingerprint), entry.counter});
-            }
-          }
-          more = drop.first_counters.size() >= kRecordsPerChange;
-          return !more && seen < kRecordsPerWalk;
-        }));
+    JD_RETURN_IF_ERROR(
+        reader.scan(Table::main, store::commit_record_key(partition, next), end,
+                    [&](std::string_view key, std::string_view bytes) {
+                      const std::uint64_t counter = store::counter_of_commit_record_key(key);
+                      const auto record = store::decode_commit_record(bytes, counter);
+                      if (!record) {
+                        judged = Error(record.error());
+                        return false;
+                      }
+                      const bool answers = record->timestamp > before;
+                      const bool indexed = last_message_counter(*record) <= indexed_to;
+                      if (answers || !indexed) {
+                        // Those behind it are younger. Begin anew with the next walk.
+                        next = 0;
+                        return false;
+                      }
+                      bool gone = true;
+                      for (const auto& entry : record->entries) {
+                        const auto entry_gone = is_gone(entry);
+                        if (!entry_gone) {
+                          judged = Error(entry_gone.error());
+                          return false;
+                        }
+                        gone = *entry_gone;
+                        if (!gone) break;
+                      }
+                      next = counter + 1;
+                      ++seen;
+                      if (gone) {
+                        drop.first_counters.push_back(counter);
+                        for (const auto& entry : record->entries) {
+                          if (entry.kind != store::EntryKind::message) continue;
+                          numbers.push_back({store::client_number_key(partition, entry.fingerprint),
+                                             entry.counter});
+                        }
+                      }
+                      more = drop.first_counters.size() >= kRecordsPerChange;
+                      return !more && seen < kRecordsPerWalk;
+                    }));
     JD_RETURN_IF_ERROR(judged);
     if (!more && seen < kRecordsPerWalk) next = 0;
     if (drop.first_counters.empty()) {
       record_cursor_[partition] = next;
       return {};
     }
-    JD_RETURN_IF_ERROR(leave_own_numbers(numbers));
+    JD_RETURN_IF_ERROR(leave_own_numbers(reader, numbers));
     // The index first: an entry without its record would stay for ever.
     std::vector<std::string> free;
     free.reserve(numbers.size());
@@ -411,6 +413,7 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
 
 Result<void> Sweeper::drop_tombstones(PartitionId partition) {
   if (options_.tombstone_age.count() == 0) return {};
+  const store::PartitionReader reader = deps_.readers.of(partition);
   const std::int64_t before = deps_.clock.wall_ns() - options_.tombstone_age.count() * 1'000'000;
   const std::string first = store::tombstone_prefix(partition);
   const std::string end = store::after_prefix(first);
@@ -420,23 +423,23 @@ Result<void> Sweeper::drop_tombstones(PartitionId partition) {
     drop.partition = partition;
     bool ended = true;
     Result<void> decoded;
-    JD_RETURN_IF_ERROR(deps_.reader.scan(
-        Table::main, next.empty() ? first : next, end,
-        [&](std::string_view key, std::string_view value) {
-          const auto tombstone = store::decode_tombstone(value);
-          if (!tombstone) {
-            decoded = Error(tombstone.error());
-            return false;
-          }
-          ended = false;
-          next.assign(key).push_back('\0');
-          ++seen;
-          if (tombstone->deleted_at_ns <= before) {
-            drop.keys.emplace_back(key);
-            drop.up_to_ns = std::max(drop.up_to_ns, tombstone->deleted_at_ns);
-          }
-          return drop.keys.size() < kTombstonesPerChange && seen < kTombstonesPerWalk;
-        }));
+    JD_RETURN_IF_ERROR(
+        reader.scan(Table::main, next.empty() ? first : next, end,
+                    [&](std::string_view key, std::string_view value) {
+                      const auto tombstone = store::decode_tombstone(value);
+                      if (!tombstone) {
+                        decoded = Error(tombstone.error());
+                        return false;
+                      }
+                      ended = false;
+                      next.assign(key).push_back('\0');
+                      ++seen;
+                      if (tombstone->deleted_at_ns <= before) {
+                        drop.keys.emplace_back(key);
+                        drop.up_to_ns = std::max(drop.up_to_ns, tombstone->deleted_at_ns);
+                      }
+                      return drop.keys.size() < kTombstonesPerChange && seen < kTombstonesPerWalk;
+                    }));
     JD_RETURN_IF_ERROR(decoded);
     const std::size_t count = drop.keys.size();
     if (count > 0) JD_RETURN_IF_ERROR(change(std::move(drop)));
@@ -453,8 +456,8 @@ Result<void> Sweeper::close_idle_streams(PartitionId partition) {
   // Most partitions have none: look before a change is posted.
   const std::string prefix = store::running_stream_prefix(partition);
   bool any = false;
-  JD_RETURN_IF_ERROR(
-      deps_.reader.scan(Table::main, prefix, store::after_prefix(prefix), [&any](auto, auto) {
+  JD_RETURN_IF_ERROR(deps_.readers.of(partition).scan(
+      Table::main, prefix, store::after_prefix(prefix), [&any](auto, auto) {
         any = true;
         return false;
       }));

@@ -19,7 +19,7 @@
 #include "partition/owned_partitions.h"
 #include "retention/policy.h"
 #include "store/bulk_loader.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 #include "store/records.h"
 
 namespace jindou::retention {
@@ -38,7 +38,7 @@ struct SweeperOptions {
 
 // Borrowed; all outlive the sweeper.
 struct SweeperDeps {
-  const store::Reader& reader;
+  store::PartitionReaders readers;
   store::BulkLoader& loader;
   const Clock& clock;
   observe::Metrics& metrics;
@@ -98,7 +98,8 @@ class Sweeper {
   Result<void> drop_commit_records(PartitionId partition);
   // Leaves those whose entry in the index is still that of their message: once the idempotency
   // window is over, a number may be used again.
-  Result<void> leave_own_numbers(std::vector<UsedNumber>& numbers);
+  Result<void> leave_own_numbers(const store::PartitionReader& reader,
+                                 std::vector<UsedNumber>& numbers);
   Result<void> drop_tombstones(PartitionId partition);
   Result<void> close_idle_streams(PartitionId partition);
 

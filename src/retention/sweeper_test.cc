@@ -19,7 +19,7 @@ class Retention : public partition::Core {
  protected:
   SweepTotals sweep() {
     SweeperDeps deps{
-        .reader = *database_,
+        .readers = {*database_, PartitionMap(database_->partitions())},
         .loader = *database_,
         .clock = clock_,
         .metrics = metrics_,
