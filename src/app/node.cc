@@ -300,7 +300,7 @@ void Node::Parts::set_system_accounts(std::optional<std::vector<std::string>> ui
 Result<void> Node::Parts::start_webhook() {
   webhook_link = std::make_unique<webhook::RouterLink>(*router);
   webhook::WebhookDeps deps{
-      .reader = *database,
+      .readers = readers(),
       .core = *webhook_link,
       .sessions = sessions,
       .clock = clock,

@@ -29,9 +29,9 @@ struct CursorKeeper::Stored {
   std::size_t asked = 0;
 };
 
-CursorKeeper::CursorKeeper(const store::Reader& reader, CoreLink& core, const Clock& clock,
-                           const partition::OwnedPartitions& owned)
-    : reader_(reader),
+CursorKeeper::CursorKeeper(const store::PartitionReaders& readers, CoreLink& core,
+                           const Clock& clock, const partition::OwnedPartitions& owned)
+    : readers_(readers),
       core_(core),
       clock_(clock),
       owned_(owned),
@@ -58,16 +58,17 @@ Result<void> CursorKeeper::open() {
 }
 
 Result<void> CursorKeeper::read(PartitionId partition, const std::shared_ptr<Stored>& stored) {
+  const store::PartitionReader reader = readers_.of(partition);
   Positions at;
   std::string value;
   JD_TRY(const bool found,
-         reader_.get(store::Table::main, store::webhook_cursor_key(partition), value));
+         reader.get(store::Table::main, store::webhook_cursor_key(partition), value));
   if (found) {
     JD_TRY(const auto record, store::decode_webhook_cursor(value));
     at = {record.notified_to, record.offline_to};
   } else {
-    const auto cursor = reader_.open_cursor(store::Table::main);
-    JD_TRY(const std::uint64_t last, last_listed(*cursor, partition));
+    auto cursor = reader.open_cursor(store::Table::main);
+    JD_TRY(const std::uint64_t last, last_listed(cursor));
     at = {last, last};
     partition::AdvanceWebhook change;
     change.partition = partition;

@@ -14,7 +14,7 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "partition/owned_partitions.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 #include "webhook/core_link.h"
 #include "webhook/options.h"
 
@@ -26,7 +26,7 @@ namespace jindou::webhook {
 class CursorKeeper {
  public:
   // Borrows all.
-  CursorKeeper(const store::Reader& reader, CoreLink& core, const Clock& clock,
+  CursorKeeper(const store::PartitionReaders& readers, CoreLink& core, const Clock& clock,
                const partition::OwnedPartitions& owned);
 
   // Reads the positions of the partitions that are owned. Those without one start at the present,
@@ -86,7 +86,7 @@ class CursorKeeper {
       JD_REQUIRES(mutex_);
   Positions current(std::size_t partition) const JD_REQUIRES(mutex_);
 
-  const store::Reader& reader_;
+  store::PartitionReaders readers_;
   CoreLink& core_;
   const Clock& clock_;
   const partition::OwnedPartitions& owned_;

@@ -76,10 +76,11 @@ class CursorKeeperTest : public testing::Test {
   }
 
   store::MemoryReader store_;
+  store::PartitionReaders readers_{store_, PartitionMap(3)};
   CursorCore core_{store_};
   SystemClock clock_;
   partition::OwnedPartitions owned_{3};
-  CursorKeeper keeper_{store_, core_, clock_, owned_};
+  CursorKeeper keeper_{readers_, core_, clock_, owned_};
   std::size_t notify_ = 0;
   std::size_t offline_ = 0;
   std::size_t agents_ = 0;
@@ -96,7 +97,7 @@ TEST_F(CursorKeeperTest, StartsAtThePresentOnceAndAtTheRecordLater) {
   open();
   EXPECT_EQ(core_.changes, 3);
   EXPECT_EQ(activate(notify_), (std::vector<std::uint64_t>{0, 41, 0}));
-  CursorKeeper again(store_, core_, clock_, owned_);
+  CursorKeeper again(readers_, core_, clock_, owned_);
   ASSERT_TRUE(again.open());
   EXPECT_EQ(core_.changes, 3);
   EXPECT_EQ(activate(again, again.add_stream(Event::offline)),

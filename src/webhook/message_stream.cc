@@ -44,7 +44,7 @@ MessageStream::MessageStream(StreamDeps deps, StreamRole role)
     : deps_(std::move(deps)),
       role_(role),
       number_(deps_.cursors.add_stream(role.event)),
-      outbox_(deps_.reader, deps_.partitions()),
+      outbox_(deps_.readers),
       courier_(role.name(), role.parallel, deps_.clock, deps_.random, deps_.counters),
       unstored_(kUnstoredMax),
       terms_(deps_.partitions()) {}
@@ -203,10 +203,10 @@ TakeLimits MessageStream::limits(const WebhookOptions& options) const {
   return limits;
 }
 
-Result<Taken> MessageStream::take(PartitionId partition, store::Cursor& cursor,
+Result<Taken> MessageStream::take(PartitionId partition, store::PartitionCursors& cursors,
                                   const TakeLimits& limits) {
   const std::uint64_t before = outbox_.done_to(partition);
-  JD_TRY(auto taken, outbox_.take(partition, cursor, limits));
+  JD_TRY(auto taken, outbox_.take(partition, cursors, limits));
   if (taken.dropped > 0) {
     deps_.counters.add_dead_letters(taken.dropped);
     observe::log_warn(kComponent, "{}: {} given up, too old or unreadable", role_.name(),
@@ -256,7 +256,7 @@ Result<bool> MessageStream::gather_notify(const WebhookOptions& options) {
   const std::size_t count_max = std::max<std::size_t>(1, options.notify_count);
   const std::size_t parcels_max = role_.parallel;
   if (parcels_.size() >= parcels_max) return false;
-  const auto cursor = deps_.reader.open_cursor(store::Table::main);
+  auto cursors = deps_.readers.open_cursors(store::Table::main);
   std::vector<MessageId> touched;
   std::vector<Parcel> made;
   bool more = false;
@@ -292,7 +292,7 @@ Result<bool> MessageStream::gather_notify(const WebhookOptions& options) {
     }
     taking.messages = count_max - dispatch.weight;
     taking.payload_bytes = bytes_left;
-    auto taken = take(partition, *cursor, taking);
+    auto taken = take(partition, cursors, taking);
     if (!taken) {
       put_back(touched);
       return Error(std::move(taken).error());
@@ -338,7 +338,7 @@ Result<bool> MessageStream::gather_offline(const WebhookOptions& options) {
   if (!has_room()) return false;
   gather_unstored(options);
   if (!has_room()) return true;
-  const auto cursor = deps_.reader.open_cursor(store::Table::main);
+  auto cursors = deps_.readers.open_cursors(store::Table::main);
   std::vector<std::pair<PartitionId, std::size_t>> parts;  // and how many messages of each
   std::vector<MessageId> touched;
   std::vector<Message> messages;
@@ -354,7 +354,7 @@ Result<bool> MessageStream::gather_offline(const WebhookOptions& options) {
       break;
     }
     taking.messages = kOfflinePerRound - messages.size();
-    auto taken = take(partition, *cursor, taking);
+    auto taken = take(partition, cursors, taking);
     if (!taken) {
       put_back(touched);
       return Error(std::move(taken).error());
@@ -486,10 +486,10 @@ Result<void> MessageStream::keep_house(const WebhookOptions& options) {
   if (now < next_housekeeping_) return {};
   next_housekeeping_ = now + kHousekeeping;
   deps_.cursors.flush(/*force=*/false);
-  const auto cursor = deps_.reader.open_cursor(store::Table::main);
-  JD_RETURN_IF_ERROR(outbox_.count_new(*cursor, kRecordsPerCount));
+  auto cursors = deps_.readers.open_cursors(store::Table::main);
+  JD_RETURN_IF_ERROR(outbox_.count_new(cursors, kRecordsPerCount));
   if (outbox_.backlog() > options.backlog_max) {
-    JD_TRY(const std::uint64_t dropped, outbox_.drop_excess(*cursor, options.backlog_max));
+    JD_TRY(const std::uint64_t dropped, outbox_.drop_excess(cursors, options.backlog_max));
     if (dropped > 0) {
       deps_.counters.add_dead_letters(dropped);
       observe::log_warn(kComponent, "{}: {} given up, more than {} wait", role_.name(), dropped,

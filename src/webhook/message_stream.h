@@ -18,7 +18,7 @@
 #include "partition/effects.h"
 #include "partition/owned_partitions.h"
 #include "presence/session_directory.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 #include "webhook/core_link.h"
 #include "webhook/courier.h"
 #include "webhook/cursor_keeper.h"
@@ -38,7 +38,7 @@ inline constexpr std::size_t kOfflineBytesMax = std::size_t{64} << 20;
 
 // What every stream works with; all outlive it.
 struct StreamDeps {
-  const store::Reader& reader;
+  store::PartitionReaders readers;
   CoreLink& core;
   CursorKeeper& cursors;
   const DurableMarks& durable;
@@ -124,7 +124,8 @@ class MessageStream {
                           const OfflineReceivers& receivers, const WebhookOptions& options);
   TakeLimits limits(const WebhookOptions& options) const;
   // take() of the outbox, with what follows from a take that brings nothing.
-  Result<Taken> take(PartitionId partition, store::Cursor& cursor, const TakeLimits& limits);
+  Result<Taken> take(PartitionId partition, store::PartitionCursors& cursors,
+                     const TakeLimits& limits);
   // Returns when the messages, the last ones taken of their partitions, are durable: a commit can
   // be read a moment before.
   Result<void> await_durable(const std::vector<MessageId>& last_taken);

@@ -18,16 +18,16 @@ bool in_partition(std::string_view key, PartitionId partition) {
   return key.starts_with(store::commit_record_prefix(partition));
 }
 
-Result<store::CommitRecord> record_at(const store::Cursor& cursor) {
+Result<store::CommitRecord> record_at(const store::PartitionCursor& cursor) {
   return store::decode_commit_record(cursor.value(),
                                      store::counter_of_commit_record_key(cursor.key()));
 }
 
 }  // namespace
 
-Outbox::Outbox(const store::Reader& reader, std::uint16_t partitions) : reader_(reader) {
-  parts_.resize(partitions);
-  for (std::uint16_t i = 0; i < partitions; ++i) parts_[i].id = static_cast<PartitionId>(i);
+Outbox::Outbox(const store::PartitionReaders& readers) : readers_(readers) {
+  parts_.resize(readers.map().count());
+  for (const PartitionId id : readers.map().ids()) part(id).id = id;
 }
 
 void Outbox::restart(PartitionId partition, std::uint64_t position) {
@@ -63,7 +63,7 @@ void Outbox::count(Part& part, const store::CommitRecord& record) {
   part.counted_to = std::max(part.counted_to, record.entries.back().counter);
 }
 
-Result<bool> Outbox::load_record(Part& part, store::Cursor& cursor) {
+Result<bool> Outbox::load_record(Part& part, store::PartitionCursor& cursor) {
   if (part.record) return true;
   bool found = false;
   if (part.at_record_end) {
@@ -95,8 +95,11 @@ void Outbox::step(Part& part) {
   if (part.at_record_end) part.record.reset();
 }
 
-Result<Taken> Outbox::take(PartitionId partition, store::Cursor& cursor, const TakeLimits& limits) {
+Result<Taken> Outbox::take(PartitionId partition, store::PartitionCursors& cursors,
+                           const TakeLimits& limits) {
   Part& part = this->part(partition);
+  const store::PartitionReader reader = readers_.of(partition);
+  auto cursor = cursors.of(partition);
   Taken taken;
   std::size_t entries = 0;
   std::size_t bytes = 0;
@@ -130,7 +133,7 @@ Result<Taken> Outbox::take(PartitionId partition, store::Cursor& cursor, const T
     }
     const auto seq = static_cast<MessageSeq>(entry.seq);
     store::build_message_key(key_, partition, entry.log, seq);
-    auto found = reader_.get(Table::main, key_, value_);
+    auto found = reader.get(Table::main, key_, value_);
     if (!found) return give_back(std::move(found).error());
     if (!*found) continue;  // deleted meanwhile
     auto message = store::decode_message(value_, entry.log, seq);
@@ -175,9 +178,10 @@ void Outbox::put_back_after(MessageId last, std::size_t kept) {
   part.out = true;
 }
 
-Result<void> Outbox::count_new(store::Cursor& cursor, std::size_t records_max) {
+Result<void> Outbox::count_new(store::PartitionCursors& cursors, std::size_t records_max) {
   for (Part& part : parts_) {
     if (part.away) continue;
+    auto cursor = cursors.of(part.id);
     if (part.counted_to == part.position && !part.at_record_end) {
       // A start may be inside a record; loading that counts the rest of it.
       JD_TRY(const bool loaded, load_record(part, cursor));
@@ -201,13 +205,14 @@ std::uint64_t Outbox::backlog() const {
   return sum;
 }
 
-Result<std::uint64_t> Outbox::drop_excess(store::Cursor& cursor, std::uint64_t most) {
+Result<std::uint64_t> Outbox::drop_excess(store::PartitionCursors& cursors, std::uint64_t most) {
   std::uint64_t dropped = 0;
   std::uint64_t total = backlog();
   while (total > most) {
     Part* oldest = nullptr;
     for (Part& part : parts_) {
       if (part.waiting == 0) continue;
+      auto cursor = cursors.of(part.id);
       JD_TRY(const bool loaded, load_record(part, cursor));
       if (!loaded) continue;
       if (oldest == nullptr || part.record->timestamp < oldest->record->timestamp) oldest = &part;
@@ -226,7 +231,8 @@ Result<std::uint64_t> Outbox::drop_excess(store::Cursor& cursor, std::uint64_t m
   return dropped;
 }
 
-Result<std::uint64_t> last_listed(store::Cursor& cursor, PartitionId partition) {
+Result<std::uint64_t> last_listed(store::PartitionCursor& cursor) {
+  const PartitionId partition = cursor.partition();
   const bool found =
       cursor.seek_before(store::after_prefix(store::commit_record_prefix(partition)));
   JD_RETURN_IF_ERROR(cursor.status());

@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "model/message.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 #include "store/records.h"
 
 namespace jindou::webhook {
@@ -35,8 +35,7 @@ struct Taken {
 // how much waits. Lives on one thread; its calls read the disk.
 class Outbox {
  public:
-  // Borrows `reader`.
-  Outbox(const store::Reader& reader, std::uint16_t partitions);
+  explicit Outbox(const store::PartitionReaders& readers);
 
   // Starts a partition after message id counter `position`; what was taken of it is forgotten.
   void restart(PartitionId partition, std::uint64_t position);
@@ -48,7 +47,8 @@ class Outbox {
 
   // Takes the next messages of a partition that has none out; it has some out afterwards, unless
   // there are none. Errors: storage; nothing has been taken.
-  Result<Taken> take(PartitionId partition, store::Cursor& cursor, const TakeLimits& limits);
+  Result<Taken> take(PartitionId partition, store::PartitionCursors& cursors,
+                     const TakeLimits& limits);
   bool is_out(PartitionId partition) const { return part(partition).out; }
   // What was taken is done.
   void finish(PartitionId partition);
@@ -61,12 +61,12 @@ class Outbox {
   std::uint64_t done_to(PartitionId partition) const { return part(partition).done_to; }
 
   // Counts messages that have come, in at most `records_max` commit records. Errors: storage.
-  Result<void> count_new(store::Cursor& cursor, std::size_t records_max);
+  Result<void> count_new(store::PartitionCursors& cursors, std::size_t records_max);
   // Messages that wait or are out, as far as they are counted.
   std::uint64_t backlog() const;
   // Drops the oldest waiting messages while there are more than `most`. Returns how many. Errors:
   // storage.
-  Result<std::uint64_t> drop_excess(store::Cursor& cursor, std::uint64_t most);
+  Result<std::uint64_t> drop_excess(store::PartitionCursors& cursors, std::uint64_t most);
 
  private:
   struct Part {
@@ -89,20 +89,20 @@ class Outbox {
   const Part& part(PartitionId partition) const { return parts_[raw(partition)]; }
   bool chosen(const store::CommitEntry& entry) const;
   // Makes `record` the one with the first entry after `position`; false when there is none.
-  Result<bool> load_record(Part& part, store::Cursor& cursor);
+  Result<bool> load_record(Part& part, store::PartitionCursor& cursor);
   void count(Part& part, const store::CommitRecord& record);
   // Moves over the next entry of the loaded record.
   void step(Part& part);
 
-  const store::Reader& reader_;
+  store::PartitionReaders readers_;
   Choice choice_ = Choice::all;
   std::vector<Part> parts_;
   std::string key_;
   std::string value_;
 };
 
-// The counter of the last message listed in a partition's commit records; 0 when there is none.
-// Errors: storage.
-Result<std::uint64_t> last_listed(store::Cursor& cursor, PartitionId partition);
+// The counter of the last message listed in the commit records of the cursor's partition; 0 when
+// there is none. Errors: storage.
+Result<std::uint64_t> last_listed(store::PartitionCursor& cursor);
 
 }  // namespace jindou::webhook

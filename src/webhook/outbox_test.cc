@@ -58,8 +58,8 @@ class OutboxTest : public testing::Test {
     TakeLimits limits;
     limits.messages = most;
     limits.oldest_seconds = oldest;
-    const auto cursor = store_.open_cursor(Table::main);
-    auto taken = outbox_.take(partition, *cursor, limits);
+    auto cursors = readers_.open_cursors(Table::main);
+    auto taken = outbox_.take(partition, cursors, limits);
     EXPECT_TRUE(taken);
     last_ = std::move(*taken);
     std::vector<std::uint64_t> counters;
@@ -67,13 +67,13 @@ class OutboxTest : public testing::Test {
     return counters;
   }
   std::uint64_t count() {
-    const auto cursor = store_.open_cursor(Table::main);
-    EXPECT_TRUE(outbox_.count_new(*cursor, 1'000'000));
+    auto cursors = readers_.open_cursors(Table::main);
+    EXPECT_TRUE(outbox_.count_new(cursors, 1'000'000));
     return outbox_.backlog();
   }
   std::uint64_t drop(std::uint64_t most) {
-    const auto cursor = store_.open_cursor(Table::main);
-    const auto dropped = outbox_.drop_excess(*cursor, most);
+    auto cursors = readers_.open_cursors(Table::main);
+    const auto dropped = outbox_.drop_excess(cursors, most);
     EXPECT_TRUE(dropped);
     return *dropped;
   }
@@ -81,7 +81,8 @@ class OutboxTest : public testing::Test {
   using Counters = std::vector<std::uint64_t>;
 
   store::MemoryReader store_;
-  Outbox outbox_{store_, 3};
+  store::PartitionReaders readers_{store_, PartitionMap(3)};
+  Outbox outbox_{readers_};
   Taken last_;
   std::uint64_t counter_ = 0;
   std::map<std::string, std::uint64_t> seqs_;
@@ -218,16 +219,16 @@ TEST_F(OutboxTest, ChoosesByChannelType) {
 
 TEST_F(OutboxTest, StopsAtTheBytesButTakesOneAtLeast) {
   commit(5);
-  const auto cursor = store_.open_cursor(Table::main);
+  auto cursors = readers_.open_cursors(Table::main);
   TakeLimits limits;
   limits.payload_bytes = 15;  // of ten bytes each
-  auto taken = outbox_.take(kPartition, *cursor, limits);
+  auto taken = outbox_.take(kPartition, cursors, limits);
   ASSERT_TRUE(taken);
   EXPECT_EQ(taken->messages.size(), 2U);
   EXPECT_TRUE(taken->more);
   outbox_.finish(kPartition);
   limits.payload_bytes = 1;
-  taken = outbox_.take(kPartition, *cursor, limits);
+  taken = outbox_.take(kPartition, cursors, limits);
   ASSERT_TRUE(taken);
   EXPECT_EQ(taken->messages.size(), 1U);
 }
@@ -270,8 +271,8 @@ TEST_F(OutboxTest, WhatIsOutIsNotDropped) {
 
 TEST_F(OutboxTest, LastListedIsThePresent) {
   const auto at = [this](PartitionId partition) {
-    const auto cursor = store_.open_cursor(Table::main);
-    const auto last = last_listed(*cursor, partition);
+    auto cursor = readers_.of(partition).open_cursor(Table::main);
+    const auto last = last_listed(cursor);
     EXPECT_TRUE(last);
     return *last;
   };

@@ -136,7 +136,7 @@ Result<void> PresenceStream::join(PartitionId partition, std::uint64_t term) {
 }
 
 PartitionId PresenceStream::partition_of(const partition::RecordPresenceEvent& event) const {
-  return partition_for(event.uid, deps_.partitions());
+  return deps_.readers.map().of_user(event.uid);
 }
 
 void PresenceStream::put_away(Noted noted) {
@@ -149,7 +149,7 @@ void PresenceStream::put_away(Noted noted) {
 
 Result<void> PresenceStream::recover_changes(PartitionId partition) {
   const std::string prefix = store::presence_event_prefix(partition);
-  return deps_.reader.scan(
+  return deps_.readers.of(partition).scan(
       store::Table::main, prefix, store::after_prefix(prefix),
       [&](std::string_view key, std::string_view value) {
         constexpr std::int64_t kSecond = 1'000'000'000;
@@ -167,7 +167,8 @@ Result<void> PresenceStream::recover_changes(PartitionId partition) {
 Result<void> PresenceStream::recover_sessions(PartitionId partition) {
   const std::string prefix = store::online_session_prefix(partition);
   std::vector<store::OnlineSession> sessions;
-  JD_RETURN_IF_ERROR(deps_.reader.scan(store::Table::main, prefix, store::after_prefix(prefix),
+  JD_RETURN_IF_ERROR(
+      deps_.readers.of(partition).scan(store::Table::main, prefix, store::after_prefix(prefix),
                                        [&](std::string_view key, std::string_view) {
                                          sessions.push_back(store::online_session_of_key(key));
                                          return true;

@@ -19,7 +19,7 @@ std::size_t index_of(Event event) { return static_cast<std::size_t>(event); }
 
 Webhook::Webhook(WebhookDeps deps)
     : deps_(std::move(deps)),
-      cursors_(deps_.reader, deps_.core, deps_.clock, deps_.owned),
+      cursors_(deps_.readers, deps_.core, deps_.clock, deps_.owned),
       durable_(deps_.owned.partitions()) {
   for (const Event event : {Event::notify, Event::offline}) {
     for (const bool to_agent : {false, true}) {
@@ -38,7 +38,7 @@ Webhook::~Webhook() { stop(); }
 
 StreamDeps Webhook::stream_deps(Event event) {
   return StreamDeps{
-      .reader = deps_.reader,
+      .readers = deps_.readers,
       .core = deps_.core,
       .cursors = cursors_,
       .durable = durable_,

@@ -20,7 +20,7 @@
 #include "partition/effects.h"
 #include "partition/owned_partitions.h"
 #include "presence/session_directory.h"
-#include "store/reader.h"
+#include "store/partition_reader.h"
 #include "webhook/core_link.h"
 #include "webhook/cursor_keeper.h"
 #include "webhook/durable_marks.h"
@@ -32,7 +32,7 @@ namespace jindou::webhook {
 
 // All outlive the webhook.
 struct WebhookDeps {
-  const store::Reader& reader;
+  store::PartitionReaders readers;
   CoreLink& core;
   const presence::SessionDirectory& sessions;
   const Clock& clock;

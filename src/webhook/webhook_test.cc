@@ -187,7 +187,7 @@ class WebhookTest : public testing::Test {
 
   void start() {
     WebhookDeps deps{
-        .reader = store_,
+        .readers = {store_, PartitionMap(kPartitions)},
         .core = core_,
         .sessions = sessions_,
         .clock = clock_,
