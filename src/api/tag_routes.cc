@@ -14,6 +14,7 @@
 #include "api/connection_routes.h"
 #include "api/core_calls.h"
 #include "api/text_formats.h"
+#include "model/partition_map.h"
 
 namespace jindou::api {
 namespace {
@@ -44,7 +45,7 @@ struct Receivers {
   std::vector<std::uint16_t> partitions;
 };
 
-Receivers list_receivers(const Recipients& recipients, std::uint16_t partitions) {
+Receivers list_receivers(const Recipients& recipients, PartitionMap map) {
   Receivers out;
   if (recipients.subscribers) {
     out.uids.assign(recipients.subscribers->begin(), recipients.subscribers->end());
@@ -56,10 +57,10 @@ Receivers list_receivers(const Recipients& recipients, std::uint16_t partitions)
     std::erase_if(out.uids,
                   [&](const std::string& uid) { return recipients.excluded->contains(uid); });
   }
-  std::vector<bool> used(partitions);
-  for (const std::string& uid : out.uids) used[raw(partition_for(uid, partitions))] = true;
-  for (std::uint16_t i = 0; i < partitions; ++i) {
-    if (used[i]) out.partitions.push_back(i);
+  std::vector<bool> used(map.count());
+  for (const std::string& uid : out.uids) used[raw(map.of_user(uid))] = true;
+  for (const PartitionId id : map.ids()) {
+    if (used[raw(id)]) out.partitions.push_back(raw(id));
   }
   return out;
 }
@@ -69,8 +70,8 @@ Task<Result<Receivers>> load_receivers(Services& services, Request& request, Cha
   auto recipients = co_await ask_recipients(services, request, std::move(channel));
   if (!recipients) co_return std::move(recipients).error();
   // A group of 100,000 takes tens of milliseconds to sort.
-  auto work = [found = std::move(*recipients), partitions = services.options.partitions] {
-    return Result<Receivers>(list_receivers(found, partitions));
+  auto work = [found = std::move(*recipients), map = PartitionMap(services.options.partitions)] {
+    return Result<Receivers>(list_receivers(found, map));
   };
   co_return co_await services.deps.blocking.run(std::move(work));
 }
