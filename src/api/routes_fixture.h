@@ -20,6 +20,7 @@
 #include "conversation/conversation_reader.h"
 #include "conversation/directory.h"
 #include "partition/inbox_directory.h"
+#include "partition/local_placement.h"
 #include "partition/partition_worker.h"
 #include "partition/system_accounts.h"
 #include "store/commit_horizon.h"
@@ -107,13 +108,14 @@ class RoutesTest : public testing::Test {
         .clock = clock_,
         .fingerprint_seed = database_->fingerprint_seed(),
     };
-    for (std::uint16_t i = 0; i < 4; ++i) {
-      ASSERT_TRUE(worker_->add(static_cast<PartitionId>(i), deps, partition::PartitionOptions()));
+    placement_ = std::make_unique<partition::LocalPlacement>(
+        std::vector<partition::PartitionWorker*>{worker_.get()});
+    for (const PartitionId id : readers.map().ids()) {
+      ASSERT_TRUE(worker_->add(id, deps, partition::PartitionOptions()));
     }
     worker_->start();
-    core_ = std::make_unique<partition::CommandRouter>(
-        std::vector<partition::PartitionWorker*>{worker_.get()}, std::uint16_t{4},
-        partition::RouterLimits(), clock_);
+    core_ = std::make_unique<partition::CommandRouter>(*placement_, readers.map(),
+                                                       partition::RouterLimits(), clock_);
     history_ = std::make_unique<partition::History>(readers, clock_, database_->fingerprint_seed());
     records_ = std::make_unique<partition::RecordReader>(readers);
     conversations_ = std::make_unique<conversation::ConversationReader>(
@@ -138,8 +140,8 @@ class RoutesTest : public testing::Test {
 
   // Another front door of the same core.
   void limit_core(const partition::RouterLimits& limits) {
-    core_ = std::make_unique<partition::CommandRouter>(
-        std::vector<partition::PartitionWorker*>{worker_.get()}, std::uint16_t{4}, limits, clock_);
+    core_ =
+        std::make_unique<partition::CommandRouter>(*placement_, PartitionMap(4), limits, clock_);
     configure(ApiOptions());
   }
 
@@ -248,6 +250,7 @@ class RoutesTest : public testing::Test {
   partition::SystemAccounts accounts_;
   std::unique_ptr<store::CommitHorizon> horizon_;
   std::unique_ptr<partition::PartitionWorker> worker_;
+  std::unique_ptr<partition::LocalPlacement> placement_;
   std::unique_ptr<partition::CommandRouter> core_;
   std::unique_ptr<partition::History> history_;
   std::unique_ptr<partition::RecordReader> records_;

@@ -31,6 +31,7 @@
 #include "partition/command_router.h"
 #include "partition/history.h"
 #include "partition/inbox_directory.h"
+#include "partition/local_placement.h"
 #include "partition/partition_worker.h"
 #include "partition/record_reader.h"
 #include "partition/system_accounts.h"
@@ -109,6 +110,7 @@ struct Node::Parts {
   std::unique_ptr<CommitTee> effects;  // fan-out, webhook
   std::unique_ptr<partition::OwnedPartitions> owned;
   std::vector<std::unique_ptr<partition::PartitionWorker>> workers;
+  std::unique_ptr<partition::LocalPlacement> placement;
   std::unique_ptr<partition::CommandRouter> router;
   std::unique_ptr<partition::History> history;
   std::unique_ptr<partition::RecordReader> records;
@@ -221,12 +223,13 @@ Result<void> Node::Parts::start_core() {
                                                                    owned.get()));
     borrowed.push_back(workers.back().get());
   }
+  placement = std::make_unique<partition::LocalPlacement>(std::move(borrowed));
   // One machine owns them all.
-  for (std::uint16_t id = 0; id < partitions; ++id) {
-    JD_RETURN_IF_ERROR(workers[id % count]->add(static_cast<PartitionId>(id), deps, options));
+  for (const PartitionId id : readers.map().ids()) {
+    JD_RETURN_IF_ERROR(placement->worker_of(id).add(id, deps, options));
   }
   owned->add_listener([this](PartitionId partition, bool is_owned) {
-    const bool has_accounts = partition == partition_for(kSystemUid, database->partitions());
+    const bool has_accounts = partition == this->readers().map().of_system_accounts();
     if (is_owned && has_accounts && !accounts_are_sourced.load()) set_system_accounts(std::nullopt);
   });
   partition::RouterLimits router_limits;
@@ -235,8 +238,8 @@ Result<void> Node::Parts::start_core() {
   router_limits.batches_in_flight_max = settings.api.batches_in_flight;
   router_limits.bulk_batch_items = settings.core.bulk_batch_items;
   router_limits.delay_max = std::min(settings.core.delay_max, settings.api.request_timeout / 2);
-  router = std::make_unique<partition::CommandRouter>(std::move(borrowed), partitions,
-                                                      router_limits, clock);
+  router =
+      std::make_unique<partition::CommandRouter>(*placement, readers.map(), router_limits, clock);
   router->set_list_source(data_source.get());
   history = std::make_unique<partition::History>(readers, clock, database->fingerprint_seed());
   records = std::make_unique<partition::RecordReader>(readers);

@@ -95,7 +95,8 @@ std::string_view peer_in_pair(std::string_view id, std::string_view viewer);
 // The partition of a channel or user: XXH64 of the id, without a command suffix, modulo
 // `partitions`, so that a channel, its command log and all its types live together. Both orders of
 // a pair id count as the one of person_channel_id: what an agent and a user write to each other
-// meets in one partition, whoever begins. `partitions` is fixed when a store is created.
+// meets in one partition, whoever begins. `partitions` is fixed when a store is created. Who is not
+// a test asks PartitionMap (partition_map.h).
 PartitionId partition_for(std::string_view id, std::uint16_t partitions);
 
 }  // namespace jindou

@@ -103,9 +103,9 @@ ChannelKey position_channel_of(const Message& command) {
   return temp ? ChannelKey() : command.channel;
 }
 
-PartitionId partition_of(const SendCommand& command, std::uint16_t partitions) {
-  if (is_targeted_command(command)) return partition_for(log_of(command).id, partitions);
-  return partition_for(command.channel.id, partitions);
+PartitionId partition_of(const SendCommand& command, const PartitionMap& map) {
+  if (is_targeted_command(command)) return map.of_channel(log_of(command));
+  return map.of_channel(command.channel);
 }
 
 }  // namespace jindou::partition

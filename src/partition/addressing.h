@@ -7,6 +7,7 @@
 
 #include "model/channel.h"
 #include "model/message.h"
+#include "model/partition_map.h"
 
 namespace jindou::partition {
 
@@ -39,6 +40,6 @@ constexpr bool allows_session_subscriptions(ChannelType type) {
   return type == ChannelType::info || type == ChannelType::data || type == ChannelType::live;
 }
 
-PartitionId partition_of(const SendCommand& command, std::uint16_t partitions);
+PartitionId partition_of(const SendCommand& command, const PartitionMap& map);
 
 }  // namespace jindou::partition

@@ -6,7 +6,6 @@
 #include "partition/addressing.h"
 #include "partition/announcements.h"
 #include "partition/delay_limit.h"
-#include "partition/partition_worker.h"
 #include "partition/send_batch.h"
 
 namespace jindou::partition {
@@ -45,25 +44,26 @@ struct ChangeRoute {
 
 class RouteOf {
  public:
-  explicit RouteOf(std::uint16_t partitions) : partitions_(partitions) {}
+  explicit RouteOf(const PartitionMap& map) : map_(map) {}
 
   ChangeRoute operator()(const UpsertChannel& change) const {
-    return by_id(change.channel.id, weight_of(change.subscribers));
+    return {map_.of_channel(change.channel), weight_of(change.subscribers)};
   }
   ChangeRoute operator()(const ChangeMembers& change) const {
-    return by_id(change.channel.id, weight_of(change.uids));
+    return {map_.of_channel(change.channel), weight_of(change.uids)};
   }
   ChangeRoute operator()(const ChangeSystemAccounts& change) const {
-    return by_id(kSystemUid, weight_of(change.uids));
+    return {map_.of_system_accounts(), weight_of(change.uids)};
   }
   ChangeRoute operator()(const ChangeConversation& change) const {
-    return by_id(change.channel.id, weight_of(change.uids));
+    return {map_.of_channel(change.channel), weight_of(change.uids)};
   }
   ChangeRoute operator()(const RecordCommandSync& change) const {
-    return by_id(change.uid, kItemOverheadBytes * (1 + change.positions.size() / 4));
+    return {map_.of_user(change.uid), kItemOverheadBytes * (1 + change.positions.size() / 4)};
   }
   ChangeRoute operator()(const DeleteMessages& change) const {
-    return by_id(change.channel.id, kItemOverheadBytes + change.seqs.size() * kUidOverheadBytes);
+    return {map_.of_channel(change.channel),
+            kItemOverheadBytes + change.seqs.size() * kUidOverheadBytes};
   }
   ChangeRoute operator()(const ReclaimExpired& change) const {
     return {change.partition, weight_of(change.keys)};
@@ -79,19 +79,19 @@ class RouteOf {
     if constexpr (requires { change.partition; }) {
       return {change.partition};
     } else if constexpr (requires { change.channel; }) {
-      return by_id(change.channel.id);
+      return {map_.of_channel(change.channel)};
     } else {
-      return by_id(change.uid);
+      return {map_.of_user(change.uid)};
     }
   }
 
  private:
-  ChangeRoute by_id(std::string_view id, std::size_t bytes = kItemOverheadBytes) const {
-    return {partition_for(id, partitions_), bytes};
-  }
-
-  std::uint16_t partitions_;
+  const PartitionMap& map_;
 };
+
+Error ownerless() {
+  return Error(Errc::unavailable, "nobody owns the partition at the moment; retry later");
+}
 
 // The channel whose lists say who receives what happens in it; none where its id names the users.
 std::vector<ChannelKey> listed_channel(const ChannelKey& channel) {
@@ -194,10 +194,10 @@ class CommandRouter::Announcement {
   Announcements::Mark mark_;
 };
 
-CommandRouter::CommandRouter(std::vector<PartitionWorker*> workers, std::uint16_t partitions,
+CommandRouter::CommandRouter(const Placement& placement, PartitionMap map,
                              const RouterLimits& limits, const Clock& clock)
-    : workers_(std::move(workers)),
-      partitions_(partitions),
+    : placement_(placement),
+      map_(map),
       limits_(limits),
       clock_(clock),
       load_(std::make_shared<Load>(limits)) {}
@@ -285,11 +285,11 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
   // Most sends touch few partitions: a linear search over the parts beats a table of all partitions
   // only for one message, so that case goes without either.
   if (commands.size() == 1) {
-    parts.push_back({partition_of(commands[0], partitions_), {0}});
+    parts.push_back({partition_of(commands[0], map_), {0}});
   } else {
-    std::vector<std::int32_t> part_of(partitions_, -1);
+    std::vector<std::int32_t> part_of(map_.count(), -1);
     for (std::uint32_t i = 0; i < commands.size(); ++i) {
-      const PartitionId partition = partition_of(commands[i], partitions_);
+      const PartitionId partition = partition_of(commands[i], map_);
       auto& part = part_of[raw(partition)];
       if (part < 0) {
         part = static_cast<std::int32_t>(parts.size());
@@ -351,13 +351,29 @@ void CommandRouter::dispatch(const std::shared_ptr<SendBatch>& batch, TimePoint 
   start.at = std::min(start.at, since);
   batch->start_timing(
       [load = load_, &clock = clock_, start] { load->delay.finish(start, clock.steady()); });
-  std::vector<std::vector<std::uint32_t>> parts_of_worker(workers_.size());
+  hand_over(batch);
+}
+
+void CommandRouter::hand_over(const std::shared_ptr<SendBatch>& batch) {
+  struct Share {
+    PartitionOwner* owner = nullptr;
+    std::vector<std::uint32_t> parts;
+  };
+  std::vector<Share> shares;  // there are few owners
   for (std::uint32_t part = 0; part < batch->parts().size(); ++part) {
-    parts_of_worker[raw(batch->parts()[part].partition) % workers_.size()].push_back(part);
+    PartitionOwner* const owner = placement_.owner_of(batch->parts()[part].partition);
+    if (owner == nullptr) {
+      batch->refuse_part(part, ownerless().code());
+      continue;
+    }
+    const auto share = std::ranges::find(shares, owner, &Share::owner);
+    if (share != shares.end()) {
+      share->parts.push_back(part);
+    } else {
+      shares.push_back({owner, {part}});
+    }
   }
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    if (!parts_of_worker[i].empty()) workers_[i]->post(batch, std::move(parts_of_worker[i]));
-  }
+  for (Share& share : shares) share.owner->post(batch, std::move(share.parts));
 }
 
 Result<std::shared_ptr<CommandRouter::Admission>> CommandRouter::admit(std::size_t bytes) {
@@ -369,18 +385,15 @@ Result<std::shared_ptr<CommandRouter::Admission>> CommandRouter::admit(std::size
   return admission;
 }
 
-PartitionWorker& CommandRouter::worker_of(PartitionId partition) {
-  return *workers_[raw(partition) % workers_.size()];
-}
-
 Result<void> CommandRouter::post_change(Change change, ChangeDone done) {
-  const ChangeRoute route = std::visit(RouteOf(partitions_), change);
+  const ChangeRoute route = std::visit(RouteOf(map_), change);
+  PartitionOwner* const owner = placement_.owner_of(route.partition);
+  if (owner == nullptr) return ownerless();
   JD_TRY(auto admission, admit(route.bytes));
-  worker_of(route.partition)
-      .post(route.partition, std::move(change),
-            [admission = std::move(admission), done = std::move(done)](Result<void> outcome) {
-              done(std::move(outcome));
-            });
+  owner->post(route.partition, std::move(change),
+              [admission = std::move(admission), done = std::move(done)](Result<void> outcome) {
+                done(std::move(outcome));
+              });
   return {};
 }
 
@@ -393,11 +406,12 @@ Result<void> CommandRouter::post_event(AppendEvent event, EventDone done) {
               [this, admission, event = std::move(event),
                done = std::move(done)](const Result<void>& listed) mutable {
                 if (!listed) return done(Error(listed.error()));
-                const PartitionId partition = partition_for(event.channel.id, partitions_);
-                worker_of(partition).post(
-                    partition, std::move(event),
-                    [admission = std::move(admission), done = std::move(done)](
-                        Result<EventOutcome> outcome) { done(std::move(outcome)); });
+                const PartitionId partition = map_.of_channel(event.channel);
+                PartitionOwner* const owner = placement_.owner_of(partition);
+                if (owner == nullptr) return done(ownerless());
+                owner->post(partition, std::move(event),
+                            [admission = std::move(admission), done = std::move(done)](
+                                Result<EventOutcome> outcome) { done(std::move(outcome)); });
               });
   return {};
 }
@@ -409,11 +423,12 @@ Result<void> CommandRouter::post_recipients(ChannelKey channel, RecipientsDone d
               [this, admission, channel = std::move(channel),
                done = std::move(done)](const Result<void>& listed) mutable {
                 if (!listed) return done(Error(listed.error()));
-                const PartitionId partition = partition_for(channel.id, partitions_);
-                worker_of(partition).post(
-                    partition, std::move(channel),
-                    [admission = std::move(admission), done = std::move(done)](
-                        Result<Recipients> recipients) { done(std::move(recipients)); });
+                const PartitionId partition = map_.of_channel(channel);
+                PartitionOwner* const owner = placement_.owner_of(partition);
+                if (owner == nullptr) return done(ownerless());
+                owner->post(partition, std::move(channel),
+                            [admission = std::move(admission), done = std::move(done)](
+                                Result<Recipients> recipients) { done(std::move(recipients)); });
               });
   return {};
 }

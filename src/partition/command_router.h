@@ -14,14 +14,15 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "model/message.h"
+#include "model/partition_map.h"
 #include "partition/change.h"
 #include "partition/list_source.h"
 #include "partition/pending_send.h"
+#include "partition/placement.h"
 #include "partition/recipients.h"
 
 namespace jindou::partition {
 
-class PartitionWorker;
 class SendBatch;
 
 struct RouterLimits {
@@ -51,10 +52,10 @@ class CommandRouter {
   using SendDone = partition::SendDone;
   using ChangeDone = std::function<void(Result<void>)>;
 
-  // `workers` outlive the router; partition p belongs to workers[p % workers.size()].
-  // Borrows `clock`.
-  CommandRouter(std::vector<PartitionWorker*> workers, std::uint16_t partitions,
-                const RouterLimits& limits, const Clock& clock);
+  // Borrows `placement` and `clock`. What belongs to a partition that nobody is known to own is
+  // refused with code `unavailable`.
+  CommandRouter(const Placement& placement, PartitionMap map, const RouterLimits& limits,
+                const Clock& clock);
 
   // Asks `lists` before a send, an event or a question is handed on. Set before the first of them;
   // null: nobody is asked. Outlives them all. An answer that find() has given is held until the
@@ -117,16 +118,17 @@ class CommandRouter {
   bool resize(Admission& admission, std::size_t items, std::size_t bytes);
   // For one change, event or question. Errors: overloaded, unavailable.
   Result<std::shared_ptr<Admission>> admit(std::size_t bytes);
-  PartitionWorker& worker_of(PartitionId partition);
   // Calls `go` when the lists of the channels are in memory, where `admission` then holds them; at
   // once when nobody is to be asked.
   void when_listed(std::vector<ChannelKey> channels, std::shared_ptr<Admission> admission,
                    std::function<void(Result<void>)> go);
   // `since`: when its caller began to wait.
   void dispatch(const std::shared_ptr<SendBatch>& batch, TimePoint since);
+  // Each owner gets the parts that are of its partitions.
+  void hand_over(const std::shared_ptr<SendBatch>& batch);
 
-  std::vector<PartitionWorker*> workers_;
-  std::uint16_t partitions_;
+  const Placement& placement_;
+  PartitionMap map_;
   RouterLimits limits_;
   const Clock& clock_;
   ListSource* lists_ = nullptr;

@@ -17,6 +17,7 @@
 #include "partition/command_router.h"
 #include "partition/history.h"
 #include "partition/inbox_directory.h"
+#include "partition/local_placement.h"
 #include "partition/partition_worker.h"
 #include "partition/record_reader.h"
 #include "partition/system_accounts.h"
@@ -92,12 +93,11 @@ class RunningCore {
       workers_.push_back(std::make_unique<PartitionWorker>("worker", owned_.get()));
       borrowed.push_back(workers_.back().get());
     }
-    for (std::uint16_t id = 0; id < 4; ++id) {
-      ASSERT_TRUE(workers_[id % 2]
-                      ->add(static_cast<PartitionId>(id), deps, partition_options_)
-                      .has_value());
+    placement_ = std::make_unique<LocalPlacement>(borrowed);
+    for (const PartitionId id : readers.map().ids()) {
+      ASSERT_TRUE(placement_->worker_of(id).add(id, deps, partition_options_).has_value());
     }
-    router_ = std::make_unique<CommandRouter>(borrowed, database_->partitions(), limits_, clock_);
+    router_ = std::make_unique<CommandRouter>(*placement_, readers.map(), limits_, clock_);
     router_->set_list_source(lists_);
     history_ = std::make_unique<History>(readers, clock_, database_->fingerprint_seed());
     records_ = std::make_unique<RecordReader>(readers);
@@ -221,6 +221,7 @@ class RunningCore {
   std::unique_ptr<InboxDirectory> inboxes_;
   std::unique_ptr<OwnedPartitions> owned_;
   std::vector<std::unique_ptr<PartitionWorker>> workers_;
+  std::unique_ptr<LocalPlacement> placement_;
   std::unique_ptr<CommandRouter> router_;
   std::unique_ptr<History> history_;
   std::unique_ptr<RecordReader> records_;

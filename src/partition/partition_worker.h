@@ -18,17 +18,18 @@
 #include "partition/change.h"
 #include "partition/owned_partitions.h"
 #include "partition/partition_host.h"
+#include "partition/partition_owner.h"
 #include "partition/send_batch.h"
 #include "runtime/thread_owner.h"
 
 namespace jindou::partition {
 
-class PartitionWorker {
+class PartitionWorker final : public PartitionOwner {
  public:
   // `owned` is told which partitions are owned; may be null. Outlives it.
   explicit PartitionWorker(std::string thread_name, OwnedPartitions* owned = nullptr);
   // Stops and joins.
-  ~PartitionWorker();
+  ~PartitionWorker() override;
   PartitionWorker(const PartitionWorker&) = delete;
   PartitionWorker& operator=(const PartitionWorker&) = delete;
 
@@ -48,14 +49,13 @@ class PartitionWorker {
   void close(PartitionId partition, OwnershipDone done);
 
   // The queue is bounded by the router's admission. Bulk batches wait behind everything else, of
-  // which each round lets some of theirs pass. Thread-safe; returns at once.
-  void post(std::shared_ptr<SendBatch> batch, std::vector<std::uint32_t> parts);
-  void post(PartitionId partition, Change change, std::function<void(Result<void>)> done);
+  // which each round lets some of theirs pass.
+  void post(std::shared_ptr<SendBatch> batch, std::vector<std::uint32_t> parts) override;
+  void post(PartitionId partition, Change change, std::function<void(Result<void>)> done) override;
   void post(PartitionId partition, AppendEvent event,
-            std::function<void(Result<EventOutcome>)> done);
-  // Asks who receives what is sent to the channel.
+            std::function<void(Result<EventOutcome>)> done) override;
   void post(PartitionId partition, ChannelKey channel,
-            std::function<void(Result<Recipients>)> done);
+            std::function<void(Result<Recipients>)> done) override;
 
   // Evaluates what is queued, hands all of it to the commit log and ends the thread. Call while the
   // log still runs. Idempotent.

@@ -54,7 +54,7 @@ void World::fail_each_read_of_something() {
     return;
   }
   const SendCommand command = random_command();
-  fail_each_read(partition_of(command, kPartitions), [&] {
+  fail_each_read(partition_of(command, PartitionMap(kPartitions)), [&] {
     auto outcome = std::make_shared<Outcome>();
     send({command}, outcome);
     return outcome;

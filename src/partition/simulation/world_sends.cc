@@ -100,7 +100,7 @@ void World::send(std::vector<SendCommand> commands, SharedOutcome first) {
   std::vector<SendBatch::Part> parts;
   for (std::uint32_t item = 0; item < commands.size(); ++item) {
     const SendCommand& command = commands[item];
-    const PartitionId partition = partition_of(command, kPartitions);
+    const PartitionId partition = partition_of(command, PartitionMap(kPartitions));
     auto part = std::find_if(parts.begin(), parts.end(),
                              [&](const auto& p) { return p.partition == partition; });
     if (part == parts.end()) part = parts.insert(parts.end(), {partition, {}});
