@@ -1,5 +1,7 @@
 #include "runtime/blocking_pool.h"
 
+#include <utility>
+
 namespace jindou::runtime {
 
 BlockingPool::BlockingPool(unsigned threads, std::size_t pending_max)
@@ -12,6 +14,15 @@ bool BlockingPool::try_enter() {
     leave();
     return false;
   }
+  return true;
+}
+
+bool BlockingPool::post(std::function<void()> work) {
+  if (!try_enter()) return false;
+  boost::asio::post(pool_, [this, work = std::move(work)] {
+    work();
+    leave();
+  });
   return true;
 }
 

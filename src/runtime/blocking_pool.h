@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -49,6 +50,9 @@ class BlockingPool {
         initiation, boost::asio::use_awaitable);
     co_return std::move(**slot);
   }
+
+  // Runs `work` on the pool, and nobody is resumed. False: too many wait; it is not run.
+  bool post(std::function<void()> work);
 
   // Waits for running calls, drops waiting ones. Idempotent.
   void stop();

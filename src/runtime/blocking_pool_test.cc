@@ -63,5 +63,19 @@ TEST(BlockingPool, AnswersOverloadedBeyondItsBound) {
   EXPECT_TRUE(first.has_value());
 }
 
+TEST(BlockingPool, RunsWorkThatNobodyWaitsForWithinTheSameBound) {
+  BlockingPool pool(1, 1);
+  std::promise<std::thread::id> ran;
+  std::promise<void> gate;
+  ASSERT_TRUE(pool.post([&] {
+    ran.set_value(std::this_thread::get_id());
+    gate.get_future().wait();
+  }));
+  EXPECT_NE(ran.get_future().get(), std::this_thread::get_id());
+  EXPECT_FALSE(pool.post([] { FAIL() << "there was no room"; }));
+  gate.set_value();
+  pool.stop();
+}
+
 }  // namespace
 }  // namespace jindou::runtime
