@@ -7,14 +7,12 @@
 
 namespace jindou::partition {
 
-Tokens::Tokens(store::PartitionReader reader, InboxDirectory& inboxes)
-    : partition_(reader.partition()), reader_(reader), inboxes_(inboxes) {}
+Tokens::Tokens(store::PartitionReader reader, ChannelCache& channels)
+    : partition_(reader.partition()), reader_(reader), channels_(channels) {}
 
 Result<void> Tokens::evaluate(const StoreToken& command, Txn& txn) {
-  JD_TRY(const auto inbox, inboxes_.load(command.uid));
-  if (inbox && (inbox->flags.ban || inbox->flags.disband)) {
-    return Error(Errc::denied, "the user is banned");
-  }
+  JD_TRY(const bool banned, is_banned(command.uid));
+  if (banned) return Error(Errc::denied, "the user is banned");
   if (command.only_own) {
     JD_TRY(const Stored tokens, load(command.uid));
     for (const auto& [key, known] : tokens) {
@@ -28,6 +26,22 @@ Result<void> Tokens::evaluate(const StoreToken& command, Txn& txn) {
   record.level = command.level;
   put(store::device_token_key(partition_, command.uid, command.device_flag), record, txn);
   return {};
+}
+
+Result<bool> Tokens::is_banned(const std::string& uid) const {
+  const ChannelKey inbox(uid, ChannelType::person);
+  store::ChannelRecord record;
+  // Not loaded into the cache: whoever logs in would push channels out of it.
+  if (const CachedChannel* known = channels_.find(inbox)) {
+    record = known->record;
+  } else {
+    std::string value;
+    JD_TRY(const bool exists,
+           reader_.get(store::Table::main, store::channel_key(partition_, inbox), value));
+    if (!exists) return false;
+    JD_TRY(record, store::decode_channel(value));
+  }
+  return record.flags.ban || record.flags.disband;
 }
 
 Result<void> Tokens::evaluate(const ClearTokens& command, Txn& txn) {

@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 #include "model/ids.h"
-#include "partition/inbox_directory.h"
+#include "partition/channel_cache.h"
 #include "partition/state_lines.h"
 #include "partition/token_commands.h"
 #include "partition/txn.h"
@@ -22,8 +22,8 @@ namespace jindou::partition {
 // Lives in its partition and on its thread.
 class Tokens {
  public:
-  // Borrows all of them. `inboxes` says who is banned.
-  Tokens(store::PartitionReader reader, InboxDirectory& inboxes);
+  // Borrows `channels`, which has the users' own inboxes.
+  Tokens(store::PartitionReader reader, ChannelCache& channels);
 
   // Errors: as the command says, storage.
   Result<void> evaluate(const StoreToken& command, Txn& txn);
@@ -39,11 +39,13 @@ class Tokens {
   // The tokens of a user by key, those made worthless included.
   using Stored = std::vector<std::pair<std::string, store::TokenRecord>>;
   Result<Stored> load(std::string_view uid) const;
+  // Whether the user may not log in. Errors: storage.
+  Result<bool> is_banned(const std::string& uid) const;
   void put(const std::string& key, const store::TokenRecord& record, Txn& txn);
 
   PartitionId partition_;
   store::PartitionReader reader_;
-  InboxDirectory& inboxes_;
+  ChannelCache& channels_;
   // Of commits that may not be readable yet, by key.
   struct Recent {
     store::TokenRecord record;
