@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "model/channel.h"
 #include "model/ids.h"
+#include "model/inbox.h"
 #include "model/reason.h"
 
 namespace jindou {
@@ -99,6 +100,10 @@ struct SendCommand : MessageContent {
   bool idempotent = false;
   Origin origin = Origin::http;
   SessionId origin_session{};  // the message is not echoed to this session
+  // Of the sender, and of the one user whom the message is for; read before the command is handed
+  // to its partition, in which they need not be (partition/inbox_stage.h).
+  SeenInbox sender_inbox;
+  SeenInbox receiver_inbox;
 };
 
 // The answer to one SendCommand.

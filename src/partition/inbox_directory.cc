@@ -32,6 +32,13 @@ Result<std::shared_ptr<const Inbox>> InboxDirectory::load(std::string_view uid) 
   return inbox;
 }
 
+std::optional<std::shared_ptr<const Inbox>> InboxDirectory::find(std::string_view uid) {
+  Stripe& stripe = stripe_of(uid);
+  const MutexLock lock(stripe.mutex);
+  if (const auto it = stripe.inboxes.find(uid); it != stripe.inboxes.end()) return it->second;
+  return std::nullopt;
+}
+
 void InboxDirectory::invalidate(std::string_view uid) {
   Stripe& stripe = stripe_of(uid);
   const MutexLock lock(stripe.mutex);

@@ -1,6 +1,6 @@
-// Flags and lists of users' own inboxes ({uid, person}), as the permission check of any partition
-// needs them. A cache in front of the store; the partition that owns an inbox invalidates it when a
-// change is durable.
+// Flags and lists of users' own inboxes ({uid, person}), as the permission rules of any partition
+// need them; inbox_stage.h fetches them for a send. A cache in front of the store; the partition
+// that owns an inbox invalidates it when a change is durable, before anybody is told of the change.
 #pragma once
 
 #include <array>
@@ -8,22 +8,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/mutex.h"
 #include "base/result.h"
 #include "model/channel.h"
+#include "model/inbox.h"
 #include "model/uid_set.h"
 #include "store/partition_reader.h"
 
 namespace jindou::partition {
-
-struct Inbox {
-  ChannelFlags flags;
-  UidSet denylist;
-  UidSet allowlist;
-};
 
 // Thread-safe.
 class InboxDirectory {
@@ -33,6 +29,8 @@ class InboxDirectory {
 
   // Null for a user without flags and lists. Errors: storage. May read the disk.
   Result<std::shared_ptr<const Inbox>> load(std::string_view uid);
+  // The same from memory alone; empty when it is not there.
+  std::optional<std::shared_ptr<const Inbox>> find(std::string_view uid);
 
   // The next load() reads the store.
   void invalidate(std::string_view uid);

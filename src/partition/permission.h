@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "model/inbox.h"
 #include "model/message.h"
-#include "partition/inbox_directory.h"
 #include "partition/list_commands.h"
 
 namespace jindou::partition {
@@ -27,7 +27,8 @@ class PermissionFacts {
   virtual const ChannelFlags& flags() const = 0;
   // False for a channel that was never set up, or that was deleted.
   virtual bool is_set_up() const = 0;
-  // Null for a user without inbox record.
+  // Of the sender, or of the one who receives it (receiver_of); null for a user without inbox
+  // record. Not asked when the built-in account sends.
   virtual Result<std::shared_ptr<const Inbox>> inbox(std::string_view uid) = 0;
   virtual Result<bool> is_listed(MemberList list, std::string_view uid) = 0;
   virtual Result<bool> is_empty(MemberList list) = 0;
