@@ -20,6 +20,7 @@
 #include "conversation/conversation_reader.h"
 #include "conversation/directory.h"
 #include "partition/inbox_directory.h"
+#include "partition/inbox_stage.h"
 #include "partition/local_placement.h"
 #include "partition/partition_worker.h"
 #include "partition/system_accounts.h"
@@ -114,7 +115,10 @@ class RoutesTest : public testing::Test {
       ASSERT_TRUE(worker_->add(id, deps, partition::PartitionOptions()));
     }
     worker_->start();
-    core_ = std::make_unique<partition::CommandRouter>(*placement_, readers.map(),
+    inbox_stage_ = std::make_unique<partition::InboxStage>(
+        *inboxes_, readers.map(),
+        [this](std::function<void()> work) { return blocking_.post(std::move(work)); });
+    core_ = std::make_unique<partition::CommandRouter>(*placement_, readers.map(), *inbox_stage_,
                                                        partition::RouterLimits(), clock_);
     history_ = std::make_unique<partition::History>(readers, clock_, database_->fingerprint_seed());
     records_ = std::make_unique<partition::RecordReader>(readers);
@@ -127,6 +131,7 @@ class RoutesTest : public testing::Test {
 
   void TearDown() override {
     core_->close();
+    inbox_stage_->drain();
     worker_->stop();
     log_->stop();
     blocking_.stop();
@@ -140,8 +145,8 @@ class RoutesTest : public testing::Test {
 
   // Another front door of the same core.
   void limit_core(const partition::RouterLimits& limits) {
-    core_ =
-        std::make_unique<partition::CommandRouter>(*placement_, PartitionMap(4), limits, clock_);
+    core_ = std::make_unique<partition::CommandRouter>(*placement_, PartitionMap(4), *inbox_stage_,
+                                                       limits, clock_);
     configure(ApiOptions());
   }
 
@@ -251,6 +256,7 @@ class RoutesTest : public testing::Test {
   std::unique_ptr<store::CommitHorizon> horizon_;
   std::unique_ptr<partition::PartitionWorker> worker_;
   std::unique_ptr<partition::LocalPlacement> placement_;
+  std::unique_ptr<partition::InboxStage> inbox_stage_;
   std::unique_ptr<partition::CommandRouter> core_;
   std::unique_ptr<partition::History> history_;
   std::unique_ptr<partition::RecordReader> records_;

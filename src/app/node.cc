@@ -31,6 +31,7 @@
 #include "partition/command_router.h"
 #include "partition/history.h"
 #include "partition/inbox_directory.h"
+#include "partition/inbox_stage.h"
 #include "partition/local_placement.h"
 #include "partition/partition_worker.h"
 #include "partition/record_reader.h"
@@ -111,6 +112,7 @@ struct Node::Parts {
   std::unique_ptr<partition::OwnedPartitions> owned;
   std::vector<std::unique_ptr<partition::PartitionWorker>> workers;
   std::unique_ptr<partition::LocalPlacement> placement;
+  std::unique_ptr<partition::InboxStage> inbox_stage;
   std::unique_ptr<partition::CommandRouter> router;
   std::unique_ptr<partition::History> history;
   std::unique_ptr<partition::RecordReader> records;
@@ -238,8 +240,11 @@ Result<void> Node::Parts::start_core() {
   router_limits.batches_in_flight_max = settings.api.batches_in_flight;
   router_limits.bulk_batch_items = settings.core.bulk_batch_items;
   router_limits.delay_max = std::min(settings.core.delay_max, settings.api.request_timeout / 2);
-  router =
-      std::make_unique<partition::CommandRouter>(*placement, readers.map(), router_limits, clock);
+  inbox_stage = std::make_unique<partition::InboxStage>(
+      *inboxes, readers.map(),
+      [this](std::function<void()> work) { return blocking->post(std::move(work)); });
+  router = std::make_unique<partition::CommandRouter>(*placement, readers.map(), *inbox_stage,
+                                                      router_limits, clock);
   router->set_list_source(data_source.get());
   history = std::make_unique<partition::History>(readers, clock, database->fingerprint_seed());
   records = std::make_unique<partition::RecordReader>(readers);
@@ -539,6 +544,7 @@ void Node::stop() {
   if (parts.sweeper) parts.sweeper->stop();
   if (parts.router) parts.router->close();
   if (parts.data_source) parts.data_source->stop();
+  if (parts.inbox_stage) parts.inbox_stage->drain();
   for (auto& worker : parts.workers) worker->stop();
   if (parts.log) parts.log->stop();
   if (parts.blocking) parts.blocking->stop();

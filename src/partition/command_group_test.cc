@@ -43,6 +43,9 @@ using Told = std::optional<Result<std::vector<CommandOutcome>>>;
 
 std::shared_ptr<Told> begin(LonePartition& world, std::vector<Command> commands) {
   auto told = std::make_shared<Told>();
+  for (Command& command : commands) {
+    if (auto* send = std::get_if<SendCommand>(&command)) load_inboxes({send, 1}, world.inboxes());
+  }
   world.partition().execute_all(
       std::move(commands),
       [told](Result<std::vector<CommandOutcome>> done) { *told = std::move(done); });

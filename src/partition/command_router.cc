@@ -6,6 +6,7 @@
 #include "partition/addressing.h"
 #include "partition/announcements.h"
 #include "partition/delay_limit.h"
+#include "partition/inbox_stage.h"
 #include "partition/send_batch.h"
 
 namespace jindou::partition {
@@ -194,10 +195,11 @@ class CommandRouter::Announcement {
   Announcements::Mark mark_;
 };
 
-CommandRouter::CommandRouter(const Placement& placement, PartitionMap map,
+CommandRouter::CommandRouter(const Placement& placement, PartitionMap map, InboxStage& inboxes,
                              const RouterLimits& limits, const Clock& clock)
     : placement_(placement),
       map_(map),
+      inboxes_(inboxes),
       limits_(limits),
       clock_(clock),
       load_(std::make_shared<Load>(limits)) {}
@@ -309,13 +311,13 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
     return std::shared_ptr<PendingSend>(std::move(batch));
   }
   if (lists_ == nullptr || !lists_->enabled()) {
-    dispatch(batch, since);  // without a look at each command
+    send_on(batch, since);  // without a look at the channel of each command
     return std::shared_ptr<PendingSend>(std::move(batch));
   }
   when_listed(listed_channels(batch->commands()), std::move(admission),
               [this, batch, since](const Result<void>& listed) {
                 if (listed) {
-                  dispatch(batch, since);
+                  send_on(batch, since);
                 } else {
                   batch->refuse(listed.error().code());
                 }
@@ -343,6 +345,20 @@ void CommandRouter::when_listed(std::vector<ChannelKey> channels,
                        if (ready) hold();
                        go(std::move(ready));
                      });
+}
+
+void CommandRouter::send_on(const std::shared_ptr<SendBatch>& batch, TimePoint since) {
+  if (inboxes_.pass(*batch)) {
+    dispatch(batch, since);
+    return;
+  }
+  inboxes_.wait(batch, [this, batch, since](const Result<void>& known) {
+    if (known) {
+      dispatch(batch, since);
+    } else {
+      batch->refuse(known.error().code());
+    }
+  });
 }
 
 void CommandRouter::dispatch(const std::shared_ptr<SendBatch>& batch, TimePoint since) {

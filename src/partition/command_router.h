@@ -23,6 +23,7 @@
 
 namespace jindou::partition {
 
+class InboxStage;
 class SendBatch;
 
 struct RouterLimits {
@@ -52,10 +53,10 @@ class CommandRouter {
   using SendDone = partition::SendDone;
   using ChangeDone = std::function<void(Result<void>)>;
 
-  // Borrows `placement` and `clock`. What belongs to a partition that nobody is known to own is
-  // refused with code `unavailable`.
-  CommandRouter(const Placement& placement, PartitionMap map, const RouterLimits& limits,
-                const Clock& clock);
+  // Borrows all of them but `map` and `limits`. What belongs to a partition that nobody is known to
+  // own is refused with code `unavailable`.
+  CommandRouter(const Placement& placement, PartitionMap map, InboxStage& inboxes,
+                const RouterLimits& limits, const Clock& clock);
 
   // Asks `lists` before a send, an event or a question is handed on. Set before the first of them;
   // null: nobody is asked. Outlives them all. An answer that find() has given is held until the
@@ -100,7 +101,8 @@ class CommandRouter {
   using RecipientsDone = std::function<void(Result<Recipients>)>;
   Result<void> post_recipients(ChannelKey channel, RecipientsDone done);
 
-  // Refuses everything from now on (`unavailable`); what is in flight finishes. Thread-safe.
+  // Refuses everything from now on (`unavailable`); what is in flight finishes, also what waits in
+  // the stage of the inboxes. Thread-safe.
   void close();
 
   std::size_t items_in_flight() const;
@@ -122,13 +124,15 @@ class CommandRouter {
   // once when nobody is to be asked.
   void when_listed(std::vector<ChannelKey> channels, std::shared_ptr<Admission> admission,
                    std::function<void(Result<void>)> go);
-  // `since`: when its caller began to wait.
+  // `since`: when its caller began to wait. Fetches what is to be known of users, then dispatches.
+  void send_on(const std::shared_ptr<SendBatch>& batch, TimePoint since);
   void dispatch(const std::shared_ptr<SendBatch>& batch, TimePoint since);
   // Each owner gets the parts that are of its partitions.
   void hand_over(const std::shared_ptr<SendBatch>& batch);
 
   const Placement& placement_;
   PartitionMap map_;
+  InboxStage& inboxes_;
   RouterLimits limits_;
   const Clock& clock_;
   ListSource* lists_ = nullptr;

@@ -34,6 +34,7 @@ class CommitSize : public ::testing::Test {
   void send(std::vector<SendCommand> commands) {
     std::vector<std::uint32_t> items(commands.size());
     std::iota(items.begin(), items.end(), 0U);
+    load_inboxes(commands, core_.inboxes());
     auto batch = std::make_shared<SendBatch>(
         std::move(commands), std::vector<SendBatch::Part>{{kPartition, std::move(items)}}, nullptr,
         CommandRouter::kNever,

@@ -17,11 +17,13 @@
 #include "partition/command_router.h"
 #include "partition/history.h"
 #include "partition/inbox_directory.h"
+#include "partition/inbox_stage.h"
 #include "partition/local_placement.h"
 #include "partition/partition_worker.h"
 #include "partition/record_reader.h"
 #include "partition/system_accounts.h"
 #include "partition/time_reservation.h"
+#include "runtime/blocking_pool.h"
 #include "store/commit_horizon.h"
 #include "store/database.h"
 #include "store/embedded_commit_log.h"
@@ -97,7 +99,12 @@ class RunningCore {
     for (const PartitionId id : readers.map().ids()) {
       ASSERT_TRUE(placement_->worker_of(id).add(id, deps, partition_options_).has_value());
     }
-    router_ = std::make_unique<CommandRouter>(*placement_, readers.map(), limits_, clock_);
+    reads_ = std::make_unique<runtime::BlockingPool>(2, 10'000);
+    inbox_stage_ = std::make_unique<InboxStage>(
+        *inboxes_, readers.map(),
+        [this](std::function<void()> work) { return reads_->post(std::move(work)); });
+    router_ =
+        std::make_unique<CommandRouter>(*placement_, readers.map(), *inbox_stage_, limits_, clock_);
     router_->set_list_source(lists_);
     history_ = std::make_unique<History>(readers, clock_, database_->fingerprint_seed());
     records_ = std::make_unique<RecordReader>(readers);
@@ -106,8 +113,10 @@ class RunningCore {
   }
   void close() {
     router_->close();
+    inbox_stage_->drain();
     for (auto& worker : workers_) worker->stop();
     log_->stop();
+    reads_->stop();
     workers_.clear();
     log_.reset();
     database_->stop_loading();
@@ -222,6 +231,8 @@ class RunningCore {
   std::unique_ptr<OwnedPartitions> owned_;
   std::vector<std::unique_ptr<PartitionWorker>> workers_;
   std::unique_ptr<LocalPlacement> placement_;
+  std::unique_ptr<runtime::BlockingPool> reads_;
+  std::unique_ptr<InboxStage> inbox_stage_;
   std::unique_ptr<CommandRouter> router_;
   std::unique_ptr<History> history_;
   std::unique_ptr<RecordReader> records_;

@@ -232,6 +232,67 @@ TEST_F(Core, HidesRestrictedMessagesFromOthersAndExpiredOnesFromAll) {
   EXPECT_EQ(payloads("g1", "u3"), std::vector<std::string>{"for all"});
 }
 
+SendCommand to_person(SendCommand command, const std::string& to) {
+  command.channel = ChannelKey(person_channel_id(command.from_uid, to), ChannelType::person);
+  return command;
+}
+
+// Whether the inboxes are in memory or have to be read; they are of any partition.
+TEST_F(Core, ADenialThatWasAnsweredHoldsForTheNextMessage) {
+  for (int i = 0; i < 12; ++i) {
+    const std::string to = "r" + std::to_string(i);
+    EXPECT_TRUE(send({to_person(to_group("", "a"), to)})[0].ok());
+    ChangeMembers deny;
+    deny.channel = ChannelKey(to, ChannelType::person);
+    deny.list = MemberList::denylist;
+    deny.uids = {"u1"};
+    ASSERT_TRUE(change(deny).has_value());
+    EXPECT_EQ(send({to_person(to_group("", "b"), to)})[0].reason, Reason::in_denylist);
+    deny.operation = ChangeMembers::Operation::remove;
+    ASSERT_TRUE(change(deny).has_value());
+    if (i % 2 == 0) inboxes_->clear();
+    EXPECT_TRUE(send({to_person(to_group("", "c"), to)})[0].ok());
+  }
+  UpsertChannel ban;
+  ban.channel = ChannelKey("u1", ChannelType::person);
+  ban.flags.send_ban = true;
+  ASSERT_TRUE(change(ban).has_value());
+  EXPECT_EQ(send({to_group("g1", "d")})[0].reason, Reason::send_ban);
+}
+
+TEST_F(Core, MessagesKeepTheirOrderWhileInboxesOfSomeAreRead) {
+  constexpr int kMessages = 300;
+  std::promise<void> all;
+  std::atomic<int> left{kMessages};
+  std::vector<std::string> expected;
+  for (int i = 0; i < kMessages; ++i) {
+    expected.push_back("p" + std::to_string(i));
+    SendCommand command = to_group("g1", expected.back());
+    // Every other sender is known.
+    command.from_uid = i % 2 == 0 ? "u1" : "s" + std::to_string(i);
+    ASSERT_TRUE(router_
+                    ->post_send({command},
+                                [&](const std::vector<SendResult>& results) {
+                                  EXPECT_TRUE(results[0].ok());
+                                  if (--left == 0) all.set_value();
+                                })
+                    .has_value());
+  }
+  all.get_future().get();
+  RangeQuery query;
+  query.channel = ChannelKey("g1", ChannelType::group);
+  query.start_seq = 1;
+  query.towards_newer = true;
+  query.limit = kMessages;
+  const auto page = history_->load_range(query);
+  ASSERT_TRUE(page.has_value());
+  std::vector<std::string> stored;
+  for (const Message& message : page->messages) {
+    stored.push_back(message.payload);
+  }
+  EXPECT_EQ(stored, expected);
+}
+
 TEST_F(Core, KeepsTheSeqOfADeletedChannelAndHidesItsMessages) {
   const ChannelKey group("g1", ChannelType::group);
   send({to_group("g1", "a"), to_group("g1", "b")});

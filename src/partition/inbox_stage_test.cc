@@ -177,5 +177,21 @@ TEST_F(InboxStageTest, WhatWasChangedBeforeIsSeen) {
   EXPECT_FALSE(free->commands()[0].sender_inbox.inbox->flags.ban);
 }
 
+// The inbox may be of another partition, where the evaluation must not look.
+TEST(InboxStageDeathTest, AMessageWithoutInboxesIsNotEvaluated) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const simulation::MemoryStore nothing;
+  simulation::LonePartition lone(nothing);
+  SendCommand command;
+  command.channel = ChannelKey("g", ChannelType::group);
+  command.from_uid = "u1";
+  command.client_msg_no = "n";
+  const auto batch = std::make_shared<SendBatch>(
+      std::vector<SendCommand>{command},
+      std::vector<SendBatch::Part>{{simulation::kPartition, {0}}}, nullptr, CommandRouter::kNever,
+      [](const std::vector<SendResult>&) {});
+  EXPECT_DEATH(lone.partition().execute(batch, 0), "unread");
+}
+
 }  // namespace
 }  // namespace jindou::partition

@@ -25,8 +25,8 @@ Modules::Modules(store::PartitionReader reader, const PartitionDeps& deps,
       outbox(reader.partition()),
       account_changes(reader.partition(), deps.accounts),
       sending(reader.partition(),
-              {deps.clock, deps.inboxes, deps.accounts, stamps, ids, receivers, channels,
-               conversations, list_slices, index, log},
+              {deps.clock, deps.accounts, stamps, ids, receivers, channels, conversations,
+               list_slices, index, log},
               {options.permission, options.idempotency_window_seconds, deps.fingerprint_seed}),
       reader_(reader) {}
 

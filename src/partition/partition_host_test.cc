@@ -81,6 +81,7 @@ class TestNode final : public EffectSink {
     command.client_msg_no = number;
     command.payload = "payload of " + number;
     command.idempotent = true;
+    load_inboxes({&command, 1}, inboxes_);
     return std::make_shared<SendBatch>(
         std::vector<SendCommand>{command}, std::vector<SendBatch::Part>{{kPartition, {0}}}, nullptr,
         CommandRouter::kNever, [told](const std::vector<SendResult>& results) {

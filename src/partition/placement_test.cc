@@ -65,7 +65,7 @@ class PlacementTest : public Core {
     Core::SetUp();
     scattered_ = std::make_unique<Scattered>(*placement_);
     first_ = std::move(router_);  // the horizon knows it
-    router_ = std::make_unique<CommandRouter>(*scattered_, map_, limits_, clock_);
+    router_ = std::make_unique<CommandRouter>(*scattered_, map_, *inbox_stage_, limits_, clock_);
   }
   void TearDown() override {
     first_->close();

@@ -1,13 +1,15 @@
-// What the permission rules ask about one message, answered from the partition's memory, the
-// inboxes of users, and the lists that another system keeps.
+// What the permission rules ask about one message, answered from the partition's own memory and
+// store, the inboxes that came with the command, and the lists that another system keeps. Nothing
+// of another partition is read.
 #pragma once
 
 #include <memory>
 #include <string_view>
 #include <utility>
 
+#include "base/assert.h"
+#include "partition/addressing.h"
 #include "partition/channel_cache.h"
-#include "partition/inbox_directory.h"
 #include "partition/permission.h"
 #include "partition/receivers.h"
 #include "partition/system_accounts.h"
@@ -18,14 +20,13 @@ class SendFacts final : public PermissionFacts {
  public:
   // Borrows all of them. `channel` is null for a targeted command, whose rules ask nothing of a
   // channel.
-  SendFacts(const Receivers& receivers, ChannelCache& channels, InboxDirectory& inboxes,
-            const SystemAccounts& accounts, CachedChannel* channel, std::string_view sender)
+  SendFacts(const Receivers& receivers, ChannelCache& channels, const SystemAccounts& accounts,
+            CachedChannel* channel, const SendCommand& command)
       : receivers_(receivers),
         channels_(channels),
-        inboxes_(inboxes),
         accounts_(accounts),
         channel_(channel),
-        sender_(sender) {
+        command_(command) {
     // What the source says of a pair is about its inboxes, see inbox().
     if (channel != nullptr && channel->key.type != ChannelType::person) {
       sourced_ = receivers.sourced(channel->key);
@@ -42,7 +43,7 @@ class SendFacts final : public PermissionFacts {
     return sourced_ != nullptr || (channel_ != nullptr && channel_->exists);
   }
   Result<std::shared_ptr<const Inbox>> inbox(std::string_view uid) override {
-    JD_TRY(auto stored, inboxes_.load(uid));
+    JD_TRY(const auto stored, seen(uid));
     const auto lists = receivers_.sourced(ChannelKey(std::string(uid), ChannelType::person));
     if (!lists) return stored;
     auto inbox = std::make_shared<Inbox>();
@@ -50,8 +51,8 @@ class SendFacts final : public PermissionFacts {
     if (lists->flags) inbox->flags = *lists->flags;
     inbox->denylist = *lists->denylist;
     inbox->allowlist = *lists->allowlist;
-    if (uid == sender_) return std::shared_ptr<const Inbox>(std::move(inbox));
-    const ChannelKey pair(person_channel_id(sender_, uid), ChannelType::person);
+    if (uid == command_.from_uid) return std::shared_ptr<const Inbox>(std::move(inbox));
+    const ChannelKey pair(person_channel_id(command_.from_uid, uid), ChannelType::person);
     if (const auto of_pair = receivers_.sourced(pair)) {
       inbox->denylist.insert(of_pair->denylist->begin(), of_pair->denylist->end());
     }
@@ -67,6 +68,17 @@ class SendFacts final : public PermissionFacts {
   }
 
  private:
+  // As it came with the command.
+  Result<std::shared_ptr<const Inbox>> seen(std::string_view uid) const {
+    const bool of_sender = uid == command_.from_uid;
+    JD_ASSERT(of_sender || uid == receiver_of(command_));
+    const SeenInbox& seen = of_sender ? command_.sender_inbox : command_.receiver_inbox;
+    JD_ASSERT(seen.state != SeenInbox::State::unread);
+    if (seen.state == SeenInbox::State::unreadable) {
+      return Error(seen.error, "the inbox of a user cannot be read");
+    }
+    return seen.inbox;
+  }
   Result<const UidSet*> find(MemberList list) {
     if (sourced_) return sourced_->list(list).get();
     JD_TRY(const UidSet* set, channels_.load_list(*channel_, list));
@@ -75,10 +87,9 @@ class SendFacts final : public PermissionFacts {
 
   const Receivers& receivers_;
   ChannelCache& channels_;
-  InboxDirectory& inboxes_;
   const SystemAccounts& accounts_;
   CachedChannel* channel_;
-  std::string_view sender_;
+  const SendCommand& command_;
   std::shared_ptr<const ListSource::Lists> sourced_;
 };
 

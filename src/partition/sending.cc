@@ -58,8 +58,7 @@ Result<SendResult> Sending::evaluate(SendCommand& command, Txn& txn) {
   if (!targeted) {
     JD_TRY(prepared.channel, deps_.channels.load(command.channel));
   }
-  SendFacts facts(deps_.receivers, deps_.channels, deps_.inboxes, deps_.accounts, prepared.channel,
-                  command.from_uid);
+  SendFacts facts(deps_.receivers, deps_.channels, deps_.accounts, prepared.channel, command);
   JD_TRY(const Reason reason, check_send(command, options_.permission, facts));
   if (reason != Reason::success) return SendResult::refuse(reason, Errc::denied);
 

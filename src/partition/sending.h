@@ -18,7 +18,6 @@
 #include "partition/conversations.h"
 #include "partition/effects.h"
 #include "partition/id_reservation.h"
-#include "partition/inbox_directory.h"
 #include "partition/list_slices.h"
 #include "partition/message_log.h"
 #include "partition/permission.h"
@@ -45,7 +44,6 @@ class Sending {
   // Borrowed.
   struct Deps {
     const Clock& clock;
-    InboxDirectory& inboxes;
     const SystemAccounts& accounts;
     Stamps& stamps;
     IdReservation& ids;
@@ -58,8 +56,8 @@ class Sending {
   };
   Sending(PartitionId partition, const Deps& deps, const Options& options);
 
-  // Refused or a duplicate: nothing was changed. Takes what it stores out of the command.
-  // Errors: storage; then nothing was changed.
+  // Refused or a duplicate: nothing was changed. Takes what it stores out of the command, with
+  // which the inboxes of its users have come. Errors: storage; then nothing was changed.
   Result<SendResult> evaluate(SendCommand& command, Txn& txn);
 
  private:

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "partition/command_router.h"
+#include "partition/inbox_stage.h"
 #include "partition/partition.h"
 #include "partition/simulation/failing_reader.h"
 #include "partition/simulation/memory_store.h"
@@ -81,10 +82,11 @@ class LonePartition final : public EffectSink {
         if (!done) *failed = done.error().code();
       });
     } else {
+      std::vector<SendCommand> commands{std::get<SendCommand>(command)};
+      load_inboxes(commands, inboxes_);
       auto batch = std::make_shared<SendBatch>(
-          std::vector<SendCommand>{std::get<SendCommand>(command)},
-          std::vector<SendBatch::Part>{{kPartition, {0}}}, nullptr, CommandRouter::kNever,
-          [failed](const std::vector<SendResult>& results) {
+          std::move(commands), std::vector<SendBatch::Part>{{kPartition, {0}}}, nullptr,
+          CommandRouter::kNever, [failed](const std::vector<SendResult>& results) {
             if (!results[0].ok()) *failed = results[0].code;
           });
       partition_->execute(batch, 0);
@@ -123,6 +125,8 @@ class LonePartition final : public EffectSink {
   }
 
   Partition& partition() { return *partition_; }
+  // For commands that do not go through begin().
+  InboxDirectory& inboxes() { return inboxes_; }
 
   FixedClock clock;
   MemoryStore memory;

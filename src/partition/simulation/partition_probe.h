@@ -98,6 +98,7 @@ class PartitionProbe {
       partition_.modules_.streams.append(copy, txn).ignore("is taken back");
     } else {
       SendCommand copy = std::get<SendCommand>(command);
+      load_inboxes({&copy, 1}, partition_.deps_.inboxes);
       partition_.modules_.sending.evaluate(copy, txn).ignore("is taken back");
     }
   }

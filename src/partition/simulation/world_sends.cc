@@ -2,6 +2,7 @@
 
 #include "partition/addressing.h"
 #include "partition/command_router.h"
+#include "partition/inbox_stage.h"
 #include "partition/simulation/world.h"
 
 namespace jindou::partition::simulation {
@@ -98,6 +99,7 @@ void World::send() {
 void World::send(std::vector<SendCommand> commands, SharedOutcome first) {
   std::vector<Attempt> attempts;
   std::vector<SendBatch::Part> parts;
+  load_inboxes(commands, *inboxes_);
   for (std::uint32_t item = 0; item < commands.size(); ++item) {
     const SendCommand& command = commands[item];
     const PartitionId partition = partition_of(command, PartitionMap(kPartitions));
