@@ -22,7 +22,9 @@ class Possible {
     attempts_.push_back({std::move(effect), std::move(outcome)});
   }
 
-  bool allows(const State& state) const {
+  bool allows(const State& state) const { return all().contains(state); }
+
+  std::set<State> all() const {
     std::set<State> possible = {known_};
     for (const Attempt& attempt : attempts_) {
       if (!attempt.outcome->may_hold()) continue;
@@ -34,7 +36,7 @@ class Possible {
       }
       possible = std::move(next);
     }
-    return possible.contains(state);
+    return possible;
   }
 
   // It was read after everything that was on its way is lost, or has come: what was read holds from

@@ -40,6 +40,7 @@ void World::post_committed(std::shared_ptr<const CommittedBatch> batch) {
 
 void World::restart() {
   partitions_.clear();
+  waiting_.clear();
   inboxes_ = make_inboxes();
   forget_what_was_read();
   horizon_ = std::make_unique<store::CommitHorizon>(clock_, kPartitions);
@@ -105,6 +106,7 @@ void World::step() {
     case 5:
     case 6:
     case 7:
+      execute_waiting();
       pump_some();
       if (chance(20)) {
         check_lists(ChannelKey("g" + std::to_string(roll(7)), ChannelType::group));
@@ -176,6 +178,7 @@ void World::sync_one() {
 }
 
 void World::settle() {
+  execute_waiting();
   for (int i = 0; i < 200; ++i) {
     clock_.now_ms += 100;  // what waits for a store that could not be read tries again
     for (auto& partition : partitions_) partition->pump();

@@ -19,6 +19,7 @@
 #include "partition/partition.h"
 #include "partition/simulation/fact_model.h"
 #include "partition/simulation/failing_reader.h"
+#include "partition/simulation/inbox_model.h"
 #include "partition/simulation/lane_model.h"
 #include "partition/simulation/list_model.h"
 #include "partition/simulation/removals.h"
@@ -108,8 +109,14 @@ class World final : public EffectSink {
   void anchor(SendCommand& command);
   void append_event();
   SharedOutcome append(LaneModel::Anchor& anchor, AppendEvent event);
-  // A batch of these.
+  // A batch of these. It may wait between the look at the inboxes and the evaluation.
   void send(std::vector<SendCommand> commands, SharedOutcome first = {});
+  struct Posted {
+    std::shared_ptr<SendBatch> batch;
+    std::shared_ptr<std::vector<Judges>> judges;  // by item
+  };
+  void execute(const Posted& posted);
+  void execute_waiting();
   void send();
   static std::string describe(const Attempt& attempt, const SendResult& result);
 
@@ -175,6 +182,8 @@ class World final : public EffectSink {
   void check_follower();
   // All that the model of facts knows of, at any time; `settled`: nothing is on its way.
   void check_facts(bool settled);
+  // After everything that was on its way is lost, or has come.
+  void settle_inboxes();
   // What was read or hidden and acknowledged is so.
   void check_views();
   // Events of anchors are those that were written; those of messages that are gone are gone.
@@ -201,6 +210,8 @@ class World final : public EffectSink {
   std::uint64_t generated_ = 0;
   bool failing_reads_ = false;  // each command is asked for by fail_each_read()
 
+  std::vector<Posted> waiting_;
+  InboxModel judges_;
   Removals removals_;
   bool may_expire_ = false;
   ListModel lists_;

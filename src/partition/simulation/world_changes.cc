@@ -50,10 +50,20 @@ void World::change() {
       break;
     }
     case 1: {
-      UpsertChannel inbox;
-      inbox.channel = ChannelKey(uid, ChannelType::person);
-      inbox.flags.send_ban = chance(20);
-      what = inbox;
+      const ChannelKey inbox(uid, ChannelType::person);
+      if (chance(50)) {
+        ChangeMembers denied;
+        denied.channel = inbox;
+        denied.list = MemberList::denylist;
+        denied.operation = static_cast<ChangeMembers::Operation>(roll(3));
+        denied.uids = {"u" + std::to_string(roll(4))};
+        what = denied;
+        break;
+      }
+      UpsertChannel flags;
+      flags.channel = inbox;
+      flags.flags.send_ban = chance(20);
+      what = flags;
       break;
     }
     case 2:
@@ -158,6 +168,7 @@ SharedOutcome World::ask(Change what) {
 SharedOutcome World::ask_at_once(Change what) {
   auto outcome = std::make_shared<Outcome>();
   lists_.begin(what, outcome);
+  judges_.begin(what, outcome);
   facts_.begin(what, outcome);
   note_removal(what, outcome);
   note_view(what, outcome);

@@ -18,6 +18,7 @@ void World::check_store() {
   check_views();
   check_lanes();
   check_running_streams();
+  settle_inboxes();
   const History history(readers(), clock_, kFingerprintSeed);
   std::map<ChannelKey, std::map<std::uint64_t, Message>> stored;
   collect(stored);
@@ -217,6 +218,22 @@ void World::check_facts(bool settled) {
   if (!wrong) return fail("facts cannot be read");
   if (!wrong->empty()) return fail("not what was stored: " + *wrong);
   if (settled && !facts_.settle(disk_)) fail("facts cannot be read");
+}
+
+void World::settle_inboxes() {
+  InboxDirectory stored(readers(), 64);
+  for (int i = 0; i < 4; ++i) {
+    const std::string uid = "u" + std::to_string(i);
+    const auto inbox = stored.load(uid);
+    if (!inbox) return fail("an inbox cannot be read");
+    InboxState state;
+    if (*inbox) {
+      state.send_ban = (*inbox)->flags.send_ban;
+      state.denied.insert((*inbox)->denylist.begin(), (*inbox)->denylist.end());
+    }
+    if (!judges_.allows(uid, state)) return fail("not the inbox of " + uid);
+    judges_.settle(uid, std::move(state));
+  }
 }
 
 void World::check_views() {

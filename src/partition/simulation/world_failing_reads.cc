@@ -25,6 +25,7 @@ bool World::bring_to_rest(Partition& partition) {
 
 void World::fail_each_read(PartitionId id, const std::function<SharedOutcome()>& begin) {
   constexpr int kReadsMax = 60;
+  execute_waiting();  // what is read for others does not count
   Partition& partition = *partitions_[raw(id)];
   for (int nth = 1; nth < kReadsMax; ++nth) {
     if (!bring_to_rest(partition)) return;

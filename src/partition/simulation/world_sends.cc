@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "partition/addressing.h"
 #include "partition/command_router.h"
@@ -100,6 +101,8 @@ void World::send(std::vector<SendCommand> commands, SharedOutcome first) {
   std::vector<Attempt> attempts;
   std::vector<SendBatch::Part> parts;
   load_inboxes(commands, *inboxes_);
+  const auto judges = std::make_shared<std::vector<Judges>>();
+  for (const SendCommand& command : commands) judges->push_back(judges_.judges_of(command));
   for (std::uint32_t item = 0; item < commands.size(); ++item) {
     const SendCommand& command = commands[item];
     const PartitionId partition = partition_of(command, PartitionMap(kPartitions));
@@ -113,14 +116,38 @@ void World::send(std::vector<SendCommand> commands, SharedOutcome first) {
     attempts.push_back(std::move(attempt));
     ++summary_.sends;
   }
-  const auto part_count = parts.size();
   auto batch = std::make_shared<SendBatch>(
       std::move(commands), std::move(parts), nullptr, CommandRouter::kNever,
-      [this, attempts = std::move(attempts), first](const std::vector<SendResult>& results) {
+      [this, attempts = std::move(attempts), judges,
+       first](const std::vector<SendResult>& results) {
         if (first) first->answer(results[0].ok() ? Result<void>() : Error(results[0].code));
-        for (std::size_t i = 0; i < attempts.size(); ++i) judge(attempts[i], results[i]);
+        for (std::size_t i = 0; i < attempts.size(); ++i) {
+          judge(attempts[i], results[i]);
+          if (!judges->at(i).allow(results[i]))
+            fail("not what an inbox said: " + attempts[i].log.id);
+        }
       });
-  for (std::size_t part = 0; part < part_count; ++part) {
+  const Posted posted{std::move(batch), judges};
+  if (!first && chance(20)) {
+    waiting_.push_back(posted);
+  } else {
+    if (!first) execute_waiting();
+    execute(posted);
+  }
+}
+
+void World::execute_waiting() {
+  for (const Posted& posted : std::exchange(waiting_, {})) execute(posted);
+}
+
+void World::execute(const Posted& posted) {
+  const auto& [batch, judges] = posted;
+  for (std::size_t i = 0; i < judges->size(); ++i) {
+    const SendCommand& command = batch->commands()[i];
+    (*judges)[i].sender_is_system = accounts_.contains(command.from_uid);
+    (*judges)[i].receiver_is_system = accounts_.contains(receiver_of(command));
+  }
+  for (std::size_t part = 0; part < batch->parts().size(); ++part) {
     partitions_[raw(batch->parts()[part].partition)]->execute(batch, part);
   }
 }
