@@ -122,7 +122,7 @@ TEST_F(DataSourceTest, EventsReachTheSubscribersAfterARestart) {
   restart();
   {
     const MutexLock lock(sink_.mutex);
-    sink_.messages.clear();
+    sink_.effects.clear();
   }
   partition::AppendEvent event;
   event.channel = kGroup;
@@ -135,9 +135,9 @@ TEST_F(DataSourceTest, EventsReachTheSubscribersAfterARestart) {
   ASSERT_TRUE(append(event).has_value());
   {
     const MutexLock lock(sink_.mutex);
-    ASSERT_EQ(sink_.messages.size(), 1U);
-    ASSERT_NE(sink_.messages[0].recipients.subscribers, nullptr);
-    EXPECT_TRUE(sink_.messages[0].recipients.subscribers->contains("u2"));
+    ASSERT_EQ(sink_.effects.size(), 1U);
+    ASSERT_NE(sink_.effects[0].recipients.subscribers, nullptr);
+    EXPECT_TRUE(sink_.effects[0].recipients.subscribers->contains("u2"));
   }
   fail(true);
   restart();

@@ -37,15 +37,30 @@ std::size_t list_bytes(const std::vector<std::string>& uids) {
 // Sets of subscribers are shared with the core and other batches, so they do not count.
 std::size_t batch_bytes(const partition::CommittedBatch& batch) {
   std::size_t bytes = 0;
-  for (const auto& committed : batch.messages) {
-    bytes += kMessageOverheadBytes + list_bytes(committed.recipients.listed);
-    if (committed.message != nullptr) {
-      bytes += committed.message->payload.size() + list_bytes(committed.message->subscribers);
-    } else {
-      bytes += committed.event->payload.size();
-    }
+  for (const partition::CommitEffect& effect : batch.effects) {
+    bytes += kMessageOverheadBytes + list_bytes(effect.recipients.listed);
+    bytes += std::visit(
+        Overloaded{
+            [](const partition::CommittedMessage& told) {
+              return told.message->payload.size() + list_bytes(told.message->subscribers);
+            },
+            [](const partition::CommittedEvent& told) { return told.event->payload.size(); }},
+        effect.what);
   }
   return bytes;
+}
+
+bool is_private(const MessageEvent* event) {
+  return event != nullptr && event->visibility != Visibility::everybody;
+}
+
+// To its author alone.
+bool is_private(const partition::CommitEffect& effect) {
+  return std::visit(Overloaded{[](const partition::CommittedMessage&) { return false; },
+                               [](const partition::CommittedEvent& told) {
+                                 return is_private(told.event.get());
+                               }},
+                    effect.what);
 }
 
 bool may_receive(const partition::Recipients& recipients, std::string_view uid) {
@@ -156,20 +171,16 @@ void ShardFanOut::take_inbox() {
     overflowed = std::exchange(overflowed_, false);
   }
   for (QueuedBatch& queued : taken_) {
-    queue_.push(
-        std::move(queued.batch), queued.bytes,
-        [this](const partition::CommittedMessage& committed) { return lane_of(committed); });
+    queue_.push(std::move(queued.batch), queued.bytes,
+                [this](const partition::CommitEffect& effect) { return lane_of(effect); });
   }
   taken_.clear();
   if (overflowed) cut_all();
 }
 
-RunQueue::Lane ShardFanOut::lane_of(const partition::CommittedMessage& committed) {
-  // To its author alone.
-  if (committed.event != nullptr && committed.event->visibility != Visibility::everybody) {
-    return RunQueue::Lane::small;
-  }
-  const partition::Recipients& recipients = committed.recipients;
+RunQueue::Lane ShardFanOut::lane_of(const partition::CommitEffect& effect) {
+  if (is_private(effect)) return RunQueue::Lane::small;
+  const partition::Recipients& recipients = effect.recipients;
   std::size_t receivers = recipients.listed.size();
   if (recipients.subscribers != nullptr) {
     std::size_t online = std::min(recipients.subscribers->size(), session_count());
@@ -178,7 +189,7 @@ RunQueue::Lane ShardFanOut::lane_of(const partition::CommittedMessage& committed
     }
     receivers += online;
   }
-  if (const ChannelKey* key = subscribable(committed)) receivers += subscriptions_.count(*key);
+  if (const ChannelKey* key = subscribable(effect)) receivers += subscriptions_.count(*key);
   return receivers > limits_.small_receivers ? RunQueue::Lane::large : RunQueue::Lane::small;
 }
 
@@ -264,26 +275,30 @@ bool ShardFanOut::work_on(RunQueue::Run& run, Slice& slice) {
 
 void ShardFanOut::begin(Work& work, RunQueue::Run& run) {
   work.run = &run;
-  if (work.event() == nullptr) {
-    for (const partition::CommittedMessage* committed : run.messages) {
-      work.messages.push_back({committed, MessageForms(*committed->message)});
-    }
+  for (const partition::CommitEffect* effect : run.effects) {
+    std::visit(Overloaded{[&work](const partition::CommittedMessage& told) {
+                            work.messages.push_back({&told, MessageForms(*told.message)});
+                          },
+                          [&work](const partition::CommittedEvent& told) {
+                            work.event = told.event.get();
+                          }},
+               effect->what);
   }
   work.next_target = 0;
   work.next_listed = 0;
   work.next_slot = 0;
   work.maybe_repeated = false;
   work.phase = Work::Phase::listed;
-  const MessageEvent* event = work.event();
-  if (event != nullptr && event->visibility != Visibility::everybody) {
-    // For the author alone, whether or not the author is a subscriber.
-    if (event->from_uid != kSystemUid) add_user(work, event->from_uid);
+  if (is_private(work.event)) {
+    // Whether or not the author is a subscriber.
+    if (work.event->from_uid != kSystemUid) add_user(work, work.event->from_uid);
     work.phase = Work::Phase::deliver;
   }
 }
 
 void ShardFanOut::end(Work& work) {
   work.messages.clear();
+  work.event = nullptr;
   work.event_forms.clear();
   if (work.targets.capacity() > kKeptTargets) {
     free_memory(work.targets);
@@ -374,7 +389,7 @@ void ShardFanOut::end_walk(Work& work) {
 }
 
 void ShardFanOut::end_gathering(Work& work) {
-  if (const ChannelKey* key = subscribable(*work.run->messages.front())) {
+  if (const ChannelKey* key = subscribable(*work.run->effects.front())) {
     const std::size_t before = work.targets.size();
     subscriptions_.append_to(*key, work.targets);
     if (before > 0 && work.targets.size() > before) work.maybe_repeated = true;
@@ -392,10 +407,9 @@ void ShardFanOut::remove_repeated(Work& work) {
   targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
 }
 
-const ChannelKey* ShardFanOut::subscribable(const partition::CommittedMessage& committed) {
-  if (!committed.recipients.listed.empty()) return nullptr;
-  const ChannelKey& key =
-      committed.event != nullptr ? committed.event->channel : committed.message->channel;
+const ChannelKey* ShardFanOut::subscribable(const partition::CommitEffect& effect) {
+  if (!effect.recipients.listed.empty()) return nullptr;
+  const ChannelKey& key = channel_of(effect);
   return partition::allows_session_subscriptions(key.type) ? &key : nullptr;
 }
 
@@ -411,15 +425,14 @@ bool ShardFanOut::deliveries_used_up(Slice& slice) const {
 
 bool ShardFanOut::deliver_some(Work& work, Slice& slice) {
   const partition::Recipients& recipients = work.run->recipients();
-  const MessageEvent* event = work.event();
-  const bool to_author = event != nullptr && event->visibility != Visibility::everybody;
+  const bool to_author = is_private(work.event);
   for (; work.next_target < work.targets.size(); ++work.next_target) {
     if (deliveries_used_up(slice)) return false;
     const SinkHandle target = work.targets[work.next_target];
     if (!is_alive(target)) continue;
     if (!to_author && !may_receive(recipients, slots_[target.slot].sink->uid())) continue;
     const std::size_t before = slice.deliveries;
-    if (event == nullptr) {
+    if (work.event == nullptr) {
       deliver_run_to(target, work, slice.deliveries);
     } else {
       deliver_event_to(target, work, slice);
@@ -457,7 +470,7 @@ void ShardFanOut::deliver_event_to(SinkHandle target, Work& work, Slice& slice) 
 }
 
 EventForms& ShardFanOut::event_forms_for(Work& work, std::string_view viewer) {
-  const MessageEvent& event = *work.event();
+  const MessageEvent& event = *work.event;
   const std::string_view channel_id = event_channel_for(event, viewer);
   for (EventForms& known : work.event_forms) {
     if (known.channel_id() == channel_id) return known;

@@ -116,6 +116,7 @@ class ShardFanOut {
     Phase phase = Phase::idle;
     RunQueue::Run* run = nullptr;
     std::vector<Prepared> messages;
+    const MessageEvent* event = nullptr;  // the whole of the run, which then has no messages
     std::vector<EventForms> event_forms;  // at most two: nobody else knows a person channel
     std::vector<SinkHandle> targets;
     std::size_t next_target = 0;
@@ -124,8 +125,6 @@ class ShardFanOut {
     UidSet::const_iterator next_subscriber;
     bool maybe_repeated = false;  // a session may be in targets twice
 
-    // The event that is the whole of the run; null when the run is of messages.
-    const MessageEvent* event() const { return run->messages.front()->event.get(); }
     bool gathers_subscribers() const {
       return phase == Phase::listed || phase == Phase::subscribers || phase == Phase::sessions;
     }
@@ -150,7 +149,7 @@ class ShardFanOut {
   void wake();
   void run_slice();
   void take_inbox();
-  RunQueue::Lane lane_of(const partition::CommittedMessage& committed);
+  RunQueue::Lane lane_of(const partition::CommitEffect& effect);
   Budget budget_for(unsigned quarters, std::chrono::steady_clock::time_point now) const;
   // Work on a run of that lane. False when there is none, or the turn's budget is used up.
   bool work_small(Slice& slice);
@@ -169,7 +168,7 @@ class ShardFanOut {
   void end_gathering(Work& work);
   static void remove_repeated(Work& work);
   // The channel whose session subscriptions count for what goes to these recipients; else null.
-  static const ChannelKey* subscribable(const partition::CommittedMessage& committed);
+  static const ChannelKey* subscribable(const partition::CommitEffect& effect);
   bool deliveries_used_up(Slice& slice) const;
   bool is_alive(SinkHandle handle) const {
     return slots_[handle.slot].generation == handle.generation;

@@ -11,7 +11,9 @@
 namespace jindou::delivery {
 namespace {
 
+using partition::CommitEffect;
 using partition::CommittedBatch;
+using partition::CommittedEvent;
 using partition::CommittedMessage;
 
 class StillClock final : public Clock {
@@ -104,8 +106,8 @@ std::shared_ptr<const UidSet> uids(std::initializer_list<const char*> list) {
   return set;
 }
 
-CommittedMessage group_message(std::uint64_t id, std::shared_ptr<const UidSet> subscribers,
-                               std::string from = "author") {
+CommitEffect group_message(std::uint64_t id, std::shared_ptr<const UidSet> subscribers,
+                           std::string from = "author") {
   auto message = std::make_shared<Message>();
   message->id = static_cast<MessageId>(id);
   message->seq = static_cast<MessageSeq>(id);
@@ -114,38 +116,40 @@ CommittedMessage group_message(std::uint64_t id, std::shared_ptr<const UidSet> s
   message->client_msg_no = "c" + std::to_string(id);
   message->payload = "payload " + std::to_string(id);
   message->flags.red_dot = true;
-  CommittedMessage committed;
-  committed.message = std::move(message);
-  committed.recipients.subscribers = std::move(subscribers);
-  return committed;
+  return {CommittedMessage{std::move(message)}, {std::move(subscribers), {}, nullptr}};
 }
 
-CommittedMessage live_message(std::uint64_t id, std::string channel,
-                              std::shared_ptr<const UidSet> subscribers) {
-  CommittedMessage committed = group_message(id, std::move(subscribers));
-  auto message = std::make_shared<Message>(*committed.message);
+const Message& message_of(const CommitEffect& effect) {
+  return *std::get<CommittedMessage>(effect.what).message;
+}
+
+const MessageEvent& event_of(const CommitEffect& effect) {
+  return *std::get<CommittedEvent>(effect.what).event;
+}
+
+CommitEffect live_message(std::uint64_t id, std::string channel,
+                          std::shared_ptr<const UidSet> subscribers) {
+  CommitEffect effect = group_message(id, std::move(subscribers));
+  auto message = std::make_shared<Message>(message_of(effect));
   message->channel = ChannelKey(std::move(channel), ChannelType::live);
-  committed.message = std::move(message);
-  return committed;
+  effect.what = CommittedMessage{std::move(message)};
+  return effect;
 }
 
-CommittedMessage group_event(std::string id, std::shared_ptr<const UidSet> subscribers,
-                             Visibility visibility = Visibility::everybody) {
+CommitEffect group_event(std::string id, std::shared_ptr<const UidSet> subscribers,
+                         Visibility visibility = Visibility::everybody) {
   auto event = std::make_shared<MessageEvent>();
   event->channel = ChannelKey("g", ChannelType::group);
   event->from_uid = "author";
   event->event_id = std::move(id);
   event->event_type = "stream.delta";
   event->visibility = visibility;
-  CommittedMessage committed;
-  committed.event = std::move(event);
-  committed.recipients.subscribers = std::move(subscribers);
-  return committed;
+  return {CommittedEvent{std::move(event)}, {std::move(subscribers), {}, nullptr}};
 }
 
-std::shared_ptr<const CommittedBatch> batch(std::vector<CommittedMessage> messages) {
+std::shared_ptr<const CommittedBatch> batch(std::vector<CommitEffect> effects) {
   auto made = std::make_shared<CommittedBatch>();
-  made->messages = std::move(messages);
+  made->effects = std::move(effects);
   return made;
 }
 
@@ -155,9 +159,7 @@ class FanOutTest : public testing::Test {
  protected:
   explicit FanOutTest(FanOutLimits limits = {}) : shard_(context_, clock_, metrics_, limits) {}
 
-  void post(std::vector<CommittedMessage> messages) {
-    shard_.post(batch(std::move(messages)), 100);
-  }
+  void post(std::vector<CommitEffect> effects) { shard_.post(batch(std::move(effects)), 100); }
   void drain() {
     context_.restart();
     context_.poll();
@@ -255,11 +257,11 @@ TEST_F(FanOutTest, EventsOfAChannelGoToSubscribedSessionsUnlessTheyAreTheAuthors
   FakeSession a(1, "a", shard_);
   shard_.subscribe(a.handle(), ChannelKey("live", ChannelType::live));
   const auto event = [](std::string id, Visibility visibility) {
-    CommittedMessage committed = group_event(std::move(id), nullptr, visibility);
-    auto live = std::make_shared<MessageEvent>(*committed.event);
+    CommitEffect effect = group_event(std::move(id), nullptr, visibility);
+    auto live = std::make_shared<MessageEvent>(event_of(effect));
     live->channel = ChannelKey("live", ChannelType::live);
-    committed.event = std::move(live);
-    return committed;
+    effect.what = CommittedEvent{std::move(live)};
+    return effect;
   };
   post({event("e1", Visibility::everybody), event("e2", Visibility::author_only)});
   drain();
@@ -295,7 +297,7 @@ TEST_F(FanOutTest, TheSendingSessionGetsNoEchoAndTheAuthorsOthersNoRedDot) {
   FakeSession b(3, "b", shard_);
   const auto members = uids({"author", "b"});
   auto first = group_message(1, members);
-  first.origin_session = static_cast<SessionId>(1);
+  std::get<CommittedMessage>(first.what).origin_session = static_cast<SessionId>(1);
   auto second = group_message(2, members, "b");
   post({first, second});
   drain();
@@ -315,10 +317,7 @@ TEST_F(FanOutTest, PersonMessagesShowEachSideTheOther) {
   message->channel = ChannelKey(person_channel_id("u1", "u2"), ChannelType::person);
   message->from_uid = "u1";
   message->flags.red_dot = true;
-  CommittedMessage committed;
-  committed.message = message;
-  committed.recipients.listed = {"u1", "u2"};
-  post({committed});
+  post({CommitEffect{CommittedMessage{message}, {nullptr, {"u1", "u2"}, nullptr}}});
   drain();
   ASSERT_EQ(u1.got.size(), 1U);
   ASSERT_EQ(u2.got.size(), 1U);
@@ -359,7 +358,7 @@ TEST_F(FanOutTest, ABatchIsReleasedWhenItIsFinished) {
   FakeSession a(1, "a", shard_);
   auto admission = std::make_shared<int>(1);
   auto made = std::make_shared<CommittedBatch>();
-  made->messages = {group_message(1, uids({"a"}))};
+  made->effects = {group_message(1, uids({"a"}))};
   made->admissions = {admission};
   const std::weak_ptr<int> watched = admission;
   admission.reset();
@@ -422,13 +421,13 @@ TEST_F(FanOutTest, EventsThatAreNotPublicReachOnlyTheirAuthor) {
 TEST_F(FanOutTest, EventsShowEachSideOfAPersonChannelTheOther) {
   FakeSession u1(1, "u1", shard_);
   FakeSession u2(2, "u2", shard_);
-  CommittedMessage committed = group_event("e", nullptr);
-  auto event = std::make_shared<MessageEvent>(*committed.event);
+  CommitEffect effect = group_event("e", nullptr);
+  auto event = std::make_shared<MessageEvent>(event_of(effect));
   event->channel = ChannelKey(person_channel_id("u1", "u2"), ChannelType::person);
   event->from_uid = "u1";
-  committed.event = event;
-  committed.recipients.listed = {"u1", "u2"};
-  post({committed});
+  effect.what = CommittedEvent{event};
+  effect.recipients.listed = {"u1", "u2"};
+  post({effect});
   drain();
   ASSERT_EQ(u1.got.size(), 1U);
   ASSERT_EQ(u2.got.size(), 1U);
@@ -469,16 +468,16 @@ TEST_F(SmallSlices, LongWorkIsCutIntoTurnsAndKeepsItsOrder) {
   auto half = std::make_shared<UidSet>();
   for (int i = 0; i < 25; ++i) half->emplace("u" + std::to_string(i));
   for (int i = 0; i < 60; ++i) half->emplace("offline" + std::to_string(i));
-  std::vector<CommittedMessage> messages;
+  std::vector<CommitEffect> effects;
   Ids all;
   Ids some;
   for (std::uint64_t id = 1; id <= 20; ++id) {
     const bool everybody = (id / 5) % 2 == 0;
-    messages.push_back(group_message(id, everybody ? members : half));
+    effects.push_back(group_message(id, everybody ? members : half));
     all.push_back(id);
     if (everybody) some.push_back(id);
   }
-  post(std::move(messages));
+  post(std::move(effects));
   EXPECT_GT(turns_until_idle(), 50 * 10 / 14);
   for (std::size_t i = 0; i < sessions.size(); ++i) {
     EXPECT_EQ(sessions[i]->ids(), i < 25 ? all : some) << i;
@@ -546,20 +545,20 @@ class LargeGroup : public FanOutTest {
                                                   [](const auto& s) { return !s->got.empty(); }));
   }
 
-  static CommittedMessage in_channel(const std::string& channel, CommittedMessage committed) {
-    auto message = std::make_shared<Message>(*committed.message);
+  static CommitEffect in_channel(const std::string& channel, CommitEffect effect) {
+    auto message = std::make_shared<Message>(message_of(effect));
     message->channel = ChannelKey(channel, ChannelType::group);
-    committed.message = std::move(message);
-    return committed;
+    effect.what = CommittedMessage{std::move(message)};
+    return effect;
   }
 
-  static CommittedMessage person_message(std::uint64_t id, const char* from, const char* to) {
-    CommittedMessage committed = group_message(id, nullptr, from);
-    auto message = std::make_shared<Message>(*committed.message);
+  static CommitEffect person_message(std::uint64_t id, const char* from, const char* to) {
+    CommitEffect effect = group_message(id, nullptr, from);
+    auto message = std::make_shared<Message>(message_of(effect));
     message->channel = ChannelKey(person_channel_id(from, to), ChannelType::person);
-    committed.message = std::move(message);
-    committed.recipients.listed = {from, to};
-    return committed;
+    effect.what = CommittedMessage{std::move(message)};
+    effect.recipients.listed = {from, to};
+    return effect;
   }
 
   std::uint64_t sessions_made_ = 0;
@@ -594,7 +593,7 @@ TEST_F(LargeGroup, AFanOutGoesOnWhileTheSmallLaneIsNeverEmpty) {
   int turns = 0;
   context_.restart();
   while (reached(members) < members.size()) {
-    std::vector<CommittedMessage> chat;
+    std::vector<CommitEffect> chat;
     for (int i = 0; i < 60; ++i) {
       chat.push_back(person_message(++id, i % 2 == 0 ? "a" : "c", "b"));
     }
@@ -611,12 +610,12 @@ TEST_F(LargeGroup, LargeChannelsShareTheirLane) {
   std::shared_ptr<UidSet> second_set;
   const Members first = join("m", 400, first_set);
   const Members second = join("n", 60, second_set);
-  std::vector<CommittedMessage> messages;
+  std::vector<CommitEffect> effects;
   for (std::uint64_t id = 1; id <= 8; ++id) {
-    messages.push_back(in_channel("first", group_message(id, first_set)));
+    effects.push_back(in_channel("first", group_message(id, first_set)));
   }
-  messages.push_back(in_channel("second", group_message(9, second_set)));
-  post(std::move(messages));
+  effects.push_back(in_channel("second", group_message(9, second_set)));
+  post(std::move(effects));
   context_.restart();
   while (reached(second) < second.size()) ASSERT_GT(context_.poll_one(), 0U);
   EXPECT_LT(reached(first), first.size()) << "the smaller one waited for the other";
@@ -627,13 +626,13 @@ TEST_F(LargeGroup, LargeChannelsShareTheirLane) {
 TEST_F(LargeGroup, AMessageForAFewKeepsItsPlaceInTheOrderOfItsChannel) {
   std::shared_ptr<UidSet> set;
   const Members members = join("m", 100, set);
-  CommittedMessage restricted = group_message(2, nullptr);
+  CommitEffect restricted = group_message(2, nullptr);
   restricted.recipients.listed = {"m7"};
   auto command = group_message(4, set);
-  auto made = std::make_shared<Message>(*command.message);
+  auto made = std::make_shared<Message>(message_of(command));
   made->flags.sync_once = true;
   made->flags.no_persist = true;
-  command.message = made;
+  command.what = CommittedMessage{made};
   command.recipients.subscribers = nullptr;
   command.recipients.listed = {"m7"};
   auto own = group_event("own", set, Visibility::author_only);
@@ -735,9 +734,9 @@ TEST(FanOutNode, ListsOfRecipientsCountAsQueuedBytes) {
   observe::Metrics metrics;
   FanOut fan_out(shards, clock, metrics, {});
   FakeSession a(1, "a", fan_out.shard(0));
-  CommittedMessage committed = group_message(1, nullptr);
-  for (int i = 0; i < 1000; ++i) committed.recipients.listed.push_back(std::string(100, 'r'));
-  fan_out.post_committed(batch({std::move(committed)}));
+  CommitEffect effect = group_message(1, nullptr);
+  for (int i = 0; i < 1000; ++i) effect.recipients.listed.push_back(std::string(100, 'r'));
+  fan_out.post_committed(batch({std::move(effect)}));
   EXPECT_GE(fan_out.queued_bytes(), 1000U * (100 + 64));
   shards.context(0).poll();
   EXPECT_EQ(fan_out.queued_bytes(), 0U);
@@ -761,11 +760,11 @@ TEST(FanOutNode, PayloadsOfEventsCountAsQueuedBytes) {
   observe::Metrics metrics;
   FanOut fan_out(shards, clock, metrics, {});
   FakeSession a(1, "a", fan_out.shard(0));
-  CommittedMessage committed = group_event("e", uids({"a"}));
-  auto event = std::make_shared<MessageEvent>(*committed.event);
+  CommitEffect effect = group_event("e", uids({"a"}));
+  auto event = std::make_shared<MessageEvent>(event_of(effect));
   event->payload = '"' + std::string(5000, 'x') + '"';
-  committed.event = event;
-  fan_out.post_committed(batch({std::move(committed)}));
+  effect.what = CommittedEvent{event};
+  fan_out.post_committed(batch({std::move(effect)}));
   EXPECT_GE(fan_out.queued_bytes(), 5000U);
   shards.context(0).poll();
   EXPECT_EQ(fan_out.queued_bytes(), 0U);

@@ -18,10 +18,12 @@ bool same_recipients(const partition::Recipients& a, const partition::Recipients
          a.listed == b.listed;
 }
 
-// The channel whose order a message or event belongs to. A command belongs to the channel it is
-// shown in, not to the log it is stored in.
-const ChannelKey& channel_of(const partition::CommittedMessage& committed) {
-  return committed.event != nullptr ? committed.event->channel : committed.message->channel;
+// The message that may share a run with others; null for what is a run of its own.
+const Message* shared_message(const partition::CommitEffect& effect) {
+  return std::visit(
+      Overloaded{[](const partition::CommittedMessage& told) { return told.message.get(); },
+                 [](const partition::CommittedEvent&) -> const Message* { return nullptr; }},
+      effect.what);
 }
 
 }  // namespace
@@ -37,7 +39,7 @@ RunQueue::RunQueue(Limits limits) : limits_(limits), runs_(1 + limits.open_large
 RunQueue::HeldIterator RunQueue::hold(std::shared_ptr<const partition::CommittedBatch> batch,
                                       std::size_t bytes) {
   Held held;
-  held.unfinished = batch->messages.size();
+  held.unfinished = batch->effects.size();
   held.batch = std::move(batch);
   held.bytes = bytes;
   return held_.insert(held_.end(), std::move(held));
@@ -50,13 +52,12 @@ void RunQueue::release(HeldIterator held) {
 
 void RunQueue::append(Item item, Lane lane) {
   // Most of the time nothing large is under way, and no channel has to be looked up.
-  if (lane == Lane::small &&
-      (channels_.empty() || !channels_.contains(channel_of(*item.committed)))) {
+  if (lane == Lane::small && (channels_.empty() || !channels_.contains(channel_of(*item.effect)))) {
     small_.push_back(item);
     ++small_appended_;
     return;
   }
-  const auto [found, added] = channels_.try_emplace(channel_of(*item.committed));
+  const auto [found, added] = channels_.try_emplace(channel_of(*item.effect));
   if (added) {
     found->second.after_small = small_appended_;
     line_.push_back(&*found);
@@ -66,23 +67,21 @@ void RunQueue::append(Item item, Lane lane) {
 
 void RunQueue::fill(Run& run, std::deque<Item>& items) const {
   std::size_t payload_bytes = 0;
-  while (!items.empty() && run.messages.size() < limits_.run_messages) {
+  while (!items.empty() && run.effects.size() < limits_.run_messages) {
     const Item& item = items.front();
-    const partition::CommittedMessage& committed = *item.committed;
-    const bool event = committed.event != nullptr;
-    if (!run.messages.empty()) {
-      // An event is a run of its own.
-      if (event || run.messages.front()->event != nullptr) break;
-      if (!same_recipients(run.recipients(), committed.recipients)) break;
+    const Message* message = shared_message(*item.effect);
+    if (!run.effects.empty()) {
+      if (message == nullptr || shared_message(*run.effects.front()) == nullptr) break;
+      if (!same_recipients(run.recipients(), item.effect->recipients)) break;
       // Sessions may have subscribed to one of two channels that nobody else subscribes to.
-      if (partition::allows_session_subscriptions(committed.message->channel.type) &&
-          channel_of(committed) != channel_of(*run.messages.front())) {
+      if (partition::allows_session_subscriptions(message->channel.type) &&
+          message->channel != channel_of(*run.effects.front())) {
         break;
       }
-      if (payload_bytes + committed.message->payload.size() > limits_.run_payload_bytes) break;
+      if (payload_bytes + message->payload.size() > limits_.run_payload_bytes) break;
     }
-    if (!event) payload_bytes += committed.message->payload.size();
-    run.messages.push_back(item.committed);
+    if (message != nullptr) payload_bytes += message->payload.size();
+    run.effects.push_back(item.effect);
     run.held_.push_back(item.held);
     items.pop_front();
   }
@@ -90,8 +89,8 @@ void RunQueue::fill(Run& run, std::deque<Item>& items) const {
 
 RunQueue::Run* RunQueue::small() {
   Run& run = runs_.front();
-  if (run.messages.empty()) fill(run, small_);
-  return run.messages.empty() ? nullptr : &run;
+  if (run.effects.empty()) fill(run, small_);
+  return run.effects.empty() ? nullptr : &run;
 }
 
 void RunQueue::open_channels() {
@@ -119,12 +118,12 @@ void RunQueue::pass_turn() {
 }
 
 void RunQueue::finish(Run& run) {
-  JD_ASSERT(!run.messages.empty());
+  JD_ASSERT(!run.effects.empty());
   for (const HeldIterator held : run.held_) {
     if (--held->unfinished == 0) release(held);
   }
-  const std::size_t finished = run.messages.size();
-  run.messages.clear();
+  const std::size_t finished = run.effects.size();
+  run.effects.clear();
   run.held_.clear();
   if (run.place == 0) {
     small_finished_ += finished;

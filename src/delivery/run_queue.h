@@ -38,7 +38,7 @@ class RunQueue {
   };
   using HeldIterator = std::list<Held>::iterator;
   struct Item {
-    const partition::CommittedMessage* committed = nullptr;
+    const partition::CommitEffect* effect = nullptr;
     HeldIterator held;
   };
 
@@ -57,26 +57,26 @@ class RunQueue {
     // Which of places() this run has, from its start to its end; place 0 is the small lane's.
     std::size_t place = 0;
     // Never empty while the run is under way; stays valid until finish().
-    std::vector<const partition::CommittedMessage*> messages;
-    const partition::Recipients& recipients() const { return messages.front()->recipients; }
+    std::vector<const partition::CommitEffect*> effects;
+    const partition::Recipients& recipients() const { return effects.front()->recipients; }
 
    private:
     friend class RunQueue;
-    std::vector<HeldIterator> held_;  // of each message
+    std::vector<HeldIterator> held_;  // of each effect
   };
 
   explicit RunQueue(Limits limits);
   RunQueue(const RunQueue&) = delete;
   RunQueue& operator=(const RunQueue&) = delete;
 
-  // Appends a batch that weighs `bytes`. `lane_of(const CommittedMessage&)` says where a message
+  // Appends a batch that weighs `bytes`. `lane_of(const CommitEffect&)` says where an effect
   // belongs by the number of its receivers; the order per channel goes before it.
   template <class LaneOf>
   void push(std::shared_ptr<const partition::CommittedBatch> batch, std::size_t bytes,
             LaneOf&& lane_of) {
     const HeldIterator held = hold(std::move(batch), bytes);
-    for (const partition::CommittedMessage& committed : held->batch->messages) {
-      append({&committed, held}, lane_of(committed));
+    for (const partition::CommitEffect& effect : held->batch->effects) {
+      append({&effect, held}, lane_of(effect));
     }
     if (held->unfinished == 0) release(held);
   }

@@ -12,7 +12,9 @@
 namespace jindou::delivery {
 namespace {
 
+using partition::CommitEffect;
 using partition::CommittedBatch;
+using partition::CommittedEvent;
 using partition::CommittedMessage;
 using Lane = RunQueue::Lane;
 using Ids = std::vector<std::uint64_t>;
@@ -31,51 +33,46 @@ const std::shared_ptr<const UidSet>& subscribers_of(const std::string& channel) 
   return set;
 }
 
-CommittedMessage message(std::uint64_t id, const std::string& channel, std::size_t bytes = 10) {
+CommitEffect message(std::uint64_t id, const std::string& channel, std::size_t bytes = 10) {
   auto made = std::make_shared<Message>();
   made->id = static_cast<MessageId>(id);
   made->channel = ChannelKey(channel, ChannelType::group);
   made->payload = std::string(bytes, 'p');
-  CommittedMessage committed;
-  committed.message = std::move(made);
-  committed.recipients.subscribers = subscribers_of(channel);
-  return committed;
+  return {CommittedMessage{std::move(made)}, {subscribers_of(channel), {}, {}}};
 }
 
-CommittedMessage event(std::uint64_t id, const std::string& channel) {
+CommitEffect event(std::uint64_t id, const std::string& channel) {
   auto made = std::make_shared<MessageEvent>();
   made->message_id = static_cast<MessageId>(id);
   made->channel = ChannelKey(channel, ChannelType::group);
-  CommittedMessage committed;
-  committed.event = std::move(made);
-  committed.recipients.subscribers = subscribers_of(channel);
-  return committed;
+  return {CommittedEvent{std::move(made)}, {subscribers_of(channel), {}, {}}};
 }
 
-std::uint64_t id_of(const CommittedMessage& committed) {
-  return committed.event ? raw(committed.event->message_id) : raw(committed.message->id);
+std::uint64_t id_of(const CommitEffect& effect) {
+  return std::visit(
+      Overloaded{[](const CommittedMessage& told) { return raw(told.message->id); },
+                 [](const CommittedEvent& told) { return raw(told.event->message_id); }},
+      effect.what);
 }
 
-const std::string& channel_of(const CommittedMessage& committed) {
-  return committed.event ? committed.event->channel.id : committed.message->channel.id;
-}
+const std::string& name_of(const CommitEffect& effect) { return channel_of(effect).id; }
 
-std::shared_ptr<const CommittedBatch> batch(std::vector<CommittedMessage> messages) {
+std::shared_ptr<const CommittedBatch> batch(std::vector<CommitEffect> effects) {
   auto made = std::make_shared<CommittedBatch>();
-  made->messages = std::move(messages);
+  made->effects = std::move(effects);
   return made;
 }
 
 // Channels whose names begin with a capital letter are large.
-Lane lane_of(const CommittedMessage& committed) {
-  const char first = channel_of(committed).front();
+Lane lane_of(const CommitEffect& effect) {
+  const char first = name_of(effect).front();
   return first >= 'A' && first <= 'Z' ? Lane::large : Lane::small;
 }
 
 Ids ids(const RunQueue::Run* run) {
   Ids out;
   if (run == nullptr) return out;
-  for (const CommittedMessage* committed : run->messages) out.push_back(id_of(*committed));
+  for (const CommitEffect* effect : run->effects) out.push_back(id_of(*effect));
   return out;
 }
 
@@ -88,8 +85,8 @@ class RunQueueTest : public testing::Test {
     limits.open_large = 2;
     return limits;
   }
-  void push(std::vector<CommittedMessage> messages, std::size_t bytes = 1) {
-    queue_.push(batch(std::move(messages)), bytes, lane_of);
+  void push(std::vector<CommitEffect> effects, std::size_t bytes = 1) {
+    queue_.push(batch(std::move(effects)), bytes, lane_of);
   }
   // The next run of a lane, finished at once.
   Ids take_small() {
@@ -167,8 +164,8 @@ TEST_F(RunQueueTest, LargeChannelsTakeTurnsAndTheOthersStandInLine) {
 
 TEST_F(RunQueueTest, WhateverFollowsInALargeChannelStaysBehindIt) {
   // The second one of A would be small: restricted to a few.
-  auto lane = [](const CommittedMessage& committed) {
-    return id_of(committed) == 1 ? Lane::large : Lane::small;
+  auto lane = [](const CommitEffect& effect) {
+    return id_of(effect) == 1 ? Lane::large : Lane::small;
   };
   queue_.push(batch({message(1, "A"), event(2, "A"), message(3, "x")}), 1, lane);
   EXPECT_EQ(take_small(), Ids{3});
@@ -188,8 +185,8 @@ TEST_F(RunQueueTest, WhateverFollowsInALargeChannelStaysBehindIt) {
 }
 
 TEST_F(RunQueueTest, ALargeMessageWaitsForWhatTheSmallLaneHeldBefore) {
-  auto lane = [](const CommittedMessage& committed) {
-    return id_of(committed) == 2 ? Lane::large : Lane::small;
+  auto lane = [](const CommitEffect& effect) {
+    return id_of(effect) == 2 ? Lane::large : Lane::small;
   };
   queue_.push(batch({message(1, "A"), message(2, "A")}), 1, lane);
   EXPECT_EQ(queue_.large(), nullptr);
@@ -201,7 +198,7 @@ TEST_F(RunQueueTest, ALargeMessageWaitsForWhatTheSmallLaneHeldBefore) {
 
 TEST_F(RunQueueTest, ABatchGoesWithItsLastMessage) {
   auto first = std::make_shared<CommittedBatch>();
-  first->messages = {message(1, "A"), message(2, "x")};
+  first->effects = {message(1, "A"), message(2, "x")};
   auto second = batch({message(3, "x")});
   const std::weak_ptr<const CommittedBatch> watched_first = first;
   const std::weak_ptr<const CommittedBatch> watched_second = second;
@@ -255,23 +252,23 @@ TEST_P(RunQueueAgainstModel, NothingIsLostRepeatedOrOvertakenAndNoBatchStays) {
   std::size_t held_bytes = 0;
 
   const auto push = [&] {
-    std::vector<CommittedMessage> messages;
+    std::vector<CommitEffect> effects;
     const std::size_t bytes = 1 + below(1000);
     const unsigned count = below(8);
     for (unsigned i = 0; i < count; ++i) {
       const std::string name = "c" + std::to_string(below(channels));
       const std::uint64_t id = next_id++;
-      messages.push_back(below(6) == 0 ? event(id, name) : message(id, name, 1 + below(40)));
+      effects.push_back(below(6) == 0 ? event(id, name) : message(id, name, 1 + below(40)));
       waiting[name].push_back(id);
       batch_of[id] = batches.size();
     }
-    auto made = batch(std::move(messages));
+    auto made = batch(std::move(effects));
     batches.push_back({made, bytes, count});
     if (count > 0) held_bytes += bytes;
     // The same channel is large for one message and small for the next, as restricted messages,
     // private events and sessions that come and go make it.
-    queue.push(std::move(made), bytes, [&](const CommittedMessage& committed) {
-      const unsigned bias = channel_of(committed) == "c0" ? 9U : 3U;
+    queue.push(std::move(made), bytes, [&](const CommitEffect& effect) {
+      const unsigned bias = name_of(effect) == "c0" ? 9U : 3U;
       return below(10) < bias ? Lane::large : Lane::small;
     });
     if (count == 0) {
@@ -291,15 +288,15 @@ TEST_P(RunQueueAgainstModel, NothingIsLostRepeatedOrOvertakenAndNoBatchStays) {
     known.messages = ids(run);
     ASSERT_FALSE(known.messages.empty());
     ASSERT_LE(known.messages.size(), limits.run_messages);
-    for (const CommittedMessage* committed : run->messages) {
-      const std::string& name = channel_of(*committed);
+    for (const CommitEffect* effect : run->effects) {
+      const std::string& name = name_of(*effect);
       // The next of its channel, and nothing of that channel is under way in another run.
       ASSERT_FALSE(waiting[name].empty());
-      ASSERT_EQ(waiting[name].front(), id_of(*committed));
+      ASSERT_EQ(waiting[name].front(), id_of(*effect));
       waiting[name].pop_front();
       for (const auto& [place, other] : places) {
         if (place == run->place || other.run == nullptr) continue;
-        ASSERT_NE(channel_of(*other.run->messages.front()), name);
+        ASSERT_NE(name_of(*other.run->effects.front()), name);
       }
     }
     ASSERT_LE(places.size(), 1 + limits.open_large);

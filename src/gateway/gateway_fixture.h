@@ -197,10 +197,8 @@ class GatewayTest : public testing::TestWithParam<Transport> {
       message->from_uid = "author";
       message->payload = std::string(payload_bytes, 'x');
       message->flags.no_persist = no_persist;
-      partition::CommittedMessage committed;
-      committed.message = std::move(message);
-      committed.recipients.subscribers = subscribers;
-      batch->messages.push_back(std::move(committed));
+      batch->effects.push_back(
+          {partition::CommittedMessage{std::move(message)}, {subscribers, {}, nullptr}});
     }
     fan_out_.post_committed(std::move(batch));
   }

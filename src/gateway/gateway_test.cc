@@ -597,8 +597,8 @@ TEST_P(GatewayTest, CommandsAreProcessedByWhomTheStoredLevelMakesMaster) {
     message->channel = ChannelKey("g", ChannelType::group);
     message->flags.sync_once = true;
     auto batch = std::make_shared<partition::CommittedBatch>();
-    batch->messages.emplace_back().message = std::move(message);
-    batch->messages.back().recipients.listed = {uid};
+    batch->effects.push_back(
+        {partition::CommittedMessage{std::move(message)}, {nullptr, {uid}, nullptr}});
     fan_out_.post_committed(std::move(batch));
     ASSERT_EQ(read_recv(*c), id);
     codec::RecvAck ack;

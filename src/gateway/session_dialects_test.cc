@@ -526,7 +526,7 @@ TEST_P(EachDialect, EventsKeepTheirPlaceAndAreNeverSentAgain) {
     made->channel = ChannelKey("g", ChannelType::group);
     made->event_id = std::move(id);
     made->event_type = "stream.delta";
-    return partition::CommittedMessage{nullptr, std::move(made), {}, {}};
+    return partition::CommitEffect{partition::CommittedEvent{std::move(made)}, {}};
   };
   world_.post(event("e1"));
   world_.post(message(1));
@@ -590,7 +590,7 @@ TEST_P(EachDialect, ASubscriptionBringsTheMessagesOfTheChannelWhileItLasts) {
     auto made = message(id);
     made->channel = ChannelKey(std::move(channel), ChannelType::data);
     auto batch = std::make_shared<partition::CommittedBatch>();
-    batch->messages.emplace_back().message = std::move(made);
+    batch->effects.push_back({partition::CommittedMessage{std::move(made)}, {}});
     world_.fan_out.post(batch, 100);
     world_.context.restart();
     world_.context.poll();
@@ -630,7 +630,7 @@ TEST_P(EachDialect, SubscriptionsAreBoundedAndEndWithTheSession) {
   // Nobody is left to be handed anything.
   auto made = message(1);
   made->channel = ChannelKey("a", ChannelType::live);
-  world_.post({std::move(made), nullptr, {}, {}});
+  world_.post(std::move(made));
 }
 
 TEST_P(EachDialect, FramesBeyondTheRateAreRefusedAndAFloodEndsTheSession) {

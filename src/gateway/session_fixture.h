@@ -85,15 +85,17 @@ struct SessionWorld {
   }
 
   // Has fan-out hand one message or event to the sessions of user "u".
-  void post(partition::CommittedMessage committed) {
-    committed.recipients.listed = {"u"};
+  void post(partition::CommitEffect effect) {
+    effect.recipients.listed = {"u"};
     auto batch = std::make_shared<partition::CommittedBatch>();
-    batch->messages.push_back(std::move(committed));
+    batch->effects.push_back(std::move(effect));
     fan_out.post(batch, 100);
     context.restart();
     context.poll();
   }
-  void post(std::shared_ptr<const Message> message) { post({std::move(message), nullptr, {}, {}}); }
+  void post(std::shared_ptr<const Message> message) {
+    post(partition::CommitEffect{partition::CommittedMessage{std::move(message)}, {}});
+  }
 
   std::shared_ptr<GatewayOptions> options = std::make_shared<GatewayOptions>();
   HandClock clock;

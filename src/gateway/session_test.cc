@@ -93,7 +93,7 @@ class SessionTest : public testing::Test {
     event->channel = ChannelKey("g", ChannelType::group);
     event->event_id = std::move(id);
     event->event_type = "stream.delta";
-    world_.post({nullptr, std::move(event), {}, {}});
+    world_.post(partition::CommitEffect{partition::CommittedEvent{std::move(event)}, {}});
   }
   static std::string recvack_bytes(std::uint64_t id) {
     codec::RecvAck ack;

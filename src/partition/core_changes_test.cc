@@ -948,8 +948,8 @@ TEST_F(Core, ListsOfAnotherSystemGoBeforeTheStoredOnes) {
   EXPECT_EQ(other.asked, std::vector<ChannelKey>{kGroup});
   {
     const MutexLock lock(sink_.mutex);
-    ASSERT_EQ(sink_.messages.size(), 1U);
-    EXPECT_TRUE(sink_.messages[0].recipients.subscribers->contains("u2"));
+    ASSERT_EQ(sink_.effects.size(), 1U);
+    EXPECT_TRUE(sink_.effects[0].recipients.subscribers->contains("u2"));
   }
   other.lists->flags = ChannelFlags();
   other.lists->flags->ban = true;
@@ -1064,9 +1064,7 @@ TEST_F(Events, ReachTheSubscribersInOrder) {
   append(event(Effect::close, "e2")).ignore("checked below");
   const MutexLock lock(sink_.mutex);
   std::vector<std::string> ids;
-  for (const auto& committed : sink_.messages) {
-    if (committed.event) ids.push_back(committed.event->event_id);
-  }
+  for (const auto& told : sink_.events()) ids.push_back(told->event_id);
   EXPECT_EQ(ids, (std::vector<std::string>{"e1", "e2"}));
 }
 

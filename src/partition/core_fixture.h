@@ -44,10 +44,29 @@ class CollectingSink final : public EffectSink {
  public:
   void post_committed(std::shared_ptr<const CommittedBatch> batch) override {
     const MutexLock lock(mutex);
-    for (const auto& message : batch->messages) messages.push_back(message);
+    effects.insert(effects.end(), batch->effects.begin(), batch->effects.end());
+  }
+  // Of what was told; the caller holds the mutex.
+  std::vector<std::shared_ptr<const Message>> messages() const {
+    std::vector<std::shared_ptr<const Message>> out;
+    for (const auto& effect : effects) {
+      std::visit(Overloaded{[&](const CommittedMessage& told) { out.push_back(told.message); },
+                            [](const CommittedEvent&) {}},
+                 effect.what);
+    }
+    return out;
+  }
+  std::vector<std::shared_ptr<const MessageEvent>> events() const {
+    std::vector<std::shared_ptr<const MessageEvent>> out;
+    for (const auto& effect : effects) {
+      std::visit(Overloaded{[](const CommittedMessage&) {},
+                            [&](const CommittedEvent& told) { out.push_back(told.event); }},
+                 effect.what);
+    }
+    return out;
   }
   Mutex mutex;
-  std::vector<CommittedMessage> messages;
+  std::vector<CommitEffect> effects;
 };
 
 // The core itself. Not a test, as GoogleTest's objects belong to one thread: several may run beside

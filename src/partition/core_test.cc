@@ -96,8 +96,8 @@ TEST_F(Core, DoesNotStoreNoPersistMessagesButDeliversThem) {
   EXPECT_NE(raw(results[0].message_id), 0U);
   EXPECT_EQ(raw(results[0].message_seq), 0U);
   EXPECT_TRUE(payloads("g1").empty());
-  ASSERT_EQ(sink_.messages.size(), 1U);
-  EXPECT_EQ(sink_.messages[0].recipients.subscribers->size(), 2U);
+  ASSERT_EQ(sink_.effects.size(), 1U);
+  EXPECT_EQ(sink_.effects[0].recipients.subscribers->size(), 2U);
 }
 
 TEST_F(Core, StoresAMessageWhoseKeyWasUsedForOneThatWasNotToBeStored) {
@@ -201,8 +201,8 @@ TEST_F(Core, TellsWhetherWhatWasDeliveredIsStillThere) {
   const auto there = [this] {
     std::vector<std::string> out;
     const MutexLock lock(sink_.mutex);
-    for (const CommittedMessage& committed : sink_.messages) {
-      const Message& message = *committed.message;
+    for (const auto& told : sink_.messages()) {
+      const Message& message = *told;
       const auto found = history_->is_there(message);
       EXPECT_TRUE(found.has_value());
       if (found && *found) {
@@ -384,14 +384,14 @@ TEST_F(Core, AppliesMembershipChangesToTheNextMessage) {
   remove.uids = {"u2"};
   ASSERT_TRUE(change(remove).has_value());
   send({to_group("g1", "two")});
-  ASSERT_EQ(sink_.messages.size(), 2U);
+  ASSERT_EQ(sink_.effects.size(), 2U);
   // The snapshot that went with the first message is untouched by the change.
-  EXPECT_TRUE(sink_.messages[0].recipients.subscribers->contains("u2"));
-  EXPECT_FALSE(sink_.messages[1].recipients.subscribers->contains("u2"));
+  EXPECT_TRUE(sink_.effects[0].recipients.subscribers->contains("u2"));
+  EXPECT_FALSE(sink_.effects[1].recipients.subscribers->contains("u2"));
   close();
   open();
   send({to_group("g1", "three")});
-  EXPECT_EQ(sink_.messages[2].recipients.subscribers->size(), 1U);
+  EXPECT_EQ(sink_.effects[2].recipients.subscribers->size(), 1U);
 }
 
 TEST_F(Core, SeesAChangedInboxAtOnceInEveryPartition) {

@@ -96,7 +96,7 @@ TEST_F(OwnershipUnderLoad, LosesAndDoublesNothing) {
   EXPECT_EQ(stored.size(), std::size_t{kSenders} * kBatches * kItems);
   for (const auto& [name, times] : stored) EXPECT_EQ(times, 1) << name;
   const MutexLock lock(sink_.mutex);
-  EXPECT_EQ(sink_.messages.size(), stored.size());
+  EXPECT_EQ(sink_.effects.size(), stored.size());
 }
 
 }  // namespace

@@ -156,11 +156,8 @@ SendResult Sending::accept(SendCommand& command, Prepared& prepared, bool target
   result.reason = Reason::success;
   result.timestamp = prepared.now;
   if (has_receivers(prepared.recipients, message->channel.type)) {
-    CommittedMessage committed;
-    committed.message = std::move(message);
-    committed.recipients = std::move(prepared.recipients);
-    committed.origin_session = command.origin_session;
-    txn.add_effect(std::move(committed));
+    txn.add_effect({CommittedMessage{std::move(message), command.origin_session},
+                    std::move(prepared.recipients)});
   }
   return result;
 }

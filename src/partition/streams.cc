@@ -187,10 +187,7 @@ void Streams::push_event(const AppendEvent& event, const EventOutcome& outcome,
   pushed->occurred_at_ms = event.occurred_at_ms != 0 ? event.occurred_at_ms : now_ms;
   pushed->payload = event.payload;
   pushed->form = event.form;
-  CommittedMessage committed;
-  committed.event = std::move(pushed);
-  committed.recipients = std::move(recipients);
-  txn.add_effect(std::move(committed));
+  txn.add_effect({CommittedEvent{std::move(pushed)}, std::move(recipients)});
 }
 
 }  // namespace jindou::partition

@@ -37,7 +37,7 @@ void Txn::add_entry(const store::CommitEntry& entry, std::int64_t timestamp) {
   record_.add(entry, timestamp);
 }
 
-void Txn::add_effect(CommittedMessage effect) { effects_->messages.push_back(std::move(effect)); }
+void Txn::add_effect(CommitEffect effect) { effects_->effects.push_back(std::move(effect)); }
 
 Txn::ChangeDone& Txn::add_change(Done done) {
   return changes_.emplace_back(ChangeDone{std::move(done), {}, {}});
@@ -47,7 +47,7 @@ Txn::SavePoint Txn::save() {
   ++save_points_;
   batch_.SetSavePoint();
   SavePoint point;
-  point.effects_ = effects_->messages.size();
+  point.effects_ = effects_->effects.size();
   point.after_commit_ = after_commit_.size();
   point.changes_ = changes_.size();
   point.expected_bytes_ = expected_bytes_;
@@ -63,7 +63,7 @@ void Txn::roll_back(const SavePoint& point) {
   JD_ASSERT(undo_.size() >= point.undo_);
   for (; undo_.size() > point.undo_; undo_.pop_back()) undo_.back()();
   expect_ok(batch_.RollbackToSavePoint());
-  effects_->messages.resize(point.effects_);
+  effects_->effects.resize(point.effects_);
   after_commit_.resize(point.after_commit_);
   changes_.resize(point.changes_);
   expected_bytes_ = point.expected_bytes_;
@@ -97,7 +97,7 @@ void Txn::release(const Result<void>& committed, InboxDirectory& inboxes, Effect
     for (auto& part : parts_) {
       for (auto& result : part.results) result = after_failure(result, committed.error().code());
     }
-  } else if (!effects_->messages.empty()) {
+  } else if (!effects_->effects.empty()) {
     for (const auto& part : parts_) effects_->admissions.push_back(part.batch->admission());
     sink.post_committed(std::move(effects_));
   }

@@ -60,8 +60,8 @@ class Txn {
   void count_message() { ++messages_; }
   std::uint32_t messages() const { return messages_; }
   // Handed on when the commit is durable.
-  void add_effect(CommittedMessage effect);
-  std::size_t effects() const { return effects_->messages.size(); }
+  void add_effect(CommitEffect effect);
+  std::size_t effects() const { return effects_->effects.size(); }
   // Run when the commit is durable, before anybody is told: caches beside the partition follow.
   void after_commit(std::function<void()> work) { after_commit_.push_back(std::move(work)); }
 

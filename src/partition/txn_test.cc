@@ -53,7 +53,7 @@ class TxnTest : public ::testing::Test, private EffectSink {
 
  private:
   void post_committed(std::shared_ptr<const CommittedBatch> batch) override {
-    effects_ += batch->messages.size();
+    effects_ += batch->effects.size();
   }
   store::MemoryReader store_;
   InboxDirectory inboxes_{store::PartitionReaders(store_, PartitionMap(1)), 16};

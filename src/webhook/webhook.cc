@@ -113,25 +113,33 @@ void Webhook::post_committed(std::shared_ptr<const partition::CommittedBatch> ba
   if (!tells_messages_.load(std::memory_order_relaxed)) return;
   std::size_t stored = 0;
   MessageId last{};
-  for (const partition::CommittedMessage& committed : batch->messages) {
-    if (!committed.message) continue;
-    if (!committed.message->flags.no_persist) {
-      ++stored;
-      last = committed.message->id;
-      continue;
-    }
-    const std::size_t which = committed.message->channel.type == ChannelType::agent ? 1 : 0;
-    if (!tells_unstored_[which].load(std::memory_order_relaxed)) continue;
-    MessageStream& stream = *offline_streams_[which];
-    UnstoredMessage unstored;
-    unstored.message = committed.message;
-    unstored.recipients = committed.recipients;
-    stream.put_unstored(std::move(unstored));
-    stream.note_committed(1);
+  for (const partition::CommitEffect& effect : batch->effects) {
+    std::visit(Overloaded{[&](const partition::CommittedMessage& told) {
+                            if (told.message->flags.no_persist) {
+                              put_unstored(told.message, effect.recipients);
+                            } else {
+                              ++stored;
+                              last = told.message->id;
+                            }
+                          },
+                          [](const partition::CommittedEvent&) {}},  // no webhook tells of them
+               effect.what);
   }
   if (stored == 0) return;
   durable_.note(last);
   for (const auto& stream : streams_) stream->note_committed(stored);
+}
+
+void Webhook::put_unstored(std::shared_ptr<const Message> message,
+                           const partition::Recipients& recipients) {
+  const std::size_t which = message->channel.type == ChannelType::agent ? 1 : 0;
+  if (!tells_unstored_[which].load(std::memory_order_relaxed)) return;
+  MessageStream& stream = *offline_streams_[which];
+  UnstoredMessage unstored;
+  unstored.message = std::move(message);
+  unstored.recipients = recipients;
+  stream.put_unstored(std::move(unstored));
+  stream.note_committed(1);
 }
 
 void Webhook::note_presence(const presence::PresenceChange& change) {

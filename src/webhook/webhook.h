@@ -77,6 +77,9 @@ class Webhook final : public partition::EffectSink {
 
  private:
   StreamDeps stream_deps(Event event);
+  // Of a message that is not stored only those who are offline now can be told of.
+  void put_unstored(std::shared_ptr<const Message> message,
+                    const partition::Recipients& recipients);
 
   WebhookDeps deps_;
   std::array<EventCounters, kEvents> counters_;

@@ -217,8 +217,6 @@ class WebhookTest : public testing::Test {
       message->payload = "p";
       message->timestamp = clock_.wall_seconds();
       message->flags = flags;
-      partition::CommittedMessage committed;
-      committed.recipients.listed = {"listed"};
       if (!flags.no_persist) {
         message->seq = static_cast<MessageSeq>(++seqs_[channel]);
         store::CommitEntry entry;
@@ -230,8 +228,8 @@ class WebhookTest : public testing::Test {
         store::encode_message(value, *message, log);
         store_.put(store::message_key(partition, log, message->seq), value);
       }
-      committed.message = std::move(message);
-      batch->messages.push_back(std::move(committed));
+      batch->effects.push_back(
+          {partition::CommittedMessage{std::move(message)}, {nullptr, {"listed"}, nullptr}});
     }
     if (!record.empty()) {
       const std::string key = store::commit_record_key(partition, record.first_counter());

@@ -57,13 +57,15 @@ class LonePartition final : public EffectSink {
   }
 
   void post_committed(std::shared_ptr<const CommittedBatch> batch) override {
-    for (const auto& committed : batch->messages) {
-      std::string line = committed.message ? committed.message->payload : committed.event->event_id;
-      std::set<std::string> who(committed.recipients.listed.begin(),
-                                committed.recipients.listed.end());
-      if (committed.recipients.subscribers) {
-        who.insert(committed.recipients.subscribers->begin(),
-                   committed.recipients.subscribers->end());
+    for (const CommitEffect& effect : batch->effects) {
+      std::string line =
+          std::visit(Overloaded{[](const CommittedMessage& told) { return told.message->payload; },
+                                [](const CommittedEvent& told) { return told.event->event_id; }},
+                     effect.what);
+      const Recipients& recipients = effect.recipients;
+      std::set<std::string> who(recipients.listed.begin(), recipients.listed.end());
+      if (recipients.subscribers) {
+        who.insert(recipients.subscribers->begin(), recipients.subscribers->end());
       }
       for (const auto& uid : who) line += " " + uid;
       effects.push_back(std::move(line));

@@ -23,19 +23,23 @@ Summary World::run(int steps) {
 }
 
 void World::post_committed(std::shared_ptr<const CommittedBatch> batch) {
-  for (const auto& committed : batch->messages) {
-    if (committed.message == nullptr) continue;  // an event
-    const Message& message = *committed.message;
-    if (raw(message.seq) == 0) continue;
-    SendCommand shape;
-    shape.channel = message.channel;
-    shape.flags = message.flags;
-    shape.subscribers = message.subscribers;
-    auto& last = delivered_[log_of(shape)];
-    if (raw(message.seq) <= last) return fail("effects out of seq order");
-    last = raw(message.seq);
-    if (message.payload.empty()) return fail("effect without payload");
+  for (const CommitEffect& effect : batch->effects) {
+    std::visit(Overloaded{[this](const CommittedMessage& told) { note_told(*told.message); },
+                          [](const CommittedEvent&) {}},  // lanes are compared with the store
+               effect.what);
   }
+}
+
+void World::note_told(const Message& message) {
+  if (raw(message.seq) == 0) return;
+  SendCommand shape;
+  shape.channel = message.channel;
+  shape.flags = message.flags;
+  shape.subscribers = message.subscribers;
+  auto& last = delivered_[log_of(shape)];
+  if (raw(message.seq) <= last) return fail("effects out of seq order");
+  last = raw(message.seq);
+  if (message.payload.empty()) return fail("effect without payload");
 }
 
 void World::restart() {

@@ -88,6 +88,9 @@ class World final : public EffectSink {
     if (summary_.violation.empty()) summary_.violation = std::move(what);
   }
 
+  // Of a channel the seqs are told in their order.
+  void note_told(const Message& message);
+
   // The server is started on what the store has.
   void restart();
   void forget_what_was_read();
