@@ -265,6 +265,20 @@ ChannelKey channel_of_running_stream_key(std::string_view key) {
   return read_channel(key, kBodyOffset);
 }
 
+std::string log_change_prefix(PartitionId partition, const ChannelKey& log) {
+  return channel_scoped(partition, KeyKind::log_change, log, 0);
+}
+
+std::string log_change_key(PartitionId partition, const ChannelKey& log, std::uint64_t number) {
+  std::string key = channel_scoped(partition, KeyKind::log_change, log, sizeof(number));
+  append_be(key, number);
+  return key;
+}
+
+std::uint64_t number_of_log_change_key(std::string_view key) {
+  return read_be<std::uint64_t>(key, key.size() - sizeof(std::uint64_t));
+}
+
 std::string system_account_prefix(PartitionId partition) {
   std::string key;
   begin_key(key, partition, KeyKind::system_account);

@@ -20,6 +20,7 @@
 //   partition:u16 0x25 channel                          stream running in the channel
 //   partition:u16 0x26 channel n:u32                    long change of the channel's lists: the
 //                                                       decision (n = 0), then its uids
+//   partition:u16 0x27 channel n:u64                    the n-th change of a log
 //   partition:u16 0x30 counter:u64                      commit record; counter of its first message
 //                                                       id
 //   partition:u16 0x40 user device_flag:u8              device token
@@ -66,6 +67,7 @@ enum class KeyKind : std::uint8_t {
   event_text = 0x24,
   running_stream = 0x25,
   list_change = 0x26,
+  log_change = 0x27,
   commit_record = 0x30,
   device_token = 0x40,
   system_account = 0x41,
@@ -151,6 +153,11 @@ std::string list_change_prefix(PartitionId partition);
 std::string list_change_prefix(PartitionId partition, const ChannelKey& channel);
 std::string list_change_key(PartitionId partition, const ChannelKey& channel, std::uint32_t n);
 ChannelKey channel_of_list_change_key(std::string_view key);
+
+// All changes of a log; they are scanned by their number.
+std::string log_change_prefix(PartitionId partition, const ChannelKey& log);
+std::string log_change_key(PartitionId partition, const ChannelKey& log, std::uint64_t number);
+std::uint64_t number_of_log_change_key(std::string_view key);
 
 std::string system_account_prefix(PartitionId partition);
 std::string system_account_key(PartitionId partition, std::string_view uid);

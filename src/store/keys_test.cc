@@ -48,6 +48,14 @@ TEST(Keys, HaveTheBytesTheStoreWasWrittenWith) {
             "0002"
             "6731"
             "0000000000000a0b");
+  EXPECT_EQ(hex(log_change_key(kPartition, kGroup, 0x0a0b)),
+            "01022702"
+            "0002"
+            "6731"
+            "0000000000000a0b");
+  EXPECT_EQ(log_change_prefix(kPartition, kGroup) + std::string(8, '\0'),
+            log_change_key(kPartition, kGroup, 0));
+  EXPECT_EQ(number_of_log_change_key(log_change_key(kPartition, kGroup, 0x0a0b)), 0x0a0bU);
   EXPECT_EQ(hex(commit_record_key(kPartition, 5)), "0102300000000000000005");
   EXPECT_EQ(hex(device_token_key(kPartition, "u1", DeviceFlag::web)),
             "010240"

@@ -18,8 +18,9 @@ constexpr char kStateFormat = 3;
 // Since format 2 the bits of a message are as many as there may be, and the nanoseconds of its time
 // are always there. Bits that are not known say what only a newer version understands.
 constexpr char kMessageFormat = 2;
-// Since format 2 an entry of a commit record has a kind.
-constexpr char kCommitFormat = 2;
+// Since format 2 an entry of a commit record has a kind, since 3 a change its number.
+constexpr char kCommitWithKinds = 2;
+constexpr char kCommitFormat = 3;
 // Since format 2 a channel record also has the floor of its seqs and its retention.
 constexpr char kChannelFormat = 2;
 // Added to the format of a conversation record: messages of the user's own may follow; the time of
@@ -125,11 +126,16 @@ std::string encode(const ChannelRecord& record) {
   if (record.retention_count) more |= 2U;
   if (record.has_gaps) more |= 4U;
   if (record.disband_changed_at_ns != 0) more |= 8U;
+  if (record.changes_to != 0) more |= 16U;
   out.push_back(static_cast<char>(more));
   if (record.retention_seconds) append_varint(out, *record.retention_seconds);
   if (record.retention_count) append_varint(out, *record.retention_count);
   if (record.disband_changed_at_ns != 0) {
     append_varint(out, static_cast<std::uint64_t>(record.disband_changed_at_ns));
+  }
+  if (record.changes_to != 0) {
+    append_varint(out, record.changes_to);
+    append_varint(out, record.changes_dropped_to);
   }
   return out;
 }
@@ -155,6 +161,10 @@ Result<ChannelRecord> decode_channel(std::string_view bytes) {
     record.has_gaps = (more & 4U) != 0;
     if ((more & 8U) != 0) {
       record.disband_changed_at_ns = static_cast<std::int64_t>(reader.read_varint());
+    }
+    if ((more & 16U) != 0) {
+      record.changes_to = reader.read_varint();
+      record.changes_dropped_to = reader.read_varint();
     }
   }
   if (!known || !reader.ok()) return unreadable("channel");
@@ -226,6 +236,8 @@ void CommitRecordBuilder::add(const CommitEntry& entry, std::int64_t timestamp) 
     append_be(body_, entry.fingerprint.number);
     append_be(body_, entry.fingerprint.sender);
     append_be(body_, entry.payload);
+  } else {
+    append_varint(body_, entry.change);
   }
   previous_counter_ = entry.counter;
   ++count_;
@@ -252,7 +264,7 @@ std::string CommitRecordBuilder::take() {
 Result<CommitRecord> decode_commit_record(std::string_view bytes, std::uint64_t first_counter) {
   ByteReader reader(bytes);
   const unsigned format = reader.read_u8();
-  if (format != kFormat && format != kCommitFormat) return unreadable("commit");
+  if (format < kFormat || format > kCommitFormat) return unreadable("commit");
   CommitRecord record;
   record.timestamp = static_cast<std::int64_t>(reader.read_varint());
   const std::uint64_t count = reader.read_varint();
@@ -285,9 +297,34 @@ Result<CommitRecord> decode_commit_record(std::string_view bytes, std::uint64_t 
       entry.fingerprint.number = read_be<std::uint64_t>(fixed, 0);
       entry.fingerprint.sender = read_be<std::uint64_t>(fixed, 8);
       entry.payload = read_be<std::uint64_t>(fixed, 16);
+    } else if (format > kCommitWithKinds) {
+      entry.change = reader.read_varint();
+      if (!reader.ok()) return unreadable("commit");
     }
     record.entries.push_back(std::move(entry));
   }
+  return record;
+}
+
+std::string encode(const LogChangeRecord& record) {
+  std::string out(1, kFormat);
+  out.push_back(static_cast<char>(record.kind));
+  append_varint(out, record.seq);
+  append_varint(out, static_cast<std::uint64_t>(record.timestamp));
+  return out;
+}
+
+Result<LogChangeRecord> decode_log_change(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const bool known = has_format(reader);
+  LogChangeRecord record;
+  const unsigned kind = reader.read_u8();
+  record.seq = reader.read_varint();
+  record.timestamp = static_cast<std::int64_t>(reader.read_varint());
+  const bool change = kind != static_cast<unsigned>(EntryKind::message) &&
+                      kind <= static_cast<unsigned>(kLastEntryKind);
+  if (!known || !change || !reader.ok()) return unreadable("log change");
+  record.kind = static_cast<EntryKind>(kind);
   return record;
 }
 

@@ -43,6 +43,10 @@ struct ChannelRecord {
   // When `disband` was last set or cleared: with it, everybody's conversation went or came back.
   // 0: never, or by a version that did not keep it.
   std::int64_t disband_changed_at_ns = 0;
+  // Changes of its log so far: the number of the last one. 0: none since they are counted.
+  std::uint64_t changes_to = 0;
+  // Up to here they are not kept any more.
+  std::uint64_t changes_dropped_to = 0;
 };
 
 // One user's view of one channel (docs/architecture.md, "conversations"). A seq of 0 is "before the
@@ -150,6 +154,16 @@ struct CommitEntry {
   std::uint64_t payload = 0;
   bool idempotent = false;
   EntryKind kind = EntryKind::message;
+  // Of a change only: its number among those of its log, 1, 2, 3 …; 0: from before they were
+  // numbered.
+  std::uint64_t change = 0;
+};
+
+// One change of a log, kept under its number for those who ask what they missed.
+struct LogChangeRecord {
+  EntryKind kind = EntryKind::removal;
+  std::uint64_t seq = 0;       // as that of the entry
+  std::int64_t timestamp = 0;  // seconds
 };
 
 struct CommitRecord {
@@ -202,6 +216,8 @@ std::string encode(const ConversationRecord& record);
 Result<ConversationRecord> decode_conversation(std::string_view bytes);
 std::string encode(const TombstoneRecord& record);
 Result<TombstoneRecord> decode_tombstone(std::string_view bytes);
+std::string encode(const LogChangeRecord& record);
+Result<LogChangeRecord> decode_log_change(std::string_view bytes);
 std::string encode(const GapRecord& record);
 Result<GapRecord> decode_gap(std::string_view bytes);
 std::string encode(const DataLossRecord& record);

@@ -210,14 +210,14 @@ TEST(CommitRecord, TellsMessagesFromChanges) {
   CommitRecordBuilder builder;
   const ChannelKey log("g", ChannelType::group);
   builder.add({10, log, 7, {1, 2}, 3, true}, 300);
-  builder.add({11, log, 5, {}, 0, false, EntryKind::removal}, 300);
-  builder.add({12, log, 6, {}, 0, false, EntryKind::clearing}, 300);
+  builder.add({11, log, 5, {}, 0, false, EntryKind::removal, 8}, 300);
+  builder.add({12, log, 6, {}, 0, false, EntryKind::clearing, 9}, 300);
   const std::string bytes = builder.take();
   const std::string expected = {
-      2,  '\xac', 2, 3, 1, 0, 2, 1, 'g', 7,  // the message …
+      3,  '\xac', 2, 3, 1, 0, 2, 1, 'g', 7,  // the message …
       0,  0,      0, 0, 0, 0, 0, 1, 0,   0, 0, 0, 0, 0,
-      0,  2,      0, 0, 0, 0, 0, 0, 0,   3, 6, 1, 5,  // … removal: bits, counter, seq …
-      10, 1,      6};
+      0,  2,      0, 0, 0, 0, 0, 0, 0,   3, 6, 1, 5, 8,  // … removal: bits, counter, seq, change …
+      10, 1,      6, 9};
   EXPECT_EQ(bytes, expected);
   const auto record = decode_commit_record(bytes, 10);
   ASSERT_TRUE(record.has_value());
@@ -226,11 +226,27 @@ TEST(CommitRecord, TellsMessagesFromChanges) {
   EXPECT_EQ(record->entries[1].kind, EntryKind::removal);
   EXPECT_EQ(record->entries[1].seq, 5U);
   EXPECT_EQ(record->entries[1].log, log);
+  EXPECT_EQ(record->entries[1].change, 8U);
   EXPECT_EQ(record->entries[2].kind, EntryKind::clearing);
+  EXPECT_EQ(record->entries[2].change, 9U);
   EXPECT_EQ(record->entries[2].counter, 12U);
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_FALSE(decode_commit_record(bytes.substr(0, size), 10).has_value());
   }
+}
+
+TEST(CommitRecord, OfFormat2HasChangesWithoutNumbers) {
+  // Two changes: bits, counter, log, seq; bits, counter, seq.
+  const std::string bytes = {2, '\xac', 2, 2, 4, 0, 2, 1, 'g', 5, 10, 1, 6};
+  const auto record = decode_commit_record(bytes, 11);
+  ASSERT_TRUE(record.has_value());
+  ASSERT_EQ(record->entries.size(), 2U);
+  EXPECT_EQ(record->entries[0].kind, EntryKind::removal);
+  EXPECT_EQ(record->entries[0].seq, 5U);
+  EXPECT_EQ(record->entries[0].change, 0U);
+  EXPECT_EQ(record->entries[1].kind, EntryKind::clearing);
+  EXPECT_EQ(record->entries[1].seq, 6U);
+  EXPECT_EQ(record->entries[1].change, 0U);
 }
 
 TEST(CommitRecord, OfFormat1IsReadAndNewerKindsAreRefused) {
@@ -351,6 +367,34 @@ TEST(ChannelRecord, HasTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(decode_channel(stamped)->disband_changed_at_ns, 300);
   EXPECT_EQ(decode_channel(stamped)->retention_count, 300U);
   expect_refusals(stamped, decode_channel);
+
+  EXPECT_EQ(decode_channel(stamped)->changes_to, 0U);
+  record.changes_to = 300;
+  record.changes_dropped_to = 7;
+  const std::string changed = {2, 10, '\xac', 2, 1, 5, 31, 0, '\xac', 2, '\xac', 2, '\xac', 2, 7};
+  EXPECT_EQ(encode(record), changed);
+  EXPECT_EQ(decode_channel(changed)->changes_to, 300U);
+  EXPECT_EQ(decode_channel(changed)->changes_dropped_to, 7U);
+  EXPECT_EQ(decode_channel(changed)->disband_changed_at_ns, 300);
+  expect_refusals(changed, decode_channel);
+}
+
+TEST(LogChangeRecord, HasTheBytesTheStoreWasWrittenWith) {
+  const LogChangeRecord record{EntryKind::clearing, 300, 301};
+  const std::string bytes = {1, 2, '\xac', 2, '\xad', 2};
+  EXPECT_EQ(encode(record), bytes);
+  const auto again = decode_log_change(bytes);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->kind, EntryKind::clearing);
+  EXPECT_EQ(again->seq, 300U);
+  EXPECT_EQ(again->timestamp, 301);
+  expect_refusals(bytes, decode_log_change);
+  // A message is no change of its log, and of a newer kind only a newer version knows what it says.
+  for (const char kind : {'\0', '\x3f'}) {
+    std::string other = bytes;
+    other[1] = kind;
+    EXPECT_FALSE(decode_log_change(other).has_value());
+  }
 }
 
 TEST(ChannelRecord, OfTheFirstFormatIsStillRead) {
