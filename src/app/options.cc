@@ -74,6 +74,7 @@ partition::PartitionOptions partition_options(const config::Settings& settings,
   options.channels_max = std::max<std::size_t>(1, settings.core.channel_cache_count / partitions);
   options.commit_messages_max = settings.storage.commit_items_max;
   options.commit_bytes_max = settings.storage.commit_bytes_max;
+  options.log_changes_max = settings.retention.changes_max;
   options.index_generation_entries = settings.dedup.generation_entries;
   options.index_filter_bytes_max = settings.dedup.filter_bytes_max / partitions;
   return options;

@@ -254,6 +254,7 @@ struct RetentionSettings {
   std::size_t max_count = 0;             // 0: all
   std::vector<std::string> by_type;  // entries as configured; parse_retention_rules() reads them
   std::size_t compact_after_rows = 1'000'000;
+  std::size_t changes_max = 10'000;  // of one channel
 };
 
 // What the keys mean is written once, in settings_table.cc (docs/configuration.md).

@@ -450,6 +450,10 @@ constexpr std::array kTable{
     Setting{"retention.compactAfterRows", count, JD_MEMBER(retention.compact_after_rows), 1,
             1'000'000'000'000, "", kOurs, kLive,
             "Rows deleted from a range of the store before its space is reclaimed at once."},
+    Setting{"retention.changesMax", count, JD_MEMBER(retention.changes_max), 1, 1'000'000'000, "",
+            kOurs, kRestart,
+            "How many changes of a channel's messages, such as deletions, are kept for those who "
+            "ask what they missed; the oldest go."},
     Setting{"demo.on", flag, JD_MEMBER(demo.on), 0, 0, "", kDocumented, kRestart,
             "Serve the chat demo."},
     Setting{"demo.addr", text, JD_MEMBER(demo.addr), 0, 0, "", kDocumented, kRestart,

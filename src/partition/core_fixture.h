@@ -107,6 +107,7 @@ class RunningCore {
         .fingerprint_seed = database_->fingerprint_seed(),
         .metrics = nullptr,
         .lists = lists_,
+        .seq_floor = seq_floor_,
     };
     owned_ = std::make_unique<OwnedPartitions>(database_->partitions());
     std::vector<PartitionWorker*> borrowed;
@@ -239,6 +240,7 @@ class RunningCore {
   PartitionOptions partition_options_;
   RouterLimits limits_;
   ListSource* lists_ = nullptr;
+  std::uint64_t seq_floor_ = 0;
   SteppedClock clock_;
   SystemAccounts accounts_;
   std::unique_ptr<store::CommitHorizon> horizon_;

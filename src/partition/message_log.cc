@@ -25,26 +25,17 @@ void forget_durable_deletions(CachedChannel& channel, std::uint64_t durable) {
 
 }  // namespace
 
-MessageLog::MessageLog(const Deps& deps, IdReservation& ids, ChannelCache& channels,
+MessageLog::MessageLog(const Deps& deps, ChangeLog& changes, ChannelCache& channels,
                        Conversations& conversations, Receivers& receivers, EventLanes& lanes)
     : partition_(deps.reader.partition()),
       reader_(deps.reader),
       clock_(deps.clock),
       seq_floor_(deps.seq_floor),
-      ids_(ids),
+      changes_(changes),
       channels_(channels),
       conversations_(conversations),
       receivers_(receivers),
       lanes_(lanes) {}
-
-void MessageLog::note(store::EntryKind kind, const ChannelKey& log, std::uint64_t seq, Txn& txn) {
-  store::CommitEntry entry;
-  entry.counter = ids_.next(txn);
-  entry.log = log;
-  entry.seq = seq;
-  entry.kind = kind;
-  txn.add_entry(entry, clock_.wall_seconds());
-}
 
 MessageSeq MessageLog::next_seq(CachedChannel& log, Txn& txn) {
   ChannelCache::remember(log, txn);
@@ -131,8 +122,9 @@ void MessageLog::clear(const Clearing& clearing, Txn& txn) {
   }
   ChannelCache::remember(log, txn);
   log.record.cleared_to = up_to;
+  changes_.add(store::EntryKind::clearing, log, up_to, txn);
+  if (up_to == log.last_seq) changes_.keep_last(log, txn);  // nothing is left that they are about
   channels_.put_record(log, txn);
-  note(store::EntryKind::clearing, log.key, up_to, txn);
 }
 
 Result<void> MessageLog::evaluate(const ClearMessages& change, Txn& txn) {
@@ -164,7 +156,6 @@ Result<void> MessageLog::evaluate(const DeleteMessages& change, Txn& txn) {
   ChannelCache::remember(*channel, txn);
   channel->record.has_gaps = true;
   channel->record.seq_floor = channel->last_seq;
-  channels_.put_record(*channel, txn);
   forget_durable_deletions(*channel, channels_.durable());
   for (const std::uint64_t seq : with_events) lanes_.erase(key, seq, seq, txn);
   for (const std::uint64_t seq : seqs) {
@@ -172,8 +163,9 @@ Result<void> MessageLog::evaluate(const DeleteMessages& change, Txn& txn) {
     txn.erase(store::message_key(partition_, key, static_cast<MessageSeq>(seq)));
     txn.put(store::gap_key(partition_, key, static_cast<MessageSeq>(seq)),
             store::encode(store::GapRecord()));
-    note(store::EntryKind::removal, key, seq, txn);
+    changes_.add(store::EntryKind::removal, *channel, seq, txn);
   }
+  channels_.put_record(*channel, txn);
   return {};
 }
 

@@ -8,10 +8,10 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "model/message.h"
+#include "partition/change_log.h"
 #include "partition/channel_cache.h"
 #include "partition/conversations.h"
 #include "partition/event_lanes.h"
-#include "partition/id_reservation.h"
 #include "partition/log_commands.h"
 #include "partition/receivers.h"
 #include "partition/txn.h"
@@ -30,7 +30,7 @@ class MessageLog {
     std::uint64_t seq_floor = 0;
   };
   // Borrows all of them.
-  MessageLog(const Deps& deps, IdReservation& ids, ChannelCache& channels,
+  MessageLog(const Deps& deps, ChangeLog& changes, ChannelCache& channels,
              Conversations& conversations, Receivers& receivers, EventLanes& lanes);
 
   // Gives the message the next seq of `log`, whose state is `log_state`, and stores it. `channel`
@@ -57,9 +57,6 @@ class MessageLog {
   Result<void> evaluate(const DropCommitRecords& command, Txn& txn);
 
  private:
-  // The commit record tells of the change, under a counter of its own. Not of messages whose time
-  // is over: they say so themselves.
-  void note(store::EntryKind kind, const ChannelKey& log, std::uint64_t seq, Txn& txn);
   MessageSeq next_seq(CachedChannel& log, Txn& txn);
   // Up to which seq a log is empty once `gone` are; 0 when that is not worth being recorded.
   // Errors: storage.
@@ -70,7 +67,8 @@ class MessageLog {
   store::PartitionReader reader_;
   const Clock& clock_;
   std::uint64_t seq_floor_;
-  IdReservation& ids_;
+  // Not of messages whose time is over: they say so themselves.
+  ChangeLog& changes_;
   ChannelCache& channels_;
   Conversations& conversations_;
   Receivers& receivers_;

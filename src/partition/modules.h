@@ -7,6 +7,7 @@
 #include "model/message.h"
 #include "partition/account_changes.h"
 #include "partition/change.h"
+#include "partition/change_log.h"
 #include "partition/channel_cache.h"
 #include "partition/client_number_index.h"
 #include "partition/conversation_changes.h"
@@ -57,6 +58,7 @@ class Modules {
   ListJobs list_jobs;
   ClientNumberIndex index;
   Streams streams;
+  ChangeLog changes;
   MessageLog log;
   Lists lists;
   ConversationChanges conversation_changes;

@@ -31,6 +31,8 @@ struct PartitionOptions {
   // Bytes of one commit: a message that would take it beyond goes into the next one. Only a message
   // or a change that is larger by itself makes a larger commit.
   std::size_t commit_bytes_max = std::size_t{1} << 20;
+  // Rows of changes kept of one log; the oldest go.
+  std::size_t log_changes_max = 10'000;
   std::size_t index_generation_entries = 32768;
   std::size_t index_filter_bytes_max = std::size_t{16} << 20;
   ListLimits lists;

@@ -137,4 +137,33 @@ Result<std::optional<DeviceToken>> RecordReader::load_token(std::string_view uid
   return Found(std::move(token));
 }
 
+Result<LogChanges> RecordReader::load_changes(const ChannelKey& log, std::uint64_t after,
+                                              std::size_t count) const {
+  const store::PartitionReader reader = readers_.of_channel(log);
+  const PartitionId partition = reader.partition();
+  store::PartitionCursor cursor = reader.open_cursor(Table::main);
+  LogChanges page;
+  std::string value;
+  JD_TRY(const bool exists, cursor.get(store::channel_key(partition, log), value));
+  if (exists) {
+    JD_TRY(const store::ChannelRecord record, store::decode_channel(value));
+    page.last = record.changes_to;
+    page.complete = after >= record.changes_dropped_to;
+  }
+  // Of a number that was never given: it is from before data was lost.
+  page.complete = page.complete && after <= page.last;
+  if (!page.complete || after == page.last) return page;
+  const std::string prefix = store::log_change_prefix(partition, log);
+  bool found = cursor.seek(store::log_change_key(partition, log, after + 1));
+  for (; found && cursor.key().starts_with(prefix); found = cursor.next()) {
+    const std::uint64_t number = store::number_of_log_change_key(cursor.key());
+    if (number > page.last || page.changes.size() == count) break;
+    JD_TRY(const store::LogChangeRecord change, store::decode_log_change(cursor.value()));
+    page.changes.push_back({number, change.kind, change.seq, change.timestamp});
+  }
+  JD_RETURN_IF_ERROR(cursor.status());
+  page.more = (page.changes.empty() ? after : page.changes.back().number) < page.last;
+  return page;
+}
+
 }  // namespace jindou::partition

@@ -1,5 +1,5 @@
 // Reads of what is stored of channels and users besides their messages: flags, lists, limits,
-// tokens. Everything acknowledged is visible here.
+// tokens, what became of messages. Everything acknowledged is visible here.
 //
 // Thread-safe; every load_ call blocks on disk, so edges call it through runtime::BlockingPool.
 #pragma once
@@ -16,6 +16,7 @@
 #include "partition/conversation_commands.h"
 #include "partition/list_commands.h"
 #include "store/partition_reader.h"
+#include "store/records.h"
 
 namespace jindou::partition {
 
@@ -27,6 +28,22 @@ struct DeviceToken {
 struct RetentionLimits {
   std::optional<std::uint64_t> max_age_seconds;
   std::optional<std::uint64_t> max_count;
+};
+
+// What a log went through that is no new message.
+struct LogChange {
+  std::uint64_t number = 0;  // among those of its log
+  store::EntryKind kind = store::EntryKind::removal;
+  std::uint64_t seq = 0;       // as the kind says
+  std::int64_t timestamp = 0;  // seconds
+};
+struct LogChanges {
+  std::vector<LogChange> changes;  // ascending, without holes
+  std::uint64_t last = 0;          // number of the last one of the log; 0: there was none
+  // False: not everything behind the number is known any more, and `changes` is empty. Read the log
+  // anew, and go on behind `last`.
+  bool complete = true;
+  bool more = false;  // of the page: the next one begins behind the last of `changes`
 };
 
 class RecordReader {
@@ -48,6 +65,11 @@ class RecordReader {
   Result<std::optional<ChannelFlags>> load_flags(const ChannelKey& channel) const;
   // Empty when no token was ever registered for that device.
   Result<std::optional<DeviceToken>> load_token(std::string_view uid, DeviceFlag flag) const;
+
+  // Changes of a log behind the one numbered `after`, at most `count`. `log` is the log itself:
+  // commands have their own (store::command_log_of). As it was at one moment.
+  Result<LogChanges> load_changes(const ChannelKey& log, std::uint64_t after,
+                                  std::size_t count) const;
 
  private:
   store::PartitionReaders readers_;
