@@ -18,6 +18,7 @@ void Summary::add(const Summary& other) {
   loads += other.loads;
   failed_reads += other.failed_reads;
   resumed += other.resumed;
+  log_changes += other.log_changes;
   for (std::size_t kind = 0; kind < changes.size(); ++kind) changes[kind] += other.changes[kind];
 }
 

@@ -29,6 +29,7 @@ TEST(Simulation, WhatWasAcknowledgedHoldsUnderManySeeds) {
   EXPECT_GT(total.loads, 300U);
   EXPECT_GT(total.failed_reads, 1'000U);
   EXPECT_GT(total.resumed, 100U);
+  EXPECT_GT(total.log_changes, 500U);
   for (std::size_t kind = 0; kind < total.changes.size(); ++kind) {
     EXPECT_GT(total.changes[kind], 100U) << "change " << kind << " of the variant";
   }
@@ -47,11 +48,13 @@ TEST(Simulation, TheServersOwnStoreHoldsItToo) {
 // A simulation that finds nothing may be one that looks at nothing.
 TEST(Simulation, AStoreThatLosesRowsOfAnyKindIsFoundOut) {
   for (const KeyKind lost :
-       {KeyKind::channel, KeyKind::subscriber, KeyKind::denylist, KeyKind::allowlist,
-        KeyKind::conversation, KeyKind::tombstone, KeyKind::message, KeyKind::expiry, KeyKind::gap,
-        KeyKind::event_lane, KeyKind::event_text, KeyKind::running_stream, KeyKind::commit_record,
-        KeyKind::device_token, KeyKind::system_account, KeyKind::command_sync,
-        KeyKind::online_session, KeyKind::presence_event, KeyKind::webhook_cursor}) {
+       {KeyKind::channel,        KeyKind::subscriber,    KeyKind::denylist,
+        KeyKind::allowlist,      KeyKind::conversation,  KeyKind::tombstone,
+        KeyKind::message,        KeyKind::expiry,        KeyKind::gap,
+        KeyKind::event_lane,     KeyKind::event_text,    KeyKind::running_stream,
+        KeyKind::log_change,     KeyKind::commit_record, KeyKind::device_token,
+        KeyKind::system_account, KeyKind::command_sync,  KeyKind::online_session,
+        KeyKind::presence_event, KeyKind::webhook_cursor}) {
     Surroundings surroundings;
     surroundings.lost = lost;
     bool found = false;

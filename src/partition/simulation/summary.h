@@ -34,7 +34,8 @@ struct Summary {
   std::uint64_t syncs = 0;
   std::uint64_t loads = 0;
   std::uint64_t failed_reads = 0;
-  std::uint64_t resumed = 0;  // changes of lists that a power cut interrupted
+  std::uint64_t resumed = 0;      // changes of lists that a power cut interrupted
+  std::uint64_t log_changes = 0;  // numbered changes that were read
   std::array<std::uint64_t, std::variant_size_v<Change>> changes{};  // by kind
 
   void add(const Summary& other);

@@ -52,6 +52,7 @@ void World::restart() {
   options.channels_max = 3;
   options.index_generation_entries = 7;
   options.commit_messages_max = 20;
+  options.log_changes_max = 6;
   options.commit_bytes_max = 3000;  // parts of several items span commits
   options.lists.slice = 2;
   options.lists.part_bytes = 4;

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "partition/inbox_directory.h"
 #include "partition/partition.h"
+#include "partition/record_reader.h"
 #include "partition/simulation/fact_model.h"
 #include "partition/simulation/failing_reader.h"
 #include "partition/simulation/inbox_model.h"
@@ -198,6 +199,18 @@ class World final : public EffectSink {
   // Everything that was begun is done, and memory agrees with the store.
   void check_nothing_left();
 
+  // world_log_changes.cc
+  // Of one log, as far as the checks have seen them.
+  struct SeenChanges {
+    std::uint64_t last = 0;
+    std::uint64_t dropped_to = 0;
+    std::map<std::uint64_t, LogChange> changes;
+  };
+  void check_log_changes();
+  void read_log_changes(const ChannelKey& log);
+  void compare_with_commits(PartitionId partition);
+  static bool tells_of(const SeenChanges& seen, std::uint64_t seq);
+
   void collect(std::map<ChannelKey, std::map<std::uint64_t, Message>>& stored);
 
   std::mt19937_64 dice_;
@@ -225,6 +238,7 @@ class World final : public EffectSink {
   // Times that were reserved, and commit records that were dropped.
   std::vector<std::pair<ReserveTime, SharedOutcome>> reserved_;
   std::vector<std::pair<std::string, SharedOutcome>> dropped_records_;
+  std::map<ChannelKey, SeenChanges> log_changes_;
   Summary summary_;
   std::map<SendKey, std::set<std::string>> attempted_;
   std::map<SendKey, Known> first_;

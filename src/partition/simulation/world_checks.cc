@@ -19,6 +19,7 @@ void World::check_store() {
   check_lanes();
   check_running_streams();
   settle_inboxes();
+  check_log_changes();
   const History history(readers(), clock_, kFingerprintSeed);
   std::map<ChannelKey, std::map<std::uint64_t, Message>> stored;
   collect(stored);
