@@ -135,6 +135,7 @@ Caller Access::identify(const http::Request& request, Port port) const {
   const std::string_view token = request.header("token");
   if (!token.empty() && is_manager_token(options, token)) {
     caller.admitted = true;
+    caller.by_token = true;
     caller.may_everything = true;
     caller.user = options.manager_uid;
     return caller;

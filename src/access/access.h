@@ -58,6 +58,7 @@ std::string_view unauthorized_text(const http::Request& request, Port port);
 // Who sent a request.
 struct Caller {
   bool admitted = false;
+  bool by_token = false;  // managerToken or superToken
   bool may_everything = false;
   std::string user;  // empty: unknown, which the API port accepts
   std::vector<config::Permission> permissions;

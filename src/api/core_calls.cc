@@ -72,6 +72,15 @@ class Joined {
   std::function<void(Result<void>)> complete_;
 };
 
+// One for each request, also where all are the same: threads that counted references to one would
+// wait for each other.
+CallerPtr caller_of(const Request& request) {
+  auto caller = std::make_shared<CallerIdentity>();
+  caller->kind = request.caller_kind;
+  caller->name = request.user;
+  return caller;
+}
+
 }  // namespace
 
 http::DeadlineList::TimePoint request_deadline(const Services& services) {
@@ -83,6 +92,8 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
                                                     http::DeadlineList::TimePoint deadline,
                                                     ReservationPtr reservation) {
   using Outcome = Result<std::vector<SendResult>>;
+  const CallerPtr caller = caller_of(request);
+  for (SendCommand& command : commands) command.caller = caller;
   SendDeadline watch;
   auto begin = [&](std::function<void(Outcome)> complete) {
     partition::CommandRouter::SendDone done = [complete](std::vector<SendResult> results) {

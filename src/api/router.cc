@@ -87,6 +87,10 @@ bool Router::authorise(const Route* route, Request& request, Response& response)
     return false;
   }
   request.user = caller.user;
+  if (!caller.user.empty()) {
+    request.caller_kind =
+        caller.by_token ? CallerIdentity::Kind::token : CallerIdentity::Kind::login;
+  }
   if (route == nullptr) return true;
   const Needed need = needed(*route, port_);
   if (need.resource.empty() || caller.may(need.resource, need.action)) return true;

@@ -61,6 +61,7 @@ Reason make_command(const codec::Send& frame, const Sender& sender, std::size_t 
   out.flags = codec::flags_from_bits(frame.flags);
   out.origin = Origin::socket;
   out.origin_session = sender.session;
+  out.caller = sender.caller;
   return Reason::success;
 }
 

@@ -16,6 +16,7 @@ namespace jindou::gateway {
 struct Sender {
   std::string_view uid;
   SessionId session{};
+  const CallerPtr& caller;
 };
 
 // The channel that a client means by `id`, or an empty id when it means none (reason 16).

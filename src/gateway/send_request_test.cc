@@ -48,13 +48,14 @@ TEST(ResolveChannel, OtherTypesAreTakenAsTheyAre) {
 class MakeCommand : public testing::Test {
  protected:
   Reason make() {
-    const Sender sender{"u1", static_cast<SessionId>(5)};
+    const Sender sender{"u1", static_cast<SessionId>(5), caller_};
     out_ = SendCommand();
     out_.payload = plain_;
     return make_command(frame_, sender, 100, random_, out_);
   }
 
   SystemRandom random_;
+  CallerPtr caller_ = std::make_shared<CallerIdentity>();
   std::string plain_ = "hello";
   codec::Send frame_ = [] {
     codec::Send frame;
@@ -85,6 +86,7 @@ TEST_F(MakeCommand, FillsEveryField) {
   EXPECT_FALSE(out_.flags.no_persist);
   EXPECT_EQ(out_.origin, Origin::socket);
   EXPECT_EQ(out_.origin_session, static_cast<SessionId>(5));
+  EXPECT_EQ(out_.caller, caller_);
 }
 
 TEST_F(MakeCommand, InventsANumberThatIsNoIdempotencyKey) {

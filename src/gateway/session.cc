@@ -311,8 +311,8 @@ void Session::on_send(const codec::Send& send, Request& request, FrameMeter::Ver
   } else if (!dialect_->open(send, request, command.payload)) {
     entry.ack.reason = Reason::payload_decode_error;
   } else {
-    entry.ack.reason =
-        make_command(send, {uid_, id_}, env_.options->payload_bytes_max, env_.random, command);
+    entry.ack.reason = make_command(send, {uid_, id_, caller()}, env_.options->payload_bytes_max,
+                                    env_.random, command);
     if (visitor_ && entry.ack.reason == Reason::success && !is_own_channel(command.channel, uid_)) {
       entry.ack.reason = Reason::not_allow_send;
     }
@@ -332,6 +332,17 @@ void Session::on_send(const codec::Send& send, Request& request, FrameMeter::Ver
     gathered_.push_back(std::move(command));
   }
   if (acks_.size() >= env_.options->limits.inbound_items_in_flight) paused_ = true;
+}
+
+const CallerPtr& Session::caller() {
+  if (!caller_) {
+    auto made = std::make_shared<CallerIdentity>();
+    made->kind = CallerIdentity::Kind::session;
+    made->name = uid_;
+    made->device_flag = device_flag_;
+    caller_ = std::move(made);
+  }
+  return caller_;
 }
 
 void Session::submit_gathered() {

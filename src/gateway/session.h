@@ -197,6 +197,7 @@ class Session final : public delivery::SessionSink {
   void send_frame(Append&& append);
   void drain_acks();
   void submit_gathered();
+  const CallerPtr& caller();
   void note_command(const Message& command);
   void post_positions();
   // end_frame() of the outbound buffer, counted. False when nothing was appended.
@@ -223,6 +224,7 @@ class Session final : public delivery::SessionSink {
   bool visitor_ = false;
   std::unique_ptr<Dialect> dialect_;  // null before the first byte
   std::string uid_;
+  CallerPtr caller_;       // once it has sent something
   std::string device_id_;  // until it moves to the directory
   std::int64_t client_timestamp_ = 0;
   FrameMeter meter_;

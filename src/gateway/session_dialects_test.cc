@@ -417,6 +417,10 @@ TEST_P(EachDialect, SendsAreAnsweredInTheirOrder) {
   EXPECT_EQ(batch.commands[0].channel, ChannelKey("g", ChannelType::group));
   EXPECT_TRUE(batch.commands[0].flags.red_dot);
   EXPECT_EQ(batch.commands[0].origin_session, static_cast<SessionId>(1));
+  ASSERT_NE(batch.commands[0].caller, nullptr);
+  EXPECT_EQ(batch.commands[0].caller->kind, CallerIdentity::Kind::session);
+  EXPECT_EQ(batch.commands[0].caller->name, "u");
+  EXPECT_EQ(batch.commands[1].caller, batch.commands[0].caller) << "made once";
   EXPECT_EQ(batch.commands[1].channel.id, person_channel_id("u", "v"));
   EXPECT_EQ(seen(), List{});
   auto answers = results(2);

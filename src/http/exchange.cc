@@ -24,6 +24,7 @@ void Request::clear() {
   arena_.clear();
   headers_.clear();
   user.clear();
+  caller_kind = CallerIdentity::Kind::open;
   method_text_ = path_ = query_ = Slice();
   method_ = Verb::unknown;
   version_ = 11;

@@ -15,6 +15,7 @@
 
 #include "http/deadline_list.h"
 #include "http/turns.h"
+#include "model/caller.h"
 
 namespace jindou::http {
 
@@ -61,6 +62,7 @@ class Request {
   // Who the request speaks for, when it carries a credential; set by the router before a handler
   // runs.
   std::string user;
+  CallerIdentity::Kind caller_kind = CallerIdentity::Kind::open;  // how that is known; set with it
   // What admit() took for the request while its body is on its way. Given back by clear(), or by
   // the handler before that.
   std::shared_ptr<const void> announced;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/caller.h"
 #include "model/channel.h"
 #include "model/ids.h"
 #include "model/inbox.h"
@@ -100,6 +101,7 @@ struct SendCommand : MessageContent {
   bool idempotent = false;
   Origin origin = Origin::http;
   SessionId origin_session{};  // the message is not echoed to this session
+  CallerPtr caller;            // not stored
   // Of the sender, and of the one user whom the message is for; read before the command is handed
   // to its partition, in which they need not be (partition/inbox_stage.h).
   SeenInbox sender_inbox;

@@ -1,0 +1,29 @@
+// Who asked for something, as the edge found out that took it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "model/device.h"
+
+namespace jindou {
+
+struct CallerIdentity {
+  enum class Kind : std::uint8_t {
+    open,     // HTTP, and nobody asks for a credential
+    token,    // HTTP with managerToken or auth.superToken
+    login,    // HTTP with the token of a login
+    session,  // a client's connection
+  };
+  Kind kind = Kind::open;
+  // Of a session its user; of a token or a login the name it speaks for; of open none.
+  std::string name;
+  DeviceFlag device_flag = DeviceFlag::app;  // of a session
+};
+
+// Made once for a session, or for a request, whose commands all share it: no command costs more
+// than a reference. Null: the core asks for itself.
+using CallerPtr = std::shared_ptr<const CallerIdentity>;
+
+}  // namespace jindou
