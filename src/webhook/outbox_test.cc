@@ -185,6 +185,24 @@ TEST_F(OutboxTest, PassesOverWhatIsNoMessage) {
   EXPECT_EQ(last_.dropped, 0U);
 }
 
+TEST_F(OutboxTest, ACommitOfChangesAloneIsDoneAtOnce) {
+  const ChannelKey log("g", ChannelType::group);
+  commit(1);
+  EXPECT_EQ(take(10), Counters{1});
+  outbox_.finish(kPartition);
+  store::CommitRecordBuilder record;
+  record.add({++counter_, log, 1, {}, 0, false, store::EntryKind::removal, 1}, kNow);
+  record.add({++counter_, log, 1, {}, 0, false, store::EntryKind::clearing, 2}, kNow);
+  finish(record);
+  EXPECT_EQ(count(), 0U);
+  EXPECT_EQ(take(10), Counters{});
+  EXPECT_FALSE(outbox_.is_out(kPartition));
+  EXPECT_EQ(outbox_.done_to(kPartition), 3U);
+  commit(1);
+  EXPECT_EQ(count(), 1U);
+  EXPECT_EQ(take(10), Counters{4});
+}
+
 TEST_F(OutboxTest, MovesOnWhenNothingOfARecordIsLeft) {
   commit(2);
   erase(1);
