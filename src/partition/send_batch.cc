@@ -1,5 +1,7 @@
 #include "partition/send_batch.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "base/assert.h"
@@ -21,9 +23,11 @@ SendBatch::SendBatch(std::vector<SendCommand> commands, std::vector<Part> parts,
       admission_(std::move(admission)),
       deadline_(deadline),
       send_class_(send_class),
+      request_items_(commands_.size()),
       done_(std::move(done)),
       results_(commands_.size()),
       items_left_(commands_.size()),
+      own_items_left_(commands_.size()),
       begun_(parts_.size(), false) {}
 
 bool SendBatch::begin_part(std::size_t part, std::chrono::steady_clock::time_point now) {
@@ -39,28 +43,116 @@ bool SendBatch::begin_part(std::size_t part, std::chrono::steady_clock::time_poi
   return false;
 }
 
-void SendBatch::finish_items(std::size_t part, std::size_t first,
-                             const std::vector<SendResult>& results) {
+template <class ResultOf>
+void SendBatch::decide(std::size_t count, bool split, const ResultOf& result_of) {
   SendDone done;
   std::vector<SendResult> all;
-  bool last = false;
+  bool own_are_decided = false;
   {
     const MutexLock lock(mutex_);
-    JD_ASSERT(results.size() <= items_left_);
-    items_left_ -= results.size();
-    last = items_left_ == 0;
+    JD_ASSERT(count <= items_left_);
+    items_left_ -= count;
+    const bool last = items_left_ == 0;
+    if (!split) {
+      own_items_left_ -= count;
+      own_are_decided = own_items_left_ == 0;
+    }
     if (done_) {
-      const auto& items = parts_[part].items;
-      JD_ASSERT(first + results.size() <= items.size());
-      for (std::size_t i = 0; i < results.size(); ++i) results_[items[first + i]] = results[i];
+      for (std::size_t i = 0; i < count; ++i) {
+        const auto [item, result] = result_of(i);
+        results_[item] = *result;
+      }
       if (last) {
         done = std::exchange(done_, nullptr);
         all = std::move(results_);
       }
     }
   }
-  if (last && finished_) finished_();
+  if (own_are_decided && finished_) finished_();
   if (done) done(std::move(all));
+}
+
+void SendBatch::finish_items(std::size_t part, std::size_t first,
+                             const std::vector<SendResult>& results) {
+  const auto& items = parts_[part].items;
+  JD_ASSERT(first + results.size() <= items.size());
+  decide(results.size(), /*split=*/false,
+         [&](std::size_t i) { return std::pair(items[first + i], &results[i]); });
+}
+
+void SendBatch::finish_split(const std::vector<std::uint32_t>& items,
+                             const std::vector<SendResult>& results) {
+  JD_ASSERT(results.size() == items.size());
+  decide(results.size(), /*split=*/true,
+         [&](std::size_t i) { return std::pair(items[i], &results[i]); });
+}
+
+void SendBatch::refuse_item(std::uint32_t item, const SendResult& why) {
+  JD_ASSERT(is_open(item));
+  gone_.resize(commands_.size());
+  gone_[item] = true;
+  decide(1, /*split=*/false, [&](std::size_t) { return std::pair(item, &why); });
+}
+
+std::shared_ptr<SendBatch> SendBatch::split(const std::vector<bool>& wanted) {
+  gone_.resize(commands_.size());
+  std::vector<std::uint32_t> items;
+  std::vector<SendCommand> commands;
+  std::vector<std::uint32_t> new_number(commands_.size());
+  for (std::uint32_t item = 0; item < commands_.size(); ++item) {
+    if (!wanted[item] || gone_[item]) continue;
+    new_number[item] = static_cast<std::uint32_t>(items.size());
+    items.push_back(item);
+    commands.push_back(std::move(commands_[item]));
+  }
+  std::vector<Part> parts;
+  for (const Part& part : parts_) {
+    Part taken{part.partition, {}};
+    for (const std::uint32_t item : part.items) {
+      if (wanted[item] && !gone_[item]) taken.items.push_back(new_number[item]);
+    }
+    if (!taken.items.empty()) parts.push_back(std::move(taken));
+  }
+  for (const std::uint32_t item : items) gone_[item] = true;
+  const std::size_t taken = items.size();
+  auto off = std::make_shared<SendBatch>(
+      std::move(commands), std::move(parts), admission_, deadline_,
+      [self = shared_from_this(), items = std::move(items)](
+          const std::vector<SendResult>& results) { self->finish_split(items, results); });
+  off->request_items_ = request_items_;
+  off->send_class_ = send_class_;
+  off->kept_ = kept_;
+  const MutexLock lock(mutex_);
+  own_items_left_ -= taken;
+  split_off_.push_back(off);
+  return off;
+}
+
+bool SendBatch::settle() {
+  if (gone_.empty()) return true;
+  const MutexLock lock(mutex_);  // the deadline looks at parts
+  for (Part& part : parts_) {
+    std::erase_if(part.items, [this](std::uint32_t item) { return gone_[item]; });
+  }
+  std::erase_if(parts_, [](const Part& part) { return part.items.empty(); });
+  begun_.assign(parts_.size(), false);
+  return !parts_.empty();
+}
+
+void SendBatch::make_bulk(std::size_t piece_items) {
+  send_class_ = SendClass::bulk;
+  std::vector<Part> pieces;
+  for (const Part& part : parts_) {
+    for (std::size_t first = 0; first < part.items.size(); first += piece_items) {
+      const auto begin = part.items.begin() + static_cast<std::ptrdiff_t>(first);
+      const auto left = static_cast<std::ptrdiff_t>(part.items.size() - first);
+      const auto end = begin + std::min(left, static_cast<std::ptrdiff_t>(piece_items));
+      pieces.push_back({part.partition, {begin, end}});
+    }
+  }
+  const MutexLock lock(mutex_);
+  parts_ = std::move(pieces);
+  begun_.assign(parts_.size(), false);
 }
 
 void SendBatch::refuse_part(std::size_t part, Errc code) {
@@ -74,6 +166,15 @@ void SendBatch::refuse(Errc code) {
 }
 
 void SendBatch::expire() {
+  std::vector<std::weak_ptr<SendBatch>> split_off;
+  {
+    const MutexLock lock(mutex_);
+    split_off.swap(split_off_);
+  }
+  // They know better what became of theirs, and say so at once.
+  for (const auto& each : split_off) {
+    if (const auto off = each.lock()) off->expire();
+  }
   SendDone done;
   std::vector<SendResult> all;
   {

@@ -17,7 +17,7 @@
 namespace jindou::partition {
 
 // Each part belongs to one partition. A part's commands are touched by its partition's thread only.
-class SendBatch final : public PendingSend {
+class SendBatch final : public PendingSend, public std::enable_shared_from_this<SendBatch> {
  public:
   struct Part {
     PartitionId partition{};
@@ -34,8 +34,23 @@ class SendBatch final : public PendingSend {
   // Keeps the batch counted as in flight while any copy lives.
   const std::shared_ptr<void>& admission() const { return admission_; }
 
-  // `finished` is called once, when every item is decided, whether or not the caller was answered
-  // before. Before the batch is handed to any partition.
+  // Until it is handed to partitions, one thread at a time takes things out of it:
+  // neither refused nor split off.
+  bool is_open(std::uint32_t item) const { return gone_.empty() || !gone_[item]; }
+  void refuse_item(std::uint32_t item, const SendResult& why);
+  // Takes open items out, into a batch of their own; their results are told with the others'.
+  std::shared_ptr<SendBatch> split(const std::vector<bool>& wanted);
+  // After these: parts() has what is open. False: there is nothing.
+  bool settle();
+  // Gives way to others, and is evaluated in pieces of so many messages.
+  void make_bulk(std::size_t piece_items);
+  // Lives as long as the batch.
+  void keep(std::shared_ptr<const void> what) { kept_.push_back(std::move(what)); }
+  // Of the request it was made of, before anything was split off.
+  std::size_t request_items() const { return request_items_; }
+
+  // `finished` is called once, when every item that is in parts() is decided, whether or not the
+  // caller was answered before. Before the batch is handed to any partition.
   void start_timing(std::function<void()> finished) { finished_ = std::move(finished); }
 
   // Called by the partition before it evaluates a part. False: the batch's time was over before,
@@ -56,18 +71,31 @@ class SendBatch final : public PendingSend {
   void expire() override;
 
  private:
+  // Of items that were split off.
+  void finish_split(const std::vector<std::uint32_t>& items,
+                    const std::vector<SendResult>& results);
+  // Decides `count` items; `result_of(i)` names the i-th and its result. `split`: they are those of
+  // a batch that was split off.
+  template <class ResultOf>
+  void decide(std::size_t count, bool split, const ResultOf& result_of);
+
   std::vector<SendCommand> commands_;
   std::vector<Part> parts_;
   std::shared_ptr<void> admission_;
   std::chrono::steady_clock::time_point deadline_;
   SendClass send_class_;
+  std::size_t request_items_;
+  std::vector<bool> gone_;  // by item; empty: none is
+  std::vector<std::shared_ptr<const void>> kept_;
 
   Mutex mutex_;  // items are decided on commit threads, the deadline comes from an edge
   SendDone done_ JD_GUARDED_BY(mutex_);  // empty once answered
   std::function<void()> finished_;
   std::vector<SendResult> results_ JD_GUARDED_BY(mutex_);
   std::size_t items_left_ JD_GUARDED_BY(mutex_);
-  std::vector<bool> begun_ JD_GUARDED_BY(mutex_);  // by part
+  std::size_t own_items_left_ JD_GUARDED_BY(mutex_);  // without those that were split off
+  std::vector<bool> begun_ JD_GUARDED_BY(mutex_);     // by part
+  std::vector<std::weak_ptr<SendBatch>> split_off_ JD_GUARDED_BY(mutex_);
 };
 
 }  // namespace jindou::partition
