@@ -125,13 +125,29 @@ void DataSource::stop() {
   for (auto& waiting : left) waiting.go(Error(Errc::unavailable, "the server is stopping"));
 }
 
-bool DataSource::enabled() const { return !deps_.options()->addr.empty(); }
+bool DataSource::enabled() const {
+  const bool enabled = !deps_.options()->addr.empty();
+  // Written when it changes only: all threads look at it.
+  if (enabled != in_use()) in_use_.store(enabled, std::memory_order_relaxed);
+  return enabled;
+}
 
 std::shared_ptr<const partition::ListSource::Lists> DataSource::find(
     const ChannelKey& channel) const {
   const MutexLock lock(mutex_);
   const auto it = entries_.find(channel);
   return it == entries_.end() ? nullptr : it->second.lists;
+}
+
+std::vector<std::shared_ptr<const partition::ListSource::Lists>> DataSource::find_ready(
+    const std::vector<ChannelKey>& channels) const {
+  std::vector<std::shared_ptr<const Lists>> found(channels.size());
+  const TimePoint now = deps_.clock.steady();
+  const MutexLock lock(mutex_);
+  for (std::size_t i = 0; i < channels.size(); ++i) {
+    if (is_ready(channels[i], now)) found[i] = entries_.find(channels[i])->second.lists;
+  }
+  return found;
 }
 
 // Under the mutex nobody can begin to hold one; whoever lets go is noticed the next time.

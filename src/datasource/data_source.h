@@ -2,6 +2,7 @@
 // (datasource.addr, docs/api.md "data source").
 #pragma once
 
+#include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <chrono>
 #include <cstddef>
@@ -61,7 +62,10 @@ class DataSource final : public partition::ListSource {
   void stop();
 
   bool enabled() const override;
+  bool in_use() const override { return in_use_.load(std::memory_order_relaxed); }
   std::shared_ptr<const Lists> find(const ChannelKey& channel) const override;
+  std::vector<std::shared_ptr<const Lists>> find_ready(
+      const std::vector<ChannelKey>& channels) const override;
   void when_ready(std::vector<ChannelKey> channels, std::function<void(Result<void>)> go) override;
 
  private:
@@ -101,6 +105,7 @@ class DataSource final : public partition::ListSource {
                                      const DataSourceOptions& options) const;
 
   DataSourceDeps deps_;
+  mutable std::atomic<bool> in_use_{false};
   mutable Mutex mutex_;
   Condition work_;
   Condition stopped_;

@@ -94,34 +94,6 @@ Error ownerless() {
   return Error(Errc::unavailable, "nobody owns the partition at the moment; retry later");
 }
 
-// The channel whose lists say who receives what happens in it; none where its id names the users.
-std::vector<ChannelKey> listed_channel(const ChannelKey& channel) {
-  if (channel.type == ChannelType::person || channel.type == ChannelType::agent) return {};
-  return {channel};
-}
-
-// The channels whose lists the rules and the fan-out of these commands look at; each once. Of a
-// person there are two: a source may know the inbox, or only the pair of sender and receiver.
-std::vector<ChannelKey> listed_channels(const std::vector<SendCommand>& commands) {
-  std::vector<ChannelKey> channels;
-  for (const auto& command : commands) {
-    const auto receiver = receiver_of(command);
-    if (!receiver.empty()) {
-      channels.emplace_back(std::string(receiver), ChannelType::person);
-      // Nobody keeps the built-in account out.
-      if (command.from_uid != kSystemUid) {
-        channels.emplace_back(person_channel_id(command.from_uid, receiver), ChannelType::person);
-      }
-    }
-    const ChannelType type = command.channel.type;
-    const bool by_pair = type == ChannelType::agent || type == ChannelType::person;
-    if (!by_pair && !is_targeted_command(command)) channels.push_back(command.channel);
-  }
-  std::sort(channels.begin(), channels.end());
-  channels.erase(std::unique(channels.begin(), channels.end()), channels.end());
-  return channels;
-}
-
 }  // namespace
 
 struct CommandRouter::Load {
@@ -157,8 +129,6 @@ struct CommandRouter::Admission {
   std::size_t items;
   std::size_t bytes;
   ReservationPtr reservation;
-  // What was admitted is to be evaluated with these.
-  std::vector<std::shared_ptr<const ListSource::Lists>> lists;
 };
 
 class CommandRouter::Reservation {
@@ -202,6 +172,11 @@ CommandRouter::CommandRouter(const Placement& placement, PartitionMap map, Inbox
       inboxes_(inboxes),
       limits_(limits),
       clock_(clock),
+      class_stage_(limits.bulk_batch_items, limits.bulk_piece_items),
+      intake_(list_stage_, class_stage_,
+              [this](const std::shared_ptr<SendBatch>& batch, TimePoint since) {
+                send_on(batch, since);
+              }),
       load_(std::make_shared<Load>(limits)) {}
 
 std::size_t CommandRouter::items_limit() const {
@@ -300,51 +275,15 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
       parts[static_cast<std::size_t>(part)].items.push_back(i);
     }
   }
-  // Not those of clients: messages of one session keep their order, whatever comes at once.
-  const bool bulk = reservation != nullptr && commands.size() > limits_.bulk_batch_items;
-  auto batch =
-      std::make_shared<SendBatch>(std::move(commands), std::move(parts), admission, deadline,
-                                  std::move(done), bulk ? SendClass::bulk : SendClass::interactive);
+  auto batch = std::make_shared<SendBatch>(std::move(commands), std::move(parts),
+                                           std::move(admission), deadline, std::move(done));
   if (batch->parts().empty()) {
     // No commands: answered at once, there is no part to wait for.
     batch->expire();
-    return std::shared_ptr<PendingSend>(std::move(batch));
+  } else {
+    intake_.enter(batch, since);
   }
-  if (lists_ == nullptr || !lists_->enabled()) {
-    send_on(batch, since);  // without a look at the channel of each command
-    return std::shared_ptr<PendingSend>(std::move(batch));
-  }
-  when_listed(listed_channels(batch->commands()), std::move(admission),
-              [this, batch, since](const Result<void>& listed) {
-                if (listed) {
-                  send_on(batch, since);
-                } else {
-                  batch->refuse(listed.error().code());
-                }
-              });
   return std::shared_ptr<PendingSend>(std::move(batch));
-}
-
-void CommandRouter::when_listed(std::vector<ChannelKey> channels,
-                                std::shared_ptr<Admission> admission,
-                                std::function<void(Result<void>)> go) {
-  if (lists_ == nullptr || !lists_->enabled()) {
-    go({});
-    return;
-  }
-  auto hold = [this, channels, admission = std::move(admission)] {
-    for (const ChannelKey& channel : channels) {
-      if (auto lists = lists_->find(channel)) admission->lists.push_back(std::move(lists));
-    }
-  };
-  // Those that are there already are held from now on, those that come from when they are there:
-  // `go` may find one that was renewed meanwhile.
-  hold();
-  lists_->when_ready(std::move(channels),
-                     [hold = std::move(hold), go = std::move(go)](Result<void> ready) {
-                       if (ready) hold();
-                       go(std::move(ready));
-                     });
 }
 
 void CommandRouter::send_on(const std::shared_ptr<SendBatch>& batch, TimePoint since) {
@@ -365,6 +304,7 @@ void CommandRouter::dispatch(const std::shared_ptr<SendBatch>& batch, TimePoint 
   const std::size_t ahead = load_->items.load(std::memory_order_relaxed);
   DelayLimit::Start start = load_->delay.begin(ahead, clock_.steady());
   start.at = std::min(start.at, since);
+  batch->cut_into_pieces();
   batch->start_timing(
       [load = load_, &clock = clock_, start] { load->delay.finish(start, clock.steady()); });
   hand_over(batch);
@@ -417,35 +357,35 @@ Result<void> CommandRouter::post_event(AppendEvent event, EventDone done) {
   const std::size_t bytes =
       kItemOverheadBytes + event.payload.size() + event.snapshot.size() + event.text.size();
   JD_TRY(auto admission, admit(bytes));
-  auto channels = listed_channel(event.channel);
-  when_listed(std::move(channels), admission,
-              [this, admission, event = std::move(event),
-               done = std::move(done)](const Result<void>& listed) mutable {
-                if (!listed) return done(Error(listed.error()));
-                const PartitionId partition = map_.of_channel(event.channel);
-                PartitionOwner* const owner = placement_.owner_of(partition);
-                if (owner == nullptr) return done(ownerless());
-                owner->post(partition, std::move(event),
-                            [admission = std::move(admission), done = std::move(done)](
-                                Result<EventOutcome> outcome) { done(std::move(outcome)); });
-              });
+  const ChannelKey channel = event.channel;
+  list_stage_.ask(channel, [this, admission, event = std::move(event),
+                            done = std::move(done)](Result<ListStage::Kept> lists) mutable {
+    if (!lists) return done(Error(lists.error()));
+    const PartitionId partition = map_.of_channel(event.channel);
+    PartitionOwner* const owner = placement_.owner_of(partition);
+    if (owner == nullptr) return done(ownerless());
+    owner->post(
+        partition, std::move(event),
+        [admission = std::move(admission), lists = std::move(*lists),
+         done = std::move(done)](Result<EventOutcome> outcome) { done(std::move(outcome)); });
+  });
   return {};
 }
 
 Result<void> CommandRouter::post_recipients(ChannelKey channel, RecipientsDone done) {
   JD_TRY(auto admission, admit(kItemOverheadBytes));
-  auto channels = listed_channel(channel);
-  when_listed(std::move(channels), admission,
-              [this, admission, channel = std::move(channel),
-               done = std::move(done)](const Result<void>& listed) mutable {
-                if (!listed) return done(Error(listed.error()));
-                const PartitionId partition = map_.of_channel(channel);
-                PartitionOwner* const owner = placement_.owner_of(partition);
-                if (owner == nullptr) return done(ownerless());
-                owner->post(partition, std::move(channel),
-                            [admission = std::move(admission), done = std::move(done)](
-                                Result<Recipients> recipients) { done(std::move(recipients)); });
-              });
+  const ChannelKey asked = channel;
+  list_stage_.ask(asked, [this, admission, channel = std::move(channel),
+                          done = std::move(done)](Result<ListStage::Kept> lists) mutable {
+    if (!lists) return done(Error(lists.error()));
+    const PartitionId partition = map_.of_channel(channel);
+    PartitionOwner* const owner = placement_.owner_of(partition);
+    if (owner == nullptr) return done(ownerless());
+    owner->post(
+        partition, std::move(channel),
+        [admission = std::move(admission), lists = std::move(*lists),
+         done = std::move(done)](Result<Recipients> recipients) { done(std::move(recipients)); });
+  });
   return {};
 }
 

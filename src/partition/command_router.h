@@ -16,6 +16,9 @@
 #include "model/message.h"
 #include "model/partition_map.h"
 #include "partition/change.h"
+#include "partition/intake.h"
+#include "partition/intake_class.h"
+#include "partition/intake_lists.h"
 #include "partition/list_source.h"
 #include "partition/pending_send.h"
 #include "partition/placement.h"
@@ -31,8 +34,9 @@ struct RouterLimits {
   std::size_t bytes_in_flight_max = std::size_t{256} << 20;
   // Reservations at the same time.
   std::size_t batches_in_flight_max = 256;
-  // A batch of more is bulk, if room was reserved for it (reserve()).
+  // A batch of more is bulk, unless a session sends it; evaluated in pieces of so many messages.
   std::size_t bulk_batch_items = 16;
+  std::size_t bulk_piece_items = 256;
   // How long what is sent may be expected to wait until it is durable; see DelayLimit.
   std::chrono::milliseconds delay_max{1'250};
 };
@@ -58,11 +62,12 @@ class CommandRouter {
   CommandRouter(const Placement& placement, PartitionMap map, InboxStage& inboxes,
                 const RouterLimits& limits, const Clock& clock);
 
-  // Asks `lists` before a send, an event or a question is handed on. Set before the first of them;
-  // null: nobody is asked. Outlives them all. An answer that find() has given is held until the
-  // command that was let go on it is done, so a source that keeps what is held cannot take it away
-  // between the two.
-  void set_list_source(ListSource* lists) { lists_ = lists; }
+  // Asks `lists` before a send, an event or a question is handed on (ListStage). Set before the
+  // first of them; null: nobody is asked. Outlives them all.
+  void set_list_source(ListSource* lists) { list_stage_.set_source(lists); }
+
+  // What looks at messages before their partitions do: Intake::add() is where a stage is added.
+  Intake& intake() { return intake_; }
 
   // Whether there may be room for one more message: for refusing a request by its header, before
   // its body is read. Cheap; thread-safe.
@@ -120,11 +125,8 @@ class CommandRouter {
   bool resize(Admission& admission, std::size_t items, std::size_t bytes);
   // For one change, event or question. Errors: overloaded, unavailable.
   Result<std::shared_ptr<Admission>> admit(std::size_t bytes);
-  // Calls `go` when the lists of the channels are in memory, where `admission` then holds them; at
-  // once when nobody is to be asked.
-  void when_listed(std::vector<ChannelKey> channels, std::shared_ptr<Admission> admission,
-                   std::function<void(Result<void>)> go);
-  // `since`: when its caller began to wait. Fetches what is to be known of users, then dispatches.
+  // What has passed the intake. `since`: when its caller began to wait. Fetches what is to be known
+  // of users, then dispatches.
   void send_on(const std::shared_ptr<SendBatch>& batch, TimePoint since);
   void dispatch(const std::shared_ptr<SendBatch>& batch, TimePoint since);
   // Each owner gets the parts that are of its partitions.
@@ -135,7 +137,9 @@ class CommandRouter {
   InboxStage& inboxes_;
   RouterLimits limits_;
   const Clock& clock_;
-  ListSource* lists_ = nullptr;
+  ListStage list_stage_;
+  ClassStage class_stage_;
+  Intake intake_;
   std::atomic<bool> closed_{false};
   // Shared with admissions that may outlive the router (held by a fan-out still running).
   struct Load;

@@ -20,6 +20,7 @@ void for_each_inbox(std::span<SendCommand> commands, const Look& look) {
   const SendCommand* before = nullptr;
   for (SendCommand& command : commands) {
     if (command.from_uid == kSystemUid) continue;  // of its messages the rules ask nothing
+    if (command.from_uid.empty()) continue;        // split off (SendBatch::split)
     if (before != nullptr && before->from_uid == command.from_uid) {
       command.sender_inbox = before->sender_inbox;
     } else {

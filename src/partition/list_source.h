@@ -38,13 +38,23 @@ class ListSource {
 
   virtual ~ListSource() = default;
 
-  // False: nothing is asked, every look-up is empty. Thread-safe, cheap.
+  // False: nothing is asked, every look-up is empty. Asks the settings, so once for many messages.
+  // Thread-safe.
   virtual bool enabled() const = 0;
+  // What enabled() answered last: for each look-up. Thread-safe, costs nothing.
+  virtual bool in_use() const { return enabled(); }
 
   // The lists of a channel; for a person of the inbox {uid, person}, and under the pair id the
   // denylist between the two (the other lists are empty); null when there is no answer in memory.
   // Who holds an answer keeps its channel from being forgotten. Thread-safe; does not block.
   virtual std::shared_ptr<const Lists> find(const ChannelKey& channel) const = 0;
+
+  // The same for many, in their order, of those whose answer need not be asked for anew; null: ask
+  // when_ready().
+  virtual std::vector<std::shared_ptr<const Lists>> find_ready(
+      const std::vector<ChannelKey>& channels) const {
+    return std::vector<std::shared_ptr<const Lists>>(channels.size());
+  }
 
   // Calls `go` once, when the lists of all these channels are in memory: at once on this thread if
   // they are, else on another. Of two calls that share a channel the first goes first. Errors given

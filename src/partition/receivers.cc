@@ -7,7 +7,7 @@
 namespace jindou::partition {
 
 std::shared_ptr<const ListSource::Lists> Receivers::sourced(const ChannelKey& channel) const {
-  if (lists_ == nullptr || !lists_->enabled()) return nullptr;
+  if (lists_ == nullptr || !lists_->in_use()) return nullptr;
   return lists_->find(channel);
 }
 

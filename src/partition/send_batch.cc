@@ -16,13 +16,11 @@ SendResult too_late() { return SendResult::refuse(Reason::system_error, Errc::ov
 
 SendBatch::SendBatch(std::vector<SendCommand> commands, std::vector<Part> parts,
                      std::shared_ptr<void> admission,
-                     std::chrono::steady_clock::time_point deadline, SendDone done,
-                     SendClass send_class)
+                     std::chrono::steady_clock::time_point deadline, SendDone done)
     : commands_(std::move(commands)),
       parts_(std::move(parts)),
       admission_(std::move(admission)),
       deadline_(deadline),
-      send_class_(send_class),
       request_items_(commands_.size()),
       done_(std::move(done)),
       results_(commands_.size()),
@@ -121,6 +119,7 @@ std::shared_ptr<SendBatch> SendBatch::split(const std::vector<bool>& wanted) {
           const std::vector<SendResult>& results) { self->finish_split(items, results); });
   off->request_items_ = request_items_;
   off->send_class_ = send_class_;
+  off->piece_items_ = piece_items_;
   off->kept_ = kept_;
   const MutexLock lock(mutex_);
   own_items_left_ -= taken;
@@ -139,14 +138,14 @@ bool SendBatch::settle() {
   return !parts_.empty();
 }
 
-void SendBatch::make_bulk(std::size_t piece_items) {
-  send_class_ = SendClass::bulk;
+void SendBatch::cut_into_pieces() {
+  if (piece_items_ == 0) return;
   std::vector<Part> pieces;
   for (const Part& part : parts_) {
-    for (std::size_t first = 0; first < part.items.size(); first += piece_items) {
+    for (std::size_t first = 0; first < part.items.size(); first += piece_items_) {
       const auto begin = part.items.begin() + static_cast<std::ptrdiff_t>(first);
       const auto left = static_cast<std::ptrdiff_t>(part.items.size() - first);
-      const auto end = begin + std::min(left, static_cast<std::ptrdiff_t>(piece_items));
+      const auto end = begin + std::min(left, static_cast<std::ptrdiff_t>(piece_items_));
       pieces.push_back({part.partition, {begin, end}});
     }
   }

@@ -26,7 +26,7 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
 
   SendBatch(std::vector<SendCommand> commands, std::vector<Part> parts,
             std::shared_ptr<void> admission, std::chrono::steady_clock::time_point deadline,
-            SendDone done, SendClass send_class = SendClass::interactive);
+            SendDone done);
 
   std::vector<SendCommand>& commands() { return commands_; }
   const std::vector<Part>& parts() const { return parts_; }
@@ -42,8 +42,13 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   std::shared_ptr<SendBatch> split(const std::vector<bool>& wanted);
   // After these: parts() has what is open. False: there is nothing.
   bool settle();
-  // Gives way to others, and is evaluated in pieces of so many messages.
-  void make_bulk(std::size_t piece_items);
+  // Gives way to others, and is evaluated in pieces of so many messages, into which it is cut
+  // before it is handed over.
+  void make_bulk(std::size_t piece_items) {
+    send_class_ = SendClass::bulk;
+    piece_items_ = piece_items;
+  }
+  void cut_into_pieces();
   // Lives as long as the batch.
   void keep(std::shared_ptr<const void> what) { kept_.push_back(std::move(what)); }
   // Of the request it was made of, before anything was split off.
@@ -83,9 +88,10 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   std::vector<Part> parts_;
   std::shared_ptr<void> admission_;
   std::chrono::steady_clock::time_point deadline_;
-  SendClass send_class_;
+  SendClass send_class_ = SendClass::interactive;
   std::size_t request_items_;
-  std::vector<bool> gone_;  // by item; empty: none is
+  std::size_t piece_items_ = 0;  // 0: it is not cut
+  std::vector<bool> gone_;       // by item; empty: none is
   std::vector<std::shared_ptr<const void>> kept_;
 
   Mutex mutex_;  // items are decided on commit threads, the deadline comes from an edge

@@ -69,12 +69,29 @@ TEST_F(SendClasses, ASmallBatchAndWhatComesFromClientsKeepTheirPlace) {
   hold("g1", go.get_future().share());
   auto small = post_batch(limits_.bulk_batch_items, "g1");
   // All SENDs of one read of a client's connection: the next ones must not overtake them.
-  auto flood = post(std::vector<SendCommand>(100, to_group("g1", "chat")));
+  auto from_client = to_group("g1", "chat");
+  auto session = std::make_shared<CallerIdentity>();
+  session->kind = CallerIdentity::Kind::session;
+  from_client.caller = session;
+  auto flood = post(std::vector<SendCommand>(100, from_client));
   auto chat = post({to_group("g1", "chat")});
   go.set_value();
   EXPECT_EQ(raw(small.get()[0].message_seq), 1U);
   EXPECT_EQ(raw(flood.get()[0].message_seq), limits_.bulk_batch_items + 1);
   EXPECT_EQ(raw(chat.get()[0].message_seq), limits_.bulk_batch_items + 101);
+}
+
+TEST_F(SendClasses, BulkIsEvaluatedInPiecesWhoseResultsKeepTheirPlaces) {
+  limits_.bulk_piece_items = 30;
+  close();
+  open();
+  std::vector<SendCommand> commands;
+  for (int i = 0; i < 100; ++i) commands.push_back(to_group(i % 2 == 0 ? "g1" : "g2", "bulk"));
+  const Results results = post(std::move(commands)).get();
+  ASSERT_EQ(results.size(), 100U);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    EXPECT_EQ(raw(results[i].message_seq), i / 2 + 1);
+  }
 }
 
 TEST_F(SendClasses, BulkMovesOnThoughOthersNeverStop) {
