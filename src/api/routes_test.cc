@@ -31,6 +31,31 @@ TEST_F(RoutesTest, BatchIsStoredInOrderAndARepeatAnswersTheSame) {
   EXPECT_EQ(max_seq("g1"), "{\"message_seq\":2}");
 }
 
+// Notes who sends.
+class CallerStage final : public partition::IntakeStage {
+ public:
+  bool enabled() const override { return true; }
+  void examine(partition::IntakeTurn& turn) override { caller = turn.caller(); }
+  CallerPtr caller;
+};
+
+TEST_F(RoutesTest, StagesOfTheIntakeKnowTheCaller) {
+  using Kind = CallerIdentity::Kind;
+  CallerStage stage;
+  core_->intake().add(stage);
+  const std::string body = '[' + item("c1", "g1") + ']';
+  post("/message/sendbatch", body);
+  ASSERT_NE(stage.caller, nullptr);
+  EXPECT_EQ(stage.caller->kind, Kind::open);
+  EXPECT_EQ(stage.caller->name, "");
+  ApiOptions options;
+  options.access.manager_token = "secret";
+  configure(options);
+  EXPECT_EQ(call(Verb::post, "/message/sendbatch", body, "secret").status, 200U);
+  EXPECT_EQ(stage.caller->kind, Kind::token);
+  EXPECT_EQ(stage.caller->name, "____manager");
+}
+
 TEST_F(RoutesTest, OneBadItemSendsNothingAndEveryBadFieldIsNamed) {
   const Answer answer =
       post("/message/sendbatch",

@@ -1,0 +1,310 @@
+// A stage of its own kind stands between router and partitions: it refuses and delays single items
+// of a batch, and whatever it does, messages of one channel stay in their order.
+#include "partition/intake.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "partition/core_fixture.h"
+
+namespace jindou::partition {
+namespace {
+
+using Results = std::vector<SendResult>;
+
+// Refuses what begins with "bad", holds what begins with "slow" until it is told.
+class TestStage : public IntakeStage {
+ public:
+  bool enabled() const override { return on; }
+  void examine(IntakeTurn& turn) override {
+    std::vector<std::uint32_t> slow;
+    for (std::uint32_t item = 0; item < turn.commands().size(); ++item) {
+      if (!turn.is_open(item)) continue;
+      SendCommand& command = turn.commands()[item];
+      if (turn.caller()) callers.push_back(turn.caller()->name);
+      if (command.payload.starts_with("bad")) {
+        turn.refuse(item, Reason::not_allow_send, Errc::denied);
+      } else if (command.payload.starts_with("slow")) {
+        slow.push_back(item);
+      } else if (command.payload == "rude") {
+        command.payload = "****";
+      }
+    }
+    if (!slow.empty()) take(turn.hold(slow));
+  }
+  // What is held, oldest first.
+  std::vector<std::shared_ptr<IntakeHold>> holds;
+  std::vector<std::string> callers;
+  std::atomic<bool> on{true};
+
+ protected:
+  virtual void take(std::shared_ptr<IntakeHold> hold) { holds.push_back(std::move(hold)); }
+};
+
+class IntakeTest : public Core {
+ protected:
+  void SetUp() override {
+    Core::SetUp();
+    router_->intake().add(first_);
+    router_->intake().add(second_);
+    second_.on = false;
+  }
+  void TearDown() override {
+    first_.holds.clear();
+    second_.holds.clear();
+    Core::TearDown();
+  }
+  std::future<Results> post(std::vector<SendCommand> commands) {
+    auto results = std::make_shared<std::promise<Results>>();
+    auto future = results->get_future();
+    auto posted = router_->post_send(
+        std::move(commands), [results](Results done) { results->set_value(std::move(done)); });
+    EXPECT_TRUE(posted.has_value());
+    pending_ = std::move(*posted);
+    return future;
+  }
+  std::future<Results> post(const std::string& group, const std::string& payload) {
+    return post(std::vector<SendCommand>{to_group(group, payload)});
+  }
+  void wait_for(const std::string& group, std::size_t messages) {
+    while (payloads(group).size() < messages) std::this_thread::yield();
+  }
+  static bool is_done(std::future<Results>& results) {
+    return results.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }
+  static std::string states(const Results& results) {
+    std::string out;
+    for (const SendResult& result : results) {
+      out += result.ok() ? std::to_string(raw(result.message_seq))
+                         : std::string(errc_name(result.code));
+      out += ' ';
+    }
+    return out;
+  }
+
+  using Texts = std::vector<std::string>;
+  TestStage first_;
+  TestStage second_;
+  std::shared_ptr<PendingSend> pending_;
+};
+
+TEST_F(IntakeTest, RefusesSingleItemsWithAReason) {
+  const Results results = send(
+      {to_group("g1", "a"), to_group("g1", "bad"), to_group("g2", "bad"), to_group("g1", "b")});
+  EXPECT_EQ(states(results), "1 denied denied 2 ");
+  EXPECT_EQ(results[1].reason, Reason::not_allow_send);
+  EXPECT_EQ(results[1].state, SendResult::State::refused);
+  EXPECT_EQ(payloads("g1"), (Texts{"a", "b"}));
+  EXPECT_EQ(states(send({to_group("g2", "bad")})), "denied ");
+  EXPECT_EQ(payloads("g2"), Texts{});
+  EXPECT_EQ(router_->intake().items_waiting(), 0U);
+}
+
+TEST_F(IntakeTest, KnowsTheCallerAndMayChangeWhatIsSent) {
+  auto caller = std::make_shared<CallerIdentity>();
+  caller->name = "ann";
+  auto command = to_group("g1", "rude");
+  command.caller = caller;
+  EXPECT_EQ(states(send({command})), "1 ");
+  EXPECT_EQ(first_.callers, Texts{"ann"});
+  EXPECT_EQ(payloads("g1"), Texts{"****"});
+}
+
+TEST_F(IntakeTest, DelaysSingleItemsAndWhatComesBehindThemInTheirChannels) {
+  auto batch = post({to_group("g1", "a"), to_group("g2", "slow"), to_group("g2", "b"),
+                     to_group("g3", "c"), to_group("g2", "bad")});
+  wait_for("g1", 1);
+  wait_for("g3", 1);
+  auto behind = post("g2", "later");
+  EXPECT_EQ(states(post("g1", "d").get()), "2 ") << "other channels do not wait";
+  // Of this one a part goes on, too.
+  auto mixed = post({to_group("g1", "e"), to_group("g2", "last")});
+  wait_for("g1", 3);
+  EXPECT_FALSE(is_done(batch));
+  EXPECT_FALSE(is_done(behind));
+  EXPECT_FALSE(is_done(mixed));
+  EXPECT_EQ(payloads("g2"), Texts{});
+  EXPECT_EQ(router_->intake().items_waiting(), 4U);
+  ASSERT_EQ(first_.holds.size(), 1U);
+  EXPECT_EQ(first_.holds[0]->commands().size(), 2U);
+  first_.holds[0]->resume();
+  EXPECT_EQ(states(batch.get()), "1 1 2 1 denied ");
+  EXPECT_EQ(states(behind.get()), "3 ");
+  EXPECT_EQ(states(mixed.get()), "3 4 ");
+  EXPECT_EQ(payloads("g2"), (Texts{"slow", "b", "later", "last"}));
+  EXPECT_EQ(router_->intake().items_waiting(), 0U);
+}
+
+TEST_F(IntakeTest, WhatWasHeldCanStillBeRefused) {
+  auto batch = post({to_group("g1", "slow 1"), to_group("g1", "slow 2"), to_group("g2", "a")});
+  auto behind = post("g1", "b");
+  ASSERT_EQ(first_.holds.size(), 1U);
+  first_.holds[0]->refuse(0, Reason::rate_limit, Errc::overloaded);
+  first_.holds[0]->resume();
+  EXPECT_EQ(states(batch.get()), "overloaded 1 1 ");
+  EXPECT_EQ(states(behind.get()), "2 ");
+  auto whole = post("g1", "slow 3");
+  first_.holds[1]->refuse_all(Errc::unavailable);
+  first_.holds[1]->resume();
+  EXPECT_EQ(states(whole.get()), "unavailable ");
+  // One that a stage forgets.
+  auto forgotten = post("g1", "slow 4");
+  first_.holds.clear();
+  EXPECT_EQ(states(forgotten.get()), "unavailable ");
+  EXPECT_EQ(states(post("g1", "c").get()), "3 ");
+}
+
+TEST_F(IntakeTest, StagesKeepTheOrderAmongEachOther) {
+  second_.on = true;
+  auto one = post("g1", "slow 1");
+  auto two = post("g1", "2");
+  ASSERT_EQ(first_.holds.size(), 1U);
+  first_.holds[0]->resume();
+  ASSERT_EQ(second_.holds.size(), 1U) << "the next stage holds it, too";
+  auto three = post("g1", "3");
+  EXPECT_FALSE(is_done(two));
+  second_.holds[0]->resume();
+  EXPECT_EQ(states(one.get()), "1 ");
+  EXPECT_EQ(states(two.get()), "2 ");
+  EXPECT_EQ(states(three.get()), "3 ");
+}
+
+TEST_F(IntakeTest, WhatIsHeldAtTheDeadlineIsNotDone) {
+  auto batch = post({to_group("g1", "a"), to_group("g2", "slow")});
+  wait_for("g1", 1);
+  pending_->expire();
+  const Results results = batch.get();
+  EXPECT_EQ(results[1].state, SendResult::State::refused);
+  EXPECT_EQ(results[1].code, Errc::overloaded);
+  first_.holds[0]->resume();
+  EXPECT_EQ(states(post("g2", "b").get()), "1 ");
+  EXPECT_EQ(payloads("g2"), Texts{"b"});
+}
+
+// How long partitions take is measured by what went to them: what waits elsewhere is no delay of
+// theirs.
+TEST(SplitBatch, IsTimedWithoutWhatWasSplitOff) {
+  bool finished = false;
+  bool answered = false;
+  std::vector<SendCommand> commands(3);
+  auto batch = std::make_shared<SendBatch>(
+      std::move(commands), std::vector<SendBatch::Part>{{PartitionId{0}, {0, 1, 2}}}, nullptr,
+      CommandRouter::kNever, [&](const Results& results) { answered = results.size() == 3; });
+  const auto off = batch->split({false, true, false});
+  batch->refuse_item(0, SendResult::refuse(Reason::ban, Errc::denied));
+  ASSERT_TRUE(batch->settle());
+  batch->start_timing([&] { finished = true; });
+  batch->finish_items(0, 0, std::vector<SendResult>(1));
+  EXPECT_TRUE(finished);
+  EXPECT_FALSE(answered);
+  off->finish_items(0, 0, std::vector<SendResult>(1));
+  EXPECT_TRUE(answered);
+}
+
+// Stages that resume at once, later, and on other threads; senders on several threads.
+class RestlessStage final : public TestStage {
+ public:
+  ~RestlessStage() override { finish(); }
+  void finish() {
+    done_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  void take(std::shared_ptr<IntakeHold> hold) override {
+    if (hold->commands().front().payload.ends_with("0")) return hold->resume();
+    const MutexLock lock(mutex_);
+    kept_.push_back(std::move(hold));
+  }
+  void let_go() {
+    for (std::size_t turn = 0;; ++turn) {
+      std::vector<std::shared_ptr<IntakeHold>> ready;
+      {
+        const MutexLock lock(mutex_);
+        if (kept_.empty() && done_) return;
+        // Mostly the youngest first.
+        if (!kept_.empty()) {
+          auto& next = turn % 3 == 0 ? kept_.front() : kept_.back();
+          std::swap(next, kept_.back());
+          ready.push_back(std::move(kept_.back()));
+          kept_.pop_back();
+        }
+      }
+      for (auto& hold : ready) hold->resume();
+      if (ready.empty()) std::this_thread::yield();
+    }
+  }
+
+  Mutex mutex_;
+  std::vector<std::shared_ptr<IntakeHold>> kept_ JD_GUARDED_BY(mutex_);
+  std::atomic<bool> done_{false};
+  std::thread thread_{[this] { let_go(); }};
+};
+
+TEST_F(Core, ChannelsStayInOrderWhateverIsHeld) {
+  RestlessStage one;
+  RestlessStage two;
+  router_->intake().add(one);
+  router_->intake().add(two);
+  constexpr int kSenders = 3;
+  constexpr int kRounds = 150;
+  const auto group_of = [](int sender, int which) {
+    return "s" + std::to_string(sender) + "g" + std::to_string(which);
+  };
+  std::atomic<int> answered{0};
+  std::vector<std::thread> senders;
+  for (int sender = 0; sender < kSenders; ++sender) {
+    senders.emplace_back([&, sender] {
+      std::mt19937 dice(static_cast<unsigned>(sender));
+      std::vector<int> next(4);
+      for (int round = 0; round < kRounds; ++round) {
+        std::vector<SendCommand> commands;
+        for (auto n = 1 + dice() % 6; n > 0; --n) {
+          const auto which = static_cast<int>(dice() % 4);
+          SendCommand command;
+          command.channel = ChannelKey(group_of(sender, which), ChannelType::group);
+          command.from_uid = "u1";
+          const int number = next[static_cast<std::size_t>(which)]++;
+          command.client_msg_no = std::to_string(number);
+          command.payload = (dice() % 4 == 0 ? "slow " : "text ") + std::to_string(number);
+          commands.push_back(std::move(command));
+        }
+        EXPECT_TRUE(router_
+                        ->post_send(std::move(commands),
+                                    [&answered](const Results& results) {
+                                      for (const auto& result : results) EXPECT_TRUE(result.ok());
+                                      ++answered;
+                                    })
+                        .has_value());
+      }
+    });
+  }
+  for (auto& sender : senders) sender.join();
+  while (answered < kSenders * kRounds) std::this_thread::yield();
+  one.finish();
+  two.finish();
+  for (int sender = 0; sender < kSenders; ++sender) {
+    for (int which = 0; which < 4; ++which) {
+      RangeQuery query;
+      query.channel = ChannelKey(group_of(sender, which), ChannelType::group);
+      query.limit = 10'000;
+      const auto page = history_->load_range(query);
+      ASSERT_TRUE(page.has_value());
+      for (std::size_t i = 0; i < page->messages.size(); ++i) {
+        EXPECT_EQ(page->messages[i].client_msg_no, std::to_string(i)) << query.channel.id;
+      }
+    }
+  }
+  EXPECT_EQ(router_->intake().items_waiting(), 0U);
+}
+
+}  // namespace
+}  // namespace jindou::partition
