@@ -221,8 +221,8 @@ Result<void> Node::Parts::start_core() {
   const unsigned count = std::min<unsigned>(worker_count(settings), partitions);
   std::vector<partition::PartitionWorker*> borrowed;
   for (unsigned i = 0; i < count; ++i) {
-    workers.push_back(std::make_unique<partition::PartitionWorker>("partition-" + std::to_string(i),
-                                                                   owned.get()));
+    workers.push_back(std::make_unique<partition::PartitionWorker>(
+        "partition-" + std::to_string(i), owned.get(), settings.core.bulk_turn_items));
     borrowed.push_back(workers.back().get());
   }
   placement = std::make_unique<partition::LocalPlacement>(std::move(borrowed));
@@ -239,6 +239,7 @@ Result<void> Node::Parts::start_core() {
   router_limits.bytes_in_flight_max = settings.core.bytes_in_flight;
   router_limits.batches_in_flight_max = settings.api.batches_in_flight;
   router_limits.bulk_batch_items = settings.core.bulk_batch_items;
+  router_limits.bulk_piece_items = settings.core.bulk_turn_items;
   router_limits.delay_max = std::min(settings.core.delay_max, settings.api.request_timeout / 2);
   inbox_stage = std::make_unique<partition::InboxStage>(
       *inboxes, readers.map(),

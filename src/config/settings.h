@@ -104,6 +104,7 @@ struct CoreSettings {
   std::size_t bytes_in_flight = std::size_t{256} << 20;
   std::chrono::milliseconds delay_max{1'250};
   std::uint32_t bulk_batch_items = 16;
+  std::uint32_t bulk_turn_items = 256;
   std::size_t partition_workers = 0;  // 0: from the number of CPUs
   std::size_t channel_cache_count = 100'000;
 };

@@ -172,6 +172,11 @@ constexpr std::array kTable{
         kRestart,
         "A batch of more messages is bulk work: what chats send meanwhile goes before it, and it "
         "still moves on. Messages of clients and single sends never are."},
+    Setting{"core.bulkTurnItems", count, JD_MEMBER(core.bulk_turn_items), 1, 1'000'000, "", kOurs,
+            kRestart,
+            "The weight of bulk work: so many of its messages are evaluated after each round of "
+            "what chats have sent. More: batches are faster beside chat, and chat waits longer; "
+            "256 take about a millisecond."},
     Setting{"core.partitionWorkers", count, JD_MEMBER(core.partition_workers), 0, 256, "", kOurs,
             kRestart, "Threads that evaluate commands. 0: chosen from the number of usable CPUs."},
     Setting{"core.channelCacheCount", count, JD_MEMBER(core.channel_cache_count), 16, 100'000'000,

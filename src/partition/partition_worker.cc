@@ -12,13 +12,12 @@ namespace {
 
 // A change of a list that waits for the store looks again after so long.
 constexpr std::chrono::seconds kListChangeTick{1};
-// Bulk messages that are evaluated between two looks at what others have sent: about a millisecond.
-constexpr std::size_t kBulkTurnItems = 256;
 
 }  // namespace
 
-PartitionWorker::PartitionWorker(std::string thread_name, OwnedPartitions* owned)
-    : thread_name_(std::move(thread_name)), owned_(owned) {}
+PartitionWorker::PartitionWorker(std::string thread_name, OwnedPartitions* owned,
+                                 std::size_t bulk_turn_items)
+    : thread_name_(std::move(thread_name)), owned_(owned), bulk_turn_items_(bulk_turn_items) {}
 
 PartitionWorker::~PartitionWorker() { stop(); }
 
@@ -181,7 +180,7 @@ void PartitionWorker::execute(CloseTask& task) { host(task.partition).close(std:
 void PartitionWorker::execute_bulk() {
   std::size_t items = 0;
   while (!bulk_.empty()) {
-    if (items >= kBulkTurnItems && others_wait_.load(std::memory_order_relaxed)) return;
+    if (items >= bulk_turn_items_ && others_wait_.load(std::memory_order_relaxed)) return;
     const BulkPart next = std::move(bulk_.front());
     bulk_.pop_front();
     const SendBatch::Part& part = next.batch->parts()[next.part];

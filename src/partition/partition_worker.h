@@ -26,8 +26,10 @@ namespace jindou::partition {
 
 class PartitionWorker final : public PartitionOwner {
  public:
-  // `owned` is told which partitions are owned; may be null. Outlives it.
-  explicit PartitionWorker(std::string thread_name, OwnedPartitions* owned = nullptr);
+  // `owned` is told which partitions are owned; may be null. Outlives it. `bulk_turn_items`: bulk
+  // messages that are evaluated between two looks at what others have sent.
+  explicit PartitionWorker(std::string thread_name, OwnedPartitions* owned = nullptr,
+                           std::size_t bulk_turn_items = 256);
   // Stops and joins.
   ~PartitionWorker() override;
   PartitionWorker(const PartitionWorker&) = delete;
@@ -120,6 +122,7 @@ class PartitionWorker final : public PartitionOwner {
   runtime::ThreadOwner owner_;  // its thread
   std::string thread_name_;
   OwnedPartitions* owned_;
+  std::size_t bulk_turn_items_;
   std::vector<std::unique_ptr<PartitionHost>> hosts_;  // by id; null where another worker has it
 
   Mutex mutex_;
