@@ -44,11 +44,16 @@ class GatedLog final : public store::CommitLog {
     log_.close(partition, opening);
   }
   void append(store::Commit commit) override {
+    std::vector<store::Commit> alone;
+    alone.push_back(std::move(commit));
+    append_all(std::move(alone));
+  }
+  void append_all(std::vector<store::Commit> commits) override {
     const MutexLock lock(mutex_);
     if (keeping_) {
-      kept_.push_back(std::move(commit));
+      kept_.push_back(std::move(commits));
     } else {
-      log_.append(std::move(commit));
+      log_.append_all(std::move(commits));
     }
   }
   void keep() {
@@ -58,7 +63,7 @@ class GatedLog final : public store::CommitLog {
   void release() {
     const MutexLock lock(mutex_);
     keeping_ = false;
-    for (store::Commit& commit : kept_) log_.append(std::move(commit));
+    for (auto& commits : kept_) log_.append_all(std::move(commits));
     kept_.clear();
   }
 
@@ -66,7 +71,7 @@ class GatedLog final : public store::CommitLog {
   store::CommitLog& log_;
   Mutex mutex_;
   bool keeping_ = false;
-  std::vector<store::Commit> kept_;
+  std::vector<std::vector<store::Commit>> kept_;
 };
 
 struct Answer {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "model/ids.h"
@@ -58,6 +59,10 @@ class CommitLog {
 
   // Takes the commit and returns at once. Thread-safe; one partition appends from one thread.
   virtual void append(Commit commit) = 0;
+  // Takes commits of different partitions, one of each, that are made all or none: one that is not
+  // accepted keeps the others out, which fail as unavailable. Their place among the commits of
+  // their partitions is that of append(), which must not be called for any of them meanwhile.
+  virtual void append_all(std::vector<Commit> commits) = 0;
 
   // Ends the opening, if it is the one in force: what is appended with it from now on fails with
   // not_owner. To be called when everything that was appended is decided. Thread-safe; returns at

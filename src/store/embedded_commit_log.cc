@@ -4,8 +4,10 @@
 #include <string_view>
 #include <utility>
 
+#include "base/assert.h"
 #include "observe/log.h"
 #include "runtime/thread_identity.h"
+#include "store/batch_join.h"
 #include "store/keys.h"
 #include "store/records.h"
 #include "store/rocksdb_slice.h"
@@ -100,17 +102,41 @@ void EmbeddedCommitLog::on_reopened(std::function<void()> forget) {
   forget_ = std::move(forget);
 }
 
+void EmbeddedCommitLog::check_opening(Commit& commit) const {
+  if (openings_[raw(commit.partition)] != commit.opening) commit.opening = 0;
+}
+
 void EmbeddedCommitLog::append(Commit commit) {
   {
     const MutexLock lock(mutex_);
     if (!stopping_) {
-      if (openings_[raw(commit.partition)] != commit.opening) commit.opening = 0;
-      queue_.push_back(std::move(commit));
+      check_opening(commit);
+      queue_.push_back({std::move(commit)});
       if (queue_.size() == 1) wake_.notify_one();
       return;
     }
   }
   commit.done(Error(Errc::unavailable, "the server is stopping"));
+}
+
+void EmbeddedCommitLog::append_all(std::vector<Commit> commits) {
+  JD_ASSERT(!commits.empty());
+  {
+    const MutexLock lock(mutex_);
+    if (!stopping_) {
+      // In one go, so that one group has them all.
+      auto together = static_cast<std::uint32_t>(commits.size());
+      for (Commit& commit : commits) {
+        check_opening(commit);
+        queue_.push_back({std::move(commit), std::exchange(together, 0)});
+      }
+      wake_.notify_one();
+      return;
+    }
+  }
+  for (const Commit& commit : commits) {
+    commit.done(Error(Errc::unavailable, "the server is stopping"));
+  }
 }
 
 void EmbeddedCommitLog::stop() {
@@ -143,7 +169,7 @@ void EmbeddedCommitLog::set_trouble(std::string text) {
 
 void EmbeddedCommitLog::run() {
   runtime::name_this_thread("commit");
-  std::vector<Commit> group;
+  std::vector<Queued> group;
   std::vector<Asked> asked;
   for (;;) {
     bool reopened = false;
@@ -166,9 +192,15 @@ void EmbeddedCommitLog::run() {
   }
 }
 
-void EmbeddedCommitLog::commit_group(std::vector<Commit>& group) {
+bool EmbeddedCommitLog::can_write(std::span<const Queued> together) const {
+  return std::all_of(together.begin(), together.end(), [this](const Queued& queued) {
+    return queued.commit.opening != 0 &&
+           queued.commit.expected_position == positions_[raw(queued.commit.partition)];
+  });
+}
+
+void EmbeddedCommitLog::commit_group(std::vector<Queued>& group) {
   using Steady = std::chrono::steady_clock;
-  enum class Fate : std::uint8_t { nothing_to_write, written, refused, not_owner };
   std::vector<Fate> fates(group.size(), Fate::refused);
   const auto begin = Steady::now();
   CommitStats stats;
@@ -176,28 +208,34 @@ void EmbeddedCommitLog::commit_group(std::vector<Commit>& group) {
   std::size_t applied = 0;  // of the group, up to the first that failed
   bool wrote = false;
   std::uint64_t id_bound = 0;
-  for (std::size_t i = 0; i < group.size(); ++i) {
-    Commit& commit = group[i];
-    auto& position = positions_[raw(commit.partition)];
-    if (commit.opening == 0) {
-      fates[i] = Fate::not_owner;
-      continue;
+  for (std::size_t first = 0, end = 0; first < group.size(); first = end) {
+    end = first + group[first].together;
+    JD_ASSERT(end > first && end <= group.size());
+    for (std::size_t i = first; i < end; ++i) {
+      if (group[i].commit.opening == 0) fates[i] = Fate::not_owner;
     }
-    if (failed_ || !status || commit.expected_position != position) continue;
-    if (commit.batch.Count() == 0) {
-      fates[i] = Fate::nothing_to_write;
-      continue;
+    if (failed_ || !status || !can_write({&group[first], end - first})) continue;
+    for (std::size_t i = first; i < end; ++i) {
+      const Commit& commit = group[i].commit;
+      const bool writes = commit.batch.Count() > 0;
+      fates[i] = writes ? Fate::written : Fate::nothing_to_write;
+      if (!writes) continue;
+      id_bound = std::max(id_bound, commit.id_bound);
+      ++stats.commits;
+      stats.messages += commit.messages;
     }
+    rocksdb::WriteBatch& batch = group[first].commit.batch;
+    for (std::size_t i = first + 1; i < end; ++i) append_batch(batch, group[i].commit.batch);
+    if (batch.Count() == 0) continue;
     // What was durable before this group, for whoever finds the log damaged.
-    if (!wrote) commit.batch.PutLogData(database_.durable_marker());
+    if (!wrote) batch.PutLogData(database_.durable_marker());
     wrote = true;
-    id_bound = std::max(id_bound, commit.id_bound);
-    fates[i] = Fate::written;
-    status = database_.write(commit.batch);
-    if (status) ++position;
-    if (status) applied = i + 1;
-    ++stats.commits;
-    stats.messages += commit.messages;
+    status = database_.write(batch);
+    if (!status) continue;
+    applied = end;
+    for (std::size_t i = first; i < end; ++i) {
+      if (fates[i] == Fate::written) ++positions_[raw(group[i].commit.partition)];
+    }
   }
   const auto written = Steady::now();
   if (wrote && status) status = database_.sync(id_bound);
@@ -205,11 +243,7 @@ void EmbeddedCommitLog::commit_group(std::vector<Commit>& group) {
   stats.sync = Steady::now() - written;
   stats.durable = status.has_value();
   if (!status) {
-    for (std::size_t i = 0; i < applied; ++i) {
-      if (fates[i] != Fate::written) continue;
-      suspects_.push_back(
-          Suspect{group[i].partition, group[i].expected_position, std::move(group[i].batch)});
-    }
+    suspect(group, fates, applied);
     fail(status.error().detail());
   }
   for (std::size_t i = 0; i < group.size(); ++i) {
@@ -218,20 +252,36 @@ void EmbeddedCommitLog::commit_group(std::vector<Commit>& group) {
       case Fate::nothing_to_write:
       case Fate::written:
         if (status) {
-          group[i].done({});
+          group[i].commit.done({});
         } else {
-          group[i].done(Error(Errc::unknown_outcome, status.error().detail()));
+          group[i].commit.done(Error(Errc::unknown_outcome, status.error().detail()));
         }
         break;
       case Fate::refused:
-        group[i].done(Error(Errc::unavailable, "the store is recovering from a failure"));
+        group[i].commit.done(Error(Errc::unavailable, "the store is recovering from a failure"));
         break;
       case Fate::not_owner:
-        group[i].done(Error(Errc::not_owner, "the partition was closed, or opened elsewhere"));
+        group[i].commit.done(
+            Error(Errc::not_owner, "the partition was closed, or opened elsewhere"));
         break;
     }
   }
   if (wrote && observe_) observe_(stats);
+}
+
+void EmbeddedCommitLog::suspect(std::vector<Queued>& group, const std::vector<Fate>& fates,
+                                std::size_t applied) {
+  for (std::size_t first = 0, end = 0; first < applied; first = end) {
+    end = first + group[first].together;
+    Suspect written;
+    for (std::size_t i = first; i < end; ++i) {
+      if (fates[i] != Fate::written) continue;
+      written.places.push_back({group[i].commit.partition, group[i].commit.expected_position});
+    }
+    if (written.places.empty()) continue;
+    written.batch = std::move(group[first].commit.batch);
+    suspects_.push_back(std::move(written));
+  }
 }
 
 void EmbeddedCommitLog::fail(const std::string& why) {
@@ -258,15 +308,24 @@ void EmbeddedCommitLog::finish_recovery() {
   observe::log_info("store", "the store is open again and accepts writes");
 }
 
+Result<void> EmbeddedCommitLog::restore(Suspect& suspect) {
+  const auto missing =
+      std::count_if(suspect.places.begin(), suspect.places.end(), [this](const Place& place) {
+        // One further: the log had it.
+        return positions_[raw(place.partition)] == place.expected_position;
+      });
+  if (missing == 0) return {};
+  if (missing != std::ssize(suspect.places)) {
+    return Error(Errc::storage, "the log has one half of what was written as a whole");
+  }
+  JD_RETURN_IF_ERROR(database_.write(suspect.batch));
+  for (const Place& place : suspect.places) ++positions_[raw(place.partition)];
+  return {};
+}
+
 Result<void> EmbeddedCommitLog::restore() {
   JD_RETURN_IF_ERROR(load_positions());
-  for (Suspect& suspect : suspects_) {
-    auto& position = positions_[raw(suspect.partition)];
-    // One further: the log had it.
-    if (position != suspect.expected_position) continue;
-    JD_RETURN_IF_ERROR(database_.write(suspect.batch));
-    ++position;
-  }
+  for (Suspect& suspect : suspects_) JD_RETURN_IF_ERROR(restore(suspect));
   rocksdb::WriteBatch probe;
   probe.Put(store_identity_key() + "probe", slice(kProbeValue));
   JD_RETURN_IF_ERROR(database_.write(probe));

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -55,6 +56,8 @@ class EmbeddedCommitLog final : public CommitLog {
 
   // The queue is bounded by the partitions: each has a fixed number of commits in flight.
   void append(Commit commit) override;
+  // One write batch: a crash leaves all of them or none.
+  void append_all(std::vector<Commit> commits) override;
   void close(PartitionId partition, std::uint64_t opening) override;
 
   // Empty while commits succeed; else what the operator should know. After a failure the log
@@ -66,10 +69,19 @@ class EmbeddedCommitLog final : public CommitLog {
   void stop();
 
  private:
-  // Of a commit that failed although its batch is in the memtable, where readers see it.
-  struct Suspect {
+  struct Queued {
+    Commit commit;
+    // So many, from this one on, are made all or none; 0: it belongs to one before it.
+    std::uint32_t together = 1;
+  };
+  enum class Fate : std::uint8_t { refused, not_owner, nothing_to_write, written };
+  // Of commits that failed although their batch is in the memtable, where readers see it.
+  struct Place {
     PartitionId partition{};
     std::uint64_t expected_position = 0;
+  };
+  struct Suspect {
+    std::vector<Place> places;  // several: of commits that are made all or none
     rocksdb::WriteBatch batch;
   };
 
@@ -82,10 +94,17 @@ class EmbeddedCommitLog final : public CommitLog {
   // Everything that was appended before they were asked for is decided.
   void answer_openings(std::vector<Asked>& asked);
   Result<LogOpening> open_now(PartitionId partition);
-  void commit_group(std::vector<Commit>& group);
+  // A commit whose opening is not the one in force becomes one of none.
+  void check_opening(Commit& commit) const JD_REQUIRES(mutex_);
+  void commit_group(std::vector<Queued>& group);
+  // Whether all of them may be written.
+  bool can_write(std::span<const Queued> together) const;
+  // What was written of the group and may not be synced.
+  void suspect(std::vector<Queued>& group, const std::vector<Fate>& fates, std::size_t applied);
   void fail(const std::string& why);
   void finish_recovery();
   Result<void> restore();
+  Result<void> restore(Suspect& suspect);
   Result<void> load_positions();
   Result<std::uint64_t> load_position(PartitionId partition) const;
   void set_trouble(std::string text);
@@ -96,7 +115,7 @@ class EmbeddedCommitLog final : public CommitLog {
 
   Mutex mutex_;
   Condition wake_;
-  std::vector<Commit> queue_ JD_GUARDED_BY(mutex_);
+  std::vector<Queued> queue_ JD_GUARDED_BY(mutex_);
   std::vector<Asked> asked_ JD_GUARDED_BY(mutex_);
   // In force, by partition; 0: it is closed. A commit that comes with another one is let into the
   // queue, where it keeps its place, as one of no opening.

@@ -8,6 +8,7 @@
 #include <future>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -39,6 +40,7 @@ class EmbeddedLog : public ::testing::Test {
     log_ = std::make_unique<EmbeddedCommitLog>(*database_, nullptr);
     ASSERT_TRUE(log_->open().has_value());
     opening_ = open_partition(PartitionId{1});
+    opening_of_2_ = open_partition(PartitionId{2});
   }
   LogOpening open_partition(PartitionId partition) {
     const auto opening = open_and_wait(*log_, partition);
@@ -50,23 +52,49 @@ class EmbeddedLog : public ::testing::Test {
     database_.reset();
   }
   // One commit as a partition makes it: a row and the new position.
+  Commit make(PartitionId partition, std::uint64_t position, const std::string& key,
+              const std::string& value) const {
+    Commit commit;
+    commit.partition = partition;
+    commit.opening = partition == PartitionId{1} ? opening_.number : opening_of_2_.number;
+    commit.expected_position = position;
+    commit.batch.Put(key, value);
+    PartitionState state;
+    state.position = position + 1;
+    commit.batch.Put(partition_state_key(partition), encode(state));
+    return commit;
+  }
   Result<void> commit(std::uint64_t position, const std::string& key, const std::string& value) {
     return commit(opening_, position, key, value);
   }
   Result<void> commit(const LogOpening& opening, std::uint64_t position, const std::string& key,
                       const std::string& value) {
-    Commit commit;
-    commit.partition = PartitionId{1};
+    Commit commit = make(PartitionId{1}, position, key, value);
     commit.opening = opening.number;
-    commit.expected_position = position;
-    commit.batch.Put(key, value);
-    PartitionState state;
-    state.position = position + 1;
-    commit.batch.Put(partition_state_key(PartitionId{1}), encode(state));
     std::promise<Result<void>> outcome;
     commit.done = [&outcome](Result<void> done) { outcome.set_value(std::move(done)); };
     log_->append(std::move(commit));
     return outcome.get_future().get();
+  }
+
+  // What each of them is told.
+  std::vector<Result<void>> commit_all(std::vector<Commit> commits) {
+    std::vector<std::promise<Result<void>>> outcomes(commits.size());
+    for (std::size_t i = 0; i < commits.size(); ++i) {
+      commits[i].done = [&outcome = outcomes[i]](Result<void> done) {
+        outcome.set_value(std::move(done));
+      };
+    }
+    log_->append_all(std::move(commits));
+    std::vector<Result<void>> told;
+    for (auto& outcome : outcomes) told.push_back(outcome.get_future().get());
+    return told;
+  }
+  bool has(const std::string& key) {
+    std::string value;
+    const auto found = database_->get(Table::main, key, value);
+    EXPECT_TRUE(found.has_value());
+    return found && *found;
   }
 
   StoreOptions options_;
@@ -74,7 +102,89 @@ class EmbeddedLog : public ::testing::Test {
   std::unique_ptr<Database> database_;
   std::unique_ptr<EmbeddedCommitLog> log_;
   LogOpening opening_;  // of partition 1
+  LogOpening opening_of_2_;
 };
+
+TEST_F(EmbeddedLog, WritesCommitsOfSeveralPartitionsAllOrNone) {
+  std::vector<Commit> both;
+  both.push_back(make(PartitionId{1}, 0, "a1", "v"));
+  both.push_back(make(PartitionId{2}, 0, "a2", "v"));
+  for (const auto& told : commit_all(std::move(both))) EXPECT_TRUE(told.has_value());
+  EXPECT_TRUE(has("a1"));
+  EXPECT_TRUE(has("a2"));
+
+  // One that expects another position keeps the others out, wherever it stands.
+  for (const bool first : {true, false}) {
+    std::vector<Commit> refused;
+    refused.push_back(make(PartitionId{1}, first ? 7 : 1, "b1", "v"));
+    refused.push_back(make(PartitionId{2}, first ? 1 : 7, "b2", "v"));
+    for (const auto& told : commit_all(std::move(refused))) {
+      ASSERT_FALSE(told.has_value());
+      EXPECT_EQ(told.error().code(), Errc::unavailable);
+    }
+    EXPECT_FALSE(has("b1"));
+    EXPECT_FALSE(has("b2"));
+  }
+  // And the positions are where they were, also over a restart.
+  EXPECT_TRUE(commit(1, "c1", "v").has_value());
+  close();
+  open();
+  std::vector<Commit> last;
+  last.push_back(make(PartitionId{1}, 2, "d1", "v"));
+  last.push_back(make(PartitionId{2}, 1, "d2", "v"));
+  for (const auto& told : commit_all(std::move(last))) EXPECT_TRUE(told.has_value());
+}
+
+TEST_F(EmbeddedLog, OneOfSeveralMayHaveNothingToWrite) {
+  for (const bool first : {true, false}) {
+    const std::uint64_t position = first ? 0 : 1;
+    std::vector<Commit> both;
+    both.push_back(make(PartitionId{1}, position, first ? "e1" : "e2", "v"));
+    Commit nothing;
+    nothing.partition = PartitionId{2};
+    nothing.opening = opening_of_2_.number;
+    both.insert(first ? both.begin() : both.end(), std::move(nothing));
+    for (const auto& told : commit_all(std::move(both))) EXPECT_TRUE(told.has_value());
+  }
+  EXPECT_TRUE(has("e1"));
+  EXPECT_TRUE(has("e2"));
+  // It expects its position like the others.
+  std::vector<Commit> both;
+  both.push_back(make(PartitionId{1}, 2, "e3", "v"));
+  Commit nothing;
+  nothing.partition = PartitionId{2};
+  nothing.opening = opening_of_2_.number;
+  nothing.expected_position = 4;
+  both.push_back(std::move(nothing));
+  for (const auto& told : commit_all(std::move(both))) EXPECT_FALSE(told.has_value());
+  EXPECT_FALSE(has("e3"));
+}
+
+// The one that is not this node's hears that; the others only that nothing was written.
+TEST_F(EmbeddedLog, OneThatWasClosedKeepsTheOthersOut) {
+  log_->close(PartitionId{2}, opening_of_2_.number);
+  std::vector<Commit> both;
+  both.push_back(make(PartitionId{1}, 0, "f1", "v"));
+  both.push_back(make(PartitionId{2}, 0, "f2", "v"));
+  const auto told = commit_all(std::move(both));
+  ASSERT_FALSE(told[0].has_value());
+  EXPECT_EQ(told[0].error().code(), Errc::unavailable);
+  ASSERT_FALSE(told[1].has_value());
+  EXPECT_EQ(told[1].error().code(), Errc::not_owner);
+  EXPECT_FALSE(has("f1"));
+  EXPECT_TRUE(commit(0, "f1", "v").has_value());
+}
+
+TEST_F(EmbeddedLog, RefusesSeveralAfterStop) {
+  log_->stop();
+  std::vector<Commit> both;
+  both.push_back(make(PartitionId{1}, 0, "k1", "v"));
+  both.push_back(make(PartitionId{2}, 0, "k2", "v"));
+  for (const auto& told : commit_all(std::move(both))) {
+    ASSERT_FALSE(told.has_value());
+    EXPECT_EQ(told.error().code(), Errc::unavailable);
+  }
+}
 
 TEST_F(EmbeddedLog, KeepsCommitsAndPositionsOverAReopen) {
   ASSERT_TRUE(commit(0, "k1", "v1").has_value());

@@ -2,6 +2,7 @@
 // readers saw is there, readers under way end with an error, and the disk decides when.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
@@ -9,6 +10,8 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/random.h"
 #include "store/database.h"
@@ -39,24 +42,45 @@ class Reopening : public ::testing::Test {
     database_ = std::move(*database);
     log_ = std::make_unique<EmbeddedCommitLog>(*database_, nullptr);
     ASSERT_TRUE(log_->open().has_value());
-    const auto opened = open_and_wait(*log_, PartitionId{1});
-    ASSERT_TRUE(opened.has_value()) << opened.error().text();
-    opening_ = *opened;
+    for (std::uint16_t i = 0; i < 4; ++i) {
+      const auto opened = open_and_wait(*log_, static_cast<PartitionId>(i));
+      ASSERT_TRUE(opened.has_value()) << opened.error().text();
+      openings_[i] = opened->number;
+    }
   }
   void TearDown() override {
     log_.reset();
     database_.reset();
     std::filesystem::remove_all(options_.directory);
   }
-  Result<void> commit(std::uint64_t position, const std::string& key, const std::string& value) {
+  Commit make(PartitionId partition, std::uint64_t position, const std::string& key,
+              const std::string& value) {
     Commit commit;
-    commit.partition = PartitionId{1};
-    commit.opening = opening_.number;
+    commit.partition = partition;
+    commit.opening = openings_[raw(partition)];
     commit.expected_position = position;
     commit.batch.Put(key, value);
     PartitionState state;
     state.position = position + 1;
-    commit.batch.Put(partition_state_key(PartitionId{1}), encode(state));
+    commit.batch.Put(partition_state_key(partition), encode(state));
+    return commit;
+  }
+  // The first error of two commits that are made all or none.
+  Result<void> commit_both(Commit a, Commit b) {
+    std::promise<Result<void>> outcome_a;
+    std::promise<Result<void>> outcome_b;
+    a.done = [&outcome_a](Result<void> done) { outcome_a.set_value(std::move(done)); };
+    b.done = [&outcome_b](Result<void> done) { outcome_b.set_value(std::move(done)); };
+    std::vector<Commit> both;
+    both.push_back(std::move(a));
+    both.push_back(std::move(b));
+    log_->append_all(std::move(both));
+    Result<void> told = outcome_a.get_future().get();
+    EXPECT_EQ(told.has_value(), outcome_b.get_future().get().has_value());
+    return told;
+  }
+  Result<void> commit(std::uint64_t position, const std::string& key, const std::string& value) {
+    Commit commit = make(PartitionId{1}, position, key, value);
     std::promise<Result<void>> outcome;
     commit.done = [&outcome](Result<void> done) { outcome.set_value(std::move(done)); };
     log_->append(std::move(commit));
@@ -101,7 +125,7 @@ class Reopening : public ::testing::Test {
   SystemRandom random_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<EmbeddedCommitLog> log_;
-  LogOpening opening_;  // of partition 1
+  std::array<std::uint64_t, 4> openings_{};  // numbers, by partition
 };
 
 TEST_F(Reopening, ACommitWhoseSyncFailedStays) {
@@ -138,6 +162,52 @@ TEST_F(Reopening, APartOfARecordIsNothing) {
   wait_until_recovered();
   EXPECT_EQ(read("k2"), std::string(1000, 'v'));
   EXPECT_TRUE(commit(2, "k3", "v3").has_value());
+}
+
+// Of several partitions, whatever of the record reached the log: nothing, the row of the first,
+// all.
+TEST_F(Reopening, CommitsThatAreMadeAllOrNoneAreRestoredSo) {
+  const std::string large(1000, 'v');
+  std::uint64_t position = 0;
+  for (const FileFault& fault : {FileFault{FileCall::write, FileKind::log, EIO, 1},
+                                 FileFault{FileCall::write, FileKind::log, ENOSPC, 1, 1500},
+                                 FileFault{FileCall::sync, FileKind::log, EIO, 1}}) {
+    SCOPED_TRACE(position);
+    const std::string a = "a" + std::to_string(position);
+    const std::string b = "b" + std::to_string(position);
+    files_->inject(fault);
+    const auto failed = commit_both(make(PartitionId{1}, position, a, large),
+                                    make(PartitionId{2}, position, b, large));
+    ASSERT_FALSE(failed.has_value());
+    EXPECT_EQ(failed.error().code(), Errc::unknown_outcome);
+    wait_until_recovered();
+    EXPECT_EQ(read(a), large);
+    EXPECT_EQ(read(b), large);
+    ++position;
+    // Both have moved.
+    EXPECT_TRUE(commit_both(make(PartitionId{1}, position, a + "+", "v"),
+                            make(PartitionId{2}, position, b + "+", "v"))
+                    .has_value());
+    ++position;
+  }
+}
+
+// The first is in the memtable when the write of the others fails.
+TEST_F(Reopening, OneOfTheSameGroupThatIsAloneIsRestoredBesideThem) {
+  files_->inject({FileCall::sync, FileKind::log, EIO, 1});
+  std::promise<Result<void>> alone;
+  Commit first = make(PartitionId{3}, 0, "k", "v");
+  first.done = [&alone](Result<void> done) { alone.set_value(std::move(done)); };
+  log_->append(std::move(first));
+  const auto both =
+      commit_both(make(PartitionId{1}, 0, "a", "v"), make(PartitionId{2}, 0, "b", "v"));
+  EXPECT_FALSE(alone.get_future().get().has_value());
+  wait_until_recovered();
+  EXPECT_EQ(read("k"), "v");
+  // Refused, or on its way when the sync failed.
+  const bool stays = !both.has_value() && both.error().code() == Errc::unknown_outcome;
+  EXPECT_EQ(read("a"), stays ? "v" : "");
+  EXPECT_EQ(read("b"), stays ? "v" : "");
 }
 
 TEST_F(Reopening, AFileThatCannotBeCreatedIsNoLastingTrouble) {

@@ -84,9 +84,11 @@ void apply_batch(const rocksdb::WriteBatch& batch, store::MemoryReader& store) {
   JD_ASSERT(batch.Iterate(&applier).ok());
 }
 
-std::size_t count_rows(const std::deque<store::Commit>& commits) {
+std::size_t count_rows(const PendingCommits& commits) {
   RowCounter counter;
-  for (const auto& commit : commits) JD_ASSERT(commit.batch.Iterate(&counter).ok());
+  for (const auto& together : commits) {
+    for (const auto& commit : together) JD_ASSERT(commit.batch.Iterate(&counter).ok());
+  }
   return counter.rows;
 }
 

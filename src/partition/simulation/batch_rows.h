@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <vector>
 
 #include "store/commit_log.h"
 #include "store/keys.h"
@@ -15,8 +16,10 @@ namespace jindou::partition::simulation {
 
 // Has the main table follow the batch.
 void apply_batch(const rocksdb::WriteBatch& batch, store::MemoryReader& store);
+// Commits on their way, in order; those of one entry are made all or none.
+using PendingCommits = std::deque<std::vector<store::Commit>>;
 // Rows that the commits write or delete, but for the states of partitions.
-std::size_t count_rows(const std::deque<store::Commit>& commits);
+std::size_t count_rows(const PendingCommits& commits);
 // The batch but for every third write of such rows; `writes` counts them.
 rocksdb::WriteBatch without_some(const rocksdb::WriteBatch& batch, store::KeyKind lost,
                                  std::uint64_t& writes);

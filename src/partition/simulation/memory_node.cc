@@ -1,4 +1,5 @@
 #include <utility>
+#include <vector>
 
 #include "partition/simulation/simulated_store.h"
 
@@ -31,6 +32,9 @@ class MemoryNode final : public SimulatedStore {
     store_.close(partition, opening);
   }
   void append(store::Commit commit) override { store_.append(std::move(commit)); }
+  void append_all(std::vector<store::Commit> commits) override {
+    store_.append_all(std::move(commits));
+  }
   void load(store::Table table, std::function<Entries()> make,
             std::function<void(Result<void>)> done) override {
     store_.load(table, std::move(make), std::move(done));

@@ -24,10 +24,18 @@ void MemoryStore::close(PartitionId partition, std::uint64_t opening) {
 }
 
 void MemoryStore::append(store::Commit commit) {
-  if (losing_) commit.batch = without_some(commit.batch, *losing_, writes_of_lost_);
-  last_commit_bytes_ = commit.batch.GetDataSize();
-  largest_commit_bytes_ = std::max(largest_commit_bytes_, last_commit_bytes_);
-  commits_.push_back(std::move(commit));
+  std::vector<store::Commit> alone;
+  alone.push_back(std::move(commit));
+  append_all(std::move(alone));
+}
+
+void MemoryStore::append_all(std::vector<store::Commit> commits) {
+  for (store::Commit& commit : commits) {
+    if (losing_) commit.batch = without_some(commit.batch, *losing_, writes_of_lost_);
+    last_commit_bytes_ = commit.batch.GetDataSize();
+    largest_commit_bytes_ = std::max(largest_commit_bytes_, last_commit_bytes_);
+  }
+  commits_.push_back(std::move(commits));
 }
 
 void MemoryStore::load(store::Table table, std::function<Entries()> make,
@@ -55,42 +63,55 @@ Errc MemoryStore::refusal_of(const store::Commit& commit) const {
   return is_open(commit) ? Errc::unavailable : Errc::not_owner;
 }
 
-bool MemoryStore::expectation_holds(const store::Commit& commit) const {
-  if (!is_open(commit)) return false;
-  const auto it = positions_.find(commit.partition);
-  return commit.expected_position == (it == positions_.end() ? 0 : it->second);
+bool MemoryStore::expectations_hold(const std::vector<store::Commit>& together) const {
+  return std::all_of(together.begin(), together.end(), [this](const store::Commit& commit) {
+    if (!is_open(commit)) return false;
+    const auto it = positions_.find(commit.partition);
+    return commit.expected_position == (it == positions_.end() ? 0 : it->second);
+  });
 }
 
-void MemoryStore::apply(store::Commit& commit) {
-  if (commit.batch.Count() == 0) return;
-  apply_batch(commit.batch, *this);
-  if (follower_ != nullptr) apply_batch(commit.batch, *follower_);
-  ++positions_[commit.partition];
+void MemoryStore::apply(std::vector<store::Commit>& together) {
+  for (store::Commit& commit : together) {
+    if (commit.batch.Count() == 0) continue;
+    apply_batch(commit.batch, *this);
+    if (follower_ != nullptr) apply_batch(commit.batch, *follower_);
+    ++positions_[commit.partition];
+  }
+}
+
+namespace {
+
+void tell(const std::vector<store::Commit>& together, const Result<void>& outcome) {
+  for (const store::Commit& commit : together) commit.done(outcome);
+}
+
+}  // namespace
+
+void MemoryStore::refuse(const std::vector<store::Commit>& together) const {
+  for (const store::Commit& commit : together) commit.done(Error(refusal_of(commit)));
 }
 
 void MemoryStore::commit_one() {
   if (commits_.empty()) return;
-  store::Commit commit = std::move(commits_.front());
+  std::vector<store::Commit> together = std::move(commits_.front());
   commits_.pop_front();
-  if (!expectation_holds(commit)) {
-    commit.done(Error(refusal_of(commit)));
-    return;
-  }
-  apply(commit);
-  commit.done({});
+  if (!expectations_hold(together)) return refuse(together);
+  apply(together);
+  tell(together, {});
 }
 
 void MemoryStore::fail_one(bool applied) {
   if (commits_.empty()) return;
-  std::deque<store::Commit> failed;
+  PendingCommits failed;
   failed.swap(commits_);
   bool first = true;
-  for (auto& commit : failed) {
-    if (first && expectation_holds(commit)) {
-      if (applied) apply(commit);
-      commit.done(Error(Errc::unknown_outcome));
+  for (auto& together : failed) {
+    if (first && expectations_hold(together)) {
+      if (applied) apply(together);
+      tell(together, Error(Errc::unknown_outcome));
     } else {
-      commit.done(Error(refusal_of(commit)));
+      refuse(together);
     }
     first = false;
   }
@@ -109,10 +130,10 @@ void MemoryStore::finish_load(bool well) {
 }
 
 void MemoryStore::power_cut(std::size_t survivors) {
-  for (auto& commit : commits_) {
+  for (auto& together : commits_) {
     if (survivors == 0) break;
     --survivors;
-    if (expectation_holds(commit)) apply(commit);
+    if (expectations_hold(together)) apply(together);
   }
   commits_.clear();
   loads_.clear();

@@ -26,6 +26,7 @@ class MemoryStore final : public store::MemoryReader,
   // At once: what earlier openings have pending fails with not_owner when its turn comes.
   void open(PartitionId partition, Opened done) override;
   void append(store::Commit commit) override;
+  void append_all(std::vector<store::Commit> commits) override;
   void close(PartitionId partition, std::uint64_t opening) override;
   void load(store::Table table, std::function<Entries()> make,
             std::function<void(Result<void>)> done) override;
@@ -35,6 +36,7 @@ class MemoryStore final : public store::MemoryReader,
     return {};
   }
 
+  // Commits that are made all or none count as one, here and below.
   // Of the pending commits, rows but for the states of partitions.
   std::size_t pending_rows() const { return count_rows(commits_); }
 
@@ -76,10 +78,11 @@ class MemoryStore final : public store::MemoryReader,
   };
 
   bool is_open(const store::Commit& commit) const;
-  bool expectation_holds(const store::Commit& commit) const;
+  bool expectations_hold(const std::vector<store::Commit>& together) const;
   // What it fails with when it cannot be made.
   Errc refusal_of(const store::Commit& commit) const;
-  void apply(store::Commit& commit);
+  void refuse(const std::vector<store::Commit>& together) const;
+  void apply(std::vector<store::Commit>& together);
 
   store::MemoryReader* follower_ = nullptr;
   std::optional<store::KeyKind> losing_;
@@ -87,7 +90,7 @@ class MemoryStore final : public store::MemoryReader,
   std::map<PartitionId, std::uint64_t> positions_;
   std::map<PartitionId, std::uint64_t> openings_;  // in force
   std::uint64_t last_opening_ = 0;
-  std::deque<store::Commit> commits_;
+  PendingCommits commits_;
   std::deque<Load> loads_;
   std::size_t last_commit_bytes_ = 0;
   std::size_t largest_commit_bytes_ = 0;

@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/assert.h"
 #include "base/random.h"
@@ -72,7 +73,14 @@ class RocksNode final : public SimulatedStore {
   void close(PartitionId partition, std::uint64_t opening) override {
     log_->close(partition, opening);
   }
-  void append(store::Commit commit) override { commits_.push_back(std::move(commit)); }
+  void append(store::Commit commit) override {
+    std::vector<store::Commit> alone;
+    alone.push_back(std::move(commit));
+    commits_.push_back(std::move(alone));
+  }
+  void append_all(std::vector<store::Commit> commits) override {
+    commits_.push_back(std::move(commits));
+  }
   void load(store::Table table, std::function<Entries()> make,
             std::function<void(Result<void>)> done) override {
     loads_.push_back({table, make(), std::move(done)});
@@ -86,10 +94,7 @@ class RocksNode final : public SimulatedStore {
   std::size_t pending_loads() const override { return loads_.size(); }
 
   void commit_one() override {
-    if (commits_.empty()) return;
-    store::Commit commit = take_first();
-    const Done done = std::move(commit.done);
-    done(write(std::move(commit)));
+    if (!commits_.empty()) write_and_tell(take_first());
   }
   void fail_one(bool applied) override;
   void finish_load(bool well) override;
@@ -100,6 +105,13 @@ class RocksNode final : public SimulatedStore {
 
  private:
   using Done = std::function<void(Result<void>)>;
+  using Together = std::vector<store::Commit>;
+  struct Doubt {
+    PartitionId partition{};
+    std::uint64_t expected = 0;
+    rocksdb::WriteBatch batch;
+  };
+
   struct Load {
     store::Table table;
     Entries entries;
@@ -119,24 +131,46 @@ class RocksNode final : public SimulatedStore {
     log_.reset();
     database_.reset();
   }
-  store::Commit take_first() {
-    store::Commit commit = std::move(commits_.front());
+  Together take_first() {
+    Together together = std::move(commits_.front());
     commits_.pop_front();
-    return commit;
+    return together;
   }
-  // Waits for the log. What is in the store is given to the follower.
-  Result<void> write(store::Commit commit) {
-    const PartitionId partition = commit.partition;
-    const std::uint64_t expected = commit.expected_position;
-    rocksdb::WriteBatch batch = commit.batch;
-    std::promise<Result<void>> decided;
-    commit.done = [&decided](Result<void> outcome) { decided.set_value(std::move(outcome)); };
-    log_->append(std::move(commit));
-    Result<void> outcome = decided.get_future().get();
-    if (outcome) {
-      apply_batch(batch, follower_);
-    } else if (outcome.error().code() == Errc::unknown_outcome) {
-      in_doubt_.push_back({partition, expected, std::move(batch)});
+  void write_and_tell(Together together) {
+    std::vector<Done> done;
+    for (store::Commit& commit : together) done.push_back(std::move(commit.done));
+    const Result<void> outcome = write(std::move(together));
+    for (const Done& tell : done) tell(outcome);
+  }
+  // Waits for the log, which makes all of them or none. What is in the store is given to the
+  // follower.
+  Result<void> write(Together together) {
+    std::vector<Doubt> written;
+    std::vector<std::promise<Result<void>>> decided(together.size());
+    for (std::size_t i = 0; i < together.size(); ++i) {
+      store::Commit& commit = together[i];
+      written.push_back({commit.partition, commit.expected_position, commit.batch});
+      commit.done = [&one = decided[i]](Result<void> outcome) {
+        one.set_value(std::move(outcome));
+      };
+    }
+    if (together.size() == 1) {
+      log_->append(std::move(together[0]));
+    } else {
+      log_->append_all(std::move(together));
+    }
+    Result<void> outcome;
+    for (std::size_t i = 0; i < decided.size(); ++i) {
+      Result<void> one = decided[i].get_future().get();
+      JD_ASSERT(i == 0 || one.has_value() == outcome.has_value());
+      outcome = std::move(one);
+    }
+    for (Doubt& doubt : written) {
+      if (outcome) {
+        apply_batch(doubt.batch, follower_);
+      } else if (outcome.error().code() == Errc::unknown_outcome) {
+        in_doubt_.push_back(std::move(doubt));
+      }
     }
     return outcome;
   }
@@ -155,12 +189,6 @@ class RocksNode final : public SimulatedStore {
     in_doubt_.clear();
   }
 
-  struct Doubt {
-    PartitionId partition{};
-    std::uint64_t expected = 0;
-    rocksdb::WriteBatch batch;
-  };
-
   store::MemoryReader& follower_;
   store::StoreOptions options_;
   SystemRandom random_;
@@ -169,7 +197,7 @@ class RocksNode final : public SimulatedStore {
   std::unique_ptr<rocksdb::Env> env_;
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<store::EmbeddedCommitLog> log_;
-  std::deque<store::Commit> commits_;
+  PendingCommits commits_;
   std::deque<Load> loads_;
   std::deque<Doubt> in_doubt_;
 };
@@ -177,13 +205,10 @@ class RocksNode final : public SimulatedStore {
 void RocksNode::fail_one(bool applied) {
   if (commits_.empty()) return;
   faults_->inject({applied ? FileCall::sync : FileCall::write, FileKind::log, EIO, 1});
-  std::deque<store::Commit> all;
+  PendingCommits all;
   all.swap(commits_);
   // The first that writes meets it; those behind it are refused.
-  for (store::Commit& commit : all) {
-    const Done done = std::move(commit.done);
-    done(write(std::move(commit)));
-  }
+  for (Together& together : all) write_and_tell(std::move(together));
   faults_->lift();
   const auto until = std::chrono::steady_clock::now() + kBackWithin;
   while (!log_->trouble().empty()) {
