@@ -1,15 +1,13 @@
-// Several commands that are made all or none, and what is told of them.
+// Several commands that one partition makes all or none, and what is told of them.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <utility>
 #include <variant>
 #include <vector>
 
-#include "base/mutex.h"
 #include "base/result.h"
 #include "model/message.h"
 #include "partition/change.h"
@@ -21,41 +19,25 @@ namespace jindou::partition {
 using Command = std::variant<Change, AppendEvent, SendCommand>;
 using CommandOutcome = std::variant<std::monostate, EventOutcome, SendResult>;
 
-class CommandGroup {
- public:
-  // The outcomes of all of them, or the error of the first that fails.
-  using Done = std::function<void(Result<std::vector<CommandOutcome>>)>;
-
-  CommandGroup(std::size_t commands, Done done)
-      : outcomes_(commands), done_(std::move(done)), left_(commands) {}
-
-  // While they are evaluated.
-  void set(std::size_t command, CommandOutcome outcome) { outcomes_[command] = std::move(outcome); }
-  // None was made.
-  void refuse(const Error& error) { done_(Error(error)); }
-
-  // One more is decided; the last one tells. Thread-safe: most are decided by a commit, on the
-  // log's thread, a long change of lists by the partition.
-  void finish(const Result<void>& committed) {
-    {
-      const MutexLock lock(mutex_);
-      if (!committed && !failed_) failed_ = committed.error();
-      if (--left_ > 0) return;
-    }
-    // Nobody else comes any more.
-    if (failed_) {
-      done_(Error(*failed_));
-    } else {
-      done_(std::move(outcomes_));
-    }
-  }
-
- private:
-  std::vector<CommandOutcome> outcomes_;
-  Done done_;
-  Mutex mutex_;
-  std::size_t left_ JD_GUARDED_BY(mutex_);
-  std::optional<Error> failed_;
+// All of one partition.
+struct CommandGroup {
+  std::vector<Command> commands;
+  // Called for each of them when the commit is decided, on a thread of the log. Not when one of
+  // them is refused.
+  std::function<void(const Result<void>&)> decided;
+  // Called once when one of them is refused and that is certain: it may have been because of a
+  // commit that was still on its way. On a thread of the log.
+  std::function<void()> refused;
+  // Kept until what was sent is handed to its receivers; may be null.
+  std::shared_ptr<void> admission;
 };
+
+// None was made.
+struct CommandRefusal {
+  std::optional<std::size_t> command;  // that failed; none: the partition evaluates nothing now
+  Error error;
+};
+
+using GroupOutcome = std::variant<std::vector<CommandOutcome>, CommandRefusal>;
 
 }  // namespace jindou::partition

@@ -7,6 +7,20 @@
 
 namespace jindou::partition {
 
+namespace {
+
+// Of the messages of a group; changes are small beside a commit.
+std::size_t bytes_at_most(const CommandGroup& group) {
+  std::size_t bytes = 0;
+  for (const Command& command : group.commands) {
+    const auto* send = std::get_if<SendCommand>(&command);
+    if (send != nullptr) bytes += partition::bytes_at_most(*send);
+  }
+  return bytes;
+}
+
+}  // namespace
+
 Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions options,
                      std::function<void()> wake)
     : id_(id),
@@ -70,7 +84,7 @@ void Partition::drain() {
 
 bool Partition::is_drained() const {
   JD_ASSERT(owner_.is_this_thread());
-  return txn_->empty() && flight_->commits.load(std::memory_order_acquire) == 0;
+  return !has_gathered() && flight_->commits.load(std::memory_order_acquire) == 0;
 }
 
 void Partition::close() {
@@ -83,11 +97,14 @@ void Partition::leave_thread() { JD_ASSERT(owner_.let_go()); }
 
 bool Partition::has_gathered() const {
   JD_ASSERT(owner_.is_this_thread());
-  return !txn_->empty();
+  return !txn_->empty() || is_held();
 }
 
 void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t part) {
   JD_ASSERT(owner_.is_this_thread());
+  if (is_held()) [[unlikely]] {
+    return wait([this, batch, part] { execute(batch, part); });
+  }
   if (!batch->begin_part(part, deps_.clock.steady())) return;
   const auto& items = batch->parts()[part].items;
   const bool usable = ensure_usable() && !modules_.index.full();
@@ -148,6 +165,11 @@ auto Partition::all_or_nothing(const Evaluate& evaluate) {
 
 void Partition::execute(Change change, std::function<void(Result<void>)> done) {
   JD_ASSERT(owner_.is_this_thread());
+  if (is_held()) [[unlikely]] {
+    return wait([this, change = std::move(change), done = std::move(done)]() mutable {
+      execute(std::move(change), std::move(done));
+    });
+  }
   const bool usable = ensure_usable();
   if (usable && waits_for_list_job(change, done)) return;
   begin_gathering();
@@ -177,6 +199,11 @@ void Partition::note_inbox(const Change& change) {
 
 void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done) {
   JD_ASSERT(owner_.is_this_thread());
+  if (is_held()) [[unlikely]] {
+    return wait([this, event = std::move(event), done = std::move(done)]() mutable {
+      execute(std::move(event), std::move(done));
+    });
+  }
   const bool usable = ensure_usable();
   begin_gathering();
   Result<EventOutcome> evaluated =
@@ -192,34 +219,125 @@ void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcom
   if (is_full()) hand_over();
 }
 
-void Partition::execute_all(std::vector<Command> commands, CommandGroup::Done done) {
+GroupOutcome Partition::execute_all(CommandGroup group) {
   JD_ASSERT(owner_.is_this_thread());
-  JD_ASSERT(!commands.empty());
+  JD_ASSERT(!group.commands.empty());
+  JD_ASSERT(!is_held());
   const bool usable = ensure_usable() && !modules_.index.full();
   begin_gathering();
-  const auto group = std::make_shared<CommandGroup>(commands.size(), std::move(done));
-  const Result<void> evaluated =
-      usable ? all_or_nothing([&] { return evaluate_all(commands, group); }) : obstacle();
-  if (!evaluated) {
-    txn_->add_change(
-        [group, error = evaluated.error()](const Result<void>&) { group->refuse(error); });
+  if (!usable) return refuse(group, {{}, obstacle()});
+  if (txn_->bytes() + bytes_at_most(group) > options_.commit_bytes_max) close_commit();
+  const Mark before = mark();
+  const Txn::SavePoint point = txn_->save();
+  GroupOutcome outcome = evaluate_all(group);
+  if (auto* refusal = std::get_if<CommandRefusal>(&outcome)) {
+    txn_->roll_back(point);
+    JD_ASSERT(mark() == before);
+    return refuse(group, std::move(*refusal));
   }
-  if (is_full()) hand_over();
+  txn_->keep(point);
+  txn_->add_admission(std::move(group.admission));
+  return outcome;
 }
 
-Result<void> Partition::evaluate_all(std::vector<Command>& commands,
-                                     const std::shared_ptr<CommandGroup>& group) {
-  for (std::size_t i = 0; i < commands.size(); ++i) {
-    txn_->add_change([group](const Result<void>& committed) { group->finish(committed); });
-    JD_TRY(CommandOutcome outcome,
-           std::visit([this](auto& command) { return evaluate_one(command); }, commands[i]));
-    group->set(i, std::move(outcome));
+GroupOutcome Partition::hold(CommandGroup group) {
+  JD_ASSERT(owner_.is_this_thread());
+  JD_ASSERT(!group.commands.empty());
+  JD_ASSERT(!is_held());
+  const bool usable = ensure_usable() && !modules_.index.full();
+  // What others asked for does not hang on the other partitions.
+  if (usable && !txn_->empty()) hand_over();
+  begin_gathering();
+  if (!usable) return refuse(group, {{}, obstacle()});
+  // Stays when the rest is taken back: a commit was begun, and the horizon waits for its end.
+  txn_->add_change([](const Result<void>&) {});
+  before_hold_ = mark();
+  hold_point_ = txn_->save();
+  GroupOutcome outcome = evaluate_all(group);
+  if (auto* refusal = std::get_if<CommandRefusal>(&outcome)) {
+    txn_->roll_back(hold_point_);
+    JD_ASSERT(mark() == before_hold_);
+    return refuse(group, std::move(*refusal));
   }
-  return {};
+  txn_->add_admission(std::move(group.admission));
+  hold_ = Hold::open;
+  return outcome;
 }
 
-Result<CommandOutcome> Partition::evaluate_one(const Change& change) {
-  const bool waits = std::visit(
+GroupOutcome Partition::refuse(CommandGroup& group, CommandRefusal refusal) {
+  txn_->add_change([refused = std::move(group.refused)](const Result<void>&) { refused(); });
+  return refusal;
+}
+
+store::Commit Partition::keep() {
+  JD_ASSERT(owner_.is_this_thread());
+  JD_ASSERT(hold_ == Hold::open);
+  txn_->keep(hold_point_);
+  hold_ = Hold::kept;
+  return build_commit();
+}
+
+void Partition::append_all(std::vector<store::Commit> commits) {
+  JD_ASSERT(owner_.is_this_thread());
+  JD_ASSERT(hold_ == Hold::kept);
+  deps_.log.append_all(std::move(commits));
+}
+
+void Partition::release() {
+  JD_ASSERT(owner_.is_this_thread());
+  JD_ASSERT(hold_ == Hold::kept);
+  tidy();
+  end_hold();
+}
+
+void Partition::take_back() {
+  JD_ASSERT(owner_.is_this_thread());
+  JD_ASSERT(hold_ == Hold::open);
+  txn_->roll_back(hold_point_);
+  JD_ASSERT(mark() == before_hold_);
+  end_hold();
+}
+
+void Partition::end_hold() {
+  hold_ = Hold::none;
+  std::deque<std::function<void()>> waiting;
+  waiting.swap(waiting_);
+  for (const auto& work : waiting) work();
+}
+
+GroupOutcome Partition::evaluate_all(CommandGroup& group) {
+  std::vector<CommandOutcome> outcomes;
+  outcomes.reserve(group.commands.size());
+  const std::size_t bytes = txn_->bytes();
+  const std::uint32_t messages = txn_->messages();
+  for (std::size_t i = 0; i < group.commands.size(); ++i) {
+    txn_->add_change(group.decided);
+    auto outcome = evaluate_in_group(group.commands[i]);
+    const bool fits = txn_->bytes() - bytes <= options_.commit_bytes_max &&
+                      txn_->messages() - messages <= options_.commit_messages_max;
+    if (outcome && i > 0 && !fits) {
+      outcome = Error(Errc::too_large, "too much to be made all or none: more than one commit");
+    }
+    if (!outcome) return CommandRefusal{i, std::move(outcome).error()};
+    outcomes.push_back(std::move(*outcome));
+  }
+  return outcomes;
+}
+
+Result<CommandOutcome> Partition::evaluate_in_group(Command& command) {
+  JD_TRY(CommandOutcome outcome,
+         std::visit([this](auto& what) { return evaluate_one(what); }, command));
+  // Its decision may be a later commit, which no other command of the group would wait for.
+  const auto* change = std::get_if<Change>(&command);
+  if (change != nullptr && list_job_runs(*change)) {
+    return Error(Errc::too_large, "a change of a list that goes in slices has to be made alone");
+  }
+  return outcome;
+}
+
+bool Partition::list_job_runs(const Change& change) const {
+  if (!modules_.list_jobs.any()) return false;
+  return std::visit(
       [this](const auto& what) {
         if constexpr (is_command_of<std::decay_t<decltype(what)>, ListCommand>) {
           return modules_.list_jobs.runs_for(what.channel);
@@ -228,7 +346,12 @@ Result<CommandOutcome> Partition::evaluate_one(const Change& change) {
         }
       },
       change);
-  if (waits) return Error(Errc::unavailable, "a long change of the channel's lists is under way");
+}
+
+Result<CommandOutcome> Partition::evaluate_one(const Change& change) {
+  if (list_job_runs(change)) {
+    return Error(Errc::unavailable, "a long change of the channel's lists is under way");
+  }
   JD_RETURN_IF_ERROR(modules_.evaluate(change, *txn_));
   note_inbox(change);
   return CommandOutcome();
@@ -243,6 +366,15 @@ Result<CommandOutcome> Partition::evaluate_one(SendCommand& command) {
   const SendResult result = send(command);
   if (!result.ok()) return Error(result.code, "a message is refused");
   return CommandOutcome(result);
+}
+
+void Partition::ask_recipients(const ChannelKey& key,
+                               const std::function<void(Result<Recipients>)>& done) {
+  JD_ASSERT(owner_.is_this_thread());
+  if (is_held()) [[unlikely]] {
+    return wait([this, key, done] { done(load_recipients(key)); });
+  }
+  done(load_recipients(key));
 }
 
 Result<Recipients> Partition::load_recipients(const ChannelKey& key) {
@@ -289,6 +421,7 @@ bool Partition::has_list_jobs() const {
 
 void Partition::abandon_list_jobs() {
   JD_ASSERT(owner_.is_this_thread());
+  JD_ASSERT(!is_held());
   modules_.list_jobs.abandon(Errc::unavailable);
 }
 
@@ -312,6 +445,8 @@ store::PartitionState Partition::state() const {
 
 void Partition::pump() {
   JD_ASSERT(owner_.is_this_thread());
+  if (is_held()) [[unlikely]]
+    return;
   modules_.tokens.trim(flight_->durable.load(std::memory_order_acquire));
   advance_list_jobs();
   if (txn_->empty()) {
@@ -325,6 +460,11 @@ void Partition::pump() {
 }
 
 void Partition::hand_over() {
+  deps_.log.append(build_commit());
+  tidy();
+}
+
+store::Commit Partition::build_commit() {
   modules_.conversations.write(*txn_);
   const std::shared_ptr<Txn> txn = std::move(txn_);
   store::Commit commit;
@@ -359,7 +499,10 @@ void Partition::hand_over() {
     flight->commits.fetch_sub(1, std::memory_order_release);
     wake();
   };
-  deps_.log.append(std::move(commit));
+  return commit;
+}
+
+void Partition::tidy() {
   modules_.index.advance(position_, flight_->durable.load(std::memory_order_acquire));
   modules_.channels.set_durable(flight_->durable.load(std::memory_order_acquire));
   modules_.channels.evict();

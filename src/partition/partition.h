@@ -8,8 +8,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -49,13 +51,29 @@ class Partition {
   void execute(Change change, std::function<void(Result<void>)> done);
   void execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done);
   // Makes all of the commands, in one commit, or none: the first that fails takes back those before
-  // it. A message that is refused fails, with its code. Of changes of lists, long ones end later;
-  // the commands are told of when all have. Error, beside theirs: unavailable (a long change of the
-  // same lists is under way).
-  void execute_all(std::vector<Command> commands, CommandGroup::Done done);
+  // it. A message that is refused fails, with its code. Errors, beside theirs: unavailable (a long
+  // change of the same lists is under way), too_large (they do not fit into one commit, or one of
+  // them is a change of lists that goes in slices). Nobody is told before the next pump().
+  GroupOutcome execute_all(CommandGroup group);
 
-  // Who would receive a message to the channel now. Answers at once: nothing is written.
-  // Errors: storage, unavailable.
+  // The same as a share of a transaction over several partitions (transaction.h), in a commit of
+  // its own that waits for the others: until release() or take_back() the partition is held, and
+  // whatever else it is told to do waits, in order. A refusal leaves it free.
+  GroupOutcome hold(CommandGroup group);
+  bool is_held() const { return hold_ != Hold::none; }
+  // What is held stays: the commit, for append_all() of the log. Nothing may be appended before it.
+  store::Commit keep();
+  // The commits of all shares, to the log.
+  void append_all(std::vector<store::Commit> commits);
+  // They were appended: the partition goes on.
+  void release();
+  // What is held has never been; the partition goes on.
+  void take_back();
+
+  // Who would receive a message to the channel now. Nothing is written. Errors: storage,
+  // unavailable.
+  void ask_recipients(const ChannelKey& channel,
+                      const std::function<void(Result<Recipients>)>& done);
   Result<Recipients> load_recipients(const ChannelKey& channel);
 
   // Hands the gathered commit to the log if few enough are in flight. Call after every round of
@@ -90,17 +108,28 @@ class Partition {
   bool is_full() const;
   // Hands the gathered commit to the log, however many are in flight.
   void hand_over();
+  // Closes it; the next one begins.
+  store::Commit build_commit();
+  // What can be tidied between commands when a commit was handed over.
+  void tidy();
   // The same, if anything is gathered, in the middle of a part.
   void close_commit();
 
   SendResult send(SendCommand& command);
-  Result<void> evaluate_all(std::vector<Command>& commands,
-                            const std::shared_ptr<CommandGroup>& group);
+  // Behind the save point of the caller.
+  GroupOutcome evaluate_all(CommandGroup& group);
+  Result<CommandOutcome> evaluate_in_group(Command& command);
+  GroupOutcome refuse(CommandGroup& group, CommandRefusal refusal);
   Result<CommandOutcome> evaluate_one(const Change& change);
   Result<CommandOutcome> evaluate_one(AppendEvent& event);
   Result<CommandOutcome> evaluate_one(SendCommand& command);
   // Of the change evaluated last: whose inbox is read anew.
   void note_inbox(const Change& change);
+  // Whether the lists that the change is of are being changed slice by slice.
+  bool list_job_runs(const Change& change) const;
+  // Until the partition is not held any more.
+  void wait(std::function<void()> work) { waiting_.push_back(std::move(work)); }
+  void end_hold();
   // True when a job of the same channel runs, behind which the change was put.
   bool waits_for_list_job(Change& change, std::function<void(Result<void>)>& done);
   // One step of one job, if there is one whose turn it is; reads the store again after a failure.
@@ -144,6 +173,17 @@ class Partition {
   std::uint64_t position_ = 0;  // of the last commit built
   std::unique_ptr<Txn> txn_;
   std::shared_ptr<Flight> flight_;  // shared with the log
+
+  enum class Hold : std::uint8_t {
+    none,
+    open,  // behind hold_point_, which is not decided
+    kept,  // its commit is not appended yet
+  };
+  Hold hold_ = Hold::none;
+  Txn::SavePoint hold_point_;
+  Mark before_hold_;
+  // What came while it was held; bounded by the router's admission.
+  std::deque<std::function<void()>> waiting_;
 };
 
 }  // namespace jindou::partition

@@ -50,6 +50,7 @@ Txn::SavePoint Txn::save() {
   point.effects_ = effects_->effects.size();
   point.after_commit_ = after_commit_.size();
   point.changes_ = changes_.size();
+  point.admissions_ = admissions_.size();
   point.expected_bytes_ = expected_bytes_;
   point.undo_ = undo_.size();
   point.messages_ = messages_;
@@ -66,6 +67,7 @@ void Txn::roll_back(const SavePoint& point) {
   effects_->effects.resize(point.effects_);
   after_commit_.resize(point.after_commit_);
   changes_.resize(point.changes_);
+  admissions_.resize(point.admissions_);
   expected_bytes_ = point.expected_bytes_;
   messages_ = point.messages_;
   needs_state_ = point.needs_state_;
@@ -99,6 +101,7 @@ void Txn::release(const Result<void>& committed, InboxDirectory& inboxes, Effect
     }
   } else if (!effects_->effects.empty()) {
     for (const auto& part : parts_) effects_->admissions.push_back(part.batch->admission());
+    for (auto& admission : admissions_) effects_->admissions.push_back(std::move(admission));
     sink.post_committed(std::move(effects_));
   }
   for (const auto& part : parts_) part.batch->finish_items(part.part, part.first, part.results);

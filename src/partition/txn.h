@@ -65,6 +65,11 @@ class Txn {
   // Run when the commit is durable, before anybody is told: caches beside the partition follow.
   void after_commit(std::function<void()> work) { after_commit_.push_back(std::move(work)); }
 
+  // Kept until the effects are handed to their receivers; null: nothing is.
+  void add_admission(std::shared_ptr<void> admission) {
+    if (admission) admissions_.push_back(std::move(admission));
+  }
+
   void add_part(Part part) { parts_.push_back(std::move(part)); }
   // The one added last may still be changed by the evaluation of its command.
   ChangeDone& add_change(Done done);
@@ -91,6 +96,7 @@ class Txn {
     std::size_t effects_ = 0;
     std::size_t after_commit_ = 0;
     std::size_t changes_ = 0;
+    std::size_t admissions_ = 0;
     std::size_t expected_bytes_ = 0;
     std::size_t undo_ = 0;
     std::uint32_t messages_ = 0;
@@ -134,6 +140,7 @@ class Txn {
   std::vector<std::function<void()>> after_commit_;
   std::vector<Part> parts_;
   std::vector<ChangeDone> changes_;
+  std::vector<std::shared_ptr<void>> admissions_;
   std::size_t expected_bytes_ = 0;
   std::uint32_t messages_ = 0;
   bool needs_state_ = false;
