@@ -240,6 +240,8 @@ Result<void> Node::Parts::start_core() {
   router_limits.batches_in_flight_max = settings.api.batches_in_flight;
   router_limits.bulk_batch_items = settings.core.bulk_batch_items;
   router_limits.bulk_piece_items = settings.core.bulk_turn_items;
+  router_limits.transaction_items_max = settings.core.transaction_items;
+  router_limits.transaction_hold_max = settings.core.transaction_hold;
   router_limits.delay_max = std::min(settings.core.delay_max, settings.api.request_timeout / 2);
   inbox_stage = std::make_unique<partition::InboxStage>(
       *inboxes, readers.map(),

@@ -177,6 +177,12 @@ constexpr std::array kTable{
             "The weight of bulk work: so many of its messages are evaluated after each round of "
             "what chats have sent. More: batches are faster beside chat, and chat waits longer; "
             "256 take about a millisecond."},
+    Setting{"core.transactionItems", count, JD_MEMBER(core.transaction_items), 1, 100'000, "",
+            kOurs, kRestart, "Changes and messages of several channels that are made all or none."},
+    Setting{"core.transactionHold", duration, JD_MEMBER(core.transaction_hold), 10, kHour, "",
+            kOurs, kRestart,
+            "How long those of one partition wait for those of the others, and with them what else "
+            "is sent to it. Longer, and none is made."},
     Setting{"core.partitionWorkers", count, JD_MEMBER(core.partition_workers), 0, 256, "", kOurs,
             kRestart, "Threads that evaluate commands. 0: chosen from the number of usable CPUs."},
     Setting{"core.channelCacheCount", count, JD_MEMBER(core.channel_cache_count), 16, 100'000'000,

@@ -22,13 +22,20 @@ constexpr std::size_t kKnownItemWeight = 7;
 // A uid in a list: the string and its place in a set.
 constexpr std::size_t kUidOverheadBytes = 64;
 
-std::size_t weight_of(const std::vector<SendCommand>& commands) {
-  std::size_t bytes = commands.size() * kItemOverheadBytes;
-  for (const auto& command : commands) {
-    bytes += command.payload.size();
-    for (const auto& uid : command.subscribers) bytes += uid.size() + kUidOverheadBytes;
-  }
+std::size_t weight_of(const SendCommand& command) {
+  std::size_t bytes = kItemOverheadBytes + command.payload.size();
+  for (const auto& uid : command.subscribers) bytes += uid.size() + kUidOverheadBytes;
   return bytes;
+}
+
+std::size_t weight_of(const std::vector<SendCommand>& commands) {
+  std::size_t bytes = 0;
+  for (const auto& command : commands) bytes += weight_of(command);
+  return bytes;
+}
+
+std::size_t weight_of(const AppendEvent& event) {
+  return kItemOverheadBytes + event.payload.size() + event.snapshot.size() + event.text.size();
 }
 
 std::size_t weight_of(const std::vector<std::string>& uids) {
@@ -74,6 +81,13 @@ class RouteOf {
   }
   ChangeRoute operator()(const ForgetPresenceEvents& change) const {
     return {change.partition, weight_of(change.keys)};
+  }
+  ChangeRoute operator()(const Change& change) const { return std::visit(*this, change); }
+  ChangeRoute operator()(const AppendEvent& event) const {
+    return {map_.of_channel(event.channel), weight_of(event)};
+  }
+  ChangeRoute operator()(const SendCommand& command) const {
+    return {partition_of(command, map_), weight_of(command)};
   }
   template <class Other>
   ChangeRoute operator()(const Other& change) const {
@@ -177,7 +191,14 @@ CommandRouter::CommandRouter(const Placement& placement, PartitionMap map, Inbox
               [this](const std::shared_ptr<SendBatch>& batch, TimePoint since) {
                 send_on(batch, since);
               }),
-      load_(std::make_shared<Load>(limits)) {}
+      load_(std::make_shared<Load>(limits)),
+      turns_(std::make_shared<TransactionTurns>(
+          map.count(),
+          [](std::shared_ptr<Transaction> transaction, std::size_t share, Transaction::Step step) {
+            PartitionOwner& owner = *transaction->shares()[share].owner;
+            return owner.post_step(std::move(transaction), share, step);
+          },
+          clock, limits.transaction_hold_max)) {}
 
 std::size_t CommandRouter::items_limit() const {
   return std::min(limits_.items_in_flight_max, load_->delay.items_max());
@@ -354,9 +375,7 @@ Result<void> CommandRouter::post_change(Change change, ChangeDone done) {
 }
 
 Result<void> CommandRouter::post_event(AppendEvent event, EventDone done) {
-  const std::size_t bytes =
-      kItemOverheadBytes + event.payload.size() + event.snapshot.size() + event.text.size();
-  JD_TRY(auto admission, admit(bytes));
+  JD_TRY(auto admission, admit(weight_of(event)));
   const ChannelKey channel = event.channel;
   list_stage_.ask(channel, [this, admission, event = std::move(event),
                             done = std::move(done)](Result<ListStage::Kept> lists) mutable {
@@ -387,6 +406,89 @@ Result<void> CommandRouter::post_recipients(ChannelKey channel, RecipientsDone d
          done = std::move(done)](Result<Recipients> recipients) { done(std::move(recipients)); });
   });
   return {};
+}
+
+Result<void> CommandRouter::post_all(std::vector<Command> commands, Transaction::Done done,
+                                     TimePoint begin_by) {
+  if (closed_.load(std::memory_order_acquire)) {
+    return Error(Errc::unavailable, "the server is stopping");
+  }
+  if (commands.size() > limits_.transaction_items_max) {
+    return Error(Errc::too_large, "more than core.transactionItems to be made all or none");
+  }
+  if (commands.empty()) {
+    done({});
+    return {};
+  }
+  std::size_t bytes = 0;
+  JD_TRY(auto shares, share_out(commands, bytes));
+  auto admission = try_admit(commands.size(), bytes);
+  if (!admission || stalled()) {
+    return Error(Errc::overloaded, "too much is in flight; retry later");
+  }
+  std::vector<ChannelKey> channels;
+  if (list_stage_.enabled()) channels = ListStage::channels_of(commands);
+  // What it is evaluated with is kept as long as it counts as in flight.
+  struct Held {
+    std::shared_ptr<Admission> admission;
+    ListStage::Kept lists;
+  };
+  auto held = std::make_shared<Held>();
+  held->admission = std::move(admission);
+  auto transaction =
+      std::make_shared<Transaction>(std::move(commands), std::move(shares), held, std::move(done));
+  list_stage_.ask(std::move(channels),
+                  [this, transaction, held, begin_by](Result<ListStage::Kept> lists) {
+                    if (!lists) return transaction->refuse(lists.error());
+                    held->lists = std::move(*lists);
+                    enter(transaction, begin_by);
+                  });
+  return {};
+}
+
+Result<std::vector<Transaction::Share>> CommandRouter::share_out(
+    const std::vector<Command>& commands, std::size_t& bytes) const {
+  std::vector<Transaction::Share> shares;
+  for (std::uint32_t i = 0; i < commands.size(); ++i) {
+    const ChangeRoute route = std::visit(RouteOf(map_), commands[i]);
+    bytes += route.bytes;
+    auto share = std::find_if(shares.begin(), shares.end(), [&](const auto& known) {
+      return known.partition == route.partition;
+    });
+    if (share == shares.end()) {
+      PartitionOwner* const owner = placement_.owner_of(route.partition);
+      if (owner == nullptr) return ownerless();
+      share = shares.insert(shares.end(), {route.partition, {}, owner});
+    }
+    share->commands.push_back(i);
+  }
+  return shares;
+}
+
+void CommandRouter::enter(const std::shared_ptr<Transaction>& transaction, TimePoint begin_by) {
+  std::vector<SendCommand> messages = transaction->take_messages();
+  if (messages.empty()) return turns_->enter(transaction, begin_by);
+  // They pass the stage as sends do, in a batch of their own that nobody is told of.
+  std::vector<SendBatch::Part> parts;
+  for (const SendCommand& message : messages) {
+    const PartitionId partition = partition_of(message, map_);
+    const bool known = std::any_of(parts.begin(), parts.end(), [partition](const auto& part) {
+      return part.partition == partition;
+    });
+    if (!known) parts.push_back({partition, {}});
+  }
+  const auto batch = std::make_shared<SendBatch>(std::move(messages), std::move(parts), nullptr,
+                                                 kNever, [](const std::vector<SendResult>&) {});
+  auto go = [this, transaction, begin_by, batch](const Result<void>& known) {
+    if (!known) return transaction->refuse(known.error());
+    transaction->put_back(std::move(batch->commands()));
+    turns_->enter(transaction, begin_by);
+  };
+  if (inboxes_.pass(*batch)) {
+    go({});
+  } else {
+    inboxes_.wait(batch, std::move(go));
+  }
 }
 
 void CommandRouter::close() { closed_.store(true, std::memory_order_release); }

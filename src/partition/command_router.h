@@ -23,6 +23,8 @@
 #include "partition/pending_send.h"
 #include "partition/placement.h"
 #include "partition/recipients.h"
+#include "partition/transaction.h"
+#include "partition/transaction_turns.h"
 
 namespace jindou::partition {
 
@@ -39,6 +41,10 @@ struct RouterLimits {
   std::size_t bulk_piece_items = 256;
   // How long what is sent may be expected to wait until it is durable; see DelayLimit.
   std::chrono::milliseconds delay_max{1'250};
+  // Commands that are made all or none.
+  std::size_t transaction_items_max = 1'000;
+  // How long a partition waits for the others of a transaction before it is taken back.
+  std::chrono::milliseconds transaction_hold_max{1'000};
 };
 
 class CommandRouter {
@@ -106,6 +112,16 @@ class CommandRouter {
   using RecipientsDone = std::function<void(Result<Recipients>)>;
   Result<void> post_recipients(ChannelKey channel, RecipientsDone done);
 
+  // Makes commands of any partitions all or none; `done` as Transaction has it. Those whose turn
+  // has not come at `begin_by` are refused (`overloaded`). Errors: as post_send, and too_large
+  // (more than RouterLimits::transaction_items_max): nothing has been done and `done` is not
+  // called. `done` may get the errors of the list source and of the inboxes. Of the intake's stages
+  // only the lists are asked: others are for whoever takes messages from clients.
+  Result<void> post_all(std::vector<Command> commands, Transaction::Done done,
+                        TimePoint begin_by = kNever);
+
+  std::size_t transaction_items_max() const { return limits_.transaction_items_max; }
+
   // Refuses everything from now on (`unavailable`); what is in flight finishes, also what waits in
   // the stage of the inboxes. Thread-safe.
   void close();
@@ -125,6 +141,11 @@ class CommandRouter {
   bool resize(Admission& admission, std::size_t items, std::size_t bytes);
   // For one change, event or question. Errors: overloaded, unavailable.
   Result<std::shared_ptr<Admission>> admit(std::size_t bytes);
+  // The shares of commands, each with its owner, and what they weigh. Errors: unavailable.
+  Result<std::vector<Transaction::Share>> share_out(const std::vector<Command>& commands,
+                                                    std::size_t& bytes) const;
+  // Fetches what is to be known of users, then it takes its turn.
+  void enter(const std::shared_ptr<Transaction>& transaction, TimePoint begin_by);
   // What has passed the intake. `since`: when its caller began to wait. Fetches what is to be known
   // of users, then dispatches.
   void send_on(const std::shared_ptr<SendBatch>& batch, TimePoint since);
@@ -144,6 +165,7 @@ class CommandRouter {
   // Shared with admissions that may outlive the router (held by a fan-out still running).
   struct Load;
   std::shared_ptr<Load> load_;
+  std::shared_ptr<TransactionTurns> turns_;  // shared with transactions
 };
 
 }  // namespace jindou::partition

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "partition/addressing.h"
 
@@ -23,6 +24,11 @@ void append_listed_channels(const SendCommand& command, std::vector<ChannelKey>&
   const ChannelType type = command.channel.type;
   const bool by_pair = type == ChannelType::agent || type == ChannelType::person;
   if (!by_pair && !is_targeted_command(command)) channels.push_back(command.channel);
+}
+
+// The id of others names their users.
+bool is_listed(const ChannelKey& channel) {
+  return channel.type != ChannelType::person && channel.type != ChannelType::agent;
 }
 
 // Each once.
@@ -70,14 +76,30 @@ void ListStage::examine(IntakeTurn& turn) {
 }
 
 void ListStage::ask(const ChannelKey& channel, std::function<void(Result<Kept>)> go) {
-  // The id of others names their users.
-  const bool listed = channel.type != ChannelType::person && channel.type != ChannelType::agent;
-  if (!listed || !enabled()) {
+  std::vector<ChannelKey> channels;
+  if (is_listed(channel)) channels.push_back(channel);
+  ask(std::move(channels), std::move(go));
+}
+
+std::vector<ChannelKey> ListStage::channels_of(const std::vector<Command>& commands) {
+  std::vector<ChannelKey> channels;
+  for (const Command& command : commands) {
+    if (const auto* message = std::get_if<SendCommand>(&command)) {
+      append_listed_channels(*message, channels);
+    } else if (const auto* event = std::get_if<AppendEvent>(&command)) {
+      if (is_listed(event->channel)) channels.push_back(event->channel);
+    }
+  }
+  sort_out(channels);
+  return channels;
+}
+
+void ListStage::ask(std::vector<ChannelKey> channels, std::function<void(Result<Kept>)> go) {
+  if (channels.empty() || !enabled()) {
     go(Kept());
     return;
   }
   ListSource& source = *source_;
-  const std::vector<ChannelKey> channels = {channel};
   // What is there already is held from now on: what comes may be older.
   source.when_ready(channels, [go = std::move(go), channels, before = find(source, channels),
                                &source](const Result<void>& outcome) {

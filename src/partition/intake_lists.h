@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "model/channel.h"
+#include "partition/command_group.h"
 #include "partition/intake_stage.h"
 #include "partition/list_source.h"
 
@@ -31,6 +32,9 @@ class ListStage final : public IntakeStage {
   // The same for what is no message: calls `go` at once, or when the lists of the channel are
   // there. Errors given to it: those of ListSource::when_ready.
   void ask(const ChannelKey& channel, std::function<void(Result<Kept>)> go);
+  void ask(std::vector<ChannelKey> channels, std::function<void(Result<Kept>)> go);
+  // What commands that are made all or none look at; each once.
+  static std::vector<ChannelKey> channels_of(const std::vector<Command>& commands);
 
  private:
   static Kept find(const ListSource& source, const std::vector<ChannelKey>& channels);

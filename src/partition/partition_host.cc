@@ -134,9 +134,17 @@ void PartitionHost::execute(AppendEvent event, std::function<void(Result<EventOu
   partition_->execute(std::move(event), std::move(done));
 }
 
-Result<Recipients> PartitionHost::load_recipients(const ChannelKey& channel) {
-  if (!accepts()) return not_owned();
-  return partition_->load_recipients(channel);
+void PartitionHost::ask_recipients(const ChannelKey& channel,
+                                   const std::function<void(Result<Recipients>)>& done) {
+  if (!accepts()) return done(not_owned());
+  partition_->ask_recipients(channel, done);
+}
+
+void PartitionHost::run(Transaction& transaction, std::size_t share, Transaction::Step step) {
+  if (step == Transaction::Step::check && !accepts()) {
+    return transaction.refuse_share(share, not_owned());
+  }
+  transaction.run(share, step, *partition_);
 }
 
 bool PartitionHost::accept(const std::shared_ptr<SendBatch>& batch, std::size_t part) {

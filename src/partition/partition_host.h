@@ -23,6 +23,7 @@
 #include "base/result.h"
 #include "partition/owned_partitions.h"
 #include "partition/partition.h"
+#include "partition/transaction.h"
 #include "runtime/thread_owner.h"
 
 namespace jindou::partition {
@@ -64,7 +65,12 @@ class PartitionHost {
   void execute(const std::shared_ptr<SendBatch>& batch, std::size_t part);
   void execute(Change change, Done done);
   void execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done);
-  Result<Recipients> load_recipients(const ChannelKey& channel);
+  void ask_recipients(const ChannelKey& channel,
+                      const std::function<void(Result<Recipients>)>& done);
+  // A step of a transaction. One that was checked here is finished here: what is held is not
+  // drained.
+  void run(Transaction& transaction, std::size_t share, Transaction::Step step);
+  bool is_held() const { return partition_ && partition_->is_held(); }
   // Accepts a part that is evaluated by execute_accepted() later, also when the partition is being
   // closed by then. False, and it is refused: see execute().
   bool accept(const std::shared_ptr<SendBatch>& batch, std::size_t part);

@@ -1,6 +1,7 @@
 // Who owns partitions, as the router sees them: a worker of this node, or the way to another node.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "partition/change.h"
 #include "partition/recipients.h"
 #include "partition/stream_commands.h"
+#include "partition/transaction.h"
 
 namespace jindou::partition {
 
@@ -33,6 +35,13 @@ class PartitionOwner {
   // Asks who receives what is sent to the channel.
   virtual void post(PartitionId partition, ChannelKey channel,
                     std::function<void(Result<Recipients>)> done) = 0;
+  // A step of a transaction with the partition of that share. False: it is not made here, because
+  // the thread has ended, or because the partitions are on another node, where nobody is to be held
+  // (docs/decisions/0023).
+  virtual bool post_step(std::shared_ptr<Transaction> /*transaction*/, std::size_t /*share*/,
+                         Transaction::Step /*step*/) {
+    return false;
+  }
 };
 
 }  // namespace jindou::partition

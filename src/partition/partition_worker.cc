@@ -12,6 +12,8 @@ namespace {
 
 // A change of a list that waits for the store looks again after so long.
 constexpr std::chrono::seconds kListChangeTick{1};
+// A partition that is held looks after so long whether it has been for too long.
+constexpr std::chrono::milliseconds kHoldTick{50};
 
 }  // namespace
 
@@ -69,13 +71,20 @@ void PartitionWorker::post(PartitionId partition, ChannelKey channel,
   push(RecipientsTask{partition, std::move(channel), std::move(done)});
 }
 
-void PartitionWorker::push(Task task) {
+bool PartitionWorker::post_step(std::shared_ptr<Transaction> transaction, std::size_t share,
+                                Transaction::Step step) {
+  return push(TransactionTask{std::move(transaction), share, step});
+}
+
+bool PartitionWorker::push(Task task) {
   const auto* send = std::get_if<SendTask>(&task);
   const bool bulk = send != nullptr && send->batch->send_class() == SendClass::bulk;
   const MutexLock lock(mutex_);
+  if (ended_) return false;
   if (!bulk) others_wait_.store(true, std::memory_order_relaxed);
   queue_.push_back(std::move(task));
   if (queue_.size() == 1) ready_.notify_one();
+  return true;
 }
 
 void PartitionWorker::wake() {
@@ -103,15 +112,7 @@ void PartitionWorker::run() {
     bool stopping = false;
     {
       MutexLock lock(mutex_);
-      const auto due = [this]()
-                           JD_REQUIRES(mutex_) { return stopping_ || woken_ || !queue_.empty(); };
-      if (!bulk_.empty()) {
-        // Goes on at once.
-      } else if (changing_lists) {
-        ready_.wait_for(lock, kListChangeTick, due);
-      } else {
-        ready_.wait(lock, due);
-      }
+      await_work(lock, changing_lists);
       tasks.swap(queue_);
       others_wait_.store(false, std::memory_order_relaxed);
       woken_ = false;
@@ -121,10 +122,11 @@ void PartitionWorker::run() {
     const bool idle = tasks.empty() && bulk_.empty();
     tasks.clear();
     execute_bulk();
+    for (const auto& [id, transaction] : holding_) transaction->check_time();
     const Left left = pump();
     changing_lists = left.changing_lists;
     const bool done = !left.gathered && !left.moving;
-    if (stopping && idle && done) break;
+    if (stopping && idle && done && end()) break;
     if (stopping && done) wake();  // one more round, for what was queued meanwhile
   }
   for (const auto& host : hosts_) {
@@ -142,6 +144,24 @@ PartitionWorker::Left PartitionWorker::pump() {
     left.moving = left.moving || host->is_moving();
   }
   return left;
+}
+
+void PartitionWorker::await_work(MutexLock& lock, bool changing_lists) {
+  const auto due = [this]() JD_REQUIRES(mutex_) { return stopping_ || woken_ || !queue_.empty(); };
+  if (!bulk_.empty()) return;  // goes on at once
+  if (!holding_.empty()) {
+    ready_.wait_for(lock, kHoldTick, due);
+  } else if (changing_lists) {
+    ready_.wait_for(lock, kListChangeTick, due);
+  } else {
+    ready_.wait(lock, due);
+  }
+}
+
+bool PartitionWorker::end() {
+  const MutexLock lock(mutex_);
+  ended_ = queue_.empty();
+  return ended_;
 }
 
 void PartitionWorker::execute(Task& task) {
@@ -170,7 +190,14 @@ void PartitionWorker::execute(EventTask& task) {
 }
 
 void PartitionWorker::execute(RecipientsTask& task) {
-  task.done(host(task.partition).load_recipients(task.channel));
+  host(task.partition).ask_recipients(task.channel, task.done);
+}
+
+void PartitionWorker::execute(TransactionTask& task) {
+  const PartitionId id = task.transaction->shares()[task.share].partition;
+  host(id).run(*task.transaction, task.share, task.step);
+  std::erase_if(holding_, [id](const auto& held) { return held.first == id; });
+  if (host(id).is_held()) holding_.emplace_back(id, std::move(task.transaction));
 }
 
 void PartitionWorker::execute(OpenTask& task) { host(task.partition).open(std::move(task.done)); }

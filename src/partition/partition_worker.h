@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "partition/partition_host.h"
 #include "partition/partition_owner.h"
 #include "partition/send_batch.h"
+#include "partition/transaction.h"
 #include "runtime/thread_owner.h"
 
 namespace jindou::partition {
@@ -58,6 +60,8 @@ class PartitionWorker final : public PartitionOwner {
             std::function<void(Result<EventOutcome>)> done) override;
   void post(PartitionId partition, ChannelKey channel,
             std::function<void(Result<Recipients>)> done) override;
+  bool post_step(std::shared_ptr<Transaction> transaction, std::size_t share,
+                 Transaction::Step step) override;
 
   // Evaluates what is queued, hands all of it to the commit log and ends the thread. Call while the
   // log still runs. Idempotent.
@@ -91,16 +95,27 @@ class PartitionWorker final : public PartitionOwner {
     PartitionId partition{};
     OwnershipDone done;
   };
-  using Task = std::variant<SendTask, ChangeTask, EventTask, RecipientsTask, OpenTask, CloseTask>;
+  struct TransactionTask {
+    std::shared_ptr<Transaction> transaction;
+    std::size_t share = 0;
+    Transaction::Step step{};
+  };
+  using Task = std::variant<SendTask, ChangeTask, EventTask, RecipientsTask, OpenTask, CloseTask,
+                            TransactionTask>;
   // Of a bulk batch; evaluated as a whole.
   struct BulkPart {
     std::shared_ptr<SendBatch> batch;
     std::uint32_t part = 0;
   };
 
-  void push(Task task);
+  // False: the thread has ended.
+  bool push(Task task);
   void wake();
   void run();
+  // Waits for something to do.
+  void await_work(MutexLock& lock, bool changing_lists) JD_REQUIRES(mutex_);
+  // False: something was queued meanwhile.
+  bool end();
   void execute(Task& task);
   void execute(SendTask& task);
   void execute(ChangeTask& task);
@@ -108,6 +123,7 @@ class PartitionWorker final : public PartitionOwner {
   void execute(RecipientsTask& task);
   void execute(OpenTask& task);
   void execute(CloseTask& task);
+  void execute(TransactionTask& task);
   // What the partitions have after a round.
   struct Left {
     bool gathered = false;
@@ -130,8 +146,11 @@ class PartitionWorker final : public PartitionOwner {
   std::vector<Task> queue_ JD_GUARDED_BY(mutex_);
   bool woken_ JD_GUARDED_BY(mutex_) = false;
   bool stopping_ JD_GUARDED_BY(mutex_) = false;
+  bool ended_ JD_GUARDED_BY(mutex_) = false;
   std::atomic<bool> others_wait_{false};  // something that is not bulk is queued
   std::deque<BulkPart> bulk_;             // its thread only
+  // Of the partitions that are held; its thread only.
+  std::vector<std::pair<PartitionId, std::shared_ptr<Transaction>>> holding_;
   std::thread thread_;
 };
 

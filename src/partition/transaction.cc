@@ -25,16 +25,38 @@ Transaction::Transaction(std::vector<Command> commands, std::vector<Share> share
   JD_ASSERT(!shares_.empty());
 }
 
+std::vector<SendCommand> Transaction::take_messages() {
+  std::vector<SendCommand> messages;
+  for (Command& command : commands_) {
+    if (auto* message = std::get_if<SendCommand>(&command)) messages.push_back(std::move(*message));
+  }
+  return messages;
+}
+
+void Transaction::put_back(std::vector<SendCommand> messages) {
+  auto next = messages.begin();
+  for (Command& command : commands_) {
+    if (std::holds_alternative<SendCommand>(command)) command = std::move(*next++);
+  }
+  JD_ASSERT(next == messages.end());
+}
+
 void Transaction::begin(Surroundings surroundings, std::chrono::milliseconds hold_max) {
   surroundings_.emplace(std::move(surroundings));
   hold_until_ = surroundings_->clock.steady() + hold_max;
-  std::optional<TransactionResult> answer;
-  bool over = false;
   for (std::size_t share = 0; share < shares_.size(); ++share) {
     if (surroundings_->post(shared_from_this(), share, Step::check)) continue;
+    refuse_share(share, Error(Errc::unavailable, "a partition is not on this node, or stops"));
+  }
+}
+
+void Transaction::refuse_share(std::size_t share, Error error) {
+  bool over = false;
+  std::optional<TransactionResult> answer;
+  {
     const MutexLock lock(mutex_);
     --votes_left_;
-    note_refusal(share, {{}, Error(Errc::unavailable, "the server is stopping")});
+    note_refusal(share, {{}, std::move(error)});
     over = votes_left_ == 0;
     answer = take_refused_answer();
   }

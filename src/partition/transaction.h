@@ -24,6 +24,7 @@
 namespace jindou::partition {
 
 class Partition;
+class PartitionOwner;
 
 struct TransactionResult {
   // Aligned with the commands: all of them have outcomes, or all have errors. Those that failed by
@@ -45,6 +46,7 @@ class Transaction final : public std::enable_shared_from_this<Transaction> {
   struct Share {
     PartitionId partition{};
     std::vector<std::uint32_t> commands;  // indices, in the caller's order
+    PartitionOwner* owner = nullptr;      // for who posts to it; outlives it
   };
   // What the thread of a partition does with its share.
   enum class Step : std::uint8_t {
@@ -70,6 +72,9 @@ class Transaction final : public std::enable_shared_from_this<Transaction> {
               std::shared_ptr<void> admission, Done done);
 
   const std::vector<Share>& shares() const { return shares_; }
+  // Of the commands; to be put back, in this order, before begin().
+  std::vector<SendCommand> take_messages();
+  void put_back(std::vector<SendCommand> messages);
 
   // None of the partitions may be in another transaction until `over`. Errors of the commands: as
   // they say; also those of Partition::execute_all, and overloaded: a partition has not answered
@@ -78,6 +83,8 @@ class Transaction final : public std::enable_shared_from_this<Transaction> {
   // Instead of begin(): nothing is done.
   void refuse(const Error& error);
 
+  // Instead of a check: the partition is not here.
+  void refuse_share(std::size_t share, Error error);
   // On the thread of the partition.
   void run(std::size_t share, Step step, Partition& partition);
   // Whoever is held calls this now and then: after `hold_max` all is taken back.
