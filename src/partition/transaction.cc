@@ -70,6 +70,13 @@ void Transaction::refuse(const Error& error) {
   finish(std::move(result), false);
 }
 
+void Transaction::forget() {
+  const MutexLock lock(mutex_);
+  commits_.clear();
+  done_ = nullptr;
+  surroundings_.reset();
+}
+
 void Transaction::finish(std::optional<TransactionResult> answer, bool over) {
   if (answer) std::exchange(done_, nullptr)(std::move(*answer));
   if (over) surroundings_->over();

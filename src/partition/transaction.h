@@ -83,6 +83,10 @@ class Transaction final : public std::enable_shared_from_this<Transaction> {
   // Instead of begin(): nothing is done.
   void refuse(const Error& error);
 
+  // Its partitions are gone before it was over, as when the power goes in a simulation: it lets go
+  // of what it has of them, which holds it in turn. Nobody is told.
+  void forget();
+
   // Instead of a check: the partition is not here.
   void refuse_share(std::size_t share, Error error);
   // On the thread of the partition.

@@ -1,7 +1,7 @@
-// simulate [--seed N] [--seeds COUNT] [--steps STEPS] [--store memory|rocksdb] [--lose KIND]: runs
-// simulations from the command line, to replay a failing seed or to search for one. KIND: a number
-// of store::KeyKind, decimal; the store then loses every third write of such rows, which is to be
-// found.
+// simulate [--seed N] [--seeds COUNT] [--steps STEPS] [--store memory|rocksdb] [--lose
+// KIND]: runs simulations from the command line, to replay a failing seed or to search for one.
+// KIND: a number of store::KeyKind, decimal; the store then loses every third write of such rows,
+// which is to be found.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -30,7 +30,8 @@ int main(int argc, char** argv) {
     if (name == "--lose") surroundings.lost = static_cast<jindou::store::KeyKind>(value);
   }
   // Errors of the store are what is played here.
-  if (!surroundings.rocksdb) jindou::observe::set_log_level(jindou::observe::LogLevel::error);
+  if (!surroundings.rocksdb)
+    jindou::observe::set_log_level(jindou::observe::LogLevel::error);
   jindou::partition::simulation::Summary total;
   for (std::uint64_t i = 0; i < seeds; ++i) {
     const auto summary = jindou::partition::simulation::run_simulation(
@@ -44,14 +45,16 @@ int main(int argc, char** argv) {
   const auto changes =
       std::accumulate(total.changes.begin(), total.changes.end(), std::uint64_t{0});
   std::fputs(
-      fmt::format("{} seeds from {}, {} steps each: {} sends, {} acknowledged, {} duplicates, {} "
-                  "unknown, {} changes, {} events, {} power cuts, {} takeovers, {} clocks set, {} "
-                  "syncs, {} failed commits, {} index loads, {} "
-                  "failed reads, {} changes of lists resumed; no violation\n",
-                  seeds, seed, steps, total.sends, total.acknowledged, total.duplicates,
-                  total.unknown, changes, total.events, total.power_cuts, total.takeovers,
-                  total.clock_jumps, total.syncs, total.failures, total.loads, total.failed_reads,
-                  total.resumed)
+      fmt::format(
+          "{} seeds from {}, {} steps each: {} sends, {} acknowledged, {} duplicates, {} "
+          "unknown, {} changes, {} events, {} power cuts, {} takeovers, {} clocks set, {} "
+          "syncs, {} failed commits, {} index loads, {} "
+          "failed reads, {} changes of lists resumed, {} transactions ({} not made), {} power "
+          "cuts with some under way; no violation\n",
+          seeds, seed, steps, total.sends, total.acknowledged, total.duplicates, total.unknown,
+          changes, total.events, total.power_cuts, total.takeovers, total.clock_jumps, total.syncs,
+          total.failures, total.loads, total.failed_reads, total.resumed, total.transactions,
+          total.transactions_refused, total.transactions_cut)
           .c_str(),
       stdout);
   return 0;

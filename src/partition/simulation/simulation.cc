@@ -17,6 +17,9 @@ void Summary::add(const Summary& other) {
   syncs += other.syncs;
   loads += other.loads;
   failed_reads += other.failed_reads;
+  transactions += other.transactions;
+  transactions_refused += other.transactions_refused;
+  transactions_cut += other.transactions_cut;
   resumed += other.resumed;
   log_changes += other.log_changes;
   for (std::size_t kind = 0; kind < changes.size(); ++kind) changes[kind] += other.changes[kind];

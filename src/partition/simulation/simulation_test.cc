@@ -28,8 +28,11 @@ TEST(Simulation, WhatWasAcknowledgedHoldsUnderManySeeds) {
   EXPECT_GT(total.failures, 100U);
   EXPECT_GT(total.loads, 300U);
   EXPECT_GT(total.failed_reads, 1'000U);
-  EXPECT_GT(total.resumed, 100U);
+  EXPECT_GT(total.resumed, 50U);
   EXPECT_GT(total.log_changes, 500U);
+  EXPECT_GT(total.transactions - total.transactions_refused, 2'000U);
+  EXPECT_GT(total.transactions_refused, 300U);
+  EXPECT_GT(total.transactions_cut, 100U);
   for (std::size_t kind = 0; kind < total.changes.size(); ++kind) {
     EXPECT_GT(total.changes[kind], 100U) << "change " << kind << " of the variant";
   }

@@ -36,6 +36,9 @@ struct Summary {
   std::uint64_t failed_reads = 0;
   std::uint64_t resumed = 0;      // changes of lists that a power cut interrupted
   std::uint64_t log_changes = 0;  // numbered changes that were read
+  std::uint64_t transactions = 0;
+  std::uint64_t transactions_refused = 0;  // or not known to be made
+  std::uint64_t transactions_cut = 0;      // power cuts with some under way
   std::array<std::uint64_t, std::variant_size_v<Change>> changes{};  // by kind
 
   void add(const Summary& other);

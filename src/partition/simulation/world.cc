@@ -5,13 +5,14 @@
 namespace jindou::partition::simulation {
 
 World::World(std::uint64_t seed, const Surroundings& surroundings)
-    : dice_(seed),
-      store_(surroundings.rocksdb ? make_rocks_node(follower_) : make_memory_node(follower_)),
-      inboxes_(make_inboxes()) {
+    : dice_(seed), store_(surroundings.rocksdb ? make_rocks_node(follower_) : make_memory_node(follower_)), inboxes_(make_inboxes()) {
+  make_marks();
   for (int i = 0; i < 4; ++i) devices_.emplace_back("u" + std::to_string(i));
   if (surroundings.lost) disk_.lose_writes_of(*surroundings.lost);
   restart();
 }
+
+World::~World() { let_go_of_transactions(); }
 
 Summary World::run(int steps) {
   for (int i = 0; i < steps && summary_.violation.empty(); ++i) step();
@@ -43,6 +44,7 @@ void World::note_told(const Message& message) {
 }
 
 void World::restart() {
+  forget_transactions();
   partitions_.clear();
   waiting_.clear();
   inboxes_ = make_inboxes();
@@ -87,6 +89,8 @@ void World::forget_what_was_read() {
 void World::step() {
   clock_.now_ms += static_cast<std::int64_t>(roll(3000));
   if (chance(2)) set_clock();
+  if (chance(30)) run_transaction_step();
+  if (chance(15)) transact();
   switch (roll(15)) {
     case 0:
     case 1:
@@ -147,6 +151,7 @@ void World::pump_some() {
 
 void World::power_cut() {
   ++summary_.power_cuts;
+  if (!asked_.empty()) ++summary_.transactions_cut;
   disk_.power_cut(roll(disk_.pending_commits() + 1));
   if (chance(30)) take_over();
   if (chance(30)) set_clock();
@@ -185,6 +190,7 @@ void World::sync_one() {
 void World::settle() {
   execute_waiting();
   for (int i = 0; i < 200; ++i) {
+    finish_transactions();
     clock_.now_ms += 100;  // what waits for a store that could not be read tries again
     for (auto& partition : partitions_) partition->pump();
     while (disk_.pending_commits() > 0) disk_.commit_one();

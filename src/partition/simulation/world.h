@@ -2,7 +2,9 @@
 // sync, random commands, and what callers know of them.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -29,6 +31,8 @@
 #include "partition/simulation/sync_client.h"
 #include "partition/simulation/view_model.h"
 #include "partition/system_accounts.h"
+#include "partition/transaction.h"
+#include "partition/transaction_turns.h"
 
 namespace jindou::partition::simulation {
 
@@ -47,6 +51,9 @@ class VirtualClock final : public Clock {
 
 // (log, sender, client_msg_no)
 using SendKey = std::tuple<ChannelKey, std::string, std::string>;
+
+// Where a change belongs.
+PartitionId home_of(const Change& change);
 
 struct Attempt {
   ChannelKey log;
@@ -67,6 +74,7 @@ struct Known {
 class World final : public EffectSink {
  public:
   World(std::uint64_t seed, const Surroundings& surroundings);
+  ~World() override;
 
   Summary run(int steps);
 
@@ -122,6 +130,7 @@ class World final : public EffectSink {
   void execute(const Posted& posted);
   void execute_waiting();
   void send();
+  static Attempt attempt_of(const SendCommand& command);
   static std::string describe(const Attempt& attempt, const SendResult& result);
 
   static SendKey key_of(const Attempt& attempt) {
@@ -141,6 +150,8 @@ class World final : public EffectSink {
   // Has the partition whose it is evaluate it; the models hear of it.
   SharedOutcome ask(Change what);
   SharedOutcome ask_at_once(Change what);
+  // The models hear of it when it is evaluated.
+  void note(const Change& what, const SharedOutcome& outcome);
   // The models hear of what it does to messages and to views.
   void note_removal(const Change& what, const SharedOutcome& outcome);
   void note_view(const Change& what, const SharedOutcome& outcome);
@@ -157,6 +168,34 @@ class World final : public EffectSink {
   // partition evaluate it and returns what it is told, if it is told.
   void fail_each_read(PartitionId id, const std::function<SharedOutcome()>& begin);
   void fail_each_read_of_something();
+
+  // world_transactions.cc
+  // What was asked to be made all or none.
+  struct Asked {
+    std::vector<Command> commands;
+    std::vector<SharedOutcome> outcomes;      // of each
+    std::map<std::size_t, Attempt> attempts;  // of those that are messages
+    std::weak_ptr<Transaction> transaction;   // while it is under way
+  };
+  struct TransactionStep {
+    std::shared_ptr<Transaction> transaction;
+    std::size_t share = 0;
+    Transaction::Step step{};
+  };
+  void let_go_of_transactions();
+  void forget_transactions();
+  std::vector<Command> random_transaction();
+  std::shared_ptr<Asked> begin_transaction(std::vector<Command> commands);
+  void transact();
+  // The first step of some partition.
+  void run_transaction_step();
+  void finish_transactions();
+  void fail_each_read_of_a_transaction();
+  void tell(Asked& asked, const TransactionResult& told);
+  // The users whose tokens only transactions change, each always together with others.
+  void make_marks();
+  // In a store, at any time.
+  void check_marks(const store::Reader& reader);
 
   // world_checks.cc
   void check_store();
@@ -224,6 +263,13 @@ class World final : public EffectSink {
   std::unique_ptr<InboxDirectory> inboxes_;
   std::vector<std::unique_ptr<Partition>> partitions_;
   std::uint64_t generated_ = 0;
+  std::shared_ptr<TransactionTurns> turns_;
+  std::deque<TransactionStep> steps_;
+  std::vector<std::shared_ptr<Asked>> asked_;  // that nobody was told of
+  // The changes of the transaction that is made up; null: none is.
+  std::vector<Command>* gathering_ = nullptr;
+  // In each set those of one mark each partition of it.
+  std::vector<std::vector<std::pair<PartitionId, std::string>>> marks_;
   bool failing_reads_ = false;  // each command is asked for by fail_each_read()
 
   std::vector<Posted> waiting_;

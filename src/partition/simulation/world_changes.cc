@@ -19,7 +19,10 @@ void World::change() {
     case 12: return change_tokens(uid);
     case 13:
     case 14: return change_outbox(uid);
-    case 15: return change_settings(group);
+    case 15:
+      // Between now and its turn a long change of the lists may begin.
+      if (gathering_ == nullptr) change_settings(group);
+      return;
     case 17: {
       what = AdvanceCommandPosition{group, uid, roll(10)};
       break;
@@ -137,9 +140,7 @@ void World::change() {
   ask(std::move(what));
 }
 
-namespace {
-
-PartitionId partition_of(const Change& change) {
+PartitionId home_of(const Change& change) {
   return std::visit(
       [](const auto& command) {
         if constexpr (requires { command.partition; }) {
@@ -155,18 +156,27 @@ PartitionId partition_of(const Change& change) {
       change);
 }
 
-}  // namespace
-
 SharedOutcome World::ask(Change what) {
+  if (gathering_ != nullptr) {
+    gathering_->emplace_back(std::move(what));
+    return std::make_shared<Outcome>();
+  }
   if (!failing_reads_) return ask_at_once(std::move(what));
   failing_reads_ = false;
   SharedOutcome last;
-  fail_each_read(partition_of(what), [&] { return last = ask_at_once(what); });
+  fail_each_read(home_of(what), [&] { return last = ask_at_once(what); });
   return last;
 }
 
 SharedOutcome World::ask_at_once(Change what) {
   auto outcome = std::make_shared<Outcome>();
+  note(what, outcome);
+  partitions_[raw(home_of(what))]->execute(
+      std::move(what), [outcome](const Result<void>& done) { outcome->answer(done); });
+  return outcome;
+}
+
+void World::note(const Change& what, const SharedOutcome& outcome) {
   lists_.begin(what, outcome);
   judges_.begin(what, outcome);
   facts_.begin(what, outcome);
@@ -174,9 +184,6 @@ SharedOutcome World::ask_at_once(Change what) {
   note_view(what, outcome);
   if (const auto* time = std::get_if<ReserveTime>(&what)) reserved_.emplace_back(*time, outcome);
   ++summary_.changes[what.index()];
-  partitions_[raw(partition_of(what))]->execute(
-      std::move(what), [outcome](const Result<void>& done) { outcome->answer(done); });
-  return outcome;
 }
 
 std::uint64_t World::told_last(const ChannelKey& log) const {
@@ -198,9 +205,12 @@ void World::note_removal(const Change& what, const SharedOutcome& outcome) {
   } else if (const auto* messages = std::get_if<DeleteMessages>(&what)) {
     begin(messages->channel, {0, {messages->seqs.begin(), messages->seqs.end()}, 0, outcome});
   } else if (const auto* expired = std::get_if<ReclaimExpired>(&what)) {
+    // The clock goes on while it waits.
+    const bool waits = partitions_[raw(expired->partition)]->is_held();
     for (const auto& key : expired->keys) {
       const auto expiry = store::expiry_of_key(key);
-      if (expiry.over_at(clock_.wall_seconds())) begin(expiry.log, {0, {raw(expiry.seq)}, 0, {}});
+      if (waits || expiry.over_at(clock_.wall_seconds()))
+        begin(expiry.log, {0, {raw(expiry.seq)}, 0, {}});
     }
   }
 }
@@ -213,7 +223,7 @@ void World::note_view(const Change& what, const SharedOutcome& outcome) {
     if (lists_.is_open(position->channel) || is_changing(position->channel)) return;
     // Whoever has no conversation has no position.
     std::string row;
-    const auto key = store::conversation_key(partition_of(what), position->uid, position->channel);
+    const auto key = store::conversation_key(home_of(what), position->uid, position->channel);
     const auto found = disk_.get(store::Table::main, key, row);
     if (!found) return fail("a conversation cannot be read");
     if (!*found) return;

@@ -14,6 +14,7 @@ void World::check_store() {
   check_facts(true);
   check_partition_rows();
   check_follower();
+  check_marks(disk_);
   check_conversations();
   check_views();
   check_lanes();
@@ -324,6 +325,7 @@ bool World::is_changing(const ChannelKey& group) {
 }
 
 void World::check_nothing_left() {
+  if (!asked_.empty()) return fail("a transaction that nobody is told of");
   const RecordReader records(readers());
   for (int i = 0; i < 7; ++i) {
     const ChannelKey group("g" + std::to_string(i), ChannelType::group);

@@ -4,6 +4,7 @@
 namespace jindou::partition::simulation {
 
 bool World::bring_to_rest(Partition& partition) {
+  finish_transactions();
   for (int i = 0; i < 20; ++i) {
     // Writes nothing by itself: whatever waits for the next commit gets one.
     Outcome barrier;

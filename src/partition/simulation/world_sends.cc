@@ -110,10 +110,8 @@ void World::send(std::vector<SendCommand> commands, SharedOutcome first) {
                              [&](const auto& p) { return p.partition == partition; });
     if (part == parts.end()) part = parts.insert(parts.end(), {partition, {}});
     part->items.push_back(item);
-    Attempt attempt{log_of(command), command.from_uid,   command.client_msg_no,
-                    command.payload, command.idempotent, !command.flags.no_persist};
-    attempted_[key_of(attempt)].insert(command.payload);
-    attempts.push_back(std::move(attempt));
+    attempts.push_back(attempt_of(command));
+    attempted_[key_of(attempts.back())].insert(command.payload);
     ++summary_.sends;
   }
   auto batch = std::make_shared<SendBatch>(
@@ -148,8 +146,17 @@ void World::execute(const Posted& posted) {
     (*judges)[i].receiver_is_system = accounts_.contains(receiver_of(command));
   }
   for (std::size_t part = 0; part < batch->parts().size(); ++part) {
-    partitions_[raw(batch->parts()[part].partition)]->execute(batch, part);
+    Partition& partition = *partitions_[raw(batch->parts()[part].partition)];
+    if (partition.is_held()) {
+      for (const auto item : batch->parts()[part].items) (*judges)[item].waited = true;
+    }
+    partition.execute(batch, part);
   }
+}
+
+Attempt World::attempt_of(const SendCommand& command) {
+  return {log_of(command), command.from_uid,   command.client_msg_no,
+          command.payload, command.idempotent, !command.flags.no_persist};
 }
 
 std::string World::describe(const Attempt& attempt, const SendResult& result) {
