@@ -1,4 +1,4 @@
-// simulate [--seed N] [--seeds COUNT] [--steps STEPS] [--store memory|rocksdb] [--lose
+// simulate [--seed N] [--seeds COUNT] [--steps STEPS] [--store memory|rocksdb|replicated] [--lose
 // KIND]: runs simulations from the command line, to replay a failing seed or to search for one.
 // KIND: a number of store::KeyKind, decimal; the store then loses every third write of such rows,
 // which is to be found.
@@ -14,6 +14,17 @@
 #include "observe/log.h"
 #include "partition/simulation/simulation.h"
 
+namespace {
+
+using jindou::partition::simulation::NodeKind;
+
+NodeKind node_of(std::string_view name) {
+  if (name == "rocksdb") return NodeKind::rocksdb;
+  return name == "replicated" ? NodeKind::replicated : NodeKind::memory;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;
@@ -26,11 +37,11 @@ int main(int argc, char** argv) {
     if (name == "--seed") seed = value;
     if (name == "--seeds") seeds = value;
     if (name == "--steps") steps = value;
-    if (name == "--store") surroundings.rocksdb = std::string_view(argv[i + 1]) == "rocksdb";
+    if (name == "--store") surroundings.node = node_of(argv[i + 1]);
     if (name == "--lose") surroundings.lost = static_cast<jindou::store::KeyKind>(value);
   }
   // Errors of the store are what is played here.
-  if (!surroundings.rocksdb)
+  if (surroundings.node != NodeKind::rocksdb)
     jindou::observe::set_log_level(jindou::observe::LogLevel::error);
   jindou::partition::simulation::Summary total;
   for (std::uint64_t i = 0; i < seeds; ++i) {

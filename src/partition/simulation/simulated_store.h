@@ -32,5 +32,8 @@ std::unique_ptr<SimulatedStore> make_memory_node(store::MemoryReader& follower);
 // A RocksDB in a directory of its own with the commit log of the server: writes and syncs of its
 // log fail, and a power cut takes what was not synced.
 std::unique_ptr<SimulatedStore> make_rocks_node(store::MemoryReader& follower);
+// One in memory whose partitions have logs of their own, with which the follower catches up when it
+// likes. pending_commits() and the like count records of these logs.
+std::unique_ptr<SimulatedStore> make_replicated_node(store::MemoryReader& follower);
 
 }  // namespace jindou::partition::simulation

@@ -41,11 +41,27 @@ TEST(Simulation, WhatWasAcknowledgedHoldsUnderManySeeds) {
 TEST(Simulation, TheServersOwnStoreHoldsItToo) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     Surroundings surroundings;
-    surroundings.rocksdb = true;
+    surroundings.node = NodeKind::rocksdb;
     const Summary summary = run_simulation(seed, 200, surroundings);
     ASSERT_EQ(summary.violation, "")
         << "replay with: simulate --store rocksdb --steps 200 --seed " << seed;
   }
+}
+
+// A commit of several partitions is a record in each of their logs there, between which the power
+// goes and another node takes over.
+TEST(Simulation, PartitionsWithLogsOfTheirOwnHoldItToo) {
+  Summary total;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    Surroundings surroundings;
+    surroundings.node = NodeKind::replicated;
+    const Summary summary = run_simulation(seed, 400, surroundings);
+    ASSERT_EQ(summary.violation, "") << "replay with: simulate --store replicated --seed " << seed;
+    total.add(summary);
+  }
+  EXPECT_GT(total.transactions - total.transactions_refused, 500U);
+  EXPECT_GT(total.transactions_cut, 30U);
+  EXPECT_GT(total.takeovers, 30U);
 }
 
 // A simulation that finds nothing may be one that looks at nothing.

@@ -12,8 +12,14 @@
 
 namespace jindou::partition::simulation {
 
+enum class NodeKind : std::uint8_t {
+  memory,      // a store and a log in memory
+  rocksdb,     // the server's own store and log
+  replicated,  // in memory; each partition has a log of its own
+};
+
 struct Surroundings {
-  bool rocksdb = false;  // the server's own store and log; else one in memory
+  NodeKind node = NodeKind::memory;
   // A fault of the store in memory, to see that it is found: every third write of such rows is
   // lost.
   std::optional<store::KeyKind> lost;

@@ -4,8 +4,21 @@
 
 namespace jindou::partition::simulation {
 
+namespace {
+
+std::unique_ptr<SimulatedStore> make_node(NodeKind kind, store::MemoryReader& follower) {
+  switch (kind) {
+    case NodeKind::rocksdb: return make_rocks_node(follower);
+    case NodeKind::replicated: return make_replicated_node(follower);
+    case NodeKind::memory: break;
+  }
+  return make_memory_node(follower);
+}
+
+}  // namespace
+
 World::World(std::uint64_t seed, const Surroundings& surroundings)
-    : dice_(seed), store_(surroundings.rocksdb ? make_rocks_node(follower_) : make_memory_node(follower_)), inboxes_(make_inboxes()) {
+    : dice_(seed), store_(make_node(surroundings.node, follower_)), inboxes_(make_inboxes()) {
   make_marks();
   for (int i = 0; i < 4; ++i) devices_.emplace_back("u" + std::to_string(i));
   if (surroundings.lost) disk_.lose_writes_of(*surroundings.lost);

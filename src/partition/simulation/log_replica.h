@@ -1,0 +1,58 @@
+// A node that follows the logs of all partitions, each a log of its own, and has in its rows what
+// they say. The owner of the partitions is one, too.
+//
+// A commit of several partitions is applied in one go, when its decision is there: no reader of the
+// node finds a half of it (docs/decisions/0023-several-partitions.md).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/ids.h"
+#include "store/memory_reader.h"
+#include "store/transaction_records.h"
+
+namespace jindou::partition::simulation {
+
+// By partition; records as they are encoded. Only grows.
+using PartitionLogs = std::vector<std::vector<std::string>>;
+
+// The first decision in the log of the coordinator counts. None yet: empty.
+std::optional<bool> find_decision(const PartitionLogs& logs, PartitionId coordinator,
+                                  const store::TransactionId& transaction);
+// The transaction at the end of a log that the log does not know the decision of.
+std::optional<store::PreparedCommit> find_undecided(const std::vector<std::string>& log);
+
+class LogReplica {
+ public:
+  // Borrows both.
+  LogReplica(const PartitionLogs& logs, store::MemoryReader& rows);
+
+  // Applies the next record of that partition, if there is one that is decided; with one of a
+  // transaction, what the other partitions have before it. False: there is none.
+  bool advance(PartitionId partition);
+  // All that is decided.
+  void catch_up();
+  // Commits applied to the partition.
+  std::uint64_t position(PartitionId partition) const { return positions_[raw(partition)]; }
+  // Goes on where the other one is, which has the same rows.
+  void be_where(const LogReplica& other);
+
+ private:
+  void apply(const store::PlainCommit& commit, PartitionId partition);
+  // False: it is not decided.
+  bool apply(const store::PreparedCommit& prepared, PartitionId partition);
+  // The next record of the partition, when it is the share of the transaction.
+  std::optional<store::PreparedCommit> next_share(PartitionId partition,
+                                                  const store::TransactionId& transaction) const;
+
+  const PartitionLogs& logs_;
+  store::MemoryReader& rows_;
+  std::vector<std::size_t> next_;         // by partition: the record
+  std::vector<std::uint64_t> positions_;  // by partition
+};
+
+}  // namespace jindou::partition::simulation
