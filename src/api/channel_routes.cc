@@ -192,14 +192,19 @@ std::vector<partition::Change> open_conversations(const std::string& uid,
 }
 
 // Changes the allowlist of a user's inbox; whoever is on it has a conversation with the user, so
-// that both can begin to write.
+// that both can begin to write. All or nothing, unless there are too many for that.
 Task<void> apply_to_inbox(Services& services, Request& request, Response& response,
                           ChangeMembers members) {
   std::vector<partition::Change> conversations =
       open_conversations(members.channel.id, members.uids);
-  auto done = co_await change(services, request, std::move(members));
-  // Only afterwards: a repeat after a failure opens what is missing.
-  if (done) done = co_await change_all(services, request, std::move(conversations));
+  std::vector<partition::Change> all = conversations;
+  all.emplace_back(members);
+  auto done = co_await change_together(services, request, std::move(all));
+  if (!done && done.error().code() == Errc::too_large) {
+    done = co_await change(services, request, std::move(members));
+    // Only afterwards: a repeat after a failure opens what is missing.
+    if (done) done = co_await change_all(services, request, std::move(conversations));
+  }
   answer_done(response, done, services.options.status_style);
 }
 

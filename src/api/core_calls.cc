@@ -1,6 +1,7 @@
 #include "api/core_calls.h"
 
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -130,6 +131,20 @@ Task<Result<void>> change_all(Services& services, Request& request,
       if (!posted) joined->finish(std::move(posted));
     }
     return Result<void>();
+  };
+  co_return co_await await_core<void>(services, request, post);
+}
+
+Task<Result<void>> change_together(Services& services, Request& request,
+                                   std::vector<partition::Change> changes) {
+  std::vector<partition::Command> commands(std::make_move_iterator(changes.begin()),
+                                           std::make_move_iterator(changes.end()));
+  auto post = [&](std::function<void(Result<void>)> complete) {
+    auto done = [complete = std::move(complete)](const partition::TransactionResult& result) {
+      complete(result.made() ? Result<void>() : Error(result.error()));
+    };
+    return services.deps.router.post_all(std::move(commands), std::move(done),
+                                         request_deadline(services));
   };
   co_return co_await await_core<void>(services, request, post);
 }

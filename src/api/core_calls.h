@@ -33,6 +33,11 @@ Task<Result<void>> change(Services& services, Request& request, partition::Chang
 Task<Result<void>> change_all(Services& services, Request& request,
                               std::vector<partition::Change> changes);
 
+// Makes changes of any partitions all or none. Errors: as change(), of the first of them that
+// failed; too_large: more than the core makes at once, or more than one commit has of a partition.
+Task<Result<void>> change_together(Services& services, Request& request,
+                                   std::vector<partition::Change> changes);
+
 // Errors: as change(); also those of CommandRouter::post_event.
 Task<Result<partition::EventOutcome>> append_event(Services& services, Request& request,
                                                    partition::AppendEvent event);

@@ -640,6 +640,38 @@ TEST_F(MessageRoutesTest, AllowlistOfAPersonOpensTheConversationForBoth) {
   }
 }
 
+// As several changes some of them found no room, and the caller heard of a failure that had put
+// half of it in place.
+TEST_F(MessageRoutesTest, AllowlistOfAPersonAndItsConversationsChangeTogether) {
+  partition::RouterLimits limits;
+  limits.items_in_flight_max = 1;  // something larger passes when it is alone
+  limit_core(limits);
+  EXPECT_EQ(status("/channel/whitelist_add",
+                   R"({"channel_id":"a","channel_type":1,"uids":["p","q","r","s","t","v"]})"),
+            200U);
+  for (const std::string uid : {"p", "q", "r", "s", "t", "v"}) {
+    EXPECT_TRUE(has(post("/conversation/channels", "{\"uid\":\"" + uid + "\"}").body,
+                    "{\"channel_id\":\"a\",\"channel_type\":1"))
+        << uid;
+  }
+  EXPECT_EQ(get("/channel/whitelist?channel_id=a&channel_type=1&detail=0").body,
+            R"(["p","q","r","s","t","v"])");
+}
+
+TEST_F(MessageRoutesTest, AnAllowlistThatIsTooLongForThatChangesFirst) {
+  partition::RouterLimits limits;
+  limits.transaction_items_max = 2;
+  limit_core(limits);
+  EXPECT_EQ(status("/channel/whitelist_add",
+                   R"({"channel_id":"a","channel_type":1,"uids":["p","q","r"]})"),
+            200U);
+  for (const std::string uid : {"p", "q", "r"}) {
+    EXPECT_TRUE(has(post("/conversation/channels", "{\"uid\":\"" + uid + "\"}").body,
+                    "{\"channel_id\":\"a\",\"channel_type\":1"))
+        << uid;
+  }
+}
+
 TEST_F(MessageRoutesTest, TemporaryChannelTakesItsReceivers) {
   EXPECT_EQ(status("/tmpchannel/subscriber_set", R"({"channel_id":"t1","uids":["u1","u2"]})"),
             200U);
