@@ -77,7 +77,7 @@ TEST(Simulation, AStoreThatLosesRowsOfAnyKindIsFoundOut) {
     Surroundings surroundings;
     surroundings.lost = lost;
     bool found = false;
-    for (std::uint64_t seed = 1; seed <= 100 && !found; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 200 && !found; ++seed) {
       found = !run_simulation(seed, 400, surroundings).violation.empty();
     }
     EXPECT_TRUE(found) << "rows of kind " << static_cast<int>(lost);
