@@ -58,7 +58,7 @@ class IntakeTurn {
   std::vector<SendCommand>& commands() { return batch_->commands(); }
   bool is_open(std::uint32_t item) const { return batch_ != nullptr && batch_->is_open(item); }
   // Of all of them. Null: the core asks for itself.
-  const CallerPtr& caller() const { return batch_->commands().front().caller; }
+  const CallerPtr& caller() const { return batch_->caller(); }
   // What came in one request, also if stages have taken it apart since.
   std::size_t request_items() const { return batch_->request_items(); }
 

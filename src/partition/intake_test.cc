@@ -116,6 +116,16 @@ TEST_F(IntakeTest, KnowsTheCallerAndMayChangeWhatIsSent) {
   EXPECT_EQ(states(send({command})), "1 ");
   EXPECT_EQ(first_.callers, Texts{"ann"});
   EXPECT_EQ(payloads("g1"), Texts{"****"});
+  // Also when the first item is held and the others go on.
+  second_.on = true;
+  auto held = to_group("g2", "slow");
+  held.caller = caller;
+  auto batch = post({held, command});
+  EXPECT_EQ(second_.callers, Texts{"ann"});
+  first_.holds[0]->resume();
+  second_.holds[0]->resume();
+  EXPECT_EQ(second_.callers, (Texts{"ann", "ann"}));
+  EXPECT_EQ(states(batch.get()), "1 2 ");
 }
 
 TEST_F(IntakeTest, DelaysSingleItemsAndWhatComesBehindThemInTheirChannels) {

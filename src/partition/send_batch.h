@@ -53,6 +53,7 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   void keep(std::shared_ptr<const void> what) { kept_.push_back(std::move(what)); }
   // Of the request it was made of, before anything was split off.
   std::size_t request_items() const { return request_items_; }
+  const CallerPtr& caller() const { return caller_; }
 
   // `finished` is called once, when every item that is in parts() is decided, whether or not the
   // caller was answered before. Before the batch is handed to any partition.
@@ -90,6 +91,7 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   std::chrono::steady_clock::time_point deadline_;
   SendClass send_class_ = SendClass::interactive;
   std::size_t request_items_;
+  CallerPtr caller_;
   std::size_t piece_items_ = 0;  // 0: it is not cut
   std::vector<bool> gone_;       // by item; empty: none is
   std::vector<std::shared_ptr<const void>> kept_;
