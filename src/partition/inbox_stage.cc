@@ -100,6 +100,7 @@ void InboxStage::wait(std::shared_ptr<SendBatch> batch, Go go) {
   {
     const MutexLock lock(mutex_);
     for (const SendBatch::Part& part : waiting->batch->parts()) {
+      waiting->lines.push_back(part.partition);
       auto& line = lines_[raw(part.partition)];
       if (!line.empty()) ++waiting->ahead;
       line.push_back(waiting);
@@ -136,8 +137,8 @@ void InboxStage::go(WaitingPtr first) {
     // It stands in its lines until it has gone, so that nobody passes it meanwhile.
     waiting->go(waiting->outcome);
     const MutexLock lock(mutex_);
-    for (const SendBatch::Part& part : waiting->batch->parts()) {
-      auto& line = lines_[raw(part.partition)];
+    for (const PartitionId partition : waiting->lines) {
+      auto& line = lines_[raw(partition)];
       JD_ASSERT(line.front() == waiting);
       line.pop_front();
       if (line.empty()) continue;

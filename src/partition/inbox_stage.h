@@ -60,8 +60,9 @@ class InboxStage {
     std::shared_ptr<SendBatch> batch;
     Go go;
     Result<void> outcome;
-    std::size_t ahead = 0;  // partitions in whose line others stand before it
-    bool ready = false;     // all is filled in
+    std::vector<PartitionId> lines;  // in which it stands; the batch is not looked at once it goes
+    std::size_t ahead = 0;           // partitions in whose line others stand before it
+    bool ready = false;              // all is filled in
   };
   using WaitingPtr = std::shared_ptr<Waiting>;
 
