@@ -36,7 +36,7 @@ demo: build ## real clients, two groups, one batch; exit 0 when every message ar
 bench: build ## the benchmark against the disk and the bare store
 	@$(RELEASE) bench $(ARGS)
 
-check: ## format, layers, words, locks, commits, clang-tidy
+check: ## format, layers, words, documents, locks, commits, clang-tidy
 	@scripts/setup-debian.sh check
 	@scripts/check.sh $(ARGS)
 

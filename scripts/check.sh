@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What is checked beside the tests: scripts/check.sh [--ci] [commit]
-# Layers, words, format and locks of the whole tree, each new commit by itself, and clang-tidy: over
+# Layers, words, documents, format and locks of the whole tree, each new commit by itself, and clang-tidy: over
 # all sources, or with a commit over those that differ from it. --ci, for a machine of two
 # processors: clang-tidy over the sources that differ from origin/main (or from the commit before),
 # CI_TIDY_MAX at most, and commits for CI_COMMIT_SECONDS.
@@ -74,6 +74,7 @@ tidy() {
 [ -n "$ci" ] && since=${since:-$(base_commit)}
 step "layers" python3 scripts/check_layers.py
 step "words" python3 scripts/check_words.py
+step "documents" python3 scripts/check_docs.py
 step "format" formatted
 step "compile commands" cmake --preset tidy --log-level=WARNING
 step "locks" python3 scripts/check_locks.py build/tidy
