@@ -16,6 +16,7 @@
 #include "config/fitted_defaults.h"
 #include "config/loaded_settings.h"
 #include "store/database.h"
+#include "store/rocksdb_build.h"
 
 namespace jindou::app {
 
@@ -198,7 +199,8 @@ int run_command_line(int argc, char** argv) {
       !version_command->parsed() && !config_command->parsed() && !bench_command->parsed();
   if (!serves) release_hangups();
   if (version_command->parsed()) {
-    std::printf("jindou %s\nstore format %d\n", kVersion, store::kStoreFormat);
+    std::printf("jindou %s\nstore format %d\nRocksDB %s\n", kVersion, store::kStoreFormat,
+                store::rocksdb_build().c_str());
     return 0;
   }
   if (config_command->parsed() && !wukongim_file.empty()) return run_conversion(wukongim_file);

@@ -1,7 +1,6 @@
 #include "bench/table.h"
 
 #include <fmt/format.h>
-#include <rocksdb/version.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 
@@ -11,6 +10,8 @@
 #include <cstring>
 #include <fstream>
 #include <thread>
+
+#include "store/rocksdb_build.h"
 
 namespace jindou::bench {
 
@@ -109,8 +110,7 @@ Facts machine_facts(const std::string& directory) {
   }
   facts.emplace_back("file system", file_system_name(directory));
   facts.emplace_back("compiler", std::string("g++/clang ") + __VERSION__);
-  facts.emplace_back("rocksdb",
-                     fmt::format("{}.{}.{}", ROCKSDB_MAJOR, ROCKSDB_MINOR, ROCKSDB_PATCH));
+  facts.emplace_back("rocksdb", store::rocksdb_build());
 #ifdef NDEBUG
   facts.emplace_back("build", "optimised");
 #else

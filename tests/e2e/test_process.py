@@ -305,7 +305,7 @@ class CommandLine(unittest.TestCase):
     def test_version_and_config(self):
         version = run("version")
         self.assertEqual(version.returncode, 0, version)
-        self.assertRegex(version.stdout, r"\Ajindou \S+\nstore format \d+\n\Z")
+        self.assertRegex(version.stdout, r"\Ajindou \S+\nstore format \d+\nRocksDB \d+\.\d+\.\d+ \(.+\)\n\Z")
         shown = run("config", WK_API_MAXBATCH="77", WK_MANAGERTOKEN="hush-hush-hush-hush",
                     WK_WEBHOOK_HTTPADDR="https://me:hush-hush@hooks.example/?token=hush-hush")
         self.assertEqual(shown.returncode, 0, shown)
