@@ -43,6 +43,7 @@ std::string seq_scoped(PartitionId partition, KeyKind kind, const ChannelKey& ch
 
 // Where the partition and the kind end.
 constexpr std::size_t kBodyOffset = 3;
+constexpr std::size_t kCounterBytes = 8;
 
 ChannelKey read_channel(std::string_view key, std::size_t offset) {
   const std::size_t id_bytes = read_be<std::uint16_t>(key, offset + 1);
@@ -395,8 +396,13 @@ std::string_view insert_hint_prefix(std::string_view key) {
   constexpr std::size_t kKindOffset = 2;
   constexpr std::size_t kLengthOffset = kBodyOffset + 1;
   constexpr std::size_t kIdOffset = kLengthOffset + 2;
-  if (key.size() < kIdOffset + kSeqBytes) return {};
-  if (key[kKindOffset] != static_cast<char>(KeyKind::message)) return {};
+  if (key.size() < kBodyOffset) return {};
+  const auto kind = static_cast<KeyKind>(key[kKindOffset]);
+  if (kind == KeyKind::partition_state && key.size() == kBodyOffset) return key;
+  if (kind == KeyKind::commit_record && key.size() == kBodyOffset + kCounterBytes) {
+    return key.substr(0, kBodyOffset);
+  }
+  if (key.size() < kIdOffset + kSeqBytes || kind != KeyKind::message) return {};
   const std::size_t id_bytes = read_be<std::uint16_t>(key, kLengthOffset);
   if (key.size() != kIdOffset + id_bytes + kSeqBytes) return {};
   return key.substr(0, key.size() - kSeqBytes);

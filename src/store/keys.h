@@ -196,8 +196,9 @@ std::string after_prefix(std::string_view prefix);
 // the begin of a range must be a key without hint.
 std::string message_range_begin(PartitionId partition, const ChannelKey& log, MessageSeq seq);
 
-// The part of a key that the memtable keeps an insert hint for: a message key without its seq,
-// since the messages of one log ascend. Empty for all other keys.
+// The part of a key that the memtable keeps an insert hint for: keys with the same one are written
+// in their order. A message key without its seq; a commit record's without its counter; the state
+// of a partition, which is written again and again. Empty for all other keys.
 std::string_view insert_hint_prefix(std::string_view key);
 
 }  // namespace jindou::store

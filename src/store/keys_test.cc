@@ -226,11 +226,15 @@ TEST(Keys, AfterPrefixStepsOverBytesThatCannotGrow) {
   EXPECT_EQ(after_prefix(std::string("\xff\xff", 2)), "");
 }
 
-TEST(Keys, OnlyMessageKeysHaveAnInsertHint) {
+TEST(Keys, WhatIsWrittenInOrderHasAnInsertHint) {
   EXPECT_EQ(insert_hint_prefix(message_key(kPartition, kGroup, MessageSeq{1})),
             message_prefix(kPartition, kGroup));
+  EXPECT_EQ(insert_hint_prefix(commit_record_key(kPartition, 7)),
+            insert_hint_prefix(commit_record_key(kPartition, 8)));
+  EXPECT_NE(insert_hint_prefix(commit_record_key(kPartition, 7)),
+            insert_hint_prefix(commit_record_key(PartitionId{1}, 7)));
+  EXPECT_EQ(insert_hint_prefix(partition_state_key(kPartition)), partition_state_key(kPartition));
   EXPECT_EQ(insert_hint_prefix(channel_key(kPartition, kGroup)), "");
-  EXPECT_EQ(insert_hint_prefix(commit_record_key(kPartition, 7)), "");
   EXPECT_EQ(insert_hint_prefix(gap_key(kPartition, kGroup, MessageSeq{1})), "");
   EXPECT_EQ(insert_hint_prefix(conversation_key(kPartition, "u1", kGroup)), "");
 }
