@@ -9,6 +9,7 @@
 
 #include "api/api_server.h"
 #include "app/demo_files.h"
+#include "app/huge_pages.h"
 #include "app/live_options.h"
 #include "app/named_files.h"
 #include "app/options.h"
@@ -166,7 +167,8 @@ Result<void> Node::Parts::open_store() {
       store::VerifierOptions{settings.storage.verify_bytes_per_second,
                              settings.storage.verify_interval});
   log = std::make_unique<store::EmbeddedCommitLog>(
-      *database, [this](const store::CommitStats& stats) { observe_commits(stats); });
+      *database, [this](const store::CommitStats& stats) { observe_commits(stats); },
+      &use_huge_pages_on_this_thread);
   return log->open();
 }
 

@@ -22,8 +22,11 @@ constexpr std::string_view kProbeValue = "probe";
 }  // namespace
 
 EmbeddedCommitLog::EmbeddedCommitLog(Database& database,
-                                     std::function<void(const CommitStats&)> observe)
-    : database_(database), observe_(std::move(observe)) {}
+                                     std::function<void(const CommitStats&)> observe,
+                                     std::function<void()> prepare_thread)
+    : database_(database),
+      observe_(std::move(observe)),
+      prepare_thread_(std::move(prepare_thread)) {}
 
 EmbeddedCommitLog::~EmbeddedCommitLog() { stop(); }
 
@@ -169,6 +172,7 @@ void EmbeddedCommitLog::set_trouble(std::string text) {
 
 void EmbeddedCommitLog::run() {
   runtime::name_this_thread("commit");
+  if (prepare_thread_) prepare_thread_();
   std::vector<Queued> group;
   std::vector<Asked> asked;
   for (;;) {

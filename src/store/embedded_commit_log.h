@@ -37,8 +37,10 @@ struct CommitStats {
 
 class EmbeddedCommitLog final : public CommitLog {
  public:
-  // Borrows `database`. `observe` is called on the log's thread after each group; may be empty.
-  EmbeddedCommitLog(Database& database, std::function<void(const CommitStats&)> observe);
+  // Borrows `database`. `observe` is called on the log's thread after each group, `prepare_thread`
+  // there before the first one; either may be empty.
+  EmbeddedCommitLog(Database& database, std::function<void(const CommitStats&)> observe,
+                    std::function<void()> prepare_thread = {});
   // Finishes what was appended, then stops.
   ~EmbeddedCommitLog() override;
   EmbeddedCommitLog(const EmbeddedCommitLog&) = delete;
@@ -111,6 +113,7 @@ class EmbeddedCommitLog final : public CommitLog {
 
   Database& database_;
   std::function<void(const CommitStats&)> observe_;
+  std::function<void()> prepare_thread_;
   std::vector<std::uint64_t> positions_;  // by partition; log thread only after open()
 
   Mutex mutex_;

@@ -51,6 +51,16 @@ class MemoryLimit(unittest.TestCase):
             peak = status_bytes(server, "VmHWM")
             self.assertLess(peak, 256 * MIB, f"{peak / MIB:.0f} MiB")
 
+    @measures_memory
+    def test_memtables_are_in_memory_that_asks_for_huge_pages(self):
+        if not pathlib.Path("/sys/kernel/mm/transparent_hugepage").is_dir():
+            self.skipTest("this kernel has no transparent huge pages")
+        with Server() as server:
+            server.must_batch([{"from_uid": "a", "channel_id": "b", "channel_type": PERSON,
+                                "payload": base64.b64encode(b"x").decode()}])
+            maps = pathlib.Path(f"/proc/{server.process.pid}/smaps").read_text()
+            flags = re.findall(r"^VmFlags: (.*)$", maps, re.M)
+            self.assertTrue(any("hg" in line.split() for line in flags))
 
     @measures_memory
     def test_large_answers_stay_below_the_limit(self):
