@@ -129,7 +129,8 @@ class FaultyFile final : public rocksdb::FSWritableFileOwnerWrapper {
     FileFault met;
     if (auto failed = system_.meet(FileCall::write, path_, &met); !failed.ok()) {
       const rocksdb::Slice part(data.data(), std::min(data.size(), met.written_first));
-      target()->Append(part, options, debug).PermitUncheckedError();
+      // Past the page cache only whole blocks can be written.
+      if (!use_direct_io()) target()->Append(part, options, debug).PermitUncheckedError();
       return failed;
     }
     return target()->Append(data, options, debug);
