@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "bench/net.h"
+
 namespace jindou::app {
 namespace {
 
@@ -23,6 +25,17 @@ TEST(DescriptorBudget, LeavesWhatFits) {
   EXPECT_EQ(fit_connections(settings, SIZE_MAX), "");
   EXPECT_EQ(settings.api.max_connections, config::Settings().api.max_connections);
   EXPECT_EQ(settings.gateway.max_connections, config::Settings().gateway.max_connections);
+}
+
+TEST(DescriptorBudget, TheBenchmarkConnectsNoMoreSessionsThanItsServerTakes) {
+  for (const std::size_t limit : {1024U, 4096U, 20'000U, 65'536U, 200'000U}) {
+    config::Settings settings;
+    settings.api.max_connections = bench::kServerHttpConnections;
+    fit_connections(settings, limit);
+    const std::size_t sessions = bench::sessions_within(limit);
+    EXPECT_LE(sessions, settings.gateway.max_connections) << limit;
+    EXPECT_GE(2 * sessions, settings.gateway.max_connections) << limit;
+  }
 }
 
 TEST(DescriptorBudget, LowersWhatDoesNotAndSaysSo) {

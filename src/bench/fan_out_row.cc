@@ -55,8 +55,8 @@ Size fitting(std::size_t asked) {
   Size size;
   size.asked = size.sessions = asked;
   const std::uint64_t files = raise_open_files();
-  if (files < asked + kSpareFiles) {
-    size.sessions = files > kSpareFiles ? static_cast<std::size_t>(files - kSpareFiles) : 1;
+  if (sessions_within(files) < asked) {
+    size.sessions = sessions_within(files);
     size.why =
         fmt::format("{} asked for; the limit of open files is {}", format_count(asked), files);
   }

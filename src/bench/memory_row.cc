@@ -61,9 +61,9 @@ Result<void> measure_transport(Stage& stage, const std::string& name, SessionKin
   auto count = static_cast<std::size_t>(options.memory_sessions);
   std::string why;
   const std::uint64_t files = raise_open_files();
-  if (files < count + kSpareFiles) {
+  if (sessions_within(files) < count) {
     why = fmt::format("; {} asked for, the limit of open files is {}", count, files);
-    count = files > 2 * kSpareFiles ? static_cast<std::size_t>(files - kSpareFiles) : kSpareFiles;
+    count = sessions_within(files);
   }
   kind.derive_keys = false;
   // A few sessions first, so that what the server makes once is not counted as part of each.

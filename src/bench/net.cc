@@ -144,6 +144,18 @@ std::uint64_t raise_open_files() {
   return ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
 }
 
+std::size_t sessions_within(std::uint64_t files) {
+  constexpr std::uint64_t kAir = 250;
+  const std::uint64_t for_store = std::clamp<std::uint64_t>(files / 4, 64, 2048);
+  const std::uint64_t for_refusals = std::clamp<std::uint64_t>(files / 64, 1, 256);
+  const std::uint64_t room = files - std::min(files, for_store);
+  // API, manager and chat page have limits of their own, and each tells those it refuses.
+  const std::uint64_t for_http =
+      std::min(kServerHttpConnections + kServerHttpConnections / 4 + 3 * for_refusals, room / 4);
+  const std::uint64_t taken = for_http + for_refusals + kAir;
+  return room > taken ? static_cast<std::size_t>(room - taken) : 1;
+}
+
 Io Outbox::send(int fd, std::string_view bytes) {
   if (!empty()) {
     pending_.append(bytes);

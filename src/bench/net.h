@@ -72,6 +72,14 @@ Result<Fd> connect_within(const Endpoint& endpoint, std::chrono::milliseconds li
 // force.
 std::uint64_t raise_open_files();
 
+// HTTP connections that the server of a benchmark lets in: enough for each row.
+inline constexpr std::size_t kServerHttpConnections = 512;
+
+// How many sessions at a time such a server takes that may have so many files open, and this
+// process beside it: what the server keeps for its store and for HTTP (docs/operations.md) is
+// taken off, and some air. At least 1.
+std::size_t sessions_within(std::uint64_t files);
+
 // Outcome of one read or write on a non-blocking socket.
 enum class Io : std::uint8_t { progress, would_block, closed };
 

@@ -23,8 +23,6 @@ inline constexpr std::size_t kPayloadBytes = 200;
 inline constexpr std::size_t kBatchItems = 100;
 inline constexpr std::size_t kBatchConnections = 8;
 inline constexpr double kFillSecondsMax = 1800;
-// Open files beside sessions: listeners, the store's, and some air.
-inline constexpr std::uint64_t kSpareFiles = 250;
 
 template <class... Args>
 void progress(fmt::format_string<Args...> text, Args&&... args) {

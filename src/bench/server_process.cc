@@ -1,6 +1,7 @@
 #include "bench/server_process.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -108,10 +109,15 @@ Result<std::unique_ptr<ServerProcess>> ServerProcess::start(
     const std::vector<std::string>& settings) {
   const std::string program = options.server_binary.empty() ? own_program() : options.server_binary;
   std::vector<std::string> arguments = {
-      program,       "serve",         "--data-dir", directory,
-      "--http-addr", "127.0.0.1:0",   "--tcp-addr", "127.0.0.1:0",
-      "--ws-addr",   "127.0.0.1:0",   "--set",      "manager.on=false",
-      "--set",       "demo.on=false", "--set",      "rootDir=" + directory};
+      program,       "serve",
+      "--data-dir",  directory,
+      "--http-addr", "127.0.0.1:0",
+      "--tcp-addr",  "127.0.0.1:0",
+      "--ws-addr",   "127.0.0.1:0",
+      "--set",       "manager.on=false",
+      "--set",       "demo.on=false",
+      "--set",       "rootDir=" + directory,
+      "--set",       fmt::format("api.maxConnections={}", kServerHttpConnections)};
   for (const std::string& setting : settings) {
     arguments.insert(arguments.end(), {"--set", setting});
   }
