@@ -388,6 +388,36 @@ TEST_F(RoutesTest, LoadAndShutdownHaveTheirStatuses) {
   EXPECT_EQ(status("/channel", R"({"channel_id":"g1","channel_type":2})"), 503U);
 }
 
+TEST_F(RoutesTest, WhatAnotherServerHasIsRefusedAndCanBeRetried) {
+  ASSERT_EQ(status("/message/send", item("n1", "g1")), 200U);
+  const auto move = [this](bool open) {
+    for (std::uint16_t i = 0; i < 4; ++i) {
+      std::promise<Result<void>> moved;
+      const auto done = [&moved](Result<void> outcome) { moved.set_value(std::move(outcome)); };
+      if (open) {
+        worker_->open(static_cast<PartitionId>(i), done);
+      } else {
+        worker_->close(static_cast<PartitionId>(i), done);
+      }
+      ASSERT_TRUE(moved.get_future().get());
+    }
+  };
+  move(false);
+  for (const Answer& answer :
+       {post("/message/send", item("n2", "g1")),
+        post("/message/sendbatch", "[" + item("n2", "g1") + "," + item("n3", "g2") + "]"),
+        post("/channel", R"({"channel_id":"g1","channel_type":2})"),
+        post("/user/token", R"({"uid":"u1","token":"t","device_flag":0,"device_level":1})")}) {
+    EXPECT_EQ(answer.status, 503U) << answer.body;
+    EXPECT_TRUE(has(answer.body, "\"code\":\"not_owner\"")) << answer.body;
+    EXPECT_TRUE(has(answer.body, "retry")) << answer.body;
+    EXPECT_TRUE(has(answer.headers, "Retry-After: 1\r\n"));
+  }
+  move(true);
+  EXPECT_EQ(status("/message/send", item("n2", "g1")), 200U);
+  EXPECT_EQ(max_seq("g1"), R"({"message_seq":2})");
+}
+
 // A batch is refused before it is parsed: what is wrong with it is not looked for.
 TEST_F(RoutesTest, ItemsAreCountedBeforeTheyAreParsed) {
   partition::RouterLimits limits;

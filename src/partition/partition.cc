@@ -71,7 +71,7 @@ bool Partition::ensure_usable() {
 }
 
 Error Partition::obstacle() const {
-  if (is_lost()) return Error(Errc::not_owner, "another node has the partition");
+  if (is_lost()) return store::not_owner();
   return Error(Errc::unavailable, "the store is recovering from a failure");
 }
 

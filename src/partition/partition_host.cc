@@ -7,12 +7,6 @@
 
 namespace jindou::partition {
 
-namespace {
-
-Error not_owned() { return Error(Errc::not_owner, "this node does not have the partition"); }
-
-}  // namespace
-
 PartitionHost::PartitionHost(PartitionId id, const PartitionDeps& deps,
                              const PartitionOptions& options, std::function<void()> wake,
                              OwnedPartitions* owned)
@@ -125,24 +119,24 @@ void PartitionHost::execute(const std::shared_ptr<SendBatch>& batch, std::size_t
 }
 
 void PartitionHost::execute(Change change, Done done) {
-  if (!accepts()) return done(not_owned());
+  if (!accepts()) return done(store::not_owner());
   partition_->execute(std::move(change), std::move(done));
 }
 
 void PartitionHost::execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done) {
-  if (!accepts()) return done(not_owned());
+  if (!accepts()) return done(store::not_owner());
   partition_->execute(std::move(event), std::move(done));
 }
 
 void PartitionHost::ask_recipients(const ChannelKey& channel,
                                    const std::function<void(Result<Recipients>)>& done) {
-  if (!accepts()) return done(not_owned());
+  if (!accepts()) return done(store::not_owner());
   partition_->ask_recipients(channel, done);
 }
 
 void PartitionHost::run(Transaction& transaction, std::size_t share, Transaction::Step step) {
   if (step == Transaction::Step::check && !accepts()) {
-    return transaction.refuse_share(share, not_owned());
+    return transaction.refuse_share(share, store::not_owner());
   }
   transaction.run(share, step, *partition_);
 }

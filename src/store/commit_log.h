@@ -70,6 +70,12 @@ class CommitLog {
   virtual void close(PartitionId partition, std::uint64_t opening) = 0;
 };
 
+// What is refused because this node may not write to the partition: for people.
+inline Error not_owner() {
+  return Error(Errc::not_owner,
+               "the channel or user is moving to another server; nothing was done, retry");
+}
+
 // Opens and waits. Not for a thread of the log. Errors: as CommitLog::open().
 Result<LogOpening> open_and_wait(CommitLog& log, PartitionId partition);
 

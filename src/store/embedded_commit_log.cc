@@ -264,10 +264,7 @@ void EmbeddedCommitLog::commit_group(std::vector<Queued>& group) {
       case Fate::refused:
         group[i].commit.done(Error(Errc::unavailable, "the store is recovering from a failure"));
         break;
-      case Fate::not_owner:
-        group[i].commit.done(
-            Error(Errc::not_owner, "the partition was closed, or opened elsewhere"));
-        break;
+      case Fate::not_owner: group[i].commit.done(not_owner()); break;
     }
   }
   if (wrote && observe_) observe_(stats);
