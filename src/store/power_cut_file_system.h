@@ -71,6 +71,18 @@ class PowerCutFileSystem final : public rocksdb::FileSystemWrapper {
     }
     return status;
   }
+  // Another name of the same bytes.
+  rocksdb::IOStatus LinkFile(const std::string& from, const std::string& to,
+                             const rocksdb::IOOptions& options,
+                             rocksdb::IODebugContext* debug) override {
+    if (is_dead()) return lost();
+    auto status = target()->LinkFile(from, to, options, debug);
+    if (!status.ok()) return status;
+    const MutexLock lock(mutex_);
+    synced_.erase(to);
+    if (const auto known = synced_.find(from); known != synced_.end()) synced_[to] = known->second;
+    return status;
+  }
   rocksdb::IOStatus DeleteFile(const std::string& path, const rocksdb::IOOptions& options,
                                rocksdb::IODebugContext* debug) override {
     if (is_dead()) return lost();
