@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -154,6 +155,14 @@ class RunningCore {
       worker.close(partition, done);
     }
     return moved.get_future().get();
+  }
+  // Until nothing is in flight: whoever answers a batch still holds it for a moment, and gives
+  // back its items, its bytes and its place one after the other.
+  void settle() {
+    while (router_->items_in_flight() > 0 || router_->bytes_in_flight() > 0 ||
+           router_->batches_in_flight() > 0) {
+      std::this_thread::yield();
+    }
   }
   std::vector<SendResult> send(std::vector<SendCommand> commands) {
     std::promise<std::vector<SendResult>> results;

@@ -466,7 +466,7 @@ TEST_F(Core, WhatIsAnnouncedTakesRoomUntilItIsThere) {
         CommandRouter::kNever, std::exchange(room, nullptr)));
     done.get_future().get();
   }
-  while (router_->items_in_flight() > 0) std::this_thread::yield();
+  settle();
   auto first = router_->announce(60 * 1000);
   ASSERT_NE(first, nullptr);
   EXPECT_EQ(router_->announce(60 * 1000), nullptr);
@@ -509,9 +509,7 @@ TEST_F(Core, WhatWasReservedBecomesWhatIsNeeded) {
   ASSERT_TRUE(post(3, second));
   done.get_future().get();
   first.reset();
-  while (router_->items_in_flight() > 0) std::this_thread::yield();
-  EXPECT_EQ(router_->bytes_in_flight(), 0U);
-  EXPECT_EQ(router_->batches_in_flight(), 0U);
+  settle();
 }
 
 // A send that comes to its partition too late is not evaluated, and its caller learns that.
@@ -560,7 +558,7 @@ TEST_F(Core, WhatIsGivenUpBeforeItIsBegunIsNotDone) {
   router_->set_list_source(nullptr);
   lists.kept = nullptr;
   posted->reset();
-  while (router_->items_in_flight() > 0) std::this_thread::yield();
+  settle();
   EXPECT_EQ(raw(*history_->load_last_seq(ChannelKey("g1", ChannelType::group))), 0U);
 }
 

@@ -104,8 +104,7 @@ TEST_F(PlacementTest, PartsOfABatchGoToTheirOwnersAndWhatIsNobodysIsRefused) {
 
 TEST_F(PlacementTest, ABatchOfNobodysIsAnsweredAtOnce) {
   EXPECT_EQ(send({to_group(group_of(2), "p")})[0].code, Errc::unavailable);
-  // Whoever answers still holds the batch for a moment.
-  while (router_->items_in_flight() > 0) std::this_thread::yield();
+  settle();
 }
 
 TEST_F(PlacementTest, ChangesEventsAndQuestionsGoToTheOwner) {

@@ -35,8 +35,11 @@ class SendClasses : public Core {
     EXPECT_TRUE(posted.has_value());
     return future;
   }
-  // Keeps the worker of the group from doing anything until the future is ready.
+  // Keeps the worker of the group from doing anything until the future is ready. What is posted
+  // meanwhile stands in the worker's queue when post() returns: the sender's inbox is known, so
+  // that no send waits for a read of it.
   void hold(const std::string& group, std::shared_future<void> until) {
+    ASSERT_TRUE(inboxes_->load(to_group(group, "").from_uid).has_value());
     auto held = std::make_shared<std::promise<void>>();
     auto holding = held->get_future();
     ASSERT_TRUE(router_
