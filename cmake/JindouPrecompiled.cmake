@@ -1,0 +1,44 @@
+# jindou_precompiled(target [TEST]): compiles the sources of `target` on top of precompiled headers.
+#
+# A third to a half of the time that a file of ours compiles goes into its headers; those of the standard
+# library and of GoogleTest are the part that never changes. With JINDOU_PRECOMPILE (the presets with sanitizers) two sets are compiled
+# once for the whole build: one for libraries, one for test programs. They hold nothing of ours and
+# nothing whose macros differ between modules: g++ takes a precompiled header only where each macro
+# that was defined for it is defined alike. Each file still includes what it uses: the presets
+# `release`, `dev` and `tidy` compile without them (at -O1 they make g++ 12 warn of an access that is not
+# there).
+option(JINDOU_PRECOMPILE "Precompile headers of the standard library and of GoogleTest" OFF)
+
+set(_precompiled_headers
+    <algorithm> <array> <atomic> <charconv> <chrono> <cstddef> <cstdint> <cstring> <deque>
+    <filesystem> <functional> <map> <memory> <optional> <set> <span> <sstream> <string>
+    <string_view> <thread> <utility> <variant> <vector> <tl/expected.hpp>)
+
+if(JINDOU_PRECOMPILE)
+  set(_empty "${PROJECT_BINARY_DIR}/precompiled")
+  file(CONFIGURE OUTPUT "${_empty}/library.cc" CONTENT "")
+  add_library(jindou_precompiled_library STATIC "${_empty}/library.cc")
+  target_link_libraries(jindou_precompiled_library PRIVATE deps::expected jindou_warnings)
+  target_precompile_headers(jindou_precompiled_library PRIVATE ${_precompiled_headers})
+  if(JINDOU_TESTS)
+    # A program, because programs are compiled with -fPIE and libraries with -fPIC.
+    file(CONFIGURE OUTPUT "${_empty}/program.cc" CONTENT "")
+    add_executable(jindou_precompiled_test "${_empty}/program.cc")
+    target_link_libraries(jindou_precompiled_test PRIVATE deps::expected deps::gtest_main
+                          jindou_warnings)
+    target_precompile_headers(jindou_precompiled_test PRIVATE ${_precompiled_headers} <future>
+                              <gmock/gmock.h> <gtest/gtest.h>)
+  endif()
+endif()
+
+function(jindou_precompiled target)
+  cmake_parse_arguments(ARG "TEST" "" "" ${ARGN})
+  if(NOT JINDOU_PRECOMPILE)
+    return()
+  endif()
+  if(ARG_TEST)
+    target_precompile_headers(${target} REUSE_FROM jindou_precompiled_test)
+  else()
+    target_precompile_headers(${target} REUSE_FROM jindou_precompiled_library)
+  endif()
+endfunction()
