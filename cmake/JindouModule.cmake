@@ -64,6 +64,7 @@ function(jindou_module)
     target_link_libraries(${target}_test PRIVATE ${target} ${ARG_PRIVATE_LINK} ${ARG_TEST_LINK}
                           jindou_warnings deps::gtest_main)
     jindou_precompiled(${target}_test TEST)
+    jindou_test_sanitizers(${target}_test)
     add_test(NAME ${target}_test COMMAND ${target}_test)
     jindou_test_properties(${target}_test unit)
     set_property(GLOBAL APPEND PROPERTY JINDOU_UNIT_TESTS ${target}_test)
@@ -89,6 +90,15 @@ function(jindou_existing_files variable)
     endif()
   endforeach()
   set(${variable} "${found}" PARENT_SCOPE)
+endfunction()
+
+# The code of tests is compiled without two checks of the undefined-behaviour sanitizer that cost an
+# eighth of its compile time: a null pointer that is used ends it anyhow, and misaligned access is a
+# matter of the libraries, which keep both.
+function(jindou_test_sanitizers target)
+  if(JINDOU_SANITIZE STREQUAL "address")
+    target_compile_options(${target} PRIVATE -fno-sanitize=null,alignment)
+  endif()
 endfunction()
 
 # Settings that every test shares: a label, a limit, and where the sanitizers find their options.

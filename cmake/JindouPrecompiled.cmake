@@ -28,6 +28,7 @@ if(JINDOU_PRECOMPILE)
                           jindou_warnings)
     target_precompile_headers(jindou_precompiled_test PRIVATE ${_precompiled_headers} <future>
                               <gmock/gmock.h> <gtest/gtest.h>)
+    jindou_test_sanitizers(jindou_precompiled_test)
   endif()
 endif()
 
