@@ -1,6 +1,7 @@
 #include "store/embedded_commit_log.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -18,6 +19,8 @@ namespace {
 
 // Written and synced before a reopened store takes anything else.
 constexpr std::string_view kProbeValue = "probe";
+// A group of so many bytes takes nothing more: whoever came first would wait for it.
+constexpr std::size_t kGroupBytesMax = 1 << 20;
 
 }  // namespace
 
@@ -82,7 +85,6 @@ void EmbeddedCommitLog::open(PartitionId partition, Opened done) {
 
 void EmbeddedCommitLog::answer_openings(std::vector<Asked>& asked) {
   for (const Asked& each : asked) each.done(open_now(each.partition));
-  asked.clear();
 }
 
 Result<LogOpening> EmbeddedCommitLog::open_now(PartitionId partition) {
@@ -173,9 +175,9 @@ void EmbeddedCommitLog::set_trouble(std::string text) {
 void EmbeddedCommitLog::run() {
   runtime::name_this_thread("commit");
   if (prepare_thread_) prepare_thread_();
-  std::vector<Queued> group;
-  std::vector<Asked> asked;
   for (;;) {
+    std::vector<Queued> commits;
+    std::vector<Asked> asked;
     bool reopened = false;
     {
       MutexLock lock(mutex_);
@@ -184,14 +186,13 @@ void EmbeddedCommitLog::run() {
                (!failed_ && database_.faults().failed());
       });
       if (queue_.empty() && asked_.empty() && stopping_) return;
-      group.swap(queue_);
+      commits.swap(queue_);
       asked.swap(asked_);
       reopened = std::exchange(reopened_, false);
     }
     if (reopened) finish_recovery();
     if (!failed_ && database_.faults().failed()) fail(database_.faults().cause());
-    commit_group(group);
-    group.clear();
+    commit_group(std::move(commits));
     answer_openings(asked);
   }
 }
@@ -203,84 +204,98 @@ bool EmbeddedCommitLog::can_write(std::span<const Queued> together) const {
   });
 }
 
-void EmbeddedCommitLog::commit_group(std::vector<Queued>& group) {
+void EmbeddedCommitLog::commit_group(std::vector<Queued> commits) {
   using Steady = std::chrono::steady_clock;
-  std::vector<Fate> fates(group.size(), Fate::refused);
+  Group group;
+  group.commits = std::move(commits);
   const auto begin = Steady::now();
-  CommitStats stats;
-  Result<void> status;
-  std::size_t applied = 0;  // of the group, up to the first that failed
-  bool wrote = false;
-  std::uint64_t id_bound = 0;
-  for (std::size_t first = 0, end = 0; first < group.size(); first = end) {
-    end = first + group[first].together;
-    JD_ASSERT(end > first && end <= group.size());
-    for (std::size_t i = first; i < end; ++i) {
-      if (group[i].commit.opening == 0) fates[i] = Fate::not_owner;
-    }
-    if (failed_ || !status || !can_write({&group[first], end - first})) continue;
-    for (std::size_t i = first; i < end; ++i) {
-      const Commit& commit = group[i].commit;
-      const bool writes = commit.batch.Count() > 0;
-      fates[i] = writes ? Fate::written : Fate::nothing_to_write;
-      if (!writes) continue;
-      id_bound = std::max(id_bound, commit.id_bound);
-      ++stats.commits;
-      stats.messages += commit.messages;
-    }
-    rocksdb::WriteBatch& batch = group[first].commit.batch;
-    for (std::size_t i = first + 1; i < end; ++i) append_batch(batch, group[i].commit.batch);
-    if (batch.Count() == 0) continue;
-    // What was durable before this group, for whoever finds the log damaged.
-    if (!wrote) batch.PutLogData(database_.durable_marker());
-    wrote = true;
-    status = database_.write(batch);
-    if (!status) continue;
-    applied = end;
-    for (std::size_t i = first; i < end; ++i) {
-      if (fates[i] == Fate::written) ++positions_[raw(group[i].commit.partition)];
-    }
+  write(group, 0);
+  for (std::size_t had = group.commits.size(); take_more(group); had = group.commits.size()) {
+    write(group, had);
   }
   const auto written = Steady::now();
-  if (wrote && status) status = database_.sync(id_bound);
-  stats.write = written - begin;
-  stats.sync = Steady::now() - written;
-  stats.durable = status.has_value();
-  if (!status) {
-    suspect(group, fates, applied);
-    fail(status.error().detail());
+  if (group.wrote && group.status) group.status = database_.sync(group.id_bound);
+  group.stats.write = written - begin;
+  group.stats.sync = Steady::now() - written;
+  group.stats.durable = group.status.has_value();
+  if (!group.status) {
+    suspect(group);
+    fail(group.status.error().detail());
   }
-  for (std::size_t i = 0; i < group.size(); ++i) {
-    switch (fates[i]) {
-      // Nothing to write may still repeat the result of a commit in this very group.
-      case Fate::nothing_to_write:
-      case Fate::written:
-        if (status) {
-          group[i].commit.done({});
-        } else {
-          group[i].commit.done(Error(Errc::unknown_outcome, status.error().detail()));
-        }
-        break;
-      case Fate::refused:
-        group[i].commit.done(Error(Errc::unavailable, "the store is recovering from a failure"));
-        break;
-      case Fate::not_owner: group[i].commit.done(not_owner()); break;
-    }
+  for (std::size_t i = 0; i < group.commits.size(); ++i) {
+    group.commits[i].commit.done(outcome(group, group.fates[i]));
   }
-  if (wrote && observe_) observe_(stats);
+  if (group.wrote && observe_) observe_(group.stats);
 }
 
-void EmbeddedCommitLog::suspect(std::vector<Queued>& group, const std::vector<Fate>& fates,
-                                std::size_t applied) {
-  for (std::size_t first = 0, end = 0; first < applied; first = end) {
-    end = first + group[first].together;
+bool EmbeddedCommitLog::take_more(Group& group) {
+  if (!group.wrote || !group.status || group.bytes >= kGroupBytesMax) return false;
+  const MutexLock lock(mutex_);
+  if (queue_.empty()) return false;
+  std::move(queue_.begin(), queue_.end(), std::back_inserter(group.commits));
+  queue_.clear();
+  return true;
+}
+
+void EmbeddedCommitLog::write(Group& group, std::size_t first) {
+  auto& commits = group.commits;
+  group.fates.resize(commits.size(), Fate::refused);
+  for (std::size_t end = 0; first < commits.size(); first = end) {
+    end = first + commits[first].together;
+    JD_ASSERT(end > first && end <= commits.size());
+    for (std::size_t i = first; i < end; ++i) {
+      if (commits[i].commit.opening == 0) group.fates[i] = Fate::not_owner;
+    }
+    if (failed_ || !group.status || !can_write({&commits[first], end - first})) continue;
+    for (std::size_t i = first; i < end; ++i) {
+      const Commit& commit = commits[i].commit;
+      const bool writes = commit.batch.Count() > 0;
+      group.fates[i] = writes ? Fate::written : Fate::nothing_to_write;
+      if (!writes) continue;
+      group.id_bound = std::max(group.id_bound, commit.id_bound);
+      ++group.stats.commits;
+      group.stats.messages += commit.messages;
+    }
+    rocksdb::WriteBatch& batch = commits[first].commit.batch;
+    for (std::size_t i = first + 1; i < end; ++i) append_batch(batch, commits[i].commit.batch);
+    if (batch.Count() == 0) continue;
+    group.bytes += batch.GetDataSize();
+    // What was durable before this group, for whoever finds the log damaged.
+    if (!group.wrote) batch.PutLogData(database_.durable_marker());
+    group.wrote = true;
+    group.status = database_.write(batch);
+    if (!group.status) continue;
+    group.applied = end;
+    for (std::size_t i = first; i < end; ++i) {
+      if (group.fates[i] == Fate::written) ++positions_[raw(commits[i].commit.partition)];
+    }
+  }
+}
+
+Result<void> EmbeddedCommitLog::outcome(const Group& group, Fate fate) {
+  switch (fate) {
+    case Fate::refused: return Error(Errc::unavailable, "the store is recovering from a failure");
+    case Fate::not_owner: return not_owner();
+    // Nothing to write may still repeat the result of a commit in this very group.
+    case Fate::nothing_to_write:
+    case Fate::written: break;
+  }
+  if (!group.status) return Error(Errc::unknown_outcome, group.status.error().detail());
+  return {};
+}
+
+void EmbeddedCommitLog::suspect(Group& group) {
+  auto& commits = group.commits;
+  for (std::size_t first = 0, end = 0; first < group.applied; first = end) {
+    end = first + commits[first].together;
     Suspect written;
     for (std::size_t i = first; i < end; ++i) {
-      if (fates[i] != Fate::written) continue;
-      written.places.push_back({group[i].commit.partition, group[i].commit.expected_position});
+      if (group.fates[i] != Fate::written) continue;
+      const Commit& commit = commits[i].commit;
+      written.places.push_back({commit.partition, commit.expected_position});
     }
     if (written.places.empty()) continue;
-    written.batch = std::move(group[first].commit.batch);
+    written.batch = std::move(commits[first].commit.batch);
     suspects_.push_back(std::move(written));
   }
 }

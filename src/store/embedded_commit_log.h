@@ -1,8 +1,9 @@
 // The commit log of one machine: RocksDB with a synced WAL.
 //
-// One thread takes everything that is waiting, writes it and syncs once (group commit); while it
-// syncs, the next commits gather. A commit's batch reaches the memtable before the sync, so a
-// reader may see a message a moment before it is acknowledged, never the other way round.
+// One thread takes everything that is waiting, writes it and syncs once (group commit); what is
+// appended while it writes is written too, up to kGroupBytesMax, and what is appended while it
+// syncs is the next group. A commit's batch reaches the memtable before the sync, so a reader may
+// see a message a moment before it is acknowledged, never the other way round.
 //
 // After an error the store is closed and opened again. What readers may have seen by then must not
 // come back as something else: batches that reached the memtable are kept, and those of them that
@@ -87,6 +88,18 @@ class EmbeddedCommitLog final : public CommitLog {
     rocksdb::WriteBatch batch;
   };
 
+  // Written one after another, synced at once. Each commit's fate stands at its own place.
+  struct Group {
+    std::vector<Queued> commits;
+    std::vector<Fate> fates;
+    CommitStats stats;
+    Result<void> status;      // of the first write that failed, then of the sync
+    std::size_t applied = 0;  // commits before the first that failed to be written
+    std::size_t bytes = 0;    // of their batches
+    std::uint64_t id_bound = 0;
+    bool wrote = false;
+  };
+
   struct Asked {
     PartitionId partition{};
     Opened done;
@@ -98,11 +111,16 @@ class EmbeddedCommitLog final : public CommitLog {
   Result<LogOpening> open_now(PartitionId partition);
   // A commit whose opening is not the one in force becomes one of none.
   void check_opening(Commit& commit) const JD_REQUIRES(mutex_);
-  void commit_group(std::vector<Queued>& group);
+  void commit_group(std::vector<Queued> commits);
+  // From the commit at `first` on.
+  void write(Group& group, std::size_t first);
+  // Adds what was appended meanwhile. False: there is nothing, or the group is large enough.
+  bool take_more(Group& group);
+  static Result<void> outcome(const Group& group, Fate fate);
   // Whether all of them may be written.
   bool can_write(std::span<const Queued> together) const;
   // What was written of the group and may not be synced.
-  void suspect(std::vector<Queued>& group, const std::vector<Fate>& fates, std::size_t applied);
+  void suspect(Group& group);
   void fail(const std::string& why);
   void finish_recovery();
   Result<void> restore();

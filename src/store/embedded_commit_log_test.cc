@@ -4,14 +4,19 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <filesystem>
 #include <future>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/random.h"
+#include "store/faulty_file_system.h"
 #include "store/keys.h"
 #include "store/records.h"
 
@@ -27,6 +32,7 @@ class EmbeddedLog : public ::testing::Test {
     options_.partitions = 4;
     options_.write_buffer_bytes = 4 << 20;
     options_.block_cache_bytes = 4 << 20;
+    options_.env = env_.get();
     open();
   }
   void TearDown() override {
@@ -37,7 +43,8 @@ class EmbeddedLog : public ::testing::Test {
     auto database = Database::open(options_, random_);
     ASSERT_TRUE(database.has_value()) << database.error().text();
     database_ = std::move(*database);
-    log_ = std::make_unique<EmbeddedCommitLog>(*database_, nullptr);
+    log_ = std::make_unique<EmbeddedCommitLog>(
+        *database_, [this](const CommitStats& group) { groups_.push_back(group.commits); });
     ASSERT_TRUE(log_->open().has_value());
     opening_ = open_partition(PartitionId{1});
     opening_of_2_ = open_partition(PartitionId{2});
@@ -97,8 +104,11 @@ class EmbeddedLog : public ::testing::Test {
     return found && *found;
   }
 
+  std::shared_ptr<FaultyFileSystem> files_ = std::make_shared<FaultyFileSystem>();
+  std::unique_ptr<rocksdb::Env> env_ = rocksdb::NewCompositeEnv(files_);
   StoreOptions options_;
   SystemRandom random_;
+  std::vector<std::uint32_t> groups_;  // commits of each; read it when the log has stopped
   std::unique_ptr<Database> database_;
   std::unique_ptr<EmbeddedCommitLog> log_;
   LogOpening opening_;  // of partition 1
@@ -133,6 +143,59 @@ TEST_F(EmbeddedLog, WritesCommitsOfSeveralPartitionsAllOrNone) {
   last.push_back(make(PartitionId{1}, 2, "d1", "v"));
   last.push_back(make(PartitionId{2}, 1, "d2", "v"));
   for (const auto& told : commit_all(std::move(last))) EXPECT_TRUE(told.has_value());
+}
+
+// A write into a memtable that is full begins a new log: at that moment another commit comes.
+TEST_F(EmbeddedLog, WhatIsAppendedDuringAWriteSharesItsSync) {
+  options_.prepared_logs = false;
+  close();
+  open();
+  std::promise<Result<void>> late;
+  std::atomic<bool> come{false};
+  files_->set_watch([&](FileCall call, FileKind kind) {
+    if (call != FileCall::create || kind != FileKind::log || come.exchange(true)) return;
+    Commit commit = make(PartitionId{2}, 0, "late", "v");
+    commit.done = [&late](Result<void> done) { late.set_value(std::move(done)); };
+    log_->append(std::move(commit));
+  });
+  const std::string large(300'000, 'v');
+  for (std::uint64_t i = 0; !come; ++i) {
+    ASSERT_LT(i, 100U) << "no memtable was full";
+    ASSERT_TRUE(commit(i, "k" + std::to_string(i), large).has_value());
+  }
+  EXPECT_TRUE(late.get_future().get().has_value());
+  log_->stop();
+  EXPECT_EQ(groups_.back(), 2U);
+  EXPECT_EQ(std::count(groups_.begin(), groups_.end(), 1U), std::ssize(groups_) - 1);
+  EXPECT_TRUE(has("late"));
+}
+
+// The second of a group is refused like any other when the first could not be written.
+TEST_F(EmbeddedLog, WhatIsAppendedDuringAWriteThatFailsIsNotStored) {
+  options_.prepared_logs = false;
+  close();
+  open();
+  std::promise<Result<void>> late;
+  std::atomic<bool> come{false};
+  files_->inject({FileCall::create, FileKind::log, EIO, 1});
+  files_->set_watch([&](FileCall call, FileKind kind) {
+    if (call != FileCall::create || kind != FileKind::log || come.exchange(true)) return;
+    Commit commit = make(PartitionId{2}, 0, "late", "v");
+    commit.done = [&late](Result<void> done) { late.set_value(std::move(done)); };
+    log_->append(std::move(commit));
+  });
+  const std::string large(300'000, 'v');
+  Result<void> told;
+  for (std::uint64_t i = 0; !come; ++i) {
+    ASSERT_LT(i, 100U) << "no memtable was full";
+    told = commit(i, "k" + std::to_string(i), large);
+  }
+  ASSERT_FALSE(told.has_value());
+  const Result<void> of_late = late.get_future().get();
+  ASSERT_FALSE(of_late.has_value());
+  EXPECT_EQ(of_late.error().code(), Errc::unavailable);
+  log_->stop();
+  EXPECT_FALSE(has("late"));
 }
 
 TEST_F(EmbeddedLog, OneOfSeveralMayHaveNothingToWrite) {

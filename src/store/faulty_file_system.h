@@ -46,6 +46,12 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
     const MutexLock lock(mutex_);
     faults_.clear();
   }
+  // Called on the thread of each call, before it: a test does something at that very moment. May be
+  // empty.
+  void set_watch(std::function<void(FileCall, FileKind)> watch) {
+    const MutexLock lock(mutex_);
+    watch_ = std::move(watch);
+  }
   // Calls that have failed so far.
   int failed_calls() const {
     const MutexLock lock(mutex_);
@@ -74,6 +80,12 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
 
   // The fault that this call meets, if any.
   rocksdb::IOStatus meet(FileCall call, const std::string& path, FileFault* met = nullptr) {
+    std::function<void(FileCall, FileKind)> watch;
+    {
+      const MutexLock lock(mutex_);
+      watch = watch_;
+    }
+    if (watch) watch(call, kind_of(path));
     const MutexLock lock(mutex_);
     for (FileFault& fault : faults_) {
       if (fault.call != call || fault.kind != kind_of(path) || fault.count == 0) continue;
@@ -115,6 +127,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
  private:
   mutable Mutex mutex_;
   std::vector<FileFault> faults_ JD_GUARDED_BY(mutex_);
+  std::function<void(FileCall, FileKind)> watch_ JD_GUARDED_BY(mutex_);
   int failed_calls_ JD_GUARDED_BY(mutex_) = 0;
 };
 
