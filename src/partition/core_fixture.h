@@ -113,7 +113,8 @@ class RunningCore {
     owned_ = std::make_unique<OwnedPartitions>(database_->partitions());
     std::vector<PartitionWorker*> borrowed;
     for (int i = 0; i < 2; ++i) {
-      workers_.push_back(std::make_unique<PartitionWorker>("worker", owned_.get()));
+      workers_.push_back(
+          std::make_unique<PartitionWorker>("worker", owned_.get(), bulk_turn_items_));
       borrowed.push_back(workers_.back().get());
     }
     placement_ = std::make_unique<LocalPlacement>(borrowed);
@@ -248,6 +249,7 @@ class RunningCore {
   store::StoreOptions options_;
   PartitionOptions partition_options_;
   RouterLimits limits_;
+  std::size_t bulk_turn_items_ = 256;
   ListSource* lists_ = nullptr;
   std::uint64_t seq_floor_ = 0;
   SteppedClock clock_;

@@ -25,7 +25,10 @@ PartitionWorker::~PartitionWorker() { stop(); }
 
 void PartitionWorker::follow(PartitionId id, const PartitionDeps& deps,
                              const PartitionOptions& options) {
-  if (hosts_.size() <= raw(id)) hosts_.resize(raw(id) + std::size_t{1});
+  if (hosts_.size() <= raw(id)) {
+    hosts_.resize(raw(id) + std::size_t{1});
+    bulk_lines_.resize(hosts_.size());
+  }
   hosts_[raw(id)] = std::make_unique<PartitionHost>(
       id, deps, options, [this] { wake(); }, owned_);
 }
@@ -119,7 +122,7 @@ void PartitionWorker::run() {
       stopping = stopping_;
     }
     for (auto& task : tasks) execute(task);
-    const bool idle = tasks.empty() && bulk_.empty();
+    const bool idle = tasks.empty() && bulk_turns_.empty();
     tasks.clear();
     execute_bulk();
     for (const auto& [id, transaction] : holding_) transaction->check_time();
@@ -148,7 +151,7 @@ PartitionWorker::Left PartitionWorker::pump() {
 
 void PartitionWorker::await_work(MutexLock& lock, bool changing_lists) {
   const auto due = [this]() JD_REQUIRES(mutex_) { return stopping_ || woken_ || !queue_.empty(); };
-  if (!bulk_.empty()) return;  // goes on at once
+  if (!bulk_turns_.empty()) return;  // goes on at once
   if (!holding_.empty()) {
     ready_.wait_for(lock, kHoldTick, due);
   } else if (changing_lists) {
@@ -176,7 +179,7 @@ void PartitionWorker::execute(SendTask& task) {
     if (!bulk) {
       here.execute(task.batch, part);
     } else if (here.accept(task.batch, part)) {
-      bulk_.push_back({task.batch, part});
+      add_bulk({task.batch, part});
     }
   }
 }
@@ -204,15 +207,30 @@ void PartitionWorker::execute(OpenTask& task) { host(task.partition).open(std::m
 
 void PartitionWorker::execute(CloseTask& task) { host(task.partition).close(std::move(task.done)); }
 
+void PartitionWorker::add_bulk(BulkPart part) {
+  const PartitionId id = part.batch->parts()[part.part].partition;
+  auto& line = bulk_lines_[raw(id)];
+  if (line.empty()) bulk_turns_.push_back(id);
+  line.push_back(std::move(part));
+}
+
 void PartitionWorker::execute_bulk() {
   std::size_t items = 0;
-  while (!bulk_.empty()) {
+  while (!bulk_turns_.empty()) {
     if (items >= bulk_turn_items_ && others_wait_.load(std::memory_order_relaxed)) return;
-    const BulkPart next = std::move(bulk_.front());
-    bulk_.pop_front();
-    const SendBatch::Part& part = next.batch->parts()[next.part];
-    items += part.items.size();
-    host(part.partition).execute_accepted(next.batch, next.part);
+    const PartitionId id = bulk_turns_.front();
+    bulk_turns_.pop_front();
+    auto& line = bulk_lines_[raw(id)];
+    std::size_t of_turn = 0;
+    while (!line.empty() && of_turn < bulk_turn_items_) {
+      const BulkPart next = std::move(line.front());
+      line.pop_front();
+      of_turn += next.batch->parts()[next.part].items.size();
+      host(id).execute_accepted(next.batch, next.part);
+    }
+    items += of_turn;
+    if (!line.empty()) bulk_turns_.push_back(id);
+    host(id).pump();
   }
 }
 

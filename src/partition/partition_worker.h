@@ -29,7 +29,8 @@ namespace jindou::partition {
 class PartitionWorker final : public PartitionOwner {
  public:
   // `owned` is told which partitions are owned; may be null. Outlives it. `bulk_turn_items`: bulk
-  // messages that are evaluated between two looks at what others have sent.
+  // messages of one partition that are evaluated before the next one's turn, and between two looks
+  // at what others have sent.
   explicit PartitionWorker(std::string thread_name, OwnedPartitions* owned = nullptr,
                            std::size_t bulk_turn_items = 256);
   // Stops and joins.
@@ -53,7 +54,7 @@ class PartitionWorker final : public PartitionOwner {
   void close(PartitionId partition, OwnershipDone done);
 
   // The queue is bounded by the router's admission. Bulk batches wait behind everything else, of
-  // which each round lets some of theirs pass.
+  // which each round lets some of theirs pass, the partitions in turns.
   void post(std::shared_ptr<SendBatch> batch, std::vector<std::uint32_t> parts) override;
   void post(PartitionId partition, Change change, std::function<void(Result<void>)> done) override;
   void post(PartitionId partition, AppendEvent event,
@@ -131,7 +132,9 @@ class PartitionWorker final : public PartitionOwner {
     bool moving = false;
   };
   Left pump();
-  // Until others wait, but one turn at least.
+  void add_bulk(BulkPart part);
+  // Until others wait, but one turn at least. Hands over what each turn gathers, so that the log
+  // writes it while the next one is evaluated.
   void execute_bulk();
   PartitionHost& host(PartitionId id);
 
@@ -148,7 +151,10 @@ class PartitionWorker final : public PartitionOwner {
   bool stopping_ JD_GUARDED_BY(mutex_) = false;
   bool ended_ JD_GUARDED_BY(mutex_) = false;
   std::atomic<bool> others_wait_{false};  // something that is not bulk is queued
-  std::deque<BulkPart> bulk_;             // its thread only
+  // Accepted bulk parts by partition, in order, and the partitions that have some, in the order of
+  // their turns; its thread only.
+  std::vector<std::deque<BulkPart>> bulk_lines_;
+  std::deque<PartitionId> bulk_turns_;
   // Of the partitions that are held; its thread only.
   std::vector<std::pair<PartitionId, std::shared_ptr<Transaction>>> holding_;
   std::thread thread_;

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
 #include <string>
@@ -27,10 +29,20 @@ class SendClasses : public Core {
   }
   std::future<Results> post(std::vector<SendCommand> commands,
                             const CommandRouter::ReservationPtr& reservation = nullptr) {
+    return post_told(
+        std::move(commands), [] {}, reservation);
+  }
+  // `told` is called when the batch is done.
+  std::future<Results> post_told(std::vector<SendCommand> commands, std::function<void()> told,
+                                 const CommandRouter::ReservationPtr& reservation = nullptr) {
     auto results = std::make_shared<std::promise<Results>>();
     auto future = results->get_future();
     auto posted = router_->post_send(
-        std::move(commands), [results](Results done) { results->set_value(std::move(done)); },
+        std::move(commands),
+        [results, told = std::move(told)](Results done) {
+          told();
+          results->set_value(std::move(done));
+        },
         CommandRouter::kNever, reservation);
     EXPECT_TRUE(posted.has_value());
     return future;
@@ -95,6 +107,37 @@ TEST_F(SendClasses, BulkIsEvaluatedInPiecesWhoseResultsKeepTheirPlaces) {
   for (std::size_t i = 0; i < results.size(); ++i) {
     EXPECT_EQ(raw(results[i].message_seq), i / 2 + 1);
   }
+}
+
+TEST_F(SendClasses, ALongBatchOfOnePartitionDoesNotHoldUpThoseOfOthers) {
+  limits_.bulk_piece_items = 100;
+  bulk_turn_items_ = 100;
+  close();
+  open();
+  // Another partition of the same worker.
+  const PartitionMap map(options_.partitions);
+  const PartitionId long_ones = map.of_channel("g1");
+  std::string other;
+  for (int i = 0; other.empty(); ++i) {
+    const std::string group = "h" + std::to_string(i);
+    const PartitionId its = map.of_channel(group);
+    if (its != long_ones && &placement_->worker_of(its) == &placement_->worker_of(long_ones)) {
+      other = group;
+    }
+  }
+  std::promise<void> go;
+  hold("g1", go.get_future().share());
+  std::atomic<bool> long_done{false};
+  std::vector<SendCommand> commands;
+  for (int i = 0; i < 5000; ++i) commands.push_back(to_group("g1", "bulk"));
+  auto long_one = post_told(std::move(commands), [&] { long_done = true; });
+  std::atomic<bool> was_done{true};
+  auto short_one = post_told(std::vector<SendCommand>(100, to_group(other, "bulk")),
+                             [&] { was_done = long_done.load(); });
+  go.set_value();
+  EXPECT_EQ(short_one.get().size(), 100U);
+  EXPECT_FALSE(was_done) << "it came second and has a twentieth of the items of the first";
+  EXPECT_EQ(long_one.get().size(), 5000U);
 }
 
 TEST_F(SendClasses, BulkMovesOnThoughOthersNeverStop) {
