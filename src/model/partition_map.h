@@ -18,6 +18,8 @@ class PartitionMap {
   PartitionId of_channel(const ChannelKey& channel) const { return of_channel(channel.id); }
   // With the user's own inbox, {uid, person}.
   PartitionId of_user(std::string_view uid) const { return partition_for(uid, count_); }
+  // `key` is the hash under which a request that may be repeated is kept.
+  PartitionId of_request(std::string_view key) const { return partition_for(key, count_); }
   PartitionId of_system_accounts() const { return of_user(kSystemUid); }
 
   constexpr std::uint16_t count() const { return count_; }

@@ -1,5 +1,6 @@
 #include "store/keys.h"
 
+#include "base/assert.h"
 #include "base/bytes.h"
 
 namespace jindou::store {
@@ -318,6 +319,39 @@ OnlineSession online_session_of_key(std::string_view key) {
   session.device_flag = static_cast<DeviceFlag>(key[after_uid]);
   session.session_id = read_be<std::uint64_t>(key, after_uid + 1);
   return session;
+}
+
+std::string request_prefix(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::request);
+  return key;
+}
+
+std::string request_key(PartitionId partition, std::string_view key) {
+  std::string row = request_prefix(partition);
+  row += key;
+  return row;
+}
+
+std::string request_expiry_prefix(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::request_expiry);
+  return key;
+}
+
+std::string request_expiry_key(PartitionId partition, std::int64_t at_s, std::string_view key) {
+  std::string row = request_expiry_prefix(partition);
+  append_be(row, static_cast<std::uint64_t>(at_s));
+  row += key;
+  return row;
+}
+
+RequestExpiry request_expiry_of_key(std::string_view key) {
+  JD_ASSERT(key.size() == kBodyOffset + sizeof(std::uint64_t) + kRequestKeyBytes);
+  RequestExpiry expiry;
+  expiry.at_s = static_cast<std::int64_t>(read_be<std::uint64_t>(key, kBodyOffset));
+  expiry.key = std::string(key.substr(kBodyOffset + sizeof(std::uint64_t)));
+  return expiry;
 }
 
 std::string presence_event_prefix(PartitionId partition) {

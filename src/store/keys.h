@@ -27,6 +27,8 @@
 //   partition:u16 0x41 uid                              system account
 //   partition:u16 0x42 user                             what the last sync of commands returned
 //   partition:u16 0x43 user device_flag:u8 session:u64  session whose logout is still to be told
+//   partition:u16 0x44 hash:32 bytes                    request that may be repeated
+//   partition:u16 0x45 at:u64 hash:32 bytes             the same, forgotten at that second
 //   partition:u16 0x50 at_ns:u64 session:u64 online:u8  presence event for the webhook
 //   partition:u16 0x51                                  how far the webhook has got
 //   0xffff 0x00                                         identity of the store
@@ -73,6 +75,8 @@ enum class KeyKind : std::uint8_t {
   system_account = 0x41,
   command_sync = 0x42,
   online_session = 0x43,
+  request = 0x44,
+  request_expiry = 0x45,
   presence_event = 0x50,
   webhook_cursor = 0x51,
 };
@@ -172,6 +176,20 @@ struct OnlineSession {
   std::uint64_t session_id = 0;
 };
 OnlineSession online_session_of_key(std::string_view key);
+
+// Requests that may be repeated. `key` is a hash of kRequestKeyBytes bytes.
+inline constexpr std::size_t kRequestKeyBytes = 32;
+std::string request_prefix(PartitionId partition);
+std::string request_key(PartitionId partition, std::string_view key);
+std::string request_expiry_prefix(PartitionId partition);
+std::string request_expiry_key(PartitionId partition, std::int64_t at_s, std::string_view key);
+// What such a key says. Precondition: it has the length of one.
+struct RequestExpiry {
+  std::int64_t at_s = 0;
+  std::string key;
+};
+RequestExpiry request_expiry_of_key(std::string_view key);
+
 std::string presence_event_prefix(PartitionId partition);
 std::string presence_event_key(PartitionId partition, std::int64_t at_ns, std::uint64_t session_id,
                                bool online);

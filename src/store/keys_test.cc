@@ -140,6 +140,14 @@ TEST(Keys, OfUsersAndTheWebhookHaveTheBytesTheStoreWasWrittenWith) {
             "02"
             "0000000000000c0d");
   EXPECT_EQ(hex(online_session_prefix(kPartition)), "010243");
+  const std::string hash(kRequestKeyBytes, 'h');
+  EXPECT_EQ(request_key(kPartition, hash), request_prefix(kPartition) + hash);
+  EXPECT_EQ(hex(request_prefix(kPartition)), "010244");
+  EXPECT_EQ(hex(request_expiry_prefix(kPartition)), "010245");
+  const RequestExpiry expiry = request_expiry_of_key(request_expiry_key(kPartition, 0x0a0b, hash));
+  EXPECT_EQ(expiry.at_s, 0x0a0b);
+  EXPECT_EQ(expiry.key, hash);
+  EXPECT_LT(request_expiry_key(kPartition, 0xff, "z"), request_expiry_key(kPartition, 0x100, "a"));
   EXPECT_EQ(hex(presence_event_key(kPartition, 0x17979cfe362a0000, 0x0c0d, true)),
             "010250"
             "17979cfe362a0000"

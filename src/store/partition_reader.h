@@ -139,6 +139,7 @@ class PartitionReaders {
     return of(map_.of_channel(channel));
   }
   PartitionReader of_user(std::string_view uid) const { return of(map_.of_user(uid)); }
+  PartitionReader of_request(std::string_view key) const { return of(map_.of_request(key)); }
   PartitionReader of_system_accounts() const { return of(map_.of_system_accounts()); }
   // Blocks on disk when it moves.
   PartitionCursors open_cursors(Table table) const {

@@ -189,6 +189,37 @@ Result<TokenRecord> decode_token(std::string_view bytes) {
   return record;
 }
 
+std::string encode(const RequestRecord& record) {
+  std::string out(1, kFormat);
+  out.push_back(record.finished ? '\1' : '\0');
+  append_string(out, record.fingerprint);
+  append_be(out, record.claim);
+  append_varint(out, static_cast<std::uint64_t>(record.until_ms));
+  append_varint(out, static_cast<std::uint64_t>(record.expires_s));
+  append_varint(out, record.status);
+  append_string(out, record.headers);
+  append_string(out, record.answer);
+  return out;
+}
+
+Result<RequestRecord> decode_request(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const bool known = has_format(reader);
+  RequestRecord record;
+  record.finished = reader.read_u8() == 1;
+  record.fingerprint = std::string(reader.read_string());
+  const auto claim = reader.read_bytes(sizeof(record.claim));
+  if (!known || !reader.ok()) return unreadable("request");
+  record.claim = read_be<std::uint64_t>(claim, 0);
+  record.until_ms = static_cast<std::int64_t>(reader.read_varint());
+  record.expires_s = static_cast<std::int64_t>(reader.read_varint());
+  record.status = static_cast<std::uint16_t>(reader.read_varint());
+  record.headers = std::string(reader.read_string());
+  record.answer = std::string(reader.read_string());
+  if (!reader.ok()) return unreadable("request");
+  return record;
+}
+
 std::string encode(const ClientNumber& number) {
   std::string out(1, kFormat);
   out.push_back(number.idempotent ? '\1' : '\0');

@@ -124,6 +124,18 @@ struct TokenRecord {
   DeviceLevel level = DeviceLevel::slave;
 };
 
+// A request that may be repeated.
+struct RequestRecord {
+  std::string fingerprint;     // 32 bytes: what was asked for
+  std::uint64_t claim = 0;     // who executes or executed it
+  std::int64_t until_ms = 0;   // wall clock; who has it by then is gone
+  std::int64_t expires_s = 0;  // wall clock
+  bool finished = false;
+  std::uint16_t status = 0;  // of HTTP; this and the rest are empty before it is finished
+  std::string headers;       // complete lines, each ending in CRLF
+  std::string answer;
+};
+
 // What the client_msg_no index knows of one message.
 struct ClientNumber {
   std::uint64_t counter = 0;   // of the message id
@@ -208,6 +220,8 @@ std::string encode(const ChannelRecord& record);
 Result<ChannelRecord> decode_channel(std::string_view bytes);
 std::string encode(const TokenRecord& record);
 Result<TokenRecord> decode_token(std::string_view bytes);
+std::string encode(const RequestRecord& record);
+Result<RequestRecord> decode_request(std::string_view bytes);
 std::string encode(const ClientNumber& number);
 Result<ClientNumber> decode_client_number(std::string_view bytes);
 Result<CommitRecord> decode_commit_record(std::string_view bytes, std::uint64_t first_counter);

@@ -32,6 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_round_trip(store::decode_channel, bytes);
   check_round_trip(store::decode_token, bytes);
   check_round_trip(store::decode_client_number, bytes);
+  check_round_trip(store::decode_request, bytes);
   check_round_trip(store::decode_conversation, bytes);
   check_round_trip(store::decode_tombstone, bytes);
   check_round_trip(store::decode_gap, bytes);

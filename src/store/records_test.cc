@@ -334,6 +334,30 @@ void expect_refusals(const std::string& bytes, const Decode& decode) {
   EXPECT_FALSE(decode(other).has_value());
 }
 
+TEST(RequestRecord, ComesBackAndIsRefusedWhenItIsCut) {
+  RequestRecord record;
+  record.fingerprint = std::string(32, 'f');
+  record.claim = 0xfedcba9876543210;
+  record.until_ms = 1'700'000'010'000;
+  record.expires_s = 1'700'086'400;
+  record.finished = true;
+  record.status = 403;
+  record.headers = "X-Batch-Failed: 1\r\n";
+  record.answer = R"([{"code":7}])";
+  const std::string bytes = encode(record);
+  const auto again = decode_request(bytes);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->fingerprint, record.fingerprint);
+  EXPECT_EQ(again->claim, record.claim);
+  EXPECT_EQ(again->until_ms, record.until_ms);
+  EXPECT_EQ(again->expires_s, record.expires_s);
+  EXPECT_TRUE(again->finished);
+  EXPECT_EQ(again->status, 403);
+  EXPECT_EQ(again->headers, record.headers);
+  EXPECT_EQ(again->answer, record.answer);
+  expect_refusals(bytes, decode_request);
+}
+
 TEST(ChannelRecord, HasTheBytesTheStoreWasWrittenWith) {
   ChannelRecord record;
   record.flags.ban = true;
