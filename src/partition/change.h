@@ -9,13 +9,15 @@
 #include "partition/list_commands.h"
 #include "partition/log_commands.h"
 #include "partition/outbox_commands.h"
+#include "partition/request_commands.h"
 #include "partition/stream_commands.h"
 #include "partition/time_commands.h"
 #include "partition/token_commands.h"
 
 namespace jindou::partition {
 
-using Change = JoinedVariants<ListCommand, ConversationCommand, LogCommand, StreamCommand,
-                              TokenCommand, OutboxCommand, AccountCommand, TimeCommand>;
+using Change =
+    JoinedVariants<ListCommand, ConversationCommand, LogCommand, StreamCommand, TokenCommand,
+                   OutboxCommand, AccountCommand, RequestCommand, TimeCommand>;
 
 }  // namespace jindou::partition

@@ -73,6 +73,12 @@ class RouteOf {
     return {map_.of_channel(change.channel),
             kItemOverheadBytes + change.seqs.size() * kUidOverheadBytes};
   }
+  ChangeRoute operator()(const FinishRequest& change) const {
+    return {change.partition, kItemOverheadBytes + change.headers.size() + change.answer.size()};
+  }
+  ChangeRoute operator()(const ReclaimRequests& change) const {
+    return {change.partition, weight_of(change.keys)};
+  }
   ChangeRoute operator()(const ReclaimExpired& change) const {
     return {change.partition, weight_of(change.keys)};
   }

@@ -25,6 +25,7 @@ Modules::Modules(store::PartitionReader reader, const PartitionDeps& deps,
       tokens(reader, channels),
       outbox(reader.partition()),
       account_changes(reader.partition(), deps.accounts),
+      requests(reader),
       sending(reader.partition(),
               {deps.clock, deps.accounts, stamps, ids, receivers, channels, conversations,
                list_slices, index, log},
@@ -41,6 +42,7 @@ Result<void> Modules::open(const store::PartitionState& state, Txn& txn) {
   channels.clear();
   conversations.clear();
   tokens.clear();
+  requests.clear();
   stamps.open(state.stamped_to_ns);
   ids.open(state.id_bound);
   return list_jobs.resume(std::move(unfinished), txn);
@@ -64,6 +66,8 @@ Result<void> evaluate_in(Modules& modules, const Command& command, Txn& txn) {
     return modules.outbox.evaluate(command, txn);
   } else if constexpr (is_command_of<Command, AccountCommand>) {
     return modules.account_changes.evaluate(command, txn);
+  } else if constexpr (is_command_of<Command, RequestCommand>) {
+    return modules.requests.evaluate(command, txn);
   } else {
     static_assert(is_command_of<Command, TimeCommand>, "the variant of no module has it");
     return modules.stamps.evaluate(command, txn);
@@ -87,6 +91,7 @@ StateLines Modules::describe() const {
   streams.describe(lines);
   conversation_changes.describe(lines);
   tokens.describe(lines);
+  requests.describe(lines);
   outbox.describe(lines);
   return lines;
 }

@@ -20,6 +20,7 @@
 #include "partition/outbox.h"
 #include "partition/partition_deps.h"
 #include "partition/receivers.h"
+#include "partition/requests.h"
 #include "partition/sending.h"
 #include "partition/stamps.h"
 #include "partition/state_lines.h"
@@ -65,6 +66,7 @@ class Modules {
   Tokens tokens;
   Outbox outbox;
   AccountChanges account_changes;
+  Requests requests;
   Sending sending;
 
  private:

@@ -447,7 +447,9 @@ void Partition::pump() {
   JD_ASSERT(owner_.is_this_thread());
   if (is_held()) [[unlikely]]
     return;
-  modules_.tokens.trim(flight_->durable.load(std::memory_order_acquire));
+  const std::uint64_t durable = flight_->durable.load(std::memory_order_acquire);
+  modules_.tokens.trim(durable);
+  modules_.requests.trim(durable);
   advance_list_jobs();
   if (txn_->empty()) {
     modules_.index.advance(position_, flight_->durable.load(std::memory_order_acquire));

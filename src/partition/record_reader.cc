@@ -137,6 +137,17 @@ Result<std::optional<DeviceToken>> RecordReader::load_token(std::string_view uid
   return Found(std::move(token));
 }
 
+Result<std::optional<store::RequestRecord>> RecordReader::load_request(std::string_view key) const {
+  using Found = std::optional<store::RequestRecord>;
+  std::string value;
+  const store::PartitionReader reader = readers_.of_request(key);
+  JD_TRY(const bool exists,
+         reader.get(Table::main, store::request_key(reader.partition(), key), value));
+  if (!exists) return Found();
+  JD_TRY(store::RequestRecord record, store::decode_request(value));
+  return Found(std::move(record));
+}
+
 Result<LogChanges> RecordReader::load_changes(const ChannelKey& log, std::uint64_t after,
                                               std::size_t count) const {
   const store::PartitionReader reader = readers_.of_channel(log);

@@ -66,6 +66,13 @@ class RecordReader {
   // Empty when no token was ever registered for that device.
   Result<std::optional<DeviceToken>> load_token(std::string_view uid, DeviceFlag flag) const;
 
+  // What is known of a request that may be repeated (see ClaimRequest), also one that is over;
+  // empty when nobody has made it. `key` names its partition.
+  Result<std::optional<store::RequestRecord>> load_request(std::string_view key) const;
+  PartitionId partition_of_request(std::string_view key) const {
+    return readers_.map().of_request(key);
+  }
+
   // Changes of a log behind the one numbered `after`, at most `count`. `log` is the log itself:
   // commands have their own (store::command_log_of). As it was at one moment.
   Result<LogChanges> load_changes(const ChannelKey& log, std::uint64_t after,

@@ -86,8 +86,28 @@ ChangeConversation conversation(const ChannelKey& channel, ChangeConversation::O
   return change;
 }
 
+// Of the request that is claimed.
+constexpr std::int64_t kRequestUntil = 1'700'000'010'000;  // milliseconds
+constexpr std::int64_t kRequestExpires = 1'700'086'400;    // seconds
+
 std::string expiry_key(std::uint64_t seq) {
   return store::expiry_key(kPartition, 1'700'000'001, kGroup, MessageSeq{seq});
+}
+
+std::vector<CommandKind> requests() {
+  const std::string fingerprint(store::kRequestKeyBytes, 'f');
+  const std::string key(store::kRequestKeyBytes, '1');  // claimed by 1 in furnished()
+  const std::string fresh(store::kRequestKeyBytes, '2');
+  const std::string expiry = store::request_expiry_key(kPartition, kRequestExpires, key);
+  const std::int64_t later = kRequestUntil + 1;
+  return {
+      {"claim", ClaimRequest{kPartition, fresh, fingerprint, 7, later, later + 1, kRequestExpires}},
+      {"claim of what was left",
+       ClaimRequest{kPartition, key, fingerprint, 8, later, later + 1, kRequestExpires + 1}},
+      {"finish", FinishRequest{kPartition, key, 1, 200, "", "[]"}},
+      {"release", ReleaseRequest{kPartition, key, 1}},
+      {"reclaim requests", ReclaimRequests{kPartition, {expiry}, kRequestExpires}},
+  };
 }
 
 }  // namespace
@@ -114,6 +134,8 @@ MemoryStore furnished() {
       StoreToken{"u1", DeviceFlag::app, DeviceLevel::master, "t1"},
       StoreToken{"u1", DeviceFlag::web, DeviceLevel::slave, "t2"},
       members(ChannelKey("u2", ChannelType::person), MemberList::denylist, Operation::add, {"d1"}),
+      ClaimRequest{kPartition, std::string(store::kRequestKeyBytes, '1'),
+                   std::string(store::kRequestKeyBytes, 'f'), 1, 0, kRequestUntil, kRequestExpires},
   };
   for (const Command& command : history) {
     const auto failed = world.run(command);
@@ -178,7 +200,7 @@ std::vector<CommandKind> other_commands() {
   const auto presence_key = store::presence_event_key(kPartition, 1, 7, true);
   const ChannelKey visitors("v1", ChannelType::visitors);
   const ChannelKey service("v1|g", ChannelType::customer_service);
-  return {
+  std::vector<CommandKind> kinds = {
       {"token", StoreToken{"u1", DeviceFlag::app, DeviceLevel::master, "t9"}},
       {"clear tokens", ClearTokens{"u1", {}}},
       {"system accounts", ChangeSystemAccounts{true, {"s1", "s2"}}},
@@ -201,6 +223,8 @@ std::vector<CommandKind> other_commands() {
       {"command", as_command(message(kGroup, "u2", "do"), {})},
       {"targeted command", as_command(message(ChannelKey(), "u1", "now"), {"u1", "u2", "u3"})},
   };
+  for (CommandKind& kind : requests()) kinds.push_back(std::move(kind));
+  return kinds;
 }
 
 std::vector<CommandKind> long_changes() {

@@ -143,6 +143,66 @@ class FactModel::Begin {
             },
             outcome_);
   }
+  void operator()(const ClaimRequest& command) const {
+    requests(command.partition)
+        .rows.attempt(
+            [command](Rows& rows) {
+              const std::string row = store::request_key(command.partition, command.key);
+              forget_expiry(rows, command.partition, command.key);
+              store::RequestRecord record;
+              record.fingerprint = command.fingerprint;
+              record.claim = command.claim;
+              record.until_ms = command.until_ms;
+              record.expires_s = command.expires_s;
+              rows[row] = store::encode(record);
+              rows[store::request_expiry_key(command.partition, command.expires_s, command.key)];
+            },
+            outcome_);
+  }
+  void operator()(const FinishRequest& command) const {
+    requests(command.partition)
+        .rows.attempt(
+            [command](Rows& rows) {
+              const auto row = rows.find(store::request_key(command.partition, command.key));
+              if (row == rows.end()) return;
+              store::RequestRecord record = *store::decode_request(row->second);
+              record.finished = true;
+              record.status = command.status;
+              record.headers = command.headers;
+              record.answer = command.answer;
+              row->second = store::encode(record);
+            },
+            outcome_);
+  }
+  void operator()(const ReleaseRequest& command) const {
+    requests(command.partition)
+        .rows.attempt(
+            [command](Rows& rows) {
+              const auto row = rows.find(store::request_key(command.partition, command.key));
+              if (row == rows.end()) return;
+              const store::RequestRecord record = *store::decode_request(row->second);
+              if (record.finished || record.claim != command.claim) return;
+              forget_expiry(rows, command.partition, command.key);
+              rows.erase(row);
+            },
+            outcome_);
+  }
+  void operator()(const ReclaimRequests& command) const {
+    requests(command.partition)
+        .rows.attempt(
+            [command](Rows& rows) {
+              for (const std::string& expiry : command.keys) {
+                const auto [at, key] = store::request_expiry_of_key(expiry);
+                if (at > command.now_s) continue;
+                const auto row = rows.find(store::request_key(command.partition, key));
+                if (row != rows.end() && store::decode_request(row->second)->expires_s == at) {
+                  rows.erase(row);
+                }
+                rows.erase(expiry);
+              }
+            },
+            outcome_);
+  }
   template <class Other>
   void operator()(const Other& /*command*/) const {}
 
@@ -156,6 +216,17 @@ class FactModel::Begin {
   Fact& presence(PartitionId partition) const {
     return fact("presence " + std::to_string(raw(partition)),
                 {store::online_session_prefix(partition), store::presence_event_prefix(partition)});
+  }
+  Fact& requests(PartitionId partition) const {
+    return fact("requests " + std::to_string(raw(partition)),
+                {store::request_prefix(partition), store::request_expiry_prefix(partition)});
+  }
+  // The row that says when the request of a key is forgotten.
+  static void forget_expiry(Rows& rows, PartitionId partition, const std::string& key) {
+    const auto row = rows.find(store::request_key(partition, key));
+    if (row == rows.end()) return;
+    const store::RequestRecord record = *store::decode_request(row->second);
+    rows.erase(store::request_expiry_key(partition, record.expires_s, key));
   }
   void put(const std::string& name, std::vector<std::string> prefixes, std::string key,
            std::string value) const {

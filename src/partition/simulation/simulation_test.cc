@@ -67,13 +67,14 @@ TEST(Simulation, PartitionsWithLogsOfTheirOwnHoldItToo) {
 // A simulation that finds nothing may be one that looks at nothing.
 TEST(Simulation, AStoreThatLosesRowsOfAnyKindIsFoundOut) {
   for (const KeyKind lost :
-       {KeyKind::channel,        KeyKind::subscriber,    KeyKind::denylist,
-        KeyKind::allowlist,      KeyKind::conversation,  KeyKind::tombstone,
-        KeyKind::message,        KeyKind::expiry,        KeyKind::gap,
-        KeyKind::event_lane,     KeyKind::event_text,    KeyKind::running_stream,
-        KeyKind::log_change,     KeyKind::commit_record, KeyKind::device_token,
-        KeyKind::system_account, KeyKind::command_sync,  KeyKind::online_session,
-        KeyKind::presence_event, KeyKind::webhook_cursor}) {
+       {KeyKind::channel,        KeyKind::subscriber,     KeyKind::denylist,
+        KeyKind::allowlist,      KeyKind::conversation,   KeyKind::tombstone,
+        KeyKind::message,        KeyKind::expiry,         KeyKind::gap,
+        KeyKind::event_lane,     KeyKind::event_text,     KeyKind::running_stream,
+        KeyKind::log_change,     KeyKind::commit_record,  KeyKind::device_token,
+        KeyKind::system_account, KeyKind::command_sync,   KeyKind::online_session,
+        KeyKind::presence_event, KeyKind::webhook_cursor, KeyKind::request,
+        KeyKind::request_expiry}) {
     Surroundings surroundings;
     surroundings.lost = lost;
     bool found = false;

@@ -143,6 +143,7 @@ class World final : public EffectSink {
   // world_changes.cc
   void change();
   void change_tokens(const std::string& uid);
+  void change_requests();
   void change_outbox(const std::string& uid);
   void change_settings(const ChannelKey& group);
   void drop_commit_records();

@@ -12,8 +12,10 @@ void World::change() {
   const ChannelKey group("g" + std::to_string(roll(7)), ChannelType::group);
   const std::string uid = "u" + std::to_string(roll(4));
   Change what;
-  switch (roll(21)) {
+  switch (roll(23)) {
     case 19: return drop_commit_records();
+    case 21:
+    case 22: return change_requests();
     case 8: return drop_tombstones();
     case 11:
     case 12: return change_tokens(uid);
@@ -300,6 +302,50 @@ void World::change_tokens(const std::string& uid) {
     ask(StoreToken{uid, device, chance(50) ? DeviceLevel::master : DeviceLevel::slave,
                    "t" + std::to_string(roll(3)), chance(30)});
   }
+}
+
+// Few keys and claims, so that they meet each other.
+void World::change_requests() {
+  const auto partition = static_cast<PartitionId>(roll(kPartitions));
+  const std::string key(store::kRequestKeyBytes, static_cast<char>('a' + roll(3)));
+  const std::uint64_t claim = 1 + roll(3);
+  switch (roll(8)) {
+    case 0: {
+      ask(ReleaseRequest{partition, key, claim});
+      return;
+    }
+    case 1: {
+      ReclaimRequests reclaim;
+      reclaim.partition = partition;
+      reclaim.now_s = clock_.wall_seconds() + static_cast<std::int64_t>(roll(30));
+      const auto prefix = store::request_expiry_prefix(partition);
+      const auto scanned = disk_.scan(store::Table::main, prefix, store::after_prefix(prefix),
+                                      [&](std::string_view row, std::string_view) {
+                                        reclaim.keys.emplace_back(row);
+                                        return true;
+                                      });
+      if (!scanned) fail("a scan fails");
+      ask(std::move(reclaim));
+      return;
+    }
+    case 2:
+    case 3:
+    case 4: {
+      const std::string answer = "answer " + std::to_string(++generated_);
+      ask(FinishRequest{partition, key, claim, 200, "", answer});
+      return;
+    }
+    default: break;
+  }
+  ClaimRequest wanted;
+  wanted.partition = partition;
+  wanted.key = key;
+  wanted.fingerprint = std::string(store::kRequestKeyBytes, static_cast<char>('x' + roll(2)));
+  wanted.claim = claim;
+  wanted.now_ms = clock_.wall_ms();
+  wanted.until_ms = wanted.now_ms + static_cast<std::int64_t>(roll(3'000));
+  wanted.expires_s = wanted.now_ms / 1000 + 1 + static_cast<std::int64_t>(roll(30));
+  ask(std::move(wanted));
 }
 
 // What the webhook and the synchronisation of commands remember.
