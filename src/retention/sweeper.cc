@@ -126,6 +126,7 @@ Result<void> Sweeper::for_each_owned(Result<void> (Sweeper::*work)(PartitionId))
 
 Result<void> Sweeper::sweep(PartitionId partition) {
   JD_RETURN_IF_ERROR(reclaim_expired(partition));
+  JD_RETURN_IF_ERROR(reclaim_requests(partition));
   JD_RETURN_IF_ERROR(apply_limits(partition));
   JD_RETURN_IF_ERROR(drop_commit_records(partition));
   return drop_tombstones(partition);
@@ -178,6 +179,31 @@ Result<void> Sweeper::reclaim_expired(PartitionId partition) {
     totals_.expired += count;
     rows_since_compaction_ += count;
     deps_.metrics.retention_expired.Increment(static_cast<double>(count));
+    if (count < kExpiredPerChange) return {};
+    const MutexLock lock(mutex_);
+    if (stopping_) return Error(Errc::unavailable, "stopping");
+  }
+}
+
+Result<void> Sweeper::reclaim_requests(PartitionId partition) {
+  const store::PartitionReader reader = deps_.readers.of(partition);
+  const std::string prefix = store::request_expiry_prefix(partition);
+  for (;;) {
+    partition::ReclaimRequests over;
+    over.partition = partition;
+    over.now_s = deps_.clock.wall_seconds();
+    JD_RETURN_IF_ERROR(reader.scan(Table::main, prefix, store::after_prefix(prefix),
+                                   [&](std::string_view key, auto) {
+                                     if (store::request_expiry_of_key(key).at_s > over.now_s)
+                                       return false;
+                                     over.keys.emplace_back(key);
+                                     return over.keys.size() < kExpiredPerChange;
+                                   }));
+    if (over.keys.empty()) return {};
+    const std::size_t count = over.keys.size();
+    JD_RETURN_IF_ERROR(change(std::move(over)));
+    totals_.requests += count;
+    rows_since_compaction_ += 2 * count;
     if (count < kExpiredPerChange) return {};
     const MutexLock lock(mutex_);
     if (stopping_) return Error(Errc::unavailable, "stopping");

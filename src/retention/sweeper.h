@@ -59,6 +59,7 @@ struct SweepTotals {
   std::uint64_t cleared = 0;  // seqs passed by a limit
   std::uint64_t records = 0;  // commit records dropped
   std::uint64_t tombstones = 0;
+  std::uint64_t requests = 0;  // answers to requests that may be repeated
 };
 
 class Sweeper {
@@ -88,6 +89,7 @@ class Sweeper {
   Result<void> for_each_owned(Result<void> (Sweeper::*work)(PartitionId));
   Result<void> sweep(PartitionId partition);
   Result<void> reclaim_expired(PartitionId partition);
+  Result<void> reclaim_requests(PartitionId partition);
   Result<void> apply_limits(PartitionId partition);
   Result<void> limit_log(Walk& walk, const ChannelKey& log);
   // The last seq that a limit by count, or by age, has passed; 0 or below `low` when there is none.

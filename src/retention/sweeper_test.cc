@@ -278,6 +278,26 @@ TEST_F(Retention, ForgetsLostConversationsAfterATime) {
   EXPECT_EQ(sweep().tombstones, 1U);
 }
 
+TEST_F(Retention, ForgetsRequestsWhoseTimeIsOver) {
+  const PartitionMap map(database_->partitions());
+  for (int i = 0; i < 450; ++i) {
+    partition::ClaimRequest claim;
+    claim.key = std::to_string(i) + std::string(store::kRequestKeyBytes, 'k');
+    claim.key.resize(store::kRequestKeyBytes);
+    claim.partition = map.of_request(claim.key);
+    claim.now_ms = clock_.wall_ms();
+    claim.until_ms = claim.now_ms + 1000;
+    claim.expires_s = claim.now_ms / 1000 + (i == 0 ? 200 : 100);
+    ASSERT_TRUE(change(claim).has_value());
+  }
+  EXPECT_EQ(sweep().requests, 0U);
+  clock_.now_ms += 100'000;
+  EXPECT_EQ(sweep().requests, 449U);
+  EXPECT_EQ(sweep().requests, 0U);
+  clock_.now_ms += 100'000;
+  EXPECT_EQ(sweep().requests, 1U);
+}
+
 TEST_F(Retention, CompactsTheStoreWhenEnoughWasFreed) {
   options_now_.policy.by_default.max_count = 1;
   options_now_.compact_after_rows = 10;
