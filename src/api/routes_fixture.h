@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <chrono>
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,15 +52,24 @@ class GatedLog final : public store::CommitLog {
   }
   void append_all(std::vector<store::Commit> commits) override {
     const MutexLock lock(mutex_);
-    if (keeping_) {
+    const bool meant = !only_ || std::ranges::any_of(commits, [this](const store::Commit& commit) {
+      return commit.partition == *only_;
+    });
+    if (keeping_ && meant) {
       kept_.push_back(std::move(commits));
     } else {
       log_.append_all(std::move(commits));
     }
   }
-  void keep() {
+  // Those of all partitions, or of one.
+  void keep(std::optional<PartitionId> only = {}) {
     const MutexLock lock(mutex_);
     keeping_ = true;
+    only_ = only;
+  }
+  std::size_t kept() {
+    const MutexLock lock(mutex_);
+    return kept_.size();
   }
   void release() {
     const MutexLock lock(mutex_);
@@ -71,6 +82,7 @@ class GatedLog final : public store::CommitLog {
   store::CommitLog& log_;
   Mutex mutex_;
   bool keeping_ = false;
+  std::optional<PartitionId> only_;
   std::vector<std::vector<store::Commit>> kept_;
 };
 

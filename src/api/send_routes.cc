@@ -10,6 +10,7 @@
 #include "api/answers.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
+#include "api/repeatable.h"
 #include "api/send_command.h"
 #include "model/id_rules.h"
 
@@ -60,45 +61,58 @@ Task<void> post_send(Services& services, Request& request, Response& response) {
     answer_error(response, parsed.error());
     co_return;
   }
+  Repeatable repeatable(services, request, response);
+  if (!co_await repeatable.begin()) co_return;
   std::vector<SendCommand> commands;
   commands.push_back(make_command(std::move(*parsed), services.deps.random));
+  repeatable.number(commands, 0);
   const std::string client_msg_no = commands.front().client_msg_no;
   const auto deadline = request_deadline(services);
   auto results = co_await send_commands(services, request, std::move(commands), deadline);
   if (!results) {
     answer_error(response, results.error());
+    co_await repeatable.end(false);
     co_return;
   }
   count_items(services, *results);
   answer_send(response, results->front(), client_msg_no, services.options.status_style,
               services.options.refusal_style);
+  co_await repeatable.end(is_settled(*results));
 }
 
 Task<void> send_items(Services& services, Request& request, Response& response,
                       std::vector<codec::BatchItem> items, ReservationPtr reservation) {
+  Repeatable repeatable(services, request, response);
+  if (!co_await repeatable.begin()) co_return;
   std::vector<SendCommand> commands;
   std::vector<std::string> client_msg_nos;
   commands.reserve(items.size());
   client_msg_nos.reserve(items.size());
   for (codec::BatchItem& item : items) {
     commands.push_back(make_command(std::move(item), services.deps.random));
-    client_msg_nos.push_back(commands.back().client_msg_no);
   }
+  repeatable.number(commands, 0);
+  for (const SendCommand& command : commands) client_msg_nos.push_back(command.client_msg_no);
   items.clear();
   const auto deadline = request_deadline(services);
   auto results = co_await send_commands(services, request, std::move(commands), deadline,
                                         std::move(reservation));
   if (!results) {
     answer_error(response, results.error());
+    co_await repeatable.end(false);
     co_return;
   }
   co_await request.turns->wait();
   count_items(services, *results);
   answer_batch(response, *results, client_msg_nos);
+  co_await repeatable.end(is_settled(*results));
 }
 
 Task<void> send_legacy(Services& services, Request& request, Response& response,
                        codec::LegacyBatch batch, ReservationPtr reservation) {
+  Repeatable repeatable(services, request, response);
+  if (!co_await repeatable.begin()) co_return;
+  bool settled = true;
   LegacyAnswer answer;
   std::vector<std::string> receivers;
   for (std::string& uid : batch.subscribers) {
@@ -117,6 +131,7 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
       for (std::size_t i = begin; i < receivers.size(); ++i) {
         answer.add(receivers[i], "not sent: the time for the request was over");
       }
+      settled = false;
       break;
     }
     std::vector<SendCommand> commands;
@@ -124,9 +139,11 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
     for (std::size_t i = begin; i < end; ++i) {
       commands.push_back(make_legacy_command(batch, receivers[i], services.deps.random));
     }
+    repeatable.number(commands, begin);
     const auto results =
         co_await send_commands(services, request, std::move(commands), deadline, reservation);
     if (results) count_items(services, *results);
+    settled = settled && results && is_settled(*results);
     for (std::size_t i = begin; i < end; ++i) {
       if (!results) {
         answer.add(receivers[i], results.error().text());
@@ -136,6 +153,7 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
     }
   }
   answer.write(response.body);
+  co_await repeatable.end(settled);
 }
 
 Task<void> post_sendbatch(Services& services, Request& request, Response& response) {

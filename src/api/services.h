@@ -104,6 +104,8 @@ struct ApiOptions {
   // From the complete request to the answer. A send that is undecided by then is reported as
   // unknown.
   std::chrono::milliseconds request_timeout{5'000};
+  // How long the answer to a request with an Idempotency-Key is kept.
+  std::chrono::milliseconds idempotency_key_window{24LL * 3600 * 1000};
   // Selectors of one POST /messages; channels of one request for conversations.
   std::size_t lookups_max = 1000;
   // Payloads and text of events in the answer to one request for several channels or messages.

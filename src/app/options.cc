@@ -100,6 +100,9 @@ api::ApiOptions api_options(const config::Settings& settings, std::size_t refusa
   options.send.items_max = settings.api.max_batch;
   options.send.payload_bytes_max = settings.api.max_payload_bytes;
   options.request_timeout = settings.api.request_timeout;
+  // A repeat that is carried out finds what was stored by its client_msg_nos.
+  options.idempotency_key_window =
+      std::min(settings.api.idempotency_key_window, settings.api.idempotency_window);
   options.refusal_style = settings.api.refusal_style;
   options.command_sync = !settings.disable_cmd_message_sync;
   options.manager_uid = settings.manager_uid;

@@ -131,6 +131,10 @@ constexpr std::array kTable{
     Setting{"api.idempotencyWindow", duration, JD_MEMBER(api.idempotency_window), kMinute,
             3650 * kDay, "", kOurs, kRestart,
             "How long a client_msg_no is remembered: repeats within it store nothing."},
+    Setting{"api.idempotencyKeyWindow", duration, JD_MEMBER(api.idempotency_key_window), kMinute,
+            3650 * kDay, "", kOurs, kRestart,
+            "How long the answer to a request with an Idempotency-Key is kept; at most "
+            "api.idempotencyWindow."},
     Setting{"api.requestTimeout", duration, JD_MEMBER(api.request_timeout), 10, kHour, "", kOurs,
             kRestart, "Longest wait for the core before a request is answered with an error."},
     Setting{"api.headerTimeout", duration, JD_MEMBER(api.header_timeout), 10, kHour, "", kOurs,

@@ -74,8 +74,8 @@ constexpr std::string_view kCorsHeaders =
     "Access-Control-Allow-Credentials: true\r\n"
     "Access-Control-Allow-Methods: POST, OPTIONS, GET, PUT, DELETE, PATCH\r\n"
     "Access-Control-Allow-Headers: Content-Type, Content-Length, Accept-Encoding, Authorization, "
-    "token, X-Requested-With, Accept, Origin, Cache-Control, Jindou-Strict\r\n"
-    "Access-Control-Expose-Headers: X-Batch-Failed, Retry-After\r\n";
+    "token, X-Requested-With, Accept, Origin, Cache-Control, Jindou-Strict, Idempotency-Key\r\n"
+    "Access-Control-Expose-Headers: X-Batch-Failed, Retry-After, Idempotency-Replay\r\n";
 
 void append_cors_headers(std::string& out, std::string_view allow_origin) {
   if (allow_origin != "*") out += "Vary: Origin\r\n";

@@ -84,23 +84,26 @@ void write_json_content(JsonWriter& json, std::string_view schema, std::string_v
   json.end_object();
 }
 
-void write_query(JsonWriter& json, const std::vector<Parameter>& query) {
-  if (query.empty()) return;
-  json.begin_array("parameters");
-  for (const Parameter& parameter : query) {
-    json.begin_object();
-    json.string("name", parameter.name);
-    json.string("in", "query");
-    if (parameter.required) json.boolean("required", true);
-    json.string("description", parameter.description);
-    json.key("schema");
-    json.raw(parameter.schema);
-    if (!parameter.example.empty()) {
-      json.key("example");
-      json.raw(parameter.example);
-    }
-    json.end_object();
+void write_parameter(JsonWriter& json, std::string_view place, const Parameter& parameter) {
+  json.begin_object();
+  json.string("name", parameter.name);
+  json.string("in", place);
+  if (parameter.required) json.boolean("required", true);
+  json.string("description", parameter.description);
+  json.key("schema");
+  json.raw(parameter.schema);
+  if (!parameter.example.empty()) {
+    json.key("example");
+    json.raw(parameter.example);
   }
+  json.end_object();
+}
+
+void write_parameters(JsonWriter& json, const Operation& operation) {
+  if (operation.query.empty() && operation.headers.empty()) return;
+  json.begin_array("parameters");
+  for (const Parameter& parameter : operation.query) write_parameter(json, "query", parameter);
+  for (const Parameter& parameter : operation.headers) write_parameter(json, "header", parameter);
   json.end_array();
 }
 
@@ -177,7 +180,7 @@ void write_operation(JsonWriter& json, const DocumentedRoute& route, const Opera
     json.begin_array("security");
     json.end_array();
   }
-  write_query(json, operation.query);
+  write_parameters(json, operation);
   if (!operation.body.empty()) {
     json.begin_object("requestBody");
     json.boolean("required", true);

@@ -66,6 +66,23 @@ std::string single_send() {
   return body_of(&codec::SendField::single, &codec::SendField::single_meaning);
 }
 
+Parameter idempotency_key() {
+  return {.name = "Idempotency-Key",
+          .schema = R"({"type":"string","minLength":1,"maxLength":255})",
+          .description =
+              "Names this request: repeated with the same key and body within "
+              "api.idempotencyKeyWindow it is not carried out again, and the first answer is given "
+              "with the header Idempotency-Replay. An answer with failures that pass is not kept: "
+              "the repeat then finishes what is missing.",
+          .example = {}};
+}
+
+// Of a request with that header.
+Outcome key_in_use() {
+  return {409, "The first request with this Idempotency-Key is being carried out.", {}};
+}
+Outcome key_of_another() { return {422, "This Idempotency-Key was used for another request.", {}}; }
+
 std::string send_answer() {
   const auto ids = [] {
     return object({need("message_id", integer("Unique in the server, below 2^53.")),
@@ -92,6 +109,7 @@ Operation send() {
       .description =
           "A 200 means: permitted and, unless `no_persist` is 1, on disk. Repeating a "
           "request with the same `client_msg_no` and payload answers the first ids.",
+      .headers = {idempotency_key()},
       .body = single_send(),
       .example = R"({"from_uid":"u1","channel_id":"u2","channel_type":1,)"
                  R"("payload":{"type":1,"content":"Hello"},"client_msg_no":"n1"})",
@@ -103,7 +121,9 @@ Operation send() {
       .others = {{403,
                   "The sender may not send there; `reason` says why. 200 with "
                   "api.refusalStyle: reason.",
-                  {}}},
+                  {}},
+                 key_in_use(),
+                 key_of_another()},
   };
 }
 
@@ -118,6 +138,7 @@ Operation send_batch() {
           "answer, failed ones with `message_id` 0. Items of one channel are stored in the order "
           "of the array. The header X-Batch-Failed counts the failed items. When all failed, the "
           "answer is an error with the elements under `items`.",
+      .headers = {idempotency_key()},
       .body = one_of({array(send_item()), object_form()}),
       .example =
           R"([{"client_msg_no":"b1","from_uid":"system","channel_id":"group1","channel_type":2,)"
@@ -132,7 +153,9 @@ Operation send_batch() {
           R"([{"message_id":1035,"message_idstr":"1035","message_seq":1,"client_msg_no":"b1",)"
           R"("reason":1},{"message_id":2059,"message_idstr":"2059","message_seq":1,)"
           R"("client_msg_no":"b2","reason":1}])",
-      .others = {{403, "Every item was refused for want of permission.", {}}},
+      .others = {{403, "Every item was refused for want of permission.", {}},
+                 key_in_use(),
+                 key_of_another()},
   };
 }
 

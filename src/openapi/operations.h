@@ -30,7 +30,7 @@ enum class Tag : std::uint8_t {
   system,
 };
 
-// A query parameter.
+// A query parameter, or a header.
 struct Parameter {
   std::string_view name;
   std::string schema;       // JSON text
@@ -55,6 +55,7 @@ struct Operation {
   // More than the summary of the route says; plain text.
   std::string description = {};
   std::vector<Parameter> query = {};
+  std::vector<Parameter> headers = {};
   // Schema of the request body; empty: the request has none.
   std::string body = {};
   // A body that a new server accepts, given the examples of the entries before it.

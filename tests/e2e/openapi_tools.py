@@ -84,7 +84,8 @@ class Operation:
         return body and copy.deepcopy(body["content"]["application/json"]["example"])
 
     def query(self):
-        return {p["name"]: p["example"] for p in self.spec.get("parameters", []) if "example" in p}
+        return {p["name"]: p["example"] for p in self.spec.get("parameters", [])
+                if p["in"] == "query" and "example" in p}
 
     def response(self, status):
         found = self.spec["responses"].get(str(status))

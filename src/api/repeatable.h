@@ -1,0 +1,61 @@
+// Requests that a caller may repeat without their being carried out twice: the header
+// Idempotency-Key (draft-ietf-httpapi-idempotency-key-header-07).
+//
+// Whoever comes first with a key claims it, durably, carries the request out and stores its answer;
+// whoever repeats it is given that answer. A process that dies in between leaves a claim that runs
+// out; the repeat is then carried out as a whole, and what the first one had stored of it is found
+// again, because each message without a client_msg_no of its own has one that follows from the key
+// and its place. Nothing of this lives in a process: the claim is in the partition of the key.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/http_names.h"
+#include "api/services.h"
+
+namespace jindou::api {
+
+// Whether no repeat of the request could still change one of its results: none is unknown or
+// failed for a reason that passes.
+bool is_settled(std::span<const SendResult> results);
+
+// One request. Lives in its handler, on the request's shard.
+class Repeatable {
+ public:
+  Repeatable(Services& services, Request& request, Response& response)
+      : services_(services), request_(request), response_(response) {}
+
+  // What a key that `user` chose is kept under; names its partition.
+  static std::string stored_key(std::string_view user, std::string_view key);
+
+  // Call when the body was found good and nothing was done. True: carry it out. False: `response`
+  // is the answer: the stored one; 409 while another request has the key; 422 when the key was that
+  // of another request; 400 for a key that is none; or what claiming it failed with. Without the
+  // header: true.
+  Task<bool> begin();
+  // Gives those of the messages a number that have none of the caller's. `first`: their place among
+  // all messages of the request.
+  void number(std::span<SendCommand> commands, std::size_t first) const;
+  // Call with the answer in `response`. Stores it when it is settled; otherwise the key is free and
+  // a repeat is carried out, which changes nothing of what was stored.
+  Task<void> end(bool settled);
+
+ private:
+  Task<Result<void>> claim();
+  // Answers with what stands in the way of a claim. False: nothing does any more.
+  bool answer_known(const store::RequestRecord& record);
+
+  Services& services_;
+  Request& request_;
+  Response& response_;
+  std::string key_;  // hash; empty: the request has none
+  std::string fingerprint_;
+  std::uint64_t claim_ = 0;
+};
+
+}  // namespace jindou::api

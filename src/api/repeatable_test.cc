@@ -1,0 +1,184 @@
+// Requests with an Idempotency-Key, over the real core and store.
+#include "api/repeatable.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <future>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "api/routes_fixture.h"
+
+namespace jindou::api {
+namespace {
+
+class RepeatableRequests : public RoutesTest {
+ protected:
+  static Headers key(const std::string& text) { return {{"Idempotency-Key", text}}; }
+  Answer batch(const std::string& body, const Headers& headers) {
+    return call(Verb::post, "/message/sendbatch", body, "", headers);
+  }
+  static std::string without_number(const std::string& channel_id, const std::string& payload) {
+    return R"({"from_uid":"u1","channel_id":")" + channel_id + R"(","channel_type":2,"payload":")" +
+           payload + R"("})";
+  }
+  static std::string two() {
+    return "[" + without_number("g1", "aGk=") + "," + without_number("g2", "aGk=") + "]";
+  }
+};
+
+TEST_F(RepeatableRequests, ARepeatIsAnsweredAsTheFirstWas) {
+  const Answer first = batch(two(), key("k1"));
+  ASSERT_EQ(first.status, 200U) << first.body;
+  EXPECT_FALSE(has(first.headers, "Idempotency-Replay"));
+  for (int i = 0; i < 3; ++i) {
+    const Answer repeat = batch(two(), key("k1"));
+    EXPECT_EQ(repeat.status, 200U);
+    EXPECT_EQ(repeat.body, first.body);
+    EXPECT_TRUE(has(repeat.headers, "Idempotency-Replay: true\r\n"));
+  }
+  EXPECT_EQ(max_seq("g1"), R"({"message_seq":1})");
+  EXPECT_EQ(max_seq("g2"), R"({"message_seq":1})");
+}
+
+TEST_F(RepeatableRequests, QuotesAroundAKeyAreNotPartOfIt) {
+  const Answer first = batch(two(), key("\"k1\""));
+  EXPECT_EQ(batch(two(), key("k1")).body, first.body);
+  EXPECT_EQ(max_seq("g1"), R"({"message_seq":1})");
+}
+
+TEST_F(RepeatableRequests, AnotherKeyIsAnotherRequest) {
+  batch(two(), key("k1"));
+  const Answer other = batch(two(), key("k2"));
+  EXPECT_FALSE(has(other.headers, "Idempotency-Replay"));
+  EXPECT_EQ(max_seq("g1"), R"({"message_seq":2})");
+}
+
+TEST_F(RepeatableRequests, ATakenKeyRefusesAnotherBody) {
+  batch(two(), key("k1"));
+  const Answer other = batch("[" + without_number("g1", "aGkh") + "]", key("k1"));
+  EXPECT_EQ(other.status, 422U);
+  EXPECT_TRUE(has(other.body, "used for another request")) << other.body;
+  EXPECT_EQ(max_seq("g1"), R"({"message_seq":1})");
+}
+
+TEST_F(RepeatableRequests, ABadKeyIsRefusedAndNothingIsSent) {
+  for (const std::string& bad : {std::string("a b"), std::string(256, 'k'), std::string("\"\""),
+                                 std::string("\xe4\xbd\xa0"), std::string("a\"b")}) {
+    const Answer answer = batch(two(), key(bad));
+    EXPECT_EQ(answer.status, 400U) << bad;
+    EXPECT_TRUE(has(answer.body, "Idempotency-Key takes 1 to 255")) << answer.body;
+  }
+  EXPECT_EQ(max_seq("g1"), R"({"message_seq":0})");
+}
+
+TEST_F(RepeatableRequests, AMalformedBodyTakesNoKey) {
+  EXPECT_EQ(batch(R"([{"from_uid":"u1"}])", key("k1")).status, 400U);
+  EXPECT_EQ(batch(two(), key("k1")).status, 200U);
+}
+
+TEST_F(RepeatableRequests, ASingleSendHasThemToo) {
+  const std::string body = without_number("g1", "aGk=");
+  const Answer first = call(Verb::post, "/message/send", body, "", key("k1"));
+  ASSERT_EQ(first.status, 200U) << first.body;
+  const Answer repeat = call(Verb::post, "/message/send", body, "", key("k1"));
+  EXPECT_EQ(repeat.body, first.body);
+  EXPECT_TRUE(has(repeat.headers, "Idempotency-Replay: true"));
+  EXPECT_EQ(max_seq("g1"), R"({"message_seq":1})");
+  EXPECT_EQ(batch("[" + body + "]", key("k1")).status, 422U) << "another path, another request";
+}
+
+TEST_F(RepeatableRequests, TheObjectFormHasThemToo) {
+  const std::string body = R"({"from_uid":"u1","subscribers":["a","b","a b"],"payload":"aGk="})";
+  const Answer first = batch(body, key("k1"));
+  ASSERT_EQ(first.status, 200U) << first.body;
+  const Answer repeat = batch(body, key("k1"));
+  EXPECT_EQ(repeat.body, first.body);
+  EXPECT_TRUE(has(repeat.headers, "Idempotency-Replay: true"));
+}
+
+TEST_F(RepeatableRequests, WhileTheFirstRunsTheOthersAreToldToComeBack) {
+  const PartitionMap map(4);
+  const PartitionId of_key = map.of_request(Repeatable::stored_key("", "k1"));
+  std::string group = "g1";
+  while (map.of_channel(group) == of_key) group += 'x';
+  const std::string body = "[" + without_number(group, "aGk=") + "]";
+  gate_->keep(map.of_channel(group));
+  auto first = std::async(std::launch::async, [&] { return batch(body, key("k1")); });
+  while (gate_->kept() == 0) std::this_thread::yield();
+  const Answer second = batch(body, key("k1"));
+  EXPECT_EQ(second.status, 409U) << second.body;
+  EXPECT_TRUE(has(second.headers, "Retry-After: ")) << second.headers;
+  EXPECT_EQ(batch(two(), key("k1")).status, 422U) << "another body";
+  gate_->release();
+  EXPECT_EQ(first.get().status, 200U);
+  const Answer third = batch(body, key("k1"));
+  EXPECT_EQ(third.status, 200U);
+  EXPECT_TRUE(has(third.headers, "Idempotency-Replay: true"));
+}
+
+TEST_F(RepeatableRequests, OfManyAtOnceOneIsCarriedOut) {
+  std::vector<std::future<Answer>> answers;
+  for (int i = 0; i < 8; ++i) {
+    answers.push_back(std::async(std::launch::async, [this] { return batch(two(), key("k1")); }));
+  }
+  std::set<std::string> bodies;
+  for (auto& answer : answers) {
+    const Answer got = answer.get();
+    if (got.status == 200) bodies.insert(got.body);
+    EXPECT_TRUE(got.status == 200 || got.status == 409) << got.body;
+  }
+  EXPECT_EQ(bodies.size(), 1U);
+  EXPECT_EQ(max_seq("g1"), R"({"message_seq":1})");
+}
+
+// The disk takes longer than the request may: nobody knows yet what became of its messages.
+TEST_F(RepeatableRequests, WhatIsUnknownIsFinishedByARepeatAndNotDoubled) {
+  const PartitionMap map(4);
+  const PartitionId of_key = map.of_request(Repeatable::stored_key("", "k1"));
+  std::string slow = "g1";
+  while (map.of_channel(slow) == of_key) slow += 'x';
+  const std::string body = "[" + without_number(slow, "aGk=") + "]";
+  ApiOptions options;
+  options.request_timeout = std::chrono::milliseconds(50);
+  configure(options);
+  gate_->keep(map.of_channel(slow));
+  const Answer unknown = batch(body, key("k1"));
+  EXPECT_TRUE(has(unknown.body, R"("state":"unknown")")) << unknown.body;
+  gate_->release();
+  configure(ApiOptions());
+  const Answer repeat = batch(body, key("k1"));
+  EXPECT_EQ(repeat.status, 200U) << repeat.body;
+  EXPECT_TRUE(has(repeat.body, R"("duplicate":true)")) << repeat.body;
+  EXPECT_EQ(max_seq(slow), R"({"message_seq":1})");
+}
+
+TEST_F(RepeatableRequests, FailuresThatPassAreNotKept) {
+  partition::RouterLimits limits;
+  limits.items_in_flight_max = 1;
+  limit_core(limits);
+  const Answer refused = batch(two(), key("k1"));
+  EXPECT_EQ(refused.status, 429U) << refused.body;
+  limit_core(partition::RouterLimits());
+  const Answer sent = batch(two(), key("k1"));
+  EXPECT_EQ(sent.status, 200U) << sent.body;
+  EXPECT_FALSE(has(sent.headers, "Idempotency-Replay"));
+}
+
+TEST_F(RepeatableRequests, RefusalsThatStayAreKeptWithTheirHeaders) {
+  ASSERT_EQ(status("/channel", R"({"channel_id":"g9","channel_type":2,"ban":1})"), 200U);
+  const std::string body =
+      "[" + without_number("g9", "aGk=") + "," + without_number("g1", "aGk=") + "]";
+  const Answer first = batch(body, key("k1"));
+  ASSERT_EQ(first.status, 200U) << first.body;
+  ASSERT_TRUE(has(first.headers, "X-Batch-Failed: 1")) << first.headers;
+  const Answer repeat = batch(body, key("k1"));
+  EXPECT_EQ(repeat.body, first.body);
+  EXPECT_TRUE(has(repeat.headers, "X-Batch-Failed: 1"));
+}
+
+}  // namespace
+}  // namespace jindou::api
