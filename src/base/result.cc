@@ -16,6 +16,7 @@ std::string_view errc_name(Errc code) {
     case Errc::unknown_outcome: return "unknown_outcome";
     case Errc::deadline: return "deadline";
     case Errc::closed: return "closed";
+    case Errc::skipped: return "skipped";
     case Errc::internal: return "internal";
   }
   return "internal";
@@ -29,7 +30,8 @@ bool errc_retriable(Errc code) {
     case Errc::storage:
     case Errc::unknown_outcome:
     case Errc::deadline:
-    case Errc::closed: return true;
+    case Errc::closed:
+    case Errc::skipped: return true;
     default: return false;
   }
 }

@@ -26,6 +26,7 @@ enum class Errc : std::uint8_t {
   unknown_outcome,  // may or may not have been done: repeat with the same client_msg_no to learn
   deadline,         // took too long; outcome unknown
   closed,           // the peer or the component is gone
+  skipped,          // not tried, because something before it failed: nothing has been done
   internal,         // a bug of ours
 };
 
@@ -46,8 +47,16 @@ class Error {
   // "code: detail".
   std::string text() const;
 
+  // The protocol's reason code (model/reason.h) for what has one; 0: none.
+  std::uint8_t reason() const { return reason_; }
+  Error with_reason(std::uint8_t reason) && {
+    reason_ = reason;
+    return std::move(*this);
+  }
+
  private:
   Errc code_;
+  std::uint8_t reason_ = 0;
   std::string detail_;
 };
 

@@ -64,7 +64,7 @@ TEST(Errc, NamesAreFixed) {
       {Errc::unavailable, "unavailable"}, {Errc::not_owner, "not_owner"},
       {Errc::storage, "storage"},         {Errc::unknown_outcome, "unknown_outcome"},
       {Errc::deadline, "deadline"},       {Errc::closed, "closed"},
-      {Errc::internal, "internal"},
+      {Errc::skipped, "skipped"},         {Errc::internal, "internal"},
   };
   for (const auto& [code, name] : names) EXPECT_EQ(errc_name(code), name);
 }
@@ -72,7 +72,7 @@ TEST(Errc, NamesAreFixed) {
 TEST(Errc, RetriableMeansTheSameRequestMaySucceedLater) {
   const std::set<Errc> retriable{Errc::overloaded, Errc::unavailable,     Errc::not_owner,
                                  Errc::storage,    Errc::unknown_outcome, Errc::deadline,
-                                 Errc::closed};
+                                 Errc::closed,     Errc::skipped};
   for (int raw = 0; raw <= static_cast<int>(Errc::internal); ++raw) {
     const auto code = static_cast<Errc>(raw);
     EXPECT_EQ(errc_retriable(code), retriable.contains(code)) << errc_name(code);

@@ -364,8 +364,10 @@ Result<CommandOutcome> Partition::evaluate_one(AppendEvent& event) {
 
 Result<CommandOutcome> Partition::evaluate_one(SendCommand& command) {
   const SendResult result = send(command);
-  if (!result.ok()) return Error(result.code, "a message is refused");
-  return CommandOutcome(result);
+  if (result.ok()) return CommandOutcome(result);
+  const bool denied = result.code == Errc::denied;
+  return Error(result.code, denied ? std::string(reason_text(result.reason)) : std::string())
+      .with_reason(raw(result.reason));
 }
 
 void Partition::ask_recipients(const ChannelKey& key,
