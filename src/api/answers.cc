@@ -64,23 +64,6 @@ void write_ids(JsonWriter& json, const SendResult& result, std::string_view clie
   json.string("client_msg_no", client_msg_no);
 }
 
-void write_batch_element(JsonWriter& json, const SendResult& result,
-                         std::string_view client_msg_no) {
-  json.begin_object();
-  write_ids(json, result, client_msg_no);
-  if (result.ok()) {
-    json.number("reason", raw(Reason::success));
-    if (result.state == SendResult::State::duplicate) json.boolean("duplicate", true);
-  } else {
-    json.number("reason", raw(result.reason));
-    json.string("code", errc_name(result.code));
-    json.string("msg", send_failure_text(result));
-    json.boolean("retriable", errc_retriable(result.code));
-    if (result.state == SendResult::State::unknown) json.string("state", "unknown");
-  }
-  json.end_object();
-}
-
 }  // namespace
 
 unsigned status_of(Errc code) {
@@ -93,7 +76,8 @@ unsigned status_of(Errc code) {
     case Errc::overloaded: return 429;
     case Errc::unavailable:
     case Errc::not_owner:
-    case Errc::closed: return 503;
+    case Errc::closed:
+    case Errc::skipped: return 503;
     case Errc::storage:
     case Errc::unknown_outcome:
     case Errc::deadline:
@@ -171,12 +155,21 @@ std::string_view send_failure_text(const SendResult& result) {
     case Errc::not_owner:
       return "not sent: the channel is moving to another server; retry in a moment";
     case Errc::overloaded: return "not sent: it waited too long in the queue; retry later";
+    case Errc::skipped: return "not sent: an item before it failed";
     case Errc::storage: return "the message could not be stored; retry with the same client_msg_no";
     default: return reason_text(result.reason);
   }
 }
 
+SendResult result_of(const Error& error) {
+  const auto reason = static_cast<Reason>(error.reason());
+  return SendResult::refuse(reason == Reason::unknown ? Reason::system_error : reason,
+                            error.code());
+}
+
 unsigned status_of_failures(std::span<const SendResult> results) {
+  // What was skipped failed with what stood before it.
+  if (results.back().code == Errc::skipped) return status_of_failures(results.first(1));
   const auto all = [results](auto predicate) { return std::ranges::all_of(results, predicate); };
   if (std::ranges::any_of(results, is_unknown)) return status_of(Errc::unknown_outcome);
   if (all(is_permission)) return 403;
@@ -192,6 +185,32 @@ unsigned status_of_failures(std::span<const SendResult> results) {
   if (all([](const SendResult& r) { return is_load(r) || is_unavailable(r); })) return 503;
   return 500;
 }
+
+void write_batch_members(JsonWriter& json, const SendResult& result,
+                         std::string_view client_msg_no) {
+  write_ids(json, result, client_msg_no);
+  if (result.ok()) {
+    json.number("reason", raw(Reason::success));
+    if (result.state == SendResult::State::duplicate) json.boolean("duplicate", true);
+  } else {
+    json.number("reason", raw(result.reason));
+    json.string("code", errc_name(result.code));
+    json.string("msg", send_failure_text(result));
+    json.boolean("retriable", errc_retriable(result.code));
+    if (result.state == SendResult::State::unknown) json.string("state", "unknown");
+  }
+}
+
+namespace {
+
+void write_batch_element(JsonWriter& json, const SendResult& result,
+                         std::string_view client_msg_no) {
+  json.begin_object();
+  write_batch_members(json, result, client_msg_no);
+  json.end_object();
+}
+
+}  // namespace
 
 unsigned status_of_failure(const SendResult& result) {
   return status_of_failures(std::span<const SendResult>(&result, 1));
@@ -280,6 +299,43 @@ void answer_batch(Response& response, std::span<const SendResult> results,
   if (response.status == 403) json.number("reason", raw(telling.reason));
   json.begin_array("items");
   write_elements();
+  json.end_array();
+  json.end_object();
+}
+
+namespace {
+
+std::string_view refusal_text(const Error& error) {
+  if (!error.detail().empty()) return error.detail();
+  return send_failure_text(result_of(error));
+}
+
+}  // namespace
+
+void answer_together(Response& response, const partition::TransactionResult& result,
+                     std::span<const std::string> client_msg_nos) {
+  if (result.made()) {
+    std::vector<SendResult> sent;
+    sent.reserve(result.commands.size());
+    for (const auto& outcome : result.commands) sent.push_back(std::get<SendResult>(*outcome));
+    answer_batch(response, sent, client_msg_nos);
+    return;
+  }
+  const Error& error = result.error();
+  if (!result.failed || error.code() == Errc::unknown_outcome) return answer_error(response, error);
+  const std::size_t index = *result.failed;
+  const std::string_view told = refusal_text(error);
+  response.status = status_of(error.code());
+  set_retry_after(response);
+  JsonWriter json(response.body);
+  json.begin_object();
+  write_error_members(json, response.status, errc_name(error.code()),
+                      "nothing was sent; item " + std::to_string(index) + ": " + std::string(told));
+  json.begin_array("items");
+  json.begin_object();
+  json.number("index", index);
+  write_batch_members(json, result_of(error), client_msg_nos[index]);
+  json.end_object();
   json.end_array();
   json.end_object();
 }

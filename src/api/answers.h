@@ -13,6 +13,7 @@
 #include "config/settings.h"
 #include "model/message.h"
 #include "model/reason.h"
+#include "partition/transaction.h"
 
 namespace jindou::api {
 
@@ -39,6 +40,9 @@ void answer_done(Response& response, const Result<void>& done, config::StatusSty
 // The member alone.
 void write_status(codec::JsonWriter& json, config::StatusStyle style);
 
+// Of a message that was refused with this error.
+SendResult result_of(const Error& error);
+
 // One sentence about a failed send.
 std::string_view send_failure_text(const SendResult& result);
 
@@ -54,9 +58,18 @@ unsigned status_of_failures(std::span<const SendResult> results);
 void answer_send(Response& response, const SendResult& result, std::string_view client_msg_no,
                  config::StatusStyle style, config::RefusalStyle refusals);
 
+// The members of an element of a batch.
+void write_batch_members(codec::JsonWriter& json, const SendResult& result,
+                         std::string_view client_msg_no);
+
 // POST /message/sendbatch, array form. `client_msg_nos` is aligned with `results`.
 void answer_batch(Response& response, std::span<const SendResult> results,
                   std::span<const std::string> client_msg_nos);
+
+// The same of messages that were to be sent all or none: the array, or an error that says nothing
+// was sent, and names the item that was refused under `items`.
+void answer_together(Response& response, const partition::TransactionResult& result,
+                     std::span<const std::string> client_msg_nos);
 
 // 400 naming every bad member of every bad item. Precondition: not empty.
 void answer_problems(Response& response, std::span<const codec::ItemProblem> problems);

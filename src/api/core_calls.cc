@@ -113,6 +113,19 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
   co_return co_await runtime::await_callback<Outcome>(begin);
 }
 
+Task<Result<partition::TransactionResult>> send_together(Services& services, Request& request,
+                                                         std::vector<SendCommand> commands) {
+  const CallerPtr caller = caller_of(request);
+  for (SendCommand& command : commands) command.caller = caller;
+  std::vector<partition::Command> all(std::make_move_iterator(commands.begin()),
+                                      std::make_move_iterator(commands.end()));
+  auto post = [&](std::function<void(Result<partition::TransactionResult>)> complete) {
+    return services.deps.router.post_all(std::move(all), std::move(complete),
+                                         request_deadline(services));
+  };
+  co_return co_await await_core<partition::TransactionResult>(services, request, post);
+}
+
 Task<Result<void>> change(Services& services, Request& request, partition::Change change) {
   auto post = [&](std::function<void(Result<void>)> complete) {
     return services.deps.router.post_change(std::move(change), std::move(complete));

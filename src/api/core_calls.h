@@ -25,6 +25,12 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
                                                     http::DeadlineList::TimePoint deadline,
                                                     ReservationPtr reservation = nullptr);
 
+// Sends messages to any channels, all of them or none. The outcomes are SendResults. Errors: as
+// change(): nothing was done, unless it is `deadline` or `unknown_outcome`; too_large: more than
+// the core makes at once.
+Task<Result<partition::TransactionResult>> send_together(Services& services, Request& request,
+                                                         std::vector<SendCommand> commands);
+
 // Errors: what the core says; deadline when it said nothing in time (outcome unknown).
 Task<Result<void>> change(Services& services, Request& request, partition::Change change);
 

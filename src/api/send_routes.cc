@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -53,6 +54,14 @@ void count_items(Services& services, const Results& results) {
   for (std::size_t i = 0; i < count.size(); ++i) {
     if (count[i] > 0) counters[i]->Increment(static_cast<double>(count[i]));
   }
+}
+
+void count_together(Services& services, const partition::TransactionResult& result) {
+  Results results;
+  for (const auto& outcome : result.commands) {
+    results.push_back(outcome ? std::get<SendResult>(*outcome) : result_of(outcome.error()));
+  }
+  count_items(services, results);
 }
 
 Task<void> post_send(Services& services, Request& request, Response& response) {
@@ -108,6 +117,96 @@ Task<void> send_items(Services& services, Request& request, Response& response,
   co_await repeatable.end(is_settled(*results));
 }
 
+// What becomes of the other items when one fails.
+enum class OnFailure : std::uint8_t {
+  go_on,     // each stands alone
+  stop,      // those behind it are not sent
+  all_none,  // none is sent
+};
+
+// Errors: invalid.
+Result<OnFailure> wanted_on_failure(const Request& request) {
+  const std::string atomic = request.query_value("atomic");
+  const std::string on_error = request.query_value("on_error");
+  if (!on_error.empty() && on_error != "continue" && on_error != "stop") {
+    return Error(Errc::invalid, "the query parameter on_error takes continue or stop");
+  }
+  if (atomic == "true" || atomic == "1") {
+    if (on_error.empty()) return OnFailure::all_none;
+    return Error(Errc::invalid, "atomic and on_error exclude each other");
+  }
+  if (!atomic.empty() && atomic != "false" && atomic != "0") {
+    return Error(Errc::invalid, "the query parameter atomic takes true or false");
+  }
+  return on_error == "stop" ? OnFailure::stop : OnFailure::go_on;
+}
+
+// The first of the commands, as many as none of fails, as a whole; and what became of all. Errors:
+// as send_together(): nothing was done, or it is not known.
+Task<Result<Results>> send_until_failure(Services& services, Request& request,
+                                         std::vector<SendCommand> commands) {
+  const std::size_t count = commands.size();
+  std::optional<Error> failure;
+  while (!commands.empty()) {
+    std::vector<SendCommand> tried = commands;
+    auto sent = co_await send_together(services, request, std::move(tried));
+    if (!sent) co_return Result<Results>(std::move(sent).error());
+    if (sent->made()) {
+      Results results;
+      for (const auto& outcome : sent->commands) results.push_back(std::get<SendResult>(*outcome));
+      commands.clear();
+      if (results.size() < count) results.push_back(result_of(*failure));
+      results.resize(count, SendResult::refuse(Reason::system_error, Errc::skipped));
+      co_return Result<Results>(std::move(results));
+    }
+    failure = sent->error();
+    if (!sent->failed || failure->code() == Errc::unknown_outcome) {
+      co_return Result<Results>(*failure);
+    }
+    commands.resize(*sent->failed);
+  }
+  Results results = {result_of(*failure)};
+  results.resize(count, SendResult::refuse(Reason::system_error, Errc::skipped));
+  co_return Result<Results>(std::move(results));
+}
+
+Task<void> send_bound(Services& services, Request& request, Response& response,
+                      std::vector<codec::BatchItem> items, OnFailure on_failure) {
+  Repeatable repeatable(services, request, response);
+  if (!co_await repeatable.begin()) co_return;
+  std::vector<SendCommand> commands;
+  std::vector<std::string> client_msg_nos;
+  commands.reserve(items.size());
+  client_msg_nos.reserve(items.size());
+  for (codec::BatchItem& item : items) {
+    commands.push_back(make_command(std::move(item), services.deps.random));
+  }
+  repeatable.number(commands, 0);
+  for (const SendCommand& command : commands) client_msg_nos.push_back(command.client_msg_no);
+  items.clear();
+  if (on_failure == OnFailure::stop) {
+    const auto results = co_await send_until_failure(services, request, std::move(commands));
+    if (!results) {
+      answer_error(response, results.error());
+      co_await repeatable.end(false);
+      co_return;
+    }
+    count_items(services, *results);
+    answer_batch(response, *results, client_msg_nos);
+    co_await repeatable.end(is_settled(*results));
+    co_return;
+  }
+  const auto result = co_await send_together(services, request, std::move(commands));
+  if (!result) {
+    answer_error(response, result.error());
+    co_await repeatable.end(false);
+    co_return;
+  }
+  count_together(services, *result);
+  answer_together(response, *result, client_msg_nos);
+  co_await repeatable.end(result->made() || !errc_retriable(result->error().code()));
+}
+
 Task<void> send_legacy(Services& services, Request& request, Response& response,
                        codec::LegacyBatch batch, ReservationPtr reservation) {
   Repeatable repeatable(services, request, response);
@@ -157,6 +256,11 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
 }
 
 Task<void> post_sendbatch(Services& services, Request& request, Response& response) {
+  const Result<OnFailure> on_failure = wanted_on_failure(request);
+  if (!on_failure) {
+    answer_error(response, on_failure.error());
+    co_return;
+  }
   // Before the body is parsed, which costs more than all the rest of a refusal.
   const std::size_t items_about =
       std::min(services.options.send.items_max, count_objects(request.body));
@@ -172,8 +276,15 @@ Task<void> post_sendbatch(Services& services, Request& request, Response& respon
     answer_error(response, *error);
   } else if (const auto* problems = std::get_if<std::vector<codec::ItemProblem>>(&body)) {
     answer_problems(response, *problems);
-  } else if (auto* items = std::get_if<std::vector<codec::BatchItem>>(&body)) {
+  } else if (auto* items = std::get_if<std::vector<codec::BatchItem>>(&body);
+             items && *on_failure != OnFailure::go_on) {
+    reservation.reset();  // the core admits it as a whole
+    co_await send_bound(services, request, response, std::move(*items), *on_failure);
+  } else if (items != nullptr) {
     co_await send_items(services, request, response, std::move(*items), std::move(reservation));
+  } else if (*on_failure != OnFailure::go_on) {
+    answer_invalid(response,
+                   "atomic and on_error=stop take an array of items, not the object form");
   } else if (auto* legacy = std::get_if<codec::LegacyBatch>(&body)) {
     co_await send_legacy(services, request, response, std::move(*legacy), std::move(reservation));
   }

@@ -94,7 +94,12 @@ std::string send_result() {
                  may("duplicate", boolean("The message had been stored by an earlier request.")),
                  may("code", text("Of a failed item.")), may("msg", text("Of a failed item.")),
                  may("retriable", boolean("Of a failed item.")),
-                 may("state", word({"unknown"}, "The message may have been stored after all."))},
+                 may("state", word({"unknown"}, "The message may have been stored after all.")),
+                 may("index", integer("Position in the request, from 0; with atomic.")),
+                 may("bytes", integer("Of the payload; with dry_run.")),
+                 may("receivers", integer("Who would receive it; with dry_run.")),
+                 may("online", integer("Of these; with dry_run.")),
+                 may("offline", integer("The others; with dry_run."))},
                 "The outcome of one message.");
 }
 

@@ -138,6 +138,15 @@ Operation send_batch() {
           "answer, failed ones with `message_id` 0. Items of one channel are stored in the order "
           "of the array. The header X-Batch-Failed counts the failed items. When all failed, the "
           "answer is an error with the elements under `items`.",
+      .query = {{.name = "atomic",
+                 .schema = R"({"type":"boolean","default":false})",
+                 .description = "The array is sent as a whole or not at all.",
+                 .example = {}},
+                {.name = "on_error",
+                 .schema = R"({"type":"string","enum":["continue","stop"],"default":"continue"})",
+                 .description =
+                     "What stands behind an item that fails is not sent; not with atomic.",
+                 .example = {}}},
       .headers = {idempotency_key()},
       .body = one_of({array(send_item()), object_form()}),
       .example =

@@ -1,0 +1,152 @@
+// POST /message/sendbatch with atomic=true and on_error=stop, over the real core and store.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "api/routes_fixture.h"
+
+namespace jindou::api {
+namespace {
+
+class AtomicBatch : public RoutesTest {
+ protected:
+  Answer batch(const std::string& body, const Headers& headers = {}) {
+    return call(Verb::post, "/message/sendbatch?atomic=true", body, "", headers);
+  }
+  void expect_empty() {
+    for (const std::string group : {"g1", "g2", "g3", "g4", "g5"}) {
+      EXPECT_EQ(max_seq(group), R"({"message_seq":0})") << group;
+    }
+  }
+  static std::string to_all(const std::string& last) {
+    return "[" + item("n1", "g1") + "," + item("n2", "g2") + "," + item("n3", "g3") + "," +
+           item("n4", "g4") + "," + last + "]";
+  }
+};
+
+TEST_F(AtomicBatch, IsStoredAsAWholeOverAllPartitions) {
+  const Answer answer = batch(to_all(item("n5", "g5")));
+  ASSERT_EQ(answer.status, 200U) << answer.body;
+  EXPECT_EQ(answer.body.front(), '[');
+  EXPECT_TRUE(has(answer.body, R"("client_msg_no":"n5")"));
+  for (const std::string group : {"g1", "g2", "g3", "g4", "g5"}) {
+    EXPECT_EQ(max_seq(group), R"({"message_seq":1})");
+  }
+}
+
+TEST_F(AtomicBatch, OneRefusedItemKeepsAllFromBeingSent) {
+  ASSERT_EQ(status("/channel", R"({"channel_id":"g5","channel_type":2,"ban":1})"), 200U);
+  const Answer answer = batch(to_all(item("n5", "g5")));
+  EXPECT_EQ(answer.status, 403U) << answer.body;
+  EXPECT_TRUE(has(answer.body, "nothing was sent; item 4: ")) << answer.body;
+  EXPECT_TRUE(has(answer.body, R"("client_msg_no":"n5","reason":19,"code":"denied")"));
+  EXPECT_TRUE(has(answer.body, R"("index":4,"message_id":0,)")) << answer.body;
+  expect_empty();
+}
+
+TEST_F(AtomicBatch, ARepeatIsAnsweredWithTheFirstIds) {
+  const Answer first = batch(to_all(item("n5", "g5")));
+  const Answer repeat = batch(to_all(item("n5", "g5")));
+  EXPECT_EQ(repeat.status, 200U);
+  EXPECT_TRUE(has(repeat.body, R"("duplicate":true)")) << repeat.body;
+  EXPECT_EQ(max_seq("g1"), R"({"message_seq":1})");
+}
+
+TEST_F(AtomicBatch, AUsedNumberKeepsAllFromBeingSent) {
+  ASSERT_EQ(status("/message/send", item("n5", "g9", "aGk=")), 200U);
+  const Answer answer = batch(to_all(item("n5", "g9", "b3RoZXI=")));
+  EXPECT_EQ(answer.status, 400U) << answer.body;
+  EXPECT_TRUE(has(answer.body, "client_msg_no was used before")) << answer.body;
+  expect_empty();
+}
+
+TEST_F(AtomicBatch, HasAKeyLikeAnyOther) {
+  const Headers key = {{"Idempotency-Key", "k1"}};
+  const Answer first = batch(to_all(item("n5", "g5")), key);
+  const Answer repeat = batch(to_all(item("n5", "g5")), key);
+  EXPECT_EQ(repeat.body, first.body);
+  EXPECT_TRUE(has(repeat.headers, "Idempotency-Replay: true"));
+}
+
+TEST_F(AtomicBatch, MoreThanTheCoreMakesAtOnceIsRefused) {
+  partition::RouterLimits limits;
+  limits.transaction_items_max = 4;
+  limit_core(limits);
+  const Answer answer = batch(to_all(item("n5", "g5")));
+  EXPECT_EQ(answer.status, 400U) << answer.body;
+  EXPECT_TRUE(has(answer.body, "core.transactionItems")) << answer.body;
+  expect_empty();
+}
+
+TEST_F(AtomicBatch, OtherValuesAndTheObjectFormAreRefused) {
+  EXPECT_EQ(post("/message/sendbatch?atomic=yes", "[" + item("n1", "g1") + "]").status, 400U);
+  const Answer object = batch(R"({"from_uid":"u1","subscribers":["a"],"payload":"aGk="})");
+  EXPECT_EQ(object.status, 400U);
+  EXPECT_TRUE(has(object.body, "take an array of items")) << object.body;
+  expect_empty();
+}
+
+// What stands before the item that fails is sent, and nothing behind it.
+class StoppingBatch : public AtomicBatch {
+ protected:
+  Answer stopping(const std::string& body, const Headers& headers = {}) {
+    return call(Verb::post, "/message/sendbatch?on_error=stop", body, "", headers);
+  }
+};
+
+TEST_F(StoppingBatch, EndsWithTheFirstItemThatFails) {
+  ASSERT_EQ(status("/channel", R"({"channel_id":"g3","channel_type":2,"ban":1})"), 200U);
+  ASSERT_EQ(status("/channel", R"({"channel_id":"g5","channel_type":2,"ban":1})"), 200U);
+  const Answer answer = stopping(to_all(item("n5", "g5")));
+  ASSERT_EQ(answer.status, 200U) << answer.body;
+  EXPECT_TRUE(has(answer.headers, "X-Batch-Failed: 3")) << answer.headers;
+  EXPECT_TRUE(has(answer.body, R"("client_msg_no":"n3","reason":19,"code":"denied")"))
+      << answer.body;
+  EXPECT_TRUE(has(answer.body, R"("code":"skipped","msg":"not sent: an item before it failed")"));
+  EXPECT_EQ(max_seq("g1"), R"({"message_seq":1})");
+  EXPECT_EQ(max_seq("g2"), R"({"message_seq":1})");
+  EXPECT_EQ(max_seq("g4"), R"({"message_seq":0})");
+}
+
+TEST_F(StoppingBatch, WithoutAFailureItIsLikeAnyOther) {
+  const Answer answer = stopping(to_all(item("n5", "g5")));
+  ASSERT_EQ(answer.status, 200U) << answer.body;
+  EXPECT_FALSE(has(answer.headers, "X-Batch-Failed"));
+  EXPECT_EQ(max_seq("g5"), R"({"message_seq":1})");
+}
+
+TEST_F(StoppingBatch, WhenTheFirstItemFailsNothingIsSent) {
+  ASSERT_EQ(status("/channel", R"({"channel_id":"g1","channel_type":2,"ban":1})"), 200U);
+  const Answer answer = stopping(to_all(item("n5", "g5")));
+  EXPECT_EQ(answer.status, 403U) << answer.body;
+  EXPECT_TRUE(has(answer.body, R"("code":"skipped")")) << answer.body;
+  expect_empty();
+}
+
+TEST_F(StoppingBatch, ARepeatGoesOnWhereItStopped) {
+  ASSERT_EQ(status("/channel", R"({"channel_id":"g3","channel_type":2,"ban":1})"), 200U);
+  const Headers key = {{"Idempotency-Key", "k1"}};
+  ASSERT_EQ(stopping(to_all(item("n5", "g5")), key).status, 200U);
+  ASSERT_EQ(status("/channel", R"({"channel_id":"g3","channel_type":2,"ban":0})"), 200U);
+  const Answer repeat = stopping(to_all(item("n5", "g5")), key);
+  ASSERT_EQ(repeat.status, 200U) << repeat.body;
+  EXPECT_FALSE(has(repeat.headers, "X-Batch-Failed")) << "skipped items are worth a repeat";
+  EXPECT_EQ(max_seq("g1"), R"({"message_seq":1})");
+  EXPECT_EQ(max_seq("g4"), R"({"message_seq":1})");
+}
+
+TEST_F(StoppingBatch, OtherValuesAreRefused) {
+  const Answer answer = post("/message/sendbatch?on_error=halt", "[" + item("n1", "g1") + "]");
+  EXPECT_EQ(answer.status, 400U);
+  EXPECT_TRUE(has(answer.body, "on_error takes continue or stop")) << answer.body;
+  expect_empty();
+}
+
+TEST_F(AtomicBatch, FalseIsAsWithout) {
+  ASSERT_EQ(status("/channel", R"({"channel_id":"g5","channel_type":2,"ban":1})"), 200U);
+  EXPECT_EQ(post("/message/sendbatch?atomic=false", to_all(item("n5", "g5"))).status, 200U);
+  EXPECT_EQ(max_seq("g1"), R"({"message_seq":1})");
+}
+
+}  // namespace
+}  // namespace jindou::api
