@@ -5,7 +5,7 @@ everything back.
 Violations: an acknowledged item that is missing or has another seq, id or payload; one key stored
 twice; a hole in a channel; a repeated id; a repeat that was answered differently from the first
 time; an exit status other than 0 after SIGTERM. Beside them changers ask for everything else
-(changer.py). The seed decides batches, channels, changes and kill moments; the interleaving of
+(changer.py), and others post batches that are made as a whole (bound_writer.py). The seed decides batches, channels, changes and kill moments; the interleaving of
 threads is not replayable."""
 
 import argparse
@@ -21,11 +21,13 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 
+from bound_writer import BoundWriter  # noqa: E402
 from changer import GIVE_UP_SECONDS, Changer, Violation  # noqa: E402
 from harness import GROUP, PERSON, Server  # noqa: E402
 
 WRITERS = 4
 CHANGERS = 3
+BOUND_WRITERS = 2
 CHANNELS = 12
 
 
@@ -178,10 +180,13 @@ def main() -> int:
     channels += [("inbox%d" % i, PERSON) for i in range(2)]
     started = time.monotonic()
     # Small, so that kills meet flushes, new logs and logs in prepared blocks too.
-    with Server(config={"storage.writeBufferBytes": "1MiB", "tokenAuthOn": "true"}) as server:
+    # A request that was killed keeps its key for api.requestTimeout and a second.
+    with Server(config={"storage.writeBufferBytes": "1MiB", "tokenAuthOn": "true",
+                        "api.requestTimeout": "1s"}) as server:
         writers = [Writer(n, seed, server, channels) for n in range(WRITERS)]
         changers = [Changer(n, seed, server) for n in range(CHANGERS)]
-        threads = writers + changers
+        bound = [BoundWriter(n, seed, server) for n in range(BOUND_WRITERS)]
+        threads = writers + changers + bound
         try:
             for thread in threads:
                 thread.start()
@@ -211,13 +216,13 @@ def main() -> int:
                 if thread.is_alive() or thread.error is not None:
                     raise Violation("%s: %r" % (thread.uid, thread.error or "hangs"))
             stored = verify(server, writers, channels)
-            for changer in changers:
-                changer.verify()
+            for thread in changers + bound:
+                thread.verify()
             server.restart()
             if verify(server, writers, channels) != stored:
                 raise Violation("another number of messages after a restart at rest")
-            for changer in changers:
-                changer.verify()
+            for thread in changers + bound:
+                thread.verify()
         except (Violation, AssertionError, RuntimeError) as error:
             print("VIOLATION (seed %d): %s\n--- server log ---\n%s" % (
                 seed, error, server.log_tail(80)))
@@ -235,7 +240,13 @@ def main() -> int:
     print("    %d changes acknowledged, %d met a kill, %d refused, %d sends repeated; all as it was "
           "told" % (changes, sum(c.interrupted for c in changers),
                     sum(c.refusals for c in changers), sum(c.repeats for c in changers)))
-    if acknowledged < 20 * options.cycles or changes < 5 * options.cycles:
+    print("    %d batches made as a whole, %d of them atomic, %d met a kill, %d answers given again, "
+          "%d waits for a claim" % (
+              sum(len(b.batches) for b in bound), sum(b.whole for b in bound),
+              sum(b.interrupted for b in bound), sum(b.replays for b in bound),
+              sum(b.waits for b in bound)))
+    if acknowledged < 20 * options.cycles or changes < 5 * options.cycles or (
+            not all(b.batches for b in bound)):
         print("FAILED: too little was acknowledged for the test to mean anything")
         return 1
     return 0
