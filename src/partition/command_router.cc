@@ -285,6 +285,38 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
   }
   admission->reservation = reservation;
 
+  auto batch = make_batch(std::move(commands), std::move(admission), std::move(done), deadline);
+  if (batch->parts().empty()) {
+    // No commands: answered at once, there is no part to wait for.
+    batch->expire();
+  } else {
+    intake_.enter(batch, since);
+  }
+  return std::shared_ptr<PendingSend>(std::move(batch));
+}
+
+Result<std::shared_ptr<PendingSend>> CommandRouter::post_rehearsal(
+    std::vector<SendCommand> commands, SendDone done, TimePoint deadline) {
+  if (closed_.load(std::memory_order_acquire)) {
+    return Error(Errc::unavailable, "the server is stopping");
+  }
+  auto admission = try_admit(commands.size(), weight_of(commands));
+  if (!admission || stalled()) {
+    return Error(Errc::overloaded, "too many messages are in flight; retry later");
+  }
+  auto batch = make_batch(std::move(commands), std::move(admission), std::move(done), deadline);
+  batch->make_rehearsal();
+  if (batch->parts().empty()) {
+    batch->expire();
+  } else {
+    intake_.enter(batch, clock_.steady());
+  }
+  return std::shared_ptr<PendingSend>(std::move(batch));
+}
+
+std::shared_ptr<SendBatch> CommandRouter::make_batch(std::vector<SendCommand> commands,
+                                                     std::shared_ptr<Admission> admission,
+                                                     SendDone done, TimePoint deadline) const {
   std::vector<SendBatch::Part> parts;
   // Most sends touch few partitions: a linear search over the parts beats a table of all partitions
   // only for one message, so that case goes without either.
@@ -302,15 +334,8 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
       parts[static_cast<std::size_t>(part)].items.push_back(i);
     }
   }
-  auto batch = std::make_shared<SendBatch>(std::move(commands), std::move(parts),
-                                           std::move(admission), deadline, std::move(done));
-  if (batch->parts().empty()) {
-    // No commands: answered at once, there is no part to wait for.
-    batch->expire();
-  } else {
-    intake_.enter(batch, since);
-  }
-  return std::shared_ptr<PendingSend>(std::move(batch));
+  return std::make_shared<SendBatch>(std::move(commands), std::move(parts), std::move(admission),
+                                     deadline, std::move(done));
 }
 
 void CommandRouter::send_on(const std::shared_ptr<SendBatch>& batch, TimePoint since) {

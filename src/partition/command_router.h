@@ -96,6 +96,12 @@ class CommandRouter {
                                                  TimePoint deadline = kNever,
                                                  const ReservationPtr& reservation = nullptr);
 
+  // What would become of these messages if they were sent now; nothing is stored or told to
+  // anybody. Results as of post_send, where what would be stored is accepted, without id and seq.
+  // Errors and `done` as of post_send.
+  Result<std::shared_ptr<PendingSend>> post_rehearsal(std::vector<SendCommand> commands,
+                                                      SendDone done, TimePoint deadline = kNever);
+
   // Changes a channel or user; `done` says whether the change is durable.
   // Errors: overloaded, unavailable: nothing has been done and `done` is not called.
   Result<void> post_change(Change change, ChangeDone done);
@@ -141,6 +147,9 @@ class CommandRouter {
   bool resize(Admission& admission, std::size_t items, std::size_t bytes);
   // For one change, event or question. Errors: overloaded, unavailable.
   Result<std::shared_ptr<Admission>> admit(std::size_t bytes);
+  std::shared_ptr<SendBatch> make_batch(std::vector<SendCommand> commands,
+                                        std::shared_ptr<Admission> admission, SendDone done,
+                                        TimePoint deadline) const;
   // The shares of commands, each with its owner, and what they weigh. Errors: unavailable.
   Result<std::vector<Transaction::Share>> share_out(const std::vector<Command>& commands,
                                                     std::size_t& bytes) const;

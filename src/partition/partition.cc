@@ -109,6 +109,7 @@ void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t par
   const auto& items = batch->parts()[part].items;
   const bool usable = ensure_usable() && !modules_.index.full();
   begin_gathering();
+  if (usable && batch->is_rehearsal()) return rehearse(batch, part);
   Txn::Part decided{batch, part, 0, {}};
   decided.results.reserve(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -125,12 +126,34 @@ void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t par
   if (is_full()) hand_over();
 }
 
-SendResult Partition::send(SendCommand& command) {
+// What becomes of the first items is known to those behind them, as if they had been sent.
+void Partition::rehearse(const std::shared_ptr<SendBatch>& batch, std::size_t part) {
+  Txn::Part decided{batch, part, 0, {}};
+  const Mark before = mark();
+  const Txn::SavePoint point = txn_->save();
+  for (const std::uint32_t item : batch->parts()[part].items) {
+    SendResult result = evaluate(batch->commands()[item]);
+    if (result.state == SendResult::State::accepted) {
+      result.message_id = MessageId{};
+      result.message_seq = MessageSeq{};
+    }
+    decided.results.push_back(result);
+  }
+  txn_->roll_back(point);
+  JD_ASSERT(mark() == before);
+  txn_->add_part(std::move(decided));
+}
+
+SendResult Partition::evaluate(SendCommand& command) {
   const Mark before = mark();
   const auto evaluated = modules_.sending.evaluate(command, *txn_);
   JD_ASSERT((evaluated && evaluated->state != SendResult::State::refused) || mark() == before);
-  const SendResult result =
-      evaluated ? *evaluated : SendResult::refuse(Reason::system_error, evaluated.error().code());
+  return evaluated ? *evaluated
+                   : SendResult::refuse(Reason::system_error, evaluated.error().code());
+}
+
+SendResult Partition::send(SendCommand& command) {
+  const SendResult result = evaluate(command);
   if (deps_.metrics != nullptr && result.state == SendResult::State::refused) {
     deps_.metrics->send_refused.with(std::to_string(raw(result.reason))).Increment();
   }

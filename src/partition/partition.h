@@ -115,7 +115,12 @@ class Partition {
   // The same, if anything is gathered, in the middle of a part.
   void close_commit();
 
+  // One that is refused leaves nothing.
+  SendResult evaluate(SendCommand& command);
+  // The same, and counts refusals.
   SendResult send(SendCommand& command);
+  // Evaluates a part, takes it back, and has the results told.
+  void rehearse(const std::shared_ptr<SendBatch>& batch, std::size_t part);
   // Behind the save point of the caller.
   GroupOutcome evaluate_all(CommandGroup& group);
   Result<CommandOutcome> evaluate_in_group(Command& command);

@@ -120,6 +120,7 @@ std::shared_ptr<SendBatch> SendBatch::split(const std::vector<bool>& wanted) {
           const std::vector<SendResult>& results) { self->finish_split(items, results); });
   off->request_items_ = request_items_;
   off->send_class_ = send_class_;
+  off->is_rehearsal_ = is_rehearsal_;
   off->piece_items_ = piece_items_;
   off->kept_ = kept_;
   const MutexLock lock(mutex_);

@@ -31,6 +31,10 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   std::vector<SendCommand>& commands() { return commands_; }
   const std::vector<Part>& parts() const { return parts_; }
   SendClass send_class() const { return send_class_; }
+  // Only what would become of it is told: partitions evaluate it and take it back.
+  bool is_rehearsal() const { return is_rehearsal_; }
+  // Before it is handed to anybody.
+  void make_rehearsal() { is_rehearsal_ = true; }
   // Keeps the batch counted as in flight while any copy lives.
   const std::shared_ptr<void>& admission() const { return admission_; }
 
@@ -90,6 +94,7 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   std::shared_ptr<void> admission_;
   std::chrono::steady_clock::time_point deadline_;
   SendClass send_class_ = SendClass::interactive;
+  bool is_rehearsal_ = false;
   std::size_t request_items_;
   CallerPtr caller_;
   std::size_t piece_items_ = 0;  // 0: it is not cut
