@@ -88,29 +88,52 @@ http::DeadlineList::TimePoint request_deadline(const Services& services) {
   return services.deps.clock.steady() + services.options.request_timeout;
 }
 
-Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request& request,
-                                                    std::vector<SendCommand> commands,
-                                                    http::DeadlineList::TimePoint deadline,
-                                                    ReservationPtr reservation) {
-  using Outcome = Result<std::vector<SendResult>>;
+namespace {
+
+using SendOutcome = Result<std::vector<SendResult>>;
+
+// Waits for what `post(commands, done)` begins.
+template <class Post>
+Task<SendOutcome> await_send(Request& request, std::vector<SendCommand> commands,
+                             http::DeadlineList::TimePoint deadline, Post& post) {
   const CallerPtr caller = caller_of(request);
   for (SendCommand& command : commands) command.caller = caller;
   SendDeadline watch;
-  auto begin = [&](std::function<void(Outcome)> complete) {
+  auto begin = [&](std::function<void(SendOutcome)> complete) {
     partition::CommandRouter::SendDone done = [complete](std::vector<SendResult> results) {
-      complete(Outcome(std::move(results)));
+      complete(SendOutcome(std::move(results)));
     };
-    auto posted =
-        services.deps.router.post_send(std::move(commands), std::move(done), deadline, reservation);
+    auto posted = post(std::move(commands), std::move(done));
     if (!posted) {
-      complete(Outcome(std::move(posted).error()));
+      complete(SendOutcome(std::move(posted).error()));
       return;
     }
     watch.pending = std::move(*posted);
     watch.set_deadline(deadline);
     watch.link(*request.deadlines);
   };
-  co_return co_await runtime::await_callback<Outcome>(begin);
+  co_return co_await runtime::await_callback<SendOutcome>(begin);
+}
+
+}  // namespace
+
+Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request& request,
+                                                    std::vector<SendCommand> commands,
+                                                    http::DeadlineList::TimePoint deadline,
+                                                    ReservationPtr reservation) {
+  auto post = [&](std::vector<SendCommand> all, partition::CommandRouter::SendDone done) {
+    return services.deps.router.post_send(std::move(all), std::move(done), deadline, reservation);
+  };
+  co_return co_await await_send(request, std::move(commands), deadline, post);
+}
+
+Task<Result<std::vector<SendResult>>> rehearse_commands(Services& services, Request& request,
+                                                        std::vector<SendCommand> commands) {
+  const auto deadline = request_deadline(services);
+  auto post = [&](std::vector<SendCommand> all, partition::CommandRouter::SendDone done) {
+    return services.deps.router.post_rehearsal(std::move(all), std::move(done), deadline);
+  };
+  co_return co_await await_send(request, std::move(commands), deadline, post);
 }
 
 Task<Result<partition::TransactionResult>> send_together(Services& services, Request& request,

@@ -25,6 +25,11 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
                                                     http::DeadlineList::TimePoint deadline,
                                                     ReservationPtr reservation = nullptr);
 
+// What would become of messages: results as of send_commands(), and nothing is done (see
+// CommandRouter::post_rehearsal).
+Task<Result<std::vector<SendResult>>> rehearse_commands(Services& services, Request& request,
+                                                        std::vector<SendCommand> commands);
+
 // Sends messages to any channels, all of them or none. The outcomes are SendResults. Errors: as
 // change(): nothing was done, unless it is `deadline` or `unknown_outcome`; too_large: more than
 // the core makes at once.

@@ -11,6 +11,7 @@
 #include "api/answers.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
+#include "api/rehearsal.h"
 #include "api/repeatable.h"
 #include "api/send_command.h"
 #include "model/id_rules.h"
@@ -117,6 +118,14 @@ Task<void> send_items(Services& services, Request& request, Response& response,
   co_await repeatable.end(is_settled(*results));
 }
 
+// Of a query parameter. Errors: invalid.
+Result<bool> wanted_flag(const Request& request, std::string_view name) {
+  const std::string value = request.query_value(name);
+  if (value == "true" || value == "1") return true;
+  if (value.empty() || value == "false" || value == "0") return false;
+  return Error(Errc::invalid, "the query parameter " + std::string(name) + " takes true or false");
+}
+
 // What becomes of the other items when one fails.
 enum class OnFailure : std::uint8_t {
   go_on,     // each stands alone
@@ -124,21 +133,27 @@ enum class OnFailure : std::uint8_t {
   all_none,  // none is sent
 };
 
+struct Choices {
+  OnFailure on_failure = OnFailure::go_on;
+  bool dry_run = false;
+  bool any() const { return dry_run || on_failure != OnFailure::go_on; }
+};
+
 // Errors: invalid.
-Result<OnFailure> wanted_on_failure(const Request& request) {
-  const std::string atomic = request.query_value("atomic");
+Result<Choices> wanted_choices(const Request& request) {
+  Choices choices;
+  JD_TRY(choices.dry_run, wanted_flag(request, "dry_run"));
+  JD_TRY(const bool atomic, wanted_flag(request, "atomic"));
   const std::string on_error = request.query_value("on_error");
   if (!on_error.empty() && on_error != "continue" && on_error != "stop") {
     return Error(Errc::invalid, "the query parameter on_error takes continue or stop");
   }
-  if (atomic == "true" || atomic == "1") {
-    if (on_error.empty()) return OnFailure::all_none;
+  if (atomic && !on_error.empty()) {
     return Error(Errc::invalid, "atomic and on_error exclude each other");
   }
-  if (!atomic.empty() && atomic != "false" && atomic != "0") {
-    return Error(Errc::invalid, "the query parameter atomic takes true or false");
-  }
-  return on_error == "stop" ? OnFailure::stop : OnFailure::go_on;
+  if (atomic) choices.on_failure = OnFailure::all_none;
+  if (on_error == "stop") choices.on_failure = OnFailure::stop;
+  return choices;
 }
 
 // The first of the commands, as many as none of fails, as a whole; and what became of all. Errors:
@@ -207,6 +222,28 @@ Task<void> send_bound(Services& services, Request& request, Response& response,
   co_await repeatable.end(result->made() || !errc_retriable(result->error().code()));
 }
 
+Task<void> rehearse_items(Services& services, Request& request, Response& response,
+                          std::vector<codec::BatchItem> items) {
+  std::vector<SendCommand> commands;
+  std::vector<std::string> client_msg_nos;
+  for (codec::BatchItem& item : items) {
+    commands.push_back(make_command(std::move(item), services.deps.random));
+    // One that would be made up tells nothing.
+    client_msg_nos.push_back(commands.back().idempotent ? commands.back().client_msg_no : "");
+  }
+  items.clear();
+  co_await rehearse(services, request, response, std::move(commands), std::move(client_msg_nos));
+}
+
+Task<void> send_chosen(Services& services, Request& request, Response& response,
+                       std::vector<codec::BatchItem> items, Choices choices) {
+  if (choices.dry_run) {
+    co_await rehearse_items(services, request, response, std::move(items));
+  } else {
+    co_await send_bound(services, request, response, std::move(items), choices.on_failure);
+  }
+}
+
 Task<void> send_legacy(Services& services, Request& request, Response& response,
                        codec::LegacyBatch batch, ReservationPtr reservation) {
   Repeatable repeatable(services, request, response);
@@ -256,9 +293,9 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
 }
 
 Task<void> post_sendbatch(Services& services, Request& request, Response& response) {
-  const Result<OnFailure> on_failure = wanted_on_failure(request);
-  if (!on_failure) {
-    answer_error(response, on_failure.error());
+  const Result<Choices> choices = wanted_choices(request);
+  if (!choices) {
+    answer_error(response, choices.error());
     co_return;
   }
   // Before the body is parsed, which costs more than all the rest of a refusal.
@@ -276,15 +313,16 @@ Task<void> post_sendbatch(Services& services, Request& request, Response& respon
     answer_error(response, *error);
   } else if (const auto* problems = std::get_if<std::vector<codec::ItemProblem>>(&body)) {
     answer_problems(response, *problems);
-  } else if (auto* items = std::get_if<std::vector<codec::BatchItem>>(&body);
-             items && *on_failure != OnFailure::go_on) {
-    reservation.reset();  // the core admits it as a whole
-    co_await send_bound(services, request, response, std::move(*items), *on_failure);
-  } else if (items != nullptr) {
-    co_await send_items(services, request, response, std::move(*items), std::move(reservation));
-  } else if (*on_failure != OnFailure::go_on) {
+  } else if (auto* items = std::get_if<std::vector<codec::BatchItem>>(&body)) {
+    if (choices->any()) {
+      reservation.reset();  // the core admits it as a whole
+      co_await send_chosen(services, request, response, std::move(*items), *choices);
+    } else {
+      co_await send_items(services, request, response, std::move(*items), std::move(reservation));
+    }
+  } else if (choices->any()) {
     answer_invalid(response,
-                   "atomic and on_error=stop take an array of items, not the object form");
+                   "atomic, on_error=stop and dry_run take an array of items, not the object form");
   } else if (auto* legacy = std::get_if<codec::LegacyBatch>(&body)) {
     co_await send_legacy(services, request, response, std::move(*legacy), std::move(reservation));
   }

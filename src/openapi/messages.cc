@@ -127,6 +127,22 @@ Operation send() {
   };
 }
 
+std::string dry_run_answer() {
+  const auto counts = [](std::vector<Property> members) {
+    members.push_back(need("receivers", integer("Users who would receive it.")));
+    members.push_back(
+        may("online", integer("Of these; absent when too many were to be looked up.")));
+    members.push_back(may("offline", integer("The others.")));
+    return object(members);
+  };
+  return object({need("dry_run", R"({"const":true})"), need("items", array(ref("SendResult"))),
+                 need("total", counts({need("items", integer("In all.")),
+                                       need("accepted", integer("That would be stored.")),
+                                       need("duplicate", integer("That were stored before.")),
+                                       need("refused", integer("That would be refused.")),
+                                       need("bytes", integer("Of the payloads."))}))});
+}
+
 Operation send_batch() {
   return {
       .method = Verb::post,
@@ -141,6 +157,12 @@ Operation send_batch() {
       .query = {{.name = "atomic",
                  .schema = R"({"type":"boolean","default":false})",
                  .description = "The array is sent as a whole or not at all.",
+                 .example = {}},
+                {.name = "dry_run",
+                 .schema = R"({"type":"boolean","default":false})",
+                 .description = "Nothing is sent; the answer tells for each item what would become "
+                                "of it and who would receive it. Its elements are then under "
+                                "`items`, with `bytes`, `receivers`, `online` and `offline`.",
                  .example = {}},
                 {.name = "on_error",
                  .schema = R"({"type":"string","enum":["continue","stop"],"default":"continue"})",
@@ -157,7 +179,8 @@ Operation send_batch() {
       .answer =
           one_of({array(ref("SendResult")),
                   object({need("fail_uids", array(text("A user."), "Who did not get the message.")),
-                          need("reason", array(text("A sentence."), "Why, in the same order."))})}),
+                          need("reason", array(text("A sentence."), "Why, in the same order."))}),
+                  dry_run_answer()}),
       .answer_example =
           R"([{"message_id":1035,"message_idstr":"1035","message_seq":1,"client_msg_no":"b1",)"
           R"("reason":1},{"message_id":2059,"message_idstr":"2059","message_seq":1,)"
