@@ -340,6 +340,19 @@ void answer_together(Response& response, const partition::TransactionResult& res
   json.end_object();
 }
 
+void answer_received(Response& response, std::span<const std::string> client_msg_nos) {
+  response.status = 202;
+  JsonWriter json(response.body);
+  json.begin_array();
+  for (const std::string& client_msg_no : client_msg_nos) {
+    json.begin_object();
+    json.string("client_msg_no", client_msg_no);
+    json.string("state", "received");
+    json.end_object();
+  }
+  json.end_array();
+}
+
 void answer_problems(Response& response, std::span<const codec::ItemProblem> problems) {
   const codec::ItemProblem& first = problems.front();
   response.status = 400;

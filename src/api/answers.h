@@ -66,6 +66,10 @@ void write_batch_members(codec::JsonWriter& json, const SendResult& result,
 void answer_batch(Response& response, std::span<const SendResult> results,
                   std::span<const std::string> client_msg_nos);
 
+// 202 of messages that were taken and are not yet durable: an array of `client_msg_no` and
+// `"state":"received"`.
+void answer_received(Response& response, std::span<const std::string> client_msg_nos);
+
 // The same of messages that were to be sent all or none: the array, or an error that says nothing
 // was sent, and names the item that was refused under `items`.
 void answer_together(Response& response, const partition::TransactionResult& result,

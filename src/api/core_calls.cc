@@ -127,6 +127,16 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
   co_return co_await await_send(request, std::move(commands), deadline, post);
 }
 
+Result<void> post_commands(Services& services, Request& request, std::vector<SendCommand> commands,
+                           partition::CommandRouter::SendDone done, ReservationPtr reservation) {
+  const CallerPtr caller = caller_of(request);
+  for (SendCommand& command : commands) command.caller = caller;
+  auto posted = services.deps.router.post_send(std::move(commands), std::move(done),
+                                               partition::CommandRouter::kNever, reservation);
+  if (!posted) return std::move(posted).error();
+  return {};
+}
+
 Task<Result<std::vector<SendResult>>> rehearse_commands(Services& services, Request& request,
                                                         std::vector<SendCommand> commands) {
   const auto deadline = request_deadline(services);

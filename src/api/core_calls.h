@@ -25,6 +25,11 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
                                                     http::DeadlineList::TimePoint deadline,
                                                     ReservationPtr reservation = nullptr);
 
+// Hands messages to the core and waits for nothing; `done` is told what became of them, on a thread
+// of the core. Errors: overloaded, unavailable: nothing was done and `done` is not called.
+Result<void> post_commands(Services& services, Request& request, std::vector<SendCommand> commands,
+                           partition::CommandRouter::SendDone done, ReservationPtr reservation);
+
 // What would become of messages: results as of send_commands(), and nothing is done (see
 // CommandRouter::post_rehearsal).
 Task<Result<std::vector<SendResult>>> rehearse_commands(Services& services, Request& request,

@@ -46,15 +46,27 @@ std::size_t count_objects(std::string_view text) {
   return std::max<std::size_t>(count, 1);
 }
 
-void count_items(Services& services, const Results& results) {
-  std::array<std::size_t, 4> count{};
-  for (const SendResult& result : results) ++count[static_cast<std::size_t>(result.state)];
-  const std::array<observe::Counter*, 4> counters = {
-      &services.items_accepted, &services.items_duplicate, &services.items_refused,
-      &services.items_unknown};
-  for (std::size_t i = 0; i < count.size(); ++i) {
-    if (count[i] > 0) counters[i]->Increment(static_cast<double>(count[i]));
+// jindou_batch_items_total. Refers to metrics, which outlive the core.
+class ItemCounters {
+ public:
+  explicit ItemCounters(Services& services)
+      : counters_{&services.items_accepted, &services.items_duplicate, &services.items_refused,
+                  &services.items_unknown} {}
+
+  void count(const Results& results) const {
+    std::array<std::size_t, 4> count{};
+    for (const SendResult& result : results) ++count[static_cast<std::size_t>(result.state)];
+    for (std::size_t i = 0; i < count.size(); ++i) {
+      if (count[i] > 0) counters_[i]->Increment(static_cast<double>(count[i]));
+    }
   }
+
+ private:
+  std::array<observe::Counter*, 4> counters_;
+};
+
+void count_items(Services& services, const Results& results) {
+  ItemCounters(services).count(results);
 }
 
 void count_together(Services& services, const partition::TransactionResult& result) {
@@ -136,12 +148,18 @@ enum class OnFailure : std::uint8_t {
 struct Choices {
   OnFailure on_failure = OnFailure::go_on;
   bool dry_run = false;
-  bool any() const { return dry_run || on_failure != OnFailure::go_on; }
+  bool received = false;  // answered when it is admitted, not when it is durable
+  bool any() const { return dry_run || received || on_failure != OnFailure::go_on; }
 };
 
 // Errors: invalid.
 Result<Choices> wanted_choices(const Request& request) {
   Choices choices;
+  const std::string ack = request.query_value("ack");
+  if (!ack.empty() && ack != "synced" && ack != "received") {
+    return Error(Errc::invalid, "the query parameter ack takes synced or received");
+  }
+  choices.received = ack == "received";
   JD_TRY(choices.dry_run, wanted_flag(request, "dry_run"));
   JD_TRY(const bool atomic, wanted_flag(request, "atomic"));
   const std::string on_error = request.query_value("on_error");
@@ -153,6 +171,12 @@ Result<Choices> wanted_choices(const Request& request) {
   }
   if (atomic) choices.on_failure = OnFailure::all_none;
   if (on_error == "stop") choices.on_failure = OnFailure::stop;
+  if (choices.received && (choices.dry_run || choices.on_failure != OnFailure::go_on)) {
+    return Error(Errc::invalid, "ack=received goes with none of atomic, on_error=stop and dry_run");
+  }
+  if (choices.received && !request.header("Idempotency-Key").empty()) {
+    return Error(Errc::invalid, "an Idempotency-Key needs ack=synced: its answer is kept");
+  }
   return choices;
 }
 
@@ -235,6 +259,28 @@ Task<void> rehearse_items(Services& services, Request& request, Response& respon
   co_await rehearse(services, request, response, std::move(commands), std::move(client_msg_nos));
 }
 
+// What becomes of the items nobody is told; it is counted.
+void take_items(Services& services, Request& request, Response& response,
+                std::vector<codec::BatchItem> items, ReservationPtr reservation) {
+  std::vector<SendCommand> commands;
+  std::vector<std::string> client_msg_nos;
+  commands.reserve(items.size());
+  client_msg_nos.reserve(items.size());
+  for (codec::BatchItem& item : items) {
+    commands.push_back(make_command(std::move(item), services.deps.random));
+    client_msg_nos.push_back(commands.back().client_msg_no);
+  }
+  const auto posted = post_commands(
+      services, request, std::move(commands),
+      [counters = ItemCounters(services)](const Results& results) { counters.count(results); },
+      std::move(reservation));
+  if (!posted) {
+    answer_error(response, posted.error());
+    return;
+  }
+  answer_received(response, client_msg_nos);
+}
+
 Task<void> send_chosen(Services& services, Request& request, Response& response,
                        std::vector<codec::BatchItem> items, Choices choices) {
   if (choices.dry_run) {
@@ -314,7 +360,9 @@ Task<void> post_sendbatch(Services& services, Request& request, Response& respon
   } else if (const auto* problems = std::get_if<std::vector<codec::ItemProblem>>(&body)) {
     answer_problems(response, *problems);
   } else if (auto* items = std::get_if<std::vector<codec::BatchItem>>(&body)) {
-    if (choices->any()) {
+    if (choices->received) {
+      take_items(services, request, response, std::move(*items), std::move(reservation));
+    } else if (choices->any()) {
       reservation.reset();  // the core admits it as a whole
       co_await send_chosen(services, request, response, std::move(*items), *choices);
     } else {
@@ -322,7 +370,8 @@ Task<void> post_sendbatch(Services& services, Request& request, Response& respon
     }
   } else if (choices->any()) {
     answer_invalid(response,
-                   "atomic, on_error=stop and dry_run take an array of items, not the object form");
+                   "atomic, on_error=stop, dry_run and ack=received take an array of items, not "
+                   "the object form");
   } else if (auto* legacy = std::get_if<codec::LegacyBatch>(&body)) {
     co_await send_legacy(services, request, response, std::move(*legacy), std::move(reservation));
   }

@@ -158,6 +158,12 @@ Operation send_batch() {
                  .schema = R"({"type":"boolean","default":false})",
                  .description = "The array is sent as a whole or not at all.",
                  .example = {}},
+                {.name = "ack",
+                 .schema = R"({"type":"string","enum":["synced","received"],"default":"synced"})",
+                 .description = "synced: the answer comes when all is durable. received: 202 as "
+                                "soon as the items are taken; a crash may lose them, and what "
+                                "becomes of each is not told.",
+                 .example = {}},
                 {.name = "dry_run",
                  .schema = R"({"type":"boolean","default":false})",
                  .description = "Nothing is sent; the answer tells for each item what would become "
@@ -186,6 +192,9 @@ Operation send_batch() {
           R"("reason":1},{"message_id":2059,"message_idstr":"2059","message_seq":1,)"
           R"("client_msg_no":"b2","reason":1}])",
       .others = {{403, "Every item was refused for want of permission.", {}},
+                 {202, "With ack=received: the items were taken.",
+                  array(object({need("client_msg_no", text("Echoed, or generated.")),
+                                need("state", word({"received"}, "Not yet durable."))}))},
                  key_in_use(),
                  key_of_another()},
   };

@@ -1,7 +1,8 @@
-// POST /message/sendbatch with atomic=true and on_error=stop, over the real core and store.
+// The choices of POST /message/sendbatch: atomic, on_error, ack, over the real core and store.
 #include <gtest/gtest.h>
 
 #include <string>
+#include <thread>
 
 #include "api/routes_fixture.h"
 
@@ -140,6 +141,34 @@ TEST_F(StoppingBatch, OtherValuesAreRefused) {
   EXPECT_EQ(answer.status, 400U);
   EXPECT_TRUE(has(answer.body, "on_error takes continue or stop")) << answer.body;
   expect_empty();
+}
+
+TEST_F(RoutesTest, ABatchMayBeAnsweredBeforeItIsDurable) {
+  gate_->keep();
+  const Answer taken = post("/message/sendbatch?ack=received",
+                            "[" + item("n1", "g1") + "," + item("n2", "g2") + "]");
+  EXPECT_EQ(taken.status, 202U) << taken.body;
+  EXPECT_EQ(taken.body, R"([{"client_msg_no":"n1","state":"received"},)"
+                        R"({"client_msg_no":"n2","state":"received"}])");
+  EXPECT_EQ(max_seq("g1"), R"({"message_seq":0})");
+  gate_->release();
+  while (max_seq("g2") != R"({"message_seq":1})" || max_seq("g1") != R"({"message_seq":1})") {
+    std::this_thread::yield();
+  }
+}
+
+TEST_F(RoutesTest, AcknowledgementsThatCannotBeKeptAreRefused) {
+  const std::string body = "[" + item("n1", "g1") + "]";
+  for (const std::string wanted :
+       {"ack=soon", "ack=received&atomic=true", "ack=received&dry_run=true",
+        "ack=received&on_error=stop", "atomic=true&on_error=stop"}) {
+    EXPECT_EQ(post("/message/sendbatch?" + wanted, body).status, 400U) << wanted;
+  }
+  EXPECT_EQ(
+      call(Verb::post, "/message/sendbatch?ack=received", body, "", {{"Idempotency-Key", "k1"}})
+          .status,
+      400U);
+  EXPECT_EQ(post("/message/sendbatch?ack=synced", body).status, 200U);
 }
 
 TEST_F(AtomicBatch, FalseIsAsWithout) {
