@@ -68,6 +68,9 @@ class BoundWriter(threading.Thread):
         """True when all of it is acknowledged."""
         try:
             answer = self.server.request("POST", path, body, headers=headers)
+        except ConnectionRefusedError:  # not yet up again
+            time.sleep(0.01)
+            return False
         except (OSError, http.client.HTTPException):
             self.interrupted += 1
             return False
