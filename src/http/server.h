@@ -6,42 +6,17 @@
 // shard.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
 
-#include "base/byte_budget.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "http/exchange.h"
-#include "http/request_parser.h"
+#include "http/server_options.h"
 #include "runtime/io_shards.h"
 
 namespace jindou::http {
-
-struct ServerOptions {
-  ParserLimits limits;
-  // From the first byte of a header to its end; also how long a new connection may stay silent.
-  std::chrono::milliseconds header_timeout{10'000};
-  // For a whole body; also for the peer to take an answer.
-  std::chrono::milliseconds body_timeout{30'000};
-  // Between two requests of a connection.
-  std::chrono::milliseconds idle_timeout{60'000};
-  // Resolution of all time-outs: how often a shard looks at its deadlines.
-  std::chrono::milliseconds tick{100};
-  // Beyond it a connection is answered 503 and closed, before its request is read.
-  std::size_t connections_max = 10'000;
-  // So many of those are still open, so that the answer reaches them; the oldest go first.
-  std::size_t refusals_max = 256;
-  // Request bodies with the read buffers before them, and answers that are not taken yet, over all
-  // connections and all servers that share the budget, with what idle connections keep of both;
-  // null: not counted.
-  std::shared_ptr<ByteBudget> body_budget;
-  std::shared_ptr<ByteBudget> answer_budget;
-  // How long stop() lets requests in flight finish.
-  std::chrono::milliseconds stop_grace{2'000};
-};
 
 class Server {
  public:

@@ -1,0 +1,158 @@
+// One connection of a server, from its first byte to its close: requests in, answers out, one after
+// another. And what all connections of an io shard have in common.
+//
+// Threads: everything here belongs to one io shard, which is asserted.
+#pragma once
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/byte_budget.h"
+#include "base/clock.h"
+#include "http/exchange.h"
+#include "http/request_parser.h"
+#include "http/server_options.h"
+#include "runtime/thread_owner.h"
+#include "runtime/told_refusals.h"
+
+namespace jindou::http {
+
+// A concrete executor: the type-erased default costs an indirect call per operation.
+using Socket =
+    boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
+
+class Connection;
+
+// What belongs to one io shard; touched only there, which its connections assert.
+struct ShardState {
+  ShardState(boost::asio::io_context& io, unsigned number, std::size_t refusals_max)
+      : context(io), timer(io), turns(io), index(number), told(refusals_max) {}
+
+  runtime::ThreadOwner owner;
+  boost::asio::io_context& context;
+  boost::asio::steady_timer timer;
+  Turns turns;
+  unsigned index;
+  DeadlineList deadlines;
+  std::unordered_set<Connection*> connections;
+  runtime::ToldRefusals<Connection*> told;  // used on shard 0 only
+  std::int64_t date_seconds = -1;
+  std::string date;
+  bool stopping = false;
+};
+
+// Not thread-safe; kept alive by whoever runs its task.
+class Connection final : public DeadlineList::Entry {
+ public:
+  // `keeper` keeps what the references point to alive (but not `handler` and `clock`).
+  Connection(std::shared_ptr<void> keeper, std::shared_ptr<ShardState> state,
+             RequestHandler& handler, const Clock& clock, const ServerOptions& options,
+             Socket socket)
+      : keeper_(std::move(keeper)),
+        shard_(std::move(state)),
+        handler_(handler),
+        clock_(clock),
+        options_(options),
+        socket_(std::move(socket)),
+        body_share_(options.body_budget),
+        answer_share_(options.answer_budget) {}
+
+  // On its shard. Ends when the connection is closed; never throws for network reasons.
+  Task<void> run();
+  // Tells the peer that there are too many connections, without waiting for its request. On shard
+  // 0.
+  Task<void> run_refusal();
+
+  // For stop(): nothing has arrived of a next request.
+  bool is_idle() const { return idle_; }
+  void close() {
+    JD_ASSERT(shard_->owner.is_this_thread());
+    boost::system::error_code ignored;  // there is nobody to tell
+    socket_.close(ignored);
+  }
+
+  ShardState& shard() { return *shard_; }
+
+ private:
+  // Closing makes the pending operation end with an error, which ends run().
+  void on_deadline() override { close(); }
+
+  DeadlineList::TimePoint now() const { return clock_.steady(); }
+  std::string_view buffered() const {
+    return std::string_view(buffer_.get() + begin_, end_ - begin_);
+  }
+
+  // A read buffer starts at a page, which holds any single send, and doubles whenever a read fills
+  // it until a batch of 100 items (40 KB) fits into one read.
+  static constexpr std::size_t kReadBufferMin = 4096;
+  static constexpr std::size_t kReadBufferMax = std::size_t{64} << 10;
+  // Buffers up to this size are what a connection costs in any case, and are not counted.
+  static constexpr std::size_t kOwnBytes = kReadBufferMin;
+
+  enum class Read : std::uint8_t { complete, refused, lost };
+
+  // False when the peer has gone or a deadline closed the socket.
+  Task<bool> fill_buffer();
+  Task<bool> write_all(std::array<boost::asio::const_buffer, 2> buffers);
+  // Until something of the next request is there. False as fill_buffer().
+  Task<bool> wait_for_request();
+  Task<Read> read_sized_body();
+  Task<Read> refuse_body();
+  // Of the read buffer, what is counted with the body.
+  std::size_t read_bytes_counted() const { return capacity_ > kOwnBytes ? capacity_ : 0; }
+  // Counts the rest of an answer that the peer does not take. False: there is no room for it.
+  bool count_unread();
+  // Makes place for `bytes` of body. False: the bodies of all connections take too much memory.
+  bool reserve_body(std::size_t bytes);
+  // Counts the answer, or puts a refusal in its place. False: nothing can be said.
+  bool answer_fits();
+  // Gives back what the last request held, or keeps a little of it for the next.
+  void start_over();
+  // Whether an idle connection may keep buffers of `bytes`, which then are counted.
+  static bool keeps(const ByteBudget* budget, BudgetShare& share, std::size_t bytes);
+  static bool drops_cheaply(const RequestParser& parser);
+  // What is left of a body that nobody wants. False as fill_buffer().
+  Task<bool> drop_body();
+  Task<bool> write_response(bool keep_alive);
+  void prepare_refusal(unsigned status, std::string_view detail);
+  Task<void> answer_refusal(unsigned status, std::string_view detail);
+  Task<void> linger();
+  Task<Read> read_request();
+
+  std::shared_ptr<void> keeper_;
+  std::shared_ptr<ShardState> shard_;
+  RequestHandler& handler_;
+  const Clock& clock_;
+  const ServerOptions& options_;
+  Socket socket_;
+  BudgetShare body_share_;
+  BudgetShare answer_share_;
+  std::unique_ptr<char[]> buffer_;
+  std::size_t capacity_ = 0;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  Request request_;
+  Response response_;
+  std::optional<RequestParser> parser_;
+  std::string head_;
+  DeadlineList::TimePoint started_{};
+  bool idle_ = true;
+  bool first_request_ = true;
+  std::size_t to_drop_ = 0;  // bytes of a refused body
+  // The handler has judged the header already.
+  bool admitted_ = false;
+};
+
+}  // namespace jindou::http
