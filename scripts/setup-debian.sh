@@ -36,7 +36,8 @@ need_command ninja ninja-build
 need_command curl curl
 need_package libc6-dev libboost1.81-dev librocksdb-dev libsimdjson-dev \
   libfmt-dev libyaml-cpp-dev libcli11-dev prometheus-cpp-dev libssl-dev \
-  libxxhash-dev libexpected-dev libjwt-dev libcurl4-openssl-dev zlib1g-dev libjemalloc-dev
+  libxxhash-dev libexpected-dev libjwt-dev libcurl4-openssl-dev zlib1g-dev libzstd-dev \
+  libjemalloc-dev
 
 # The chat demo is built by npm from packages of its registry, which needs certificates. Not for
 # "check", which builds no server.
@@ -56,6 +57,7 @@ case "$role" in
     need_package fonts-wqy-microhei
     need_command chromium chromium
     need_command openssl openssl
+    need_command zstd zstd
     need_command go golang-go
     need_command python3 python3
     need_python_module requests python3-requests
