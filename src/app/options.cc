@@ -95,6 +95,8 @@ api::ApiOptions api_options(const config::Settings& settings, std::size_t refusa
   options.http.header_timeout = settings.api.header_timeout;
   options.http.body_timeout = settings.api.body_timeout;
   options.http.idle_timeout = settings.api.idle_timeout;
+  options.http.encode_answers = settings.api.compression;
+  options.http.encode_bytes_min = settings.api.compression_min_bytes;
   options.http.connections_max = settings.api.max_connections;
   options.http.refusals_max = refusals_max;
   options.send.items_max = settings.api.max_batch;

@@ -94,6 +94,8 @@ struct ApiSettings {
   std::size_t batches_in_flight = 256;
   std::size_t body_bytes_in_flight = std::size_t{256} << 20;
   std::size_t answer_bytes_in_flight = std::size_t{256} << 20;
+  bool compression = true;
+  std::size_t compression_min_bytes = 1024;
   bool online_status_include_offline = false;
   bool strict_read = false;
   bool docs = true;

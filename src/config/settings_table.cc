@@ -123,7 +123,7 @@ constexpr std::array kTable{
     Setting{"api.maxBatch", count, JD_MEMBER(api.max_batch), 1, 100'000, "", kOurs, kRestart,
             "Items in one POST /message/sendbatch; more is 400."},
     Setting{"api.maxBodyBytes", bytes, JD_MEMBER(api.max_body_bytes), kKiB, kGiB, "", kOurs,
-            kRestart, "Size of an HTTP request body."},
+            kRestart, "Size of an HTTP request body, after its content coding is taken off."},
     // 48000 keeps the base64 of the encrypted payload below 65535 bytes, where the JavaScript
     // client stops decoding (docs/wkproto.md, "size limits in practice").
     Setting{"api.maxPayloadBytes", bytes, JD_MEMBER(api.max_payload_bytes), 1, 48'000, "", kOurs,
@@ -153,7 +153,8 @@ constexpr std::array kTable{
 
     Setting{"api.bodyBytesInFlight", bytes, JD_MEMBER(api.body_bytes_in_flight), kMiB, 1024 * kGiB,
             "", kOurs, kRestart,
-            "Request bodies in memory, of all connections together; more get 429."},
+            "Request bodies in memory, of all connections together, with what decodes them; more get "
+            "429."},
     Setting{
         "api.answerBytesInFlight", bytes, JD_MEMBER(api.answer_bytes_in_flight), kMiB, 1024 * kGiB,
         "", kOurs, kRestart,
@@ -161,6 +162,11 @@ constexpr std::array kTable{
         "where something was done or a part was sent. What is read from the store for answers "
         "takes as much again; such reads wait for room. One answer holds a sixteenth of it at most "
         "for a channel (and 8 MiB), an eighth for several (and 32 MiB)."},
+    Setting{"api.compression", flag, JD_MEMBER(api.compression), 0, 0, "", kOurs, kRestart,
+            "Answers with Content-Encoding gzip or zstd for callers whose Accept-Encoding likes one "
+            "of them."},
+    Setting{"api.compressionMinBytes", bytes, JD_MEMBER(api.compression_min_bytes), 0, kGiB, "",
+            kOurs, kRestart, "Only answers of more bytes."},
 
     Setting{"core.itemsInFlight", count, JD_MEMBER(core.items_in_flight), 1, 100'000'000, "", kOurs,
             kRestart,

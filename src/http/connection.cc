@@ -25,9 +25,6 @@ using TimePoint = DeadlineList::TimePoint;
 
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 
-// A body grows by at least this much before its bytes have arrived; more only as they come, so that
-// a large Content-Length alone takes no memory.
-constexpr std::size_t kBodyStepMin = std::size_t{64} << 10;
 // Answers up to this size are counted only when the peer does not take them at once, which few do
 // not: most cost the budget nothing.
 constexpr std::size_t kSmallAnswer = std::size_t{64} << 10;
@@ -46,7 +43,8 @@ constexpr std::string_view kCorsHeaders =
     "Access-Control-Allow-Credentials: true\r\n"
     "Access-Control-Allow-Methods: POST, OPTIONS, GET, PUT, DELETE, PATCH\r\n"
     "Access-Control-Allow-Headers: Content-Type, Content-Length, Accept-Encoding, Authorization, "
-    "token, X-Requested-With, Accept, Origin, Cache-Control, Jindou-Strict, Idempotency-Key\r\n"
+    "token, X-Requested-With, Accept, Origin, Cache-Control, Content-Encoding, Jindou-Strict, "
+    "Idempotency-Key\r\n"
     "Access-Control-Expose-Headers: X-Batch-Failed, Retry-After, Idempotency-Replay\r\n";
 
 void append_cors_headers(std::string& out, std::string_view allow_origin) {
@@ -138,6 +136,7 @@ bool Connection::count_unread() {
 void Connection::start_over() {
   request_.clear();
   response_.clear();
+  free_memory(pieces_);
   // What idle connections keep for their next request takes a quarter of each budget at most.
   if (!keeps(options_.answer_budget.get(), answer_share_, response_.body.capacity())) {
     free_memory(response_.body);
@@ -177,14 +176,7 @@ Task<Connection::Read> Connection::read_sized_body() {
   body.assign(buffer_.get() + begin_, filled);
   begin_ += filled;
   // The rest goes straight into the body. A grown read buffer takes the next one in one piece.
-  if (filled < expected && capacity_ < kReadBufferMax && begin_ == end_) {
-    const std::size_t wanted = std::min(kReadBufferMax, std::max(2 * capacity_, expected + 1024));
-    if (body_share_.resize(std::max(body_share_.held(), filled + wanted))) {
-      buffer_ = std::make_unique_for_overwrite<char[]>(wanted);
-      capacity_ = wanted;
-      begin_ = end_ = 0;
-    }
-  }
+  if (filled < expected) widen_buffer(expected, filled);
   while (filled < expected) {
     if (filled == body.size()) {
       const std::size_t target = std::min(expected, std::max(filled + kBodyStepMin, 2 * filled));
@@ -197,6 +189,15 @@ Task<Connection::Read> Connection::read_sized_body() {
     filled += bytes;
   }
   co_return Read::complete;
+}
+
+void Connection::widen_buffer(std::size_t expected, std::size_t filled) {
+  if (capacity_ >= kReadBufferMax || begin_ != end_) return;
+  const std::size_t wanted = std::min(kReadBufferMax, std::max(2 * capacity_, expected + 1024));
+  if (!body_share_.resize(std::max(body_share_.held(), filled + wanted))) return;
+  buffer_ = std::make_unique_for_overwrite<char[]>(wanted);
+  capacity_ = wanted;
+  begin_ = end_ = 0;
 }
 
 Task<Connection::Read> Connection::read_request() {
@@ -255,6 +256,7 @@ Task<Connection::Read> Connection::read_request() {
               asio::buffer(kContinue.data(), kContinue.size()), asio::const_buffer()};
           if (!co_await write_all(interim)) co_return Read::lost;
         }
+        if (request_.coding != Coding::identity) co_return co_await read_coded_body();
         if (!parser.is_chunked()) {
           co_return co_await read_sized_body();
         }
@@ -307,6 +309,10 @@ bool Connection::answer_fits() {
 
 Task<bool> Connection::write_response(bool keep_alive) {
   if (!answer_fits()) co_return false;
+  if (may_encode()) {
+    co_await encode_answer();
+    if (!answer_fits()) co_return false;
+  }
   // RFC 9110 sections 15.3.5 and 15.4.5.
   const bool has_body = response_.status != 204 && response_.status != 304;
   head_.clear();
@@ -353,6 +359,9 @@ void Connection::prepare_refusal(unsigned status, std::string_view detail) {
   response_.status = status;
   response_.allow_origin = std::move(allow_origin);
   handler_.refuse(detail, response_);
+  if (status == 415) {
+    response_.extra_headers.append("Accept-Encoding: ").append(kCodingsTaken).append("\r\n");
+  }
 }
 
 Task<void> Connection::answer_refusal(unsigned status, std::string_view detail) {

@@ -100,6 +100,9 @@ class Connection final : public DeadlineList::Entry {
   static constexpr std::size_t kReadBufferMax = std::size_t{64} << 10;
   // Buffers up to this size are what a connection costs in any case, and are not counted.
   static constexpr std::size_t kOwnBytes = kReadBufferMin;
+  // A body grows by at least this much before its bytes have arrived; more only as they come, so
+  // that a large Content-Length alone takes no memory.
+  static constexpr std::size_t kBodyStepMin = std::size_t{64} << 10;
 
   enum class Read : std::uint8_t { complete, refused, lost };
 
@@ -109,9 +112,22 @@ class Connection final : public DeadlineList::Entry {
   // Until something of the next request is there. False as fill_buffer().
   Task<bool> wait_for_request();
   Task<Read> read_sized_body();
+  // Decodes while it reads. In coded_bodies.cc, with the next three.
+  Task<Read> read_coded_body();
+  // The next bytes of a body as they stand on the wire, without the framing of chunks; empty at the
+  // end. The view holds until the next read.
+  Task<Read> next_piece(std::string_view& piece);
+  bool may_encode() const;
+  // Puts a coding on the answer if the caller likes one and there is room for the work.
+  Task<void> encode_answer();
+  // Makes the empty read buffer large enough for a body of which so many bytes are to come.
+  void widen_buffer(std::size_t expected, std::size_t filled);
   Task<Read> refuse_body();
-  // Of the read buffer, what is counted with the body.
-  std::size_t read_bytes_counted() const { return capacity_ > kOwnBytes ? capacity_ : 0; }
+  // Of the buffers before the body, what is counted with it.
+  std::size_t read_bytes_counted() const {
+    return (capacity_ > kOwnBytes ? capacity_ : 0) +
+           (pieces_.capacity() > kOwnBytes ? pieces_.capacity() : 0);
+  }
   // Counts the rest of an answer that the peer does not take. False: there is no room for it.
   bool count_unread();
   // Makes place for `bytes` of body. False: the bodies of all connections take too much memory.
@@ -146,6 +162,8 @@ class Connection final : public DeadlineList::Entry {
   Request request_;
   Response response_;
   std::optional<RequestParser> parser_;
+  std::string pieces_;          // of a chunked body that is read piece by piece
+  std::size_t sized_left_ = 0;  // of one with a Content-Length, what is still to be read
   std::string head_;
   DeadlineList::TimePoint started_{};
   bool idle_ = true;

@@ -18,6 +18,16 @@ std::string_view Request::header(std::string_view name) const {
   return {};
 }
 
+std::string Request::header_list(std::string_view name) const {
+  std::string list;
+  for (const Header& header : headers_) {
+    if (!boost::beast::iequals(view(header.name), name)) continue;
+    if (!list.empty()) list += ", ";
+    list += view(header.value);
+  }
+  return list;
+}
+
 std::string_view Request::host() const { return config::host_without_port(header("host")); }
 
 void Request::clear() {
@@ -30,6 +40,7 @@ void Request::clear() {
   version_ = 11;
   has_body = false;
   body_declared = 0;
+  coding = Coding::identity;
   body_bytes_max = SIZE_MAX;
   announced.reset();
   if (body.capacity() > kBodyCapacityKept) {
@@ -80,6 +91,7 @@ void Response::clear() {
   route = "other";
   close = false;
   keep = false;
+  coding_chosen = false;
   tells_of_a_change = false;
 }
 

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "http/content_coding.h"
 #include "http/deadline_list.h"
 #include "http/turns.h"
 #include "model/caller.h"
@@ -47,15 +48,21 @@ class Request {
   std::string query_value(std::string_view name) const;
   // The value of the first header of that name (any case); empty when absent.
   std::string_view header(std::string_view name) const;
+  // The values of all headers of that name, as one list (RFC 9110 section 5.3).
+  std::string header_list(std::string_view name) const;
   // The name or address it was sent to, without the port; empty when it does not say.
   std::string_view host() const;
 
-  // The whole body. Its capacity exceeds its size by at least kBodyPadding.
+  // The whole body, without its content coding. Its capacity exceeds its size by at least
+  // kBodyPadding.
   std::string body;
   // From the header: whether a body follows, its length (0 when chunked).
   bool has_body = false;
   std::size_t body_declared = 0;
-  // What a handler's admit() allows of a chunked body; beyond it the request is answered 413.
+  // What the body is coded with on its way; body_declared is the length of that.
+  Coding coding = Coding::identity;
+  // What a handler's admit() allows of a body that is chunked or coded; beyond it the request is
+  // answered 413.
   std::size_t body_bytes_max = SIZE_MAX;
   // Address of the peer without port, for logs.
   std::string peer;
@@ -132,6 +139,8 @@ struct Response {
   // For an answer of admit(): a body of moderate size is read and dropped, and the connection stays
   // open, because the caller is to come again.
   bool keep = false;
+  // The handler has looked at Accept-Encoding itself; otherwise the server codes what gains by it.
+  bool coding_chosen = false;
   // The answer tells of something that was done: while answers are refused for want of memory, the
   // connection is closed rather than said that nothing was done.
   bool tells_of_a_change = false;

@@ -51,7 +51,7 @@ bool is_folded(std::string_view name, std::string_view value, std::size_t line_b
 }  // namespace
 
 RequestParser::RequestParser(Request& request, const ParserLimits& limits)
-    : request_(request), limits_(limits) {
+    : request_(request), body_(&request.body), limits_(limits) {
   header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
   body_limit(static_cast<std::uint64_t>(limits_.body_bytes));
 }
@@ -186,9 +186,7 @@ void RequestParser::on_field_impl(Field field, string_view name, string_view val
         return;
       }
       break;
-    case Field::content_encoding:
-      encoding_seen_ = encoding_seen_ || !boost::beast::iequals(value, "identity");
-      break;
+    case Field::content_encoding: content_encoding_.add(std_view(value)); break;
     case Field::expect:
       if (!boost::beast::iequals(value, "100-continue")) {
         return fail(417, "the only supported expectation is 100-continue", ec);
@@ -207,12 +205,15 @@ void RequestParser::on_header_impl(error_code& ec) {
   if (transfer_encoding_seen_ && content_length_seen_) {
     return fail(400, "Content-Length together with Transfer-Encoding", ec);
   }
-  if (encoding_seen_ && has_body()) {
-    return fail(
-        415,
-        "this server does not decode Content-Encoding (gzip and the like): send the body as "
-        "it is",
-        ec);
+  if (has_body()) {
+    const auto coding = content_encoding_.coding();
+    if (!coding) {
+      return fail(415,
+                  "the Content-Encoding is not one that this server decodes: send the body as it "
+                  "is, or with gzip or zstd, one of them",
+                  ec);
+    }
+    request_.coding = *coding;
   }
   if (!host_seen_ && request_.version() >= 11) return fail(400, "the Host header is missing", ec);
   request_.body_declared = static_cast<std::size_t>(body_bytes_expected());
@@ -227,11 +228,9 @@ std::size_t RequestParser::on_chunk_body_impl(std::uint64_t, string_view body, e
 
 std::size_t RequestParser::append(string_view body) {
   // Grows geometrically, so that many small chunks do not copy the body each time.
-  const std::size_t wanted = request_.body.size() + body.size() + kBodyPadding;
-  if (request_.body.capacity() < wanted) {
-    request_.body.reserve(std::max(wanted, 2 * request_.body.capacity()));
-  }
-  request_.body.append(body.data(), body.size());
+  const std::size_t wanted = body_->size() + body.size() + kBodyPadding;
+  if (body_->capacity() < wanted) body_->reserve(std::max(wanted, 2 * body_->capacity()));
+  body_->append(body.data(), body.size());
   return body.size();
 }
 

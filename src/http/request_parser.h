@@ -8,6 +8,9 @@
 //
 // Accepted beyond what Beast accepts: empty lines before a request (RFC 9112 section 2.2) and
 // absolute-form targets, whose authority then counts as the Host (section 3.2.2).
+//
+// The content coding of a body is named in the request (Request::coding) and is for the caller to
+// take off; more than one, or one that we do not know, is answered 415.
 #pragma once
 
 #include <boost/beast/http/basic_parser.hpp>
@@ -48,6 +51,10 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   // and again at the end of the request; bytes behind it stay in the input.
   Progress feed(std::string_view input, std::size_t& consumed);
 
+  // From now on the body is appended to `out`, which is borrowed, instead of Request::body. Call it
+  // at `header_done`.
+  void divert_body(std::string& out) { body_ = &out; }
+
   // Valid after `failed`.
   unsigned failure_status() const { return failure_status_; }
   std::string_view failure_text() const { return failure_text_; }
@@ -79,6 +86,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   Progress failed(const error_code& ec);
 
   Request& request_;
+  std::string* body_;
   ParserLimits limits_;
   std::size_t header_bytes_ = 0;
   bool header_seen_ = false;
@@ -88,7 +96,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   bool line_begun_ = false;
   // Of an absolute-form target; else empty.
   std::string authority_;
-  bool encoding_seen_ = false;
+  ContentEncoding content_encoding_;
   bool expects_continue_ = false;
   unsigned failure_status_ = 400;
   std::string failure_text_ = "malformed HTTP request";

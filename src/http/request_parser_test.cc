@@ -109,11 +109,44 @@ TEST(RequestParser, TakesATargetThatIsAUrlApart) {
   }
 }
 
-TEST(RequestParser, RefusesBodiesInACodingWithoutReadingThem) {
-  EXPECT_EQ(verdict(post("Content-Encoding: gzip\r\nContent-Length: 5\r\n", "")), 415U);
-  EXPECT_EQ(verdict(post("Content-Encoding: br\r\nTransfer-Encoding: chunked\r\n", "")), 415U);
+TEST(RequestParser, NamesTheCodingOfABody) {
+  const auto coding = [](const std::string& headers, const std::string& body) {
+    Reading reading;
+    read(post(headers, body), 1000, ParserLimits(), reading);
+    EXPECT_EQ(reading.progress, Progress::done) << headers;
+    return reading.request.coding;
+  };
+  EXPECT_EQ(coding("Content-Length: 1\r\n", "a"), Coding::identity);
+  EXPECT_EQ(coding("Content-Encoding: gzip\r\nContent-Length: 1\r\n", "a"), Coding::gzip);
+  EXPECT_EQ(coding("Content-Encoding: X-GZIP\r\nContent-Length: 1\r\n", "a"), Coding::gzip);
+  EXPECT_EQ(coding("Content-Encoding: zstd , identity\r\nContent-Length: 1\r\n", "a"),
+            Coding::zstd);
+  EXPECT_EQ(coding("Content-Encoding: br\r\nContent-Length: 0\r\n", ""), Coding::identity);
+}
+
+TEST(RequestParser, RefusesOtherCodingsWithoutReadingTheBody) {
+  for (const char* encoding : {"br", "deflate", "gzip, zstd", "gzip, gzip", "zstd, br", "gzi", "*",
+                               "gzip\r\nContent-Encoding: gzip"}) {
+    const std::string headers = "Content-Encoding: " + std::string(encoding) + "\r\n";
+    EXPECT_EQ(verdict(post(headers + "Content-Length: 5\r\n", "")), 415U) << encoding;
+    EXPECT_EQ(verdict(post(headers + "Transfer-Encoding: chunked\r\n", "")), 415U) << encoding;
+  }
   EXPECT_EQ(verdict(post("Content-Encoding: identity\r\nContent-Length: 1\r\n", "a")), 200U);
-  EXPECT_EQ(verdict(post("Content-Encoding: gzip\r\nContent-Length: 0\r\n", "")), 200U);
+}
+
+TEST(RequestParser, DivertsTheBody) {
+  Request request;
+  RequestParser parser(request, ParserLimits());
+  const std::string input =
+      post("Transfer-Encoding: chunked\r\n", "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n");
+  std::size_t used = 0;
+  std::size_t consumed = 0;
+  ASSERT_EQ(parser.feed(input, used), Progress::header_done);
+  std::string pieces;
+  parser.divert_body(pieces);
+  EXPECT_EQ(parser.feed(std::string_view(input).substr(used), consumed), Progress::done);
+  EXPECT_EQ(pieces, "abc");
+  EXPECT_EQ(request.body, "");
 }
 
 TEST(RequestParser, ReadsChunkedBodies) {

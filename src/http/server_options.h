@@ -24,11 +24,15 @@ struct ServerOptions {
   std::size_t connections_max = 10'000;
   // So many of those are still open, so that the answer reaches them; the oldest go first.
   std::size_t refusals_max = 256;
-  // Request bodies with the read buffers before them, and answers that are not taken yet, over all
-  // connections and all servers that share the budget, with what idle connections keep of both;
-  // null: not counted.
+  // Request bodies with the read buffers and decoders before them, and answers that are not taken
+  // yet, over all connections and all servers that share the budget, with what idle connections
+  // keep of both; null: not counted.
   std::shared_ptr<ByteBudget> body_budget;
   std::shared_ptr<ByteBudget> answer_budget;
+  // Answers of more bytes are coded when the caller accepts it and their type gains by it (see
+  // is_compressible). False: never.
+  bool encode_answers = true;
+  std::size_t encode_bytes_min = 1024;
   // How long stop() lets requests in flight finish.
   std::chrono::milliseconds stop_grace{2'000};
 };

@@ -154,6 +154,7 @@ void write_responses(JsonWriter& json, const DocumentedRoute& route, const Opera
   if (guarded && !special(401)) write_error_reference(json, "401");
   if (route.asks_for_permission && !special(403)) write_error_reference(json, "403");
   if (!operation.body.empty() && !special(413)) write_error_reference(json, "413");
+  if (!operation.body.empty() && !special(415)) write_error_reference(json, "415");
   for (const unsigned status : {429U, 500U, 503U}) {
     if (!special(status)) write_error_reference(json, std::to_string(status));
   }
@@ -199,7 +200,8 @@ constexpr std::array kErrors = {
     ErrorText{"400", "The request is malformed; nothing was done."},
     ErrorText{"401", "The header `token` is missing or wrong."},
     ErrorText{"403", "Not permitted; see `reason`, or the permissions of the login."},
-    ErrorText{"413", "The body is larger than api.maxBodyBytes."},
+    ErrorText{"413", "The body, decoded, is larger than api.maxBodyBytes."},
+    ErrorText{"415", "The Content-Encoding is neither gzip nor zstd."},
     ErrorText{"429", "Too much is in flight; nothing was done. Retry after `Retry-After` seconds."},
     ErrorText{"500", "The store failed, or the outcome is unknown; see `code`."},
     ErrorText{"503", "The server is stopping or recovering; nothing was done. Retry later."},

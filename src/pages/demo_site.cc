@@ -62,6 +62,7 @@ void answer_file(const DemoFile& file, const http::Request& request, http::Respo
   response.extra_headers +=
       file.immutable ? "public, max-age=31536000, immutable\r\n" : "no-cache\r\n";
   response.content_type = file.content_type;
+  response.coding_chosen = true;
   if (request.header("if-none-match").find(file.etag) != std::string_view::npos) {
     response.status = 304;
     return;
