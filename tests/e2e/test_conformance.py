@@ -1,5 +1,6 @@
-"""tests/conformance against this server and against a small one in memory."""
+"""tests/conformance against this server, against a small one in memory, and against wrong ones."""
 
+import base64
 import fnmatch
 import json
 import pathlib
@@ -7,6 +8,8 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import unittest
 
 from batch_server import BatchServer
@@ -92,6 +95,168 @@ class AnotherServer(ServedBy):
         self.assertEqual(verdicts["seed.status.200"], "not checked", printed)
         self.assertEqual(verdicts["seed.status.403"], "not checked", printed)
         self.assertNotIn("fails", verdicts.values(), printed)
+
+
+class Reversed(BatchServer):
+    def send_all(self, items):
+        return super().send_all(items)[::-1]
+
+
+class IdIsText(BatchServer):
+    def answer(self, elements):
+        status, value = super().answer(elements)
+        if status == 200:
+            value = [dict(each, message_id=str(each["message_id"])) for each in value]
+        return status, value
+
+
+class NoEcho(BatchServer):
+    def answer(self, elements):
+        status, value = super().answer(elements)
+        if status == 200:
+            value = [dict(each, client_msg_no="") for each in value]
+        return status, value
+
+
+class SenderIsOptional(BatchServer):
+    def is_valid(self, item):
+        return super().is_valid(dict(item, from_uid=item.setdefault("from_uid", "nobody")))
+
+
+class AnyBase64(BatchServer):
+    def payload_of(self, item):
+        return item["payload"].encode()
+
+
+class LossyPayload(BatchServer):
+    def payload_of(self, item):
+        return super().payload_of(item).decode("utf-8", "replace").encode()
+
+
+class StoresEverything(BatchServer):
+    def is_stored(self, item):
+        return True
+
+
+class NeverExpires(BatchServer):
+    def is_there(self, message):
+        return True
+
+
+class ForgetsNumbers(BatchServer):
+    def repeat_of(self, item):
+        return None
+
+
+class MergesEqualPayloads(BatchServer):
+    def repeat_of(self, item):
+        return self.channel_of(item), item["from_uid"], item["payload"]
+
+
+class LeavesFailuresOut(BatchServer):
+    def answer(self, elements):
+        status, value = super().answer(elements)
+        return status, [each for each in value if each["message_id"]] if status == 200 else value
+
+
+class HasNoRules(BatchServer):
+    def may_send(self, item):
+        return True
+
+
+class ThrowsAtBadJson(BatchServer):
+    def decode(self, body):
+        return json.loads(body)
+
+
+class NumbersEachBatch(BatchServer):
+    def send_all(self, items):
+        return [dict(each, message_seq=n) for n, each in enumerate(super().send_all(items), 1)]
+
+
+class LosesTheLast(BatchServer):
+    def send(self, item):
+        element = super().send(item)
+        log = self.channels.get(self.channel_of(item), [])
+        if len(log) == 5:
+            log.pop()
+        return element
+
+
+class Races(BatchServer):
+    def send_all(self, items):
+        return [self.send(item) for item in items]
+
+    def next_seq(self, log):
+        seq = super().next_seq(log)
+        time.sleep(0.002)
+        return seq
+
+
+class TakesFifty(BatchServer):
+    def sendbatch(self, body):
+        items = self.decode(body)
+        return super().sendbatch(body) if not items or len(items) <= 50 else (400, {"msg": "50"})
+
+
+class RepeatsIds(BatchServer):
+    def next_id(self, item):
+        return super().next_id(item) if self.is_stored(item) else self.ids
+
+
+class LosesTheRedDot(BatchServer):
+    def message_of(self, item, element):
+        message = super().message_of(item, element)
+        return dict(message, header=dict(message["header"], red_dot=0))
+
+
+class PersonIsNoPair(BatchServer):
+    def channel_of(self, item):
+        return item["channel_id"], item["channel_type"]
+
+
+class Hangs(BatchServer):
+    def sendbatch(self, body):
+        if base64.b64encode(b"meeting") in body:
+            threading.Event().wait(2)
+        return super().sendbatch(body)
+
+
+class Faults(ServedBy):
+    """Each planted fault is found, and the clause that names it says what was sent and came."""
+
+    FAULTS = [
+        (Reversed, "seed.response.order"), (IdIsText, "seed.response.message_id.type"),
+        (NoEcho, "seed.response.client_msg_no.echo"),
+        (SenderIsOptional, "seed.request.from_uid.required"),
+        (AnyBase64, "seed.request.payload.base64"),
+        (LossyPayload, "seed.request.payload.content"),
+        (StoresEverything, "seed.request.header.no_persist.1"),
+        (NeverExpires, "seed.request.expire.seconds"),
+        (ForgetsNumbers, "seed.practice.deduplication"),
+        (MergesEqualPayloads, "seed.practice.unique"),
+        (LeavesFailuresOut, "seed.practice.partial"), (HasNoRules, "seed.status.403"),
+        (HasNoRules, "seed.practice.permission"), (ThrowsAtBadJson, "seed.request.json"),
+        (NumbersEachBatch, "seed.response.message_seq.rises"), (LosesTheLast, "seed.status.200"),
+        (Races, "seed.performance.concurrent"), (TakesFifty, "seed.performance.size"),
+        (RepeatsIds, "seed.response.message_id.unique"),
+        (LosesTheRedDot, "seed.request.header.red_dot.kept"),
+        (PersonIsNoPair, "seed.request.channel_type.person"), (Hangs, "seed.use.operations"),
+    ]
+
+    def test_each_is_found_and_named(self):
+        for fault, name in self.FAULTS:
+            with self.subTest(fault=fault.__name__, clause=name):
+                status, verdicts, printed = report_of(
+                    self.serve(fault).url, "--only", name, "--patience", "0.5", "--timeout", "1")
+                self.assertEqual((status, verdicts), (1, {name: "fails"}), printed)
+                for word in ("says:", "place:", "why:", "sent:", "came:"):
+                    self.assertRegex(printed, r"(?m)^    " + word, printed)
+
+    def test_an_error_of_the_server_is_a_failure_whoever_meets_it(self):
+        _, verdicts, _ = report_of(self.serve(ThrowsAtBadJson).url, "--only", "seed.request.json",
+                                   "--only", "seed.status.500")
+        self.assertEqual(set(verdicts.values()), {"fails"})
 
 
 class CommandLine(ServedBy):
