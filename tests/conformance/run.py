@@ -18,6 +18,7 @@ import seed_request  # noqa: F401 - the clauses, in the order in which they are 
 import seed_response  # noqa: F401
 import wukongim  # noqa: F401
 import jindou_items  # noqa: F401
+import jindou_results  # noqa: F401
 import overall  # noqa: F401
 from target import Target, shorten
 
