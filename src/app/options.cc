@@ -94,6 +94,7 @@ api::ApiOptions api_options(const config::Settings& settings, std::size_t refusa
   options.http.limits.body_bytes = settings.api.max_body_bytes;
   options.http.header_timeout = settings.api.header_timeout;
   options.http.body_timeout = settings.api.body_timeout;
+  options.http.stream_timeout = settings.api.stream_timeout;
   options.http.idle_timeout = settings.api.idle_timeout;
   options.http.encode_answers = settings.api.compression;
   options.http.encode_bytes_min = settings.api.compression_min_bytes;

@@ -88,6 +88,7 @@ struct ApiSettings {
   std::chrono::milliseconds request_timeout{5'000};
   std::chrono::milliseconds header_timeout{10'000};
   std::chrono::milliseconds body_timeout{30'000};
+  std::chrono::milliseconds stream_timeout{60'000};
   std::chrono::milliseconds idle_timeout{60'000};
   std::size_t max_header_bytes = std::size_t{16} << 10;
   std::size_t max_connections = 10'000;

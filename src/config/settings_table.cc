@@ -141,6 +141,10 @@ constexpr std::array kTable{
             kRestart, "Time for a client to send its request header."},
     Setting{"api.bodyTimeout", duration, JD_MEMBER(api.body_timeout), 10, kHour, "", kOurs,
             kRestart, "Time for a client to send its request body."},
+    Setting{"api.streamTimeout", duration, JD_MEMBER(api.stream_timeout), 10, kDay, "", kOurs,
+            kRestart,
+            "A streamed body (application/x-ndjson) of which nothing comes for this long is ended, "
+            "and so is a streamed answer that nobody takes."},
     Setting{"api.idleTimeout", duration, JD_MEMBER(api.idle_timeout), 10, kDay, "", kOurs, kRestart,
             "A kept-alive HTTP connection without a request for this long is closed."},
     Setting{"api.maxHeaderBytes", bytes, JD_MEMBER(api.max_header_bytes), kKiB, kMiB, "", kOurs,
@@ -151,10 +155,11 @@ constexpr std::array kTable{
             kRestart,
             "Batches being worked on, until the last of their items is done; more get 429."},
 
-    Setting{"api.bodyBytesInFlight", bytes, JD_MEMBER(api.body_bytes_in_flight), kMiB, 1024 * kGiB,
-            "", kOurs, kRestart,
-            "Request bodies in memory, of all connections together, with what decodes them; more get "
-            "429."},
+    Setting{
+        "api.bodyBytesInFlight", bytes, JD_MEMBER(api.body_bytes_in_flight), kMiB, 1024 * kGiB, "",
+        kOurs, kRestart,
+        "Request bodies in memory, of all connections together, with what decodes them; more get "
+        "429."},
     Setting{
         "api.answerBytesInFlight", bytes, JD_MEMBER(api.answer_bytes_in_flight), kMiB, 1024 * kGiB,
         "", kOurs, kRestart,
@@ -162,9 +167,10 @@ constexpr std::array kTable{
         "where something was done or a part was sent. What is read from the store for answers "
         "takes as much again; such reads wait for room. One answer holds a sixteenth of it at most "
         "for a channel (and 8 MiB), an eighth for several (and 32 MiB)."},
-    Setting{"api.compression", flag, JD_MEMBER(api.compression), 0, 0, "", kOurs, kRestart,
-            "Answers with Content-Encoding gzip or zstd for callers whose Accept-Encoding likes one "
-            "of them."},
+    Setting{
+        "api.compression", flag, JD_MEMBER(api.compression), 0, 0, "", kOurs, kRestart,
+        "Answers with Content-Encoding gzip or zstd for callers whose Accept-Encoding likes one "
+        "of them."},
     Setting{"api.compressionMinBytes", bytes, JD_MEMBER(api.compression_min_bytes), 0, kGiB, "",
             kOurs, kRestart, "Only answers of more bytes."},
 

@@ -13,6 +13,8 @@
 namespace jindou::http {
 namespace {
 
+using boost::system::error_code;
+
 // Of the decoded body, at a time. What a decoder holds beside it is in decoder.h.
 constexpr std::size_t kDecodedStep = std::size_t{64} << 10;
 // Bytes that went into and came out of a coder in one turn of the shard: some 2 ms.
@@ -20,38 +22,35 @@ constexpr std::size_t kTurnBytes = std::size_t{512} << 10;
 
 }  // namespace
 
-Task<Connection::Read> Connection::next_piece(std::string_view& piece) {
-  piece = {};
-  if (!parser_->is_chunked()) {
-    if (sized_left_ == 0) co_return Read::complete;
-    if (begin_ == end_) {
-      widen_buffer(sized_left_, request_.body.size());
-      if (!co_await fill_buffer()) co_return Read::lost;
-    }
-    piece = buffered().substr(0, sized_left_);
-    begin_ += piece.size();
-    sized_left_ -= piece.size();
-    co_return Read::complete;
-  }
+Task<Connection::Part> Connection::next_piece(Wait wait, std::string_view& piece) {
+  const bool chunked = parser_->is_chunked();
   pieces_.clear();
   for (;;) {
-    std::size_t consumed = 0;
-    const auto progress = parser_->feed(buffered(), consumed);
-    begin_ += consumed;
-    if (progress == RequestParser::Progress::failed) {
-      co_await answer_refusal(parser_->failure_status(), parser_->failure_text());
-      co_return Read::refused;
-    }
-    if (!pieces_.empty() || progress == RequestParser::Progress::done) {
+    if (!chunked) {
+      if (sized_left_ == 0) co_return Part::end;
+      piece = buffered().substr(0, sized_left_);
+      begin_ += piece.size();
+      sized_left_ -= piece.size();
+      if (!piece.empty()) co_return Part::piece;
+    } else {
+      std::size_t consumed = 0;
+      const auto progress = parser_->feed(buffered(), consumed);
+      begin_ += consumed;
       piece = pieces_;
-      co_return Read::complete;
+      // Also before what fails, which fails again.
+      if (!pieces_.empty()) co_return Part::piece;
+      if (progress == RequestParser::Progress::failed) co_return Part::broken;
+      if (progress == RequestParser::Progress::done) co_return Part::end;
+      // Only a chunk's header line gets here: everything else was consumed.
+      if (end_ - begin_ >= kReadBufferMax) co_return Part::broken;
     }
-    if (end_ - begin_ >= kReadBufferMax) {
-      co_await answer_refusal(400, "malformed chunk header");
-      co_return Read::refused;
+    widen_buffer(chunked ? kReadBufferMax : sized_left_, request_.body.size());
+    if (streaming_) {
+      error_code ec;
+      if (wait == Wait::no && socket_.available(ec) == 0) co_return Part::none;
+      if (!co_await wait_readable()) co_return Part::lost;
     }
-    widen_buffer(kReadBufferMax, request_.body.size());
-    if (!co_await fill_buffer()) co_return Read::lost;
+    if (!co_await fill_buffer()) co_return Part::lost;
   }
 }
 
@@ -67,9 +66,13 @@ Task<Connection::Read> Connection::read_coded_body() {
   std::size_t in_turn = 0;
   for (;;) {
     std::string_view piece;
-    const Read read = co_await next_piece(piece);
-    if (read != Read::complete) co_return read;
-    if (piece.empty()) break;
+    const Part part = co_await next_piece(Wait::yes, piece);
+    if (part == Part::lost) co_return Read::lost;
+    if (part == Part::broken) {
+      co_await answer_refusal(parser_->failure_status(), parser_->failure_text());
+      co_return Read::refused;
+    }
+    if (part == Part::end) break;
     bool more = true;
     while (more) {
       if (filled == body.size()) {

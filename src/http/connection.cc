@@ -97,7 +97,7 @@ Task<bool> Connection::fill_buffer() {
   co_return true;
 }
 
-Task<bool> Connection::write_all(std::array<asio::const_buffer, 2> buffers) {
+Task<bool> Connection::write_all(std::array<asio::const_buffer, 3> buffers) {
   for (;;) {
     // Most answers fit into the socket's buffer: written here without a turn of the event loop.
     error_code ec;
@@ -109,12 +109,16 @@ Task<bool> Connection::write_all(std::array<asio::const_buffer, 2> buffers) {
       continue;
     }
     if (ec) co_return false;
+    std::size_t left = 0;
     for (asio::const_buffer& buffer : buffers) {
       const std::size_t part = std::min(bytes, buffer.size());
       buffer += part;
       bytes -= part;
+      left += buffer.size();
     }
-    if (buffers[0].size() == 0 && buffers[1].size() == 0) co_return true;
+    if (left == 0) co_return true;
+    // Of a stream it does not matter how much there is, as long as it moves.
+    if (streaming_) set_deadline(now() + options_.stream_timeout);
   }
 }
 
@@ -125,11 +129,12 @@ bool Connection::reserve_body(std::size_t bytes) {
 }
 
 bool Connection::count_unread() {
-  const std::size_t held = response_.body.capacity() + head_.capacity();
+  const std::size_t streamed = streaming_ ? streaming_->writing : 0;
+  const std::size_t held = response_.body.capacity() + head_.capacity() + streamed;
   if (held <= kOwnBytes || held <= answer_share_.held()) return true;
   if (answer_share_.resize(held)) return true;
   observe::log_info("api", "an answer to {} of {} bytes was cut off: api.answerBytesInFlight",
-                    request_.path(), response_.body.size());
+                    request_.path(), held);
   return false;
 }
 
@@ -248,14 +253,22 @@ Task<Connection::Read> Connection::read_request() {
         }
         admitted_ = true;
         if (!parser.has_body()) break;
+        if (request_.streams) {
+          parser.lift_body_limit();
+        } else if (!parser.body_fits()) {
+          co_await answer_refusal(parser.failure_status(), parser.failure_text());
+          co_return Read::refused;
+        }
         set_deadline(now() + options_.body_timeout);
         const std::size_t here = end_ - begin_;
         if (parser.expects_continue() &&
             (parser.is_chunked() ? here == 0 : here < parser.body_bytes_expected())) {
-          const std::array<asio::const_buffer, 2> interim = {
-              asio::buffer(kContinue.data(), kContinue.size()), asio::const_buffer()};
+          const std::array<asio::const_buffer, 3> interim = {
+              asio::buffer(kContinue.data(), kContinue.size()), asio::const_buffer(),
+              asio::const_buffer()};
           if (!co_await write_all(interim)) co_return Read::lost;
         }
+        if (request_.streams) co_return Read::complete;
         if (request_.coding != Coding::identity) co_return co_await read_coded_body();
         if (!parser.is_chunked()) {
           co_return co_await read_sized_body();
@@ -307,14 +320,7 @@ bool Connection::answer_fits() {
   return true;
 }
 
-Task<bool> Connection::write_response(bool keep_alive) {
-  if (!answer_fits()) co_return false;
-  if (may_encode()) {
-    co_await encode_answer();
-    if (!answer_fits()) co_return false;
-  }
-  // RFC 9110 sections 15.3.5 and 15.4.5.
-  const bool has_body = response_.status != 204 && response_.status != 304;
+void Connection::begin_head() {
   head_.clear();
   fmt::format_to(std::back_inserter(head_), "HTTP/1.1 {} {}\r\n", response_.status,
                  status_phrase(response_.status));
@@ -324,11 +330,9 @@ Task<bool> Connection::write_response(bool keep_alive) {
     shard_->date = date_header(seconds);
   }
   head_ += shard_->date;
-  if (has_body) {
-    head_ += "Content-Type: ";
-    head_ += response_.content_type;
-    fmt::format_to(std::back_inserter(head_), "\r\nContent-Length: {}\r\n", response_.body.size());
-  }
+}
+
+void Connection::end_head(bool keep_alive) {
   if (!keep_alive) {
     head_ += "Connection: close\r\n";
   } else if (request_.version() < 11) {
@@ -337,7 +341,24 @@ Task<bool> Connection::write_response(bool keep_alive) {
   append_cors_headers(head_, response_.allow_origin);
   head_ += response_.extra_headers;
   head_ += "\r\n";
-  std::array<asio::const_buffer, 2> buffers;
+}
+
+Task<bool> Connection::write_response(bool keep_alive) {
+  if (!answer_fits()) co_return false;
+  if (may_encode()) {
+    co_await encode_answer();
+    if (!answer_fits()) co_return false;
+  }
+  // RFC 9110 sections 15.3.5 and 15.4.5.
+  const bool has_body = response_.status != 204 && response_.status != 304;
+  begin_head();
+  if (has_body) {
+    head_ += "Content-Type: ";
+    head_ += response_.content_type;
+    fmt::format_to(std::back_inserter(head_), "\r\nContent-Length: {}\r\n", response_.body.size());
+  }
+  end_head(keep_alive);
+  std::array<asio::const_buffer, 3> buffers;
   if (has_body && request_.method() != Verb::head) {
     if (response_.body.size() <= kInlineBodyMax) {
       head_ += response_.body;
@@ -425,6 +446,7 @@ Task<void> Connection::run() {
     // From here on the handler answers for time.
     set_deadline(DeadlineList::kNever);
     if (admitted_) {
+      if (request_.streams && !co_await begin_stream()) co_return;
       std::string failure;
       try {
         co_await handler_.handle(request_, response_);
@@ -436,11 +458,18 @@ Task<void> Connection::run() {
       JD_ASSERT(shard_->owner.is_this_thread());
       if (!failure.empty()) {
         observe::log_error("api", "{} failed: {}", request_.path(), failure);
+        // The answer stays without its end, so that nobody takes it for complete.
+        if (streaming_ && streaming_->answered) co_return;
+        streaming_.reset();
         co_await answer_refusal(500, "internal error");
         co_return;
       }
     }
-    const bool keep_alive = !response_.close && parser_->keep_alive() && !shard_->stopping;
+    if (streaming_) {
+      if (!co_await end_stream()) co_return;
+      continue;
+    }
+    const bool keep_alive = stays_open();
     if (!co_await write_response(keep_alive)) co_return;
     if (keep_alive && to_drop_ > 0 && !co_await drop_body()) co_return;
     to_drop_ = 0;

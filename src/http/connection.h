@@ -1,5 +1,6 @@
 // One connection of a server, from its first byte to its close: requests in, answers out, one after
-// another. And what all connections of an io shard have in common.
+// another. And what all connections of an io shard have in common. What concerns content codings
+// is in coded_bodies.cc, what concerns streams in streamed_bodies.cc.
 //
 // Threads: everything here belongs to one io shard, which is asserted.
 #pragma once
@@ -11,6 +12,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,9 +23,11 @@
 #include "base/assert.h"
 #include "base/byte_budget.h"
 #include "base/clock.h"
+#include "http/decoder.h"
 #include "http/exchange.h"
 #include "http/request_parser.h"
 #include "http/server_options.h"
+#include "http/stream.h"
 #include "runtime/thread_owner.h"
 #include "runtime/told_refusals.h"
 
@@ -54,7 +58,7 @@ struct ShardState {
 };
 
 // Not thread-safe; kept alive by whoever runs its task.
-class Connection final : public DeadlineList::Entry {
+class Connection final : public DeadlineList::Entry, private Stream {
  public:
   // `keeper` keeps what the references point to alive (but not `handler` and `clock`).
   Connection(std::shared_ptr<void> keeper, std::shared_ptr<ShardState> state,
@@ -77,6 +81,8 @@ class Connection final : public DeadlineList::Entry {
 
   // For stop(): nothing has arrived of a next request.
   bool is_idle() const { return idle_; }
+  // For stop(): what is still to come of a streamed body is not waited for.
+  void stop_reading();
   void close() {
     JD_ASSERT(shard_->owner.is_this_thread());
     boost::system::error_code ignored;  // there is nobody to tell
@@ -108,15 +114,15 @@ class Connection final : public DeadlineList::Entry {
 
   // False when the peer has gone or a deadline closed the socket.
   Task<bool> fill_buffer();
-  Task<bool> write_all(std::array<boost::asio::const_buffer, 2> buffers);
+  Task<bool> write_all(std::array<boost::asio::const_buffer, 3> buffers);
   // Until something of the next request is there. False as fill_buffer().
   Task<bool> wait_for_request();
   Task<Read> read_sized_body();
-  // Decodes while it reads. In coded_bodies.cc, with the next three.
+  // Decodes while it reads.
   Task<Read> read_coded_body();
-  // The next bytes of a body as they stand on the wire, without the framing of chunks; empty at the
-  // end. The view holds until the next read.
-  Task<Read> next_piece(std::string_view& piece);
+  // The next bytes of a body as they stand on the wire, without the framing of chunks. The view
+  // holds until the next read. `broken`: the parser says how.
+  Task<Part> next_piece(Wait wait, std::string_view& piece);
   bool may_encode() const;
   // Puts a coding on the answer if the caller likes one and there is room for the work.
   Task<void> encode_answer();
@@ -146,7 +152,56 @@ class Connection final : public DeadlineList::Entry {
   Task<void> answer_refusal(unsigned status, std::string_view detail);
   Task<void> linger();
   Task<Read> read_request();
+  // The status line and all headers but those that tell where the body ends.
+  void begin_head();
+  // Ends it with whether the connection stays open, and what the handler has to say.
+  void end_head(bool keep_alive);
+  bool stays_open() const { return !response_.close && parser_->keep_alive() && !shard_->stopping; }
 
+  // False: there is no room for the buffers of a stream, which was answered.
+  Task<bool> begin_stream();
+  // False: the connection is to be closed.
+  Task<bool> end_stream();
+  Task<Part> read(Wait wait, std::string_view& piece) override;
+  std::string_view problem() const override;
+  void end_reading() override;
+  Task<bool> write(std::string_view piece) override;
+  bool is_open() const override { return socket_.is_open(); }
+  // Decodes what is there of the body; `none`: more of it is needed.
+  Part decode_part(std::string_view& piece);
+  // The first call counts. Returns what it has said.
+  Part end_body(Part part, std::string_view problem);
+  // Until there is something to read. False: the time is over, or reading has ended.
+  Task<bool> wait_readable();
+
+  // What a read() of a stream waits for in vain.
+  class ReadWait final : public DeadlineList::Entry {
+   public:
+    std::function<void(bool readable)> complete;  // empty: none waits
+
+   private:
+    void on_deadline() override {
+      if (complete) complete(false);
+    }
+  };
+
+  // One streamed request.
+  struct Streaming {
+    explicit Streaming(const ServerOptions& options) : decoded_share(options.body_budget) {}
+
+    std::unique_ptr<Decoder> decoder;  // null: the body is not coded
+    BudgetShare decoded_share;
+    std::string decoded;       // the room for what comes out of the decoder
+    std::string_view coded;    // of the last piece, what is still to be decoded
+    bool more_output = false;  // the room was filled
+    ReadWait waiting;
+    Part ended = Part::piece;  // how reading has ended; a piece: not yet
+    std::string problem;
+    bool answered = false;    // the header of the answer was sent
+    bool keep_alive = false;  // as it said
+    bool deaf = false;        // nobody takes more of the answer
+    std::size_t writing = 0;  // bytes of the handler that are being written
+  };
   std::shared_ptr<void> keeper_;
   std::shared_ptr<ShardState> shard_;
   RequestHandler& handler_;
@@ -162,8 +217,9 @@ class Connection final : public DeadlineList::Entry {
   Request request_;
   Response response_;
   std::optional<RequestParser> parser_;
-  std::string pieces_;          // of a chunked body that is read piece by piece
-  std::size_t sized_left_ = 0;  // of one with a Content-Length, what is still to be read
+  std::unique_ptr<Streaming> streaming_;  // while a handler streams
+  std::string pieces_;                    // of a chunked body that is read piece by piece
+  std::size_t sized_left_ = 0;            // of one with a Content-Length, what is still to be read
   std::string head_;
   DeadlineList::TimePoint started_{};
   bool idle_ = true;

@@ -42,6 +42,8 @@ void Request::clear() {
   body_declared = 0;
   coding = Coding::identity;
   body_bytes_max = SIZE_MAX;
+  streams = false;
+  stream = nullptr;
   announced.reset();
   if (body.capacity() > kBodyCapacityKept) {
     body = std::string();

@@ -15,6 +15,7 @@
 
 #include "http/content_coding.h"
 #include "http/deadline_list.h"
+#include "http/stream.h"
 #include "http/turns.h"
 #include "model/caller.h"
 
@@ -70,6 +71,10 @@ class Request {
   // runs.
   std::string user;
   CallerIdentity::Kind caller_kind = CallerIdentity::Kind::open;  // how that is known; set with it
+  // Set by admit(): handle() takes the body, which may be of any length, from `stream`.
+  bool streams = false;
+  // While handle() runs, if `streams`; else null.
+  Stream* stream = nullptr;
   // What admit() took for the request while its body is on its way. Given back by clear(), or by
   // the handler before that.
   std::shared_ptr<const void> announced;

@@ -53,7 +53,16 @@ bool is_folded(std::string_view name, std::string_view value, std::size_t line_b
 RequestParser::RequestParser(Request& request, const ParserLimits& limits)
     : request_(request), body_(&request.body), limits_(limits) {
   header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
-  body_limit(static_cast<std::uint64_t>(limits_.body_bytes));
+  // Whether there is one is told by the header (lift_body_limit).
+  body_limit(boost::none);
+}
+
+bool RequestParser::body_fits() {
+  if (body_limited_ || body_bytes_expected() <= limits_.body_bytes) return true;
+  failure_status_ = 413;
+  failure_text_ = "the request body is larger than " + std::to_string(limits_.body_bytes) +
+                  " bytes (api.maxBodyBytes)";
+  return false;
 }
 
 std::uint64_t RequestParser::body_bytes_expected() const {
@@ -73,6 +82,11 @@ RequestParser::Progress RequestParser::feed(std::string_view input, std::size_t&
     const std::string_view rest = input.substr(consumed);
     if (rest.empty() || rest == "\r") return Progress::need_more;
     line_begun_ = true;
+  }
+  if (header_seen_ && !body_limited_) {
+    if (!body_fits()) return Progress::failed;
+    body_limited_ = true;
+    body_limit(static_cast<std::uint64_t>(limits_.body_bytes));
   }
   while (!is_done()) {
     const std::size_t left = input.size() - consumed;

@@ -27,7 +27,7 @@ struct ParserLimits {
   std::size_t header_bytes = std::size_t{16} << 10;  // request line and headers
   std::size_t header_fields = 100;
   std::size_t target_bytes = 4096;
-  std::size_t body_bytes = std::size_t{10} << 20;
+  std::size_t body_bytes = std::size_t{10} << 20;  // as they come: coded ones in their coding
 };
 
 // Parses one request into `request`. One object per request; not thread-safe.
@@ -51,6 +51,11 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   // and again at the end of the request; bytes behind it stay in the input.
   Progress feed(std::string_view input, std::size_t& consumed);
 
+  // Called at `header_done`, before any of the body: it may be of any length.
+  void lift_body_limit() { body_limited_ = true; }
+  // False: its declared length is above the limit. From `header_done` on; then the next feed()
+  // fails with what failure_text() says already.
+  bool body_fits();
   // From now on the body is appended to `out`, which is borrowed, instead of Request::body. Call it
   // at `header_done`.
   void divert_body(std::string& out) { body_ = &out; }
@@ -94,6 +99,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   bool transfer_encoding_seen_ = false;
   bool host_seen_ = false;
   bool line_begun_ = false;
+  bool body_limited_ = false;  // or free of the limit
   // Of an absolute-form target; else empty.
   std::string authority_;
   ContentEncoding content_encoding_;

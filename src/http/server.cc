@@ -202,7 +202,11 @@ void Server::Core::begin_stop() {
     shards.post(state->index, [state] {
       state->stopping = true;
       for (Connection* connection : state->connections) {
-        if (connection->is_idle()) connection->close();
+        if (connection->is_idle()) {
+          connection->close();
+        } else {
+          connection->stop_reading();
+        }
       }
       state->timer.cancel();
     });

@@ -16,6 +16,8 @@ struct ServerOptions {
   std::chrono::milliseconds header_timeout{10'000};
   // For a whole body; also for the peer to take an answer.
   std::chrono::milliseconds body_timeout{30'000};
+  // A streamed body of which nothing more comes, a streamed answer of which nothing more is taken.
+  std::chrono::milliseconds stream_timeout{60'000};
   // Between two requests of a connection.
   std::chrono::milliseconds idle_timeout{60'000};
   // Resolution of all time-outs: how often a shard looks at its deadlines.
