@@ -421,6 +421,23 @@ BatchBody parse_batch(std::string_view body, const SendLimits& limits) {
   return Error(Errc::invalid, kWantsArray);
 }
 
+std::variant<BatchItem, ItemProblem> parse_item(std::string_view text, const SendLimits& limits) {
+  const auto parsed = parse_json(text);
+  if (!parsed) {
+    ItemProblem problem;
+    problem.code = parsed.error().code();
+    problem.text = parsed.error().detail();
+    constexpr std::string_view kBody = "the body ";
+    if (problem.text.starts_with(kBody)) problem.text.replace(0, kBody.size(), "the line ");
+    return problem;
+  }
+  Problems problems(1);
+  BatchItem item;
+  read_batch_item(*parsed, 0, limits, item, problems);
+  if (!problems.empty()) return std::move(problems.take().front());
+  return item;
+}
+
 Result<BatchItem> parse_send(std::string_view body, const SendLimits& limits) {
   JD_TRY(const auto element, parse_json(body));
   dom::object object;

@@ -78,6 +78,10 @@ using BatchBody =
 // The form is chosen by the first character: '[' or '{'.
 BatchBody parse_batch(std::string_view body, const SendLimits& limits);
 
+// One item by itself: a line of NDJSON. Or what is wrong with it, the first thing that is found;
+// its index is 0. `text` is the line without its end.
+std::variant<BatchItem, ItemProblem> parse_item(std::string_view text, const SendLimits& limits);
+
 // POST /message/send. The first problem in the order of the API's contract is reported. from_uid is
 // the system account when the caller named none; with subscribers and sync_once channel_id is empty
 // and channel_type may be none.

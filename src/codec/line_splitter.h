@@ -1,0 +1,52 @@
+// Lines out of a text that comes in pieces, cut anywhere (NDJSON).
+//
+// A line ends with LF or CRLF, the last one also with the text. Lines of blanks are passed over,
+// and so is a byte order mark in front of the first. Memory: a line that lies in one piece is not
+// copied; of one that does not, what came before is kept, counted against a budget.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/byte_budget.h"
+
+namespace jindou::codec {
+
+// Not thread-safe.
+class LineSplitter {
+ public:
+  // A line has at most `bytes_max`, its end not counted. `budget`: null for none.
+  LineSplitter(std::size_t bytes_max, std::shared_ptr<ByteBudget> budget)
+      : bytes_max_(bytes_max), share_(std::move(budget)) {}
+
+  enum class Found : std::uint8_t {
+    line,
+    too_long,  // a line above the limit; the rest of it is passed over
+    no_room,   // the same with a line that the budget has no room for
+    none,      // the piece is used up
+  };
+  // Takes the next line from the front of `piece`. The line holds as long as the piece does, and
+  // until the next call.
+  Found next(std::string_view& piece, std::string_view& line);
+  // What is left at the end of the text; `none` the second time.
+  Found finish(std::string_view& line);
+
+ private:
+  // False: no room.
+  bool keep(std::string_view part);
+  void drop_kept();
+  // Without its end and what is before it. False: there is nothing but blanks.
+  bool trim(std::string_view& line);
+
+  std::size_t bytes_max_;
+  BudgetShare share_;
+  std::string kept_;       // the beginning of a line
+  bool returned_ = false;  // `kept_` was a line, and is one until the next call
+  bool passing_ = false;   // over the rest of a line
+  bool first_ = true;
+};
+
+}  // namespace jindou::codec

@@ -1,0 +1,64 @@
+// Any text, given whole and in pieces: the lines must be the same, and each can be read as an item.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/assert.h"
+#include "codec/line_splitter.h"
+#include "codec/message_json.h"
+
+namespace {
+
+using namespace jindou;
+using namespace jindou::codec;
+using Found = LineSplitter::Found;
+
+constexpr std::size_t kLineMax = 200;
+
+std::vector<std::string> split(std::string_view text, std::size_t piece) {
+  LineSplitter splitter(kLineMax, nullptr);
+  std::vector<std::string> lines;
+  std::string_view line;
+  const auto add = [&](Found found) {
+    JD_ASSERT(found != Found::no_room);
+    if (found == Found::too_long) lines.emplace_back();
+    if (found == Found::line) {
+      JD_ASSERT(!line.empty() && line.size() <= kLineMax);
+      JD_ASSERT(line.find('\n') == std::string_view::npos);
+      lines.emplace_back(line);
+    }
+    return found != Found::none;
+  };
+  while (!text.empty()) {
+    std::string_view part = text.substr(0, piece);
+    text.remove_prefix(part.size());
+    while (add(splitter.next(part, line))) {
+    }
+  }
+  add(splitter.finish(line));
+  return lines;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const auto whole = split(text, size + 1);
+  JD_ASSERT(whole == split(text, 1));
+  JD_ASSERT(whole == split(text, 7));
+  SendLimits limits;
+  limits.payload_bytes_max = 64;
+  limits.subscribers_max = 4;
+  for (const std::string& line : whole) {
+    const auto item = parse_item(line, limits);
+    if (const auto* problem = std::get_if<ItemProblem>(&item)) {
+      JD_ASSERT(!problem->text.empty() && problem->index == 0);
+    } else {
+      JD_ASSERT(!std::get<BatchItem>(item).payload.empty());
+    }
+  }
+  return 0;
+}
