@@ -32,8 +32,6 @@ void ApiServer::stop() {
   manager_server_.stop();
 }
 
-std::size_t ApiServer::connections() const {
-  return server_.connections() + manager_server_.connections();
-}
+std::size_t ApiServer::connections() const { return server_.connections(); }
 
 }  // namespace jindou::api

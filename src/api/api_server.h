@@ -34,6 +34,7 @@ class ApiServer {
   // Stops accepting, finishes requests in flight within options.http.stop_grace, closes.
   // Idempotent.
   void stop();
+  // Open connections of the API port, without those that are being refused. Thread-safe.
   std::size_t connections() const;
 
  private:

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
+#include <iterator>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -17,6 +20,7 @@
 #include "app/version.h"
 #include "app/webhook_wiring.h"
 #include "base/clock.h"
+#include "base/machine_share.h"
 #include "base/random.h"
 #include "config/live_settings.h"
 #include "config/live_value.h"
@@ -131,6 +135,7 @@ struct Node::Parts {
   std::shared_ptr<ByteBudget> answer_budget;
   std::shared_ptr<ByteBudget> inbound_budget;
   std::uint64_t collector = 0;
+  std::uint64_t memory_limit = 0;  // what caches and buffers were fitted to; 0: not known
   // Network threads that have not run the last pulse yet; outlives the node with what was posted.
   std::shared_ptr<std::atomic<unsigned>> pulse = std::make_shared<std::atomic<unsigned>>(0);
   bool started = false;
@@ -150,11 +155,16 @@ struct Node::Parts {
   Result<void> start_demo();
   void follow_reloads();
   void observe_commits(const store::CommitStats& stats);
+  bool is_accepting() const;
+  // What stands between this node and its limits, for a scrape. Asks the file system.
+  void append_state(std::string& out) const;
   api::RouteAddresses addresses(bool intranet, std::string_view request_host) const;
   std::string api_url(std::string_view request_host) const;
 };
 
 Result<void> Node::Parts::open_store() {
+  memory_limit = settings.runtime.memory_limit;
+  if (memory_limit == 0) memory_limit = read_memory_share().bytes;
   JD_TRY(database, store::Database::open(store_options(settings), random));
   if (database->partitions() != settings.storage.partitions) {
     observe::log_warn("app",
@@ -181,6 +191,75 @@ void Node::Parts::observe_commits(const store::CommitStats& stats) {
   metrics.commit_messages.Observe(stats.messages);
   metrics.commit_seconds.Observe(std::chrono::duration<double>(stats.write + stats.sync).count());
   metrics.messages_stored.Increment(stats.messages);
+}
+
+bool Node::Parts::is_accepting() const {
+  return !stopping.load() && log->trouble().empty() && !router->stalled();
+}
+
+void Node::Parts::append_state(std::string& out) const {
+  const auto gauge = [&out](const char* name, const char* help, auto value) {
+    observe::append_sample(out, name, "gauge", help, static_cast<double>(value));
+  };
+  const bool well = log->trouble().empty() && database->damage().sentence().empty();
+  gauge("jindou_healthy", "1 while GET /health answers 200.", well ? 1 : 0);
+  gauge("jindou_ready", "1 while GET /readyz answers 200: sends are accepted.",
+        is_accepting() ? 1 : 0);
+  gauge("jindou_clock_seconds", "What this server takes for the time, in seconds since 1970.",
+        static_cast<double>(clock.wall_ms()) / 1e3);
+
+  gauge("jindou_items_in_flight_limit",
+        "How many may be in flight as long as they take as long as they do now.",
+        router->items_limit());
+  gauge("jindou_bytes_in_flight_limit", "How many there may be: core.bytesInFlight.",
+        settings.core.bytes_in_flight);
+  gauge("jindou_fanout_queue_fullest_bytes", "Those that wait for the io shard with the most.",
+        fan_out->fullest_queue_bytes());
+  gauge("jindou_fanout_queue_limit_bytes",
+        "With more waiting an io shard cuts all of its sessions: delivery.queueBytesMax.",
+        settings.delivery.queue_bytes_max);
+  gauge("jindou_reads_waiting", "Reads of the store that wait for a thread or have one.",
+        blocking->pending());
+  gauge("jindou_reads_waiting_limit", "How many there may be.", kBlockingPending);
+  gauge("jindou_http_connections", "Open connections of the API port.", api->connections());
+  gauge("jindou_http_connections_limit", "How many there may be: api.maxConnections.",
+        settings.api.max_connections);
+
+  struct Buffer {
+    const char* name;
+    std::size_t used;
+    std::size_t limit;
+  };
+  const Buffer buffers[] = {
+      {"answers", answer_budget->used(), settings.api.answer_bytes_in_flight},
+      {"bodies", body_budget->used(), settings.api.body_bytes_in_flight},
+      {"frames", inbound_budget->used(), settings.gateway.inbound_bytes_in_flight},
+  };
+  const auto of_buffers = [&](std::string_view name, std::string_view help,
+                              std::size_t Buffer::*member) {
+    fmt::format_to(std::back_inserter(out), "# HELP {0} {1}\n# TYPE {0} gauge\n", name, help);
+    for (const Buffer& buffer : buffers) {
+      fmt::format_to(std::back_inserter(out), "{}{{buffer=\"{}\"}} {}\n", name, buffer.name,
+                     buffer.*member);
+    }
+  };
+  of_buffers("jindou_buffer_bytes", "Bytes of all connections in the buffers they share.",
+             &Buffer::used);
+  of_buffers("jindou_buffer_limit_bytes", "How many there may be.", &Buffer::limit);
+
+  if (memory_limit > 0) {
+    gauge("jindou_memory_limit_bytes",
+          "The memory this process may use: runtime.memoryLimit, or what the control groups or "
+          "the machine leave.",
+          memory_limit);
+  }
+  std::error_code error;
+  const std::filesystem::space_info disk = std::filesystem::space(settings.data_dir, error);
+  if (!error) {
+    gauge("jindou_disk_free_bytes", "Room on the file system of dataDir that may be used.",
+          disk.available);
+    gauge("jindou_disk_size_bytes", "Size of the file system of dataDir.", disk.capacity);
+  }
 }
 
 Result<void> Node::Parts::start_core() {
@@ -289,6 +368,7 @@ Result<void> Node::Parts::start_core() {
     gateway->append_metrics(out);
     out += database->metrics_text();
     verifier->append_metrics(out);
+    append_state(out);
     observe::append_log_metrics(out);
     observe::append_process_metrics(out, kVersion);
   });
@@ -398,8 +478,7 @@ Result<void> Node::Parts::start_edges() {
       .metrics = metrics,
       .clock = clock,
       .random = random,
-      .accepting =
-          [this] { return !stopping.load() && log->trouble().empty() && !router->stalled(); },
+      .accepting = [this] { return is_accepting(); },
       .trouble = [this] { return log->trouble(); },
       .addresses = [this](bool intranet,
                           std::string_view host) { return addresses(intranet, host); },

@@ -517,4 +517,10 @@ std::size_t FanOut::queued_bytes() const {
   return bytes;
 }
 
+std::size_t FanOut::fullest_queue_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& shard : shards_) bytes = std::max(bytes, shard->queued_bytes());
+  return bytes;
+}
+
 }  // namespace jindou::delivery

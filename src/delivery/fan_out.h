@@ -219,6 +219,8 @@ class FanOut final : public partition::EffectSink {
   ShardFanOut& shard(unsigned index) { return *shards_[index]; }
   std::size_t session_count() const;
   std::size_t queued_bytes() const;
+  // Of the shard where most is waiting: the one that FanOutLimits::queue_bytes_max cuts first.
+  std::size_t fullest_queue_bytes() const;
 
  private:
   std::vector<std::unique_ptr<ShardFanOut>> shards_;

@@ -723,9 +723,12 @@ TEST(FanOutNode, ShardsWithoutSessionsAreNotWoken) {
   FanOut fan_out(shards, clock, metrics, {});
   FakeSession a(1, "a", fan_out.shard(1));
   fan_out.post_committed(batch({group_message(1, uids({"a"}))}));
+  EXPECT_GT(fan_out.queued_bytes(), 0U);
+  EXPECT_EQ(fan_out.fullest_queue_bytes(), fan_out.queued_bytes());
   EXPECT_EQ(shards.context(0).poll(), 0U);
   EXPECT_GT(shards.context(1).poll(), 0U);
   EXPECT_EQ(a.ids(), Ids{1});
+  EXPECT_EQ(fan_out.fullest_queue_bytes(), 0U);
 }
 
 TEST(FanOutNode, ListsOfRecipientsCountAsQueuedBytes) {

@@ -332,6 +332,13 @@ void Gateway::reload_certificate() {
 }
 
 void Gateway::append_metrics(std::string& out) const {
+  observe::append_sample(out, "jindou_connections", "gauge",
+                         "Open client connections, those before their login included.",
+                         static_cast<double>(connections_->load()));
+  observe::append_sample(out, "jindou_connections_limit", "gauge",
+                         "How many there may be: gateway.maxConnections, or less where open files "
+                         "are few.",
+                         static_cast<double>(options_->limits.max_connections));
   if (certificate_ == nullptr) return;
   if (const auto context = certificate_->current()) {
     observe::append_sample(out, "jindou_tls_certificate_not_after_seconds", "gauge",

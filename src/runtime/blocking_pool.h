@@ -54,6 +54,9 @@ class BlockingPool {
   // Runs `work` on the pool, and nobody is resumed. False: too many wait; it is not run.
   bool post(std::function<void()> work);
 
+  // Calls that wait or run. Thread-safe.
+  std::size_t pending() const { return pending_.load(std::memory_order_relaxed); }
+
   // Waits for running calls, drops waiting ones. Idempotent.
   void stop();
 

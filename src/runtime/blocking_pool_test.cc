@@ -57,6 +57,7 @@ TEST(BlockingPool, AnswersOverloadedBeyondItsBound) {
   context.poll();
   ASSERT_FALSE(second.has_value());
   EXPECT_EQ(second.error().code(), Errc::overloaded);
+  EXPECT_EQ(pool.pending(), 1U);
   gate.set_value();
   context.restart();
   context.run();

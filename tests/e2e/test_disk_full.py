@@ -51,6 +51,9 @@ class DiskFull(unittest.TestCase):
             health = server.get("/health")
             self.assertEqual(health.status, 500)
             self.assertIn("storage failed", health.json()["message"])
+            metrics = server.get("/metrics").body.decode()
+            self.assertIn("\njindou_healthy 0\n", metrics)
+            self.assertIn("\njindou_ready 0\n", metrics)
 
             def told():
                 return re.search(r"needs \d+ MiB free in (\S+) to reopen, \d+ MiB are there: ",
@@ -65,6 +68,7 @@ class DiskFull(unittest.TestCase):
             # Callers that keep trying do not put the recovery off.
             wait_until(lambda: post().status == 200, timeout=30, what="the server to recover")
             self.assertEqual(server.get("/readyz").status, 200)
+            self.assertIn("\njindou_ready 1\n", server.get("/metrics").body.decode())
 
             stored = {}
             more = 1

@@ -1,7 +1,9 @@
 """/varz, tags, health, migration result, metrics."""
 
+import os
 import re
 import tempfile
+import time
 import unittest
 
 import certificates
@@ -246,6 +248,58 @@ class System(MonitorCase):
                                             headers={"token": TOKEN})
                 self.assertNotEqual(found.status, 404, found)
         self.assertEqual(self.server.request("GET", "/").status, 401)
+
+
+class Limits(ServerCase):
+    """What is used, beside how much there may be of it."""
+    config = {"core.bytesInFlight": "77MiB", "gateway.maxConnections": "1234",
+              "api.maxConnections": "321", "delivery.queueBytesMax": "55MiB",
+              "api.bodyBytesInFlight": "44MiB", "api.answerBytesInFlight": "43MiB",
+              "gateway.inboundBytesInFlight": "42MiB", "runtime.memoryLimit": "3GiB"}
+
+    def metrics(self):
+        """Of one scrape, by name with labels."""
+        lines = self.server.get("/metrics").body.decode().splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
+
+    def test_limits_are_those_of_the_settings(self):
+        found = self.metrics()
+        mib = 1 << 20
+        for name, wanted in {
+                "jindou_bytes_in_flight_limit": 77 * mib, "jindou_connections_limit": 1234,
+                "jindou_http_connections_limit": 321, "jindou_fanout_queue_limit_bytes": 55 * mib,
+                'jindou_buffer_limit_bytes{buffer="bodies"}': 44 * mib,
+                'jindou_buffer_limit_bytes{buffer="answers"}': 43 * mib,
+                'jindou_buffer_limit_bytes{buffer="frames"}': 42 * mib,
+                "jindou_memory_limit_bytes": 3 << 30}.items():
+            with self.subTest(name=name):
+                self.assertEqual(found[name], wanted)
+        self.assertGreaterEqual(found["jindou_items_in_flight_limit"], 1024)
+        self.assertLessEqual(found["jindou_items_in_flight_limit"], 200_000)
+
+    def test_what_is_used_is_counted(self):
+        before = self.metrics()
+        clients = [self.client(fresh("u")) for _ in range(3)]
+        after = self.metrics()
+        self.assertEqual(after["jindou_connections"] - before["jindou_connections"], len(clients))
+        # This request among them.
+        self.assertGreaterEqual(after["jindou_http_connections"], 1)
+        self.assertGreaterEqual(after["jindou_reads_waiting"], 1)
+        self.assertGreater(after["jindou_reads_waiting_limit"], 1000)
+        self.assertEqual(after["jindou_fanout_queue_fullest_bytes"], 0)
+
+    def test_the_disk_is_that_of_the_data_directory(self):
+        found = self.metrics()
+        disk = os.statvfs(self.server.data_dir)
+        self.assertEqual(found["jindou_disk_size_bytes"], disk.f_blocks * disk.f_frsize)
+        self.assertAlmostEqual(found["jindou_disk_free_bytes"], disk.f_bavail * disk.f_frsize,
+                               delta=found["jindou_disk_size_bytes"] / 10)
+
+    def test_a_server_that_is_well_says_so_and_tells_the_time(self):
+        found = self.metrics()
+        self.assertEqual((found["jindou_healthy"], found["jindou_ready"]), (1, 1))
+        self.assertAlmostEqual(found["jindou_clock_seconds"], time.time(), delta=5)
 
 
 class AllMetrics(unittest.TestCase):
