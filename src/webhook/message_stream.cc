@@ -193,6 +193,7 @@ void MessageStream::deactivate(bool wanted) {
   deps_.cursors.deactivate(number_, wanted);
   wake_at_.store(kNever);
   backlog_.store(0, std::memory_order_relaxed);
+  oldest_seconds_.store(0, std::memory_order_relaxed);
   receiver_down_.store(false, std::memory_order_relaxed);
 }
 
@@ -503,6 +504,18 @@ Result<void> MessageStream::keep_house(const WebhookOptions& options) {
     }
   }
   backlog_.store(outbox_.backlog() + unstored_.size(), std::memory_order_relaxed);
+  return note_oldest(cursors);
+}
+
+Result<void> MessageStream::note_oldest(store::PartitionCursors& cursors) {
+  JD_TRY(auto oldest, outbox_.oldest_seconds(cursors));
+  for (const Parcel& parcel : parcels_) {
+    if (!parcel.partitions.empty()) continue;
+    for (const Dispatch& dispatch : parcel.letters) {
+      oldest = std::min(oldest.value_or(dispatch.newest_seconds), dispatch.newest_seconds);
+    }
+  }
+  oldest_seconds_.store(oldest.value_or(0), std::memory_order_relaxed);
   return {};
 }
 

@@ -92,6 +92,9 @@ class MessageStream {
   void wake() { signal_.notify(); }
 
   std::uint64_t backlog() const { return backlog_.load(std::memory_order_relaxed); }
+  // Since when the oldest message waits, in seconds since 1970; 0: none does. A second late at
+  // most.
+  std::int64_t oldest_seconds() const { return oldest_seconds_.load(std::memory_order_relaxed); }
   bool receiver_down() const { return receiver_down_.load(std::memory_order_relaxed); }
 
  private:
@@ -135,6 +138,8 @@ class MessageStream {
   void send(const WebhookOptions& options);
   void finish_settled();
   Result<void> keep_house(const WebhookOptions& options);
+  // For oldest_seconds(): of those in the store, and of those that are not and are on their way.
+  Result<void> note_oldest(store::PartitionCursors& cursors);
   void sleep(const WebhookOptions& options);
   // For one more letter of msg.offline.
   bool has_room() const;
@@ -167,6 +172,7 @@ class MessageStream {
   std::atomic<std::size_t> noted_{0};
   std::atomic<std::size_t> wake_at_{~std::size_t{0}};  // wake up when so many are noted
   std::atomic<std::uint64_t> backlog_{0};
+  std::atomic<std::int64_t> oldest_seconds_{0};
   std::atomic<bool> receiver_down_{false};
   std::thread thread_;
 };

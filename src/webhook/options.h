@@ -69,6 +69,7 @@ struct EventCounts {
   std::uint64_t failed_attempts = 0;
   std::uint64_t dead_letters = 0;  // given up: refused, too old, or too many waiting
   std::uint64_t backlog = 0;       // waiting now
+  std::uint64_t oldest_age = 0;    // seconds since the oldest of them happened; 0: none waits
 };
 
 struct WebhookStatus {

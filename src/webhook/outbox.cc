@@ -120,7 +120,8 @@ Result<Taken> Outbox::take(PartitionId partition, store::PartitionCursors& curso
       break;
     }
     ++entries;
-    const bool too_old = part.record->timestamp < limits.oldest_seconds;
+    const std::int64_t committed_at = part.record->timestamp;
+    const bool too_old = committed_at < limits.oldest_seconds;
     const store::CommitEntry entry = part.record->entries[part.next];
     const std::uint64_t before = part.position;
     step(part);
@@ -145,6 +146,7 @@ Result<Taken> Outbox::take(PartitionId partition, store::PartitionCursors& curso
     if (taken.messages.empty()) {
       done_to = before;
       done = part.taken - 1;
+      part.taken_since = committed_at;
     }
     bytes += message->payload.size();
     taken.messages.push_back(std::move(*message));
@@ -172,8 +174,10 @@ void Outbox::put_back_after(MessageId last, std::size_t kept) {
   const PartitionId partition = partition_of(last);
   Part& part = this->part(partition);
   const std::uint64_t done_to = part.done_to;
+  const std::int64_t taken_since = part.taken_since;
   restart(partition, counter_of(last));
   part.done_to = done_to;
+  part.taken_since = taken_since;
   part.taken = kept;
   part.out = true;
 }
@@ -203,6 +207,21 @@ std::uint64_t Outbox::backlog() const {
   std::uint64_t sum = 0;
   for (const Part& part : parts_) sum += part.waiting + part.taken;
   return sum;
+}
+
+Result<std::optional<std::int64_t>> Outbox::oldest_seconds(store::PartitionCursors& cursors) {
+  std::optional<std::int64_t> oldest;
+  const auto note = [&oldest](std::int64_t at) { oldest = std::min(oldest.value_or(at), at); };
+  for (Part& part : parts_) {
+    if (part.out) {
+      note(part.taken_since);
+    } else if (part.waiting > 0) {
+      auto cursor = cursors.of(part.id);
+      JD_TRY(const bool loaded, load_record(part, cursor));
+      if (loaded) note(part.record->timestamp);
+    }
+  }
+  return oldest;
 }
 
 Result<std::uint64_t> Outbox::drop_excess(store::PartitionCursors& cursors, std::uint64_t most) {

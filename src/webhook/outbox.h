@@ -64,6 +64,9 @@ class Outbox {
   Result<void> count_new(store::PartitionCursors& cursors, std::size_t records_max);
   // Messages that wait or are out, as far as they are counted.
   std::uint64_t backlog() const;
+  // When the oldest message was committed that waits or is out, as far as they are counted;
+  // nullopt: there is none. Errors: storage.
+  Result<std::optional<std::int64_t>> oldest_seconds(store::PartitionCursors& cursors);
   // Drops the oldest waiting messages while there are more than `most`. Returns how many. Errors:
   // storage.
   Result<std::uint64_t> drop_excess(store::PartitionCursors& cursors, std::uint64_t most);
@@ -76,6 +79,7 @@ class Outbox {
     std::uint64_t counted_to = 0;  // never before `position` when that is inside a known record
     std::uint64_t waiting = 0;     // counted, after `position`
     std::uint64_t taken = 0;       // since done_to
+    std::int64_t taken_since = 0;  // when the first of them was committed
     bool out = false;
     bool away = false;
     // The record that `position` is inside of, and its first entry after it.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "store/keys.h"
@@ -70,6 +71,12 @@ class OutboxTest : public testing::Test {
     auto cursors = readers_.open_cursors(Table::main);
     EXPECT_TRUE(outbox_.count_new(cursors, 1'000'000));
     return outbox_.backlog();
+  }
+  std::optional<std::int64_t> oldest() {
+    auto cursors = readers_.open_cursors(Table::main);
+    const auto oldest = outbox_.oldest_seconds(cursors);
+    EXPECT_TRUE(oldest);
+    return *oldest;
   }
   std::uint64_t drop(std::uint64_t most) {
     auto cursors = readers_.open_cursors(Table::main);
@@ -260,6 +267,27 @@ TEST_F(OutboxTest, CountsWhatWaitsAndWhatIsOut) {
   EXPECT_EQ(count(), 7U);
   outbox_.finish(kPartition);
   EXPECT_EQ(count(), 5U);
+}
+
+TEST_F(OutboxTest, TellsWhenTheOldestWasCommittedUntilItIsDone) {
+  EXPECT_EQ(oldest(), std::nullopt);
+  commit(2, kNow - 30, {"h", ChannelType::group}, PartitionId{2});
+  commit(1, kNow - 50);
+  commit(1, kNow - 20);
+  EXPECT_EQ(count(), 4U);
+  EXPECT_EQ(oldest(), kNow - 50);
+  EXPECT_EQ(take(2), (Counters{3, 4}));
+  EXPECT_EQ(oldest(), kNow - 50);
+  outbox_.put_back_after(message_id_of(3, kPartition), 1);
+  EXPECT_EQ(oldest(), kNow - 50);
+  outbox_.finish(kPartition);
+  EXPECT_EQ(count(), 3U);
+  EXPECT_EQ(oldest(), kNow - 30);
+  EXPECT_EQ(take(9, 0, PartitionId{2}), (Counters{1, 2}));
+  outbox_.finish(PartitionId{2});
+  EXPECT_EQ(oldest(), kNow - 20);
+  outbox_.leave(kPartition);
+  EXPECT_EQ(oldest(), std::nullopt);
 }
 
 TEST_F(OutboxTest, DropsTheOldestOfAllPartitionsWhenTooManyWait) {

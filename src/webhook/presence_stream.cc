@@ -236,6 +236,9 @@ void PresenceStream::run() {
     backlog_.store(
         pending_.size() + (batch_ ? batch_->changes.size() : 0) + not_recorded() + away_.size(),
         std::memory_order_relaxed);
+    const Pending* oldest = pending_.empty() ? nullptr : &pending_.front();
+    if (batch_) oldest = &batch_->changes.front();
+    oldest_seconds_.store(oldest != nullptr ? oldest->at_seconds : 0, std::memory_order_relaxed);
     receiver_down_.store(courier_.receiver_down(), std::memory_order_relaxed);
     sleep();
   }

@@ -48,6 +48,8 @@ class PresenceStream {
   void wake() { answers_->signal.notify(); }
 
   std::uint64_t backlog() const { return backlog_.load(std::memory_order_relaxed); }
+  // Since when the oldest change waits in the store, in seconds since 1970; 0: none does.
+  std::int64_t oldest_seconds() const { return oldest_seconds_.load(std::memory_order_relaxed); }
   bool receiver_down() const { return receiver_down_.load(std::memory_order_relaxed); }
 
  private:
@@ -131,6 +133,7 @@ class PresenceStream {
   std::atomic<bool> running_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> backlog_{0};
+  std::atomic<std::int64_t> oldest_seconds_{0};
   std::atomic<bool> receiver_down_{false};
   std::thread thread_;
 };

@@ -148,6 +148,11 @@ void Webhook::note_presence(const presence::PresenceChange& change) {
 
 WebhookStatus Webhook::status() const {
   WebhookStatus status;
+  const std::int64_t now = deps_.clock.wall_seconds();
+  const auto note_oldest = [now](EventCounts& counts, std::int64_t oldest) {
+    if (oldest == 0 || oldest >= now) return;
+    counts.oldest_age = std::max(counts.oldest_age, static_cast<std::uint64_t>(now - oldest));
+  };
   for (std::size_t i = 0; i < kEvents; ++i) {
     status.events[i].sent = counters_[i].sent.load(std::memory_order_relaxed);
     status.events[i].failed_attempts = counters_[i].failed_attempts.load(std::memory_order_relaxed);
@@ -156,9 +161,12 @@ WebhookStatus Webhook::status() const {
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     // Two streams per event, as the constructor makes them.
     status.events[i / 2].backlog += streams_[i]->backlog();
+    note_oldest(status.events[i / 2], streams_[i]->oldest_seconds());
     status.receiver_down = status.receiver_down || streams_[i]->receiver_down();
   }
-  status.events[index_of(Event::online_status)].backlog = presence_->backlog();
+  EventCounts& presence = status.events[index_of(Event::online_status)];
+  presence.backlog = presence_->backlog();
+  note_oldest(presence, presence_->oldest_seconds());
   status.receiver_down = status.receiver_down || presence_->receiver_down();
   return status;
 }
@@ -183,6 +191,12 @@ void Webhook::append_metrics(std::string& out) const {
          &EventCounts::dead_letters);
   family("jindou_webhook_backlog", "gauge", "Messages or changes waiting to be told.",
          &EventCounts::backlog);
+  family("jindou_webhook_oldest_seconds", "gauge",
+         "For how long the oldest of them has been waiting.", &EventCounts::oldest_age);
+  out +=
+      "# HELP jindou_webhook_backlog_limit With more waiting the oldest are given up: "
+      "webhook.backlogMax.\n# TYPE jindou_webhook_backlog_limit gauge\n";
+  out += "jindou_webhook_backlog_limit " + std::to_string(deps_.options()->backlog_max) + "\n";
 }
 
 }  // namespace jindou::webhook

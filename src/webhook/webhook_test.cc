@@ -679,7 +679,7 @@ TEST_F(WebhookTest, MetricsNameEveryEvent) {
   std::string text;
   webhook_->append_metrics(text);
   for (const char* name :
-       {"sent_total", "failed_attempts_total", "dead_letters_total", "backlog"}) {
+       {"sent_total", "failed_attempts_total", "dead_letters_total", "backlog", "oldest_seconds"}) {
     for (const char* event : {"msg.notify", "msg.offline", "user.onlinestatus"}) {
       const std::string line =
           std::string("jindou_webhook_") + name + "{event=\"" + event + "\"} 0\n";

@@ -266,10 +266,14 @@ class DeliveryTest(WithReceiver):
             time.sleep(0.2)
         wait_until(lambda: metric(server, "failed_attempts_total", "msg.notify") >= 2 and
                    metric(server, "backlog", "msg.notify") == 150, what="failures and a backlog")
+        for event in ("msg.notify", "msg.offline"):
+            wait_until(lambda: 1 <= metric(server, "oldest_seconds", event) < 60,
+                       what="the age of what waits")
         receiver.start()
         self.assert_in_order_at_least_once(self.wait_messages(receiver, group, 150), 150)
         self.wait_messages(receiver, group, 150, "msg.offline")
         wait_until(lambda: metric(server, "backlog", "msg.notify") == 0, what="an empty backlog")
+        wait_until(lambda: metric(server, "oldest_seconds", "msg.notify") == 0, what="nothing old")
         self.assertEqual(metric(server, "sent_total", "msg.notify"), 150)
 
     def test_offline_is_not_told_of_what_has_expired_meanwhile(self):
