@@ -21,6 +21,13 @@ need_command() {
   command -v "$1" >/dev/null 2>&1 || missing+=("$2")
 }
 
+# Prometheus' package starts a server of its own where it is installed: promtool alone is taken out
+# of it, into /usr/local/bin.
+promtool=
+need_promtool() {
+  command -v promtool >/dev/null 2>&1 || promtool=missing
+}
+
 need_python_module() {
   python3 -c "import $1" >/dev/null 2>&1 || missing+=("$2")
 }
@@ -62,6 +69,8 @@ case "$role" in
     need_command python3 python3
     need_python_module requests python3-requests
     need_python_module ensurepip python3-venv
+    need_python_module yaml python3-yaml
+    need_promtool
     ;;
   check)
     need_package libgtest-dev libgmock-dev
@@ -76,17 +85,27 @@ case "$role" in
     ;;
 esac
 
-[ ${#missing[@]} -eq 0 ] && exit 0
+wanted=("${missing[@]}" ${promtool:+promtool})
+[ ${#wanted[@]} -eq 0 ] && exit 0
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
   if ! command -v sudo >/dev/null 2>&1; then
-    echo "setup: run this as root first: apt-get install ${missing[*]}" >&2
+    echo "setup: run this as root: scripts/setup-debian.sh $role, which installs ${wanted[*]}" >&2
     exit 1
   fi
   as_root=(sudo)
 fi
-echo "setup: installing ${missing[*]}" >&2
+echo "setup: installing ${wanted[*]}" >&2
 "${as_root[@]}" apt-get update -q >&2
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
-  "${missing[@]}" </dev/null >&2
+if [ ${#missing[@]} -gt 0 ]; then
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+    "${missing[@]}" </dev/null >&2
+fi
+if [ -n "$promtool" ]; then
+  unpacked=$(mktemp -d)
+  trap 'rm -rf "$unpacked"' EXIT
+  (cd "$unpacked" && apt-get download -q -o APT::Sandbox::User= prometheus </dev/null >&2)
+  dpkg-deb --fsys-tarfile "$unpacked"/prometheus_*.deb | tar -x -C "$unpacked" ./usr/bin/promtool
+  "${as_root[@]}" install -m 755 "$unpacked/usr/bin/promtool" /usr/local/bin/promtool
+fi
