@@ -86,7 +86,7 @@ class Exposition:
     """What a server shows: its samples, and the labels that Prometheus adds."""
 
     TARGET = {"job", "instance"}
-    ADDED = {"up"}  # by Prometheus, for each target
+    ADDED = {"up", "ALERTS"}  # by Prometheus, for each target and each alert
 
     def __init__(self, text):
         self.samples = []  # (name, {label: value}, value)
