@@ -1,12 +1,13 @@
 """The dashboard for Grafana in deploy/: a real server has what it asks for."""
 
 import json
+import re
 import tempfile
 import unittest
 
 import promql
 from harness import ROOT
-from test_alerts import promtool, shown_by_a_server
+from test_alerts import OPERATIONS, promtool, shown_by_a_server
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "jindou.json"
 # What Grafana puts in the place of its variables.
@@ -42,6 +43,16 @@ class Dashboard(unittest.TestCase):
             status, output = promtool("check", "rules", file.name)
         self.assertEqual(status, 0, output)
 
+    def test_every_metric_is_on_it(self):
+        listed = re.findall(r"^\| `(\w+)` \| (\w+) \|", OPERATIONS.split("\n### All metrics\n")[1],
+                            re.MULTILINE)
+        self.assertGreater(len(listed), 50)
+        asked = {selector.metric for _, expression in self.queries
+                 for selector in promql.parse(expression).selectors}
+        for name, kind in listed:
+            with self.subTest(name=name):
+                self.assertIn(name + ("_bucket" if kind == "histogram" else ""), asked)
+
     def test_all_queries_follow_the_variables(self):
         for panel in self.panels:
             for target in panel.get("targets", []):
@@ -56,7 +67,8 @@ class Dashboard(unittest.TestCase):
 
     def test_rows_and_panels_are_in_their_places(self):
         rows = [panel["title"] for panel in self.panels if panel["type"] == "row"]
-        self.assertEqual(rows, ["Overview", "Send path", "Delivery"])
+        self.assertEqual(rows, ["Overview", "Send path", "Delivery", "Connections", "Storage",
+                                "Webhooks", "Process"])
         ids = [panel["id"] for panel in self.panels]
         self.assertEqual(len(set(ids)), len(ids))
         taken = set()
