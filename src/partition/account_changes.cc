@@ -15,8 +15,6 @@ Result<void> AccountChanges::evaluate(const ChangeSystemAccounts& command, Txn& 
       txn.erase(key);
     }
   }
-  txn.after_commit(
-      [&accounts = accounts_, command] { accounts.change(command.add, command.uids); });
   return {};
 }
 

@@ -1,10 +1,10 @@
-// Writes changes of the system accounts (system_accounts.h), which follow when they are durable.
+// Writes changes of the system accounts; what is remembered of them follows the commit
+// (applied_rows.h).
 #pragma once
 
 #include "base/result.h"
 #include "model/ids.h"
 #include "partition/account_commands.h"
-#include "partition/system_accounts.h"
 #include "partition/txn.h"
 
 namespace jindou::partition {
@@ -12,16 +12,13 @@ namespace jindou::partition {
 // Lives in its partition and on its thread.
 class AccountChanges {
  public:
-  // Borrows `accounts`.
-  AccountChanges(PartitionId partition, SystemAccounts& accounts)
-      : partition_(partition), accounts_(accounts) {}
+  explicit AccountChanges(PartitionId partition) : partition_(partition) {}
 
   // Cannot fail.
   Result<void> evaluate(const ChangeSystemAccounts& command, Txn& txn);
 
  private:
   PartitionId partition_;
-  SystemAccounts& accounts_;
 };
 
 }  // namespace jindou::partition

@@ -1,6 +1,6 @@
 // Flags and lists of users' own inboxes ({uid, person}), as the permission rules of any partition
-// need them; inbox_stage.h fetches them for a send. A cache in front of the store; the partition
-// that owns an inbox invalidates it when a change is durable, before anybody is told of the change.
+// need them; inbox_stage.h fetches them for a send. A cache in front of the store, which follows
+// the commits that are applied to it, before anybody is told of them (applied_rows.h).
 #pragma once
 
 #include <array>

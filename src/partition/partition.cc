@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "partition/applied_rows.h"
 #include "store/keys.h"
 
 namespace jindou::partition {
@@ -204,20 +205,7 @@ void Partition::execute(Change change, std::function<void(Result<void>)> done) {
     outcome = all_or_nothing([&] { return modules_.evaluate(change, *txn_); });
   }
   txn_->last_change().outcome = std::move(outcome);
-  note_inbox(change);
   if (is_full()) hand_over();
-}
-
-void Partition::note_inbox(const Change& change) {
-  std::visit(
-      [this](const auto& what) {
-        if constexpr (requires { what.channel; }) {
-          if (what.channel.type == ChannelType::person) {
-            txn_->last_change().inbox = what.channel.id;
-          }
-        }
-      },
-      change);
 }
 
 void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done) {
@@ -376,7 +364,6 @@ Result<CommandOutcome> Partition::evaluate_one(const Change& change) {
     return Error(Errc::unavailable, "a long change of the channel's lists is under way");
   }
   JD_RETURN_IF_ERROR(modules_.evaluate(change, *txn_));
-  note_inbox(change);
   return CommandOutcome();
 }
 
@@ -511,10 +498,16 @@ store::Commit Partition::build_commit() {
   commit.batch = txn->take_batch();
   flight_->commits.fetch_add(1, std::memory_order_relaxed);
   const std::uint64_t position = position_;
-  commit.done = [txn, flight = flight_, position, wake = wake_, id = id_, &inboxes = deps_.inboxes,
-                 &sink = deps_.effects, &horizon = deps_.horizon](const Result<void>& committed) {
+  AppliedRows rows;
+  if (txn->has_remembered_rows()) rows = read_applied_rows(commit.batch);
+  commit.done = [txn, flight = flight_, position, wake = wake_, id = id_, rows = std::move(rows),
+                 &inboxes = deps_.inboxes, &accounts = deps_.accounts, &sink = deps_.effects,
+                 &horizon = deps_.horizon](const Result<void>& committed) {
     horizon.finish(id);
-    txn->release(committed, inboxes, sink);
+    // Of one that failed nothing can be read, or everything is forgotten when the store is open
+    // again.
+    if (committed) follow(rows, inboxes, accounts);
+    txn->release(committed, sink);
     if (committed) {
       flight->durable.store(position, std::memory_order_release);
     } else {

@@ -128,8 +128,6 @@ class Partition {
   Result<CommandOutcome> evaluate_one(const Change& change);
   Result<CommandOutcome> evaluate_one(AppendEvent& event);
   Result<CommandOutcome> evaluate_one(SendCommand& command);
-  // Of the change evaluated last: whose inbox is read anew.
-  void note_inbox(const Change& change);
   // Whether the lists that the change is of are being changed slice by slice.
   bool list_job_runs(const Change& change) const;
   // Until the partition is not held any more.

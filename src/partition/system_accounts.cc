@@ -34,14 +34,14 @@ std::vector<std::string> SystemAccounts::list() const {
   return uids;
 }
 
-void SystemAccounts::change(bool add, const std::vector<std::string>& uids) {
+void SystemAccounts::follow(const std::vector<Row>& rows) {
   const MutexLock lock(mutex_);
   auto changed = std::make_shared<UidSet>(*accounts_);
-  for (const auto& uid : uids) {
-    if (add) {
-      changed->insert(uid);
+  for (const Row& row : rows) {
+    if (row.is_one) {
+      changed->insert(row.uid);
     } else {
-      changed->erase(uid);
+      changed->erase(row.uid);
     }
   }
   accounts_ = std::move(changed);

@@ -27,8 +27,14 @@ class SystemAccounts {
   // Without the built-in one, sorted.
   std::vector<std::string> list() const;
 
+  // What became of an account.
+  struct Row {
+    std::string uid;
+    bool is_one = false;
+    bool operator==(const Row&) const = default;
+  };
   // In force for look-ups that begin afterwards.
-  void change(bool add, const std::vector<std::string>& uids);
+  void follow(const std::vector<Row>& rows);
   // Replaces all but the built-in one.
   void replace(std::vector<std::string> uids);
 

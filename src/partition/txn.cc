@@ -1,6 +1,7 @@
 #include "partition/txn.h"
 
 #include "base/assert.h"
+#include "partition/applied_rows.h"
 #include "store/rocksdb_slice.h"
 
 namespace jindou::partition {
@@ -24,12 +25,17 @@ void expect_ok(const rocksdb::Status& status) { JD_ASSERT(status.ok()); }
 }  // namespace
 
 void Txn::put(std::string_view key, std::string_view value) {
+  has_remembered_rows_ = has_remembered_rows_ || is_remembered(key);
   expect_ok(batch_.Put(store::slice(key), store::slice(value)));
 }
 
-void Txn::erase(std::string_view key) { expect_ok(batch_.Delete(store::slice(key))); }
+void Txn::erase(std::string_view key) {
+  has_remembered_rows_ = has_remembered_rows_ || is_remembered(key);
+  expect_ok(batch_.Delete(store::slice(key)));
+}
 
 void Txn::erase_range(std::string_view lower, std::string_view upper) {
+  has_remembered_rows_ = has_remembered_rows_ || is_remembered(lower);
   expect_ok(batch_.DeleteRange(store::slice(lower), store::slice(upper)));
 }
 
@@ -40,7 +46,7 @@ void Txn::add_entry(const store::CommitEntry& entry, std::int64_t timestamp) {
 void Txn::add_effect(CommitEffect effect) { effects_->effects.push_back(std::move(effect)); }
 
 Txn::ChangeDone& Txn::add_change(Done done) {
-  return changes_.emplace_back(ChangeDone{std::move(done), {}, {}});
+  return changes_.emplace_back(ChangeDone{std::move(done), {}});
 }
 
 Txn::SavePoint Txn::save() {
@@ -48,7 +54,6 @@ Txn::SavePoint Txn::save() {
   batch_.SetSavePoint();
   SavePoint point;
   point.effects_ = effects_->effects.size();
-  point.after_commit_ = after_commit_.size();
   point.changes_ = changes_.size();
   point.admissions_ = admissions_.size();
   point.expected_bytes_ = expected_bytes_;
@@ -65,7 +70,6 @@ void Txn::roll_back(const SavePoint& point) {
   for (; undo_.size() > point.undo_; undo_.pop_back()) undo_.back()();
   expect_ok(batch_.RollbackToSavePoint());
   effects_->effects.resize(point.effects_);
-  after_commit_.resize(point.after_commit_);
   changes_.resize(point.changes_);
   admissions_.resize(point.admissions_);
   expected_bytes_ = point.expected_bytes_;
@@ -88,13 +92,7 @@ rocksdb::WriteBatch Txn::take_batch() {
   return std::move(batch_);
 }
 
-void Txn::release(const Result<void>& committed, InboxDirectory& inboxes, EffectSink& sink) {
-  for (const auto& change : changes_) {
-    if (!change.inbox.empty()) inboxes.invalidate(change.inbox);
-  }
-  if (committed) {
-    for (const auto& work : after_commit_) work();
-  }
+void Txn::release(const Result<void>& committed, EffectSink& sink) {
   if (!committed) {
     for (auto& part : parts_) {
       for (auto& result : part.results) result = after_failure(result, committed.error().code());

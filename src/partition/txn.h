@@ -18,7 +18,6 @@
 
 #include "base/result.h"
 #include "partition/effects.h"
-#include "partition/inbox_directory.h"
 #include "partition/send_batch.h"
 #include "store/records.h"
 
@@ -40,7 +39,6 @@ class Txn {
   struct ChangeDone {
     Done done;
     Result<void> outcome;
-    std::string inbox;  // uid whose cached inbox is stale afterwards; may be empty
   };
 
   // `position`: that of the commit in its partition's log, if it writes anything.
@@ -62,9 +60,6 @@ class Txn {
   // Handed on when the commit is durable.
   void add_effect(CommitEffect effect);
   std::size_t effects() const { return effects_->effects.size(); }
-  // Run when the commit is durable, before anybody is told: caches beside the partition follow.
-  void after_commit(std::function<void()> work) { after_commit_.push_back(std::move(work)); }
-
   // Kept until the effects are handed to their receivers; null: nothing is.
   void add_admission(std::shared_ptr<void> admission) {
     if (admission) admissions_.push_back(std::move(admission));
@@ -94,7 +89,6 @@ class Txn {
    private:
     friend class Txn;
     std::size_t effects_ = 0;
-    std::size_t after_commit_ = 0;
     std::size_t changes_ = 0;
     std::size_t admissions_ = 0;
     std::size_t expected_bytes_ = 0;
@@ -127,23 +121,25 @@ class Txn {
   }
   // No save point may be left.
   rocksdb::WriteBatch take_batch();
+  // Whether there may be rows that more than the partition remembers (applied_rows.h).
+  bool has_remembered_rows() const { return has_remembered_rows_; }
   // As they are now.
   const std::string& rows() const { return batch_.Data(); }
   // Tells everybody, on a thread of the log.
-  void release(const Result<void>& committed, InboxDirectory& inboxes, EffectSink& sink);
+  void release(const Result<void>& committed, EffectSink& sink);
 
  private:
   std::uint64_t position_;
   rocksdb::WriteBatch batch_;
   store::CommitRecordBuilder record_;
   std::shared_ptr<CommittedBatch> effects_ = std::make_shared<CommittedBatch>();
-  std::vector<std::function<void()>> after_commit_;
   std::vector<Part> parts_;
   std::vector<ChangeDone> changes_;
   std::vector<std::shared_ptr<void>> admissions_;
   std::size_t expected_bytes_ = 0;
   std::uint32_t messages_ = 0;
   bool needs_state_ = false;
+  bool has_remembered_rows_ = false;
   std::size_t save_points_ = 0;
   std::vector<std::function<void()>> undo_;
 };

@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "store/memory_reader.h"
-
 namespace jindou::partition {
 namespace {
 
@@ -35,7 +33,6 @@ class TxnTest : public ::testing::Test, private EffectSink {
     txn_.count_message();
     txn_.add_effect({});
     txn_.expect_bytes(10);
-    txn_.after_commit([this, name] { told_.push_back("after " + name); });
   }
   Closed close(const Result<void>& committed = {}) {
     txn_.write_record([](std::uint64_t counter) { return "record " + std::to_string(counter); });
@@ -43,7 +40,7 @@ class TxnTest : public ::testing::Test, private EffectSink {
         [this](const Result<void>& done) { told_.push_back(done ? "done" : "failed"); });
     Closed closed;
     closed.rows = txn_.take_batch().Data();
-    txn_.release(committed, inboxes_, *this);
+    txn_.release(committed, *this);
     closed.effects = effects_;
     closed.told = told_;
     return closed;
@@ -55,8 +52,6 @@ class TxnTest : public ::testing::Test, private EffectSink {
   void post_committed(std::shared_ptr<const CommittedBatch> batch) override {
     effects_ += batch->effects.size();
   }
-  store::MemoryReader store_;
-  InboxDirectory inboxes_{store::PartitionReaders(store_, PartitionMap(1)), 16};
   std::size_t effects_ = 0;
   std::vector<std::string> told_;
 };
@@ -83,7 +78,7 @@ TEST_F(TxnTest, WhatWasRolledBackLeavesNothing) {
   EXPECT_EQ(closed.rows.find("three"), std::string::npos);
   EXPECT_NE(closed.rows.find("four"), std::string::npos);
   EXPECT_EQ(closed.effects, 2U);
-  EXPECT_EQ(closed.told, (std::vector<std::string>{"after one", "after four", "done"}));
+  EXPECT_EQ(closed.told, (std::vector<std::string>{"done"}));
 }
 
 TEST_F(TxnTest, TheCommitRecordIsThatOfWhatStayed) {

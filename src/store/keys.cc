@@ -293,6 +293,8 @@ std::string system_account_key(PartitionId partition, std::string_view uid) {
   return key;
 }
 
+std::string_view uid_of_system_account_key(std::string_view key) { return key.substr(kBodyOffset); }
+
 std::string command_sync_key(PartitionId partition, std::string_view uid) {
   return user_scoped(partition, KeyKind::command_sync, uid);
 }
@@ -373,6 +375,18 @@ std::string webhook_cursor_key(PartitionId partition) {
   std::string key;
   begin_key(key, partition, KeyKind::webhook_cursor);
   return key;
+}
+
+KeyKind kind_of_key(std::string_view key) {
+  return static_cast<KeyKind>(key.size() >= kBodyOffset ? key[kBodyOffset - 1] : '\0');
+}
+
+ChannelType type_of_channel_scoped_key(std::string_view key) {
+  return static_cast<ChannelType>(key[kBodyOffset]);
+}
+
+ChannelKey channel_of_channel_scoped_key(std::string_view key) {
+  return read_channel(key, kBodyOffset);
 }
 
 std::string store_identity_key() { return std::string("\xff\xff\x00", 3); }

@@ -165,6 +165,7 @@ std::uint64_t number_of_log_change_key(std::string_view key);
 
 std::string system_account_prefix(PartitionId partition);
 std::string system_account_key(PartitionId partition, std::string_view uid);
+std::string_view uid_of_system_account_key(std::string_view key);
 std::string command_sync_key(PartitionId partition, std::string_view uid);
 
 std::string online_session_prefix(PartitionId partition);
@@ -194,6 +195,12 @@ std::string presence_event_prefix(PartitionId partition);
 std::string presence_event_key(PartitionId partition, std::int64_t at_ns, std::uint64_t session_id,
                                bool online);
 std::string webhook_cursor_key(PartitionId partition);
+
+// Of a key of table main; of one that is none of a partition, 0 as a number.
+KeyKind kind_of_key(std::string_view key);
+// Of a key that begins with a channel behind its kind.
+ChannelType type_of_channel_scoped_key(std::string_view key);
+ChannelKey channel_of_channel_scoped_key(std::string_view key);
 
 // In table client_numbers.
 std::string client_number_key(PartitionId partition, const Fingerprint& fingerprint);

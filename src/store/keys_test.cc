@@ -164,6 +164,11 @@ TEST(Keys, TellWhatTheyWereMadeOf) {
   EXPECT_EQ(channel_of_tombstone_key(tombstone), person);
   EXPECT_EQ(uid_of_tombstone_key(tombstone), "someone");
   EXPECT_EQ(channel_of_running_stream_key(running_stream_key(kPartition, person)), person);
+  EXPECT_EQ(uid_of_system_account_key(system_account_key(kPartition, "someone")), "someone");
+  const std::string denied = member_key(kPartition, KeyKind::denylist, person, "someone");
+  EXPECT_EQ(kind_of_key(denied), KeyKind::denylist);
+  EXPECT_EQ(type_of_channel_scoped_key(denied), person.type);
+  EXPECT_EQ(channel_of_channel_scoped_key(denied), person);
   EXPECT_EQ(channel_of_list_change_key(list_change_key(kPartition, person, 7)), person);
   EXPECT_EQ(seq_of_message_key(gap_key(kPartition, person, MessageSeq{70'000})),
             MessageSeq{70'000});
