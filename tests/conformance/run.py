@@ -20,6 +20,7 @@ import wukongim  # noqa: F401
 import jindou_items  # noqa: F401
 import jindou_results  # noqa: F401
 import jindou_http  # noqa: F401
+import jindou_coding  # noqa: F401
 import overall  # noqa: F401
 from target import Target, shorten
 
