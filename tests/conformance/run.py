@@ -21,6 +21,7 @@ import jindou_items  # noqa: F401
 import jindou_results  # noqa: F401
 import jindou_http  # noqa: F401
 import jindou_coding  # noqa: F401
+import jindou_choices  # noqa: F401
 import overall  # noqa: F401
 from target import Target, shorten
 

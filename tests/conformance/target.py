@@ -189,9 +189,9 @@ class Target:
 
     # Batches.
 
-    def batch(self, body, **options):
+    def batch(self, body, query="", **options):
         self.last_batch = None
-        self.last_batch = self.post(SENDBATCH, body, **options)
+        self.last_batch = self.post(SENDBATCH + ("?" + query if query else ""), body, **options)
         return self.last_batch
 
     def accept(self, items, **options):
