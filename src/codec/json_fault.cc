@@ -12,10 +12,13 @@ bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
+enum class Numbers : bool { of_64_bits, any };
+
 // Walks through one text. A fault is noted once, with its place; then everything returns false.
 class Scanner {
  public:
-  Scanner(std::string_view text, std::size_t depth_max) : text_(text), depth_max_(depth_max) {}
+  Scanner(std::string_view text, std::size_t depth_max, Numbers numbers)
+      : text_(text), depth_max_(depth_max), numbers_(numbers) {}
 
   void run() {
     if (!value()) return;
@@ -182,7 +185,7 @@ class Scanner {
       skip_digits();
     }
     if (is_letter(peek()) || peek() == '.') return fail("a number has something behind its digits");
-    if (fits(text_.substr(begin, at_ - begin), integer)) return true;
+    if (numbers_ == Numbers::any || fits(text_.substr(begin, at_ - begin), integer)) return true;
     at_ = begin;
     return fail("a number is out of range (64 bits)");
   }
@@ -216,6 +219,7 @@ class Scanner {
   std::string_view text_;
   std::size_t at_ = 0;
   std::size_t depth_max_;
+  Numbers numbers_;
   std::vector<bool> open_;  // true: an object
   bool fresh_ = false;      // the innermost container has no entry yet
   const char* what_ = nullptr;
@@ -273,10 +277,17 @@ JsonFault fault_at(std::string_view text, std::size_t offset, const char* what) 
 JsonFault find_json_fault(std::string_view text, std::size_t depth_max) {
   const std::size_t bad = find_bad_utf8(text);
   if (bad != std::string_view::npos) return fault_at(text, bad, "the text is not valid UTF-8");
-  Scanner scanner(text, depth_max);
+  Scanner scanner(text, depth_max, Numbers::of_64_bits);
   scanner.run();
   if (scanner.what() == nullptr) return JsonFault();
   return fault_at(text, scanner.where(), scanner.what());
+}
+
+bool is_json(std::string_view text) {
+  if (find_bad_utf8(text) != std::string_view::npos) return false;
+  Scanner scanner(text, text.size(), Numbers::any);
+  scanner.run();
+  return scanner.what() == nullptr;
 }
 
 std::string_view other_format(std::string_view body) {

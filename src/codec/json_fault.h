@@ -22,6 +22,10 @@ struct JsonFault {
 // open container.
 JsonFault find_json_fault(std::string_view text, std::size_t depth_max);
 
+// Whether `text` is one JSON value in UTF-8, by the grammar alone: numbers and nesting may be of
+// any size. Cost and memory as above.
+bool is_json(std::string_view text);
+
 // What a body is that was meant to be something else than JSON: "form fields (a=1&b=2)"; empty when
 // it looks like JSON that went wrong. Looks at the first bytes.
 std::string_view other_format(std::string_view body);

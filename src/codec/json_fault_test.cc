@@ -143,5 +143,15 @@ TEST(JsonReader, AByteOrderMarkInFrontIsSkipped) {
   EXPECT_EQ(empty.error().detail(), "the body is empty");
 }
 
+TEST(JsonFault, AGrammarHasNoBounds) {
+  EXPECT_TRUE(is_json("[18446744073709551616,-1e400]"));
+  EXPECT_TRUE(is_json(std::string(1000, '[') + std::string(1000, ']')));
+  EXPECT_TRUE(is_json(" \"text\" "));
+  EXPECT_FALSE(is_json("[1null]"));
+  EXPECT_FALSE(is_json("[01]"));
+  EXPECT_FALSE(is_json("[\"\xff\"]"));
+  EXPECT_FALSE(is_json(""));
+}
+
 }  // namespace
 }  // namespace jindou::codec

@@ -85,8 +85,7 @@ void append_repaired(std::string& out, std::string_view text) {
 
 }  // namespace
 
-void json_append_string(std::string& out, std::string_view text) {
-  out.push_back('"');
+void json_append_escaped(std::string& out, std::string_view text) {
   std::size_t i = 0;
   while (i < text.size() && class_of(text[i]) == ByteClass::plain) ++i;
   out.append(text, 0, i);
@@ -98,6 +97,11 @@ void json_append_string(std::string& out, std::string_view text) {
       append_repaired(out, rest);
     }
   }
+}
+
+void json_append_string(std::string& out, std::string_view text) {
+  out.push_back('"');
+  json_append_escaped(out, text);
   out.push_back('"');
 }
 

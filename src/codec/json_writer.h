@@ -117,5 +117,7 @@ class JsonWriter {
 
 // Appends `text` as a JSON string with its quotes.
 void json_append_string(std::string& out, std::string_view text);
+// The same without them: what stands inside a string.
+void json_append_escaped(std::string& out, std::string_view text);
 
 }  // namespace jindou::codec
