@@ -52,12 +52,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   SendLimits limits;
   limits.payload_bytes_max = 64;
   limits.subscribers_max = 4;
+  BatchCommon common(limits);
   for (const std::string& line : whole) {
-    const auto item = parse_item(line, limits);
-    if (const auto* problem = std::get_if<ItemProblem>(&item)) {
-      JD_ASSERT(!problem->text.empty() && problem->index == 0);
-    } else {
-      JD_ASSERT(!std::get<BatchItem>(item).payload.empty());
+    const ItemBody item = parse_item(line, 0, common);
+    if (const auto* problems = std::get_if<std::vector<ItemProblem>>(&item)) {
+      JD_ASSERT(!problems->empty());
+    } else if (const auto* own = std::get_if<BatchItem>(&item)) {
+      JD_ASSERT(!own->payload.empty());
     }
   }
   return 0;

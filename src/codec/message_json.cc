@@ -1,5 +1,6 @@
 #include "codec/message_json.h"
 
+#include <optional>
 #include <utility>
 
 #include "codec/json_reader.h"
@@ -25,19 +26,10 @@ void read_payload(const SendFields& fields, const SendLimits& limits, std::strin
   if (!problem.text.empty()) problems.add(kName, problem.text, problem.code);
 }
 
-void read_batch_item(dom::element element, std::size_t index, const SendLimits& limits,
-                     BatchItem& item, ItemProblems& problems) {
-  dom::object object;
-  if (element.get_object().get(object) != simdjson::SUCCESS) {
-    problems.add("", "must be an object");
-    problems.finish_item(index, {});
-    return;
-  }
-  SendFields fields;
-  read_send_fields(object, fields, problems);
-  if (fields.good(Member::payload)) {
-    read_payload(fields, limits, item.payload, problems);
-  }
+// `own`: the members that the item has itself.
+void read_members(const SendFields& own, const SendFields& fields, BatchCommon& common,
+                  BatchItem& item, ItemProblems& problems) {
+  common.read_payload(own, item.payload, problems);
   if (fields.good(Member::from_uid)) {
     read_id(fields.text(Member::from_uid), "from_uid", item.from_uid, problems);
   }
@@ -45,7 +37,7 @@ void read_batch_item(dom::element element, std::size_t index, const SendLimits& 
     read_id(fields.text(Member::channel_id), "channel_id", item.channel_id, problems);
   }
   const std::uint32_t type = fields.number(Member::channel_type);
-  if (!fields.has_number(Member::channel_type)) {
+  if (!fields.is_given(Member::channel_type)) {
     if (fields.good(Member::channel_type)) problems.add("channel_type", "is required");
   } else if (type == 0) {
     problems.add("channel_type", "must be from 1 to 255");
@@ -53,13 +45,35 @@ void read_batch_item(dom::element element, std::size_t index, const SendLimits& 
     item.channel_type = static_cast<ChannelType>(type);
   }
   if (fields.subscribers) {
-    read_subscribers(*fields.subscribers, limits, UidCheck::here, item.subscribers, problems);
+    read_subscribers(*fields.subscribers, common.limits(), UidCheck::here, item.subscribers,
+                     problems);
   }
   read_optional_members(fields, item, problems);
-  problems.finish_item(index, fields.text(Member::client_msg_no));
 }
 
-BatchBody read_array(dom::array list, const SendLimits& limits) {
+void read_batch_item(dom::element element, std::size_t index, BatchCommon& common, BatchItem& item,
+                     ItemProblems& problems) {
+  dom::object object;
+  if (element.get_object().get(object) != simdjson::SUCCESS) {
+    problems.add("", "must be an object");
+    problems.finish_item(index, {});
+    return;
+  }
+  SendFields fields;
+  read_send_fields(object, SendForm::item, fields, problems);
+  if (common.has_defaults()) {
+    SendFields all = fields;
+    all.take_missing(common.defaults());
+    read_members(fields, all, common, item, problems);
+    problems.finish_item(index, all.text(Member::client_msg_no));
+  } else {
+    read_members(fields, fields, common, item, problems);
+    problems.finish_item(index, fields.text(Member::client_msg_no));
+  }
+}
+
+BatchBody read_array(dom::array list, BatchCommon& common) {
+  const SendLimits& limits = common.limits();
   const std::size_t size = list.size();
   if (size == 0) return Error(Errc::invalid, "the batch is empty");
   if (size > limits.items_max) {
@@ -70,12 +84,56 @@ BatchBody read_array(dom::array list, const SendLimits& limits) {
   std::vector<BatchItem> items(size);
   std::size_t index = 0;
   for (const dom::element element : list) {
-    read_batch_item(element, index, limits, items[index], problems);
+    read_batch_item(element, index, common, items[index], problems);
     if (problems.full()) break;
     ++index;
   }
+  // Before what is wrong so far: there may be more, and all of it is told at once.
+  if (common.wants_templates()) return TemplatesWanted{common.take_wanted()};
   if (!problems.empty()) return problems.take();
   return items;
+}
+
+// The members of an object that is not of the older form.
+struct ItemsForm {
+  std::optional<dom::element> payloads;
+  std::optional<dom::element> defaults;
+  std::optional<dom::element> items;
+
+  bool is_this() const { return payloads || defaults || items; }
+};
+
+// The name of one that is there twice; empty: all is well.
+std::string_view read_form(dom::object object, ItemsForm& form) {
+  for (const auto member : object) {
+    std::optional<dom::element>* place = nullptr;
+    if (member.key == "payloads") place = &form.payloads;
+    if (member.key == "defaults") place = &form.defaults;
+    if (member.key == "items") place = &form.items;
+    if (place == nullptr) continue;
+    if (*place) return member.key;
+    *place = member.value;
+  }
+  return {};
+}
+
+BatchBody read_items_form(const ItemsForm& form, const SendLimits& limits,
+                          const TemplateSet* templates) {
+  BatchCommon common(limits, templates);
+  dom::array list;
+  if (!form.items || form.items->is_null()) {
+    return Error(Errc::invalid, "items is required: an array of messages");
+  }
+  if (form.items->get_array().get(list) != simdjson::SUCCESS) {
+    return Error(Errc::invalid, "items must be an array of messages");
+  }
+  if (form.payloads) {
+    if (auto read = common.read_payloads(*form.payloads); !read) return std::move(read).error();
+  }
+  if (form.defaults) {
+    if (auto read = common.read_defaults(*form.defaults); !read) return std::move(read).error();
+  }
+  return read_array(list, common);
 }
 
 constexpr std::string_view kNoSubscribers =
@@ -91,7 +149,7 @@ BatchBody read_legacy(dom::object object, const SendLimits& limits) {
   ItemProblems problems(1);
   SendFields fields;
   LegacyBatch batch;
-  read_send_fields(object, fields, problems);
+  read_send_fields(object, SendForm::other, fields, problems);
   BatchItem& message = batch.message;
   if (problems.empty() && !fields.subscribers && !fields.payload)
     return Error(Errc::invalid, kWantsArray);
@@ -115,30 +173,38 @@ BatchBody read_legacy(dom::object object, const SendLimits& limits) {
 
 }  // namespace
 
-BatchBody parse_batch(std::string_view body, const SendLimits& limits) {
+BatchBody parse_batch(std::string_view body, const SendLimits& limits,
+                      const TemplateSet* templates) {
   auto parsed = parse_json(body);
   if (!parsed) return std::move(parsed).error();
   dom::array list;
-  if (parsed->get_array().get(list) == simdjson::SUCCESS) return read_array(list, limits);
+  if (parsed->get_array().get(list) == simdjson::SUCCESS) {
+    BatchCommon common(limits, templates);
+    return read_array(list, common);
+  }
   dom::object object;
-  if (parsed->get_object().get(object) == simdjson::SUCCESS) return read_legacy(object, limits);
-  return Error(Errc::invalid, kWantsArray);
+  if (parsed->get_object().get(object) != simdjson::SUCCESS) {
+    return Error(Errc::invalid, kWantsArray);
+  }
+  ItemsForm form;
+  if (const std::string_view twice = read_form(object, form); !twice.empty()) {
+    return Error(Errc::invalid, std::string(twice) + " must not be given twice");
+  }
+  return form.is_this() ? read_items_form(form, limits, templates) : read_legacy(object, limits);
 }
 
-std::variant<BatchItem, ItemProblem> parse_item(std::string_view text, const SendLimits& limits) {
-  const auto parsed = parse_json(text);
-  if (!parsed) {
-    ItemProblem problem;
-    problem.code = parsed.error().code();
-    problem.text = parsed.error().detail();
-    constexpr std::string_view kBody = "the body ";
-    if (problem.text.starts_with(kBody)) problem.text.replace(0, kBody.size(), "the line ");
-    return problem;
-  }
-  Problems problems(1);
+ItemBody parse_item(std::string_view text, std::size_t index, BatchCommon& common) {
+  ItemProblems problems(common.limits().problems_max);
   BatchItem item;
-  read_batch_item(*parsed, 0, limits, item, problems);
-  if (!problems.empty()) return std::move(problems.take().front());
+  const auto parsed = parse_json(text);
+  if (parsed) {
+    read_batch_item(*parsed, index, common, item, problems);
+  } else {
+    problems.add("", "is no item: " + parsed.error().detail(), parsed.error().code());
+    problems.finish_item(index, {});
+  }
+  if (common.wants_templates()) return TemplatesWanted{common.take_wanted()};
+  if (!problems.empty()) return problems.take();
   return item;
 }
 
@@ -154,7 +220,7 @@ Result<BatchItem> parse_send(std::string_view body, const SendLimits& limits) {
   ItemProblems problems(1);
   SendFields fields;
   BatchItem item;
-  read_send_fields(object, fields, problems);
+  read_send_fields(object, SendForm::other, fields, problems);
   if (problems.empty()) read_payload(fields, limits, item.payload, problems);
   if (!problems.empty()) return problems.first();
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "codec/batch_common.h"
 #include "codec/send_item.h"
 
 namespace jindou::codec {
@@ -33,17 +34,27 @@ struct LegacyBatch {
   std::vector<std::string> subscribers;
 };
 
-// One of: items, all of them good; the object form; every bad item and member found (never empty);
-// or what is wrong with the body as a whole (invalid or too_large).
-using BatchBody =
-    std::variant<std::vector<BatchItem>, LegacyBatch, std::vector<ItemProblem>, Error>;
+// Stored templates that items name and that have to be looked up before the text is read again.
+struct TemplatesWanted {
+  std::vector<TemplateRef> refs;  // not empty, each once
+};
 
-// The form is chosen by the first character: '[' or '{'.
-BatchBody parse_batch(std::string_view body, const SendLimits& limits);
+// One of: items, all of them good; the older object form; every bad item and member found (never
+// empty); what is to be looked up first; or what is wrong with the body as a whole (invalid or
+// too_large).
+using BatchBody = std::variant<std::vector<BatchItem>, LegacyBatch, std::vector<ItemProblem>,
+                               TemplatesWanted, Error>;
 
-// One item by itself: a line of NDJSON. Or what is wrong with it, the first thing that is found;
-// its index is 0. `text` is the line without its end.
-std::variant<BatchItem, ItemProblem> parse_item(std::string_view text, const SendLimits& limits);
+// The form is chosen by the first character, '[' or '{', and for an object by its members: one with
+// `items`, `payloads` or `defaults` is not the older form. `templates`: those that were looked up;
+// null: none.
+BatchBody parse_batch(std::string_view body, const SendLimits& limits,
+                      const TemplateSet* templates = nullptr);
+
+// One item by itself, as a line of a stream has it: the same as an item of a batch whose payloads,
+// defaults and templates are `common`. A text that is no JSON is a problem of the item, too.
+using ItemBody = std::variant<BatchItem, std::vector<ItemProblem>, TemplatesWanted>;
+ItemBody parse_item(std::string_view text, std::size_t index, BatchCommon& common);
 
 // POST /message/send. The first problem in the order of the API's contract is reported. from_uid is
 // the system account when the caller named none; with subscribers and sync_once channel_id is empty

@@ -22,17 +22,7 @@ void check_item(const BatchItem& item, const SendLimits& limits) {
   for (const auto& uid : item.subscribers) JD_ASSERT(id_problem(uid).empty());
 }
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view body(reinterpret_cast<const char*>(data), size);
-  SendLimits limits;
-  limits.items_max = 5;
-  limits.payload_bytes_max = 64;
-  limits.subscribers_max = 4;
-  limits.problems_max = 3;
-
-  const auto batch = parse_batch(body, limits);
+void check_batch(const BatchBody& batch, const SendLimits& limits) {
   if (const auto* items = std::get_if<std::vector<BatchItem>>(&batch)) {
     JD_ASSERT(!items->empty());
     JD_ASSERT(items->size() <= limits.items_max);
@@ -49,6 +39,35 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     JD_ASSERT(legacy->subscribers.size() <= limits.subscribers_max);
     check_item(legacy->message, limits);
   }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view body(reinterpret_cast<const char*>(data), size);
+  SendLimits limits;
+  limits.items_max = 5;
+  limits.payload_bytes_max = 64;
+  limits.subscribers_max = 4;
+  limits.problems_max = 3;
+  limits.expanded_bytes_max = 100;
+
+  auto batch = parse_batch(body, limits);
+  TemplateSet templates;
+  if (const auto* wanted = std::get_if<TemplatesWanted>(&batch)) {
+    JD_ASSERT(!wanted->refs.empty());
+    for (const TemplateRef& ref : wanted->refs) {
+      templates.put(ref, ref.version == 1 ? std::nullopt
+                                          : std::optional<std::string>("{\"t\":\"{{name}}\"}"));
+    }
+    batch = parse_batch(body, limits, &templates);
+    JD_ASSERT(!std::holds_alternative<TemplatesWanted>(batch));
+  }
+  check_batch(batch, limits);
+
+  BatchCommon common(limits, &templates);
+  const auto item = parse_item(body, 0, common);
+  if (const auto* good = std::get_if<BatchItem>(&item)) check_item(*good, limits);
 
   const auto send = parse_send(body, limits);
   if (send) {

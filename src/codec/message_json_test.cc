@@ -102,31 +102,6 @@ Errc body_error(std::string_view body, const SendLimits& limits = {}) {
   return error->code();
 }
 
-TEST(ParseItem, IsAnItemOrItsFirstProblem) {
-  const SendLimits limits;
-  const std::string good =
-      R"({"from_uid":"u1","channel_id":"g1","channel_type":2,"payload":"aGk=","client_msg_no":"n"})";
-  const auto item = parse_item(good, limits);
-  ASSERT_TRUE(std::holds_alternative<BatchItem>(item));
-  EXPECT_EQ(std::get<BatchItem>(item).channel_id, "g1");
-  EXPECT_EQ(std::get<BatchItem>(item).payload, "hi");
-  const auto problem_of = [&limits](std::string_view line) {
-    const auto parsed = parse_item(line, limits);
-    EXPECT_TRUE(std::holds_alternative<ItemProblem>(parsed)) << line;
-    return std::get<ItemProblem>(parsed);
-  };
-  const ItemProblem missing = problem_of(R"({"from_uid":"u1","client_msg_no":"n","channel_id":7})");
-  EXPECT_EQ(missing.field, "channel_id");
-  EXPECT_EQ(missing.text, "channel_id must be a string");
-  EXPECT_EQ(missing.client_msg_no, "n");
-  EXPECT_EQ(missing.index, 0U);
-  EXPECT_EQ(problem_of("[" + good + "]").text, "the message must be an object");
-  EXPECT_EQ(problem_of("7").text, "the message must be an object");
-  EXPECT_TRUE(problem_of(good + good).text.starts_with("the line is not valid JSON: line 1, "));
-  EXPECT_TRUE(problem_of("{").text.starts_with("the line is not valid JSON"));
-  EXPECT_EQ(problem_of("{").code, Errc::invalid);
-}
-
 TEST(BatchArray, TakesThePublishedExample) {
   const auto items = items_of(kPublishedBatch);
   ASSERT_EQ(items.size(), 2U);

@@ -9,16 +9,55 @@ namespace {
 using Type = SendFieldType;
 constexpr Presence kNone = Presence::none;
 constexpr Presence kRequired = Presence::required;
+constexpr std::string_view kContent =
+    "the content; an object or array is stored as its compact text";
 
 constexpr std::array<SendField, kSendMembers> kFields = {{
     {.member = SendMember::payload,
      .name = "payload",
      .type = Type::payload,
      .shown_type = "base64, object or array",
-     .meaning = "the content; an object or array is stored as its compact text",
-     .item = kRequired,
+     .meaning = "the content; an object or array is stored as its compact text. Required unless "
+                "`payload_ref` or `template` is given",
      .single = kRequired,
-     .object = kRequired},
+     .object = kRequired,
+     .single_meaning = kContent,
+     .object_meaning = kContent},
+    {.member = SendMember::payload_ref,
+     .name = "payload_ref",
+     .type = Type::text,
+     .shown_type = "string",
+     .meaning = "instead of `payload`: the name of one in the `payloads` of the request",
+     .single = kNone,
+     .object = kNone,
+     .item_only = true},
+    {.member = SendMember::template_name,
+     .name = "template",
+     .type = Type::text,
+     .shown_type = "string",
+     .meaning = "instead of `payload`: the name of a stored template",
+     .single = kNone,
+     .object = kNone,
+     .item_only = true},
+    {.member = SendMember::template_version,
+     .name = "template_version",
+     .type = Type::number,
+     .shown_type = "number",
+     .meaning = "which version of the template; 0: the newest",
+     .single = kNone,
+     .object = kNone,
+     .most = kTemplateVersionMax,
+     .item_only = true},
+    {.member = SendMember::vars,
+     .name = "vars",
+     .type = Type::variables,
+     .shown_type = "object, ≤ 100 members",
+     .meaning =
+         "values for the places `{{name}}` of the payload, by name; without it they are text "
+         "like any other",
+     .single = kNone,
+     .object = kNone,
+     .item_only = true},
     {.member = SendMember::from_uid,
      .name = "from_uid",
      .type = Type::id,

@@ -19,8 +19,15 @@ inline constexpr std::size_t kSubscribersMax = 10'000;
 // outlive the server instead of ending at that moment.
 inline constexpr std::uint32_t kExpireSecondsMax = 3660 * 86'400;
 
+// Versions of a stored template are numbered from 1.
+inline constexpr std::uint32_t kTemplateVersionMax = 4'294'967'295;
+
 enum class SendMember : std::uint8_t {
   payload,
+  payload_ref,
+  template_name,
+  template_version,
+  vars,
   from_uid,
   channel_id,
   channel_type,
@@ -39,7 +46,7 @@ enum class SendMember : std::uint8_t {
   tag_key,
   device_id,
 };
-inline constexpr std::size_t kSendMembers = 18;
+inline constexpr std::size_t kSendMembers = 22;
 
 enum class SendFieldType : std::uint8_t {
   payload,       // base64, or an object or array
@@ -50,6 +57,7 @@ enum class SendFieldType : std::uint8_t {
   channel_type,  // 1 to 255; where it may be absent also 0
   uids,          // an array of strings
   header,        // an object with the flags that are `in_header`
+  variables,     // an object with the caller's own names
 };
 
 // Whether a body has a member.
@@ -67,6 +75,7 @@ struct SendField {
   Presence object = Presence::optional;
   std::uint32_t most = 0;  // of a number
   bool in_header = false;  // may stand in the header and beside it; either place switches on
+  bool item_only = false;  // to other bodies it is unknown
   std::string_view single_meaning = {};  // where it is another one; empty: the same
   std::string_view object_meaning = {};
 };

@@ -15,6 +15,8 @@ namespace jindou::codec {
 struct SendLimits {
   std::size_t items_max = 1000;
   std::size_t payload_bytes_max = 32767;  // decoded
+  // Payloads of one batch that are shared or filled in, counted for each item.
+  std::size_t expanded_bytes_max = std::size_t{32} << 20;
   std::size_t subscribers_max = kSubscribersMax;
   std::size_t problems_max = 100;  // reported for one body; the rest is not looked for
 };
@@ -43,7 +45,7 @@ struct ItemProblem {
   std::string field;      // "payload", "header.red_dot"; empty when it is the item as a whole
   std::string client_msg_no;
   std::string text;           // a sentence: "payload is required"
-  Errc code = Errc::invalid;  // or too_large
+  Errc code = Errc::invalid;  // or too_large, not_found
 };
 
 }  // namespace jindou::codec

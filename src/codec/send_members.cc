@@ -66,11 +66,13 @@ std::optional<std::uint64_t> read_number(dom::element value, std::string_view na
 
 // `name` is asked for when there is a problem.
 template <class Name>
-bool read_flag(dom::element value, const Name& name, ItemProblems& problems) {
-  if (value.is_null()) return false;
+void take_flag(dom::element value, const SendField& field, const Name& name, SendFields& fields,
+               ItemProblems& problems) {
+  if (value.is_null()) return;
   const auto on = to_flag(value);
   if (!on) problems.add(name(), std::string(kFlagRule));
-  return on.value_or(false);
+  fields.given |= bit_of(field.member);
+  if (on.value_or(false)) fields.on |= bit_of(field.member);
 }
 
 void read_number_field(dom::element value, const SendField& field, SendFields& fields,
@@ -105,8 +107,8 @@ void read_header(dom::element value, SendFields& fields, ItemProblems& problems)
     const auto shown_name = [&member] { return "header." + std::string(member.key); };
     if (!repeats.add(field, member.key)) {
       problems.add(shown_name(), "must not be given twice");
-    } else if (field != nullptr && read_flag(member.value, shown_name, problems)) {
-      fields.on |= bit_of(field->member);
+    } else if (field != nullptr) {
+      take_flag(member.value, *field, shown_name, fields, problems);
     }
   }
   if (repeats.others_repeat()) problems.add("header", "must not have a member twice");
@@ -123,6 +125,17 @@ void read_array_field(dom::element value, std::string_view name, std::optional<d
   }
 }
 
+void read_variables(dom::element value, std::string_view name, SendFields& fields,
+                    ItemProblems& problems) {
+  if (value.is_null()) return;
+  dom::object variables;
+  if (value.get_object().get(variables) == simdjson::SUCCESS) {
+    fields.variables = variables;
+  } else {
+    problems.add(name, "must be an object with a value for each variable");
+  }
+}
+
 void read_field(dom::element value, const SendField& field, SendFields& fields,
                 ItemProblems& problems) {
   switch (field.type) {
@@ -134,10 +147,8 @@ void read_field(dom::element value, const SendField& field, SendFields& fields,
       read_string(value, field.name, fields.texts[static_cast<unsigned>(field.member)], problems);
       break;
     case SendFieldType::flag:
-      if (read_flag(
-              value, [&field] { return field.name; }, problems)) {
-        fields.on |= bit_of(field.member);
-      }
+      take_flag(
+          value, field, [&field] { return field.name; }, fields, problems);
       break;
     case SendFieldType::number:
     case SendFieldType::channel_type: read_number_field(value, field, fields, problems); break;
@@ -145,6 +156,7 @@ void read_field(dom::element value, const SendField& field, SendFields& fields,
       read_array_field(value, field.name, fields.subscribers, problems);
       break;
     case SendFieldType::header: read_header(value, fields, problems); break;
+    case SendFieldType::variables: read_variables(value, field.name, fields, problems); break;
   }
 }
 
@@ -163,10 +175,31 @@ void read_label(std::string_view text, std::string_view name, std::size_t bytes_
 
 }  // namespace
 
-void read_send_fields(dom::object object, SendFields& fields, ItemProblems& problems) {
+void SendFields::take_missing(const SendFields& defaults) {
+  constexpr std::uint32_t kOfThePayload = bit_of(Member::payload_ref) |
+                                          bit_of(Member::template_name) |
+                                          bit_of(Member::template_version);
+  for (std::size_t i = 0; i < kSendMembers; ++i) {
+    const std::uint32_t bit = 1U << i;
+    if ((kOfThePayload & bit) != 0) continue;
+    if (texts[i].empty()) texts[i] = defaults.texts[i];
+    if ((given & bit) == 0) numbers[i] = defaults.numbers[i];
+  }
+  for (const Member member : {Member::from_uid, Member::channel_id, Member::client_msg_no}) {
+    const auto i = static_cast<unsigned>(member);
+    if (is_blank(texts[i])) texts[i] = defaults.texts[i];
+  }
+  on |= defaults.on & ~given;
+  given |= defaults.given & ~kOfThePayload;
+  if (!subscribers) subscribers = defaults.subscribers;
+}
+
+void read_send_fields(dom::object object, SendForm form, SendFields& fields,
+                      ItemProblems& problems) {
   Repeats repeats;
   for (const auto member : object) {
     const SendField* field = find_send_field(member.key);
+    if (field != nullptr && field->item_only && form != SendForm::item) field = nullptr;
     if (!repeats.add(field, member.key)) {
       problems.add(member.key, "must not be given twice");
     } else if (field != nullptr) {

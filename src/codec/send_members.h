@@ -27,12 +27,16 @@ namespace jindou::codec {
 class ItemProblems {
  public:
   explicit ItemProblems(std::size_t most) : most_(most) {}
+  // `inside`: the member of the body whose members are read: "defaults".
+  ItemProblems(std::size_t most, std::string_view inside) : most_(most), inside_(inside) {}
 
   void add(std::string_view field, std::string_view text, Errc code = Errc::invalid) {
     if (full()) return;
     ItemProblem& problem = list_.emplace_back();
-    problem.field = field;
-    problem.text = field.empty() ? std::string("the message") : std::string(field);
+    problem.field = inside_;
+    if (!inside_.empty() && !field.empty()) problem.field += '.';
+    problem.field += field;
+    problem.text = problem.field.empty() ? std::string("the message") : problem.field;
     problem.text += ' ';
     problem.text += text;
     problem.code = code;
@@ -54,6 +58,7 @@ class ItemProblems {
   std::vector<ItemProblem> list_;
   std::size_t done_ = 0;
   std::size_t most_;
+  std::string inside_;
 };
 
 // Sets of members, a bit for each.
@@ -66,22 +71,36 @@ static_assert(kSendMembers <= 32);
 struct SendFields {
   std::optional<simdjson::dom::element> payload;
   std::optional<simdjson::dom::array> subscribers;
+  std::optional<simdjson::dom::object> variables;
   std::array<std::string_view, kSendMembers> texts{};
   std::array<std::uint32_t, kSendMembers> numbers{};
-  std::uint32_t given = 0;  // of the numbers, which are there
+  std::uint32_t given = 0;  // of the numbers and flags, which are there
   std::uint32_t on = 0;     // of the flags, wherever they stand, which are
   std::uint32_t bad = 0;    // has been complained about, so is not checked further
 
   std::string_view text(SendMember member) const { return texts[static_cast<unsigned>(member)]; }
   // 0 when absent.
   std::uint32_t number(SendMember member) const { return numbers[static_cast<unsigned>(member)]; }
-  bool has_number(SendMember member) const { return (given & bit_of(member)) != 0; }
+  bool is_given(SendMember member) const { return (given & bit_of(member)) != 0; }
   bool flag(SendMember member) const { return (on & bit_of(member)) != 0; }
   bool good(SendMember member) const { return (bad & bit_of(member)) == 0; }
+
+  // Whether it says what the payload is.
+  bool chooses_payload() const {
+    return payload || !text(SendMember::payload_ref).empty() ||
+           !text(SendMember::template_name).empty();
+  }
+  // Takes each member that is not there from `defaults`: each flag of the header by itself, the
+  // list of subscribers as a whole. Not what the payload is, and not the variables.
+  void take_missing(const SendFields& defaults);
 };
 
+// To other bodies than an item of a batch some members are unknown.
+enum class SendForm : bool { item, other };
+
 // Reads what is there. What has a wrong type or is there twice is a problem, and `bad`.
-void read_send_fields(simdjson::dom::object object, SendFields& fields, ItemProblems& problems);
+void read_send_fields(simdjson::dom::object object, SendForm form, SendFields& fields,
+                      ItemProblems& problems);
 
 enum class UidCheck : bool { here, by_caller };
 

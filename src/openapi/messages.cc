@@ -35,6 +35,8 @@ std::string schema_of(const codec::SendField& field, bool required, std::string_
       // The object form reports a uid that is none in its answer.
       return array_up_to(codec::kSubscribersMax, required ? text("A receiver.") : ref("Id"),
                          meaning);
+    case codec::SendFieldType::variables:
+      return map(anything("A string, a number, true, false; also an array or object."), meaning);
   }
   return {};
 }
