@@ -27,10 +27,13 @@ constexpr std::size_t kLegacyPortionItems = 1000;
 constexpr std::size_t kLegacyPortionBytes = std::size_t{8} << 20;
 
 // About how many items a batch has, at the cost of looking for braces: objects that are in no
-// other. Braces in texts lead it astray; what is parsed is counted again.
+// other, or where the batch is an object itself, in no other one. Braces in texts lead it astray;
+// what is parsed is counted again.
 std::size_t count_objects(std::string_view text) {
   std::size_t count = 0;
   std::size_t depth = 0;
+  const std::size_t first = text.find_first_of("[{");
+  const std::size_t level = first != std::string_view::npos && text[first] == '{' ? 1 : 0;
   std::size_t open = text.find('{');
   std::size_t close = text.find('}');
   while (open != std::string_view::npos) {
@@ -38,7 +41,7 @@ std::size_t count_objects(std::string_view text) {
       if (depth > 0) --depth;
       close = text.find('}', close + 1);
     } else {
-      if (depth == 0) ++count;
+      if (depth == level) ++count;
       ++depth;
       open = text.find('{', open + 1);
     }
@@ -355,6 +358,11 @@ Task<void> post_sendbatch(Services& services, Request& request, Response& respon
   }
   co_await request.turns->wait();
   auto body = codec::parse_batch(request.body, services.options.send);
+  if (const auto* wanted = std::get_if<codec::TemplatesWanted>(&body)) {
+    codec::TemplateSet templates;
+    for (const codec::TemplateRef& ref : wanted->refs) templates.put(ref, std::nullopt);
+    body = codec::parse_batch(request.body, services.options.send, &templates);
+  }
   if (const auto* error = std::get_if<Error>(&body)) {
     answer_error(response, *error);
   } else if (const auto* problems = std::get_if<std::vector<codec::ItemProblem>>(&body)) {

@@ -128,6 +128,10 @@ constexpr std::array kTable{
     // client stops decoding (docs/wkproto.md, "size limits in practice").
     Setting{"api.maxPayloadBytes", bytes, JD_MEMBER(api.max_payload_bytes), 1, 48'000, "", kOurs,
             kRestart, "Size of one decoded payload, over HTTP and from clients alike."},
+    Setting{"api.maxExpandedBytes", bytes, JD_MEMBER(api.max_expanded_bytes), kKiB, kGiB, "", kOurs,
+            kRestart,
+            "Payloads of one batch that several items share or that variables are filled into, "
+            "counted for each item; more is 400."},
     Setting{"api.idempotencyWindow", duration, JD_MEMBER(api.idempotency_window), kMinute,
             3650 * kDay, "", kOurs, kRestart,
             "How long a client_msg_no is remembered: repeats within it store nothing."},

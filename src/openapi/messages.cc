@@ -57,6 +57,26 @@ std::string body_of(codec::Presence codec::SendField::*presence,
 
 std::string send_item() { return body_of(&codec::SendField::item, &codec::SendField::meaning); }
 
+// What stands in `defaults` need not stand in an item.
+std::string part_of_item(std::string_view description) {
+  std::vector<Property> members;
+  for (const codec::SendField& field : codec::send_fields()) {
+    if (field.item == codec::Presence::none) continue;
+    members.push_back(may(field.name, schema_of(field, false, sentence(field.meaning))));
+  }
+  return object(members, description);
+}
+
+std::string items_form() {
+  return object(
+      {may("payloads", map(content(), "Payloads that items refer to with `payload_ref`.")),
+       may("defaults",
+           part_of_item("Members for items that lack them. Flags are taken one by one, `vars` by "
+                        "name; an item with a payload of its own takes none.")),
+       need("items", array(part_of_item("A message."), "The messages."))},
+      "Messages for any channels with payloads that they share.");
+}
+
 std::string object_form() {
   return body_of(
       &codec::SendField::object, &codec::SendField::object_meaning,
@@ -151,8 +171,9 @@ Operation send_batch() {
       .path = "/message/sendbatch",
       .tag = Tag::messages,
       .description =
-          "An array of messages, or one payload for several users (object form). A malformed item "
-          "refuses the whole request; after that each item stands alone and keeps its place in the "
+          "An array of messages; an object with `items`, which may share payloads and have "
+          "defaults; or one payload for several users (object form). A malformed item refuses the "
+          "whole request; after that each item stands alone and keeps its place in the "
           "answer, failed ones with `message_id` 0. Items of one channel are stored in the order "
           "of the array. The header X-Batch-Failed counts the failed items. When all failed, the "
           "answer is an error with the elements under `items`.",
@@ -178,7 +199,7 @@ Operation send_batch() {
                      "What stands behind an item that fails is not sent; not with atomic.",
                  .example = {}}},
       .headers = {idempotency_key()},
-      .body = one_of({array(send_item()), object_form()}),
+      .body = one_of({array(send_item()), items_form(), object_form()}),
       .example =
           R"([{"client_msg_no":"b1","from_uid":"system","channel_id":"group1","channel_type":2,)"
           R"("header":{"red_dot":1},"payload":{"type":1,"content":"Hello Group 1"}},)"
