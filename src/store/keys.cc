@@ -389,6 +389,39 @@ ChannelKey channel_of_channel_scoped_key(std::string_view key) {
   return read_channel(key, kBodyOffset);
 }
 
+std::string template_prefix(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::template_head);
+  return key;
+}
+
+std::string template_key(PartitionId partition, std::string_view name) {
+  std::string key = template_prefix(partition);
+  key += name;
+  return key;
+}
+
+std::string_view name_of_template_key(std::string_view key) { return key.substr(kBodyOffset); }
+
+std::string template_version_prefix(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::template_version);
+  return key;
+}
+
+std::string template_version_key(PartitionId partition, std::string_view name,
+                                 std::uint64_t version) {
+  std::string key = user_scoped(partition, KeyKind::template_version, name);
+  append_be(key, version);
+  return key;
+}
+
+std::string template_floor_key(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::template_floor);
+  return key;
+}
+
 std::string store_identity_key() { return std::string("\xff\xff\x00", 3); }
 
 std::string data_loss_key() { return std::string("\xff\xff\x01", 3); }

@@ -31,6 +31,9 @@
 //   partition:u16 0x45 at:u64 hash:32 bytes             the same, forgotten at that second
 //   partition:u16 0x50 at_ns:u64 session:u64 online:u8  presence event for the webhook
 //   partition:u16 0x51                                  how far the webhook has got
+//   partition:u16 0x60 name                             template: its versions
+//   partition:u16 0x61 length:u16 name version:u64      one version of it
+//   partition:u16 0x62                                  version that new templates begin behind
 //   0xffff 0x00                                         identity of the store
 //   0xffff 0x01                                         data loss that was accepted
 //
@@ -79,6 +82,9 @@ enum class KeyKind : std::uint8_t {
   request_expiry = 0x45,
   presence_event = 0x50,
   webhook_cursor = 0x51,
+  template_head = 0x60,
+  template_version = 0x61,
+  template_floor = 0x62,
 };
 
 // Bytes after the partition and kind in a message key that form its channel; the last 8 are the
@@ -201,6 +207,16 @@ KeyKind kind_of_key(std::string_view key);
 // Of a key that begins with a channel behind its kind.
 ChannelType type_of_channel_scoped_key(std::string_view key);
 ChannelKey channel_of_channel_scoped_key(std::string_view key);
+
+// All templates of a partition, sorted by name; the name of such a key.
+std::string template_prefix(PartitionId partition);
+std::string template_key(PartitionId partition, std::string_view name);
+std::string_view name_of_template_key(std::string_view key);
+// All versions of the templates of a partition.
+std::string template_version_prefix(PartitionId partition);
+std::string template_version_key(PartitionId partition, std::string_view name,
+                                 std::uint64_t version);
+std::string template_floor_key(PartitionId partition);
 
 // In table client_numbers.
 std::string client_number_key(PartitionId partition, const Fingerprint& fingerprint);

@@ -157,6 +157,19 @@ TEST(Keys, OfUsersAndTheWebhookHaveTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(hex(webhook_cursor_key(kPartition)), "010251");
 }
 
+TEST(Keys, OfTemplatesHaveTheBytesTheStoreWasWrittenWith) {
+  EXPECT_EQ(hex(template_key(kPartition, "hi")), "0102606869");
+  EXPECT_EQ(hex(template_prefix(kPartition)), "010260");
+  EXPECT_EQ(hex(template_version_key(kPartition, "hi", 0x0102)),
+            "010261"
+            "0002"
+            "6869"
+            "0000000000000102");
+  EXPECT_EQ(hex(template_version_prefix(kPartition)), "010261");
+  EXPECT_EQ(hex(template_floor_key(kPartition)), "010262");
+  EXPECT_EQ(name_of_template_key(template_key(kPartition, "hi")), "hi");
+}
+
 TEST(Keys, TellWhatTheyWereMadeOf) {
   const ChannelKey person("b@a", ChannelType::person);
   EXPECT_EQ(channel_of_conversation_key(conversation_key(kPartition, "someone", person)), person);

@@ -581,6 +581,64 @@ Result<WebhookCursorRecord> decode_webhook_cursor(std::string_view bytes) {
   return record;
 }
 
+std::string encode(const TemplateRecord& record) {
+  std::string out(1, kFormat);
+  append_varint(out, record.last_version);
+  append_varint(out, record.versions.size());
+  std::uint64_t previous = 0;
+  for (const std::uint64_t version : record.versions) {
+    append_varint(out, version - previous);
+    previous = version;
+  }
+  return out;
+}
+
+Result<TemplateRecord> decode_template(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const bool known = has_format(reader);
+  TemplateRecord record;
+  record.last_version = reader.read_varint();
+  std::uint64_t previous = 0;
+  for (std::uint64_t n = reader.read_varint(); n > 0 && reader.ok(); --n) {
+    previous += reader.read_varint();
+    record.versions.push_back(previous);
+  }
+  if (!known || !reader.ok()) return unreadable("template");
+  return record;
+}
+
+std::string encode(const TemplateVersionRecord& record) {
+  std::string out(1, kFormat);
+  append_varint(out, static_cast<std::uint64_t>(record.created_at));
+  append_string(out, record.payload);
+  return out;
+}
+
+Result<TemplateVersionRecord> decode_template_version(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const bool known = has_format(reader);
+  TemplateVersionRecord record;
+  record.created_at = static_cast<std::int64_t>(reader.read_varint());
+  record.payload = std::string(reader.read_string());
+  if (!known || !reader.ok()) return unreadable("template version");
+  return record;
+}
+
+std::string encode(const TemplateFloorRecord& record) {
+  std::string out(1, kFormat);
+  append_varint(out, record.version);
+  return out;
+}
+
+Result<TemplateFloorRecord> decode_template_floor(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const bool known = has_format(reader);
+  TemplateFloorRecord record;
+  record.version = reader.read_varint();
+  if (!known || !reader.ok()) return unreadable("template floor");
+  return record;
+}
+
 void encode_message(std::string& out, const Message& message, const ChannelKey& log) {
   out.clear();
   const bool addressed = !addressed_by_log(message, log);

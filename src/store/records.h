@@ -119,6 +119,23 @@ struct WebhookCursorRecord {
   std::uint64_t offline_to = 0;
 };
 
+// The versions of a template that there are, ascending; their payloads are in records of their own.
+struct TemplateRecord {
+  std::uint64_t last_version = 0;  // that was ever given to it
+  std::vector<std::uint64_t> versions;
+  bool operator==(const TemplateRecord&) const = default;
+};
+
+struct TemplateVersionRecord {
+  std::int64_t created_at = 0;  // seconds
+  std::string payload;          // plain bytes
+};
+
+// Numbers up to here may have been given to templates that were deleted.
+struct TemplateFloorRecord {
+  std::uint64_t version = 0;
+};
+
 struct TokenRecord {
   std::string token;
   DeviceLevel level = DeviceLevel::slave;
@@ -247,6 +264,12 @@ std::string encode(const CommandSyncRecord& record);
 Result<CommandSyncRecord> decode_command_sync(std::string_view bytes);
 std::string encode(const WebhookCursorRecord& record);
 Result<WebhookCursorRecord> decode_webhook_cursor(std::string_view bytes);
+std::string encode(const TemplateRecord& record);
+Result<TemplateRecord> decode_template(std::string_view bytes);
+std::string encode(const TemplateVersionRecord& record);
+Result<TemplateVersionRecord> decode_template_version(std::string_view bytes);
+std::string encode(const TemplateFloorRecord& record);
+Result<TemplateFloorRecord> decode_template_floor(std::string_view bytes);
 
 // Replaces the content of `out`. The log and the seq are in the key; the addressed channel is in
 // the value only where it cannot be told from the log.

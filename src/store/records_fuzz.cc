@@ -42,6 +42,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_round_trip(store::decode_running_stream, bytes);
   check_round_trip(store::decode_command_sync, bytes);
   check_round_trip(store::decode_webhook_cursor, bytes);
+  check_round_trip(store::decode_template, bytes);
+  check_round_trip(store::decode_template_version, bytes);
+  check_round_trip(store::decode_template_floor, bytes);
   const auto lane = store::decode_lane(bytes, "main");
   if (lane) {
     const std::string once = store::encode(*lane);

@@ -358,6 +358,30 @@ TEST(RequestRecord, ComesBackAndIsRefusedWhenItIsCut) {
   expect_refusals(bytes, decode_request);
 }
 
+TEST(TemplateRecords, HaveTheBytesTheStoreWasWrittenWith) {
+  TemplateRecord record;
+  record.last_version = 300;
+  record.versions = {2, 3, 300};
+  const std::string bytes = {1, '\xac', 2, 3, 2, 1, '\xa9', 2};
+  EXPECT_EQ(encode(record), bytes);
+  EXPECT_EQ(decode_template(bytes).value(), record);
+  expect_refusals(bytes, decode_template);
+
+  TemplateVersionRecord version;
+  version.created_at = 300;
+  version.payload = "hi";
+  const std::string of_version = {1, '\xac', 2, 2, 'h', 'i'};
+  EXPECT_EQ(encode(version), of_version);
+  EXPECT_EQ(decode_template_version(of_version)->payload, "hi");
+  EXPECT_EQ(decode_template_version(of_version)->created_at, 300);
+  expect_refusals(of_version, decode_template_version);
+
+  const std::string of_floor = {1, 7};
+  EXPECT_EQ(encode(TemplateFloorRecord{7}), of_floor);
+  EXPECT_EQ(decode_template_floor(of_floor)->version, 7U);
+  expect_refusals(of_floor, decode_template_floor);
+}
+
 TEST(ChannelRecord, HasTheBytesTheStoreWasWrittenWith) {
   ChannelRecord record;
   record.flags.ban = true;
