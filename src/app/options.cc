@@ -77,6 +77,8 @@ partition::PartitionOptions partition_options(const config::Settings& settings,
   options.log_changes_max = settings.retention.changes_max;
   options.index_generation_entries = settings.dedup.generation_entries;
   options.index_filter_bytes_max = settings.dedup.filter_bytes_max / partitions;
+  options.templates.per_partition_max = settings.templates.per_partition_max;
+  options.templates.versions_max = settings.templates.versions_max;
   return options;
 }
 

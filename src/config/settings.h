@@ -265,6 +265,11 @@ struct RetentionSettings {
   std::size_t changes_max = 10'000;  // of one channel
 };
 
+struct TemplateSettings {
+  std::size_t per_partition_max = 1000;
+  std::size_t versions_max = 100;  // of one template
+};
+
 // What the keys mean is written once, in settings_table.cc (docs/configuration.md).
 struct Settings {
   Mode mode = Mode::debug;
@@ -308,6 +313,7 @@ struct Settings {
   CustomerServiceSettings customer_service;
   StreamCacheSettings stream_cache;
   RetentionSettings retention;
+  TemplateSettings templates;
   TlsSettings tls;
   DemoSettings demo;
 };

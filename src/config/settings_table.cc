@@ -485,6 +485,12 @@ constexpr std::array kTable{
             kOurs, kRestart,
             "How many changes of a channel's messages, such as deletions, are kept for those who "
             "ask what they missed; the oldest go."},
+    Setting{
+        "templates.perPartitionMax", count, JD_MEMBER(templates.per_partition_max), 1, 100'000, "",
+        kOurs, kRestart,
+        "Stored templates of one of the storage.partitions, over which their names are spread."},
+    Setting{"templates.versionsMax", count, JD_MEMBER(templates.versions_max), 1, 10'000, "", kOurs,
+            kRestart, "Versions of one stored template; more are refused until some are deleted."},
     Setting{"demo.on", flag, JD_MEMBER(demo.on), 0, 0, "", kDocumented, kRestart,
             "Serve the chat demo."},
     Setting{"demo.addr", text, JD_MEMBER(demo.addr), 0, 0, "", kDocumented, kRestart,

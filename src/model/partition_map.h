@@ -20,6 +20,7 @@ class PartitionMap {
   PartitionId of_user(std::string_view uid) const { return partition_for(uid, count_); }
   // `key` is the hash under which a request that may be repeated is kept.
   PartitionId of_request(std::string_view key) const { return partition_for(key, count_); }
+  PartitionId of_template(std::string_view name) const { return partition_for(name, count_); }
   PartitionId of_system_accounts() const { return of_user(kSystemUid); }
 
   constexpr std::uint16_t count() const { return count_; }

@@ -11,6 +11,7 @@
 #include "partition/outbox_commands.h"
 #include "partition/request_commands.h"
 #include "partition/stream_commands.h"
+#include "partition/template_commands.h"
 #include "partition/time_commands.h"
 #include "partition/token_commands.h"
 
@@ -18,6 +19,6 @@ namespace jindou::partition {
 
 using Change =
     JoinedVariants<ListCommand, ConversationCommand, LogCommand, StreamCommand, TokenCommand,
-                   OutboxCommand, AccountCommand, RequestCommand, TimeCommand>;
+                   OutboxCommand, AccountCommand, RequestCommand, TimeCommand, TemplateCommand>;
 
 }  // namespace jindou::partition

@@ -88,6 +88,12 @@ class RouteOf {
   ChangeRoute operator()(const ForgetPresenceEvents& change) const {
     return {change.partition, weight_of(change.keys)};
   }
+  ChangeRoute operator()(const StoreTemplate& change) const {
+    return {map_.of_template(change.name), kItemOverheadBytes + change.payload.size()};
+  }
+  ChangeRoute operator()(const DeleteTemplate& change) const {
+    return {map_.of_template(change.name)};
+  }
   ChangeRoute operator()(const Change& change) const { return std::visit(*this, change); }
   ChangeRoute operator()(const AppendEvent& event) const {
     return {map_.of_channel(event.channel), weight_of(event)};

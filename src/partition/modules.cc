@@ -26,6 +26,7 @@ Modules::Modules(store::PartitionReader reader, const PartitionDeps& deps,
       outbox(reader.partition()),
       account_changes(reader.partition()),
       requests(reader),
+      templates(reader.partition(), options.templates),
       sending(reader.partition(),
               {deps.clock, deps.accounts, stamps, ids, receivers, channels, conversations,
                list_slices, index, log},
@@ -37,6 +38,7 @@ Result<void> Modules::open(const store::PartitionState& state, Txn& txn) {
   JD_RETURN_IF_ERROR(outbox.open(reader_));
   JD_RETURN_IF_ERROR(conversation_changes.open());
   JD_RETURN_IF_ERROR(streams.open());
+  JD_RETURN_IF_ERROR(templates.open(reader_));
   JD_TRY(auto unfinished, list_jobs.load_unfinished());
   list_jobs.abandon(Errc::unavailable);
   channels.clear();
@@ -68,6 +70,8 @@ Result<void> evaluate_in(Modules& modules, const Command& command, Txn& txn) {
     return modules.account_changes.evaluate(command, txn);
   } else if constexpr (is_command_of<Command, RequestCommand>) {
     return modules.requests.evaluate(command, txn);
+  } else if constexpr (is_command_of<Command, TemplateCommand>) {
+    return modules.templates.evaluate(command, txn);
   } else {
     static_assert(is_command_of<Command, TimeCommand>, "the variant of no module has it");
     return modules.stamps.evaluate(command, txn);
@@ -93,6 +97,7 @@ StateLines Modules::describe() const {
   tokens.describe(lines);
   requests.describe(lines);
   outbox.describe(lines);
+  templates.describe(lines);
   return lines;
 }
 

@@ -25,6 +25,7 @@
 #include "partition/stamps.h"
 #include "partition/state_lines.h"
 #include "partition/streams.h"
+#include "partition/templates.h"
 #include "partition/tokens.h"
 #include "partition/txn.h"
 #include "store/partition_reader.h"
@@ -67,6 +68,7 @@ class Modules {
   Outbox outbox;
   AccountChanges account_changes;
   Requests requests;
+  Templates templates;
   Sending sending;
 
  private:

@@ -13,6 +13,7 @@
 #include "partition/list_source.h"
 #include "partition/permission.h"
 #include "partition/system_accounts.h"
+#include "partition/templates.h"
 #include "store/bulk_loader.h"
 #include "store/commit_horizon.h"
 #include "store/commit_log.h"
@@ -37,6 +38,7 @@ struct PartitionOptions {
   std::size_t index_filter_bytes_max = std::size_t{16} << 20;
   ListLimits lists;
   EventLimits events;
+  TemplateLimits templates;
 };
 
 // Everything a partition works with. All outlive it.

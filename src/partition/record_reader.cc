@@ -148,6 +148,73 @@ Result<std::optional<store::RequestRecord>> RecordReader::load_request(std::stri
   return Found(std::move(record));
 }
 
+Result<std::optional<TemplateVersion>> RecordReader::load_template_version(
+    std::string_view name, std::uint64_t version) const {
+  using Found = std::optional<TemplateVersion>;
+  const store::PartitionReader reader = readers_.of_template(name);
+  // As it was at one moment: the newest version may be deleted meanwhile.
+  const store::PartitionCursor cursor = reader.open_cursor(Table::main);
+  std::string value;
+  JD_TRY(const bool exists, cursor.get(store::template_key(reader.partition(), name), value));
+  if (!exists) return Found();
+  JD_TRY(store::TemplateRecord record, store::decode_template(value));
+  TemplateVersion found;
+  found.version = version;
+  if (version == 0 && !record.versions.empty()) found.version = record.versions.back();
+  JD_TRY(const bool there,
+         cursor.get(store::template_version_key(reader.partition(), name, found.version), value));
+  if (!there) return Found();
+  JD_TRY(store::TemplateVersionRecord stored, store::decode_template_version(value));
+  found.created_at = stored.created_at;
+  found.payload = std::move(stored.payload);
+  found.versions = std::move(record.versions);
+  return Found(std::move(found));
+}
+
+Result<std::uint64_t> RecordReader::load_next_template_version(std::string_view name) const {
+  const store::PartitionReader reader = readers_.of_template(name);
+  const store::PartitionCursor cursor = reader.open_cursor(Table::main);
+  std::string value;
+  JD_TRY(const bool exists, cursor.get(store::template_key(reader.partition(), name), value));
+  if (exists) {
+    JD_TRY(const store::TemplateRecord record, store::decode_template(value));
+    return record.last_version + 1;
+  }
+  JD_TRY(const bool has_floor, cursor.get(store::template_floor_key(reader.partition()), value));
+  if (!has_floor) return std::uint64_t{1};
+  JD_TRY(const store::TemplateFloorRecord floor, store::decode_template_floor(value));
+  return floor.version + 1;
+}
+
+Result<std::vector<TemplateInfo>> RecordReader::load_templates(std::string_view after,
+                                                               std::size_t count) const {
+  std::vector<TemplateInfo> found;
+  const auto keep_first = [&found, count] {
+    std::sort(found.begin(), found.end(),
+              [](const TemplateInfo& a, const TemplateInfo& b) { return a.name < b.name; });
+    if (found.size() > count) found.resize(count);
+  };
+  for (const PartitionId partition : readers_.map().ids()) {
+    store::PartitionCursor cursor = readers_.of(partition).open_cursor(Table::main);
+    const std::string prefix = store::template_prefix(partition);
+    // Behind the key of that name, which is the smallest that begins with it.
+    const std::string from = after.empty() ? prefix : store::template_key(partition, after) + '\0';
+    std::size_t taken = 0;
+    for (bool there = cursor.seek(from); there && taken < count && cursor.key().starts_with(prefix);
+         there = cursor.next()) {
+      JD_TRY(store::TemplateRecord record, store::decode_template(cursor.value()));
+      TemplateInfo& info = found.emplace_back();
+      info.name = store::name_of_template_key(cursor.key());
+      info.versions = std::move(record.versions);
+      ++taken;
+    }
+    JD_RETURN_IF_ERROR(cursor.status());
+    if (found.size() >= 2 * count) keep_first();
+  }
+  keep_first();
+  return found;
+}
+
 Result<LogChanges> RecordReader::load_changes(const ChannelKey& log, std::uint64_t after,
                                               std::size_t count) const {
   const store::PartitionReader reader = readers_.of_channel(log);

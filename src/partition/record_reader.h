@@ -46,6 +46,19 @@ struct LogChanges {
   bool more = false;  // of the page: the next one begins behind the last of `changes`
 };
 
+// A stored template without its payloads.
+struct TemplateInfo {
+  std::string name;
+  std::vector<std::uint64_t> versions;  // that there are, ascending, at least one
+};
+// One version of it, as it was when the others were these.
+struct TemplateVersion {
+  std::uint64_t version = 0;
+  std::int64_t created_at = 0;  // seconds
+  std::string payload;
+  std::vector<std::uint64_t> versions;
+};
+
 class RecordReader {
  public:
   explicit RecordReader(const store::PartitionReaders& readers) : readers_(readers) {}
@@ -72,6 +85,13 @@ class RecordReader {
   PartitionId partition_of_request(std::string_view key) const {
     return readers_.map().of_request(key);
   }
+  // 0: the newest version. Empty when there is no such template or version.
+  Result<std::optional<TemplateVersion>> load_template_version(std::string_view name,
+                                                               std::uint64_t version) const;
+  // The number that its next version has, whether or not the template is there.
+  Result<std::uint64_t> load_next_template_version(std::string_view name) const;
+  // Templates of all partitions behind the name `after`, sorted by name, at most `count`.
+  Result<std::vector<TemplateInfo>> load_templates(std::string_view after, std::size_t count) const;
 
   // Changes of a log behind the one numbered `after`, at most `count`. `log` is the log itself:
   // commands have their own (store::command_log_of). As it was at one moment.

@@ -136,6 +136,9 @@ MemoryStore furnished() {
       members(ChannelKey("u2", ChannelType::person), MemberList::denylist, Operation::add, {"d1"}),
       ClaimRequest{kPartition, std::string(store::kRequestKeyBytes, '1'),
                    std::string(store::kRequestKeyBytes, 'f'), 1, 0, kRequestUntil, kRequestExpires},
+      StoreTemplate{"t1", 1, "one", 5},
+      StoreTemplate{"t1", 2, "two", 6},
+      StoreTemplate{"t2", 1, "one", 7},
   };
   for (const Command& command : history) {
     const auto failed = world.run(command);
@@ -211,6 +214,11 @@ std::vector<CommandKind> other_commands() {
       {"webhook", webhook},
       {"presence", online},
       {"forget presence", ForgetPresenceEvents{kPartition, {presence_key}}},
+      {"template", StoreTemplate{"t3", 1, "one", 8}},
+      {"template version", StoreTemplate{"t1", 3, "three", 9}},
+      {"delete template", DeleteTemplate{"t1", 0}},
+      {"delete template version", DeleteTemplate{"t1", 1}},
+      {"delete last template version", DeleteTemplate{"t2", 1}},
       {"delta", event("anchor", Effect::text_delta, "e7")},
       {"end", event("running", Effect::close, "e8")},
       {"begin stream", begins(event("running", Effect::snapshot, "e9"))},
@@ -248,6 +256,7 @@ void add_unsettled(LonePartition& world) {
   world.begin(event("anchor", AppendEvent::Effect::text_delta, "unsettled"));
   world.begin(members(kGroup, MemberList::subscribers, ChangeMembers::Operation::add, {"u6"}));
   world.begin(StoreToken{"u1", DeviceFlag{2}, DeviceLevel::slave, "unsettled"});
+  world.begin(StoreTemplate{"t4", 1, "unsettled", 10});
 }
 
 // A long change of the group's subscribers, some of whose slices are durable.
@@ -288,6 +297,8 @@ void follow_up(LonePartition& world) {
       as_command(message(kGroup, "u1", "after, as a command"), {}),
       CloseIdleStreams{kPartition, 0},
       ClearTokens{"u1", {}},
+      DeleteTemplate{"t4", 0},
+      StoreTemplate{"t4", 2, "after", 11},
   };
   for (const Command& command : commands) {
     ++world.clock.now_ms;

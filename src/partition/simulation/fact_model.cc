@@ -35,6 +35,45 @@ store::ChannelRecord settings_in(const Rows& rows, const std::string& key) {
 
 }  // namespace
 
+// The rows of the templates of a partition when a version is stored, if it may be.
+void store_template(Rows& rows, PartitionId partition, const StoreTemplate& command) {
+  const auto head = rows.find(store::template_key(partition, command.name));
+  const auto floor = rows.find(store::template_floor_key(partition));
+  store::TemplateRecord record;
+  if (head != rows.end()) {
+    record = *store::decode_template(head->second);
+  } else if (floor != rows.end()) {
+    record.last_version = store::decode_template_floor(floor->second)->version;
+  }
+  if (command.version != record.last_version + 1) return;
+  record.last_version = command.version;
+  record.versions.push_back(command.version);
+  rows[store::template_key(partition, command.name)] = store::encode(record);
+  rows[store::template_version_key(partition, command.name, command.version)] =
+      store::encode(store::TemplateVersionRecord{command.created_at, command.payload});
+}
+
+void delete_template(Rows& rows, PartitionId partition, const DeleteTemplate& command) {
+  const auto head = rows.find(store::template_key(partition, command.name));
+  if (head == rows.end()) return;
+  store::TemplateRecord record = *store::decode_template(head->second);
+  std::vector<std::uint64_t> gone = record.versions;
+  if (command.version != 0) gone = {command.version};
+  for (const std::uint64_t version : gone) {
+    if (std::erase(record.versions, version) == 0) return;
+    rows.erase(store::template_version_key(partition, command.name, version));
+  }
+  if (!record.versions.empty()) {
+    head->second = store::encode(record);
+    return;
+  }
+  rows.erase(head);
+  std::string& floor = rows[store::template_floor_key(partition)];
+  std::uint64_t before = 0;
+  if (!floor.empty()) before = store::decode_template_floor(floor)->version;
+  floor = store::encode(store::TemplateFloorRecord{std::max(before, record.last_version)});
+}
+
 // Adds the attempt to the fact that a command changes.
 class FactModel::Begin {
  public:
@@ -203,6 +242,16 @@ class FactModel::Begin {
             },
             outcome_);
   }
+  void operator()(const StoreTemplate& command) const {
+    const PartitionId partition = of(command.name);
+    templates(partition).rows.attempt(
+        [partition, command](Rows& rows) { store_template(rows, partition, command); }, outcome_);
+  }
+  void operator()(const DeleteTemplate& command) const {
+    const PartitionId partition = of(command.name);
+    templates(partition).rows.attempt(
+        [partition, command](Rows& rows) { delete_template(rows, partition, command); }, outcome_);
+  }
   template <class Other>
   void operator()(const Other& /*command*/) const {}
 
@@ -227,6 +276,11 @@ class FactModel::Begin {
     if (row == rows.end()) return;
     const store::RequestRecord record = *store::decode_request(row->second);
     rows.erase(store::request_expiry_key(partition, record.expires_s, key));
+  }
+  Fact& templates(PartitionId partition) const {
+    return fact("templates " + std::to_string(raw(partition)),
+                {store::template_prefix(partition), store::template_version_prefix(partition),
+                 store::template_floor_key(partition)});
   }
   void put(const std::string& name, std::vector<std::string> prefixes, std::string key,
            std::string value) const {

@@ -74,7 +74,8 @@ TEST(Simulation, AStoreThatLosesRowsOfAnyKindIsFoundOut) {
         KeyKind::log_change,     KeyKind::commit_record,  KeyKind::device_token,
         KeyKind::system_account, KeyKind::command_sync,   KeyKind::online_session,
         KeyKind::presence_event, KeyKind::webhook_cursor, KeyKind::request,
-        KeyKind::request_expiry}) {
+        KeyKind::request_expiry, KeyKind::template_head,  KeyKind::template_version,
+        KeyKind::template_floor}) {
     Surroundings surroundings;
     surroundings.lost = lost;
     bool found = false;

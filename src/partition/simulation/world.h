@@ -146,6 +146,7 @@ class World final : public EffectSink {
   void change_requests();
   void change_outbox(const std::string& uid);
   void change_settings(const ChannelKey& group);
+  void change_templates();
   void drop_commit_records();
   bool is_there(const store::CommitEntry& entry);
   // Has the partition whose it is evaluate it; the models hear of it.

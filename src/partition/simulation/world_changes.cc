@@ -12,7 +12,7 @@ void World::change() {
   const ChannelKey group("g" + std::to_string(roll(7)), ChannelType::group);
   const std::string uid = "u" + std::to_string(roll(4));
   Change what;
-  switch (roll(23)) {
+  switch (roll(25)) {
     case 19: return drop_commit_records();
     case 21:
     case 22: return change_requests();
@@ -25,6 +25,8 @@ void World::change() {
       // Between now and its turn a long change of the lists may begin.
       if (gathering_ == nullptr) change_settings(group);
       return;
+    case 23:
+    case 24: return change_templates();
     case 17: {
       what = AdvanceCommandPosition{group, uid, roll(10)};
       break;
@@ -151,6 +153,8 @@ PartitionId home_of(const Change& change) {
           return partition_for(command.channel.id, kPartitions);
         } else if constexpr (requires { command.uid; }) {
           return partition_for(command.uid, kPartitions);
+        } else if constexpr (is_command_of<std::decay_t<decltype(command)>, TemplateCommand>) {
+          return partition_for(command.name, kPartitions);
         } else {
           return partition_for(kSystemUid, kPartitions);
         }
@@ -392,6 +396,22 @@ void World::change_outbox(const std::string& uid) {
       ask(sync);
     }
   }
+}
+
+void World::change_templates() {
+  const std::string name = "t" + std::to_string(roll(4));
+  if (chance(35)) {
+    return static_cast<void>(ask(DeleteTemplate{name, chance(50) ? 0 : 1 + roll(8)}));
+  }
+  // What is durable may be behind what was asked for.
+  const auto next = RecordReader(readers()).load_next_template_version(name);
+  if (!next) return fail("the next version of a template cannot be read");
+  StoreTemplate version;
+  version.name = name;
+  version.version = *next + (chance(20) ? roll(3) : 0);
+  version.payload = "p" + std::to_string(++generated_);
+  version.created_at = clock_.wall_seconds();
+  ask(std::move(version));
 }
 
 void World::change_settings(const ChannelKey& group) {
