@@ -32,6 +32,7 @@ enum class Sends : std::uint8_t { nothing, message, batch };
 // Members are constants: the table is also what documentation is made from.
 struct Route {
   Verb method;  // get also answers HEAD
+  // Its last part may stand for any: "/templates/{name}", which path_parameter() tells.
   std::string_view path;
   RouteHandler handler;
   Auth auth;
@@ -45,5 +46,11 @@ struct Route {
   // Its requests go to the core as messages: they are refused by their header while it is full.
   Sends sends = Sends::nothing;
 };
+
+// What stands where the path of the route has a part in braces; never empty. As sent: no escape is
+// resolved.
+inline std::string_view path_parameter(const Request& request) {
+  return request.path().substr(request.path().rfind('/') + 1);
+}
 
 }  // namespace jindou::api

@@ -27,6 +27,11 @@ bool is_open(const Route& route, Port port) {
 // Name and password of a login; the only body that comes without a credential.
 constexpr std::size_t kOpenBodyBytesMax = std::size_t{16} << 10;
 
+bool has_parameter(std::string_view path) { return path.ends_with('}'); }
+
+// "/templates/a": "/templates/".
+std::string_view parent_of(std::string_view path) { return path.substr(0, path.rfind('/') + 1); }
+
 // "/conn/kick": "conn".
 std::string_view first_part(std::string_view path) {
   path.remove_prefix(1);
@@ -57,22 +62,31 @@ Router::Router(Services& services, std::span<const Route> routes, Port port)
   };
   show_refusals(kRefusedRoute);
   for (const Route& route : routes) {
+    const bool any_last_part = has_parameter(route.path);
+    const std::string_view key = any_last_part ? parent_of(route.path) : route.path;
     if (!served(route, port)) {
-      elsewhere_.insert(route.path);
+      elsewhere_.insert(key);
       continue;
     }
-    by_path_[route.path].push_back(&route);
+    (any_last_part ? by_parent_ : by_path_)[key].push_back(&route);
     if (route.sends != Sends::nothing) show_refusals(route.path);
     services_.route_stats.add_route(route.path);
   }
 }
 
+const Router::RouteList* Router::routes_of(std::string_view path) const {
+  if (const auto found = by_path_.find(path); found != by_path_.end()) return &found->second;
+  if (path.empty() || path.ends_with('/')) return nullptr;
+  const auto found = by_parent_.find(parent_of(path));
+  return found == by_parent_.end() ? nullptr : &found->second;
+}
+
 const Route* Router::find(const Request& request, bool& path_known) const {
-  const auto found = by_path_.find(request.path());
-  path_known = found != by_path_.end();
+  const RouteList* const routes = routes_of(request.path());
+  path_known = routes != nullptr;
   if (!path_known) return nullptr;
   const Verb method = request.method() == Verb::head ? Verb::get : request.method();
-  for (const Route* route : found->second) {
+  for (const Route* route : *routes) {
     if (route->method == method) return route;
   }
   return nullptr;
@@ -161,8 +175,9 @@ bool Router::admit(Request& request, Response& response) {
     return false;
   }
   std::string methods;
-  for (const Route* other : by_path_.find(request.path())->second) {
-    methods += other->method == Verb::get ? ", GET, HEAD" : ", POST";
+  for (const Route* other : *routes_of(request.path())) {
+    methods += ", " + std::string(to_string(other->method));
+    if (other->method == Verb::get) methods += ", HEAD";
   }
   response.extra_headers = "Allow: OPTIONS" + methods + "\r\n";
   answer_error(response, 405, "method_not_allowed",
@@ -172,12 +187,14 @@ bool Router::admit(Request& request, Response& response) {
 
 std::string Router::unknown_path(std::string_view path) const {
   std::string text = "no such path";
-  if (elsewhere_.contains(path)) {
+  const std::string_view parent = parent_of(path);
+  if (elsewhere_.contains(path) || (parent.size() > 1 && elsewhere_.contains(parent))) {
     return text + (port_ == Port::api ? ": the manager port (manager.addr) serves it"
                                       : ": the API port (httpAddr) serves it");
   }
   std::vector<std::string_view> known;
   for (const auto& entry : by_path_) known.push_back(entry.first);
+  for (const auto& entry : by_parent_) known.push_back(entry.second.front()->path);
   std::ranges::sort(known);
   const std::string_view nearest = nearest_of(known, path);
   if (!nearest.empty()) text += "; did you mean " + std::string(nearest) + "?";

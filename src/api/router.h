@@ -27,6 +27,10 @@ class Router final : public http::RequestHandler {
   void answered(const Response& response, std::chrono::steady_clock::duration took) override;
 
  private:
+  using RouteList = std::vector<const Route*>;
+
+  // The routes of a path, by their methods; null: there are none.
+  const RouteList* routes_of(std::string_view path) const;
   // Null when the path or the method is unknown; then `path_known` tells which.
   const Route* find(const Request& request, bool& path_known) const;
 
@@ -50,8 +54,10 @@ class Router final : public http::RequestHandler {
 
   Services& services_;
   Port port_;
-  boost::unordered_flat_map<std::string_view, std::vector<const Route*>> by_path_;
-  boost::unordered_flat_set<std::string_view> elsewhere_;  // paths of the other port
+  boost::unordered_flat_map<std::string_view, RouteList> by_path_;
+  // Those with a parameter, by what stands before it: "/templates/".
+  boost::unordered_flat_map<std::string_view, RouteList> by_parent_;
+  boost::unordered_flat_set<std::string_view> elsewhere_;  // paths and parents of the other port
 };
 
 }  // namespace jindou::api

@@ -88,7 +88,7 @@ void write_parameter(JsonWriter& json, std::string_view place, const Parameter& 
   json.begin_object();
   json.string("name", parameter.name);
   json.string("in", place);
-  if (parameter.required) json.boolean("required", true);
+  if (parameter.required || parameter.in_path) json.boolean("required", true);
   json.string("description", parameter.description);
   json.key("schema");
   json.raw(parameter.schema);
@@ -102,7 +102,9 @@ void write_parameter(JsonWriter& json, std::string_view place, const Parameter& 
 void write_parameters(JsonWriter& json, const Operation& operation) {
   if (operation.query.empty() && operation.headers.empty()) return;
   json.begin_array("parameters");
-  for (const Parameter& parameter : operation.query) write_parameter(json, "query", parameter);
+  for (const Parameter& parameter : operation.query) {
+    write_parameter(json, parameter.in_path ? "path" : "query", parameter);
+  }
   for (const Parameter& parameter : operation.headers) write_parameter(json, "header", parameter);
   json.end_array();
 }

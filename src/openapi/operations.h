@@ -30,13 +30,14 @@ enum class Tag : std::uint8_t {
   system,
 };
 
-// A query parameter, or a header.
+// A parameter of the query, the last part of the path, or a header.
 struct Parameter {
   std::string_view name;
   std::string schema;       // JSON text
   std::string description;  // one sentence
   std::string example;      // JSON text; empty: none, and the example of the operation omits it
   bool required = false;
+  bool in_path = false;
 };
 
 // An answer other than the 200.

@@ -84,7 +84,7 @@ OperationShapes make_shapes() {
     OperationShape& shape = shapes[{operation.method, operation.path}];
     if (!operation.body.empty()) shape.body = parse_shape(operation.body, components);
     for (const Parameter& parameter : operation.query) {
-      shape.query.emplace_back(parameter.name);
+      if (!parameter.in_path) shape.query.emplace_back(parameter.name);
     }
   }
   return shapes;

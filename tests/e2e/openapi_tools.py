@@ -61,6 +61,10 @@ class Operation:
     """One method of one path."""
 
     def __init__(self, document, path, method, spec):
+        # With its parameters filled in as in the example.
+        for parameter in spec.get("parameters", []):
+            if parameter["in"] == "path":
+                path = path.replace("{%s}" % parameter["name"], parameter["example"])
         self.path, self.method, self.spec = path, method.upper(), spec
         self.name = spec["operationId"]
         self._document = document

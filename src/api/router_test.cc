@@ -1,0 +1,66 @@
+// Routes whose path ends in a parameter, and methods beside GET and POST.
+#include "api/router.h"
+
+#include "api/routes_fixture.h"
+#include "codec/json_writer.h"
+
+namespace jindou::api {
+namespace {
+
+Task<void> answer_name(Services&, Request& request, Response& response) {
+  codec::JsonWriter json(response.body);
+  json.string(path_parameter(request));
+  co_return;
+}
+Task<void> answer_all(Services&, Request&, Response& response) {
+  codec::JsonWriter json(response.body);
+  json.string("all");
+  co_return;
+}
+
+constexpr Route kRoutes[] = {
+    {Verb::get, "/things", answer_all, Auth::open, ""},
+    {Verb::get, "/things/{name}", answer_name, Auth::open, ""},
+    {Verb::delete_, "/things/{name}", answer_name, Auth::open, ""},
+    {Verb::get, "/things/all", answer_all, Auth::open, ""},
+    {Verb::get, "/there/{name}", answer_all, Auth::open, "", Ports::manager},
+};
+
+class RouterTest : public RoutesTest {
+ protected:
+  void SetUp() override {
+    RoutesTest::SetUp();
+    router_ = std::make_unique<Router>(*services_, kRoutes, Port::api);
+  }
+  std::string get(const std::string& target) { return call(Verb::get, target).body; }
+};
+
+TEST_F(RouterTest, ALastPartMayBeAny) {
+  EXPECT_EQ(get("/things/a"), "\"a\"");
+  EXPECT_EQ(get("/things/a.b-c?x=1/2"), "\"a.b-c\"");
+  EXPECT_EQ(get("/things/%20"), "\"%20\"");
+  EXPECT_EQ(call(Verb::delete_, "/things/a").body, "\"a\"");
+  EXPECT_EQ(get("/things"), "\"all\"");
+  // A path of its own goes first.
+  EXPECT_EQ(get("/things/all"), "\"all\"");
+}
+
+TEST_F(RouterTest, OtherPartsMayNot) {
+  for (const char* path : {"/things/", "/things/a/b", "/things/a/", "/other/a", "/things//a"}) {
+    EXPECT_EQ(call(Verb::get, path).status, 404U) << path;
+  }
+}
+
+TEST_F(RouterTest, MethodsAreNamed) {
+  const Answer answer = call(Verb::post, "/things/a", "{}");
+  EXPECT_EQ(answer.status, 405U);
+  EXPECT_EQ(answer.headers, "Allow: OPTIONS, GET, HEAD, DELETE\r\n");
+  EXPECT_TRUE(has(answer.body, "this path answers GET, HEAD, DELETE only")) << answer.body;
+}
+
+TEST_F(RouterTest, PathsOfTheOtherPort) {
+  EXPECT_TRUE(has(get("/there/x"), "the manager port (manager.addr) serves it"));
+}
+
+}  // namespace
+}  // namespace jindou::api
