@@ -18,6 +18,7 @@
 #include "api/streamv2_routes.h"
 #include "api/system_routes.h"
 #include "api/tag_routes.h"
+#include "api/template_routes.h"
 #include "api/user_routes.h"
 #include "openapi/document.h"
 
@@ -43,10 +44,10 @@ std::span<const Route> all_routes() {
   static const std::vector<Route> kRoutes = [] {
     std::vector<Route> all;
     for (const std::span<const Route> group :
-         {send_routes(), command_sync_routes(), history_routes(), event_routes(), stream_routes(),
-          streamv2_routes(), channel_routes(), retention_routes(), conversation_routes(),
-          directory_routes(), user_routes(), connection_routes(), monitor_routes(), tag_routes(),
-          manager_routes(), system_routes(), docs_routes()}) {
+         {send_routes(), template_routes(), command_sync_routes(), history_routes(), event_routes(),
+          stream_routes(), streamv2_routes(), channel_routes(), retention_routes(),
+          conversation_routes(), directory_routes(), user_routes(), connection_routes(),
+          monitor_routes(), tag_routes(), manager_routes(), system_routes(), docs_routes()}) {
       all.insert(all.end(), group.begin(), group.end());
     }
     return all;

@@ -49,6 +49,7 @@ TEST_F(MessageRoutesTest, EveryRouteRefusesBodiesThatAreNoObject) {
 TEST_F(MessageRoutesTest, EveryPathRefusesTheOtherMethods) {
   for (const Route& route : all_routes()) {
     if (route.ports == Ports::manager || route.path == "/channel/retention") continue;
+    if (route.path == "/templates") continue;  // both, as well
     const Verb other = route.method == Verb::post ? Verb::get : Verb::put;
     EXPECT_EQ(call(other, std::string(route.path)).status, 405U) << route.path;
   }

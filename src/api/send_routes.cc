@@ -14,6 +14,7 @@
 #include "api/rehearsal.h"
 #include "api/repeatable.h"
 #include "api/send_command.h"
+#include "api/template_routes.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
@@ -360,7 +361,13 @@ Task<void> post_sendbatch(Services& services, Request& request, Response& respon
   auto body = codec::parse_batch(request.body, services.options.send);
   if (const auto* wanted = std::get_if<codec::TemplatesWanted>(&body)) {
     codec::TemplateSet templates;
-    for (const codec::TemplateRef& ref : wanted->refs) templates.put(ref, std::nullopt);
+    std::vector<codec::TemplateRef> refs = wanted->refs;
+    const auto fetched = co_await fetch_templates(services, std::move(refs), templates);
+    if (!fetched) {
+      answer_error(response, fetched.error());
+      co_return;
+    }
+    co_await request.turns->wait();
     body = codec::parse_batch(request.body, services.options.send, &templates);
   }
   if (const auto* error = std::get_if<Error>(&body)) {

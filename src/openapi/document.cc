@@ -22,6 +22,8 @@ struct TagText {
 };
 constexpr std::array kTags = {
     TagText{Tag::messages, "Messages", "Sending messages, one or many at a time."},
+    TagText{Tag::templates, "Templates",
+            "Stored payloads with places for variables, which a batch names."},
     TagText{Tag::events, "Message events",
             "What happens to a message after it was sent, such as "
             "the growing text of an answer."},
@@ -274,8 +276,8 @@ std::span<const Operation> all_operations() {
   static const std::vector<Operation> kOperations = [] {
     std::vector<Operation> all;
     for (auto group :
-         {message_operations, event_operations, channel_operations, conversation_operations,
-          directory_operations, user_operations, system_operations}) {
+         {message_operations, template_operations, event_operations, channel_operations,
+          conversation_operations, directory_operations, user_operations, system_operations}) {
       std::ranges::move(group(), std::back_inserter(all));
     }
     return all;

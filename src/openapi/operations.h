@@ -17,6 +17,7 @@ using http::Verb;
 // Headings of the document, in this order.
 enum class Tag : std::uint8_t {
   messages,
+  templates,
   events,
   channels,
   history,
@@ -75,6 +76,7 @@ struct Operation {
 
 // The tables of the groups.
 std::vector<Operation> message_operations();
+std::vector<Operation> template_operations();
 std::vector<Operation> event_operations();
 std::vector<Operation> channel_operations();
 std::vector<Operation> conversation_operations();

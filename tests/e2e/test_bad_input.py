@@ -248,6 +248,51 @@ class Bodies(BadInputCase):
                     self.assertEqual(body["items"][0]["field"], field)
         self.refused([self.good(subscribers=["x" * (ID_MAX + 1)])])
 
+    def form(self, *items, **more):
+        """A batch of the form with items: one that is good and then `items`."""
+        base = {"channel_id": self.group, "channel_type": GROUP}
+        return {"payloads": {"p": {"t": "{{x}}"}, "open": {"t": "{{x"}, "b": b64("b")},
+                "defaults": {"from_uid": "u1"}, **more,
+                "items": [{**base, "payload": b64("good")}] + [{**base, **one} for one in items]}
+
+    def test_payloads_variables_and_templates(self):
+        for bad, field in (({}, "payload"), ({"payload_ref": "q"}, "payload_ref"),
+                           ({"payload_ref": 1}, "payload_ref"), ({"payload_ref": ""}, "payload"),
+                           ({"payload_ref": "p", "vars": {}}, "vars"),
+                           ({"payload_ref": "p", "vars": {"y": 1}}, "vars"),
+                           ({"payload_ref": "p", "vars": {"x": None}}, "vars"),
+                           ({"payload_ref": "p", "vars": []}, "vars"),
+                           ({"payload_ref": "p", "vars": {"a b": 1}}, "vars"),
+                           ({"payload_ref": "p", "vars": {"v%d" % n: n for n in range(101)}}, "vars"),
+                           ({"payload_ref": "p", "vars": {"x": "x" * PAYLOAD_MAX}}, "payload_ref"),
+                           ({"payload_ref": "open", "vars": {"x": 1}}, "payload_ref"),
+                           ({"payload": {"t": "{{x"}, "vars": {"x": 1}}, "payload"),
+                           ({"payload": {"t": "{{}}"}, "vars": {"x": 1}}, "payload"),
+                           ({"payload": b64("{{x}}"), "vars": {"x": ""}}, "payload"),
+                           ({"payload": {}, "payload_ref": "b"}, "payload"),
+                           ({"payload_ref": "b", "template": "t"}, "payload"),
+                           ({"template": "none"}, "template"), ({"template": "a/b"}, "template"),
+                           ({"template": "none", "template_version": -1}, "template_version"),
+                           ({"payload_ref": "b", "template_version": 1}, "template_version")):
+            with self.subTest(bad=str(bad)[:60]):
+                body = self.refused(self.form(bad))
+                self.assertEqual([(i["index"], i["field"]) for i in body["items"]], [(1, field)])
+
+    def test_what_items_have_in_common(self):
+        for more in ({"payloads": []}, {"payloads": {"p": "%"}}, {"payloads": {"p": ""}},
+                     {"payloads": {"p": b64("x" * (PAYLOAD_MAX + 1))}}, {"payloads": {"": {}}},
+                     {"payloads": {"x" * 257: {}}}, {"defaults": []}, {"defaults": "x"},
+                     {"defaults": {"from_uid": 1}}, {"defaults": {"from_uid": "a@b"}},
+                     {"defaults": {"expire": "1"}}, {"defaults": {"header": {"red_dot": 2}}},
+                     {"defaults": {"vars": {"": 1}}}, {"defaults": {"payload": {}, "template": "t"}}):
+            with self.subTest(more=str(more)[:60]):
+                self.assertNotIn("items", self.refused(self.form(**more)))
+        for items in (None, {}, "x", [], [1], [None]):
+            with self.subTest(items=items):
+                self.refused({"defaults": {}, "items": items})
+        self.refused('{"items":[],"items":[]}')
+        self.refused(self.form(*[{"payload_ref": "b"}] * ITEMS_MAX))
+
     def test_other_endpoints(self):
         endpoints = {
             "/message/send": {"payload": b64("x"), "from_uid": "u", "channel_id": self.group,
