@@ -1,11 +1,12 @@
 """Load of the crash test that is not only sends: lists, the end of channels and their revival,
-deletions, what users read and hide, tokens, system accounts, limits, events of messages.
+deletions, what users read and hide, tokens, system accounts, templates, limits, events of messages.
 
 Each changer has groups and users of its own and one change on its way at most. So it knows what
 must be readable whenever the connection breaks: everything that was acknowledged, nothing of what
 was refused, and of the change on its way all or nothing. That is compared before the change is
 asked for again, as a caller would, until it is acknowledged."""
 
+import base64
 import contextlib
 import copy
 import http.client
@@ -71,6 +72,7 @@ class State:
         self.groups = {}
         self.tokens = {}  # uid -> token
         self.accounts = set()
+        self.templates = {}  # name -> payload of the newest version
         self.text = {}  # client_msg_no of an anchor -> (group, text)
 
 
@@ -91,6 +93,7 @@ class Changer(threading.Thread):
         server.must_post("/user/systemuids_add", {"uids": [self.bot]})
         self.state.accounts = {self.bot}
         self.sent = {}  # client_msg_no -> (body, (seq, id))
+        self.versions = {}  # of templates, that were told: name -> the last one
         self.numbers = 0
         self.changes = self.refusals = self.repeats = self.interrupted = 0
 
@@ -108,8 +111,8 @@ class Changer(threading.Thread):
         action = self.random.choices(
             (self.members, self.denied, self.allowed, self.dissolve, self.send, self.repeat,
              self.clear, self.delete, self.read, self.hide, self.token, self.account,
-             self.retention, self.event, self.refused),
-            (12, 8, 4, 2, 30, 6, 3, 6, 8, 4, 5, 4, 3, 10, 6))[0]
+             self.template, self.retention, self.event, self.refused),
+            (12, 8, 4, 2, 30, 6, 3, 6, 8, 4, 5, 4, 4, 3, 10, 6))[0]
         asked = action()
         if asked is None:
             return
@@ -135,6 +138,8 @@ class Changer(threading.Thread):
             raise Violation("%s %r: %r" % (path, body, answer))
         if path == "/message/send":
             self.note_sent(body, answer.json(), after)
+        if path == "/templates":
+            self.note_version(body["name"], answer.json()["version"])
         self.state = after
         self.changes += 1
 
@@ -341,6 +346,20 @@ class Changer(threading.Thread):
             state.accounts = state.accounts | set(uids) if add else state.accounts - set(uids)
         return ("/user/systemuids_" + ("add" if add else "remove"), {"uids": uids}, follow)
 
+    def template(self):
+        name = "%s-t%d" % (self.uid, self.random.randrange(3))
+        self.numbers += 1
+        text = "{{name}} %d" % self.numbers
+
+        def follow(state):
+            state.templates[name] = text
+        return "/templates", {"name": name, "payload": b64(text)}, follow
+
+    def note_version(self, name, version):
+        if version <= self.versions.get(name, 0):
+            raise Violation("version %d of template %s was given before" % (version, name))
+        self.versions[name] = version
+
     def retention(self):
         name = self.group(lambda group: not group.disbanded)
         if name is None:
@@ -443,6 +462,10 @@ class Changer(threading.Thread):
                     if uid.startswith(self.uid + "-")}
         if accounts != state.accounts:
             return "system accounts are %r, not %r" % (accounts, state.accounts)
+        for name, text in state.templates.items():
+            payload = base64.b64decode(self.get("/templates/" + name, None)["payload"]).decode()
+            if payload != text:
+                return "template %s is %r, not %r" % (name, payload, text)
         return self.tokens_differ(state)
 
     def group_differs(self, name, state) -> str:

@@ -182,7 +182,7 @@ def main() -> int:
     # Small, so that kills meet flushes, new logs and logs in prepared blocks too.
     # A request that was killed keeps its key for api.requestTimeout and a second.
     with Server(config={"storage.writeBufferBytes": "1MiB", "tokenAuthOn": "true",
-                        "api.requestTimeout": "1s"}) as server:
+                        "api.requestTimeout": "1s", "templates.versionsMax": "10000"}) as server:
         writers = [Writer(n, seed, server, channels) for n in range(WRITERS)]
         changers = [Changer(n, seed, server) for n in range(CHANGERS)]
         bound = [BoundWriter(n, seed, server) for n in range(BOUND_WRITERS)]
