@@ -22,8 +22,8 @@ namespace {
 
 using Results = std::vector<SendResult>;
 
-// The object form goes to the core in portions of this size, because each receiver's message holds
-// a copy of the payload while it is in flight.
+// The object form goes to the core in portions of this size: each receiver's message counts with
+// its payload while it is in flight.
 constexpr std::size_t kLegacyPortionItems = 1000;
 constexpr std::size_t kLegacyPortionBytes = std::size_t{8} << 20;
 

@@ -60,11 +60,12 @@ Result<void> BatchCommon::read_payloads(dom::element value) {
     if (!is_new) {
       return Error(Errc::invalid, "payloads must not have " + in_quotes(member.key) + " twice");
     }
-    const auto problem =
-        codec::read_payload(member.value, limits_.payload_bytes_max, place->second.bytes);
+    std::string bytes;
+    const auto problem = codec::read_payload(member.value, limits_.payload_bytes_max, bytes);
     if (!problem.text.empty()) {
       return Error(problem.code, "payloads." + place->first + ' ' + problem.text);
     }
+    place->second.bytes = std::make_shared<const std::string>(std::move(bytes));
   }
   return {};
 }
@@ -103,9 +104,10 @@ void BatchCommon::check_defaults(ItemProblems& problems) {
   read_optional_members(defaults_, unused, problems);
   if (count_choices(defaults_) > 1) problems.add("payload", kExclusive);
   if (defaults_.payload) {
-    const auto problem =
-        codec::read_payload(*defaults_.payload, limits_.payload_bytes_max, default_payload_.bytes);
+    std::string bytes;
+    const auto problem = codec::read_payload(*defaults_.payload, limits_.payload_bytes_max, bytes);
     if (!problem.text.empty()) problems.add("payload", problem.text, problem.code);
+    default_payload_.bytes = std::make_shared<const std::string>(std::move(bytes));
   }
   if (defaults_.variables) collect(*defaults_.variables, default_variables_, problems);
 }
@@ -141,7 +143,7 @@ void BatchCommon::collect(dom::object object, Variables& out, ItemProblems& prob
   }
 }
 
-void BatchCommon::read_payload(const SendFields& own, std::string& out, ItemProblems& problems) {
+void BatchCommon::read_payload(const SendFields& own, Payload& out, ItemProblems& problems) {
   for (const Member member : {Member::payload, Member::payload_ref, Member::template_name,
                               Member::template_version, Member::vars}) {
     if (!own.good(member)) return;
@@ -178,8 +180,8 @@ void BatchCommon::read_payload(const SendFields& own, std::string& out, ItemProb
   read_shared(shared->second, own, {"payload_ref", "payloads." + shared->first}, out, problems);
 }
 
-void BatchCommon::read_own(const SendFields& own, std::string& out, ItemProblems& problems) {
-  const auto problem = codec::read_payload(*own.payload, limits_.payload_bytes_max, out);
+void BatchCommon::read_own(const SendFields& own, Payload& out, ItemProblems& problems) {
+  const auto problem = codec::read_payload(*own.payload, limits_.payload_bytes_max, out.own());
   if (!problem.text.empty()) {
     problems.add("payload", problem.text, problem.code);
     return;
@@ -195,16 +197,16 @@ void BatchCommon::read_own(const SendFields& own, std::string& out, ItemProblems
 }
 
 void BatchCommon::read_shared(SharedPayload& shared, const SendFields& own, const Named& named,
-                              std::string& out, ItemProblems& problems) {
+                              Payload& out, ItemProblems& problems) {
   if (!is_filled(own)) {
     if (exhausted_) return;
-    out = shared.bytes;
+    out = Payload(shared.bytes);
     count(out.size(), problems);
     return;
   }
   if (!shared.was_parsed) {
     shared.was_parsed = true;
-    auto parsed = PayloadTemplate::parse(shared.bytes);
+    auto parsed = PayloadTemplate::parse(*shared.bytes);
     if (parsed) {
       shared.parsed = std::move(*parsed);
     } else {
@@ -216,7 +218,7 @@ void BatchCommon::read_shared(SharedPayload& shared, const SendFields& own, cons
 }
 
 void BatchCommon::read_stored(const SendFields& own, std::string_view name, std::uint32_t version,
-                              std::string& out, ItemProblems& problems) {
+                              Payload& out, ItemProblems& problems) {
   constexpr std::string_view kField = "template";
   if (const auto problem = template_name_problem(name); !problem.empty()) {
     problems.add(kField, problem);
@@ -249,7 +251,7 @@ void BatchCommon::read_stored(const SendFields& own, std::string_view name, std:
 }
 
 void BatchCommon::fill(const PayloadTemplate& parsed, const SendFields& own, const Named& named,
-                       std::string& out, ItemProblems& problems) {
+                       Payload& out, ItemProblems& problems) {
   if (exhausted_) return;
   const std::size_t before = problems.count();
   variables_.list.clear();
@@ -265,7 +267,7 @@ void BatchCommon::fill(const PayloadTemplate& parsed, const SendFields& own, con
                              std::to_string(parsed.first_place_of(missing)));
     return;
   }
-  if (!parsed.fill(variables_.list, limits_.payload_bytes_max, out)) {
+  if (!parsed.fill(variables_.list, limits_.payload_bytes_max, out.own())) {
     problems.add(named.field,
                  "is longer than " + std::to_string(limits_.payload_bytes_max) +
                      " bytes when its variables are filled in",

@@ -25,6 +25,7 @@
 #include "codec/payload_template.h"
 #include "codec/send_item.h"
 #include "codec/send_members.h"
+#include "model/payload.h"
 
 namespace jindou::codec {
 
@@ -79,7 +80,7 @@ class BatchCommon {
 
   // The payload of an item, which has these members without the defaults. Problems are noted; a
   // template that nobody has looked up is none, but wanted.
-  void read_payload(const SendFields& own, std::string& out, ItemProblems& problems);
+  void read_payload(const SendFields& own, Payload& out, ItemProblems& problems);
 
   // The templates that items named and that are not in the set. While there are any, what was read
   // is not complete: look them up, and read the items again.
@@ -97,7 +98,7 @@ class BatchCommon {
  private:
   // One of the table, or that of the defaults. Parsed when it is first filled in.
   struct SharedPayload {
-    std::string bytes;
+    std::shared_ptr<const std::string> bytes;  // of all items that are not filled in
     bool was_parsed = false;
     std::optional<PayloadTemplate> parsed;
     std::string problem;  // why it is no template
@@ -116,13 +117,13 @@ class BatchCommon {
   static void collect(simdjson::dom::object object, Variables& out, ItemProblems& problems);
   void check_defaults(ItemProblems& problems);
   bool is_filled(const SendFields& own) const { return own.variables || defaults_.variables; }
-  void read_shared(SharedPayload& shared, const SendFields& own, const Named& named,
-                   std::string& out, ItemProblems& problems);
-  void read_own(const SendFields& own, std::string& out, ItemProblems& problems);
+  void read_shared(SharedPayload& shared, const SendFields& own, const Named& named, Payload& out,
+                   ItemProblems& problems);
+  void read_own(const SendFields& own, Payload& out, ItemProblems& problems);
   void read_stored(const SendFields& own, std::string_view name, std::uint32_t version,
-                   std::string& out, ItemProblems& problems);
-  void fill(const PayloadTemplate& parsed, const SendFields& own, const Named& named,
-            std::string& out, ItemProblems& problems);
+                   Payload& out, ItemProblems& problems);
+  void fill(const PayloadTemplate& parsed, const SendFields& own, const Named& named, Payload& out,
+            ItemProblems& problems);
   void count(std::size_t bytes, ItemProblems& problems);
 
   SendLimits limits_;

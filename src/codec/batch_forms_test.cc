@@ -26,7 +26,7 @@ class BatchForms : public ::testing::Test {
     const auto parsed = parse(body);
     std::string out;
     if (const auto* list = std::get_if<std::vector<BatchItem>>(&parsed)) {
-      for (const BatchItem& item : *list) out += item.payload + "\n";
+      for (const BatchItem& item : *list) out += item.payload.str() + "\n";
     } else if (const auto* problems = std::get_if<std::vector<ItemProblem>>(&parsed)) {
       for (const ItemProblem& problem : *problems) {
         out += std::to_string(problem.index) + " " + problem.field + ": " + problem.text + "\n";
@@ -76,6 +76,17 @@ TEST_F(BatchForms, ItemsReferToPayloads) {
   EXPECT_EQ(list[1].topic, "own");
   EXPECT_EQ(list[2].payload, R"({"own":1})");
   EXPECT_EQ(list[2].subscribers, std::vector<std::string>{"x"});
+}
+
+TEST_F(BatchForms, ItemsThatAreNotFilledInShareTheBytes) {
+  const auto list = items(
+      R"({"payloads":{"a":{"t":"{{n}}"}},"defaults":{"from_uid":"u1","channel_type":2,)"
+      R"("channel_id":"g","payload":{"d":1}},"items":[{"payload_ref":"a"},{"payload_ref":"a"},)"
+      R"({"payload_ref":"a","vars":{"n":1}},{},{}]})");
+  ASSERT_EQ(list.size(), 5U);
+  EXPECT_EQ(list[0].payload.view().data(), list[1].payload.view().data());
+  EXPECT_EQ(list[2].payload, R"({"t":"1"})");
+  EXPECT_EQ(list[3].payload.view().data(), list[4].payload.view().data());
 }
 
 TEST_F(BatchForms, ADefaultIsForWhoeverHasNone) {

@@ -1,5 +1,6 @@
 #include "codec/message_json.h"
 
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -15,14 +16,14 @@ namespace dom = simdjson::dom;
 
 using Member = SendMember;
 
-void read_payload(const SendFields& fields, const SendLimits& limits, std::string& out,
+void read_payload(const SendFields& fields, const SendLimits& limits, Payload& out,
                   ItemProblems& problems) {
   constexpr std::string_view kName = "payload";
   if (!fields.payload) {
     problems.add(kName, "is required");
     return;
   }
-  const auto problem = codec::read_payload(*fields.payload, limits.payload_bytes_max, out);
+  const auto problem = codec::read_payload(*fields.payload, limits.payload_bytes_max, out.own());
   if (!problem.text.empty()) problems.add(kName, problem.text, problem.code);
 }
 
@@ -167,6 +168,8 @@ BatchBody read_legacy(dom::object object, const SendLimits& limits) {
   if (problems.empty()) read_payload(fields, limits, message.payload, problems);
   if (problems.empty()) read_optional_members(fields, message, problems);
   if (!problems.empty()) return problems.first();
+  // One copy for all receivers.
+  message.payload = Payload(std::make_shared<const std::string>(std::move(message.payload.own())));
   message.channel_type = ChannelType::person;
   return batch;
 }

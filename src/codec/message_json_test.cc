@@ -210,7 +210,7 @@ TEST(BatchArray, TakesAPayloadThatIsAnObjectOrArrayAsItsCompactText) {
   const auto payload = [](std::string_view value) {
     const auto items =
         items_of(array_of({item_with(R"("payload":)" + std::string(value), "payload")}));
-    return items.empty() ? std::string() : items[0].payload;
+    return items.empty() ? std::string() : items[0].payload.str();
   };
   EXPECT_EQ(payload(R"({ "type" : 1, "content" : "\u4f60\n\"好" })"),
             R"({"type":1,"content":"你\n\"好"})");

@@ -308,7 +308,7 @@ void Session::on_send(const codec::Send& send, Request& request, FrameMeter::Ver
              codec::base64_encoded_size(env_.options->payload_bytes_max + kCipherPaddingMax)) {
     // Told by its length alone, before anything is decrypted and verified.
     entry.ack.reason = Reason::payload_decode_error;
-  } else if (!dialect_->open(send, request, command.payload)) {
+  } else if (!dialect_->open(send, request, command.payload.own())) {
     entry.ack.reason = Reason::payload_decode_error;
   } else {
     entry.ack.reason = make_command(send, {uid_, id_, caller()}, env_.options->payload_bytes_max,

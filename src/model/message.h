@@ -13,6 +13,7 @@
 #include "model/channel.h"
 #include "model/ids.h"
 #include "model/inbox.h"
+#include "model/payload.h"
 #include "model/reason.h"
 
 namespace jindou {
@@ -49,7 +50,7 @@ struct MessageContent {
   // Valid uids, no blanks, no repeats, in the given order. Non-empty: only these users receive it,
   // and only they and the sender read it.
   std::vector<std::string> subscribers;
-  std::string payload;       // plain bytes as the sender gave them
+  Payload payload;           // plain bytes as the sender gave them
   std::uint32_t expire = 0;  // seconds after the message was stored; 0 = never
   std::uint8_t setting = 0;
   MessageFlags flags;

@@ -241,7 +241,7 @@ class RunningCore {
     std::vector<std::string> out;
     const auto page = history_->load_range(query);
     EXPECT_TRUE(page.has_value());
-    for (const auto& message : page->messages) out.push_back(message.payload);
+    for (const auto& message : page->messages) out.push_back(message.payload.str());
     return out;
   }
 

@@ -206,7 +206,7 @@ TEST_F(Core, TellsWhetherWhatWasDeliveredIsStillThere) {
       const auto found = history_->is_there(message);
       EXPECT_TRUE(found.has_value());
       if (found && *found) {
-        out.push_back(message.payload + (message.subscribers.empty() ? "" : "*"));
+        out.push_back(message.payload.str() + (message.subscribers.empty() ? "" : "*"));
       }
     }
     std::sort(out.begin(), out.end());
@@ -288,7 +288,7 @@ TEST_F(Core, MessagesKeepTheirOrderWhileInboxesOfSomeAreRead) {
   ASSERT_TRUE(page.has_value());
   std::vector<std::string> stored;
   for (const Message& message : page->messages) {
-    stored.push_back(message.payload);
+    stored.push_back(message.payload.str());
   }
   EXPECT_EQ(stored, expected);
 }

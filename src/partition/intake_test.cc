@@ -30,9 +30,9 @@ class TestStage : public IntakeStage {
       if (!turn.is_open(item)) continue;
       SendCommand& command = turn.commands()[item];
       if (turn.caller()) callers.push_back(turn.caller()->name);
-      if (command.payload.starts_with("bad")) {
+      if (command.payload.view().starts_with("bad")) {
         turn.refuse(item, Reason::not_allow_send, Errc::denied);
-      } else if (command.payload.starts_with("slow")) {
+      } else if (command.payload.view().starts_with("slow")) {
         slow.push_back(item);
       } else if (command.payload == "rude") {
         command.payload = "****";
@@ -230,7 +230,7 @@ class RestlessStage final : public TestStage {
 
  private:
   void take(std::shared_ptr<IntakeHold> hold) override {
-    if (hold->commands().front().payload.ends_with("0")) return hold->resume();
+    if (hold->commands().front().payload.view().ends_with("0")) return hold->resume();
     const MutexLock lock(mutex_);
     kept_.push_back(std::move(hold));
   }

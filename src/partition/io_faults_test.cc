@@ -199,7 +199,8 @@ void Rig::check() {
       more = page->more;
       for (const auto& message : page->messages) {
         EXPECT_EQ(raw(message.seq), ++seq) << case_.name();
-        const std::string number = message.payload.substr(0, message.payload.find(':'));
+        const std::string text = message.payload.str();
+        const std::string number = text.substr(0, text.find(':'));
         EXPECT_TRUE(stored.emplace(number, raw(message.id)).second)
             << case_.name() << ": " << number << " is stored twice";
       }

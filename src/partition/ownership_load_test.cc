@@ -90,7 +90,7 @@ TEST_F(OwnershipUnderLoad, LosesAndDoublesNothing) {
     std::uint64_t seq = 0;
     for (const auto& message : page->messages) {
       EXPECT_EQ(raw(message.seq), ++seq) << "a hole in " << query.channel.id;
-      ++stored[message.payload];
+      ++stored[message.payload.str()];
     }
   }
   EXPECT_EQ(stored.size(), std::size_t{kSenders} * kBatches * kItems);

@@ -189,7 +189,8 @@ TEST_F(Transactions, AreWholeBetweenOthers) {
     query.limit = 1000;
     const auto page = history_->load_range(query);
     ASSERT_TRUE(page.has_value());
-    for (const auto& message : page->messages) stored += message.payload.starts_with("t") ? 1 : 0;
+    for (const auto& message : page->messages)
+      stored += message.payload.view().starts_with("t") ? 1 : 0;
   }
   std::size_t expected = 0;
   for (int round = 0; round < kRounds; ++round) {

@@ -58,10 +58,10 @@ class LonePartition final : public EffectSink {
 
   void post_committed(std::shared_ptr<const CommittedBatch> batch) override {
     for (const CommitEffect& effect : batch->effects) {
-      std::string line =
-          std::visit(Overloaded{[](const CommittedMessage& told) { return told.message->payload; },
-                                [](const CommittedEvent& told) { return told.event->event_id; }},
-                     effect.what);
+      std::string line = std::visit(
+          Overloaded{[](const CommittedMessage& told) { return told.message->payload.str(); },
+                     [](const CommittedEvent& told) { return told.event->event_id; }},
+          effect.what);
       const Recipients& recipients = effect.recipients;
       std::set<std::string> who(recipients.listed.begin(), recipients.listed.end());
       if (recipients.subscribers) {

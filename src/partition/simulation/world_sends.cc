@@ -111,7 +111,7 @@ void World::send(std::vector<SendCommand> commands, SharedOutcome first) {
     if (part == parts.end()) part = parts.insert(parts.end(), {partition, {}});
     part->items.push_back(item);
     attempts.push_back(attempt_of(command));
-    attempted_[key_of(attempts.back())].insert(command.payload);
+    attempted_[key_of(attempts.back())].insert(command.payload.str());
     ++summary_.sends;
   }
   auto batch = std::make_shared<SendBatch>(
@@ -155,8 +155,8 @@ void World::execute(const Posted& posted) {
 }
 
 Attempt World::attempt_of(const SendCommand& command) {
-  return {log_of(command), command.from_uid,   command.client_msg_no,
-          command.payload, command.idempotent, !command.flags.no_persist};
+  return {log_of(command),       command.from_uid,   command.client_msg_no,
+          command.payload.str(), command.idempotent, !command.flags.no_persist};
 }
 
 std::string World::describe(const Attempt& attempt, const SendResult& result) {

@@ -106,7 +106,7 @@ std::shared_ptr<World::Asked> World::begin_transaction(std::vector<Command> comm
     if (auto* message = std::get_if<SendCommand>(&commands[i])) {
       load_inboxes({message, 1}, *inboxes_);
       const Attempt attempt = attempt_of(*message);
-      attempted_[key_of(attempt)].insert(message->payload);
+      attempted_[key_of(attempt)].insert(message->payload.str());
       asked->attempts.emplace(i, attempt);
     }
   }
