@@ -22,6 +22,7 @@ LAYERS = {
     "codec": 2,
     "config": 2,
     "runtime": 3,
+    "bodies": 3,
     "store": 4,
     "http": 4,
     "partition": 5,

@@ -1,4 +1,4 @@
-#include "api/body_reader.h"
+#include "bodies/body_reader.h"
 
 #include <algorithm>
 #include <charconv>
@@ -9,7 +9,7 @@
 #include "codec/payload_json.h"
 #include "model/id_rules.h"
 
-namespace jindou::api {
+namespace jindou::bodies {
 namespace {
 
 namespace dom = simdjson::dom;
@@ -315,4 +315,4 @@ Result<std::vector<std::string>> read_uid_array(std::string_view body, std::stri
   return out;
 }
 
-}  // namespace jindou::api
+}  // namespace jindou::bodies
