@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "codec/base64.h"
 #include "codec/json_reader.h"
 #include "codec/payload_json.h"
 #include "model/id_rules.h"
@@ -16,6 +17,8 @@ namespace dom = simdjson::dom;
 
 constexpr std::string_view kUidArray = "the body must be an array of uids, such as [\"u1\",\"u2\"]";
 constexpr std::string_view kRepeatedMember = "an object must not have a member twice";
+// Nobody is told such a bound.
+constexpr std::uint64_t kUnbounded = std::numeric_limits<std::int64_t>::max();
 
 bool repeats_member(dom::object object) {
   std::vector<std::string_view> names;
@@ -109,7 +112,10 @@ std::uint64_t BodyReader::to_number(dom::element value, std::string_view name, s
   if (!is_integer(value)) {
     fail_member(name,
                 value.is_string() ? "must be an integer, without quotes" : "must be an integer");
-  } else if (value.get_uint64().get(number) != simdjson::SUCCESS || number > most) {
+  } else if (const bool negative = value.get_uint64().get(number) != simdjson::SUCCESS;
+             negative && most >= kUnbounded) {
+    fail_member(name, "must not be negative");
+  } else if (negative || number > most) {
     fail_member(name,
                 "must be from " + std::to_string(shown_least) + " to " + std::to_string(most));
     number = 0;
@@ -283,6 +289,21 @@ std::string BodyReader::payload(std::string_view name, std::size_t bytes_max) {
   } else if (const auto problem = codec::read_payload(value, bytes_max, out);
              !problem.text.empty()) {
     fail_member(name, problem.text);
+  }
+  return out;
+}
+
+std::string BodyReader::base64(std::string_view name, std::size_t bytes_max) {
+  const std::string given = text(name);
+  std::string out;
+  if (given.empty()) {
+    fail_member(name, "is required");
+  } else if (!codec::base64_decode(given, out)) {
+    fail_member(name, "must be standard base64 with padding");
+  } else if (out.empty()) {
+    fail_member(name, "must not be empty");
+  } else if (out.size() > bytes_max) {
+    fail_member(name, "must not be longer than " + std::to_string(bytes_max) + " bytes");
   }
   return out;
 }

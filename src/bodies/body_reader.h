@@ -27,8 +27,10 @@ class BodyReader {
   // Empty when all is well so far; a sentence otherwise: "channel_id is required".
   const std::string& problem() const { return problem_; }
   bool ok() const { return problem_.empty(); }
-  // Notes a problem the route found; the first one stays.
+  // Notes a problem; the first one stays.
   void fail(std::string_view text);
+  // The same as a sentence that begins with the member: "channel_id is required".
+  void fail_member(std::string_view name, std::string_view text);
 
   bool has(std::string_view name) const;
   bool has_text(std::string_view name) const;
@@ -72,6 +74,8 @@ class BodyReader {
   // The payload of a message, which has to be there: base64, or an object or array
   // (codec/payload_json.h).
   std::string payload(std::string_view name, std::size_t bytes_max);
+  // Bytes in base64, which have to be there.
+  std::string base64(std::string_view name, std::size_t bytes_max);
   // The member as JSON text without white space; empty when absent.
   std::string json(std::string_view name);
 
@@ -83,7 +87,6 @@ class BodyReader {
   simdjson::dom::element find(std::string_view name, bool& found);
   // The entries of an array; empty when it is absent or, noted as a problem, no array.
   std::vector<simdjson::dom::element> entries(std::string_view name, std::string_view of_what);
-  void fail_member(std::string_view name, std::string_view text);
   std::uint64_t to_number(simdjson::dom::element value, std::string_view name, std::uint64_t most,
                           std::uint64_t shown_least = 0);
   std::uint64_t to_id(simdjson::dom::element value, std::string_view name);
