@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "api/answers.h"
-#include "api/body_reader.h"
 #include "api/connection_routes.h"
+#include "bodies/users.h"
 #include "http/query.h"
 
 namespace jindou::api {
@@ -34,16 +34,16 @@ Task<void> get_route(Services& services, Request& request, Response& response) {
 
 Task<void> post_route_batch(Services& services, Request& request, Response& response) {
   if (!admit_node(services, request, response)) co_return;
-  const auto uids = read_uid_array(request.body, "uids");
-  if (!uids) {
-    answer_error(response, uids.error());
+  const auto users = bodies::read_users(request.body);
+  if (!users) {
+    answer_error(response, users.error());
     co_return;
   }
   JsonWriter json(response.body);
   json.begin_array();
   json.begin_object();
   json.begin_array("uids");
-  for (const std::string& uid : *uids) json.string(uid);
+  for (const std::string& uid : users->uids) json.string(uid);
   json.end_array();
   write_addresses(json, services.deps.addresses(wants_intranet(request), request.host()));
   json.end_object();

@@ -8,12 +8,15 @@
 #include <vector>
 
 #include "api/answers.h"
-#include "api/body_reader.h"
 #include "api/core_calls.h"
+#include "bodies/read.h"
+#include "bodies/users.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
 namespace {
+
+using bodies::BodyReader;
 
 constexpr std::string_view kTokenReplacedText = "the token of this device was replaced";
 
@@ -21,15 +24,14 @@ constexpr std::string_view kTokenReplacedText = "the token of this device was re
 std::string read_token_body(const Services& services, const Request& request,
                             partition::StoreToken& wanted) {
   BodyReader body(request.body);
-  wanted.uid = body.id("uid");
+  auto given = bodies::read<bodies::UserToken>(body);
+  wanted.uid = std::move(given.uid);
   if (wanted.uid == kSystemUid || wanted.uid == services.options.manager_uid) {
     body.fail("uid is an account of the server itself");
   }
-  wanted.token = body.text("token");
-  if (is_blank(wanted.token)) body.fail("token is required");
-  if (wanted.token.size() > kTokenBytesMax) body.fail("token must not be longer than 1024 bytes");
-  wanted.device_flag = static_cast<DeviceFlag>(body.number("device_flag", 255));
-  wanted.level = static_cast<DeviceLevel>(body.number("device_level", 1));
+  wanted.token = std::move(given.token);
+  wanted.device_flag = static_cast<DeviceFlag>(given.device_flag);
+  wanted.level = static_cast<DeviceLevel>(given.device_level);
   return body.problem();
 }
 
@@ -73,10 +75,9 @@ Task<void> post_device_quit(Services& services, Request& request, Response& resp
   std::string problem;
   {
     BodyReader body(request.body);
-    wanted.uid = body.id("uid");
-    const std::int64_t flag = body.has("device_flag") ? body.signed_number("device_flag") : -1;
-    if (flag < -1 || flag > 255) body.fail("device_flag must be from -1 to 255");
-    if (flag >= 0) wanted.device_flag = static_cast<DeviceFlag>(flag);
+    auto given = bodies::read<bodies::DeviceQuit>(body);
+    wanted.uid = std::move(given.uid);
+    if (given.device_flag >= 0) wanted.device_flag = static_cast<DeviceFlag>(given.device_flag);
     problem = body.problem();
   }
   if (!problem.empty()) {
@@ -96,12 +97,12 @@ Task<void> post_device_quit(Services& services, Request& request, Response& resp
 }
 
 Task<void> post_onlinestatus(Services& services, Request& request, Response& response) {
-  const auto uids = read_uid_array(request.body, "uids");
-  if (!uids) {
-    answer_error(response, uids.error());
+  const auto users = bodies::read_users(request.body);
+  if (!users) {
+    answer_error(response, users.error());
     co_return;
   }
-  if (uids->empty()) {
+  if (users->uids.empty()) {
     // What both released servers of this interface answer to nobody.
     answer_ok(response, services.options.status_style);
     co_return;
@@ -116,7 +117,7 @@ Task<void> post_onlinestatus(Services& services, Request& request, Response& res
   };
   std::unordered_set<std::string_view> seen;
   json.begin_array();
-  for (const std::string& uid : *uids) {
+  for (const std::string& uid : users->uids) {
     if (is_blank(uid) || !seen.insert(uid).second) continue;
     const std::vector<DeviceFlag> flags = services.deps.online_flags(uid);
     for (const DeviceFlag flag : flags) write(uid, flag, true);
@@ -130,7 +131,7 @@ Task<void> post_onlinestatus(Services& services, Request& request, Response& res
 // The body of the calls that change the system accounts; empty, or what is wrong with it.
 std::string read_system_uids(const Request& request, std::vector<std::string>& uids) {
   BodyReader body(request.body);
-  uids = body.uids("uids");
+  uids = bodies::read<bodies::SystemAccounts>(body).uids;
   // It is one for ever.
   std::erase(uids, kSystemUid);
   return body.problem();
@@ -190,9 +191,7 @@ Task<void> post_update_plugin_no(Services&, Request& request, Response& response
   std::string problem;
   {
     BodyReader body(request.body);
-    body.id("uid");
-    plugin_no = body.text("plugin_no");
-    if (is_blank(plugin_no)) body.fail("plugin_no is required");
+    plugin_no = bodies::read<bodies::PluginOfUser>(body).plugin_no;
     problem = body.problem();
   }
   if (problem.empty()) {

@@ -6,8 +6,10 @@
 #include <map>
 #include <utility>
 
+#include "bodies/all_bodies.h"
 #include "codec/json_writer.h"
 #include "http/exchange.h"
+#include "openapi/body_schema.h"
 #include "openapi/schema.h"
 
 namespace jindou::openapi {
@@ -279,6 +281,11 @@ std::span<const Operation> all_operations() {
          {message_operations, template_operations, event_operations, channel_operations,
           conversation_operations, directory_operations, user_operations, system_operations}) {
       std::ranges::move(group(), std::back_inserter(all));
+    }
+    for (Operation& operation : all) {
+      if (operation.method != Verb::post) continue;
+      const bodies::PathBody* body = bodies::find_body(operation.path);
+      if (body != nullptr) operation.body = body_schema(*body);
     }
     return all;
   }();

@@ -58,7 +58,8 @@ struct Operation {
   std::string description = {};
   std::vector<Parameter> query = {};
   std::vector<Parameter> headers = {};
-  // Schema of the request body; empty: the request has none.
+  // Schema of the request body; empty: the request has none. That of bodies with a table
+  // (bodies/all_bodies.h) is filled in by all_operations().
   std::string body = {};
   // A body that a new server accepts, given the examples of the entries before it.
   std::string example = {};

@@ -79,6 +79,10 @@ std::string map(std::string values, std::string_view description) {
 std::string text(std::string_view description) { return typed("string", {}, description); }
 
 std::string word(std::initializer_list<std::string_view> words, std::string_view description) {
+  return word(std::span(words.begin(), words.size()), description);
+}
+
+std::string word(std::span<const std::string_view> words, std::string_view description) {
   std::string list;
   JsonWriter json(list);
   json.begin_array();
@@ -109,6 +113,10 @@ std::string integer(std::string_view description, std::int64_t min, std::int64_t
     members += ",\"format\":\"int64\"";
   }
   return typed("integer", members, description);
+}
+
+std::string any_integer(std::string_view description) {
+  return typed("integer", "\"format\":\"int64\"", description);
 }
 
 std::string number(std::string_view description) { return typed("number", {}, description); }

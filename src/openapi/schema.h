@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,7 @@ std::string map(std::string values, std::string_view description = {});
 
 std::string text(std::string_view description);
 // A string that is one of the words.
+std::string word(std::span<const std::string_view> words, std::string_view description);
 std::string word(std::initializer_list<std::string_view> words, std::string_view description);
 std::string base64(std::string_view description);
 // The payload of a message that is sent: base64, an object or an array.
@@ -40,6 +42,8 @@ std::string payload(std::string_view description);
 std::string date_time(std::string_view description);
 std::string integer(std::string_view description, std::int64_t min = 0,
                     std::int64_t max = std::numeric_limits<std::int64_t>::max());
+// An integer within 64 bits, whatever it is.
+std::string any_integer(std::string_view description);
 std::string number(std::string_view description);
 std::string boolean(std::string_view description);
 // A 0/1 member of a request: takes true and false too.

@@ -5,14 +5,12 @@
 namespace jindou::openapi {
 namespace {
 
-Operation change(std::string_view path, std::string description, std::string body,
-                 std::string example) {
+Operation change(std::string_view path, std::string description, std::string example) {
   return {
       .method = Verb::post,
       .path = path,
       .tag = Tag::users,
       .description = std::move(description),
-      .body = std::move(body),
       .example = std::move(example),
       .answer = ref("Ack"),
       .answer_example = R"({"status":200})",
@@ -23,9 +21,6 @@ Operation token() {
   Operation out =
       change("/user/token",
              "Replaces the token of that device. Level 1 ends the device's sessions at once.",
-             object({need("uid", uid()), need("token", text("1 to 1024 bytes.")),
-                     may("device_flag", integer("0 app, 1 web, 2 desktop.", 0, 255)),
-                     may("device_level", integer("1: master, 0: slave.", 0, 1))}),
              R"({"uid":"u1","token":"secret","device_flag":0,"device_level":1})");
   out.others = {{403, "The user is banned; `reason` is 19.", {}}};
   return out;
@@ -36,8 +31,6 @@ Operation device_quit() {
       "/user/device_quit",
       "The tokens of the devices are worth nothing any more; their sessions are told (reason 12) "
       "and ended at once. An unknown user is no error.",
-      object({need("uid", uid()),
-              may("device_flag", integer("One device flag; absent or -1: all of them.", -1, 255))}),
       R"({"uid":"u1","device_flag":1})");
 }
 
@@ -52,7 +45,6 @@ Operation online_status() {
           "who is offline is not listed, or, with api.onlineStatusIncludeOffline, has one entry "
           "with "
           "`online` 0. An empty request is answered {\"status\":200}.",
-      .body = one_of({array(text("A user.")), object({need("uids", array(text("A user.")))})}),
       .example = R"(["u1","u2"])",
       .answer =
           one_of({array(object({need("uid", text("The user.")),
@@ -63,15 +55,13 @@ Operation online_status() {
   };
 }
 
-std::string system_body() { return object({may("uids", uids("May be empty."))}); }
-
 void add_system_accounts(std::vector<Operation>& out) {
   const std::string example = R"({"uids":["helper"]})";
   for (const std::string_view path : {"/user/systemuids_add", "/user/systemuid_add"}) {
     out.push_back(change(path,
                          "System accounts pass the permission rules. In force when the answer "
                          "comes.",
-                         system_body(), example));
+                         example));
   }
   out.push_back({
       .method = Verb::get,
@@ -82,15 +72,14 @@ void add_system_accounts(std::vector<Operation>& out) {
       .answer_example = R"(["helper"])",
   });
   for (const std::string_view path : {"/user/systemuids_remove", "/user/systemuid_remove"}) {
-    out.push_back(
-        change(path, "Users who are no system account are no error.", system_body(), example));
+    out.push_back(change(path, "Users who are no system account are no error.", example));
   }
   for (const std::string_view path :
        {"/user/systemuids_add_to_cache", "/user/systemuids_remove_from_cache"}) {
     out.push_back(change(path,
                          "Other servers tell their nodes so. Here there is no copy to change: a "
                          "well-formed call does nothing.",
-                         system_body(), example));
+                         example));
   }
 }
 
@@ -100,7 +89,6 @@ Operation plugin() {
       .path = "/user/update_plugin_no",
       .tag = Tag::users,
       .description = "This server runs no plugins: a well-formed call is answered 404.",
-      .body = object({need("uid", uid()), need("plugin_no", text("The plugin."))}),
       .example = R"({"uid":"u1","plugin_no":"wk.plugin.ai"})",
       .others = {{404, "There is no such plugin.", {}}},
       .succeeds = false,
@@ -129,7 +117,6 @@ void add_routing(std::vector<Operation>& out) {
       .tag = Tag::routing,
       .description = "One group for each node; there is one node.",
       .query = route_query(),
-      .body = one_of({array(text("A user.")), object({need("uids", array(text("A user.")))})}),
       .example = R"(["u1","u2"])",
       .answer = array(object(
           {need("uids", array(text("A user."))), need("tcp_addr", text("host:port.")),
@@ -203,7 +190,8 @@ void add_connections(std::vector<Operation>& out) {
                kick ? "DISCONNECT with reason 12 and the text \"server kick\", closed after 2 "
                       "seconds. An unknown connection is no error."
                     : "An unknown connection is no error.",
-               body(), R"({"uid":"u1","conn_id":4611686018427387904})");
+               R"({"uid":"u1","conn_id":4611686018427387904})");
+    operation.body = body();
     operation.tag = Tag::connections;
     out.push_back(std::move(operation));
   }

@@ -1,0 +1,26 @@
+#include "bodies/all_bodies.h"
+
+#include <array>
+
+#include "bodies/users.h"
+
+namespace jindou::bodies {
+
+std::span<const Section> sections() {
+  static const std::array kSections = {
+      Section{"## Users", user_bodies()},
+      Section{"## Routing", routing_bodies()},
+  };
+  return kSections;
+}
+
+const PathBody* find_body(std::string_view path) {
+  for (const Section& section : sections()) {
+    for (const PathBody& body : section.bodies) {
+      if (body.path == path) return &body;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace jindou::bodies
