@@ -6,8 +6,9 @@
 #include <utility>
 
 #include "api/answers.h"
-#include "api/body_reader.h"
 #include "api/text_formats.h"
+#include "bodies/operators.h"
+#include "bodies/read.h"
 #include "http/query.h"
 #include "model/id_rules.h"
 #include "runtime/await_callback.h"
@@ -109,32 +110,24 @@ Task<void> get_connz(Services& services, Request& request, Response& response) {
   json.end_object();
 }
 
-// The body of both calls that end a connection.
-struct EndConnection {
-  std::string uid;
-  SessionId id{};
-};
-
-bool read_end_connection(const Services& services, const Request& request, EndConnection& wanted,
-                         Response& response) {
-  BodyReader body(request.body);
-  wanted.uid = body.text("uid");
+// Of both calls that end a connection. False: answered.
+bool read_end_connection(const Services& services, const Request& request,
+                         bodies::EndConnection& wanted, Response& response) {
+  bodies::BodyReader body(request.body);
+  wanted = bodies::read<bodies::EndConnection>(body);
   if (is_blank(wanted.uid)) wanted.uid.clear();
-  wanted.id = static_cast<SessionId>(body.message_id("conn_id"));
-  const std::uint64_t node = body.number("node_id");
-  const std::uint64_t executing_node = body.number("op_node_id");
-  if (wanted.id == SessionId{}) body.fail("conn_id is required");
   if (!body.ok()) {
     answer_invalid(response, body.problem());
     return false;
   }
-  return admit_node(services, node, response) && admit_node(services, executing_node, response);
+  return admit_node(services, wanted.node_id, response) &&
+         admit_node(services, wanted.op_node_id, response);
 }
 
 Task<void> end_connection(Services& services, Request& request, Response& response, bool tell) {
-  EndConnection wanted;
+  bodies::EndConnection wanted;
   if (read_end_connection(services, request, wanted, response)) {
-    services.deps.kick_connection(wanted.uid, wanted.id, tell);
+    services.deps.kick_connection(wanted.uid, static_cast<SessionId>(wanted.conn_id), tell);
     answer_ok(response, services.options.status_style);
   }
   co_return;

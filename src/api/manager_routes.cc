@@ -4,19 +4,15 @@
 #include <string>
 
 #include "api/answers.h"
-#include "api/body_reader.h"
+#include "bodies/operators.h"
+#include "bodies/read.h"
 #include "codec/json_writer.h"
-#include "model/id_rules.h"
 #include "observe/log.h"
 
 namespace jindou::api {
 namespace {
 
 using codec::JsonWriter;
-
-// Nobody has a longer name or password; comparing them costs their length.
-constexpr std::size_t kNameBytesMax = 256;
-constexpr std::size_t kPasswordBytesMax = 1024;
 
 bool is_administrator(const access::Login& login) {
   access::Caller caller;
@@ -57,13 +53,9 @@ void answer_too_many(Services& services, Response& response) {
 }
 
 Task<void> post_login(Services& services, Request& request, Response& response) {
-  BodyReader body(request.body);
-  const std::string name = body.text("username");
-  const std::string password = body.text("password");
-  if (is_blank(name)) body.fail("username is required");
-  if (is_blank(password)) body.fail("password is required");
-  if (name.size() > kNameBytesMax) body.fail("username must not be longer than 256 bytes");
-  if (password.size() > kPasswordBytesMax) body.fail("password must not be longer than 1024 bytes");
+  bodies::BodyReader body(request.body);
+  const auto given = bodies::read<bodies::ManagerLogin>(body);
+  const std::string& name = given.username;
   if (!body.ok()) {
     answer_invalid(response, body.problem());
     co_return;
@@ -78,7 +70,7 @@ Task<void> post_login(Services& services, Request& request, Response& response) 
     answer_too_many(services, response);
     co_return;
   }
-  const auto login = services.access.login(name, password);
+  const auto login = services.access.login(name, given.password);
   if (!login) {
     answer_error(response, 401, "unauthorized", "wrong user name or password");
     co_return;

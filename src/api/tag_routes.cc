@@ -9,11 +9,12 @@
 #include <vector>
 
 #include "api/answers.h"
-#include "api/body_reader.h"
 #include "api/channel_ids.h"
 #include "api/connection_routes.h"
 #include "api/core_calls.h"
 #include "api/text_formats.h"
+#include "bodies/operators.h"
+#include "bodies/read.h"
 #include "model/partition_map.h"
 
 namespace jindou::api {
@@ -184,11 +185,8 @@ Task<void> post_tag_remove(Services& services, Request& request, Response& respo
   std::uint64_t node = 0;
   std::string problem;
   {
-    BodyReader body(request.body);
-    body.text("tag_key");
-    body.text("channel_id");
-    body.channel_type();
-    node = body.number("node_id");
+    bodies::BodyReader body(request.body);
+    node = bodies::read<bodies::ForgetTag>(body).node_id;
     problem = body.problem();
   }
   if (!problem.empty()) {

@@ -2,14 +2,17 @@
 
 #include <array>
 
+#include "bodies/operators.h"
 #include "bodies/users.h"
 
 namespace jindou::bodies {
 
 std::span<const Section> sections() {
   static const std::array kSections = {
+      Section{"### The manager port", login_bodies()},
       Section{"## Users", user_bodies()},
       Section{"## Routing", routing_bodies()},
+      Section{"## Connections and monitoring", connection_bodies()},
   };
   return kSections;
 }

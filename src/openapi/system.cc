@@ -137,9 +137,6 @@ void add_tags(std::vector<Operation>& out) {
       .path = "/tag/remove",
       .tag = Tag::monitoring,
       .description = "A well-formed call does nothing: receivers are not cached.",
-      .body = object({may("tag_key", text("A key.")), may("channel_id", text("A channel.")),
-                      may("channel_type", integer("Its type.", 0, 255)),
-                      may("node_id", integer("Of this node, or 0."))}),
       .example = R"({"channel_id":"group1","channel_type":2})",
       .answer = ref("Ack"),
       .answer_example = R"({"status":200})",
@@ -154,8 +151,6 @@ Operation login() {
       .description =
           "The token goes into the header Authorization: Bearer … of requests to the "
           "manager port. Failures are limited per user and address.",
-      .body = object({need("username", text("As configured in auth.users.")),
-                      need("password", text("As configured in auth.users."))}),
       .example = R"({"username":"guest","password":"guest"})",
       .answer = object(
           {need("username", text("The user.")), need("token", text("A JWT.")),

@@ -176,12 +176,6 @@ Operation connz() {
 }
 
 void add_connections(std::vector<Operation>& out) {
-  const auto body = [] {
-    return object({may("uid", text("Whose it is; blank: whoever it is.")),
-                   need("conn_id", message_id("The `id` of GET /connz.")),
-                   may("node_id", integer("Of this node, or 0.")),
-                   may("op_node_id", integer("Of this node, or 0."))});
-  };
   out.push_back(connz());
   for (const std::string_view path : {"/conn/remove", "/conn/kick"}) {
     const bool kick = path == "/conn/kick";
@@ -191,7 +185,6 @@ void add_connections(std::vector<Operation>& out) {
                       "seconds. An unknown connection is no error."
                     : "An unknown connection is no error.",
                R"({"uid":"u1","conn_id":4611686018427387904})");
-    operation.body = body();
     operation.tag = Tag::connections;
     out.push_back(std::move(operation));
   }
