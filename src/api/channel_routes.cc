@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "api/answers.h"
-#include "api/body_reader.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
-#include "codec/channel_flags.h"
+#include "bodies/channels.h"
+#include "bodies/read.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
@@ -19,6 +19,7 @@ namespace {
 // What a client is told whose user has been banned.
 constexpr std::string_view kBannedText = "the user is banned";
 
+using bodies::BodyReader;
 using partition::ChangeMembers;
 using partition::MemberList;
 using Operation = partition::ChangeMembers::Operation;
@@ -47,27 +48,13 @@ Task<void> upsert(Services& services, Request& request, Response& response,
   answer_done(response, done, services.options.status_style);
 }
 
-ChannelFlags read_flags(BodyReader& body) {
-  ChannelFlags flags;
-  for (const codec::ChannelFlagField& field : codec::kChannelFlagFields) {
-    flags.*field.flag = body.flag(field.name);
-  }
-  return flags;
-}
-
-void require_type(BodyReader& body, ChannelType type) {
-  if (type == ChannelType::none) body.fail("channel_type is required, from 1 to 255");
-}
-
 void refuse_person(BodyReader& body, ChannelType type) {
   if (type == ChannelType::person) body.fail("a person channel has no subscribers of its own");
 }
 
-// A list that must name somebody: nobody at all is a mistake of the caller.
-std::vector<std::string> required_uids(BodyReader& body, std::string_view name) {
-  std::vector<std::string> uids = body.uids(name);
-  if (uids.empty()) body.fail(std::string(name) + " must name at least one user");
-  return uids;
+ChannelKey read_channel_only(BodyReader& body) {
+  auto given = bodies::read<bodies::OneChannel>(body);
+  return ChannelKey(std::move(given.channel_id), given.channel_type);
 }
 
 Task<void> post_channel(Services& services, Request& request, Response& response) {
@@ -75,13 +62,12 @@ Task<void> post_channel(Services& services, Request& request, Response& response
   std::string problem;
   {
     BodyReader body(request.body);
-    wanted.channel.id = body.id("channel_id");
-    wanted.channel.type = body.channel_type();
-    require_type(body, wanted.channel.type);
-    wanted.flags = read_flags(body);
+    auto given = bodies::read<bodies::WholeChannel>(body);
+    wanted.channel = ChannelKey(std::move(given.channel_id), given.channel_type);
+    wanted.flags = given.flags;
     wanted.revives = true;
-    wanted.reset_subscribers = body.flag("reset");
-    wanted.subscribers = body.uids("subscribers");
+    wanted.reset_subscribers = given.reset;
+    wanted.subscribers = std::move(given.subscribers);
     if (!wanted.subscribers.empty()) refuse_person(body, wanted.channel.type);
     problem = body.problem();
   }
@@ -97,17 +83,18 @@ Task<void> post_channel_info(Services& services, Request& request, Response& res
   std::string problem;
   {
     BodyReader body(request.body);
-    const ChannelType type = body.channel_type();
-    wanted.channel.type = type;
+    auto given = bodies::read<bodies::ChannelInfo>(body);
+    const ChannelType type = given.channel_type;
     // The internal id of a conversation is the only way to ban that one conversation.
     const bool paired = type == ChannelType::person || type == ChannelType::agent;
-    wanted.channel.id = paired ? body.internal_id("channel_id") : body.id("channel_id");
+    const auto why = paired ? internal_id_problem(given.channel_id) : id_problem(given.channel_id);
+    if (!why.empty()) body.fail_member("channel_id", why);
+    wanted.channel = ChannelKey(std::move(given.channel_id), type);
     if (type == ChannelType::person) {
       const auto [a, b] = split_pair_id(wanted.channel.id);
       if (!a.empty()) wanted.channel.id = person_channel_id(a, b);
     }
-    require_type(body, type);
-    wanted.flags = read_flags(body);
+    wanted.flags = given.flags;
     problem = body.problem();
   }
   if (!problem.empty()) {
@@ -128,49 +115,47 @@ Task<void> post_channel_info(Services& services, Request& request, Response& res
 Task<void> post_delete(Services& services, Request& request, Response& response) {
   partition::DeleteChannel wanted;
   BodyReader body(request.body);
-  wanted.channel.id = body.id("channel_id");
-  wanted.channel.type = body.channel_type();
-  require_type(body, wanted.channel.type);
+  wanted.channel = read_channel_only(body);
   if (wanted.channel.type == ChannelType::person) body.fail("a person channel cannot be deleted");
   return apply(services, request, response, body.problem(), std::move(wanted));
 }
 
-// The subscriber list; `operation` remove_all is replace by nothing.
-enum class SubscriberCall : std::uint8_t { add, remove, remove_all };
-
-Task<void> change_subscribers(Services& services, Request& request, Response& response,
-                              SubscriberCall call) {
-  ChangeMembers members;
+// The subscriber list as `Body` names a channel and some of its users.
+template <class Body>
+Body read_subscribers(BodyReader& body, ChangeMembers& members) {
+  auto given = bodies::read<Body>(body);
   members.list = MemberList::subscribers;
-  BodyReader body(request.body);
-  members.channel.id = body.id("channel_id");
-  members.channel.type = body.channel_type();
-  if (call == SubscriberCall::remove_all) {
-    require_type(body, members.channel.type);
-    refuse_person(body, members.channel.type);
-    members.operation = Operation::replace;
-  } else {
-    if (members.channel.type == ChannelType::none) members.channel.type = ChannelType::group;
-    refuse_person(body, members.channel.type);
-    if (body.flag("temp_subscriber")) body.fail("temp_subscriber is not supported");
-    members.uids = required_uids(body, "subscribers");
-    if (call == SubscriberCall::remove) {
-      members.operation = Operation::remove;
-    } else {
-      members.operation = body.flag("reset") ? Operation::replace : Operation::add;
-    }
-  }
-  return apply(services, request, response, body.problem(), std::move(members));
+  members.channel = ChannelKey(std::move(given.channel_id), given.channel_type);
+  members.uids = std::move(given.subscribers);
+  refuse_person(body, given.channel_type);
+  return given;
 }
 
 Task<void> post_subscriber_add(Services& services, Request& request, Response& response) {
-  return change_subscribers(services, request, response, SubscriberCall::add);
+  ChangeMembers members;
+  BodyReader body(request.body);
+  const auto given = read_subscribers<bodies::AddSubscribers>(body, members);
+  members.operation = given.reset ? Operation::replace : Operation::add;
+  return apply(services, request, response, body.problem(), std::move(members));
 }
+
 Task<void> post_subscriber_remove(Services& services, Request& request, Response& response) {
-  return change_subscribers(services, request, response, SubscriberCall::remove);
+  ChangeMembers members;
+  BodyReader body(request.body);
+  read_subscribers<bodies::RemoveSubscribers>(body, members);
+  members.operation = Operation::remove;
+  return apply(services, request, response, body.problem(), std::move(members));
 }
+
+// Replaces the list by nothing.
 Task<void> post_subscriber_remove_all(Services& services, Request& request, Response& response) {
-  return change_subscribers(services, request, response, SubscriberCall::remove_all);
+  ChangeMembers members;
+  members.list = MemberList::subscribers;
+  members.operation = Operation::replace;
+  BodyReader body(request.body);
+  members.channel = read_channel_only(body);
+  refuse_person(body, members.channel.type);
+  return apply(services, request, response, body.problem(), std::move(members));
 }
 
 enum class ListCall : std::uint8_t { add, set, remove, remove_all };
@@ -208,29 +193,36 @@ Task<void> apply_to_inbox(Services& services, Request& request, Response& respon
   answer_done(response, done, services.options.status_style);
 }
 
+template <class Body>
+void read_list(BodyReader& body, ChangeMembers& members) {
+  auto given = bodies::read<Body>(body);
+  members.channel = ChannelKey(std::move(given.channel_id), given.channel_type);
+  members.uids = std::move(given.uids);
+}
+
 // The denylist and the allowlist. For a person the list is that of the user's own inbox.
 Task<void> change_list(Services& services, Request& request, Response& response, MemberList list,
                        ListCall call) {
   ChangeMembers members;
   members.list = list;
   BodyReader body(request.body);
-  members.channel.id = body.id("channel_id");
-  members.channel.type = body.channel_type();
-  require_type(body, members.channel.type);
   switch (call) {
     case ListCall::add:
       members.operation = Operation::add;
-      members.uids = required_uids(body, "uids");
+      read_list<bodies::ListEntries>(body, members);
       break;
     case ListCall::remove:
       members.operation = Operation::remove;
-      members.uids = required_uids(body, "uids");
+      read_list<bodies::ListEntries>(body, members);
       break;
     case ListCall::set:
       members.operation = Operation::replace;
-      members.uids = body.uids("uids");
+      read_list<bodies::WholeList>(body, members);
       break;
-    case ListCall::remove_all: members.operation = Operation::replace; break;
+    case ListCall::remove_all:
+      members.operation = Operation::replace;
+      members.channel = read_channel_only(body);
+      break;
   }
   const bool opens = list == MemberList::allowlist && members.channel.type == ChannelType::person &&
                      (call == ListCall::add || call == ListCall::set);
@@ -312,9 +304,9 @@ Task<void> post_temporary_subscribers(Services& services, Request& request, Resp
   members.list = MemberList::subscribers;
   members.operation = Operation::replace;
   BodyReader body(request.body);
-  members.channel.id = body.id("channel_id");
-  members.channel.type = ChannelType::temp;
-  members.uids = required_uids(body, "uids");
+  auto given = bodies::read<bodies::TemporaryChannel>(body);
+  members.channel = ChannelKey(std::move(given.channel_id), ChannelType::temp);
+  members.uids = std::move(given.uids);
   return apply(services, request, response, body.problem(), std::move(members));
 }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "bodies/channels.h"
 #include "bodies/operators.h"
 #include "bodies/users.h"
 
@@ -10,6 +11,7 @@ namespace jindou::bodies {
 std::span<const Section> sections() {
   static const std::array kSections = {
       Section{"### The manager port", login_bodies()},
+      Section{"## Channels", channel_bodies()},
       Section{"## Users", user_bodies()},
       Section{"## Routing", routing_bodies()},
       Section{"## Connections and monitoring", connection_bodies()},
