@@ -3,8 +3,11 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
+#include "bodies/body_reader.h"
 #include "model/channel.h"
 
 namespace jindou::api {
@@ -26,5 +29,24 @@ Result<ChannelType> read_query_type(std::string_view text);
 // a person or agent channel or an id is malformed.
 Result<ChannelKey> read_channel(std::string_view login_uid, std::string_view channel_id,
                                 ChannelType type);
+
+// The same for a list that a body names: NamedChannel or ChannelFrom of bodies/conversations.h.
+// What is wrong with one is noted in `body`; where something is wrong already nothing is read.
+template <class Channel>
+std::vector<ChannelKey> read_channels(bodies::BodyReader& body, std::string_view login_uid,
+                                      const std::vector<Channel>& channels) {
+  std::vector<ChannelKey> keys;
+  if (!body.ok()) return keys;
+  keys.reserve(channels.size());
+  for (const Channel& channel : channels) {
+    auto key = read_channel(login_uid, channel.channel_id, channel.channel_type);
+    if (!key) {
+      body.fail("channels: " + key.error().detail());
+      break;
+    }
+    keys.push_back(std::move(*key));
+  }
+  return keys;
+}
 
 }  // namespace jindou::api

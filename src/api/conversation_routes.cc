@@ -1,6 +1,5 @@
 #include "api/conversation_routes.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -9,15 +8,16 @@
 #include <vector>
 
 #include "api/answers.h"
-#include "api/body_reader.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
 #include "api/reading.h"
-#include "model/id_rules.h"
+#include "bodies/conversations.h"
+#include "bodies/read.h"
 
 namespace jindou::api {
 namespace {
 
+using bodies::BodyReader;
 using codec::JsonWriter;
 using conversation::Conversation;
 using conversation::ConversationReader;
@@ -25,14 +25,6 @@ using conversation::ListQuery;
 using conversation::MessagesQuery;
 using partition::ChangeConversation;
 using partition::History;
-
-// Messages with each conversation of one answer, at most and when the caller says nothing where
-// none is not what was meant.
-constexpr std::int64_t kRecentsMax = 50;
-constexpr std::int64_t kMessagesDefault = 15;
-// Messages of one channel in POST /conversation/syncMessages.
-constexpr std::int64_t kMessagesMax = 1000;
-constexpr std::int64_t kPageSizeMax = 500;
 
 // "channel_id:channel_type:seq". An id may hold ':' itself, so it is split at the last two.
 std::optional<ListQuery::KnownChannel> parse_known_channel(std::string_view entry) {
@@ -127,19 +119,18 @@ Task<void> post_sync(Services& services, Request& request, Response& response) {
   std::string problem;
   {
     BodyReader body(request.body);
-    query.uid = body.id("uid");
-    query.version = std::max<std::int64_t>(0, body.signed_number("version"));
-    query.known = parse_known(body.text("last_msg_seqs"));
-    const std::int64_t recents = body.signed_number("msg_count");
-    query.recents = static_cast<std::size_t>(std::clamp<std::int64_t>(recents, 0, kRecentsMax));
-    query.only_unread = body.flag("only_unread");
-    query.deleted = body.flag("with_deleted");
-    for (const std::uint8_t type : body.bytes("exclude_channel_types")) {
+    auto given = bodies::read<bodies::ConversationSync>(body);
+    query.uid = std::move(given.uid);
+    query.version = static_cast<std::int64_t>(given.version);
+    query.known = parse_known(given.last_msg_seqs);
+    query.recents = given.msg_count;
+    query.only_unread = given.only_unread;
+    query.deleted = given.with_deleted;
+    for (const std::uint8_t type : given.exclude_channel_types) {
       query.exclude_types.push_back(static_cast<ChannelType>(type));
     }
-    query.page = static_cast<std::size_t>(std::max<std::int64_t>(0, body.signed_number("page")));
-    query.page_size = static_cast<std::size_t>(
-        std::clamp<std::int64_t>(body.signed_number("page_size"), 0, kPageSizeMax));
+    query.page = given.page;
+    query.page_size = given.page_size;
     problem = body.problem();
   }
   if (!problem.empty()) {
@@ -168,68 +159,29 @@ Task<void> post_sync(Services& services, Request& request, Response& response) {
   write_conversations(json, *list, query.uid);
 }
 
-// One entry of the member `channels`.
-struct NamedChannel {
-  std::string channel_id;  // as the caller wrote it
-  ChannelKey key;
-  std::uint64_t last_seq = 0;
-};
-
-// Reads the member `channels`; problems are noted in `body`.
-std::vector<NamedChannel> read_channels(BodyReader& body, std::string_view uid,
-                                        std::size_t channels_max) {
-  std::vector<NamedChannel> channels;
-  std::vector<BodyReader> entries = body.objects("channels");
-  if (entries.size() > channels_max) {
-    body.fail("channels must not have more than " + std::to_string(channels_max) + " entries");
-    return channels;
-  }
-  for (BodyReader& entry : entries) {
-    NamedChannel& channel = channels.emplace_back();
-    channel.channel_id = entry.text("channel_id");
-    const ChannelType type = entry.channel_type();
-    channel.last_seq = entry.number("last_msg_seq");
-    if (!entry.ok()) {
-      body.fail("channels: " + entry.problem());
-      break;
-    }
-    auto key = read_channel(uid, channel.channel_id, type);
-    if (!key) {
-      body.fail("channels: " + key.error().detail());
-      break;
-    }
-    channel.key = std::move(*key);
-  }
-  return channels;
-}
-
 Task<void> post_sync_by_channels(Services& services, Request& request, Response& response) {
-  std::string uid;
-  std::vector<NamedChannel> channels;
-  std::int64_t recents = 0;
+  bodies::SyncByChannels wanted;
+  std::vector<ChannelKey> channels;
   std::string problem;
   {
     BodyReader body(request.body);
-    uid = body.id("uid");
-    if (body.ok()) channels = read_channels(body, uid, services.options.lookups_max);
-    if (channels.empty()) body.fail("channels is required");
-    recents = body.signed_number("msg_count");
+    wanted = bodies::read<bodies::SyncByChannels>(body, services.options.body_limits());
+    channels = read_channels(body, wanted.uid, wanted.channels);
     problem = body.problem();
   }
   if (!problem.empty()) {
     answer_invalid(response, problem);
     co_return;
   }
-  const auto count =
-      static_cast<std::size_t>(recents <= 0 ? kMessagesDefault : std::min(recents, kRecentsMax));
   const ConversationReader& reader = services.deps.conversations;
   const History& history = services.deps.history;
   const AnswerRoom room(services.options.answer_bytes_max, services.options.page_bytes_max);
-  auto work = [&reader, &history, uid, channels, count, room]() -> Result<std::vector<Shown>> {
+  auto work = [&reader, &history, uid = wanted.uid, channels = std::move(channels),
+               count = wanted.msg_count, room]() -> Result<std::vector<Shown>> {
     std::vector<ChannelKey> keys;
     keys.reserve(channels.size());
-    for (const NamedChannel& channel : channels) {
-      JD_TRY(ChannelKey key, load_settled_channel(history, channel.key));
+    for (const ChannelKey& channel : channels) {
+      JD_TRY(ChannelKey key, load_settled_channel(history, channel));
       keys.push_back(std::move(key));
     }
     JD_TRY(std::vector<Conversation> list, reader.load_some(uid, keys, count));
@@ -247,7 +199,7 @@ Task<void> post_sync_by_channels(Services& services, Request& request, Response&
     co_return;
   }
   JsonWriter json(response.body);
-  write_conversations(json, *list, uid);
+  write_conversations(json, *list, wanted.uid);
 }
 
 Task<void> post_channels(Services& services, Request& request, Response& response) {
@@ -255,7 +207,7 @@ Task<void> post_channels(Services& services, Request& request, Response& respons
   std::string problem;
   {
     BodyReader body(request.body);
-    uid = body.id("uid");
+    uid = bodies::read<bodies::OneUser>(body).uid;
     problem = body.problem();
   }
   if (!problem.empty()) {
@@ -287,20 +239,21 @@ struct ChannelPage {
   std::uint64_t user_last_seq = 0;
 };
 
-// Blocks. Errors: storage; too_large, when the answer would hold more than `room` has.
+// `channels` are the keys of those wanted. Blocks. Errors: storage; too_large, when the answer
+// would hold more than `room` has.
 Result<std::vector<ChannelPage>> load_channel_pages(const ConversationReader& reader,
-                                                    const History& history, std::string_view uid,
-                                                    const std::vector<NamedChannel>& channels,
-                                                    std::size_t limit, bool newest_first,
+                                                    const History& history,
+                                                    const bodies::SyncMessages& wanted,
+                                                    const std::vector<ChannelKey>& channels,
                                                     AnswerRoom room) {
   std::vector<ChannelPage> pages;
-  for (const NamedChannel& channel : channels) {
+  for (std::size_t i = 0; i < channels.size(); ++i) {
     MessagesQuery query;
-    JD_TRY(query.channel, load_settled_channel(history, channel.key));
-    query.from_seq = channel.last_seq;
-    query.limit = limit;
-    query.newest_first = newest_first;
-    JD_TRY(auto loaded, reader.load_messages(uid, query));
+    JD_TRY(query.channel, load_settled_channel(history, channels[i]));
+    query.from_seq = wanted.channels[i].last_msg_seq;
+    query.limit = wanted.msg_count;
+    query.newest_first = wanted.order_by_last;
+    JD_TRY(auto loaded, reader.load_messages(wanted.uid, query));
     ChannelPage& page = pages.emplace_back();
     page.user_last_seq = loaded.user_last_seq;
     JD_TRY(page.messages, add_events(history, std::move(loaded.messages), room));
@@ -312,30 +265,24 @@ Result<std::vector<ChannelPage>> load_channel_pages(const ConversationReader& re
 }
 
 Task<void> post_sync_messages(Services& services, Request& request, Response& response) {
-  std::string uid;
-  std::vector<NamedChannel> channels;
-  std::int64_t count = 0;
-  bool newest_first = false;
+  bodies::SyncMessages wanted;
+  std::vector<ChannelKey> channels;
   std::string problem;
   {
     BodyReader body(request.body);
-    uid = body.id("uid");
-    if (body.ok()) channels = read_channels(body, uid, services.options.lookups_max);
-    count = body.signed_number("msg_count");
-    newest_first = body.flag("order_by_last");
+    wanted = bodies::read<bodies::SyncMessages>(body, services.options.body_limits());
+    channels = read_channels(body, wanted.uid, wanted.channels);
     problem = body.problem();
   }
   if (!problem.empty()) {
     answer_invalid(response, problem);
     co_return;
   }
-  const auto limit =
-      static_cast<std::size_t>(count <= 0 ? kMessagesDefault : std::min(count, kMessagesMax));
   const ConversationReader& reader = services.deps.conversations;
   const History& history = services.deps.history;
   const AnswerRoom room(services.options.answer_bytes_max, services.options.page_bytes_max);
-  auto work = [&reader, &history, uid, channels, limit, newest_first, room] {
-    return load_channel_pages(reader, history, uid, channels, limit, newest_first, room);
+  auto work = [&reader, &history, wanted, channels = std::move(channels), room] {
+    return load_channel_pages(reader, history, wanted, channels, room);
   };
   const auto room_to_read =
       co_await services.options.read_budget->take(services.options.wide_read_bytes());
@@ -350,12 +297,12 @@ Task<void> post_sync_messages(Services& services, Request& request, Response& re
   }
   JsonWriter json(response.body);
   json.begin_array();
-  for (std::size_t i = 0; i < channels.size(); ++i) {
+  for (std::size_t i = 0; i < pages->size(); ++i) {
     json.begin_object();
-    json.string("channel_id", channels[i].channel_id);
-    json.number("channel_type", raw(channels[i].key.type));
+    json.string("channel_id", wanted.channels[i].channel_id);
+    json.number("channel_type", raw(wanted.channels[i].channel_type));
     json.begin_array("messages");
-    write_all(json, (*pages)[i].messages, uid);
+    write_all(json, (*pages)[i].messages, wanted.uid);
     json.end_array();
     json.number("user_last_msg_seq", (*pages)[i].user_last_seq);
     json.end_object();
@@ -363,32 +310,23 @@ Task<void> post_sync_messages(Services& services, Request& request, Response& re
   json.end_array();
 }
 
-// Reads whose conversation is meant, and `value_name` (if not empty) into `value`. Empty, or what
-// is wrong with the body.
-std::string read_action(const Request& request, std::string_view value_name,
-                        ChangeConversation& wanted) {
-  BodyReader body(request.body);
-  const std::string uid = body.id("uid");
-  const std::string channel_id = body.text("channel_id");
-  const ChannelType type = body.channel_type();
-  if (!value_name.empty()) wanted.value = body.number(value_name);
-  if (!body.ok()) return body.problem();
-  auto key = read_channel(uid, channel_id, type);
+// Whose conversation is meant. Empty, or what is wrong with that.
+std::string take_conversation(const bodies::UserChannel& given, ChangeConversation& wanted) {
+  const ChannelType type = given.channel_type;
+  auto key = read_channel(given.uid, given.channel_id, type);
   if (!key) return key.error().detail();
   const bool paired = type == ChannelType::person || type == ChannelType::agent;
-  if (paired && peer_in_pair(key->id, uid).empty()) {
+  if (paired && peer_in_pair(key->id, given.uid).empty()) {
     return "uid is not one of the two users of the channel";
   }
   wanted.channel = std::move(*key);
-  wanted.uids.push_back(uid);
+  wanted.uids.push_back(given.uid);
   return {};
 }
 
-Task<void> act(Services& services, Request& request, Response& response,
-               ChangeConversation::Operation operation, std::string_view value_name) {
-  ChangeConversation wanted;
-  wanted.operation = operation;
-  const std::string problem = read_action(request, value_name, wanted);
+Task<void> act(Services& services, Request& request, Response& response, std::string problem,
+               bodies::UserChannel given, ChangeConversation wanted) {
+  if (problem.empty()) problem = take_conversation(given, wanted);
   if (!problem.empty()) {
     answer_invalid(response, problem);
     co_return;
@@ -397,16 +335,39 @@ Task<void> act(Services& services, Request& request, Response& response,
 }
 
 Task<void> post_clear_unread(Services& services, Request& request, Response& response) {
-  return act(services, request, response, ChangeConversation::Operation::read, "message_seq");
+  BodyReader body(request.body);
+  auto given = bodies::read<bodies::ClearUnread>(body);
+  ChangeConversation wanted;
+  wanted.operation = ChangeConversation::Operation::read;
+  wanted.value = given.message_seq;
+  return act(services, request, response, body.problem(), std::move(given.conversation),
+             std::move(wanted));
 }
+
 Task<void> post_set_unread(Services& services, Request& request, Response& response) {
-  return act(services, request, response, ChangeConversation::Operation::set_unread, "unread");
+  BodyReader body(request.body);
+  auto given = bodies::read<bodies::SetUnread>(body);
+  ChangeConversation wanted;
+  wanted.operation = ChangeConversation::Operation::set_unread;
+  wanted.value = given.unread;
+  return act(services, request, response, body.problem(), std::move(given.conversation),
+             std::move(wanted));
 }
+
+Task<void> act_without_value(Services& services, Request& request, Response& response,
+                             ChangeConversation::Operation operation) {
+  BodyReader body(request.body);
+  auto given = bodies::read<bodies::UserChannel>(body);
+  ChangeConversation wanted;
+  wanted.operation = operation;
+  return act(services, request, response, body.problem(), std::move(given), std::move(wanted));
+}
+
 Task<void> post_delete(Services& services, Request& request, Response& response) {
-  return act(services, request, response, ChangeConversation::Operation::remove, "");
+  return act_without_value(services, request, response, ChangeConversation::Operation::remove);
 }
 Task<void> post_activate(Services& services, Request& request, Response& response) {
-  return act(services, request, response, ChangeConversation::Operation::activate, "");
+  return act_without_value(services, request, response, ChangeConversation::Operation::activate);
 }
 
 }  // namespace

@@ -2,29 +2,26 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "api/answers.h"
-#include "api/body_reader.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
 #include "api/directory_cursor.h"
+#include "bodies/conversations.h"
+#include "bodies/read.h"
 
 namespace jindou::api {
 namespace {
 
+using bodies::BodyReader;
 using codec::JsonWriter;
 using conversation::Directory;
 using conversation::DirectoryEntry;
 using conversation::DirectoryPage;
 using conversation::DirectoryQuery;
-
-// Documented for POST /conversation/list.
-constexpr std::uint64_t kLimitDefault = 50;
-constexpr std::uint64_t kLimitMax = 200;
 
 void write_keys(JsonWriter& json, std::string_view name, const std::vector<ChannelKey>& channels,
                 std::string_view uid) {
@@ -91,14 +88,12 @@ void write_page(Response& response, const DirectoryPage& page, std::string_view 
 
 std::string read_list_query(const Request& request, DirectoryQuery& query) {
   BodyReader body(request.body);
-  query.uid = body.id("uid");
-  const std::uint64_t limit = body.number("limit", kLimitMax);
-  query.limit = limit == 0 ? kLimitDefault : limit;
-  constexpr auto kLatest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  query.covered_ns = static_cast<std::int64_t>(body.number("completed_coverage", kLatest));
-  const std::string cursor = body.text("cursor");
-  if (!body.ok() || cursor.empty()) return body.problem();
-  auto after = decode_cursor(cursor);
+  auto given = bodies::read<bodies::ConversationList>(body);
+  query.uid = std::move(given.uid);
+  query.limit = given.limit;
+  query.covered_ns = static_cast<std::int64_t>(given.completed_coverage);
+  if (!body.ok() || given.cursor.empty()) return body.problem();
+  auto after = decode_cursor(given.cursor);
   if (!after) return std::string(after.error().detail());
   query.after = std::move(*after);
   return {};
@@ -127,38 +122,15 @@ Task<void> post_list(Services& services, Request& request, Response& response) {
   write_page(response, *page, query.uid, query.covered_ns);
 }
 
-// The member `channels`; problems are noted in `body`.
-std::vector<ChannelKey> read_channels(BodyReader& body, std::string_view uid) {
-  std::vector<ChannelKey> channels;
-  std::vector<BodyReader> entries = body.objects("channels");
-  if (entries.empty()) body.fail("channels is required");
-  if (entries.size() > kLimitMax) {
-    body.fail("channels must not have more than " + std::to_string(kLimitMax) + " entries");
-    return channels;
-  }
-  for (BodyReader& entry : entries) {
-    const std::string channel_id = entry.text("channel_id");
-    const ChannelType type = entry.channel_type();
-    if (!entry.ok()) body.fail("channels: " + entry.problem());
-    if (!body.ok()) break;
-    auto key = read_channel(uid, channel_id, type);
-    if (!key) {
-      body.fail("channels: " + std::string(key.error().detail()));
-      break;
-    }
-    channels.push_back(std::move(*key));
-  }
-  return channels;
-}
-
 Task<void> post_retry(Services& services, Request& request, Response& response) {
   std::string uid;
   std::vector<ChannelKey> channels;
   std::string problem;
   {
     BodyReader body(request.body);
-    uid = body.id("uid");
-    if (body.ok()) channels = read_channels(body, uid);
+    auto given = bodies::read<bodies::ConversationRetry>(body);
+    channels = read_channels(body, given.uid, given.channels);
+    uid = std::move(given.uid);
     problem = body.problem();
   }
   if (!problem.empty()) {

@@ -17,6 +17,7 @@
 #include "api/route_stats.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "bodies/field.h"
 #include "codec/message_json.h"
 #include "config/live_value.h"
 #include "config/settings.h"
@@ -108,6 +109,9 @@ struct ApiOptions {
   std::chrono::milliseconds idempotency_key_window{24LL * 3600 * 1000};
   // Selectors of one POST /messages; channels of one request for conversations.
   std::size_t lookups_max = 1000;
+  bodies::Limits body_limits() const {
+    return {.payload_bytes = send.payload_bytes_max, .lookups = lookups_max};
+  }
   // Payloads and text of events in the answer to one request for several channels or messages.
   std::size_t answer_bytes_max = std::size_t{32} << 20;
   // The same in one page of a channel; also the text of the events of one message.

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "bodies/channels.h"
+#include "bodies/conversations.h"
 #include "bodies/operators.h"
 #include "bodies/users.h"
 
@@ -12,6 +13,9 @@ std::span<const Section> sections() {
   static const std::array kSections = {
       Section{"### The manager port", login_bodies()},
       Section{"## Channels", channel_bodies()},
+      Section{"### POST /conversation/sync", conversation_sync_bodies()},
+      Section{"### POST /conversation/list", conversation_list_bodies()},
+      Section{"### The others", conversation_bodies()},
       Section{"## Users", user_bodies()},
       Section{"## Routing", routing_bodies()},
       Section{"## Connections and monitoring", connection_bodies()},

@@ -5,35 +5,15 @@
 namespace jindou::openapi {
 namespace {
 
-std::string sync_body() {
-  return object({need("uid", uid()),
-                 may("version", integer("Of the last answer: only what changed since. 0: all.")),
-                 may("last_msg_seqs", text("What the client has: channel_id:channel_type:seq, "
-                                           "joined by |.")),
-                 may("msg_count", integer("Messages with each conversation; at most 50.")),
-                 may("only_unread", flag("1: only those with unread messages.")),
-                 may("with_deleted", flag("1: also what was deleted since version, or of "
-                                          "last_msg_seqs where version is 0.")),
-                 may("exclude_channel_types", array(integer("A type.", 0, 255), "Left out.")),
-                 may("page", integer("From 1; 0: no pages.")),
-                 may("page_size", integer("100 unless given; at most 500."))});
-}
-
 Operation sync(std::string_view path, std::string description) {
   return {
       .method = Verb::post,
       .path = path,
       .tag = Tag::conversations,
       .description = std::move(description),
-      .body = sync_body(),
       .example = R"({"uid":"u1","msg_count":1})",
       .answer = array(ref("Conversation"), "Newest first."),
   };
-}
-
-std::string external_channel() {
-  return object({need("channel_id", text("The channel; the other user for type 1.")),
-                 need("channel_type", channel_type())});
 }
 
 Operation sync_messages() {
@@ -42,15 +22,6 @@ Operation sync_messages() {
       .path = "/conversation/syncMessages",
       .tag = Tag::conversations,
       .description = "Messages of several channels at once.",
-      .body = object(
-          {need("uid", uid()),
-           may("channels",
-               array(object({need("channel_id", text("Internal id, or the other user for type "
-                                                     "1.")),
-                             need("channel_type", channel_type()),
-                             may("last_msg_seq", integer("From here on."))}))),
-           may("msg_count", integer("15 unless given.", -2147483648)),
-           may("order_by_last", integer("1: the newest, newest first; 0: upwards.", 0))}),
       .example = R"({"uid":"u1","channels":[{"channel_id":"group1","channel_type":2,)"
                  R"("last_msg_seq":0}],"msg_count":5,"order_by_last":1})",
       .answer = array(
@@ -67,7 +38,6 @@ Operation channels() {
       .path = "/conversation/channels",
       .tag = Tag::conversations,
       .description = "The channels of the user's conversations.",
-      .body = object({need("uid", uid())}),
       .example = R"({"uid":"u1"})",
       .answer = array(object({need("channel_id", text("The other user for type 1.")),
                               need("channel_type", channel_type()),
@@ -83,44 +53,26 @@ Operation sync_by_channels() {
       .description =
           "One entry for each channel of the request, in that order; zeros where there "
           "is no conversation.",
-      .body = object({need("uid", uid()), need("channels", array(external_channel())),
-                      may("msg_count", integer("15 unless given.", -2147483648))}),
       .example = R"({"uid":"u1","channels":[{"channel_id":"u2","channel_type":1}],"msg_count":1})",
       .answer = array(ref("Conversation")),
   };
 }
 
-Operation change(std::string_view path, std::string description, std::string body,
-                 std::string example) {
+Operation change(std::string_view path, std::string description, std::string example) {
   return {
       .method = Verb::post,
       .path = path,
       .tag = Tag::conversations,
       .description = std::move(description),
-      .body = std::move(body),
       .example = std::move(example),
       .answer = ref("Ack"),
       .answer_example = R"({"status":200})",
   };
 }
 
-std::string one_conversation() {
-  return object({need("uid", uid()),
-                 need("channel_id", text("The channel; the other user for type 1.")),
-                 need("channel_type", channel_type())});
-}
-
 }  // namespace
 
 std::vector<Operation> conversation_operations() {
-  const std::string clear_body = object(
-      {need("uid", uid()), need("channel_id", text("The channel; the other user for type 1.")),
-       need("channel_type", channel_type()),
-       may("message_seq", integer("Read up to here; 0: up to the last message."))});
-  const std::string unread_body = object(
-      {need("uid", uid()), need("channel_id", text("The channel; the other user for type 1.")),
-       need("channel_type", channel_type()),
-       may("unread", integer("What the user is shown as unread; absent: 0."))});
   const std::string place = R"({"uid":"u2","channel_id":"u1","channel_type":1})";
   const std::string unread = R"({"uid":"u2","channel_id":"u1","channel_type":1,"unread":1})";
   std::vector<Operation> out;
@@ -132,23 +84,23 @@ std::vector<Operation> conversation_operations() {
   out.push_back(channels());
   out.push_back(sync_by_channels());
   for (const std::string_view path : {"/conversations/setUnread", "/conversation/setUnread"}) {
-    out.push_back(change(path, "Shows exactly that many messages as unread; 0 marks all read.",
-                         unread_body, unread));
+    out.push_back(
+        change(path, "Shows exactly that many messages as unread; 0 marks all read.", unread));
   }
   for (const std::string_view path : {"/conversations/clearUnread", "/conversation/clearUnread"}) {
-    out.push_back(change(path, "Never moves the read position back.", clear_body, place));
+    out.push_back(change(path, "Never moves the read position back.", place));
   }
   for (const std::string_view path : {"/conversations/delete", "/conversation/delete"}) {
     out.push_back(change(path,
                          "Hides the conversation until a newer message comes; its messages stay "
                          "readable.",
-                         one_conversation(), place));
+                         place));
   }
   out.push_back(
       change("/conversations/activate",
              "For when the user opens it. Shown from then on also without messages, until "
              "it is deleted.",
-             one_conversation(), place));
+             place));
   out.back().others = {{404, "The user has no conversation with the channel.", {}}};
   return out;
 }

@@ -52,11 +52,6 @@ Operation list() {
       .description =
           "What the user opened last comes first, then by id and type. Ask with "
           "next_cursor until done; then keep coverage, for the next pass.",
-      .body =
-          object({need("uid", uid()), may("cursor", text("next_cursor of the page before.")),
-                  may("limit", integer("To a page; 50 unless given.", 0, 200)),
-                  may("completed_coverage",
-                      integer("coverage of the last complete pass: deletes are those since."))}),
       .example = R"({"uid":"u2","limit":10})",
       .answer = page(),
   };
@@ -70,12 +65,6 @@ Operation retry() {
       .description =
           "An answer like that of /conversation/list for these channels alone; coverage "
           "is 0. What the user has no conversation with is among the deletes.",
-      .body =
-          object({need("uid", uid()),
-                  need("channels",
-                       array_up_to(200, object({need("channel_id", text("The channel; the other "
-                                                                        "user for type 1.")),
-                                                need("channel_type", channel_type())})))}),
       .example = R"({"uid":"u2","channels":[{"channel_id":"u1","channel_type":1}]})",
       .answer = page(),
   };
