@@ -1,26 +1,23 @@
 #include "api/command_sync_routes.h"
 
-#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "api/answers.h"
-#include "api/body_reader.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
+#include "bodies/history.h"
+#include "bodies/read.h"
 
 namespace jindou::api {
 namespace {
 
+using bodies::BodyReader;
 using conversation::CommandBacklog;
 using partition::CommandPosition;
 using Positions = std::vector<CommandPosition>;
-
-// Messages of one sync, when the caller says nothing, and at most.
-constexpr std::int64_t kLimitDefault = 200;
-constexpr std::int64_t kLimitMax = 10'000;
 
 // The result of the last sync of a user that is not acknowledged yet.
 Task<Result<Positions>> load_last_sync(Services& services, const std::string& uid) {
@@ -49,15 +46,11 @@ Task<Result<void>> remember_sync(Services& services, Request& request, const std
 }
 
 Task<void> post_sync(Services& services, Request& request, Response& response) {
-  std::string uid;
-  std::int64_t limit = 0;
+  bodies::CommandSync wanted;
   std::string problem;
   {
     BodyReader body(request.body);
-    uid = body.id("uid");
-    body.number("message_seq");
-    limit = body.signed_number("limit");
-    if (limit < 0) body.fail("limit must not be negative");
+    wanted = bodies::read<bodies::CommandSync>(body);
     problem = body.problem();
   }
   if (!problem.empty()) {
@@ -72,17 +65,15 @@ Task<void> post_sync(Services& services, Request& request, Response& response) {
   }
   CommandBacklog backlog;
   if (services.options.command_sync) {
-    const auto most =
-        static_cast<std::size_t>(limit == 0 ? kLimitDefault : std::min(limit, kLimitMax));
     const conversation::ConversationReader& reader = services.deps.conversations;
-    auto work = [&reader, uid, most] { return reader.load_commands(uid, most); };
+    auto work = [&reader, wanted] { return reader.load_commands(wanted.uid, wanted.limit); };
     auto loaded = co_await services.deps.blocking.run(std::move(work));
     if (!loaded) {
       answer_error(response, loaded.error());
       co_return;
     }
     backlog = std::move(*loaded);
-    const auto remembered = co_await remember_sync(services, request, uid, backlog);
+    const auto remembered = co_await remember_sync(services, request, wanted.uid, backlog);
     if (!remembered) {
       answer_error(response, remembered.error());
       co_return;
@@ -90,7 +81,7 @@ Task<void> post_sync(Services& services, Request& request, Response& response) {
   }
   codec::JsonWriter json(response.body);
   json.begin_array();
-  for (const Message& message : backlog.messages) write_message(json, message, uid);
+  for (const Message& message : backlog.messages) write_message(json, message, wanted.uid);
   json.end_array();
 }
 
@@ -99,8 +90,7 @@ Task<void> post_syncack(Services& services, Request& request, Response& response
   std::string problem;
   {
     BodyReader body(request.body);
-    uid = body.id("uid");
-    if (body.number("last_message_seq") == 0) body.fail("last_message_seq is required");
+    uid = bodies::read<bodies::CommandSyncAck>(body).uid;
     problem = body.problem();
   }
   if (!problem.empty()) {
@@ -149,11 +139,9 @@ Task<void> post_bind(Services& services, Request& request, Response& response) {
   std::string problem;
   {
     BodyReader body(request.body);
-    const std::string uid = body.id("uid");
-    const std::string channel_id = body.text("channel_id");
-    const ChannelType type = body.channel_type();
+    const auto given = bodies::read<bodies::CommandBinding>(body);
     if (body.ok()) {
-      const auto channel = read_channel(uid, channel_id, type);
+      const auto channel = read_channel(given.uid, given.channel_id, given.channel_type);
       if (!channel) body.fail(channel.error().detail());
     }
     problem = body.problem();

@@ -8,24 +8,23 @@
 #include <vector>
 
 #include "api/answers.h"
-#include "api/body_reader.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
 #include "api/reading.h"
+#include "bodies/history.h"
+#include "bodies/read.h"
 #include "http/query.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
 namespace {
 
+using bodies::BodyReader;
 using codec::EventDetail;
 using codec::JsonWriter;
 using partition::History;
 using partition::RangePage;
 using partition::RangeQuery;
-
-// Ranges in one POST /channel/messagesyncbatch.
-constexpr std::size_t kRangesMax = 200;
 
 constexpr std::string_view kNoReader = "login_uid is not one of the users of the channel";
 
@@ -67,16 +66,16 @@ struct RangeRequest {
 };
 
 // Everything but login_uid, which is in query.viewer already. Errors: invalid.
-Result<void> read_range(BodyReader& body, RangeRequest& range) {
+Result<void> take_range(bodies::Range given, RangeRequest& range) {
   RangeQuery& query = range.query;
-  range.channel_id = body.text("channel_id");
-  range.type = body.channel_type();
-  query.start_seq = body.number("start_message_seq");
-  query.end_seq = body.number("end_message_seq");
-  query.limit = body.signed_number("limit");
-  query.towards_newer = body.number("pull_mode") == 1;
-  if (body.text("event_summary_mode") == "basic") range.detail = EventDetail::basic;
-  if (!body.ok()) return Error(Errc::invalid, body.problem());
+  range.channel_id = std::move(given.channel_id);
+  range.type = given.channel_type;
+  query.start_seq = given.start_message_seq;
+  query.end_seq = given.end_message_seq;
+  query.limit = static_cast<std::int64_t>(given.limit);
+  query.towards_newer = given.pull_mode == 1;
+  if (given.event_summary_mode == "basic") range.detail = EventDetail::basic;
+  if (!given.problem.empty()) return Error(Errc::invalid, std::move(given.problem));
   JD_TRY(query.channel, read_channel(query.viewer, range.channel_id, range.type));
   return {};
 }
@@ -107,9 +106,11 @@ Task<void> post_messagesync(Services& services, Request& request, Response& resp
   RangeRequest range;
   {
     BodyReader body(request.body);
-    range.query.viewer = body.id("login_uid");
-    if (const auto read = read_range(body, range); !read) {
-      answer_error(response, read.error());
+    auto given = bodies::read<bodies::MessageSync>(body);
+    range.query.viewer = std::move(given.login_uid);
+    given.range.problem = body.problem();
+    if (const auto taken = take_range(std::move(given.range), range); !taken) {
+      answer_error(response, taken.error());
       co_return;
     }
   }
@@ -147,21 +148,16 @@ struct RangeItem {
 // False: answered.
 bool read_ranges(const Request& request, std::vector<RangeItem>& items, Response& response) {
   BodyReader body(request.body);
-  const std::string viewer = body.id("login_uid");
-  std::vector<BodyReader> entries = body.objects("items");
-  if (entries.empty()) body.fail("items is required");
-  if (entries.size() > kRangesMax) {
-    body.fail("items must not have more than " + std::to_string(kRangesMax) + " entries");
-  }
+  auto given = bodies::read<bodies::MessageSyncBatch>(body);
   if (!body.ok()) {
     answer_invalid(response, body.problem());
     return false;
   }
-  for (BodyReader& entry : entries) {
+  for (bodies::Range& range : given.items) {
     RangeItem& item = items.emplace_back();
-    item.range.query.viewer = viewer;
-    if (const auto read = read_range(entry, item.range); !read) {
-      item.problem = read.error().detail();
+    item.range.query.viewer = given.login_uid;
+    if (const auto taken = take_range(std::move(range), item.range); !taken) {
+      item.problem = taken.error().detail();
     }
   }
   return true;
@@ -373,58 +369,52 @@ Task<void> answer_one(Services& services, Response& response, Lookup lookup) {
   write_eventful(json, found->messages.front(), events, viewer, EventDetail::full);
 }
 
-// Reads the members that say where to look. False: answered.
-bool read_place(BodyReader& body, Lookup& lookup, Response& response) {
-  lookup.viewer = body.text("login_uid");
-  const std::string channel_id = body.text("channel_id");
-  const ChannelType type = body.channel_type();
-  if (!body.ok()) {
-    answer_invalid(response, body.problem());
-    return false;
-  }
-  if (is_blank(channel_id)) return true;
-  auto key = read_channel(lookup.viewer, channel_id, type);
-  if (!key) {
-    answer_error(response, key.error());
-    return false;
-  }
-  lookup.channel = std::move(*key);
-  return true;
+// Where to look, as `Body` says it. Errors: invalid.
+template <class Body>
+Result<void> take_place(const Body& given, Lookup& lookup) {
+  lookup.viewer = given.login_uid;
+  if (is_blank(given.channel_id)) return {};
+  JD_TRY(lookup.channel, read_channel(given.login_uid, given.channel_id, given.channel_type));
+  return {};
 }
 
-bool read_messages_body(const Services& services, const Request& request, Lookup& lookup,
-                        Response& response) {
+Result<Lookup> read_messages_body(const Services& services, const Request& request) {
   BodyReader body(request.body);
-  if (!read_place(body, lookup, response)) return false;
-  lookup.ids = body.numbers("message_ids");
+  auto given = bodies::read<bodies::LookUpMessages>(body);
+  if (!body.ok()) return Error(Errc::invalid, body.problem());
+  Lookup lookup;
+  JD_RETURN_IF_ERROR(take_place(given, lookup));
+  lookup.ids = std::move(given.message_ids);
   if (lookup.channel) {
-    lookup.seqs = body.numbers("message_seqs");
-    lookup.client_msg_nos = body.texts("client_msg_nos");
+    lookup.seqs = std::move(given.message_seqs);
+    lookup.client_msg_nos = std::move(given.client_msg_nos);
   } else if (lookup.ids.empty()) {
-    body.fail("message_ids is required");
+    return Error(Errc::invalid, "message_ids is required");
   }
   const std::size_t selectors =
       lookup.ids.size() + lookup.seqs.size() + lookup.client_msg_nos.size();
   if (selectors > services.options.lookups_max) {
-    body.fail("at most " + std::to_string(services.options.lookups_max) +
-              " messages can be looked up at once");
+    return Error(Errc::invalid, "at most " + std::to_string(services.options.lookups_max) +
+                                    " messages can be looked up at once");
   }
-  if (!body.ok()) answer_invalid(response, body.problem());
-  return body.ok();
+  return lookup;
 }
 
 Task<void> post_messages(Services& services, Request& request, Response& response) {
-  Lookup lookup;
-  if (!read_messages_body(services, request, lookup, response)) co_return;
-  const bool in_channel = lookup.channel.has_value();
-  const std::string viewer = lookup.viewer;
+  auto lookup = read_messages_body(services, request);
+  if (!lookup) {
+    answer_error(response, lookup.error());
+    co_return;
+  }
+  const bool in_channel = lookup->channel.has_value();
+  const std::string viewer = lookup->viewer;
   const auto room_to_read =
       co_await services.options.read_budget->take(services.options.wide_read_bytes());
   if (!room_to_read) {
     answer_error(response, room_to_read.error());
     co_return;
   }
-  const auto found = co_await look_up(services, std::move(lookup));
+  const auto found = co_await look_up(services, std::move(*lookup));
   if (!found) {
     answer_read_error(response, found.error());
     co_return;
@@ -445,28 +435,31 @@ Task<void> post_messages(Services& services, Request& request, Response& respons
   }
 }
 
-bool read_message_body(const Request& request, Lookup& lookup, Response& response) {
+Result<Lookup> read_message_body(const Request& request) {
   BodyReader body(request.body);
-  if (!read_place(body, lookup, response)) return false;
-  const std::uint64_t id = body.message_id("message_id");
-  std::string number = body.text("client_msg_no");
-  if (id != 0) {
-    lookup.ids.push_back(id);
-  } else if (number.empty()) {
-    body.fail("message_id or client_msg_no is required");
+  auto given = bodies::read<bodies::LookUpMessage>(body);
+  if (!body.ok()) return Error(Errc::invalid, body.problem());
+  Lookup lookup;
+  JD_RETURN_IF_ERROR(take_place(given, lookup));
+  if (given.message_id != 0) {
+    lookup.ids.push_back(given.message_id);
+  } else if (given.client_msg_no.empty()) {
+    return Error(Errc::invalid, "message_id or client_msg_no is required");
   } else if (!lookup.channel) {
-    body.fail("client_msg_no needs channel_id and channel_type");
+    return Error(Errc::invalid, "client_msg_no needs channel_id and channel_type");
   } else {
-    lookup.client_msg_nos.push_back(std::move(number));
+    lookup.client_msg_nos.push_back(std::move(given.client_msg_no));
   }
-  if (!body.ok()) answer_invalid(response, body.problem());
-  return body.ok();
+  return lookup;
 }
 
 Task<void> post_message(Services& services, Request& request, Response& response) {
-  Lookup lookup;
-  if (!read_message_body(request, lookup, response)) co_return;
-  co_await answer_one(services, response, std::move(lookup));
+  auto lookup = read_message_body(request);
+  if (!lookup) {
+    answer_error(response, lookup.error());
+    co_return;
+  }
+  co_await answer_one(services, response, std::move(*lookup));
 }
 
 Task<void> get_message_by_client_msg_no(Services& services, Request& request, Response& response) {

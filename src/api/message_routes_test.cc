@@ -123,7 +123,7 @@ TEST_F(MessageRoutesTest, BatchedReadsAnswerEachItemForItself) {
   ASSERT_EQ(items.size(), 3U);
   EXPECT_EQ(items.at(0)["messages"].get_array().size(), 1U);
   EXPECT_NE(items.at(0)["error"].error(), simdjson::SUCCESS);
-  EXPECT_EQ(items.at(1)["error"].get_string().value(), "channel_type is required");
+  EXPECT_EQ(items.at(1)["error"].get_string().value(), "channel_type is required, from 1 to 255");
   EXPECT_EQ(items.at(2)["messages"].get_array().size(), 0U);
   std::string many = R"({"login_uid":"u1","items":[{})";
   for (int i = 0; i < 200; ++i) many += ",{}";

@@ -4,6 +4,7 @@
 
 #include "bodies/channels.h"
 #include "bodies/conversations.h"
+#include "bodies/history.h"
 #include "bodies/operators.h"
 #include "bodies/users.h"
 
@@ -12,6 +13,10 @@ namespace jindou::bodies {
 std::span<const Section> sections() {
   static const std::array kSections = {
       Section{"### The manager port", login_bodies()},
+      Section{"### POST /channel/messagesync", range_bodies()},
+      Section{"### POST /channel/messagesyncbatch", range_batch_bodies()},
+      Section{"### POST /messages, POST /message, GET /message/byclientmsgno", look_up_bodies()},
+      Section{"### Commands: POST /message/sync, POST /message/syncack", command_bodies()},
       Section{"## Channels", channel_bodies()},
       Section{"### POST /conversation/sync", conversation_sync_bodies()},
       Section{"### POST /conversation/list", conversation_list_bodies()},

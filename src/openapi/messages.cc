@@ -231,8 +231,6 @@ Operation sync() {
       .description =
           "Commands (messages with `sync_once` 1) that the user has not acknowledged, "
           "oldest first.",
-      .body = object({need("uid", uid()), may("message_seq", integer("Not looked at.")),
-                      may("limit", integer("200 unless given; at most 10,000."))}),
       .example = R"({"uid":"u1","limit":100})",
       .answer = array(ref("Message")),
       .answer_example = "[]",
@@ -246,8 +244,6 @@ Operation sync_ack() {
       .path = "/message/syncack",
       .tag = Tag::messages,
       .description = "The messages of the user's last /message/sync are not offered again.",
-      .body = object({need("uid", uid()),
-                      need("last_message_seq", integer("What the client has processed.", 1))}),
       .example = R"({"uid":"u1","last_message_seq":1})",
       .answer = ref("Ack"),
       .answer_example = R"({"status":200})",
@@ -260,8 +256,6 @@ Operation bind_command(std::string_view path) {
       .method = Verb::post,
       .path = path,
       .tag = Tag::messages,
-      .body = object({need("uid", uid()), need("channel_id", channel_id()),
-                      need("channel_type", channel_type())}),
       .example = R"({"uid":"u1","channel_id":"group1","channel_type":2})",
       .answer = ref("Ack"),
       .answer_example = R"({"status":200})",
@@ -278,14 +272,6 @@ Operation messages() {
           "request, 404 when none was found. With a channel: found messages only, in a "
           "page. Each message once; more than 32 MiB of payloads and text of events are refused "
           "(`too_large`).",
-      .body = object({may("message_ids", array(message_id("A message."),
-                                               "Required without a "
-                                               "channel.")),
-                      may("channel_id", text("Look in this channel only.")),
-                      may("channel_type", integer("Needed with `channel_id`.", 0, 255)),
-                      may("login_uid", text("The reader; needed for type 1.")),
-                      may("message_seqs", array(integer("A position."), "Needs a channel.")),
-                      may("client_msg_nos", array(text("A key."), "Needs a channel."))}),
       .example = R"({"channel_id":"group1","channel_type":2,"message_seqs":[1]})",
       .answer = one_of({array(ref("Message")), ref("MessagePage")}),
       .others = {{404, "None of the messages was found.", {}}},
@@ -297,12 +283,6 @@ Operation message() {
       .method = Verb::post,
       .path = "/message",
       .tag = Tag::history,
-      .body = object({may("message_id", message_id("The message; looked for in all channels unless "
-                                                   "one is given.")),
-                      may("client_msg_no", text("Instead of `message_id`; needs a channel.")),
-                      may("channel_id", text("Look in this channel only.")),
-                      may("channel_type", integer("Needed with `channel_id`.", 0, 255)),
-                      may("login_uid", text("The reader; needed for type 1."))}),
       .example = R"({"client_msg_no":"b1","channel_id":"group1","channel_type":2})",
       .answer = ref("Message"),
       .others = {{404, "There is no such message.", {}}},
@@ -332,23 +312,6 @@ Operation by_client_msg_no() {
   return out;
 }
 
-std::vector<Property> range_members() {
-  return {need("channel_id", text("The channel; for types 1 and 11 the other user, or the internal "
-                                  "id a@b.")),
-          need("channel_type", channel_type()),
-          may("start_message_seq", integer("Inclusive; 0: from the end.")),
-          may("end_message_seq", integer("Exclusive; 0: no bound.")),
-          may("limit", integer("100 unless given; at most 10,000.", -2147483648)),
-          may("pull_mode", integer("0 towards older messages, 1 towards newer.", 0)),
-          may("event_summary_mode",
-              word({"full", "basic", ""}, "basic: `event_meta` without snapshots."))};
-}
-
-std::vector<Property> with_reader(std::vector<Property> members) {
-  members.insert(members.begin(), need("login_uid", uid("The reader.")));
-  return members;
-}
-
 Operation message_sync() {
   return {
       .method = Verb::post,
@@ -358,7 +321,6 @@ Operation message_sync() {
           "Both bounds 0: the newest `limit`. Otherwise from `start_message_seq` "
           "downwards (`pull_mode` 0) or upwards (1), not reaching `end_message_seq`. An "
           "unknown channel is empty.",
-      .body = object(with_reader(range_members())),
       .example = R"({"login_uid":"u1","channel_id":"group1","channel_type":2,"limit":50})",
       .answer = ref("MessagePage"),
       .others = {{403, "With api.strictRead: the reader does not belong to the channel.", {}}},
@@ -382,8 +344,6 @@ Operation message_sync_batch() {
       .description =
           "POST /channel/messagesync for several channels. A range that cannot be read "
           "has an `error`.",
-      .body = object({need("login_uid", uid("The reader.")),
-                      need("items", array(object(range_members()), "At most 200."))}),
       .example = R"({"login_uid":"u1","items":[{"channel_id":"group1","channel_type":2,)"
                  R"("limit":10}]})",
       .answer = object({need("items", array(page(), "In the order of the request."))}),

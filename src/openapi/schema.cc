@@ -178,8 +178,6 @@ std::string uid(std::string_view description) { return ref("Id", description); }
 
 std::string uids(std::string_view description) { return array(ref("Id"), description); }
 
-std::string channel_id(std::string_view description) { return ref("Id", description); }
-
 std::string channel_type(std::string_view description) { return integer(description, 1, 255); }
 
 std::string message_id(std::string_view description) {

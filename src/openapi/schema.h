@@ -67,7 +67,6 @@ std::string sentence(std::string_view meaning);
 // What several endpoints share.
 std::string uid(std::string_view description = "The user.");
 std::string uids(std::string_view description);
-std::string channel_id(std::string_view description = "The channel.");
 std::string channel_type(std::string_view description = "1 person, 2 group, … up to 255.");
 // A message id in a request: a number or its decimal digits as a string.
 std::string message_id(std::string_view description);
