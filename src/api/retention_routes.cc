@@ -8,27 +8,23 @@
 #include <vector>
 
 #include "api/answers.h"
-#include "api/body_reader.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
+#include "bodies/read.h"
+#include "bodies/retention.h"
 
 namespace jindou::api {
 namespace {
 
+using bodies::BodyReader;
 using codec::JsonWriter;
 using partition::History;
 using partition::RetentionLimits;
 
-// What a JavaScript number holds exactly; far beyond any age in seconds and any count.
-constexpr std::uint64_t kLimitMax = (std::uint64_t{1} << 53) - 1;
-
-// The channel a body names, for the user login_uid. Problems are noted in `body`.
-ChannelKey read_place(BodyReader& body) {
-  const std::string viewer = body.text("login_uid");
-  const std::string channel_id = body.text("channel_id");
-  const ChannelType type = body.channel_type();
+// The channel a body names. Problems are noted in `body`.
+ChannelKey take_place(BodyReader& body, const bodies::ChannelPlace& place) {
   if (!body.ok()) return ChannelKey();
-  auto key = read_channel(viewer, channel_id, type);
+  auto key = read_channel(place.login_uid, place.channel_id, place.channel_type);
   if (key) return std::move(*key);
   body.fail(key.error().detail());
   return ChannelKey();
@@ -41,10 +37,11 @@ struct Deletion {
 
 std::string read_deletion(const Services& services, const Request& request, Deletion& wanted) {
   BodyReader body(request.body);
-  wanted.change.channel = read_place(body);
-  wanted.ids = body.numbers("message_ids");
-  if (const std::uint64_t id = body.message_id("message_id"); id != 0) wanted.ids.push_back(id);
-  wanted.change.seqs = body.numbers("message_seqs");
+  auto given = bodies::read<bodies::DeleteMessages>(body);
+  wanted.change.channel = take_place(body, given.place);
+  wanted.ids = std::move(given.message_ids);
+  if (given.message_id != 0) wanted.ids.push_back(given.message_id);
+  wanted.change.seqs = std::move(given.message_seqs);
   const std::size_t count = wanted.ids.size() + wanted.change.seqs.size();
   if (count == 0) body.fail("message_id, message_ids or message_seqs is required");
   if (count > services.options.lookups_max) {
@@ -97,8 +94,9 @@ Task<void> post_clear(Services& services, Request& request, Response& response) 
   std::string problem;
   {
     BodyReader body(request.body);
-    wanted.channel = read_place(body);
-    wanted.up_to = body.number("message_seq");
+    const auto given = bodies::read<bodies::ClearMessages>(body);
+    wanted.channel = take_place(body, given.place);
+    wanted.up_to = given.message_seq;
     if (wanted.up_to == 0) wanted.up_to = std::numeric_limits<std::uint64_t>::max();
     problem = body.problem();
   }
@@ -114,9 +112,10 @@ Task<void> post_retention(Services& services, Request& request, Response& respon
   std::string problem;
   {
     BodyReader body(request.body);
-    wanted.channel = read_place(body);
-    if (body.has("max_age")) wanted.max_age_seconds = body.number("max_age", kLimitMax);
-    if (body.has("max_count")) wanted.max_count = body.number("max_count", kLimitMax);
+    const auto given = bodies::read<bodies::ChannelRetention>(body);
+    wanted.channel = take_place(body, given.place);
+    wanted.max_age_seconds = given.max_age;
+    wanted.max_count = given.max_count;
     problem = body.problem();
   }
   if (!problem.empty()) {

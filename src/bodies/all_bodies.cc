@@ -6,6 +6,7 @@
 #include "bodies/conversations.h"
 #include "bodies/history.h"
 #include "bodies/operators.h"
+#include "bodies/retention.h"
 #include "bodies/users.h"
 
 namespace jindou::bodies {
@@ -18,6 +19,7 @@ std::span<const Section> sections() {
       Section{"### POST /messages, POST /message, GET /message/byclientmsgno", look_up_bodies()},
       Section{"### Commands: POST /message/sync, POST /message/syncack", command_bodies()},
       Section{"## Channels", channel_bodies()},
+      Section{"## Retention", retention_bodies()},
       Section{"### POST /conversation/sync", conversation_sync_bodies()},
       Section{"### POST /conversation/list", conversation_list_bodies()},
       Section{"### The others", conversation_bodies()},

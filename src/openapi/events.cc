@@ -212,46 +212,30 @@ void add_streams_v2(std::vector<Operation>& out) {
   });
 }
 
-Operation change(std::string_view path, std::string description, std::string body,
-                 std::string example) {
+Operation change(std::string_view path, std::string description, std::string example) {
   return {
       .method = Verb::post,
       .path = path,
       .tag = Tag::retention,
       .description = std::move(description),
-      .body = std::move(body),
       .example = std::move(example),
       .answer = ref("Ack"),
       .answer_example = R"({"status":200})",
   };
 }
 
-Property place_id() {
-  return need("channel_id", text("The channel; the other user for type 1, or the internal id."));
-}
-Property place_reader() { return may("login_uid", text("One of the two users, for type 1.")); }
-
 void add_retention(std::vector<Operation>& out) {
   out.push_back(
       change("/message/delete",
              "At least one of the three. What is not there is no error. Space comes back; the "
              "message_seqs are never used again.",
-             object({place_id(), need("channel_type", channel_type()), place_reader(),
-                     may("message_id", message_id("One message.")),
-                     may("message_ids", array(message_id("A message."))),
-                     may("message_seqs", array(integer("A position.")))}),
              R"({"channel_id":"group2","channel_type":2,"message_seqs":[1]})"));
   out.push_back(change("/channel/clear_messages",
                        "Space comes back; the message_seqs are never used again.",
-                       object({place_id(), need("channel_type", channel_type()), place_reader(),
-                               may("message_seq", integer("Up to here, inclusive; 0: all."))}),
                        R"({"channel_id":"group2","channel_type":2,"message_seq":1})"));
   out.push_back(change("/channel/retention",
                        "A limit that is absent is that of the channel's type again. Messages are "
                        "removed some time after they are too old or too many.",
-                       object({place_id(), need("channel_type", channel_type()), place_reader(),
-                               may("max_age", integer("Seconds; 0: for ever.")),
-                               may("max_count", integer("Messages; 0: all."))}),
                        R"({"channel_id":"group2","channel_type":2,"max_age":86400})"));
   out.push_back({
       .method = Verb::get,
