@@ -8,24 +8,22 @@
 #include <vector>
 
 #include "api/answers.h"
-#include "api/body_reader.h"
 #include "api/core_calls.h"
 #include "api/event_calls.h"
+#include "bodies/events.h"
+#include "bodies/read.h"
 #include "codec/message_object.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
 namespace {
 
+using bodies::BodyReader;
 using codec::JsonWriter;
 using partition::AppendEvent;
 using partition::EventOutcome;
 using partition::History;
 using Effect = partition::AppendEvent::Effect;
-
-// Events of one POST /message/eventsync, when the caller says nothing, and at most.
-constexpr std::int64_t kLimitDefault = 200;
-constexpr std::int64_t kLimitMax = 2000;
 
 std::string lower_case(std::string text) {
   for (char& c : text) {
@@ -43,27 +41,10 @@ Effect effect_of(std::string_view type) {
   return Effect::note;
 }
 
-// A member that names something; it has to be there.
-std::string required_label(BodyReader& body, std::string_view name) {
-  std::string value = body.text(name);
-  if (is_blank(value)) {
-    body.fail(std::string(name) + " is required");
-  } else if (value.size() > kClientMsgNoBytesMax) {
-    body.fail(std::string(name) + " must not be longer than " +
-              std::to_string(kClientMsgNoBytesMax) + " bytes");
-  } else if (!is_valid_utf8(value)) {
-    body.fail(std::string(name) + " must be valid UTF-8");
-  }
-  return value;
-}
-
-Visibility read_visibility(BodyReader& body) {
-  const std::string name = body.text("visibility");
-  for (const Visibility one :
-       {Visibility::everybody, Visibility::author_only, Visibility::restricted}) {
+Visibility visibility_of(std::string_view name) {
+  for (const Visibility one : {Visibility::author_only, Visibility::restricted}) {
     if (name == visibility_name(one)) return one;
   }
-  if (!name.empty()) body.fail("visibility must be public, private or restricted");
   return Visibility::everybody;
 }
 
@@ -82,7 +63,6 @@ void set_snapshot(BodyReader holder, std::string json, AppendEvent& event) {
 
 // What the payload of a stream.* event does to its lane.
 void read_payload(BodyReader& body, AppendEvent& event) {
-  event.payload = body.json("payload");
   const bool object = body.has_object("payload");
   BodyReader payload = object ? body.object("payload") : BodyReader::no_members();
   switch (event.effect) {
@@ -127,30 +107,23 @@ Result<EventRequest> read_event(const Services& services, const Request& request
   EventRequest wanted;
   AppendEvent& event = wanted.event;
   BodyReader body(request.body);
-  wanted.channel_id = body.text("channel_id");
-  wanted.type = body.channel_type();
-  event.client_msg_no = required_label(body, "client_msg_no");
-  event.event_id = required_label(body, "event_id");
-  event.event_type = lower_case(required_label(body, "event_type"));
+  auto given = bodies::read<bodies::NewEvent>(body);
+  wanted.channel_id = std::move(given.channel_id);
+  wanted.type = given.channel_type;
+  event.client_msg_no = std::move(given.client_msg_no);
+  event.event_id = std::move(given.event_id);
+  event.event_type = lower_case(std::move(given.event_type));
   event.effect = effect_of(event.event_type);
-  event.event_key = body.has("event_key") ? body.text("event_key") : std::string();
-  if (is_blank(event.event_key)) {
-    event.event_key = kMainLane;
-  } else {
-    event.event_key = required_label(body, "event_key");
-  }
+  event.event_key = is_blank(given.event_key) ? std::string(kMainLane) : std::move(given.event_key);
   if (event.event_type == "stream.finish") {
     event.event_key = kFinishLane;
   } else if (event.event_key == kFinishLane) {
     body.fail("event_key __finish__ is for stream.finish alone");
   }
-  const std::string from_uid = body.text("from_uid");
-  if (!is_blank(from_uid)) event.from_uid = from_uid;
-  body.message_id("message_id");
-  event.visibility = read_visibility(body);
-  event.occurred_at_ms = body.signed_number("occurred_at");
-  if (event.occurred_at_ms < 0) body.fail("occurred_at must not be negative");
-  body.object("headers");
+  if (!is_blank(given.from_uid)) event.from_uid = std::move(given.from_uid);
+  event.visibility = visibility_of(given.visibility);
+  event.occurred_at_ms = static_cast<std::int64_t>(given.occurred_at);
+  event.payload = std::move(given.payload);
   if (body.ok()) read_payload(body, event);
   if (event.payload.size() > services.options.event_bytes_max) {
     return Error(Errc::too_large, "payload must not be longer than " +
@@ -208,22 +181,19 @@ struct StateQuery {
 Result<StateQuery> read_state_query(const Request& request) {
   StateQuery query;
   BodyReader body(request.body);
-  const std::string channel_id = body.text("channel_id");
-  const ChannelType type = body.channel_type();
-  query.client_msg_no = required_label(body, "client_msg_no");
-  const std::string from_uid = body.text("from_uid");
-  query.event_key = body.text("event_key");
-  query.after_seq = body.number("from_msg_event_seq");
-  const std::int64_t limit = body.signed_number("limit");
-  if (limit < 0) body.fail("limit must not be negative");
-  query.limit = static_cast<std::size_t>(limit == 0 ? kLimitDefault : std::min(limit, kLimitMax));
-  query.include_private = body.flag("include_private");
+  auto given = bodies::read<bodies::EventSync>(body);
+  const ChannelType type = given.channel_type;
   const bool paired = type == ChannelType::person || type == ChannelType::agent;
-  if (paired && is_blank(from_uid) && channel_id.find('@') == std::string::npos) {
+  if (paired && is_blank(given.from_uid) && given.channel_id.find('@') == std::string::npos) {
     body.fail("from_uid is required");
   }
   if (!body.ok()) return Error(Errc::invalid, body.problem());
-  JD_TRY(query.channel, event_channel(from_uid, channel_id, type));
+  query.client_msg_no = std::move(given.client_msg_no);
+  query.event_key = std::move(given.event_key);
+  query.after_seq = given.from_msg_event_seq;
+  query.limit = given.limit;
+  query.include_private = given.include_private;
+  JD_TRY(query.channel, event_channel(given.from_uid, given.channel_id, type));
   return query;
 }
 

@@ -6,7 +6,6 @@
 #include "api/answers.h"
 #include "api/core_calls.h"
 #include "api/event_calls.h"
-#include "codec/base64.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
@@ -48,14 +47,11 @@ AppendEvent close_event(Services& services, const ChannelKey& channel,
   return event;
 }
 
-StreamPlace read_stream_place(BodyReader& body) {
+StreamPlace take_stream_place(bodies::BodyReader& body, bodies::StreamChannel given) {
   StreamPlace place;
-  const std::string channel_id = body.text("channel_id");
-  const ChannelType type = body.channel_type();
-  place.from_uid = body.text("from_uid");
-  if (is_blank(place.from_uid)) place.from_uid = kSystemUid;
+  place.from_uid = is_blank(given.from_uid) ? std::string(kSystemUid) : std::move(given.from_uid);
   if (!body.ok()) return place;
-  auto key = event_channel(place.from_uid, channel_id, type);
+  auto key = event_channel(place.from_uid, given.channel_id, given.channel_type);
   if (key) {
     place.channel = std::move(*key);
   } else {
@@ -64,56 +60,14 @@ StreamPlace read_stream_place(BodyReader& body) {
   return place;
 }
 
-std::string read_stream_number(BodyReader& body) {
-  std::string number = body.text("client_msg_no");
-  if (is_blank(number)) return {};
-  if (number.size() > kClientMsgNoBytesMax) {
-    body.fail("client_msg_no must not be longer than " + std::to_string(kClientMsgNoBytesMax) +
-              " bytes");
-  } else if (!is_valid_utf8(number)) {
-    body.fail("client_msg_no must be valid UTF-8");
-  }
-  return number;
-}
-
-std::string read_stream_payload(const Services& services, BodyReader& body) {
-  return body.payload("payload", services.options.send.payload_bytes_max);
-}
-
-std::string read_stream_text(const Services& services, BodyReader& body) {
-  const std::string text = body.text("payload");
-  std::string payload;
-  if (text.empty()) {
-    body.fail("payload is required");
-  } else if (!codec::base64_decode(text, payload)) {
-    body.fail("payload must be standard base64 with padding");
-  } else if (payload.empty()) {
-    body.fail("payload must not be empty");
-  } else if (payload.size() > services.options.send.payload_bytes_max) {
-    body.fail("payload must not be longer than " +
-              std::to_string(services.options.send.payload_bytes_max) + " bytes");
-  }
-  return payload;
-}
-
-MessageFlags read_stream_header(BodyReader& body) {
-  MessageFlags flags;
-  BodyReader header = body.object("header");
-  flags.red_dot = header.flag("red_dot");
-  if (header.flag("no_persist")) header.fail("a stream message is always stored");
-  if (header.flag("sync_once")) header.fail("a stream message cannot be a command");
-  if (!header.ok()) body.fail("header: " + header.problem());
-  return flags;
-}
-
 SendCommand anchor_for(Services& services, const StreamPlace& place, std::string client_msg_no,
                        std::string payload) {
   SendCommand command;
   command.channel = place.channel;
   command.from_uid = place.from_uid;
-  command.idempotent = !client_msg_no.empty();
+  command.idempotent = !is_blank(client_msg_no);
   command.client_msg_no =
-      client_msg_no.empty() ? services.deps.random.hex(16) + '0' : std::move(client_msg_no);
+      command.idempotent ? std::move(client_msg_no) : services.deps.random.hex(16) + '0';
   command.payload = std::move(payload);
   command.setting = kSettingStream;
   command.origin = Origin::http;

@@ -7,9 +7,10 @@
 #include <string_view>
 #include <utility>
 
-#include "api/body_reader.h"
 #include "api/http_names.h"
 #include "api/services.h"
+#include "bodies/body_reader.h"
+#include "bodies/events.h"
 #include "model/message.h"
 #include "partition/change.h"
 
@@ -21,20 +22,13 @@ partition::AppendEvent event_for(const ChannelKey& channel, const std::string& c
 partition::AppendEvent close_event(Services& services, const ChannelKey& channel,
                                    const std::string& client_msg_no, std::uint8_t end_reason);
 
-// The members that name a channel and a writer. Problems of all read_ functions are noted in
-// `body`.
+// A channel and who writes to it.
 struct StreamPlace {
   ChannelKey channel;
   std::string from_uid;  // never empty
 };
-StreamPlace read_stream_place(BodyReader& body);
-// A client_msg_no if one is given.
-std::string read_stream_number(BodyReader& body);
-// That of the message, which has to be there.
-std::string read_stream_payload(const Services& services, BodyReader& body);
-// Text to add, in base64, which has to be there.
-std::string read_stream_text(const Services& services, BodyReader& body);
-MessageFlags read_stream_header(BodyReader& body);
+// As a body names it. Problems are noted in `body`.
+StreamPlace take_stream_place(bodies::BodyReader& body, bodies::StreamChannel given);
 
 // The message that a stream belongs to. A client_msg_no is made up if there is none.
 SendCommand anchor_for(Services& services, const StreamPlace& place, std::string client_msg_no,

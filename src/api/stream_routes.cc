@@ -6,16 +6,18 @@
 #include <utility>
 
 #include "api/answers.h"
-#include "api/body_reader.h"
 #include "api/core_calls.h"
 #include "api/event_calls.h"
 #include "api/stream_calls.h"
+#include "bodies/events.h"
+#include "bodies/read.h"
 #include "codec/stream_events.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
 namespace {
 
+using bodies::BodyReader;
 using codec::JsonWriter;
 using codec::kTextContent;
 using codec::kTextEnd;
@@ -46,26 +48,19 @@ struct OldEvent {
 Result<OldEvent> read_old_event(const Services& services, const Request& request) {
   OldEvent wanted;
   BodyReader body(request.body);
-  wanted.client_msg_no = read_stream_number(body);
-  if (wanted.client_msg_no.empty()) body.fail("client_msg_no is required");
-  wanted.place = read_stream_place(body);
-  BodyReader event = body.object("event");
-  wanted.type = event.text("type");
-  if (is_blank(wanted.type)) event.fail("type is required");
-  wanted.id = event.text("id");
-  wanted.timestamp_ms = event.signed_number("timestamp");
-  if (wanted.timestamp_ms < 0) event.fail("timestamp must not be negative");
-  wanted.data = event.text("data");
-  for (const std::string* label : {&wanted.type, &wanted.id}) {
-    if (label->size() > kClientMsgNoBytesMax) event.fail("type and id are limited to 256 bytes");
-  }
+  auto given = bodies::read<bodies::TextEvent>(body);
+  wanted.client_msg_no = std::move(given.client_msg_no);
+  wanted.place = take_stream_place(body, std::move(given.channel));
+  wanted.type = std::move(given.event.type);
+  wanted.id = std::move(given.event.id);
+  wanted.timestamp_ms = static_cast<std::int64_t>(given.event.timestamp);
+  wanted.data = std::move(given.event.data);
   // That of a start becomes the payload of a message.
   const std::size_t data_max = wanted.type == kTextStart ? services.options.send.payload_bytes_max
                                                          : services.options.event_bytes_max;
   if (wanted.data.size() > data_max) {
-    event.fail("data must not be longer than " + std::to_string(data_max) + " bytes");
+    body.fail("event: data must not be longer than " + std::to_string(data_max) + " bytes");
   }
-  if (!event.ok()) body.fail("event: " + event.problem());
   if (!body.ok()) return Error(Errc::invalid, body.problem());
   return wanted;
 }
@@ -131,16 +126,14 @@ Task<void> post_event(Services& services, Request& request, Response& response) 
 
 // POST /stream/open: only the message; its text comes as events.
 Task<void> post_stream_open(Services& services, Request& request, Response& response) {
-  StreamPlace place;
   SendCommand anchor;
   std::string problem;
   {
     BodyReader body(request.body);
-    std::string payload = read_stream_payload(services, body);
-    place = read_stream_place(body);
-    const MessageFlags flags = read_stream_header(body);
-    anchor = anchor_for(services, place, read_stream_number(body), std::move(payload));
-    anchor.flags = flags;
+    auto given = bodies::read<bodies::StreamOpen>(body, services.options.body_limits());
+    const StreamPlace place = take_stream_place(body, std::move(given.channel));
+    anchor = anchor_for(services, place, std::move(given.client_msg_no), std::move(given.payload));
+    anchor.flags.red_dot = given.header.red_dot;
     problem = body.problem();
   }
   if (!problem.empty()) {
@@ -203,11 +196,11 @@ Task<void> post_stream_close(Services& services, Request& request, Response& res
   std::string problem;
   {
     BodyReader body(request.body);
-    stream_no = body.text("stream_no");
-    if (is_blank(stream_no)) body.fail("stream_no is required");
-    body.channel_type();
-    body.text("from_uid");
-    if (!is_blank(body.text("channel_id"))) channel = read_stream_place(body).channel;
+    auto given = bodies::read<bodies::StreamClose>(body);
+    stream_no = std::move(given.stream_no);
+    if (!is_blank(given.channel.channel_id)) {
+      channel = take_stream_place(body, std::move(given.channel)).channel;
+    }
     problem = body.problem();
   }
   if (!problem.empty()) {

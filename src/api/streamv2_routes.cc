@@ -6,15 +6,17 @@
 #include <utility>
 
 #include "api/answers.h"
-#include "api/body_reader.h"
 #include "api/core_calls.h"
 #include "api/event_calls.h"
 #include "api/stream_calls.h"
+#include "bodies/events.h"
+#include "bodies/read.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
 namespace {
 
+using bodies::BodyReader;
 using codec::JsonWriter;
 using partition::AppendEvent;
 using partition::History;
@@ -32,8 +34,8 @@ std::string delta_payload(std::string_view delta) {
 }
 
 // In a person channel the pair needs both users. Noted in `body`.
-void require_writer(BodyReader& body) {
-  if (body.channel_type() == ChannelType::person && is_blank(body.text("from_uid"))) {
+void require_writer(BodyReader& body, const bodies::StreamChannel& channel) {
+  if (channel.channel_type == ChannelType::person && is_blank(channel.from_uid)) {
     body.fail("from_uid is required");
   }
 }
@@ -45,13 +47,14 @@ Task<void> post_streamv2_open(Services& services, Request& request, Response& re
   std::string problem;
   {
     BodyReader body(request.body);
-    std::string payload = read_stream_payload(services, body);
-    require_writer(body);
-    const StreamPlace place = read_stream_place(body);
-    const MessageFlags flags = read_stream_header(body);
-    force = body.flag("force");
-    anchor = anchor_for(services, place, read_stream_number(body), std::move(payload));
-    anchor.flags = flags;
+    auto given = bodies::read<bodies::StreamOpenV2>(body, services.options.body_limits());
+    bodies::StreamOpen& stream = given.stream;
+    require_writer(body, stream.channel);
+    const StreamPlace place = take_stream_place(body, std::move(stream.channel));
+    anchor =
+        anchor_for(services, place, std::move(stream.client_msg_no), std::move(stream.payload));
+    anchor.flags.red_dot = stream.header.red_dot;
+    force = given.force;
     problem = body.problem();
   }
   if (!problem.empty()) {
@@ -89,12 +92,11 @@ struct StreamById {
   std::uint64_t message_id = 0;
 };
 
-StreamById read_stream(BodyReader& body) {
+StreamById take_stream(BodyReader& body, bodies::StreamCloseV2 given) {
   StreamById stream;
-  require_writer(body);
-  stream.channel = read_stream_place(body).channel;
-  stream.message_id = body.message_id("message_id");
-  if (stream.message_id == 0) body.fail("message_id is required");
+  require_writer(body, given.channel);
+  stream.channel = take_stream_place(body, std::move(given.channel)).channel;
+  stream.message_id = given.message_id;
   return stream;
 }
 
@@ -116,16 +118,12 @@ Task<Result<Message>> load_anchor(Services& services, StreamById stream) {
 
 Task<void> post_streamv2_write(Services& services, Request& request, Response& response) {
   StreamById stream;
-  std::string text;
-  bool end = false;
-  std::uint64_t end_reason = 0;
+  bodies::StreamWriteV2 given;
   std::string problem;
   {
     BodyReader body(request.body);
-    stream = read_stream(body);
-    text = read_stream_text(services, body);
-    end = body.flag("end");
-    end_reason = body.number("end_reason", 255);
+    given = bodies::read<bodies::StreamWriteV2>(body, services.options.body_limits());
+    stream = take_stream(body, std::move(given.stream));
     problem = body.problem();
   }
   if (!problem.empty()) {
@@ -140,12 +138,12 @@ Task<void> post_streamv2_write(Services& services, Request& request, Response& r
   AppendEvent delta =
       event_for(anchor->channel, anchor->client_msg_no, "stream.delta", Effect::text_delta);
   delta.event_id = services.deps.random.hex(8);
-  delta.payload = delta_payload(text);
-  delta.text = std::move(text);
+  delta.payload = delta_payload(given.payload);
+  delta.text = std::move(given.payload);
   auto outcome = co_await append_event(services, request, std::move(delta));
-  if (outcome && end) {
+  if (outcome && given.end) {
     AppendEvent close = close_event(services, anchor->channel, anchor->client_msg_no,
-                                    static_cast<std::uint8_t>(end_reason));
+                                    static_cast<std::uint8_t>(given.end_reason));
     outcome = co_await append_event(services, request, std::move(close));
   }
   if (!outcome) {
@@ -165,7 +163,7 @@ Task<void> post_streamv2_close(Services& services, Request& request, Response& r
   std::string problem;
   {
     BodyReader body(request.body);
-    stream = read_stream(body);
+    stream = take_stream(body, bodies::read<bodies::StreamCloseV2>(body));
     problem = body.problem();
   }
   if (!problem.empty()) {

@@ -4,6 +4,7 @@
 
 #include "bodies/channels.h"
 #include "bodies/conversations.h"
+#include "bodies/events.h"
 #include "bodies/history.h"
 #include "bodies/operators.h"
 #include "bodies/retention.h"
@@ -18,6 +19,9 @@ std::span<const Section> sections() {
       Section{"### POST /channel/messagesyncbatch", range_batch_bodies()},
       Section{"### POST /messages, POST /message, GET /message/byclientmsgno", look_up_bodies()},
       Section{"### Commands: POST /message/sync, POST /message/syncack", command_bodies()},
+      Section{"### POST /message/event", event_bodies()},
+      Section{"### POST /message/eventsync", event_sync_bodies()},
+      Section{"### Older stream endpoints", stream_bodies()},
       Section{"## Channels", channel_bodies()},
       Section{"## Retention", retention_bodies()},
       Section{"### POST /conversation/sync", conversation_sync_bodies()},

@@ -5,8 +5,6 @@
 namespace jindou::openapi {
 namespace {
 
-std::string lane_key() { return text("The lane; main unless given."); }
-
 Operation event() {
   return {
       .method = Verb::post,
@@ -18,18 +16,6 @@ Operation event() {
           "stream.error and stream.cancel end the lane, stream.finish ends every lane; any other "
           "type is recorded. Members of the channel who are online are pushed an EVENT frame. A "
           "repeated `event_id`, and any event of a lane that is over, answers the stored state.",
-      .body = object({need("channel_id", text("As in the anchor: the other user for type 1.")),
-                      need("channel_type", channel_type()),
-                      need("client_msg_no", text("Of the anchor.")),
-                      need("event_id", text("Idempotency key in its lane.")),
-                      need("event_type", text("Like stream.delta.")), may("event_key", lane_key()),
-                      may("from_uid", text("The author; that of the anchor unless given.")),
-                      may("message_id", message_id("Accepted; the anchor's own is used.")),
-                      may("visibility", word({"public", "private", "restricted", ""},
-                                             "Other than public: pushed to the author only.")),
-                      may("occurred_at", integer("Milliseconds since 1970; now unless given.")),
-                      may("payload", anything("Any JSON.")),
-                      may("headers", map(text("Any text."), "Accepted, without effect."))}),
       .example = R"({"channel_id":"group1","channel_type":2,"client_msg_no":"ai1","event_id":"e1",)"
                  R"("event_type":"stream.delta","payload":{"kind":"text","delta":"Hello"}})",
       .answer = object(
@@ -60,14 +46,6 @@ Operation event_sync() {
       .path = "/message/eventsync",
       .tag = Tag::events,
       .description = "One entry for each lane, ascending by `msg_event_seq`.",
-      .body = object(
-          {need("channel_id", text("As in the anchor.")), need("channel_type", channel_type()),
-           need("client_msg_no", text("Of the anchor.")),
-           may("from_uid", text("The other half of the channel; needed for types 1 and 11.")),
-           may("event_key", text("This lane only.")),
-           may("from_msg_event_seq", integer("Later ones only.")),
-           may("limit", integer("200 unless given; at most 2000.")),
-           may("include_private", flag("1: private and restricted lanes too."))}),
       .example = R"({"channel_id":"group1","channel_type":2,"client_msg_no":"ai1"})",
       .answer =
           object({need("status", one_of({R"({"const":200})", R"({"const":"ok"})"})),
@@ -90,14 +68,6 @@ Operation old_event() {
           "___TextMessageEnd ends it (its data is an error text); other types are only "
           "pushed. One stream of a channel at a time.",
       .query = {{"force", integer("", 0, 1), "1: end a stream that is running first.", {}}},
-      .body = object({need("client_msg_no", text("Names the stream.")),
-                      need("channel_id", text("The channel; the other user for type 1.")),
-                      need("channel_type", channel_type()),
-                      may("from_uid", text("The sender; blank: the system account.")),
-                      need("event", object({need("type", text("Like ___TextMessageStart.")),
-                                            may("id", text("Passed on.")),
-                                            may("timestamp", integer("Milliseconds since 1970.")),
-                                            may("data", text("The text."))}))}),
       .example = R"({"client_msg_no":"old1","channel_id":"group3","channel_type":2,)"
                  R"("event":{"type":"___TextMessageStart","data":"..."}})",
       .answer = one_of({ref("Ack"), ref("SendRefusal")}),
@@ -106,23 +76,11 @@ Operation old_event() {
   };
 }
 
-std::string anchor_header() {
-  return object({may("no_persist", flag("1 is refused.")),
-                 may("red_dot", flag("1: counts as unread.")),
-                 may("sync_once", flag("1 is refused."))});
-}
-
 Operation stream_open(std::string_view path, std::string example) {
   return {
       .method = Verb::post,
       .path = path,
       .tag = Tag::events,
-      .body =
-          object({may("header", anchor_header()), may("client_msg_no", text("Idempotency key.")),
-                  may("from_uid", text("The sender; blank: the system account.")),
-                  need("channel_id", text("The channel; the other user for type 1.")),
-                  need("channel_type", channel_type()),
-                  need("payload", payload("Content: base64, or a JSON object or array."))}),
       .example = std::move(example),
       .answer = one_of({object({need("stream_no", text("Names the stream.")),
                                 need("message_id", integer("Of the message.")),
@@ -144,10 +102,6 @@ Operation stream_close(std::string_view path, std::string example) {
       .path = path,
       .tag = Tag::events,
       .description = "Without a channel the call does nothing.",
-      .body = object({need("stream_no", text("As answered by open.")),
-                      may("channel_id", text("Where the stream is.")),
-                      may("channel_type", integer("Its type.", 0, 255)),
-                      may("from_uid", text("The other half for type 1."))}),
       .example = std::move(example),
       .answer = ref("Ack"),
       .answer_example = R"({"status":200})",
@@ -160,13 +114,6 @@ void add_streams_v2(std::vector<Operation>& out) {
       .method = Verb::post,
       .path = "/streamv2/open",
       .tag = Tag::events,
-      .body =
-          object({may("header", anchor_header()), may("client_msg_no", text("Idempotency key.")),
-                  may("from_uid", text("The sender; required for type 1.")),
-                  need("channel_id", text("The channel; the other user for type 1.")),
-                  need("channel_type", channel_type()),
-                  need("payload", payload("Content: base64, or a JSON object or array.")),
-                  may("force", flag("1: end a stream that is running first."))}),
       .example = R"({"client_msg_no":"v21","from_uid":"bot","channel_id":"group6",)"
                  R"("channel_type":2,"payload":{"type":1,"content":"..."}})",
       .answer = one_of({object({need("message_id", integer("Names the stream.")),
@@ -181,18 +128,10 @@ void add_streams_v2(std::vector<Operation>& out) {
                   {}}},
       .deprecated = true,
   });
-  const auto place = [](auto... more) {
-    return object({need("channel_id", text("The channel; the other user for type 1.")),
-                   need("channel_type", channel_type()),
-                   may("from_uid", text("The sender; required for type 1.")),
-                   need("message_id", message_id("As answered by open.")), more...});
-  };
   out.push_back({
       .method = Verb::post,
       .path = "/streamv2/write",
       .tag = Tag::events,
-      .body = place(need("payload", base64("Text to add.")), may("end", flag("1: the last one.")),
-                    may("end_reason", integer("With `end`.", 0, 255))),
       .example = R"({"message_id":1037,"from_uid":"bot","channel_id":"group6","channel_type":2,)"
                  R"("payload":"aGVsbG8="})",
       .answer = object({need("status", one_of({R"({"const":200})", R"({"const":"ok"})"})),
@@ -204,7 +143,6 @@ void add_streams_v2(std::vector<Operation>& out) {
       .method = Verb::post,
       .path = "/streamv2/close",
       .tag = Tag::events,
-      .body = place(),
       .example = R"({"message_id":1037,"from_uid":"bot","channel_id":"group6","channel_type":2})",
       .answer = ref("Ack"),
       .answer_example = R"({"status":200})",
