@@ -10,8 +10,9 @@
 #include <vector>
 
 #include "api/answers.h"
-#include "api/body_reader.h"
 #include "api/core_calls.h"
+#include "bodies/read.h"
+#include "bodies/templates.h"
 #include "codec/payload_template.h"
 #include "model/template_name.h"
 
@@ -47,14 +48,13 @@ std::optional<std::uint64_t> query_number(const Request& request, std::string_vi
 // Reads the body into `wanted`; empty, or what is wrong with it.
 std::string read_template_body(const Services& services, const Request& request,
                                partition::StoreTemplate& wanted) {
-  BodyReader body(request.body);
-  wanted.name = body.text("name");
-  if (wanted.name.empty()) {
-    body.fail("name is required");
-  } else if (const auto problem = template_name_problem(wanted.name); !problem.empty()) {
-    body.fail("name " + std::string(problem));
+  bodies::BodyReader body(request.body);
+  auto given = bodies::read<bodies::NewTemplate>(body, services.options.body_limits());
+  wanted.name = std::move(given.name);
+  wanted.payload = std::move(given.payload);
+  if (const auto problem = template_name_problem(wanted.name); !problem.empty()) {
+    body.fail_member("name", problem);
   }
-  wanted.payload = body.payload("payload", services.options.send.payload_bytes_max);
   if (!body.ok()) return body.problem();
   const auto parsed = codec::PayloadTemplate::parse(wanted.payload);
   return parsed ? std::string() : "payload " + parsed.error().detail();

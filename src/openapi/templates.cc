@@ -32,10 +32,6 @@ Operation store() {
       .description =
           "A template that is there gets a version more. Versions count up and are never used "
           "again. The payload has places such as {{name}}, which `vars` of an item fill in.",
-      .body = object({need("name", text("1 to 64 letters, digits, '.', '_' and '-', of which the "
-                                        "first is a letter or digit.")),
-                      need("payload", payload("Base64, or a JSON object or array, which is stored "
-                                              "as its compact text."))}),
       .example = R"({"name":"welcome","payload":{"type":1,"content":"Welcome, {{name}}!"}})",
       .answer = object({need("status", one_of({R"({"const":200})", R"({"const":"ok"})"})),
                         need("name", text("As given.")),
