@@ -6,6 +6,7 @@
 
 #include "api/all_routes.h"
 #include "api/http_names.h"
+#include "bodies/all_bodies.h"
 #include "openapi/operations.h"
 
 namespace jindou::api {
@@ -90,6 +91,22 @@ TEST(OpenApiOperations, HaveAnExampleForEveryBody) {
     }
     for (const openapi::Parameter& parameter : operation.query) {
       EXPECT_FALSE(parameter.required && parameter.example.empty()) << name;
+    }
+  }
+}
+
+// What is read by a table is told from it; the bodies that send messages have one of their own.
+TEST(OpenApiOperations, TellBodiesFromTheirTables) {
+  std::set<std::string_view> without;
+  for (const openapi::Operation& operation : openapi::all_operations()) {
+    if (operation.body.empty() || bodies::find_body(operation.path) != nullptr) continue;
+    without.insert(operation.path);
+  }
+  EXPECT_EQ(without, (std::set<std::string_view>{"/message/send", "/message/sendbatch"}));
+  const std::set<std::string> routes = route_names();
+  for (const bodies::Section& section : bodies::sections()) {
+    for (const bodies::PathBody& body : section.bodies) {
+      EXPECT_TRUE(routes.contains(name_of(Verb::post, body.path))) << body.path;
     }
   }
 }

@@ -219,17 +219,6 @@ std::string BodyReader::id(std::string_view name) {
   return value;
 }
 
-std::string BodyReader::internal_id(std::string_view name) {
-  std::string value = text(name);
-  if (!ok()) return {};
-  if (is_blank(value)) {
-    fail_member(name, "is required");
-  } else if (const auto why = internal_id_problem(value); !why.empty()) {
-    fail_member(name, why);
-  }
-  return value;
-}
-
 std::vector<std::string> BodyReader::uids(std::string_view name) {
   std::vector<std::string> given = texts(name);
   std::vector<std::string> out;

@@ -58,8 +58,6 @@ class BodyReader {
 
   // A plain uid or channel id that has to be there.
   std::string id(std::string_view name);
-  // The same, where "a@b" is allowed too.
-  std::string internal_id(std::string_view name);
   // Uids without blanks and repeats, in order. Each must be a possible uid.
   std::vector<std::string> uids(std::string_view name);
   // Integers from 0 to 255.
