@@ -353,6 +353,30 @@ void answer_received(Response& response, std::span<const std::string> client_msg
   json.end_array();
 }
 
+void append_result_line(std::string& out, std::uint64_t index, const SendResult& result,
+                        std::string_view client_msg_no) {
+  JsonWriter json(out);
+  json.begin_object();
+  json.number("index", index);
+  write_batch_members(json, result, client_msg_no);
+  json.end_object();
+  out += '\n';
+}
+
+void append_problem_line(std::string& out, std::uint64_t index, const codec::ItemProblem& problem) {
+  JsonWriter json(out);
+  json.begin_object();
+  json.number("index", index);
+  write_ids(json, SendResult(), problem.client_msg_no);
+  json.number("reason", raw(Reason::unknown));
+  json.string("code", errc_name(problem.code));
+  json.string("msg", problem.text);
+  json.boolean("retriable", errc_retriable(problem.code));
+  json.string("field", problem.field);
+  json.end_object();
+  out += '\n';
+}
+
 void answer_problems(Response& response, std::span<const codec::ItemProblem> problems) {
   const codec::ItemProblem& first = problems.front();
   response.status = 400;

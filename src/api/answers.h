@@ -74,6 +74,11 @@ void answer_received(Response& response, std::span<const std::string> client_msg
 // was sent, and names the item that was refused under `items`.
 void answer_together(Response& response, const partition::TransactionResult& result,
                      std::span<const std::string> client_msg_nos);
+// The same, NDJSON form: one line, with its end, for the item with that index. The element of the
+// array form, with the index before it; of an item that was none also the `field`.
+void append_result_line(std::string& out, std::uint64_t index, const SendResult& result,
+                        std::string_view client_msg_no);
+void append_problem_line(std::string& out, std::uint64_t index, const codec::ItemProblem& problem);
 
 // 400 naming every bad member of every bad item. Precondition: not empty.
 void answer_problems(Response& response, std::span<const codec::ItemProblem> problems);

@@ -92,9 +92,9 @@ namespace {
 
 using SendOutcome = Result<std::vector<SendResult>>;
 
-// Waits for what `post(commands, done)` begins.
+// Waits for what `post(commands, done)` begins, which takes the commands only if it does.
 template <class Post>
-Task<SendOutcome> await_send(Request& request, std::vector<SendCommand> commands,
+Task<SendOutcome> await_send(Request& request, std::vector<SendCommand>& commands,
                              http::DeadlineList::TimePoint deadline, Post& post) {
   const CallerPtr caller = caller_of(request);
   for (SendCommand& command : commands) command.caller = caller;
@@ -121,10 +121,17 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
                                                     std::vector<SendCommand> commands,
                                                     http::DeadlineList::TimePoint deadline,
                                                     ReservationPtr reservation) {
-  auto post = [&](std::vector<SendCommand> all, partition::CommandRouter::SendDone done) {
+  co_return co_await offer_commands(services, request, commands, deadline, std::move(reservation));
+}
+
+Task<Result<std::vector<SendResult>>> offer_commands(Services& services, Request& request,
+                                                     std::vector<SendCommand>& commands,
+                                                     http::DeadlineList::TimePoint deadline,
+                                                     ReservationPtr reservation) {
+  auto post = [&](std::vector<SendCommand>&& all, partition::CommandRouter::SendDone done) {
     return services.deps.router.post_send(std::move(all), std::move(done), deadline, reservation);
   };
-  co_return co_await await_send(request, std::move(commands), deadline, post);
+  co_return co_await await_send(request, commands, deadline, post);
 }
 
 Result<void> post_commands(Services& services, Request& request, std::vector<SendCommand> commands,
@@ -140,10 +147,10 @@ Result<void> post_commands(Services& services, Request& request, std::vector<Sen
 Task<Result<std::vector<SendResult>>> rehearse_commands(Services& services, Request& request,
                                                         std::vector<SendCommand> commands) {
   const auto deadline = request_deadline(services);
-  auto post = [&](std::vector<SendCommand> all, partition::CommandRouter::SendDone done) {
+  auto post = [&](std::vector<SendCommand>&& all, partition::CommandRouter::SendDone done) {
     return services.deps.router.post_rehearsal(std::move(all), std::move(done), deadline);
   };
-  co_return co_await await_send(request, std::move(commands), deadline, post);
+  co_return co_await await_send(request, commands, deadline, post);
 }
 
 Task<Result<partition::TransactionResult>> send_together(Services& services, Request& request,

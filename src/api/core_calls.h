@@ -25,6 +25,13 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
                                                     http::DeadlineList::TimePoint deadline,
                                                     ReservationPtr reservation = nullptr);
 
+// The same for who tries again: of commands that the core does not take, for one of these errors,
+// nothing is moved.
+Task<Result<std::vector<SendResult>>> offer_commands(Services& services, Request& request,
+                                                     std::vector<SendCommand>& commands,
+                                                     http::DeadlineList::TimePoint deadline,
+                                                     ReservationPtr reservation);
+
 // Hands messages to the core and waits for nothing; `done` is told what became of them, on a thread
 // of the core. Errors: overloaded, unavailable: nothing was done and `done` is not called.
 Result<void> post_commands(Services& services, Request& request, std::vector<SendCommand> commands,

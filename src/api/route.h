@@ -45,6 +45,9 @@ struct Route {
   char action = 'w';
   // Its requests go to the core as messages: they are refused by their header while it is full.
   Sends sends = Sends::nothing;
+  // Whether the handler takes the body of a request piece by piece; null: never. Such a request is
+  // let in while the core is full: it waits.
+  bool (*streams)(const Request& request) = nullptr;
 };
 
 // What stands where the path of the route has a part in braces; never empty. As sent: no escape is

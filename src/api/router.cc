@@ -167,6 +167,10 @@ bool Router::admit(Request& request, Response& response) {
     return false;
   }
   if (!authorise(route, request, response)) return false;
+  if (route != nullptr && route->streams != nullptr && route->streams(request)) {
+    request.streams = true;
+    return true;
+  }
   if (route != nullptr) {
     return core_has_room(*route, request, response) && accepts_body(*route, request, response);
   }

@@ -203,7 +203,8 @@ class RoutesTest : public testing::Test {
   using Headers = std::vector<std::pair<std::string, std::string>>;
 
   Answer call(Verb method, const std::string& target, const std::string& body = "",
-              const std::string& token = "", const Headers& headers = {}) {
+              const std::string& token = "", const Headers& headers = {},
+              http::Stream* stream = nullptr) {
     Request request;
     Response response;
     request.set_line(method, std::string_view(to_string(method)), target, 11);
@@ -214,6 +215,7 @@ class RoutesTest : public testing::Test {
     request.body = body;
     Answer answer;
     answer.admitted = router_->admit(request, response);
+    if (request.streams) request.stream = stream;
     if (answer.admitted) {
       std::promise<void> done;
       auto task = [&]() -> Task<void> { co_await router_->handle(request, response); };

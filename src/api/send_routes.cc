@@ -14,6 +14,7 @@
 #include "api/rehearsal.h"
 #include "api/repeatable.h"
 #include "api/send_command.h"
+#include "api/send_stream.h"
 #include "api/template_routes.h"
 #include "model/id_rules.h"
 
@@ -342,7 +343,7 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
   co_await repeatable.end(settled);
 }
 
-Task<void> post_sendbatch(Services& services, Request& request, Response& response) {
+Task<void> post_batch(Services& services, Request& request, Response& response) {
   const Result<Choices> choices = wanted_choices(request);
   if (!choices) {
     answer_error(response, choices.error());
@@ -392,6 +393,12 @@ Task<void> post_sendbatch(Services& services, Request& request, Response& respon
   }
 }
 
+// Not a coroutine of its own: one of the two is handed on.
+Task<void> post_sendbatch(Services& services, Request& request, Response& response) {
+  if (request.stream != nullptr) return post_item_stream(services, request, response);
+  return post_batch(services, request, response);
+}
+
 }  // namespace
 
 std::span<const Route> send_routes() {
@@ -407,7 +414,8 @@ std::span<const Route> send_routes() {
        .handler = post_sendbatch,
        .auth = Auth::manager,
        .summary = "Sends several messages",
-       .sends = Sends::batch},
+       .sends = Sends::batch,
+       .streams = is_item_stream},
   }};
   return routes;
 }

@@ -75,7 +75,9 @@ std::string operation_id(std::string_view method, std::string_view path) {
   return out;
 }
 
-void write_json_content(JsonWriter& json, std::string_view schema, std::string_view example) {
+// `lines`: what those of the same as NDJSON are; empty: there is none.
+void write_json_content(JsonWriter& json, std::string_view schema, std::string_view example,
+                        std::string_view lines = {}) {
   json.begin_object("content");
   json.begin_object("application/json");
   json.key("schema");
@@ -85,6 +87,14 @@ void write_json_content(JsonWriter& json, std::string_view schema, std::string_v
     json.raw(example);
   }
   json.end_object();
+  if (!lines.empty()) {
+    json.begin_object("application/x-ndjson");
+    json.begin_object("schema");
+    json.string("type", "string");
+    json.string("description", lines);
+    json.end_object();
+    json.end_object();
+  }
   json.end_object();
 }
 
@@ -114,10 +124,10 @@ void write_parameters(JsonWriter& json, const Operation& operation) {
 }
 
 void write_outcome(JsonWriter& json, std::string_view status, std::string_view description,
-                   std::string_view schema, std::string_view example) {
+                   std::string_view schema, std::string_view example, std::string_view lines = {}) {
   json.begin_object(status);
   json.string("description", description);
-  if (!schema.empty()) write_json_content(json, schema, example);
+  if (!schema.empty()) write_json_content(json, schema, example, lines);
   json.end_object();
 }
 
@@ -142,7 +152,8 @@ void write_responses(JsonWriter& json, const DocumentedRoute& route, const Opera
       json.end_object();
       json.end_object();
     } else {
-      write_outcome(json, "200", "Done.", operation.answer, operation.answer_example);
+      write_outcome(json, "200", "Done.", operation.answer, operation.answer_example,
+                    operation.answer_lines);
     }
   }
   const auto special = [&operation](unsigned status) {
@@ -191,7 +202,7 @@ void write_operation(JsonWriter& json, const DocumentedRoute& route, const Opera
   if (!operation.body.empty()) {
     json.begin_object("requestBody");
     json.boolean("required", true);
-    write_json_content(json, operation.body, operation.example);
+    write_json_content(json, operation.body, operation.example, operation.body_lines);
     json.end_object();
   }
   write_responses(json, route, operation);

@@ -176,7 +176,9 @@ Operation send_batch() {
           "whole request; after that each item stands alone and keeps its place in the "
           "answer, failed ones with `message_id` 0. Items of one channel are stored in the order "
           "of the array. The header X-Batch-Failed counts the failed items. When all failed, the "
-          "answer is an error with the elements under `items`.",
+          "answer is an error with the elements under `items`. As application/x-ndjson any number "
+          "of items comes a line each and is answered a line each, while the upload still runs; of "
+          "the query only `on_error` counts then.",
       .query = {{.name = "atomic",
                  .schema = R"({"type":"boolean","default":false})",
                  .description = "The array is sent as a whole or not at all.",
@@ -214,6 +216,11 @@ Operation send_batch() {
           R"([{"message_id":1035,"message_idstr":"1035","message_seq":1,"client_msg_no":"b1",)"
           R"("reason":1},{"message_id":2059,"message_idstr":"2059","message_seq":1,)"
           R"("client_msg_no":"b2","reason":1}])",
+      .body_lines = "An item of the array form each.",
+      .answer_lines =
+          "A SendResult each, with `index` before it, and `field` in that of a line that is no "
+          "item; at last one with `done`, the counts `items`, `accepted`, `duplicate`, `refused` "
+          "and `unknown`, and `code` and `msg` when the stream ended early.",
       .others = {{403, "Every item was refused for want of permission.", {}},
                  {202, "With ack=received: the items were taken.",
                   array(object({need("client_msg_no", text("Echoed, or generated.")),

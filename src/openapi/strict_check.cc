@@ -178,16 +178,38 @@ bool wants_strict(const http::Request& request) {
   return value == "1" || value == "true";
 }
 
-std::string unknown_members(const http::Request& request, http::Verb method,
-                            std::string_view path) {
+namespace {
+
+// Null: the document does not know it.
+const OperationShape* find_shape(http::Verb method, std::string_view path) {
   static const OperationShapes kShapes = make_shapes();
   const auto found = kShapes.find({method, path});
-  if (found == kShapes.end()) return {};
+  return found == kShapes.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+std::string unknown_item_members(std::string_view line, http::Verb method, std::string_view path) {
+  const OperationShape* operation = find_shape(method, path);
+  if (operation == nullptr || operation->body == nullptr) return {};
   Unknown unknown;
-  check_query(request.query(), found->second.query, unknown);
-  if (found->second.body != nullptr) {
+  const auto item = codec::parse_json(line);
+  if (!item) return {};
+  for (const auto& variant : operation->body->variants) {
+    if (variant->items) check(*item, *variant->items, {}, unknown);
+  }
+  return unknown.take();
+}
+
+std::string unknown_members(const http::Request& request, http::Verb method,
+                            std::string_view path) {
+  const OperationShape* operation = find_shape(method, path);
+  if (operation == nullptr) return {};
+  Unknown unknown;
+  check_query(request.query(), operation->query, unknown);
+  if (operation->body != nullptr && !request.streams) {
     const auto body = codec::parse_json(request.body);
-    if (body) check(*body, *found->second.body, {}, unknown);
+    if (body) check(*body, *operation->body, {}, unknown);
   }
   return unknown.take();
 }

@@ -21,4 +21,7 @@ bool wants_strict(const http::Request& request);
 // holds a document of the thread's parser. Thread-safe.
 std::string unknown_members(const http::Request& request, http::Verb method, std::string_view path);
 
+// The same for one line of a body of NDJSON, which is an item of the array that `path` takes.
+std::string unknown_item_members(std::string_view line, http::Verb method, std::string_view path);
+
 }  // namespace jindou::openapi

@@ -269,7 +269,7 @@ bool CommandRouter::resize(Admission& admission, std::size_t items, std::size_t 
   return items_fit && bytes_fit;
 }
 
-Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCommand> commands,
+Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCommand>&& commands,
                                                               SendDone done, TimePoint deadline,
                                                               const ReservationPtr& reservation) {
   if (closed_.load(std::memory_order_acquire)) {

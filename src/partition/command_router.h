@@ -88,11 +88,11 @@ class CommandRouter {
   ReservationPtr reserve(std::size_t items, std::size_t bytes);
 
   // Sends one or many messages; items for one channel keep their order. Thread-safe, returns at
-  // once. Errors: overloaded (too much in flight), unavailable (stopping): nothing has been done
-  // and `done` is not called. Admission is all or nothing. What no partition has begun at the
-  // deadline (kNever: there is none) is refused with code `overloaded`: nothing of it was done.
-  // `reservation` (null: there is none) is kept until the batch is done.
-  Result<std::shared_ptr<PendingSend>> post_send(std::vector<SendCommand> commands, SendDone done,
+  // once. Errors: overloaded (too much in flight), unavailable (stopping): nothing has been done,
+  // `commands` are as they were, and `done` is not called. Admission is all or nothing. What no
+  // partition has begun at the deadline (kNever: there is none) is refused with code `overloaded`:
+  // nothing of it was done. `reservation` (null: there is none) is kept until the batch is done.
+  Result<std::shared_ptr<PendingSend>> post_send(std::vector<SendCommand>&& commands, SendDone done,
                                                  TimePoint deadline = kNever,
                                                  const ReservationPtr& reservation = nullptr);
 

@@ -1,0 +1,419 @@
+#include "api/send_stream.h"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/string.hpp>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "api/answers.h"
+#include "api/core_calls.h"
+#include "api/item_counts.h"
+#include "api/send_command.h"
+#include "api/template_routes.h"
+#include "base/assert.h"
+#include "codec/batch_common.h"
+#include "codec/json_writer.h"
+#include "codec/line_splitter.h"
+#include "openapi/strict_check.h"
+#include "runtime/wakeup.h"
+
+namespace jindou::api {
+namespace {
+
+namespace asio = boost::asio;
+using codec::LineSplitter;
+using http::Stream;
+
+constexpr std::string_view kPath = "/message/sendbatch";
+constexpr std::string_view kContentType = "application/x-ndjson";
+// Of lines, in one group: an ordinary batch of 1000 items is as large.
+constexpr std::size_t kGroupBytes = std::size_t{512} << 10;
+// Of the answer, written at a time.
+constexpr std::size_t kWriteBytes = std::size_t{32} << 10;
+// Between two looks at a core that is full.
+constexpr std::chrono::milliseconds kPauseMin{5};
+constexpr std::chrono::milliseconds kPauseMax{100};
+
+// Lines that go to the core together.
+struct Group {
+  std::uint64_t first = 0;  // the index of its first line
+  std::size_t lines = 0;
+  std::size_t bytes = 0;  // of the lines
+  // In the order of the lines, of those that are items.
+  std::vector<SendCommand> commands;
+  std::vector<std::string> client_msg_nos;
+  // Of the others, by index from the first of the stream on.
+  std::vector<codec::ItemProblem> problems;
+  std::vector<SendResult> results;
+};
+
+// Of an item that is wrong in several ways the first one is told.
+codec::SendLimits limits_of(const Services& services) {
+  codec::SendLimits limits = services.options.send;
+  limits.problems_max = 1;
+  return limits;
+}
+
+// One request. Belongs to its shard.
+class ItemStream {
+ public:
+  ItemStream(Services& services, Request& request, bool stop_on_error)
+      : services_(services),
+        request_(request),
+        stream_(*request.stream),
+        stop_on_error_(stop_on_error),
+        strict_(openapi::wants_strict(request)),
+        items_max_(stop_on_error ? 1 : services.options.send.items_max),
+        common_(limits_of(services), &templates_),
+        lines_(services.options.http.limits.body_bytes, services.options.http.body_budget),
+        group_share_(services.options.http.body_budget) {}
+
+  // Reads. Ends when the input has, or delivering.
+  Task<void> read();
+  // Delivers what was read, and ends the answer.
+  Task<void> deliver();
+
+  void input_has_ended() {
+    input_ended_ = true;
+    group_ready_.notify();
+  }
+  void delivery_has_ended() {
+    delivery_ended_ = true;
+    stream_.end_reading();
+    group_taken_.notify();
+  }
+
+ private:
+  Task<void> take(std::string_view piece);
+  Task<void> add(LineSplitter::Found found, std::string_view line);
+  void add_problem(codec::ItemProblem problem);
+  // The group that is gathered goes to who delivers, when that has room.
+  Task<void> hand_over();
+  // False: neither this group nor any after it can be sent; ending_text_ says why.
+  Task<bool> send(Group& group);
+  // False: nobody takes the answer.
+  Task<bool> write(const Group& group);
+  void append_end(std::string& out) const;
+
+  bool is_full() const { return group_.lines >= items_max_ || group_.bytes >= kGroupBytes; }
+  // What is in memory and not yet in the core.
+  std::size_t bytes_held() const {
+    return group_.bytes + (next_ ? next_->bytes : 0) + bytes_to_send_;
+  }
+  bool all_is_well() const { return ending_code_.empty(); }
+  // The first reason counts. `code`: a string constant.
+  void end(std::string_view code, std::string_view text) {
+    if (!all_is_well()) return;
+    ending_code_ = code;
+    ending_text_ = text;
+  }
+
+  Services& services_;
+  Request& request_;
+  Stream& stream_;
+  const bool stop_on_error_;
+  const bool strict_;
+  const std::size_t items_max_;
+  codec::TemplateSet templates_;  // that items have named
+  codec::BatchCommon common_;
+  LineSplitter lines_;
+  BudgetShare group_share_;
+  Group group_;                // is being gathered
+  std::optional<Group> next_;  // waits to be delivered
+  std::size_t bytes_to_send_ = 0;
+  bool delivering_ = false;
+  runtime::Wakeup group_ready_;
+  runtime::Wakeup group_taken_;  // or delivered
+  bool input_ended_ = false;
+  bool delivery_ended_ = false;
+  ItemCounts counts_;
+  std::uint64_t answered_ = 0;    // lines
+  std::string_view ending_code_;  // why the stream ends before its input; empty: it does not
+  std::string ending_text_;
+};
+
+Task<void> ItemStream::read() {
+  Stream::Part part = Stream::Part::piece;
+  while (!delivery_ended_) {
+    const bool idle = group_.lines == 0;
+    std::string_view piece;
+    part = co_await stream_.read(idle ? Stream::Wait::yes : Stream::Wait::no, piece);
+    if (part == Stream::Part::piece) {
+      co_await take(piece);
+    } else if (part != Stream::Part::none) {
+      break;
+    } else if (next_ || delivering_) {
+      // More may come meanwhile, for a larger group.
+      co_await group_taken_.wait();
+    } else {
+      co_await hand_over();
+    }
+  }
+  std::string_view line;
+  if (part == Stream::Part::end) {
+    const auto found = lines_.finish(line);
+    if (found != LineSplitter::Found::none) co_await add(found, line);
+  }
+  co_await hand_over();
+  if (part == Stream::Part::broken) end(errc_name(Errc::invalid), stream_.problem());
+  if (part == Stream::Part::lost) end("incomplete", stream_.problem());
+}
+
+Task<void> ItemStream::take(std::string_view piece) {
+  // To be read it takes its turn among the other large bodies of the shard.
+  co_await request_.turns->wait();
+  while (!delivery_ended_ && !group_share_.resize(bytes_held() + piece.size())) {
+    // Others have the memory, or what is on its way here.
+    if (group_.lines > 0) {
+      co_await hand_over();
+    } else {
+      asio::steady_timer pause(co_await asio::this_coro::executor, kPauseMax);
+      co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+      if (!stream_.is_open()) co_return;
+    }
+  }
+  while (!delivery_ended_) {
+    std::string_view line;
+    const LineSplitter::Found found = lines_.next(piece, line);
+    if (found == LineSplitter::Found::none) break;
+    co_await add(found, line);
+    if (is_full()) co_await hand_over();
+  }
+}
+
+void ItemStream::add_problem(codec::ItemProblem problem) {
+  problem.index = static_cast<std::size_t>(group_.first + group_.lines - 1);
+  group_.problems.push_back(std::move(problem));
+}
+
+Task<void> ItemStream::add(LineSplitter::Found found, std::string_view line) {
+  ++group_.lines;
+  codec::ItemProblem problem;
+  if (found == LineSplitter::Found::too_long) {
+    problem.code = Errc::too_large;
+    problem.text = "the line is longer than " +
+                   std::to_string(services_.options.http.limits.body_bytes) +
+                   " bytes (api.maxBodyBytes)";
+    add_problem(std::move(problem));
+    co_return;
+  }
+  if (found == LineSplitter::Found::no_room) {
+    problem.code = Errc::overloaded;
+    problem.text = "the bodies of other requests take all the memory for this line; retry";
+    add_problem(std::move(problem));
+    co_return;
+  }
+  group_.bytes += line.size();
+  if (strict_) {
+    problem.text = openapi::unknown_item_members(line, Verb::post, kPath);
+    if (!problem.text.empty()) {
+      add_problem(std::move(problem));
+      co_return;
+    }
+  }
+  codec::ItemBody item = codec::parse_item(line, 0, common_);
+  if (const auto* wanted = std::get_if<codec::TemplatesWanted>(&item)) {
+    // Bounded as those of a batch; what is dropped is looked up again when it is named again.
+    if (templates_.size() >= codec::kTemplatesOfABatchMax) templates_ = codec::TemplateSet();
+    std::vector<codec::TemplateRef> refs = wanted->refs;
+    const auto fetched = co_await fetch_templates(services_, std::move(refs), templates_);
+    if (!fetched) {
+      problem.code = fetched.error().code();
+      problem.text = fetched.error().text();
+      add_problem(std::move(problem));
+      co_return;
+    }
+    item = codec::parse_item(line, 0, common_);
+  }
+  if (auto* wrong = std::get_if<std::vector<codec::ItemProblem>>(&item)) {
+    add_problem(std::move(wrong->front()));
+    co_return;
+  }
+  auto* own = std::get_if<codec::BatchItem>(&item);
+  JD_ASSERT(own != nullptr);
+  group_.commands.push_back(make_command(std::move(*own), services_.deps.random));
+  group_.client_msg_nos.push_back(group_.commands.back().client_msg_no);
+}
+
+Task<void> ItemStream::hand_over() {
+  if (group_.lines == 0) co_return;
+  while (next_ && !delivery_ended_) co_await group_taken_.wait();
+  const std::uint64_t after = group_.first + group_.lines;
+  if (!delivery_ended_) next_ = std::move(group_);
+  group_ = Group();
+  group_.first = after;
+  common_.begin_portion();
+  group_ready_.notify();
+}
+
+Task<bool> ItemStream::send(Group& group) {
+  if (group.commands.empty()) co_return true;
+  std::chrono::milliseconds wait = kPauseMin;
+  for (;;) {
+    auto reservation = services_.deps.router.reserve(group.commands.size(), group.bytes);
+    if (reservation) {
+      // Longer than a request may take, because nobody waits for a number of seconds here.
+      const auto deadline = services_.deps.clock.steady() + services_.options.http.stream_timeout;
+      auto results = co_await offer_commands(services_, request_, group.commands, deadline,
+                                             std::move(reservation));
+      if (results) {
+        group.results = std::move(*results);
+        co_return true;
+      }
+      if (results.error().code() != Errc::overloaded) {
+        end(errc_name(results.error().code()), results.error().detail());
+        co_return false;
+      }
+    }
+    if (!stream_.is_open()) {
+      end("incomplete", "the connection has ended");
+      co_return false;
+    }
+    asio::steady_timer pause(co_await asio::this_coro::executor, wait);
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+    wait = std::min(2 * wait, kPauseMax);
+  }
+}
+
+Task<bool> ItemStream::write(const Group& group) {
+  ItemCounts counts;
+  counts.add(group.results);
+  counts.add(SendResult::State::refused, group.problems.size());
+  counts.report(services_);
+  counts_.add(counts);
+  std::string text;
+  std::size_t sent = 0;
+  std::size_t refused = 0;
+  for (std::size_t i = 0; i < group.lines; ++i) {
+    const std::uint64_t index = group.first + i;
+    if (refused < group.problems.size() && group.problems[refused].index == index) {
+      append_problem_line(text, index, group.problems[refused++]);
+    } else {
+      append_result_line(text, index, group.results[sent], group.client_msg_nos[sent]);
+      ++sent;
+    }
+    ++answered_;
+    if (text.size() >= kWriteBytes || i + 1 == group.lines) {
+      const bool taken = co_await stream_.write(text);
+      if (!taken) co_return false;
+      text.clear();
+    }
+  }
+  co_return true;
+}
+
+void ItemStream::append_end(std::string& out) const {
+  codec::JsonWriter json(out);
+  json.begin_object();
+  json.boolean("done", all_is_well());
+  json.number("items", answered_);
+  json.number("accepted", counts_.of(SendResult::State::accepted));
+  json.number("duplicate", counts_.of(SendResult::State::duplicate));
+  json.number("refused", counts_.of(SendResult::State::refused));
+  json.number("unknown", counts_.of(SendResult::State::unknown));
+  if (!all_is_well()) {
+    json.string("code", ending_code_);
+    json.string("msg", ending_text_);
+  }
+  json.end_object();
+  out += '\n';
+}
+
+Task<void> ItemStream::deliver() {
+  while (true) {
+    while (!next_ && !input_ended_) co_await group_ready_.wait();
+    if (!next_) break;
+    Group group = std::move(*next_);
+    next_.reset();
+    delivering_ = true;
+    bytes_to_send_ = group.bytes;
+    group_taken_.notify();
+    const bool sent = co_await send(group);
+    bytes_to_send_ = 0;
+    if (!sent) break;
+    const bool written = co_await write(group);
+    if (!written) break;
+    delivering_ = false;
+    group_taken_.notify();
+    if (!stop_on_error_) continue;
+    if (counts_.of(SendResult::State::refused) + counts_.of(SendResult::State::unknown) > 0) {
+      end("stopped", "item " + std::to_string(answered_ - 1) +
+                         " failed, and on_error is stop: what follows it was not sent");
+      break;
+    }
+  }
+  delivery_has_ended();
+  std::string text;
+  append_end(text);
+  co_await stream_.write(text);
+}
+
+}  // namespace
+
+bool is_item_stream(const Request& request) {
+  std::string_view type = request.header("content-type");
+  type = type.substr(0, type.find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  return boost::beast::iequals(type, kContentType);
+}
+
+Task<void> post_item_stream(Services& services, Request& request, Response& response) {
+  const std::string on_error = request.query_value("on_error");
+  if (!on_error.empty() && on_error != "continue" && on_error != "stop") {
+    answer_invalid(response, "the query parameter on_error takes continue or stop");
+    co_return;
+  }
+  for (const std::string_view name : {"atomic", "ack", "dry_run"}) {
+    if (request.query_value(name).empty()) continue;
+    answer_invalid(response,
+                   "the query parameter " + std::string(name) +
+                       " is for a batch that is read as a whole, not for a stream of lines");
+    co_return;
+  }
+  if (!request.header("Idempotency-Key").empty()) {
+    answer_invalid(
+        response,
+        "an Idempotency-Key is for a request whose answer is kept: the items of a stream "
+        "of lines are repeatable by a client_msg_no each");
+    co_return;
+  }
+  response.content_type = kContentType;
+  // Shared: what is left of either coroutine may be destroyed first when the process ends.
+  auto items = std::make_shared<ItemStream>(services, request, on_error == "stop");
+  struct Delivery {
+    std::exception_ptr failure;
+    runtime::Wakeup ended;
+  };
+  auto delivery = std::make_shared<Delivery>();
+  auto ended = [items, delivery](const std::exception_ptr& failure) {
+    delivery->failure = failure;
+    items->delivery_has_ended();
+    delivery->ended.notify();
+  };
+  const auto executor = co_await asio::this_coro::executor;
+  asio::co_spawn(executor, items->deliver(), std::move(ended));
+  std::exception_ptr failure;
+  try {
+    co_await items->read();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  items->input_has_ended();
+  co_await delivery->ended.wait();
+  if (!failure) failure = delivery->failure;
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace jindou::api

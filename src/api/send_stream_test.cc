@@ -1,0 +1,302 @@
+// Batches as streams of lines: what each line is answered, in which order, what is sent and what is
+// not when the stream ends early, and that a full core makes it wait.
+#include "api/send_stream.h"
+
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "api/routes_fixture.h"
+
+namespace jindou::api {
+namespace {
+
+using namespace std::chrono_literals;
+using Part = http::Stream::Part;
+using Wait = http::Stream::Wait;
+
+// A caller whose pieces come one after the other.
+class ScriptedStream final : public http::Stream {
+ public:
+  explicit ScriptedStream(std::vector<std::string> pieces, Part end = Part::end)
+      : pieces_(std::move(pieces)), end_(end) {}
+
+  Task<Part> read(Wait wait, std::string_view& piece) override {
+    piece = {};
+    if (end_reading_) co_return Part::lost;
+    if (next_ == pieces_.size()) co_return end_;
+    // The first look finds nothing.
+    if (slow_ && wait == Wait::no) co_return Part::none;
+    current_ = pieces_[next_++];
+    piece = current_;
+    co_return Part::piece;
+  }
+  std::string_view problem() const override { return "it went wrong"; }
+  void end_reading() override { end_reading_ = true; }
+  Task<bool> write(std::string_view piece) override {
+    if (deaf_) co_return false;
+    written_ += piece;
+    ++writes_;
+    co_return true;
+  }
+  bool is_open() const override { return !deaf_; }
+
+  void make_slow() { slow_ = true; }
+  void make_deaf() { deaf_ = true; }
+  std::size_t pieces_read() const { return next_; }
+  std::size_t writes() const { return writes_; }
+  const std::string& written() const { return written_; }
+
+ private:
+  std::vector<std::string> pieces_;
+  Part end_;
+  std::string current_;
+  std::size_t next_ = 0;
+  bool slow_ = false;
+  bool deaf_ = false;
+  bool end_reading_ = false;
+  std::string written_;
+  std::size_t writes_ = 0;
+};
+
+class SendStreamTest : public RoutesTest {
+ protected:
+  // The lines of the answer.
+  std::vector<std::string> send(ScriptedStream& stream, const std::string& query = "",
+                                Headers headers = {}) {
+    headers.emplace_back("Content-Type", "Application/X-NDJSON ; charset=utf-8");
+    const Answer answer = call(Verb::post, "/message/sendbatch" + query, "", "", headers, &stream);
+    EXPECT_EQ(answer.status, 200U) << answer.body;
+    EXPECT_EQ(answer.body, "");
+    std::vector<std::string> lines;
+    std::size_t at = 0;
+    const std::string& text = stream.written();
+    while (at < text.size()) {
+      const auto end = text.find('\n', at);
+      EXPECT_NE(end, std::string::npos);
+      lines.push_back(text.substr(at, end - at));
+      at = end + 1;
+    }
+    return lines;
+  }
+  static std::string end_line(std::uint64_t items, std::uint64_t accepted,
+                              std::uint64_t duplicate = 0, std::uint64_t refused = 0) {
+    return "{\"done\":true,\"items\":" + std::to_string(items) +
+           ",\"accepted\":" + std::to_string(accepted) +
+           ",\"duplicate\":" + std::to_string(duplicate) +
+           ",\"refused\":" + std::to_string(refused) + ",\"unknown\":0}";
+  }
+  static bool begins(const std::string& text, const std::string& part) {
+    return text.starts_with(part);
+  }
+};
+
+TEST_F(SendStreamTest, EachLineIsAnsweredInItsPlace) {
+  ScriptedStream stream({"\xef\xbb\xbf" + item("n0", "g1") + "\r\n\n", item("n1", "g2") + "\n",
+                         "  \n[]\n{\"from_uid\":\"u1\",\"client_msg_no\":\"n3\"}\n",
+                         item("n4", "g1").substr(0, 20), item("n4", "g1").substr(20) + "\nnot\n",
+                         item("n0", "g1") + "\n" + item("n7", "g1")});
+  const auto lines = send(stream);
+  ASSERT_EQ(lines.size(), 9U);
+  EXPECT_TRUE(begins(lines[0], "{\"index\":0,\"message_id\":")) << lines[0];
+  EXPECT_TRUE(has(lines[0], "\"message_seq\":1,\"client_msg_no\":\"n0\",\"reason\":1}"))
+      << lines[0];
+  EXPECT_TRUE(has(lines[1], "\"index\":1,")) << lines[1];
+  EXPECT_EQ(
+      lines[2],
+      "{\"index\":2,\"message_id\":0,\"message_idstr\":\"0\",\"message_seq\":0,"
+      "\"client_msg_no\":\"\",\"reason\":0,\"code\":\"invalid\",\"msg\":\"the message must be "
+      "an object\",\"retriable\":false,\"field\":\"\"}");
+  EXPECT_TRUE(has(lines[3], "\"client_msg_no\":\"n3\"")) << lines[3];
+  EXPECT_TRUE(has(lines[3], "\"msg\":\"payload is required\"")) << lines[3];
+  EXPECT_TRUE(has(lines[3], "\"field\":\"payload\"")) << lines[3];
+  EXPECT_TRUE(has(lines[4], "\"message_seq\":2,\"client_msg_no\":\"n4\"")) << lines[4];
+  EXPECT_TRUE(has(lines[5], "the body is not valid JSON")) << lines[5];
+  EXPECT_TRUE(has(lines[6],
+                  "\"message_seq\":1,\"client_msg_no\":\"n0\",\"reason\":1,"
+                  "\"duplicate\":true}"))
+      << lines[6];
+  EXPECT_TRUE(has(lines[7], "\"index\":7,")) << lines[7];
+  EXPECT_EQ(lines[8], end_line(8, 4, 1, 3));
+}
+
+TEST_F(SendStreamTest, NothingIsNothing) {
+  ScriptedStream stream({"\n", "  "});
+  EXPECT_EQ(send(stream), std::vector<std::string>{end_line(0, 0)});
+}
+
+TEST_F(SendStreamTest, ManyItemsGoInGroups) {
+  std::vector<std::string> pieces;
+  std::string text;
+  constexpr std::size_t kItems = 5000;
+  for (std::size_t i = 0; i < kItems; ++i) text += item("n" + std::to_string(i), "g1") + "\n";
+  for (std::size_t at = 0; at < text.size(); at += 65'536)
+    pieces.push_back(text.substr(at, 65'536));
+  ScriptedStream stream(pieces);
+  const auto lines = send(stream);
+  ASSERT_EQ(lines.size(), kItems + 1);
+  for (std::size_t i = 0; i < kItems; ++i) {
+    ASSERT_TRUE(begins(lines[i], "{\"index\":" + std::to_string(i) + ",")) << lines[i];
+    ASSERT_TRUE(has(lines[i], "\"message_seq\":" + std::to_string(i + 1) + ",")) << lines[i];
+  }
+  EXPECT_EQ(lines.back(), end_line(kItems, kItems));
+}
+
+// Who sends a line and waits is answered before the next one.
+TEST_F(SendStreamTest, ASlowCallerGetsEachLineAtOnce) {
+  std::vector<std::string> pieces;
+  for (int i = 0; i < 5; ++i) pieces.push_back(item("n" + std::to_string(i), "g1") + "\n");
+  ScriptedStream stream(pieces);
+  stream.make_slow();
+  EXPECT_EQ(send(stream).back(), end_line(5, 5));
+  EXPECT_GE(stream.writes(), 3U);
+}
+
+TEST_F(SendStreamTest, StopsAtABadLineIfToldTo) {
+  ScriptedStream stream(
+      {item("n0", "g1") + "\n" + "{}\n" + item("n2", "g1") + "\n", item("n3", "g1") + "\n"});
+  const auto lines = send(stream, "?on_error=stop");
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_TRUE(has(lines[0], "\"reason\":1"));
+  EXPECT_TRUE(has(lines[1], "\"code\":\"invalid\""));
+  EXPECT_EQ(
+      lines[2],
+      "{\"done\":false,\"items\":2,\"accepted\":1,\"duplicate\":0,\"refused\":1,\"unknown\":0,"
+      "\"code\":\"stopped\",\"msg\":\"item 1 failed, and on_error is stop: what follows it "
+      "was not sent\"}");
+  EXPECT_TRUE(has(max_seq("g1"), ":1")) << max_seq("g1");
+}
+
+TEST_F(SendStreamTest, StopsAtWhatTheCoreRefusesToo) {
+  ScriptedStream stream({item("n0", "g1", "YQ==") + "\n" + item("n0", "g1", "Yg==") + "\n" +
+                         item("n2", "g1") + "\n"});
+  const auto lines = send(stream, "?on_error=stop");
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_TRUE(has(lines[1], "\"code\":\"conflict\"")) << lines[1];
+  EXPECT_TRUE(has(lines[2], "\"code\":\"stopped\"")) << lines[2];
+  EXPECT_TRUE(has(max_seq("g1"), ":1")) << max_seq("g1");
+  ScriptedStream all({item("n0", "g2", "YQ==") + "\n" + item("n0", "g2", "Yg==") + "\n" +
+                      item("n2", "g2") + "\n"});
+  EXPECT_EQ(send(all, "?on_error=continue").back(), end_line(3, 2, 0, 1));
+}
+
+TEST_F(SendStreamTest, OnErrorIsOneOfTwo) {
+  ScriptedStream stream({item("n0", "g1") + "\n"});
+  const Answer answer = call(Verb::post, "/message/sendbatch?on_error=maybe", "", "",
+                             {{"Content-Type", "application/x-ndjson"}}, &stream);
+  EXPECT_EQ(answer.status, 400U);
+  EXPECT_TRUE(has(answer.body, "the query parameter on_error takes continue or stop"))
+      << answer.body;
+  EXPECT_EQ(stream.pieces_read(), 0U);
+}
+
+TEST_F(SendStreamTest, WhatNeedsTheWholeBatchIsRefused) {
+  for (const std::string query : {"?atomic=true", "?ack=received", "?dry_run=1"}) {
+    ScriptedStream stream({item("n0", "g1") + "\n"});
+    const Answer answer = call(Verb::post, "/message/sendbatch" + query, "", "",
+                               {{"Content-Type", "application/x-ndjson"}}, &stream);
+    EXPECT_EQ(answer.status, 400U);
+    EXPECT_TRUE(has(answer.body, "not for a stream of lines")) << answer.body;
+    EXPECT_EQ(stream.pieces_read(), 0U);
+  }
+  ScriptedStream stream({item("n0", "g1") + "\n"});
+  const Answer answer =
+      call(Verb::post, "/message/sendbatch", "", "",
+           {{"Content-Type", "application/x-ndjson"}, {"Idempotency-Key", "k"}}, &stream);
+  EXPECT_EQ(answer.status, 400U);
+  EXPECT_TRUE(has(answer.body, "client_msg_no each")) << answer.body;
+}
+
+// What was whole lines is sent and answered.
+TEST_F(SendStreamTest, ACutBodyIsSentAsFarAsItCame) {
+  for (const Part part : {Part::lost, Part::broken}) {
+    const std::string group = part == Part::lost ? "g1" : "g2";
+    ScriptedStream stream({item("n0", group) + "\n" + item("n1", group) + "\n", item("n2", group)},
+                          part);
+    const auto lines = send(stream);
+    ASSERT_EQ(lines.size(), 3U);
+    EXPECT_TRUE(has(lines[2], "{\"done\":false,\"items\":2,\"accepted\":2,")) << lines[2];
+    EXPECT_TRUE(has(lines[2], part == Part::lost ? "\"incomplete\"" : "\"invalid\"")) << lines[2];
+    EXPECT_TRUE(has(lines[2], "\"msg\":\"it went wrong\"")) << lines[2];
+    EXPECT_TRUE(has(max_seq(group), ":2")) << max_seq(group);
+  }
+}
+
+TEST_F(SendStreamTest, NobodyWhoTakesTheAnswerEndsIt) {
+  std::vector<std::string> pieces;
+  for (int i = 0; i < 100; ++i) pieces.push_back(item("n" + std::to_string(i), "g1") + "\n");
+  ScriptedStream stream(pieces);
+  stream.make_slow();
+  stream.make_deaf();
+  EXPECT_TRUE(send(stream).empty());
+  EXPECT_LT(stream.pieces_read(), 100U);
+}
+
+TEST_F(SendStreamTest, LongLinesAreRefusedByThemselves) {
+  ApiOptions options;
+  options.http.limits.body_bytes = 1000;
+  configure(options);
+  ScriptedStream stream({item("n0", "g1") + "\n" + std::string(600, 'x'), std::string(600, 'x'),
+                         "\n" + item("n2", "g1")});
+  const auto lines = send(stream);
+  ASSERT_EQ(lines.size(), 4U);
+  EXPECT_TRUE(has(lines[1], "\"code\":\"too_large\",\"msg\":\"the line is longer than 1000 bytes"))
+      << lines[1];
+  EXPECT_EQ(lines[3], end_line(3, 2, 0, 1));
+}
+
+// A full core is waited for.
+TEST_F(SendStreamTest, OverloadMakesItWait) {
+  partition::RouterLimits limits;
+  limits.items_in_flight_max = 1;
+  limits.delay_max = 60s;
+  limit_core(limits);
+  gate_->keep();
+  std::thread other([this] { EXPECT_EQ(status("/message/send", item("m", "g1")), 200U); });
+  while (core_->items_in_flight() == 0) std::this_thread::sleep_for(1ms);
+  EXPECT_EQ(status("/message/sendbatch", "[" + item("m2", "g1") + "]"), 429U);
+  std::thread release([this] {
+    std::this_thread::sleep_for(100ms);
+    gate_->release();
+  });
+  ScriptedStream stream({item("n0", "g2") + "\n" + item("n1", "g2") + "\n"});
+  EXPECT_EQ(send(stream).back(), end_line(2, 2));
+  other.join();
+  release.join();
+}
+
+TEST_F(SendStreamTest, AClosedCoreEndsIt) {
+  core_->close();
+  ScriptedStream stream({item("n0", "g1") + "\n"});
+  const auto lines = send(stream);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_TRUE(begins(lines[0], "{\"done\":false,\"items\":0,")) << lines[0];
+  EXPECT_TRUE(has(lines[0], "\"code\":\"unavailable\"")) << lines[0];
+}
+
+TEST_F(SendStreamTest, TheStrictModeLooksAtEachLine) {
+  std::string wrong = item("n1", "g1");
+  wrong.insert(1, "\"exipre\":5,");
+  ScriptedStream stream({item("n0", "g1") + "\n" + wrong + "\n" + item("n2", "g1")});
+  const auto lines = send(stream, "", {{"Jindou-Strict", "1"}});
+  ASSERT_EQ(lines.size(), 4U);
+  EXPECT_TRUE(has(lines[1], "did you mean \\\"expire\\\"?")) << lines[1];
+  EXPECT_EQ(lines[3], end_line(3, 2, 0, 1));
+}
+
+TEST(IsItemStream, GoesByTheContentType) {
+  const auto is = [](std::string_view type) {
+    Request request;
+    request.add_header(Field::content_type, "Content-Type", type);
+    return is_item_stream(request);
+  };
+  EXPECT_TRUE(is("application/x-ndjson"));
+  EXPECT_TRUE(is("application/X-NDJSON; charset=utf-8"));
+  EXPECT_FALSE(is("application/json"));
+  EXPECT_FALSE(is("application/x-ndjson2"));
+  EXPECT_FALSE(is(""));
+}
+
+}  // namespace
+}  // namespace jindou::api
