@@ -94,18 +94,38 @@ Task<Result<void>> Repeatable::claim() {
   co_return co_await change(services_, request_, std::move(wanted));
 }
 
-Task<bool> Repeatable::begin() {
+bool Repeatable::take_key() {
   const std::string_view given = request_.header(kHeader);
-  if (given.empty()) co_return true;
+  if (given.empty()) return false;
   const std::string_view name = unquoted(given);
   if (!is_key(name)) {
     answer_invalid(response_,
                    "the header Idempotency-Key takes 1 to 255 printable ASCII characters without "
                    "blanks and quotes");
-    co_return false;
+    return false;
   }
   key_ = stored_key(request_.user, name);
   fingerprint_ = hash_of({request_.path(), request_.query(), request_.body});
+  return true;
+}
+
+Task<Result<std::optional<store::RequestRecord>>> Repeatable::load() {
+  const partition::RecordReader& records = services_.deps.records;
+  auto work = [&records, key = key_] { return records.load_request(key); };
+  co_return co_await services_.deps.blocking.run(std::move(work));
+}
+
+Task<bool> Repeatable::is_answered() {
+  if (!take_key()) co_return response_.status != 200;
+  const auto record = co_await load();
+  // What cannot be read now is asked again by begin().
+  if (!record || !*record) co_return false;
+  const bool other = (*record)->fingerprint != fingerprint_;
+  co_return ((*record)->finished || other) && answer_known(**record);
+}
+
+Task<bool> Repeatable::begin() {
+  if (!take_key()) co_return response_.status == 200;
   claim_ = services_.deps.random.next_u64();
   for (int tries = 0; tries < kTries; ++tries) {
     const Result<void> claimed = co_await claim();
@@ -114,9 +134,7 @@ Task<bool> Repeatable::begin() {
       answer_error(response_, claimed.error());
       co_return false;
     }
-    const partition::RecordReader& records = services_.deps.records;
-    auto work = [&records, key = key_] { return records.load_request(key); };
-    const auto record = co_await services_.deps.blocking.run(std::move(work));
+    const auto record = co_await load();
     if (!record) {
       answer_error(response_, record.error());
       co_return false;

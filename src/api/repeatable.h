@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,6 +39,9 @@ class Repeatable {
   // of another request; 400 for a key that is none; or what claiming it failed with. Without the
   // header: true.
   Task<bool> begin();
+  // Before anything else is looked at that may have changed since: whether `response` is the stored
+  // answer, or 422. Without the header, or when the key is not known: false.
+  Task<bool> is_answered();
   // Gives those of the messages a number that have none of the caller's. `first`: their place among
   // all messages of the request.
   void number(std::span<SendCommand> commands, std::size_t first) const;
@@ -46,6 +50,9 @@ class Repeatable {
   Task<void> end(bool settled);
 
  private:
+  // Reads the header. False: there is none, or `response` says that it is no key.
+  bool take_key();
+  Task<Result<std::optional<store::RequestRecord>>> load();
   Task<Result<void>> claim();
   // Answers with what stands in the way of a claim. False: nothing does any more.
   bool answer_known(const store::RequestRecord& record);

@@ -50,6 +50,20 @@ TEST_F(RepeatableRequests, QuotesAroundAKeyAreNotPartOfIt) {
   EXPECT_EQ(max_seq("g1"), R"({"message_seq":1})");
 }
 
+TEST_F(RepeatableRequests, AnAnswerOutlivesTheTemplatesOfItsRequest) {
+  ASSERT_EQ(status("/templates", R"({"name":"hi","payload":{"type":1}})"), 200U);
+  const std::string body =
+      R"([{"from_uid":"u1","channel_id":"g1","channel_type":2,"template":"hi"}])";
+  const Answer first = batch(body, key("k1"));
+  ASSERT_EQ(first.status, 200U) << first.body;
+  ASSERT_EQ(call(Verb::delete_, "/templates/hi").status, 200U);
+  const Answer repeat = batch(body, key("k1"));
+  EXPECT_EQ(repeat.body, first.body);
+  EXPECT_TRUE(has(repeat.headers, "Idempotency-Replay: true"));
+  EXPECT_EQ(batch(body, key("k2")).status, 400U) << "the template is gone";
+  EXPECT_EQ(batch(body, key("a b")).status, 400U);
+}
+
 TEST_F(RepeatableRequests, AnotherKeyIsAnotherRequest) {
   batch(two(), key("k1"));
   const Answer other = batch(two(), key("k2"));

@@ -361,6 +361,9 @@ Task<void> post_batch(Services& services, Request& request, Response& response) 
   co_await request.turns->wait();
   auto body = codec::parse_batch(request.body, services.options.send);
   if (const auto* wanted = std::get_if<codec::TemplatesWanted>(&body)) {
+    // A template may be another one by now, or gone; the answer is the first one all the same.
+    Repeatable repeatable(services, request, response);
+    if (co_await repeatable.is_answered()) co_return;
     codec::TemplateSet templates;
     std::vector<codec::TemplateRef> refs = wanted->refs;
     const auto fetched = co_await fetch_templates(services, std::move(refs), templates);
