@@ -51,7 +51,7 @@ Result<void> Partition::load() {
   }
   auto txn = std::make_unique<Txn>(state.position + 1);
   JD_RETURN_IF_ERROR(modules_.open(state, *txn));
-  deps_.horizon.reset(id_);
+  deps_.horizon.reset(id_, state.stamped_to_ns);
   position_ = state.position;
   txn_ = std::move(txn);
   flight_ = std::make_shared<Flight>();

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -48,7 +49,10 @@ class CommitHorizon {
   void set_reserve(Reserve reserve) {
     reserve_ = std::move(reserve);
     reserved_ns_.store(floor_ns_.load(std::memory_order_acquire), std::memory_order_release);
+    // All that is open is this node's alone and has been: it begins behind the latest of them.
+    const MutexLock lock(covered_);
     reserved_at_.store(resets_.load());
+    covered_ns_ = kAll;
   }
 
   // Nanoseconds since the epoch, to be read before the store is. What could not be reserved is not
@@ -80,10 +84,15 @@ class CommitHorizon {
     const MutexLock lock(pending.mutex);
     if (!pending.begun_ns.empty()) pending.begun_ns.pop_front();
   }
-  // The partition is read anew, or has come to this node: nothing is pending, and time has to be
-  // reserved once more, as in it there may be none.
-  void reset(PartitionId partition) {
-    resets_.fetch_add(1);
+  // The partition is read anew, or has come to this node: nothing is pending, and whoever opens it
+  // next begins behind `durable_ns`, and perhaps before what is reserved in the others. So time has
+  // to be reserved once more; until that is done nothing beyond it is named.
+  void reset(PartitionId partition, std::int64_t durable_ns) {
+    {
+      const MutexLock lock(covered_);
+      covered_ns_ = std::min(covered_ns_, durable_ns);
+      resets_.fetch_add(1);
+    }
     Pending& pending = pending_[raw(partition)];
     const MutexLock lock(pending.mutex);
     pending.begun_ns.clear();
@@ -91,6 +100,7 @@ class CommitHorizon {
 
  private:
   static constexpr std::chrono::nanoseconds kReservedAhead = std::chrono::seconds(10);
+  static constexpr std::int64_t kAll = std::numeric_limits<std::int64_t>::max();
 
   // `stable`, or less when that cannot be reserved.
   std::int64_t reserved(std::int64_t stable) const {
@@ -103,12 +113,16 @@ class CommitHorizon {
     const std::uint64_t resets = resets_.load();
     std::int64_t reserved = reserved_ns_.load(std::memory_order_relaxed);
     const bool due = stable > reserved || resets != reserved_at_.load();
-    if (due && reserve_(stable + kReservedAhead.count())) {
+    const bool done = due && reserve_(stable + kReservedAhead.count());
+    const MutexLock covered(covered_);
+    if (done) {
       reserved = stable + kReservedAhead.count();
       reserved_ns_.store(reserved, std::memory_order_release);
       reserved_at_.store(resets);
+      // Not of a partition that has come meanwhile.
+      if (resets == resets_.load()) covered_ns_ = kAll;
     }
-    return std::min(stable, reserved);
+    return std::min({stable, reserved, covered_ns_});
   }
 
   // At most the commits in flight and the one being gathered.
@@ -124,6 +138,9 @@ class CommitHorizon {
   mutable std::atomic<std::int64_t> reserved_ns_{0};
   std::atomic<std::uint64_t> resets_{0};
   mutable std::atomic<std::uint64_t> reserved_at_{0};  // of the resets
+  mutable Mutex covered_;
+  // The earliest time behind which whoever opens one that has come since begins.
+  mutable std::int64_t covered_ns_ JD_GUARDED_BY(covered_) = kAll;
   std::vector<Pending> pending_;
 };
 

@@ -87,11 +87,27 @@ TEST_F(CommitHorizonTest, ReservesOnceMoreWhenAPartitionHasCome) {
   horizon_.stable_ns();
   horizon_.stable_ns();
   EXPECT_EQ(asked, 1);
-  horizon_.reset(PartitionId{1});
+  horizon_.reset(PartitionId{1}, 0);
   EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1);
   EXPECT_EQ(asked, 2);
   horizon_.stable_ns();
   EXPECT_EQ(asked, 2);
+}
+
+// What is reserved in the others is not in one that has come: another node may open it next, whose
+// clock is behind.
+TEST_F(CommitHorizonTest, NamesNothingBeyondWhatAPartitionHasThatHasCome) {
+  bool can = true;
+  horizon_.set_reserve([&can](std::int64_t) { return can; });
+  EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1);
+  can = false;
+  horizon_.reset(PartitionId{1}, 7'000);
+  horizon_.reset(PartitionId{0}, 9'000);
+  EXPECT_EQ(horizon_.stable_ns(), 7'000 - 1);
+  can = true;
+  EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1);
+  can = false;
+  EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1) << "reserved in all of them";
 }
 
 }  // namespace
