@@ -1,7 +1,5 @@
 #include "partition/simulation/log_replica.h"
 
-#include <rocksdb/write_batch.h>
-
 #include <utility>
 #include <variant>
 
@@ -11,41 +9,16 @@
 
 namespace jindou::partition::simulation {
 
-namespace {
-
 using store::PlainCommit;
 using store::PreparedCommit;
-using store::TransactionDecision;
 using store::TransactionId;
 
-store::LogRecord decode(const std::string& bytes) {
-  auto record = store::decode_log_record(bytes);
-  JD_ASSERT(record.has_value());
-  return std::move(*record);
-}
-
-}  // namespace
-
-std::optional<bool> find_decision(const PartitionLogs& logs, PartitionId coordinator,
-                                  const TransactionId& transaction) {
-  for (const std::string& bytes : logs[raw(coordinator)]) {
-    const store::LogRecord record = decode(bytes);
-    const auto* decision = std::get_if<TransactionDecision>(&record);
-    if (decision != nullptr && decision->transaction == transaction) return decision->commits;
-  }
-  return std::nullopt;
-}
-
-std::optional<PreparedCommit> find_undecided(const std::vector<std::string>& log) {
-  if (log.empty()) return std::nullopt;
-  store::LogRecord last = decode(log.back());
-  // Nothing follows it but its decision.
-  if (auto* prepared = std::get_if<PreparedCommit>(&last)) return std::move(*prepared);
-  return std::nullopt;
-}
-
-LogReplica::LogReplica(const PartitionLogs& logs, store::MemoryReader& rows)
-    : logs_(logs), rows_(rows), next_(logs.size()), positions_(logs.size()) {}
+LogReplica::LogReplica(const PartitionLogs& logs, store::MemoryReader& rows, Applied applied)
+    : logs_(logs),
+      rows_(rows),
+      applied_(std::move(applied)),
+      next_(logs.count()),
+      positions_(logs.count()) {}
 
 void LogReplica::be_where(const LogReplica& other) {
   next_ = other.next_;
@@ -54,8 +27,8 @@ void LogReplica::be_where(const LogReplica& other) {
 
 bool LogReplica::advance(PartitionId partition) {
   std::size_t& next = next_[raw(partition)];
-  if (next == logs_[raw(partition)].size()) return false;
-  const store::LogRecord record = decode(logs_[raw(partition)][next]);
+  if (next == logs_.of(partition).size()) return false;
+  const store::LogRecord record = decode_record(logs_.of(partition)[next]);
   if (const auto* prepared = std::get_if<PreparedCommit>(&record)) {
     return apply(*prepared, partition);
   }
@@ -67,12 +40,14 @@ bool LogReplica::advance(PartitionId partition) {
 
 void LogReplica::apply(const PlainCommit& commit, PartitionId partition) {
   JD_ASSERT(commit.expected_position == positions_[raw(partition)]);
-  apply_batch(rocksdb::WriteBatch(commit.batch), rows_);
+  const rocksdb::WriteBatch batch(commit.batch);
+  apply_batch(batch, rows_);
   ++positions_[raw(partition)];
+  applied_(batch);
 }
 
 bool LogReplica::apply(const PreparedCommit& prepared, PartitionId partition) {
-  const auto commits = find_decision(logs_, prepared.coordinator, prepared.transaction);
+  const auto commits = logs_.find_decision(prepared.coordinator, prepared.transaction);
   if (!commits) return false;
   if (!*commits) {
     ++next_[raw(partition)];
@@ -93,27 +68,29 @@ bool LogReplica::apply(const PreparedCommit& prepared, PartitionId partition) {
     ++positions_[raw(participant.partition)];
     ++next_[raw(participant.partition)];
   }
+  applied_(all);
   return true;
 }
 
 std::optional<PreparedCommit> LogReplica::next_share(PartitionId partition,
                                                      const TransactionId& transaction) const {
-  const auto& log = logs_[raw(partition)];
+  const auto& log = logs_.of(partition);
   const std::size_t next = next_[raw(partition)];
   JD_ASSERT(next < log.size());
-  store::LogRecord record = decode(log[next]);
+  store::LogRecord record = decode_record(log[next]);
   auto* share = std::get_if<PreparedCommit>(&record);
   if (share == nullptr || share->transaction != transaction) return std::nullopt;
   return std::move(*share);
 }
 
-void LogReplica::catch_up() {
-  for (bool moved = true; moved;) {
-    moved = false;
-    for (std::size_t partition = 0; partition < logs_.size(); ++partition) {
-      while (advance(static_cast<PartitionId>(partition))) moved = true;
-    }
+void LogReplica::catch_up(PartitionId partition) {
+  while (advance(partition)) {
   }
+}
+
+void LogReplica::catch_up() {
+  // Whatever is decided can be applied, whichever partition is first.
+  for (std::size_t i = 0; i < logs_.count(); ++i) catch_up(static_cast<PartitionId>(i));
 }
 
 }  // namespace jindou::partition::simulation

@@ -1,40 +1,38 @@
 // A node that follows the logs of all partitions, each a log of its own, and has in its rows what
-// they say. The owner of the partitions is one, too.
+// they say. The owner of a partition is one, too.
 //
 // A commit of several partitions is applied in one go, when its decision is there: no reader of the
 // node finds a half of it (docs/decisions/0023-several-partitions.md).
 #pragma once
 
+#include <rocksdb/write_batch.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "model/ids.h"
+#include "partition/simulation/partition_logs.h"
 #include "store/memory_reader.h"
 #include "store/transaction_records.h"
 
 namespace jindou::partition::simulation {
 
-// By partition; records as they are encoded. Only grows.
-using PartitionLogs = std::vector<std::vector<std::string>>;
-
-// The first decision in the log of the coordinator counts. None yet: empty.
-std::optional<bool> find_decision(const PartitionLogs& logs, PartitionId coordinator,
-                                  const store::TransactionId& transaction);
-// The transaction at the end of a log that the log does not know the decision of.
-std::optional<store::PreparedCommit> find_undecided(const std::vector<std::string>& log);
-
 class LogReplica {
  public:
-  // Borrows both.
-  LogReplica(const PartitionLogs& logs, store::MemoryReader& rows);
+  // Called when a commit, of one partition or several, can be read in the rows.
+  using Applied = std::function<void(const rocksdb::WriteBatch&)>;
+
+  // Borrows logs and rows.
+  LogReplica(const PartitionLogs& logs, store::MemoryReader& rows, Applied applied);
 
   // Applies the next record of that partition, if there is one that is decided; with one of a
   // transaction, what the other partitions have before it. False: there is none.
   bool advance(PartitionId partition);
   // All that is decided.
+  void catch_up(PartitionId partition);
   void catch_up();
   // Commits applied to the partition.
   std::uint64_t position(PartitionId partition) const { return positions_[raw(partition)]; }
@@ -51,6 +49,7 @@ class LogReplica {
 
   const PartitionLogs& logs_;
   store::MemoryReader& rows_;
+  Applied applied_;
   std::vector<std::size_t> next_;         // by partition: the record
   std::vector<std::uint64_t> positions_;  // by partition
 };

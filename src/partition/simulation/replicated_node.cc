@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "partition/simulation/batch_rows.h"
 #include "partition/simulation/log_replica.h"
+#include "partition/simulation/partition_logs.h"
 #include "partition/simulation/simulated_store.h"
 
 namespace jindou::partition::simulation {
@@ -31,7 +32,8 @@ constexpr std::size_t kLogs = 3;
 class ReplicatedNode final : public SimulatedStore {
  public:
   explicit ReplicatedNode(store::MemoryReader& follower)
-      : own_(logs_, rows_), other_(logs_, follower) {}
+      : own_(logs_, rows_, [](const rocksdb::WriteBatch&) {}),
+        other_(logs_, follower, [](const rocksdb::WriteBatch&) {}) {}
 
   std::unique_ptr<store::Cursor> open_cursor(store::Table table) const override {
     return rows_.open_cursor(table);
@@ -102,7 +104,6 @@ class ReplicatedNode final : public SimulatedStore {
     std::vector<const store::Commit*> left;  // not prepared yet
   };
 
-  std::vector<std::string>& log(PartitionId partition) { return logs_[raw(partition)]; }
   bool expectations_hold(const Together& together) const;
   static std::vector<const store::Commit*> writing(const Together& together);
   static void tell(const Together& together, const Result<void>& outcome) {
@@ -118,7 +119,7 @@ class ReplicatedNode final : public SimulatedStore {
   void settle(std::size_t records_max);
   void follow();
 
-  PartitionLogs logs_ = PartitionLogs(kLogs);
+  PartitionLogs logs_{kLogs};
   store::MemoryReader rows_;
   LogReplica own_;
   LogReplica other_;
@@ -178,7 +179,7 @@ void ReplicatedNode::step(bool silent) {
   follow();
   if (!owed_.empty()) {
     // Before anything else in those logs.
-    log(owed_.front().first).push_back(encode(owed_.front().second));
+    logs_.append(owed_.front().first, owed_.front().second);
     owed_.pop_front();
     own_.catch_up();
     return;
@@ -188,9 +189,8 @@ void ReplicatedNode::step(bool silent) {
   if (under_way_ || shares.size() > 1) return step_of_several(silent);
   if (!expectations_hold(commits_.front())) return finish_first(Error(Errc::unavailable), silent);
   if (!shares.empty()) {
-    log(shares[0]->partition)
-        .push_back(
-            encode(store::PlainCommit{shares[0]->expected_position, shares[0]->batch.Data()}));
+    logs_.append(shares[0]->partition,
+                 store::PlainCommit{shares[0]->expected_position, shares[0]->batch.Data()});
   }
   finish_first({}, silent);
 }
@@ -216,13 +216,13 @@ void ReplicatedNode::step_of_several(bool silent) {
     under_way_->left.pop_back();
     PreparedCommit share = under_way_->share;
     share.batch = commit.batch.Data();
-    log(commit.partition).push_back(encode(share));
+    logs_.append(commit.partition, share);
     return;
   }
   // All are prepared: with this record it is made.
   const TransactionDecision decision{under_way_->share.transaction, true};
   const PartitionId coordinator = under_way_->share.coordinator;
-  log(coordinator).push_back(encode(decision));
+  logs_.append(coordinator, decision);
   for (const auto& participant : under_way_->share.participants) {
     if (participant.partition != coordinator) owed_.emplace_back(participant.partition, decision);
   }
@@ -236,14 +236,14 @@ void ReplicatedNode::settle(std::size_t records_max) {
   const auto add = [&](PartitionId partition, const TransactionDecision& decision) {
     if (records_max == 0) return false;
     --records_max;
-    log(partition).push_back(encode(decision));
+    logs_.append(partition, decision);
     return true;
   };
   for (const PartitionId partition : order) {
-    const auto undecided = find_undecided(log(partition));
+    const auto undecided = logs_.find_undecided(partition);
     if (!undecided) continue;
     const PartitionId coordinator = undecided->coordinator;
-    const auto decided = find_decision(logs_, coordinator, undecided->transaction);
+    const auto decided = logs_.find_decision(coordinator, undecided->transaction);
     const TransactionDecision decision{undecided->transaction, decided.value_or(false)};
     // The log of the coordinator decides; that it was not there yet is certain then.
     if (!decided && !add(coordinator, decision)) return;
@@ -276,7 +276,9 @@ void ReplicatedNode::power_cut(std::size_t survivors) {
   // The new owner may be gone before it has settled everything.
   settle(dice_() % 3);
   settle(2 * kLogs);
-  for (const auto& one : logs_) JD_ASSERT(!find_undecided(one));
+  for (std::size_t i = 0; i < kLogs; ++i) {
+    JD_ASSERT(!logs_.find_undecided(static_cast<PartitionId>(i)));
+  }
   own_.catch_up();
   other_.catch_up();
 }
