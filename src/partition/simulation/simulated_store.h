@@ -13,6 +13,13 @@
 
 namespace jindou::partition::simulation {
 
+// What one node works with.
+struct NodeParts {
+  const store::Reader& reader;
+  store::CommitLog& log;
+  store::BulkLoader& loader;
+};
+
 // As MemoryStore says of each operation.
 class SimulatedStore : public store::Reader, public store::CommitLog, public store::BulkLoader {
  public:

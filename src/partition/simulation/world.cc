@@ -100,7 +100,7 @@ void World::forget_what_was_read() {
 }
 
 void World::step() {
-  clock_.now_ms += static_cast<std::int64_t>(roll(3000));
+  now_ms_ += static_cast<std::int64_t>(roll(3000));
   if (chance(2)) set_clock();
   if (chance(30)) run_transaction_step();
   if (chance(15)) transact();
@@ -204,7 +204,7 @@ void World::settle() {
   execute_waiting();
   for (int i = 0; i < 200; ++i) {
     finish_transactions();
-    clock_.now_ms += 100;  // what waits for a store that could not be read tries again
+    now_ms_ += 100;  // what waits for a store that could not be read tries again
     for (auto& partition : partitions_) partition->pump();
     while (disk_.pending_commits() > 0) disk_.commit_one();
     while (disk_.pending_loads() > 0) disk_.finish_load(true);

@@ -26,6 +26,7 @@
 #include "partition/simulation/lane_model.h"
 #include "partition/simulation/list_model.h"
 #include "partition/simulation/removals.h"
+#include "partition/simulation/server.h"
 #include "partition/simulation/simulated_store.h"
 #include "partition/simulation/summary.h"
 #include "partition/simulation/sync_client.h"
@@ -35,19 +36,6 @@
 #include "partition/transaction_turns.h"
 
 namespace jindou::partition::simulation {
-
-inline constexpr std::uint16_t kPartitions = 3;
-inline constexpr std::uint64_t kFingerprintSeed = 42;
-
-class VirtualClock final : public Clock {
- public:
-  std::int64_t wall_ms() const override { return now_ms + ahead_ms; }
-  std::chrono::steady_clock::time_point steady() const override {
-    return std::chrono::steady_clock::time_point(std::chrono::milliseconds(now_ms));
-  }
-  std::int64_t now_ms = 1'700'000'000'000;
-  std::int64_t ahead_ms = 0;  // of the wall clock, which is set now and then
-};
 
 // (log, sender, client_msg_no)
 using SendKey = std::tuple<ChannelKey, std::string, std::string>;
@@ -255,7 +243,8 @@ class World final : public EffectSink {
   void collect(std::map<ChannelKey, std::map<std::uint64_t, Message>>& stored);
 
   std::mt19937_64 dice_;
-  VirtualClock clock_;
+  std::int64_t now_ms_ = 1'700'000'000'000;
+  VirtualClock clock_{now_ms_};
   store::MemoryReader follower_;
   std::unique_ptr<SimulatedStore> store_;
   SimulatedStore& disk_ = *store_;
