@@ -20,11 +20,6 @@ LogReplica::LogReplica(const PartitionLogs& logs, store::MemoryReader& rows, App
       next_(logs.count()),
       positions_(logs.count()) {}
 
-void LogReplica::be_where(const LogReplica& other) {
-  next_ = other.next_;
-  positions_ = other.positions_;
-}
-
 bool LogReplica::advance(PartitionId partition) {
   std::size_t& next = next_[raw(partition)];
   if (next == logs_.of(partition).size()) return false;

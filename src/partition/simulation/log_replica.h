@@ -36,8 +36,6 @@ class LogReplica {
   void catch_up();
   // Commits applied to the partition.
   std::uint64_t position(PartitionId partition) const { return positions_[raw(partition)]; }
-  // Goes on where the other one is, which has the same rows.
-  void be_where(const LogReplica& other);
 
  private:
   void apply(const store::PlainCommit& commit, PartitionId partition);

@@ -1,4 +1,3 @@
-#include <utility>
 #include <vector>
 
 #include "partition/simulation/simulated_store.h"
@@ -9,7 +8,10 @@ namespace {
 
 class MemoryNode final : public SimulatedStore {
  public:
-  explicit MemoryNode(store::MemoryReader& follower) { store_.follow_with(&follower); }
+  explicit MemoryNode(std::optional<store::KeyKind> lost) {
+    store_.follow_with(&follower_);
+    if (lost) store_.lose_writes_of(*lost);
+  }
 
   std::unique_ptr<store::Cursor> open_cursor(store::Table table) const override {
     return store_.open_cursor(table);
@@ -25,23 +27,8 @@ class MemoryNode final : public SimulatedStore {
                              const Visit& visit) const override {
     return store_.scan_backward(table, lower, upper, visit);
   }
-  void open(PartitionId partition, Opened done) override {
-    store_.open(partition, std::move(done));
-  }
-  void close(PartitionId partition, std::uint64_t opening) override {
-    store_.close(partition, opening);
-  }
-  void append(store::Commit commit) override { store_.append(std::move(commit)); }
-  void append_all(std::vector<store::Commit> commits) override {
-    store_.append_all(std::move(commits));
-  }
-  void load(store::Table table, std::function<Entries()> make,
-            std::function<void(Result<void>)> done) override {
-    store_.load(table, std::move(make), std::move(done));
-  }
-  Result<void> erase(store::Table table, const std::vector<std::string>& keys) override {
-    return static_cast<store::BulkLoader&>(store_).erase(table, keys);
-  }
+  NodeParts node(std::size_t /*number*/) override { return {store_, store_, store_}; }
+  std::vector<const store::Reader*> replicas() const override { return {&follower_}; }
   std::size_t pending_commits() const override { return store_.pending_commits(); }
   std::size_t pending_rows() const override { return store_.pending_rows(); }
   std::size_t pending_loads() const override { return store_.pending_loads(); }
@@ -49,17 +36,17 @@ class MemoryNode final : public SimulatedStore {
   void fail_one(bool applied) override { store_.fail_one(applied); }
   void finish_load(bool well) override { store_.finish_load(well); }
   void power_cut(std::size_t survivors) override { store_.power_cut(survivors); }
-  void take_over(const store::MemoryReader& follower) override { store_.take_over(follower); }
-  void lose_writes_of(store::KeyKind kind) override { store_.lose_writes_of(kind); }
+  void take_over() override { store_.take_over(follower_); }
 
  private:
+  store::MemoryReader follower_;
   MemoryStore store_;
 };
 
 }  // namespace
 
-std::unique_ptr<SimulatedStore> make_memory_node(store::MemoryReader& follower) {
-  return std::make_unique<MemoryNode>(follower);
+std::unique_ptr<SimulatedStore> make_memory_node(std::optional<store::KeyKind> lost) {
+  return std::make_unique<MemoryNode>(lost);
 }
 
 }  // namespace jindou::partition::simulation

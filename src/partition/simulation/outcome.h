@@ -14,6 +14,10 @@ class Outcome {
   bool may_hold() const { return !told_ || told_->has_value() || is_unknown(); }
   bool must_hold() const { return told_ && told_->has_value(); }
   bool is_told() const { return told_.has_value(); }
+  // For certain nothing was done, because another node has the partition.
+  bool is_elsewhere() const {
+    return told_ && !told_->has_value() && told_->error().code() == Errc::not_owner;
+  }
   // Nobody can say yet, or any more.
   bool is_open() const { return !told_ || is_unknown(); }
 

@@ -31,9 +31,9 @@ using store::FileKind;
 // The store opens again within a second.
 constexpr std::chrono::seconds kBackWithin{60};
 
-class RocksNode final : public SimulatedStore {
+class RocksNode final : public SimulatedStore, private store::CommitLog, private store::BulkLoader {
  public:
-  explicit RocksNode(store::MemoryReader& follower) : follower_(follower) {
+  RocksNode() {
     std::string name = (std::filesystem::temp_directory_path() / "simulate-XXXXXX").string();
     JD_ASSERT(::mkdtemp(name.data()) != nullptr);
     faults_ = std::make_shared<store::FaultyFileSystem>();
@@ -44,10 +44,10 @@ class RocksNode final : public SimulatedStore {
     options_.partitions = 3;
     options_.write_buffer_bytes = 256 << 10;
     options_.block_cache_bytes = 1 << 20;
-    open();
+    open_store();
   }
   ~RocksNode() override {
-    close();
+    close_store();
     std::filesystem::remove_all(options_.directory);
   }
 
@@ -65,6 +65,9 @@ class RocksNode final : public SimulatedStore {
                              const Visit& visit) const override {
     return database_->scan_backward(table, lower, upper, visit);
   }
+
+  NodeParts node(std::size_t /*number*/) override { return {*this, *this, *this}; }
+  std::vector<const store::Reader*> replicas() const override { return {&follower_}; }
 
   // What was appended before meets the log only when its turn comes, which then does not take it.
   void open(PartitionId partition, Opened done) override {
@@ -99,9 +102,7 @@ class RocksNode final : public SimulatedStore {
   void fail_one(bool applied) override;
   void finish_load(bool well) override;
   void power_cut(std::size_t survivors) override;
-  void take_over(const store::MemoryReader& follower) override;
-  // Only the memory store does.
-  void lose_writes_of(store::KeyKind /*kind*/) override {}
+  void take_over() override;
 
  private:
   using Done = std::function<void(Result<void>)>;
@@ -118,14 +119,14 @@ class RocksNode final : public SimulatedStore {
     Done done;
   };
 
-  void open() {
+  void open_store() {
     auto database = store::Database::open(options_, random_);
     JD_ASSERT(database.has_value());
     database_ = std::move(*database);
     log_ = std::make_unique<store::EmbeddedCommitLog>(*database_, nullptr);
     JD_ASSERT(log_->open().has_value());
   }
-  void close() {
+  void close_store() {
     log_->stop();
     database_->stop_loading();
     log_.reset();
@@ -189,7 +190,7 @@ class RocksNode final : public SimulatedStore {
     in_doubt_.clear();
   }
 
-  store::MemoryReader& follower_;
+  store::MemoryReader follower_;
   store::StoreOptions options_;
   SystemRandom random_;
   std::shared_ptr<store::FaultyFileSystem> faults_;
@@ -240,39 +241,37 @@ void RocksNode::power_cut(std::size_t survivors) {
     write(take_first()).ignore("nobody hears of it");
   }
   power_->cut();
-  close();
+  close_store();
   faults_->lift();
   power_->power_on();
   commits_.clear();
   loads_.clear();
-  open();
+  open_store();
   follow_what_was_in_doubt();
 }
 
-void RocksNode::take_over(const store::MemoryReader& follower) {
-  close();
+void RocksNode::take_over() {
+  close_store();
   std::filesystem::remove_all(options_.directory);
   std::filesystem::create_directory(options_.directory);
-  open();
+  open_store();
   log_->stop();
   rocksdb::WriteBatch rows;
-  const auto copied = follower.scan(
+  const auto copied = follower_.scan(
       store::Table::main, "", "\xff\xff", [&rows](std::string_view key, std::string_view value) {
         return rows.Put({key.data(), key.size()}, {value.data(), value.size()}).ok();
       });
   JD_ASSERT(copied.has_value());
   JD_ASSERT(database_->write(rows).has_value());
   JD_ASSERT(database_->sync().has_value());
-  close();
-  open();
+  close_store();
+  open_store();
   commits_.clear();
   loads_.clear();
 }
 
 }  // namespace
 
-std::unique_ptr<SimulatedStore> make_rocks_node(store::MemoryReader& follower) {
-  return std::make_unique<RocksNode>(follower);
-}
+std::unique_ptr<SimulatedStore> make_rocks_node() { return std::make_unique<RocksNode>(); }
 
 }  // namespace jindou::partition::simulation

@@ -1,7 +1,8 @@
 // simulate [--seed N] [--seeds COUNT] [--steps STEPS] [--store memory|rocksdb|replicated] [--lose
-// KIND]: runs simulations from the command line, to replay a failing seed or to search for one.
-// KIND: a number of store::KeyKind, decimal; the store then loses every third write of such rows,
-// which is to be found.
+// KIND] [--fault NUMBER]: runs simulations from the command line, to replay a failing seed or to
+// search for one. KIND: a number of store::KeyKind, decimal; the store in memory then loses every
+// third write of such rows. NUMBER: of simulation::Fault, which replicated nodes then have. Either
+// is to be found.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -38,6 +39,9 @@ int main(int argc, char** argv) {
     if (name == "--seeds") seeds = value;
     if (name == "--steps") steps = value;
     if (name == "--store") surroundings.node = node_of(argv[i + 1]);
+    if (name == "--fault") {
+      surroundings.fault = static_cast<jindou::partition::simulation::Fault>(value);
+    }
     if (name == "--lose") surroundings.lost = static_cast<jindou::store::KeyKind>(value);
   }
   // Errors of the store are what is played here.
@@ -58,14 +62,16 @@ int main(int argc, char** argv) {
   std::fputs(
       fmt::format(
           "{} seeds from {}, {} steps each: {} sends, {} acknowledged, {} duplicates, {} "
-          "unknown, {} changes, {} events, {} power cuts, {} takeovers, {} clocks set, {} "
-          "syncs, {} failed commits, {} index loads, {} "
+          "unknown, {} changes, {} events, {} power cuts, {} takeovers, {} partitions handed over, "
+          "{} opened, {} servers stopped, {} commands repeated elsewhere, {} clocks set, {} syncs, "
+          "{} failed commits, {} index loads, {} "
           "failed reads, {} changes of lists resumed, {} transactions ({} not made), {} power "
           "cuts with some under way; no violation\n",
           seeds, seed, steps, total.sends, total.acknowledged, total.duplicates, total.unknown,
-          changes, total.events, total.power_cuts, total.takeovers, total.clock_jumps, total.syncs,
-          total.failures, total.loads, total.failed_reads, total.resumed, total.transactions,
-          total.transactions_refused, total.transactions_cut)
+          changes, total.events, total.power_cuts, total.takeovers, total.handovers, total.openings,
+          total.stops, total.elsewhere, total.clock_jumps, total.syncs, total.failures, total.loads,
+          total.failed_reads, total.resumed, total.transactions, total.transactions_refused,
+          total.transactions_cut)
           .c_str(),
       stdout);
   return 0;

@@ -13,6 +13,10 @@ void Summary::add(const Summary& other) {
   power_cuts += other.power_cuts;
   failures += other.failures;
   takeovers += other.takeovers;
+  handovers += other.handovers;
+  openings += other.openings;
+  stops += other.stops;
+  elsewhere += other.elsewhere;
   clock_jumps += other.clock_jumps;
   syncs += other.syncs;
   loads += other.loads;

@@ -15,11 +15,19 @@ namespace jindou::partition::simulation {
 enum class NodeKind : std::uint8_t {
   memory,      // a store and a log in memory
   rocksdb,     // the server's own store and log
-  replicated,  // in memory; each partition has a log of its own
+  replicated,  // several in memory; each partition has a log of its own, which they share
+};
+
+// What replicated nodes do wrong, to see that it is found.
+enum class Fault : std::uint8_t {
+  writes_after_loss,  // the log takes commits of a node that has lost the partition
+  progress_travels,   // nodes take over how far the table of client_msg_no of another one has got
+  caches_stay,        // what is remembered does not follow the commits of others
 };
 
 struct Surroundings {
   NodeKind node = NodeKind::memory;
+  std::optional<Fault> fault;
   // A fault of the store in memory, to see that it is found: every third write of such rows is
   // lost.
   std::optional<store::KeyKind> lost;
@@ -36,6 +44,10 @@ struct Summary {
   std::uint64_t power_cuts = 0;
   std::uint64_t failures = 0;
   std::uint64_t takeovers = 0;
+  std::uint64_t handovers = 0;  // a partition is closed, then opened elsewhere
+  std::uint64_t openings = 0;   // while commands are under way
+  std::uint64_t stops = 0;      // of one server, while the others go on
+  std::uint64_t elsewhere = 0;  // commands that were repeated at the new owner
   std::uint64_t clock_jumps = 0;
   std::uint64_t syncs = 0;
   std::uint64_t loads = 0;

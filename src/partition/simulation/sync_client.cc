@@ -5,6 +5,7 @@
 
 #include "store/keys.h"
 #include "store/list_change.h"
+#include "store/partition_reader.h"
 #include "store/records.h"
 
 namespace jindou::partition::simulation {
@@ -90,11 +91,8 @@ void SyncClient::take(const Everything& all, std::int64_t stable_ns) {
   version_ = version;
 }
 
-Result<std::string> SyncClient::sync(const store::Reader& reader,
-                                     const store::CommitHorizon& horizon,
+Result<std::string> SyncClient::sync(const store::Reader& reader, std::int64_t stable_ns,
                                      std::uint16_t partitions) {
-  // Before the store is read.
-  const std::int64_t stable_ns = horizon.stable_ns();
   JD_TRY(const Everything all, load(reader, partitions));
   take(all, stable_ns);
   auto cursors =

@@ -9,7 +9,6 @@
 
 #include "base/result.h"
 #include "model/channel.h"
-#include "store/commit_horizon.h"
 #include "store/reader.h"
 
 namespace jindou::partition::simulation {
@@ -21,7 +20,8 @@ class SyncClient {
   // Asks; then names a channel in which the copy lacks something, or is empty.
   // Channels in which a change of a list is under way are left out. Errors:
   // storage.
-  Result<std::string> sync(const store::Reader& reader, const store::CommitHorizon& horizon,
+  // `stable_ns`: what the horizons of all owners said before the reader is read.
+  Result<std::string> sync(const store::Reader& reader, std::int64_t stable_ns,
                            std::uint16_t partitions);
 
  private:

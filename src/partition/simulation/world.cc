@@ -6,26 +6,35 @@ namespace jindou::partition::simulation {
 
 namespace {
 
-std::unique_ptr<SimulatedStore> make_node(NodeKind kind, store::MemoryReader& follower) {
-  switch (kind) {
-    case NodeKind::rocksdb: return make_rocks_node(follower);
-    case NodeKind::replicated: return make_replicated_node(follower);
+std::unique_ptr<SimulatedStore> make_store(std::uint64_t seed, const Surroundings& surroundings) {
+  switch (surroundings.node) {
+    case NodeKind::rocksdb: return make_rocks_node();
+    case NodeKind::replicated: return make_replicated_nodes(seed, surroundings.fault);
     case NodeKind::memory: break;
   }
-  return make_memory_node(follower);
+  return make_memory_node(surroundings.lost);
 }
 
 }  // namespace
 
 World::World(std::uint64_t seed, const Surroundings& surroundings)
-    : dice_(seed), store_(make_node(surroundings.node, follower_)), inboxes_(make_inboxes()) {
+    : dice_(seed), store_(make_store(seed, surroundings)) {
   make_marks();
   for (int i = 0; i < 4; ++i) devices_.emplace_back("u" + std::to_string(i));
-  if (surroundings.lost) disk_.lose_writes_of(*surroundings.lost);
-  restart();
+  for (std::size_t n = 0; n < disk_.nodes(); ++n) {
+    clocks_.push_back(std::make_unique<VirtualClock>(now_ms_));
+  }
+  if (surroundings.fault != Fault::caches_stay) {
+    disk_.on_applied([this](std::size_t node, const rocksdb::WriteBatch& batch) {
+      if (node < servers_.size()) servers_[node]->follow(batch);
+    });
+  }
+  start_servers();
 }
 
-World::~World() { let_go_of_transactions(); }
+World::~World() {
+  for (std::size_t n = 0; n < servers_.size(); ++n) forget_transactions(n);
+}
 
 Summary World::run(int steps) {
   for (int i = 0; i < steps && summary_.violation.empty(); ++i) step();
@@ -56,52 +65,12 @@ void World::note_told(const Message& message) {
   if (message.payload.empty()) return fail("effect without payload");
 }
 
-void World::restart() {
-  forget_transactions();
-  partitions_.clear();
-  waiting_.clear();
-  inboxes_ = make_inboxes();
-  forget_what_was_read();
-  horizon_ = std::make_unique<store::CommitHorizon>(clock_, kPartitions);
-  PartitionOptions options;
-  options.channels_max = 3;
-  options.index_generation_entries = 7;
-  options.commit_messages_max = 20;
-  options.log_changes_max = 6;
-  options.commit_bytes_max = 3000;  // parts of several items span commits
-  options.lists.slice = 2;
-  options.lists.part_bytes = 4;
-  options.idempotency_window_seconds = std::int64_t{1} << 40;
-  for (std::uint16_t i = 0; i < kPartitions; ++i) {
-    const PartitionDeps deps{
-        .reader = reader_,
-        .log = disk_,
-        .loader = disk_,
-        .inboxes = *inboxes_,
-        .accounts = accounts_,
-        .horizon = *horizon_,
-        .effects = *this,
-        .clock = clock_,
-        .fingerprint_seed = kFingerprintSeed,
-        .metrics = nullptr,
-    };
-    partitions_.push_back(
-        std::make_unique<Partition>(static_cast<PartitionId>(i), deps, options, [] {}));
-    const auto opening = store::open_and_wait(disk_, static_cast<PartitionId>(i));
-    if (!opening || !partitions_.back()->open(*opening)) fail("a partition does not open");
-  }
-  horizon_->set_reserve([this](std::int64_t until_ns) { return reserve_time(until_ns); });
-}
-
-// As the server does whenever the store was opened.
-void World::forget_what_was_read() {
-  inboxes_->clear();
-  if (!accounts_.load(readers().of_system_accounts())) fail("system accounts cannot be read");
-}
-
 void World::step() {
   now_ms_ += static_cast<std::int64_t>(roll(3000));
   if (chance(2)) set_clock();
+  if (chance(5)) move_something();
+  if (chance(50)) open_partitions(false);
+  if (chance(50)) run_repeats();
   if (chance(30)) run_transaction_step();
   if (chance(15)) transact();
   switch (roll(15)) {
@@ -109,21 +78,21 @@ void World::step() {
     case 1:
     case 2:
     case 3:
-      if (chance(10)) reader_.arm(static_cast<int>(1 + roll(8)));
+      if (chance(10)) arm_readers(static_cast<int>(1 + roll(8)));
       send();
-      if (reader_.disarm()) ++summary_.failed_reads;
+      if (disarm_readers()) ++summary_.failed_reads;
       break;
     case 4:
     case 11:
     case 12:
       if (chance(10)) return fail_each_read_of_something();
-      if (chance(20)) reader_.arm(static_cast<int>(1 + roll(8)));
+      if (chance(20)) arm_readers(static_cast<int>(1 + roll(8)));
       if (chance(75)) {
         change();
       } else {
         append_event();
       }
-      if (reader_.disarm()) ++summary_.failed_reads;
+      if (disarm_readers()) ++summary_.failed_reads;
       break;
     case 5:
     case 6:
@@ -135,6 +104,7 @@ void World::step() {
       }
       if (chance(4)) check_facts(false);
       if (chance(4)) check_views();
+      if (chance(4)) check_caches();
       if (chance(10)) sync_one();
       break;
     case 8:
@@ -149,63 +119,84 @@ void World::step() {
       if (chance(12)) {
         power_cut();
       } else if (chance(10)) {
-        ++summary_.failures;
-        disk_.fail_one(chance(50));
-        forget_what_was_read();
+        fail_a_commit();
       }
   }
 }
 
+void World::fail_a_commit() {
+  ++summary_.failures;
+  disk_.fail_one(chance(50));
+  // Of several nodes none has to open its store again.
+  if (servers_.size() == 1) forget_what_was_read();
+}
+
 void World::pump_some() {
-  for (auto& partition : partitions_) {
-    if (chance(60)) partition->pump();
+  for (const auto& server : servers_) {
+    for (std::uint16_t i = 0; i < kPartitions; ++i) {
+      if (chance(60)) server->host(static_cast<PartitionId>(i)).pump();
+    }
   }
+}
+
+void World::pump_all() {
+  for (const auto& server : servers_) {
+    for (std::uint16_t i = 0; i < kPartitions; ++i)
+      server->host(static_cast<PartitionId>(i)).pump();
+  }
+}
+
+void World::arm_readers(int nth) {
+  for (const auto& server : servers_) server->reader().arm(nth);
+}
+
+bool World::disarm_readers() {
+  bool failed = false;
+  for (const auto& server : servers_) failed = server->reader().disarm() || failed;
+  return failed;
 }
 
 void World::power_cut() {
   ++summary_.power_cuts;
   if (!asked_.empty()) ++summary_.transactions_cut;
   disk_.power_cut(roll(disk_.pending_commits() + 1));
-  if (chance(30)) take_over();
+  if (servers_.size() == 1 && chance(30)) take_over();
   if (chance(30)) set_clock();
-  restart();
+  start_servers();
   check_store();
 }
 
 void World::take_over() {
   ++summary_.takeovers;
-  check_follower();
-  disk_.take_over(follower_);
+  check_replicas();
+  disk_.take_over();
 }
 
 // Up to an hour wrong.
 void World::set_clock() {
   ++summary_.clock_jumps;
-  clock_.ahead_ms = static_cast<std::int64_t>(roll(7'200'000)) - 3'600'000;
-}
-
-bool World::reserve_time(std::int64_t until_ns) {
-  auto outcome = ask(ReserveTime{PartitionId{0}, until_ns});
-  for (int i = 0; i < 10 && !outcome->is_told(); ++i) {
-    partitions_[0]->pump();
-    while (disk_.pending_commits() > 0) disk_.commit_one();
-  }
-  return outcome->must_hold();
+  const auto ahead = [this] { return static_cast<std::int64_t>(roll(7'200'000)) - 3'600'000; };
+  clocks_[roll(clocks_.size())]->ahead_ms = ahead();
+  if (chance(50)) clock_.ahead_ms = ahead();
 }
 
 void World::sync_one() {
+  const auto stable = stable_ns();
+  if (!stable) return;
   ++summary_.syncs;
-  const auto missing = devices_[roll(devices_.size())].sync(disk_, *horizon_, kPartitions);
+  const auto missing = devices_[roll(devices_.size())].sync(disk_, *stable, kPartitions);
   if (!missing) return fail("a device cannot synchronise");
   if (!missing->empty()) fail("a device misses something of " + *missing);
 }
 
 void World::settle() {
-  execute_waiting();
   for (int i = 0; i < 200; ++i) {
+    open_partitions(true);
+    run_repeats();
+    execute_waiting();
     finish_transactions();
     now_ms_ += 100;  // what waits for a store that could not be read tries again
-    for (auto& partition : partitions_) partition->pump();
+    pump_all();
     while (disk_.pending_commits() > 0) disk_.commit_one();
     while (disk_.pending_loads() > 0) disk_.finish_load(true);
   }

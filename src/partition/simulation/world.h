@@ -1,5 +1,5 @@
-// The core under a seed: partitions over a store that fails and loses what it was not asked to
-// sync, random commands, and what callers know of them.
+// The core under a seed: servers whose partitions come and go, over a store that fails and loses
+// what it was not asked to sync, random commands, and what callers know of them.
 #pragma once
 
 #include <array>
@@ -11,17 +11,14 @@
 #include <optional>
 #include <random>
 #include <set>
+#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
-#include "partition/inbox_directory.h"
-#include "partition/partition.h"
 #include "partition/record_reader.h"
 #include "partition/simulation/fact_model.h"
-#include "partition/simulation/failing_reader.h"
 #include "partition/simulation/inbox_model.h"
 #include "partition/simulation/lane_model.h"
 #include "partition/simulation/list_model.h"
@@ -31,7 +28,6 @@
 #include "partition/simulation/summary.h"
 #include "partition/simulation/sync_client.h"
 #include "partition/simulation/view_model.h"
-#include "partition/system_accounts.h"
 #include "partition/transaction.h"
 #include "partition/transaction_turns.h"
 
@@ -73,11 +69,6 @@ class World final : public EffectSink {
   store::PartitionReaders readers() const {
     return store::PartitionReaders(disk_, PartitionMap(kPartitions));
   }
-  std::unique_ptr<InboxDirectory> make_inboxes() {
-    return std::make_unique<InboxDirectory>(
-        store::PartitionReaders(reader_, PartitionMap(kPartitions)), 64);
-  }
-
   std::uint64_t roll(std::uint64_t below) { return dice_() % below; }
   bool chance(std::uint64_t percent) { return roll(100) < percent; }
 
@@ -88,27 +79,60 @@ class World final : public EffectSink {
   // Of a channel the seqs are told in their order.
   void note_told(const Message& message);
 
-  // The server is started on what the store has.
-  void restart();
-  void forget_what_was_read();
   void step();
+  void fail_a_commit();
   void pump_some();
+  void pump_all();
   void power_cut();
   // The node is gone, and another one that has applied the commits goes on.
   void take_over();
   void set_clock();
-  // Makes durable that times up to there may be named to readers.
-  bool reserve_time(std::int64_t until_ns);
   // A user's device asks what is new.
   void sync_one();
   // Until nothing is on its way any more.
   void settle();
+  // The n-th read of each server from now on fails.
+  void arm_readers(int nth);
+  // True when one has failed.
+  bool disarm_readers();
+
+  // world_moves.cc
+  // All servers are started on what their stores have; each partition is some server's.
+  void start_servers();
+  std::unique_ptr<Server> start_server(std::size_t number);
+  void forget_what_was_read();
+  // Whom callers ask, who may have lost it.
+  Server& known_owner(PartitionId partition) { return *servers_[known_[raw(partition)]]; }
+  // Who is to have it.
+  Server& wanted_owner(PartitionId partition) { return *servers_[wanted_[raw(partition)]]; }
+  void want(PartitionId partition, std::size_t server);
+  void move_something();
+  // It is closed where it is, and opened there.
+  void hand_over(PartitionId partition, std::size_t to);
+  // The process ends without a word, and another one is started.
+  void stop_a_server(std::size_t number);
+  // Who has lost a partition hears of it when he writes.
+  void let_hear_of_loss(std::size_t server);
+  // Partitions are opened where they are to be.
+  void open_partitions(bool at_once);
+  // What was refused because the partition has gone is asked for again, where it is now.
+  void repeat(PartitionId partition, std::function<void()> again);
+  void run_repeats();
+  // Makes durable that times up to there may be named to readers of that server.
+  bool reserve_time(std::size_t server, std::int64_t until_ns);
+  // Up to when whoever asks all owners finds everything; none: somebody does not answer.
+  std::optional<std::int64_t> stable_ns();
+  // Looks them up at some server, which has asked the owners first how far they are.
+  void look_at_inboxes(std::span<SendCommand> commands);
+  bool is_out_of_date(std::size_t server);
+  void check_caches();
 
   // world_sends.cc
   SendCommand random_command();
   void anchor(SendCommand& command);
   void append_event();
   SharedOutcome append(LaneModel::Anchor& anchor, AppendEvent event);
+  void append_again(const AppendEvent& event);
   // A batch of these. It may wait between the look at the inboxes and the evaluation.
   void send(std::vector<SendCommand> commands, SharedOutcome first = {});
   struct Posted {
@@ -117,6 +141,7 @@ class World final : public EffectSink {
   };
   void execute(const Posted& posted);
   void execute_waiting();
+  void send_again(const std::vector<SendCommand>& commands);
   void send();
   static Attempt attempt_of(const SendCommand& command);
   static std::string describe(const Attempt& attempt, const SendResult& result);
@@ -140,10 +165,12 @@ class World final : public EffectSink {
   // Has the partition whose it is evaluate it; the models hear of it.
   SharedOutcome ask(Change what);
   SharedOutcome ask_at_once(Change what);
-  // The models hear of it when it is evaluated.
-  void note(const Change& what, const SharedOutcome& outcome);
+  SharedOutcome ask(Server& server, Change what);
+  void ask_again(Change what);
+  // The models hear of it when that server evaluates it.
+  void note(const Change& what, const SharedOutcome& outcome, Server& server);
   // The models hear of what it does to messages and to views.
-  void note_removal(const Change& what, const SharedOutcome& outcome);
+  void note_removal(const Change& what, const SharedOutcome& outcome, Server& server);
   void note_view(const Change& what, const SharedOutcome& outcome);
   // The last seq of a log that somebody was told of.
   std::uint64_t told_last(const ChannelKey& log) const;
@@ -152,7 +179,9 @@ class World final : public EffectSink {
 
   // world_failing_reads.cc
   // Nothing of the partition is gathered or on its way; false: a change of a list goes on.
-  bool bring_to_rest(Partition& partition);
+  bool bring_to_rest(PartitionId partition);
+  // All of them, also where they are not known to be lost.
+  bool bring_all_to_rest();
   // Asks for the same again and again, with the first, the second, the third ... of its reads
   // failing, until it needs no more. What is refused then must leave no trace. `begin` has the
   // partition evaluate it and returns what it is told, if it is told.
@@ -166,16 +195,21 @@ class World final : public EffectSink {
     std::vector<SharedOutcome> outcomes;      // of each
     std::map<std::size_t, Attempt> attempts;  // of those that are messages
     std::weak_ptr<Transaction> transaction;   // while it is under way
+    std::size_t server = 0;                   // that was asked
+    int repeats_left = 0;
   };
   struct TransactionStep {
     std::shared_ptr<Transaction> transaction;
     std::size_t share = 0;
     Transaction::Step step{};
+    std::size_t server = 0;
+    PartitionId partition() const { return transaction->shares()[share].partition; }
   };
-  void let_go_of_transactions();
-  void forget_transactions();
+  // Those of a server that has ended.
+  void forget_transactions(std::size_t server);
+  std::shared_ptr<TransactionTurns> make_turns(std::size_t server);
   std::vector<Command> random_transaction();
-  std::shared_ptr<Asked> begin_transaction(std::vector<Command> commands);
+  std::shared_ptr<Asked> begin_transaction(std::vector<Command> commands, int repeats_left);
   void transact();
   // The first step of some partition.
   void run_transaction_step();
@@ -211,8 +245,8 @@ class World final : public EffectSink {
   // Times that may have been named to readers are not given out again, and records that were
   // dropped are gone.
   void check_partition_rows();
-  // The follower has what the commits said.
-  void check_follower();
+  // Replicas have what the commits said.
+  void check_replicas();
   // All that the model of facts knows of, at any time; `settled`: nothing is on its way.
   void check_facts(bool settled);
   // After everything that was on its way is lost, or has come.
@@ -244,17 +278,18 @@ class World final : public EffectSink {
 
   std::mt19937_64 dice_;
   std::int64_t now_ms_ = 1'700'000'000'000;
-  VirtualClock clock_{now_ms_};
-  store::MemoryReader follower_;
+  VirtualClock clock_{now_ms_};  // of whoever reads
   std::unique_ptr<SimulatedStore> store_;
   SimulatedStore& disk_ = *store_;
-  FailingReader reader_{disk_};  // of the partitions
-  SystemAccounts accounts_;
-  std::unique_ptr<store::CommitHorizon> horizon_;
-  std::unique_ptr<InboxDirectory> inboxes_;
-  std::vector<std::unique_ptr<Partition>> partitions_;
+  std::vector<std::unique_ptr<VirtualClock>> clocks_;  // of the servers
+  std::vector<std::unique_ptr<Server>> servers_;
+  // By partition.
+  std::array<std::size_t, kPartitions> known_{};
+  std::array<std::size_t, kPartitions> wanted_{};
+  std::array<std::optional<std::size_t>, kPartitions> handing_over_{};  // the server that closes it
+  std::vector<std::function<void()>> repeats_;
   std::uint64_t generated_ = 0;
-  std::shared_ptr<TransactionTurns> turns_;
+  std::vector<std::shared_ptr<TransactionTurns>> turns_;  // by server
   std::deque<TransactionStep> steps_;
   std::vector<std::shared_ptr<Asked>> asked_;  // that nobody was told of
   // The changes of the transaction that is made up; null: none is.

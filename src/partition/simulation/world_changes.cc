@@ -35,7 +35,6 @@ void World::change() {
       CloseIdleStreams idle;
       idle.partition = static_cast<PartitionId>(roll(kPartitions));
       idle.idle_ms = static_cast<std::int64_t>(roll(20'000));
-      lanes_.begin_closing(idle.partition, kPartitions);
       what = idle;
       break;
     }
@@ -169,25 +168,45 @@ SharedOutcome World::ask(Change what) {
   }
   if (!failing_reads_) return ask_at_once(std::move(what));
   failing_reads_ = false;
-  SharedOutcome last;
+  // It may not come to be asked for.
+  auto last = std::make_shared<Outcome>();
   fail_each_read(home_of(what), [&] { return last = ask_at_once(what); });
   return last;
 }
 
 SharedOutcome World::ask_at_once(Change what) {
+  Server& server = known_owner(home_of(what));
+  return ask(server, std::move(what));
+}
+
+SharedOutcome World::ask(Server& server, Change what) {
   auto outcome = std::make_shared<Outcome>();
-  note(what, outcome);
-  partitions_[raw(home_of(what))]->execute(
-      std::move(what), [outcome](const Result<void>& done) { outcome->answer(done); });
+  const PartitionId partition = home_of(what);
+  note(what, outcome, server);
+  server.host(partition).execute(what, [this, what, partition, outcome](const Result<void>& done) {
+    outcome->answer(done);
+    // Each server reserves time for itself.
+    if (!outcome->is_elsewhere() || std::holds_alternative<ReserveTime>(what)) return;
+    repeat(partition, [this, what] { ask_again(what); });
+  });
   return outcome;
 }
 
-void World::note(const Change& what, const SharedOutcome& outcome) {
+void World::ask_again(Change what) {
+  const auto* settings = std::get_if<SetRetention>(&what);
+  if (settings != nullptr && lists_.is_open(settings->channel)) return;  // see change_settings()
+  ask_at_once(std::move(what));
+}
+
+void World::note(const Change& what, const SharedOutcome& outcome, Server& server) {
   lists_.begin(what, outcome);
   judges_.begin(what, outcome);
   facts_.begin(what, outcome);
-  note_removal(what, outcome);
+  note_removal(what, outcome, server);
   note_view(what, outcome);
+  if (const auto* idle = std::get_if<CloseIdleStreams>(&what)) {
+    lanes_.begin_closing(idle->partition, kPartitions);
+  }
   if (const auto* time = std::get_if<ReserveTime>(&what)) reserved_.emplace_back(*time, outcome);
   ++summary_.changes[what.index()];
 }
@@ -197,7 +216,7 @@ std::uint64_t World::told_last(const ChannelKey& log) const {
   return told == acknowledged_.end() ? 0 : told->second.rbegin()->first;
 }
 
-void World::note_removal(const Change& what, const SharedOutcome& outcome) {
+void World::note_removal(const Change& what, const SharedOutcome& outcome, Server& server) {
   const auto begin = [&](const ChannelKey& log, Removals::Removal removal) {
     removal.known_last = told_last(log);
     removals_.begin(log, std::move(removal));
@@ -212,10 +231,10 @@ void World::note_removal(const Change& what, const SharedOutcome& outcome) {
     begin(messages->channel, {0, {messages->seqs.begin(), messages->seqs.end()}, 0, outcome});
   } else if (const auto* expired = std::get_if<ReclaimExpired>(&what)) {
     // The clock goes on while it waits.
-    const bool waits = partitions_[raw(expired->partition)]->is_held();
+    const bool waits = server.host(expired->partition).is_held();
     for (const auto& key : expired->keys) {
       const auto expiry = store::expiry_of_key(key);
-      if (waits || expiry.over_at(clock_.wall_seconds()))
+      if (waits || expiry.over_at(server.clock().wall_seconds()))
         begin(expiry.log, {0, {raw(expiry.seq)}, 0, {}});
     }
   }

@@ -13,7 +13,8 @@ namespace jindou::partition::simulation {
 void World::check_store() {
   check_facts(true);
   check_partition_rows();
-  check_follower();
+  check_replicas();
+  check_caches();
   check_marks(disk_);
   check_conversations();
   check_views();
@@ -201,7 +202,8 @@ void World::check_partition_rows() {
   }
 }
 
-void World::check_follower() {
+void World::check_replicas() {
+  disk_.catch_up();
   const auto rows = [](const store::Reader& reader) {
     std::vector<std::pair<std::string, std::string>> all;
     const auto scanned = reader.scan(store::Table::main, "", "\xff\xff",
@@ -212,7 +214,10 @@ void World::check_follower() {
     if (!scanned) all.clear();
     return all;
   };
-  if (rows(disk_) != rows(follower_)) fail("a follower has other rows");
+  const auto wanted = rows(disk_);
+  for (const store::Reader* const replica : disk_.replicas()) {
+    if (rows(*replica) != wanted) fail("a replica has other rows");
+  }
 }
 
 void World::check_facts(bool settled) {
@@ -331,7 +336,9 @@ void World::check_nothing_left() {
     const ChannelKey group("g" + std::to_string(i), ChannelType::group);
     const PartitionId partition = partition_for(group.id, kPartitions);
     if (is_changing(group)) return fail("a change of a list does not end in " + group.id);
-    const auto recipients = partitions_[raw(partition)]->load_recipients(group);
+    Result<Recipients> recipients = Error(Errc::internal);
+    wanted_owner(partition).host(partition).ask_recipients(
+        group, [&recipients](Result<Recipients> told) { recipients = std::move(told); });
     const auto subscribers = records.load_members(group, MemberList::subscribers);
     if (!recipients || !subscribers) return fail("a list cannot be read");
     std::vector<std::string> known;
@@ -341,9 +348,8 @@ void World::check_nothing_left() {
     std::sort(known.begin(), known.end());
     if (known != *subscribers) return fail("memory disagrees with the rows in " + group.id);
   }
-  SystemAccounts stored;
-  if (!stored.load(readers().of_system_accounts())) return fail("system accounts cannot be read");
-  if (stored.list() != accounts_.list()) fail("memory disagrees with the system accounts");
+  disk_.catch_up();
+  check_caches();
 }
 
 void World::collect(std::map<ChannelKey, std::map<std::uint64_t, Message>>& stored) {

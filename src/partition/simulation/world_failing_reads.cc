@@ -3,39 +3,62 @@
 
 namespace jindou::partition::simulation {
 
-bool World::bring_to_rest(Partition& partition) {
+bool World::bring_to_rest(PartitionId partition) {
   finish_transactions();
   for (int i = 0; i < 20; ++i) {
+    open_partitions(true);
+    known_[raw(partition)] = wanted_[raw(partition)];
+    PartitionHost& host = known_owner(partition).host(partition);
     // Writes nothing by itself: whatever waits for the next commit gets one.
-    Outcome barrier;
-    partition.execute(Change(AdvanceWebhook()),
-                      [&barrier](const Result<void>& done) { barrier.answer(done); });
-    for (int n = 0; n < 20 && !barrier.is_told(); ++n) {
-      partition.pump();
+    AdvanceWebhook nothing;
+    nothing.partition = partition;
+    const auto barrier = std::make_shared<Outcome>();
+    host.execute(Change(nothing), [barrier](const Result<void>& done) { barrier->answer(done); });
+    for (int n = 0; n < 20 && !barrier->is_told(); ++n) {
+      host.pump();
       while (disk_.pending_commits() > 0) disk_.commit_one();
       while (disk_.pending_loads() > 0) disk_.finish_load(true);
     }
-    partition.pump();
-    // Refused: the partition has yet to read the store again.
-    if (barrier.must_hold() && !partition.has_gathered() && disk_.pending_commits() == 0) {
-      return !partition.has_list_jobs();
+    host.pump();
+    // Refused: the partition is somewhere else, or has yet to read the store again.
+    if (barrier->must_hold() && !host.has_gathered() && disk_.pending_commits() == 0) {
+      return !host.has_list_jobs();
     }
   }
   return false;
 }
 
+bool World::bring_all_to_rest() {
+  for (std::uint16_t i = 0; i < kPartitions; ++i) {
+    if (!bring_to_rest(static_cast<PartitionId>(i))) return false;
+  }
+  for (int n = 0; n < 3; ++n) {
+    for (std::size_t server = 0; server < servers_.size(); ++server) let_hear_of_loss(server);
+    pump_all();
+    while (disk_.pending_commits() > 0) disk_.commit_one();
+  }
+  for (std::size_t n = 0; n < servers_.size(); ++n) {
+    if (is_out_of_date(n)) return false;
+    for (std::uint16_t i = 0; i < kPartitions; ++i) {
+      const PartitionHost& host = servers_[n]->host(static_cast<PartitionId>(i));
+      if (host.has_gathered() || host.has_list_jobs()) return false;
+    }
+  }
+  return true;
+}
+
 void World::fail_each_read(PartitionId id, const std::function<SharedOutcome()>& begin) {
   constexpr int kReadsMax = 60;
   execute_waiting();  // what is read for others does not count
-  Partition& partition = *partitions_[raw(id)];
   for (int nth = 1; nth < kReadsMax; ++nth) {
-    if (!bring_to_rest(partition)) return;
-    reader_.arm(nth);
+    if (!bring_to_rest(id)) return;
+    PartitionHost& host = known_owner(id).host(id);
+    arm_readers(nth);
     const SharedOutcome outcome = begin();
-    const bool failed = reader_.disarm();
+    const bool failed = disarm_readers();
     if (!failed) return;
     ++summary_.failed_reads;
-    partition.pump();
+    host.pump();
     const std::size_t rows = disk_.pending_rows();
     while (disk_.pending_commits() > 0) disk_.commit_one();
     if (!outcome->is_told()) continue;  // it goes in slices, and goes on

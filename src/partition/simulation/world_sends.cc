@@ -3,7 +3,6 @@
 
 #include "partition/addressing.h"
 #include "partition/command_router.h"
-#include "partition/inbox_stage.h"
 #include "partition/simulation/world.h"
 
 namespace jindou::partition::simulation {
@@ -83,11 +82,21 @@ SharedOutcome World::append(LaneModel::Anchor& anchor, AppendEvent event) {
   ++summary_.events;
   auto outcome = std::make_shared<Outcome>();
   LaneModel::begin(anchor, event, outcome);
-  partitions_[raw(partition_for(event.channel.id, kPartitions))]->execute(
-      std::move(event), [outcome](const Result<EventOutcome>& done) {
+  const PartitionId partition = partition_for(event.channel.id, kPartitions);
+  known_owner(partition).host(partition).execute(
+      event, [this, event, partition, outcome](const Result<EventOutcome>& done) {
         outcome->answer(done ? Result<void>() : Error(done.error()));
+        if (outcome->is_elsewhere()) repeat(partition, [this, event] { append_again(event); });
       });
   return outcome;
+}
+
+void World::append_again(const AppendEvent& event) {
+  for (LaneModel::Anchor& anchor : lanes_.anchors()) {
+    if (anchor.client_msg_no != event.client_msg_no) continue;
+    if (anchor.lanes.open() <= 5) append(anchor, event);
+    return;
+  }
 }
 
 void World::send() {
@@ -100,7 +109,9 @@ void World::send() {
 void World::send(std::vector<SendCommand> commands, SharedOutcome first) {
   std::vector<Attempt> attempts;
   std::vector<SendBatch::Part> parts;
-  load_inboxes(commands, *inboxes_);
+  // As the caller made them, for whoever is asked next.
+  std::vector<SendCommand> originals = commands;
+  look_at_inboxes(commands);
   const auto judges = std::make_shared<std::vector<Judges>>();
   for (const SendCommand& command : commands) judges->push_back(judges_.judges_of(command));
   for (std::uint32_t item = 0; item < commands.size(); ++item) {
@@ -116,14 +127,22 @@ void World::send(std::vector<SendCommand> commands, SharedOutcome first) {
   }
   auto batch = std::make_shared<SendBatch>(
       std::move(commands), std::move(parts), nullptr, CommandRouter::kNever,
-      [this, attempts = std::move(attempts), judges,
-       first](const std::vector<SendResult>& results) {
+      [this, attempts = std::move(attempts), judges, first,
+       originals = std::move(originals)](const std::vector<SendResult>& results) {
         if (first) first->answer(results[0].ok() ? Result<void>() : Error(results[0].code));
         for (std::size_t i = 0; i < attempts.size(); ++i) {
           judge(attempts[i], results[i]);
           if (!judges->at(i).allow(results[i]))
             fail("not what an inbox said: " + attempts[i].log.id);
         }
+        if (first) return;
+        std::vector<SendCommand> elsewhere;
+        for (std::size_t i = 0; i < results.size(); ++i) {
+          const bool has_gone =
+              results[i].state == SendResult::State::refused && results[i].code == Errc::not_owner;
+          if (has_gone) elsewhere.push_back(originals[i]);
+        }
+        send_again(elsewhere);
       });
   const Posted posted{std::move(batch), judges};
   if (!first && chance(20)) {
@@ -131,6 +150,12 @@ void World::send(std::vector<SendCommand> commands, SharedOutcome first) {
   } else {
     if (!first) execute_waiting();
     execute(posted);
+  }
+}
+
+void World::send_again(const std::vector<SendCommand>& commands) {
+  for (const SendCommand& command : commands) {
+    repeat(partition_of(command, PartitionMap(kPartitions)), [this, command] { send({command}); });
   }
 }
 
@@ -142,15 +167,18 @@ void World::execute(const Posted& posted) {
   const auto& [batch, judges] = posted;
   for (std::size_t i = 0; i < judges->size(); ++i) {
     const SendCommand& command = batch->commands()[i];
-    (*judges)[i].sender_is_system = accounts_.contains(command.from_uid);
-    (*judges)[i].receiver_is_system = accounts_.contains(receiver_of(command));
+    const SystemAccounts& accounts =
+        known_owner(partition_of(command, PartitionMap(kPartitions))).accounts();
+    (*judges)[i].sender_is_system = accounts.contains(command.from_uid);
+    (*judges)[i].receiver_is_system = accounts.contains(receiver_of(command));
   }
   for (std::size_t part = 0; part < batch->parts().size(); ++part) {
-    Partition& partition = *partitions_[raw(batch->parts()[part].partition)];
-    if (partition.is_held()) {
+    const PartitionId partition = batch->parts()[part].partition;
+    PartitionHost& host = known_owner(partition).host(partition);
+    if (host.is_held()) {
       for (const auto item : batch->parts()[part].items) (*judges)[item].waited = true;
     }
-    partition.execute(batch, part);
+    host.execute(batch, part);
   }
 }
 

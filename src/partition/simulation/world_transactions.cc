@@ -2,7 +2,6 @@
 #include <variant>
 
 #include "partition/addressing.h"
-#include "partition/inbox_stage.h"
 #include "partition/simulation/world.h"
 #include "store/keys.h"
 
@@ -12,6 +11,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kHoldMax{20'000};
 constexpr std::size_t kUnderWayMax = 4;
+// Its partitions may stay apart.
+constexpr int kRepeatsMax = 3;
 
 PartitionId home_of(const Command& command) {
   if (const auto* change = std::get_if<Change>(&command)) return simulation::home_of(*change);
@@ -49,23 +50,24 @@ void World::check_marks(const store::Reader& reader) {
   }
 }
 
-void World::let_go_of_transactions() {
-  steps_.clear();
-  for (const auto& asked : asked_) {
+void World::forget_transactions(std::size_t server) {
+  std::erase_if(steps_, [server](const TransactionStep& step) { return step.server == server; });
+  std::erase_if(asked_, [server](const auto& asked) {
+    if (asked->server != server) return false;
     if (const auto transaction = asked->transaction.lock()) transaction->forget();
-  }
-  asked_.clear();
+    return true;
+  });
 }
 
-void World::forget_transactions() {
-  let_go_of_transactions();
-  turns_ = std::make_shared<TransactionTurns>(
+std::shared_ptr<TransactionTurns> World::make_turns(std::size_t server) {
+  return std::make_shared<TransactionTurns>(
       kPartitions,
-      [this](std::shared_ptr<Transaction> transaction, std::size_t share, Transaction::Step step) {
-        steps_.push_back({std::move(transaction), share, step});
+      [this, server](std::shared_ptr<Transaction> transaction, std::size_t share,
+                     Transaction::Step step) {
+        steps_.push_back({std::move(transaction), share, step, server});
         return true;
       },
-      clock_, kHoldMax);
+      *clocks_[server], kHoldMax);
 }
 
 std::vector<Command> World::random_transaction() {
@@ -92,9 +94,14 @@ std::vector<Command> World::random_transaction() {
   return commands;
 }
 
-std::shared_ptr<World::Asked> World::begin_transaction(std::vector<Command> commands) {
+std::shared_ptr<World::Asked> World::begin_transaction(std::vector<Command> commands,
+                                                       int repeats_left) {
   ++summary_.transactions;
   auto asked = std::make_shared<Asked>();
+  // All or none is made at one server, which has to have all the partitions.
+  asked->server = chance(90) ? known_[raw(home_of(commands[0]))] : roll(servers_.size());
+  asked->repeats_left = repeats_left;
+  asked->commands = commands;
   std::vector<Transaction::Share> shares;
   for (std::uint32_t i = 0; i < commands.size(); ++i) {
     const PartitionId partition = home_of(commands[i]);
@@ -104,19 +111,18 @@ std::shared_ptr<World::Asked> World::begin_transaction(std::vector<Command> comm
     share->commands.push_back(i);
     asked->outcomes.push_back(std::make_shared<Outcome>());
     if (auto* message = std::get_if<SendCommand>(&commands[i])) {
-      load_inboxes({message, 1}, *inboxes_);
+      look_at_inboxes({message, 1});
       const Attempt attempt = attempt_of(*message);
       attempted_[key_of(attempt)].insert(message->payload.str());
       asked->attempts.emplace(i, attempt);
     }
   }
-  asked->commands = commands;
   auto transaction = std::make_shared<Transaction>(
       std::move(commands), std::move(shares), nullptr,
       [this, asked](const TransactionResult& told) { tell(*asked, told); });
   asked->transaction = transaction;
   asked_.push_back(asked);
-  turns_->enter(std::move(transaction), Transaction::TimePoint::max());
+  turns_[asked->server]->enter(std::move(transaction), Transaction::TimePoint::max());
   return asked;
 }
 
@@ -142,15 +148,25 @@ void World::tell(Asked& asked, const TransactionResult& told) {
     }
     judge(attempt->second, result);
   }
-  if (!told.made()) ++summary_.transactions_refused;
+  if (told.made()) return;
+  ++summary_.transactions_refused;
+  if (told.error().code() != Errc::not_owner || asked.repeats_left == 0) return;
+  for (const Command& command : asked.commands) {
+    known_[raw(home_of(command))] = wanted_[raw(home_of(command))];
+  }
+  repeat(home_of(asked.commands[0]),
+         [this, commands = asked.commands, left = asked.repeats_left - 1] {
+           begin_transaction(commands, left);
+         });
 }
 
 void World::transact() {
   if (chance(4)) return fail_each_read_of_a_transaction();
-  if (asked_.size() < kUnderWayMax) begin_transaction(random_transaction());
+  if (asked_.size() < kUnderWayMax) begin_transaction(random_transaction(), kRepeatsMax);
   for (auto n = roll(6); n > 0; --n) run_transaction_step();
   if (chance(30)) check_marks(disk_);
-  if (chance(30)) check_marks(follower_);
+  if (!chance(30)) return;
+  for (const store::Reader* const replica : disk_.replicas()) check_marks(*replica);
 }
 
 void World::run_transaction_step() {
@@ -164,27 +180,27 @@ void World::run_transaction_step() {
     }
   }
   if (steps_.empty()) return;
-  const auto home = [](const TransactionStep& step) {
-    return step.transaction->shares()[step.share].partition;
-  };
-  const PartitionId partition = home(steps_[roll(steps_.size())]);
-  const auto next = std::find_if(steps_.begin(), steps_.end(),
-                                 [&](const auto& step) { return home(step) == partition; });
+  const TransactionStep& some = steps_[roll(steps_.size())];
+  // What was posted to a partition of a server stays in order.
+  const auto next = std::find_if(steps_.begin(), steps_.end(), [&some](const auto& step) {
+    return step.server == some.server && step.partition() == some.partition();
+  });
   const TransactionStep step = std::move(*next);
   steps_.erase(next);
+  const PartitionId partition = step.partition();
   if (step.step == Transaction::Step::check) {
     for (const auto& asked : asked_) {
       if (asked->transaction.lock() != step.transaction) continue;
       for (const std::uint32_t i : step.transaction->shares()[step.share].commands) {
         if (const auto* change = std::get_if<Change>(&asked->commands[i])) {
-          note(*change, asked->outcomes[i]);
+          note(*change, asked->outcomes[i], *servers_[step.server]);
         }
       }
     }
-    if (!failing_reads_ && chance(15)) reader_.arm(static_cast<int>(1 + roll(8)));
+    if (!failing_reads_ && chance(15)) arm_readers(static_cast<int>(1 + roll(8)));
   }
-  step.transaction->run(step.share, step.step, *partitions_[raw(partition)]);
-  if (!failing_reads_ && reader_.disarm()) ++summary_.failed_reads;
+  servers_[step.server]->host(partition).run(*step.transaction, step.share, step.step);
+  if (!failing_reads_ && disarm_readers()) ++summary_.failed_reads;
 }
 
 void World::finish_transactions() {
@@ -196,16 +212,14 @@ void World::fail_each_read_of_a_transaction() {
   const std::vector<Command> commands = random_transaction();
   for (int nth = 1; nth < kReadsMax; ++nth) {
     finish_transactions();
-    for (auto& partition : partitions_) {
-      if (!bring_to_rest(*partition)) return;
-    }
-    reader_.arm(nth);
+    if (!bring_all_to_rest()) return;
+    arm_readers(nth);
     failing_reads_ = true;
-    const auto asked = begin_transaction(commands);
+    const auto asked = begin_transaction(commands, 0);
     finish_transactions();
     failing_reads_ = false;
-    const bool failed = reader_.disarm();
-    for (auto& partition : partitions_) partition->pump();
+    const bool failed = disarm_readers();
+    pump_all();
     const std::size_t rows = disk_.pending_rows();
     while (disk_.pending_commits() > 0) disk_.commit_one();
     if (!failed) return;
