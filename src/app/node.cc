@@ -166,12 +166,6 @@ Result<void> Node::Parts::open_store() {
   memory_limit = settings.runtime.memory_limit;
   if (memory_limit == 0) memory_limit = read_memory_share().bytes;
   JD_TRY(database, store::Database::open(store_options(settings), random));
-  if (database->partitions() != settings.storage.partitions) {
-    observe::log_warn("app",
-                      "the store was created with {} partitions, which cannot change; "
-                      "storage.partitions = {} has no effect",
-                      database->partitions(), settings.storage.partitions);
-  }
   verifier = std::make_unique<store::TableVerifier>(
       *database, random,
       store::VerifierOptions{settings.storage.verify_bytes_per_second,

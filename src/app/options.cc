@@ -52,6 +52,7 @@ store::StoreOptions store_options(const config::Settings& settings) {
   store::StoreOptions options;
   options.directory = settings.data_dir;
   options.partitions = settings.storage.partitions;
+  options.identity_file = settings.cluster.identity_file;
   options.write_buffer_bytes = settings.storage.write_buffer_bytes;
   options.block_cache_bytes = settings.storage.block_cache_bytes;
   options.background_jobs = static_cast<int>(background_jobs(settings));

@@ -68,6 +68,7 @@ struct LoggerSettings {
 
 struct ClusterSettings {
   std::uint32_t node_id = 1001;
+  std::string identity_file;
 };
 
 struct MessageRetrySettings {

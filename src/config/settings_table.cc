@@ -98,6 +98,11 @@ constexpr std::array kTable{
         "counted."},
     Setting{"cluster.nodeId", count, JD_MEMBER(cluster.node_id), 1, 1023, "", kDocumented, kRestart,
             "Number of this node, shown to clients in CONNACK and in the API."},
+    Setting{
+        "cluster.identityFile", text, JD_MEMBER(cluster.identity_file), 0, 0, "", kOurs, kRestart,
+        "File with what the nodes of a cluster have in common: the number of partitions and the "
+        "secret seed of the client_msg_no index. A new store is made with it, another one is "
+        "not opened. When there is no such file it is written. Empty: each store has its own."},
 
     Setting{"messageRetry.interval", duration, JD_MEMBER(message_retry.interval), 100, kDay, "",
             kDocumented, kLive,
@@ -208,8 +213,10 @@ constexpr std::array kTable{
     Setting{"core.channelCacheCount", count, JD_MEMBER(core.channel_cache_count), 16, 100'000'000,
             "", kOurs, kRestart, "Channels whose state is kept in memory on this node."},
 
-    Setting{"storage.partitions", count, JD_MEMBER(storage.partitions), 1, 512, "", kOurs, kRestart,
-            "Hash slots of channels and users. Fixed when the data directory is created."},
+    Setting{
+        "storage.partitions", count, JD_MEMBER(storage.partitions), 1, 512, "", kOurs, kRestart,
+        "Hash slots of channels and users. Fixed when the data directory is created: with another "
+        "number the server does not start."},
     Setting{"storage.writeBufferBytes", bytes, JD_MEMBER(storage.write_buffer_bytes), kMiB,
             64 * kGiB, "", kOurs, kRestart,
             "Memory for written data before it goes to table files."},

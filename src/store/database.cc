@@ -127,6 +127,8 @@ rocksdb::Options rocksdb_options(const StoreOptions& options) {
 }
 
 Result<std::unique_ptr<Database>> Database::open(const StoreOptions& options, Random& random) {
+  JD_TRY(const WantedIdentity wanted,
+         load_wanted_identity(options.partitions, options.identity_file));
   std::error_code error;
   std::filesystem::create_directories(options.directory, error);
   if (error) {
@@ -160,7 +162,7 @@ Result<std::unique_ptr<Database>> Database::open(const StoreOptions& options, Ra
   database->accept_data_loss_ = options.accept_data_loss;
   JD_TRY(database->open_, database->open_rocksdb());
   database->gate_.open();
-  JD_RETURN_IF_ERROR(database->load_or_create_identity(options, random));
+  JD_RETURN_IF_ERROR(database->load_or_create_identity(wanted, random));
   JD_RETURN_IF_ERROR(database->settle_accepted_loss());
   // Merging old rows can wait for a moment when senders leave the processor alone.
   database->options_.env->LowerThreadPoolCPUPriority(rocksdb::Env::Priority::LOW,
@@ -226,8 +228,7 @@ Result<void> Database::settle_accepted_loss() {
     JD_TRY(data_loss_, load_data_loss(*open_));
     return {};
   }
-  JD_TRY(data_loss_,
-         raise_floor(*open_, identity_.partitions, *accepted, SystemClock().wall_seconds()));
+  JD_TRY(data_loss_, raise_floor(*open_, partitions(), *accepted, SystemClock().wall_seconds()));
   JD_RETURN_IF_ERROR(sync(data_loss_.floor));
   forget_accepted_loss(directory_);
   observe::log_error(
@@ -282,35 +283,39 @@ Result<Database::Identity> Database::parse_identity(std::string_view stored) {
                              "one reads up to {}: use the newer one, or a backup from before",
                              static_cast<int>(identity.format), static_cast<int>(kStoreFormat)));
   }
-  identity.partitions = static_cast<std::uint16_t>(reader.read_varint());
-  identity.fingerprint_seed = reader.read_varint();
-  if (!reader.ok() || identity.partitions == 0 || identity.partitions > kPartitionsMax) {
+  identity.shared.partitions = static_cast<std::uint16_t>(reader.read_varint());
+  identity.shared.fingerprint_seed = reader.read_varint();
+  const std::uint16_t partitions = identity.shared.partitions;
+  if (!reader.ok() || partitions == 0 || partitions > kPartitionsMax) {
     return Error(Errc::storage, "unreadable store identity");
   }
   return identity;
 }
 
-Result<void> Database::load_or_create_identity(const StoreOptions& options, Random& random) {
+Result<void> Database::load_or_create_identity(const WantedIdentity& wanted, Random& random) {
   std::string value;
   JD_TRY(const bool exists, get(Table::main, store_identity_key(), value));
   if (exists) {
     JD_TRY(identity_, parse_identity(value));
-    return upgrade();
+    JD_RETURN_IF_ERROR(store::check_identity(identity_.shared, directory_, wanted));
+    JD_RETURN_IF_ERROR(upgrade());
+  } else {
+    identity_.format = kStoreFormat;
+    identity_.shared = wanted.given.value_or(StoreIdentity{wanted.partitions, random.next_u64()});
+    rocksdb::WriteBatch batch;
+    batch.Put(store_identity_key(), encode(identity_));
+    JD_RETURN_IF_ERROR(write(batch));
+    JD_RETURN_IF_ERROR(sync());
   }
-  identity_.format = kStoreFormat;
-  identity_.partitions = options.partitions;
-  identity_.fingerprint_seed = random.next_u64();
-  rocksdb::WriteBatch batch;
-  batch.Put(store_identity_key(), encode(identity_));
-  JD_RETURN_IF_ERROR(write(batch));
-  return sync();
+  if (wanted.file.empty() || wanted.given) return {};
+  return write_identity_file(wanted.file, identity_.shared);
 }
 
 Result<void> Database::upgrade() {
   if (identity_.format == kStoreFormat) return {};
   // One write: a crash leaves the store in the old format or in the new one.
   rocksdb::WriteBatch batch;
-  JD_RETURN_IF_ERROR(move_index_progress(*open_, identity_.partitions, batch));
+  JD_RETURN_IF_ERROR(move_index_progress(*open_, partitions(), batch));
   Identity upgraded = identity_;
   upgraded.format = kStoreFormat;
   batch.Put(store_identity_key(), encode(upgraded));
@@ -326,8 +331,8 @@ Result<void> Database::upgrade() {
 
 std::string Database::encode(const Identity& identity) {
   std::string out(1, identity.format);
-  append_varint(out, identity.partitions);
-  append_varint(out, identity.fingerprint_seed);
+  append_varint(out, identity.shared.partitions);
+  append_varint(out, identity.shared.fingerprint_seed);
   return out;
 }
 

