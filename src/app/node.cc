@@ -396,6 +396,7 @@ Result<void> Node::Parts::start_webhook() {
       .owned = *owned,
   };
   deps.node_id = settings.cluster.node_id;
+  deps.boot_id = random.next_u64();
   deps.workers = settings.webhook.workers;
   webhook = std::make_unique<webhook::Webhook>(std::move(deps));
   effects->attach_second(webhook.get());

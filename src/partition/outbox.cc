@@ -29,14 +29,15 @@ Result<void> Outbox::evaluate(const AdvanceWebhook& command, Txn& txn) {
 }
 
 Result<void> Outbox::evaluate(const RecordPresenceEvent& command, Txn& txn) {
-  const auto session =
-      store::online_session_key(partition_, command.uid, command.device_flag, command.session_id);
+  const auto session = store::online_session_key(partition_, command.uid, command.device_flag,
+                                                 command.start, command.session_id);
   if (command.online) {
     txn.put(session, {});
   } else {
     txn.erase(session);
   }
-  txn.put(store::presence_event_key(partition_, command.at_ns, command.session_id, command.online),
+  txn.put(store::presence_event_key(partition_, command.at_ns, command.start, command.session_id,
+                                    command.online),
           command.text);
   return {};
 }

@@ -9,6 +9,7 @@
 
 #include "model/device.h"
 #include "model/ids.h"
+#include "model/node_boot.h"
 
 namespace jindou::partition {
 
@@ -21,10 +22,11 @@ struct AdvanceWebhook {
 };
 
 // A session came or went, to be told to the webhook: kept until ForgetPresenceEvents. `text` is the
-// webhook's own form of the event.
+// webhook's own form of the event. Of a node that died another one tells that its sessions went.
 struct RecordPresenceEvent {
   std::string uid;
   DeviceFlag device_flag = DeviceFlag::app;
+  NodeBoot start;  // that has, or had, the session
   std::uint64_t session_id = 0;
   bool online = true;
   std::int64_t at_ns = 0;

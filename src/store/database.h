@@ -31,7 +31,8 @@ namespace jindou::store {
 // What this program writes; an older one is upgraded when it is opened, a newer one refused.
 // 2: how far the index of client_msg_no has got stands in its own table (index_progress.h).
 // 3: records of messages, commits and partitions that the versions before do not read (records.cc).
-inline constexpr char kStoreFormat = 3;
+// 4: keys of presence name the start of the node; those without are read as they are (keys.h).
+inline constexpr char kStoreFormat = 4;
 
 struct StoreOptions {
   std::string directory;

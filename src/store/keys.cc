@@ -46,6 +46,15 @@ std::string seq_scoped(PartitionId partition, KeyKind kind, const ChannelKey& ch
 constexpr std::size_t kBodyOffset = 3;
 constexpr std::size_t kCounterBytes = 8;
 
+constexpr std::size_t kStartBytes = sizeof(std::uint16_t) + sizeof(std::uint64_t);
+
+// What is not known has no place: so rows that were written without are found again.
+void append_start(std::string& out, const NodeBoot& start) {
+  if (start.node == 0) return;
+  append_be(out, start.node);
+  append_be(out, start.boot);
+}
+
 ChannelKey read_channel(std::string_view key, std::size_t offset) {
   const std::size_t id_bytes = read_be<std::uint16_t>(key, offset + 1);
   return ChannelKey(std::string(key.substr(offset + 3, id_bytes)),
@@ -306,9 +315,10 @@ std::string online_session_prefix(PartitionId partition) {
 }
 
 std::string online_session_key(PartitionId partition, std::string_view uid, DeviceFlag flag,
-                               std::uint64_t session_id) {
+                               const NodeBoot& start, std::uint64_t session_id) {
   std::string key = user_scoped(partition, KeyKind::online_session, uid);
   key.push_back(static_cast<char>(raw(flag)));
+  append_start(key, start);
   append_be(key, session_id);
   return key;
 }
@@ -319,7 +329,13 @@ OnlineSession online_session_of_key(std::string_view key) {
   const std::size_t after_uid = kBodyOffset + 2 + uid_bytes;
   session.uid = std::string(key.substr(kBodyOffset + 2, uid_bytes));
   session.device_flag = static_cast<DeviceFlag>(key[after_uid]);
-  session.session_id = read_be<std::uint64_t>(key, after_uid + 1);
+  std::size_t at = after_uid + 1;
+  if (key.size() > at + sizeof(session.session_id)) {
+    session.start.node = read_be<std::uint16_t>(key, at);
+    session.start.boot = read_be<std::uint64_t>(key, at + sizeof(std::uint16_t));
+    at += kStartBytes;
+  }
+  session.session_id = read_be<std::uint64_t>(key, at);
   return session;
 }
 
@@ -362,10 +378,11 @@ std::string presence_event_prefix(PartitionId partition) {
   return key;
 }
 
-std::string presence_event_key(PartitionId partition, std::int64_t at_ns, std::uint64_t session_id,
-                               bool online) {
+std::string presence_event_key(PartitionId partition, std::int64_t at_ns, const NodeBoot& start,
+                               std::uint64_t session_id, bool online) {
   std::string key = presence_event_prefix(partition);
   append_be(key, static_cast<std::uint64_t>(at_ns));
+  append_start(key, start);
   append_be(key, session_id);
   key.push_back(online ? '\1' : '\0');
   return key;

@@ -26,10 +26,11 @@
 //   partition:u16 0x40 user device_flag:u8              device token
 //   partition:u16 0x41 uid                              system account
 //   partition:u16 0x42 user                             what the last sync of commands returned
-//   partition:u16 0x43 user device_flag:u8 session:u64  session whose logout is still to be told
+//   partition:u16 0x43 user device_flag:u8 start session:u64  session whose logout is still to be
+//                                                       told
 //   partition:u16 0x44 hash:32 bytes                    request that may be repeated
 //   partition:u16 0x45 at:u64 hash:32 bytes             the same, forgotten at that second
-//   partition:u16 0x50 at_ns:u64 session:u64 online:u8  presence event for the webhook
+//   partition:u16 0x50 at_ns:u64 start session:u64 online:u8  presence event for the webhook
 //   partition:u16 0x51                                  how far the webhook has got
 //   partition:u16 0x60 name                             template: its versions
 //   partition:u16 0x61 length:u16 name version:u64      one version of it
@@ -37,7 +38,8 @@
 //   0xffff 0x00                                         identity of the store
 //   0xffff 0x01                                         data loss that was accepted
 //
-// "user" is length:u16, uid bytes.
+// "user" is length:u16, uid bytes. "start" is node:u16, boot:u64: of the process that has the
+// session. Rows of stores of format 3 and before have none.
 //
 // Table client_numbers:
 //   partition:u16                                       how far the table has got
@@ -52,6 +54,7 @@
 #include "model/device.h"
 #include "model/ids.h"
 #include "model/message.h"
+#include "model/node_boot.h"
 #include "store/fingerprint.h"
 
 namespace jindou::store {
@@ -176,10 +179,11 @@ std::string command_sync_key(PartitionId partition, std::string_view uid);
 
 std::string online_session_prefix(PartitionId partition);
 std::string online_session_key(PartitionId partition, std::string_view uid, DeviceFlag flag,
-                               std::uint64_t session_id);
+                               const NodeBoot& start, std::uint64_t session_id);
 struct OnlineSession {
   std::string uid;
   DeviceFlag device_flag = DeviceFlag::app;
+  NodeBoot start;
   std::uint64_t session_id = 0;
 };
 OnlineSession online_session_of_key(std::string_view key);
@@ -198,8 +202,8 @@ struct RequestExpiry {
 RequestExpiry request_expiry_of_key(std::string_view key);
 
 std::string presence_event_prefix(PartitionId partition);
-std::string presence_event_key(PartitionId partition, std::int64_t at_ns, std::uint64_t session_id,
-                               bool online);
+std::string presence_event_key(PartitionId partition, std::int64_t at_ns, const NodeBoot& start,
+                               std::uint64_t session_id, bool online);
 std::string webhook_cursor_key(PartitionId partition);
 
 // Of a key of table main; of one that is none of a partition, 0 as a number.

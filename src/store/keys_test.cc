@@ -133,7 +133,17 @@ TEST(Keys, OfUsersAndTheWebhookHaveTheBytesTheStoreWasWrittenWith) {
             "010242"
             "0002"
             "7531");
-  EXPECT_EQ(hex(online_session_key(kPartition, "u1", DeviceFlag::desktop, 0x0c0d)),
+  const NodeBoot start{0x03e9, 0x0a0b};
+  EXPECT_EQ(hex(online_session_key(kPartition, "u1", DeviceFlag::desktop, start, 0x0c0d)),
+            "010243"
+            "0002"
+            "7531"
+            "02"
+            "03e9"
+            "0000000000000a0b"
+            "0000000000000c0d");
+  // As format 3 had it.
+  EXPECT_EQ(hex(online_session_key(kPartition, "u1", DeviceFlag::desktop, {}, 0x0c0d)),
             "010243"
             "0002"
             "7531"
@@ -148,9 +158,11 @@ TEST(Keys, OfUsersAndTheWebhookHaveTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(expiry.at_s, 0x0a0b);
   EXPECT_EQ(expiry.key, hash);
   EXPECT_LT(request_expiry_key(kPartition, 0xff, "z"), request_expiry_key(kPartition, 0x100, "a"));
-  EXPECT_EQ(hex(presence_event_key(kPartition, 0x17979cfe362a0000, 0x0c0d, true)),
+  EXPECT_EQ(hex(presence_event_key(kPartition, 0x17979cfe362a0000, start, 0x0c0d, true)),
             "010250"
             "17979cfe362a0000"
+            "03e9"
+            "0000000000000a0b"
             "0000000000000c0d"
             "01");
   EXPECT_EQ(hex(presence_event_prefix(kPartition)), "010250");
@@ -189,11 +201,14 @@ TEST(Keys, TellWhatTheyWereMadeOf) {
   EXPECT_EQ(expiry.at_seconds, 1'700'000'000U);
   EXPECT_EQ(expiry.log, person);
   EXPECT_EQ(expiry.seq, MessageSeq{5});
-  const OnlineSession session =
-      online_session_of_key(online_session_key(kPartition, "someone", DeviceFlag::system, 77));
-  EXPECT_EQ(session.uid, "someone");
-  EXPECT_EQ(session.device_flag, DeviceFlag::system);
-  EXPECT_EQ(session.session_id, 77U);
+  for (const NodeBoot& start : {NodeBoot{}, NodeBoot{1001, 0xfedcba9876543210U}}) {
+    const OnlineSession session = online_session_of_key(
+        online_session_key(kPartition, "someone", DeviceFlag::system, start, 77));
+    EXPECT_EQ(session.uid, "someone");
+    EXPECT_EQ(session.device_flag, DeviceFlag::system);
+    EXPECT_EQ(session.start, start);
+    EXPECT_EQ(session.session_id, 77U);
+  }
 }
 
 TEST(Keys, OfAUserAreNotThoseOfAUserWhoseIdBeginsAlike) {
@@ -210,8 +225,8 @@ TEST(Keys, OfExpiryAndPresenceAscendWithTheTime) {
   const ChannelKey late("zz", static_cast<ChannelType>(200));
   EXPECT_LT(expiry_key(kPartition, 255, late, MessageSeq{999}),
             expiry_key(kPartition, 256, kGroup, MessageSeq{1}));
-  EXPECT_LT(presence_event_key(kPartition, 255, 999, true),
-            presence_event_key(kPartition, 256, 1, false));
+  EXPECT_LT(presence_event_key(kPartition, 255, {9, 9}, 999, true),
+            presence_event_key(kPartition, 256, {1, 1}, 1, false));
 }
 
 TEST(Keys, ARangeOfMessagesBeginsBehindTheOneBeforeItAndHasNoInsertHint) {

@@ -35,7 +35,7 @@ TEST_F(Upgrade, ProgressOfTheIndexMovesToItsTable) {
   EXPECT_EQ(load_index_progress({*database_, PartitionId{0}}).value(), 0U);
   std::string value;
   ASSERT_TRUE(database_->get(Table::main, store_identity_key(), value).value());
-  EXPECT_EQ(value[0], 3);
+  EXPECT_EQ(value[0], kStoreFormat);
   // Once: what the table says since then counts.
   ASSERT_TRUE(database_->db().Put({}, partition_state_key(PartitionId{0}), state).ok());
   close();
@@ -45,11 +45,11 @@ TEST_F(Upgrade, ProgressOfTheIndexMovesToItsTable) {
 
 TEST_F(Upgrade, ANewerFormatIsRefusedWithWhatToDo) {
   open();
-  set_format(4);
+  set_format(kStoreFormat + 1);
   close();
   const auto refused = Database::open(options_, random_);
   ASSERT_FALSE(refused.has_value());
-  EXPECT_NE(refused.error().text().find("format 4"), std::string::npos) << refused.error().text();
+  EXPECT_NE(refused.error().text().find("format 5"), std::string::npos) << refused.error().text();
   EXPECT_NE(refused.error().text().find("newer version"), std::string::npos);
 }
 

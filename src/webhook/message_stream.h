@@ -49,6 +49,8 @@ struct StreamDeps {
   EventCounters& counters;
   const partition::OwnedPartitions& owned;
   std::uint32_t node_id = 0;
+  NodeBoot boot = {};       // of this process
+  LiveStarts is_live = {};  // see WebhookDeps
   // Bodies of letters of msg.offline that one stream holds. One letter may go beyond it.
   std::size_t offline_bytes_max = kOfflineBytesMax;
 

@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "model/node_boot.h"
+
 namespace jindou::webhook {
 
 enum class Event : std::uint8_t { notify, offline, online_status };
@@ -60,6 +62,8 @@ struct WebhookOptions {
   }
 };
 
+// Whether that start of a node is running. Thread-safe.
+using LiveStarts = std::function<bool(const NodeBoot&)>;
 // Settings that can change while the server runs. Never null. Thread-safe.
 using OptionsSource = std::function<std::shared_ptr<const WebhookOptions>()>;
 

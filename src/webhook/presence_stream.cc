@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
-#include <boost/unordered/unordered_flat_set.hpp>
 #include <iterator>
+#include <set>
 #include <utility>
 
 #include "base/bytes.h"
@@ -59,6 +59,7 @@ void PresenceStream::note(const presence::PresenceChange& change) {
   partition::RecordPresenceEvent event;
   event.uid = change.uid;
   event.device_flag = change.flag;
+  event.start = deps_.boot;
   event.session_id = raw(change.id);
   event.online = change.online;
   event.at_ns = next_time();
@@ -173,13 +174,14 @@ Result<void> PresenceStream::recover_sessions(PartitionId partition) {
                                          sessions.push_back(store::online_session_of_key(key));
                                          return true;
                                        }));
-  // Those of this run, when the partition has been away: they are here, or their end is noted.
-  boost::unordered_flat_set<std::uint64_t> ended;
+  // Those whose end is noted, when the partition has been away.
+  std::set<std::pair<NodeBoot, std::uint64_t>> ended;
   for (const Noted& noted : away_) {
-    if (!noted.event.online) ended.insert(noted.event.session_id);
+    if (!noted.event.online) ended.emplace(noted.event.start, noted.event.session_id);
   }
   const auto is_here = [this, &ended](const store::OnlineSession& session) {
-    if (ended.contains(session.session_id)) return true;
+    if (ended.contains({session.start, session.session_id})) return true;
+    if (session.start != deps_.boot) return deps_.is_live && deps_.is_live(session.start);
     return deps_.sessions.find_session(session.uid, static_cast<SessionId>(session.session_id))
         .has_value();
   };
@@ -200,6 +202,7 @@ Result<void> PresenceStream::recover_sessions(PartitionId partition) {
     partition::RecordPresenceEvent event;
     event.uid = gone.uid;
     event.device_flag = gone.device_flag;
+    event.start = gone.start;
     event.session_id = gone.session_id;
     event.online = false;
     event.at_ns = next_time();
@@ -320,8 +323,8 @@ void PresenceStream::take_recorded() {
     Pending pending;
     pending.partition = partition_of(event);
     if (!is_told_of(pending.partition)) continue;  // whoever has it finds it in the store
-    pending.key =
-        store::presence_event_key(pending.partition, event.at_ns, event.session_id, event.online);
+    pending.key = store::presence_event_key(pending.partition, event.at_ns, event.start,
+                                            event.session_id, event.online);
     pending.text = event.text;
     pending.at_seconds = event.at_ns / kSecond;
     pending_.push_back(std::move(pending));

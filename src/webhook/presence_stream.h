@@ -32,10 +32,11 @@ class PresenceStream {
   PresenceStream(const PresenceStream&) = delete;
   PresenceStream& operator=(const PresenceStream&) = delete;
 
-  // Reads what the last run left in the partitions that are owned: changes not told yet, and
-  // sessions that were online when it ended without a word, each of which is now told to be gone.
-  // Call it before start(), while no session can come. A partition that comes later is read when it
-  // comes: there those are gone that this node does not know. Blocks. Errors: storage.
+  // Reads what was left in the partitions that are owned: changes not told yet, and sessions of
+  // starts of nodes that ended without a word, this node's last one among them, each of which is
+  // now told to be gone. Those of other nodes that live are left to them. Call it before start(),
+  // while no session can come. A partition that comes later is read when it comes: there those of
+  // this start are gone that it does not know. Blocks. Errors: storage.
   Result<void> recover();
   // Starts the thread; nothing happens when it runs. The thread follows the settings by itself.
   void start();

@@ -49,6 +49,8 @@ StreamDeps Webhook::stream_deps(Event event) {
       .counters = counters_[index_of(event)],
       .owned = deps_.owned,
       .node_id = deps_.node_id,
+      .boot = {static_cast<std::uint16_t>(deps_.node_id), deps_.boot_id},
+      .is_live = deps_.is_live,
       .offline_bytes_max = deps_.offline_bytes_max,
   };
 }

@@ -41,6 +41,11 @@ struct WebhookDeps {
   // Only of these is told; those that come and go while it runs are followed.
   const partition::OwnedPartitions& owned;
   std::uint32_t node_id = 0;
+  // Of this process, whose number `node_id` is, too.
+  std::uint64_t boot_id = 0;
+  // Whether another start of a node is running: such a one tells of its sessions itself. Null: none
+  // is, as on one machine.
+  LiveStarts is_live = {};
   std::size_t workers = 4;  // requests under way at the same time, for each kind of message event
   // See StreamDeps.
   std::size_t offline_bytes_max = kOfflineBytesMax;

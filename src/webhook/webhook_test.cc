@@ -7,7 +7,10 @@
 #include <atomic>
 #include <chrono>
 #include <map>
+#include <set>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "base/mutex.h"
 #include "codec/json_reader.h"
@@ -91,15 +94,15 @@ class TestCore final : public CoreLink {
     } else if (const auto* record = std::get_if<partition::RecordPresenceEvent>(&change)) {
       const PartitionId partition = partition_for(record->uid, kPartitions);
       const std::string session = store::online_session_key(
-          partition, record->uid, record->device_flag, record->session_id);
+          partition, record->uid, record->device_flag, record->start, record->session_id);
       if (record->online) {
         store_.put(session, "");
       } else {
         store_.erase(session);
       }
-      store_.put(
-          store::presence_event_key(partition, record->at_ns, record->session_id, record->online),
-          record->text);
+      store_.put(store::presence_event_key(partition, record->at_ns, record->start,
+                                           record->session_id, record->online),
+                 record->text);
     } else if (const auto* forget = std::get_if<partition::ForgetPresenceEvents>(&change)) {
       for (const auto& key : forget->keys) store_.erase(key);
       forgotten += forget->keys.size();
@@ -196,6 +199,8 @@ class WebhookTest : public testing::Test {
         .owned = owned_,
     };
     deps.node_id = 1001;
+    deps.boot_id = ++boots_;
+    deps.is_live = [this](const NodeBoot& start) { return live_.contains(start); };
     deps.offline_bytes_max = offline_bytes_max_;
     webhook_ = std::make_unique<Webhook>(std::move(deps));
     ASSERT_TRUE(webhook_->start());
@@ -287,7 +292,9 @@ class WebhookTest : public testing::Test {
   std::shared_ptr<WebhookOptions> options_ = std::make_shared<WebhookOptions>();
   std::unique_ptr<Webhook> webhook_;
   std::size_t offline_bytes_max_ = kOfflineBytesMax;
-  bool told_ = true;  // of commits; false for those with nobody to be delivered to
+  std::uint64_t boots_ = 0;
+  std::set<NodeBoot> live_;  // beside this one
+  bool told_ = true;         // of commits; false for those with nobody to be delivered to
   std::uint64_t counter_ = 0;
   std::map<std::string, std::uint64_t> seqs_;
 };
@@ -617,6 +624,40 @@ TEST_F(WebhookTest, PresenceLeftByACrashIsToldAndSessionsAreEnded) {
   forget_all();
   start();
   EXPECT_EQ(counts(Event::online_status).backlog, 0U);
+}
+
+TEST_F(WebhookTest, SessionsOfNodesThatLiveAreLeftToThem) {
+  http::TestReceiver receiver;
+  listen(receiver);
+  options_->focus_events = {"user.onlinestatus"};
+  const PartitionId partition = partition_for("u", kPartitions);
+  const auto put = [&](const NodeBoot& start, std::uint64_t session) {
+    store_.put(store::online_session_key(partition, "u", DeviceFlag::app, start, session), "");
+  };
+  const NodeBoot lives{7, 70};
+  put({}, 1);          // as a version before this one has left it
+  put({1001, 77}, 2);  // of a start before this one
+  put({7, 69}, 3);     // the node lives, and is another start of it
+  put(lives, 3);
+  live_.insert(lives);
+  start();
+  EXPECT_TRUE(eventually([&] { return counts(Event::online_status).sent == 3; }));
+  EXPECT_TRUE(eventually([&] { return core_.forgotten == 3; }));
+  std::string all;
+  for (const auto& call : receiver.calls()) all += call.body;
+  // What is left counts the one that is there.
+  for (const char* text : {"u-0-0-1-3-3", "u-0-0-3-2-2", "u-0-0-2-1-1"}) {
+    EXPECT_NE(all.find(text), std::string::npos) << text << " in " << all;
+  }
+  std::vector<std::string> left;
+  const std::string prefix = store::online_session_prefix(partition);
+  ASSERT_TRUE(store_.scan(Table::main, prefix, store::after_prefix(prefix),
+                          [&left](std::string_view key, std::string_view) {
+                            left.emplace_back(key);
+                            return true;
+                          }));
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(store::online_session_of_key(left[0]).start, lives);
 }
 
 TEST_F(WebhookTest, PresenceOfAPartitionThatIsAwayIsRecordedWhenItIsBack) {

@@ -197,10 +197,11 @@ std::vector<CommandKind> other_commands() {
   sync.positions = {{kGroup, 1}};
   RecordPresenceEvent online;
   online.uid = "u1";
+  online.start = {1, 99};
   online.session_id = 7;
   online.at_ns = 1;
   online.text = "x";
-  const auto presence_key = store::presence_event_key(kPartition, 1, 7, true);
+  const auto presence_key = store::presence_event_key(kPartition, 1, {1, 99}, 7, true);
   const ChannelKey visitors("v1", ChannelType::visitors);
   const ChannelKey service("v1|g", ChannelType::customer_service);
   std::vector<CommandKind> kinds = {

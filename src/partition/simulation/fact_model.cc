@@ -163,14 +163,14 @@ class FactModel::Begin {
   }
   void operator()(const RecordPresenceEvent& command) const {
     const PartitionId partition = of(command.uid);
-    const auto session =
-        store::online_session_key(partition, command.uid, command.device_flag, command.session_id);
+    const auto session = store::online_session_key(partition, command.uid, command.device_flag,
+                                                   command.start, command.session_id);
     presence(partition).rows.attempt(
         [command, partition, session](Rows& rows) {
           rows.erase(session);
           if (command.online) rows[session];
-          rows[store::presence_event_key(partition, command.at_ns, command.session_id,
-                                         command.online)] = command.text;
+          rows[store::presence_event_key(partition, command.at_ns, command.start,
+                                         command.session_id, command.online)] = command.text;
         },
         outcome_);
   }

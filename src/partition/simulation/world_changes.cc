@@ -385,6 +385,7 @@ void World::change_outbox(const std::string& uid) {
     case 1: {
       RecordPresenceEvent presence;
       presence.uid = uid;
+      presence.start = {static_cast<std::uint16_t>(roll(3)), roll(2)};
       presence.session_id = 1 + roll(3);
       presence.online = chance(50);
       presence.at_ns = static_cast<std::int64_t>(++generated_);
