@@ -91,9 +91,16 @@ RequestParser::Progress RequestParser::feed(std::string_view input, std::size_t&
   while (!is_done()) {
     const std::size_t left = input.size() - consumed;
     if (left == 0) return Progress::need_more;
-    if (header_seen_ && is_chunked() && left < kChunkTailBytesMin) return Progress::need_more;
+    // What is left of a chunk is given at once, and nothing behind it: who takes the body piece by
+    // piece may wait for it before the peer sends more.
+    const bool within_chunk = chunk_left_ > 0;
+    if (header_seen_ && is_chunked() && !within_chunk && left < kChunkTailBytesMin) {
+      return Progress::need_more;
+    }
+    const std::size_t given =
+        within_chunk ? static_cast<std::size_t>(std::min<std::uint64_t>(left, chunk_left_)) : left;
     error_code ec;
-    const std::size_t used = put(boost::asio::const_buffer(input.data() + consumed, left), ec);
+    const std::size_t used = put(boost::asio::const_buffer(input.data() + consumed, given), ec);
     consumed += used;
     if (!header_seen_) {
       header_bytes_ += used;
@@ -236,7 +243,12 @@ void RequestParser::on_header_impl(error_code& ec) {
 
 std::size_t RequestParser::on_body_impl(string_view body, error_code&) { return append(body); }
 
+void RequestParser::on_chunk_header_impl(std::uint64_t size, string_view, error_code&) {
+  chunk_left_ = size;
+}
+
 std::size_t RequestParser::on_chunk_body_impl(std::uint64_t, string_view body, error_code&) {
+  chunk_left_ -= body.size();
   return append(body);
 }
 

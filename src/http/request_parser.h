@@ -82,7 +82,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   void on_header_impl(error_code& ec) override;
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
   std::size_t on_body_impl(string_view body, error_code& ec) override;
-  void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
+  void on_chunk_header_impl(std::uint64_t size, string_view, error_code&) override;
   std::size_t on_chunk_body_impl(std::uint64_t remain, string_view body, error_code& ec) override;
   void on_finish_impl(error_code&) override {}
 
@@ -99,7 +99,8 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   bool transfer_encoding_seen_ = false;
   bool host_seen_ = false;
   bool line_begun_ = false;
-  bool body_limited_ = false;  // or free of the limit
+  bool body_limited_ = false;     // or free of the limit
+  std::uint64_t chunk_left_ = 0;  // bytes of the chunk that is being read
   // Of an absolute-form target; else empty.
   std::string authority_;
   ContentEncoding content_encoding_;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdio>
 #include <string>
 
 namespace jindou::http {
@@ -147,6 +149,37 @@ TEST(RequestParser, DivertsTheBody) {
   EXPECT_EQ(parser.feed(std::string_view(input).substr(used), consumed), Progress::done);
   EXPECT_EQ(pieces, "abc");
   EXPECT_EQ(request.body, "");
+}
+
+// Who takes the body piece by piece may answer it before the peer sends more.
+TEST(RequestParser, TheEndOfAChunkDoesNotWaitForWhatFollowsIt) {
+  for (std::size_t back = 1; back < 8; ++back) {
+    const std::string data = "{\"some\":\"item\"}\n";
+    const std::string first = data.substr(0, data.size() - back);
+    const std::string second = data.substr(data.size() - back);
+    Request request;
+    std::string pieces;
+    RequestParser parser(request, {});
+    std::string input = post("Transfer-Encoding: chunked\r\n", "");
+    const auto feed = [&] {
+      Progress progress = Progress::header_done;
+      while (progress == Progress::header_done) {
+        std::size_t consumed = 0;
+        progress = parser.feed(input, consumed);
+        input.erase(0, consumed);
+        if (progress == Progress::header_done) parser.divert_body(pieces);
+      }
+      EXPECT_EQ(progress, Progress::need_more);
+    };
+    feed();
+    for (const std::string& part : {first, second}) {
+      std::array<char, 8> size{};
+      std::snprintf(size.data(), size.size(), "%zx\r\n", part.size());
+      input += size.data() + part + "\r\n";
+      feed();
+    }
+    EXPECT_EQ(pieces, data) << back;
+  }
 }
 
 TEST(RequestParser, ReadsChunkedBodies) {
