@@ -419,9 +419,10 @@ void World::change_outbox(const std::string& uid) {
 }
 
 void World::change_templates() {
-  const std::string name = "t" + std::to_string(roll(4));
-  if (chance(35)) {
-    return static_cast<void>(ask(DeleteTemplate{name, chance(50) ? 0 : 1 + roll(8)}));
+  // Few names and many ends, each of which moves the number that new templates begin behind.
+  const std::string name = "t" + std::to_string(roll(2));
+  if (chance(50)) {
+    return static_cast<void>(ask(DeleteTemplate{name, chance(75) ? 0 : 1 + roll(8)}));
   }
   // What is durable may be behind what was asked for.
   const auto next = RecordReader(readers()).load_next_template_version(name);
