@@ -411,6 +411,8 @@ class CommandLine(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory) / "jindou.yaml"
             for sample in samples:
+                if "scrape_configs:" in sample:
+                    continue  # of Prometheus
                 path.write_text(sample)
                 done = run("config", "--config", str(path), "--validate",
                            WK_MANAGERTOKEN="0123456789abcdef")
