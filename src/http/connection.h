@@ -93,7 +93,16 @@ class Connection final : public DeadlineList::Entry, private Stream {
 
  private:
   // Closing makes the pending operation end with an error, which ends run().
-  void on_deadline() override { close(); }
+  void on_deadline() override {
+    if (streaming_ && streaming_->writing > 0) forget_unsent();
+    close();
+  }
+  // Who does not read his answer is told by a reset: behind what he has not read he would never see
+  // an end, and the kernel would keep all of it for him.
+  void forget_unsent() {
+    boost::system::error_code ignored;
+    socket_.set_option(boost::asio::socket_base::linger(true, 0), ignored);
+  }
 
   DeadlineList::TimePoint now() const { return clock_.steady(); }
   std::string_view buffered() const {

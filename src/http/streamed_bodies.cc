@@ -176,7 +176,10 @@ Task<bool> Connection::write(std::string_view piece) {
   set_deadline(DeadlineList::kNever);
   streaming.writing = 0;
   streaming.deaf = !written || header_alone;
-  if (!written) close();
+  if (!written) {
+    forget_unsent();
+    close();
+  }
   co_return !streaming.deaf;
 }
 
