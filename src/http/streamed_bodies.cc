@@ -208,7 +208,7 @@ Task<bool> Connection::end_stream() {
     written = co_await write_response(keep_alive);
   }
   if (!written) co_return false;
-  // Closed with bytes unread, the connection would be reset and its end taken from the peer.
+  // Closed with bytes unread, the connection would be reset, and the peer may never see its end.
   if (!keep_alive && (!body_read || !shard_->stopping)) co_await linger();
   co_return keep_alive;
 }
