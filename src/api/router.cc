@@ -145,6 +145,14 @@ bool Router::core_has_room(const Route& route, Request& request, Response& respo
 bool Router::accepts_body(const Route& route, Request& request, Response& response) const {
   if (!request.has_body) return true;
   response.route = route.path;
+  const http::ServerOptions& http =
+      port_ == Port::api ? services_.options.http : services_.options.manager_http;
+  if (request.body_declared > http.limits.body_bytes) {
+    answer_error(response, 413, errc_name(Errc::too_large),
+                 "the request body is larger than " + std::to_string(http.limits.body_bytes) +
+                     " bytes (api.maxBodyBytes)");
+    return false;
+  }
   if (is_open(route, port_)) {
     if (request.body_declared > kOpenBodyBytesMax) {
       answer_error(response, 413, errc_name(Errc::too_large),
@@ -172,7 +180,8 @@ bool Router::admit(Request& request, Response& response) {
     return true;
   }
   if (route != nullptr) {
-    return core_has_room(*route, request, response) && accepts_body(*route, request, response);
+    // What is too large is no news to the core.
+    return accepts_body(*route, request, response) && core_has_room(*route, request, response);
   }
   if (!path_known) {
     answer_error(response, 404, errc_name(Errc::not_found), unknown_path(request.path()));

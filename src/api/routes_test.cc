@@ -388,6 +388,27 @@ TEST_F(RoutesTest, LoadAndShutdownHaveTheirStatuses) {
   EXPECT_EQ(status("/channel", R"({"channel_id":"g1","channel_type":2})"), 503U);
 }
 
+// Else a body that is announced with a terabyte would be told to come back later, and keep the
+// batches of others out as long as it is looked at.
+TEST_F(RoutesTest, ABodyOverTheLimitIsRefusedBeforeTheCoreIsAsked) {
+  gate_->keep();
+  auto first = std::async(std::launch::async, [this] {
+    return post("/message/sendbatch", "[" + item("n1", "g1") + "]");
+  });
+  while (core_->items_in_flight() == 0) std::this_thread::yield();
+  Request request;
+  Response response;
+  request.set_line(Verb::post, "POST", "/message/sendbatch", 11);
+  request.has_body = true;
+  request.body_declared = std::size_t{1} << 40;
+  EXPECT_FALSE(router_->admit(request, response));
+  EXPECT_EQ(response.status, 413U) << response.body;
+  EXPECT_TRUE(has(response.body, "api.maxBodyBytes")) << response.body;
+  EXPECT_EQ(request.announced, nullptr);
+  gate_->release();
+  EXPECT_EQ(first.get().status, 200U);
+}
+
 TEST_F(RoutesTest, WhatAnotherServerHasIsRefusedAndCanBeRetried) {
   ASSERT_EQ(status("/message/send", item("n1", "g1")), 200U);
   const auto move = [this](bool open) {
