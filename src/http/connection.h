@@ -5,6 +5,9 @@
 // Threads: everything here belongs to one io shard, which is asserted.
 #pragma once
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
@@ -94,8 +97,15 @@ class Connection final : public DeadlineList::Entry, private Stream {
  private:
   // Closing makes the pending operation end with an error, which ends run().
   void on_deadline() override {
-    if (streaming_ && streaming_->writing > 0) forget_unsent();
+    // The end of the connection counts as one byte.
+    const bool stands_still = unsent_at_cut_ > 0 && unsent() >= unsent_at_cut_;
+    if (stands_still || (streaming_ && streaming_->writing > 0)) forget_unsent();
     close();
+  }
+  // Bytes that the kernel has and the peer has not.
+  int unsent() {
+    int bytes = 0;
+    return ::ioctl(socket_.native_handle(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;
   }
   // Who does not read his answer is told by a reset: behind what he has not read he would never see
   // an end, and the kernel would keep all of it for him.
@@ -227,6 +237,7 @@ class Connection final : public DeadlineList::Entry, private Stream {
   Response response_;
   std::optional<RequestParser> parser_;
   std::unique_ptr<Streaming> streaming_;  // while a handler streams
+  int unsent_at_cut_ = 0;                 // of a stream that was ended before its body, when it was
   std::string pieces_;                    // of a chunked body that is read piece by piece
   std::size_t sized_left_ = 0;            // of one with a Content-Length, what is still to be read
   std::string head_;

@@ -209,7 +209,10 @@ Task<bool> Connection::end_stream() {
   }
   if (!written) co_return false;
   // Closed with bytes unread, the connection would be reset, and the peer may never see its end.
-  if (!keep_alive && (!body_read || !shard_->stopping)) co_await linger();
+  if (!keep_alive && (!body_read || !shard_->stopping)) {
+    if (!body_read) unsent_at_cut_ = unsent();
+    co_await linger();
+  }
   co_return keep_alive;
 }
 
