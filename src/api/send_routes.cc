@@ -107,20 +107,32 @@ Task<void> post_send(Services& services, Request& request, Response& response) {
   co_await repeatable.end(is_settled(*results));
 }
 
+struct Outgoing {
+  std::vector<SendCommand> commands;
+  std::vector<std::string> client_msg_nos;  // aligned with them
+};
+
+// All messages of the request.
+Outgoing outgoing(Services& services, const Repeatable& repeatable,
+                  std::vector<codec::BatchItem> items) {
+  Outgoing all;
+  all.commands.reserve(items.size());
+  all.client_msg_nos.reserve(items.size());
+  for (codec::BatchItem& item : items) {
+    all.commands.push_back(make_command(std::move(item), services.deps.random));
+  }
+  repeatable.number(all.commands, 0);
+  for (const SendCommand& command : all.commands) {
+    all.client_msg_nos.push_back(command.client_msg_no);
+  }
+  return all;
+}
+
 Task<void> send_items(Services& services, Request& request, Response& response,
                       std::vector<codec::BatchItem> items, ReservationPtr reservation) {
   Repeatable repeatable(services, request, response);
   if (!co_await repeatable.begin()) co_return;
-  std::vector<SendCommand> commands;
-  std::vector<std::string> client_msg_nos;
-  commands.reserve(items.size());
-  client_msg_nos.reserve(items.size());
-  for (codec::BatchItem& item : items) {
-    commands.push_back(make_command(std::move(item), services.deps.random));
-  }
-  repeatable.number(commands, 0);
-  for (const SendCommand& command : commands) client_msg_nos.push_back(command.client_msg_no);
-  items.clear();
+  auto [commands, client_msg_nos] = outgoing(services, repeatable, std::move(items));
   const auto deadline = request_deadline(services);
   auto results = co_await send_commands(services, request, std::move(commands), deadline,
                                         std::move(reservation));
@@ -218,16 +230,7 @@ Task<void> send_bound(Services& services, Request& request, Response& response,
                       std::vector<codec::BatchItem> items, OnFailure on_failure) {
   Repeatable repeatable(services, request, response);
   if (!co_await repeatable.begin()) co_return;
-  std::vector<SendCommand> commands;
-  std::vector<std::string> client_msg_nos;
-  commands.reserve(items.size());
-  client_msg_nos.reserve(items.size());
-  for (codec::BatchItem& item : items) {
-    commands.push_back(make_command(std::move(item), services.deps.random));
-  }
-  repeatable.number(commands, 0);
-  for (const SendCommand& command : commands) client_msg_nos.push_back(command.client_msg_no);
-  items.clear();
+  auto [commands, client_msg_nos] = outgoing(services, repeatable, std::move(items));
   if (on_failure == OnFailure::stop) {
     const auto results = co_await send_until_failure(services, request, std::move(commands));
     if (!results) {
@@ -267,14 +270,8 @@ Task<void> rehearse_items(Services& services, Request& request, Response& respon
 // What becomes of the items nobody is told; it is counted.
 void take_items(Services& services, Request& request, Response& response,
                 std::vector<codec::BatchItem> items, ReservationPtr reservation) {
-  std::vector<SendCommand> commands;
-  std::vector<std::string> client_msg_nos;
-  commands.reserve(items.size());
-  client_msg_nos.reserve(items.size());
-  for (codec::BatchItem& item : items) {
-    commands.push_back(make_command(std::move(item), services.deps.random));
-    client_msg_nos.push_back(commands.back().client_msg_no);
-  }
+  const Repeatable unnamed(services, request, response);
+  auto [commands, client_msg_nos] = outgoing(services, unnamed, std::move(items));
   const auto posted = post_commands(
       services, request, std::move(commands),
       [counters = ItemCounters(services)](const Results& results) { counters.count(results); },
