@@ -22,6 +22,8 @@ import jindou_results  # noqa: F401
 import jindou_http  # noqa: F401
 import jindou_coding  # noqa: F401
 import jindou_choices  # noqa: F401
+import jindou_payloads  # noqa: F401
+import jindou_lines  # noqa: F401
 import overall  # noqa: F401
 from target import Target, shorten
 
