@@ -139,12 +139,15 @@ void Server::Core::start_connection(Socket socket, const std::shared_ptr<ShardSt
     return refuse_connection(runtime::moved_to(states[0]->context, std::move(socket)));
   }
   enter();
-  auto connection = std::make_shared<Connection>(shared_from_this(), state, handler, clock, options,
+  // A place is free when the memory of who had it is.
+  std::shared_ptr<void> place(this, [self = shared_from_this()](Core* core) {
+    core->connections.fetch_sub(1);
+    core->leave();
+  });
+  auto connection = std::make_shared<Connection>(std::move(place), state, handler, clock, options,
                                                  std::move(socket));
-  auto finished = [self = shared_from_this(), connection](const std::exception_ptr& failure) {
+  auto finished = [connection](const std::exception_ptr& failure) {
     end_connection(*connection, failure);
-    self->connections.fetch_sub(1);
-    self->leave();
   };
   shards.post(state->index, [connection, finished = std::move(finished)]() mutable {
     ShardState& shard = connection->shard();

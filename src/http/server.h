@@ -41,7 +41,8 @@ class Server {
   // shards to run. Idempotent.
   void stop();
 
-  // Open connections, without those that are being refused. Thread-safe.
+  // Open connections, and closed ones whose memory is not free yet; without those that are being
+  // refused. Thread-safe.
   std::size_t connections() const;
 
  private:
