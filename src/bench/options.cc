@@ -10,7 +10,7 @@ namespace jindou::bench {
 const std::vector<std::string>& row_names() {
   static const std::vector<std::string> kNames = {
       "floor",  "disk",          "batch",   "single",    "client",  "fanout",   "connect", "memory",
-      "growth", "conversations", "history", "retention", "webhook", "overload", "steady"};
+      "growth", "conversations", "history", "retention", "webhook", "overload", "steady",  "lines"};
   return kNames;
 }
 
@@ -32,7 +32,7 @@ void add_options(CLI::App& app, BenchOptions& options) {
   app.add_option("--seconds", options.seconds, "length of a round")->capture_default_str();
   app.add_option("--only", options.only,
                  "rows to run: floor,disk,batch,single,client,fanout,connect,memory,growth,"
-                 "conversations,history,retention,webhook,overload,steady")
+                 "conversations,history,retention,webhook,overload,steady,lines")
       ->delimiter(',');
   app.add_option("--growth-small", options.growth_small, "messages stored at the first measurement")
       ->capture_default_str();

@@ -1,5 +1,7 @@
 #include "bench/request_template.h"
 
+#include <fmt/format.h>
+
 #include <random>
 
 #include "base/assert.h"
@@ -56,7 +58,8 @@ std::vector<std::string> make_payloads(std::size_t count, std::size_t bytes, std
 RequestTemplate::RequestTemplate(const Shape& shape, const std::vector<std::string>& payloads)
     : group_count_(shape.groups.count) {
   const bool batch = shape.form == Form::batch;
-  JD_ASSERT(batch || shape.items == 1);
+  const bool lines = shape.form == Form::lines;
+  JD_ASSERT(batch || lines || shape.items == 1);
   JD_ASSERT(shape.items >= 1);
   JD_ASSERT(shape.items <= 1000);
   JD_ASSERT(!payloads.empty());
@@ -64,7 +67,7 @@ RequestTemplate::RequestTemplate(const Shape& shape, const std::vector<std::stri
   std::vector<Places> places;
   if (batch) body.push_back('[');
   for (std::size_t i = 0; i < shape.items; ++i) {
-    if (i != 0) body.push_back(',');
+    if (batch && i != 0) body.push_back(',');
     Places place;
     body.append(R"({"header":{"no_persist":0,"red_dot":1,"sync_once":0},"client_msg_no":")");
     body.append(shape.run_id).push_back('-');
@@ -79,16 +82,22 @@ RequestTemplate::RequestTemplate(const Shape& shape, const std::vector<std::stri
     body.append(R"(","channel_type":2,"expire":0,"payload":")");
     codec::base64_append(body, payloads[i % payloads.size()]);
     body.append("\"}");
+    if (lines) body.push_back('\n');
     places.push_back(place);
   }
   if (batch) body.push_back(']');
 
-  bytes_ = batch ? "POST /message/sendbatch HTTP/1.1\r\n" : "POST /message/send HTTP/1.1\r\n";
-  bytes_.append("Host: ").append(shape.host).append("\r\n");
-  bytes_.append("Content-Type: application/json\r\n");
-  bytes_.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n\r\n");
+  if (lines) {
+    bytes_ = fmt::format("{:x}\r\n", body.size());
+  } else {
+    bytes_ = batch ? "POST /message/sendbatch HTTP/1.1\r\n" : "POST /message/send HTTP/1.1\r\n";
+    bytes_.append("Host: ").append(shape.host).append("\r\n");
+    bytes_.append("Content-Type: application/json\r\n");
+    bytes_.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n\r\n");
+  }
   const std::size_t head = bytes_.size();
   bytes_.append(body);
+  if (lines) bytes_.append("\r\n");
   for (Places& place : places) {
     place.number += head;
     place.group += head;

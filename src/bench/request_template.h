@@ -32,6 +32,7 @@ class RequestTemplate {
   enum class Form : std::uint8_t {
     single,  // POST /message/send, one object
     batch,   // POST /message/sendbatch, an array
+    lines,   // no request: a chunk of the body of one, an item a line
   };
   struct Shape {
     Form form = Form::batch;
@@ -46,9 +47,9 @@ class RequestTemplate {
   // `payloads` are plain and are used in turn, one per item.
   RequestTemplate(const Shape& shape, const std::vector<std::string>& payloads);
 
-  // The whole request, head included, as request number `number` (unique over the run, below
-  // 10^10), its items going to groups first_group, first_group + 1, ... modulo the number of
-  // groups. The view is valid until the next call.
+  // The whole request, head included (of `lines`, the chunk), as request number `number` (unique
+  // over the run, below 10^10), its items going to groups first_group, first_group + 1, ... modulo
+  // the number of groups. The view is valid until the next call.
   std::string_view fill(std::uint64_t number, unsigned first_group);
 
   std::size_t items() const { return places_.size(); }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "codec/base64.h"
@@ -44,6 +45,20 @@ TEST(MakePayloads, AreOfTheAskedSizeAndDiffer) {
   EXPECT_EQ(distinct.size(), 10U);
   for (const auto& payload : payloads) EXPECT_EQ(payload.size(), 200U);
   EXPECT_EQ(make_payloads(10, 200, 1), payloads);
+}
+
+TEST(RequestTemplate, LinesAreAChunk) {
+  RequestTemplate::Shape shape = small_shape();
+  shape.form = RequestTemplate::Form::lines;
+  RequestTemplate request(shape, make_payloads(2, 200, 1));
+  const std::string text(request.fill(7, 3));
+  const std::size_t end = text.find("\r\n");
+  const std::string body = text.substr(end + 2, text.size() - end - 4);
+  EXPECT_EQ(std::stoul(text.substr(0, end), nullptr, 16), body.size());
+  EXPECT_TRUE(text.ends_with("}\n\r\n"));
+  EXPECT_EQ(std::count(body.begin(), body.end(), '\n'), 3);
+  EXPECT_EQ(values_of(body, "channel_id"),
+            (std::vector<std::string>{"bench_group_0003", "bench_group_0000", "bench_group_0001"}));
 }
 
 TEST(RequestTemplate, ContentLengthIsTheBodysLength) {

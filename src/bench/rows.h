@@ -72,6 +72,8 @@ Result<void> measure_retention(Stage& stage, std::vector<Row>& rows);
 Result<void> measure_webhook(Stage& stage, std::vector<Row>& rows);
 // overload_100, overload_1000: ten times the peak, each against a new server.
 Result<void> measure_overload(Stage& stage, std::vector<Row>& rows);
+// lines: NDJSON and arrays in turns, against one new server.
+Result<void> measure_lines(Stage& stage, std::vector<Row>& rows);
 // steady: half of what a new server can do, for minutes, with quiet times in between.
 Result<void> measure_steady(Stage& stage, std::vector<Row>& rows);
 // conversations, history: each against a new server that was just filled.
