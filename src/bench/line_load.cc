@@ -170,7 +170,7 @@ Result<void> LineLoad::receive(std::size_t index) {
   return read_answer(connection);
 }
 
-Result<LineLoad::Round> LineLoad::run(double seconds) {
+Result<LineLoad::Round> LineLoad::run(double seconds, std::uint64_t messages_max) {
   Round round;
   const TimePoint start = std::chrono::steady_clock::now();
   const TimePoint end = start + std::chrono::duration_cast<TimePoint::duration>(
@@ -184,13 +184,18 @@ Result<LineLoad::Round> LineLoad::run(double seconds) {
   const auto all_ended = [this] {
     return std::ranges::all_of(connections_, [](const Connection& c) { return c.ended; });
   };
+  const auto sent = [this] {
+    std::uint64_t sum = 0;
+    for (const Connection& connection : connections_) sum += connection.sent;
+    return sum;
+  };
   bool running = true;
   TimePoint last_progress = start;
   while (!all_ended()) {
     JD_RETURN_IF_ERROR(check_interrupted());
     const auto& events = poller_.wait(running ? end : last_progress + kAnswerLimit);
     const TimePoint now = std::chrono::steady_clock::now();
-    if (running && now >= end) {
+    if (running && (now >= end || sent() >= messages_max)) {
       running = false;
       round.messages = answered();
       round.seconds = seconds_since(start);

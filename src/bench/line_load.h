@@ -29,10 +29,10 @@ class LineLoad {
 
   Result<void> connect();
 
-  // One stream on each connection, fed for `seconds`; then waits for the results still out, which
-  // are checked but not counted. Errors: invalid when a line was not answered with an id, closed,
-  // deadline when nothing comes for 30 s.
-  Result<Round> run(double seconds);
+  // One stream on each connection, fed for `seconds` or until so many lines are sent; then waits
+  // for the results still out, which are checked but not counted. Errors: invalid when a line was
+  // not answered with an id, closed, deadline when nothing comes for 30 s.
+  Result<Round> run(double seconds, std::uint64_t messages_max = UINT64_MAX);
 
  private:
   struct Connection {

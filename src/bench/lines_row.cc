@@ -18,6 +18,49 @@ constexpr double kLinesBar = 1.0;
 // Of an array, and of what goes out in one write as lines.
 constexpr std::size_t kArrayItems = 1000;
 constexpr std::size_t kWrittenLines = 100;
+constexpr double kMemoryBarMib = 300;
+
+Result<void> create_groups(const Target& target, const GroupNames& groups) {
+  HttpClient http(target.http);
+  for (unsigned i = 0; i < groups.count; ++i) {
+    JD_RETURN_IF_ERROR(create_group(http, groups.name(i), {"bench_reader"}));
+  }
+  return {};
+}
+
+RequestTemplate::Shape lines_shape(const GroupNames& groups) {
+  RequestTemplate::Shape shape = batch_shape(groups);
+  shape.form = RequestTemplate::Form::lines;
+  shape.items = kWrittenLines;
+  return shape;
+}
+
+// What one long stream costs a new server.
+Result<void> measure_long_stream(Stage& stage, std::vector<Row>& rows) {
+  const BenchOptions& options = stage.options();
+  JD_TRY(const Target target, stage.open_target());
+  if (target.pid == 0) {
+    progress("lines_memory: skipped, the server's process (--pid) is not known");
+    return {};
+  }
+  const GroupNames groups;
+  JD_RETURN_IF_ERROR(create_groups(target, groups));
+  LineLoad lines(target.http, 1, lines_shape(groups), stage.payloads());
+  JD_RETURN_IF_ERROR(lines.connect());
+  JD_TRY(const std::uint64_t before, resident_bytes(target.pid));
+  JD_TRY(const LineLoad::Round sent, lines.run(kFillSecondsMax, options.growth_large));
+  JD_TRY(const std::uint64_t peak, resident_bytes_peak(target.pid));
+  const auto mib = [](std::uint64_t bytes) { return static_cast<double>(bytes) / 1048576; };
+  Row row("lines_memory",
+          fmt::format("lines: resident while {} items stream through, above idle",
+                      format_count(options.growth_large)),
+          mib(peak - before), "MiB");
+  compare(row, Row::Bar::at_most, kMemoryBarMib, row.value, "");
+  row.note = fmt::format("one stream; {:.1f} MiB before, {:.1f} MiB at most; {} msg/s", mib(before),
+                         mib(peak), format_number(sent.per_second()));
+  rows.push_back(row);
+  return {};
+}
 
 }  // namespace
 
@@ -25,17 +68,11 @@ Result<void> measure_lines(Stage& stage, std::vector<Row>& rows) {
   const BenchOptions& options = stage.options();
   JD_TRY(const Target target, stage.open_target());
   const GroupNames groups;
-  HttpClient http(target.http);
-  for (unsigned i = 0; i < groups.count; ++i) {
-    JD_RETURN_IF_ERROR(create_group(http, groups.name(i), {"bench_reader"}));
-  }
+  JD_RETURN_IF_ERROR(create_groups(target, groups));
   RequestTemplate::Shape array_shape = batch_shape(groups);
   array_shape.items = kArrayItems;
   HttpLoad arrays(target.http, kBatchConnections, array_shape, stage.payloads());
-  RequestTemplate::Shape lines_shape = batch_shape(groups);
-  lines_shape.form = RequestTemplate::Form::lines;
-  lines_shape.items = kWrittenLines;
-  LineLoad lines(target.http, kBatchConnections, lines_shape, stage.payloads());
+  LineLoad lines(target.http, kBatchConnections, lines_shape(groups), stage.payloads());
   JD_RETURN_IF_ERROR(arrays.connect());
   JD_RETURN_IF_ERROR(lines.connect());
   CpuMeter array_cpu(target.pid);
@@ -66,7 +103,7 @@ Result<void> measure_lines(Stage& stage, std::vector<Row>& rows) {
                   spread(array_rates), lines_cpu.text(), array_cpu.text());
   add_detail(row, "arrays_per_second", in_arrays);
   rows.push_back(row);
-  return {};
+  return measure_long_stream(stage, rows);
 }
 
 }  // namespace jindou::bench

@@ -9,8 +9,9 @@ namespace jindou::bench {
 
 const std::vector<std::string>& row_names() {
   static const std::vector<std::string> kNames = {
-      "floor",  "disk",          "batch",   "single",    "client",  "fanout",   "connect", "memory",
-      "growth", "conversations", "history", "retention", "webhook", "overload", "steady",  "lines"};
+      "floor",   "disk",     "batch",  "single",        "client",  "fanout",
+      "connect", "memory",   "growth", "conversations", "history", "retention",
+      "webhook", "overload", "steady", "lines",         "forms"};
   return kNames;
 }
 
@@ -32,7 +33,7 @@ void add_options(CLI::App& app, BenchOptions& options) {
   app.add_option("--seconds", options.seconds, "length of a round")->capture_default_str();
   app.add_option("--only", options.only,
                  "rows to run: floor,disk,batch,single,client,fanout,connect,memory,growth,"
-                 "conversations,history,retention,webhook,overload,steady,lines")
+                 "conversations,history,retention,webhook,overload,steady,lines,forms")
       ->delimiter(',');
   app.add_option("--growth-small", options.growth_small, "messages stored at the first measurement")
       ->capture_default_str();

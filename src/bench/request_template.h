@@ -32,6 +32,7 @@ class RequestTemplate {
   enum class Form : std::uint8_t {
     single,  // POST /message/send, one object
     batch,   // POST /message/sendbatch, an array
+    table,   // the object with items that share one payload, the first
     lines,   // no request: a chunk of the body of one, an item a line
   };
   struct Shape {
@@ -39,9 +40,15 @@ class RequestTemplate {
     std::string host;
     std::string from_uid = "bench_sender";
     GroupNames groups;
+    int channel_type = 2;     // 1: `groups` are names of users
     std::size_t items = 100;  // 1 for Form::single; at most 1,000: three digits
     // Eight characters that make the client_msg_no of this run different from those of other runs.
     std::string run_id = "00000000";
+    // False: items without a client_msg_no, whose bodies can be made beforehand.
+    bool numbered = true;
+    // Of a batch or table whose items are not numbered and divide the groups: Content-Encoding
+    // gzip.
+    bool compressed = false;
   };
 
   // `payloads` are plain and are used in turn, one per item.
@@ -56,13 +63,21 @@ class RequestTemplate {
 
  private:
   struct Places {
-    std::size_t number = 0;  // offset of the ten digits of the request number
+    std::size_t number = 0;  // offset of the ten digits of the request number; 0: there are none
     std::size_t group = 0;   // offset of the group's four digits
   };
+
+  // The bytes before the body.
+  static std::string head(const Shape& shape, std::size_t body_bytes);
+  // Writes the groups of the items, `first` and those behind it.
+  void place_groups(unsigned first);
+  // A compressed request for each of the groups that one can begin with.
+  void compress(const Shape& shape, const std::string& body);
 
   unsigned group_count_;
   std::string bytes_;
   std::vector<Places> places_;
+  std::vector<std::string> compressed_;
 };
 
 }  // namespace jindou::bench

@@ -3,6 +3,7 @@
 #include "bench/request_template.h"
 
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <set>
@@ -104,6 +105,46 @@ TEST(RequestTemplate, PayloadsAreTheBase64OfThePlainOnesInTurn) {
     ASSERT_TRUE(codec::base64_decode(encoded[i], plain));
     EXPECT_EQ(plain, payloads[i % 2]);
   }
+}
+
+TEST(RequestTemplate, ATableHasThePayloadOnce) {
+  RequestTemplate::Shape shape = small_shape();
+  shape.form = RequestTemplate::Form::table;
+  RequestTemplate request(shape, make_payloads(2, 200, 1));
+  const std::string text(request.fill(7, 3));
+  EXPECT_EQ(values_of(text, "payload_ref"), (std::vector<std::string>{"a", "a", "a"}));
+  EXPECT_EQ(values_of(text, "payload").size(), 0U);
+  EXPECT_EQ(values_of(text, "a").size(), 1U);
+  EXPECT_EQ(values_of(text, "channel_id"),
+            (std::vector<std::string>{"bench_group_0003", "bench_group_0000", "bench_group_0001"}));
+  EXPECT_TRUE(text.ends_with("]}"));
+}
+
+TEST(RequestTemplate, CompressedIsOneRequestForEachFirstGroup) {
+  RequestTemplate::Shape shape = small_shape();
+  shape.groups.count = 6;
+  shape.numbered = false;
+  RequestTemplate plain(shape, make_payloads(2, 200, 1));
+  const std::string text(plain.fill(7, 3));
+  EXPECT_EQ(values_of(text, "client_msg_no").size(), 0U);
+  shape.compressed = true;
+  RequestTemplate request(shape, make_payloads(2, 200, 1));
+  const std::string coded(request.fill(7, 3));
+  EXPECT_NE(coded.find("Content-Encoding: gzip\r\n"), std::string::npos);
+  const std::string body = coded.substr(coded.find("\r\n\r\n") + 4);
+  EXPECT_NE(coded.find("Content-Length: " + std::to_string(body.size()) + "\r\n"),
+            std::string::npos);
+  z_stream stream = {};
+  ASSERT_EQ(::inflateInit2(&stream, 15 + 16), Z_OK);
+  std::string out(text.size(), ' ');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(body.data()));
+  stream.avail_in = static_cast<uInt>(body.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(::inflate(&stream, Z_FINISH), Z_STREAM_END);
+  out.resize(stream.total_out);
+  ::inflateEnd(&stream);
+  EXPECT_EQ(out, text.substr(text.find("\r\n\r\n") + 4));
 }
 
 TEST(RequestTemplate, SingleIsOneObject) {

@@ -74,6 +74,8 @@ Result<void> measure_webhook(Stage& stage, std::vector<Row>& rows);
 Result<void> measure_overload(Stage& stage, std::vector<Row>& rows);
 // lines: NDJSON and arrays in turns, against one new server.
 Result<void> measure_lines(Stage& stage, std::vector<Row>& rows);
+// forms_shared, forms_gzip: bodies of other forms beside the array, in turns.
+Result<void> measure_forms(Stage& stage, std::vector<Row>& rows);
 // steady: half of what a new server can do, for minutes, with quiet times in between.
 Result<void> measure_steady(Stage& stage, std::vector<Row>& rows);
 // conversations, history: each against a new server that was just filled.

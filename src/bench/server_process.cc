@@ -87,6 +87,18 @@ Result<std::uint64_t> resident_bytes(pid_t pid) {
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+Result<std::uint64_t> resident_bytes_peak(pid_t pid) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/status");
+  constexpr std::string_view kName = "VmHWM:";  // proc(5): in KiB
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with(kName)) continue;
+    std::istringstream fields(line.substr(kName.size()));
+    std::uint64_t kib = 0;
+    if (fields >> kib) return kib * 1024;
+  }
+  return Error(Errc::not_found, "cannot read the memory of process " + std::to_string(pid));
+}
+
 double cpu_seconds(pid_t pid) {
   std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
   std::string line;

@@ -42,6 +42,9 @@ Result<ServerAddresses> parse_ready_line(std::string_view line);
 // The resident bytes of a process. Errors: not_found.
 Result<std::uint64_t> resident_bytes(pid_t pid);
 
+// The most bytes that were ever resident of a process. Errors: not_found.
+Result<std::uint64_t> resident_bytes_peak(pid_t pid);
+
 // Processor seconds that a process has used in all its threads; 0 when it cannot be read.
 double cpu_seconds(pid_t pid);
 

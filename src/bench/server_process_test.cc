@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 namespace jindou::bench {
 namespace {
@@ -52,6 +53,20 @@ TEST(ServerProcess, AProgramThatEndsAtOnceIsAnError) {
   const auto server = ServerProcess::start(options, (*directory)->path() + "/server");
   ASSERT_FALSE(server);
   EXPECT_EQ(server.error().code(), Errc::closed);
+}
+
+TEST(ResidentBytes, ThePeakIsNoLess) {
+  std::vector<char> touched(std::size_t{64} << 20, 1);
+  const auto now = resident_bytes(::getpid());
+  ASSERT_TRUE(now.has_value());
+  touched = {};
+  const auto later = resident_bytes(::getpid());
+  const auto peak = resident_bytes_peak(::getpid());
+  ASSERT_TRUE(later.has_value());
+  ASSERT_TRUE(peak.has_value());
+  EXPECT_GE(*peak, *now);
+  EXPECT_GE(*peak, *later);
+  EXPECT_FALSE(resident_bytes_peak(0).has_value());
 }
 
 }  // namespace
