@@ -1,5 +1,6 @@
 #include "partition/partition_worker.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -92,6 +93,7 @@ bool PartitionWorker::push(Task task) {
 
 void PartitionWorker::wake() {
   const MutexLock lock(mutex_);
+  others_wait_.store(true, std::memory_order_relaxed);
   if (woken_) return;
   woken_ = true;
   ready_.notify_one();
@@ -122,6 +124,7 @@ void PartitionWorker::run() {
       stopping = stopping_;
     }
     for (auto& task : tasks) execute(task);
+    if (!tasks.empty()) pump();  // nothing of it waits for bulk
     const bool idle = tasks.empty() && bulk_turns_.empty();
     tasks.clear();
     execute_bulk();
@@ -151,7 +154,7 @@ PartitionWorker::Left PartitionWorker::pump() {
 
 void PartitionWorker::await_work(MutexLock& lock, bool changing_lists) {
   const auto due = [this]() JD_REQUIRES(mutex_) { return stopping_ || woken_ || !queue_.empty(); };
-  if (!bulk_turns_.empty()) return;  // goes on at once
+  if (has_bulk()) return;  // goes on at once
   if (!holding_.empty()) {
     ready_.wait_for(lock, kHoldTick, due);
   } else if (changing_lists) {
@@ -214,12 +217,23 @@ void PartitionWorker::add_bulk(BulkPart part) {
   line.push_back(std::move(part));
 }
 
+bool PartitionWorker::has_bulk() {
+  return std::ranges::any_of(bulk_turns_, [this](PartitionId id) { return !host(id).is_held(); });
+}
+
 void PartitionWorker::execute_bulk() {
   std::size_t items = 0;
-  while (!bulk_turns_.empty()) {
+  std::size_t passed_over = 0;  // turns in a row
+  while (passed_over < bulk_turns_.size()) {
     if (items >= bulk_turn_items_ && others_wait_.load(std::memory_order_relaxed)) return;
     const PartitionId id = bulk_turns_.front();
     bulk_turns_.pop_front();
+    if (host(id).is_held()) {
+      bulk_turns_.push_back(id);
+      ++passed_over;
+      continue;
+    }
+    passed_over = 0;
     auto& line = bulk_lines_[raw(id)];
     std::size_t of_turn = 0;
     while (!line.empty() && of_turn < bulk_turn_items_) {

@@ -133,8 +133,11 @@ class PartitionWorker final : public PartitionOwner {
   };
   Left pump();
   void add_bulk(BulkPart part);
+  // Bulk of a partition that is not held.
+  bool has_bulk();
   // Until others wait, but one turn at least. Hands over what each turn gathers, so that the log
-  // writes it while the next one is evaluated.
+  // writes it while the next one is evaluated. What is of a partition that is held stays where it
+  // is: behind the hold it would be evaluated in one go, before everything else.
   void execute_bulk();
   PartitionHost& host(PartitionId id);
 
@@ -150,7 +153,8 @@ class PartitionWorker final : public PartitionOwner {
   bool woken_ JD_GUARDED_BY(mutex_) = false;
   bool stopping_ JD_GUARDED_BY(mutex_) = false;
   bool ended_ JD_GUARDED_BY(mutex_) = false;
-  std::atomic<bool> others_wait_{false};  // something that is not bulk is queued
+  // Something that is not bulk is queued, or a commit has ended and others may be handed over.
+  std::atomic<bool> others_wait_{false};
   // Accepted bulk parts by partition, in order, and the partitions that have some, in the order of
   // their turns; its thread only.
   std::vector<std::deque<BulkPart>> bulk_lines_;

@@ -47,6 +47,29 @@ class SendClasses : public Core {
     EXPECT_TRUE(posted.has_value());
     return future;
   }
+  // Bulk that takes many turns and commits.
+  static constexpr std::size_t kMuch = 50'000;
+  // A change in the partition of the group.
+  StoreToken token_beside(const std::string& group) {
+    const PartitionMap map(options_.partitions);
+    for (int i = 0;; ++i) {
+      std::string uid = "u" + std::to_string(i);
+      if (map.of_user(uid) == map.of_channel(group)) {
+        return {uid, DeviceFlag::app, DeviceLevel::master, "t", false};
+      }
+    }
+  }
+  // A group of another partition: of the same worker or of the other one.
+  std::string group_beside(const std::string& group, bool same_worker) {
+    const PartitionMap map(options_.partitions);
+    const PartitionId partition = map.of_channel(group);
+    for (int i = 0;; ++i) {
+      std::string name = "h" + std::to_string(i);
+      const PartitionId its = map.of_channel(name);
+      const bool same = &placement_->worker_of(its) == &placement_->worker_of(partition);
+      if (its != partition && same == same_worker) return name;
+    }
+  }
   // Keeps the worker of the group from doing anything until the future is ready. What is posted
   // meanwhile stands in the worker's queue when post() returns: the sender's inbox is known, so
   // that no send waits for a read of it.
@@ -114,17 +137,7 @@ TEST_F(SendClasses, ALongBatchOfOnePartitionDoesNotHoldUpThoseOfOthers) {
   bulk_turn_items_ = 100;
   close();
   open();
-  // Another partition of the same worker.
-  const PartitionMap map(options_.partitions);
-  const PartitionId long_ones = map.of_channel("g1");
-  std::string other;
-  for (int i = 0; other.empty(); ++i) {
-    const std::string group = "h" + std::to_string(i);
-    const PartitionId its = map.of_channel(group);
-    if (its != long_ones && &placement_->worker_of(its) == &placement_->worker_of(long_ones)) {
-      other = group;
-    }
-  }
+  const std::string other = group_beside("g1", true);
   std::promise<void> go;
   hold("g1", go.get_future().share());
   std::atomic<bool> long_done{false};
@@ -138,6 +151,49 @@ TEST_F(SendClasses, ALongBatchOfOnePartitionDoesNotHoldUpThoseOfOthers) {
   EXPECT_EQ(short_one.get().size(), 100U);
   EXPECT_FALSE(was_done) << "it came second and has a twentieth of the items of the first";
   EXPECT_EQ(long_one.get().size(), 5000U);
+}
+
+TEST_F(SendClasses, OneMessageDoesNotWaitForTheBulkOfAnotherPartition) {
+  constexpr std::size_t kBatches = 100;
+  const std::string other = group_beside("g1", true);
+  std::promise<void> go;
+  hold("g1", go.get_future().share());
+  std::atomic<std::size_t> done{0};
+  std::vector<std::future<Results>> bulk;
+  for (std::size_t i = 0; i < kBatches; ++i) {
+    bulk.push_back(post_told(std::vector<SendCommand>(kMuch / kBatches, to_group("g1", "bulk")),
+                             [&] { ++done; }));
+  }
+  std::size_t before = kBatches;
+  // Nothing comes behind it that would end the turns of bulk.
+  auto chat = post_told({to_group(other, "chat")}, [&] { before = done.load(); });
+  go.set_value();
+  EXPECT_EQ(chat.get().size(), 1U);
+  EXPECT_LT(before, kBatches / 10);
+  for (auto& batch : bulk) EXPECT_EQ(batch.get().size(), kMuch / kBatches);
+}
+
+TEST_F(SendClasses, BulkGivesWayThoughItsPartitionIsHeldByATransaction) {
+  const std::string same_worker = group_beside("g1", true);
+  const std::string elsewhere = group_beside("g1", false);
+  std::promise<void> go;
+  std::promise<void> go_elsewhere;
+  hold("g1", go.get_future().share());
+  hold(elsewhere, go_elsewhere.get_future().share());
+  auto made = std::make_shared<std::promise<void>>();
+  ASSERT_TRUE(router_
+                  ->post_all({token_beside("g1"), token_beside(elsewhere)},
+                             [made](const TransactionResult&) { made->set_value(); })
+                  .has_value());
+  auto bulk = post(std::vector<SendCommand>(kMuch, to_group("g1", "bulk")));
+  auto beside = post({to_group(same_worker, "chat")});
+  go.set_value();
+  EXPECT_EQ(beside.get().size(), 1U) << "another partition is not held";
+  auto chat = post({to_group("g1", "chat")});
+  go_elsewhere.set_value();
+  EXPECT_EQ(raw(chat.get()[0].message_seq), 1U) << "bulk went first when the hold was over";
+  made->get_future().wait();
+  EXPECT_EQ(bulk.get().size(), kMuch);
 }
 
 TEST_F(SendClasses, BulkMovesOnThoughOthersNeverStop) {
