@@ -72,6 +72,23 @@ TEST_F(DryRun, KnowsWhatStandsBeforeAnItem) {
   EXPECT_TRUE(has(answer.body, R"("accepted":1,"duplicate":0,"refused":1)")) << answer.body;
 }
 
+TEST_F(DryRun, ARepeatInsideTheBatchHasNoIdEither) {
+  const Answer answer = dry_run("[" + item("n1", "g1") + "," + item("n1", "g1") + "]");
+  EXPECT_TRUE(has(answer.body,
+                  R"({"message_id":0,"message_idstr":"0","message_seq":0,"client_msg_no":"n1",)"
+                  R"("reason":1,"duplicate":true)"))
+      << answer.body;
+  EXPECT_TRUE(has(answer.body, R"("accepted":1,"duplicate":1,"refused":0)")) << answer.body;
+}
+
+// As many as are bulk work, which is evaluated in pieces.
+TEST_F(DryRun, KnowsWhatStandsFarBeforeAnItem) {
+  std::string items = item("n", "g1");
+  for (int i = 0; i < 600; ++i) items += "," + item("n" + std::to_string(i), "g1");
+  const Answer answer = dry_run("[" + items + "," + item("n", "g1", "b3RoZXI=") + "]");
+  EXPECT_TRUE(has(answer.body, R"("accepted":601,"duplicate":0,"refused":1)")) << answer.body;
+}
+
 TEST_F(DryRun, CountsNoRefusals) {
   dry_run("[" + item("n2", "g2") + "]");
   EXPECT_FALSE(has(metrics_.render(), R"(jindou_send_refused_total{reason="19"})"));

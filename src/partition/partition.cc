@@ -134,7 +134,8 @@ void Partition::rehearse(const std::shared_ptr<SendBatch>& batch, std::size_t pa
   const Txn::SavePoint point = txn_->save();
   for (const std::uint32_t item : batch->parts()[part].items) {
     SendResult result = evaluate(batch->commands()[item]);
-    if (result.state == SendResult::State::accepted) {
+    // Also of what repeats an item of this very batch: the next message gets that id.
+    if (counter_of(result.message_id) > before.counter) {
       result.message_id = MessageId{};
       result.message_seq = MessageSeq{};
     }

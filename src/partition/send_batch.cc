@@ -141,7 +141,7 @@ bool SendBatch::settle() {
 }
 
 void SendBatch::cut_into_pieces() {
-  if (piece_items_ == 0) return;
+  if (piece_items_ == 0 || is_rehearsal_) return;
   std::vector<Part> pieces;
   for (const Part& part : parts_) {
     for (std::size_t first = 0; first < part.items.size(); first += piece_items_) {

@@ -47,7 +47,8 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   // After these: parts() has what is open. False: there is nothing.
   bool settle();
   // Gives way to others, and is evaluated in pieces of so many messages, into which it is cut
-  // before it is handed over.
+  // before it is handed over. Not a rehearsal: what it finds out is forgotten with each piece, and
+  // counts for the items behind.
   void make_bulk(std::size_t piece_items) {
     send_class_ = SendClass::bulk;
     piece_items_ = piece_items;
