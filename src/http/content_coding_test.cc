@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -239,6 +240,22 @@ TEST(Zstd, FormatsOfBeforeAreNotDecoded) {
     const std::string old = first + "\xb5\x2f\xfd"s + std::string(40, '\0');
     EXPECT_EQ(decode(Coding::zstd, old, 100, 100).state, State::broken);
     EXPECT_EQ(decode(Coding::zstd, encode(Coding::zstd, "a") + old, 100, 100).state, State::broken);
+  }
+  // Nor where the cuts of a caller put them at the beginning of a piece: behind a byte of a magic
+  // number, and behind a header that is wrong.
+  const std::string old = "\x25\xb5\x2f\xfd"s + std::string(40, '\0');
+  for (const std::string& before : {"\x28"s, "\x28\xb5\x2f\xfd\xe8"s}) {
+    const auto budget = std::make_shared<ByteBudget>(std::size_t{9} << 20);
+    const auto decoder = make_decoder(Coding::zstd, budget);
+    std::array<char, 100> out{};
+    Decoder::Step step;
+    for (std::string_view piece : {std::string_view(before), std::string_view(old)}) {
+      while (!piece.empty() && step.state == Decoder::State::going_on) {
+        step = decoder->decode(piece, out);
+        piece.remove_prefix(step.consumed);
+      }
+    }
+    EXPECT_EQ(step.state, Decoder::State::broken);
   }
   // A frame to be skipped.
   const Decoded decoded = decode(Coding::zstd,

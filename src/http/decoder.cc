@@ -82,16 +82,9 @@ class GzipDecoder final : public Decoder {
   bool ended_ = false;
 };
 
-// Whether a frame may begin so: a frame of RFC 8878, or one to be skipped. Not the formats of
-// before, whose decoders are bounded by nothing.
-bool begins_frame(std::string_view input) {
-  std::uint32_t magic = 0;
-  for (unsigned i = 0; i < 4; ++i) {
-    magic |= std::uint32_t{static_cast<unsigned char>(input[i])} << (8 * i);
-  }
-  return magic == ZSTD_MAGICNUMBER ||
-         (magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START;
-}
+// Of the longest header of a frame (RFC 8878, 3.1.1): magic number, descriptor, window, dictionary,
+// size of the content.
+constexpr std::size_t kFrameHeaderMax = 4 + 1 + 1 + 4 + 8;
 
 std::string_view zstd_problem(ZSTD_ErrorCode code) {
   switch (code) {
@@ -121,12 +114,13 @@ class ZstdDecoder final : public Decoder {
     Step step;
     while (step.produced < out.size() && (step.consumed < input.size() || pending_)) {
       const std::string_view rest = input.substr(step.consumed);
-      if (at_boundary_ && rest.size() >= 4 && !begins_frame(rest)) return fail(step, "is damaged");
-      // The first byte of a frame goes alone: a frame that is there as a whole would be decoded in
-      // a way that does not look at its window, and which bodies are taken would depend on their
-      // cuts.
-      ZSTD_inBuffer in{rest.data(),
-                       at_boundary_ ? std::min<std::size_t>(1, rest.size()) : rest.size(), 0};
+      // The header of a frame goes byte by byte. A frame that is there as a whole would be decoded
+      // in a way that does not look at its window. And where a header is wrong, the library looks
+      // whether what it was just given begins in a format of before RFC 8878, wherever that stands
+      // in the body, and decodes that with memory that nothing bounds: it needs four bytes for it.
+      const bool in_header = of_frame_ < kFrameHeaderMax;
+      ZSTD_inBuffer in{rest.data(), in_header ? std::min<std::size_t>(1, rest.size()) : rest.size(),
+                       0};
       ZSTD_outBuffer room{out.data() + step.produced, out.size() - step.produced, 0};
       const std::size_t code = ZSTD_decompressStream(context_, &room, &in);
       step.consumed += in.pos;
@@ -139,6 +133,7 @@ class ZstdDecoder final : public Decoder {
       }
       seen_ = true;
       at_boundary_ = code == 0;
+      of_frame_ = at_boundary_ ? 0 : of_frame_ + in.pos;
       // A full room may hide what is still to come.
       pending_ = !at_boundary_ && room.pos == room.size;
       if (in.pos == 0 && room.pos == 0) {
@@ -154,6 +149,7 @@ class ZstdDecoder final : public Decoder {
   ZSTD_DCtx* context_ = nullptr;
   bool seen_ = false;
   bool at_boundary_ = true;
+  std::size_t of_frame_ = 0;  // bytes of the frame that is being read
   bool pending_ = false;
 };
 
