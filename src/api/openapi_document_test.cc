@@ -7,6 +7,7 @@
 #include "api/all_routes.h"
 #include "api/http_names.h"
 #include "bodies/all_bodies.h"
+#include "http/exchange.h"
 #include "openapi/operations.h"
 
 namespace jindou::api {
@@ -53,6 +54,19 @@ class OpenApiDocument : public testing::Test {
   dom::element root_;
   std::string text_;
 };
+
+TEST_F(OpenApiDocument, EveryStatusHasItsPhrase) {
+  for (const auto path : root_["paths"].get_object()) {
+    for (const auto method : path.value.get_object()) {
+      for (const auto response : method.value["responses"].get_object()) {
+        const std::string status(response.key);
+        ASSERT_EQ(status.size(), 3U);
+        EXPECT_NE(http::status_phrase(static_cast<unsigned>(std::stoul(status))), "Unknown")
+            << status;
+      }
+    }
+  }
+}
 
 TEST_F(OpenApiDocument, HasEveryRouteAndNothingElse) {
   std::set<std::string> documented;
