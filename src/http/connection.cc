@@ -224,8 +224,9 @@ Task<Connection::Read> Connection::read_request() {
           co_return co_await refuse_body();
         }
         if (request_.body.size() > request_.body_bytes_max) {
-          co_await answer_refusal(413, "the request body is too large: this path takes at most " +
-                                           std::to_string(request_.body_bytes_max) + " bytes");
+          const std::string detail = "the request body is too large: this path takes at most " +
+                                     std::to_string(request_.body_bytes_max) + " bytes";
+          co_await answer_refusal(413, detail);
           co_return Read::refused;
         }
         if (end_ - begin_ >= buffer_max) {

@@ -285,8 +285,9 @@ class Server:
 class RawHttp:
     """A socket on which a test writes whatever bytes it likes and reads HTTP answers."""
 
-    def __init__(self, server, timeout=10.0):
-        host, port = server.http.rsplit(":", 1)
+    def __init__(self, server, address=None, timeout=10.0):
+        """`address`: "host:port" where the API is not meant."""
+        host, port = (address or server.http).rsplit(":", 1)
         self.sock = socket.create_connection((host, int(port)), timeout=timeout)
         self.buffer = b""
 

@@ -421,6 +421,16 @@ class Framing(BadInputCase):
             self.assertTrue(raw.is_closed())
         self.assert_untouched()
 
+    def test_a_path_that_takes_little_says_how_much(self):
+        chunk = b"1000\r\n" + b" " * 0x1000 + b"\r\n"
+        with RawHttp(self.server, self.server.manager) as raw:
+            raw.send(b"POST /manager/login HTTP/1.1\r\nHost: localhost\r\n"
+                     b"Transfer-Encoding: chunked\r\n\r\n" + 5 * chunk)
+            answer = raw.read_response()
+        self.assertEqual(answer.status, 413, answer)
+        self.assertIn("this path takes at most 16384 bytes", answer.body.decode())
+        self.assert_untouched()
+
     def test_body_at_the_limit_is_read(self):
         body = b"[" + b" " * (BODY_MAX - 2) + b"]"
         self.assert_error(self.server.post("/message/sendbatch", body), 400)
