@@ -87,6 +87,7 @@ Task<Result<void>> Repeatable::claim() {
   wanted.key = key_;
   wanted.fingerprint = fingerprint_;
   wanted.claim = claim_;
+  wanted.numbers = numbers_;
   wanted.now_ms = services_.deps.clock.wall_ms();
   const auto& options = services_.options;
   wanted.until_ms = wanted.now_ms + (options.request_timeout + kClaimGrace).count();
@@ -128,27 +129,34 @@ Task<bool> Repeatable::begin() {
   if (!take_key()) co_return response_.status == 200;
   claim_ = services_.deps.random.next_u64();
   for (int tries = 0; tries < kTries; ++tries) {
-    const Result<void> claimed = co_await claim();
-    if (claimed) co_return true;
-    if (claimed.error().code() != Errc::conflict) {
-      answer_error(response_, claimed.error());
-      co_return false;
-    }
+    // Looked at on the pool first: an answer has up to 4 MiB, which no partition should read.
     const auto record = co_await load();
     if (!record) {
       answer_error(response_, record.error());
       co_return false;
     }
     if (*record && answer_known(**record)) co_return false;
+    const bool goes_on = *record && !is_over(**record);
+    numbers_ = goes_on ? (*record)->numbers : claim_;
+    const Result<void> claimed = co_await claim();
+    if (claimed) co_return true;
+    if (claimed.error().code() != Errc::conflict) {
+      answer_error(response_, claimed.error());
+      co_return false;
+    }
   }
   answer_error(response_, 409, errc_name(Errc::conflict),
                "requests with this Idempotency-Key come and go; repeat it later");
   co_return false;
 }
 
+bool Repeatable::is_over(const store::RequestRecord& record) const {
+  return record.expires_s <= services_.deps.clock.wall_ms() / 1000;
+}
+
 bool Repeatable::answer_known(const store::RequestRecord& record) {
   const std::int64_t now_ms = services_.deps.clock.wall_ms();
-  if (record.expires_s <= now_ms / 1000) return false;
+  if (is_over(record)) return false;
   if (record.fingerprint != fingerprint_) {
     answer_error(response_, 422, errc_name(Errc::conflict),
                  "this Idempotency-Key was used for another request: repeat that one unchanged, or "
@@ -162,7 +170,8 @@ bool Repeatable::answer_known(const store::RequestRecord& record) {
     return true;
   }
   const std::int64_t left_ms = record.until_ms - now_ms;
-  if (left_ms <= 0) return false;
+  const std::int64_t longest_ms = (services_.options.request_timeout + kClaimGrace).count();
+  if (left_ms <= 0 || left_ms > longest_ms + partition::kClaimSkewMaxMs) return false;
   response_.extra_headers = "Retry-After: " + std::to_string((left_ms + 999) / 1000) + "\r\n";
   answer_error(response_, 409, errc_name(Errc::conflict),
                "the first request with this Idempotency-Key is being carried out; repeat it later");
@@ -176,7 +185,9 @@ void Repeatable::number(std::span<SendCommand> commands, std::size_t first) cons
     if (command.idempotent) continue;
     // The form of those that the server makes up: 32 digits and a "0".
     const std::string place = std::to_string(first + i);
-    command.client_msg_no = hex(hash_of({key_, place}).substr(0, 16)) + '0';
+    const std::string hash =
+        numbers_ == 0 ? hash_of({key_, place}) : hash_of({key_, std::to_string(numbers_), place});
+    command.client_msg_no = hex(hash.substr(0, 16)) + '0';
     command.idempotent = true;
   }
 }

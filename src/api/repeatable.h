@@ -4,8 +4,9 @@
 // Whoever comes first with a key claims it, durably, carries the request out and stores its answer;
 // whoever repeats it is given that answer. A process that dies in between leaves a claim that runs
 // out; the repeat is then carried out as a whole, and what the first one had stored of it is found
-// again, because each message without a client_msg_no of its own has one that follows from the key
-// and its place. Nothing of this lives in a process: the claim is in the partition of the key.
+// again, because each message without a client_msg_no of its own has one that follows from the key,
+// a random number that the first claim chose, and its place. Nothing of this lives in a process:
+// the claim is in the partition of the key.
 #pragma once
 
 #include <cstddef>
@@ -45,8 +46,8 @@ class Repeatable {
   // Gives those of the messages a number that have none of the caller's. `first`: their place among
   // all messages of the request.
   void number(std::span<SendCommand> commands, std::size_t first) const;
-  // Call with the answer in `response`. Stores it when it is settled; otherwise the key is free and
-  // a repeat is carried out, which changes nothing of what was stored.
+  // Call with the answer in `response`. Stores it when it is settled; otherwise a repeat is carried
+  // out, which changes nothing of what was stored.
   Task<void> end(bool settled);
 
  private:
@@ -54,6 +55,8 @@ class Repeatable {
   bool take_key();
   Task<Result<std::optional<store::RequestRecord>>> load();
   Task<Result<void>> claim();
+  // Its time is: whoever comes now is the first.
+  bool is_over(const store::RequestRecord& record) const;
   // Answers with what stands in the way of a claim. False: nothing does any more.
   bool answer_known(const store::RequestRecord& record);
 
@@ -63,6 +66,7 @@ class Repeatable {
   std::string key_;  // hash; empty: the request has none
   std::string fingerprint_;
   std::uint64_t claim_ = 0;
+  std::uint64_t numbers_ = 0;
 };
 
 }  // namespace jindou::api

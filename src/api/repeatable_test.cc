@@ -79,6 +79,19 @@ TEST_F(RepeatableRequests, ATakenKeyRefusesAnotherBody) {
   EXPECT_EQ(max_seq("g1"), R"({"message_seq":1})");
 }
 
+// Numbers are remembered for longer than keys.
+TEST_F(RepeatableRequests, AKeyIsNewAgainWhenItsTimeIsOver) {
+  ApiOptions options;
+  options.idempotency_key_window = std::chrono::milliseconds(0);
+  configure(options);
+  ASSERT_EQ(batch(two(), key("daily")).status, 200U);
+  const Answer next = batch(two(), key("daily"));
+  EXPECT_EQ(next.status, 200U) << next.body;
+  EXPECT_FALSE(has(next.body, "duplicate")) << next.body;
+  EXPECT_FALSE(has(next.headers, "Idempotency-Replay"));
+  EXPECT_EQ(max_seq("g1"), R"({"message_seq":2})");
+}
+
 TEST_F(RepeatableRequests, ABadKeyIsRefusedAndNothingIsSent) {
   for (const std::string& bad : {std::string("a b"), std::string(256, 'k'), std::string("\"\""),
                                  std::string("\xe4\xbd\xa0"), std::string("a\"b")}) {

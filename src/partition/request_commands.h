@@ -12,8 +12,9 @@
 namespace jindou::partition {
 
 // Takes a request for whoever calls, unless it is finished, or somebody else has it at `now_ms`.
-// Durable when it succeeds. Errors: conflict; the stored record says which of the two it is, or
-// that `fingerprint` is that of another request (RecordReader::load_request).
+// Durable when it succeeds. Errors: conflict; the stored record says which of the two it is, that
+// `fingerprint` is that of another request, or that it has other `numbers`
+// (RecordReader::load_request).
 struct ClaimRequest {
   PartitionId partition{};
   std::string key;             // 32 bytes, a hash of what the caller named
@@ -22,7 +23,14 @@ struct ClaimRequest {
   std::int64_t now_ms = 0;     // wall clock
   std::int64_t until_ms = 0;   // by then it is answered, or whoever had it is gone
   std::int64_t expires_s = 0;  // wall clock; forgotten some time after it
+  // What the numbers of its messages follow from: random, or that of the record, where there is one
+  // that is not over. So whoever carries it out again finds what was stored, and a later request
+  // with the same key does not.
+  std::uint64_t numbers = 0;
 };
+
+// A claim that has longer than the longest one, by more than this, is of a clock that was set back.
+inline constexpr std::int64_t kClaimSkewMaxMs = 60'000;
 
 // Keeps the answer. Errors: conflict when the claim is not the one in force.
 struct FinishRequest {
@@ -34,8 +42,8 @@ struct FinishRequest {
   std::string answer;
 };
 
-// Lets go of a request that was not carried out: the next one with its key is executed. Nothing
-// happens when the claim is not the one in force.
+// Lets go of a request that was not carried out to its end: a repeat of it is executed at once.
+// Another request does not get its key. Nothing happens when the claim is not the one in force.
 struct ReleaseRequest {
   PartitionId partition{};
   std::string key;

@@ -32,8 +32,12 @@ Result<void> Requests::evaluate(const ClaimRequest& command, Txn& txn) {
     if (known->fingerprint != command.fingerprint) {
       return Error(Errc::conflict, "the key is that of another request");
     }
-    if (known->claim != command.claim && known->until_ms > command.now_ms) {
+    if (known->claim != command.claim && known->until_ms > command.now_ms &&
+        known->until_ms <= command.until_ms + kClaimSkewMaxMs) {
       return Error(Errc::conflict, "the request is being executed");
+    }
+    if (known->numbers != command.numbers) {
+      return Error(Errc::conflict, "the request has other numbers");
     }
   }
   if (known) txn.erase(store::request_expiry_key(partition_, known->expires_s, command.key));
@@ -42,6 +46,7 @@ Result<void> Requests::evaluate(const ClaimRequest& command, Txn& txn) {
   record.claim = command.claim;
   record.until_ms = command.until_ms;
   record.expires_s = command.expires_s;
+  record.numbers = command.numbers;
   put(command.key, record, txn);
   txn.put(store::request_expiry_key(partition_, record.expires_s, command.key), {});
   return {};
@@ -61,10 +66,10 @@ Result<void> Requests::evaluate(const FinishRequest& command, Txn& txn) {
 }
 
 Result<void> Requests::evaluate(const ReleaseRequest& command, Txn& txn) {
-  JD_TRY(const Found known, load(command.key));
+  JD_TRY(Found known, load(command.key));
   if (!is_claimed_by(known, command.claim)) return {};
-  txn.erase(store::request_expiry_key(partition_, known->expires_s, command.key));
-  put(command.key, {}, txn);
+  known->until_ms = 0;
+  put(command.key, known, txn);
   return {};
 }
 

@@ -25,6 +25,7 @@ class RequestClaims : public Core {
     claim.now_ms = clock_.wall_ms();
     claim.until_ms = claim.now_ms + 10'000;
     claim.expires_s = claim.now_ms / 1000 + 3600;
+    claim.numbers = 77;
     return claim;
   }
   FinishRequest finish_of(std::uint64_t who, const std::string& answer) const {
@@ -111,10 +112,35 @@ TEST_F(RequestClaims, WhoIsGoneLosesIt) {
   EXPECT_EQ(rows(), 2U);
 }
 
-TEST_F(RequestClaims, WhatWasLetGoIsFree) {
+TEST_F(RequestClaims, WhatWasLetGoIsFreeForItsRepeat) {
   ASSERT_TRUE(change(claim_of(1)).has_value());
   ASSERT_TRUE(change(ReleaseRequest{partition_, key_, 1}).has_value());
-  EXPECT_EQ(rows(), 0U);
+  ClaimRequest other = claim_of(2);
+  other.fingerprint = std::string(store::kRequestKeyBytes, 'o');
+  EXPECT_EQ(refusal(other), Errc::conflict) << "a part of the first may be stored";
+  EXPECT_TRUE(change(claim_of(2)).has_value());
+  EXPECT_EQ(rows(), 2U);
+}
+
+TEST_F(RequestClaims, ItsNumbersStayUntilItsTimeIsOver) {
+  ASSERT_TRUE(change(claim_of(1)).has_value());
+  clock_.now_ms += 20'000;
+  ClaimRequest other = claim_of(2);
+  other.numbers = 78;
+  EXPECT_EQ(refusal(other), Errc::conflict);
+  EXPECT_EQ(stored()->numbers, 77U);
+  clock_.now_ms += 3'600'000;
+  other = claim_of(2);
+  other.numbers = 78;
+  EXPECT_TRUE(change(other).has_value());
+  EXPECT_EQ(stored()->numbers, 78U);
+}
+
+TEST_F(RequestClaims, AClockThatWasSetBackKeepsNobodyOut) {
+  ASSERT_TRUE(change(claim_of(1)).has_value());
+  clock_.now_ms -= 30'000;
+  EXPECT_EQ(refusal(claim_of(2)), Errc::conflict) << "clocks of nodes may differ so much";
+  clock_.now_ms -= 3'600'000;
   EXPECT_TRUE(change(claim_of(2)).has_value());
 }
 

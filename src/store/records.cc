@@ -199,6 +199,7 @@ std::string encode(const RequestRecord& record) {
   append_varint(out, record.status);
   append_string(out, record.headers);
   append_string(out, record.answer);
+  append_be(out, record.numbers);
   return out;
 }
 
@@ -217,6 +218,10 @@ Result<RequestRecord> decode_request(std::string_view bytes) {
   record.headers = std::string(reader.read_string());
   record.answer = std::string(reader.read_string());
   if (!reader.ok()) return unreadable("request");
+  if (reader.at_end()) return record;  // as it was before
+  const auto numbers = reader.read_bytes(sizeof(record.numbers));
+  if (!reader.ok()) return unreadable("request");
+  record.numbers = read_be<std::uint64_t>(numbers, 0);
   return record;
 }
 

@@ -151,6 +151,8 @@ struct RequestRecord {
   std::uint16_t status = 0;  // of HTTP; this and the rest are empty before it is finished
   std::string headers;       // complete lines, each ending in CRLF
   std::string answer;
+  // Random: what the numbers of its messages follow from. 0: of a version that had none.
+  std::uint64_t numbers = 0;
 };
 
 // What the client_msg_no index knows of one message.

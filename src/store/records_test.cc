@@ -344,6 +344,7 @@ TEST(RequestRecord, ComesBackAndIsRefusedWhenItIsCut) {
   record.status = 403;
   record.headers = "X-Batch-Failed: 1\r\n";
   record.answer = R"([{"code":7}])";
+  record.numbers = 0x0123456789abcdef;
   const std::string bytes = encode(record);
   const auto again = decode_request(bytes);
   ASSERT_TRUE(again.has_value());
@@ -355,7 +356,15 @@ TEST(RequestRecord, ComesBackAndIsRefusedWhenItIsCut) {
   EXPECT_EQ(again->status, 403);
   EXPECT_EQ(again->headers, record.headers);
   EXPECT_EQ(again->answer, record.answer);
-  expect_refusals(bytes, decode_request);
+  EXPECT_EQ(again->numbers, record.numbers);
+  // As it was written before it had them.
+  const std::string old_bytes = bytes.substr(0, bytes.size() - sizeof(record.numbers));
+  const auto old = decode_request(old_bytes);
+  ASSERT_TRUE(old.has_value());
+  EXPECT_EQ(old->answer, record.answer);
+  EXPECT_EQ(old->numbers, 0U);
+  expect_refusals(old_bytes, decode_request);
+  EXPECT_FALSE(decode_request(bytes.substr(0, bytes.size() - 1)).has_value());
 }
 
 TEST(TemplateRecords, HaveTheBytesTheStoreWasWrittenWith) {

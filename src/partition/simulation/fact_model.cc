@@ -193,6 +193,7 @@ class FactModel::Begin {
               record.claim = command.claim;
               record.until_ms = command.until_ms;
               record.expires_s = command.expires_s;
+              record.numbers = command.numbers;
               rows[row] = store::encode(record);
               rows[store::request_expiry_key(command.partition, command.expires_s, command.key)];
             },
@@ -219,10 +220,10 @@ class FactModel::Begin {
             [command](Rows& rows) {
               const auto row = rows.find(store::request_key(command.partition, command.key));
               if (row == rows.end()) return;
-              const store::RequestRecord record = *store::decode_request(row->second);
+              store::RequestRecord record = *store::decode_request(row->second);
               if (record.finished || record.claim != command.claim) return;
-              forget_expiry(rows, command.partition, command.key);
-              rows.erase(row);
+              record.until_ms = 0;
+              row->second = store::encode(record);
             },
             outcome_);
   }

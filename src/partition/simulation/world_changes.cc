@@ -368,6 +368,7 @@ void World::change_requests() {
   wanted.now_ms = clock_.wall_ms();
   wanted.until_ms = wanted.now_ms + static_cast<std::int64_t>(roll(3'000));
   wanted.expires_s = wanted.now_ms / 1000 + 1 + static_cast<std::int64_t>(roll(30));
+  wanted.numbers = 1 + roll(2);
   ask(std::move(wanted));
 }
 
