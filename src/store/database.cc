@@ -292,23 +292,37 @@ Result<Database::Identity> Database::parse_identity(std::string_view stored) {
   return identity;
 }
 
+// What the file of the cluster holds from now on.
+static Result<StoreIdentity> share(const StoreIdentity& identity, const WantedIdentity& wanted) {
+  if (wanted.file.empty() || wanted.given) return identity;
+  return share_identity(wanted.file, identity);
+}
+
 Result<void> Database::load_or_create_identity(const WantedIdentity& wanted, Random& random) {
   std::string value;
   JD_TRY(const bool exists, get(Table::main, store_identity_key(), value));
   if (exists) {
     JD_TRY(identity_, parse_identity(value));
     JD_RETURN_IF_ERROR(store::check_identity(identity_.shared, directory_, wanted));
+    // Before the upgrade, after which an older program does not open the store any more.
+    JD_TRY(const StoreIdentity shared, share(identity_.shared, wanted));
+    if (shared != identity_.shared) {
+      return store::check_identity(identity_.shared, directory_,
+                                   {wanted.partitions, wanted.file, shared});
+    }
     JD_RETURN_IF_ERROR(upgrade());
   } else {
     identity_.format = kStoreFormat;
-    identity_.shared = wanted.given.value_or(StoreIdentity{wanted.partitions, random.next_u64()});
+    const StoreIdentity own{wanted.partitions, random.next_u64()};
+    JD_TRY(identity_.shared, share(wanted.given.value_or(own), wanted));
+    JD_RETURN_IF_ERROR(
+        store::check_identity(identity_.shared, directory_, {wanted.partitions, wanted.file, {}}));
     rocksdb::WriteBatch batch;
     batch.Put(store_identity_key(), encode(identity_));
     JD_RETURN_IF_ERROR(write(batch));
     JD_RETURN_IF_ERROR(sync());
   }
-  if (wanted.file.empty() || wanted.given) return {};
-  return write_identity_file(wanted.file, identity_.shared);
+  return {};
 }
 
 Result<void> Database::upgrade() {

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -116,20 +117,24 @@ Result<std::optional<StoreIdentity>> read_identity_file(const std::string& path)
   return std::optional<StoreIdentity>(*identity);
 }
 
-Result<void> write_identity_file(const std::string& path, const StoreIdentity& identity) {
+Result<StoreIdentity> share_identity(const std::string& path, const StoreIdentity& identity) {
   const std::string text = identity_text(identity);
-  const std::string draft = path + ".new";
-  ::unlink(draft.c_str());  // of a start that was interrupted
-  const int file =
-      ::open(draft.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  // Of this process alone: nodes may start at once on a file system that they share.
+  std::string draft = path + ".XXXXXX";
+  const int file = ::mkostemp(draft.data(), O_CLOEXEC);  // with mode 600
   bool written = file >= 0 &&
                  ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
                  ::fsync(file) == 0;
-  if (written) written = ::rename(draft.c_str(), path.c_str()) == 0;
+  // Replaces nothing: the nodes that begin at the same time take what the first of them wrote.
+  if (written) written = ::link(draft.c_str(), path.c_str()) == 0;
   const int why = errno;
   if (file >= 0) ::close(file);
-  if (written) return {};
   ::unlink(draft.c_str());
+  if (written) return identity;
+  if (why == EEXIST) {
+    JD_TRY(const auto theirs, read_identity_file(path));
+    if (theirs) return *theirs;
+  }
   return bad(fmt::format(
       "cluster.identityFile: {} cannot be written: {}; name a file in a directory that the server "
       "may write to, or take the setting away",

@@ -27,9 +27,9 @@ Result<StoreIdentity> parse_identity_text(std::string_view text);
 
 // None: there is no such file. Errors: invalid, which names the file.
 Result<std::optional<StoreIdentity>> read_identity_file(const std::string& path);
-// Makes the file, which only its owner can read: all of it or none. Errors: invalid, which names
-// it.
-Result<void> write_identity_file(const std::string& path, const StoreIdentity& identity);
+// Makes the file, which only its owner can read: all of it or none. Returns what the file holds
+// then: `identity`, unless somebody else has made it meanwhile. Errors: invalid, which names it.
+Result<StoreIdentity> share_identity(const std::string& path, const StoreIdentity& identity);
 
 // What an operator asks of a store.
 struct WantedIdentity {

@@ -53,6 +53,17 @@ TEST_F(Identity, ANewNodeIsGivenThatOfACluster) {
   EXPECT_EQ(database_->fingerprint_seed(), seed);
 }
 
+TEST_F(Identity, WhoComesSecondTakesWhatTheFirstWrote) {
+  const StoreIdentity first{2, 7};
+  EXPECT_EQ(share_identity(file(), first).value(), first);
+  EXPECT_EQ(share_identity(file(), {2, 8}).value(), first) << "nothing is replaced";
+  EXPECT_EQ(text(), identity_text(first));
+  const std::string folder = std::filesystem::path(file()).parent_path();
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    EXPECT_FALSE(entry.path().string().starts_with(file() + ".")) << "a draft was left";
+  }
+}
+
 TEST_F(Identity, WithoutAFileEachStoreHasItsOwn) {
   open();
   const auto other = Database::open(of_new_node(), random_);

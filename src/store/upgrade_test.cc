@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
+#include <rocksdb/db.h>
 
+#include <memory>
 #include <string>
 
 #include "base/varint.h"
@@ -41,6 +43,21 @@ TEST_F(Upgrade, ProgressOfTheIndexMovesToItsTable) {
   close();
   open();
   EXPECT_EQ(load_index_progress({*database_, PartitionId{0}}).value(), 0U);
+}
+
+// There is no way back from an upgrade: what else may keep the server from starting comes first.
+TEST_F(Upgrade, AStartThatFailsForTheFileOfTheClusterLeavesTheFormat) {
+  open();
+  set_format(3);
+  close();
+  options_.identity_file = "/no/such/directory/identity";
+  EXPECT_FALSE(Database::open(options_, random_).has_value());
+  rocksdb::DB* opened = nullptr;
+  ASSERT_TRUE(rocksdb::DB::OpenForReadOnly({}, options_.directory, &opened).ok());
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  std::string value;
+  ASSERT_TRUE(db->Get({}, store_identity_key(), &value).ok());
+  EXPECT_EQ(value[0], 3);
 }
 
 TEST_F(Upgrade, ANewerFormatIsRefusedWithWhatToDo) {
