@@ -58,13 +58,16 @@ Result<void> PartitionHost::begin(const Result<store::LogOpening>& opening) {
   // Others may have written to it since this node last looked.
   deps_.inboxes.forget(id_);
   auto partition = std::make_unique<Partition>(id_, deps_, options_, wake_);
+  // Before the horizon hears of it, which is when it is read: a reservation that is made from then
+  // on has to reach it, and asks for the list.
+  if (owned_ != nullptr) owned_->begin(id_);
   if (const auto read = partition->open(*opening); !read) {
+    if (owned_ != nullptr) owned_->end(id_);
     deps_.log.close(id_, opening->number);
     return Error(read.error());
   }
   partition_ = std::move(partition);
   state_ = Ownership::owned;
-  if (owned_ != nullptr) owned_->begin(id_);
   return {};
 }
 
