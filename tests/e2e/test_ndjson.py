@@ -31,7 +31,7 @@ class Upload:
     """An upload in chunks whose answer is read meanwhile."""
 
     def __init__(self, server, query="", headers="", timeout=15.0):
-        self.raw = RawHttp(server, timeout)
+        self.raw = RawHttp(server, timeout=timeout)
         self.raw.send(HEAD % (query, headers))
         self.text = b""
         self.ended = False
