@@ -107,7 +107,16 @@ class ItemStream {
   Task<bool> write(const Group& group);
   void append_end(std::string& out) const;
 
-  bool is_full() const { return group_.lines >= items_max_ || group_.bytes >= kGroupBytes; }
+  bool is_full() const {
+    return group_.lines >= items_max_ || group_.bytes >= kGroupBytes || is_expanded();
+  }
+  // The next payload that is filled in might go beyond what one batch may have; the caller of a
+  // stream does not know where its batches end.
+  bool is_expanded() const {
+    const codec::SendLimits& limits = common_.limits();
+    const std::size_t bytes = common_.expanded_bytes();
+    return bytes > 0 && bytes + limits.payload_bytes_max > limits.expanded_bytes_max;
+  }
   // What is in memory and not yet in the core.
   std::size_t bytes_held() const {
     return group_.bytes + (next_ ? next_->bytes : 0) + bytes_to_send_;
@@ -242,7 +251,7 @@ Task<void> ItemStream::add(LineSplitter::Found found, std::string_view line) {
     co_return;
   }
   auto* own = std::get_if<codec::BatchItem>(&item);
-  JD_ASSERT(own != nullptr);
+  JD_ASSERT(own != nullptr && !own->payload.empty());
   group_.commands.push_back(make_command(std::move(*own), services_.deps.random));
   group_.client_msg_nos.push_back(group_.commands.back().client_msg_no);
 }

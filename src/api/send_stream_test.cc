@@ -143,6 +143,34 @@ TEST_F(SendStreamTest, ManyItemsGoInGroups) {
   EXPECT_EQ(lines.back(), end_line(kItems, kItems));
 }
 
+// What is filled in for one batch is bounded, and a stream is many of them.
+TEST_F(SendStreamTest, FilledInPayloadsMakeGroupsNotRefusals) {
+  ApiOptions options;
+  options.send.payload_bytes_max = 32;
+  options.send.expanded_bytes_max = 100;
+  configure(options);
+  std::string text;
+  for (int i = 100; i < 150; ++i) {
+    text += R"({"from_uid":"u1","channel_id":"g1","channel_type":2,"payload":["{{a}} {{n}}"],)"
+            R"("vars":{"a":"0123456789012345","n":)" +
+            std::to_string(i) + "}}\n";
+  }
+  ScriptedStream stream({text});
+  const auto lines = send(stream);
+  ASSERT_EQ(lines.size(), 51U);
+  EXPECT_EQ(lines.back(), end_line(50, 50));
+  EXPECT_TRUE(has(call(Verb::get, "/channel/last_message?channel_type=2&channel_id=g1").body,
+                  "WyIwMTIzNDU2Nzg5MDEyMzQ1IDE0OSJd"));  // ["0123456789012345 149"]
+  // Where not even one fits it is told, of each.
+  options.send.expanded_bytes_max = 10;
+  configure(options);
+  ScriptedStream none({text});
+  const auto refused = send(none);
+  ASSERT_EQ(refused.size(), 51U);
+  EXPECT_TRUE(has(refused[49], "\"code\":\"too_large\"")) << refused[49];
+  EXPECT_EQ(refused.back(), end_line(50, 0, 0, 50));
+}
+
 // Who sends a line and waits is answered before the next one.
 TEST_F(SendStreamTest, ASlowCallerGetsEachLineAtOnce) {
   std::vector<std::string> pieces;

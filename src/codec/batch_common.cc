@@ -199,7 +199,7 @@ void BatchCommon::read_own(const SendFields& own, Payload& out, ItemProblems& pr
 void BatchCommon::read_shared(SharedPayload& shared, const SendFields& own, const Named& named,
                               Payload& out, ItemProblems& problems) {
   if (!is_filled(own)) {
-    if (exhausted_) return;
+    if (exhausted_) return refuse_further(problems);
     out = Payload(shared.bytes);
     count(out.size(), problems);
     return;
@@ -252,7 +252,7 @@ void BatchCommon::read_stored(const SendFields& own, std::string_view name, std:
 
 void BatchCommon::fill(const PayloadTemplate& parsed, const SendFields& own, const Named& named,
                        Payload& out, ItemProblems& problems) {
-  if (exhausted_) return;
+  if (exhausted_) return refuse_further(problems);
   const std::size_t before = problems.count();
   variables_.list.clear();
   if (own.variables) collect(*own.variables, variables_, problems);
@@ -283,6 +283,16 @@ void BatchCommon::count(std::size_t bytes, ItemProblems& problems) {
   expanded_bytes_ += bytes;
   if (expanded_bytes_ <= limits_.expanded_bytes_max) return;
   exhausted_ = true;
+  add_exhaustion(problems);
+}
+
+// Once for a batch, however many items have it. Who reads item after item has a list for each: an
+// item without a payload must not pass for a good one.
+void BatchCommon::refuse_further(ItemProblems& problems) const {
+  if (problems.empty()) add_exhaustion(problems);
+}
+
+void BatchCommon::add_exhaustion(ItemProblems& problems) const {
   problems.add("",
                "takes the payloads of the batch beyond " +
                    std::to_string(limits_.expanded_bytes_max) +

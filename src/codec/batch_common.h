@@ -87,8 +87,9 @@ class BatchCommon {
   bool wants_templates() const { return !wanted_.empty(); }
   std::vector<TemplateRef> take_wanted();
 
-  // Payloads that were copied or filled in for items, up to SendLimits::expanded_bytes_max. A batch
-  // that comes in portions counts each by itself.
+  // Payloads that were shared or filled in for items, up to SendLimits::expanded_bytes_max; an item
+  // that goes beyond it, and each one after that, is refused. A batch that comes in portions counts
+  // each by itself.
   std::size_t expanded_bytes() const { return expanded_bytes_; }
   void begin_portion() {
     expanded_bytes_ = 0;
@@ -125,6 +126,9 @@ class BatchCommon {
   void fill(const PayloadTemplate& parsed, const SendFields& own, const Named& named, Payload& out,
             ItemProblems& problems);
   void count(std::size_t bytes, ItemProblems& problems);
+  // Of an item whose payload is not made because `exhausted_`.
+  void refuse_further(ItemProblems& problems) const;
+  void add_exhaustion(ItemProblems& problems) const;
 
   SendLimits limits_;
   const TemplateSet* templates_;
@@ -136,7 +140,7 @@ class BatchCommon {
   Variables variables_;  // of the item being read, then those of the defaults
   std::set<TemplateRef> wanted_;
   std::size_t expanded_bytes_ = 0;
-  bool exhausted_ = false;  // said that there are too many
+  bool exhausted_ = false;  // an item went beyond the limit
 };
 
 }  // namespace jindou::codec

@@ -313,6 +313,30 @@ TEST_F(BatchForms, OtherBodiesDoNotKnowTheMembers) {
       parse(R"({"from_uid":"u1","subscribers":["u2"],"payload":{},"vars":7})")));
 }
 
+// Each is told: none of them passes without a payload.
+TEST_F(BatchForms, ItemsBeyondTheBoundAreRefusedOneByOne) {
+  limits_.expanded_bytes_max = 10;
+  templates_.put({"t", 0}, "{{n}}");
+  BatchCommon common(limits_, &templates_);
+  const auto parsed = parse_json(R"({"payloads":{"a":[1,2,3]}})");
+  ASSERT_TRUE(common.read_payloads((*parsed)["payloads"].value()).has_value());
+  const std::string to = R"({"from_uid":"u1",)" + std::string(kTo) + ",";
+  const std::string stored = to + R"("template":"t","vars":{"n":"12345678"}})";
+  EXPECT_EQ(std::get<BatchItem>(parse_item(stored, 0, common)).payload, "12345678");
+  for (const std::string& item :
+       {stored, stored, to + R"("payload_ref":"a"})", to + R"("payload":["{{n}}"],"vars":{"n":1}})",
+        to + R"("template":"t","client_msg_no":"no vars"})"}) {
+    const auto read = parse_item(item, 1, common);
+    const auto* problems = std::get_if<std::vector<ItemProblem>>(&read);
+    ASSERT_NE(problems, nullptr) << item;
+    EXPECT_EQ(problems->size(), 1U);
+    EXPECT_EQ(problems->front().code, Errc::too_large) << item;
+  }
+  EXPECT_EQ(std::get<BatchItem>(parse_item(to + R"("payload":"eA=="})", 2, common)).payload, "x");
+  common.begin_portion();
+  EXPECT_EQ(std::get<BatchItem>(parse_item(stored, 3, common)).payload, "12345678");
+}
+
 TEST_F(BatchForms, OneItemByItself) {
   BatchCommon common(limits_, &templates_);
   {

@@ -52,7 +52,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   SendLimits limits;
   limits.payload_bytes_max = 64;
   limits.subscribers_max = 4;
-  BatchCommon common(limits);
+  limits.expanded_bytes_max = 20;
+  TemplateSet templates;
+  templates.put({"t", 0}, "{\"t\":\"{{name}}\"}");
+  BatchCommon common(limits, &templates);
   for (const std::string& line : whole) {
     const ItemBody item = parse_item(line, 0, common);
     if (const auto* problems = std::get_if<std::vector<ItemProblem>>(&item)) {

@@ -54,20 +54,26 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   auto batch = parse_batch(body, limits);
   TemplateSet templates;
-  if (const auto* wanted = std::get_if<TemplatesWanted>(&batch)) {
+  while (const auto* wanted = std::get_if<TemplatesWanted>(&batch)) {
     JD_ASSERT(!wanted->refs.empty());
+    const std::size_t known = templates.size();
     for (const TemplateRef& ref : wanted->refs) {
       templates.put(ref, ref.version == 1 ? std::nullopt
                                           : std::optional<std::string>("{\"t\":\"{{name}}\"}"));
     }
+    // It ends: each reading wants others.
+    JD_ASSERT(templates.size() == known + wanted->refs.size());
     batch = parse_batch(body, limits, &templates);
-    JD_ASSERT(!std::holds_alternative<TemplatesWanted>(batch));
   }
   check_batch(batch, limits);
 
+  // Again and again, beyond what all of them may have together.
+  limits.expanded_bytes_max = 20;
   BatchCommon common(limits, &templates);
-  const auto item = parse_item(body, 0, common);
-  if (const auto* good = std::get_if<BatchItem>(&item)) check_item(*good, limits);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto item = parse_item(body, i, common);
+    if (const auto* good = std::get_if<BatchItem>(&item)) check_item(*good, limits);
+  }
 
   const auto send = parse_send(body, limits);
   if (send) {
