@@ -357,11 +357,15 @@ Task<void> post_batch(Services& services, Request& request, Response& response) 
   }
   co_await request.turns->wait();
   auto body = codec::parse_batch(request.body, services.options.send);
-  if (const auto* wanted = std::get_if<codec::TemplatesWanted>(&body)) {
-    // A template may be another one by now, or gone; the answer is the first one all the same.
-    Repeatable repeatable(services, request, response);
-    if (co_await repeatable.is_answered()) co_return;
-    codec::TemplateSet templates;
+  codec::TemplateSet templates;
+  // A reading that ends at too many problems has not seen all templates, and with those it wanted
+  // the next one may get further. Each wants others, so this ends.
+  while (const auto* wanted = std::get_if<codec::TemplatesWanted>(&body)) {
+    if (templates.size() == 0) {
+      // A template may be another one by now, or gone; the answer is the first one all the same.
+      Repeatable repeatable(services, request, response);
+      if (co_await repeatable.is_answered()) co_return;
+    }
     std::vector<codec::TemplateRef> refs = wanted->refs;
     const auto fetched = co_await fetch_templates(services, std::move(refs), templates);
     if (!fetched) {
@@ -371,6 +375,7 @@ Task<void> post_batch(Services& services, Request& request, Response& response) 
     co_await request.turns->wait();
     body = codec::parse_batch(request.body, services.options.send, &templates);
   }
+  templates = codec::TemplateSet();
   if (const auto* error = std::get_if<Error>(&body)) {
     answer_error(response, *error);
   } else if (const auto* problems = std::get_if<std::vector<codec::ItemProblem>>(&body)) {

@@ -91,5 +91,23 @@ TEST_F(TemplateRoutesTest, BatchesNameThem) {
   EXPECT_EQ(max_seq("g1"), "{\"message_seq\":2}");
 }
 
+// A reading ends at the last problem that is told; the next one, which knows the first template,
+// has fewer to tell and gets to the second.
+TEST_F(TemplateRoutesTest, AreLookedUpUntilNoneIsWanted) {
+  store("a", R"("MDEyMzQ1Njc4OQ==")");  // 0123456789
+  store("b", R"("eA==")");
+  ApiOptions options;
+  options.send.problems_max = 2;
+  options.send.expanded_bytes_max = 5;
+  configure(options);
+  const std::string to = R"({"from_uid":"u1","channel_id":"g1","channel_type":2,)";
+  const std::string lacks = to + R"("payload":["{{n}}"],"vars":{}},)";
+  const Answer answer = post("/message/sendbatch", "[" + to + R"("template":"a"},)" + lacks +
+                                                       lacks + to + R"("template":"b"}])");
+  EXPECT_EQ(answer.status, 400U);
+  EXPECT_TRUE(has(answer.body, "api.maxExpandedBytes")) << answer.body;
+  EXPECT_EQ(max_seq("g1"), "{\"message_seq\":0}");
+}
+
 }  // namespace
 }  // namespace jindou::api
