@@ -40,11 +40,21 @@ constexpr std::string_view kPath = "/message/sendbatch";
 constexpr std::string_view kContentType = "application/x-ndjson";
 // Of lines, in one group: an ordinary batch of 1000 items is as large.
 constexpr std::size_t kGroupBytes = std::size_t{512} << 10;
+// A stream that gets no memory beside its own goes on in portions of this size,
+constexpr std::size_t kPartBytes = std::size_t{16} << 10;
+// and keeps this much of a line whose end has not come.
+constexpr std::size_t kLineBytes = Stream::kKeptBytes - kPartBytes;
 // Of the answer, written at a time.
 constexpr std::size_t kWriteBytes = std::size_t{32} << 10;
 // Between two looks at a core that is full.
 constexpr std::chrono::milliseconds kPauseMin{5};
 constexpr std::chrono::milliseconds kPauseMax{100};
+
+// What is full is looked at again after longer and longer pauses.
+struct Pauses {
+  std::chrono::milliseconds next = kPauseMin;
+  std::chrono::steady_clock::time_point give_up;
+};
 
 // Lines that go to the core together.
 struct Group {
@@ -77,7 +87,8 @@ class ItemStream {
         strict_(openapi::wants_strict(request)),
         items_max_(stop_on_error ? 1 : services.options.send.items_max),
         common_(limits_of(services), &templates_),
-        lines_(services.options.http.limits.body_bytes, services.options.http.body_budget),
+        lines_(services.options.http.limits.body_bytes, services.options.http.body_budget,
+               kLineBytes),
         group_share_(services.options.http.body_budget) {}
 
   // Reads. Ends when the input has, or delivering.
@@ -97,10 +108,19 @@ class ItemStream {
 
  private:
   Task<void> take(std::string_view piece);
+  // Until what is held is counted.
+  Task<void> make_room();
   Task<void> add(LineSplitter::Found found, std::string_view line);
   void add_problem(codec::ItemProblem problem);
   // The group that is gathered goes to who delivers, when that has room.
   Task<void> hand_over();
+  Pauses begin_pauses() const {
+    Pauses pauses;
+    pauses.give_up = services_.deps.clock.steady() + services_.options.http.stream_timeout;
+    return pauses;
+  }
+  // False: there is no time for another look, or nobody to look for.
+  Task<bool> pause(Pauses& pauses);
   // False: neither this group nor any after it can be sent; ending_text_ says why.
   Task<bool> send(Group& group);
   // False: nobody takes the answer.
@@ -117,9 +137,18 @@ class ItemStream {
     const std::size_t bytes = common_.expanded_bytes();
     return bytes > 0 && bytes + limits.payload_bytes_max > limits.expanded_bytes_max;
   }
-  // What is in memory and not yet in the core.
+  // What is in memory and not yet in the core; of the beginning of a line the splitter counts.
   std::size_t bytes_held() const {
-    return group_.bytes + (next_ ? next_->bytes : 0) + bytes_to_send_;
+    return piece_left_ + group_.bytes + (next_ ? next_->bytes : 0) + bytes_to_send_;
+  }
+  std::size_t bytes_to_count() const { return std::max(bytes_held(), kPartBytes) - kPartBytes; }
+  // False: others have the memory.
+  bool count_held() {
+    const std::size_t bytes = bytes_to_count();
+    return bytes <= group_share_.held() || group_share_.resize(bytes);
+  }
+  void give_room_back() {
+    (void)group_share_.resize(std::min(group_share_.held(), bytes_to_count()));
   }
   bool all_is_well() const { return ending_code_.empty(); }
   // The first reason counts. `code`: a string constant.
@@ -139,8 +168,9 @@ class ItemStream {
   codec::BatchCommon common_;
   LineSplitter lines_;
   BudgetShare group_share_;
-  Group group_;                // is being gathered
-  std::optional<Group> next_;  // waits to be delivered
+  std::size_t piece_left_ = 0;  // bytes of the part that is taken
+  Group group_;                 // is being gathered
+  std::optional<Group> next_;   // waits to be delivered
   std::size_t bytes_to_send_ = 0;
   bool delivering_ = false;
   runtime::Wakeup group_ready_;
@@ -183,22 +213,32 @@ Task<void> ItemStream::read() {
 Task<void> ItemStream::take(std::string_view piece) {
   // To be read it takes its turn among the other large bodies of the shard.
   co_await request_.turns->wait();
-  while (!delivery_ended_ && !group_share_.resize(bytes_held() + piece.size())) {
-    // Others have the memory, or what is on its way here.
+  while (!piece.empty() && !delivery_ended_) {
+    std::string_view part = piece.substr(0, kPartBytes);
+    piece.remove_prefix(part.size());
+    for (;;) {
+      piece_left_ = part.size();
+      if (!count_held()) co_await make_room();
+      if (delivery_ended_) break;
+      std::string_view line;
+      const LineSplitter::Found found = lines_.next(part, line);
+      if (found == LineSplitter::Found::none) break;
+      co_await add(found, line);
+      if (is_full()) co_await hand_over();
+    }
+  }
+  piece_left_ = 0;
+}
+
+// Waits for nothing but its own results: without them it holds what it has counted from the start.
+Task<void> ItemStream::make_room() {
+  while (!delivery_ended_ && !count_held()) {
     if (group_.lines > 0) {
       co_await hand_over();
     } else {
-      asio::steady_timer pause(co_await asio::this_coro::executor, kPauseMax);
-      co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
-      if (!stream_.is_open()) co_return;
+      JD_ASSERT(next_ || delivering_);
+      co_await group_taken_.wait();
     }
-  }
-  while (!delivery_ended_) {
-    std::string_view line;
-    const LineSplitter::Found found = lines_.next(piece, line);
-    if (found == LineSplitter::Found::none) break;
-    co_await add(found, line);
-    if (is_full()) co_await hand_over();
   }
 }
 
@@ -267,9 +307,17 @@ Task<void> ItemStream::hand_over() {
   group_ready_.notify();
 }
 
+Task<bool> ItemStream::pause(Pauses& pauses) {
+  if (services_.deps.clock.steady() >= pauses.give_up) co_return false;
+  asio::steady_timer timer(co_await asio::this_coro::executor, pauses.next);
+  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  pauses.next = std::min(2 * pauses.next, kPauseMax);
+  co_return stream_.is_open();
+}
+
 Task<bool> ItemStream::send(Group& group) {
   if (group.commands.empty()) co_return true;
-  std::chrono::milliseconds wait = kPauseMin;
+  Pauses pauses = begin_pauses();
   for (;;) {
     auto reservation = services_.deps.router.reserve(group.commands.size(), group.bytes);
     if (reservation) {
@@ -286,13 +334,18 @@ Task<bool> ItemStream::send(Group& group) {
         co_return false;
       }
     }
-    if (!stream_.is_open()) {
+    // At least the header: who has gone refuses it, and is noticed.
+    const bool taken = co_await stream_.write({});
+    const bool again = taken && co_await pause(pauses);
+    if (again) continue;
+    if (taken && stream_.is_open()) {
+      end(errc_name(Errc::overloaded),
+          "the server had no room for the next items for as long as a stream may stand still "
+          "(api.streamTimeout): send the rest again later");
+    } else {
       end("incomplete", "the connection has ended");
-      co_return false;
     }
-    asio::steady_timer pause(co_await asio::this_coro::executor, wait);
-    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
-    wait = std::min(2 * wait, kPauseMax);
+    co_return false;
   }
 }
 
@@ -355,6 +408,7 @@ Task<void> ItemStream::deliver() {
     const bool written = co_await write(group);
     if (!written) break;
     delivering_ = false;
+    give_room_back();
     group_taken_.notify();
     if (!stop_on_error_) continue;
     if (counts_.of(SendResult::State::refused) + counts_.of(SendResult::State::unknown) > 0) {

@@ -2,7 +2,9 @@
 // not when the stream ends early, and that a full core makes it wait.
 #include "api/send_stream.h"
 
+#include <atomic>
 #include <chrono>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -40,7 +42,7 @@ class ScriptedStream final : public http::Stream {
     ++writes_;
     co_return true;
   }
-  bool is_open() const override { return !deaf_; }
+  bool is_open() override { return !deaf_; }
 
   void make_slow() { slow_ = true; }
   void make_deaf() { deaf_ = true; }
@@ -54,7 +56,7 @@ class ScriptedStream final : public http::Stream {
   std::string current_;
   std::size_t next_ = 0;
   bool slow_ = false;
-  bool deaf_ = false;
+  std::atomic<bool> deaf_{false};
   bool end_reading_ = false;
   std::string written_;
   std::size_t writes_ = 0;
@@ -292,6 +294,62 @@ TEST_F(SendStreamTest, OverloadMakesItWait) {
   EXPECT_EQ(send(stream).back(), end_line(2, 2));
   other.join();
   release.join();
+}
+
+// But not for ever.
+TEST_F(SendStreamTest, ACoreThatStaysFullEndsIt) {
+  partition::RouterLimits limits;
+  limits.items_in_flight_max = 1;
+  limits.delay_max = 60s;
+  limit_core(limits);
+  ApiOptions options;
+  options.http.stream_timeout = 50ms;
+  configure(options);
+  gate_->keep();
+  std::thread other([this] { EXPECT_EQ(status("/message/send", item("m", "g1")), 200U); });
+  while (core_->items_in_flight() == 0) std::this_thread::sleep_for(1ms);
+  ScriptedStream stream({item("n0", "g2") + "\n" + item("n1", "g2") + "\n"});
+  const auto lines = send(stream);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_TRUE(begins(lines[0], "{\"done\":false,\"items\":0,")) << lines[0];
+  EXPECT_TRUE(has(lines[0], "\"code\":\"overloaded\"")) << lines[0];
+  // Nor for nobody.
+  options.http.stream_timeout = 60s;
+  configure(options);
+  ScriptedStream left({item("n0", "g2") + "\n"});
+  std::thread leaves([&left] {
+    std::this_thread::sleep_for(50ms);
+    left.make_deaf();
+  });
+  EXPECT_TRUE(send(left).empty());
+  gate_->release();
+  other.join();
+  leaves.join();
+  EXPECT_TRUE(has(max_seq("g2"), ":0")) << max_seq("g2");
+}
+
+// What others have taken of the memory for bodies does not hold up a stream: it goes in portions of
+// what is its own.
+TEST_F(SendStreamTest, ABudgetWithoutRoomMakesSmallGroups) {
+  ApiOptions options;
+  options.http.body_budget = std::make_shared<ByteBudget>(std::size_t{0});
+  configure(options);
+  std::string text;
+  constexpr std::size_t kItems = 3000;
+  for (std::size_t i = 0; i < kItems; ++i) text += item("n" + std::to_string(i), "g1") + "\n";
+  ScriptedStream stream({text.substr(0, 150'000), text.substr(150'000)});
+  const auto lines = send(stream);
+  ASSERT_EQ(lines.size(), kItems + 1);
+  EXPECT_EQ(lines.back(), end_line(kItems, kItems));
+  EXPECT_GT(stream.writes(), 10U);
+  // A long line is refused rather than waited for: who waits may not hold the half of one.
+  ScriptedStream other(
+      {item("n0", "g2") + "\n" + std::string(60'000, 'x'), "\n", item("n2", "g2") + "\n"});
+  const auto few = send(other);
+  ASSERT_EQ(few.size(), 4U);
+  EXPECT_TRUE(has(few[1], "\"code\":\"overloaded\"")) << few[1];
+  EXPECT_EQ(few[3], end_line(3, 2, 0, 1));
+  EXPECT_EQ(options.http.body_budget->used(), 0U);
 }
 
 TEST_F(SendStreamTest, AClosedCoreEndsIt) {

@@ -18,8 +18,8 @@ bool LineSplitter::keep(std::string_view part) {
   const std::size_t wanted = kept_.size() + part.size();
   if (wanted > kept_.capacity()) {
     const std::size_t doubled = std::max(wanted, std::min(2 * kept_.capacity(), bytes_max_));
-    const std::size_t grown = share_.resize(doubled) ? doubled : wanted;
-    if (!share_.resize(grown)) return false;
+    const std::size_t grown = count(doubled) ? doubled : wanted;
+    if (!count(grown)) return false;
     // Not kept_.reserve(), which takes more than it is asked for.
     std::string larger;
     larger.reserve(grown);

@@ -2,7 +2,7 @@
 //
 // A line ends with LF or CRLF, the last one also with the text. Lines of blanks are passed over,
 // and so is a byte order mark in front of the first. Memory: a line that lies in one piece is not
-// copied; of one that does not, what came before is kept, counted against a budget.
+// copied; of one that does not, what came before is kept, and counted against a budget.
 #pragma once
 
 #include <cstddef>
@@ -18,9 +18,11 @@ namespace jindou::codec {
 // Not thread-safe.
 class LineSplitter {
  public:
-  // A line has at most `bytes_max`, its end not counted. `budget`: null for none.
-  LineSplitter(std::size_t bytes_max, std::shared_ptr<ByteBudget> budget)
-      : bytes_max_(bytes_max), share_(std::move(budget)) {}
+  // A line has at most `bytes_max`, its end not counted. `budget`: null for none; of it the caller
+  // holds `bytes_held` for this.
+  LineSplitter(std::size_t bytes_max, std::shared_ptr<ByteBudget> budget,
+               std::size_t bytes_held = 0)
+      : bytes_max_(bytes_max), bytes_held_(bytes_held), share_(std::move(budget)) {}
 
   enum class Found : std::uint8_t {
     line,
@@ -37,11 +39,15 @@ class LineSplitter {
  private:
   // False: no room.
   bool keep(std::string_view part);
+  bool count(std::size_t bytes) {
+    return share_.resize(bytes > bytes_held_ ? bytes - bytes_held_ : 0);
+  }
   void drop_kept();
   // Without its end and what is before it. False: there is nothing but blanks.
   bool trim(std::string_view& line);
 
   std::size_t bytes_max_;
+  std::size_t bytes_held_;
   BudgetShare share_;
   std::string kept_;       // the beginning of a line
   bool returned_ = false;  // `kept_` was a line, and is one until the next call

@@ -13,8 +13,8 @@ using Lines = std::vector<std::string>;
 
 // Too long lines are "(too long)", those without room "(no room)".
 Lines split(std::string_view text, std::size_t piece, std::size_t bytes_max = 10,
-            std::shared_ptr<ByteBudget> budget = nullptr) {
-  LineSplitter splitter(bytes_max, std::move(budget));
+            std::shared_ptr<ByteBudget> budget = nullptr, std::size_t bytes_held = 0) {
+  LineSplitter splitter(bytes_max, std::move(budget), bytes_held);
   Lines lines;
   const auto add = [&lines](Found found, std::string_view line) {
     if (found == Found::line) lines.emplace_back(line);
@@ -87,6 +87,10 @@ TEST(LineSplitter, WhatIsKeptIsCounted) {
   // A line that lies in its piece costs nothing.
   const auto none = std::make_shared<ByteBudget>(0);
   EXPECT_EQ(split("abc\ndef\n", 8, 10, none), (Lines{"abc", "def"}));
+  // Nor does what the caller has counted.
+  const std::string lines = std::string(40'000, 'a') + "\n" + std::string(40'001, 'b') + "\nc\n";
+  EXPECT_EQ(split(lines, 1000, 1 << 20, none, 40'000),
+            (Lines{std::string(40'000, 'a'), "(no room)", "c"}));
 }
 
 }  // namespace

@@ -185,7 +185,10 @@ class Connection final : public DeadlineList::Entry, private Stream {
   std::string_view problem() const override;
   void end_reading() override;
   Task<bool> write(std::string_view piece) override;
-  bool is_open() const override { return socket_.is_open(); }
+  bool is_open() override { return socket_.is_open() && !was_reset(); }
+  // Seen without reading: also behind a body that nobody reads at the moment. Who has closed and
+  // was sent nothing since looks like who has only ended his upload.
+  bool was_reset();
   // Decodes what is there of the body; `none`: more of it is needed.
   Part decode_part(std::string_view& piece);
   // The first call counts. Returns what it has said.
@@ -206,9 +209,11 @@ class Connection final : public DeadlineList::Entry, private Stream {
 
   // One streamed request.
   struct Streaming {
-    explicit Streaming(const ServerOptions& options) : decoded_share(options.body_budget) {}
+    explicit Streaming(const ServerOptions& options)
+        : kept_share(options.body_budget), decoded_share(options.body_budget) {}
 
     std::unique_ptr<Decoder> decoder;  // null: the body is not coded
+    BudgetShare kept_share;            // kKeptBytes, for the handler
     BudgetShare decoded_share;
     std::string decoded;       // the room for what comes out of the decoder
     std::string_view coded;    // of the last piece, what is still to be decoded

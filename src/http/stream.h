@@ -11,6 +11,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -19,6 +20,10 @@ namespace jindou::http {
 class Stream {
  public:
   virtual ~Stream() = default;
+
+  // Of what was read a handler may keep so many bytes; they are counted already. So who waits for
+  // room for more holds nothing, but what is on its way out of its hands, that others wait for.
+  static constexpr std::size_t kKeptBytes = std::size_t{64} << 10;
 
   enum class Wait : bool { no, yes };
   enum class Part : std::uint8_t {
@@ -43,8 +48,9 @@ class Stream {
   // Response as always.
   virtual boost::asio::awaitable<bool> write(std::string_view piece) = 0;
 
-  // False: the connection is closed, because the peer has gone or the server stops.
-  virtual bool is_open() const = 0;
+  // False: the connection is closed, because the peer has gone or the server stops. A peer that has
+  // gone is noticed once it refuses something: an answer, if only its header.
+  virtual bool is_open() = 0;
 };
 
 }  // namespace jindou::http

@@ -1,6 +1,7 @@
 // Of a connection, what has to do with streams: a body that a handler takes, and an answer that it
 // gives, piece by piece.
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <array>
@@ -25,7 +26,8 @@ constexpr std::string_view kLineEnd = "\r\n";
 Task<bool> Connection::begin_stream() {
   auto streaming = std::make_unique<Streaming>(options_);
   const std::size_t chunked_too = parser_->is_chunked() ? kReadBufferMax + kBodyPadding : 0;
-  if (!body_share_.resize(std::max(body_share_.held(), kReadBufferMax + chunked_too))) {
+  if (!body_share_.resize(std::max(body_share_.held(), kReadBufferMax + chunked_too)) ||
+      !streaming->kept_share.resize(kKeptBytes)) {
     co_await refuse_body();
     co_return false;
   }
@@ -67,6 +69,12 @@ void Connection::stop_reading() {
   if (!streaming_) return;
   end_body(Part::lost, "the server is stopping: send the rest again later");
   end_reading();
+}
+
+bool Connection::was_reset() {
+  pollfd polled{};
+  polled.fd = socket_.native_handle();
+  return ::poll(&polled, 1, 0) == 1 && (polled.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 Task<bool> Connection::wait_readable() {

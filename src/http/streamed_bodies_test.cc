@@ -35,6 +35,7 @@ class StreamHandler final : public RequestHandler {
     if (request.path() == "/flood") return flood(request);
     if (request.path() == "/first") return first(request);
     if (request.path() == "/throw") return fail(request);
+    if (request.path() == "/idle") return idle(request);
     return refuse_all(request, response);
   }
   void refuse(std::string_view detail, Response& response) override { response.body = detail; }
@@ -104,6 +105,14 @@ class StreamHandler final : public RequestHandler {
     const Part after = co_await request.stream->read(Wait::yes, piece);
     EXPECT_EQ(after, Part::lost);
     co_await request.stream->write("enough");
+  }
+  // Neither reads nor writes, but looks whether there is somebody.
+  Task<void> idle(Request& request) {
+    co_await request.stream->write({});
+    while (request.stream->is_open()) {
+      boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, 1ms);
+      co_await timer.async_wait(boost::asio::use_awaitable);
+    }
   }
   Task<void> fail(Request& request) {
     co_await request.stream->write("begun");
@@ -376,6 +385,26 @@ TEST_F(StreamTest, AFloodEndsWithItsReader) {
   EXPECT_GT(streams_.flooded, 0U);
 }
 
+// Also behind a body that nobody reads.
+TEST_F(StreamTest, APeerThatHasGoneIsNoticed) {
+  start();
+  tcp::socket socket = connect();
+  send(socket, begin("/idle") + chunk(std::string(50'000, 'x')));
+  std::string rest;
+  EXPECT_TRUE(read_until(socket, rest, "\r\n\r\n"));
+  // Who has only ended his upload is there.
+  socket.shutdown(tcp::socket::shutdown_send);
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(server_->connections(), 1U);
+  socket.set_option(boost::asio::socket_base::linger(true, 0));
+  socket.close();
+  const auto until = std::chrono::steady_clock::now() + 10s;
+  while (server_->connections() > 0 && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_EQ(server_->connections(), 0U);
+}
+
 TEST_F(StreamTest, ASilentUploadIsEndedAndTold) {
   ServerOptions options;
   options.stream_timeout = 50ms;
@@ -439,7 +468,8 @@ TEST_F(StreamTest, AStopEndsAStreamThatDoesNotListen) {
 
 TEST_F(StreamTest, BuffersOfStreamsShareTheBudget) {
   ServerOptions options;
-  options.body_budget = std::make_shared<ByteBudget>(std::size_t{400'000});
+  // Three times what is read, its chunks, and what a handler keeps of it.
+  options.body_budget = std::make_shared<ByteBudget>(std::size_t{600'000});
   start(options);
   std::vector<tcp::socket> sockets;
   int refused = 0;

@@ -317,6 +317,21 @@ class SmallLimits(ServerCase):
             self.assertIn("api.streamTimeout", end["msg"])
             self.assertTrue(upload.raw.is_closed())
 
+    def test_who_does_not_read_is_slowed_then_cut(self):
+        group = fresh("g")
+        data = lines_of([item(group, "x")]) * 500
+        with Upload(self.server, timeout=30) as upload:
+            upload.raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            began = time.monotonic()
+            with self.assertRaises(ConnectionError):
+                while time.monotonic() < began + 120:
+                    upload.send(data)
+        self.assert_healthy()
+
+
+class SmallCore(ServerCase):
+    config = {"core.itemsInFlight": 1000}
+
     def test_overload_slows_and_refuses_nothing(self):
         # Eight streams want eight times what may be in flight.
         ends = []
@@ -334,16 +349,38 @@ class SmallLimits(ServerCase):
             thread.join()
         self.assertEqual([end["accepted"] for end in ends], [4000] * 8)
 
-    def test_who_does_not_read_is_slowed_then_cut(self):
-        group = fresh("g")
-        data = lines_of([item(group, "x")]) * 500
-        with Upload(self.server, timeout=30) as upload:
-            upload.raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            began = time.monotonic()
-            with self.assertRaises(ConnectionError):
-                while time.monotonic() < began + 120:
-                    upload.send(data)
-        self.assert_healthy()
+
+class SmallBudget(ServerCase):
+    config = {"api.bodyBytesInFlight": 1 << 20, "api.maxBodyBytes": 512 << 10,
+              "api.streamTimeout": "5s"}
+
+    def test_streams_do_not_wait_for_each_other(self):
+        # Each has the beginning of a line, together more than there is room for.
+        groups = [fresh("g") for _ in range(3)]
+        uploads = [Upload(self.server).__enter__() for _ in groups]
+        for upload in uploads:
+            self.addCleanup(upload.raw.sock.close)
+            upload.send(b'{"payload":"' + b"x" * 300_000)
+        time.sleep(0.5)
+        for upload, group in zip(uploads, groups):
+            upload.send(b'"}\n' + lines_of([item(group, "a")]))
+            upload.end()
+        for upload in uploads:
+            refused, accepted, end = upload.read_all()
+            self.assertIn(refused["code"], ("invalid", "too_large", "overloaded"))
+            self.assertEqual(accepted["message_seq"], 1)
+            self.assertEqual((end["done"], end["items"]), (True, 2))
+
+    def test_streams_that_have_gone_hold_nothing(self):
+        uploads = [Upload(self.server).__enter__() for _ in range(5)]
+        for upload in uploads:
+            upload.send(b'{"payload":"' + b"x" * 300_000)
+        time.sleep(0.2)
+        for upload in uploads:
+            upload.raw.sock.close()
+        body = json.dumps([item(fresh("g"), "x" * 20_000) for _ in range(10)])
+        wait_until(lambda: self.server.post("/message/sendbatch", body).status == 200,
+                   what="room for a body")
 
 
 class Stop(unittest.TestCase):
