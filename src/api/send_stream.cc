@@ -38,7 +38,7 @@ using http::Stream;
 
 constexpr std::string_view kPath = "/message/sendbatch";
 constexpr std::string_view kContentType = "application/x-ndjson";
-// Of lines, in one group: an ordinary batch of 1000 items is as large.
+// Of lines and what is filled in, in one group: an ordinary batch of 1000 items is as large.
 constexpr std::size_t kGroupBytes = std::size_t{512} << 10;
 // A stream that gets no memory beside its own goes on in portions of this size,
 constexpr std::size_t kPartBytes = std::size_t{16} << 10;
@@ -60,7 +60,8 @@ struct Pauses {
 struct Group {
   std::uint64_t first = 0;  // the index of its first line
   std::size_t lines = 0;
-  std::size_t bytes = 0;  // of the lines
+  std::size_t line_bytes = 0;
+  std::size_t bytes = 0;  // of the lines, and of payloads that were filled in
   // In the order of the lines, of those that are items.
   std::vector<SendCommand> commands;
   std::vector<std::string> client_msg_nos;
@@ -264,6 +265,7 @@ Task<void> ItemStream::add(LineSplitter::Found found, std::string_view line) {
     add_problem(std::move(problem));
     co_return;
   }
+  group_.line_bytes += line.size();
   group_.bytes += line.size();
   if (strict_) {
     problem.text = openapi::unknown_item_members(line, Verb::post, kPath);
@@ -272,6 +274,7 @@ Task<void> ItemStream::add(LineSplitter::Found found, std::string_view line) {
       co_return;
     }
   }
+  const std::size_t filled_before = common_.expanded_bytes();
   codec::ItemBody item = codec::parse_item(line, 0, common_);
   if (const auto* wanted = std::get_if<codec::TemplatesWanted>(&item)) {
     // Bounded as those of a batch; what is dropped is looked up again when it is named again.
@@ -286,6 +289,7 @@ Task<void> ItemStream::add(LineSplitter::Found found, std::string_view line) {
     }
     item = codec::parse_item(line, 0, common_);
   }
+  group_.bytes += common_.expanded_bytes() - filled_before;
   if (auto* wrong = std::get_if<std::vector<codec::ItemProblem>>(&item)) {
     add_problem(std::move(wrong->front()));
     co_return;
@@ -319,7 +323,7 @@ Task<bool> ItemStream::send(Group& group) {
   if (group.commands.empty()) co_return true;
   Pauses pauses = begin_pauses();
   for (;;) {
-    auto reservation = services_.deps.router.reserve(group.commands.size(), group.bytes);
+    auto reservation = services_.deps.router.reserve(group.commands.size(), group.line_bytes);
     if (reservation) {
       // Longer than a request may take, because nobody waits for a number of seconds here.
       const auto deadline = services_.deps.clock.steady() + services_.options.http.stream_timeout;

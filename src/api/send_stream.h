@@ -16,8 +16,9 @@ namespace jindou::api {
 // By the Content-Type. For Route::streams.
 bool is_item_stream(const Request& request);
 
-// Precondition: Request::stream. A group has at most SendLimits::items_max items and 512 KiB of
-// lines; a line has at most ParserLimits::body_bytes.
+// Precondition: Request::stream. A group has at most SendLimits::items_max items and ends with
+// the one that makes it 512 KiB of lines and payloads that are filled in; a line has at most
+// ParserLimits::body_bytes.
 Task<void> post_item_stream(Services& services, Request& request, Response& response);
 
 }  // namespace jindou::api

@@ -173,6 +173,31 @@ TEST_F(SendStreamTest, FilledInPayloadsMakeGroupsNotRefusals) {
   EXPECT_EQ(refused.back(), end_line(50, 0, 0, 50));
 }
 
+// Short lines may be long messages.
+TEST_F(SendStreamTest, FilledInPayloadsCountInTheirGroup) {
+  ASSERT_EQ(
+      status("/templates", R"({"name":"long","payload":[")" + std::string(30'000, 'x') + R"("]})"),
+      200U);
+  std::string text;
+  constexpr std::size_t kItems = 200;
+  for (std::size_t i = 0; i < kItems; ++i) {
+    text += R"({"from_uid":"u1","channel_id":"g1","channel_type":2,"template":"long"})"
+            "\n";
+  }
+  ScriptedStream stream({text});
+  EXPECT_EQ(send(stream).back(), end_line(kItems, kItems));
+  // 6 MB.
+  EXPECT_GE(stream.writes(), 11U);
+  // With a budget they wait for room: what goes at a time is little more than a payload.
+  ApiOptions options;
+  options.http.body_budget = std::make_shared<ByteBudget>(std::size_t{100'000});
+  configure(options);
+  ScriptedStream slow({text});
+  EXPECT_EQ(send(slow).back(), end_line(kItems, kItems));
+  EXPECT_GE(slow.writes(), kItems / 4);
+  EXPECT_EQ(options.http.body_budget->used(), 0U);
+}
+
 // Who sends a line and waits is answered before the next one.
 TEST_F(SendStreamTest, ASlowCallerGetsEachLineAtOnce) {
   std::vector<std::string> pieces;
