@@ -64,6 +64,45 @@ TEST_F(RepeatableRequests, AnAnswerOutlivesTheTemplatesOfItsRequest) {
   EXPECT_EQ(batch(body, key("a b")).status, 400U);
 }
 
+// While its key is claimed a batch waits with all that was filled in.
+TEST_F(RepeatableRequests, WhatWasFilledInCountsWhileTheKeyIsClaimed) {
+  ASSERT_EQ(
+      status("/templates", R"({"name":"long","payload":[")" + std::string(30'000, 'x') + R"("]})"),
+      200U);
+  std::string body = "[";
+  for (int i = 0; i < 20; ++i) {
+    body += std::string(i == 0 ? "" : ",") +
+            R"({"from_uid":"u1","channel_id":"g1","channel_type":2,"template":"long"})";
+  }
+  body += "]";
+  int number = 0;
+  for (const std::string query : {"", "?atomic=true", "?on_error=stop"}) {
+    gate_->keep();
+    auto answer = std::async(std::launch::async, [&] {
+      return call(Verb::post, "/message/sendbatch" + query, body, "",
+                  key("k" + std::to_string(++number)));
+    });
+    while (gate_->kept() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_GE(core_->bytes_in_flight(), 20U * 30'000U) << query;
+    EXPECT_GE(core_->batches_in_flight(), 1U) << query;
+    gate_->release();
+    EXPECT_EQ(answer.get().status, 200U) << query;
+  }
+  partition::RouterLimits limits;
+  limits.bytes_in_flight_max = 400'000;
+  limit_core(limits);
+  gate_->keep();
+  auto first = std::async(std::launch::async,
+                          [this] { return status("/message/send", without_number("g2", "aGk=")); });
+  while (gate_->kept() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(batch(body, key("other")).status, 429U);
+  gate_->release();
+  EXPECT_EQ(first.get(), 200U);
+  // Alone it may be larger than the limit.
+  while (core_->items_in_flight() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(status("/message/sendbatch", body), 200U);
+}
+
 TEST_F(RepeatableRequests, AnotherKeyIsAnotherRequest) {
   batch(two(), key("k1"));
   const Answer other = batch(two(), key("k2"));

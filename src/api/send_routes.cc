@@ -227,10 +227,12 @@ Task<Result<Results>> send_until_failure(Services& services, Request& request,
 }
 
 Task<void> send_bound(Services& services, Request& request, Response& response,
-                      std::vector<codec::BatchItem> items, OnFailure on_failure) {
+                      std::vector<codec::BatchItem> items, OnFailure on_failure,
+                      ReservationPtr reservation) {
   Repeatable repeatable(services, request, response);
   if (!co_await repeatable.begin()) co_return;
   auto [commands, client_msg_nos] = outgoing(services, repeatable, std::move(items));
+  reservation.reset();  // the core admits it as a whole
   if (on_failure == OnFailure::stop) {
     const auto results = co_await send_until_failure(services, request, std::move(commands));
     if (!results) {
@@ -255,7 +257,7 @@ Task<void> send_bound(Services& services, Request& request, Response& response,
 }
 
 Task<void> rehearse_items(Services& services, Request& request, Response& response,
-                          std::vector<codec::BatchItem> items) {
+                          std::vector<codec::BatchItem> items, ReservationPtr reservation) {
   std::vector<SendCommand> commands;
   std::vector<std::string> client_msg_nos;
   for (codec::BatchItem& item : items) {
@@ -264,6 +266,7 @@ Task<void> rehearse_items(Services& services, Request& request, Response& respon
     client_msg_nos.push_back(commands.back().idempotent ? commands.back().client_msg_no : "");
   }
   items.clear();
+  reservation.reset();  // the core admits it by itself
   co_await rehearse(services, request, response, std::move(commands), std::move(client_msg_nos));
 }
 
@@ -284,11 +287,13 @@ void take_items(Services& services, Request& request, Response& response,
 }
 
 Task<void> send_chosen(Services& services, Request& request, Response& response,
-                       std::vector<codec::BatchItem> items, Choices choices) {
+                       std::vector<codec::BatchItem> items, Choices choices,
+                       ReservationPtr reservation) {
   if (choices.dry_run) {
-    co_await rehearse_items(services, request, response, std::move(items));
+    co_await rehearse_items(services, request, response, std::move(items), std::move(reservation));
   } else {
-    co_await send_bound(services, request, response, std::move(items), choices.on_failure);
+    co_await send_bound(services, request, response, std::move(items), choices.on_failure,
+                        std::move(reservation));
   }
 }
 
@@ -340,6 +345,12 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
   co_await repeatable.end(settled);
 }
 
+std::size_t payload_bytes(const std::vector<codec::BatchItem>& items) {
+  std::size_t bytes = 0;
+  for (const codec::BatchItem& item : items) bytes += item.payload.size();
+  return bytes;
+}
+
 Task<void> post_batch(Services& services, Request& request, Response& response) {
   const Result<Choices> choices = wanted_choices(request);
   if (!choices) {
@@ -381,11 +392,14 @@ Task<void> post_batch(Services& services, Request& request, Response& response) 
   } else if (const auto* problems = std::get_if<std::vector<codec::ItemProblem>>(&body)) {
     answer_problems(response, *problems);
   } else if (auto* items = std::get_if<std::vector<codec::BatchItem>>(&body)) {
-    if (choices->received) {
+    // Filled in, a batch may be many times its body, and the claim of a key takes its time.
+    if (!services.deps.router.extend(*reservation, items->size(), payload_bytes(*items))) {
+      answer_overloaded(response);
+    } else if (choices->received) {
       take_items(services, request, response, std::move(*items), std::move(reservation));
     } else if (choices->any()) {
-      reservation.reset();  // the core admits it as a whole
-      co_await send_chosen(services, request, response, std::move(*items), *choices);
+      co_await send_chosen(services, request, response, std::move(*items), *choices,
+                           std::move(reservation));
     } else {
       co_await send_items(services, request, response, std::move(*items), std::move(reservation));
     }

@@ -242,6 +242,11 @@ CommandRouter::ReservationPtr CommandRouter::reserve(std::size_t items, std::siz
   return reservation->estimated && !stalled() ? reservation : nullptr;
 }
 
+bool CommandRouter::extend(Reservation& reservation, std::size_t items, std::size_t bytes) {
+  if (reservation.estimated == nullptr) return true;
+  return resize(*reservation.estimated, items, bytes + items * kItemOverheadBytes);
+}
+
 std::shared_ptr<CommandRouter::Admission> CommandRouter::try_admit(std::size_t items,
                                                                    std::size_t bytes) {
   const std::size_t items_before = load_->items.fetch_add(items, std::memory_order_relaxed);

@@ -86,6 +86,9 @@ class CommandRouter {
   // Takes room for a batch of about that size; post_send() then makes it what is really needed.
   // Null: too much is in flight, or it takes longer than RouterLimits::delay_max. Thread-safe.
   ReservationPtr reserve(std::size_t items, std::size_t bytes);
+  // Makes it that large, when more is known: for who holds the commands for a while before
+  // post_send(). False: there is no room for that; then let go of it. Thread-safe.
+  bool extend(Reservation& reservation, std::size_t items, std::size_t bytes);
 
   // Sends one or many messages; items for one channel keep their order. Thread-safe, returns at
   // once. Errors: overloaded (too much in flight), unavailable (stopping): nothing has been done,
