@@ -61,7 +61,7 @@ struct Group {
   std::uint64_t first = 0;  // the index of its first line
   std::size_t lines = 0;
   std::size_t line_bytes = 0;
-  std::size_t bytes = 0;  // of the lines, and of payloads that were filled in
+  std::size_t bytes = 0;  // of the lines, of payloads that were filled in, of templates
   // In the order of the lines, of those that are items.
   std::vector<SendCommand> commands;
   std::vector<std::string> client_msg_nos;
@@ -129,7 +129,8 @@ class ItemStream {
   void append_end(std::string& out) const;
 
   bool is_full() const {
-    return group_.lines >= items_max_ || group_.bytes >= kGroupBytes || is_expanded();
+    return group_.lines >= items_max_ || group_.bytes >= kGroupBytes || is_expanded() ||
+           templates_.size() >= codec::kTemplatesOfABatchMax;
   }
   // The next payload that is filled in might go beyond what one batch may have; the caller of a
   // stream does not know where its batches end.
@@ -165,7 +166,7 @@ class ItemStream {
   const bool stop_on_error_;
   const bool strict_;
   const std::size_t items_max_;
-  codec::TemplateSet templates_;  // that items have named
+  codec::TemplateSet templates_;  // that items of the group have named
   codec::BatchCommon common_;
   LineSplitter lines_;
   BudgetShare group_share_;
@@ -277,8 +278,7 @@ Task<void> ItemStream::add(LineSplitter::Found found, std::string_view line) {
   const std::size_t filled_before = common_.expanded_bytes();
   codec::ItemBody item = codec::parse_item(line, 0, common_);
   if (const auto* wanted = std::get_if<codec::TemplatesWanted>(&item)) {
-    // Bounded as those of a batch; what is dropped is looked up again when it is named again.
-    if (templates_.size() >= codec::kTemplatesOfABatchMax) templates_ = codec::TemplateSet();
+    const std::size_t known_before = templates_.bytes();
     std::vector<codec::TemplateRef> refs = wanted->refs;
     const auto fetched = co_await fetch_templates(services_, std::move(refs), templates_);
     if (!fetched) {
@@ -287,6 +287,7 @@ Task<void> ItemStream::add(LineSplitter::Found found, std::string_view line) {
       add_problem(std::move(problem));
       co_return;
     }
+    group_.bytes += templates_.bytes() - known_before;
     item = codec::parse_item(line, 0, common_);
   }
   group_.bytes += common_.expanded_bytes() - filled_before;
@@ -308,6 +309,7 @@ Task<void> ItemStream::hand_over() {
   group_ = Group();
   group_.first = after;
   common_.begin_portion();
+  templates_ = codec::TemplateSet();
   group_ready_.notify();
 }
 

@@ -3,7 +3,11 @@
 #include "api/send_stream.h"
 
 #include <atomic>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
@@ -30,6 +34,10 @@ class ScriptedStream final : public http::Stream {
     if (next_ == pieces_.size()) co_return end_;
     // The first look finds nothing.
     if (slow_ && wait == Wait::no) co_return Part::none;
+    while (held_at_ == next_) {
+      boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, 1ms);
+      co_await timer.async_wait(boost::asio::use_awaitable);
+    }
     current_ = pieces_[next_++];
     piece = current_;
     co_return Part::piece;
@@ -45,6 +53,9 @@ class ScriptedStream final : public http::Stream {
   bool is_open() override { return !deaf_; }
 
   void make_slow() { slow_ = true; }
+  // The piece with this number does not come before release().
+  void hold(std::size_t piece) { held_at_ = piece; }
+  void release() { held_at_ = SIZE_MAX; }
   void make_deaf() { deaf_ = true; }
   std::size_t pieces_read() const { return next_; }
   std::size_t writes() const { return writes_; }
@@ -59,7 +70,8 @@ class ScriptedStream final : public http::Stream {
   std::atomic<bool> deaf_{false};
   bool end_reading_ = false;
   std::string written_;
-  std::size_t writes_ = 0;
+  std::atomic<std::size_t> held_at_{SIZE_MAX};
+  std::atomic<std::size_t> writes_{0};
 };
 
 class SendStreamTest : public RoutesTest {
@@ -171,6 +183,39 @@ TEST_F(SendStreamTest, FilledInPayloadsMakeGroupsNotRefusals) {
   ASSERT_EQ(refused.size(), 51U);
   EXPECT_TRUE(has(refused[49], "\"code\":\"too_large\"")) << refused[49];
   EXPECT_EQ(refused.back(), end_line(50, 0, 0, 50));
+}
+
+// As many as it likes: each group is a batch, which has those of the moment.
+TEST_F(SendStreamTest, TemplatesAreLookedUpForEachGroup) {
+  const auto store = [this](const std::string& name) {
+    return status("/templates", R"({"name":")" + name + R"(","payload":["{{n}}"]})");
+  };
+  const auto by = [](const std::string& name) {
+    return R"({"from_uid":"u1","channel_id":"g1","channel_type":2,"vars":{"n":1},"template":")" +
+           name + "\"}\n";
+  };
+  std::string text;
+  for (int i = 0; i < 150; ++i) {
+    const std::string name = "t" + std::to_string(i);
+    ASSERT_EQ(store(name), 200U);
+    text += by(name);
+  }
+  ScriptedStream stream({text});
+  EXPECT_EQ(send(stream).back(), end_line(150, 150));
+  // One that is stored while the stream runs is there for the next group.
+  ScriptedStream late({by("late"), by("late")});
+  late.make_slow();
+  late.hold(1);
+  std::thread stores([&] {
+    while (late.writes() == 0) std::this_thread::sleep_for(1ms);
+    EXPECT_EQ(store("late"), 200U);
+    late.release();
+  });
+  const auto lines = send(late);
+  stores.join();
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_TRUE(has(lines[0], "\"code\":\"not_found\"")) << lines[0];
+  EXPECT_EQ(lines[2], end_line(2, 1, 0, 1));
 }
 
 // Short lines may be long messages.

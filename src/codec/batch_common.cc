@@ -29,6 +29,7 @@ std::size_t count_choices(const SendFields& fields) {
 void TemplateSet::put(TemplateRef ref, const std::optional<std::string>& payload) {
   Entry entry;
   if (payload) {
+    bytes_ += payload->size();
     auto parsed = PayloadTemplate::parse(*payload);
     if (parsed) {
       entry.parsed = std::move(*parsed);

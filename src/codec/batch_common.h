@@ -56,9 +56,12 @@ class TemplateSet {
   // Null when it was not looked up.
   const Entry* find(const TemplateRef& ref) const;
   std::size_t size() const { return entries_.size(); }
+  // Of the payloads that were put in.
+  std::size_t bytes() const { return bytes_; }
 
  private:
   std::map<TemplateRef, Entry> entries_;
+  std::size_t bytes_ = 0;
 };
 
 // Owns what it has read, so that it may be used for item after item, whatever text each is read
