@@ -97,7 +97,9 @@ class ItemStream {
   // Delivers what was read, and ends the answer.
   Task<void> deliver();
 
-  void input_has_ended() {
+  // `failed`: by a fault of the server. What was handed over is delivered all the same.
+  void input_has_ended(bool failed) {
+    if (failed) end(errc_name(Errc::internal), "the server failed to read on; send the rest again");
     input_ended_ = true;
     group_ready_.notify();
   }
@@ -479,7 +481,7 @@ Task<void> post_item_stream(Services& services, Request& request, Response& resp
   } catch (...) {
     failure = std::current_exception();
   }
-  items->input_has_ended();
+  items->input_has_ended(failure != nullptr);
   co_await delivery->ended.wait();
   if (!failure) failure = delivery->failure;
   if (failure) std::rethrow_exception(failure);

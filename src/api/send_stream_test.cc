@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -31,6 +32,7 @@ class ScriptedStream final : public http::Stream {
   Task<Part> read(Wait wait, std::string_view& piece) override {
     piece = {};
     if (end_reading_) co_return Part::lost;
+    if (next_ == pieces_.size() && broken_) throw std::runtime_error("on purpose");
     if (next_ == pieces_.size()) co_return end_;
     // The first look finds nothing.
     if (slow_ && wait == Wait::no) co_return Part::none;
@@ -56,6 +58,7 @@ class ScriptedStream final : public http::Stream {
   // The piece with this number does not come before release().
   void hold(std::size_t piece) { held_at_ = piece; }
   void release() { held_at_ = SIZE_MAX; }
+  void make_broken() { broken_ = true; }
   void make_deaf() { deaf_ = true; }
   std::size_t pieces_read() const { return next_; }
   std::size_t writes() const { return writes_; }
@@ -67,6 +70,7 @@ class ScriptedStream final : public http::Stream {
   std::string current_;
   std::size_t next_ = 0;
   bool slow_ = false;
+  bool broken_ = false;
   std::atomic<bool> deaf_{false};
   bool end_reading_ = false;
   std::string written_;
@@ -331,6 +335,19 @@ TEST_F(SendStreamTest, NobodyWhoTakesTheAnswerEndsIt) {
   stream.make_deaf();
   EXPECT_TRUE(send(stream).empty());
   EXPECT_LT(stream.pieces_read(), 100U);
+}
+
+// The last line says so, because nobody may take the answer for complete.
+TEST_F(SendStreamTest, AFaultOfTheServerIsTold) {
+  ScriptedStream stream({item("n0", "g1") + "\n", item("n1", "g1") + "\n"});
+  stream.make_slow();
+  stream.make_broken();
+  EXPECT_THROW(call(Verb::post, "/message/sendbatch", "", "",
+                    {{"Content-Type", "application/x-ndjson"}}, &stream),
+               std::runtime_error);
+  EXPECT_TRUE(has(stream.written(), "\n{\"done\":false,\"items\":")) << stream.written();
+  EXPECT_TRUE(has(stream.written(), "\"code\":\"internal\"")) << stream.written();
+  EXPECT_FALSE(has(stream.written(), "\"done\":true")) << stream.written();
 }
 
 TEST_F(SendStreamTest, LongLinesAreRefusedByThemselves) {
