@@ -1,5 +1,6 @@
 #include "api/core_calls.h"
 
+#include <algorithm>
 #include <functional>
 #include <iterator>
 #include <memory>
@@ -92,10 +93,18 @@ namespace {
 
 using SendOutcome = Result<std::vector<SendResult>>;
 
-// Waits for what `post(commands, done)` begins, which takes the commands only if it does.
+bool are_overloaded(const std::vector<SendResult>& results) {
+  return std::ranges::all_of(results, [](const SendResult& result) {
+    return result.state == SendResult::State::refused && result.code == Errc::overloaded;
+  });
+}
+
+// Waits for what `post(commands, done)` begins, which takes the commands only if it does. What it
+// began is then in `pending`.
 template <class Post>
 Task<SendOutcome> await_send(Request& request, std::vector<SendCommand>& commands,
-                             http::DeadlineList::TimePoint deadline, Post& post) {
+                             http::DeadlineList::TimePoint deadline, Post& post,
+                             std::shared_ptr<partition::PendingSend>& pending) {
   const CallerPtr caller = caller_of(request);
   for (SendCommand& command : commands) command.caller = caller;
   SendDeadline watch;
@@ -108,11 +117,23 @@ Task<SendOutcome> await_send(Request& request, std::vector<SendCommand>& command
       complete(SendOutcome(std::move(posted).error()));
       return;
     }
+    pending = *posted;
     watch.pending = std::move(*posted);
     watch.set_deadline(deadline);
     watch.link(*request.deadlines);
   };
   co_return co_await runtime::await_callback<SendOutcome>(begin);
+}
+
+Task<SendOutcome> send_and_wait(Services& services, Request& request,
+                                std::vector<SendCommand>& commands,
+                                http::DeadlineList::TimePoint deadline,
+                                const ReservationPtr& reservation,
+                                std::shared_ptr<partition::PendingSend>& pending) {
+  auto post = [&](std::vector<SendCommand>&& all, partition::CommandRouter::SendDone done) {
+    return services.deps.router.post_send(std::move(all), std::move(done), deadline, reservation);
+  };
+  co_return co_await await_send(request, commands, deadline, post, pending);
 }
 
 }  // namespace
@@ -121,17 +142,24 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
                                                     std::vector<SendCommand> commands,
                                                     http::DeadlineList::TimePoint deadline,
                                                     ReservationPtr reservation) {
-  co_return co_await offer_commands(services, request, commands, deadline, std::move(reservation));
+  std::shared_ptr<partition::PendingSend> pending;
+  co_return co_await send_and_wait(services, request, commands, deadline, reservation, pending);
 }
 
 Task<Result<std::vector<SendResult>>> offer_commands(Services& services, Request& request,
                                                      std::vector<SendCommand>& commands,
                                                      http::DeadlineList::TimePoint deadline,
                                                      ReservationPtr reservation) {
-  auto post = [&](std::vector<SendCommand>&& all, partition::CommandRouter::SendDone done) {
-    return services.deps.router.post_send(std::move(all), std::move(done), deadline, reservation);
-  };
-  co_return co_await await_send(request, commands, deadline, post);
+  std::shared_ptr<partition::PendingSend> pending;
+  SendOutcome outcome =
+      co_await send_and_wait(services, request, commands, deadline, reservation, pending);
+  if (pending && outcome && are_overloaded(*outcome)) {
+    commands = pending->take_back();
+    if (!commands.empty()) {
+      outcome = SendOutcome(Error(Errc::overloaded, "too many reads are waiting; retry later"));
+    }
+  }
+  co_return outcome;
 }
 
 Result<void> post_commands(Services& services, Request& request, std::vector<SendCommand> commands,
@@ -150,7 +178,8 @@ Task<Result<std::vector<SendResult>>> rehearse_commands(Services& services, Requ
   auto post = [&](std::vector<SendCommand>&& all, partition::CommandRouter::SendDone done) {
     return services.deps.router.post_rehearsal(std::move(all), std::move(done), deadline);
   };
-  co_return co_await await_send(request, commands, deadline, post);
+  std::shared_ptr<partition::PendingSend> pending;
+  co_return co_await await_send(request, commands, deadline, post, pending);
 }
 
 Task<Result<partition::TransactionResult>> send_together(Services& services, Request& request,

@@ -25,8 +25,9 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
                                                     http::DeadlineList::TimePoint deadline,
                                                     ReservationPtr reservation = nullptr);
 
-// The same for who tries again: of commands that the core does not take, for one of these errors,
-// nothing is moved.
+// The same for who tries again: commands that the core does not take, for one of these errors, are
+// as they were. That they were all refused as overloaded, later but before a partition had one, is
+// that error too.
 Task<Result<std::vector<SendResult>>> offer_commands(Services& services, Request& request,
                                                      std::vector<SendCommand>& commands,
                                                      http::DeadlineList::TimePoint deadline,

@@ -114,6 +114,8 @@ class ItemStream {
   // Until what is held is counted.
   Task<void> make_room();
   Task<void> add(LineSplitter::Found found, std::string_view line);
+  // Waits while too many reads do. Errors: as fetch_templates().
+  Task<Result<void>> fetch_wanted(const std::vector<codec::TemplateRef>& wanted);
   void add_problem(codec::ItemProblem problem);
   // The group that is gathered goes to who delivers, when that has room.
   Task<void> hand_over();
@@ -281,8 +283,7 @@ Task<void> ItemStream::add(LineSplitter::Found found, std::string_view line) {
   codec::ItemBody item = codec::parse_item(line, 0, common_);
   if (const auto* wanted = std::get_if<codec::TemplatesWanted>(&item)) {
     const std::size_t known_before = templates_.bytes();
-    std::vector<codec::TemplateRef> refs = wanted->refs;
-    const auto fetched = co_await fetch_templates(services_, std::move(refs), templates_);
+    const auto fetched = co_await fetch_wanted(wanted->refs);
     if (!fetched) {
       problem.code = fetched.error().code();
       problem.text = fetched.error().text();
@@ -301,6 +302,17 @@ Task<void> ItemStream::add(LineSplitter::Found found, std::string_view line) {
   JD_ASSERT(own != nullptr && !own->payload.empty());
   group_.commands.push_back(make_command(std::move(*own), services_.deps.random));
   group_.client_msg_nos.push_back(group_.commands.back().client_msg_no);
+}
+
+Task<Result<void>> ItemStream::fetch_wanted(const std::vector<codec::TemplateRef>& wanted) {
+  Pauses pauses = begin_pauses();
+  for (;;) {
+    std::vector<codec::TemplateRef> refs = wanted;
+    auto fetched = co_await fetch_templates(services_, std::move(refs), templates_);
+    if (fetched || fetched.error().code() != Errc::overloaded) co_return fetched;
+    const bool again = co_await pause(pauses);
+    if (!again || delivery_ended_) co_return fetched;
+  }
 }
 
 Task<void> ItemStream::hand_over() {

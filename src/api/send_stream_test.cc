@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -381,6 +382,26 @@ TEST_F(SendStreamTest, OverloadMakesItWait) {
   EXPECT_EQ(send(stream).back(), end_line(2, 2));
   other.join();
   release.join();
+}
+
+// So are reads: of templates that lines name, and of users whom the core does not know yet.
+TEST_F(SendStreamTest, ReadsThatWaitMakeItWait) {
+  ASSERT_EQ(status("/templates", R"({"name":"hi","payload":["hi"]})"), 200U);
+  std::promise<void> may_read;
+  std::shared_future<void> freed = may_read.get_future().share();
+  // All that may wait.
+  while (blocking_.post([freed] { freed.wait(); })) {
+  }
+  std::thread frees([&may_read] {
+    std::this_thread::sleep_for(100ms);
+    may_read.set_value();
+  });
+  ScriptedStream stream({item("n0", "g1") + "\n" + item("n1", "g2") + "\n",
+                         R"({"from_uid":"u2","channel_id":"g1","channel_type":2,"template":"hi"})"
+                         "\n"});
+  stream.make_slow();
+  EXPECT_EQ(send(stream).back(), end_line(3, 3));
+  frees.join();
 }
 
 // But not for ever.

@@ -20,6 +20,9 @@ class PendingSend {
   // `overloaded` (it is not begun any more); everything else as State::unknown with code
   // `deadline`. No effect once the answer was given. Thread-safe.
   virtual void expire() = 0;
+  // For who tries again: the commands, when all of them were refused together before any partition
+  // had one, and the caller was told so; else none. After the answer, once.
+  virtual std::vector<SendCommand> take_back() = 0;
 };
 
 }  // namespace jindou::partition

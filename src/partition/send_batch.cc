@@ -163,7 +163,19 @@ void SendBatch::refuse_part(std::size_t part, Errc code) {
 }
 
 void SendBatch::refuse(Errc code) {
+  {
+    const MutexLock lock(mutex_);
+    refused_whole_ = done_ && gone_.empty();
+  }
   for (std::size_t part = 0; part < parts_.size(); ++part) refuse_part(part, code);
+}
+
+std::vector<SendCommand> SendBatch::take_back() {
+  const MutexLock lock(mutex_);
+  if (!std::exchange(refused_whole_, false)) return {};
+  // As they may be by the next time.
+  for (SendCommand& command : commands_) command.sender_inbox = command.receiver_inbox = {};
+  return std::move(commands_);
 }
 
 void SendBatch::expire() {

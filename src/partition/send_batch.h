@@ -76,10 +76,12 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
 
   // Refuses a whole part, of which nothing was begun.
   void refuse_part(std::size_t part, Errc code);
-  // Refuses everything that is not decided, before the batch was handed to any partition.
+  // Refuses everything that is not decided, before the batch was handed to any partition. Nobody
+  // touches the commands after that.
   void refuse(Errc code);
 
   void expire() override;
+  std::vector<SendCommand> take_back() override;
 
  private:
   // Of items that were split off.
@@ -109,6 +111,7 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   std::size_t items_left_ JD_GUARDED_BY(mutex_);
   std::size_t own_items_left_ JD_GUARDED_BY(mutex_);  // without those that were split off
   std::vector<bool> begun_ JD_GUARDED_BY(mutex_);     // by part
+  bool refused_whole_ JD_GUARDED_BY(mutex_) = false;  // and that is the answer
   std::vector<std::weak_ptr<SendBatch>> split_off_ JD_GUARDED_BY(mutex_);
 };
 
