@@ -319,7 +319,10 @@ Task<void> ItemStream::hand_over() {
   if (group_.lines == 0) co_return;
   while (next_ && !delivery_ended_) co_await group_taken_.wait();
   const std::uint64_t after = group_.first + group_.lines;
-  if (!delivery_ended_) next_ = std::move(group_);
+  if (!delivery_ended_) {
+    next_ = std::move(group_);
+    stream_.set_answer_due(true);
+  }
   group_ = Group();
   group_.first = after;
   common_.begin_portion();
@@ -428,6 +431,7 @@ Task<void> ItemStream::deliver() {
     const bool written = co_await write(group);
     if (!written) break;
     delivering_ = false;
+    if (!next_) stream_.set_answer_due(false);
     give_room_back();
     group_taken_.notify();
     if (!stop_on_error_) continue;

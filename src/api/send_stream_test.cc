@@ -47,6 +47,10 @@ class ScriptedStream final : public http::Stream {
   }
   std::string_view problem() const override { return "it went wrong"; }
   void end_reading() override { end_reading_ = true; }
+  void set_answer_due(bool due) override {
+    due_ = due;
+    was_due_ = was_due_ || due;
+  }
   Task<bool> write(std::string_view piece) override {
     if (deaf_) co_return false;
     written_ += piece;
@@ -61,6 +65,8 @@ class ScriptedStream final : public http::Stream {
   void release() { held_at_ = SIZE_MAX; }
   void make_broken() { broken_ = true; }
   void make_deaf() { deaf_ = true; }
+  bool is_due() const { return due_; }
+  bool was_due() const { return was_due_; }
   std::size_t pieces_read() const { return next_; }
   std::size_t writes() const { return writes_; }
   const std::string& written() const { return written_; }
@@ -74,6 +80,8 @@ class ScriptedStream final : public http::Stream {
   bool broken_ = false;
   std::atomic<bool> deaf_{false};
   bool end_reading_ = false;
+  bool due_ = false;
+  bool was_due_ = false;
   std::string written_;
   std::atomic<std::size_t> held_at_{SIZE_MAX};
   std::atomic<std::size_t> writes_{0};
@@ -256,6 +264,9 @@ TEST_F(SendStreamTest, ASlowCallerGetsEachLineAtOnce) {
   stream.make_slow();
   EXPECT_EQ(send(stream).back(), end_line(5, 5));
   EXPECT_GE(stream.writes(), 3U);
+  // Meanwhile he may be waiting.
+  EXPECT_TRUE(stream.was_due());
+  EXPECT_FALSE(stream.is_due());
 }
 
 TEST_F(SendStreamTest, StopsAtABadLineIfToldTo) {

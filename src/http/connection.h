@@ -184,6 +184,7 @@ class Connection final : public DeadlineList::Entry, private Stream {
   Task<Part> read(Wait wait, std::string_view& piece) override;
   std::string_view problem() const override;
   void end_reading() override;
+  void set_answer_due(bool due) override;
   Task<bool> write(std::string_view piece) override;
   bool is_open() override { return socket_.is_open() && !was_reset(); }
   // Seen without reading: also behind a body that nobody reads at the moment. Who has closed and
@@ -193,6 +194,10 @@ class Connection final : public DeadlineList::Entry, private Stream {
   Part decode_part(std::string_view& piece);
   // The first call counts. Returns what it has said.
   Part end_body(Part part, std::string_view problem);
+  // Until when it may be waited for more of a streamed body.
+  DeadlineList::TimePoint read_deadline() const {
+    return streaming_->answer_due ? DeadlineList::kNever : now() + options_.stream_timeout;
+  }
   // Until there is something to read. False: the time is over, or reading has ended.
   Task<bool> wait_readable();
 
@@ -221,6 +226,7 @@ class Connection final : public DeadlineList::Entry, private Stream {
     ReadWait waiting;
     Part ended = Part::piece;  // how reading has ended; a piece: not yet
     std::string problem;
+    bool answer_due = false;  // as the handler says
     bool answered = false;    // the header of the answer was sent
     bool keep_alive = false;  // as it said
     bool deaf = false;        // nobody takes more of the answer

@@ -41,6 +41,10 @@ class Stream {
   // From now on, and where a read() waits, it is `lost`: for who has read enough.
   virtual void end_reading() = 0;
 
+  // While an answer is due the peer may be waiting for it: a read() that waits is not ended for
+  // want of time, which begins anew afterwards.
+  virtual void set_answer_due(bool due) = 0;
+
   // Sends a piece of the answer, the first time with the header before it, made from the Response
   // as it is then; afterwards only Response::close counts of it. An empty piece sends the header.
   // False: nobody takes it, or (HEAD) nobody is to; then there is nothing more to do. The end of

@@ -65,6 +65,11 @@ void Connection::end_reading() {
   if (streaming_->waiting.complete) streaming_->waiting.complete(false);
 }
 
+void Connection::set_answer_due(bool due) {
+  streaming_->answer_due = due;
+  if (streaming_->waiting.complete) streaming_->waiting.set_deadline(read_deadline());
+}
+
 void Connection::stop_reading() {
   if (!streaming_) return;
   end_body(Part::lost, "the server is stopping: send the rest again later");
@@ -81,7 +86,7 @@ Task<bool> Connection::wait_readable() {
   ReadWait& waiting = streaming_->waiting;
   auto begin = [this, &waiting](std::function<void(bool)> complete) {
     waiting.complete = complete;
-    waiting.set_deadline(now() + options_.stream_timeout);
+    waiting.set_deadline(read_deadline());
     socket_.async_wait(Socket::wait_read,
                        [complete = std::move(complete)](const error_code& ec) { complete(!ec); });
   };

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <cstdio>
@@ -36,6 +38,7 @@ class StreamHandler final : public RequestHandler {
     if (request.path() == "/first") return first(request);
     if (request.path() == "/throw") return fail(request);
     if (request.path() == "/idle") return idle(request);
+    if (request.path() == "/due") return due(request);
     return refuse_all(request, response);
   }
   void refuse(std::string_view detail, Response& response) override { response.body = detail; }
@@ -113,6 +116,25 @@ class StreamHandler final : public RequestHandler {
       boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, 1ms);
       co_await timer.async_wait(boost::asio::use_awaitable);
     }
+  }
+  // Answers late what it reads.
+  Task<void> due(Request& request) {
+    Stream& stream = *request.stream;
+    std::string_view piece;
+    const Part part = co_await stream.read(Wait::yes, piece);
+    EXPECT_EQ(part, Part::piece);
+    stream.set_answer_due(true);
+    const auto executor = co_await boost::asio::this_coro::executor;
+    auto later = [&stream, executor]() -> Task<void> {
+      boost::asio::steady_timer timer(executor, 300ms);
+      co_await timer.async_wait(boost::asio::use_awaitable);
+      co_await stream.write("late");
+      stream.set_answer_due(false);
+    };
+    boost::asio::co_spawn(executor, later, boost::asio::detached);
+    const Part after = co_await stream.read(Wait::yes, piece);
+    const std::string text(ending(after));
+    co_await stream.write(text);
   }
   Task<void> fail(Request& request) {
     co_await request.stream->write("begun");
@@ -414,6 +436,21 @@ TEST_F(StreamTest, ASilentUploadIsEndedAndTold) {
   EXPECT_EQ(unchunk(answer, ended),
             "abc[lost] nothing more of the body came for 0.05 s (api.streamTimeout)");
   EXPECT_TRUE(ended);
+}
+
+// Who waits for an answer sends nothing.
+TEST_F(StreamTest, AnUploadIsNotSilentWhileItsAnswerIsDue) {
+  ServerOptions options;
+  options.stream_timeout = 50ms;
+  start(options);
+  for (const bool sends_on : {true, false}) {
+    tcp::socket socket = connect();
+    std::string rest;
+    send(socket, begin("/due") + chunk("abc"));
+    EXPECT_TRUE(read_until(socket, rest, "late"));
+    if (sends_on) send(socket, "0\r\n\r\n");
+    EXPECT_TRUE(read_until(socket, rest, sends_on ? "[end]" : "[lost]"));
+  }
 }
 
 // Slower than the body of a plain request may be, but moving.
