@@ -30,6 +30,20 @@ bool LineSplitter::keep(std::string_view part) {
   return true;
 }
 
+bool LineSplitter::is_too_long(std::string_view part) const {
+  const std::size_t bytes = kept_.size() + part.size();
+  if (bytes <= bytes_max_) return false;
+  std::size_t around = 0;
+  const std::string_view last = part.empty() ? std::string_view(kept_) : part;
+  if (last.ends_with('\r')) ++around;
+  if (first_) {
+    std::string begin = kept_.substr(0, kByteOrderMark.size());
+    begin += part.substr(0, kByteOrderMark.size() - begin.size());
+    if (begin == kByteOrderMark) around += kByteOrderMark.size();
+  }
+  return bytes > bytes_max_ + around;
+}
+
 void LineSplitter::drop_kept() {
   returned_ = false;
   if (kept_.capacity() > kKeptBetween) {
@@ -58,7 +72,7 @@ LineSplitter::Found LineSplitter::next(std::string_view& piece, std::string_view
       passing_ = !complete;
       continue;
     }
-    const bool too_long = kept_.size() + part.size() > bytes_max_;
+    const bool too_long = is_too_long(part);
     const bool copied = !complete || !kept_.empty();
     if (too_long || (copied && !keep(part))) {
       drop_kept();

@@ -18,8 +18,8 @@ namespace jindou::codec {
 // Not thread-safe.
 class LineSplitter {
  public:
-  // A line has at most `bytes_max`, its end not counted. `budget`: null for none; of it the caller
-  // holds `bytes_held` for this.
+  // A line has at most `bytes_max`, without its end and what is passed over before it. `budget`:
+  // null for none; of it the caller holds `bytes_held` for this.
   LineSplitter(std::size_t bytes_max, std::shared_ptr<ByteBudget> budget,
                std::size_t bytes_held = 0)
       : bytes_max_(bytes_max), bytes_held_(bytes_held), share_(std::move(budget)) {}
@@ -37,6 +37,8 @@ class LineSplitter {
   Found finish(std::string_view& line);
 
  private:
+  // With this after what is kept; a CR at its end may be that of the line's.
+  bool is_too_long(std::string_view part) const;
   // False: no room.
   bool keep(std::string_view part);
   bool count(std::size_t bytes) {

@@ -76,6 +76,23 @@ TEST(LineSplitter, LongLinesAreToldOnce) {
   expect("0123456789a\nb\n", {"(too long)", "b"});
   expect("a\n0123456789012345678901234567890123456789\n\nb", {"a", "(too long)", "b"});
   expect("0123456789a", {"(too long)"});
+  // What is not of the line does not count.
+  expect("0123456789\r\n0123456789\r\nb", {"0123456789", "0123456789", "b"});
+  expect("0123456789\r", {"0123456789"});
+  expect(
+      "\xef\xbb\xbf"
+      "0123456789\r\nb",
+      {"0123456789", "b"});
+  expect(
+      "\xef\xbb\xbf"
+      "0123456789a\nb",
+      {"(too long)", "b"});
+  expect("0123456789\ra\nb", {"(too long)", "b"});
+  expect("0123456789\r\r\nb", {"(too long)", "b"});
+  expect(
+      "0123456789a\r\nb\n\xef\xbb\xbf"
+      "01234567\n",
+      {"(too long)", "b", "(too long)"});
 }
 
 TEST(LineSplitter, WhatIsKeptIsCounted) {
