@@ -275,6 +275,7 @@ Task<void> ItemStream::add(LineSplitter::Found found, std::string_view line) {
   if (strict_) {
     problem.text = openapi::unknown_item_members(line, Verb::post, kPath);
     if (!problem.text.empty()) {
+      problem.client_msg_no = codec::find_client_msg_no(line);
       add_problem(std::move(problem));
       co_return;
     }
@@ -287,6 +288,7 @@ Task<void> ItemStream::add(LineSplitter::Found found, std::string_view line) {
     if (!fetched) {
       problem.code = fetched.error().code();
       problem.text = fetched.error().text();
+      problem.client_msg_no = codec::find_client_msg_no(line);
       add_problem(std::move(problem));
       co_return;
     }
@@ -462,6 +464,7 @@ Task<void> post_item_stream(Services& services, Request& request, Response& resp
     answer_invalid(response, "the query parameter on_error takes continue or stop");
     co_return;
   }
+  // Also what asks for what happens anyway.
   for (const std::string_view name : {"atomic", "ack", "dry_run"}) {
     if (request.query_value(name).empty()) continue;
     answer_invalid(response,

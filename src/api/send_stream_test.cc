@@ -308,7 +308,7 @@ TEST_F(SendStreamTest, OnErrorIsOneOfTwo) {
 }
 
 TEST_F(SendStreamTest, WhatNeedsTheWholeBatchIsRefused) {
-  for (const std::string query : {"?atomic=true", "?ack=received", "?dry_run=1"}) {
+  for (const std::string query : {"?atomic=true", "?ack=received", "?dry_run=1", "?atomic=false"}) {
     ScriptedStream stream({item("n0", "g1") + "\n"});
     const Answer answer = call(Verb::post, "/message/sendbatch" + query, "", "",
                                {{"Content-Type", "application/x-ndjson"}}, &stream);
@@ -415,6 +415,25 @@ TEST_F(SendStreamTest, ReadsThatWaitMakeItWait) {
   frees.join();
 }
 
+TEST_F(SendStreamTest, ALineWhoseTemplateIsNotReadIsRefusedByItsName) {
+  ApiOptions options;
+  options.http.stream_timeout = 50ms;
+  configure(options);
+  std::promise<void> may_read;
+  std::shared_future<void> freed = may_read.get_future().share();
+  while (blocking_.post([freed] { freed.wait(); })) {
+  }
+  ScriptedStream stream(
+      {R"({"client_msg_no":"n7","from_uid":"u1","channel_id":"g1","channel_type":2,"template":"t"})"
+       "\n"});
+  const auto lines = send(stream);
+  may_read.set_value();
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_TRUE(has(lines[0], "\"client_msg_no\":\"n7\"")) << lines[0];
+  EXPECT_TRUE(has(lines[0], "\"code\":\"overloaded\"")) << lines[0];
+  EXPECT_TRUE(has(lines[0], "\"retriable\":true")) << lines[0];
+}
+
 // But not for ever.
 TEST_F(SendStreamTest, ACoreThatStaysFullEndsIt) {
   partition::RouterLimits limits;
@@ -487,6 +506,7 @@ TEST_F(SendStreamTest, TheStrictModeLooksAtEachLine) {
   const auto lines = send(stream, "", {{"Jindou-Strict", "1"}});
   ASSERT_EQ(lines.size(), 4U);
   EXPECT_TRUE(has(lines[1], "did you mean \\\"expire\\\"?")) << lines[1];
+  EXPECT_TRUE(has(lines[1], "\"client_msg_no\":\"n1\"")) << lines[1];
   EXPECT_EQ(lines[3], end_line(3, 2, 0, 1));
 }
 

@@ -211,6 +211,17 @@ ItemBody parse_item(std::string_view text, std::size_t index, BatchCommon& commo
   return item;
 }
 
+std::string find_client_msg_no(std::string_view text) {
+  const auto parsed = parse_json(text);
+  dom::object object;
+  if (!parsed || parsed->get_object().get(object) != simdjson::SUCCESS) return {};
+  SendFields fields;
+  ItemProblems unused(1);
+  read_send_fields(object, SendForm::item, fields, unused);
+  const std::string_view found = fields.text(Member::client_msg_no);
+  return found.size() <= kClientMsgNoBytesMax ? std::string(found) : std::string();
+}
+
 Result<BatchItem> parse_send(std::string_view body, const SendLimits& limits) {
   JD_TRY(const auto element, parse_json(body));
   dom::object object;

@@ -56,6 +56,10 @@ BatchBody parse_batch(std::string_view body, const SendLimits& limits,
 using ItemBody = std::variant<BatchItem, std::vector<ItemProblem>, TemplatesWanted>;
 ItemBody parse_item(std::string_view text, std::size_t index, BatchCommon& common);
 
+// The client_msg_no of an item that is not refused by parse_item() but for another reason. Empty
+// when there is none, or none that an answer may repeat.
+std::string find_client_msg_no(std::string_view text);
+
 // POST /message/send. The first problem in the order of the API's contract is reported. from_uid is
 // the system account when the caller named none; with subscribers and sync_once channel_id is empty
 // and channel_type may be none.

@@ -178,7 +178,7 @@ Operation send_batch() {
           "of the array. The header X-Batch-Failed counts the failed items. When all failed, the "
           "answer is an error with the elements under `items`. As application/x-ndjson any number "
           "of items comes a line each and is answered a line each, while the upload still runs; of "
-          "the query only `on_error` counts then.",
+          "the query only `on_error` is taken then: with `atomic`, `ack` or `dry_run` it is 400.",
       .query = {{.name = "atomic",
                  .schema = R"({"type":"boolean","default":false})",
                  .description = "The array is sent as a whole or not at all.",
