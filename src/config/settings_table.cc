@@ -153,7 +153,8 @@ constexpr std::array kTable{
     Setting{"api.streamTimeout", duration, JD_MEMBER(api.stream_timeout), 10, kDay, "", kOurs,
             kRestart,
             "A streamed body (application/x-ndjson) of which nothing comes for this long is ended, "
-            "and so is a streamed answer that nobody takes."},
+            "or whose items find no room for so long, and so is a streamed answer that nobody "
+            "takes."},
     Setting{"api.idleTimeout", duration, JD_MEMBER(api.idle_timeout), 10, kDay, "", kOurs, kRestart,
             "A kept-alive HTTP connection without a request for this long is closed."},
     Setting{"api.maxHeaderBytes", bytes, JD_MEMBER(api.max_header_bytes), kKiB, kMiB, "", kOurs,
