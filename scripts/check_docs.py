@@ -1,15 +1,23 @@
 #!/usr/bin/env python3
 """Looks whether what documents point at is there; --self-test tests the check itself.
 
-In README.md, CONTRIBUTING.md, docs/ and the READMEs of folders: the target of each relative link,
-and each source file that is named between backticks, either from src/ on (`partition/txn.cc`), from
-the top of the tree (`scripts/check.sh`), or, in a folder's own README, from that folder on. Names
-with a wildcard or a placeholder are not looked at. A function in brackets right behind such a name,
-as in **`partition/txn.cc`** (`release`), must occur in the file or in the header beside it.
-Decision records tell what was, and are looked at for their links only.
+In README.md, CONTRIBUTING.md, docs/ and the READMEs of folders: the target of each relative link
+and the heading that it goes to, and each source file that is named between backticks, either from
+src/ on (`partition/txn.cc`), from the top of the tree (`scripts/check.sh`), or, in a folder's own
+README, from that folder on. Names with a wildcard or a placeholder are not looked at. A function
+in brackets right behind such a name, as in **`partition/txn.cc`** (`release`), must occur in the
+file or in the header beside it. Decision records tell what was, and are looked at for their links
+only.
+
+A page x.zh-CN.md is the twin of x.md: both have the same sections in the same order, by the levels
+of their headings. Each section has the same code blocks (but for comments), the same number of
+list items, the same names between backticks, in tables row by row, and the same links; those of a
+twin go to a twin where there is one.
 """
 
+import dataclasses
 import pathlib
+import posixpath
 import re
 import subprocess
 import sys
@@ -17,6 +25,14 @@ import sys
 LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)")
 NAMED = re.compile(r"`([A-Za-z_][\w.-]*(?:/[\w.-]+)*\.(?:cc|h|py|sh))`")
 FUNCTION = re.compile(r"`([a-z_]+/[\w/]+)\.(?:cc|h)`\*{0,2} \(`([A-Za-z_]\w*)(?:\(\))?`")
+ANCHORED = re.compile(r"\]\(([^)\s#:]*)#([^)\s]+)\)")
+RELATIVE = re.compile(r"\]\(((?![a-z]+:)[^)\s]+)\)")
+SPAN = re.compile(r"`([^`]+)`")
+FENCE = re.compile(r"^\s*```(\w*)")
+HEADING = re.compile(r"^(#{1,6}) (.+)$")
+ITEM = re.compile(r"^\s*(?:-|\d+\.) ")
+COMMENT = re.compile(r"(?:^|\s+)#(?:\s.*)?$")
+TWIN = ".zh-CN.md"
 
 
 def pointed_at(text, document):
@@ -39,8 +55,128 @@ def pointed_at(text, document):
             yield number, f"{function} in {stem}", beside, function
 
 
+@dataclasses.dataclass
+class Section:
+    """What stands below one heading, up to the next; the first one is what stands above all."""
+    line: int
+    level: int
+    blocks: list = dataclasses.field(default_factory=list)  # (language, lines without comments)
+    rows: list = dataclasses.field(default_factory=list)  # of tables: (line, names)
+    items: int = 0
+    prose: str = ""  # of paragraphs and lists
+    text: str = ""  # the same and the tables
+
+
+def names_of(text):
+    return {" ".join(name.split()) for name in SPAN.findall(text)}
+
+
+def outline(text):
+    """The sections of a page, and the anchors that GitHub makes of its headings, in their order."""
+    sections, anchors, seen, block = [Section(1, 0)], [], {}, None
+    for number, line in enumerate(text.split("\n"), 1):
+        section = sections[-1]
+        if fence := FENCE.match(line):
+            if block is None:
+                block = (fence[1], [])
+                section.blocks.append(block)
+            else:
+                block = None
+        elif block is not None:
+            block[1].append(COMMENT.sub("", line))
+        elif heading := HEADING.match(line):
+            title = re.sub(r"\]\([^)]*\)", "]", heading[2].strip().lower())
+            anchor = re.sub(r"[^\w\- ]", "", title).replace(" ", "-")
+            before = seen[anchor] = seen.get(anchor, -1) + 1
+            anchors.append(f"{anchor}-{before}" if before else anchor)
+            sections.append(Section(number, len(heading[1])))
+        else:
+            section.text += line + "\n"
+            if line.startswith("|"):
+                section.rows.append((number, names_of(line)))
+            else:
+                section.items += bool(ITEM.match(line))
+                section.prose += line + "\n"
+    return sections, anchors
+
+
+def anchor_problems(text, document, read):
+    folder = pathlib.PurePosixPath(document).parent
+    for number, line in enumerate(text.split("\n"), 1):
+        for target, anchor in ANCHORED.findall(line):
+            found = read(folder / target) if target else text
+            if found is not None and (not target or target.endswith(".md")) and \
+                    anchor not in outline(found)[1]:
+                yield number, f"{target}#{anchor}: the page has no such heading"
+
+
+def links_of(section, text, document, read):
+    """Where the links of a section go: (page without its language, place of the heading)."""
+    links = set()
+    for target in RELATIVE.findall(section.text):
+        target, _, anchor = target.partition("#")
+        page = posixpath.join(posixpath.dirname(document), target) if target else document
+        place = None
+        if anchor:
+            anchors = outline((read(pathlib.PurePosixPath(page)) or "") if target else text)[1]
+            place = anchors.index(anchor) if anchor in anchors else anchor
+        links.add((posixpath.normpath(page).replace(TWIN, ".md"), place))
+    return links
+
+
+def twin_problems(text, document, read):
+    """Compares a page, `document`, with the one whose twin it is."""
+    if not document.endswith(TWIN):
+        return
+    original = document[:-len(TWIN)] + ".md"
+    other = read(pathlib.PurePosixPath(original))
+    if other is None:
+        yield 1, f"there is no {original}"
+        return
+    for page, beside in ((other, document), (text, original)):
+        if f"]({posixpath.basename(beside)})" not in "".join(page.split("\n")[:4]):
+            yield 1, f"the page beside {beside} must link to it in its third line"
+    for number, line in enumerate(text.split("\n"), 1):
+        for target in LINK.findall(line):
+            page = posixpath.normpath(posixpath.join(posixpath.dirname(document), target))
+            if page != original and target.endswith(".md") and not target.endswith(TWIN) and \
+                    read(pathlib.PurePosixPath(page[:-len(".md")] + TWIN)) is not None:
+                yield number, f"{target}: link to its twin"
+    mine, theirs = outline(text)[0], outline(other)[0]
+    if [section.level for section in mine] != [section.level for section in theirs]:
+        for ours, its in zip(mine, theirs):
+            if ours.level != its.level:
+                yield ours.line, f"the heading is not of the level of {original}:{its.line}"
+                return
+        yield 1, f"{len(mine) - 1} headings, {len(theirs) - 1} in {original}"
+        return
+    for ours, its in zip(mine, theirs):
+        where = f"{original}:{its.line}"
+        if ours.blocks != its.blocks:
+            yield ours.line, f"the code blocks are not those of {where}"
+        # One row that is missing puts all behind it beside another: the first one tells.
+        for row, its_row in zip(ours.rows, its.rows):
+            if row[1] != its_row[1]:
+                yield row[0], (f"the row names other things than {original}:{its_row[0]}: "
+                               + ", ".join(sorted(row[1] ^ its_row[1])))
+                break
+        else:
+            if len(ours.rows) != len(its.rows):
+                yield ours.line, f"{len(ours.rows)} rows of tables, {len(its.rows)} in {where}"
+        if ours.items != its.items:
+            yield ours.line, f"{ours.items} list items, {its.items} in {where}"
+        if different := names_of(ours.prose) ^ names_of(its.prose):
+            yield ours.line, f"named in one of {where} and here: " + ", ".join(sorted(different))
+        if different := links_of(ours, text, document, read) ^ \
+                links_of(its, other, original, read):
+            yield ours.line, (f"linked in one of {where} and here: "
+                              + ", ".join(sorted({page for page, _ in different})))
+
+
 def problems_of(text, document, read):
     """`read` answers the text of a path, or None when there is no such file."""
+    yield from anchor_problems(text, document, read)
+    yield from twin_problems(text, document, read)
     for number, what, paths, word in pointed_at(text, document):
         found = [found for found in (read(path) for path in paths) if found is not None]
         if not found:
@@ -49,9 +185,57 @@ def problems_of(text, document, read):
             yield number, f"{what}: the file has no such name"
 
 
+PAGE = """# T
+
+[中文](t.zh-CN.md)
+
+## One
+
+See [two](#two) and [api](api.md#there), `a
+b`.
+
+- first
+- second
+
+## Two
+
+```sh
+run  # why
+```
+
+| x | y |
+| --- | --- |
+| `x` | one |
+"""
+TWIN_PAGE = """# T
+
+[English](t.md)
+
+## 一
+
+见[二](#二)和[api](api.md#there)，`a b`。
+
+- 甲
+- 乙
+
+## 二
+
+```sh
+run  # 说明
+```
+
+| x | y |
+| --- | --- |
+| `x` | 甲 |
+"""
+
+
 def self_test():
-    files = {"src/store/keys.cc": "void f();", "docs/api.md": "", "scripts/check.sh": "",
-             "src/store/a/b.h": ""}
+    files = {"src/store/keys.cc": "void f();", "scripts/check.sh": "", "src/store/a/b.h": "",
+             "docs/api.md": "## There\n\n## `There`, again\n## There", "docs/alone.md": "# T",
+             "docs/t.md": PAGE, "docs/t.zh-CN.md": TWIN_PAGE,
+             "README.md": "# R\n\n[中文](README.zh-CN.md)\n\n[t](docs/t.md#one)"}
+    twin = "docs/t.zh-CN.md"
     cases = [
         ("docs/a.md", "[x](api.md) [y](https://a.b/c) [z](api.md#there)", 0),
         ("docs/a.md", "[x](gone.md)", 1),
@@ -63,6 +247,27 @@ def self_test():
         ("src/store/README.md", "`gone.h`", 1),
         ("docs/decisions/1.md", "`store/gone.cc`", 0),
         ("docs/decisions/1.md", "[x](gone.md)", 1),
+        ("docs/a.md", "[x](api.md#there-again) [x](api.md#there-1) [x](#a)\n# A", 0),
+        ("docs/a.md", "[x](api.md#gone)", 1),
+        ("docs/a.md", "# A\n[x](#b)", 1),
+        (twin, TWIN_PAGE, 0),
+        (twin, TWIN_PAGE.replace("[English](t.md)", ""), 2),  # at the top, and among its links
+        (twin, TWIN_PAGE.replace("## 二", "### 二"), 1),
+        (twin, TWIN_PAGE + "\n## 三", 1),
+        (twin, TWIN_PAGE.replace("#二", "#一"), 1),
+        (twin, TWIN_PAGE.replace("api.md", "alone.md").replace("#there", ""), 1),
+        (twin, TWIN_PAGE.replace("run  # 说明", "run  # 别的"), 0),
+        (twin, TWIN_PAGE.replace("run  # 说明", "stop"), 1),
+        (twin, TWIN_PAGE.replace("```sh", "```text"), 1),
+        (twin, TWIN_PAGE.replace("| `x` |", "| `y` |"), 1),
+        (twin, TWIN_PAGE.replace("| `x` | 甲 |\n", ""), 1),
+        (twin, TWIN_PAGE.replace("- 乙\n", ""), 1),
+        (twin, TWIN_PAGE.replace("`a b`", "`a`"), 1),
+        (twin, TWIN_PAGE.replace("`a b`", "a b"), 1),
+        ("README.zh-CN.md", "# R\n\n[English](README.md)\n\n[t](docs/t.zh-CN.md#一)", 0),
+        ("README.zh-CN.md", "# R\n\n[English](README.md)\n\n[t](docs/t.md#one)", 1),
+        ("docs/alone.zh-CN.md", "# T\n\n[English](alone.md)", 2),  # the same of the other page
+        ("docs/gone.zh-CN.md", "# T", 1),
     ]
 
     def read(path):
@@ -77,7 +282,7 @@ def self_test():
     wrong = [(name, text) for name, text, wanted in cases
              if len(list(problems_of(text, name, read))) != wanted]
     for name, text in wrong:
-        print(f"wrong: {name}: {text!r}")
+        print(f"wrong: {name}: {text!r}: {list(problems_of(text, name, read))}")
     print(f"self-test: {len(cases) - len(wrong)} of {len(cases)} cases pass")
     return len(wrong)
 
