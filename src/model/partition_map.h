@@ -21,6 +21,7 @@ class PartitionMap {
   // `key` is the hash under which a request that may be repeated is kept.
   PartitionId of_request(std::string_view key) const { return partition_for(key, count_); }
   PartitionId of_template(std::string_view name) const { return partition_for(name, count_); }
+  PartitionId of_job(std::string_view id) const { return partition_for(id, count_); }
   PartitionId of_system_accounts() const { return of_user(kSystemUid); }
 
   constexpr std::uint16_t count() const { return count_; }

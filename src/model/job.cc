@@ -1,0 +1,102 @@
+#include "model/job.h"
+
+#include <array>
+
+namespace jindou {
+namespace {
+
+constexpr std::size_t kTimeDigits = 12;
+constexpr std::size_t kRandomBytes = 10;
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+
+using Next = std::optional<JobState>;
+constexpr std::size_t kStates = static_cast<std::size_t>(kLastJobState) + 1;
+constexpr std::size_t kActions = static_cast<std::size_t>(kLastJobAction) + 1;
+
+constexpr Next kNo;
+constexpr JobState kUploading = JobState::uploading;
+constexpr JobState kReady = JobState::ready;
+constexpr JobState kRunning = JobState::running;
+constexpr JobState kPaused = JobState::paused;
+constexpr JobState kDone = JobState::done;
+constexpr JobState kCancelled = JobState::cancelled;
+constexpr JobState kFailed = JobState::failed;
+
+// By state; the columns: seal, start, pause, resume, cancel, fail, retry, finish.
+constexpr std::array<std::array<Next, kActions>, kStates> kTransitions = {{
+    {{kReady, kNo, kNo, kNo, kCancelled, kFailed, kNo, kNo}},               // uploading
+    {{kNo, kRunning, kPaused, kReady, kCancelled, kFailed, kNo, kDone}},    // ready
+    {{kNo, kRunning, kPaused, kRunning, kCancelled, kFailed, kNo, kDone}},  // running
+    {{kNo, kNo, kPaused, kReady, kCancelled, kFailed, kNo, kDone}},         // paused
+    {{kNo, kNo, kNo, kNo, kNo, kNo, kReady, kNo}},                          // done
+    {{kNo, kNo, kNo, kNo, kCancelled, kNo, kNo, kNo}},                      // cancelled
+    {{kNo, kNo, kNo, kNo, kNo, kFailed, kReady, kNo}},                      // failed
+}};
+
+}  // namespace
+
+std::string make_job_id(std::int64_t now_ms, Random& random) {
+  std::string id(kTimeDigits, '0');
+  auto rest = static_cast<std::uint64_t>(now_ms);
+  for (std::size_t digit = kTimeDigits; digit > 0; --digit) {
+    id[digit - 1] = kHexDigits[rest & 0xf];
+    rest >>= 4;
+  }
+  id += random.hex(kRandomBytes);
+  return id;
+}
+
+bool is_job_id(std::string_view text) {
+  return text.size() == kJobIdBytes && text.find_first_not_of(kHexDigits) == std::string_view::npos;
+}
+
+std::string_view job_state_name(JobState state) {
+  switch (state) {
+    case JobState::uploading: return "uploading";
+    case JobState::ready: return "ready";
+    case JobState::running: return "running";
+    case JobState::paused: return "paused";
+    case JobState::done: return "done";
+    case JobState::cancelled: return "cancelled";
+    case JobState::failed: return "failed";
+  }
+  return "unknown";
+}
+
+std::string_view job_action_name(JobAction action) {
+  switch (action) {
+    case JobAction::seal: return "seal";
+    case JobAction::start: return "start";
+    case JobAction::pause: return "pause";
+    case JobAction::resume: return "resume";
+    case JobAction::cancel: return "cancel";
+    case JobAction::fail: return "fail";
+    case JobAction::retry: return "retry";
+    case JobAction::finish: return "finish";
+  }
+  return "unknown";
+}
+
+std::optional<JobState> next_job_state(JobState state, JobAction action) {
+  return kTransitions[static_cast<std::size_t>(state)][static_cast<std::size_t>(action)];
+}
+
+JobResult job_result_of(const SendResult& result) {
+  JobResult out;
+  switch (result.state) {
+    case SendResult::State::accepted: out.state = JobResult::State::accepted; break;
+    case SendResult::State::duplicate: out.state = JobResult::State::duplicate; break;
+    case SendResult::State::refused: out.state = JobResult::State::refused; break;
+    case SendResult::State::unknown: out.state = JobResult::State::unknown; break;
+  }
+  if (out.ok()) {
+    out.message_id = result.message_id;
+    out.message_seq = result.message_seq;
+  } else {
+    out.reason = result.reason;
+    out.code = result.code;
+  }
+  return out;
+}
+
+}  // namespace jindou

@@ -1,0 +1,157 @@
+// A job: many messages that are sent in the background, in the order in which they were given, some
+// at a time (docs/decisions/0028-jobs.md). What is known of one, and what may be done with it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "model/caller.h"
+#include "model/ids.h"
+#include "model/message.h"
+#include "model/reason.h"
+
+namespace jindou {
+
+// An id of a job is 32 lower-case hex digits: twelve of the millisecond in which it was made, so
+// that ids sort by age, and twenty that nobody can guess.
+inline constexpr std::size_t kJobIdBytes = 32;
+std::string make_job_id(std::int64_t now_ms, Random& random);
+bool is_job_id(std::string_view text);
+
+inline constexpr std::size_t kJobNameBytesMax = 128;
+// Of the reason for the state of a job; what is longer is cut.
+inline constexpr std::size_t kJobReasonBytesMax = 512;
+// A chunk of input has at most so many items and, unless it is a single item, so many bytes.
+inline constexpr std::size_t kJobChunkItemsMax = 1000;
+inline constexpr std::size_t kJobChunkBytesMax = std::size_t{256} << 10;
+
+// The values are stored: none is ever used for something else.
+enum class JobState : std::uint8_t {
+  uploading = 0,  // its input is still being given
+  ready = 1,      // complete; begins when its time has come
+  running = 2,
+  paused = 3,
+  done = 4,       // every item was tried
+  cancelled = 5,  // for good
+  failed = 6,     // stopped before its end; the reason says why
+};
+inline constexpr JobState kLastJobState = JobState::failed;
+std::string_view job_state_name(JobState state);
+// Nothing happens to it by itself any more.
+constexpr bool is_ended(JobState state) {
+  return state == JobState::done || state == JobState::cancelled || state == JobState::failed;
+}
+// Its items are sent, now or when its time has come.
+constexpr bool is_runnable(JobState state) {
+  return state == JobState::ready || state == JobState::running;
+}
+
+enum class JobAction : std::uint8_t {
+  seal,    // the input is complete
+  start,   // its time has come
+  pause,   // no more items are sent until it is resumed
+  resume,  // it becomes ready
+  cancel,
+  fail,    // it cannot go on
+  retry,   // another pass over the items that failed
+  finish,  // the last item was tried
+};
+inline constexpr JobAction kLastJobAction = JobAction::finish;
+std::string_view job_action_name(JobAction action);
+// The state afterwards, which may be the one before: it was done already. Empty: this cannot be
+// done in that state.
+std::optional<JobState> next_job_state(JobState state, JobAction action);
+
+// What was asked for; told when the job is begun.
+struct JobOptions {
+  std::string name;  // for people; at most kJobNameBytesMax
+  // Who asked for it.
+  CallerIdentity::Kind caller_kind = CallerIdentity::Kind::open;
+  std::string caller_name;            // at most kJobNameBytesMax
+  std::uint64_t rate = 0;             // items in a second; 0: as fast as it goes
+  std::int64_t not_before_ms = 0;     // wall clock; 0: at once
+  bool stops_on_refusal = false;      // on_error=stop
+  std::uint64_t canary_items = 0;     // pauses behind so many; 0: does not
+  std::uint32_t refused_ppm_max = 0;  // stops when more of a million are refused; 0: does not
+  bool operator==(const JobOptions&) const = default;
+};
+
+// Of its items by what has become of them, each in one of these but `items`; the rest is still to
+// be tried.
+struct JobCounts {
+  std::uint64_t items = 0;
+  std::uint64_t accepted = 0;
+  std::uint64_t duplicate = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t unknown = 0;
+  std::uint64_t unreadable = 0;  // that were no messages when they were read: never tried
+  std::uint64_t decided() const { return accepted + duplicate + refused + unknown + unreadable; }
+  // What another pass would try again.
+  std::uint64_t failed() const { return refused + unknown; }
+  bool operator==(const JobCounts&) const = default;
+};
+
+struct Job {
+  std::string id;
+  JobState state = JobState::uploading;
+  JobOptions options;
+  JobCounts counts;
+  bool sealed = false;            // all of its input is there
+  std::uint64_t input_bytes = 0;  // stored
+  // Indices count the items of the whole job from 0.
+  std::uint64_t cursor = 0;   // the next item of this pass; never goes back within one
+  std::uint64_t chunk = 0;    // first item of the chunk that the cursor is in
+  std::uint64_t reached = 0;  // furthest cursor of all passes: before it every item was tried
+  std::uint32_t pass = 1;     // another one with each retry
+  // Wall clock, milliseconds; 0: not yet.
+  std::int64_t created_ms = 0;
+  std::int64_t changed_ms = 0;  // last; never goes back
+  std::int64_t sealed_ms = 0;
+  std::int64_t started_ms = 0;  // first
+  std::int64_t ended_ms = 0;
+  std::string reason;  // of its state, for people; may be empty
+  bool operator==(const Job&) const = default;
+};
+
+// What has become of one item.
+struct JobResult {
+  // The values are stored: none is ever used for something else.
+  enum class State : std::uint8_t {
+    pending = 0,
+    accepted = 1,
+    duplicate = 2,
+    refused = 3,
+    unknown = 4,
+    unreadable = 5,  // no message, which was found when it was read; never changes
+  };
+  State state = State::pending;
+  Reason reason = Reason::unknown;    // of a message that was refused
+  Errc code = Errc::unknown_outcome;  // meaningful when it is neither pending nor ok()
+  MessageId message_id{};
+  MessageSeq message_seq{};
+
+  bool ok() const { return state == State::accepted || state == State::duplicate; }
+  // Whether a pass that comes to it tries it.
+  bool is_to_try() const { return !ok() && state != State::unreadable; }
+  bool operator==(const JobResult&) const = default;
+};
+inline constexpr JobResult::State kLastJobResultState = JobResult::State::unreadable;
+JobResult job_result_of(const SendResult& result);
+
+// One item of the input: a message, or why there is none.
+struct JobItem {
+  // With what its sender says, its channel and whether its client_msg_no is his; nothing else.
+  SendCommand message;
+  struct Refusal {
+    Errc code = Errc::invalid;
+    std::string text;  // a sentence
+  };
+  std::optional<Refusal> refusal;  // then there is no message
+};
+
+}  // namespace jindou

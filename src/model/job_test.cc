@@ -1,0 +1,116 @@
+#include "model/job.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <map>
+#include <set>
+#include <string>
+
+namespace jindou {
+namespace {
+
+class Counting final : public Random {
+ public:
+  void fill(std::span<unsigned char> out) override { std::memset(out.data(), ++n_, out.size()); }
+
+ private:
+  unsigned char n_ = 0;
+};
+
+TEST(JobId, SortsByTheTimeInWhichItWasMade) {
+  Counting random;
+  const std::string first = make_job_id(1'700'000'000'000, random);
+  const std::string second = make_job_id(1'700'000'000'001, random);
+  EXPECT_EQ(first, "018bcfe56800" + std::string("01010101010101010101"));
+  EXPECT_EQ(second, "018bcfe56801" + std::string("02020202020202020202"));
+  EXPECT_TRUE(is_job_id(first));
+  EXPECT_NE(make_job_id(1'700'000'000'001, random), second);
+}
+
+TEST(JobId, IsToldFromOtherTexts) {
+  EXPECT_TRUE(is_job_id(std::string(32, 'f')));
+  EXPECT_FALSE(is_job_id(std::string(31, 'f')));
+  EXPECT_FALSE(is_job_id(std::string(33, 'f')));
+  EXPECT_FALSE(is_job_id(std::string(32, 'F')));
+  EXPECT_FALSE(is_job_id(std::string(32, 'g')));
+  EXPECT_FALSE(is_job_id(""));
+}
+
+TEST(JobStates, GoNoOtherWays) {
+  // Each line: an action, and the states in which it can be done with what comes of it.
+  const std::map<JobAction, std::map<JobState, JobState>> wanted = {
+      {JobAction::seal, {{JobState::uploading, JobState::ready}}},
+      {JobAction::start,
+       {{JobState::ready, JobState::running}, {JobState::running, JobState::running}}},
+      {JobAction::pause,
+       {{JobState::ready, JobState::paused},
+        {JobState::running, JobState::paused},
+        {JobState::paused, JobState::paused}}},
+      {JobAction::resume,
+       {{JobState::ready, JobState::ready},
+        {JobState::running, JobState::running},
+        {JobState::paused, JobState::ready}}},
+      {JobAction::cancel,
+       {{JobState::uploading, JobState::cancelled},
+        {JobState::ready, JobState::cancelled},
+        {JobState::running, JobState::cancelled},
+        {JobState::paused, JobState::cancelled},
+        {JobState::cancelled, JobState::cancelled}}},
+      {JobAction::fail,
+       {{JobState::uploading, JobState::failed},
+        {JobState::ready, JobState::failed},
+        {JobState::running, JobState::failed},
+        {JobState::paused, JobState::failed},
+        {JobState::failed, JobState::failed}}},
+      {JobAction::retry, {{JobState::done, JobState::ready}, {JobState::failed, JobState::ready}}},
+      {JobAction::finish,
+       {{JobState::ready, JobState::done},
+        {JobState::running, JobState::done},
+        {JobState::paused, JobState::done}}},
+  };
+  ASSERT_EQ(wanted.size(), static_cast<std::size_t>(kLastJobAction) + 1);
+  for (const auto& [action, ways] : wanted) {
+    for (std::uint8_t n = 0; n <= static_cast<std::uint8_t>(kLastJobState); ++n) {
+      const auto state = static_cast<JobState>(n);
+      const auto way = ways.find(state);
+      const auto next = next_job_state(state, action);
+      EXPECT_EQ(next, way == ways.end() ? std::optional<JobState>() : way->second)
+          << job_state_name(state) << ", " << job_action_name(action);
+    }
+  }
+}
+
+TEST(JobStates, HaveNames) {
+  std::set<std::string_view> names;
+  for (std::uint8_t n = 0; n <= static_cast<std::uint8_t>(kLastJobState); ++n) {
+    names.insert(job_state_name(static_cast<JobState>(n)));
+  }
+  EXPECT_EQ(names, (std::set<std::string_view>{"uploading", "ready", "running", "paused", "done",
+                                               "cancelled", "failed"}));
+  EXPECT_FALSE(is_ended(JobState::paused));
+  EXPECT_TRUE(is_ended(JobState::failed));
+  EXPECT_TRUE(is_runnable(JobState::ready));
+  EXPECT_FALSE(is_runnable(JobState::paused));
+}
+
+TEST(JobResultOf, TellsWhatASendTold) {
+  SendResult sent;
+  sent.state = SendResult::State::accepted;
+  sent.message_id = MessageId{5};
+  sent.message_seq = MessageSeq{6};
+  JobResult result = job_result_of(sent);
+  EXPECT_EQ(result.state, JobResult::State::accepted);
+  EXPECT_EQ(result.message_id, MessageId{5});
+  EXPECT_EQ(result.message_seq, MessageSeq{6});
+  sent.state = SendResult::State::duplicate;
+  EXPECT_EQ(job_result_of(sent).state, JobResult::State::duplicate);
+  result = job_result_of(SendResult::refuse(Reason::ban, Errc::denied));
+  EXPECT_EQ(result.state, JobResult::State::refused);
+  EXPECT_EQ(result.reason, Reason::ban);
+  EXPECT_EQ(result.code, Errc::denied);
+  EXPECT_EQ(job_result_of(SendResult()).state, JobResult::State::unknown);
+}
+
+}  // namespace
+}  // namespace jindou
