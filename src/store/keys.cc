@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "model/job.h"
 
 namespace jindou::store {
 
@@ -394,6 +395,11 @@ std::string webhook_cursor_key(PartitionId partition) {
   return key;
 }
 
+PartitionId partition_of_key(std::string_view key) {
+  JD_ASSERT(key.size() >= kBodyOffset);
+  return static_cast<PartitionId>(read_be<std::uint16_t>(key, 0));
+}
+
 KeyKind kind_of_key(std::string_view key) {
   return static_cast<KeyKind>(key.size() >= kBodyOffset ? key[kBodyOffset - 1] : '\0');
 }
@@ -437,6 +443,41 @@ std::string template_floor_key(PartitionId partition) {
   std::string key;
   begin_key(key, partition, KeyKind::template_floor);
   return key;
+}
+
+std::string job_prefix(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::job);
+  return key;
+}
+
+std::string job_key(PartitionId partition, std::string_view id) {
+  JD_ASSERT(id.size() == kJobIdBytes);
+  std::string key = job_prefix(partition);
+  key += id;
+  return key;
+}
+
+std::string_view id_of_job_key(std::string_view key) { return key.substr(kBodyOffset); }
+
+std::string job_chunk_prefix(PartitionId partition, KeyKind kind, std::string_view id) {
+  JD_ASSERT(kind == KeyKind::job_input || kind == KeyKind::job_results);
+  JD_ASSERT(id.size() == kJobIdBytes);
+  std::string key;
+  begin_key(key, partition, kind);
+  key += id;
+  return key;
+}
+
+std::string job_chunk_key(PartitionId partition, KeyKind kind, std::string_view id,
+                          std::uint64_t first) {
+  std::string key = job_chunk_prefix(partition, kind, id);
+  append_be(key, first);
+  return key;
+}
+
+std::uint64_t first_of_job_chunk_key(std::string_view key) {
+  return read_be<std::uint64_t>(key, key.size() - sizeof(std::uint64_t));
 }
 
 std::string store_identity_key() { return std::string("\xff\xff\x00", 3); }

@@ -35,6 +35,9 @@
 //   partition:u16 0x60 name                             template: its versions
 //   partition:u16 0x61 length:u16 name version:u64      one version of it
 //   partition:u16 0x62                                  version that new templates begin behind
+//   partition:u16 0x70 id:32 bytes                      job
+//   partition:u16 0x71 id:32 bytes index:u64            chunk of its input; index of its first item
+//   partition:u16 0x72 id:32 bytes index:u64            results of the items of that chunk
 //   0xffff 0x00                                         identity of the store
 //   0xffff 0x01                                         data loss that was accepted
 //
@@ -88,6 +91,9 @@ enum class KeyKind : std::uint8_t {
   template_head = 0x60,
   template_version = 0x61,
   template_floor = 0x62,
+  job = 0x70,
+  job_input = 0x71,
+  job_results = 0x72,
 };
 
 // Bytes after the partition and kind in a message key that form its channel; the last 8 are the
@@ -206,6 +212,8 @@ std::string presence_event_key(PartitionId partition, std::int64_t at_ns, const 
                                std::uint64_t session_id, bool online);
 std::string webhook_cursor_key(PartitionId partition);
 
+// Of a key of table main that is one of a partition.
+PartitionId partition_of_key(std::string_view key);
 // Of a key of table main; of one that is none of a partition, 0 as a number.
 KeyKind kind_of_key(std::string_view key);
 // Of a key that begins with a channel behind its kind.
@@ -221,6 +229,17 @@ std::string template_version_prefix(PartitionId partition);
 std::string template_version_key(PartitionId partition, std::string_view name,
                                  std::uint64_t version);
 std::string template_floor_key(PartitionId partition);
+
+// All jobs of a partition, sorted by id, which is that of model/job.h; the id of such a key.
+std::string job_prefix(PartitionId partition);
+std::string job_key(PartitionId partition, std::string_view id);
+std::string_view id_of_job_key(std::string_view key);
+// All chunks of a job; `kind` is job_input or job_results. They are scanned by the index of their
+// first item.
+std::string job_chunk_prefix(PartitionId partition, KeyKind kind, std::string_view id);
+std::string job_chunk_key(PartitionId partition, KeyKind kind, std::string_view id,
+                          std::uint64_t first);
+std::uint64_t first_of_job_chunk_key(std::string_view key);
 
 // In table client_numbers.
 std::string client_number_key(PartitionId partition, const Fingerprint& fingerprint);

@@ -6,6 +6,8 @@
 
 #include <string>
 
+#include "model/job.h"
+
 namespace jindou::store {
 namespace {
 
@@ -180,6 +182,23 @@ TEST(Keys, OfTemplatesHaveTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(hex(template_version_prefix(kPartition)), "010261");
   EXPECT_EQ(hex(template_floor_key(kPartition)), "010262");
   EXPECT_EQ(name_of_template_key(template_key(kPartition, "hi")), "hi");
+}
+
+TEST(Keys, OfJobsHaveTheBytesTheStoreWasWrittenWith) {
+  const std::string id(kJobIdBytes, 'a');
+  EXPECT_EQ(hex(job_prefix(kPartition)), "010270");
+  EXPECT_EQ(job_key(kPartition, id), job_prefix(kPartition) + id);
+  EXPECT_EQ(id_of_job_key(job_key(kPartition, id)), id);
+  EXPECT_EQ(kind_of_key(job_key(kPartition, id)), KeyKind::job);
+  EXPECT_EQ(partition_of_key(job_key(kPartition, id)), kPartition);
+  const std::string input = job_chunk_key(kPartition, KeyKind::job_input, id, 0x0a0b);
+  EXPECT_EQ(input, job_chunk_prefix(kPartition, KeyKind::job_input, id) +
+                       std::string("\0\0\0\0\0\0\x0a\x0b", 8));
+  EXPECT_EQ(hex(input).substr(0, 8), "01027161");
+  EXPECT_EQ(first_of_job_chunk_key(input), 0x0a0bU);
+  EXPECT_EQ(hex(job_chunk_key(kPartition, KeyKind::job_results, id, 1)).substr(0, 8), "01027261");
+  EXPECT_LT(job_chunk_key(kPartition, KeyKind::job_results, id, 0xff),
+            job_chunk_key(kPartition, KeyKind::job_results, id, 0x100));
 }
 
 TEST(Keys, TellWhatTheyWereMadeOf) {

@@ -141,6 +141,7 @@ class PartitionReaders {
   PartitionReader of_user(std::string_view uid) const { return of(map_.of_user(uid)); }
   PartitionReader of_request(std::string_view key) const { return of(map_.of_request(key)); }
   PartitionReader of_template(std::string_view name) const { return of(map_.of_template(name)); }
+  PartitionReader of_job(std::string_view id) const { return of(map_.of_job(id)); }
   PartitionReader of_system_accounts() const { return of(map_.of_system_accounts()); }
   // Blocks on disk when it moves.
   PartitionCursors open_cursors(Table table) const {

@@ -1,0 +1,311 @@
+#include "store/job_records.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/varint.h"
+
+namespace jindou::store {
+
+namespace {
+
+constexpr char kFormat = 1;
+
+// Bits of an item of the input.
+constexpr std::uint64_t kRefused = 0x01;
+constexpr std::uint64_t kIdempotent = 0x02;
+constexpr std::uint64_t kNoPersist = 0x04;
+constexpr std::uint64_t kRedDot = 0x08;
+constexpr std::uint64_t kSyncOnce = 0x10;
+constexpr std::uint64_t kTopic = 0x20;
+constexpr std::uint64_t kStream = 0x40;
+constexpr std::uint64_t kSubscribers = 0x80;
+constexpr std::uint64_t kExpire = 0x100;
+constexpr std::uint64_t kSetting = 0x200;
+constexpr std::uint64_t kMessageBits = 0x3fe;
+
+// Bits of a job.
+constexpr std::uint64_t kSealed = 0x01;
+constexpr std::uint64_t kStopsOnRefusal = 0x02;
+constexpr std::uint64_t kJobBits = 0x03;
+
+// A place is never given to another value.
+constexpr std::array kCodes = {
+    Errc::invalid,    Errc::too_large,   Errc::not_found, Errc::denied,   Errc::conflict,
+    Errc::overloaded, Errc::unavailable, Errc::not_owner, Errc::storage,  Errc::unknown_outcome,
+    Errc::deadline,   Errc::closed,      Errc::skipped,   Errc::internal,
+};
+constexpr std::array kCallers = {
+    CallerIdentity::Kind::open,
+    CallerIdentity::Kind::token,
+    CallerIdentity::Kind::login,
+    CallerIdentity::Kind::session,
+};
+
+template <class Places, class Value>
+char place_of(const Places& places, Value value) {
+  return static_cast<char>(std::find(places.begin(), places.end(), value) - places.begin());
+}
+
+// False for a place that there is not.
+template <class Places, class Value>
+bool read_place(ByteReader& reader, const Places& places, Value& value) {
+  const std::size_t place = reader.read_u8();
+  if (place >= places.size()) return false;
+  value = places[place];
+  return true;
+}
+
+void append_time(std::string& out, std::int64_t ms) {
+  append_varint(out, static_cast<std::uint64_t>(ms));
+}
+
+std::int64_t read_time(ByteReader& reader) {
+  return static_cast<std::int64_t>(reader.read_varint());
+}
+
+// Of the format that is known, without flags.
+bool has_plain_head(ByteReader& reader) {
+  const bool known = reader.read_u8() == kFormat;
+  return reader.read_varint() == 0 && known;
+}
+
+std::string plain_head() {
+  std::string out(1, kFormat);
+  append_varint(out, 0);  // flags
+  return out;
+}
+
+Error unreadable(std::string_view what) {
+  return Error(Errc::storage, "unreadable " + std::string(what) + " of a job");
+}
+
+std::uint64_t bits_of(const SendCommand& message) {
+  std::uint64_t bits = 0;
+  if (message.idempotent) bits |= kIdempotent;
+  if (message.flags.no_persist) bits |= kNoPersist;
+  if (message.flags.red_dot) bits |= kRedDot;
+  if (message.flags.sync_once) bits |= kSyncOnce;
+  if (!message.topic.empty()) bits |= kTopic;
+  if (!message.stream_no.empty()) bits |= kStream;
+  if (!message.subscribers.empty()) bits |= kSubscribers;
+  if (message.expire != 0) bits |= kExpire;
+  if (message.setting != 0) bits |= kSetting;
+  return bits;
+}
+
+void append_message(std::string& out, const SendCommand& message) {
+  const std::uint64_t bits = bits_of(message);
+  append_varint(out, bits);
+  out.push_back(static_cast<char>(raw(message.channel.type)));
+  append_string(out, message.channel.id);
+  append_string(out, message.from_uid);
+  append_string(out, message.client_msg_no);
+  if ((bits & kTopic) != 0) append_string(out, message.topic);
+  if ((bits & kStream) != 0) append_string(out, message.stream_no);
+  if ((bits & kSubscribers) != 0) {
+    append_varint(out, message.subscribers.size());
+    for (const std::string& uid : message.subscribers) append_string(out, uid);
+  }
+  if ((bits & kExpire) != 0) append_varint(out, message.expire);
+  if ((bits & kSetting) != 0) out.push_back(static_cast<char>(message.setting));
+  append_string(out, message.payload);
+}
+
+bool read_message(ByteReader& reader, std::uint64_t bits, SendCommand& message) {
+  if ((bits & ~kMessageBits) != 0) return false;
+  message.idempotent = (bits & kIdempotent) != 0;
+  message.flags.no_persist = (bits & kNoPersist) != 0;
+  message.flags.red_dot = (bits & kRedDot) != 0;
+  message.flags.sync_once = (bits & kSyncOnce) != 0;
+  message.channel.type = static_cast<ChannelType>(reader.read_u8());
+  message.channel.id = std::string(reader.read_string());
+  message.from_uid = std::string(reader.read_string());
+  message.client_msg_no = std::string(reader.read_string());
+  if ((bits & kTopic) != 0) message.topic = std::string(reader.read_string());
+  if ((bits & kStream) != 0) message.stream_no = std::string(reader.read_string());
+  if ((bits & kSubscribers) != 0) {
+    for (std::uint64_t n = reader.read_varint(); n > 0 && reader.ok(); --n) {
+      message.subscribers.emplace_back(reader.read_string());
+    }
+  }
+  if ((bits & kExpire) != 0) message.expire = static_cast<std::uint32_t>(reader.read_varint());
+  if ((bits & kSetting) != 0) message.setting = reader.read_u8();
+  message.payload = std::string(reader.read_string());
+  return reader.ok();
+}
+
+bool read_item(ByteReader& reader, JobItem& item) {
+  const std::uint64_t bits = reader.read_varint();
+  if (bits != kRefused) return read_message(reader, bits, item.message);
+  JobItem::Refusal& refusal = item.refusal.emplace();
+  const bool known = read_place(reader, kCodes, refusal.code);
+  refusal.text = std::string(reader.read_string());
+  return known && reader.ok();
+}
+
+void append_result(std::string& out, const JobResult& result) {
+  out.push_back(static_cast<char>(result.state));
+  switch (result.state) {
+    case JobResult::State::pending: break;
+    case JobResult::State::accepted:
+    case JobResult::State::duplicate:
+      append_varint(out, raw(result.message_id));
+      append_varint(out, raw(result.message_seq));
+      break;
+    case JobResult::State::refused:
+    case JobResult::State::unknown:
+    case JobResult::State::unreadable:
+      out.push_back(place_of(kCodes, result.code));
+      out.push_back(static_cast<char>(raw(result.reason)));
+      break;
+  }
+}
+
+bool read_result(ByteReader& reader, JobResult& result) {
+  const std::uint8_t state = reader.read_u8();
+  if (state > static_cast<std::uint8_t>(kLastJobResultState)) return false;
+  result.state = static_cast<JobResult::State>(state);
+  switch (result.state) {
+    case JobResult::State::pending: return reader.ok();
+    case JobResult::State::accepted:
+    case JobResult::State::duplicate:
+      result.message_id = static_cast<MessageId>(reader.read_varint());
+      result.message_seq = static_cast<MessageSeq>(reader.read_varint());
+      return reader.ok();
+    case JobResult::State::refused:
+    case JobResult::State::unknown:
+    case JobResult::State::unreadable: break;
+  }
+  const bool known = read_place(reader, kCodes, result.code);
+  result.reason = static_cast<Reason>(reader.read_u8());
+  return known && reader.ok();
+}
+
+}  // namespace
+
+bool JobInputBuilder::add(const SendCommand& message) {
+  item_.clear();
+  append_message(item_, message);
+  return add_bytes();
+}
+
+bool JobInputBuilder::refuse(Errc code, std::string_view why) {
+  item_.clear();
+  append_varint(item_, kRefused);
+  item_.push_back(place_of(kCodes, code));
+  append_string(item_, why.substr(0, kJobReasonBytesMax));
+  if (!add_bytes()) return false;
+  input_.refused.push_back({input_.items - 1, code});
+  return true;
+}
+
+bool JobInputBuilder::add_bytes() {
+  if (input_.items == 0) {
+    input_.bytes = plain_head();
+  } else if (input_.items >= kJobChunkItemsMax ||
+             input_.bytes.size() + item_.size() > kJobChunkBytesMax) {
+    return false;
+  }
+  input_.bytes += item_;
+  ++input_.items;
+  return true;
+}
+
+JobInput JobInputBuilder::take() { return std::exchange(input_, JobInput()); }
+
+Result<std::vector<JobItem>> decode_job_input(std::string_view bytes) {
+  ByteReader reader(bytes);
+  bool known = has_plain_head(reader);
+  std::vector<JobItem> items;
+  while (known && !reader.at_end() && items.size() < kJobChunkItemsMax) {
+    known = read_item(reader, items.emplace_back());
+  }
+  if (!known || !reader.ok() || !reader.at_end()) return unreadable("input");
+  return items;
+}
+
+std::string encode(const std::vector<JobResult>& results) {
+  std::string out = plain_head();
+  append_varint(out, results.size());
+  for (const JobResult& result : results) append_result(out, result);
+  return out;
+}
+
+Result<std::vector<JobResult>> decode_job_results(std::string_view bytes) {
+  ByteReader reader(bytes);
+  bool known = has_plain_head(reader);
+  const std::uint64_t count = reader.read_varint();
+  known = known && reader.ok() && count <= kJobChunkItemsMax;
+  std::vector<JobResult> results;
+  while (known && results.size() < count) known = read_result(reader, results.emplace_back());
+  if (!known || !reader.ok()) return unreadable("results");
+  return results;
+}
+
+std::string encode(const Job& job) {
+  std::string out(1, kFormat);
+  std::uint64_t bits = 0;
+  if (job.sealed) bits |= kSealed;
+  if (job.options.stops_on_refusal) bits |= kStopsOnRefusal;
+  append_varint(out, bits);
+  out.push_back(static_cast<char>(job.state));
+  append_string(out, job.options.name);
+  out.push_back(place_of(kCallers, job.options.caller_kind));
+  append_string(out, job.options.caller_name);
+  append_varint(out, job.options.rate);
+  append_time(out, job.options.not_before_ms);
+  append_varint(out, job.options.canary_items);
+  append_varint(out, job.options.refused_ppm_max);
+  for (const std::uint64_t count :
+       {job.counts.items, job.counts.accepted, job.counts.duplicate, job.counts.refused,
+        job.counts.unknown, job.counts.unreadable, job.input_bytes, job.cursor, job.chunk,
+        job.reached, std::uint64_t{job.pass}}) {
+    append_varint(out, count);
+  }
+  for (const std::int64_t ms :
+       {job.created_ms, job.changed_ms, job.sealed_ms, job.started_ms, job.ended_ms}) {
+    append_time(out, ms);
+  }
+  append_string(out, job.reason);
+  return out;
+}
+
+Result<Job> decode_job(std::string_view bytes, std::string_view id) {
+  ByteReader reader(bytes);
+  bool known = reader.read_u8() == kFormat;
+  const std::uint64_t bits = reader.read_varint();
+  const std::uint8_t state = reader.read_u8();
+  known = known && (bits & ~kJobBits) == 0 && state <= static_cast<std::uint8_t>(kLastJobState);
+  if (!known) return unreadable("record");
+  Job job;
+  job.id = std::string(id);
+  job.sealed = (bits & kSealed) != 0;
+  job.options.stops_on_refusal = (bits & kStopsOnRefusal) != 0;
+  job.state = static_cast<JobState>(state);
+  job.options.name = std::string(reader.read_string());
+  known = read_place(reader, kCallers, job.options.caller_kind);
+  job.options.caller_name = std::string(reader.read_string());
+  job.options.rate = reader.read_varint();
+  job.options.not_before_ms = read_time(reader);
+  job.options.canary_items = reader.read_varint();
+  job.options.refused_ppm_max = static_cast<std::uint32_t>(reader.read_varint());
+  for (std::uint64_t* count : {&job.counts.items, &job.counts.accepted, &job.counts.duplicate,
+                               &job.counts.refused, &job.counts.unknown, &job.counts.unreadable,
+                               &job.input_bytes, &job.cursor, &job.chunk, &job.reached}) {
+    *count = reader.read_varint();
+  }
+  job.pass = static_cast<std::uint32_t>(reader.read_varint());
+  for (std::int64_t* ms :
+       {&job.created_ms, &job.changed_ms, &job.sealed_ms, &job.started_ms, &job.ended_ms}) {
+    *ms = read_time(reader);
+  }
+  job.reason = std::string(reader.read_string());
+  const bool is_somewhere =
+      job.chunk <= job.cursor && job.cursor <= job.reached && job.reached <= job.counts.items;
+  if (!known || !reader.ok() || !is_somewhere) return unreadable("record");
+  return job;
+}
+
+}  // namespace jindou::store

@@ -1,0 +1,222 @@
+// What is stored of jobs survives the way to bytes and back; its bytes are pinned; damage is an
+// error; a chunk of input stays within its bounds.
+#include "store/job_records.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace jindou::store {
+namespace {
+
+// Every strict beginning of `bytes`, every other format and every flag are refused.
+template <class Decode>
+void expect_refusals(const std::string& bytes, const Decode& decode) {
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    const auto result = decode(bytes.substr(0, size));
+    ASSERT_FALSE(result.has_value()) << size;
+    EXPECT_EQ(result.error().code(), Errc::storage);
+  }
+  for (const std::size_t place : {std::size_t{0}, std::size_t{1}}) {
+    std::string other = bytes;
+    other[place] = '\x7f';
+    EXPECT_FALSE(decode(other).has_value()) << place;
+  }
+}
+
+SendCommand message(const std::string& payload) {
+  SendCommand command;
+  command.channel = ChannelKey("g1", ChannelType::group);
+  command.from_uid = "u1";
+  command.client_msg_no = "n1";
+  command.idempotent = true;
+  command.payload = payload;
+  return command;
+}
+
+TEST(JobRecord, ComesBackAndIsRefusedWhenItIsCut) {
+  Job job;
+  job.id = "id";
+  job.state = JobState::failed;
+  job.options.name = "news";
+  job.options.caller_kind = CallerIdentity::Kind::login;
+  job.options.caller_name = "u1";
+  job.options.rate = 300;
+  job.options.not_before_ms = 1'700'000'000'000;
+  job.options.stops_on_refusal = true;
+  job.options.canary_items = 5;
+  job.options.refused_ppm_max = 10'000;
+  job.counts = {100, 40, 5, 7, 3, 2};
+  job.sealed = true;
+  job.input_bytes = 4096;
+  job.cursor = 55;
+  job.chunk = 50;
+  job.reached = 60;
+  job.pass = 2;
+  job.created_ms = 1'700'000'000'001;
+  job.changed_ms = 1'700'000'000'002;
+  job.sealed_ms = 1'700'000'000'003;
+  job.started_ms = 1'700'000'000'004;
+  job.ended_ms = 1'700'000'000'005;
+  job.reason = "an item was refused";
+  const std::string bytes = encode(job);
+  const auto decode = [](std::string_view text) { return decode_job(text, "id"); };
+  EXPECT_EQ(decode(bytes).value(), job);
+  expect_refusals(bytes, decode);
+}
+
+TEST(JobRecord, HasTheBytesTheStoreWasWrittenWith) {
+  Job job;
+  job.state = JobState::running;
+  job.sealed = true;
+  job.options.stops_on_refusal = true;
+  job.options.name = "n";
+  job.options.caller_kind = CallerIdentity::Kind::token;
+  job.options.caller_name = "c";
+  job.options.rate = 1;
+  job.options.not_before_ms = 2;
+  job.options.canary_items = 3;
+  job.options.refused_ppm_max = 4;
+  job.counts = {5, 6, 7, 8, 9, 10};
+  job.input_bytes = 11;
+  job.cursor = 12;
+  job.chunk = 13;
+  job.reached = 14;
+  job.pass = 15;
+  job.created_ms = 16;
+  job.changed_ms = 17;
+  job.sealed_ms = 18;
+  job.started_ms = 19;
+  job.ended_ms = 20;
+  job.reason = "r";
+  const std::string bytes = {1, 3, 2,  1,  'n', 1,  1,  'c', 1,  2,  3,  4,  5,  6, 7,
+                             8, 9, 10, 11, 12,  13, 14, 15,  16, 17, 18, 19, 20, 1, 'r'};
+  EXPECT_EQ(encode(job), bytes);
+}
+
+TEST(JobInput, ComesBackAndIsRefusedWhenItIsCut) {
+  SendCommand full = message(std::string("\0binary\xff", 8));
+  full.topic = "tp";
+  full.stream_no = "s1";
+  full.subscribers = {"u2", "u3"};
+  full.expire = 300;
+  full.setting = kSettingTopic;
+  full.flags.no_persist = true;
+  full.flags.red_dot = true;
+  full.flags.sync_once = true;
+  JobInputBuilder builder;
+  EXPECT_TRUE(builder.empty());
+  EXPECT_TRUE(builder.add(full));
+  EXPECT_TRUE(builder.refuse(Errc::too_large, "the payload is too large"));
+  EXPECT_TRUE(builder.add(message("hi")));
+  const JobInput input = builder.take();
+  EXPECT_TRUE(builder.empty());
+  EXPECT_EQ(input.items, 3U);
+  EXPECT_EQ(input.refused, std::vector<JobInput::Refused>({{1, Errc::too_large}}));
+
+  const auto items = decode_job_input(input.bytes);
+  ASSERT_TRUE(items.has_value());
+  ASSERT_EQ(items->size(), 3U);
+  const SendCommand& again = (*items)[0].message;
+  EXPECT_FALSE((*items)[0].refusal.has_value());
+  EXPECT_EQ(again.channel, full.channel);
+  EXPECT_EQ(again.from_uid, "u1");
+  EXPECT_EQ(again.client_msg_no, "n1");
+  EXPECT_TRUE(again.idempotent);
+  EXPECT_EQ(again.payload, full.payload);
+  EXPECT_EQ(again.topic, "tp");
+  EXPECT_EQ(again.stream_no, "s1");
+  EXPECT_EQ(again.subscribers, full.subscribers);
+  EXPECT_EQ(again.expire, 300U);
+  EXPECT_EQ(again.setting, kSettingTopic);
+  EXPECT_EQ(again.flags, full.flags);
+  ASSERT_TRUE((*items)[1].refusal.has_value());
+  EXPECT_EQ((*items)[1].refusal->code, Errc::too_large);
+  EXPECT_EQ((*items)[1].refusal->text, "the payload is too large");
+  EXPECT_EQ((*items)[2].message.payload, "hi");
+  EXPECT_EQ((*items)[2].message.flags, MessageFlags());
+
+  builder.add(full);
+  const std::string one = builder.take().bytes;
+  // A chunk is not empty, but its first two bytes are one that is.
+  for (std::size_t size = 3; size < one.size(); ++size) {
+    EXPECT_FALSE(decode_job_input(one.substr(0, size)).has_value()) << size;
+  }
+  EXPECT_FALSE(decode_job_input("").has_value());
+  EXPECT_FALSE(decode_job_input(std::string("\1\1", 2)).has_value());
+  EXPECT_FALSE(decode_job_input(std::string("\2\0", 2)).has_value());
+}
+
+TEST(JobInput, HasTheBytesTheStoreWasWrittenWith) {
+  JobInputBuilder builder;
+  builder.add(message("hi"));
+  builder.refuse(Errc::invalid, "no");
+  const std::string bytes = {1,   0,   2, 2,   'g', '1', 2, 'u', '1', 2,
+                             'n', '1', 2, 'h', 'i', 1,   0, 2,   'n', 'o'};
+  // The type of a channel stands before its id.
+  std::string wanted = bytes;
+  wanted.insert(3, 1, '\2');
+  EXPECT_EQ(builder.take().bytes, wanted);
+}
+
+TEST(JobInput, StaysWithinItsBounds) {
+  JobInputBuilder builder;
+  for (std::size_t i = 0; i < kJobChunkItemsMax; ++i) ASSERT_TRUE(builder.add(message("x")));
+  EXPECT_FALSE(builder.add(message("x")));
+  EXPECT_FALSE(builder.refuse(Errc::invalid, "no"));
+  EXPECT_EQ(builder.items(), kJobChunkItemsMax);
+  JobInput input = builder.take();
+  EXPECT_TRUE(input.refused.empty());
+  EXPECT_EQ(decode_job_input(input.bytes)->size(), kJobChunkItemsMax);
+
+  // One alone may be larger, nothing goes with it.
+  EXPECT_TRUE(builder.add(message(std::string(kJobChunkBytesMax, 'x'))));
+  EXPECT_FALSE(builder.add(message("x")));
+  EXPECT_EQ(builder.take().items, 1U);
+  EXPECT_TRUE(builder.add(message(std::string(kJobChunkBytesMax / 2, 'x'))));
+  EXPECT_FALSE(builder.add(message(std::string(kJobChunkBytesMax / 2, 'x'))));
+  EXPECT_TRUE(builder.add(message("x")));
+  EXPECT_LE(builder.bytes(), kJobChunkBytesMax);
+
+  builder.take();
+  builder.refuse(Errc::invalid, std::string(kJobReasonBytesMax + 1, 'x'));
+  EXPECT_EQ(decode_job_input(builder.take().bytes)->at(0).refusal->text.size(), kJobReasonBytesMax);
+}
+
+TEST(JobResults, ComeBackAndHaveTheBytesTheStoreWasWrittenWith) {
+  std::vector<JobResult> results(5);
+  results[1].state = JobResult::State::accepted;
+  results[1].message_id = MessageId{300};
+  results[1].message_seq = MessageSeq{7};
+  results[2].state = JobResult::State::refused;
+  results[2].code = Errc::denied;
+  results[2].reason = Reason::ban;
+  results[3].state = JobResult::State::unknown;
+  results[3].code = Errc::deadline;
+  results[3].reason = Reason::system_error;
+  results[4].state = JobResult::State::unreadable;
+  results[4].code = Errc::invalid;
+  const std::string bytes = {1, 0, 5, 0, 1, '\xac', 2, 7, 3, 3, 19, 4, 10, 15, 5, 0, 0};
+  EXPECT_EQ(encode(results), bytes);
+  EXPECT_EQ(decode_job_results(bytes).value(), results);
+  expect_refusals(bytes, decode_job_results);
+}
+
+TEST(JobResults, KeepEachErrorUnderItsNumber) {
+  const std::string golden = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+  std::string places;
+  for (std::uint8_t code = 0; code <= static_cast<std::uint8_t>(Errc::internal); ++code) {
+    std::vector<JobResult> results(1);
+    results[0].state = JobResult::State::refused;
+    results[0].code = static_cast<Errc>(code);
+    const std::string bytes = encode(results);
+    places += bytes[4];
+    EXPECT_EQ(decode_job_results(bytes).value(), results);
+  }
+  EXPECT_EQ(places, golden);
+  EXPECT_FALSE(decode_job_results(std::string("\1\0\1\3\x0e\0", 6)).has_value());
+  EXPECT_FALSE(decode_job_results(std::string("\1\0\1\6", 4)).has_value());
+}
+
+}  // namespace
+}  // namespace jindou::store
