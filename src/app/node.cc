@@ -33,6 +33,7 @@
 #include "observe/metrics.h"
 #include "observe/process_metrics.h"
 #include "pages/demo_site.h"
+#include "partition/changed_jobs.h"
 #include "partition/command_router.h"
 #include "partition/history.h"
 #include "partition/inbox_directory.h"
@@ -108,6 +109,7 @@ struct Node::Parts {
   std::unique_ptr<runtime::BlockingPool> blocking;
   std::unique_ptr<partition::InboxDirectory> inboxes;
   partition::SystemAccounts accounts;
+  partition::ChangedJobs changed_jobs;
   std::atomic<bool> accounts_are_sourced{false};  // from the data source, not from the store
   std::unique_ptr<datasource::DataSource> data_source;
   std::unique_ptr<store::CommitHorizon> horizon;
@@ -289,6 +291,7 @@ Result<void> Node::Parts::start_core() {
       .fingerprint_seed = database->fingerprint_seed(),
       .metrics = &metrics,
       .lists = data_source.get(),
+      .changed_jobs = &changed_jobs,
       .seq_floor = database->data_loss().floor,
   };
   const partition::PartitionOptions options = partition_options(settings, partitions);

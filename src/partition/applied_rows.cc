@@ -39,6 +39,10 @@ class Walk final : public rocksdb::WriteBatch::Handler {
       rows.accounts.push_back({std::string(store::uid_of_system_account_key(key)), is_there});
       return;
     }
+    if (store::kind_of_key(key) == KeyKind::job) {
+      rows.jobs.push_back({store::partition_of_key(key), std::string(store::id_of_job_key(key))});
+      return;
+    }
     std::string uid = store::channel_of_channel_scoped_key(key).id;
     // The rows of one change stand beside each other.
     if (rows.inboxes.empty() || rows.inboxes.back() != uid) rows.inboxes.push_back(std::move(uid));
@@ -52,7 +56,8 @@ bool is_remembered(std::string_view key) {
     case KeyKind::channel:
     case KeyKind::denylist:
     case KeyKind::allowlist: return store::type_of_channel_scoped_key(key) == ChannelType::person;
-    case KeyKind::system_account: return true;
+    case KeyKind::system_account:
+    case KeyKind::job: return true;
     default: return false;
   }
 }
@@ -63,9 +68,12 @@ AppliedRows read_applied_rows(const rocksdb::WriteBatch& batch) {
   return std::move(walk.rows);
 }
 
-void follow(const AppliedRows& rows, InboxDirectory& inboxes, SystemAccounts& accounts) {
+void follow(const AppliedRows& rows, InboxDirectory& inboxes, SystemAccounts& accounts,
+            const ChangedJobs* jobs) {
   for (const std::string& uid : rows.inboxes) inboxes.invalidate(uid);
   if (!rows.accounts.empty()) accounts.follow(rows.accounts);
+  if (jobs == nullptr) return;
+  for (const AppliedRows::Job& job : rows.jobs) jobs->tell(job.partition, job.id);
 }
 
 }  // namespace jindou::partition

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/job.h"
 #include "partition/partition.h"
 #include "partition/simulation/lone_partition.h"
 #include "partition/simulation/memory_store.h"
@@ -37,6 +38,7 @@ struct Memory {
   Rows rows;
   InboxDirectory inboxes{store::PartitionReaders(rows, PartitionMap(1)), 64};
   SystemAccounts accounts;
+  ChangedJobs changed_jobs;
 
   static std::string say(InboxDirectory& from, const SystemAccounts& system) {
     std::string all;
@@ -76,6 +78,7 @@ class AppliedRowsTest : public ::testing::Test, private EffectSink, private stor
         .effects = *this,
         .clock = clock_,
         .fingerprint_seed = 42,
+        .changed_jobs = &owner_.changed_jobs,
     };
     partition_ = std::make_unique<Partition>(kPartition, deps, PartitionOptions(), [] {});
     const auto opening = store::open_and_wait(*this, kPartition);
@@ -118,7 +121,8 @@ class AppliedRowsTest : public ::testing::Test, private EffectSink, private stor
                    done = std::move(commit.done)](const Result<void>& made) {
       if (made) {
         simulation::apply_batch(batch, follower_.rows);
-        follow(read_applied_rows(batch), follower_.inboxes, follower_.accounts);
+        follow(read_applied_rows(batch), follower_.inboxes, follower_.accounts,
+               &follower_.changed_jobs);
       }
       done(made);
     };
@@ -185,9 +189,16 @@ TEST(AppliedRows, OfMessagesAndGroupsNothingIsRemembered) {
   EXPECT_TRUE(read_applied_rows(batch).empty());
   ASSERT_TRUE(batch.Put(store::channel_key(kPartition, inbox_of("u1")), "value").ok());
   ASSERT_TRUE(batch.Delete(store::system_account_key(kPartition, "u9")).ok());
+  const std::string job(kJobIdBytes, 'a');
+  ASSERT_TRUE(batch.Put(store::job_key(kPartition, job), "value").ok());
+  ASSERT_TRUE(
+      batch.Put(store::job_chunk_key(kPartition, store::KeyKind::job_input, job, 0), "value").ok());
   const AppliedRows rows = read_applied_rows(batch);
   EXPECT_EQ(rows.inboxes, std::vector<std::string>{"u1"});
   EXPECT_EQ(rows.accounts, (std::vector<SystemAccounts::Row>{{"u9", false}}));
+  ASSERT_EQ(rows.jobs.size(), 1U);
+  EXPECT_EQ(rows.jobs[0].partition, kPartition);
+  EXPECT_EQ(rows.jobs[0].id, job);
 }
 
 }  // namespace

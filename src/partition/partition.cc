@@ -502,12 +502,12 @@ store::Commit Partition::build_commit() {
   AppliedRows rows;
   if (txn->has_remembered_rows()) rows = read_applied_rows(commit.batch);
   commit.done = [txn, flight = flight_, position, wake = wake_, id = id_, rows = std::move(rows),
-                 &inboxes = deps_.inboxes, &accounts = deps_.accounts, &sink = deps_.effects,
-                 &horizon = deps_.horizon](const Result<void>& committed) {
+                 &inboxes = deps_.inboxes, &accounts = deps_.accounts, jobs = deps_.changed_jobs,
+                 &sink = deps_.effects, &horizon = deps_.horizon](const Result<void>& committed) {
     horizon.finish(id);
     // Of one that failed nothing can be read, or everything is forgotten when the store is open
     // again.
-    if (committed) follow(rows, inboxes, accounts);
+    if (committed) follow(rows, inboxes, accounts, jobs);
     txn->release(committed, sink);
     if (committed) {
       flight->durable.store(position, std::memory_order_release);

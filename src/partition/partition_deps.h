@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "observe/metrics.h"
+#include "partition/changed_jobs.h"
 #include "partition/effects.h"
 #include "partition/event_lanes.h"
 #include "partition/inbox_directory.h"
@@ -56,6 +57,8 @@ struct PartitionDeps {
   observe::Metrics* metrics = nullptr;
   // Lists that another system keeps; may be null.
   const ListSource* lists = nullptr;
+  // Is told of them; may be null.
+  const ChangedJobs* changed_jobs = nullptr;
   // No message gets a seq up to here: they may have been given out before data was lost.
   std::uint64_t seq_floor = 0;
 };

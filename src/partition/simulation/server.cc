@@ -64,7 +64,7 @@ Result<void> Server::forget_what_was_read() {
 }
 
 void Server::follow(const rocksdb::WriteBatch& batch) {
-  partition::follow(read_applied_rows(batch), inboxes_, accounts_);
+  partition::follow(read_applied_rows(batch), inboxes_, accounts_, nullptr);
 }
 
 Result<bool> Server::remembers_its_rows(const std::vector<std::string>& uids) {
