@@ -6,6 +6,7 @@
 #include "partition/account_commands.h"
 #include "partition/command_variant.h"
 #include "partition/conversation_commands.h"
+#include "partition/job_commands.h"
 #include "partition/list_commands.h"
 #include "partition/log_commands.h"
 #include "partition/outbox_commands.h"
@@ -17,8 +18,8 @@
 
 namespace jindou::partition {
 
-using Change =
-    JoinedVariants<ListCommand, ConversationCommand, LogCommand, StreamCommand, TokenCommand,
-                   OutboxCommand, AccountCommand, RequestCommand, TimeCommand, TemplateCommand>;
+using Change = JoinedVariants<ListCommand, ConversationCommand, LogCommand, StreamCommand,
+                              TokenCommand, OutboxCommand, AccountCommand, RequestCommand,
+                              TimeCommand, TemplateCommand, JobCommand>;
 
 }  // namespace jindou::partition

@@ -21,6 +21,8 @@ constexpr std::size_t kItemBytesAtFirst = 256;
 constexpr std::size_t kKnownItemWeight = 7;
 // A uid in a list: the string and its place in a set.
 constexpr std::size_t kUidOverheadBytes = 64;
+// What became of an item of a job.
+constexpr std::size_t kJobResultOverheadBytes = 48;
 
 std::size_t weight_of(const SendCommand& command) {
   std::size_t bytes = kItemOverheadBytes + command.payload.size();
@@ -94,6 +96,13 @@ class RouteOf {
   ChangeRoute operator()(const DeleteTemplate& change) const {
     return {map_.of_template(change.name)};
   }
+  ChangeRoute operator()(const AppendJobInput& change) const {
+    return {map_.of_job(change.job), kItemOverheadBytes + change.input.bytes.size()};
+  }
+  ChangeRoute operator()(const AdvanceJob& change) const {
+    return {map_.of_job(change.job),
+            kItemOverheadBytes + change.results.size() * kJobResultOverheadBytes};
+  }
   ChangeRoute operator()(const Change& change) const { return std::visit(*this, change); }
   ChangeRoute operator()(const AppendEvent& event) const {
     return {map_.of_channel(event.channel), weight_of(event)};
@@ -107,6 +116,8 @@ class RouteOf {
       return {change.partition};
     } else if constexpr (requires { change.channel; }) {
       return {map_.of_channel(change.channel)};
+    } else if constexpr (requires { change.job; }) {
+      return {map_.of_job(change.job)};
     } else {
       return {map_.of_user(change.uid)};
     }

@@ -27,6 +27,7 @@ Modules::Modules(store::PartitionReader reader, const PartitionDeps& deps,
       account_changes(reader.partition()),
       requests(reader),
       templates(reader.partition(), options.templates),
+      jobs(reader, options.jobs),
       sending(reader.partition(),
               {deps.clock, deps.accounts, stamps, ids, receivers, channels, conversations,
                list_slices, index, log},
@@ -39,6 +40,7 @@ Result<void> Modules::open(const store::PartitionState& state, Txn& txn) {
   JD_RETURN_IF_ERROR(conversation_changes.open());
   JD_RETURN_IF_ERROR(streams.open());
   JD_RETURN_IF_ERROR(templates.open(reader_));
+  JD_RETURN_IF_ERROR(jobs.open());
   JD_TRY(auto unfinished, list_jobs.load_unfinished());
   list_jobs.abandon(Errc::unavailable);
   channels.clear();
@@ -72,6 +74,8 @@ Result<void> evaluate_in(Modules& modules, const Command& command, Txn& txn) {
     return modules.requests.evaluate(command, txn);
   } else if constexpr (is_command_of<Command, TemplateCommand>) {
     return modules.templates.evaluate(command, txn);
+  } else if constexpr (is_command_of<Command, JobCommand>) {
+    return modules.jobs.evaluate(command, txn);
   } else {
     static_assert(is_command_of<Command, TimeCommand>, "the variant of no module has it");
     return modules.stamps.evaluate(command, txn);
@@ -98,6 +102,7 @@ StateLines Modules::describe() const {
   requests.describe(lines);
   outbox.describe(lines);
   templates.describe(lines);
+  jobs.describe(lines);
   return lines;
 }
 

@@ -13,6 +13,7 @@
 #include "partition/conversation_changes.h"
 #include "partition/conversations.h"
 #include "partition/id_reservation.h"
+#include "partition/jobs.h"
 #include "partition/list_jobs.h"
 #include "partition/list_slices.h"
 #include "partition/lists.h"
@@ -69,6 +70,7 @@ class Modules {
   AccountChanges account_changes;
   Requests requests;
   Templates templates;
+  Jobs jobs;
   Sending sending;
 
  private:

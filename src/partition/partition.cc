@@ -463,6 +463,7 @@ void Partition::pump() {
   const std::uint64_t durable = flight_->durable.load(std::memory_order_acquire);
   modules_.tokens.trim(durable);
   modules_.requests.trim(durable);
+  modules_.jobs.trim(durable);
   advance_list_jobs();
   if (txn_->empty()) {
     modules_.index.advance(position_, flight_->durable.load(std::memory_order_acquire));

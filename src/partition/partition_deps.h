@@ -10,6 +10,7 @@
 #include "partition/effects.h"
 #include "partition/event_lanes.h"
 #include "partition/inbox_directory.h"
+#include "partition/jobs.h"
 #include "partition/list_job.h"
 #include "partition/list_source.h"
 #include "partition/permission.h"
@@ -40,6 +41,7 @@ struct PartitionOptions {
   ListLimits lists;
   EventLimits events;
   TemplateLimits templates;
+  JobLimits jobs;
 };
 
 // Everything a partition works with. All outlive it.

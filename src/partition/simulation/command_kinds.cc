@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "store/job_records.h"
 #include "store/keys.h"
 
 namespace jindou::partition::simulation {
@@ -90,6 +91,82 @@ ChangeConversation conversation(const ChannelKey& channel, ChangeConversation::O
 constexpr std::int64_t kRequestUntil = 1'700'000'010'000;  // milliseconds
 constexpr std::int64_t kRequestExpires = 1'700'086'400;    // seconds
 
+std::string job_id(char digit) { return std::string(kJobIdBytes, digit); }
+
+AppendJobInput job_input(const std::string& job, std::uint64_t first, std::size_t items) {
+  store::JobInputBuilder builder;
+  builder.refuse(Errc::invalid, "it is no message");
+  while (builder.items() < items) builder.add(message(kGroup, "u1", "of a job"));
+  return {job, first, builder.take(), 2};
+}
+
+// Of the first pass; each of the items was refused.
+AdvanceJob advance(const std::string& job, std::uint64_t from, std::uint64_t to) {
+  AdvanceJob advance;
+  advance.job = job;
+  advance.pass = 1;
+  advance.from = from;
+  advance.to = to;
+  advance.now_ms = 4;
+  JobResult refused;
+  refused.state = JobResult::State::refused;
+  // The first one is no message.
+  for (std::uint64_t index = from == 0 ? 1 : from; index < to; ++index) {
+    advance.results.emplace_back(index, refused);
+  }
+  return advance;
+}
+
+// One that is running, one that is uploaded, one that has ended, one that has failed.
+std::vector<Change> furnished_jobs() {
+  const std::string running = job_id('1');
+  const std::string uploading = job_id('2');
+  const std::string cancelled = job_id('3');
+  const std::string done = job_id('4');
+  JobOptions options;
+  options.name = "news";
+  return {
+      BeginJob{running, options, 1},
+      job_input(running, 0, 4),
+      SealJob{running, 4, 3},
+      ChangeJob{running, JobAction::start, "", 3},
+      advance(running, 0, 2),
+      BeginJob{uploading, options, 1},
+      job_input(uploading, 0, 2),
+      BeginJob{cancelled, options, 1},
+      ChangeJob{cancelled, JobAction::cancel, "", 3},
+      BeginJob{done, options, 1},
+      job_input(done, 0, 2),
+      job_input(done, 2, 2),
+      SealJob{done, 4, 3},
+      advance(done, 0, 2),
+      AdvanceJob{done, 1, 2, 4, {{3, job_result_of(SendResult())}}, {}, "", 5},
+  };
+}
+
+std::vector<CommandKind> job_commands() {
+  const std::string running = job_id('1');
+  const std::string uploading = job_id('2');
+  AdvanceJob stopping = advance(running, 2, 3);
+  stopping.stop = JobAction::fail;
+  stopping.reason = "an item was refused";
+  return {
+      {"begin job", BeginJob{job_id('5'), {}, 6}},
+      {"job input", job_input(uploading, 2, 3)},
+      {"seal job", SealJob{uploading, 2, 6}},
+      {"advance job", advance(running, 2, 3)},
+      {"advance job to its end", advance(running, 2, 4)},
+      {"stop job", stopping},
+      {"pause job", ChangeJob{running, JobAction::pause, "", 6}},
+      {"cancel job", ChangeJob{running, JobAction::cancel, "", 6}},
+      {"cut upload", ChangeJob{uploading, JobAction::fail, "", 6}},
+      {"retry job", ChangeJob{job_id('4'), JobAction::retry, "", 6}},
+      {"job rate", SetJobRate{running, 7, 6}},
+      {"delete job", DeleteJob{job_id('3')}},
+      {"reclaim jobs", ReclaimJobs{kPartition, 9, 9, 9}},
+  };
+}
+
 std::string expiry_key(std::uint64_t seq) {
   return store::expiry_key(kPartition, 1'700'000'001, kGroup, MessageSeq{seq});
 }
@@ -142,6 +219,10 @@ MemoryStore furnished() {
   };
   for (const Command& command : history) {
     const auto failed = world.run(command);
+    EXPECT_FALSE(failed.has_value());
+  }
+  for (const Change& change : furnished_jobs()) {
+    const auto failed = world.run(change);
     EXPECT_FALSE(failed.has_value());
   }
   return world.memory;
@@ -233,6 +314,7 @@ std::vector<CommandKind> other_commands() {
       {"targeted command", as_command(message(ChannelKey(), "u1", "now"), {"u1", "u2", "u3"})},
   };
   for (CommandKind& kind : requests()) kinds.push_back(std::move(kind));
+  for (CommandKind& kind : job_commands()) kinds.push_back(std::move(kind));
   return kinds;
 }
 
@@ -258,6 +340,10 @@ void add_unsettled(LonePartition& world) {
   world.begin(members(kGroup, MemberList::subscribers, ChangeMembers::Operation::add, {"u6"}));
   world.begin(StoreToken{"u1", DeviceFlag{2}, DeviceLevel::slave, "unsettled"});
   world.begin(StoreTemplate{"t4", 1, "unsettled", 10});
+  world.begin(BeginJob{job_id('6'), {}, 1});
+  world.begin(job_input(job_id('6'), 0, 4));
+  world.begin(SealJob{job_id('6'), 4, 3});
+  world.begin(advance(job_id('6'), 0, 2));
 }
 
 // A long change of the group's subscribers, some of whose slices are durable.
@@ -300,6 +386,11 @@ void follow_up(LonePartition& world) {
       ClearTokens{"u1", {}},
       DeleteTemplate{"t4", 0},
       StoreTemplate{"t4", 2, "after", 11},
+      advance(job_id('1'), 2, 3),
+      advance(job_id('6'), 2, 4),
+      job_input(job_id('2'), 2, 2),
+      DeleteJob{job_id('6')},
+      BeginJob{job_id('3'), {}, 12},
   };
   for (const Command& command : commands) {
     ++world.clock.now_ms;

@@ -25,6 +25,8 @@ PartitionOptions small_options() {
   options.lists.slice = 2;
   options.lists.part_bytes = 4;
   options.idempotency_window_seconds = std::int64_t{1} << 40;
+  options.jobs.per_partition_max = 2;
+  options.jobs.input_bytes_max = 2000;
   return options;
 }
 

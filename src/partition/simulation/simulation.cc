@@ -26,6 +26,7 @@ void Summary::add(const Summary& other) {
   transactions_cut += other.transactions_cut;
   resumed += other.resumed;
   log_changes += other.log_changes;
+  job_items += other.job_items;
   for (std::size_t kind = 0; kind < changes.size(); ++kind) changes[kind] += other.changes[kind];
 }
 

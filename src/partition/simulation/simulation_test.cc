@@ -10,6 +10,35 @@ namespace {
 
 using store::KeyKind;
 
+constexpr KeyKind kKinds[] = {KeyKind::channel,
+                              KeyKind::subscriber,
+                              KeyKind::denylist,
+                              KeyKind::allowlist,
+                              KeyKind::conversation,
+                              KeyKind::tombstone,
+                              KeyKind::message,
+                              KeyKind::expiry,
+                              KeyKind::gap,
+                              KeyKind::event_lane,
+                              KeyKind::event_text,
+                              KeyKind::running_stream,
+                              KeyKind::log_change,
+                              KeyKind::commit_record,
+                              KeyKind::device_token,
+                              KeyKind::system_account,
+                              KeyKind::command_sync,
+                              KeyKind::online_session,
+                              KeyKind::presence_event,
+                              KeyKind::webhook_cursor,
+                              KeyKind::request,
+                              KeyKind::request_expiry,
+                              KeyKind::template_head,
+                              KeyKind::template_version,
+                              KeyKind::template_floor,
+                              KeyKind::job,
+                              KeyKind::job_input,
+                              KeyKind::job_results};
+
 TEST(Simulation, WhatWasAcknowledgedHoldsUnderManySeeds) {
   Summary total;
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
@@ -30,6 +59,7 @@ TEST(Simulation, WhatWasAcknowledgedHoldsUnderManySeeds) {
   EXPECT_GT(total.failed_reads, 1'000U);
   EXPECT_GT(total.resumed, 50U);
   EXPECT_GT(total.log_changes, 500U);
+  EXPECT_GT(total.job_items, 200U);
   EXPECT_GT(total.transactions - total.transactions_refused, 2'000U);
   EXPECT_GT(total.transactions_refused, 300U);
   EXPECT_GT(total.transactions_cut, 100U);
@@ -88,16 +118,7 @@ TEST(Simulation, WhatServersDoWrongIsFoundOut) {
 }
 
 TEST(Simulation, AStoreThatLosesRowsOfAnyKindIsFoundOut) {
-  for (const KeyKind lost :
-       {KeyKind::channel,        KeyKind::subscriber,     KeyKind::denylist,
-        KeyKind::allowlist,      KeyKind::conversation,   KeyKind::tombstone,
-        KeyKind::message,        KeyKind::expiry,         KeyKind::gap,
-        KeyKind::event_lane,     KeyKind::event_text,     KeyKind::running_stream,
-        KeyKind::log_change,     KeyKind::commit_record,  KeyKind::device_token,
-        KeyKind::system_account, KeyKind::command_sync,   KeyKind::online_session,
-        KeyKind::presence_event, KeyKind::webhook_cursor, KeyKind::request,
-        KeyKind::request_expiry, KeyKind::template_head,  KeyKind::template_version,
-        KeyKind::template_floor}) {
+  for (const KeyKind lost : kKinds) {
     Surroundings surroundings;
     surroundings.lost = lost;
     bool found = false;

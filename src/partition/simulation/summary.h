@@ -54,6 +54,7 @@ struct Summary {
   std::uint64_t failed_reads = 0;
   std::uint64_t resumed = 0;      // changes of lists that a power cut interrupted
   std::uint64_t log_changes = 0;  // numbered changes that were read
+  std::uint64_t job_items = 0;    // sent, and looked for after it was told
   std::uint64_t transactions = 0;
   std::uint64_t transactions_refused = 0;  // or not known to be made
   std::uint64_t transactions_cut = 0;      // power cuts with some under way

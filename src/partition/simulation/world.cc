@@ -71,6 +71,7 @@ void World::step() {
   if (chance(5)) move_something();
   if (chance(50)) open_partitions(false);
   if (chance(50)) run_repeats();
+  if (chance(30)) tell_of_jobs();
   if (chance(30)) run_transaction_step();
   if (chance(15)) transact();
   switch (roll(15)) {
@@ -160,6 +161,7 @@ void World::power_cut() {
   ++summary_.power_cuts;
   if (!asked_.empty()) ++summary_.transactions_cut;
   disk_.power_cut(roll(disk_.pending_commits() + 1));
+  if (chance(70)) job_steps_.clear();
   if (servers_.size() == 1 && chance(30)) take_over();
   if (chance(30)) set_clock();
   start_servers();
@@ -193,6 +195,7 @@ void World::settle() {
   for (int i = 0; i < 200; ++i) {
     open_partitions(true);
     run_repeats();
+    tell_of_jobs();
     execute_waiting();
     finish_transactions();
     now_ms_ += 100;  // what waits for a store that could not be read tries again

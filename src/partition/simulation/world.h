@@ -17,9 +17,11 @@
 #include <utility>
 #include <vector>
 
+#include "model/job.h"
 #include "partition/record_reader.h"
 #include "partition/simulation/fact_model.h"
 #include "partition/simulation/inbox_model.h"
+#include "partition/simulation/job_model.h"
 #include "partition/simulation/lane_model.h"
 #include "partition/simulation/list_model.h"
 #include "partition/simulation/removals.h"
@@ -134,7 +136,8 @@ class World final : public EffectSink {
   SharedOutcome append(LaneModel::Anchor& anchor, AppendEvent event);
   void append_again(const AppendEvent& event);
   // A batch of these. It may wait between the look at the inboxes and the evaluation.
-  void send(std::vector<SendCommand> commands, SharedOutcome first = {});
+  using SendTold = std::function<void(const std::vector<SendResult>&)>;
+  void send(std::vector<SendCommand> commands, SharedOutcome first = {}, SendTold told = {});
   struct Posted {
     std::shared_ptr<SendBatch> batch;
     std::shared_ptr<std::vector<Judges>> judges;  // by item
@@ -176,6 +179,19 @@ class World final : public EffectSink {
   std::uint64_t told_last(const ChannelKey& log) const;
   // All of a partition that are not from the last few seconds.
   void drop_tombstones();
+
+  // world_jobs.cc
+  void change_jobs();
+  void begin_job(const std::string& id);
+  // Returns where the next chunk begins.
+  std::uint64_t append_job_input(const std::string& id, std::uint64_t first);
+  // Tells made up results.
+  void advance_job(const Job& job);
+  // Sends some items, as whoever runs the job, who may not live to tell what came of them.
+  void run_job(const Job& job);
+  void tell_of_jobs();
+  // What was told of items that were sent is so.
+  void check_jobs(const std::map<ChannelKey, std::map<std::uint64_t, Message>>& stored);
 
   // world_failing_reads.cc
   // Nothing of the partition is gathered or on its way; false: a change of a list goes on.
@@ -247,7 +263,7 @@ class World final : public EffectSink {
   void check_partition_rows();
   // Replicas have what the commits said.
   void check_replicas();
-  // All that the model of facts knows of, at any time; `settled`: nothing is on its way.
+  // All that the models of facts and jobs know of, at any time; `settled`: nothing is on its way.
   void check_facts(bool settled);
   // After everything that was on its way is lost, or has come.
   void settle_inboxes();
@@ -304,6 +320,8 @@ class World final : public EffectSink {
   bool may_expire_ = false;
   ListModel lists_;
   FactModel facts_{kPartitions};
+  JobModel jobs_{kPartitions};
+  std::vector<AdvanceJob> job_steps_;  // of items that were sent
   ViewModel views_;
   LaneModel lanes_;
   std::vector<SyncClient> devices_;

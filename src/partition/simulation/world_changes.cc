@@ -12,7 +12,7 @@ void World::change() {
   const ChannelKey group("g" + std::to_string(roll(7)), ChannelType::group);
   const std::string uid = "u" + std::to_string(roll(4));
   Change what;
-  switch (roll(25)) {
+  switch (roll(29)) {
     case 19: return drop_commit_records();
     case 21:
     case 22: return change_requests();
@@ -27,6 +27,10 @@ void World::change() {
       return;
     case 23:
     case 24: return change_templates();
+    case 25:
+    case 26:
+    case 27:
+    case 28: return change_jobs();
     case 17: {
       what = AdvanceCommandPosition{group, uid, roll(10)};
       break;
@@ -152,6 +156,8 @@ PartitionId home_of(const Change& change) {
           return partition_for(command.channel.id, kPartitions);
         } else if constexpr (requires { command.uid; }) {
           return partition_for(command.uid, kPartitions);
+        } else if constexpr (requires { command.job; }) {
+          return partition_for(command.job, kPartitions);
         } else if constexpr (is_command_of<std::decay_t<decltype(command)>, TemplateCommand>) {
           return partition_for(command.name, kPartitions);
         } else {
@@ -202,6 +208,7 @@ void World::note(const Change& what, const SharedOutcome& outcome, Server& serve
   lists_.begin(what, outcome);
   judges_.begin(what, outcome);
   facts_.begin(what, outcome);
+  jobs_.begin(what, outcome);
   note_removal(what, outcome, server);
   note_view(what, outcome);
   if (const auto* idle = std::get_if<CloseIdleStreams>(&what)) {

@@ -25,6 +25,7 @@ void World::check_store() {
   const History history(readers(), clock_, kFingerprintSeed);
   std::map<ChannelKey, std::map<std::uint64_t, Message>> stored;
   collect(stored);
+  check_jobs(stored);
   std::set<SendKey> keys;
   for (const auto& [log, messages] : stored) {
     std::uint64_t expected = cleared_to(log);
@@ -224,7 +225,12 @@ void World::check_facts(bool settled) {
   const auto wrong = facts_.find_wrong(disk_);
   if (!wrong) return fail("facts cannot be read");
   if (!wrong->empty()) return fail("not what was stored: " + *wrong);
-  if (settled && !facts_.settle(disk_)) fail("facts cannot be read");
+  const auto wrong_job = jobs_.find_wrong(disk_);
+  if (!wrong_job) return fail("jobs cannot be read");
+  if (!wrong_job->empty()) return fail(*wrong_job);
+  if (!settled) return;
+  if (!facts_.settle(disk_)) fail("facts cannot be read");
+  if (!jobs_.settle(disk_)) fail("jobs cannot be read");
 }
 
 void World::settle_inboxes() {

@@ -106,7 +106,7 @@ void World::send() {
   if (chance(50)) pump_some();
 }
 
-void World::send(std::vector<SendCommand> commands, SharedOutcome first) {
+void World::send(std::vector<SendCommand> commands, SharedOutcome first, SendTold told) {
   std::vector<Attempt> attempts;
   std::vector<SendBatch::Part> parts;
   // As the caller made them, for whoever is asked next.
@@ -127,7 +127,7 @@ void World::send(std::vector<SendCommand> commands, SharedOutcome first) {
   }
   auto batch = std::make_shared<SendBatch>(
       std::move(commands), std::move(parts), nullptr, CommandRouter::kNever,
-      [this, attempts = std::move(attempts), judges, first,
+      [this, attempts = std::move(attempts), judges, first, told = std::move(told),
        originals = std::move(originals)](const std::vector<SendResult>& results) {
         if (first) first->answer(results[0].ok() ? Result<void>() : Error(results[0].code));
         for (std::size_t i = 0; i < attempts.size(); ++i) {
@@ -135,7 +135,8 @@ void World::send(std::vector<SendCommand> commands, SharedOutcome first) {
           if (!judges->at(i).allow(results[i]))
             fail("not what an inbox said: " + attempts[i].log.id);
         }
-        if (first) return;
+        if (told) told(results);
+        if (first || told) return;
         std::vector<SendCommand> elsewhere;
         for (std::size_t i = 0; i < results.size(); ++i) {
           const bool has_gone =
