@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/job.h"
+#include "partition/job_reader.h"
 #include "partition/partition.h"
 #include "partition/simulation/lone_partition.h"
 #include "partition/simulation/memory_store.h"
@@ -173,6 +174,32 @@ TEST_F(AppliedRowsTest, SystemAccounts) {
   accounts.uids = {"u1", "u3"};
   change(accounts);
   EXPECT_EQ(follower_.accounts.list(), std::vector<std::string>{"u2"});
+}
+
+TEST_F(AppliedRowsTest, JobsThatHaveChanged) {
+  std::vector<std::string> owner;
+  std::vector<std::string> follower;
+  owner_.changed_jobs.add_listener([&owner](PartitionId partition, std::string_view job) {
+    EXPECT_EQ(partition, kPartition);
+    owner.emplace_back(job);
+  });
+  follower_.changed_jobs.add_listener([this, &follower](PartitionId, std::string_view job) {
+    // Whoever hears of it finds it.
+    const JobReader reader(store::PartitionReaders(follower_.rows, PartitionMap(1)));
+    const auto stored = reader.load_job(job);
+    const bool there = stored && stored->has_value();
+    follower.push_back(std::string(job) + " " +
+                       std::string(there ? job_state_name((*stored)->state) : "gone"));
+  });
+  const std::string job(kJobIdBytes, 'a');
+  change(BeginJob{job, {}, 1});
+  change(ChangeJob{job, JobAction::cancel, "", 2});
+  change(ChangeJob{job, JobAction::cancel, "", 3});  // changes nothing
+  change(StoreTemplate{"t", 1, "text", 4});
+  change(DeleteJob{job});
+  EXPECT_EQ(owner, std::vector<std::string>(3, job));
+  EXPECT_EQ(follower,
+            (std::vector<std::string>{job + " uploading", job + " cancelled", job + " gone"}));
 }
 
 TEST(AppliedRows, OfMessagesAndGroupsNothingIsRemembered) {
