@@ -80,6 +80,8 @@ partition::PartitionOptions partition_options(const config::Settings& settings,
   options.index_filter_bytes_max = settings.dedup.filter_bytes_max / partitions;
   options.templates.per_partition_max = settings.templates.per_partition_max;
   options.templates.versions_max = settings.templates.versions_max;
+  options.jobs.per_partition_max = settings.jobs.per_partition_max;
+  options.jobs.input_bytes_max = settings.jobs.input_bytes_max;
   return options;
 }
 
@@ -162,6 +164,8 @@ retention::SweeperOptions sweeper_options(const config::Settings& settings) {
           std::max(settings.api.idempotency_window, settings.webhook.max_age))
           .count();
   options.compact_after_rows = settings.retention.compact_after_rows;
+  options.job_age = settings.jobs.keep;
+  options.upload_idle = settings.jobs.upload_idle;
   return options;
 }
 

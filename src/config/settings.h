@@ -271,6 +271,13 @@ struct TemplateSettings {
   std::size_t versions_max = 100;  // of one template
 };
 
+struct JobSettings {
+  std::size_t per_partition_max = 200;
+  std::size_t input_bytes_max = std::size_t{4} << 30;  // of one partition
+  std::chrono::milliseconds keep{std::chrono::hours(7 * 24)};
+  std::chrono::milliseconds upload_idle{std::chrono::hours(1)};
+};
+
 // What the keys mean is written once, in settings_table.cc (docs/configuration.md).
 struct Settings {
   Mode mode = Mode::debug;
@@ -315,6 +322,7 @@ struct Settings {
   StreamCacheSettings stream_cache;
   RetentionSettings retention;
   TemplateSettings templates;
+  JobSettings jobs;
   TlsSettings tls;
   DemoSettings demo;
 };

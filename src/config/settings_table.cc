@@ -499,6 +499,18 @@ constexpr std::array kTable{
         "Stored templates of one of the storage.partitions, over which their names are spread."},
     Setting{"templates.versionsMax", count, JD_MEMBER(templates.versions_max), 1, 10'000, "", kOurs,
             kRestart, "Versions of one stored template; more are refused until some are deleted."},
+    Setting{"jobs.perPartitionMax", count, JD_MEMBER(jobs.per_partition_max), 1, 10'000, "", kOurs,
+            kRestart,
+            "Jobs of one of the storage.partitions, over which they are spread, ended ones too; "
+            "more are refused until some are deleted or forgotten."},
+    Setting{"jobs.inputBytesMax", bytes, JD_MEMBER(jobs.input_bytes_max), kMiB, 1024 * kGiB, "",
+            kOurs, kRestart,
+            "What the jobs of one of the storage.partitions, ended ones too, may have to send, as "
+            "it is stored."},
+    Setting{"jobs.keep", duration, JD_MEMBER(jobs.keep), kMinute, 36'500 * kDay, "", kOurs, kLive,
+            "How long a job that has ended is kept, with its input and its results."},
+    Setting{"jobs.uploadIdle", duration, JD_MEMBER(jobs.upload_idle), kMinute, 365 * kDay, "",
+            kOurs, kLive, "A job whose upload has stood still for so long fails."},
     Setting{"demo.on", flag, JD_MEMBER(demo.on), 0, 0, "", kDocumented, kRestart,
             "Serve the chat demo."},
     Setting{"demo.addr", text, JD_MEMBER(demo.addr), 0, 0, "", kDocumented, kRestart,

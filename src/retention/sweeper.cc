@@ -9,6 +9,7 @@
 #include "observe/log.h"
 #include "runtime/thread_identity.h"
 #include "store/index_progress.h"
+#include "store/job_records.h"
 #include "store/keys.h"
 
 namespace jindou::retention {
@@ -127,6 +128,7 @@ Result<void> Sweeper::for_each_owned(Result<void> (Sweeper::*work)(PartitionId))
 Result<void> Sweeper::sweep(PartitionId partition) {
   JD_RETURN_IF_ERROR(reclaim_expired(partition));
   JD_RETURN_IF_ERROR(reclaim_requests(partition));
+  JD_RETURN_IF_ERROR(reclaim_jobs(partition));
   JD_RETURN_IF_ERROR(apply_limits(partition));
   JD_RETURN_IF_ERROR(drop_commit_records(partition));
   return drop_tombstones(partition);
@@ -205,6 +207,44 @@ Result<void> Sweeper::reclaim_requests(PartitionId partition) {
     totals_.requests += count;
     rows_since_compaction_ += 2 * count;
     if (count < kExpiredPerChange) return {};
+    const MutexLock lock(mutex_);
+    if (stopping_) return Error(Errc::unavailable, "stopping");
+  }
+}
+
+Result<void> Sweeper::reclaim_jobs(PartitionId partition) {
+  const store::PartitionReader reader = deps_.readers.of(partition);
+  const std::string prefix = store::job_prefix(partition);
+  partition::ReclaimJobs reclaim;
+  reclaim.partition = partition;
+  reclaim.now_ms = deps_.clock.wall_ms();
+  reclaim.ended_by_ms = reclaim.now_ms - options_.job_age.count();
+  reclaim.uploads_by_ms = reclaim.now_ms - options_.upload_idle.count();
+  // Most partitions have none: look before a change is posted, which takes some of them at a time.
+  std::size_t before = 0;
+  for (;;) {
+    std::size_t over = 0;
+    std::uint64_t chunks = 0;
+    Result<void> decoded;
+    JD_RETURN_IF_ERROR(reader.scan(Table::main, prefix, store::after_prefix(prefix),
+                                   [&](std::string_view key, std::string_view value) {
+                                     const auto job =
+                                         store::decode_job(value, store::id_of_job_key(key));
+                                     if (!job) {
+                                       decoded = Error(job.error());
+                                       return false;
+                                     }
+                                     if (!partition::is_reclaimed(*job, reclaim)) return true;
+                                     ++over;
+                                     chunks += job->input_bytes / kJobChunkBytesMax + 1;
+                                     return true;
+                                   }));
+    JD_RETURN_IF_ERROR(decoded);
+    if (before > over) totals_.jobs += before - over;
+    if (over == 0 || (before != 0 && over >= before)) return {};
+    before = over;
+    JD_RETURN_IF_ERROR(change(reclaim));
+    rows_since_compaction_ += 2 * chunks;
     const MutexLock lock(mutex_);
     if (stopping_) return Error(Errc::unavailable, "stopping");
   }

@@ -32,6 +32,9 @@ struct SweeperOptions {
   // A commit record answers for repeats this long; webhooks that lag further behind lose messages.
   std::int64_t commit_record_seconds = 7 * 24 * 3600;
   std::chrono::milliseconds tombstone_age{0};  // of lost conversations; 0: kept for ever
+  std::chrono::milliseconds job_age{std::chrono::hours(7 * 24)};  // kept since their end
+  // A job whose upload has stood still for so long fails.
+  std::chrono::milliseconds upload_idle{std::chrono::hours(1)};
   // Rows freed before the store is compacted, which gives their space back.
   std::uint64_t compact_after_rows = 1'000'000;
 };
@@ -60,6 +63,7 @@ struct SweepTotals {
   std::uint64_t records = 0;  // commit records dropped
   std::uint64_t tombstones = 0;
   std::uint64_t requests = 0;  // answers to requests that may be repeated
+  std::uint64_t jobs = 0;      // forgotten, or failed for an upload that stood still
 };
 
 class Sweeper {
@@ -90,6 +94,7 @@ class Sweeper {
   Result<void> sweep(PartitionId partition);
   Result<void> reclaim_expired(PartitionId partition);
   Result<void> reclaim_requests(PartitionId partition);
+  Result<void> reclaim_jobs(PartitionId partition);
   Result<void> apply_limits(PartitionId partition);
   Result<void> limit_log(Walk& walk, const ChannelKey& log);
   // The last seq that a limit by count, or by age, has passed; 0 or below `low` when there is none.

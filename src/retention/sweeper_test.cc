@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "partition/core_fixture.h"
+#include "partition/job_reader.h"
 #include "store/index_progress.h"
 
 namespace jindou::retention {
@@ -296,6 +297,37 @@ TEST_F(Retention, ForgetsRequestsWhoseTimeIsOver) {
   EXPECT_EQ(sweep().requests, 0U);
   clock_.now_ms += 100'000;
   EXPECT_EQ(sweep().requests, 1U);
+}
+
+TEST_F(Retention, ForgetsJobsThatHaveEndedAndFailsUploadsThatStandStill) {
+  const partition::JobReader reader(
+      store::PartitionReaders(*database_, PartitionMap(database_->partitions())));
+  // More of one partition than one change takes.
+  const PartitionMap map(database_->partitions());
+  std::size_t ended = 0;
+  for (int n = 0; ended < 120; ++n) {
+    const std::string digits = std::to_string(n);
+    const std::string id = std::string(kJobIdBytes - digits.size(), 'e') + digits;
+    if (map.of_job(id) != PartitionId{0}) continue;
+    ASSERT_TRUE(change(partition::BeginJob{id, {}, clock_.wall_ms()}).has_value());
+    ASSERT_TRUE(change(partition::SealJob{id, 0, clock_.wall_ms()}).has_value());
+    ++ended;
+  }
+  const std::string upload(kJobIdBytes, 'f');
+  ASSERT_TRUE(change(partition::BeginJob{upload, {}, clock_.wall_ms()}).has_value());
+  options_now_.job_age = std::chrono::seconds(100);
+  options_now_.upload_idle = std::chrono::seconds(50);
+  EXPECT_EQ(sweep().jobs, 0U);
+  clock_.now_ms += 50'000;
+  EXPECT_EQ(sweep().jobs, 1U);
+  EXPECT_EQ(reader.load_job(upload).value()->state, JobState::failed);
+  EXPECT_EQ(reader.load_jobs("", 200).value().size(), 121U);
+  clock_.now_ms += 50'000;
+  EXPECT_EQ(sweep().jobs, 120U);
+  EXPECT_EQ(reader.load_jobs("", 200).value().size(), 1U);
+  clock_.now_ms += 50'000;
+  EXPECT_EQ(sweep().jobs, 1U);
+  EXPECT_EQ(sweep().jobs, 0U);
 }
 
 TEST_F(Retention, CompactsTheStoreWhenEnoughWasFreed) {
