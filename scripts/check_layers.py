@@ -33,6 +33,7 @@ LAYERS = {
     "pages": 5,
     "delivery": 6,
     "retention": 6,
+    "jobs": 6,
     "gateway": 7,
     "api": 7,
     "webhook": 7,
