@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/random.h"
+#include "partition/changed_jobs.h"
 #include "partition/command_router.h"
 #include "partition/history.h"
 #include "partition/inbox_directory.h"
@@ -108,6 +109,7 @@ class RunningCore {
         .fingerprint_seed = database_->fingerprint_seed(),
         .metrics = nullptr,
         .lists = lists_,
+        .changed_jobs = &changed_jobs_,
         .seq_floor = seq_floor_,
     };
     owned_ = std::make_unique<OwnedPartitions>(database_->partitions());
@@ -254,6 +256,7 @@ class RunningCore {
   std::uint64_t seq_floor_ = 0;
   SteppedClock clock_;
   SystemAccounts accounts_;
+  ChangedJobs changed_jobs_;
   std::unique_ptr<store::CommitHorizon> horizon_;
   SystemRandom random_;
   CollectingSink sink_;

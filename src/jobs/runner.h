@@ -1,0 +1,144 @@
+// Sends what jobs hold (docs/decisions/0028-jobs.md), in the background: of each job some items at
+// a time, through the same front door as everything else.
+//
+// One thread runs the jobs of the partitions that this node owns. A turn of a job reads the next
+// items, posts them, waits for their results and records those, which moves the job's cursor. So
+// the job is where its record says, whoever runs it: after a crash, or on another node, the turn
+// that was not recorded is sent again, and what was stored of it is recognised by its
+// client_msg_nos. Jobs take turns; one that waits for its rate, for its time or for room in the
+// core holds up no other.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "jobs/turn.h"
+#include "model/ids.h"
+#include "partition/change.h"
+#include "partition/changed_jobs.h"
+#include "partition/job_reader.h"
+#include "partition/owned_partitions.h"
+#include "partition/pending_send.h"
+#include "store/partition_reader.h"
+
+namespace jindou::jobs {
+
+struct RunnerOptions {
+  // Of all jobs; a turn of one job passes when nothing else is in flight.
+  std::size_t items_in_flight_max = 2000;
+  std::size_t turn_items = 500;  // of one job at a time
+  // After a turn that did not get on.
+  std::chrono::milliseconds retry_min{20};
+  std::chrono::milliseconds retry_max{5'000};
+  // What has no result by then is sent again.
+  std::chrono::milliseconds send_timeout{30'000};
+  // Between two looks at all that there is; what changes is heard of at once.
+  std::chrono::milliseconds look_interval{10'000};
+};
+
+// Borrowed; all outlive the runner.
+struct RunnerDeps {
+  store::PartitionReaders readers;
+  const Clock& clock;
+  partition::OwnedPartitions& owned;
+  partition::ChangedJobs& changed;
+  // As partition::CommandRouter::post_send and post_change.
+  std::function<Result<std::shared_ptr<partition::PendingSend>>(std::vector<SendCommand>&&,
+                                                                partition::SendDone)>
+      post_send;
+  std::function<Result<void>(partition::Change, std::function<void(Result<void>)>)> post_change;
+  // As they are now.
+  std::function<RunnerOptions()> options;
+};
+
+class Runner {
+ public:
+  explicit Runner(RunnerDeps deps);
+  // stop().
+  ~Runner();
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  // Call it when the core takes commands.
+  void start();
+  // Begins nothing more, records what is in flight, for a second at most, and ends the thread. Call
+  // it while the core still takes changes. Idempotent.
+  void stop();
+
+  // For a scrape: jindou_job_… . Thread-safe.
+  void append_metrics(std::string& out) const;
+
+ private:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  struct Run;
+  class Inbox;
+  struct Sent;
+  struct Changed;
+
+  void run();
+  // False: the thread is to end.
+  bool step();
+  // What a part of the core has answered.
+  void take(Sent& sent);
+  void take(Changed& changed);
+  // Finds the jobs of partitions that have come, drops those of partitions that have gone; now and
+  // then looks at all of them.
+  void look(TimePoint now);
+  Result<void> look_at(PartitionId partition, std::uint64_t term);
+  void look_at_job(PartitionId partition, const std::string& job);
+  void add(PartitionId partition, std::uint64_t term, const std::string& job);
+  // It is not this runner's any more.
+  void drop(const Run& run);
+  Run* find(std::uint64_t number);
+
+  // As many turns as there is room for, one job after the other.
+  void begin_turns(TimePoint now);
+  bool has_room() const;
+  // Whether its next step needs none.
+  static bool is_complete(const Run& run);
+  Result<void> begin(Run& run, TimePoint now);
+  // Of a job that is not running.
+  void leave(Run& run, const Job& job);
+  Result<void> plan(Run& run, const Job& job);
+  Result<void> send(Run& run, const Job& job, TimePoint now);
+  void record(Run& run, partition::AdvanceJob record);
+  void change(Run& run, partition::Change change);
+  void recorded(Run& run);
+  void back_off(Run& run);
+  void give_up_late(TimePoint now);
+  TimePoint next_time(TimePoint now) const;
+
+  RunnerDeps deps_;
+  partition::JobReader jobs_;
+  RunnerOptions options_;
+  std::shared_ptr<Inbox> inbox_;  // shared with what the core has still to answer
+  std::vector<std::unique_ptr<Run>> runs_;
+  std::vector<std::uint64_t> terms_;  // by partition: of what was looked at
+  std::uint64_t last_number_ = 0;
+  std::size_t next_ = 0;  // whose turn it is
+  std::size_t items_in_flight_ = 0;
+  TimePoint next_look_{};
+  TimePoint look_again_{};  // after one that failed
+  bool ending_ = false;
+  // For the metrics.
+  std::array<std::atomic<std::uint64_t>, 5> items_{};  // by outcome
+  std::atomic<std::uint64_t> turns_{0};
+  std::atomic<std::int64_t> turns_took_ns_{0};
+  std::atomic<std::size_t> running_{0};
+  std::thread thread_;
+};
+
+}  // namespace jindou::jobs

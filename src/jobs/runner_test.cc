@@ -1,0 +1,456 @@
+// The runner over the real core: every item is sent once and counted rightly, whatever happens in
+// between.
+#include "jobs/runner.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "partition/core_fixture.h"
+#include "store/job_records.h"
+
+namespace jindou::jobs {
+namespace {
+
+using namespace std::chrono_literals;
+
+// What the core does not answer.
+class Lost final : public partition::PendingSend {
+ public:
+  Lost(std::size_t items, partition::SendDone done) : items_(items), done_(std::move(done)) {}
+  void expire() override { done_(std::vector<SendResult>(items_)); }
+  std::vector<SendCommand> take_back() override { return {}; }
+
+ private:
+  std::size_t items_;
+  partition::SendDone done_;
+};
+
+class RunnerTest : public partition::Core {
+ protected:
+  using Commands = std::vector<SendCommand>;
+
+  void TearDown() override {
+    runner_.reset();
+    Core::TearDown();
+  }
+
+  void start() {
+    RunnerDeps deps{
+        .readers = {*database_, PartitionMap(database_->partitions())},
+        .clock = real_clock_,
+        .owned = *owned_,
+        .changed = changed_jobs_,
+        .post_send = [this](Commands&& commands, partition::SendDone done)
+            -> Result<std::shared_ptr<partition::PendingSend>> {
+          {
+            const MutexLock lock(mutex_);
+            for (const SendCommand& command : commands) sent_.push_back(command.payload.str());
+            turns_.push_back(commands.size());
+          }
+          if (refusals_.fetch_sub(1) > 0) return Error(Errc::overloaded);
+          refusals_.store(0);
+          if (losses_.fetch_sub(1) > 0) {
+            return std::shared_ptr<partition::PendingSend>(
+                std::make_shared<Lost>(commands.size(), std::move(done)));
+          }
+          losses_.store(0);
+          auto altered = [this, done = std::move(done)](std::vector<SendResult> results) {
+            if (alter_) alter_(results);
+            done(std::move(results));
+          };
+          return router_->post_send(std::move(commands), std::move(altered));
+        },
+        .post_change = [this](partition::Change change,
+                              std::function<void(Result<void>)> done) -> Result<void> {
+          if (loses_records_.load() && std::holds_alternative<partition::AdvanceJob>(change)) {
+            return Error(Errc::unavailable);
+          }
+          return router_->post_change(std::move(change), std::move(done));
+        },
+        .options = [this] { return options_now_; },
+    };
+    runner_ = std::make_unique<Runner>(std::move(deps));
+    runner_->start();
+  }
+  void stop() { runner_.reset(); }
+
+  partition::JobReader reader() {
+    return partition::JobReader(
+        store::PartitionReaders(*database_, PartitionMap(database_->partitions())));
+  }
+  std::string begin_job(const JobOptions& options = {}) {
+    const std::string id = make_job_id(real_clock_.wall_ms(), random_);
+    partition::BeginJob begun;
+    begun.job = id;
+    begun.options = options;
+    begun.now_ms = real_clock_.wall_ms();
+    EXPECT_TRUE(change(begun));
+    return id;
+  }
+  void fill(const std::string& id, const Commands& messages) {
+    store::JobInputBuilder input;
+    std::uint64_t first = 0;
+    const auto flush = [&] {
+      partition::AppendJobInput chunk;
+      chunk.job = id;
+      chunk.first = first;
+      first += input.items();
+      chunk.input = input.take();
+      chunk.now_ms = real_clock_.wall_ms();
+      const auto done = change(chunk);
+      EXPECT_TRUE(done) << done.error().text();
+    };
+    for (const SendCommand& message : messages) {
+      if (input.add(message)) continue;
+      flush();
+      EXPECT_TRUE(input.add(message));
+    }
+    if (!input.empty()) flush();
+    partition::SealJob sealed;
+    sealed.job = id;
+    sealed.items = messages.size();
+    sealed.now_ms = real_clock_.wall_ms();
+    EXPECT_TRUE(change(sealed));
+  }
+  std::string make_job(const Commands& messages, const JobOptions& options = {}) {
+    std::string id = begin_job(options);
+    fill(id, messages);
+    return id;
+  }
+  // Without numbers of their sender.
+  static Commands messages(int count, const std::string& group = "g1",
+                           const std::string& prefix = "m") {
+    Commands out;
+    for (int i = 0; i < count; ++i) {
+      SendCommand message = to_group(group, prefix + std::to_string(i));
+      message.client_msg_no.clear();
+      out.push_back(std::move(message));
+    }
+    return out;
+  }
+  static std::vector<std::string> expected(int count, const std::string& prefix = "m") {
+    std::vector<std::string> out;
+    for (int i = 0; i < count; ++i) out.push_back(prefix + std::to_string(i));
+    return out;
+  }
+  // All payloads of a group, in their order.
+  std::vector<std::string> stored(const std::string& group) {
+    partition::RangeQuery query;
+    query.channel = ChannelKey(group, ChannelType::group);
+    query.limit = 10'000;
+    std::vector<std::string> out;
+    const auto page = history_->load_range(query);
+    EXPECT_TRUE(page && !page->more);
+    for (const Message& message : page->messages) out.push_back(message.payload.str());
+    return out;
+  }
+  Job load(const std::string& id) {
+    const auto job = reader().load_job(id);
+    EXPECT_TRUE(job && *job);
+    return job && *job ? **job : Job();
+  }
+  Job wait_for(const std::string& id, const std::function<bool(const Job&)>& condition) {
+    for (int i = 0; i < 2000; ++i) {
+      Job job = load(id);
+      if (condition(job)) return job;
+      std::this_thread::sleep_for(5ms);
+    }
+    const Job job = load(id);
+    ADD_FAILURE() << job_state_name(job.state) << " at " << job.cursor << ": " << job.reason;
+    return job;
+  }
+  Job wait_for(const std::string& id, JobState state) {
+    return wait_for(id, [state](const Job& job) { return job.state == state; });
+  }
+  Result<void> act(const std::string& id, JobAction action) {
+    partition::ChangeJob wanted;
+    wanted.job = id;
+    wanted.action = action;
+    wanted.now_ms = real_clock_.wall_ms();
+    return change(wanted);
+  }
+  void deny(const std::string& group, const std::string& uid) {
+    partition::ChangeMembers deny;
+    deny.channel = ChannelKey(group, ChannelType::group);
+    deny.list = partition::MemberList::denylist;
+    deny.uids = {uid};
+    ASSERT_TRUE(change(deny));
+  }
+
+  SystemClock real_clock_;
+  RunnerOptions options_now_;
+  std::atomic<int> refusals_{0};  // of post_send, next
+  std::atomic<int> losses_{0};    // that are never answered, next
+  std::atomic<bool> loses_records_{false};
+  std::function<void(std::vector<SendResult>&)> alter_;  // what comes back
+  Mutex mutex_;
+  std::vector<std::string> sent_ JD_GUARDED_BY(mutex_);   // payloads
+  std::vector<std::size_t> turns_ JD_GUARDED_BY(mutex_);  // items of each
+  std::unique_ptr<Runner> runner_;
+};
+
+TEST_F(RunnerTest, SendsEachItemOnceInItsOrder) {
+  start();
+  const std::string id = make_job(messages(2300));
+  const Job job = wait_for(id, JobState::done);
+  EXPECT_EQ(job.counts.accepted, 2300U);
+  EXPECT_EQ(job.counts.decided(), 2300U);
+  EXPECT_EQ(job.cursor, 2300U);
+  EXPECT_GT(job.started_ms, 0);
+  EXPECT_EQ(stored("g1"), expected(2300));
+  const auto chunk = reader().load_chunk(id, 17);
+  ASSERT_TRUE(chunk && *chunk);
+  EXPECT_EQ(raw((*chunk)->results[17].message_seq), 18U);
+  std::string text;
+  runner_->append_metrics(text);
+  EXPECT_NE(text.find("jindou_job_items_total{outcome=\"accepted\"} 2300"), std::string::npos);
+}
+
+TEST_F(RunnerTest, FindsTheJobsThatAreThere) {
+  const std::string id = make_job(messages(3));
+  start();
+  EXPECT_EQ(wait_for(id, JobState::done).counts.accepted, 3U);
+}
+
+TEST_F(RunnerTest, RefusedItemsDoNotStopTheOthers) {
+  deny("g1", "bad");
+  Commands items = messages(5);
+  items[2].from_uid = "bad";
+  start();
+  const std::string id = make_job(items);
+  const Job job = wait_for(id, JobState::done);
+  EXPECT_EQ(job.counts.accepted, 4U);
+  EXPECT_EQ(job.counts.refused, 1U);
+  const auto chunk = reader().load_chunk(id, 0);
+  ASSERT_TRUE(chunk && *chunk);
+  EXPECT_EQ((*chunk)->results[2].reason, Reason::in_denylist);
+}
+
+TEST_F(RunnerTest, ARetryTriesWhatFailed) {
+  deny("g1", "bad");
+  Commands items = messages(700);
+  items[2].from_uid = items[650].from_uid = "bad";
+  start();
+  const std::string id = make_job(items);
+  ASSERT_EQ(wait_for(id, JobState::done).counts.refused, 2U);
+  EXPECT_TRUE(act(id, JobAction::retry));
+  ASSERT_EQ(wait_for(id, JobState::done).pass, 2U);
+  partition::ChangeMembers allow;
+  allow.channel = ChannelKey("g1", ChannelType::group);
+  allow.list = partition::MemberList::denylist;
+  allow.operation = partition::ChangeMembers::Operation::remove;
+  allow.uids = {"bad"};
+  ASSERT_TRUE(change(allow));
+  {
+    const MutexLock lock(mutex_);
+    sent_.clear();
+  }
+  EXPECT_TRUE(act(id, JobAction::retry));
+  const Job job = wait_for(
+      id, [](const Job& found) { return found.state == JobState::done && found.pass == 3; });
+  EXPECT_EQ(job.counts.accepted, 700U);
+  EXPECT_EQ(job.counts.refused, 0U);
+  const MutexLock lock(mutex_);
+  EXPECT_EQ(sent_, (std::vector<std::string>{"m2", "m650"}));
+}
+
+TEST_F(RunnerTest, AFullCoreIsWaitedFor) {
+  refusals_ = 4;
+  start();
+  const std::string id = make_job(messages(10));
+  const Job job = wait_for(id, JobState::done);
+  EXPECT_EQ(job.counts.accepted, 10U);
+  EXPECT_EQ(stored("g1"), expected(10));
+}
+
+// What came back as unknown may have been stored: it is sent again and found.
+TEST_F(RunnerTest, WhatMayPassIsTriedAgainAndNeverRefused) {
+  std::atomic<int> times{0};
+  alter_ = [&times](std::vector<SendResult>& results) {
+    if (times.fetch_add(1) > 1) return;
+    for (std::size_t i = 0; i < results.size(); i += 3) results[i] = SendResult();
+    if (results.size() > 1) results[1] = SendResult::refuse(Reason::system_error, Errc::storage);
+  };
+  start();
+  Commands items = messages(10);
+  items[3].idempotent = true;
+  items[3].client_msg_no = "mine";
+  const std::string id = make_job(items);
+  const Job job = wait_for(id, JobState::done);
+  EXPECT_EQ(job.counts.accepted, 9U);
+  EXPECT_EQ(job.counts.duplicate, 1U) << "a number of the caller's";
+  EXPECT_EQ(stored("g1"), expected(10));
+}
+
+TEST_F(RunnerTest, ATurnThatWasNotRecordedIsFoundAgain) {
+  loses_records_ = true;
+  options_now_.turn_items = 50;
+  start();
+  const std::string id = make_job(messages(200));
+  for (int i = 0; i < 2000 && stored("g1").size() < 50; ++i) std::this_thread::sleep_for(5ms);
+  EXPECT_EQ(stored("g1").size(), 50U);
+  stop();
+  EXPECT_EQ(load(id).cursor, 0U);
+  loses_records_ = false;
+  start();
+  const Job job = wait_for(id, JobState::done);
+  EXPECT_EQ(job.counts.accepted, 200U);
+  EXPECT_EQ(job.counts.duplicate, 0U);
+  EXPECT_EQ(stored("g1"), expected(200));
+}
+
+TEST_F(RunnerTest, StopsAndGoesOnWhereItWas) {
+  options_now_.turn_items = 10;
+  std::string id;
+  for (int i = 0; i < 5; ++i) {
+    start();
+    if (id.empty()) id = make_job(messages(3000));
+    const std::uint64_t cursor = load(id).cursor;
+    wait_for(id, [cursor](const Job& job) { return job.cursor > cursor; });
+    stop();
+  }
+  start();
+  EXPECT_EQ(wait_for(id, JobState::done).counts.accepted, 3000U);
+  EXPECT_EQ(stored("g1"), expected(3000));
+  const MutexLock lock(mutex_);
+  EXPECT_EQ(sent_.size(), 3000U) << "what was sent was recorded before the end";
+}
+
+TEST_F(RunnerTest, PausesResumesAndCancels) {
+  options_now_.turn_items = 10;
+  JobOptions slow;
+  slow.rate = 200;
+  start();
+  const std::string id = make_job(messages(1000), slow);
+  wait_for(id, [](const Job& job) { return job.cursor > 0; });
+  EXPECT_TRUE(act(id, JobAction::pause));
+  std::this_thread::sleep_for(200ms);
+  const Job paused = load(id);
+  EXPECT_EQ(paused.state, JobState::paused);
+  EXPECT_LT(paused.cursor, 1000U);
+  std::this_thread::sleep_for(300ms);
+  EXPECT_EQ(load(id).cursor, paused.cursor);
+  EXPECT_EQ(stored("g1").size(), paused.cursor);
+  EXPECT_TRUE(act(id, JobAction::resume));
+  wait_for(id, [&paused](const Job& job) { return job.cursor > paused.cursor; });
+  EXPECT_TRUE(act(id, JobAction::cancel));
+  std::this_thread::sleep_for(300ms);
+  const Job cancelled = load(id);
+  EXPECT_EQ(cancelled.state, JobState::cancelled);
+  EXPECT_EQ(cancelled.counts.accepted, cancelled.cursor);
+  EXPECT_EQ(stored("g1"), expected(static_cast<int>(cancelled.cursor)));
+  EXPECT_FALSE(act(id, JobAction::pause));
+}
+
+// What the core did not take while a job was cancelled is tried no more.
+TEST_F(RunnerTest, ACancelledJobThatWaitsIsLetGoOf) {
+  refusals_ = 1'000'000;
+  start();
+  const std::string id = make_job(messages(10));
+  wait_for(id, JobState::running);
+  EXPECT_TRUE(act(id, JobAction::cancel));
+  std::this_thread::sleep_for(100ms);
+  refusals_ = 0;
+  std::this_thread::sleep_for(200ms);
+  EXPECT_TRUE(stored("g1").empty());
+  EXPECT_EQ(load(id).counts.decided(), 0U);
+}
+
+TEST_F(RunnerTest, ObeysTheRate) {
+  JobOptions slow;
+  slow.rate = 20;
+  start();
+  const auto begun = real_clock_.steady();
+  const std::string id = make_job(messages(30), slow);
+  wait_for(id, JobState::done);
+  EXPECT_GE(real_clock_.steady() - begun, 900ms);
+  const MutexLock lock(mutex_);
+  EXPECT_EQ(turns_, (std::vector<std::size_t>{10, 10, 10}));
+}
+
+TEST_F(RunnerTest, BeginsWhenItsTimeHasCome) {
+  JobOptions later;
+  later.not_before_ms = real_clock_.wall_ms() + 700;
+  start();
+  const std::string id = make_job(messages(3), later);
+  std::this_thread::sleep_for(200ms);
+  EXPECT_EQ(load(id).state, JobState::ready);
+  const Job job = wait_for(id, JobState::done);
+  EXPECT_GE(job.started_ms, later.not_before_ms);
+}
+
+TEST_F(RunnerTest, JobsTakeTurns) {
+  options_now_.turn_items = 10;
+  options_now_.items_in_flight_max = 10;
+  const std::string first = make_job(messages(200, "g1", "a"));
+  const std::string second = make_job(messages(200, "g2", "b"));
+  start();
+  wait_for(first, JobState::done);
+  wait_for(second, JobState::done);
+  const MutexLock lock(mutex_);
+  ASSERT_EQ(sent_.size(), 400U);
+  const auto of_first = std::count_if(sent_.begin(), sent_.begin() + 100,
+                                      [](const std::string& text) { return text[0] == 'a'; });
+  EXPECT_GE(of_first, 40);
+  EXPECT_LE(of_first, 60);
+}
+
+TEST_F(RunnerTest, StopsWhereItIsToldTo) {
+  deny("g1", "bad");
+  Commands items = messages(10);
+  items[3].from_uid = "bad";
+  JobOptions strict;
+  strict.stops_on_refusal = true;
+  JobOptions canary;
+  canary.canary_items = 4;
+  start();
+  const std::string stopped = make_job(items, strict);
+  const Job failed = wait_for(stopped, JobState::failed);
+  EXPECT_EQ(failed.counts.accepted, 3U);
+  EXPECT_EQ(failed.counts.refused, 1U);
+  EXPECT_EQ(stored("g1"), expected(3));
+  const std::string tried = make_job(messages(10, "g2"), canary);
+  EXPECT_EQ(wait_for(tried, JobState::paused).counts.accepted, 4U);
+  EXPECT_TRUE(act(tried, JobAction::resume));
+  EXPECT_EQ(wait_for(tried, JobState::done).counts.accepted, 10U);
+}
+
+// What is not heard of is sent again.
+TEST_F(RunnerTest, GivesUpWhatIsLate) {
+  options_now_.send_timeout = 50ms;
+  losses_ = 2;
+  start();
+  const std::string id = make_job(messages(5));
+  EXPECT_EQ(wait_for(id, JobState::done).counts.accepted, 5U);
+  EXPECT_EQ(stored("g1"), expected(5));
+}
+
+TEST_F(RunnerTest, LetsGoOfAPartitionThatIsLost) {
+  options_now_.turn_items = 10;
+  JobOptions slow;
+  slow.rate = 100;
+  start();
+  const std::string id = make_job(messages(100), slow);
+  const PartitionId partition = reader().partition_of(id);
+  wait_for(id, [](const Job& job) { return job.cursor > 0; });
+  ASSERT_TRUE(move(partition, false));
+  std::this_thread::sleep_for(200ms);
+  const std::uint64_t cursor = load(id).cursor;
+  std::this_thread::sleep_for(300ms);
+  EXPECT_EQ(load(id).cursor, cursor);
+  ASSERT_TRUE(move(partition, true));
+  EXPECT_EQ(wait_for(id, JobState::done).counts.accepted, 100U);
+  EXPECT_EQ(stored("g1"), expected(100));
+}
+
+}  // namespace
+}  // namespace jindou::jobs
