@@ -32,7 +32,8 @@ enum class Sends : std::uint8_t { nothing, message, batch };
 // Members are constants: the table is also what documentation is made from.
 struct Route {
   Verb method;  // get also answers HEAD
-  // Its last part may stand for any: "/templates/{name}", which path_parameter() tells.
+  // Its last part, or the one before it, may stand for any: "/templates/{name}", which
+  // path_parameter() tells.
   std::string_view path;
   RouteHandler handler;
   Auth auth;
@@ -50,10 +51,15 @@ struct Route {
   bool (*streams)(const Request& request) = nullptr;
 };
 
-// What stands where the path of the route has a part in braces; never empty. As sent: no escape is
-// resolved.
+// What stands in the last part of the path; never empty where the path of the route has a part in
+// braces there. As sent: no escape is resolved.
 inline std::string_view path_parameter(const Request& request) {
   return request.path().substr(request.path().rfind('/') + 1);
+}
+// The same where it is another part: what stands behind `before`, up to the next slash.
+inline std::string_view path_parameter(const Request& request, std::string_view before) {
+  const std::string_view rest = request.path().substr(before.size());
+  return rest.substr(0, rest.find('/'));
 }
 
 }  // namespace jindou::api

@@ -1,7 +1,8 @@
 #include "api/router.h"
 
 #include <algorithm>
-#include <iterator>
+#include <array>
+#include <utility>
 
 #include "api/answers.h"
 #include "base/edit_distance.h"
@@ -27,10 +28,19 @@ bool is_open(const Route& route, Port port) {
 // Name and password of a login; the only body that comes without a credential.
 constexpr std::size_t kOpenBodyBytesMax = std::size_t{16} << 10;
 
-bool has_parameter(std::string_view path) { return path.ends_with('}'); }
-
-// "/templates/a": "/templates/".
-std::string_view parent_of(std::string_view path) { return path.substr(0, path.rfind('/') + 1); }
+// The patterns that a path may be of: its last part is any, or the one before it.
+std::array<std::pair<std::string_view, std::string_view>, 2> patterns_with(std::string_view path) {
+  const std::size_t last = path.rfind('/');
+  // None has a parameter right behind the first slash, where the front page is.
+  if (last == std::string_view::npos || last == 0 || last + 1 == path.size()) return {};
+  const std::size_t before = path.substr(0, last).rfind('/');
+  std::array<std::pair<std::string_view, std::string_view>, 2> found = {
+      {{path.substr(0, last + 1), {}}}};
+  if (before != std::string_view::npos && before + 1 < last) {
+    found[1] = {path.substr(0, before + 1), path.substr(last)};
+  }
+  return found;
+}
 
 // "/conn/kick": "conn".
 std::string_view first_part(std::string_view path) {
@@ -62,23 +72,31 @@ Router::Router(Services& services, std::span<const Route> routes, Port port)
   };
   show_refusals(kRefusedRoute);
   for (const Route& route : routes) {
-    const bool any_last_part = has_parameter(route.path);
-    const std::string_view key = any_last_part ? parent_of(route.path) : route.path;
+    const Pattern pattern = pattern_of(route.path);
     if (!served(route, port)) {
-      elsewhere_.insert(key);
+      elsewhere_.insert(pattern);
       continue;
     }
-    (any_last_part ? by_parent_ : by_path_)[key].push_back(&route);
+    (pattern.first == route.path ? by_path_[route.path] : by_pattern_[pattern]).push_back(&route);
     if (route.sends != Sends::nothing) show_refusals(route.path);
     services_.route_stats.add_route(route.path);
   }
 }
 
+Router::Pattern Router::pattern_of(std::string_view path) {
+  const std::size_t open = path.find('{');
+  if (open == std::string_view::npos) return {path, {}};
+  return {path.substr(0, open), path.substr(path.find('}', open) + 1)};
+}
+
 const Router::RouteList* Router::routes_of(std::string_view path) const {
   if (const auto found = by_path_.find(path); found != by_path_.end()) return &found->second;
-  if (path.empty() || path.ends_with('/')) return nullptr;
-  const auto found = by_parent_.find(parent_of(path));
-  return found == by_parent_.end() ? nullptr : &found->second;
+  for (const Pattern& pattern : patterns_with(path)) {
+    if (const auto found = by_pattern_.find(pattern); found != by_pattern_.end()) {
+      return &found->second;
+    }
+  }
+  return nullptr;
 }
 
 const Route* Router::find(const Request& request, bool& path_known) const {
@@ -200,14 +218,15 @@ bool Router::admit(Request& request, Response& response) {
 
 std::string Router::unknown_path(std::string_view path) const {
   std::string text = "no such path";
-  const std::string_view parent = parent_of(path);
-  if (elsewhere_.contains(path) || (parent.size() > 1 && elsewhere_.contains(parent))) {
+  const auto patterns = patterns_with(path);
+  if (elsewhere_.contains(Pattern{path, {}}) ||
+      std::ranges::any_of(patterns, [this](const Pattern& p) { return elsewhere_.contains(p); })) {
     return text + (port_ == Port::api ? ": the manager port (manager.addr) serves it"
                                       : ": the API port (httpAddr) serves it");
   }
   std::vector<std::string_view> known;
   for (const auto& entry : by_path_) known.push_back(entry.first);
-  for (const auto& entry : by_parent_) known.push_back(entry.second.front()->path);
+  for (const auto& entry : by_pattern_) known.push_back(entry.second.front()->path);
   std::ranges::sort(known);
   const std::string_view nearest = nearest_of(known, path);
   if (!nearest.empty()) text += "; did you mean " + std::string(nearest) + "?";

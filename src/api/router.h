@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "access/access.h"
@@ -28,6 +29,10 @@ class Router final : public http::RequestHandler {
 
  private:
   using RouteList = std::vector<const Route*>;
+  // What stands before and behind the part of a path that may be any: {"/things/", "/parts"} of
+  // "/things/{name}/parts". Of a path without such a part: all of it, and nothing.
+  using Pattern = std::pair<std::string_view, std::string_view>;
+  static Pattern pattern_of(std::string_view path);
 
   // The routes of a path, by their methods; null: there are none.
   const RouteList* routes_of(std::string_view path) const;
@@ -55,9 +60,8 @@ class Router final : public http::RequestHandler {
   Services& services_;
   Port port_;
   boost::unordered_flat_map<std::string_view, RouteList> by_path_;
-  // Those with a parameter, by what stands before it: "/templates/".
-  boost::unordered_flat_map<std::string_view, RouteList> by_parent_;
-  boost::unordered_flat_set<std::string_view> elsewhere_;  // paths and parents of the other port
+  boost::unordered_flat_map<Pattern, RouteList> by_pattern_;  // those with such a part
+  boost::unordered_flat_set<Pattern> elsewhere_;              // of the other port
 };
 
 }  // namespace jindou::api

@@ -1,4 +1,4 @@
-// Routes whose path ends in a parameter, and methods beside GET and POST.
+// Routes whose path has a parameter, and methods beside GET and POST.
 #include "api/router.h"
 
 #include "api/routes_fixture.h"
@@ -18,12 +18,20 @@ Task<void> answer_all(Services&, Request&, Response& response) {
   co_return;
 }
 
+Task<void> answer_part(Services&, Request& request, Response& response) {
+  codec::JsonWriter json(response.body);
+  json.string(std::string(path_parameter(request, "/things/")) + "'s part");
+  co_return;
+}
+
 constexpr Route kRoutes[] = {
     {Verb::get, "/things", answer_all, Auth::open, ""},
     {Verb::get, "/things/{name}", answer_name, Auth::open, ""},
     {Verb::delete_, "/things/{name}", answer_name, Auth::open, ""},
     {Verb::get, "/things/all", answer_all, Auth::open, ""},
+    {Verb::post, "/things/{name}/part", answer_part, Auth::open, ""},
     {Verb::get, "/there/{name}", answer_all, Auth::open, "", Ports::manager},
+    {Verb::get, "/there/{name}/part", answer_all, Auth::open, "", Ports::manager},
 };
 
 class RouterTest : public RoutesTest {
@@ -45,8 +53,17 @@ TEST_F(RouterTest, ALastPartMayBeAny) {
   EXPECT_EQ(get("/things/all"), "\"all\"");
 }
 
+TEST_F(RouterTest, ThePartBeforeTheLastMayBeAny) {
+  EXPECT_EQ(call(Verb::post, "/things/a/part").body, "\"a's part\"");
+  EXPECT_EQ(call(Verb::post, "/things/part/part?x=/").body, "\"part's part\"");
+  EXPECT_EQ(call(Verb::get, "/things/a/part").status, 405U);
+  // The last part of another route.
+  EXPECT_EQ(get("/things/part"), "\"part\"");
+}
+
 TEST_F(RouterTest, OtherPartsMayNot) {
-  for (const char* path : {"/things/", "/things/a/b", "/things/a/", "/other/a", "/things//a"}) {
+  for (const char* path : {"/things/", "/things/a/b", "/things/a/", "/other/a", "/things//a",
+                           "/things//part", "/things/a/b/part", "/things/a/part/", "/part", "/"}) {
     EXPECT_EQ(call(Verb::get, path).status, 404U) << path;
   }
 }
@@ -59,7 +76,9 @@ TEST_F(RouterTest, MethodsAreNamed) {
 }
 
 TEST_F(RouterTest, PathsOfTheOtherPort) {
-  EXPECT_TRUE(has(get("/there/x"), "the manager port (manager.addr) serves it"));
+  for (const char* path : {"/there/x", "/there/x/part"}) {
+    EXPECT_TRUE(has(get(path), "the manager port (manager.addr) serves it")) << path;
+  }
 }
 
 }  // namespace
