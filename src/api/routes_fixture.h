@@ -125,6 +125,7 @@ class RoutesTest : public testing::Test {
         .effects = sink_,
         .clock = clock_,
         .fingerprint_seed = database_->fingerprint_seed(),
+        .changed_jobs = &changed_jobs_,
     };
     placement_ = std::make_unique<partition::LocalPlacement>(
         std::vector<partition::PartitionWorker*>{worker_.get()});
@@ -139,6 +140,7 @@ class RoutesTest : public testing::Test {
                                                        partition::RouterLimits(), clock_);
     history_ = std::make_unique<partition::History>(readers, clock_, database_->fingerprint_seed());
     records_ = std::make_unique<partition::RecordReader>(readers);
+    job_reader_ = std::make_unique<partition::JobReader>(readers);
     conversations_ = std::make_unique<conversation::ConversationReader>(
         readers, *horizon_, clock_, conversation::ReaderLimits());
     directory_of_users_ = std::make_unique<conversation::Directory>(readers, *horizon_, clock_);
@@ -174,6 +176,7 @@ class RoutesTest : public testing::Test {
         .router = *core_,
         .history = *history_,
         .records = *records_,
+        .jobs = *job_reader_,
         .conversations = *conversations_,
         .directory = *directory_of_users_,
         .metrics = metrics_,
@@ -272,6 +275,7 @@ class RoutesTest : public testing::Test {
   std::unique_ptr<GatedLog> gate_;
   std::unique_ptr<partition::InboxDirectory> inboxes_;
   partition::SystemAccounts accounts_;
+  partition::ChangedJobs changed_jobs_;
   std::unique_ptr<store::CommitHorizon> horizon_;
   std::unique_ptr<partition::PartitionWorker> worker_;
   std::unique_ptr<partition::LocalPlacement> placement_;
@@ -279,6 +283,7 @@ class RoutesTest : public testing::Test {
   std::unique_ptr<partition::CommandRouter> core_;
   std::unique_ptr<partition::History> history_;
   std::unique_ptr<partition::RecordReader> records_;
+  std::unique_ptr<partition::JobReader> job_reader_;
   std::unique_ptr<conversation::ConversationReader> conversations_;
   std::unique_ptr<conversation::Directory> directory_of_users_;
   http::DeadlineList deadlines_;

@@ -29,6 +29,7 @@
 #include "observe/metrics.h"
 #include "partition/command_router.h"
 #include "partition/history.h"
+#include "partition/job_reader.h"
 #include "partition/record_reader.h"
 #include "presence/connection_info.h"
 #include "runtime/blocking_pool.h"
@@ -57,6 +58,7 @@ struct ApiDeps {
   partition::CommandRouter& router;
   partition::History& history;
   partition::RecordReader& records;
+  partition::JobReader& jobs;
   conversation::ConversationReader& conversations;
   conversation::Directory& directory;
   observe::Metrics& metrics;

@@ -29,6 +29,7 @@
 #include "delivery/fan_out.h"
 #include "gateway/core_port.h"
 #include "gateway/gateway.h"
+#include "jobs/runner.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "observe/process_metrics.h"
@@ -38,6 +39,7 @@
 #include "partition/history.h"
 #include "partition/inbox_directory.h"
 #include "partition/inbox_stage.h"
+#include "partition/job_reader.h"
 #include "partition/local_placement.h"
 #include "partition/partition_worker.h"
 #include "partition/record_reader.h"
@@ -123,11 +125,13 @@ struct Node::Parts {
   std::unique_ptr<partition::CommandRouter> router;
   std::unique_ptr<partition::History> history;
   std::unique_ptr<partition::RecordReader> records;
+  std::unique_ptr<partition::JobReader> job_reader;
   std::unique_ptr<webhook::RouterLink> webhook_link;
   std::unique_ptr<webhook::Webhook> webhook;
   std::unique_ptr<conversation::ConversationReader> conversations;
   std::unique_ptr<conversation::Directory> directory;
   std::unique_ptr<retention::Sweeper> sweeper;
+  std::unique_ptr<jobs::Runner> job_runner;
   std::unique_ptr<gateway::RouterPort> core_port;
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<api::ApiServer> api;
@@ -329,6 +333,7 @@ Result<void> Node::Parts::start_core() {
   router->set_list_source(data_source.get());
   history = std::make_unique<partition::History>(readers, clock, database->fingerprint_seed());
   records = std::make_unique<partition::RecordReader>(readers);
+  job_reader = std::make_unique<partition::JobReader>(readers);
   conversation::ReaderLimits reader_limits;
   reader_limits.conversations_max = settings.conversation.user_max_count;
   const AnswerSizes sizes = answer_sizes(settings);
@@ -356,12 +361,29 @@ Result<void> Node::Parts::start_core() {
   };
   sweeper = std::make_unique<retention::Sweeper>(std::move(sweeper_deps));
   sweeper->start();
+  jobs::RunnerDeps runner_deps{
+      .readers = readers,
+      .clock = clock,
+      .owned = *owned,
+      .changed = changed_jobs,
+      .post_send =
+          [this](std::vector<SendCommand>&& commands, partition::SendDone done) {
+            return router->post_send(std::move(commands), std::move(done));
+          },
+      .post_change =
+          [this](partition::Change change, std::function<void(Result<void>)> done) {
+            return router->post_change(std::move(change), std::move(done));
+          },
+      .options = [this] { return runner_options(*live.get()); },
+  };
+  job_runner = std::make_unique<jobs::Runner>(std::move(runner_deps));
 
   collector = metrics.add_collector([this](std::string& out) {
     metrics.items_in_flight.Set(static_cast<double>(router->items_in_flight()));
     metrics.bytes_in_flight.Set(static_cast<double>(router->bytes_in_flight()));
     metrics.fanout_queue_bytes.Set(static_cast<double>(fan_out->queued_bytes()));
     webhook->append_metrics(out);
+    job_runner->append_metrics(out);
     gateway->append_metrics(out);
     out += database->metrics_text();
     verifier->append_metrics(out);
@@ -471,6 +493,7 @@ Result<void> Node::Parts::start_edges() {
       .router = *router,
       .history = *history,
       .records = *records,
+      .jobs = *job_reader,
       .conversations = *conversations,
       .directory = *directory,
       .metrics = metrics,
@@ -524,6 +547,8 @@ Result<void> Node::Parts::start_edges() {
   deps.warnings = [this] { return store_warnings(database->data_loss()); };
   api = std::make_unique<api::ApiServer>(std::move(deps), std::move(http_options));
   follow_reloads();
+  // When the webhook hears of what is sent.
+  job_runner->start();
   return listen_http();
 }
 
@@ -620,6 +645,7 @@ void Node::stop() {
   if (parts.demo) parts.demo->stop();
   if (parts.api) parts.api->stop();
   if (parts.gateway) parts.gateway->stop();
+  if (parts.job_runner) parts.job_runner->stop();
   if (parts.webhook) parts.webhook->stop();
   if (parts.verifier) parts.verifier->stop();
   if (parts.database) parts.database->stop_compaction();

@@ -169,6 +169,15 @@ retention::SweeperOptions sweeper_options(const config::Settings& settings) {
   return options;
 }
 
+jobs::RunnerOptions runner_options(const config::Settings& settings) {
+  jobs::RunnerOptions options;
+  options.items_in_flight_max = settings.jobs.items_in_flight;
+  options.turn_items = settings.jobs.turn_items;
+  options.send_timeout = settings.jobs.send_timeout;
+  options.retry_max = settings.jobs.retry_backoff_max;
+  return options;
+}
+
 Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings,
                                                 std::size_t refusals_max) {
   gateway::GatewayOptions options;

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "config/loaded_settings.h"
 #include "gateway/options.h"
+#include "jobs/runner.h"
 #include "partition/partition.h"
 #include "retention/sweeper.h"
 #include "store/database.h"
@@ -29,6 +30,7 @@ AnswerSizes answer_sizes(const config::Settings& settings);
 // `refusals_max`, here and below: descriptor_budget.h.
 api::ApiOptions api_options(const config::Settings& settings, std::size_t refusals_max);
 retention::SweeperOptions sweeper_options(const config::Settings& settings);
+jobs::RunnerOptions runner_options(const config::Settings& settings);
 // Without what a reload may change, which LiveOptions has. Errors: invalid (an address
 // or network).
 Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings,

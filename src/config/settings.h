@@ -276,6 +276,10 @@ struct JobSettings {
   std::size_t input_bytes_max = std::size_t{4} << 30;  // of one partition
   std::chrono::milliseconds keep{std::chrono::hours(7 * 24)};
   std::chrono::milliseconds upload_idle{std::chrono::hours(1)};
+  std::size_t items_in_flight = 2000;
+  std::size_t turn_items = 500;
+  std::chrono::milliseconds send_timeout{30'000};
+  std::chrono::milliseconds retry_backoff_max{5'000};
 };
 
 // What the keys mean is written once, in settings_table.cc (docs/configuration.md).

@@ -511,6 +511,21 @@ constexpr std::array kTable{
             "How long a job that has ended is kept, with its input and its results."},
     Setting{"jobs.uploadIdle", duration, JD_MEMBER(jobs.upload_idle), kMinute, 365 * kDay, "",
             kOurs, kLive, "A job whose upload has stood still for so long fails."},
+    Setting{"jobs.itemsInFlight", count, JD_MEMBER(jobs.items_in_flight), 1, 1'000'000, "", kOurs,
+            kLive,
+            "Messages of jobs that the core has at a time, of all jobs. More: jobs are faster, and "
+            "chat waits longer beside them."},
+    Setting{"jobs.turnItems", count, JD_MEMBER(jobs.turn_items), 1, 1000, "", kOurs, kLive,
+            "Messages of one job that are sent together; then another job has its turn. A pause "
+            "or the end of a job takes effect behind them."},
+    Setting{"jobs.sendTimeout", duration, JD_MEMBER(jobs.send_timeout), 100, kHour, "", kOurs,
+            kLive,
+            "A message of a job of which nothing is heard for so long is sent again, under the "
+            "same client_msg_no."},
+    Setting{"jobs.retryBackoffMax", duration, JD_MEMBER(jobs.retry_backoff_max), 20, kHour, "",
+            kOurs, kLive,
+            "Longest wait before messages of a job are tried again that failed for a reason that "
+            "passes, such as too much load."},
     Setting{"demo.on", flag, JD_MEMBER(demo.on), 0, 0, "", kDocumented, kRestart,
             "Serve the chat demo."},
     Setting{"demo.addr", text, JD_MEMBER(demo.addr), 0, 0, "", kDocumented, kRestart,
