@@ -11,6 +11,7 @@
 #include "api/answers.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
+#include "api/job_upload.h"
 #include "api/rehearsal.h"
 #include "api/repeatable.h"
 #include "api/send_command.h"
@@ -351,6 +352,53 @@ std::size_t payload_bytes(const std::vector<codec::BatchItem>& items) {
   return bytes;
 }
 
+// Reads a batch; again and again while it names stored templates that are not known. None:
+// `response` is the answer.
+Task<std::optional<codec::BatchBody>> read_batch(Services& services, Request& request,
+                                                 Response& response) {
+  co_await request.turns->wait();
+  auto body = codec::parse_batch(request.body, services.options.send);
+  codec::TemplateSet templates;
+  // A reading that ends at too many problems has not seen all templates, and with those it wanted
+  // the next one may get further. Each wants others, so this ends.
+  while (const auto* wanted = std::get_if<codec::TemplatesWanted>(&body)) {
+    if (templates.size() == 0) {
+      // A template may be another one by now, or gone; the answer is the first one all the same.
+      Repeatable repeatable(services, request, response);
+      if (co_await repeatable.is_answered()) co_return std::nullopt;
+    }
+    std::vector<codec::TemplateRef> refs = wanted->refs;
+    const auto fetched = co_await fetch_templates(services, std::move(refs), templates);
+    if (!fetched) {
+      answer_error(response, fetched.error());
+      co_return std::nullopt;
+    }
+    co_await request.turns->wait();
+    body = codec::parse_batch(request.body, services.options.send, &templates);
+  }
+  if (const auto* error = std::get_if<Error>(&body)) {
+    answer_error(response, *error);
+    co_return std::nullopt;
+  }
+  if (const auto* problems = std::get_if<std::vector<codec::ItemProblem>>(&body)) {
+    answer_problems(response, *problems);
+    co_return std::nullopt;
+  }
+  co_return std::move(body);
+}
+
+Task<void> post_job(Services& services, Request& request, Response& response, JobWish wish) {
+  // The core gets no message of it now.
+  request.announced.reset();
+  auto body = co_await read_batch(services, request, response);
+  if (!body) co_return;
+  if (auto* items = std::get_if<std::vector<codec::BatchItem>>(&*body)) {
+    co_await post_items_as_job(services, request, response, std::move(wish), std::move(*items));
+  } else if (auto* legacy = std::get_if<codec::LegacyBatch>(&*body)) {
+    co_await post_legacy_as_job(services, request, response, std::move(wish), std::move(*legacy));
+  }
+}
+
 Task<void> post_batch(Services& services, Request& request, Response& response) {
   const Result<Choices> choices = wanted_choices(request);
   if (!choices) {
@@ -366,32 +414,9 @@ Task<void> post_batch(Services& services, Request& request, Response& response) 
     answer_overloaded(response);
     co_return;
   }
-  co_await request.turns->wait();
-  auto body = codec::parse_batch(request.body, services.options.send);
-  codec::TemplateSet templates;
-  // A reading that ends at too many problems has not seen all templates, and with those it wanted
-  // the next one may get further. Each wants others, so this ends.
-  while (const auto* wanted = std::get_if<codec::TemplatesWanted>(&body)) {
-    if (templates.size() == 0) {
-      // A template may be another one by now, or gone; the answer is the first one all the same.
-      Repeatable repeatable(services, request, response);
-      if (co_await repeatable.is_answered()) co_return;
-    }
-    std::vector<codec::TemplateRef> refs = wanted->refs;
-    const auto fetched = co_await fetch_templates(services, std::move(refs), templates);
-    if (!fetched) {
-      answer_error(response, fetched.error());
-      co_return;
-    }
-    co_await request.turns->wait();
-    body = codec::parse_batch(request.body, services.options.send, &templates);
-  }
-  templates = codec::TemplateSet();
-  if (const auto* error = std::get_if<Error>(&body)) {
-    answer_error(response, *error);
-  } else if (const auto* problems = std::get_if<std::vector<codec::ItemProblem>>(&body)) {
-    answer_problems(response, *problems);
-  } else if (auto* items = std::get_if<std::vector<codec::BatchItem>>(&body)) {
+  auto body = co_await read_batch(services, request, response);
+  if (!body) co_return;
+  if (auto* items = std::get_if<std::vector<codec::BatchItem>>(&*body)) {
     // Filled in, a batch may be many times its body, and the claim of a key takes its time.
     if (!services.deps.router.extend(*reservation, items->size(), payload_bytes(*items))) {
       answer_overloaded(response);
@@ -407,14 +432,25 @@ Task<void> post_batch(Services& services, Request& request, Response& response) 
     answer_invalid(response,
                    "atomic, on_error=stop, dry_run and ack=received take an array of items, not "
                    "the object form");
-  } else if (auto* legacy = std::get_if<codec::LegacyBatch>(&body)) {
+  } else if (auto* legacy = std::get_if<codec::LegacyBatch>(&*body)) {
     co_await send_legacy(services, request, response, std::move(*legacy), std::move(reservation));
   }
 }
 
-// Not a coroutine of its own: one of the two is handed on.
+Task<void> refuse_wish(Response& response, Error error) {
+  answer_error(response, error);
+  co_return;
+}
+
+// Not a coroutine of its own: one of them is handed on.
 Task<void> post_sendbatch(Services& services, Request& request, Response& response) {
-  if (request.stream != nullptr) return post_item_stream(services, request, response);
+  Result<JobWish> wish = wanted_job(request);
+  if (!wish) return refuse_wish(response, std::move(wish).error());
+  if (request.stream != nullptr) {
+    if (wish->wanted) return post_lines_as_job(services, request, response, std::move(*wish));
+    return post_item_stream(services, request, response);
+  }
+  if (wish->wanted) return post_job(services, request, response, std::move(*wish));
   return post_batch(services, request, response);
 }
 

@@ -1,0 +1,480 @@
+#include "api/job_upload.h"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/string.hpp>
+#include <charconv>
+#include <chrono>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "api/answers.h"
+#include "api/core_calls.h"
+#include "api/item_lines.h"
+#include "api/repeatable.h"
+#include "api/send_command.h"
+#include "base/assert.h"
+#include "base/byte_budget.h"
+#include "codec/json_writer.h"
+#include "codec/line_splitter.h"
+#include "model/id_rules.h"
+
+namespace jindou::api {
+namespace {
+
+namespace asio = boost::asio;
+using codec::LineSplitter;
+using http::Stream;
+
+// Ids that are tried until one is found whose partition has room for a job.
+constexpr int kIdsTried = 8;
+// Between two tries of what there is no room for.
+constexpr std::chrono::milliseconds kPauseMin{5};
+constexpr std::chrono::milliseconds kPauseMax{100};
+constexpr std::chrono::seconds kFlushInterval{10};
+
+constexpr std::uint64_t kRateMax = 1'000'000;
+constexpr std::uint64_t kItemsMax = std::uint64_t{1} << 40;
+// A time in seconds; after the year 9999 it is one in milliseconds.
+constexpr std::uint64_t kTimeMax = 253'402'300'799;
+constexpr double kMillion = 1e6;
+
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number number{};
+  const char* const end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, number);
+  if (result.ec != std::errc() || result.ptr != end) return std::nullopt;
+  return number;
+}
+
+// The number that `name` has in the query; 0 when it is not there.
+Result<std::uint64_t> query_number(const Request& request, std::string_view name,
+                                   std::uint64_t most, std::string_view meaning) {
+  const std::string text = request.query_value(name);
+  if (text.empty()) return 0;
+  const auto number = parse_number<std::uint64_t>(text);
+  if (!number || *number > most) {
+    return Error(Errc::invalid, "the query parameter " + std::string(name) + " takes " +
+                                    std::string(meaning) + ", at most " + std::to_string(most));
+  }
+  return *number;
+}
+
+// RFC 7240: preferences are separated by commas, their parameters by semicolons.
+bool prefers_async(const Request& request) {
+  const std::string all = request.header_list("Prefer");
+  std::string_view rest = all;
+  while (!rest.empty()) {
+    std::string_view one = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+    one = one.substr(0, one.find(';'));
+    while (!one.empty() && (one.front() == ' ' || one.front() == '\t')) one.remove_prefix(1);
+    while (!one.empty() && (one.back() == ' ' || one.back() == '\t')) one.remove_suffix(1);
+    if (boost::beast::iequals(one, "respond-async")) return true;
+  }
+  return false;
+}
+
+Result<void> read_options(const Request& request, JobOptions& options) {
+  options.name = request.query_value("name");
+  if (options.name.size() > kJobNameBytesMax) {
+    return Error(Errc::invalid, "the query parameter name takes at most " +
+                                    std::to_string(kJobNameBytesMax) + " bytes");
+  }
+  JD_TRY(options.rate, query_number(request, "rate", kRateMax, "items per second"));
+  JD_TRY(const std::uint64_t not_before,
+         query_number(request, "not_before", kTimeMax, "a Unix time in seconds"));
+  options.not_before_ms = static_cast<std::int64_t>(not_before) * 1000;
+  JD_TRY(options.canary_items, query_number(request, "canary", kItemsMax, "a number of items"));
+  const std::string ratio_text = request.query_value("max_refused");
+  if (!ratio_text.empty()) {
+    const auto ratio = parse_number<double>(ratio_text);
+    if (!ratio || !(*ratio > 0) || *ratio > 1) {
+      return Error(Errc::invalid,
+                   "the query parameter max_refused takes a ratio above 0 and up to 1, such as "
+                   "0.05");
+    }
+    options.refused_ppm_max =
+        std::max<std::uint32_t>(1, static_cast<std::uint32_t>(*ratio * kMillion));
+  }
+  const std::string on_error = request.query_value("on_error");
+  if (!on_error.empty() && on_error != "continue" && on_error != "stop") {
+    return Error(Errc::invalid, "the query parameter on_error takes continue or stop");
+  }
+  options.stops_on_refusal = on_error == "stop";
+  for (const std::string_view name : {"atomic", "ack", "dry_run"}) {
+    if (request.query_value(name).empty()) continue;
+    return Error(Errc::invalid, "the query parameter " + std::string(name) +
+                                    " is for a batch that is answered when it is done, not for a "
+                                    "job (async)");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<JobWish> wanted_job(const Request& request) {
+  JobWish wish;
+  const std::string async = request.query_value("async");
+  if (async.empty()) {
+    wish.wanted = wish.by_preference = prefers_async(request);
+  } else if (async == "true" || async == "1") {
+    wish.wanted = true;
+  } else if (async != "false" && async != "0") {
+    return Error(Errc::invalid, "the query parameter async takes true or false");
+  }
+  if (!wish.wanted) {
+    for (const std::string_view name : {"rate", "not_before", "canary", "max_refused"}) {
+      if (request.query_value(name).empty()) continue;
+      return Error(Errc::invalid, "the query parameter " + std::string(name) +
+                                      " is for a job: async=true makes one of the batch");
+    }
+    return wish;
+  }
+  JD_RETURN_IF_ERROR(read_options(request, wish.options));
+  wish.options.caller_kind = request.caller_kind;
+  wish.options.caller_name = request.user.substr(0, kJobNameBytesMax);
+  return wish;
+}
+
+JobUpload::JobUpload(Services& services, Request& request, JobWish wish)
+    : services_(services), request_(request), wish_(std::move(wish)) {}
+
+Task<Result<void>> JobUpload::begin() {
+  for (int tried = 1;; ++tried) {
+    partition::BeginJob begun;
+    begun.now_ms = services_.deps.clock.wall_ms();
+    begun.job = id_ = make_job_id(begun.now_ms, services_.deps.random);
+    begun.options = wish_.options;
+    partition::Change command = std::move(begun);
+    auto done = co_await change(services_, request_, std::move(command));
+    flushed_ = services_.deps.clock.steady();
+    const bool again = !done && done.error().code() == Errc::overloaded && tried < kIdsTried;
+    if (!again) co_return done;
+  }
+}
+
+bool JobUpload::refuse(Errc code, std::string_view why) {
+  if (!input_.refuse(code, why)) return false;
+  ++refused_;
+  return true;
+}
+
+Task<Result<void>> JobUpload::persist(partition::Change change_wanted) {
+  const auto until = services_.deps.clock.steady() + services_.options.http.stream_timeout;
+  std::chrono::milliseconds wait = kPauseMin;
+  for (;;) {
+    partition::Change command = change_wanted;
+    auto done = co_await change(services_, request_, std::move(command));
+    if (done || !errc_retriable(done.error().code())) co_return done;
+    const bool is_open = request_.stream == nullptr || request_.stream->is_open();
+    if (!is_open || services_.deps.clock.steady() >= until) co_return done;
+    asio::steady_timer pause(co_await asio::this_coro::executor, wait);
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+    wait = std::min(2 * wait, kPauseMax);
+  }
+}
+
+Task<Result<void>> JobUpload::flush() {
+  if (input_.empty()) co_return Result<void>();
+  partition::AppendJobInput chunk;
+  chunk.job = id_;
+  chunk.first = items_;
+  chunk.input = input_.take();
+  chunk.now_ms = services_.deps.clock.wall_ms();
+  const std::uint64_t count = chunk.input.items;
+  partition::Change command = std::move(chunk);
+  auto done = co_await persist(std::move(command));
+  if (done) {
+    items_ += count;
+    flushed_ = services_.deps.clock.steady();
+  }
+  co_return done;
+}
+
+Task<Result<void>> JobUpload::flush_if_due() {
+  if (services_.deps.clock.steady() < flushed_ + kFlushInterval) co_return Result<void>();
+  co_return co_await flush();
+}
+
+Task<Result<void>> JobUpload::seal() {
+  auto flushed = co_await flush();
+  if (!flushed) co_return flushed;
+  partition::SealJob sealed;
+  sealed.job = id_;
+  sealed.items = items_;
+  sealed.now_ms = services_.deps.clock.wall_ms();
+  partition::Change command = std::move(sealed);
+  co_return co_await persist(std::move(command));
+}
+
+Task<void> JobUpload::give_up(std::string reason) {
+  partition::ChangeJob failed;
+  failed.job = id_;
+  failed.action = JobAction::fail;
+  failed.reason = std::move(reason);
+  failed.now_ms = services_.deps.clock.wall_ms();
+  partition::Change command = std::move(failed);
+  const auto done = co_await change(services_, request_, std::move(command));
+  done.ignore("an upload that stands still fails after jobs.uploadIdle");
+}
+
+void JobUpload::answer(Response& response) const {
+  response.status = 202;
+  response.extra_headers += "Location: /jobs/" + id_ + "\r\n";
+  if (wish_.by_preference) response.extra_headers += "Preference-Applied: respond-async\r\n";
+  codec::JsonWriter json(response.body);
+  json.begin_object();
+  json.string("id", id_);
+  json.string("state", job_state_name(items_ == 0 ? JobState::done : JobState::ready));
+  json.number("items", items_);
+  json.number("refused", refused_);
+  json.end_object();
+}
+
+void JobUpload::answer_failure(Response& response, const Error& error) const {
+  const std::string& why = error.detail();
+  const std::string text =
+      "the job was not started: " + (why.empty() ? std::string(errc_name(error.code())) : why);
+  unsigned status = status_of(error.code());
+  // It was cancelled, or taken for one that nobody uploads any more.
+  if (error.code() == Errc::conflict || error.code() == Errc::not_found) status = 409;
+  if (error.code() == Errc::too_large) status = 413;
+  answer_error(response, status, errc_name(error.code()), text);
+}
+
+namespace {
+
+// The message as it is kept: who sends it numbers those that their sender has not.
+SendCommand unnumbered(SendCommand message) {
+  if (!message.idempotent) message.client_msg_no.clear();
+  return message;
+}
+
+Task<Result<void>> upload_all(JobUpload& upload, std::vector<SendCommand>& messages) {
+  auto begun = co_await upload.begin();
+  if (!begun) co_return begun;
+  for (const SendCommand& message : messages) {
+    if (upload.add(message)) continue;
+    auto flushed = co_await upload.flush();
+    if (!flushed) co_return flushed;
+    const bool added = upload.add(message);
+    JD_ASSERT(added);
+  }
+  co_return co_await upload.seal();
+}
+
+// Says what has become of it. True: it is a job.
+Task<bool> finish(JobUpload& upload, Response& response, const Result<void>& done) {
+  if (done) {
+    upload.answer(response);
+    co_return true;
+  }
+  upload.answer_failure(response, done.error());
+  std::string reason = "its input could not be stored: " + done.error().text();
+  co_await upload.give_up(std::move(reason));
+  co_return false;
+}
+
+}  // namespace
+
+Task<void> post_items_as_job(Services& services, Request& request, Response& response, JobWish wish,
+                             std::vector<codec::BatchItem> items) {
+  Repeatable repeatable(services, request, response);
+  if (!co_await repeatable.begin()) co_return;
+  std::vector<SendCommand> messages;
+  messages.reserve(items.size());
+  for (codec::BatchItem& item : items) {
+    messages.push_back(unnumbered(make_command(std::move(item), services.deps.random)));
+  }
+  items.clear();
+  // A repeat whose first request has died makes another job: what that one sent is found again.
+  repeatable.number(messages, 0);
+  JobUpload upload(services, request, std::move(wish));
+  const auto done = co_await upload_all(upload, messages);
+  const bool made = co_await finish(upload, response, done);
+  co_await repeatable.end(made);
+}
+
+Task<void> post_legacy_as_job(Services& services, Request& request, Response& response,
+                              JobWish wish, codec::LegacyBatch batch) {
+  Repeatable repeatable(services, request, response);
+  if (!co_await repeatable.begin()) co_return;
+  JobUpload upload(services, request, std::move(wish));
+  Result<void> done = co_await upload.begin();
+  std::size_t place = 0;
+  for (std::size_t i = 0; i < batch.subscribers.size() && done; ++i) {
+    const std::string& uid = batch.subscribers[i];
+    const std::string_view why = id_problem(uid);
+    std::vector<SendCommand> message;
+    if (why.empty()) {
+      message.push_back(unnumbered(make_legacy_command(batch, uid, services.deps.random)));
+      // As in a request that is no job: the place among those who receive it.
+      repeatable.number(message, place++);
+    }
+    const std::string text = "the uid " + std::string(why);
+    const auto add = [&] {
+      return message.empty() ? upload.refuse(Errc::invalid, text) : upload.add(message.front());
+    };
+    if (add()) continue;
+    done = co_await upload.flush();
+    if (!done) break;
+    const bool added = add();
+    JD_ASSERT(added);
+  }
+  if (done) done = co_await upload.seal();
+  const bool made = co_await finish(upload, response, done);
+  co_await repeatable.end(made);
+}
+
+namespace {
+
+// Reads lines into a job.
+class LineUpload {
+ public:
+  LineUpload(Services& services, Request& request, JobUpload& upload)
+      : services_(services),
+        request_(request),
+        upload_(upload),
+        items_(services, request),
+        lines_(services.options.http.limits.body_bytes, services.options.http.body_budget,
+               Stream::kKeptBytes),
+        share_(services.options.http.body_budget) {}
+
+  // Takes the memory that the upload needs, once: it waits for none. False: there is no room.
+  bool take_room() { return share_.resize(2 * kJobChunkBytesMax + ItemLines::kTemplateBytes); }
+  // Until the end of the body. Errors: those of the upload, and of a line that others leave no room
+  // for.
+  Task<Result<Stream::Part>> read();
+
+ private:
+  Task<Result<void>> add(LineSplitter::Found found, std::string_view line);
+  // As ItemLines::fetch(); waits while too many reads do.
+  Task<std::optional<codec::ItemProblem>> fetch(codec::TemplatesWanted wanted);
+
+  Services& services_;
+  Request& request_;
+  JobUpload& upload_;
+  ItemLines items_;
+  LineSplitter lines_;
+  BudgetShare share_;
+};
+
+Task<Result<Stream::Part>> LineUpload::read() {
+  Stream::Part part = Stream::Part::piece;
+  for (;;) {
+    std::string_view piece;
+    part = co_await request_.stream->read(Stream::Wait::yes, piece);
+    if (part != Stream::Part::piece) break;
+    co_await request_.turns->wait();
+    for (;;) {
+      std::string_view line;
+      const LineSplitter::Found found = lines_.next(piece, line);
+      if (found == LineSplitter::Found::none) break;
+      const auto added = co_await add(found, line);
+      if (!added) co_return Result<Stream::Part>(Error(added.error()));
+    }
+    const auto flushed = co_await upload_.flush_if_due();
+    if (!flushed) co_return Result<Stream::Part>(Error(flushed.error()));
+  }
+  if (part == Stream::Part::end) {
+    std::string_view line;
+    const LineSplitter::Found found = lines_.finish(line);
+    if (found != LineSplitter::Found::none) {
+      const auto added = co_await add(found, line);
+      if (!added) co_return Result<Stream::Part>(Error(added.error()));
+    }
+  }
+  co_return Result<Stream::Part>(part);
+}
+
+Task<std::optional<codec::ItemProblem>> LineUpload::fetch(codec::TemplatesWanted wanted) {
+  const auto until = services_.deps.clock.steady() + services_.options.http.stream_timeout;
+  for (;;) {
+    codec::TemplatesWanted again = wanted;
+    auto problem = co_await items_.fetch(std::move(again));
+    if (!problem || problem->code != Errc::overloaded) co_return problem;
+    if (services_.deps.clock.steady() >= until) co_return problem;
+    asio::steady_timer pause(co_await asio::this_coro::executor, kPauseMax);
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+}
+
+Task<Result<void>> LineUpload::add(LineSplitter::Found found, std::string_view line) {
+  items_.begin_portion();  // what is filled in is bounded for each item
+  codec::ItemBody item = items_.parse(found, line);
+  std::optional<codec::ItemProblem> problem;
+  if (auto* wanted = std::get_if<codec::TemplatesWanted>(&item)) {
+    problem = co_await fetch(std::move(*wanted));
+    if (!problem) item = items_.parse(found, line);
+  }
+  if (auto* wrong = std::get_if<std::vector<codec::ItemProblem>>(&item)) {
+    problem = std::move(wrong->front());
+  }
+  // Whether this line is an item cannot be known now: the whole upload may be tried again.
+  if (problem && errc_retriable(problem->code)) {
+    co_return Result<void>(Error(problem->code, problem->text));
+  }
+  std::optional<SendCommand> message;
+  if (!problem) {
+    auto* own = std::get_if<codec::BatchItem>(&item);
+    JD_ASSERT(own != nullptr);
+    message = unnumbered(make_command(std::move(*own), services_.deps.random));
+  }
+  const auto put = [&] {
+    return message ? upload_.add(*message) : upload_.refuse(problem->code, problem->text);
+  };
+  if (put()) co_return Result<void>();
+  auto flushed = co_await upload_.flush();
+  if (!flushed) co_return flushed;
+  const bool added = put();
+  JD_ASSERT(added);
+  co_return Result<void>();
+}
+
+}  // namespace
+
+Task<void> post_lines_as_job(Services& services, Request& request, Response& response,
+                             JobWish wish) {
+  if (!request.header("Idempotency-Key").empty()) {
+    answer_invalid(
+        response,
+        "an Idempotency-Key is for a request whose answer is kept: the items of a stream "
+        "of lines are repeatable by a client_msg_no each");
+    co_return;
+  }
+  JobUpload upload(services, request, std::move(wish));
+  LineUpload lines(services, request, upload);
+  if (!lines.take_room()) {
+    answer_overloaded(response);
+    co_return;
+  }
+  Result<void> done = co_await upload.begin();
+  if (!done) {
+    upload.answer_failure(response, done.error());
+    co_return;
+  }
+  const auto read = co_await lines.read();
+  if (read && *read != Stream::Part::end) {
+    const std::string problem(request.stream->problem());
+    std::string reason = "the upload was cut: " + problem;
+    co_await upload.give_up(std::move(reason));
+    const unsigned status = services.deps.accepting() ? 400 : 503;
+    answer_error(response, status, "incomplete", "the job was not started: " + problem);
+    co_return;
+  }
+  if (read) {
+    done = co_await upload.seal();
+  } else {
+    done = Error(read.error());
+    request.stream->end_reading();
+  }
+  (void)co_await finish(upload, response, done);
+}
+
+}  // namespace jindou::api

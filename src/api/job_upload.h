@@ -1,0 +1,87 @@
+// A batch that becomes a job (docs/decisions/0028-jobs.md): what was asked for, and the way of its
+// items to the partition of the job, while they come.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/http_names.h"
+#include "api/services.h"
+#include "codec/message_json.h"
+#include "model/job.h"
+#include "partition/change.h"
+#include "store/job_records.h"
+
+namespace jindou::api {
+
+// What a request says about being a job.
+struct JobWish {
+  bool wanted = false;
+  bool by_preference = false;  // by the header Prefer
+  JobOptions options;
+};
+// Reads the query and the header Prefer. Errors: invalid, with a sentence.
+Result<JobWish> wanted_job(const Request& request);
+
+// One request. Lives in its handler, on the request's shard. Memory: one chunk of input
+// (kJobChunkBytesMax, or one item), and a copy of it while it is made durable.
+//
+// Whatever fails: the job is not started, and give_up() says so in its record. When that is not
+// possible either, or the process dies, it is done when the upload has stood still for
+// jobs.uploadIdle.
+class JobUpload {
+ public:
+  JobUpload(Services& services, Request& request, JobWish wish);
+
+  // Errors, here and below: as change().
+  Task<Result<void>> begin();
+
+  // Both: false when the chunk is full: flush(), and again.
+  bool add(const SendCommand& message) { return input_.add(message); }
+  bool refuse(Errc code, std::string_view why);
+  // Makes the chunk durable; waits while there is no room, for api.streamTimeout. Also errors:
+  // too_large, when the job has more input than it may have.
+  Task<Result<void>> flush();
+  // The same if it was some seconds ago that something was made durable: whoever sends slowly is
+  // still there.
+  Task<Result<void>> flush_if_due();
+
+  // All of it was given: the job begins.
+  Task<Result<void>> seal();
+  // It never will.
+  Task<void> give_up(std::string reason);
+
+  // 202 of a job that was sealed.
+  void answer(Response& response) const;
+  // What went wrong. Says that the job was not started.
+  void answer_failure(Response& response, const Error& error) const;
+
+  const std::string& id() const { return id_; }
+
+ private:
+  // Repeats what fails for a reason that passes. Only for commands whose repeat does nothing.
+  Task<Result<void>> persist(partition::Change change);
+
+  Services& services_;
+  Request& request_;
+  const JobWish wish_;
+  std::string id_;
+  store::JobInputBuilder input_;
+  std::uint64_t items_ = 0;    // that are durable
+  std::uint64_t refused_ = 0;  // of all that were given
+  std::chrono::steady_clock::time_point flushed_{};
+};
+
+// Messages of an array, or of the object form, as a job: the answer of the request. `items` are not
+// empty.
+Task<void> post_items_as_job(Services& services, Request& request, Response& response, JobWish wish,
+                             std::vector<codec::BatchItem> items);
+Task<void> post_legacy_as_job(Services& services, Request& request, Response& response,
+                              JobWish wish, codec::LegacyBatch batch);
+// The same of a body of lines. Precondition: Request::stream.
+Task<void> post_lines_as_job(Services& services, Request& request, Response& response,
+                             JobWish wish);
+
+}  // namespace jindou::api

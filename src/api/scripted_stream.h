@@ -1,0 +1,59 @@
+// The two ends of a streamed request without a connection. For tests.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api/http_names.h"
+#include "http/stream.h"
+
+namespace jindou::api {
+
+// A caller whose pieces come one after the other.
+class ScriptedStream final : public http::Stream {
+ public:
+  explicit ScriptedStream(std::vector<std::string> pieces, Part end = Part::end)
+      : pieces_(std::move(pieces)), end_(end) {}
+
+  Task<Part> read(Wait wait, std::string_view& piece) override {
+    piece = {};
+    if (end_reading_) co_return Part::lost;
+    if (next_ == pieces_.size()) co_return end_;
+    // The first look finds nothing.
+    if (slow_ && wait == Wait::no) co_return Part::none;
+    current_ = pieces_[next_++];
+    piece = current_;
+    co_return Part::piece;
+  }
+  std::string_view problem() const override { return "it went wrong"; }
+  void end_reading() override { end_reading_ = true; }
+  Task<bool> write(std::string_view piece) override {
+    if (deaf_) co_return false;
+    written_ += piece;
+    ++writes_;
+    co_return true;
+  }
+  void set_answer_due(bool) override {}
+  bool is_open() override { return !deaf_; }
+
+  void make_slow() { slow_ = true; }
+  void make_deaf() { deaf_ = true; }
+  std::size_t pieces_read() const { return next_; }
+  std::size_t writes() const { return writes_; }
+  const std::string& written() const { return written_; }
+
+ private:
+  std::vector<std::string> pieces_;
+  Part end_;
+  std::string current_;
+  std::size_t next_ = 0;
+  bool slow_ = false;
+  bool deaf_ = false;
+  bool end_reading_ = false;
+  std::string written_;
+  std::size_t writes_ = 0;
+};
+
+}  // namespace jindou::api
