@@ -191,6 +191,7 @@ std::vector<Component> components() {
                need("end_message_seq", integer("Of the request.")),
                need("more", bit("1: there are more in that direction.")),
                need("messages", array(ref("Message"), "Ascending by message_seq."))})},
+      {"Job", job_schema()},
       {"Conversation", conversation()},
       {"Addresses", addresses()},
       {"Connection", connection()},

@@ -24,6 +24,7 @@ struct TagText {
 };
 constexpr std::array kTags = {
     TagText{Tag::messages, "Messages", "Sending messages, one or many at a time."},
+    TagText{Tag::jobs, "Jobs", "Batches that are sent in the background."},
     TagText{Tag::templates, "Templates",
             "Stored payloads with places for variables, which a batch names."},
     TagText{Tag::events, "Message events",
@@ -288,9 +289,9 @@ void write_info(JsonWriter& json, std::string_view version) {
 std::span<const Operation> all_operations() {
   static const std::vector<Operation> kOperations = [] {
     std::vector<Operation> all;
-    for (auto group :
-         {message_operations, template_operations, event_operations, channel_operations,
-          conversation_operations, directory_operations, user_operations, system_operations}) {
+    for (auto group : {message_operations, job_operations, template_operations, event_operations,
+                       channel_operations, conversation_operations, directory_operations,
+                       user_operations, system_operations}) {
       std::ranges::move(group(), std::back_inserter(all));
     }
     for (Operation& operation : all) {

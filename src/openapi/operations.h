@@ -17,6 +17,7 @@ using http::Verb;
 // Headings of the document, in this order.
 enum class Tag : std::uint8_t {
   messages,
+  jobs,
   templates,
   events,
   channels,
@@ -80,6 +81,7 @@ struct Operation {
 
 // The tables of the groups.
 std::vector<Operation> message_operations();
+std::vector<Operation> job_operations();
 std::vector<Operation> template_operations();
 std::vector<Operation> event_operations();
 std::vector<Operation> channel_operations();
@@ -97,5 +99,7 @@ struct Component {
   std::string schema;
 };
 std::vector<Component> components();
+// Of GET /jobs/{id}.
+std::string job_schema();
 
 }  // namespace jindou::openapi

@@ -1,0 +1,384 @@
+#include "api/job_routes.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api/answers.h"
+#include "api/core_calls.h"
+#include "codec/json_writer.h"
+#include "jobs/turn.h"
+#include "model/job.h"
+#include "partition/job_reader.h"
+
+namespace jindou::api {
+namespace {
+
+constexpr std::string_view kBefore = "/jobs/";
+constexpr std::size_t kListed = 100;
+constexpr std::size_t kListedMax = 1000;
+// Of the answer with results, written at a time.
+constexpr std::size_t kWriteBytes = std::size_t{32} << 10;
+constexpr std::string_view kLines = "application/x-ndjson";
+
+constexpr std::array kStates = {JobState::uploading, JobState::ready, JobState::running,
+                                JobState::paused,    JobState::done,  JobState::cancelled,
+                                JobState::failed};
+
+std::string_view result_state_name(JobResult::State state) {
+  switch (state) {
+    case JobResult::State::pending: return "pending";
+    case JobResult::State::accepted: return "accepted";
+    case JobResult::State::duplicate: return "duplicate";
+    case JobResult::State::refused:
+    case JobResult::State::unreadable: return "refused";
+    case JobResult::State::unknown: return "unknown";
+  }
+  return "unknown";
+}
+
+// Items that were tried in a second, on average since it was started.
+std::uint64_t speed_of(const Job& job) {
+  const std::int64_t took_ms = std::max<std::int64_t>(1, job.changed_ms - job.started_ms);
+  return job.reached * 1000 / static_cast<std::uint64_t>(took_ms);
+}
+
+void write_seconds(codec::JsonWriter& json, std::string_view name, std::int64_t ms) {
+  if (ms > 0) json.number(name, ms / 1000);
+}
+
+void write_job(codec::JsonWriter& json, const Job& job) {
+  const JobCounts& counts = job.counts;
+  json.begin_object();
+  json.string("id", job.id);
+  if (!job.options.name.empty()) json.string("name", job.options.name);
+  json.string("state", job_state_name(job.state));
+  if (!job.reason.empty()) json.string("reason", job.reason);
+  json.number("items", counts.items);
+  json.number("accepted", counts.accepted);
+  json.number("duplicate", counts.duplicate);
+  json.number("refused", counts.refused + counts.unreadable);
+  json.number("unknown", counts.unknown);
+  json.number("pending", counts.items - std::min(counts.items, counts.decided()));
+  json.number("pass", job.pass);
+  if (job.options.rate > 0) json.number("rate", job.options.rate);
+  if (job.options.canary_items > 0) json.number("canary", job.options.canary_items);
+  write_seconds(json, "not_before", job.options.not_before_ms);
+  write_seconds(json, "created_at", job.created_ms);
+  write_seconds(json, "started_at", job.started_ms);
+  write_seconds(json, "ended_at", job.ended_ms);
+  if (job.started_ms > 0) {
+    const std::uint64_t speed = speed_of(job);
+    json.number("items_per_second", speed);
+    if (job.state == JobState::running && speed > 0) {
+      const std::uint64_t left = counts.items - std::min(counts.items, job.cursor);
+      json.number("expected_end", job.changed_ms / 1000 + static_cast<std::int64_t>(left / speed));
+    }
+  }
+  json.end_object();
+}
+
+// A number of the query; 0 when it is not there. None: it is no number, or too large.
+std::optional<std::uint64_t> query_number(const Request& request, std::string_view name,
+                                          std::uint64_t most) {
+  const std::string text = request.query_value(name);
+  if (text.empty()) return 0;
+  std::uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, number);
+  if (result.ec != std::errc() || result.ptr != end || number > most) return std::nullopt;
+  return number;
+}
+
+void answer_no_such(Response& response) {
+  answer_error(response, 404, errc_name(Errc::not_found),
+               "there is no job with this id: it is the one that the request for the job was "
+               "answered, and jobs that have ended are forgotten after jobs.keep");
+}
+
+Task<Result<std::optional<Job>>> load(Services& services, std::string id) {
+  const partition::JobReader& jobs = services.deps.jobs;
+  auto work = [&jobs, id] { return jobs.load_job(id); };
+  co_return co_await services.deps.blocking.run(std::move(work));
+}
+
+// The job that the path names. None: `response` is the answer.
+Task<std::optional<Job>> find(Services& services, const Request& request, Response& response) {
+  std::string id(path_parameter(request, kBefore));
+  auto found = co_await load(services, std::move(id));
+  if (!found) {
+    answer_error(response, found.error());
+    co_return std::nullopt;
+  }
+  if (!*found) answer_no_such(response);
+  co_return std::move(*found);
+}
+
+void answer_job(Response& response, const Job& job) {
+  codec::JsonWriter json(response.body);
+  write_job(json, job);
+}
+
+// ---- reading ----------------------------------------------------------------------------------
+
+struct JobPage {
+  std::vector<Job> jobs;
+  std::string next;  // the page behind it is of those before this id; empty: there are none
+};
+
+// Jobs in that state (none: in any), the newest first, those before the id.
+Result<JobPage> load_page(const partition::JobReader& reader, std::string before,
+                          std::optional<JobState> state, std::size_t count) {
+  JobPage page;
+  for (;;) {
+    JD_TRY(auto jobs, reader.load_jobs(before, kListedMax));
+    for (Job& job : jobs) {
+      if (state && job.state != *state) continue;
+      if (page.jobs.size() == count) {
+        page.next = page.jobs.back().id;
+        return page;
+      }
+      page.jobs.push_back(std::move(job));
+    }
+    if (jobs.size() < kListedMax) return page;
+    before = jobs.back().id;
+  }
+}
+
+Task<void> get_jobs(Services& services, Request& request, Response& response) {
+  const auto given = query_number(request, "limit", kListedMax);
+  if (!given) {
+    answer_invalid(response, "limit must be a number from 1 to " + std::to_string(kListedMax));
+    co_return;
+  }
+  const std::size_t count = *given == 0 ? kListed : static_cast<std::size_t>(*given);
+  const std::string before = request.query_value("before");
+  if (!before.empty() && !is_job_id(before)) {
+    answer_invalid(response, "before must be the id of a job");
+    co_return;
+  }
+  std::optional<JobState> state;
+  if (const std::string name = request.query_value("state"); !name.empty()) {
+    for (const JobState each : kStates) {
+      if (job_state_name(each) == name) state = each;
+    }
+    if (!state) {
+      answer_invalid(response,
+                     "state takes uploading, ready, running, paused, done, cancelled or failed");
+      co_return;
+    }
+  }
+  const partition::JobReader& jobs = services.deps.jobs;
+  auto work = [&jobs, before, state, count] { return load_page(jobs, before, state, count); };
+  const auto page = co_await services.deps.blocking.run(std::move(work));
+  if (!page) {
+    answer_error(response, page.error());
+    co_return;
+  }
+  codec::JsonWriter json(response.body);
+  json.begin_object();
+  json.begin_array("jobs");
+  for (const Job& job : page->jobs) write_job(json, job);
+  json.end_array();
+  json.flag("more", !page->next.empty());
+  json.end_object();
+}
+
+Task<void> get_job(Services& services, Request& request, Response& response) {
+  const auto job = co_await find(services, request, response);
+  if (job) answer_job(response, *job);
+}
+
+void append_line(std::string& out, const Job& job, std::uint64_t index, const JobItem& item,
+                 const JobResult& result) {
+  if (item.refusal) {
+    codec::ItemProblem problem;
+    problem.code = item.refusal->code;
+    problem.text = item.refusal->text;
+    append_problem_line(out, index, problem);
+    return;
+  }
+  const std::string number =
+      item.message.idempotent ? item.message.client_msg_no : jobs::item_number(job.id, index);
+  if (result.state == JobResult::State::pending) {
+    codec::JsonWriter json(out);
+    json.begin_object();
+    json.number("index", index);
+    json.string("client_msg_no", number);
+    json.string("state", "pending");
+    json.end_object();
+    out += '\n';
+    return;
+  }
+  append_result_line(out, index, jobs::send_result_of(result), number);
+}
+
+Task<void> get_results(Services& services, Request& request, Response& response) {
+  const std::string status = request.query_value("status");
+  bool known = status.empty();
+  for (int each = 0; each <= static_cast<int>(kLastJobResultState); ++each) {
+    known = known || result_state_name(static_cast<JobResult::State>(each)) == status;
+  }
+  if (!known) {
+    answer_invalid(response, "status takes accepted, duplicate, refused, unknown or pending");
+    co_return;
+  }
+  const auto from = query_number(request, "from", std::uint64_t{1} << 53);
+  if (!from) {
+    answer_invalid(response, "from must be the index of an item");
+    co_return;
+  }
+  const auto job = co_await find(services, request, response);
+  if (!job) co_return;
+  if (!job->sealed) {
+    answer_error(response, 409, errc_name(Errc::conflict),
+                 "the job has no results: its upload is not complete");
+    co_return;
+  }
+  const partition::JobReader& reader = services.deps.jobs;
+  std::string text;
+  std::uint64_t lines = 0;
+  bool begun = false;
+  for (std::uint64_t index = *from; index < job->counts.items;) {
+    auto work = [&reader, id = job->id, index] { return reader.load_chunk(id, index); };
+    const auto chunk = co_await services.deps.blocking.run(std::move(work));
+    if (!chunk || !*chunk) {
+      // Deleted meanwhile, or unreadable. An answer that has begun is seen to be cut off: it has no
+      // last line.
+      response.close = begun;
+      if (!begun && !chunk) answer_error(response, chunk.error());
+      if (!begun && chunk) answer_no_such(response);
+      co_return;
+    }
+    for (; index < (*chunk)->first + (*chunk)->items.size(); ++index) {
+      const auto place = static_cast<std::size_t>(index - (*chunk)->first);
+      const JobResult& result = (*chunk)->results[place];
+      if (!status.empty() && result_state_name(result.state) != status) continue;
+      append_line(text, *job, index, (*chunk)->items[place], result);
+      ++lines;
+      if (text.size() < kWriteBytes) continue;
+      response.content_type = kLines;
+      begun = true;
+      const bool taken = co_await request.stream->write(text);
+      if (!taken) co_return;
+      text.clear();
+    }
+  }
+  codec::JsonWriter json(text);
+  json.begin_object();
+  json.boolean("done", true);
+  json.number("items", lines);
+  json.end_object();
+  text += '\n';
+  response.content_type = kLines;
+  (void)co_await request.stream->write(text);
+}
+
+// ---- changing ---------------------------------------------------------------------------------
+
+// Of an action that cannot be done: "the job is done: it cannot be paused".
+std::string refusal_of(const Job& job, JobAction action) {
+  const std::string is = "the job is " + std::string(job_state_name(job.state)) + ": ";
+  switch (action) {
+    case JobAction::pause: return is + "it cannot be paused";
+    case JobAction::resume: return is + "it cannot be resumed";
+    case JobAction::cancel: return is + "it cannot be cancelled any more";
+    case JobAction::retry:
+      if (!job.sealed) return is + "it cannot be retried, because its upload is not complete";
+      if (next_job_state(job.state, action)) return "nothing of the job has failed";
+      return is + "it can be retried when it is done or failed";
+    default: return is + "this cannot be done with it";
+  }
+}
+
+Task<void> act(Services& services, Request& request, Response& response, JobAction action) {
+  const std::string id(path_parameter(request, kBefore));
+  if (!is_job_id(id)) {
+    answer_no_such(response);
+    co_return;
+  }
+  partition::ChangeJob wanted;
+  wanted.job = id;
+  wanted.action = action;
+  wanted.now_ms = services.deps.clock.wall_ms();
+  partition::Change command = std::move(wanted);
+  const auto done = co_await change(services, request, std::move(command));
+  if (!done && done.error().code() == Errc::not_found) {
+    answer_no_such(response);
+    co_return;
+  }
+  if (!done && done.error().code() != Errc::conflict) {
+    answer_error(response, done.error());
+    co_return;
+  }
+  const auto job = co_await find(services, request, response);
+  if (!job) co_return;
+  if (done) {
+    answer_job(response, *job);
+  } else {
+    answer_error(response, 409, errc_name(Errc::conflict), refusal_of(*job, action));
+  }
+}
+
+// Not coroutines of their own: the task is handed on.
+Task<void> post_pause(Services& services, Request& request, Response& response) {
+  return act(services, request, response, JobAction::pause);
+}
+Task<void> post_resume(Services& services, Request& request, Response& response) {
+  return act(services, request, response, JobAction::resume);
+}
+Task<void> post_cancel(Services& services, Request& request, Response& response) {
+  return act(services, request, response, JobAction::cancel);
+}
+Task<void> post_retry(Services& services, Request& request, Response& response) {
+  return act(services, request, response, JobAction::retry);
+}
+
+Task<void> delete_job(Services& services, Request& request, Response& response) {
+  const std::string id(path_parameter(request, kBefore));
+  if (!is_job_id(id)) {
+    answer_no_such(response);
+    co_return;
+  }
+  partition::Change command = partition::DeleteJob{id};
+  const auto done = co_await change(services, request, std::move(command));
+  if (!done && done.error().code() == Errc::not_found) {
+    answer_no_such(response);
+  } else if (!done && done.error().code() == Errc::conflict) {
+    answer_error(response, 409, errc_name(Errc::conflict),
+                 "the job has not ended: cancel it first");
+  } else {
+    answer_done(response, done, services.options.status_style);
+  }
+}
+
+bool always(const Request&) { return true; }
+
+}  // namespace
+
+std::span<const Route> job_routes() {
+  static constexpr std::array<Route, 8> routes = {{
+      {Verb::get, "/jobs", get_jobs, Auth::manager, "The jobs that there are"},
+      {Verb::get, "/jobs/{id}", get_job, Auth::manager, "A job: its state and counts"},
+      {.method = Verb::get,
+       .path = "/jobs/{id}/results",
+       .handler = get_results,
+       .auth = Auth::manager,
+       .summary = "What has become of the items of a job",
+       .streams = always},
+      {Verb::post, "/jobs/{id}/pause", post_pause, Auth::manager, "Pauses a job"},
+      {Verb::post, "/jobs/{id}/resume", post_resume, Auth::manager, "Goes on with a paused job"},
+      {Verb::post, "/jobs/{id}/retry", post_retry, Auth::manager,
+       "Sends again what failed in a job"},
+      {Verb::post, "/jobs/{id}/cancel", post_cancel, Auth::manager, "Ends a job"},
+      {Verb::delete_, "/jobs/{id}", delete_job, Auth::manager, "Forgets a job that has ended"},
+  }};
+  return routes;
+}
+
+}  // namespace jindou::api

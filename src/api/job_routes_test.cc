@@ -1,0 +1,340 @@
+// /jobs: making them of every form of a batch, looking at them, changing them.
+#include "api/job_routes.h"
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "api/routes_fixture.h"
+#include "api/scripted_stream.h"
+#include "jobs/runner.h"
+#include "partition/owned_partitions.h"
+
+namespace jindou::api {
+namespace {
+
+using namespace std::chrono_literals;
+using Part = http::Stream::Part;
+
+constexpr const char* kAsync = "/message/sendbatch?async=true";
+// A job that waits.
+constexpr const char* kLater = "/message/sendbatch?async=true&not_before=99999999999";
+
+class JobRoutesTest : public RoutesTest {
+ protected:
+  void SetUp() override {
+    RoutesTest::SetUp();
+    for (const PartitionId id : PartitionMap(4).ids()) owned_.begin(id);
+    jobs::RunnerDeps deps{
+        .readers = {*database_, PartitionMap(4)},
+        .clock = clock_,
+        .owned = owned_,
+        .changed = changed_jobs_,
+        .post_send =
+            [this](std::vector<SendCommand>&& commands, partition::SendDone done) {
+              return core_->post_send(std::move(commands), std::move(done));
+            },
+        .post_change =
+            [this](partition::Change change, std::function<void(Result<void>)> done) {
+              return core_->post_change(std::move(change), std::move(done));
+            },
+        .options = [] { return jobs::RunnerOptions(); },
+    };
+    runner_ = std::make_unique<jobs::Runner>(std::move(deps));
+    runner_->start();
+  }
+  void TearDown() override {
+    runner_.reset();
+    RoutesTest::TearDown();
+  }
+
+  Answer get(const std::string& target) { return call(Verb::get, target); }
+  static std::string text_of(const std::string& json, const std::string& member) {
+    simdjson::dom::parser parser;
+    simdjson::dom::element root;
+    EXPECT_EQ(parser.parse(json).get(root), simdjson::SUCCESS) << json;
+    std::string_view text;
+    EXPECT_EQ(root[member].get(text), simdjson::SUCCESS) << json;
+    return std::string(text);
+  }
+  static std::uint64_t number_of(const std::string& json, const std::string& member) {
+    simdjson::dom::parser parser;
+    simdjson::dom::element root;
+    EXPECT_EQ(parser.parse(json).get(root), simdjson::SUCCESS) << json;
+    std::uint64_t number = 0;
+    EXPECT_EQ(root[member].get(number), simdjson::SUCCESS) << json;
+    return number;
+  }
+  // Of a request that was answered 202.
+  static std::string id_of(const Answer& answer) {
+    EXPECT_EQ(answer.status, 202U) << answer.body;
+    const std::string id = text_of(answer.body, "id");
+    EXPECT_TRUE(has(answer.headers, "Location: /jobs/" + id + "\r\n")) << answer.headers;
+    return id;
+  }
+  std::string job(const std::string& id) {
+    const Answer answer = get("/jobs/" + id);
+    EXPECT_EQ(answer.status, 200U) << answer.body;
+    return answer.body;
+  }
+  std::string wait_for(const std::string& id, const std::string& state) {
+    for (int i = 0; i < 2000; ++i) {
+      const std::string found = job(id);
+      if (text_of(found, "state") == state) return found;
+      std::this_thread::sleep_for(5ms);
+    }
+    ADD_FAILURE() << job(id);
+    return job(id);
+  }
+  Answer act(const std::string& id, const std::string& action) {
+    return call(Verb::post, "/jobs/" + id + "/" + action);
+  }
+  Answer upload(ScriptedStream& stream, const std::string& target = kAsync) {
+    return call(Verb::post, target, "", "", {{"Content-Type", "application/x-ndjson"}}, &stream);
+  }
+  std::string results(const std::string& id, const std::string& query = "") {
+    ScriptedStream stream({});
+    const Answer answer = call(Verb::get, "/jobs/" + id + "/results" + query, "", "", {}, &stream);
+    EXPECT_EQ(answer.status, 200U) << answer.body;
+    return stream.written();
+  }
+  std::size_t jobs_listed() {
+    const std::string body = get("/jobs").body;
+    std::size_t count = 0;
+    for (std::size_t at = 0; (at = body.find("\"id\"", at)) != std::string::npos; ++at) ++count;
+    return count;
+  }
+
+  partition::OwnedPartitions owned_{4};
+  std::unique_ptr<jobs::Runner> runner_;
+};
+
+TEST_F(JobRoutesTest, AnArrayBecomesAJob) {
+  const Answer answer = post(kAsync, "[" + item("n1", "g1") + "," + item("", "g2") + "]");
+  const std::string id = id_of(answer);
+  EXPECT_EQ(answer.body, R"({"id":")" + id + R"(","state":"ready","items":2,"refused":0})");
+  const std::string done = wait_for(id, "done");
+  EXPECT_EQ(number_of(done, "items"), 2U);
+  EXPECT_EQ(number_of(done, "accepted"), 2U);
+  EXPECT_EQ(number_of(done, "pending"), 0U);
+  EXPECT_GT(number_of(done, "ended_at"), 0U);
+  const std::string lines = results(id);
+  EXPECT_TRUE(has(lines, R"({"index":0,"message_id":)")) << lines;
+  EXPECT_TRUE(has(lines, R"("message_seq":1,"client_msg_no":"n1","reason":1})")) << lines;
+  EXPECT_TRUE(has(lines, R"("client_msg_no":")" + id + R"(-1","reason":1})")) << lines;
+  EXPECT_TRUE(lines.ends_with("{\"done\":true,\"items\":2}\n")) << lines;
+  EXPECT_TRUE(has(max_seq("g2"), ":1"));
+}
+
+TEST_F(JobRoutesTest, APreferenceMakesAJobToo) {
+  const std::string body = "[" + item("n1", "g1") + "]";
+  const Answer answer = call(Verb::post, "/message/sendbatch", body, "",
+                             {{"Prefer", "handling=lenient, Respond-Async; wait=5"}});
+  wait_for(id_of(answer), "done");
+  EXPECT_TRUE(has(answer.headers, "Preference-Applied: respond-async\r\n"));
+  EXPECT_EQ(
+      call(Verb::post, "/message/sendbatch?async=false", body, "", {{"Prefer", "respond-async"}})
+          .status,
+      200U);
+  EXPECT_EQ(call(Verb::post, "/message/sendbatch", body, "", {{"Prefer", "wait=5"}}).status, 200U);
+}
+
+TEST_F(JobRoutesTest, ABadItemOfAnArrayMakesNoJob) {
+  const Answer answer = post(kAsync, "[" + item("n1", "g1") + R"(,{"from_uid":"u1"}])");
+  EXPECT_EQ(answer.status, 400U);
+  EXPECT_TRUE(has(answer.body, R"("items":[{"index":1,)")) << answer.body;
+  EXPECT_EQ(post(kAsync, "[").status, 400U);
+  EXPECT_EQ(jobs_listed(), 0U);
+  EXPECT_TRUE(has(max_seq("g1"), ":0"));
+}
+
+TEST_F(JobRoutesTest, SharedPayloadsAndVariablesAreFilledInAtTheUpload) {
+  const std::string id = id_of(post(
+      kAsync,
+      R"({"payloads":{"a":{"content":"Hi {{n}}"}},"defaults":{"from_uid":"u1","channel_type":2,)"
+      R"("payload_ref":"a"},"items":[{"channel_id":"g1","vars":{"n":"Ann"}}]})"));
+  wait_for(id, "done");
+  const Answer last = get("/channel/last_message?channel_type=2&channel_id=g1");
+  // {"content":"Hi Ann"}
+  EXPECT_TRUE(has(last.body, "eyJjb250ZW50IjoiSGkgQW5uIn0=")) << last.body;
+}
+
+TEST_F(JobRoutesTest, TheObjectFormHasAnItemForEachUser) {
+  const std::string id =
+      id_of(post(kAsync, R"({"from_uid":"sys","subscribers":["a","b@c","d"],"payload":"aGk="})"));
+  const std::string done = wait_for(id, "done");
+  EXPECT_EQ(number_of(done, "accepted"), 2U);
+  EXPECT_EQ(number_of(done, "refused"), 1U);
+  const std::string refused = results(id, "?status=refused");
+  EXPECT_TRUE(has(refused, R"({"index":1,)")) << refused;
+  EXPECT_TRUE(has(refused, "the uid must not contain '@'")) << refused;
+}
+
+TEST_F(JobRoutesTest, LinesBecomeAJob) {
+  std::vector<std::string> pieces;
+  std::string text;
+  constexpr int kItems = 3000;
+  for (int i = 0; i < kItems; ++i) {
+    text += i == 1500 ? "{\"from_uid\":\"u1\"}\n" : item("", "g" + std::to_string(i % 3)) + "\n";
+  }
+  for (std::size_t at = 0; at < text.size(); at += 50'000)
+    pieces.push_back(text.substr(at, 50'000));
+  ScriptedStream stream(pieces);
+  const Answer answer = upload(stream);
+  const std::string id = id_of(answer);
+  EXPECT_EQ(answer.body, R"({"id":")" + id + R"(","state":"ready","items":3000,"refused":1})");
+  const std::string done = wait_for(id, "done");
+  EXPECT_EQ(number_of(done, "accepted"), 2999U);
+  EXPECT_EQ(number_of(done, "refused"), 1U);
+  EXPECT_TRUE(has(max_seq("g0"), ":999")) << max_seq("g0");
+  EXPECT_TRUE(has(max_seq("g1"), ":1000")) << max_seq("g1");
+  const std::string refused = results(id, "?status=refused");
+  EXPECT_TRUE(refused.starts_with(R"({"index":1500,"message_id":0,)")) << refused;
+  EXPECT_TRUE(has(refused, R"("code":"invalid")")) << refused;
+  EXPECT_TRUE(refused.ends_with("{\"done\":true,\"items\":1}\n")) << refused;
+  EXPECT_TRUE(results(id, "?from=2998").starts_with(R"({"index":2998,)"));
+  EXPECT_EQ(results(id, "?status=unknown"), "{\"done\":true,\"items\":0}\n");
+}
+
+TEST_F(JobRoutesTest, NothingIsAJobThatIsDone) {
+  ScriptedStream stream({"\n"});
+  const Answer answer = upload(stream);
+  const std::string id = id_of(answer);
+  EXPECT_TRUE(has(answer.body, R"("state":"done","items":0)")) << answer.body;
+  EXPECT_EQ(text_of(job(id), "state"), "done");
+}
+
+TEST_F(JobRoutesTest, AnUploadThatIsCutSendsNothing) {
+  for (const Part part : {Part::lost, Part::broken}) {
+    ScriptedStream stream({item("n1", "g1") + "\n" + item("n2", "g1") + "\n"}, part);
+    const Answer answer = upload(stream);
+    EXPECT_EQ(answer.status, 400U);
+    EXPECT_TRUE(has(answer.body, R"("msg":"the job was not started: it went wrong")"))
+        << answer.body;
+  }
+  const std::string listed = get("/jobs?state=failed").body;
+  EXPECT_TRUE(has(listed, R"("reason":"the upload was cut: it went wrong")")) << listed;
+  EXPECT_EQ(jobs_listed(), 2U);
+  std::this_thread::sleep_for(100ms);
+  EXPECT_TRUE(has(max_seq("g1"), ":0"));
+  const auto first = listed.find("\"id\":\"") + 6;
+  const std::string id = listed.substr(first, 32);
+  EXPECT_EQ(get("/jobs/" + id + "/results").status, 409U);
+  const Answer retried = act(id, "retry");
+  EXPECT_EQ(retried.status, 409U);
+  EXPECT_TRUE(has(retried.body, "its upload is not complete")) << retried.body;
+}
+
+TEST_F(JobRoutesTest, WhatIsAskedForIsChecked) {
+  const std::string body = "[" + item("n1", "g1") + "]";
+  const auto told = [&](const std::string& query) {
+    const Answer answer = post("/message/sendbatch?" + query, body);
+    EXPECT_EQ(answer.status, 400U) << query;
+    return answer.body;
+  };
+  EXPECT_TRUE(has(told("async=perhaps"), "async takes true or false"));
+  EXPECT_TRUE(has(told("rate=5"), "rate is for a job: async=true makes one"));
+  EXPECT_TRUE(has(told("async=1&rate=fast"), "rate takes items per second, at most 1000000"));
+  EXPECT_TRUE(has(told("async=1&rate=-1"), "rate takes"));
+  EXPECT_TRUE(has(told("async=1&not_before=1700000000000"), "not_before takes a Unix time in s"));
+  EXPECT_TRUE(has(told("async=1&canary=x"), "canary takes a number of items"));
+  EXPECT_TRUE(has(told("async=1&max_refused=5"), "max_refused takes a ratio"));
+  EXPECT_TRUE(has(told("async=1&max_refused=0"), "max_refused takes a ratio"));
+  EXPECT_TRUE(has(told("async=1&on_error=maybe"), "on_error takes continue or stop"));
+  EXPECT_TRUE(has(told("async=1&atomic=true"), "atomic is for a batch that is answered"));
+  EXPECT_TRUE(has(told("async=1&ack=received"), "ack is for a batch that is answered"));
+  EXPECT_TRUE(has(told("async=1&name=" + std::string(129, 'n')), "name takes at most 128 bytes"));
+  EXPECT_EQ(jobs_listed(), 0U);
+  ScriptedStream stream({item("n0", "g1") + "\n"});
+  const Answer keyed =
+      call(Verb::post, kAsync, "", "",
+           {{"Content-Type", "application/x-ndjson"}, {"Idempotency-Key", "k"}}, &stream);
+  EXPECT_EQ(keyed.status, 400U);
+  EXPECT_EQ(stream.pieces_read(), 0U);
+}
+
+TEST_F(JobRoutesTest, ArePausedResumedCancelledAndDeleted) {
+  const std::string id = id_of(
+      post(std::string(kLater) + "&name=Spring%20sale&rate=50", "[" + item("n1", "g1") + "]"));
+  const std::string made = job(id);
+  EXPECT_EQ(text_of(made, "state"), "ready");
+  EXPECT_EQ(text_of(made, "name"), "Spring sale");
+  EXPECT_EQ(number_of(made, "rate"), 50U);
+  EXPECT_EQ(number_of(made, "not_before"), 99999999999U);
+  EXPECT_EQ(number_of(made, "pending"), 1U);
+  EXPECT_TRUE(has(results(id), R"({"index":0,"client_msg_no":"n1","state":"pending"})"));
+  EXPECT_EQ(text_of(act(id, "pause").body, "state"), "paused");
+  EXPECT_EQ(act(id, "pause").status, 200U);
+  EXPECT_EQ(text_of(act(id, "resume").body, "state"), "ready");
+  const Answer early = call(Verb::delete_, "/jobs/" + id);
+  EXPECT_EQ(early.status, 409U);
+  EXPECT_TRUE(has(early.body, "the job has not ended: cancel it first")) << early.body;
+  EXPECT_EQ(text_of(act(id, "cancel").body, "state"), "cancelled");
+  const Answer late = act(id, "pause");
+  EXPECT_EQ(late.status, 409U);
+  EXPECT_TRUE(has(late.body, "the job is cancelled: it cannot be paused")) << late.body;
+  EXPECT_EQ(act(id, "resume").status, 409U);
+  EXPECT_EQ(call(Verb::delete_, "/jobs/" + id).body, R"({"status":200})");
+  EXPECT_EQ(get("/jobs/" + id).status, 404U);
+  EXPECT_EQ(call(Verb::delete_, "/jobs/" + id).status, 404U);
+  EXPECT_TRUE(has(max_seq("g1"), ":0"));
+}
+
+TEST_F(JobRoutesTest, ADoneJobCannotBePausedAndHasNothingToRetry) {
+  const std::string id = id_of(post(kAsync, "[" + item("n1", "g1") + "]"));
+  wait_for(id, "done");
+  EXPECT_TRUE(has(act(id, "pause").body, "the job is done: it cannot be paused"));
+  const Answer retried = act(id, "retry");
+  EXPECT_EQ(retried.status, 409U);
+  EXPECT_TRUE(has(retried.body, "nothing of the job has failed")) << retried.body;
+}
+
+TEST_F(JobRoutesTest, UnknownOnesAreNotFound) {
+  for (const std::string id : {"018bcfe5680000000000000000000001", "x", "%20", "018BCFE5"}) {
+    EXPECT_EQ(get("/jobs/" + id).status, 404U) << id;
+    EXPECT_EQ(get("/jobs/" + id + "/results").status, 404U) << id;
+    EXPECT_EQ(act(id, "pause").status, 404U) << id;
+    EXPECT_EQ(call(Verb::delete_, "/jobs/" + id).status, 404U) << id;
+  }
+  EXPECT_EQ(act("018bcfe5680000000000000000000001", "explode").status, 404U);
+}
+
+TEST_F(JobRoutesTest, AreListedByAgeAndState) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5; ++i) {
+    ids.push_back(id_of(post(kLater, "[" + item("n1", "g1") + "]")));
+    std::this_thread::sleep_for(2ms);
+  }
+  act(ids[1], "cancel");
+  const std::string all = get("/jobs").body;
+  EXPECT_LT(all.find(ids[4]), all.find(ids[3]));
+  EXPECT_LT(all.find(ids[1]), all.find(ids[0]));
+  EXPECT_TRUE(has(all, "\"more\":0"));
+  const std::string page = get("/jobs?limit=2").body;
+  EXPECT_TRUE(has(page, ids[4]) && has(page, ids[3]) && !has(page, ids[2])) << page;
+  EXPECT_TRUE(has(page, "\"more\":1"));
+  const std::string next = get("/jobs?limit=2&before=" + ids[3]).body;
+  EXPECT_TRUE(has(next, ids[2]) && has(next, ids[1]) && !has(next, ids[0])) << next;
+  const std::string cancelled = get("/jobs?state=cancelled").body;
+  EXPECT_TRUE(has(cancelled, ids[1]) && !has(cancelled, ids[0])) << cancelled;
+  EXPECT_TRUE(has(get("/jobs?state=ready&limit=4").body, "\"more\":0"));
+  EXPECT_EQ(get("/jobs?state=asleep").status, 400U);
+  EXPECT_EQ(get("/jobs?limit=1001").status, 400U);
+  EXPECT_EQ(get("/jobs?before=x").status, 400U);
+}
+
+TEST_F(JobRoutesTest, ARequestWithAKeyMakesOneJob) {
+  const std::string body = "[" + item("", "g1") + "]";
+  const Headers key = {{"Idempotency-Key", "order-1"}};
+  const std::string id = id_of(call(Verb::post, kAsync, body, "", key));
+  const Answer again = call(Verb::post, kAsync, body, "", key);
+  EXPECT_EQ(id_of(again), id);
+  EXPECT_TRUE(has(again.headers, "Idempotency-Replay: true")) << again.headers;
+  EXPECT_EQ(jobs_listed(), 1U);
+}
+
+}  // namespace
+}  // namespace jindou::api

@@ -1,0 +1,146 @@
+// Batches that are sent in the background.
+#include <utility>
+
+#include "openapi/operations.h"
+#include "openapi/schema.h"
+
+namespace jindou::openapi {
+namespace {
+
+constexpr std::string_view kExampleId = R"("018bcfe56800a1b2c3d4e5f60718293a")";
+constexpr std::string_view kExample =
+    R"({"id":"018bcfe56800a1b2c3d4e5f60718293a","state":"running","items":5000,"accepted":1500,)"
+    R"("duplicate":0,"refused":3,"unknown":0,"pending":3497,"pass":1,"created_at":1700000000,)"
+    R"("started_at":1700000000,"items_per_second":1500,"expected_end":1700000003})";
+
+std::string job_state() {
+  return word({"uploading", "ready", "running", "paused", "done", "cancelled", "failed"},
+              "uploading: its items still come; ready: it begins when its time has come; done: "
+              "every item was tried; failed: it stopped before its end.");
+}
+
+Parameter id_in_path() {
+  Parameter id{"id", text(""), "The job.", std::string(kExampleId), true};
+  id.in_path = true;
+  return id;
+}
+
+Outcome no_such_job() { return {404, "There is no such job.", {}}; }
+
+Operation list() {
+  return {
+      .method = Verb::get,
+      .path = "/jobs",
+      .tag = Tag::jobs,
+      .description = "The newest first.",
+      .query = {{"before", text(""), "Only those that are older than the job with this id.", {}},
+                {"limit", integer("", 0, 1000), "At most so many; 100 unless given.", "10"},
+                {"state", job_state(), "Only those in this state.", {}}},
+      .answer =
+          object({need("jobs", array(ref("Job"))), need("more", bit("1: there are older ones."))}),
+      .answer_example = std::string(R"({"jobs":[)") + std::string(kExample) + R"(],"more":0})",
+  };
+}
+
+Operation read() {
+  return {
+      .method = Verb::get,
+      .path = "/jobs/{id}",
+      .tag = Tag::jobs,
+      .query = {id_in_path()},
+      .answer = ref("Job"),
+      .answer_example = std::string(kExample),
+      .others = {no_such_job()},
+  };
+}
+
+Operation results() {
+  return {
+      .method = Verb::get,
+      .path = "/jobs/{id}/results",
+      .tag = Tag::jobs,
+      .description =
+          "A line for each item, in their order: the element of a batch with `index` before it; "
+          "of an item that was not tried yet `client_msg_no` and `\"state\":\"pending\"`. The last "
+          "line has `\"done\":true` and the number of the others; without it the answer was cut "
+          "off.",
+      .query = {id_in_path(),
+                {"status",
+                 word({"accepted", "duplicate", "refused", "unknown", "pending"}, ""),
+                 "Only items of which this has become.",
+                 {}},
+                {"from", integer(""), "Only items from this index on.", {}}},
+      .answer_type = "application/x-ndjson",
+      .others = {no_such_job(), {409, "Its upload is not complete.", {}}},
+  };
+}
+
+Operation action(std::string_view path, std::string_view description) {
+  return {
+      .method = Verb::post,
+      .path = path,
+      .tag = Tag::jobs,
+      .description = std::string(description),
+      .query = {id_in_path()},
+      .answer = ref("Job"),
+      .answer_example = std::string(kExample),
+      .others = {no_such_job(), {409, "This cannot be done in the state of the job.", {}}},
+  };
+}
+
+Operation remove() {
+  return {
+      .method = Verb::delete_,
+      .path = "/jobs/{id}",
+      .tag = Tag::jobs,
+      .description = "With its items and results; what it has sent stays sent.",
+      .query = {id_in_path()},
+      .answer = ref("Ack"),
+      .answer_example = R"({"status":200})",
+      .others = {no_such_job(), {409, "It has not ended: cancel it first.", {}}},
+  };
+}
+
+}  // namespace
+
+std::string job_schema() {
+  return object(
+      {need("id", text("Of the job.")), may("name", text("As given.")), need("state", job_state()),
+       may("reason", text("Of the state, for people.")),
+       need("items", integer("In all, as far as they have come.")),
+       need("accepted", integer("That were sent.")),
+       need("duplicate", integer("That had been stored before, under their client_msg_no.")),
+       need("refused", integer("That were refused, with those that are no messages.")),
+       need("unknown", integer("Of which nobody knows.")),
+       need("pending", integer("That are still to be tried.")),
+       need("pass", integer("1, and one more with each retry.", 1)),
+       may("rate", integer("Items in a second, as asked for.")),
+       may("canary", integer("As given.")),
+       may("not_before", integer("As given, Unix time in seconds.")),
+       need("created_at", integer("Unix time in seconds, here and below.")),
+       may("started_at", integer("When its first item was sent.")),
+       may("ended_at", integer("When it was done, cancelled or failed.")),
+       may("items_per_second", integer("Since it was started.")),
+       may("expected_end", integer("If it goes on like this."))},
+      "A batch that is sent in the background.");
+}
+
+std::vector<Operation> job_operations() {
+  return {list(),
+          read(),
+          results(),
+          action("/jobs/{id}/pause",
+                 "Takes effect behind the items that are being sent. Nothing happens to a job that "
+                 "is paused."),
+          action("/jobs/{id}/resume", "Nothing happens to a job that is not paused."),
+          action("/jobs/{id}/retry",
+                 "Of a job that is done or failed: another pass over the items that were refused "
+                 "or are unknown, but for those that are no messages, and over those that were not "
+                 "tried."),
+          action("/jobs/{id}/cancel",
+                 "What was sent stays sent; nothing else is. Nothing happens to a job that is "
+                 "cancelled."),
+          remove()};
+}
+
+}  // namespace jindou::openapi
