@@ -5,7 +5,8 @@ everything back.
 Violations: an acknowledged item that is missing or has another seq, id or payload; one key stored
 twice; a hole in a channel; a repeated id; a repeat that was answered differently from the first
 time; an exit status other than 0 after SIGTERM. Beside them changers ask for everything else
-(changer.py), and others post batches that are made as a whole (bound_writer.py). The seed decides batches, channels, changes and kill moments; the interleaving of
+(changer.py), others post batches that are made as a whole (bound_writer.py), or make jobs
+(job_writer.py). The seed decides batches, channels, changes and kill moments; the interleaving of
 threads is not replayable."""
 
 import argparse
@@ -24,10 +25,12 @@ sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 from bound_writer import BoundWriter  # noqa: E402
 from changer import GIVE_UP_SECONDS, Changer, Violation  # noqa: E402
 from harness import GROUP, PERSON, Server  # noqa: E402
+from job_writer import JobWriter  # noqa: E402
 
 WRITERS = 4
 CHANGERS = 3
 BOUND_WRITERS = 2
+JOB_WRITERS = 2
 CHANNELS = 12
 
 
@@ -186,7 +189,8 @@ def main() -> int:
         writers = [Writer(n, seed, server, channels) for n in range(WRITERS)]
         changers = [Changer(n, seed, server) for n in range(CHANGERS)]
         bound = [BoundWriter(n, seed, server) for n in range(BOUND_WRITERS)]
-        threads = writers + changers + bound
+        jobs = [JobWriter(n, seed, server) for n in range(JOB_WRITERS)]
+        threads = writers + changers + bound + jobs
         try:
             for thread in threads:
                 thread.start()
@@ -216,12 +220,12 @@ def main() -> int:
                 if thread.is_alive() or thread.error is not None:
                     raise Violation("%s: %r" % (thread.uid, thread.error or "hangs"))
             stored = verify(server, writers, channels)
-            for thread in changers + bound:
+            for thread in changers + bound + jobs:
                 thread.verify()
             server.restart()
             if verify(server, writers, channels) != stored:
                 raise Violation("another number of messages after a restart at rest")
-            for thread in changers + bound:
+            for thread in changers + bound + jobs:
                 thread.verify()
         except (Violation, AssertionError, RuntimeError) as error:
             print("VIOLATION (seed %d): %s\n--- server log ---\n%s" % (
@@ -245,8 +249,11 @@ def main() -> int:
               sum(len(b.batches) for b in bound), sum(b.whole for b in bound),
               sum(b.interrupted for b in bound), sum(b.replays for b in bound),
               sum(b.waits for b in bound)))
+    print("    %d jobs done, with %d items; %d paused, %d uploads cut, %d calls met a kill" % (
+        sum(j.jobs for j in jobs), sum(j.items for j in jobs), sum(j.pauses for j in jobs),
+        sum(j.cut for j in jobs), sum(j.interrupted for j in jobs)))
     if acknowledged < 20 * options.cycles or changes < 5 * options.cycles or (
-            not all(b.batches for b in bound)):
+            not all(b.batches for b in bound) or not all(j.jobs for j in jobs)):
         print("FAILED: too little was acknowledged for the test to mean anything")
         return 1
     return 0

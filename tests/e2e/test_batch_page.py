@@ -63,8 +63,12 @@ class Examples(unittest.TestCase):
                 if name == "message_id":
                     self.assertTrue(ids.same(value, seen[name]), inner)
                     self.assertEqual(seen["message_idstr"], str(seen[name]), inner)
-                elif name == "created_at":
+                elif name == "id":
+                    self.assertTrue(ids.same(value, seen[name]), inner)
+                elif name in ("created_at", "started_at", "ended_at"):
                     self.assertGreater(seen[name], value, inner)
+                elif name == "items_per_second":
+                    self.assertIsInstance(seen[name], int, inner)
                 elif name != "message_idstr":
                     self.compare(value, seen[name], ids, inner)
         elif isinstance(shown, list):
@@ -103,7 +107,7 @@ class Examples(unittest.TestCase):
         for page in PAGES:
             text = (ROOT / "docs" / page).read_text()
             named = re.findall(r"\| `([\w.]+)` \(([\w ]+)\) \|", text)
-            self.assertEqual(len(named), 6, page)
+            self.assertEqual(len(named), 8, page)
             for key, value in named:
                 self.assertEqual(defaults[key], value.replace(" ", ""), (page, key))
 
