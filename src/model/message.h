@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,6 +60,20 @@ struct MessageContent {
   MessageContent& content() { return *this; }
 };
 
+// What became of a message after it was sent: it was edited, or recalled.
+struct Revision {
+  std::uint64_t version = 0;  // edits so far
+  bool recalled = false;      // then the payload is kRecalledPayload
+  std::int64_t at = 0;        // of the last one, in seconds
+  std::uint64_t change = 0;   // its number among the changes of the log
+  std::string operator_uid;   // who asked for it, as the caller says; may be empty
+  bool operator==(const Revision&) const = default;
+};
+
+// What is left as the payload of a message that was recalled. Not empty: clients that parse the
+// payload of each message as JSON go on doing so.
+inline constexpr std::string_view kRecalledPayload = "{}";
+
 // One accepted message. Immutable once made; shared by reference between shards.
 struct Message : MessageContent {
   MessageId id{};
@@ -69,6 +84,10 @@ struct Message : MessageContent {
   // From `timestamp` to the stamp that orders this change among all of its partition. Below a
   // second, unless the wall clock had gone back: stamps do not.
   std::uint64_t timestamp_ns = 0;
+  // None: it is as it was sent.
+  std::optional<Revision> revision;
+
+  bool is_recalled() const { return revision && revision->recalled; }
 
   // The stamp: nanoseconds since the epoch.
   std::int64_t stored_at_ns() const {

@@ -38,8 +38,13 @@ constexpr unsigned kAddressed = 0x08;  // the addressed channel is spelled out
 constexpr unsigned kTopic = 0x10;
 constexpr unsigned kStream = 0x20;
 constexpr unsigned kSubscribers = 0x40;
-constexpr unsigned kMessageBits = 0x7f;
+constexpr unsigned kBitsOfFormat1 = 0x7f;
 constexpr unsigned kNanosecondsOfFormat1 = 0x80;
+constexpr unsigned kRevised = 0x80;  // since format 2: edited or recalled
+constexpr unsigned kMessageBits = 0xff;
+
+// Bits of a revision.
+constexpr unsigned kRecalled = 0x01;
 
 // Bits of an entry of a commit record; behind them its kind.
 constexpr unsigned kIdempotent = 0x01;
@@ -63,11 +68,32 @@ std::optional<MessageBits> read_message_bits(ByteReader& reader) {
   const unsigned format = reader.read_u8();
   if (format == kFormat) {
     const unsigned bits = reader.read_u8();
-    return MessageBits{bits & kMessageBits, (bits & kNanosecondsOfFormat1) != 0};
+    return MessageBits{bits & kBitsOfFormat1, (bits & kNanosecondsOfFormat1) != 0};
   }
   const std::uint64_t bits = reader.read_varint();
   if (format != kMessageFormat || (bits & ~std::uint64_t{kMessageBits}) != 0) return std::nullopt;
   return MessageBits{static_cast<unsigned>(bits), true};
+}
+
+void append_revision(std::string& out, const Revision& revision) {
+  out.push_back(static_cast<char>(revision.recalled ? kRecalled : 0U));
+  append_varint(out, revision.version);
+  append_varint(out, static_cast<std::uint64_t>(revision.at));
+  append_varint(out, revision.change);
+  append_string(out, revision.operator_uid);
+}
+
+// None for bits that are not known.
+std::optional<Revision> read_revision(ByteReader& reader) {
+  const unsigned bits = reader.read_u8();
+  if ((bits & ~kRecalled) != 0) return std::nullopt;
+  Revision revision;
+  revision.recalled = (bits & kRecalled) != 0;
+  revision.version = reader.read_varint();
+  revision.at = static_cast<std::int64_t>(reader.read_varint());
+  revision.change = reader.read_varint();
+  revision.operator_uid = std::string(reader.read_string());
+  return revision;
 }
 
 bool addressed_by_log(const Message& message, const ChannelKey& log) {
@@ -127,6 +153,7 @@ std::string encode(const ChannelRecord& record) {
   if (record.has_gaps) more |= 4U;
   if (record.disband_changed_at_ns != 0) more |= 8U;
   if (record.changes_to != 0) more |= 16U;
+  if (record.revised_at_ns != 0) more |= 32U;
   out.push_back(static_cast<char>(more));
   if (record.retention_seconds) append_varint(out, *record.retention_seconds);
   if (record.retention_count) append_varint(out, *record.retention_count);
@@ -136,6 +163,9 @@ std::string encode(const ChannelRecord& record) {
   if (record.changes_to != 0) {
     append_varint(out, record.changes_to);
     append_varint(out, record.changes_dropped_to);
+  }
+  if (record.revised_at_ns != 0) {
+    append_varint(out, static_cast<std::uint64_t>(record.revised_at_ns));
   }
   return out;
 }
@@ -166,6 +196,7 @@ Result<ChannelRecord> decode_channel(std::string_view bytes) {
       record.changes_to = reader.read_varint();
       record.changes_dropped_to = reader.read_varint();
     }
+    if ((more & 32U) != 0) record.revised_at_ns = static_cast<std::int64_t>(reader.read_varint());
   }
   if (!known || !reader.ok()) return unreadable("channel");
   return record;
@@ -655,6 +686,7 @@ void encode_message(std::string& out, const Message& message, const ChannelKey& 
   if (!message.topic.empty()) bits |= kTopic;
   if (!message.stream_no.empty()) bits |= kStream;
   if (!message.subscribers.empty()) bits |= kSubscribers;
+  if (message.revision) bits |= kRevised;
   out.push_back(kMessageFormat);
   append_varint(out, bits);
   out.push_back(static_cast<char>(message.setting));
@@ -674,6 +706,7 @@ void encode_message(std::string& out, const Message& message, const ChannelKey& 
     for (const auto& uid : message.subscribers) append_string(out, uid);
   }
   append_varint(out, message.timestamp_ns);
+  if (message.revision) append_revision(out, *message.revision);
   out += message.payload;
 }
 
@@ -723,6 +756,10 @@ Result<Message> decode_message(std::string_view bytes, const ChannelKey& log, Me
   if (has->nanoseconds) {
     message.timestamp_ns = reader.read_varint();
   }
+  if ((bits & kRevised) != 0) {
+    message.revision = read_revision(reader);
+    if (!message.revision) return unreadable("message");
+  }
   if (!reader.ok()) return unreadable("message");
   message.payload = std::string(reader.rest());
   return message;
@@ -763,6 +800,11 @@ Result<MessageHead> decode_message_head(std::string_view bytes) {
   }
   if (has->nanoseconds) {
     head.timestamp_ns = reader.read_varint();
+  }
+  if ((bits & kRevised) != 0) {
+    const auto revision = read_revision(reader);
+    if (!revision) return unreadable("message");
+    head.recalled = revision->recalled;
   }
   if (!reader.ok()) return unreadable("message");
   head.payload_bytes = reader.rest().size();

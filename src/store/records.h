@@ -47,6 +47,9 @@ struct ChannelRecord {
   std::uint64_t changes_to = 0;
   // Up to here they are not kept any more.
   std::uint64_t changes_dropped_to = 0;
+  // When a message was last edited or recalled: everybody's conversation shows another one, or
+  // another count. 0: none was.
+  std::int64_t revised_at_ns = 0;
 };
 
 // One user's view of one channel (docs/architecture.md, "conversations"). A seq of 0 is "before the
@@ -72,8 +75,8 @@ struct TombstoneRecord {
   std::int64_t deleted_at_ns = 0;
 };
 
-// A message that not everybody can read, or not for ever; without readers: deleted. Its seq is in
-// the key.
+// A message that not everybody can read, or not for ever; without readers: deleted or recalled. Its
+// seq is in the key.
 struct GapRecord {
   std::vector<std::string> readers;
   bool everybody = false;       // can read it, while it lasts; `readers` is empty
@@ -170,8 +173,13 @@ enum class EntryKind : std::uint8_t {
   message = 0,   // one that got an id
   removal = 1,   // the message at `seq` was deleted
   clearing = 2,  // everything up to `seq` was hidden
+  recall = 3,    // the message at `seq` was recalled
+  edit = 4,      // the message at `seq` has another payload
 };
-inline constexpr EntryKind kLastEntryKind = EntryKind::clearing;
+inline constexpr EntryKind kLastEntryKind = EntryKind::edit;
+
+// Whether it is about the one message at its seq, not about all up to it.
+constexpr bool is_of_one_message(EntryKind kind) { return kind != EntryKind::clearing; }
 
 // One event of a commit, as the commit record lists it, in the order in which they happened: of a
 // message enough to find it by id and to rebuild the client_msg_no index. Whoever reads the records
@@ -290,6 +298,7 @@ struct MessageHead {
   std::string_view from_uid;
   std::string_view client_msg_no;
   std::string_view subscribers;  // as stored; empty: everybody
+  bool recalled = false;
   std::size_t payload_bytes = 0;
 
   // As those of Message.

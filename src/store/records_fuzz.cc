@@ -64,13 +64,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (head->id != message->id || head->from_uid != message->from_uid ||
         head->client_msg_no != message->client_msg_no || head->timestamp != message->timestamp ||
         head->timestamp_ns != message->timestamp_ns || head->expire != message->expire ||
-        head->payload_bytes != message->payload.size()) {
+        head->payload_bytes != message->payload.size() ||
+        head->recalled != message->is_recalled()) {
       std::abort();
     }
     std::string again;
     store::encode_message(again, *message, log);
     const auto second = store::decode_message(again, log, MessageSeq{1});
-    if (!second || second->payload != message->payload || second->channel != message->channel) {
+    if (!second || second->payload != message->payload || second->channel != message->channel ||
+        second->revision != message->revision) {
       std::abort();
     }
   }

@@ -66,7 +66,7 @@ TEST_F(Upgrade, ANewerFormatIsRefusedWithWhatToDo) {
   close();
   const auto refused = Database::open(options_, random_);
   ASSERT_FALSE(refused.has_value());
-  EXPECT_NE(refused.error().text().find("format 5"), std::string::npos) << refused.error().text();
+  EXPECT_NE(refused.error().text().find("format 6"), std::string::npos) << refused.error().text();
   EXPECT_NE(refused.error().text().find("newer version"), std::string::npos);
 }
 
