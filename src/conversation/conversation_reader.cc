@@ -39,7 +39,8 @@ bool is_command_log(const ChannelKey& channel) {
 // whose channel was brought back is news.
 std::int64_t changed_at_ns(std::int64_t stored_at_ns, const store::ConversationRecord& row,
                            const store::ChannelRecord& channel) {
-  return std::max({stored_at_ns, row.updated_at_ns, channel.disband_changed_at_ns});
+  return std::max(
+      {stored_at_ns, row.updated_at_ns, channel.disband_changed_at_ns, channel.revised_at_ns});
 }
 
 // Fills in what follows from the head of the log, without counting.

@@ -335,6 +335,25 @@ TEST_F(ConversationList, OfALaterVersionHoldsWhatChangedSince) {
   EXPECT_EQ(ids(query), (Ids{"g2", "g1"}));
 }
 
+TEST_F(ConversationList, OfALaterVersionHoldsWhereAMessageWasEditedOrRecalled) {
+  store_.join("u1", kGroup);
+  store_.join("u1", kOther);
+  store_.send(kGroup, "u2");
+  store_.send(kOther, "u2");
+  store_.clock.advance_seconds(1);
+  ListQuery query = query_of("u1");
+  for (const auto& conversation : list(query)) {
+    query.version = std::max(query.version, conversation.version);
+  }
+  EXPECT_TRUE(list(query).empty());
+  const std::int64_t revised = store_.clock.ns;
+  store_.change_channel(kGroup,
+                        [&](store::ChannelRecord& record) { record.revised_at_ns = revised; });
+  store_.clock.ns += 5;
+  EXPECT_EQ(only(query).channel, kGroup);
+  EXPECT_EQ(only(query).version, revised);
+}
+
 TEST_F(ConversationList, ReportsTheTimeOfTheNewestMessageOrTheLastActionAsVersion) {
   store_.join("u1", kGroup);
   store_.send(kGroup, "u2");

@@ -110,6 +110,7 @@ struct Message : MessageContent {
 enum class Origin : std::uint8_t {
   http,    // checked as configured by api.sendCheck
   socket,  // a client's SEND: every permission rule applies
+  server,  // what the server has to say about what was permitted: no rule applies
 };
 
 // What an edge asks the core to do for one message. The edge has validated formats and sizes.

@@ -245,6 +245,20 @@ void ChannelCache::note_deleted(CachedChannel& channel, std::uint64_t seq, Txn& 
   channel.deleted_lately.insert_or_assign(seq, txn.position());
 }
 
+void ChannelCache::note_revised(CachedChannel& channel, std::uint64_t seq, const Revision& revision,
+                                Txn& txn) {
+  if (txn.undoable()) {
+    const auto known = channel.revised_lately.find(seq);
+    auto before =
+        known != channel.revised_lately.end() ? std::optional(known->second) : std::nullopt;
+    txn.undo([&channel, seq, before = std::move(before)] {
+      channel.revised_lately.erase(seq);
+      if (before) channel.revised_lately.emplace(seq, *before);
+    });
+  }
+  channel.revised_lately.insert_or_assign(seq, RevisedLately{revision, txn.position()});
+}
+
 void ChannelCache::describe(StateLines& lines) const {
   for (const auto& [key, channel] : channels_) {
     lines.add("channel", key, channel->exists, store::encode(channel->record), channel->last_seq,
@@ -259,6 +273,10 @@ void ChannelCache::describe(StateLines& lines) const {
     }
     for (const auto& [seq, position] : channel->deleted_lately) {
       lines.add("deleted", key, seq, position);
+    }
+    for (const auto& [seq, revised] : channel->revised_lately) {
+      lines.add("revised", key, seq, revised.revision.version, revised.revision.recalled,
+                revised.revision.change, revised.position);
     }
     for (const auto& [uid, cached] : channel->conversations) {
       lines.add("conversation", key, uid,

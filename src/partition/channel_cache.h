@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "model/channel.h"
+#include "model/message.h"
 #include "partition/effects.h"
 #include "partition/list_commands.h"
 #include "partition/stamps.h"
@@ -37,6 +38,12 @@ struct CachedConversation {
   std::int64_t deleted_at_ns = 0;  // of the last tombstone since it is in memory; 0: none
 };
 
+// What became of a message, by a commit that the store may not show yet.
+struct RevisedLately {
+  Revision revision;
+  std::uint64_t position = 0;  // of that commit
+};
+
 // Cached state of a channel; of a command log only the record and last_seq are used.
 struct CachedChannel {
   ChannelKey key;
@@ -53,6 +60,8 @@ struct CachedChannel {
   // Messages deleted one by one, with the position of the commit that does it: the store may not
   // show it yet.
   boost::unordered_flat_map<std::uint64_t, std::uint64_t> deleted_lately;
+  // Messages edited or recalled, by their seqs.
+  boost::unordered_flat_map<std::uint64_t, RevisedLately> revised_lately;
   std::uint64_t touched_position = 0;  // of the last commit that changed it
   std::uint64_t lists_position = 0;    // of the last commit that changed rows of its lists
   ListJob* list_job = nullptr;         // while its lists are ahead of their rows
@@ -62,6 +71,11 @@ struct CachedChannel {
   // Null when the list was not loaded.
   const std::shared_ptr<UidSet>& list(MemberList which) const {
     return lists[static_cast<std::size_t>(which)];
+  }
+  // Whether the commits that are on their way recall the message.
+  bool is_recalled_lately(std::uint64_t seq) const {
+    const auto lately = revised_lately.find(seq);
+    return lately != revised_lately.end() && lately->second.revision.recalled;
   }
   std::shared_ptr<const UidSet> hand_out(MemberList which) {
     list_handed_out[static_cast<std::size_t>(which)] = true;
@@ -116,6 +130,9 @@ class ChannelCache {
   void weigh(CachedChannel& channel);
   // A message is deleted by the commit.
   static void note_deleted(CachedChannel& channel, std::uint64_t seq, Txn& txn);
+  // A message is edited or recalled by the commit.
+  static void note_revised(CachedChannel& channel, std::uint64_t seq, const Revision& revision,
+                           Txn& txn);
 
   // Commits up to this position are in the store.
   void set_durable(std::uint64_t position) { durable_ = position; }

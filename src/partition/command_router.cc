@@ -75,6 +75,9 @@ class RouteOf {
     return {map_.of_channel(change.channel),
             kItemOverheadBytes + change.seqs.size() * kUidOverheadBytes};
   }
+  ChangeRoute operator()(const EditMessage& change) const {
+    return {map_.of_channel(change.channel), kItemOverheadBytes + change.payload.size()};
+  }
   ChangeRoute operator()(const FinishRequest& change) const {
     return {change.partition, kItemOverheadBytes + change.headers.size() + change.answer.size()};
   }

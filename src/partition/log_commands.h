@@ -1,4 +1,5 @@
-// What happens to stored messages but for sending: they are hidden, deleted, and freed.
+// What happens to stored messages but for sending: they are recalled, edited, hidden, deleted, and
+// freed.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,7 @@
 
 #include "model/channel.h"
 #include "model/ids.h"
+#include "model/payload.h"
 
 namespace jindou::partition {
 
@@ -24,6 +26,27 @@ struct ClearMessages {
 struct DeleteMessages {
   ChannelKey channel;
   std::vector<std::uint64_t> seqs;
+};
+
+// Takes a message back: its payload goes, and its events; the rest stays at its seq, with the mark
+// that it was recalled. It does not count as unread any more. Errors: not_found (there is no such
+// message, or its time is over), conflict (it was recalled before), invalid (it is a command).
+struct RecallMessage {
+  ChannelKey channel;
+  std::uint64_t seq = 0;
+  MessageId id{};            // of the message that the caller means
+  std::string operator_uid;  // who wants it, as the caller says; may be empty
+};
+
+// Gives a message another payload. Errors: as of RecallMessage; conflict also when `version` is not
+// the next one of the message: somebody else has edited it.
+struct EditMessage {
+  ChannelKey channel;
+  std::uint64_t seq = 0;
+  MessageId id{};
+  std::uint64_t version = 0;  // that this makes: 1 for the first edit
+  Payload payload;
+  std::string operator_uid;
 };
 
 // How long a channel keeps its messages; 0 in either means no limit, an absent one the
@@ -46,7 +69,7 @@ struct DropCommitRecords {
   std::vector<std::uint64_t> first_counters;
 };
 
-using LogCommand =
-    std::variant<ClearMessages, DeleteMessages, SetRetention, ReclaimExpired, DropCommitRecords>;
+using LogCommand = std::variant<ClearMessages, DeleteMessages, SetRetention, ReclaimExpired,
+                                DropCommitRecords, RecallMessage, EditMessage>;
 
 }  // namespace jindou::partition

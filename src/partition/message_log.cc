@@ -23,6 +23,12 @@ void forget_durable_deletions(CachedChannel& channel, std::uint64_t durable) {
                              [durable](const auto& deleted) { return deleted.second <= durable; });
 }
 
+void forget_durable_revisions(CachedChannel& channel, std::uint64_t durable) {
+  boost::unordered::erase_if(channel.revised_lately, [durable](const auto& revised) {
+    return revised.second.position <= durable;
+  });
+}
+
 }  // namespace
 
 MessageLog::MessageLog(const Deps& deps, ChangeLog& changes, ChannelCache& channels,
@@ -30,6 +36,7 @@ MessageLog::MessageLog(const Deps& deps, ChangeLog& changes, ChannelCache& chann
     : partition_(deps.reader.partition()),
       reader_(deps.reader),
       clock_(deps.clock),
+      stamps_(deps.stamps),
       seq_floor_(deps.seq_floor),
       changes_(changes),
       channels_(channels),
@@ -166,6 +173,83 @@ Result<void> MessageLog::evaluate(const DeleteMessages& change, Txn& txn) {
     changes_.add(store::EntryKind::removal, *channel, seq, txn);
   }
   channels_.put_record(*channel, txn);
+  return {};
+}
+
+Result<Message> MessageLog::load_revisable(const CachedChannel& channel, std::uint64_t seq,
+                                           MessageId id) const {
+  const Error unknown(Errc::not_found, "there is no such message");
+  const bool gone = seq <= channel.record.cleared_to || channel.deleted_lately.contains(seq);
+  if (gone) return unknown;
+  const auto at = static_cast<MessageSeq>(seq);
+  std::string value;
+  JD_TRY(const bool stored,
+         reader_.get(Table::main, store::message_key(partition_, channel.key, at), value));
+  if (!stored) return unknown;
+  JD_TRY(Message message, store::decode_message(value, channel.key, at));
+  if (message.id != id) return unknown;
+  if (message.flags.sync_once) {
+    return Error(Errc::invalid, "a command message can be neither recalled nor edited");
+  }
+  if (message.expired_at(clock_.wall_seconds())) {
+    return Error(Errc::not_found, "the message has expired");
+  }
+  // What was done to it may be on its way to the store still.
+  const auto lately = channel.revised_lately.find(seq);
+  if (lately != channel.revised_lately.end()) message.revision = lately->second.revision;
+  if (message.is_recalled()) return Error(Errc::conflict, "the message was recalled before");
+  return message;
+}
+
+void MessageLog::put_revised(store::EntryKind kind, CachedChannel& channel, Message& message,
+                             std::string operator_uid, Txn& txn) {
+  changes_.add(kind, channel, raw(message.seq), txn);
+  Revision& revision = *message.revision;
+  revision.at = clock_.wall_seconds();
+  revision.change = channel.record.changes_to;
+  revision.operator_uid = std::move(operator_uid);
+  channel.record.revised_at_ns = stamps_.next_ns(txn);
+  forget_durable_revisions(channel, channels_.durable());
+  ChannelCache::note_revised(channel, raw(message.seq), revision, txn);
+  store::build_message_key(key_scratch_, partition_, channel.key, message.seq);
+  store::encode_message(value_scratch_, message, channel.key);
+  txn.put(key_scratch_, value_scratch_);
+  channels_.put_record(channel, txn);
+}
+
+Result<void> MessageLog::evaluate(const RecallMessage& change, Txn& txn) {
+  ChannelKey key = change.channel;
+  JD_RETURN_IF_ERROR(receivers_.resolve_agent_channel(key));
+  JD_TRY(CachedChannel * channel, channels_.load(key));
+  JD_TRY(Message message, load_revisable(*channel, change.seq, change.id));
+  JD_TRY(const bool has_events, lanes_.has_any(key, change.seq, change.seq));
+  ChannelCache::remember(*channel, txn);
+  if (has_events) lanes_.erase(key, change.seq, change.seq, txn);
+  // It is no anchor any more, and nobody has it unread.
+  message.setting = static_cast<std::uint8_t>(message.setting & ~kSettingStream);
+  message.payload = std::string(kRecalledPayload);
+  if (!message.revision) message.revision.emplace();
+  message.revision->recalled = true;
+  channel->record.has_gaps = true;
+  txn.put(store::gap_key(partition_, key, message.seq), store::encode(store::GapRecord()));
+  put_revised(store::EntryKind::recall, *channel, message, change.operator_uid, txn);
+  return {};
+}
+
+Result<void> MessageLog::evaluate(const EditMessage& change, Txn& txn) {
+  ChannelKey key = change.channel;
+  JD_RETURN_IF_ERROR(receivers_.resolve_agent_channel(key));
+  JD_TRY(CachedChannel * channel, channels_.load(key));
+  JD_TRY(Message message, load_revisable(*channel, change.seq, change.id));
+  const std::uint64_t version = message.revision ? message.revision->version : 0;
+  if (change.version != version + 1) {
+    return Error(Errc::conflict, "the message was edited by somebody else meanwhile");
+  }
+  ChannelCache::remember(*channel, txn);
+  message.payload = change.payload;
+  if (!message.revision) message.revision.emplace();
+  message.revision->version = change.version;
+  put_revised(store::EntryKind::edit, *channel, message, change.operator_uid, txn);
   return {};
 }
 

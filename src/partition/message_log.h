@@ -1,4 +1,5 @@
-// The stored messages of a partition's channels: appended, hidden, deleted, freed.
+// The stored messages of a partition's channels: appended, recalled, edited, hidden, deleted,
+// freed.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include "partition/event_lanes.h"
 #include "partition/log_commands.h"
 #include "partition/receivers.h"
+#include "partition/stamps.h"
 #include "partition/txn.h"
 #include "store/partition_reader.h"
 #include "store/records.h"
@@ -26,6 +28,7 @@ class MessageLog {
   struct Deps {
     store::PartitionReader reader;
     const Clock& clock;
+    Stamps& stamps;
     // No message gets a seq up to here: they may have been given out before data was lost.
     std::uint64_t seq_floor = 0;
   };
@@ -52,12 +55,21 @@ class MessageLog {
   // Errors: as the command says, storage.
   Result<void> evaluate(const ClearMessages& command, Txn& txn);
   Result<void> evaluate(const DeleteMessages& command, Txn& txn);
+  Result<void> evaluate(const RecallMessage& command, Txn& txn);
+  Result<void> evaluate(const EditMessage& command, Txn& txn);
   Result<void> evaluate(const SetRetention& command, Txn& txn);
   Result<void> evaluate(const ReclaimExpired& command, Txn& txn);
   Result<void> evaluate(const DropCommitRecords& command, Txn& txn);
 
  private:
   MessageSeq next_seq(CachedChannel& log, Txn& txn);
+  // One that can be recalled or edited, as the commits before this one leave it. Its payload may be
+  // that of before. Errors: as of RecallMessage, storage.
+  Result<Message> load_revisable(const CachedChannel& channel, std::uint64_t seq,
+                                 MessageId id) const;
+  // The message, changed, takes its place again; `kind` says what was done. Cannot fail.
+  void put_revised(store::EntryKind kind, CachedChannel& channel, Message& message,
+                   std::string operator_uid, Txn& txn);
   // Up to which seq a log is empty once `gone` are; 0 when that is not worth being recorded.
   // Errors: storage.
   Result<std::uint64_t> find_empty_front(const CachedChannel& log,
@@ -66,6 +78,7 @@ class MessageLog {
   PartitionId partition_;
   store::PartitionReader reader_;
   const Clock& clock_;
+  Stamps& stamps_;
   std::uint64_t seq_floor_;
   // Not of messages whose time is over: they say so themselves.
   ChangeLog& changes_;

@@ -10,12 +10,16 @@ namespace jindou::partition {
 
 namespace {
 
-// Of the messages of a group; changes are small beside a commit.
+// Of the messages of a group and of their new payloads; other changes are small beside a commit.
 std::size_t bytes_at_most(const CommandGroup& group) {
   std::size_t bytes = 0;
   for (const Command& command : group.commands) {
-    const auto* send = std::get_if<SendCommand>(&command);
-    if (send != nullptr) bytes += partition::bytes_at_most(*send);
+    if (const auto* send = std::get_if<SendCommand>(&command)) {
+      bytes += partition::bytes_at_most(*send);
+    } else if (const auto* change = std::get_if<Change>(&command)) {
+      const auto* edit = std::get_if<EditMessage>(change);
+      if (edit != nullptr) bytes += edit->payload.size();
+    }
   }
   return bytes;
 }

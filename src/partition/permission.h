@@ -41,7 +41,8 @@ struct PermissionPolicy {
   bool person_allowlist_enforced = false;  // !whitelistOffOfPerson
 };
 
-// Reason::success or the reason of the refusal. Errors: storage.
+// Reason::success or the reason of the refusal; what the server says itself (Origin::server) is
+// permitted. Errors: storage.
 Result<Reason> check_send(const SendCommand& command, const PermissionPolicy& policy,
                           PermissionFacts& facts);
 

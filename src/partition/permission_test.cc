@@ -183,6 +183,8 @@ TEST_P(PermissionRules, DecideAsDocumented) {
   EXPECT_EQ(*check_send(command, policy, facts), row.channel) << "channel";
   policy.http_check = SendCheck::trusted;
   EXPECT_EQ(*check_send(command, policy, facts), row.trusted) << "trusted";
+  command.origin = Origin::server;
+  EXPECT_EQ(*check_send(command, policy, facts), Reason::success) << "server";
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryRow, PermissionRules, ::testing::ValuesIn(kRows),

@@ -134,6 +134,9 @@ Result<EventLanes::Anchor*> Streams::load_anchor(const ChannelKey& channel,
   if (!message || gone) {
     return Error(Errc::not_found, "no message with this client_msg_no in the channel");
   }
+  if (message->is_recalled() || state->is_recalled_lately(raw(message->seq))) {
+    return Error(Errc::not_found, "the message was recalled");
+  }
   if ((message->setting & kSettingStream) == 0) {
     return Error(Errc::invalid, "the message is no stream message (send it with is_stream = 1)");
   }

@@ -87,6 +87,9 @@ ChangeConversation conversation(const ChannelKey& channel, ChangeConversation::O
   return change;
 }
 
+// Of the n-th message of furnished().
+MessageId id_of(std::uint64_t n) { return message_id_of(n, kPartition); }
+
 // Of the request that is claimed.
 constexpr std::int64_t kRequestUntil = 1'700'000'010'000;  // milliseconds
 constexpr std::int64_t kRequestExpires = 1'700'086'400;    // seconds
@@ -216,6 +219,7 @@ MemoryStore furnished() {
       StoreTemplate{"t1", 1, "one", 5},
       StoreTemplate{"t1", 2, "two", 6},
       StoreTemplate{"t2", 1, "one", 7},
+      EditMessage{kPair, 1, id_of(8), 1, "edited", "u1"},
   };
   for (const Command& command : history) {
     const auto failed = world.run(command);
@@ -256,6 +260,10 @@ std::vector<CommandKind> changes_of_channels() {
       {"clear", ClearMessages{kGroup, 100, false}},
       {"clear commands", ClearMessages{kGroup, 100, true}},
       {"delete messages", DeleteMessages{kGroup, {1, 3, 4, 5}}},
+      {"recall", RecallMessage{kGroup, 1, id_of(1), "u1"}},
+      {"recall of an anchor", RecallMessage{kGroup, 3, id_of(3), "u1"}},
+      {"edit", EditMessage{kGroup, 3, id_of(3), 1, "edited", "u2"}},
+      {"edit of what was edited", EditMessage{kPair, 1, id_of(8), 2, "edited again", "u2"}},
       {"retention", SetRetention{kGroup, 10, 10}},
       {"reclaim", ReclaimExpired{kPartition, {expiry_key(2), expiry_key(5)}}},
       {"close streams", CloseIdleStreams{kPartition, 0}},
@@ -344,6 +352,7 @@ void add_unsettled(LonePartition& world) {
   world.begin(job_input(job_id('6'), 0, 4));
   world.begin(SealJob{job_id('6'), 4, 3});
   world.begin(advance(job_id('6'), 0, 2));
+  world.begin(EditMessage{kGroup, 1, id_of(1), 1, "unsettled", "u1"});
 }
 
 // A long change of the group's subscribers, some of whose slices are durable.
@@ -391,6 +400,9 @@ void follow_up(LonePartition& world) {
       job_input(job_id('2'), 2, 2),
       DeleteJob{job_id('6')},
       BeginJob{job_id('3'), {}, 12},
+      EditMessage{kGroup, 1, id_of(1), 1, "after", "u1"},
+      EditMessage{kGroup, 1, id_of(1), 2, "after", "u1"},
+      RecallMessage{kPair, 1, id_of(8), "u1"},
   };
   for (const Command& command : commands) {
     ++world.clock.now_ms;

@@ -20,16 +20,26 @@ Result<SyncClient::Shown> SyncClient::load_shown(const store::Reader& reader, Pa
   shown.deleted_to = record.deleted_to;
   shown.manual_count = record.manual_count;
   shown.changed_at_ns = record.updated_at_ns;
+  std::string value;
+  JD_TRY(const bool has_settings,
+         reader.get(Table::main, store::channel_key(partition, channel), value));
+  if (has_settings) {
+    JD_TRY(const store::ChannelRecord settings, store::decode_channel(value));
+    shown.changed_at_ns = std::max(shown.changed_at_ns, settings.revised_at_ns);
+  }
   const std::string log = store::message_prefix(partition, channel);
   Result<void> decoded;
   JD_RETURN_IF_ERROR(reader.scan_backward(Table::main, log, store::after_prefix(log),
-                                          [&](std::string_view key, std::string_view value) {
-                                            const auto head = store::decode_message_head(value);
+                                          [&](std::string_view key, std::string_view bytes) {
+                                            const MessageSeq seq = store::seq_of_message_key(key);
+                                            const auto head =
+                                                store::decode_message(bytes, channel, seq);
                                             if (!head) {
                                               decoded = Error(head.error());
                                               return false;
                                             }
-                                            shown.last_seq = raw(store::seq_of_message_key(key));
+                                            shown.last_seq = raw(seq);
+                                            shown.last_payload = head->payload.str();
                                             shown.changed_at_ns =
                                                 std::max(shown.changed_at_ns, head->stored_at_ns());
                                             return false;
@@ -105,7 +115,10 @@ Result<std::string> SyncClient::sync(const store::Reader& reader, std::int64_t s
   for (const auto& [channel, shown] : all.shown) {
     const auto known = copy_.find(channel);
     // A head that is gone is no change that is told.
-    const bool same = known != copy_.end() && known->second.last_seq >= shown.last_seq &&
+    const bool same_head = known != copy_.end() && known->second.last_seq == shown.last_seq &&
+                           known->second.last_payload == shown.last_payload;
+    const bool same = known != copy_.end() &&
+                      (same_head || known->second.last_seq > shown.last_seq) &&
                       known->second.deleted_to == shown.deleted_to &&
                       known->second.manual_count == shown.manual_count;
     if (same) continue;

@@ -27,6 +27,7 @@ class SyncClient {
  private:
   struct Shown {
     std::uint64_t last_seq = 0;
+    std::string last_payload;  // which an edit or a recall changes
     std::uint64_t deleted_to = 0;
     std::uint64_t manual_count = 0;
     std::int64_t changed_at_ns = 0;

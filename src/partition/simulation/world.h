@@ -25,6 +25,7 @@
 #include "partition/simulation/lane_model.h"
 #include "partition/simulation/list_model.h"
 #include "partition/simulation/removals.h"
+#include "partition/simulation/revision_model.h"
 #include "partition/simulation/server.h"
 #include "partition/simulation/simulated_store.h"
 #include "partition/simulation/summary.h"
@@ -163,6 +164,7 @@ class World final : public EffectSink {
   void change_outbox(const std::string& uid);
   void change_settings(const ChannelKey& group);
   void change_templates();
+  void revise(const ChannelKey& group);
   void drop_commit_records();
   bool is_there(const store::CommitEntry& entry);
   // Has the partition whose it is evaluate it; the models hear of it.
@@ -175,6 +177,9 @@ class World final : public EffectSink {
   // The models hear of what it does to messages and to views.
   void note_removal(const Change& what, const SharedOutcome& outcome, Server& server);
   void note_view(const Change& what, const SharedOutcome& outcome);
+  // The model hears of what becomes of a message.
+  template <class Command>
+  void note_revision(const Command& command, const SharedOutcome& outcome);
   // The last seq of a log that somebody was told of.
   std::uint64_t told_last(const ChannelKey& log) const;
   // All of a partition that are not from the last few seconds.
@@ -242,6 +247,8 @@ class World final : public EffectSink {
 
   // A gap tells of it: it is gone, or not everybody can read it.
   bool has_gap(const ChannelKey& log, std::uint64_t seq);
+  // It is as it was sent, or what edits and recalls have made of it.
+  void check_revision(const ChannelKey& log, const Known& known, const Message& message);
   // It is found when its time is over.
   bool expires_in_time(const ChannelKey& log, const Message& message);
   std::uint64_t cleared_to(const ChannelKey& log);
@@ -289,6 +296,8 @@ class World final : public EffectSink {
   void read_log_changes(const ChannelKey& log);
   void compare_with_commits(PartitionId partition);
   static bool tells_of(const SeenChanges& seen, std::uint64_t seq);
+  // The change that the message says it was made by.
+  void compare_with_change(const ChannelKey& log, const Message& message);
 
   void collect(std::map<ChannelKey, std::map<std::uint64_t, Message>>& stored);
 
@@ -317,6 +326,7 @@ class World final : public EffectSink {
   std::vector<Posted> waiting_;
   InboxModel judges_;
   Removals removals_;
+  RevisionModel revisions_;
   bool may_expire_ = false;
   ListModel lists_;
   FactModel facts_{kPartitions};

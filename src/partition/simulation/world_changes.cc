@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "partition/command_variant.h"
+#include "partition/history.h"
 #include "partition/simulation/world.h"
 #include "store/keys.h"
 
@@ -12,7 +13,7 @@ void World::change() {
   const ChannelKey group("g" + std::to_string(roll(7)), ChannelType::group);
   const std::string uid = "u" + std::to_string(roll(4));
   Change what;
-  switch (roll(29)) {
+  switch (roll(33)) {
     case 19: return drop_commit_records();
     case 21:
     case 22: return change_requests();
@@ -26,11 +27,15 @@ void World::change() {
       if (gathering_ == nullptr) change_settings(group);
       return;
     case 23:
-    case 24: return change_templates();
+    case 24:
+    case 31:
+    case 32: return change_templates();
     case 25:
     case 26:
     case 27:
     case 28: return change_jobs();
+    case 29:
+    case 30: return revise(group);
     case 17: {
       what = AdvanceCommandPosition{group, uid, roll(10)};
       break;
@@ -214,6 +219,8 @@ void World::note(const Change& what, const SharedOutcome& outcome, Server& serve
   if (const auto* idle = std::get_if<CloseIdleStreams>(&what)) {
     lanes_.begin_closing(idle->partition, kPartitions);
   }
+  if (const auto* recall = std::get_if<RecallMessage>(&what)) note_revision(*recall, outcome);
+  if (const auto* edit = std::get_if<EditMessage>(&what)) note_revision(*edit, outcome);
   if (const auto* time = std::get_if<ReserveTime>(&what)) reserved_.emplace_back(*time, outcome);
   ++summary_.changes[what.index()];
 }
@@ -221,6 +228,12 @@ void World::note(const Change& what, const SharedOutcome& outcome, Server& serve
 std::uint64_t World::told_last(const ChannelKey& log) const {
   const auto told = acknowledged_.find(log);
   return told == acknowledged_.end() ? 0 : told->second.rbegin()->first;
+}
+
+template <class Command>
+void World::note_revision(const Command& command, const SharedOutcome& outcome) {
+  const Known& known = acknowledged_.at(command.channel).at(command.seq);
+  revisions_.begin(command, known.payload, outcome);
 }
 
 void World::note_removal(const Change& what, const SharedOutcome& outcome, Server& server) {
@@ -441,6 +454,33 @@ void World::change_templates() {
   version.payload = "p" + std::to_string(++generated_);
   version.created_at = clock_.wall_seconds();
   ask(std::move(version));
+}
+
+// Edits or recalls one of the messages that somebody was told of.
+void World::revise(const ChannelKey& group) {
+  const ChannelKey pair(person_channel_id("u1", "u2"), ChannelType::person);
+  const ChannelKey& log = chance(70) ? group : pair;
+  const auto told = acknowledged_.find(log);
+  if (told == acknowledged_.end()) return;
+  const auto lately = std::min<std::size_t>(told->second.size(), 8);
+  const auto it = std::prev(told->second.end(), static_cast<std::ptrdiff_t>(1 + roll(lately)));
+  const std::uint64_t seq = it->first;
+  if (revisions_.open(log, seq) > 5) return;  // of each both outcomes would be tried
+  const std::string who = "u" + std::to_string(roll(4));
+  if (chance(40)) return static_cast<void>(ask(RecallMessage{log, seq, it->second.id, who}));
+  // What is durable may be behind what was asked for.
+  const History history(readers(), clock_, kFingerprintSeed);
+  const auto message = history.load_by_seq(log, MessageSeq{seq});
+  if (!message) return fail("a message cannot be read");
+  EditMessage edit;
+  edit.channel = log;
+  edit.seq = seq;
+  edit.id = it->second.id;
+  edit.version = 1 + (chance(10) ? roll(3) : 0);
+  if (*message && (*message)->revision) edit.version += (*message)->revision->version;
+  edit.payload = "edit " + std::to_string(++generated_);
+  edit.operator_uid = who;
+  ask(std::move(edit));
 }
 
 void World::change_settings(const ChannelKey& group) {

@@ -55,9 +55,7 @@ void World::check_store() {
         return fail("an acknowledged message is missing in " + log.id);
       }
       if (removals_.must_be_gone(log, seq)) return fail("a message is back in " + log.id);
-      if (it->second.id != known.id || it->second.payload != known.payload) {
-        return fail("an acknowledged message was changed in " + log.id);
-      }
+      check_revision(log, known, it->second);
       if (roll(20) != 0) continue;
       const auto by_id = history.load_by_id(known.id);
       if (!by_id) return fail("look-up by id fails");
@@ -74,6 +72,23 @@ void World::check_store() {
       }
     }
   }
+}
+
+void World::check_revision(const ChannelKey& log, const Known& known, const Message& message) {
+  const std::uint64_t seq = raw(message.seq);
+  auto state = RevisionModel::state_of(message);
+  if (message.id != known.id || !revisions_.allows(log, seq, known.payload, state)) {
+    return fail("an acknowledged message is not what it was made in " + log.id);
+  }
+  revisions_.settle(log, seq, std::move(state));
+  if (!message.revision) return;
+  compare_with_change(log, message);
+  if (!message.is_recalled()) return;
+  if (!has_gap(log, seq)) return fail("a recalled message counts as unread in " + log.id);
+  const PartitionId partition = partition_for(log.id, kPartitions);
+  const auto events = read_events({disk_, partition}, log, message.seq);
+  if (!events) return fail("unreadable events");
+  if (!events->lanes.empty()) fail("a recalled message has events in " + log.id);
 }
 
 bool World::has_gap(const ChannelKey& log, std::uint64_t seq) {
@@ -298,6 +313,9 @@ void World::check_lanes() {
       if (!events->lanes.empty()) return fail("events outlive " + anchor.client_msg_no);
       continue;
     }
+    const auto message = store::decode_message(value, anchor.channel, *seq);
+    if (!message) return fail("an unreadable message");
+    if (message->is_recalled()) continue;  // see check_revision()
     LaneModel::Lanes lanes;
     for (const auto& lane : events->lanes) {
       lanes[lane.event_key] = describe_lane(lane.status, lane.snapshot);

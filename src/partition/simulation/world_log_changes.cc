@@ -87,8 +87,23 @@ bool World::tells_of(const SeenChanges& seen, std::uint64_t seq) {
   if (seen.changes.size() < seen.last) return true;  // it may be among those that nobody saw
   return std::any_of(seen.changes.begin(), seen.changes.end(), [seq](const auto& each) {
     const LogChange& change = each.second;
-    return change.kind == store::EntryKind::removal ? change.seq == seq : change.seq >= seq;
+    if (change.kind == store::EntryKind::removal) return change.seq == seq;
+    return change.kind == store::EntryKind::clearing && change.seq >= seq;
   });
+}
+
+void World::compare_with_change(const ChannelKey& log, const Message& message) {
+  const SeenChanges& seen = log_changes_[log];
+  const auto it = seen.changes.find(message.revision->change);
+  if (it == seen.changes.end()) {
+    if (message.revision->change > seen.dropped_to)
+      fail("no change tells of a revision: " + log.id);
+    return;
+  }
+  const auto kind = message.is_recalled() ? store::EntryKind::recall : store::EntryKind::edit;
+  if (it->second.kind != kind || it->second.seq != raw(message.seq)) {
+    fail("a message names another change of " + log.id);
+  }
 }
 
 }  // namespace jindou::partition::simulation
