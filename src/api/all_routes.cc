@@ -14,6 +14,7 @@
 #include "api/manager_routes.h"
 #include "api/monitor_routes.h"
 #include "api/retention_routes.h"
+#include "api/revision_routes.h"
 #include "api/send_routes.h"
 #include "api/stream_routes.h"
 #include "api/streamv2_routes.h"
@@ -45,10 +46,11 @@ std::span<const Route> all_routes() {
   static const std::vector<Route> kRoutes = [] {
     std::vector<Route> all;
     for (const std::span<const Route> group :
-         {send_routes(), job_routes(), template_routes(), command_sync_routes(), history_routes(),
-          event_routes(), stream_routes(), streamv2_routes(), channel_routes(), retention_routes(),
-          conversation_routes(), directory_routes(), user_routes(), connection_routes(),
-          monitor_routes(), tag_routes(), manager_routes(), system_routes(), docs_routes()}) {
+         {send_routes(),         job_routes(),     template_routes(),   revision_routes(),
+          command_sync_routes(), history_routes(), event_routes(),      stream_routes(),
+          streamv2_routes(),     channel_routes(), retention_routes(),  conversation_routes(),
+          directory_routes(),    user_routes(),    connection_routes(), monitor_routes(),
+          tag_routes(),          manager_routes(), system_routes(),     docs_routes()}) {
       all.insert(all.end(), group.begin(), group.end());
     }
     return all;

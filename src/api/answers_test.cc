@@ -240,5 +240,29 @@ TEST(Answers, MessageObjectHidesTheSystemAccount) {
             "\"timestamp\":17,\"payload\":\"aGk=\"}");
 }
 
+TEST(Answers, MessageObjectTellsWhatBecameOfTheMessage) {
+  Message message;
+  message.id = static_cast<MessageId>(9);
+  message.seq = static_cast<MessageSeq>(3);
+  message.channel = ChannelKey("g1", ChannelType::group);
+  message.payload = std::string(kRecalledPayload);
+  message.revision = Revision{0, true, 18, 5, "admin"};
+  const auto told = [&message] {
+    std::string out;
+    codec::JsonWriter json(out);
+    write_message(json, message, "u1");
+    return out.substr(out.find("\"payload\""));
+  };
+  EXPECT_EQ(told(),
+            "\"payload\":\"e30=\",\"revoke\":1,\"revoker\":\"admin\",\"message_extra\":{"
+            "\"message_id\":9,\"message_id_str\":\"9\",\"message_seq\":3,\"revoke\":1,"
+            "\"revoker\":\"admin\",\"revoked_at\":18,\"extra_version\":5}}");
+  message.revision = Revision{2, false, 18, 5, ""};
+  EXPECT_EQ(told(),
+            "\"payload\":\"e30=\",\"edit_version\":2,\"message_extra\":{\"message_id\":9,"
+            "\"message_id_str\":\"9\",\"message_seq\":3,\"editor\":\"\",\"edited_at\":18,"
+            "\"extra_version\":5}}");
+}
+
 }  // namespace
 }  // namespace jindou::api

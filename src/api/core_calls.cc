@@ -221,6 +221,11 @@ Task<Result<void>> change_together(Services& services, Request& request,
                                    std::vector<partition::Change> changes) {
   std::vector<partition::Command> commands(std::make_move_iterator(changes.begin()),
                                            std::make_move_iterator(changes.end()));
+  co_return co_await make_together(services, request, std::move(commands));
+}
+
+Task<Result<void>> make_together(Services& services, Request& request,
+                                 std::vector<partition::Command> commands) {
   auto post = [&](std::function<void(Result<void>)> complete) {
     auto done = [complete = std::move(complete)](const partition::TransactionResult& result) {
       complete(result.made() ? Result<void>() : Error(result.error()));

@@ -8,6 +8,7 @@
 #include "api/http_names.h"
 #include "api/services.h"
 #include "partition/change.h"
+#include "partition/command_group.h"
 
 namespace jindou::api {
 
@@ -56,6 +57,12 @@ Task<Result<void>> change(Services& services, Request& request, partition::Chang
 // came, if one did: then some may have been done. No changes: success.
 Task<Result<void>> change_all(Services& services, Request& request,
                               std::vector<partition::Change> changes);
+
+// Makes commands of any partitions all or none. Errors: as change(), of the first of them that
+// failed; a message that is refused fails, with its code; too_large: more than the core makes at
+// once, or more than one commit has of a partition.
+Task<Result<void>> make_together(Services& services, Request& request,
+                                 std::vector<partition::Command> commands);
 
 // Makes changes of any partitions all or none. Errors: as change(), of the first of them that
 // failed; too_large: more than the core makes at once, or more than one commit has of a partition.

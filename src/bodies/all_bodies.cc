@@ -8,6 +8,7 @@
 #include "bodies/history.h"
 #include "bodies/operators.h"
 #include "bodies/retention.h"
+#include "bodies/revisions.h"
 #include "bodies/templates.h"
 #include "bodies/users.h"
 
@@ -17,6 +18,7 @@ std::span<const Section> sections() {
   static const std::array kSections = {
       Section{"### The manager port", login_bodies()},
       Section{"### Templates", template_bodies()},
+      Section{"### POST /message/recall, POST /message/edit", revision_bodies()},
       Section{"### POST /channel/messagesync", range_bodies()},
       Section{"### POST /channel/messagesyncbatch", range_batch_bodies()},
       Section{"### POST /messages, POST /message, GET /message/byclientmsgno", look_up_bodies()},

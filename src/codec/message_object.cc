@@ -17,6 +17,30 @@ void write_lane(JsonWriter& json, const LaneState& lane, EventDetail detail) {
   json.end_object();
 }
 
+// In the form of the business back ends of the WuKongIM family, whose clients read it.
+void write_revision(JsonWriter& json, const Message& message, const Revision& revision) {
+  const bool recalled = revision.recalled;
+  if (recalled) {
+    json.number("revoke", 1);
+    json.string("revoker", revision.operator_uid);
+  }
+  if (revision.version != 0) json.number("edit_version", revision.version);
+  json.begin_object("message_extra");
+  json.number("message_id", raw(message.id));
+  json.number_string("message_id_str", raw(message.id));
+  json.number("message_seq", raw(message.seq));
+  if (recalled) {
+    json.number("revoke", 1);
+    json.string("revoker", revision.operator_uid);
+    json.number("revoked_at", revision.at);
+  } else {
+    json.string("editor", revision.operator_uid);
+    json.number("edited_at", revision.at);
+  }
+  json.number("extra_version", revision.change);
+  json.end_object();
+}
+
 }  // namespace
 
 std::string_view shown_channel_id(const Message& message, std::string_view viewer) {
@@ -50,6 +74,7 @@ void write_message_members(JsonWriter& json, const Message& message, std::string
   json.number("expire", message.expire);
   json.number("timestamp", message.timestamp);
   json.base64("payload", message.payload);
+  if (message.revision) write_revision(json, message, *message.revision);
 }
 
 void write_snapshot(JsonWriter& json, const LaneState& lane) {

@@ -30,7 +30,11 @@ std::string message() {
        may("stream_no", text("Only if not empty.")),
        need("expire", integer("Seconds after `timestamp`; 0: never.", 0, 4294967295)),
        need("timestamp", integer("Seconds since 1970.")),
-       need("payload", base64("The content.")),
+       need("payload", base64("The content; of a message that was recalled {}.")),
+       may("revoke", integer("The message was recalled.", 1, 1)),
+       may("revoker", text("Who recalled it, as the caller of the recall said.")),
+       may("edit_version", integer("How often the message was edited.", 1)),
+       may("message_extra", ref("MessageExtra")),
        may("end", bit("1: the stream on lane `main` is over.")),
        may("end_reason", integer("How it ended: 0 normally, 1 inactivity, 2 error, 3 cancelled, 4 "
                                  "forced.",
@@ -41,6 +45,20 @@ std::string message() {
        may("event_sync_hint",
            object({need("client_msg_no", text("The anchor.")),
                    need("from_msg_event_seq", integer("Where to go on reading."))}))});
+}
+
+std::string message_extra() {
+  return object({need("message_id", integer("Of the message.")),
+                 need("message_id_str", text("The same in decimal digits.")),
+                 need("message_seq", integer("Of the message.")),
+                 may("revoke", integer("It was recalled.", 1, 1)),
+                 may("revoker", text("Who recalled it, as the caller said.")),
+                 may("revoked_at", integer("When, in seconds since 1970.")),
+                 may("editor", text("Who edited it last, as the caller said.")),
+                 may("edited_at", integer("When, in seconds since 1970.")),
+                 need("extra_version",
+                      integer("Rises in its channel with every recall, edit and deletion."))},
+                "What became of a message after it was sent.");
 }
 
 std::string event_meta() {
@@ -185,6 +203,7 @@ std::vector<Component> components() {
       {"SendRefusal", send_refusal()},
       {"MessageHeader", message_header()},
       {"Message", message()},
+      {"MessageExtra", message_extra()},
       {"EventMeta", event_meta()},
       {"MessagePage",
        object({need("start_message_seq", integer("Of the request.")),

@@ -1,4 +1,6 @@
 // Sending messages, message events, and reading stored messages.
+#include <utility>
+
 #include "codec/send_fields.h"
 #include "openapi/operations.h"
 #include "openapi/schema.h"
@@ -264,6 +266,60 @@ Operation send_batch() {
   };
 }
 
+std::string revised_answer(std::vector<Property> more) {
+  std::vector<Property> members = {
+      need("status", one_of({R"({"const":200})", R"({"const":"ok"})"})),
+      need("message_id", integer("Of the message.")),
+      need("message_idstr", text("The same in decimal digits.")),
+      need("message_seq", integer("Its position in the channel."))};
+  for (Property& member : more) members.push_back(std::move(member));
+  members.push_back(may("duplicate", boolean("An earlier request had done it.")));
+  return object(members);
+}
+
+Operation recall() {
+  return {
+      .method = Verb::post,
+      .path = "/message/recall",
+      .tag = Tag::messages,
+      .description =
+          "The payload goes, and the events; id and seq stay, in history with `revoke` 1. It does "
+          "not count as unread any more. Whoever can read the message is sent the command "
+          "messageRevoke, in the same commit. To recall what was recalled changes nothing and is "
+          "answered with `duplicate`.",
+      .example = R"({"channel_id":"group2","channel_type":2,"client_msg_no":"b2",)"
+                 R"("operator_uid":"admin"})",
+      .answer = revised_answer({}),
+      .answer_example =
+          R"({"status":200,"message_id":2059,"message_idstr":"2059","message_seq":1})",
+      .others = {{404, "There is no such message, or it has expired, or it was deleted.", {}}},
+  };
+}
+
+Operation edit() {
+  return {
+      .method = Verb::post,
+      .path = "/message/edit",
+      .tag = Tag::messages,
+      .description =
+          "The payload is another one from now on, wherever the message is read; id and seq stay. "
+          "Whoever can read the message is sent the command syncMessageExtra, in the same commit. "
+          "Of two edits at once the later one stays, unless `if_version` says which one was meant. "
+          "A message that has that payload already is left as it is, which is answered with "
+          "`duplicate`.",
+      .example = R"({"channel_id":"group1","channel_type":2,"client_msg_no":"b1",)"
+                 R"("payload":{"type":1,"content":"Hello, Group 1"},"operator_uid":"admin"})",
+      .answer = revised_answer(
+          {need("edit_version", integer("How often it was edited, with this edit."))}),
+      .answer_example = R"({"status":200,"message_id":1035,"message_idstr":"1035",)"
+                        R"("message_seq":1,"edit_version":1})",
+      .others = {{404, "There is no such message, or it has expired, or it was deleted.", {}},
+                 {409,
+                  "The message was recalled, or has another edit_version than `if_version`.",
+                  {}}},
+  };
+}
+
 Operation sync() {
   return {
       .method = Verb::post,
@@ -419,6 +475,8 @@ Operation last_message() {
 std::vector<Operation> message_operations() {
   return {send(),
           send_batch(),
+          recall(),
+          edit(),
           sync(),
           sync_ack(),
           messages(),

@@ -33,7 +33,7 @@ class EveryEndpoint(ServerCase):
         "/conversations/setUnread", "/conversations/delete", "/conversation/clearUnread",
         "/conversation/setUnread", "/conversation/delete", "/message/delete",
         "/channel/clear_messages", "/channel/retention", "/message/cmd/bind",
-        "/message/cmd/unbind",
+        "/message/cmd/unbind", "/message/recall", "/message/edit",
     ]
     GETS = ["/message/byclientmsgno", "/channel/max_message_seq", "/channel/last_message",
             "/channel/whitelist", "/channel/retention"]
