@@ -32,6 +32,15 @@ constexpr std::size_t kUnstoredMax = 10'000;
 // Commit records counted in one go, some milliseconds of work.
 constexpr std::size_t kRecordsPerCount = 20'000;
 constexpr std::size_t kNever = ~std::size_t{0};
+constexpr Kinds kNone{false, false, false};
+
+Event event_of(store::EntryKind kind) {
+  switch (kind) {
+    case store::EntryKind::recall: return Event::recall;
+    case store::EntryKind::edit: return Event::edit;
+    default: return Event::notify;
+  }
+}
 
 }  // namespace
 
@@ -52,8 +61,9 @@ MessageStream::MessageStream(StreamDeps deps, StreamRole role)
 MessageStream::~MessageStream() { stop(); }
 
 bool MessageStream::wanted(const WebhookOptions& options) const {
-  return options.focuses(role_.event) &&
-         (role_.to_agent ? options.has_agent() : options.has_main());
+  const bool focused =
+      role_.event == Event::offline ? options.focuses(Event::offline) : !(kinds(options) == kNone);
+  return focused && (role_.to_agent ? options.has_agent() : options.has_main());
 }
 
 void MessageStream::start() {
@@ -130,6 +140,13 @@ Choice MessageStream::choice(const WebhookOptions& options) const {
   return Choice::all;
 }
 
+Kinds MessageStream::kinds(const WebhookOptions& options) const {
+  // Whoever is offline hears of a recall or an edit with the next sync.
+  if (role_.event == Event::offline) return Kinds{true, false, false};
+  return Kinds{options.focuses(Event::notify), options.focuses(Event::recall),
+               options.focuses(Event::edit)};
+}
+
 bool MessageStream::update_activity(const WebhookOptions& options) {
   if (!wanted(options)) {
     if (active_) deactivate(/*wanted=*/false);
@@ -142,7 +159,8 @@ bool MessageStream::update_activity(const WebhookOptions& options) {
     active_target_ = target;
     courier_.forget_receiver();
   }
-  if (active_ && choice(options) == active_choice_) return true;
+  const bool same = choice(options) == active_choice_ && kinds(options) == active_kinds_;
+  if (active_ && same) return true;
   if (active_) deactivate(/*wanted=*/true);
   if (const auto opened = deps_.cursors.open(); !opened) {
     observe::log_warn(kComponent, "{}: cannot begin: {}", role_.name(), opened.error().text());
@@ -150,7 +168,9 @@ bool MessageStream::update_activity(const WebhookOptions& options) {
   }
   active_ = true;
   active_choice_ = choice(options);
+  active_kinds_ = kinds(options);
   outbox_.set_choice(active_choice_);
+  outbox_.set_kinds(active_kinds_);
   deps_.cursors.activate(number_);
   for (std::uint16_t i = 0; i < deps_.partitions(); ++i) leave(static_cast<PartitionId>(i));
   next_gather_ = {};
@@ -265,12 +285,13 @@ Result<bool> MessageStream::gather_notify(const WebhookOptions& options) {
   Parcel parcel;
   Dispatch dispatch;
   std::string array;
+  store::EntryKind kind = store::EntryKind::message;  // of what is in the array
   const auto close = [&] {
-    dispatch.letter.event = Event::notify;
+    dispatch.letter.event = event_of(kind);
     dispatch.letter.to_agent = role_.to_agent;
     dispatch.letter.body.reserve(array.size() + 2);
     dispatch.letter.body.append("[").append(array).append("]");
-    dispatch.letter.id = event_id(Event::notify, dispatch.letter.body);
+    dispatch.letter.id = event_id(dispatch.letter.event, dispatch.letter.body);
     parcel.letters.push_back(std::move(dispatch));
     made.push_back(std::move(parcel));
     dispatch = {};
@@ -300,7 +321,13 @@ Result<bool> MessageStream::gather_notify(const WebhookOptions& options) {
     }
     more = more || taken->more;
     if (taken->messages.empty()) continue;
-    touched.push_back(taken->messages.back().id);
+    touched.push_back(taken->last);
+    // A letter tells of one event.
+    if (dispatch.weight > 0 && taken->kind != kind) {
+      close();
+      bytes_left = limits(options).payload_bytes;
+    }
+    kind = taken->kind;
     parcel.partitions.push_back(partition);
     for (const Message& message : taken->messages) {
       append_notify_element(array, message);
@@ -398,7 +425,7 @@ void MessageStream::add_offline_parcel(PartitionId partition, std::span<const Me
   std::size_t done = 0;
   for (const Message& message : messages) {
     if (!has_room()) break;
-    if (!message.expired_at(now_seconds)) {
+    if (!message.expired_at(now_seconds) && !message.is_recalled()) {
       if (!receivers.knows(message)) break;
       const auto uids = receivers.of(message);
       if (!uids.empty()) add_offline_letter(parcel, message, uids, options);

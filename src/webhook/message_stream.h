@@ -1,5 +1,5 @@
-// msg.notify or msg.offline for one receiver: takes messages from the commit records, tells of
-// them, and moves the cursor. A thread of its own with low priority.
+// msg.notify, with msg.recall and msg.edit, or msg.offline for one receiver: takes messages from
+// the commit records, tells of them, and moves the cursor. A thread of its own with low priority.
 #pragma once
 
 #include <atomic>
@@ -117,6 +117,7 @@ class MessageStream {
   Result<void> follow_ownership();
   void leave(PartitionId partition);
   Choice choice(const WebhookOptions& options) const;
+  Kinds kinds(const WebhookOptions& options) const;
   Result<bool> read_on(const WebhookOptions& options);
   // Takes what there is room for. Returns true when there may be more.
   Result<bool> gather(const WebhookOptions& options);
@@ -158,6 +159,7 @@ class MessageStream {
   // The thread's own.
   bool active_ = false;
   Choice active_choice_ = Choice::all;
+  Kinds active_kinds_;
   std::string active_target_;
   std::vector<std::uint64_t> terms_;  // by partition, in which it is told of; 0: it is not
   std::deque<Parcel> parcels_;

@@ -17,7 +17,8 @@
 
 namespace jindou::webhook {
 
-enum class Event : std::uint8_t { notify, offline, online_status };
+enum class Event : std::uint8_t { notify, offline, online_status, recall, edit };
+// Those that are counted; what becomes of messages is told, and counted, with notify.
 inline constexpr std::size_t kEvents = 3;
 
 constexpr std::string_view event_name(Event event) {
@@ -25,6 +26,8 @@ constexpr std::string_view event_name(Event event) {
     case Event::notify: return "msg.notify";
     case Event::offline: return "msg.offline";
     case Event::online_status: return "user.onlinestatus";
+    case Event::recall: return "msg.recall";
+    case Event::edit: return "msg.edit";
   }
   return "";
 }

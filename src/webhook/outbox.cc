@@ -45,8 +45,19 @@ void Outbox::leave(PartitionId partition) {
 }
 
 bool Outbox::chosen(const store::CommitEntry& entry) const {
-  if (entry.kind != store::EntryKind::message) return false;
-  if (entry.seq == 0) return false;  // listed as an answer to repeats only
+  switch (entry.kind) {
+    case store::EntryKind::message:
+      if (!kinds_.messages || entry.seq == 0) return false;  // 0: an answer to repeats only
+      break;
+    case store::EntryKind::recall:
+      if (!kinds_.recalls) return false;
+      break;
+    case store::EntryKind::edit:
+      if (!kinds_.edits) return false;
+      break;
+    case store::EntryKind::removal:
+    case store::EntryKind::clearing: return false;
+  }
   const bool agent = entry.log.type == ChannelType::agent;
   switch (choice_) {
     case Choice::all: return true;
@@ -119,6 +130,11 @@ Result<Taken> Outbox::take(PartitionId partition, store::PartitionCursors& curso
       taken.more = true;
       break;
     }
+    const store::CommitEntry& upcoming = part.record->entries[part.next];
+    if (!taken.messages.empty() && upcoming.kind != taken.kind && chosen(upcoming)) {
+      taken.more = true;
+      break;
+    }
     ++entries;
     const std::int64_t committed_at = part.record->timestamp;
     const bool too_old = committed_at < limits.oldest_seconds;
@@ -147,7 +163,9 @@ Result<Taken> Outbox::take(PartitionId partition, store::PartitionCursors& curso
       done_to = before;
       done = part.taken - 1;
       part.taken_since = committed_at;
+      taken.kind = entry.kind;
     }
+    taken.last = message_id_of(entry.counter, partition);
     bytes += message->payload.size();
     taken.messages.push_back(std::move(*message));
   }

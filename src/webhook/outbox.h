@@ -1,6 +1,6 @@
-// Messages that are still to be told to a receiver, read from the commit records: every stored
-// message is listed there in the order of its partition, so nothing is written for the webhook when
-// a message is sent.
+// Messages that are still to be told to a receiver, and recalls and edits of messages, read from
+// the commit records: all are listed there in the order of their partition, so nothing is written
+// for the webhook when a message is sent.
 #pragma once
 
 #include <cstddef>
@@ -19,6 +19,14 @@ namespace jindou::webhook {
 // Which messages a receiver is told about.
 enum class Choice : std::uint8_t { all, agent_channels, no_agent_channels };
 
+// What a receiver is told of messages.
+struct Kinds {
+  bool messages = true;  // that they were stored
+  bool recalls = false;
+  bool edits = false;
+  bool operator==(const Kinds&) const = default;
+};
+
 struct TakeLimits {
   std::size_t messages = 100;
   std::size_t payload_bytes = std::size_t{3} << 20;  // one message may be larger
@@ -26,7 +34,12 @@ struct TakeLimits {
 };
 
 struct Taken {
-  std::vector<Message> messages;
+  // All told for the same reason: what is of another kind ends a take, so that all is told in
+  // order.
+  store::EntryKind kind = store::EntryKind::message;
+  std::vector<Message> messages;  // as they are now
+  // As an id of a message: the last entry that one of them was taken for.
+  MessageId last{};
   std::uint64_t dropped = 0;  // too old, or unreadable
   bool more = false;          // stopped at a limit, not at the end
 };
@@ -44,6 +57,7 @@ class Outbox {
   void leave(PartitionId partition);
   bool has(PartitionId partition) const { return !part(partition).away; }
   void set_choice(Choice choice) { choice_ = choice; }
+  void set_kinds(const Kinds& kinds) { kinds_ = kinds; }
 
   // Takes the next messages of a partition that has none out; it has some out afterwards, unless
   // there are none. Errors: storage; nothing has been taken.
@@ -55,7 +69,7 @@ class Outbox {
   // What was taken is to be taken again.
   void put_back(PartitionId partition);
   // What was taken after the message `last` is to be taken again; `kept`, messages up to it, stay
-  // out. Precondition: `last` is one of those taken.
+  // out. Precondition: `last` is one of those taken, which were taken because they were stored.
   void put_back_after(MessageId last, std::size_t kept);
   // Everything up to this counter is done.
   std::uint64_t done_to(PartitionId partition) const { return part(partition).done_to; }
@@ -100,6 +114,7 @@ class Outbox {
 
   store::PartitionReaders readers_;
   Choice choice_ = Choice::all;
+  Kinds kinds_;
   std::vector<Part> parts_;
   std::string key_;
   std::string value_;

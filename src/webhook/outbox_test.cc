@@ -192,6 +192,52 @@ TEST_F(OutboxTest, PassesOverWhatIsNoMessage) {
   EXPECT_EQ(last_.dropped, 0U);
 }
 
+TEST_F(OutboxTest, RecallsAndEditsAreTakenInOrderWhereTheyAreWanted) {
+  using Kind = store::EntryKind;
+  const ChannelKey log("g", ChannelType::group);
+  const auto fill = [&] {
+    store::CommitRecordBuilder record;
+    add(record, kNow, log, kPartition, true);
+    add(record, kNow, log, kPartition, true);
+    record.add({++counter_, log, 1, {}, 0, false, Kind::recall, 1}, kNow);
+    record.add({++counter_, log, 9, {}, 0, false, Kind::recall, 2}, kNow);  // is not there
+    record.add({++counter_, log, 2, {}, 0, false, Kind::edit, 3}, kNow);
+    record.add({++counter_, log, 2, {}, 0, false, Kind::edit, 4}, kNow);
+    add(record, kNow, log, kPartition, true);
+    finish(record);
+  };
+  fill();
+  EXPECT_EQ(count(), 3U);
+  EXPECT_EQ(take(10), (Counters{1, 2, 7}));
+  outbox_.set_kinds({true, true, true});
+  outbox_.restart(kPartition, 0);
+  EXPECT_EQ(count(), 7U);
+  const auto next = [&](std::size_t most = 10) {
+    outbox_.finish(kPartition);
+    auto counters = take(most);
+    counters.push_back(counter_of(last_.last));
+    return counters;
+  };
+  EXPECT_EQ(next(), (Counters{1, 2, 2}));
+  EXPECT_EQ(last_.kind, Kind::message);
+  EXPECT_TRUE(last_.more);
+  EXPECT_EQ(next(), (Counters{1, 3}));
+  EXPECT_EQ(last_.kind, Kind::recall);
+  // The same message once for each edit.
+  EXPECT_EQ(next(1), (Counters{2, 5}));
+  EXPECT_EQ(last_.kind, Kind::edit);
+  outbox_.put_back(kPartition);
+  EXPECT_EQ(next(), (Counters{2, 2, 6}));
+  EXPECT_EQ(next(), (Counters{7, 7}));
+  EXPECT_FALSE(last_.more);
+  outbox_.finish(kPartition);
+  EXPECT_EQ(count(), 0U);
+  // Without messages nothing else stands between.
+  outbox_.set_kinds({false, false, true});
+  outbox_.restart(kPartition, 0);
+  EXPECT_EQ(take(10), (Counters{2, 2}));
+}
+
 TEST_F(OutboxTest, ACommitOfChangesAloneIsDoneAtOnce) {
   const ChannelKey log("g", ChannelType::group);
   commit(1);

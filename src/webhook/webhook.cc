@@ -57,7 +57,9 @@ StreamDeps Webhook::stream_deps(Event event) {
 
 Result<void> Webhook::start() {
   const auto options = deps_.options();
-  if (options->wants(Event::notify) || options->wants(Event::offline)) {
+  const bool messages = options->wants(Event::notify) || options->wants(Event::recall) ||
+                        options->wants(Event::edit) || options->wants(Event::offline);
+  if (messages) {
     JD_RETURN_IF_ERROR(cursors_.open());
   }
   if (options->wants(Event::online_status)) {

@@ -1,5 +1,6 @@
-// Tells the customer's systems what happens here: messages stored (msg.notify), messages whose
-// receivers are not online (msg.offline), users who come and go (user.onlinestatus).
+// Tells the customer's systems what happens here: messages stored (msg.notify), recalled
+// (msg.recall) and edited (msg.edit), messages whose receivers are not online (msg.offline), users
+// who come and go (user.onlinestatus).
 //
 // Everything is told at least once, also across a crash: what is to be told is read from the store,
 // or put there first. One that hears slowly slows nobody: each kind of event has a thread of its

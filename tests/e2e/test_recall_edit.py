@@ -7,6 +7,7 @@ import threading
 import unittest
 
 from harness import GROUP, PERSON, Server, ServerCase, b64, fresh, item, wait_until
+from webhook_receiver import Receiver
 
 RECALL, EDIT = "/message/recall", "/message/edit"
 EMPTY = b64("{}")
@@ -252,6 +253,40 @@ class Edit(Revisions):
         self.assert_error(answer, 409)
         self.assertEqual(answer.json()["msg"], "the message was recalled")
         self.assertEqual(self.server.messages(group), before)
+
+
+class Webhooks(unittest.TestCase):
+    def setUp(self):
+        self.receiver = Receiver()
+        self.addCleanup(self.receiver.close)
+        self.server = Server({"webhook.httpAddr": self.receiver.url,
+                              "webhook.msgNotifyEventPushInterval": "50ms"})
+        self.addCleanup(self.server.destroy)
+        self.server.start()
+        self.server.create_group("g", ["ann", "bob"])
+
+    def test_both_are_told_behind_their_message(self):
+        sent = self.server.must_batch([item("g", "a", from_uid="ann"),
+                                       item("g", "b", from_uid="ann")])
+        self.server.must_post(EDIT, {"message_id": sent[0]["message_id"], "payload": b64("c"),
+                                     "operator_uid": "ann"})
+        self.server.must_post(RECALL, {"message_id": sent[1]["message_id"]})
+        wait_until(lambda: self.receiver.messages("g", "msg.recall"), what="msg.recall")
+        edited = self.receiver.messages("g", "msg.edit")
+        self.assertEqual([(m["message_seq"], m["payload"], m["edit_version"]) for m in edited],
+                         [(1, b64("c"), 1)])
+        recalled = self.receiver.messages("g", "msg.recall")
+        self.assertEqual([(m["message_seq"], m["payload"], m["revoke"]) for m in recalled],
+                         [(2, EMPTY, 1)])
+
+    def test_they_are_told_after_a_kill(self):
+        self.receiver.stop()
+        sent = self.server.must_batch([item("g", "a", from_uid="ann")])[0]
+        self.server.must_post(RECALL, {"message_id": sent["message_id"]})
+        self.server.kill9()
+        self.receiver.start()
+        self.server.start()
+        wait_until(lambda: self.receiver.messages("g", "msg.recall"), what="msg.recall")
 
 
 class OverACrash(unittest.TestCase):
