@@ -1,8 +1,11 @@
 // Any body to the send endpoints: no crash, and what is accepted keeps the promises of the types.
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 #include "base/assert.h"
+#include "codec/json_members.h"
 #include "codec/message_json.h"
 #include "model/id_rules.h"
 
@@ -41,6 +44,22 @@ void check_batch(const BatchBody& batch, const SendLimits& limits) {
   }
 }
 
+// Its members, put together again, are the same item.
+void check_members(std::string_view body, const BatchItem& item, BatchCommon& common) {
+  const auto members = json_members(body);
+  JD_ASSERT(members);
+  std::string text;
+  for (const JsonMember& member : *members) {
+    text += text.empty() ? '{' : ',';
+    text.append("\"").append(member.name).append("\":").append(member.value);
+  }
+  text += '}';
+  const auto again = parse_item(text, 0, common);
+  const auto* same = std::get_if<BatchItem>(&again);
+  JD_ASSERT(same != nullptr && same->payload == item.payload);
+  JD_ASSERT(same->client_msg_no == item.client_msg_no);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -72,7 +91,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   BatchCommon common(limits, &templates);
   for (std::size_t i = 0; i < 4; ++i) {
     const auto item = parse_item(body, i, common);
-    if (const auto* good = std::get_if<BatchItem>(&item)) check_item(*good, limits);
+    const auto* good = std::get_if<BatchItem>(&item);
+    if (good == nullptr) continue;
+    check_item(*good, limits);
+    BatchCommon fresh(limits, &templates);
+    check_members(body, *good, fresh);
   }
 
   const auto send = parse_send(body, limits);
