@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/hangup_hold.h"
@@ -12,6 +13,7 @@
 #include "app/serve.h"
 #include "app/version.h"
 #include "bench/bench.h"
+#include "caller/send.h"
 #include "config/conversion.h"
 #include "config/fitted_defaults.h"
 #include "config/loaded_settings.h"
@@ -182,6 +184,10 @@ int run_command_line(int argc, char** argv) {
   CLI::App* bench_command = app.add_subcommand("bench", "Measure the server on this machine");
   bench::add_options(*bench_command, bench_options);
 
+  caller::SendOptions send_options;
+  CLI::App* send_command = app.add_subcommand("send", "Send a file of messages to a server");
+  caller::add_options(*send_command, send_options);
+
   CLI::App* version_command =
       app.add_subcommand("version", "Print the version and the format of the store");
 
@@ -190,13 +196,13 @@ int run_command_line(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageError;
   }
-  if (flags.given() && (version_command->parsed() || bench_command->parsed())) {
+  if (flags.given() &&
+      (version_command->parsed() || bench_command->parsed() || send_command->parsed())) {
     return usage_error(Error(Errc::invalid,
-                             "flags with settings go with serve and config; those of bench stand "
-                             "behind the word (jindou bench --help)"));
+                             "flags with settings go with serve and config; those of bench and "
+                             "send stand behind the word (jindou send --help)"));
   }
-  const bool serves =
-      !version_command->parsed() && !config_command->parsed() && !bench_command->parsed();
+  const bool serves = app.get_subcommands().empty() || serve_command->parsed();
   if (!serves) release_hangups();
   if (version_command->parsed()) {
     std::printf("jindou %s\nstore format %d\nRocksDB %s\n", kVersion, store::kStoreFormat,
@@ -208,6 +214,7 @@ int run_command_line(int argc, char** argv) {
     return run_config(flags.followed_by(config_flags), validate_only, markdown);
   }
   if (bench_command->parsed()) return run_bench_command(bench_options);
+  if (send_command->parsed()) return caller::run_send(std::move(send_options));
   return run_serve(flags.followed_by(serve_flags));
 }
 

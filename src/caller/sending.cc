@@ -1,0 +1,410 @@
+#include "caller/sending.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "caller/interrupt.h"
+#include "codec/json_members.h"
+#include "codec/json_reader.h"
+#include "codec/json_writer.h"
+
+namespace jindou::caller {
+
+namespace {
+
+using std::chrono::milliseconds;
+using Body = http::StreamedCall::Body;
+
+constexpr std::string_view kPath = "/message/sendbatch";
+// Of items whose results are not there yet. The server takes up to 1.5 MiB at a time, and what is
+// under way between it and here comes on top of that.
+constexpr std::size_t kItemsBytes = std::size_t{8} << 20;
+// Of one line of the answer.
+constexpr std::size_t kResultBytesMax = std::size_t{1} << 20;
+// Between two looks at signals, times and the terminal.
+constexpr milliseconds kLook{200};
+// Between two states in the file of --resume.
+constexpr std::chrono::seconds kKeep{1};
+// Of refused items, in memory.
+constexpr std::size_t kRefusedBytes = std::size_t{256} << 10;
+// Refusals that are shown when no file keeps them.
+constexpr unsigned kShownRefusals = 10;
+
+TimePoint now() { return std::chrono::steady_clock::now(); }
+
+std::string_view text_of(simdjson::dom::object object, const char* name) {
+  std::string_view text;
+  if (object[name].get(text) != simdjson::SUCCESS) return {};
+  return text;
+}
+
+bool flag_of(simdjson::dom::object object, const char* name) {
+  bool flag = false;
+  return object[name].get(flag) == simdjson::SUCCESS && flag;
+}
+
+// What an error's body says, or its beginning.
+std::string words_of(const http::CallAnswer& answer) {
+  std::string words = "status " + std::to_string(answer.status);
+  const auto parsed = codec::parse_json(answer.body);
+  simdjson::dom::object object;
+  if (parsed && parsed->get_object().get(object) == simdjson::SUCCESS) {
+    return words + ": " + std::string(text_of(object, "msg"));
+  }
+  const std::string beginning = answer.body.substr(0, answer.body.find_first_of("\r\n"));
+  return beginning.empty() ? words : words + ": " + beginning.substr(0, 200);
+}
+
+bool comes_back(int status) {
+  return status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+}  // namespace
+
+Sending::Sending(const SendOptions& options, ItemSource& source, RefusedFile* refused,
+                 StatusLine& status, Random& random, Progress begun)
+    : options_(options),
+      source_(source),
+      refused_(refused),
+      status_(status),
+      pace_(options.rate),
+      patience_(options.patience, random),
+      progress_(std::move(begun)),
+      kept_(progress_) {}
+
+void Sending::fail(int code, std::string why) {
+  if (!failure_.empty()) return;
+  exit_code_ = code;
+  failure_ = std::move(why);
+}
+
+int Sending::run() {
+  int code = send_all();
+  const auto kept = keep_progress(true);
+  if (!kept) {
+    status_.say(kept.error().detail());
+    code = kNotFinished;
+  }
+  return code;
+}
+
+int Sending::send_all() {
+  for (;;) {
+    settle_problems();
+    if (interrupted()) break;
+    if (items_.empty() && !pull()) {
+      if (input_ended_ || !failure_.empty()) break;
+      // A stream is opened when there is something to send.
+      pollfd ready{source_.descriptor_to_wait_for(), POLLIN, 0};
+      ::poll(&ready, 1, static_cast<int>(kLook.count()));
+      status_.update(progress_, now());
+      continue;
+    }
+    settle_problems();
+    if (items_.empty()) continue;
+    const End end = run_stream();
+    if (end == End::failed) break;
+    if (end == End::try_again && !interrupted() && !wait_to_try_again()) break;
+  }
+  if (!failure_.empty()) {
+    status_.say(failure_);
+    return exit_code_;
+  }
+  if (interrupted() && !(input_ended_ && items_.empty())) {
+    status_.say("interrupted; run the same again to send the rest, nothing is sent twice");
+    return kNotFinished;
+  }
+  if (input_error_) {
+    status_.say(input_error_->detail());
+    return kBadCall;
+  }
+  return progress_.counts.refused == 0 ? kAllSent : kSomeRefused;
+}
+
+bool Sending::wait_to_try_again() {
+  const auto wait = patience_.wait(now(), asked_wait_);
+  if (!wait) {
+    fail(kNotFinished, why_again_ + "; given up after " + duration_text(options_.patience) +
+                           " without success. Run the same again to send the rest, nothing is sent "
+                           "twice");
+    return false;
+  }
+  status_.say(why_again_ + "; trying again in " +
+              duration_text(std::max(1.0, Seconds(*wait).count())));
+  const TimePoint until = now() + *wait;
+  while (now() < until && !interrupted()) {
+    const auto left = std::chrono::ceil<milliseconds>(until - now());
+    ::poll(nullptr, 0, static_cast<int>(std::min(left, kLook).count()));
+    status_.update(progress_, now());
+  }
+  return true;
+}
+
+Sending::End Sending::run_stream() {
+  sent_ = 0;
+  out_.clear();
+  out_at_ = 0;
+  answered_ = 0;
+  answers_.emplace(kResultBytesMax, nullptr);
+  over_ = false;
+  end_seen_ = false;
+  end_problem_.clear();
+  asked_again_.clear();
+
+  http::StreamedRequest request;
+  request.url = options_.url + std::string(kPath);
+  request.headers = request_headers(options_, "application/x-ndjson");
+  const auto timeout = std::chrono::ceil<milliseconds>(Seconds(options_.timeout));
+  request.connect_timeout = timeout;
+  request.ca_file = options_.ca_file;
+  http::StreamedCall::Handlers handlers;
+  handlers.write_body = [this](std::span<char> room, std::size_t& written) {
+    return write_body(room, written);
+  };
+  handlers.take_answer = [this](std::string_view piece) { take_answer(piece); };
+  http::StreamedCall call(std::move(request), std::move(handlers));
+
+  TimePoint moved = now();
+  bool stalled = false;
+  bool running = true;
+  bool active = true;
+  while (running && !stalled) {
+    const bool wants_input = sent_ == items_.size() && !input_ended_ && items_bytes_ < kItemsBytes;
+    // What came may have made room for what can go.
+    milliseconds wait = active ? milliseconds(0) : kLook;
+    if (options_.rate > 0 && sent_ < items_.size()) {
+      wait = std::min(wait, std::max(pace_.wait(now()), milliseconds(1)));
+    }
+    running = call.step(wait, wants_input ? source_.descriptor_to_wait_for() : -1);
+    active = call.has_moved();
+    if (active || !is_waiting_for_results()) moved = now();
+    stalled = now() - moved > timeout;
+    status_.update(progress_, now());
+    if (options_.results && items_.empty()) std::fflush(stdout);
+    const auto kept = keep_progress(false);
+    if (!kept) {
+      fail(kNotFinished, kept.error().detail());
+    }
+    if (!failure_.empty()) break;
+  }
+  retried_up_to_ = std::max(retried_up_to_, sent_ > 0 ? items_[sent_ - 1].row : 0);
+  const bool incomplete = is_waiting_for_results();
+  const std::size_t unanswered = sent_;
+  sent_ = 0;
+  if (!failure_.empty()) return End::failed;
+  if (stalled) {
+    return try_again("nothing has come from the server for " + duration_text(options_.timeout),
+                     milliseconds(0));
+  }
+  const End end = judge(call.answer());
+  if (end == End::complete && incomplete) {
+    return try_again("the server left " + with_commas(unanswered) + " items without a result",
+                     milliseconds(0));
+  }
+  return end;
+}
+
+Sending::End Sending::try_again(std::string why, milliseconds asked) {
+  why_again_ = std::move(why);
+  asked_wait_ = asked;
+  return End::try_again;
+}
+
+Sending::End Sending::judge(const http::CallAnswer& answer) {
+  if (answer.status >= 300 || (answer.status != 0 && answer.status < 200)) {
+    if (comes_back(answer.status)) {
+      return try_again("the server is busy or away: " + words_of(answer), answer.retry_after);
+    }
+    fail(answer.status >= 500 ? kNotFinished : kBadCall,
+         options_.url + std::string(kPath) + " answers " + words_of(answer));
+    return End::failed;
+  }
+  if (!asked_again_.empty()) return try_again(asked_again_, milliseconds(0));
+  if (end_seen_ && end_problem_.empty()) return End::complete;
+  if (end_seen_) {
+    // A server ends a stream of which nothing comes for long.
+    if (items_.empty()) return End::complete;
+    return try_again("the server ended the stream: " + end_problem_, milliseconds(0));
+  }
+  const std::string why = answer.error.empty() ? "the answer was cut off" : answer.error;
+  return try_again(options_.url + ": " + why, milliseconds(0));
+}
+
+Body Sending::write_body(std::span<char> room, std::size_t& written) {
+  if (end_seen_ || !failure_.empty()) return Body::stop;
+  if (out_at_ >= room.size() || out_at_ == out_.size()) {
+    out_.erase(0, out_at_);
+    out_at_ = 0;
+  }
+  while (out_.size() - out_at_ < room.size() && fill_one()) {
+  }
+  written = std::min(room.size(), out_.size() - out_at_);
+  std::memcpy(room.data(), out_.data() + out_at_, written);
+  out_at_ += written;
+  if (written > 0) return Body::bytes;
+  const bool nothing_left = sent_ == items_.size() && input_ended_;
+  return nothing_left || over_ || interrupted() ? Body::end : Body::later;
+}
+
+bool Sending::fill_one() {
+  if (over_ || interrupted()) return false;
+  if (sent_ == items_.size() && !pull()) return false;
+  const Item& item = items_[sent_];
+  if (item.problem.empty()) {
+    if (!pace_.take(now())) return false;
+    out_ += item.text;
+    out_ += '\n';
+  }
+  ++sent_;
+  settle_problems();
+  return true;
+}
+
+bool Sending::pull() {
+  if (input_ended_ || items_bytes_ >= kItemsBytes) return false;
+  Item item;
+  const auto found = source_.next(item);
+  if (!found) input_error_ = found.error();
+  input_ended_ = !found || *found == ItemSource::Found::end;
+  if (input_ended_ || *found == ItemSource::Found::later) return false;
+  items_bytes_ += item.bytes();
+  items_.push_back(std::move(item));
+  return true;
+}
+
+void Sending::take_answer(std::string_view piece) {
+  while (!over_ && failure_.empty()) {
+    std::string_view line;
+    const auto found = answers_->next(piece, line);
+    if (found == codec::LineSplitter::Found::none) return;
+    if (found == codec::LineSplitter::Found::line) {
+      on_result(line);
+    } else {
+      fail(kNotFinished, options_.url + " answers with a line of more than " +
+                             std::to_string(kResultBytesMax) + " bytes; is it a Jindou server?");
+    }
+  }
+}
+
+void Sending::on_result(std::string_view line) {
+  const auto parsed = codec::parse_json(line);
+  simdjson::dom::object result;
+  if (!parsed || parsed->get_object().get(result) != simdjson::SUCCESS) {
+    fail(kNotFinished, options_.url + " answers with what is no result; is it a Jindou server?");
+    return;
+  }
+  const std::string code(text_of(result, "code"));
+  const std::string msg(text_of(result, "msg"));
+  if (result["done"].error() == simdjson::SUCCESS) {
+    end_seen_ = true;
+    if (!flag_of(result, "done")) end_problem_ = msg.empty() ? code : msg;
+    return;
+  }
+  std::uint64_t index = 0;
+  const bool indexed = result["index"].get(index) == simdjson::SUCCESS;
+  const bool duplicate = flag_of(result, "duplicate");
+  const bool once_more = flag_of(result, "retriable") || text_of(result, "state") == "unknown";
+  settle_problems();
+  if (!indexed || index != answered_ || sent_ == 0) {
+    fail(kNotFinished, options_.url + " answers with results that do not belong to the items");
+    return;
+  }
+  ++answered_;
+  const Item& item = items_.front();
+  if (!code.empty() && once_more) {
+    // This one and all behind it, for the order of their results and of their messages.
+    over_ = true;
+    asked_again_ = "the server asks for line " + std::to_string(item.line) +
+                   " once more: " + (msg.empty() ? code : msg);
+    return;
+  }
+  if (options_.results) print_result(item.line, line);
+  if (!code.empty()) {
+    refuse_front(code, msg);
+  } else {
+    // A duplicate of what this run has sent before is not what others have sent.
+    const bool before = duplicate && item.row > retried_up_to_;
+    ++(before ? progress_.counts.before : progress_.counts.sent);
+    settle_front();
+  }
+  settle_problems();
+  patience_.succeeded();
+}
+
+void Sending::settle_problems() {
+  while (!items_.empty() && !items_.front().problem.empty()) {
+    const Item& item = items_.front();
+    if (options_.results) {
+      std::string line = "{\"code\":";
+      codec::json_append_string(line, item.code);
+      line += ",\"msg\":";
+      codec::json_append_string(line, item.problem);
+      line += '}';
+      print_result(item.line, line);
+    }
+    const std::string code = item.code;
+    const std::string msg = item.problem;
+    refuse_front(code, msg);
+  }
+}
+
+void Sending::refuse_front(std::string_view code, std::string_view msg) {
+  ++progress_.counts.refused;
+  if (refused_ != nullptr) {
+    refused_->add(items_.front(), code, msg);
+    progress_.refused_bytes = refused_->bytes();
+    if (refused_->unwritten() >= kRefusedBytes) {
+      const auto flushed = refused_->flush(false);
+      if (!flushed) fail(kNotFinished, flushed.error().detail());
+    }
+  } else if (shown_ < kShownRefusals) {
+    status_.say("line " + std::to_string(items_.front().line) + " is refused: " + std::string(msg));
+    if (++shown_ == kShownRefusals) {
+      status_.say("further refusals are counted only; --refused FILE keeps them");
+    }
+  }
+  settle_front();
+}
+
+void Sending::settle_front() {
+  progress_.position = items_.front().after;
+  items_bytes_ -= items_.front().bytes();
+  items_.pop_front();
+  if (sent_ > 0) --sent_;
+}
+
+void Sending::print_result(std::uint64_t line, std::string_view result) {
+  // With the line of the input in place of the index in the stream.
+  std::string text = "{\"line\":" + std::to_string(line);
+  if (const auto members = codec::json_members(result)) {
+    for (const codec::JsonMember& member : *members) {
+      if (member.is("index")) continue;
+      text.append(",\"").append(member.name).append("\":").append(member.value);
+    }
+  }
+  text += "}\n";
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+Result<void> Sending::keep_progress(bool in_any_case) {
+  const TimePoint at = now();
+  if (at - kept_at_ < kKeep && !in_any_case) return {};
+  kept_at_ = at;
+  if (options_.results && std::fflush(stdout) != 0) {
+    return Error(Errc::storage, std::string("results cannot be printed: ") + std::strerror(errno));
+  }
+  const bool keeps = !options_.resume_file.empty() && progress_ != kept_;
+  // What the file of --resume counts has to be in that of the refused items.
+  if (refused_ != nullptr) JD_RETURN_IF_ERROR(refused_->flush(keeps));
+  if (!keeps) return {};
+  JD_RETURN_IF_ERROR(store_progress(options_.resume_file, progress_));
+  kept_ = progress_;
+  return {};
+}
+
+}  // namespace jindou::caller

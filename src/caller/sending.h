@@ -1,0 +1,107 @@
+// One run of `jindou send`: a stream of items up, a result for each down, and what follows from it.
+//
+// Items wait in the order of the input until their results are there, in a bounded number of
+// bytes. They are settled in that order, too: when the server asks for an item once more, or the
+// stream breaks, everything from the first unsettled item on is sent again, in a new stream. Its
+// client_msg_no keeps what was stored from being stored twice.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "caller/item_source.h"
+#include "caller/options.h"
+#include "caller/pace.h"
+#include "caller/refused_file.h"
+#include "caller/resume_file.h"
+#include "caller/status_line.h"
+#include "codec/line_splitter.h"
+#include "http/streamed_call.h"
+
+namespace jindou::caller {
+
+// Not thread-safe. Blocks.
+class Sending {
+ public:
+  // Borrows all but the options. `refused`: null when nobody asked for the file.
+  Sending(const SendOptions& options, ItemSource& source, RefusedFile* refused, StatusLine& status,
+          Random& random, Progress begun);
+
+  // Returns the exit code, having said why when it is not 0.
+  int run();
+
+  const Progress& progress() const { return progress_; }
+
+ private:
+  // How a stream has ended.
+  enum class End : std::uint8_t { complete, try_again, failed };
+
+  int send_all();
+  End run_stream();
+  End judge(const http::CallAnswer& answer);
+  End try_again(std::string why, std::chrono::milliseconds asked);
+  // False: for long enough.
+  bool wait_to_try_again();
+
+  http::StreamedCall::Body write_body(std::span<char> room, std::size_t& written);
+  // Puts one more item into out_. False: none may go now.
+  bool fill_one();
+  // Takes one more item from the input. False: there is none now, or no room for it.
+  bool pull();
+  void take_answer(std::string_view piece);
+  void on_result(std::string_view line);
+  // The items in front that were never to be sent.
+  void settle_problems();
+  void settle_front();
+  void refuse_front(std::string_view code, std::string_view msg);
+  void print_result(std::uint64_t line, std::string_view result);
+  // Once in a while.
+  Result<void> keep_progress(bool in_any_case);
+  void fail(int code, std::string why);
+
+  bool is_waiting_for_results() const { return sent_ > 0; }
+
+  const SendOptions& options_;
+  ItemSource& source_;
+  RefusedFile* const refused_;
+  StatusLine& status_;
+  Pace pace_;
+  Patience patience_;
+  Progress progress_;
+  Progress kept_;  // what the file of --resume says
+  TimePoint kept_at_{};
+
+  std::deque<Item> items_;       // unsettled
+  std::size_t items_bytes_ = 0;  // of them
+  bool input_ended_ = false;
+  std::optional<Error> input_error_;
+
+  // Of the stream at hand.
+  std::size_t sent_ = 0;  // of items_, from the front
+  std::string out_;       // lines on their way into it
+  std::size_t out_at_ = 0;
+  std::uint64_t answered_ = 0;
+  std::optional<codec::LineSplitter> answers_;
+  bool over_ = false;        // nothing of it counts any more
+  bool end_seen_ = false;    // its last line has come
+  std::string end_problem_;  // which says that not all was read
+  std::string asked_again_;  // why the server asks for an item once more
+
+  unsigned shown_ = 0;               // refusals
+  std::uint64_t retried_up_to_ = 0;  // rows up to here have been sent before in this run
+  std::chrono::milliseconds asked_wait_{0};
+  std::string why_again_;
+  int exit_code_ = kAllSent;
+  std::string failure_;
+};
+
+}  // namespace jindou::caller
