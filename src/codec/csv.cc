@@ -11,7 +11,7 @@ constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 // What is kept between two records; more is given back.
 constexpr std::size_t kKeptBetween = std::size_t{64} << 10;
 
-void empty(std::string& buffer) {
+void drop(std::string& buffer) {
   if (buffer.capacity() > kKeptBetween) {
     free_memory(buffer);
   } else {
@@ -29,8 +29,8 @@ void CsvReader::fail(std::uint64_t line, std::string what) {
 void CsvReader::begin_record() {
   returned_ = false;
   state_ = State::field_start;
-  empty(bytes_);
-  empty(kept_);
+  drop(bytes_);
+  drop(kept_);
   ends_.clear();
   fields_.clear();
   text_ = {};
