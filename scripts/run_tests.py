@@ -227,28 +227,35 @@ def script(path, *arguments):
     return Outcome(1, 0) if status == 0 else Outcome(0, 1, [f"{path}: exit status {status}"])
 
 
+def fuzz_target(target):
+    """Runs one and shows its output when it is done."""
+    # New inputs go to the build directory; the seeds of the repository are only read.
+    corpus = BUILD / "fuzz" / "corpus" / target.name
+    corpus.mkdir(parents=True, exist_ok=True)
+    seeds = ROOT / "fuzz" / target.name
+    command = [str(target), f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048",
+               "-print_final_stats=0", "-verbosity=0", f"-artifact_prefix={corpus}-failed-",
+               str(corpus), *([str(seeds)] if seeds.is_dir() else [])]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **SANITIZER_ENV},
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+    print(f"$ {' '.join(command)}\n{done.stdout}", end="", flush=True)
+    if done.returncode == 0:
+        return Outcome(1, 0)
+    return Outcome(0, 1, [f"fuzz {target.name}\n{done.stdout[-FAILURE_CHARS:]}"])
+
+
 def fuzz():
     if failure := build("fuzz", "fuzz_targets"):
         return Outcome(0, 1, [failure])
-    outcome = Outcome()
-    for target in sorted((BUILD / "fuzz" / "fuzz").iterdir()):
-        if not (target.is_file() and os.access(target, os.X_OK)):
-            continue
-        # New inputs go to the build directory; the seeds of the repository are only read.
-        corpus = BUILD / "fuzz" / "corpus" / target.name
-        corpus.mkdir(parents=True, exist_ok=True)
-        seeds = ROOT / "fuzz" / target.name
-        status, output = run(
-            [str(target), f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048",
-             "-print_final_stats=0", "-verbosity=0", f"-artifact_prefix={corpus}-failed-",
-             str(corpus), *([str(seeds)] if seeds.is_dir() else [])],
-            env=SANITIZER_ENV)
-        if status == 0:
-            outcome.passed += 1
-        else:
-            print(output)
-            outcome.add(Outcome(0, 1, [f"fuzz {target.name}\n{output[-FAILURE_CHARS:]}"]))
-    return outcome
+    targets = [path for path in sorted((BUILD / "fuzz" / "fuzz").iterdir())
+               if path.is_file() and os.access(path, os.X_OK)]
+    total = Outcome()
+    # A processor for each: the time is that of the clock.
+    with ThreadPoolExecutor(int(compilers())) as pool:
+        for outcome in pool.map(fuzz_target, targets):
+            total.add(outcome)
+    return total
 
 
 def simulate():
