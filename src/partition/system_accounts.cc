@@ -12,10 +12,19 @@ namespace jindou::partition {
 SystemAccounts::SystemAccounts() : accounts_(std::make_shared<UidSet>()) {}
 
 Result<void> SystemAccounts::load(const store::PartitionReader& reader) {
-  JD_TRY(UidSet uids, read_members(reader, store::system_account_prefix(reader.partition())));
-  const MutexLock lock(mutex_);
-  accounts_ = std::make_shared<UidSet>(std::move(uids));
-  return {};
+  for (;;) {
+    std::uint64_t before = 0;
+    {
+      const MutexLock lock(mutex_);
+      before = changes_;
+    }
+    JD_TRY(UidSet uids, read_members(reader, store::system_account_prefix(reader.partition())));
+    const MutexLock lock(mutex_);
+    // A change that was applied while it was read may be in it or not.
+    if (changes_ != before) continue;
+    accounts_ = std::make_shared<UidSet>(std::move(uids));
+    return {};
+  }
 }
 
 std::shared_ptr<const UidSet> SystemAccounts::snapshot() const {
@@ -45,12 +54,14 @@ void SystemAccounts::follow(const std::vector<Row>& rows) {
     }
   }
   accounts_ = std::move(changed);
+  ++changes_;
 }
 
 void SystemAccounts::replace(std::vector<std::string> uids) {
   const MutexLock lock(mutex_);
   accounts_ = std::make_shared<UidSet>(std::make_move_iterator(uids.begin()),
                                        std::make_move_iterator(uids.end()));
+  ++changes_;
 }
 
 }  // namespace jindou::partition

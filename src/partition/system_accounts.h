@@ -2,6 +2,7 @@
 // POST /user/systemuids_add.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,7 +20,8 @@ class SystemAccounts {
  public:
   SystemAccounts();
 
-  // Reads the stored accounts; `reader` is that of their partition. Errors: storage.
+  // Reads the stored accounts; `reader` is that of their partition. What becomes of them meanwhile
+  // is not lost: it reads again. Errors: storage.
   Result<void> load(const store::PartitionReader& reader);
 
   // True for the built-in account too.
@@ -43,6 +45,7 @@ class SystemAccounts {
 
   mutable Mutex mutex_;  // held for a pointer's copy, and between writers
   std::shared_ptr<const UidSet> accounts_ JD_GUARDED_BY(mutex_);
+  std::uint64_t changes_ JD_GUARDED_BY(mutex_) = 0;  // by follow() and replace()
 };
 
 }  // namespace jindou::partition
