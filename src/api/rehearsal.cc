@@ -1,5 +1,6 @@
 #include "api/rehearsal.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -42,41 +43,61 @@ class Survey {
 
   // Errors: as ask_recipients().
   Task<Result<Audience>> of(const Draft& draft) {
-    const auto place = std::pair(draft.channel, draft.from_uid);
-    if (draft.listed.empty()) {
-      if (const auto known = known_.find(place); known != known_.end()) {
-        co_return Result<Audience>(known->second);
-      }
+    if (!draft.listed.empty()) {
+      partition::Recipients recipients;
+      recipients.listed = draft.listed;
+      const Audience everyone = co_await count(recipients);
+      co_return Result<Audience>(without(draft.from_uid, recipients, everyone));
     }
-    partition::Recipients recipients;
-    recipients.listed = draft.listed;
-    if (draft.listed.empty()) {
+    auto known = known_.find(draft.channel);
+    if (known == known_.end()) {
       auto asked = co_await ask_recipients(services_, request_, draft.channel);
       if (!asked) co_return Result<Audience>(std::move(asked).error());
-      recipients = std::move(*asked);
+      const Audience everyone = co_await count(*asked);
+      known = known_.emplace(draft.channel, Known{std::move(*asked), everyone}).first;
     }
-    Audience audience;
-    const auto is_in = [](const std::shared_ptr<const UidSet>& set, std::string_view uid) {
-      return set && set->contains(uid);
-    };
-    if (recipients.subscribers) {
-      for (const std::string& uid : *recipients.subscribers) {
-        if (is_in(recipients.excluded, uid) || uid == draft.from_uid) continue;
-        if (is_turn_over()) co_await request_.turns->wait();
-        add(uid, audience);
-      }
-    }
-    for (const std::string& uid : recipients.listed) {
-      if (is_in(recipients.excluded, uid) || uid == draft.from_uid) continue;
-      if (is_in(recipients.subscribers, uid)) continue;
-      if (is_turn_over()) co_await request_.turns->wait();
-      add(uid, audience);
-    }
-    if (draft.listed.empty()) known_.emplace(place, audience);
-    co_return Result<Audience>(audience);
+    const Known& counted = known->second;
+    co_return Result<Audience>(without(draft.from_uid, counted.recipients, counted.everyone));
   }
 
  private:
+  // A channel is gone through once, whoever sends to it.
+  struct Known {
+    partition::Recipients recipients;
+    Audience everyone;
+  };
+
+  static bool is_in(const std::shared_ptr<const UidSet>& set, std::string_view uid) {
+    return set && set->contains(uid);
+  }
+  Task<Audience> count(const partition::Recipients& recipients) {
+    Audience everyone;
+    if (recipients.subscribers) {
+      for (const std::string& uid : *recipients.subscribers) {
+        if (is_in(recipients.excluded, uid)) continue;
+        if (is_turn_over()) co_await request_.turns->wait();
+        add(uid, everyone);
+      }
+    }
+    for (const std::string& uid : recipients.listed) {
+      if (is_in(recipients.excluded, uid) || is_in(recipients.subscribers, uid)) continue;
+      if (is_turn_over()) co_await request_.turns->wait();
+      add(uid, everyone);
+    }
+    co_return everyone;
+  }
+  Audience without(const std::string& sender, const partition::Recipients& recipients,
+                   Audience audience) const {
+    const bool counted =
+        !is_in(recipients.excluded, sender) && (is_in(recipients.subscribers, sender) ||
+                                                std::ranges::count(recipients.listed, sender) > 0);
+    if (!counted) return audience;
+    --audience.receivers;
+    // He may have come or gone since.
+    if (audience.online_known && audience.online > 0 && is_online(sender)) --audience.online;
+    return audience;
+  }
+  bool is_online(const std::string& uid) const { return !services_.deps.online_flags(uid).empty(); }
   bool is_turn_over() { return ++users_ % kUsersPerTurn == 0; }
   void add(const std::string& uid, Audience& audience) {
     ++audience.receivers;
@@ -85,12 +106,12 @@ class Survey {
       return;
     }
     ++lookups_;
-    if (!services_.deps.online_flags(uid).empty()) ++audience.online;
+    if (is_online(uid)) ++audience.online;
   }
 
   Services& services_;
   Request& request_;
-  std::map<std::pair<ChannelKey, std::string>, Audience> known_;
+  std::map<ChannelKey, Known> known_;
   std::size_t users_ = 0;
   std::size_t lookups_ = 0;
 };

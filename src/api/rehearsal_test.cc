@@ -89,6 +89,23 @@ TEST_F(DryRun, KnowsWhatStandsFarBeforeAnItem) {
   EXPECT_TRUE(has(answer.body, R"("accepted":601,"duplicate":0,"refused":1)")) << answer.body;
 }
 
+TEST_F(DryRun, GoesThroughAGroupOnceWhoeverSendsToIt) {
+  std::size_t looked_up = 0;
+  services_->deps.online_flags = [&looked_up](std::string_view /*uid*/) {
+    ++looked_up;
+    return std::vector<DeviceFlag>{DeviceFlag::app};
+  };
+  std::string items = item("n", "g1");
+  for (int i = 0; i < 100; ++i) {
+    items += R"(,{"from_uid":"stranger)" + std::to_string(i) +
+             R"(","channel_id":"g1","channel_type":2,"payload":"aGk="})";
+  }
+  const Answer answer = dry_run("[" + items + "]");
+  // The first is from one of its four members.
+  EXPECT_TRUE(has(answer.body, R"("receivers":403,"online":403,"offline":0})")) << answer.body;
+  EXPECT_EQ(looked_up, 5U);
+}
+
 TEST_F(DryRun, CountsNoRefusals) {
   dry_run("[" + item("n2", "g2") + "]");
   EXPECT_FALSE(has(metrics_.render(), R"(jindou_send_refused_total{reason="19"})"));
