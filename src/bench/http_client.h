@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -18,8 +19,19 @@ class HttpClient {
   // most. Errors: closed, deadline; invalid when the status is not 200 (the detail holds it and the
   // body's beginning).
   Result<std::string> post(std::string_view path, std::string_view json);
+  // The same without a body.
+  Result<std::string> get(std::string_view path);
+  // Posts lines of JSON in chunks, as RequestTemplate makes them of the form `lines`, until `next`
+  // gives an empty one, and returns the body of a 202. Ten seconds for each chunk and the answer.
+  Result<std::string> post_lines(std::string_view path,
+                                 const std::function<std::string_view()>& next);
 
  private:
+  Result<void> open();
+  // All of it. `what` names the request in errors.
+  Result<void> send(const std::string& what, std::string_view bytes);
+  Result<std::string> read_answer(const std::string& what, int status);
+
   Endpoint endpoint_;
   Fd fd_;
 };

@@ -11,7 +11,7 @@ const std::vector<std::string>& row_names() {
   static const std::vector<std::string> kNames = {
       "floor",   "disk",     "batch",  "single",        "client",  "fanout",
       "connect", "memory",   "growth", "conversations", "history", "retention",
-      "webhook", "overload", "steady", "lines",         "forms"};
+      "webhook", "overload", "steady", "lines",         "forms",   "jobs"};
   return kNames;
 }
 
@@ -33,7 +33,7 @@ void add_options(CLI::App& app, BenchOptions& options) {
   app.add_option("--seconds", options.seconds, "length of a round")->capture_default_str();
   app.add_option("--only", options.only,
                  "rows to run: floor,disk,batch,single,client,fanout,connect,memory,growth,"
-                 "conversations,history,retention,webhook,overload,steady,lines,forms")
+                 "conversations,history,retention,webhook,overload,steady,lines,forms,jobs")
       ->delimiter(',');
   app.add_option("--growth-small", options.growth_small, "messages stored at the first measurement")
       ->capture_default_str();
@@ -42,6 +42,8 @@ void add_options(CLI::App& app, BenchOptions& options) {
   app.add_option("--fanout-sessions", options.fanout_sessions,
                  "online receivers of one group; several sizes: 1000,10000")
       ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--job-items", options.job_items, "items of all jobs of one row")
       ->capture_default_str();
   app.add_option("--connect-sessions", options.connect_sessions, "logins of one round")
       ->capture_default_str();

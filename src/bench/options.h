@@ -31,6 +31,7 @@ struct BenchOptions {
   std::vector<std::string> only;
   std::uint64_t growth_small = 1'000'000;   // messages stored at the first measurement
   std::uint64_t growth_large = 10'000'000;  // messages stored at the second
+  std::uint64_t job_items = 1'000'000;      // of all jobs of one row
   std::vector<int> fanout_sessions{1000, 10'000, 50'000};  // a row for each
   int connect_sessions = 2000;                             // of one round
   int memory_sessions = 20'000;                            // on each transport

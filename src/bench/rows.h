@@ -76,6 +76,9 @@ Result<void> measure_overload(Stage& stage, std::vector<Row>& rows);
 Result<void> measure_lines(Stage& stage, std::vector<Row>& rows);
 // forms_shared, forms_gzip: bodies of other forms beside the array, in turns.
 Result<void> measure_forms(Stage& stage, std::vector<Row>& rows);
+// jobs_chat, jobs: a chat beside jobs and without, jobs and single sends, each against a new
+// server.
+Result<void> measure_jobs(Stage& stage, std::vector<Row>& rows);
 // steady: half of what a new server can do, for minutes, with quiet times in between.
 Result<void> measure_steady(Stage& stage, std::vector<Row>& rows);
 // conversations, history: each against a new server that was just filled.
