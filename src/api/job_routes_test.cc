@@ -81,7 +81,7 @@ class JobRoutesTest : public RoutesTest {
     return answer.body;
   }
   std::string wait_for(const std::string& id, const std::string& state) {
-    for (int i = 0; i < 2000; ++i) {
+    for (int i = 0; i < 12'000; ++i) {
       const std::string found = job(id);
       if (text_of(found, "state") == state) return found;
       std::this_thread::sleep_for(5ms);

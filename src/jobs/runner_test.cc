@@ -159,7 +159,7 @@ class RunnerTest : public partition::Core {
     return job && *job ? **job : Job();
   }
   Job wait_for(const std::string& id, const std::function<bool(const Job&)>& condition) {
-    for (int i = 0; i < 2000; ++i) {
+    for (int i = 0; i < 12'000; ++i) {  // a minute
       Job job = load(id);
       if (condition(job)) return job;
       std::this_thread::sleep_for(5ms);
@@ -313,16 +313,16 @@ TEST_F(RunnerTest, StopsAndGoesOnWhereItWas) {
   std::string id;
   for (int i = 0; i < 5; ++i) {
     start();
-    if (id.empty()) id = make_job(messages(3000));
+    if (id.empty()) id = make_job(messages(600));
     const std::uint64_t cursor = load(id).cursor;
     wait_for(id, [cursor](const Job& job) { return job.cursor > cursor; });
     stop();
   }
   start();
-  EXPECT_EQ(wait_for(id, JobState::done).counts.accepted, 3000U);
-  EXPECT_EQ(stored("g1"), expected(3000));
+  EXPECT_EQ(wait_for(id, JobState::done).counts.accepted, 600U);
+  EXPECT_EQ(stored("g1"), expected(600));
   const MutexLock lock(mutex_);
-  EXPECT_EQ(sent_.size(), 3000U) << "what was sent was recorded before the end";
+  EXPECT_EQ(sent_.size(), 600U) << "what was sent was recorded before the end";
 }
 
 TEST_F(RunnerTest, PausesResumesAndCancels) {
