@@ -14,7 +14,6 @@ constexpr std::size_t kStates = static_cast<std::size_t>(kLastJobState) + 1;
 constexpr std::size_t kActions = static_cast<std::size_t>(kLastJobAction) + 1;
 
 constexpr Next kNo;
-constexpr JobState kUploading = JobState::uploading;
 constexpr JobState kReady = JobState::ready;
 constexpr JobState kRunning = JobState::running;
 constexpr JobState kPaused = JobState::paused;

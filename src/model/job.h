@@ -143,14 +143,18 @@ struct JobResult {
 inline constexpr JobResult::State kLastJobResultState = JobResult::State::unreadable;
 JobResult job_result_of(const SendResult& result);
 
+// Why an item of the input is no message. Not inside of JobItem: clang does not take its default
+// values there, where the class that it is optional in is not complete.
+struct JobItemRefusal {
+  Errc code = Errc::invalid;
+  std::string text;  // a sentence
+};
+
 // One item of the input: a message, or why there is none.
 struct JobItem {
   // With what its sender says, its channel and whether its client_msg_no is his; nothing else.
   SendCommand message;
-  struct Refusal {
-    Errc code = Errc::invalid;
-    std::string text;  // a sentence
-  };
+  using Refusal = JobItemRefusal;
   std::optional<Refusal> refusal;  // then there is no message
 };
 
