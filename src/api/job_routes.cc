@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 
 #include "api/answers.h"
 #include "api/core_calls.h"
+#include "api/query_number.h"
 #include "codec/json_writer.h"
 #include "jobs/turn.h"
 #include "model/job.h"
@@ -81,18 +81,6 @@ void write_job(codec::JsonWriter& json, const Job& job) {
     }
   }
   json.end_object();
-}
-
-// A number of the query; 0 when it is not there. None: it is no number, or too large.
-std::optional<std::uint64_t> query_number(const Request& request, std::string_view name,
-                                          std::uint64_t most) {
-  const std::string text = request.query_value(name);
-  if (text.empty()) return 0;
-  std::uint64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, number);
-  if (result.ec != std::errc() || result.ptr != end || number > most) return std::nullopt;
-  return number;
 }
 
 void answer_no_such(Response& response) {

@@ -1,7 +1,6 @@
 #include "api/template_routes.h"
 
 #include <array>
-#include <charconv>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include "api/answers.h"
 #include "api/core_calls.h"
+#include "api/query_number.h"
 #include "bodies/read.h"
 #include "bodies/templates.h"
 #include "codec/payload_template.h"
@@ -31,18 +31,6 @@ void write_variables(codec::JsonWriter& json, const std::string& payload) {
     for (const std::string& name : parsed->names()) json.string(name);
   }
   json.end_array();
-}
-
-// The number that `name` has in the query; 0 when there is none. None: it is no number.
-std::optional<std::uint64_t> query_number(const Request& request, std::string_view name,
-                                          std::uint64_t most) {
-  const std::string text = request.query_value(name);
-  if (text.empty()) return 0;
-  std::uint64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, number);
-  if (result.ec != std::errc() || result.ptr != end || number > most) return std::nullopt;
-  return number;
 }
 
 // Reads the body into `wanted`; empty, or what is wrong with it.
