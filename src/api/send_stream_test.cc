@@ -3,89 +3,22 @@
 #include "api/send_stream.h"
 
 #include <atomic>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <cstdint>
 #include <future>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "api/routes_fixture.h"
+#include "api/scripted_stream.h"
 
 namespace jindou::api {
 namespace {
 
 using namespace std::chrono_literals;
 using Part = http::Stream::Part;
-using Wait = http::Stream::Wait;
-
-// A caller whose pieces come one after the other.
-class ScriptedStream final : public http::Stream {
- public:
-  explicit ScriptedStream(std::vector<std::string> pieces, Part end = Part::end)
-      : pieces_(std::move(pieces)), end_(end) {}
-
-  Task<Part> read(Wait wait, std::string_view& piece) override {
-    piece = {};
-    if (end_reading_) co_return Part::lost;
-    if (next_ == pieces_.size() && broken_) throw std::runtime_error("on purpose");
-    if (next_ == pieces_.size()) co_return end_;
-    // The first look finds nothing.
-    if (slow_ && wait == Wait::no) co_return Part::none;
-    while (held_at_ == next_) {
-      boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, 1ms);
-      co_await timer.async_wait(boost::asio::use_awaitable);
-    }
-    current_ = pieces_[next_++];
-    piece = current_;
-    co_return Part::piece;
-  }
-  std::string_view problem() const override { return "it went wrong"; }
-  void end_reading() override { end_reading_ = true; }
-  void set_answer_due(bool due) override {
-    due_ = due;
-    was_due_ = was_due_ || due;
-  }
-  Task<bool> write(std::string_view piece) override {
-    if (deaf_) co_return false;
-    written_ += piece;
-    ++writes_;
-    co_return true;
-  }
-  bool is_open() override { return !deaf_; }
-
-  void make_slow() { slow_ = true; }
-  // The piece with this number does not come before release().
-  void hold(std::size_t piece) { held_at_ = piece; }
-  void release() { held_at_ = SIZE_MAX; }
-  void make_broken() { broken_ = true; }
-  void make_deaf() { deaf_ = true; }
-  bool is_due() const { return due_; }
-  bool was_due() const { return was_due_; }
-  std::size_t pieces_read() const { return next_; }
-  std::size_t writes() const { return writes_; }
-  const std::string& written() const { return written_; }
-
- private:
-  std::vector<std::string> pieces_;
-  Part end_;
-  std::string current_;
-  std::size_t next_ = 0;
-  bool slow_ = false;
-  bool broken_ = false;
-  std::atomic<bool> deaf_{false};
-  bool end_reading_ = false;
-  bool due_ = false;
-  bool was_due_ = false;
-  std::string written_;
-  std::atomic<std::size_t> held_at_{SIZE_MAX};
-  std::atomic<std::size_t> writes_{0};
-};
 
 class SendStreamTest : public RoutesTest {
  protected:

@@ -60,7 +60,7 @@ class ItemSource {
   Result<bool> take_row(bool finish);
   // False: the input has ended, or (`later`) there is nothing yet.
   Result<bool> fill_piece(bool& later);
-  // What was taken from the front of `before`.
+  // What is no longer at the front of `before`.
   void count(std::string_view before);
   Error fault(std::uint64_t line, const std::string& what) const;
 
