@@ -70,6 +70,22 @@ jindou_dep(jwt HEADER jwt.h LIBRARY jwt)
 jindou_dep(cli11 HEADER CLI/CLI.hpp)
 jindou_dep(expected HEADER tl/expected.hpp)
 
+# Word lists: Hyperscan, or Vectorscan with the same header and library, which newer releases of the
+# distribution have for more architectures.
+find_path(JINDOU_hyperscan_INCLUDE hs/hs.h)
+find_library(JINDOU_hyperscan_LIBRARY hs)
+if(JINDOU_hyperscan_INCLUDE AND JINDOU_hyperscan_LIBRARY)
+  jindou_dep(hyperscan HEADER hs/hs.h LIBRARY hs)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64|i[3-6]86)$")
+  message(FATAL_ERROR "hs/hs.h and libhs are missing: install libhyperscan-dev, or "
+                      "libvectorscan-dev where the release has that instead "
+                      "(scripts/setup-debian.sh does)")
+else()
+  message(WARNING "Neither Hyperscan nor Vectorscan is here: this build has no word lists "
+                  "(moderation.lists). Releases of Debian that have libvectorscan-dev for "
+                  "${CMAKE_SYSTEM_PROCESSOR} can be built with them.")
+endif()
+
 if(JINDOU_TESTS)
   find_package(GTest REQUIRED)
   jindou_dep(gtest TARGETS GTest::gtest GTest::gmock Threads::Threads)

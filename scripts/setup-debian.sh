@@ -46,6 +46,22 @@ need_package libc6-dev libboost1.81-dev librocksdb-dev libsimdjson-dev \
   libxxhash-dev libexpected-dev libjwt-dev libcurl4-openssl-dev zlib1g-dev libzstd-dev \
   libjemalloc-dev
 
+# Word lists: the one library under two names. Where the architecture has neither, the server is
+# built without them.
+has_candidate() {
+  LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'
+}
+is_installed() {
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]
+}
+word_lists=
+if ! is_installed libhyperscan-dev && ! is_installed libvectorscan-dev; then
+  case "$(dpkg --print-architecture)" in
+    amd64 | i386) word_lists=libhyperscan-dev ;;
+    *) ! has_candidate libvectorscan-dev || word_lists=libvectorscan-dev ;;
+  esac
+fi
+
 # The chat demo is built by npm from packages of its registry, which needs certificates. Not for
 # "check", which builds no server.
 if [ "$role" != check ]; then
@@ -85,7 +101,7 @@ case "$role" in
     ;;
 esac
 
-wanted=("${missing[@]}" ${promtool:+promtool})
+wanted=("${missing[@]}" ${word_lists:+"$word_lists"} ${promtool:+promtool})
 [ ${#wanted[@]} -eq 0 ] && exit 0
 
 as_root=()
@@ -98,6 +114,10 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "setup: installing ${wanted[*]}" >&2
 "${as_root[@]}" apt-get update -q >&2
+if [ -n "$word_lists" ]; then
+  has_candidate "$word_lists" || word_lists=libvectorscan-dev
+  missing+=("$word_lists")
+fi
 if [ ${#missing[@]} -gt 0 ]; then
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
     "${missing[@]}" </dev/null >&2
