@@ -38,6 +38,7 @@ LAYERS = {
     "api": 7,
     "webhook": 7,
     "datasource": 7,
+    "moderation": 7,
     "caller": 7,
     "bench": 8,
     "app": 8,
