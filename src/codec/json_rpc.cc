@@ -530,6 +530,7 @@ std::string_view reason_name(Reason reason) {
     case Reason::not_support_channel_type: return "ReasonNotSupportChannelType";
     case Reason::disband: return "ReasonDisband";
     case Reason::send_ban: return "ReasonSendBan";
+    case Reason::moderated: return "ReasonModerated";
   }
   return "ReasonUnknown";
 }

@@ -14,6 +14,7 @@
 #include "model/channel.h"
 #include "model/ids.h"
 #include "model/inbox.h"
+#include "model/moderation.h"
 #include "model/payload.h"
 #include "model/reason.h"
 
@@ -86,6 +87,8 @@ struct Message : MessageContent {
   std::uint64_t timestamp_ns = 0;
   // None: it is as it was sent.
   std::optional<Revision> revision;
+  // Of the payload it has; null: nothing was found.
+  ModerationPtr moderation;
 
   bool is_recalled() const { return revision && revision->recalled; }
 
@@ -127,6 +130,10 @@ struct SendCommand : MessageContent {
   // to its partition, in which they need not be (partition/inbox_stage.h).
   SeenInbox sender_inbox;
   SeenInbox receiver_inbox;
+  // Null: nothing was found. One that is refused is evaluated all the same, because a repeat has
+  // the answer of the first, whatever is found in it now.
+  ModerationPtr moderation;
+  bool awaits_verdict = false;  // within the stage that asks about it
 };
 
 // The answer to one SendCommand.
@@ -143,6 +150,7 @@ struct SendResult {
   Reason reason = Reason::system_error;
   Errc code = Errc::unknown_outcome;  // meaningful unless accepted or duplicate
   std::int64_t timestamp = 0;
+  ModerationPtr moderation;  // not of a duplicate
 
   bool ok() const { return state == State::accepted || state == State::duplicate; }
 

@@ -24,6 +24,7 @@ std::string_view reason_text(Reason reason) {
     case Reason::not_support_channel_type: return "the channel type is not supported";
     case Reason::disband: return "the channel was disbanded";
     case Reason::send_ban: return "sending is switched off for this user or channel";
+    case Reason::moderated: return "the message was refused by moderation";
   }
   return "unknown";
 }
@@ -37,7 +38,8 @@ bool reason_is_permission(Reason reason) {
     case Reason::not_in_allowlist:
     case Reason::ban:
     case Reason::disband:
-    case Reason::send_ban: return true;
+    case Reason::send_ban:
+    case Reason::moderated: return true;
     default: return false;
   }
 }

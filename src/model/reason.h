@@ -26,6 +26,8 @@ enum class Reason : std::uint8_t {
   not_support_channel_type = 23,
   disband = 24,
   send_ban = 25,
+  // From 100 on they are of this server alone: the family goes on counting below.
+  moderated = 100,
 };
 
 constexpr std::uint8_t raw(Reason reason) { return static_cast<std::uint8_t>(reason); }
@@ -33,7 +35,7 @@ constexpr std::uint8_t raw(Reason reason) { return static_cast<std::uint8_t>(rea
 // A sentence for the caller: "the sender is on the channel's denylist".
 std::string_view reason_text(Reason reason);
 
-// True for the codes that mean "no permission" (HTTP 403): 3, 4, 5, 11, 13, 19, 24, 25.
+// True for the codes that mean "no permission" (HTTP 403): 3, 4, 5, 11, 13, 19, 24, 25, 100.
 bool reason_is_permission(Reason reason);
 
 }  // namespace jindou

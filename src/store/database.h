@@ -32,7 +32,8 @@ namespace jindou::store {
 // 2: how far the index of client_msg_no has got stands in its own table (index_progress.h).
 // 3: records of messages, commits and partitions that the versions before do not read (records.cc).
 // 4: keys of presence name the start of the node; those without are read as they are (keys.h).
-// 5: records of messages that were edited or recalled, and entries of commit records about them.
+// 5: records of messages that were edited or recalled, and entries of commit records about them;
+//    records of messages in which moderation found something.
 inline constexpr char kStoreFormat = 5;
 
 struct StoreOptions {

@@ -1,6 +1,7 @@
 #include "store/records.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 
 #include "base/assert.h"
@@ -40,8 +41,15 @@ constexpr unsigned kStream = 0x20;
 constexpr unsigned kSubscribers = 0x40;
 constexpr unsigned kBitsOfFormat1 = 0x7f;
 constexpr unsigned kNanosecondsOfFormat1 = 0x80;
-constexpr unsigned kRevised = 0x80;  // since format 2: edited or recalled
-constexpr unsigned kMessageBits = 0xff;
+constexpr unsigned kRevised = 0x80;     // since format 2: edited or recalled
+constexpr unsigned kModerated = 0x100;  // something was found in it
+constexpr unsigned kMessageBits = 0x1ff;
+
+// Bits of what moderation did.
+constexpr unsigned kMasked = 0x01;
+constexpr unsigned kReplaced = 0x02;
+constexpr unsigned kFlagged = 0x04;
+constexpr unsigned kModerationBits = 0x07;
 
 // Bits of a revision.
 constexpr unsigned kRecalled = 0x01;
@@ -94,6 +102,31 @@ std::optional<Revision> read_revision(ByteReader& reader) {
   revision.change = reader.read_varint();
   revision.operator_uid = std::string(reader.read_string());
   return revision;
+}
+
+void append_moderation(std::string& out, const Moderation& moderation) {
+  unsigned bits = 0;
+  if (moderation.masked) bits |= kMasked;
+  if (moderation.replaced) bits |= kReplaced;
+  if (moderation.flagged) bits |= kFlagged;
+  out.push_back(static_cast<char>(bits));
+  append_varint(out, moderation.found_by.size());
+  for (const std::string& name : moderation.found_by) append_string(out, name);
+}
+
+// Null for bits that are not known.
+ModerationPtr read_moderation(ByteReader& reader) {
+  const unsigned bits = reader.read_u8();
+  if ((bits & ~kModerationBits) != 0) return nullptr;
+  auto moderation = std::make_shared<Moderation>();
+  moderation->masked = (bits & kMasked) != 0;
+  moderation->replaced = (bits & kReplaced) != 0;
+  moderation->flagged = (bits & kFlagged) != 0;
+  const std::uint64_t count = reader.read_varint();
+  for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
+    moderation->found_by.emplace_back(reader.read_string());
+  }
+  return moderation;
 }
 
 bool addressed_by_log(const Message& message, const ChannelKey& log) {
@@ -687,6 +720,7 @@ void encode_message(std::string& out, const Message& message, const ChannelKey& 
   if (!message.stream_no.empty()) bits |= kStream;
   if (!message.subscribers.empty()) bits |= kSubscribers;
   if (message.revision) bits |= kRevised;
+  if (message.moderation) bits |= kModerated;
   out.push_back(kMessageFormat);
   append_varint(out, bits);
   out.push_back(static_cast<char>(message.setting));
@@ -707,6 +741,7 @@ void encode_message(std::string& out, const Message& message, const ChannelKey& 
   }
   append_varint(out, message.timestamp_ns);
   if (message.revision) append_revision(out, *message.revision);
+  if (message.moderation) append_moderation(out, *message.moderation);
   out += message.payload;
 }
 
@@ -760,6 +795,10 @@ Result<Message> decode_message(std::string_view bytes, const ChannelKey& log, Me
     message.revision = read_revision(reader);
     if (!message.revision) return unreadable("message");
   }
+  if ((bits & kModerated) != 0) {
+    message.moderation = read_moderation(reader);
+    if (!message.moderation) return unreadable("message");
+  }
   if (!reader.ok()) return unreadable("message");
   message.payload = std::string(reader.rest());
   return message;
@@ -806,6 +845,7 @@ Result<MessageHead> decode_message_head(std::string_view bytes) {
     if (!revision) return unreadable("message");
     head.recalled = revision->recalled;
   }
+  if ((bits & kModerated) != 0 && !read_moderation(reader)) return unreadable("message");
   if (!reader.ok()) return unreadable("message");
   head.payload_bytes = reader.rest().size();
   return head;

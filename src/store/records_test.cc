@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 
 namespace jindou::store {
@@ -43,6 +44,10 @@ void expect_equal(const Message& a, const Message& b) {
   EXPECT_EQ(a.setting, b.setting);
   EXPECT_EQ(a.flags, b.flags);
   EXPECT_EQ(a.revision, b.revision);
+  EXPECT_EQ(a.moderation == nullptr, b.moderation == nullptr);
+  if (a.moderation && b.moderation) {
+    EXPECT_EQ(*a.moderation, *b.moderation);
+  }
 }
 
 TEST(MessageRecord, KeepsEveryField) {
@@ -154,13 +159,47 @@ TEST(MessageRecord, OfFormat1IsRead) {
   EXPECT_FALSE(head->visible_to("w"));
 }
 
+TEST(MessageRecord, OfAModeratedMessageHasTheBytesTheStoreWasWrittenWith) {
+  Message message;
+  message.id = message_id_of(1, PartitionId{0});
+  message.channel = ChannelKey("g", ChannelType::group);
+  message.from_uid = "u";
+  message.client_msg_no = "n";
+  message.payload = "{}";
+  message.timestamp = 300;
+  Moderation found;
+  found.masked = true;
+  found.flagged = true;
+  found.found_by = {"ads", "x"};
+  message.moderation = std::make_shared<Moderation>(found);
+  std::string bytes;
+  encode_message(bytes, message, message.channel);
+  const std::string expected = {2,   '\x80', 2, 0, '\x80', 8,   '\xac', 2,   0, 1,   'u', 1,
+                                'n', 0,      5, 2, 3,      'a', 'd',    's', 1, 'x', '{', '}'};
+  EXPECT_EQ(bytes, expected);
+  const auto decoded = decode_message(bytes, message.channel, message.seq);
+  ASSERT_TRUE(decoded.has_value());
+  expect_equal(*decoded, message);
+  const auto head = decode_message_head(bytes);
+  ASSERT_TRUE(head.has_value());
+  EXPECT_EQ(head->payload_bytes, 2U);
+  for (std::size_t size = 0; size + 2 < bytes.size(); ++size) {
+    EXPECT_FALSE(decode_message(bytes.substr(0, size), message.channel, message.seq).has_value());
+  }
+  // What may be said of it one day, and nobody here understands.
+  std::string newer = bytes;
+  newer[14] = 8;
+  EXPECT_FALSE(decode_message(newer, message.channel, message.seq).has_value());
+  EXPECT_FALSE(decode_message_head(newer).has_value());
+}
+
 // A reader that passed over what it does not understand would show half a message.
 TEST(MessageRecord, WithBitsOfANewerVersionIsRefused) {
   std::string bytes;
   const Message message = sample();
   encode_message(bytes, message, message.channel);
   std::string newer = bytes;
-  newer.replace(1, 1, {static_cast<char>(bytes[1] | '\x80'), '\2'});
+  newer.replace(1, 1, {static_cast<char>(bytes[1] | '\x80'), '\4'});
   EXPECT_FALSE(decode_message(newer, message.channel, message.seq).has_value());
   EXPECT_FALSE(decode_message_head(newer).has_value());
   EXPECT_FALSE(message_timestamp(newer).has_value());
