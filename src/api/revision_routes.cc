@@ -195,7 +195,12 @@ bool answer_without_edit(Response& response, const Services& services, const Mes
   // Of a repeat the first one may have made the next version.
   const bool fits = !wanted.if_version || *wanted.if_version == version;
   const bool repeated = wanted.if_version && *wanted.if_version + 1 == version;
-  if ((fits || repeated) && message.payload == wanted.payload) {
+  // What was asked for may have been masked.
+  const bool same = message.payload == wanted.payload ||
+                    (message.moderation != nullptr &&
+                     message.payload == services.deps.router.preview_edit(
+                                            message.channel, message.from_uid, wanted.payload));
+  if ((fits || repeated) && same) {
     answer_edited(response, services, message, version, true);
     return true;
   }
@@ -235,6 +240,7 @@ Task<void> post_edit(Services& services, Request& request, Response& response) {
     edit.version = 1 + (message->revision ? message->revision->version : 0);
     edit.payload = wanted.payload;
     edit.operator_uid = wanted.target.operator_uid;
+    edit.from_uid = message->from_uid;
     const std::uint64_t version = edit.version;
     SendCommand notice = make_edit_notice(*message, wanted.target.operator_uid, version);
     partition::Change change = std::move(edit);
@@ -245,6 +251,8 @@ Task<void> post_edit(Services& services, Request& request, Response& response) {
       answer_edited(response, services, *message, version, false);
     } else if (is_conflict(done)) {
       answer_conflict(response, "too many edit the message at the same time; retry later");
+    } else if (done.error().code() == Errc::denied) {
+      answer_denied(response, static_cast<Reason>(done.error().reason()), done.error().detail());
     } else {
       answer_error(response, done.error());
     }

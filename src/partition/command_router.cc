@@ -224,7 +224,9 @@ CommandRouter::CommandRouter(const Placement& placement, PartitionMap map, Inbox
             PartitionOwner& owner = *transaction->shares()[share].owner;
             return owner.post_step(std::move(transaction), share, step);
           },
-          clock, limits.transaction_hold_max)) {}
+          clock, limits.transaction_hold_max)) {
+  intake_.add(moderation_stage_);
+}
 
 std::size_t CommandRouter::items_limit() const {
   return std::min(limits_.items_in_flight_max, load_->delay.items_max());
@@ -423,10 +425,20 @@ Result<void> CommandRouter::post_change(Change change, ChangeDone done) {
   PartitionOwner* const owner = placement_.owner_of(route.partition);
   if (owner == nullptr) return ownerless();
   JD_TRY(auto admission, admit(route.bytes));
-  owner->post(route.partition, std::move(change),
-              [admission = std::move(admission), done = std::move(done)](Result<void> outcome) {
-                done(std::move(outcome));
-              });
+  ChangeDone finish = [admission = std::move(admission),
+                       done = std::move(done)](Result<void> outcome) { done(std::move(outcome)); };
+  if (!std::holds_alternative<EditMessage>(change) || !moderation_stage_.enabled()) {
+    owner->post(route.partition, std::move(change), std::move(finish));
+    return {};
+  }
+  auto judged = std::make_shared<std::vector<Command>>();
+  judged->emplace_back(std::move(change));
+  moderation_stage_.judge(
+      judged, [this, judged, partition = route.partition, finish = std::move(finish)] {
+        PartitionOwner* const now = placement_.owner_of(partition);
+        if (now == nullptr) return finish(ownerless());
+        now->post(partition, std::move(std::get<Change>(judged->front())), finish);
+      });
   return {};
 }
 
@@ -484,6 +496,18 @@ Result<void> CommandRouter::post_all(std::vector<Command> commands, Transaction:
   }
   std::vector<ChannelKey> channels;
   if (list_stage_.enabled()) channels = ListStage::channels_of(commands);
+  auto judged = std::make_shared<std::vector<Command>>(std::move(commands));
+  moderation_stage_.judge(
+      judged, [this, judged, shares = std::move(shares), channels = std::move(channels), admission,
+               done = std::move(done), begin_by] {
+        begin(std::move(*judged), shares, channels, admission, done, begin_by);
+      });
+  return {};
+}
+
+void CommandRouter::begin(std::vector<Command> commands, std::vector<Transaction::Share> shares,
+                          std::vector<ChannelKey> channels, std::shared_ptr<Admission> admission,
+                          Transaction::Done done, TimePoint begin_by) {
   // What it is evaluated with is kept as long as it counts as in flight.
   struct Held {
     std::shared_ptr<Admission> admission;
@@ -499,7 +523,6 @@ Result<void> CommandRouter::post_all(std::vector<Command> commands, Transaction:
                     held->lists = std::move(*lists);
                     enter(transaction, begin_by);
                   });
-  return {};
 }
 
 Result<std::vector<Transaction::Share>> CommandRouter::share_out(

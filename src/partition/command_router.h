@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -19,6 +21,7 @@
 #include "partition/intake.h"
 #include "partition/intake_class.h"
 #include "partition/intake_lists.h"
+#include "partition/intake_moderation.h"
 #include "partition/list_source.h"
 #include "partition/pending_send.h"
 #include "partition/placement.h"
@@ -71,6 +74,16 @@ class CommandRouter {
   // Asks `lists` before a send, an event or a question is handed on (ListStage). Set before the
   // first of them; null: nobody is asked. Outlives them all.
   void set_list_source(ListSource* lists) { list_stage_.set_source(lists); }
+
+  // Has `check` judge what is sent, also what is made together, and edits. Set before the first of
+  // them; null: nothing is judged. Outlives them all.
+  void set_content_check(ContentCheck* check) { moderation_stage_.set_check(check); }
+
+  // What an edit would make of the payload of a message, as far as nobody else is asked.
+  Payload preview_edit(const ChannelKey& channel, std::string_view from_uid,
+                       Payload payload) const {
+    return moderation_stage_.preview(channel, from_uid, std::move(payload));
+  }
 
   // What looks at messages before their partitions do: Intake::add() is where a stage is added.
   Intake& intake() { return intake_; }
@@ -125,7 +138,7 @@ class CommandRouter {
   // has not come at `begin_by` are refused (`overloaded`). Errors: as post_send, and too_large
   // (more than RouterLimits::transaction_items_max): nothing has been done and `done` is not
   // called. `done` may get the errors of the list source and of the inboxes. Of the intake's stages
-  // only the lists are asked: others are for whoever takes messages from clients.
+  // lists and moderation are asked: others are for whoever takes messages from clients.
   Result<void> post_all(std::vector<Command> commands, Transaction::Done done,
                         TimePoint begin_by = kNever);
 
@@ -156,6 +169,10 @@ class CommandRouter {
   // The shares of commands, each with its owner, and what they weigh. Errors: unavailable.
   Result<std::vector<Transaction::Share>> share_out(const std::vector<Command>& commands,
                                                     std::size_t& bytes) const;
+  // A transaction that was let in: asks for lists, then enters.
+  void begin(std::vector<Command> commands, std::vector<Transaction::Share> shares,
+             std::vector<ChannelKey> channels, std::shared_ptr<Admission> admission,
+             Transaction::Done done, TimePoint begin_by);
   // Fetches what is to be known of users, then it takes its turn.
   void enter(const std::shared_ptr<Transaction>& transaction, TimePoint begin_by);
   // What has passed the intake. `since`: when its caller began to wait. Fetches what is to be known
@@ -171,6 +188,7 @@ class CommandRouter {
   RouterLimits limits_;
   const Clock& clock_;
   ListStage list_stage_;
+  ModerationStage moderation_stage_;
   ClassStage class_stage_;
   Intake intake_;
   std::atomic<bool> closed_{false};

@@ -61,6 +61,8 @@ class IntakeTurn {
   const CallerPtr& caller() const { return batch_->caller(); }
   // What came in one request, also if stages have taken it apart since.
   std::size_t request_items() const { return batch_->request_items(); }
+  // Only what would become of them is told.
+  bool is_rehearsal() const { return batch_->is_rehearsal(); }
 
   // The item is certainly not stored, and its caller is told why. Before hold().
   void refuse(std::uint32_t item, Reason reason, Errc code);

@@ -10,6 +10,7 @@
 
 #include "model/channel.h"
 #include "model/ids.h"
+#include "model/moderation.h"
 #include "model/payload.h"
 
 namespace jindou::partition {
@@ -39,7 +40,7 @@ struct RecallMessage {
 };
 
 // Gives a message another payload. Errors: as of RecallMessage; conflict also when `version` is not
-// the next one of the message: somebody else has edited it.
+// the next one of the message: somebody else has edited it; denied: moderation refuses the payload.
 struct EditMessage {
   ChannelKey channel;
   std::uint64_t seq = 0;
@@ -47,6 +48,8 @@ struct EditMessage {
   std::uint64_t version = 0;  // that this makes: 1 for the first edit
   Payload payload;
   std::string operator_uid;
+  std::string from_uid = {};      // of the message: whose words the payload is taken for
+  ModerationPtr moderation = {};  // of the payload; null: nothing was found
 };
 
 // How long a channel keeps its messages; 0 in either means no limit, an absent one the

@@ -29,6 +29,14 @@ void forget_durable_revisions(CachedChannel& channel, std::uint64_t durable) {
   });
 }
 
+Error refusal_of(const Moderation& moderation) {
+  const bool denied = moderation.code == Errc::denied;
+  const Reason reason = denied ? Reason::moderated : Reason::system_error;
+  std::string told = moderation.reason;
+  if (told.empty() && denied) told = reason_text(reason);
+  return Error(moderation.code, std::move(told)).with_reason(raw(reason));
+}
+
 }  // namespace
 
 MessageLog::MessageLog(const Deps& deps, ChangeLog& changes, ChannelCache& channels,
@@ -241,12 +249,14 @@ Result<void> MessageLog::evaluate(const EditMessage& change, Txn& txn) {
   JD_RETURN_IF_ERROR(receivers_.resolve_agent_channel(key));
   JD_TRY(CachedChannel * channel, channels_.load(key));
   JD_TRY(Message message, load_revisable(*channel, change.seq, change.id));
+  if (change.moderation && change.moderation->refused) return refusal_of(*change.moderation);
   const std::uint64_t version = message.revision ? message.revision->version : 0;
   if (change.version != version + 1) {
     return Error(Errc::conflict, "the message was edited by somebody else meanwhile");
   }
   ChannelCache::remember(*channel, txn);
   message.payload = change.payload;
+  message.moderation = change.moderation;
   if (!message.revision) message.revision.emplace();
   message.revision->version = change.version;
   put_revised(store::EntryKind::edit, *channel, message, change.operator_uid, txn);

@@ -380,9 +380,10 @@ Result<CommandOutcome> Partition::evaluate_one(AppendEvent& event) {
 Result<CommandOutcome> Partition::evaluate_one(SendCommand& command) {
   const SendResult result = send(command);
   if (result.ok()) return CommandOutcome(result);
-  const bool denied = result.code == Errc::denied;
-  return Error(result.code, denied ? std::string(reason_text(result.reason)) : std::string())
-      .with_reason(raw(result.reason));
+  std::string told;
+  if (result.moderation) told = result.moderation->reason;
+  if (told.empty() && result.code == Errc::denied) told = reason_text(result.reason);
+  return Error(result.code, std::move(told)).with_reason(raw(result.reason));
 }
 
 void Partition::ask_recipients(const ChannelKey& key,

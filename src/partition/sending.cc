@@ -14,6 +14,24 @@ namespace {
 // What is around the ids, the lists and the payload of a message: heads of keys and values, the row
 // that expires it, the gap, its entry in the commit record, the state of the partition.
 constexpr std::size_t kMessageOverhead = 512;
+// The length before a name in it.
+constexpr std::size_t kNameOverhead = 4;
+
+// What the number of a message is bound to: the payload that its sender gave.
+std::uint64_t sent_payload_of(const SendCommand& command) {
+  if (command.moderation && command.moderation->sent_payload) {
+    return *command.moderation->sent_payload;
+  }
+  return store::payload_hash(command.payload);
+}
+
+SendResult refused_by_moderation(const SendCommand& command) {
+  const Errc code = command.moderation->code;
+  SendResult result =
+      SendResult::refuse(code == Errc::denied ? Reason::moderated : Reason::system_error, code);
+  result.moderation = command.moderation;
+  return result;
+}
 
 // Whether somebody may receive it.
 bool has_receivers(const Recipients& recipients, ChannelType type) {
@@ -30,6 +48,9 @@ std::size_t bytes_at_most(const SendCommand& command) {
   std::size_t rows = 2 * conversation_bytes_at_most(channel, channel);
   for (const auto& uid : command.subscribers) {
     rows += 2 * uid.size() + conversation_bytes_at_most(channel, uid);
+  }
+  if (command.moderation) {
+    for (const auto& name : command.moderation->found_by) rows += kNameOverhead + name.size();
   }
   return kMessageOverhead + 4 * channel.size() + 2 * command.from_uid.size() +
          command.client_msg_no.size() + command.topic.size() + command.stream_no.size() +
@@ -49,11 +70,12 @@ Result<SendResult> Sending::evaluate(SendCommand& command, Txn& txn) {
   prepared.log = log_of(command);
   prepared.number = {store::fingerprint_of(options_.fingerprint_seed, prepared.log,
                                            command.from_uid, command.client_msg_no),
-                     store::payload_hash(command.payload)};
+                     sent_payload_of(command)};
   if (command.idempotent) {
     JD_TRY(const auto repeated, find_repeat(command, prepared.number, prepared.now));
     if (repeated) return *repeated;
   }
+  if (command.moderation && command.moderation->refused) return refused_by_moderation(command);
 
   if (!targeted) {
     JD_TRY(prepared.channel, deps_.channels.load(command.channel));
@@ -155,6 +177,7 @@ SendResult Sending::accept(SendCommand& command, Prepared& prepared, bool target
   result.message_seq = message->seq;
   result.reason = Reason::success;
   result.timestamp = prepared.now;
+  result.moderation = message->moderation;
   if (has_receivers(prepared.recipients, message->channel.type)) {
     txn.add_effect({CommittedMessage{std::move(message), command.origin_session},
                     std::move(prepared.recipients)});
@@ -172,6 +195,7 @@ std::shared_ptr<Message> Sending::make_message(SendCommand& command, const Prepa
   message->channel = std::move(command.channel);
   if (targeted && message->channel.id.empty()) message->channel = prepared.log;
   message->content() = std::move(command.content());
+  message->moderation = command.moderation;
   return message;
 }
 
