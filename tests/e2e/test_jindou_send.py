@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import ssl
@@ -18,7 +19,7 @@ import time
 import unittest
 
 from certificates import self_signed
-from harness import GROUP, QUICK, Server, ServerCase, binary, fresh, item
+from harness import GROUP, QUICK, Server, ServerCase, binary, fresh, item, wait_until
 from test_memory import MIB, measures_memory
 
 
@@ -461,13 +462,17 @@ class TryingAgain(Files):
         server = Server()
         self.addCleanup(server.destroy)
         server.http = "127.0.0.1:%d" % port
+        # Unbuffered, so that what is read line by line is not missing from the rest.
         with subprocess.Popen(command("http://127.0.0.1:%d" % port, path), stderr=subprocess.PIPE,
-                              env=environment()) as process:
-            time.sleep(0.5)
+                              bufsize=0, env=environment()) as process:
+            seen = b""
+            while b"trying again" not in seen:
+                line = process.stderr.readline()
+                self.assertTrue(line, seen)
+                seen += line
             server.start()
-            _, seen = process.communicate(timeout=60)
-            self.assertEqual(process.returncode, 0, seen)
-        self.assertIn(b"trying again", seen)
+            _, rest = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 0, seen + rest)
         self.assertEqual(server.max_seq(group), 100)
 
     def test_a_server_that_is_killed_again_and_again(self):
@@ -479,7 +484,9 @@ class TryingAgain(Files):
             with subprocess.Popen(command("http://" + server.http, path, "--rate", 8000),
                                   stderr=subprocess.PIPE, env=environment()) as process:
                 for _ in range(3):
-                    time.sleep(1.0)
+                    before = server.max_seq(groups[0])
+                    wait_until(lambda: server.max_seq(groups[0]) > before, timeout=60,
+                               what="more messages")
                     server.restart()
                 _, seen = process.communicate(timeout=120)
                 self.assertEqual(process.returncode, 0, seen)
@@ -527,6 +534,13 @@ class Resume(SendCase):
     def state(self):
         return json.loads(pathlib.Path(self.path("state")).read_text())
 
+    def rows_above(self, least):
+        """How many rows the file says are settled, if that is more than `least`."""
+        if not pathlib.Path(self.path("state")).exists():
+            return None
+        rows = self.state()["rows"]
+        return rows if rows > least else None
+
     def test_a_killed_command_is_finished_by_the_next(self):
         groups, banned, count = [fresh("g") for _ in range(3)], fresh("g"), 30_000
         self.ban(banned)
@@ -538,15 +552,18 @@ class Resume(SendCase):
             if i % 100 == 0:
                 lines.append(item(banned, "b%d" % i))
         path = self.write("a.ndjson", lines_of(lines))
-        arguments = (path, "--resume", "state", "--refused", "refused", "--rate", 6000)
+        arguments = (path, "--resume", "state", "--refused", "refused", "--rate", 4000)
+        rows = 0
         for _ in range(3):
             process = subprocess.Popen(command(self.url(), *arguments), cwd=self.directory,
                                        stderr=subprocess.DEVNULL, env=environment())
-            time.sleep(1.3)
+            rows = wait_until(lambda: self.rows_above(rows), timeout=60, what="progress on disk")
+            # Anywhere between two states of the file.
+            time.sleep(random.uniform(0, 0.5))
             process.kill()
             process.wait()
         before = self.state()
-        self.assertGreater(before["rows"], 1000)
+        self.assertGreaterEqual(before["rows"], rows)
         self.assertLess(before["rows"], len(lines))
         done = self.send(*arguments, code=1)
         self.assert_sent_once(groups, count)
@@ -599,7 +616,9 @@ class Resume(SendCase):
             with subprocess.Popen(command(self.url(), path, "--resume", "state", "--rate", 1000),
                                   cwd=self.directory, stderr=subprocess.PIPE,
                                   env=environment()) as process:
-                time.sleep(0.7)
+                before = self.server.max_seq(group)
+                wait_until(lambda: self.server.max_seq(group) > before, timeout=60,
+                           what="messages")
                 process.send_signal(number)
                 _, seen = process.communicate(timeout=30)
                 self.assertEqual(process.returncode, 3, seen)
