@@ -1,21 +1,31 @@
 # jindou_module(NAME partition [SINGLE_THREADED] DEPS base model store
-#               SOURCES a.cc b.cc [TESTS a_test.cc ...] [FUZZ a_fuzz.cc ...]
+#               SOURCES a.cc b.cc [TESTS a_test.cc ...] [SINGLE_THREADED_TESTS b_test.cc ...]
+#               [FUZZ a_fuzz.cc ...]
 #               [LINK deps::rocksdb ...] [PRIVATE_LINK deps::zstd ...] [TEST_LINK ...])
 #
 # Makes the static library jindou_partition (alias jindou::partition), the test program
 # jindou_partition_test (label "unit") from all TESTS, and for each FUZZ file one program named like
 # the file. DEPS are modules, LINK are third-party targets of cmake/deps.cmake (LINK reaches the
 # users of the module, PRIVATE_LINK does not). Without SOURCES the library is header-only.
-# SINGLE_THREADED: the tests start no threads.
+# SINGLE_THREADED: no test has threads that share anything. SINGLE_THREADED_TESTS: like TESTS, those of
+# which that is true; they are not built for the thread sanitizer.
 function(jindou_module)
-  cmake_parse_arguments(ARG "SINGLE_THREADED" "NAME" "DEPS;SOURCES;TESTS;FUZZ;LINK;PRIVATE_LINK;TEST_LINK"
+  cmake_parse_arguments(ARG "SINGLE_THREADED" "NAME"
+                        "DEPS;SOURCES;TESTS;SINGLE_THREADED_TESTS;FUZZ;LINK;PRIVATE_LINK;TEST_LINK"
                         ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "jindou_module(${ARG_NAME}): unknown ${ARG_UNPARSED_ARGUMENTS}")
   endif()
   set(target jindou_${ARG_NAME})
   jindou_existing_files(ARG_SOURCES ${ARG_SOURCES})
-  jindou_existing_files(ARG_TESTS ${ARG_TESTS})
+  # The thread sanitizer has nothing to say about code without threads that share something.
+  if(JINDOU_SANITIZE STREQUAL "thread")
+    set(ARG_SINGLE_THREADED_TESTS)
+    if(ARG_SINGLE_THREADED)
+      set(ARG_TESTS)
+    endif()
+  endif()
+  jindou_existing_files(ARG_TESTS ${ARG_TESTS} ${ARG_SINGLE_THREADED_TESTS})
   jindou_existing_files(ARG_FUZZ ${ARG_FUZZ})
 
   set(modules)
@@ -54,12 +64,7 @@ function(jindou_module)
     endforeach()
   endif()
 
-  # The thread sanitizer has nothing to say about code without threads.
-  set(pointless OFF)
-  if(ARG_SINGLE_THREADED AND JINDOU_SANITIZE STREQUAL "thread")
-    set(pointless ON)
-  endif()
-  if(ARG_TESTS AND JINDOU_TESTS AND NOT JINDOU_FUZZ AND NOT pointless)
+  if(ARG_TESTS AND JINDOU_TESTS AND NOT JINDOU_FUZZ)
     add_executable(${target}_test ${ARG_TESTS})
     target_link_libraries(${target}_test PRIVATE ${target} ${ARG_PRIVATE_LINK} ${ARG_TEST_LINK}
                           jindou_warnings deps::gtest_main)
@@ -112,8 +117,8 @@ function(jindou_test_properties name label)
 endfunction()
 
 # With JINDOU_FUZZ a libFuzzer program; otherwise the same file behind a main() that feeds it the
-# seed files of fuzz/<name>/ and a fixed sequence of mutations, so that every build and every
-# sanitizer runs it as an ordinary unit test.
+# seed files of fuzz/<name>/ and a fixed sequence of mutations, so that a build without sanitizers runs
+# it as an ordinary unit test. With them it is the fuzz targets that run those files.
 function(jindou_fuzz_target name file library private_link)
   if(JINDOU_FUZZ)
     add_executable(${name} ${file})
@@ -125,7 +130,7 @@ function(jindou_fuzz_target name file library private_link)
     add_dependencies(fuzz_targets ${name})
     set_target_properties(${name} PROPERTIES
                           RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
-  elseif(JINDOU_TESTS AND NOT JINDOU_SANITIZE STREQUAL "thread")
+  elseif(JINDOU_TESTS AND NOT JINDOU_SANITIZE)
     add_executable(${name}_replay ${file} "${PROJECT_SOURCE_DIR}/cmake/fuzz_replay_main.cc")
     target_link_libraries(${name}_replay PRIVATE ${library} ${private_link} jindou_warnings)
     add_test(NAME ${name}_replay COMMAND ${name}_replay "${PROJECT_SOURCE_DIR}/fuzz/${name}")

@@ -261,9 +261,9 @@ def fuzz():
 def simulate():
     """Many seeds over the store in memory and over servers whose partitions move, some over the
     server's own."""
-    if failure := build("dev", "simulate"):
+    if failure := build("release", "simulate"):
         return Outcome(0, 1, [failure])
-    binary = str(BUILD / "dev" / "bin" / "simulate")
+    binary = str(BUILD / "release" / "bin" / "simulate")
     outcome = Outcome()
     for arguments in (["--seeds", "2000"], ["--store", "replicated", "--seeds", "2000"],
                       ["--store", "rocksdb", "--seeds", "10", "--steps", "200"]):
