@@ -148,6 +148,7 @@ std::string_view send_failure_text(const SendResult& result) {
     return "outcome unknown: the message may have been stored; repeat it with the same "
            "client_msg_no to find out";
   }
+  if (result.moderation && !result.moderation->reason.empty()) return result.moderation->reason;
   switch (result.code) {
     case Errc::conflict:
       return "client_msg_no was used before for another payload; use a new client_msg_no";
@@ -199,6 +200,7 @@ void write_batch_members(JsonWriter& json, const SendResult& result,
     json.boolean("retriable", errc_retriable(result.code));
     if (result.state == SendResult::State::unknown) json.string("state", "unknown");
   }
+  codec::write_moderation(json, result.moderation.get());
 }
 
 namespace {
@@ -229,6 +231,7 @@ void answer_send(Response& response, const SendResult& result, std::string_view 
     write_ids(json, result, client_msg_no);
     json.number("reason", raw(Reason::success));
     if (result.state == SendResult::State::duplicate) json.boolean("duplicate", true);
+    codec::write_moderation(json, result.moderation.get());
     json.begin_object("data");
     write_ids(json, result, client_msg_no);
     json.end_object();
@@ -240,6 +243,7 @@ void answer_send(Response& response, const SendResult& result, std::string_view 
     json.boolean("retriable", errc_retriable(result.code));
     json.string("client_msg_no", client_msg_no);
     if (result.state == SendResult::State::unknown) json.string("state", "unknown");
+    codec::write_moderation(json, result.moderation.get());
   }
   json.end_object();
 }

@@ -6,11 +6,13 @@
 #include <memory>
 #include <string>
 
+#include "app/moderation_wiring.h"
 #include "app/webhook_wiring.h"
 #include "config/live_value.h"
 #include "config/settings.h"
 #include "datasource/data_source.h"
 #include "gateway/admission.h"
+#include "moderation/options.h"
 #include "webhook/options.h"
 
 namespace jindou::app {
@@ -37,6 +39,7 @@ struct LiveOptions {
     admission.new_visitors_per_second.set(settings.customer_service.new_visitors_per_second);
     webhook.set(webhook_options(settings));
     data_source.set(data_source_options(settings));
+    moderation.set(moderation_options(settings));
   }
 
   config::LiveValue<config::StatusStyle> status_style;
@@ -52,6 +55,7 @@ struct LiveOptions {
   config::LiveValue<std::size_t> frames_per_second;
   config::LiveValue<std::shared_ptr<const webhook::WebhookOptions>> webhook;
   config::LiveValue<std::shared_ptr<const datasource::DataSourceOptions>> data_source;
+  config::LiveValue<std::shared_ptr<const moderation::Options>> moderation;
 };
 
 }  // namespace jindou::app

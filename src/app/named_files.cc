@@ -1,5 +1,6 @@
 #include "app/named_files.h"
 
+#include "app/moderation_wiring.h"
 #include "app/webhook_wiring.h"
 #include "gateway/tls_certificate.h"
 
@@ -9,6 +10,7 @@ Result<void> check_named_files(const config::Settings& settings) {
   if (!settings.tls_addr.empty() || !settings.wss_addr.empty()) {
     JD_RETURN_IF_ERROR(gateway::TlsCertificate::check(settings.tls));
   }
+  JD_RETURN_IF_ERROR(check_moderation(settings));
   return check_ca_files(settings);
 }
 

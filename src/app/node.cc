@@ -14,6 +14,7 @@
 #include "app/demo_files.h"
 #include "app/huge_pages.h"
 #include "app/live_options.h"
+#include "app/moderation_wiring.h"
 #include "app/named_files.h"
 #include "app/options.h"
 #include "app/private_files.h"
@@ -30,6 +31,7 @@
 #include "gateway/core_port.h"
 #include "gateway/gateway.h"
 #include "jobs/runner.h"
+#include "moderation/moderator.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "observe/process_metrics.h"
@@ -114,6 +116,7 @@ struct Node::Parts {
   partition::ChangedJobs changed_jobs;
   std::atomic<bool> accounts_are_sourced{false};  // from the data source, not from the store
   std::unique_ptr<datasource::DataSource> data_source;
+  std::unique_ptr<moderation::Moderator> moderator;
   std::unique_ptr<store::CommitHorizon> horizon;
   presence::SessionDirectory sessions;
   std::unique_ptr<delivery::FanOut> fan_out;
@@ -283,6 +286,13 @@ Result<void> Node::Parts::start_core() {
                                      [this](std::optional<std::vector<std::string>> uids) {
                                        set_system_accounts(std::move(uids));
                                      }});
+  moderator = std::make_unique<moderation::Moderator>(moderation::ModeratorDeps{
+      .clock = clock,
+      .options = [this] { return live_options.moderation.get(); },
+      .is_system_account = [this](std::string_view uid) { return accounts.contains(uid); },
+      .calls = settings.moderation.calls,
+  });
+  JD_RETURN_IF_ERROR(moderator->lists().load());
   const partition::PartitionDeps deps{
       .reader = *database,
       .log = *log,
@@ -331,6 +341,7 @@ Result<void> Node::Parts::start_core() {
   router = std::make_unique<partition::CommandRouter>(*placement, readers.map(), *inbox_stage,
                                                       router_limits, clock);
   router->set_list_source(data_source.get());
+  router->set_content_check(moderator.get());
   history = std::make_unique<partition::History>(readers, clock, database->fingerprint_seed());
   records = std::make_unique<partition::RecordReader>(readers);
   job_reader = std::make_unique<partition::JobReader>(readers);
@@ -346,6 +357,7 @@ Result<void> Node::Parts::start_core() {
   for (auto& worker : workers) worker->start();
   shards->start();
   data_source->start();
+  moderator->start();
   retention::SweeperDeps sweeper_deps{
       .readers = readers,
       .loader = *database,
@@ -383,6 +395,7 @@ Result<void> Node::Parts::start_core() {
     metrics.bytes_in_flight.Set(static_cast<double>(router->bytes_in_flight()));
     metrics.fanout_queue_bytes.Set(static_cast<double>(fan_out->queued_bytes()));
     webhook->append_metrics(out);
+    moderator->append_metrics(out);
     job_runner->append_metrics(out);
     gateway->append_metrics(out);
     out += database->metrics_text();
@@ -544,7 +557,11 @@ Result<void> Node::Parts::start_edges() {
   };
   http_options.access = access::access_options(settings, own_jwt_secret);
   deps.damage = [this] { return database->damage().sentence(); };
-  deps.warnings = [this] { return store_warnings(database->data_loss()); };
+  deps.warnings = [this] {
+    std::vector<std::string> warnings = store_warnings(database->data_loss());
+    for (auto& problem : moderator->lists().problems()) warnings.push_back(std::move(problem));
+    return warnings;
+  };
   api = std::make_unique<api::ApiServer>(std::move(deps), std::move(http_options));
   follow_reloads();
   // When the webhook hears of what is sent.
@@ -652,6 +669,7 @@ void Node::stop() {
   if (parts.sweeper) parts.sweeper->stop();
   if (parts.router) parts.router->close();
   if (parts.data_source) parts.data_source->stop();
+  if (parts.moderator) parts.moderator->stop();
   if (parts.inbox_stage) parts.inbox_stage->drain();
   for (auto& worker : parts.workers) worker->stop();
   if (parts.log) parts.log->stop();
@@ -686,9 +704,11 @@ bool Node::check_pulse() {
 
 Result<config::ReloadReport> Node::reload(const config::Settings& wanted) {
   JD_RETURN_IF_ERROR(check_ca_files(wanted));
+  JD_RETURN_IF_ERROR(check_moderation(wanted));
   auto report = parts_->live.apply(wanted);
   // The files may have changed though no setting has.
   parts_->gateway->reload_certificate();
+  parts_->moderator->lists().refresh();
   return report;
 }
 

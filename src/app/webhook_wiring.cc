@@ -73,7 +73,8 @@ Result<void> check_ca_file(std::string_view key, const std::string& path) {
 
 Result<void> check_ca_files(const config::Settings& settings) {
   JD_RETURN_IF_ERROR(check_ca_file("webhook.caFile", settings.webhook.ca_file));
-  return check_ca_file("datasource.caFile", settings.datasource.ca_file);
+  JD_RETURN_IF_ERROR(check_ca_file("datasource.caFile", settings.datasource.ca_file));
+  return check_ca_file("moderation.caFile", settings.moderation.ca_file);
 }
 
 }  // namespace jindou::app

@@ -17,7 +17,8 @@ std::shared_ptr<const webhook::WebhookOptions> webhook_options(const config::Set
 std::shared_ptr<const datasource::DataSourceOptions> data_source_options(
     const config::Settings& settings);
 
-// Whether webhook.caFile and datasource.caFile can be read and hold certificates. Errors: invalid.
+// Whether webhook.caFile, datasource.caFile and moderation.caFile can be read and hold
+// certificates. Errors: invalid.
 Result<void> check_ca_files(const config::Settings& settings);
 
 // Hands every commit to two sinks, the fan-out first.

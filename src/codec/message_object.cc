@@ -77,6 +77,21 @@ void write_message_members(JsonWriter& json, const Message& message, std::string
   if (message.revision) write_revision(json, message, *message.revision);
 }
 
+void write_moderation(JsonWriter& json, const Moderation* moderation) {
+  if (moderation == nullptr) return;
+  json.begin_object("moderation");
+  json.begin_array("actions");
+  if (moderation->refused) json.string("refuse");
+  if (moderation->masked) json.string("mask");
+  if (moderation->replaced) json.string("replace");
+  if (moderation->flagged) json.string("flag");
+  json.end_array();
+  json.begin_array("found_by");
+  for (const std::string& name : moderation->found_by) json.string(name);
+  json.end_array();
+  json.end_object();
+}
+
 void write_snapshot(JsonWriter& json, const LaneState& lane) {
   if (!lane.text) {
     json.raw(lane.snapshot);

@@ -8,6 +8,7 @@
 #include "codec/json_writer.h"
 #include "model/message.h"
 #include "model/message_event.h"
+#include "model/moderation.h"
 
 namespace jindou::codec {
 
@@ -25,6 +26,10 @@ std::string_view shown_channel_id(const Message& message, std::string_view viewe
 // Writes the members of the object without its braces, so that callers can add their own.
 void write_message_members(JsonWriter& json, const Message& message, std::string_view viewer,
                            SystemSender system_sender = SystemSender::hidden);
+
+// The member `moderation`, of whoever may know what was found and by whom (docs/api.md,
+// "moderation"); nothing for null.
+void write_moderation(JsonWriter& json, const Moderation* moderation);
 
 // How much of a message's events its object shows.
 enum class EventDetail : std::uint8_t {

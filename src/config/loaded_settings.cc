@@ -383,6 +383,7 @@ Result<void> validate_receivers(const Settings& settings) {
   JD_RETURN_IF_ERROR(check_url("webhook.httpAddr", settings.webhook.http_addr));
   JD_RETURN_IF_ERROR(check_url("agent.webhook.httpAddr", settings.agent.webhook.http_addr));
   JD_RETURN_IF_ERROR(check_url("datasource.addr", settings.datasource.addr));
+  JD_RETURN_IF_ERROR(check_url("moderation.url", settings.moderation.url));
   JD_RETURN_IF_ERROR(check_listen("webhook.grpcAddr", settings.webhook.grpc_addr));
   for (const std::string& event : settings.webhook.focus_events) {
     if (event != "msg.notify" && event != "msg.offline" && event != "user.onlinestatus") {

@@ -236,6 +236,24 @@ struct DatasourceSettings {
   std::size_t cache_count = 10'000;
 };
 
+struct ModerationSettings {
+  std::vector<std::string> lists;  // entries as configured; moderation::parse_lists() reads them
+  std::vector<std::string> members{"content", "text", "title", "desc", "description", "name"};
+  bool exempt_system_accounts = true;
+  std::chrono::milliseconds check_interval{10'000};  // 0: only a SIGHUP reads the files again
+  std::size_t words_max = 100'000;                   // of one list
+  std::size_t list_bytes_max = std::size_t{8} << 20;
+  std::string url;      // empty: nobody is asked
+  std::string ca_file;  // empty: the system's authorities alone
+  std::chrono::milliseconds timeout{1'000};
+  bool refuse_when_down = false;
+  std::size_t batch_items = 100;
+  std::size_t calls = 4;
+  std::size_t waiting_bytes_max = std::size_t{64} << 20;
+  std::size_t breaker_failures = 5;
+  std::chrono::milliseconds breaker_pause{5'000};
+};
+
 struct ConversationSettings {
   std::size_t user_max_count = 1000;
   std::chrono::milliseconds tombstone_retention{std::chrono::hours(30 * 24)};  // 0: for ever
@@ -320,6 +338,7 @@ struct Settings {
   WebhookSettings webhook;
   AgentSettings agent;
   DatasourceSettings datasource;
+  ModerationSettings moderation;
   ConversationSettings conversation;
   ChannelSettings channel;
   CustomerServiceSettings customer_service;

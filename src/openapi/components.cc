@@ -90,7 +90,7 @@ std::string error() {
                  "storage, unknown_outcome, deadline or internal.")),
        may("reason", integer("The protocol's reason code.", 0, 255)),
        may("retriable", boolean("The same request may succeed later.")),
-       may("client_msg_no", text("Of the failed send.")),
+       may("client_msg_no", text("Of the failed send.")), may("moderation", ref("Moderation")),
        may("state", word({"unknown"}, "The message may have been stored after all.")),
        may("items",
            array(one_of({ref("ItemProblem"), ref("SendResult")}), "One entry per failed item."))},
@@ -103,22 +103,30 @@ std::string item_problem() {
                  need("code", text("As in the error.")), need("msg", text("What was wrong."))});
 }
 
+std::string moderation() {
+  return object(
+      {need("actions", array(word({"refuse", "mask", "replace", "flag"}, "What was done."))),
+       need("found_by", array(text("A word list, service, or unjudged.")))},
+      "What moderation found in a message.");
+}
+
 std::string send_result() {
-  return object({need("message_id", integer("0 when the item failed.")),
-                 need("message_idstr", text("The same in decimal digits.")),
-                 need("message_seq", integer("0 when not stored.")),
-                 need("client_msg_no", text("Echoed, or generated.")),
-                 need("reason", integer("1: accepted; otherwise why not.", 0, 255)),
-                 may("duplicate", boolean("The message had been stored by an earlier request.")),
-                 may("code", text("Of a failed item.")), may("msg", text("Of a failed item.")),
-                 may("retriable", boolean("Of a failed item.")),
-                 may("state", word({"unknown"}, "The message may have been stored after all.")),
-                 may("index", integer("Position in the request, from 0; with atomic.")),
-                 may("bytes", integer("Of the payload; with dry_run.")),
-                 may("receivers", integer("Who would receive it; with dry_run.")),
-                 may("online", integer("Of these; with dry_run.")),
-                 may("offline", integer("The others; with dry_run."))},
-                "The outcome of one message.");
+  return object(
+      {need("message_id", integer("0 when the item failed.")),
+       need("message_idstr", text("The same in decimal digits.")),
+       need("message_seq", integer("0 when not stored.")),
+       need("client_msg_no", text("Echoed, or generated.")),
+       need("reason", integer("1: accepted; otherwise why not.", 0, 255)),
+       may("duplicate", boolean("The message had been stored by an earlier request.")),
+       may("code", text("Of a failed item.")), may("msg", text("Of a failed item.")),
+       may("retriable", boolean("Of a failed item.")),
+       may("state", word({"unknown"}, "The message may have been stored after all.")),
+       may("index", integer("Position in the request, from 0; with atomic.")),
+       may("bytes", integer("Of the payload; with dry_run.")),
+       may("receivers", integer("Who would receive it; with dry_run.")),
+       may("online", integer("Of these; with dry_run.")),
+       may("offline", integer("The others; with dry_run.")), may("moderation", ref("Moderation"))},
+      "The outcome of one message.");
 }
 
 std::string send_refusal() {
@@ -128,7 +136,7 @@ std::string send_refusal() {
                  need("client_msg_no", text("Echoed, or generated.")),
                  need("reason", integer("The rule that refused; never 1.", 2, 255)),
                  need("code", text("denied.")), need("msg", text("A sentence.")),
-                 need("retriable", boolean("False."))},
+                 need("retriable", boolean("False.")), may("moderation", ref("Moderation"))},
                 "The message was refused; only with api.refusalStyle: reason.");
 }
 
@@ -199,6 +207,7 @@ std::vector<Component> components() {
               R"({"enum":[200,"ok"],"description":"200, or ok with api.statusStyle: text."}}})"},
       {"Error", error()},
       {"ItemProblem", item_problem()},
+      {"Moderation", moderation()},
       {"SendResult", send_result()},
       {"SendRefusal", send_refusal()},
       {"MessageHeader", message_header()},

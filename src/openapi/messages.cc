@@ -122,7 +122,7 @@ std::string send_answer() {
                  need("client_msg_no", text("Echoed, or generated.")),
                  need("reason", integer("Always 1.", 1, 1)),
                  may("duplicate", boolean("The message had been stored by an earlier request.")),
-                 need("data", ids())});
+                 may("moderation", ref("Moderation")), need("data", ids())});
 }
 
 Operation send() {
@@ -313,7 +313,8 @@ Operation edit() {
           {need("edit_version", integer("How often it was edited, with this edit."))}),
       .answer_example = R"({"status":200,"message_id":1035,"message_idstr":"1035",)"
                         R"("message_seq":1,"edit_version":1})",
-      .others = {{404, "There is no such message, or it has expired, or it was deleted.", {}},
+      .others = {{403, "Moderation refuses the payload: reason 100.", {}},
+                 {404, "There is no such message, or it has expired, or it was deleted.", {}},
                  {409,
                   "The message was recalled, or has another edit_version than `if_version`.",
                   {}}},

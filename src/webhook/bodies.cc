@@ -26,6 +26,7 @@ void append_notify_element(std::string& array, const Message& message) {
   codec::JsonWriter json(array);
   json.begin_object();
   codec::write_message_members(json, message, {});
+  codec::write_moderation(json, message.moderation.get());
   json.end_object();
 }
 
@@ -43,6 +44,7 @@ Result<std::string> offline_body(const Message& message, std::span<const std::st
   codec::JsonWriter json(body);
   json.begin_object();
   codec::write_message_members(json, message, {}, codec::SystemSender::named);
+  codec::write_moderation(json, message.moderation.get());
   json.key("to_uids");
   write_uids(json, compressed ? std::span<const std::string>() : to_uids);
   if (compressed) {
