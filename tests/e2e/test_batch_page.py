@@ -11,6 +11,8 @@ from harness import ROOT, Server, binary
 
 PAGES = ("batch.md", "batch.zh-CN.md")
 ADDRESS = "127.0.0.1:5001"
+# What the section on moderation says of its server.
+LISTS = {"refuse": ("banned", ["casino", "赌博"]), "mask": ("rude", ["damn", "笨蛋"])}
 
 
 def blocks(page):
@@ -92,7 +94,16 @@ class Examples(unittest.TestCase):
 
     def test_every_example_of_both_pages(self):
         for page in PAGES:
-            with Server() as server, tempfile.TemporaryDirectory() as directory:
+            words = tempfile.TemporaryDirectory()
+            self.addCleanup(words.cleanup)
+            lists = []
+            for action, (name, lines) in LISTS.items():
+                path = os.path.join(words.name, name + ".txt")
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write("\n".join(lines) + "\n")
+                lists.append("%s:%s" % (action, path))
+            with Server({"moderation.lists": " ".join(lists)}) as server, \
+                    tempfile.TemporaryDirectory() as directory:
                 functions, ids = "", Ids()
                 # The command is found, and finds the server of this test.
                 env = {**os.environ, "JINDOU_URL": "http://" + server.http,
