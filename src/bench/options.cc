@@ -9,9 +9,9 @@ namespace jindou::bench {
 
 const std::vector<std::string>& row_names() {
   static const std::vector<std::string> kNames = {
-      "floor",   "disk",     "batch",  "single",        "client",  "fanout",
-      "connect", "memory",   "growth", "conversations", "history", "retention",
-      "webhook", "overload", "steady", "lines",         "forms",   "jobs"};
+      "floor",  "disk",   "batch",         "single",  "client",    "fanout",  "connect",
+      "memory", "growth", "conversations", "history", "retention", "webhook", "overload",
+      "steady", "lines",  "forms",         "jobs",    "moderation"};
   return kNames;
 }
 
@@ -31,9 +31,10 @@ void add_options(CLI::App& app, BenchOptions& options) {
   app.add_option("--rounds", options.rounds, "measured rounds per row, after one warm-up")
       ->capture_default_str();
   app.add_option("--seconds", options.seconds, "length of a round")->capture_default_str();
-  app.add_option("--only", options.only,
-                 "rows to run: floor,disk,batch,single,client,fanout,connect,memory,growth,"
-                 "conversations,history,retention,webhook,overload,steady,lines,forms,jobs")
+  app.add_option(
+         "--only", options.only,
+         "rows to run: floor,disk,batch,single,client,fanout,connect,memory,growth,"
+         "conversations,history,retention,webhook,overload,steady,lines,forms,jobs,moderation")
       ->delimiter(',');
   app.add_option("--growth-small", options.growth_small, "messages stored at the first measurement")
       ->capture_default_str();
