@@ -213,6 +213,7 @@ Result<LineLoad::Round> LineLoad::run(double seconds, std::uint64_t messages_max
       return Error(Errc::deadline, "no result for 30 seconds");
     }
   }
+  round.sent = sent();
   return round;
 }
 

@@ -19,6 +19,7 @@ class LineLoad {
   struct Round {
     std::uint64_t messages = 0;  // answered with an id, within the round
     double seconds = 0;
+    std::uint64_t sent = 0;  // all of them, and what was answered later
 
     double per_second() const { return seconds > 0 ? static_cast<double>(messages) / seconds : 0; }
   };

@@ -84,13 +84,13 @@ Result<void> measure_lines(Stage& stage, std::vector<Row>& rows) {
   const auto run_arrays = [&]() -> Result<void> {
     array_cpu.begin();
     JD_TRY(in_arrays, arrays.run(options.seconds));
-    array_cpu.end();
+    array_cpu.end(in_arrays.messages);
     return {};
   };
   const auto run_lines = [&]() -> Result<void> {
     lines_cpu.begin();
     JD_TRY(in_lines, lines.run(options.seconds));
-    lines_cpu.end();
+    lines_cpu.end(in_lines.sent);
     return {};
   };
   // Round 0 warms up. Who comes second pays for flushing what the first has written: by turns.
@@ -114,6 +114,8 @@ Result<void> measure_lines(Stage& stage, std::vector<Row>& rows) {
       fmt::format("rounds in turns, {}, arrays {}; lines: {}; arrays: {}", spread(lines_rates),
                   spread(array_rates), lines_cpu.text(), array_cpu.text());
   add_detail(row, "arrays_per_second", of_arrays);
+  add_detail(row, "server_us_per_message", lines_cpu.server_micros_per_message());
+  add_detail(row, "arrays_server_us_per_message", array_cpu.server_micros_per_message());
   rows.push_back(row);
   return measure_long_stream(stage, rows);
 }

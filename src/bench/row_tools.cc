@@ -25,14 +25,19 @@ void CpuMeter::begin() {
   own_start_ = cpu_seconds(::getpid());
 }
 
-void CpuMeter::end() {
+void CpuMeter::end(std::uint64_t messages) {
   wall_ += seconds_since(start_);
   if (server_ > 0) server_used_ += cpu_seconds(server_) - server_start_;
   own_used_ += cpu_seconds(::getpid()) - own_start_;
+  messages_ += messages;
 }
 
 std::string CpuMeter::text() const {
-  return fmt::format("cores busy: server {:.2f}, generator {:.2f}", server_cores(), own_cores());
+  std::string text =
+      fmt::format("cores busy: server {:.2f}, generator {:.2f}", server_cores(), own_cores());
+  const double per_message = server_micros_per_message();
+  if (per_message > 0) text += fmt::format("; {:.2f} us of the server per message", per_message);
+  return text;
 }
 
 std::string spread(const std::vector<double>& values) {

@@ -43,9 +43,14 @@ class CpuMeter {
   // 0: the server's process is not known.
   explicit CpuMeter(pid_t server) : server_(server) {}
   void begin();
-  void end();
+  // `messages`: that were sent since begin().
+  void end(std::uint64_t messages = 0);
   double server_cores() const { return wall_ > 0 ? server_used_ / wall_ : 0; }
   double own_cores() const { return wall_ > 0 ? own_used_ / wall_ : 0; }
+  // Processor time of the server, in microseconds; 0: end() was told of no messages.
+  double server_micros_per_message() const {
+    return messages_ > 0 ? server_used_ * 1e6 / static_cast<double>(messages_) : 0;
+  }
   std::string text() const;
 
  private:
@@ -56,6 +61,7 @@ class CpuMeter {
   double wall_ = 0;
   double server_used_ = 0;
   double own_used_ = 0;
+  std::uint64_t messages_ = 0;
 };
 
 // "smallest..largest".

@@ -120,7 +120,7 @@ Result<void> measure_floor_and_batch(Stage& stage, Target* target, const GroupNa
     if (load) {
       if (round > 0) cpu.begin();
       JD_TRY(const HttpLoad::Round result, load->run(options.seconds));
-      if (round > 0) cpu.end();
+      if (round > 0) cpu.end(result.messages);
       progress("batch, round {}: {} msg/s", round, format_number(result.per_second()));
       if (round > 0) {
         batch_rates.push_back(result.per_second());
@@ -148,6 +148,7 @@ Result<void> measure_floor_and_batch(Stage& stage, Target* target, const GroupNa
     add_detail(row, "request_p50_us", p50);
     add_detail(row, "request_p99_us", p99);
     add_detail(row, "server_cores", cpu.server_cores());
+    add_detail(row, "server_us_per_message", cpu.server_micros_per_message());
     add_detail(row, "generator_cores", cpu.own_cores());
     rows.push_back(row);
   }
@@ -173,7 +174,7 @@ Result<void> measure_single(Stage& stage, Target& target, const GroupNames& grou
   for (int round = 0; round <= options.rounds; ++round) {
     if (round > 0) cpu.begin();
     JD_TRY(const HttpLoad::Round result, many.run(options.seconds));
-    if (round > 0) cpu.end();
+    if (round > 0) cpu.end(result.messages);
     progress("single, round {}: {} msg/s", round, format_number(result.per_second()));
     if (round > 0) {
       rates.push_back(result.per_second());
@@ -201,6 +202,7 @@ Result<void> measure_single(Stage& stage, Target& target, const GroupNames& grou
   add_detail(row, "p50_us", p50);
   add_detail(row, "p99_us", p99);
   add_detail(row, "server_cores", cpu.server_cores());
+  add_detail(row, "server_us_per_message", cpu.server_micros_per_message());
   rows.push_back(row);
 
   Row latency("single_latency", "single: one connection, p50",
@@ -234,7 +236,7 @@ Result<void> measure_client(Stage& stage, Target& target, const GroupNames& grou
   for (int round = 0; round <= options.rounds; ++round) {
     if (round > 0) cpu.begin();
     JD_TRY(const SendLoad::Round result, load.run(options.seconds));
-    if (round > 0) cpu.end();
+    if (round > 0) cpu.end(result.messages);
     progress("client, round {}: {} msg/s", round, format_number(result.per_second()));
     if (round > 0) {
       rates.push_back(result.per_second());
@@ -252,6 +254,7 @@ Result<void> measure_client(Stage& stage, Target& target, const GroupNames& grou
   add_detail(row, "p50_us", p50);
   add_detail(row, "p99_us", p99);
   add_detail(row, "server_cores", cpu.server_cores());
+  add_detail(row, "server_us_per_message", cpu.server_micros_per_message());
   add_detail(row, "generator_cores", cpu.own_cores());
   rows.push_back(row);
   return {};
