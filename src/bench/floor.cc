@@ -1,6 +1,7 @@
 #include "bench/floor.h"
 
 #include <fcntl.h>
+#include <rocksdb/perf_level.h>
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
 
@@ -59,6 +60,8 @@ Result<std::unique_ptr<FloorDb>> FloorDb::open(const std::string& directory,
 }
 
 Result<FloorDb::Round> FloorDb::run(double seconds) {
+  // As the thread of the commit log has it.
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
   Round round;
   rocksdb::WriteBatch batch;
   const TimePoint start = std::chrono::steady_clock::now();
