@@ -83,25 +83,34 @@ void Moderator::look_for_words(const CompiledLists& lists, const CheckedContent&
   }
   WordMatcher::ListBits found = 0;
   for (const auto& match : matches) found |= match.lists;
+  const bool refused = (found & lists.refusing) != 0;
+  const bool masked = !refused && (found & lists.masking) != 0;
+  const bool flagged = !refused && (found & ~lists.masking) != 0;
   auto verdict = std::make_shared<Moderation>();
-  if ((found & lists.refusing) != 0) {
-    verdict->refused = true;
-    verdict->found_by = lists.names_of(found & lists.refusing);
+  // What is offered a second time may have been masked the first.
+  if (*content.moderation) *verdict = **content.moderation;
+  const bool changed = refused || masked;
+  if (changed && !verdict->sent_payload) {
     verdict->sent_payload = store::payload_hash(*content.payload);
-  } else {
-    verdict->masked = (found & lists.masking) != 0;
-    verdict->flagged = (found & ~lists.masking) != 0;
-    verdict->found_by = lists.names_of(found);
-    if (verdict->masked) {
-      verdict->sent_payload = store::payload_hash(*content.payload);
-      std::string masked = texts.masked(ranges_to_mask(matches, lists.masking));
-      *content.payload = Payload(std::move(masked));
+  }
+  verdict->refused = refused;
+  verdict->masked = !refused && (masked || verdict->masked);
+  verdict->flagged = !refused && (flagged || verdict->flagged);
+  if (refused) verdict->found_by.clear();
+  for (std::string& name : lists.names_of(refused ? found & lists.refusing : found)) {
+    if (std::find(verdict->found_by.begin(), verdict->found_by.end(), name) ==
+        verdict->found_by.end()) {
+      verdict->found_by.push_back(std::move(name));
     }
   }
+  if (masked) {
+    std::string text = texts.masked(ranges_to_mask(matches, lists.masking));
+    *content.payload = Payload(std::move(text));
+  }
   if (!content.is_rehearsal) {
-    if (verdict->refused) count(kRefused);
-    if (verdict->masked) count(kMasked);
-    if (verdict->flagged) count(kFlagged);
+    if (refused) count(kRefused);
+    if (masked) count(kMasked);
+    if (flagged) count(kFlagged);
   }
   *content.moderation = std::move(verdict);
 }

@@ -50,9 +50,11 @@ class ModeratorTest : public ::testing::Test {
     std::string payload;
     ModerationPtr moderation;
   };
-  Judged judge(const std::string& text, std::string_view from = "u1", bool rehearsal = false) {
+  Judged judge(const std::string& text, std::string_view from = "u1", bool rehearsal = false,
+               ModerationPtr before = nullptr) {
     Payload payload(text);
     Judged judged;
+    judged.moderation = std::move(before);
     const ChannelKey channel("g", ChannelType::group);
     partition::CheckedContent content;
     content.from_uid = from;
@@ -129,6 +131,20 @@ TEST_F(ModeratorTest, WhatWasMaskedHasNothingToMaskAnyMore) {
   const auto twice = judge(once.payload);
   EXPECT_EQ(twice.moderation, nullptr);
   EXPECT_EQ(twice.payload, once.payload);
+}
+
+// A batch that the core had no room for is offered again as it is by then.
+TEST_F(ModeratorTest, WhatIsOfferedAgainKeepsTheHashOfWhatWasSent) {
+  const auto first = judge("damn");
+  const auto again = judge(first.payload, "u1", false, first.moderation);
+  EXPECT_EQ(again.moderation, first.moderation);
+  for (const std::string text : {"**** both", "**** crypto", "**** casino"}) {
+    const auto more = judge(text, "u1", false, first.moderation);
+    ASSERT_NE(more.moderation, nullptr);
+    EXPECT_EQ(more.moderation->sent_payload, store::payload_hash("damn")) << text;
+    // Nor is it forgotten that it was masked, unless it is refused.
+    EXPECT_NE(more.moderation->masked, more.moderation->refused) << text;
+  }
 }
 
 TEST_F(ModeratorTest, SystemAccountsAreExemptIfTheSettingsSaySo) {

@@ -27,7 +27,8 @@ constexpr std::size_t kAnswerBytesMax = std::size_t{64} << 20;
 std::shared_ptr<Moderation> next_of(const CheckedContent& content, std::string_view found_by) {
   auto next = *content.moderation ? std::make_shared<Moderation>(**content.moderation)
                                   : std::make_shared<Moderation>();
-  next->found_by.emplace_back(found_by);
+  auto& names = next->found_by;
+  if (std::find(names.begin(), names.end(), found_by) == names.end()) names.emplace_back(found_by);
   return next;
 }
 
