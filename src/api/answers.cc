@@ -32,7 +32,8 @@ bool is_permission(const SendResult& result) {
 }
 
 bool is_load(const SendResult& result) {
-  return result.state == SendResult::State::refused && result.code == Errc::overloaded;
+  return result.state == SendResult::State::refused &&
+         (result.code == Errc::overloaded || result.code == Errc::rate_limited);
 }
 
 bool is_unavailable(const SendResult& result) {
@@ -42,10 +43,12 @@ bool is_unavailable(const SendResult& result) {
 
 bool is_unknown(const SendResult& result) { return result.state == SendResult::State::unknown; }
 
-void set_retry_after(Response& response) {
-  if (response.status == 429 || response.status == 503) {
-    response.extra_headers += "Retry-After: 1\r\n";
-  }
+// `results`: what is to be sent again; the longest that one of them has to wait.
+void set_retry_after(Response& response, std::span<const SendResult> results = {}) {
+  if (response.status != 429 && response.status != 503) return;
+  std::uint32_t wait_ms = 1;
+  for (const SendResult& result : results) wait_ms = std::max(wait_ms, result.retry_after_ms);
+  response.extra_headers += "Retry-After: " + std::to_string((wait_ms - 1) / 1000 + 1) + "\r\n";
 }
 
 void write_error_members(JsonWriter& json, unsigned status, std::string_view code,
@@ -73,7 +76,8 @@ unsigned status_of(Errc code) {
     case Errc::conflict: return 400;
     case Errc::not_found: return 404;
     case Errc::denied: return 403;
-    case Errc::overloaded: return 429;
+    case Errc::overloaded:
+    case Errc::rate_limited: return 429;
     case Errc::unavailable:
     case Errc::not_owner:
     case Errc::closed:
@@ -149,6 +153,15 @@ std::string_view send_failure_text(const SendResult& result) {
            "client_msg_no to find out";
   }
   if (result.moderation && !result.moderation->reason.empty()) return result.moderation->reason;
+  switch (result.cause) {
+    case SendResult::Cause::other: break;
+    case SendResult::Cause::key_sender: return "the API key may not send as this sender";
+    case SendResult::Cause::key_channel: return "the API key may not send to this channel";
+    case SendResult::Cause::key_rate: return "the rate limit of the API key is reached";
+    case SendResult::Cause::sender_rate: return "the rate limit of the sender is reached";
+    case SendResult::Cause::channel_rate: return "the rate limit of the channel is reached";
+    case SendResult::Cause::total_rate: return "the rate limit of the server is reached";
+  }
   switch (result.code) {
     case Errc::conflict:
       return "client_msg_no was used before for another payload; use a new client_msg_no";
@@ -160,6 +173,11 @@ std::string_view send_failure_text(const SendResult& result) {
     case Errc::storage: return "the message could not be stored; retry with the same client_msg_no";
     default: return reason_text(result.reason);
   }
+}
+
+Error error_of(const SendResult& refusal) {
+  return Error(refusal.code, std::string(send_failure_text(refusal)))
+      .with_reason(raw(refusal.reason));
 }
 
 SendResult result_of(const Error& error) {
@@ -198,6 +216,7 @@ void write_batch_members(JsonWriter& json, const SendResult& result,
     json.string("code", errc_name(result.code));
     json.string("msg", send_failure_text(result));
     json.boolean("retriable", errc_retriable(result.code));
+    if (result.retry_after_ms > 0) json.number("retry_after_ms", result.retry_after_ms);
     if (result.state == SendResult::State::unknown) json.string("state", "unknown");
   }
   codec::write_moderation(json, result.moderation.get());
@@ -237,10 +256,11 @@ void answer_send(Response& response, const SendResult& result, std::string_view 
     json.end_object();
   } else {
     response.status = status_of_failure(result);
-    set_retry_after(response);
+    set_retry_after(response, {&result, 1});
     write_error_members(json, response.status, errc_name(result.code), send_failure_text(result));
     json.number("reason", raw(result.reason));
     json.boolean("retriable", errc_retriable(result.code));
+    if (result.retry_after_ms > 0) json.number("retry_after_ms", result.retry_after_ms);
     json.string("client_msg_no", client_msg_no);
     if (result.state == SendResult::State::unknown) json.string("state", "unknown");
     codec::write_moderation(json, result.moderation.get());
@@ -290,7 +310,7 @@ void answer_batch(Response& response, std::span<const SendResult> results,
     return;
   }
   response.status = status_of_failures(results);
-  set_retry_after(response);
+  set_retry_after(response, results);
   const std::size_t item = telling_item(results, response.status);
   const SendResult& telling = results[item];
   const std::string text = results.size() == 1
@@ -327,18 +347,22 @@ void answer_together(Response& response, const partition::TransactionResult& res
   }
   const Error& error = result.error();
   if (!result.failed || error.code() == Errc::unknown_outcome) return answer_error(response, error);
-  const std::size_t index = *result.failed;
-  const std::string_view told = refusal_text(error);
-  response.status = status_of(error.code());
-  set_retry_after(response);
+  answer_nothing_sent(response, *result.failed, result_of(error), refusal_text(error),
+                      client_msg_nos);
+}
+
+void answer_nothing_sent(Response& response, std::size_t index, const SendResult& result,
+                         std::string_view told, std::span<const std::string> client_msg_nos) {
+  response.status = status_of(result.code);
+  set_retry_after(response, {&result, 1});
   JsonWriter json(response.body);
   json.begin_object();
-  write_error_members(json, response.status, errc_name(error.code()),
+  write_error_members(json, response.status, errc_name(result.code),
                       "nothing was sent; item " + std::to_string(index) + ": " + std::string(told));
   json.begin_array("items");
   json.begin_object();
   json.number("index", index);
-  write_batch_members(json, result_of(error), client_msg_nos[index]);
+  write_batch_members(json, result, client_msg_nos[index]);
   json.end_object();
   json.end_array();
   json.end_object();

@@ -42,6 +42,8 @@ void write_status(codec::JsonWriter& json, config::StatusStyle style);
 
 // Of a message that was refused with this error.
 SendResult result_of(const Error& error);
+// The other way round.
+Error error_of(const SendResult& refusal);
 
 // One sentence about a failed send.
 std::string_view send_failure_text(const SendResult& result);
@@ -74,6 +76,9 @@ void answer_received(Response& response, std::span<const std::string> client_msg
 // was sent, and names the item that was refused under `items`.
 void answer_together(Response& response, const partition::TransactionResult& result,
                      std::span<const std::string> client_msg_nos);
+// That error, for an item that was refused; `told`: why.
+void answer_nothing_sent(Response& response, std::size_t index, const SendResult& result,
+                         std::string_view told, std::span<const std::string> client_msg_nos);
 // The same, NDJSON form: one line, with its end, for the item with that index. The element of the
 // array form, with the index before it; of an item that was none also the `field`.
 void append_result_line(std::string& out, std::uint64_t index, const SendResult& result,

@@ -16,6 +16,7 @@ std::string_view errc_name(Errc code) {
     case Errc::unknown_outcome: return "unknown_outcome";
     case Errc::deadline: return "deadline";
     case Errc::closed: return "closed";
+    case Errc::rate_limited: return "rate_limited";
     case Errc::skipped: return "skipped";
     case Errc::internal: return "internal";
   }
@@ -31,6 +32,7 @@ bool errc_retriable(Errc code) {
     case Errc::unknown_outcome:
     case Errc::deadline:
     case Errc::closed:
+    case Errc::rate_limited:
     case Errc::skipped: return true;
     default: return false;
   }

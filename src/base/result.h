@@ -26,6 +26,7 @@ enum class Errc : std::uint8_t {
   unknown_outcome,  // may or may not have been done: repeat with the same client_msg_no to learn
   deadline,         // took too long; outcome unknown
   closed,           // the peer or the component is gone
+  rate_limited,     // the caller is over a rate limit: slow down; nothing has been done
   skipped,          // not tried, because something before it failed: nothing has been done
   internal,         // a bug of ours
 };

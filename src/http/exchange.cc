@@ -35,6 +35,7 @@ void Request::clear() {
   headers_.clear();
   user.clear();
   caller_kind = CallerIdentity::Kind::open;
+  key = nullptr;
   method_text_ = path_ = query_ = Slice();
   method_ = Verb::unknown;
   version_ = 11;

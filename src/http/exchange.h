@@ -17,6 +17,7 @@
 #include "http/deadline_list.h"
 #include "http/stream.h"
 #include "http/turns.h"
+#include "model/api_key.h"
 #include "model/caller.h"
 
 namespace jindou::http {
@@ -71,6 +72,7 @@ class Request {
   // runs.
   std::string user;
   CallerIdentity::Kind caller_kind = CallerIdentity::Kind::open;  // how that is known; set with it
+  ApiKeyPtr key;  // of a caller with one; set with it
   // Set by admit(): handle() takes the body, which may be of any length, from `stream`.
   bool streams = false;
   // While handle() runs, if `streams`; else null.

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "model/api_key.h"
 #include "model/device.h"
 
 namespace jindou {
@@ -15,10 +16,13 @@ struct CallerIdentity {
     token,    // HTTP with managerToken or auth.superToken
     login,    // HTTP with the token of a login
     session,  // a client's connection
+    key,      // HTTP with an API key
   };
   Kind kind = Kind::open;
-  // Of a session its user; of a token or a login the name it speaks for; of open none.
+  // Of a session its user; of a token or a login the name it speaks for; of a key its name; of open
+  // none.
   std::string name;
+  ApiKeyPtr key;                             // null unless it is one
   DeviceFlag device_flag = DeviceFlag::app;  // of a session
 };
 

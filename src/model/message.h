@@ -145,10 +145,22 @@ struct SendResult {
     unknown,    // may or may not be stored; repeat with the same client_msg_no
   };
   State state = State::unknown;
+  // What stood in the way, where the code and the reason say less than is known.
+  enum class Cause : std::uint8_t {
+    other,
+    key_sender,    // the API key may not send as this sender
+    key_channel,   // the API key may not send to this channel
+    key_rate,      // a rate limit was reached: of the API key,
+    sender_rate,   // of the sender,
+    channel_rate,  // of the channel,
+    total_rate,    // of all together
+  };
   MessageId message_id{};
   MessageSeq message_seq{};
   Reason reason = Reason::system_error;
   Errc code = Errc::unknown_outcome;  // meaningful unless accepted or duplicate
+  Cause cause = Cause::other;
+  std::uint32_t retry_after_ms = 0;  // when to send it again; 0: nothing is known of that
   std::int64_t timestamp = 0;
   ModerationPtr moderation;  // not of a duplicate
 

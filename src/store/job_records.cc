@@ -34,13 +34,11 @@ constexpr std::uint64_t kJobBits = 0x03;
 constexpr std::array kCodes = {
     Errc::invalid,    Errc::too_large,   Errc::not_found, Errc::denied,   Errc::conflict,
     Errc::overloaded, Errc::unavailable, Errc::not_owner, Errc::storage,  Errc::unknown_outcome,
-    Errc::deadline,   Errc::closed,      Errc::skipped,   Errc::internal,
+    Errc::deadline,   Errc::closed,      Errc::skipped,   Errc::internal, Errc::rate_limited,
 };
 constexpr std::array kCallers = {
-    CallerIdentity::Kind::open,
-    CallerIdentity::Kind::token,
-    CallerIdentity::Kind::login,
-    CallerIdentity::Kind::session,
+    CallerIdentity::Kind::open,    CallerIdentity::Kind::token, CallerIdentity::Kind::login,
+    CallerIdentity::Kind::session, CallerIdentity::Kind::key,
 };
 
 template <class Places, class Value>
