@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/edit_distance.h"
+#include "config/api_keys.h"
 #include "config/keys.h"
 #include "config/listener_check.h"
 #include "config/origin.h"
@@ -156,6 +157,11 @@ class Loader {
       if (++entries_ > kFileEntriesMax) {
         return Error(Errc::invalid, "the configuration file has too many entries");
       }
+      if (entry.IsMap() && setting.key == "apiKeys") {
+        JD_TRY(std::string text, key_entry(entry));
+        values.push_back(std::move(text));
+        continue;
+      }
       if (!entry.IsScalar()) {
         return Error(Errc::invalid, fmt::format("{}: an entry must be plain text", setting.key));
       }
@@ -163,6 +169,34 @@ class Loader {
     }
     return note(setting, parse_setting(setting, std::move(values), loaded_.settings),
                 SettingOrigin::file, setting.key);
+  }
+
+  // One entry of apiKeys that is a map, as text.
+  Result<std::string> key_entry(const YAML::Node& map) {
+    const Error bad(Errc::invalid,
+                    "apiKeys: a member of an entry must be plain text, or a list of texts");
+    KeyMembers members;
+    for (const auto& member : map) {
+      if (!member.first.IsScalar()) return bad;
+      std::vector<std::string> values;
+      if (member.second.IsScalar()) {
+        values.push_back(member.second.Scalar());
+      } else if (member.second.IsSequence()) {
+        for (const auto& value : member.second) {
+          if (++entries_ > kFileEntriesMax) {
+            return Error(Errc::invalid, "the configuration file has too many entries");
+          }
+          if (!value.IsScalar()) return bad;
+          values.push_back(value.Scalar());
+        }
+      } else {
+        return bad;
+      }
+      members.emplace_back(member.first.Scalar(), std::move(values));
+    }
+    auto text = api_key_entry(members);
+    if (!text) return Error(Errc::invalid, "apiKeys: " + text.error().detail());
+    return text;
   }
 
   Result<void> set(const Setting& setting, std::string_view value, SettingOrigin origin,
@@ -349,6 +383,7 @@ Result<void> check_header_secret(std::string_view key, std::string_view value) {
 Result<void> validate_access(const Settings& settings) {
   JD_RETURN_IF_ERROR(check_header_secret("managerToken", settings.manager_token));
   JD_RETURN_IF_ERROR(check_header_secret("auth.superToken", settings.auth.super_token));
+  JD_RETURN_IF_ERROR(parse_api_keys(settings.api_keys));
   JD_TRY(const auto users, parse_auth_users(settings.auth.users));
   for (const AuthUser& user : users) {
     if (user.name == settings.manager_uid) {
@@ -424,13 +459,14 @@ Result<void> validate(const Settings& settings) {
     return Error(Errc::invalid,
                  "wssConfig.certFile and wssConfig.keyFile: tlsAddr and wssAddr need both");
   }
-  if (!settings.http_addr.empty() && settings.manager_token.empty() && !settings.allow_open_api) {
+  const bool asks = !settings.manager_token.empty() || !settings.api_keys.empty();
+  if (!settings.http_addr.empty() && !asks && !settings.allow_open_api) {
     JD_TRY(const auto address, parse_listen_address(settings.http_addr));
     if (!address.is_loopback()) {
       return Error(
           Errc::invalid,
           fmt::format("httpAddr {0} can be reached from other machines and managerToken is "
-                      "empty: set managerToken (16 characters or more), or listen on a "
+                      "empty: set managerToken (16 characters or more) or apiKeys, or listen on a "
                       "loopback address (httpAddr: localhost:{1}), or say allowOpenApi: "
                       "true to serve the API to everybody",
                       settings.http_addr, address.port));
@@ -518,6 +554,41 @@ std::string settings_report(const LoadedSettings& loaded) {
   return out;
 }
 
+namespace {
+
+constexpr std::string_view kApiKeysChapter = R"(
+## API keys
+
+An entry of `apiKeys` is a map; in the environment and in flags it is one text without spaces,
+`name=orders;sha256=9f86…;scopes=send,read`, with the values of a list divided by commas.
+
+```yaml
+apiKeys:
+  - name: orders
+    sha256: [5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8]
+    scopes: [send, read]
+    senders: [orders-bot]
+    channels: ["group:orders-", "person:"]
+    expires: 2030-06-30
+```
+
+| member | meaning |
+| --- | --- |
+| `name` | 1 to 64 letters, digits, `.`, `_` and `-`; what refusals and jobs name |
+| `sha256` | the hash of the secret, as `jindou key` tells it; two while the secret is replaced, and both are good |
+| `scopes` | some of `send`, `read` and `administer`; the last includes all ([api.md](api.md#api-keys)) |
+| `senders` | as whom it may send; none: as anybody |
+| `channels` | where to, as `type:prefix` of the id, a person by uid; the type is a name, a number or `*`; none: anywhere |
+| `expires` | when it ends, in UTC: `2030-06-30` or `2030-06-30T12:00:00Z`; none: never |
+| `rate` | messages a second, instead of `limits.keyPerSecond` |
+| `burst` | how many of them at once after a pause; none: as many as in a second |
+
+Callers show the secret as `token: <secret>` or as `Authorization: Bearer <secret>`. A reload adds keys, changes them and
+takes them away; requests that were let in before go on.
+)";
+
+}  // namespace
+
 std::string settings_markdown() {
   std::string out =
       "# Configuration\n\n"
@@ -536,7 +607,8 @@ std::string settings_markdown() {
       "Durations are written as `500ms`, `60s`, `5m`, `2h`, `7d` or sums of them (`1h30m`). Sizes "
       "are bytes, or\na number with `KiB`, `MiB` or `GiB`.\n\n"
       "The HTTP API does not start on an address that other machines can reach unless "
-      "`managerToken` is set\nor `allowOpenApi` is `true`. The manager port always asks for a "
+      "`managerToken` or `apiKeys` are\nset, or `allowOpenApi` is `true`. The manager port always "
+      "asks for a "
       "token "
       "or a login; on an address other\nmachines can reach the default login `guest` is off.\n\n"
       "`jindou config --from-wukongim FILE` prints a configuration of WuKongIM 2 as one for this "
@@ -563,6 +635,7 @@ std::string settings_markdown() {
                    value.empty() ? "empty" : fmt::format("`{}`", value), format_range(setting),
                    setting.description);
   }
+  out += kApiKeysChapter;
   out += "\n## Other names\n\n| name | stands for |\n| --- | --- |\n";
   for (const KeyAlias& alias : key_aliases()) {
     fmt::format_to(std::back_inserter(out), "| `{}` | `{}` |\n", alias.alias, alias.key);

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -300,6 +301,19 @@ struct JobSettings {
   std::chrono::milliseconds retry_backoff_max{5'000};
 };
 
+// Messages a second, and at once; 0 a second: no limit, 0 at once: as many as in a second.
+struct LimitSettings {
+  std::size_t per_second = 0;  // of all together
+  std::size_t burst = 0;
+  std::size_t key_per_second = 0;  // of each API key without a rate of its own
+  std::size_t key_burst = 0;
+  std::size_t sender_per_second = 0;
+  std::size_t sender_burst = 0;
+  std::size_t channel_per_second = 0;
+  std::size_t channel_burst = 0;
+  std::size_t bucket_bytes_max = std::size_t{16} << 20;
+};
+
 // What the keys mean is written once, in settings_table.cc (docs/configuration.md).
 struct Settings {
   Mode mode = Mode::debug;
@@ -316,6 +330,7 @@ struct Settings {
   bool token_auth_on = false;
   std::string manager_token;
   std::string manager_uid = "____manager";
+  std::vector<std::string> api_keys;  // entries as configured; parse_api_keys() reads them
   bool allow_open_api = false;
   bool whitelist_off_of_person = true;
   bool disable_cmd_message_sync = false;
@@ -346,6 +361,7 @@ struct Settings {
   RetentionSettings retention;
   TemplateSettings templates;
   JobSettings jobs;
+  LimitSettings limits;
   TlsSettings tls;
   DemoSettings demo;
 };
@@ -428,6 +444,8 @@ struct RetentionRule {
   std::chrono::milliseconds max_age{0};
   std::uint64_t max_count = 0;
 };
+// A type by its name or number, 1 to 255.
+std::optional<ChannelType> parse_channel_type(std::string_view text);
 // Errors: invalid (names the entry). A type may have one rule only.
 Result<std::vector<RetentionRule>> parse_retention_rules(const std::vector<std::string>& entries);
 

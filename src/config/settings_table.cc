@@ -2,6 +2,7 @@
 #include <array>
 
 #include "config/settings.h"
+#include "model/rate.h"
 
 namespace jindou::config {
 namespace {
@@ -25,7 +26,7 @@ constexpr bool kRestart = false;
 constexpr std::array kTable{
     Setting{"httpAddr", text, JD_MEMBER(http_addr), 0, 0, "", kDocumented, kRestart,
             "Address of the HTTP API; localhost means 127.0.0.1 and ::1. Empty: no HTTP API. Other "
-            "than a loopback address needs managerToken or allowOpenApi."},
+            "than a loopback address needs managerToken, apiKeys or allowOpenApi."},
     Setting{"addr", text, JD_MEMBER(addr), 0, 0, "", kDocumented, kRestart,
             "Address for clients over TCP; localhost means 127.0.0.1 and ::1, here and below. Not "
             "given: with tokenAuthOn port 5100 of every interface, without it of localhost alone. "
@@ -61,10 +62,13 @@ constexpr std::array kTable{
     Setting{
         "managerToken", secret, JD_MEMBER(manager_token), 0, 0, "", kDocumented, kLive,
         "When set, every HTTP request but GET /health, /healthz and /readyz and OPTIONS needs the "
-        "header `token: <managerToken>`. At least 16 characters, unless only this machine reaches "
-        "the ports."},
+        "header `token: <managerToken>`, or one of apiKeys. At least 16 characters, unless only "
+        "this machine reaches the ports."},
     Setting{"managerUID", text, JD_MEMBER(manager_uid), 0, 0, "", kDocumented, kRestart,
             "The user that managerToken speaks for."},
+    Setting{"apiKeys", secret_list, JD_MEMBER(api_keys), 0, 0, "", kOurs, kLive,
+            "Named keys for callers of the HTTP API who may do less than managerToken: each with "
+            "the hash of its secret, its scopes, senders, channels and end (below)."},
     Setting{"allowOpenApi", flag, JD_MEMBER(allow_open_api), 0, 0, "", kOurs, kRestart,
             "Serve the HTTP API without a token on an address other machines can reach."},
     Setting{"whitelistOffOfPerson", flag, JD_MEMBER(whitelist_off_of_person), 0, 0, "", kDocumented,
@@ -565,6 +569,30 @@ constexpr std::array kTable{
             kOurs, kLive,
             "Longest wait before messages of a job are tried again that failed for a reason that "
             "passes, such as too much load."},
+    Setting{"limits.perSecond", count, JD_MEMBER(limits.per_second), 0, kRatePerSecondMax, "",
+            kOurs, kLive,
+            "Messages a second that are taken for sending, of all callers together; more are "
+            "refused (429). 0: no limit."},
+    Setting{"limits.burst", count, JD_MEMBER(limits.burst), 0, kRateBurstMax, "", kOurs, kLive,
+            "How many of them may come at once after a pause. 0: as many as in a second."},
+    Setting{"limits.keyPerSecond", count, JD_MEMBER(limits.key_per_second), 0, kRatePerSecondMax,
+            "", kOurs, kLive, "The same of each API key that has no rate of its own."},
+    Setting{"limits.keyBurst", count, JD_MEMBER(limits.key_burst), 0, kRateBurstMax, "", kOurs,
+            kLive, "The same of each API key."},
+    Setting{"limits.senderPerSecond", count, JD_MEMBER(limits.sender_per_second), 0,
+            kRatePerSecondMax, "", kOurs, kLive,
+            "The same of each sender, whichever way the messages come."},
+    Setting{"limits.senderBurst", count, JD_MEMBER(limits.sender_burst), 0, kRateBurstMax, "",
+            kOurs, kLive, "The same of each sender."},
+    Setting{"limits.channelPerSecond", count, JD_MEMBER(limits.channel_per_second), 0,
+            kRatePerSecondMax, "", kOurs, kLive, "The same of each channel."},
+    Setting{"limits.channelBurst", count, JD_MEMBER(limits.channel_burst), 0, kRateBurstMax, "",
+            kOurs, kLive, "The same of each channel."},
+    Setting{"limits.bucketBytesMax", bytes, JD_MEMBER(limits.bucket_bytes_max), 64 * kKiB,
+            64 * kGiB, "", kOurs, kRestart,
+            "What is remembered of senders and channels for these limits, 24 bytes for each that "
+            "has sent lately. Without room the limit of the one that was let off soonest anyway is "
+            "forgotten."},
     Setting{"demo.on", flag, JD_MEMBER(demo.on), 0, 0, "", kDocumented, kRestart,
             "Serve the chat demo."},
     Setting{"demo.addr", text, JD_MEMBER(demo.addr), 0, 0, "", kDocumented, kRestart,

@@ -276,15 +276,6 @@ constexpr std::array kTypeNames{TypeName{"person", ChannelType::person},
                                 TypeName{"agent", ChannelType::agent},
                                 TypeName{"agent_group", ChannelType::agent_group}};
 
-std::optional<ChannelType> channel_type_of(std::string_view text) {
-  for (const TypeName& known : kTypeNames) {
-    if (known.name == text) return known.type;
-  }
-  const auto number = to_number(text);
-  if (!number || *number < 1 || *number > 255) return std::nullopt;
-  return static_cast<ChannelType>(*number);
-}
-
 // Ages in rules end where retention.maxAge ends (100 years).
 constexpr std::chrono::milliseconds kRetentionAgeMax = std::chrono::hours(24 * 36'500);
 
@@ -296,7 +287,7 @@ Result<RetentionRule> parse_retention_rule(std::string_view entry) {
   const auto last = entry.rfind(':');
   if (first == std::string_view::npos || first == last) return bad("write type:maxAge:maxCount");
   RetentionRule rule;
-  const auto type = channel_type_of(entry.substr(0, first));
+  const auto type = parse_channel_type(entry.substr(0, first));
   if (!type) return bad("the channel type is neither a known name nor 1 to 255");
   rule.type = *type;
   const auto age = parse_duration(entry.substr(first + 1, last - first - 1));
@@ -366,6 +357,15 @@ Result<AuthUser> parse_auth_user(std::string_view entry, std::size_t position) {
 }
 
 }  // namespace
+
+std::optional<ChannelType> parse_channel_type(std::string_view text) {
+  for (const TypeName& known : kTypeNames) {
+    if (known.name == text) return known.type;
+  }
+  const auto number = to_number(text);
+  if (!number || *number < 1 || *number > 255) return std::nullopt;
+  return static_cast<ChannelType>(*number);
+}
 
 Result<std::vector<RetentionRule>> parse_retention_rules(const std::vector<std::string>& entries) {
   std::vector<RetentionRule> rules;
