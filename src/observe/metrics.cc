@@ -47,6 +47,9 @@ Metrics::Metrics()
       batch_items(family(prometheus::BuildCounter(), registry_, "jindou_batch_items_total",
                          "Messages handed in for sending, by outcome."),
                   "outcome"),
+      key_refusals(family(prometheus::BuildCounter(), registry_, "jindou_api_key_refusals_total",
+                          "What was refused to callers with API keys, by cause."),
+                   "cause"),
       messages_stored(counter(registry_, "jindou_messages_stored_total",
                               "Messages made durable (duplicates not counted).")),
       send_refused(family(prometheus::BuildCounter(), registry_, "jindou_send_refused_total",
@@ -97,6 +100,9 @@ Metrics::Metrics()
   // A counter that is not there before it counts has nothing to rise from.
   for (const char* outcome : {"accepted", "duplicate", "refused", "unknown"}) {
     (void)batch_items.with(outcome);
+  }
+  for (const char* cause : {"scope", "expired", "sender", "channel"}) {
+    (void)key_refusals.with(cause);
   }
 }
 

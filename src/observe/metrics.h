@@ -77,6 +77,8 @@ class Metrics {
 
   // outcome: accepted, duplicate, refused, unknown (one count per item of a batch or single send).
   Labelled<Counter> batch_items;
+  // cause: scope, expired (requests); sender, channel (messages, and what is done with them).
+  Labelled<Counter> key_refusals;
   Counter& messages_stored;
   // reason: the protocol's reason code as a number.
   Labelled<Counter> send_refused;

@@ -59,8 +59,12 @@ SendResult refusal(Reason reason, Errc code) { return SendResult::refuse(reason,
 // ---- what stages see --------------------------------------------------------------------------
 
 void IntakeTurn::refuse(std::uint32_t item, Reason reason, Errc code) {
+  refuse(item, refusal(reason, code));
+}
+
+void IntakeTurn::refuse(std::uint32_t item, const SendResult& why) {
   JD_ASSERT(!held_);
-  batch_->refuse_item(item, refusal(reason, code));
+  batch_->refuse_item(item, why);
 }
 
 std::shared_ptr<IntakeHold> IntakeTurn::hold(const std::vector<std::uint32_t>& items) {

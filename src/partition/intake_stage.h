@@ -66,6 +66,7 @@ class IntakeTurn {
 
   // The item is certainly not stored, and its caller is told why. Before hold().
   void refuse(std::uint32_t item, Reason reason, Errc code);
+  void refuse(std::uint32_t item, const SendResult& why);
   // Lives until what is now open was evaluated.
   void keep(std::shared_ptr<const void> what) { batch_->keep(std::move(what)); }
   // Bulk work, evaluated in pieces of so many messages.
