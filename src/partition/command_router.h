@@ -151,6 +151,7 @@ class CommandRouter {
   std::size_t items_in_flight() const;
   std::size_t bytes_in_flight() const;
   std::size_t batches_in_flight() const;
+  std::size_t batches_limit() const { return limits_.batches_in_flight_max; }
   // How many items may be in flight as long as they take as long as they do now.
   std::size_t items_limit() const;
   // True when sends are under way and none has been finished for delay_max.
