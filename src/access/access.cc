@@ -3,7 +3,9 @@
 #include <boost/beast/core/string.hpp>
 #include <utility>
 
+#include "access/key_secret.h"
 #include "access/login_token.h"
+#include "model/id_rules.h"
 
 namespace jindou::access {
 namespace {
@@ -31,7 +33,21 @@ bool is_manager_token(const AccessOptions& options, std::string_view token) {
 }
 
 bool token_configured(const AccessOptions& options) {
-  return !options.manager_token.empty() || !options.super_token.empty();
+  return !options.manager_token.empty() || !options.super_token.empty() || !options.keys.empty();
+}
+
+// Null: the secret is none of them. All of them are compared, each to its end.
+ApiKeyPtr key_of(const AccessOptions& options, std::string_view secret) {
+  if (options.keys.empty() || secret.empty() || secret.size() > kTokenBytesMax) return nullptr;
+  const auto shown = hash_of_secret(secret);
+  if (!shown) return nullptr;
+  ApiKeyPtr found;
+  for (const config::ConfiguredKey& known : options.keys) {
+    for (const config::KeyHash& hash : known.hashes) {
+      if (equal_hashes(hash, *shown)) found = known.key;
+    }
+  }
+  return found;
 }
 
 }  // namespace
@@ -42,6 +58,7 @@ AccessOptions access_options(const config::Settings& settings, const std::string
   options.manager_token = settings.manager_token;
   options.super_token = settings.auth.super_token;
   options.manager_uid = settings.manager_uid;
+  if (auto keys = config::parse_api_keys(settings.api_keys)) options.keys = std::move(*keys);
   if (auto users = config::parse_auth_users(settings.auth.users)) options.users = std::move(*users);
   const auto address = config::parse_listen_address(settings.manager.addr);
   if (options.users.empty() && address && address->is_loopback()) {
@@ -107,11 +124,22 @@ const config::AuthUser* Access::user_of(const AccessOptions& options,
   return nullptr;
 }
 
-std::string_view unauthorized_text(const http::Request& request, Port port) {
+ApiKeyPtr Access::find_key(std::string_view name) const {
+  for (const config::ConfiguredKey& known : options()->keys) {
+    if (known.key->name != name) continue;
+    return known.key->expired_at(clock_.wall_seconds()) ? nullptr : known.key;
+  }
+  return nullptr;
+}
+
+std::string_view unauthorized_text(const http::Request& request, Port port, const Caller& caller) {
+  if (caller.key_expired) return "the API key has expired: ask for another one";
   const bool token = !request.header("token").empty();
   if (port == Port::api) {
-    return token ? "the token in the header \"token\" is wrong: it has to be the managerToken"
-                 : "the header \"token\" is missing: send the managerToken in it";
+    return token
+               ? "the token in the header \"token\" is wrong: it has to be the managerToken or an "
+                 "API key"
+               : "the header \"token\" is missing: send the managerToken or an API key in it";
   }
   if (token) {
     return "the token in the header \"token\" is wrong; or log in with POST /manager/login and "
@@ -140,7 +168,15 @@ Caller Access::identify(const http::Request& request, Port port) const {
     caller.user = options.manager_uid;
     return caller;
   }
-  if (const config::AuthUser* user = user_of(options, bearer_token(request)); user != nullptr) {
+  const std::string bearer = bearer_token(request);
+  caller.key = key_of(options, token.empty() ? std::string_view(bearer) : token);
+  if (caller.key != nullptr) {
+    caller.key_expired = caller.key->expired_at(clock_.wall_seconds());
+    caller.admitted = !caller.key_expired;
+    caller.user = caller.key->name;
+    return caller;
+  }
+  if (const config::AuthUser* user = user_of(options, bearer); user != nullptr) {
     caller.user = user->name;
     caller.permissions = user->permissions;
   }

@@ -13,8 +13,10 @@
 #include "access/page_guard.h"
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "config/api_keys.h"
 #include "config/settings.h"
 #include "http/exchange.h"
+#include "model/api_key.h"
 
 namespace jindou::access {
 
@@ -27,12 +29,13 @@ enum class Ports : std::uint8_t { api, manager, both };
 struct AccessOptions {
   // auth.on; false: the manager port asks for nothing. The API port is not concerned.
   bool on = true;
-  // Empty: the API port asks for no token, and on the manager port only logins count.
+  // Empty, with no keys: the API port asks for no token, and on the manager port only logins count.
   std::string manager_token;
   // A second one (auth.superToken).
   std::string super_token;
   // Who these tokens speak for; may do everything.
   std::string manager_uid = "____manager";
+  std::vector<config::ConfiguredKey> keys;
   std::vector<config::AuthUser> users;
   // The users are none but guest, whose password everybody knows.
   bool guest_only = false;
@@ -51,20 +54,22 @@ AccessOptions access_options(const config::Settings& settings, const std::string
 // Compares without telling through timing how much of a secret was right.
 bool equal_secrets(std::string_view a, std::string_view b);
 
-// Why a request was not admitted, and what the caller has to do: by what it carries, never by what
-// is configured.
-std::string_view unauthorized_text(const http::Request& request, Port port);
-
 // Who sent a request.
 struct Caller {
   bool admitted = false;
   bool by_token = false;  // managerToken or superToken
   bool may_everything = false;
-  std::string user;  // empty: unknown, which the API port accepts
+  ApiKeyPtr key;             // an API key was shown; then it says what he may do, and nothing else
+  bool key_expired = false;  // it was one, and its time is over: not admitted
+  std::string user;          // empty: unknown, which the API port accepts
   std::vector<config::Permission> permissions;
 
   bool may(std::string_view resource, char action) const;
 };
+
+// Why a request was not admitted, and what its caller has to do: by what it carries, never by what
+// is configured.
+std::string_view unauthorized_text(const http::Request& request, Port port, const Caller& caller);
 
 // A login that succeeded.
 struct Login {
@@ -83,9 +88,9 @@ class Access {
   // From a reload. Tokens of logins stay good if the secret and their user do.
   void update(AccessOptions options);
 
-  // Judges the header block. API port: admitted with a right token or when none is configured; a
-  // valid login token only adds the user's name and permissions. Manager port: admitted with
-  // either.
+  // Judges the header block. API port: admitted with a right token, a key, or when neither is
+  // configured; a valid login token only adds the user's name and permissions. Manager port:
+  // admitted with any of them.
   Caller identify(const http::Request& request, Port port) const;
 
   // Whether the page that a request comes from may send it, by the header block.
@@ -94,8 +99,12 @@ class Access {
   // Nothing when name or password are wrong, or nobody can log in.
   std::optional<Login> login(std::string_view name, std::string_view password) const;
 
-  // Whether the API port asks for a token.
+  // Whether the API port asks for a token or a key.
   bool manager_token_on() const;
+
+  // The key of that name as it is configured now; null: there is none, or its time is over. For
+  // what goes on without its caller.
+  ApiKeyPtr find_key(std::string_view name) const;
 
   LoginLimiter& limiter() { return limiter_; }
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "access/key_secret.h"
+
 namespace jindou::access {
 namespace {
 
@@ -187,6 +189,94 @@ TEST(EqualSecrets, ComparesWholeTexts) {
   EXPECT_FALSE(equal_secrets("", "a"));
   EXPECT_FALSE(equal_secrets("aa", "a"));
   EXPECT_FALSE(equal_secrets("a", "aa"));
+}
+
+AccessOptions options_with_keys(const std::vector<std::string>& members) {
+  AccessOptions options;
+  std::vector<std::string> entries;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    const std::string secret = "secret-" + std::to_string(i);
+    entries.push_back("name=key" + std::to_string(i) + ";sha256=" +
+                      key_hash_text(hash_of_secret(secret).value()) + ";" + members[i]);
+  }
+  options.keys = config::parse_api_keys(entries).value();
+  return options;
+}
+
+TEST_F(AccessTest, AKeyIsShownInTheHeaderOfTheTokenOrAsBearer) {
+  const Access access(options_with_keys({"scopes=send", "scopes=read"}), clock_);
+  EXPECT_FALSE(on_api(access, {}).admitted) << "the port asks for one";
+  EXPECT_TRUE(access.manager_token_on());
+  for (const Headers& headers :
+       {Headers{{"token", "secret-1"}}, Headers{{"Authorization", "Bearer secret-1"}},
+        Headers{{"Authorization", "secret-1"}}}) {
+    for (const Port port : {Port::api, Port::manager}) {
+      const Caller caller = access.identify(request_with(headers), port);
+      ASSERT_TRUE(caller.admitted);
+      ASSERT_NE(caller.key, nullptr);
+      EXPECT_EQ(caller.key->name, "key1");
+      EXPECT_EQ(caller.user, "key1");
+      EXPECT_FALSE(caller.by_token);
+      EXPECT_FALSE(caller.may_everything);
+    }
+  }
+  for (const char* wrong : {"secret-2", "secret-", "secret-11", ""}) {
+    EXPECT_FALSE(on_api(access, {{"token", wrong}}).admitted) << wrong;
+    EXPECT_FALSE(on_manager(access, {{"Authorization", wrong}}).admitted) << wrong;
+  }
+  EXPECT_FALSE(on_api(access, {{"token", std::string(2000, 's')}}).admitted);
+}
+
+TEST_F(AccessTest, AHashIsNoSecret) {
+  const Access access(options_with_keys({"scopes=send"}), clock_);
+  const std::string hash = key_hash_text(hash_of_secret("secret-0").value());
+  EXPECT_FALSE(on_api(access, {{"token", hash}}).admitted);
+}
+
+TEST_F(AccessTest, TheManagerTokenStandsBesideKeys) {
+  AccessOptions options = options_with_keys({"scopes=send"});
+  options.manager_token = "right";
+  const Access access(options, clock_);
+  EXPECT_TRUE(on_api(access, {{"token", "right"}}).may_everything);
+  EXPECT_EQ(on_api(access, {{"token", "right"}}).key, nullptr);
+  EXPECT_EQ(on_api(access, {{"token", "secret-0"}}).key->name, "key0");
+}
+
+TEST_F(AccessTest, AKeyEndsAndSaysSo) {
+  const Access access(options_with_keys({"scopes=send;expires=2023-11-14T22:13:21Z"}), clock_);
+  const Headers headers = {{"token", "secret-0"}};
+  EXPECT_TRUE(on_api(access, headers).admitted);
+  EXPECT_NE(access.find_key("key0"), nullptr);
+  clock_.now_ms += 1000;
+  const Caller caller = on_api(access, headers);
+  EXPECT_FALSE(caller.admitted);
+  EXPECT_TRUE(caller.key_expired);
+  EXPECT_EQ(unauthorized_text(request_with(headers), Port::api, caller),
+            "the API key has expired: ask for another one");
+  EXPECT_EQ(access.find_key("key0"), nullptr);
+}
+
+TEST_F(AccessTest, BothSecretsOfAKeyAreGoodWhileItIsRotated) {
+  const auto options_of = [](const std::vector<std::string>& secrets) {
+    std::string hashes;
+    for (const std::string& secret : secrets) {
+      hashes += (hashes.empty() ? "" : ",") + key_hash_text(hash_of_secret(secret).value());
+    }
+    AccessOptions options;
+    options.keys = config::parse_api_keys({"name=k;scopes=send;sha256=" + hashes}).value();
+    return options;
+  };
+  Access access(options_of({"old"}), clock_);
+  EXPECT_FALSE(on_api(access, {{"token", "new"}}).admitted);
+  access.update(options_of({"old", "new"}));
+  EXPECT_TRUE(on_api(access, {{"token", "old"}}).admitted);
+  EXPECT_TRUE(on_api(access, {{"token", "new"}}).admitted);
+  access.update(options_of({"new"}));
+  EXPECT_FALSE(on_api(access, {{"token", "old"}}).admitted);
+  EXPECT_TRUE(on_api(access, {{"token", "new"}}).admitted);
+  EXPECT_NE(access.find_key("k"), nullptr);
+  access.update(AccessOptions());
+  EXPECT_EQ(access.find_key("k"), nullptr);
 }
 
 }  // namespace

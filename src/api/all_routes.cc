@@ -35,6 +35,7 @@ openapi::DocumentedRoute documented(const Route& route) {
   said.asks_for_credential = route.auth != Auth::open;
   said.asks_for_permission =
       !route.resource.empty() || (route.ports != Ports::api && route.method != Verb::get);
+  said.scopes = scopes_of(route.auth);
   said.on_api_port = route.ports != Ports::manager;
   said.on_manager_port = route.ports != Ports::api;
   return said;

@@ -158,13 +158,13 @@ Task<void> post_bind(Services& services, Request& request, Response& response) {
 
 std::span<const Route> command_sync_routes() {
   static constexpr std::array<Route, 4> routes = {{
-      {Verb::post, "/message/sync", post_sync, Auth::manager,
+      {Verb::post, "/message/sync", post_sync, Auth::read,
        "Reads the commands a user has not processed yet"},
-      {Verb::post, "/message/syncack", post_syncack, Auth::manager,
+      {Verb::post, "/message/syncack", post_syncack, Auth::read,
        "Acknowledges the commands of the last sync"},
-      {Verb::post, "/message/cmd/bind", post_bind, Auth::manager,
+      {Verb::post, "/message/cmd/bind", post_bind, Auth::administer,
        "Has nothing to do: commands reach subscribers without being bound"},
-      {Verb::post, "/message/cmd/unbind", post_bind, Auth::manager,
+      {Verb::post, "/message/cmd/unbind", post_bind, Auth::administer,
        "Has nothing to do: commands reach subscribers without being bound"},
   }};
   return routes;

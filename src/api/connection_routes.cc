@@ -222,11 +222,11 @@ void write_connection(JsonWriter& json, const ConnectionInfo& connection, std::u
 
 std::span<const Route> connection_routes() {
   static constexpr std::array<Route, 3> routes = {{
-      {Verb::get, "/connz", get_connz, Auth::manager, "The client connections of this node",
+      {Verb::get, "/connz", get_connz, Auth::read, "The client connections of this node",
        Ports::both},
-      {Verb::post, "/conn/remove", post_remove, Auth::manager, "Closes a connection at once",
+      {Verb::post, "/conn/remove", post_remove, Auth::administer, "Closes a connection at once",
        Ports::both},
-      {Verb::post, "/conn/kick", post_kick, Auth::manager,
+      {Verb::post, "/conn/kick", post_kick, Auth::administer,
        "Tells a client not to come back, then closes its connection", Ports::both},
   }};
   return routes;

@@ -166,9 +166,9 @@ Task<void> post_retry(Services& services, Request& request, Response& response) 
 
 std::span<const Route> directory_routes() {
   static constexpr std::array<Route, 2> routes = {{
-      {Verb::post, "/conversation/list", post_list, Auth::manager,
+      {Verb::post, "/conversation/list", post_list, Auth::read,
        "A user's conversations page by page, with what was deleted"},
-      {Verb::post, "/conversation/retry", post_retry, Auth::manager,
+      {Verb::post, "/conversation/retry", post_retry, Auth::read,
        "Conversations that a page of /conversation/list left unresolved"},
   }};
   return routes;

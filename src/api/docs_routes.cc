@@ -46,9 +46,11 @@ void answer_page(Response& response) {
 // A browser that opens the page cannot send the token yet. It is refused like everybody else, but
 // the body of its 401 is the page, which asks for the token. What it then loads needs the token.
 bool admit_browser(Services& services, Request& request, Response& response) {
-  if (services.access.identify(request, Port::api).admitted) return true;
+  const access::Caller caller = services.access.identify(request, Port::api);
+  if (caller.admitted) return true;
   if (request.header("accept").find("text/html") == std::string_view::npos) {
-    answer_error(response, 401, "unauthorized", access::unauthorized_text(request, Port::api));
+    answer_error(response, 401, "unauthorized",
+                 access::unauthorized_text(request, Port::api, caller));
   } else {
     response.status = 401;
     answer_page(response);
@@ -103,8 +105,8 @@ std::span<const Route> docs_routes() {
   static constexpr std::array<Route, 4> routes = {{
       {Verb::get, "/docs", get_docs, Auth::open, "This document as a page"},
       {Verb::get, "/docs/", get_docs_slash, Auth::open, "Leads to /docs"},
-      {Verb::get, "/docs/openapi.json", get_openapi, Auth::manager, "This document"},
-      {Verb::get, "/docs/health", get_docs_health, Auth::manager,
+      {Verb::get, "/docs/openapi.json", get_openapi, Auth::send_or_read, "This document"},
+      {Verb::get, "/docs/health", get_docs_health, Auth::send_or_read,
        "Whether the documentation is served"},
   }};
   return routes;

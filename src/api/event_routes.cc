@@ -295,9 +295,9 @@ Task<void> post_eventsync(Services& services, Request& request, Response& respon
 
 std::span<const Route> event_routes() {
   static constexpr std::array<Route, 2> routes = {{
-      {Verb::post, "/message/event", post_event, Auth::manager,
+      {Verb::post, "/message/event", post_event, Auth::send,
        "Appends an event to a stream message"},
-      {Verb::post, "/message/eventsync", post_eventsync, Auth::manager,
+      {Verb::post, "/message/eventsync", post_eventsync, Auth::read,
        "The states that events have left a stream message in"},
   }};
   return routes;

@@ -484,17 +484,17 @@ Task<void> get_message_by_client_msg_no(Services& services, Request& request, Re
 
 std::span<const Route> history_routes() {
   static constexpr std::array<Route, 7> routes = {{
-      {Verb::post, "/channel/messagesync", post_messagesync, Auth::manager,
+      {Verb::post, "/channel/messagesync", post_messagesync, Auth::read,
        "Reads a range of a channel's messages"},
-      {Verb::post, "/channel/messagesyncbatch", post_messagesyncbatch, Auth::manager,
+      {Verb::post, "/channel/messagesyncbatch", post_messagesyncbatch, Auth::read,
        "Reads ranges of several channels"},
-      {Verb::get, "/channel/max_message_seq", get_max_message_seq, Auth::manager,
+      {Verb::get, "/channel/max_message_seq", get_max_message_seq, Auth::read,
        "The last message_seq of a channel"},
-      {Verb::get, "/channel/last_message", get_last_message, Auth::manager,
+      {Verb::get, "/channel/last_message", get_last_message, Auth::read,
        "The newest message of a channel"},
-      {Verb::post, "/messages", post_messages, Auth::manager, "Looks up several messages"},
-      {Verb::post, "/message", post_message, Auth::manager, "Looks up one message"},
-      {Verb::get, "/message/byclientmsgno", get_message_by_client_msg_no, Auth::manager,
+      {Verb::post, "/messages", post_messages, Auth::read, "Looks up several messages"},
+      {Verb::post, "/message", post_message, Auth::read, "Looks up one message"},
+      {Verb::get, "/message/byclientmsgno", get_message_by_client_msg_no, Auth::read,
        "Looks up one message by its client_msg_no"},
   }};
   return routes;

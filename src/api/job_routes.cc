@@ -351,20 +351,19 @@ bool always(const Request&) { return true; }
 
 std::span<const Route> job_routes() {
   static constexpr std::array<Route, 8> routes = {{
-      {Verb::get, "/jobs", get_jobs, Auth::manager, "The jobs that there are"},
-      {Verb::get, "/jobs/{id}", get_job, Auth::manager, "A job: its state and counts"},
+      {Verb::get, "/jobs", get_jobs, Auth::read, "The jobs that there are"},
+      {Verb::get, "/jobs/{id}", get_job, Auth::send_or_read, "A job: its state and counts"},
       {.method = Verb::get,
        .path = "/jobs/{id}/results",
        .handler = get_results,
-       .auth = Auth::manager,
+       .auth = Auth::send_or_read,
        .summary = "What has become of the items of a job",
        .streams = always},
-      {Verb::post, "/jobs/{id}/pause", post_pause, Auth::manager, "Pauses a job"},
-      {Verb::post, "/jobs/{id}/resume", post_resume, Auth::manager, "Goes on with a paused job"},
-      {Verb::post, "/jobs/{id}/retry", post_retry, Auth::manager,
-       "Sends again what failed in a job"},
-      {Verb::post, "/jobs/{id}/cancel", post_cancel, Auth::manager, "Ends a job"},
-      {Verb::delete_, "/jobs/{id}", delete_job, Auth::manager, "Forgets a job that has ended"},
+      {Verb::post, "/jobs/{id}/pause", post_pause, Auth::send, "Pauses a job"},
+      {Verb::post, "/jobs/{id}/resume", post_resume, Auth::send, "Goes on with a paused job"},
+      {Verb::post, "/jobs/{id}/retry", post_retry, Auth::send, "Sends again what failed in a job"},
+      {Verb::post, "/jobs/{id}/cancel", post_cancel, Auth::send, "Ends a job"},
+      {Verb::delete_, "/jobs/{id}", delete_job, Auth::send, "Forgets a job that has ended"},
   }};
   return routes;
 }

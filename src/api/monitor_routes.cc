@@ -153,9 +153,8 @@ Task<void> get_varz_setting(Services& services, Request& request, Response& resp
 
 std::span<const Route> monitor_routes() {
   static constexpr std::array<Route, 2> routes = {{
-      {Verb::get, "/varz", get_varz, Auth::manager, "Numbers about the running server",
-       Ports::both},
-      {Verb::get, "/varz/setting", get_varz_setting, Auth::manager,
+      {Verb::get, "/varz", get_varz, Auth::read, "Numbers about the running server", Ports::both},
+      {Verb::get, "/varz/setting", get_varz_setting, Auth::read,
        "Which optional parts are switched on", Ports::both},
   }};
   return routes;

@@ -169,13 +169,13 @@ Task<void> get_retention(Services& services, Request& request, Response& respons
 
 std::span<const Route> retention_routes() {
   static constexpr std::array<Route, 4> routes = {{
-      {Verb::post, "/message/delete", post_delete, Auth::manager,
+      {Verb::post, "/message/delete", post_delete, Auth::administer,
        "Deletes single messages of a channel"},
-      {Verb::post, "/channel/clear_messages", post_clear, Auth::manager,
+      {Verb::post, "/channel/clear_messages", post_clear, Auth::administer,
        "Deletes the messages of a channel up to a seq"},
-      {Verb::post, "/channel/retention", post_retention, Auth::manager,
+      {Verb::post, "/channel/retention", post_retention, Auth::administer,
        "Sets how long a channel keeps its messages, and how many"},
-      {Verb::get, "/channel/retention", get_retention, Auth::manager,
+      {Verb::get, "/channel/retention", get_retention, Auth::read,
        "How long a channel keeps its messages, and why"},
   }};
   return routes;

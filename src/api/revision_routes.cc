@@ -264,8 +264,8 @@ Task<void> post_edit(Services& services, Request& request, Response& response) {
 
 std::span<const Route> revision_routes() {
   static constexpr std::array<Route, 2> routes = {{
-      {Verb::post, "/message/recall", post_recall, Auth::manager, "Takes a message back"},
-      {Verb::post, "/message/edit", post_edit, Auth::manager, "Gives a message another payload"},
+      {Verb::post, "/message/recall", post_recall, Auth::send, "Takes a message back"},
+      {Verb::post, "/message/edit", post_edit, Auth::send, "Gives a message another payload"},
   }};
   return routes;
 }

@@ -7,6 +7,7 @@
 #include "access/access.h"
 #include "api/http_names.h"
 #include "api/services.h"
+#include "model/api_key.h"
 
 namespace jindou::api {
 
@@ -16,15 +17,34 @@ using access::Ports;
 // Answers one request. Both outlive the task.
 using RouteHandler = Task<void> (*)(Services& services, Request& request, Response& response);
 
+// Who may call a route. The first four: on the API port the header "token" must carry managerToken,
+// when one is configured, or an API key; on the manager port always one of these, or the token of a
+// login. Of a key they say which scope it must have (docs/decisions/0031-api-keys.md); administer
+// includes all.
 enum class Auth : std::uint8_t {
-  // API port: the header "token" must carry managerToken, when one is configured. Manager port:
-  // that token or the JWT of a login, always.
-  manager,
-  // The same on the API port, nothing on the manager port: login and metrics.
+  administer,  // whatever is none of the next: what a route that says nothing asks for
+  send,        // sends messages, or does something with what was sent
+  read,        // looks at something and changes nothing
+  send_or_read,
+  // As `administer` on the API port, but with a key of any scope; nothing on the manager port:
+  // login and metrics.
   open_on_manager,
   // Nothing anywhere: probes.
   open,
 };
+
+// The scopes of which a key needs one; empty: any key will do.
+constexpr Scopes scopes_of(Auth auth) {
+  switch (auth) {
+    case Auth::send: return Scope::send;
+    case Auth::read: return Scope::read;
+    case Auth::send_or_read: return Scope::send | Scope::read;
+    case Auth::administer: return Scope::administer;
+    case Auth::open_on_manager:
+    case Auth::open: break;
+  }
+  return {};
+}
 
 // What a request hands to the core.
 enum class Sends : std::uint8_t { nothing, message, batch };
@@ -41,7 +61,7 @@ struct Route {
   Ports ports = Ports::api;
   // What the caller must have a permission for, on either port: "slotMigrate" with 'w'. Empty on
   // the API port and for reads: nothing. Empty for any other method on the manager port: writing to
-  // the first part of the path ("conn" for /conn/kick).
+  // the first part of the path ("conn" for /conn/kick). Of a key only the scope counts.
   std::string_view resource = {};
   char action = 'w';
   // Its requests go to the core as messages: they are refused by their header while it is full.

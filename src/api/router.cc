@@ -56,7 +56,7 @@ struct Needed {
 
 Needed needed(const Route& route, Port port) {
   if (!route.resource.empty()) return Needed{route.resource, route.action};
-  if (port == Port::manager && route.auth == Auth::manager && route.method != Verb::get) {
+  if (port == Port::manager && !is_open(route, port) && route.method != Verb::get) {
     return Needed{first_part(route.path), 'w'};
   }
   return Needed{};
@@ -115,10 +115,16 @@ bool Router::authorise(const Route* route, Request& request, Response& response)
   if (route != nullptr && is_open(*route, port_)) return true;
   const access::Caller caller = access.identify(request, port_);
   if (!caller.admitted) {
-    answer_error(response, 401, "unauthorized", access::unauthorized_text(request, port_));
+    if (caller.key_expired) services_.deps.metrics.key_refusals.with("expired").Increment();
+    answer_error(response, 401, "unauthorized", access::unauthorized_text(request, port_, caller));
     return false;
   }
   request.user = caller.user;
+  if (caller.key != nullptr) {
+    request.caller_kind = CallerIdentity::Kind::key;
+    request.key = caller.key;
+    return route == nullptr || may_call(*route, *caller.key, response);
+  }
   if (!caller.user.empty()) {
     request.caller_kind =
         caller.by_token ? CallerIdentity::Kind::token : CallerIdentity::Kind::login;
@@ -129,6 +135,17 @@ bool Router::authorise(const Route* route, Request& request, Response& response)
   response.route = route->path;
   answer_error(response, 403, errc_name(Errc::denied),
                "permission " + std::string(need.resource) + ':' + need.action + " is needed");
+  return false;
+}
+
+bool Router::may_call(const Route& route, const ApiKey& key, Response& response) {
+  const Scopes needed = scopes_of(route.auth);
+  if (needed.empty() || key.may(needed)) return true;
+  services_.deps.metrics.key_refusals.with("scope").Increment();
+  response.route = route.path;
+  answer_error(
+      response, 403, errc_name(Errc::denied),
+      "the API key " + key.name + " may not do this: it needs the scope " + scope_names(needed));
   return false;
 }
 

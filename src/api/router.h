@@ -47,6 +47,9 @@ class Router final : public http::RequestHandler {
   // `response` is the answer.
   bool authorise(const Route* route, Request& request, Response& response);
 
+  // The same for who shows a key: by its scopes alone.
+  bool may_call(const Route& route, const ApiKey& key, Response& response);
+
   // What is said about a path that this port does not serve.
   std::string unknown_path(std::string_view path) const;
   // Answers what the strict mode found.

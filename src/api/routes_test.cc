@@ -509,11 +509,11 @@ Task<void> answer_nothing(Services&, Request& request, Response& response) {
 }
 
 constexpr std::array<Route, 5> kPortRoutes = {{
-    {Verb::post, "/only/api", answer_nothing, Auth::manager, ""},
-    {Verb::post, "/only/manager", answer_nothing, Auth::manager, "", Ports::manager},
-    {Verb::get, "/read", answer_nothing, Auth::manager, "", Ports::both},
-    {Verb::post, "/slot/move", answer_nothing, Auth::manager, "", Ports::both, "slotMigrate"},
-    {Verb::get, "/secret", answer_nothing, Auth::manager, "", Ports::both, "secrets", 'r'},
+    {Verb::post, "/only/api", answer_nothing, Auth::administer, ""},
+    {Verb::post, "/only/manager", answer_nothing, Auth::administer, "", Ports::manager},
+    {Verb::get, "/read", answer_nothing, Auth::read, "", Ports::both},
+    {Verb::post, "/slot/move", answer_nothing, Auth::administer, "", Ports::both, "slotMigrate"},
+    {Verb::get, "/secret", answer_nothing, Auth::administer, "", Ports::both, "secrets", 'r'},
 }};
 
 class PortsTest : public RoutesTest {

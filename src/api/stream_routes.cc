@@ -233,13 +233,13 @@ Task<void> post_stream_close(Services& services, Request& request, Response& res
 
 std::span<const Route> stream_routes() {
   static constexpr std::array<Route, 5> routes = {{
-      {Verb::post, "/event", post_event, Auth::manager,
+      {Verb::post, "/event", post_event, Auth::send,
        "Starts, continues or ends a stream; older form of /message/event"},
-      {Verb::post, "/stream/open", post_stream_open, Auth::manager, "Sends a stream message"},
-      {Verb::post, "/stream/close", post_stream_close, Auth::manager, "Closes a stream"},
-      {Verb::post, "/streammessage/start", post_stream_open, Auth::manager,
+      {Verb::post, "/stream/open", post_stream_open, Auth::send, "Sends a stream message"},
+      {Verb::post, "/stream/close", post_stream_close, Auth::send, "Closes a stream"},
+      {Verb::post, "/streammessage/start", post_stream_open, Auth::send,
        "Another name for /stream/open"},
-      {Verb::post, "/streammessage/end", post_stream_close, Auth::manager,
+      {Verb::post, "/streammessage/end", post_stream_close, Auth::send,
        "Another name for /stream/close"},
   }};
   return routes;

@@ -182,10 +182,10 @@ Task<void> post_streamv2_close(Services& services, Request& request, Response& r
 
 std::span<const Route> streamv2_routes() {
   static constexpr std::array<Route, 3> routes = {{
-      {Verb::post, "/streamv2/open", post_streamv2_open, Auth::manager,
+      {Verb::post, "/streamv2/open", post_streamv2_open, Auth::send,
        "Sends a stream message and begins its stream"},
-      {Verb::post, "/streamv2/write", post_streamv2_write, Auth::manager, "Adds text to a stream"},
-      {Verb::post, "/streamv2/close", post_streamv2_close, Auth::manager, "Closes a stream"},
+      {Verb::post, "/streamv2/write", post_streamv2_write, Auth::send, "Adds text to a stream"},
+      {Verb::post, "/streamv2/close", post_streamv2_close, Auth::send, "Closes a stream"},
   }};
   return routes;
 }

@@ -148,18 +148,18 @@ Task<void> get_migrate_result(Services&, Request&, Response& response) {
 
 std::span<const Route> system_routes() {
   static constexpr std::array<Route, 9> routes = {{
-      {Verb::get, "/route", get_route, Auth::manager, "Where clients connect"},
-      {Verb::post, "/route/batch", post_route_batch, Auth::manager,
+      {Verb::get, "/route", get_route, Auth::send_or_read, "Where clients connect"},
+      {Verb::post, "/route/batch", post_route_batch, Auth::send_or_read,
        "Where the clients of several users connect"},
       {Verb::get, "/health", get_health, Auth::open, "200 when the node is usable", Ports::both},
       {Verb::get, "/healthz", get_health, Auth::open, "The same as /health", Ports::both},
       {Verb::get, "/readyz", get_ready, Auth::open, "200 when sends would be accepted",
        Ports::both},
-      {Verb::get, "/migrate/result", get_migrate_result, Auth::manager,
+      {Verb::get, "/migrate/result", get_migrate_result, Auth::read,
        "How far the import of another server's data is"},
       {Verb::get, "/metrics", get_metrics, Auth::open_on_manager,
        "Metrics in the Prometheus text format", Ports::both},
-      {Verb::get, "/", get_welcome, Auth::manager, "Name and version of the server"},
+      {Verb::get, "/", get_welcome, Auth::send_or_read, "Name and version of the server"},
       {Verb::get, "/", get_manager_welcome, Auth::open_on_manager,
        "What the manager port has, and how to log in", Ports::manager},
   }};

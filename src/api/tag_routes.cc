@@ -201,10 +201,10 @@ Task<void> post_tag_remove(Services& services, Request& request, Response& respo
 
 std::span<const Route> tag_routes() {
   static constexpr std::array<Route, 3> routes = {{
-      {Verb::get, "/tag", get_tag, Auth::manager, "Who would receive a message to a channel",
+      {Verb::get, "/tag", get_tag, Auth::read, "Who would receive a message to a channel",
        Ports::both},
-      {Verb::get, "/tags", get_tags, Auth::manager, "The same as a list", Ports::both},
-      {Verb::post, "/tag/remove", post_tag_remove, Auth::manager,
+      {Verb::get, "/tags", get_tags, Auth::read, "The same as a list", Ports::both},
+      {Verb::post, "/tag/remove", post_tag_remove, Auth::administer,
        "Forgets cached receivers: has nothing to do here", Ports::both},
   }};
   return routes;

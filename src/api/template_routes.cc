@@ -231,11 +231,12 @@ Task<Result<void>> fetch_templates(Services& services, std::vector<codec::Templa
 
 std::span<const Route> template_routes() {
   static constexpr std::array<Route, 4> routes = {{
-      {Verb::post, "/templates", post_template, Auth::manager,
+      {Verb::post, "/templates", post_template, Auth::administer,
        "Stores a template, or its next version"},
-      {Verb::get, "/templates", get_templates, Auth::manager, "The stored templates"},
-      {Verb::get, "/templates/{name}", get_template, Auth::manager, "One version of a template"},
-      {Verb::delete_, "/templates/{name}", delete_template, Auth::manager,
+      {Verb::get, "/templates", get_templates, Auth::send_or_read, "The stored templates"},
+      {Verb::get, "/templates/{name}", get_template, Auth::send_or_read,
+       "One version of a template"},
+      {Verb::delete_, "/templates/{name}", delete_template, Auth::administer,
        "Deletes a template, or one version of it"},
   }};
   return routes;

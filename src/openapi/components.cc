@@ -86,10 +86,11 @@ std::string error() {
        need("msg", text("What was wrong.")), need("error", text("The same text.")),
        need("code",
             text("Stable word for programs: invalid, too_large, conflict, unauthorized, denied, "
-                 "not_found, method_not_allowed, overloaded, unavailable, not_owner, "
+                 "not_found, method_not_allowed, rate_limited, overloaded, unavailable, not_owner, "
                  "storage, unknown_outcome, deadline or internal.")),
        may("reason", integer("The protocol's reason code.", 0, 255)),
        may("retriable", boolean("The same request may succeed later.")),
+       may("retry_after_ms", integer("When, with a rate limit; in milliseconds.")),
        may("client_msg_no", text("Of the failed send.")), may("moderation", ref("Moderation")),
        may("state", word({"unknown"}, "The message may have been stored after all.")),
        may("items",
@@ -120,6 +121,7 @@ std::string send_result() {
        may("duplicate", boolean("The message had been stored by an earlier request.")),
        may("code", text("Of a failed item.")), may("msg", text("Of a failed item.")),
        may("retriable", boolean("Of a failed item.")),
+       may("retry_after_ms", integer("When to send it again, with a rate limit; in milliseconds.")),
        may("state", word({"unknown"}, "The message may have been stored after all.")),
        may("index", integer("Position in the request, from 0; with atomic.")),
        may("bytes", integer("Of the payload; with dry_run.")),

@@ -170,13 +170,36 @@ void write_responses(JsonWriter& json, const DocumentedRoute& route, const Opera
   if (takes_input && !special(400)) write_error_reference(json, "400");
   const bool guarded = route.asks_for_credential || operation.guarded;
   if (guarded && !special(401)) write_error_reference(json, "401");
-  if (route.asks_for_permission && !special(403)) write_error_reference(json, "403");
+  const bool may_refuse = route.asks_for_permission || !route.scopes.empty();
+  if (may_refuse && !special(403)) write_error_reference(json, "403");
   if (!operation.body.empty() && !special(413)) write_error_reference(json, "413");
   if (!operation.body.empty() && !special(415)) write_error_reference(json, "415");
   for (const unsigned status : {429U, 500U, 503U}) {
     if (!special(status)) write_error_reference(json, std::to_string(status));
   }
   json.end_object();
+}
+
+// `scopes`: of which a key needs one; none: any key will do.
+void write_security(JsonWriter& json, Scopes scopes) {
+  const auto write_scheme = [&json](std::string_view scheme, std::string_view scope) {
+    json.begin_object();
+    json.begin_array(scheme);
+    if (!scope.empty()) json.string(scope);
+    json.end_array();
+    json.end_object();
+  };
+  json.begin_array("security");
+  write_scheme("token", {});
+  write_scheme("bearer", {});
+  if (scopes.empty()) write_scheme("key", {});
+  // What stands in one array is needed together, so each has its own.
+  for (const Scope scope : {Scope::send, Scope::read, Scope::administer}) {
+    if (scopes.has(scope)) write_scheme("key", scope_name(scope));
+  }
+  json.begin_object();  // none at all, while neither managerToken nor apiKeys are configured
+  json.end_object();
+  json.end_array();
 }
 
 void write_operation(JsonWriter& json, const DocumentedRoute& route, const Operation& operation) {
@@ -198,6 +221,8 @@ void write_operation(JsonWriter& json, const DocumentedRoute& route, const Opera
   if (!route.asks_for_credential && !operation.guarded) {
     json.begin_array("security");
     json.end_array();
+  } else if (!route.scopes.empty()) {
+    write_security(json, route.scopes);
   }
   write_parameters(json, operation);
   if (!operation.body.empty()) {
@@ -216,11 +241,15 @@ struct ErrorText {
 };
 constexpr std::array kErrors = {
     ErrorText{"400", "The request is malformed; nothing was done."},
-    ErrorText{"401", "The header `token` is missing or wrong."},
-    ErrorText{"403", "Not permitted; see `reason`, or the permissions of the login."},
+    ErrorText{"401", "The header `token` is missing or wrong, or the API key has expired."},
+    ErrorText{
+        "403",
+        "Not permitted; see `reason`, the permissions of the login, or the scopes of the API key."},
     ErrorText{"413", "The body, decoded, is larger than api.maxBodyBytes."},
     ErrorText{"415", "The Content-Encoding is neither gzip nor zstd."},
-    ErrorText{"429", "Too much is in flight; nothing was done. Retry after `Retry-After` seconds."},
+    ErrorText{"429",
+              "Too much is in flight, or a rate limit is reached; nothing was done. Retry after "
+              "`Retry-After` seconds."},
     ErrorText{"500", "The store failed, or the outcome is unknown; see `code`."},
     ErrorText{"503", "The server is stopping or recovering; nothing was done. Retry later."},
 };
@@ -244,7 +273,17 @@ void write_components(JsonWriter& json) {
   json.string("type", "apiKey");
   json.string("in", "header");
   json.string("name", "token");
-  json.string("description", "The configured managerToken. Not needed when none is configured.");
+  json.string(
+      "description",
+      "The configured managerToken. Not needed when neither it nor apiKeys are configured.");
+  json.end_object();
+  json.begin_object("key");
+  json.string("type", "apiKey");
+  json.string("in", "header");
+  json.string("name", "token");
+  json.string("description",
+              "The secret of one of the configured apiKeys, with the scope named at the path; "
+              "`administer` includes all. It may come as `Authorization: Bearer` as well.");
   json.end_object();
   json.begin_object("bearer");
   json.string("type", "http");
@@ -272,16 +311,7 @@ void write_info(JsonWriter& json, std::string_view version) {
   json.string("description", "This server.");
   json.end_object();
   json.end_array();
-  json.begin_array("security");
-  for (const std::string_view scheme : {"token", "bearer"}) {
-    json.begin_object();
-    json.begin_array(scheme);
-    json.end_array();
-    json.end_object();
-  }
-  json.begin_object();  // none at all, while no managerToken is configured
-  json.end_object();
-  json.end_array();
+  write_security(json, {});
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "model/api_key.h"
 #include "openapi/operations.h"
 
 namespace jindou::openapi {
@@ -18,6 +19,8 @@ struct DocumentedRoute {
   bool asks_for_credential = true;
   // Some callers who are known may not use it.
   bool asks_for_permission = false;
+  // Of which an API key needs one; none: any key will do.
+  Scopes scopes = {};
   bool on_api_port = true;
   bool on_manager_port = false;
 };
