@@ -42,6 +42,7 @@ class JobRoutesTest : public RoutesTest {
               return core_->post_change(std::move(change), std::move(done));
             },
         .options = [] { return jobs::RunnerOptions(); },
+        .find_key = [](std::string_view) { return ApiKeyPtr(); },
     };
     runner_ = std::make_unique<jobs::Runner>(std::move(deps));
     runner_->start();

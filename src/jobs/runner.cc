@@ -342,12 +342,16 @@ Result<void> Runner::begin(Run& run, TimePoint now) {
     change(run, std::move(begun));
     return {};
   }
-  if (!run.turn) {
-    run.turn_began = now;
-    JD_RETURN_IF_ERROR(plan(run, job));
-    if (!run.turn) return {};
+  if (!run.turn || !run.turn->open.empty()) {
+    const CallerPtr caller = caller_of(run, job);
+    if (caller == nullptr) return {};
+    if (!run.turn) {
+      run.turn_began = now;
+      JD_RETURN_IF_ERROR(plan(run, job, *caller));
+      if (!run.turn) return {};
+    }
+    if (!run.turn->open.empty()) return send(run, job, caller, now);
   }
-  if (!run.turn->open.empty()) return send(run, job, now);
   record(run, *record_of(*run.turn, job));
   return {};
 }
@@ -361,15 +365,10 @@ void Runner::leave(Run& run, const Job& job) {
   }
 }
 
-Result<void> Runner::plan(Run& run, const Job& job) {
+Result<void> Runner::plan(Run& run, const Job& job, const CallerIdentity& caller) {
   JD_TRY(const auto chunk, jobs_.load_chunk(job.id, job.cursor));
   if (!chunk) {
-    partition::ChangeJob failed;
-    failed.job = job.id;
-    failed.action = JobAction::fail;
-    failed.reason = "its input is gone from item " + std::to_string(job.cursor) + " on";
-    failed.now_ms = deps_.clock.wall_ms();
-    change(run, std::move(failed));
+    fail(run, job, "its input is gone from item " + std::to_string(job.cursor) + " on");
     return {};
   }
   TurnLimits limits;
@@ -378,16 +377,49 @@ Result<void> Runner::plan(Run& run, const Job& job) {
     const std::uint64_t share = std::max<std::uint64_t>(1, job.options.rate / kTurnsPerSecond);
     limits.items_max = static_cast<std::size_t>(std::min<std::uint64_t>(limits.items_max, share));
   }
+  if (deps_.limits != nullptr) {
+    // More than what a rate limit lets pass at a time would be refused.
+    limits.items_max =
+        std::max<std::size_t>(1, std::min(limits.items_max, deps_.limits->portion_max(caller)));
+  }
   run.turn = plan_turn(job, *chunk, limits);
   return {};
 }
 
-Result<void> Runner::send(Run& run, const Job& job, TimePoint now) {
-  JD_TRY(auto chunk, jobs_.load_chunk(job.id, run.turn->from));
-  if (!chunk) return Error(Errc::storage, "its input has gone meanwhile");
+void Runner::fail(Run& run, const Job& job, std::string reason) {
+  partition::ChangeJob failed;
+  failed.job = job.id;
+  failed.action = JobAction::fail;
+  failed.reason = std::move(reason);
+  failed.now_ms = deps_.clock.wall_ms();
+  change(run, std::move(failed));
+}
+
+CallerPtr Runner::caller_of(Run& run, const Job& job) {
   auto caller = std::make_shared<CallerIdentity>();
   caller->kind = job.options.caller_kind;
   caller->name = job.options.caller_name;
+  if (caller->kind != CallerIdentity::Kind::key) return caller;
+  caller->key = deps_.find_key(caller->name);
+  if (caller->key != nullptr && caller->key->may(Scope::send)) return caller;
+  fail(run, job,
+       "the API key " + caller->name +
+           " that it was begun with may not send any more: it is gone, "
+           "has expired, or has lost the scope send");
+  return nullptr;
+}
+
+Result<void> Runner::send(Run& run, const Job& job, const CallerPtr& caller, TimePoint now) {
+  if (deps_.limits != nullptr) {
+    const auto wait =
+        std::chrono::ceil<milliseconds>(deps_.limits->wait_for(*caller, run.turn->open.size()));
+    if (wait.count() > 0) {
+      run.due = now + std::min(wait, kClockCheck);
+      return {};
+    }
+  }
+  JD_TRY(auto chunk, jobs_.load_chunk(job.id, run.turn->from));
+  if (!chunk) return Error(Errc::storage, "its input has gone meanwhile");
   auto messages = messages_of(*run.turn, job.id, std::move(*chunk), caller);
   const std::size_t count = messages.size();
   auto posted = deps_.post_send(
@@ -428,7 +460,11 @@ void Runner::take(Sent& sent) {
   if (open > 0) {
     items_[kRepeated] += open;
     if (run->turn->results.size() > settled_before) run->backoff = milliseconds(0);
-    back_off(*run);
+    std::uint32_t wait_ms = 0;
+    for (const Turn::Open& item : run->turn->open) {
+      if (item.last) wait_ms = std::max(wait_ms, item.last->retry_after_ms);
+    }
+    back_off(*run, std::min(milliseconds(wait_ms), options_.retry_max));
     // What has a result is kept when the server stops; the rest waits for whoever goes on.
     if (!ending_) return;
   } else {
@@ -497,10 +533,10 @@ void Runner::recorded(Run& run) {
   run.turn.reset();
 }
 
-void Runner::back_off(Run& run) {
+void Runner::back_off(Run& run, milliseconds at_least) {
   run.backoff = std::clamp(2 * run.backoff, options_.retry_min,
                            std::max(options_.retry_min, options_.retry_max));
-  run.due = deps_.clock.steady() + run.backoff;
+  run.due = deps_.clock.steady() + std::max(run.backoff, at_least);
 }
 
 void Runner::append_metrics(std::string& out) const {

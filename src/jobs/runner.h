@@ -26,12 +26,15 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "jobs/turn.h"
+#include "model/api_key.h"
+#include "model/caller.h"
 #include "model/ids.h"
 #include "partition/change.h"
 #include "partition/changed_jobs.h"
 #include "partition/job_reader.h"
 #include "partition/owned_partitions.h"
 #include "partition/pending_send.h"
+#include "partition/rate_limits.h"
 #include "store/partition_reader.h"
 
 namespace jindou::jobs {
@@ -62,6 +65,10 @@ struct RunnerDeps {
   std::function<Result<void>(partition::Change, std::function<void(Result<void>)>)> post_change;
   // As they are now.
   std::function<RunnerOptions()> options;
+  // The API key of that name, if it is still good (access::Access::find_key).
+  std::function<ApiKeyPtr(std::string_view name)> find_key;
+  // Null: nobody is held to a rate. Jobs wait for the limits of their callers.
+  const partition::RateLimits* limits = nullptr;
 };
 
 class Runner {
@@ -110,14 +117,19 @@ class Runner {
   // Whether its next step needs none.
   static bool is_complete(const Run& run);
   Result<void> begin(Run& run, TimePoint now);
+  // Whom it is sent for, as it is known now; null: that may not send any more, and the job is
+  // failed.
+  CallerPtr caller_of(Run& run, const Job& job);
+  void fail(Run& run, const Job& job, std::string reason);
   // Of a job that is not running.
   void leave(Run& run, const Job& job);
-  Result<void> plan(Run& run, const Job& job);
-  Result<void> send(Run& run, const Job& job, TimePoint now);
+  Result<void> plan(Run& run, const Job& job, const CallerIdentity& caller);
+  Result<void> send(Run& run, const Job& job, const CallerPtr& caller, TimePoint now);
   void record(Run& run, partition::AdvanceJob record);
   void change(Run& run, partition::Change change);
   void recorded(Run& run);
-  void back_off(Run& run);
+  // `at_least`: how long it has to wait in any case.
+  void back_off(Run& run, std::chrono::milliseconds at_least = {});
   void give_up_late(TimePoint now);
   TimePoint next_time(TimePoint now) const;
 

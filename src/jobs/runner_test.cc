@@ -77,6 +77,11 @@ class RunnerTest : public partition::Core {
           return router_->post_change(std::move(change), std::move(done));
         },
         .options = [this] { return options_now_; },
+        .find_key =
+            [this](std::string_view name) {
+              const MutexLock lock(mutex_);
+              return key_ != nullptr && key_->name == name ? key_ : nullptr;
+            },
     };
     runner_ = std::make_unique<Runner>(std::move(deps));
     runner_->start();
@@ -186,6 +191,15 @@ class RunnerTest : public partition::Core {
     ASSERT_TRUE(change(deny));
   }
 
+  // The only key that there is.
+  void set_key(const std::string& name, Scopes scopes) {
+    auto key = std::make_shared<ApiKey>();
+    key->name = name;
+    key->scopes = scopes;
+    const MutexLock lock(mutex_);
+    key_ = std::move(key);
+  }
+
   SystemClock real_clock_;
   RunnerOptions options_now_;
   std::atomic<int> refusals_{0};  // of post_send, next
@@ -193,6 +207,7 @@ class RunnerTest : public partition::Core {
   std::atomic<bool> loses_records_{false};
   std::function<void(std::vector<SendResult>&)> alter_;  // what comes back
   Mutex mutex_;
+  ApiKeyPtr key_ JD_GUARDED_BY(mutex_);
   std::vector<std::string> sent_ JD_GUARDED_BY(mutex_);   // payloads
   std::vector<std::size_t> turns_ JD_GUARDED_BY(mutex_);  // items of each
   std::unique_ptr<Runner> runner_;
@@ -450,6 +465,39 @@ TEST_F(RunnerTest, LetsGoOfAPartitionThatIsLost) {
   ASSERT_TRUE(move(partition, true));
   EXPECT_EQ(wait_for(id, JobState::done).counts.accepted, 100U);
   EXPECT_EQ(stored("g1"), expected(100));
+}
+
+TEST_F(RunnerTest, AJobOfAKeyStopsWhenTheKeyIsGone) {
+  set_key("orders", Scope::send);
+  JobOptions options;
+  options.caller_kind = CallerIdentity::Kind::key;
+  options.caller_name = "orders";
+  options.canary_items = 3;
+  start();
+  const std::string id = make_job(messages(5), options);
+  wait_for(id, JobState::paused);
+  set_key("another", Scope::send);
+  EXPECT_TRUE(act(id, JobAction::resume));
+  const Job job = wait_for(id, JobState::failed);
+  EXPECT_EQ(job.counts.accepted, 3U);
+  EXPECT_NE(job.reason.find("the API key orders"), std::string::npos) << job.reason;
+  EXPECT_EQ(stored("g1"), expected(3));
+  // It may go on with the key.
+  set_key("orders", Scope::administer);
+  EXPECT_TRUE(act(id, JobAction::retry));
+  wait_for(id, JobState::done);
+  EXPECT_EQ(stored("g1"), expected(5));
+}
+
+TEST_F(RunnerTest, AJobOfAKeyThatMayNotSendAnyMoreIsStopped) {
+  set_key("orders", Scope::read);
+  JobOptions options;
+  options.caller_kind = CallerIdentity::Kind::key;
+  options.caller_name = "orders";
+  start();
+  const std::string id = make_job(messages(2), options);
+  wait_for(id, JobState::failed);
+  EXPECT_EQ(stored("g1"), expected(0));
 }
 
 }  // namespace
