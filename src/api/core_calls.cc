@@ -4,9 +4,11 @@
 #include <functional>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/mutex.h"
+#include "partition/intake_rights.h"
 #include "runtime/await_callback.h"
 
 namespace jindou::api {
@@ -74,16 +76,17 @@ class Joined {
   std::function<void(Result<void>)> complete_;
 };
 
+}  // namespace
+
 // One for each request, also where all are the same: threads that counted references to one would
 // wait for each other.
 CallerPtr caller_of(const Request& request) {
   auto caller = std::make_shared<CallerIdentity>();
   caller->kind = request.caller_kind;
   caller->name = request.user;
+  caller->key = request.key;
   return caller;
 }
-
-}  // namespace
 
 http::DeadlineList::TimePoint request_deadline(const Services& services) {
   return services.deps.clock.steady() + services.options.request_timeout;
@@ -182,8 +185,60 @@ Task<Result<std::vector<SendResult>>> rehearse_commands(Services& services, Requ
   co_return co_await await_send(request, commands, deadline, post, pending);
 }
 
+namespace {
+
+// Of messages that are sent all or none: what becomes of them when the key may not send one.
+std::optional<partition::TransactionResult> refused_together(
+    observe::Metrics& metrics, const ApiKeyPtr& key, const std::vector<SendCommand>& commands) {
+  if (key == nullptr || !key->is_bound()) return std::nullopt;
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    const auto why = partition::key_refusal(*key, commands[i]);
+    if (!why) continue;
+    metrics.key_refusals.with(partition::key_refusal_cause(*why)).Increment();
+    partition::TransactionResult result;
+    result.commands.assign(commands.size(), error_of(*why));
+    result.failed = i;
+    return result;
+  }
+  return std::nullopt;
+}
+
+// Blocks. Whoever adds to a message speaks for its author. Errors: denied; storage.
+Result<void> check_event(observe::Metrics& metrics, const partition::History& history,
+                         const ApiKey& key, const ChannelKey& channel, const std::string& from_uid,
+                         const std::string& client_msg_no) {
+  JD_TRY(const auto anchor, history.load_by_client_msg_no(channel, client_msg_no));
+  for (const std::string& uid : {from_uid, anchor ? anchor->from_uid : std::string()}) {
+    // Without an anchor there is nothing to be added to; without a name it speaks for the author.
+    if (uid.empty()) continue;
+    const auto why = partition::key_refusal(key, uid, channel);
+    if (!why) continue;
+    metrics.key_refusals.with(partition::key_refusal_cause(*why)).Increment();
+    return error_of(*why);
+  }
+  return {};
+}
+
+// Errors: denied; storage; overloaded.
+Task<Result<void>> check_rights(Services& services, const Request& request,
+                                const partition::AppendEvent& event) {
+  if (request.key == nullptr || !request.key->is_bound()) co_return Result<void>();
+  const partition::History& history = services.deps.history;
+  auto work = [&history, &metrics = services.deps.metrics, key = request.key,
+               channel = event.channel, from_uid = event.from_uid,
+               client_msg_no = event.client_msg_no] {
+    return check_event(metrics, history, *key, channel, from_uid, client_msg_no);
+  };
+  co_return co_await services.deps.blocking.run(std::move(work));
+}
+
+}  // namespace
+
 Task<Result<partition::TransactionResult>> send_together(Services& services, Request& request,
                                                          std::vector<SendCommand> commands) {
+  if (auto refused = refused_together(services.deps.metrics, request.key, commands)) {
+    co_return Result<partition::TransactionResult>(std::move(*refused));
+  }
   const CallerPtr caller = caller_of(request);
   for (SendCommand& command : commands) command.caller = caller;
   std::vector<partition::Command> all(std::make_move_iterator(commands.begin()),
@@ -238,6 +293,8 @@ Task<Result<void>> make_together(Services& services, Request& request,
 
 Task<Result<partition::EventOutcome>> append_event(Services& services, Request& request,
                                                    partition::AppendEvent event) {
+  const auto allowed = co_await check_rights(services, request, event);
+  if (!allowed) co_return Result<partition::EventOutcome>(allowed.error());
   auto post = [&](std::function<void(Result<partition::EventOutcome>)> complete) {
     return services.deps.router.post_event(std::move(event), std::move(complete));
   };

@@ -15,6 +15,9 @@ namespace jindou::api {
 // The point by which `request` has to be answered.
 http::DeadlineList::TimePoint request_deadline(const Services& services);
 
+// Who sent the request, for what is asked of the core.
+CallerPtr caller_of(const Request& request);
+
 using ReservationPtr = partition::CommandRouter::ReservationPtr;
 
 // Results aligned with the commands. At the deadline what the core has begun and not decided

@@ -95,6 +95,16 @@ Task<Result<std::optional<Job>>> load(Services& services, std::string id) {
   co_return co_await services.deps.blocking.run(std::move(work));
 }
 
+// Whoever has a key looks at jobs that were begun with it, and changes no others, unless it reads
+// or administers.
+bool may_use(const Request& request, const Job& job) {
+  if (request.key == nullptr) return true;
+  const bool reads = request.method() == Verb::get || request.method() == Verb::head;
+  if (request.key->may(reads ? Scopes(Scope::read) : Scopes(Scope::administer))) return true;
+  return job.options.caller_kind == CallerIdentity::Kind::key &&
+         job.options.caller_name == request.key->name;
+}
+
 // The job that the path names. None: `response` is the answer.
 Task<std::optional<Job>> find(Services& services, const Request& request, Response& response) {
   std::string id(path_parameter(request, kBefore));
@@ -104,7 +114,20 @@ Task<std::optional<Job>> find(Services& services, const Request& request, Respon
     co_return std::nullopt;
   }
   if (!*found) answer_no_such(response);
+  if (*found && !may_use(request, **found)) {
+    answer_error(response, 403, errc_name(Errc::denied),
+                 "the job was begun by somebody else: that takes an API key with the scope " +
+                     std::string(request.method() == Verb::get ? "read" : "administer"));
+    co_return std::nullopt;
+  }
   co_return std::move(*found);
+}
+
+// Before a job is changed. False: `response` is the answer.
+Task<bool> may_change(Services& services, const Request& request, Response& response) {
+  if (request.key == nullptr || request.key->may(Scope::administer)) co_return true;
+  const auto job = co_await find(services, request, response);
+  co_return job.has_value();
 }
 
 void answer_job(Response& response, const Job& job) {
@@ -290,6 +313,8 @@ Task<void> act(Services& services, Request& request, Response& response, JobActi
     answer_no_such(response);
     co_return;
   }
+  const bool may = co_await may_change(services, request, response);
+  if (!may) co_return;
   partition::ChangeJob wanted;
   wanted.job = id;
   wanted.action = action;
@@ -333,6 +358,8 @@ Task<void> delete_job(Services& services, Request& request, Response& response) 
     answer_no_such(response);
     co_return;
   }
+  const bool may = co_await may_change(services, request, response);
+  if (!may) co_return;
   partition::Change command = partition::DeleteJob{id};
   const auto done = co_await change(services, request, std::move(command));
   if (!done && done.error().code() == Errc::not_found) {

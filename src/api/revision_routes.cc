@@ -13,6 +13,7 @@
 #include "bodies/read.h"
 #include "bodies/revisions.h"
 #include "model/id_rules.h"
+#include "partition/intake_rights.h"
 
 namespace jindou::api {
 namespace {
@@ -92,6 +93,20 @@ Task<Result<Message>> fetch_target(Services& services, Target target) {
   co_return co_await services.deps.blocking.run(std::move(work));
 }
 
+// Whoever changes a message speaks for its sender, and for whom the request names. Errors: denied.
+Result<void> check_rights(observe::Metrics& metrics, const ApiKeyPtr& key, const Message& message,
+                          const std::string& operator_uid) {
+  if (key == nullptr || !key->is_bound()) return {};
+  auto why = partition::key_refusal(*key, message.from_uid, message.channel);
+  if (!why && !operator_uid.empty() && !key->may_send_as(operator_uid)) {
+    why = SendResult::refuse(Reason::not_allow_send, Errc::denied);
+    why->cause = SendResult::Cause::key_sender;
+  }
+  if (!why) return {};
+  metrics.key_refusals.with(partition::key_refusal_cause(*why)).Increment();
+  return error_of(*why);
+}
+
 // The change and what is told of it, all or none.
 Task<Result<void>> change_and_tell(Services& services, Request& request, partition::Change change,
                                    SendCommand notice) {
@@ -155,6 +170,12 @@ Task<void> post_recall(Services& services, Request& request, Response& response)
     const auto message = co_await fetch_target(services, std::move(wanted));
     if (!message) {
       answer_error(response, message.error());
+      co_return;
+    }
+    if (const auto may =
+            check_rights(services.deps.metrics, request.key, *message, target.operator_uid);
+        !may) {
+      answer_error(response, may.error());
       co_return;
     }
     if (message->is_recalled()) {
@@ -230,6 +251,12 @@ Task<void> post_edit(Services& services, Request& request, Response& response) {
     const auto message = co_await fetch_target(services, std::move(target));
     if (!message) {
       answer_error(response, message.error());
+      co_return;
+    }
+    if (const auto may =
+            check_rights(services.deps.metrics, request.key, *message, wanted.target.operator_uid);
+        !may) {
+      answer_error(response, may.error());
       co_return;
     }
     if (answer_without_edit(response, services, *message, wanted)) co_return;
