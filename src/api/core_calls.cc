@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "api/batch_advice.h"
 #include "base/mutex.h"
 #include "partition/intake_rights.h"
 #include "runtime/await_callback.h"
@@ -86,6 +87,20 @@ CallerPtr caller_of(const Request& request) {
   caller->name = request.user;
   caller->key = request.key;
   return caller;
+}
+
+void add_batch_advice(const Services& services, const Request& request, Response& response) {
+  const partition::CommandRouter& core = services.deps.router;
+  BatchLoad load;
+  load.items_max = services.options.send.items_max;
+  load.items_in_flight = core.items_in_flight();
+  load.items_limit = core.items_limit();
+  load.batches_in_flight = core.batches_in_flight();
+  load.batches_limit = core.batches_limit();
+  if (services.deps.limits != nullptr && services.deps.limits->enabled()) {
+    load.portion_max = services.deps.limits->portion_max(*caller_of(request));
+  }
+  response.extra_headers += batch_advice_field(advise(load));
 }
 
 http::DeadlineList::TimePoint request_deadline(const Services& services) {

@@ -18,6 +18,9 @@ http::DeadlineList::TimePoint request_deadline(const Services& services);
 // Who sent the request, for what is asked of the core.
 CallerPtr caller_of(const Request& request);
 
+// Adds the header field Batch-Advice to the answer to a batch (batch_advice.h).
+void add_batch_advice(const Services& services, const Request& request, Response& response);
+
 using ReservationPtr = partition::CommandRouter::ReservationPtr;
 
 // Results aligned with the commands. At the deadline what the core has begun and not decided

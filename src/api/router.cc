@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "api/answers.h"
+#include "api/core_calls.h"
 #include "base/edit_distance.h"
 #include "openapi/strict_check.h"
 
@@ -174,6 +175,7 @@ bool Router::core_has_room(const Route& route, Request& request, Response& respo
   response.route = route.path;
   response.keep = true;
   answer_overloaded(response);
+  if (route.sends == Sends::batch) add_batch_advice(services_, request, response);
   return false;
 }
 

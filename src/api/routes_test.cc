@@ -86,7 +86,7 @@ TEST_F(RoutesTest, RefusedItemsKeepTheirPlace) {
   const Answer mixed =
       post("/message/sendbatch", "[" + item("n1", "g1") + "," + item("n2", "g2") + "]");
   EXPECT_EQ(mixed.status, 200U);
-  EXPECT_EQ(mixed.headers, "X-Batch-Failed: 1\r\n");
+  EXPECT_TRUE(has(mixed.headers, "X-Batch-Failed: 1\r\n"));
   EXPECT_TRUE(has(mixed.body,
                   "\"message_id\":0,\"message_idstr\":\"0\",\"message_seq\":0,"
                   "\"client_msg_no\":\"n2\",\"reason\":4,\"code\":\"denied\""));
@@ -378,7 +378,7 @@ TEST_F(RoutesTest, LoadAndShutdownHaveTheirStatuses) {
   limit_core(full);
   const Answer busy = post("/message/sendbatch", "[" + item("n1", "g1") + "]");
   EXPECT_EQ(busy.status, 429U);
-  EXPECT_EQ(busy.headers, "Retry-After: 1\r\n");
+  EXPECT_TRUE(has(busy.headers, "Retry-After: 1\r\n"));
   EXPECT_FALSE(busy.admitted);  // by its header
   EXPECT_EQ(status("/message/send", item("n1", "g1")), 200U);
   limit_core(partition::RouterLimits());
@@ -475,7 +475,7 @@ TEST_F(RoutesTest, WhatIsUndecidedAtTheDeadlineIsUnknownAndCanBeRepeated) {
   const std::string body = "[" + item("n1", "g1") + "," + item("n2", "g1") + "]";
   const Answer batch = post("/message/sendbatch", body);
   EXPECT_EQ(batch.status, 500U);
-  EXPECT_EQ(batch.headers, "X-Batch-Failed: 2\r\n");
+  EXPECT_TRUE(has(batch.headers, "X-Batch-Failed: 2\r\n"));
   EXPECT_TRUE(has(batch.body, "\"reason\":15,\"code\":\"deadline\"")) << batch.body;
   EXPECT_TRUE(has(batch.body, "\"retriable\":true,\"state\":\"unknown\""));
   const Answer single = post("/message/send", item("n3", "g1"));

@@ -12,6 +12,7 @@
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
 #include "api/job_upload.h"
+#include "api/rate_limit_fields.h"
 #include "api/rehearsal.h"
 #include "api/repeatable.h"
 #include "api/send_command.h"
@@ -95,6 +96,12 @@ Task<void> post_send(Services& services, Request& request, Response& response) {
   commands.push_back(make_command(std::move(*parsed), services.deps.random));
   repeatable.number(commands, 0);
   const std::string client_msg_no = commands.front().client_msg_no;
+  std::string from_uid;
+  ChannelKey channel;
+  if (has_rate_limits(services)) {
+    from_uid = commands.front().from_uid;
+    channel = commands.front().channel;
+  }
   const auto deadline = request_deadline(services);
   auto results = co_await send_commands(services, request, std::move(commands), deadline);
   if (!results) {
@@ -106,6 +113,7 @@ Task<void> post_send(Services& services, Request& request, Response& response) {
   answer_send(response, results->front(), client_msg_no, services.options.status_style,
               services.options.refusal_style);
   co_await repeatable.end(is_settled(*results));
+  add_rate_limit_fields(services, request, response, from_uid, channel);
 }
 
 struct Outgoing {
@@ -203,7 +211,15 @@ Result<Choices> wanted_choices(const Request& request) {
 Task<Result<Results>> send_until_failure(Services& services, Request& request,
                                          std::vector<SendCommand> commands) {
   const std::size_t count = commands.size();
-  std::optional<Error> failure;
+  std::optional<SendResult> failure;
+  if (has_rate_limits(services)) {
+    const auto over = services.deps.limits->charge_together(
+        *caller_of(request), commands, partition::RateLimits::Binding::up_to_first);
+    if (over) {
+      failure = over->second;
+      commands.resize(over->first);
+    }
+  }
   while (!commands.empty()) {
     std::vector<SendCommand> tried = commands;
     auto sent = co_await send_together(services, request, std::move(tried));
@@ -212,17 +228,16 @@ Task<Result<Results>> send_until_failure(Services& services, Request& request,
       Results results;
       for (const auto& outcome : sent->commands) results.push_back(std::get<SendResult>(*outcome));
       commands.clear();
-      if (results.size() < count) results.push_back(result_of(*failure));
+      if (results.size() < count) results.push_back(*failure);
       results.resize(count, SendResult::refuse(Reason::system_error, Errc::skipped));
       co_return Result<Results>(std::move(results));
     }
-    failure = sent->error();
-    if (!sent->failed || failure->code() == Errc::unknown_outcome) {
-      co_return Result<Results>(*failure);
-    }
+    const Error error = sent->error();
+    if (!sent->failed || error.code() == Errc::unknown_outcome) co_return Result<Results>(error);
+    failure = result_of(error);
     commands.resize(*sent->failed);
   }
-  Results results = {result_of(*failure)};
+  Results results = {*failure};
   results.resize(count, SendResult::refuse(Reason::system_error, Errc::skipped));
   co_return Result<Results>(std::move(results));
 }
@@ -245,6 +260,17 @@ Task<void> send_bound(Services& services, Request& request, Response& response,
     answer_batch(response, *results, client_msg_nos);
     co_await repeatable.end(is_settled(*results));
     co_return;
+  }
+  if (has_rate_limits(services)) {
+    const auto over = services.deps.limits->charge_together(
+        *caller_of(request), commands, partition::RateLimits::Binding::all_or_none);
+    if (over) {
+      services.items_refused.Increment(static_cast<double>(commands.size()));
+      answer_nothing_sent(response, over->first, over->second, send_failure_text(over->second),
+                          client_msg_nos);
+      co_await repeatable.end(false);
+      co_return;
+    }
   }
   const auto result = co_await send_together(services, request, std::move(commands));
   if (!result) {
@@ -437,6 +463,13 @@ Task<void> post_batch(Services& services, Request& request, Response& response) 
   }
 }
 
+// What the caller is to know of load and limits, as they are behind it.
+Task<void> post_advised_batch(Services& services, Request& request, Response& response) {
+  co_await post_batch(services, request, response);
+  add_rate_limit_fields(services, request, response);
+  add_batch_advice(services, request, response);
+}
+
 Task<void> refuse_wish(Response& response, Error error) {
   answer_error(response, error);
   co_return;
@@ -448,10 +481,13 @@ Task<void> post_sendbatch(Services& services, Request& request, Response& respon
   if (!wish) return refuse_wish(response, std::move(wish).error());
   if (request.stream != nullptr) {
     if (wish->wanted) return post_lines_as_job(services, request, response, std::move(*wish));
+    // As they are before it: the header is sent first.
+    add_rate_limit_fields(services, request, response);
+    add_batch_advice(services, request, response);
     return post_item_stream(services, request, response);
   }
   if (wish->wanted) return post_job(services, request, response, std::move(*wish));
-  return post_batch(services, request, response);
+  return post_advised_batch(services, request, response);
 }
 
 }  // namespace

@@ -49,6 +49,9 @@ constexpr std::size_t kWriteBytes = std::size_t{32} << 10;
 // Between two looks at a core that is full.
 constexpr std::chrono::milliseconds kPauseMin{5};
 constexpr std::chrono::milliseconds kPauseMax{100};
+// Between two looks at rate limits, which others use meanwhile.
+constexpr std::chrono::milliseconds kLimitLook{1000};
+using TimePoint = std::chrono::steady_clock::time_point;
 
 // What is full is looked at again after longer and longer pauses.
 struct Pauses {
@@ -86,7 +89,8 @@ class ItemStream {
         stream_(*request.stream),
         stop_on_error_(stop_on_error),
         strict_(openapi::wants_strict(request)),
-        items_max_(stop_on_error ? 1 : services.options.send.items_max),
+        caller_(caller_of(request)),
+        items_max_(stop_on_error ? 1 : items_max(services, *caller_)),
         common_(limits_of(services), &templates_),
         lines_(services.options.http.limits.body_bytes, services.options.http.body_budget,
                kLineBytes),
@@ -110,6 +114,15 @@ class ItemStream {
   }
 
  private:
+  // More than what a rate limit lets pass at a time would be refused.
+  static std::size_t items_max(const Services& services, const CallerIdentity& caller) {
+    const std::size_t most = services.options.send.items_max;
+    if (services.deps.limits == nullptr) return most;
+    return std::max<std::size_t>(1, std::min(most, services.deps.limits->portion_max(caller)));
+  }
+  // Until rate limits let so many pass, as far as they are the caller's own. False: there is no
+  // time for that, or nobody to wait for.
+  Task<bool> wait_for_limits(std::size_t items, TimePoint give_up);
   Task<void> take(std::string_view piece);
   // Until what is held is counted.
   Task<void> make_room();
@@ -169,6 +182,7 @@ class ItemStream {
   Stream& stream_;
   const bool stop_on_error_;
   const bool strict_;
+  const CallerPtr caller_;
   const std::size_t items_max_;
   codec::TemplateSet templates_;  // that items of the group have named
   codec::BatchCommon common_;
@@ -340,9 +354,30 @@ Task<bool> ItemStream::pause(Pauses& pauses) {
   co_return stream_.is_open();
 }
 
+Task<bool> ItemStream::wait_for_limits(std::size_t items, TimePoint give_up) {
+  if (services_.deps.limits == nullptr) co_return true;
+  for (;;) {
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(
+        services_.deps.limits->wait_for(*caller_, items));
+    if (wait.count() == 0) co_return true;
+    // Refused, it is told when to come again.
+    if (services_.deps.clock.steady() + wait > give_up) co_return true;
+    const bool taken = co_await stream_.write({});
+    if (!taken) co_return false;
+    asio::steady_timer timer(co_await asio::this_coro::executor, std::min(wait, kLimitLook));
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (!stream_.is_open()) co_return false;
+  }
+}
+
 Task<bool> ItemStream::send(Group& group) {
   if (group.commands.empty()) co_return true;
   Pauses pauses = begin_pauses();
+  const bool waited = co_await wait_for_limits(group.commands.size(), pauses.give_up);
+  if (!waited) {
+    end("incomplete", "the connection has ended");
+    co_return false;
+  }
   for (;;) {
     auto reservation = services_.deps.router.reserve(group.commands.size(), group.line_bytes);
     if (reservation) {

@@ -30,6 +30,7 @@
 #include "partition/command_router.h"
 #include "partition/history.h"
 #include "partition/job_reader.h"
+#include "partition/rate_limits.h"
 #include "partition/record_reader.h"
 #include "presence/connection_info.h"
 #include "runtime/blocking_pool.h"
@@ -93,6 +94,8 @@ struct ApiDeps {
   std::function<std::string()> damage = {};
   // What an operator should not forget though all is well; shown by /health.
   std::function<std::vector<std::string>()> warnings = {};
+  // Null: nobody is held to a rate.
+  partition::RateLimits* limits = nullptr;
 };
 
 struct ApiOptions {
