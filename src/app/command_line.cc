@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/hangup_hold.h"
+#include "app/key_command.h"
 #include "app/named_files.h"
 #include "app/serve.h"
 #include "app/version.h"
@@ -188,6 +189,12 @@ int run_command_line(int argc, char** argv) {
   CLI::App* send_command = app.add_subcommand("send", "Send a file of messages to a server");
   caller::add_options(*send_command, send_options);
 
+  bool key_of_input = false;
+  CLI::App* key_command =
+      app.add_subcommand("key", "Make the secret of an API key, and print its hash for apiKeys");
+  key_command->add_flag("--hash", key_of_input,
+                        "Print the hash of the secret on standard input instead");
+
   CLI::App* version_command =
       app.add_subcommand("version", "Print the version and the format of the store");
 
@@ -196,8 +203,8 @@ int run_command_line(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageError;
   }
-  if (flags.given() &&
-      (version_command->parsed() || bench_command->parsed() || send_command->parsed())) {
+  if (flags.given() && (version_command->parsed() || bench_command->parsed() ||
+                        send_command->parsed() || key_command->parsed())) {
     return usage_error(Error(Errc::invalid,
                              "flags with settings go with serve and config; those of bench and "
                              "send stand behind the word (jindou send --help)"));
@@ -213,6 +220,7 @@ int run_command_line(int argc, char** argv) {
   if (config_command->parsed()) {
     return run_config(flags.followed_by(config_flags), validate_only, markdown);
   }
+  if (key_command->parsed()) return run_key(key_of_input);
   if (bench_command->parsed()) return run_bench_command(bench_options);
   if (send_command->parsed()) return caller::run_send(std::move(send_options));
   return run_serve(flags.followed_by(serve_flags));

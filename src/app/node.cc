@@ -41,9 +41,11 @@
 #include "partition/history.h"
 #include "partition/inbox_directory.h"
 #include "partition/inbox_stage.h"
+#include "partition/intake_rights.h"
 #include "partition/job_reader.h"
 #include "partition/local_placement.h"
 #include "partition/partition_worker.h"
+#include "partition/rate_limits.h"
 #include "partition/record_reader.h"
 #include "partition/system_accounts.h"
 #include "partition/time_reservation.h"
@@ -125,6 +127,8 @@ struct Node::Parts {
   std::vector<std::unique_ptr<partition::PartitionWorker>> workers;
   std::unique_ptr<partition::LocalPlacement> placement;
   std::unique_ptr<partition::InboxStage> inbox_stage;
+  partition::RightsStage rights_stage{&metrics};
+  std::unique_ptr<partition::RateLimits> rate_limits;
   std::unique_ptr<partition::CommandRouter> router;
   std::unique_ptr<partition::History> history;
   std::unique_ptr<partition::RecordReader> records;
@@ -342,6 +346,12 @@ Result<void> Node::Parts::start_core() {
                                                       router_limits, clock);
   router->set_list_source(data_source.get());
   router->set_content_check(moderator.get());
+  rate_limits = std::make_unique<partition::RateLimits>(clock, settings.limits.bucket_bytes_max,
+                                                        random.next_u64());
+  rate_limits->set_rules(rate_rules(settings));
+  // Before others are asked for lists and verdicts; what a key may not send is not charged.
+  router->intake().add_first(*rate_limits);
+  router->intake().add_first(rights_stage);
   history = std::make_unique<partition::History>(readers, clock, database->fingerprint_seed());
   records = std::make_unique<partition::RecordReader>(readers);
   job_reader = std::make_unique<partition::JobReader>(readers);
@@ -387,6 +397,9 @@ Result<void> Node::Parts::start_core() {
             return router->post_change(std::move(change), std::move(done));
           },
       .options = [this] { return runner_options(*live.get()); },
+      // It begins behind the edges.
+      .find_key = [this](std::string_view name) { return api->access().find_key(name); },
+      .limits = rate_limits.get(),
   };
   job_runner = std::make_unique<jobs::Runner>(std::move(runner_deps));
 
@@ -397,6 +410,7 @@ Result<void> Node::Parts::start_core() {
     webhook->append_metrics(out);
     moderator->append_metrics(out);
     job_runner->append_metrics(out);
+    rate_limits->append_metrics(out);
     gateway->append_metrics(out);
     out += database->metrics_text();
     verifier->append_metrics(out);
@@ -556,6 +570,7 @@ Result<void> Node::Parts::start_edges() {
     return out;
   };
   http_options.access = access::access_options(settings, own_jwt_secret);
+  deps.limits = rate_limits.get();
   deps.damage = [this] { return database->damage().sentence(); };
   deps.warnings = [this] {
     std::vector<std::string> warnings = store_warnings(database->data_loss());
@@ -576,6 +591,7 @@ void Node::Parts::follow_reloads() {
     live_options.set(now);
     webhook->refresh();
     api->access().update(access::access_options(now, own_jwt_secret));
+    rate_limits->set_rules(rate_rules(now));
   });
 }
 

@@ -8,6 +8,8 @@
 #include "app/descriptor_budget.h"
 #include "app/version.h"
 #include "base/machine_share.h"
+#include "config/api_keys.h"
+#include "model/rate.h"
 
 namespace jindou::app {
 
@@ -167,6 +169,24 @@ retention::SweeperOptions sweeper_options(const config::Settings& settings) {
   options.job_age = settings.jobs.keep;
   options.upload_idle = settings.jobs.upload_idle;
   return options;
+}
+
+partition::RateRules rate_rules(const config::Settings& settings) {
+  const auto rate = [](std::size_t per_second, std::size_t burst) {
+    return Rate{per_second, burst > 0 ? burst : per_second};
+  };
+  const config::LimitSettings& limits = settings.limits;
+  partition::RateRules rules;
+  rules.total = rate(limits.per_second, limits.burst);
+  rules.key = rate(limits.key_per_second, limits.key_burst);
+  rules.sender = rate(limits.sender_per_second, limits.sender_burst);
+  rules.channel = rate(limits.channel_per_second, limits.channel_burst);
+  // Checked when the settings were loaded.
+  if (const auto keys = config::parse_api_keys(settings.api_keys)) {
+    rules.keys_have_rates =
+        std::ranges::any_of(*keys, [](const auto& known) { return known.key->rate.on(); });
+  }
+  return rules;
 }
 
 jobs::RunnerOptions runner_options(const config::Settings& settings) {

@@ -11,6 +11,7 @@
 #include "gateway/options.h"
 #include "jobs/runner.h"
 #include "partition/partition.h"
+#include "partition/rate_limits.h"
 #include "retention/sweeper.h"
 #include "store/database.h"
 
@@ -30,6 +31,7 @@ AnswerSizes answer_sizes(const config::Settings& settings);
 // `refusals_max`, here and below: descriptor_budget.h.
 api::ApiOptions api_options(const config::Settings& settings, std::size_t refusals_max);
 retention::SweeperOptions sweeper_options(const config::Settings& settings);
+partition::RateRules rate_rules(const config::Settings& settings);
 jobs::RunnerOptions runner_options(const config::Settings& settings);
 // Without what a reload may change, which LiveOptions has. Errors: invalid (an address
 // or network).
