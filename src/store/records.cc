@@ -1,5 +1,7 @@
 #include "store/records.h"
 
+#include <endian.h>
+
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -127,6 +129,14 @@ ModerationPtr read_moderation(ByteReader& reader) {
     moderation->found_by.emplace_back(reader.read_string());
   }
   return moderation;
+}
+
+// In one piece, not byte by byte: there is one for each message.
+void append_hashes(std::string& out, const CommitEntry& entry) {
+  const std::uint64_t words[] = {htobe64(entry.fingerprint.number),
+                                 htobe64(entry.fingerprint.sender), htobe64(entry.payload)};
+  static_assert(sizeof(words) == kFingerprintBytes);
+  out.append(reinterpret_cast<const char*>(words), sizeof(words));
 }
 
 bool addressed_by_log(const Message& message, const ChannelKey& log) {
@@ -333,9 +343,7 @@ void CommitRecordBuilder::add(const CommitEntry& entry, std::int64_t timestamp) 
   }
   append_varint(body_, entry.seq);
   if (entry.kind == EntryKind::message) {
-    append_be(body_, entry.fingerprint.number);
-    append_be(body_, entry.fingerprint.sender);
-    append_be(body_, entry.payload);
+    append_hashes(body_, entry);
   } else {
     append_varint(body_, entry.change);
   }
