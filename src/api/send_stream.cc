@@ -126,9 +126,15 @@ class ItemStream {
   Task<void> take(std::string_view piece);
   // Until what is held is counted.
   Task<void> make_room();
-  Task<void> add(LineSplitter::Found found, std::string_view line);
-  // Waits while too many reads do. Errors: as fetch_templates().
-  Task<Result<void>> fetch_wanted(const std::vector<codec::TemplateRef>& wanted);
+  // A line of the group, or what is wrong with it. Not a coroutine: a frame for each line cost more
+  // than reading it. False: the item names templates that are not in memory, see add_wanting().
+  bool add(LineSplitter::Found found, std::string_view line);
+  // Once more, when what it names has been fetched.
+  Task<void> add_wanting(std::string_view line);
+  // Puts the item of the last line into the group; false and `wanted_`, or why there is none.
+  bool add_item(std::string_view line);
+  // Fetches wanted_. Waits while too many reads do. Errors: as fetch_templates().
+  Task<Result<void>> fetch_wanted();
   void add_problem(codec::ItemProblem problem);
   // The group that is gathered goes to who delivers, when that has room.
   Task<void> hand_over();
@@ -184,7 +190,8 @@ class ItemStream {
   const bool strict_;
   const CallerPtr caller_;
   const std::size_t items_max_;
-  codec::TemplateSet templates_;  // that items of the group have named
+  codec::TemplateSet templates_;            // that items of the group have named
+  std::vector<codec::TemplateRef> wanted_;  // by the last line, beside those
   codec::BatchCommon common_;
   LineSplitter lines_;
   BudgetShare group_share_;
@@ -223,7 +230,7 @@ Task<void> ItemStream::read() {
   std::string_view line;
   if (part == Stream::Part::end) {
     const auto found = lines_.finish(line);
-    if (found != LineSplitter::Found::none) co_await add(found, line);
+    if (found != LineSplitter::Found::none && !add(found, line)) co_await add_wanting(line);
   }
   co_await hand_over();
   if (part == Stream::Part::broken) end(errc_name(Errc::invalid), stream_.problem());
@@ -243,7 +250,7 @@ Task<void> ItemStream::take(std::string_view piece) {
       std::string_view line;
       const LineSplitter::Found found = lines_.next(part, line);
       if (found == LineSplitter::Found::none) break;
-      co_await add(found, line);
+      if (!add(found, line)) co_await add_wanting(line);
       if (is_full()) co_await hand_over();
     }
   }
@@ -267,63 +274,77 @@ void ItemStream::add_problem(codec::ItemProblem problem) {
   group_.problems.push_back(std::move(problem));
 }
 
-Task<void> ItemStream::add(LineSplitter::Found found, std::string_view line) {
+bool ItemStream::add(LineSplitter::Found found, std::string_view line) {
   ++group_.lines;
-  codec::ItemProblem problem;
   if (found == LineSplitter::Found::too_long) {
+    codec::ItemProblem problem;
     problem.code = Errc::too_large;
     problem.text = "the line is longer than " +
                    std::to_string(services_.options.http.limits.body_bytes) +
                    " bytes (api.maxBodyBytes)";
     add_problem(std::move(problem));
-    co_return;
+    return true;
   }
   if (found == LineSplitter::Found::no_room) {
+    codec::ItemProblem problem;
     problem.code = Errc::overloaded;
     problem.text = "the bodies of other requests take all the memory for this line; retry";
     add_problem(std::move(problem));
-    co_return;
+    return true;
   }
   group_.line_bytes += line.size();
   group_.bytes += line.size();
   if (strict_) {
+    codec::ItemProblem problem;
     problem.text = openapi::unknown_item_members(line, Verb::post, kPath);
     if (!problem.text.empty()) {
       problem.client_msg_no = codec::find_client_msg_no(line);
       add_problem(std::move(problem));
-      co_return;
+      return true;
     }
   }
+  return add_item(line);
+}
+
+bool ItemStream::add_item(std::string_view line) {
   const std::size_t filled_before = common_.expanded_bytes();
   codec::ItemBody item = codec::parse_item(line, 0, common_);
-  if (const auto* wanted = std::get_if<codec::TemplatesWanted>(&item)) {
-    const std::size_t known_before = templates_.bytes();
-    const auto fetched = co_await fetch_wanted(wanted->refs);
-    if (!fetched) {
-      problem.code = fetched.error().code();
-      problem.text = fetched.error().text();
-      problem.client_msg_no = codec::find_client_msg_no(line);
-      add_problem(std::move(problem));
-      co_return;
-    }
-    group_.bytes += templates_.bytes() - known_before;
-    item = codec::parse_item(line, 0, common_);
+  if (auto* wanted = std::get_if<codec::TemplatesWanted>(&item)) {
+    wanted_ = std::move(wanted->refs);
+    return false;
   }
   group_.bytes += common_.expanded_bytes() - filled_before;
   if (auto* wrong = std::get_if<std::vector<codec::ItemProblem>>(&item)) {
     add_problem(std::move(wrong->front()));
-    co_return;
+    return true;
   }
   auto* own = std::get_if<codec::BatchItem>(&item);
   JD_ASSERT(own != nullptr && !own->payload.empty());
   group_.commands.push_back(make_command(std::move(*own), services_.deps.random));
   group_.client_msg_nos.push_back(group_.commands.back().client_msg_no);
+  return true;
 }
 
-Task<Result<void>> ItemStream::fetch_wanted(const std::vector<codec::TemplateRef>& wanted) {
+Task<void> ItemStream::add_wanting(std::string_view line) {
+  const std::size_t known_before = templates_.bytes();
+  const auto fetched = co_await fetch_wanted();
+  if (!fetched) {
+    codec::ItemProblem problem;
+    problem.code = fetched.error().code();
+    problem.text = fetched.error().text();
+    problem.client_msg_no = codec::find_client_msg_no(line);
+    add_problem(std::move(problem));
+    co_return;
+  }
+  group_.bytes += templates_.bytes() - known_before;
+  const bool added = add_item(line);
+  JD_ASSERT(added);
+}
+
+Task<Result<void>> ItemStream::fetch_wanted() {
   Pauses pauses = begin_pauses();
   for (;;) {
-    std::vector<codec::TemplateRef> refs = wanted;
+    std::vector<codec::TemplateRef> refs = wanted_;
     auto fetched = co_await fetch_templates(services_, std::move(refs), templates_);
     if (fetched || fetched.error().code() != Errc::overloaded) co_return fetched;
     const bool again = co_await pause(pauses);
