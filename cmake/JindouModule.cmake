@@ -1,6 +1,6 @@
 # jindou_module(NAME partition [SINGLE_THREADED] DEPS base model store
 #               SOURCES a.cc b.cc [TESTS a_test.cc ...] [SINGLE_THREADED_TESTS b_test.cc ...]
-#               [FUZZ a_fuzz.cc ...]
+#               [FUZZ a_fuzz.cc ...] [FUZZED a.cc ...]
 #               [LINK deps::rocksdb ...] [PRIVATE_LINK deps::zstd ...] [TEST_LINK ...])
 #
 # Makes the static library jindou_partition (alias jindou::partition), the test program
@@ -9,14 +9,19 @@
 # users of the module, PRIVATE_LINK does not). Without SOURCES the library is header-only.
 # SINGLE_THREADED: no test has threads that share anything. SINGLE_THREADED_TESTS: like TESTS, those of
 # which that is true; they are not built for the thread sanitizer.
+# FUZZED: of a large module, the sources that fuzz targets need, its own and those of others: with
+# libFuzzer no more of it is compiled. The linker names what is missing.
 function(jindou_module)
   cmake_parse_arguments(ARG "SINGLE_THREADED" "NAME"
-                        "DEPS;SOURCES;TESTS;SINGLE_THREADED_TESTS;FUZZ;LINK;PRIVATE_LINK;TEST_LINK"
+                        "DEPS;SOURCES;TESTS;SINGLE_THREADED_TESTS;FUZZ;FUZZED;LINK;PRIVATE_LINK;TEST_LINK"
                         ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "jindou_module(${ARG_NAME}): unknown ${ARG_UNPARSED_ARGUMENTS}")
   endif()
   set(target jindou_${ARG_NAME})
+  if(JINDOU_FUZZ AND ARG_FUZZED)
+    set(ARG_SOURCES ${ARG_FUZZED})
+  endif()
   jindou_existing_files(ARG_SOURCES ${ARG_SOURCES})
   # The thread sanitizer has nothing to say about code without threads that share something.
   if(JINDOU_SANITIZE STREQUAL "thread")
