@@ -62,6 +62,8 @@ struct Runner::Run {
   milliseconds backoff{0};
   std::optional<Turn> turn;  // begun and not recorded
   TimePoint turn_began{};
+  TimePoint turn_sent{};                  // first; none: it was not
+  std::uint64_t turn_took_ms = 0;         // from then to its last results
   std::array<std::size_t, 4> outcomes{};  // of what is being recorded, as kOutcomes
   std::size_t in_flight = 0;
   std::shared_ptr<partition::PendingSend> pending;
@@ -347,6 +349,7 @@ Result<void> Runner::begin(Run& run, TimePoint now) {
     if (caller == nullptr) return {};
     if (!run.turn) {
       run.turn_began = now;
+      run.turn_sent = {};
       JD_RETURN_IF_ERROR(plan(run, job, *caller));
       if (!run.turn) return {};
     }
@@ -431,6 +434,7 @@ Result<void> Runner::send(Run& run, const Job& job, const CallerPtr& caller, Tim
     back_off(run);
     return {};
   }
+  if (run.turn_sent == TimePoint()) run.turn_sent = now;
   run.phase = Run::Phase::sending;
   run.pending = std::move(*posted);
   run.deadline = now + options_.send_timeout;
@@ -454,6 +458,8 @@ void Runner::take(Sent& sent) {
   run->in_flight = 0;
   run->pending.reset();
   run->phase = Run::Phase::idle;
+  run->turn_took_ms = static_cast<std::uint64_t>(
+      std::chrono::ceil<milliseconds>(deps_.clock.steady() - run->turn_sent).count());
   const std::size_t settled_before = run->turn->results.size();
   take_results(*run->turn, sent.results);
   const std::size_t open = run->turn->open.size();
@@ -479,6 +485,7 @@ void Runner::take(Sent& sent) {
 
 void Runner::record(Run& run, partition::AdvanceJob record) {
   record.now_ms = deps_.clock.wall_ms();
+  record.took_ms = run.turn_took_ms;
   run.outcomes = {};
   for (const auto& entry : record.results) ++run.outcomes[outcome_of(entry.second)];
   change(run, std::move(record));

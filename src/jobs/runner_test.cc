@@ -221,6 +221,7 @@ TEST_F(RunnerTest, SendsEachItemOnceInItsOrder) {
   EXPECT_EQ(job.counts.decided(), 2300U);
   EXPECT_EQ(job.cursor, 2300U);
   EXPECT_GT(job.started_ms, 0);
+  EXPECT_EQ(job.times.items(), 2300U);
   EXPECT_EQ(stored("g1"), expected(2300));
   const auto chunk = reader().load_chunk(id, 17);
   ASSERT_TRUE(chunk && *chunk);

@@ -1,6 +1,7 @@
 #include "model/job.h"
 
 #include <array>
+#include <numeric>
 
 namespace jindou {
 namespace {
@@ -96,6 +97,32 @@ JobResult job_result_of(const SendResult& result) {
     out.code = result.code;
   }
   return out;
+}
+
+// Powers of two, and between them one and a half of each.
+std::uint64_t ItemTimes::end_of(std::size_t step) {
+  if (step == 0) return 1;
+  return step % 2 == 1 ? std::uint64_t{1} << ((step + 1) / 2) : std::uint64_t{3} << (step / 2 - 1);
+}
+
+void ItemTimes::add(std::uint64_t ms, std::uint64_t items) {
+  std::size_t step = 0;
+  while (step + 1 < kSteps && end_of(step) < ms) ++step;
+  counts_[step] += items;
+}
+
+std::uint64_t ItemTimes::items() const {
+  return std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0});
+}
+
+std::uint64_t ItemTimes::within(double share) const {
+  const auto wanted = static_cast<double>(items()) * share;
+  std::uint64_t seen = 0;
+  for (std::size_t step = 0; step < kSteps; ++step) {
+    seen += counts_[step];
+    if (seen > 0 && static_cast<double>(seen) >= wanted) return end_of(step);
+  }
+  return 0;
 }
 
 }  // namespace jindou

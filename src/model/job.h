@@ -2,6 +2,7 @@
 // at a time (docs/decisions/0028-jobs.md). What is known of one, and what may be done with it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -96,6 +97,30 @@ struct JobCounts {
   bool operator==(const JobCounts&) const = default;
 };
 
+// How long items took, from when the core was given them until their results were durable: how many
+// of them, by steps that grow with the time.
+class ItemTimes {
+ public:
+  static constexpr std::size_t kSteps = 32;
+  // The longest time that belongs to a step, in milliseconds: 1, 2, 3, 4, 6, 8, 12, 16 … The last
+  // step, of 65,536, takes everything that is longer too.
+  static std::uint64_t end_of(std::size_t step);
+
+  void add(std::uint64_t ms, std::uint64_t items);
+  std::uint64_t items() const;
+  // Milliseconds within which so much (above 0, up to 1) of the items were done, rounded up to the
+  // end of a step; 0 when there are none.
+  std::uint64_t within(double share) const;
+
+  // How they are stored.
+  const std::array<std::uint64_t, kSteps>& counts() const { return counts_; }
+  void set_count(std::size_t step, std::uint64_t items) { counts_.at(step) = items; }
+  bool operator==(const ItemTimes&) const = default;
+
+ private:
+  std::array<std::uint64_t, kSteps> counts_{};
+};
+
 struct Job {
   std::string id;
   JobState state = JobState::uploading;
@@ -115,6 +140,7 @@ struct Job {
   std::int64_t started_ms = 0;  // first
   std::int64_t ended_ms = 0;
   std::string reason;  // of its state, for people; may be empty
+  ItemTimes times;     // of all results that were recorded, of all passes
   bool operator==(const Job&) const = default;
 };
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace jindou {
 namespace {
@@ -110,6 +111,28 @@ TEST(JobResultOf, TellsWhatASendTold) {
   EXPECT_EQ(result.reason, Reason::ban);
   EXPECT_EQ(result.code, Errc::denied);
   EXPECT_EQ(job_result_of(SendResult()).state, JobResult::State::unknown);
+}
+
+TEST(ItemTimes, StepsGrowWithTheTime) {
+  const std::vector<std::uint64_t> first = {1, 2, 3, 4, 6, 8, 12, 16, 24};
+  for (std::size_t step = 0; step < first.size(); ++step) {
+    EXPECT_EQ(ItemTimes::end_of(step), first[step]);
+  }
+  EXPECT_EQ(ItemTimes::end_of(ItemTimes::kSteps - 1), 65'536U);
+}
+
+TEST(ItemTimes, TellWithinWhatTimeMostWereDone) {
+  ItemTimes times;
+  EXPECT_EQ(times.within(0.5), 0U);
+  times.add(0, 50);
+  times.add(5, 40);
+  times.add(6, 9);
+  times.add(10'000'000, 1);
+  EXPECT_EQ(times.items(), 100U);
+  EXPECT_EQ(times.within(0.5), 1U);
+  EXPECT_EQ(times.within(0.51), 6U);
+  EXPECT_EQ(times.within(0.99), 6U);
+  EXPECT_EQ(times.within(1), 65'536U);
 }
 
 }  // namespace

@@ -58,6 +58,8 @@ struct AdvanceJob {
   // Of items from `from` to before `to`, by index, ascending. Those that are not named keep the
   // result that they have; none of them may be pending.
   std::vector<std::pair<std::uint64_t, JobResult>> results;
+  // How long each of them took.
+  std::uint64_t took_ms = 0;
   // Behind them the job is stopped, unless it has ended: pause or fail.
   std::optional<JobAction> stop;
   std::string reason;  // for that

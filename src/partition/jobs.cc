@@ -198,6 +198,7 @@ Result<void> Jobs::evaluate(const AdvanceJob& command, Txn& txn) {
   } else {
     JD_RETURN_IF_ERROR(jump(job, command));
   }
+  if (!command.results.empty()) job.times.add(command.took_ms, command.results.size());
   job.cursor = command.to;
   job.reached = std::max(job.reached, job.cursor);
   touch(job, command.now_ms);

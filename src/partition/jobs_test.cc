@@ -176,6 +176,22 @@ TEST_F(JobsTest, GoesFromUploadToItsEnd) {
   EXPECT_EQ(reader().load_results(a_, 2).value()->results[2].code, Errc::denied);
 }
 
+TEST_F(JobsTest, KnowsHowLongResultsTook) {
+  start(a_, {"mmmm"});
+  AdvanceJob first = step(a_, "ad");
+  first.took_ms = 7;
+  EXPECT_FALSE(world_->run(first));
+  AdvanceJob second = step(a_, ".r");
+  EXPECT_EQ(world_->run(second), Errc::invalid);
+  second = step(a_, "r");
+  second.took_ms = 20;
+  EXPECT_FALSE(world_->run(second));
+  restart();
+  EXPECT_EQ(load(a_).times.items(), 3U);
+  EXPECT_EQ(load(a_).times.within(0.6), 8U);
+  EXPECT_EQ(load(a_).times.within(1), 24U);
+}
+
 TEST_F(JobsTest, InputIsFoundByTheIndexOfAnItem) {
   start(a_, {"mx", "mmm"});
   const auto chunk = reader().load_chunk(a_, 3).value();

@@ -28,7 +28,8 @@ constexpr std::uint64_t kMessageBits = 0x3fe;
 // Bits of a job.
 constexpr std::uint64_t kSealed = 0x01;
 constexpr std::uint64_t kStopsOnRefusal = 0x02;
-constexpr std::uint64_t kJobBits = 0x03;
+constexpr std::uint64_t kTimes = 0x04;
+constexpr std::uint64_t kJobBits = 0x07;
 
 // A place is never given to another value.
 constexpr std::array kCodes = {
@@ -242,11 +243,31 @@ Result<std::vector<JobResult>> decode_job_results(std::string_view bytes) {
   return results;
 }
 
+namespace {
+
+// Up to the last step that has any.
+void append_times(std::string& out, const ItemTimes& times) {
+  std::size_t steps = ItemTimes::kSteps;
+  while (steps > 0 && times.counts()[steps - 1] == 0) --steps;
+  append_varint(out, steps);
+  for (std::size_t step = 0; step < steps; ++step) append_varint(out, times.counts()[step]);
+}
+
+bool read_times(ByteReader& reader, ItemTimes& times) {
+  const std::uint64_t steps = reader.read_varint();
+  if (steps > ItemTimes::kSteps) return false;
+  for (std::size_t step = 0; step < steps; ++step) times.set_count(step, reader.read_varint());
+  return reader.ok();
+}
+
+}  // namespace
+
 std::string encode(const Job& job) {
   std::string out(1, kFormat);
   std::uint64_t bits = 0;
   if (job.sealed) bits |= kSealed;
   if (job.options.stops_on_refusal) bits |= kStopsOnRefusal;
+  if (job.times.items() > 0) bits |= kTimes;
   append_varint(out, bits);
   out.push_back(static_cast<char>(job.state));
   append_string(out, job.options.name);
@@ -267,6 +288,7 @@ std::string encode(const Job& job) {
     append_time(out, ms);
   }
   append_string(out, job.reason);
+  if ((bits & kTimes) != 0) append_times(out, job.times);
   return out;
 }
 
@@ -300,6 +322,7 @@ Result<Job> decode_job(std::string_view bytes, std::string_view id) {
     *ms = read_time(reader);
   }
   job.reason = std::string(reader.read_string());
+  if ((bits & kTimes) != 0) known = read_times(reader, job.times) && known;
   const bool is_somewhere =
       job.chunk <= job.cursor && job.cursor <= job.reached && job.reached <= job.counts.items;
   if (!known || !reader.ok() || !is_somewhere) return unreadable("record");

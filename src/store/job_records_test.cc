@@ -59,6 +59,8 @@ TEST(JobRecord, ComesBackAndIsRefusedWhenItIsCut) {
   job.started_ms = 1'700'000'000'004;
   job.ended_ms = 1'700'000'000'005;
   job.reason = "an item was refused";
+  job.times.add(3, 50);
+  job.times.add(1'000'000, 5);
   const std::string bytes = encode(job);
   const auto decode = [](std::string_view text) { return decode_job(text, "id"); };
   EXPECT_EQ(decode(bytes).value(), job);

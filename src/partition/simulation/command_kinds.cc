@@ -143,7 +143,14 @@ std::vector<Change> furnished_jobs() {
       job_input(done, 2, 2),
       SealJob{done, 4, 3},
       advance(done, 0, 2),
-      AdvanceJob{done, 1, 2, 4, {{3, job_result_of(SendResult())}}, {}, "", 5},
+      AdvanceJob{.job = done,
+                 .pass = 1,
+                 .from = 2,
+                 .to = 4,
+                 .results = {{3, job_result_of(SendResult())}},
+                 .stop = std::nullopt,
+                 .reason = "",
+                 .now_ms = 5},
   };
 }
 

@@ -159,6 +159,7 @@ void advance(ItemList& list, const AdvanceJob& command) {
   if (!can_advance(list, command)) return;
   for (const auto& [index, result] : command.results) list.items[index] = result;
   Job& job = list.job;
+  if (!command.results.empty()) job.times.add(command.took_ms, command.results.size());
   job.cursor = command.to;
   job.reached = std::max(job.reached, command.to);
   touch(list, command.now_ms);

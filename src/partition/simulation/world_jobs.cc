@@ -138,6 +138,7 @@ void World::advance_job(const Job& job) {
   advance.from = job.cursor;
   if (chance(5)) advance.from = roll(job.counts.items + 1);
   advance.now_ms = clock_.wall_ms();
+  advance.took_ms = roll(1000);
   const auto chunk = JobReader(readers()).load_results(job.id, advance.from);
   if (!chunk) return fail("the results of a job cannot be read");
   const std::uint64_t first = *chunk ? (*chunk)->first : 0;
