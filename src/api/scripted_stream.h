@@ -53,6 +53,16 @@ class ScriptedStream final : public http::Stream {
     ++writes_;
     co_return true;
   }
+  // As long as it is open.
+  Task<bool> pause(std::chrono::milliseconds time) override {
+    const auto until = std::chrono::steady_clock::now() + time;
+    while (!deaf_ && std::chrono::steady_clock::now() < until) {
+      boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
+                                      std::chrono::milliseconds(1));
+      co_await timer.async_wait(boost::asio::use_awaitable);
+    }
+    co_return !deaf_;
+  }
   bool is_open() override { return !deaf_; }
 
   void make_slow() { slow_ = true; }

@@ -13,6 +13,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -186,6 +187,7 @@ class Connection final : public DeadlineList::Entry, private Stream {
   void end_reading() override;
   void set_answer_due(bool due) override;
   Task<bool> write(std::string_view piece) override;
+  Task<bool> pause(std::chrono::milliseconds time) override;
   bool is_open() override { return socket_.is_open() && !was_reset(); }
   // Seen without reading: also behind a body that nobody reads at the moment. Who has closed and
   // was sent nothing since looks like who has only ended his upload.
@@ -201,10 +203,10 @@ class Connection final : public DeadlineList::Entry, private Stream {
   // Until there is something to read. False: the time is over, or reading has ended.
   Task<bool> wait_readable();
 
-  // What a read() of a stream waits for in vain.
-  class ReadWait final : public DeadlineList::Entry {
+  // What a read() of a stream waits for in vain, and what a pause() waits for.
+  class Waiting final : public DeadlineList::Entry {
    public:
-    std::function<void(bool readable)> complete;  // empty: none waits
+    std::function<void(bool came)> complete;  // empty: none waits
 
    private:
     void on_deadline() override {
@@ -223,7 +225,8 @@ class Connection final : public DeadlineList::Entry, private Stream {
     std::string decoded;       // the room for what comes out of the decoder
     std::string_view coded;    // of the last piece, what is still to be decoded
     bool more_output = false;  // the room was filled
-    ReadWait waiting;
+    Waiting waiting;
+    Waiting pausing;
     Part ended = Part::piece;  // how reading has ended; a piece: not yet
     std::string problem;
     bool answer_due = false;  // as the handler says

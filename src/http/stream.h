@@ -11,6 +11,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -51,6 +52,10 @@ class Stream {
   // the answer is sent when the handler returns. A handler that never writes answers with the
   // Response as always.
   virtual boost::asio::awaitable<bool> write(std::string_view piece) = 0;
+
+  // Waits so long, to within a tick of the server. False, at once or as soon as it is so: the
+  // server stops, or the connection is closed. For answers that have no end of their own.
+  virtual boost::asio::awaitable<bool> pause(std::chrono::milliseconds time) = 0;
 
   // False: the connection is closed, because the peer has gone or the server stops. A peer that has
   // gone is noticed once it refuses something: an answer, if only its header.

@@ -44,6 +44,7 @@ Task<bool> Connection::begin_stream() {
   sized_left_ = static_cast<std::size_t>(parser_->body_bytes_expected());
   if (!parser_->has_body()) streaming->ended = Part::end;
   streaming->waiting.link(shard_->deadlines);
+  streaming->pausing.link(shard_->deadlines);
   streaming_ = std::move(streaming);
   request_.stream = this;
   co_return true;
@@ -74,6 +75,20 @@ void Connection::stop_reading() {
   if (!streaming_) return;
   end_body(Part::lost, "the server is stopping: send the rest again later");
   end_reading();
+  if (streaming_->pausing.complete) streaming_->pausing.complete(false);
+}
+
+Task<bool> Connection::pause(std::chrono::milliseconds time) {
+  if (shard_->stopping || !is_open()) co_return false;
+  Waiting& pausing = streaming_->pausing;
+  auto begin = [this, &pausing, time](std::function<void(bool)> complete) {
+    pausing.complete = std::move(complete);
+    pausing.set_deadline(now() + time);
+  };
+  (void)co_await runtime::await_callback<bool>(begin);
+  pausing.set_deadline(DeadlineList::kNever);
+  pausing.complete = nullptr;
+  co_return !shard_->stopping && is_open();
 }
 
 bool Connection::was_reset() {
@@ -83,7 +98,7 @@ bool Connection::was_reset() {
 }
 
 Task<bool> Connection::wait_readable() {
-  ReadWait& waiting = streaming_->waiting;
+  Waiting& waiting = streaming_->waiting;
   auto begin = [this, &waiting](std::function<void(bool)> complete) {
     waiting.complete = complete;
     waiting.set_deadline(read_deadline());

@@ -39,6 +39,8 @@ class StreamHandler final : public RequestHandler {
     if (request.path() == "/throw") return fail(request);
     if (request.path() == "/idle") return idle(request);
     if (request.path() == "/due") return due(request);
+    if (request.path() == "/ticks") return tick(request, 10ms);
+    if (request.path() == "/long") return tick(request, 1h);
     return refuse_all(request, response);
   }
   void refuse(std::string_view detail, Response& response) override { response.body = detail; }
@@ -47,6 +49,7 @@ class StreamHandler final : public RequestHandler {
   std::atomic<int> answers{0};
   std::atomic<std::size_t> flooded{0};
   std::atomic<std::size_t> received{0};
+  std::atomic<int> pauses_ended{0};
 
  private:
   static std::string_view ending(Part part) {
@@ -116,6 +119,19 @@ class StreamHandler final : public RequestHandler {
       boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, 1ms);
       co_await timer.async_wait(boost::asio::use_awaitable);
     }
+  }
+  // Writes now and then, until the server stops.
+  Task<void> tick(Request& request, std::chrono::milliseconds time) {
+    co_await request.stream->write("begun");
+    for (;;) {
+      const bool over = !co_await request.stream->pause(time);
+      if (over) break;
+      co_await request.stream->write(".");
+    }
+    const bool again = co_await request.stream->pause(1h);
+    EXPECT_FALSE(again);
+    co_await request.stream->write("over");
+    ++pauses_ended;
   }
   // Answers late what it reads.
   Task<void> due(Request& request) {
@@ -501,6 +517,36 @@ TEST_F(StreamTest, AStopEndsAStreamThatDoesNotListen) {
   EXPECT_TRUE(read_until(socket, rest, "xxx"));
   server_->stop();
   EXPECT_EQ(server_->connections(), 0U);
+}
+
+TEST_F(StreamTest, APauseEndsByItselfOrWithTheServer) {
+  start();
+  tcp::socket ticks = connect();
+  send(ticks, "GET /ticks HTTP/1.1\r\nHost: h\r\n\r\n");
+  std::string rest;
+  EXPECT_TRUE(read_until(ticks, rest, "begun\r\n1\r\n.\r\n1\r\n.\r\n"));
+  tcp::socket waits = connect();
+  send(waits, "GET /long HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(read_until(waits, rest, "begun"));
+  std::thread stopper([this] { server_->stop(); });
+  for (tcp::socket* socket : {&ticks, &waits}) {
+    rest.clear();
+    EXPECT_TRUE(read_until(*socket, rest, "4\r\nover\r\n0\r\n\r\n"));
+    socket->close();
+  }
+  stopper.join();
+  EXPECT_EQ(server_->connections(), 0U);
+}
+
+TEST_F(StreamTest, APauseEndsWhenThePeerIsGone) {
+  start();
+  {
+    tcp::socket socket = connect();
+    send(socket, "GET /ticks HTTP/1.1\r\nHost: h\r\n\r\n");
+    std::string rest;
+    EXPECT_TRUE(read_until(socket, rest, "begun"));
+  }
+  while (streams_.pauses_ended == 0) std::this_thread::sleep_for(1ms);
 }
 
 TEST_F(StreamTest, BuffersOfStreamsShareTheBudget) {
