@@ -10,6 +10,7 @@
 
 #include "api/answers.h"
 #include "api/core_calls.h"
+#include "api/job_json.h"
 #include "api/query_number.h"
 #include "codec/json_writer.h"
 #include "jobs/turn.h"
@@ -19,7 +20,6 @@
 namespace jindou::api {
 namespace {
 
-constexpr std::string_view kBefore = "/jobs/";
 constexpr std::size_t kListed = 100;
 constexpr std::size_t kListedMax = 1000;
 // Of the answer with results, written at a time.
@@ -42,91 +42,10 @@ std::string_view result_state_name(JobResult::State state) {
   return "unknown";
 }
 
-// Items that were tried in a second, on average since it was started.
-std::uint64_t speed_of(const Job& job) {
-  const std::int64_t took_ms = std::max<std::int64_t>(1, job.changed_ms - job.started_ms);
-  return job.reached * 1000 / static_cast<std::uint64_t>(took_ms);
-}
-
-void write_seconds(codec::JsonWriter& json, std::string_view name, std::int64_t ms) {
-  if (ms > 0) json.number(name, ms / 1000);
-}
-
-void write_job(codec::JsonWriter& json, const Job& job) {
-  const JobCounts& counts = job.counts;
-  json.begin_object();
-  json.string("id", job.id);
-  if (!job.options.name.empty()) json.string("name", job.options.name);
-  json.string("state", job_state_name(job.state));
-  if (!job.reason.empty()) json.string("reason", job.reason);
-  json.number("items", counts.items);
-  json.number("accepted", counts.accepted);
-  json.number("duplicate", counts.duplicate);
-  json.number("refused", counts.refused + counts.unreadable);
-  json.number("unknown", counts.unknown);
-  json.number("pending", counts.items - std::min(counts.items, counts.decided()));
-  json.number("pass", job.pass);
-  if (job.options.rate > 0) json.number("rate", job.options.rate);
-  if (job.options.canary_items > 0) json.number("canary", job.options.canary_items);
-  write_seconds(json, "not_before", job.options.not_before_ms);
-  write_seconds(json, "created_at", job.created_ms);
-  write_seconds(json, "started_at", job.started_ms);
-  write_seconds(json, "ended_at", job.ended_ms);
-  if (job.started_ms > 0) {
-    const std::uint64_t speed = speed_of(job);
-    json.number("items_per_second", speed);
-    if (job.state == JobState::running && speed > 0) {
-      const std::uint64_t left = counts.items - std::min(counts.items, job.cursor);
-      json.number("expected_end", job.changed_ms / 1000 + static_cast<std::int64_t>(left / speed));
-    }
-  }
-  json.end_object();
-}
-
-void answer_no_such(Response& response) {
-  answer_error(response, 404, errc_name(Errc::not_found),
-               "there is no job with this id: it is the one that the request for the job was "
-               "answered, and jobs that have ended are forgotten after jobs.keep");
-}
-
-Task<Result<std::optional<Job>>> load(Services& services, std::string id) {
-  const partition::JobReader& jobs = services.deps.jobs;
-  auto work = [&jobs, id] { return jobs.load_job(id); };
-  co_return co_await services.deps.blocking.run(std::move(work));
-}
-
-// Whoever has a key looks at jobs that were begun with it, and changes no others, unless it reads
-// or administers.
-bool may_use(const Request& request, const Job& job) {
-  if (request.key == nullptr) return true;
-  const bool reads = request.method() == Verb::get || request.method() == Verb::head;
-  if (request.key->may(reads ? Scopes(Scope::read) : Scopes(Scope::administer))) return true;
-  return job.options.caller_kind == CallerIdentity::Kind::key &&
-         job.options.caller_name == request.key->name;
-}
-
-// The job that the path names. None: `response` is the answer.
-Task<std::optional<Job>> find(Services& services, const Request& request, Response& response) {
-  std::string id(path_parameter(request, kBefore));
-  auto found = co_await load(services, std::move(id));
-  if (!found) {
-    answer_error(response, found.error());
-    co_return std::nullopt;
-  }
-  if (!*found) answer_no_such(response);
-  if (*found && !may_use(request, **found)) {
-    answer_error(response, 403, errc_name(Errc::denied),
-                 "the job was begun by somebody else: that takes an API key with the scope " +
-                     std::string(request.method() == Verb::get ? "read" : "administer"));
-    co_return std::nullopt;
-  }
-  co_return std::move(*found);
-}
-
 // Before a job is changed. False: `response` is the answer.
 Task<bool> may_change(Services& services, const Request& request, Response& response) {
   if (request.key == nullptr || request.key->may(Scope::administer)) co_return true;
-  const auto job = co_await find(services, request, response);
+  const auto job = co_await find_job(services, request, response);
   co_return job.has_value();
 }
 
@@ -201,7 +120,7 @@ Task<void> get_jobs(Services& services, Request& request, Response& response) {
 }
 
 Task<void> get_job(Services& services, Request& request, Response& response) {
-  const auto job = co_await find(services, request, response);
+  const auto job = co_await find_job(services, request, response);
   if (job) answer_job(response, *job);
 }
 
@@ -244,7 +163,7 @@ Task<void> get_results(Services& services, Request& request, Response& response)
     answer_invalid(response, "from must be the index of an item");
     co_return;
   }
-  const auto job = co_await find(services, request, response);
+  const auto job = co_await find_job(services, request, response);
   if (!job) co_return;
   if (!job->sealed) {
     answer_error(response, 409, errc_name(Errc::conflict),
@@ -263,7 +182,7 @@ Task<void> get_results(Services& services, Request& request, Response& response)
       // last line.
       response.close = begun;
       if (!begun && !chunk) answer_error(response, chunk.error());
-      if (!begun && chunk) answer_no_such(response);
+      if (!begun && chunk) answer_no_such_job(response);
       co_return;
     }
     for (; index < (*chunk)->first + (*chunk)->items.size(); ++index) {
@@ -308,9 +227,9 @@ std::string refusal_of(const Job& job, JobAction action) {
 }
 
 Task<void> act(Services& services, Request& request, Response& response, JobAction action) {
-  const std::string id(path_parameter(request, kBefore));
+  const std::string id(path_parameter(request, kJobPath));
   if (!is_job_id(id)) {
-    answer_no_such(response);
+    answer_no_such_job(response);
     co_return;
   }
   const bool may = co_await may_change(services, request, response);
@@ -322,14 +241,14 @@ Task<void> act(Services& services, Request& request, Response& response, JobActi
   partition::Change command = std::move(wanted);
   const auto done = co_await change(services, request, std::move(command));
   if (!done && done.error().code() == Errc::not_found) {
-    answer_no_such(response);
+    answer_no_such_job(response);
     co_return;
   }
   if (!done && done.error().code() != Errc::conflict) {
     answer_error(response, done.error());
     co_return;
   }
-  const auto job = co_await find(services, request, response);
+  const auto job = co_await find_job(services, request, response);
   if (!job) co_return;
   if (done) {
     answer_job(response, *job);
@@ -353,9 +272,9 @@ Task<void> post_retry(Services& services, Request& request, Response& response) 
 }
 
 Task<void> delete_job(Services& services, Request& request, Response& response) {
-  const std::string id(path_parameter(request, kBefore));
+  const std::string id(path_parameter(request, kJobPath));
   if (!is_job_id(id)) {
-    answer_no_such(response);
+    answer_no_such_job(response);
     co_return;
   }
   const bool may = co_await may_change(services, request, response);
@@ -363,7 +282,7 @@ Task<void> delete_job(Services& services, Request& request, Response& response) 
   partition::Change command = partition::DeleteJob{id};
   const auto done = co_await change(services, request, std::move(command));
   if (!done && done.error().code() == Errc::not_found) {
-    answer_no_such(response);
+    answer_no_such_job(response);
   } else if (!done && done.error().code() == Errc::conflict) {
     answer_error(response, 409, errc_name(Errc::conflict),
                  "the job has not ended: cancel it first");

@@ -83,6 +83,8 @@ class Examples(unittest.TestCase):
                     self.assertGreater(seen[name], value, inner)
                 elif name == "items_per_second":
                     self.assertIsInstance(seen[name], int, inner)
+                elif name == "commit_ms":
+                    self.assertEqual(list(value), list(seen[name]), inner)
                 elif name != "message_idstr":
                     self.compare(value, seen[name], ids, inner)
         elif isinstance(shown, list):

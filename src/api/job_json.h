@@ -1,0 +1,31 @@
+// What is told of a job, and how the job that a path names is found.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "api/http_names.h"
+#include "api/services.h"
+#include "codec/json_writer.h"
+#include "model/job.h"
+
+namespace jindou::api {
+
+// What stands before the id in the path of a job.
+inline constexpr std::string_view kJobPath = "/jobs/";
+
+// An object.
+void write_job(codec::JsonWriter& json, const Job& job);
+
+// 404.
+void answer_no_such_job(Response& response);
+
+// None: there is no such job. Errors: storage, overloaded.
+Task<Result<std::optional<Job>>> load_job(Services& services, std::string id);
+
+// The job that the path names, if the caller may look at it or change it, whichever is asked for.
+// None: `response` is the answer.
+Task<std::optional<Job>> find_job(Services& services, const Request& request, Response& response);
+
+}  // namespace jindou::api
