@@ -33,7 +33,7 @@ void write_times(codec::JsonWriter& json, const ItemTimes& times) {
 
 }  // namespace
 
-void write_job(codec::JsonWriter& json, const Job& job) {
+void write_job(codec::JsonWriter& json, const Job& job, std::optional<std::uint64_t> recent) {
   const JobCounts& counts = job.counts;
   json.begin_object();
   json.string("id", job.id);
@@ -54,8 +54,11 @@ void write_job(codec::JsonWriter& json, const Job& job) {
   write_seconds(json, "started_at", job.started_ms);
   write_seconds(json, "ended_at", job.ended_ms);
   if (job.started_ms > 0) {
-    const std::uint64_t speed = speed_of(job);
-    json.number("items_per_second", speed);
+    const std::uint64_t average = speed_of(job);
+    json.number("items_per_second", average);
+    if (recent) json.number("recent_per_second", *recent);
+    // Between two turns of a slow job nothing seems to move.
+    const std::uint64_t speed = recent.value_or(0) > 0 ? *recent : average;
     if (job.state == JobState::running && speed > 0) {
       const std::uint64_t left = counts.items - std::min(counts.items, job.cursor);
       json.number("expected_end", job.changed_ms / 1000 + static_cast<std::int64_t>(left / speed));

@@ -15,8 +15,9 @@ namespace jindou::api {
 // What stands before the id in the path of a job.
 inline constexpr std::string_view kJobPath = "/jobs/";
 
-// An object.
-void write_job(codec::JsonWriter& json, const Job& job);
+// An object. `recent`: how many items are tried in a second at the moment, when somebody has seen
+// that; the end is then expected by it.
+void write_job(codec::JsonWriter& json, const Job& job, std::optional<std::uint64_t> recent = {});
 
 // 404.
 void answer_no_such_job(Response& response);

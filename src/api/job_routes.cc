@@ -10,6 +10,7 @@
 
 #include "api/answers.h"
 #include "api/core_calls.h"
+#include "api/job_events.h"
 #include "api/job_json.h"
 #include "api/query_number.h"
 #include "codec/json_writer.h"
@@ -296,7 +297,7 @@ bool always(const Request&) { return true; }
 }  // namespace
 
 std::span<const Route> job_routes() {
-  static constexpr std::array<Route, 8> routes = {{
+  static constexpr std::array<Route, 9> routes = {{
       {Verb::get, "/jobs", get_jobs, Auth::read, "The jobs that there are"},
       {Verb::get, "/jobs/{id}", get_job, Auth::send_or_read, "A job: its state and counts"},
       {.method = Verb::get,
@@ -305,9 +306,16 @@ std::span<const Route> job_routes() {
        .auth = Auth::send_or_read,
        .summary = "What has become of the items of a job",
        .streams = always},
+      {.method = Verb::get,
+       .path = "/jobs/{id}/events",
+       .handler = get_job_events,
+       .auth = Auth::send_or_read,
+       .summary = "How a job goes on, as it happens",
+       .streams = always},
       {Verb::post, "/jobs/{id}/pause", post_pause, Auth::send, "Pauses a job"},
       {Verb::post, "/jobs/{id}/resume", post_resume, Auth::send, "Goes on with a paused job"},
-      {Verb::post, "/jobs/{id}/retry", post_retry, Auth::send, "Sends again what failed in a job"},
+      {Verb::post, "/jobs/{id}/retry", post_retry, Auth::send,
+       "Sends again what failed in a job"},
       {Verb::post, "/jobs/{id}/cancel", post_cancel, Auth::send, "Ends a job"},
       {Verb::delete_, "/jobs/{id}", delete_job, Auth::send, "Forgets a job that has ended"},
   }};

@@ -98,6 +98,13 @@ struct ApiDeps {
   partition::RateLimits* limits = nullptr;
 };
 
+// Of GET /jobs/{id}/events.
+struct JobEventOptions {
+  std::size_t listeners_max = 100;
+  std::chrono::milliseconds interval{1'000};    // between two events
+  std::chrono::milliseconds heartbeat{15'000};  // when there are none
+};
+
 struct ApiOptions {
   ApiOptions() {
     // Every bad item is named; the size of the body bounds how many there can be.
@@ -143,6 +150,7 @@ struct ApiOptions {
   config::LiveValue<config::StatusStyle> status_style = config::StatusStyle::number;
   config::RefusalStyle refusal_style = config::RefusalStyle::status;
   std::string version = "0.1.0";
+  JobEventOptions job_events;
   // POST /user/onlinestatus names users who are offline too.
   config::LiveValue<bool> online_status_include_offline = false;
   // The pages under /docs are served; otherwise they answer 403 and say `mode`.
@@ -181,6 +189,7 @@ struct Services {
   observe::Counter& items_duplicate;
   observe::Counter& items_refused;
   observe::Counter& items_unknown;
+  std::atomic<std::size_t> job_listeners{0};  // to events
   ProcessMeter process;
   RouteStats route_stats;
 };

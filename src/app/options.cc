@@ -102,6 +102,9 @@ api::ApiOptions api_options(const config::Settings& settings, std::size_t refusa
   options.http.header_timeout = settings.api.header_timeout;
   options.http.body_timeout = settings.api.body_timeout;
   options.http.stream_timeout = settings.api.stream_timeout;
+  options.job_events.listeners_max = settings.jobs.event_listeners;
+  options.job_events.interval = settings.jobs.event_interval;
+  options.job_events.heartbeat = settings.jobs.event_heartbeat;
   options.http.idle_timeout = settings.api.idle_timeout;
   options.http.encode_answers = settings.api.compression;
   options.http.encode_bytes_min = settings.api.compression_min_bytes;

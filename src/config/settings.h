@@ -299,6 +299,9 @@ struct JobSettings {
   std::size_t turn_items = 500;
   std::chrono::milliseconds send_timeout{30'000};
   std::chrono::milliseconds retry_backoff_max{5'000};
+  std::size_t event_listeners = 100;
+  std::chrono::milliseconds event_interval{1'000};
+  std::chrono::milliseconds event_heartbeat{15'000};
 };
 
 // Messages a second, and at once; 0 a second: no limit, 0 at once: as many as in a second.

@@ -569,6 +569,15 @@ constexpr std::array kTable{
             kOurs, kLive,
             "Longest wait before messages of a job are tried again that failed for a reason that "
             "passes, such as too much load."},
+    Setting{"jobs.eventListeners", count, JD_MEMBER(jobs.event_listeners), 0, 100'000, "", kOurs,
+            kRestart,
+            "Callers that may listen to GET /jobs/{id}/events at a time; others get 429."},
+    Setting{"jobs.eventInterval", duration, JD_MEMBER(jobs.event_interval), 10, kMinute, "", kOurs,
+            kRestart, "Shortest time between two events of a job."},
+    Setting{"jobs.eventHeartbeat", duration, JD_MEMBER(jobs.event_heartbeat), 100, kHour, "", kOurs,
+            kRestart,
+            "When nothing has happened to a job for so long, its listeners are sent an empty line, "
+            "which keeps the connection open on its way and shows which of them have gone."},
     Setting{"limits.perSecond", count, JD_MEMBER(limits.per_second), 0, kRatePerSecondMax, "",
             kOurs, kLive,
             "Messages a second that are taken for sending, of all callers together; more are "

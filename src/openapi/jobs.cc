@@ -75,6 +75,30 @@ Operation results() {
   };
 }
 
+Operation events() {
+  return {
+      .method = Verb::get,
+      .path = "/jobs/{id}/events",
+      .tag = Tag::jobs,
+      .description =
+          "Server-sent events. The first one comes at once, others when the job has changed, "
+          "`jobs.eventInterval` (1s) apart: `progress` with the job as `GET /jobs/{id}` has it and "
+          "`recent_per_second`; at last `end` with the job as it has ended, or `{id, state: "
+          "deleted}`, and the answer is over. A line `:` when nothing has happened for "
+          "`jobs.eventHeartbeat` (15s).",
+      .query = {id_in_path()},
+      .headers = {{"Last-Event-ID",
+                   text(""),
+                   "Sent by an EventSource that comes again. Each event tells everything, so "
+                   "nothing was missed; who names the end of the job is answered 204.",
+                   {}}},
+      .answer_type = "text/event-stream",
+      .others = {{204, "The end was heard, by Last-Event-ID.", {}},
+                 no_such_job(),
+                 {429, "As many listen as may (jobs.eventListeners).", {}}},
+  };
+}
+
 Operation action(std::string_view path, std::string_view description) {
   return {
       .method = Verb::post,
@@ -105,7 +129,9 @@ Operation remove() {
 
 std::string job_schema() {
   return object(
-      {need("id", text("Of the job.")), may("name", text("As given.")), need("state", job_state()),
+      {need("id", text("Of the job.")),
+       may("name", text("As given.")),
+       need("state", job_state()),
        may("reason", text("Of the state, for people.")),
        need("items", integer("In all, as far as they have come.")),
        need("accepted", integer("That were sent.")),
@@ -121,7 +147,12 @@ std::string job_schema() {
        may("started_at", integer("When its first item was sent.")),
        may("ended_at", integer("When it was done, cancelled or failed.")),
        may("items_per_second", integer("Since it was started.")),
-       may("expected_end", integer("If it goes on like this."))},
+       may("recent_per_second", integer("In events: over the last seconds.")),
+       may("expected_end", integer("If it goes on like this.")),
+       may("commit_ms",
+           object({need("p50", integer("")), need("p90", integer("")), need("p99", integer(""))},
+                  "Within so many milliseconds half of its items, 90 and 99 of 100 "
+                  "were durable, from when the core was given them."))},
       "A batch that is sent in the background.");
 }
 
@@ -129,6 +160,7 @@ std::vector<Operation> job_operations() {
   return {list(),
           read(),
           results(),
+          events(),
           action("/jobs/{id}/pause",
                  "Takes effect behind the items that are being sent. Nothing happens to a job that "
                  "is paused."),
