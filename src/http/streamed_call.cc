@@ -108,7 +108,7 @@ void StreamedCall::Impl::add_header(const char* line) {
 
 void StreamedCall::Impl::prepare() {
   for (const std::string& header : request.headers) add_header(header.c_str());
-  add_header("Transfer-Encoding: chunked");
+  if (!request.is_get) add_header("Transfer-Encoding: chunked");
   // No waiting for permission.
   add_header("Expect:");
   CURL* handle = easy.get();
@@ -116,7 +116,7 @@ void StreamedCall::Impl::prepare() {
   curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
   // As for a Sender: what the environment says about proxies is not configuration.
   curl_easy_setopt(handle, CURLOPT_PROXY, "");
-  curl_easy_setopt(handle, CURLOPT_POST, 1L);
+  curl_easy_setopt(handle, request.is_get ? CURLOPT_HTTPGET : CURLOPT_POST, 1L);
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(handle, CURLOPT_USERAGENT, "jindou");
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);

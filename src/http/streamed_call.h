@@ -1,5 +1,6 @@
 // One POST whose body is written while its answer is read, over libcurl: neither has to be in
 // memory, and neither has a length. For whoever speaks to a server that answers a stream with one.
+// Or a GET, for an answer that comes piece by piece.
 #pragma once
 
 #include <chrono>
@@ -21,6 +22,7 @@ struct StreamedRequest {
   std::vector<std::string> headers;  // "Name: value"
   std::chrono::milliseconds connect_timeout{10'000};
   std::string ca_file;  // as that of a Call
+  bool is_get = false;  // without a body: nobody is asked for one
 };
 
 class StreamedCall {
