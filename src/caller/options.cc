@@ -49,9 +49,7 @@ Result<std::string> read_token(const std::string& file) {
 
 }  // namespace
 
-void add_options(CLI::App& app, SendOptions& options) {
-  app.footer(kFooter);
-  app.add_option("FILE", options.file, "what to send; -, or none: standard input");
+void add_server_options(CLI::App& app, ServerOptions& options) {
   app.add_option("--url", options.url, "the server's HTTP API; also the variable JINDOU_URL")
       ->envname("JINDOU_URL")
       ->capture_default_str();
@@ -63,6 +61,27 @@ void add_options(CLI::App& app, SendOptions& options) {
       "--ca-file", options.ca_file,
       "PEM file of authorities that may sign the certificate of an https server, besides "
       "those of the system");
+  app.add_option("--timeout", options.timeout,
+                 "seconds for a connection, and without a byte on one")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  app.add_option("--patience", options.patience,
+                 "seconds of trying again while the server is away or busy; 0: not at all")
+      ->check(CLI::Range(0.0, 1e9))
+      ->capture_default_str();
+}
+
+void add_progress_option(CLI::App& app, std::string& progress) {
+  app.add_option("--progress", progress,
+                 "auto: a line that changes on a terminal, else a line now and then; plain; never")
+      ->check(CLI::IsMember({"auto", "plain", "never"}))
+      ->capture_default_str();
+}
+
+void add_options(CLI::App& app, SendOptions& options) {
+  app.footer(kFooter);
+  app.add_option("FILE", options.file, "what to send; -, or none: standard input");
+  add_server_options(app, options);
   app.add_option("--format", options.format,
                  "ndjson, csv, or auto: by the name of the file, then by its first character")
       ->check(CLI::IsMember({"auto", "ndjson", "csv"}))
@@ -87,21 +106,10 @@ void add_options(CLI::App& app, SendOptions& options) {
                "print each result on standard output, a line of JSON");
   app.add_flag("--dry-run", options.dry_run,
                "send nothing; ask the server what would become of each item");
-  app.add_option("--progress", options.progress,
-                 "auto: a line that changes on a terminal, else a line now and then; plain; never")
-      ->check(CLI::IsMember({"auto", "plain", "never"}))
-      ->capture_default_str();
-  app.add_option("--timeout", options.timeout,
-                 "seconds for a connection, and without a byte on one")
-      ->check(CLI::Range(0.1, 3600.0))
-      ->capture_default_str();
-  app.add_option("--patience", options.patience,
-                 "seconds of trying again while the server is away or busy; 0: not at all")
-      ->check(CLI::Range(0.0, 1e9))
-      ->capture_default_str();
+  add_progress_option(app, options.progress);
 }
 
-Result<void> complete(SendOptions& options) {
+Result<void> complete_server(ServerOptions& options) {
   const bool http = options.url.starts_with("http://") || options.url.starts_with("https://");
   while (options.url.ends_with('/')) options.url.pop_back();
   if (!http || options.url.size() <= 8) {
@@ -110,12 +118,6 @@ Result<void> complete(SendOptions& options) {
   }
   if (!options.token.empty() && !options.token_file.empty()) {
     return Error(Errc::invalid, "give --token or --token-file, not both");
-  }
-  if (!options.template_name.empty() && !options.payload.empty()) {
-    return Error(Errc::invalid, "give --template or --payload, not both");
-  }
-  if (options.dry_run && !options.resume_file.empty()) {
-    return Error(Errc::invalid, "--dry-run sends nothing, so there is nothing to --resume");
   }
   if (!options.token_file.empty()) {
     JD_TRY(options.token, read_token(options.token_file));
@@ -129,9 +131,20 @@ Result<void> complete(SendOptions& options) {
   return {};
 }
 
-std::vector<std::string> request_headers(const SendOptions& options,
+Result<void> complete(SendOptions& options) {
+  if (!options.template_name.empty() && !options.payload.empty()) {
+    return Error(Errc::invalid, "give --template or --payload, not both");
+  }
+  if (options.dry_run && !options.resume_file.empty()) {
+    return Error(Errc::invalid, "--dry-run sends nothing, so there is nothing to --resume");
+  }
+  return complete_server(options);
+}
+
+std::vector<std::string> request_headers(const ServerOptions& options,
                                          std::string_view content_type) {
-  std::vector<std::string> headers{"Content-Type: " + std::string(content_type)};
+  std::vector<std::string> headers;
+  if (!content_type.empty()) headers.push_back("Content-Type: " + std::string(content_type));
   if (!options.token.empty()) headers.push_back("token: " + options.token);
   return headers;
 }

@@ -1,4 +1,4 @@
-// What `jindou send` was asked to do.
+// What `jindou send` was asked to do, and what it has in common with `jindou jobs`.
 #pragma once
 
 #include <cstdint>
@@ -20,13 +20,19 @@ inline constexpr int kSomeRefused = 1;
 inline constexpr int kBadCall = 2;  // the command line, the input or the token
 inline constexpr int kNotFinished = 3;
 
-struct SendOptions {
-  std::string file = "-";  // "-": standard input
-  std::string format = "auto";
+// Which server, and for how long it is waited for.
+struct ServerOptions {
   std::string url = "http://127.0.0.1:5001";
   std::string token;
   std::string token_file;
   std::string ca_file;
+  double timeout = 60;    // seconds without a byte from or to the server
+  double patience = 300;  // seconds of trying again without any success
+};
+
+struct SendOptions : ServerOptions {
+  std::string file = "-";  // "-": standard input
+  std::string format = "auto";
 
   // For items that do not say it themselves.
   std::string template_name;
@@ -41,9 +47,11 @@ struct SendOptions {
   bool results = false;
   bool dry_run = false;
   std::string progress = "auto";
-  double timeout = 60;    // seconds without a byte from or to the server
-  double patience = 300;  // seconds of trying again without any success
 };
+
+// Declares the flags that name the server on `app`; `options` must outlive the parsing.
+void add_server_options(CLI::App& app, ServerOptions& options);
+void add_progress_option(CLI::App& app, std::string& progress);
 
 // Declares the flags of `jindou send` on `app`; `options` must outlive the parsing.
 void add_options(CLI::App& app, SendOptions& options);
@@ -51,8 +59,10 @@ void add_options(CLI::App& app, SendOptions& options);
 // Looks at what no flag parser can see, and finds the token: by flag, file or JINDOU_TOKEN.
 // Errors: invalid, with a sentence that names the flag.
 Result<void> complete(SendOptions& options);
+Result<void> complete_server(ServerOptions& options);
 
-// The header lines of each request.
-std::vector<std::string> request_headers(const SendOptions& options, std::string_view content_type);
+// The header lines of each request; without a content type when that is empty.
+std::vector<std::string> request_headers(const ServerOptions& options,
+                                         std::string_view content_type);
 
 }  // namespace jindou::caller

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace jindou::caller {
 
@@ -44,14 +45,41 @@ std::string duration_text(double seconds) {
   return text.data();
 }
 
-StatusLine::StatusLine(Show show, std::FILE* out, std::optional<std::uint64_t> size,
-                       const Progress& begun, TimePoint now)
+TerminalLine::TerminalLine(Show show, std::FILE* out, std::string name, TimePoint now)
     : show_(show),
       out_(out),
-      size_(size),
-      begun_(begun),
-      start_(now),
+      name_(std::move(name)),
       next_(now + (show == Show::redrawn ? TimePoint::duration(kRedraw) : kLines)) {}
+
+void TerminalLine::clear() {
+  // To the beginning of the line, and what stands there away.
+  if (drawn_) std::fputs("\r\x1b[K", out_);
+  drawn_ = false;
+}
+
+void TerminalLine::draw(const std::string& text, TimePoint now) {
+  if (show_ == Show::nothing) return;
+  if (show_ == Show::redrawn) {
+    clear();
+    std::fputs((name_ + text).c_str(), out_);
+    drawn_ = true;
+    next_ = now + kRedraw;
+  } else {
+    std::fprintf(out_, "%s%s\n", name_.c_str(), text.c_str());
+    next_ = now + kLines;
+  }
+  std::fflush(out_);
+}
+
+void TerminalLine::say(const std::string& text) {
+  clear();
+  std::fprintf(out_, "%s%s\n", name_.c_str(), text.c_str());
+  std::fflush(out_);
+}
+
+StatusLine::StatusLine(Show show, std::FILE* out, std::optional<std::uint64_t> size,
+                       const Progress& begun, TimePoint now)
+    : line_(show, out, kName, now), size_(size), begun_(begun), start_(now) {}
 
 double StatusLine::rate(const Counts& counts, TimePoint now) const {
   const double seconds = Seconds(now - start_).count();
@@ -59,7 +87,7 @@ double StatusLine::rate(const Counts& counts, TimePoint now) const {
 }
 
 std::string StatusLine::text(const Progress& progress, TimePoint now) const {
-  std::string text = kName + with_commas(all(progress.counts)) + " items, " +
+  std::string text = with_commas(all(progress.counts)) + " items, " +
                      with_commas(static_cast<std::uint64_t>(rate(progress.counts, now))) + "/s, " +
                      with_commas(progress.counts.refused) + " refused";
   const std::uint64_t done = progress.position.bytes;
@@ -71,31 +99,8 @@ std::string StatusLine::text(const Progress& progress, TimePoint now) const {
   return text;
 }
 
-void StatusLine::clear() {
-  // To the beginning of the line, and what stands there away.
-  if (drawn_) std::fputs("\r\x1b[K", out_);
-  drawn_ = false;
-}
-
 void StatusLine::update(const Progress& progress, TimePoint now) {
-  if (show_ == Show::nothing || now < next_) return;
-  const std::string line = text(progress, now);
-  if (show_ == Show::redrawn) {
-    clear();
-    std::fputs(line.c_str(), out_);
-    drawn_ = true;
-    next_ = now + kRedraw;
-  } else {
-    std::fprintf(out_, "%s\n", line.c_str());
-    next_ = now + kLines;
-  }
-  std::fflush(out_);
-}
-
-void StatusLine::say(const std::string& text) {
-  clear();
-  std::fprintf(out_, "%s%s\n", kName, text.c_str());
-  std::fflush(out_);
+  if (line_.is_due(now)) line_.draw(text(progress, now), now);
 }
 
 std::string StatusLine::summary(const Counts& counts, TimePoint now) const {

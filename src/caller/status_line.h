@@ -23,7 +23,30 @@ std::string with_commas(std::uint64_t number);
 // "45s", "3m20s", "2h05m".
 std::string duration_text(double seconds);
 
-// Not thread-safe.
+// Lines for people. Not thread-safe.
+class TerminalLine {
+ public:
+  // Each line begins with `name`.
+  TerminalLine(Show show, std::FILE* out, std::string name, TimePoint now);
+
+  // Whether it is time to draw() again.
+  bool is_due(TimePoint now) const { return show_ != Show::nothing && now >= next_; }
+  // How far it is: takes the place of what was drawn before, on a terminal.
+  void draw(const std::string& text, TimePoint now);
+  // A line that stays.
+  void say(const std::string& text);
+
+ private:
+  void clear();
+
+  const Show show_;
+  std::FILE* const out_;
+  const std::string name_;
+  TimePoint next_;
+  bool drawn_ = false;
+};
+
+// Of a sending. Not thread-safe.
 class StatusLine {
  public:
   // `size`: of the input in bytes. `begun`: what earlier runs have settled.
@@ -33,22 +56,18 @@ class StatusLine {
   // Shows how far it is when it is time for that.
   void update(const Progress& progress, TimePoint now);
   // A line that stays.
-  void say(const std::string& text);
+  void say(const std::string& text) { line_.say(text); }
   // "199,998 sent, 2 refused; 12s, 16,260 a second".
   std::string summary(const Counts& counts, TimePoint now) const;
 
  private:
   std::string text(const Progress& progress, TimePoint now) const;
   double rate(const Counts& counts, TimePoint now) const;
-  void clear();
 
-  const Show show_;
-  std::FILE* const out_;
+  TerminalLine line_;
   const std::optional<std::uint64_t> size_;
   const Progress begun_;
   const TimePoint start_;
-  TimePoint next_;
-  bool drawn_ = false;
 };
 
 }  // namespace jindou::caller
