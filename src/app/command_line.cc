@@ -14,6 +14,7 @@
 #include "app/serve.h"
 #include "app/version.h"
 #include "bench/bench.h"
+#include "caller/jobs.h"
 #include "caller/send.h"
 #include "config/conversion.h"
 #include "config/fitted_defaults.h"
@@ -195,6 +196,11 @@ int run_command_line(int argc, char** argv) {
   key_command->add_flag("--hash", key_of_input,
                         "Print the hash of the secret on standard input instead");
 
+  caller::JobsOptions jobs_options;
+  CLI::App* jobs_command =
+      app.add_subcommand("jobs", "Look after batches that a server sends in the background");
+  caller::add_options(*jobs_command, jobs_options);
+
   CLI::App* version_command =
       app.add_subcommand("version", "Print the version and the format of the store");
 
@@ -203,11 +209,12 @@ int run_command_line(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageError;
   }
-  if (flags.given() && (version_command->parsed() || bench_command->parsed() ||
-                        send_command->parsed() || key_command->parsed())) {
+  if (flags.given() &&
+      (version_command->parsed() || bench_command->parsed() || send_command->parsed() ||
+       jobs_command->parsed() || key_command->parsed())) {
     return usage_error(Error(Errc::invalid,
-                             "flags with settings go with serve and config; those of bench and "
-                             "send stand behind the word (jindou send --help)"));
+                             "flags with settings go with serve and config; those of bench, send "
+                             "and jobs stand behind the word (jindou send --help)"));
   }
   const bool serves = app.get_subcommands().empty() || serve_command->parsed();
   if (!serves) release_hangups();
@@ -223,6 +230,7 @@ int run_command_line(int argc, char** argv) {
   if (key_command->parsed()) return run_key(key_of_input);
   if (bench_command->parsed()) return run_bench_command(bench_options);
   if (send_command->parsed()) return caller::run_send(std::move(send_options));
+  if (jobs_command->parsed()) return caller::run_jobs(std::move(jobs_options));
   return run_serve(flags.followed_by(serve_flags));
 }
 

@@ -1,0 +1,306 @@
+#include "caller/jobs.h"
+
+#include <poll.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/random.h"
+#include "caller/event_stream.h"
+#include "caller/interrupt.h"
+#include "caller/job_text.h"
+#include "caller/pace.h"
+#include "caller/status_line.h"
+#include "codec/json_reader.h"
+#include "http/streamed_call.h"
+
+namespace jindou::caller {
+
+namespace {
+
+using Command = JobsOptions::Command;
+using std::chrono::milliseconds;
+
+constexpr const char* kName = "jindou jobs: ";
+constexpr milliseconds kLook{200};
+// Of an answer that is read as a whole: a thousand jobs.
+constexpr std::size_t kAnswerBytesMax = std::size_t{16} << 20;
+constexpr std::size_t kEventBytesMax = std::size_t{64} << 10;
+// Of the end of an answer that is looked at: its last line, in which results say how many there
+// are.
+constexpr std::size_t kLastLineBytesMax = 200;
+
+TimePoint now() { return std::chrono::steady_clock::now(); }
+
+int fail(int code, const std::string& why) {
+  std::fprintf(stderr, "%s%s\n", kName, why.c_str());
+  return code;
+}
+
+using TakePiece = std::function<void(std::string_view piece)>;
+
+// One request without a body. `take` gets the pieces of a successful answer. An answer without
+// status, or cut off, has an error that says why.
+http::CallAnswer ask(const JobsOptions& options, bool is_get, const std::string& path,
+                     const TakePiece& take) {
+  http::StreamedRequest request;
+  request.url = options.url + path;
+  request.headers = request_headers(options, "");
+  request.ca_file = options.ca_file;
+  request.is_get = is_get;
+  const auto timeout = std::chrono::ceil<milliseconds>(Seconds(options.timeout));
+  request.connect_timeout = timeout;
+  http::StreamedCall::Handlers handlers;
+  handlers.write_body = [](std::span<char>, std::size_t&) { return http::StreamedCall::Body::end; };
+  handlers.take_answer = take;
+  http::StreamedCall call(std::move(request), std::move(handlers));
+  TimePoint moved = now();
+  while (call.step(kLook)) {
+    if (call.has_moved()) moved = now();
+    http::CallAnswer broken;
+    if (interrupted()) {
+      broken.error = "interrupted";
+      return broken;
+    }
+    if (now() - moved > timeout) {
+      broken.error = "nothing has come from the server for " + duration_text(options.timeout);
+      return broken;
+    }
+  }
+  return call.answer();
+}
+
+// What the server says itself; may be empty.
+std::string msg_of(const http::CallAnswer& answer) {
+  const auto parsed = codec::parse_json(answer.body);
+  std::string_view msg;
+  if (!parsed || (*parsed)["msg"].get(msg) != simdjson::SUCCESS) return {};
+  return printable(msg);
+}
+
+std::string words_of(const http::CallAnswer& answer) {
+  const std::string msg = msg_of(answer);
+  return std::to_string(answer.status) + (msg.empty() ? "" : ": " + msg);
+}
+
+// Whether it says what was asked for. Otherwise `code` is the exit code, and it was said why.
+bool is_success(const JobsOptions& options, const http::CallAnswer& answer, int& code) {
+  code = kAllSent;
+  if (answer.ok() && answer.error.empty()) return true;
+  if (answer.status == 0 || answer.ok()) {
+    code = fail(kNotFinished, options.url + ": " + answer.error);
+  } else if ((answer.status == 404 || answer.status == 409) && !msg_of(answer).empty()) {
+    code = fail(kBadCall, msg_of(answer));
+  } else {
+    const bool passes = answer.status >= 500 || answer.status == 429;
+    code = fail(passes ? kNotFinished : kBadCall, options.url + " answers " + words_of(answer));
+  }
+  return false;
+}
+
+// The whole answer. None: `code` has the exit code.
+std::optional<std::string> ask_all(const JobsOptions& options, bool is_get, const std::string& path,
+                                   int& code) {
+  std::string body;
+  const auto answer = ask(options, is_get, path, [&body](std::string_view piece) {
+    body += piece.substr(0, kAnswerBytesMax - std::min(kAnswerBytesMax, body.size()));
+  });
+  if (!is_success(options, answer, code)) return std::nullopt;
+  return body;
+}
+
+int print(const std::string& text) {
+  const bool written =
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  return written ? kAllSent : fail(kNotFinished, "standard output cannot be written");
+}
+
+std::string path_of(const JobsOptions& options) { return "/jobs/" + options.job; }
+
+int list(const JobsOptions& options) {
+  std::string path = "/jobs?limit=" + std::to_string(options.limit);
+  if (!options.state.empty()) path += "&state=" + options.state;
+  if (!options.before.empty()) path += "&before=" + options.before;
+  int code = kAllSent;
+  const auto body = ask_all(options, true, path, code);
+  if (!body) return code;
+  if (options.json) return print(*body + '\n');
+  bool more = false;
+  const auto jobs = parse_jobs(*body, more);
+  if (!jobs) return fail(kNotFinished, jobs.error().detail());
+  if (!jobs->empty()) code = print(table_of(*jobs));
+  if (more) fail(code, "there are older ones: --before " + jobs->back().id);
+  return code;
+}
+
+int show(const JobsOptions& options) {
+  int code = kAllSent;
+  const auto body = ask_all(options, true, path_of(options), code);
+  if (!body) return code;
+  return print(options.json ? *body + '\n' : lines_of(*body));
+}
+
+int act(const JobsOptions& options) {
+  int code = kAllSent;
+  const std::string path = path_of(options) + '/' + command_name(options.command);
+  const auto body = ask_all(options, false, path, code);
+  if (!body) return code;
+  if (options.json) return print(*body + '\n');
+  const auto job = parse_job(*body);
+  if (!job) return fail(kNotFinished, job.error().detail());
+  return print(progress_text(*job) + '\n');
+}
+
+int results(const JobsOptions& options) {
+  std::string path = path_of(options) + "/results?from=" + std::to_string(options.from);
+  if (!options.status.empty()) path += "&status=" + options.status;
+  std::string last;
+  bool written = true;
+  // All but the last line, which is no result.
+  std::string held;
+  const auto answer = ask(options, true, path, [&](std::string_view piece) {
+    held += piece;
+    if (held.size() <= kLastLineBytesMax) return;
+    const std::size_t bytes = held.size() - kLastLineBytesMax;
+    written = written && std::fwrite(held.data(), 1, bytes, stdout) == bytes;
+    held.erase(0, bytes);
+  });
+  int code = kAllSent;
+  const bool whole = held.ends_with('\n');
+  const auto line = whole ? held.rfind('\n', held.size() - 2) : held.rfind('\n');
+  const std::size_t begin = line == std::string::npos ? 0 : line + 1;
+  const bool complete = whole && held.compare(begin, 12, "{\"done\":true") == 0;
+  if (complete) held.resize(begin);
+  written = written && std::fwrite(held.data(), 1, held.size(), stdout) == held.size();
+  if (!written || std::fflush(stdout) != 0) {
+    return fail(kNotFinished, "standard output cannot be written");
+  }
+  if (!is_success(options, answer, code)) return code;
+  return complete ? kAllSent : fail(kNotFinished, "the answer was cut off: results are missing");
+}
+
+// Follows one job, over as many answers as that takes.
+class Watch {
+ public:
+  explicit Watch(const JobsOptions& options)
+      : options_(options),
+        line_(show_of(options.progress), stderr, kName, now()),
+        patience_(options.patience, random_) {}
+
+  int run();
+
+ private:
+  // Whether the end was heard, or there is no use in asking again: `code_` is the exit code.
+  bool listen();
+  void on_event(const ServerEvent& event);
+  bool wait_to_try_again(const std::string& why, milliseconds asked);
+
+  const JobsOptions& options_;
+  SystemRandom random_;
+  TerminalLine line_;
+  Patience patience_;
+  std::optional<JobView> end_;
+  std::string shown_state_;
+  std::string problem_;
+  int code_ = kNotFinished;
+};
+
+void Watch::on_event(const ServerEvent& event) {
+  auto job = parse_job(event.data);
+  if (!job) {
+    problem_ = job.error().detail();
+    return;
+  }
+  patience_.succeeded();
+  if (options_.json && print(event.data + '\n') != kAllSent) problem_ = "there is no output";
+  // What is new is shown at once, progress now and then.
+  const bool is_new = shown_state_ != job->state;
+  shown_state_ = job->state;
+  if (event.name == "end") {
+    end_ = std::move(*job);
+  } else if (is_new || line_.is_due(now())) {
+    line_.draw(progress_text(*job), now());
+  }
+}
+
+bool Watch::listen() {
+  bool too_large = false;
+  EventStream events(kEventBytesMax, [this](const ServerEvent& event) { on_event(event); });
+  const auto answer = ask(options_, true, path_of(options_) + "/events",
+                          [&](std::string_view piece) { too_large = !events.take(piece); });
+  if (end_) {
+    line_.say(end_text(*end_));
+    code_ = end_code(*end_);
+    return true;
+  }
+  if (interrupted()) {
+    line_.say("interrupted; the job goes on, watch it again or cancel it");
+    return true;
+  }
+  if (too_large) problem_ = "the server answers with an event that is too large";
+  if (!problem_.empty()) {
+    code_ = fail(kNotFinished, problem_);
+    return true;
+  }
+  const bool passes =
+      answer.status == 0 || answer.ok() || answer.status == 429 || answer.status >= 500;
+  if (!passes) {
+    is_success(options_, answer, code_);
+    return true;
+  }
+  const std::string why = !answer.error.empty() ? answer.error
+                          : answer.ok()         ? "the answer was cut off"
+                                                : words_of(answer);
+  return !wait_to_try_again(options_.url + ": " + why, answer.retry_after);
+}
+
+bool Watch::wait_to_try_again(const std::string& why, milliseconds asked) {
+  const auto wait = patience_.wait(now(), asked);
+  if (!wait) {
+    line_.say(why + "; given up after " + duration_text(options_.patience));
+    code_ = kNotFinished;
+    return false;
+  }
+  line_.say(why + "; trying again in " + duration_text(std::max(1.0, Seconds(*wait).count())));
+  const TimePoint until = now() + *wait;
+  while (now() < until && !interrupted()) {
+    const auto left = std::chrono::ceil<milliseconds>(until - now());
+    ::poll(nullptr, 0, static_cast<int>(std::min(left, kLook).count()));
+  }
+  return true;
+}
+
+int Watch::run() {
+  while (!listen()) {
+  }
+  return code_;
+}
+
+}  // namespace
+
+int run_jobs(JobsOptions options) {
+  ::signal(SIGPIPE, SIG_IGN);
+  if (const auto completed = complete(options); !completed) {
+    return fail(kBadCall, completed.error().detail());
+  }
+  catch_interrupts();
+  switch (options.command) {
+    case Command::list: return list(options);
+    case Command::show: return show(options);
+    case Command::watch: return Watch(options).run();
+    case Command::results: return results(options);
+    case Command::pause:
+    case Command::resume:
+    case Command::cancel:
+    case Command::retry: break;
+  }
+  return act(options);
+}
+
+}  // namespace jindou::caller
