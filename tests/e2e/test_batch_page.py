@@ -113,8 +113,9 @@ class Examples(unittest.TestCase):
                 for commands, language, output in examples(page):
                     with self.subTest(page=page, commands=commands[:80]):
                         commands = commands.replace(ADDRESS, server.http)
-                        # What jindou send says goes to standard error; nothing else may.
-                        said = "exec 2>&1\n" if "jindou send" in commands else ""
+                        # What jindou says goes to standard error; nothing else may.
+                        ours = "jindou send" in commands or "jindou jobs" in commands
+                        said = "exec 2>&1\n" if ours else ""
                         ran = subprocess.run(["bash", "-ec", functions + said + commands],
                                              timeout=30, capture_output=True, text=True,
                                              check=False, env=env, cwd=directory)
