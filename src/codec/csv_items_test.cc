@@ -1,0 +1,113 @@
+#include "codec/csv_items.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace jindou::codec {
+namespace {
+
+using Fields = std::vector<std::string_view>;
+
+CsvDefaults defaults() {
+  CsvDefaults all;
+  all.from_uid = "sys";
+  all.channel_type = 1;
+  all.payload = R"({"content":"Hi {{name}}"})";
+  return all;
+}
+
+std::string problem_of(const CsvDefaults& all, const Fields& columns) {
+  auto items = CsvItems::create(all);
+  if (!items) return items.error().detail();
+  const auto set = items->set_columns(columns);
+  return set ? "" : set.error().detail();
+}
+
+TEST(CsvItems, ColumnsAreMembersOrVariables) {
+  auto items = CsvItems::create(defaults());
+  ASSERT_TRUE(items);
+  const Fields columns = {"name", "channel_id", "client_msg_no", "city"};
+  ASSERT_TRUE(items->set_columns(columns));
+  EXPECT_EQ(items->item_of({"A \"b\"", "u1", "n1", ""}, "").value(),
+            R"({"vars":{"name":"A \"b\"","city":""},"channel_type":1,"channel_id":"u1",)"
+            R"("from_uid":"sys","client_msg_no":"n1","payload":{"content":"Hi {{name}}"}})");
+  EXPECT_EQ(items->item_of({"", "", "", ""}, "").value(),
+            R"({"vars":{"name":"","city":""},"channel_type":1,"channel_id":"",)"
+            R"("from_uid":"sys","payload":{"content":"Hi {{name}}"}})");
+}
+
+TEST(CsvItems, ColumnsTakeThePlaceOfDefaults) {
+  CsvDefaults all = defaults();
+  all.payload.clear();
+  all.template_name = "we\"lcome";
+  all.template_version = 3;
+  auto items = CsvItems::create(all);
+  ASSERT_TRUE(items);
+  ASSERT_TRUE(items->set_columns({"channel_type", "channel_id", "from_uid"}));
+  EXPECT_EQ(items->item_of({"2", "g1", "ann"}, "").value(),
+            R"({"vars":{},"channel_type":2,"channel_id":"g1","from_uid":"ann",)"
+            R"("template":"we\"lcome","template_version":3})");
+  EXPECT_EQ(items->item_of({"", "u1", ""}, "").value(),
+            R"({"vars":{},"channel_type":1,"channel_id":"u1","from_uid":"sys",)"
+            R"("template":"we\"lcome","template_version":3})");
+}
+
+TEST(CsvItems, TextIsAPayloadToo) {
+  CsvDefaults all = defaults();
+  all.payload = "hi";
+  auto items = CsvItems::create(all);
+  ASSERT_TRUE(items);
+  ASSERT_TRUE(items->set_columns({"channel_id"}));
+  EXPECT_TRUE(items->item_of({"u1"}, "").value().ends_with(R"("payload":"aGk="})"));
+}
+
+TEST(CsvItems, WrongColumnsAreToldOf) {
+  EXPECT_EQ(problem_of(defaults(), {"channel_id", "name"}), "");
+  EXPECT_NE(problem_of(defaults(), {"id", "name"}).find("no column has the name channel_id"),
+            std::string::npos);
+  EXPECT_NE(problem_of(defaults(), {"channel_id"}).find("{{name}}"), std::string::npos);
+  EXPECT_NE(problem_of(defaults(), {"channel_id", "name", "name"}).find("two columns"),
+            std::string::npos);
+  EXPECT_NE(problem_of(defaults(), {"channel_id", "na me"}).find("cannot be a variable"),
+            std::string::npos);
+  EXPECT_NE(problem_of(defaults(), {"channel_id", "name\xff"}).find("UTF-8"), std::string::npos);
+  CsvDefaults all = defaults();
+  all.channel_type = 0;
+  EXPECT_NE(problem_of(all, {"channel_id", "name"}).find("channel_type"), std::string::npos);
+  all = defaults();
+  all.from_uid.clear();
+  EXPECT_NE(problem_of(all, {"channel_id", "name"}).find("from_uid"), std::string::npos);
+  all = defaults();
+  all.payload.clear();
+  EXPECT_NE(problem_of(all, {"channel_id", "name"}).find("payload or template"), std::string::npos);
+  all = defaults();
+  all.payload = "{{name";
+  EXPECT_NE(problem_of(all, {"channel_id", "name"}), "");
+  std::vector<std::string> many;
+  for (int i = 0; i < 101; ++i) many.push_back("v" + std::to_string(i));
+  Fields columns = {"channel_id", "name"};
+  columns.insert(columns.end(), many.begin(), many.end());
+  EXPECT_NE(problem_of(defaults(), columns).find("102 columns for variables"), std::string::npos);
+}
+
+TEST(CsvItems, WrongRowsAreToldOf) {
+  auto items = CsvItems::create(defaults());
+  ASSERT_TRUE(items);
+  ASSERT_TRUE(items->set_columns({"channel_id", "name", "channel_type"}));
+  const auto told = [&items](const Fields& fields, std::string_view text = "") {
+    const auto made = items->item_of(fields, text);
+    return made ? "" : made.error().detail();
+  };
+  EXPECT_EQ(told({"a", "b", "1"}), "");
+  EXPECT_EQ(told({"a"}), "the row has 1 field, the first row names 3 columns");
+  EXPECT_EQ(told({"a", "b", "1", "d"}), "the row has 4 fields, the first row names 3 columns");
+  EXPECT_NE(told({"a", "b", "1"}, "a,\xff,1").find("UTF-8"), std::string::npos);
+  for (const char* type : {"0", "256", "x", "-1", "1 ", "1.0"}) {
+    EXPECT_NE(told({"a", "b", type}).find("within 1..255"), std::string::npos) << type;
+  }
+}
+
+}  // namespace
+}  // namespace jindou::codec
