@@ -14,21 +14,16 @@
 
 #include "api/answers.h"
 #include "api/core_calls.h"
-#include "api/item_lines.h"
 #include "api/repeatable.h"
 #include "api/send_command.h"
 #include "base/assert.h"
-#include "base/byte_budget.h"
 #include "codec/json_writer.h"
-#include "codec/line_splitter.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
 namespace {
 
 namespace asio = boost::asio;
-using codec::LineSplitter;
-using http::Stream;
 
 // Ids that are tried until one is found whose partition has room for a job.
 constexpr int kIdsTried = 8;
@@ -248,13 +243,12 @@ void JobUpload::answer_failure(Response& response, const Error& error) const {
   answer_error(response, status, errc_name(error.code()), text);
 }
 
-namespace {
-
-// The message as it is kept: who sends it numbers those that their sender has not.
 SendCommand unnumbered(SendCommand message) {
   if (!message.idempotent) message.client_msg_no.clear();
   return message;
 }
+
+namespace {
 
 Task<Result<void>> upload_all(JobUpload& upload, std::vector<SendCommand>& messages) {
   auto begun = co_await upload.begin();
@@ -269,19 +263,18 @@ Task<Result<void>> upload_all(JobUpload& upload, std::vector<SendCommand>& messa
   co_return co_await upload.seal();
 }
 
-// Says what has become of it. True: it is a job.
-Task<bool> finish(JobUpload& upload, Response& response, const Result<void>& done) {
+}  // namespace
+
+Task<bool> JobUpload::finish(Response& response, const Result<void>& done) {
   if (done) {
-    upload.answer(response);
+    answer(response);
     co_return true;
   }
-  upload.answer_failure(response, done.error());
+  answer_failure(response, done.error());
   std::string reason = "its input could not be stored: " + done.error().text();
-  co_await upload.give_up(std::move(reason));
+  co_await give_up(std::move(reason));
   co_return false;
 }
-
-}  // namespace
 
 Task<void> post_items_as_job(Services& services, Request& request, Response& response, JobWish wish,
                              std::vector<codec::BatchItem> items) {
@@ -297,7 +290,7 @@ Task<void> post_items_as_job(Services& services, Request& request, Response& res
   repeatable.number(messages, 0);
   JobUpload upload(services, request, std::move(wish));
   const auto done = co_await upload_all(upload, messages);
-  const bool made = co_await finish(upload, response, done);
+  const bool made = co_await upload.finish(response, done);
   co_await repeatable.end(made);
 }
 
@@ -328,153 +321,8 @@ Task<void> post_legacy_as_job(Services& services, Request& request, Response& re
     JD_ASSERT(added);
   }
   if (done) done = co_await upload.seal();
-  const bool made = co_await finish(upload, response, done);
+  const bool made = co_await upload.finish(response, done);
   co_await repeatable.end(made);
-}
-
-namespace {
-
-// Reads lines into a job.
-class LineUpload {
- public:
-  LineUpload(Services& services, Request& request, JobUpload& upload)
-      : services_(services),
-        request_(request),
-        upload_(upload),
-        items_(services, request),
-        lines_(services.options.http.limits.body_bytes, services.options.http.body_budget,
-               Stream::kKeptBytes),
-        share_(services.options.http.body_budget) {}
-
-  // Takes the memory that the upload needs, once: it waits for none. False: there is no room.
-  bool take_room() { return share_.resize(2 * kJobChunkBytesMax + ItemLines::kTemplateBytes); }
-  // Until the end of the body. Errors: those of the upload, and of a line that others leave no room
-  // for.
-  Task<Result<Stream::Part>> read();
-
- private:
-  Task<Result<void>> add(LineSplitter::Found found, std::string_view line);
-  // As ItemLines::fetch(); waits while too many reads do.
-  Task<std::optional<codec::ItemProblem>> fetch(codec::TemplatesWanted wanted);
-
-  Services& services_;
-  Request& request_;
-  JobUpload& upload_;
-  ItemLines items_;
-  LineSplitter lines_;
-  BudgetShare share_;
-};
-
-Task<Result<Stream::Part>> LineUpload::read() {
-  Stream::Part part = Stream::Part::piece;
-  for (;;) {
-    std::string_view piece;
-    part = co_await request_.stream->read(Stream::Wait::yes, piece);
-    if (part != Stream::Part::piece) break;
-    co_await request_.turns->wait();
-    for (;;) {
-      std::string_view line;
-      const LineSplitter::Found found = lines_.next(piece, line);
-      if (found == LineSplitter::Found::none) break;
-      const auto added = co_await add(found, line);
-      if (!added) co_return Result<Stream::Part>(Error(added.error()));
-    }
-    const auto flushed = co_await upload_.flush_if_due();
-    if (!flushed) co_return Result<Stream::Part>(Error(flushed.error()));
-  }
-  if (part == Stream::Part::end) {
-    std::string_view line;
-    const LineSplitter::Found found = lines_.finish(line);
-    if (found != LineSplitter::Found::none) {
-      const auto added = co_await add(found, line);
-      if (!added) co_return Result<Stream::Part>(Error(added.error()));
-    }
-  }
-  co_return Result<Stream::Part>(part);
-}
-
-Task<std::optional<codec::ItemProblem>> LineUpload::fetch(codec::TemplatesWanted wanted) {
-  const auto until = services_.deps.clock.steady() + services_.options.http.stream_timeout;
-  for (;;) {
-    codec::TemplatesWanted again = wanted;
-    auto problem = co_await items_.fetch(std::move(again));
-    if (!problem || problem->code != Errc::overloaded) co_return problem;
-    if (services_.deps.clock.steady() >= until) co_return problem;
-    asio::steady_timer pause(co_await asio::this_coro::executor, kPauseMax);
-    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
-  }
-}
-
-Task<Result<void>> LineUpload::add(LineSplitter::Found found, std::string_view line) {
-  items_.begin_portion();  // what is filled in is bounded for each item
-  codec::ItemBody item = items_.parse(found, line);
-  std::optional<codec::ItemProblem> problem;
-  if (auto* wanted = std::get_if<codec::TemplatesWanted>(&item)) {
-    problem = co_await fetch(std::move(*wanted));
-    if (!problem) item = items_.parse(found, line);
-  }
-  if (auto* wrong = std::get_if<std::vector<codec::ItemProblem>>(&item)) {
-    problem = std::move(wrong->front());
-  }
-  // Whether this line is an item cannot be known now: the whole upload may be tried again.
-  if (problem && errc_retriable(problem->code)) {
-    co_return Result<void>(Error(problem->code, problem->text));
-  }
-  std::optional<SendCommand> message;
-  if (!problem) {
-    auto* own = std::get_if<codec::BatchItem>(&item);
-    JD_ASSERT(own != nullptr);
-    message = unnumbered(make_command(std::move(*own), services_.deps.random));
-  }
-  const auto put = [&] {
-    return message ? upload_.add(*message) : upload_.refuse(problem->code, problem->text);
-  };
-  if (put()) co_return Result<void>();
-  auto flushed = co_await upload_.flush();
-  if (!flushed) co_return flushed;
-  const bool added = put();
-  JD_ASSERT(added);
-  co_return Result<void>();
-}
-
-}  // namespace
-
-Task<void> post_lines_as_job(Services& services, Request& request, Response& response,
-                             JobWish wish) {
-  if (!request.header("Idempotency-Key").empty()) {
-    answer_invalid(
-        response,
-        "an Idempotency-Key is for a request whose answer is kept: the items of a stream "
-        "of lines are repeatable by a client_msg_no each");
-    co_return;
-  }
-  JobUpload upload(services, request, std::move(wish));
-  LineUpload lines(services, request, upload);
-  if (!lines.take_room()) {
-    answer_overloaded(response);
-    co_return;
-  }
-  Result<void> done = co_await upload.begin();
-  if (!done) {
-    upload.answer_failure(response, done.error());
-    co_return;
-  }
-  const auto read = co_await lines.read();
-  if (read && *read != Stream::Part::end) {
-    const std::string problem(request.stream->problem());
-    std::string reason = "the upload was cut: " + problem;
-    co_await upload.give_up(std::move(reason));
-    const unsigned status = services.deps.accepting() ? 400 : 503;
-    answer_error(response, status, "incomplete", "the job was not started: " + problem);
-    co_return;
-  }
-  if (read) {
-    done = co_await upload.seal();
-  } else {
-    done = Error(read.error());
-    request.stream->end_reading();
-  }
-  (void)co_await finish(upload, response, done);
 }
 
 }  // namespace jindou::api

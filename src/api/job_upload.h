@@ -53,6 +53,8 @@ class JobUpload {
   // It never will.
   Task<void> give_up(std::string reason);
 
+  // Says what has become of it, and gives it up when it failed. True: it is a job.
+  Task<bool> finish(Response& response, const Result<void>& done);
   // 202 of a job that was sealed.
   void answer(Response& response) const;
   // What went wrong. Says that the job was not started.
@@ -74,14 +76,14 @@ class JobUpload {
   std::chrono::steady_clock::time_point flushed_{};
 };
 
+// The message as it is kept: who sends it numbers those that their sender has not.
+SendCommand unnumbered(SendCommand message);
+
 // Messages of an array, or of the object form, as a job: the answer of the request. `items` are not
 // empty.
 Task<void> post_items_as_job(Services& services, Request& request, Response& response, JobWish wish,
                              std::vector<codec::BatchItem> items);
 Task<void> post_legacy_as_job(Services& services, Request& request, Response& response,
                               JobWish wish, codec::LegacyBatch batch);
-// The same of a body of lines. Precondition: Request::stream.
-Task<void> post_lines_as_job(Services& services, Request& request, Response& response,
-                             JobWish wish);
 
 }  // namespace jindou::api

@@ -17,6 +17,7 @@
 #include "api/repeatable.h"
 #include "api/send_command.h"
 #include "api/send_stream.h"
+#include "api/streamed_upload.h"
 #include "api/template_routes.h"
 #include "model/id_rules.h"
 
@@ -475,10 +476,17 @@ Task<void> refuse_wish(Response& response, Error error) {
   co_return;
 }
 
+bool comes_in_pieces(const Request& request) { return is_item_stream(request) || is_csv(request); }
+
 // Not a coroutine of its own: one of them is handed on.
 Task<void> post_sendbatch(Services& services, Request& request, Response& response) {
   Result<JobWish> wish = wanted_job(request);
   if (!wish) return refuse_wish(response, std::move(wish).error());
+  if (request.stream != nullptr && is_csv(request)) {
+    if (wish->wanted) return post_csv_as_job(services, request, response, std::move(*wish));
+    return refuse_wish(response,
+                       Error(Errc::invalid, "rows of CSV are sent by a job: async=true makes one"));
+  }
   if (request.stream != nullptr) {
     if (wish->wanted) return post_lines_as_job(services, request, response, std::move(*wish));
     // As they are before it: the header is sent first.
@@ -506,7 +514,7 @@ std::span<const Route> send_routes() {
        .auth = Auth::send,
        .summary = "Sends several messages",
        .sends = Sends::batch,
-       .streams = is_item_stream},
+       .streams = comes_in_pieces},
   }};
   return routes;
 }

@@ -76,9 +76,19 @@ std::string operation_id(std::string_view method, std::string_view path) {
   return out;
 }
 
-// `lines`: what those of the same as NDJSON are; empty: there is none.
+// Another content type than JSON.
+void write_text_content(JsonWriter& json, std::string_view type, std::string_view description) {
+  json.begin_object(type);
+  json.begin_object("schema");
+  json.string("type", "string");
+  json.string("description", description);
+  json.end_object();
+  json.end_object();
+}
+
+// `lines`, `rows`: what those of the same as NDJSON and as CSV are; empty: there is none.
 void write_json_content(JsonWriter& json, std::string_view schema, std::string_view example,
-                        std::string_view lines = {}) {
+                        std::string_view lines = {}, std::string_view rows = {}) {
   json.begin_object("content");
   json.begin_object("application/json");
   json.key("schema");
@@ -88,14 +98,8 @@ void write_json_content(JsonWriter& json, std::string_view schema, std::string_v
     json.raw(example);
   }
   json.end_object();
-  if (!lines.empty()) {
-    json.begin_object("application/x-ndjson");
-    json.begin_object("schema");
-    json.string("type", "string");
-    json.string("description", lines);
-    json.end_object();
-    json.end_object();
-  }
+  if (!lines.empty()) write_text_content(json, "application/x-ndjson", lines);
+  if (!rows.empty()) write_text_content(json, "text/csv", rows);
   json.end_object();
 }
 
@@ -228,7 +232,8 @@ void write_operation(JsonWriter& json, const DocumentedRoute& route, const Opera
   if (!operation.body.empty()) {
     json.begin_object("requestBody");
     json.boolean("required", true);
-    write_json_content(json, operation.body, operation.example, operation.body_lines);
+    write_json_content(json, operation.body, operation.example, operation.body_lines,
+                       operation.body_rows);
     json.end_object();
   }
   write_responses(json, route, operation);

@@ -227,6 +227,26 @@ Operation send_batch() {
                  .schema = R"({"type":"number","exclusiveMinimum":0,"maximum":1})",
                  .description = "The job fails when more of its items are refused than this "
                                 "ratio, once 100 were tried.",
+                 .example = {}},
+                {.name = "from_uid",
+                 .schema = text(""),
+                 .description = "Of rows of CSV: the sender of those that do not say it.",
+                 .example = {}},
+                {.name = "channel_type",
+                 .schema = integer("", 0, 255),
+                 .description = "Of rows of CSV: that of those that do not say it.",
+                 .example = {}},
+                {.name = "payload",
+                 .schema = text(""),
+                 .description = "Of rows of CSV: JSON or text, with places {{name}} for columns.",
+                 .example = {}},
+                {.name = "template",
+                 .schema = text(""),
+                 .description = "Of rows of CSV, instead of payload: a stored template.",
+                 .example = {}},
+                {.name = "template_version",
+                 .schema = integer(""),
+                 .description = "Which version of it; 0: the newest.",
                  .example = {}}},
       .headers = {idempotency_key(),
                   {.name = "Prefer",
@@ -249,6 +269,9 @@ Operation send_batch() {
           R"("reason":1},{"message_id":2059,"message_idstr":"2059","message_seq":1,)"
           R"("client_msg_no":"b2","reason":1}])",
       .body_lines = "An item of the array form each.",
+      .body_rows =
+          "With async only. The first row names the columns: channel_id, channel_type, "
+          "from_uid, client_msg_no, and variables of the payload.",
       .answer_lines =
           "A SendResult each, with `index` before it, and `field` in that of a line that is no "
           "item; at last one with `done`, the counts `items`, `accepted`, `duplicate`, `refused` "

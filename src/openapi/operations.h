@@ -70,6 +70,7 @@ struct Operation {
   std::string_view answer_type = "application/json";
   // What the lines of a body of NDJSON are, and those of its answer; empty: it is not taken so.
   std::string body_lines = {};
+  std::string body_rows = {};  // the same of CSV
   std::string answer_lines = {};
   std::vector<Outcome> others = {};
   // False for what never answers 200; `others` says what it does instead.

@@ -1,0 +1,343 @@
+#include "api/streamed_upload.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/string.hpp>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "api/answers.h"
+#include "api/item_lines.h"
+#include "api/query_number.h"
+#include "api/send_command.h"
+#include "base/assert.h"
+#include "base/byte_budget.h"
+#include "codec/csv.h"
+#include "codec/csv_items.h"
+#include "codec/line_splitter.h"
+
+namespace jindou::api {
+namespace {
+
+namespace asio = boost::asio;
+using codec::CsvReader;
+using codec::LineSplitter;
+using http::Stream;
+
+// Between two tries of what there is no room for.
+constexpr std::chrono::milliseconds kPause{100};
+constexpr std::string_view kCsvType = "text/csv";
+constexpr std::size_t kRowBytesMax = std::size_t{256} << 10;
+
+// The items of one upload, as they are found.
+class ItemUpload {
+ public:
+  ItemUpload(Services& services, Request& request, JobUpload& upload)
+      : services_(services), upload_(upload), items_(services, request) {}
+
+  // A line that is an item, or none. Errors: those of the upload, and of a line that others leave
+  // no room for.
+  Task<Result<void>> add(LineSplitter::Found found, std::string_view line);
+  // What is no item for a reason that is known. Errors: those of the upload.
+  Task<Result<void>> refuse(codec::ItemProblem problem);
+
+  // Reads the body to its end. `take_piece(piece)` and `take_end()` are awaited, and give a
+  // Result<void>, whose error ends it.
+  template <class TakePiece, class TakeEnd>
+  Task<Result<Stream::Part>> read(Request& request, TakePiece& take_piece, TakeEnd& take_end);
+
+ private:
+  // As ItemLines::fetch(); waits while too many reads do.
+  Task<std::optional<codec::ItemProblem>> fetch(codec::TemplatesWanted wanted);
+
+  Services& services_;
+  JobUpload& upload_;
+  ItemLines items_;
+};
+
+template <class TakePiece, class TakeEnd>
+Task<Result<Stream::Part>> ItemUpload::read(Request& request, TakePiece& take_piece,
+                                            TakeEnd& take_end) {
+  Stream::Part part = Stream::Part::piece;
+  for (;;) {
+    std::string_view piece;
+    part = co_await request.stream->read(Stream::Wait::yes, piece);
+    if (part != Stream::Part::piece) break;
+    co_await request.turns->wait();
+    const auto taken = co_await take_piece(piece);
+    if (!taken) co_return Result<Stream::Part>(Error(taken.error()));
+    const auto flushed = co_await upload_.flush_if_due();
+    if (!flushed) co_return Result<Stream::Part>(Error(flushed.error()));
+  }
+  if (part == Stream::Part::end) {
+    const auto taken = co_await take_end();
+    if (!taken) co_return Result<Stream::Part>(Error(taken.error()));
+  }
+  co_return Result<Stream::Part>(part);
+}
+
+Task<std::optional<codec::ItemProblem>> ItemUpload::fetch(codec::TemplatesWanted wanted) {
+  const auto until = services_.deps.clock.steady() + services_.options.http.stream_timeout;
+  for (;;) {
+    codec::TemplatesWanted again = wanted;
+    auto problem = co_await items_.fetch(std::move(again));
+    if (!problem || problem->code != Errc::overloaded) co_return problem;
+    if (services_.deps.clock.steady() >= until) co_return problem;
+    asio::steady_timer pause(co_await asio::this_coro::executor, kPause);
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+}
+
+Task<Result<void>> ItemUpload::refuse(codec::ItemProblem problem) {
+  if (upload_.refuse(problem.code, problem.text)) co_return Result<void>();
+  auto flushed = co_await upload_.flush();
+  if (!flushed) co_return flushed;
+  const bool added = upload_.refuse(problem.code, problem.text);
+  JD_ASSERT(added);
+  co_return Result<void>();
+}
+
+Task<Result<void>> ItemUpload::add(LineSplitter::Found found, std::string_view line) {
+  items_.begin_portion();  // what is filled in is bounded for each item
+  codec::ItemBody item = items_.parse(found, line);
+  std::optional<codec::ItemProblem> problem;
+  if (auto* wanted = std::get_if<codec::TemplatesWanted>(&item)) {
+    problem = co_await fetch(std::move(*wanted));
+    if (!problem) item = items_.parse(found, line);
+  }
+  if (auto* wrong = std::get_if<std::vector<codec::ItemProblem>>(&item)) {
+    problem = std::move(wrong->front());
+  }
+  if (problem) {
+    // Whether this is an item cannot be known now: the whole upload may be tried again.
+    if (errc_retriable(problem->code)) {
+      co_return Result<void>(Error(problem->code, problem->text));
+    }
+    auto refused = co_await refuse(std::move(*problem));
+    co_return refused;
+  }
+  auto* own = std::get_if<codec::BatchItem>(&item);
+  JD_ASSERT(own != nullptr);
+  const SendCommand message = unnumbered(make_command(std::move(*own), services_.deps.random));
+  if (upload_.add(message)) co_return Result<void>();
+  auto flushed = co_await upload_.flush();
+  if (!flushed) co_return flushed;
+  const bool added = upload_.add(message);
+  JD_ASSERT(added);
+  co_return Result<void>();
+}
+
+Task<Result<void>> add_lines(ItemUpload& items, LineSplitter& lines, std::string_view& piece) {
+  for (;;) {
+    std::string_view line;
+    const LineSplitter::Found found = lines.next(piece, line);
+    if (found == LineSplitter::Found::none) co_return Result<void>();
+    auto added = co_await items.add(found, line);
+    if (!added) co_return added;
+  }
+}
+
+// The rows of a body of CSV.
+class CsvUpload {
+ public:
+  // Borrows both.
+  CsvUpload(JobUpload& upload, ItemUpload& items, codec::CsvItems columns, codec::CsvLimits limits)
+      : upload_(upload), items_(items), columns_(std::move(columns)), reader_(limits) {}
+
+  Task<Result<void>> take(std::string_view piece) {
+    for (;;) {
+      const CsvReader::Found found = reader_.next(piece);
+      if (found == CsvReader::Found::none) co_return Result<void>();
+      auto added = co_await add(found);
+      if (!added) co_return added;
+    }
+  }
+  Task<Result<void>> finish() {
+    const CsvReader::Found found = reader_.finish();
+    if (found != CsvReader::Found::none) {
+      auto added = co_await add(found);
+      if (!added) co_return added;
+    }
+    if (begun_) co_return Result<void>();
+    co_return Result<void>(Error(Errc::invalid, "the body is empty: its first row names columns"));
+  }
+  // The job is there: the columns were right.
+  bool begun() const { return begun_; }
+
+ private:
+  std::string where() const { return "line " + std::to_string(reader_.line()) + ": "; }
+
+  Task<Result<void>> add(CsvReader::Found found) {
+    if (found == CsvReader::Found::fault) {
+      co_return Result<void>(Error(Errc::invalid, where() + reader_.fault()));
+    }
+    if (!begun_) {
+      const auto set = columns_.set_columns(reader_.fields());
+      if (!set) co_return Result<void>(Error(set.error()));
+      auto begun = co_await upload_.begin();
+      begun_ = begun.has_value();
+      co_return begun;
+    }
+    const auto item = columns_.item_of(reader_.fields(), reader_.text());
+    if (item) {
+      const std::string_view line = *item;
+      auto added = co_await items_.add(LineSplitter::Found::line, line);
+      co_return added;
+    }
+    codec::ItemProblem problem;
+    problem.code = item.error().code();
+    problem.text = where() + item.error().detail();
+    auto refused = co_await items_.refuse(std::move(problem));
+    co_return refused;
+  }
+
+  JobUpload& upload_;
+  ItemUpload& items_;
+  codec::CsvItems columns_;
+  CsvReader reader_;
+  bool begun_ = false;
+};
+
+bool refuse_key(const Request& request, Response& response) {
+  if (request.header("Idempotency-Key").empty()) return false;
+  answer_invalid(
+      response,
+      "an Idempotency-Key is for a request whose answer is kept: the items of a stream of lines or "
+      "rows are repeatable by a client_msg_no each");
+  return true;
+}
+
+// Memory that an upload needs and takes once: it waits for none.
+std::size_t room_of_upload() { return 2 * kJobChunkBytesMax + ItemLines::kTemplateBytes; }
+
+// Answers for an upload that has begun and was read, as far as it went.
+Task<void> end_upload(Services& services, Request& request, Response& response, JobUpload& upload,
+                      const Result<Stream::Part>& read) {
+  Result<void> done;
+  if (read && *read != Stream::Part::end) {
+    const std::string problem(request.stream->problem());
+    std::string reason = "the upload was cut: " + problem;
+    co_await upload.give_up(std::move(reason));
+    const unsigned status = services.deps.accepting() ? 400 : 503;
+    answer_error(response, status, "incomplete", "the job was not started: " + problem);
+    co_return;
+  }
+  if (read) {
+    done = co_await upload.seal();
+  } else {
+    done = Error(read.error());
+    request.stream->end_reading();
+  }
+  if (!done && done.error().code() == Errc::invalid) {
+    // Of what was given, not of how it is stored.
+    upload.answer_failure(response, done.error());
+    std::string reason = done.error().detail();
+    co_await upload.give_up(std::move(reason));
+    co_return;
+  }
+  (void)co_await upload.finish(response, done);
+}
+
+// Reads the query. Errors: invalid, with a sentence.
+Result<codec::CsvDefaults> csv_defaults(const Request& request) {
+  codec::CsvDefaults defaults;
+  defaults.from_uid = request.query_value("from_uid");
+  defaults.payload = request.query_value("payload");
+  defaults.template_name = request.query_value("template");
+  const auto type = query_number(request, "channel_type", 255);
+  if (!type) return Error(Errc::invalid, "channel_type must be a number within 1..255");
+  defaults.channel_type = static_cast<unsigned>(*type);
+  const auto version = query_number(request, "template_version", std::uint64_t{1} << 53);
+  if (!version) return Error(Errc::invalid, "template_version must be the version of a template");
+  defaults.template_version = *version;
+  if (!defaults.payload.empty() && !defaults.template_name.empty()) {
+    return Error(Errc::invalid, "give payload or template, not both");
+  }
+  return defaults;
+}
+
+}  // namespace
+
+bool is_csv(const Request& request) {
+  std::string_view type = request.header("content-type");
+  type = type.substr(0, type.find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  return boost::beast::iequals(type, kCsvType);
+}
+
+Task<void> post_lines_as_job(Services& services, Request& request, Response& response,
+                             JobWish wish) {
+  if (refuse_key(request, response)) co_return;
+  BudgetShare share(services.options.http.body_budget);
+  if (!share.resize(room_of_upload())) {
+    answer_overloaded(response);
+    co_return;
+  }
+  JobUpload upload(services, request, std::move(wish));
+  const auto begun = co_await upload.begin();
+  if (!begun) {
+    upload.answer_failure(response, begun.error());
+    co_return;
+  }
+  ItemUpload items(services, request, upload);
+  LineSplitter lines(services.options.http.limits.body_bytes, services.options.http.body_budget,
+                     Stream::kKeptBytes);
+  auto take_piece = [&](std::string_view& piece) { return add_lines(items, lines, piece); };
+  auto take_end = [&]() -> Task<Result<void>> {
+    std::string_view line;
+    const LineSplitter::Found found = lines.finish(line);
+    if (found == LineSplitter::Found::none) co_return Result<void>();
+    auto added = co_await items.add(found, line);
+    co_return added;
+  };
+  const auto read = co_await items.read(request, take_piece, take_end);
+  co_await end_upload(services, request, response, upload, read);
+}
+
+Task<void> post_csv_as_job(Services& services, Request& request, Response& response, JobWish wish) {
+  if (refuse_key(request, response)) co_return;
+  const auto defaults = csv_defaults(request);
+  if (!defaults) {
+    answer_error(response, defaults.error());
+    co_return;
+  }
+  auto columns = codec::CsvItems::create(*defaults);
+  if (!columns) {
+    answer_error(response, columns.error());
+    co_return;
+  }
+  codec::CsvLimits limits;
+  limits.record_bytes_max = kRowBytesMax;
+  BudgetShare share(services.options.http.body_budget);
+  // A row is kept twice, and once as an item.
+  if (!share.resize(room_of_upload() + 3 * kRowBytesMax)) {
+    answer_overloaded(response);
+    co_return;
+  }
+  JobUpload upload(services, request, std::move(wish));
+  ItemUpload items(services, request, upload);
+  CsvUpload rows(upload, items, std::move(*columns), limits);
+  auto take_piece = [&](std::string_view& piece) { return rows.take(piece); };
+  auto take_end = [&] { return rows.finish(); };
+  const auto read = co_await items.read(request, take_piece, take_end);
+  if (rows.begun()) {
+    co_await end_upload(services, request, response, upload, read);
+    co_return;
+  }
+  // There is no job that could be failed.
+  if (read) {
+    answer_error(response, services.deps.accepting() ? 400 : 503, "incomplete",
+                 "the job was not started: " + std::string(request.stream->problem()));
+  } else {
+    upload.answer_failure(response, read.error());
+    request.stream->end_reading();
+  }
+}
+
+}  // namespace jindou::api

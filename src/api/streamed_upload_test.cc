@@ -1,0 +1,168 @@
+// CSV that becomes a job: what rows are, and that nothing comes of what is no CSV.
+#include "api/streamed_upload.h"
+
+#include <string>
+#include <vector>
+
+#include "api/job_routes_fixture.h"
+
+namespace jindou::api {
+namespace {
+
+using Part = http::Stream::Part;
+
+// {"content":"Hi {{name}}"}
+constexpr const char* kHi =
+    "&from_uid=sys&channel_type=2&payload=%7B%22content%22:%22Hi%20%7B%7B"
+    "name%7D%7D%22%7D";
+
+class CsvJobsTest : public JobRoutesTest {
+ protected:
+  Answer upload_csv(std::vector<std::string> pieces, const std::string& query = kHi,
+                    Part end = Part::end, const Headers& more = {}) {
+    ScriptedStream stream(std::move(pieces), end);
+    Headers headers = {{"Content-Type", "text/csv; charset=utf-8"}};
+    headers.insert(headers.end(), more.begin(), more.end());
+    return call(Verb::post, "/message/sendbatch?async=true" + query, "", "", headers, &stream);
+  }
+  std::string last_payload(const std::string& group) {
+    return get("/channel/last_message?channel_type=2&channel_id=" + group).body;
+  }
+  // Nothing was sent, and no job is left that would send something.
+  void expect_nothing(const Answer& answer, const std::string& why) {
+    EXPECT_EQ(answer.status, 400U) << answer.body;
+    EXPECT_TRUE(has(answer.body, why)) << answer.body;
+    EXPECT_TRUE(has(max_seq("g1"), ":0"));
+    for (const char* state : {"uploading", "ready", "running", "paused", "done"}) {
+      EXPECT_TRUE(has(get(std::string("/jobs?state=") + state).body, "\"jobs\":[]")) << state;
+    }
+  }
+};
+
+TEST_F(CsvJobsTest, RowsBecomeItems) {
+  // In pieces of any size, with a byte order mark, CRLF, quotes and an empty line.
+  const std::string text =
+      "\xef\xbb\xbf"
+      "channel_id,name,client_msg_no\r\ng1,Ann,n1\r\n\r\ng1,\"Emil \"\"the, Great\"\"\nII\",\r\n"
+      "g2,Dora,";
+  for (const std::size_t bytes : {text.size(), std::size_t{1}, std::size_t{7}}) {
+    std::vector<std::string> pieces;
+    for (std::size_t at = 0; at < text.size(); at += bytes)
+      pieces.push_back(text.substr(at, bytes));
+    const Answer answer = upload_csv(pieces);
+    const std::string id = id_of(answer);
+    EXPECT_TRUE(has(answer.body, R"("items":3,"refused":0)")) << answer.body;
+    const std::string done = wait_for(id, "done");
+    EXPECT_EQ(number_of(done, "accepted") + number_of(done, "duplicate"), 3U) << done;
+  }
+  // {"content":"Hi Emil \"the, Great\"\nII"}
+  EXPECT_TRUE(has(last_payload("g1"), "eyJjb250ZW50IjoiSGkgRW1pbCBcInRoZSwgR3JlYXRcIlxuSUkifQ=="))
+      << last_payload("g1");
+  EXPECT_TRUE(has(max_seq("g1"), ":4"));
+  EXPECT_TRUE(has(max_seq("g2"), ":3"));
+}
+
+TEST_F(CsvJobsTest, ColumnsMaySayMoreThanTheQuery) {
+  const Answer answer =
+      upload_csv({"channel_type,from_uid,channel_id,of_no_use\n2,ann,g1,\n,,g1,x\n"},
+                 "&from_uid=sys&channel_type=2&payload=hi");
+  const std::string done = wait_for(id_of(answer), "done");
+  EXPECT_EQ(number_of(done, "accepted"), 2U) << done;
+  EXPECT_TRUE(has(last_payload("g1"), R"("from_uid":"sys")"));
+}
+
+TEST_F(CsvJobsTest, AStoredTemplateIsFilledIn) {
+  EXPECT_EQ(post("/templates", R"({"name":"hello","payload":{"content":"Hello {{name}}"}})").status,
+            200U);
+  const std::string query = "&from_uid=sys&channel_type=2&template=hello";
+  const Answer answer = upload_csv({"channel_id,name\ng1,Ann\n"}, query);
+  EXPECT_EQ(number_of(wait_for(id_of(answer), "done"), "accepted"), 1U);
+  // {"content":"Hello Ann"}
+  EXPECT_TRUE(has(last_payload("g1"), "eyJjb250ZW50IjoiSGVsbG8gQW5uIn0=")) << last_payload("g1");
+  // One that there is not makes each row a refused item.
+  const Answer none = upload_csv({"channel_id,name\ng1,Ann\n"}, query + "-not");
+  EXPECT_TRUE(has(none.body, R"("items":1,"refused":1)")) << none.body;
+  // A column that it names and that is not there, too.
+  const Answer lacks = upload_csv({"channel_id,nom\ng1,Ann\n"}, query);
+  EXPECT_TRUE(has(lacks.body, R"("items":1,"refused":1)")) << lacks.body;
+  EXPECT_TRUE(has(max_seq("g1"), ":1"));
+}
+
+TEST_F(CsvJobsTest, ARowThatIsNoItemIsRefusedByItself) {
+  const Answer answer = upload_csv(
+      {"channel_id,name,channel_type\ng1,Ann,\ng1\ng1,Ann,2,more\ng1,Ann,x\n,Ann,2\ng1,\xff,2\n"
+       "g1,Bob,2\n"});
+  const std::string id = id_of(answer);
+  EXPECT_TRUE(has(answer.body, R"("items":7,"refused":5)")) << answer.body;
+  const std::string done = wait_for(id, "done");
+  EXPECT_EQ(number_of(done, "accepted"), 2U);
+  const std::string refused = results(id, "?status=refused");
+  for (const char* told : {"line 3: the row has 1 field, the first row names 3 columns",
+                           "line 4: the row has 4 fields", "line 5: channel_type is",
+                           R"("index":4,)", "line 7: the row is not in UTF-8"}) {
+    EXPECT_TRUE(has(refused, told)) << told << refused;
+  }
+  EXPECT_TRUE(has(max_seq("g1"), ":2"));
+}
+
+TEST_F(CsvJobsTest, AQuoteInTheWrongPlaceStartsNoJob) {
+  expect_nothing(upload_csv({"channel_id,name\ng1,Ann\ng1,An\"n\ng1,Bob\n"}),
+                 "the job was not started: line 3: ");
+  expect_nothing(upload_csv({"channel_id,name\ng1,Ann\ng1,\"Bob\n"}),
+                 "the job was not started: line 3: ");
+  const std::string failed = get("/jobs?state=failed").body;
+  EXPECT_TRUE(has(failed, R"("reason":"line 3: )")) << failed;
+  // Nor does a row without an end.
+  expect_nothing(upload_csv({"channel_id,name\ng1,Ann\ng1,", std::string(300'000, 'x'), "\n"}),
+                 "the job was not started: line 3: ");
+}
+
+TEST_F(CsvJobsTest, ACutUploadStartsNoJob) {
+  for (const Part part : {Part::lost, Part::broken}) {
+    expect_nothing(upload_csv({"channel_id,name\ng1,Ann\n"}, kHi, part),
+                   R"("msg":"the job was not started: it went wrong")");
+    // Before there is a row.
+    expect_nothing(upload_csv({"channel_id,na"}, kHi, part),
+                   R"("msg":"the job was not started: it went wrong")");
+  }
+  EXPECT_EQ(jobs_listed(), 2U);
+}
+
+TEST_F(CsvJobsTest, WithoutColumnsThereIsNoJob) {
+  const std::string row = "\ng1,Ann\n";
+  expect_nothing(upload_csv({}), "the body is empty: its first row names columns");
+  expect_nothing(upload_csv({"\n\n"}), "the body is empty");
+  expect_nothing(upload_csv({"id,name" + row}), "no column has the name channel_id");
+  expect_nothing(upload_csv({"channel_id,nom" + row}), "{{name}}");
+  expect_nothing(upload_csv({"channel_id,channel_id" + row}), "two columns");
+  expect_nothing(upload_csv({"channel_id,\"na\"me" + row}), "line 1: ");
+  expect_nothing(upload_csv({"channel_id,name" + row}, "&from_uid=sys&payload=hi"),
+                 "no column has the name channel_type");
+  expect_nothing(upload_csv({"channel_id,name" + row}, "&channel_type=2&payload=hi"),
+                 "no column has the name from_uid");
+  expect_nothing(upload_csv({"channel_id,name" + row}, "&channel_type=2&from_uid=sys"),
+                 "payload or template");
+  EXPECT_EQ(jobs_listed(), 0U);
+}
+
+TEST_F(CsvJobsTest, WhatIsAskedForIsChecked) {
+  const std::vector<std::string> rows = {"channel_id,name\ng1,Ann\n"};
+  expect_nothing(upload_csv(rows, "&channel_type=256"), "channel_type must be a number");
+  expect_nothing(upload_csv(rows, "&template_version=x"), "template_version must be");
+  expect_nothing(upload_csv(rows, "&payload=hi&template=t"), "not both");
+  expect_nothing(upload_csv(rows, "&payload=%7B%7Bname"), "the payload ");
+  expect_nothing(upload_csv(rows, kHi, Part::end, {{"Idempotency-Key", "k"}}), "Idempotency-Key");
+  ScriptedStream stream(rows);
+  const Answer now = call(Verb::post, std::string("/message/sendbatch?") + (kHi + 1), "", "",
+                          {{"Content-Type", "text/csv"}}, &stream);
+  expect_nothing(now, "async=true");
+  EXPECT_EQ(jobs_listed(), 0U);
+}
+
+TEST_F(CsvJobsTest, NoRowsAreAJobThatIsDone) {
+  const std::string id = id_of(upload_csv({"channel_id,name\n"}));
+  EXPECT_EQ(text_of(job(id), "state"), "done");
+}
+
+}  // namespace
+}  // namespace jindou::api
