@@ -12,6 +12,7 @@
 #include "api/core_calls.h"
 #include "api/job_events.h"
 #include "api/job_json.h"
+#include "api/job_upload.h"
 #include "api/query_number.h"
 #include "codec/json_writer.h"
 #include "jobs/turn.h"
@@ -227,20 +228,10 @@ std::string refusal_of(const Job& job, JobAction action) {
   }
 }
 
-Task<void> act(Services& services, Request& request, Response& response, JobAction action) {
-  const std::string id(path_parameter(request, kJobPath));
-  if (!is_job_id(id)) {
-    answer_no_such_job(response);
-    co_return;
-  }
-  const bool may = co_await may_change(services, request, response);
-  if (!may) co_return;
-  partition::ChangeJob wanted;
-  wanted.job = id;
-  wanted.action = action;
-  wanted.now_ms = services.deps.clock.wall_ms();
-  partition::Change command = std::move(wanted);
-  const auto done = co_await change(services, request, std::move(command));
+// Answers for a change of the job that was asked for.
+Task<void> answer_change(Services& services, Request& request, Response& response,
+                         Result<void> done, std::string (*refusal)(const Job&, JobAction),
+                         JobAction action) {
   if (!done && done.error().code() == Errc::not_found) {
     answer_no_such_job(response);
     co_return;
@@ -254,8 +245,50 @@ Task<void> act(Services& services, Request& request, Response& response, JobActi
   if (done) {
     answer_job(response, *job);
   } else {
-    answer_error(response, 409, errc_name(Errc::conflict), refusal_of(*job, action));
+    answer_error(response, 409, errc_name(Errc::conflict), refusal(*job, action));
   }
+}
+
+Task<void> act(Services& services, Request& request, Response& response, JobAction action) {
+  const std::string id(path_parameter(request, kJobPath));
+  if (!is_job_id(id)) {
+    answer_no_such_job(response);
+    co_return;
+  }
+  const bool may = co_await may_change(services, request, response);
+  if (!may) co_return;
+  partition::ChangeJob wanted;
+  wanted.job = id;
+  wanted.action = action;
+  wanted.now_ms = services.deps.clock.wall_ms();
+  partition::Change command = std::move(wanted);
+  auto done = co_await change(services, request, std::move(command));
+  co_await answer_change(services, request, response, std::move(done), refusal_of, action);
+}
+
+std::string refusal_of_rate(const Job& job, JobAction) {
+  return "the job is " + std::string(job_state_name(job.state)) +
+         ": its rate does not matter any more";
+}
+
+Task<void> post_rate(Services& services, Request& request, Response& response) {
+  const std::string id(path_parameter(request, kJobPath));
+  const auto rate = query_number(request, "rate", kJobRateMax);
+  if (!rate || request.query_value("rate").empty()) {
+    answer_invalid(response, "the query parameter rate takes items per second, at most " +
+                                 std::to_string(kJobRateMax) + "; 0: as fast as it goes");
+    co_return;
+  }
+  if (!is_job_id(id)) {
+    answer_no_such_job(response);
+    co_return;
+  }
+  const bool may = co_await may_change(services, request, response);
+  if (!may) co_return;
+  partition::Change command = partition::SetJobRate{id, *rate, services.deps.clock.wall_ms()};
+  auto done = co_await change(services, request, std::move(command));
+  co_await answer_change(services, request, response, std::move(done), refusal_of_rate,
+                         JobAction::start);
 }
 
 // Not coroutines of their own: the task is handed on.
@@ -297,7 +330,7 @@ bool always(const Request&) { return true; }
 }  // namespace
 
 std::span<const Route> job_routes() {
-  static constexpr std::array<Route, 9> routes = {{
+  static constexpr std::array<Route, 10> routes = {{
       {Verb::get, "/jobs", get_jobs, Auth::read, "The jobs that there are"},
       {Verb::get, "/jobs/{id}", get_job, Auth::send_or_read, "A job: its state and counts"},
       {.method = Verb::get,
@@ -314,8 +347,8 @@ std::span<const Route> job_routes() {
        .streams = always},
       {Verb::post, "/jobs/{id}/pause", post_pause, Auth::send, "Pauses a job"},
       {Verb::post, "/jobs/{id}/resume", post_resume, Auth::send, "Goes on with a paused job"},
-      {Verb::post, "/jobs/{id}/retry", post_retry, Auth::send,
-       "Sends again what failed in a job"},
+      {Verb::post, "/jobs/{id}/retry", post_retry, Auth::send, "Sends again what failed in a job"},
+      {Verb::post, "/jobs/{id}/rate", post_rate, Auth::send, "Changes how fast a job sends"},
       {Verb::post, "/jobs/{id}/cancel", post_cancel, Auth::send, "Ends a job"},
       {Verb::delete_, "/jobs/{id}", delete_job, Auth::send, "Forgets a job that has ended"},
   }};

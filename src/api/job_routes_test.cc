@@ -185,6 +185,23 @@ TEST_F(JobRoutesTest, ArePausedResumedCancelledAndDeleted) {
   EXPECT_TRUE(has(max_seq("g1"), ":0"));
 }
 
+TEST_F(JobRoutesTest, TheRateMayBeChangedUntilTheEnd) {
+  const std::string id =
+      id_of(post(std::string(kLater) + "&rate=50", "[" + item("n1", "g1") + "]"));
+  const Answer faster = act(id, "rate?rate=700");
+  EXPECT_EQ(faster.status, 200U);
+  EXPECT_EQ(number_of(faster.body, "rate"), 700U);
+  EXPECT_FALSE(has(act(id, "rate?rate=0").body, "\"rate\""));
+  for (const char* wrong : {"rate", "rate?rate=", "rate?rate=fast", "rate?rate=1000001"}) {
+    EXPECT_EQ(act(id, wrong).status, 400U) << wrong;
+  }
+  act(id, "cancel");
+  const Answer late = act(id, "rate?rate=5");
+  EXPECT_EQ(late.status, 409U);
+  EXPECT_TRUE(has(late.body, "the job is cancelled: its rate does not matter")) << late.body;
+  EXPECT_EQ(act("018bcfe5680000000000000000000001", "rate?rate=5").status, 404U);
+}
+
 TEST_F(JobRoutesTest, ADoneJobCannotBePausedAndHasNothingToRetry) {
   const std::string id = id_of(post(kAsync, "[" + item("n1", "g1") + "]"));
   wait_for(id, "done");

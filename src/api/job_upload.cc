@@ -32,7 +32,6 @@ constexpr std::chrono::milliseconds kPauseMin{5};
 constexpr std::chrono::milliseconds kPauseMax{100};
 constexpr std::chrono::seconds kFlushInterval{10};
 
-constexpr std::uint64_t kRateMax = 1'000'000;
 constexpr std::uint64_t kItemsMax = std::uint64_t{1} << 40;
 // A time in seconds; after the year 9999 it is one in milliseconds.
 constexpr std::uint64_t kTimeMax = 253'402'300'799;
@@ -81,7 +80,7 @@ Result<void> read_options(const Request& request, JobOptions& options) {
     return Error(Errc::invalid, "the query parameter name takes at most " +
                                     std::to_string(kJobNameBytesMax) + " bytes");
   }
-  JD_TRY(options.rate, query_number(request, "rate", kRateMax, "items per second"));
+  JD_TRY(options.rate, query_number(request, "rate", kJobRateMax, "items per second"));
   JD_TRY(const std::uint64_t not_before,
          query_number(request, "not_before", kTimeMax, "a Unix time in seconds"));
   options.not_before_ms = static_cast<std::int64_t>(not_before) * 1000;

@@ -16,6 +16,9 @@
 
 namespace jindou::api {
 
+// Items in a second.
+inline constexpr std::uint64_t kJobRateMax = 1'000'000;
+
 // What a request says about being a job.
 struct JobWish {
   bool wanted = false;

@@ -112,6 +112,13 @@ Operation action(std::string_view path, std::string_view description) {
   };
 }
 
+Operation change_rate() {
+  Operation change = action("/jobs/{id}/rate", "From the next items on, until the job has ended.");
+  change.query.push_back({"rate", integer("", 0, 1'000'000),
+                          "So many items in a second; 0: as fast as it goes.", "500", true});
+  return change;
+}
+
 Operation remove() {
   return {
       .method = Verb::delete_,
@@ -165,6 +172,7 @@ std::vector<Operation> job_operations() {
                  "Takes effect behind the items that are being sent. Nothing happens to a job that "
                  "is paused."),
           action("/jobs/{id}/resume", "Nothing happens to a job that is not paused."),
+          change_rate(),
           action("/jobs/{id}/retry",
                  "Of a job that is done or failed: another pass over the items that were refused "
                  "or are unknown, but for those that are no messages, and over those that were not "

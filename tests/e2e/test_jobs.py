@@ -257,6 +257,17 @@ class Running(JobCase):
         self.jobs.act(job, "resume")
         self.assertEqual(self.jobs.wait(job)["accepted"], 100)
 
+    def test_the_rate_is_changed_while_it_runs(self):
+        group = fresh("g")
+        job = self.jobs.make(spread([group], 3000), "&rate=2")
+        self.jobs.wait_for_progress(job)
+        changed = self.jobs.act(job, "rate?rate=0").json()
+        self.assertNotIn("rate", changed)
+        self.assertEqual(self.jobs.wait(job)["accepted"], 3000)
+        self.assert_error(self.jobs.act(job, "rate?rate=5"), 409)
+        self.assert_error(self.jobs.act(job, "rate"), 400)
+        self.assert_once_each(self.server, [group], 3000)
+
     def test_stop_and_too_many_refusals(self):
         good, banned = fresh("g"), fresh("g")
         self.server.must_post("/channel/info",
