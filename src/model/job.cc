@@ -77,6 +77,15 @@ std::string_view job_action_name(JobAction action) {
   return "unknown";
 }
 
+std::string_view job_kind_name(JobKind kind) {
+  switch (kind) {
+    case JobKind::send: return "send";
+    case JobKind::recall: return "recall";
+    case JobKind::edit: return "edit";
+  }
+  return "unknown";
+}
+
 std::optional<JobState> next_job_state(JobState state, JobAction action) {
   return kTransitions[static_cast<std::size_t>(state)][static_cast<std::size_t>(action)];
 }

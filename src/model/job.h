@@ -68,6 +68,15 @@ std::string_view job_action_name(JobAction action);
 // done in that state.
 std::optional<JobState> next_job_state(JobState state, JobAction action);
 
+// What a job does with its items. The values are stored: none is ever used for something else.
+enum class JobKind : std::uint8_t {
+  send = 0,
+  recall = 1,  // of messages that another job has sent
+  edit = 2,
+};
+inline constexpr JobKind kLastJobKind = JobKind::edit;
+std::string_view job_kind_name(JobKind kind);
+
 // What was asked for; told when the job is begun.
 struct JobOptions {
   std::string name;  // for people; at most kJobNameBytesMax
@@ -79,6 +88,11 @@ struct JobOptions {
   bool stops_on_refusal = false;      // on_error=stop
   std::uint64_t canary_items = 0;     // pauses behind so many; 0: does not
   std::uint32_t refused_ppm_max = 0;  // stops when more of a million are refused; 0: does not
+  JobKind kind = JobKind::send;
+  // Of one that recalls or edits: the job that has sent the messages, and who wants it, as the
+  // caller says; may be empty.
+  std::string source;
+  std::string operator_uid;
   bool operator==(const JobOptions&) const = default;
 };
 
@@ -178,8 +192,13 @@ struct JobItemRefusal {
 
 // One item of the input: a message, or why there is none.
 struct JobItem {
-  // With what its sender says, its channel and whether its client_msg_no is his; nothing else.
+  // With what its sender says, its channel and whether its client_msg_no is his; nothing else. Of a
+  // job that recalls or edits: channel, sender and client_msg_no of the message that was sent, and
+  // the payload that it is to have.
   SendCommand message;
+  // Of such a job: the message. 0: what became of it was not known; the one with that
+  // client_msg_no, if there is one.
+  MessageId revised{};
   using Refusal = JobItemRefusal;
   std::optional<Refusal> refusal;  // then there is no message
 };

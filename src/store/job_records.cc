@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <utility>
 
 #include "base/varint.h"
@@ -23,13 +24,16 @@ constexpr std::uint64_t kStream = 0x40;
 constexpr std::uint64_t kSubscribers = 0x80;
 constexpr std::uint64_t kExpire = 0x100;
 constexpr std::uint64_t kSetting = 0x200;
-constexpr std::uint64_t kMessageBits = 0x3fe;
+constexpr std::uint64_t kRevised = 0x400;
+constexpr std::uint64_t kSamePayload = 0x800;  // as the item before; with kRevised only
+constexpr std::uint64_t kMessageBits = 0xffe;
 
 // Bits of a job.
 constexpr std::uint64_t kSealed = 0x01;
 constexpr std::uint64_t kStopsOnRefusal = 0x02;
 constexpr std::uint64_t kTimes = 0x04;
-constexpr std::uint64_t kJobBits = 0x07;
+constexpr std::uint64_t kRevises = 0x08;
+constexpr std::uint64_t kJobBits = 0x0f;
 
 // A place is never given to another value.
 constexpr std::array kCodes = {
@@ -94,9 +98,11 @@ std::uint64_t bits_of(const SendCommand& message) {
   return bits;
 }
 
-void append_message(std::string& out, const SendCommand& message) {
-  const std::uint64_t bits = bits_of(message);
+void append_message(std::string& out, const SendCommand& message, std::uint64_t more_bits = 0,
+                    MessageId revised = {}) {
+  const std::uint64_t bits = bits_of(message) | more_bits;
   append_varint(out, bits);
+  if ((bits & kRevised) != 0) append_varint(out, raw(revised));
   out.push_back(static_cast<char>(raw(message.channel.type)));
   append_string(out, message.channel.id);
   append_string(out, message.from_uid);
@@ -109,11 +115,16 @@ void append_message(std::string& out, const SendCommand& message) {
   }
   if ((bits & kExpire) != 0) append_varint(out, message.expire);
   if ((bits & kSetting) != 0) out.push_back(static_cast<char>(message.setting));
-  append_string(out, message.payload);
+  if ((bits & kSamePayload) == 0) append_string(out, message.payload);
 }
 
-bool read_message(ByteReader& reader, std::uint64_t bits, SendCommand& message) {
-  if ((bits & ~kMessageBits) != 0) return false;
+// `before`: the item before it; null: there is none.
+bool read_message(ByteReader& reader, std::uint64_t bits, JobItem& item, const JobItem* before) {
+  SendCommand& message = item.message;
+  const bool repeats = (bits & kSamePayload) != 0;
+  const bool repeats_something = before != nullptr && !before->refusal && (bits & kRevised) != 0;
+  if ((bits & ~kMessageBits) != 0 || (repeats && !repeats_something)) return false;
+  if ((bits & kRevised) != 0) item.revised = static_cast<MessageId>(reader.read_varint());
   message.idempotent = (bits & kIdempotent) != 0;
   message.flags.no_persist = (bits & kNoPersist) != 0;
   message.flags.red_dot = (bits & kRedDot) != 0;
@@ -131,13 +142,20 @@ bool read_message(ByteReader& reader, std::uint64_t bits, SendCommand& message) 
   }
   if ((bits & kExpire) != 0) message.expire = static_cast<std::uint32_t>(reader.read_varint());
   if ((bits & kSetting) != 0) message.setting = reader.read_u8();
-  message.payload = std::string(reader.read_string());
+  if (repeats) {
+    message.payload = before->message.payload;
+  } else if ((bits & kRevised) != 0) {
+    // To be shared with those behind it.
+    message.payload = Payload(std::make_shared<const std::string>(reader.read_string()));
+  } else {
+    message.payload = std::string(reader.read_string());
+  }
   return reader.ok();
 }
 
-bool read_item(ByteReader& reader, JobItem& item) {
+bool read_item(ByteReader& reader, JobItem& item, const JobItem* before) {
   const std::uint64_t bits = reader.read_varint();
-  if (bits != kRefused) return read_message(reader, bits, item.message);
+  if (bits != kRefused) return read_message(reader, bits, item, before);
   JobItem::Refusal& refusal = item.refusal.emplace();
   const bool known = read_place(reader, kCodes, refusal.code);
   refusal.text = std::string(reader.read_string());
@@ -187,7 +205,18 @@ bool read_result(ByteReader& reader, JobResult& result) {
 bool JobInputBuilder::add(const SendCommand& message) {
   item_.clear();
   append_message(item_, message);
-  return add_bytes();
+  if (!add_bytes()) return false;
+  payload_.reset();
+  return true;
+}
+
+bool JobInputBuilder::add_revised(const SendCommand& message, MessageId id) {
+  item_.clear();
+  const bool repeats = payload_ && message.payload == *payload_;
+  append_message(item_, message, repeats ? kRevised | kSamePayload : kRevised, id);
+  if (!add_bytes()) return false;
+  if (!repeats) payload_ = message.payload.str();
+  return true;
 }
 
 bool JobInputBuilder::refuse(Errc code, std::string_view why) {
@@ -196,6 +225,7 @@ bool JobInputBuilder::refuse(Errc code, std::string_view why) {
   item_.push_back(place_of(kCodes, code));
   append_string(item_, why.substr(0, kJobReasonBytesMax));
   if (!add_bytes()) return false;
+  payload_.reset();
   input_.refused.push_back({input_.items - 1, code});
   return true;
 }
@@ -212,14 +242,19 @@ bool JobInputBuilder::add_bytes() {
   return true;
 }
 
-JobInput JobInputBuilder::take() { return std::exchange(input_, JobInput()); }
+JobInput JobInputBuilder::take() {
+  payload_.reset();
+  return std::exchange(input_, JobInput());
+}
 
 Result<std::vector<JobItem>> decode_job_input(std::string_view bytes) {
   ByteReader reader(bytes);
   bool known = has_plain_head(reader);
   std::vector<JobItem> items;
   while (known && !reader.at_end() && items.size() < kJobChunkItemsMax) {
-    known = read_item(reader, items.emplace_back());
+    const std::size_t place = items.size();
+    items.emplace_back();
+    known = read_item(reader, items[place], place == 0 ? nullptr : &items[place - 1]);
   }
   if (!known || !reader.ok() || !reader.at_end()) return unreadable("input");
   return items;
@@ -268,6 +303,7 @@ std::string encode(const Job& job) {
   if (job.sealed) bits |= kSealed;
   if (job.options.stops_on_refusal) bits |= kStopsOnRefusal;
   if (job.times.items() > 0) bits |= kTimes;
+  if (job.options.kind != JobKind::send) bits |= kRevises;
   append_varint(out, bits);
   out.push_back(static_cast<char>(job.state));
   append_string(out, job.options.name);
@@ -289,6 +325,11 @@ std::string encode(const Job& job) {
   }
   append_string(out, job.reason);
   if ((bits & kTimes) != 0) append_times(out, job.times);
+  if ((bits & kRevises) != 0) {
+    out.push_back(static_cast<char>(job.options.kind));
+    append_string(out, job.options.source);
+    append_string(out, job.options.operator_uid);
+  }
   return out;
 }
 
@@ -323,6 +364,13 @@ Result<Job> decode_job(std::string_view bytes, std::string_view id) {
   }
   job.reason = std::string(reader.read_string());
   if ((bits & kTimes) != 0) known = read_times(reader, job.times) && known;
+  if ((bits & kRevises) != 0) {
+    const std::uint8_t kind = reader.read_u8();
+    known = known && kind > 0 && kind <= static_cast<std::uint8_t>(kLastJobKind);
+    job.options.kind = static_cast<JobKind>(kind);
+    job.options.source = std::string(reader.read_string());
+    job.options.operator_uid = std::string(reader.read_string());
+  }
   const bool is_somewhere =
       job.chunk <= job.cursor && job.cursor <= job.reached && job.reached <= job.counts.items;
   if (!known || !reader.ok() || !is_somewhere) return unreadable("record");

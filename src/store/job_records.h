@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,9 @@ class JobInputBuilder {
   // Both: false when the chunk has all that one may have (kJobChunkItemsMax, kJobChunkBytesMax) and
   // nothing was added: take() it and begin the next one. The first item always fits.
   bool add(const SendCommand& message);
+  // An item of a job that recalls or edits (JobItem::revised). A payload that is that of the item
+  // before is stored once.
+  bool add_revised(const SendCommand& message, MessageId id);
   // An item that is no message; `why` is a sentence.
   bool refuse(Errc code, std::string_view why);
   // The builder is empty afterwards.
@@ -48,6 +52,7 @@ class JobInputBuilder {
 
   JobInput input_;
   std::string item_;
+  std::optional<std::string> payload_;  // of the last item, when it was one of add_revised()
 };
 
 // Errors of the decoders: storage, for bytes that they cannot read.

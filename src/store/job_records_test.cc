@@ -61,6 +61,9 @@ TEST(JobRecord, ComesBackAndIsRefusedWhenItIsCut) {
   job.reason = "an item was refused";
   job.times.add(3, 50);
   job.times.add(1'000'000, 5);
+  job.options.kind = JobKind::edit;
+  job.options.source = "another";
+  job.options.operator_uid = "admin";
   const std::string bytes = encode(job);
   const auto decode = [](std::string_view text) { return decode_job(text, "id"); };
   EXPECT_EQ(decode(bytes).value(), job);
@@ -147,6 +150,34 @@ TEST(JobInput, ComesBackAndIsRefusedWhenItIsCut) {
   EXPECT_FALSE(decode_job_input("").has_value());
   EXPECT_FALSE(decode_job_input(std::string("\1\1", 2)).has_value());
   EXPECT_FALSE(decode_job_input(std::string("\2\0", 2)).has_value());
+}
+
+TEST(JobInput, PayloadsOfRevisedMessagesAreThereOnce) {
+  const std::string payload(1000, 'x');
+  JobInputBuilder builder;
+  EXPECT_TRUE(builder.add(message(payload)));
+  EXPECT_TRUE(builder.add_revised(message(payload), MessageId{7}));
+  EXPECT_TRUE(builder.add_revised(message(payload), MessageId{0}));
+  EXPECT_TRUE(builder.add_revised(message("another"), MessageId{9}));
+  EXPECT_TRUE(builder.refuse(Errc::invalid, "no"));
+  EXPECT_TRUE(builder.add_revised(message("another"), MessageId{10}));
+  EXPECT_TRUE(builder.add_revised(message("another"), MessageId{11}));
+  const std::string bytes = builder.take().bytes;
+  EXPECT_LT(bytes.size(), 2'200U);
+  const auto items = decode_job_input(bytes);
+  ASSERT_TRUE(items.has_value());
+  ASSERT_EQ(items->size(), 7U);
+  EXPECT_EQ((*items)[1].revised, MessageId{7});
+  EXPECT_EQ((*items)[2].revised, MessageId{0});
+  EXPECT_EQ((*items)[2].message.payload, payload);
+  EXPECT_EQ((*items)[2].message.client_msg_no, "n1");
+  EXPECT_EQ((*items)[3].message.payload, "another");
+  EXPECT_EQ((*items)[6].message.payload, "another");
+  // The next chunk knows nothing of it.
+  EXPECT_TRUE(builder.add_revised(message("another"), MessageId{12}));
+  EXPECT_EQ(decode_job_input(builder.take().bytes)->at(0).message.payload, "another");
+  // Nothing is repeated that is not there.
+  EXPECT_FALSE(decode_job_input(std::string("\1\0\x80\x18\7\2\1g\1u\1n", 12)).has_value());
 }
 
 TEST(JobInput, HasTheBytesTheStoreWasWrittenWith) {

@@ -96,6 +96,10 @@ void World::begin_job(const std::string& id) {
   begin.options.name = chance(60) ? kRun : "told ";
   begin.options.name += std::to_string(++generated_);
   begin.options.rate = roll(3);
+  if (!begin.options.name.starts_with(kRun) && chance(30)) {
+    begin.options.kind = chance(50) ? JobKind::recall : JobKind::edit;
+    begin.options.source = "s" + std::to_string(generated_);
+  }
   begin.now_ms = clock_.wall_ms();
   ask(begin);
   if (chance(30)) return;
