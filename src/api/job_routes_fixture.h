@@ -37,6 +37,11 @@ class JobRoutesTest : public RoutesTest {
             [this](partition::Change change, std::function<void(Result<void>)> done) {
               return core_->post_change(std::move(change), std::move(done));
             },
+        .post_all =
+            [this](std::vector<partition::Command> commands, partition::Transaction::Done done) {
+              return core_->post_all(std::move(commands), std::move(done));
+            },
+        .history = *history_,
         .options = [] { return jobs::RunnerOptions(); },
         .find_key = [](std::string_view) { return ApiKeyPtr(); },
     };

@@ -9,9 +9,9 @@
 #include "api/answers.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
-#include "api/revision_notice.h"
 #include "bodies/read.h"
 #include "bodies/revisions.h"
+#include "jobs/revision_notice.h"
 #include "model/id_rules.h"
 #include "partition/intake_rights.h"
 
@@ -184,7 +184,7 @@ Task<void> post_recall(Services& services, Request& request, Response& response)
     }
     partition::Change recall = partition::RecallMessage{message->channel, raw(message->seq),
                                                         message->id, target.operator_uid};
-    SendCommand notice = make_recall_notice(*message, target.operator_uid);
+    SendCommand notice = jobs::make_recall_notice(*message, target.operator_uid);
     const auto done =
         co_await change_and_tell(services, request, std::move(recall), std::move(notice));
     // Somebody else has recalled it meanwhile.
@@ -269,7 +269,7 @@ Task<void> post_edit(Services& services, Request& request, Response& response) {
     edit.operator_uid = wanted.target.operator_uid;
     edit.from_uid = message->from_uid;
     const std::uint64_t version = edit.version;
-    SendCommand notice = make_edit_notice(*message, wanted.target.operator_uid, version);
+    SendCommand notice = jobs::make_edit_notice(*message, wanted.target.operator_uid, version);
     partition::Change change = std::move(edit);
     const auto done =
         co_await change_and_tell(services, request, std::move(change), std::move(notice));

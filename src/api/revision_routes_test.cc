@@ -1,7 +1,7 @@
 // POST /message/recall and /message/edit: what they answer, what they refuse, what clients are
 // told.
-#include "api/revision_notice.h"
 #include "api/routes_fixture.h"
+#include "jobs/revision_notice.h"
 
 namespace jindou::api {
 namespace {
@@ -144,7 +144,7 @@ TEST(RevisionNotice, HasTheFormThatClientsKnow) {
   message.channel = ChannelKey("g1", ChannelType::group);
   message.from_uid = "u1";
   message.client_msg_no = "n1";
-  const SendCommand recall = make_recall_notice(message, "admin");
+  const SendCommand recall = jobs::make_recall_notice(message, "admin");
   EXPECT_EQ(recall.payload,
             R"({"type":99,"cmd":"messageRevoke","param":{"message_id":"9","message_seq":3,)"
             R"("client_msg_no":"n1","channel_id":"g1","channel_type":2,"revoker":"admin"}})");
@@ -153,16 +153,16 @@ TEST(RevisionNotice, HasTheFormThatClientsKnow) {
   EXPECT_EQ(recall.origin, Origin::server);
   EXPECT_EQ(recall.channel, message.channel);
   EXPECT_FALSE(recall.idempotent);
-  EXPECT_EQ(make_edit_notice(message, "", 4).payload,
+  EXPECT_EQ(jobs::make_edit_notice(message, "", 4).payload,
             R"({"type":99,"cmd":"syncMessageExtra","param":{"message_id":"9","message_seq":3,)"
             R"("client_msg_no":"n1","channel_id":"g1","channel_type":2,"edit_version":4}})");
-  EXPECT_EQ(make_edit_notice(message, "", 4).from_uid, "u1");
+  EXPECT_EQ(jobs::make_edit_notice(message, "", 4).from_uid, "u1");
 
   // Each of two users is shown the other one.
   message.channel = ChannelKey(person_channel_id("u1", "u2"), ChannelType::person);
-  EXPECT_EQ(make_recall_notice(message, "admin").from_uid, "u1");
-  EXPECT_EQ(make_recall_notice(message, "u2").from_uid, "u2");
-  EXPECT_EQ(make_recall_notice(message, "u2").payload,
+  EXPECT_EQ(jobs::make_recall_notice(message, "admin").from_uid, "u1");
+  EXPECT_EQ(jobs::make_recall_notice(message, "u2").from_uid, "u2");
+  EXPECT_EQ(jobs::make_recall_notice(message, "u2").payload,
             R"({"type":99,"cmd":"messageRevoke","param":{"message_id":"9","message_seq":3,)"
             R"("client_msg_no":"n1","revoker":"u2"}})");
 }
@@ -171,20 +171,20 @@ TEST(RevisionNotice, GoesToWhoeverCanReadTheMessage) {
   Message message;
   message.channel = ChannelKey("g1", ChannelType::group);
   message.from_uid = "u1";
-  EXPECT_TRUE(make_recall_notice(message, "").subscribers.empty());
+  EXPECT_TRUE(jobs::make_recall_notice(message, "").subscribers.empty());
   message.subscribers = {"u2", "u3"};
-  const SendCommand notice = make_recall_notice(message, "");
+  const SendCommand notice = jobs::make_recall_notice(message, "");
   EXPECT_EQ(notice.subscribers, (std::vector<std::string>{"u2", "u3", "u1"}));
   EXPECT_FALSE(notice.flags.no_persist);
   message.subscribers.clear();
-  for (std::size_t i = 0; i <= kNoticeReadersMax; ++i) {
+  for (std::size_t i = 0; i <= jobs::kNoticeReadersMax; ++i) {
     message.subscribers.push_back("v" + std::to_string(i));
   }
-  EXPECT_TRUE(make_recall_notice(message, "").flags.no_persist);
+  EXPECT_TRUE(jobs::make_recall_notice(message, "").flags.no_persist);
   message.subscribers.clear();
-  EXPECT_FALSE(make_recall_notice(message, "").flags.no_persist);
+  EXPECT_FALSE(jobs::make_recall_notice(message, "").flags.no_persist);
   message.channel.type = ChannelType::temp;
-  EXPECT_TRUE(make_recall_notice(message, "").flags.no_persist);
+  EXPECT_TRUE(jobs::make_recall_notice(message, "").flags.no_persist);
 }
 
 }  // namespace

@@ -396,6 +396,11 @@ Result<void> Node::Parts::start_core() {
           [this](partition::Change change, std::function<void(Result<void>)> done) {
             return router->post_change(std::move(change), std::move(done));
           },
+      .post_all =
+          [this](std::vector<partition::Command> commands, partition::Transaction::Done done) {
+            return router->post_all(std::move(commands), std::move(done));
+          },
+      .history = *history,
       .options = [this] { return runner_options(*live.get()); },
       // It begins behind the edges.
       .find_key = [this](std::string_view name) { return api->access().find_key(name); },

@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "jobs/revision.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "runtime/thread_identity.h"
@@ -353,7 +354,10 @@ Result<void> Runner::begin(Run& run, TimePoint now) {
       JD_RETURN_IF_ERROR(plan(run, job, *caller));
       if (!run.turn) return {};
     }
-    if (!run.turn->open.empty()) return send(run, job, caller, now);
+    if (!run.turn->open.empty()) {
+      return job.options.kind == JobKind::send ? send(run, job, caller, now)
+                                               : revise(run, job, now);
+    }
   }
   record(run, *record_of(*run.turn, job));
   return {};
@@ -434,9 +438,14 @@ Result<void> Runner::send(Run& run, const Job& job, const CallerPtr& caller, Tim
     back_off(run);
     return {};
   }
+  run.pending = std::move(*posted);
+  begin_sending(run, job, count, now);
+  return {};
+}
+
+void Runner::begin_sending(Run& run, const Job& job, std::size_t count, TimePoint now) {
   if (run.turn_sent == TimePoint()) run.turn_sent = now;
   run.phase = Run::Phase::sending;
-  run.pending = std::move(*posted);
   run.deadline = now + options_.send_timeout;
   run.in_flight = count;
   items_in_flight_ += count;
@@ -447,6 +456,67 @@ Result<void> Runner::send(Run& run, const Job& job, const CallerPtr& caller, Tim
         std::max(now, run.next_items) + std::chrono::duration_cast<TimePoint::duration>(taken);
   } else {
     run.next_items = now;
+  }
+}
+
+// Collects the results of a turn that recalls or edits, which come one by one on any thread; the
+// last one puts all of them into the inbox.
+class Runner::Gathering {
+ public:
+  Gathering(std::shared_ptr<Inbox> inbox, std::uint64_t number, std::size_t count)
+      : inbox_(std::move(inbox)), number_(number), left_(count), results_(count) {}
+
+  void put(std::size_t place, const SendResult& result) {
+    results_[place] = result;
+    if (left_.fetch_sub(1) == 1) inbox_->put(Sent{number_, std::move(results_)});
+  }
+
+ private:
+  const std::shared_ptr<Inbox> inbox_;
+  const std::uint64_t number_;
+  std::atomic<std::size_t> left_;
+  std::vector<SendResult> results_;  // each written once, by whoever has it
+};
+
+Result<std::optional<Message>> Runner::find_revised(const Job& job, const JobItem& item) const {
+  if (raw(item.revised) != 0) return deps_.history.load_by_id(item.revised);
+  const SendCommand& sent = item.message;
+  JD_TRY(auto found, deps_.history.load_by_client_msg_no(sent.channel, sent.client_msg_no));
+  if (found && found->from_uid == sent.from_uid) return found;
+  // It was on its way when its job ended, or never sent. The former ends with the time of a send.
+  JD_TRY(const auto source, jobs_.load_job(job.options.source));
+  const std::int64_t over_ms = source ? source->ended_ms + options_.send_timeout.count() : 0;
+  if (deps_.clock.wall_ms() < over_ms) {
+    return Error(Errc::overloaded, "what was on its way is waited for");
+  }
+  return std::optional<Message>();
+}
+
+Result<void> Runner::revise(Run& run, const Job& job, TimePoint now) {
+  JD_TRY(const auto chunk, jobs_.load_input(run.job, run.turn->from));
+  if (!chunk) return Error(Errc::storage, "its input has gone meanwhile");
+  const std::size_t count = run.turn->open.size();
+  auto gathering = std::make_shared<Gathering>(inbox_, run.number, count);
+  run.pending.reset();
+  begin_sending(run, job, count, now);
+  for (std::size_t i = 0; i < count; ++i) {
+    const JobItem& item = chunk->items[run.turn->open[i].index - chunk->first];
+    const auto found = find_revised(job, item);
+    if (!found) {
+      gathering->put(i, SendResult::refuse(Reason::system_error, Errc::overloaded));
+      continue;
+    }
+    RevisionStep step = plan_revision(job, item, *found);
+    if (step.result) {
+      gathering->put(i, *step.result);
+      continue;
+    }
+    const auto posted = deps_.post_all(
+        std::move(step.commands),
+        [gathering, i, when_made = step.when_made](const partition::TransactionResult& result) {
+          gathering->put(i, result_of(result, when_made));
+        });
+    if (!posted) gathering->put(i, SendResult::refuse(Reason::system_error, Errc::overloaded));
   }
   return {};
 }
@@ -571,8 +641,9 @@ void Runner::give_up_late(TimePoint now) {
   for (const auto& run : runs_) {
     if (run->phase != Run::Phase::sending || run->deadline > now) continue;
     run->deadline = TimePoint::max();
-    // Answers through the inbox; what was begun is found again by its number.
-    run->pending->expire();
+    // Answers through the inbox; what was begun is found again by its number. Of recalls and edits
+    // the core answers each by itself.
+    if (run->pending != nullptr) run->pending->expire();
   }
 }
 

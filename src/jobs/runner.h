@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -31,10 +32,13 @@
 #include "model/ids.h"
 #include "partition/change.h"
 #include "partition/changed_jobs.h"
+#include "partition/command_group.h"
+#include "partition/history.h"
 #include "partition/job_reader.h"
 #include "partition/owned_partitions.h"
 #include "partition/pending_send.h"
 #include "partition/rate_limits.h"
+#include "partition/transaction.h"
 #include "store/partition_reader.h"
 
 namespace jindou::jobs {
@@ -63,6 +67,9 @@ struct RunnerDeps {
                                                                 partition::SendDone)>
       post_send;
   std::function<Result<void>(partition::Change, std::function<void(Result<void>)>)> post_change;
+  std::function<Result<void>(std::vector<partition::Command>, partition::Transaction::Done)>
+      post_all;
+  const partition::History& history;
   // As they are now.
   std::function<RunnerOptions()> options;
   // The API key of that name, if it is still good (access::Access::find_key).
@@ -92,6 +99,7 @@ class Runner {
   using TimePoint = std::chrono::steady_clock::time_point;
   struct Run;
   class Inbox;
+  class Gathering;
   struct Sent;
   struct Changed;
 
@@ -125,6 +133,11 @@ class Runner {
   void leave(Run& run, const Job& job);
   Result<void> plan(Run& run, const Job& job, const CallerIdentity& caller);
   Result<void> send(Run& run, const Job& job, const CallerPtr& caller, TimePoint now);
+  // The same of a job that recalls or edits.
+  Result<void> revise(Run& run, const Job& job, TimePoint now);
+  // What the item is about; none: nothing. Errors: storage; overloaded when it may still come.
+  Result<std::optional<Message>> find_revised(const Job& job, const JobItem& item) const;
+  void begin_sending(Run& run, const Job& job, std::size_t count, TimePoint now);
   void record(Run& run, partition::AdvanceJob record);
   void change(Run& run, partition::Change change);
   void recorded(Run& run);

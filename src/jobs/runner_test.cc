@@ -76,6 +76,11 @@ class RunnerTest : public partition::Core {
           }
           return router_->post_change(std::move(change), std::move(done));
         },
+        .post_all =
+            [this](std::vector<partition::Command> commands, partition::Transaction::Done done) {
+              return router_->post_all(std::move(commands), std::move(done));
+            },
+        .history = *history_,
         .options = [this] { return options_now_; },
         .find_key =
             [this](std::string_view name) {
@@ -129,6 +134,50 @@ class RunnerTest : public partition::Core {
   std::string make_job(const Commands& messages, const JobOptions& options = {}) {
     std::string id = begin_job(options);
     fill(id, messages);
+    return id;
+  }
+  // Of all that the job has sent, as it says.
+  std::string make_revision(JobKind kind, const std::string& source, const Payload& payload = {},
+                            const std::vector<SendCommand>& unknown = {}) {
+    JobOptions options;
+    options.kind = kind;
+    options.source = source;
+    options.operator_uid = "admin";
+    std::string id = begin_job(options);
+    store::JobInputBuilder input;
+    std::uint64_t items = 0;
+    const auto flush = [&] {
+      if (input.empty()) return;
+      partition::AppendJobInput append;
+      append.job = id;
+      append.first = items;
+      items += input.items();
+      append.input = input.take();
+      append.now_ms = real_clock_.wall_ms();
+      EXPECT_TRUE(change(append));
+    };
+    const auto add = [&](SendCommand message, MessageId revised) {
+      message.payload = payload;
+      message.idempotent = true;
+      if (input.add_revised(message, revised)) return;
+      flush();
+      EXPECT_TRUE(input.add_revised(message, revised));
+    };
+    const std::uint64_t all = source.empty() ? 0 : load(source).counts.items;
+    for (std::uint64_t index = 0; index < all;) {
+      const auto chunk = reader().load_chunk(source, index);
+      for (std::size_t i = 0; i < (*chunk)->items.size(); ++i, ++index) {
+        const JobResult& result = (*chunk)->results[i];
+        if (result.ok()) add((*chunk)->items[i].message, result.message_id);
+      }
+    }
+    for (const SendCommand& message : unknown) add(message, MessageId{});
+    flush();
+    partition::SealJob sealed;
+    sealed.job = id;
+    sealed.items = items;
+    sealed.now_ms = real_clock_.wall_ms();
+    EXPECT_TRUE(change(sealed));
     return id;
   }
   // Without numbers of their sender.
@@ -441,6 +490,67 @@ TEST_F(RunnerTest, StopsWhereItIsToldTo) {
 }
 
 // What is not heard of is sent again.
+TEST_F(RunnerTest, RecallsWhatAnotherJobHasSent) {
+  start();
+  Commands items = messages(700);
+  for (std::size_t i = 0; i < items.size(); i += 2) items[i].channel.id = "g2";
+  const std::string sent = make_job(items);
+  wait_for(sent, JobState::done);
+  const std::string recall = make_revision(JobKind::recall, sent);
+  const Job done = wait_for(recall, JobState::done);
+  EXPECT_EQ(done.counts.accepted, 700U);
+  for (const char* group : {"g1", "g2"}) {
+    EXPECT_EQ(stored(group), std::vector<std::string>(350, std::string(kRecalledPayload)));
+  }
+  // Once more does no harm, and is counted.
+  const Job again = wait_for(make_revision(JobKind::recall, sent), JobState::done);
+  EXPECT_EQ(again.counts, (JobCounts{700, 0, 700, 0, 0, 0}));
+  const Job late = wait_for(make_revision(JobKind::edit, sent, "too late"), JobState::done);
+  EXPECT_EQ(late.counts, (JobCounts{700, 0, 0, 700, 0, 0}));
+}
+
+TEST_F(RunnerTest, EditsEachMessageOnceWhateverHappens) {
+  start();
+  const std::string sent = make_job(messages(600));
+  wait_for(sent, JobState::done);
+  // What is done is not recorded, and done again by whoever comes next.
+  loses_records_ = true;
+  const std::string edit = make_revision(JobKind::edit, sent, "as it is");
+  const auto edited = [this] { return stored("g1").front() == "as it is"; };
+  for (int i = 0; i < 12'000 && !edited(); ++i) std::this_thread::sleep_for(5ms);
+  stop();
+  loses_records_ = false;
+  start();
+  const Job done = wait_for(edit, JobState::done);
+  EXPECT_EQ(done.counts.accepted + done.counts.duplicate, 600U);
+  EXPECT_GT(done.counts.duplicate, 0U);
+  EXPECT_EQ(stored("g1"), std::vector<std::string>(600, "as it is"));
+  const auto first = history_->load_by_seq(ChannelKey("g1", ChannelType::group), MessageSeq{1});
+  ASSERT_TRUE(first && *first);
+  EXPECT_EQ((*first)->revision->version, 1U);
+  EXPECT_EQ((*first)->revision->operator_uid, "admin");
+}
+
+TEST_F(RunnerTest, WaitsForWhatWasOnItsWayWhenItsJobEnded) {
+  options_now_.send_timeout = 3s;
+  const std::string sent = make_job(messages(1));
+  ASSERT_TRUE(act(sent, JobAction::cancel));
+  SendCommand late = to_group("g1", "late", "late-1");
+  const SendCommand never = to_group("g1", "never", "never-1");
+  SendCommand others = to_group("g1", "of somebody else", "others-1");
+  others.from_uid = "u2";
+  send({others});
+  others.from_uid = "u1";
+  start();
+  const std::string recall = make_revision(JobKind::recall, sent, {}, {late, never, others});
+  wait_for(recall, JobState::running);
+  send({late});
+  const Job done = wait_for(recall, JobState::done);
+  EXPECT_EQ(done.counts, (JobCounts{3, 1, 0, 2, 0, 0}));
+  EXPECT_EQ(stored("g1"), (std::vector<std::string>{"of somebody else", "{}"}));
+  EXPECT_EQ(reader().load_results(recall, 1).value()->results[1].code, Errc::not_found);
+}
+
 TEST_F(RunnerTest, GivesUpWhatIsLate) {
   options_now_.send_timeout = 50ms;
   losses_ = 2;

@@ -8,7 +8,7 @@
 
 #include "model/message.h"
 
-namespace jindou::api {
+namespace jindou::jobs {
 
 // To more users than this a message that is restricted to some is told to those online only: a
 // stored command to a list of users has a row for each of them, and is to go into the commit of the
@@ -22,4 +22,4 @@ SendCommand make_recall_notice(const Message& message, std::string_view operator
 SendCommand make_edit_notice(const Message& message, std::string_view operator_uid,
                              std::uint64_t version);
 
-}  // namespace jindou::api
+}  // namespace jindou::jobs

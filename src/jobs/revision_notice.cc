@@ -1,4 +1,4 @@
-#include "api/revision_notice.h"
+#include "jobs/revision_notice.h"
 
 #include <algorithm>
 #include <string>
@@ -6,7 +6,7 @@
 
 #include "codec/json_writer.h"
 
-namespace jindou::api {
+namespace jindou::jobs {
 namespace {
 
 // The `type` of a command in the payloads of these SDKs.
@@ -87,4 +87,4 @@ SendCommand make_edit_notice(const Message& message, std::string_view operator_u
   return make_notice(message, operator_uid, std::move(number), std::move(payload));
 }
 
-}  // namespace jindou::api
+}  // namespace jindou::jobs

@@ -1,0 +1,117 @@
+#include "jobs/revision.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "partition/change.h"
+
+namespace jindou::jobs {
+namespace {
+
+Message stored() {
+  Message message;
+  message.id = MessageId{2050};
+  message.seq = MessageSeq{7};
+  message.channel = ChannelKey("g1", ChannelType::group);
+  message.from_uid = "u1";
+  message.payload = "as it was";
+  return message;
+}
+
+Job job_of(JobKind kind) {
+  Job job;
+  job.options.kind = kind;
+  job.options.operator_uid = "admin";
+  return job;
+}
+
+JobItem item_of(const std::string& payload = "") {
+  JobItem item;
+  item.message.payload = payload;
+  return item;
+}
+
+TEST(PlanRevision, AMessageIsRecalledAndClientsAreTold) {
+  const RevisionStep step = plan_revision(job_of(JobKind::recall), item_of(), stored());
+  ASSERT_FALSE(step.result.has_value());
+  ASSERT_EQ(step.commands.size(), 2U);
+  const auto& change = std::get<partition::Change>(step.commands[0]);
+  const auto& recall = std::get<partition::RecallMessage>(change);
+  EXPECT_EQ(recall.seq, 7U);
+  EXPECT_EQ(recall.id, MessageId{2050});
+  EXPECT_EQ(recall.operator_uid, "admin");
+  EXPECT_TRUE(std::get<SendCommand>(step.commands[1]).flags.sync_once);
+  EXPECT_EQ(step.when_made.state, SendResult::State::accepted);
+  EXPECT_EQ(step.when_made.message_seq, MessageSeq{7});
+}
+
+TEST(PlanRevision, AnEditMakesTheNextVersion) {
+  Message edited = stored();
+  edited.revision.emplace();
+  edited.revision->version = 4;
+  const RevisionStep step = plan_revision(job_of(JobKind::edit), item_of("as it is"), edited);
+  ASSERT_EQ(step.commands.size(), 2U);
+  const auto& change = std::get<partition::Change>(step.commands[0]);
+  const auto& edit = std::get<partition::EditMessage>(change);
+  EXPECT_EQ(edit.version, 5U);
+  EXPECT_EQ(edit.payload, "as it is");
+  EXPECT_EQ(edit.operator_uid, "admin");
+}
+
+TEST(PlanRevision, WhatIsDoneIsADuplicate) {
+  Message recalled = stored();
+  recalled.revision.emplace();
+  recalled.revision->recalled = true;
+  const auto state = [](const RevisionStep& step) {
+    EXPECT_TRUE(step.commands.empty());
+    return step.result.value().state;
+  };
+  EXPECT_EQ(state(plan_revision(job_of(JobKind::recall), item_of(), recalled)),
+            SendResult::State::duplicate);
+  EXPECT_EQ(state(plan_revision(job_of(JobKind::edit), item_of("as it was"), stored())),
+            SendResult::State::duplicate);
+}
+
+TEST(PlanRevision, WhatCannotBeDoneIsRefused) {
+  Message recalled = stored();
+  recalled.revision.emplace();
+  recalled.revision->recalled = true;
+  Message command = stored();
+  command.flags.sync_once = true;
+  const auto code = [](const RevisionStep& step) {
+    EXPECT_EQ(step.result.value().state, SendResult::State::refused);
+    return step.result.value().code;
+  };
+  EXPECT_EQ(code(plan_revision(job_of(JobKind::edit), item_of("x"), recalled)), Errc::conflict);
+  for (const JobKind kind : {JobKind::recall, JobKind::edit}) {
+    EXPECT_EQ(code(plan_revision(job_of(kind), item_of("x"), std::nullopt)), Errc::not_found);
+    EXPECT_EQ(code(plan_revision(job_of(kind), item_of("x"), command)), Errc::invalid);
+  }
+}
+
+TEST(ResultOfRevision, WhatMayPassIsTriedAgain) {
+  SendResult when_made;
+  when_made.state = SendResult::State::accepted;
+  const auto of = [&when_made](Errc code) {
+    partition::TransactionResult result;
+    result.commands.emplace_back(Error(code));
+    result.commands.emplace_back(Error(code));
+    result.failed = 0;
+    return result_of(result, when_made);
+  };
+  for (const Errc code : {Errc::conflict, Errc::overloaded, Errc::unavailable, Errc::deadline,
+                          Errc::unknown_outcome, Errc::not_owner}) {
+    EXPECT_EQ(of(code).code, Errc::overloaded) << errc_name(code);
+  }
+  EXPECT_EQ(of(Errc::not_found).code, Errc::not_found);
+  EXPECT_EQ(of(Errc::not_found).state, SendResult::State::refused);
+  EXPECT_EQ(result_of({}, when_made).state, SendResult::State::accepted);
+}
+
+}  // namespace
+}  // namespace jindou::jobs
