@@ -37,6 +37,9 @@ void write_job(codec::JsonWriter& json, const Job& job, std::optional<std::uint6
   const JobCounts& counts = job.counts;
   json.begin_object();
   json.string("id", job.id);
+  const bool sends = job.options.kind == JobKind::send;
+  if (!sends) json.string("kind", job_kind_name(job.options.kind));
+  json.string("batch_id", sends ? job.id : job.options.source);
   if (!job.options.name.empty()) json.string("name", job.options.name);
   json.string("state", job_state_name(job.state));
   if (!job.reason.empty()) json.string("reason", job.reason);

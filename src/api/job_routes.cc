@@ -126,6 +126,17 @@ Task<void> get_job(Services& services, Request& request, Response& response) {
   if (job) answer_job(response, *job);
 }
 
+// Why a message was neither recalled nor edited.
+std::string_view revision_failure_text(Errc code) {
+  switch (code) {
+    case Errc::not_found:
+      return "there is no such message: it was not stored, has expired or was deleted";
+    case Errc::invalid: return "a command message can be neither recalled nor edited";
+    case Errc::conflict: return "the message was recalled";
+    default: return "it is not known what became of it: a retry tries it again";
+  }
+}
+
 void append_line(std::string& out, const Job& job, std::uint64_t index, const JobItem& item,
                  const JobResult& result) {
   if (item.refusal) {
@@ -145,6 +156,14 @@ void append_line(std::string& out, const Job& job, std::uint64_t index, const Jo
     json.string("state", "pending");
     json.end_object();
     out += '\n';
+    return;
+  }
+  if (job.options.kind != JobKind::send && !result.ok()) {
+    codec::ItemProblem problem;
+    problem.client_msg_no = number;
+    problem.code = result.code;
+    problem.text = revision_failure_text(result.code);
+    append_problem_line(out, index, problem);
     return;
   }
   append_result_line(out, index, jobs::send_result_of(result), number);

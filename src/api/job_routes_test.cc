@@ -17,7 +17,8 @@ using Part = http::Stream::Part;
 TEST_F(JobRoutesTest, AnArrayBecomesAJob) {
   const Answer answer = post(kAsync, "[" + item("n1", "g1") + "," + item("", "g2") + "]");
   const std::string id = id_of(answer);
-  EXPECT_EQ(answer.body, R"({"id":")" + id + R"(","state":"ready","items":2,"refused":0})");
+  EXPECT_EQ(answer.body, R"({"id":")" + id + R"(","batch_id":")" + id +
+                             R"(","state":"ready","items":2,"refused":0})");
   const std::string done = wait_for(id, "done");
   EXPECT_EQ(number_of(done, "items"), 2U);
   EXPECT_EQ(number_of(done, "accepted"), 2U);
@@ -87,7 +88,8 @@ TEST_F(JobRoutesTest, LinesBecomeAJob) {
   ScriptedStream stream(pieces);
   const Answer answer = upload(stream);
   const std::string id = id_of(answer);
-  EXPECT_EQ(answer.body, R"({"id":")" + id + R"(","state":"ready","items":3000,"refused":1})");
+  EXPECT_EQ(answer.body, R"({"id":")" + id + R"(","batch_id":")" + id +
+                             R"(","state":"ready","items":3000,"refused":1})");
   const std::string done = wait_for(id, "done");
   EXPECT_EQ(number_of(done, "accepted"), 2999U);
   EXPECT_EQ(number_of(done, "refused"), 1U);

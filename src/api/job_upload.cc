@@ -112,6 +112,14 @@ Result<void> read_options(const Request& request, JobOptions& options) {
 
 }  // namespace
 
+Result<JobOptions> read_job_options(const Request& request) {
+  JobOptions options;
+  JD_RETURN_IF_ERROR(read_options(request, options));
+  options.caller_kind = request.caller_kind;
+  options.caller_name = request.user.substr(0, kJobNameBytesMax);
+  return options;
+}
+
 Result<JobWish> wanted_job(const Request& request) {
   JobWish wish;
   const std::string async = request.query_value("async");
@@ -130,9 +138,7 @@ Result<JobWish> wanted_job(const Request& request) {
     }
     return wish;
   }
-  JD_RETURN_IF_ERROR(read_options(request, wish.options));
-  wish.options.caller_kind = request.caller_kind;
-  wish.options.caller_name = request.user.substr(0, kJobNameBytesMax);
+  JD_TRY(wish.options, read_job_options(request));
   return wish;
 }
 
@@ -225,6 +231,8 @@ void JobUpload::answer(Response& response) const {
   codec::JsonWriter json(response.body);
   json.begin_object();
   json.string("id", id_);
+  const JobOptions& options = wish_.options;
+  json.string("batch_id", options.kind == JobKind::send ? id_ : options.source);
   json.string("state", job_state_name(items_ == 0 ? JobState::done : JobState::ready));
   json.number("items", items_);
   json.number("refused", refused_);

@@ -25,7 +25,9 @@ struct JobWish {
   bool by_preference = false;  // by the header Prefer
   JobOptions options;
 };
-// Reads the query and the header Prefer. Errors: invalid, with a sentence.
+// Of the query, what a job may be asked for, however it is made. Errors: invalid, with a sentence.
+Result<JobOptions> read_job_options(const Request& request);
+// Reads the query and the header Prefer. Errors: as above.
 Result<JobWish> wanted_job(const Request& request);
 
 // One request. Lives in its handler, on the request's shard. Memory: one chunk of input
@@ -41,9 +43,13 @@ class JobUpload {
   // Errors, here and below: as change().
   Task<Result<void>> begin();
 
-  // Both: false when the chunk is full: flush(), and again.
+  // All of these: false when the chunk is full: flush(), and again.
   bool add(const SendCommand& message) { return input_.add(message); }
   bool refuse(Errc code, std::string_view why);
+  // As store::JobInputBuilder::add_revised.
+  bool add_revised(const SendCommand& message, MessageId id) {
+    return input_.add_revised(message, id);
+  }
   // Makes the chunk durable; waits while there is no room, for api.streamTimeout. Also errors:
   // too_large, when the job has more input than it may have.
   Task<Result<void>> flush();

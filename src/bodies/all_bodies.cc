@@ -19,6 +19,7 @@ std::span<const Section> sections() {
       Section{"### The manager port", login_bodies()},
       Section{"### Templates", template_bodies()},
       Section{"### POST /message/recall, POST /message/edit", revision_bodies()},
+      Section{"### POST /batches/{id}/recall, POST /batches/{id}/edit", batch_revision_bodies()},
       Section{"### POST /channel/messagesync", range_bodies()},
       Section{"### POST /channel/messagesyncbatch", range_batch_bodies()},
       Section{"### POST /messages, POST /message, GET /message/byclientmsgno", look_up_bodies()},

@@ -55,6 +55,22 @@ constexpr auto kEditMessage =
                operator_row<&EditMessage::operator_uid>(),
            });
 
+constexpr std::array kRecallBatch{operator_row<&RecallBatch::operator_uid>()};
+
+constexpr std::array kEditBatch{
+    Field{.name = "payload",
+          .type = payload,
+          .to = at<&EditBatch::payload>,
+          .meaning = "the new content of all of them",
+          .required = true},
+    operator_row<&EditBatch::operator_uid>(),
+};
+
+constexpr std::array kBatchPaths = {
+    PathBody{"/batches/{id}/recall", kRecallBatch},
+    PathBody{"/batches/{id}/edit", kEditBatch},
+};
+
 constexpr std::array kPaths = {
     PathBody{"/message/recall", kRecallMessage},
     PathBody{"/message/edit", kEditMessage},
@@ -65,6 +81,10 @@ constexpr std::array kPaths = {
 Fields<RecallMessage> RecallMessage::fields() { return kTable<RecallMessage, kRecallMessage>; }
 Fields<EditMessage> EditMessage::fields() { return kTable<EditMessage, kEditMessage>; }
 
+Fields<RecallBatch> RecallBatch::fields() { return kTable<RecallBatch, kRecallBatch>; }
+Fields<EditBatch> EditBatch::fields() { return kTable<EditBatch, kEditBatch>; }
+
 std::span<const PathBody> revision_bodies() { return kPaths; }
+std::span<const PathBody> batch_revision_bodies() { return kBatchPaths; }
 
 }  // namespace jindou::bodies

@@ -37,6 +37,20 @@ struct EditMessage {
   static Fields<EditMessage> fields();
 };
 
+// POST /batches/{id}/recall.
+struct RecallBatch {
+  std::string operator_uid;
+  static Fields<RecallBatch> fields();
+};
+
+// POST /batches/{id}/edit.
+struct EditBatch {
+  std::string payload;
+  std::string operator_uid;
+  static Fields<EditBatch> fields();
+};
+
 std::span<const PathBody> revision_bodies();
+std::span<const PathBody> batch_revision_bodies();
 
 }  // namespace jindou::bodies

@@ -35,6 +35,7 @@ Result<JobView> view_of(const element& value) {
   JobView job;
   job.id = text_of(from, "id");
   job.name = text_of(from, "name");
+  job.kind = text_of(from, "kind");
   job.state = text_of(from, "state");
   job.reason = text_of(from, "reason");
   job.items = number_of(from, "items");
@@ -46,6 +47,11 @@ Result<JobView> view_of(const element& value) {
   job.per_second = number_of(from, recent ? "recent_per_second" : "items_per_second");
   if (job.id.empty() || job.state.empty()) return no_job();
   return job;
+}
+
+std::string_view verb_of(const JobView& job) {
+  if (job.kind == "recall") return " recalled";
+  return job.kind == "edit" ? " edited" : " sent";
 }
 
 std::string counts_text(const JobView& job) {
@@ -102,8 +108,8 @@ std::string progress_text(const JobView& job) {
 
 std::string end_text(const JobView& job) {
   if (job.state == "deleted") return "the job was deleted";
-  return job.state + reason_text(job) + ": " + with_commas(job.sent) + " sent" + counts_text(job) +
-         ", of " + with_commas(job.items);
+  return job.state + reason_text(job) + ": " + with_commas(job.sent) + std::string(verb_of(job)) +
+         counts_text(job) + ", of " + with_commas(job.items);
 }
 
 int end_code(const JobView& job) {

@@ -14,10 +14,11 @@ namespace jindou::caller {
 struct JobView {
   std::string id;
   std::string name;
+  std::string kind;  // empty: it sends
   std::string state;
   std::string reason;
   std::uint64_t items = 0;
-  std::uint64_t sent = 0;  // those that had been there before too
+  std::uint64_t sent = 0;  // or recalled, or edited; those that had been before too
   std::uint64_t refused = 0;
   std::uint64_t unknown = 0;
   std::uint64_t pending = 0;

@@ -47,6 +47,9 @@ TEST(JobText, TellsHowItEnded) {
     EXPECT_EQ(end_code(job), kEndedEarly);
   }
   EXPECT_EQ(end_text(job), "the job was deleted");
+  job.state = "done";
+  job.kind = "recall";
+  EXPECT_EQ(end_text(job), "done (too many): 4,998 recalled, 2 refused, of 5,000");
 }
 
 TEST(JobText, WhatIsNoJobIsRefused) {

@@ -222,6 +222,7 @@ std::vector<Component> components() {
                need("more", bit("1: there are more in that direction.")),
                need("messages", array(ref("Message"), "Ascending by message_seq."))})},
       {"Job", job_schema()},
+      {"NewJob", new_job_schema()},
       {"Conversation", conversation()},
       {"Addresses", addresses()},
       {"Connection", connection()},

@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::string_view kExampleId = R"("018bcfe56800a1b2c3d4e5f60718293a")";
 constexpr std::string_view kExample =
-    R"({"id":"018bcfe56800a1b2c3d4e5f60718293a","state":"running","items":5000,"accepted":1500,)"
+    R"({"id":"018bcfe56800a1b2c3d4e5f60718293a","batch_id":"018bcfe56800a1b2c3d4e5f60718293a",)"
+    R"("state":"running","items":5000,"accepted":1500,)"
     R"("duplicate":0,"refused":3,"unknown":0,"pending":3497,"pass":1,"created_at":1700000000,)"
     R"("started_at":1700000000,"items_per_second":1500,"expected_end":1700000003})";
 
@@ -119,6 +120,27 @@ Operation change_rate() {
   return change;
 }
 
+Operation revise(std::string_view path, std::string_view description, std::string example) {
+  return {
+      .method = Verb::post,
+      .path = path,
+      .tag = Tag::jobs,
+      .description = std::string(description) +
+                     " Done by a job of its own, which goes on after a crash; its items are the "
+                     "messages. What is so already counts as `duplicate`.",
+      .query = {id_in_path(),
+                {"name", R"({"type":"string","maxLength":128})", "Of the job, for people.", {}},
+                {"rate", integer("", 0, 1'000'000), "So many messages in a second.", {}},
+                {"not_before", integer("", 0, 253'402'300'799), "Unix time in seconds.", {}},
+                {"canary", integer(""), "The job pauses behind so many messages.", {}}},
+      .example = std::move(example),
+      .others = {{202, "The job is durable.", ref("NewJob")},
+                 {404, "There is no such batch.", {}},
+                 {409, "The job that has sent it has not ended.", {}}},
+      .succeeds = false,
+  };
+}
+
 Operation remove() {
   return {
       .method = Verb::delete_,
@@ -134,9 +156,21 @@ Operation remove() {
 
 }  // namespace
 
+std::string new_job_schema() {
+  return object(
+      {need("id", text("Of the job; also in the header Location.")),
+       need("batch_id", text("For /batches: the job that sends, or has sent, the "
+                             "messages.")),
+       need("state", word({"ready", "done"}, "done: it is empty.")),
+       need("items", integer("In all.")), need("refused", integer("That are no messages."))},
+      "A job that was made.");
+}
+
 std::string job_schema() {
   return object(
       {need("id", text("Of the job.")),
+       may("kind", word({"recall", "edit"}, "What it does, when it does not send.")),
+       need("batch_id", text("For /batches: the job that sends, or has sent, the messages.")),
        may("name", text("As given.")),
        need("state", job_state()),
        may("reason", text("Of the state, for people.")),
@@ -180,7 +214,11 @@ std::vector<Operation> job_operations() {
           action("/jobs/{id}/cancel",
                  "What was sent stays sent; nothing else is. Nothing happens to a job that is "
                  "cancelled."),
-          remove()};
+          remove(),
+          revise("/batches/{id}/recall", "All messages of a batch are taken back.",
+                 R"({"operator_uid":"admin"})"),
+          revise("/batches/{id}/edit", "All messages of a batch get another payload.",
+                 R"({"payload":{"type":1,"content":"Moved"},"operator_uid":"admin"})")};
 }
 
 }  // namespace jindou::openapi

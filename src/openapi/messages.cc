@@ -280,10 +280,7 @@ Operation send_batch() {
                  {202, "With ack=received: the items were taken. With async: the job is durable.",
                   one_of({array(object({need("client_msg_no", text("Echoed, or generated.")),
                                         need("state", word({"received"}, "Not yet durable."))})),
-                          object({need("id", text("Of the job; also in the header Location.")),
-                                  need("state", word({"ready", "done"}, "done: it is empty.")),
-                                  need("items", integer("In all.")),
-                                  need("refused", integer("That are no messages."))})})},
+                          ref("NewJob")})},
                  key_in_use(),
                  key_of_another()},
   };

@@ -102,5 +102,7 @@ struct Component {
 std::vector<Component> components();
 // Of GET /jobs/{id}.
 std::string job_schema();
+// Of the 202 of a job.
+std::string new_job_schema();
 
 }  // namespace jindou::openapi

@@ -1,0 +1,177 @@
+#include "api/batch_revisions.h"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "api/answers.h"
+#include "api/job_json.h"
+#include "api/job_upload.h"
+#include "base/assert.h"
+#include "bodies/read.h"
+#include "bodies/revisions.h"
+#include "jobs/turn.h"
+#include "model/id_rules.h"
+#include "partition/job_reader.h"
+
+namespace jindou::api {
+namespace {
+
+constexpr std::string_view kBatchPath = "/batches/";
+
+// What is asked for.
+struct Wish {
+  JobKind kind = JobKind::recall;
+  std::string operator_uid;
+  Payload payload;
+};
+
+// Whether the messages of the batch can be told: 409 otherwise.
+std::string refusal_of(const Job& batch) {
+  if (batch.options.kind != JobKind::send) {
+    return "this is a job that recalls or edits the messages of another one: name that one";
+  }
+  if (!is_ended(batch.state)) {
+    return "the job is " + std::string(job_state_name(batch.state)) +
+           ": wait until it has ended, or cancel it first";
+  }
+  if (!batch.sealed) return "nothing of the job was sent: its upload was not complete";
+  return {};
+}
+
+// Whether a message may be there of which the job knows nothing: it was on its way when the job
+// ended. What is sent together begins at the cursor and is no more than a chunk.
+bool may_have_been_on_its_way(const Job& batch, std::uint64_t index) {
+  return batch.state != JobState::done && index >= batch.cursor &&
+         index < batch.cursor + kJobChunkItemsMax;
+}
+
+// Adds the messages of one chunk of the batch.
+Task<Result<void>> add_chunk(JobUpload& upload, const Job& batch, const partition::JobChunk& chunk,
+                             const Wish& wish) {
+  for (std::size_t place = 0; place < chunk.items.size(); ++place) {
+    const JobItem& item = chunk.items[place];
+    const JobResult& result = chunk.results[place];
+    const std::uint64_t index = chunk.first + place;
+    const bool unknown = result.state == JobResult::State::unknown ||
+                         (!result.ok() && may_have_been_on_its_way(batch, index));
+    if (item.refusal || !(result.ok() || unknown)) continue;
+    SendCommand message;
+    message.channel = item.message.channel;
+    message.from_uid = item.message.from_uid;
+    message.client_msg_no =
+        item.message.idempotent ? item.message.client_msg_no : jobs::item_number(batch.id, index);
+    message.idempotent = true;
+    message.payload = wish.payload;
+    const MessageId id = result.ok() ? result.message_id : MessageId{};
+    if (upload.add_revised(message, id)) continue;
+    auto flushed = co_await upload.flush();
+    if (!flushed) co_return flushed;
+    const bool added = upload.add_revised(message, id);
+    JD_ASSERT(added);
+  }
+  auto flushed = co_await upload.flush_if_due();
+  co_return flushed;
+}
+
+Task<Result<void>> copy_messages(Services& services, JobUpload& upload, const Job& batch,
+                                 const Wish& wish) {
+  auto begun = co_await upload.begin();
+  if (!begun) co_return begun;
+  const partition::JobReader& reader = services.deps.jobs;
+  // Behind its last turn nothing was sent.
+  for (std::uint64_t index = 0; index < batch.counts.items;) {
+    if (index > batch.reached + kJobChunkItemsMax) break;
+    auto work = [&reader, id = batch.id, index] { return reader.load_chunk(id, index); };
+    const auto chunk = co_await services.deps.blocking.run(std::move(work));
+    if (!chunk) co_return Result<void>(Error(chunk.error()));
+    if (!*chunk) co_return Result<void>(Error(Errc::not_found, "the batch was deleted meanwhile"));
+    auto added = co_await add_chunk(upload, batch, **chunk, wish);
+    if (!added) co_return added;
+    index = (*chunk)->first + (*chunk)->items.size();
+  }
+  auto sealed = co_await upload.seal();
+  co_return sealed;
+}
+
+Task<void> revise(Services& services, Request& request, Response& response, Wish wish) {
+  auto options = read_job_options(request);
+  if (!options) {
+    answer_error(response, options.error());
+    co_return;
+  }
+  std::string id(path_parameter(request, kBatchPath));
+  const auto found = co_await load_job(services, std::move(id));
+  if (!found) {
+    answer_error(response, found.error());
+    co_return;
+  }
+  if (!*found) {
+    answer_error(response, 404, errc_name(Errc::not_found),
+                 "there is no batch with this id: it is the batch_id of a job, and jobs that have "
+                 "ended are forgotten after jobs.keep");
+    co_return;
+  }
+  const Job& batch = **found;
+  if (const std::string why = refusal_of(batch); !why.empty()) {
+    answer_error(response, 409, errc_name(Errc::conflict), why);
+    co_return;
+  }
+  JobWish job;
+  job.wanted = true;
+  job.options = std::move(*options);
+  job.options.kind = wish.kind;
+  job.options.source = batch.id;
+  job.options.operator_uid = wish.operator_uid;
+  JobUpload upload(services, request, std::move(job));
+  const auto done = co_await copy_messages(services, upload, batch, wish);
+  (void)co_await upload.finish(response, done);
+}
+
+// The same for both bodies, after what each has of its own. None: `response` is the answer.
+bool check_operator(bodies::BodyReader& body, const std::string& uid, Response& response) {
+  if (!uid.empty()) {
+    const auto problem = id_problem(uid);
+    if (!problem.empty()) body.fail_member("operator_uid", problem);
+  }
+  if (body.ok()) return true;
+  answer_invalid(response, body.problem());
+  return false;
+}
+
+Task<void> nothing() { co_return; }
+
+// Not coroutines of their own: the task is handed on.
+Task<void> post_recall(Services& services, Request& request, Response& response) {
+  Wish wish;
+  bodies::BodyReader body(request.body.empty() ? std::string_view("{}") : request.body);
+  wish.operator_uid = bodies::read<bodies::RecallBatch>(body).operator_uid;
+  if (!check_operator(body, wish.operator_uid, response)) return nothing();
+  return revise(services, request, response, std::move(wish));
+}
+
+Task<void> post_edit(Services& services, Request& request, Response& response) {
+  Wish wish;
+  bodies::BodyReader body(request.body);
+  auto given = bodies::read<bodies::EditBatch>(body, services.options.body_limits());
+  wish.kind = JobKind::edit;
+  wish.operator_uid = std::move(given.operator_uid);
+  wish.payload = std::move(given.payload);
+  if (!check_operator(body, wish.operator_uid, response)) return nothing();
+  return revise(services, request, response, std::move(wish));
+}
+
+}  // namespace
+
+std::span<const Route> batch_revision_routes() {
+  static constexpr std::array<Route, 2> routes = {{
+      {Verb::post, "/batches/{id}/recall", post_recall, Auth::administer,
+       "Takes all messages of a batch back"},
+      {Verb::post, "/batches/{id}/edit", post_edit, Auth::administer,
+       "Gives all messages of a batch another payload"},
+  }};
+  return routes;
+}
+
+}  // namespace jindou::api

@@ -1,0 +1,119 @@
+// POST /batches/{id}/recall and /edit: all that a job has sent, and nothing else.
+#include "api/batch_revisions.h"
+
+#include <string>
+
+#include "api/job_routes_fixture.h"
+
+namespace jindou::api {
+namespace {
+
+class BatchRevisionsTest : public JobRoutesTest {
+ protected:
+  Answer recall(const std::string& id, const std::string& body = R"({"operator_uid":"admin"})",
+                const std::string& query = "") {
+    return post("/batches/" + id + "/recall" + query, body);
+  }
+  Answer edit(const std::string& id, const std::string& body) {
+    return post("/batches/" + id + "/edit", body);
+  }
+  std::string made(const std::string& body) {
+    const std::string id = id_of(post(kAsync, body));
+    wait_for(id, "done");
+    return id;
+  }
+  std::string last(const std::string& group) {
+    return get("/channel/last_message?channel_type=2&channel_id=" + group).body;
+  }
+};
+
+TEST_F(BatchRevisionsTest, AllThatAJobHasSentIsRecalled) {
+  post("/message/sendbatch", "[" + item("other", "g1") + "]");
+  const std::string sent =
+      made("[" + item("n1", "g1") + "," + item("", "g2") + "," + item("n3", "g3") + "]");
+  const Answer answer = recall(sent, "", "?name=oops");
+  const std::string id = id_of(answer);
+  EXPECT_EQ(answer.body, R"({"id":")" + id + R"(","batch_id":")" + sent +
+                             R"(","state":"ready","items":3,"refused":0})");
+  const std::string done = wait_for(id, "done");
+  EXPECT_EQ(number_of(done, "accepted"), 3U) << done;
+  EXPECT_EQ(text_of(done, "kind"), "recall");
+  EXPECT_EQ(text_of(done, "batch_id"), sent);
+  EXPECT_EQ(text_of(done, "name"), "oops");
+  EXPECT_EQ(text_of(job(sent), "batch_id"), sent);
+  for (const char* group : {"g1", "g2", "g3"}) {
+    EXPECT_TRUE(has(last(group), "\"revoke\":1")) << last(group);
+  }
+  const Answer other = post("/message", R"({"channel_id":"g1","channel_type":2,)"
+                                        R"("client_msg_no":"other"})");
+  EXPECT_TRUE(has(other.body, "aGk=")) << other.body;
+  const std::string lines = results(id);
+  EXPECT_TRUE(has(lines, R"("client_msg_no":"n1","reason":1})")) << lines;
+  EXPECT_TRUE(has(lines, R"("client_msg_no":")" + sent + R"(-1","reason":1})")) << lines;
+  // Once more: nothing changes, and that is counted.
+  const std::string again = wait_for(id_of(recall(sent)), "done");
+  EXPECT_EQ(number_of(again, "duplicate"), 3U) << again;
+  const std::string late = id_of(edit(sent, R"({"payload":"aGk="})"));
+  EXPECT_EQ(number_of(wait_for(late, "done"), "refused"), 3U);
+  EXPECT_TRUE(has(results(late), R"("code":"conflict","msg":"the message was recalled")"));
+}
+
+TEST_F(BatchRevisionsTest, AllThatAJobHasSentIsEdited) {
+  const std::string sent = made("[" + item("n1", "g1") + "," + item("n2", "g1") + "]");
+  const std::string id =
+      id_of(edit(sent, R"({"payload":{"content":"new"},"operator_uid":"admin"})"));
+  EXPECT_EQ(number_of(wait_for(id, "done"), "accepted"), 2U);
+  // {"content":"new"}
+  EXPECT_TRUE(has(last("g1"), "eyJjb250ZW50IjoibmV3In0=")) << last("g1");
+  EXPECT_TRUE(has(last("g1"), "\"edit_version\":1")) << last("g1");
+}
+
+TEST_F(BatchRevisionsTest, WhatWasNotSentIsLeftOut) {
+  const std::string sent = made(R"([{"from_uid":"u1","channel_id":"g1","channel_type":2,)"
+                                R"("payload":"aGk=","header":{"no_persist":1}},)" +
+                                item("n2", "g1") + "]");
+  const std::string id = id_of(recall(sent));
+  const std::string done = wait_for(id, "done");
+  EXPECT_EQ(number_of(done, "accepted"), 1U) << done;
+  EXPECT_EQ(number_of(done, "refused"), 1U) << done;
+  EXPECT_TRUE(has(results(id, "?status=refused"), R"("code":"not_found","msg":"there is no such)"));
+}
+
+TEST_F(BatchRevisionsTest, OnlyAfterTheJobHasEnded) {
+  const std::string waits = id_of(post(kLater, "[" + item("n1", "g1") + "]"));
+  const Answer early = recall(waits);
+  EXPECT_EQ(early.status, 409U);
+  EXPECT_TRUE(has(early.body, "the job is ready: wait until it has ended, or cancel it first"))
+      << early.body;
+  act(waits, "pause");
+  EXPECT_EQ(recall(waits).status, 409U);
+  act(waits, "cancel");
+  EXPECT_EQ(recall(waits).status, 202U);
+  const std::string sent = made("[" + item("n2", "g1") + "]");
+  const std::string id = id_of(recall(sent));
+  wait_for(id, "done");
+  EXPECT_EQ(recall(id).status, 409U);
+  ScriptedStream cut({item("n3", "g1") + "\n"}, http::Stream::Part::lost);
+  upload(cut);
+  const std::string failed = get("/jobs?state=failed").body;
+  const std::string broken = failed.substr(failed.find("\"id\":\"") + 6, 32);
+  EXPECT_TRUE(has(recall(broken).body, "nothing of the job was sent"));
+}
+
+TEST_F(BatchRevisionsTest, BadRequestsMakeNoJob) {
+  const std::string sent = made("[" + item("n1", "g1") + "]");
+  EXPECT_EQ(recall("018bcfe5680000000000000000000001").status, 404U);
+  EXPECT_EQ(recall("x").status, 404U);
+  EXPECT_EQ(recall(sent, "[").status, 400U);
+  EXPECT_EQ(recall(sent, R"({"operator_uid":"a@b"})").status, 400U);
+  EXPECT_EQ(recall(sent, "{}", "?rate=fast").status, 400U);
+  EXPECT_EQ(recall(sent, "{}", "?atomic=true").status, 400U);
+  EXPECT_EQ(edit(sent, "{}").status, 400U);
+  EXPECT_EQ(edit(sent, "").status, 400U);
+  EXPECT_EQ(edit(sent, R"({"payload":""})").status, 400U);
+  EXPECT_EQ(jobs_listed(), 1U);
+  EXPECT_FALSE(has(last("g1"), "revoke"));
+}
+
+}  // namespace
+}  // namespace jindou::api
