@@ -77,7 +77,7 @@ class Examples(unittest.TestCase):
                 if name == "message_id":
                     self.assertTrue(ids.same(value, seen[name]), inner)
                     self.assertEqual(seen["message_idstr"], str(seen[name]), inner)
-                elif name == "id" or (name == "client_msg_no" and made_up(value)):
+                elif name in ("id", "batch_id") or (name == "client_msg_no" and made_up(value)):
                     self.assertTrue(ids.same(value, seen[name]), inner)
                 elif name in ("created_at", "started_at", "ended_at"):
                     self.assertGreater(seen[name], value, inner)

@@ -1,0 +1,146 @@
+"""POST /batches/{id}/recall and /edit: all that a job has sent."""
+
+import base64
+import json
+import unittest
+
+from harness import GROUP, ServerCase, fresh, item
+from test_jobs import Jobs, spread
+
+
+class BatchCase(ServerCase):
+    def setUp(self):
+        self.jobs = Jobs(self.server)
+
+    def revise(self, batch, what, body=None, query=""):
+        """The id of the job that does it."""
+        answer = self.server.post("/batches/%s/%s%s" % (batch, what, query), body)
+        self.assertEqual(answer.status, 202, answer)
+        made = answer.json()
+        self.assertEqual((made["batch_id"], answer.headers["location"]),
+                         (batch, "/jobs/" + made["id"]))
+        return made["id"]
+
+    def commands(self, uid):
+        """The payloads of the commands that wait for a user."""
+        answer = self.server.must_post("/message/sync", {"uid": uid, "limit": 10000})
+        return [json.loads(base64.b64decode(m["payload"])) for m in answer]
+
+
+class Whole(BatchCase):
+    def test_a_recall_takes_all_back_and_tells_everybody(self):
+        groups = [fresh("g") for _ in range(4)]
+        user = fresh("u")
+        for group in groups:
+            self.server.create_group(group, [user, "other"])
+        kept = self.server.must_batch([item(groups[0], "kept")])[0]["message_id"]
+        batch = self.jobs.make(spread(groups, 2000))
+        self.jobs.wait(batch)
+        with self.server.client("other") as client:
+            job = self.revise(batch, "recall", {"operator_uid": "admin"}, "?name=oops")
+            done = self.jobs.wait(job)
+            self.assertEqual((done["state"], done["kind"], done["batch_id"], done["name"]),
+                             ("done", "recall", batch, "oops"))
+            self.assertEqual((done["items"], done["accepted"], done["duplicate"]), (2000, 2000, 0))
+            told = json.loads(client.recv().payload)
+            self.assertEqual((told["cmd"], told["param"]["revoker"]), ("messageRevoke", "admin"))
+        for place, group in enumerate(groups):
+            messages = self.server.messages(group)
+            if place == 0:
+                self.assertEqual((messages[0]["message_id"], messages[0].get("revoke")),
+                                 (kept, None))
+                messages = messages[1:]
+            self.assertEqual(len(messages), 500)
+            self.assertEqual({(m["payload"], m["revoke"]) for m in messages}, {("e30=", 1)})
+        results = self.jobs.results(job)
+        self.assertEqual([r["message_id"] for r in results],
+                         [r["message_id"] for r in self.jobs.results(batch)])
+        # Once more, of what was recalled: harmless and counted.
+        again = self.jobs.wait(self.revise(batch, "recall"))
+        self.assertEqual((again["accepted"], again["duplicate"]), (0, 2000))
+        late = self.revise(batch, "edit", {"payload": {"late": 1}})
+        self.assertEqual(self.jobs.wait(late)["refused"], 2000)
+        self.assertEqual({r["code"] for r in self.jobs.results(late)}, {"conflict"})
+
+    def test_an_edit_gives_all_another_payload(self):
+        group = fresh("g")
+        batch = self.jobs.make([item(group, "n%d" % i) for i in range(300)])
+        self.jobs.wait(batch)
+        payload = {"type": 1, "content": "Moved"}
+        done = self.jobs.wait(self.revise(batch, "edit", {"payload": payload}))
+        self.assertEqual((done["kind"], done["accepted"]), ("edit", 300))
+        messages = self.server.messages(group)
+        self.assertEqual([json.loads(base64.b64decode(m["payload"])) for m in messages],
+                         [payload] * 300)
+        self.assertEqual({m["edit_version"] for m in messages}, {1})
+        again = self.jobs.wait(self.revise(batch, "edit", {"payload": payload}))
+        self.assertEqual((again["accepted"], again["duplicate"]), (0, 300))
+        self.assertEqual({m["edit_version"] for m in self.server.messages(group)}, {1})
+
+    def test_only_what_was_sent_of_a_job_that_was_cancelled(self):
+        group, banned = fresh("g"), fresh("g")
+        self.server.must_post("/channel/info",
+                              {"channel_id": banned, "channel_type": GROUP, "ban": 1})
+        items = [item(banned if i % 10 == 9 else group, "n%d" % i) for i in range(5000)]
+        batch = self.jobs.make(items, "&rate=2000")
+        self.jobs.wait_for_progress(batch, 500)
+        for state in (None, "pause"):
+            if state:
+                self.jobs.act(batch, state)
+            told = self.assert_error(self.server.post("/batches/%s/recall" % batch), 409)
+            self.assertIn("cancel it first", told["msg"])
+        self.jobs.act(batch, "cancel")
+        job = self.revise(batch, "recall")
+        done = self.jobs.wait(job, timeout=120)
+        stored = self.server.messages(group)
+        self.assertGreaterEqual(len(stored), 500)
+        self.assertEqual({m["payload"] for m in stored}, {"e30="})
+        self.assertEqual(done["accepted"], len(stored))
+        # A recall is none that could be recalled.
+        self.assert_error(self.server.post("/batches/%s/recall" % job), 409)
+
+    def test_bad_requests(self):
+        batch = self.jobs.make([item(fresh("g"), "a")])
+        self.jobs.wait(batch)
+        known = len(self.server.get("/jobs").json()["jobs"])
+        for path, body, status in (
+                ("/batches/018bcfe5680000000000000000000001/recall", None, 404),
+                ("/batches/%s/explode" % batch, None, 404),
+                ("/batches/%s/recall" % batch, {"operator_uid": 7}, 400),
+                ("/batches/%s/recall?rate=x" % batch, None, 400),
+                ("/batches/%s/edit" % batch, {}, 400),
+                ("/batches/%s/edit" % batch, None, 400)):
+            with self.subTest(path=path, body=body):
+                self.assert_error(self.server.post(path, body), status)
+        self.assertEqual(len(self.server.get("/jobs").json()["jobs"]), known)
+
+
+class Crashes(BatchCase):
+    config = {"jobs.turnItems": 50}
+
+    def test_each_message_once_over_kills(self):
+        groups = [fresh("g") for _ in range(4)]
+        user = fresh("u")
+        for group in groups:
+            self.server.create_group(group, [user])
+        batch = self.jobs.make(spread(groups, 2000))
+        self.jobs.wait(batch)
+        job = self.revise(batch, "edit", {"payload": {"new": 1}})
+        for at in (1, 600, 1200):
+            self.jobs.wait_for_progress(job, at)
+            self.server.restart()
+        done = self.jobs.wait(job)
+        self.assertEqual((done["accepted"] + done["duplicate"], done["refused"]), (2000, 0))
+        for group in groups:
+            messages = self.server.messages(group)
+            self.assertEqual({m["payload"] for m in messages},
+                             {base64.b64encode(b'{"new":1}').decode()})
+            self.assertEqual({m["edit_version"] for m in messages}, {1})
+        # Each was told once.
+        told = [(c["param"]["message_id"]) for c in self.commands(user)]
+        self.assertEqual(len(told), 2000)
+        self.assertEqual(len(set(told)), 2000)
+
+
+if __name__ == "__main__":
+    unittest.main()
