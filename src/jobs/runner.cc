@@ -332,6 +332,13 @@ Result<void> Runner::begin(Run& run, TimePoint now) {
     leave(run, job);
     return {};
   }
+  if (!run.turn) {
+    const milliseconds wait{job.options.window.opens_in_ms(deps_.clock.wall_ms())};
+    if (wait.count() > 0) {
+      run.due = run.next_items = now + std::min(wait, kClockCheck);
+      return {};
+    }
+  }
   if (job.state == JobState::ready) {
     const milliseconds wait{job.options.not_before_ms - deps_.clock.wall_ms()};
     if (wait.count() > 0) {

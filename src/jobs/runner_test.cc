@@ -453,6 +453,23 @@ TEST_F(RunnerTest, BeginsWhenItsTimeHasCome) {
   EXPECT_GE(job.started_ms, later.not_before_ms);
 }
 
+TEST_F(RunnerTest, SendsInItsDailyWindowOnly) {
+  const auto minute = static_cast<std::uint32_t>(real_clock_.wall_ms() / 60'000 % (24 * 60));
+  const auto later = [minute](std::uint32_t minutes) { return (minute + minutes) % (24 * 60); };
+  JobOptions open;
+  open.window = {later(24 * 60 - 60), later(60), 0};
+  JobOptions closed;
+  closed.window = {later(60), later(120), 0};
+  start();
+  const std::string waits = make_job(messages(3, "g2"), closed);
+  wait_for(make_job(messages(3), open), JobState::done);
+  // In another zone it is another time of the day.
+  closed.window.offset_min = 90;
+  wait_for(make_job(messages(3, "g3"), closed), JobState::done);
+  EXPECT_EQ(load(waits).state, JobState::ready);
+  EXPECT_TRUE(stored("g2").empty());
+}
+
 TEST_F(RunnerTest, JobsTakeTurns) {
   options_now_.turn_items = 10;
   options_now_.items_in_flight_max = 10;

@@ -77,6 +77,18 @@ std::string_view job_action_name(JobAction action) {
   return "unknown";
 }
 
+std::int64_t DailyWindow::opens_in_ms(std::int64_t wall_ms) const {
+  if (!is_set()) return 0;
+  constexpr std::int64_t kMinuteMs = 60'000;
+  constexpr std::int64_t kDayMs = kDayMin * kMinuteMs;
+  // Of the day, by its own clock; a wall clock before 1970 has a day, too.
+  const std::int64_t now = ((wall_ms + offset_min * kMinuteMs) % kDayMs + kDayMs) % kDayMs;
+  const std::int64_t from = from_min * kMinuteMs;
+  const std::int64_t since = (now - from + kDayMs) % kDayMs;
+  const std::int64_t length = ((to_min * kMinuteMs) - from + kDayMs) % kDayMs;
+  return since < length ? 0 : kDayMs - since;
+}
+
 std::string_view job_kind_name(JobKind kind) {
   switch (kind) {
     case JobKind::send: return "send";

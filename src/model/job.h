@@ -77,6 +77,20 @@ enum class JobKind : std::uint8_t {
 inline constexpr JobKind kLastJobKind = JobKind::edit;
 std::string_view job_kind_name(JobKind kind);
 
+// The part of each day in which a job sends, by a clock that is `offset_min` minutes ahead of UTC:
+// from the minute `from_min` of the day to before `to_min`, which may be past midnight.
+struct DailyWindow {
+  static constexpr std::uint32_t kDayMin = 24 * 60;
+  std::uint32_t from_min = 0;
+  std::uint32_t to_min = 0;  // as from_min: there is no window, it sends at any time
+  std::int32_t offset_min = 0;
+
+  bool is_set() const { return from_min != to_min; }
+  // Milliseconds from that wall clock on until it is open; 0: it is.
+  std::int64_t opens_in_ms(std::int64_t wall_ms) const;
+  bool operator==(const DailyWindow&) const = default;
+};
+
 // What was asked for; told when the job is begun.
 struct JobOptions {
   std::string name;  // for people; at most kJobNameBytesMax
@@ -88,6 +102,7 @@ struct JobOptions {
   bool stops_on_refusal = false;      // on_error=stop
   std::uint64_t canary_items = 0;     // pauses behind so many; 0: does not
   std::uint32_t refused_ppm_max = 0;  // stops when more of a million are refused; 0: does not
+  DailyWindow window;
   JobKind kind = JobKind::send;
   // Of one that recalls or edits: the job that has sent the messages, and who wants it, as the
   // caller says; may be empty.

@@ -113,6 +113,34 @@ TEST(JobResultOf, TellsWhatASendTold) {
   EXPECT_EQ(job_result_of(SendResult()).state, JobResult::State::unknown);
 }
 
+TEST(DailyWindow, OpensAtItsTimeOfTheDay) {
+  constexpr std::int64_t kHour = 3'600'000;
+  constexpr std::int64_t kDay = 24 * kHour;
+  DailyWindow window;
+  EXPECT_EQ(window.opens_in_ms(5), 0) << "there is none";
+  window = {9 * 60, 21 * 60, 0};
+  EXPECT_EQ(window.opens_in_ms(100 * kDay + 9 * kHour - 1), 1);
+  EXPECT_EQ(window.opens_in_ms(100 * kDay + 9 * kHour), 0);
+  EXPECT_EQ(window.opens_in_ms(100 * kDay + 21 * kHour - 1), 0);
+  EXPECT_EQ(window.opens_in_ms(100 * kDay + 21 * kHour), 12 * kHour);
+  // By a clock that is ahead of UTC, and one that is behind.
+  window.offset_min = 8 * 60;
+  EXPECT_EQ(window.opens_in_ms(100 * kDay + kHour), 0);
+  EXPECT_EQ(window.opens_in_ms(100 * kDay), kHour);
+  window.offset_min = -5 * 60;
+  EXPECT_EQ(window.opens_in_ms(100 * kDay), 0);
+  EXPECT_EQ(window.opens_in_ms(100 * kDay + 2 * kHour), 12 * kHour);
+}
+
+TEST(DailyWindow, MayGoPastMidnight) {
+  constexpr std::int64_t kHour = 3'600'000;
+  const DailyWindow window = {22 * 60, 6 * 60, 0};
+  for (const std::int64_t hour : {22, 23, 24, 29}) EXPECT_EQ(window.opens_in_ms(hour * kHour), 0);
+  EXPECT_EQ(window.opens_in_ms(30 * kHour), 16 * kHour);
+  EXPECT_EQ(window.opens_in_ms(-2 * kHour), 0);
+  EXPECT_EQ(window.opens_in_ms(-3 * kHour), kHour);
+}
+
 TEST(ItemTimes, StepsGrowWithTheTime) {
   const std::vector<std::uint64_t> first = {1, 2, 3, 4, 6, 8, 12, 16, 24};
   for (std::size_t step = 0; step < first.size(); ++step) {

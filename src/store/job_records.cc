@@ -33,7 +33,11 @@ constexpr std::uint64_t kSealed = 0x01;
 constexpr std::uint64_t kStopsOnRefusal = 0x02;
 constexpr std::uint64_t kTimes = 0x04;
 constexpr std::uint64_t kRevises = 0x08;
-constexpr std::uint64_t kJobBits = 0x0f;
+constexpr std::uint64_t kWindow = 0x10;
+constexpr std::uint64_t kJobBits = 0x1f;
+
+// Of a window the minutes ahead of UTC are stored with this added.
+constexpr std::int32_t kOffsetBase = 24 * 60;
 
 // A place is never given to another value.
 constexpr std::array kCodes = {
@@ -304,6 +308,7 @@ std::string encode(const Job& job) {
   if (job.options.stops_on_refusal) bits |= kStopsOnRefusal;
   if (job.times.items() > 0) bits |= kTimes;
   if (job.options.kind != JobKind::send) bits |= kRevises;
+  if (job.options.window.is_set()) bits |= kWindow;
   append_varint(out, bits);
   out.push_back(static_cast<char>(job.state));
   append_string(out, job.options.name);
@@ -329,6 +334,12 @@ std::string encode(const Job& job) {
     out.push_back(static_cast<char>(job.options.kind));
     append_string(out, job.options.source);
     append_string(out, job.options.operator_uid);
+  }
+  if ((bits & kWindow) != 0) {
+    const DailyWindow& window = job.options.window;
+    append_varint(out, window.from_min);
+    append_varint(out, window.to_min);
+    append_varint(out, static_cast<std::uint64_t>(window.offset_min + kOffsetBase));
   }
   return out;
 }
@@ -370,6 +381,17 @@ Result<Job> decode_job(std::string_view bytes, std::string_view id) {
     job.options.kind = static_cast<JobKind>(kind);
     job.options.source = std::string(reader.read_string());
     job.options.operator_uid = std::string(reader.read_string());
+  }
+  if ((bits & kWindow) != 0) {
+    DailyWindow& window = job.options.window;
+    const std::uint64_t from = reader.read_varint();
+    const std::uint64_t to = reader.read_varint();
+    const std::uint64_t offset = reader.read_varint();
+    known = known && from < DailyWindow::kDayMin && to < DailyWindow::kDayMin && from != to &&
+            offset <= 2 * kOffsetBase;
+    window.from_min = static_cast<std::uint32_t>(from);
+    window.to_min = static_cast<std::uint32_t>(to);
+    window.offset_min = static_cast<std::int32_t>(offset) - kOffsetBase;
   }
   const bool is_somewhere =
       job.chunk <= job.cursor && job.cursor <= job.reached && job.reached <= job.counts.items;

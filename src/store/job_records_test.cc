@@ -64,6 +64,7 @@ TEST(JobRecord, ComesBackAndIsRefusedWhenItIsCut) {
   job.options.kind = JobKind::edit;
   job.options.source = "another";
   job.options.operator_uid = "admin";
+  job.options.window = {1320, 360, -300};
   const std::string bytes = encode(job);
   const auto decode = [](std::string_view text) { return decode_job(text, "id"); };
   EXPECT_EQ(decode(bytes).value(), job);
