@@ -21,6 +21,21 @@ void write_seconds(codec::JsonWriter& json, std::string_view name, std::int64_t 
   if (ms > 0) json.number(name, ms / 1000);
 }
 
+std::string time_of_day(std::uint32_t minute) {
+  const auto two = [](std::uint32_t number) {
+    return (number < 10 ? "0" : "") + std::to_string(number);
+  };
+  return two(minute / 60) + ':' + two(minute % 60);
+}
+
+void write_window(codec::JsonWriter& json, const DailyWindow& window) {
+  if (!window.is_set()) return;
+  json.string("window", time_of_day(window.from_min) + '-' + time_of_day(window.to_min));
+  const bool ahead = window.offset_min >= 0;
+  const auto minutes = static_cast<std::uint32_t>(ahead ? window.offset_min : -window.offset_min);
+  json.string("time_zone", (ahead ? '+' : '-') + time_of_day(minutes));
+}
+
 // Milliseconds within which items were durable, from when the core was given them.
 void write_times(codec::JsonWriter& json, const ItemTimes& times) {
   if (times.items() == 0) return;
@@ -52,6 +67,7 @@ void write_job(codec::JsonWriter& json, const Job& job, std::optional<std::uint6
   json.number("pass", job.pass);
   if (job.options.rate > 0) json.number("rate", job.options.rate);
   if (job.options.canary_items > 0) json.number("canary", job.options.canary_items);
+  write_window(json, job.options.window);
   write_seconds(json, "not_before", job.options.not_before_ms);
   write_seconds(json, "created_at", job.created_ms);
   write_seconds(json, "started_at", job.started_ms);

@@ -204,6 +204,28 @@ TEST_F(JobRoutesTest, TheRateMayBeChangedUntilTheEnd) {
   EXPECT_EQ(act("018bcfe5680000000000000000000001", "rate?rate=5").status, 404U);
 }
 
+TEST_F(JobRoutesTest, ADailyWindowIsKept) {
+  const std::string body = "[" + item("n1", "g1") + "]";
+  const std::string id =
+      id_of(post(std::string(kLater) + "&window=22:00-06:30&time_zone=%2B08:00", body));
+  EXPECT_EQ(text_of(job(id), "window"), "22:00-06:30");
+  EXPECT_EQ(text_of(job(id), "time_zone"), "+08:00");
+  const std::string west =
+      id_of(post(std::string(kLater) + "&window=09:00-21:00&time_zone=-03:30", body));
+  EXPECT_EQ(text_of(job(west), "time_zone"), "-03:30");
+  for (const char* zone : {"", "&time_zone=UTC", "&time_zone=Z", "&time_zone=+00:00"}) {
+    const Answer made = post(std::string(kLater) + "&window=09:00-21:00" + zone, body);
+    EXPECT_EQ(text_of(job(id_of(made)), "time_zone"), "+00:00");
+  }
+  for (const char* wrong :
+       {"window=9-21", "window=09:00", "window=09:00-09:00", "window=24:00-01:00",
+        "window=09:60-10:00", "window=09:00-21:00&time_zone=Mars", "time_zone=UTC",
+        "window=09:00-21:00&time_zone=08:00", "window=09:00-21:00&time_zone=%2B8"}) {
+    EXPECT_EQ(post(std::string(kLater) + "&" + wrong, body).status, 400U) << wrong;
+  }
+  EXPECT_EQ(post("/message/sendbatch?window=09:00-21:00", body).status, 400U);
+}
+
 TEST_F(JobRoutesTest, ADoneJobCannotBePausedAndHasNothingToRetry) {
   const std::string id = id_of(post(kAsync, "[" + item("n1", "g1") + "]"));
   wait_for(id, "done");

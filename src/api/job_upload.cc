@@ -74,6 +74,49 @@ bool prefers_async(const Request& request) {
   return false;
 }
 
+// "09:30" as minutes of the day; none: it is none.
+std::optional<std::uint32_t> minute_of_day(std::string_view text) {
+  if (text.size() != 5 || text[2] != ':') return std::nullopt;
+  const auto hours = parse_number<std::uint32_t>(text.substr(0, 2));
+  const auto minutes = parse_number<std::uint32_t>(text.substr(3));
+  if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+  return *hours * 60 + *minutes;
+}
+
+// "UTC", "Z", or how far a clock is ahead of UTC: "+08:00".
+std::optional<std::int32_t> offset_of_zone(std::string_view text) {
+  if (text.empty() || text == "UTC" || text == "Z") return 0;
+  // A plus that was not escaped is a blank.
+  const bool ahead = text.front() == '+' || text.front() == ' ';
+  const auto minutes = minute_of_day(text.substr(1));
+  if ((!ahead && text.front() != '-') || !minutes) return std::nullopt;
+  return static_cast<std::int32_t>(*minutes) * (ahead ? 1 : -1);
+}
+
+Result<void> read_window(const Request& request, DailyWindow& window) {
+  const std::string text = request.query_value("window");
+  const std::string zone = request.query_value("time_zone");
+  if (text.empty()) {
+    if (zone.empty()) return {};
+    return Error(Errc::invalid, "the query parameter time_zone goes with window");
+  }
+  const std::size_t dash = text.find('-');
+  const auto from = minute_of_day(text.substr(0, dash));
+  const auto to = minute_of_day(dash == std::string::npos ? "" : text.substr(dash + 1));
+  if (!from || !to || *from == *to) {
+    return Error(Errc::invalid,
+                 "the query parameter window takes two times of the day, such as 09:00-21:30");
+  }
+  const auto offset = offset_of_zone(zone);
+  if (!offset) {
+    return Error(Errc::invalid,
+                 "the query parameter time_zone takes UTC, or how far the clock of the window is "
+                 "ahead of it, such as +08:00 (escaped: %2B08:00)");
+  }
+  window = {*from, *to, *offset};
+  return {};
+}
+
 Result<void> read_options(const Request& request, JobOptions& options) {
   options.name = request.query_value("name");
   if (options.name.size() > kJobNameBytesMax) {
@@ -85,6 +128,7 @@ Result<void> read_options(const Request& request, JobOptions& options) {
          query_number(request, "not_before", kTimeMax, "a Unix time in seconds"));
   options.not_before_ms = static_cast<std::int64_t>(not_before) * 1000;
   JD_TRY(options.canary_items, query_number(request, "canary", kItemsMax, "a number of items"));
+  JD_RETURN_IF_ERROR(read_window(request, options.window));
   const std::string ratio_text = request.query_value("max_refused");
   if (!ratio_text.empty()) {
     const auto ratio = parse_number<double>(ratio_text);
@@ -131,7 +175,8 @@ Result<JobWish> wanted_job(const Request& request) {
     return Error(Errc::invalid, "the query parameter async takes true or false");
   }
   if (!wish.wanted) {
-    for (const std::string_view name : {"rate", "not_before", "canary", "max_refused"}) {
+    for (const std::string_view name :
+         {"rate", "not_before", "canary", "max_refused", "window", "time_zone"}) {
       if (request.query_value(name).empty()) continue;
       return Error(Errc::invalid, "the query parameter " + std::string(name) +
                                       " is for a job: async=true makes one of the batch");

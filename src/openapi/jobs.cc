@@ -184,6 +184,8 @@ std::string job_schema() {
        may("rate", integer("Items in a second, as asked for.")),
        may("canary", integer("As given.")),
        may("not_before", integer("As given, Unix time in seconds.")),
+       may("window", text("As given.")),
+       may("time_zone", text("Of the window: how far its clock is ahead of UTC.")),
        need("created_at", integer("Unix time in seconds, here and below.")),
        may("started_at", integer("When its first item was sent.")),
        may("ended_at", integer("When it was done, cancelled or failed.")),

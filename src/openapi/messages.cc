@@ -219,6 +219,16 @@ Operation send_batch() {
                  .schema = integer("", 0, 253'402'300'799),
                  .description = "The job begins at this Unix time, in seconds; 0: at once.",
                  .example = {}},
+                {.name = "window",
+                 .schema = R"({"type":"string","pattern":"^\\d\\d:\\d\\d-\\d\\d:\\d\\d$"})",
+                 .description = "The job sends in this part of each day only; it may go past "
+                                "midnight.",
+                 .example = {}},
+                {.name = "time_zone",
+                 .schema = text(""),
+                 .description = "By which clock: how far it is ahead of UTC, such as +08:00; UTC "
+                                "unless given.",
+                 .example = {}},
                 {.name = "canary",
                  .schema = integer(""),
                  .description = "The job pauses behind so many items, until it is resumed.",
