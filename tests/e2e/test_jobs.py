@@ -268,6 +268,22 @@ class Running(JobCase):
         self.assert_error(self.jobs.act(job, "rate"), 400)
         self.assert_once_each(self.server, [group], 3000)
 
+    def test_a_daily_window(self):
+        def clock(minutes):
+            return time.strftime("%H:%M", time.gmtime(time.time() + 60 * minutes))
+
+        group, later = fresh("g"), fresh("g")
+        waits = self.jobs.make([item(later, "a")], "&window=%s-%s" % (clock(60), clock(120)))
+        for query in ("&window=%s-%s" % (clock(-60), clock(60)),
+                      "&window=%s-%s&time_zone=%%2B01:30" % (clock(60), clock(120))):
+            self.assertEqual(self.jobs.wait(self.jobs.make([item(group, "a")], query))["state"],
+                             "done")
+        at = self.jobs.get(waits)
+        self.assertEqual((at["state"], at["window"], at["time_zone"]),
+                         ("ready", "%s-%s" % (clock(60), clock(120)), "+00:00"))
+        self.assertEqual(self.server.max_seq(later), 0)
+        self.jobs.act(waits, "cancel")
+
     def test_stop_and_too_many_refusals(self):
         good, banned = fresh("g"), fresh("g")
         self.server.must_post("/channel/info",
@@ -288,7 +304,8 @@ class Running(JobCase):
         body = [item(fresh("g"), "a")]
         for query in ("async=maybe", "async=1&rate=-1", "async=1&rate=1000001", "rate=5",
                       "async=1&not_before=soon", "async=1&atomic=true", "async=1&dry_run=true",
-                      "async=1&ack=received", "async=1&max_refused=2", "async=1&on_error=x"):
+                      "async=1&ack=received", "async=1&max_refused=2", "async=1&on_error=x",
+                      "async=1&window=9-17", "async=1&time_zone=UTC"):
             with self.subTest(query=query):
                 self.assert_error(self.server.post("/message/sendbatch?" + query, body), 400)
         for path in ("/jobs?limit=0x", "/jobs?state=odd", "/jobs?before=1"):
