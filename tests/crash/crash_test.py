@@ -249,9 +249,11 @@ def main() -> int:
               sum(len(b.batches) for b in bound), sum(b.whole for b in bound),
               sum(b.interrupted for b in bound), sum(b.replays for b in bound),
               sum(b.waits for b in bound)))
-    print("    %d jobs done, with %d items; %d paused, %d uploads cut, %d calls met a kill" % (
-        sum(j.jobs for j in jobs), sum(j.items for j in jobs), sum(j.pauses for j in jobs),
-        sum(j.cut for j in jobs), sum(j.interrupted for j in jobs)))
+    print("    %d jobs done, with %d items; %d edited or recalled, %d paused, %d uploads cut, "
+          "%d calls met a kill" % (
+              sum(j.jobs for j in jobs), sum(j.items for j in jobs), sum(j.revised for j in jobs),
+              sum(j.pauses for j in jobs), sum(j.cut for j in jobs),
+              sum(j.interrupted for j in jobs)))
     if acknowledged < 20 * options.cycles or changes < 5 * options.cycles or (
             not all(b.batches for b in bound) or not all(j.jobs for j in jobs)):
         print("FAILED: too little was acknowledged for the test to mean anything")

@@ -3,7 +3,8 @@
 Each writer has groups of its own and one job on its way. It uploads it, finds out what has become of
 an upload whose answer it did not get, and looks until the job is done, also over kills; now and then
 it pauses and resumes it. A job that is done has sent each item once, in its order; an upload that
-was not complete has sent none."""
+was not complete has sent none. Some are edited or recalled as a whole, which changes each of their
+messages and no other."""
 
 import http.client
 import json
@@ -33,7 +34,7 @@ class JobWriter(threading.Thread):
         self.stopping = threading.Event()
         self.error = None
         self.sent = {group: [] for group in self.groups}  # payloads, in their order
-        self.jobs = self.items = self.cut = self.pauses = self.interrupted = 0
+        self.jobs = self.items = self.cut = self.pauses = self.interrupted = self.revised = 0
 
     def run(self):
         try:
@@ -73,7 +74,7 @@ class JobWriter(threading.Thread):
                                    "channel_type": GROUP, "payload": payload}) + "\n"
                        for group, payload in items)
         rate = self.random.choice((0, 0, 500))
-        job = self.upload(body, rate, count)
+        job = self.upload("/message/sendbatch?async=true&rate=%d" % rate, body, LINES, count)
         if count > 100 and self.random.random() < 0.5:
             self.until_answered("POST", "/jobs/%s/pause" % job)
             self.until_answered("POST", "/jobs/%s/resume" % job)
@@ -86,16 +87,34 @@ class JobWriter(threading.Thread):
         self.jobs += 1
         self.items += count
         self.verify()
+        if self.random.random() < 0.4:
+            self.revise(job, items)
+            self.verify()
         self.until_answered("DELETE", "/jobs/" + job)
 
-    def upload(self, body, rate, count):
+    def revise(self, batch, items):
+        """All that the job has sent gets another payload, or is taken back."""
+        edited = b64("%s %d edited" % (self.uid, self.jobs))
+        what, body, payload = self.random.choice((
+            ("edit", json.dumps({"payload": edited}), edited), ("recall", "{}", b64("{}"))))
+        job = self.upload("/batches/%s/%s?rate=0" % (batch, what), body, {}, len(items))
+        done = self.wait(job)
+        if (done["state"], done["accepted"] + done["duplicate"]) != ("done", len(items)):
+            raise Violation("%s of %d items became %r" % (what, len(items), done))
+        for group in self.groups:
+            count = sum(1 for where, _ in items if where == group)
+            if count:
+                self.sent[group][-count:] = [payload] * count
+        self.revised += 1
+        self.until_answered("DELETE", "/jobs/" + job)
+
+    def upload(self, path, body, headers, count):
         """The id of the job. One whose upload met a kill is found by its name, or made again."""
         deadline = time.monotonic() + GIVE_UP_SECONDS
         for attempt in range(1_000_000):
-            name = "%s-%d-%d" % (self.uid, self.jobs, attempt)
+            name = "%s-%d-%d-%d" % (self.uid, self.jobs, self.revised, attempt)
             try:
-                answer = self.ask("POST", "/message/sendbatch?async=true&name=%s&rate=%d" % (name, rate),
-                                  body, LINES)
+                answer = self.ask("POST", "%s&name=%s" % (path, name), body, headers)
                 if answer.status != 202 or answer.json()["items"] != count:
                     raise Violation("%s: %r" % (name, answer))
                 return answer.json()["id"]
