@@ -19,11 +19,13 @@ constexpr std::uint64_t kPlentyBytes = 2048 * kMiB;
 constexpr std::uint64_t kLimitBytesMax = std::uint64_t{1} << 50;
 
 // A buffer or cache that the table made for kPlentyBytes. `least` is where it still does its work:
-// below, the limit cannot be kept.
+// below, the limit cannot be kept. `percent`: of its share of the limit; less for what takes more
+// memory than it counts.
 struct Fitted {
   std::string_view key;
   std::size_t& (*member)(Settings&);
   std::size_t least;
+  unsigned percent = 100;
 };
 
 #define JD_MEMBER(member) [](Settings& settings) -> std::size_t& { return settings.member; }
@@ -36,7 +38,7 @@ constexpr Fitted kFitted[] = {
     {"core.channelCacheCount", JD_MEMBER(core.channel_cache_count), 1000},
     {"core.bytesInFlight", JD_MEMBER(core.bytes_in_flight), 16 * kMiB},
     {"api.bodyBytesInFlight", JD_MEMBER(api.body_bytes_in_flight), 16 * kMiB},
-    {"api.answerBytesInFlight", JD_MEMBER(api.answer_bytes_in_flight), 16 * kMiB},
+    {"api.answerBytesInFlight", JD_MEMBER(api.answer_bytes_in_flight), 16 * kMiB, 75},
     {"gateway.inboundBytesInFlight", JD_MEMBER(gateway.inbound_bytes_in_flight), 16 * kMiB},
     {"delivery.queueBytesMax", JD_MEMBER(delivery.queue_bytes_max), 16 * kMiB},
 };
@@ -63,7 +65,8 @@ void shrink(LoadedSettings& loaded, std::uint64_t limit) {
     const auto at = static_cast<std::size_t>(find_setting(fitted.key) - settings_table().data());
     if (loaded.origins[at] != SettingOrigin::by_default) continue;
     std::size_t& value = fitted.member(loaded.settings);
-    value = std::max(share_of(value, limit), std::min(fitted.least, value));
+    const std::size_t share = share_of(value * fitted.percent / 100, limit);
+    value = std::max(share, std::min(fitted.least, value));
     loaded.origins[at] = SettingOrigin::fitted;
   }
   keep_what_is_needed(loaded.settings);

@@ -40,7 +40,7 @@ TEST(FittedDefaults, ShrinkInProportionBelow) {
   EXPECT_EQ(small.core.channel_cache_count, 25'000u);
   EXPECT_EQ(small.core.bytes_in_flight, 64 * kMiB);
   EXPECT_EQ(small.api.body_bytes_in_flight, 64 * kMiB);
-  EXPECT_EQ(small.api.answer_bytes_in_flight, 64 * kMiB);
+  EXPECT_EQ(small.api.answer_bytes_in_flight, 48 * kMiB);
   EXPECT_EQ(small.gateway.inbound_bytes_in_flight, 64 * kMiB);
   EXPECT_EQ(small.delivery.queue_bytes_max, 64 * kMiB);
   EXPECT_EQ(fitted(2047 * kMiB).settings.storage.block_cache_bytes, 255 * kMiB);
