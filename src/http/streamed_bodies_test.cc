@@ -525,6 +525,7 @@ TEST_F(StreamTest, APauseEndsByItselfOrWithTheServer) {
   send(ticks, "GET /ticks HTTP/1.1\r\nHost: h\r\n\r\n");
   std::string rest;
   EXPECT_TRUE(read_until(ticks, rest, "begun\r\n1\r\n.\r\n1\r\n.\r\n"));
+  rest.clear();
   tcp::socket waits = connect();
   send(waits, "GET /long HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_TRUE(read_until(waits, rest, "begun"));
