@@ -64,7 +64,8 @@ TEST(Errc, NamesAreFixed) {
       {Errc::unavailable, "unavailable"}, {Errc::not_owner, "not_owner"},
       {Errc::storage, "storage"},         {Errc::unknown_outcome, "unknown_outcome"},
       {Errc::deadline, "deadline"},       {Errc::closed, "closed"},
-      {Errc::skipped, "skipped"},         {Errc::internal, "internal"},
+      {Errc::skipped, "skipped"},         {Errc::rate_limited, "rate_limited"},
+      {Errc::internal, "internal"},
   };
   for (const auto& [code, name] : names) EXPECT_EQ(errc_name(code), name);
 }
@@ -72,7 +73,7 @@ TEST(Errc, NamesAreFixed) {
 TEST(Errc, RetriableMeansTheSameRequestMaySucceedLater) {
   const std::set<Errc> retriable{Errc::overloaded, Errc::unavailable,     Errc::not_owner,
                                  Errc::storage,    Errc::unknown_outcome, Errc::deadline,
-                                 Errc::closed,     Errc::skipped};
+                                 Errc::closed,     Errc::skipped,         Errc::rate_limited};
   for (int raw = 0; raw <= static_cast<int>(Errc::internal); ++raw) {
     const auto code = static_cast<Errc>(raw);
     EXPECT_EQ(errc_retriable(code), retriable.contains(code)) << errc_name(code);
