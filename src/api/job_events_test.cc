@@ -58,10 +58,10 @@ TEST_F(JobEventsTest, AJobIsFollowedToItsEnd) {
   EXPECT_TRUE(has(answer.headers, "Cache-Control: no-cache\r\n")) << answer.headers;
   const std::string& text = listener->stream.written();
   EXPECT_TRUE(text.starts_with("retry: 2000\nid: ")) << text;
-  const auto ready = text.find("event: progress\ndata: {\"id\":\"" + id + "\",\"state\":\"ready\"");
-  const auto paused =
-      text.find("event: progress\ndata: {\"id\":\"" + id + "\",\"state\":\"paused\"");
-  const auto end = text.find("event: end\ndata: {\"id\":\"" + id + "\",\"state\":\"cancelled\"");
+  const std::string begin = "data: {\"id\":\"" + id + "\",\"batch_id\":\"" + id + "\",\"state\":\"";
+  const auto ready = text.find("event: progress\n" + begin + "ready\"");
+  const auto paused = text.find("event: progress\n" + begin + "paused\"");
+  const auto end = text.find("event: end\n" + begin + "cancelled\"");
   EXPECT_LT(ready, paused) << text;
   EXPECT_LT(paused, end) << text;
   EXPECT_NE(end, std::string::npos) << text;

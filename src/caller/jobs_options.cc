@@ -78,7 +78,8 @@ void add_options(CLI::App& app, JobsOptions& options) {
                                         "What became of the items, a line of JSON for each");
   results->add_option("--status", options.status, "only items of which this has become")
       ->check(CLI::IsMember({"accepted", "duplicate", "refused", "unknown", "pending"}));
-  results->add_option("--from", options.from, "only items from this index on");
+  results->add_option("--from", options.from, "only items from this index on")
+      ->check(CLI::NonNegativeNumber);
 }
 
 Result<void> complete(JobsOptions& options) {
