@@ -6,6 +6,8 @@
 #include <boost/beast/core/string.hpp>
 #include <cctype>
 
+#include "base/ascii.h"
+
 namespace jindou::access {
 namespace {
 
@@ -15,9 +17,7 @@ constexpr std::size_t kShownMax = 100;
 void add_host_of(std::vector<std::string>& names, std::string_view url) {
   const auto mark = url.find("://");
   if (mark != std::string_view::npos) url.remove_prefix(mark + 3);
-  std::string name(config::host_without_port(url.substr(0, url.find('/'))));
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::string name = ascii_lower(config::host_without_port(url.substr(0, url.find('/'))));
   if (!name.empty()) names.push_back(std::move(name));
 }
 

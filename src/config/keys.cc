@@ -7,20 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/edit_distance.h"
 
 namespace jindou::config {
 namespace {
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
-bool same_key(std::string_view a, std::string_view b) { return lower(a) == lower(b); }
+bool same_key(std::string_view a, std::string_view b) { return ascii_lower(a) == ascii_lower(b); }
 
 }  // namespace
 
@@ -35,9 +28,9 @@ const Setting* find_setting(std::string_view key) {
 }
 
 const IgnoredKey* find_ignored(std::string_view key) {
-  const std::string wanted = lower(key);
+  const std::string wanted = ascii_lower(key);
   for (const IgnoredKey& ignored : ignored_keys()) {
-    const std::string pattern = lower(ignored.pattern);
+    const std::string pattern = ascii_lower(ignored.pattern);
     if (pattern.ends_with(".*")) {
       const std::string_view group(pattern.data(), pattern.size() - 2);
       if (wanted == group || wanted.starts_with(std::string(group) + '.')) return &ignored;
@@ -57,8 +50,8 @@ std::string env_of(std::string_view key) {
 }
 
 bool is_group(std::string_view key) {
-  const std::string prefix = lower(key) + '.';
-  const auto below = [&](std::string_view known) { return lower(known).starts_with(prefix); };
+  const std::string prefix = ascii_lower(key) + '.';
+  const auto below = [&](std::string_view known) { return ascii_lower(known).starts_with(prefix); };
   return std::any_of(settings_table().begin(), settings_table().end(),
                      [&](const Setting& setting) { return below(setting.key); }) ||
          std::any_of(key_aliases().begin(), key_aliases().end(),
@@ -70,11 +63,11 @@ namespace {
 // The known key closest to `key`, whole or by its last part ("maxBatch" finds "api.maxBatch").
 // Empty when none is close enough to be what was meant.
 std::string_view nearest_key(std::string_view key) {
-  const std::string wanted = lower(key.substr(0, 128));
+  const std::string wanted = ascii_lower(key.substr(0, 128));
   std::string_view best;
   std::size_t best_distance = std::string_view::npos;
   const auto consider = [&](std::string_view name) {
-    const std::string known = lower(name);
+    const std::string known = ascii_lower(name);
     std::size_t distance = 2 * edit_distance(wanted, known);
     if (const auto dot = known.rfind('.'); dot != std::string::npos) {
       // One more than the whole key at the same distance: a hit on the whole key wins.

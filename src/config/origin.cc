@@ -6,26 +6,16 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.h"
 #include "config/settings.h"
 
 namespace jindou::config {
 namespace {
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
-bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 bool is_scheme(std::string_view text) {
-  return !text.empty() && is_letter(text.front()) &&
+  return !text.empty() && is_ascii_lower(text.front()) &&
          std::all_of(text.begin(), text.end(), [](char c) {
-           return is_letter(c) || is_digit(c) || c == '+' || c == '-' || c == '.';
+           return is_ascii_lower(c) || is_ascii_digit(c) || c == '+' || c == '-' || c == '.';
          });
 }
 
@@ -33,11 +23,11 @@ bool is_host(std::string_view text) {
   if (text.starts_with('[')) {
     return text.size() > 2 && text.ends_with(']') &&
            std::all_of(text.begin() + 1, text.end() - 1, [](char c) {
-             return is_digit(c) || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
+             return is_ascii_digit(c) || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
            });
   }
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return is_letter(c) || is_digit(c) || c == '-' || c == '.' || c == '_';
+    return is_ascii_lower(c) || is_ascii_digit(c) || c == '-' || c == '.' || c == '_';
   });
 }
 
@@ -57,7 +47,7 @@ bool is_address(std::string_view host) {
 }  // namespace
 
 std::optional<Origin> parse_origin(std::string_view text) {
-  const std::string all = lower(text);
+  const std::string all = ascii_lower(text);
   std::string_view rest = all;
   const auto mark = rest.find("://");
   if (mark == std::string_view::npos || !is_scheme(rest.substr(0, mark))) return std::nullopt;
@@ -90,7 +80,7 @@ std::string_view host_without_port(std::string_view host) {
 }
 
 bool is_loopback_name(std::string_view host) {
-  const std::string name = lower(without_brackets(host));
+  const std::string name = ascii_lower(without_brackets(host));
   return name.ends_with(".localhost") || ListenAddress{name, 0}.is_loopback();
 }
 
@@ -116,12 +106,12 @@ bool AllowedOrigins::allow(std::string_view origin, std::string_view host) const
   if (names(origin)) return true;
   const auto parsed = parse_origin(origin);
   if (!parsed || (parsed->scheme != "http" && parsed->scheme != "https")) return false;
-  const std::string name = lower(host_without_port(host));
+  const std::string name = ascii_lower(host_without_port(host));
   return parsed->host == name || (is_loopback_name(parsed->host) && is_loopback_name(name));
 }
 
 bool AllowedOrigins::names_host(std::string_view host) const {
-  const std::string name = lower(host);
+  const std::string name = ascii_lower(host);
   return any_ || std::any_of(origins_.begin(), origins_.end(),
                              [&](const Origin& origin) { return origin.host == name; });
 }

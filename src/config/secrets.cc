@@ -7,6 +7,8 @@
 #include <cctype>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace jindou::config {
 namespace {
 
@@ -18,9 +20,7 @@ constexpr std::string_view kMasked = "***";
 bool names_a_secret(std::string_view name) {
   static constexpr std::array<std::string_view, 9> kWords{"token", "secret", "key",  "pass", "pwd",
                                                           "auth",  "sig",    "cred", "code"};
-  std::string lower(name);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string lower = ascii_lower(name);
   return std::any_of(kWords.begin(), kWords.end(),
                      [&](std::string_view word) { return lower.find(word) != std::string::npos; });
 }

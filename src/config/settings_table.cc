@@ -10,8 +10,8 @@ namespace {
 using enum SettingType;
 
 constexpr std::uint64_t kKiB = 1024;
-constexpr std::uint64_t kMiB = 1024 * kKiB;
-constexpr std::uint64_t kGiB = 1024 * kMiB;
+constexpr std::uint64_t kMebibyte = 1024 * kKiB;
+constexpr std::uint64_t kGiB = 1024 * kMebibyte;
 constexpr std::uint64_t kSecond = 1000;
 constexpr std::uint64_t kMinute = 60 * kSecond;
 constexpr std::uint64_t kHour = 60 * kMinute;
@@ -161,8 +161,8 @@ constexpr std::array kTable{
             "takes."},
     Setting{"api.idleTimeout", duration, JD_MEMBER(api.idle_timeout), 10, kDay, "", kOurs, kRestart,
             "A kept-alive HTTP connection without a request for this long is closed."},
-    Setting{"api.maxHeaderBytes", bytes, JD_MEMBER(api.max_header_bytes), kKiB, kMiB, "", kOurs,
-            kRestart, "Size of an HTTP request header."},
+    Setting{"api.maxHeaderBytes", bytes, JD_MEMBER(api.max_header_bytes), kKiB, kMebibyte, "",
+            kOurs, kRestart, "Size of an HTTP request header."},
     Setting{"api.maxConnections", count, JD_MEMBER(api.max_connections), 1, 1'000'000, "", kOurs,
             kRestart, "Open HTTP connections; more are refused."},
     Setting{"api.batchesInFlight", count, JD_MEMBER(api.batches_in_flight), 1, 1'000'000, "", kOurs,
@@ -170,13 +170,13 @@ constexpr std::array kTable{
             "Batches being worked on, until the last of their items is done; more get 429."},
 
     Setting{
-        "api.bodyBytesInFlight", bytes, JD_MEMBER(api.body_bytes_in_flight), kMiB, 1024 * kGiB, "",
-        kOurs, kRestart,
+        "api.bodyBytesInFlight", bytes, JD_MEMBER(api.body_bytes_in_flight), kMebibyte, 1024 * kGiB,
+        "", kOurs, kRestart,
         "Request bodies in memory, of all connections together, with what decodes them; more get "
         "429."},
     Setting{
-        "api.answerBytesInFlight", bytes, JD_MEMBER(api.answer_bytes_in_flight), kMiB, 1024 * kGiB,
-        "", kOurs, kRestart,
+        "api.answerBytesInFlight", bytes, JD_MEMBER(api.answer_bytes_in_flight), kMebibyte,
+        1024 * kGiB, "", kOurs, kRestart,
         "Answers that are not read yet, of all connections together; more get 503, or are closed "
         "where something was done or a part was sent. What is read from the store for answers "
         "takes as much again; such reads wait for room. One answer holds a sixteenth of it at most "
@@ -192,8 +192,8 @@ constexpr std::array kTable{
             kRestart,
             "Messages accepted for evaluation and not yet answered; more get 429 or the rate-limit "
             "reason."},
-    Setting{"core.bytesInFlight", bytes, JD_MEMBER(core.bytes_in_flight), kMiB, 1024 * kGiB, "",
-            kOurs, kRestart, "Their payload bytes."},
+    Setting{"core.bytesInFlight", bytes, JD_MEMBER(core.bytes_in_flight), kMebibyte, 1024 * kGiB,
+            "", kOurs, kRestart, "Their payload bytes."},
     Setting{"core.delayMax", duration, JD_MEMBER(core.delay_max), 10, kHour, "", kOurs, kRestart,
             "How long a message may be expected to wait until it is durable; at most half of "
             "api.requestTimeout. What would wait longer gets 429 or the rate-limit reason."},
@@ -222,10 +222,10 @@ constexpr std::array kTable{
         "storage.partitions", count, JD_MEMBER(storage.partitions), 1, 512, "", kOurs, kRestart,
         "Hash slots of channels and users. Fixed when the data directory is created: with another "
         "number the server does not start."},
-    Setting{"storage.writeBufferBytes", bytes, JD_MEMBER(storage.write_buffer_bytes), kMiB,
+    Setting{"storage.writeBufferBytes", bytes, JD_MEMBER(storage.write_buffer_bytes), kMebibyte,
             64 * kGiB, "", kOurs, kRestart,
             "Memory for written data before it goes to table files."},
-    Setting{"storage.blockCacheBytes", bytes, JD_MEMBER(storage.block_cache_bytes), kMiB,
+    Setting{"storage.blockCacheBytes", bytes, JD_MEMBER(storage.block_cache_bytes), kMebibyte,
             1024 * kGiB, "", kOurs, kRestart, "Memory for blocks read from table files."},
     Setting{
         "storage.backgroundJobs", count, JD_MEMBER(storage.background_jobs), 0, 64, "", kOurs,
@@ -233,7 +233,7 @@ constexpr std::array kTable{
         "Concurrent flushes and compactions. 0: chosen from the number of usable CPUs, 2 to 4."},
     Setting{
         "storage.backgroundBytesPerSecond", bytes, JD_MEMBER(storage.background_bytes_per_second),
-        kMiB, 1024 * kGiB, "", kOurs, kRestart,
+        kMebibyte, 1024 * kGiB, "", kOurs, kRestart,
         "Bytes that flushes and compactions together may write in a second. Below some ten times "
         "the bytes of messages that come in, writers wait."},
     Setting{"storage.commitItemsMax", count, JD_MEMBER(storage.commit_items_max), 1, 1'000'000, "",
@@ -289,13 +289,13 @@ constexpr std::array kTable{
             10'000'000, "", kOurs, kRestart,
             "Frames waiting for one client; a client further behind is cut."},
     // Clients refuse frames above 1 MiB (docs/wkproto.md, "remaining length").
-    Setting{"gateway.frameBytesMax", bytes, JD_MEMBER(gateway.frame_bytes_max), 4 * kKiB, kMiB, "",
-            kOurs, kRestart,
+    Setting{"gateway.frameBytesMax", bytes, JD_MEMBER(gateway.frame_bytes_max), 4 * kKiB, kMebibyte,
+            "", kOurs, kRestart,
             "Size of one frame from a client; a larger one closes the connection."},
     Setting{"gateway.preAuthFrameBytesMax", bytes, JD_MEMBER(gateway.pre_auth_frame_bytes_max),
-            kKiB, kMiB, "", kOurs, kRestart, "The same before the client is authenticated."},
-    Setting{"gateway.inboundBytesInFlight", bytes, JD_MEMBER(gateway.inbound_bytes_in_flight), kMiB,
-            1024 * kGiB, "", kOurs, kRestart,
+            kKiB, kMebibyte, "", kOurs, kRestart, "The same before the client is authenticated."},
+    Setting{"gateway.inboundBytesInFlight", bytes, JD_MEMBER(gateway.inbound_bytes_in_flight),
+            kMebibyte, 1024 * kGiB, "", kOurs, kRestart,
             "Frames that have come in part or wait for their turn, of all connections together; "
             "a connection that needs more is closed. Before the login a quarter is all there is."},
     Setting{"gateway.unackedMax", count, JD_MEMBER(gateway.unacked_max), 1, 1'000'000, "", kOurs,
@@ -334,8 +334,8 @@ constexpr std::array kTable{
     Setting{"gateway.compression", flag, JD_MEMBER(gateway.compression), 0, 0, "", kOurs, kRestart,
             "Accept permessage-deflate from WebSocket clients that offer it. Encrypted payloads "
             "do not get smaller; JSON-RPC does."},
-    Setting{"gateway.compressionMinBytes", bytes, JD_MEMBER(gateway.compression_min_bytes), 0, kMiB,
-            "", kOurs, kRestart, "Shorter messages are sent as they are."},
+    Setting{"gateway.compressionMinBytes", bytes, JD_MEMBER(gateway.compression_min_bytes), 0,
+            kMebibyte, "", kOurs, kRestart, "Shorter messages are sent as they are."},
     Setting{"gateway.proxyProtocol", choice, JD_MEMBER(gateway.proxy_protocol), 0, 0,
             "off|accept|require", kOurs, kRestart,
             "A PROXY protocol header (v1, v2) before the first byte, from one of "
@@ -348,8 +348,8 @@ constexpr std::array kTable{
             "", kOurs, kRestart,
             "Channels that one session may subscribe to by itself (SUB); one more is answered with "
             "reason 22."},
-    Setting{"delivery.queueBytesMax", bytes, JD_MEMBER(delivery.queue_bytes_max), kMiB, 1024 * kGiB,
-            "", kOurs, kRestart, "Committed messages waiting for fan-out."},
+    Setting{"delivery.queueBytesMax", bytes, JD_MEMBER(delivery.queue_bytes_max), kMebibyte,
+            1024 * kGiB, "", kOurs, kRestart, "Committed messages waiting for fan-out."},
     Setting{"mode", choice, JD_MEMBER(mode), 0, 0, "debug|release|bench|test", kDocumented,
             kRestart,
             "release: the documentation pages under /docs are not served. The others are alike."},
@@ -468,7 +468,7 @@ constexpr std::array kTable{
             kLive, "Messages in one call."},
     Setting{"moderation.calls", count, JD_MEMBER(moderation.calls), 1, 256, "", kOurs, kRestart,
             "Calls at the same time."},
-    Setting{"moderation.waitingBytesMax", bytes, JD_MEMBER(moderation.waiting_bytes_max), kMiB,
+    Setting{"moderation.waitingBytesMax", bytes, JD_MEMBER(moderation.waiting_bytes_max), kMebibyte,
             64 * kGiB, "", kOurs, kLive,
             "Payloads that wait for an answer; what is sent beyond is refused as overloaded."},
     Setting{"moderation.breakerFailures", count, JD_MEMBER(moderation.breaker_failures), 1, 10'000,
@@ -546,8 +546,8 @@ constexpr std::array kTable{
             kRestart,
             "Jobs of one of the storage.partitions, over which they are spread, ended ones too; "
             "more are refused until some are deleted or forgotten."},
-    Setting{"jobs.inputBytesMax", bytes, JD_MEMBER(jobs.input_bytes_max), kMiB, 1024 * kGiB, "",
-            kOurs, kRestart,
+    Setting{"jobs.inputBytesMax", bytes, JD_MEMBER(jobs.input_bytes_max), kMebibyte, 1024 * kGiB,
+            "", kOurs, kRestart,
             "What the jobs of one of the storage.partitions, ended ones too, may have to send, as "
             "it is stored."},
     Setting{"jobs.keep", duration, JD_MEMBER(jobs.keep), kMinute, 36'500 * kDay, "", kOurs, kLive,

@@ -9,6 +9,7 @@
 #include <optional>
 #include <type_traits>
 
+#include "base/ascii.h"
 #include "config/settings.h"
 #include "model/id_rules.h"
 
@@ -87,14 +88,6 @@ std::vector<std::string_view> split_choices(std::string_view choices) {
   }
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 Result<std::uint64_t> parse_number(const Setting& setting, std::string_view value) {
   std::uint64_t number = 0;
   if (setting.type == SettingType::duration) {
@@ -118,7 +111,7 @@ Result<std::uint64_t> parse_number(const Setting& setting, std::string_view valu
 }
 
 Result<bool> parse_flag(std::string_view value) {
-  const std::string word = lower(value);
+  const std::string word = ascii_lower(value);
   if (word == "true" || word == "1" || word == "on" || word == "yes") return true;
   if (word == "false" || word == "0" || word == "off" || word == "no") return false;
   return Error(Errc::invalid, fmt::format("'{}' is neither true nor false", value));
@@ -127,7 +120,7 @@ Result<bool> parse_flag(std::string_view value) {
 // The index of the enumerator.
 Result<std::size_t> parse_choice(const Setting& setting, std::string_view value) {
   const auto names = split_choices(setting.choices);
-  const auto found = std::find(names.begin(), names.end(), lower(value));
+  const auto found = std::find(names.begin(), names.end(), ascii_lower(value));
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
   // The documented form of logger.level is the number.
   if (setting.key == "logger.level") {
@@ -254,7 +247,7 @@ bool ListenAddress::is_loopback() const {
   if (::inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
   in6_addr v6{};
   if (::inet_pton(AF_INET6, host.c_str(), &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6);
-  return lower(host) == "localhost";
+  return ascii_lower(host) == "localhost";
 }
 
 namespace {
