@@ -17,7 +17,7 @@ using Member = SendMember;
 constexpr std::string_view kExclusive =
     "excludes payload_ref and template, and these exclude each other: give one of the three";
 
-std::string in_quotes(std::string_view name) { return '"' + std::string(name) + '"'; }
+std::string quoted_name(std::string_view name) { return '"' + std::string(name) + '"'; }
 
 std::size_t count_choices(const SendFields& fields) {
   return (fields.payload ? 1U : 0U) + (fields.text(Member::payload_ref).empty() ? 0U : 1U) +
@@ -59,7 +59,7 @@ Result<void> BatchCommon::read_payloads(dom::element value) {
     }
     const auto [place, is_new] = payloads_.try_emplace(std::string(member.key));
     if (!is_new) {
-      return Error(Errc::invalid, "payloads must not have " + in_quotes(member.key) + " twice");
+      return Error(Errc::invalid, "payloads must not have " + quoted_name(member.key) + " twice");
     }
     std::string bytes;
     const auto problem = codec::read_payload(member.value, limits_.payload_bytes_max, bytes);
@@ -130,7 +130,7 @@ void BatchCommon::collect(dom::object object, Variables& out, ItemProblems& prob
       return other.name == member.key;
     });
     if (known) {
-      problems.add("vars", "must not have " + in_quotes(member.key) + " twice");
+      problems.add("vars", "must not have " + quoted_name(member.key) + " twice");
       return;
     }
     if (member.value.is_null()) continue;
@@ -175,7 +175,7 @@ void BatchCommon::read_payload(const SendFields& own, Payload& out, ItemProblems
   }
   const auto shared = payloads_.find(ref);
   if (shared == payloads_.end()) {
-    problems.add("payload_ref", "names " + in_quotes(ref) + ", which is not in payloads");
+    problems.add("payload_ref", "names " + quoted_name(ref) + ", which is not in payloads");
     return;
   }
   read_shared(shared->second, own, {"payload_ref", "payloads." + shared->first}, out, problems);
@@ -240,14 +240,14 @@ void BatchCommon::read_stored(const SendFields& own, std::string_view name, std:
     return;
   }
   if (!entry->problem.empty()) {
-    problems.add(kField, in_quotes(name) + ' ' + entry->problem);
+    problems.add(kField, quoted_name(name) + ' ' + entry->problem);
   } else if (!entry->parsed) {
     problems.add(kField,
-                 in_quotes(name) + (version == 0 ? std::string(" does not exist")
-                                                 : " has no version " + std::to_string(version)),
+                 quoted_name(name) + (version == 0 ? std::string(" does not exist")
+                                                   : " has no version " + std::to_string(version)),
                  Errc::not_found);
   } else {
-    fill(*entry->parsed, own, {kField, "template " + in_quotes(name)}, out, problems);
+    fill(*entry->parsed, own, {kField, "template " + quoted_name(name)}, out, problems);
   }
 }
 
@@ -263,7 +263,7 @@ void BatchCommon::fill(const PayloadTemplate& parsed, const SendFields& own, con
                          default_variables_.list.end());
   const std::size_t missing = parsed.find_missing(variables_.list);
   if (missing < parsed.names().size()) {
-    problems.add("vars", "has no " + in_quotes(parsed.names()[missing]) + ", which " +
+    problems.add("vars", "has no " + quoted_name(parsed.names()[missing]) + ", which " +
                              named.called + " names at byte " +
                              std::to_string(parsed.first_place_of(missing)));
     return;

@@ -3,11 +3,11 @@
 #include <utility>
 
 #include "base/free_memory.h"
+#include "codec/byte_order_mark.h"
 
 namespace jindou::codec {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 // What is kept between two records; more is given back.
 constexpr std::size_t kKeptBetween = std::size_t{64} << 10;
 

@@ -8,11 +8,11 @@
 namespace jindou::codec {
 namespace {
 
-using Found = CsvReader::Found;
-using Fields = std::vector<std::string>;
+using CsvFound = CsvReader::Found;
+using CsvFields = std::vector<std::string>;
 
 struct Read {
-  std::vector<Fields> records;
+  std::vector<CsvFields> records;
   std::vector<std::string> texts;
   std::vector<std::uint64_t> lines;
   std::string fault;  // "line: what"
@@ -21,15 +21,15 @@ struct Read {
 Read read(std::string_view text, std::size_t piece, CsvLimits limits = {}) {
   CsvReader reader(limits);
   Read all;
-  const auto add = [&](Found found) {
-    if (found == Found::record) {
+  const auto add = [&](CsvFound found) {
+    if (found == CsvFound::record) {
       all.records.emplace_back(reader.fields().begin(), reader.fields().end());
       all.texts.emplace_back(reader.text());
       all.lines.push_back(reader.line());
-    } else if (found == Found::fault) {
+    } else if (found == CsvFound::fault) {
       all.fault = std::to_string(reader.line()) + ": " + reader.fault();
     }
-    return found != Found::none;
+    return found != CsvFound::none;
   };
   while (!text.empty()) {
     // A copy that ends with the piece, so that a sanitizer sees who reads beyond.
@@ -41,11 +41,11 @@ Read read(std::string_view text, std::size_t piece, CsvLimits limits = {}) {
     EXPECT_TRUE(rest.empty());
   }
   add(reader.finish());
-  EXPECT_EQ(reader.finish(), Found::none);
+  EXPECT_EQ(reader.finish(), CsvFound::none);
   return all;
 }
 
-void expect(std::string_view text, const std::vector<Fields>& wanted) {
+void expect_rows(std::string_view text, const std::vector<CsvFields>& wanted) {
   for (std::size_t piece = 1; piece <= text.size() + 1; ++piece) {
     const Read all = read(text, piece);
     EXPECT_EQ(all.records, wanted) << text << " in pieces of " << piece;
@@ -63,39 +63,39 @@ void expect_fault(std::string_view text, std::size_t records, std::string_view b
 }
 
 TEST(Csv, RecordsAndFields) {
-  expect("", {});
-  expect("a", {{"a"}});
-  expect("a,b\nc,d\n", {{"a", "b"}, {"c", "d"}});
-  expect("a,b\r\nc,d\r\n", {{"a", "b"}, {"c", "d"}});
-  expect("a,b\r\nc,d", {{"a", "b"}, {"c", "d"}});
-  expect(",\n,,\na,\n", {{"", ""}, {"", "", ""}, {"a", ""}});
-  expect(" a , b\n", {{" a ", " b"}});
-  expect("a\rb\n", {{"a\rb"}});
-  expect("a,\r\n,\r", {{"a", ""}, {"", ""}});
+  expect_rows("", {});
+  expect_rows("a", {{"a"}});
+  expect_rows("a,b\nc,d\n", {{"a", "b"}, {"c", "d"}});
+  expect_rows("a,b\r\nc,d\r\n", {{"a", "b"}, {"c", "d"}});
+  expect_rows("a,b\r\nc,d", {{"a", "b"}, {"c", "d"}});
+  expect_rows(",\n,,\na,\n", {{"", ""}, {"", "", ""}, {"a", ""}});
+  expect_rows(" a , b\n", {{" a ", " b"}});
+  expect_rows("a\rb\n", {{"a\rb"}});
+  expect_rows("a,\r\n,\r", {{"a", ""}, {"", ""}});
 }
 
 TEST(Csv, FieldsInQuotes) {
-  expect("\"a,b\",\"c\"\n", {{"a,b", "c"}});
-  expect("\"say \"\"hi\"\"\",\"\"\"\"\n", {{"say \"hi\"", "\""}});
-  expect("\"two\nlines\",\"crlf\r\ninside\"\r\nx,y\r\n",
-         {{"two\nlines", "crlf\r\ninside"}, {"x", "y"}});
-  expect("\"\"\n", {{""}});
-  expect("\"a\"", {{"a"}});
-  expect("\"a\"\r", {{"a"}});
+  expect_rows("\"a,b\",\"c\"\n", {{"a,b", "c"}});
+  expect_rows("\"say \"\"hi\"\"\",\"\"\"\"\n", {{"say \"hi\"", "\""}});
+  expect_rows("\"two\nlines\",\"crlf\r\ninside\"\r\nx,y\r\n",
+              {{"two\nlines", "crlf\r\ninside"}, {"x", "y"}});
+  expect_rows("\"\"\n", {{""}});
+  expect_rows("\"a\"", {{"a"}});
+  expect_rows("\"a\"\r", {{"a"}});
 }
 
 TEST(Csv, EmptyLinesAreNone) {
-  expect("\n\r\na\n\n\nb\r\n\r\n", {{"a"}, {"b"}});
-  expect("\n", {});
-  expect(" \n", {{" "}});
+  expect_rows("\n\r\na\n\n\nb\r\n\r\n", {{"a"}, {"b"}});
+  expect_rows("\n", {});
+  expect_rows(" \n", {{" "}});
 }
 
 TEST(Csv, AByteOrderMarkInFront) {
-  expect("\xef\xbb\xbf\"a\",b\n", {{"a", "b"}});
-  expect("\xef\xbb\xbf", {});
-  expect("\xef\xbb", {{"\xef\xbb"}});
-  expect("\xef\xbbx,y\n", {{"\xef\xbbx", "y"}});
-  expect("a\n\xef\xbb\xbf,\n", {{"a"}, {"\xef\xbb\xbf", ""}});
+  expect_rows("\xef\xbb\xbf\"a\",b\n", {{"a", "b"}});
+  expect_rows("\xef\xbb\xbf", {});
+  expect_rows("\xef\xbb", {{"\xef\xbb"}});
+  expect_rows("\xef\xbbx,y\n", {{"\xef\xbbx", "y"}});
+  expect_rows("a\n\xef\xbb\xbf,\n", {{"a"}, {"\xef\xbb\xbf", ""}});
 }
 
 TEST(Csv, LinesAndTexts) {
@@ -125,13 +125,13 @@ TEST(Csv, Limits) {
 }
 
 TEST(Csv, WhatIsWrittenIsReadAgain) {
-  const Fields fields{"", "a", "a,b", "say \"hi\"", "two\r\nlines", " blank ", "\"", "\r"};
+  const CsvFields fields{"", "a", "a,b", "say \"hi\"", "two\r\nlines", " blank ", "\"", "\r"};
   std::string text;
   for (const std::string& field : fields) {
     if (!text.empty() || &field != &fields.front()) text += ',';
     append_csv_field(text, field);
   }
-  expect(text + "\n", {fields});
+  expect_rows(text + "\n", {fields});
 }
 
 }  // namespace

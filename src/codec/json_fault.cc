@@ -5,11 +5,12 @@
 #include <system_error>
 #include <vector>
 
+#include "base/ascii.h"
+
 namespace jindou::codec {
 namespace {
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 enum class Numbers : bool { of_64_bits, any };
@@ -58,7 +59,7 @@ class Scanner {
     }
     fresh_ = false;
     if (c == '"') return string();
-    if (c == '-' || is_digit(c)) return number();
+    if (c == '-' || is_ascii_digit(c)) return number();
     if (c == '\'') return fail("strings need double quotes, not single ones");
     if (is_letter(c)) return word();
     if (c == '/') return fail("JSON has no comments");
@@ -159,29 +160,29 @@ class Scanner {
   }
 
   void skip_digits() {
-    while (is_digit(peek())) ++at_;
+    while (is_ascii_digit(peek())) ++at_;
   }
 
   bool number() {
     const std::size_t begin = at_;
     bool integer = true;
     if (peek() == '-') ++at_;
-    if (!is_digit(peek())) return unexpected("a number needs digits");
-    if (peek() == '0' && at_ + 1 < text_.size() && is_digit(text_[at_ + 1])) {
+    if (!is_ascii_digit(peek())) return unexpected("a number needs digits");
+    if (peek() == '0' && at_ + 1 < text_.size() && is_ascii_digit(text_[at_ + 1])) {
       return fail("a number must not begin with 0");
     }
     skip_digits();
     if (peek() == '.') {
       integer = false;
       ++at_;
-      if (!is_digit(peek())) return unexpected("a number needs digits behind its point");
+      if (!is_ascii_digit(peek())) return unexpected("a number needs digits behind its point");
       skip_digits();
     }
     if (peek() == 'e' || peek() == 'E') {
       integer = false;
       ++at_;
       if (peek() == '+' || peek() == '-') ++at_;
-      if (!is_digit(peek())) return unexpected("a number needs digits in its exponent");
+      if (!is_ascii_digit(peek())) return unexpected("a number needs digits in its exponent");
       skip_digits();
     }
     if (is_letter(peek()) || peek() == '.') return fail("a number has something behind its digits");
@@ -210,7 +211,7 @@ class Scanner {
     for (const std::string_view known : {"true", "false", "null"}) {
       if (!text_.substr(at_).starts_with(known)) continue;
       at_ += known.size();
-      if (!is_letter(peek()) && !is_digit(peek())) return true;
+      if (!is_letter(peek()) && !is_ascii_digit(peek())) return true;
       at_ -= known.size();
     }
     return fail("text needs double quotes; the only words are true, false and null");
@@ -298,7 +299,7 @@ std::string_view other_format(std::string_view body) {
   if (body.starts_with('<')) return "XML or HTML";
   std::size_t name = 0;
   const auto in_name = [](char c) {
-    return is_letter(c) || is_digit(c) || c == '.' || c == '-' || c == '%' || c == '+';
+    return is_letter(c) || is_ascii_digit(c) || c == '.' || c == '-' || c == '%' || c == '+';
   };
   while (name < body.size() && in_name(body[name])) ++name;
   if (name > 0 && name < body.size() && body[name] == '=') return "form fields (a=1&b=2)";

@@ -3,16 +3,15 @@
 #include <cstddef>
 #include <string>
 
+#include "codec/byte_order_mark.h"
 #include "codec/json_reader.h"
 
 namespace jindou::codec {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-
-class Scanner {
+class MemberScanner {
  public:
-  explicit Scanner(std::string_view text) : text_(text) {}
+  explicit MemberScanner(std::string_view text) : text_(text) {}
 
   // Over blanks, and `c` when it comes then.
   bool take(char c) {
@@ -77,7 +76,7 @@ bool JsonMember::is(std::string_view wanted) const {
 
 std::optional<std::vector<JsonMember>> json_members(std::string_view text) {
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  Scanner scanner(text);
+  MemberScanner scanner(text);
   std::vector<JsonMember> members;
   if (!scanner.take('{')) return std::nullopt;
   if (!scanner.take('}')) {

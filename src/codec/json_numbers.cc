@@ -7,15 +7,15 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/ascii.h"
+
 namespace jindou::codec {
 namespace {
 
 constexpr std::string_view kInstead = "0.5";
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 bool is_part_of_number(char c) {
-  return is_digit(c) || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
+  return is_ascii_digit(c) || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
 }
 
 // Whether all of it is one number of that type, but too large.
@@ -30,11 +30,11 @@ bool is_out_of_range(std::string_view token) {
 bool is_huge(std::string_view token) {
   const std::string_view digits = token.substr(token[0] == '-' ? 1 : 0);
   // What JSON forbids and from_chars() does not.
-  if (digits.size() > 1 && digits[0] == '0' && is_digit(digits[1])) return false;
-  if (digits.empty() || !is_digit(digits[0])) return false;
+  if (digits.size() > 1 && digits[0] == '0' && is_ascii_digit(digits[1])) return false;
+  if (digits.empty() || !is_ascii_digit(digits[0])) return false;
   const auto point = digits.find('.');
   if (point != std::string_view::npos) {
-    if (point + 1 == digits.size() || !is_digit(digits[point + 1])) return false;
+    if (point + 1 == digits.size() || !is_ascii_digit(digits[point + 1])) return false;
   }
   if (digits.find_first_of(".eE") != std::string_view::npos) return is_out_of_range<double>(token);
   return token[0] == '-' ? is_out_of_range<std::int64_t>(token)

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "codec/byte_order_mark.h"
 #include "codec/json_fault.h"
 #include "model/id_rules.h"
 
@@ -33,8 +34,6 @@ struct ThreadParser {
 // A text above this is refused without a place: looking for it byte by byte would hold up the
 // thread for longer than 10 ms.
 constexpr std::size_t kFaultBytesMax = std::size_t{4} << 20;
-
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 Error fault_of(std::string_view body, simdjson::error_code code) {
   if (code == simdjson::CAPACITY) return Error(Errc::invalid, "the body is too large");

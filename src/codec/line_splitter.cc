@@ -3,14 +3,14 @@
 #include <algorithm>
 
 #include "base/free_memory.h"
+#include "codec/byte_order_mark.h"
 #include "model/id_rules.h"
 
 namespace jindou::codec {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 // What is kept between two lines; more is given back.
-constexpr std::size_t kKeptBetween = std::size_t{16} << 10;
+constexpr std::size_t kLineKeptBetween = std::size_t{16} << 10;
 
 }  // namespace
 
@@ -46,7 +46,7 @@ bool LineSplitter::is_too_long(std::string_view part) const {
 
 void LineSplitter::drop_kept() {
   returned_ = false;
-  if (kept_.capacity() > kKeptBetween) {
+  if (kept_.capacity() > kLineKeptBetween) {
     free_memory(kept_);
     share_.release();
   } else {

@@ -16,7 +16,7 @@ using vectors::from_hex;
 
 constexpr std::string_view kClientKey = "RhMkgWtYpYXTkHdlfoPHc9K+pJ6/p1ij/4eLWU7vllM=";
 constexpr std::string_view kServerKey = "eaYx7t4b+cmPEgMs3q3Q56B5OY/HhriMyEbsia+FpRo=";
-constexpr std::string_view kSalt = "AbCdEfGh12345678";
+constexpr std::string_view kConnackSalt = "AbCdEfGh12345678";
 constexpr std::string_view kHello = "gNYQ2n9+LWptIYa4qp7Bd5+aF92DPPM/gdlqqVNSvLE=";
 constexpr std::string_view kNihao = "DGqGY/FZRWrumFDQO4XNlh7gexHfuZMPWS6YWuyHgL0=";
 constexpr std::string_view kStreamText = "DGqGY/FZRWrumFDQO4XNlmJNCXfpshIopirW7tfgfXE=";
@@ -76,13 +76,13 @@ std::vector<GoldenCase> golden_cases() {
   cases.push_back(
       {"C3", vectors::kConnect3, 4, connect(4, 0, "设备-1", "用户A", "t1", 1700000000123)});
 
-  cases.push_back(
-      {"A1", vectors::kConnAck1, 5, ConnAck{5, 5, Reason::success, kServerKey, kSalt, 1001}});
-  cases.push_back(
-      {"A2", vectors::kConnAck2, 4, ConnAck{4, 5, Reason::success, kServerKey, kSalt, 1001}});
+  cases.push_back({"A1", vectors::kConnAck1, 5,
+                   ConnAck{5, 5, Reason::success, kServerKey, kConnackSalt, 1001}});
+  cases.push_back({"A2", vectors::kConnAck2, 4,
+                   ConnAck{4, 5, Reason::success, kServerKey, kConnackSalt, 1001}});
   for (std::uint8_t version = 1; version <= 3; ++version) {
-    cases.push_back(
-        {"A3", vectors::kConnAck3, version, ConnAck{0, -7, Reason::success, kServerKey, kSalt, 0}});
+    cases.push_back({"A3", vectors::kConnAck3, version,
+                     ConnAck{0, -7, Reason::success, kServerKey, kConnackSalt, 0}});
   }
   cases.push_back({"A4", vectors::kConnAck4, 5, ConnAck{5, 5, Reason::auth_fail, "", "", 1001}});
   cases.push_back({"A5", vectors::kConnAck5, 2, ConnAck{0, 0, Reason::auth_fail, "", "", 0}});
