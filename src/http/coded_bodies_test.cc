@@ -21,7 +21,7 @@ namespace {
 using boost::asio::ip::tcp;
 using namespace std::chrono_literals;
 
-std::string encode(Coding coding, const std::string& plain) {
+std::string coded_body(Coding coding, const std::string& plain) {
   const auto encoder = make_encoder(coding, plain.size(), nullptr);
   std::string coded;
   EXPECT_TRUE(encoder->encode(plain, true, coded));
@@ -70,7 +70,7 @@ TEST_P(CodedBodies, AreDecoded) {
   std::string rest;
   for (const std::size_t size : {0U, 3U, 70'000U, 3'000'000U}) {
     const std::string plain(size, 'b');
-    const std::string coded = encode(GetParam(), plain);
+    const std::string coded = coded_body(GetParam(), plain);
     send(socket, post("/size", coded, field(GetParam())) +
                      chunked("/size", coded, 700, field(GetParam())) +
                      chunked("/size", coded, 100'000, field(GetParam())) + post("/x", "as it is"));
@@ -86,7 +86,7 @@ TEST_P(CodedBodies, ComeByteByByte) {
   start();
   tcp::socket socket = connect();
   socket.set_option(tcp::no_delay(true));
-  const std::string coded = encode(GetParam(), "a coded body");
+  const std::string coded = coded_body(GetParam(), "a coded body");
   std::string rest;
   const std::string request = post("/x", coded, field(GetParam()) + "Expect: 100-continue\r\n");
   send(socket, request.substr(0, request.size() - coded.size()));
@@ -100,11 +100,11 @@ TEST_P(CodedBodies, AreLimitedByWhatTheyBecome) {
   options.limits.body_bytes = 1'000'000;
   options.body_budget = std::make_shared<ByteBudget>(std::size_t{16} << 20);
   start(options);
-  const std::string fits = encode(GetParam(), std::string(1'000'000, 'b'));
+  const std::string fits = coded_body(GetParam(), std::string(1'000'000, 'b'));
   EXPECT_TRUE(has(exchange(post("/size", fits, field(GetParam()) + "Connection: close\r\n")),
                   "POST /size 1000000"));
   for (const std::size_t size : {1'000'001U, 50'000'000U}) {
-    const std::string bomb = encode(GetParam(), std::string(size, 'b'));
+    const std::string bomb = coded_body(GetParam(), std::string(size, 'b'));
     for (const std::string& request :
          {post("/size", bomb, field(GetParam())), chunked("/size", bomb, 999, field(GetParam()))}) {
       const std::string answer = exchange(request);
@@ -120,7 +120,7 @@ TEST_P(CodedBodies, AreLimitedByWhatTheyBecome) {
 
 TEST_P(CodedBodies, DamagedOnesAreRefused) {
   start();
-  const std::string coded = encode(GetParam(), std::string(5000, 'b') + "end");
+  const std::string coded = coded_body(GetParam(), std::string(5000, 'b') + "end");
   for (const std::string& wrong : {std::string("[{\"plain\":1}]"), coded + "[tail]"}) {
     const std::string answer = exchange(post("/x", wrong, field(GetParam())));
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << answer;
@@ -145,7 +145,7 @@ TEST_P(CodedBodies, DecodersShareTheBudget) {
   const std::size_t budget = std::size_t{GetParam() == Coding::gzip ? 2U : 6U} << 20;
   options.body_budget = std::make_shared<ByteBudget>(budget);
   start(options);
-  const std::string coded = encode(GetParam(), std::string(400'000, 'b') + "end");
+  const std::string coded = coded_body(GetParam(), std::string(400'000, 'b') + "end");
   std::vector<tcp::socket> slow;
   for (int i = 0; i < 12; ++i) {
     slow.push_back(connect());

@@ -15,7 +15,7 @@ namespace jindou::http {
 namespace {
 
 constexpr int kGzipLevel = 1;
-constexpr int kGzipWindowBits = 16 + 15;
+constexpr int kEncodedWindowBits = 16 + 15;
 constexpr int kGzipMemoryLevel = 8;  // zlib's default
 constexpr int kZstdLevel = 1;
 // The output grows by at least this.
@@ -35,7 +35,7 @@ class GzipEncoder final : public Encoder {
     stream_.zalloc = CountedMemory::allocate_items_for;
     stream_.zfree = CountedMemory::free_for;
     stream_.opaque = &memory_;
-    made_ = deflateInit2(&stream_, kGzipLevel, Z_DEFLATED, kGzipWindowBits, kGzipMemoryLevel,
+    made_ = deflateInit2(&stream_, kGzipLevel, Z_DEFLATED, kEncodedWindowBits, kGzipMemoryLevel,
                          Z_DEFAULT_STRATEGY) == Z_OK;
   }
   ~GzipEncoder() override {

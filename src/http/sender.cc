@@ -9,20 +9,11 @@
 #include <utility>
 
 #include "base/mutex.h"
+#include "http/curl_handles.h"
 
 namespace jindou::http {
 
 namespace {
-
-struct EasyDeleter {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-};
-struct MultiDeleter {
-  void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
-};
-struct ListDeleter {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
 
 // Seconds for which authorities that were read are used again. libcurl would take a day, in which a
 // file that was replaced would go unnoticed.
@@ -35,8 +26,8 @@ enum class Connect : std::uint8_t { as_needed, kept_only, fresh };
 
 // One request under way. Reused for the next one: a fresh handle costs more than the request.
 struct Transfer {
-  std::unique_ptr<CURL, EasyDeleter> handle;
-  std::unique_ptr<curl_slist, ListDeleter> headers;
+  CurlEasy handle;
+  CurlList headers;
   Call request;  // libcurl reads the body from here
   std::size_t index = 0;
   std::size_t answer_bytes_max = 0;
@@ -176,7 +167,7 @@ struct Sender::Impl {
   std::size_t answer_bytes_max = 0;
   std::vector<std::unique_ptr<Transfer>> idle;
   Mutex multi_mutex;  // stop() may come while it is replaced
-  std::unique_ptr<CURLM, MultiDeleter> multi;
+  CurlMulti multi;
   bool suspect = false;  // one of its connections may be broken
   std::vector<std::unique_ptr<Transfer>> running;
   std::atomic<bool> stopping{false};
@@ -192,7 +183,7 @@ struct Sender::Impl {
 // With new connections: libcurl 7.88 takes an HTTP/2 connection up again after its framing layer
 // has failed, and then every further request on it fails at once.
 void Sender::Impl::open_multi() {
-  std::unique_ptr<CURLM, MultiDeleter> fresh(curl_multi_init());
+  CurlMulti fresh(curl_multi_init());
   if (!fresh) throw std::bad_alloc();
   curl_multi_setopt(fresh.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(parallel + 1));
   const MutexLock lock(multi_mutex);

@@ -27,7 +27,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using Acceptor = asio::basic_socket_acceptor<tcp, asio::io_context::executor_type>;
 
-constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
+constexpr auto kAcceptToken = asio::as_tuple(asio::use_awaitable);
 
 // Of the refusals for want of connections, the first and then each hundredth is logged.
 constexpr std::uint64_t kRefusalsPerLog = 100;
@@ -178,7 +178,7 @@ Task<void> Server::Core::accept_loop(std::shared_ptr<Core> core,
                                      std::shared_ptr<Listener> listener) {
   while (listener->acceptor.is_open()) {
     const auto state = core->states[core->next_shard++ % core->states.size()];
-    auto [ec, socket] = co_await listener->acceptor.async_accept(state->context, kToken);
+    auto [ec, socket] = co_await listener->acceptor.async_accept(state->context, kAcceptToken);
     if (!ec) {
       core->start_connection(std::move(socket), state);
       continue;
@@ -187,7 +187,7 @@ Task<void> Server::Core::accept_loop(std::shared_ptr<Core> core,
     if (ec == asio::error::connection_aborted) continue;
     observe::log_warn("api", "accept failed: {}", ec.message());
     listener->retry.expires_after(kAcceptPause);
-    const auto [waited] = co_await listener->retry.async_wait(kToken);
+    const auto [waited] = co_await listener->retry.async_wait(kAcceptToken);
     if (waited) break;
   }
 }

@@ -7,6 +7,8 @@
 #include <new>
 #include <utility>
 
+#include "http/curl_handles.h"
+
 namespace jindou::http {
 
 namespace {
@@ -16,25 +18,15 @@ constexpr std::size_t kErrorBytesMax = std::size_t{64} << 10;
 // What libcurl asks for at a time.
 constexpr long kUploadBytes = 128L << 10;
 
-struct EasyDeleter {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-};
-struct MultiDeleter {
-  void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
-};
-struct ListDeleter {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-
 }  // namespace
 
 struct StreamedCall::Impl {
   StreamedRequest request;
   Handlers handlers;
-  std::unique_ptr<curl_slist, ListDeleter> headers;
+  CurlList headers;
   // The one that is added goes before the one that it is added to.
-  std::unique_ptr<CURLM, MultiDeleter> multi;
-  std::unique_ptr<CURL, EasyDeleter> easy;
+  CurlMulti multi;
+  CurlEasy easy;
   CallAnswer answer;
   std::exception_ptr failure;
   bool paused = false;
