@@ -10,19 +10,19 @@ namespace jindou::store {
 
 namespace {
 
-constexpr char kFormat = 1;
+constexpr char kIndexFormat = 1;
 
 }  // namespace
 
 std::string encode_index_progress(std::uint64_t counter) {
-  std::string out(1, kFormat);
+  std::string out(1, kIndexFormat);
   append_varint(out, counter);
   return out;
 }
 
 Result<std::uint64_t> decode_index_progress(std::string_view bytes) {
   ByteReader reader(bytes);
-  const bool known = reader.read_u8() == kFormat;
+  const bool known = reader.read_u8() == kIndexFormat;
   const std::uint64_t counter = reader.read_varint();
   if (!known || !reader.ok()) return Error(Errc::storage, "unreadable index progress record");
   return counter;

@@ -11,22 +11,22 @@ namespace jindou::store {
 
 namespace {
 
-constexpr char kFormat = 1;
+constexpr char kJobFormat = 1;
 
 // Bits of an item of the input.
 constexpr std::uint64_t kRefused = 0x01;
-constexpr std::uint64_t kIdempotent = 0x02;
-constexpr std::uint64_t kNoPersist = 0x04;
-constexpr std::uint64_t kRedDot = 0x08;
-constexpr std::uint64_t kSyncOnce = 0x10;
-constexpr std::uint64_t kTopic = 0x20;
-constexpr std::uint64_t kStream = 0x40;
-constexpr std::uint64_t kSubscribers = 0x80;
+constexpr std::uint64_t kJobIdempotent = 0x02;
+constexpr std::uint64_t kJobNoPersist = 0x04;
+constexpr std::uint64_t kJobRedDot = 0x08;
+constexpr std::uint64_t kJobSyncOnce = 0x10;
+constexpr std::uint64_t kJobTopic = 0x20;
+constexpr std::uint64_t kJobStream = 0x40;
+constexpr std::uint64_t kJobSubscribers = 0x80;
 constexpr std::uint64_t kExpire = 0x100;
 constexpr std::uint64_t kSetting = 0x200;
-constexpr std::uint64_t kRevised = 0x400;
-constexpr std::uint64_t kSamePayload = 0x800;  // as the item before; with kRevised only
-constexpr std::uint64_t kMessageBits = 0xffe;
+constexpr std::uint64_t kJobRevised = 0x400;
+constexpr std::uint64_t kSamePayload = 0x800;  // as the item before; with kJobRevised only
+constexpr std::uint64_t kJobMessageBits = 0xffe;
 
 // Bits of a job.
 constexpr std::uint64_t kSealed = 0x01;
@@ -74,29 +74,29 @@ std::int64_t read_time(ByteReader& reader) {
 
 // Of the format that is known, without flags.
 bool has_plain_head(ByteReader& reader) {
-  const bool known = reader.read_u8() == kFormat;
+  const bool known = reader.read_u8() == kJobFormat;
   return reader.read_varint() == 0 && known;
 }
 
 std::string plain_head() {
-  std::string out(1, kFormat);
+  std::string out(1, kJobFormat);
   append_varint(out, 0);  // flags
   return out;
 }
 
-Error unreadable(std::string_view what) {
+Error unreadable_job(std::string_view what) {
   return Error(Errc::storage, "unreadable " + std::string(what) + " of a job");
 }
 
 std::uint64_t bits_of(const SendCommand& message) {
   std::uint64_t bits = 0;
-  if (message.idempotent) bits |= kIdempotent;
-  if (message.flags.no_persist) bits |= kNoPersist;
-  if (message.flags.red_dot) bits |= kRedDot;
-  if (message.flags.sync_once) bits |= kSyncOnce;
-  if (!message.topic.empty()) bits |= kTopic;
-  if (!message.stream_no.empty()) bits |= kStream;
-  if (!message.subscribers.empty()) bits |= kSubscribers;
+  if (message.idempotent) bits |= kJobIdempotent;
+  if (message.flags.no_persist) bits |= kJobNoPersist;
+  if (message.flags.red_dot) bits |= kJobRedDot;
+  if (message.flags.sync_once) bits |= kJobSyncOnce;
+  if (!message.topic.empty()) bits |= kJobTopic;
+  if (!message.stream_no.empty()) bits |= kJobStream;
+  if (!message.subscribers.empty()) bits |= kJobSubscribers;
   if (message.expire != 0) bits |= kExpire;
   if (message.setting != 0) bits |= kSetting;
   return bits;
@@ -106,14 +106,14 @@ void append_message(std::string& out, const SendCommand& message, std::uint64_t 
                     MessageId revised = {}) {
   const std::uint64_t bits = bits_of(message) | more_bits;
   append_varint(out, bits);
-  if ((bits & kRevised) != 0) append_varint(out, raw(revised));
+  if ((bits & kJobRevised) != 0) append_varint(out, raw(revised));
   out.push_back(static_cast<char>(raw(message.channel.type)));
   append_string(out, message.channel.id);
   append_string(out, message.from_uid);
   append_string(out, message.client_msg_no);
-  if ((bits & kTopic) != 0) append_string(out, message.topic);
-  if ((bits & kStream) != 0) append_string(out, message.stream_no);
-  if ((bits & kSubscribers) != 0) {
+  if ((bits & kJobTopic) != 0) append_string(out, message.topic);
+  if ((bits & kJobStream) != 0) append_string(out, message.stream_no);
+  if ((bits & kJobSubscribers) != 0) {
     append_varint(out, message.subscribers.size());
     for (const std::string& uid : message.subscribers) append_string(out, uid);
   }
@@ -126,20 +126,20 @@ void append_message(std::string& out, const SendCommand& message, std::uint64_t 
 bool read_message(ByteReader& reader, std::uint64_t bits, JobItem& item, const JobItem* before) {
   SendCommand& message = item.message;
   const bool repeats = (bits & kSamePayload) != 0;
-  const bool repeats_something = before != nullptr && !before->refusal && (bits & kRevised) != 0;
-  if ((bits & ~kMessageBits) != 0 || (repeats && !repeats_something)) return false;
-  if ((bits & kRevised) != 0) item.revised = static_cast<MessageId>(reader.read_varint());
-  message.idempotent = (bits & kIdempotent) != 0;
-  message.flags.no_persist = (bits & kNoPersist) != 0;
-  message.flags.red_dot = (bits & kRedDot) != 0;
-  message.flags.sync_once = (bits & kSyncOnce) != 0;
+  const bool repeats_something = before != nullptr && !before->refusal && (bits & kJobRevised) != 0;
+  if ((bits & ~kJobMessageBits) != 0 || (repeats && !repeats_something)) return false;
+  if ((bits & kJobRevised) != 0) item.revised = static_cast<MessageId>(reader.read_varint());
+  message.idempotent = (bits & kJobIdempotent) != 0;
+  message.flags.no_persist = (bits & kJobNoPersist) != 0;
+  message.flags.red_dot = (bits & kJobRedDot) != 0;
+  message.flags.sync_once = (bits & kJobSyncOnce) != 0;
   message.channel.type = static_cast<ChannelType>(reader.read_u8());
   message.channel.id = std::string(reader.read_string());
   message.from_uid = std::string(reader.read_string());
   message.client_msg_no = std::string(reader.read_string());
-  if ((bits & kTopic) != 0) message.topic = std::string(reader.read_string());
-  if ((bits & kStream) != 0) message.stream_no = std::string(reader.read_string());
-  if ((bits & kSubscribers) != 0) {
+  if ((bits & kJobTopic) != 0) message.topic = std::string(reader.read_string());
+  if ((bits & kJobStream) != 0) message.stream_no = std::string(reader.read_string());
+  if ((bits & kJobSubscribers) != 0) {
     for (std::uint64_t n = reader.read_varint(); n > 0 && reader.ok(); --n) {
       message.subscribers.emplace_back(reader.read_string());
     }
@@ -148,7 +148,7 @@ bool read_message(ByteReader& reader, std::uint64_t bits, JobItem& item, const J
   if ((bits & kSetting) != 0) message.setting = reader.read_u8();
   if (repeats) {
     message.payload = before->message.payload;
-  } else if ((bits & kRevised) != 0) {
+  } else if ((bits & kJobRevised) != 0) {
     // To be shared with those behind it.
     message.payload = Payload(std::make_shared<const std::string>(reader.read_string()));
   } else {
@@ -217,7 +217,7 @@ bool JobInputBuilder::add(const SendCommand& message) {
 bool JobInputBuilder::add_revised(const SendCommand& message, MessageId id) {
   item_.clear();
   const bool repeats = payload_ && message.payload == *payload_;
-  append_message(item_, message, repeats ? kRevised | kSamePayload : kRevised, id);
+  append_message(item_, message, repeats ? kJobRevised | kSamePayload : kJobRevised, id);
   if (!add_bytes()) return false;
   if (!repeats) payload_ = message.payload.str();
   return true;
@@ -260,7 +260,7 @@ Result<std::vector<JobItem>> decode_job_input(std::string_view bytes) {
     items.emplace_back();
     known = read_item(reader, items[place], place == 0 ? nullptr : &items[place - 1]);
   }
-  if (!known || !reader.ok() || !reader.at_end()) return unreadable("input");
+  if (!known || !reader.ok() || !reader.at_end()) return unreadable_job("input");
   return items;
 }
 
@@ -278,7 +278,7 @@ Result<std::vector<JobResult>> decode_job_results(std::string_view bytes) {
   known = known && reader.ok() && count <= kJobChunkItemsMax;
   std::vector<JobResult> results;
   while (known && results.size() < count) known = read_result(reader, results.emplace_back());
-  if (!known || !reader.ok()) return unreadable("results");
+  if (!known || !reader.ok()) return unreadable_job("results");
   return results;
 }
 
@@ -302,7 +302,7 @@ bool read_times(ByteReader& reader, ItemTimes& times) {
 }  // namespace
 
 std::string encode(const Job& job) {
-  std::string out(1, kFormat);
+  std::string out(1, kJobFormat);
   std::uint64_t bits = 0;
   if (job.sealed) bits |= kSealed;
   if (job.options.stops_on_refusal) bits |= kStopsOnRefusal;
@@ -346,11 +346,11 @@ std::string encode(const Job& job) {
 
 Result<Job> decode_job(std::string_view bytes, std::string_view id) {
   ByteReader reader(bytes);
-  bool known = reader.read_u8() == kFormat;
+  bool known = reader.read_u8() == kJobFormat;
   const std::uint64_t bits = reader.read_varint();
   const std::uint8_t state = reader.read_u8();
   known = known && (bits & ~kJobBits) == 0 && state <= static_cast<std::uint8_t>(kLastJobState);
-  if (!known) return unreadable("record");
+  if (!known) return unreadable_job("record");
   Job job;
   job.id = std::string(id);
   job.sealed = (bits & kSealed) != 0;
@@ -395,7 +395,7 @@ Result<Job> decode_job(std::string_view bytes, std::string_view id) {
   }
   const bool is_somewhere =
       job.chunk <= job.cursor && job.cursor <= job.reached && job.reached <= job.counts.items;
-  if (!known || !reader.ok() || !is_somewhere) return unreadable("record");
+  if (!known || !reader.ok() || !is_somewhere) return unreadable_job("record");
   return job;
 }
 

@@ -7,7 +7,7 @@ namespace jindou::store {
 
 namespace {
 
-constexpr char kFormat = 1;
+constexpr char kListChangeFormat = 1;
 
 Error unreadable() { return Error(Errc::storage, "unreadable list change record"); }
 
@@ -18,7 +18,7 @@ struct Head {
 
 Result<Head> decode_head(std::string_view bytes) {
   ByteReader reader(bytes);
-  const bool known = reader.read_u8() == kFormat;
+  const bool known = reader.read_u8() == kListChangeFormat;
   Head head;
   const std::uint8_t kind = reader.read_u8();
   const std::uint8_t list = reader.read_u8();
@@ -36,7 +36,7 @@ Result<Head> decode_head(std::string_view bytes) {
 
 Result<void> append_part(std::string_view bytes, std::vector<std::string>& uids) {
   ByteReader reader(bytes);
-  if (reader.read_u8() != kFormat) return unreadable();
+  if (reader.read_u8() != kListChangeFormat) return unreadable();
   while (reader.ok() && !reader.at_end()) uids.emplace_back(reader.read_string());
   if (!reader.ok()) return unreadable();
   return {};
@@ -45,7 +45,7 @@ Result<void> append_part(std::string_view bytes, std::vector<std::string>& uids)
 }  // namespace
 
 std::string encode_list_change(const ListChange& change, std::uint32_t parts) {
-  std::string out(1, kFormat);
+  std::string out(1, kListChangeFormat);
   out.push_back(static_cast<char>(change.kind));
   out.push_back(static_cast<char>(change.list));
   append_varint(out, change.read_to);
@@ -55,7 +55,7 @@ std::string encode_list_change(const ListChange& change, std::uint32_t parts) {
 }
 
 void add_to_list_change_part(std::string& part, std::string_view uid) {
-  if (part.empty()) part.push_back(kFormat);
+  if (part.empty()) part.push_back(kListChangeFormat);
   append_string(part, uid);
 }
 

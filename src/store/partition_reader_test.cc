@@ -12,13 +12,13 @@ namespace jindou::store {
 namespace {
 
 constexpr PartitionId kOwn{1};
-const ChannelKey kGroup("g", ChannelType::group);
+const ChannelKey kReaderGroup("g", ChannelType::group);
 
 class PartitionReaderTest : public ::testing::Test {
  protected:
   PartitionReaderTest() {
     for (std::uint16_t i = 0; i < 3; ++i) {
-      store_.put(Table::main, channel_key(PartitionId{i}, kGroup), "of " + std::to_string(i));
+      store_.put(Table::main, channel_key(PartitionId{i}, kReaderGroup), "of " + std::to_string(i));
     }
   }
 
@@ -28,7 +28,7 @@ class PartitionReaderTest : public ::testing::Test {
 
 TEST_F(PartitionReaderTest, ReadsItsOwn) {
   std::string value;
-  EXPECT_TRUE(reader_.get(Table::main, channel_key(kOwn, kGroup), value).value());
+  EXPECT_TRUE(reader_.get(Table::main, channel_key(kOwn, kReaderGroup), value).value());
   EXPECT_EQ(value, "of 1");
   std::vector<std::string> seen;
   const auto visit = [&seen](std::string_view, std::string_view found) {
@@ -49,7 +49,7 @@ TEST_F(PartitionReaderTest, ItsCursorEndsWithThePartition) {
   EXPECT_EQ(cursor.value(), "of 1");
   EXPECT_FALSE(cursor.next());
   EXPECT_TRUE(cursor.status().has_value());
-  ASSERT_TRUE(cursor.seek(channel_key(kOwn, kGroup)));
+  ASSERT_TRUE(cursor.seek(channel_key(kOwn, kReaderGroup)));
   EXPECT_FALSE(cursor.prev());
   EXPECT_FALSE(cursor.seek(message_prefix(kOwn)));
   EXPECT_FALSE(cursor.seek_before(partition_state_key(kOwn)));
@@ -59,11 +59,11 @@ TEST_F(PartitionReaderTest, ItsCursorEndsWithThePartition) {
 TEST_F(PartitionReaderTest, CursorsOfOneMoment) {
   const PartitionReaders readers(store_, PartitionMap(3));
   auto cursors = readers.open_cursors(Table::main);
-  store_.put(Table::main, channel_key(PartitionId{2}, kGroup), "later");
+  store_.put(Table::main, channel_key(PartitionId{2}, kReaderGroup), "later");
   std::vector<std::string> seen;
   std::string value;
   for (const PartitionId id : readers.map().ids()) {
-    ASSERT_TRUE(cursors.of(id).get(channel_key(id, kGroup), value).value());
+    ASSERT_TRUE(cursors.of(id).get(channel_key(id, kReaderGroup), value).value());
     seen.push_back(value);
   }
   EXPECT_EQ(seen, (std::vector<std::string>{"of 0", "of 1", "of 2"}));
@@ -71,7 +71,7 @@ TEST_F(PartitionReaderTest, CursorsOfOneMoment) {
 
 TEST_F(PartitionReaderTest, TheSetKnowsWhoseWhatIs) {
   const PartitionReaders readers(store_, PartitionMap(3));
-  EXPECT_EQ(readers.of_channel(kGroup).partition(), partition_for("g", 3));
+  EXPECT_EQ(readers.of_channel(kReaderGroup).partition(), partition_for("g", 3));
   EXPECT_EQ(readers.of_user("u").partition(), partition_for("u", 3));
   EXPECT_EQ(readers.of_system_accounts().partition(), partition_for(kSystemUid, 3));
 }
@@ -80,14 +80,16 @@ using PartitionReaderDeathTest = PartitionReaderTest;
 
 TEST_F(PartitionReaderDeathTest, KeysOfOthersAreBugs) {
   std::string value;
-  const std::string other = channel_key(PartitionId{2}, kGroup);
-  const std::string behind = channel_key(PartitionId{0}, kGroup);
+  const std::string other = channel_key(PartitionId{2}, kReaderGroup);
+  const std::string behind = channel_key(PartitionId{0}, kReaderGroup);
   const auto visit = [](std::string_view, std::string_view) { return true; };
   EXPECT_DEATH((void)reader_.get(Table::main, other, value), "holds");
   EXPECT_DEATH((void)reader_.get(Table::main, "", value), "holds");
-  EXPECT_DEATH((void)reader_.scan(Table::main, channel_key(kOwn, kGroup), other, visit), "reaches");
-  EXPECT_DEATH((void)reader_.scan_backward(Table::main, behind, channel_key(kOwn, kGroup), visit),
-               "holds");
+  EXPECT_DEATH((void)reader_.scan(Table::main, channel_key(kOwn, kReaderGroup), other, visit),
+               "reaches");
+  EXPECT_DEATH(
+      (void)reader_.scan_backward(Table::main, behind, channel_key(kOwn, kReaderGroup), visit),
+      "holds");
   auto cursor = reader_.open_cursor(Table::main);
   EXPECT_DEATH((void)cursor.seek(other), "reaches");
   EXPECT_DEATH((void)cursor.get(other, value), "holds");

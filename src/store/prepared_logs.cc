@@ -37,7 +37,7 @@ std::unique_ptr<char, decltype(&std::free)> make_zeros() {
   return zeros;
 }
 
-std::uint64_t number_of(std::string_view path) {
+std::uint64_t number_of_log(std::string_view path) {
   path.remove_prefix(path.rfind('/') + 1);
   std::uint64_t number = 0;
   std::from_chars(path.data(), path.data() + path.size(), number);
@@ -196,7 +196,7 @@ rocksdb::IOStatus PreparedLogs::create(const std::string& path, const rocksdb::F
   if (!prepared) status = files_->NewWritableFile(path, options, &made, debug);
   if (!status.ok()) return status;
   (prepared ? prepared_ : grown_).fetch_add(1);
-  auto log = std::make_unique<Log>(std::move(made), *this, number_of(path), prepared);
+  auto log = std::make_unique<Log>(std::move(made), *this, number_of_log(path), prepared);
   {
     const MutexLock lock(logs_mutex_);
     logs_[log->number()] = log.get();
@@ -235,7 +235,7 @@ rocksdb::IOStatus PreparedLogs::sync_directory() {
 
 std::optional<std::uint64_t> PreparedLogs::written(const std::string& path) const {
   const MutexLock lock(logs_mutex_);
-  const auto found = logs_.find(number_of(path));
+  const auto found = logs_.find(number_of_log(path));
   if (found == logs_.end() || !found->second->prepared()) return std::nullopt;
   return found->second->written();
 }

@@ -11,27 +11,27 @@
 namespace jindou::store {
 namespace {
 
-constexpr PartitionId kPartition{3};
-const ChannelKey kGroup("g1", ChannelType::group);
+constexpr PartitionId kPositionPartition{3};
+const ChannelKey kPositionGroup("g1", ChannelType::group);
 
 class ReadPosition : public ::testing::Test {
  protected:
   void write(std::uint64_t seq, const std::string& from) {
     Message message;
-    message.id = message_id_of(seq, kPartition);
+    message.id = message_id_of(seq, kPositionPartition);
     message.seq = MessageSeq{seq};
-    message.channel = kGroup;
+    message.channel = kPositionGroup;
     message.from_uid = from;
     std::string bytes;
-    encode_message(bytes, message, kGroup);
-    store_.put(Table::main, message_key(kPartition, kGroup, message.seq), bytes);
+    encode_message(bytes, message, kPositionGroup);
+    store_.put(Table::main, message_key(kPositionPartition, kPositionGroup, message.seq), bytes);
   }
   std::uint64_t position(std::uint64_t read_to, bool own_messages_follow = true) {
     ConversationRecord row;
     row.read_to = read_to;
     row.own_messages_follow = own_messages_follow;
-    auto cursor = PartitionReader(store_, kPartition).open_cursor(Table::main);
-    return load_read_position(cursor, kGroup, "u1", row).value();
+    auto cursor = PartitionReader(store_, kPositionPartition).open_cursor(Table::main);
+    return load_read_position(cursor, kPositionGroup, "u1", row).value();
   }
 
   MemoryReader store_;
@@ -76,7 +76,7 @@ TEST_F(ReadPosition, StaysInItsChannel) {
   message.from_uid = "u1";
   std::string bytes;
   encode_message(bytes, message, message.channel);
-  store_.put(Table::main, message_key(kPartition, message.channel, message.seq), bytes);
+  store_.put(Table::main, message_key(kPositionPartition, message.channel, message.seq), bytes);
   EXPECT_EQ(position(0), 0U);
 }
 

@@ -14,7 +14,7 @@ namespace jindou::store {
 
 namespace {
 
-constexpr char kFormat = 1;
+constexpr char kFirstFormat = 1;
 // Since format 2 a partition state has no progress of the index of client_msg_no, since 3 flags.
 constexpr char kStateWithoutIndex = 2;
 constexpr char kStateFormat = 3;
@@ -30,7 +30,7 @@ constexpr char kChannelFormat = 2;
 // activation stands at its end.
 constexpr int kOpenConversation = 1;
 constexpr int kActivatedConversation = 2;
-// The gap of a message that expires; else as kFormat.
+// The gap of a message that expires; else as kFirstFormat.
 constexpr char kExpiringGapFormat = 2;
 
 // Bits of a message record.
@@ -66,7 +66,7 @@ Error unreadable(std::string_view what) {
   return Error(Errc::storage, "unreadable " + std::string(what) + " record");
 }
 
-bool has_format(ByteReader& reader) { return reader.read_u8() == kFormat; }
+bool has_format(ByteReader& reader) { return reader.read_u8() == kFirstFormat; }
 
 // What the record of a message has in it.
 struct MessageBits {
@@ -76,7 +76,7 @@ struct MessageBits {
 // Leaves the reader behind them; none for a format or bits that are not known.
 std::optional<MessageBits> read_message_bits(ByteReader& reader) {
   const unsigned format = reader.read_u8();
-  if (format == kFormat) {
+  if (format == kFirstFormat) {
     const unsigned bits = reader.read_u8();
     return MessageBits{bits & kBitsOfFormat1, (bits & kNanosecondsOfFormat1) != 0};
   }
@@ -167,12 +167,12 @@ Result<PartitionState> decode_partition_state(std::string_view bytes) {
   const unsigned format = reader.read_u8();
   const bool has_flags = format == kStateFormat;
   // None is known.
-  const bool known =
-      has_flags ? reader.read_varint() == 0 : format == kFormat || format == kStateWithoutIndex;
+  const bool known = has_flags ? reader.read_varint() == 0
+                               : format == kFirstFormat || format == kStateWithoutIndex;
   PartitionState state;
   state.position = reader.read_varint();
   state.id_bound = reader.read_varint();
-  if (format == kFormat) state.indexed_to_of_format_1 = reader.read_varint();
+  if (format == kFirstFormat) state.indexed_to_of_format_1 = reader.read_varint();
   if (!reader.at_end()) state.stamped_to_ns = static_cast<std::int64_t>(reader.read_varint());
   if (!known || !reader.ok()) return unreadable("partition");
   return state;
@@ -216,7 +216,7 @@ std::string encode(const ChannelRecord& record) {
 Result<ChannelRecord> decode_channel(std::string_view bytes) {
   ByteReader reader(bytes);
   const unsigned format = reader.read_u8();
-  const bool known = format == kFormat || format == kChannelFormat;
+  const bool known = format == kFirstFormat || format == kChannelFormat;
   ChannelRecord record;
   const unsigned bits = reader.read_u8();
   record.flags.large = (bits & 1U) != 0;
@@ -246,7 +246,7 @@ Result<ChannelRecord> decode_channel(std::string_view bytes) {
 }
 
 std::string encode(const TokenRecord& record) {
-  std::string out(1, kFormat);
+  std::string out(1, kFirstFormat);
   out.push_back(static_cast<char>(raw(record.level)));
   append_string(out, record.token);
   return out;
@@ -264,7 +264,7 @@ Result<TokenRecord> decode_token(std::string_view bytes) {
 }
 
 std::string encode(const RequestRecord& record) {
-  std::string out(1, kFormat);
+  std::string out(1, kFirstFormat);
   out.push_back(record.finished ? '\1' : '\0');
   append_string(out, record.fingerprint);
   append_be(out, record.claim);
@@ -300,7 +300,7 @@ Result<RequestRecord> decode_request(std::string_view bytes) {
 }
 
 std::string encode(const ClientNumber& number) {
-  std::string out(1, kFormat);
+  std::string out(1, kFirstFormat);
   out.push_back(number.idempotent ? '\1' : '\0');
   append_be(out, number.payload);
   append_varint(out, static_cast<std::uint64_t>(number.timestamp));
@@ -372,7 +372,7 @@ std::string CommitRecordBuilder::take() {
 Result<CommitRecord> decode_commit_record(std::string_view bytes, std::uint64_t first_counter) {
   ByteReader reader(bytes);
   const unsigned format = reader.read_u8();
-  if (format < kFormat || format > kCommitFormat) return unreadable("commit");
+  if (format < kFirstFormat || format > kCommitFormat) return unreadable("commit");
   CommitRecord record;
   record.timestamp = static_cast<std::int64_t>(reader.read_varint());
   const std::uint64_t count = reader.read_varint();
@@ -384,7 +384,7 @@ Result<CommitRecord> decode_commit_record(std::string_view bytes, std::uint64_t 
     const unsigned bits = reader.read_u8();
     const unsigned kind = bits >> kKindShift;
     // In format 1 there were no other bits.
-    const unsigned last_kind = format == kFormat ? 0U : static_cast<unsigned>(kLastEntryKind);
+    const unsigned last_kind = format == kFirstFormat ? 0U : static_cast<unsigned>(kLastEntryKind);
     counter += reader.read_varint();
     CommitEntry entry;
     if ((bits & kSameLog) != 0) {
@@ -415,7 +415,7 @@ Result<CommitRecord> decode_commit_record(std::string_view bytes, std::uint64_t 
 }
 
 std::string encode(const LogChangeRecord& record) {
-  std::string out(1, kFormat);
+  std::string out(1, kFirstFormat);
   out.push_back(static_cast<char>(record.kind));
   append_varint(out, record.seq);
   append_varint(out, static_cast<std::uint64_t>(record.timestamp));
@@ -439,7 +439,7 @@ Result<LogChangeRecord> decode_log_change(std::string_view bytes) {
 std::string encode(const ConversationRecord& record) {
   const int added = (record.own_messages_follow ? kOpenConversation : 0) |
                     (record.activated_at_ns != 0 ? kActivatedConversation : 0);
-  std::string out(1, static_cast<char>(kFormat + added));
+  std::string out(1, static_cast<char>(kFirstFormat + added));
   append_varint(out, record.read_to);
   append_varint(out, record.deleted_to);
   append_varint(out, record.command_read_to);
@@ -455,7 +455,7 @@ std::string encode(const ConversationRecord& record) {
 
 Result<ConversationRecord> decode_conversation(std::string_view bytes) {
   ByteReader reader(bytes);
-  const int added = reader.read_u8() - kFormat;
+  const int added = reader.read_u8() - kFirstFormat;
   const bool known = added >= 0 && added <= (kOpenConversation | kActivatedConversation);
   ConversationRecord record;
   record.own_messages_follow = (added & kOpenConversation) != 0;
@@ -474,7 +474,7 @@ Result<ConversationRecord> decode_conversation(std::string_view bytes) {
 }
 
 std::string encode(const TombstoneRecord& record) {
-  std::string out(1, kFormat);
+  std::string out(1, kFirstFormat);
   append_varint(out, static_cast<std::uint64_t>(record.deleted_at_ns));
   return out;
 }
@@ -494,7 +494,7 @@ bool GapRecord::readable_by(std::string_view uid, std::int64_t now_seconds) cons
 }
 
 std::string encode(const GapRecord& record) {
-  std::string out(1, record.expires_at != 0 ? kExpiringGapFormat : kFormat);
+  std::string out(1, record.expires_at != 0 ? kExpiringGapFormat : kFirstFormat);
   if (record.expires_at != 0) {
     append_varint(out, static_cast<std::uint64_t>(record.expires_at));
     out.push_back(record.everybody ? 1 : 0);
@@ -508,7 +508,7 @@ std::string encode(const GapRecord& record) {
 Result<GapRecord> decode_gap(std::string_view bytes) {
   ByteReader reader(bytes);
   const auto format = static_cast<char>(reader.read_u8());
-  const bool known = format == kFormat || format == kExpiringGapFormat;
+  const bool known = format == kFirstFormat || format == kExpiringGapFormat;
   GapRecord record;
   if (format == kExpiringGapFormat) {
     record.expires_at = static_cast<std::int64_t>(reader.read_varint());
@@ -524,7 +524,7 @@ Result<GapRecord> decode_gap(std::string_view bytes) {
 }
 
 std::string encode(const DataLossRecord& record) {
-  std::string out(1, kFormat);
+  std::string out(1, kFirstFormat);
   append_varint(out, record.times);
   append_varint(out, static_cast<std::uint64_t>(record.last_at));
   append_varint(out, record.floor);
@@ -545,7 +545,7 @@ Result<DataLossRecord> decode_data_loss(std::string_view bytes) {
 }
 
 std::string encode(const AnchorEventsRecord& record) {
-  std::string out(1, kFormat);
+  std::string out(1, kFirstFormat);
   append_varint(out, record.last_msg_event_seq);
   return out;
 }
@@ -560,7 +560,7 @@ Result<AnchorEventsRecord> decode_anchor_events(std::string_view bytes) {
 }
 
 std::string encode(const LaneState& lane) {
-  std::string out(1, kFormat);
+  std::string out(1, kFirstFormat);
   out.push_back(static_cast<char>(lane.status));
   out.push_back(static_cast<char>(lane.visibility));
   out.push_back(static_cast<char>(lane.end_reason));
@@ -598,7 +598,7 @@ Result<LaneState> decode_lane(std::string_view bytes, std::string_view event_key
 }
 
 std::string encode(const RunningStreamRecord& record) {
-  std::string out(1, kFormat);
+  std::string out(1, kFirstFormat);
   append_varint(out, static_cast<std::uint64_t>(record.active_at_ms));
   append_string(out, record.client_msg_no);
   return out;
@@ -615,7 +615,7 @@ Result<RunningStreamRecord> decode_running_stream(std::string_view bytes) {
 }
 
 std::string encode(const CommandSyncRecord& record) {
-  std::string out(1, kFormat);
+  std::string out(1, kFirstFormat);
   append_varint(out, record.positions.size());
   for (const auto& position : record.positions) {
     out.push_back(static_cast<char>(raw(position.channel.type)));
@@ -642,7 +642,7 @@ Result<CommandSyncRecord> decode_command_sync(std::string_view bytes) {
 }
 
 std::string encode(const WebhookCursorRecord& record) {
-  std::string out(1, kFormat);
+  std::string out(1, kFirstFormat);
   append_varint(out, record.notified_to);
   append_varint(out, record.offline_to);
   return out;
@@ -659,7 +659,7 @@ Result<WebhookCursorRecord> decode_webhook_cursor(std::string_view bytes) {
 }
 
 std::string encode(const TemplateRecord& record) {
-  std::string out(1, kFormat);
+  std::string out(1, kFirstFormat);
   append_varint(out, record.last_version);
   append_varint(out, record.versions.size());
   std::uint64_t previous = 0;
@@ -685,7 +685,7 @@ Result<TemplateRecord> decode_template(std::string_view bytes) {
 }
 
 std::string encode(const TemplateVersionRecord& record) {
-  std::string out(1, kFormat);
+  std::string out(1, kFirstFormat);
   append_varint(out, static_cast<std::uint64_t>(record.created_at));
   append_string(out, record.payload);
   return out;
@@ -702,7 +702,7 @@ Result<TemplateVersionRecord> decode_template_version(std::string_view bytes) {
 }
 
 std::string encode(const TemplateFloorRecord& record) {
-  std::string out(1, kFormat);
+  std::string out(1, kFirstFormat);
   append_varint(out, record.version);
   return out;
 }

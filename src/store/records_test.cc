@@ -406,7 +406,7 @@ TEST(OtherRecords, SurviveTheWayToBytesAndBack) {
 
 // Every strict beginning of `bytes` and every other format is refused.
 template <class Decode>
-void expect_refusals(const std::string& bytes, const Decode& decode) {
+void expect_record_refusals(const std::string& bytes, const Decode& decode) {
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     const auto result = decode(bytes.substr(0, size));
     ASSERT_FALSE(result.has_value()) << size;
@@ -446,7 +446,7 @@ TEST(RequestRecord, ComesBackAndIsRefusedWhenItIsCut) {
   ASSERT_TRUE(old.has_value());
   EXPECT_EQ(old->answer, record.answer);
   EXPECT_EQ(old->numbers, 0U);
-  expect_refusals(old_bytes, decode_request);
+  expect_record_refusals(old_bytes, decode_request);
   EXPECT_FALSE(decode_request(bytes.substr(0, bytes.size() - 1)).has_value());
 }
 
@@ -457,7 +457,7 @@ TEST(TemplateRecords, HaveTheBytesTheStoreWasWrittenWith) {
   const std::string bytes = {1, '\xac', 2, 3, 2, 1, '\xa9', 2};
   EXPECT_EQ(encode(record), bytes);
   EXPECT_EQ(decode_template(bytes).value(), record);
-  expect_refusals(bytes, decode_template);
+  expect_record_refusals(bytes, decode_template);
 
   TemplateVersionRecord version;
   version.created_at = 300;
@@ -466,12 +466,12 @@ TEST(TemplateRecords, HaveTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(encode(version), of_version);
   EXPECT_EQ(decode_template_version(of_version)->payload, "hi");
   EXPECT_EQ(decode_template_version(of_version)->created_at, 300);
-  expect_refusals(of_version, decode_template_version);
+  expect_record_refusals(of_version, decode_template_version);
 
   const std::string of_floor = {1, 7};
   EXPECT_EQ(encode(TemplateFloorRecord{7}), of_floor);
   EXPECT_EQ(decode_template_floor(of_floor)->version, 7U);
-  expect_refusals(of_floor, decode_template_floor);
+  expect_record_refusals(of_floor, decode_template_floor);
 }
 
 TEST(ChannelRecord, HasTheBytesTheStoreWasWrittenWith) {
@@ -499,14 +499,14 @@ TEST(ChannelRecord, HasTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(again->retention_count, 300U);
   EXPECT_TRUE(again->has_gaps);
   EXPECT_EQ(again->disband_changed_at_ns, 0);
-  expect_refusals(full, decode_channel);
+  expect_record_refusals(full, decode_channel);
 
   record.disband_changed_at_ns = 300;
   const std::string stamped = {2, 10, '\xac', 2, 1, 5, 15, 0, '\xac', 2, '\xac', 2};
   EXPECT_EQ(encode(record), stamped);
   EXPECT_EQ(decode_channel(stamped)->disband_changed_at_ns, 300);
   EXPECT_EQ(decode_channel(stamped)->retention_count, 300U);
-  expect_refusals(stamped, decode_channel);
+  expect_record_refusals(stamped, decode_channel);
 
   EXPECT_EQ(decode_channel(stamped)->changes_to, 0U);
   record.changes_to = 300;
@@ -516,7 +516,7 @@ TEST(ChannelRecord, HasTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(decode_channel(changed)->changes_to, 300U);
   EXPECT_EQ(decode_channel(changed)->changes_dropped_to, 7U);
   EXPECT_EQ(decode_channel(changed)->disband_changed_at_ns, 300);
-  expect_refusals(changed, decode_channel);
+  expect_record_refusals(changed, decode_channel);
 
   EXPECT_EQ(decode_channel(changed)->revised_at_ns, 0);
   record.revised_at_ns = 300;
@@ -525,7 +525,7 @@ TEST(ChannelRecord, HasTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(encode(record), revised);
   EXPECT_EQ(decode_channel(revised)->revised_at_ns, 300);
   EXPECT_EQ(decode_channel(revised)->changes_to, 300U);
-  expect_refusals(revised, decode_channel);
+  expect_record_refusals(revised, decode_channel);
 }
 
 TEST(LogChangeRecord, HasTheBytesTheStoreWasWrittenWith) {
@@ -537,7 +537,7 @@ TEST(LogChangeRecord, HasTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(again->kind, EntryKind::clearing);
   EXPECT_EQ(again->seq, 300U);
   EXPECT_EQ(again->timestamp, 301);
-  expect_refusals(bytes, decode_log_change);
+  expect_record_refusals(bytes, decode_log_change);
   EXPECT_EQ(encode(LogChangeRecord{EntryKind::recall, 1, 2}), std::string("\1\3\1\2"));
   EXPECT_EQ(encode(LogChangeRecord{EntryKind::edit, 1, 2}), std::string("\1\4\1\2"));
   // A message is no change of its log, and of a newer kind only a newer version knows what it says.
@@ -596,9 +596,9 @@ TEST(ConversationRecord, HasTheBytesTheStoreWasWrittenWith) {
   record.own_messages_follow = false;
   EXPECT_EQ(encode(record)[0], 3);
   EXPECT_FALSE(decode_conversation(encode(record))->own_messages_follow);
-  expect_refusals(activated, decode_conversation);
-  expect_refusals(full, decode_conversation);
-  expect_refusals(plain, decode_conversation);
+  expect_record_refusals(activated, decode_conversation);
+  expect_record_refusals(full, decode_conversation);
+  expect_record_refusals(plain, decode_conversation);
 }
 
 TEST(TombstoneRecord, HasTheBytesTheStoreWasWrittenWith) {
@@ -609,7 +609,7 @@ TEST(TombstoneRecord, HasTheBytesTheStoreWasWrittenWith) {
   const auto again = decode_tombstone(bytes);
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->deleted_at_ns, 300);
-  expect_refusals(bytes, decode_tombstone);
+  expect_record_refusals(bytes, decode_tombstone);
 }
 
 TEST(GapRecord, HasTheBytesTheStoreWasWrittenWith) {
@@ -622,7 +622,7 @@ TEST(GapRecord, HasTheBytesTheStoreWasWrittenWith) {
   const auto again = decode_gap(bytes);
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->readers, record.readers);
-  expect_refusals(bytes, decode_gap);
+  expect_record_refusals(bytes, decode_gap);
   GapRecord skipped;
   skipped.seqs = 300;
   const std::string several = {1, 0, '\xac', 2};
@@ -636,7 +636,7 @@ TEST(GapRecord, HasTheBytesTheStoreWasWrittenWith) {
   const std::string expiring_bytes = {2, '\xac', 2, 1, 0};
   EXPECT_EQ(encode(expiring), expiring_bytes);
   EXPECT_EQ(encode(*decode_gap(expiring_bytes)), expiring_bytes);
-  expect_refusals(expiring_bytes, decode_gap);
+  expect_record_refusals(expiring_bytes, decode_gap);
 }
 
 TEST(GapRecord, SaysWhoCanReadTheMessageAndForHowLong) {
@@ -667,7 +667,7 @@ TEST(DataLossRecord, HasTheBytesTheStoreWasWrittenWith) {
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->floor, 300U);
   EXPECT_EQ(encode(*again), bytes);
-  expect_refusals(bytes, decode_data_loss);
+  expect_record_refusals(bytes, decode_data_loss);
 }
 
 TEST(AnchorEventsRecord, HasTheBytesTheStoreWasWrittenWith) {
@@ -676,7 +676,7 @@ TEST(AnchorEventsRecord, HasTheBytesTheStoreWasWrittenWith) {
   const std::string bytes = {1, '\xac', 2};
   EXPECT_EQ(encode(record), bytes);
   EXPECT_EQ(decode_anchor_events(bytes)->last_msg_event_seq, 300U);
-  expect_refusals(bytes, decode_anchor_events);
+  expect_record_refusals(bytes, decode_anchor_events);
 }
 
 TEST(LaneRecord, HasTheBytesTheStoreWasWrittenWith) {
@@ -710,8 +710,8 @@ TEST(LaneRecord, HasTheBytesTheStoreWasWrittenWith) {
   // The snapshot is whatever is left.
   const std::string without_snapshot = bytes.substr(0, bytes.size() - 2);
   EXPECT_EQ(decode_lane(without_snapshot, "main")->snapshot, "");
-  expect_refusals(without_snapshot,
-                  [](std::string_view some) { return decode_lane(some, "main"); });
+  expect_record_refusals(without_snapshot,
+                         [](std::string_view some) { return decode_lane(some, "main"); });
 }
 
 TEST(LaneRecord, RefusesStatesItDoesNotKnow) {
@@ -734,7 +734,7 @@ TEST(RunningStreamRecord, HasTheBytesTheStoreWasWrittenWith) {
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->client_msg_no, "no");
   EXPECT_EQ(again->active_at_ms, 300);
-  expect_refusals(bytes, decode_running_stream);
+  expect_record_refusals(bytes, decode_running_stream);
 }
 
 TEST(CommandSyncRecord, HasTheBytesTheStoreWasWrittenWith) {
@@ -751,7 +751,7 @@ TEST(CommandSyncRecord, HasTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(again->positions[0].seq, 300U);
   EXPECT_EQ(again->positions[1].channel, record.positions[1].channel);
   EXPECT_EQ(again->positions[1].seq, 1U);
-  expect_refusals(bytes, decode_command_sync);
+  expect_record_refusals(bytes, decode_command_sync);
 }
 
 TEST(WebhookCursorRecord, HasTheBytesTheStoreWasWrittenWith) {
@@ -764,7 +764,7 @@ TEST(WebhookCursorRecord, HasTheBytesTheStoreWasWrittenWith) {
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->notified_to, 300U);
   EXPECT_EQ(again->offline_to, 1U);
-  expect_refusals(bytes, decode_webhook_cursor);
+  expect_record_refusals(bytes, decode_webhook_cursor);
 }
 
 TEST(Fingerprint, TellsApartWhatOnlyLooksAlike) {

@@ -12,7 +12,7 @@ namespace jindou::store {
 namespace {
 
 constexpr std::chrono::milliseconds kNoPatience{0};
-constexpr std::chrono::seconds kPatience{60};
+constexpr std::chrono::seconds kGatePatience{60};
 
 TEST(StoreGate, IsShutAtFirstAndWhenAsked) {
   StoreGate gate;
@@ -36,7 +36,7 @@ TEST(StoreGate, WaitsForThoseInside) {
   first = {};
   EXPECT_FALSE(gate.wait_until_empty(kNoPatience));
   std::thread leaving([pass = std::move(second)]() mutable { pass = {}; });
-  EXPECT_TRUE(gate.wait_until_empty(kPatience));
+  EXPECT_TRUE(gate.wait_until_empty(kGatePatience));
   leaving.join();
   gate.open();
   EXPECT_TRUE(gate.enter());
@@ -77,7 +77,7 @@ TEST(StoreGate, NobodyMeetsWhatIsAway) {
     gate.open();
     std::this_thread::yield();
     gate.shut();
-    ASSERT_TRUE(gate.wait_until_empty(kPatience));
+    ASSERT_TRUE(gate.wait_until_empty(kGatePatience));
     *thing = -1;
     thing = std::make_unique<int>(round);
   }

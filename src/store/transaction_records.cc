@@ -8,7 +8,7 @@ namespace jindou::store {
 
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kTransactionFormat = 1;
 // Stored: none is ever used for something else.
 enum class Kind : std::uint8_t { commit = 1, prepared = 2, decision = 3 };
 // Of a decision; others have none yet.
@@ -16,7 +16,7 @@ constexpr std::uint64_t kCommits = 0x01;
 
 std::string begin(Kind kind, std::uint64_t flags) {
   std::string out;
-  out.push_back(static_cast<char>(kFormat));
+  out.push_back(static_cast<char>(kTransactionFormat));
   out.push_back(static_cast<char>(kind));
   append_varint(out, flags);
   return out;
@@ -66,11 +66,11 @@ bool read(ByteReader& reader, PreparedCommit& record) {
 }
 
 template <class Record>
-Result<LogRecord> finish(ByteReader& reader, Record record) {
+Result<CommitLogRecord> finish(ByteReader& reader, Record record) {
   if (!read(reader, record) || !reader.ok() || !reader.at_end()) {
     return Error(Errc::storage, "unreadable record of a log");
   }
-  return LogRecord(std::move(record));
+  return CommitLogRecord(std::move(record));
 }
 
 }  // namespace
@@ -101,16 +101,17 @@ std::string encode(const TransactionDecision& record) {
   return out;
 }
 
-Result<LogRecord> decode_log_record(std::string_view bytes) {
+Result<CommitLogRecord> decode_commit_log_record(std::string_view bytes) {
   ByteReader reader(bytes);
   const std::uint8_t format = reader.read_u8();
   const auto kind = static_cast<Kind>(reader.read_u8());
   const std::uint64_t flags = reader.read_varint();
-  if (format == kFormat && flags == 0 && kind == Kind::commit) return finish(reader, PlainCommit());
-  if (format == kFormat && flags == 0 && kind == Kind::prepared) {
+  if (format == kTransactionFormat && flags == 0 && kind == Kind::commit)
+    return finish(reader, PlainCommit());
+  if (format == kTransactionFormat && flags == 0 && kind == Kind::prepared) {
     return finish(reader, PreparedCommit());
   }
-  if (format != kFormat || (flags & ~kCommits) != 0 || kind != Kind::decision) {
+  if (format != kTransactionFormat || (flags & ~kCommits) != 0 || kind != Kind::decision) {
     return Error(Errc::storage, "a record of a log is of a kind that is not known");
   }
   TransactionDecision decision;
@@ -119,7 +120,7 @@ Result<LogRecord> decode_log_record(std::string_view bytes) {
   if (!reader.ok() || !reader.at_end()) {
     return Error(Errc::storage, "unreadable record of a log");
   }
-  return LogRecord(decision);
+  return CommitLogRecord(decision);
 }
 
 }  // namespace jindou::store

@@ -51,12 +51,12 @@ struct TransactionDecision {
   bool commits = false;
 };
 
-using LogRecord = std::variant<PlainCommit, PreparedCommit, TransactionDecision>;
+using CommitLogRecord = std::variant<PlainCommit, PreparedCommit, TransactionDecision>;
 
 std::string encode(const PlainCommit& record);
 std::string encode(const PreparedCommit& record);
 std::string encode(const TransactionDecision& record);
 // Errors: storage, for bytes that it cannot read.
-Result<LogRecord> decode_log_record(std::string_view bytes);
+Result<CommitLogRecord> decode_commit_log_record(std::string_view bytes);
 
 }  // namespace jindou::store

@@ -23,7 +23,7 @@ LogReplica::LogReplica(const PartitionLogs& logs, store::MemoryReader& rows, App
 bool LogReplica::advance(PartitionId partition) {
   std::size_t& next = next_[raw(partition)];
   if (next == logs_.of(partition).size()) return false;
-  const store::LogRecord record = decode_record(logs_.of(partition)[next]);
+  const store::CommitLogRecord record = decode_record(logs_.of(partition)[next]);
   if (const auto* prepared = std::get_if<PreparedCommit>(&record)) {
     return apply(*prepared, partition);
   }
@@ -72,7 +72,7 @@ std::optional<PreparedCommit> LogReplica::next_share(PartitionId partition,
   const auto& log = logs_.of(partition);
   const std::size_t next = next_[raw(partition)];
   JD_ASSERT(next < log.size());
-  store::LogRecord record = decode_record(log[next]);
+  store::CommitLogRecord record = decode_record(log[next]);
   auto* share = std::get_if<PreparedCommit>(&record);
   if (share == nullptr || share->transaction != transaction) return std::nullopt;
   return std::move(*share);

@@ -29,14 +29,14 @@ std::optional<bool> PartitionLogs::find_decision(PartitionId coordinator,
 
 std::optional<store::PreparedCommit> PartitionLogs::find_undecided(PartitionId partition) const {
   if (of(partition).empty()) return std::nullopt;
-  store::LogRecord last = decode_record(of(partition).back());
+  store::CommitLogRecord last = decode_record(of(partition).back());
   // Nothing follows it but its decision.
   if (auto* prepared = std::get_if<store::PreparedCommit>(&last)) return std::move(*prepared);
   return std::nullopt;
 }
 
-store::LogRecord decode_record(const std::string& bytes) {
-  auto record = store::decode_log_record(bytes);
+store::CommitLogRecord decode_record(const std::string& bytes) {
+  auto record = store::decode_commit_log_record(bytes);
   JD_ASSERT(record.has_value());
   return std::move(*record);
 }

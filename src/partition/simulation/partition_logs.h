@@ -39,6 +39,6 @@ class PartitionLogs {
 };
 
 // Of one that was appended.
-store::LogRecord decode_record(const std::string& bytes);
+store::CommitLogRecord decode_record(const std::string& bytes);
 
 }  // namespace jindou::partition::simulation
