@@ -20,18 +20,18 @@ constexpr std::int64_t kCoverageUnitNs = 1'024;
 constexpr std::int64_t kSinceEver = -1;
 
 // A conversation, or the tombstone of one, at its place in the order.
-struct Candidate {
+struct Listed {
   std::int64_t active_at_ns = 0;
   ChannelKey channel;
   std::optional<store::ConversationRecord> row;  // none: lost
   std::int64_t lost_at_ns = 0;                   // 0: never
 };
 
-bool in_order(const Candidate& a, const Candidate& b) {
+bool in_order(const Listed& a, const Listed& b) {
   return std::tie(b.active_at_ns, a.channel) < std::tie(a.active_at_ns, b.channel);
 }
 
-bool is_behind(const Candidate& candidate, const std::optional<DirectoryCursor>& cursor) {
+bool is_behind(const Listed& candidate, const std::optional<DirectoryCursor>& cursor) {
   if (!cursor) return true;
   return std::tie(candidate.active_at_ns, cursor->channel) <
          std::tie(cursor->active_at_ns, candidate.channel);
@@ -78,12 +78,12 @@ Result<bool> add_conversation(StoreView& view, const ChannelKey& channel,
 
 // Those behind the cursor; the first `limit` and one more of them in order. `newest_active_ns`: of
 // the pass; found on its first page.
-Result<std::vector<Candidate>> load_candidates(StoreView& view, const DirectoryQuery& query,
-                                               std::int64_t& newest_active_ns) {
+Result<std::vector<Listed>> load_candidates(StoreView& view, const DirectoryQuery& query,
+                                            std::int64_t& newest_active_ns) {
   JD_TRY(std::vector<Row> rows, view.load_rows(StoreView::Rows::conversations));
   JD_TRY(LostAt lost, view.load_lost());
-  std::vector<Candidate> candidates;
-  const auto add = [&](Candidate candidate) {
+  std::vector<Listed> candidates;
+  const auto add = [&](Listed candidate) {
     if (is_behind(candidate, query.after)) candidates.push_back(std::move(candidate));
   };
   if (!query.after) {
@@ -94,11 +94,11 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const DirectoryQ
   for (Row& row : rows) {
     const std::int64_t at_ns = row.record.activated_at_ns;
     const std::int64_t lost_at_ns = take_lost(lost, row.channel);
-    add(Candidate{at_ns > newest_active_ns ? 0 : at_ns, std::move(row.channel), row.record,
-                  lost_at_ns});
+    add(Listed{at_ns > newest_active_ns ? 0 : at_ns, std::move(row.channel), row.record,
+               lost_at_ns});
   }
   for (const auto& [channel, at_ns] : lost) {
-    if (at_ns > query.covered_ns) add(Candidate{0, channel, std::nullopt, at_ns});
+    if (at_ns > query.covered_ns) add(Listed{0, channel, std::nullopt, at_ns});
   }
   const std::size_t count = std::min(candidates.size(), query.limit + 1);
   const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(count);
@@ -122,12 +122,12 @@ Result<DirectoryPage> Directory::load_page(const DirectoryQuery& query) const {
   StoreView view(readers_, query.uid, clock_.wall_seconds());
   JD_TRY(page.deletions_since_ns, view.load_deletions_since());
   std::int64_t newest_active_ns = query.after ? query.after->newest_active_ns : 0;
-  JD_TRY(const std::vector<Candidate> candidates, load_candidates(view, query, newest_active_ns));
+  JD_TRY(const std::vector<Listed> candidates, load_candidates(view, query, newest_active_ns));
   AnswerBudget budget(page_bytes_max_);
   const std::size_t count = std::min(candidates.size(), query.limit);
   std::size_t looked_at = 0;
   for (; looked_at < count; ++looked_at) {
-    const Candidate& candidate = candidates[looked_at];
+    const Listed& candidate = candidates[looked_at];
     if (candidate.row) {
       JD_TRY(const bool added,
              add_conversation(view, candidate.channel, *candidate.row, candidate.lost_at_ns,

@@ -12,9 +12,9 @@
 namespace jindou::conversation {
 namespace {
 
-const ChannelKey kGroup("g1", ChannelType::group);
-const ChannelKey kOther("g2", ChannelType::group);
-const ChannelKey kThird("g3", ChannelType::group);
+const ChannelKey kListedGroup("g1", ChannelType::group);
+const ChannelKey kListedOther("g2", ChannelType::group);
+const ChannelKey kListedThird("g3", ChannelType::group);
 
 using Channels = std::vector<ChannelKey>;
 
@@ -77,18 +77,18 @@ class DirectoryTest : public ::testing::Test {
 };
 
 TEST_F(DirectoryTest, DescribesAConversation) {
-  store_.join("u1", kGroup);
-  store_.send(kGroup, "u2");
-  store_.remove("u1", kGroup);
-  store_.send(kGroup, "u2");
-  store_.send(kGroup, "u2");
-  store_.read("u1", kGroup, 2);
-  activate(kGroup);
+  store_.join("u1", kListedGroup);
+  store_.send(kListedGroup, "u2");
+  store_.remove("u1", kListedGroup);
+  store_.send(kListedGroup, "u2");
+  store_.send(kListedGroup, "u2");
+  store_.read("u1", kListedGroup, 2);
+  activate(kListedGroup);
   const auto got = page(of());
   EXPECT_TRUE(got.done);
   ASSERT_EQ(got.entries.size(), 1U);
   const DirectoryEntry& entry = got.entries[0];
-  EXPECT_EQ(entry.channel, kGroup);
+  EXPECT_EQ(entry.channel, kListedGroup);
   EXPECT_EQ(entry.active_at_ns, store_.clock.ns);
   EXPECT_EQ(entry.read_to, 2U);
   EXPECT_EQ(entry.deleted_to, 1U);
@@ -126,98 +126,98 @@ TEST_F(DirectoryTest, IsInOneOrderWhateverThePages) {
 }
 
 TEST_F(DirectoryTest, MissesNothingThatIsOpenedMeanwhile) {
-  join_and_send({kGroup, kOther, kThird});
-  activate(kThird);
-  activate(kOther);
+  join_and_send({kListedGroup, kListedOther, kListedThird});
+  activate(kListedThird);
+  activate(kListedOther);
   DirectoryQuery query = of(1);
   const auto first = page(query);
-  EXPECT_EQ(channels(first), Channels{kOther});
+  EXPECT_EQ(channels(first), Channels{kListedOther});
   // What is next would go to the front, behind which nobody looks again.
-  activate(kThird);
+  activate(kListedThird);
   query.after = first.last;
   query.limit = 50;
   const auto rest = page(query);
-  EXPECT_EQ(channels(rest), (Channels{kGroup, kThird}));
+  EXPECT_EQ(channels(rest), (Channels{kListedGroup, kListedThird}));
   EXPECT_EQ(rest.coverage_ns, first.coverage_ns);
 }
 
 TEST_F(DirectoryTest, ShowsAnOpenedConversationWithoutMessages) {
-  store_.join("u1", kGroup);
-  store_.join("u1", kOther);
-  activate(kOther);
+  store_.join("u1", kListedGroup);
+  store_.join("u1", kListedOther);
+  activate(kListedOther);
   const auto got = page(of());
   ASSERT_EQ(got.entries.size(), 1U);
-  EXPECT_EQ(got.entries[0].channel, kOther);
+  EXPECT_EQ(got.entries[0].channel, kListedOther);
   EXPECT_FALSE(got.entries[0].last_message.has_value());
   EXPECT_TRUE(got.deleted.empty()) << "what was never shown is not gone";
 }
 
 TEST_F(DirectoryTest, TellsWhatWasDeletedSinceACompletePass) {
-  join_and_send({kGroup, kOther, kThird});
+  join_and_send({kListedGroup, kListedOther, kListedThird});
   const ChannelKey fourth("g4", ChannelType::group);
   join_and_send({fourth});
-  store_.lose("u1", kGroup);
+  store_.lose("u1", kListedGroup);
   store_.clock.advance_seconds(1);
   const auto first = whole(of(1));
-  EXPECT_EQ(first.deleted, Channels{kGroup}) << "a client may have it from an earlier life";
+  EXPECT_EQ(first.deleted, Channels{kListedGroup}) << "a client may have it from an earlier life";
   store_.clock.advance_seconds(1);
-  store_.lose("u1", kOther);
-  store_.remove("u1", kThird);
+  store_.lose("u1", kListedOther);
+  store_.remove("u1", kListedThird);
   store_.set_disband(fourth, true);
   DirectoryQuery query = of(1);
   query.covered_ns = first.coverage_ns;
-  EXPECT_EQ(whole(query).deleted, (Channels{kOther, kThird, fourth}));
+  EXPECT_EQ(whole(query).deleted, (Channels{kListedOther, kListedThird, fourth}));
   // Back again.
-  store_.join("u1", kOther);
-  store_.send(kThird, "u2");
+  store_.join("u1", kListedOther);
+  store_.send(kListedThird, "u2");
   const auto again = whole(query);
-  EXPECT_EQ(channels(again), (Channels{kOther, kThird}));
+  EXPECT_EQ(channels(again), (Channels{kListedOther, kListedThird}));
   EXPECT_EQ(again.deleted, Channels{fourth});
 }
 
 TEST_F(DirectoryTest, TellsOnceThatAChannelWasDisbanded) {
-  join_and_send({kGroup, kOther});
-  store_.set_disband(kGroup, true);
+  join_and_send({kListedGroup, kListedOther});
+  store_.set_disband(kListedGroup, true);
   // By a version that did not record when.
-  store_.change_channel(kOther, [](auto& channel) { channel.flags.disband = true; });
+  store_.change_channel(kListedOther, [](auto& channel) { channel.flags.disband = true; });
   store_.clock.advance_seconds(1);
   DirectoryQuery query = of();
   const auto first = whole(query);
-  EXPECT_EQ(first.deleted, (Channels{kGroup, kOther}));
+  EXPECT_EQ(first.deleted, (Channels{kListedGroup, kListedOther}));
   query.covered_ns = first.coverage_ns;
-  EXPECT_EQ(whole(query).deleted, Channels{kOther});
-  EXPECT_EQ(some({kGroup}).deleted, Channels{kGroup}) << "whoever asks about it";
-  store_.set_disband(kGroup, false);
-  EXPECT_EQ(channels(whole(query)), Channels{kGroup});
+  EXPECT_EQ(whole(query).deleted, Channels{kListedOther});
+  EXPECT_EQ(some({kListedGroup}).deleted, Channels{kListedGroup}) << "whoever asks about it";
+  store_.set_disband(kListedGroup, false);
+  EXPECT_EQ(channels(whole(query)), Channels{kListedGroup});
 }
 
 TEST_F(DirectoryTest, TellsOfAnOpenedConversationWithoutMessagesThatItIsGone) {
   // One that its user deleted, and one that he lost and has again.
-  for (const auto& channel : {kGroup, kOther}) {
+  for (const auto& channel : {kListedGroup, kListedOther}) {
     store_.join("u1", channel);
     activate(channel);
   }
   store_.clock.advance_seconds(1);
   DirectoryQuery query = of(1);
   const auto first = whole(query);
-  EXPECT_EQ(channels(first), (Channels{kOther, kGroup}));
+  EXPECT_EQ(channels(first), (Channels{kListedOther, kListedGroup}));
   query.covered_ns = first.coverage_ns;
   store_.clock.advance_seconds(1);
-  for (const auto& channel : {kGroup, kOther}) {
+  for (const auto& channel : {kListedGroup, kListedOther}) {
     store_.change_row("u1", channel, [](auto& row) { row.activated_at_ns = 0; });
     store_.leave_tombstone("u1", channel);
   }
   store_.clock.advance_seconds(1);
   const auto second = whole(query);
   EXPECT_TRUE(second.entries.empty());
-  EXPECT_EQ(second.deleted, (Channels{kGroup, kOther}));
+  EXPECT_EQ(second.deleted, (Channels{kListedGroup, kListedOther}));
   query.covered_ns = second.coverage_ns;
   EXPECT_TRUE(whole(query).deleted.empty()) << "told once";
-  store_.send(kGroup, "u2");
+  store_.send(kListedGroup, "u2");
   query.covered_ns = first.coverage_ns;
   const auto third = whole(query);
-  EXPECT_EQ(channels(third), Channels{kGroup});
-  EXPECT_EQ(third.deleted, Channels{kOther});
+  EXPECT_EQ(channels(third), Channels{kListedGroup});
+  EXPECT_EQ(third.deleted, Channels{kListedOther});
 }
 
 TEST_F(DirectoryTest, TellsUpToWhenDeletionsMayBeForgotten) {
@@ -232,13 +232,14 @@ TEST_F(DirectoryTest, TellsUpToWhenDeletionsMayBeForgotten) {
 TEST_F(DirectoryTest, EndsAPageEarlyWhenItsMessagesAreLarge) {
   SendOptions large;
   large.payload.assign(std::size_t{3} << 20, 'x');
-  const Channels all = {kGroup, kOther, kThird, ChannelKey("g4", ChannelType::group)};
+  const Channels all = {kListedGroup, kListedOther, kListedThird,
+                        ChannelKey("g4", ChannelType::group)};
   for (const auto& channel : all) {
     store_.join("u1", channel);
     store_.send(channel, "u2", large);
   }
   const auto first = page(of());
-  EXPECT_EQ(channels(first), (Channels{kGroup, kOther}));
+  EXPECT_EQ(channels(first), (Channels{kListedGroup, kListedOther}));
   EXPECT_FALSE(first.done);
   EXPECT_EQ(channels(whole(of())), all);
 }
@@ -254,14 +255,14 @@ TEST_F(DirectoryTest, HasNoChannelsWithoutConversations) {
 }
 
 TEST_F(DirectoryTest, OfSomeChannelsTellsEachOnce) {
-  join_and_send({kGroup, kOther});
-  store_.lose("u1", kOther);
+  join_and_send({kListedGroup, kListedOther});
+  store_.lose("u1", kListedOther);
   const ChannelKey unknown("unknown", ChannelType::group);
-  store_.join("u1", kThird);  // nothing to be shown
-  const auto got = some({kGroup, kOther, kGroup, unknown, kThird});
+  store_.join("u1", kListedThird);  // nothing to be shown
+  const auto got = some({kListedGroup, kListedOther, kListedGroup, unknown, kListedThird});
   EXPECT_TRUE(got.done);
-  EXPECT_EQ(channels(got), Channels{kGroup});
-  EXPECT_EQ(got.deleted, (Channels{kOther, unknown, kThird}));
+  EXPECT_EQ(channels(got), Channels{kListedGroup});
+  EXPECT_EQ(got.deleted, (Channels{kListedOther, unknown, kListedThird}));
   EXPECT_TRUE(got.unresolved.empty());
   EXPECT_EQ(got.coverage_ns, 0) << "it is no pass";
 }
@@ -269,19 +270,20 @@ TEST_F(DirectoryTest, OfSomeChannelsTellsEachOnce) {
 TEST_F(DirectoryTest, OfSomeChannelsLeavesWhatIsTooLargeForTheNextCall) {
   SendOptions large;
   large.payload.assign(std::size_t{5} << 20, 'x');
-  for (const auto& channel : {kGroup, kOther}) {
+  for (const auto& channel : {kListedGroup, kListedOther}) {
     store_.join("u1", channel);
     store_.send(channel, "u2", large);
   }
-  const auto got = some({kGroup, kOther});
-  EXPECT_EQ(channels(got), Channels{kGroup});
-  EXPECT_EQ(got.unresolved, Channels{kOther});
-  EXPECT_EQ(channels(some({kOther})), Channels{kOther});
+  const auto got = some({kListedGroup, kListedOther});
+  EXPECT_EQ(channels(got), Channels{kListedGroup});
+  EXPECT_EQ(got.unresolved, Channels{kListedOther});
+  EXPECT_EQ(channels(some({kListedOther})), Channels{kListedOther});
 }
 
 TEST_F(DirectoryTest, DamagedRecordsAreErrors) {
   store_.store.put(store::Table::main,
-                   store::tombstone_key(TestStore::partition(kGroup), "u1", kGroup), "\x07");
+                   store::tombstone_key(TestStore::partition(kListedGroup), "u1", kListedGroup),
+                   "\x07");
   const auto got = directory_.load_page(of());
   ASSERT_FALSE(got.has_value());
   EXPECT_EQ(got.error().code(), Errc::storage);

@@ -10,7 +10,7 @@ namespace {
 
 using Handles = OnlineSubscribers::Handles;
 
-std::shared_ptr<const UidSet> uids(std::initializer_list<const char*> list) {
+std::shared_ptr<const UidSet> online_uids(std::initializer_list<const char*> list) {
   auto set = std::make_shared<UidSet>();
   for (const char* uid : list) set->emplace(uid);
   return set;
@@ -26,7 +26,7 @@ constexpr auto kAllAlive = [](SinkHandle) { return true; };
 
 TEST(OnlineSubscribers, FollowsSessionsThatComeAndDropsThoseThatLeft) {
   OnlineSubscribers online({});
-  const auto set = uids({"a", "b"});
+  const auto set = online_uids({"a", "b"});
   EXPECT_EQ(online.find(set, kAllAlive), nullptr);
   EXPECT_FALSE(online.count(set));
   online.keep(set, {{1, 1}});
@@ -59,8 +59,8 @@ TEST(OnlineSubscribers, AnotherSetAtTheSameAddressIsAnotherSet) {
 
 TEST(OnlineSubscribers, SetsThatNobodyHasAreForgotten) {
   OnlineSubscribers online({});
-  auto gone = uids({"a"});
-  const auto kept = uids({"a"});
+  auto gone = online_uids({"a"});
+  const auto kept = online_uids({"a"});
   online.keep(gone, handles(5));
   online.keep(kept, handles(2));
   gone.reset();
@@ -74,9 +74,9 @@ TEST(OnlineSubscribers, TheSetUsedLongestAgoMakesRoom) {
   limits.sets = 2;
   limits.handles = 10;
   OnlineSubscribers online(limits);
-  const auto a = uids({"a"});
-  const auto b = uids({"b"});
-  const auto c = uids({"c"});
+  const auto a = online_uids({"a"});
+  const auto b = online_uids({"b"});
+  const auto c = online_uids({"c"});
   online.keep(a, handles(2));
   online.keep(b, handles(2));
   online.find(a, kAllAlive);
@@ -92,7 +92,7 @@ TEST(OnlineSubscribers, TheSetUsedLongestAgoMakesRoom) {
 
 TEST(OnlineSubscribers, ASetThatNobodyUsesDoesNotGrowForEver) {
   OnlineSubscribers online({});
-  const auto set = uids({"a"});
+  const auto set = online_uids({"a"});
   online.keep(set, handles(10));
   std::size_t most = 0;
   for (std::uint32_t i = 0; i < 100'000; ++i) {

@@ -57,7 +57,7 @@ std::uint64_t id_of(const CommitEffect& effect) {
 
 const std::string& name_of(const CommitEffect& effect) { return channel_of(effect).id; }
 
-std::shared_ptr<const CommittedBatch> batch(std::vector<CommitEffect> effects) {
+std::shared_ptr<const CommittedBatch> named_batch(std::vector<CommitEffect> effects) {
   auto made = std::make_shared<CommittedBatch>();
   made->effects = std::move(effects);
   return made;
@@ -86,7 +86,7 @@ class RunQueueTest : public testing::Test {
     return limits;
   }
   void push(std::vector<CommitEffect> effects, std::size_t bytes = 1) {
-    queue_.push(batch(std::move(effects)), bytes, lane_of);
+    queue_.push(named_batch(std::move(effects)), bytes, lane_of);
   }
   // The next run of a lane, finished at once.
   Ids take_small() {
@@ -167,7 +167,7 @@ TEST_F(RunQueueTest, WhateverFollowsInALargeChannelStaysBehindIt) {
   auto lane = [](const CommitEffect& effect) {
     return id_of(effect) == 1 ? Lane::large : Lane::small;
   };
-  queue_.push(batch({message(1, "A"), event(2, "A"), message(3, "x")}), 1, lane);
+  queue_.push(named_batch({message(1, "A"), event(2, "A"), message(3, "x")}), 1, lane);
   EXPECT_EQ(take_small(), Ids{3});
   RunQueue::Run* run = queue_.large();
   EXPECT_EQ(ids(run), Ids{1});
@@ -175,12 +175,12 @@ TEST_F(RunQueueTest, WhateverFollowsInALargeChannelStaysBehindIt) {
   EXPECT_EQ(take_large(), Ids{1});
   run = queue_.large();
   EXPECT_EQ(ids(run), Ids{2});
-  queue_.push(batch({message(4, "A")}), 1, lane);
+  queue_.push(named_batch({message(4, "A")}), 1, lane);
   EXPECT_EQ(queue_.small(), nullptr);
   queue_.finish(*run);
   EXPECT_EQ(take_large(), Ids{4});
   // The large lane has forgotten the channel.
-  queue_.push(batch({message(5, "A")}), 1, lane);
+  queue_.push(named_batch({message(5, "A")}), 1, lane);
   EXPECT_EQ(take_small(), Ids{5});
 }
 
@@ -188,7 +188,7 @@ TEST_F(RunQueueTest, ALargeMessageWaitsForWhatTheSmallLaneHeldBefore) {
   auto lane = [](const CommitEffect& effect) {
     return id_of(effect) == 2 ? Lane::large : Lane::small;
   };
-  queue_.push(batch({message(1, "A"), message(2, "A")}), 1, lane);
+  queue_.push(named_batch({message(1, "A"), message(2, "A")}), 1, lane);
   EXPECT_EQ(queue_.large(), nullptr);
   RunQueue::Run* run = queue_.small();
   EXPECT_EQ(queue_.large(), nullptr) << "the first is still under way";
@@ -199,7 +199,7 @@ TEST_F(RunQueueTest, ALargeMessageWaitsForWhatTheSmallLaneHeldBefore) {
 TEST_F(RunQueueTest, ABatchGoesWithItsLastMessage) {
   auto first = std::make_shared<CommittedBatch>();
   first->effects = {message(1, "A"), message(2, "x")};
-  auto second = batch({message(3, "x")});
+  auto second = named_batch({message(3, "x")});
   const std::weak_ptr<const CommittedBatch> watched_first = first;
   const std::weak_ptr<const CommittedBatch> watched_second = second;
   queue_.push(std::move(first), 100, lane_of);
@@ -262,7 +262,7 @@ TEST_P(RunQueueAgainstModel, NothingIsLostRepeatedOrOvertakenAndNoBatchStays) {
       waiting[name].push_back(id);
       batch_of[id] = batches.size();
     }
-    auto made = batch(std::move(effects));
+    auto made = named_batch(std::move(effects));
     batches.push_back({made, bytes, count});
     if (count > 0) held_bytes += bytes;
     // The same channel is large for one message and small for the next, as restricted messages,

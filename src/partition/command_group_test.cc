@@ -17,39 +17,39 @@ using simulation::CommandKind;
 using simulation::LonePartition;
 using simulation::Situation;
 
-const ChannelKey kGroup("g1", ChannelType::group);
+const ChannelKey kGroupedChannel("g1", ChannelType::group);
 
 SendCommand message(const std::string& from, const std::string& text) {
   SendCommand command;
-  command.channel = kGroup;
+  command.channel = kGroupedChannel;
   command.from_uid = from;
   command.client_msg_no = text;
   command.payload = text;
   return command;
 }
 
-SetRetention retention() { return SetRetention{kGroup, 10, 10}; }
+SetRetention retention() { return SetRetention{kGroupedChannel, 10, 10}; }
 
 // An event of a message that there is not.
 AppendEvent impossible() {
   AppendEvent event;
-  event.channel = kGroup;
+  event.channel = kGroupedChannel;
   event.client_msg_no = "nobody's";
   event.event_key = std::string(kMainLane);
   return event;
 }
 
-struct Told {
+struct GroupTold {
   std::optional<CommandRefusal> refusal;
   bool certain = false;  // the refusal
   std::vector<CommandOutcome> outcomes;
   std::vector<Result<void>> decided;  // one for each command
 };
 
-std::shared_ptr<Told> begin(
+std::shared_ptr<GroupTold> begin(
     LonePartition& world, std::vector<Command> commands,
     GroupOutcome (Partition::*how)(CommandGroup) = &Partition::execute_all) {
-  auto told = std::make_shared<Told>();
+  auto told = std::make_shared<GroupTold>();
   CommandGroup group;
   for (Command& command : commands) {
     if (auto* send = std::get_if<SendCommand>(&command)) load_inboxes({send, 1}, world.inboxes());
@@ -69,7 +69,7 @@ std::shared_ptr<Told> begin(
 TEST(CommandGroups, AreMadeInOneCommit) {
   LonePartition world(simulation::furnished());
   ChangeMembers join;
-  join.channel = kGroup;
+  join.channel = kGroupedChannel;
   join.uids = {"u9"};
   const auto told = begin(world, {join, message("u9", "hello"), retention()});
   EXPECT_TRUE(told->decided.empty()) << "told of before it is durable";
@@ -80,8 +80,8 @@ TEST(CommandGroups, AreMadeInOneCommit) {
   for (const auto& committed : told->decided) EXPECT_TRUE(committed.has_value());
   ASSERT_EQ(told->outcomes.size(), 3U);
   EXPECT_EQ(std::get<SendResult>(told->outcomes[1]).state, SendResult::State::accepted);
-  EXPECT_TRUE(world.rows().contains(
-      store::member_key(simulation::kPartition, store::KeyKind::subscriber, kGroup, "u9")));
+  EXPECT_TRUE(world.rows().contains(store::member_key(
+      simulation::kPartition, store::KeyKind::subscriber, kGroupedChannel, "u9")));
 }
 
 // It would be decided by a commit that the others do not wait for.
@@ -89,7 +89,7 @@ TEST(CommandGroups, AChangeThatGoesInSlicesIsRefused) {
   LonePartition world(simulation::furnished(), simulation::options_of(Situation::cut_short));
   LonePartition twin(simulation::furnished(), simulation::options_of(Situation::cut_short));
   ChangeMembers join;
-  join.channel = kGroup;
+  join.channel = kGroupedChannel;
   join.uids = {"u5", "u6", "u7", "u8", "u9"};
   const auto told = begin(world, {message("u1", "hello"), join});
   PartitionProbe(twin.partition()).do_nothing();
@@ -123,12 +123,12 @@ TEST(HeldPartitions, LetEverythingElseWaitInOrder) {
   ASSERT_TRUE(world.partition().is_held());
   EXPECT_EQ(world.memory.pending_commits(), 1U) << "what came before hangs on the others";
   ChangeMembers join;
-  join.channel = kGroup;
+  join.channel = kGroupedChannel;
   join.uids = {"u9"};
   world.begin(join);
   world.begin(message("u9", "after"));
   bool asked = false;
-  world.partition().ask_recipients(kGroup, [&asked](const Result<Recipients>& who) {
+  world.partition().ask_recipients(kGroupedChannel, [&asked](const Result<Recipients>& who) {
     asked = who.has_value() && who->subscribers->contains("u9");
   });
   world.settle();

@@ -16,14 +16,14 @@ namespace jindou::partition {
 namespace {
 
 using What = ChangeConversation::Operation;
-using Effect = AppendEvent::Effect;
+using EventEffect = AppendEvent::Effect;
 
-const ChannelKey kGroup("g1", ChannelType::group);
+const ChannelKey kChangedGroup("g1", ChannelType::group);
 
 ChangeMembers members(ChangeMembers::Operation operation, std::vector<std::string> uids,
                       MemberList list = MemberList::subscribers) {
   ChangeMembers change;
-  change.channel = kGroup;
+  change.channel = kChangedGroup;
   change.list = list;
   change.operation = operation;
   change.uids = std::move(uids);
@@ -32,7 +32,7 @@ ChangeMembers members(ChangeMembers::Operation operation, std::vector<std::strin
 
 ChangeConversation by_user(const std::string& uid, What operation, std::uint64_t value = 0) {
   ChangeConversation change;
-  change.channel = kGroup;
+  change.channel = kChangedGroup;
   change.uids = {uid};
   change.operation = operation;
   change.value = value;
@@ -61,43 +61,43 @@ class Conversations : public Core {
 TEST_F(Conversations, BeginReadForWhoeverJoins) {
   send({to_group("g1", "a"), to_group("g1", "b")});
   ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u3"})).has_value());
-  const auto joined = conversation("u3", kGroup);
+  const auto joined = conversation("u3", kChangedGroup);
   ASSERT_TRUE(joined.has_value());
   EXPECT_EQ(joined->read_to, 2U);
-  EXPECT_EQ(conversation("u2", kGroup)->read_to, 0U);
+  EXPECT_EQ(conversation("u2", kChangedGroup)->read_to, 0U);
 }
 
 TEST_F(Conversations, StayAsTheyAreWhenASubscriberIsAddedAgain) {
   send({to_group("g1", "a")});
   ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u2"})).has_value());
-  EXPECT_EQ(conversation("u2", kGroup)->read_to, 0U);
+  EXPECT_EQ(conversation("u2", kChangedGroup)->read_to, 0U);
   ASSERT_TRUE(change(members(ChangeMembers::Operation::replace, {"u2"})).has_value());
-  EXPECT_EQ(conversation("u2", kGroup)->read_to, 0U);
-  EXPECT_FALSE(conversation("u1", kGroup).has_value());
+  EXPECT_EQ(conversation("u2", kChangedGroup)->read_to, 0U);
+  EXPECT_FALSE(conversation("u1", kChangedGroup).has_value());
 }
 
 TEST_F(Conversations, GoWithTheSubscriber) {
   ASSERT_TRUE(change(members(ChangeMembers::Operation::remove, {"u2"})).has_value());
-  EXPECT_FALSE(conversation("u2", kGroup).has_value());
-  EXPECT_TRUE(conversation("u1", kGroup).has_value());
+  EXPECT_FALSE(conversation("u2", kChangedGroup).has_value());
+  EXPECT_TRUE(conversation("u1", kChangedGroup).has_value());
 }
 
 TEST_F(Conversations, GoWithTheDenylistAndComeBackUnread) {
   send({to_group("g1", "a")});
   const auto list = MemberList::denylist;
   ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u2"}, list)).has_value());
-  EXPECT_FALSE(conversation("u2", kGroup).has_value());
+  EXPECT_FALSE(conversation("u2", kChangedGroup).has_value());
   ASSERT_TRUE(change(members(ChangeMembers::Operation::remove, {"u2"}, list)).has_value());
-  ASSERT_TRUE(conversation("u2", kGroup).has_value());
-  EXPECT_EQ(conversation("u2", kGroup)->read_to, 0U);
+  ASSERT_TRUE(conversation("u2", kChangedGroup).has_value());
+  EXPECT_EQ(conversation("u2", kChangedGroup)->read_to, 0U);
 }
 
 TEST_F(Conversations, ComeBackForSubscribersWhenTheDenylistIsReplaced) {
   const auto list = MemberList::denylist;
   ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u2", "u9"}, list)).has_value());
   ASSERT_TRUE(change(members(ChangeMembers::Operation::replace, {}, list)).has_value());
-  EXPECT_TRUE(conversation("u2", kGroup).has_value());
-  EXPECT_FALSE(conversation("u9", kGroup).has_value());
+  EXPECT_TRUE(conversation("u2", kChangedGroup).has_value());
+  EXPECT_FALSE(conversation("u9", kChangedGroup).has_value());
 }
 
 // However the denylist becomes shorter, in a short or a long change.
@@ -118,7 +118,7 @@ TEST_F(Conversations, ComeBackForSubscribersAndWhomTheChannelIsNamedAfter) {
     for (const auto* uid : {"u2", "stranger", "visitor"}) denied.emplace_back(uid);
     for (const auto operation :
          {ChangeMembers::Operation::remove, ChangeMembers::Operation::replace}) {
-      for (const ChannelKey& channel : {kGroup, visit}) {
+      for (const ChannelKey& channel : {kChangedGroup, visit}) {
         ChangeMembers deny = members(ChangeMembers::Operation::add, denied, list);
         deny.channel = channel;
         ASSERT_TRUE(change(deny).has_value());
@@ -127,9 +127,9 @@ TEST_F(Conversations, ComeBackForSubscribersAndWhomTheChannelIsNamedAfter) {
         if (operation == ChangeMembers::Operation::replace) back.uids = {"u9"};
         ASSERT_TRUE(change(back).has_value());
       }
-      EXPECT_TRUE(conversation("u2", kGroup).has_value());
-      EXPECT_FALSE(conversation("stranger", kGroup).has_value());
-      EXPECT_FALSE(conversation("visitor", kGroup).has_value());
+      EXPECT_TRUE(conversation("u2", kChangedGroup).has_value());
+      EXPECT_FALSE(conversation("stranger", kChangedGroup).has_value());
+      EXPECT_FALSE(conversation("visitor", kChangedGroup).has_value());
       EXPECT_TRUE(conversation("visitor", visit).has_value());
       EXPECT_FALSE(conversation("stranger", visit).has_value());
     }
@@ -143,11 +143,11 @@ TEST_F(Conversations, AreNotMadeForUsersOnTheDenylist) {
   for (const What what : {What::open, What::read, What::set_unread, What::remove}) {
     ASSERT_TRUE(change(by_user("u2", what, 1)).has_value());
     ASSERT_TRUE(change(by_user("u9", what, 1)).has_value());
-    EXPECT_FALSE(conversation("u2", kGroup).has_value());
-    EXPECT_FALSE(conversation("u9", kGroup).has_value());
+    EXPECT_FALSE(conversation("u2", kChangedGroup).has_value());
+    EXPECT_FALSE(conversation("u9", kChangedGroup).has_value());
   }
   ASSERT_TRUE(change(by_user("u3", What::open)).has_value());
-  EXPECT_TRUE(conversation("u3", kGroup).has_value());
+  EXPECT_TRUE(conversation("u3", kChangedGroup).has_value());
 }
 
 // A store may hold the row of a denied user: it still changes, and his readmission leaves it alone.
@@ -163,7 +163,7 @@ TEST_F(Conversations, ThatAreThereOutliveTheDenylist) {
     database_->load(
         store::Table::main,
         [&]() -> store::BulkLoader::Entries {
-          return {{store::conversation_key(partition, uid, kGroup), store::encode(row)}};
+          return {{store::conversation_key(partition, uid, kChangedGroup), store::encode(row)}};
         },
         [&planted](const Result<void>& done) { planted.set_value(done.has_value()); });
     ASSERT_TRUE(planted.get_future().get());
@@ -171,29 +171,29 @@ TEST_F(Conversations, ThatAreThereOutliveTheDenylist) {
   close();
   open();
   ASSERT_TRUE(change(by_user("u2", What::set_unread, 1)).has_value());
-  EXPECT_EQ(conversation("u2", kGroup)->manual_count, 1U);
+  EXPECT_EQ(conversation("u2", kChangedGroup)->manual_count, 1U);
   ASSERT_TRUE(change(members(ChangeMembers::Operation::remove, {"u2"}, list)).has_value());
-  EXPECT_EQ(conversation("u2", kGroup)->read_to, 2U);
-  EXPECT_EQ(conversation("u2", kGroup)->manual_count, 1U);
+  EXPECT_EQ(conversation("u2", kChangedGroup)->read_to, 2U);
+  EXPECT_EQ(conversation("u2", kChangedGroup)->manual_count, 1U);
   ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u3"})).has_value());
   ASSERT_TRUE(change(members(ChangeMembers::Operation::replace, {}, list)).has_value());
-  EXPECT_EQ(conversation("u3", kGroup)->read_to, 2U);
+  EXPECT_EQ(conversation("u3", kChangedGroup)->read_to, 2U);
 }
 
 TEST_F(Conversations, MoveWithWhatTheUserSends) {
   send({to_group("g1", "a"), to_group("g1", "b"), to_group("g1", "c")});
-  EXPECT_EQ(read_position("u1", kGroup), 3U);
-  EXPECT_EQ(read_position("u2", kGroup), 0U);
+  EXPECT_EQ(read_position("u1", kChangedGroup), 3U);
+  EXPECT_EQ(read_position("u2", kChangedGroup), 0U);
   close();
   open();
-  EXPECT_EQ(read_position("u1", kGroup), 3U);
+  EXPECT_EQ(read_position("u1", kChangedGroup), 3U);
 }
 
 TEST_F(Conversations, OfASenderAreWrittenOnceForARunOfMessages) {
   for (std::uint64_t seq = 1; seq <= 40; ++seq) {
     send({to_group("g1", std::to_string(seq))});
-    EXPECT_EQ(read_position("u1", kGroup), seq);
-    const std::uint64_t written = conversation("u1", kGroup)->read_to;
+    EXPECT_EQ(read_position("u1", kChangedGroup), seq);
+    const std::uint64_t written = conversation("u1", kChangedGroup)->read_to;
     EXPECT_EQ(written, seq - (seq - 1) % (store::kOwnMessagesUnwritten + 1));
   }
 }
@@ -204,31 +204,31 @@ TEST_F(Conversations, OfASenderAreWrittenWhenSomebodyElseWroteInBetween) {
   other.client_msg_no = "o1";
   send({to_group("g1", "a")});
   send({other});
-  EXPECT_EQ(read_position("u1", kGroup), 1U);
-  EXPECT_EQ(read_position("u2", kGroup), 2U);
+  EXPECT_EQ(read_position("u1", kChangedGroup), 1U);
+  EXPECT_EQ(read_position("u2", kChangedGroup), 2U);
   send({to_group("g1", "b")});
-  EXPECT_EQ(conversation("u1", kGroup)->read_to, 3U);
+  EXPECT_EQ(conversation("u1", kChangedGroup)->read_to, 3U);
   other.client_msg_no = "o2";
   send({other});
-  EXPECT_EQ(read_position("u1", kGroup), 3U);
-  EXPECT_EQ(read_position("u2", kGroup), 4U);
+  EXPECT_EQ(read_position("u1", kChangedGroup), 3U);
+  EXPECT_EQ(read_position("u2", kChangedGroup), 4U);
 }
 
 TEST_F(Conversations, OfASenderGoOnFromWhatARestartFinds) {
   send({to_group("g1", "a")});
   send({to_group("g1", "b")});
-  ASSERT_EQ(conversation("u1", kGroup)->read_to, 1U);
+  ASSERT_EQ(conversation("u1", kChangedGroup)->read_to, 1U);
   close();
   open();
   // Joins the run that the store holds; the row stays as it is.
   send({to_group("g1", "c")});
-  EXPECT_EQ(conversation("u1", kGroup)->read_to, 1U);
-  EXPECT_EQ(read_position("u1", kGroup), 3U);
+  EXPECT_EQ(conversation("u1", kChangedGroup)->read_to, 1U);
+  EXPECT_EQ(read_position("u1", kChangedGroup), 3U);
   close();
   open();
   // Any change of the row takes along what was open.
   ASSERT_TRUE(change(by_user("u1", What::set_unread, 1)).has_value());
-  EXPECT_EQ(conversation("u1", kGroup)->read_to, 3U);
+  EXPECT_EQ(conversation("u1", kChangedGroup)->read_to, 3U);
 }
 
 TEST_F(Conversations, OfASenderAreWrittenWithAMessageThatExpires) {
@@ -236,14 +236,14 @@ TEST_F(Conversations, OfASenderAreWrittenWithAMessageThatExpires) {
   SendCommand command = to_group("g1", "b");
   command.expire = 5;
   send({command});
-  EXPECT_EQ(conversation("u1", kGroup)->read_to, 2U);
+  EXPECT_EQ(conversation("u1", kChangedGroup)->read_to, 2U);
 }
 
 TEST_F(Conversations, AreNotMadeForABackEndThatIsNoSubscriber) {
   SendCommand command = to_group("g1", "a");
   command.from_uid = "robot";
   send({command});
-  EXPECT_FALSE(conversation("robot", kGroup).has_value());
+  EXPECT_FALSE(conversation("robot", kChangedGroup).has_value());
 }
 
 TEST_F(Conversations, OfASenderWhoIsNoSubscriberMoveAlsoAfterARestart) {
@@ -300,46 +300,46 @@ TEST_F(Conversations, AreReadUpToAMessageAndNeverBack) {
     send({command});
   }
   ASSERT_TRUE(change(by_user("u2", What::read, 6)).has_value());
-  EXPECT_EQ(conversation("u2", kGroup)->read_to, 6U);
+  EXPECT_EQ(conversation("u2", kChangedGroup)->read_to, 6U);
   ASSERT_TRUE(change(by_user("u2", What::read, 3)).has_value());
-  EXPECT_EQ(conversation("u2", kGroup)->read_to, 6U);
+  EXPECT_EQ(conversation("u2", kChangedGroup)->read_to, 6U);
   ASSERT_TRUE(change(by_user("u2", What::read, 99)).has_value());
-  EXPECT_EQ(conversation("u2", kGroup)->read_to, 10U);
+  EXPECT_EQ(conversation("u2", kChangedGroup)->read_to, 10U);
 }
 
 TEST_F(Conversations, TakeAManualCountThatTheNextReadEnds) {
   send({to_group("g1", "a"), to_group("g1", "b"), to_group("g1", "c")});
   ASSERT_TRUE(change(by_user("u1", What::set_unread, 2)).has_value());
-  EXPECT_EQ(conversation("u1", kGroup)->manual_count, 2U);
-  EXPECT_EQ(conversation("u1", kGroup)->manual_at, 3U);
+  EXPECT_EQ(conversation("u1", kChangedGroup)->manual_count, 2U);
+  EXPECT_EQ(conversation("u1", kChangedGroup)->manual_at, 3U);
   ASSERT_TRUE(change(by_user("u1", What::set_unread, 50)).has_value());
-  EXPECT_EQ(conversation("u1", kGroup)->manual_count, 3U);
+  EXPECT_EQ(conversation("u1", kChangedGroup)->manual_count, 3U);
   ASSERT_TRUE(change(by_user("u1", What::set_unread, 0)).has_value());
-  EXPECT_EQ(conversation("u1", kGroup)->manual_count, 0U);
+  EXPECT_EQ(conversation("u1", kChangedGroup)->manual_count, 0U);
 }
 
 TEST_F(Conversations, AreHiddenUpToTheLastMessage) {
   send({to_group("g1", "a"), to_group("g1", "b")});
   ASSERT_TRUE(change(by_user("u2", What::remove)).has_value());
-  EXPECT_EQ(conversation("u2", kGroup)->deleted_to, 2U);
+  EXPECT_EQ(conversation("u2", kChangedGroup)->deleted_to, 2U);
 }
 
 TEST_F(Conversations, KeepTheirTimeWhenNothingChanges) {
   send({to_group("g1", "a")});
   ASSERT_TRUE(change(by_user("u2", What::read)).has_value());
-  const auto before = conversation("u2", kGroup)->updated_at_ns;
+  const auto before = conversation("u2", kChangedGroup)->updated_at_ns;
   clock_.now_ms += 5000;
   ASSERT_TRUE(change(by_user("u2", What::read)).has_value());
-  EXPECT_EQ(conversation("u2", kGroup)->updated_at_ns, before);
+  EXPECT_EQ(conversation("u2", kChangedGroup)->updated_at_ns, before);
 }
 
 TEST_F(Conversations, EndWithTheChannel) {
   send({to_group("g1", "a")});
   DeleteChannel gone;
-  gone.channel = kGroup;
+  gone.channel = kChangedGroup;
   ASSERT_TRUE(change(gone).has_value());
-  EXPECT_FALSE(conversation("u1", kGroup).has_value());
-  EXPECT_FALSE(conversation("u2", kGroup).has_value());
+  EXPECT_FALSE(conversation("u1", kChangedGroup).has_value());
+  EXPECT_FALSE(conversation("u2", kChangedGroup).has_value());
 }
 
 TEST_F(Conversations, AnAgentAnswersInTheChannelItsUserBegan) {
@@ -404,7 +404,7 @@ TEST_F(Core, TheOldestMessageThatIsLeftIsFoundByItsNumber) {
     send({next});
   }
   const auto found = [this]() -> std::uint64_t {
-    const auto message = history_->load_by_client_msg_no(kGroup, "n");
+    const auto message = history_->load_by_client_msg_no(kChangedGroup, "n");
     EXPECT_TRUE(message.has_value());
     return message && *message ? raw((*message)->seq) : 0;
   };
@@ -412,12 +412,12 @@ TEST_F(Core, TheOldestMessageThatIsLeftIsFoundByItsNumber) {
   clock_.now_ms += 11'000;
   EXPECT_EQ(found(), 2U);
   DeleteMessages gone;
-  gone.channel = kGroup;
+  gone.channel = kChangedGroup;
   gone.seqs = {2};
   ASSERT_TRUE(change(gone).has_value());
   EXPECT_EQ(found(), 3U);
   ClearMessages clear;
-  clear.channel = kGroup;
+  clear.channel = kChangedGroup;
   clear.up_to = 3;
   ASSERT_TRUE(change(clear).has_value());
   EXPECT_EQ(found(), 4U);
@@ -428,19 +428,19 @@ TEST_F(Core, TheOldestMessageThatIsLeftIsFoundByItsNumber) {
 
 // Whoever follows the commits sees what became of messages, too.
 TEST_F(Core, CommitRecordsTellWhatWasDeletedAndCleared) {
-  using Kind = store::EntryKind;
+  using Entry = store::EntryKind;
   const auto sent = send({to_group("g1", "a"), to_group("g1", "b"), to_group("g1", "c")});
   DeleteMessages gone;
-  gone.channel = kGroup;
+  gone.channel = kChangedGroup;
   gone.seqs = {2, 2, 9};
   ASSERT_TRUE(change(gone).has_value());
   ClearMessages clear;
-  clear.channel = kGroup;
+  clear.channel = kChangedGroup;
   clear.up_to = 2;
   ASSERT_TRUE(change(clear).has_value());
   const auto after = send({to_group("g1", "d")});
   const PartitionId partition = partition_for("g1", database_->partitions());
-  std::vector<std::pair<Kind, std::uint64_t>> told;
+  std::vector<std::pair<Entry, std::uint64_t>> told;
   std::vector<std::uint64_t> counters;
   const std::string prefix = store::commit_record_prefix(partition);
   ASSERT_TRUE(database_
@@ -451,17 +451,17 @@ TEST_F(Core, CommitRecordsTellWhatWasDeletedAndCleared) {
                            for (const auto& entry : record->entries) {
                              told.emplace_back(entry.kind, entry.seq);
                              counters.push_back(entry.counter);
-                             EXPECT_EQ(entry.log, kGroup);
+                             EXPECT_EQ(entry.log, kChangedGroup);
                            }
                            return true;
                          })
                   .has_value());
-  EXPECT_EQ(told, (std::vector<std::pair<Kind, std::uint64_t>>{{Kind::message, 1},
-                                                               {Kind::message, 2},
-                                                               {Kind::message, 3},
-                                                               {Kind::removal, 2},
-                                                               {Kind::clearing, 2},
-                                                               {Kind::message, 4}}));
+  EXPECT_EQ(told, (std::vector<std::pair<Entry, std::uint64_t>>{{Entry::message, 1},
+                                                                {Entry::message, 2},
+                                                                {Entry::message, 3},
+                                                                {Entry::removal, 2},
+                                                                {Entry::clearing, 2},
+                                                                {Entry::message, 4}}));
   EXPECT_TRUE(std::is_sorted(counters.begin(), counters.end()));
   EXPECT_EQ(counters.back(), counter_of(after[0].message_id));
   // The number of a change is that of no message, and restarts pass over it.
@@ -476,7 +476,7 @@ TEST_F(Core, CommitRecordsTellWhatWasDeletedAndCleared) {
 TEST_F(Core, ClearingMessagesHidesAndFreesThemAndKeepsTheSeqs) {
   send({to_group("g1", "a"), to_group("g1", "b"), to_group("g1", "c")});
   ClearMessages clear;
-  clear.channel = kGroup;
+  clear.channel = kChangedGroup;
   clear.up_to = 2;
   ASSERT_TRUE(change(clear).has_value());
   EXPECT_EQ(payloads("g1"), std::vector<std::string>{"c"});
@@ -491,13 +491,13 @@ TEST_F(Core, ClearingMessagesHidesAndFreesThemAndKeepsTheSeqs) {
 TEST_F(Core, DeletingTheLastMessageNeverGivesItsSeqAgain) {
   send({to_group("g1", "a"), to_group("g1", "b")});
   DeleteMessages gone;
-  gone.channel = kGroup;
+  gone.channel = kChangedGroup;
   gone.seqs = {2, 7};
   ASSERT_TRUE(change(gone).has_value());
   EXPECT_EQ(payloads("g1"), std::vector<std::string>{"a"});
   close();
   open();
-  EXPECT_EQ(raw(*history_->load_last_seq(kGroup)), 2U);
+  EXPECT_EQ(raw(*history_->load_last_seq(kChangedGroup)), 2U);
   EXPECT_EQ(raw(send({to_group("g1", "c")})[0].message_seq), 3U);
 }
 
@@ -511,8 +511,9 @@ TEST_F(Core, KeepsAMessageForAllOfItsTime) {
   const PartitionId partition = partition_for("g1", database_->partitions());
   ReclaimExpired expired;
   expired.partition = partition;
-  expired.keys = {store::expiry_key(
-      partition, static_cast<std::uint64_t>(clock_.wall_seconds() + 1), kGroup, MessageSeq{1})};
+  expired.keys = {store::expiry_key(partition,
+                                    static_cast<std::uint64_t>(clock_.wall_seconds() + 1),
+                                    kChangedGroup, MessageSeq{1})};
   clock_.now_ms += 999;
   ASSERT_TRUE(change(expired).has_value());
   EXPECT_EQ(payloads("g1"), std::vector<std::string>{"a"});
@@ -521,7 +522,7 @@ TEST_F(Core, KeepsAMessageForAllOfItsTime) {
   ASSERT_TRUE(change(expired).has_value());
   std::string value;
   EXPECT_FALSE(*database_->get(store::Table::main,
-                               store::message_key(partition, kGroup, MessageSeq{1}), value));
+                               store::message_key(partition, kChangedGroup, MessageSeq{1}), value));
 }
 
 TEST_F(Core, ReclaimsOnlyMessagesWhoseTimeIsOver) {
@@ -546,9 +547,9 @@ TEST_F(Core, ReclaimsOnlyMessagesWhoseTimeIsOver) {
   ASSERT_TRUE(change(expired).has_value());
   std::string value;
   EXPECT_FALSE(*database_->get(store::Table::main,
-                               store::message_key(partition, kGroup, MessageSeq{1}), value));
+                               store::message_key(partition, kChangedGroup, MessageSeq{1}), value));
   EXPECT_TRUE(*database_->get(store::Table::main,
-                              store::message_key(partition, kGroup, MessageSeq{2}), value));
+                              store::message_key(partition, kChangedGroup, MessageSeq{2}), value));
 }
 
 // For whoever counts what is left: each message that goes by itself is a gap from the beginning,
@@ -557,8 +558,8 @@ TEST_F(Core, KeepsTrackOfMessagesThatExpire) {
   const PartitionId partition = partition_for("g1", database_->partitions());
   const auto gaps = [&] {
     std::vector<std::uint64_t> seqs;
-    const std::string lower = store::gap_key(partition, kGroup, MessageSeq{1});
-    const std::string upper = store::gap_key(partition, kGroup, MessageSeq{1000});
+    const std::string lower = store::gap_key(partition, kChangedGroup, MessageSeq{1});
+    const std::string upper = store::gap_key(partition, kChangedGroup, MessageSeq{1000});
     EXPECT_TRUE(database_
                     ->scan(store::Table::main, lower, upper,
                            [&](std::string_view key, std::string_view) {
@@ -584,7 +585,8 @@ TEST_F(Core, KeepsTrackOfMessagesThatExpire) {
   };
   const auto cleared_to = [&] {
     std::string value;
-    EXPECT_TRUE(*database_->get(store::Table::main, store::channel_key(partition, kGroup), value));
+    EXPECT_TRUE(
+        *database_->get(store::Table::main, store::channel_key(partition, kChangedGroup), value));
     return store::decode_channel(value)->cleared_to;
   };
   std::vector<SendCommand> commands;
@@ -598,7 +600,7 @@ TEST_F(Core, KeepsTrackOfMessagesThatExpire) {
   expire_all();
   EXPECT_EQ(gaps(), (std::vector<std::uint64_t>{1, 2, 3}));
   EXPECT_EQ(cleared_to(), 0U);
-  ASSERT_TRUE(change(DeleteMessages{kGroup, {4}}).has_value());
+  ASSERT_TRUE(change(DeleteMessages{kChangedGroup, {4}}).has_value());
   commands.assign(70, commands[0]);
   for (auto& command : commands)
     command.client_msg_no = "n" + std::to_string(&command - &commands[0]);
@@ -653,7 +655,7 @@ TEST_F(Core, ATokenThatMayOnlyBeTheUsersOwnIsTakenOnceForAllDevices) {
 
 TEST_F(Core, SystemAccountsAreInForceWhenTheChangeIsDoneAndAfterAReopen) {
   UpsertChannel banned;
-  banned.channel = kGroup;
+  banned.channel = kChangedGroup;
   banned.flags.ban = true;
   ASSERT_TRUE(change(banned).has_value());
   EXPECT_EQ(send({to_group("g1", "a")})[0].reason, Reason::ban);
@@ -672,7 +674,7 @@ TEST_F(Core, SystemAccountsAreInForceWhenTheChangeIsDoneAndAfterAReopen) {
 
 TEST_F(Core, TellsWhoWouldReceive) {
   ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1", "u2"})).has_value());
-  const auto group = recipients(kGroup);
+  const auto group = recipients(kChangedGroup);
   ASSERT_TRUE(group.has_value());
   ASSERT_NE(group->subscribers, nullptr);
   EXPECT_EQ(group->subscribers->size(), 2U);
@@ -684,40 +686,40 @@ TEST_F(Core, TellsWhoWouldReceive) {
 TEST_F(Core, AConversationIsActivatedWithoutChangingItsVersion) {
   ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1"})).has_value());
   send({to_group("g1", "a")});
-  const auto before = conversation("u1", kGroup);
+  const auto before = conversation("u1", kChangedGroup);
   ChangeConversation wanted;
-  wanted.channel = kGroup;
+  wanted.channel = kChangedGroup;
   wanted.uids = {"u1"};
   wanted.operation = ChangeConversation::Operation::activate;
   ASSERT_TRUE(change(wanted).has_value());
-  const auto first = conversation("u1", kGroup);
+  const auto first = conversation("u1", kChangedGroup);
   EXPECT_GT(first->activated_at_ns, before->updated_at_ns);
   EXPECT_EQ(first->updated_at_ns, before->updated_at_ns);
   ASSERT_TRUE(change(wanted).has_value());
-  EXPECT_GT(conversation("u1", kGroup)->activated_at_ns, first->activated_at_ns);
+  EXPECT_GT(conversation("u1", kChangedGroup)->activated_at_ns, first->activated_at_ns);
   // It outlasts a restart and what the user writes, and ends with the deletion.
   close();
   open();
   SendCommand own = to_group("g1", "b");
   own.from_uid = "u1";
   send({own});
-  EXPECT_GT(conversation("u1", kGroup)->activated_at_ns, 0);
+  EXPECT_GT(conversation("u1", kChangedGroup)->activated_at_ns, 0);
   wanted.operation = ChangeConversation::Operation::remove;
   ASSERT_TRUE(change(wanted).has_value());
-  EXPECT_EQ(conversation("u1", kGroup)->activated_at_ns, 0);
+  EXPECT_EQ(conversation("u1", kChangedGroup)->activated_at_ns, 0);
 }
 
 TEST_F(Core, WhatAUserDoesNotHaveIsNotActivated) {
   ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1"})).has_value());
   ChangeConversation wanted;
-  wanted.channel = kGroup;
+  wanted.channel = kChangedGroup;
   wanted.uids = {"u1", "u2"};
   wanted.operation = ChangeConversation::Operation::activate;
   const auto refused = change(wanted);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code(), Errc::not_found);
-  EXPECT_EQ(conversation("u1", kGroup)->activated_at_ns, 0) << "all or nothing";
-  EXPECT_FALSE(conversation("u2", kGroup).has_value());
+  EXPECT_EQ(conversation("u1", kChangedGroup)->activated_at_ns, 0) << "all or nothing";
+  EXPECT_FALSE(conversation("u2", kChangedGroup).has_value());
   for (const ChannelType type : {ChannelType::data, ChannelType::temp, ChannelType::live}) {
     wanted.channel = ChannelKey("g1", type);
     const auto none = change(wanted);
@@ -728,10 +730,11 @@ TEST_F(Core, WhatAUserDoesNotHaveIsNotActivated) {
 
 // With a change of a few subscribers and with one that takes many commits.
 TEST_F(Core, WhenAChannelWasDisbandedOrBroughtBackIsRecorded) {
-  const PartitionId partition = partition_for(kGroup.id, database_->partitions());
+  const PartitionId partition = partition_for(kChangedGroup.id, database_->partitions());
   const auto changed_at = [&] {
     std::string value;
-    EXPECT_TRUE(*database_->get(store::Table::main, store::channel_key(partition, kGroup), value));
+    EXPECT_TRUE(
+        *database_->get(store::Table::main, store::channel_key(partition, kChangedGroup), value));
     return store::decode_channel(value)->disband_changed_at_ns;
   };
   std::vector<std::string> many;
@@ -739,7 +742,7 @@ TEST_F(Core, WhenAChannelWasDisbandedOrBroughtBackIsRecorded) {
     many.push_back("u" + std::to_string(i));
   }
   UpsertChannel upsert;
-  upsert.channel = kGroup;
+  upsert.channel = kChangedGroup;
   upsert.revives = true;
   ASSERT_TRUE(change(upsert).has_value());
   EXPECT_EQ(changed_at(), 0) << "it was never gone";
@@ -758,7 +761,7 @@ TEST_F(Core, WhenAChannelWasDisbandedOrBroughtBackIsRecorded) {
     EXPECT_GT(changed_at(), last);
     last = changed_at();
     DeleteChannel gone;
-    gone.channel = kGroup;
+    gone.channel = kChangedGroup;
     ASSERT_TRUE(change(gone).has_value());
     EXPECT_GT(changed_at(), last);
     last = changed_at();
@@ -778,13 +781,13 @@ TEST_F(Core, WhatAUserHasOpenedStaysSoWhenHeJoins) {
   for (auto joining : {std::vector<std::string>(), many}) {
     const std::string guest = "guest" + std::to_string(++number);
     ChangeConversation action;
-    action.channel = kGroup;
+    action.channel = kChangedGroup;
     action.uids = {guest};
     action.operation = ChangeConversation::Operation::read;
     ASSERT_TRUE(change(action).has_value());
     action.operation = ChangeConversation::Operation::activate;
     ASSERT_TRUE(change(action).has_value());
-    const std::int64_t activated_at_ns = conversation(guest, kGroup)->activated_at_ns;
+    const std::int64_t activated_at_ns = conversation(guest, kChangedGroup)->activated_at_ns;
     EXPECT_GT(activated_at_ns, 0);
     send({to_group("g1", "a")});
     // The rows are read from the store, too.
@@ -792,12 +795,12 @@ TEST_F(Core, WhatAUserHasOpenedStaysSoWhenHeJoins) {
     open();
     joining.push_back(guest);
     ASSERT_TRUE(change(members(ChangeMembers::Operation::add, joining)).has_value());
-    EXPECT_EQ(conversation(guest, kGroup)->activated_at_ns, activated_at_ns);
-    EXPECT_EQ(conversation(guest, kGroup)->read_to, static_cast<std::uint64_t>(number));
+    EXPECT_EQ(conversation(guest, kChangedGroup)->activated_at_ns, activated_at_ns);
+    EXPECT_EQ(conversation(guest, kChangedGroup)->read_to, static_cast<std::uint64_t>(number));
     // Removed and back: anew.
     ASSERT_TRUE(change(members(ChangeMembers::Operation::remove, joining)).has_value());
     ASSERT_TRUE(change(members(ChangeMembers::Operation::add, joining)).has_value());
-    EXPECT_EQ(conversation(guest, kGroup)->activated_at_ns, 0);
+    EXPECT_EQ(conversation(guest, kChangedGroup)->activated_at_ns, 0);
     ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1"})).has_value());
   }
 }
@@ -805,7 +808,7 @@ TEST_F(Core, WhatAUserHasOpenedStaysSoWhenHeJoins) {
 // What is left of a conversation that its user lost; 0: nothing.
 class Tombstones : public Core {
  protected:
-  std::int64_t deleted_at(const std::string& uid, const ChannelKey& channel = kGroup) {
+  std::int64_t deleted_at(const std::string& uid, const ChannelKey& channel = kChangedGroup) {
     std::string value;
     const auto key =
         store::tombstone_key(partition_for(channel.id, database_->partitions()), uid, channel);
@@ -827,7 +830,7 @@ TEST_F(Tombstones, AreLeftToWhoeverHadAConversation) {
   EXPECT_GT(deleted_at("u2"), first);
   EXPECT_EQ(deleted_at("stranger"), 0) << "he is not told of a channel he never saw";
   ChangeConversation opened;
-  opened.channel = kGroup;
+  opened.channel = kChangedGroup;
   opened.uids = {"guest"};
   opened.operation = ChangeConversation::Operation::open;
   ASSERT_TRUE(change(opened).has_value());
@@ -837,12 +840,12 @@ TEST_F(Tombstones, AreLeftToWhoeverHadAConversation) {
   ASSERT_TRUE(change(members(ChangeMembers::Operation::replace, {"u4"})).has_value());
   EXPECT_GT(deleted_at("u3"), 0);
   DeleteChannel gone;
-  gone.channel = kGroup;
+  gone.channel = kChangedGroup;
   ASSERT_TRUE(change(gone).has_value());
   EXPECT_GT(deleted_at("u4"), deleted_at("u3"));
   // Once more, later.
   UpsertChannel back;
-  back.channel = kGroup;
+  back.channel = kChangedGroup;
   back.revives = true;
   ASSERT_TRUE(change(back).has_value());
   ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1"})).has_value());
@@ -854,7 +857,7 @@ TEST_F(Tombstones, AreLeftToWhoeverHadAConversation) {
 TEST_F(Tombstones, AreLeftBesideARowThatIsShownNoMore) {
   ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1", "u2"})).has_value());
   ChangeConversation action;
-  action.channel = kGroup;
+  action.channel = kChangedGroup;
   action.uids = {"u1"};
   action.operation = ChangeConversation::Operation::activate;
   ASSERT_TRUE(change(action).has_value());
@@ -864,8 +867,8 @@ TEST_F(Tombstones, AreLeftBesideARowThatIsShownNoMore) {
   const std::int64_t first = deleted_at("u1");
   EXPECT_GT(first, 0);
   EXPECT_EQ(deleted_at("u2"), 0) << "it was never shown";
-  ASSERT_TRUE(conversation("u1", kGroup).has_value());
-  EXPECT_EQ(conversation("u1", kGroup)->activated_at_ns, 0);
+  ASSERT_TRUE(conversation("u1", kChangedGroup).has_value());
+  EXPECT_EQ(conversation("u1", kChangedGroup)->activated_at_ns, 0);
   ASSERT_TRUE(change(action).has_value());
   EXPECT_EQ(deleted_at("u1"), first) << "it was gone already";
   // Lost and back: the trace stays.
@@ -895,12 +898,12 @@ TEST_F(Tombstones, AreNotLeftByTypesWithoutConversations) {
 TEST_F(Tombstones, GoWhenTheyAreOldAndNotOneThatWasRenewed) {
   ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1", "u2"})).has_value());
   ASSERT_TRUE(change(members(ChangeMembers::Operation::remove, {"u1", "u2"})).has_value());
-  const PartitionId partition = partition_for(kGroup.id, database_->partitions());
+  const PartitionId partition = partition_for(kChangedGroup.id, database_->partitions());
   DropTombstones drop;
   drop.partition = partition;
-  drop.keys = {store::tombstone_key(partition, "u1", kGroup),
-               store::tombstone_key(partition, "u2", kGroup),
-               store::tombstone_key(partition, "u3", kGroup)};
+  drop.keys = {store::tombstone_key(partition, "u1", kChangedGroup),
+               store::tombstone_key(partition, "u2", kChangedGroup),
+               store::tombstone_key(partition, "u3", kChangedGroup)};
   drop.up_to_ns = std::max(deleted_at("u1"), deleted_at("u2"));
   ASSERT_TRUE(change(members(ChangeMembers::Operation::add, {"u1"})).has_value());
   ASSERT_TRUE(change(members(ChangeMembers::Operation::remove, {"u1"})).has_value());
@@ -917,7 +920,7 @@ class FakeLists final : public ListSource {
  public:
   bool enabled() const override { return true; }
   std::shared_ptr<const Lists> find(const ChannelKey& channel) const override {
-    return channel == kGroup ? lists : nullptr;
+    return channel == kChangedGroup ? lists : nullptr;
   }
   void when_ready(std::vector<ChannelKey> channels, std::function<void(Result<void>)> go) override {
     asked = std::move(channels);
@@ -945,7 +948,7 @@ TEST_F(Core, ListsOfAnotherSystemGoBeforeTheStoredOnes) {
   EXPECT_EQ(send({command})[0].reason, Reason::in_denylist);
   command.from_uid = "u2";
   EXPECT_TRUE(send({command})[0].ok());
-  EXPECT_EQ(other.asked, std::vector<ChannelKey>{kGroup});
+  EXPECT_EQ(other.asked, std::vector<ChannelKey>{kChangedGroup});
   {
     const MutexLock lock(sink_.mutex);
     ASSERT_EQ(sink_.effects.size(), 1U);
@@ -972,9 +975,9 @@ class Events : public Core {
     seq_ = send({anchor})[0].message_seq;
   }
 
-  AppendEvent event(Effect effect, const std::string& id, const std::string& text = {}) {
+  AppendEvent event(EventEffect effect, const std::string& id, const std::string& text = {}) {
     AppendEvent out;
-    out.channel = kGroup;
+    out.channel = kChangedGroup;
     out.client_msg_no = "m1";
     out.effect = effect;
     out.event_id = id;
@@ -984,7 +987,7 @@ class Events : public Core {
     return out;
   }
   LaneState lane() {
-    const auto events = history_->load_events(kGroup, seq_);
+    const auto events = history_->load_events(kChangedGroup, seq_);
     EXPECT_TRUE(events.has_value());
     if (!events || events->lanes.empty()) return {};
     return events->lanes.front();
@@ -994,15 +997,15 @@ class Events : public Core {
 };
 
 TEST_F(Events, AddTextThatIsDurableAtOnce) {
-  EXPECT_EQ(append(event(Effect::text_delta, "e1", "Hel"))->msg_event_seq, 0U);
-  ASSERT_TRUE(append(event(Effect::text_delta, "e2", "lo")).has_value());
+  EXPECT_EQ(append(event(EventEffect::text_delta, "e1", "Hel"))->msg_event_seq, 0U);
+  ASSERT_TRUE(append(event(EventEffect::text_delta, "e2", "lo")).has_value());
   EXPECT_EQ(lane().snapshot, "Hello");
   EXPECT_TRUE(lane().text);
   close();
   open();
-  ASSERT_TRUE(append(event(Effect::text_delta, "e3", "!")).has_value());
+  ASSERT_TRUE(append(event(EventEffect::text_delta, "e3", "!")).has_value());
   EXPECT_EQ(lane().snapshot, "Hello!");
-  const auto closed = append(event(Effect::close, "e4"));
+  const auto closed = append(event(EventEffect::close, "e4"));
   ASSERT_TRUE(closed.has_value());
   EXPECT_EQ(closed->msg_event_seq, 1U);
   EXPECT_EQ(closed->status, LaneStatus::closed);
@@ -1011,47 +1014,47 @@ TEST_F(Events, AddTextThatIsDurableAtOnce) {
 }
 
 TEST_F(Events, AnswerARepeatWithTheStateAndChangeNothing) {
-  append(event(Effect::text_delta, "e1", "a")).ignore("checked below");
-  append(event(Effect::text_delta, "e1", "a")).ignore("checked below");
+  append(event(EventEffect::text_delta, "e1", "a")).ignore("checked below");
+  append(event(EventEffect::text_delta, "e1", "a")).ignore("checked below");
   EXPECT_EQ(lane().snapshot, "a");
   close();
   open();
-  append(event(Effect::text_delta, "e1", "a")).ignore("checked below");
+  append(event(EventEffect::text_delta, "e1", "a")).ignore("checked below");
   EXPECT_EQ(lane().snapshot, "a");
-  EXPECT_EQ(append(event(Effect::note, "e2"))->msg_event_seq, 1U);
-  EXPECT_EQ(append(event(Effect::note, "e2"))->msg_event_seq, 1U);
+  EXPECT_EQ(append(event(EventEffect::note, "e2"))->msg_event_seq, 1U);
+  EXPECT_EQ(append(event(EventEffect::note, "e2"))->msg_event_seq, 1U);
 }
 
 TEST_F(Events, AreRefusedOrIgnoredOnceTheLaneHasEnded) {
-  append(event(Effect::fail, "e1")).ignore("checked below");
-  EXPECT_EQ(append(event(Effect::text_delta, "e2", "late")).error().code(), Errc::conflict);
-  const auto late = append(event(Effect::close, "e3"));
+  append(event(EventEffect::fail, "e1")).ignore("checked below");
+  EXPECT_EQ(append(event(EventEffect::text_delta, "e2", "late")).error().code(), Errc::conflict);
+  const auto late = append(event(EventEffect::close, "e3"));
   ASSERT_TRUE(late.has_value());
   EXPECT_EQ(late->status, LaneStatus::error);
   EXPECT_EQ(late->msg_event_seq, 1U);
 }
 
 TEST_F(Events, NeedAStreamMessage) {
-  AppendEvent unknown = event(Effect::note, "e1");
+  AppendEvent unknown = event(EventEffect::note, "e1");
   unknown.client_msg_no = "nobody";
   EXPECT_EQ(append(unknown).error().code(), Errc::not_found);
   send({to_group("g1", "plain", "m2")});
-  AppendEvent plain = event(Effect::note, "e1");
+  AppendEvent plain = event(EventEffect::note, "e1");
   plain.client_msg_no = "m2";
   EXPECT_EQ(append(plain).error().code(), Errc::invalid);
 }
 
 TEST_F(Events, CountOverAllLanesOfAMessage) {
-  EXPECT_EQ(append(event(Effect::note, "e1"))->msg_event_seq, 1U);
-  AppendEvent other = event(Effect::note, "e1");
+  EXPECT_EQ(append(event(EventEffect::note, "e1"))->msg_event_seq, 1U);
+  AppendEvent other = event(EventEffect::note, "e1");
   other.event_key = "tool";
   EXPECT_EQ(append(other)->msg_event_seq, 2U);
-  EXPECT_EQ(history_->load_events(kGroup, seq_)->lanes.size(), 2U);
+  EXPECT_EQ(history_->load_events(kChangedGroup, seq_)->lanes.size(), 2U);
 }
 
 TEST_F(Events, TheCollectedTextCountsMoreThanWhatTheEndBrings) {
-  append(event(Effect::text_delta, "e1", "collected")).ignore("checked below");
-  AppendEvent end = event(Effect::close, "e2");
+  append(event(EventEffect::text_delta, "e1", "collected")).ignore("checked below");
+  AppendEvent end = event(EventEffect::close, "e2");
   end.snapshot = R"({"kind":"text","text":"supplied"})";
   end.end_reason = 3;
   append(end).ignore("checked below");
@@ -1060,8 +1063,8 @@ TEST_F(Events, TheCollectedTextCountsMoreThanWhatTheEndBrings) {
 }
 
 TEST_F(Events, ReachTheSubscribersInOrder) {
-  append(event(Effect::text_delta, "e1", "a")).ignore("checked below");
-  append(event(Effect::close, "e2")).ignore("checked below");
+  append(event(EventEffect::text_delta, "e1", "a")).ignore("checked below");
+  append(event(EventEffect::close, "e2")).ignore("checked below");
   const MutexLock lock(sink_.mutex);
   std::vector<std::string> ids;
   for (const auto& told : sink_.events()) ids.push_back(told->event_id);
@@ -1069,10 +1072,10 @@ TEST_F(Events, ReachTheSubscribersInOrder) {
 }
 
 TEST_F(Events, OneStreamRunsInAChannelUntilItEndsOrIsIdle) {
-  AppendEvent begin = event(Effect::note, "e1");
+  AppendEvent begin = event(EventEffect::note, "e1");
   begin.begins_stream = true;
   ASSERT_TRUE(append(begin).has_value());
-  EXPECT_EQ(*history_->load_running_stream(kGroup), "m1");
+  EXPECT_EQ(*history_->load_running_stream(kChangedGroup), "m1");
   SendCommand second = to_group("g1", "anchor", "m2");
   second.setting = kSettingStream;
   send({second});
@@ -1091,27 +1094,27 @@ TEST_F(Events, OneStreamRunsInAChannelUntilItEndsOrIsIdle) {
 }
 
 TEST_F(Events, GoWithTheirMessage) {
-  append(event(Effect::text_delta, "e1", "a")).ignore("checked below");
-  append(event(Effect::note, "e2")).ignore("checked below");
+  append(event(EventEffect::text_delta, "e1", "a")).ignore("checked below");
+  append(event(EventEffect::note, "e2")).ignore("checked below");
   DeleteMessages gone;
-  gone.channel = kGroup;
+  gone.channel = kChangedGroup;
   gone.seqs = {raw(seq_)};
   ASSERT_TRUE(change(gone).has_value());
-  EXPECT_TRUE(history_->load_events(kGroup, seq_)->lanes.empty());
-  EXPECT_EQ(append(event(Effect::note, "e3")).error().code(), Errc::not_found);
+  EXPECT_TRUE(history_->load_events(kChangedGroup, seq_)->lanes.empty());
+  EXPECT_EQ(append(event(EventEffect::note, "e3")).error().code(), Errc::not_found);
 }
 
 TEST_F(Events, DoNotReviveAMessageWhoseDeletionIsOnItsWay) {
-  append(event(Effect::text_delta, "e1", "a")).ignore("checked below");
+  append(event(EventEffect::text_delta, "e1", "a")).ignore("checked below");
   DeleteMessages gone;
-  gone.channel = kGroup;
+  gone.channel = kChangedGroup;
   gone.seqs = {raw(seq_)};
   std::promise<Result<void>> deleted;
   ASSERT_TRUE(
       router_->post_change(gone, [&](Result<void> done) { deleted.set_value(std::move(done)); }));
-  EXPECT_EQ(append(event(Effect::text_delta, "e2", "b")).error().code(), Errc::not_found);
+  EXPECT_EQ(append(event(EventEffect::text_delta, "e2", "b")).error().code(), Errc::not_found);
   EXPECT_TRUE(deleted.get_future().get());
-  EXPECT_TRUE(history_->load_events(kGroup, seq_)->lanes.empty());
+  EXPECT_TRUE(history_->load_events(kChangedGroup, seq_)->lanes.empty());
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ using simulation::LonePartition;
 using simulation::MemoryStore;
 using Rows = std::map<std::string, std::string>;
 
-const ChannelKey kGroup("g", ChannelType::group);
+const ChannelKey kListGroup("g", ChannelType::group);
 
 std::vector<std::string> users(int first, int last) {
   std::vector<std::string> uids;
@@ -33,7 +33,7 @@ std::vector<std::string> users(int first, int last) {
 
 ChangeMembers members(MemberList list, Operation operation, std::vector<std::string> uids) {
   ChangeMembers change;
-  change.channel = kGroup;
+  change.channel = kListGroup;
   change.list = list;
   change.operation = operation;
   change.uids = std::move(uids);
@@ -42,7 +42,7 @@ ChangeMembers members(MemberList list, Operation operation, std::vector<std::str
 
 UpsertChannel created(bool reset, std::vector<std::string> subscribers) {
   UpsertChannel change;
-  change.channel = kGroup;
+  change.channel = kListGroup;
   change.revives = true;
   change.flags.large = reset;
   change.reset_subscribers = reset;
@@ -50,9 +50,9 @@ UpsertChannel created(bool reset, std::vector<std::string> subscribers) {
   return change;
 }
 
-SendCommand message(const std::string& from, const std::string& text) {
+SendCommand list_message(const std::string& from, const std::string& text) {
   SendCommand command;
-  command.channel = kGroup;
+  command.channel = kListGroup;
   command.from_uid = from;
   command.client_msg_no = text;
   command.payload = text;
@@ -118,10 +118,10 @@ const std::vector<Command> kChanges[] = {
     {members(MemberList::allowlist, Operation::replace, users(10, 60))},
     {created(true, users(20, 70))},
     {created(false, users(20, 70))},
-    {DeleteChannel{kGroup}},
-    {DeleteChannel{kGroup}, created(false, users(1, 3))},
+    {DeleteChannel{kListGroup}},
+    {DeleteChannel{kListGroup}, created(false, users(1, 3))},
     {members(MemberList::subscribers, Operation::replace, users(35, 70)),
-     members(MemberList::subscribers, Operation::add, users(1, 36)), DeleteChannel{kGroup},
+     members(MemberList::subscribers, Operation::add, users(1, 36)), DeleteChannel{kListGroup},
      created(true, users(50, 60))},
 };
 
@@ -134,8 +134,8 @@ class ListChanges : public ::testing::Test {
          {Command(created(false, users(1, 40))),
           Command(members(MemberList::denylist, Operation::add, users(33, 40))),
           Command(members(MemberList::allowlist, Operation::add, users(1, 12))),
-          Command(message("user1", "one")), Command(message("user2", "two")),
-          Command(message("user3", "three"))}) {
+          Command(list_message("user1", "one")), Command(list_message("user2", "two")),
+          Command(list_message("user3", "three"))}) {
       EXPECT_FALSE(world.run(command).has_value());
     }
     return world.memory;
@@ -152,11 +152,11 @@ class ListChanges : public ::testing::Test {
   }
   static bool is_decided(const LonePartition& world) {
     auto cursor = store::PartitionReader(world.memory, kPartition).open_cursor(store::Table::main);
-    return store::load_list_change(cursor, kGroup)->has_value();
+    return store::load_list_change(cursor, kListGroup)->has_value();
   }
   static std::vector<std::string> listed(LonePartition& world, MemberList list) {
     const RecordReader records(store::PartitionReaders(world.memory, PartitionMap(1)));
-    return *records.load_members(kGroup, list);
+    return *records.load_members(kListGroup, list);
   }
 
   MemoryStore base_ = furnished();
@@ -208,7 +208,7 @@ TEST_F(ListChanges, AreDecidedAtOnce) {
             outcome_of({members(MemberList::subscribers, Operation::replace, {"user1", "new"})},
                        PartitionOptions()));
   EXPECT_EQ(listed(world, MemberList::subscribers), (std::vector<std::string>{"new", "user1"}));
-  world.begin(message("user1", "news"));
+  world.begin(list_message("user1", "news"));
   world.settle();
   EXPECT_EQ(world.effects, std::vector<std::string>{"news new user1"});
 }
@@ -216,7 +216,7 @@ TEST_F(ListChanges, AreDecidedAtOnce) {
 ChangeConversation view(ChangeConversation::Operation operation, std::vector<std::string> uids,
                         std::uint64_t value) {
   ChangeConversation change;
-  change.channel = kGroup;
+  change.channel = kListGroup;
   change.operation = operation;
   change.uids = std::move(uids);
   change.value = value;
@@ -225,9 +225,9 @@ ChangeConversation view(ChangeConversation::Operation operation, std::vector<std
 
 // What users do while the slices of a change are under way.
 const std::vector<Command> kMeanwhile = {
-    message("user1", "four"),
-    message("user25", "five"),
-    message("user60", "six"),
+    list_message("user1", "four"),
+    list_message("user25", "five"),
+    list_message("user60", "six"),
     view(ChangeConversation::Operation::open, {"user39", "user66", "stranger"}, 0),
     view(ChangeConversation::Operation::read, {"user2", "user38", "user58", "user65"}, 5),
     view(ChangeConversation::Operation::set_unread, {"user3", "user37", "user59"}, 2),
@@ -235,8 +235,8 @@ const std::vector<Command> kMeanwhile = {
     view(ChangeConversation::Operation::activate, {"user5"}, 0),
     view(ChangeConversation::Operation::activate, {"user34"}, 0),
     view(ChangeConversation::Operation::activate, {"user56"}, 0),
-    AdvanceCommandPosition{kGroup, "user35", 1},
-    message("user65", "seven"),
+    AdvanceCommandPosition{kListGroup, "user35", 1},
+    list_message("user65", "seven"),
 };
 
 TEST_F(ListChanges, LeaveAloneWhatComesAfterTheDecision) {
@@ -268,11 +268,11 @@ TEST_F(ListChanges, LeaveAloneWhatComesAfterTheDecision) {
 
 TEST_F(ListChanges, OfADissolvedGroupAreNotSeen) {
   LonePartition world(base_, in_slices());
-  world.begin(DeleteChannel{kGroup});
+  world.begin(DeleteChannel{kListGroup});
   world.step();
   EXPECT_TRUE(listed(world, MemberList::subscribers).empty());
   EXPECT_TRUE(listed(world, MemberList::denylist).empty());
-  const auto refused = world.begin(message("user1", "late"));
+  const auto refused = world.begin(list_message("user1", "late"));
   world.settle();
   EXPECT_EQ(*refused, Errc::denied);
   EXPECT_TRUE(world.effects.empty());
@@ -285,7 +285,7 @@ TEST_F(ListChanges, HoldUpOthersForNoMoreThanASlice) {
     std::size_t largest = 0;
     for (int i = 0; i < 300; ++i) {
       // One commit carries a slice and the message that came meanwhile.
-      SendCommand other = message("user1", std::to_string(i));
+      SendCommand other = list_message("user1", std::to_string(i));
       other.channel = ChannelKey("elsewhere", ChannelType::group);
       const auto failed = world.begin(other);
       world.step();
@@ -300,7 +300,7 @@ TEST_F(ListChanges, HoldUpOthersForNoMoreThanASlice) {
 TEST_F(ListChanges, AreToldWhenTheyAreDurable) {
   LonePartition world(base_, in_slices());
   int told = 0;
-  world.partition().execute(Change(DeleteChannel{kGroup}), [&](const Result<void>& done) {
+  world.partition().execute(Change(DeleteChannel{kListGroup}), [&](const Result<void>& done) {
     EXPECT_TRUE(done.has_value());
     EXPECT_TRUE(store::load_list_changes({world.memory, kPartition})->empty());
     ++told;
@@ -316,7 +316,7 @@ TEST_F(ListChanges, ThatEndTogetherEachLetInWhatWaited) {
   options.commit_bytes_max = 1;  // whatever is let in closes the commit
   LonePartition world(MemoryStore(), options);
   std::vector<std::shared_ptr<std::optional<Errc>>> outcomes;
-  const ChannelKey groups[] = {kGroup, ChannelKey("h", ChannelType::group)};
+  const ChannelKey groups[] = {kListGroup, ChannelKey("h", ChannelType::group)};
   for (const Operation operation : {Operation::add, Operation::remove}) {
     for (const ChannelKey& group : groups) {
       ChangeMembers change = members(MemberList::subscribers, operation, users(1, 12));

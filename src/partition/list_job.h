@@ -23,6 +23,10 @@
 
 namespace jindou::partition {
 
+// The rows of each list, in the order of MemberList.
+inline constexpr store::KeyKind kListKinds[] = {
+    store::KeyKind::subscriber, store::KeyKind::denylist, store::KeyKind::allowlist};
+
 // Where the list of such rows is in a CachedChannel.
 inline std::size_t index_of(store::KeyKind kind) {
   if (kind == store::KeyKind::denylist) return static_cast<std::size_t>(MemberList::denylist);

@@ -18,8 +18,6 @@ using store::ListChange;
 using store::Table;
 using Kind = ListChange::Kind;
 
-constexpr KeyKind kListKinds[] = {KeyKind::subscriber, KeyKind::denylist, KeyKind::allowlist};
-
 // Uids that are looked at in one step before the decision: they cost memory only, so that a step
 // takes as long as a slice.
 constexpr std::size_t kGatheredPerSliced = 8;

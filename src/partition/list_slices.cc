@@ -17,8 +17,6 @@ using store::Table;
 using Kind = ListChange::Kind;
 
 // The lists of a channel that is dissolved, one after another.
-constexpr KeyKind kListKinds[] = {KeyKind::subscriber, KeyKind::denylist, KeyKind::allowlist};
-
 // The list that conversations follow.
 KeyKind conversation_list_of(const ListChange& change) {
   return change.kind == Kind::dissolve ? KeyKind::subscriber : change.list;

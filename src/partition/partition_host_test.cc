@@ -22,7 +22,7 @@ using simulation::FixedClock;
 using simulation::kPartition;
 using simulation::MemoryStore;
 
-const ChannelKey kGroup("group", ChannelType::group);
+const ChannelKey kHostGroup("group", ChannelType::group);
 
 // What a caller is told, and how often.
 struct Told {
@@ -76,7 +76,7 @@ class TestNode final : public EffectSink {
   }
   std::shared_ptr<SendBatch> batch(const std::string& number, Told* told) {
     SendCommand command;
-    command.channel = kGroup;
+    command.channel = kHostGroup;
     command.from_uid = "u1";
     command.client_msg_no = number;
     command.payload = "payload of " + number;
@@ -127,7 +127,7 @@ class TestNode final : public EffectSink {
 
 Change members(int count) {
   ChangeMembers change;
-  change.channel = kGroup;
+  change.channel = kHostGroup;
   change.operation = ChangeMembers::Operation::add;
   for (int i = 0; i < count; ++i) change.uids.push_back("u" + std::to_string(i));
   return change;
@@ -143,7 +143,7 @@ void expect_refused(TestNode& node) {
     (*told)(done ? Result<void>() : Error(done.error()));
   });
   EXPECT_EQ(told->failed, Errc::not_owner);
-  node.host().ask_recipients(kGroup, [](const Result<Recipients>& who) {
+  node.host().ask_recipients(kHostGroup, [](const Result<Recipients>& who) {
     EXPECT_EQ(who.error().code(), Errc::not_owner);
   });
   EXPECT_FALSE(node.host().accept(node.batch("refused", told), 0));

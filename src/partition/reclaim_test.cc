@@ -8,11 +8,11 @@
 namespace jindou::partition::simulation {
 namespace {
 
-const ChannelKey kGroup("g1", ChannelType::group);
+const ChannelKey kReclaimGroup("g1", ChannelType::group);
 
 SendCommand expiring_anchor() {
   SendCommand command;
-  command.channel = kGroup;
+  command.channel = kReclaimGroup;
   command.from_uid = "u1";
   command.client_msg_no = "anchor";
   command.idempotent = true;
@@ -24,7 +24,7 @@ SendCommand expiring_anchor() {
 
 AppendEvent delta() {
   AppendEvent event;
-  event.channel = kGroup;
+  event.channel = kReclaimGroup;
   event.client_msg_no = "anchor";
   event.effect = AppendEvent::Effect::text_delta;
   event.event_id = "e1";
@@ -37,11 +37,12 @@ AppendEvent delta() {
 TEST(Reclaim, NoEventComesToAMessageThatIsBeingFreedWhenTheClockGoesBack) {
   LonePartition world((MemoryStore()));
   UpsertChannel group;
-  group.channel = kGroup;
+  group.channel = kReclaimGroup;
   group.subscribers = {"u1"};
   ASSERT_FALSE(world.run(group).has_value());
   ASSERT_FALSE(world.run(expiring_anchor()).has_value());
-  const std::string key = store::expiry_key(kPartition, 1'700'000'001, kGroup, MessageSeq{1});
+  const std::string key =
+      store::expiry_key(kPartition, 1'700'000'001, kReclaimGroup, MessageSeq{1});
   world.clock.now_ms += 5000;
   // On its way, not in the store yet.
   world.begin(Change(ReclaimExpired{kPartition, {key}}));
@@ -49,7 +50,7 @@ TEST(Reclaim, NoEventComesToAMessageThatIsBeingFreedWhenTheClockGoesBack) {
   const auto failed = world.begin(delta());
   world.settle();
   EXPECT_EQ(*failed, Errc::not_found);
-  const std::string texts = store::event_text_prefix(kPartition, kGroup, MessageSeq{1});
+  const std::string texts = store::event_text_prefix(kPartition, kReclaimGroup, MessageSeq{1});
   for (const auto& [row, value] : world.rows()) EXPECT_FALSE(row.starts_with(texts));
 }
 

@@ -17,17 +17,17 @@ namespace {
 
 using Kind = store::EntryKind;
 
-const ChannelKey kGroup("g1", ChannelType::group);
+const ChannelKey kRevisedGroup("g1", ChannelType::group);
 
 class Revisions : public Core {
  protected:
   SendResult send_one(SendCommand command) { return send({std::move(command)})[0]; }
   static RecallMessage recall_of(const SendResult& sent) {
-    return {kGroup, raw(sent.message_seq), sent.message_id, "admin"};
+    return {kRevisedGroup, raw(sent.message_seq), sent.message_id, "admin"};
   }
   static EditMessage edit_of(const SendResult& sent, std::uint64_t version,
                              const std::string& payload) {
-    return {kGroup, raw(sent.message_seq), sent.message_id, version, payload, "admin"};
+    return {kRevisedGroup, raw(sent.message_seq), sent.message_id, version, payload, "admin"};
   }
   Errc refusal(Change what) {
     const auto done = change(std::move(what));
@@ -36,7 +36,7 @@ class Revisions : public Core {
   }
   Message load(const SendResult& sent) {
     const auto by_id = history_->load_by_id(sent.message_id);
-    const auto by_seq = history_->load_by_seq(kGroup, sent.message_seq);
+    const auto by_seq = history_->load_by_seq(kRevisedGroup, sent.message_seq);
     EXPECT_TRUE(by_id && *by_id && by_seq && *by_seq);
     EXPECT_EQ((*by_id)->payload, (*by_seq)->payload);
     EXPECT_EQ((*by_id)->revision, (*by_seq)->revision);
@@ -46,13 +46,13 @@ class Revisions : public Core {
   std::string row_of(const SendResult& sent) {
     std::string value;
     const PartitionId partition = partition_for("g1", database_->partitions());
-    EXPECT_TRUE(*database_->get(store::Table::main,
-                                store::message_key(partition, kGroup, sent.message_seq), value));
+    EXPECT_TRUE(*database_->get(
+        store::Table::main, store::message_key(partition, kRevisedGroup, sent.message_seq), value));
     return value;
   }
   std::vector<std::pair<Kind, std::uint64_t>> changes() {
     std::vector<std::pair<Kind, std::uint64_t>> out;
-    const auto page = records_->load_changes(kGroup, 0, 100);
+    const auto page = records_->load_changes(kRevisedGroup, 0, 100);
     EXPECT_TRUE(page.has_value());
     for (const LogChange& each : page->changes) out.emplace_back(each.kind, each.seq);
     return out;
@@ -172,7 +172,7 @@ TEST_F(Revisions, OfWhatIsNotThereNothingIsChanged) {
   order.flags.sync_once = true;
   const auto command = send_one(order);
   const auto there = send_one(to_group("g1", "d"));
-  ASSERT_TRUE(change(DeleteMessages{kGroup, {raw(deleted.message_seq)}}).has_value());
+  ASSERT_TRUE(change(DeleteMessages{kRevisedGroup, {raw(deleted.message_seq)}}).has_value());
   clock_.now_ms += 4'000;
   for (const SendResult& gone : {deleted, expired, command}) {
     EXPECT_EQ(refusal(recall_of(gone)), Errc::not_found) << raw(gone.message_seq);
@@ -193,7 +193,7 @@ TEST_F(Revisions, ARecalledAnchorHasNoEventsAndTakesNone) {
   anchor.setting = kSettingStream;
   const auto sent = send_one(anchor);
   AppendEvent event;
-  event.channel = kGroup;
+  event.channel = kRevisedGroup;
   event.client_msg_no = "stream";
   event.effect = AppendEvent::Effect::text_delta;
   event.event_id = "e1";
@@ -201,7 +201,7 @@ TEST_F(Revisions, ARecalledAnchorHasNoEventsAndTakesNone) {
   event.text = "the secret";
   ASSERT_TRUE(append(event).has_value());
   ASSERT_TRUE(change(recall_of(sent)).has_value());
-  EXPECT_TRUE(history_->load_events(kGroup, sent.message_seq)->lanes.empty());
+  EXPECT_TRUE(history_->load_events(kRevisedGroup, sent.message_seq)->lanes.empty());
   EXPECT_EQ(load(sent).setting & kSettingStream, 0);
   event.event_id = "e2";
   const auto late = append(event);
@@ -212,7 +212,7 @@ TEST_F(Revisions, ARecalledAnchorHasNoEventsAndTakesNone) {
 
 TEST_F(Revisions, AreToldWithTheChangeOrNotAtAll) {
   UpsertChannel group;
-  group.channel = kGroup;
+  group.channel = kRevisedGroup;
   group.subscribers = {"u1", "u2"};
   ASSERT_TRUE(change(group).has_value());
   const auto sent = send_one(to_group("g1", "a"));
@@ -226,12 +226,12 @@ TEST_F(Revisions, AreToldWithTheChangeOrNotAtAll) {
   ASSERT_TRUE(make_all({Change(recall_of(sent)), notice}).made());
   EXPECT_TRUE(load(sent).is_recalled());
   EXPECT_EQ(told(), (std::vector<std::string>{"a", "recalled"}));
-  EXPECT_EQ(raw(*history_->load_last_seq(store::command_log_of(kGroup))), 1U);
+  EXPECT_EQ(raw(*history_->load_last_seq(store::command_log_of(kRevisedGroup))), 1U);
   const auto again = make_all({Change(recall_of(sent)), notice});
   EXPECT_FALSE(again.made());
   EXPECT_EQ(again.error().code(), Errc::conflict);
   EXPECT_EQ(told(), (std::vector<std::string>{"a", "recalled"}));
-  EXPECT_EQ(raw(*history_->load_last_seq(store::command_log_of(kGroup))), 1U);
+  EXPECT_EQ(raw(*history_->load_last_seq(store::command_log_of(kRevisedGroup))), 1U);
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ TEST_F(TxnTest, TheCommitRecordIsThatOfWhatStayed) {
   txn_.roll_back(point);
   do_something("one", 9);
   txn_.write_record([](std::uint64_t counter) { return "record " + std::to_string(counter); });
-  struct Rows final : rocksdb::WriteBatch::Handler {
+  struct StayedRows final : rocksdb::WriteBatch::Handler {
     rocksdb::Status PutCF(std::uint32_t, const rocksdb::Slice& key,
                           const rocksdb::Slice& value) override {
       if (key.starts_with("record "))

@@ -10,7 +10,7 @@ namespace jindou::partition::simulation {
 
 namespace {
 
-const ChannelKey kGroup("g1", ChannelType::group);
+const ChannelKey kKindsGroup("g1", ChannelType::group);
 const ChannelKey kPair("u1@u2", ChannelType::person);
 const ChannelKey kAgent("u1@bot", ChannelType::agent);
 
@@ -30,7 +30,7 @@ SendCommand with_expiry(SendCommand command) {
 }
 
 SendCommand stream(const std::string& number) {
-  SendCommand command = message(kGroup, "u1", number);
+  SendCommand command = message(kKindsGroup, "u1", number);
   command.setting = kSettingStream;
   return command;
 }
@@ -43,7 +43,7 @@ SendCommand as_command(SendCommand command, std::vector<std::string> users) {
 
 AppendEvent event(const std::string& anchor, AppendEvent::Effect effect, const std::string& id) {
   AppendEvent event;
-  event.channel = kGroup;
+  event.channel = kKindsGroup;
   event.client_msg_no = anchor;
   event.effect = effect;
   event.event_id = id;
@@ -99,7 +99,7 @@ std::string job_id(char digit) { return std::string(kJobIdBytes, digit); }
 AppendJobInput job_input(const std::string& job, std::uint64_t first, std::size_t items) {
   store::JobInputBuilder builder;
   builder.refuse(Errc::invalid, "it is no message");
-  while (builder.items() < items) builder.add(message(kGroup, "u1", "of a job"));
+  while (builder.items() < items) builder.add(message(kKindsGroup, "u1", "of a job"));
   return {job, first, builder.take(), 2};
 }
 
@@ -178,7 +178,7 @@ std::vector<CommandKind> job_commands() {
 }
 
 std::string expiry_key(std::uint64_t seq) {
-  return store::expiry_key(kPartition, 1'700'000'001, kGroup, MessageSeq{seq});
+  return store::expiry_key(kPartition, 1'700'000'001, kKindsGroup, MessageSeq{seq});
 }
 
 std::vector<CommandKind> requests() {
@@ -203,18 +203,18 @@ MemoryStore furnished() {
   using Operation = ChangeMembers::Operation;
   LonePartition world((MemoryStore()));
   const std::vector<Command> history = {
-      upsert(kGroup, false, {"u1", "u2", "u3"}),
-      members(kGroup, MemberList::denylist, Operation::add, {"u3", "d1"}),
-      members(kGroup, MemberList::allowlist, Operation::add, {"u1"}),
-      message(kGroup, "u1", "one"),
-      with_expiry(message(kGroup, "u2", "two")),
+      upsert(kKindsGroup, false, {"u1", "u2", "u3"}),
+      members(kKindsGroup, MemberList::denylist, Operation::add, {"u3", "d1"}),
+      members(kKindsGroup, MemberList::allowlist, Operation::add, {"u1"}),
+      message(kKindsGroup, "u1", "one"),
+      with_expiry(message(kKindsGroup, "u2", "two")),
       stream("anchor"),
       stream("running"),
       event("anchor", AppendEvent::Effect::text_delta, "e1"),
       begins(event("running", AppendEvent::Effect::text_delta, "e2")),
       with_expiry(stream("expiring")),
       event("expiring", AppendEvent::Effect::text_delta, "e3"),
-      as_command(message(kGroup, "u1", "order"), {}),
+      as_command(message(kKindsGroup, "u1", "order"), {}),
       as_command(message(ChannelKey(), "u1", "targeted"), {"u1", "u2"}),
       message(kPair, "u1", "hello"),
       message(kAgent, "u1", "ask"),
@@ -245,33 +245,33 @@ std::vector<CommandKind> changes_of_channels() {
   const ChannelKey inbox("u2", ChannelType::person);
   const ChannelKey agent_backwards("bot@u1", ChannelType::agent);
   return {
-      {"upsert", upsert(kGroup, false, {})},
-      {"upsert with members", upsert(kGroup, false, {"u1", "u4"})},
-      {"upsert with reset", upsert(kGroup, true, {"u1", "u4"})},
+      {"upsert", upsert(kKindsGroup, false, {})},
+      {"upsert with members", upsert(kKindsGroup, false, {"u1", "u4"})},
+      {"upsert with reset", upsert(kKindsGroup, true, {"u1", "u4"})},
       {"upsert of a new channel", upsert(ChannelKey("g2", ChannelType::group), true, {"u1"})},
-      {"add", members(kGroup, MemberList::subscribers, Operation::add, {"u3", "u5"})},
-      {"remove", members(kGroup, MemberList::subscribers, Operation::remove, {"u2", "u5"})},
-      {"replace", members(kGroup, MemberList::subscribers, Operation::replace, {"u5"})},
-      {"deny", members(kGroup, MemberList::denylist, Operation::add, {"u1"})},
-      {"readmit", members(kGroup, MemberList::denylist, Operation::remove, {"u3", "d1"})},
-      {"readmit all", members(kGroup, MemberList::denylist, Operation::replace, {"d2"})},
-      {"allow", members(kGroup, MemberList::allowlist, Operation::replace, {"u2"})},
+      {"add", members(kKindsGroup, MemberList::subscribers, Operation::add, {"u3", "u5"})},
+      {"remove", members(kKindsGroup, MemberList::subscribers, Operation::remove, {"u2", "u5"})},
+      {"replace", members(kKindsGroup, MemberList::subscribers, Operation::replace, {"u5"})},
+      {"deny", members(kKindsGroup, MemberList::denylist, Operation::add, {"u1"})},
+      {"readmit", members(kKindsGroup, MemberList::denylist, Operation::remove, {"u3", "d1"})},
+      {"readmit all", members(kKindsGroup, MemberList::denylist, Operation::replace, {"d2"})},
+      {"allow", members(kKindsGroup, MemberList::allowlist, Operation::replace, {"u2"})},
       {"inbox", members(inbox, MemberList::denylist, Operation::add, {"u9"})},
-      {"delete channel", DeleteChannel{kGroup}},
-      {"open", conversation(kGroup, What::open, 0)},
-      {"read", conversation(kGroup, What::read, 0)},
+      {"delete channel", DeleteChannel{kKindsGroup}},
+      {"open", conversation(kKindsGroup, What::open, 0)},
+      {"read", conversation(kKindsGroup, What::read, 0)},
       {"unread", conversation(kPair, What::set_unread, 1)},
       {"remove conversation", conversation(agent_backwards, What::remove, 0)},
-      {"command position", AdvanceCommandPosition{kGroup, "u2", 1}},
+      {"command position", AdvanceCommandPosition{kKindsGroup, "u2", 1}},
       {"command position, agent", AdvanceCommandPosition{agent_backwards, "u1", 1}},
-      {"clear", ClearMessages{kGroup, 100, false}},
-      {"clear commands", ClearMessages{kGroup, 100, true}},
-      {"delete messages", DeleteMessages{kGroup, {1, 3, 4, 5}}},
-      {"recall", RecallMessage{kGroup, 1, id_of(1), "u1"}},
-      {"recall of an anchor", RecallMessage{kGroup, 3, id_of(3), "u1"}},
-      {"edit", EditMessage{kGroup, 3, id_of(3), 1, "edited", "u2"}},
+      {"clear", ClearMessages{kKindsGroup, 100, false}},
+      {"clear commands", ClearMessages{kKindsGroup, 100, true}},
+      {"delete messages", DeleteMessages{kKindsGroup, {1, 3, 4, 5}}},
+      {"recall", RecallMessage{kKindsGroup, 1, id_of(1), "u1"}},
+      {"recall of an anchor", RecallMessage{kKindsGroup, 3, id_of(3), "u1"}},
+      {"edit", EditMessage{kKindsGroup, 3, id_of(3), 1, "edited", "u2"}},
       {"edit of what was edited", EditMessage{kPair, 1, id_of(8), 2, "edited again", "u2"}},
-      {"retention", SetRetention{kGroup, 10, 10}},
+      {"retention", SetRetention{kKindsGroup, 10, 10}},
       {"reclaim", ReclaimExpired{kPartition, {expiry_key(2), expiry_key(5)}}},
       {"close streams", CloseIdleStreams{kPartition, 0}},
   };
@@ -285,12 +285,12 @@ std::vector<CommandKind> other_commands() {
   DropTombstones tombstones;
   tombstones.partition = kPartition;
   for (const char* uid : {"u3", "u1", "d1"}) {
-    tombstones.keys.push_back(store::tombstone_key(kPartition, uid, kGroup));
+    tombstones.keys.push_back(store::tombstone_key(kPartition, uid, kKindsGroup));
   }
   tombstones.up_to_ns = std::numeric_limits<std::int64_t>::max();
   RecordCommandSync sync;
   sync.uid = "u1";
-  sync.positions = {{kGroup, 1}};
+  sync.positions = {{kKindsGroup, 1}};
   RecordPresenceEvent online;
   online.uid = "u1";
   online.start = {1, 99};
@@ -319,13 +319,13 @@ std::vector<CommandKind> other_commands() {
       {"delta", event("anchor", Effect::text_delta, "e7")},
       {"end", event("running", Effect::close, "e8")},
       {"begin stream", begins(event("running", Effect::snapshot, "e9"))},
-      {"send", message(kGroup, "u1", "three")},
-      {"send as a stranger", message(kGroup, "u9", "four")},
+      {"send", message(kKindsGroup, "u1", "three")},
+      {"send as a stranger", message(kKindsGroup, "u9", "four")},
       {"first send of a pair", message(ChannelKey("u7@u8", ChannelType::person), "u7", "a")},
       {"first send of a visitor", message(visitors, "v1", "b")},
       {"first send to a service", message(service, "v1", "c")},
       {"first send to an agent", message(ChannelKey("u7@bot", ChannelType::agent), "u7", "d")},
-      {"command", as_command(message(kGroup, "u2", "do"), {})},
+      {"command", as_command(message(kKindsGroup, "u2", "do"), {})},
       {"targeted command", as_command(message(ChannelKey(), "u1", "now"), {"u1", "u2", "u3"})},
   };
   for (CommandKind& kind : requests()) kinds.push_back(std::move(kind));
@@ -337,12 +337,12 @@ std::vector<CommandKind> long_changes() {
   using Operation = ChangeMembers::Operation;
   const std::vector<std::string> many = {"u1", "u5", "u7", "u8", "u9"};
   return {
-      {"long upsert", upsert(kGroup, true, many)},
-      {"long add", members(kGroup, MemberList::subscribers, Operation::add, many)},
+      {"long upsert", upsert(kKindsGroup, true, many)},
+      {"long add", members(kKindsGroup, MemberList::subscribers, Operation::add, many)},
       {"long removal",
-       members(kGroup, MemberList::subscribers, Operation::remove, {"u1", "u2", "u3", "u5"})},
-      {"long replacement", members(kGroup, MemberList::subscribers, Operation::replace, many)},
-      {"long denial", members(kGroup, MemberList::denylist, Operation::add, many)},
+       members(kKindsGroup, MemberList::subscribers, Operation::remove, {"u1", "u2", "u3", "u5"})},
+      {"long replacement", members(kKindsGroup, MemberList::subscribers, Operation::replace, many)},
+      {"long denial", members(kKindsGroup, MemberList::denylist, Operation::add, many)},
       {"long upsert of a new channel", upsert(ChannelKey("g3", ChannelType::group), false, many)},
   };
 }
@@ -350,23 +350,23 @@ std::vector<CommandKind> long_changes() {
 namespace {
 
 void add_unsettled(LonePartition& world) {
-  world.begin(message(kGroup, "u2", "unsettled"));
+  world.begin(message(kKindsGroup, "u2", "unsettled"));
   world.begin(event("anchor", AppendEvent::Effect::text_delta, "unsettled"));
-  world.begin(members(kGroup, MemberList::subscribers, ChangeMembers::Operation::add, {"u6"}));
+  world.begin(members(kKindsGroup, MemberList::subscribers, ChangeMembers::Operation::add, {"u6"}));
   world.begin(StoreToken{"u1", DeviceFlag{2}, DeviceLevel::slave, "unsettled"});
   world.begin(StoreTemplate{"t4", 1, "unsettled", 10});
   world.begin(BeginJob{job_id('6'), {}, 1});
   world.begin(job_input(job_id('6'), 0, 4));
   world.begin(SealJob{job_id('6'), 4, 3});
   world.begin(advance(job_id('6'), 0, 2));
-  world.begin(EditMessage{kGroup, 1, id_of(1), 1, "unsettled", "u1"});
+  world.begin(EditMessage{kKindsGroup, 1, id_of(1), 1, "unsettled", "u1"});
 }
 
 // A long change of the group's subscribers, some of whose slices are durable.
 void begin_long_change(LonePartition& world) {
   using Operation = ChangeMembers::Operation;
-  world.run(message(kGroup, "u1", "before the long change"));
-  world.begin(members(kGroup, MemberList::subscribers, Operation::replace,
+  world.run(message(kKindsGroup, "u1", "before the long change"));
+  world.begin(members(kKindsGroup, MemberList::subscribers, Operation::replace,
                       {"u1", "u4", "u5", "u6", "u7", "u8", "u9"}));
   for (int i = 0; i < 3; ++i) world.step();
 }
@@ -390,14 +390,14 @@ void prepare(LonePartition& partition, Situation situation) {
 void follow_up(LonePartition& world) {
   using What = ChangeConversation::Operation;
   const Command commands[] = {
-      message(kGroup, "u1", "after"),
+      message(kKindsGroup, "u1", "after"),
       message(kPair, "u2", "after"),
       message(ChannelKey("u7@u8", ChannelType::person), "u8", "after"),
       event("anchor", AppendEvent::Effect::text_delta, "after"),
       event("anchor", AppendEvent::Effect::close, "end"),
-      conversation(kGroup, What::set_unread, 2),
-      members(kGroup, MemberList::subscribers, ChangeMembers::Operation::remove, {"u6", "u2"}),
-      as_command(message(kGroup, "u1", "after, as a command"), {}),
+      conversation(kKindsGroup, What::set_unread, 2),
+      members(kKindsGroup, MemberList::subscribers, ChangeMembers::Operation::remove, {"u6", "u2"}),
+      as_command(message(kKindsGroup, "u1", "after, as a command"), {}),
       CloseIdleStreams{kPartition, 0},
       ClearTokens{"u1", {}},
       DeleteTemplate{"t4", 0},
@@ -407,8 +407,8 @@ void follow_up(LonePartition& world) {
       job_input(job_id('2'), 2, 2),
       DeleteJob{job_id('6')},
       BeginJob{job_id('3'), {}, 12},
-      EditMessage{kGroup, 1, id_of(1), 1, "after", "u1"},
-      EditMessage{kGroup, 1, id_of(1), 2, "after", "u1"},
+      EditMessage{kKindsGroup, 1, id_of(1), 1, "after", "u1"},
+      EditMessage{kKindsGroup, 1, id_of(1), 2, "after", "u1"},
       RecallMessage{kPair, 1, id_of(8), "u1"},
   };
   for (const Command& command : commands) {

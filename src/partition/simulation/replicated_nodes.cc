@@ -44,7 +44,7 @@ std::vector<const store::Commit*> writing(const Together& together) {
   return writing;
 }
 
-void tell(const Together& together, const Result<void>& outcome) {
+void tell_all(const Together& together, const Result<void>& outcome) {
   for (const store::Commit& commit : together) commit.done(outcome);
 }
 
@@ -324,7 +324,7 @@ void ReplicatedNodes::finish_first(Node& node, bool made, bool silent) {
   }
   if (silent) return;
   if (made) {
-    tell(together, {});
+    tell_all(together, {});
   } else {
     refuse(node, together);
   }
