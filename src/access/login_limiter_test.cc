@@ -7,7 +7,7 @@ namespace {
 
 using Verdict = LoginLimiter::Verdict;
 
-class StepClock final : public Clock {
+class LoginClock final : public Clock {
  public:
   std::int64_t wall_ms() const override { return 0; }
   std::chrono::steady_clock::time_point steady() const override { return now; }
@@ -21,7 +21,7 @@ class LoginLimiterTest : public ::testing::Test {
       EXPECT_EQ(limiter.attempt(user, address), Verdict::allowed) << i;
     }
   }
-  StepClock clock_;
+  LoginClock clock_;
 };
 
 TEST_F(LoginLimiterTest, TenFailuresAMinuteOfOneUserAndAddress) {

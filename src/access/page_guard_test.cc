@@ -11,7 +11,7 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 constexpr Door kOpen{.asks_for_a_secret = false, .on_loopback = true};
 constexpr Door kOpenToAll{.asks_for_a_secret = false, .on_loopback = false};
-constexpr Door kSecret{.asks_for_a_secret = true, .on_loopback = true};
+constexpr Door kSecretDoor{.asks_for_a_secret = true, .on_loopback = true};
 
 PageVerdict judge(Door door, const Headers& headers, const PageRules& rules = {},
                   http::Verb method = http::Verb::get) {
@@ -42,7 +42,7 @@ TEST(PageGuard, DnsRebindingIsRefusedOnLoopback) {
   EXPECT_THAT(judge(kOpen, rebound).refusal, HasSubstr("'evil.example'"));
   EXPECT_EQ(judge(kOpen, rebound).allow_origin, "");
   EXPECT_NE(judge(kOpen, {{"host", "127.0.0.1.evil.example"}}).refusal, "");
-  EXPECT_EQ(judge(kSecret, rebound).refusal, "");
+  EXPECT_EQ(judge(kSecretDoor, rebound).refusal, "");
   // Known by the configuration.
   config::Settings settings;
   settings.external.api_url = "https://im.example.com:8443/api";
@@ -86,11 +86,11 @@ TEST(PageGuard, TheChatDemoIsKnown) {
 
 TEST(PageGuard, ASecretIsEnoughUnlessOriginsAreListed) {
   const Headers headers = {{"host", "im.example"}, {"origin", "https://app.example"}};
-  EXPECT_EQ(judge(kSecret, headers).allow_origin, "*");
-  EXPECT_EQ(judge(kSecret, headers).refusal, "");
-  EXPECT_EQ(judge(kSecret, headers, listing({"https://app.example"})).allow_origin,
+  EXPECT_EQ(judge(kSecretDoor, headers).allow_origin, "*");
+  EXPECT_EQ(judge(kSecretDoor, headers).refusal, "");
+  EXPECT_EQ(judge(kSecretDoor, headers, listing({"https://app.example"})).allow_origin,
             "https://app.example");
-  EXPECT_NE(judge(kSecret, headers, listing({"https://other.example"})).refusal, "");
+  EXPECT_NE(judge(kSecretDoor, headers, listing({"https://other.example"})).refusal, "");
 }
 
 // What a browser sends for any page without a preflight: forms and text.

@@ -12,7 +12,7 @@ namespace jindou::app {
 
 namespace {
 
-constexpr int kUsageError = 2;
+constexpr int kKeyUsageError = 2;
 constexpr std::size_t kInputBytesMax = 1024;  // what a header may carry as a token
 
 // The first line of standard input.
@@ -45,12 +45,12 @@ int run_key(bool of_input) {
   const std::string secret = of_input ? read_secret() : access::make_key_secret(random);
   if (const std::string_view problem = problem_of(secret); !problem.empty()) {
     std::fprintf(stderr, "jindou: %s\n", std::string(problem).c_str());
-    return kUsageError;
+    return kKeyUsageError;
   }
   const auto hash = access::hash_of_secret(secret);
   if (!hash) {
     std::fputs("jindou: there is no SHA-256\n", stderr);
-    return kUsageError;
+    return kKeyUsageError;
   }
   if (!of_input) {
     std::printf("secret: %s\n", secret.c_str());

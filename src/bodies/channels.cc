@@ -111,7 +111,7 @@ constexpr std::array kTemporaryChannel = {
           .required = true},
 };
 
-constexpr std::array kPaths = {
+constexpr std::array kChannelPaths = {
     PathBody{"/channel", kWholeChannel},
     PathBody{"/channel/info", kChannelInfo},
     PathBody{"/channel/subscriber_add", kAddSubscribers},
@@ -144,6 +144,6 @@ Fields<TemporaryChannel> TemporaryChannel::fields() {
   return kTable<TemporaryChannel, kTemporaryChannel>;
 }
 
-std::span<const PathBody> channel_bodies() { return kPaths; }
+std::span<const PathBody> channel_bodies() { return kChannelPaths; }
 
 }  // namespace jindou::bodies

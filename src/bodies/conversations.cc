@@ -161,7 +161,7 @@ constexpr std::array kListPaths = {
     PathBody{"/conversation/retry", kConversationRetry},
 };
 
-constexpr std::array kPaths = {
+constexpr std::array kConversationPaths = {
     PathBody{"/conversations/clearUnread", kClearUnread},
     PathBody{"/conversation/clearUnread", kClearUnread},
     PathBody{"/conversations/setUnread", kSetUnread},
@@ -196,6 +196,6 @@ Fields<ConversationRetry> ConversationRetry::fields() {
 
 std::span<const PathBody> conversation_sync_bodies() { return kSyncPaths; }
 std::span<const PathBody> conversation_list_bodies() { return kListPaths; }
-std::span<const PathBody> conversation_bodies() { return kPaths; }
+std::span<const PathBody> conversation_bodies() { return kConversationPaths; }
 
 }  // namespace jindou::bodies

@@ -12,7 +12,7 @@ namespace {
 using enum FieldType;
 
 // Times are signed where they are kept.
-constexpr std::uint64_t kLatest = std::numeric_limits<std::int64_t>::max();
+constexpr std::uint64_t kLatestStamp = std::numeric_limits<std::int64_t>::max();
 
 constexpr std::array kVisibilities = {
     visibility_name(Visibility::everybody),
@@ -42,7 +42,7 @@ constexpr std::array kNewEvent = {
           .type = number,
           .to = at<&NewEvent::occurred_at>,
           .meaning = "milliseconds since 1970; now unless given",
-          .most = kLatest},
+          .most = kLatestStamp},
     Field{.name = "payload",
           .type = json,
           .to = at<&NewEvent::payload>,
@@ -87,7 +87,7 @@ constexpr std::array kTextEventEvent = {
           .type = number,
           .to = at<&TextEvent::Event::timestamp>,
           .meaning = "milliseconds since 1970",
-          .most = kLatest},
+          .most = kLatestStamp},
     Field{.name = "data", .to = at<&TextEvent::Event::data>, .meaning = "the text"},
 };
 

@@ -13,7 +13,7 @@ using enum FieldType;
 constexpr std::uint64_t kLimitMax = (std::uint64_t{1} << 53) - 1;
 
 template <auto To>
-constexpr std::array<Field, 3> place_rows() {
+constexpr std::array<Field, 3> channel_place_rows() {
   return {{
       channel_id_row<To, &ChannelPlace::channel_id>(
           "the channel; for type 1 the other user, or the internal id"),
@@ -25,7 +25,7 @@ constexpr std::array<Field, 3> place_rows() {
 }
 
 constexpr auto kDeleteMessages =
-    joined(place_rows<&DeleteMessages::place>(),
+    joined(channel_place_rows<&DeleteMessages::place>(),
            std::array{
                Field{.name = "message_id",
                      .type = message_id,
@@ -41,7 +41,7 @@ constexpr auto kDeleteMessages =
                      .meaning = "their positions"},
            });
 
-constexpr auto kClearMessages = joined(place_rows<&ClearMessages::place>(),
+constexpr auto kClearMessages = joined(channel_place_rows<&ClearMessages::place>(),
                                        std::array{number_row<&ClearMessages::message_seq>(
                                            "message_seq", "up to here, inclusive; 0: all")});
 
@@ -51,7 +51,7 @@ constexpr Field limit_row(std::string_view name, std::string_view meaning) {
 }
 
 constexpr auto kChannelRetention =
-    joined(place_rows<&ChannelRetention::place>(),
+    joined(channel_place_rows<&ChannelRetention::place>(),
            std::array{
                limit_row<&ChannelRetention::max_age>(
                    "max_age", "seconds; 0: for ever; absent: the configured default"),
@@ -59,7 +59,7 @@ constexpr auto kChannelRetention =
                    "max_count", "messages; 0: all; absent: the configured default"),
            });
 
-constexpr std::array kPaths = {
+constexpr std::array kRetentionPaths = {
     PathBody{"/message/delete", kDeleteMessages},
     PathBody{"/channel/clear_messages", kClearMessages},
     PathBody{"/channel/retention", kChannelRetention},
@@ -73,6 +73,6 @@ Fields<ChannelRetention> ChannelRetention::fields() {
   return kTable<ChannelRetention, kChannelRetention>;
 }
 
-std::span<const PathBody> retention_bodies() { return kPaths; }
+std::span<const PathBody> retention_bodies() { return kRetentionPaths; }
 
 }  // namespace jindou::bodies

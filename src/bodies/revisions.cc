@@ -10,7 +10,7 @@ namespace {
 using enum FieldType;
 
 template <auto To>
-constexpr std::array<Field, 6> place_rows() {
+constexpr std::array<Field, 6> message_place_rows() {
   return {{
       {.name = "message_id",
        .type = message_id,
@@ -37,11 +37,11 @@ constexpr Field operator_row() {
           .bytes_max = kIdBytesMax};
 }
 
-constexpr auto kRecallMessage = joined(place_rows<&RecallMessage::place>(),
+constexpr auto kRecallMessage = joined(message_place_rows<&RecallMessage::place>(),
                                        std::array{operator_row<&RecallMessage::operator_uid>()});
 
 constexpr auto kEditMessage =
-    joined(place_rows<&EditMessage::place>(),
+    joined(message_place_rows<&EditMessage::place>(),
            std::array{
                Field{.name = "payload",
                      .type = payload,
@@ -71,7 +71,7 @@ constexpr std::array kBatchPaths = {
     PathBody{"/batches/{id}/edit", kEditBatch},
 };
 
-constexpr std::array kPaths = {
+constexpr std::array kRevisionPaths = {
     PathBody{"/message/recall", kRecallMessage},
     PathBody{"/message/edit", kEditMessage},
 };
@@ -84,7 +84,7 @@ Fields<EditMessage> EditMessage::fields() { return kTable<EditMessage, kEditMess
 Fields<RecallBatch> RecallBatch::fields() { return kTable<RecallBatch, kRecallBatch>; }
 Fields<EditBatch> EditBatch::fields() { return kTable<EditBatch, kEditBatch>; }
 
-std::span<const PathBody> revision_bodies() { return kPaths; }
+std::span<const PathBody> revision_bodies() { return kRevisionPaths; }
 std::span<const PathBody> batch_revision_bodies() { return kBatchPaths; }
 
 }  // namespace jindou::bodies

@@ -19,12 +19,12 @@ constexpr std::array kNewTemplate = {
           .required = true},
 };
 
-constexpr std::array kPaths = {PathBody{"/templates", kNewTemplate}};
+constexpr std::array kTemplatePaths = {PathBody{"/templates", kNewTemplate}};
 
 }  // namespace
 
 Fields<NewTemplate> NewTemplate::fields() { return kTable<NewTemplate, kNewTemplate>; }
 
-std::span<const PathBody> template_bodies() { return kPaths; }
+std::span<const PathBody> template_bodies() { return kTemplatePaths; }
 
 }  // namespace jindou::bodies

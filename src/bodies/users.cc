@@ -65,7 +65,7 @@ constexpr std::array kUsers = {
           .required = true},
 };
 
-constexpr std::array kPaths = {
+constexpr std::array kUserPaths = {
     PathBody{"/user/token", kUserToken},
     PathBody{"/user/device_quit", kDeviceQuit},
     PathBody{"/user/onlinestatus", kUsers, kOrArray},
@@ -96,7 +96,7 @@ Result<Users> read_users(std::string_view body) {
   return users;
 }
 
-std::span<const PathBody> user_bodies() { return kPaths; }
+std::span<const PathBody> user_bodies() { return kUserPaths; }
 std::span<const PathBody> routing_bodies() { return kRoutingPaths; }
 
 }  // namespace jindou::bodies

@@ -14,7 +14,7 @@ namespace {
 using simdjson::dom::element;
 using simdjson::dom::object;
 
-std::string text_of(const object& from, std::string_view name) {
+std::string job_member(const object& from, std::string_view name) {
   std::string_view text;
   if (from[name].get(text) != simdjson::SUCCESS) return {};
   return std::string(text);
@@ -33,11 +33,11 @@ Result<JobView> view_of(const element& value) {
   object from;
   if (value.get(from) != simdjson::SUCCESS) return no_job();
   JobView job;
-  job.id = text_of(from, "id");
-  job.name = text_of(from, "name");
-  job.kind = text_of(from, "kind");
-  job.state = text_of(from, "state");
-  job.reason = text_of(from, "reason");
+  job.id = job_member(from, "id");
+  job.name = job_member(from, "name");
+  job.kind = job_member(from, "kind");
+  job.state = job_member(from, "state");
+  job.reason = job_member(from, "reason");
   job.items = number_of(from, "items");
   job.sent = number_of(from, "accepted") + number_of(from, "duplicate");
   job.refused = number_of(from, "refused");

@@ -27,8 +27,8 @@ namespace {
 using Command = JobsOptions::Command;
 using std::chrono::milliseconds;
 
-constexpr const char* kName = "jindou jobs: ";
-constexpr milliseconds kLook{200};
+constexpr const char* kJobsName = "jindou jobs: ";
+constexpr milliseconds kJobLook{200};
 // Of an answer that is read as a whole: a thousand jobs.
 constexpr std::size_t kAnswerBytesMax = std::size_t{16} << 20;
 constexpr std::size_t kEventBytesMax = std::size_t{64} << 10;
@@ -36,10 +36,10 @@ constexpr std::size_t kEventBytesMax = std::size_t{64} << 10;
 // are.
 constexpr std::size_t kLastLineBytesMax = 200;
 
-TimePoint now() { return std::chrono::steady_clock::now(); }
+TimePoint job_now() { return std::chrono::steady_clock::now(); }
 
 int fail(int code, const std::string& why) {
-  std::fprintf(stderr, "%s%s\n", kName, why.c_str());
+  std::fprintf(stderr, "%s%s\n", kJobsName, why.c_str());
   return code;
 }
 
@@ -60,15 +60,15 @@ http::CallAnswer ask(const JobsOptions& options, bool is_get, const std::string&
   handlers.write_body = [](std::span<char>, std::size_t&) { return http::StreamedCall::Body::end; };
   handlers.take_answer = take;
   http::StreamedCall call(std::move(request), std::move(handlers));
-  TimePoint moved = now();
-  while (call.step(kLook)) {
-    if (call.has_moved()) moved = now();
+  TimePoint moved = job_now();
+  while (call.step(kJobLook)) {
+    if (call.has_moved()) moved = job_now();
     http::CallAnswer broken;
     if (interrupted()) {
       broken.error = "interrupted";
       return broken;
     }
-    if (now() - moved > timeout) {
+    if (job_now() - moved > timeout) {
       broken.error = "nothing has come from the server for " + duration_text(options.timeout);
       return broken;
     }
@@ -84,7 +84,7 @@ std::string msg_of(const http::CallAnswer& answer) {
   return printable(msg);
 }
 
-std::string words_of(const http::CallAnswer& answer) {
+std::string job_words(const http::CallAnswer& answer) {
   const std::string msg = msg_of(answer);
   return std::to_string(answer.status) + (msg.empty() ? "" : ": " + msg);
 }
@@ -99,7 +99,7 @@ bool is_success(const JobsOptions& options, const http::CallAnswer& answer, int&
     code = fail(kBadCall, msg_of(answer));
   } else {
     const bool passes = answer.status >= 500 || answer.status == 429;
-    code = fail(passes ? kNotFinished : kBadCall, options.url + " answers " + words_of(answer));
+    code = fail(passes ? kNotFinished : kBadCall, options.url + " answers " + job_words(answer));
   }
   return false;
 }
@@ -190,7 +190,7 @@ class Watch {
  public:
   explicit Watch(const JobsOptions& options)
       : options_(options),
-        line_(show_of(options.progress), stderr, kName, now()),
+        line_(show_of(options.progress), stderr, kJobsName, job_now()),
         patience_(options.patience, random_) {}
 
   int run();
@@ -224,8 +224,8 @@ void Watch::on_event(const ServerEvent& event) {
   shown_state_ = job->state;
   if (event.name == "end") {
     end_ = std::move(*job);
-  } else if (is_new || line_.is_due(now())) {
-    line_.draw(progress_text(*job), now());
+  } else if (is_new || line_.is_due(job_now())) {
+    line_.draw(progress_text(*job), job_now());
   }
 }
 
@@ -256,22 +256,22 @@ bool Watch::listen() {
   }
   const std::string why = !answer.error.empty() ? answer.error
                           : answer.ok()         ? "the answer was cut off"
-                                                : words_of(answer);
+                                                : job_words(answer);
   return !wait_to_try_again(options_.url + ": " + why, answer.retry_after);
 }
 
 bool Watch::wait_to_try_again(const std::string& why, milliseconds asked) {
-  const auto wait = patience_.wait(now(), asked);
+  const auto wait = patience_.wait(job_now(), asked);
   if (!wait) {
     line_.say(why + "; given up after " + duration_text(options_.patience));
     code_ = kNotFinished;
     return false;
   }
   line_.say(why + "; trying again in " + duration_text(std::max(1.0, Seconds(*wait).count())));
-  const TimePoint until = now() + *wait;
-  while (now() < until && !interrupted()) {
-    const auto left = std::chrono::ceil<milliseconds>(until - now());
-    ::poll(nullptr, 0, static_cast<int>(std::min(left, kLook).count()));
+  const TimePoint until = job_now() + *wait;
+  while (job_now() < until && !interrupted()) {
+    const auto left = std::chrono::ceil<milliseconds>(until - job_now());
+    ::poll(nullptr, 0, static_cast<int>(std::min(left, kJobLook).count()));
   }
   return true;
 }

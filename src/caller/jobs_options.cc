@@ -10,7 +10,7 @@ namespace {
 
 using Command = JobsOptions::Command;
 
-constexpr const char* kFooter = R"(
+constexpr const char* kJobsFooter = R"(
 Exit status:
   0  done; of watch: every item of the job was sent
   1  of watch: every item was tried, some were refused or nobody knows of them
@@ -56,7 +56,7 @@ std::string command_name(Command command) {
 }
 
 void add_options(CLI::App& app, JobsOptions& options) {
-  app.footer(kFooter);
+  app.footer(kJobsFooter);
   app.require_subcommand(1);
   CLI::App* const list = add_command(app, options, Command::list, "The jobs that there are");
   list->add_option("--state", options.state, "only those in this state")

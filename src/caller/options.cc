@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kTokenFileBytesMax = 4096;
 
-constexpr const char* kFooter = R"(
+constexpr const char* kSendFooter = R"(
 NDJSON: a JSON object a line, with the members of an item of POST /message/sendbatch.
 CSV: the first row names the columns. channel_id, channel_type, from_uid and client_msg_no are
 members of the item, all others variables for the places {{name}} of the template or payload.
@@ -79,7 +79,7 @@ void add_progress_option(CLI::App& app, std::string& progress) {
 }
 
 void add_options(CLI::App& app, SendOptions& options) {
-  app.footer(kFooter);
+  app.footer(kSendFooter);
   app.add_option("FILE", options.file, "what to send; -, or none: standard input");
   add_server_options(app, options);
   app.add_option("--format", options.format,

@@ -21,13 +21,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view kPath = "/message/sendbatch?dry_run=true";
+constexpr std::string_view kRehearsalPath = "/message/sendbatch?dry_run=true";
 constexpr std::size_t kGroupItems = 100;
 constexpr std::size_t kGroupBytes = std::size_t{1} << 20;
-constexpr std::size_t kAnswerBytesMax = std::size_t{64} << 20;
-constexpr unsigned kShownRefusals = 10;
+constexpr std::size_t kRehearsalBytesMax = std::size_t{64} << 20;
+constexpr unsigned kShownFindings = 10;
 
-std::string text_of(simdjson::dom::object object, const char* name) {
+std::string words_in(simdjson::dom::object object, const char* name) {
   std::string_view text;
   if (object[name].get(text) != simdjson::SUCCESS) return {};
   return std::string(text);
@@ -53,7 +53,7 @@ class Rehearsal {
         refused_(refused),
         status_(status),
         patience_(options.patience, random),
-        sender_(1, kAnswerBytesMax) {}
+        sender_(1, kRehearsalBytesMax) {}
 
   int run();
 
@@ -106,7 +106,7 @@ void Rehearsal::refuse(const Item& item, const std::string& code, const std::str
     refused_->add(item, code, msg);
     const auto flushed = refused_->flush(false);
     if (!flushed) fail(kNotFinished, flushed.error().detail());
-  } else if (shown_ < kShownRefusals) {
+  } else if (shown_ < kShownFindings) {
     ++shown_;
     status_.say("line " + std::to_string(item.line) + " would be refused: " + msg);
   }
@@ -149,14 +149,14 @@ std::string Rehearsal::words_of(const http::CallAnswer& answer) const {
   const auto parsed = codec::parse_json(answer.body);
   simdjson::dom::object object;
   if (parsed && parsed->get_object().get(object) == simdjson::SUCCESS) {
-    words += ": " + text_of(object, "msg");
+    words += ": " + words_in(object, "msg");
   }
   return words;
 }
 
 std::optional<http::CallAnswer> Rehearsal::post() {
   http::Call call;
-  call.url = options_.url + std::string(kPath);
+  call.url = options_.url + std::string(kRehearsalPath);
   call.headers = request_headers(options_, "application/json");
   call.timeout = std::chrono::ceil<milliseconds>(Seconds(options_.timeout));
   call.connect_timeout = call.timeout;
@@ -215,7 +215,7 @@ bool Rehearsal::take_problems(const http::CallAnswer& answer) {
         if (element.get(object) != simdjson::SUCCESS) continue;
         if (object["index"].get(index) != simdjson::SUCCESS || index >= group_.size()) continue;
         refused.push_back(
-            {static_cast<std::size_t>(index), text_of(object, "code"), text_of(object, "msg")});
+            {static_cast<std::size_t>(index), words_in(object, "code"), words_in(object, "msg")});
       }
     }
   }
@@ -240,8 +240,8 @@ bool Rehearsal::take(const http::CallAnswer& answer) {
       std::size_t index = 0;
       for (const simdjson::dom::element element : items) {
         simdjson::dom::object object;
-        if (element.get(object) == simdjson::SUCCESS && !text_of(object, "code").empty()) {
-          refused.push_back({index, text_of(object, "code"), text_of(object, "msg")});
+        if (element.get(object) == simdjson::SUCCESS && !words_in(object, "code").empty()) {
+          refused.push_back({index, words_in(object, "code"), words_in(object, "msg")});
         }
         ++index;
       }

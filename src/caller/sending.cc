@@ -20,7 +20,7 @@ namespace {
 using std::chrono::milliseconds;
 using Body = http::StreamedCall::Body;
 
-constexpr std::string_view kPath = "/message/sendbatch";
+constexpr std::string_view kSendPath = "/message/sendbatch";
 // Of items whose results are not there yet. The server takes up to 1.5 MiB at a time, and what is
 // under way between it and here comes on top of that.
 constexpr std::size_t kItemsBytes = std::size_t{8} << 20;
@@ -157,7 +157,7 @@ Sending::End Sending::run_stream() {
   asked_again_.clear();
 
   http::StreamedRequest request;
-  request.url = options_.url + std::string(kPath);
+  request.url = options_.url + std::string(kSendPath);
   request.headers = request_headers(options_, "application/x-ndjson");
   const auto timeout = std::chrono::ceil<milliseconds>(Seconds(options_.timeout));
   request.connect_timeout = timeout;
@@ -221,7 +221,7 @@ Sending::End Sending::judge(const http::CallAnswer& answer) {
       return try_again("the server is busy or away: " + words_of(answer), answer.retry_after);
     }
     fail(answer.status >= 500 ? kNotFinished : kBadCall,
-         options_.url + std::string(kPath) + " answers " + words_of(answer));
+         options_.url + std::string(kSendPath) + " answers " + words_of(answer));
     return End::failed;
   }
   if (!asked_again_.empty()) return try_again(asked_again_, milliseconds(0));

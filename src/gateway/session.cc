@@ -19,7 +19,7 @@ namespace jindou::gateway {
 namespace {
 
 // Logins that fail for one lasting trouble are logged once per so many.
-constexpr std::uint64_t kFailuresPerLog = 100;
+constexpr std::uint64_t kSessionFailuresPerLog = 100;
 
 // Beyond this a run's frames leave at once, while they are still in the processor's cache; a write
 // of this size costs little more than one of a single frame.
@@ -249,7 +249,7 @@ void Session::finish_login(Result<Login> login, bool unparsed) {
   if (!login) {
     env_.metrics.connects.with("error").Increment();
     // One by one only for who looks closely: strangers decide how many there are.
-    if (env_.failed_logins++ % kFailuresPerLog == 0) {
+    if (env_.failed_logins++ % kSessionFailuresPerLog == 0) {
       observe::log_warn("gateway", "logins cannot be looked up: {}", login.error().text());
     } else {
       observe::log_debug("gateway", "a login could not be looked up: {}", login.error().text());

@@ -36,7 +36,7 @@ std::optional<unsigned> window_bits(std::string_view value) {
   return bits;
 }
 
-std::string_view trimmed(std::string_view text) {
+std::string_view without_blanks(std::string_view text) {
   constexpr std::string_view kBlank = " \t";
   const auto first = text.find_first_not_of(kBlank);
   if (first == std::string_view::npos) return {};
@@ -49,7 +49,7 @@ std::string_view take_part(std::string_view& rest, char separator) {
   const auto at = rest.find(separator);
   const std::string_view part = rest.substr(0, at);
   rest = at == std::string_view::npos ? std::string_view() : rest.substr(at + 1);
-  return trimmed(part);
+  return without_blanks(part);
 }
 
 struct Parameter {
@@ -60,11 +60,11 @@ struct Parameter {
 Parameter parse_parameter(std::string_view text) {
   const auto equals = text.find('=');
   if (equals == std::string_view::npos) return {text, std::nullopt};
-  std::string_view value = trimmed(text.substr(equals + 1));
+  std::string_view value = without_blanks(text.substr(equals + 1));
   if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
     value = value.substr(1, value.size() - 2);
   }
-  return {trimmed(text.substr(0, equals)), value};
+  return {without_blanks(text.substr(0, equals)), value};
 }
 
 bool is_name(std::string_view text, std::string_view name) {

@@ -112,8 +112,6 @@ std::size_t append_unescaped(std::string& out, std::string_view json) {
   return kUnicode;
 }
 
-bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xc0U) == 0x80U; }
-
 }  // namespace
 
 void PayloadTexts::read(std::string_view payload, std::span<const std::string> members) {

@@ -6,14 +6,9 @@ namespace jindou::moderation {
 
 namespace {
 
-constexpr unsigned char kContinuationMask = 0xc0;
 constexpr unsigned char kContinuation = 0x80;
 constexpr unsigned kContinuationBits = 6;
 constexpr unsigned char kContinuationValue = 0x3f;
-
-bool is_continuation(char byte) {
-  return (static_cast<unsigned char>(byte) & kContinuationMask) == kContinuation;
-}
 
 constexpr bool between(char32_t character, char32_t first, char32_t last) {
   return character >= first && character <= last;

@@ -17,6 +17,11 @@ void append_lower(std::string& out, std::string_view text);
 // anywhere.
 bool is_of_spaced_word(char32_t character);
 
+// Whether a byte of UTF-8 goes on with a character that has begun.
+inline bool is_continuation(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xc0U) == 0x80U;
+}
+
 // Of a text in UTF-8; 0 where there is none, or no UTF-8.
 char32_t first_character(std::string_view text);
 char32_t last_character(std::string_view text);

@@ -58,7 +58,7 @@ Operation sync_by_channels() {
   };
 }
 
-Operation change(std::string_view path, std::string description, std::string example) {
+Operation conversation_change(std::string_view path, std::string description, std::string example) {
   return {
       .method = Verb::post,
       .path = path,
@@ -84,23 +84,24 @@ std::vector<Operation> conversation_operations() {
   out.push_back(channels());
   out.push_back(sync_by_channels());
   for (const std::string_view path : {"/conversations/setUnread", "/conversation/setUnread"}) {
-    out.push_back(
-        change(path, "Shows exactly that many messages as unread; 0 marks all read.", unread));
+    out.push_back(conversation_change(
+        path, "Shows exactly that many messages as unread; 0 marks all read.", unread));
   }
   for (const std::string_view path : {"/conversations/clearUnread", "/conversation/clearUnread"}) {
-    out.push_back(change(path, "Never moves the read position back.", place));
+    out.push_back(conversation_change(path, "Never moves the read position back.", place));
   }
   for (const std::string_view path : {"/conversations/delete", "/conversation/delete"}) {
-    out.push_back(change(path,
-                         "Hides the conversation until a newer message comes; its messages stay "
-                         "readable.",
-                         place));
+    out.push_back(
+        conversation_change(path,
+                            "Hides the conversation until a newer message comes; its messages stay "
+                            "readable.",
+                            place));
   }
-  out.push_back(
-      change("/conversations/activate",
-             "For when the user opens it. Shown from then on also without messages, until "
-             "it is deleted.",
-             place));
+  out.push_back(conversation_change(
+      "/conversations/activate",
+      "For when the user opens it. Shown from then on also without messages, until "
+      "it is deleted.",
+      place));
   out.back().others = {{404, "The user has no conversation with the channel.", {}}};
   return out;
 }

@@ -44,7 +44,7 @@ std::string page() {
                                       "pass brings."))});
 }
 
-Operation list() {
+Operation channel_list() {
   return {
       .method = Verb::post,
       .path = "/conversation/list",
@@ -72,6 +72,6 @@ Operation retry() {
 
 }  // namespace
 
-std::vector<Operation> directory_operations() { return {list(), retry()}; }
+std::vector<Operation> directory_operations() { return {channel_list(), retry()}; }
 
 }  // namespace jindou::openapi

@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "base/ascii.h"
 #include "bodies/all_bodies.h"
 #include "codec/json_writer.h"
 #include "http/exchange.h"
@@ -57,14 +58,6 @@ const Operation* find_operation(std::span<const Operation> operations,
     return operation.method == route.method && operation.path == route.path;
   });
   return found == operations.end() ? nullptr : &*found;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) {
-    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  });
-  return out;
 }
 
 // "post_message_sendbatch": letters, digits and underscores only, unique like method and path.
@@ -207,7 +200,7 @@ void write_security(JsonWriter& json, Scopes scopes) {
 }
 
 void write_operation(JsonWriter& json, const DocumentedRoute& route, const Operation& operation) {
-  const std::string method = lower(to_string(route.method));
+  const std::string method = ascii_lower(to_string(route.method));
   json.begin_object(method);
   json.string("operationId", operation_id(method, route.path));
   json.begin_array("tags");

@@ -150,7 +150,7 @@ void add_streams_v2(std::vector<Operation>& out) {
   });
 }
 
-Operation change(std::string_view path, std::string description, std::string example) {
+Operation event_change(std::string_view path, std::string description, std::string example) {
   return {
       .method = Verb::post,
       .path = path,
@@ -163,18 +163,19 @@ Operation change(std::string_view path, std::string description, std::string exa
 }
 
 void add_retention(std::vector<Operation>& out) {
+  out.push_back(event_change(
+      "/message/delete",
+      "At least one of the three. What is not there is no error. Space comes back; the "
+      "message_seqs are never used again.",
+      R"({"channel_id":"group2","channel_type":2,"message_seqs":[1]})"));
+  out.push_back(event_change("/channel/clear_messages",
+                             "Space comes back; the message_seqs are never used again.",
+                             R"({"channel_id":"group2","channel_type":2,"message_seq":1})"));
   out.push_back(
-      change("/message/delete",
-             "At least one of the three. What is not there is no error. Space comes back; the "
-             "message_seqs are never used again.",
-             R"({"channel_id":"group2","channel_type":2,"message_seqs":[1]})"));
-  out.push_back(change("/channel/clear_messages",
-                       "Space comes back; the message_seqs are never used again.",
-                       R"({"channel_id":"group2","channel_type":2,"message_seq":1})"));
-  out.push_back(change("/channel/retention",
-                       "A limit that is absent is that of the channel's type again. Messages are "
-                       "removed some time after they are too old or too many.",
-                       R"({"channel_id":"group2","channel_type":2,"max_age":86400})"));
+      event_change("/channel/retention",
+                   "A limit that is absent is that of the channel's type again. Messages are "
+                   "removed some time after they are too old or too many.",
+                   R"({"channel_id":"group2","channel_type":2,"max_age":86400})"));
   out.push_back({
       .method = Verb::get,
       .path = "/channel/retention",

@@ -28,7 +28,7 @@ Parameter id_in_path() {
 
 Outcome no_such_job() { return {404, "There is no such job.", {}}; }
 
-Operation list() {
+Operation job_list() {
   return {
       .method = Verb::get,
       .path = "/jobs",
@@ -43,7 +43,7 @@ Operation list() {
   };
 }
 
-Operation read() {
+Operation job_read() {
   return {
       .method = Verb::get,
       .path = "/jobs/{id}",
@@ -141,7 +141,7 @@ Operation revise(std::string_view path, std::string_view description, std::strin
   };
 }
 
-Operation remove() {
+Operation job_remove() {
   return {
       .method = Verb::delete_,
       .path = "/jobs/{id}",
@@ -200,8 +200,8 @@ std::string job_schema() {
 }
 
 std::vector<Operation> job_operations() {
-  return {list(),
-          read(),
+  return {job_list(),
+          job_read(),
           results(),
           events(),
           action("/jobs/{id}/pause",
@@ -216,7 +216,7 @@ std::vector<Operation> job_operations() {
           action("/jobs/{id}/cancel",
                  "What was sent stays sent; nothing else is. Nothing happens to a job that is "
                  "cancelled."),
-          remove(),
+          job_remove(),
           revise("/batches/{id}/recall", "All messages of a batch are taken back.",
                  R"({"operator_uid":"admin"})"),
           revise("/batches/{id}/edit", "All messages of a batch get another payload.",

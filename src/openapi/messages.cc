@@ -406,7 +406,7 @@ Operation messages() {
   };
 }
 
-Operation message() {
+Operation get_message() {
   return {
       .method = Verb::post,
       .path = "/message",
@@ -490,7 +490,7 @@ Operation max_seq() {
   };
 }
 
-Operation last_message() {
+Operation get_last_message() {
   return {
       .method = Verb::get,
       .path = "/channel/last_message",
@@ -511,12 +511,12 @@ std::vector<Operation> message_operations() {
           sync(),
           sync_ack(),
           messages(),
-          message(),
+          get_message(),
           by_client_msg_no(),
           message_sync(),
           message_sync_batch(),
           max_seq(),
-          last_message(),
+          get_last_message(),
           bind_command("/message/cmd/bind"),
           bind_command("/message/cmd/unbind")};
 }

@@ -24,7 +24,7 @@ Parameter version_in_query(std::string description) {
   return {"version", integer("", 0, codec::kTemplateVersionMax), std::move(description), {}};
 }
 
-Operation store() {
+Operation template_store() {
   return {
       .method = Verb::post,
       .path = "/templates",
@@ -41,7 +41,7 @@ Operation store() {
   };
 }
 
-Operation list() {
+Operation template_list() {
   return {
       .method = Verb::get,
       .path = "/templates",
@@ -57,7 +57,7 @@ Operation list() {
   };
 }
 
-Operation read() {
+Operation template_read() {
   return {
       .method = Verb::get,
       .path = "/templates/{name}",
@@ -74,7 +74,7 @@ Operation read() {
   };
 }
 
-Operation remove() {
+Operation template_remove() {
   return {
       .method = Verb::delete_,
       .path = "/templates/{name}",
@@ -89,6 +89,8 @@ Operation remove() {
 
 }  // namespace
 
-std::vector<Operation> template_operations() { return {store(), list(), read(), remove()}; }
+std::vector<Operation> template_operations() {
+  return {template_store(), template_list(), template_read(), template_remove()};
+}
 
 }  // namespace jindou::openapi

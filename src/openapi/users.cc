@@ -5,7 +5,7 @@
 namespace jindou::openapi {
 namespace {
 
-Operation change(std::string_view path, std::string description, std::string example) {
+Operation user_change(std::string_view path, std::string description, std::string example) {
   return {
       .method = Verb::post,
       .path = path,
@@ -19,15 +19,15 @@ Operation change(std::string_view path, std::string description, std::string exa
 
 Operation token() {
   Operation out =
-      change("/user/token",
-             "Replaces the token of that device. Level 1 ends the device's sessions at once.",
-             R"({"uid":"u1","token":"secret","device_flag":0,"device_level":1})");
+      user_change("/user/token",
+                  "Replaces the token of that device. Level 1 ends the device's sessions at once.",
+                  R"({"uid":"u1","token":"secret","device_flag":0,"device_level":1})");
   out.others = {{403, "The user is banned; `reason` is 19.", {}}};
   return out;
 }
 
 Operation device_quit() {
-  return change(
+  return user_change(
       "/user/device_quit",
       "The tokens of the devices are worth nothing any more; their sessions are told (reason 12) "
       "and ended at once. An unknown user is no error.",
@@ -58,10 +58,10 @@ Operation online_status() {
 void add_system_accounts(std::vector<Operation>& out) {
   const std::string example = R"({"uids":["helper"]})";
   for (const std::string_view path : {"/user/systemuids_add", "/user/systemuid_add"}) {
-    out.push_back(change(path,
-                         "System accounts pass the permission rules. In force when the answer "
-                         "comes.",
-                         example));
+    out.push_back(user_change(path,
+                              "System accounts pass the permission rules. In force when the answer "
+                              "comes.",
+                              example));
   }
   out.push_back({
       .method = Verb::get,
@@ -72,14 +72,15 @@ void add_system_accounts(std::vector<Operation>& out) {
       .answer_example = R"(["helper"])",
   });
   for (const std::string_view path : {"/user/systemuids_remove", "/user/systemuid_remove"}) {
-    out.push_back(change(path, "Users who are no system account are no error.", example));
+    out.push_back(user_change(path, "Users who are no system account are no error.", example));
   }
   for (const std::string_view path :
        {"/user/systemuids_add_to_cache", "/user/systemuids_remove_from_cache"}) {
-    out.push_back(change(path,
-                         "Other servers tell their nodes so. Here there is no copy to change: a "
-                         "well-formed call does nothing.",
-                         example));
+    out.push_back(
+        user_change(path,
+                    "Other servers tell their nodes so. Here there is no copy to change: a "
+                    "well-formed call does nothing.",
+                    example));
   }
 }
 
@@ -180,11 +181,11 @@ void add_connections(std::vector<Operation>& out) {
   for (const std::string_view path : {"/conn/remove", "/conn/kick"}) {
     const bool kick = path == "/conn/kick";
     Operation operation =
-        change(path,
-               kick ? "DISCONNECT with reason 12 and the text \"server kick\", closed after 2 "
-                      "seconds. An unknown connection is no error."
-                    : "An unknown connection is no error.",
-               R"({"uid":"u1","conn_id":4611686018427387904})");
+        user_change(path,
+                    kick ? "DISCONNECT with reason 12 and the text \"server kick\", closed after 2 "
+                           "seconds. An unknown connection is no error."
+                         : "An unknown connection is no error.",
+                    R"({"uid":"u1","conn_id":4611686018427387904})");
     operation.tag = Tag::connections;
     out.push_back(std::move(operation));
   }

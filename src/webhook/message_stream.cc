@@ -15,7 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::string_view kComponent = "webhook";
+constexpr std::string_view kMessageComponent = "webhook";
 // How often a stream without work looks at the settings, and the longest sleep of any.
 constexpr milliseconds kIdle{1'000};
 constexpr milliseconds kHousekeeping{1'000};
@@ -106,7 +106,7 @@ void MessageStream::run() {
       if (!more) {
         const bool moving = more.error().code() == Errc::not_owner;
         if (!moving && !std::exchange(reading_fails_, true)) {
-          observe::log_warn(kComponent, "{}: cannot go on reading: {}", role_.name(),
+          observe::log_warn(kMessageComponent, "{}: cannot go on reading: {}", role_.name(),
                             more.error().text());
         }
         next_gather_ = now + kTrouble;
@@ -118,7 +118,7 @@ void MessageStream::run() {
     send(*options);
     finish_settled();
     if (const auto kept = keep_house(*options); !kept) {
-      observe::log_warn(kComponent, "{}: cannot count what waits: {}", role_.name(),
+      observe::log_warn(kMessageComponent, "{}: cannot count what waits: {}", role_.name(),
                         kept.error().text());
     }
     if (const milliseconds rest = pacer.rest(); rest.count() > 0) signal_.wait_for(rest);
@@ -163,7 +163,8 @@ bool MessageStream::update_activity(const WebhookOptions& options) {
   if (active_ && same) return true;
   if (active_) deactivate(/*wanted=*/true);
   if (const auto opened = deps_.cursors.open(); !opened) {
-    observe::log_warn(kComponent, "{}: cannot begin: {}", role_.name(), opened.error().text());
+    observe::log_warn(kMessageComponent, "{}: cannot begin: {}", role_.name(),
+                      opened.error().text());
     return false;
   }
   active_ = true;
@@ -230,7 +231,7 @@ Result<Taken> MessageStream::take(PartitionId partition, store::PartitionCursors
   JD_TRY(auto taken, outbox_.take(partition, cursors, limits));
   if (taken.dropped > 0) {
     deps_.counters.add_dead_letters(taken.dropped);
-    observe::log_warn(kComponent, "{}: {} given up, too old or unreadable", role_.name(),
+    observe::log_warn(kMessageComponent, "{}: {} given up, too old or unreadable", role_.name(),
                       taken.dropped);
   }
   const std::uint64_t after = outbox_.done_to(partition);
@@ -465,7 +466,7 @@ void MessageStream::add_offline_letter(Parcel& parcel, const Message& message,
   auto body = offline_body(message, uids, options.compress_above, deps_.node_id);
   if (!body) {
     deps_.counters.add_dead_letters(1);
-    observe::log_error(kComponent, "{}: {}", role_.name(), body.error().text());
+    observe::log_error(kMessageComponent, "{}: {}", role_.name(), body.error().text());
     return;
   }
   Dispatch dispatch;
@@ -520,8 +521,8 @@ Result<void> MessageStream::keep_house(const WebhookOptions& options) {
     JD_TRY(const std::uint64_t dropped, outbox_.drop_excess(cursors, options.backlog_max));
     if (dropped > 0) {
       deps_.counters.add_dead_letters(dropped);
-      observe::log_warn(kComponent, "{}: {} given up, more than {} wait", role_.name(), dropped,
-                        options.backlog_max);
+      observe::log_warn(kMessageComponent, "{}: {} given up, more than {} wait", role_.name(),
+                        dropped, options.backlog_max);
       for (std::uint16_t i = 0; i < deps_.partitions(); ++i) {
         const auto partition = static_cast<PartitionId>(i);
         if (outbox_.has(partition) && !outbox_.is_out(partition)) {

@@ -19,11 +19,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view kComponent = "webhook";
+constexpr std::string_view kPresenceComponent = "webhook";
 constexpr std::string_view kName = "user.onlinestatus";
-constexpr milliseconds kIdle{1'000};
+constexpr milliseconds kPresenceIdle{1'000};
 // After the core has refused or failed.
-constexpr milliseconds kTrouble{100};
+constexpr milliseconds kPresenceTrouble{100};
 // The rest of a second is for the other streams (app's order of stopping).
 constexpr milliseconds kLastRecords{700};
 // Changes noted and not yet on their way into the store: some 20 MB.
@@ -95,7 +95,7 @@ void PresenceStream::follow_ownership() {
     if (terms_[i] != 0) leave(partition);
     if (term == 0) continue;
     if (const auto joined = join(partition, term); !joined) {
-      observe::log_warn(kComponent, "{}: cannot begin in partition {}: {}", kName, i,
+      observe::log_warn(kPresenceComponent, "{}: cannot begin in partition {}: {}", kName, i,
                         joined.error().text());
     }
   }
@@ -257,7 +257,7 @@ void PresenceStream::record_the_rest() {
     if (not_recorded() == 0) return;
     answers_->signal.wait_for(milliseconds(10));
   }
-  observe::log_warn(kComponent, "{}: {} not recorded before the end", kName,
+  observe::log_warn(kPresenceComponent, "{}: {} not recorded before the end", kName,
                     not_recorded() + away_.size());
 }
 
@@ -282,7 +282,7 @@ void PresenceStream::record() {
                       std::make_move_iterator(failed_.end()));
     failed_.clear();
     stalled_ = false;
-    next_record_ = now + kTrouble;
+    next_record_ = now + kPresenceTrouble;
   }
   if (now < next_record_) return;
   while (!to_record_.empty() && recording_ < kRecordingMax) {
@@ -302,7 +302,7 @@ void PresenceStream::record() {
           answers->signal.notify();
         });
     if (!posted) {
-      next_record_ = now + kTrouble;
+      next_record_ = now + kPresenceTrouble;
       return;
     }
     ++recording_;
@@ -400,21 +400,21 @@ void PresenceStream::drop_excess(const WebhookOptions& options) {
     pending_.pop_front();
   }
   deps_.counters.add_dead_letters(dropped.size());
-  observe::log_warn(kComponent, "{}: {} given up, more than {} wait", kName, dropped.size(),
+  observe::log_warn(kPresenceComponent, "{}: {} given up, more than {} wait", kName, dropped.size(),
                     options.backlog_max);
   forget(dropped);
 }
 
 void PresenceStream::sleep() {
   const auto now = deps_.clock.steady();
-  auto wake_up = now + kIdle;
+  auto wake_up = now + kPresenceIdle;
   if (!to_record_.empty() && recording_ == 0) wake_up = std::min(wake_up, next_record_);
   if (batch_) {
     wake_up = std::min(wake_up, std::max(courier_.not_before(), batch_->dispatch.not_before));
   } else if (!pending_.empty()) {
     wake_up = std::min(wake_up, next_send_);
   }
-  if (!to_forget_.empty()) wake_up = std::min(wake_up, now + kTrouble);
+  if (!to_forget_.empty()) wake_up = std::min(wake_up, now + kPresenceTrouble);
   if (wake_up <= now) return;
   answers_->signal.wait_for(
       std::chrono::duration_cast<milliseconds>(wake_up - now + std::chrono::microseconds(999)));

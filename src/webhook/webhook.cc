@@ -10,7 +10,7 @@ namespace jindou::webhook {
 
 namespace {
 
-constexpr std::string_view kComponent = "webhook";
+constexpr std::string_view kWebhookComponent = "webhook";
 constexpr std::chrono::milliseconds kLastCursors{300};
 
 std::size_t index_of(Event event) { return static_cast<std::size_t>(event); }
@@ -91,7 +91,7 @@ void Webhook::refresh() {
   if (presence && !presence_ready_) {
     // Before this no session of this run was recorded, so all that are found are of earlier ones.
     if (const auto recovered = presence_->recover(); !recovered) {
-      observe::log_error(kComponent, "user.onlinestatus cannot begin: {}",
+      observe::log_error(kWebhookComponent, "user.onlinestatus cannot begin: {}",
                          recovered.error().text());
     } else {
       presence_ready_ = true;
