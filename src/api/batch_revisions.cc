@@ -143,7 +143,7 @@ bool check_operator(bodies::BodyReader& body, const std::string& uid, Response& 
 Task<void> nothing() { co_return; }
 
 // Not coroutines of their own: the task is handed on.
-Task<void> post_recall(Services& services, Request& request, Response& response) {
+Task<void> post_batch_recall(Services& services, Request& request, Response& response) {
   Wish wish;
   bodies::BodyReader body(request.body.empty() ? std::string_view("{}") : request.body);
   wish.operator_uid = bodies::read<bodies::RecallBatch>(body).operator_uid;
@@ -151,7 +151,7 @@ Task<void> post_recall(Services& services, Request& request, Response& response)
   return revise(services, request, response, std::move(wish));
 }
 
-Task<void> post_edit(Services& services, Request& request, Response& response) {
+Task<void> post_batch_edit(Services& services, Request& request, Response& response) {
   Wish wish;
   bodies::BodyReader body(request.body);
   auto given = bodies::read<bodies::EditBatch>(body, services.options.body_limits());
@@ -166,9 +166,9 @@ Task<void> post_edit(Services& services, Request& request, Response& response) {
 
 std::span<const Route> batch_revision_routes() {
   static constexpr std::array<Route, 2> routes = {{
-      {Verb::post, "/batches/{id}/recall", post_recall, Auth::administer,
+      {Verb::post, "/batches/{id}/recall", post_batch_recall, Auth::administer,
        "Takes all messages of a batch back"},
-      {Verb::post, "/batches/{id}/edit", post_edit, Auth::administer,
+      {Verb::post, "/batches/{id}/edit", post_batch_edit, Auth::administer,
        "Gives all messages of a batch another payload"},
   }};
   return routes;

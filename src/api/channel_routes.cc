@@ -112,7 +112,7 @@ Task<void> post_channel_info(Services& services, Request& request, Response& res
   co_await upsert(services, request, response, std::move(wanted));
 }
 
-Task<void> post_delete(Services& services, Request& request, Response& response) {
+Task<void> post_channel_delete(Services& services, Request& request, Response& response) {
   partition::DeleteChannel wanted;
   BodyReader body(request.body);
   wanted.channel = read_channel_only(body);
@@ -318,7 +318,7 @@ std::span<const Route> channel_routes() {
        "Creates a channel or overwrites its flags, adds subscribers, brings a deleted one back"},
       {Verb::post, "/channel/info", post_channel_info, Auth::administer,
        "Creates a channel or overwrites its flags"},
-      {Verb::post, "/channel/delete", post_delete, Auth::administer,
+      {Verb::post, "/channel/delete", post_channel_delete, Auth::administer,
        "Disbands a channel and hides its messages"},
       {Verb::post, "/channel/subscriber_add", post_subscriber_add, Auth::administer,
        "Adds subscribers, or replaces them all"},

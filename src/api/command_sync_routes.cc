@@ -45,7 +45,7 @@ Task<Result<void>> remember_sync(Services& services, Request& request, const std
   co_return co_await change(services, request, std::move(record));
 }
 
-Task<void> post_sync(Services& services, Request& request, Response& response) {
+Task<void> post_command_sync(Services& services, Request& request, Response& response) {
   bodies::CommandSync wanted;
   std::string problem;
   {
@@ -158,7 +158,7 @@ Task<void> post_bind(Services& services, Request& request, Response& response) {
 
 std::span<const Route> command_sync_routes() {
   static constexpr std::array<Route, 4> routes = {{
-      {Verb::post, "/message/sync", post_sync, Auth::read,
+      {Verb::post, "/message/sync", post_command_sync, Auth::read,
        "Reads the commands a user has not processed yet"},
       {Verb::post, "/message/syncack", post_syncack, Auth::read,
        "Acknowledges the commands of the last sync"},

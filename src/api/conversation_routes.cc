@@ -363,7 +363,7 @@ Task<void> act_without_value(Services& services, Request& request, Response& res
   return act(services, request, response, body.problem(), std::move(given), std::move(wanted));
 }
 
-Task<void> post_delete(Services& services, Request& request, Response& response) {
+Task<void> post_conversation_delete(Services& services, Request& request, Response& response) {
   return act_without_value(services, request, response, ChangeConversation::Operation::remove);
 }
 Task<void> post_activate(Services& services, Request& request, Response& response) {
@@ -392,9 +392,9 @@ std::span<const Route> conversation_routes() {
        "Sets the unread count of a conversation"},
       {Verb::post, "/conversation/setUnread", post_set_unread, Auth::administer,
        "Another name for /conversations/setUnread"},
-      {Verb::post, "/conversations/delete", post_delete, Auth::administer,
+      {Verb::post, "/conversations/delete", post_conversation_delete, Auth::administer,
        "Hides a conversation until a newer message comes"},
-      {Verb::post, "/conversation/delete", post_delete, Auth::administer,
+      {Verb::post, "/conversation/delete", post_conversation_delete, Auth::administer,
        "Another name for /conversations/delete"},
       {Verb::post, "/conversations/activate", post_activate, Auth::administer,
        "Brings a conversation to the front of /conversation/list"},

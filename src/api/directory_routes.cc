@@ -122,7 +122,7 @@ Task<void> post_list(Services& services, Request& request, Response& response) {
   write_page(response, *page, query.uid, query.covered_ns);
 }
 
-Task<void> post_retry(Services& services, Request& request, Response& response) {
+Task<void> post_conversation_retry(Services& services, Request& request, Response& response) {
   std::string uid;
   std::vector<ChannelKey> channels;
   std::string problem;
@@ -168,7 +168,7 @@ std::span<const Route> directory_routes() {
   static constexpr std::array<Route, 2> routes = {{
       {Verb::post, "/conversation/list", post_list, Auth::read,
        "A user's conversations page by page, with what was deleted"},
-      {Verb::post, "/conversation/retry", post_retry, Auth::read,
+      {Verb::post, "/conversation/retry", post_conversation_retry, Auth::read,
        "Conversations that a page of /conversation/list left unresolved"},
   }};
   return routes;

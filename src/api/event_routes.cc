@@ -10,6 +10,7 @@
 #include "api/answers.h"
 #include "api/core_calls.h"
 #include "api/event_calls.h"
+#include "base/ascii.h"
 #include "bodies/events.h"
 #include "bodies/read.h"
 #include "codec/message_object.h"
@@ -24,13 +25,6 @@ using partition::AppendEvent;
 using partition::EventOutcome;
 using partition::History;
 using Effect = partition::AppendEvent::Effect;
-
-std::string lower_case(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
 
 Effect effect_of(std::string_view type) {
   if (type == "stream.delta") return Effect::state_delta;
@@ -112,7 +106,7 @@ Result<EventRequest> read_event(const Services& services, const Request& request
   wanted.type = given.channel_type;
   event.client_msg_no = std::move(given.client_msg_no);
   event.event_id = std::move(given.event_id);
-  event.event_type = lower_case(std::move(given.event_type));
+  event.event_type = ascii_lower(given.event_type);
   event.effect = effect_of(event.event_type);
   event.event_key = is_blank(given.event_key) ? std::string(kMainLane) : std::move(given.event_key);
   if (event.event_type == "stream.finish") {

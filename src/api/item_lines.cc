@@ -12,9 +12,9 @@ namespace {
 
 using codec::LineSplitter;
 
-constexpr std::string_view kPath = "/message/sendbatch";
+constexpr std::string_view kItemPath = "/message/sendbatch";
 
-codec::SendLimits limits_of(const Services& services) {
+codec::SendLimits line_limits(const Services& services) {
   codec::SendLimits limits = services.options.send;
   limits.problems_max = 1;
   return limits;
@@ -32,7 +32,7 @@ codec::ItemBody problem_of(Errc code, std::string text) {
 ItemLines::ItemLines(Services& services, const Request& request)
     : services_(services),
       strict_(openapi::wants_strict(request)),
-      common_(limits_of(services), &templates_) {}
+      common_(line_limits(services), &templates_) {}
 
 codec::ItemBody ItemLines::parse(LineSplitter::Found found, std::string_view line) {
   if (found == LineSplitter::Found::too_long) {
@@ -46,7 +46,7 @@ codec::ItemBody ItemLines::parse(LineSplitter::Found found, std::string_view lin
                       "the bodies of other requests take all the memory for this line; retry");
   }
   if (strict_) {
-    std::string unknown = openapi::unknown_item_members(line, Verb::post, kPath);
+    std::string unknown = openapi::unknown_item_members(line, Verb::post, kItemPath);
     if (!unknown.empty()) return problem_of(Errc::invalid, std::move(unknown));
   }
   return codec::parse_item(line, 0, common_);

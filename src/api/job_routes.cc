@@ -25,7 +25,7 @@ namespace {
 constexpr std::size_t kListed = 100;
 constexpr std::size_t kListedMax = 1000;
 // Of the answer with results, written at a time.
-constexpr std::size_t kWriteBytes = std::size_t{32} << 10;
+constexpr std::size_t kResultBytes = std::size_t{32} << 10;
 constexpr std::string_view kLines = "application/x-ndjson";
 
 constexpr std::array kStates = {JobState::uploading, JobState::ready, JobState::running,
@@ -212,7 +212,7 @@ Task<void> get_results(Services& services, Request& request, Response& response)
       if (!status.empty() && result_state_name(result.state) != status) continue;
       append_line(text, *job, index, (*chunk)->items[place], result);
       ++lines;
-      if (text.size() < kWriteBytes) continue;
+      if (text.size() < kResultBytes) continue;
       response.content_type = kLines;
       begun = true;
       const bool taken = co_await request.stream->write(text);
@@ -320,7 +320,7 @@ Task<void> post_resume(Services& services, Request& request, Response& response)
 Task<void> post_cancel(Services& services, Request& request, Response& response) {
   return act(services, request, response, JobAction::cancel);
 }
-Task<void> post_retry(Services& services, Request& request, Response& response) {
+Task<void> post_job_retry(Services& services, Request& request, Response& response) {
   return act(services, request, response, JobAction::retry);
 }
 
@@ -366,7 +366,8 @@ std::span<const Route> job_routes() {
        .streams = always},
       {Verb::post, "/jobs/{id}/pause", post_pause, Auth::send, "Pauses a job"},
       {Verb::post, "/jobs/{id}/resume", post_resume, Auth::send, "Goes on with a paused job"},
-      {Verb::post, "/jobs/{id}/retry", post_retry, Auth::send, "Sends again what failed in a job"},
+      {Verb::post, "/jobs/{id}/retry", post_job_retry, Auth::send,
+       "Sends again what failed in a job"},
       {Verb::post, "/jobs/{id}/rate", post_rate, Auth::send, "Changes how fast a job sends"},
       {Verb::post, "/jobs/{id}/cancel", post_cancel, Auth::send, "Ends a job"},
       {Verb::delete_, "/jobs/{id}", delete_job, Auth::send, "Forgets a job that has ended"},

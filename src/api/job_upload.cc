@@ -28,8 +28,8 @@ namespace asio = boost::asio;
 // Ids that are tried until one is found whose partition has room for a job.
 constexpr int kIdsTried = 8;
 // Between two tries of what there is no room for.
-constexpr std::chrono::milliseconds kPauseMin{5};
-constexpr std::chrono::milliseconds kPauseMax{100};
+constexpr std::chrono::milliseconds kUploadPauseMin{5};
+constexpr std::chrono::milliseconds kUploadPauseMax{100};
 constexpr std::chrono::seconds kFlushInterval{10};
 
 constexpr std::uint64_t kItemsMax = std::uint64_t{1} << 40;
@@ -47,8 +47,8 @@ std::optional<Number> parse_number(std::string_view text) {
 }
 
 // The number that `name` has in the query; 0 when it is not there.
-Result<std::uint64_t> query_number(const Request& request, std::string_view name,
-                                   std::uint64_t most, std::string_view meaning) {
+Result<std::uint64_t> upload_number(const Request& request, std::string_view name,
+                                    std::uint64_t most, std::string_view meaning) {
   const std::string text = request.query_value(name);
   if (text.empty()) return 0;
   const auto number = parse_number<std::uint64_t>(text);
@@ -123,11 +123,11 @@ Result<void> read_options(const Request& request, JobOptions& options) {
     return Error(Errc::invalid, "the query parameter name takes at most " +
                                     std::to_string(kJobNameBytesMax) + " bytes");
   }
-  JD_TRY(options.rate, query_number(request, "rate", kJobRateMax, "items per second"));
+  JD_TRY(options.rate, upload_number(request, "rate", kJobRateMax, "items per second"));
   JD_TRY(const std::uint64_t not_before,
-         query_number(request, "not_before", kTimeMax, "a Unix time in seconds"));
+         upload_number(request, "not_before", kTimeMax, "a Unix time in seconds"));
   options.not_before_ms = static_cast<std::int64_t>(not_before) * 1000;
-  JD_TRY(options.canary_items, query_number(request, "canary", kItemsMax, "a number of items"));
+  JD_TRY(options.canary_items, upload_number(request, "canary", kItemsMax, "a number of items"));
   JD_RETURN_IF_ERROR(read_window(request, options.window));
   const std::string ratio_text = request.query_value("max_refused");
   if (!ratio_text.empty()) {
@@ -212,7 +212,7 @@ bool JobUpload::refuse(Errc code, std::string_view why) {
 
 Task<Result<void>> JobUpload::persist(partition::Change change_wanted) {
   const auto until = services_.deps.clock.steady() + services_.options.http.stream_timeout;
-  std::chrono::milliseconds wait = kPauseMin;
+  std::chrono::milliseconds wait = kUploadPauseMin;
   for (;;) {
     partition::Change command = change_wanted;
     auto done = co_await change(services_, request_, std::move(command));
@@ -221,7 +221,7 @@ Task<Result<void>> JobUpload::persist(partition::Change change_wanted) {
     if (!is_open || services_.deps.clock.steady() >= until) co_return done;
     asio::steady_timer pause(co_await asio::this_coro::executor, wait);
     co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
-    wait = std::min(2 * wait, kPauseMax);
+    wait = std::min(2 * wait, kUploadPauseMax);
   }
 }
 

@@ -20,8 +20,8 @@ using presence::ConnectionPage;
 using presence::ConnectionQuery;
 using presence::TrafficTotals;
 
-constexpr std::size_t kConnectionsDefault = 20;
-constexpr std::size_t kConnectionsMax = 10'000;
+constexpr std::size_t kMonitoredDefault = 20;
+constexpr std::size_t kMonitoredMax = 10'000;
 
 void write_identity(JsonWriter& json, const Services& services) {
   json.string("server_id", std::to_string(services.options.node_id));
@@ -110,9 +110,9 @@ Task<void> get_varz(Services& services, Request& request, Response& response) {
   ConnectionPage page;
   if (with_connections) {
     ConnectionQuery query;
-    query.keep = std::min<std::size_t>(http::query_number(request.query_value("conn_limit")),
-                                       kConnectionsMax);
-    if (query.keep == 0) query.keep = kConnectionsDefault;
+    query.keep =
+        std::min<std::size_t>(http::query_number(request.query_value("conn_limit")), kMonitoredMax);
+    if (query.keep == 0) query.keep = kMonitoredDefault;
     query.before = connection_order("inMsgDesc");
     page = co_await collect_connections(services, std::move(query));
   }

@@ -66,7 +66,7 @@ Result<partition::DeleteMessages> resolve(const History& history, const Deletion
   return change;
 }
 
-Task<void> post_delete(Services& services, Request& request, Response& response) {
+Task<void> post_message_delete(Services& services, Request& request, Response& response) {
   Deletion wanted;
   const std::string problem = read_deletion(services, request, wanted);
   if (!problem.empty()) {
@@ -169,7 +169,7 @@ Task<void> get_retention(Services& services, Request& request, Response& respons
 
 std::span<const Route> retention_routes() {
   static constexpr std::array<Route, 4> routes = {{
-      {Verb::post, "/message/delete", post_delete, Auth::administer,
+      {Verb::post, "/message/delete", post_message_delete, Auth::administer,
        "Deletes single messages of a channel"},
       {Verb::post, "/channel/clear_messages", post_clear, Auth::administer,
        "Deletes the messages of a channel up to a seq"},

@@ -89,7 +89,7 @@ AppendEvent translate(const OldEvent& wanted) {
   return event;
 }
 
-Task<void> post_event(Services& services, Request& request, Response& response) {
+Task<void> post_stream_event(Services& services, Request& request, Response& response) {
   auto wanted = read_old_event(services, request);
   if (!wanted) {
     answer_error(response, wanted.error());
@@ -233,7 +233,7 @@ Task<void> post_stream_close(Services& services, Request& request, Response& res
 
 std::span<const Route> stream_routes() {
   static constexpr std::array<Route, 5> routes = {{
-      {Verb::post, "/event", post_event, Auth::send,
+      {Verb::post, "/event", post_stream_event, Auth::send,
        "Starts, continues or ends a stream; older form of /message/event"},
       {Verb::post, "/stream/open", post_stream_open, Auth::send, "Sends a stream message"},
       {Verb::post, "/stream/close", post_stream_close, Auth::send, "Closes a stream"},

@@ -21,9 +21,9 @@ namespace {
 
 // Several at once may store the next version of one template: so often the number is asked for
 // again.
-constexpr int kAttemptsMax = 5;
-constexpr std::size_t kListed = 100;
-constexpr std::size_t kListedMax = 1000;
+constexpr int kStoreAttemptsMax = 5;
+constexpr std::size_t kTemplatesListed = 100;
+constexpr std::size_t kTemplatesListedMax = 1000;
 
 void write_variables(codec::JsonWriter& json, const std::string& payload) {
   json.begin_array("variables");
@@ -64,7 +64,8 @@ Task<Result<void>> store_next_version(Services& services, Request& request,
     wanted.version = *next;
     partition::Change command = wanted;
     auto done = co_await change(services, request, std::move(command));
-    const bool again = !done && done.error().code() == Errc::conflict && attempt < kAttemptsMax;
+    const bool again =
+        !done && done.error().code() == Errc::conflict && attempt < kStoreAttemptsMax;
     if (!again) co_return done;
   }
 }
@@ -97,17 +98,18 @@ void write_versions(codec::JsonWriter& json, const std::vector<std::uint64_t>& v
 }
 
 Task<void> get_templates(Services& services, Request& request, Response& response) {
-  const auto given = query_number(request, "limit", kListedMax);
+  const auto given = query_number(request, "limit", kTemplatesListedMax);
   const std::string after = request.query_value("after");
   if (!given) {
-    answer_invalid(response, "limit must be a number from 1 to " + std::to_string(kListedMax));
+    answer_invalid(response,
+                   "limit must be a number from 1 to " + std::to_string(kTemplatesListedMax));
     co_return;
   }
   if (!after.empty() && !template_name_problem(after).empty()) {
     answer_invalid(response, "after " + std::string(template_name_problem(after)));
     co_return;
   }
-  const std::size_t limit = *given == 0 ? kListed : static_cast<std::size_t>(*given);
+  const std::size_t limit = *given == 0 ? kTemplatesListed : static_cast<std::size_t>(*given);
   const partition::RecordReader& records = services.deps.records;
   // One more tells whether there are more.
   auto work = [&records, after, limit] { return records.load_templates(after, limit + 1); };

@@ -19,7 +19,6 @@ namespace jindou::bench {
 namespace {
 
 constexpr std::size_t kReadBytes = 256 * 1024;
-constexpr std::uint8_t kVersion = codec::kVersionUsual;
 
 std::int64_t wall_ms() { return static_cast<std::int64_t>(std::time(nullptr)) * 1000; }
 
@@ -282,7 +281,7 @@ class Connector {
       return send(sessions_[index], message);
     }
     codec::Connect connect;
-    connect.version = kVersion;
+    connect.version = codec::kVersionUsual;
     connect.uid = uids_[index];
     connect.device_id = "bench";
     connect.client_timestamp = wall_ms();
@@ -327,7 +326,8 @@ class Connector {
     if (outcome.frame.type != codec::FrameType::connack) {
       return Error(Errc::denied, "the first frame of the server is not a CONNACK");
     }
-    JD_TRY(const codec::ConnAck connack, codec::decode_connack(outcome.frame, kVersion));
+    JD_TRY(const codec::ConnAck connack,
+           codec::decode_connack(outcome.frame, codec::kVersionUsual));
     if (connack.reason != Reason::success) {
       return Error(Errc::denied, "CONNECT refused: " + std::string(reason_text(connack.reason)));
     }

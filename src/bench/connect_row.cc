@@ -15,7 +15,7 @@ namespace jindou::bench {
 
 namespace {
 
-struct Mode {
+struct ConnectMode {
   std::string name;
   SessionKind kind;
   const Endpoint* endpoint = nullptr;
@@ -53,18 +53,18 @@ Result<void> measure_connect(Stage& stage, std::vector<Row>& rows) {
   const BenchOptions& options = stage.options();
   JD_TRY(const TlsTarget opened, open_tls_target(stage));
   const Target& target = opened.target;
-  std::vector<Mode> modes;
+  std::vector<ConnectMode> modes;
   const auto add = [&](const char* name, Transport transport, Protocol protocol,
                        const Endpoint& endpoint) {
     if (endpoint.size == 0) {
       progress("connect: {} skipped, that address of the server is not known", name);
       return;
     }
-    Mode mode{name,
-              {transport, protocol, opened.client.get(), false},
-              &endpoint,
-              {},
-              CpuMeter(target.pid)};
+    ConnectMode mode{name,
+                     {transport, protocol, opened.client.get(), false},
+                     &endpoint,
+                     {},
+                     CpuMeter(target.pid)};
     modes.push_back(std::move(mode));
   };
   add("connect_tcp", Transport::tcp, Protocol::wkproto, target.tcp);
@@ -77,7 +77,7 @@ Result<void> measure_connect(Stage& stage, std::vector<Row>& rows) {
   for (int round = 0; round <= options.rounds; ++round) {
     JD_TRY(const double alone, key_agreements_per_second(kAgreementSeconds));
     if (round > 0) agreements.push_back(alone);
-    for (Mode& mode : modes) {
+    for (ConnectMode& mode : modes) {
       std::vector<std::string> uids;
       for (std::size_t i = 0; i < count; ++i) {
         uids.push_back(fmt::format("{}_{}_{:06}", mode.name, round, i));
@@ -93,7 +93,7 @@ Result<void> measure_connect(Stage& stage, std::vector<Row>& rows) {
     }
   }
   const double reference = median(agreements);
-  for (const Mode& mode : modes) {
+  for (const ConnectMode& mode : modes) {
     Row row(mode.name,
             fmt::format("connect: {} logins over {}, {} at once", count, name_of(mode.kind),
                         kHandshakesAtOnce),

@@ -17,8 +17,7 @@ namespace jindou::bench {
 
 namespace {
 
-constexpr std::size_t kReadBytes = 64 * 1024;
-constexpr std::uint8_t kVersion = codec::kVersionUsual;
+constexpr std::size_t kFanOutReadBytes = 64 * 1024;
 
 // What follows `key` in a JSON text up to `end`; empty when it is not there. No value that is
 // looked for holds an escaped character.
@@ -73,7 +72,7 @@ Result<void> FanOutLoad::publish(RequestTemplate& request) {
 }
 
 Result<void> FanOutLoad::receive_answer() {
-  chunk_.resize(kReadBytes);
+  chunk_.resize(kFanOutReadBytes);
   const ssize_t n = ::recv(publisher_.get(), chunk_.data(), chunk_.size(), 0);
   if (n == 0) return Error(Errc::closed, "the server closed the publisher");
   if (n < 0) return {};
@@ -118,7 +117,7 @@ Result<bool> FanOutLoad::take_frame(std::size_t index, std::string_view& bytes) 
   bytes.remove_prefix(outcome.frame.consumed);
   if (outcome.frame.type == codec::FrameType::disconnect) return session_closed();
   if (outcome.frame.type != codec::FrameType::recv) return true;
-  JD_TRY(const codec::Recv recv, codec::decode_recv(outcome.frame, kVersion));
+  JD_TRY(const codec::Recv recv, codec::decode_recv(outcome.frame, codec::kVersionUsual));
   codec::RecvAck ack;
   ack.flags = recv.flags;
   ack.message_id = recv.message_id;
@@ -210,7 +209,7 @@ Result<void> FanOutLoad::check_sample(Receiver& receiver) {
     }
   } else {
     const codec::ParseOutcome outcome = codec::parse_frame(receiver.sample);
-    JD_TRY(const codec::Recv recv, codec::decode_recv(outcome.frame, kVersion));
+    JD_TRY(const codec::Recv recv, codec::decode_recv(outcome.frame, codec::kVersionUsual));
     if (!receiver.session.cipher.open(recv, plain)) {
       return Error(Errc::invalid, "a delivery does not verify or decrypt");
     }

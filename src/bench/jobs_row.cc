@@ -18,10 +18,10 @@ namespace jindou::bench {
 
 namespace {
 
-constexpr std::size_t kWrittenLines = 100;
-constexpr std::size_t kSingleConnections = 64;
+constexpr std::size_t kPersonLines = 100;
+constexpr std::size_t kCompetingConnections = 64;
 constexpr unsigned kReceivers = 10'000;
-constexpr std::chrono::milliseconds kChatInterval{5};
+constexpr std::chrono::milliseconds kJobChatInterval{5};
 constexpr std::chrono::milliseconds kLookInterval{20};
 constexpr double kJobSecondsMax = 900;
 constexpr double kChatBar = 1.2;
@@ -43,16 +43,16 @@ class Jobs {
  public:
   Jobs(const Stage& stage, const Target& target)
       : http_(target.http),
-        lines_(person_shape(RequestTemplate::Form::lines, kWrittenLines), stage.payloads()) {}
+        lines_(person_shape(RequestTemplate::Form::lines, kPersonLines), stage.payloads()) {}
 
   // Uploads `items`, after which the job begins. Errors: those of HttpClient::post_lines.
   Result<void> begin(std::uint64_t items) {
     std::uint64_t sent = 0;
     JD_TRY(const std::string answer, http_.post_lines("/message/sendbatch?async=true", [&] {
       if (sent >= items) return std::string_view();
-      sent += kWrittenLines;
+      sent += kPersonLines;
       const std::string_view chunk = lines_.fill(next_number_++, next_user_);
-      next_user_ = static_cast<unsigned>((next_user_ + kWrittenLines) % kReceivers);
+      next_user_ = static_cast<unsigned>((next_user_ + kPersonLines) % kReceivers);
       return chunk;
     }));
     constexpr std::string_view kId = R"("id":")";
@@ -118,12 +118,12 @@ Result<void> measure_chat(Stage& stage, std::vector<Row>& rows) {
   double job_seconds = 0;
   // Round 0 warms up.
   for (int round = 0; round <= options.rounds; ++round) {
-    JD_TRY(const auto alone, chat->run(options.seconds, kChatInterval));
+    JD_TRY(const auto alone, chat->run(options.seconds, kJobChatInterval));
     const TimePoint start = std::chrono::steady_clock::now();
     JD_RETURN_IF_ERROR(jobs.begin(options.job_items / static_cast<unsigned>(options.rounds)));
     std::vector<std::uint64_t> beside;
     for (bool done = false; !done;) {
-      JD_TRY(const auto some, chat->run(options.seconds / 4, kChatInterval));
+      JD_TRY(const auto some, chat->run(options.seconds / 4, kJobChatInterval));
       JD_TRY(done, jobs.done());
       // What was measured behind its end is not beside it.
       if (!done) append(beside, some);
@@ -161,8 +161,8 @@ Result<void> measure_rate(Stage& stage, std::vector<Row>& rows) {
   const BenchOptions& options = stage.options();
   JD_TRY(const Target target, stage.open_target());
   Jobs jobs(stage, target);
-  HttpLoad single(target.http, kSingleConnections, person_shape(RequestTemplate::Form::single, 1),
-                  stage.payloads());
+  HttpLoad single(target.http, kCompetingConnections,
+                  person_shape(RequestTemplate::Form::single, 1), stage.payloads());
   JD_RETURN_IF_ERROR(single.connect());
   std::vector<double> job_rates;
   std::vector<double> single_rates;

@@ -11,8 +11,8 @@ namespace jindou::bench {
 
 namespace {
 
-constexpr std::chrono::seconds kAnswerLimit{30};
-constexpr int kSendBufferBytes = 256 * 1024;
+constexpr std::chrono::seconds kLineAnswerLimit{30};
+constexpr int kLineBufferBytes = 256 * 1024;
 // Lines of one stream that are sent and not answered; more would only make its end longer.
 constexpr std::uint64_t kAheadMax = 20'000;
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
@@ -43,8 +43,8 @@ Result<void> LineLoad::connect() {
   for (std::size_t i = 0; i < connections_.size(); ++i) {
     Connection& connection = connections_[i];
     JD_TRY(connection.fd, connect_within(endpoint_, std::chrono::seconds(5)));
-    ::setsockopt(connection.fd.get(), SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes,
-                 sizeof kSendBufferBytes);
+    ::setsockopt(connection.fd.get(), SOL_SOCKET, SO_SNDBUF, &kLineBufferBytes,
+                 sizeof kLineBufferBytes);
     JD_RETURN_IF_ERROR(poller_.add(connection.fd.get(), static_cast<std::uint32_t>(i)));
   }
   return {};
@@ -193,7 +193,7 @@ Result<LineLoad::Round> LineLoad::run(double seconds, std::uint64_t messages_max
   TimePoint last_progress = start;
   while (!all_ended()) {
     JD_RETURN_IF_ERROR(check_interrupted());
-    const auto& events = poller_.wait(running ? end : last_progress + kAnswerLimit);
+    const auto& events = poller_.wait(running ? end : last_progress + kLineAnswerLimit);
     const TimePoint now = std::chrono::steady_clock::now();
     if (running && (now >= end || sent() >= messages_max)) {
       running = false;
@@ -209,7 +209,7 @@ Result<LineLoad::Round> LineLoad::run(double seconds, std::uint64_t messages_max
       }
       if (!connections_[event.key].ended) JD_RETURN_IF_ERROR(feed(event.key, running));
     }
-    if (now - last_progress > kAnswerLimit) {
+    if (now - last_progress > kLineAnswerLimit) {
       return Error(Errc::deadline, "no result for 30 seconds");
     }
   }

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kWords = 20'000;
 constexpr std::size_t kPayloads = 100;
-constexpr std::size_t kPayloadBytes = 200;
+constexpr std::size_t kModeratedBytes = 200;
 constexpr unsigned kSeed = 11;
 
 // One of the 3,000 characters from U+4E00 on.
@@ -57,7 +57,7 @@ std::vector<std::string> make_texts() {
   std::vector<std::string> payloads;
   for (std::size_t i = 0; i < kPayloads; ++i) {
     std::string payload = R"({"type":1,"content":")";
-    while (payload.size() + kEnd.size() + 12 < kPayloadBytes) {
+    while (payload.size() + kEnd.size() + 12 < kModeratedBytes) {
       if (random() % 2 == 0) {
         append_letters(payload, 2 + random() % 7, random);
         payload += ' ';
@@ -65,7 +65,7 @@ std::vector<std::string> make_texts() {
         append_han(payload, random);
       }
     }
-    append_letters(payload, kPayloadBytes - payload.size() - kEnd.size(), random);
+    append_letters(payload, kModeratedBytes - payload.size() - kEnd.size(), random);
     payload += kEnd;
     payloads.push_back(std::move(payload));
   }

@@ -12,7 +12,6 @@
 namespace jindou::bench {
 
 namespace {
-constexpr std::uint8_t kVersion = codec::kVersionUsual;
 constexpr const char* kSender = "bench_person_a";
 constexpr const char* kReceiver = "bench_person_b";
 }  // namespace
@@ -51,7 +50,7 @@ Result<void> PersonChat::send() {
   const codec::MsgKey key = session.cipher.msg_key_for_send(send);
   send.msg_key = codec::view_of(key);
   std::string frame;
-  JD_RETURN_IF_ERROR(codec::encode(frame, send, kVersion));
+  JD_RETURN_IF_ERROR(codec::encode(frame, send, codec::kVersionUsual));
   sent_at_[next_++ % sent_at_.size()] = std::chrono::steady_clock::now();
   return write_some(poller_, session, 0, frame);
 }
@@ -72,7 +71,7 @@ Result<void> PersonChat::receive(std::vector<std::uint64_t>& latencies) {
       read_frames(session, chunk_, [&](const codec::RawFrame& frame) -> Result<void> {
         const TimePoint now = std::chrono::steady_clock::now();
         if (frame.type != codec::FrameType::recv) return {};
-        JD_TRY(const codec::Recv recv, codec::decode_recv(frame, kVersion));
+        JD_TRY(const codec::Recv recv, codec::decode_recv(frame, codec::kVersionUsual));
         codec::RecvAck ack;
         ack.flags = recv.flags;
         ack.message_id = recv.message_id;

@@ -7,16 +7,16 @@
 namespace jindou::bench {
 namespace {
 
-using State = ScannedResponse::State;
+using ScanState = ScannedResponse::State;
 
 TEST(ScanResponse, WaitsForEveryByteAndThenGivesTheBody) {
   const std::string text = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nX-Y: z\r\n\r\nhello";
   for (std::size_t n = 0; n < text.size(); ++n) {
-    EXPECT_EQ(scan_response(std::string_view(text).substr(0, n)).state, State::need_more) << n;
+    EXPECT_EQ(scan_response(std::string_view(text).substr(0, n)).state, ScanState::need_more) << n;
   }
   const std::string more = text + "HTTP/1.1";
   const ScannedResponse response = scan_response(more);
-  EXPECT_EQ(response.state, State::complete);
+  EXPECT_EQ(response.state, ScanState::complete);
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.body, "hello");
   EXPECT_EQ(response.consumed, text.size());
@@ -26,24 +26,25 @@ TEST(ScanResponse, WaitsForEveryByteAndThenGivesTheBody) {
 TEST(ScanResponse, SeesStatusAndClose) {
   const ScannedResponse response = scan_response(
       "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-  EXPECT_EQ(response.state, State::complete);
+  EXPECT_EQ(response.state, ScanState::complete);
   EXPECT_EQ(response.status, 429);
   EXPECT_FALSE(response.keep_alive);
 }
 
 TEST(ScanResponse, NoContentNeedsNoLength) {
   const ScannedResponse response = scan_response("HTTP/1.1 204 No Content\r\n\r\n");
-  EXPECT_EQ(response.state, State::complete);
+  EXPECT_EQ(response.state, ScanState::complete);
   EXPECT_EQ(response.body, "");
 }
 
 TEST(ScanResponse, RefusesWhatItCannotMeasure) {
   EXPECT_EQ(scan_response("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").state,
-            State::broken);
-  EXPECT_EQ(scan_response("HTTP/1.1 200 OK\r\n\r\n").state, State::broken);
-  EXPECT_EQ(scan_response("HTTP/1.1 200 OK\r\nContent-Length: 1x\r\n\r\n").state, State::broken);
-  EXPECT_EQ(scan_response("SSH-2.0-OpenSSH\r\n\r\n").state, State::broken);
-  EXPECT_EQ(scan_response(std::string(20'000, 'x')).state, State::broken);
+            ScanState::broken);
+  EXPECT_EQ(scan_response("HTTP/1.1 200 OK\r\n\r\n").state, ScanState::broken);
+  EXPECT_EQ(scan_response("HTTP/1.1 200 OK\r\nContent-Length: 1x\r\n\r\n").state,
+            ScanState::broken);
+  EXPECT_EQ(scan_response("SSH-2.0-OpenSSH\r\n\r\n").state, ScanState::broken);
+  EXPECT_EQ(scan_response(std::string(20'000, 'x')).state, ScanState::broken);
 }
 
 TEST(CountMessageIds, TellsGivenFromZero) {

@@ -20,7 +20,7 @@ constexpr double kWebhookBar = 0.9;
 // request of its own as msg.offline.
 constexpr unsigned kGroups = 64;
 
-struct Mode {
+struct WebhookMode {
   std::string name;      // of the row
   std::string measured;  // for people
   std::vector<std::string> settings;
@@ -38,7 +38,7 @@ struct Round {
 };
 
 // A server of its own for every round: what one has left to tell must not weigh on the next.
-Result<Round> run_round(Stage& stage, const Mode& mode) {
+Result<Round> run_round(Stage& stage, const WebhookMode& mode) {
   JD_TRY(const Target target, stage.open_target(mode.settings));
   HttpClient http(target.http);
   GroupNames groups;
@@ -78,7 +78,7 @@ Result<void> measure_webhook(Stage& stage, std::vector<Row>& rows) {
     nobody = gone->url();
   }
   JD_TRY(const auto sink, WebhookSink::start());
-  std::array<Mode, 3> modes;
+  std::array<WebhookMode, 3> modes;
   modes[0].name = "webhook_off";
   modes[0].measured = "webhook: batch B without a webhook";
   modes[1].name = "webhook_on";
@@ -90,7 +90,7 @@ Result<void> measure_webhook(Stage& stage, std::vector<Row>& rows) {
   double on_seconds = 0;
   std::uint64_t told = 0;
   for (int number = 1; number <= stage.options().rounds; ++number) {
-    for (Mode& mode : modes) {
+    for (WebhookMode& mode : modes) {
       const std::uint64_t before = sink->messages();
       JD_TRY(const Round round, run_round(stage, mode));
       if (mode.name == "webhook_on") {
@@ -105,7 +105,7 @@ Result<void> measure_webhook(Stage& stage, std::vector<Row>& rows) {
     }
   }
   const double off = median(modes[0].rates);
-  for (const Mode& mode : modes) {
+  for (const WebhookMode& mode : modes) {
     Row row(mode.name, mode.measured, median(mode.rates), "msg/s");
     if (mode.name != "webhook_off") {
       compare(row, Row::Bar::at_least, kWebhookBar, off > 0 ? row.value / off : 0,

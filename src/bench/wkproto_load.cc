@@ -11,9 +11,7 @@
 
 namespace jindou::bench {
 
-namespace {
-constexpr std::uint8_t kVersion = codec::kVersionUsual;
-}  // namespace
+namespace {}  // namespace
 
 SendLoad::SendLoad(std::vector<ClientSession> sessions, const GroupNames& groups,
                    const std::vector<std::string>& payloads, std::string run_id, std::size_t window)
@@ -68,7 +66,7 @@ Result<void> SendLoad::send_some(std::size_t index, std::size_t count) {
     send.payload = sender.ciphertexts[sender.next_seq % sender.ciphertexts.size()];
     const codec::MsgKey key = sender.session.cipher.msg_key_for_send(send);
     send.msg_key = codec::view_of(key);
-    JD_RETURN_IF_ERROR(codec::encode(scratch_, send, kVersion));
+    JD_RETURN_IF_ERROR(codec::encode(scratch_, send, codec::kVersionUsual));
     ++sender.next_seq;
     ++sent_total_;
   }
