@@ -47,8 +47,10 @@ elseif(JINDOU_LLD)
 endif()
 
 if(JINDOU_SANITIZE STREQUAL "address")
-  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined
-                      -fno-omit-frame-pointer)
+  # Not "null": the use of a null pointer ends the process anyhow, with a report of the address
+  # sanitizer, and to look for it before each use takes a quarter of the time that a file compiles.
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize=null
+                      -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
 elseif(JINDOU_SANITIZE STREQUAL "thread")
   # Asio's fences trip -Wtsan: the tool does not model them, the code is right.
