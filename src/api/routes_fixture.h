@@ -21,6 +21,7 @@
 #include "base/mutex.h"
 #include "conversation/conversation_reader.h"
 #include "conversation/directory.h"
+#include "http/answer_fields.h"
 #include "partition/inbox_directory.h"
 #include "partition/inbox_stage.h"
 #include "partition/local_placement.h"
@@ -239,6 +240,7 @@ class RoutesTest : public testing::Test {
     answer.status = response.status;
     answer.body = response.body;
     answer.headers = response.extra_headers;
+    EXPECT_EQ(http::unknown_answer_field(answer.headers), "") << target;
     if (!answer.body.empty() && response.content_type == "application/json") {
       simdjson::dom::parser parser;
       simdjson::dom::element ignored;

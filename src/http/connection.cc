@@ -13,6 +13,7 @@
 #include <iterator>
 
 #include "base/free_memory.h"
+#include "http/answer_fields.h"
 #include "observe/log.h"
 
 namespace jindou::http {
@@ -38,22 +39,13 @@ constexpr std::size_t kDroppedBodyMax = std::size_t{1} << 20;
 constexpr std::size_t kLingerBytesMax = std::size_t{16} << 20;
 constexpr std::chrono::seconds kLingerTime{2};
 
-// Beside the origin that may read the answer.
-constexpr std::string_view kCorsHeaders =
-    "Access-Control-Allow-Credentials: true\r\n"
-    "Access-Control-Allow-Methods: POST, OPTIONS, GET, PUT, DELETE, PATCH\r\n"
-    "Access-Control-Allow-Headers: Content-Type, Content-Length, Accept-Encoding, Authorization, "
-    "token, X-Requested-With, Accept, Origin, Cache-Control, Content-Encoding, Jindou-Strict, "
-    "Idempotency-Key\r\n"
-    "Access-Control-Expose-Headers: X-Batch-Failed, Retry-After, Idempotency-Replay\r\n";
-
 void append_cors_headers(std::string& out, std::string_view allow_origin) {
   if (allow_origin != "*") out += "Vary: Origin\r\n";
   if (allow_origin.empty()) return;
   out += "Access-Control-Allow-Origin: ";
   out += allow_origin;
   out += "\r\n";
-  out += kCorsHeaders;
+  out += cors_fields();
 }
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";

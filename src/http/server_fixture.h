@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/answer_fields.h"
 #include "http/server.h"
 
 namespace jindou::http {
@@ -109,6 +110,8 @@ class HttpServerTest : public testing::Test {
             at < end ? std::stoul(rest.substr(at + std::string("Content-Length: ").size(), 20)) : 0;
         if (rest.size() >= end + 4 + size) {
           const std::string answer = rest.substr(0, end + 4 + size);
+          const auto fields = rest.find("\r\n") + 2;
+          EXPECT_EQ(unknown_answer_field(rest.substr(fields, end + 2 - fields)), "") << answer;
           rest.erase(0, end + 4 + size);
           return answer;
         }

@@ -6,6 +6,8 @@
 
 #include <array>
 
+#include "http/answer_fields.h"
+
 namespace jindou::pages {
 namespace {
 
@@ -27,6 +29,7 @@ class DemoSiteTest : public testing::Test {
     if (header == "If-None-Match") request.add_header(http::Field::if_none_match, header, value);
     http::Response response;
     EXPECT_FALSE(site_.admit(request, response));
+    EXPECT_EQ(http::unknown_answer_field(response.extra_headers), "") << target;
     return response;
   }
   static bool has(const http::Response& response, std::string_view line) {

@@ -32,6 +32,20 @@ STOP_TIMEOUT = 5.0
 
 PERSON, GROUP = 1, 2
 
+# Header fields that pages see of every answer, and those that are none of their business.
+SEEN_ANYWAY = {"cache-control", "content-length", "content-type"}
+NOT_FOR_PAGES = {"connection", "content-encoding", "content-security-policy", "referrer-policy",
+                 "transfer-encoding", "vary", "x-accel-buffering", "x-content-type-options"}
+
+
+def fields_kept_from_pages(headers) -> set:
+    """Of an answer that pages of other origins may read: the fields that they do not get to see."""
+    exposed = headers.get("access-control-expose-headers")
+    if exposed is None:
+        return set()
+    known = SEEN_ANYWAY | NOT_FOR_PAGES | set(exposed.lower().replace(" ", "").split(","))
+    return {name for name in headers if not name.startswith("access-control-")} - known
+
 
 def binary() -> str:
     path = os.environ.get("JINDOU_BIN") or str(ROOT / "build" / "release" / "bin" / "jindou")
@@ -219,8 +233,10 @@ class Server:
         try:
             connection.request(method, path, body, send_headers)
             answer = connection.getresponse()
-            return Response(answer.status, {k.lower(): v for k, v in answer.getheaders()},
-                            answer.read())
+            got = {k.lower(): v for k, v in answer.getheaders()}
+            kept = fields_kept_from_pages(got)
+            assert not kept, "%s %s: no page sees %s" % (method, path, kept)
+            return Response(answer.status, got, answer.read())
         finally:
             connection.close()
 

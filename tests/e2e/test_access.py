@@ -102,8 +102,12 @@ class WithToken(AccessCase):
                 self.assertEqual(set(methods),
                                  {"POST", "OPTIONS", "GET", "PUT", "DELETE", "PATCH"})
                 allowed = headers["access-control-allow-headers"].lower().replace(" ", "")
-                self.assertLessEqual({"content-type", "authorization", "token", "jindou-strict"},
-                                     set(allowed.split(",")))
+                self.assertLessEqual({"content-type", "authorization", "token", "jindou-strict",
+                                      "prefer", "idempotency-key"}, set(allowed.split(",")))
+                exposed = headers["access-control-expose-headers"].replace(" ", "").split(",")
+                self.assertLessEqual({"RateLimit", "RateLimit-Policy", "Batch-Advice", "Location",
+                                      "Retry-After", "Idempotency-Replay", "X-Batch-Failed"},
+                                     set(exposed))
 
     def test_the_manager_port_needs_a_token_or_a_login(self):
         for headers in ({}, {"token": "wrong"}, {"token": ""}, {"Authorization": "Bearer x"},
