@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "caller/options.h"
+#include "codec/csv_items.h"
 
 namespace jindou::caller {
 
@@ -60,34 +61,13 @@ class ItemForm {
   std::uint64_t options_hash() const;
 
  private:
-  enum class Use : std::uint8_t {
-    channel_id,
-    channel_type,
-    from_uid,
-    client_msg_no,
-    variable,
-    nothing,  // a variable that no place names
-    refused,
-  };
-  struct Column {
-    std::string name;
-    Use use = Use::variable;
-  };
-
   std::string number_of(std::uint64_t row, std::string_view text) const;
-  void add_payload(std::string& text) const;
-  bool has_column(Use use) const;
-  Result<void> check_columns() const;
-  Result<void> use_columns_of_payload();
 
   std::string id_;
   std::string from_;
   unsigned channel_type_ = 0;
-  std::string payload_member_;              // `"payload":…` or `"template":…`; empty: none
-  std::vector<std::string> payload_names_;  // of the places of the payload
-  bool names_known_ = false;                // false: a stored template has others
-  std::vector<Column> columns_;
-  bool resends_ = false;  // the input is a file of refused items
+  std::string payload_member_;  // `"payload":…` or `"template":…`; empty: none
+  codec::CsvItems rows_;
 };
 
 }  // namespace jindou::caller

@@ -161,6 +161,22 @@ TEST(ItemForm, ColumnsOfATemplateAreAllVariables) {
             std::string::npos);
 }
 
+// Golden ones: a new version finishes what an older one began.
+TEST(ItemForm, NumbersOfRecordsStayTheSame) {
+  SendOptions options = csv_options();
+  options.id = "x";
+  ItemForm form = form_of(options);
+  ASSERT_TRUE(form.set_columns({"name", "channel_id", "client_msg_no", "unused"}));
+  EXPECT_TRUE(from_record(form, {"A \"B\"", "u1", "", "z"}, 3)
+                  .text.ends_with(R"("client_msg_no":"jdca625e674869ccedccb4cab237b9c1fe"})"));
+  options = {};
+  options.template_name = "welcome";
+  form = form_of(options);
+  ASSERT_TRUE(form.set_columns({"channel_id", "channel_type", "from_uid", "a"}));
+  EXPECT_TRUE(from_record(form, {"g1", "2", "ann", "1"})
+                  .text.ends_with(R"("client_msg_no":"jd5d00484dd438d3709556711185991613"})"));
+}
+
 TEST(ItemForm, RowsThatAreNoItems) {
   ItemForm form = form_of(csv_options());
   ASSERT_TRUE(form.set_columns({"channel_id", "name", "channel_type"}));

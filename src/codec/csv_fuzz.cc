@@ -1,5 +1,5 @@
 // Any text, given whole and in pieces: the records must be the same, and be read again as they were
-// when they are written.
+// when they are written. What is made of them as items is a line of JSON each.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -8,6 +8,8 @@
 
 #include "base/assert.h"
 #include "codec/csv.h"
+#include "codec/csv_items.h"
+#include "codec/json_fault.h"
 
 namespace {
 
@@ -51,6 +53,32 @@ Read read(std::string_view text, std::size_t piece, CsvLimits limits) {
   return all;
 }
 
+void make_items(const Read& read) {
+  static constexpr std::string_view kPassed[] = {"line"};
+  CsvDefaults defaults;
+  defaults.from_uid = "system";
+  defaults.channel_type = 1;
+  defaults.template_name = "welcome";
+  defaults.passed_over = kPassed;
+  auto items = CsvItems::create(defaults);
+  JD_ASSERT(items);
+  if (read.records.empty()) return;
+  const auto views = [](const std::vector<std::string>& record) {
+    return std::vector<std::string_view>(record.begin(), record.end());
+  };
+  if (!items->set_columns(views(read.records[0]))) return;
+  for (std::size_t i = 1; i < read.records.size(); ++i) {
+    const auto fields = views(read.records[i]);
+    const auto item = items->item_of(fields, read.texts[i], [](std::string_view members) {
+      return std::to_string(members.size());
+    });
+    if (!item) continue;
+    JD_ASSERT(items->fits(fields) && is_json(*item));
+    JD_ASSERT(item->find_first_of("\r\n") == std::string::npos);
+    (void)items->own_fields(fields);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -58,6 +86,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Read whole = read(text, size + 1, kLimits);
   JD_ASSERT(whole == read(text, 1, kLimits));
   JD_ASSERT(whole == read(text, 7, kLimits));
+  make_items(whole);
   for (const auto& record : whole.records) {
     // In front of it a field that is no byte order mark and no empty line.
     std::string written = "x";

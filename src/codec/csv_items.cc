@@ -4,6 +4,8 @@
 #include <charconv>
 #include <utility>
 
+#include "base/assert.h"
+#include "codec/csv.h"
 #include "codec/json_reader.h"
 #include "codec/json_writer.h"
 #include "codec/payload_template.h"
@@ -15,41 +17,72 @@ namespace {
 
 constexpr const char* kSaveAsUtf8 = "not in UTF-8; save the file as CSV in UTF-8";
 
-std::string in_quotes(std::string_view text) { return '"' + std::string(text) + '"'; }
+std::string csv_name_in_quotes(std::string_view text) { return '"' + std::string(text) + '"'; }
 
-// JSON stays JSON, everything else goes as its bytes.
-std::string payload_member(const std::string& payload) {
-  std::string member = "\"payload\":";
-  const auto parsed = parse_json(payload);
-  if (parsed && (parsed->is_object() || parsed->is_array())) return member + payload;
-  JsonWriter(member).base64(payload);
-  return member;
-}
-
-bool is_channel_type(std::string_view text) {
+bool is_channel_type_field(std::string_view text) {
   unsigned value = 0;
   const auto* const end = text.data() + text.size();
   const auto [read, error] = std::from_chars(text.data(), end, value);
   return error == std::errc() && read == end && value >= 1 && value <= 255;
 }
 
+void add_text_member(std::string& item, std::string_view name, std::string_view value) {
+  item.append(",\"").append(name).append("\":");
+  json_append_string(item, value);
+}
+
 }  // namespace
+
+std::string payload_member(std::string_view payload) {
+  std::string member = "\"payload\":";
+  const auto parsed = parse_json(payload);
+  if (parsed && (parsed->is_object() || parsed->is_array())) {
+    // Line ends are nothing but blanks there.
+    for (const char c : payload) member += c == '\n' || c == '\r' ? ' ' : c;
+    return member;
+  }
+  JsonWriter(member).base64(payload);
+  return member;
+}
 
 Result<CsvItems> CsvItems::create(const CsvDefaults& defaults) {
   CsvItems items;
   items.from_uid_ = defaults.from_uid;
   items.channel_type_ = defaults.channel_type;
+  items.passed_over_ = defaults.passed_over;
+  items.source_ = defaults.source;
   if (!defaults.payload.empty()) {
     const auto parsed = PayloadTemplate::parse(defaults.payload);
-    if (!parsed) return Error(Errc::invalid, "the payload " + parsed.error().detail());
+    if (!parsed) {
+      return Error(Errc::invalid,
+                   std::string(defaults.source.payload_subject) + " " + parsed.error().detail());
+    }
     items.payload_names_.assign(parsed->names().begin(), parsed->names().end());
+    items.names_known_ = true;
     items.payload_members_ = payload_member(defaults.payload);
   } else if (!defaults.template_name.empty()) {
     items.payload_members_ = "\"template\":";
     json_append_string(items.payload_members_, defaults.template_name);
-    items.payload_members_ += ",\"template_version\":" + std::to_string(defaults.template_version);
+    if (defaults.template_version != 0) {
+      items.payload_members_ +=
+          ",\"template_version\":" + std::to_string(defaults.template_version);
+    }
   }
   return items;
+}
+
+CsvItems::Use CsvItems::use_of(std::string_view name) const {
+  static constexpr std::pair<std::string_view, Use> kMembers[] = {
+      {"channel_id", Use::channel_id},
+      {"channel_type", Use::channel_type},
+      {"from_uid", Use::from_uid},
+      {"client_msg_no", Use::client_msg_no}};
+  for (const auto& [member, use] : kMembers) {
+    if (name == member) return use;
+  }
+  const bool passed =
+      std::find(passed_over_.begin(), passed_over_.end(), name) != passed_over_.end();
+  return passed ? Use::passed_over : Use::variable;
 }
 
 bool CsvItems::has_column(Use use) const {
@@ -58,35 +91,29 @@ bool CsvItems::has_column(Use use) const {
 }
 
 Result<void> CsvItems::set_columns(const std::vector<std::string_view>& names) {
-  static constexpr std::pair<std::string_view, Use> kMembers[] = {
-      {"channel_id", Use::channel_id},
-      {"channel_type", Use::channel_type},
-      {"from_uid", Use::from_uid},
-      {"client_msg_no", Use::client_msg_no}};
   for (const std::string_view name : names) {
     if (!is_valid_utf8(name)) {
       return Error(Errc::invalid, std::string("the names of the columns are ") + kSaveAsUtf8);
     }
     Column column;
     column.name = name;
-    for (const auto& [member, use] : kMembers) {
-      if (name == member) column.use = use;
-    }
+    column.use = use_of(name);
     if (column.use == Use::variable) {
       const auto problem = variable_name_problem(name);
       if (!problem.empty()) {
-        return Error(Errc::invalid, "the column " + in_quotes(name) +
+        return Error(Errc::invalid, "the column " + csv_name_in_quotes(name) +
                                         " cannot be a variable: its name " + std::string(problem));
       }
     }
     for (const Column& other : columns_) {
       if (other.name == name) {
-        return Error(Errc::invalid, "two columns have the name " + in_quotes(name));
+        return Error(Errc::invalid, "two columns have the name " + csv_name_in_quotes(name));
       }
     }
     columns_.push_back(std::move(column));
   }
-  return check_columns();
+  JD_RETURN_IF_ERROR(check_columns());
+  return choose_variables();
 }
 
 Result<void> CsvItems::check_columns() const {
@@ -96,20 +123,31 @@ Result<void> CsvItems::check_columns() const {
                  "commas between them");
   }
   if (!has_column(Use::channel_type) && channel_type_ == 0) {
-    return Error(Errc::invalid,
-                 "no column has the name channel_type, and it is not in the query (1: persons, 2: "
-                 "groups)");
+    return Error(Errc::invalid, "no column has the name channel_type" +
+                                    std::string(source_.channel_type) + " (1: persons, 2: groups)");
   }
   if (!has_column(Use::from_uid) && from_uid_.empty()) {
-    return Error(Errc::invalid,
-                 "no column has the name from_uid, and the sender is not in the query");
+    return Error(Errc::invalid, "no column has the name from_uid" + std::string(source_.from_uid));
   }
   if (payload_members_.empty()) {
     return Error(Errc::invalid,
-                 "rows of CSV are made into messages with the query parameter payload or template");
+                 "rows of CSV are made into messages with " + std::string(source_.payload));
   }
-  const auto variables = static_cast<std::size_t>(std::count_if(
-      columns_.begin(), columns_.end(), [](const Column& c) { return c.use == Use::variable; }));
+  return {};
+}
+
+Result<void> CsvItems::choose_variables() {
+  std::size_t variables = 0;
+  for (Column& column : columns_) {
+    if (column.use != Use::variable) continue;
+    const bool named = std::find(payload_names_.begin(), payload_names_.end(), column.name) !=
+                       payload_names_.end();
+    if (names_known_ && !named) {
+      column.use = Use::unused;
+    } else {
+      ++variables;
+    }
+  }
   if (variables > kVariablesMax) {
     return Error(Errc::invalid, "there are " + std::to_string(variables) +
                                     " columns for variables; an item may have " +
@@ -120,15 +158,15 @@ Result<void> CsvItems::check_columns() const {
       return column.use == Use::variable && column.name == name;
     });
     if (!known) {
-      return Error(Errc::invalid,
-                   "the payload names {{" + name + "}}, and no column for variables has that name");
+      return Error(Errc::invalid, std::string(source_.payload_subject) + " names {{" + name +
+                                      "}}, and no column for variables has that name");
     }
   }
   return {};
 }
 
 Result<std::string> CsvItems::item_of(const std::vector<std::string_view>& fields,
-                                      std::string_view text) const {
+                                      std::string_view text, const MakeNumber& number) const {
   if (fields.size() != columns_.size()) {
     return Error(Errc::invalid, "the row has " + std::to_string(fields.size()) +
                                     (fields.size() == 1 ? " field" : " fields") +
@@ -138,10 +176,10 @@ Result<std::string> CsvItems::item_of(const std::vector<std::string_view>& field
   if (!is_valid_utf8(text)) return Error(Errc::invalid, std::string("the row is ") + kSaveAsUtf8);
   std::string_view channel;
   std::string_view from = from_uid_;
-  std::string_view number;
+  std::string_view own_number;
   std::string type = channel_type_ == 0 ? "" : std::to_string(channel_type_);
-  std::string item = "{\"vars\":";
-  JsonWriter vars(item);
+  std::string variables = ",\"vars\":";
+  JsonWriter vars(variables);
   vars.begin_object();
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const std::string_view field = fields[i];
@@ -153,25 +191,48 @@ Result<std::string> CsvItems::item_of(const std::vector<std::string_view>& field
       case Use::from_uid:
         if (!field.empty()) from = field;
         break;
-      case Use::client_msg_no: number = field; break;
+      case Use::client_msg_no: own_number = field; break;
       case Use::variable: vars.string(columns_[i].name, field); break;
+      case Use::unused:
+      case Use::passed_over: break;
     }
   }
   vars.end_object();
-  if (!is_channel_type(type)) {
+  if (!is_channel_type_field(type)) {
     return Error(Errc::invalid,
-                 "channel_type is " + in_quotes(type) + "; it is a number within 1..255");
+                 "channel_type is " + csv_name_in_quotes(type) + "; it is a number within 1..255");
   }
+  // Numbers that callers make are of these bytes: another order would make others.
+  std::string item = "{\"channel_id\":";
+  json_append_string(item, channel);
   item.append(",\"channel_type\":").append(type);
-  const auto add = [&item](std::string_view name, std::string_view value) {
-    item.append(",\"").append(name).append("\":");
-    json_append_string(item, value);
-  };
-  add("channel_id", channel);
-  add("from_uid", from);
-  if (!number.empty()) add("client_msg_no", number);
-  item.append(",").append(payload_members_).append("}");
+  add_text_member(item, "from_uid", from);
+  item.append(",").append(payload_members_).append(variables);
+  if (!own_number.empty()) {
+    add_text_member(item, "client_msg_no", own_number);
+  } else if (number) {
+    add_text_member(item, "client_msg_no", number(item));
+  }
+  item += '}';
   return item;
+}
+
+std::string CsvItems::own_columns() const {
+  std::vector<std::string_view> names;
+  for (const Column& column : columns_) names.emplace_back(column.name);
+  return own_fields(names);
+}
+
+std::string CsvItems::own_fields(const std::vector<std::string_view>& fields) const {
+  JD_ASSERT(fields.size() == columns_.size());
+  std::string text;
+  bool first = true;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (columns_[i].use == Use::passed_over) continue;
+    if (!std::exchange(first, false)) text += ',';
+    append_csv_field(text, fields[i]);
+  }
+  return text;
 }
 
 }  // namespace jindou::codec

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +13,15 @@
 #include "base/result.h"
 
 namespace jindou::codec {
+
+// Where a default would have come from, for sentences that say that it is missing. String
+// constants.
+struct CsvSource {
+  std::string_view channel_type = ", and it is not in the query";
+  std::string_view from_uid = ", and the sender is not in the query";
+  std::string_view payload = "the query parameter payload or template";
+  std::string_view payload_subject = "the payload";
+};
 
 // What all items have in common. A column takes the place of a default, where its field is not
 // empty.
@@ -20,7 +31,13 @@ struct CsvDefaults {
   std::string payload;        // JSON, or text; empty: none
   std::string template_name;  // of a stored template; empty: none
   std::uint64_t template_version = 0;
+  // Columns that are none of the item; what it refers to outlives the CsvItems.
+  std::span<const std::string_view> passed_over;
+  CsvSource source;
 };
+
+// `"payload":…` on one line: JSON stays JSON, everything else goes as its bytes.
+std::string payload_member(std::string_view payload);
 
 // Not thread-safe.
 class CsvItems {
@@ -30,25 +47,52 @@ class CsvItems {
 
   // The first record. Errors: invalid, with a sentence about the columns.
   Result<void> set_columns(const std::vector<std::string_view>& names);
-  // A JSON object, as an item of NDJSON. `text`: the record as it was written. Errors: invalid,
-  // with a sentence about the record. Precondition: set_columns().
-  Result<std::string> item_of(const std::vector<std::string_view>& fields,
-                              std::string_view text) const;
+
+  // Makes a client_msg_no from everything else that the item has.
+  using MakeNumber = std::function<std::string(std::string_view members)>;
+  // A JSON object, as an item of NDJSON. `text`: the record as it was written. Without `number` an
+  // item whose row has no client_msg_no has none. Errors: invalid, with a sentence about the
+  // record. Precondition: set_columns().
+  Result<std::string> item_of(const std::vector<std::string_view>& fields, std::string_view text,
+                              const MakeNumber& number = {}) const;
+
+  bool fits(const std::vector<std::string_view>& fields) const {
+    return fields.size() == columns_.size();
+  }
+  // Whether a column is one of those that are passed over.
+  bool passes_over() const { return has_column(Use::passed_over); }
+  // The names of the other columns, and the fields of a record in them, as CSV without a line end.
+  // Precondition: fits().
+  std::string own_columns() const;
+  std::string own_fields(const std::vector<std::string_view>& fields) const;
 
  private:
-  enum class Use : std::uint8_t { channel_id, channel_type, from_uid, client_msg_no, variable };
+  enum class Use : std::uint8_t {
+    channel_id,
+    channel_type,
+    from_uid,
+    client_msg_no,
+    variable,
+    unused,  // a variable that no place names
+    passed_over,
+  };
   struct Column {
     std::string name;
     Use use = Use::variable;
   };
 
+  Use use_of(std::string_view name) const;
   bool has_column(Use use) const;
   Result<void> check_columns() const;
+  Result<void> choose_variables();
 
   std::string from_uid_;
   unsigned channel_type_ = 0;
+  std::span<const std::string_view> passed_over_;
+  CsvSource source_;
   std::string payload_members_;             // `"payload":…` or `"template":…`; empty: none
-  std::vector<std::string> payload_names_;  // of the places of the payload; a template has others
+  std::vector<std::string> payload_names_;  // of the places of the payload
+  bool names_known_ = false;                // false: a stored template has others
   std::vector<Column> columns_;
 };
 

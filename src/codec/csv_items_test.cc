@@ -31,11 +31,12 @@ TEST(CsvItems, ColumnsAreMembersOrVariables) {
   const Fields columns = {"name", "channel_id", "client_msg_no", "city"};
   ASSERT_TRUE(items->set_columns(columns));
   EXPECT_EQ(items->item_of({"A \"b\"", "u1", "n1", ""}, "").value(),
-            R"({"vars":{"name":"A \"b\"","city":""},"channel_type":1,"channel_id":"u1",)"
-            R"("from_uid":"sys","client_msg_no":"n1","payload":{"content":"Hi {{name}}"}})");
+            R"({"channel_id":"u1","channel_type":1,"from_uid":"sys",)"
+            R"("payload":{"content":"Hi {{name}}"},"vars":{"name":"A \"b\""},)"
+            R"("client_msg_no":"n1"})");
   EXPECT_EQ(items->item_of({"", "", "", ""}, "").value(),
-            R"({"vars":{"name":"","city":""},"channel_type":1,"channel_id":"",)"
-            R"("from_uid":"sys","payload":{"content":"Hi {{name}}"}})");
+            R"({"channel_id":"","channel_type":1,"from_uid":"sys",)"
+            R"("payload":{"content":"Hi {{name}}"},"vars":{"name":""}})");
 }
 
 TEST(CsvItems, ColumnsTakeThePlaceOfDefaults) {
@@ -47,11 +48,11 @@ TEST(CsvItems, ColumnsTakeThePlaceOfDefaults) {
   ASSERT_TRUE(items);
   ASSERT_TRUE(items->set_columns({"channel_type", "channel_id", "from_uid"}));
   EXPECT_EQ(items->item_of({"2", "g1", "ann"}, "").value(),
-            R"({"vars":{},"channel_type":2,"channel_id":"g1","from_uid":"ann",)"
-            R"("template":"we\"lcome","template_version":3})");
+            R"({"channel_id":"g1","channel_type":2,"from_uid":"ann",)"
+            R"("template":"we\"lcome","template_version":3,"vars":{}})");
   EXPECT_EQ(items->item_of({"", "u1", ""}, "").value(),
-            R"({"vars":{},"channel_type":1,"channel_id":"u1","from_uid":"sys",)"
-            R"("template":"we\"lcome","template_version":3})");
+            R"({"channel_id":"u1","channel_type":1,"from_uid":"sys",)"
+            R"("template":"we\"lcome","template_version":3,"vars":{}})");
 }
 
 TEST(CsvItems, TextIsAPayloadToo) {
@@ -60,7 +61,57 @@ TEST(CsvItems, TextIsAPayloadToo) {
   auto items = CsvItems::create(all);
   ASSERT_TRUE(items);
   ASSERT_TRUE(items->set_columns({"channel_id"}));
-  EXPECT_TRUE(items->item_of({"u1"}, "").value().ends_with(R"("payload":"aGk="})"));
+  EXPECT_TRUE(items->item_of({"u1"}, "").value().ends_with(R"("payload":"aGk=","vars":{}})"));
+}
+
+// An item is a line.
+TEST(CsvItems, PayloadsOfSeveralLinesAreOne) {
+  EXPECT_EQ(payload_member("{\"text\":\r\n\"{{n}}\"}"), R"("payload":{"text":  "{{n}}"})");
+  EXPECT_EQ(payload_member("a\nb"), R"("payload":"YQpi")");
+}
+
+TEST(CsvItems, ColumnsOfAStoredTemplateAreAllVariables) {
+  CsvDefaults all = defaults();
+  all.payload.clear();
+  all.template_name = "welcome";
+  auto items = CsvItems::create(all);
+  ASSERT_TRUE(items);
+  ASSERT_TRUE(items->set_columns({"channel_id", "a", "b"}));
+  EXPECT_TRUE(items->item_of({"u", "1", "2"}, "")
+                  .value()
+                  .ends_with(R"("template":"welcome","vars":{"a":"1","b":"2"}})"));
+}
+
+TEST(CsvItems, ARowWithoutANumberGetsTheOneThatIsMadeForIt) {
+  auto items = CsvItems::create(defaults());
+  ASSERT_TRUE(items);
+  ASSERT_TRUE(items->set_columns({"channel_id", "name", "client_msg_no"}));
+  std::string seen;
+  const auto number = [&seen](std::string_view members) {
+    seen = members;
+    return std::string("made");
+  };
+  const std::string members = R"({"channel_id":"u","channel_type":1,"from_uid":"sys",)"
+                              R"("payload":{"content":"Hi {{name}}"},"vars":{"name":"A"})";
+  EXPECT_EQ(items->item_of({"u", "A", ""}, "", number).value(),
+            members + R"(,"client_msg_no":"made"})");
+  EXPECT_EQ(seen, members);
+  EXPECT_TRUE(items->item_of({"u", "A", "own"}, "", number).value().ends_with(R"(:"own"})"));
+}
+
+TEST(CsvItems, SomeColumnsArePassedOver) {
+  static constexpr std::string_view kPassed[] = {"why", "not a name"};
+  CsvDefaults all = defaults();
+  all.passed_over = kPassed;
+  auto items = CsvItems::create(all);
+  ASSERT_TRUE(items);
+  ASSERT_TRUE(items->set_columns({"not a name", "channel_id", "why", "name"}));
+  EXPECT_TRUE(items->passes_over());
+  EXPECT_EQ(items->own_columns(), "channel_id,name");
+  EXPECT_EQ(items->own_fields({"1", "u", "2", "A,B"}), "u,\"A,B\"");
+  EXPECT_EQ(items->item_of({"1", "u", "2", "A"}, "").value(),
+            R"({"channel_id":"u","channel_type":1,"from_uid":"sys",)"
+            R"("payload":{"content":"Hi {{name}}"},"vars":{"name":"A"}})");
 }
 
 TEST(CsvItems, WrongColumnsAreToldOf) {
@@ -89,7 +140,12 @@ TEST(CsvItems, WrongColumnsAreToldOf) {
   for (int i = 0; i < 101; ++i) many.push_back("v" + std::to_string(i));
   Fields columns = {"channel_id", "name"};
   columns.insert(columns.end(), many.begin(), many.end());
-  EXPECT_NE(problem_of(defaults(), columns).find("102 columns for variables"), std::string::npos);
+  // Those that the payload does not name are no variables.
+  EXPECT_EQ(problem_of(defaults(), columns), "");
+  all = defaults();
+  all.payload.clear();
+  all.template_name = "welcome";
+  EXPECT_NE(problem_of(all, columns).find("102 columns for variables"), std::string::npos);
 }
 
 TEST(CsvItems, WrongRowsAreToldOf) {
