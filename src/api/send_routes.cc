@@ -11,6 +11,7 @@
 #include "api/answers.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
+#include "api/csv_rows.h"
 #include "api/job_upload.h"
 #include "api/rate_limit_fields.h"
 #include "api/rehearsal.h"

@@ -4,7 +4,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/string.hpp>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -13,27 +12,22 @@
 #include <vector>
 
 #include "api/answers.h"
+#include "api/csv_rows.h"
 #include "api/item_lines.h"
-#include "api/query_number.h"
 #include "api/send_command.h"
 #include "base/assert.h"
 #include "base/byte_budget.h"
-#include "codec/csv.h"
-#include "codec/csv_items.h"
 #include "codec/line_splitter.h"
 
 namespace jindou::api {
 namespace {
 
 namespace asio = boost::asio;
-using codec::CsvReader;
 using codec::LineSplitter;
 using http::Stream;
 
 // Between two tries of what there is no room for.
 constexpr std::chrono::milliseconds kPause{100};
-constexpr std::string_view kCsvType = "text/csv";
-constexpr std::size_t kRowBytesMax = std::size_t{256} << 10;
 
 // The items of one upload, as they are found.
 class ItemUpload {
@@ -147,60 +141,50 @@ Task<Result<void>> add_lines(ItemUpload& items, LineSplitter& lines, std::string
 class CsvUpload {
  public:
   // Borrows both.
-  CsvUpload(JobUpload& upload, ItemUpload& items, codec::CsvItems columns, codec::CsvLimits limits)
-      : upload_(upload), items_(items), columns_(std::move(columns)), reader_(limits) {}
+  CsvUpload(JobUpload& upload, ItemUpload& items, CsvRows rows)
+      : upload_(upload), items_(items), rows_(std::move(rows)) {}
 
   Task<Result<void>> take(std::string_view piece) {
     for (;;) {
-      const CsvReader::Found found = reader_.next(piece);
-      if (found == CsvReader::Found::none) co_return Result<void>();
+      const CsvRows::Found found = rows_.next(piece);
+      if (found == CsvRows::Found::none) co_return Result<void>();
       auto added = co_await add(found);
       if (!added) co_return added;
     }
   }
   Task<Result<void>> finish() {
-    const CsvReader::Found found = reader_.finish();
-    if (found != CsvReader::Found::none) {
-      auto added = co_await add(found);
-      if (!added) co_return added;
-    }
-    if (begun_) co_return Result<void>();
-    co_return Result<void>(Error(Errc::invalid, "the body is empty: its first row names columns"));
+    const CsvRows::Found found = rows_.finish();
+    if (found == CsvRows::Found::none) co_return Result<void>();
+    auto added = co_await add(found);
+    co_return added;
   }
   // The job is there: the columns were right.
   bool begun() const { return begun_; }
 
  private:
-  std::string where() const { return "line " + std::to_string(reader_.line()) + ": "; }
-
-  Task<Result<void>> add(CsvReader::Found found) {
-    if (found == CsvReader::Found::fault) {
-      co_return Result<void>(Error(Errc::invalid, where() + reader_.fault()));
+  Task<Result<void>> add(CsvRows::Found found) {
+    if (found == CsvRows::Found::fault) {
+      co_return Result<void>(Error(Errc::invalid, rows_.text()));
     }
-    if (!begun_) {
-      const auto set = columns_.set_columns(reader_.fields());
-      if (!set) co_return Result<void>(Error(set.error()));
+    if (found == CsvRows::Found::columns) {
       auto begun = co_await upload_.begin();
       begun_ = begun.has_value();
       co_return begun;
     }
-    const auto item = columns_.item_of(reader_.fields(), reader_.text());
-    if (item) {
-      const std::string_view line = *item;
+    if (found == CsvRows::Found::item) {
+      const std::string_view line = rows_.text();
       auto added = co_await items_.add(LineSplitter::Found::line, line);
       co_return added;
     }
     codec::ItemProblem problem;
-    problem.code = item.error().code();
-    problem.text = where() + item.error().detail();
+    problem.text = rows_.text();
     auto refused = co_await items_.refuse(std::move(problem));
     co_return refused;
   }
 
   JobUpload& upload_;
   ItemUpload& items_;
-  codec::CsvItems columns_;
-  CsvReader reader_;
+  CsvRows rows_;
   bool begun_ = false;
 };
 
@@ -244,32 +228,7 @@ Task<void> end_upload(Services& services, Request& request, Response& response, 
   (void)co_await upload.finish(response, done);
 }
 
-// Reads the query. Errors: invalid, with a sentence.
-Result<codec::CsvDefaults> csv_defaults(const Request& request) {
-  codec::CsvDefaults defaults;
-  defaults.from_uid = request.query_value("from_uid");
-  defaults.payload = request.query_value("payload");
-  defaults.template_name = request.query_value("template");
-  const auto type = query_number(request, "channel_type", 255);
-  if (!type) return Error(Errc::invalid, "channel_type must be a number within 1..255");
-  defaults.channel_type = static_cast<unsigned>(*type);
-  const auto version = query_number(request, "template_version", std::uint64_t{1} << 53);
-  if (!version) return Error(Errc::invalid, "template_version must be the version of a template");
-  defaults.template_version = *version;
-  if (!defaults.payload.empty() && !defaults.template_name.empty()) {
-    return Error(Errc::invalid, "give payload or template, not both");
-  }
-  return defaults;
-}
-
 }  // namespace
-
-bool is_csv(const Request& request) {
-  std::string_view type = request.header("content-type");
-  type = type.substr(0, type.find(';'));
-  while (type.ends_with(' ')) type.remove_suffix(1);
-  return boost::beast::iequals(type, kCsvType);
-}
 
 Task<void> post_lines_as_job(Services& services, Request& request, Response& response,
                              JobWish wish) {
@@ -302,27 +261,19 @@ Task<void> post_lines_as_job(Services& services, Request& request, Response& res
 
 Task<void> post_csv_as_job(Services& services, Request& request, Response& response, JobWish wish) {
   if (refuse_key(request, response)) co_return;
-  const auto defaults = csv_defaults(request);
-  if (!defaults) {
-    answer_error(response, defaults.error());
+  auto csv = CsvRows::create(request);
+  if (!csv) {
+    answer_error(response, csv.error());
     co_return;
   }
-  auto columns = codec::CsvItems::create(*defaults);
-  if (!columns) {
-    answer_error(response, columns.error());
-    co_return;
-  }
-  codec::CsvLimits limits;
-  limits.record_bytes_max = kRowBytesMax;
   BudgetShare share(services.options.http.body_budget);
-  // A row is kept twice, and once as an item.
-  if (!share.resize(room_of_upload() + 3 * kRowBytesMax)) {
+  if (!share.resize(room_of_upload() + CsvRows::kBytesMax)) {
     answer_overloaded(response);
     co_return;
   }
   JobUpload upload(services, request, std::move(wish));
   ItemUpload items(services, request, upload);
-  CsvUpload rows(upload, items, std::move(*columns), limits);
+  CsvUpload rows(upload, items, std::move(*csv));
   auto take_piece = [&](std::string_view& piece) { return rows.take(piece); };
   auto take_end = [&] { return rows.finish(); };
   const auto read = co_await items.read(request, take_piece, take_end);

@@ -7,16 +7,11 @@
 
 namespace jindou::api {
 
-// By the Content-Type: text/csv. For Route::streams.
-bool is_csv(const Request& request);
-
 // Both answer the request. A row, or line, that is no item is a refused item of the job. Of an
 // upload that is cut, or of CSV with a quote in the wrong place, behind which nobody knows where
 // rows begin, the job is not started. Precondition: Request::stream.
 Task<void> post_lines_as_job(Services& services, Request& request, Response& response,
                              JobWish wish);
-// What items have in common is in the query: from_uid, channel_type, and payload, or template and
-// template_version.
 Task<void> post_csv_as_job(Services& services, Request& request, Response& response, JobWish wish);
 
 }  // namespace jindou::api
