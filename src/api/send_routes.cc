@@ -479,20 +479,24 @@ Task<void> refuse_wish(Response& response, Error error) {
 
 bool comes_in_pieces(const Request& request) { return is_item_stream(request) || is_csv(request); }
 
+// As they are before a stream: the header is sent first.
+void add_fields_ahead(Services& services, Request& request, Response& response) {
+  add_rate_limit_fields(services, request, response);
+  add_batch_advice(services, request, response);
+}
+
 // Not a coroutine of its own: one of them is handed on.
 Task<void> post_sendbatch(Services& services, Request& request, Response& response) {
   Result<JobWish> wish = wanted_job(request);
   if (!wish) return refuse_wish(response, std::move(wish).error());
   if (request.stream != nullptr && is_csv(request)) {
     if (wish->wanted) return post_csv_as_job(services, request, response, std::move(*wish));
-    return refuse_wish(response,
-                       Error(Errc::invalid, "rows of CSV are sent by a job: async=true makes one"));
+    add_fields_ahead(services, request, response);
+    return post_csv_stream(services, request, response);
   }
   if (request.stream != nullptr) {
     if (wish->wanted) return post_lines_as_job(services, request, response, std::move(*wish));
-    // As they are before it: the header is sent first.
-    add_rate_limit_fields(services, request, response);
-    add_batch_advice(services, request, response);
+    add_fields_ahead(services, request, response);
     return post_item_stream(services, request, response);
   }
   if (wish->wanted) return post_job(services, request, response, std::move(*wish));

@@ -19,10 +19,12 @@
 
 #include "api/answers.h"
 #include "api/core_calls.h"
+#include "api/csv_rows.h"
 #include "api/item_counts.h"
 #include "api/send_command.h"
 #include "api/template_routes.h"
 #include "base/assert.h"
+#include "base/byte_budget.h"
 #include "codec/batch_common.h"
 #include "codec/json_writer.h"
 #include "codec/line_splitter.h"
@@ -83,7 +85,8 @@ codec::SendLimits limits_of(const Services& services) {
 // One request. Belongs to its shard.
 class ItemStream {
  public:
-  ItemStream(Services& services, Request& request, bool stop_on_error)
+  // Without `rows` the body is lines.
+  ItemStream(Services& services, Request& request, bool stop_on_error, std::optional<CsvRows> rows)
       : services_(services),
         request_(request),
         stream_(*request.stream),
@@ -94,10 +97,11 @@ class ItemStream {
         common_(limits_of(services), &templates_),
         lines_(services.options.http.limits.body_bytes, services.options.http.body_budget,
                kLineBytes),
+        rows_(std::move(rows)),
         group_share_(services.options.http.body_budget) {}
 
-  // Reads. Ends when the input has, or delivering.
-  Task<void> read();
+  // Reads, first what has come already. Ends when the input has, or delivering.
+  Task<void> read(std::string_view piece);
   // Delivers what was read, and ends the answer.
   Task<void> deliver();
 
@@ -114,6 +118,20 @@ class ItemStream {
   }
 
  private:
+  // What stands next in the input.
+  enum class Row : std::uint8_t {
+    line,
+    too_long,
+    no_room,
+    problem,  // no item, as `line` says
+    fault,    // nothing behind it can be read, as `line` says
+    none,     // the piece is used up
+  };
+  Row next(std::string_view& piece, std::string_view& line);
+  Row finish(std::string_view& line);
+  static Row row_of(LineSplitter::Found found);
+  Row row_of(CsvRows::Found found, std::string_view& line);
+
   // More than what a rate limit lets pass at a time would be refused.
   static std::size_t items_max(const Services& services, const CallerIdentity& caller) {
     const std::size_t most = services.options.send.items_max;
@@ -128,7 +146,7 @@ class ItemStream {
   Task<void> make_room();
   // A line of the group, or what is wrong with it. Not a coroutine: a frame for each line cost more
   // than reading it. False: the item names templates that are not in memory, see add_wanting().
-  bool add(LineSplitter::Found found, std::string_view line);
+  bool add(Row found, std::string_view line);
   // Once more, when what it names has been fetched.
   Task<void> add_wanting(std::string_view line);
   // Puts the item of the last line into the group; false and `wanted_`, or why there is none.
@@ -194,6 +212,7 @@ class ItemStream {
   std::vector<codec::TemplateRef> wanted_;  // by the last line, beside those
   codec::BatchCommon common_;
   LineSplitter lines_;
+  std::optional<CsvRows> rows_;
   BudgetShare group_share_;
   std::size_t piece_left_ = 0;  // bytes of the part that is taken
   Group group_;                 // is being gathered
@@ -208,13 +227,49 @@ class ItemStream {
   std::uint64_t answered_ = 0;    // lines
   std::string_view ending_code_;  // why the stream ends before its input; empty: it does not
   std::string ending_text_;
+  std::string fault_;  // of the input: where it could not be read any further; empty: it can
 };
 
-Task<void> ItemStream::read() {
+ItemStream::Row ItemStream::row_of(LineSplitter::Found found) {
+  switch (found) {
+    case LineSplitter::Found::line: return Row::line;
+    case LineSplitter::Found::too_long: return Row::too_long;
+    case LineSplitter::Found::no_room: return Row::no_room;
+    case LineSplitter::Found::none: break;
+  }
+  return Row::none;
+}
+
+ItemStream::Row ItemStream::row_of(CsvRows::Found found, std::string_view& line) {
+  JD_ASSERT(found != CsvRows::Found::columns);  // they were read before
+  line = rows_->text();
+  switch (found) {
+    case CsvRows::Found::item: return Row::line;
+    case CsvRows::Found::problem: return Row::problem;
+    case CsvRows::Found::fault: return Row::fault;
+    case CsvRows::Found::columns:
+    case CsvRows::Found::none: break;
+  }
+  return Row::none;
+}
+
+ItemStream::Row ItemStream::next(std::string_view& piece, std::string_view& line) {
+  if (!rows_) return row_of(lines_.next(piece, line));
+  const CsvRows::Found found = rows_->next(piece);
+  return row_of(found, line);
+}
+
+ItemStream::Row ItemStream::finish(std::string_view& line) {
+  if (!rows_) return row_of(lines_.finish(line));
+  const CsvRows::Found found = rows_->finish();
+  return row_of(found, line);
+}
+
+Task<void> ItemStream::read(std::string_view piece) {
   Stream::Part part = Stream::Part::piece;
-  while (!delivery_ended_) {
+  if (!piece.empty()) co_await take(piece);
+  while (!delivery_ended_ && fault_.empty()) {
     const bool idle = group_.lines == 0;
-    std::string_view piece;
     part = co_await stream_.read(idle ? Stream::Wait::yes : Stream::Wait::no, piece);
     if (part == Stream::Part::piece) {
       co_await take(piece);
@@ -228,11 +283,16 @@ Task<void> ItemStream::read() {
     }
   }
   std::string_view line;
-  if (part == Stream::Part::end) {
-    const auto found = lines_.finish(line);
-    if (found != LineSplitter::Found::none && !add(found, line)) co_await add_wanting(line);
+  if (part == Stream::Part::end && fault_.empty()) {
+    const Row found = finish(line);
+    if (found == Row::fault) {
+      fault_ = line;
+    } else if (found != Row::none && !add(found, line)) {
+      co_await add_wanting(line);
+    }
   }
   co_await hand_over();
+  if (!fault_.empty()) end(errc_name(Errc::invalid), fault_);
   if (part == Stream::Part::broken) end(errc_name(Errc::invalid), stream_.problem());
   if (part == Stream::Part::lost) end("incomplete", stream_.problem());
 }
@@ -240,7 +300,7 @@ Task<void> ItemStream::read() {
 Task<void> ItemStream::take(std::string_view piece) {
   // To be read it takes its turn among the other large bodies of the shard.
   co_await request_.turns->wait();
-  while (!piece.empty() && !delivery_ended_) {
+  while (!piece.empty() && !delivery_ended_ && fault_.empty()) {
     std::string_view part = piece.substr(0, kPartBytes);
     piece.remove_prefix(part.size());
     for (;;) {
@@ -248,8 +308,9 @@ Task<void> ItemStream::take(std::string_view piece) {
       if (!count_held()) co_await make_room();
       if (delivery_ended_) break;
       std::string_view line;
-      const LineSplitter::Found found = lines_.next(part, line);
-      if (found == LineSplitter::Found::none) break;
+      const Row found = next(part, line);
+      if (found == Row::fault) fault_ = line;
+      if (found == Row::none || found == Row::fault) break;
       if (!add(found, line)) co_await add_wanting(line);
       if (is_full()) co_await hand_over();
     }
@@ -274,9 +335,15 @@ void ItemStream::add_problem(codec::ItemProblem problem) {
   group_.problems.push_back(std::move(problem));
 }
 
-bool ItemStream::add(LineSplitter::Found found, std::string_view line) {
+bool ItemStream::add(Row found, std::string_view line) {
   ++group_.lines;
-  if (found == LineSplitter::Found::too_long) {
+  if (found == Row::problem) {
+    codec::ItemProblem problem;
+    problem.text = line;
+    add_problem(std::move(problem));
+    return true;
+  }
+  if (found == Row::too_long) {
     codec::ItemProblem problem;
     problem.code = Errc::too_large;
     problem.text = "the line is longer than " +
@@ -285,7 +352,7 @@ bool ItemStream::add(LineSplitter::Found found, std::string_view line) {
     add_problem(std::move(problem));
     return true;
   }
-  if (found == LineSplitter::Found::no_room) {
+  if (found == Row::no_room) {
     codec::ItemProblem problem;
     problem.code = Errc::overloaded;
     problem.text = "the bodies of other requests take all the memory for this line; retry";
@@ -505,20 +572,12 @@ Task<void> ItemStream::deliver() {
   co_await stream_.write(text);
 }
 
-}  // namespace
-
-bool is_item_stream(const Request& request) {
-  std::string_view type = request.header("content-type");
-  type = type.substr(0, type.find(';'));
-  while (type.ends_with(' ')) type.remove_suffix(1);
-  return boost::beast::iequals(type, kContentType);
-}
-
-Task<void> post_item_stream(Services& services, Request& request, Response& response) {
+// Whether it asks for nothing that a stream cannot do. Else it has been answered.
+bool check_choices(const Request& request, Response& response) {
   const std::string on_error = request.query_value("on_error");
   if (!on_error.empty() && on_error != "continue" && on_error != "stop") {
     answer_invalid(response, "the query parameter on_error takes continue or stop");
-    co_return;
+    return false;
   }
   // Also what asks for what happens anyway.
   for (const std::string_view name : {"atomic", "ack", "dry_run"}) {
@@ -526,18 +585,45 @@ Task<void> post_item_stream(Services& services, Request& request, Response& resp
     answer_invalid(response,
                    "the query parameter " + std::string(name) +
                        " is for a batch that is read as a whole, not for a stream of lines");
-    co_return;
+    return false;
   }
   if (!request.header("Idempotency-Key").empty()) {
     answer_invalid(
         response,
         "an Idempotency-Key is for a request whose answer is kept: the items of a stream "
         "of lines are repeatable by a client_msg_no each");
-    co_return;
+    return false;
   }
+  return true;
+}
+
+// Reads until the columns are known; `piece` is what of the last piece is left. False: there are
+// none, and the request has been answered.
+Task<bool> read_columns(Services& services, Request& request, Response& response, CsvRows& rows,
+                        std::string_view& piece) {
+  while (!rows.has_columns()) {
+    const Stream::Part part = co_await request.stream->read(Stream::Wait::yes, piece);
+    if (part != Stream::Part::piece && part != Stream::Part::end) {
+      answer_error(response, services.deps.accepting() ? 400 : 503, "incomplete",
+                   "nothing was sent: " + std::string(request.stream->problem()));
+      co_return false;
+    }
+    const auto found = part == Stream::Part::piece ? rows.next(piece) : rows.finish();
+    if (found != CsvRows::Found::fault) continue;
+    answer_invalid(response, rows.text());
+    request.stream->end_reading();
+    co_return false;
+  }
+  co_return true;
+}
+
+// Reads and delivers at once. `piece`: as read_columns().
+Task<void> run_item_stream(Services& services, Request& request, Response& response,
+                           std::optional<CsvRows> rows, std::string_view piece) {
   response.content_type = kContentType;
   // Shared: what is left of either coroutine may be destroyed first when the process ends.
-  auto items = std::make_shared<ItemStream>(services, request, on_error == "stop");
+  const bool stops = request.query_value("on_error") == "stop";
+  auto items = std::make_shared<ItemStream>(services, request, stops, std::move(rows));
   struct Delivery {
     std::exception_ptr failure;
     runtime::Wakeup ended;
@@ -552,7 +638,7 @@ Task<void> post_item_stream(Services& services, Request& request, Response& resp
   asio::co_spawn(executor, items->deliver(), std::move(ended));
   std::exception_ptr failure;
   try {
-    co_await items->read();
+    co_await items->read(piece);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -560,6 +646,40 @@ Task<void> post_item_stream(Services& services, Request& request, Response& resp
   co_await delivery->ended.wait();
   if (!failure) failure = delivery->failure;
   if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace
+
+bool is_item_stream(const Request& request) {
+  std::string_view type = request.header("content-type");
+  type = type.substr(0, type.find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  return boost::beast::iequals(type, kContentType);
+}
+
+Task<void> post_item_stream(Services& services, Request& request, Response& response) {
+  if (!check_choices(request, response)) co_return;
+  std::optional<CsvRows> none;
+  co_await run_item_stream(services, request, response, std::move(none), {});
+}
+
+Task<void> post_csv_stream(Services& services, Request& request, Response& response) {
+  if (!check_choices(request, response)) co_return;
+  auto rows = CsvRows::create(request);
+  if (!rows) {
+    answer_error(response, rows.error());
+    co_return;
+  }
+  BudgetShare share(services.options.http.body_budget);
+  if (!share.resize(CsvRows::kBytesMax)) {
+    answer_overloaded(response);
+    co_return;
+  }
+  std::string_view piece;
+  const bool has_columns = co_await read_columns(services, request, response, *rows, piece);
+  if (!has_columns) co_return;
+  std::optional<CsvRows> taken = std::move(*rows);
+  co_await run_item_stream(services, request, response, std::move(taken), piece);
 }
 
 }  // namespace jindou::api

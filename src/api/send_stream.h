@@ -1,5 +1,5 @@
-// POST /message/sendbatch with a body of NDJSON: one item a line, any number of them, and a line of
-// the answer for each, in the order of the items, while the upload still runs.
+// POST /message/sendbatch with a body of NDJSON or of CSV: one item a line or row, any number of
+// them, and a line of the answer for each, in the order of the items, while the upload still runs.
 //
 // Two coroutines of the request's shard work behind each other: one reads lines and gathers them in
 // groups, the other one hands a group to the core, waits for its results and writes them. So the
@@ -20,5 +20,8 @@ bool is_item_stream(const Request& request);
 // the one that makes it 512 KiB of lines and payloads that are filled in; a line has at most
 // ParserLimits::body_bytes.
 Task<void> post_item_stream(Services& services, Request& request, Response& response);
+// The same with CSV (csv_rows.h). Columns that make no items are answered before anything is sent;
+// of a row that cannot be read the last line of the answer tells.
+Task<void> post_csv_stream(Services& services, Request& request, Response& response);
 
 }  // namespace jindou::api

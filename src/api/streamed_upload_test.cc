@@ -152,10 +152,6 @@ TEST_F(CsvJobsTest, WhatIsAskedForIsChecked) {
   expect_nothing(upload_csv(rows, "&payload=hi&template=t"), "not both");
   expect_nothing(upload_csv(rows, "&payload=%7B%7Bname"), "the payload ");
   expect_nothing(upload_csv(rows, kHi, Part::end, {{"Idempotency-Key", "k"}}), "Idempotency-Key");
-  ScriptedStream stream(rows);
-  const Answer now = call(Verb::post, std::string("/message/sendbatch?") + (kHi + 1), "", "",
-                          {{"Content-Type", "text/csv"}}, &stream);
-  expect_nothing(now, "async=true");
   EXPECT_EQ(jobs_listed(), 0U);
 }
 

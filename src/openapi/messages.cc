@@ -280,8 +280,8 @@ Operation send_batch() {
           R"("client_msg_no":"b2","reason":1}])",
       .body_lines = "An item of the array form each.",
       .body_rows =
-          "With async only. The first row names the columns: channel_id, channel_type, "
-          "from_uid, client_msg_no, and variables of the payload.",
+          "The first row names the columns: channel_id, channel_type, from_uid, client_msg_no, "
+          "and variables of the payload. The answer is as for lines.",
       .answer_lines =
           "A SendResult each, with `index` before it, and `field` in that of a line that is no "
           "item; at last one with `done`, the counts `items`, `accepted`, `duplicate`, `refused` "

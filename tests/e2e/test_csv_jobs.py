@@ -100,7 +100,6 @@ class CsvJobs(ServerCase):
             with self.subTest(why=why):
                 self.assert_nothing(self.upload(text), group, why)
         text = "channel_id,name\n" + many
-        self.assert_nothing(self.upload(text, query_of(**{"async": "false"})), group, "async=true")
         self.assert_nothing(self.upload(text, query_of(payload="{{name")), group, "the payload")
         self.assert_nothing(self.upload(text, query_of(channel_type="x")), group, "channel_type")
 
