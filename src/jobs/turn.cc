@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -100,6 +102,16 @@ SendResult send_result_of(const JobResult& result) {
   out.message_seq = result.message_seq;
   out.reason = result.reason;
   out.code = result.code;
+  if (result.words == nullptr) return out;
+  out.cause = result.words->cause;
+  if (!result.words->text.empty() || !result.words->found_by.empty()) {
+    Moderation moderation;
+    moderation.refused = true;
+    moderation.code = result.code;
+    moderation.reason = result.words->text;
+    moderation.found_by = result.words->found_by;
+    out.moderation = std::make_shared<const Moderation>(std::move(moderation));
+  }
   return out;
 }
 

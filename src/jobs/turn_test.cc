@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -152,6 +153,23 @@ TEST_F(TurnTest, OnlyNumbersOfTheCallerHaveDuplicates) {
   EXPECT_EQ(turn.results[0].second.state, State::accepted);
   EXPECT_EQ(turn.results[0].second.message_id, static_cast<MessageId>(7));
   EXPECT_EQ(turn.results[1].second.state, State::duplicate);
+}
+
+TEST_F(TurnTest, RefusalsAreToldInTheWordsOfTheSend) {
+  SendResult sent = SendResult::refuse(Reason::moderated, Errc::denied);
+  Moderation found;
+  found.refused = true;
+  found.reason = "no";
+  found.found_by = {"banned"};
+  sent.moderation = std::make_shared<const Moderation>(found);
+  SendResult told = send_result_of(job_result_of(sent));
+  ASSERT_NE(told.moderation, nullptr);
+  EXPECT_EQ(*told.moderation, found);
+  sent = SendResult::refuse(Reason::in_denylist, Errc::denied);
+  sent.cause = SendResult::Cause::key_sender;
+  told = send_result_of(job_result_of(sent));
+  EXPECT_EQ(told.cause, SendResult::Cause::key_sender);
+  EXPECT_EQ(told.moderation, nullptr);
 }
 
 TEST_F(TurnTest, WhatIsNotStoredIsNotSentAgain) {

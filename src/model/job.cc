@@ -102,6 +102,46 @@ std::optional<JobState> next_job_state(JobState state, JobAction action) {
   return kTransitions[static_cast<std::size_t>(state)][static_cast<std::size_t>(action)];
 }
 
+namespace {
+
+// Not in the middle of a character.
+std::string_view cut_text(std::string_view text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  std::size_t end = bytes_max;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+RefusalWordsPtr words_of(const SendResult& result) {
+  if (result.cause == SendResult::Cause::other && !result.moderation) return nullptr;
+  auto words = std::make_shared<RefusalWords>();
+  words->cause = result.cause;
+  if (result.moderation) {
+    words->text = cut_text(result.moderation->reason, RefusalWords::kBytesMax);
+    std::size_t bytes = 0;
+    for (const std::string& name : result.moderation->found_by) {
+      bytes += name.size();
+      if (bytes > RefusalWords::kBytesMax) break;
+      words->found_by.push_back(name);
+    }
+  }
+  return words;
+}
+
+}  // namespace
+
+std::size_t RefusalWords::bytes() const {
+  std::size_t bytes = sizeof(RefusalWords) + text.size();
+  for (const std::string& name : found_by) bytes += sizeof(name) + name.size();
+  return bytes;
+}
+
+bool JobResult::operator==(const JobResult& other) const {
+  const bool same_words = words == other.words || (words && other.words && *words == *other.words);
+  return same_words && state == other.state && reason == other.reason && code == other.code &&
+         message_id == other.message_id && message_seq == other.message_seq;
+}
+
 JobResult job_result_of(const SendResult& result) {
   JobResult out;
   switch (result.state) {
@@ -116,6 +156,7 @@ JobResult job_result_of(const SendResult& result) {
   } else {
     out.reason = result.reason;
     out.code = result.code;
+    if (result.state == SendResult::State::refused) out.words = words_of(result);
   }
   return out;
 }

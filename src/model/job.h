@@ -5,9 +5,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/random.h"
 #include "base/result.h"
@@ -173,6 +175,20 @@ struct Job {
   bool operator==(const Job&) const = default;
 };
 
+// What is told of a message that was refused beside code and reason. Bounded by whoever makes it.
+struct RefusalWords {
+  // Of the text, and of all names together; what is longer is cut, names are left out.
+  static constexpr std::size_t kBytesMax = 256;
+
+  SendResult::Cause cause = SendResult::Cause::other;
+  std::string text;                   // of moderation; empty: cause, code and reason say it
+  std::vector<std::string> found_by;  // as Moderation::found_by
+
+  std::size_t bytes() const;
+  bool operator==(const RefusalWords&) const = default;
+};
+using RefusalWordsPtr = std::shared_ptr<const RefusalWords>;
+
 // What has become of one item.
 struct JobResult {
   // The values are stored: none is ever used for something else.
@@ -189,11 +205,12 @@ struct JobResult {
   Errc code = Errc::unknown_outcome;  // meaningful when it is neither pending nor ok()
   MessageId message_id{};
   MessageSeq message_seq{};
+  RefusalWordsPtr words;  // null: there are none
 
   bool ok() const { return state == State::accepted || state == State::duplicate; }
   // Whether a pass that comes to it tries it.
   bool is_to_try() const { return !ok() && state != State::unreadable; }
-  bool operator==(const JobResult&) const = default;
+  bool operator==(const JobResult& other) const;
 };
 inline constexpr JobResult::State kLastJobResultState = JobResult::State::unreadable;
 JobResult job_result_of(const SendResult& result);

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -111,6 +112,44 @@ TEST(JobResultOf, TellsWhatASendTold) {
   EXPECT_EQ(result.reason, Reason::ban);
   EXPECT_EQ(result.code, Errc::denied);
   EXPECT_EQ(job_result_of(SendResult()).state, JobResult::State::unknown);
+}
+
+TEST(JobResultOf, KeepsTheWordsOfARefusal) {
+  SendResult sent = SendResult::refuse(Reason::ban, Errc::denied);
+  sent.cause = SendResult::Cause::key_channel;
+  JobResult result = job_result_of(sent);
+  ASSERT_NE(result.words, nullptr);
+  EXPECT_EQ(result.words->cause, SendResult::Cause::key_channel);
+  EXPECT_EQ(result.words->text, "");
+  Moderation found;
+  found.refused = true;
+  found.reason = "casino";
+  found.found_by = {"banned", "service"};
+  sent = SendResult::refuse(Reason::moderated, Errc::denied);
+  sent.moderation = std::make_shared<const Moderation>(found);
+  result = job_result_of(sent);
+  ASSERT_NE(result.words, nullptr);
+  EXPECT_EQ(result.words->text, "casino");
+  EXPECT_EQ(result.words->found_by, found.found_by);
+  EXPECT_EQ(job_result_of(SendResult::refuse(Reason::ban, Errc::denied)).words, nullptr);
+  // Compared by what they say.
+  EXPECT_EQ(result, job_result_of(sent));
+  JobResult other = result;
+  other.words = nullptr;
+  EXPECT_NE(result, other);
+}
+
+TEST(JobResultOf, CutsWordsBetweenCharacters) {
+  Moderation found;
+  found.refused = true;
+  for (int i = 0; i < 200; ++i) found.reason += "\xe8\xb5\x8c";
+  found.found_by = {std::string(200, 'a'), std::string(56, 'b'), "c"};
+  SendResult sent = SendResult::refuse(Reason::moderated, Errc::denied);
+  sent.moderation = std::make_shared<const Moderation>(found);
+  const JobResult result = job_result_of(sent);
+  ASSERT_NE(result.words, nullptr);
+  EXPECT_EQ(result.words->text, found.reason.substr(0, RefusalWords::kBytesMax / 3 * 3));
+  EXPECT_EQ(result.words->found_by.size(), 2U);
 }
 
 TEST(DailyWindow, OpensAtItsTimeOfTheDay) {

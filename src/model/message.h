@@ -145,16 +145,18 @@ struct SendResult {
     unknown,    // may or may not be stored; repeat with the same client_msg_no
   };
   State state = State::unknown;
-  // What stood in the way, where the code and the reason say less than is known.
+  // What stood in the way, where the code and the reason say less than is known. The values are
+  // stored: none is ever used for something else.
   enum class Cause : std::uint8_t {
-    other,
-    key_sender,    // the API key may not send as this sender
-    key_channel,   // the API key may not send to this channel
-    key_rate,      // a rate limit was reached: of the API key,
-    sender_rate,   // of the sender,
-    channel_rate,  // of the channel,
-    total_rate,    // of all together
+    other = 0,
+    key_sender = 1,    // the API key may not send as this sender
+    key_channel = 2,   // the API key may not send to this channel
+    key_rate = 3,      // a rate limit was reached: of the API key,
+    sender_rate = 4,   // of the sender,
+    channel_rate = 5,  // of the channel,
+    total_rate = 6,    // of all together
   };
+  static constexpr Cause kLastCause = Cause::total_rate;
   MessageId message_id{};
   MessageSeq message_seq{};
   Reason reason = Reason::system_error;

@@ -103,8 +103,11 @@ class RouteOf {
     return {map_.of_job(change.job), kItemOverheadBytes + change.input.bytes.size()};
   }
   ChangeRoute operator()(const AdvanceJob& change) const {
-    return {map_.of_job(change.job),
-            kItemOverheadBytes + change.results.size() * kJobResultOverheadBytes};
+    std::size_t bytes = kItemOverheadBytes + change.results.size() * kJobResultOverheadBytes;
+    for (const auto& [index, result] : change.results) {
+      if (result.words) bytes += result.words->bytes();
+    }
+    return {map_.of_job(change.job), bytes};
   }
   ChangeRoute operator()(const Change& change) const { return std::visit(*this, change); }
   ChangeRoute operator()(const AppendEvent& event) const {

@@ -36,6 +36,10 @@ constexpr std::uint64_t kRevises = 0x08;
 constexpr std::uint64_t kWindow = 0x10;
 constexpr std::uint64_t kJobBits = 0x1f;
 
+// A bit of the results of a chunk: a table of words stands in front, and each refusal names its
+// own.
+constexpr std::uint64_t kWords = 0x01;
+
 // Of a window the minutes ahead of UTC are stored with this added.
 constexpr std::int32_t kOffsetBase = 24 * 60;
 
@@ -166,7 +170,67 @@ bool read_item(ByteReader& reader, JobItem& item, const JobItem* before) {
   return known && reader.ok();
 }
 
-void append_result(std::string& out, const JobResult& result) {
+// What refusals of a chunk are told in, each once.
+class WordsTable {
+ public:
+  // Counted from 1; 0: it has none, or there was no room for them.
+  std::uint64_t place_of(const RefusalWordsPtr& words) const {
+    if (words == nullptr) return 0;
+    const auto same = [&words](const RefusalWordsPtr& known) {
+      return known == words || *known == *words;
+    };
+    const auto found = std::find_if(entries_.begin(), entries_.end(), same);
+    return found == entries_.end() ? 0 : static_cast<std::uint64_t>(found - entries_.begin()) + 1;
+  }
+  void add(const RefusalWordsPtr& words) {
+    if (words == nullptr || place_of(words) != 0 || entries_.size() == kRefusalWordsMax) return;
+    std::string bytes;
+    bytes.push_back(static_cast<char>(words->cause));
+    append_string(bytes, words->text);
+    append_varint(bytes, words->found_by.size());
+    for (const std::string& name : words->found_by) append_string(bytes, name);
+    if (bytes_.size() + bytes.size() > kRefusalWordsBytesMax) return;
+    bytes_ += bytes;
+    entries_.push_back(words);
+  }
+  bool empty() const { return entries_.empty(); }
+
+  void append_to(std::string& out) const {
+    append_varint(out, entries_.size());
+    out += bytes_;
+  }
+  // False: these are no words that append_to() could have written.
+  bool read(ByteReader& reader) {
+    const std::uint64_t count = reader.read_varint();
+    if (count == 0 || count > kRefusalWordsMax) return false;
+    while (reader.ok() && entries_.size() < count) {
+      auto words = std::make_shared<RefusalWords>();
+      const std::uint8_t cause = reader.read_u8();
+      if (cause > static_cast<std::uint8_t>(SendResult::kLastCause)) return false;
+      words->cause = static_cast<SendResult::Cause>(cause);
+      words->text = std::string(reader.read_string());
+      for (std::uint64_t n = reader.read_varint(); n > 0 && reader.ok(); --n) {
+        words->found_by.emplace_back(reader.read_string());
+      }
+      const std::size_t known = entries_.size();
+      if (reader.ok()) add(words);
+      // The same twice, or more than there may be.
+      if (entries_.size() == known) return false;
+    }
+    return reader.ok();
+  }
+  // Null for 0. Precondition: there is such a place.
+  RefusalWordsPtr at(std::uint64_t place) const {
+    return place == 0 ? nullptr : entries_.at(static_cast<std::size_t>(place) - 1);
+  }
+  std::size_t size() const { return entries_.size(); }
+
+ private:
+  std::vector<RefusalWordsPtr> entries_;
+  std::string bytes_;
+};
+
+void append_result(std::string& out, const JobResult& result, const WordsTable& words) {
   out.push_back(static_cast<char>(result.state));
   switch (result.state) {
     case JobResult::State::pending: break;
@@ -180,11 +244,14 @@ void append_result(std::string& out, const JobResult& result) {
     case JobResult::State::unreadable:
       out.push_back(place_of(kCodes, result.code));
       out.push_back(static_cast<char>(raw(result.reason)));
+      if (result.state == JobResult::State::refused && !words.empty()) {
+        append_varint(out, words.place_of(result.words));
+      }
       break;
   }
 }
 
-bool read_result(ByteReader& reader, JobResult& result) {
+bool read_result(ByteReader& reader, const WordsTable& words, JobResult& result) {
   const std::uint8_t state = reader.read_u8();
   if (state > static_cast<std::uint8_t>(kLastJobResultState)) return false;
   result.state = static_cast<JobResult::State>(state);
@@ -201,6 +268,11 @@ bool read_result(ByteReader& reader, JobResult& result) {
   }
   const bool known = read_place(reader, kCodes, result.code);
   result.reason = static_cast<Reason>(reader.read_u8());
+  if (result.state == JobResult::State::refused && !words.empty()) {
+    const std::uint64_t place = reader.read_varint();
+    if (place > words.size()) return false;
+    result.words = words.at(place);
+  }
   return known && reader.ok();
 }
 
@@ -265,19 +337,31 @@ Result<std::vector<JobItem>> decode_job_input(std::string_view bytes) {
 }
 
 std::string encode(const std::vector<JobResult>& results) {
-  std::string out = plain_head();
+  WordsTable words;
+  for (const JobResult& result : results) {
+    if (result.state == JobResult::State::refused) words.add(result.words);
+  }
+  std::string out(1, kJobFormat);
+  append_varint(out, words.empty() ? 0 : kWords);
+  if (!words.empty()) words.append_to(out);
   append_varint(out, results.size());
-  for (const JobResult& result : results) append_result(out, result);
+  for (const JobResult& result : results) append_result(out, result, words);
   return out;
 }
 
 Result<std::vector<JobResult>> decode_job_results(std::string_view bytes) {
   ByteReader reader(bytes);
-  bool known = has_plain_head(reader);
+  bool known = reader.read_u8() == kJobFormat;
+  const std::uint64_t bits = reader.read_varint();
+  known = known && (bits & ~kWords) == 0;
+  WordsTable words;
+  if (known && (bits & kWords) != 0) known = words.read(reader);
   const std::uint64_t count = reader.read_varint();
   known = known && reader.ok() && count <= kJobChunkItemsMax;
   std::vector<JobResult> results;
-  while (known && results.size() < count) known = read_result(reader, results.emplace_back());
+  while (known && results.size() < count) {
+    known = read_result(reader, words, results.emplace_back());
+  }
   if (!known || !reader.ok()) return unreadable_job("results");
   return results;
 }

@@ -58,6 +58,11 @@ class JobInputBuilder {
 // Errors of the decoders: storage, for bytes that they cannot read.
 Result<std::vector<JobItem>> decode_job_input(std::string_view bytes);
 
+// Words of refusals in the results of one chunk, which stand there once for all that have the same.
+// What is beyond this is not kept: code and reason have to do.
+inline constexpr std::size_t kRefusalWordsMax = 64;
+inline constexpr std::size_t kRefusalWordsBytesMax = std::size_t{8} << 10;
+
 // Of a whole chunk, in the order of its items.
 std::string encode(const std::vector<JobResult>& results);
 Result<std::vector<JobResult>> decode_job_results(std::string_view bytes);

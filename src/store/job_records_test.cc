@@ -4,7 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace jindou::store {
 namespace {
@@ -234,6 +237,79 @@ TEST(JobResults, ComeBackAndHaveTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(encode(results), bytes);
   EXPECT_EQ(decode_job_results(bytes).value(), results);
   expect_refusals(bytes, decode_job_results);
+}
+
+RefusalWordsPtr words_of_test(SendResult::Cause cause, std::string text,
+                              std::vector<std::string> found_by = {}) {
+  auto words = std::make_shared<RefusalWords>();
+  words->cause = cause;
+  words->text = std::move(text);
+  words->found_by = std::move(found_by);
+  return words;
+}
+
+JobResult refused_with(RefusalWordsPtr words) {
+  JobResult result;
+  result.state = JobResult::State::refused;
+  result.code = Errc::denied;
+  result.reason = Reason::ban;
+  result.words = std::move(words);
+  return result;
+}
+
+TEST(JobResults, KeepWhatARefusalWasToldIn) {
+  using Cause = SendResult::Cause;
+  std::vector<JobResult> results(6);
+  results[0] = refused_with(words_of_test(Cause::other, "no", {"bad", "b"}));
+  results[1] = refused_with(nullptr);
+  results[2] = refused_with(words_of_test(Cause::key_channel, ""));
+  // The same words stand there once.
+  results[3] = refused_with(words_of_test(Cause::other, "no", {"bad", "b"}));
+  results[4].state = JobResult::State::accepted;
+  results[4].message_id = MessageId{1};
+  results[4].message_seq = MessageSeq{2};
+  results[5].state = JobResult::State::unreadable;
+  results[5].code = Errc::invalid;
+  const std::string bytes = {1,  1, 2, 0, 2,  'n', 'o', 2, 3, 'b', 'a', 'd', 1, 'b',
+                             2,  0, 0, 6, 3,  3,   19,  1, 3, 3,   19,  0,   3, 3,
+                             19, 2, 3, 3, 19, 1,   1,   1, 2, 5,   0,   0};
+  EXPECT_EQ(encode(results), bytes);
+  const auto back = decode_job_results(bytes);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(*back, results);
+  EXPECT_EQ((*back)[0].words, (*back)[3].words);
+  expect_refusals(bytes, decode_job_results);
+  // A cause and a place that there are not, and a table without anything.
+  std::string other = bytes;
+  other[3] = 7;
+  EXPECT_FALSE(decode_job_results(other));
+  other = bytes;
+  other[21] = 3;
+  EXPECT_FALSE(decode_job_results(other));
+  EXPECT_FALSE(decode_job_results(std::string("\1\1\0\0", 4)));
+}
+
+TEST(JobResults, KeepSoManyWordsAndNoMore) {
+  std::vector<JobResult> results;
+  for (std::size_t i = 0; i < kJobChunkItemsMax; ++i) {
+    results.push_back(refused_with(words_of_test(SendResult::Cause::other, std::to_string(i))));
+  }
+  auto back = decode_job_results(encode(results));
+  ASSERT_TRUE(back);
+  ASSERT_EQ(back->size(), results.size());
+  EXPECT_EQ((*back)[kRefusalWordsMax - 1], results[kRefusalWordsMax - 1]);
+  EXPECT_EQ((*back)[kRefusalWordsMax].words, nullptr);
+  EXPECT_EQ((*back)[kRefusalWordsMax].code, Errc::denied);
+  const std::string text(RefusalWords::kBytesMax - 3, 'x');
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    results[i].words = words_of_test(SendResult::Cause::other, text + std::to_string(i));
+  }
+  const std::string bytes = encode(results);
+  EXPECT_LT(bytes.size(), kRefusalWordsBytesMax + 5 * results.size());
+  back = decode_job_results(bytes);
+  ASSERT_TRUE(back);
+  EXPECT_EQ((*back)[10], results[10]);
+  EXPECT_EQ((*back)[40].words, nullptr);
 }
 
 TEST(JobResults, KeepEachErrorUnderItsNumber) {

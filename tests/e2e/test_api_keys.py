@@ -268,6 +268,8 @@ class Keys(ServerCase):
             what="the job " + wanted)
         job = state("paused")
         self.assertEqual((job["accepted"], job["refused"]), (1, 1))
+        results = self.call("k", "GET", path + "/results").body.decode().splitlines()
+        self.assertEqual(json.loads(results[1])["msg"], "the API key may not send as this sender")
         # Others may look at it, or not even that.
         self.assertEqual(self.call("reader", "GET", path).status, 200)
         for method, what in (("GET", ""), ("GET", "/results"), ("POST", "/resume"),

@@ -13,6 +13,7 @@ import unittest
 
 from harness import GROUP, PERSON, Server, ServerCase, b64, fresh, item, wait_until
 from json_rpc import JsonClient
+from test_jobs import Jobs
 from webhook_receiver import Receiver
 
 MODERATED = 100
@@ -243,7 +244,7 @@ class EveryWayIn(Moderated):
         done = wait_until(is_done, 30, what="the job")
         self.assertEqual((done["accepted"], done["refused"]), (2, 1))
         results = self.server.get("/jobs/%s/results" % job).body.decode().splitlines()
-        self.assertEqual(json.loads(results[0])["reason"], MODERATED)
+        self.assert_refused(json.loads(results[0]))
         self.assertEqual(self.contents(group), ["****", "ok"])
 
     def test_an_edit_cannot_bring_in_what_a_send_could_not(self):
@@ -427,6 +428,13 @@ class Service(unittest.TestCase):
         told = wait_until(lambda: len(found := receiver.messages(self.group)) == 2 and found,
                           what="the webhook")
         self.assertEqual(told[1]["moderation"], {"actions": ["replace"], "found_by": ["service"]})
+        # The results of a job say it in the same words.
+        jobs = Jobs(server)
+        job = jobs.make([self.item("spam"), self.item("hello")])
+        jobs.wait(job)
+        refused = jobs.results(job, "?status=refused")
+        self.assertEqual([(r["msg"], r["moderation"]) for r in refused],
+                         [("advertising", {"actions": ["refuse"], "found_by": ["service"]})])
         # A repeat of what was replaced is one.
         first = server.must_batch([self.item("http://y", client_msg_no="n2")])[0]
         again = server.must_batch([self.item("http://y", client_msg_no="n2")])[0]

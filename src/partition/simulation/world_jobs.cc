@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -160,6 +161,12 @@ void World::advance_job(const Job& job) {
     } else {
       result.code = chance(50) ? Errc::denied : Errc::deadline;
       result.reason = Reason::ban;
+      if (result.state == JobResult::State::refused && chance(30)) {
+        auto words = std::make_shared<RefusalWords>();
+        words->text = "t" + std::to_string(roll(3));
+        words->found_by = {"list"};
+        result.words = std::move(words);
+      }
     }
     advance.results.emplace_back(index, result);
   }
