@@ -21,6 +21,10 @@ An item without client_msg_no gets one that is made of its content, its place in
 --id. So the same file can be sent again after any failure: what was stored is not sent twice.
 To send the same once more on purpose, give another --id.
 
+An item that the server refuses for now, such as over a rate limit (retry_after_ms), is sent again
+after the longest of the times that it asks for, without those that got through; a busy server
+(Retry-After) is asked again when it says. Nothing new is sent meanwhile.
+
 Refused items are written to the file of --refused as they were, each with the reason: mend them
 there and send that file.
 
@@ -99,6 +103,11 @@ void add_options(CLI::App& app, SendOptions& options) {
                  "a name of this sending; another one sends the same once more");
   app.add_option("--rate", options.rate, "at most so many items a second; default: no limit")
       ->check(CLI::PositiveNumber);
+  app.add_option("--tries", options.tries,
+                 "how often an item is sent that the server refuses for now while others get "
+                 "through; then it counts as refused")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   app.add_option("--resume", options.resume_file,
                  "a file that says how far the sending has come; a second run goes on there");
   app.add_option("--refused", options.refused_file, "a new file for items that are refused");

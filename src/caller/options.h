@@ -41,7 +41,8 @@ struct SendOptions : ServerOptions {
   unsigned channel_type = 0;  // 0: not given
   std::string id;             // makes the client_msg_no of this sending others than those before
 
-  double rate = 0;  // items a second; 0: as fast as they are taken
+  double rate = 0;      // items a second; 0: as fast as they are taken
+  unsigned tries = 10;  // of an item that is refused for now while others get through
   std::string resume_file;
   std::string refused_file;
   bool results = false;

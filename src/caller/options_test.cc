@@ -81,7 +81,7 @@ TEST(SendOptionsTest, FlagsAreRead) {
   EXPECT_EQ(options.payload, "{\"a\":1}");
   EXPECT_TRUE(options.results);
   for (const char* wrong : {"--channel-type 0", "--channel-type 256", "--rate 0", "--rate -1",
-                            "--format xml", "--progress loud", "--timeout 0", "a b"}) {
+                            "--tries 0", "--format xml", "--progress loud", "--timeout 0", "a b"}) {
     CLI::App other;
     SendOptions none;
     add_options(other, none);

@@ -95,7 +95,7 @@ int Sending::run() {
 
 int Sending::send_all() {
   for (;;) {
-    settle_problems();
+    settle();
     if (interrupted()) break;
     if (items_.empty() && !pull()) {
       if (input_ended_ || !failure_.empty()) break;
@@ -105,10 +105,13 @@ int Sending::send_all() {
       status_.update(progress_, now());
       continue;
     }
-    settle_problems();
+    settle();
     if (items_.empty()) continue;
     const End end = run_stream();
     if (end == End::failed) break;
+    count_try();
+    if (!failure_.empty()) break;
+    if (items_.empty()) continue;
     if (end == End::try_again && !interrupted() && !wait_to_try_again()) break;
   }
   if (!failure_.empty()) {
@@ -147,6 +150,7 @@ bool Sending::wait_to_try_again() {
 
 Sending::End Sending::run_stream() {
   sent_ = 0;
+  awaited_ = 0;
   out_.clear();
   out_at_ = 0;
   answered_ = 0;
@@ -154,7 +158,10 @@ Sending::End Sending::run_stream() {
   over_ = false;
   end_seen_ = false;
   end_problem_.clear();
-  asked_again_.clear();
+  asked_again_ = 0;
+  asked_first_.clear();
+  asked_longest_ = milliseconds(0);
+  passed_ = false;
 
   http::StreamedRequest request;
   request.url = options_.url + std::string(kSendPath);
@@ -174,7 +181,8 @@ Sending::End Sending::run_stream() {
   bool running = true;
   bool active = true;
   while (running && !stalled) {
-    const bool wants_input = sent_ == items_.size() && !input_ended_ && items_bytes_ < kItemsBytes;
+    const bool wants_input =
+        !over_ && sent_ == items_.size() && !input_ended_ && items_bytes_ < kItemsBytes;
     // What came may have made room for what can go.
     milliseconds wait = active ? milliseconds(0) : kLook;
     if (options_.rate > 0 && sent_ < items_.size()) {
@@ -192,10 +200,11 @@ Sending::End Sending::run_stream() {
     }
     if (!failure_.empty()) break;
   }
-  retried_up_to_ = std::max(retried_up_to_, sent_ > 0 ? items_[sent_ - 1].row : 0);
+  retried_up_to_ = std::max(retried_up_to_, sent_ > 0 ? items_[sent_ - 1].item.row : 0);
   const bool incomplete = is_waiting_for_results();
-  const std::size_t unanswered = sent_;
+  const std::size_t unanswered = sent_ - awaited_;
   sent_ = 0;
+  awaited_ = 0;
   if (!failure_.empty()) return End::failed;
   if (stalled) {
     return try_again("nothing has come from the server for " + duration_text(options_.timeout),
@@ -224,7 +233,7 @@ Sending::End Sending::judge(const http::CallAnswer& answer) {
          options_.url + std::string(kSendPath) + " answers " + words_of(answer));
     return End::failed;
   }
-  if (!asked_again_.empty()) return try_again(asked_again_, milliseconds(0));
+  if (asked_again_ > 0) return try_again("the server asks for " + asked_first_, asked_longest_);
   if (end_seen_ && end_problem_.empty()) return End::complete;
   if (end_seen_) {
     // A server ends a stream of which nothing comes for long.
@@ -254,31 +263,32 @@ Body Sending::write_body(std::span<char> room, std::size_t& written) {
 bool Sending::fill_one() {
   if (over_ || interrupted()) return false;
   if (sent_ == items_.size() && !pull()) return false;
-  const Item& item = items_[sent_];
-  if (item.problem.empty()) {
+  const Entry& entry = items_[sent_];
+  if (!entry.is_over()) {
     if (!pace_.take(now())) return false;
-    out_ += item.text;
+    out_ += entry.item.text;
     out_ += '\n';
   }
   ++sent_;
-  settle_problems();
+  settle();
   return true;
 }
 
 bool Sending::pull() {
   if (input_ended_ || items_bytes_ >= kItemsBytes) return false;
-  Item item;
-  const auto found = source_.next(item);
+  Entry entry;
+  const auto found = source_.next(entry.item);
   if (!found) input_error_ = found.error();
   input_ended_ = !found || *found == ItemSource::Found::end;
   if (input_ended_ || *found == ItemSource::Found::later) return false;
-  items_bytes_ += item.bytes();
-  items_.push_back(std::move(item));
+  entry.counted = sizeof(Entry) + entry.item.bytes();
+  items_bytes_ += entry.counted;
+  items_.push_back(std::move(entry));
   return true;
 }
 
 void Sending::take_answer(std::string_view piece) {
-  while (!over_ && failure_.empty()) {
+  while (failure_.empty()) {
     std::string_view line;
     const auto found = answers_->next(piece, line);
     if (found == codec::LineSplitter::Found::none) return;
@@ -307,75 +317,130 @@ void Sending::on_result(std::string_view line) {
   }
   std::uint64_t index = 0;
   const bool indexed = result["index"].get(index) == simdjson::SUCCESS;
-  const bool duplicate = flag_of(result, "duplicate");
-  const bool once_more = flag_of(result, "retriable") || text_of(result, "state") == "unknown";
-  settle_problems();
-  if (!indexed || index != answered_ || sent_ == 0) {
+  const bool unknown = text_of(result, "state") == "unknown";
+  settle();
+  Entry* const entry = awaited();
+  if (!indexed || index != answered_ || entry == nullptr) {
     fail(kNotFinished, options_.url + " answers with results that do not belong to the items");
     return;
   }
   ++answered_;
-  const Item& item = items_.front();
-  if (!code.empty() && once_more) {
-    // This one and all behind it, for the order of their results and of their messages.
-    over_ = true;
-    asked_again_ = "the server asks for line " + std::to_string(item.line) +
-                   " once more: " + (msg.empty() ? code : msg);
+  ++awaited_;
+  if (!code.empty() && (unknown || flag_of(result, "retriable"))) {
+    std::uint64_t wait_ms = 0;
+    if (result["retry_after_ms"].get(wait_ms) != simdjson::SUCCESS) wait_ms = 0;
+    entry->code = code;
+    ask_again(*entry, msg.empty() ? code : msg, unknown, wait_ms);
     return;
   }
-  if (options_.results) print_result(item.line, line);
-  if (!code.empty()) {
-    refuse_front(code, msg);
-  } else {
-    // A duplicate of what this run has sent before is not what others have sent.
-    const bool before = duplicate && item.row > retried_up_to_;
-    ++(before ? progress_.counts.before : progress_.counts.sent);
-    settle_front();
-  }
-  settle_problems();
+  passed_ = passed_ || code.empty();
+  // A duplicate of what this run has sent before is not what others have sent.
+  entry->was_before = flag_of(result, "duplicate") && entry->item.row > retried_up_to_;
+  decide(*entry, code, msg, line);
+  settle();
   patience_.succeeded();
 }
 
-void Sending::settle_problems() {
-  while (!items_.empty() && !items_.front().problem.empty()) {
-    const Item& item = items_.front();
-    if (options_.results) {
+Sending::Entry* Sending::awaited() {
+  while (awaited_ < sent_ && items_[awaited_].is_over()) ++awaited_;
+  return awaited_ < sent_ ? &items_[awaited_] : nullptr;
+}
+
+void Sending::ask_again(Entry& entry, std::string_view why, bool unknown, std::uint64_t wait_ms) {
+  // For the order of the messages behind it: they wait with it.
+  over_ = true;
+  entry.msg = why;
+  entry.unknown = unknown;
+  if (asked_again_++ == 0) {
+    asked_row_ = entry.item.row;
+    asked_first_ = "line " + std::to_string(entry.item.line) + " once more: " + entry.msg;
+  }
+  const auto longest = std::chrono::duration_cast<milliseconds>(std::chrono::hours(24));
+  asked_longest_ = std::max(
+      asked_longest_,
+      milliseconds(std::min<std::uint64_t>(wait_ms, static_cast<std::uint64_t>(longest.count()))));
+}
+
+void Sending::decide(Entry& entry, std::string_view code, std::string_view msg,
+                     std::string_view result) {
+  entry.decided = true;
+  entry.unknown = false;
+  entry.code = code;
+  entry.msg = msg;
+  if (options_.results) entry.result = result;
+  // It is not sent any more.
+  entry.item.text = std::string();
+  items_bytes_ -= entry.counted;
+  entry.counted = sizeof(Entry) + entry.item.bytes() + entry.code.size() + entry.msg.size() +
+                  entry.result.size();
+  items_bytes_ += entry.counted;
+}
+
+void Sending::count_try() {
+  if (asked_again_ == 0 || !passed_ || items_.empty()) return;
+  Entry& front = items_.front();
+  // It is the first of those that were asked for.
+  if (front.item.row != asked_row_ || ++front.tries < options_.tries) return;
+  const std::string where = "line " + std::to_string(front.item.line);
+  if (front.unknown) {
+    fail(kNotFinished, "what became of " + where + " is still not known after " +
+                           std::to_string(front.tries) + " tries: " + front.msg +
+                           ". Run the same again, nothing is sent twice");
+    return;
+  }
+  std::string line = "{\"code\":";
+  codec::json_append_string(line, front.code);
+  line += ",\"msg\":";
+  codec::json_append_string(line, front.msg);
+  line += '}';
+  const std::string code = front.code;
+  const std::string msg = front.msg;
+  decide(front, code, msg, line);
+  settle();
+}
+
+void Sending::settle() {
+  while (!items_.empty() && items_.front().is_over()) {
+    Entry& entry = items_.front();
+    if (!entry.decided) {
       std::string line = "{\"code\":";
-      codec::json_append_string(line, item.code);
+      codec::json_append_string(line, entry.item.code);
       line += ",\"msg\":";
-      codec::json_append_string(line, item.problem);
+      codec::json_append_string(line, entry.item.problem);
       line += '}';
-      print_result(item.line, line);
+      entry.code = entry.item.code;
+      entry.msg = entry.item.problem;
+      if (options_.results) entry.result = line;
     }
-    const std::string code = item.code;
-    const std::string msg = item.problem;
-    refuse_front(code, msg);
+    if (options_.results) print_result(entry.item.line, entry.result);
+    if (!entry.code.empty()) {
+      refuse(entry);
+    } else {
+      ++(entry.was_before ? progress_.counts.before : progress_.counts.sent);
+    }
+    progress_.position = entry.item.after;
+    items_bytes_ -= entry.counted;
+    items_.pop_front();
+    if (sent_ > 0) --sent_;
+    if (awaited_ > 0) --awaited_;
   }
 }
 
-void Sending::refuse_front(std::string_view code, std::string_view msg) {
+void Sending::refuse(const Entry& entry) {
   ++progress_.counts.refused;
   if (refused_ != nullptr) {
-    refused_->add(items_.front(), code, msg);
+    refused_->add(entry.item, entry.code, entry.msg);
     progress_.refused_bytes = refused_->bytes();
     if (refused_->unwritten() >= kRefusedBytes) {
       const auto flushed = refused_->flush(false);
       if (!flushed) fail(kNotFinished, flushed.error().detail());
     }
   } else if (shown_ < kShownRefusals) {
-    status_.say("line " + std::to_string(items_.front().line) + " is refused: " + std::string(msg));
+    status_.say("line " + std::to_string(entry.item.line) + " is refused: " + entry.msg);
     if (++shown_ == kShownRefusals) {
       status_.say("further refusals are counted only; --refused FILE keeps them");
     }
   }
-  settle_front();
-}
-
-void Sending::settle_front() {
-  progress_.position = items_.front().after;
-  items_bytes_ -= items_.front().bytes();
-  items_.pop_front();
-  if (sent_ > 0) --sent_;
 }
 
 void Sending::print_result(std::uint64_t line, std::string_view result) {

@@ -356,7 +356,8 @@ class Codes(SendCase):
     def test_help_says_what_it_ends_with(self):
         done = subprocess.run([binary(), "send", "--help"], capture_output=True, text=True,
                               check=True, timeout=30)
-        for text in ("--resume", "--refused", "--dry-run", "JINDOU_TOKEN", "Exit status:", "  3  "):
+        for text in ("--resume", "--refused", "--dry-run", "JINDOU_TOKEN", "Exit status:", "  3  ",
+                     "--tries", "retry_after_ms", "Retry-After"):
             self.assertIn(text, done.stdout)
 
     def test_nobody_there(self):
@@ -381,15 +382,17 @@ class FakeServer:
     """Answers each request with the next of its answers, (status, headers, body), the last for ever."""
 
     def __init__(self, answers):
-        self.answers, self.times, fake = list(answers), [], self
+        self.answers, self.times, self.bodies, fake = list(answers), [], [], self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 fake.times.append(time.monotonic())
                 # What is left unread would make a reset of the end of the connection.
+                body = b""
                 while size := int(self.rfile.readline(), 16):
-                    self.rfile.read(size + 2)
+                    body += self.rfile.read(size + 2)[:-2]
                 self.rfile.readline()
+                fake.bodies.append([json.loads(line) for line in body.splitlines()])
                 answer = fake.answers.pop(0) if len(fake.answers) > 1 else fake.answers[0]
                 status, headers, body = answer
                 self.send_response(status)
@@ -415,6 +418,20 @@ class FakeServer:
     def __exit__(self, *unused):
         self.server.shutdown()
         self.server.server_close()
+
+
+class Limited(SendCase):
+    config = {"limits.senderPerSecond": "20", "limits.senderBurst": "10"}
+
+    def test_what_is_over_a_rate_limit_is_sent_when_there_is_room(self):
+        group = fresh("g")
+        items = [item(group, "n%d" % i) for i in range(50)]
+        done = self.send(self.write("a.ndjson", lines_of(items)), "--refused", "refused")
+        self.assertIn("50 sent, 0 refused", done.stderr)
+        self.assertIn("once more: the rate limit of the sender is reached; trying again in",
+                      done.stderr)
+        self.assertEqual(sorted(text_of(m) for m in self.server.messages(group)),
+                         sorted("n%d" % i for i in range(50)))
 
 
 class TryingAgain(Files):
@@ -446,14 +463,66 @@ class TryingAgain(Files):
         end = b'{"done":true,"items":3}\n'
         first = line(0) + line(1, code="unavailable", msg="moving", retriable=True) + line(2) + end
         second = line(0, state="unknown", code="unknown_outcome", msg="who knows") + end
-        third = line(0, duplicate=True) + line(1, duplicate=True) + end
+        third = line(0, duplicate=True) + end
         with FakeServer([(200, {}, first), (200, {}, second), (200, {}, third)]) as fake:
-            done = self.run_send(fake.url, path)
+            done = self.run_send(fake.url, path, "--results")
             self.assertIn("line 2 once more: moving", done.stderr)
             self.assertIn("line 2 once more: who knows", done.stderr)
             # What this run has sent twice is sent, not sent before.
             self.assertIn("3 sent, 0 refused", done.stderr)
-            self.assertEqual(len(fake.times), 3)
+            # Only what is asked for goes again, and results are in the order of the input.
+            self.assertEqual([[one["client_msg_no"] for one in body] for body in fake.bodies],
+                             [["n0", "n1", "n2"], ["n1"], ["n1"]])
+            self.assertEqual([json.loads(one)["line"] for one in done.stdout.splitlines()],
+                             [1, 2, 3])
+
+    def test_refusals_for_now_are_sent_again_when_they_say(self):
+        items = [item("g", "a", client_msg_no="n%d" % i) for i in range(4)]
+        path = self.write("a.ndjson", lines_of(items))
+
+        def line(index, wait_ms=0):
+            limit = {"code": "rate_limited", "msg": "too many", "retriable": True,
+                     "retry_after_ms": wait_ms} if wait_ms else {}
+            return (json.dumps({"index": index, "message_id": 1, **limit}) + "\n").encode()
+
+        end = b'{"done":true,"items":4}\n'
+        first = line(0) + line(1, 1500) + line(2, 2600) + line(3) + end
+        second = line(0) + line(1) + end
+        with FakeServer([(200, {}, first), (200, {}, second)]) as fake:
+            done = self.run_send(fake.url, path)
+            self.assertIn("line 2 once more: too many; trying again in 3s", done.stderr)
+            self.assertIn("4 sent, 0 refused", done.stderr)
+            self.assertEqual([[one["client_msg_no"] for one in body] for body in fake.bodies],
+                             [["n0", "n1", "n2", "n3"], ["n1", "n2"]])
+            self.assertGreater(fake.times[1] - fake.times[0], 2.4)
+
+    def test_an_item_that_others_pass_by_is_not_tried_for_ever(self):
+        items = [item("g", "a", client_msg_no="n%d" % i) for i in range(3)]
+        path = self.write("a.ndjson", lines_of(items))
+        limited = (b'{"index":0,"code":"rate_limited","msg":"too many","retriable":true,'
+                   b'"retry_after_ms":100}\n')
+        passed, end = b'{"index":1,"message_id":1}\n', b'{"done":true,"items":2}\n'
+        others = limited + limited.replace(b":0,", b":1,", 1) + passed.replace(b":1,", b":2,", 1)
+        answers = [others + end, limited + passed + end]
+        with FakeServer([(200, {}, body) for body in answers]) as fake:
+            done = self.run_send(fake.url, path, "--tries", 2, "--refused", "refused", code=1)
+            self.assertIn("2 sent, 1 refused", done.stderr)
+            self.assertEqual(len(fake.bodies), 2)
+        refused = [json.loads(one) for one in open(self.path("refused"), encoding="utf-8")]
+        self.assertEqual([(one["refused"], one["client_msg_no"]) for one in refused],
+                         [({"line": 1, "code": "rate_limited", "msg": "too many"}, "n0")])
+        # Nobody knows whether it was stored: no reason to give it up.
+        unknown = limited.replace(b'"retriable"', b'"state":"unknown","retriable"')
+        answers = [unknown + others.split(b"\n", 1)[1] + end, unknown + passed + end]
+        with FakeServer([(200, {}, body) for body in answers]) as fake:
+            done = self.run_send(fake.url, path, "--tries", 2, "--refused", "none", code=3)
+            self.assertIn("what became of line 1 is still not known after 2 tries", done.stderr)
+        self.assertFalse(os.path.exists(self.path("none")))
+        # Where nobody gets through it is the server: --patience counts.
+        alone = self.write("b.ndjson", lines_of(items[:1]))
+        with FakeServer([(200, {}, limited + end)]) as fake:
+            done = self.run_send(fake.url, alone, "--tries", 1, "--patience", "1.5", code=3)
+            self.assertIn("given up after 2s without success", done.stderr)
 
     def test_a_server_that_comes_later(self):
         port = free_port()
