@@ -69,6 +69,8 @@ jindou_dep(xxhash HEADER xxhash.h LIBRARY xxhash)
 jindou_dep(jwt HEADER jwt.h LIBRARY jwt)
 jindou_dep(cli11 HEADER CLI/CLI.hpp)
 jindou_dep(expected HEADER tl/expected.hpp)
+jindou_dep(date HEADER date/tz.h LIBRARY date-tz
+           DEFINITIONS USE_OS_TZDB=1 ONLY_C_LOCALE=1 HAS_STRING_VIEW=1)
 
 # Word lists: Hyperscan, or Vectorscan with the same header and library, which newer releases of the
 # distribution have for more architectures.

@@ -44,7 +44,7 @@ need_command curl curl
 need_package libc6-dev libboost1.81-dev librocksdb-dev libsimdjson-dev \
   libfmt-dev libyaml-cpp-dev libcli11-dev prometheus-cpp-dev libssl-dev \
   libxxhash-dev libexpected-dev libjwt-dev libcurl4-openssl-dev zlib1g-dev libzstd-dev \
-  libjemalloc-dev
+  libjemalloc-dev libhowardhinnant-date-dev
 
 # Word lists: the one library under two names. Where the architecture has neither, the server is
 # built without them.

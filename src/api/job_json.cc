@@ -31,6 +31,10 @@ std::string time_of_day(std::uint32_t minute) {
 void write_window(codec::JsonWriter& json, const DailyWindow& window) {
   if (!window.is_set()) return;
   json.string("window", time_of_day(window.from_min) + '-' + time_of_day(window.to_min));
+  if (!window.zone.empty()) {
+    json.string("time_zone", window.zone);
+    return;
+  }
   const bool ahead = window.offset_min >= 0;
   const auto minutes = static_cast<std::uint32_t>(ahead ? window.offset_min : -window.offset_min);
   json.string("time_zone", (ahead ? '+' : '-') + time_of_day(minutes));

@@ -213,13 +213,17 @@ TEST_F(JobRoutesTest, ADailyWindowIsKept) {
   const std::string west =
       id_of(post(std::string(kLater) + "&window=09:00-21:00&time_zone=-03:30", body));
   EXPECT_EQ(text_of(job(west), "time_zone"), "-03:30");
+  const std::string named =
+      id_of(post(std::string(kLater) + "&window=09:00-21:00&time_zone=Asia/Shanghai", body));
+  EXPECT_EQ(text_of(job(named), "time_zone"), "Asia/Shanghai");
   for (const char* zone : {"", "&time_zone=UTC", "&time_zone=Z", "&time_zone=+00:00"}) {
     const Answer made = post(std::string(kLater) + "&window=09:00-21:00" + zone, body);
     EXPECT_EQ(text_of(job(id_of(made)), "time_zone"), "+00:00");
   }
   for (const char* wrong :
        {"window=9-21", "window=09:00", "window=09:00-09:00", "window=24:00-01:00",
-        "window=09:60-10:00", "window=09:00-21:00&time_zone=Mars", "time_zone=UTC",
+        "window=09:60-10:00", "window=09:00-21:00&time_zone=Mars",
+        "window=09:00-21:00&time_zone=Asia/Nowhere", "time_zone=UTC",
         "window=09:00-21:00&time_zone=08:00", "window=09:00-21:00&time_zone=%2B8"}) {
     EXPECT_EQ(post(std::string(kLater) + "&" + wrong, body).status, 400U) << wrong;
   }

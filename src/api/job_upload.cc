@@ -17,6 +17,7 @@
 #include "api/repeatable.h"
 #include "api/send_command.h"
 #include "base/assert.h"
+#include "base/time_zone.h"
 #include "codec/json_writer.h"
 #include "model/id_rules.h"
 
@@ -108,13 +109,16 @@ Result<void> read_window(const Request& request, DailyWindow& window) {
                  "the query parameter window takes two times of the day, such as 09:00-21:30");
   }
   const auto offset = offset_of_zone(zone);
-  if (!offset) {
+  window = {*from, *to, offset.value_or(0)};
+  if (offset) return {};
+  const auto known = check_time_zone(zone);
+  if (!known && known.error().code() == Errc::invalid) {
     return Error(Errc::invalid,
-                 "the query parameter time_zone takes UTC, or how far the clock of the window is "
-                 "ahead of it, such as +08:00 (escaped: %2B08:00)");
+                 "the query parameter time_zone takes UTC, a name such as Asia/Shanghai, or how "
+                 "far the clock of the window is ahead of UTC, such as +08:00 (escaped: %2B08:00)");
   }
-  window = {*from, *to, *offset};
-  return {};
+  if (known) window.zone = zone;
+  return known;
 }
 
 Result<void> read_options(const Request& request, JobOptions& options) {

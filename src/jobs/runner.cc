@@ -333,7 +333,8 @@ Result<void> Runner::begin(Run& run, TimePoint now) {
     return {};
   }
   if (!run.turn) {
-    const milliseconds wait{job.options.window.opens_in_ms(deps_.clock.wall_ms())};
+    JD_TRY(const auto opens_ms, job.options.window.opens_in_ms(deps_.clock.wall_ms()));
+    const milliseconds wait{opens_ms};
     if (wait.count() > 0) {
       run.due = run.next_items = now + std::min(wait, kClockCheck);
       return {};

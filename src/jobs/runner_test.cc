@@ -466,6 +466,12 @@ TEST_F(RunnerTest, SendsInItsDailyWindowOnly) {
   // In another zone it is another time of the day.
   closed.window.offset_min = 90;
   wait_for(make_job(messages(3, "g3"), closed), JobState::done);
+  // Fourteen hours ahead at any time of the year.
+  closed.window.zone = "Pacific/Kiritimati";
+  const std::string named = make_job(messages(3, "g2"), closed);
+  open.window = {later(13 * 60), later(15 * 60), 0, "Pacific/Kiritimati"};
+  wait_for(make_job(messages(3, "g4"), open), JobState::done);
+  EXPECT_EQ(load(named).state, JobState::ready);
   EXPECT_EQ(load(waits).state, JobState::ready);
   EXPECT_TRUE(stored("g2").empty());
 }

@@ -3,6 +3,8 @@
 #include <array>
 #include <numeric>
 
+#include "base/time_zone.h"
+
 namespace jindou {
 namespace {
 
@@ -77,16 +79,37 @@ std::string_view job_action_name(JobAction action) {
   return "unknown";
 }
 
-std::int64_t DailyWindow::opens_in_ms(std::int64_t wall_ms) const {
-  if (!is_set()) return 0;
-  constexpr std::int64_t kMinuteMs = 60'000;
-  constexpr std::int64_t kDayMs = kDayMin * kMinuteMs;
+namespace {
+
+constexpr std::int64_t kMinuteMs = 60'000;
+constexpr std::int64_t kDayMs = DailyWindow::kDayMin * kMinuteMs;
+// More changes of a clock than the longest time that a window is not seen by: a window of a few
+// minutes that a clock is set forward over is there on the next day.
+constexpr int kClockChangesMax = 8;
+
+// By a clock that stays as it is.
+std::int64_t opens_by_clock_in_ms(const DailyWindow& window, std::int64_t wall_ms,
+                                  std::int64_t ahead_ms) {
   // Of the day, by its own clock; a wall clock before 1970 has a day, too.
-  const std::int64_t now = ((wall_ms + offset_min * kMinuteMs) % kDayMs + kDayMs) % kDayMs;
-  const std::int64_t from = from_min * kMinuteMs;
+  const std::int64_t now = ((wall_ms + ahead_ms) % kDayMs + kDayMs) % kDayMs;
+  const std::int64_t from = window.from_min * kMinuteMs;
   const std::int64_t since = (now - from + kDayMs) % kDayMs;
-  const std::int64_t length = ((to_min * kMinuteMs) - from + kDayMs) % kDayMs;
+  const std::int64_t length = ((window.to_min * kMinuteMs) - from + kDayMs) % kDayMs;
   return since < length ? 0 : kDayMs - since;
+}
+
+}  // namespace
+
+Result<std::int64_t> DailyWindow::opens_in_ms(std::int64_t wall_ms) const {
+  if (!is_set()) return 0;
+  if (zone.empty()) return opens_by_clock_in_ms(*this, wall_ms, offset_min * kMinuteMs);
+  std::int64_t at = wall_ms;
+  for (int changes = 0;; ++changes) {
+    JD_TRY(const ZoneOffset offset, zone_offset(zone, at));
+    const std::int64_t wait = opens_by_clock_in_ms(*this, at, offset.ahead_ms);
+    if (at + wait < offset.until_ms || changes == kClockChangesMax) return at + wait - wall_ms;
+    at = offset.until_ms;
+  }
 }
 
 std::string_view job_kind_name(JobKind kind) {

@@ -79,17 +79,20 @@ enum class JobKind : std::uint8_t {
 inline constexpr JobKind kLastJobKind = JobKind::edit;
 std::string_view job_kind_name(JobKind kind);
 
-// The part of each day in which a job sends, by a clock that is `offset_min` minutes ahead of UTC:
-// from the minute `from_min` of the day to before `to_min`, which may be past midnight.
+// The part of each day in which a job sends, by the clock of `zone`, or by one that is `offset_min`
+// minutes ahead of UTC: while it shows a time from the minute `from_min` of the day to before
+// `to_min`, which may be past midnight. Where a clock is set forward over a part of the window that
+// part is left out, and where it is set back into the window a part of it comes twice.
 struct DailyWindow {
   static constexpr std::uint32_t kDayMin = 24 * 60;
   std::uint32_t from_min = 0;
   std::uint32_t to_min = 0;  // as from_min: there is no window, it sends at any time
   std::int32_t offset_min = 0;
+  std::string zone = {};  // a name of the IANA (base/time_zone.h); empty: offset_min counts
 
   bool is_set() const { return from_min != to_min; }
-  // Milliseconds from that wall clock on until it is open; 0: it is.
-  std::int64_t opens_in_ms(std::int64_t wall_ms) const;
+  // Milliseconds from that wall clock on until it is open; 0: it is. Errors: as zone_offset().
+  Result<std::int64_t> opens_in_ms(std::int64_t wall_ms) const;
   bool operator==(const DailyWindow&) const = default;
 };
 

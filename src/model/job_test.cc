@@ -156,28 +156,78 @@ TEST(DailyWindow, OpensAtItsTimeOfTheDay) {
   constexpr std::int64_t kHour = 3'600'000;
   constexpr std::int64_t kDay = 24 * kHour;
   DailyWindow window;
-  EXPECT_EQ(window.opens_in_ms(5), 0) << "there is none";
+  EXPECT_EQ(window.opens_in_ms(5).value(), 0) << "there is none";
   window = {9 * 60, 21 * 60, 0};
-  EXPECT_EQ(window.opens_in_ms(100 * kDay + 9 * kHour - 1), 1);
-  EXPECT_EQ(window.opens_in_ms(100 * kDay + 9 * kHour), 0);
-  EXPECT_EQ(window.opens_in_ms(100 * kDay + 21 * kHour - 1), 0);
-  EXPECT_EQ(window.opens_in_ms(100 * kDay + 21 * kHour), 12 * kHour);
+  EXPECT_EQ(window.opens_in_ms(100 * kDay + 9 * kHour - 1).value(), 1);
+  EXPECT_EQ(window.opens_in_ms(100 * kDay + 9 * kHour).value(), 0);
+  EXPECT_EQ(window.opens_in_ms(100 * kDay + 21 * kHour - 1).value(), 0);
+  EXPECT_EQ(window.opens_in_ms(100 * kDay + 21 * kHour).value(), 12 * kHour);
   // By a clock that is ahead of UTC, and one that is behind.
   window.offset_min = 8 * 60;
-  EXPECT_EQ(window.opens_in_ms(100 * kDay + kHour), 0);
-  EXPECT_EQ(window.opens_in_ms(100 * kDay), kHour);
+  EXPECT_EQ(window.opens_in_ms(100 * kDay + kHour).value(), 0);
+  EXPECT_EQ(window.opens_in_ms(100 * kDay).value(), kHour);
   window.offset_min = -5 * 60;
-  EXPECT_EQ(window.opens_in_ms(100 * kDay), 0);
-  EXPECT_EQ(window.opens_in_ms(100 * kDay + 2 * kHour), 12 * kHour);
+  EXPECT_EQ(window.opens_in_ms(100 * kDay).value(), 0);
+  EXPECT_EQ(window.opens_in_ms(100 * kDay + 2 * kHour).value(), 12 * kHour);
 }
 
 TEST(DailyWindow, MayGoPastMidnight) {
   constexpr std::int64_t kHour = 3'600'000;
   const DailyWindow window = {22 * 60, 6 * 60, 0};
-  for (const std::int64_t hour : {22, 23, 24, 29}) EXPECT_EQ(window.opens_in_ms(hour * kHour), 0);
-  EXPECT_EQ(window.opens_in_ms(30 * kHour), 16 * kHour);
-  EXPECT_EQ(window.opens_in_ms(-2 * kHour), 0);
-  EXPECT_EQ(window.opens_in_ms(-3 * kHour), kHour);
+  for (const std::int64_t hour : {22, 23, 24, 29})
+    EXPECT_EQ(window.opens_in_ms(hour * kHour).value(), 0);
+  EXPECT_EQ(window.opens_in_ms(30 * kHour).value(), 16 * kHour);
+  EXPECT_EQ(window.opens_in_ms(-2 * kHour).value(), 0);
+  EXPECT_EQ(window.opens_in_ms(-3 * kHour).value(), kHour);
+}
+
+// 2026-03-29T01:00:00Z: in Berlin it is three o'clock after two.
+TEST(DailyWindow, ByTheClockOfAZoneThatIsSetForward) {
+  constexpr std::int64_t kMinute = 60'000;
+  constexpr std::int64_t kHour = 60 * kMinute;
+  constexpr std::int64_t kChange = 1'774'746'000'000;
+  DailyWindow window = {9 * 60, 21 * 60, 0, "Europe/Berlin"};
+  // Nine o'clock is at eight in winter and at seven in summer, by UTC.
+  EXPECT_EQ(window.opens_in_ms(kChange - 17 * kHour - 1).value(), 1);
+  EXPECT_EQ(window.opens_in_ms(kChange - 17 * kHour).value(), 0);
+  EXPECT_EQ(window.opens_in_ms(kChange - kHour).value(), 7 * kHour) << "over the change";
+  EXPECT_EQ(window.opens_in_ms(kChange + 6 * kHour - 1).value(), 1);
+  EXPECT_EQ(window.opens_in_ms(kChange + 6 * kHour).value(), 0);
+  // It begins in the hour that there is not: with the first moment behind that.
+  window = {2 * 60 + 30, 4 * 60, 0, "Europe/Berlin"};
+  EXPECT_EQ(window.opens_in_ms(kChange - 1).value(), 1);
+  EXPECT_EQ(window.opens_in_ms(kChange).value(), 0);
+  EXPECT_EQ(window.opens_in_ms(kChange + kHour - 1).value(), 0);
+  EXPECT_EQ(window.opens_in_ms(kChange + kHour).value(), 22 * kHour + 30 * kMinute);
+  // All of it is in that hour: it is left out on that day.
+  window = {2 * 60 + 10, 2 * 60 + 50, 0, "Europe/Berlin"};
+  EXPECT_EQ(window.opens_in_ms(kChange - 1).value(), 23 * kHour + 10 * kMinute + 1);
+  // Past midnight, and ending in that hour: it ends with the change.
+  window = {22 * 60, 2 * 60 + 30, 0, "Europe/Berlin"};
+  EXPECT_EQ(window.opens_in_ms(kChange - 1).value(), 0);
+  EXPECT_EQ(window.opens_in_ms(kChange).value(), 19 * kHour);
+}
+
+// 2026-10-25T01:00:00Z: in Berlin it is two o'clock for the second time.
+TEST(DailyWindow, ByTheClockOfAZoneThatIsSetBack) {
+  constexpr std::int64_t kMinute = 60'000;
+  constexpr std::int64_t kHour = 60 * kMinute;
+  constexpr std::int64_t kChange = 1'792'890'000'000;
+  DailyWindow window = {2 * 60 + 30, 4 * 60, 0, "Europe/Berlin"};
+  EXPECT_EQ(window.opens_in_ms(kChange - 30 * kMinute - 1).value(), 1);
+  EXPECT_EQ(window.opens_in_ms(kChange - 30 * kMinute).value(), 0);
+  EXPECT_EQ(window.opens_in_ms(kChange - 1).value(), 0);
+  EXPECT_EQ(window.opens_in_ms(kChange).value(), 30 * kMinute) << "the clock shows two again";
+  EXPECT_EQ(window.opens_in_ms(kChange + 30 * kMinute).value(), 0);
+  EXPECT_EQ(window.opens_in_ms(kChange + 2 * kHour).value(), 23 * kHour - 30 * kMinute);
+  window = {9 * 60, 21 * 60, 0, "Europe/Berlin"};
+  EXPECT_EQ(window.opens_in_ms(kChange - kHour).value(), 8 * kHour) << "over the change";
+}
+
+TEST(DailyWindow, OfAZoneThatThereIsNotIsAnError) {
+  const DailyWindow window = {9 * 60, 21 * 60, 0, "Europe/Nowhere"};
+  EXPECT_EQ(window.opens_in_ms(0).error().code(), Errc::invalid);
+  EXPECT_EQ(DailyWindow().opens_in_ms(0).value(), 0);
 }
 
 TEST(ItemTimes, StepsGrowWithTheTime) {

@@ -226,8 +226,9 @@ Operation send_batch() {
                  .example = {}},
                 {.name = "time_zone",
                  .schema = text(""),
-                 .description = "By which clock: how far it is ahead of UTC, such as +08:00; UTC "
-                                "unless given.",
+                 .description =
+                     "By which clock: the name of a time zone, such as Asia/Shanghai, or "
+                     "how far it is ahead of UTC, such as +08:00; UTC unless given.",
                  .example = {}},
                 {.name = "canary",
                  .schema = integer(""),

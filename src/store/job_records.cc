@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/time_zone.h"
 #include "base/varint.h"
 
 namespace jindou::store {
@@ -34,7 +35,8 @@ constexpr std::uint64_t kStopsOnRefusal = 0x02;
 constexpr std::uint64_t kTimes = 0x04;
 constexpr std::uint64_t kRevises = 0x08;
 constexpr std::uint64_t kWindow = 0x10;
-constexpr std::uint64_t kJobBits = 0x1f;
+constexpr std::uint64_t kZone = 0x20;  // of the window, by its name; with kWindow only
+constexpr std::uint64_t kJobBits = 0x3f;
 
 // A bit of the results of a chunk: a table of words stands in front, and each refusal names its
 // own.
@@ -393,6 +395,7 @@ std::string encode(const Job& job) {
   if (job.times.items() > 0) bits |= kTimes;
   if (job.options.kind != JobKind::send) bits |= kRevises;
   if (job.options.window.is_set()) bits |= kWindow;
+  if ((bits & kWindow) != 0 && !job.options.window.zone.empty()) bits |= kZone;
   append_varint(out, bits);
   out.push_back(static_cast<char>(job.state));
   append_string(out, job.options.name);
@@ -424,6 +427,7 @@ std::string encode(const Job& job) {
     append_varint(out, window.from_min);
     append_varint(out, window.to_min);
     append_varint(out, static_cast<std::uint64_t>(window.offset_min + kOffsetBase));
+    if ((bits & kZone) != 0) append_string(out, window.zone);
   }
   return out;
 }
@@ -476,6 +480,11 @@ Result<Job> decode_job(std::string_view bytes, std::string_view id) {
     window.from_min = static_cast<std::uint32_t>(from);
     window.to_min = static_cast<std::uint32_t>(to);
     window.offset_min = static_cast<std::int32_t>(offset) - kOffsetBase;
+  }
+  if ((bits & kZone) != 0) {
+    const std::string_view zone = reader.read_string();
+    known = known && (bits & kWindow) != 0 && !zone.empty() && zone.size() <= kTimeZoneNameBytesMax;
+    job.options.window.zone = std::string(zone);
   }
   const bool is_somewhere =
       job.chunk <= job.cursor && job.cursor <= job.reached && job.reached <= job.counts.items;

@@ -72,6 +72,11 @@ TEST(JobRecord, ComesBackAndIsRefusedWhenItIsCut) {
   const auto decode = [](std::string_view text) { return decode_job(text, "id"); };
   EXPECT_EQ(decode(bytes).value(), job);
   expect_refusals(bytes, decode);
+  job.options.window = {540, 1260, 0, "Asia/Shanghai"};
+  const std::string zoned = encode(job);
+  EXPECT_EQ(decode(zoned).value(), job);
+  EXPECT_TRUE(zoned.ends_with("\rAsia/Shanghai"));
+  expect_refusals(zoned, decode);
 }
 
 TEST(JobRecord, HasTheBytesTheStoreWasWrittenWith) {

@@ -281,8 +281,17 @@ class Running(JobCase):
         at = self.jobs.get(waits)
         self.assertEqual((at["state"], at["window"], at["time_zone"]),
                          ("ready", "%s-%s" % (clock(60), clock(120)), "+00:00"))
+        # By its name: this one is half an hour off the others, and the same all the year.
+        india = 330
+        query = "&window=%s-%s&time_zone=Asia/Kolkata"
+        named = self.jobs.make([item(later, "a")], query % (clock(india + 60), clock(india + 120)))
+        done = self.jobs.wait(self.jobs.make([item(group, "a")],
+                                             query % (clock(india - 60), clock(india + 60))))
+        self.assertEqual((done["state"], done["time_zone"]), ("done", "Asia/Kolkata"))
+        self.assertEqual(self.jobs.get(named)["state"], "ready")
         self.assertEqual(self.server.max_seq(later), 0)
-        self.jobs.act(waits, "cancel")
+        for job in (waits, named):
+            self.jobs.act(job, "cancel")
 
     def test_stop_and_too_many_refusals(self):
         good, banned = fresh("g"), fresh("g")

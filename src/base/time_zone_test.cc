@@ -1,0 +1,49 @@
+#include "base/time_zone.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace jindou {
+namespace {
+
+constexpr std::int64_t kHourMs = 3'600'000;
+// 2026-03-29T01:00:00Z and 2026-10-25T01:00:00Z: the clocks of Europe are changed.
+constexpr std::int64_t kSpringMs = 1'774'746'000'000;
+constexpr std::int64_t kAutumnMs = 1'792'890'000'000;
+
+TEST(TimeZone, TellsHowItsClockGoesAndUntilWhen) {
+  const auto winter = zone_offset("Europe/Berlin", kSpringMs - 1);
+  ASSERT_TRUE(winter) << winter.error().detail();
+  EXPECT_EQ(winter->ahead_ms, kHourMs);
+  EXPECT_EQ(winter->until_ms, kSpringMs);
+  const auto summer = zone_offset("Europe/Berlin", kSpringMs);
+  EXPECT_EQ(summer->ahead_ms, 2 * kHourMs);
+  EXPECT_EQ(summer->until_ms, kAutumnMs);
+  EXPECT_EQ(zone_offset("America/New_York", kSpringMs)->ahead_ms, -4 * kHourMs);
+  EXPECT_EQ(zone_offset("Asia/Kolkata", kSpringMs)->ahead_ms, kHourMs * 11 / 2);
+  const auto china = zone_offset("Asia/Shanghai", kSpringMs);
+  EXPECT_EQ(china->ahead_ms, 8 * kHourMs);
+  // No change in the next thousand years.
+  EXPECT_GT(china->until_ms, kSpringMs + 1000 * 365 * 24 * kHourMs);
+  // Before the epoch, too.
+  EXPECT_EQ(zone_offset("Etc/UTC", -5)->ahead_ms, 0);
+}
+
+TEST(TimeZone, KnowsWhichNamesThereAre) {
+  for (const char* name : {"Asia/Shanghai", "Europe/Berlin", "America/Argentina/Buenos_Aires",
+                           "Asia/Calcutta", "Etc/UTC"}) {
+    EXPECT_TRUE(check_time_zone(name)) << name;
+  }
+  for (const char* name :
+       {"", "Asia", "Asia/", "asia/shanghai", "Asia/Shanghai ", "right/UTC", "posix/UTC",
+        "../zoneinfo/Asia/Shanghai", "/etc/localtime", "zone.tab"}) {
+    const auto found = check_time_zone(name);
+    ASSERT_FALSE(found) << name;
+    EXPECT_EQ(found.error().code(), Errc::invalid) << name;
+    EXPECT_NE(found.error().detail().find("Asia/Shanghai"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace jindou
