@@ -117,6 +117,7 @@ std::string_view job_kind_name(JobKind kind) {
     case JobKind::send: return "send";
     case JobKind::recall: return "recall";
     case JobKind::edit: return "edit";
+    case JobKind::batch: return "batch";
   }
   return "unknown";
 }

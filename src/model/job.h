@@ -75,8 +75,9 @@ enum class JobKind : std::uint8_t {
   send = 0,
   recall = 1,  // of messages that another job has sent
   edit = 2,
+  batch = 3,  // nothing: it is a batch that a request has sent, kept with what became of it
 };
-inline constexpr JobKind kLastJobKind = JobKind::edit;
+inline constexpr JobKind kLastJobKind = JobKind::batch;
 std::string_view job_kind_name(JobKind kind);
 
 // The part of each day in which a job sends, by the clock of `zone`, or by one that is `offset_min`

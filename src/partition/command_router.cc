@@ -36,6 +36,10 @@ std::size_t weight_of(const std::vector<SendCommand>& commands) {
   return bytes;
 }
 
+std::size_t weight_of(const JobResult& result) {
+  return kJobResultOverheadBytes + (result.words ? result.words->bytes() : 0);
+}
+
 std::size_t weight_of(const AppendEvent& event) {
   return kItemOverheadBytes + event.payload.size() + event.snapshot.size() + event.text.size();
 }
@@ -102,11 +106,14 @@ class RouteOf {
   ChangeRoute operator()(const AppendJobInput& change) const {
     return {map_.of_job(change.job), kItemOverheadBytes + change.input.bytes.size()};
   }
+  ChangeRoute operator()(const KeepSent& change) const {
+    std::size_t bytes = kItemOverheadBytes + change.input.bytes.size();
+    for (const JobResult& result : change.results) bytes += weight_of(result);
+    return {map_.of_job(change.job), bytes};
+  }
   ChangeRoute operator()(const AdvanceJob& change) const {
-    std::size_t bytes = kItemOverheadBytes + change.results.size() * kJobResultOverheadBytes;
-    for (const auto& [index, result] : change.results) {
-      if (result.words) bytes += result.words->bytes();
-    }
+    std::size_t bytes = kItemOverheadBytes;
+    for (const auto& [index, result] : change.results) bytes += weight_of(result);
     return {map_.of_job(change.job), bytes};
   }
   ChangeRoute operator()(const Change& change) const { return std::visit(*this, change); }

@@ -39,8 +39,22 @@ struct AppendJobInput {
   std::int64_t now_ms = 0;
 };
 
+// Adds items that a request has sent to a job of the kind `batch`, with what became of them; with
+// the last ones it is done. They may be none then. A repeat is done already. Errors: conflict and
+// those of room as above; invalid when the job is of another kind, or an item that is a message has
+// no result.
+struct KeepSent {
+  std::string job;
+  std::uint64_t first = 0;
+  store::JobInput input;
+  std::vector<JobResult> results;  // of each item; of those that are no messages it does not count
+  bool last = false;
+  std::int64_t now_ms = 0;
+};
+
 // The input is complete: the job becomes ready, or done when it is empty. A repeat is done already.
-// Errors: conflict when the job is not uploading any more, or has another number of items.
+// Errors: conflict when the job is not uploading any more, or has another number of items; invalid
+// when it is of the kind `batch`.
 struct SealJob {
   std::string job;
   std::uint64_t items = 0;
@@ -70,8 +84,8 @@ struct AdvanceJob {
 // results, the beginning of a later one that no pass has yet to reach, or when results are missing.
 
 // Whatever else may be done with it. Errors: conflict when it cannot be done in the job's state
-// (next_job_state), with a retry also when nothing of it has failed, or its upload was never
-// complete.
+// (next_job_state), with a retry also when nothing of it has failed, its upload was never complete,
+// or it is of the kind `batch`.
 struct ChangeJob {
   std::string job;
   JobAction action = JobAction::pause;  // start, pause, resume, cancel, fail or retry
@@ -107,7 +121,7 @@ inline bool is_reclaimed(const Job& job, const ReclaimJobs& reclaim) {
   return is_ended(job.state) && job.ended_ms <= reclaim.ended_by_ms;
 }
 
-using JobCommand = std::variant<BeginJob, AppendJobInput, SealJob, AdvanceJob, ChangeJob,
+using JobCommand = std::variant<BeginJob, AppendJobInput, KeepSent, SealJob, AdvanceJob, ChangeJob,
                                 SetJobRate, DeleteJob, ReclaimJobs>;
 
 }  // namespace jindou::partition

@@ -58,6 +58,17 @@ std::vector<JobResult> results_at_first(const store::JobInput& input) {
   return results;
 }
 
+Error is_kept_batch() {
+  return Error(Errc::invalid, "a batch that a request has sent is no job that could be sent");
+}
+
+Result<void> check_chunk(const store::JobInput& input) {
+  const bool fits = input.items <= kJobChunkItemsMax &&
+                    (input.items <= 1 || input.bytes.size() <= kJobChunkBytesMax);
+  if (fits) return {};
+  return Error(Errc::too_large, "a chunk of input is larger than it may be");
+}
+
 // Whether the results that are told are of items that may have one, in their order.
 bool are_in_order(const AdvanceJob& command) {
   std::uint64_t next = command.from;
@@ -122,13 +133,11 @@ Result<void> Jobs::evaluate(const AppendJobInput& command, Txn& txn) {
   const store::JobInput& input = command.input;
   JD_ASSERT(input.items > 0);
   JD_TRY(Job job, find(command.job));
+  if (job.options.kind == JobKind::batch) return is_kept_batch();
   if (job.state != JobState::uploading) {
     return Error(Errc::conflict, "the job takes no more input");
   }
-  if (input.items > kJobChunkItemsMax ||
-      (input.items > 1 && input.bytes.size() > kJobChunkBytesMax)) {
-    return Error(Errc::too_large, "a chunk of input is larger than it may be");
-  }
+  JD_RETURN_IF_ERROR(check_chunk(input));
   if (command.first < job.counts.items) {
     JD_TRY(const Chunk known, load_results(job.id, command.first));
     if (known && known->size() == input.items) return {};
@@ -143,6 +152,50 @@ Result<void> Jobs::evaluate(const AppendJobInput& command, Txn& txn) {
   job.counts.unreadable += input.refused.size();
   job.input_bytes += input.bytes.size();
   touch(job, command.now_ms);
+  put(std::move(job), txn);
+  return {};
+}
+
+Result<void> Jobs::evaluate(const KeepSent& command, Txn& txn) {
+  const store::JobInput& input = command.input;
+  JD_TRY(Job job, find(command.job));
+  if (job.options.kind != JobKind::batch || command.results.size() != input.items) {
+    return Error(Errc::invalid, "these are not the items of a batch that was sent");
+  }
+  const std::uint64_t end_of_input = command.first + input.items;
+  if (end_of_input == job.counts.items && (input.items > 0 || job.sealed) &&
+      job.sealed == command.last) {
+    return {};
+  }
+  if (job.state != JobState::uploading || command.first != job.counts.items) {
+    return Error(Errc::conflict, "these are not the items of the batch that come next");
+  }
+  JD_RETURN_IF_ERROR(check_chunk(input));
+  JD_RETURN_IF_ERROR(check_room(job, input.bytes.size()));
+  std::vector<JobResult> results = results_at_first(input);
+  for (std::size_t place = 0; place < results.size(); ++place) {
+    if (results[place].state != JobResult::State::unreadable) {
+      results[place] = command.results[place];
+      const bool has_result = results[place].state != JobResult::State::pending &&
+                              results[place].state != JobResult::State::unreadable;
+      if (!has_result) return Error(Errc::invalid, "the result of an item is missing");
+    }
+    recount(job.counts, JobResult::State::pending, results[place].state);
+  }
+  if (input.items > 0) {
+    txn.put(store::job_chunk_key(partition_, KeyKind::job_input, job.id, command.first),
+            input.bytes);
+    put_results(job.id, command.first, results, txn);
+  }
+  job.counts.items = end_of_input;
+  job.input_bytes += input.bytes.size();
+  job.cursor = job.reached = job.chunk = end_of_input;
+  touch(job, command.now_ms);
+  if (command.last) {
+    job.sealed = true;
+    job.sealed_ms = command.now_ms;
+    end(job, JobState::done, command.now_ms, txn);
+  }
   put(std::move(job), txn);
   return {};
 }
@@ -162,6 +215,7 @@ Result<void> Jobs::check_room(const Job& job, std::size_t bytes) const {
 
 Result<void> Jobs::evaluate(const SealJob& command, Txn& txn) {
   JD_TRY(Job job, find(command.job));
+  if (job.options.kind == JobKind::batch) return is_kept_batch();
   const bool is_whole = job.counts.items == command.items;
   if (job.sealed && is_whole) return {};
   const auto next = next_job_state(job.state, JobAction::seal);
@@ -258,6 +312,9 @@ Result<void> Jobs::evaluate(const ChangeJob& command, Txn& txn) {
   if (!next) return impossible(job.state, command.action);
   if (*next == job.state) return {};
   if (command.action == JobAction::retry) {
+    if (job.options.kind == JobKind::batch) {
+      return Error(Errc::conflict, "a batch that a request has sent is sent again by its caller");
+    }
     if (!job.sealed) {
       return Error(Errc::conflict, "the upload of the job was not complete: make another one");
     }

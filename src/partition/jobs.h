@@ -39,6 +39,7 @@ class Jobs {
   // Errors: as the command says, storage.
   Result<void> evaluate(const BeginJob& command, Txn& txn);
   Result<void> evaluate(const AppendJobInput& command, Txn& txn);
+  Result<void> evaluate(const KeepSent& command, Txn& txn);
   Result<void> evaluate(const SealJob& command, Txn& txn);
   Result<void> evaluate(const AdvanceJob& command, Txn& txn);
   Result<void> evaluate(const ChangeJob& command, Txn& txn);

@@ -562,5 +562,97 @@ TEST_F(JobsTest, AreListedTheNewestFirst) {
   EXPECT_EQ(unfinished[1].id, c_);
 }
 
+class KeptBatchTest : public JobsTest {
+ protected:
+  void SetUp() override { EXPECT_FALSE(begin_batch(kBatch)); }
+  Outcome begin_batch(const std::string& id) {
+    JobOptions options;
+    options.kind = JobKind::batch;
+    return world_->run(BeginJob{id, options, ++now_ms_});
+  }
+  // `letters`: results, 'x' of an item that is no message.
+  Outcome keep(std::uint64_t first, const std::string& letters, bool last = false,
+               const std::string& id = kBatch) {
+    KeepSent kept;
+    kept.job = id;
+    kept.first = first;
+    std::string items = letters;
+    for (char& item : items) item = item == 'x' ? 'x' : 'm';
+    kept.input = letters.empty() ? store::JobInput() : input(items);
+    for (const char letter : letters) kept.results.push_back(result(letter));
+    kept.last = last;
+    kept.now_ms = ++now_ms_;
+    return world_->run(kept);
+  }
+
+  static inline const std::string kBatch = std::string(kJobIdBytes, 'e');
+};
+
+TEST_F(KeptBatchTest, IsDoneWithItsLastItems) {
+  EXPECT_FALSE(keep(0, "axr"));
+  EXPECT_EQ(state(kBatch), JobState::uploading);
+  EXPECT_FALSE(keep(3, "du", true));
+  const Job job = load(kBatch);
+  EXPECT_EQ(job.state, JobState::done);
+  EXPECT_TRUE(job.sealed);
+  EXPECT_EQ(job.counts, (JobCounts{5, 1, 1, 1, 1, 1}));
+  EXPECT_EQ(job.cursor, 5U);
+  EXPECT_EQ(results(kBatch), "axrdu");
+  restart();
+  EXPECT_EQ(load(kBatch), job);
+  EXPECT_EQ(results(kBatch), "axrdu");
+}
+
+TEST_F(KeptBatchTest, MayEndWithNothingMore) {
+  EXPECT_FALSE(keep(0, "a"));
+  EXPECT_FALSE(keep(1, "", true));
+  EXPECT_EQ(state(kBatch), JobState::done);
+  EXPECT_EQ(results(kBatch), "a");
+  const std::string empty(kJobIdBytes, 'f');
+  EXPECT_FALSE(begin_batch(empty));
+  EXPECT_FALSE(keep(0, "", true, empty));
+  EXPECT_EQ(state(empty), JobState::done);
+}
+
+TEST_F(KeptBatchTest, ARepeatIsDoneAlready) {
+  EXPECT_FALSE(keep(0, "ar"));
+  EXPECT_FALSE(keep(0, "ar"));
+  EXPECT_FALSE(keep(2, "d", true));
+  const Job job = load(kBatch);
+  EXPECT_FALSE(keep(2, "d", true));
+  EXPECT_EQ(load(kBatch), job);
+  EXPECT_EQ(results(kBatch), "ard");
+}
+
+TEST_F(KeptBatchTest, WhatDoesNotFitChangesNothing) {
+  EXPECT_FALSE(keep(0, "a"));
+  const Job job = load(kBatch);
+  EXPECT_EQ(keep(2, "a"), Errc::conflict);
+  EXPECT_EQ(keep(1, "-"), Errc::invalid) << "without a result";
+  KeepSent uneven;
+  uneven.job = kBatch;
+  uneven.first = 1;
+  uneven.input = input("mm");
+  uneven.results = {result('a')};
+  EXPECT_EQ(world_->run(uneven), Errc::invalid);
+  EXPECT_EQ(load(kBatch), job);
+  EXPECT_FALSE(begin(a_));
+  EXPECT_EQ(keep(0, "a", false, a_), Errc::invalid) << "of a job that is sent";
+  EXPECT_EQ(keep(0, "a", false, b_), Errc::not_found);
+  EXPECT_FALSE(keep(1, "a", true));
+  EXPECT_EQ(keep(2, "a"), Errc::conflict);
+}
+
+// Whoever runs jobs would send it a second time.
+TEST_F(KeptBatchTest, IsNeverSent) {
+  EXPECT_EQ(append(kBatch, 0, "m"), Errc::invalid);
+  EXPECT_EQ(seal(kBatch, 0), Errc::invalid);
+  EXPECT_FALSE(keep(0, "ru", true));
+  EXPECT_EQ(change(kBatch, JobAction::retry), Errc::conflict);
+  EXPECT_EQ(change(kBatch, JobAction::resume), Errc::conflict);
+  EXPECT_FALSE(world_->run(DeleteJob{kBatch}));
+  EXPECT_EQ(rows_of_jobs(), 0U);
+}
+
 }  // namespace
 }  // namespace jindou::partition

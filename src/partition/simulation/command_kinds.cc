@@ -103,6 +103,20 @@ AppendJobInput job_input(const std::string& job, std::uint64_t first, std::size_
   return {job, first, builder.take(), 2};
 }
 
+// Of a batch that was sent: a line that is no message, and others that were refused.
+KeepSent sent(const std::string& job, std::uint64_t first, std::size_t items, bool last) {
+  KeepSent kept;
+  kept.job = job;
+  kept.first = first;
+  kept.input = job_input(job, first, items).input;
+  JobResult refused;
+  refused.state = JobResult::State::refused;
+  kept.results.assign(items, refused);
+  kept.last = last;
+  kept.now_ms = 4;
+  return kept;
+}
+
 // Of the first pass; each of the items was refused.
 AdvanceJob advance(const std::string& job, std::uint64_t from, std::uint64_t to) {
   AdvanceJob advance;
@@ -120,7 +134,8 @@ AdvanceJob advance(const std::string& job, std::uint64_t from, std::uint64_t to)
   return advance;
 }
 
-// One that is running, one that is uploaded, one that has ended, one that has failed.
+// One that is running, one that is uploaded, one that has ended, one that has failed, and a batch
+// of which a part is kept.
 std::vector<Change> furnished_jobs() {
   const std::string running = job_id('1');
   const std::string uploading = job_id('2');
@@ -128,6 +143,8 @@ std::vector<Change> furnished_jobs() {
   const std::string done = job_id('4');
   JobOptions options;
   options.name = "news";
+  JobOptions kept;
+  kept.kind = JobKind::batch;
   return {
       BeginJob{running, options, 1},
       job_input(running, 0, 4),
@@ -138,6 +155,8 @@ std::vector<Change> furnished_jobs() {
       job_input(uploading, 0, 2),
       BeginJob{cancelled, options, 1},
       ChangeJob{cancelled, JobAction::cancel, "", 3},
+      BeginJob{job_id('6'), kept, 1},
+      sent(job_id('6'), 0, 2, false),
       BeginJob{done, options, 1},
       job_input(done, 0, 2),
       job_input(done, 2, 2),
@@ -163,6 +182,8 @@ std::vector<CommandKind> job_commands() {
   return {
       {"begin job", BeginJob{job_id('5'), {}, 6}},
       {"job input", job_input(uploading, 2, 3)},
+      {"keep sent", sent(job_id('6'), 2, 2, false)},
+      {"keep the last of what was sent", sent(job_id('6'), 2, 2, true)},
       {"seal job", SealJob{uploading, 2, 6}},
       {"advance job", advance(running, 2, 3)},
       {"advance job to its end", advance(running, 2, 4)},

@@ -112,6 +112,7 @@ void touch(ItemList& list, std::int64_t now_ms) {
 }
 
 void append(ItemList& list, const AppendJobInput& command) {
+  if (list.job.options.kind == JobKind::batch) return;
   if (list.job.state != JobState::uploading || command.first != list.items.size()) return;
   list.inputs[command.first] = command.input.bytes;
   const auto items = *store::decode_job_input(command.input.bytes);
@@ -124,7 +125,35 @@ void append(ItemList& list, const AppendJobInput& command) {
   touch(list, command.now_ms);
 }
 
+void keep(ItemList& list, const KeepSent& command) {
+  Job& job = list.job;
+  if (job.options.kind != JobKind::batch || command.results.size() != command.input.items) return;
+  if (job.state != JobState::uploading || command.first != list.items.size()) return;
+  std::vector<JobItem> items;
+  if (command.input.items > 0) items = *store::decode_job_input(command.input.bytes);
+  for (std::size_t place = 0; place < items.size(); ++place) {
+    const bool decided = command.results[place].state != JobResult::State::pending &&
+                         command.results[place].state != JobResult::State::unreadable;
+    if (!items[place].refusal && !decided) return;
+  }
+  for (std::size_t place = 0; place < items.size(); ++place) {
+    JobResult& result = list.items.emplace_back(command.results[place]);
+    if (!items[place].refusal) continue;
+    result = JobResult();
+    result.state = JobResult::State::unreadable;
+    result.code = items[place].refusal->code;
+  }
+  if (!items.empty()) list.inputs[command.first] = command.input.bytes;
+  job.cursor = job.reached = list.items.size();
+  touch(list, command.now_ms);
+  if (!command.last) return;
+  job.sealed = true;
+  job.sealed_ms = command.now_ms;
+  end(list, JobState::done, command.now_ms);
+}
+
 void seal(ItemList& list, const SealJob& command) {
+  if (list.job.options.kind == JobKind::batch) return;
   if (list.job.state != JobState::uploading || command.items != list.items.size()) return;
   list.job.sealed = true;
   list.job.sealed_ms = command.now_ms;
@@ -183,7 +212,7 @@ void change(ItemList& list, const ChangeJob& command) {
   if (command.action == JobAction::retry) {
     const bool any = std::any_of(list.items.begin(), list.items.end(),
                                  [](const JobResult& item) { return item.is_to_try(); });
-    if (!job.sealed || !any) return;
+    if (!job.sealed || !any || job.options.kind == JobKind::batch) return;
     ++job.pass;
     job.cursor = 0;
     job.ended_ms = 0;
@@ -241,6 +270,9 @@ class JobModel::Begin {
   }
   void operator()(const AppendJobInput& command) const {
     attempt(command.job, [command](ItemList& list) { append(list, command); });
+  }
+  void operator()(const KeepSent& command) const {
+    attempt(command.job, [command](ItemList& list) { keep(list, command); });
   }
   void operator()(const SealJob& command) const {
     attempt(command.job, [command](ItemList& list) { seal(list, command); });

@@ -189,7 +189,10 @@ class World final : public EffectSink {
   void change_jobs();
   void begin_job(const std::string& id);
   // Returns where the next chunk begins.
+  store::JobInput some_job_input();
+  JobResult some_job_result();
   std::uint64_t append_job_input(const std::string& id, std::uint64_t first);
+  void keep_sent(const std::string& id, std::uint64_t first);
   // Tells made up results.
   void advance_job(const Job& job);
   // Sends some items, as whoever runs the job, who may not live to tell what came of them.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -86,7 +87,12 @@ void World::change_jobs() {
     default:
       if (job.state != JobState::uploading) return is_run(job) ? run_job(job) : advance_job(job);
       // Now and then what is there already, or not yet.
-      append_job_input(id, chance(20) ? roll(job.counts.items + 3) : job.counts.items);
+      const std::uint64_t first = chance(20) ? roll(job.counts.items + 3) : job.counts.items;
+      if (job.options.kind == JobKind::batch && chance(80)) {
+        keep_sent(id, first);
+      } else {
+        append_job_input(id, first);
+      }
   }
 }
 
@@ -97,24 +103,22 @@ void World::begin_job(const std::string& id) {
   begin.options.name = chance(60) ? kRun : "told ";
   begin.options.name += std::to_string(++generated_);
   begin.options.rate = roll(3);
-  if (!begin.options.name.starts_with(kRun) && chance(30)) {
-    begin.options.kind = chance(50) ? JobKind::recall : JobKind::edit;
+  if (!begin.options.name.starts_with(kRun) && chance(60)) {
+    constexpr JobKind kKinds[] = {JobKind::recall, JobKind::edit, JobKind::batch};
+    begin.options.kind = kKinds[roll(std::size(kKinds))];
     begin.options.source = "s" + std::to_string(generated_);
   }
   begin.now_ms = clock_.wall_ms();
   ask(begin);
   if (chance(30)) return;
+  if (begin.options.kind == JobKind::batch) return keep_sent(id, 0);
   std::uint64_t items = 0;
   for (auto n = roll(4); n > 0; --n) items = append_job_input(id, items);
   ask(SealJob{id, items, begin.now_ms});
   ask(ChangeJob{id, JobAction::start, "", begin.now_ms});
 }
 
-std::uint64_t World::append_job_input(const std::string& id, std::uint64_t first) {
-  AppendJobInput append;
-  append.job = id;
-  append.now_ms = clock_.wall_ms();
-  append.first = first;
+store::JobInput World::some_job_input() {
   store::JobInputBuilder builder;
   for (auto n = 1 + roll(4); n > 0; --n) {
     if (chance(15)) {
@@ -129,10 +133,51 @@ std::uint64_t World::append_job_input(const std::string& id, std::uint64_t first
     message.payload = "p" + message.client_msg_no;
     builder.add(message);
   }
-  append.input = builder.take();
+  return builder.take();
+}
+
+JobResult World::some_job_result() {
+  JobResult result;
+  result.state = static_cast<JobResult::State>(1 + roll(4));
+  if (result.ok()) {
+    result.message_id = static_cast<MessageId>(++generated_);
+    result.message_seq = static_cast<MessageSeq>(roll(100));
+    return result;
+  }
+  result.code = chance(50) ? Errc::denied : Errc::deadline;
+  result.reason = Reason::ban;
+  if (result.state == JobResult::State::refused && chance(30)) {
+    auto words = std::make_shared<RefusalWords>();
+    words->text = "t" + std::to_string(roll(3));
+    words->found_by = {"list"};
+    result.words = std::move(words);
+  }
+  return result;
+}
+
+std::uint64_t World::append_job_input(const std::string& id, std::uint64_t first) {
+  AppendJobInput append;
+  append.job = id;
+  append.now_ms = clock_.wall_ms();
+  append.first = first;
+  append.input = some_job_input();
   const std::uint64_t next = first + append.input.items;
   ask(std::move(append));
   return next;
+}
+
+// As a request that has sent them.
+void World::keep_sent(const std::string& id, std::uint64_t first) {
+  KeepSent kept;
+  kept.job = id;
+  kept.first = first;
+  kept.now_ms = clock_.wall_ms();
+  kept.last = chance(30);
+  if (!kept.last || chance(70)) kept.input = some_job_input();
+  for (std::uint32_t i = 0; i < kept.input.items; ++i) {
+    kept.results.push_back(chance(2) ? JobResult() : some_job_result());
+  }
+  ask(std::move(kept));
 }
 
 // As whoever runs the job: results of some of the next items, or of none that was ever refused.
@@ -153,22 +198,7 @@ void World::advance_job(const Job& job) {
   if (chance(10) && job.reached > advance.from) advance.to = job.reached;
   for (std::uint64_t index = advance.from; index < std::min(advance.to, end); ++index) {
     if (!(*chunk)->results[index - first].is_to_try() || chance(3)) continue;
-    JobResult result;
-    result.state = static_cast<JobResult::State>(1 + roll(4));
-    if (result.ok()) {
-      result.message_id = static_cast<MessageId>(++generated_);
-      result.message_seq = static_cast<MessageSeq>(roll(100));
-    } else {
-      result.code = chance(50) ? Errc::denied : Errc::deadline;
-      result.reason = Reason::ban;
-      if (result.state == JobResult::State::refused && chance(30)) {
-        auto words = std::make_shared<RefusalWords>();
-        words->text = "t" + std::to_string(roll(3));
-        words->found_by = {"list"};
-        result.words = std::move(words);
-      }
-    }
-    advance.results.emplace_back(index, result);
+    advance.results.emplace_back(index, some_job_result());
   }
   if (chance(10)) advance.stop = chance(50) ? JobAction::pause : JobAction::fail;
   if (advance.stop) advance.reason = "s" + std::to_string(++generated_);
