@@ -29,7 +29,7 @@ struct Wish {
 
 // Whether the messages of the batch can be told: 409 otherwise.
 std::string refusal_of(const Job& batch) {
-  if (batch.options.kind != JobKind::send) {
+  if (batch.options.kind != JobKind::send && batch.options.kind != JobKind::batch) {
     return "this is a job that recalls or edits the messages of another one: name that one";
   }
   if (!is_ended(batch.state)) {
@@ -108,9 +108,10 @@ Task<void> revise(Services& services, Request& request, Response& response, Wish
     co_return;
   }
   if (!*found) {
-    answer_error(response, 404, errc_name(Errc::not_found),
-                 "there is no batch with this id: it is the batch_id of a job, and jobs that have "
-                 "ended are forgotten after jobs.keep");
+    answer_error(
+        response, 404, errc_name(Errc::not_found),
+        "there is no batch with this id: it is the batch_id of a job, or the Batch-Id of a "
+        "batch that was sent with keep=true, and both are forgotten after jobs.keep");
     co_return;
   }
   const Job& batch = **found;

@@ -58,7 +58,8 @@ void write_job(codec::JsonWriter& json, const Job& job, std::optional<std::uint6
   json.string("id", job.id);
   const bool sends = job.options.kind == JobKind::send;
   if (!sends) json.string("kind", job_kind_name(job.options.kind));
-  json.string("batch_id", sends ? job.id : job.options.source);
+  const bool revises = job.options.kind == JobKind::recall || job.options.kind == JobKind::edit;
+  json.string("batch_id", revises ? job.options.source : job.id);
   if (!job.options.name.empty()) json.string("name", job.options.name);
   json.string("state", job_state_name(job.state));
   if (!job.reason.empty()) json.string("reason", job.reason);

@@ -158,7 +158,8 @@ void append_line(std::string& out, const Job& job, std::uint64_t index, const Jo
     out += '\n';
     return;
   }
-  if (job.options.kind != JobKind::send && !result.ok()) {
+  const bool revises = job.options.kind == JobKind::recall || job.options.kind == JobKind::edit;
+  if (revises && !result.ok()) {
     codec::ItemProblem problem;
     problem.client_msg_no = number;
     problem.code = result.code;
@@ -240,6 +241,9 @@ std::string refusal_of(const Job& job, JobAction action) {
     case JobAction::resume: return is + "it cannot be resumed";
     case JobAction::cancel: return is + "it cannot be cancelled any more";
     case JobAction::retry:
+      if (job.options.kind == JobKind::batch) {
+        return "a request has sent the batch: its caller sends again what has failed";
+      }
       if (!job.sealed) return is + "it cannot be retried, because its upload is not complete";
       if (next_job_state(job.state, action)) return "nothing of the job has failed";
       return is + "it can be retried when it is done or failed";

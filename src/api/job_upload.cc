@@ -149,7 +149,7 @@ Result<void> read_options(const Request& request, JobOptions& options) {
     return Error(Errc::invalid, "the query parameter on_error takes continue or stop");
   }
   options.stops_on_refusal = on_error == "stop";
-  for (const std::string_view name : {"atomic", "ack", "dry_run"}) {
+  for (const std::string_view name : {"atomic", "ack", "dry_run", "keep"}) {
     if (request.query_value(name).empty()) continue;
     return Error(Errc::invalid, "the query parameter " + std::string(name) +
                                     " is for a batch that is answered when it is done, not for a "
@@ -214,6 +214,27 @@ bool JobUpload::refuse(Errc code, std::string_view why) {
   return true;
 }
 
+bool JobUpload::add_sent(const SendCommand& message, const SendResult& result) {
+  if (!input_.add(message)) return false;
+  results_.push_back(job_result_of(result));
+  return true;
+}
+
+Task<Result<void>> JobUpload::flush_sent(bool last) {
+  partition::KeepSent kept;
+  kept.job = id_;
+  kept.first = items_;
+  kept.input = input_.take();
+  kept.results = std::exchange(results_, {});
+  kept.last = last;
+  kept.now_ms = services_.deps.clock.wall_ms();
+  const std::uint64_t count = kept.input.items;
+  partition::Change command = std::move(kept);
+  auto done = co_await persist(std::move(command));
+  if (done) items_ += count;
+  co_return done;
+}
+
 Task<Result<void>> JobUpload::persist(partition::Change change_wanted) {
   const auto until = services_.deps.clock.steady() + services_.options.http.stream_timeout;
   std::chrono::milliseconds wait = kUploadPauseMin;
@@ -231,6 +252,7 @@ Task<Result<void>> JobUpload::persist(partition::Change change_wanted) {
 
 Task<Result<void>> JobUpload::flush() {
   if (input_.empty()) co_return Result<void>();
+  if (wish_.options.kind == JobKind::batch) co_return co_await flush_sent(false);
   partition::AppendJobInput chunk;
   chunk.job = id_;
   chunk.first = items_;
@@ -252,6 +274,7 @@ Task<Result<void>> JobUpload::flush_if_due() {
 }
 
 Task<Result<void>> JobUpload::seal() {
+  if (wish_.options.kind == JobKind::batch) co_return co_await flush_sent(true);
   auto flushed = co_await flush();
   if (!flushed) co_return flushed;
   partition::SealJob sealed;
@@ -271,6 +294,14 @@ Task<void> JobUpload::give_up(std::string reason) {
   partition::Change command = std::move(failed);
   const auto done = co_await change(services_, request_, std::move(command));
   done.ignore("an upload that stands still fails after jobs.uploadIdle");
+}
+
+Task<void> JobUpload::drop() {
+  std::string reason = "nothing of it was sent";
+  co_await give_up(std::move(reason));
+  partition::Change command = partition::DeleteJob{id_};
+  const auto done = co_await change(services_, request_, std::move(command));
+  done.ignore("one that was given up is forgotten after jobs.keep");
 }
 
 void JobUpload::answer(Response& response) const {

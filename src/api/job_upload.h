@@ -50,6 +50,8 @@ class JobUpload {
   bool add_revised(const SendCommand& message, MessageId id) {
     return input_.add_revised(message, id);
   }
+  // Of a job of the kind `batch`, in place of add(): a message, and what became of it.
+  bool add_sent(const SendCommand& message, const SendResult& result);
   // Makes the chunk durable; waits while there is no room, for api.streamTimeout. Also errors:
   // too_large, when the job has more input than it may have.
   Task<Result<void>> flush();
@@ -61,6 +63,8 @@ class JobUpload {
   Task<Result<void>> seal();
   // It never will.
   Task<void> give_up(std::string reason);
+  // The same, and nothing is left of it.
+  Task<void> drop();
 
   // Says what has become of it, and gives it up when it failed. True: it is a job.
   Task<bool> finish(Response& response, const Result<void>& done);
@@ -72,6 +76,7 @@ class JobUpload {
   const std::string& id() const { return id_; }
 
  private:
+  Task<Result<void>> flush_sent(bool last);
   // Repeats what fails for a reason that passes. Only for commands whose repeat does nothing.
   Task<Result<void>> persist(partition::Change change);
 
@@ -80,6 +85,7 @@ class JobUpload {
   const JobWish wish_;
   std::string id_;
   store::JobInputBuilder input_;
+  std::vector<JobResult> results_;  // of its items, when they were sent
   std::uint64_t items_ = 0;    // that are durable
   std::uint64_t refused_ = 0;  // of all that were given
   std::chrono::steady_clock::time_point flushed_{};

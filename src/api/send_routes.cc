@@ -13,6 +13,7 @@
 #include "api/core_calls.h"
 #include "api/csv_rows.h"
 #include "api/job_upload.h"
+#include "api/kept_batch.h"
 #include "api/rate_limit_fields.h"
 #include "api/rehearsal.h"
 #include "api/repeatable.h"
@@ -78,12 +79,12 @@ void count_items(Services& services, const Results& results) {
   ItemCounters(services).count(results);
 }
 
-void count_together(Services& services, const partition::TransactionResult& result) {
+Results results_of(const partition::TransactionResult& result) {
   Results results;
   for (const auto& outcome : result.commands) {
     results.push_back(outcome ? std::get<SendResult>(*outcome) : result_of(outcome.error()));
   }
-  count_items(services, results);
+  return results;
 }
 
 Task<void> post_send(Services& services, Request& request, Response& response) {
@@ -140,20 +141,29 @@ Outgoing outgoing(Services& services, const Repeatable& repeatable,
 }
 
 Task<void> send_items(Services& services, Request& request, Response& response,
-                      std::vector<codec::BatchItem> items, ReservationPtr reservation) {
+                      std::vector<codec::BatchItem> items, bool keep, ReservationPtr reservation) {
   Repeatable repeatable(services, request, response);
   if (!co_await repeatable.begin()) co_return;
   auto [commands, client_msg_nos] = outgoing(services, repeatable, std::move(items));
+  KeptBatch kept(services, request, keep);
+  if (!co_await kept.begin(response)) {
+    co_await repeatable.end(false);
+    co_return;
+  }
+  kept.note(commands);
   const auto deadline = request_deadline(services);
   auto results = co_await send_commands(services, request, std::move(commands), deadline,
                                         std::move(reservation));
   if (!results) {
+    co_await kept.fail(response, results.error());
     answer_error(response, results.error());
     co_await repeatable.end(false);
     co_return;
   }
   co_await request.turns->wait();
   count_items(services, *results);
+  co_await kept.add(*results);
+  co_await kept.end(response);
   answer_batch(response, *results, client_msg_nos);
   co_await repeatable.end(is_settled(*results));
 }
@@ -177,6 +187,7 @@ struct Choices {
   OnFailure on_failure = OnFailure::go_on;
   bool dry_run = false;
   bool received = false;  // answered when it is admitted, not when it is durable
+  bool keep = false;      // remembered as a whole
   bool any() const { return dry_run || received || on_failure != OnFailure::go_on; }
 };
 
@@ -199,6 +210,10 @@ Result<Choices> wanted_choices(const Request& request) {
   }
   if (atomic) choices.on_failure = OnFailure::all_none;
   if (on_error == "stop") choices.on_failure = OnFailure::stop;
+  JD_TRY(choices.keep, wanted_flag(request, "keep"));
+  if (choices.keep && (choices.dry_run || choices.received)) {
+    return Error(Errc::invalid, "keep=true goes with neither dry_run nor ack=received");
+  }
   if (choices.received && (choices.dry_run || choices.on_failure != OnFailure::go_on)) {
     return Error(Errc::invalid, "ack=received goes with none of atomic, on_error=stop and dry_run");
   }
@@ -245,20 +260,29 @@ Task<Result<Results>> send_until_failure(Services& services, Request& request,
 }
 
 Task<void> send_bound(Services& services, Request& request, Response& response,
-                      std::vector<codec::BatchItem> items, OnFailure on_failure,
+                      std::vector<codec::BatchItem> items, Choices choices,
                       ReservationPtr reservation) {
   Repeatable repeatable(services, request, response);
   if (!co_await repeatable.begin()) co_return;
   auto [commands, client_msg_nos] = outgoing(services, repeatable, std::move(items));
   reservation.reset();  // the core admits it as a whole
-  if (on_failure == OnFailure::stop) {
+  KeptBatch kept(services, request, choices.keep);
+  if (!co_await kept.begin(response)) {
+    co_await repeatable.end(false);
+    co_return;
+  }
+  kept.note(commands);
+  if (choices.on_failure == OnFailure::stop) {
     const auto results = co_await send_until_failure(services, request, std::move(commands));
     if (!results) {
+      co_await kept.fail(response, results.error());
       answer_error(response, results.error());
       co_await repeatable.end(false);
       co_return;
     }
     count_items(services, *results);
+    co_await kept.add(*results);
+    co_await kept.end(response);
     answer_batch(response, *results, client_msg_nos);
     co_await repeatable.end(is_settled(*results));
     co_return;
@@ -267,6 +291,8 @@ Task<void> send_bound(Services& services, Request& request, Response& response,
     const auto over = services.deps.limits->charge_together(
         *caller_of(request), commands, partition::RateLimits::Binding::all_or_none);
     if (over) {
+      const Error error = error_of(over->second);
+      co_await kept.fail(response, error);
       services.items_refused.Increment(static_cast<double>(commands.size()));
       answer_nothing_sent(response, over->first, over->second, send_failure_text(over->second),
                           client_msg_nos);
@@ -276,11 +302,19 @@ Task<void> send_bound(Services& services, Request& request, Response& response,
   }
   const auto result = co_await send_together(services, request, std::move(commands));
   if (!result) {
+    co_await kept.fail(response, result.error());
     answer_error(response, result.error());
     co_await repeatable.end(false);
     co_return;
   }
-  count_together(services, *result);
+  const Results sent = results_of(*result);
+  count_items(services, sent);
+  if (result->made()) {
+    co_await kept.add(sent);
+    co_await kept.end(response);
+  } else {
+    co_await kept.fail(response, result->error());
+  }
   answer_together(response, *result, client_msg_nos);
   co_await repeatable.end(result->made() || !errc_retriable(result->error().code()));
 }
@@ -321,15 +355,20 @@ Task<void> send_chosen(Services& services, Request& request, Response& response,
   if (choices.dry_run) {
     co_await rehearse_items(services, request, response, std::move(items), std::move(reservation));
   } else {
-    co_await send_bound(services, request, response, std::move(items), choices.on_failure,
+    co_await send_bound(services, request, response, std::move(items), choices,
                         std::move(reservation));
   }
 }
 
 Task<void> send_legacy(Services& services, Request& request, Response& response,
-                       codec::LegacyBatch batch, ReservationPtr reservation) {
+                       codec::LegacyBatch batch, bool keep, ReservationPtr reservation) {
   Repeatable repeatable(services, request, response);
   if (!co_await repeatable.begin()) co_return;
+  KeptBatch kept(services, request, keep);
+  if (!co_await kept.begin(response)) {
+    co_await repeatable.end(false);
+    co_return;
+  }
   bool settled = true;
   LegacyAnswer answer;
   std::vector<std::string> receivers;
@@ -358,9 +397,12 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
       commands.push_back(make_legacy_command(batch, receivers[i], services.deps.random));
     }
     repeatable.number(commands, begin);
+    kept.note(commands);
     const auto results =
         co_await send_commands(services, request, std::move(commands), deadline, reservation);
     if (results) count_items(services, *results);
+    const Results became = results ? *results : Results(end - begin, result_of(results.error()));
+    co_await kept.add(became);
     settled = settled && results && is_settled(*results);
     for (std::size_t i = begin; i < end; ++i) {
       if (!results) {
@@ -370,6 +412,7 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
       }
     }
   }
+  co_await kept.end(response);
   answer.write(response.body);
   co_await repeatable.end(settled);
 }
@@ -454,14 +497,16 @@ Task<void> post_batch(Services& services, Request& request, Response& response) 
       co_await send_chosen(services, request, response, std::move(*items), *choices,
                            std::move(reservation));
     } else {
-      co_await send_items(services, request, response, std::move(*items), std::move(reservation));
+      co_await send_items(services, request, response, std::move(*items), choices->keep,
+                          std::move(reservation));
     }
   } else if (choices->any()) {
     answer_invalid(response,
                    "atomic, on_error=stop, dry_run and ack=received take an array of items, not "
                    "the object form");
   } else if (auto* legacy = std::get_if<codec::LegacyBatch>(&*body)) {
-    co_await send_legacy(services, request, response, std::move(*legacy), std::move(reservation));
+    co_await send_legacy(services, request, response, std::move(*legacy), choices->keep,
+                         std::move(reservation));
   }
 }
 

@@ -580,7 +580,7 @@ bool check_choices(const Request& request, Response& response) {
     return false;
   }
   // Also what asks for what happens anyway.
-  for (const std::string_view name : {"atomic", "ack", "dry_run"}) {
+  for (const std::string_view name : {"atomic", "ack", "dry_run", "keep"}) {
     if (request.query_value(name).empty()) continue;
     answer_invalid(response,
                    "the query parameter " + std::string(name) +

@@ -20,6 +20,7 @@ constexpr AnswerField kAnswerFields[] = {
     {"Access-Control-Expose-Headers", kNever},
     {"Allow", kNamed},
     {"Batch-Advice", kNamed},
+    {"Batch-Id", kNamed},
     {"Cache-Control", kAlways},
     {"Connection", kNever},
     {"Content-Encoding", kNever},  // the page gets what is decoded

@@ -169,7 +169,8 @@ std::string new_job_schema() {
 std::string job_schema() {
   return object(
       {need("id", text("Of the job.")),
-       may("kind", word({"recall", "edit"}, "What it does, when it does not send.")),
+       may("kind", word({"recall", "edit", "batch"},
+                        "What it does, when it does not send; batch: a request has sent it.")),
        need("batch_id", text("For /batches: the job that sends, or has sent, the messages.")),
        may("name", text("As given.")),
        need("state", job_state()),

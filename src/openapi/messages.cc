@@ -202,6 +202,11 @@ Operation send_batch() {
                  .description =
                      "What stands behind an item that fails is not sent; not with atomic.",
                  .example = {}},
+                {.name = "keep",
+                 .schema = R"({"type":"boolean","default":false})",
+                 .description = "The batch is remembered as a whole: the header Batch-Id of the "
+                                "answer names it, for /batches/{id}/recall and /edit.",
+                 .example = {}},
                 {.name = "async",
                  .schema = R"({"type":"boolean","default":false})",
                  .description = "The batch becomes a job, which is sent in the background: see "

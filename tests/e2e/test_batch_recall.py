@@ -77,6 +77,26 @@ class Whole(BatchCase):
         self.assertEqual((again["accepted"], again["duplicate"]), (0, 300))
         self.assertEqual({m["edit_version"] for m in self.server.messages(group)}, {1})
 
+    def test_a_batch_that_is_kept_is_recalled_like_a_job(self):
+        groups = [fresh("g") for _ in range(3)]
+        items = [item(groups[i % 3], "n%d" % i) for i in range(900)]
+        answer = self.server.post("/message/sendbatch?keep=true", items)
+        self.assertEqual(answer.status, 200, answer)
+        batch = answer.headers["batch-id"]
+        kept = self.jobs.get(batch)
+        self.assertEqual((kept["state"], kept["kind"], kept["accepted"]), ("done", "batch", 900))
+        self.assertEqual([r["message_id"] for r in self.jobs.results(batch)],
+                         [r["message_id"] for r in answer.json()])
+        # What an answer has named is there after a crash.
+        self.server.restart()
+        done = self.jobs.wait(self.revise(batch, "recall", {"operator_uid": "admin"}))
+        self.assertEqual((done["accepted"], done["batch_id"]), (900, batch))
+        for group in groups:
+            self.assertEqual({(m["payload"], m["revoker"]) for m in self.server.messages(group)},
+                             {("e30=", "admin")})
+        plain = self.server.batch(items[:1])
+        self.assertNotIn("batch-id", plain.headers)
+
     def test_only_what_was_sent_of_a_job_that_was_cancelled(self):
         group, banned = fresh("g"), fresh("g")
         self.server.must_post("/channel/info",
