@@ -1,6 +1,7 @@
 #include "partition/history.h"
 
 #include "partition/addressing.h"
+#include "store/records.h"
 
 namespace jindou::partition {
 
@@ -39,6 +40,25 @@ Result<std::optional<Message>> History::load_by_client_msg_no(const ChannelKey& 
                                                               std::string_view client_msg_no,
                                                               std::string_view viewer) const {
   return of(channel).load_by_client_msg_no(channel, client_msg_no, viewer);
+}
+
+Result<std::optional<MessageTrace>> History::load_trace(MessageId id) const {
+  const PartitionId partition = partition_of(id);
+  if (!readers_.map().has(partition)) return std::optional<MessageTrace>();
+  return PartitionHistory(readers_.of(partition), clock_, fingerprint_seed_).load_trace(id);
+}
+
+Result<std::optional<MessageTrace>> History::load_trace_by_client_msg_no(
+    const ChannelKey& channel, std::string_view client_msg_no, std::string_view viewer) const {
+  JD_TRY(auto found, of(channel).load_trace_by_client_msg_no(channel, client_msg_no, viewer));
+  if (found) return found;
+  const ChannelKey commands = store::command_log_of(channel);
+  return of(commands).load_trace_by_client_msg_no(commands, client_msg_no, viewer);
+}
+
+Result<std::vector<std::uint64_t>> History::load_read_to(
+    const Message& message, const std::vector<std::string>& uids) const {
+  return of(log_of(message)).load_read_to(message, uids);
 }
 
 Result<std::optional<Message>> History::load_last(const ChannelKey& channel,

@@ -7,12 +7,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "model/channel.h"
 #include "model/message.h"
 #include "model/message_event.h"
+#include "partition/message_trace.h"
 #include "partition/partition_history.h"
 #include "store/partition_reader.h"
 
@@ -40,6 +42,16 @@ class History {
   Result<std::optional<Message>> load_by_client_msg_no(const ChannelKey& channel,
                                                        std::string_view client_msg_no,
                                                        std::string_view viewer = {}) const;
+  // What is known of a message, also when it is gone; empty: nothing is.
+  Result<std::optional<MessageTrace>> load_trace(MessageId id) const;
+  // The same by its channel (internal id), of which the commands are looked for, too; see
+  // PartitionHistory::load_trace_by_client_msg_no.
+  Result<std::optional<MessageTrace>> load_trace_by_client_msg_no(const ChannelKey& channel,
+                                                                  std::string_view client_msg_no,
+                                                                  std::string_view viewer) const;
+  // See PartitionHistory::load_read_to.
+  Result<std::vector<std::uint64_t>> load_read_to(const Message& message,
+                                                  const std::vector<std::string>& uids) const;
 
   // The newest message the viewer can read; empty when there is none.
   Result<std::optional<Message>> load_last(const ChannelKey& channel,

@@ -7,6 +7,7 @@
 #include "partition/event_lanes.h"
 #include "store/index_progress.h"
 #include "store/keys.h"
+#include "store/read_position.h"
 #include "store/records.h"
 
 namespace jindou::partition {
@@ -19,6 +20,8 @@ constexpr std::int64_t kLimitDefault = 100;
 constexpr std::int64_t kLimitMax = 10'000;
 // What a message takes in memory besides its payload, about.
 constexpr std::size_t kMessageBytes = 512;
+// Messages with one number that are looked at when none of them is there any more.
+constexpr std::size_t kTracesTriedMax = 100;
 
 }  // namespace
 
@@ -159,18 +162,14 @@ Result<std::optional<Message>> PartitionHistory::load_by_id(MessageId id) const 
   return Found();
 }
 
-Result<std::optional<Message>> PartitionHistory::load_by_client_msg_no(
-    const ChannelKey& channel, std::string_view client_msg_no, std::string_view viewer) const {
-  using Found = std::optional<Message>;
-  std::vector<std::uint64_t> seqs;
-  const auto offer = [&seqs](std::uint64_t seq) {
-    if (seq != 0) seqs.push_back(seq);
-  };
+Result<std::vector<PartitionHistory::Numbered>> PartitionHistory::find_numbered(
+    const ChannelKey& log, std::string_view client_msg_no) const {
+  std::vector<Numbered> found;
+  const std::uint64_t wanted = store::number_hash(fingerprint_seed_, log, client_msg_no);
   // How far the table reaches, read before the table: a load meanwhile only makes both overlap.
   JD_TRY(const std::uint64_t indexed_to, store::load_index_progress(reader_));
   Result<void> decoded;
-  const std::string prefix = store::client_number_prefix(
-      partition_, store::number_hash(fingerprint_seed_, channel, client_msg_no));
+  const std::string prefix = store::client_number_prefix(partition_, wanted);
   JD_RETURN_IF_ERROR(reader_.scan(Table::client_numbers, prefix, store::after_prefix(prefix),
                                   [&](std::string_view, std::string_view row) {
                                     const auto number = store::decode_client_number(row);
@@ -178,7 +177,7 @@ Result<std::optional<Message>> PartitionHistory::load_by_client_msg_no(
                                       decoded = number.error();
                                       return false;
                                     }
-                                    offer(number->seq);
+                                    found.push_back({number->counter, number->seq});
                                     return true;
                                   }));
   JD_RETURN_IF_ERROR(decoded);
@@ -191,7 +190,6 @@ Result<std::optional<Message>> PartitionHistory::load_by_client_msg_no(
         lower = std::string(key);
         return false;
       }));
-  const std::uint64_t wanted = store::number_hash(fingerprint_seed_, channel, client_msg_no);
   JD_RETURN_IF_ERROR(reader_.scan(Table::main, lower, store::after_prefix(records),
                                   [&](std::string_view key, std::string_view bytes) {
                                     auto record = store::decode_commit_record(
@@ -202,21 +200,76 @@ Result<std::optional<Message>> PartitionHistory::load_by_client_msg_no(
                                     }
                                     for (const auto& entry : record->entries) {
                                       const bool message = entry.kind == store::EntryKind::message;
-                                      if (message && entry.fingerprint.number == wanted)
-                                        offer(entry.seq);
+                                      if (message && entry.fingerprint.number == wanted) {
+                                        found.push_back({entry.counter, entry.seq});
+                                      }
                                     }
                                     return true;
                                   }));
   JD_RETURN_IF_ERROR(decoded);
-  std::ranges::sort(seqs);
-  seqs.erase(std::unique(seqs.begin(), seqs.end()), seqs.end());
-  for (const std::uint64_t seq : seqs) {
-    JD_TRY(auto message, load_by_seq(channel, static_cast<MessageSeq>(seq)));
+  std::ranges::sort(found);
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
+Result<std::optional<Message>> PartitionHistory::load_by_client_msg_no(
+    const ChannelKey& channel, std::string_view client_msg_no, std::string_view viewer) const {
+  using Found = std::optional<Message>;
+  JD_TRY(const std::vector<Numbered> numbered, find_numbered(channel, client_msg_no));
+  // Those of one log have their seqs in the order of their ids.
+  for (const Numbered& each : numbered) {
+    if (each.seq == 0) continue;
+    JD_TRY(auto message, load_by_seq(channel, static_cast<MessageSeq>(each.seq)));
     if (message && message->client_msg_no == client_msg_no && message->visible_to(viewer)) {
       return message;
     }
   }
   return Found();
+}
+
+Result<std::optional<MessageTrace>> PartitionHistory::load_trace(MessageId id) const {
+  return load_message_trace(reader_, id, clock_.wall_seconds());
+}
+
+Result<std::optional<MessageTrace>> PartitionHistory::load_trace_by_client_msg_no(
+    const ChannelKey& log, std::string_view client_msg_no, std::string_view viewer) const {
+  using Found = std::optional<MessageTrace>;
+  JD_TRY(const auto there, load_by_client_msg_no(log, client_msg_no, viewer));
+  if (there) return load_trace(there->id);
+  JD_TRY(std::vector<Numbered> numbered, find_numbered(log, client_msg_no));
+  if (numbered.size() > kTracesTriedMax) numbered.resize(kTracesTriedMax);
+  for (const Numbered& each : numbered) {
+    JD_TRY(auto trace, load_trace(message_id_of(each.counter, partition_)));
+    if (!trace) continue;
+    // It has expired, or the viewer cannot read it, or the hash is that of another number.
+    const Message* const row = trace->message ? &*trace->message : nullptr;
+    if (row == nullptr || (row->client_msg_no == client_msg_no && row->visible_to(viewer))) {
+      return trace;
+    }
+  }
+  return Found();
+}
+
+Result<std::vector<std::uint64_t>> PartitionHistory::load_read_to(
+    const Message& message, const std::vector<std::string>& uids) const {
+  std::vector<std::uint64_t> positions(uids.size());
+  const bool command = message.flags.sync_once;
+  const ChannelKey channel = command ? position_channel_of(message) : message.channel;
+  if (channel.id.empty()) return positions;
+  store::PartitionCursor cursor = reader_.open_cursor(Table::main);
+  std::string value;
+  for (std::size_t i = 0; i < uids.size(); ++i) {
+    JD_TRY(const bool known,
+           cursor.get(store::conversation_key(partition_, uids[i], channel), value));
+    if (!known) continue;
+    JD_TRY(const store::ConversationRecord row, store::decode_conversation(value));
+    if (command) {
+      positions[i] = row.command_read_to;
+    } else {
+      JD_TRY(positions[i], store::load_read_position(cursor, channel, uids[i], row));
+    }
+  }
+  return positions;
 }
 
 Result<std::optional<Message>> PartitionHistory::load_last(const ChannelKey& channel,

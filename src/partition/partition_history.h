@@ -2,6 +2,7 @@
 // which stands on it, but for those who are inside a partition, too.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "model/channel.h"
 #include "model/message.h"
 #include "model/message_event.h"
+#include "partition/message_trace.h"
 #include "store/partition_reader.h"
 
 namespace jindou::partition {
@@ -63,6 +65,18 @@ class PartitionHistory {
   Result<std::optional<Message>> load_by_client_msg_no(const ChannelKey& channel,
                                                        std::string_view client_msg_no,
                                                        std::string_view viewer = {}) const;
+  // What is known of the message with that id; empty as load_message_trace() says.
+  Result<std::optional<MessageTrace>> load_trace(MessageId id) const;
+  // Of the one that load_by_client_msg_no() finds; where none is there any more, of the first one
+  // that was. Of one that is gone nothing but the hash of the number is kept, so it is found by
+  // that, whoever could read it.
+  Result<std::optional<MessageTrace>> load_trace_by_client_msg_no(const ChannelKey& log,
+                                                                  std::string_view client_msg_no,
+                                                                  std::string_view viewer) const;
+  // Up to which seq of its log each of the users has read, the log being that of `message`; of a
+  // command, what they have acknowledged. 0: nothing.
+  Result<std::vector<std::uint64_t>> load_read_to(const Message& message,
+                                                  const std::vector<std::string>& uids) const;
 
   // The newest message the viewer can read; empty when there is none.
   Result<std::optional<Message>> load_last(const ChannelKey& channel,
@@ -79,6 +93,15 @@ class PartitionHistory {
  private:
   struct Bounds;
   Result<Bounds> load_bounds(const ChannelKey& channel) const;
+  // A message that was committed under a number, as its hash says.
+  struct Numbered {
+    std::uint64_t counter = 0;  // of its id
+    std::uint64_t seq = 0;      // 0: not stored
+    auto operator<=>(const Numbered&) const = default;
+  };
+  // Each once, ascending by id.
+  Result<std::vector<Numbered>> find_numbered(const ChannelKey& log,
+                                              std::string_view client_msg_no) const;
 
   PartitionId partition_;
   store::PartitionReader reader_;
