@@ -22,6 +22,7 @@
 #include "api/system_routes.h"
 #include "api/tag_routes.h"
 #include "api/template_routes.h"
+#include "api/trace_routes.h"
 #include "api/user_routes.h"
 #include "openapi/document.h"
 
@@ -47,27 +48,13 @@ openapi::DocumentedRoute documented(const Route& route) {
 std::span<const Route> all_routes() {
   static const std::vector<Route> kRoutes = [] {
     std::vector<Route> all;
-    for (const std::span<const Route> group : {send_routes(),
-                                               job_routes(),
-                                               template_routes(),
-                                               revision_routes(),
-                                               batch_revision_routes(),
-                                               command_sync_routes(),
-                                               history_routes(),
-                                               event_routes(),
-                                               stream_routes(),
-                                               streamv2_routes(),
-                                               channel_routes(),
-                                               retention_routes(),
-                                               conversation_routes(),
-                                               directory_routes(),
-                                               user_routes(),
-                                               connection_routes(),
-                                               monitor_routes(),
-                                               tag_routes(),
-                                               manager_routes(),
-                                               system_routes(),
-                                               docs_routes()}) {
+    for (const std::span<const Route> group :
+         {send_routes(),           job_routes(),          template_routes(),  revision_routes(),
+          batch_revision_routes(), command_sync_routes(), history_routes(),   trace_routes(),
+          event_routes(),          stream_routes(),       streamv2_routes(),  channel_routes(),
+          retention_routes(),      conversation_routes(), directory_routes(), user_routes(),
+          connection_routes(),     monitor_routes(),      tag_routes(),       manager_routes(),
+          system_routes(),         docs_routes()}) {
       all.insert(all.end(), group.begin(), group.end());
     }
     return all;

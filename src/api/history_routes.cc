@@ -26,25 +26,6 @@ using partition::History;
 using partition::RangePage;
 using partition::RangeQuery;
 
-constexpr std::string_view kNoReader = "login_uid is not one of the users of the channel";
-
-void answer_read_error(Response& response, const Error& error) {
-  if (error.code() == Errc::denied) {
-    answer_denied(response, Reason::subscriber_not_exist, error.detail());
-  } else {
-    answer_error(response, error);
-  }
-}
-
-// With api.strictRead: denied, unless the viewer is one of the channel's users. Blocks.
-Result<void> check_reader(const ApiDeps& deps, const ChannelKey& channel, std::string_view viewer,
-                          bool strict) {
-  if (!strict) return {};
-  JD_TRY(const bool allowed, may_read_channel(deps.records, channel, viewer));
-  if (!allowed) return Error(Errc::denied, std::string(kNoReader));
-  return {};
-}
-
 // The members of a page without its braces.
 void write_page(JsonWriter& json, std::uint64_t start_seq, std::uint64_t end_seq, bool more,
                 const EventfulMessages& list, std::string_view viewer,
@@ -90,7 +71,7 @@ struct EventfulPage {
 Result<EventfulPage> load_page(const ApiDeps& deps, RangeQuery query, bool strict,
                                std::size_t bytes_max) {
   JD_TRY(query.channel, load_settled_channel(deps.history, std::move(query.channel)));
-  JD_RETURN_IF_ERROR(check_reader(deps, query.channel, query.viewer, strict));
+  JD_RETURN_IF_ERROR(check_reader(deps.records, query.channel, query.viewer, strict));
   query.bytes_max = bytes_max;
   JD_TRY(RangePage range, deps.history.load_range(query));
   EventfulPage page;
@@ -267,7 +248,7 @@ Task<void> get_last_message(Services& services, Request& request, Response& resp
   auto work = [&deps = services.deps, where = *place,
                strict = services.options.strict_read.get()]() -> Result<std::optional<Message>> {
     JD_TRY(const ChannelKey settled, load_settled_channel(deps.history, where.channel));
-    JD_RETURN_IF_ERROR(check_reader(deps, settled, where.viewer, strict));
+    JD_RETURN_IF_ERROR(check_reader(deps.records, settled, where.viewer, strict));
     return deps.history.load_last(settled, where.viewer);
   };
   const auto last = co_await services.deps.blocking.run(std::move(work));
@@ -299,7 +280,7 @@ Result<EventfulMessages> load_all(const ApiDeps& deps, Lookup lookup, AnswerRoom
   const Error too_large(Errc::too_large, "the answer is too large: ask for fewer messages");
   if (lookup.channel) {
     JD_TRY(lookup.channel, load_settled_channel(deps.history, std::move(*lookup.channel)));
-    JD_RETURN_IF_ERROR(check_reader(deps, *lookup.channel, lookup.viewer, lookup.strict));
+    JD_RETURN_IF_ERROR(check_reader(deps.records, *lookup.channel, lookup.viewer, lookup.strict));
   }
   std::vector<Message> found;
   std::unordered_set<std::uint64_t> taken;

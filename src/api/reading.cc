@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "api/answers.h"
 #include "model/channel.h"
 
 namespace jindou::api {
@@ -66,6 +67,22 @@ Result<bool> may_read_channel(const partition::RecordReader& records, const Chan
   }
   JD_TRY(const std::vector<std::string> accounts, records.load_system_accounts());
   return std::ranges::find(accounts, viewer) != accounts.end();
+}
+
+Result<void> check_reader(const partition::RecordReader& records, const ChannelKey& channel,
+                          std::string_view viewer, bool strict) {
+  if (!strict) return {};
+  JD_TRY(const bool allowed, may_read_channel(records, channel, viewer));
+  if (allowed) return {};
+  return Error(Errc::denied, "login_uid is not one of the users of the channel");
+}
+
+void answer_read_error(Response& response, const Error& error) {
+  if (error.code() == Errc::denied) {
+    answer_denied(response, Reason::subscriber_not_exist, error.detail());
+  } else {
+    answer_error(response, error);
+  }
 }
 
 Result<EventfulMessages> add_events(const History& history, std::vector<Message> messages,

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/http_names.h"
 #include "base/result.h"
 #include "codec/json_writer.h"
 #include "codec/message_object.h"
@@ -22,6 +23,14 @@ namespace jindou::api {
 // caller itself and may read. Blocks. Errors: storage.
 Result<bool> may_read_channel(const partition::RecordReader& records, const ChannelKey& channel,
                               std::string_view viewer);
+
+// Denied, unless the viewer may read the channel; `strict`: api.strictRead, without which everybody
+// may. Blocks. Errors: denied, storage.
+Result<void> check_reader(const partition::RecordReader& records, const ChannelKey& channel,
+                          std::string_view viewer, bool strict);
+
+// 403 with the reason that check_reader() stands for, or as answer_error().
+void answer_read_error(Response& response, const Error& error);
 
 // Counts the bytes of one answer: payloads, and what events say. It takes messages until it is over
 // its bound, so that there is always room for one, and the bound is exceeded by one at most.

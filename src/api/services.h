@@ -24,6 +24,7 @@
 #include "conversation/conversation_reader.h"
 #include "conversation/directory.h"
 #include "http/server.h"
+#include "model/channel.h"
 #include "model/device.h"
 #include "model/ids.h"
 #include "observe/metrics.h"
@@ -49,6 +50,12 @@ struct RouteAddresses {
 struct OnlineCounts {
   std::size_t users = 0;
   std::size_t sessions = 0;
+};
+
+// Which events of a message the webhook is to tell, as it is configured now.
+struct WebhookInterest {
+  bool notify = false;
+  bool offline = false;
 };
 
 // Borrowed; everything outlives the ApiServer. The functions are called on io shards, must be
@@ -94,6 +101,8 @@ struct ApiDeps {
   std::function<std::string()> damage = {};
   // What an operator should not forget though all is well; shown by /health.
   std::function<std::vector<std::string>()> warnings = {};
+  // Of messages to channels of that type. Empty: there is no webhook.
+  std::function<WebhookInterest(ChannelType type)> webhook_interest = {};
   // Null: nobody is held to a rate.
   partition::RateLimits* limits = nullptr;
 };

@@ -576,6 +576,11 @@ Result<void> Node::Parts::start_edges() {
   };
   http_options.access = access::access_options(settings, own_jwt_secret);
   deps.limits = rate_limits.get();
+  deps.webhook_interest = [this](ChannelType type) {
+    const auto webhook_options = live_options.webhook.get();
+    return api::WebhookInterest{webhook_options->tells(webhook::Event::notify, type),
+                                webhook_options->tells(webhook::Event::offline, type)};
+  };
   deps.damage = [this] { return database->damage().sentence(); };
   deps.warnings = [this] {
     std::vector<std::string> warnings = store_warnings(database->data_loss());

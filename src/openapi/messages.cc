@@ -446,6 +446,83 @@ Operation by_client_msg_no() {
   return out;
 }
 
+std::string trace_answer() {
+  const auto change = [] {
+    return object({need("kind", word({"edit", "recall", "delete", "clear"}, "What it was.")),
+                   need("at", integer("Unix time in seconds, here and below.")),
+                   need("change", integer("Its number among the changes of the channel."))});
+  };
+  const auto receiver = [] {
+    return object({need("uid", text("Who.")),
+                   need("device_flags", array(integer("", 0, 255), "Devices that are online.")),
+                   need("read", bit("1: read, or, of a command, acknowledged."))});
+  };
+  const auto receivers = [&receiver] {
+    return object({may("count", integer("The channel as it is now, without the sender.")),
+                   may("online", integer("Of these; absent when they are more than 100,000.")),
+                   may("listed", array(receiver(), "The first of them, by uid.")),
+                   may("error", text("Why they are not known; then nothing else is there."))});
+  };
+  const auto told = [](std::string_view event) {
+    return word({"off", "queued", "passed"},
+                std::string(event) + ": passed: told, given up, or there was nobody to be told.");
+  };
+  return object(
+      {need("state",
+            word({"stored", "unstored", "recalled", "expired", "deleted", "cleared", "gone"},
+                 "gone: it is not there, and why is not kept.")),
+       need("message_id", integer("Of the message.")),
+       need("message_idstr", text("The same in decimal digits.")),
+       need("message_seq", integer("Its position in the channel; 0: it was not to be stored.")),
+       need("channel_id", text("As in a message object; the internal id where its sender is not "
+                               "known any more and no reader is named.")),
+       need("channel_type", channel_type()),
+       may("command", integer("It is a command, which has a log of its own.", 1, 1)),
+       need("partition", integer("Where it is kept.")),
+       need("committed_at", integer("When it became durable.")),
+       may("from_uid", text("Only while its row is there, as are the next ones.")),
+       may("client_msg_no", text("Of its sender, or generated.")),
+       may("timestamp", integer("When it was accepted, which is the one that users see.")),
+       may("expires_at", integer("When its time is over.")),
+       may("moderation", ref("Moderation")),
+       may("edit_version", integer("How often it was edited.", 1)),
+       may("edited_by", text("Who edited it last, as the caller said.")),
+       may("edited_at", integer("When that was.")),
+       may("recalled_by", text("Who recalled it, as the caller said.")),
+       may("recalled_at", integer("When that was.")),
+       may("batch_id", text("The job that sent it, when the job gave it its client_msg_no.")),
+       may("index", integer("Of the item of that job.")),
+       may("changes", array(change(), "What happened to it, as far as that is kept.")),
+       may("changes_complete", bit("0: older changes of its channel are not kept any more.")),
+       may("receivers", receivers()),
+       may("webhook", object({need("msg_notify", told("msg.notify")),
+                              need("msg_offline", told("msg.offline"))}))});
+}
+
+Operation trace() {
+  Operation out{
+      .method = Verb::get,
+      .path = "/message/trace",
+      .tag = Tag::history,
+      .description =
+          "By `message_id`, or by `channel_id`, `channel_type` and `client_msg_no`, not "
+          "by both. Its content is not told. What is gone is found as long as its "
+          "client_msg_no is remembered (api.idempotencyWindow), then without what its "
+          "row had told.",
+      .query = {{"message_id", text(""), "The message.", {}},
+                {"channel_id", text(""), "Its channel; the other user for type 1.", R"("group1")"},
+                {"channel_type", channel_type(), "Its type.", "2"},
+                {"client_msg_no", text(""), "The sender's key.", R"("b1")"},
+                {"login_uid", text(""), "The reader; needed for type 1.", {}},
+                {"limit", integer("", 0, 1000), "Receivers listed; 100 unless given.", "10"},
+                {"uid", text(""), "Only this receiver is listed.", {}}},
+      .answer = trace_answer(),
+      .others = {{403, "With api.strictRead: the reader does not belong to the channel.", {}},
+                 {404, "Nothing is known of such a message.", {}}},
+  };
+  return out;
+}
+
 Operation message_sync() {
   return {
       .method = Verb::post,
@@ -519,6 +596,7 @@ std::vector<Operation> message_operations() {
           messages(),
           get_message(),
           by_client_msg_no(),
+          trace(),
           message_sync(),
           message_sync_batch(),
           max_seq(),

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/channel.h"
 #include "model/node_boot.h"
 
 namespace jindou::webhook {
@@ -62,6 +63,13 @@ struct WebhookOptions {
   // Some receiver wants to hear of it.
   bool wants(Event event) const {
     return (has_main() || (has_agent() && event != Event::online_status)) && focuses(event);
+  }
+  // Messages to channels of that type are told with it: those of agents are pushed to nobody but
+  // their own receiver.
+  bool tells(Event event, ChannelType type) const {
+    const bool agent = type == ChannelType::agent;
+    const bool main = has_main() && !(agent && (has_agent() || event == Event::offline));
+    return (main || (agent && has_agent())) && focuses(event);
   }
 };
 

@@ -79,7 +79,7 @@ class Examples(unittest.TestCase):
                     self.assertEqual(seen["message_idstr"], str(seen[name]), inner)
                 elif name in ("id", "batch_id") or (name == "client_msg_no" and made_up(value)):
                     self.assertTrue(ids.same(value, seen[name]), inner)
-                elif name in ("created_at", "started_at", "ended_at"):
+                elif name == "at" or name.endswith(("_at", "timestamp")):
                     self.assertGreater(seen[name], value, inner)
                 elif name == "items_per_second":
                     self.assertIsInstance(seen[name], int, inner)

@@ -1,0 +1,153 @@
+"""GET /message/trace: what has become of a message."""
+
+import os
+import tempfile
+import unittest
+
+from harness import GROUP, Server, ServerCase, fresh, item, wait_until
+from test_api_keys import Keys as KeyCase
+from webhook_receiver import Receiver
+
+TRACE = "/message/trace"
+
+
+class Trace(ServerCase):
+    def trace(self, message_id, **more):
+        answer = self.server.get(TRACE, {"message_id": message_id, **more})
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json()
+
+    def group(self, *users):
+        group = fresh("g")
+        self.server.create_group(group, users)
+        return group
+
+    def sent(self, group, **more):
+        return self.server.must_batch([item(group, "hello", **more)])[0]
+
+    def test_what_happened_is_told_and_kept_over_a_kill(self):
+        group = self.group("ann", "bob", "eve")
+        bob = self.client("bob")
+        sent = self.sent(group, from_uid="ann", client_msg_no="n1")
+        bob.recv()
+        self.server.must_post("/message/edit", {"message_id": sent["message_id"], "payload": {},
+                                                "operator_uid": "admin", "if_version": 0})
+        self.server.must_post("/conversations/clearUnread", {
+            "uid": "eve", "channel_id": group, "channel_type": GROUP})
+        known = self.trace(sent["message_id"])
+        self.assertEqual((known["state"], known["message_idstr"], known["message_seq"]),
+                         ("stored", sent["message_idstr"], 1))
+        self.assertEqual((known["from_uid"], known["client_msg_no"], known["channel_id"]),
+                         ("ann", "n1", group))
+        self.assertEqual((known["edit_version"], known["edited_by"]), (1, "admin"))
+        self.assertEqual([c["kind"] for c in known["changes"]], ["edit"])
+        self.assertEqual(known["receivers"], {"count": 2, "online": 1, "listed": [
+            {"uid": "bob", "device_flags": [0], "read": 0},
+            {"uid": "eve", "device_flags": [], "read": 1}]})
+        self.assertEqual(known["webhook"], {"msg_notify": "off", "msg_offline": "off"})
+        self.assertNotIn("payload", known)
+        self.server.restart()
+        del known["receivers"]
+        again = self.trace(sent["message_id"])
+        self.assertEqual(again.pop("receivers")["online"], 0)
+        self.assertEqual(again, known)
+        self.server.must_post("/message/recall", {"message_id": sent["message_id"]})
+        self.server.must_post("/message/delete", {"channel_id": group, "channel_type": GROUP,
+                                                  "message_id": sent["message_id"]})
+        self.server.restart()
+        gone = self.server.get(TRACE, {"channel_id": group, "channel_type": GROUP,
+                                       "client_msg_no": "n1"}).json()
+        self.assertEqual((gone["state"], gone["message_seq"]), ("deleted", 1))
+        self.assertEqual([c["kind"] for c in gone["changes"]], ["edit", "recall", "delete"])
+        self.assertNotIn("from_uid", gone)
+
+    def test_bad_requests(self):
+        group = self.group("ann")
+        sent = self.sent(group, client_msg_no="n1")
+        place = {"channel_id": group, "channel_type": GROUP, "client_msg_no": "n1"}
+        number = {"message_id": sent["message_id"]}
+        both = self.assert_error(self.server.get(TRACE, {**place, **number}), 400)
+        self.assertIn("not by both", both["msg"])
+        for query in ({}, {"message_id": "x"}, {"message_id": -1}, {**number, "limit": 1001},
+                      {"channel_id": group, "channel_type": GROUP},
+                      {**place, "channel_type": 256}):
+            with self.subTest(query=query):
+                self.assert_error(self.server.get(TRACE, query), 400)
+        for query in ({"message_id": 1}, {"message_id": sent["message_id"] + (1 << 40)},
+                      {**place, "client_msg_no": "n2"}):
+            with self.subTest(query=query):
+                none = self.assert_error(self.server.get(TRACE, query), 404)
+                self.assertIn("nothing is known of such a message", none["msg"])
+
+
+class Moderated(ServerCase):
+    @classmethod
+    def setUpClass(cls):
+        words = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(words.cleanup)
+        path = os.path.join(words.name, "rude.txt")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("damn\n")
+        cls.config = {"moderation.lists": "mask:" + path}
+        super().setUpClass()
+
+    def test_the_verdict_is_told(self):
+        sent = self.server.must_batch([item(fresh("g"), "damn it")])[0]
+        known = self.server.get(TRACE, {"message_id": sent["message_id"]}).json()
+        self.assertEqual(known["moderation"], {"actions": ["mask"], "found_by": ["rude"]})
+
+
+class Webhook(unittest.TestCase):
+    def test_what_waits_for_the_receiver_and_what_was_told(self):
+        refusing = [503]
+        receiver = Receiver(lambda call: refusing[0])
+        self.addCleanup(receiver.close)
+        server = Server({"webhook.httpAddr": receiver.url, "webhook.retryBackoffMin": "50ms",
+                         "webhook.retryBackoffMax": "200ms",
+                         "webhook.msgNotifyEventPushInterval": "50ms"})
+        self.addCleanup(server.destroy)
+        server.start()
+        group = fresh("g")
+        server.create_group(group, ["ann", "bob"])
+        sent = server.must_batch([item(group, "x", from_uid="ann")])[0]
+        told = lambda: server.get(TRACE, {"message_id": sent["message_id"]}).json()["webhook"]
+        wait_until(lambda: receiver.calls("msg.offline") and receiver.calls("msg.notify"),
+                   what="the first attempts")
+        self.assertEqual(told(), {"msg_notify": "queued", "msg_offline": "queued"})
+        server.restart()
+        self.assertEqual(told(), {"msg_notify": "queued", "msg_offline": "queued"})
+        refusing[0] = 200
+        passed = {"msg_notify": "passed", "msg_offline": "passed"}
+        wait_until(lambda: told() == passed, what="what the cursor says")
+        self.assertEqual(len({m["message_id"] for m in receiver.messages(group, "msg.offline")}), 1)
+
+
+class Who(KeyCase):
+    def test_it_takes_the_scope_read(self):
+        self.load({"sender": {"scopes": ["send"]}, "reader": {"scopes": ["read"]}})
+        sent = self.send("sender", fresh("g")).json()
+        path = "%s?message_id=%d" % (TRACE, sent["message_id"])
+        refused = self.assert_error(self.call("sender", "GET", path), 403)
+        self.assertIn("read", refused["msg"])
+        self.assertEqual(self.call("reader", "GET", path).json()["state"], "stored")
+
+
+class Strict(ServerCase):
+    config = {"api.strictRead": "true"}
+
+    def test_it_is_for_the_users_of_the_channel(self):
+        group = fresh("g")
+        self.server.create_group(group, ["ann"])
+        sent = self.server.must_batch([item(group, "x", from_uid="ann", client_msg_no="n1")])[0]
+        for query in ({"message_id": sent["message_id"]},
+                      {"channel_id": group, "channel_type": GROUP, "client_msg_no": "n1"}):
+            ask = lambda uid: self.server.get(TRACE, {**query, "login_uid": uid})
+            self.assertEqual(ask("ann").status, 200)
+            self.assertEqual(self.assert_error(ask("eve"), 403)["reason"], 3)
+
+
+del KeyCase
+
+
+if __name__ == "__main__":
+    unittest.main()
