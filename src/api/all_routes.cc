@@ -7,6 +7,7 @@
 #include "api/command_sync_routes.h"
 #include "api/connection_routes.h"
 #include "api/conversation_routes.h"
+#include "api/dead_letter_routes.h"
 #include "api/directory_routes.h"
 #include "api/docs_routes.h"
 #include "api/event_routes.h"
@@ -49,12 +50,12 @@ std::span<const Route> all_routes() {
   static const std::vector<Route> kRoutes = [] {
     std::vector<Route> all;
     for (const std::span<const Route> group :
-         {send_routes(),           job_routes(),          template_routes(),  revision_routes(),
-          batch_revision_routes(), command_sync_routes(), history_routes(),   trace_routes(),
-          event_routes(),          stream_routes(),       streamv2_routes(),  channel_routes(),
-          retention_routes(),      conversation_routes(), directory_routes(), user_routes(),
-          connection_routes(),     monitor_routes(),      tag_routes(),       manager_routes(),
-          system_routes(),         docs_routes()}) {
+         {send_routes(),           job_routes(),         template_routes(),     revision_routes(),
+          batch_revision_routes(), dead_letter_routes(), command_sync_routes(), history_routes(),
+          trace_routes(),          event_routes(),       stream_routes(),       streamv2_routes(),
+          channel_routes(),        retention_routes(),   conversation_routes(), directory_routes(),
+          user_routes(),           connection_routes(),  monitor_routes(),      tag_routes(),
+          manager_routes(),        system_routes(),      docs_routes()}) {
       all.insert(all.end(), group.begin(), group.end());
     }
     return all;

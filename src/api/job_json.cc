@@ -119,8 +119,9 @@ bool may_use(const Request& request, const Job& job) {
 
 }  // namespace
 
-Task<std::optional<Job>> find_job(Services& services, const Request& request, Response& response) {
-  std::string id(path_parameter(request, kJobPath));
+Task<std::optional<Job>> find_job(Services& services, const Request& request, Response& response,
+                                  std::string_view before) {
+  std::string id(path_parameter(request, before));
   auto found = co_await load_job(services, std::move(id));
   if (!found) {
     answer_error(response, found.error());

@@ -25,8 +25,9 @@ void answer_no_such_job(Response& response);
 // None: there is no such job. Errors: storage, overloaded.
 Task<Result<std::optional<Job>>> load_job(Services& services, std::string id);
 
-// The job that the path names, if the caller may look at it or change it, whichever is asked for.
-// None: `response` is the answer.
-Task<std::optional<Job>> find_job(Services& services, const Request& request, Response& response);
+// The job that the path names behind `before`, if the caller may look at it or change it, whichever
+// is asked for. None: `response` is the answer.
+Task<std::optional<Job>> find_job(Services& services, const Request& request, Response& response,
+                                  std::string_view before = kJobPath);
 
 }  // namespace jindou::api

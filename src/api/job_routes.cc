@@ -45,9 +45,10 @@ std::string_view result_state_name(JobResult::State state) {
 }
 
 // Before a job is changed. False: `response` is the answer.
-Task<bool> may_change(Services& services, const Request& request, Response& response) {
+Task<bool> may_change(Services& services, const Request& request, Response& response,
+                      std::string_view before = kJobPath) {
   if (request.key == nullptr || request.key->may(Scope::administer)) co_return true;
-  const auto job = co_await find_job(services, request, response);
+  const auto job = co_await find_job(services, request, response, before);
   co_return job.has_value();
 }
 
@@ -254,7 +255,7 @@ std::string refusal_of(const Job& job, JobAction action) {
 // Answers for a change of the job that was asked for.
 Task<void> answer_change(Services& services, Request& request, Response& response,
                          Result<void> done, std::string (*refusal)(const Job&, JobAction),
-                         JobAction action) {
+                         JobAction action, std::string_view before = kJobPath) {
   if (!done && done.error().code() == Errc::not_found) {
     answer_no_such_job(response);
     co_return;
@@ -263,30 +264,13 @@ Task<void> answer_change(Services& services, Request& request, Response& respons
     answer_error(response, done.error());
     co_return;
   }
-  const auto job = co_await find_job(services, request, response);
+  const auto job = co_await find_job(services, request, response, before);
   if (!job) co_return;
   if (done) {
     answer_job(response, *job);
   } else {
     answer_error(response, 409, errc_name(Errc::conflict), refusal(*job, action));
   }
-}
-
-Task<void> act(Services& services, Request& request, Response& response, JobAction action) {
-  const std::string id(path_parameter(request, kJobPath));
-  if (!is_job_id(id)) {
-    answer_no_such_job(response);
-    co_return;
-  }
-  const bool may = co_await may_change(services, request, response);
-  if (!may) co_return;
-  partition::ChangeJob wanted;
-  wanted.job = id;
-  wanted.action = action;
-  wanted.now_ms = services.deps.clock.wall_ms();
-  partition::Change command = std::move(wanted);
-  auto done = co_await change(services, request, std::move(command));
-  co_await answer_change(services, request, response, std::move(done), refusal_of, action);
 }
 
 std::string refusal_of_rate(const Job& job, JobAction) {
@@ -316,16 +300,16 @@ Task<void> post_rate(Services& services, Request& request, Response& response) {
 
 // Not coroutines of their own: the task is handed on.
 Task<void> post_pause(Services& services, Request& request, Response& response) {
-  return act(services, request, response, JobAction::pause);
+  return act_on_job(services, request, response, JobAction::pause, kJobPath);
 }
 Task<void> post_resume(Services& services, Request& request, Response& response) {
-  return act(services, request, response, JobAction::resume);
+  return act_on_job(services, request, response, JobAction::resume, kJobPath);
 }
 Task<void> post_cancel(Services& services, Request& request, Response& response) {
-  return act(services, request, response, JobAction::cancel);
+  return act_on_job(services, request, response, JobAction::cancel, kJobPath);
 }
 Task<void> post_job_retry(Services& services, Request& request, Response& response) {
-  return act(services, request, response, JobAction::retry);
+  return act_on_job(services, request, response, JobAction::retry, kJobPath);
 }
 
 Task<void> delete_job(Services& services, Request& request, Response& response) {
@@ -351,6 +335,24 @@ Task<void> delete_job(Services& services, Request& request, Response& response) 
 bool always(const Request&) { return true; }
 
 }  // namespace
+
+Task<void> act_on_job(Services& services, Request& request, Response& response, JobAction action,
+                      std::string_view before) {
+  const std::string id(path_parameter(request, before));
+  if (!is_job_id(id)) {
+    answer_no_such_job(response);
+    co_return;
+  }
+  const bool may = co_await may_change(services, request, response, before);
+  if (!may) co_return;
+  partition::ChangeJob wanted;
+  wanted.job = id;
+  wanted.action = action;
+  wanted.now_ms = services.deps.clock.wall_ms();
+  partition::Change command = std::move(wanted);
+  auto done = co_await change(services, request, std::move(command));
+  co_await answer_change(services, request, response, std::move(done), refusal_of, action, before);
+}
 
 std::span<const Route> job_routes() {
   static constexpr std::array<Route, 10> routes = {{

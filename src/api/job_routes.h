@@ -3,11 +3,18 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 
 #include "api/route.h"
+#include "model/job.h"
 
 namespace jindou::api {
 
 std::span<const Route> job_routes();
+
+// Does that with the job that the path names behind `before`, if the caller may, and answers with
+// the job, or why it cannot be done.
+Task<void> act_on_job(Services& services, Request& request, Response& response, JobAction action,
+                      std::string_view before);
 
 }  // namespace jindou::api

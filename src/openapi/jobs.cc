@@ -141,6 +141,42 @@ Operation revise(std::string_view path, std::string_view description, std::strin
   };
 }
 
+Operation dead_letters() {
+  const auto letter = [] {
+    return object({need("index", integer("Of the item.")),
+                   may("client_msg_no", text("Its number; of a line that is no item nothing but "
+                                             "the index, code, msg and redrivable is known.")),
+                   may("from_uid", text("Its sender.")),
+                   may("channel_id", text("Its channel; the other user for type 1.")),
+                   may("channel_type", channel_type()), may("payload", base64("Its content.")),
+                   may("reason", integer("Why, as in a result.", 0, 255)),
+                   need("code", text("Why, as a word.")), need("msg", text("Why, as a sentence.")),
+                   need("redrivable", bit("0: it is no item, and is not tried again."))});
+  };
+  return {
+      .method = Verb::get,
+      .path = "/batches/{id}/dead-letters",
+      .tag = Tag::jobs,
+      .description =
+          "The items that were refused, or of which nobody knows, in their order. A page may end "
+          "before it has `limit` of them: go on from `next` while `more` is 1.",
+      .query = {id_in_path(),
+                {"from", integer(""), "Only items from this index on.", {}},
+                {"limit", integer("", 0, 1000), "At most so many; 100 unless given.", "10"}},
+      .answer = object({need("batch_id", text("As in the path.")), need("state", job_state()),
+                        need("count", integer("Dead letters in all, as far as it has come.")),
+                        need("dead_letters", array(letter())), need("more", bit("1: go on.")),
+                        may("next", integer("From where."))}),
+      .answer_example =
+          R"({"batch_id":"018bcfe56800a1b2c3d4e5f60718293a","state":"done","count":1,)"
+          R"("dead_letters":[{"index":2,"client_msg_no":"j-3","from_uid":"spammer",)"
+          R"("channel_id":"group3","channel_type":2,"payload":"e30=","reason":4,"code":"denied",)"
+          R"("msg":"the sender is on the denylist of the channel","redrivable":1}],"more":0})",
+      .others = {{404, "There is no such batch.", {}},
+                 {409, "Its upload is not complete, or it recalls or edits.", {}}},
+  };
+}
+
 Operation job_remove() {
   return {
       .method = Verb::delete_,
@@ -202,27 +238,32 @@ std::string job_schema() {
 }
 
 std::vector<Operation> job_operations() {
-  return {job_list(),
-          job_read(),
-          results(),
-          events(),
-          action("/jobs/{id}/pause",
-                 "Takes effect behind the items that are being sent. Nothing happens to a job that "
-                 "is paused."),
-          action("/jobs/{id}/resume", "Nothing happens to a job that is not paused."),
-          change_rate(),
-          action("/jobs/{id}/retry",
-                 "Of a job that is done or failed: another pass over the items that were refused "
-                 "or are unknown, but for those that are no messages, and over those that were not "
-                 "tried."),
-          action("/jobs/{id}/cancel",
-                 "What was sent stays sent; nothing else is. Nothing happens to a job that is "
-                 "cancelled."),
-          job_remove(),
-          revise("/batches/{id}/recall", "All messages of a batch are taken back.",
-                 R"({"operator_uid":"admin"})"),
-          revise("/batches/{id}/edit", "All messages of a batch get another payload.",
-                 R"({"payload":{"type":1,"content":"Moved"},"operator_uid":"admin"})")};
+  return {
+      job_list(),
+      job_read(),
+      results(),
+      events(),
+      action("/jobs/{id}/pause",
+             "Takes effect behind the items that are being sent. Nothing happens to a job that "
+             "is paused."),
+      action("/jobs/{id}/resume", "Nothing happens to a job that is not paused."),
+      change_rate(),
+      action("/jobs/{id}/retry",
+             "Of a job that is done or failed: another pass over the items that were refused "
+             "or are unknown, but for those that are no messages, and over those that were not "
+             "tried."),
+      action("/jobs/{id}/cancel",
+             "What was sent stays sent; nothing else is. Nothing happens to a job that is "
+             "cancelled."),
+      job_remove(),
+      dead_letters(),
+      action("/batches/{id}/redrive",
+             "Another pass over the dead letters of a batch that is done or has failed, and over "
+             "what was not tried: what /jobs/{id}/retry does."),
+      revise("/batches/{id}/recall", "All messages of a batch are taken back.",
+             R"({"operator_uid":"admin"})"),
+      revise("/batches/{id}/edit", "All messages of a batch get another payload.",
+             R"({"payload":{"type":1,"content":"Moved"},"operator_uid":"admin"})")};
 }
 
 }  // namespace jindou::openapi

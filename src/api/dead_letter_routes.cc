@@ -1,0 +1,191 @@
+#include "api/dead_letter_routes.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api/answers.h"
+#include "api/channel_ids.h"
+#include "api/job_json.h"
+#include "api/job_routes.h"
+#include "api/query_number.h"
+#include "codec/json_writer.h"
+#include "jobs/turn.h"
+#include "model/job.h"
+#include "partition/job_reader.h"
+
+namespace jindou::api {
+namespace {
+
+constexpr std::string_view kBatchesPath = "/batches/";
+constexpr std::size_t kLetters = 100;
+constexpr std::size_t kLettersMax = 1000;
+// A page ends behind so many chunks, however few letters there are in them: some milliseconds.
+constexpr std::size_t kChunksPerPage = 200;
+
+struct BatchLetter {
+  std::uint64_t index = 0;
+  JobItem item;
+  JobResult result;
+};
+
+struct LetterPage {
+  std::vector<BatchLetter> letters;
+  std::uint64_t next = 0;  // the index that the next page begins with; that of no item: the last
+};
+
+bool is_dead(const JobResult& result) {
+  return result.state == JobResult::State::refused || result.state == JobResult::State::unknown ||
+         result.state == JobResult::State::unreadable;
+}
+
+struct LetterQuery {
+  std::string job;
+  std::uint64_t items = 0;  // of the job
+  std::uint64_t from = 0;
+  std::size_t count = 0;
+  std::size_t bytes_max = 0;  // of payloads; one letter may have more
+};
+
+// Errors: not_found, when the job is deleted meanwhile; storage.
+Result<LetterPage> load_letters(const partition::JobReader& reader, const LetterQuery& query) {
+  const Error deleted(Errc::not_found, "the job was deleted meanwhile");
+  LetterPage page;
+  page.next = query.from;
+  std::size_t bytes = 0;
+  for (std::size_t chunks = 0; chunks < kChunksPerPage && page.next < query.items; ++chunks) {
+    JD_TRY(const auto results, reader.load_results(query.job, page.next));
+    if (!results) return deleted;
+    const std::uint64_t end = results->first + results->results.size();
+    const auto result_at = [&](std::uint64_t index) -> const JobResult& {
+      return results->results[static_cast<std::size_t>(index - results->first)];
+    };
+    while (page.next < end && !is_dead(result_at(page.next))) ++page.next;
+    if (page.next == end) continue;
+    // What it asked for is read of chunks that have one.
+    JD_TRY(auto chunk, reader.load_chunk(query.job, page.next));
+    if (!chunk || chunk->items.size() != results->results.size()) return deleted;
+    for (; page.next < end; ++page.next) {
+      const auto at = static_cast<std::size_t>(page.next - chunk->first);
+      if (!is_dead(chunk->results[at])) continue;
+      if (page.letters.size() == query.count || bytes > query.bytes_max) return page;
+      bytes += chunk->items[at].message.payload.size();
+      page.letters.push_back({page.next, std::move(chunk->items[at]), chunk->results[at]});
+    }
+  }
+  return page;
+}
+
+void write_letter(codec::JsonWriter& json, const Job& job, const BatchLetter& letter) {
+  json.begin_object();
+  json.number("index", letter.index);
+  if (letter.item.refusal) {
+    json.string("code", errc_name(letter.item.refusal->code));
+    json.string("msg", letter.item.refusal->text);
+    json.flag("redrivable", false);
+    json.end_object();
+    return;
+  }
+  const SendCommand& message = letter.item.message;
+  json.string("client_msg_no", message.idempotent ? std::string(message.client_msg_no)
+                                                  : jobs::item_number(job.id, letter.index));
+  json.string("from_uid", message.from_uid);
+  json.string("channel_id", channel_id_for(message.channel, message.from_uid));
+  json.number("channel_type", raw(message.channel.type));
+  json.base64("payload", message.payload);
+  const SendResult result = jobs::send_result_of(letter.result);
+  json.number("reason", raw(result.reason));
+  json.string("code", errc_name(result.code));
+  json.string("msg", send_failure_text(result));
+  json.flag("redrivable", true);
+  json.end_object();
+}
+
+// The job that has sent the batch. None: `response` is the answer.
+Task<std::optional<Job>> find_batch(Services& services, const Request& request,
+                                    Response& response) {
+  auto job = co_await find_job(services, request, response, kBatchesPath);
+  if (job && job->options.kind != JobKind::send) {
+    answer_error(response, 409, errc_name(Errc::conflict),
+                 "this is a job that recalls or edits the messages of another one: it is looked at "
+                 "and retried as /jobs/{id}");
+    co_return std::nullopt;
+  }
+  co_return job;
+}
+
+Task<void> get_dead_letters(Services& services, Request& request, Response& response) {
+  const auto count = query_number(request, "limit", kLettersMax);
+  if (!count) {
+    answer_invalid(response, "limit must be a number from 1 to " + std::to_string(kLettersMax));
+    co_return;
+  }
+  const auto from = query_number(request, "from", std::uint64_t{1} << 53);
+  if (!from) {
+    answer_invalid(response, "from must be the index of an item");
+    co_return;
+  }
+  const auto job = co_await find_batch(services, request, response);
+  if (!job) co_return;
+  if (!job->sealed) {
+    answer_error(response, 409, errc_name(Errc::conflict),
+                 "nothing of the batch was sent: its upload is not complete");
+    co_return;
+  }
+  LetterQuery query;
+  query.job = job->id;
+  query.items = job->counts.items;
+  query.from = *from;
+  query.count = *count == 0 ? kLetters : static_cast<std::size_t>(*count);
+  query.bytes_max = services.options.page_bytes_max;
+  const auto room_to_read =
+      co_await services.options.read_budget->take(services.options.page_read_bytes());
+  if (!room_to_read) {
+    answer_error(response, room_to_read.error());
+    co_return;
+  }
+  const partition::JobReader& reader = services.deps.jobs;
+  auto work = [&reader, query] { return load_letters(reader, query); };
+  const auto page = co_await services.deps.blocking.run(std::move(work));
+  if (!page) {
+    answer_error(response, page.error());
+    co_return;
+  }
+  codec::JsonWriter json(response.body);
+  json.begin_object();
+  json.string("batch_id", job->id);
+  json.string("state", job_state_name(job->state));
+  json.number("count", job->counts.failed() + job->counts.unreadable);
+  json.begin_array("dead_letters");
+  for (const BatchLetter& letter : page->letters) write_letter(json, *job, letter);
+  json.end_array();
+  const bool more = page->next < job->counts.items;
+  json.flag("more", more);
+  if (more) json.number("next", page->next);
+  json.end_object();
+}
+
+Task<void> post_redrive(Services& services, Request& request, Response& response) {
+  const auto job = co_await find_batch(services, request, response);
+  if (!job) co_return;
+  co_await act_on_job(services, request, response, JobAction::retry, kBatchesPath);
+}
+
+}  // namespace
+
+std::span<const Route> dead_letter_routes() {
+  static constexpr std::array<Route, 2> routes = {{
+      {Verb::get, "/batches/{id}/dead-letters", get_dead_letters, Auth::send_or_read,
+       "What of a batch was refused"},
+      {Verb::post, "/batches/{id}/redrive", post_redrive, Auth::send,
+       "Sends again what of a batch was refused"},
+  }};
+  return routes;
+}
+
+}  // namespace jindou::api

@@ -1,0 +1,120 @@
+// /batches/{id}/dead-letters and /redrive: what was refused, page by page, and that it is sent when
+// it may be.
+#include <string>
+#include <vector>
+
+#include "api/job_routes_fixture.h"
+
+namespace jindou::api {
+namespace {
+
+class DeadLetters : public JobRoutesTest {
+ protected:
+  void ban(const std::string& group, bool banned) {
+    ASSERT_EQ(
+        status("/channel/info", R"({"channel_id":")" + group + R"(","channel_type":2,"ban":)" +
+                                    (banned ? "1" : "0") + "}"),
+        200U);
+  }
+  std::string made(const std::string& body, const std::string& state = "done") {
+    const std::string id = id_of(post(kAsync, body));
+    wait_for(id, state);
+    return id;
+  }
+  Answer letters(const std::string& id, const std::string& query = "") {
+    return get("/batches/" + id + "/dead-letters" + query);
+  }
+  std::string problem(const Answer& answer, unsigned status) {
+    EXPECT_EQ(answer.status, status) << answer.body;
+    return text_of(answer.body, "msg");
+  }
+};
+
+TEST_F(DeadLetters, WhatWasRefusedIsListedAndRedriven) {
+  ban("bad", true);
+  const std::string id =
+      made("[" + item("n0", "g1") + "," + item("n1", "bad", "Ynll") + "," + item("", "bad") + "]");
+  const Answer listed = letters(id);
+  EXPECT_EQ(listed.status, 200U);
+  const std::string why =
+      R"("reason":24,"code":"denied","msg":"the channel is banned","redrivable":1})";
+  EXPECT_EQ(listed.body,
+            R"({"batch_id":")" + id + R"(","state":"done","count":2,"dead_letters":[)" +
+                R"({"index":1,"client_msg_no":"n1","from_uid":"u1","channel_id":"bad",)" +
+                R"("channel_type":2,"payload":"Ynll",)" + why + "," +
+                R"({"index":2,"client_msg_no":")" + id + R"(-2","from_uid":"u1",)" +
+                R"("channel_id":"bad","channel_type":2,"payload":"aGk=",)" + why +
+                R"(],"more":0})");
+  ban("bad", false);
+  const Answer again = post("/batches/" + id + "/redrive", "");
+  EXPECT_EQ(again.status, 200U) << again.body;
+  EXPECT_EQ(number_of(again.body, "pass"), 2U);
+  const std::string done = wait_for(id, "done");
+  EXPECT_EQ(number_of(done, "accepted"), 3U) << done;
+  EXPECT_EQ(max_seq("bad"), R"({"message_seq":2})");
+  EXPECT_EQ(max_seq("g1"), R"({"message_seq":1})");
+  EXPECT_TRUE(has(letters(id).body, R"("count":0,"dead_letters":[],"more":0})"));
+  EXPECT_EQ(problem(post("/batches/" + id + "/redrive", ""), 409), "nothing of the job has failed");
+}
+
+TEST_F(DeadLetters, PagesFollowOneAnother) {
+  ban("bad", true);
+  // More than an array may have, and than a row of the store.
+  std::vector<std::string> lines;
+  for (int i = 0; i < 2500; ++i) {
+    const std::string number = "n" + std::to_string(i);
+    lines.push_back(item(number, i % 5 == 0 || i > 2400 ? "bad" : "g1") + "\n");
+  }
+  ScriptedStream stream(lines);
+  const std::string id = id_of(upload(stream));
+  wait_for(id, "done");
+  std::vector<std::uint64_t> seen;
+  std::string next = "0";
+  for (int pages = 0; pages < 50; ++pages) {
+    const Answer page = letters(id, "?limit=37&from=" + next);
+    EXPECT_EQ(number_of(page.body, "count"), 579U);
+    simdjson::dom::parser parser;
+    const simdjson::dom::element root = parser.parse(page.body);
+    for (const simdjson::dom::element letter : root["dead_letters"].get_array()) {
+      seen.push_back(letter["index"].get_uint64().value());
+    }
+    if (root["more"].get_uint64().value() == 0) break;
+    next = std::to_string(root["next"].get_uint64().value());
+  }
+  std::vector<std::uint64_t> expected;
+  for (std::uint64_t i = 0; i < 2500; ++i) {
+    if (i % 5 == 0 || i > 2400) expected.push_back(i);
+  }
+  EXPECT_EQ(seen, expected);
+}
+
+TEST_F(DeadLetters, LinesThatAreNoItemsAreNotRedriven) {
+  ScriptedStream stream({item("n0", "g1") + "\n", "nonsense\n"});
+  const Answer answer =
+      call(Verb::post, kAsync, "", "", {{"Content-Type", "application/x-ndjson"}}, &stream);
+  const std::string id = id_of(answer);
+  wait_for(id, "done");
+  const Answer listed = letters(id);
+  EXPECT_TRUE(has(listed.body, R"("count":1,"dead_letters":[{"index":1,"code":"invalid","msg":")"))
+      << listed.body;
+  EXPECT_TRUE(has(listed.body, R"("redrivable":0}],"more":0})")) << listed.body;
+  EXPECT_EQ(post("/batches/" + id + "/redrive", "").status, 409U);
+}
+
+TEST_F(DeadLetters, BadRequestsAreRefused) {
+  const std::string id = made("[" + item("n0", "g1") + "]");
+  EXPECT_EQ(problem(letters(id, "?limit=x"), 400), "limit must be a number from 1 to 1000");
+  EXPECT_EQ(problem(letters(id, "?limit=1001"), 400), "limit must be a number from 1 to 1000");
+  EXPECT_EQ(problem(letters(id, "?from=x"), 400), "from must be the index of an item");
+  EXPECT_TRUE(has(letters(id, "?from=99").body, R"("dead_letters":[],"more":0})"));
+  const std::string none = "018bcfe5680000000000000000000001";
+  EXPECT_EQ(letters(none).status, 404U);
+  EXPECT_EQ(post("/batches/" + none + "/redrive", "").status, 404U);
+  const std::string recall = id_of(post("/batches/" + id + "/recall", ""));
+  wait_for(recall, "done");
+  EXPECT_TRUE(has(problem(letters(recall), 409), "recalls or edits"));
+  EXPECT_EQ(post("/batches/" + recall + "/redrive", "").status, 409U);
+}
+
+}  // namespace
+}  // namespace jindou::api

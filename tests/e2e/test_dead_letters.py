@@ -1,0 +1,124 @@
+"""What of a batch was refused: listed page by page, and sent again when it may be."""
+
+import base64
+import unittest
+
+from harness import GROUP, Server, ServerCase, fresh, item, wait_until
+from test_api_keys import Keys as KeyCase
+from test_jobs import Jobs
+from test_moderation import Words, text
+
+
+def letters(server, batch, **query):
+    answer = server.get("/batches/%s/dead-letters" % batch, query)
+    assert answer.status == 200, answer
+    return answer.json()
+
+
+def every_letter(server, batch, limit=100):
+    """Of all pages."""
+    found, start = [], 0
+    while True:
+        page = letters(server, batch, limit=limit, **{"from": start})
+        assert len(page["dead_letters"]) <= limit, page
+        found += page["dead_letters"]
+        if not page["more"]:
+            assert "next" not in page, page
+            return found
+        assert page["next"] > start, page
+        start = page["next"]
+
+
+class Batches(ServerCase):
+    config = {"jobs.turnItems": 50}
+
+    def setUp(self):
+        self.jobs = Jobs(self.server)
+
+    def ban(self, group, banned):
+        self.server.must_post("/channel/info", {"channel_id": group, "channel_type": GROUP,
+                                                "ban": int(banned)})
+
+    def test_all_of_them_over_kills_each_once(self):
+        good, bad = fresh("g"), fresh("g")
+        self.ban(bad, True)
+        items = [item(bad if i % 3 == 0 else good, "n%d" % i) for i in range(1500)]
+        batch = self.jobs.make(items)
+        self.assertEqual(self.jobs.wait(batch)["refused"], 500)
+        self.server.restart()
+        found = every_letter(self.server, batch, 70)
+        self.assertEqual([one["index"] for one in found], list(range(0, 1500, 3)))
+        self.assertEqual({(one["channel_id"], one["code"], one["redrivable"]) for one in found},
+                         {(bad, "denied", 1)})
+        self.assertEqual([base64.b64decode(one["payload"]).decode() for one in found],
+                         ["n%d" % i for i in range(0, 1500, 3)])
+        self.ban(bad, False)
+        again = self.server.post("/batches/%s/redrive" % batch)
+        self.assertEqual((again.status, again.json()["pass"]), (200, 2), again)
+        self.server.restart()
+        done = self.jobs.wait(batch)
+        self.assertEqual((done["accepted"] + done["duplicate"], done["refused"]), (1500, 0))
+        self.assertEqual(letters(self.server, batch)["count"], 0)
+        for group, count in ((bad, 500), (good, 1000)):
+            self.assertEqual(len(self.server.messages(group)), count)
+        self.assertIn("nothing of the job has failed", self.assert_error(
+            self.server.post("/batches/%s/redrive" % batch), 409)["msg"])
+
+    def test_bad_requests(self):
+        batch = self.jobs.make([item(fresh("g"), "a")])
+        self.jobs.wait(batch)
+        for path, status in (
+                ("/batches/%s/dead-letters?limit=1001" % batch, 400),
+                ("/batches/%s/dead-letters?from=x" % batch, 400),
+                ("/batches/018bcfe5680000000000000000000001/dead-letters", 404)):
+            with self.subTest(path=path):
+                self.assert_error(self.server.get(path), status)
+        self.assert_error(
+            self.server.post("/batches/018bcfe5680000000000000000000001/redrive"), 404)
+        later = self.jobs.make([item(fresh("g"), "a")], "&not_before=4102444800")
+        self.assertEqual(letters(self.server, later)["count"], 0)
+        self.assert_error(self.server.post("/batches/%s/redrive" % later), 409)
+
+
+class Moderated(unittest.TestCase):
+    def test_what_moderation_refused_is_sent_when_the_word_is_allowed(self):
+        words = Words(self, banned=["casino"])
+        server = Server({"moderation.lists": words.setting(banned="refuse"),
+                         "moderation.checkInterval": "50ms"})
+        self.addCleanup(server.destroy)
+        server.start()
+        group, jobs = fresh("g"), Jobs(server)
+        batch = jobs.make([item(group, text("hello")), item(group, text("the casino"))])
+        self.assertEqual(jobs.wait(batch)["refused"], 1)
+        found = every_letter(server, batch)
+        self.assertEqual([(one["index"], one["reason"]) for one in found], [(1, 100)])
+        words.write("banned", ["roulette"])
+        wait_until(lambda: server.batch([item(group, text("a casino"))]).status == 200,
+                   what="the new words")
+        self.assertEqual(server.post("/batches/%s/redrive" % batch).status, 200)
+        self.assertEqual(jobs.wait(batch)["accepted"], 2)
+        self.assertEqual(every_letter(server, batch), [])
+
+
+class Who(KeyCase):
+    def test_batches_of_others_take_another_scope(self):
+        self.load({"ann": {"scopes": ["send"]}, "bob": {"scopes": ["send"]},
+                   "reader": {"scopes": ["read"]}})
+        batch = self.call("ann", "POST", "/message/sendbatch?async=true",
+                          [item(fresh("g"), "a")]).json()["id"]
+        listed, redrive = "/batches/%s/dead-letters" % batch, "/batches/%s/redrive" % batch
+        for name, status in (("ann", 200), ("reader", 200), ("bob", 403)):
+            with self.subTest(name=name):
+                self.assertEqual(self.call(name, "GET", listed).status, status)
+        wait_until(lambda: self.call("ann", "GET", listed).json()["state"] == "done",
+                   what="the end of the batch")
+        for name, status in (("ann", 409), ("reader", 403), ("bob", 403)):
+            with self.subTest(name=name):
+                self.assertEqual(self.call(name, "POST", redrive).status, status)
+
+
+del KeyCase
+
+
+if __name__ == "__main__":
+    unittest.main()
