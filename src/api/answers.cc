@@ -74,6 +74,10 @@ void write_ids(JsonWriter& json, const SendResult& result, std::string_view clie
   json.string("client_msg_no", client_msg_no);
 }
 
+void write_last_seq(JsonWriter& json, const SendResult& result) {
+  if (result.reason == Reason::last_seq_differs) json.number("last_seq", result.last_seq);
+}
+
 }  // namespace
 
 unsigned status_of(Errc code) {
@@ -171,6 +175,7 @@ std::string_view send_failure_text(const SendResult& result) {
   }
   switch (result.code) {
     case Errc::conflict:
+      if (result.reason == Reason::last_seq_differs) return reason_text(result.reason);
       return "client_msg_no was used before for another payload; use a new client_msg_no";
     case Errc::unavailable: return "the server does not accept writes right now; retry later";
     case Errc::not_owner:
@@ -184,13 +189,16 @@ std::string_view send_failure_text(const SendResult& result) {
 
 Error error_of(const SendResult& refusal) {
   return Error(refusal.code, std::string(send_failure_text(refusal)))
-      .with_reason(raw(refusal.reason));
+      .with_reason(raw(refusal.reason))
+      .with_seq(refusal.last_seq);
 }
 
 SendResult result_of(const Error& error) {
   const auto reason = static_cast<Reason>(error.reason());
-  return SendResult::refuse(reason == Reason::unknown ? Reason::system_error : reason,
-                            error.code());
+  SendResult result =
+      SendResult::refuse(reason == Reason::unknown ? Reason::system_error : reason, error.code());
+  result.last_seq = error.seq();
+  return result;
 }
 
 unsigned status_of_failures(std::span<const SendResult> results) {
@@ -225,6 +233,7 @@ void write_batch_members(JsonWriter& json, const SendResult& result,
     json.boolean("retriable", errc_retriable(result.code));
     if (result.retry_after_ms > 0) json.number("retry_after_ms", result.retry_after_ms);
     if (result.state == SendResult::State::unknown) json.string("state", "unknown");
+    write_last_seq(json, result);
   }
   codec::write_moderation(json, result.moderation.get());
 }
@@ -270,6 +279,7 @@ void answer_send(Response& response, const SendResult& result, std::string_view 
     if (result.retry_after_ms > 0) json.number("retry_after_ms", result.retry_after_ms);
     json.string("client_msg_no", client_msg_no);
     if (result.state == SendResult::State::unknown) json.string("state", "unknown");
+    write_last_seq(json, result);
     codec::write_moderation(json, result.moderation.get());
   }
   json.end_object();

@@ -31,6 +31,12 @@ const SendResult kNotOwner = SendResult::refuse(Reason::system_error, Errc::not_
 const SendResult kType = SendResult::refuse(Reason::not_support_channel_type, Errc::invalid);
 const SendResult kUnknown;
 
+SendResult last_seq_differs(std::uint64_t last_seq) {
+  SendResult result = SendResult::refuse(Reason::last_seq_differs, Errc::conflict);
+  result.last_seq = last_seq;
+  return result;
+}
+
 unsigned status(std::vector<SendResult> results) { return status_of_failures(results); }
 
 TEST(Answers, MapsBatchesOfFailuresToOneStatus) {
@@ -51,6 +57,26 @@ TEST(Answers, MapsBatchesOfFailuresToOneStatus) {
   EXPECT_EQ(status({kUnavailable, kOverloaded}), 503U);
   EXPECT_EQ(status({kNotOwner}), 503U);
   EXPECT_EQ(status({kNotOwner, kUnavailable, kOverloaded}), 503U);
+}
+
+TEST(Answers, TellTheLastSeqThatWasAnotherOne) {
+  EXPECT_EQ(status({last_seq_differs(7)}), 400U);
+  const std::string told =
+      R"("msg":"the last message_seq of the channel is another one than if_last_seq")";
+  Response batch;
+  answer_batch(batch, std::vector<SendResult>{accepted(1, 1), last_seq_differs(0)},
+               std::vector<std::string>{"a", "b"});
+  EXPECT_NE(batch.body.find(R"("reason":101,"code":"conflict",)" + told +
+                            R"(,"retriable":false,"last_seq":0})"),
+            std::string::npos)
+      << batch.body;
+  Response single;
+  answer_send(single, last_seq_differs(7), "a", {}, {});
+  EXPECT_EQ(single.status, 400U);
+  EXPECT_NE(single.body.find(R"("last_seq":7)"), std::string::npos) << single.body;
+  EXPECT_NE(single.body.find(told), std::string::npos) << single.body;
+  // As an error on its way through a transaction, too.
+  EXPECT_EQ(result_of(error_of(last_seq_differs(7))).last_seq, 7U);
 }
 
 TEST(Answers, BatchKeepsTheOrderAndMarksFailures) {

@@ -18,7 +18,7 @@ enum class Errc : std::uint8_t {
   too_large,        // fix the request: a documented size limit was passed
   not_found,        // nothing there
   denied,           // the sender may not do this; the reason code says why
-  conflict,         // the idempotency key was used before with another payload
+  conflict,         // not as the request supposes: the client_msg_no has another payload
   overloaded,       // a bounded queue is full: retry later, nothing has been done
   unavailable,      // not possible right now (starting, stopping, storage recovering): retry later
   not_owner,        // another node has the partition: ask that one; nothing has been done
@@ -54,10 +54,17 @@ class Error {
     reason_ = reason;
     return std::move(*this);
   }
+  // The message_seq that the reason is about, for those that are about one.
+  std::uint64_t seq() const { return seq_; }
+  Error with_seq(std::uint64_t seq) && {
+    seq_ = seq;
+    return std::move(*this);
+  }
 
  private:
   Errc code_;
   std::uint8_t reason_ = 0;
+  std::uint64_t seq_ = 0;
   std::string detail_;
 };
 

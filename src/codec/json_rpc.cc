@@ -531,6 +531,7 @@ std::string_view reason_name(Reason reason) {
     case Reason::disband: return "ReasonDisband";
     case Reason::send_ban: return "ReasonSendBan";
     case Reason::moderated: return "ReasonModerated";
+    case Reason::last_seq_differs: return "ReasonLastSeqDiffers";
   }
   return "ReasonUnknown";
 }

@@ -102,6 +102,7 @@ SendResult send_result_of(const JobResult& result) {
   out.message_seq = result.message_seq;
   out.reason = result.reason;
   out.code = result.code;
+  out.last_seq = result.last_seq;
   if (result.words == nullptr) return out;
   out.cause = result.words->cause;
   if (!result.words->text.empty() || !result.words->found_by.empty()) {

@@ -181,6 +181,7 @@ JobResult job_result_of(const SendResult& result) {
     out.reason = result.reason;
     out.code = result.code;
     if (result.state == SendResult::State::refused) out.words = words_of(result);
+    out.last_seq = result.last_seq;
   }
   return out;
 }

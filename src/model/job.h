@@ -209,7 +209,8 @@ struct JobResult {
   Errc code = Errc::unknown_outcome;  // meaningful when it is neither pending nor ok()
   MessageId message_id{};
   MessageSeq message_seq{};
-  RefusalWordsPtr words;  // null: there are none
+  RefusalWordsPtr words;       // null: there are none
+  std::uint64_t last_seq = 0;  // of the log, with Reason::last_seq_differs
 
   bool ok() const { return state == State::accepted || state == State::duplicate; }
   // Whether a pass that comes to it tries it.

@@ -125,7 +125,9 @@ struct SendCommand : MessageContent {
   bool idempotent = false;
   Origin origin = Origin::http;
   SessionId origin_session{};  // the message is not echoed to this session
-  CallerPtr caller;            // not stored
+  // Given: it is sent only while this is the last seq of the log that it goes to.
+  std::optional<std::uint32_t> if_last_seq;
+  CallerPtr caller;  // not stored
   // Of the sender, and of the one user whom the message is for; read before the command is handed
   // to its partition, in which they need not be (partition/inbox_stage.h).
   SeenInbox sender_inbox;
@@ -164,7 +166,8 @@ struct SendResult {
   Cause cause = Cause::other;
   std::uint32_t retry_after_ms = 0;  // when to send it again; 0: nothing is known of that
   std::int64_t timestamp = 0;
-  ModerationPtr moderation;  // not of a duplicate
+  std::uint64_t last_seq = 0;  // of the log, with Reason::last_seq_differs
+  ModerationPtr moderation;    // not of a duplicate
 
   bool ok() const { return state == State::accepted || state == State::duplicate; }
 

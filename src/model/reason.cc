@@ -25,6 +25,8 @@ std::string_view reason_text(Reason reason) {
     case Reason::disband: return "the channel was disbanded";
     case Reason::send_ban: return "sending is switched off for this user or channel";
     case Reason::moderated: return "the message was refused by moderation";
+    case Reason::last_seq_differs:
+      return "the last message_seq of the channel is another one than if_last_seq";
   }
   return "unknown";
 }

@@ -28,6 +28,7 @@ enum class Reason : std::uint8_t {
   send_ban = 25,
   // From 100 on they are of this server alone: the family goes on counting below.
   moderated = 100,
+  last_seq_differs = 101,
 };
 
 constexpr std::uint8_t raw(Reason reason) { return static_cast<std::uint8_t>(reason); }

@@ -26,8 +26,8 @@ struct CommandGroup {
   // them is refused.
   std::function<void(const Result<void>&)> decided;
   // Called once when one of them is refused and that is certain: it may have been because of a
-  // commit that was still on its way. On a thread of the log.
-  std::function<void()> refused;
+  // commit that was still on its way, and has failed then. On a thread of the log.
+  std::function<void(const Result<void>&)> refused;
   // Kept until what was sent is handed to its receivers; may be null.
   std::shared_ptr<void> admission;
 };

@@ -56,7 +56,7 @@ std::shared_ptr<GroupTold> begin(
   }
   group.commands = std::move(commands);
   group.decided = [told](const Result<void>& committed) { told->decided.push_back(committed); };
-  group.refused = [told] { told->certain = true; };
+  group.refused = [told](const Result<void>&) { told->certain = true; };
   GroupOutcome outcome = (world.partition().*how)(std::move(group));
   if (const auto* refusal = std::get_if<CommandRefusal>(&outcome)) {
     told->refusal = *refusal;

@@ -281,7 +281,7 @@ GroupOutcome Partition::hold(CommandGroup group) {
 }
 
 GroupOutcome Partition::refuse(CommandGroup& group, CommandRefusal refusal) {
-  txn_->add_change([refused = std::move(group.refused)](const Result<void>&) { refused(); });
+  txn_->add_change(std::move(group.refused));
   return refusal;
 }
 
@@ -383,7 +383,9 @@ Result<CommandOutcome> Partition::evaluate_one(SendCommand& command) {
   std::string told;
   if (result.moderation) told = result.moderation->reason;
   if (told.empty() && result.code == Errc::denied) told = reason_text(result.reason);
-  return Error(result.code, std::move(told)).with_reason(raw(result.reason));
+  return Error(result.code, std::move(told))
+      .with_reason(raw(result.reason))
+      .with_seq(result.last_seq);
 }
 
 void Partition::ask_recipients(const ChannelKey& key,

@@ -33,6 +33,12 @@ SendResult refused_by_moderation(const SendCommand& command) {
   return result;
 }
 
+SendResult last_seq_differs(std::uint64_t last_seq) {
+  SendResult result = SendResult::refuse(Reason::last_seq_differs, Errc::conflict);
+  result.last_seq = last_seq;
+  return result;
+}
+
 // Whether somebody may receive it.
 bool has_receivers(const Recipients& recipients, ChannelType type) {
   return !recipients.listed.empty() ||
@@ -90,6 +96,10 @@ Result<SendResult> Sending::evaluate(SendCommand& command, Txn& txn) {
   } else {
     JD_TRY(prepared.recipients, deps_.receivers.of(*prepared.channel, command.subscribers));
   }
+  if (command.if_last_seq) {
+    JD_TRY(const std::uint64_t last_seq, load_last_seq(prepared, targeted, command));
+    if (last_seq != *command.if_last_seq) return last_seq_differs(last_seq);
+  }
   if (!command.flags.no_persist) {
     prepared.log_state = prepared.channel;
     if (targeted || prepared.log != command.channel) {
@@ -99,6 +109,13 @@ Result<SendResult> Sending::evaluate(SendCommand& command, Txn& txn) {
     JD_RETURN_IF_ERROR(load_conversations(command, targeted, prepared, txn));
   }
   return accept(command, prepared, targeted, txn);
+}
+
+Result<std::uint64_t> Sending::load_last_seq(const Prepared& prepared, bool targeted,
+                                             const SendCommand& command) {
+  if (!targeted && prepared.log == command.channel) return prepared.channel->last_seq;
+  JD_TRY(const CachedChannel* log, deps_.channels.load(prepared.log));
+  return log->last_seq;
 }
 
 Result<std::optional<SendResult>> Sending::find_repeat(const SendCommand& command,

@@ -82,6 +82,9 @@ class Sending {
   // The answer to a repeat: the first result, or a conflict; empty for what is none.
   Result<std::optional<SendResult>> find_repeat(const SendCommand& command, const Number& number,
                                                 std::int64_t now) const;
+  // Of the log that the message goes to.
+  Result<std::uint64_t> load_last_seq(const Prepared& prepared, bool targeted,
+                                      const SendCommand& command);
   Result<void> load_conversations(const SendCommand& command, bool targeted, Prepared& prepared,
                                   Txn& txn);
   Result<void> load_receivers(const SendCommand& command, CachedChannel& log);

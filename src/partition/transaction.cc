@@ -105,7 +105,9 @@ CommandGroup Transaction::group_of(std::size_t share) {
   group.decided = [self = shared_from_this()](const Result<void>& committed) {
     self->decided(committed);
   };
-  group.refused = [self = shared_from_this()] { self->refusal_is_certain(); };
+  group.refused = [self = shared_from_this()](const Result<void>& committed) {
+    self->refusal_is_certain(committed);
+  };
   group.admission = admission_;
   return group;
 }
@@ -234,10 +236,18 @@ void Transaction::decided(const Result<void>& committed) {
   finish(std::move(result), false);
 }
 
-void Transaction::refusal_is_certain() {
+void Transaction::refusal_is_certain(const Result<void>& committed) {
   std::optional<TransactionResult> answer;
   {
     const MutexLock lock(mutex_);
+    if (!committed) {
+      const Errc code = committed.error().code();
+      for (Failure& failure : failures_) {
+        if (failure.error.reason() != raw(Reason::last_seq_differs)) continue;
+        // That seq may be of a message that was not stored.
+        failure.error = Error(code == Errc::unknown_outcome ? Errc::unavailable : code);
+      }
+    }
     --uncertain_;
     answer = take_refused_answer();
   }

@@ -114,7 +114,7 @@ class Transaction final : public std::enable_shared_from_this<Transaction> {
   // Of a command whose commit is decided.
   void decided(const Result<void>& committed);
   // Of a share that was refused.
-  void refusal_is_certain();
+  void refusal_is_certain(const Result<void>& committed);
   // Once, when all shares have answered and every refusal is certain.
   std::optional<TransactionResult> take_refused_answer() JD_REQUIRES(mutex_);
   // Tells the caller, if there is something to tell, and that all is over.

@@ -10,6 +10,11 @@ namespace {
 
 // A result that was to be released with a commit that failed.
 SendResult after_failure(const SendResult& result, Errc failure) {
+  if (result.reason == Reason::last_seq_differs) {
+    // That seq may be of a message that was not stored. Nothing was done, whatever became of it.
+    const bool unclear = failure == Errc::unknown_outcome;
+    return SendResult::refuse(Reason::system_error, unclear ? Errc::unavailable : failure);
+  }
   if (!result.ok()) return result;
   if (failure == Errc::unknown_outcome) {
     SendResult unknown;

@@ -27,7 +27,8 @@ constexpr std::uint64_t kExpire = 0x100;
 constexpr std::uint64_t kSetting = 0x200;
 constexpr std::uint64_t kJobRevised = 0x400;
 constexpr std::uint64_t kSamePayload = 0x800;  // as the item before; with kJobRevised only
-constexpr std::uint64_t kJobMessageBits = 0xffe;
+constexpr std::uint64_t kIfLastSeq = 0x1000;
+constexpr std::uint64_t kJobMessageBits = 0x1ffe;
 
 // Bits of a job.
 constexpr std::uint64_t kSealed = 0x01;
@@ -105,6 +106,7 @@ std::uint64_t bits_of(const SendCommand& message) {
   if (!message.subscribers.empty()) bits |= kJobSubscribers;
   if (message.expire != 0) bits |= kExpire;
   if (message.setting != 0) bits |= kSetting;
+  if (message.if_last_seq) bits |= kIfLastSeq;
   return bits;
 }
 
@@ -125,6 +127,7 @@ void append_message(std::string& out, const SendCommand& message, std::uint64_t 
   }
   if ((bits & kExpire) != 0) append_varint(out, message.expire);
   if ((bits & kSetting) != 0) out.push_back(static_cast<char>(message.setting));
+  if ((bits & kIfLastSeq) != 0) append_varint(out, *message.if_last_seq);
   if ((bits & kSamePayload) == 0) append_string(out, message.payload);
 }
 
@@ -152,6 +155,9 @@ bool read_message(ByteReader& reader, std::uint64_t bits, JobItem& item, const J
   }
   if ((bits & kExpire) != 0) message.expire = static_cast<std::uint32_t>(reader.read_varint());
   if ((bits & kSetting) != 0) message.setting = reader.read_u8();
+  if ((bits & kIfLastSeq) != 0) {
+    message.if_last_seq = static_cast<std::uint32_t>(reader.read_varint());
+  }
   if (repeats) {
     message.payload = before->message.payload;
   } else if ((bits & kJobRevised) != 0) {
@@ -249,6 +255,7 @@ void append_result(std::string& out, const JobResult& result, const WordsTable& 
       if (result.state == JobResult::State::refused && !words.empty()) {
         append_varint(out, words.place_of(result.words));
       }
+      if (result.reason == Reason::last_seq_differs) append_varint(out, result.last_seq);
       break;
   }
 }
@@ -275,6 +282,7 @@ bool read_result(ByteReader& reader, const WordsTable& words, JobResult& result)
     if (place > words.size()) return false;
     result.words = words.at(place);
   }
+  if (result.reason == Reason::last_seq_differs) result.last_seq = reader.read_varint();
   return known && reader.ok();
 }
 

@@ -118,6 +118,7 @@ TEST(JobInput, ComesBackAndIsRefusedWhenItIsCut) {
   full.flags.no_persist = true;
   full.flags.red_dot = true;
   full.flags.sync_once = true;
+  full.if_last_seq = 300;
   JobInputBuilder builder;
   EXPECT_TRUE(builder.empty());
   EXPECT_TRUE(builder.add(full));
@@ -315,6 +316,18 @@ TEST(JobResults, KeepSoManyWordsAndNoMore) {
   ASSERT_TRUE(back);
   EXPECT_EQ((*back)[10], results[10]);
   EXPECT_EQ((*back)[40].words, nullptr);
+}
+
+TEST(JobResults, KeepTheLastSeqThatWasAnotherOne) {
+  std::vector<JobResult> results(1);
+  results[0].state = JobResult::State::refused;
+  results[0].code = Errc::conflict;
+  results[0].reason = Reason::last_seq_differs;
+  results[0].last_seq = 300;
+  const std::string bytes = {1, 0, 1, 3, 4, 101, '\xac', 2};
+  EXPECT_EQ(encode(results), bytes);
+  EXPECT_EQ(decode_job_results(bytes).value(), results);
+  expect_refusals(bytes, decode_job_results);
 }
 
 TEST(JobResults, KeepEachErrorUnderItsNumber) {

@@ -62,16 +62,17 @@ int main(int argc, char** argv) {
   std::fputs(
       fmt::format(
           "{} seeds from {}, {} steps each: {} sends, {} acknowledged, {} duplicates, {} "
-          "unknown, {} changes, {} events, {} power cuts, {} takeovers, {} partitions handed over, "
+          "unknown, {} behind their seq, {} changes, {} events, {} power cuts, {} takeovers, {} "
+          "partitions handed over, "
           "{} opened, {} servers stopped, {} commands repeated elsewhere, {} clocks set, {} syncs, "
           "{} failed commits, {} index loads, {} "
           "failed reads, {} changes of lists resumed, {} transactions ({} not made), {} power "
           "cuts with some under way; no violation\n",
           seeds, seed, steps, total.sends, total.acknowledged, total.duplicates, total.unknown,
-          changes, total.events, total.power_cuts, total.takeovers, total.handovers, total.openings,
-          total.stops, total.elsewhere, total.clock_jumps, total.syncs, total.failures, total.loads,
-          total.failed_reads, total.resumed, total.transactions, total.transactions_refused,
-          total.transactions_cut)
+          total.last_seqs_refused, changes, total.events, total.power_cuts, total.takeovers,
+          total.handovers, total.openings, total.stops, total.elsewhere, total.clock_jumps,
+          total.syncs, total.failures, total.loads, total.failed_reads, total.resumed,
+          total.transactions, total.transactions_refused, total.transactions_cut)
           .c_str(),
       stdout);
   return 0;

@@ -10,6 +10,7 @@ void Summary::add(const Summary& other) {
   acknowledged += other.acknowledged;
   duplicates += other.duplicates;
   unknown += other.unknown;
+  last_seqs_refused += other.last_seqs_refused;
   power_cuts += other.power_cuts;
   failures += other.failures;
   takeovers += other.takeovers;

@@ -49,6 +49,7 @@ TEST(Simulation, WhatWasAcknowledgedHoldsUnderManySeeds) {
   // The dice must really have thrown everything.
   EXPECT_GT(total.acknowledged, 10'000U);
   EXPECT_GT(total.duplicates, 1'000U);
+  EXPECT_GT(total.last_seqs_refused, 1'000U);
   EXPECT_GT(total.events, 300U);
   EXPECT_GT(total.power_cuts, 300U);
   EXPECT_GT(total.takeovers, 100U);

@@ -41,6 +41,7 @@ struct Summary {
   std::uint64_t acknowledged = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t unknown = 0;
+  std::uint64_t last_seqs_refused = 0;  // if_last_seq was another one
   std::uint64_t power_cuts = 0;
   std::uint64_t failures = 0;
   std::uint64_t takeovers = 0;

@@ -49,6 +49,8 @@ struct Attempt {
   std::string payload;
   bool idempotent = false;
   bool stored = false;
+  std::optional<std::uint32_t> if_last_seq;
+  std::uint64_t told_seq = 0;  // the last of its log that somebody had been told of before
 };
 
 struct Known {
@@ -147,7 +149,7 @@ class World final : public EffectSink {
   void execute_waiting();
   void send_again(const std::vector<SendCommand>& commands);
   void send();
-  static Attempt attempt_of(const SendCommand& command);
+  Attempt attempt_of(const SendCommand& command) const;
   static std::string describe(const Attempt& attempt, const SendResult& result);
 
   static SendKey key_of(const Attempt& attempt) {
@@ -156,6 +158,7 @@ class World final : public EffectSink {
 
   // What the caller was told must agree with what callers were told before.
   void judge(const Attempt& attempt, const SendResult& result);
+  void judge_last_seq(const Attempt& attempt, const SendResult& result);
 
   // world_changes.cc
   void change();

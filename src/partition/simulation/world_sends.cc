@@ -30,6 +30,10 @@ SendCommand World::random_command() {
   command.payload = "p" + command.client_msg_no + (chance(4) ? "x" : "");
   if (command.channel.type == ChannelType::group && chance(6)) anchor(command);
   command.origin = chance(50) ? Origin::http : Origin::socket;
+  if (chance(12)) {
+    const std::uint64_t next = told_last(log_of(command)) + roll(3);
+    command.if_last_seq = static_cast<std::uint32_t>(next - std::min<std::uint64_t>(next, 1));
+  }
   return command;
 }
 
@@ -183,9 +187,31 @@ void World::execute(const Posted& posted) {
   }
 }
 
-Attempt World::attempt_of(const SendCommand& command) {
-  return {log_of(command),       command.from_uid,   command.client_msg_no,
-          command.payload.str(), command.idempotent, !command.flags.no_persist};
+Attempt World::attempt_of(const SendCommand& command) const {
+  const ChannelKey log = log_of(command);
+  return {log,
+          command.from_uid,
+          command.client_msg_no,
+          command.payload.str(),
+          command.idempotent,
+          !command.flags.no_persist,
+          command.if_last_seq,
+          told_last(log)};
+}
+
+// Of one that was to be sent only while its log had a certain last seq.
+void World::judge_last_seq(const Attempt& attempt, const SendResult& result) {
+  if (result.reason == Reason::last_seq_differs) {
+    ++summary_.last_seqs_refused;
+    if (!attempt.if_last_seq) return fail("refused for a last seq that nobody asked for");
+    if (result.last_seq == *attempt.if_last_seq) return fail("the last seq was the one asked for");
+    if (result.last_seq < attempt.told_seq) return fail("a last seq that is too old was told");
+  }
+  if (!attempt.if_last_seq || result.state != SendResult::State::accepted) return;
+  if (*attempt.if_last_seq < attempt.told_seq) fail("sent although the log had gone on");
+  if (attempt.stored && raw(result.message_seq) != *attempt.if_last_seq + std::uint64_t{1}) {
+    fail("sent behind another message than the one asked for");
+  }
 }
 
 std::string World::describe(const Attempt& attempt, const SendResult& result) {
@@ -199,9 +225,12 @@ void World::judge(const Attempt& attempt, const SendResult& result) {
     ++summary_.unknown;
     return;
   }
+  judge_last_seq(attempt, result);
   const auto first = first_.find(key);
   if (result.state == SendResult::State::refused) {
-    if (result.code == Errc::conflict && attempted_[key].size() < 2) {
+    const bool other_payload =
+        result.code == Errc::conflict && result.reason != Reason::last_seq_differs;
+    if (other_payload && attempted_[key].size() < 2) {
       fail("a conflict although only one payload was ever sent");
     }
     return;

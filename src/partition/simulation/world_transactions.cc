@@ -145,6 +145,10 @@ void World::tell(Asked& asked, const TransactionResult& told) {
     } else if (outcome.error().code() != Errc::unknown_outcome) {
       result = SendResult::refuse(Reason::system_error,
                                   own ? outcome.error().code() : Errc::unavailable);
+      if (own && outcome.error().reason() == raw(Reason::last_seq_differs)) {
+        result.reason = Reason::last_seq_differs;
+        result.last_seq = outcome.error().seq();
+      }
     }
     judge(attempt->second, result);
   }
