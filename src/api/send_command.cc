@@ -20,6 +20,7 @@ SendCommand make_command(codec::BatchItem item, Random& random) {
   command.channel = send_channel(item.from_uid, item.channel_id, item.channel_type);
   command.content() = std::move(item.content());
   command.idempotent = item.client_msg_no_given;
+  command.if_last_seq = item.if_last_seq;
   if (!command.idempotent) command.client_msg_no = generate_client_msg_no(random);
   unsigned setting = command.setting;
   if (item.is_stream) setting |= kSettingStream;

@@ -151,6 +151,17 @@ TEST(ItemForm, RecordsBecomeItems) {
             from_record(form, {"a", "b", "", "", "", "y"}, 7).text);
 }
 
+TEST(ItemForm, TheLastSeqOfARecordIsANumber) {
+  ItemForm form = form_of(csv_options());
+  ASSERT_TRUE(form.set_columns({"name", "channel_id", "client_msg_no", "if_last_seq"}));
+  EXPECT_EQ(from_record(form, {"a", "u1", "n1", "7"}).text,
+            R"({"channel_id":"u1","channel_type":1,"from_uid":"system","if_last_seq":7,)"
+            R"("payload":"SGkge3tuYW1lfX0=","vars":{"name":"a"},"client_msg_no":"n1"})");
+  EXPECT_EQ(from_record(form, {"a", "u1", "n1", ""}).text.find("if_last_seq"), std::string::npos);
+  EXPECT_EQ(from_record(form, {"a", "u1", "n1", "7x"}).problem,
+            "if_last_seq is \"7x\"; it is a number within 0..4294967295");
+}
+
 TEST(ItemForm, ColumnsOfATemplateAreAllVariables) {
   SendOptions options = csv_options();
   options.payload = "";

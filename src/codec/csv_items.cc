@@ -9,6 +9,7 @@
 #include "codec/json_reader.h"
 #include "codec/json_writer.h"
 #include "codec/payload_template.h"
+#include "codec/send_fields.h"
 #include "model/id_rules.h"
 
 namespace jindou::codec {
@@ -19,11 +20,13 @@ constexpr const char* kSaveAsUtf8 = "not in UTF-8; save the file as CSV in UTF-8
 
 std::string csv_name_in_quotes(std::string_view text) { return '"' + std::string(text) + '"'; }
 
-bool is_channel_type_field(std::string_view text) {
-  unsigned value = 0;
+// As JSON has it: without zeros in front, too.
+bool is_number_within(std::string_view text, std::uint64_t least, std::uint64_t most) {
+  std::uint64_t value = 0;
   const auto* const end = text.data() + text.size();
   const auto [read, error] = std::from_chars(text.data(), end, value);
-  return error == std::errc() && read == end && value >= 1 && value <= 255;
+  return error == std::errc() && read == end && value >= least && value <= most &&
+         (text.size() == 1 || text.front() != '0');
 }
 
 void add_text_member(std::string& item, std::string_view name, std::string_view value) {
@@ -76,7 +79,8 @@ CsvItems::Use CsvItems::use_of(std::string_view name) const {
       {"channel_id", Use::channel_id},
       {"channel_type", Use::channel_type},
       {"from_uid", Use::from_uid},
-      {"client_msg_no", Use::client_msg_no}};
+      {"client_msg_no", Use::client_msg_no},
+      {"if_last_seq", Use::if_last_seq}};
   for (const auto& [member, use] : kMembers) {
     if (name == member) return use;
   }
@@ -177,6 +181,7 @@ Result<std::string> CsvItems::item_of(const std::vector<std::string_view>& field
   std::string_view channel;
   std::string_view from = from_uid_;
   std::string_view own_number;
+  std::string_view last_seq;
   std::string type = channel_type_ == 0 ? "" : std::to_string(channel_type_);
   std::string variables = ",\"vars\":";
   JsonWriter vars(variables);
@@ -192,21 +197,27 @@ Result<std::string> CsvItems::item_of(const std::vector<std::string_view>& field
         if (!field.empty()) from = field;
         break;
       case Use::client_msg_no: own_number = field; break;
+      case Use::if_last_seq: last_seq = field; break;
       case Use::variable: vars.string(columns_[i].name, field); break;
       case Use::unused:
       case Use::passed_over: break;
     }
   }
   vars.end_object();
-  if (!is_channel_type_field(type)) {
+  if (!is_number_within(type, 1, 255)) {
     return Error(Errc::invalid,
                  "channel_type is " + csv_name_in_quotes(type) + "; it is a number within 1..255");
+  }
+  if (!last_seq.empty() && !is_number_within(last_seq, 0, kIfLastSeqMax)) {
+    return Error(Errc::invalid, "if_last_seq is " + csv_name_in_quotes(last_seq) +
+                                    "; it is a number within 0.." + std::to_string(kIfLastSeqMax));
   }
   // Numbers that callers make are of these bytes: another order would make others.
   std::string item = "{\"channel_id\":";
   json_append_string(item, channel);
   item.append(",\"channel_type\":").append(type);
   add_text_member(item, "from_uid", from);
+  if (!last_seq.empty()) item.append(",\"if_last_seq\":").append(last_seq);
   item.append(",").append(payload_members_).append(variables);
   if (!own_number.empty()) {
     add_text_member(item, "client_msg_no", own_number);

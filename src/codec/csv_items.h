@@ -1,6 +1,6 @@
 // From the records of a CSV text (csv.h) to items of a batch: the first record names the columns,
-// every other one is an item. The columns channel_id, channel_type, from_uid and client_msg_no are
-// members of the item, all others variables for the places of its payload.
+// every other one is an item. The columns channel_id, channel_type, from_uid, client_msg_no and
+// if_last_seq are members of the item, all others variables for the places of its payload.
 #pragma once
 
 #include <cstdint>
@@ -72,6 +72,7 @@ class CsvItems {
     channel_type,
     from_uid,
     client_msg_no,
+    if_last_seq,
     variable,
     unused,  // a variable that no place names
     passed_over,

@@ -39,6 +39,20 @@ TEST(CsvItems, ColumnsAreMembersOrVariables) {
             R"("payload":{"content":"Hi {{name}}"},"vars":{"name":""}})");
 }
 
+TEST(CsvItems, TheLastSeqIsANumber) {
+  auto items = CsvItems::create(defaults());
+  ASSERT_TRUE(items);
+  ASSERT_TRUE(items->set_columns({"channel_id", "name", "if_last_seq"}));
+  EXPECT_NE(items->item_of({"u1", "a", "0"}, "").value().find(R"("if_last_seq":0,)"),
+            std::string::npos);
+  EXPECT_EQ(items->item_of({"u1", "a", ""}, "").value().find("if_last_seq"), std::string::npos);
+  for (const char* text : {"-1", "1x", "01", "4294967296", " "}) {
+    const auto item = items->item_of({"u1", "a", text}, "");
+    ASSERT_FALSE(item) << text;
+    EXPECT_NE(item.error().detail().find("within 0..4294967295"), std::string::npos) << text;
+  }
+}
+
 TEST(CsvItems, ColumnsTakeThePlaceOfDefaults) {
   CsvDefaults all = defaults();
   all.payload.clear();

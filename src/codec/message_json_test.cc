@@ -133,6 +133,17 @@ TEST(BatchArray, ReadsEveryMember) {
   EXPECT_EQ(items[0].topic, "t");
 }
 
+TEST(BatchArray, ALastSeqOfZeroIsNotNone) {
+  EXPECT_FALSE(items_of(array_of({item_with("")}))[0].if_last_seq);
+  EXPECT_FALSE(items_of(array_of({item_with(R"("if_last_seq":null)")}))[0].if_last_seq);
+  EXPECT_EQ(items_of(array_of({item_with(R"("if_last_seq":0)")}))[0].if_last_seq, 0U);
+  EXPECT_EQ(items_of(array_of({item_with(R"("if_last_seq":4294967295)")}))[0].if_last_seq,
+            4294967295U);
+  expect_one_problem(R"("if_last_seq":-1)", "must be from 0 to 4294967295", "if_last_seq");
+  expect_one_problem(R"("if_last_seq":4294967296)", "must be from 0 to 4294967295", "if_last_seq");
+  expect_one_problem(R"("if_last_seq":"1")", "without quotes", "if_last_seq");
+}
+
 TEST(BatchArray, NullAndEmptyMeanAbsent) {
   const auto items = items_of(array_of({item_with(
       R"("header":null,"expire":null,"subscribers":null,"stream_no":null,"is_stream":null,)"

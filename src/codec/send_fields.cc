@@ -124,6 +124,16 @@ constexpr std::array<SendField, kSendMembers> kFields = {{
      .meaning = "how long the message is there, from now, or up to a second longer; 0: for ever. A "
                 "Unix time is refused",
      .most = kExpireSecondsMax},
+    {.member = SendMember::if_last_seq,
+     .name = "if_last_seq",
+     .type = Type::number,
+     .shown_type = "number",
+     .meaning =
+         "sent only while the last `message_seq` of the channel is this one, 0: while it has "
+         "none; else refused with `reason` 101, and `last_seq` tells the last one. With "
+         "`sync_once` the one of the log of commands",
+     .most = kIfLastSeqMax,
+     .object_meaning = "the same, asked of the channel with each receiver"},
     {.member = SendMember::subscribers,
      .name = "subscribers",
      .type = Type::uids,

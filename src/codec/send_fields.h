@@ -22,6 +22,9 @@ inline constexpr std::uint32_t kExpireSecondsMax = 3660 * 86'400;
 // Versions of a stored template are numbered from 1.
 inline constexpr std::uint32_t kTemplateVersionMax = 4'294'967'295;
 
+// Seqs are told to clients in so many bits.
+inline constexpr std::uint32_t kIfLastSeqMax = 4'294'967'295;
+
 enum class SendMember : std::uint8_t {
   payload,
   payload_ref,
@@ -37,6 +40,7 @@ enum class SendMember : std::uint8_t {
   red_dot,
   sync_once,
   expire,
+  if_last_seq,
   subscribers,
   topic,
   stream_no,
@@ -46,7 +50,7 @@ enum class SendMember : std::uint8_t {
   tag_key,
   device_id,
 };
-inline constexpr std::size_t kSendMembers = 22;
+inline constexpr std::size_t kSendMembers = 23;
 
 enum class SendFieldType : std::uint8_t {
   payload,       // base64, or an object or array

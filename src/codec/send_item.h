@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -35,6 +37,7 @@ struct BatchItem : MessageContent {
   bool client_msg_no_given = false;
   bool is_stream = false;  // is_stream = 1, a stream_no, or kSettingStream in the setting
   std::string tag_key;
+  std::optional<std::uint32_t> if_last_seq;
 };
 
 // What is wrong with one member of one item.

@@ -265,6 +265,7 @@ void read_optional_members(const SendFields& fields, BatchItem& item, ItemProble
   item.flags.red_dot = fields.flag(Member::red_dot);
   item.flags.sync_once = fields.flag(Member::sync_once);
   item.expire = fields.number(Member::expire);
+  if (fields.is_given(Member::if_last_seq)) item.if_last_seq = fields.number(Member::if_last_seq);
   if (!is_blank(fields.text(Member::client_msg_no))) {
     label(Member::client_msg_no, kClientMsgNoBytesMax, item.client_msg_no);
     item.client_msg_no_given = true;

@@ -78,6 +78,31 @@ def stop(server):
     answer.require(stored == [1, 1, 0, 0], "the channels have %r messages" % stored)
 
 
+# Only in its place.
+
+
+@clause("jindou.if_last_seq", SENDBATCH,
+        "With if_last_seq an item is sent only while that is the last message_seq of its channel. "
+        "Items in front of it count; the refused one has the code conflict, the reason 101 and "
+        "last_seq, and a repeat of a stored one answers its first ids.")
+def if_last_seq(server):
+    group = fresh("group")
+    items = [item(group, client_msg_no="n%d" % n, if_last_seq=seq)
+             for n, seq in enumerate((0, 1, 1))]
+    first = server.batch(items)
+    found = first.elements(3)
+    offered(found[2]["message_id"] == 0, "what is not in its place is sent", first)
+    first.require([each["message_seq"] for each in found] == [1, 2, 0], "the seqs are others")
+    first.require([found[2].get(name) for name in ("code", "reason", "last_seq", "retriable")]
+                  == ["conflict", 101, 2, False], "the third is refused otherwise")
+    answer = server.batch(items)
+    again = answer.elements(3)
+    answer.require([each["message_id"] for each in again] ==
+                   [each["message_id"] for each in found], "the repeat has other ids")
+    stored = counts(server, [group])
+    answer.require(stored == [2], "the channel has %r messages" % stored)
+
+
 # Without sending, without waiting.
 
 
