@@ -22,6 +22,7 @@ struct ModelMessage {
   std::int64_t timestamp = 0;
   std::int64_t stored_at_ns = 0;
   std::uint32_t expire = 0;
+  bool sender_conversation = true;
   bool deleted = false;
 };
 
@@ -62,6 +63,12 @@ class Model {
     return is_meant_for(message, uid) && !expired && message.seq > channel.cleared_to;
   }
 
+  // Of the messages of his list; history has more.
+  bool listed(const ModelChannel& channel, const ModelMessage& message,
+              const std::string& uid) const {
+    return readable(channel, message, uid) && (message.sender_conversation || message.from != uid);
+  }
+
   std::vector<Conversation> list(const ListQuery& query) const {
     std::vector<Conversation> out;
     for (const auto& [key, channel] : channels) {
@@ -86,7 +93,7 @@ class Model {
       if (query.only_unread && conversation.unread == 0) continue;
       for (auto it = channel.messages.rbegin(); it != channel.messages.rend(); ++it) {
         if (conversation.recents.size() == query.recents) break;
-        if (!readable(channel, *it, query.uid)) continue;
+        if (!listed(channel, *it, query.uid)) continue;
         if (it->seq <= std::max(view->second.deleted_to, known)) continue;
         Message recent;
         recent.seq = MessageSeq{it->seq};
@@ -115,20 +122,21 @@ class Model {
     const std::int64_t acted_at_ns = std::max(view.updated_at_ns, channel.disband_changed_at_ns);
     conversation.version = acted_at_ns;
     for (const auto& message : channel.messages) {
-      if (!readable(channel, message, uid)) continue;
+      if (!listed(channel, message, uid)) continue;
       conversation.last_seq = message.seq;
       conversation.timestamp = message.timestamp;
       conversation.version = std::max(acted_at_ns, message.stored_at_ns);
     }
     std::uint64_t own = 0;
     for (const auto& message : channel.messages) {
-      if (message.from == uid && message.seq > own) own = message.seq;
+      const bool moves = message.from == uid && message.sender_conversation;
+      if (moves && message.seq > own) own = message.seq;
     }
     const std::uint64_t eff = std::max({view.read_to, view.deleted_to, own, channel.cleared_to});
     const std::uint64_t from = view.manual_count > 0 ? std::max(view.manual_at, eff) : eff;
     conversation.unread = view.manual_count;
     for (const auto& message : channel.messages) {
-      if (message.seq > from && readable(channel, message, uid)) ++conversation.unread;
+      if (message.seq > from && listed(channel, message, uid)) ++conversation.unread;
     }
     conversation.read_to = eff;
     if (view.manual_count > 0) {
@@ -253,6 +261,8 @@ class History {
     }
     if (below(5) == 0) options.subscribers.push_back(some_user());
     if (below(5) == 0) options.expire = static_cast<std::uint32_t>(below(20) + 1);
+    options.sender_conversation = below(6) != 0;
+    message.sender_conversation = options.sender_conversation;
     message.subscribers = options.subscribers;
     message.expire = options.expire;
     message.seq = t_.send(key, message.from, options);

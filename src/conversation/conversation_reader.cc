@@ -60,20 +60,24 @@ Result<void> describe_unread(StoreView& view, const store::ConversationRecord& r
   return {};
 }
 
+// Which messages of a log are wanted: all that the user can read, or those of his list.
+enum class Wanted : std::uint8_t { readable, listed };
+
 // Appends the newest messages in (floor, from], newest first.
-Result<void> append_recents(StoreView& view, const ChannelKey& log, std::uint64_t from,
-                            std::uint64_t floor, std::size_t limit, AnswerBudget& budget,
-                            std::vector<Message>& messages) {
+Result<void> append_recents(StoreView& view, const ChannelKey& log, Wanted wanted,
+                            std::uint64_t from, std::uint64_t floor, std::size_t limit,
+                            AnswerBudget& budget, std::vector<Message>& messages) {
   if (limit == 0) return {};
-  return view.walk_down(log, from, floor,
-                        [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
-                          JD_TRY(const store::MessageHead head, store::decode_message_head(bytes));
-                          if (!view.readable(head)) return true;
-                          if (!budget.take(head.payload_bytes)) return false;
-                          JD_TRY(auto message, store::decode_message(bytes, log, MessageSeq{seq}));
-                          messages.push_back(std::move(message));
-                          return messages.size() < limit;
-                        });
+  return view.walk_down(
+      log, from, floor, [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
+        JD_TRY(const store::MessageHead head, store::decode_message_head(bytes));
+        const bool is_wanted = wanted == Wanted::listed ? view.listed(head) : view.readable(head);
+        if (!is_wanted) return true;
+        if (!budget.take(head.payload_bytes)) return false;
+        JD_TRY(auto message, store::decode_message(bytes, log, MessageSeq{seq}));
+        messages.push_back(std::move(message));
+        return messages.size() < limit;
+      });
 }
 
 // A conversation that is gone, and since when.
@@ -183,7 +187,7 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter
         conversation.channel, StoreView::kNewest, candidate.since,
         [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
           JD_TRY(const store::MessageHead message, store::decode_message_head(bytes));
-          if (!view.readable(message)) return true;
+          if (!view.listed(message)) return true;
           if (conversation.last_seq == 0) {
             describe_head(conversation, head_of(seq, message));
             candidate.stored_at_ns = message.stored_at_ns();
@@ -364,8 +368,9 @@ Result<std::vector<Conversation>> ConversationReader::load_list(const ListQuery&
     conversation.version = std::min(candidate.changed_at_ns, stable_ns);
     if (!recents_kept) {
       conversation.recents.clear();
-      JD_RETURN_IF_ERROR(append_recents(view, conversation.channel, conversation.last_seq,
-                                        candidate.since, recents, budget, conversation.recents));
+      JD_RETURN_IF_ERROR(append_recents(view, conversation.channel, Wanted::listed,
+                                        conversation.last_seq, candidate.since, recents, budget,
+                                        conversation.recents));
     }
     list.push_back(std::move(conversation));
   }
@@ -393,9 +398,10 @@ Result<std::vector<Conversation>> ConversationReader::load_some(
     const store::ConversationRecord kept = row ? row->record : store::ConversationRecord();
     JD_RETURN_IF_ERROR(describe_unread(view, kept, record, conversation));
     conversation.version = std::min(changed_at_ns(stored_at_ns, kept, record), stable_ns);
-    JD_RETURN_IF_ERROR(append_recents(
-        view, channel, conversation.last_seq, std::max(kept.deleted_to, record.cleared_to),
-        std::min(recents, kMessagesMax), budget, conversation.recents));
+    JD_RETURN_IF_ERROR(append_recents(view, channel, Wanted::listed, conversation.last_seq,
+                                      std::max(kept.deleted_to, record.cleared_to),
+                                      std::min(recents, kMessagesMax), budget,
+                                      conversation.recents));
   }
   return some;
 }
@@ -430,8 +436,8 @@ Result<ChannelMessages> ConversationReader::load_messages(std::string_view uid,
   AnswerBudget budget(limits_.page_bytes_max + kMessagesMax * sizeof(Message));
   ChannelMessages answer;
   if (query.newest_first) {
-    JD_RETURN_IF_ERROR(append_recents(view, query.channel, StoreView::kNewest, floor, limit, budget,
-                                      answer.messages));
+    JD_RETURN_IF_ERROR(append_recents(view, query.channel, Wanted::readable, StoreView::kNewest,
+                                      floor, limit, budget, answer.messages));
   } else if (limit > 0 && floor < StoreView::kNewest) {
     JD_RETURN_IF_ERROR(view.walk_up(
         query.channel, floor + 1, [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {

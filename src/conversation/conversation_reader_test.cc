@@ -69,6 +69,58 @@ class ConversationList : public ::testing::Test {
   TestStore store_;
 };
 
+// A message that leaves the list of its sender alone.
+SendOptions unlisted() {
+  SendOptions options;
+  options.sender_conversation = false;
+  return options;
+}
+
+TEST_F(ConversationList, OfTheSenderStaysAsItWasWhenHeSaysSo) {
+  store_.join("u1", kGroup);
+  store_.join("u2", kGroup);
+  store_.send(kGroup, "u2");
+  store_.send(kGroup, "u1");
+  store_.send(kGroup, "u2");
+  // A version is below what is stored last, as long as that may have company.
+  store_.send({"elsewhere", ChannelType::group}, "u2");
+  const Conversation before = only(query_of("u1", 10));
+  EXPECT_EQ(before.last_seq, 3U);
+  EXPECT_EQ(before.unread, 1U);
+  for (int i = 0; i < 3; ++i) store_.send(kGroup, "u1", unlisted());
+  const Conversation after = only(query_of("u1", 10));
+  EXPECT_EQ(after.last_seq, 3U);
+  EXPECT_EQ(after.unread, 1U);
+  EXPECT_EQ(after.read_to, before.read_to);
+  EXPECT_EQ(after.version, before.version);
+  EXPECT_EQ(after.timestamp, before.timestamp);
+  EXPECT_EQ(seqs(after.recents), (Seqs{3, 2, 1}));
+  ListQuery since = query_of("u1");
+  since.version = before.version;
+  EXPECT_TRUE(ids(since).empty());
+  EXPECT_EQ(only(query_of("u2")).last_seq, 6U);
+  EXPECT_EQ(only(query_of("u2")).unread, 3U);
+  // What comes behind them counts as ever, and they do not.
+  store_.send(kGroup, "u2");
+  EXPECT_EQ(only(query_of("u1")).last_seq, 7U);
+  EXPECT_EQ(only(query_of("u1")).unread, 2U);
+  EXPECT_EQ(seqs(only(query_of("u1", 10)).recents), (Seqs{7, 3, 2, 1}));
+  store_.send(kGroup, "u1");
+  EXPECT_EQ(only(query_of("u1")).unread, 0U);
+}
+
+TEST_F(ConversationList, HasNothingOfAChannelWithNothingElse) {
+  store_.join("u1", kGroup);
+  store_.send(kGroup, "u1", unlisted());
+  EXPECT_TRUE(ids(query_of("u1")).empty());
+  MessagesQuery query;
+  query.channel = kGroup;
+  query.limit = 10;
+  const auto history = store_.reader.load_messages("u1", query);
+  ASSERT_TRUE(history.has_value());
+  EXPECT_EQ(seqs(history->messages), Seqs{1});
+}
+
 TEST_F(ConversationList, WorkedExample) {
   store_.join("u1", kGroup);
   send(kGroup, "u2", 7);

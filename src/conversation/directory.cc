@@ -54,7 +54,7 @@ Result<bool> add_conversation(StoreView& view, const ChannelKey& channel,
       channel, StoreView::kNewest, std::max(row.deleted_to, record.cleared_to),
       [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
         JD_TRY(const store::MessageHead head, store::decode_message_head(bytes));
-        if (!view.readable(head)) return true;
+        if (!view.listed(head)) return true;
         fits = budget.take(head.payload_bytes);
         if (!fits) return false;
         JD_TRY(entry.last_message, store::decode_message(bytes, channel, MessageSeq{seq}));

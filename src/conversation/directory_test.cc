@@ -76,6 +76,20 @@ class DirectoryTest : public ::testing::Test {
   Directory directory_{store_.readers(), store_.horizon, store_.clock};
 };
 
+TEST_F(DirectoryTest, HasNotWhatIsToLeaveTheListOfItsSenderAlone) {
+  store_.join("u1", kListedGroup);
+  SendOptions unlisted;
+  unlisted.sender_conversation = false;
+  store_.send(kListedGroup, "u1", unlisted);
+  EXPECT_TRUE(page(of()).entries.empty());
+  store_.send(kListedGroup, "u2");
+  store_.send(kListedGroup, "u1", unlisted);
+  const DirectoryPage shown = page(of());
+  ASSERT_EQ(shown.entries.size(), 1U);
+  EXPECT_EQ(raw(shown.entries[0].last_message->seq), 2U);
+  EXPECT_EQ(shown.entries[0].unread, 1U);
+}
+
 TEST_F(DirectoryTest, DescribesAConversation) {
   store_.join("u1", kListedGroup);
   store_.send(kListedGroup, "u2");

@@ -133,7 +133,7 @@ Result<Head> StoreView::load_head(const ChannelKey& log, std::uint64_t floor) {
   JD_RETURN_IF_ERROR(walk_down(
       log, kNewest, floor, [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
         JD_TRY(const store::MessageHead message, store::decode_message_head(bytes));
-        if (!readable(message)) return true;
+        if (!listed(message)) return true;
         head = head_of(seq, message);
         return false;
       }));

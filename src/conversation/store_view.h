@@ -42,7 +42,7 @@ inline constexpr std::int64_t kSinceUnknown = std::numeric_limits<std::int64_t>:
 std::int64_t gone_at_ns(const store::ConversationRecord& row, const store::ChannelRecord& channel,
                         std::int64_t lost_at_ns);
 
-// The newest message a user can read.
+// The newest message of a user's list.
 struct Head {
   std::uint64_t seq = 0;  // 0: none
   std::int64_t timestamp = 0;
@@ -88,7 +88,7 @@ class StoreView {
   Result<std::int64_t> load_deletions_since();
   // That of a channel without one when there is none.
   Result<store::ChannelRecord> load_channel(const ChannelKey& channel);
-  // The newest message above `floor` that the user can read.
+  // The newest message above `floor` that the user's list has.
   Result<Head> load_head(const ChannelKey& log, std::uint64_t floor);
   // How far the user has read, with what he wrote himself.
   Result<std::uint64_t> load_read_position(const ChannelKey& channel,
@@ -99,6 +99,10 @@ class StoreView {
 
   bool readable(const store::MessageHead& head) const {
     return !head.expired_at(now_seconds_) && head.visible_to(uid_);
+  }
+  // Whether it is anything to the user's list of conversations.
+  bool listed(const store::MessageHead& head) const {
+    return readable(head) && head.listed_for(uid_);
   }
 
   // Calls `visit(seq, record)` -> Result<bool> for each message of a log in (floor, from],

@@ -37,6 +37,7 @@ struct SendOptions {
   std::uint32_t expire = 0;
   std::string payload = "p";
   bool command = false;
+  bool sender_conversation = true;
 };
 
 class TestStore {
@@ -183,18 +184,20 @@ class TestStore {
     message.timestamp_ns = static_cast<std::uint64_t>(clock.ns % 1'000'000'000);
     message.expire = options.expire;
     message.flags.sync_once = options.command;
+    message.sender_conversation = options.sender_conversation;
     std::string bytes;
     store::encode_message(bytes, message, log);
     store.put(kMain, store::message_key(partition(log), log, message.seq), bytes);
     if (!options.command) {
-      if (!message.subscribers.empty() || message.expire != 0) {
+      if (!message.subscribers.empty() || message.expire != 0 || !message.sender_conversation) {
         store::GapRecord gap;
+        if (!message.sender_conversation) gap.unlisted = from;
         gap.readers = message.subscribers;
         gap.everybody = message.subscribers.empty();
         if (message.expire != 0) gap.expires_at = message.timestamp + message.expire;
         put_gap_record(log, raw(message.seq), gap);
       }
-      send_moves_position(from, log, message);
+      if (message.sender_conversation) send_moves_position(from, log, message);
     }
     return raw(message.seq);
   }

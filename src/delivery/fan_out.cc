@@ -450,7 +450,7 @@ void ShardFanOut::deliver_run_to(SinkHandle target, Work& work, std::size_t& del
   const std::string_view uid = sink->uid();
   for (Prepared& prepared : work.messages) {
     const partition::CommittedMessage& committed = *prepared.committed;
-    if (committed.origin_session == session) continue;
+    if (committed.origin_session == session || !committed.message->listed_for(uid)) continue;
     const codec::Receiver receiver = receiver_kind(*committed.message, uid);
     if (sink->deliver({committed.message, prepared.forms, receiver})) ++deliveries;
     // The session may have been cut just now, and `uid` with it.

@@ -327,6 +327,20 @@ TEST_F(FanOutTest, PersonMessagesShowEachSideTheOther) {
   EXPECT_TRUE(u2.got[0].red_dot);
 }
 
+TEST_F(FanOutTest, TheSenderDoesNotGetWhatIsToLeaveHisListAlone) {
+  FakeSession author(1, "author", shard_);
+  FakeSession a(2, "a", shard_);
+  CommitEffect unlisted = group_message(2, uids({"author", "a"}));
+  auto message = std::make_shared<Message>(message_of(unlisted));
+  message->sender_conversation = false;
+  unlisted.what = CommittedMessage{std::move(message)};
+  post(
+      {group_message(1, uids({"author", "a"})), unlisted, group_message(3, uids({"author", "a"}))});
+  drain();
+  EXPECT_EQ(author.ids(), (Ids{1, 3}));
+  EXPECT_EQ(a.ids(), (Ids{1, 2, 3}));
+}
+
 TEST_F(FanOutTest, ManySubscribersAndFewSessionsGiveTheSameResult) {
   FakeSession a(1, "a", shard_);
   FakeSession x(2, "x", shard_);

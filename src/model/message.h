@@ -56,6 +56,13 @@ struct MessageContent {
   std::uint32_t expire = 0;  // seconds after the message was stored; 0 = never
   std::uint8_t setting = 0;
   MessageFlags flags;
+  // False: the sender's own list of conversations stays as it is, and his devices do not get it.
+  bool sender_conversation = true;
+
+  // False for his own message that he does not want in his list. History shows it all the same.
+  bool listed_for(std::string_view viewer) const {
+    return sender_conversation || from_uid != viewer;
+  }
 
   // The whole of it, to be moved on from one stage to the next.
   MessageContent& content() { return *this; }

@@ -90,14 +90,15 @@ void MessageLog::append(Message& message, const ChannelKey& log, CachedChannel* 
     return;
   }
   if (&log_state != channel) return;
-  if (!message.subscribers.empty() || message.expire != 0) {
+  if (!message.subscribers.empty() || message.expire != 0 || !message.sender_conversation) {
     store::GapRecord gap;
     gap.everybody = message.subscribers.empty();
     gap.expires_at = message.expires_at();
     if (!gap.everybody) {
       gap.readers = message.subscribers;
-      gap.readers.push_back(message.from_uid);
+      if (message.sender_conversation) gap.readers.push_back(message.from_uid);
     }
+    if (!message.sender_conversation) gap.unlisted = message.from_uid;
     txn.put(store::gap_key(partition_, log, message.seq), store::encode(gap));
     if (!channel->record.has_gaps) {
       ChannelCache::remember(*channel, txn);
@@ -106,6 +107,7 @@ void MessageLog::append(Message& message, const ChannelKey& log, CachedChannel* 
     }
   }
   if ((message.setting & kSettingStream) != 0) lanes_.add_anchor(message, txn);
+  if (!message.sender_conversation) return;
   // The sender has read what was there when he wrote.
   conversations_.follow(*channel, message.from_uid, seq, message.expire != 0, txn);
 }

@@ -162,6 +162,10 @@ Result<void> Sending::load_receivers(const SendCommand& command, CachedChannel& 
 Result<void> Sending::load_sender_and_named(const SendCommand& command, CachedChannel& channel,
                                             Prepared& prepared) {
   JD_TRY(prepared.unopened, deps_.conversations.load_unopened(channel));
+  if (!command.sender_conversation) {
+    prepared.leaves_unopened = std::erase(prepared.unopened, command.from_uid) > 0;
+    return {};
+  }
   // The sender's view, which his message moves; also of one who is no subscriber: he may have
   // looked at the channel all the same. That he has not is remembered, too.
   if (has_conversations(channel.key.type) && command.from_uid != kSystemUid) {
@@ -179,7 +183,8 @@ SendResult Sending::accept(SendCommand& command, Prepared& prepared, bool target
     if (!channel->named_users_known) {
       for (const auto& uid : prepared.unopened) deps_.conversations.put(*channel, uid, {}, txn);
       ChannelCache::remember(*channel, txn);
-      channel->named_users_known = has_conversations(channel->key.type);
+      channel->named_users_known =
+          has_conversations(channel->key.type) && !prepared.leaves_unopened;
     }
     deps_.slices.take_share(*channel, prepared.share, txn);
   }

@@ -28,7 +28,8 @@ constexpr std::uint64_t kSetting = 0x200;
 constexpr std::uint64_t kJobRevised = 0x400;
 constexpr std::uint64_t kSamePayload = 0x800;  // as the item before; with kJobRevised only
 constexpr std::uint64_t kIfLastSeq = 0x1000;
-constexpr std::uint64_t kJobMessageBits = 0x1ffe;
+constexpr std::uint64_t kJobUnlisted = 0x2000;
+constexpr std::uint64_t kJobMessageBits = 0x3ffe;
 
 // Bits of a job.
 constexpr std::uint64_t kSealed = 0x01;
@@ -107,6 +108,7 @@ std::uint64_t bits_of(const SendCommand& message) {
   if (message.expire != 0) bits |= kExpire;
   if (message.setting != 0) bits |= kSetting;
   if (message.if_last_seq) bits |= kIfLastSeq;
+  if (!message.sender_conversation) bits |= kJobUnlisted;
   return bits;
 }
 
@@ -142,6 +144,7 @@ bool read_message(ByteReader& reader, std::uint64_t bits, JobItem& item, const J
   message.flags.no_persist = (bits & kJobNoPersist) != 0;
   message.flags.red_dot = (bits & kJobRedDot) != 0;
   message.flags.sync_once = (bits & kJobSyncOnce) != 0;
+  message.sender_conversation = (bits & kJobUnlisted) == 0;
   message.channel.type = static_cast<ChannelType>(reader.read_u8());
   message.channel.id = std::string(reader.read_string());
   message.from_uid = std::string(reader.read_string());

@@ -119,6 +119,7 @@ TEST(JobInput, ComesBackAndIsRefusedWhenItIsCut) {
   full.flags.red_dot = true;
   full.flags.sync_once = true;
   full.if_last_seq = 300;
+  full.sender_conversation = false;
   JobInputBuilder builder;
   EXPECT_TRUE(builder.empty());
   EXPECT_TRUE(builder.add(full));

@@ -17,7 +17,7 @@ Result<std::uint64_t> load_read_position(PartitionCursor& cursor, const ChannelK
     const std::uint64_t seq = raw(seq_of_message_key(cursor.key()));
     if (seq - row.read_to > kOwnMessagesUnwritten) break;
     JD_TRY(const MessageHead head, decode_message_head(cursor.value()));
-    if (head.from_uid != uid) break;
+    if (head.from_uid != uid || !head.sender_conversation) break;
     position = seq;
     at = cursor.next();
   }

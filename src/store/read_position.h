@@ -3,7 +3,8 @@
 // What a user sends moves his read position, but a row for each of his messages would cost as much
 // as the messages. So a row that says `own_messages_follow` is left as it is while nothing but his
 // own messages come behind it, up to kOwnMessagesUnwritten of them; who asks for the position looks
-// at the messages there. Expiring messages are always written, because they leave no trace.
+// at the messages there. Expiring messages are always written, because they leave no trace. Those
+// that are to leave their sender's list as it is move nothing.
 //
 // Own messages that were deleted from the end of such a run are not found again: the position is
 // lower by seqs that nobody can read, and no count differs.

@@ -32,6 +32,8 @@ constexpr int kOpenConversation = 1;
 constexpr int kActivatedConversation = 2;
 // The gap of a message that expires; else as kFirstFormat.
 constexpr char kExpiringGapFormat = 2;
+// That of a message that is not in the list of its sender; it may expire, too.
+constexpr char kUnlistedGapFormat = 3;
 
 // Bits of a message record.
 constexpr unsigned kNoPersist = 0x01;
@@ -45,7 +47,8 @@ constexpr unsigned kBitsOfFormat1 = 0x7f;
 constexpr unsigned kNanosecondsOfFormat1 = 0x80;
 constexpr unsigned kRevised = 0x80;     // since format 2: edited or recalled
 constexpr unsigned kModerated = 0x100;  // something was found in it
-constexpr unsigned kMessageBits = 0x1ff;
+constexpr unsigned kUnlisted = 0x200;   // for its sender
+constexpr unsigned kMessageBits = 0x3ff;
 
 // Bits of what moderation did.
 constexpr unsigned kMasked = 0x01;
@@ -490,15 +493,20 @@ Result<TombstoneRecord> decode_tombstone(std::string_view bytes) {
 
 bool GapRecord::readable_by(std::string_view uid, std::int64_t now_seconds) const {
   if (is_over(expires_at, now_seconds)) return false;
+  if (!unlisted.empty() && uid == unlisted) return false;
   return everybody || std::find(readers.begin(), readers.end(), uid) != readers.end();
 }
 
 std::string encode(const GapRecord& record) {
-  std::string out(1, record.expires_at != 0 ? kExpiringGapFormat : kFirstFormat);
-  if (record.expires_at != 0) {
+  const bool plain = record.expires_at == 0 && record.unlisted.empty();
+  std::string out(1, plain                     ? kFirstFormat
+                     : record.unlisted.empty() ? kExpiringGapFormat
+                                               : kUnlistedGapFormat);
+  if (!plain) {
     append_varint(out, static_cast<std::uint64_t>(record.expires_at));
     out.push_back(record.everybody ? 1 : 0);
   }
+  if (!record.unlisted.empty()) append_string(out, record.unlisted);
   append_varint(out, record.readers.size());
   for (const auto& uid : record.readers) append_string(out, uid);
   if (record.seqs != 1) append_varint(out, record.seqs);
@@ -508,12 +516,14 @@ std::string encode(const GapRecord& record) {
 Result<GapRecord> decode_gap(std::string_view bytes) {
   ByteReader reader(bytes);
   const auto format = static_cast<char>(reader.read_u8());
-  const bool known = format == kFirstFormat || format == kExpiringGapFormat;
+  const bool known =
+      format == kFirstFormat || format == kExpiringGapFormat || format == kUnlistedGapFormat;
   GapRecord record;
-  if (format == kExpiringGapFormat) {
+  if (format != kFirstFormat) {
     record.expires_at = static_cast<std::int64_t>(reader.read_varint());
     record.everybody = reader.read_u8() == 1;
   }
+  if (format == kUnlistedGapFormat) record.unlisted = std::string(reader.read_string());
   const std::uint64_t count = reader.read_varint();
   for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
     record.readers.emplace_back(reader.read_string());
@@ -729,6 +739,7 @@ void encode_message(std::string& out, const Message& message, const ChannelKey& 
   if (!message.subscribers.empty()) bits |= kSubscribers;
   if (message.revision) bits |= kRevised;
   if (message.moderation) bits |= kModerated;
+  if (!message.sender_conversation) bits |= kUnlisted;
   out.push_back(kMessageFormat);
   append_varint(out, bits);
   out.push_back(static_cast<char>(message.setting));
@@ -773,6 +784,7 @@ Result<Message> decode_message(std::string_view bytes, const ChannelKey& log, Me
   message.flags.no_persist = (bits & kNoPersist) != 0;
   message.flags.red_dot = (bits & kRedDot) != 0;
   message.flags.sync_once = (bits & kSyncOnce) != 0;
+  message.sender_conversation = (bits & kUnlisted) == 0;
   message.setting = reader.read_u8();
   message.id = static_cast<MessageId>(reader.read_varint());
   message.timestamp = static_cast<std::int64_t>(reader.read_varint());
@@ -828,6 +840,7 @@ Result<MessageHead> decode_message_head(std::string_view bytes) {
   const unsigned bits = has->bits;
   reader.read_u8();  // setting
   MessageHead head;
+  head.sender_conversation = (bits & kUnlisted) == 0;
   head.id = static_cast<MessageId>(reader.read_varint());
   head.timestamp = static_cast<std::int64_t>(reader.read_varint());
   head.expire = static_cast<std::uint32_t>(reader.read_varint());

@@ -75,16 +75,19 @@ struct TombstoneRecord {
   std::int64_t deleted_at_ns = 0;
 };
 
-// A message that not everybody can read, or not for ever; without readers: deleted or recalled. Its
-// seq is in the key.
+// A message that not everybody can read, or not for ever, or that is not in the list of its sender;
+// without readers: deleted or recalled. Its seq is in the key.
 struct GapRecord {
   std::vector<std::string> readers;
-  bool everybody = false;       // can read it, while it lasts; `readers` is empty
+  bool everybody = false;  // can read it, while it lasts; `readers` is empty
+  // A sender who has it in his history, not in his list; he is none of the `readers`. Empty: none.
+  std::string unlisted;
   std::int64_t expires_at = 0;  // as Message::expires_at()
   // So many seqs, that of the key being the last: more than one only where the seqs were skipped
   // after a loss (store/data_loss.h).
   std::uint64_t seqs = 1;
 
+  // Whether it counts for a user.
   bool readable_by(std::string_view uid, std::int64_t now_seconds) const;
 };
 
@@ -299,6 +302,7 @@ struct MessageHead {
   std::string_view client_msg_no;
   std::string_view subscribers;  // as stored; empty: everybody
   bool recalled = false;
+  bool sender_conversation = true;
   std::size_t payload_bytes = 0;
 
   // As those of Message.
@@ -306,6 +310,9 @@ struct MessageHead {
     return timestamp * 1'000'000'000 + static_cast<std::int64_t>(timestamp_ns);
   }
   bool visible_to(std::string_view viewer) const;
+  bool listed_for(std::string_view viewer) const {
+    return sender_conversation || from_uid != viewer;
+  }
   bool expired_at(std::int64_t now_seconds) const {
     return expire != 0 && is_over(timestamp + static_cast<std::int64_t>(expire), now_seconds);
   }

@@ -199,7 +199,7 @@ TEST(MessageRecord, WithBitsOfANewerVersionIsRefused) {
   const Message message = sample();
   encode_message(bytes, message, message.channel);
   std::string newer = bytes;
-  newer.replace(1, 1, {static_cast<char>(bytes[1] | '\x80'), '\4'});
+  newer.replace(1, 1, {static_cast<char>(bytes[1] | '\x80'), '\10'});
   EXPECT_FALSE(decode_message(newer, message.channel, message.seq).has_value());
   EXPECT_FALSE(decode_message_head(newer).has_value());
   EXPECT_FALSE(message_timestamp(newer).has_value());
@@ -637,6 +637,13 @@ TEST(GapRecord, HasTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(encode(expiring), expiring_bytes);
   EXPECT_EQ(encode(*decode_gap(expiring_bytes)), expiring_bytes);
   expect_record_refusals(expiring_bytes, decode_gap);
+  GapRecord unlisted;
+  unlisted.everybody = true;
+  unlisted.unlisted = "me";
+  const std::string unlisted_bytes = {3, 0, 1, 2, 'm', 'e', 0};
+  EXPECT_EQ(encode(unlisted), unlisted_bytes);
+  EXPECT_EQ(encode(*decode_gap(unlisted_bytes)), unlisted_bytes);
+  expect_record_refusals(unlisted_bytes, decode_gap);
 }
 
 TEST(GapRecord, SaysWhoCanReadTheMessageAndForHowLong) {
@@ -653,6 +660,28 @@ TEST(GapRecord, SaysWhoCanReadTheMessageAndForHowLong) {
   EXPECT_TRUE(open.readable_by("w", 1000));
   EXPECT_FALSE(open.readable_by("w", 1001));
   EXPECT_FALSE(GapRecord().readable_by("u", 0));
+  open.unlisted = "me";
+  EXPECT_TRUE(open.readable_by("w", 1000));
+  EXPECT_FALSE(open.readable_by("me", 1000));
+}
+
+TEST(MessageRecord, KeepsThatItIsNotInTheListOfItsSender) {
+  const ChannelKey log("g1", ChannelType::group);
+  Message message;
+  message.channel = log;
+  message.from_uid = "u1";
+  message.client_msg_no = "n1";
+  message.payload = "p";
+  for (const bool listed : {true, false}) {
+    message.sender_conversation = listed;
+    std::string bytes;
+    encode_message(bytes, message, log);
+    EXPECT_EQ(decode_message(bytes, log, MessageSeq{1})->sender_conversation, listed);
+    const auto head = decode_message_head(bytes);
+    EXPECT_EQ(head->sender_conversation, listed);
+    EXPECT_EQ(head->listed_for("u1"), listed);
+    EXPECT_TRUE(head->listed_for("u2"));
+  }
 }
 
 TEST(DataLossRecord, HasTheBytesTheStoreWasWrittenWith) {

@@ -38,6 +38,7 @@ Result<SyncClient::Shown> SyncClient::load_shown(const store::Reader& reader, Pa
                                               decoded = Error(head.error());
                                               return false;
                                             }
+                                            if (!head->listed_for(uid_)) return true;
                                             shown.last_seq = raw(seq);
                                             shown.last_payload = head->payload.str();
                                             shown.changed_at_ns =

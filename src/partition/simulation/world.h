@@ -253,6 +253,8 @@ class World final : public EffectSink {
 
   // A gap tells of it: it is gone, or not everybody can read it.
   bool has_gap(const ChannelKey& log, std::uint64_t seq);
+  // Among what he has not read.
+  bool counts_for_sender(const ChannelKey& log, const Message& message);
   // It is as it was sent, or what edits and recalls have made of it.
   void check_revision(const ChannelKey& log, const Known& known, const Message& message);
   // It is found when its time is over.

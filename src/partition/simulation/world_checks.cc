@@ -39,6 +39,9 @@ void World::check_store() {
       }
       const bool restricted = !message.subscribers.empty() || message.expire != 0;
       if (restricted && !has_gap(log, seq)) return fail("a gap is missing in " + log.id);
+      if (!message.sender_conversation && counts_for_sender(log, message)) {
+        return fail("a message counts that was to leave its sender's list alone in " + log.id);
+      }
       if (!expires_in_time(log, message)) return fail("an expiry is missing in " + log.id);
       if (message.client_msg_no.starts_with("n") &&
           !keys.insert({log, message.from_uid, message.client_msg_no}).second) {
@@ -98,6 +101,16 @@ bool World::has_gap(const ChannelKey& log, std::uint64_t seq) {
   const auto key = store::gap_key(partition_for(log.id, kPartitions), log, MessageSeq{seq});
   const auto found = disk_.get(store::Table::main, key, value);
   return found && *found;
+}
+
+bool World::counts_for_sender(const ChannelKey& log, const Message& message) {
+  if (log.id.ends_with(kCommandSuffix)) return false;
+  std::string value;
+  const auto key = store::gap_key(partition_for(log.id, kPartitions), log, message.seq);
+  const auto found = disk_.get(store::Table::main, key, value);
+  if (!found || !*found) return true;
+  const auto gap = store::decode_gap(value);
+  return !gap || gap->readable_by(message.from_uid, 0);
 }
 
 bool World::expires_in_time(const ChannelKey& log, const Message& message) {

@@ -30,6 +30,7 @@ SendCommand World::random_command() {
   command.payload = "p" + command.client_msg_no + (chance(4) ? "x" : "");
   if (command.channel.type == ChannelType::group && chance(6)) anchor(command);
   command.origin = chance(50) ? Origin::http : Origin::socket;
+  command.sender_conversation = !chance(8);
   if (chance(12)) {
     const std::uint64_t next = told_last(log_of(command)) + roll(3);
     command.if_last_seq = static_cast<std::uint32_t>(next - std::min<std::uint64_t>(next, 1));
