@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/send_command.h"
 #include "api/template_routes.h"
 #include "openapi/strict_check.h"
 
@@ -14,8 +15,8 @@ using codec::LineSplitter;
 
 constexpr std::string_view kItemPath = "/message/sendbatch";
 
-codec::SendLimits line_limits(const Services& services) {
-  codec::SendLimits limits = services.options.send;
+codec::SendLimits line_limits(const Services& services, const Request& request) {
+  codec::SendLimits limits = send_limits(services.options.send, request);
   limits.problems_max = 1;
   return limits;
 }
@@ -32,7 +33,7 @@ codec::ItemBody problem_of(Errc code, std::string text) {
 ItemLines::ItemLines(Services& services, const Request& request)
     : services_(services),
       strict_(openapi::wants_strict(request)),
-      common_(line_limits(services), &templates_) {}
+      common_(line_limits(services, request), &templates_) {}
 
 codec::ItemBody ItemLines::parse(LineSplitter::Found found, std::string_view line) {
   if (found == LineSplitter::Found::too_long) {

@@ -6,6 +6,8 @@
 namespace jindou::api {
 namespace {
 
+constexpr std::string_view kSenderConversation = "sender_conversation";
+
 // 32 hex digits and a "0": the form other servers of this interface generate.
 std::string generate_client_msg_no(Random& random) {
   std::string text = random.hex(16);
@@ -14,6 +16,22 @@ std::string generate_client_msg_no(Random& random) {
 }
 
 }  // namespace
+
+Result<void> check_send_query(const Request& request) {
+  const std::string value = request.query_value(kSenderConversation);
+  const bool known =
+      value.empty() || value == "true" || value == "false" || value == "1" || value == "0";
+  if (known) return {};
+  return Error(Errc::invalid,
+               "the query parameter " + std::string(kSenderConversation) + " takes true or false");
+}
+
+codec::SendLimits send_limits(const codec::SendLimits& configured, const Request& request) {
+  codec::SendLimits limits = configured;
+  const std::string value = request.query_value(kSenderConversation);
+  limits.sender_conversation = value != "false" && value != "0";
+  return limits;
+}
 
 SendCommand make_command(codec::BatchItem item, Random& random) {
   SendCommand command;

@@ -88,7 +88,11 @@ Results results_of(const partition::TransactionResult& result) {
 }
 
 Task<void> post_send(Services& services, Request& request, Response& response) {
-  auto parsed = codec::parse_send(request.body, services.options.send);
+  if (const auto sound = check_send_query(request); !sound) {
+    answer_error(response, sound.error());
+    co_return;
+  }
+  auto parsed = codec::parse_send(request.body, send_limits(services.options.send, request));
   if (!parsed) {
     answer_error(response, parsed.error());
     co_return;
@@ -428,7 +432,8 @@ std::size_t payload_bytes(const std::vector<codec::BatchItem>& items) {
 Task<std::optional<codec::BatchBody>> read_batch(Services& services, Request& request,
                                                  Response& response) {
   co_await request.turns->wait();
-  auto body = codec::parse_batch(request.body, services.options.send);
+  const codec::SendLimits limits = send_limits(services.options.send, request);
+  auto body = codec::parse_batch(request.body, limits);
   codec::TemplateSet templates;
   // A reading that ends at too many problems has not seen all templates, and with those it wanted
   // the next one may get further. Each wants others, so this ends.
@@ -445,7 +450,7 @@ Task<std::optional<codec::BatchBody>> read_batch(Services& services, Request& re
       co_return std::nullopt;
     }
     co_await request.turns->wait();
-    body = codec::parse_batch(request.body, services.options.send, &templates);
+    body = codec::parse_batch(request.body, limits, &templates);
   }
   if (const auto* error = std::get_if<Error>(&body)) {
     answer_error(response, *error);
@@ -534,6 +539,9 @@ void add_fields_ahead(Services& services, Request& request, Response& response) 
 Task<void> post_sendbatch(Services& services, Request& request, Response& response) {
   Result<JobWish> wish = wanted_job(request);
   if (!wish) return refuse_wish(response, std::move(wish).error());
+  if (auto sound = check_send_query(request); !sound) {
+    return refuse_wish(response, std::move(sound).error());
+  }
   if (request.stream != nullptr && is_csv(request)) {
     if (wish->wanted) return post_csv_as_job(services, request, response, std::move(*wish));
     add_fields_ahead(services, request, response);

@@ -76,8 +76,8 @@ struct Group {
 };
 
 // Of an item that is wrong in several ways the first one is told.
-codec::SendLimits limits_of(const Services& services) {
-  codec::SendLimits limits = services.options.send;
+codec::SendLimits limits_of(const Services& services, const Request& request) {
+  codec::SendLimits limits = send_limits(services.options.send, request);
   limits.problems_max = 1;
   return limits;
 }
@@ -94,7 +94,7 @@ class ItemStream {
         strict_(openapi::wants_strict(request)),
         caller_(caller_of(request)),
         items_max_(stop_on_error ? 1 : items_max(services, *caller_)),
-        common_(limits_of(services), &templates_),
+        common_(limits_of(services, request), &templates_),
         lines_(services.options.http.limits.body_bytes, services.options.http.body_budget,
                kLineBytes),
         rows_(std::move(rows)),

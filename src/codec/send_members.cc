@@ -256,7 +256,8 @@ void read_id(std::string_view text, std::string_view name, std::string& out,
   }
 }
 
-void read_optional_members(const SendFields& fields, BatchItem& item, ItemProblems& problems) {
+void read_optional_members(const SendFields& fields, const SendLimits& limits, BatchItem& item,
+                           ItemProblems& problems) {
   const auto label = [&](Member member, std::size_t bytes_max, std::string& out) {
     const SendField& field = send_fields()[static_cast<unsigned>(member)];
     read_label(fields.text(member), field.name, bytes_max, out, problems);
@@ -264,6 +265,9 @@ void read_optional_members(const SendFields& fields, BatchItem& item, ItemProble
   item.flags.no_persist = fields.flag(Member::no_persist);
   item.flags.red_dot = fields.flag(Member::red_dot);
   item.flags.sync_once = fields.flag(Member::sync_once);
+  item.sender_conversation = fields.is_given(Member::sender_conversation)
+                                 ? fields.flag(Member::sender_conversation)
+                                 : limits.sender_conversation;
   item.expire = fields.number(Member::expire);
   if (fields.is_given(Member::if_last_seq)) item.if_last_seq = fields.number(Member::if_last_seq);
   if (!is_blank(fields.text(Member::client_msg_no))) {

@@ -114,6 +114,7 @@ void read_id(std::string_view text, std::string_view name, std::string& out,
              ItemProblems& problems);
 
 // All that no form requires: flags, labels, client_msg_no, expire, setting.
-void read_optional_members(const SendFields& fields, BatchItem& item, ItemProblems& problems);
+void read_optional_members(const SendFields& fields, const SendLimits& limits, BatchItem& item,
+                           ItemProblems& problems);
 
 }  // namespace jindou::codec

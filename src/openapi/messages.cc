@@ -101,6 +101,13 @@ Parameter idempotency_key() {
           .example = {}};
 }
 
+Parameter sender_conversation() {
+  return {.name = "sender_conversation",
+          .schema = R"({"type":"boolean","default":true})",
+          .description = "Of messages that do not say it themselves.",
+          .example = {}};
+}
+
 // Of a request with that header.
 Outcome key_in_use() {
   return {409, "The first request with this Idempotency-Key is being carried out.", {}};
@@ -133,6 +140,7 @@ Operation send() {
       .description =
           "A 200 means: permitted and, unless `no_persist` is 1, on disk. Repeating a "
           "request with the same `client_msg_no` and payload answers the first ids.",
+      .query = {sender_conversation()},
       .headers = {idempotency_key()},
       .body = single_send(),
       .example = R"({"from_uid":"u1","channel_id":"u2","channel_type":1,)"
@@ -181,7 +189,8 @@ Operation send_batch() {
           "answer is an error with the elements under `items`. As application/x-ndjson any number "
           "of items comes a line each and is answered a line each, while the upload still runs; of "
           "the query only `on_error` is taken then: with `atomic`, `ack` or `dry_run` it is 400.",
-      .query = {{.name = "atomic",
+      .query = {sender_conversation(),
+                {.name = "atomic",
                  .schema = R"({"type":"boolean","default":false})",
                  .description = "The array is sent as a whole or not at all.",
                  .example = {}},

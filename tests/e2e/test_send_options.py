@@ -166,5 +166,88 @@ class IfLastSeq(ServerCase):
         self.assertEqual(refused["last_seq"], 1)
 
 
+class SenderConversation(ServerCase):
+    """A sender's own list of conversations stays as it is."""
+
+    QUIET = "?sender_conversation=false"
+
+    def listed(self, uid, **more):
+        return {c["channel_id"]: c for c in
+                self.server.must_post("/conversation/sync", dict(more, uid=uid))}
+
+    def to_persons(self, sender, *receivers):
+        return [item(uid, from_uid=sender, channel_type=PERSON) for uid in receivers]
+
+    def test_every_form_leaves_it_alone_also_over_a_restart(self):
+        sender, users = fresh("s"), [fresh("u") for _ in range(8)]
+        post = self.server.must_post
+        post("/message/sendbatch" + self.QUIET, self.to_persons(sender, users[0]))
+        post("/message/sendbatch", [dict(self.to_persons(sender, users[1])[0],
+                                         sender_conversation=False)])
+        post("/message/sendbatch", {"defaults": {"sender_conversation": 0, "from_uid": sender,
+                                                 "channel_type": PERSON, "payload": {"a": 1}},
+                                    "items": [{"channel_id": users[2]}]})
+        post("/message/sendbatch" + self.QUIET, {"from_uid": sender, "subscribers": [users[3]],
+                                                 "payload": b64("hi")})
+        post("/message/send" + self.QUIET, self.to_persons(sender, users[4])[0])
+        post("/message/sendbatch" + self.QUIET + "&atomic=true",
+             self.to_persons(sender, users[5]))
+        line = json.dumps(self.to_persons(sender, users[6])[0]) + "\n"
+        sent = self.server.post("/message/sendbatch" + self.QUIET, line, headers=NDJSON)
+        self.assertEqual(lines_of(sent)[0]["message_seq"], 1)
+        jobs = Jobs(self.server)
+        jobs.wait(jobs.make(self.to_persons(sender, users[7]), "&sender_conversation=false"))
+        for _ in range(2):
+            self.assertEqual(self.listed(sender), {})
+            for uid in users:
+                self.assertEqual(self.listed(uid)[sender]["unread"], 1)
+                self.assertEqual(
+                    len(self.server.messages(uid, PERSON, login_uid=sender)), 1)
+            self.server.restart()
+
+    def test_an_item_has_the_last_word(self):
+        sender, a, b = fresh("s"), fresh("u"), fresh("u")
+        items = self.to_persons(sender, a, b)
+        items[1]["sender_conversation"] = True
+        self.server.must_post("/message/sendbatch" + self.QUIET, items)
+        self.assertEqual(list(self.listed(sender)), [b])
+
+    def test_one_that_is_there_does_not_change(self):
+        sender, peer = fresh("s"), fresh("u")
+        self.server.must_post("/message/send", self.to_persons(sender, peer)[0])
+        self.server.must_post("/message/send", self.to_persons(peer, sender)[0])
+        before = self.listed(sender)[peer]
+        self.assertEqual((before["unread"], before["last_msg_seq"]), (1, 2))
+        self.server.must_post("/message/sendbatch" + self.QUIET,
+                              self.to_persons(sender, peer, peer, peer))
+        self.assertEqual(self.listed(sender)[peer], before)
+        self.assertEqual(self.listed(sender, version=before["version"]), {})
+        self.assertEqual(self.listed(peer)[sender]["last_msg_seq"], 5)
+        # An answer is news, and the only thing that is.
+        self.server.must_post("/message/send", self.to_persons(peer, sender)[0])
+        after = self.listed(sender, version=before["version"], msg_count=10)[peer]
+        self.assertEqual((after["unread"], after["last_msg_seq"]), (2, 6))
+        self.assertEqual([m["message_seq"] for m in after["recents"]], [6, 2, 1])
+
+    def test_devices_of_the_sender_are_not_told(self):
+        group, sender, reader = fresh("g"), fresh("s"), fresh("u")
+        self.server.create_group(group, [sender, reader])
+        own, other = self.client(sender), self.client(reader)
+        self.server.must_post("/message/sendbatch" + self.QUIET,
+                              [item(group, "quiet", from_uid=sender)])
+        self.server.must_batch([item(group, "loud", from_uid=sender)])
+        self.assertEqual([other.recv().payload for _ in range(2)], [b"quiet", b"loud"])
+        self.assertEqual(own.recv().payload, b"loud")
+
+    def test_other_values_are_refused(self):
+        for path in ("/message/sendbatch", "/message/send"):
+            group = fresh("g")
+            answer = self.server.post(path + "?sender_conversation=no", item(group))
+            self.assertIn("true or false", self.assert_error(answer, 400)["msg"])
+            self.assertEqual(self.server.max_seq(group), 0)
+        answer = self.server.batch([item(group, sender_conversation="no")])
+        self.assertIn("sender_conversation", self.assert_error(answer, 400)["msg"])
+
+
 if __name__ == "__main__":
     unittest.main()
