@@ -4,6 +4,7 @@
 #pragma once
 
 #include "partition/account_commands.h"
+#include "partition/bulk_commands.h"
 #include "partition/command_variant.h"
 #include "partition/conversation_commands.h"
 #include "partition/job_commands.h"
@@ -20,6 +21,6 @@ namespace jindou::partition {
 
 using Change = JoinedVariants<ListCommand, ConversationCommand, LogCommand, StreamCommand,
                               TokenCommand, OutboxCommand, AccountCommand, RequestCommand,
-                              TimeCommand, TemplateCommand, JobCommand>;
+                              TimeCommand, TemplateCommand, JobCommand, BulkCommand>;
 
 }  // namespace jindou::partition

@@ -26,6 +26,7 @@ Modules::Modules(store::PartitionReader reader, const PartitionDeps& deps,
       outbox(reader.partition()),
       account_changes(reader.partition()),
       requests(reader),
+      bulk_counts(reader),
       templates(reader.partition(), options.templates),
       jobs(reader, options.jobs),
       sending(reader.partition(),
@@ -47,6 +48,7 @@ Result<void> Modules::open(const store::PartitionState& state, Txn& txn) {
   conversations.clear();
   tokens.clear();
   requests.clear();
+  bulk_counts.clear();
   stamps.open(state.stamped_to_ns);
   ids.open(state.id_bound);
   return list_jobs.resume(std::move(unfinished), txn);
@@ -72,6 +74,8 @@ Result<void> evaluate_in(Modules& modules, const Command& command, Txn& txn) {
     return modules.account_changes.evaluate(command, txn);
   } else if constexpr (is_command_of<Command, RequestCommand>) {
     return modules.requests.evaluate(command, txn);
+  } else if constexpr (is_command_of<Command, BulkCommand>) {
+    return modules.bulk_counts.evaluate(command, txn);
   } else if constexpr (is_command_of<Command, TemplateCommand>) {
     return modules.templates.evaluate(command, txn);
   } else if constexpr (is_command_of<Command, JobCommand>) {
@@ -100,6 +104,7 @@ StateLines Modules::describe() const {
   conversation_changes.describe(lines);
   tokens.describe(lines);
   requests.describe(lines);
+  bulk_counts.describe(lines);
   outbox.describe(lines);
   templates.describe(lines);
   jobs.describe(lines);

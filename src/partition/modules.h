@@ -6,6 +6,7 @@
 #include "model/ids.h"
 #include "model/message.h"
 #include "partition/account_changes.h"
+#include "partition/bulk_counts.h"
 #include "partition/change.h"
 #include "partition/change_log.h"
 #include "partition/channel_cache.h"
@@ -69,6 +70,7 @@ class Modules {
   Outbox outbox;
   AccountChanges account_changes;
   Requests requests;
+  BulkCounts bulk_counts;
   Templates templates;
   Jobs jobs;
   Sending sending;

@@ -470,6 +470,7 @@ void Partition::pump() {
   const std::uint64_t durable = flight_->durable.load(std::memory_order_acquire);
   modules_.tokens.trim(durable);
   modules_.requests.trim(durable);
+  modules_.bulk_counts.trim(durable);
   modules_.jobs.trim(durable);
   advance_list_jobs();
   if (txn_->empty()) {

@@ -30,6 +30,7 @@ constexpr std::size_t kRecordsPerWalk = 20'000;
 constexpr std::chrono::milliseconds kStreamCheck{5'000};
 // Expired messages go within a second or two of their time.
 constexpr std::chrono::milliseconds kTick{1'000};
+constexpr std::int64_t kDaySeconds = 86'400;
 
 // The log that a message key belongs to.
 ChannelKey log_of_message_key(std::string_view key) {
@@ -128,6 +129,7 @@ Result<void> Sweeper::for_each_owned(Result<void> (Sweeper::*work)(PartitionId))
 Result<void> Sweeper::sweep(PartitionId partition) {
   JD_RETURN_IF_ERROR(reclaim_expired(partition));
   JD_RETURN_IF_ERROR(reclaim_requests(partition));
+  JD_RETURN_IF_ERROR(forget_bulk_counts(partition));
   JD_RETURN_IF_ERROR(reclaim_jobs(partition));
   JD_RETURN_IF_ERROR(apply_limits(partition));
   JD_RETURN_IF_ERROR(drop_commit_records(partition));
@@ -210,6 +212,23 @@ Result<void> Sweeper::reclaim_requests(PartitionId partition) {
     const MutexLock lock(mutex_);
     if (stopping_) return Error(Errc::unavailable, "stopping");
   }
+}
+
+Result<void> Sweeper::forget_bulk_counts(PartitionId partition) {
+  // The day before counts, too: for a message whose count began before midnight.
+  const std::int64_t kept_from = deps_.clock.wall_seconds() / kDaySeconds - 1;
+  partition::ForgetBulkCounts forget;
+  forget.partition = partition;
+  forget.before_day = static_cast<std::uint32_t>(std::max<std::int64_t>(0, kept_from));
+  bool any = false;
+  const store::PartitionReader reader = deps_.readers.of(partition);
+  JD_RETURN_IF_ERROR(reader.scan(Table::main, store::bulk_count_prefix(partition),
+                                 store::bulk_count_day_prefix(partition, forget.before_day),
+                                 [&any](auto, auto) {
+                                   any = true;
+                                   return false;
+                                 }));
+  return any ? change(std::move(forget)) : Result<void>();
 }
 
 Result<void> Sweeper::reclaim_jobs(PartitionId partition) {

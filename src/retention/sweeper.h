@@ -94,6 +94,7 @@ class Sweeper {
   Result<void> sweep(PartitionId partition);
   Result<void> reclaim_expired(PartitionId partition);
   Result<void> reclaim_requests(PartitionId partition);
+  Result<void> forget_bulk_counts(PartitionId partition);
   Result<void> reclaim_jobs(PartitionId partition);
   Result<void> apply_limits(PartitionId partition);
   Result<void> limit_log(Walk& walk, const ChannelKey& log);

@@ -299,6 +299,28 @@ TEST_F(Retention, ForgetsRequestsWhoseTimeIsOver) {
   EXPECT_EQ(sweep().requests, 1U);
 }
 
+TEST_F(Retention, BulkMessagesOfYesterdayAreKeptAndThoseBeforeForgotten) {
+  constexpr std::int64_t kDayMs = 86'400'000;
+  const PartitionId partition{1};
+  const auto has_row = [&](std::uint32_t day) {
+    std::string value;
+    const auto found =
+        database_->get(store::Table::main, store::bulk_count_key(partition, day, "u"), value);
+    return found.value();
+  };
+  const auto today = static_cast<std::uint32_t>(clock_.now_ms / kDayMs);
+  for (const std::uint32_t day : {today - 1, today}) {
+    ASSERT_TRUE(change(partition::CountBulk{partition, day, 9, {{"u", 1}}}).has_value());
+  }
+  sweep();
+  EXPECT_TRUE(has_row(today - 1));
+  EXPECT_TRUE(has_row(today));
+  clock_.now_ms += kDayMs;
+  sweep();
+  EXPECT_FALSE(has_row(today - 1));
+  EXPECT_TRUE(has_row(today));
+}
+
 TEST_F(Retention, ForgetsJobsThatHaveEndedAndFailsUploadsThatStandStill) {
   const partition::JobReader reader(
       store::PartitionReaders(*database_, PartitionMap(database_->partitions())));

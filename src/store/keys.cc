@@ -373,6 +373,29 @@ RequestExpiry request_expiry_of_key(std::string_view key) {
   return expiry;
 }
 
+std::string bulk_count_prefix(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::bulk_count);
+  return key;
+}
+
+std::string bulk_count_day_prefix(PartitionId partition, std::uint32_t day) {
+  std::string key = bulk_count_prefix(partition);
+  append_be(key, day);
+  return key;
+}
+
+std::string bulk_count_key(PartitionId partition, std::uint32_t day, std::string_view uid) {
+  std::string key = bulk_count_day_prefix(partition, day);
+  append_be(key, static_cast<std::uint16_t>(uid.size()));
+  key += uid;
+  return key;
+}
+
+std::uint32_t day_of_bulk_count_key(std::string_view key) {
+  return read_be<std::uint32_t>(key, kBodyOffset);
+}
+
 std::string presence_event_prefix(PartitionId partition) {
   std::string key;
   begin_key(key, partition, KeyKind::presence_event);

@@ -30,6 +30,7 @@
 //                                                       told
 //   partition:u16 0x44 hash:32 bytes                    request that may be repeated
 //   partition:u16 0x45 at:u64 hash:32 bytes             the same, forgotten at that second
+//   partition:u16 0x46 day:u32 user                     bulk messages the user was sent that day
 //   partition:u16 0x50 at_ns:u64 start session:u64 online:u8  presence event for the webhook
 //   partition:u16 0x51                                  how far the webhook has got
 //   partition:u16 0x60 name                             template: its versions
@@ -86,6 +87,7 @@ enum class KeyKind : std::uint8_t {
   online_session = 0x43,
   request = 0x44,
   request_expiry = 0x45,
+  bulk_count = 0x46,
   presence_event = 0x50,
   webhook_cursor = 0x51,
   template_head = 0x60,
@@ -206,6 +208,13 @@ struct RequestExpiry {
   std::string key;
 };
 RequestExpiry request_expiry_of_key(std::string_view key);
+
+// Bulk messages that users were sent. Days are counted from the epoch.
+std::string bulk_count_prefix(PartitionId partition);
+std::string bulk_count_day_prefix(PartitionId partition, std::uint32_t day);
+std::string bulk_count_key(PartitionId partition, std::uint32_t day, std::string_view uid);
+// Precondition: it is such a key.
+std::uint32_t day_of_bulk_count_key(std::string_view key);
 
 std::string presence_event_prefix(PartitionId partition);
 std::string presence_event_key(PartitionId partition, std::int64_t at_ns, const NodeBoot& start,

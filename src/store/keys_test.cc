@@ -160,6 +160,13 @@ TEST(Keys, OfUsersAndTheWebhookHaveTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(expiry.at_s, 0x0a0b);
   EXPECT_EQ(expiry.key, hash);
   EXPECT_LT(request_expiry_key(kPartition, 0xff, "z"), request_expiry_key(kPartition, 0x100, "a"));
+  EXPECT_EQ(hex(bulk_count_key(kPartition, 0x0a0b, "u1")),
+            "010246"
+            "00000a0b"
+            "0002"
+            "7531");
+  EXPECT_EQ(day_of_bulk_count_key(bulk_count_key(kPartition, 0x0a0b, "u1")), 0x0a0bU);
+  EXPECT_LT(bulk_count_key(kPartition, 0xff, "z"), bulk_count_day_prefix(kPartition, 0x100));
   EXPECT_EQ(hex(presence_event_key(kPartition, 0x17979cfe362a0000, start, 0x0c0d, true)),
             "010250"
             "17979cfe362a0000"

@@ -533,6 +533,27 @@ Result<GapRecord> decode_gap(std::string_view bytes) {
   return record;
 }
 
+std::string encode(const BulkCountRecord& record) {
+  std::string out(1, kFirstFormat);
+  for (const std::uint64_t number : record.messages) {
+    for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>(number >> shift));
+  }
+  return out;
+}
+
+Result<BulkCountRecord> decode_bulk_count(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const bool known = has_format(reader);
+  BulkCountRecord record;
+  while (known && reader.ok() && !reader.at_end()) {
+    std::uint64_t number = 0;
+    for (std::size_t i = 0; i < sizeof(number); ++i) number = number << 8 | reader.read_u8();
+    record.messages.push_back(number);
+  }
+  if (!known || !reader.ok()) return unreadable("count of bulk messages");
+  return record;
+}
+
 std::string encode(const DataLossRecord& record) {
   std::string out(1, kFirstFormat);
   append_varint(out, record.times);

@@ -2,6 +2,7 @@
 // what it does not know. Golden bytes are pinned in records_test.cc.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -161,6 +162,15 @@ struct RequestRecord {
   std::uint64_t numbers = 0;
 };
 
+// The bulk messages that a user was sent in a day, by hashes of them, in the order in which they
+// came.
+struct BulkCountRecord {
+  std::vector<std::uint64_t> messages;
+  bool has(std::uint64_t number) const {
+    return std::find(messages.begin(), messages.end(), number) != messages.end();
+  }
+};
+
 // What the client_msg_no index knows of one message.
 struct ClientNumber {
   std::uint64_t counter = 0;   // of the message id
@@ -264,6 +274,8 @@ std::string encode(const LogChangeRecord& record);
 Result<LogChangeRecord> decode_log_change(std::string_view bytes);
 std::string encode(const GapRecord& record);
 Result<GapRecord> decode_gap(std::string_view bytes);
+std::string encode(const BulkCountRecord& record);
+Result<BulkCountRecord> decode_bulk_count(std::string_view bytes);
 std::string encode(const DataLossRecord& record);
 Result<DataLossRecord> decode_data_loss(std::string_view bytes);
 std::string encode(const AnchorEventsRecord& record);

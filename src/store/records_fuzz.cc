@@ -36,6 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_round_trip(store::decode_conversation, bytes);
   check_round_trip(store::decode_tombstone, bytes);
   check_round_trip(store::decode_gap, bytes);
+  check_round_trip(store::decode_bulk_count, bytes);
   check_round_trip(store::decode_log_change, bytes);
   check_round_trip(store::decode_data_loss, bytes);
   check_round_trip(store::decode_anchor_events, bytes);

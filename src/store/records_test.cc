@@ -684,6 +684,23 @@ TEST(MessageRecord, KeepsThatItIsNotInTheListOfItsSender) {
   }
 }
 
+TEST(BulkCountRecord, HasTheBytesTheStoreWasWrittenWith) {
+  BulkCountRecord record;
+  EXPECT_EQ(encode(record), std::string(1, 1));
+  record.messages = {0x0102030405060708, 9};
+  const std::string bytes = {1, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 9};
+  EXPECT_EQ(encode(record), bytes);
+  const auto again = decode_bulk_count(bytes);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->messages, record.messages);
+  EXPECT_TRUE(again->has(9));
+  EXPECT_FALSE(again->has(8));
+  for (const std::size_t size : {0U, 2U, 8U, 10U, 16U}) {
+    EXPECT_FALSE(decode_bulk_count(bytes.substr(0, size)).has_value()) << size;
+  }
+  EXPECT_FALSE(decode_bulk_count("\x7f").has_value());
+}
+
 TEST(DataLossRecord, HasTheBytesTheStoreWasWrittenWith) {
   DataLossRecord record;
   record.times = 2;

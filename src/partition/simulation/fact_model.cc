@@ -243,6 +243,31 @@ class FactModel::Begin {
             },
             outcome_);
   }
+  void operator()(const CountBulk& command) const {
+    bulk_counts(command.partition)
+        .rows.attempt(
+            [command](Rows& rows) {
+              for (const auto& [uid, number] : command.messages) {
+                std::string& row = rows[store::bulk_count_key(command.partition, command.day, uid)];
+                store::BulkCountRecord record;
+                if (!row.empty()) record = *store::decode_bulk_count(row);
+                const bool has_room = record.messages.size() < command.most;
+                if (has_room && !record.has(number)) record.messages.push_back(number);
+                row = store::encode(record);
+              }
+            },
+            outcome_);
+  }
+  void operator()(const ForgetBulkCounts& command) const {
+    bulk_counts(command.partition)
+        .rows.attempt(
+            [command](Rows& rows) {
+              std::erase_if(rows, [&command](const auto& row) {
+                return store::day_of_bulk_count_key(row.first) < command.before_day;
+              });
+            },
+            outcome_);
+  }
   void operator()(const StoreTemplate& command) const {
     const PartitionId partition = of(command.name);
     templates(partition).rows.attempt(
@@ -266,6 +291,10 @@ class FactModel::Begin {
   Fact& presence(PartitionId partition) const {
     return fact("presence " + std::to_string(raw(partition)),
                 {store::online_session_prefix(partition), store::presence_event_prefix(partition)});
+  }
+  Fact& bulk_counts(PartitionId partition) const {
+    return fact("bulk counts " + std::to_string(raw(partition)),
+                {store::bulk_count_prefix(partition)});
   }
   Fact& requests(PartitionId partition) const {
     return fact("requests " + std::to_string(raw(partition)),

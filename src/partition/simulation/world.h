@@ -164,6 +164,7 @@ class World final : public EffectSink {
   void change();
   void change_tokens(const std::string& uid);
   void change_requests();
+  void change_bulk_counts();
   void change_outbox(const std::string& uid);
   void change_settings(const ChannelKey& group);
   void change_templates();

@@ -13,10 +13,11 @@ void World::change() {
   const ChannelKey group("g" + std::to_string(roll(7)), ChannelType::group);
   const std::string uid = "u" + std::to_string(roll(4));
   Change what;
-  switch (roll(33)) {
+  switch (roll(34)) {
     case 19: return drop_commit_records();
     case 21:
     case 22: return change_requests();
+    case 33: return change_bulk_counts();
     case 8: return drop_tombstones();
     case 11:
     case 12: return change_tokens(uid);
@@ -345,6 +346,21 @@ void World::change_tokens(const std::string& uid) {
     ask(StoreToken{uid, device, chance(50) ? DeviceLevel::master : DeviceLevel::slave,
                    "t" + std::to_string(roll(3)), chance(30)});
   }
+}
+
+// Few users, messages and days, so that they meet each other.
+void World::change_bulk_counts() {
+  const auto day = static_cast<std::uint32_t>(20'000 + roll(4));
+  const auto partition = static_cast<PartitionId>(roll(kPartitions));
+  if (chance(30)) return static_cast<void>(ask(ForgetBulkCounts{partition, day}));
+  CountBulk count;
+  count.partition = partition;
+  count.day = day;
+  count.most = static_cast<std::uint32_t>(2 + roll(3));
+  for (auto n = 1 + roll(4); n > 0; --n) {
+    count.messages.push_back({"u" + std::to_string(roll(3)), 1 + roll(6)});
+  }
+  ask(std::move(count));
 }
 
 // Few keys and claims, so that they meet each other.
