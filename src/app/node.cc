@@ -346,6 +346,9 @@ Result<void> Node::Parts::start_core() {
                                                       router_limits, clock);
   router->set_list_source(data_source.get());
   router->set_content_check(moderator.get());
+  router->set_bulk_limit(
+      readers, {settings.core.bulk_per_receiver_day, database->fingerprint_seed(),
+                [this](std::function<void()> work) { return blocking->post(std::move(work)); }});
   rate_limits = std::make_unique<partition::RateLimits>(clock, settings.limits.bucket_bytes_max,
                                                         random.next_u64());
   rate_limits->set_rules(rate_rules(settings));
@@ -696,6 +699,7 @@ void Node::stop() {
   if (parts.router) parts.router->close();
   if (parts.data_source) parts.data_source->stop();
   if (parts.moderator) parts.moderator->stop();
+  if (parts.router) parts.router->drain();
   if (parts.inbox_stage) parts.inbox_stage->drain();
   for (auto& worker : parts.workers) worker->stop();
   if (parts.log) parts.log->stop();

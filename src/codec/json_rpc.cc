@@ -532,6 +532,7 @@ std::string_view reason_name(Reason reason) {
     case Reason::send_ban: return "ReasonSendBan";
     case Reason::moderated: return "ReasonModerated";
     case Reason::last_seq_differs: return "ReasonLastSeqDiffers";
+    case Reason::receiver_cap: return "ReasonReceiverCap";
   }
   return "ReasonUnknown";
 }

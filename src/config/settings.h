@@ -112,6 +112,7 @@ struct CoreSettings {
   std::chrono::milliseconds delay_max{1'250};
   std::uint32_t bulk_batch_items = 16;
   std::uint32_t bulk_turn_items = 256;
+  std::uint32_t bulk_per_receiver_day = 0;  // 0: any number
   std::size_t transaction_items = 1'000;
   std::chrono::milliseconds transaction_hold{1'000};
   std::size_t partition_workers = 0;  // 0: from the number of CPUs

@@ -207,6 +207,10 @@ constexpr std::array kTable{
             "The weight of bulk work: so many of its messages are evaluated after each round of "
             "what chats have sent. More: batches are faster beside chat, and chat waits longer; "
             "256 take about a millisecond."},
+    Setting{"bulk.perReceiverPerDay", count, JD_MEMBER(core.bulk_per_receiver_day), 0, 1000, "",
+            kOurs, kRestart,
+            "Bulk messages, of jobs and of batches over core.bulkBatchItems, that a person may be "
+            "sent in a day of UTC; more are refused. 0: any number."},
     Setting{"core.transactionItems", count, JD_MEMBER(core.transaction_items), 1, 100'000, "",
             kOurs, kRestart, "Changes and messages of several channels that are made all or none."},
     Setting{"core.transactionHold", duration, JD_MEMBER(core.transaction_hold), 10, kHour, "",

@@ -161,6 +161,7 @@ std::vector<SendCommand> messages_of(const Turn& turn, std::string_view job,
         std::move(chunk.items.at(static_cast<std::size_t>(open.index - chunk.first)).message));
     if (open.own_number) message.client_msg_no = item_number(job, open.index);
     message.idempotent = true;
+    message.bulk = true;
     message.origin = Origin::http;
     message.caller = caller;
   }

@@ -37,7 +37,7 @@ TEST(MessageId, IncreasesWithTheCounterWithinAPartition) {
 TEST(Reason, PermissionCodesAreTheDocumentedOnes) {
   for (int code = 0; code < 256; ++code) {
     const bool expected = code == 3 || code == 4 || code == 5 || code == 11 || code == 13 ||
-                          code == 19 || code == 24 || code == 25 || code == 100;
+                          code == 19 || code == 24 || code == 25 || code == 100 || code == 102;
     EXPECT_EQ(reason_is_permission(static_cast<Reason>(code)), expected) << code;
     EXPECT_FALSE(reason_text(static_cast<Reason>(code)).empty()) << code;
   }

@@ -123,6 +123,14 @@ enum class Origin : std::uint8_t {
   server,  // what the server has to say about what was permitted: no rule applies
 };
 
+// What is known of a bulk message and the messages of its receiver's day.
+enum class BulkCount : std::uint8_t {
+  none,    // there is room for it, or nobody counts
+  wanted,  // within the stage that counts
+  over,    // the receiver has had enough today
+  failed,  // it could not be counted
+};
+
 // What an edge asks the core to do for one message. The edge has validated formats and sizes.
 struct SendCommand : MessageContent {
   // The source channel: internal id for person ("a@b") and agent channels, no command suffix.
@@ -143,6 +151,9 @@ struct SendCommand : MessageContent {
   // the answer of the first, whatever is found in it now.
   ModerationPtr moderation;
   bool awaits_verdict = false;  // within the stage that asks about it
+  // One of many that go out together: of a job, of a long stream; not stored.
+  bool bulk = false;
+  BulkCount bulk_count = BulkCount::none;
 };
 
 // The answer to one SendCommand.

@@ -27,6 +27,8 @@ std::string_view reason_text(Reason reason) {
     case Reason::moderated: return "the message was refused by moderation";
     case Reason::last_seq_differs:
       return "the last message_seq of the channel is another one than if_last_seq";
+    case Reason::receiver_cap:
+      return "the receiver has had all the bulk messages of today (bulk.perReceiverPerDay)";
   }
   return "unknown";
 }
@@ -41,7 +43,8 @@ bool reason_is_permission(Reason reason) {
     case Reason::ban:
     case Reason::disband:
     case Reason::send_ban:
-    case Reason::moderated: return true;
+    case Reason::moderated:
+    case Reason::receiver_cap: return true;
     default: return false;
   }
 }

@@ -29,6 +29,7 @@ enum class Reason : std::uint8_t {
   // From 100 on they are of this server alone: the family goes on counting below.
   moderated = 100,
   last_seq_differs = 101,
+  receiver_cap = 102,
 };
 
 constexpr std::uint8_t raw(Reason reason) { return static_cast<std::uint8_t>(reason); }
@@ -36,7 +37,8 @@ constexpr std::uint8_t raw(Reason reason) { return static_cast<std::uint8_t>(rea
 // A sentence for the caller: "the sender is on the channel's denylist".
 std::string_view reason_text(Reason reason);
 
-// True for the codes that mean "no permission" (HTTP 403): 3, 4, 5, 11, 13, 19, 24, 25, 100.
+// True for the codes that mean "no permission" (HTTP 403): 3, 4, 5, 11, 13, 19, 24, 25, 100,
+// 102.
 bool reason_is_permission(Reason reason);
 
 }  // namespace jindou

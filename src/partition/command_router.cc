@@ -94,6 +94,9 @@ class RouteOf {
   ChangeRoute operator()(const DropTombstones& change) const {
     return {change.partition, weight_of(change.keys)};
   }
+  ChangeRoute operator()(const CountBulk& change) const {
+    return {change.partition, kItemOverheadBytes + change.messages.size() * kUidOverheadBytes};
+  }
   ChangeRoute operator()(const ForgetPresenceEvents& change) const {
     return {change.partition, weight_of(change.keys)};
   }
@@ -222,6 +225,13 @@ CommandRouter::CommandRouter(const Placement& placement, PartitionMap map, Inbox
       inboxes_(inboxes),
       limits_(limits),
       clock_(clock),
+      bulk_stage_(limits.bulk_batch_items, clock,
+                  [this](CountBulk count, ChangeDone done) {
+                    const PartitionId partition = count.partition;
+                    PartitionOwner* const owner = placement_.owner_of(partition);
+                    if (owner == nullptr) return done(ownerless());
+                    owner->post(partition, std::move(count), std::move(done));
+                  }),
       class_stage_(limits.bulk_batch_items, limits.bulk_piece_items),
       intake_(list_stage_, class_stage_,
               [this](const std::shared_ptr<SendBatch>& batch, TimePoint since) {
@@ -236,6 +246,7 @@ CommandRouter::CommandRouter(const Placement& placement, PartitionMap map, Inbox
           },
           clock, limits.transaction_hold_max)) {
   intake_.add(moderation_stage_);
+  intake_.add(bulk_stage_);
 }
 
 std::size_t CommandRouter::items_limit() const {
@@ -510,7 +521,9 @@ Result<void> CommandRouter::post_all(std::vector<Command> commands, Transaction:
   moderation_stage_.judge(
       judged, [this, judged, shares = std::move(shares), channels = std::move(channels), admission,
                done = std::move(done), begin_by] {
-        begin(std::move(*judged), shares, channels, admission, done, begin_by);
+        bulk_stage_.count(judged, [this, judged, shares, channels, admission, done, begin_by] {
+          begin(std::move(*judged), shares, channels, admission, done, begin_by);
+        });
       });
   return {};
 }

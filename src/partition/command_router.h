@@ -19,6 +19,7 @@
 #include "model/partition_map.h"
 #include "partition/change.h"
 #include "partition/intake.h"
+#include "partition/intake_bulk.h"
 #include "partition/intake_class.h"
 #include "partition/intake_lists.h"
 #include "partition/intake_moderation.h"
@@ -78,6 +79,12 @@ class CommandRouter {
   // Has `check` judge what is sent, also what is made together, and edits. Set before the first of
   // them; null: nothing is judged. Outlives them all.
   void set_content_check(ContentCheck* check) { moderation_stage_.set_check(check); }
+
+  // Counts bulk messages for their receivers (intake_bulk.h). Before the first message.
+  void set_bulk_limit(const store::PartitionReaders& readers, BulkCountStage::Limit limit) {
+    bulk_stage_.set_limit(readers, std::move(limit));
+  }
+  std::size_t bulk_batch_items() const { return limits_.bulk_batch_items; }
 
   // What an edit would make of the payload of a message, as far as nobody else is asked.
   Payload preview_edit(const ChannelKey& channel, std::string_view from_uid,
@@ -144,6 +151,10 @@ class CommandRouter {
 
   std::size_t transaction_items_max() const { return limits_.transaction_items_max; }
 
+  // Returns when nothing waits for being counted. After close(), when nothing else holds messages;
+  // partitions have to go on.
+  void drain() { bulk_stage_.drain(); }
+
   // Refuses everything from now on (`unavailable`); what is in flight finishes, also what waits in
   // the stage of the inboxes. Thread-safe.
   void close();
@@ -190,6 +201,7 @@ class CommandRouter {
   const Clock& clock_;
   ListStage list_stage_;
   ModerationStage moderation_stage_;
+  BulkCountStage bulk_stage_;
   ClassStage class_stage_;
   Intake intake_;
   std::atomic<bool> closed_{false};

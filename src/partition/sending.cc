@@ -82,6 +82,12 @@ Result<SendResult> Sending::evaluate(SendCommand& command, Txn& txn) {
     if (repeated) return *repeated;
   }
   if (command.moderation && command.moderation->refused) return refused_by_moderation(command);
+  if (command.bulk_count == BulkCount::over) {
+    return SendResult::refuse(Reason::receiver_cap, Errc::denied);
+  }
+  if (command.bulk_count == BulkCount::failed) {
+    return SendResult::refuse(Reason::system_error, Errc::unavailable);
+  }
 
   if (!targeted) {
     JD_TRY(prepared.channel, deps_.channels.load(command.channel));
