@@ -399,6 +399,8 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
     commands.reserve(end - begin);
     for (std::size_t i = begin; i < end; ++i) {
       commands.push_back(make_legacy_command(batch, receivers[i], services.deps.random));
+      // As a whole, though it goes in portions.
+      commands.back().bulk = receivers.size() > services.deps.router.bulk_batch_items();
     }
     repeatable.number(commands, begin);
     kept.note(commands);

@@ -388,6 +388,9 @@ bool ItemStream::add_item(std::string_view line) {
   auto* own = std::get_if<codec::BatchItem>(&item);
   JD_ASSERT(own != nullptr && !own->payload.empty());
   group_.commands.push_back(make_command(std::move(*own), services_.deps.random));
+  // With all that came before, whatever the core is given at a time.
+  group_.commands.back().bulk =
+      group_.first + group_.commands.size() > services_.deps.router.bulk_batch_items();
   group_.client_msg_nos.push_back(group_.commands.back().client_msg_no);
   return true;
 }

@@ -249,5 +249,74 @@ class SenderConversation(ServerCase):
         self.assertIn("sender_conversation", self.assert_error(answer, 400)["msg"])
 
 
+class BulkOfADay(ServerCase):
+    """bulk.perReceiverPerDay: so many bulk messages for a person."""
+
+    config = {"bulk.perReceiverPerDay": "2", "core.bulkBatchItems": "3"}
+
+    def many(self, receivers, sender="shop", **more):
+        return [item(uid, from_uid=sender, channel_type=PERSON, client_msg_no="n%d" % i, **more)
+                for i, uid in enumerate(receivers)]
+
+    def reasons(self, results):
+        return [r["reason"] for r in results]
+
+    def test_batches_repeats_and_a_restart(self):
+        a, b, sender = fresh("a"), fresh("b"), fresh("s")
+        items = self.many([a, a, b, a, b], sender)
+        answer = self.server.batch(items)
+        self.assertEqual(answer.headers.get("x-batch-failed"), "1")
+        results = answer.json()
+        self.assertEqual(self.reasons(results), [1, 1, 1, 102, 1])
+        self.assertEqual((results[3]["code"], results[3]["retriable"]), ("denied", False))
+        self.server.restart()
+        again = self.server.must_batch(items)
+        self.assertEqual([r["message_id"] for r in again], [r["message_id"] for r in results])
+        self.assertEqual(self.reasons(again), [1, 1, 1, 102, 1])
+        # Another sender has no place of his own, and what is not bulk needs none.
+        more = self.many([a, b, a, b, fresh("c")], fresh("s"))
+        self.assertEqual(self.reasons(self.server.must_batch(more)), [102, 102, 102, 102, 1])
+        self.server.must_batch(more[:3])
+        self.server.must_post("/message/send", item(a, from_uid=sender, channel_type=PERSON))
+
+    def test_jobs_streams_and_the_object_form(self):
+        a, sender = fresh("a"), fresh("s")
+        others = [fresh("u") for _ in range(5)]
+        jobs = Jobs(self.server)
+        job = jobs.make(self.many([a, a, a], sender))
+        done = jobs.wait(job)
+        self.assertEqual((done["state"], done["accepted"], done["refused"]), ("done", 2, 1))
+        self.assertEqual(jobs.results(job)[2]["reason"], 102)
+        lines = "".join(json.dumps(each) + "\n" for each in self.many(others + [a], fresh("s")))
+        told = lines_of(self.server.post("/message/sendbatch", lines, headers=NDJSON))
+        self.assertEqual(self.reasons(told), [1] * 5 + [102])
+        answer = self.server.must_post("/message/sendbatch", {
+            "from_uid": fresh("s"), "subscribers": others + [a], "payload": b64("hi")})
+        self.assertEqual(answer["fail_uids"], [a], answer)
+        self.assertIn("bulk.perReceiverPerDay", answer["reason"][0])
+
+    def test_all_or_none_and_without_sending(self):
+        a, others = fresh("a"), [fresh("u") for _ in range(3)]
+        items = self.many(others + [a, a, a], fresh("s"))
+        told = self.server.must_post("/message/sendbatch?dry_run=true", items)
+        self.assertEqual(self.reasons(told["items"]), [1] * 5 + [102])
+        refused = self.assert_error(
+            self.server.post("/message/sendbatch?atomic=true", items), 403)["items"][0]
+        self.assertEqual((refused["index"], refused["reason"]), (5, 102))
+        for uid in others:
+            self.assertEqual(self.server.max_seq(uid, PERSON, items[0]["from_uid"]), 0)
+        self.assertEqual(self.reasons(self.server.must_batch(items)), [1] * 5 + [102])
+
+    def test_groups_and_commands_are_not_counted(self):
+        a, group = fresh("a"), fresh("g")
+        sender = fresh("s")
+        commands = self.many([a] * 5, sender, header={"sync_once": 1})
+        self.assertEqual(self.reasons(self.server.must_batch(commands)), [1] * 5)
+        self.assertEqual(self.reasons(self.server.must_batch([item(group) for _ in range(5)])),
+                         [1] * 5)
+        self.assertEqual(self.reasons(self.server.must_batch(self.many([a] * 4, fresh("s")))),
+                         [1, 1, 102, 102])
+
+
 if __name__ == "__main__":
     unittest.main()
