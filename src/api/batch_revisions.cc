@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "api/answers.h"
+#include "api/core_calls.h"
 #include "api/job_json.h"
 #include "api/job_upload.h"
 #include "base/assert.h"
 #include "bodies/read.h"
 #include "bodies/revisions.h"
+#include "codec/json_writer.h"
 #include "jobs/turn.h"
 #include "model/id_rules.h"
 #include "partition/job_reader.h"
@@ -95,6 +97,30 @@ Task<Result<void>> copy_messages(Services& services, JobUpload& upload, const Jo
   co_return sealed;
 }
 
+// Complete, and none of its items was tried: it is held back, or waits for its time.
+bool has_not_begun(const Job& batch) {
+  return batch.options.kind == JobKind::send && batch.sealed && batch.started_ms == 0;
+}
+
+// Ends a job that has not begun, for good. What it is afterwards is in `batch`: it may have begun
+// in that moment, or ended otherwise. Errors: as change(), not_found.
+Task<Result<void>> withdraw(Services& services, Request& request, Job& batch) {
+  partition::ChangeJob cancelled;
+  cancelled.job = batch.id;
+  cancelled.action = JobAction::cancel;
+  cancelled.reason = "recalled before it began";
+  cancelled.now_ms = services.deps.clock.wall_ms();
+  partition::Change command = std::move(cancelled);
+  const auto done = co_await change(services, request, std::move(command));
+  if (!done && done.error().code() != Errc::conflict) co_return Result<void>(Error(done.error()));
+  std::string id = batch.id;
+  auto found = co_await load_job(services, std::move(id));
+  if (!found) co_return Result<void>(Error(found.error()));
+  if (!*found) co_return Result<void>(Error(Errc::not_found, "the batch was deleted meanwhile"));
+  batch = std::move(**found);
+  co_return Result<void>();
+}
+
 Task<void> revise(Services& services, Request& request, Response& response, Wish wish) {
   auto options = read_job_options(request);
   if (!options) {
@@ -114,7 +140,19 @@ Task<void> revise(Services& services, Request& request, Response& response, Wish
         "batch that was sent with keep=true, and both are forgotten after jobs.keep");
     co_return;
   }
-  const Job& batch = **found;
+  Job batch = **found;
+  if (wish.kind == JobKind::recall && has_not_begun(batch)) {
+    const auto withdrawn = co_await withdraw(services, request, batch);
+    if (!withdrawn) {
+      answer_error(response, withdrawn.error());
+      co_return;
+    }
+    if (has_not_begun(batch)) {
+      codec::JsonWriter json(response.body);
+      write_job(json, batch);
+      co_return;
+    }
+  }
   if (const std::string why = refusal_of(batch); !why.empty()) {
     answer_error(response, 409, errc_name(Errc::conflict), why);
     co_return;

@@ -80,15 +80,22 @@ TEST_F(BatchRevisionsTest, WhatWasNotSentIsLeftOut) {
 }
 
 TEST_F(BatchRevisionsTest, OnlyAfterTheJobHasEnded) {
+  // One that has not begun is cancelled.
   const std::string waits = id_of(post(kLater, "[" + item("n1", "g1") + "]"));
-  const Answer early = recall(waits);
+  EXPECT_EQ(recall(waits).status, 200U);
+  EXPECT_EQ(number_of(wait_for(waits, "cancelled"), "accepted"), 0U);
+  const std::string slow =
+      id_of(post("/message/sendbatch?async=true&rate=1",
+                 "[" + item("s1", "g1") + "," + item("s2", "g1") + "," + item("s3", "g1") + "]"));
+  wait_for(slow, "running");
+  const Answer early = recall(slow);
   EXPECT_EQ(early.status, 409U);
-  EXPECT_TRUE(has(early.body, "the job is ready: wait until it has ended, or cancel it first"))
+  EXPECT_TRUE(has(early.body, "the job is running: wait until it has ended, or cancel it first"))
       << early.body;
-  act(waits, "pause");
-  EXPECT_EQ(recall(waits).status, 409U);
-  act(waits, "cancel");
-  EXPECT_EQ(recall(waits).status, 202U);
+  act(slow, "pause");
+  EXPECT_EQ(recall(slow).status, 409U);
+  act(slow, "cancel");
+  EXPECT_EQ(recall(slow).status, 202U);
   const std::string sent = made("[" + item("n2", "g1") + "]");
   const std::string id = id_of(recall(sent));
   wait_for(id, "done");

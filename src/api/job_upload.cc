@@ -168,8 +168,11 @@ Result<JobOptions> read_job_options(const Request& request) {
   return options;
 }
 
-Result<JobWish> wanted_job(const Request& request) {
+Result<JobWish> wanted_job(const Request& request, std::int64_t now_ms) {
   JobWish wish;
+  JD_TRY(const std::uint64_t hold_ms,
+         upload_number(request, "hold_ms", kHoldMsMax, "a number of milliseconds"));
+  wish.held = hold_ms > 0;
   const std::string async = request.query_value("async");
   if (async.empty()) {
     wish.wanted = wish.by_preference = prefers_async(request);
@@ -178,6 +181,7 @@ Result<JobWish> wanted_job(const Request& request) {
   } else if (async != "false" && async != "0") {
     return Error(Errc::invalid, "the query parameter async takes true or false");
   }
+  wish.wanted = wish.wanted || wish.held;
   if (!wish.wanted) {
     for (const std::string_view name :
          {"rate", "not_before", "canary", "max_refused", "window", "time_zone"}) {
@@ -188,6 +192,11 @@ Result<JobWish> wanted_job(const Request& request) {
     return wish;
   }
   JD_TRY(wish.options, read_job_options(request));
+  if (!wish.held) return wish;
+  if (wish.options.not_before_ms != 0) {
+    return Error(Errc::invalid, "hold_ms and not_before exclude each other");
+  }
+  wish.options.not_before_ms = now_ms + static_cast<std::int64_t>(hold_ms);
   return wish;
 }
 
@@ -316,6 +325,7 @@ void JobUpload::answer(Response& response) const {
   json.string("state", job_state_name(items_ == 0 ? JobState::done : JobState::ready));
   json.number("items", items_);
   json.number("refused", refused_);
+  if (wish_.held) json.number("held_until_ms", options.not_before_ms);
   json.end_object();
 }
 

@@ -19,16 +19,20 @@ namespace jindou::api {
 // Items in a second.
 inline constexpr std::uint64_t kJobRateMax = 1'000'000;
 
+// For how long messages may be held back: a week.
+inline constexpr std::uint64_t kHoldMsMax = 604'800'000;
+
 // What a request says about being a job.
 struct JobWish {
   bool wanted = false;
+  bool held = false;           // hold_ms: a job that begins when the hold is over
   bool by_preference = false;  // by the header Prefer
   JobOptions options;
 };
 // Of the query, what a job may be asked for, however it is made. Errors: invalid, with a sentence.
 Result<JobOptions> read_job_options(const Request& request);
 // Reads the query and the header Prefer. Errors: as above.
-Result<JobWish> wanted_job(const Request& request);
+Result<JobWish> wanted_job(const Request& request, std::int64_t now_ms);
 
 // One request. Lives in its handler, on the request's shard. Memory: one chunk of input
 // (kJobChunkBytesMax, or one item), and a copy of it while it is made durable.
@@ -86,8 +90,8 @@ class JobUpload {
   std::string id_;
   store::JobInputBuilder input_;
   std::vector<JobResult> results_;  // of its items, when they were sent
-  std::uint64_t items_ = 0;    // that are durable
-  std::uint64_t refused_ = 0;  // of all that were given
+  std::uint64_t items_ = 0;         // that are durable
+  std::uint64_t refused_ = 0;       // of all that were given
   std::chrono::steady_clock::time_point flushed_{};
 };
 

@@ -97,6 +97,19 @@ Task<void> post_send(Services& services, Request& request, Response& response) {
     answer_error(response, parsed.error());
     co_return;
   }
+  if (!request.query_value("hold_ms").empty()) {
+    auto wish = wanted_job(request, services.deps.clock.wall_ms());
+    if (!wish) {
+      answer_error(response, wish.error());
+      co_return;
+    }
+    if (wish->held) {
+      std::vector<codec::BatchItem> items;
+      items.push_back(std::move(*parsed));
+      co_await post_items_as_job(services, request, response, std::move(*wish), std::move(items));
+      co_return;
+    }
+  }
   Repeatable repeatable(services, request, response);
   if (!co_await repeatable.begin()) co_return;
   std::vector<SendCommand> commands;
@@ -539,7 +552,7 @@ void add_fields_ahead(Services& services, Request& request, Response& response) 
 
 // Not a coroutine of its own: one of them is handed on.
 Task<void> post_sendbatch(Services& services, Request& request, Response& response) {
-  Result<JobWish> wish = wanted_job(request);
+  Result<JobWish> wish = wanted_job(request, services.deps.clock.wall_ms());
   if (!wish) return refuse_wish(response, std::move(wish).error());
   if (auto sound = check_send_query(request); !sound) {
     return refuse_wish(response, std::move(sound).error());

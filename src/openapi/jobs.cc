@@ -177,6 +177,16 @@ Operation dead_letters() {
   };
 }
 
+Operation recall_batch() {
+  Operation recall = revise("/batches/{id}/recall", "All messages of a batch are taken back.",
+                            R"({"operator_uid":"admin"})");
+  recall.others.push_back({200,
+                           "It had not begun, because it was held back or waited for its time: it "
+                           "is cancelled, and nobody hears of it.",
+                           ref("Job")});
+  return recall;
+}
+
 Operation job_remove() {
   return {
       .method = Verb::delete_,
@@ -198,7 +208,8 @@ std::string new_job_schema() {
        need("batch_id", text("For /batches: the job that sends, or has sent, the "
                              "messages.")),
        need("state", word({"ready", "done"}, "done: it is empty.")),
-       need("items", integer("In all.")), need("refused", integer("That are no messages."))},
+       need("items", integer("In all.")), need("refused", integer("That are no messages.")),
+       may("held_until_ms", integer("With hold_ms: Unix time in milliseconds."))},
       "A job that was made.");
 }
 
@@ -260,8 +271,7 @@ std::vector<Operation> job_operations() {
       action("/batches/{id}/redrive",
              "Another pass over the dead letters of a batch that is done or has failed, and over "
              "what was not tried: what /jobs/{id}/retry does."),
-      revise("/batches/{id}/recall", "All messages of a batch are taken back.",
-             R"({"operator_uid":"admin"})"),
+      recall_batch(),
       revise("/batches/{id}/edit", "All messages of a batch get another payload.",
              R"({"payload":{"type":1,"content":"Moved"},"operator_uid":"admin"})")};
 }

@@ -101,6 +101,15 @@ Parameter idempotency_key() {
           .example = {}};
 }
 
+Parameter hold() {
+  return {.name = "hold_ms",
+          .schema = integer("", 0, 604'800'000),
+          .description =
+              "So many milliseconds nothing of it is sent or shown to anybody; until "
+              "then /batches/{id}/recall takes it back without a trace. It is a job.",
+          .example = {}};
+}
+
 Parameter sender_conversation() {
   return {.name = "sender_conversation",
           .schema = R"({"type":"boolean","default":true})",
@@ -140,7 +149,7 @@ Operation send() {
       .description =
           "A 200 means: permitted and, unless `no_persist` is 1, on disk. Repeating a "
           "request with the same `client_msg_no` and payload answers the first ids.",
-      .query = {sender_conversation()},
+      .query = {sender_conversation(), hold()},
       .headers = {idempotency_key()},
       .body = single_send(),
       .example = R"({"from_uid":"u1","channel_id":"u2","channel_type":1,)"
@@ -150,7 +159,8 @@ Operation send() {
           R"({"status":200,"message_id":1037,"message_idstr":"1037","message_seq":1,)"
           R"("client_msg_no":"n1","reason":1,"data":{"message_id":1037,"message_idstr":"1037",)"
           R"("message_seq":1,"client_msg_no":"n1"}})",
-      .others = {{403,
+      .others = {{202, "With hold_ms: the message is held back by a job.", ref("NewJob")},
+                 {403,
                   "The sender may not send there; `reason` says why. 200 with "
                   "api.refusalStyle: reason.",
                   {}},
@@ -190,6 +200,7 @@ Operation send_batch() {
           "of items comes a line each and is answered a line each, while the upload still runs; of "
           "the query only `on_error` is taken then: with `atomic`, `ack` or `dry_run` it is 400.",
       .query = {sender_conversation(),
+                hold(),
                 {.name = "atomic",
                  .schema = R"({"type":"boolean","default":false})",
                  .description = "The array is sent as a whole or not at all.",
@@ -302,7 +313,9 @@ Operation send_batch() {
           "item; at last one with `done`, the counts `items`, `accepted`, `duplicate`, `refused` "
           "and `unknown`, and `code` and `msg` when the stream ended early.",
       .others = {{403, "Every item was refused for want of permission.", {}},
-                 {202, "With ack=received: the items were taken. With async: the job is durable.",
+                 {202,
+                  "With ack=received: the items were taken. With async or hold_ms: the job "
+                  "is durable.",
                   one_of({array(object({need("client_msg_no", text("Echoed, or generated.")),
                                         need("state", word({"received"}, "Not yet durable."))})),
                           ref("NewJob")})},
