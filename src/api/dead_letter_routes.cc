@@ -15,6 +15,7 @@
 #include "api/job_routes.h"
 #include "api/query_number.h"
 #include "codec/json_writer.h"
+#include "codec/message_object.h"
 #include "jobs/turn.h"
 #include "model/job.h"
 #include "partition/job_reader.h"
@@ -97,12 +98,15 @@ void write_letter(codec::JsonWriter& json, const Job& job, const BatchLetter& le
   json.string("from_uid", message.from_uid);
   json.string("channel_id", channel_id_for(message.channel, message.from_uid));
   json.number("channel_type", raw(message.channel.type));
-  json.base64("payload", message.payload);
+  // Of a batch that a request has sent the contents are not kept.
+  const bool kept = job.options.kind == JobKind::send;
+  if (kept) json.base64("payload", message.payload);
   const SendResult result = jobs::send_result_of(letter.result);
   json.number("reason", raw(result.reason));
   json.string("code", errc_name(result.code));
   json.string("msg", send_failure_text(result));
-  json.flag("redrivable", true);
+  codec::write_moderation(json, result.moderation.get());
+  json.flag("redrivable", kept);
   json.end_object();
 }
 
@@ -110,7 +114,9 @@ void write_letter(codec::JsonWriter& json, const Job& job, const BatchLetter& le
 Task<std::optional<Job>> find_batch(Services& services, const Request& request,
                                     Response& response) {
   auto job = co_await find_job(services, request, response, kBatchesPath);
-  if (job && job->options.kind != JobKind::send) {
+  const bool revises =
+      job && (job->options.kind == JobKind::recall || job->options.kind == JobKind::edit);
+  if (revises) {
     answer_error(response, 409, errc_name(Errc::conflict),
                  "this is a job that recalls or edits the messages of another one: it is looked at "
                  "and retried as /jobs/{id}");

@@ -37,7 +37,7 @@ TEST_F(DeadLetters, WhatWasRefusedIsListedAndRedriven) {
   const Answer listed = letters(id);
   EXPECT_EQ(listed.status, 200U);
   const std::string why =
-      R"("reason":24,"code":"denied","msg":"the channel is banned","redrivable":1})";
+      R"("reason":19,"code":"denied","msg":"the channel or the user is banned","redrivable":1})";
   EXPECT_EQ(listed.body,
             R"({"batch_id":")" + id + R"(","state":"done","count":2,"dead_letters":[)" +
                 R"({"index":1,"client_msg_no":"n1","from_uid":"u1","channel_id":"bad",)" +
@@ -72,7 +72,7 @@ TEST_F(DeadLetters, PagesFollowOneAnother) {
   std::string next = "0";
   for (int pages = 0; pages < 50; ++pages) {
     const Answer page = letters(id, "?limit=37&from=" + next);
-    EXPECT_EQ(number_of(page.body, "count"), 579U);
+    EXPECT_EQ(number_of(page.body, "count"), 580U);
     simdjson::dom::parser parser;
     const simdjson::dom::element root = parser.parse(page.body);
     for (const simdjson::dom::element letter : root["dead_letters"].get_array()) {
@@ -99,6 +99,22 @@ TEST_F(DeadLetters, LinesThatAreNoItemsAreNotRedriven) {
       << listed.body;
   EXPECT_TRUE(has(listed.body, R"("redrivable":0}],"more":0})")) << listed.body;
   EXPECT_EQ(post("/batches/" + id + "/redrive", "").status, 409U);
+}
+
+TEST_F(DeadLetters, ABatchThatWasKeptIsListedAndNotRedriven) {
+  ban("bad", true);
+  const Answer sent =
+      post("/message/sendbatch?keep=true", "[" + item("n0", "g1") + "," + item("n1", "bad") + "]");
+  ASSERT_EQ(sent.status, 200U) << sent.body;
+  const auto at = sent.headers.find("Batch-Id: ");
+  ASSERT_NE(at, std::string::npos) << sent.headers;
+  const std::string id = sent.headers.substr(at + 10, kJobIdBytes);
+  EXPECT_TRUE(has(letters(id).body, R"("count":1,"dead_letters":[{"index":1,"client_msg_no":"n1",)"
+                                    R"("from_uid":"u1","channel_id":"bad","channel_type":2,)"
+                                    R"("reason":)"))
+      << letters(id).body;
+  EXPECT_TRUE(has(letters(id).body, R"("redrivable":0}],"more":0})")) << letters(id).body;
+  EXPECT_TRUE(has(problem(post("/batches/" + id + "/redrive", ""), 409), "a request has sent"));
 }
 
 TEST_F(DeadLetters, BadRequestsAreRefused) {

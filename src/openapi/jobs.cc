@@ -148,10 +148,12 @@ Operation dead_letters() {
                                              "the index, code, msg and redrivable is known.")),
                    may("from_uid", text("Its sender.")),
                    may("channel_id", text("Its channel; the other user for type 1.")),
-                   may("channel_type", channel_type()), may("payload", base64("Its content.")),
+                   may("channel_type", channel_type()),
+                   may("payload", base64("Its content, if it is kept.")),
                    may("reason", integer("Why, as in a result.", 0, 255)),
                    need("code", text("Why, as a word.")), need("msg", text("Why, as a sentence.")),
-                   need("redrivable", bit("0: it is no item, and is not tried again."))});
+                   may("moderation", ref("Moderation")),
+                   need("redrivable", bit("0: it is no item, or a request has sent it."))});
   };
   return {
       .method = Verb::get,

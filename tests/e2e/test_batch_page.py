@@ -79,6 +79,9 @@ class Examples(unittest.TestCase):
                     self.assertEqual(seen["message_idstr"], str(seen[name]), inner)
                 elif name in ("id", "batch_id") or (name == "client_msg_no" and made_up(value)):
                     self.assertTrue(ids.same(value, seen[name]), inner)
+                elif name == "partition":
+                    self.assertEqual(value, shown["message_id"] % 1024, inner)
+                    self.assertEqual(seen[name], seen["message_id"] % 1024, inner)
                 elif name == "at" or name.endswith(("_at", "timestamp")):
                     self.assertGreater(seen[name], value, inner)
                 elif name == "items_per_second":

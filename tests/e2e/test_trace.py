@@ -1,11 +1,12 @@
 """GET /message/trace: what has become of a message."""
 
 import os
+import secrets
 import tempfile
 import unittest
 
+import test_api_keys
 from harness import GROUP, Server, ServerCase, fresh, item, wait_until
-from test_api_keys import Keys as KeyCase
 from webhook_receiver import Receiver
 
 TRACE = "/message/trace"
@@ -122,14 +123,21 @@ class Webhook(unittest.TestCase):
         self.assertEqual(len({m["message_id"] for m in receiver.messages(group, "msg.offline")}), 1)
 
 
-class Who(KeyCase):
+class Who(ServerCase):
+    secrets = {name: secrets.token_hex(32) for name in ("sender", "reader")}
+    yaml = test_api_keys.Keys.yaml_of([
+        {"name": name, "scopes": [scope], "sha256": [test_api_keys.Keys.hash_of(secret)]}
+        for scope, (name, secret) in zip(("send", "read"), secrets.items())])
+
     def test_it_takes_the_scope_read(self):
-        self.load({"sender": {"scopes": ["send"]}, "reader": {"scopes": ["read"]}})
-        sent = self.send("sender", fresh("g")).json()
-        path = "%s?message_id=%d" % (TRACE, sent["message_id"])
-        refused = self.assert_error(self.call("sender", "GET", path), 403)
+        tokens = {name: {"token": secret} for name, secret in self.secrets.items()}
+        sent = self.server.post("/message/send", item(fresh("g"), "x"),
+                                headers=tokens["sender"]).json()
+        query = {"message_id": sent["message_id"]}
+        refused = self.assert_error(self.server.get(TRACE, query, headers=tokens["sender"]), 403)
         self.assertIn("read", refused["msg"])
-        self.assertEqual(self.call("reader", "GET", path).json()["state"], "stored")
+        answer = self.server.get(TRACE, query, headers=tokens["reader"])
+        self.assertEqual(answer.json()["state"], "stored")
 
 
 class Strict(ServerCase):
@@ -144,9 +152,6 @@ class Strict(ServerCase):
             ask = lambda uid: self.server.get(TRACE, {**query, "login_uid": uid})
             self.assertEqual(ask("ann").status, 200)
             self.assertEqual(self.assert_error(ask("eve"), 403)["reason"], 3)
-
-
-del KeyCase
 
 
 if __name__ == "__main__":
