@@ -67,8 +67,8 @@ class Dashboard(unittest.TestCase):
 
     def test_rows_and_panels_are_in_their_places(self):
         rows = [panel["title"] for panel in self.panels if panel["type"] == "row"]
-        self.assertEqual(rows, ["Overview", "Send path", "Delivery", "Connections", "Storage",
-                                "Webhooks", "Process"])
+        self.assertEqual(rows, ["Overview", "Send path", "Moderation", "Jobs", "Delivery",
+                                "Connections", "Storage", "Webhooks", "Process"])
         ids = [panel["id"] for panel in self.panels]
         self.assertEqual(len(set(ids)), len(ids))
         taken = set()
