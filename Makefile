@@ -7,7 +7,7 @@ DATA ?= ./data
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build packages test demo bench check format clean
+.PHONY: help run build packages deb test demo bench check format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | column -t -s $$'\t' 2>/dev/null \
@@ -23,6 +23,10 @@ build: ## install what is missing, build the release binary
 
 packages: build ## the Debian packages that the binary needs on another machine
 	@scripts/runtime_packages.sh $(RELEASE)
+
+deb: ## a Debian package of the server with its systemd unit, in build/deb
+	@scripts/setup-debian.sh deb
+	@scripts/build_deb.sh $(ARGS)
 
 test: ## every test: checks, unit, end to end, crash, fuzz, sanitizers
 	@scripts/setup-debian.sh test

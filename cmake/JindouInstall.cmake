@@ -1,6 +1,6 @@
 # install(): the program, its man page, completion of shells, and what a service needs: a
 # configuration and a unit of systemd. `cmake --install build/release --prefix /usr` installs all of
-# it; the paths in the unit are those of the prefix that is given then.
+# it; the paths in the unit are those of the prefix that is given then. debian/rules packages it.
 include(GNUInstallDirs)
 
 set(JINDOU_UNITDIR "lib/systemd/system" CACHE STRING

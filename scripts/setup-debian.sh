@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what is missing to build and run on Debian 12: scripts/setup-debian.sh [run|test|check]
-# "test" adds to "run" what the tests need, "check" what the checks need. Does nothing, and needs
-# neither root nor network, when everything is there.
+# Installs what is missing to build and run on Debian 12: scripts/setup-debian.sh [run|deb|test|check]
+# "deb" adds to "run" what makes a package, "test" what the tests need, "check" what the checks need.
+# Does nothing, and needs neither root nor network, when everything is there.
 set -euo pipefail
 
 role=${1:-run}
@@ -72,6 +72,9 @@ fi
 
 case "$role" in
   run) ;;
+  deb)
+    need_package debhelper lintian
+    ;;
   test)
     need_package libgtest-dev libgmock-dev libclang-rt-14-dev
     need_command clang++-14 clang-14
@@ -96,7 +99,7 @@ case "$role" in
     need_command python3 python3
     ;;
   *)
-    echo "usage: setup-debian.sh [run|test|check]" >&2
+    echo "usage: setup-debian.sh [run|deb|test|check]" >&2
     exit 2
     ;;
 esac

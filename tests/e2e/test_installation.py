@@ -1,4 +1,7 @@
-"""What `cmake --install` puts into a system."""
+"""What `cmake --install` puts into a system, and what debian/ makes a package of.
+
+The package itself is installed and run in a bare Debian by tests/package/run.sh, by hand.
+"""
 
 import os
 import pathlib
@@ -150,14 +153,31 @@ class Installed(unittest.TestCase):
 
 
 class Sources(unittest.TestCase):
+    """debian/ and what else names the version or the packages."""
+
     def test_all_say_the_same_version(self):
         version = re.search(r"project\(jindou VERSION ([0-9.]+)",
                             (ROOT / "CMakeLists.txt").read_text())[1]
         for path, pattern in (("src/app/version.h", r'kVersion = "(.+?)"'),
+                              ("debian/changelog", r"^jindou \((.+?)-\d+\)"),
                               ("docs/jindou.1", r'"Jindou (.+?)"'),
                               ("CHANGELOG.md", r"(?m)^## ([0-9.]+)")):
             with self.subTest(path=path):
                 self.assertEqual(re.search(pattern, (ROOT / path).read_text())[1], version)
+
+    def test_a_package_is_built_with_what_the_setup_installs(self):
+        control = (ROOT / "debian/control").read_text()
+        listed = re.search(r"^Build-Depends:(.*?)^\S", control, re.MULTILINE | re.DOTALL)[1]
+        # Of alternatives the first; without versions and architectures.
+        asked = {re.match(r"\s*([a-z0-9.+-]+)", entry)[1] for entry in listed.split(",")}
+        setup = (ROOT / "scripts/setup-debian.sh").read_text().partition('case "$role" in')[0]
+        needed = set(re.findall(r"\b(?:lib[a-z0-9.+-]+-dev|prometheus-cpp-dev|zlib1g-dev)\b", setup))
+        self.assertGreater(len(needed), 10)
+        libraries = {name for name in asked if name.endswith("-dev")}
+        self.assertEqual(libraries, needed - {"libvectorscan-dev", "libc6-dev"})
+        for name in asked - libraries - {"debhelper-compat"}:
+            with self.subTest(package=name):
+                self.assertRegex(setup, r"\s%s\s" % re.escape(name))
 
     def test_the_documented_lines_are_in_the_unit(self):
         unit = (ROOT / "deploy/systemd/jindou.service.in").read_text()

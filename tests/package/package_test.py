@@ -1,0 +1,158 @@
+"""The package in a bare Debian: installed, run by its unit, upgraded, removed, purged."""
+
+import json
+import os
+import pathlib
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+from harness import seed_request  # noqa: E402
+from machine import Machine, run, wait_until  # noqa: E402
+
+PACKAGE = pathlib.Path(os.environ["JINDOU_PACKAGE"])
+UNIT = "jindou.service"
+STORE = "var/lib/jindou/data"
+
+
+class Package(unittest.TestCase):
+    """One machine for all, in the order of their names: each goes on where the last one ended."""
+
+    @classmethod
+    def setUpClass(cls):
+        began = time.monotonic()
+        cls.machine = Machine()
+        cls.addClassCleanup(cls.machine.destroy)
+        (cls.machine.root / "opt" / PACKAGE.name).write_bytes(PACKAGE.read_bytes())
+        print("a bare Debian: %.0f s" % (time.monotonic() - began))
+
+    def installed(self):
+        before = self.size()
+        began = time.monotonic()
+        self.machine.install("/opt/" + PACKAGE.name)
+        print("installed: %.0f s, %d MiB with what it needs"
+              % (time.monotonic() - began, (self.size() - before) / 1024))
+
+    def size(self):
+        """KiB of the packages that are installed there."""
+        sizes = self.machine.inside("dpkg-query", "-W", "-f", "${Installed-Size}\n").split()
+        return sum(map(int, sizes))
+
+    def show(self, member):
+        return self.machine.inside("systemctl", "show", "-P", member, UNIT).strip()
+
+    def is_active(self):
+        return self.show("ActiveState") == "active"
+
+    def send(self):
+        """The results of the published example."""
+        answer = self.machine.curl("http://127.0.0.1:5001/message/sendbatch", "-H",
+                                   "Content-Type: application/json", "-d",
+                                   seed_request().decode())
+        results = json.loads(answer)
+        self.assertTrue(results)
+        self.assertEqual({result["reason"] for result in results}, {1}, answer)
+        return results
+
+    def journal(self):
+        return self.machine.inside("journalctl", "-q", "--no-pager", "-u", UNIT, check=False)
+
+    def test_1_it_is_installed_without_systemd(self):
+        self.installed()
+        self.assertIn("jindou:x:", self.machine.inside("getent", "passwd", "jindou"))
+        state = self.machine.inside("stat", "-c", "%U %G %a", "/var/lib/jindou")
+        self.assertEqual(state.split(), ["jindou", "jindou", "700"])
+        conffiles = self.machine.inside("dpkg-query", "-W", "-f", "${Conffiles}", "jindou")
+        self.assertIn("/etc/jindou/jindou.yaml", conffiles)
+        self.assertIn("store format", self.machine.inside("jindou", "version"))
+        self.assertIn("is valid", self.machine.inside(
+            "jindou", "config", "--config", "/etc/jindou/jindou.yaml", "--validate"))
+
+    def test_2_its_unit_starts_at_boot_as_its_own_user(self):
+        self.machine.install("systemd", "systemd-sysv", "dbus")
+        self.machine.boot()
+        wait_until(self.is_active, what="the unit to be active")
+        self.assertIn("serves HTTP", self.show("StatusText"))
+        status = self.machine.inside("cat", "/proc/%s/status" % self.show("MainPID"))
+        fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        number = self.machine.inside("id", "-u", "jindou").strip()
+        self.assertEqual(fields["Uid"].split(), [number] * 4)
+        self.assertEqual(int(fields["CapBnd"], 16), 0)
+        self.assertEqual((fields["NoNewPrivs"], fields["Seccomp"]), ("1", "2"))
+        limits = self.machine.inside("cat", "/proc/%s/limits" % self.show("MainPID"))
+        # Not where root itself may raise no limit, as in some containers.
+        allowed = run("sh", "-c", "ulimit -Hn 1048576 2>/dev/null; ulimit -Hn").split()[0]
+        self.assertRegex(limits, r"Max open files +%s +%s" % (allowed, allowed))
+        exposure = self.machine.inside("systemd-analyze", "security", "--no-pager",
+                                       "--threshold=30", UNIT)
+        print(exposure.strip().splitlines()[-1])
+
+    def test_3_it_answers_the_published_batch_over_a_restart(self):
+        first = self.send()
+        self.machine.inside("systemctl", "reload", UNIT)
+        self.assertTrue(self.is_active())
+        self.machine.inside("systemctl", "restart", UNIT)
+        again = self.send()
+        self.assertEqual([result["message_id"] for result in again],
+                         [result["message_id"] for result in first])
+        self.assertTrue(all(result["duplicate"] for result in again))
+        self.assertNotIn('"level":"error"', self.journal())
+
+    def test_4_a_process_that_is_stuck_is_restarted(self):
+        folder = self.machine.root / "etc/systemd/system/jindou.service.d"
+        folder.mkdir(parents=True)
+        (folder / "watchdog.conf").write_text("[Service]\nWatchdogSec=2\n")
+        self.machine.inside("systemctl", "daemon-reload")
+        self.machine.inside("systemctl", "restart", UNIT)
+        # Served without a restart for longer than the watchdog waits: it hears of the server.
+        until = time.monotonic() + 5
+        wait_until(lambda: time.monotonic() > until, what="the clock")
+        self.assertEqual(self.show("NRestarts"), "0", self.journal())
+        self.machine.inside("systemctl", "kill", "--kill-whom=main", "-s", "STOP", UNIT)
+        wait_until(lambda: self.show("NRestarts") == "1" and self.is_active(),
+                   what="the watchdog")
+        self.assertTrue(all(result["duplicate"] for result in self.send()))
+
+    def test_5_a_wrong_configuration_is_not_tried_again(self):
+        path = self.machine.root / "etc/jindou/jindou.yaml"
+        good = path.read_text()
+        path.write_text(good + "httpAdr: nowhere\n")
+        self.machine.inside("systemctl", "restart", UNIT, check=False)
+        self.assertEqual((self.show("ActiveState"), self.show("NRestarts")), ("failed", "0"))
+        self.assertIn("httpAdr", self.journal())
+        path.write_text(good)
+        self.machine.inside("systemctl", "reset-failed", UNIT)
+        self.machine.inside("systemctl", "start", UNIT)
+        self.assertTrue(self.is_active())
+
+    def test_6_an_upgrade_restarts_it(self):
+        before = self.show("MainPID")
+        self.machine.inside("apt-get", "-q", "install", "-y", "--reinstall",
+                            "/opt/" + PACKAGE.name)
+        wait_until(self.is_active, what="the unit after the upgrade")
+        self.assertNotEqual(self.show("MainPID"), before)
+        self.assertTrue(all(result["duplicate"] for result in self.send()))
+
+    def test_7_removed_it_leaves_configuration_and_data(self):
+        self.machine.inside("apt-get", "-q", "remove", "-y", "jindou")
+        self.assertFalse((self.machine.root / "usr/bin/jindou").exists())
+        self.assertTrue((self.machine.root / "etc/jindou/jindou.yaml").exists())
+        self.assertTrue((self.machine.root / STORE / "CURRENT").exists())
+        running = self.machine.inside("systemctl", "is-active", UNIT, check=False).strip()
+        self.assertNotEqual(running, "active")
+        self.assertEqual(self.machine.inside("sh", "-c", "cat /proc/[0-9]*/comm").split()
+                         .count("jindou"), 0)
+
+    def test_8_purged_it_leaves_data_and_finds_it_again(self):
+        said = self.machine.inside("apt-get", "-q", "purge", "-y", "jindou")
+        self.assertIn("the store stays in /var/lib/jindou", said)
+        self.assertFalse((self.machine.root / "etc/jindou/jindou.yaml").exists())
+        self.assertTrue((self.machine.root / STORE / "CURRENT").exists())
+        self.installed()
+        wait_until(self.is_active, what="the unit after the installation")
+        self.assertTrue(all(result["duplicate"] for result in self.send()))
+
+
+if __name__ == "__main__":
+    unittest.main()
