@@ -1,0 +1,184 @@
+"""The image, the compose file and the chart in deploy/: what they name is there, and is taken.
+
+Images are built and run by tests/package/image.sh, by hand. Helm is asked where it is installed.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import unittest
+
+from harness import ROOT, Server, binary
+from test_alerts import promtool, read_yaml
+
+DOCKER = ROOT / "deploy" / "docker"
+CHART = ROOT / "deploy" / "helm" / "jindou"
+VERSION = re.search(r"project\(jindou VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
+DOCKERFILE = (DOCKER / "Dockerfile").read_text()
+
+
+def run(*command, **options):
+    done = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+                          check=False, **options)
+    return done.returncode, done.stdout
+
+
+def validate(text, **environment):
+    """What the server says of a configuration file, as the image starts it."""
+    for name, value in re.findall(r"\b(WK_[A-Z_]+)=(\S+)", DOCKERFILE):
+        environment.setdefault(name, value)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(text)
+        file.flush()
+        return run(binary(), "config", "--config", file.name, "--validate",
+                   env={"PATH": os.environ["PATH"], **environment})
+
+
+class Answering:
+    """A listener that answers one connection with these bytes, and closes it."""
+
+    def __init__(self, answer):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
+        self._answer = answer
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self):
+        self._thread.start()
+        return self.address
+
+    def __exit__(self, *unused):
+        self._thread.join(10)
+        self._listener.close()
+
+    def _serve(self):
+        self._listener.settimeout(10)
+        connection, _ = self._listener.accept()
+        with connection:
+            request = b""
+            while not request.endswith(b"\r\n\r\n"):
+                request += connection.recv(4096)
+            connection.sendall(self._answer)
+
+
+class Image(unittest.TestCase):
+    def test_its_settings_are_known_and_want_a_token(self):
+        text = (ROOT / "deploy/config/jindou.yaml").read_text()
+        status, output = validate(text)
+        self.assertEqual(status, 2, output)
+        self.assertIn("managerToken", output)
+        status, output = validate(text, WK_MANAGERTOKEN="0123456789abcdef")
+        self.assertEqual((status, "warning" in output), (0, False), output)
+
+    def test_what_it_copies_is_there(self):
+        for line in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.MULTILINE):
+            for source in [word for word in line.split() if not word.startswith("--")][:-1]:
+                self.assertTrue((ROOT / source).exists(), source)
+
+    def test_its_user_has_the_number_that_the_chart_names(self):
+        user = re.search(r"^USER (\d+):(\d+)$", DOCKERFILE, re.MULTILINE).groups()
+        self.assertEqual(re.findall(r"--[ug]id (\d+)", DOCKERFILE)[1:], list(user)[:1] * 2)
+        text = (CHART / "templates/statefulset.yaml").read_text()
+        self.assertEqual(re.findall(r"(?:runAsUser|runAsGroup|fsGroup): (\d+)", text), [user[0]] * 3)
+
+
+class Probe(unittest.TestCase):
+    def probe(self, what, address):
+        return run(DOCKER / "probe.sh", what, env={"PATH": os.environ["PATH"],
+                                                   "WK_HTTPADDR": address})[0]
+
+    def test_it_tells_a_server_that_serves_from_one_that_is_gone(self):
+        with Server() as server:
+            for what in ("ready", "alive"):
+                self.assertEqual(self.probe(what, server.http), 0)
+                self.assertEqual(self.probe(what, "0.0.0.0:" + server.http.rsplit(":", 1)[1]), 0)
+            address = server.http
+        for what in ("ready", "alive"):
+            self.assertEqual(self.probe(what, address), 1)
+
+    def test_a_server_that_takes_no_sends_is_alive_and_not_ready(self):
+        for what, wanted in (("ready", 1), ("alive", 0)):
+            with Answering(b"HTTP/1.1 503 Service Unavailable\r\n\r\n") as address:
+                self.assertEqual(self.probe(what, address), wanted)
+
+    def test_a_server_that_says_nothing_is_neither(self):
+        for what in ("ready", "alive"):
+            with Answering(b"") as address:
+                self.assertEqual(self.probe(what, address), 1)
+
+
+class Compose(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.services = read_yaml(DOCKER / "compose.yaml")["services"]
+
+    def test_it_runs_this_version(self):
+        self.assertEqual(self.services["jindou"]["image"], "jindou:" + VERSION)
+
+    def test_files_that_it_mounts_are_there(self):
+        for service in self.services.values():
+            for volume in service.get("volumes", []):
+                source = volume.split(":")[0]
+                if source.startswith("."):
+                    self.assertTrue((DOCKER / source).exists(), source)
+
+    def test_prometheus_reads_its_configuration(self):
+        status, output = promtool("check", "config", "--syntax-only", DOCKER / "prometheus.yml")
+        self.assertEqual(status, 0, output)
+        scraped = read_yaml(DOCKER / "prometheus.yml")["scrape_configs"]
+        self.assertEqual([each["job_name"] for each in scraped], ["jindou"])  # the rules' name
+        manager = re.search(r"WK_MANAGER_ADDR=\S+:(\d+)", DOCKERFILE)[1]
+        self.assertEqual(scraped[0]["static_configs"][0]["targets"], ["jindou:" + manager])
+
+    def test_grafana_finds_prometheus_and_the_dashboards(self):
+        source = read_yaml(DOCKER / "grafana/datasources/prometheus.yml")["datasources"][0]
+        self.assertEqual(re.search(r"//(\w+):", source["url"])[1], "prometheus")
+        self.assertIn("prometheus", self.services)
+        provider = read_yaml(DOCKER / "grafana/dashboards/jindou.yml")["providers"][0]
+        mounted = [volume.split(":")[1] for volume in self.services["grafana"]["volumes"]]
+        self.assertIn(provider["options"]["path"], mounted)
+
+    def test_only_clients_reach_it_from_elsewhere(self):
+        published = [port for service in self.services.values() for port in service.get("ports", [])
+                     if not port.startswith("127.0.0.1:")]
+        self.assertEqual(published, ["5100:5100", "5200:5200"])
+
+
+class Chart(unittest.TestCase):
+    def test_it_installs_this_version(self):
+        self.assertEqual(read_yaml(CHART / "Chart.yaml")["appVersion"], VERSION)
+
+    def test_the_server_takes_its_settings(self):
+        text = (CHART / "values.yaml").read_text()
+        # As they are written: by Helm's reading of YAML "on" is true.
+        settings = re.search(r"^config:\n((?:  .*\n)+)", text, re.MULTILINE)[1]
+        self.assertEqual(list(read_yaml(CHART / "values.yaml")["config"]),
+                         re.findall(r"^  (\S+):", settings, re.MULTILINE))
+        status, output = validate("rootDir: /var/lib/jindou\n" + re.sub(r"(?m)^  ", "", settings),
+                                  WK_MANAGERTOKEN="0123456789abcdef")
+        self.assertEqual((status, "warning" in output), (0, False), output)
+
+    @unittest.skipUnless(shutil.which("helm"), "no helm")
+    def test_helm_accepts_it(self):
+        status, output = run("helm", "lint", "--strict", CHART, "--set",
+                             "managerToken=0123456789abcdef")
+        self.assertEqual(status, 0, output)
+
+    @unittest.skipUnless(shutil.which("helm"), "no helm")
+    def test_helm_wants_a_token(self):
+        arguments = ["helm", "template", "x", CHART, "--kube-version", "1.31.0"]
+        for given, wanted in ((["--set", "managerToken=0123456789abcdef"], 0),
+                              (["--set", "existingSecret=mine,serviceMonitor.enabled=true"], 0),
+                              (["--set", "managerToken=short"], 1), ([], 1)):
+            with self.subTest(given=given):
+                status, output = run(*arguments, *given)
+                self.assertEqual(status, wanted, output)
+
+
+if __name__ == "__main__":
+    unittest.main()
