@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/doctor.h"
 #include "app/hangup_hold.h"
 #include "app/key_command.h"
 #include "app/named_files.h"
@@ -141,6 +142,12 @@ int run_config(const SettingsFlags& flags, bool validate_only, bool markdown) {
   return 0;
 }
 
+int run_doctor_command(const SettingsFlags& flags) {
+  const auto loaded = flags.load();
+  if (!loaded) return usage_error(loaded.error());
+  return run_doctor(loaded->settings);
+}
+
 int run_conversion(const std::string& file) {
   const auto text = config::read_settings_file(file, FileKind::any);
   if (!text) return usage_error(text.error());
@@ -182,6 +189,11 @@ int run_command_line(int argc, char** argv) {
   config_command->add_option("--from-wukongim", wukongim_file,
                              "Print a configuration of WuKongIM 2 as one for this server");
 
+  SettingsFlags doctor_flags;
+  CLI::App* doctor_command = app.add_subcommand(
+      "doctor", "Look at this machine for what will trouble the server, and say what to change");
+  doctor_flags.add_to(*doctor_command);
+
   bench::BenchOptions bench_options;
   CLI::App* bench_command = app.add_subcommand("bench", "Measure the server on this machine");
   bench::add_options(*bench_command, bench_options);
@@ -203,6 +215,8 @@ int run_command_line(int argc, char** argv) {
 
   CLI::App* version_command =
       app.add_subcommand("version", "Print the version and the format of the store");
+  bool version_flag = false;
+  app.add_flag("--version", version_flag, "The same");
 
   try {
     app.parse(argc, argv);
@@ -212,13 +226,14 @@ int run_command_line(int argc, char** argv) {
   if (flags.given() &&
       (version_command->parsed() || bench_command->parsed() || send_command->parsed() ||
        jobs_command->parsed() || key_command->parsed())) {
-    return usage_error(Error(Errc::invalid,
-                             "flags with settings go with serve and config; those of bench, send "
-                             "and jobs stand behind the word (jindou send --help)"));
+    return usage_error(
+        Error(Errc::invalid,
+              "flags with settings go with serve, config and doctor; those of bench, send "
+              "and jobs stand behind the word (jindou send --help)"));
   }
-  const bool serves = app.get_subcommands().empty() || serve_command->parsed();
+  const bool serves = !version_flag && (app.get_subcommands().empty() || serve_command->parsed());
   if (!serves) release_hangups();
-  if (version_command->parsed()) {
+  if (version_command->parsed() || version_flag) {
     std::printf("jindou %s\nstore format %d\nRocksDB %s\n", kVersion, store::kStoreFormat,
                 store::rocksdb_build().c_str());
     return 0;
@@ -227,6 +242,7 @@ int run_command_line(int argc, char** argv) {
   if (config_command->parsed()) {
     return run_config(flags.followed_by(config_flags), validate_only, markdown);
   }
+  if (doctor_command->parsed()) return run_doctor_command(flags.followed_by(doctor_flags));
   if (key_command->parsed()) return run_key(key_of_input);
   if (bench_command->parsed()) return run_bench_command(bench_options);
   if (send_command->parsed()) return caller::run_send(std::move(send_options));

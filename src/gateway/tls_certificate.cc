@@ -62,10 +62,16 @@ TlsCertificate::TlsCertificate(const Clock& clock, config::LiveValue<config::Tls
     : clock_(clock), files_(std::move(files)) {}
 
 Result<void> TlsCertificate::check(const config::TlsSettings& names) {
+  const auto end = not_after(names);
+  if (!end) return end.error();
+  return {};
+}
+
+Result<std::int64_t> TlsCertificate::not_after(const config::TlsSettings& names) {
   JD_TRY(const Files files, read_files(names));
   const auto context = TlsContext::make(files.certificate, files.key);
   if (!context) return context.error();
-  return {};
+  return (*context)->not_after();
 }
 
 Result<TlsCertificate::Files> TlsCertificate::read_files(const config::TlsSettings& names) {

@@ -29,6 +29,8 @@ class TlsCertificate final : public std::enable_shared_from_this<TlsCertificate>
 
   // Whether both files can be used, as load() would say it. Blocks on the disk.
   static Result<void> check(const config::TlsSettings& names);
+  // The same, and when the certificate ends, in seconds since 1970.
+  static Result<std::int64_t> not_after(const config::TlsSettings& names);
 
   // The first reading, before anything else is called. Errors: invalid (names the setting, the file
   // and the reason).

@@ -1,0 +1,84 @@
+#include "app/doctor.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace jindou::app {
+namespace {
+
+using std::chrono::microseconds;
+
+constexpr std::uint64_t kGiBytes = std::uint64_t{1} << 30;
+constexpr std::int64_t kNow = 1'800'000'000;
+constexpr std::int64_t kDaySeconds = 24 * 3600;
+
+// What is not fine says what to change, and what is fine has nothing to say.
+void expect_weight(const Finding& finding, Weight weight) {
+  EXPECT_EQ(finding.weight, weight) << finding.subject << ": " << finding.text;
+  EXPECT_EQ(finding.advice.empty(), weight == Weight::fine) << finding.subject;
+  EXPECT_FALSE(finding.text.empty());
+}
+
+TEST(Doctor, WarnsOfOpenFilesThatLowerTheConnections) {
+  config::Settings settings;
+  settings.gateway.max_connections = 200'000;
+  expect_weight(judge_open_files(settings, 1'048'576), Weight::fine);
+  expect_weight(judge_open_files(settings, std::numeric_limits<std::size_t>::max()), Weight::fine);
+  const Finding few = judge_open_files(settings, 1024);
+  expect_weight(few, Weight::warning);
+  EXPECT_NE(few.text.find("from 200000 to "), std::string::npos) << few.text;
+  EXPECT_NE(few.advice.find("LimitNOFILE"), std::string::npos);
+}
+
+TEST(Doctor, WantsAFifthOfTheDisk) {
+  expect_weight(judge_room("/srv", 20 * kGiBytes, 100 * kGiBytes), Weight::fine);
+  expect_weight(judge_room("/srv", 19 * kGiBytes, 100 * kGiBytes), Weight::warning);
+  expect_weight(judge_room("/srv", 4 * kGiBytes, 100 * kGiBytes), Weight::problem);
+  expect_weight(judge_room("/srv", 0, 0), Weight::problem);
+}
+
+TEST(Doctor, JudgesSyncsByTheirMedian) {
+  const auto judged = [](int usual) {
+    return judge_syncs({microseconds(900'000), microseconds(usual), microseconds(usual)});
+  };
+  expect_weight(judged(400), Weight::fine);
+  EXPECT_EQ(judged(400).text, "a sync takes 0.40 ms, the longest of 3 900.00 ms");
+  expect_weight(judged(15'000), Weight::warning);
+  expect_weight(judged(150'000), Weight::problem);
+  expect_weight(judged(2), Weight::warning);
+  expect_weight(judge_syncs({microseconds(400)}), Weight::fine);
+}
+
+TEST(Doctor, SeesTheEndOfACertificate) {
+  expect_weight(judge_certificate(kNow, kNow + 60 * kDaySeconds), Weight::fine);
+  expect_weight(judge_certificate(kNow, kNow + 13 * kDaySeconds), Weight::warning);
+  expect_weight(judge_certificate(kNow, kNow), Weight::problem);
+  EXPECT_EQ(judge_certificate(kNow, kNow - 3 * kDaySeconds).text, "it ended 3 days ago");
+}
+
+TEST(Doctor, LeavesNothingBehind) {
+  std::string directory =
+      (std::filesystem::temp_directory_path() / "jindou-doctor-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  config::Settings settings;
+  settings.data_dir = directory + "/not/there";
+  settings.http_addr = "127.0.0.1:0";
+  settings.addr.clear();
+  settings.ws_addr.clear();
+  settings.manager.on = false;
+  settings.demo.on = false;
+  const std::vector<Finding> findings = examine(settings);
+  EXPECT_GE(findings.size(), 5U);
+  EXPECT_TRUE(std::filesystem::is_empty(directory));
+  std::filesystem::remove_all(directory);
+}
+
+}  // namespace
+}  // namespace jindou::app
