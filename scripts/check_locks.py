@@ -24,8 +24,12 @@ UNCHECKED = re.compile(r"\bstd::(recursive_|shared_|timed_)?(mutex|lock_guard|un
 FLAGS = ["-fsyntax-only", "-Wthread-safety", "-Werror=thread-safety"]
 
 
-def run(command, directory):
-    return subprocess.run(command, cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+# As many sources are compiled as one (cmake/JindouUnity.cmake says why, and what it asks of them).
+TOGETHER = 10
+
+
+def run(command, directory, text=""):
+    return subprocess.run(command, cwd=directory, input=text, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
 
 
@@ -42,6 +46,23 @@ def sources_of(texts, compiled):
             line = f'#include "{path.removeprefix("src/")}"'
             wanted.update(sorted(user for user in compiled if line in texts[user])[:1])
     return sorted(wanted)
+
+
+def together(sources, commands):
+    """Groups of sources of one module, tests apart, each with the command that is common to them and
+    names no source."""
+    groups = {}
+    for path in sources:
+        arguments = shlex.split(commands[path]["command"])
+        place = arguments.index("-o")
+        del arguments[place:place + 2]
+        command = tuple(part for part in arguments if part not in ("-c", commands[path]["file"]))
+        key = (str(pathlib.Path(path).parent), path.endswith("_test.cc"), command,
+               commands[path]["directory"])
+        groups.setdefault(key, []).append(path)
+    for (_, _, command, directory), paths in groups.items():
+        for begin in range(0, len(paths), TOGETHER):
+            yield command, directory, paths[begin:begin + TOGETHER]
 
 
 def unchecked_locks(texts):
@@ -61,18 +82,16 @@ def check(build):
                 if pathlib.Path(entry["file"]).is_relative_to(ROOT / "src")}
     problems = list(unchecked_locks(texts))
 
-    def compile_one(path):
-        entry = commands[path]
-        arguments = shlex.split(entry["command"])
-        place = arguments.index("-o")
-        del arguments[place:place + 2]
-        done = run([*(part for part in arguments if part != "-c"), *FLAGS], entry["directory"])
+    def compile_together(group):
+        command, directory, paths = group
+        text = "".join(f'#include "{ROOT / path}"\n' for path in paths)
+        done = run([*command, *FLAGS, "-x", "c++", "-"], directory, text)
         return done.stdout if done.returncode != 0 else ""
 
     sources = sources_of(texts, set(commands) & set(texts))
     jobs = int(run([str(ROOT / "scripts" / "jobs.sh")], ROOT).stdout)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        problems += filter(None, pool.map(compile_one, sources))
+        problems += filter(None, pool.map(compile_together, together(sources, commands)))
     # The same fault of a header is told once.
     for problem in dict.fromkeys(problems):
         print(problem.replace(f"{ROOT}/", ""))
