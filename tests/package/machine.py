@@ -77,6 +77,7 @@ def mirrors():
 class Machine:
     def __init__(self):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="jindou-package-"))
+        self.root.chmod(0o755)  # it is "/" for every user there
         self._process = None
         self._first = None  # the process that is number 1 in there
         codename, sources = mirrors()

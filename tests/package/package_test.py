@@ -72,7 +72,8 @@ class Package(unittest.TestCase):
     def test_2_its_unit_starts_at_boot_as_its_own_user(self):
         self.machine.install("systemd", "systemd-sysv", "dbus")
         self.machine.boot()
-        wait_until(self.is_active, what="the unit to be active")
+        wait_until(lambda: self.show("ActiveState") != "activating", what="the unit")
+        self.assertTrue(self.is_active(), self.journal())
         self.assertIn("serves HTTP", self.show("StatusText"))
         status = self.machine.inside("cat", "/proc/%s/status" % self.show("MainPID"))
         fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
