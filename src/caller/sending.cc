@@ -129,12 +129,25 @@ int Sending::send_all() {
   return progress_.counts.refused == 0 ? kAllSent : kSomeRefused;
 }
 
+milliseconds Sending::asked_wait() const {
+  if (asked_waits_.empty()) return milliseconds(0);
+  std::vector<milliseconds> waits = asked_waits_;
+  const std::size_t place = std::min(std::max<std::size_t>(passed_, 1), waits.size()) - 1;
+  std::nth_element(waits.begin(), waits.begin() + static_cast<std::ptrdiff_t>(place), waits.end());
+  return std::max(waits[place], asked_waits_.front());
+}
+
 bool Sending::wait_to_try_again() {
   const auto wait = patience_.wait(now(), asked_wait_);
   if (!wait) {
-    fail(kNotFinished, why_again_ + "; given up after " + duration_text(options_.patience) +
-                           " without success. Run the same again to send the rest, nothing is sent "
-                           "twice");
+    const double asked = Seconds(asked_wait_).count();
+    const std::string given_up =
+        asked > options_.patience
+            ? "; it wants to be asked again in " + duration_text(asked) +
+                  ", which is longer than --patience (" + duration_text(options_.patience) + ')'
+            : "; given up after " + duration_text(options_.patience) + " without success";
+    fail(kNotFinished,
+         why_again_ + given_up + ". Run the same again to send the rest, nothing is sent twice");
     return false;
   }
   status_.say(why_again_ + "; trying again in " +
@@ -160,8 +173,8 @@ Sending::End Sending::run_stream() {
   end_problem_.clear();
   asked_again_ = 0;
   asked_first_.clear();
-  asked_longest_ = milliseconds(0);
-  passed_ = false;
+  asked_waits_.clear();
+  passed_ = 0;
 
   http::StreamedRequest request;
   request.url = options_.url + std::string(kSendPath);
@@ -203,6 +216,9 @@ Sending::End Sending::run_stream() {
   retried_up_to_ = std::max(retried_up_to_, sent_ > 0 ? items_[sent_ - 1].item.row : 0);
   const bool incomplete = is_waiting_for_results();
   const std::size_t unanswered = sent_ - awaited_;
+  if (incomplete) {
+    for (std::size_t i = awaited_; i < sent_; ++i) items_[i].unknown = true;
+  }
   sent_ = 0;
   awaited_ = 0;
   if (!failure_.empty()) return End::failed;
@@ -233,7 +249,7 @@ Sending::End Sending::judge(const http::CallAnswer& answer) {
          options_.url + std::string(kSendPath) + " answers " + words_of(answer));
     return End::failed;
   }
-  if (asked_again_ > 0) return try_again("the server asks for " + asked_first_, asked_longest_);
+  if (asked_again_ > 0) return try_again("the server asks for " + asked_first_, asked_wait());
   if (end_seen_ && end_problem_.empty()) return End::complete;
   if (end_seen_) {
     // A server ends a stream of which nothing comes for long.
@@ -333,7 +349,7 @@ void Sending::on_result(std::string_view line) {
     ask_again(*entry, msg.empty() ? code : msg, unknown, wait_ms);
     return;
   }
-  passed_ = passed_ || code.empty();
+  if (code.empty()) ++passed_;
   // A duplicate of what this run has sent before is not what others have sent.
   entry->was_before = flag_of(result, "duplicate") && entry->item.row > retried_up_to_;
   decide(*entry, code, msg, line);
@@ -350,15 +366,15 @@ void Sending::ask_again(Entry& entry, std::string_view why, bool unknown, std::u
   // For the order of the messages behind it: they wait with it.
   over_ = true;
   entry.msg = why;
-  entry.unknown = unknown;
+  // A limit comes before the look for repeats: what was unknown once may be stored all the same.
+  entry.unknown = entry.unknown || unknown;
   if (asked_again_++ == 0) {
     asked_row_ = entry.item.row;
     asked_first_ = "line " + std::to_string(entry.item.line) + " once more: " + entry.msg;
   }
   const auto longest = std::chrono::duration_cast<milliseconds>(std::chrono::hours(24));
-  asked_longest_ = std::max(
-      asked_longest_,
-      milliseconds(std::min<std::uint64_t>(wait_ms, static_cast<std::uint64_t>(longest.count()))));
+  asked_waits_.emplace_back(
+      std::min<std::uint64_t>(wait_ms, static_cast<std::uint64_t>(longest.count())));
 }
 
 void Sending::decide(Entry& entry, std::string_view code, std::string_view msg,
@@ -377,7 +393,7 @@ void Sending::decide(Entry& entry, std::string_view code, std::string_view msg,
 }
 
 void Sending::count_try() {
-  if (asked_again_ == 0 || !passed_ || items_.empty()) return;
+  if (asked_again_ == 0 || passed_ == 0 || items_.empty()) return;
   Entry& front = items_.front();
   // It is the first of those that were asked for.
   if (front.item.row != asked_row_ || ++front.tries < options_.tries) return;

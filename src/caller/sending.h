@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -64,6 +65,9 @@ class Sending {
   End run_stream();
   End judge(const http::CallAnswer& answer);
   End try_again(std::string why, std::chrono::milliseconds asked);
+  // Until about as many may pass as did just now, and the first one asked for. The longest of the
+  // waits would leave a bucket full that holds a burst only.
+  std::chrono::milliseconds asked_wait() const;
   // False: for long enough.
   bool wait_to_try_again();
 
@@ -120,8 +124,9 @@ class Sending {
   std::uint64_t asked_again_ = 0;  // items that the server asks for once more
   std::uint64_t asked_row_ = 0;    // of the first of them
   std::string asked_first_;        // its line, and why
-  std::chrono::milliseconds asked_longest_{0};
-  bool passed_ = false;  // an item got through
+  std::vector<std::chrono::milliseconds>
+      asked_waits_;         // of each that was asked for, in their order
+  std::size_t passed_ = 0;  // items that got through
 
   unsigned shown_ = 0;               // refusals
   std::uint64_t retried_up_to_ = 0;  // rows up to here have been sent before in this run

@@ -434,6 +434,17 @@ class Limited(SendCase):
                          sorted("n%d" % i for i in range(50)))
 
 
+class Burst(SendCase):
+    config = {"limits.senderPerSecond": "4", "limits.senderBurst": "2"}
+
+    def test_a_limit_is_waited_for_a_burst_at_a_time(self):
+        """The last of the items may go in six seconds, the next ones at once."""
+        group = fresh("g")
+        items = [item(group, "n%d" % i) for i in range(26)]
+        done = self.send(self.write("a.ndjson", lines_of(items)), "--patience", "4")
+        self.assertIn("26 sent, 0 refused", done.stderr)
+
+
 class TryingAgain(Files):
     def test_busy_servers_are_asked_when_they_say(self):
         path = self.write("a.ndjson", lines_of([item(fresh("g"), "a", client_msg_no="n")]))
@@ -475,6 +486,28 @@ class TryingAgain(Files):
                              [["n0", "n1", "n2"], ["n1"], ["n1"]])
             self.assertEqual([json.loads(one)["line"] for one in done.stdout.splitlines()],
                              [1, 2, 3])
+
+    def test_what_was_unknown_once_is_never_refused(self):
+        """A limit comes before the look for repeats: the message may be stored all the same."""
+        items = [item("g", "a", client_msg_no="n%d" % i) for i in range(5)]
+        path = self.write("a.ndjson", lines_of(items))
+
+        def line(index, **more):
+            return (json.dumps({"index": index, "message_id": 1, **more}) + "\n").encode()
+
+        limited = {"code": "rate_limited", "msg": "too many", "retriable": True}
+        end = b'{"done":true,"items":5}\n'
+        answers = [line(0, state="unknown", code="unknown_outcome", msg="who knows") + line(1) +
+                   b"".join(line(i, **limited) for i in (2, 3, 4)) + end]
+        for left in (3, 2):
+            answers.append(line(0, **limited) + line(1) +
+                           b"".join(line(i, **limited) for i in range(2, left + 1)) + end)
+        with FakeServer([(200, {}, answer) for answer in answers]) as fake:
+            done = self.run_send(fake.url, path, "--tries", "3", "--refused", "refused",
+                                 code=3)
+            self.assertIn("what became of line 1 is still not known after 3 tries", done.stderr)
+            refused = self.directory / "refused"
+            self.assertEqual(refused.read_text() if refused.exists() else "", "")
 
     def test_refusals_for_now_are_sent_again_when_they_say(self):
         items = [item("g", "a", client_msg_no="n%d" % i) for i in range(4)]
