@@ -44,7 +44,7 @@ Result<CsvRows> CsvRows::create(const Request& request) {
 }
 
 CsvRows::Found CsvRows::tell(Found found, const std::string& what) {
-  text_ = "line " + std::to_string(reader_.line()) + ": " + what;
+  text_ = where() + what;
   return found;
 }
 

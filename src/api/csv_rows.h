@@ -43,6 +43,8 @@ class CsvRows {
   bool has_columns() const { return has_columns_; }
   // Holds until the next call.
   const std::string& text() const { return text_; }
+  // "line 7: ", where the row that was found last begins.
+  std::string where() const { return "line " + std::to_string(reader_.line()) + ": "; }
 
  private:
   CsvRows(codec::CsvItems items, codec::CsvLimits limits)

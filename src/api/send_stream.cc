@@ -382,7 +382,9 @@ bool ItemStream::add_item(std::string_view line) {
   }
   group_.bytes += common_.expanded_bytes() - filled_before;
   if (auto* wrong = std::get_if<std::vector<codec::ItemProblem>>(&item)) {
-    add_problem(std::move(wrong->front()));
+    codec::ItemProblem problem = std::move(wrong->front());
+    if (rows_) problem.text = rows_->where() + problem.text;
+    add_problem(std::move(problem));
     return true;
   }
   auto* own = std::get_if<codec::BatchItem>(&item);
@@ -401,7 +403,7 @@ Task<void> ItemStream::add_wanting(std::string_view line) {
   if (!fetched) {
     codec::ItemProblem problem;
     problem.code = fetched.error().code();
-    problem.text = fetched.error().text();
+    problem.text = (rows_ ? rows_->where() : std::string()) + fetched.error().text();
     problem.client_msg_no = codec::find_client_msg_no(line);
     add_problem(std::move(problem));
     co_return;

@@ -37,7 +37,8 @@ class ItemUpload {
 
   // A line that is an item, or none. Errors: those of the upload, and of a line that others leave
   // no room for.
-  Task<Result<void>> add(LineSplitter::Found found, std::string_view line);
+  // `where`: what the text of a refusal begins with.
+  Task<Result<void>> add(LineSplitter::Found found, std::string_view line, std::string where);
   // What is no item for a reason that is known. Errors: those of the upload.
   Task<Result<void>> refuse(codec::ItemProblem problem);
 
@@ -97,7 +98,8 @@ Task<Result<void>> ItemUpload::refuse(codec::ItemProblem problem) {
   co_return Result<void>();
 }
 
-Task<Result<void>> ItemUpload::add(LineSplitter::Found found, std::string_view line) {
+Task<Result<void>> ItemUpload::add(LineSplitter::Found found, std::string_view line,
+                                   std::string where) {
   items_.begin_portion();  // what is filled in is bounded for each item
   codec::ItemBody item = items_.parse(found, line);
   std::optional<codec::ItemProblem> problem;
@@ -113,6 +115,7 @@ Task<Result<void>> ItemUpload::add(LineSplitter::Found found, std::string_view l
     if (errc_retriable(problem->code)) {
       co_return Result<void>(Error(problem->code, problem->text));
     }
+    problem->text = where + problem->text;
     auto refused = co_await refuse(std::move(*problem));
     co_return refused;
   }
@@ -132,7 +135,7 @@ Task<Result<void>> add_lines(ItemUpload& items, LineSplitter& lines, std::string
     std::string_view line;
     const LineSplitter::Found found = lines.next(piece, line);
     if (found == LineSplitter::Found::none) co_return Result<void>();
-    auto added = co_await items.add(found, line);
+    auto added = co_await items.add(found, line, {});
     if (!added) co_return added;
   }
 }
@@ -173,7 +176,8 @@ class CsvUpload {
     }
     if (found == CsvRows::Found::item) {
       const std::string_view line = rows_.text();
-      auto added = co_await items_.add(LineSplitter::Found::line, line);
+      std::string where = rows_.where();
+      auto added = co_await items_.add(LineSplitter::Found::line, line, std::move(where));
       co_return added;
     }
     codec::ItemProblem problem;
@@ -252,7 +256,7 @@ Task<void> post_lines_as_job(Services& services, Request& request, Response& res
     std::string_view line;
     const LineSplitter::Found found = lines.finish(line);
     if (found == LineSplitter::Found::none) co_return Result<void>();
-    auto added = co_await items.add(found, line);
+    auto added = co_await items.add(found, line, {});
     co_return added;
   };
   const auto read = co_await items.read(request, take_piece, take_end);

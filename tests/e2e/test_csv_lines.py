@@ -51,6 +51,12 @@ class CsvLines(ServerCase):
         self.assertEqual((len(results), end["accepted"]), (2, 2))
         self.assertEqual(self.contents(group), ['Hi Emil, "the Great"', "Hi two\r\nlines"])
 
+    def test_a_refused_row_names_the_line_it_begins_on(self):
+        group = fresh("g")
+        *results, end = self.post('channel_id,name\n%s,"two\nlines"\n\n,b\n' % group)
+        self.assertEqual(end["refused"], 1)
+        self.assertRegex(results[1]["msg"], "^line 5: channel_id is required")
+
     def test_rows_are_answered_while_the_upload_runs(self):
         group = fresh("g")
         head = ("POST %s HTTP/1.1\r\nHost: h\r\nContent-Type: text/csv\r\n"
