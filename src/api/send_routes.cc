@@ -103,6 +103,12 @@ Task<void> post_send(Services& services, Request& request, Response& response) {
       answer_error(response, wish.error());
       co_return;
     }
+    if (wish->wanted && !wish->held) {
+      answer_invalid(response,
+                     "of a single message only hold_ms (above 0) makes a job; send an array to "
+                     "/message/sendbatch?async=true");
+      co_return;
+    }
     if (wish->held) {
       std::vector<codec::BatchItem> items;
       items.push_back(std::move(*parsed));

@@ -118,7 +118,8 @@ ChannelKey channel_of(const MessageTrace& trace) {
 Result<KnownMessage> load_known(const ApiDeps& deps, TraceWish wish) {
   const Error unknown(Errc::not_found,
                       "nothing is known of such a message: it never was, or it was removed longer "
-                      "ago than repeats are recognised (api.idempotencyWindow)");
+                      "ago than repeats are recognised (api.idempotencyWindow), or it had "
+                      "no_persist and no client_msg_no of its own");
   std::optional<MessageTrace> found;
   if (wish.id) {
     JD_TRY(found, deps.history.load_trace(*wish.id));

@@ -399,6 +399,9 @@ class Held(ServerCase):
                                ("/message/send", item(group))):
                 answer = self.server.post(path + query, body)
                 self.assertIn("hold_ms", self.assert_error(answer, 400)["msg"])
+        for query in ("?hold_ms=0&async=true&not_before=4000000000", "?hold_ms=0&async=true"):
+            answer = self.server.post("/message/send" + query, item(group))
+            self.assertIn("hold_ms", self.assert_error(answer, 400)["msg"])
         answer = self.server.post("/message/sendbatch?hold_ms=1000&atomic=true", [item(group)])
         self.assertIn("atomic", self.assert_error(answer, 400)["msg"])
         self.assertEqual(self.server.max_seq(group), 0)
