@@ -118,8 +118,7 @@ Finding examine_directory(const std::string& data_dir, const std::string& existi
     }
   }
   struct stat status {};
-  if (existing == data_dir && ::stat(existing.c_str(), &status) == 0 &&
-      (status.st_mode & 0077) != 0) {
+  if (::stat(data_dir.c_str(), &status) == 0 && (status.st_mode & 0077) != 0) {
     return finding_of(
         Weight::warning, subject,
         fmt::format("{} can be looked into by others (mode {:o})", existing, status.st_mode & 0777),

@@ -48,6 +48,15 @@ class Doctor(unittest.TestCase):
         self.assertRegex(output, r"(?m)^\d+ problems, \d+ warnings$")
         self.assertEqual(os.listdir(self.dir), [])
 
+    def test_a_directory_that_others_may_look_into_is_told_however_it_is_named(self):
+        os.mkdir(os.path.join(self.dir, "open"))
+        os.chmod(os.path.join(self.dir, "open"), 0o755)
+        absolute = os.path.join(self.dir, "open")
+        for name in (absolute, os.path.relpath(absolute)):
+            with self.subTest(name=name):
+                _, output, _ = self.doctor(data_dir=name)
+                self.assertRegex(output, r"(?m)^warning +data directory: .*mode 755")
+
     def test_a_port_that_somebody_has_is_a_problem(self):
         with socket.create_server(("127.0.0.1", 0)) as other:
             taken = "127.0.0.1:%d" % other.getsockname()[1]
