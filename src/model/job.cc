@@ -163,7 +163,8 @@ std::size_t RefusalWords::bytes() const {
 bool JobResult::operator==(const JobResult& other) const {
   const bool same_words = words == other.words || (words && other.words && *words == *other.words);
   return same_words && state == other.state && reason == other.reason && code == other.code &&
-         message_id == other.message_id && message_seq == other.message_seq;
+         message_id == other.message_id && message_seq == other.message_seq &&
+         last_seq == other.last_seq;
 }
 
 JobResult job_result_of(const SendResult& result) {
