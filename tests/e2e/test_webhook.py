@@ -322,6 +322,9 @@ class DeliveryTest(WithReceiver):
         group = fresh("g")
         server.must_batch([item(group, "x") for _ in range(20)])
         self.wait_messages(receiver, group, 20)
+        # The receiver has them; the server has to hear that it does.
+        wait_until(lambda: metric(server, "sent_total", "msg.notify") == 20,
+                   what="the answer")
         server.restart(graceful=True)
         server.must_batch([item(group, "y")])
         messages = self.wait_messages(receiver, group, 21)
