@@ -219,7 +219,7 @@ class GatewayTest : public testing::TestWithParam<Transport> {
   }
   template <class Condition>
   static bool eventually(Condition&& condition) {
-    for (int i = 0; i < 1000; ++i) {
+    for (int i = 0; i < 6000; ++i) {
       if (condition()) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
