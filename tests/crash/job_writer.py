@@ -6,13 +6,10 @@ it pauses and resumes it. A job that is done has sent each item once, in its ord
 was not complete has sent none. Some are edited or recalled as a whole, which changes each of their
 messages and no other."""
 
-import http.client
 import json
-import random
-import threading
-import time
 
-from changer import GIVE_UP_SECONDS, Violation
+from asker import Asker
+from changer import Violation
 
 from harness import GROUP, b64
 
@@ -20,59 +17,19 @@ GROUPS = 3
 LINES = {"Content-Type": "application/x-ndjson"}
 
 
-class Lost(Exception):
-    """The server did not answer."""
-
-
-class JobWriter(threading.Thread):
+class JobWriter(Asker):
     def __init__(self, number, seed, server):
-        super().__init__(daemon=True)
-        self.uid = "jobs%d" % number
-        self.random = random.Random("%d-%s" % (seed, self.uid))
-        self.server = server
+        super().__init__("jobs%d" % number, seed, server)
         self.groups = ["%s-group%d" % (self.uid, i) for i in range(GROUPS)]
-        self.stopping = threading.Event()
-        self.error = None
         self.sent = {group: [] for group in self.groups}  # payloads, in their order
-        self.jobs = self.items = self.cut = self.pauses = self.interrupted = self.revised = 0
+        self.jobs = self.items = self.pauses = self.revised = 0
 
-    def run(self):
-        try:
-            while not self.stopping.is_set():
-                self.one_job()
-        except Exception as error:  # noqa: BLE001 - reported by the main thread
-            self.error = error
-
-    def ask(self, method, path, body=None, headers=None):
-        try:
-            answer = self.server.request(method, path, body, headers=headers)
-        except ConnectionRefusedError:  # not yet up again
-            time.sleep(0.01)
-            raise Lost from None
-        except (OSError, http.client.HTTPException):
-            self.interrupted += 1
-            raise Lost from None
-        if answer.status in (429, 500, 503):
-            time.sleep(0.01)
-            raise Lost
-        return answer
-
-    def until_answered(self, method, path):
-        deadline = time.monotonic() + GIVE_UP_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                return self.ask(method, path)
-            except Lost:
-                pass
-        raise Violation("%s %s is not answered within %.0f s" % (method, path, GIVE_UP_SECONDS))
-
-    def one_job(self):
+    def one(self):
         count = self.random.choice((1, 20, 300, 1500))
         items = [(self.random.choice(self.groups), b64("%s %d %d" % (self.uid, self.jobs, i)))
                  for i in range(count)]
-        body = "".join(json.dumps({"from_uid": self.uid, "channel_id": group,
-                                   "channel_type": GROUP, "payload": payload}) + "\n"
-                       for group, payload in items)
+        body = self.lines({"from_uid": self.uid, "channel_id": group, "channel_type": GROUP,
+                           "payload": payload} for group, payload in items)
         rate = self.random.choice((0, 0, 500))
         job = self.upload("/message/sendbatch?async=true&rate=%d" % rate, body, LINES, count)
         if count > 100 and self.random.random() < 0.5:
@@ -108,63 +65,9 @@ class JobWriter(threading.Thread):
         self.revised += 1
         self.until_answered("DELETE", "/jobs/" + job)
 
-    def upload(self, path, body, headers, count):
-        """The id of the job. One whose upload met a kill is found by its name, or made again."""
-        deadline = time.monotonic() + GIVE_UP_SECONDS
-        for attempt in range(1_000_000):
-            name = "%s-%d-%d-%d" % (self.uid, self.jobs, self.revised, attempt)
-            try:
-                answer = self.ask("POST", "%s&name=%s" % (path, name), body, headers)
-                if answer.status != 202 or answer.json()["items"] != count:
-                    raise Violation("%s: %r" % (name, answer))
-                return answer.json()["id"]
-            except Lost:
-                pass
-            found = self.find(name)
-            if found is not None:
-                return found
-            if time.monotonic() > deadline:
-                raise Violation("no job within %.0f s" % GIVE_UP_SECONDS)
-
-    def find(self, name):
-        """The id of the job with that name, if it was uploaded whole; otherwise it is ended."""
-        jobs = self.until_answered("GET", "/jobs?limit=1000").json()["jobs"]
-        for job in jobs:
-            if job.get("name") != name:
-                continue
-            if job["state"] in ("ready", "running", "done"):
-                return job["id"]
-            self.cut += 1
-            self.until_answered("POST", "/jobs/%s/cancel" % job["id"])
-            answer = self.until_answered("POST", "/jobs/%s/resume" % job["id"])
-            if answer.status != 409:
-                raise Violation("an upload that was cut can be resumed: %r" % answer)
-            self.verify()
-        return None
-
-    def wait(self, job):
-        deadline = time.monotonic() + GIVE_UP_SECONDS
-        while time.monotonic() < deadline:
-            found = self.until_answered("GET", "/jobs/" + job)
-            if found.status != 200:
-                raise Violation("job %s is gone: %r" % (job, found))
-            if found.json()["state"] in ("done", "failed", "cancelled"):
-                return found.json()
-            time.sleep(0.02)
-        raise Violation("job %s is not done: %r" % (job, found))
-
-    def stored(self, group):
-        deadline = time.monotonic() + GIVE_UP_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                return [message["payload"] for message in self.server.messages(group)]
-            except (OSError, http.client.HTTPException, AssertionError):
-                time.sleep(0.01)
-        raise Violation("%s cannot be read" % group)
-
     def verify(self):
         for group in self.groups:
-            stored = self.stored(group)
+            stored = [message["payload"] for message in self.stored(group)]
             if stored != self.sent[group]:
                 raise Violation("%s: %d stored, %d sent by jobs that are done; twice: %d" % (
                     group, len(stored), len(self.sent[group]), len(stored) - len(set(stored))))
