@@ -79,7 +79,7 @@ class BoundWriter(threading.Thread):
             self.waits += 1
             time.sleep(0.1)
             return False
-        if answer.status in (500, 503):
+        if answer.status in (429, 500, 503):
             return False
         if answer.status != 200:
             raise Violation("%s: %r" % (path, answer))

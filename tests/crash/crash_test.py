@@ -5,9 +5,9 @@ everything back.
 Violations: an acknowledged item that is missing or has another seq, id or payload; one key stored
 twice; a hole in a channel; a repeated id; a repeat that was answered differently from the first
 time; an exit status other than 0 after SIGTERM. Beside them changers ask for everything else
-(changer.py), others post batches that are made as a whole (bound_writer.py), or make jobs
-(job_writer.py). The seed decides batches, channels, changes and kill moments; the interleaving of
-threads is not replayable."""
+(changer.py), others post batches that are made as a whole (bound_writer.py), make jobs
+(job_writer.py), or use what else a batch may ask for (option_writer.py). The seed decides batches,
+channels, changes and kill moments; the interleaving of threads is not replayable."""
 
 import argparse
 import base64
@@ -26,11 +26,13 @@ from bound_writer import BoundWriter  # noqa: E402
 from changer import GIVE_UP_SECONDS, Changer, Violation  # noqa: E402
 from harness import GROUP, PERSON, Server  # noqa: E402
 from job_writer import JobWriter  # noqa: E402
+from option_writer import BULK_ITEMS, BULK_PER_DAY, OptionWriter  # noqa: E402
 
 WRITERS = 4
 CHANGERS = 3
 BOUND_WRITERS = 2
 JOB_WRITERS = 2
+OPTION_WRITERS = 2
 CHANNELS = 12
 
 
@@ -58,8 +60,11 @@ class Writer(threading.Thread):
 
     def one_batch(self):
         items = []
-        for _ in range(self.random.choice((1, 2, 10, 30))):
-            channel, kind = self.random.choice(self.channels)
+        count = self.random.choice((1, 2, 10, 30))
+        # Persons take few bulk messages in a day; option_writer.py has those.
+        channels = [c for c in self.channels if count < BULK_ITEMS or c[1] == GROUP]
+        for _ in range(count):
+            channel, kind = self.random.choice(channels)
             number = "%s-%d" % (self.uid, len(self.sent))
             payload = base64.b64encode(self.random.randbytes(self.random.randrange(1, 300)))
             self.sent[number] = ((channel, kind), payload.decode())
@@ -96,7 +101,7 @@ class Writer(threading.Thread):
                 self.connection.close()
             self.connection = None
             return False
-        if answer.status in (500, 503):
+        if answer.status in (429, 500, 503):
             return False
         if answer.status != 200:
             raise Violation("HTTP %d: %r" % (answer.status, data[:500]))
@@ -185,12 +190,15 @@ def main() -> int:
     # Small, so that kills meet flushes, new logs and logs in prepared blocks too.
     # A request that was killed keeps its key for api.requestTimeout and a second.
     with Server(config={"storage.writeBufferBytes": "1MiB", "tokenAuthOn": "true",
-                        "api.requestTimeout": "1s", "templates.versionsMax": "10000"}) as server:
+                        "api.requestTimeout": "1s", "templates.versionsMax": "10000",
+                        "bulk.perReceiverPerDay": str(BULK_PER_DAY)}) as server:
         writers = [Writer(n, seed, server, channels) for n in range(WRITERS)]
         changers = [Changer(n, seed, server) for n in range(CHANGERS)]
         bound = [BoundWriter(n, seed, server) for n in range(BOUND_WRITERS)]
         jobs = [JobWriter(n, seed, server) for n in range(JOB_WRITERS)]
-        threads = writers + changers + bound + jobs
+        options_used = [OptionWriter(n, seed, server) for n in range(OPTION_WRITERS)]
+        others = changers + bound + jobs + options_used
+        threads = writers + others
         try:
             for thread in threads:
                 thread.start()
@@ -220,12 +228,12 @@ def main() -> int:
                 if thread.is_alive() or thread.error is not None:
                     raise Violation("%s: %r" % (thread.uid, thread.error or "hangs"))
             stored = verify(server, writers, channels)
-            for thread in changers + bound + jobs:
+            for thread in others:
                 thread.verify()
             server.restart()
             if verify(server, writers, channels) != stored:
                 raise Violation("another number of messages after a restart at rest")
-            for thread in changers + bound + jobs:
+            for thread in others:
                 thread.verify()
         except (Violation, AssertionError, RuntimeError) as error:
             print("VIOLATION (seed %d): %s\n--- server log ---\n%s" % (
@@ -254,8 +262,13 @@ def main() -> int:
               sum(j.jobs for j in jobs), sum(j.items for j in jobs), sum(j.revised for j in jobs),
               sum(j.pauses for j in jobs), sum(j.cut for j in jobs),
               sum(j.interrupted for j in jobs)))
-    if acknowledged < 20 * options.cycles or changes < 5 * options.cycles or (
-            not all(b.batches for b in bound) or not all(j.jobs for j in jobs)):
+    print("    %d requests with options, %d items of them sent, %d not behind if_last_seq, %d held "
+          "(%d withdrawn), %d recalled or edited, %d over the limit of a person" % tuple(
+              sum(getattr(o, what) for o in options_used)
+              for what in ("requests", "sent", "conflicts", "held", "withdrawn", "revised", "over")))
+    if acknowledged < 20 * options.cycles or changes < 5 * options.cycles or not (
+            all(b.batches for b in bound) and all(j.jobs for j in jobs)
+            and all(o.sent for o in options_used)):
         print("FAILED: too little was acknowledged for the test to mean anything")
         return 1
     return 0
