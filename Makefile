@@ -46,8 +46,9 @@ check: ## format, layers, words, documents, locks, commits, clang-tidy
 
 format: ## lay out all sources with clang-format
 	@scripts/setup-debian.sh check
-	@find src tests cmake -name node_modules -prune -o \( -name '*.cc' -o -name '*.h' \) -print0 \
-	  | xargs -0 clang-format-14 -i
+	@format=$$(scripts/clang_tool.sh clang-format exactly) && \
+	  find src tests cmake -name node_modules -prune -o \( -name '*.cc' -o -name '*.h' \) -print0 \
+	  | xargs -0 "$$format" -i
 
 clean: ## remove build products; data stays
 	@rm -rf build

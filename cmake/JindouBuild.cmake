@@ -7,6 +7,18 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 
+# Presets name a toolchain each time; CMake reads it once, and calls it unused afterwards.
+set(toolchain "${CMAKE_TOOLCHAIN_FILE}")
+jindou_lowest(lowest_gcc g++)
+jindou_lowest(lowest_clang clang)
+if((CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS lowest_gcc)
+   OR (CMAKE_CXX_COMPILER_ID STREQUAL "Clang"
+       AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS lowest_clang))
+  message(FATAL_ERROR "${CMAKE_CXX_COMPILER} is version ${CMAKE_CXX_COMPILER_VERSION}: g++ "
+                      "${lowest_gcc} or clang ${lowest_clang} is needed, or newer "
+                      "(-DCMAKE_CXX_COMPILER=...)")
+endif()
+
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
 endif()

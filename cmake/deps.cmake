@@ -1,13 +1,17 @@
 # All third-party code comes in here, from distribution packages (scripts/setup-debian.sh lists
-# them). Every target is named deps::<x>; their headers are SYSTEM.
+# them). Every target is named deps::<x>; their headers are SYSTEM. Versions: lowest_versions.txt.
 
+jindou_lowest(lowest_boost boost)
+jindou_lowest(lowest_curl curl)
+jindou_lowest(lowest_openssl openssl)
+jindou_lowest(lowest_rocksdb rocksdb)
 find_package(Threads REQUIRED)
-find_package(OpenSSL 3.0 REQUIRED)
-find_package(Boost 1.81 REQUIRED)
+find_package(OpenSSL ${lowest_openssl} REQUIRED)
+find_package(Boost ${lowest_boost} REQUIRED CONFIG)
 find_package(fmt REQUIRED)
 find_package(simdjson REQUIRED)
 find_package(yaml-cpp REQUIRED)
-find_package(CURL 7.88 REQUIRED)
+find_package(CURL ${lowest_curl} REQUIRED)
 find_package(ZLIB REQUIRED)
 
 # jindou_dep(x TARGETS a::b ... | HEADER h LIBRARY l): an INTERFACE target deps::x.
@@ -59,6 +63,13 @@ if(JINDOU_ROCKSDB STREQUAL "source")
   target_compile_definitions(deps_rocksdb INTERFACE JINDOU_ROCKSDB_FROM_SOURCE=1)
 elseif(JINDOU_ROCKSDB STREQUAL "system")
   jindou_dep(rocksdb HEADER rocksdb/db.h LIBRARY rocksdb)
+  file(STRINGS "${JINDOU_rocksdb_INCLUDE}/rocksdb/version.h" rocksdb_version
+       REGEX "define ROCKSDB_(MAJOR|MINOR) ")
+  list(TRANSFORM rocksdb_version REPLACE "[^0-9]" "")
+  list(JOIN rocksdb_version "." rocksdb_version)
+  if(rocksdb_version VERSION_LESS lowest_rocksdb)
+    message(FATAL_ERROR "RocksDB is ${rocksdb_version}: ${lowest_rocksdb} or newer is needed")
+  endif()
 else()
   message(FATAL_ERROR "JINDOU_ROCKSDB is '${JINDOU_ROCKSDB}': it is 'system' or 'source'")
 endif()

@@ -33,6 +33,10 @@ def run(command, directory, text=""):
                           stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
 
 
+def compiler():
+    return run([str(ROOT / "scripts" / "clang_tool.sh"), "clang++"], ROOT).stdout.strip()
+
+
 def sources_of(texts, compiled):
     """The sources to be compiled, by what the files of the tree say."""
     wanted = set()
@@ -168,7 +172,7 @@ def self_test():
         source = pathlib.Path(directory) / "queue.cc"
         source.write_text(EXAMPLE)
         for fault in range(6):
-            done = run(["clang++-14", "-std=c++20", f"-I{ROOT}/src", f"-DFAULT={fault}", *FLAGS,
+            done = run([compiler(), "-std=c++20", f"-I{ROOT}/src", f"-DFAULT={fault}", *FLAGS,
                         str(source)], directory)
             cases.append((done.returncode != 0, fault != 0))
     failed = [case for case in cases if case[0] != case[1]]

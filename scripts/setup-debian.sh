@@ -1,18 +1,28 @@
 #!/usr/bin/env bash
-# Installs what is missing to build and run on Debian 12: scripts/setup-debian.sh [run|deb|test|check]
+# Installs what is missing to build and run on Debian 12 and 13, and what has their package names:
+# scripts/setup-debian.sh [run|deb|test|check]
 # "deb" adds to "run" what makes a package, "test" what the tests need, "check" what the checks need.
-# Does nothing, and needs neither root nor network, when everything is there.
+# Does nothing, and needs neither root nor network, when everything is there. What apt says is in
+# build/setup.log.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 role=${1:-run}
 missing=()
 
+# The version from which on something does, by cmake/lowest_versions.txt.
+lowest() {
+  awk -v name="$1" '$1 == name { print $2 }' cmake/lowest_versions.txt
+}
+
+is_installed() {
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]
+}
+
 need_package() {
   local package
   for package in "$@"; do
-    if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" != installed ]; then
-      missing+=("$package")
-    fi
+    is_installed "$package" || missing+=("$package")
   done
 }
 
@@ -21,15 +31,81 @@ need_command() {
   command -v "$1" >/dev/null 2>&1 || missing+=("$2")
 }
 
+need_python_module() {
+  python3 -c "import $1" >/dev/null 2>&1 || missing+=("$2")
+}
+
+# What has other names in other releases is chosen when apt's lists are known. Each is a function
+# that prints the package, or nothing where the release has none.
+chosen_later=()
+need_choice() {
+  chosen_later+=("$1")
+}
+has_candidate() {
+  # Not through a pipe to `grep -q`: what still writes then is killed, and counts as a failure here.
+  [[ $(LC_ALL=C apt-cache policy "$1" 2>/dev/null) == *'Candidate: '[0-9]* ]]
+}
+first_candidate() {
+  local package
+  for package in "$@"; do
+    if has_candidate "$package"; then
+      echo "$package"
+      return
+    fi
+  done
+}
+apt_has_lists() {
+  compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null
+}
+
+# Boost's headers: packages of several versions lie side by side in a release; the lowest that does.
+boost_installed() {
+  local package version
+  while read -r package version; do
+    if [[ $package =~ ^libboost[0-9.]*-dev$ ]] && is_installed "$package" &&
+      dpkg --compare-versions "$version" ge "$(lowest boost)"; then
+      return 0
+    fi
+  done < <(dpkg-query -W -f '${Package} ${Version}\n' 'libboost*-dev' 2>/dev/null || true)
+  return 1
+}
+boost() {
+  local version
+  apt-cache pkgnames libboost | sed -n 's/^libboost\([0-9.]*[0-9]\)-dev$/\1/p' | sort -V |
+    while read -r version; do
+      if dpkg --compare-versions "$version" ge "$(lowest boost)"; then
+        echo "libboost$version-dev"
+      fi
+    done | {
+    mapfile -t packages
+    first_candidate "${packages[@]}"
+  }
+}
+
+# Word lists: the one library under two names. Where the architecture has neither, the server is
+# built without them.
+word_lists() {
+  case "$(dpkg --print-architecture)" in
+    amd64 | i386) first_candidate libhyperscan-dev libvectorscan-dev ;;
+    *) first_candidate libvectorscan-dev ;;
+  esac
+}
+
+# clang of the lowest version where the release has it, else the release's own.
+clang() { first_candidate "clang-$(lowest clang)" clang; }
+clang_runtime() { first_candidate "libclang-rt-$(lowest clang)-dev" libclang-rt-dev; }
+# These of one version alone: scripts/check.sh leaves out what needs them where there is none.
+clang_format() { first_candidate "clang-format-$(lowest clang)"; }
+clang_tidy() { first_candidate "clang-tidy-$(lowest clang)"; }
+need_clang() {
+  scripts/clang_tool.sh clang++ >/dev/null 2>&1 || need_choice clang
+}
+
 # Prometheus' package starts a server of its own where it is installed: promtool alone is taken out
 # of it, into /usr/local/bin.
 promtool=
 need_promtool() {
   command -v promtool >/dev/null 2>&1 || promtool=missing
-}
-
-need_python_module() {
-  python3 -c "import $1" >/dev/null 2>&1 || missing+=("$2")
 }
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
@@ -41,26 +117,12 @@ need_command g++ g++
 need_command cmake cmake
 need_command ninja ninja-build
 need_command curl curl
-need_package libc6-dev libboost1.81-dev librocksdb-dev libsimdjson-dev \
+need_package libc6-dev librocksdb-dev libsimdjson-dev \
   libfmt-dev libyaml-cpp-dev libcli11-dev prometheus-cpp-dev libssl-dev \
   libxxhash-dev libexpected-dev libjwt-dev libcurl4-openssl-dev zlib1g-dev libzstd-dev \
   libjemalloc-dev libhowardhinnant-date-dev
-
-# Word lists: the one library under two names. Where the architecture has neither, the server is
-# built without them.
-has_candidate() {
-  LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'
-}
-is_installed() {
-  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]
-}
-word_lists=
-if ! is_installed libhyperscan-dev && ! is_installed libvectorscan-dev; then
-  case "$(dpkg --print-architecture)" in
-    amd64 | i386) word_lists=libhyperscan-dev ;;
-    *) ! has_candidate libvectorscan-dev || word_lists=libvectorscan-dev ;;
-  esac
-fi
+boost_installed || need_choice boost
+is_installed libhyperscan-dev || is_installed libvectorscan-dev || need_choice word_lists
 
 # The chat demo is built by npm from packages of its registry, which needs certificates. Not for
 # "check", which builds no server.
@@ -76,8 +138,10 @@ case "$role" in
     need_package debhelper lintian
     ;;
   test)
-    need_package libgtest-dev libgmock-dev libclang-rt-14-dev
-    need_command clang++-14 clang-14
+    need_package libgtest-dev libgmock-dev
+    need_clang
+    is_installed "libclang-rt-$(lowest clang)-dev" || is_installed libclang-rt-dev ||
+      need_choice clang_runtime
     need_command mold mold
     # The chat demo's screenshots show some Chinese.
     need_package fonts-wqy-microhei
@@ -93,9 +157,9 @@ case "$role" in
     ;;
   check)
     need_package libgtest-dev libgmock-dev
-    need_command clang++-14 clang-14
-    need_command clang-format-14 clang-format-14
-    need_command clang-tidy-14 clang-tidy-14
+    need_clang
+    scripts/clang_tool.sh clang-format exactly >/dev/null 2>&1 || need_choice clang_format
+    scripts/clang_tool.sh clang-tidy exactly >/dev/null 2>&1 || need_choice clang_tidy
     need_command python3 python3
     ;;
   *)
@@ -104,7 +168,19 @@ case "$role" in
     ;;
 esac
 
-wanted=("${missing[@]}" ${word_lists:+"$word_lists"} ${promtool:+promtool})
+# By the lists that are there; the functions themselves where there are none yet.
+choices() {
+  local choice
+  for choice in "${chosen_later[@]}"; do
+    "$choice"
+  done
+}
+if apt_has_lists; then
+  chosen=$(choices)
+else
+  chosen=${chosen_later[*]}
+fi
+wanted=("${missing[@]}" ${chosen:+$chosen} ${promtool:+promtool})
 [ ${#wanted[@]} -eq 0 ] && exit 0
 
 as_root=()
@@ -115,20 +191,33 @@ if [ "$(id -u)" -ne 0 ]; then
   fi
   as_root=(sudo)
 fi
-echo "setup: installing ${wanted[*]}" >&2
-"${as_root[@]}" apt-get update -q >&2
-if [ -n "$word_lists" ]; then
-  has_candidate "$word_lists" || word_lists=libvectorscan-dev
-  missing+=("$word_lists")
-fi
+mkdir -p build
+log=$PWD/build/setup.log
+: >"$log"
+# What apt says is for whoever it fails for.
+quietly() {
+  "$@" </dev/null >>"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    echo "setup: failed: $* (all of it is in build/setup.log)" >&2
+    exit 1
+  }
+}
+quietly "${as_root[@]}" apt-get update -q
+mapfile -t -O "${#missing[@]}" missing < <(choices)
+echo "setup: installing" "${missing[@]}" ${promtool:+promtool} >&2
 if [ ${#missing[@]} -gt 0 ]; then
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
-    "${missing[@]}" </dev/null >&2
+  { "${as_root[@]}" env LC_ALL=C apt-get install --assume-no --no-install-recommends \
+    "${missing[@]}" </dev/null 2>&1 || true; } |
+    sed -n -e 's/^.* upgraded, \([0-9]* newly installed\).*/setup: with what they need, \1/p' \
+      -e 's/^Need to get /setup: to download: /p' -e 's/^After this operation, /setup: /p' >&2
+  quietly "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+    --no-install-recommends "${missing[@]}"
 fi
 if [ -n "$promtool" ]; then
   unpacked=$(mktemp -d)
   trap 'rm -rf "$unpacked"' EXIT
-  (cd "$unpacked" && apt-get download -q -o APT::Sandbox::User= prometheus </dev/null >&2)
-  dpkg-deb --fsys-tarfile "$unpacked"/prometheus_*.deb | tar -x -C "$unpacked" ./usr/bin/promtool
-  "${as_root[@]}" install -m 755 "$unpacked/usr/bin/promtool" /usr/local/bin/promtool
+  cd "$unpacked"
+  quietly apt-get download -q -o APT::Sandbox::User= prometheus
+  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x -C "$unpacked" ./usr/bin/promtool
+  "${as_root[@]}" install -m 755 usr/bin/promtool /usr/local/bin/promtool
 fi

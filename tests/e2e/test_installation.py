@@ -3,6 +3,7 @@
 The package itself is installed and run in a bare Debian by tests/package/run.sh, by hand.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -152,6 +153,12 @@ class Installed(unittest.TestCase):
                 self.assertIn(option, text)
 
 
+def lowest(name):
+    """A version of cmake/lowest_versions.txt."""
+    return re.search(r"(?m)^%s (\S+)$" % re.escape(name),
+                     (ROOT / "cmake/lowest_versions.txt").read_text())[1]
+
+
 class Sources(unittest.TestCase):
     """debian/ and what else names the version or the packages."""
 
@@ -171,13 +178,30 @@ class Sources(unittest.TestCase):
         # Of alternatives the first; without versions and architectures.
         asked = {re.match(r"\s*([a-z0-9.+-]+)", entry)[1] for entry in listed.split(",")}
         setup = (ROOT / "scripts/setup-debian.sh").read_text().partition('case "$role" in')[0]
-        needed = set(re.findall(r"\b(?:lib[a-z0-9.+-]+-dev|prometheus-cpp-dev|zlib1g-dev)\b", setup))
+        named = setup.partition("\nneed_command g++ g++\n")[2]
+        needed = set(re.findall(r"\b(?:lib[a-z0-9.+-]+-dev|prometheus-cpp-dev|zlib1g-dev)\b", named))
         self.assertGreater(len(needed), 10)
         libraries = {name for name in asked if name.endswith("-dev")}
+        self.assertIn("libboost%s-dev" % lowest("boost"), libraries)  # chosen by its version
+        libraries = {name for name in libraries if not name.startswith("libboost")}
         self.assertEqual(libraries, needed - {"libvectorscan-dev", "libc6-dev"})
-        for name in asked - libraries - {"debhelper-compat"}:
+        for name in asked - libraries - {"debhelper-compat", "libboost%s-dev" % lowest("boost")}:
             with self.subTest(package=name):
                 self.assertRegex(setup, r"\s%s\s" % re.escape(name))
+
+    def test_the_lowest_versions_are_the_same_everywhere(self):
+        for path, name, pattern in (
+                ("CMakeLists.txt", "cmake", r"cmake_minimum_required\(VERSION ([0-9.]+)\)"),
+                ("debian/control", "cmake", r"\bcmake \(>= ([0-9.]+)\)"),
+                ("debian/control", "g++", r"g\+\+ \(>= 4:([0-9.]+)\)"),
+                ("debian/control", "openssl", r"libssl-dev \(>= ([0-9.]+)\)"),
+                ("debian/control", "boost", r"libboost-dev \(>= ([0-9.]+)\)"),
+                ("CONTRIBUTING.md", "clang", r"clang-format ([0-9.]+) over all"),
+                ("CONTRIBUTING.md", "clang", r"clang-tidy ([0-9.]+) over all")):
+            with self.subTest(path=path, name=name):
+                self.assertEqual(re.search(pattern, (ROOT / path).read_text())[1], lowest(name))
+        presets = json.loads((ROOT / "CMakePresets.json").read_text())["cmakeMinimumRequired"]
+        self.assertEqual("%d.%d" % (presets["major"], presets["minor"]), lowest("cmake"))
 
     def test_the_documented_lines_are_in_the_unit(self):
         unit = (ROOT / "deploy/systemd/jindou.service.in").read_text()
@@ -188,6 +212,58 @@ class Sources(unittest.TestCase):
             for line in shown.splitlines():
                 with self.subTest(page=page, line=line):
                     self.assertIn(line, unit)
+
+
+class Setup(unittest.TestCase):
+    """What scripts/setup-debian.sh asks apt for, by what a release has. Nothing is installed."""
+
+    BOOKWORM = ("libboost1.74-dev", "libboost1.81-dev", "libvectorscan-dev", "libhyperscan-dev",
+                "clang", "clang-14", "clang-19", "clang-format", "clang-format-14",
+                "clang-tidy-14", "libclang-rt-dev", "libclang-rt-14-dev")
+    TRIXIE = ("libboost1.83-dev", "libboost1.88-dev", "libvectorscan-dev", "libhyperscan-dev",
+              "clang", "clang-19", "clang-format", "clang-tidy", "libclang-rt-dev")
+
+    def asked(self, role, release):
+        """The packages, on a machine where none is installed."""
+        with tempfile.TemporaryDirectory() as directory:
+            here = pathlib.Path(directory)
+            for name in ("bash", "env", "dirname", "awk", "sed", "sort", "mkdir", "tail", "dpkg"):
+                (here / name).symlink_to(shutil.which(name))
+            (here / "known").write_text("".join(name + "\n" for name in release))
+            for name, text in (
+                    ("id", "echo 0"), ("promtool", ""), ("dpkg-query", "exit 1"),
+                    ("apt-cache", 'while read -r name; do case "$1 $name" in\n'
+                     '"pkgnames $2"*) echo "$name" ;;\n'
+                     '"policy $2") echo "  Candidate: 1.0" ;;\nesac; done <"${0%/*}/known"'),
+                    ("apt-get", 'echo "$@" >>"${0%/*}/calls"')):
+                (here / name).write_text("#!%s\n%s\n" % (shutil.which("bash"), text))
+                (here / name).chmod(0o755)
+            status, output = run(ROOT / "scripts/setup-debian.sh", role,
+                                 env={"PATH": directory, "LC_ALL": "C.UTF-8"})
+            self.assertEqual(status, 0, output)
+            calls = (here / "calls").read_text().splitlines()
+            self.assertEqual(calls[0], "update -q")
+            self.assertTrue(calls[-1].startswith("install -y "), calls)
+            return set(calls[-1].split())
+
+    def test_a_server_is_built_with_the_lowest_boost_that_does(self):
+        self.assertIn("libboost1.81-dev", self.asked("run", self.BOOKWORM))
+        asked = self.asked("run", self.TRIXIE)
+        self.assertIn("libboost1.83-dev", asked)
+        self.assertNotIn("libboost1.88-dev", asked)
+        self.assertIn("librocksdb-dev", asked)
+
+    def test_clang_is_that_of_debian_12_or_the_release_s_own(self):
+        asked = self.asked("test", self.BOOKWORM)
+        self.assertLessEqual({"clang-14", "libclang-rt-14-dev"}, asked)
+        self.assertFalse({"clang", "libclang-rt-dev"} & asked)
+        self.assertLessEqual({"clang", "libclang-rt-dev"}, self.asked("test", self.TRIXIE))
+
+    def test_format_and_tidy_are_asked_for_where_their_version_is(self):
+        self.assertLessEqual({"clang-format-14", "clang-tidy-14"},
+                             self.asked("check", self.BOOKWORM))
+        self.assertFalse({name for name in self.asked("check", self.TRIXIE)
+                          if name.startswith(("clang-format", "clang-tidy"))})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,11 @@
+# jindou_lowest(variable name): what cmake/lowest_versions.txt has for `name`.
+function(jindou_lowest variable name)
+  file(STRINGS "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/lowest_versions.txt" lines)
+  foreach(line IN LISTS lines)
+    if(line MATCHES "^([^# ]+) ([0-9.]+)$" AND CMAKE_MATCH_1 STREQUAL name)
+      set(${variable} "${CMAKE_MATCH_2}" PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+  message(FATAL_ERROR "cmake/lowest_versions.txt has no '${name}'")
+endfunction()
