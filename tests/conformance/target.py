@@ -135,8 +135,14 @@ class Target:
         kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
         connection = kind(self.host, self.port, timeout=self.timeout)
         try:
-            connection.request(method, self.prefix + path, iter([body]) if chunked else body, send,
-                               encode_chunked=chunked)
+            try:
+                connection.request(method, self.prefix + path, iter([body]) if chunked else body,
+                                   send, encode_chunked=chunked)
+            except ConnectionError:
+                # A server may answer and close before it has read the whole request (RFC 9112,
+                # 9.5): what it said, if anything, is still there to be read.
+                if connection.sock is None:
+                    raise
             return self._read(connection, sent)
         except socket.timeout:
             raise Fails("no answer within %g s" % self.timeout,

@@ -5,6 +5,8 @@ import fnmatch
 import json
 import pathlib
 import re
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -95,6 +97,34 @@ class AnotherServer(ServedBy):
         self.assertEqual(verdicts["seed.status.200"], "not checked", printed)
         self.assertEqual(verdicts["seed.status.403"], "not checked", printed)
         self.assertNotIn("fails", verdicts.values(), printed)
+
+
+class KnowsNoChunks(BatchServer):
+    """Answers before it has read the chunks, and closes."""
+
+    def sendbatch(self, body):
+        return super().sendbatch(body) if body else (400, {"msg": "the body is empty"})
+
+
+class ResetsAtChunks(BatchServer):
+    def sendbatch(self, body):
+        if not body:
+            raise SystemExit  # ends the thread of the connection, without an answer
+        return super().sendbatch(body)
+
+    def shutdown_request(self, request):
+        request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_request(request)
+
+
+class Extensions(ServedBy):
+    def test_a_server_that_closes_at_a_body_in_chunks_does_not_offer_them(self):
+        for kind in (KnowsNoChunks, ResetsAtChunks):
+            with self.subTest(kind=kind.__name__):
+                status, verdicts, printed = report_of(self.serve(kind).url, "--only",
+                                                      "jindou.http.chunked")
+                self.assertEqual((status, verdicts), (0, {"jindou.http.chunked": "not offered"}),
+                                 printed)
 
 
 class Reversed(BatchServer):
