@@ -65,6 +65,13 @@ def build_setting(name):
     return ""
 
 
+# Tests that say nothing about the server's memory: what runs in them is a browser, or a server of
+# their own. They are run with the release binary.
+not_for_sanitizers = unittest.skipIf(
+    "JINDOU_BIN" in os.environ and build_setting("JINDOU_SANITIZE"),
+    "what works here is not what is built with sanitizers")
+
+
 def wait_until(condition, timeout=10.0, interval=0.02, what="condition"):
     """Polls until `condition()` is truthy and returns that value."""
     deadline = time.monotonic() + timeout

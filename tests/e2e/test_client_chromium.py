@@ -7,6 +7,7 @@ import unittest
 import client_packages
 from client_suite import ClientCase, ClientSuite, SecureCase
 from driven_client import DrivenClient, Driver
+from harness import not_for_sanitizers
 
 
 class Page(DrivenClient):
@@ -46,10 +47,12 @@ class ChromiumCase(ClientCase):
         return client.wait("synced")["messages"]
 
 
+@not_for_sanitizers
 class JavaScriptSdkInChromium(ClientSuite, ChromiumCase):
     pass
 
 
+@not_for_sanitizers
 class JavaScriptSdkInChromiumOverTls(SecureCase, ChromiumCase):
     """The pages take any certificate."""
 

@@ -15,7 +15,7 @@ import time
 import unittest
 
 from batch_server import BatchServer
-from harness import ROOT, SEED_DOCUMENT, ServerCase
+from harness import ROOT, SEED_DOCUMENT, ServerCase, not_for_sanitizers
 
 PROGRAM = ROOT / "tests" / "conformance" / "run.py"
 README = ROOT / "tests" / "conformance" / "README.md"
@@ -74,6 +74,7 @@ class ServedBy(unittest.TestCase):
         return server
 
 
+@not_for_sanitizers
 class AnotherServer(ServedBy):
     """The program asks for nothing that only this project has."""
 
@@ -117,6 +118,7 @@ class ResetsAtChunks(BatchServer):
         self.close_request(request)
 
 
+@not_for_sanitizers
 class Extensions(ServedBy):
     def test_a_server_that_closes_at_a_body_in_chunks_does_not_offer_them(self):
         for kind in (KnowsNoChunks, ResetsAtChunks):
@@ -252,6 +254,7 @@ class Hangs(BatchServer):
         return super().sendbatch(body)
 
 
+@not_for_sanitizers
 class Faults(ServedBy):
     """Each planted fault is found, and the clause that names it says what was sent and came."""
 
@@ -289,6 +292,7 @@ class Faults(ServedBy):
         self.assertEqual(set(verdicts.values()), {"fails"})
 
 
+@not_for_sanitizers
 class CommandLine(ServedBy):
     def test_usage(self):
         url = self.serve().url

@@ -14,7 +14,7 @@ import time
 import unittest
 
 import client_packages
-from harness import ROOT, Server
+from harness import ROOT, Server, not_for_sanitizers
 
 SHOTS = ROOT / "build" / "artifacts" / "demo"
 SCENARIO_TIMEOUT = 150.0
@@ -124,6 +124,7 @@ class Listener(DemoCase):
                              "chatdemo?apiurl=https%3A%2F%2Fim.example.com%2Fapi")
 
 
+@not_for_sanitizers
 class Page(DemoCase):
     def test_two_browsers_chat_in_person_and_in_a_group(self):
         self.scenario("chat")
@@ -150,6 +151,7 @@ class Page(DemoCase):
         self.scenario("keyboard")
 
 
+@not_for_sanitizers
 class Tokens(DemoCase):
     config = {"tokenAuthOn": "true"}
 
@@ -157,6 +159,7 @@ class Tokens(DemoCase):
         self.scenario("kicked")
 
 
+@not_for_sanitizers
 class ManagerToken(DemoCase):
     config = {"managerToken": "the-manager"}
 
