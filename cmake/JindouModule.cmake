@@ -79,6 +79,9 @@ function(jindou_module)
     jindou_test_sanitizers(${target}_test)
     add_test(NAME ${target}_test COMMAND ${target}_test)
     jindou_test_properties(${target}_test unit)
+    # Programs of many files first: the longest one alone at the end would be waited for.
+    list(LENGTH ARG_TESTS files)
+    set_tests_properties(${target}_test PROPERTIES COST ${files})
     set_property(GLOBAL APPEND PROPERTY JINDOU_UNIT_TESTS ${target}_test)
   endif()
 
