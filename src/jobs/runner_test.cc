@@ -398,7 +398,8 @@ TEST_F(RunnerTest, PausesResumesAndCancels) {
   const std::string id = make_job(messages(1000), slow);
   wait_for(id, [](const Job& job) { return job.cursor > 0; });
   EXPECT_TRUE(act(id, JobAction::pause));
-  std::this_thread::sleep_for(200ms);
+  stop();  // the turn that was under way ends first, and is recorded
+  start();
   const Job paused = load(id);
   EXPECT_EQ(paused.state, JobState::paused);
   EXPECT_LT(paused.cursor, 1000U);
@@ -408,7 +409,7 @@ TEST_F(RunnerTest, PausesResumesAndCancels) {
   EXPECT_TRUE(act(id, JobAction::resume));
   wait_for(id, [&paused](const Job& job) { return job.cursor > paused.cursor; });
   EXPECT_TRUE(act(id, JobAction::cancel));
-  std::this_thread::sleep_for(300ms);
+  stop();
   const Job cancelled = load(id);
   EXPECT_EQ(cancelled.state, JobState::cancelled);
   EXPECT_EQ(cancelled.counts.accepted, cancelled.cursor);
