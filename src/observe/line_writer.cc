@@ -93,16 +93,17 @@ void LineWriter::drop(std::uint64_t lines) {
   dropped_ += lines;
 }
 
-void LineWriter::write(std::string_view line) {
+bool LineWriter::write(std::string_view line) {
   const MutexLock lock(mutex_);
   if (!thread_.joinable()) {
-    if (!write_within(fd_, line, std::chrono::milliseconds(0))) drop(1);
-    return;
+    const bool written = write_within(fd_, line, std::chrono::milliseconds(0));
+    if (!written) drop(1);
+    return written;
   }
   const std::size_t notice = missed_ > 0 ? kNoticeBytes : 0;
   if (pending_.size() + writing_bytes_ + notice + line.size() > bytes_max_) {
     drop(1);
-    return;
+    return false;
   }
   if (missed_ > 0) {
     pending_ += notice_(missed_);
@@ -110,6 +111,7 @@ void LineWriter::write(std::string_view line) {
   }
   pending_ += line;
   wake_.notify_one();
+  return true;
 }
 
 void LineWriter::run() {

@@ -35,8 +35,8 @@ class LineWriter {
   LineWriter(const LineWriter&) = delete;
   LineWriter& operator=(const LineWriter&) = delete;
 
-  // Queues one line, which ends in a line feed, or drops it. Never blocks.
-  void write(std::string_view line);
+  // Queues one line, which ends in a line feed, or drops it and returns false. Never blocks.
+  bool write(std::string_view line);
 
   // Waits until everything queued has been written; false when `patience` was over before. In a
   // child made by fork, which has no such thread, it returns false at once.

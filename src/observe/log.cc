@@ -144,6 +144,25 @@ void log_write(LogLevel level, std::string_view component, std::string_view mess
   state.writer.write(format_line(format, level, component, cut));
 }
 
+std::string log_time() {
+  const auto now = std::chrono::system_clock::now();
+  const auto millis =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(now)), millis);
+}
+
+bool log_record(std::string_view component, std::string_view members) {
+  LogState& state = log_state();
+  if (state.format.load(std::memory_order_relaxed) == LogFormat::text) {
+    return state.writer.write(
+        format_line(LogFormat::text, LogLevel::info, component, fmt::format("{{{}}}", members)));
+  }
+  return state.writer.write(
+      fmt::format("{{\"time\":\"{}\",\"level\":\"info\",\"component\":\"{}\",{}}}\n", log_time(),
+                  component, members));
+}
+
 bool log_flush(std::chrono::milliseconds patience) { return log_state().writer.drain(patience); }
 
 void set_log_queue_bytes(std::size_t bytes) { log_state().writer.set_bytes_max(bytes); }

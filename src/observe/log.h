@@ -52,6 +52,14 @@ bool log_enabled(LogLevel level);
 // not wait for the reader. Keep it away from per-message paths (use metrics there).
 void log_write(LogLevel level, std::string_view component, std::string_view message);
 
+// Writes one line of structured members, `"event":"login","status":200`, which are JSON and end
+// neither in a comma nor in a line feed, whatever the least level is. In text it is one object.
+// False: the line was dropped.
+bool log_record(std::string_view component, std::string_view members);
+
+// The time now as logs show it, in UTC: "2030-01-31T12:00:00.123Z".
+std::string log_time();
+
 template <class... Args>
 void log_debug(std::string_view component, fmt::format_string<Args...> format, Args&&... args) {
   if (log_enabled(LogLevel::debug)) {
