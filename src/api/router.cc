@@ -1,12 +1,17 @@
 #include "api/router.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 
 #include "api/answers.h"
 #include "api/core_calls.h"
+#include "api/request_id.h"
 #include "base/edit_distance.h"
+#include "observe/log.h"
 #include "openapi/strict_check.h"
 
 namespace jindou::api {
@@ -16,6 +21,13 @@ namespace {
 bool served(const Route& route, Port port) {
   if (route.ports == Ports::both) return true;
   return (route.ports == Ports::manager) == (port == Port::manager);
+}
+
+// Lines about slow requests: with every request slow, more tell nothing.
+constexpr std::size_t kSlowLinesPerSecond = 10;
+
+double seconds_of(std::chrono::steady_clock::duration time) {
+  return std::chrono::duration<double>(time).count();
 }
 
 // What never became a request.
@@ -79,7 +91,10 @@ Router::Router(Services& services, std::span<const Route> routes, Port port)
       continue;
     }
     (pattern.first == route.path ? by_path_[route.path] : by_pattern_[pattern]).push_back(&route);
-    if (route.sends != Sends::nothing) show_refusals(route.path);
+    if (route.sends != Sends::nothing) {
+      show_refusals(route.path);
+      services_.deps.metrics.show_http_seconds(route.path);
+    }
     services_.route_stats.add_route(route.path);
   }
 }
@@ -284,10 +299,33 @@ void Router::refuse(std::string_view detail, Response& response) {
   answer_error(response, response.status, code, detail);
 }
 
-void Router::answered(const Response& response, std::chrono::steady_clock::duration took) {
+void Router::answered(const Request& request, const Response& response,
+                      const http::ExchangeTimes& times) {
   services_.deps.metrics.count_http_request(response.route, static_cast<int>(response.status));
-  services_.route_stats.count(response.route, took);
-  services_.deps.metrics.http_request_seconds.Observe(std::chrono::duration<double>(took).count());
+  services_.route_stats.count(response.route, times.total);
+  services_.deps.metrics.time_http_request(response.route, seconds_of(times.total));
+  tell_if_slow(request, response, times);
+}
+
+void Router::tell_if_slow(const Request& request, const Response& response,
+                          const http::ExchangeTimes& times) {
+  const std::chrono::milliseconds limit = services_.options.slow_request;
+  // How long a stream takes is for its caller to say.
+  if (limit.count() == 0 || times.total <= limit || request.streams) return;
+  if (!slow_lines_.take(services_.deps.clock.steady(), kSlowLinesPerSecond)) return;
+  std::string more;
+  if (request.caller_kind == CallerIdentity::Kind::key) more += ", key " + request.user;
+  if (const auto id = request_id(request); !id.empty()) more += ", request " + std::string(id);
+  if (const std::uint64_t left_out = slow_lines_.take_left_out(); left_out > 0) {
+    more += fmt::format("; {} other slow requests before it have no line", left_out);
+  }
+  observe::log_warn(
+      "api",
+      "slow: {} {} was answered {} after {:.3f} s: {:.3f} s until it was read, {:.3f} "
+      "s of work, {:.3f} s until the answer was taken; {} bytes in, {} out, from {}{}",
+      to_string(request.method()), response.route, response.status, seconds_of(times.total),
+      seconds_of(times.reading), seconds_of(times.working), seconds_of(times.writing),
+      request.body.size(), response.body.size(), request.peer, more);
 }
 
 }  // namespace jindou::api

@@ -13,10 +13,11 @@
 #include "api/http_names.h"
 #include "api/route.h"
 #include "api/services.h"
+#include "observe/line_rate.h"
 
 namespace jindou::api {
 
-// Thread-safe: constant after construction.
+// Thread-safe: but for a counter constant after construction.
 class Router final : public http::RequestHandler {
  public:
   // What one port serves of `routes`. Borrows both.
@@ -25,7 +26,8 @@ class Router final : public http::RequestHandler {
   bool admit(Request& request, Response& response) override;
   Task<void> handle(Request& request, Response& response) override;
   void refuse(std::string_view detail, Response& response) override;
-  void answered(const Response& response, std::chrono::steady_clock::duration took) override;
+  void answered(const Request& request, const Response& response,
+                const http::ExchangeTimes& times) override;
 
  private:
   using RouteList = std::vector<const Route*>;
@@ -54,6 +56,9 @@ class Router final : public http::RequestHandler {
   std::string unknown_path(std::string_view path) const;
   // Answers what the strict mode found.
   static Task<void> refuse_unknown(std::string problem, Response& response);
+  // A line in the log when it took too long.
+  void tell_if_slow(const Request& request, const Response& response,
+                    const http::ExchangeTimes& times);
   // False: a body is too large for a path that anybody may call; `response` is the answer.
   bool accepts_body(const Route& route, Request& request, Response& response) const;
 
@@ -65,6 +70,7 @@ class Router final : public http::RequestHandler {
   boost::unordered_flat_map<std::string_view, RouteList> by_path_;
   boost::unordered_flat_map<Pattern, RouteList> by_pattern_;  // those with such a part
   boost::unordered_flat_set<Pattern> elsewhere_;              // of the other port
+  observe::LineRate slow_lines_;
 };
 
 }  // namespace jindou::api

@@ -237,6 +237,7 @@ class RoutesTest : public testing::Test {
       }
       finished.get();
     }
+    router_->answered(request, response, http::ExchangeTimes());
     answer.status = response.status;
     answer.body = response.body;
     answer.headers = response.extra_headers;

@@ -160,6 +160,8 @@ struct ApiOptions {
   config::RefusalStyle refusal_style = config::RefusalStyle::status;
   std::string version = "0.1.0";
   JobEventOptions job_events;
+  // A request that takes longer is told of in the log; 0: none.
+  config::LiveValue<std::chrono::milliseconds> slow_request = std::chrono::milliseconds(0);
   // POST /user/onlinestatus names users who are offline too.
   config::LiveValue<bool> online_status_include_offline = false;
   // The pages under /docs are served; otherwise they answer 403 and say `mode`.

@@ -578,6 +578,7 @@ Result<void> Node::Parts::start_edges() {
     return out;
   };
   http_options.access = access::access_options(settings, own_jwt_secret);
+  http_options.slow_request = live_options.slow_request;
   deps.limits = rate_limits.get();
   deps.webhook_interest = [this](ChannelType type) {
     const auto webhook_options = live_options.webhook.get();

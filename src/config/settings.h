@@ -65,6 +65,7 @@ struct IntranetSettings {
 struct LoggerSettings {
   observe::LogLevel level = observe::LogLevel::automatic;
   std::size_t queue_bytes = observe::kLogQueueBytes;
+  std::chrono::milliseconds slow_request{1'000};  // 0: none is told of
 };
 
 struct ClusterSettings {

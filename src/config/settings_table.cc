@@ -100,6 +100,10 @@ constexpr std::array kTable{
         kLive,
         "Log lines that wait for the reader of standard error; what does not fit is dropped and "
         "counted."},
+    Setting{"logger.slowRequest", duration, JD_MEMBER(logger.slow_request), 0, kHour, "", kOurs,
+            kLive,
+            "An HTTP request that took longer has a line in the log, ten a second at most; "
+            "streams have none. 0: none."},
     Setting{"cluster.nodeId", count, JD_MEMBER(cluster.node_id), 1, 1023, "", kDocumented, kRestart,
             "Number of this node, shown to clients in CONNACK and in the API."},
     Setting{

@@ -336,6 +336,13 @@ void Connection::end_head(bool keep_alive) {
   head_ += "\r\n";
 }
 
+ExchangeTimes Connection::times() const {
+  const TimePoint end = now();
+  const TimePoint received = received_ == TimePoint{} ? end : received_;
+  const TimePoint worked = worked_ == TimePoint{} ? received : worked_;
+  return {end - started_, received - started_, worked - received, end - worked};
+}
+
 Task<bool> Connection::write_response(bool keep_alive) {
   if (!answer_fits()) co_return false;
   if (may_encode()) {
@@ -362,7 +369,7 @@ Task<bool> Connection::write_response(bool keep_alive) {
   buffers[0] = asio::buffer(head_);
   set_deadline(now() + options_.body_timeout);
   const bool written = co_await write_all(buffers);
-  handler_.answered(response_, now() - started_);
+  handler_.answered(request_, response_, times());
   co_return written;
 }
 
@@ -434,8 +441,10 @@ Task<void> Connection::run() {
     started_ = now();
     set_deadline(started_ + options_.header_timeout);
 
+    received_ = worked_ = DeadlineList::TimePoint{};
     const Read read = co_await read_request();
     if (read != Read::complete) co_return;
+    received_ = now();
     // From here on the handler answers for time.
     set_deadline(DeadlineList::kNever);
     if (admitted_) {
@@ -449,6 +458,7 @@ Task<void> Connection::run() {
       }
       // Wherever the handler has waited, it has come home.
       JD_ASSERT(shard_->owner.is_this_thread());
+      worked_ = now();
       if (!failure.empty()) {
         observe::log_error("api", "{} failed: {}", request_.path(), failure);
         // The answer stays without its end, so that nobody takes it for complete.

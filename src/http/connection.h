@@ -168,6 +168,7 @@ class Connection final : public DeadlineList::Entry, private Stream {
   // What is left of a body that nobody wants. False as fill_buffer().
   Task<bool> drop_body();
   Task<bool> write_response(bool keep_alive);
+  ExchangeTimes times() const;
   void prepare_refusal(unsigned status, std::string_view detail);
   Task<void> answer_refusal(unsigned status, std::string_view detail);
   Task<void> linger();
@@ -256,6 +257,9 @@ class Connection final : public DeadlineList::Entry, private Stream {
   std::size_t sized_left_ = 0;            // of one with a Content-Length, what is still to be read
   std::string head_;
   DeadlineList::TimePoint started_{};
+  // When the request was complete, and when its handler was done; none: not yet.
+  DeadlineList::TimePoint received_{};
+  DeadlineList::TimePoint worked_{};
   bool idle_ = true;
   bool first_request_ = true;
   std::size_t to_drop_ = 0;  // bytes of a refused body

@@ -158,6 +158,15 @@ struct Response {
 // "Bad Request" for 400 and so on; "Unknown" for codes this server never sends.
 std::string_view status_phrase(unsigned status);
 
+// Where the time of one exchange went.
+struct ExchangeTimes {
+  using Duration = std::chrono::steady_clock::duration;
+  Duration total{0};    // from the first byte of the request to the last one of the answer
+  Duration reading{0};  // until the request was complete; of a streamed one its header
+  Duration working{0};  // the handler; of a streamed one the body and what was answered meanwhile
+  Duration writing{0};  // until the socket had taken the answer
+};
+
 // What the server calls. Implemented by Router; a fake in the tests of the server.
 class RequestHandler {
  public:
@@ -175,8 +184,10 @@ class RequestHandler {
   // Fills everything but `status`, which is set. `detail` is one sentence for the caller.
   virtual void refuse(std::string_view detail, Response& response) = 0;
 
-  // After the last byte of an answer was handed to the socket.
-  virtual void answered(const Response& response, std::chrono::steady_clock::duration took) = 0;
+  // After the last byte of an answer was handed to the socket, or could not be. Of what never
+  // became a request `request` holds what had been read of it. Must not block.
+  virtual void answered(const Request& request, const Response& response,
+                        const ExchangeTimes& times) = 0;
 };
 
 }  // namespace jindou::http

@@ -61,10 +61,14 @@ class EchoHandler final : public RequestHandler {
                         request.body.capacity() >= request.body.size() + kBodyPadding);
   }
   void refuse(std::string_view detail, Response& response) override { response.body = detail; }
-  void answered(const Response&, std::chrono::steady_clock::duration) override { ++answers; }
+  void answered(const Request&, const Response&, const ExchangeTimes& times) override {
+    ++answers;
+    adds_up = adds_up && times.reading + times.working + times.writing == times.total;
+  }
 
   std::atomic<int> handled{0};
   std::atomic<int> answers{0};
+  std::atomic<bool> adds_up{true};  // where the time went
   std::atomic<bool> padded{true};
 };
 

@@ -229,7 +229,7 @@ Task<bool> Connection::end_stream() {
                                                          asio::const_buffer()};
       written = co_await write_all(buffers);
     }
-    handler_.answered(response_, now() - started_);
+    handler_.answered(request_, response_, times());
     streaming_.reset();
   } else {
     streaming_.reset();

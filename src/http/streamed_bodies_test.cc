@@ -44,9 +44,13 @@ class StreamHandler final : public RequestHandler {
     return refuse_all(request, response);
   }
   void refuse(std::string_view detail, Response& response) override { response.body = detail; }
-  void answered(const Response&, std::chrono::steady_clock::duration) override { ++answers; }
+  void answered(const Request&, const Response&, const ExchangeTimes& times) override {
+    ++answers;
+    adds_up = adds_up && times.reading + times.working + times.writing == times.total;
+  }
 
   std::atomic<int> answers{0};
+  std::atomic<bool> adds_up{true};  // where the time went
   std::atomic<std::size_t> flooded{0};
   std::atomic<std::size_t> received{0};
   std::atomic<int> pauses_ended{0};

@@ -47,7 +47,7 @@ class Echo final : public RequestHandler {
     }
   }
   void refuse(std::string_view detail, Response& response) override { response.body = detail; }
-  void answered(const Response&, std::chrono::steady_clock::duration) override {}
+  void answered(const Request&, const Response&, const ExchangeTimes&) override {}
 };
 
 class StreamedCallTest : public HttpServerTest {

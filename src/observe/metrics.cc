@@ -10,6 +10,8 @@ namespace {
 
 // A route table of some 60 entries times the handful of statuses each of them answers.
 constexpr std::size_t kHttpSeriesMax = 512;
+// Twice that table.
+constexpr std::size_t kTimedRoutesMax = 256;
 
 template <class Builder>
 auto& family(Builder builder, prometheus::Registry& registry, const char* name, const char* help) {
@@ -42,9 +44,7 @@ Histogram::BucketBoundaries size_buckets() {
 }  // namespace
 
 Metrics::Metrics()
-    : http_request_seconds(histogram(registry_, "jindou_http_request_seconds",
-                                     "Time to answer an HTTP request.", second_buckets())),
-      batch_items(family(prometheus::BuildCounter(), registry_, "jindou_batch_items_total",
+    : batch_items(family(prometheus::BuildCounter(), registry_, "jindou_batch_items_total",
                          "Messages handed in for sending, by outcome."),
                   "outcome"),
       key_refusals(family(prometheus::BuildCounter(), registry_, "jindou_api_key_refusals_total",
@@ -96,7 +96,9 @@ Metrics::Metrics()
       fanout_queue_bytes(gauge(registry_, "jindou_fanout_queue_bytes",
                                "Bytes of committed messages waiting for fan-out.")),
       http_requests_(family(prometheus::BuildCounter(), registry_, "jindou_http_requests_total",
-                            "Answered HTTP requests, by route and status.")) {
+                            "Answered HTTP requests, by route and status.")),
+      http_seconds_(family(prometheus::BuildHistogram(), registry_, "jindou_http_request_seconds",
+                           "Time to answer an HTTP request, by route.")) {
   // A counter that is not there before it counts has nothing to rise from.
   for (const char* outcome : {"accepted", "duplicate", "refused", "unknown"}) {
     (void)batch_items.with(outcome);
@@ -108,6 +110,24 @@ Metrics::Metrics()
 
 void Metrics::count_http_request(std::string_view route, int status) {
   http_counter(route, status).Increment();
+}
+
+void Metrics::time_http_request(std::string_view route, double seconds) {
+  http_histogram(route).Observe(seconds);
+}
+
+Histogram& Metrics::http_histogram(std::string_view route) {
+  const MutexLock lock(http_mutex_);
+  auto known = http_timed_.find(route);
+  if (known == http_timed_.end()) {
+    const std::string name = http_timed_.size() < kTimedRoutesMax ? std::string(route) : "other";
+    known = http_timed_.find(name);
+    if (known == http_timed_.end()) {
+      Histogram& added = http_seconds_.Add({{"route", name}}, second_buckets());
+      known = http_timed_.emplace(name, &added).first;
+    }
+  }
+  return *known->second;
 }
 
 Counter& Metrics::http_counter(std::string_view route, int status) {

@@ -72,8 +72,11 @@ class Metrics {
   void count_http_request(std::string_view route, int status);
   // Shows that pair with 0 before the first one, so that an alert sees it rise.
   void show_http_requests(std::string_view route, int status) { (void)http_counter(route, status); }
-  // From the first byte of the request's header to the last byte of the answer handed over.
-  Histogram& http_request_seconds;
+  // How long it took, from the first byte of the request's header to the last byte of the answer
+  // handed over, by the same patterns; beyond 256 of them under "other".
+  void time_http_request(std::string_view route, double seconds);
+  // Shows a route with 0.
+  void show_http_seconds(std::string_view route) { (void)http_histogram(route); }
 
   // outcome: accepted, duplicate, refused, unknown (one count per item of a batch or single send).
   Labelled<Counter> batch_items;
@@ -118,10 +121,13 @@ class Metrics {
 
  private:
   Counter& http_counter(std::string_view route, int status);
+  Histogram& http_histogram(std::string_view route);
 
   prometheus::Family<Counter>& http_requests_;
+  prometheus::Family<Histogram>& http_seconds_;
   Mutex http_mutex_;
   std::map<std::pair<std::string, int>, Counter*> http_known_ JD_GUARDED_BY(http_mutex_);
+  std::map<std::string, Histogram*, std::less<>> http_timed_ JD_GUARDED_BY(http_mutex_);
 
   Mutex collectors_mutex_;
   std::uint64_t next_collector_ JD_GUARDED_BY(collectors_mutex_) = 1;

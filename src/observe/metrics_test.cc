@@ -51,6 +51,22 @@ TEST(Metrics, HttpSeriesAreBounded) {
               HasSubstr("jindou_http_requests_total{route=\"other\",status=\"0\"} 488"));
 }
 
+TEST(Metrics, RequestsAreTimedByRouteWithinABound) {
+  Metrics metrics;
+  metrics.show_http_seconds("/shown");
+  metrics.time_http_request("/timed", 0.003);
+  metrics.time_http_request("/timed", 2);
+  std::string text = metrics.render();
+  EXPECT_THAT(text, HasSubstr("jindou_http_request_seconds_count{route=\"/shown\"} 0"));
+  EXPECT_THAT(text,
+              HasSubstr("jindou_http_request_seconds_bucket{route=\"/timed\",le=\"0.005\"} 1"));
+  EXPECT_THAT(text, HasSubstr("jindou_http_request_seconds_count{route=\"/timed\"} 2"));
+  for (int i = 0; i < 300; ++i) metrics.time_http_request("/r" + std::to_string(i), 1);
+  text = metrics.render();
+  EXPECT_THAT(text, HasSubstr("jindou_http_request_seconds_count{route=\"other\"} 46"));
+  EXPECT_THAT(text, Not(HasSubstr("route=\"/r299\"")));
+}
+
 TEST(Metrics, CollectorsAppendUntilTheyAreRemoved) {
   Metrics metrics;
   const auto id = metrics.add_collector([](std::string& out) {

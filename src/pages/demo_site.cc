@@ -136,7 +136,8 @@ void DemoSite::refuse(std::string_view detail, http::Response& response) {
   answer_text(response, response.status, detail);
 }
 
-void DemoSite::answered(const http::Response& response, std::chrono::steady_clock::duration) {
+void DemoSite::answered(const http::Request&, const http::Response& response,
+                        const http::ExchangeTimes&) {
   metrics_.count_http_request(response.route, static_cast<int>(response.status));
 }
 

@@ -40,7 +40,8 @@ class DemoSite final : public http::RequestHandler {
   bool admit(http::Request& request, http::Response& response) override;
   http::Task<void> handle(http::Request& request, http::Response& response) override;
   void refuse(std::string_view detail, http::Response& response) override;
-  void answered(const http::Response& response, std::chrono::steady_clock::duration took) override;
+  void answered(const http::Request& request, const http::Response& response,
+                const http::ExchangeTimes& times) override;
 
  private:
   void answer(const http::Request& request, http::Response& response) const;

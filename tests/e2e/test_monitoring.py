@@ -1,13 +1,16 @@
 """/varz, tags, health, migration result, metrics."""
 
+import json
 import os
 import re
+import signal
 import tempfile
 import time
 import unittest
 
 import certificates
-from harness import GROUP, PERSON, ROOT, Server, ServerCase, b64, fresh, wait_until
+from harness import (GROUP, PERSON, ROOT, RawHttp, Server, ServerCase, b64, fresh, item,
+                     wait_until)
 
 TOKEN = "token-of-this-test"
 
@@ -300,6 +303,50 @@ class Limits(ServerCase):
         found = self.metrics()
         self.assertEqual((found["jindou_healthy"], found["jindou_ready"]), (1, 1))
         self.assertAlmostEqual(found["jindou_clock_seconds"], time.time(), delta=5)
+
+
+class SlowRequests(ServerCase):
+    config = {"logger.slowRequest": "300ms"}
+
+    def counts(self):
+        text = self.server.get("/metrics").body.decode()
+        name = r'^jindou_http_request_seconds_%s\{route="/message/sendbatch"%s\} (\d+)$'
+        return [int(re.search(name % of, text, re.MULTILINE).group(1))
+                for of in (("bucket", ',le="0.25"'), ("count", ""))]
+
+    def test_a_slow_request_has_a_line_that_says_where_its_time_went(self):
+        quick, all_of_them = self.counts()
+        body = json.dumps([item(fresh("g"), "payload-of-nobody")])
+        with RawHttp(self.server) as caller:
+            caller.send("POST /message/sendbatch?secret=of-nobody HTTP/1.1\r\nHost: x\r\n"
+                        "X-Request-Id: req-17\r\nContent-Length: %d\r\n\r\n[" % len(body))
+            time.sleep(0.4)  # what is measured
+            caller.send(body[1:])
+            self.assertEqual(caller.read_response().status, 200)
+        self.server.wait_for_log("slow: POST /message/sendbatch was answered 200 after 0.")
+        (line,) = [line for line in self.server.log_tail().splitlines() if "slow: " in line]
+        self.assertIn("request req-17", line)
+        read, worked = re.search(r"([\d.]+) s until it was read, ([\d.]+) s of work", line).groups()
+        self.assertGreaterEqual(float(read), 0.4)
+        self.assertLess(float(worked), float(read))
+        self.assertIn("%d bytes in" % len(body), line)
+        self.assertNotIn("of-nobody", line)
+        self.assertEqual(self.counts(), [quick, all_of_them + 1])
+
+    def test_a_quick_one_and_a_stream_have_none(self):
+        self.assertEqual(self.server.get("/health").status, 200)
+        line = json.dumps(item(fresh("g"), "x")) + "\n"
+        with RawHttp(self.server) as caller:
+            caller.send("POST /message/sendbatch HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                        "application/x-ndjson\r\nContent-Length: %d\r\n\r\n" % (2 * len(line)))
+            caller.send(line)
+            time.sleep(0.4)
+            caller.send(line)
+            self.assertEqual(caller.read_response().status, 200)
+        self.server.process.send_signal(signal.SIGHUP)
+        self.server.wait_for_log("reload: ")  # what would stand before it is there
+        told = [line for line in self.server.log_tail(1000).splitlines() if "slow: " in line]
+        self.assertFalse([line for line in told if "req-17" not in line], told)
 
 
 class AllMetrics(unittest.TestCase):
