@@ -7,7 +7,7 @@ DATA ?= ./data
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build packages deb test demo bench check format clean
+.PHONY: help run build packages deb dist test demo bench check format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | column -t -s $$'\t' 2>/dev/null \
@@ -27,6 +27,10 @@ packages: build ## the Debian packages that the binary needs on another machine
 deb: ## a Debian package of the server with its systemd unit, in build/deb
 	@scripts/setup-debian.sh deb
 	@scripts/build_deb.sh $(ARGS)
+
+dist: build ## an archive with all libraries but the C library, in build/dist
+	@scripts/setup-debian.sh dist
+	@scripts/build_dist.sh build/release
 
 test: ## every test: checks, unit, end to end, crash, fuzz, sanitizers
 	@scripts/setup-debian.sh test

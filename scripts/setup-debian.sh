@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing to build and run on Debian 12 and 13, and what has their package names:
-# scripts/setup-debian.sh [run|deb|test|check]
-# "deb" adds to "run" what makes a package, "test" what the tests need, "check" what the checks need.
+# scripts/setup-debian.sh [run|deb|dist|test|check]
+# "deb" adds to "run" what makes a package, "dist" what makes an archive, "test" what the tests need,
+# "check" what the checks need.
 # Does nothing, and needs neither root nor network, when everything is there. What apt says is in
 # build/setup.log.
 set -euo pipefail
@@ -137,7 +138,11 @@ case "$role" in
   deb)
     need_package debhelper lintian
     ;;
+  dist)
+    need_command patchelf patchelf
+    ;;
   test)
+    need_command patchelf patchelf
     need_package libgtest-dev libgmock-dev
     need_clang
     is_installed "libclang-rt-$(lowest clang)-dev" || is_installed libclang-rt-dev ||
@@ -163,7 +168,7 @@ case "$role" in
     need_command python3 python3
     ;;
   *)
-    echo "usage: setup-debian.sh [run|deb|test|check]" >&2
+    echo "usage: setup-debian.sh [run|deb|dist|test|check]" >&2
     exit 2
     ;;
 esac

@@ -153,6 +153,33 @@ class Installed(unittest.TestCase):
                 self.assertIn(option, text)
 
 
+@unittest.skipUnless(BUILD.name == "release" and shutil.which("patchelf"),
+                     "no release build, or no patchelf")
+class Archive(unittest.TestCase):
+    """What scripts/build_dist.sh makes. On a bare Debian 13 it was tried by hand."""
+
+    def test_it_brings_every_library_but_those_of_the_c_library(self):
+        with tempfile.TemporaryDirectory() as directory:
+            status, output = run(ROOT / "scripts/build_dist.sh", BUILD, directory)
+            self.assertEqual(status, 0, output)
+            archive, needs = output.splitlines()
+            self.assertRegex(needs, r"^needs glibc, from version 2\.\d+$")
+            self.assertEqual(os.listdir(directory), [pathlib.Path(archive).name])
+            self.assertEqual(run("tar", "-C", directory, "-xzf", archive), (0, ""))
+            root = pathlib.Path(archive.removesuffix(".tar.gz"))
+            libraries = root / "lib/jindou"
+            foreign = [line.split()[0].partition(".so")[0] for line in
+                       run("ldd", root / "bin/jindou")[1].splitlines() if str(root) not in line]
+            self.assertLessEqual(
+                set(foreign), {"linux-vdso", "libc", "libm", "libpthread", "libresolv", "libdl",
+                               "librt", "/lib64/ld-linux-x86-64", "/lib/ld-linux-aarch64"})
+            self.assertGreater(len(list(libraries.iterdir())), 10)
+            licence, = (root / "share/doc/jindou/libraries").glob("libssl3*")
+            self.assertIn("OpenSSL", licence.read_text())
+            status, output = run(root / "bin/jindou", "--version", env={})
+            self.assertEqual((status, output), run(binary(), "--version"))
+
+
 def lowest(name):
     """A version of cmake/lowest_versions.txt."""
     return re.search(r"(?m)^%s (\S+)$" % re.escape(name),
