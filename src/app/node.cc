@@ -84,8 +84,8 @@ std::string reachable(const std::string& bound, const std::string& external_ip,
 std::vector<std::string> store_warnings(const store::DataLossRecord& loss) {
   if (loss.times == 0) return {};
   return {
-      fmt::format("data loss was accepted {} time(s), the last at {} (Unix time): ids and seqs "
-                  "go on behind {}",
+      fmt::format("what was sent behind damage or after a restored backup was given up {} time(s), "
+                  "the last at {} (Unix time): ids and seqs go on behind {}",
                   loss.times, loss.last_at, loss.floor)};
 }
 

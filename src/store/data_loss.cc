@@ -12,10 +12,12 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/varint.h"
 #include "store/crc32c.h"
+#include "store/file_copy.h"
 #include "store/keys.h"
 #include "store/rocksdb_slice.h"
 #include "store/rocksdb_status.h"
@@ -27,32 +29,23 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kAcceptedFile = "data-loss.accepted";
+constexpr const char* kRestoredFile = "restored.floor";
 // A message takes at least so many bytes of log: its key, its value and its share of the commit
 // record are longer.
 constexpr std::uint64_t kLogBytesPerMessage = 32;
-// The least that is skipped: beyond the id counters that a sender of messages that are not stored
-// can use up in the half minute by which the mark may be old.
-constexpr std::uint64_t kSkipMin = std::uint64_t{1} << 24;
 constexpr std::size_t kEraseBatch = 4096;
 
 Error failed(const std::string& what, const std::string& path) {
   return Error(Errc::storage, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)));
 }
 
-Result<void> sync_path(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return failed("open", path);
-  const bool synced = ::fsync(descriptor) == 0;
-  ::close(descriptor);
-  if (!synced) return failed("sync", path);
-  return {};
-}
-
-Result<void> write_accepted(const std::string& directory, const AcceptedLoss& loss) {
-  const std::string path = directory + "/" + kAcceptedFile;
+// A bound and a number that says how far is skipped.
+Result<void> write_numbers(const std::string& directory, const char* name, std::uint64_t bound,
+                           std::uint64_t far) {
+  const std::string path = directory + "/" + name;
   std::string bytes;
-  append_varint(bytes, loss.id_bound);
-  append_varint(bytes, loss.log_bytes);
+  append_varint(bytes, bound);
+  append_varint(bytes, far);
   append_varint(bytes, crc32c(bytes));
   {
     std::ofstream file(path + ".new", std::ios::binary | std::ios::trunc);
@@ -64,6 +57,23 @@ Result<void> write_accepted(const std::string& directory, const AcceptedLoss& lo
   fs::rename(path + ".new", path, error);
   if (error) return Error(Errc::storage, "cannot rename " + path + ": " + error.message());
   return sync_path(directory);
+}
+
+Result<std::optional<std::pair<std::uint64_t, std::uint64_t>>> read_numbers(
+    const std::string& directory, const char* name) {
+  using Found = std::optional<std::pair<std::uint64_t, std::uint64_t>>;
+  const std::string path = directory + "/" + name;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Found();
+  const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  ByteReader reader(bytes);
+  const std::uint64_t bound = reader.read_varint();
+  const std::uint64_t far = reader.read_varint();
+  const std::size_t checked = bytes.size() - reader.rest().size();
+  if (reader.read_varint() != crc32c(std::string_view(bytes).substr(0, checked)) || !reader.ok()) {
+    return Error(Errc::storage, path + " is damaged; restore the directory from a backup");
+  }
+  return Found(std::pair(bound, far));
 }
 
 // The beginning of a file as a new file in its place, in one step.
@@ -145,13 +155,13 @@ Result<void> erase_lost_numbers(OpenStore& store, PartitionId partition, std::ui
 
 Result<std::string> cut_logs(const std::string& directory, const StoreCheck& check,
                              std::int64_t now_seconds) {
-  AcceptedLoss loss{check.mark ? check.mark->id_bound : 0, check.log_bytes};
+  AcceptedLoss loss{check.mark ? check.mark->id_bound : 0, check.log_bytes, 0};
   // A try that did not come to its end may have known more.
   if (const auto before = find_accepted_loss(directory); before && *before) {
     loss.id_bound = std::max(loss.id_bound, (*before)->id_bound);
     loss.log_bytes = std::max(loss.log_bytes, (*before)->log_bytes);
   }
-  JD_RETURN_IF_ERROR(write_accepted(directory, loss));
+  JD_RETURN_IF_ERROR(write_numbers(directory, kAcceptedFile, loss.id_bound, loss.log_bytes));
   const std::string aside = fmt::format("{}/damaged-logs-{}", directory, now_seconds);
   std::error_code error;
   fs::create_directory(aside, error);
@@ -186,24 +196,28 @@ Result<std::string> cut_logs(const std::string& directory, const StoreCheck& che
 
 Result<std::optional<AcceptedLoss>> find_accepted_loss(const std::string& directory) {
   using Found = std::optional<AcceptedLoss>;
-  const std::string path = directory + "/" + kAcceptedFile;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Found();
-  const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  ByteReader reader(bytes);
-  AcceptedLoss loss;
-  loss.id_bound = reader.read_varint();
-  loss.log_bytes = reader.read_varint();
-  const std::size_t checked = bytes.size() - reader.rest().size();
-  if (reader.read_varint() != crc32c(std::string_view(bytes).substr(0, checked)) || !reader.ok()) {
-    return Error(Errc::storage, path + " is damaged; restore the directory from a backup");
-  }
-  return Found(loss);
+  JD_TRY(const auto numbers, read_numbers(directory, kAcceptedFile));
+  if (!numbers) return Found();
+  return Found(AcceptedLoss{numbers->first, numbers->second, 0});
 }
 
-void forget_accepted_loss(const std::string& directory) {
+Result<void> note_restored(const std::string& directory, std::uint64_t id_bound,
+                           std::uint64_t skip) {
+  return write_numbers(directory, kRestoredFile, id_bound, skip);
+}
+
+Result<std::optional<AcceptedLoss>> find_restored(const std::string& directory) {
+  using Found = std::optional<AcceptedLoss>;
+  JD_TRY(const auto numbers, read_numbers(directory, kRestoredFile));
+  if (!numbers) return Found();
+  return Found(AcceptedLoss{numbers->first, 0, numbers->second});
+}
+
+void forget_losses(const std::string& directory) {
   std::error_code ignored;
-  fs::remove(directory + "/" + kAcceptedFile, ignored);
+  for (const char* name : {kAcceptedFile, kRestoredFile}) {
+    fs::remove(directory + "/" + name, ignored);
+  }
   sync_path(directory).ignore("done again at the next start, which does no harm");
 }
 
@@ -228,7 +242,7 @@ Result<DataLossRecord> raise_floor(OpenStore& store, std::uint16_t partitions,
     highest = std::max(highest, state.id_bound);
     states.push_back(state);
   }
-  record.skipped = std::max(kSkipMin, loss.log_bytes / kLogBytesPerMessage);
+  record.skipped = std::max({kIdsSkippedMin, loss.log_bytes / kLogBytesPerMessage, loss.skip});
   if (highest + record.skipped >= kIdCounterMax) {
     return Error(Errc::storage, "there are no message ids left to skip to");
   }

@@ -1,4 +1,5 @@
-// Starting with a damaged write-ahead log, when the operator says so.
+// Starting with a damaged write-ahead log, when the operator says so, and with a store that was
+// restored from a backup.
 //
 // What can be replayed is what stands before the damage: the store as it was at one moment, like an
 // old backup. What was given out after that moment must not be given out again, and nobody knows
@@ -24,7 +25,12 @@ namespace jindou::store {
 struct AcceptedLoss {
   std::uint64_t id_bound = 0;   // of the durable mark
   std::uint64_t log_bytes = 0;  // of all logs, with what is missing
+  std::uint64_t skip = 0;       // ids to be skipped at least, whatever the logs say
 };
+
+// The least that is skipped: beyond the id counters that a sender of messages that are not stored
+// can use up in the half minute by which the mark may be old.
+inline constexpr std::uint64_t kIdsSkippedMin = std::uint64_t{1} << 24;
 
 // Cuts the logs where `check` says they are good to. The damaged ones stay, in the subdirectory
 // that is answered. Errors: storage.
@@ -32,7 +38,16 @@ Result<std::string> cut_logs(const std::string& directory, const StoreCheck& che
                              std::int64_t now_seconds);
 // Errors: storage (there is such a file but it cannot be read).
 Result<std::optional<AcceptedLoss>> find_accepted_loss(const std::string& directory);
-void forget_accepted_loss(const std::string& directory);
+// The files of both.
+void forget_losses(const std::string& directory);
+
+// What a restore leaves for the next start: of what was given out after the backup nobody knows,
+// and none of it may be given out again. Counters up to `id_bound` may be in the backup, and as
+// many as `skip` may have been given out after it. Errors: storage.
+Result<void> note_restored(const std::string& directory, std::uint64_t id_bound,
+                           std::uint64_t skip);
+// As find_accepted_loss().
+Result<std::optional<AcceptedLoss>> find_restored(const std::string& directory);
 
 // Raises the floor in the opened store, and takes what was lost out of the client_msg_no index,
 // which is loaded outside the log. Durable when it returns. May be repeated. Errors: storage.

@@ -9,10 +9,12 @@
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdarg>
 #include <cstdio>
 #include <filesystem>
+#include <string_view>
 #include <utility>
 
 #include "base/clock.h"
@@ -61,6 +63,8 @@ class InfoLog final : public rocksdb::Logger {
   }
   void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
     if (level < GetInfoLogLevel()) return;
+    // Of a checkpoint: the list of files is made under the same protection once more.
+    if (std::string_view(format).find("File Deletions ") != std::string_view::npos) return;
     write(level >= rocksdb::ERROR_LEVEL ? observe::LogLevel::error : observe::LogLevel::warn,
           format, arguments);
   }
@@ -219,23 +223,32 @@ Result<void> Database::settle_accepted_loss() {
   // Not when the store is opened again later on.
   const bool wanted = std::exchange(accept_data_loss_, false);
   JD_TRY(const auto accepted, find_accepted_loss(directory_));
+  JD_TRY(const auto restored, find_restored(directory_));
   if (!accepted) {
     if (wanted) {
       observe::log_warn("store",
                         "there is no data loss to accept: take storage.acceptDataLoss or "
                         "--accept-data-loss away");
     }
+  }
+  if (!accepted && !restored) {
     JD_TRY(data_loss_, load_data_loss(*open_));
     return {};
   }
-  JD_TRY(data_loss_, raise_floor(*open_, partitions(), *accepted, SystemClock().wall_seconds()));
+  AcceptedLoss loss = accepted.value_or(AcceptedLoss());
+  if (restored) {
+    loss.id_bound = std::max(loss.id_bound, restored->id_bound);
+    loss.skip = restored->skip;
+  }
+  JD_TRY(data_loss_, raise_floor(*open_, partitions(), loss, SystemClock().wall_seconds()));
   JD_RETURN_IF_ERROR(sync(data_loss_.floor));
-  forget_accepted_loss(directory_);
+  forget_losses(directory_);
   observe::log_error(
       "store",
-      "message ids and the seqs of all channels skip {} and go on behind {}, so that "
+      "{}message ids and the seqs of all channels skip {} and go on behind {}, so that "
       "none is given out twice",
-      data_loss_.skipped, data_loss_.floor);
+      restored ? "the store was restored from a backup: " : "", data_loss_.skipped,
+      data_loss_.floor);
   return {};
 }
 
@@ -536,7 +549,8 @@ std::string Database::metrics_text() const {
          logs_->prepared());
   append("jindou_store_logs_grown", "Log files that grow, so that each sync takes longer.",
          logs_->grown());
-  append("jindou_data_losses_accepted", "Times a start gave up a damaged part of the log.",
+  append("jindou_data_losses_accepted",
+         "Times a start gave up a damaged part of the log, or what came after a restored backup.",
          data_loss_.times);
   append("jindou_data_loss_floor", "Ids and seqs up to here were skipped after that.",
          data_loss_.floor);

@@ -15,9 +15,11 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "store/bulk_loader.h"
+#include "store/checkpoint.h"
 #include "store/damage_report.h"
 #include "store/durability_tracker.h"
 #include "store/fault_watch.h"
+#include "store/file_copy.h"
 #include "store/load_queue.h"
 #include "store/open_store.h"
 #include "store/prepared_logs.h"
@@ -144,6 +146,13 @@ class Database final : public Reader, public BulkLoader {
   // A running compact() returns soon, and later ones at once, for good. Call before closing.
   void stop_compaction();
 
+  // Puts the store as it is now into an empty directory, durably: a store like one that was
+  // stopped, with everything that was acknowledged before. Table files are linked where that is
+  // possible; logs are copied, so nothing that is done with the copy reaches this store. Beside
+  // writes, which go on. Errors: storage, unavailable (the store is closed, or `keep_on` says so);
+  // then the directory holds a part.
+  Result<Checkpoint> checkpoint(const std::string& directory, const KeepOn& keep_on) const;
+
   // Finishes a running load. Call before the objects that wait for loads are destroyed.
   void stop_loading();
 
@@ -175,6 +184,9 @@ class Database final : public Reader, public BulkLoader {
   Result<void> check_identity(const OpenStore& opened) const;
   Result<void> close_for_reopening();
   Result<void> load_file(Table table, const Entries& entries);
+  // Of checkpoint(): the files, and what the mark has to say of the manifest.
+  Result<void> take_files(const std::string& directory, const KeepOn& keep_on, Checkpoint& made,
+                          DurableMark& mark) const;
 
   std::string directory_;
   std::unique_ptr<rocksdb::Env> env_;  // options_ has it

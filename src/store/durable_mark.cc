@@ -86,6 +86,28 @@ std::optional<DurableMark> read_durable_mark(const std::string& path) {
   return mark;
 }
 
+Result<void> write_new_mark(const std::string& directory, DurableMark mark) {
+  const std::string path = directory + "/" + kMarkFileName;
+  const int descriptor = ::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+  if (descriptor < 0) {
+    return Error(Errc::storage, "cannot create " + path + ": " + std::strerror(errno));
+  }
+  mark.inode = inode_of(descriptor);
+  bool written = true;
+  for (std::size_t slot = 0; slot < kSlots; ++slot) {
+    ++mark.generation;
+    const std::string bytes = encode_slot(mark);
+    const auto offset = static_cast<off_t>((mark.generation % kSlots) * kSlotOffset);
+    written = written && ::pwrite(descriptor, bytes.data(), bytes.size(), offset) ==
+                             static_cast<ssize_t>(bytes.size());
+  }
+  written = written && ::fsync(descriptor) == 0;
+  const int why = errno;
+  ::close(descriptor);
+  if (!written) return Error(Errc::storage, "cannot write " + path + ": " + std::strerror(why));
+  return {};
+}
+
 std::string encode_log_marker(const DurableMark& mark) {
   std::string out(kMarkerMagic);
   append_be(out, mark.secret);

@@ -42,6 +42,10 @@ struct DurableMark {
 // The newest mark that the file at `path` holds; none when there is no file or nothing readable.
 std::optional<DurableMark> read_durable_mark(const std::string& path);
 
+// Makes the file, durable, in a directory that has none: `mark` with an inode and a generation of
+// its own. Errors: storage.
+Result<void> write_new_mark(const std::string& directory, DurableMark mark);
+
 // What a group's first batch carries in the log. The secret tells it from a message that looks like
 // one.
 std::string encode_log_marker(const DurableMark& mark);

@@ -207,7 +207,7 @@ class AcceptedLoss(unittest.TestCase):
         for _ in range(2):
             health = self.server.get("/health")
             self.assertEqual(health.status, 200)
-            self.assertIn("data loss was accepted", health.json()["warnings"][0])
+            self.assertIn("was given up 1 time(s)", health.json()["warnings"][0])
             self.assertIn("jindou_data_losses_accepted 1", self.server.get("/metrics").body.decode())
             self.server.restart()
         self.assertTrue(glob.glob(self.server.data_dir + "/damaged-logs-*/*.log"))
