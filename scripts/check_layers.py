@@ -31,6 +31,7 @@ LAYERS = {
     "access": 5,
     "openapi": 5,
     "pages": 5,
+    "backup": 5,
     "delivery": 6,
     "retention": 6,
     "jobs": 6,
