@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "api/backup_routes.h"
 #include "api/batch_revisions.h"
 #include "api/channel_routes.h"
 #include "api/command_sync_routes.h"
@@ -55,7 +56,7 @@ std::span<const Route> all_routes() {
           trace_routes(),          event_routes(),       stream_routes(),       streamv2_routes(),
           channel_routes(),        retention_routes(),   conversation_routes(), directory_routes(),
           user_routes(),           connection_routes(),  monitor_routes(),      tag_routes(),
-          manager_routes(),        system_routes(),      docs_routes()}) {
+          manager_routes(),        backup_routes(),      system_routes(),       docs_routes()}) {
       all.insert(all.end(), group.begin(), group.end());
     }
     return all;

@@ -15,6 +15,7 @@
 #include "api/process_meter.h"
 #include "api/read_budget.h"
 #include "api/route_stats.h"
+#include "backup/backups.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "bodies/field.h"
@@ -103,6 +104,8 @@ struct ApiDeps {
   std::function<std::vector<std::string>()> warnings = {};
   // Of messages to channels of that type. Empty: there is no webhook.
   std::function<WebhookInterest(ChannelType type)> webhook_interest = {};
+  // Null: none are made.
+  backup::Backups* backups = nullptr;
   // Null: nobody is held to a rate.
   partition::RateLimits* limits = nullptr;
 };

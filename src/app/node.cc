@@ -20,6 +20,7 @@
 #include "app/private_files.h"
 #include "app/version.h"
 #include "app/webhook_wiring.h"
+#include "backup/backups.h"
 #include "base/clock.h"
 #include "base/machine_share.h"
 #include "base/random.h"
@@ -111,6 +112,7 @@ struct Node::Parts {
   std::unique_ptr<store::Database> database;
   std::unique_ptr<store::EmbeddedCommitLog> log;
   std::unique_ptr<store::TableVerifier> verifier;
+  std::unique_ptr<backup::Backups> backups;
   std::unique_ptr<runtime::IoShards> shards;
   std::unique_ptr<runtime::BlockingPool> blocking;
   std::unique_ptr<partition::InboxDirectory> inboxes;
@@ -183,6 +185,7 @@ Result<void> Node::Parts::open_store() {
       *database, random,
       store::VerifierOptions{settings.storage.verify_bytes_per_second,
                              settings.storage.verify_interval});
+  backups = std::make_unique<backup::Backups>(*database, clock, backups_options(settings));
   log = std::make_unique<store::EmbeddedCommitLog>(
       *database, [this](const store::CommitStats& stats) { observe_commits(stats); },
       &use_huge_pages_on_this_thread);
@@ -422,6 +425,7 @@ Result<void> Node::Parts::start_core() {
     gateway->append_metrics(out);
     out += database->metrics_text();
     verifier->append_metrics(out);
+    backups->append_metrics(out);
     append_state(out);
     observe::append_log_metrics(out);
     observe::append_process_metrics(out, kVersion);
@@ -580,6 +584,7 @@ Result<void> Node::Parts::start_edges() {
   http_options.access = access::access_options(settings, own_jwt_secret);
   http_options.slow_request = live_options.slow_request;
   deps.limits = rate_limits.get();
+  deps.backups = backups.get();
   deps.webhook_interest = [this](ChannelType type) {
     const auto webhook_options = live_options.webhook.get();
     return api::WebhookInterest{webhook_options->tells(webhook::Event::notify, type),
@@ -690,6 +695,7 @@ void Node::stop() {
   if (parts.stopping.exchange(true)) return;
   // From the edges inwards: nothing new comes in, then what is in flight comes out.
   if (parts.demo) parts.demo->stop();
+  if (parts.backups) parts.backups->stop();
   if (parts.api) parts.api->stop();
   if (parts.gateway) parts.gateway->stop();
   if (parts.job_runner) parts.job_runner->stop();

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string_view>
 
 #include "app/descriptor_budget.h"
+#include "app/private_files.h"
 #include "app/version.h"
 #include "base/machine_share.h"
 #include "config/api_keys.h"
@@ -62,6 +64,20 @@ store::StoreOptions store_options(const config::Settings& settings) {
       static_cast<std::int64_t>(settings.storage.background_bytes_per_second);
   options.prepared_logs = settings.storage.prepared_logs;
   options.accept_data_loss = settings.storage.accept_data_loss;
+  return options;
+}
+
+backup::BackupsOptions backups_options(const config::Settings& settings) {
+  backup::BackupsOptions options;
+  options.data_directory = settings.data_dir;
+  if (!settings.backup.dir.empty()) {
+    // An absolute name stands by itself.
+    options.directory = (std::filesystem::path(settings.data_dir) / settings.backup.dir).string();
+  }
+  options.keep = settings.backup.keep;
+  options.bytes_per_second = settings.storage.background_bytes_per_second;
+  options.version = kVersion;
+  options.other_files = {kSecretFileName};
   return options;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "api/api_server.h"
+#include "backup/backups.h"
 #include "base/result.h"
 #include "config/loaded_settings.h"
 #include "gateway/options.h"
@@ -30,6 +31,7 @@ struct AnswerSizes {
 AnswerSizes answer_sizes(const config::Settings& settings);
 // `refusals_max`, here and below: descriptor_budget.h.
 api::ApiOptions api_options(const config::Settings& settings, std::size_t refusals_max);
+backup::BackupsOptions backups_options(const config::Settings& settings);
 retention::SweeperOptions sweeper_options(const config::Settings& settings);
 partition::RateRules rate_rules(const config::Settings& settings);
 jobs::RunnerOptions runner_options(const config::Settings& settings);

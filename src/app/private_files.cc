@@ -87,7 +87,7 @@ bool write_secret(const std::string& directory, const std::string& path,
 }
 
 std::string secret_path(const std::string& directory) {
-  return (std::filesystem::path(directory) / "jwt.secret").lexically_normal().string();
+  return (std::filesystem::path(directory) / kSecretFileName).lexically_normal().string();
 }
 
 // The key goes on to `path`, and away from `earlier` once it is safe there.

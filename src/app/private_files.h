@@ -8,6 +8,9 @@
 
 namespace jindou::app {
 
+// The key that signs logins, in the data directory.
+inline constexpr const char* kSecretFileName = "jwt.secret";
+
 // The key that signs logins: what an earlier start has put into `directory`/jwt.secret, or a new
 // one, which is written there (0600; a missing directory is made, 0700). Earlier versions kept it
 // in `earlier_directory`: without one in `directory` that one moves there, so that logins stay

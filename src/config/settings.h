@@ -135,6 +135,11 @@ struct StorageSettings {
   std::chrono::milliseconds stop_flush_timeout{8'000};
 };
 
+struct BackupSettings {
+  std::string dir = "backups";  // below the data directory unless absolute; empty: none are made
+  std::size_t keep = 3;
+};
+
 struct DedupSettings {
   std::size_t generation_entries = 32'768;
   std::size_t filter_bytes_max = std::size_t{256} << 20;
@@ -348,6 +353,7 @@ struct Settings {
   ApiSettings api;
   CoreSettings core;
   StorageSettings storage;
+  BackupSettings backup;
   DedupSettings dedup;
   RuntimeSettings runtime;
   GatewaySettings gateway;

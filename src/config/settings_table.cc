@@ -270,6 +270,12 @@ constexpr std::array kTable{
             kRestart,
             "true: start although the write-ahead log is damaged, with the messages before the "
             "damage. For one start; also --accept-data-loss."},
+    Setting{"backup.dir", text, JD_MEMBER(backup.dir), 0, 0, "", kOurs, kRestart,
+            "Directory of the backups that POST /backups makes; a relative name is one below "
+            "dataDir. On the file system of dataDir they share the files that do not change with "
+            "the store and with each other; elsewhere all is copied. Empty: none are made."},
+    Setting{"backup.keep", count, JD_MEMBER(backup.keep), 1, 10'000, "", kOurs, kRestart,
+            "So many backups stay, the newest; older ones are removed when another one is made."},
     Setting{"dedup.generationEntries", count, JD_MEMBER(dedup.generation_entries), 16, 100'000'000,
             "", kOurs, kRestart,
             "client_msg_no entries of one partition kept in memory before they are spilled to "

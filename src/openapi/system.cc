@@ -143,6 +143,47 @@ void add_tags(std::vector<Operation>& out) {
   });
 }
 
+Property backup_member(std::string_view name, std::string_view description) {
+  return need(name, integer(description));
+}
+
+void add_backups(std::vector<Operation>& out) {
+  const std::string backup = object(
+      {need("name", text("Its directory below `backup.dir`.")),
+       need("directory", text("Where it is on the server.")),
+       backup_member("made_at",
+                     "When it was begun, seconds since 1970: everything acknowledged "
+                     "before is in it."),
+       backup_member("files", "How many it has."), backup_member("bytes", "Of all of them."),
+       backup_member("linked_bytes", "Of these, what it shared with the store when it was made.")});
+  const std::string example =
+      R"({"name":"backup-20261130T001500Z","directory":"/var/lib/jindou/data/backups/)"
+      R"(backup-20261130T001500Z","made_at":1795997700,"files":12,"bytes":73400320,)"
+      R"("linked_bytes":67108864})";
+  const Outcome none{404, "None are made here: `backup.dir` is empty.", {}};
+  out.push_back({
+      .method = Verb::post,
+      .path = "/backups",
+      .tag = Tag::system,
+      .description = "Takes no body: where backups go is configured. The answer comes when the "
+                     "backup is whole and durable. Sends go on meanwhile.",
+      .answer = backup,
+      .answer_example = example,
+      .others = {none,
+                 {409, "Another one is being made.", {}},
+                 {500, "It could not be made, and nothing is left of it; `msg` says why.", {}}},
+  });
+  out.push_back({
+      .method = Verb::get,
+      .path = "/backups",
+      .tag = Tag::system,
+      .answer = object({need("backups", array(backup, "The newest first.")),
+                        need("making", boolean("Whether one is being made."))}),
+      .answer_example = R"({"backups":[)" + example + R"(],"making":false})",
+      .others = {none},
+  });
+}
+
 Operation login() {
   return {
       .method = Verb::post,
@@ -220,6 +261,7 @@ std::vector<Operation> system_operations() {
   add_monitoring(out);
   add_tags(out);
   out.push_back(login());
+  add_backups(out);
   out.push_back(health("/health"));
   out.push_back(health("/healthz"));
   out.push_back({.method = Verb::get,

@@ -1,0 +1,225 @@
+"""Backups of a running server: whole or not there, and everything acknowledged before is in them."""
+
+import base64
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+import threading
+import unittest
+
+from harness import Server, ServerCase, fresh, item, wait_until
+from test_disk_full import UNSHARE, can_mount
+
+TOKEN = "a-manager-token-of-tests"
+
+
+class Sender:
+    """Sends batches to one group from a thread of its own, until it is stopped."""
+
+    def __init__(self, server, group):
+        self.server, self.group = server, group
+        self.acknowledged = []  # (seq, id)
+        self.number = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *unused):
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._stop.is_set():
+            self.number += 1
+            items = [item(self.group, "%d-%d" % (self.number, i),
+                          client_msg_no="%s-%d-%d" % (self.group, self.number, i))
+                     for i in range(100)]
+            for result in self.server.must_batch(items):
+                self.acknowledged.append((result["message_seq"], result["message_id"]))
+
+
+def backups_in(server):
+    """Names below the directory of backups, those of unfinished ones included."""
+    directory = pathlib.Path(server.data_dir, "backups")
+    return sorted(each.name for each in directory.iterdir()) if directory.exists() else []
+
+
+class Backup(ServerCase):
+    config = {"storage.partitions": "4", "dedup.generationEntries": "1000"}
+
+    def test_what_was_acknowledged_before_the_call_is_in_it(self):
+        group = fresh("g")
+        self.server.create_group(group, ["reader"])
+        with Sender(self.server, group) as sender:
+            wait_until(lambda: len(sender.acknowledged) > 5000, timeout=30, what="5000 messages")
+            before = list(sender.acknowledged)
+            answer = self.server.post("/backups")
+            self.assertEqual(answer.status, 200, answer)
+            during = len(sender.acknowledged)
+            wait_until(lambda: len(sender.acknowledged) > during, timeout=30, what="more messages")
+        made = answer.json()
+        self.assertEqual(set(made), {"name", "directory", "made_at", "files", "bytes",
+                                     "linked_bytes"})
+        self.assertEqual(made["directory"],
+                         os.path.join(self.server.data_dir, "backups", made["name"]))
+        manifest = json.loads(pathlib.Path(made["directory"], "backup.json").read_text())
+        self.assertEqual(len(manifest["files"]), made["files"])
+        self.assertIn("jwt.secret", [file["name"] for file in manifest["files"]])
+        self.assertEqual(sum(manifest["positions"]) > 0, True)
+
+        listed = self.server.get("/backups").json()
+        self.assertEqual(listed, {"backups": [made], "making": False})
+        metrics = self.server.get("/metrics").body.decode()
+        self.assertIn("\njindou_backup_failures_total 0\n", metrics)
+        self.assertGreaterEqual(float(metrics.split("\njindou_backup_last_timestamp_seconds ")[1]
+                                      .split("\n")[0]), made["made_at"])
+
+        # A copy of it is a store like any other.
+        directory = tempfile.mkdtemp(prefix="jindou-e2e-")
+        self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
+        shutil.copytree(made["directory"], os.path.join(directory, "data"))
+        with Server(config=self.config, data_dir=directory) as restored:
+            kept = [(m["message_seq"], m["message_id"]) for m in restored.messages(group)]
+            self.assertEqual(kept[:len(before)], before)
+            self.assertEqual([seq for seq, _ in kept], list(range(1, len(kept) + 1)))
+            self.assertEqual(restored.get("/health").json(), {"status": "ok"})
+            self.assertNotIn('"component":"store"', restored.log_tail())
+            # A repeat is known.
+            repeat = item(group, "1-0", client_msg_no=group + "-1-0")
+            result = restored.must_batch([repeat])[0]
+            self.assertEqual((result["message_seq"], result["message_id"]), before[0])
+
+    def test_nobody_names_a_directory(self):
+        for body in ({"directory": "/tmp/x"}, {}, "x"):
+            self.assert_error(self.server.post("/backups", body), 400)
+
+    def test_old_ones_go(self):
+        with Server(config={"backup.keep": "2"}) as server:
+            names = [server.must_post("/backups", None)["name"] for _ in range(4)]
+            self.assertEqual(backups_in(server), sorted(names[-2:]))
+            self.assertEqual([each["name"] for each in server.get("/backups").json()["backups"]],
+                             names[:1:-1])
+
+    def test_elsewhere_or_not_at_all(self):
+        with tempfile.TemporaryDirectory() as elsewhere:
+            with Server(config={"backup.dir": elsewhere}) as server:
+                made = server.must_post("/backups", None)
+                self.assertEqual(made["directory"], os.path.join(elsewhere, made["name"]))
+                self.assertEqual(os.stat(made["directory"]).st_mode & 0o777, 0o700)
+        with Server(yaml='backup.dir: ""\n') as server:
+            self.assertIn("backup.dir", self.assert_error(server.post("/backups"), 404)["msg"])
+            self.assert_error(server.get("/backups"), 404)
+
+    def test_where_nothing_can_be_written_nothing_is_left(self):
+        with tempfile.NamedTemporaryFile() as file:
+            with Server(config={"backup.dir": file.name + "/below"}) as server:
+                self.assertIn(file.name, self.assert_error(server.post("/backups"), 500)["msg"])
+                self.assertIn("\njindou_backup_failures_total 1\n",
+                              server.get("/metrics").body.decode())
+                server.wait_for_log("none was made")
+                self.assertEqual(server.get("/health").status, 200)
+
+
+@unittest.skipUnless(can_mount(), "mount namespaces are not permitted here")
+class BackupOnAFullDisk(unittest.TestCase):
+    def test_is_refused_and_leaves_nothing(self):
+        def with_small_disk(server):
+            script = ('mkdir -p "$0" && mount -t tmpfs -o size=16m tmpfs "$0" && exec "$@"')
+            return [*UNSHARE, "sh", "-c", script, os.path.join(server.data_dir, "backups")]
+
+        with Server(wrapper=with_small_disk) as server:
+            server.must_batch([item("g", "x")])
+            answer = server.post("/backups")
+            self.assertEqual(answer.status, 500, answer)
+            self.assertRegex(answer.json()["msg"], r"needs \d+ MiB free in \S+, \d+ MiB are there")
+            self.assertEqual(server.get("/backups").json(), {"backups": [], "making": False})
+            self.assertEqual(server.get("/health").status, 200)
+            server.must_batch([item("g", "y")])
+
+
+class BackupThatTakesItsTime(unittest.TestCase):
+    """The rate of background work is so low that a backup of some megabytes takes seconds."""
+
+    def setUp(self):
+        self.server = Server(config={"storage.backgroundBytesPerSecond": "1MiB",
+                                     "storage.stopFlushTimeout": "0s"}).start()
+        self.addCleanup(self.server.destroy)
+        payload = base64.b64encode(os.urandom(10_000)).decode()
+        for _ in range(2):
+            self.server.must_batch([{**item("g"), "payload": payload} for _ in range(100)])
+
+    def begin(self):
+        answers = []
+
+        def ask():
+            try:
+                answers.append(self.server.post("/backups", timeout=60).status)
+            except (OSError, EOFError):
+                answers.append(None)
+        thread = threading.Thread(target=ask)
+        thread.start()
+        self.addCleanup(thread.join)
+        wait_until(lambda: any(name.endswith(".part") for name in backups_in(self.server)),
+                   timeout=30, what="the beginning of a backup")
+        return thread, answers
+
+    def test_there_is_one_at_a_time(self):
+        thread, answers = self.begin()
+        self.assertTrue(self.server.get("/backups").json()["making"])
+        answer = self.server.post("/backups")
+        self.assertEqual((answer.status, answer.json()["code"]), (409, "conflict"))
+        # Sends go on.
+        self.server.must_batch([item("g", "beside it")])
+        thread.join()
+        self.assertEqual(answers, [200])
+        self.assertEqual(len(self.server.get("/backups").json()["backups"]), 1)
+        self.assertEqual(len(backups_in(self.server)), 1)
+
+    def test_a_crash_leaves_none_that_looks_whole(self):
+        thread, answers = self.begin()
+        self.server.kill9()
+        thread.join()
+        self.assertNotIn(200, answers)
+        left = backups_in(self.server)
+        self.assertEqual([name for name in left if not name.endswith(".part")], [])
+        self.assertFalse(pathlib.Path(self.server.data_dir, "backups", left[0], "backup.json").exists())
+        self.server.start()
+        self.assertEqual(backups_in(self.server), [])
+        self.assertEqual(len(self.server.messages("g", login_uid="sender")), 200)
+
+    def test_a_stop_gives_it_up(self):
+        thread, answers = self.begin()
+        self.assertEqual(self.server.stop(), 0)
+        thread.join()
+        self.assertNotIn(200, answers)
+        self.assertEqual(backups_in(self.server), [])
+
+
+class WhoMayBackUp(unittest.TestCase):
+    def test_administrators_on_both_ports(self):
+        with Server(config={"managerToken": TOKEN}) as server:
+            token = {"token": TOKEN}
+            for address in (server.http, server.manager):
+                self.assertEqual(server.post("/backups", address=address).status, 401)
+                self.assertEqual(server.get("/backups", address=address).status, 401)
+                made = server.post("/backups", address=address, headers=token)
+                self.assertEqual(made.status, 200, made)
+                self.assertEqual(server.get("/backups", address=address, headers=token).status, 200)
+
+    def test_a_login_needs_the_permission(self):
+        with Server() as server:
+            login = server.post("/manager/login", {"username": "guest", "password": "guest"},
+                                address=server.manager).json()
+            bearer = {"Authorization": "Bearer " + login["token"]}
+            answer = server.post("/backups", address=server.manager, headers=bearer)
+            self.assertEqual(answer.status, 403)
+            self.assertIn("backups:w", answer.json()["msg"])
+
+
+if __name__ == "__main__":
+    unittest.main()
