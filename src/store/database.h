@@ -87,6 +87,15 @@ class Database final : public Reader, public BulkLoader {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
+  // What is fixed when a store is created.
+  struct Identity {
+    char format = 0;  // of the whole store; raised by an upgrade
+    StoreIdentity shared;
+    friend bool operator==(const Identity&, const Identity&) = default;
+  };
+  // Of the row store_identity_key(). Errors: storage; invalid for a format of a newer version.
+  static Result<Identity> parse_identity(std::string_view stored);
+
   // Fixed when the store was created.
   std::uint16_t partitions() const { return identity_.shared.partitions; }
   // Secret seed of the client_msg_no fingerprints.
@@ -160,18 +169,9 @@ class Database final : public Reader, public BulkLoader {
   std::string metrics_text() const;
 
  private:
-  // What is fixed when a store is created.
-  struct Identity {
-    char format = 0;  // of the whole store; raised by upgrade()
-    StoreIdentity shared;
-    friend bool operator==(const Identity&, const Identity&) = default;
-  };
-
   Database();
   // Of a read.
   Error read_error(const rocksdb::Status& status) const;
-  // Errors: storage; invalid for a format of a newer version.
-  static Result<Identity> parse_identity(std::string_view stored);
   static std::string encode(const Identity& identity);
   // At the start and again after an error.
   Result<std::unique_ptr<OpenStore>> open_rocksdb();

@@ -35,6 +35,11 @@ rocksdb::ColumnFamilyOptions client_numbers_options(const rocksdb::Options& opti
   return numbers;
 }
 
+std::vector<rocksdb::ColumnFamilyDescriptor> families_of(const rocksdb::Options& options) {
+  return {{rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions(options)},
+          {kClientNumbersName, client_numbers_options(options)}};
+}
+
 // Whether the error of an opening is that another process holds the lock of `directory`. RocksDB's
 // own text reads like damage.
 bool is_held_elsewhere(const rocksdb::Status& status, const std::string& directory) {
@@ -54,17 +59,32 @@ bool is_held_elsewhere(const rocksdb::Status& status, const std::string& directo
 
 Result<std::unique_ptr<OpenStore>> OpenStore::open(const rocksdb::Options& options,
                                                    const std::string& directory) {
-  const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
-      {rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions(options)},
-      {kClientNumbersName, client_numbers_options(options)}};
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const auto status = rocksdb::DB::Open(options, directory, families, &handles, &db);
+  const auto status = rocksdb::DB::Open(options, directory, families_of(options), &handles, &db);
   if (is_held_elsewhere(status, directory)) {
     return Error(Errc::storage, "another process has the data directory " + directory +
                                     " open: stop it, or use another one (dataDir, --data-dir)");
   }
   if (!status.ok()) return to_error(status);
+  return of(db, handles);
+}
+
+Result<std::unique_ptr<OpenStore>> OpenStore::open_read_only(const rocksdb::Options& options,
+                                                             const std::string& directory) {
+  rocksdb::Options reading = options;
+  reading.create_if_missing = false;
+  reading.create_missing_column_families = false;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const auto status =
+      rocksdb::DB::OpenForReadOnly(reading, directory, families_of(reading), &handles, &db);
+  if (!status.ok()) return to_error(status);
+  return of(db, handles);
+}
+
+std::unique_ptr<OpenStore> OpenStore::of(rocksdb::DB* db,
+                                         const std::vector<rocksdb::ColumnFamilyHandle*>& handles) {
   std::unique_ptr<OpenStore> store(new OpenStore());
   store->db_.reset(db);
   store->main_ = handles[0];

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "store/reader.h"
@@ -19,6 +20,10 @@ class OpenStore {
   // damaged, no room).
   static Result<std::unique_ptr<OpenStore>> open(const rocksdb::Options& options,
                                                  const std::string& directory);
+  // As it is on the disk, without a lock and without changing anything; what its logs hold is in
+  // memory. Nobody may have the directory open otherwise. Errors: storage.
+  static Result<std::unique_ptr<OpenStore>> open_read_only(const rocksdb::Options& options,
+                                                           const std::string& directory);
   // Closes it. What is still in the log's buffer is written, if the log can be written.
   ~OpenStore();
   OpenStore(const OpenStore&) = delete;
@@ -31,6 +36,8 @@ class OpenStore {
 
  private:
   OpenStore() = default;
+  static std::unique_ptr<OpenStore> of(rocksdb::DB* db,
+                                       const std::vector<rocksdb::ColumnFamilyHandle*>& handles);
 
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* main_ = nullptr;

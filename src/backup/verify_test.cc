@@ -1,0 +1,281 @@
+// Backups and stopped stores are looked at and not touched; what is wrong is named.
+#include "backup/verify.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backup/backup_store_fixture.h"
+#include "model/channel.h"
+#include "model/message.h"
+#include "store/index_progress.h"
+
+namespace jindou::backup {
+namespace {
+
+namespace fs = std::filesystem;
+using store::Table;
+
+class VerifiedStore : public BackedUpStore {
+ protected:
+  const PartitionId kPartition{1};
+  const ChannelKey kGroup{"g1", ChannelType::group};
+
+  // Messages 1 to `count` of the group, each with a commit record and an entry of the index, as a
+  // partition writes them.
+  void fill(std::uint64_t count) {
+    rocksdb::WriteBatch batch;
+    for (std::uint64_t seq = 1; seq <= count; ++seq) add_message(batch, seq);
+    store::PartitionState state;
+    state.position = count;
+    state.id_bound = 65'536;
+    batch.Put(store::partition_state_key(kPartition), store::encode(state));
+    write(batch);
+    std::promise<Result<void>> loaded;
+    database_->load(
+        Table::client_numbers,
+        [this, count] {
+          std::map<std::string, std::string> entries;
+          for (std::uint64_t seq = 1; seq <= count; ++seq) {
+            store::ClientNumber number;
+            number.counter = seq;
+            number.seq = seq;
+            number.payload = seq;
+            entries[store::client_number_key(kPartition, fingerprint_of(seq))] =
+                store::encode(number);
+          }
+          entries[store::index_progress_key(kPartition)] = store::encode_index_progress(count);
+          return store::BulkLoader::Entries(entries.begin(), entries.end());
+        },
+        [&loaded](Result<void> done) { loaded.set_value(std::move(done)); });
+    ASSERT_TRUE(loaded.get_future().get());
+  }
+  static store::Fingerprint fingerprint_of(std::uint64_t n) { return {n * 1'000'003, n}; }
+  std::string key_of(std::uint64_t seq) const {
+    return store::message_key(kPartition, kGroup, static_cast<MessageSeq>(seq));
+  }
+  void add_message(rocksdb::WriteBatch& batch, std::uint64_t seq) {
+    Message message;
+    message.id = message_id_of(seq, kPartition);
+    message.seq = static_cast<MessageSeq>(seq);
+    message.channel = kGroup;
+    message.from_uid = "u1";
+    message.payload = Payload("hello");
+    std::string value;
+    store::encode_message(value, message, kGroup);
+    batch.Put(key_of(seq), value);
+    store::CommitRecordBuilder record;
+    store::CommitEntry entry;
+    entry.counter = seq;
+    entry.log = kGroup;
+    entry.seq = seq;
+    entry.fingerprint = fingerprint_of(seq);
+    entry.payload = seq;
+    record.add(entry, 1'700'000'000);
+    batch.Put(store::commit_record_key(kPartition, seq), record.take());
+  }
+  void write(rocksdb::WriteBatch& batch) {
+    ASSERT_TRUE(database_->write(batch));
+    ASSERT_TRUE(database_->sync());
+  }
+  void erase(const std::string& key) {
+    rocksdb::WriteBatch batch;
+    batch.Delete(key);
+    write(batch);
+  }
+  void put_channel(std::uint64_t cleared_to, std::uint64_t seq_floor) {
+    store::ChannelRecord record;
+    record.cleared_to = cleared_to;
+    record.seq_floor = seq_floor;
+    record.has_gaps = true;
+    rocksdb::WriteBatch batch;
+    batch.Put(store::channel_key(kPartition, kGroup), store::encode(record));
+    write(batch);
+  }
+  void put_gap(std::uint64_t seq, std::uint64_t seqs) {
+    store::GapRecord gap;
+    gap.seqs = seqs;
+    rocksdb::WriteBatch batch;
+    batch.Put(store::gap_key(kPartition, kGroup, static_cast<MessageSeq>(seq)), store::encode(gap));
+    write(batch);
+  }
+  // What is found wrong in a directory.
+  std::vector<std::string> faults_of(const std::string& directory) {
+    std::vector<std::string> faults;
+    notes_.clear();
+    VerifyHandlers handlers;
+    handlers.fault = [&faults](const std::string& sentence) { faults.push_back(sentence); };
+    handlers.note = [this](const std::string& sentence) { notes_.push_back(sentence); };
+    auto outcome = verify(directory, handlers);
+    EXPECT_TRUE(outcome.has_value()) << outcome.error().text();
+    if (outcome) {
+      EXPECT_EQ(outcome->faults, faults.size());
+      outcome_ = std::move(*outcome);
+    }
+    return faults;
+  }
+  // Of the store, once it is closed.
+  std::vector<std::string> faults() {
+    backups_.reset();
+    database_.reset();
+    return faults_of(store_options_.directory);
+  }
+  void expect_one(const std::vector<std::string>& faults, const std::string& words) {
+    ASSERT_EQ(faults.size(), 1U) << (faults.empty() ? "" : faults[0]);
+    EXPECT_NE(faults[0].find(words), std::string::npos) << faults[0];
+  }
+  // Names, sizes and times of all files.
+  static std::map<std::string, std::pair<std::uintmax_t, fs::file_time_type>> state_of(
+      const std::string& directory) {
+    std::map<std::string, std::pair<std::uintmax_t, fs::file_time_type>> state;
+    for (const auto& entry : fs::directory_iterator(directory)) {
+      if (!entry.is_regular_file()) continue;
+      state[entry.path().filename().string()] = {entry.file_size(), entry.last_write_time()};
+    }
+    return state;
+  }
+  static void flip_byte(const std::string& file, std::uint64_t offset) {
+    std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+    stream.seekg(static_cast<std::streamoff>(offset));
+    const char byte = static_cast<char>(stream.get());
+    stream.seekp(static_cast<std::streamoff>(offset));
+    stream.put(static_cast<char>(byte ^ 1));
+  }
+
+  VerifyOutcome outcome_;
+  std::vector<std::string> notes_;
+};
+
+TEST_F(VerifiedStore, AWholeStoreHasNoFaultsAndIsNotTouched) {
+  fill(100);
+  database_.reset();
+  const auto before = state_of(store_options_.directory);
+  EXPECT_EQ(faults(), std::vector<std::string>());
+  EXPECT_EQ(state_of(store_options_.directory), before);
+  EXPECT_EQ(outcome_.records.messages, 100U);
+  EXPECT_EQ(outcome_.records.logs, 1U);
+  EXPECT_EQ(outcome_.records.numbers, 100U);
+  EXPECT_FALSE(outcome_.manifest.has_value());
+}
+
+TEST_F(VerifiedStore, ABackupIsWholeAndADamagedFileOfItIsNamed) {
+  fill(100);
+  const auto made = make();
+  ASSERT_TRUE(made.has_value()) << made.error().text();
+  EXPECT_EQ(faults_of(made->directory), std::vector<std::string>());
+  EXPECT_EQ(outcome_.files, made->files);
+  EXPECT_EQ(outcome_.records.messages, 100U);
+  const auto listed = read_manifest(made->directory);
+  for (const BackupFile& file : listed->files) {
+    const std::string path = made->directory + "/" + file.name;
+    flip_byte(path, file.bytes / 2);
+    expect_one(faults_of(made->directory), path + " is damaged");
+    flip_byte(path, file.bytes / 2);
+    fs::rename(path, path + ".away");
+    expect_one(faults_of(made->directory), path + " is missing");
+    fs::rename(path + ".away", path);
+  }
+  const std::string manifest = made->directory + "/" + kBackupManifestName;
+  flip_byte(manifest, 20);
+  expect_one(faults_of(made->directory), manifest);
+  flip_byte(manifest, 20);
+  std::ofstream(made->directory + "/stranger") << "x";
+  EXPECT_TRUE(faults_of(made->directory).empty());
+  ASSERT_EQ(notes_.size(), 1U);
+  EXPECT_NE(notes_[0].find("stranger"), std::string::npos);
+}
+
+TEST_F(VerifiedStore, AMissingMessageIsNamedBySeqUnlessSomethingSaysWhy) {
+  fill(100);
+  erase(key_of(50));
+  const auto found = faults();
+  ASSERT_EQ(found.size(), 2U);  // by its neighbours, and by its commit record
+  EXPECT_EQ(found[0],
+            "channel 2:g1 (partition 1): there is no message at seq 50, and nothing says why");
+  EXPECT_EQ(found[1],
+            "channel 2:g1 (partition 1): the message at seq 50 was committed and is not there");
+  open_store();
+  put_channel(0, 100);
+  put_gap(50, 1);
+  EXPECT_EQ(faults(), std::vector<std::string>());
+  // The end of a channel tells by its floor.
+  open_store();
+  erase(key_of(100));
+  EXPECT_EQ(faults().size(), 2U);
+  open_store();
+  put_gap(100, 1);
+  EXPECT_EQ(faults(), std::vector<std::string>());
+  // Its beginning by what was cleared.
+  open_store();
+  for (std::uint64_t seq = 1; seq <= 10; ++seq) erase(key_of(seq));
+  EXPECT_EQ(faults().size(), 11U);
+  open_store();
+  put_channel(10, 100);
+  EXPECT_EQ(faults(), std::vector<std::string>());
+}
+
+TEST_F(VerifiedStore, SeqsThatWereSkippedAreExplainedByOneGap) {
+  fill(10);
+  rocksdb::WriteBatch batch;
+  add_message(batch, 1001);
+  write(batch);
+  put_channel(0, 0);
+  put_gap(999, 989);
+  expect_one(faults(), "no message at seq 1000, and nothing says why");
+  open_store();
+  put_gap(1000, 990);
+  EXPECT_EQ(faults(), std::vector<std::string>());
+}
+
+TEST_F(VerifiedStore, ARecordThatCannotBeReadIsNamed) {
+  fill(10);
+  rocksdb::WriteBatch batch;
+  batch.Put(key_of(5), "\xff garbage");
+  batch.Put(store::webhook_cursor_key(kPartition), "\xff garbage");
+  write(batch);
+  const auto found = faults();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_NE(found[0].find("channel 2:g1 (partition 1): the message at seq 5 cannot be read"),
+            std::string::npos)
+      << found[0];
+  EXPECT_NE(found[1].find("partition 1: a record of kind 0x51"), std::string::npos) << found[1];
+}
+
+TEST_F(VerifiedStore, AnIndexThatDisagreesIsNamed) {
+  fill(10);
+  ASSERT_TRUE(database_->erase(Table::client_numbers,
+                               {store::client_number_key(kPartition, fingerprint_of(3))}));
+  ASSERT_TRUE(database_->sync());
+  expect_one(faults(), "the message at seq 3 is missing in the index of client_msg_no");
+  open_store();
+  erase(store::commit_record_key(kPartition, 7));
+  const auto found = faults();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_NE(found[1].find("(seq 7), which no commit record has"), std::string::npos) << found[1];
+}
+
+TEST_F(VerifiedStore, AnOpenDirectoryIsNotLookedAt) {
+  // The lock is between processes: here it is enough that nothing else is.
+  const auto none = verify(root_, {});
+  ASSERT_FALSE(none.has_value());
+  EXPECT_EQ(none.error().code(), Errc::invalid);
+  EXPECT_NE(none.error().detail().find("neither a backup nor a data directory"), std::string::npos);
+}
+
+TEST_F(VerifiedStore, VerifyingIsGivenUpWhenItsCallerSaysSo) {
+  fill(10);
+  const auto made = make();
+  VerifyHandlers handlers;
+  handlers.keep_on = [](const std::string&) { return false; };
+  const auto outcome = verify(made->directory, handlers);
+  ASSERT_FALSE(outcome.has_value());
+  EXPECT_EQ(outcome.error().code(), Errc::unavailable);
+}
+
+}  // namespace
+}  // namespace jindou::backup

@@ -1,0 +1,163 @@
+#include "store/read_only_store.h"
+
+#include <fcntl.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/file_system.h>
+#include <rocksdb/table.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "store/keys.h"
+#include "store/records.h"
+#include "store/rocksdb_slice.h"
+#include "store/rocksdb_status.h"
+
+namespace jindou::store {
+
+namespace {
+
+constexpr std::size_t kReadCacheBytes = std::size_t{64} << 20;
+
+// A log that ends before its file does.
+class EndedLog final : public rocksdb::FSSequentialFileOwnerWrapper {
+ public:
+  EndedLog(std::unique_ptr<rocksdb::FSSequentialFile>&& file, std::uint64_t bytes)
+      : FSSequentialFileOwnerWrapper(std::move(file)), left_(bytes) {}
+  rocksdb::IOStatus Read(std::size_t n, const rocksdb::IOOptions& options, rocksdb::Slice* result,
+                         char* scratch, rocksdb::IODebugContext* debug) override {
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(n, left_));
+    auto status = FSSequentialFileOwnerWrapper::Read(wanted, options, result, scratch, debug);
+    if (status.ok()) left_ -= result->size();
+    return status;
+  }
+  rocksdb::IOStatus Skip(std::uint64_t n) override {
+    const std::uint64_t skipped = std::min(n, left_);
+    left_ -= skipped;
+    return FSSequentialFileOwnerWrapper::Skip(skipped);
+  }
+
+ private:
+  std::uint64_t left_;
+};
+
+// Shows logs as a start would cut them (cut_log_tails), without cutting them.
+class EndedLogs final : public rocksdb::FileSystemWrapper {
+ public:
+  EndedLogs(const std::shared_ptr<rocksdb::FileSystem>& files, const StoreCheck& check)
+      : FileSystemWrapper(files) {
+    for (const LogEnd& end : check.log_ends) ends_[end.position.log] = end.position.bytes;
+  }
+  const char* Name() const override { return "jindou.ended_logs"; }
+
+  rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
+                                      std::unique_ptr<rocksdb::FSSequentialFile>* file,
+                                      rocksdb::IODebugContext* debug) override {
+    auto status = target()->NewSequentialFile(path, options, file, debug);
+    const auto end = find(path);
+    if (status.ok() && end != ends_.end()) {
+      *file = std::make_unique<EndedLog>(std::move(*file), end->second);
+    }
+    return status;
+  }
+  rocksdb::IOStatus GetFileSize(const std::string& path, const rocksdb::IOOptions& options,
+                                std::uint64_t* size, rocksdb::IODebugContext* debug) override {
+    auto status = target()->GetFileSize(path, options, size, debug);
+    const auto end = find(path);
+    if (status.ok() && end != ends_.end()) *size = std::min(*size, end->second);
+    return status;
+  }
+
+ private:
+  using Ends = std::map<std::uint64_t, std::uint64_t>;
+
+  Ends::const_iterator find(const std::string& path) const {
+    if (!path.ends_with(".log")) return ends_.end();
+    const std::string name = path.substr(path.rfind('/') + 1);
+    return ends_.find(std::strtoull(name.c_str(), nullptr, 10));
+  }
+
+  Ends ends_;  // bytes by number
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ReadOnlyStore>> ReadOnlyStore::open(const std::string& directory,
+                                                           const StoreCheck& check) {
+  std::unique_ptr<ReadOnlyStore> store(new ReadOnlyStore());
+  StoreOptions wanted;
+  wanted.block_cache_bytes = kReadCacheBytes;
+  rocksdb::Options options = rocksdb_options(wanted);
+  store->env_ =
+      rocksdb::NewCompositeEnv(std::make_shared<EndedLogs>(options.env->GetFileSystem(), check));
+  options.env = store->env_.get();
+  // The check has looked at them.
+  options.track_and_verify_wals_in_manifest = false;
+  JD_TRY(store->open_, OpenStore::open_read_only(options, directory));
+  std::string value;
+  const OpenStore& opened = *store->open_;
+  const auto status = opened.db().Get(rocksdb::ReadOptions(), opened.handle(Table::main),
+                                      slice(store_identity_key()), &value);
+  if (status.IsNotFound()) return Error(Errc::storage, "the store has no identity");
+  if (!status.ok()) return to_error(status);
+  JD_TRY(const Database::Identity identity, Database::parse_identity(value));
+  store->identity_ = identity.shared;
+  store->format_ = identity.format;
+  return store;
+}
+
+Result<std::uint64_t> ReadOnlyStore::position(PartitionId partition) const {
+  std::string value;
+  const auto status = open_->db().Get(rocksdb::ReadOptions(), open_->handle(Table::main),
+                                      slice(partition_state_key(partition)), &value);
+  if (status.IsNotFound()) return std::uint64_t{0};
+  if (!status.ok()) return to_error(status);
+  JD_TRY(const PartitionState state, decode_partition_state(value));
+  return state.position;
+}
+
+std::vector<TableFile> ReadOnlyStore::tables() const {
+  std::vector<rocksdb::LiveFileMetaData> live;
+  open_->db().GetLiveFilesMetaData(&live);
+  std::vector<TableFile> files;
+  files.reserve(live.size());
+  for (const auto& file : live) {
+    files.push_back({file.db_path + file.name, file.size, file.largest_seqno});
+  }
+  std::ranges::sort(files, {}, &TableFile::path);
+  return files;
+}
+
+Result<void> ReadOnlyStore::verify_table(const TableFile& file) {
+  rocksdb::BlockBasedTableOptions table;
+  table.no_block_cache = true;
+  rocksdb::Options options;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  const auto status = rocksdb::VerifySstFileChecksum(
+      options, rocksdb::EnvOptions(), rocksdb::ReadOptions(), file.path, file.largest_sequence);
+  if (!status.ok()) return to_error(status);
+  return {};
+}
+
+ReadLock::~ReadLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+bool ReadLock::take(const std::string& directory) {
+  const int descriptor = ::open((directory + "/LOCK").c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return true;
+  struct flock lock {};
+  lock.l_type = F_RDLCK;
+  lock.l_whence = SEEK_SET;
+  if (::fcntl(descriptor, F_SETLK, &lock) != 0) {  // NOLINT(*-vararg)
+    ::close(descriptor);
+    return false;
+  }
+  if (descriptor_ >= 0) ::close(descriptor_);
+  descriptor_ = descriptor;
+  return true;
+}
+
+}  // namespace jindou::store

@@ -1,0 +1,65 @@
+// A store that is looked at: opened without a lock, and nothing in its directory is changed.
+#pragma once
+
+#include <rocksdb/env.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/ids.h"
+#include "store/database.h"
+#include "store/open_store.h"
+#include "store/store_check.h"
+#include "store/store_identity.h"
+
+namespace jindou::store {
+
+// Thread-safe as RocksDB is.
+class ReadOnlyStore {
+ public:
+  // `check` is of the directory, and found no damage: logs are read as far as it says that they
+  // go. Nobody writes to the directory meanwhile. Errors: storage; invalid (a newer format).
+  static Result<std::unique_ptr<ReadOnlyStore>> open(const std::string& directory,
+                                                     const StoreCheck& check);
+  ReadOnlyStore(const ReadOnlyStore&) = delete;
+  ReadOnlyStore& operator=(const ReadOnlyStore&) = delete;
+
+  const OpenStore& store() const { return *open_; }
+  // What it was made with.
+  const StoreIdentity& identity() const { return identity_; }
+  int format() const { return format_; }
+  // Commits of a partition. Errors: storage.
+  Result<std::uint64_t> position(PartitionId partition) const;
+  // By path.
+  std::vector<TableFile> tables() const;
+  // Reads all of a table file against its checksums. Errors: storage.
+  static Result<void> verify_table(const TableFile& file);
+
+ private:
+  ReadOnlyStore() = default;
+
+  std::unique_ptr<rocksdb::Env> env_;  // open_ has it
+  std::unique_ptr<OpenStore> open_;
+  StoreIdentity identity_;
+  int format_ = 0;
+};
+
+// Keeps servers away from a directory whose files are looked at. Released with the object, and when
+// anything else of this process opens and closes the lock's file.
+class ReadLock {
+ public:
+  ReadLock() = default;
+  ~ReadLock();
+  ReadLock(const ReadLock&) = delete;
+  ReadLock& operator=(const ReadLock&) = delete;
+  // A directory without the lock's file is nobody's: true. False: another process has it open.
+  bool take(const std::string& directory);
+
+ private:
+  int descriptor_ = -1;
+};
+
+}  // namespace jindou::store
