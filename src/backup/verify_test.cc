@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "backup/backup_store_fixture.h"
+#include "backup/restore.h"
 #include "model/channel.h"
 #include "model/message.h"
+#include "store/data_loss.h"
 #include "store/index_progress.h"
 
 namespace jindou::backup {
@@ -275,6 +277,108 @@ TEST_F(VerifiedStore, VerifyingIsGivenUpWhenItsCallerSaysSo) {
   const auto outcome = verify(made->directory, handlers);
   ASSERT_FALSE(outcome.has_value());
   EXPECT_EQ(outcome.error().code(), Errc::unavailable);
+}
+
+class RestoredStore : public VerifiedStore {
+ protected:
+  Result<RestoreOutcome> restore_to(const std::string& directory) {
+    RestoreOptions options;
+    options.backup = backup_;
+    options.directory = directory;
+    options.skip = skip_;
+    options.lost = lost_;
+    return restore(options, clock_, {});
+  }
+  void back_up() {
+    fill(100);
+    const auto made = make();
+    ASSERT_TRUE(made.has_value()) << made.error().text();
+    backup_ = made->directory;
+  }
+
+  std::string backup_;
+  std::optional<std::uint64_t> skip_;
+  std::string lost_;
+};
+
+TEST_F(RestoredStore, IsTheOneThatWasBackedUpBehindAFloor) {
+  back_up();
+  const std::string target = root_ + "/new/data";
+  const auto restored = restore_to(target);
+  ASSERT_TRUE(restored.has_value()) << restored.error().text();
+  EXPECT_EQ(restored->skip, store::kIdsSkippedMin);
+  EXPECT_EQ(fs::status(target).permissions() & fs::perms::all, fs::perms::owner_all);
+  for (const auto& entry : fs::directory_iterator(target)) {
+    EXPECT_EQ(fs::hard_link_count(entry.path()), 1U) << entry.path();
+  }
+  EXPECT_EQ(faults_of(target), std::vector<std::string>());
+  backups_.reset();
+  store_options_.directory = target;
+  open_store();
+  EXPECT_EQ(database_->data_loss().floor, 65'536 + store::kIdsSkippedMin);
+  std::string value;
+  EXPECT_TRUE(database_->get(Table::main, key_of(100), value).value());
+}
+
+TEST_F(RestoredStore, SkipsAsFarAsTimeOrTheOperatorSays) {
+  back_up();
+  clock_.now_ms += 1000LL * 3600 * 24;
+  EXPECT_EQ(restore_to(root_ + "/a")->skip, 86'400'000U);
+  skip_ = 5;
+  EXPECT_EQ(restore_to(root_ + "/b")->skip, 5U);
+  skip_ = 0;
+  EXPECT_EQ(restore_to(root_ + "/c")->skip, 0U);
+  backups_.reset();
+  store_options_.directory = root_ + "/c";
+  open_store();
+  EXPECT_EQ(database_->data_loss().times, 0U);
+  skip_.reset();
+  lost_ = root_ + "/nowhere";
+  EXPECT_EQ(restore_to(root_ + "/d").error().code(), Errc::invalid);
+  EXPECT_FALSE(fs::exists(root_ + "/d"));
+  lost_ = root_ + "/data";
+  EXPECT_EQ(restore_to(root_ + "/d")->skip, store::kIdsSkippedMin);
+}
+
+TEST_F(RestoredStore, NothingIsWrittenOver) {
+  back_up();
+  fs::create_directory(root_ + "/used");
+  std::ofstream(root_ + "/used/file") << "x";
+  EXPECT_EQ(restore_to(root_ + "/used").error().code(), Errc::invalid);
+  EXPECT_EQ(restore_to(root_ + "/used/file").error().code(), Errc::invalid);
+  fs::create_directory(root_ + "/empty");
+  EXPECT_TRUE(restore_to(root_ + "/empty").has_value());
+  EXPECT_EQ(restore_to(root_ + "/empty").error().code(), Errc::invalid);
+}
+
+TEST_F(RestoredStore, AnInterruptionLeavesNoStoreThatIsOpened) {
+  back_up();
+  VerifyHandlers handlers;
+  handlers.keep_on = [](const std::string& so_far) { return !so_far.starts_with("copied"); };
+  RestoreOptions options;
+  options.backup = backup_;
+  options.directory = root_ + "/a";
+  const auto restored = restore(options, clock_, handlers);
+  ASSERT_FALSE(restored.has_value());
+  EXPECT_EQ(restored.error().code(), Errc::unavailable);
+  store_options_.directory = root_ + "/a";
+  const auto opened = store::Database::open(store_options_, random_);
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_NE(opened.error().detail().find("CURRENT is missing"), std::string::npos)
+      << opened.error().text();
+}
+
+TEST_F(RestoredStore, ADamagedBackupIsNotRestored) {
+  back_up();
+  EXPECT_TRUE(restore_to(root_ + "/a").has_value());
+  flip_byte(backup_ + "/CURRENT", 3);
+  const auto restored = restore_to(root_ + "/b");
+  ASSERT_FALSE(restored.has_value());
+  EXPECT_EQ(restored.error().code(), Errc::invalid);
+  EXPECT_FALSE(fs::exists(root_ + "/b"));
+  EXPECT_EQ(restore_to(root_ + "/c").error().code(), Errc::invalid);
+  backup_ = root_ + "/data";
+  EXPECT_NE(restore_to(root_ + "/c").error().detail().find("is no backup"), std::string::npos);
 }
 
 }  // namespace

@@ -1,0 +1,172 @@
+#include "backup/restore.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "store/data_loss.h"
+#include "store/durable_mark.h"
+#include "store/file_copy.h"
+#include "store/read_only_store.h"
+
+namespace jindou::backup {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kIdsPerSecond = 1'000;
+constexpr const char* kCurrentName = "CURRENT";
+
+// Missing is made; anything in it is somebody's.
+Result<void> prepare_target(const std::string& directory) {
+  std::error_code error;
+  if (!fs::exists(directory, error)) {
+    fs::create_directories(directory, error);
+    if (error) return Error(Errc::storage, "cannot create " + directory + ": " + error.message());
+    fs::permissions(directory, fs::perms::owner_all, error);
+    return {};
+  }
+  if (!fs::is_directory(directory, error)) {
+    return Error(Errc::invalid, directory + " is no directory");
+  }
+  store::ReadLock lock;
+  if (!lock.take(directory)) {
+    return Error(Errc::conflict,
+                 fmt::format("a server has {} open: stop it, and restore into another directory",
+                             directory));
+  }
+  const bool empty = fs::is_empty(directory, error);
+  if (error) return Error(Errc::storage, "cannot look into " + directory + ": " + error.message());
+  if (!empty) {
+    return Error(Errc::invalid, fmt::format("{} is not empty: move it aside, or name another "
+                                            "directory",
+                                            directory));
+  }
+  return {};
+}
+
+// As far as ids may have been given out, and what that is behind those of the backup.
+struct Bound {
+  std::uint64_t ids = 0;
+  std::uint64_t skip = 0;
+};
+
+Result<Bound> bound_of(const RestoreOptions& options, const BackupManifest& manifest,
+                       std::int64_t now_ms) {
+  Bound bound;
+  bound.ids = manifest.id_bound;
+  bound.skip = options.skip.value_or(suggested_skip(manifest.made_at_ms, now_ms));
+  if (options.lost.empty()) return bound;
+  const auto mark = store::read_durable_mark(options.lost + "/" + store::kMarkFileName);
+  if (!mark) {
+    return Error(Errc::invalid, fmt::format("{}/{} cannot be read: it cannot tell what was given "
+                                            "out after the backup",
+                                            options.lost, store::kMarkFileName));
+  }
+  bound.ids = std::max(bound.ids, mark->id_bound);
+  // The mark may be half a minute old.
+  bound.skip = options.skip.value_or(store::kIdsSkippedMin);
+  return bound;
+}
+
+// A file of its own for whoever owns the directory: root restores for the user of the server.
+Result<void> give_to_owner(const std::string& directory) {
+  struct stat status {};
+  if (::geteuid() != 0 || ::stat(directory.c_str(), &status) != 0 || status.st_uid == 0) return {};
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (::lchown(entry.path().c_str(), status.st_uid, status.st_gid) != 0) {
+      return Error(Errc::storage, fmt::format("cannot give {} to the owner of the directory: {}",
+                                              entry.path().string(), std::strerror(errno)));
+    }
+  }
+  return {};
+}
+
+Result<void> copy_backup(const std::string& from, const std::string& to,
+                         const BackupManifest& manifest, const VerifyHandlers& handlers) {
+  std::uint64_t copied = 0;
+  const store::KeepOn keep_on = [&](std::uint64_t bytes) {
+    copied += bytes;
+    return !handlers.keep_on || handlers.keep_on(fmt::format("copied {} MiB", copied >> 20));
+  };
+  // Whatever comes after the mark, a server does not take for the beginning of a new store.
+  std::vector<BackupFile> files = manifest.files;
+  std::stable_partition(files.begin(), files.end(),
+                        [](const BackupFile& file) { return file.name == store::kMarkFileName; });
+  for (const BackupFile& file : files) {
+    const std::string name = file.name == kCurrentName ? file.name + ".new" : file.name;
+    JD_TRY(
+        const std::uint32_t sum,
+        store::copy_file_beginning(from + "/" + file.name, to + "/" + name, file.bytes, keep_on));
+    if (sum != file.crc32c) {
+      return Error(Errc::storage, fmt::format("{}/{} was read with another checksum than before: "
+                                              "look at the disk",
+                                              from, file.name));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::uint64_t suggested_skip(std::int64_t made_at_ms, std::int64_t now_ms) {
+  const std::int64_t seconds = std::max<std::int64_t>(0, (now_ms - made_at_ms) / 1000);
+  return std::max(store::kIdsSkippedMin, static_cast<std::uint64_t>(seconds) * kIdsPerSecond);
+}
+
+Result<RestoreOutcome> restore(const RestoreOptions& options, const Clock& clock,
+                               const VerifyHandlers& handlers) {
+  std::error_code error;
+  if (!fs::exists(options.backup + "/" + kBackupManifestName, error)) {
+    return Error(Errc::invalid,
+                 fmt::format("{} is no backup: it has no {}", options.backup, kBackupManifestName));
+  }
+  // Before the long part, and again by the copying: nothing is written over.
+  const bool was_there = fs::exists(options.directory, error);
+  JD_RETURN_IF_ERROR(prepare_target(options.directory));
+  const auto drop_target = [&] {
+    std::error_code ignored;
+    if (!was_there) fs::remove(options.directory, ignored);  // if it is empty
+  };
+  auto verified = verify(options.backup, handlers);
+  if (!verified || verified->faults > 0) {
+    drop_target();
+    if (!verified) return verified.error();
+    return Error(Errc::invalid, fmt::format("{} is damaged: nothing was restored", options.backup));
+  }
+  RestoreOutcome outcome;
+  outcome.verified = std::move(*verified);
+  const BackupManifest& manifest = *outcome.verified.manifest;
+  const auto bound = bound_of(options, manifest, clock.wall_ms());
+  if (!bound) {
+    drop_target();
+    return bound.error();
+  }
+  outcome.skip = bound->skip;
+  JD_RETURN_IF_ERROR(copy_backup(options.backup, options.directory, manifest, handlers));
+  const std::string current = options.directory + "/" + kCurrentName;
+  if (bound->skip > 0) {
+    JD_RETURN_IF_ERROR(store::note_restored(options.directory, bound->ids, bound->skip));
+  }
+  JD_RETURN_IF_ERROR(give_to_owner(options.directory));
+  JD_RETURN_IF_ERROR(store::sync_path(options.directory));
+  fs::rename(current + ".new", current, error);
+  if (error) return Error(Errc::storage, "cannot rename " + current + ".new: " + error.message());
+  JD_RETURN_IF_ERROR(store::sync_path(options.directory));
+  const fs::path parent = fs::absolute(options.directory).lexically_normal();
+  store::sync_path(
+      (parent.has_filename() ? parent.parent_path() : parent.parent_path().parent_path()).string())
+      .ignore("a name that is lost with the power is seen at once");
+  return outcome;
+}
+
+}  // namespace jindou::backup
