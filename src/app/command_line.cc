@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/backup_commands.h"
 #include "app/doctor.h"
 #include "app/hangup_hold.h"
 #include "app/key_command.h"
@@ -15,6 +16,7 @@
 #include "app/serve.h"
 #include "app/version.h"
 #include "bench/bench.h"
+#include "caller/backup.h"
 #include "caller/jobs.h"
 #include "caller/send.h"
 #include "config/conversion.h"
@@ -158,6 +160,51 @@ int run_conversion(const std::string& file) {
   return usage_error(Error(Errc::invalid, "not accepted as it is: " + converted->problem));
 }
 
+constexpr const char* kVerifyFooter = R"(
+Of a backup every file is read against its checksum; then of both the tables against theirs, and all
+records: that they can be read, that no seq of a channel is missing without a reason, that commit
+records and the index of client_msg_no agree with the messages. Takes as long as reading all of it
+twice.
+
+Exit status:
+  0  nothing is wrong
+  1  something is wrong, and was named
+  2  nothing can be said: no such directory, a server has it open, or a newer version wrote it
+)";
+
+constexpr const char* kRestoreFooter = R"(
+The backup is verified first. The directory must be missing or empty; as root, files are given to
+whoever owns it.
+
+What was sent after the backup is lost, and clients have seen its ids and seqs. So that none of them
+comes again for another message, the first start goes on further ahead: by 1,000 for each second
+since the backup, 16,777,216 at least, unless --lost or --skip tell better.
+
+Exit status:
+  0  restored
+  1  the backup is damaged; nothing was restored
+  2  the command line, the directory or the disk; standard error says what
+
+Examples:
+  jindou restore /srv/backups/backup-20261130T001500Z /var/lib/jindou/data
+  jindou restore /srv/backups/backup-20261130T001500Z ./data --lost ./data.broken
+)";
+
+void add_restore_options(CLI::App& command, RestoreFlags& flags) {
+  command.footer(kRestoreFooter);
+  command.add_option("BACKUP", flags.backup, "the directory of the backup")->required();
+  command.add_option("DIR", flags.directory, "the new data directory; missing or empty")
+      ->required();
+  command
+      .add_option("--skip", flags.skip,
+                  "so many ids and seqs of a channel may have been given out after the backup; 0: "
+                  "none were")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 42));
+  command.add_option("--lost", flags.lost,
+                     "the data directory that is replaced, if it is still there: it tells how far "
+                     "ids had got");
+}
+
 int run_bench_command(const bench::BenchOptions& options) {
   if (const auto valid = bench::validate(options); !valid) return usage_error(valid.error());
   return bench::run_bench(options);
@@ -213,6 +260,23 @@ int run_command_line(int argc, char** argv) {
       app.add_subcommand("jobs", "Look after batches that a server sends in the background");
   caller::add_options(*jobs_command, jobs_options);
 
+  caller::BackupOptions backup_options;
+  CLI::App* backup_command =
+      app.add_subcommand("backup", "Have a running server make a backup of itself");
+  caller::add_options(*backup_command, backup_options);
+
+  std::string verified;
+  CLI::App* verify_command = app.add_subcommand(
+      "verify", "Look whether a backup, or the data directory of a stopped server, is whole");
+  verify_command->add_option("DIR", verified, "the directory; nothing in it is changed")
+      ->required();
+  verify_command->footer(kVerifyFooter);
+
+  RestoreFlags restored;
+  CLI::App* restore_command =
+      app.add_subcommand("restore", "Make the data directory of a server from a backup");
+  add_restore_options(*restore_command, restored);
+
   CLI::App* version_command =
       app.add_subcommand("version", "Print the version and the format of the store");
   bool version_flag = false;
@@ -225,11 +289,12 @@ int run_command_line(int argc, char** argv) {
   }
   if (flags.given() &&
       (version_command->parsed() || bench_command->parsed() || send_command->parsed() ||
-       jobs_command->parsed() || key_command->parsed())) {
+       jobs_command->parsed() || key_command->parsed() || backup_command->parsed() ||
+       verify_command->parsed() || restore_command->parsed())) {
     return usage_error(
         Error(Errc::invalid,
-              "flags with settings go with serve, config and doctor; those of bench, send "
-              "and jobs stand behind the word (jindou send --help)"));
+              "flags with settings go with serve, config and doctor; those of other commands "
+              "stand behind the word (jindou send --help)"));
   }
   const bool serves = !version_flag && (app.get_subcommands().empty() || serve_command->parsed());
   if (!serves) release_hangups();
@@ -244,6 +309,9 @@ int run_command_line(int argc, char** argv) {
   }
   if (doctor_command->parsed()) return run_doctor_command(flags.followed_by(doctor_flags));
   if (key_command->parsed()) return run_key(key_of_input);
+  if (backup_command->parsed()) return caller::run_backup(std::move(backup_options));
+  if (verify_command->parsed()) return run_verify(verified);
+  if (restore_command->parsed()) return run_restore(restored);
   if (bench_command->parsed()) return run_bench_command(bench_options);
   if (send_command->parsed()) return caller::run_send(std::move(send_options));
   if (jobs_command->parsed()) return caller::run_jobs(std::move(jobs_options));

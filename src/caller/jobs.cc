@@ -16,6 +16,7 @@
 #include "caller/interrupt.h"
 #include "caller/job_text.h"
 #include "caller/pace.h"
+#include "caller/server_call.h"
 #include "caller/status_line.h"
 #include "codec/json_reader.h"
 #include "http/streamed_call.h"
@@ -43,49 +44,8 @@ int fail(int code, const std::string& why) {
   return code;
 }
 
-using TakePiece = std::function<void(std::string_view piece)>;
-
-// One request without a body. `take` gets the pieces of a successful answer. An answer without
-// status, or cut off, has an error that says why.
-http::CallAnswer ask(const JobsOptions& options, bool is_get, const std::string& path,
-                     const TakePiece& take) {
-  http::StreamedRequest request;
-  request.url = options.url + path;
-  request.headers = request_headers(options, "");
-  request.ca_file = options.ca_file;
-  request.is_get = is_get;
-  const auto timeout = std::chrono::ceil<milliseconds>(Seconds(options.timeout));
-  request.connect_timeout = timeout;
-  http::StreamedCall::Handlers handlers;
-  handlers.write_body = [](std::span<char>, std::size_t&) { return http::StreamedCall::Body::end; };
-  handlers.take_answer = take;
-  http::StreamedCall call(std::move(request), std::move(handlers));
-  TimePoint moved = job_now();
-  while (call.step(kJobLook)) {
-    if (call.has_moved()) moved = job_now();
-    http::CallAnswer broken;
-    if (interrupted()) {
-      broken.error = "interrupted";
-      return broken;
-    }
-    if (job_now() - moved > timeout) {
-      broken.error = "nothing has come from the server for " + duration_text(options.timeout);
-      return broken;
-    }
-  }
-  return call.answer();
-}
-
-// What the server says itself; may be empty.
-std::string msg_of(const http::CallAnswer& answer) {
-  const auto parsed = codec::parse_json(answer.body);
-  std::string_view msg;
-  if (!parsed || (*parsed)["msg"].get(msg) != simdjson::SUCCESS) return {};
-  return printable(msg);
-}
-
 std::string job_words(const http::CallAnswer& answer) {
-  const std::string msg = msg_of(answer);
+  const std::string msg = message_of(answer);
   return std::to_string(answer.status) + (msg.empty() ? "" : ": " + msg);
 }
 
@@ -95,8 +55,8 @@ bool is_success(const JobsOptions& options, const http::CallAnswer& answer, int&
   if (answer.ok() && answer.error.empty()) return true;
   if (answer.status == 0 || answer.ok()) {
     code = fail(kNotFinished, options.url + ": " + answer.error);
-  } else if ((answer.status == 404 || answer.status == 409) && !msg_of(answer).empty()) {
-    code = fail(kBadCall, msg_of(answer));
+  } else if ((answer.status == 404 || answer.status == 409) && !message_of(answer).empty()) {
+    code = fail(kBadCall, message_of(answer));
   } else {
     const bool passes = answer.status >= 500 || answer.status == 429;
     code = fail(passes ? kNotFinished : kBadCall, options.url + " answers " + job_words(answer));
@@ -108,7 +68,7 @@ bool is_success(const JobsOptions& options, const http::CallAnswer& answer, int&
 std::optional<std::string> ask_all(const JobsOptions& options, bool is_get, const std::string& path,
                                    int& code) {
   std::string body;
-  const auto answer = ask(options, is_get, path, [&body](std::string_view piece) {
+  const auto answer = ask_server(options, is_get, path, [&body](std::string_view piece) {
     body += piece.substr(0, kAnswerBytesMax - std::min(kAnswerBytesMax, body.size()));
   });
   if (!is_success(options, answer, code)) return std::nullopt;
@@ -164,7 +124,7 @@ int results(const JobsOptions& options) {
   bool written = true;
   // All but the last line, which is no result.
   std::string held;
-  const auto answer = ask(options, true, path, [&](std::string_view piece) {
+  const auto answer = ask_server(options, true, path, [&](std::string_view piece) {
     held += piece;
     if (held.size() <= kLastLineBytesMax) return;
     const std::size_t bytes = held.size() - kLastLineBytesMax;
@@ -232,8 +192,8 @@ void Watch::on_event(const ServerEvent& event) {
 bool Watch::listen() {
   bool too_large = false;
   EventStream events(kEventBytesMax, [this](const ServerEvent& event) { on_event(event); });
-  const auto answer = ask(options_, true, path_of(options_) + "/events",
-                          [&](std::string_view piece) { too_large = !events.take(piece); });
+  const auto answer = ask_server(options_, true, path_of(options_) + "/events",
+                                 [&](std::string_view piece) { too_large = !events.take(piece); });
   if (end_) {
     line_.say(end_text(*end_));
     code_ = end_code(*end_);

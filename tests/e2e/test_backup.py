@@ -5,11 +5,13 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
+import tarfile
 import tempfile
 import threading
 import unittest
 
-from harness import Server, ServerCase, fresh, item, wait_until
+from harness import ROOT, Server, ServerCase, binary, fresh, item, wait_until
 from test_disk_full import UNSHARE, can_mount
 
 TOKEN = "a-manager-token-of-tests"
@@ -198,6 +200,179 @@ class BackupThatTakesItsTime(unittest.TestCase):
         thread.join()
         self.assertNotIn(200, answers)
         self.assertEqual(backups_in(self.server), [])
+
+
+class VerifyAndRestore(unittest.TestCase):
+    """What `jindou backup`, `verify` and `restore` do with a backup that was made under load."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.root = tempfile.mkdtemp(prefix="jindou-e2e-")
+        cls.addClassCleanup(shutil.rmtree, cls.root, ignore_errors=True)
+        cls.server = Server(config={"storage.partitions": "4", "dedup.generationEntries": "1000",
+                                    "storage.writeBufferBytes": "1MiB"}).start()
+        cls.addClassCleanup(cls.server.destroy)
+        cls.server.create_group("g", ["reader"])
+        with Sender(cls.server, "g") as sender:
+            wait_until(lambda: len(sender.acknowledged) > 20_000, timeout=30, what="messages")
+            cls.server.must_post("/message/delete", {"channel_id": "g", "channel_type": 2,
+                                                     "login_uid": "reader", "message_seqs": [7, 8]})
+            cls.before = list(sender.acknowledged)
+            made = cls.run_jindou("backup", "--url", "http://" + cls.server.http)
+            assert made.returncode == 0, made
+            cls.backup = made.stdout.strip()
+        cls.after = list(sender.acknowledged)
+
+    @staticmethod
+    def run_jindou(*words):
+        return subprocess.run([binary(), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              stdin=subprocess.DEVNULL, text=True, timeout=60, check=False)
+
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="case-", dir=self.root)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def copy(self, source=None):
+        """A copy of the backup that a test may damage."""
+        return shutil.copytree(source or self.backup, self.path("copy"))
+
+    def check(self, directory, status, *words):
+        done = self.run_jindou("verify", directory)
+        self.assertEqual(done.returncode, status, done)
+        for word in words:
+            self.assertIn(word, done.stdout + done.stderr)
+        return done
+
+    def test_the_backup_is_whole(self):
+        self.check(self.backup, 0, "is whole", " messages in ")
+        listed = self.run_jindou("backup", "--list", "--url", "http://" + self.server.http)
+        self.assertIn(self.backup, [line.split("\t")[0] for line in listed.stdout.splitlines()])
+        self.assertEqual(listed.returncode, 0)
+
+    def test_nothing_acknowledged_before_is_missing_in_what_is_restored(self):
+        restored = self.run_jindou("restore", self.backup, self.path("data"))
+        self.assertEqual(restored.returncode, 0, restored)
+        self.assertIn("jindou serve --data-dir " + self.path("data"), restored.stdout)
+        self.check(self.path("data"), 0)
+        with Server(config=self.server.config, data_dir=self.directory) as server:
+            kept = [(m["message_seq"], m["message_id"]) for m in server.messages("g")]
+            wanted = [one for one in self.before if one[0] not in (7, 8)]
+            self.assertEqual(kept[:len(wanted)], wanted)
+            self.assertIn("was given up 1 time(s)", server.get("/health").json()["warnings"][0])
+            # Clients have seen what came after the backup: none of it comes again as another one.
+            for group in ("g", "new"):
+                sent = server.must_batch([item(group, "again")])[0]
+                self.assertGreater(sent["message_seq"], max(seq for seq, _ in self.after))
+                self.assertGreater(sent["message_id"], max(number for _, number in self.after))
+            unread = [one for one in server.must_post("/conversation/sync", {"uid": "reader"})
+                      if one["channel_id"] == "g"][0]["unread"]
+            self.assertEqual(unread, len(kept) + 1)
+            server.restart()
+            self.assertIn("1 time(s)", server.get("/health").json()["warnings"][0])
+            # A second backup, of what was restored.
+            again = server.must_post("/backups", None)["directory"]
+            self.check(again, 0)
+            # Not while it is open.
+            self.check(server.data_dir, 2, "has " + server.data_dir + " open")
+            done = self.run_jindou("restore", self.backup, server.data_dir)
+            self.assertEqual(done.returncode, 2, done)
+            self.assertIn("open", done.stderr)
+            self.assertEqual(server.stop(), 0)
+            self.check(server.data_dir, 0)
+            self.check(again, 0)
+
+    def test_a_flipped_byte_is_named(self):
+        copy = self.copy()
+        names = sorted(os.listdir(copy))
+        tables = [name for name in names if name.endswith(".sst")]
+        self.assertTrue(tables)
+        for name in tables[:1] + [name for name in names if not name.endswith(".sst")]:
+            with self.subTest(name):
+                path = pathlib.Path(copy, name)
+                content = path.read_bytes()
+                middle = len(content) // 2
+                path.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) +
+                                 content[middle + 1:])
+                self.check(copy, 1, str(path), "damaged")
+                path.write_bytes(content)
+        # Nothing is made of it.
+        path.write_bytes(b"x")
+        done = self.run_jindou("restore", copy, self.path("data"))
+        self.assertEqual(done.returncode, 1, done)
+        self.assertFalse(os.path.exists(self.path("data")))
+
+    def test_a_used_directory_is_left_alone(self):
+        os.mkdir(self.path("used"))
+        pathlib.Path(self.path("used"), "file").write_text("x")
+        for target in (self.path("used"), self.path("used/file")):
+            done = self.run_jindou("restore", self.backup, target)
+            self.assertEqual(done.returncode, 2, done)
+        self.assertEqual(os.listdir(self.path("used")), ["file"])
+        done = self.run_jindou("restore", self.path("used"), self.path("data"))
+        self.assertEqual(done.returncode, 2, done)
+        self.assertIn("is no backup", done.stderr)
+        self.check(self.path("used"), 2, "neither a backup nor a data directory")
+
+    def test_a_copy_of_an_open_directory_is_refused(self):
+        with Server(config={"storage.writeBufferBytes": "1MiB"}) as server:
+            server.must_batch([item("g", "%d" % i) for i in range(500)])
+            copied = os.path.join(self.directory, "data")
+            shutil.copytree(server.data_dir, copied)
+            # File by file: the log came before what had been synced by the time of the mark.
+            server.must_batch([item("g", "later %d" % i) for i in range(500)])
+            shutil.copy(os.path.join(server.data_dir, "durable.mark"), copied)
+        done = self.check(copied, 1, "made while a server had it open")
+        self.assertIn("jindou backup", done.stdout)
+        opened = Server(data_dir=self.directory)
+        self.addCleanup(opened.destroy)
+        opened.spawn()
+        self.assertEqual(opened.process.wait(30), 1)
+        opened.wait_for_log("is a copy that was made while a server had it open")
+
+    def test_what_a_crash_left_is_no_damage(self):
+        with Server(config={"storage.writeBufferBytes": "1MiB"}) as server:
+            for _ in range(5):
+                server.must_batch([item("g", "x" * 1000) for _ in range(1000)])
+            server.kill9()
+            before = {name: os.stat(os.path.join(server.data_dir, name)).st_mtime_ns
+                      for name in os.listdir(server.data_dir)}
+            self.check(server.data_dir, 0, "5000 messages in 1 logs")
+            self.assertEqual(before, {name: os.stat(os.path.join(server.data_dir, name)).st_mtime_ns
+                                      for name in os.listdir(server.data_dir)})
+
+    def test_stores_of_older_versions_are_whole(self):
+        archives = sorted((ROOT / "tests" / "e2e" / "stores").glob("format-*.tar.gz"))
+        self.assertTrue(archives)
+        for archive in archives:
+            with self.subTest(archive.name), tarfile.open(archive) as kept:
+                kept.extractall(self.path(archive.name))
+                self.check(self.path(archive.name) + "/data", 0, "is whole")
+
+    def test_failures_of_the_call_are_told(self):
+        with Server(yaml='backup.dir: ""\n') as server:
+            done = self.run_jindou("backup", "--url", "http://" + server.http)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), done)
+            self.assertIn("backup.dir is empty", done.stderr)
+        done = self.run_jindou("backup", "--url", "http://127.0.0.1:1", "--timeout", "5")
+        self.assertEqual(done.returncode, 3, done)
+
+    def test_commands_of_the_documents_work(self):
+        for page in ("operations.md", "operations.zh-CN.md"):
+            text = (ROOT / "docs" / page).read_text()
+            block = text.split("```sh\n# backup\n")[1].split("```")[0]
+            script = (block.replace("/var/lib/jindou", self.path(page))
+                      .replace("/run/jindou.token", self.path("token")))
+            self.assertNotEqual(script, block)
+            os.mkdir(self.path(page))
+            pathlib.Path(self.path("token")).write_text("none\n")
+            script = "set -e\njindou() { \"%s\" \"$@\"; }\n" % binary() + script
+            done = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, timeout=60, check=False,
+                                  env={**os.environ, "JINDOU_URL": "http://" + self.server.http})
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.check(self.path(page + "/restored"), 0)
 
 
 class WhoMayBackUp(unittest.TestCase):

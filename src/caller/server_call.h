@@ -1,0 +1,24 @@
+// One request to a server, from a command that waits for its answer.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "caller/options.h"
+#include "http/sender.h"
+
+namespace jindou::caller {
+
+// Gets the pieces of a successful answer.
+using TakePiece = std::function<void(std::string_view piece)>;
+
+// A GET, or a POST without a body. An answer without status, or cut off, has an error that says
+// why. Blocks, until nothing has come for options.timeout; ends early when interrupted().
+http::CallAnswer ask_server(const ServerOptions& options, bool is_get, const std::string& path,
+                            const TakePiece& take);
+
+// What the server says about its failure; may be empty.
+std::string message_of(const http::CallAnswer& answer);
+
+}  // namespace jindou::caller
