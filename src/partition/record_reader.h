@@ -63,6 +63,9 @@ class RecordReader {
  public:
   explicit RecordReader(const store::PartitionReaders& readers) : readers_(readers) {}
 
+  // What it reads from: for other readers of the same rows.
+  const store::PartitionReaders& readers() const { return readers_; }
+
   // Errors of all: storage.
   // A list of a channel, sorted by uid.
   Result<std::vector<std::string>> load_members(const ChannelKey& channel, MemberList list) const;
