@@ -527,7 +527,19 @@ TEST_P(GatewayTest, ConnectionsAreCollectedFromAllShards) {
               5000);
   EXPECT_GE(first.last_activity_ms + 1, first.connected_at_ms);
   EXPECT_EQ(page.connections[1].uid, "user0");
-  EXPECT_EQ(collect({}).total, 6U);
+  const presence::ConnectionPage all = collect({});
+  ASSERT_EQ(all.connections.size(), 6U);
+  EXPECT_EQ(all.total, 6U);
+  presence::ConnectionQuery some;
+  some.only = {first.id, static_cast<SessionId>(1'000'000'000)};
+  const presence::ConnectionPage found = collect(some);
+  ASSERT_EQ(found.connections.size(), 1U);
+  EXPECT_EQ(found.connections[0].uid, "user2");
+  presence::ConnectionQuery rest;
+  rest.after = all.connections[3].id;
+  const presence::ConnectionPage behind = collect(rest);
+  ASSERT_EQ(behind.connections.size(), 2U);
+  EXPECT_EQ(behind.connections[0].id, all.connections[4].id);
 }
 
 TEST_P(GatewayTest, TotalsCountWhatHasPassedOverAllConnections) {

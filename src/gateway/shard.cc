@@ -121,8 +121,13 @@ struct Shard::SurveyState {
 void Shard::post_survey(std::shared_ptr<ConnectionSurvey> survey) {
   asio::post(context_, [self = shared_from_this(), survey = std::move(survey)]() mutable {
     auto state = std::make_shared<SurveyState>(std::move(survey));
-    state->ids.reserve(self->connections_.size());
-    for (const auto& [id, connection] : self->connections_) state->ids.push_back(id);
+    const std::vector<SessionId>& only = state->survey->query().only;
+    if (only.empty()) {
+      state->ids.reserve(self->connections_.size());
+      for (const auto& [id, connection] : self->connections_) state->ids.push_back(id);
+    } else {
+      state->ids = only;  // those of other shards are not found here
+    }
     self->continue_survey(std::move(state));
   });
 }
@@ -131,6 +136,7 @@ void Shard::continue_survey(std::shared_ptr<SurveyState> state) {
   for (std::size_t i = 0; i < kSurveyTurn && !state->ids.empty(); ++i) {
     const SessionId id = state->ids.back();
     state->ids.pop_back();
+    if (id <= state->survey->query().after) continue;
     const auto connection = find(id);
     if (connection == nullptr || !connection->session().is_live()) continue;
     if (connection->session().uid().find(state->survey->query().uid_part) ==

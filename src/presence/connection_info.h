@@ -50,7 +50,11 @@ struct ConnectionInfo {
 // Which connections, and how many of them. The answer to a query holds `keep` connections whatever
 // the number of clients, so the caller bounds it.
 struct ConnectionQuery {
-  std::string uid_part;   // only users whose uid contains it; empty: everybody
+  std::string uid_part;  // only users whose uid contains it; empty: everybody
+  // Only these, those that are gone left out; empty: all. So it costs nothing how many others there
+  // are.
+  std::vector<SessionId> only;
+  SessionId after{};      // only those with a greater id
   std::size_t keep = 20;  // how many of the first ones
   // The order, as for std::sort; empty: ascending by id. Connections that are equal in it come in
   // ascending order of their ids. Called on several threads at once.
