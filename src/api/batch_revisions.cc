@@ -122,7 +122,7 @@ Task<Result<void>> withdraw(Services& services, Request& request, Job& batch) {
 }
 
 Task<void> revise(Services& services, Request& request, Response& response, Wish wish) {
-  auto options = read_job_options(request);
+  auto options = read_revision_options(request);
   if (!options) {
     answer_error(response, options.error());
     co_return;

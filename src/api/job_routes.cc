@@ -14,6 +14,7 @@
 #include "api/job_json.h"
 #include "api/job_upload.h"
 #include "api/query_number.h"
+#include "api/send_query.h"
 #include "codec/json_writer.h"
 #include "jobs/turn.h"
 #include "model/job.h"
@@ -280,10 +281,10 @@ std::string refusal_of_rate(const Job& job, JobAction) {
 
 Task<void> post_rate(Services& services, Request& request, Response& response) {
   const std::string id(path_parameter(request, kJobPath));
-  const auto rate = query_number(request, "rate", kJobRateMax);
+  const auto rate = number_choice(request, "rate");
   if (!rate || request.query_value("rate").empty()) {
-    answer_invalid(response, "the query parameter rate takes items per second, at most " +
-                                 std::to_string(kJobRateMax) + "; 0: as fast as it goes");
+    answer_invalid(response, bodies::what_it_takes(*bodies::find_send_choice("rate")) +
+                                 "; 0: as fast as it goes");
     co_return;
   }
   if (!is_job_id(id)) {

@@ -16,6 +16,7 @@
 #include "api/core_calls.h"
 #include "api/repeatable.h"
 #include "api/send_command.h"
+#include "api/send_query.h"
 #include "base/assert.h"
 #include "base/time_zone.h"
 #include "codec/json_writer.h"
@@ -33,9 +34,6 @@ constexpr std::chrono::milliseconds kUploadPauseMin{5};
 constexpr std::chrono::milliseconds kUploadPauseMax{100};
 constexpr std::chrono::seconds kFlushInterval{10};
 
-constexpr std::uint64_t kItemsMax = std::uint64_t{1} << 40;
-// A time in seconds; after the year 9999 it is one in milliseconds.
-constexpr std::uint64_t kTimeMax = 253'402'300'799;
 constexpr double kMillion = 1e6;
 
 template <class Number>
@@ -47,17 +45,8 @@ std::optional<Number> parse_number(std::string_view text) {
   return number;
 }
 
-// The number that `name` has in the query; 0 when it is not there.
-Result<std::uint64_t> upload_number(const Request& request, std::string_view name,
-                                    std::uint64_t most, std::string_view meaning) {
-  const std::string text = request.query_value(name);
-  if (text.empty()) return 0;
-  const auto number = parse_number<std::uint64_t>(text);
-  if (!number || *number > most) {
-    return Error(Errc::invalid, "the query parameter " + std::string(name) + " takes " +
-                                    std::string(meaning) + ", at most " + std::to_string(most));
-  }
-  return *number;
+Error not_taken(std::string_view name) {
+  return Error(Errc::invalid, bodies::what_it_takes(*bodies::find_send_choice(name)));
 }
 
 // RFC 7240: preferences are separated by commas, their parameters by semicolons.
@@ -104,10 +93,7 @@ Result<void> read_window(const Request& request, DailyWindow& window) {
   const std::size_t dash = text.find('-');
   const auto from = minute_of_day(text.substr(0, dash));
   const auto to = minute_of_day(dash == std::string::npos ? "" : text.substr(dash + 1));
-  if (!from || !to || *from == *to) {
-    return Error(Errc::invalid,
-                 "the query parameter window takes two times of the day, such as 09:00-21:30");
-  }
+  if (!from || !to || *from == *to) return not_taken("window");
   const auto offset = offset_of_zone(zone);
   window = {*from, *to, offset.value_or(0)};
   if (offset) return {};
@@ -123,43 +109,23 @@ Result<void> read_window(const Request& request, DailyWindow& window) {
 
 Result<void> read_options(const Request& request, JobOptions& options) {
   options.name = request.query_value("name");
-  if (options.name.size() > kJobNameBytesMax) {
-    return Error(Errc::invalid, "the query parameter name takes at most " +
-                                    std::to_string(kJobNameBytesMax) + " bytes");
-  }
-  JD_TRY(options.rate, upload_number(request, "rate", kJobRateMax, "items per second"));
-  JD_TRY(const std::uint64_t not_before,
-         upload_number(request, "not_before", kTimeMax, "a Unix time in seconds"));
+  JD_TRY(options.rate, number_choice(request, "rate"));
+  JD_TRY(const std::uint64_t not_before, number_choice(request, "not_before"));
   options.not_before_ms = static_cast<std::int64_t>(not_before) * 1000;
-  JD_TRY(options.canary_items, upload_number(request, "canary", kItemsMax, "a number of items"));
+  JD_TRY(options.canary_items, number_choice(request, "canary"));
   JD_RETURN_IF_ERROR(read_window(request, options.window));
   const std::string ratio_text = request.query_value("max_refused");
   if (!ratio_text.empty()) {
     const auto ratio = parse_number<double>(ratio_text);
-    if (!ratio || !(*ratio > 0) || *ratio > 1) {
-      return Error(Errc::invalid,
-                   "the query parameter max_refused takes a ratio above 0 and up to 1, such as "
-                   "0.05");
-    }
+    if (!ratio || !(*ratio > 0) || *ratio > 1) return not_taken("max_refused");
     options.refused_ppm_max =
         std::max<std::uint32_t>(1, static_cast<std::uint32_t>(*ratio * kMillion));
   }
-  const std::string on_error = request.query_value("on_error");
-  if (!on_error.empty() && on_error != "continue" && on_error != "stop") {
-    return Error(Errc::invalid, "the query parameter on_error takes continue or stop");
-  }
-  options.stops_on_refusal = on_error == "stop";
-  for (const std::string_view name : {"atomic", "ack", "dry_run", "keep"}) {
-    if (request.query_value(name).empty()) continue;
-    return Error(Errc::invalid, "the query parameter " + std::string(name) +
-                                    " is for a batch that is answered when it is done, not for a "
-                                    "job (async)");
-  }
+  options.stops_on_refusal = request.query_value("on_error") == "stop";
   return {};
 }
 
-}  // namespace
-
+// Of a query that was checked.
 Result<JobOptions> read_job_options(const Request& request) {
   JobOptions options;
   JD_RETURN_IF_ERROR(read_options(request, options));
@@ -168,29 +134,25 @@ Result<JobOptions> read_job_options(const Request& request) {
   return options;
 }
 
-Result<JobWish> wanted_job(const Request& request, std::int64_t now_ms) {
+}  // namespace
+
+Result<JobOptions> read_revision_options(const Request& request) {
+  JD_RETURN_IF_ERROR(check_send_query(request, bodies::SendForm::revision, true));
+  return read_job_options(request);
+}
+
+Result<JobWish> wanted_job(const Request& request, bodies::SendForm form, std::int64_t now_ms) {
   JobWish wish;
-  JD_TRY(const std::uint64_t hold_ms,
-         upload_number(request, "hold_ms", kHoldMsMax, "a number of milliseconds"));
+  JD_TRY(const std::uint64_t hold_ms, number_choice(request, "hold_ms"));
+  JD_TRY(const bool async, flag_choice(request, "async"));
   wish.held = hold_ms > 0;
-  const std::string async = request.query_value("async");
-  if (async.empty()) {
-    wish.wanted = wish.by_preference = prefers_async(request);
-  } else if (async == "true" || async == "1") {
-    wish.wanted = true;
-  } else if (async != "false" && async != "0") {
-    return Error(Errc::invalid, "the query parameter async takes true or false");
+  // Of a single message nothing else makes one; what was only preferred may be left out.
+  if (wish.held || form != bodies::SendForm::message) {
+    wish.by_preference = request.query_value("async").empty() && prefers_async(request);
+    wish.wanted = wish.held || async || wish.by_preference;
   }
-  wish.wanted = wish.wanted || wish.held;
-  if (!wish.wanted) {
-    for (const std::string_view name :
-         {"rate", "not_before", "canary", "max_refused", "window", "time_zone"}) {
-      if (request.query_value(name).empty()) continue;
-      return Error(Errc::invalid, "the query parameter " + std::string(name) +
-                                      " is for a job: async=true makes one of the batch");
-    }
-    return wish;
-  }
+  JD_RETURN_IF_ERROR(check_send_query(request, form, wish.wanted));
+  if (!wish.wanted) return wish;
   JD_TRY(wish.options, read_job_options(request));
   if (!wish.held) return wish;
   if (wish.options.not_before_ms != 0) {

@@ -9,18 +9,13 @@
 
 #include "api/http_names.h"
 #include "api/services.h"
+#include "bodies/send_choices.h"
 #include "codec/message_json.h"
 #include "model/job.h"
 #include "partition/change.h"
 #include "store/job_records.h"
 
 namespace jindou::api {
-
-// Items in a second.
-inline constexpr std::uint64_t kJobRateMax = 1'000'000;
-
-// For how long messages may be held back: a week.
-inline constexpr std::uint64_t kHoldMsMax = 604'800'000;
 
 // What a request says about being a job.
 struct JobWish {
@@ -29,10 +24,12 @@ struct JobWish {
   bool by_preference = false;  // by the header Prefer
   JobOptions options;
 };
-// Of the query, what a job may be asked for, however it is made. Errors: invalid, with a sentence.
-Result<JobOptions> read_job_options(const Request& request);
-// Reads the query and the header Prefer. Errors: as above.
-Result<JobWish> wanted_job(const Request& request, std::int64_t now_ms);
+// Of the query of /batches/{id}/recall and /edit, which a job does. Errors: invalid, with a
+// sentence.
+Result<JobOptions> read_revision_options(const Request& request);
+// Reads the query of a request that sends, and the header Prefer: whether it is to be a job, and
+// that it asks for nothing that such a request does not take. Errors: as above.
+Result<JobWish> wanted_job(const Request& request, bodies::SendForm form, std::int64_t now_ms);
 
 // One request. Lives in its handler, on the request's shard. Memory: one chunk of input
 // (kJobChunkBytesMax, or one item), and a copy of it while it is made durable.

@@ -281,6 +281,11 @@ Task<void> Router::handle(Request& request, Response& response) {
     std::string problem = openapi::unknown_members(request, route->method, route->path);
     if (!problem.empty()) return refuse_unknown(std::move(problem), response);
   }
+  // Requests that send look at theirs more closely (send_query.h).
+  if (route->method != Verb::get && route->sends == Sends::nothing && !request.query().empty()) {
+    std::string problem = openapi::misplaced_choice(request, route->method, route->path);
+    if (!problem.empty()) return refuse_unknown(std::move(problem), response);
+  }
   // Not a coroutine of its own: the route's task is handed on.
   return route->handler(services_, request, response);
 }

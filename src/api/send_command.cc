@@ -17,15 +17,6 @@ std::string generate_client_msg_no(Random& random) {
 
 }  // namespace
 
-Result<void> check_send_query(const Request& request) {
-  const std::string value = request.query_value(kSenderConversation);
-  const bool known =
-      value.empty() || value == "true" || value == "false" || value == "1" || value == "0";
-  if (known) return {};
-  return Error(Errc::invalid,
-               "the query parameter " + std::string(kSenderConversation) + " takes true or false");
-}
-
 codec::SendLimits send_limits(const codec::SendLimits& configured, const Request& request) {
   codec::SendLimits limits = configured;
   const std::string value = request.query_value(kSenderConversation);

@@ -9,7 +9,6 @@
 
 #include "api/http_names.h"
 #include "base/random.h"
-#include "base/result.h"
 #include "codec/message_json.h"
 #include "model/message.h"
 
@@ -17,8 +16,6 @@ namespace jindou::api {
 
 // What items of a request may be, and are unless they say otherwise: the query tells it.
 codec::SendLimits send_limits(const codec::SendLimits& configured, const Request& request);
-// Whether that part of the query is sound. Errors: invalid.
-Result<void> check_send_query(const Request& request);
 
 SendCommand make_command(codec::BatchItem item, Random& random);
 

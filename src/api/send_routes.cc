@@ -18,6 +18,7 @@
 #include "api/rehearsal.h"
 #include "api/repeatable.h"
 #include "api/send_command.h"
+#include "api/send_query.h"
 #include "api/send_stream.h"
 #include "api/streamed_upload.h"
 #include "api/template_routes.h"
@@ -27,6 +28,7 @@ namespace jindou::api {
 namespace {
 
 using Results = std::vector<SendResult>;
+using bodies::SendForm;
 
 // The object form goes to the core in portions of this size: each receiver's message counts with
 // its payload while it is in flight.
@@ -88,8 +90,9 @@ Results results_of(const partition::TransactionResult& result) {
 }
 
 Task<void> post_send(Services& services, Request& request, Response& response) {
-  if (const auto sound = check_send_query(request); !sound) {
-    answer_error(response, sound.error());
+  auto wish = wanted_job(request, SendForm::message, services.deps.clock.wall_ms());
+  if (!wish) {
+    answer_error(response, wish.error());
     co_return;
   }
   auto parsed = codec::parse_send(request.body, send_limits(services.options.send, request));
@@ -97,24 +100,11 @@ Task<void> post_send(Services& services, Request& request, Response& response) {
     answer_error(response, parsed.error());
     co_return;
   }
-  if (!request.query_value("hold_ms").empty()) {
-    auto wish = wanted_job(request, services.deps.clock.wall_ms());
-    if (!wish) {
-      answer_error(response, wish.error());
-      co_return;
-    }
-    if (wish->wanted && !wish->held) {
-      answer_invalid(response,
-                     "of a single message only hold_ms (above 0) makes a job; send an array to "
-                     "/message/sendbatch?async=true");
-      co_return;
-    }
-    if (wish->held) {
-      std::vector<codec::BatchItem> items;
-      items.push_back(std::move(*parsed));
-      co_await post_items_as_job(services, request, response, std::move(*wish), std::move(items));
-      co_return;
-    }
+  if (wish->wanted) {
+    std::vector<codec::BatchItem> items;
+    items.push_back(std::move(*parsed));
+    co_await post_items_as_job(services, request, response, std::move(*wish), std::move(items));
+    co_return;
   }
   Repeatable repeatable(services, request, response);
   if (!co_await repeatable.begin()) co_return;
@@ -191,14 +181,6 @@ Task<void> send_items(Services& services, Request& request, Response& response,
   co_await repeatable.end(is_settled(*results));
 }
 
-// Of a query parameter. Errors: invalid.
-Result<bool> wanted_flag(const Request& request, std::string_view name) {
-  const std::string value = request.query_value(name);
-  if (value == "true" || value == "1") return true;
-  if (value.empty() || value == "false" || value == "0") return false;
-  return Error(Errc::invalid, "the query parameter " + std::string(name) + " takes true or false");
-}
-
 // What becomes of the other items when one fails.
 enum class OnFailure : std::uint8_t {
   go_on,     // each stands alone
@@ -214,26 +196,19 @@ struct Choices {
   bool any() const { return dry_run || received || on_failure != OnFailure::go_on; }
 };
 
-// Errors: invalid.
+// Of a query that was checked (check_send_query). Errors: invalid.
 Result<Choices> wanted_choices(const Request& request) {
   Choices choices;
-  const std::string ack = request.query_value("ack");
-  if (!ack.empty() && ack != "synced" && ack != "received") {
-    return Error(Errc::invalid, "the query parameter ack takes synced or received");
-  }
-  choices.received = ack == "received";
-  JD_TRY(choices.dry_run, wanted_flag(request, "dry_run"));
-  JD_TRY(const bool atomic, wanted_flag(request, "atomic"));
+  choices.received = request.query_value("ack") == "received";
+  JD_TRY(choices.dry_run, flag_choice(request, "dry_run"));
+  JD_TRY(const bool atomic, flag_choice(request, "atomic"));
   const std::string on_error = request.query_value("on_error");
-  if (!on_error.empty() && on_error != "continue" && on_error != "stop") {
-    return Error(Errc::invalid, "the query parameter on_error takes continue or stop");
-  }
   if (atomic && !on_error.empty()) {
     return Error(Errc::invalid, "atomic and on_error exclude each other");
   }
   if (atomic) choices.on_failure = OnFailure::all_none;
   if (on_error == "stop") choices.on_failure = OnFailure::stop;
-  JD_TRY(choices.keep, wanted_flag(request, "keep"));
+  JD_TRY(choices.keep, flag_choice(request, "keep"));
   if (choices.keep && (choices.dry_run || choices.received)) {
     return Error(Errc::invalid, "keep=true goes with neither dry_run nor ack=received");
   }
@@ -550,6 +525,11 @@ Task<void> refuse_wish(Response& response, Error error) {
 
 bool comes_in_pieces(const Request& request) { return is_item_stream(request) || is_csv(request); }
 
+SendForm form_of(const Request& request) {
+  if (request.stream == nullptr) return SendForm::batch;
+  return is_csv(request) ? SendForm::rows : SendForm::lines;
+}
+
 // As they are before a stream: the header is sent first.
 void add_fields_ahead(Services& services, Request& request, Response& response) {
   add_rate_limit_fields(services, request, response);
@@ -558,17 +538,15 @@ void add_fields_ahead(Services& services, Request& request, Response& response) 
 
 // Not a coroutine of its own: one of them is handed on.
 Task<void> post_sendbatch(Services& services, Request& request, Response& response) {
-  Result<JobWish> wish = wanted_job(request, services.deps.clock.wall_ms());
+  const SendForm form = form_of(request);
+  Result<JobWish> wish = wanted_job(request, form, services.deps.clock.wall_ms());
   if (!wish) return refuse_wish(response, std::move(wish).error());
-  if (auto sound = check_send_query(request); !sound) {
-    return refuse_wish(response, std::move(sound).error());
-  }
-  if (request.stream != nullptr && is_csv(request)) {
+  if (form == SendForm::rows) {
     if (wish->wanted) return post_csv_as_job(services, request, response, std::move(*wish));
     add_fields_ahead(services, request, response);
     return post_csv_stream(services, request, response);
   }
-  if (request.stream != nullptr) {
+  if (form == SendForm::lines) {
     if (wish->wanted) return post_lines_as_job(services, request, response, std::move(*wish));
     add_fields_ahead(services, request, response);
     return post_item_stream(services, request, response);

@@ -577,29 +577,13 @@ Task<void> ItemStream::deliver() {
   co_await stream_.write(text);
 }
 
-// Whether it asks for nothing that a stream cannot do. Else it has been answered.
-bool check_choices(const Request& request, Response& response) {
-  const std::string on_error = request.query_value("on_error");
-  if (!on_error.empty() && on_error != "continue" && on_error != "stop") {
-    answer_invalid(response, "the query parameter on_error takes continue or stop");
-    return false;
-  }
-  // Also what asks for what happens anyway.
-  for (const std::string_view name : {"atomic", "ack", "dry_run", "keep"}) {
-    if (request.query_value(name).empty()) continue;
-    answer_invalid(response,
-                   "the query parameter " + std::string(name) +
-                       " is for a batch that is read as a whole, not for a stream of lines");
-    return false;
-  }
-  if (!request.header("Idempotency-Key").empty()) {
-    answer_invalid(
-        response,
-        "an Idempotency-Key is for a request whose answer is kept: the items of a stream "
-        "of lines are repeatable by a client_msg_no each");
-    return false;
-  }
-  return true;
+// Whether it has no key, which a stream cannot have. Else it has been answered.
+bool check_unnamed(const Request& request, Response& response) {
+  if (request.header("Idempotency-Key").empty()) return true;
+  answer_invalid(response,
+                 "an Idempotency-Key is for a request whose answer is kept: the items of a stream "
+                 "of lines are repeatable by a client_msg_no each");
+  return false;
 }
 
 // Reads until the columns are known; `piece` is what of the last piece is left. False: there are
@@ -663,13 +647,13 @@ bool is_item_stream(const Request& request) {
 }
 
 Task<void> post_item_stream(Services& services, Request& request, Response& response) {
-  if (!check_choices(request, response)) co_return;
+  if (!check_unnamed(request, response)) co_return;
   std::optional<CsvRows> none;
   co_await run_item_stream(services, request, response, std::move(none), {});
 }
 
 Task<void> post_csv_stream(Services& services, Request& request, Response& response) {
-  if (!check_choices(request, response)) co_return;
+  if (!check_unnamed(request, response)) co_return;
   auto rows = CsvRows::create(request);
   if (!rows) {
     answer_error(response, rows.error());

@@ -1,7 +1,9 @@
 #include "codec/csv_items.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstddef>
 #include <utility>
 
 #include "base/assert.h"
@@ -15,6 +17,9 @@
 namespace jindou::codec {
 
 namespace {
+
+constexpr std::array<std::string_view, 5> kMemberColumns = {
+    "channel_id", "channel_type", "from_uid", "client_msg_no", "if_last_seq"};
 
 constexpr const char* kSaveAsUtf8 = "not in UTF-8; save the file as CSV in UTF-8";
 
@@ -35,6 +40,8 @@ void add_text_member(std::string& item, std::string_view name, std::string_view 
 }
 
 }  // namespace
+
+std::span<const std::string_view> csv_member_columns() { return kMemberColumns; }
 
 std::string payload_member(std::string_view payload) {
   std::string member = "\"payload\":";
@@ -75,15 +82,9 @@ Result<CsvItems> CsvItems::create(const CsvDefaults& defaults) {
 }
 
 CsvItems::Use CsvItems::use_of(std::string_view name) const {
-  static constexpr std::pair<std::string_view, Use> kMembers[] = {
-      {"channel_id", Use::channel_id},
-      {"channel_type", Use::channel_type},
-      {"from_uid", Use::from_uid},
-      {"client_msg_no", Use::client_msg_no},
-      {"if_last_seq", Use::if_last_seq}};
-  for (const auto& [member, use] : kMembers) {
-    if (name == member) return use;
-  }
+  static_assert(static_cast<std::size_t>(Use::if_last_seq) + 1 == kMemberColumns.size());
+  const auto* const member = std::find(kMemberColumns.begin(), kMemberColumns.end(), name);
+  if (member != kMemberColumns.end()) return static_cast<Use>(member - kMemberColumns.begin());
   const bool passed =
       std::find(passed_over_.begin(), passed_over_.end(), name) != passed_over_.end();
   return passed ? Use::passed_over : Use::variable;

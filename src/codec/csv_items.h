@@ -1,6 +1,6 @@
 // From the records of a CSV text (csv.h) to items of a batch: the first record names the columns,
-// every other one is an item. The columns channel_id, channel_type, from_uid, client_msg_no and
-// if_last_seq are members of the item, all others variables for the places of its payload.
+// every other one is an item. Some columns are members of the item (csv_member_columns()), all
+// others variables for the places of its payload.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,9 @@
 #include "base/result.h"
 
 namespace jindou::codec {
+
+// The names of the columns that are members, in the order of the documentation.
+std::span<const std::string_view> csv_member_columns();
 
 // Where a default would have come from, for sentences that say that it is missing. String
 // constants.
@@ -67,6 +70,7 @@ class CsvItems {
   std::string own_fields(const std::vector<std::string_view>& fields) const;
 
  private:
+  // Members first, in the order of csv_member_columns().
   enum class Use : std::uint8_t {
     channel_id,
     channel_type,

@@ -121,6 +121,8 @@ Operation change_rate() {
 }
 
 Operation revise(std::string_view path, std::string_view description, std::string example) {
+  std::vector<Parameter> query = send_choice_parameters({bodies::SendForm::revision});
+  query.insert(query.begin(), id_in_path());
   return {
       .method = Verb::post,
       .path = path,
@@ -128,11 +130,7 @@ Operation revise(std::string_view path, std::string_view description, std::strin
       .description = std::string(description) +
                      " Done by a job of its own, which goes on after a crash; its items are the "
                      "messages. What is so already counts as `duplicate`.",
-      .query = {id_in_path(),
-                {"name", R"({"type":"string","maxLength":128})", "Of the job, for people.", {}},
-                {"rate", integer("", 0, 1'000'000), "So many messages in a second.", {}},
-                {"not_before", integer("", 0, 253'402'300'799), "Unix time in seconds.", {}},
-                {"canary", integer(""), "The job pauses behind so many messages.", {}}},
+      .query = std::move(query),
       .example = std::move(example),
       .others = {{202, "The job is durable.", ref("NewJob")},
                  {404, "There is no such batch.", {}},

@@ -1,6 +1,11 @@
 // Sending messages, message events, and reading stored messages.
+#include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "bodies/send_choices.h"
+#include "codec/csv_items.h"
 #include "codec/send_fields.h"
 #include "openapi/operations.h"
 #include "openapi/schema.h"
@@ -101,27 +106,54 @@ Parameter idempotency_key() {
           .example = {}};
 }
 
-Parameter hold() {
-  return {.name = "hold_ms",
-          .schema = integer("", 0, 604'800'000),
-          .description =
-              "So many milliseconds nothing of it is sent or shown to anybody; until "
-              "then /batches/{id}/recall takes it back without a trace. It is a job.",
-          .example = {}};
-}
-
-Parameter sender_conversation() {
-  return {.name = "sender_conversation",
-          .schema = R"({"type":"boolean","default":true})",
-          .description = "Of messages that do not say it themselves.",
-          .example = {}};
-}
-
 // Of a request with that header.
 Outcome key_in_use() {
   return {409, "The first request with this Idempotency-Key is being carried out.", {}};
 }
 Outcome key_of_another() { return {422, "This Idempotency-Key was used for another request.", {}}; }
+
+// Of a form whose body is read piece by piece.
+std::string query_of(bodies::SendForm form) {
+  return "Of the query it takes " + bodies::taken_names(form, false) + "; as a job " +
+         bodies::taken_names(form, true) + ".";
+}
+
+std::string member_columns() {
+  std::string out;
+  for (const std::string_view name : codec::csv_member_columns()) {
+    out.append(out.empty() ? "" : ", ").append(name);
+  }
+  return out;
+}
+
+std::string schema_of(const bodies::SendChoice& choice) {
+  switch (choice.type) {
+    case bodies::ChoiceType::flag:
+      return std::string(R"({"type":"boolean","default":)") +
+             (choice.on_unless_given ? "true}" : "false}");
+    case bodies::ChoiceType::number: return integer("", 0, static_cast<std::int64_t>(choice.most));
+    case bodies::ChoiceType::text:
+      if (choice.most == 0) return text("");
+      return R"({"type":"string","maxLength":)" + std::to_string(choice.most) + "}";
+    case bodies::ChoiceType::word: return word(choice.words, "");
+    case bodies::ChoiceType::ratio: return R"({"type":"number","exclusiveMinimum":0,"maximum":1})";
+    case bodies::ChoiceType::window:
+      return R"({"type":"string","pattern":"^\\d\\d:\\d\\d-\\d\\d:\\d\\d$"})";
+  }
+  return {};
+}
+
+// Where several forms have one path: which of them takes it.
+std::string description_of(const bodies::SendChoice& choice, bool several) {
+  std::string out = sentence(choice.meaning);
+  const auto taken_by = [&choice](bodies::SendForm form) {
+    return bodies::takes(choice, form, false) || bodies::takes(choice, form, true);
+  };
+  if (several && !taken_by(bodies::SendForm::lines) && !taken_by(bodies::SendForm::rows)) {
+    out += " Not of lines and rows.";
+  }
+  return out;
+}
 
 std::string send_answer() {
   const auto ids = [] {
@@ -149,7 +181,7 @@ Operation send() {
       .description =
           "A 200 means: permitted and, unless `no_persist` is 1, on disk. Repeating a "
           "request with the same `client_msg_no` and payload answers the first ids.",
-      .query = {sender_conversation(), hold()},
+      .query = send_choice_parameters({bodies::SendForm::message}),
       .headers = {idempotency_key()},
       .body = single_send(),
       .example = R"({"from_uid":"u1","channel_id":"u2","channel_type":1,)"
@@ -197,93 +229,10 @@ Operation send_batch() {
           "answer, failed ones with `message_id` 0. Items of one channel are stored in the order "
           "of the array. The header X-Batch-Failed counts the failed items. When all failed, the "
           "answer is an error with the elements under `items`. As application/x-ndjson any number "
-          "of items comes a line each and is answered a line each, while the upload still runs; of "
-          "the query only `on_error` is taken then: with `atomic`, `ack` or `dry_run` it is 400.",
-      .query = {sender_conversation(),
-                hold(),
-                {.name = "atomic",
-                 .schema = R"({"type":"boolean","default":false})",
-                 .description = "The array is sent as a whole or not at all.",
-                 .example = {}},
-                {.name = "ack",
-                 .schema = R"({"type":"string","enum":["synced","received"],"default":"synced"})",
-                 .description = "synced: the answer comes when all is durable. received: 202 as "
-                                "soon as the items are taken; a crash may lose them, and what "
-                                "becomes of each is not told.",
-                 .example = {}},
-                {.name = "dry_run",
-                 .schema = R"({"type":"boolean","default":false})",
-                 .description = "Nothing is sent; the answer tells for each item what would become "
-                                "of it and who would receive it. Its elements are then under "
-                                "`items`, with `bytes`, `receivers`, `online` and `offline`.",
-                 .example = {}},
-                {.name = "on_error",
-                 .schema = R"({"type":"string","enum":["continue","stop"],"default":"continue"})",
-                 .description =
-                     "What stands behind an item that fails is not sent; not with atomic.",
-                 .example = {}},
-                {.name = "keep",
-                 .schema = R"({"type":"boolean","default":false})",
-                 .description = "The batch is remembered as a whole: the header Batch-Id of the "
-                                "answer names it, for /batches/{id}/recall and /edit.",
-                 .example = {}},
-                {.name = "async",
-                 .schema = R"({"type":"boolean","default":false})",
-                 .description = "The batch becomes a job, which is sent in the background: see "
-                                "/jobs. Also with the header Prefer: respond-async.",
-                 .example = {}},
-                {.name = "name",
-                 .schema = R"({"type":"string","maxLength":128})",
-                 .description = "Of the job, for people.",
-                 .example = {}},
-                {.name = "rate",
-                 .schema = integer("", 0, 1'000'000),
-                 .description = "The job sends so many items in a second; 0: as fast as it goes.",
-                 .example = {}},
-                {.name = "not_before",
-                 .schema = integer("", 0, 253'402'300'799),
-                 .description = "The job begins at this Unix time, in seconds; 0: at once.",
-                 .example = {}},
-                {.name = "window",
-                 .schema = R"({"type":"string","pattern":"^\\d\\d:\\d\\d-\\d\\d:\\d\\d$"})",
-                 .description = "The job sends in this part of each day only; it may go past "
-                                "midnight.",
-                 .example = {}},
-                {.name = "time_zone",
-                 .schema = text(""),
-                 .description =
-                     "By which clock: the name of a time zone, such as Asia/Shanghai, or "
-                     "how far it is ahead of UTC, such as +08:00; UTC unless given.",
-                 .example = {}},
-                {.name = "canary",
-                 .schema = integer(""),
-                 .description = "The job pauses behind so many items, until it is resumed.",
-                 .example = {}},
-                {.name = "max_refused",
-                 .schema = R"({"type":"number","exclusiveMinimum":0,"maximum":1})",
-                 .description = "The job fails when more of its items are refused than this "
-                                "ratio, once 100 were tried.",
-                 .example = {}},
-                {.name = "from_uid",
-                 .schema = text(""),
-                 .description = "Of rows of CSV: the sender of those that do not say it.",
-                 .example = {}},
-                {.name = "channel_type",
-                 .schema = integer("", 0, 255),
-                 .description = "Of rows of CSV: that of those that do not say it.",
-                 .example = {}},
-                {.name = "payload",
-                 .schema = text(""),
-                 .description = "Of rows of CSV: JSON or text, with places {{name}} for columns.",
-                 .example = {}},
-                {.name = "template",
-                 .schema = text(""),
-                 .description = "Of rows of CSV, instead of payload: a stored template.",
-                 .example = {}},
-                {.name = "template_version",
-                 .schema = integer(""),
-                 .description = "Which version of it; 0: the newest.",
-                 .example = {}}},
+          "of items comes a line each and is answered a line each, while the upload still runs. "
+          "What the query names and a form does not take is 400.",
+      .query = send_choice_parameters(
+          {bodies::SendForm::batch, bodies::SendForm::lines, bodies::SendForm::rows}),
       .headers = {idempotency_key(),
                   {.name = "Prefer",
                    .schema = text(""),
@@ -304,10 +253,10 @@ Operation send_batch() {
           R"([{"message_id":1035,"message_idstr":"1035","message_seq":1,"client_msg_no":"b1",)"
           R"("reason":1},{"message_id":2059,"message_idstr":"2059","message_seq":1,)"
           R"("client_msg_no":"b2","reason":1}])",
-      .body_lines = "An item of the array form each.",
-      .body_rows =
-          "The first row names the columns: channel_id, channel_type, from_uid, client_msg_no, "
-          "and variables of the payload. The answer is as for lines.",
+      .body_lines = "An item of the array form each. " + query_of(bodies::SendForm::lines),
+      .body_rows = "The first row names the columns: " + member_columns() +
+                   ", and variables of the payload. The answer is as for lines. " +
+                   query_of(bodies::SendForm::rows),
       .answer_lines =
           "A SendResult each, with `index` before it, and `field` in that of a line that is no "
           "item; at last one with `done`, the counts `items`, `accepted`, `duplicate`, `refused` "
@@ -607,6 +556,21 @@ Operation get_last_message() {
 }
 
 }  // namespace
+
+std::vector<Parameter> send_choice_parameters(std::initializer_list<bodies::SendForm> forms) {
+  std::vector<Parameter> parameters;
+  for (const bodies::SendChoice& choice : bodies::send_choices()) {
+    const bool taken = std::any_of(forms.begin(), forms.end(), [&choice](bodies::SendForm form) {
+      return bodies::takes(choice, form, false) || bodies::takes(choice, form, true);
+    });
+    if (!taken) continue;
+    parameters.push_back({.name = choice.name,
+                          .schema = schema_of(choice),
+                          .description = description_of(choice, forms.size() > 1),
+                          .example = {}});
+  }
+  return parameters;
+}
 
 std::vector<Operation> message_operations() {
   return {send(),

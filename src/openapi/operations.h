@@ -3,11 +3,13 @@
 // compares the two tables.
 #pragma once
 
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "bodies/send_choices.h"
 #include "http/exchange.h"
 
 namespace jindou::openapi {
@@ -79,6 +81,9 @@ struct Operation {
   // The handler looks at the token itself, although the route is open.
   bool guarded = false;
 };
+
+// What the query of a request of one of these forms may ask for (bodies/send_choices.h).
+std::vector<Parameter> send_choice_parameters(std::initializer_list<bodies::SendForm> forms);
 
 // The tables of the groups.
 std::vector<Operation> message_operations();

@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/edit_distance.h"
+#include "bodies/send_choices.h"
 #include "codec/json_reader.h"
 #include "http/query.h"
 #include "openapi/operations.h"
@@ -160,15 +161,21 @@ void check(dom::element value, const Shape& shape, const std::string& place, Unk
   }
 }
 
-void check_query(std::string_view query, const std::vector<std::string>& known, Unknown& unknown) {
+template <class Visit>
+void each_name(std::string_view query, Visit visit) {
   while (!query.empty()) {
     const auto end = query.find('&');
     const std::string_view pair = query.substr(0, end);
     query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
-    const std::string name = http::decode_query_text(pair.substr(0, pair.find('=')));
-    if (name.empty() || std::find(known.begin(), known.end(), name) != known.end()) continue;
-    unknown.add("?", name, known);
+    visit(http::decode_query_text(pair.substr(0, pair.find('='))));
   }
+}
+
+void check_query(std::string_view query, const std::vector<std::string>& known, Unknown& unknown) {
+  each_name(query, [&](const std::string& name) {
+    if (name.empty() || std::find(known.begin(), known.end(), name) != known.end()) return;
+    unknown.add("?", name, known);
+  });
 }
 
 }  // namespace
@@ -199,6 +206,26 @@ std::string unknown_item_members(std::string_view line, http::Verb method, std::
     if (variant->items) check(*item, *variant->items, {}, unknown);
   }
   return unknown.take();
+}
+
+std::string misplaced_choice(const http::Request& request, http::Verb method,
+                             std::string_view path) {
+  std::string text;
+  each_name(request.query(), [&](const std::string& name) {
+    const bodies::SendChoice* const choice = bodies::find_send_choice(name);
+    const bool is_condition = name.starts_with("if_");
+    const bool is_choice = choice != nullptr && !choice->is_content && name != "name";
+    if (!text.empty() || !(is_choice || is_condition)) return;
+    const OperationShape* const operation = find_shape(method, path);
+    if (operation == nullptr) return;
+    const auto& known = operation->query;
+    if (std::find(known.begin(), known.end(), name) != known.end()) return;
+    text = "the query parameter " + name.substr(0, kNameBytesMax) + " is nothing to " +
+           std::string(path) +
+           (is_condition ? ": conditions are members of the body" : ": it is for sending messages");
+    text += "; nothing was done";
+  });
+  return text;
 }
 
 std::string unknown_members(const http::Request& request, http::Verb method,

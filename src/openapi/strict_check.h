@@ -24,4 +24,10 @@ std::string unknown_members(const http::Request& request, http::Verb method, std
 // The same for one line of a body of NDJSON, which is an item of the array that `path` takes.
 std::string unknown_item_members(std::string_view line, http::Verb method, std::string_view path);
 
+// Not only in the strict mode: a sentence about a choice of sending (bodies/send_choices.h), or a
+// condition, that the query of a request names and `path` does not take, or empty. Whoever adds
+// dry_run to a recall believes that nothing is recalled.
+std::string misplaced_choice(const http::Request& request, http::Verb method,
+                             std::string_view path);
+
 }  // namespace jindou::openapi

@@ -329,6 +329,40 @@ class BulkOfADay(ServerCase):
                          [1, 1, 102, 102])
 
 
+class AskedForInTheWrongPlace(ServerCase):
+    """What a request names and would not do is refused, and nothing is sent."""
+
+    def test_a_single_message_takes_no_choice_of_a_batch(self):
+        group = fresh("g")
+        for query in ("dry_run=true", "atomic=true", "keep=true", "ack=received", "on_error=stop",
+                      "async=true", "rate=5", "window=09:00-10:00", "name=x", "from_uid=ann",
+                      "if_last_seq=7", "expire=60"):
+            with self.subTest(query=query):
+                told = self.assert_error(self.server.post("/message/send?" + query, item(group)),
+                                         400)["msg"]
+                self.assertIn(query.split("=")[0], told)
+        self.assertEqual(self.server.max_seq(group), 0)
+        self.server.must_post("/message/send?trace=7", item(group))
+
+    def test_a_rehearsal_of_what_has_none_changes_nothing(self):
+        group = fresh("g")
+        sent = self.server.must_post("/message/send", item(group))
+        place = {"channel_id": group, "channel_type": GROUP, "message_id": sent["message_id"]}
+        for path in ("/message/recall", "/message/edit"):
+            told = self.assert_error(self.server.post(
+                path + "?dry_run=true", {**place, "payload": b64("new")}), 400)["msg"]
+            self.assertIn("dry_run is nothing to " + path, told)
+        self.assertNotIn("revoke", self.server.messages(group)[0])
+
+    def test_lines_and_rows(self):
+        group = fresh("g")
+        for query in ("dry_run=true", "atomic=false", "name=x", "payload=hi"):
+            answer = self.server.post("/message/sendbatch?" + query,
+                                      json.dumps(item(group)) + "\n", headers=NDJSON)
+            self.assertIn(query.split("=")[0], self.assert_error(answer, 400)["msg"])
+        self.assertEqual(self.server.max_seq(group), 0)
+
+
 class Held(ServerCase):
     """hold_ms: durable, and not there for anybody until it is over."""
 

@@ -1,0 +1,148 @@
+// What the query asks for is done or refused, on every route that sends or changes.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/job_routes_fixture.h"
+#include "bodies/send_choices.h"
+#include "openapi/operations.h"
+
+namespace jindou::api {
+namespace {
+
+using bodies::SendChoice;
+using bodies::SendForm;
+
+// A value that each takes.
+std::string sound_value(const SendChoice& choice) {
+  switch (choice.type) {
+    case bodies::ChoiceType::flag: return "true";
+    case bodies::ChoiceType::number: return "1";
+    case bodies::ChoiceType::text: return choice.name == "time_zone" ? "UTC" : "x";
+    case bodies::ChoiceType::word: return std::string(choice.words.front());
+    case bodies::ChoiceType::ratio: return "0.5";
+    case bodies::ChoiceType::window: return "09:00-10:00";
+  }
+  return {};
+}
+
+class SendQueryTest : public JobRoutesTest {
+ protected:
+  Answer ask(SendForm form, const std::string& query) {
+    const Headers lines = {{"Content-Type", "application/x-ndjson"}};
+    const Headers rows = {{"Content-Type", "text/csv"}};
+    const std::string batch = "/message/sendbatch?" + query;
+    ScriptedStream line({item("", "g1") + "\n"});
+    ScriptedStream row({"from_uid,channel_id,channel_type\nu1,g1,2\n"});
+    switch (form) {
+      case SendForm::message: return post("/message/send?" + query, item("", "g1"));
+      case SendForm::batch: return post(batch, "[" + item("", "g1") + "]");
+      case SendForm::lines: return call(Verb::post, batch, "", "", lines, &line);
+      case SendForm::rows: return call(Verb::post, batch, "", "", rows, &row);
+      case SendForm::revision: return post("/batches/none/recall?" + query, "{}");
+    }
+    return {};
+  }
+};
+
+TEST_F(SendQueryTest, WhatARequestDoesNotTakeIsRefusedAndNothingIsSent) {
+  std::size_t refused = 0;
+  for (const SendForm form :
+       {SendForm::message, SendForm::batch, SendForm::lines, SendForm::rows, SendForm::revision}) {
+    const bool as_job = form == SendForm::revision;
+    for (const SendChoice& choice : bodies::send_choices()) {
+      if (bodies::takes(choice, form, as_job)) continue;
+      const std::string query = std::string(choice.name) + "=" + sound_value(choice);
+      const Answer answer = ask(form, query);
+      EXPECT_EQ(answer.status, 400U) << query << " -> " << answer.body;
+      EXPECT_TRUE(has(answer.body, "the query parameter " + std::string(choice.name) + " is for"))
+          << answer.body;
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 30U);
+  EXPECT_TRUE(has(max_seq("g1"), ":0")) << max_seq("g1");
+  EXPECT_TRUE(has(get("/jobs").body, R"("jobs":[])"));
+}
+
+TEST_F(SendQueryTest, WhatARequestTakesItTakes) {
+  for (const SendForm form : {SendForm::message, SendForm::batch, SendForm::lines}) {
+    for (const SendChoice& choice : bodies::send_choices()) {
+      if (!bodies::takes(choice, form, false)) continue;
+      const std::string query = std::string(choice.name) + "=" + sound_value(choice);
+      const Answer answer = ask(form, query);
+      EXPECT_LT(answer.status, 300U) << query << " -> " << answer.body;
+    }
+  }
+}
+
+TEST_F(SendQueryTest, MembersOfTheBodyAreNoneOfTheQuery) {
+  for (const std::string name : {"if_last_seq", "no_persist", "expire", "channel_id"}) {
+    const Answer answer = ask(SendForm::message, name + "=7");
+    EXPECT_EQ(answer.status, 400U);
+    EXPECT_TRUE(has(answer.body, name + " is a member of the body, not of the query"))
+        << answer.body;
+  }
+  EXPECT_TRUE(has(max_seq("g1"), ":0")) << max_seq("g1");
+  // What nobody knows is ignored, as ever.
+  EXPECT_EQ(ask(SendForm::message, "trace=7&keep=").status, 200U);
+}
+
+TEST_F(SendQueryTest, AJobIsNoneThatIsAnsweredWhenItIsDone) {
+  const Answer answer = ask(SendForm::message, "hold_ms=60000&async=false");
+  EXPECT_EQ(answer.status, 400U);
+  EXPECT_TRUE(has(answer.body, "async=false cannot be")) << answer.body;
+  EXPECT_EQ(ask(SendForm::message, "hold_ms=60000&async=true&name=held").status, 202U);
+  // A preference that cannot be met is none.
+  const Answer preferred = call(Verb::post, "/message/send?hold_ms=0", item("", "g1"), "",
+                                {{"Prefer", "respond-async"}});
+  EXPECT_EQ(preferred.status, 200U) << preferred.body;
+}
+
+TEST_F(SendQueryTest, OtherRoutesRefuseChoicesThatTheyDoNotKnow) {
+  ASSERT_EQ(post("/message/send", item("n1", "g1")).status, 200U);
+  const std::string place = R"({"channel_id":"g1","channel_type":2,"client_msg_no":"n1")";
+  for (const std::string query : {"dry_run=true", "hold_ms=5000", "if_version=3"}) {
+    const Answer answer = post("/message/recall?" + query, place + "}");
+    EXPECT_EQ(answer.status, 400U) << query;
+    EXPECT_TRUE(has(answer.body, " is nothing to /message/recall")) << answer.body;
+  }
+  EXPECT_EQ(post("/channel/subscriber_add?dry_run=1", R"({"channel_id":"g1"})").status, 400U);
+  EXPECT_EQ(post("/jobs/none/retry?rate=5", "").status, 400U);
+  EXPECT_EQ(call(Verb::delete_, "/jobs/none?dry_run=true").status, 400U);
+  const std::string found = get("/message/byclientmsgno?channel_id=g1&channel_type=2&"
+                                "client_msg_no=n1")
+                                .body;
+  EXPECT_FALSE(has(found, "\"revoke\":1")) << found;
+  EXPECT_EQ(post("/message/recall?trace=7", place + "}").status, 200U);
+}
+
+TEST_F(SendQueryTest, TheStrictModeKnowsWhatTheRoutesTake) {
+  const Headers strict = {{"Jindou-Strict", "1"}};
+  const Answer held =
+      call(Verb::post, "/message/send?hold_ms=60000&rate=5&name=n", item("", "g1"), "", strict);
+  EXPECT_EQ(held.status, 202U) << held.body;
+  const Answer recall =
+      call(Verb::post, "/batches/none/recall?on_error=stop&max_refused=0.5&window=09:00-10:00",
+           "{}", "", strict);
+  EXPECT_EQ(recall.status, 404U) << recall.body;
+}
+
+TEST(SendQueryOperations, NameWhatTheTableSays) {
+  for (const openapi::Operation& operation : openapi::all_operations()) {
+    if (operation.path != "/message/sendbatch") continue;
+    EXPECT_EQ(operation.query.size(), bodies::send_choices().size());
+    EXPECT_TRUE(operation.body_lines.find("`sender_conversation`, `on_error`, `async`, "
+                                          "`hold_ms`; as a job") != std::string::npos)
+        << operation.body_lines;
+    EXPECT_TRUE(operation.body_rows.find("client_msg_no, if_last_seq, and variables") !=
+                std::string::npos)
+        << operation.body_rows;
+  }
+}
+
+}  // namespace
+}  // namespace jindou::api
