@@ -101,7 +101,9 @@ Result<void> read_window(const Request& request, DailyWindow& window) {
   if (!known && known.error().code() == Errc::invalid) {
     return Error(Errc::invalid,
                  "the query parameter time_zone takes UTC, a name such as Asia/Shanghai, or how "
-                 "far the clock of the window is ahead of UTC, such as +08:00 (escaped: %2B08:00)");
+                 "far the clock of the window is ahead of UTC, such as +08:00 (escaped: "
+                 "%2B08:00); " +
+                     known.error().detail());
   }
   if (known) window.zone = zone;
   return known;

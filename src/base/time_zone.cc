@@ -3,9 +3,14 @@
 #include <date/tz.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <exception>
 #include <string>
+#include <vector>
+
+#include "base/ascii.h"
+#include "base/edit_distance.h"
 
 namespace jindou {
 
@@ -13,6 +18,38 @@ namespace {
 
 using std::chrono::milliseconds;
 using SystemTime = std::chrono::sys_time<milliseconds>;
+
+// What systems have among their zones, and what is none of a place: it says how a machine is set
+// up, or that nobody has set it up.
+constexpr std::array<std::string_view, 3> kNoPlaces = {"Factory", "localtime", "posixrules"};
+
+bool is_no_place(std::string_view name) {
+  return std::find(kNoPlaces.begin(), kNoPlaces.end(), name) != kNoPlaces.end();
+}
+
+// The last part of "America/Argentina/Buenos_Aires", in small letters.
+std::string city_of(std::string_view name) {
+  std::string city = ascii_lower(name.substr(name.rfind('/') + 1));
+  std::replace(city.begin(), city.end(), ' ', '_');
+  return city;
+}
+
+// The name that was probably meant; empty: none is near. Precondition: there is a database.
+std::string nearest_zone(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const date::time_zone& zone : date::get_tzdb().zones) {
+    if (!is_no_place(zone.name())) names.emplace_back(zone.name());
+  }
+  const std::string lower = ascii_lower(name);
+  for (const std::string_view known : names) {
+    if (ascii_lower(known) == lower) return std::string(known);
+  }
+  const std::string city = city_of(name);
+  for (const std::string_view known : names) {
+    if (city_of(known) == city) return std::string(known);
+  }
+  return std::string(nearest_of(names, name));
+}
 
 Result<const date::time_zone*> find_zone(std::string_view name) {
   const date::tzdb* database = nullptr;
@@ -37,8 +74,17 @@ Result<const date::time_zone*> find_zone(std::string_view name) {
 }  // namespace
 
 Result<void> check_time_zone(std::string_view name) {
-  JD_RETURN_IF_ERROR(zone_offset(name, 0));
-  return {};
+  if (is_no_place(name)) {
+    return Error(Errc::invalid, std::string(name) +
+                                    " says how a machine is set up and is no time zone of a place; "
+                                    "give the name of one, such as Asia/Shanghai");
+  }
+  const auto found = zone_offset(name, 0);
+  if (found) return {};
+  if (found.error().code() != Errc::invalid) return Error(found.error());
+  const std::string nearest = nearest_zone(name);
+  if (nearest.empty()) return Error(found.error());
+  return Error(Errc::invalid, "there is no time zone of that name: did you mean " + nearest + "?");
 }
 
 Result<ZoneOffset> zone_offset(std::string_view name, std::int64_t wall_ms) {

@@ -14,8 +14,8 @@ namespace jindou {
 // What the names have at most; the longest one there is has 32 bytes.
 inline constexpr std::size_t kTimeZoneNameBytesMax = 64;
 
-// Errors: invalid, with a sentence, when there is no such zone; unavailable, when there is no
-// database.
+// Errors: invalid, with a sentence that may name what was meant, when there is no such zone of a
+// place ("localtime" is none); unavailable, when there is no database.
 Result<void> check_time_zone(std::string_view name);
 
 // How the clock of a zone goes at a moment, and until when it goes so.

@@ -317,6 +317,12 @@ class Running(JobCase):
                       "async=1&window=9-17", "async=1&time_zone=UTC"):
             with self.subTest(query=query):
                 self.assert_error(self.server.post("/message/sendbatch?" + query, body), 400)
+        for zone, told in (("localtime", "how a machine is set up"),
+                           ("shanghai", "did you mean Asia/Shanghai?"),
+                           ("../../etc/localtime", "such as Asia/Shanghai")):
+            answer = self.server.post(
+                "/message/sendbatch?async=1&window=09:00-17:00&time_zone=" + zone, body)
+            self.assertIn(told, self.assert_error(answer, 400)["msg"])
         for path in ("/jobs?limit=0x", "/jobs?state=odd", "/jobs?before=1"):
             self.assert_error(self.server.get(path), 400)
         job = self.jobs.make([item(fresh("g"), "a")])
