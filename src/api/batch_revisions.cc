@@ -35,8 +35,13 @@ std::string refusal_of(const Job& batch) {
     return "this is a job that recalls or edits the messages of another one: name that one";
   }
   if (!is_ended(batch.state)) {
-    return "the job is " + std::string(job_state_name(batch.state)) +
-           ": wait until it has ended, or cancel it first";
+    const std::string is = "the job is " + std::string(job_state_name(batch.state)) + ": ";
+    const std::string cancel = "cancel it first (POST /jobs/" + batch.id + "/cancel)";
+    if (!batch.sealed) {
+      return is + "nothing of it is sent before its upload is complete; wait for that, or " + cancel;
+    }
+    return is + "what it still sends would not be changed; wait until it has ended (GET /jobs/" +
+           batch.id + "), or " + cancel;
   }
   if (!batch.sealed) return "nothing of the job was sent: its upload was not complete";
   return {};
@@ -102,13 +107,19 @@ bool has_not_begun(const Job& batch) {
   return batch.options.kind == JobKind::send && batch.sealed && batch.started_ms == 0;
 }
 
-// Ends a job that has not begun, for good. What it is afterwards is in `batch`: it may have begun
-// in that moment, or ended otherwise. Errors: as change(), not_found.
+// Complete, and it would go on sending.
+bool still_sends(const Job& batch) {
+  return batch.options.kind == JobKind::send && batch.sealed && !is_ended(batch.state);
+}
+
+// Ends a job that has not ended, for good: what it has not sent stays unsent. What it is afterwards
+// is in `batch`: it may have ended otherwise in that moment. Errors: as change(), not_found.
 Task<Result<void>> withdraw(Services& services, Request& request, Job& batch) {
   partition::ChangeJob cancelled;
   cancelled.job = batch.id;
   cancelled.action = JobAction::cancel;
-  cancelled.reason = "recalled before it began";
+  cancelled.reason =
+      has_not_begun(batch) ? "recalled before it began" : "recalled while it was sent";
   cancelled.now_ms = services.deps.clock.wall_ms();
   partition::Change command = std::move(cancelled);
   const auto done = co_await change(services, request, std::move(command));
@@ -141,7 +152,7 @@ Task<void> revise(Services& services, Request& request, Response& response, Wish
     co_return;
   }
   Job batch = **found;
-  if (wish.kind == JobKind::recall && has_not_begun(batch)) {
+  if (wish.kind == JobKind::recall && (has_not_begun(batch) || still_sends(batch))) {
     const auto withdrawn = co_await withdraw(services, request, batch);
     if (!withdrawn) {
       answer_error(response, withdrawn.error());

@@ -1,7 +1,10 @@
 // POST /batches/{id}/recall and /edit: all that a job has sent, and nothing else.
 #include "api/batch_revisions.h"
 
+#include <chrono>
+#include <cstdint>
 #include <string>
+#include <thread>
 
 #include "api/job_routes_fixture.h"
 
@@ -79,6 +82,31 @@ TEST_F(BatchRevisionsTest, WhatWasNotSentIsLeftOut) {
   EXPECT_TRUE(has(results(id, "?status=refused"), R"("code":"not_found","msg":"there is no such)"));
 }
 
+// What is not sent stays unsent, what is sent is recalled.
+TEST_F(BatchRevisionsTest, ARecallEndsTheJobThatStillSends) {
+  for (const bool pauses : {false, true}) {
+    const std::string group = pauses ? "g7" : "g8";
+    const std::string slow = id_of(
+        post("/message/sendbatch?async=true&rate=1",
+             "[" + item("s1", group) + "," + item("s2", group) + "," + item("s3", group) + "]"));
+    wait_for(slow, "running");
+    while (number_of(job(slow), "accepted") == 0U) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    if (pauses) act(slow, "pause");
+    const Answer answer = recall(slow);
+    ASSERT_EQ(answer.status, 202U) << answer.body;
+    const std::string ended = wait_for(slow, "cancelled");
+    EXPECT_EQ(text_of(ended, "reason"), "recalled while it was sent");
+    EXPECT_GE(number_of(ended, "accepted"), 1U) << ended;
+    // Its end waits for what may be on its way; what was sent does not.
+    while (!has(last(group), "\"revoke\":1")) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    EXPECT_EQ(act(slow, "resume").status, 409U);
+  }
+}
+
 TEST_F(BatchRevisionsTest, OnlyAfterTheJobHasEnded) {
   // One that has not begun is cancelled.
   const std::string waits = id_of(post(kLater, "[" + item("n1", "g1") + "]"));
@@ -88,12 +116,16 @@ TEST_F(BatchRevisionsTest, OnlyAfterTheJobHasEnded) {
       id_of(post("/message/sendbatch?async=true&rate=1",
                  "[" + item("s1", "g1") + "," + item("s2", "g1") + "," + item("s3", "g1") + "]"));
   wait_for(slow, "running");
-  const Answer early = recall(slow);
+  const std::string payload = R"({"payload":{"content":"new"}})";
+  const Answer early = edit(slow, payload);
   EXPECT_EQ(early.status, 409U);
-  EXPECT_TRUE(has(early.body, "the job is running: wait until it has ended, or cancel it first"))
+  EXPECT_TRUE(has(early.body,
+                  "the job is running: what it still sends would not be changed; wait "
+                  "until it has ended (GET /jobs/" +
+                      slow + "), or cancel it first (POST /jobs/" + slow + "/cancel)"))
       << early.body;
   act(slow, "pause");
-  EXPECT_EQ(recall(slow).status, 409U);
+  EXPECT_EQ(edit(slow, payload).status, 409U);
   act(slow, "cancel");
   EXPECT_EQ(recall(slow).status, 202U);
   const std::string sent = made("[" + item("n2", "g1") + "]");

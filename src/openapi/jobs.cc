@@ -134,7 +134,7 @@ Operation revise(std::string_view path, std::string_view description, std::strin
       .example = std::move(example),
       .others = {{202, "The job is durable.", ref("NewJob")},
                  {404, "There is no such batch.", {}},
-                 {409, "The job that has sent it has not ended.", {}}},
+                 {409, "Its upload is not complete; or it is to be edited and still sends.", {}}},
       .succeeds = false,
   };
 }

@@ -191,7 +191,9 @@ def main() -> int:
     # A request that was killed keeps its key for api.requestTimeout and a second.
     with Server(config={"storage.writeBufferBytes": "1MiB", "tokenAuthOn": "true",
                         "api.requestTimeout": "1s", "templates.versionsMax": "10000",
-                        "bulk.perReceiverPerDay": str(BULK_PER_DAY)}) as server:
+                        "bulk.perReceiverPerDay": str(BULK_PER_DAY),
+                        # A recall waits so long for what may be on its way.
+                        "jobs.sendTimeout": "3s"}) as server:
         writers = [Writer(n, seed, server, channels) for n in range(WRITERS)]
         changers = [Changer(n, seed, server) for n in range(CHANGERS)]
         bound = [BoundWriter(n, seed, server) for n in range(BOUND_WRITERS)]

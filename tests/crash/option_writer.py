@@ -244,32 +244,38 @@ class OptionWriter(Asker):
                 break
             if found != nothing or listed:
                 raise Violation("%s is shown before its time: %r %r" % (job, found, listed))
-        if recalled and self.recall_held(job):
-            self.expect(nothing)
-            self.withdrawn += 1
+        if recalled:
+            self.recall_held(job, wanted)
         else:
             done = self.wait(job)
             if (done["state"], done["accepted"] + done["duplicate"]) != ("done", len(items)):
                 raise Violation("%d items that were held became %r" % (len(items), done))
-            if recalled:
-                self.revise(job, "recall", wanted, len(items))
-            self.expect(wanted)
             self.sent += len(items)
+        self.expect(wanted)
         self.held += 1
         self.until_answered("DELETE", "/jobs/" + job)
 
-    def recall_held(self, job):
-        """True: nothing of it will ever be there. False: its time had come."""
+    def recall_held(self, job, wanted):
+        """Afterwards `wanted` is what has become of it: nothing will ever be there, or what had
+        been sent is recalled and nothing comes behind it."""
         answer = self.until_answered("POST", "/batches/%s/recall" % job, "{}", JSON)
         if answer.status == 200:
             if answer.json()["state"] != "cancelled":
                 raise Violation("a held batch was recalled and is %r" % answer)
-            return True
-        if answer.status == 202:
-            self.wait(answer.json()["id"])
-        elif answer.status != 409:
+            wanted.update({channel: [] for channel in wanted})
+            self.withdrawn += 1
+            return
+        if answer.status != 202:
             raise Violation("recall of %s: %r" % (job, answer))
-        return False
+        first, done = self.wait(job), self.wait(answer.json()["id"])
+        found = {channel: self.payloads(channel) for channel in wanted}
+        count = sum(len(payloads) for payloads in found.values())
+        if first["state"] == "done" and count != first["items"]:
+            raise Violation("%d of %r were sent" % (count, first))
+        if (done["state"], done["accepted"] + done["duplicate"]) != ("done", count):
+            raise Violation("%d were sent, and the recall became %r" % (count, done))
+        wanted.update({channel: [NOTHING] * len(payloads) for channel, payloads in found.items()})
+        self.sent += count
 
     def keep(self):
         channels = [self.channel(name) for name in "ab"]

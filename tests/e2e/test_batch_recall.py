@@ -28,6 +28,9 @@ class BatchCase(ServerCase):
 
 
 class Whole(BatchCase):
+    # A recall waits so long for what may be on its way.
+    config = {"jobs.sendTimeout": "3s"}
+
     def test_a_recall_takes_all_back_and_tells_everybody(self):
         groups = [fresh("g") for _ in range(4)]
         user = fresh("u")
@@ -97,6 +100,22 @@ class Whole(BatchCase):
         plain = self.server.batch(items[:1])
         self.assertNotIn("batch-id", plain.headers)
 
+    def test_a_job_that_still_sends_is_stopped_and_what_it_has_sent_recalled(self):
+        groups = [fresh("g") for _ in range(3)]
+        batch = self.jobs.make(spread(groups, 5000), "&rate=2000")
+        self.jobs.wait_for_progress(batch, 500)
+        done = self.jobs.wait(self.revise(batch, "recall"), timeout=120)
+        first = self.jobs.wait(batch)
+        self.assertEqual((first["state"], first["reason"]),
+                         ("cancelled", "recalled while it was sent"))
+        stored = [m for group in groups for m in self.server.messages(group)]
+        self.assertTrue(500 <= len(stored) < 5000, len(stored))
+        self.assertEqual({m["payload"] for m in stored}, {"e30="})
+        self.assertEqual(done["accepted"], len(stored))
+        # Nothing comes behind it.
+        self.assert_error(self.server.post("/jobs/%s/resume" % batch), 409)
+        self.assert_error(self.server.post("/jobs/%s/retry" % batch), 409)
+
     def test_only_what_was_sent_of_a_job_that_was_cancelled(self):
         group, banned = fresh("g"), fresh("g")
         self.server.must_post("/channel/info",
@@ -107,8 +126,9 @@ class Whole(BatchCase):
         for state in (None, "pause"):
             if state:
                 self.jobs.act(batch, state)
-            told = self.assert_error(self.server.post("/batches/%s/recall" % batch), 409)
-            self.assertIn("cancel it first", told["msg"])
+            told = self.assert_error(self.server.post("/batches/%s/edit" % batch,
+                                                      {"payload": {"new": 1}}), 409)
+            self.assertIn("cancel it first (POST /jobs/%s/cancel)" % batch, told["msg"])
         self.jobs.act(batch, "cancel")
         job = self.revise(batch, "recall")
         done = self.jobs.wait(job, timeout=120)
