@@ -62,7 +62,8 @@ TEST(Answers, MapsBatchesOfFailuresToOneStatus) {
 TEST(Answers, TellTheLastSeqThatWasAnotherOne) {
   EXPECT_EQ(status({last_seq_differs(7)}), 400U);
   const std::string told =
-      R"("msg":"the last message_seq of the channel is another one than if_last_seq")";
+      R"("msg":"the last message_seq of the channel is another one than if_last_seq: read )"
+      R"(what came behind it, then repeat with the last_seq of this answer")";
   Response batch;
   answer_batch(batch, std::vector<SendResult>{accepted(1, 1), last_seq_differs(0)},
                std::vector<std::string>{"a", "b"});

@@ -20,8 +20,6 @@
 namespace jindou::api {
 namespace {
 
-constexpr std::string_view kBatchPath = "/batches/";
-
 // What is asked for.
 struct Wish {
   JobKind kind = JobKind::recall;
@@ -38,7 +36,8 @@ std::string refusal_of(const Job& batch) {
     const std::string is = "the job is " + std::string(job_state_name(batch.state)) + ": ";
     const std::string cancel = "cancel it first (POST /jobs/" + batch.id + "/cancel)";
     if (!batch.sealed) {
-      return is + "nothing of it is sent before its upload is complete; wait for that, or " + cancel;
+      return is + "nothing of it is sent before its upload is complete; wait for that, or " +
+             cancel;
     }
     return is + "what it still sends would not be changed; wait until it has ended (GET /jobs/" +
            batch.id + "), or " + cancel;
@@ -145,10 +144,7 @@ Task<void> revise(Services& services, Request& request, Response& response, Wish
     co_return;
   }
   if (!*found) {
-    answer_error(
-        response, 404, errc_name(Errc::not_found),
-        "there is no batch with this id: it is the batch_id of a job, or the Batch-Id of a "
-        "batch that was sent with keep=true, and both are forgotten after jobs.keep");
+    answer_no_such_job(response, kBatchPath);
     co_return;
   }
   Job batch = **found;

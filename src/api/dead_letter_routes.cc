@@ -23,7 +23,6 @@
 namespace jindou::api {
 namespace {
 
-constexpr std::string_view kBatchesPath = "/batches/";
 constexpr std::size_t kLetters = 100;
 constexpr std::size_t kLettersMax = 1000;
 // A page ends behind so many chunks, however few letters there are in them: some milliseconds.
@@ -53,9 +52,9 @@ struct LetterQuery {
   std::size_t bytes_max = 0;  // of payloads; one letter may have more
 };
 
-// Errors: not_found, when the job is deleted meanwhile; storage.
+// Errors: not_found, when the batch is deleted meanwhile; storage.
 Result<LetterPage> load_letters(const partition::JobReader& reader, const LetterQuery& query) {
-  const Error deleted(Errc::not_found, "the job was deleted meanwhile");
+  const Error deleted(Errc::not_found, "the batch was deleted meanwhile");
   LetterPage page;
   page.next = query.from;
   std::size_t bytes = 0;
@@ -113,7 +112,7 @@ void write_letter(codec::JsonWriter& json, const Job& job, const BatchLetter& le
 // The job that has sent the batch. None: `response` is the answer.
 Task<std::optional<Job>> find_batch(Services& services, const Request& request,
                                     Response& response) {
-  auto job = co_await find_job(services, request, response, kBatchesPath);
+  auto job = co_await find_job(services, request, response, kBatchPath);
   const bool revises =
       job && (job->options.kind == JobKind::recall || job->options.kind == JobKind::edit);
   if (revises) {
@@ -179,7 +178,7 @@ Task<void> get_dead_letters(Services& services, Request& request, Response& resp
 Task<void> post_redrive(Services& services, Request& request, Response& response) {
   const auto job = co_await find_batch(services, request, response);
   if (!job) co_return;
-  co_await act_on_job(services, request, response, JobAction::retry, kBatchesPath);
+  co_await act_on_job(services, request, response, JobAction::retry, kBatchPath);
 }
 
 }  // namespace

@@ -54,7 +54,8 @@ TEST_F(DeadLetters, WhatWasRefusedIsListedAndRedriven) {
   EXPECT_EQ(max_seq("bad"), R"({"message_seq":2})");
   EXPECT_EQ(max_seq("g1"), R"({"message_seq":1})");
   EXPECT_TRUE(has(letters(id).body, R"("count":0,"dead_letters":[],"more":0})"));
-  EXPECT_EQ(problem(post("/batches/" + id + "/redrive", ""), 409), "nothing of the job has failed");
+  EXPECT_EQ(problem(post("/batches/" + id + "/redrive", ""), 409),
+            "nothing of the batch has failed");
 }
 
 TEST_F(DeadLetters, PagesFollowOneAnother) {
@@ -124,8 +125,14 @@ TEST_F(DeadLetters, BadRequestsAreRefused) {
   EXPECT_EQ(problem(letters(id, "?from=x"), 400), "from must be the index of an item");
   EXPECT_TRUE(has(letters(id, "?from=99").body, R"("dead_letters":[],"more":0})"));
   const std::string none = "018bcfe5680000000000000000000001";
-  EXPECT_EQ(letters(none).status, 404U);
-  EXPECT_EQ(post("/batches/" + none + "/redrive", "").status, 404U);
+  const std::string no_batch =
+      "there is no batch with this id: it is the batch_id of a job, or the Batch-Id of a batch "
+      "that was sent with keep=true, and both are forgotten after jobs.keep";
+  for (const std::string& unknown : {none, std::string("x")}) {
+    EXPECT_EQ(problem(letters(unknown), 404), no_batch);
+    EXPECT_EQ(problem(post("/batches/" + unknown + "/redrive", ""), 404), no_batch);
+    EXPECT_EQ(problem(post("/batches/" + unknown + "/recall", "{}"), 404), no_batch);
+  }
   const std::string recall = id_of(post("/batches/" + id + "/recall", ""));
   wait_for(recall, "done");
   EXPECT_TRUE(has(problem(letters(recall), 409), "recalls or edits"));

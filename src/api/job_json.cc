@@ -92,7 +92,14 @@ void write_job(codec::JsonWriter& json, const Job& job, std::optional<std::uint6
   json.end_object();
 }
 
-void answer_no_such_job(Response& response) {
+void answer_no_such_job(Response& response, std::string_view before) {
+  if (before == kBatchPath) {
+    answer_error(
+        response, 404, errc_name(Errc::not_found),
+        "there is no batch with this id: it is the batch_id of a job, or the Batch-Id of a batch "
+        "that was sent with keep=true, and both are forgotten after jobs.keep");
+    return;
+  }
   answer_error(response, 404, errc_name(Errc::not_found),
                "there is no job with this id: it is the one that the request for the job was "
                "answered, and jobs that have ended are forgotten after jobs.keep");
@@ -127,10 +134,11 @@ Task<std::optional<Job>> find_job(Services& services, const Request& request, Re
     answer_error(response, found.error());
     co_return std::nullopt;
   }
-  if (!*found) answer_no_such_job(response);
+  if (!*found) answer_no_such_job(response, before);
   if (*found && !may_use(request, **found)) {
     answer_error(response, 403, errc_name(Errc::denied),
-                 "the job was begun by somebody else: that takes an API key with the scope " +
+                 std::string(before == kBatchPath ? "the batch" : "the job") +
+                     " was begun by somebody else: that takes an API key with the scope " +
                      std::string(request.method() == Verb::get ? "read" : "administer"));
     co_return std::nullopt;
   }

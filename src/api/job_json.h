@@ -19,8 +19,11 @@ inline constexpr std::string_view kJobPath = "/jobs/";
 // that; the end is then expected by it.
 void write_job(codec::JsonWriter& json, const Job& job, std::optional<std::uint64_t> recent = {});
 
-// 404.
-void answer_no_such_job(Response& response);
+// What stands before the id of a batch, which is a job, too.
+inline constexpr std::string_view kBatchPath = "/batches/";
+
+// 404, in the words of the path that stands before the id.
+void answer_no_such_job(Response& response, std::string_view before = kJobPath);
 
 // None: there is no such job. Errors: storage, overloaded.
 Task<Result<std::optional<Job>>> load_job(Services& services, std::string id);

@@ -253,12 +253,21 @@ std::string refusal_of(const Job& job, JobAction action) {
   }
 }
 
+// The same of a batch, for who has named one.
+std::string of_a_batch(std::string text) {
+  constexpr std::string_view kJob = "the job";
+  for (auto at = text.find(kJob); at != std::string::npos; at = text.find(kJob, at)) {
+    text.replace(at, kJob.size(), "the batch");
+  }
+  return text;
+}
+
 // Answers for a change of the job that was asked for.
 Task<void> answer_change(Services& services, Request& request, Response& response,
                          Result<void> done, std::string (*refusal)(const Job&, JobAction),
                          JobAction action, std::string_view before = kJobPath) {
   if (!done && done.error().code() == Errc::not_found) {
-    answer_no_such_job(response);
+    answer_no_such_job(response, before);
     co_return;
   }
   if (!done && done.error().code() != Errc::conflict) {
@@ -270,7 +279,9 @@ Task<void> answer_change(Services& services, Request& request, Response& respons
   if (done) {
     answer_job(response, *job);
   } else {
-    answer_error(response, 409, errc_name(Errc::conflict), refusal(*job, action));
+    std::string why = refusal(*job, action);
+    if (before == kBatchPath) why = of_a_batch(std::move(why));
+    answer_error(response, 409, errc_name(Errc::conflict), why);
   }
 }
 
@@ -341,7 +352,7 @@ Task<void> act_on_job(Services& services, Request& request, Response& response, 
                       std::string_view before) {
   const std::string id(path_parameter(request, before));
   if (!is_job_id(id)) {
-    answer_no_such_job(response);
+    answer_no_such_job(response, before);
     co_return;
   }
   const bool may = co_await may_change(services, request, response, before);

@@ -27,8 +27,8 @@ SendCommand make_legacy_command(const codec::LegacyBatch& batch, const std::stri
 // {"fail_uids":[…],"reason":[…]}: two parallel arrays, empty when nothing failed.
 class LegacyAnswer {
  public:
-  void add(std::string_view uid, std::string_view reason) {
-    failures_.emplace_back(std::string(uid), std::string(reason));
+  void add(std::string_view uid, std::string reason) {
+    failures_.emplace_back(std::string(uid), std::move(reason));
   }
   // Appends.
   void write(std::string& out) const;

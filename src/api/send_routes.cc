@@ -358,6 +358,15 @@ Task<void> send_chosen(Services& services, Request& request, Response& response,
   }
 }
 
+// With what a result has in a member of its own.
+std::string legacy_reason(const SendResult& result) {
+  std::string text(send_failure_text(result));
+  if (result.reason == Reason::last_seq_differs) {
+    text += " (last_seq: " + std::to_string(result.last_seq) + ")";
+  }
+  return text;
+}
+
 Task<void> send_legacy(Services& services, Request& request, Response& response,
                        codec::LegacyBatch batch, bool keep, ReservationPtr reservation) {
   Repeatable repeatable(services, request, response);
@@ -408,7 +417,7 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
       if (!results) {
         answer.add(receivers[i], results.error().text());
       } else if (const SendResult& result = (*results)[i - begin]; !result.ok()) {
-        answer.add(receivers[i], send_failure_text(result));
+        answer.add(receivers[i], legacy_reason(result));
       }
     }
   }

@@ -26,7 +26,8 @@ std::string_view reason_text(Reason reason) {
     case Reason::send_ban: return "sending is switched off for this user or channel";
     case Reason::moderated: return "the message was refused by moderation";
     case Reason::last_seq_differs:
-      return "the last message_seq of the channel is another one than if_last_seq";
+      return "the last message_seq of the channel is another one than if_last_seq: read what came "
+             "behind it, then repeat with the last_seq of this answer";
     case Reason::receiver_cap:
       return "the receiver has had all the bulk messages of today (bulk.perReceiverPerDay)";
   }

@@ -62,7 +62,7 @@ class Batches(ServerCase):
         self.assertEqual(letters(self.server, batch)["count"], 0)
         for group, count in ((bad, 500), (good, 1000)):
             self.assertEqual(len(self.server.messages(group)), count)
-        self.assertIn("nothing of the job has failed", self.assert_error(
+        self.assertIn("nothing of the batch has failed", self.assert_error(
             self.server.post("/batches/%s/redrive" % batch), 409)["msg"])
 
     def test_bad_requests(self):

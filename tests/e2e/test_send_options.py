@@ -88,7 +88,9 @@ class IfLastSeq(ServerCase):
             "from_uid": sender, "subscribers": [known, new], "payload": b64("welcome"),
             "if_last_seq": 0})
         self.assertEqual(answer["fail_uids"], [known], answer)
-        self.assertIn("if_last_seq", answer["reason"][0])
+        self.assertTrue(answer["reason"][0].endswith(
+            "than if_last_seq: read what came behind it, then repeat with the last_seq of this "
+            "answer (last_seq: 1)"), answer)
 
     def test_defaults_and_lines(self):
         group, others = fresh("g"), [fresh("g") for _ in range(3)]
