@@ -126,10 +126,7 @@ void BatchCommon::collect(dom::object object, Variables& out, ItemProblems& prob
       problems.add("vars", "has a name that " + std::string(problem));
       return;
     }
-    const bool known = std::any_of(out.list.begin(), out.list.end(), [&member](const auto& other) {
-      return other.name == member.key;
-    });
-    if (known) {
+    if (out.list.has(member.key)) {
       problems.add("vars", "must not have " + quoted_name(member.key) + " twice");
       return;
     }
@@ -140,7 +137,7 @@ void BatchCommon::collect(dom::object object, Variables& out, ItemProblems& prob
     if (!variable.is_string) {
       variable.text = out.texts.emplace_front(simdjson::minify(member.value));
     }
-    out.list.push_back(variable);
+    out.list.add(variable);
   }
 }
 
@@ -258,17 +255,16 @@ void BatchCommon::fill(const PayloadTemplate& parsed, const SendFields& own, con
   variables_.list.clear();
   if (own.variables) collect(*own.variables, variables_, problems);
   if (problems.count() != before) return;
-  // The item's own are found first.
-  variables_.list.insert(variables_.list.end(), default_variables_.list.begin(),
-                         default_variables_.list.end());
-  const std::size_t missing = parsed.find_missing(variables_.list);
-  if (missing < parsed.names().size()) {
+  parsed.find_values(variables_.list, default_variables_.list, values_);
+  const auto null = std::find(values_.begin(), values_.end(), nullptr);
+  if (null != values_.end()) {
+    const auto missing = static_cast<std::size_t>(null - values_.begin());
     problems.add("vars", "has no " + quoted_name(parsed.names()[missing]) + ", which " +
                              named.called + " names at byte " +
                              std::to_string(parsed.first_place_of(missing)));
     return;
   }
-  if (!parsed.fill(variables_.list, limits_.payload_bytes_max, out.own())) {
+  if (!parsed.fill(values_, limits_.payload_bytes_max, out.own())) {
     problems.add(named.field,
                  "is longer than " + std::to_string(limits_.payload_bytes_max) +
                      " bytes when its variables are filled in",

@@ -109,7 +109,7 @@ class BatchCommon {
   };
   // Of an item or of the defaults; views into the document and into `texts`.
   struct Variables {
-    std::vector<TemplateVariable> list;
+    TemplateVariables list;
     std::forward_list<std::string> texts;
   };
   // How an item says what its payload is, and how the payload is called in sentences.
@@ -140,7 +140,8 @@ class BatchCommon {
   SendFields defaults_;
   SharedPayload default_payload_;
   Variables default_variables_;
-  Variables variables_;  // of the item being read, then those of the defaults
+  Variables variables_;             // of the item being read
+  PayloadTemplate::Values values_;  // what it is filled in with
   std::set<TemplateRef> wanted_;
   std::size_t expanded_bytes_ = 0;
   bool exhausted_ = false;  // an item went beyond the limit

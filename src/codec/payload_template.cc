@@ -1,6 +1,5 @@
 #include "codec/payload_template.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -99,15 +98,20 @@ class PayloadTemplate::Parser {
     place.text_end = static_cast<std::uint32_t>(out_.text_.size());
     place.offset = static_cast<std::uint32_t>(at_);
     place.form = in_string_ ? Form::escaped : Form::value;
-    const auto known = std::find(out_.names_.begin(), out_.names_.end(), name);
-    place.name = static_cast<std::uint32_t>(known - out_.names_.begin());
-    if (known == out_.names_.end()) {
+    const std::size_t hash = NameTable::hash_of(name);
+    const auto name_at = [this](std::size_t at) -> std::string_view { return out_.names_[at]; };
+    std::size_t known = known_.find(name, hash, name_at);
+    if (known == NameTable::kNone) {
       if (out_.names_.size() == kVariablesMax) {
         return Error(Errc::invalid,
                      "names more than " + std::to_string(kVariablesMax) + " variables");
       }
+      known = out_.names_.size();
       out_.names_.emplace_back(name);
+      out_.hashes_.push_back(hash);
+      known_.add(hash, known);
     }
+    place.name = static_cast<std::uint32_t>(known);
     out_.places_.push_back(place);
     const std::size_t bytes = end + kClose.size();
     // A value that melts into nothing beside it; in a string it is text as any other, and an escape
@@ -123,6 +127,7 @@ class PayloadTemplate::Parser {
   bool in_string_ = false;
   bool escaped_ = false;  // in a string, behind a backslash
   std::string skeleton_;  // the payload without its variables
+  NameTable known_;       // of the names
   PayloadTemplate out_;
 };
 
@@ -130,21 +135,25 @@ Result<PayloadTemplate> PayloadTemplate::parse(std::string_view payload) {
   return Parser(payload).run();
 }
 
-namespace {
-
-const TemplateVariable* find_variable(std::span<const TemplateVariable> variables,
-                                      std::string_view name) {
-  const auto found = std::find_if(variables.begin(), variables.end(),
-                                  [name](const auto& known) { return known.name == name; });
-  return found == variables.end() ? nullptr : &*found;
+const TemplateVariable* TemplateVariables::find(std::string_view name, std::size_t hash) const {
+  const std::size_t place =
+      table_.find(name, hash, [this](std::size_t at) { return list_[at].name; });
+  return place == NameTable::kNone ? nullptr : &list_[place];
 }
 
-}  // namespace
+void TemplateVariables::add(const TemplateVariable& variable) {
+  JD_ASSERT(list_.size() < kVariablesMax);
+  table_.add(NameTable::hash_of(variable.name), list_.size());
+  list_.push_back(variable);
+}
 
-std::size_t PayloadTemplate::find_missing(std::span<const TemplateVariable> variables) const {
-  std::size_t name = 0;
-  while (name < names_.size() && find_variable(variables, names_[name]) != nullptr) ++name;
-  return name;
+void PayloadTemplate::find_values(const TemplateVariables& own, const TemplateVariables& defaults,
+                                  Values& values) const {
+  values.resize(names_.size());
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    values[i] = own.find(names_[i], hashes_[i]);
+    if (values[i] == nullptr) values[i] = defaults.find(names_[i], hashes_[i]);
+  }
 }
 
 std::size_t PayloadTemplate::first_place_of(std::size_t name) const {
@@ -164,14 +173,8 @@ void PayloadTemplate::append(const TemplateVariable& variable, Form form, std::s
   }
 }
 
-bool PayloadTemplate::fill(std::span<const TemplateVariable> variables, std::size_t bytes_max,
-                           std::string& out) const {
-  // By name, looked for once however often it is named.
-  std::vector<const TemplateVariable*> known(names_.size());
-  for (std::size_t i = 0; i < names_.size(); ++i) {
-    known[i] = find_variable(variables, names_[i]);
-    JD_ASSERT(known[i] != nullptr);
-  }
+bool PayloadTemplate::fill(const Values& values, std::size_t bytes_max, std::string& out) const {
+  JD_ASSERT(values.size() == names_.size());
   const std::size_t begin = out.size();
   const auto fits = [&](std::size_t more) {
     const std::size_t bytes = out.size() - begin;
@@ -179,7 +182,8 @@ bool PayloadTemplate::fill(std::span<const TemplateVariable> variables, std::siz
   };
   std::size_t text_begin = 0;
   for (const Place& place : places_) {
-    const TemplateVariable& variable = *known[place.name];
+    JD_ASSERT(values[place.name] != nullptr);
+    const TemplateVariable& variable = *values[place.name];
     if (!fits(place.text_end - text_begin + variable.text.size())) return false;
     out.append(text_, text_begin, place.text_end - text_begin);
     append(variable, place.form, out);

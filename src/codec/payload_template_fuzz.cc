@@ -22,22 +22,24 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (parsed->is_fixed()) JD_ASSERT(parsed->names().empty());
   JD_ASSERT(parsed->names().size() <= kVariablesMax);
   const bool is_value = is_json(value);
-  std::vector<TemplateVariable> variables;
+  TemplateVariables variables;
+  std::size_t count = 0;
   for (const std::string& name : parsed->names()) {
     JD_ASSERT(variable_name_problem(name).empty());
-    JD_ASSERT(parsed->first_place_of(variables.size()) < payload.size());
-    variables.push_back({name, value, !is_value});
+    JD_ASSERT(parsed->first_place_of(count++) < payload.size());
+    JD_ASSERT(!variables.has(name));
+    variables.add({name, value, !is_value});
   }
-  JD_ASSERT(parsed->find_missing(variables) == variables.size());
+  PayloadTemplate::Values values;
+  parsed->find_values(variables, TemplateVariables(), values);
+  for (std::size_t i = 0; i < count; ++i) {
+    JD_ASSERT(values[i] != nullptr && values[i]->name == parsed->names()[i]);
+  }
   std::string out;
   constexpr std::size_t kBytesMax = 4096;
-  if (!parsed->fill(variables, kBytesMax, out)) return 0;
+  if (!parsed->fill(values, kBytesMax, out)) return 0;
   JD_ASSERT(out.size() <= kBytesMax);
   // Strings come from a parser, so they are UTF-8.
   if (parsed->is_json() && jindou::is_valid_utf8(value)) JD_ASSERT(is_json(out));
-  if (!parsed->is_fixed()) {
-    variables.pop_back();
-    JD_ASSERT(parsed->find_missing(variables) < parsed->names().size());
-  }
   return 0;
 }

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "codec/json_reader.h"
 
 namespace jindou::codec {
@@ -21,12 +25,18 @@ const std::vector<TemplateVariable> kVariables = {
 std::string filled(std::string_view payload, std::size_t bytes_max = 1000) {
   const auto parsed = PayloadTemplate::parse(payload);
   if (!parsed) return "error: " + parsed.error().detail();
-  if (const auto missing = parsed->find_missing(kVariables); missing < parsed->names().size()) {
+  TemplateVariables variables;
+  for (const TemplateVariable& variable : kVariables) variables.add(variable);
+  PayloadTemplate::Values values;
+  parsed->find_values(variables, TemplateVariables(), values);
+  const auto null = std::find(values.begin(), values.end(), nullptr);
+  if (null != values.end()) {
+    const auto missing = static_cast<std::size_t>(null - values.begin());
     return "missing: " + parsed->names()[missing] + " at " +
            std::to_string(parsed->first_place_of(missing));
   }
   std::string out;
-  if (!parsed->fill(kVariables, bytes_max, out)) return "too large";
+  if (!parsed->fill(values, bytes_max, out)) return "too large";
   return out;
 }
 
@@ -123,10 +133,43 @@ TEST(PayloadTemplate, EndsAtItsBound) {
 }
 
 TEST(PayloadTemplate, OfTwoVariablesWithOneNameTheFirstCounts) {
-  const std::vector<TemplateVariable> own_first = {{"a", "own", true}, {"a", "default", true}};
+  TemplateVariables own;
+  TemplateVariables defaults;
+  own.add({"a", "own", true});
+  EXPECT_TRUE(own.has("a"));
+  EXPECT_FALSE(own.has("b"));
+  defaults.add({"a", "default", true});
+  defaults.add({"b", "default", true});
+  const auto parsed = PayloadTemplate::parse("{{a}} {{b}}");
+  PayloadTemplate::Values values;
+  parsed->find_values(own, defaults, values);
   std::string out;
-  EXPECT_TRUE(PayloadTemplate::parse("{{a}}")->fill(own_first, 100, out));
-  EXPECT_EQ(out, "own");
+  EXPECT_TRUE(parsed->fill(values, 100, out));
+  EXPECT_EQ(out, "own default");
+}
+
+// Whatever their names hash to, each is found, and none that there is not.
+TEST(PayloadTemplate, AsManyVariablesAsThereMayBe) {
+  std::vector<std::string> names;
+  std::string payload;
+  std::string expected;
+  TemplateVariables variables;
+  for (std::size_t i = 0; i < kVariablesMax; ++i) names.push_back("n" + std::to_string(i * i));
+  for (const std::string& name : names) {
+    variables.add({name, name, true});
+    payload += "{{" + name + "}}";
+    expected += name;
+  }
+  for (int i = 0; i < 1000; ++i) {
+    const std::string other = "m" + std::to_string(i);
+    EXPECT_EQ(variables.find(other, NameTable::hash_of(other)), nullptr);
+  }
+  const auto parsed = PayloadTemplate::parse(payload);
+  PayloadTemplate::Values values;
+  parsed->find_values(variables, TemplateVariables(), values);
+  std::string out;
+  EXPECT_TRUE(parsed->fill(values, 10'000, out));
+  EXPECT_EQ(out, expected);
 }
 
 }  // namespace
