@@ -68,16 +68,20 @@ Result<void> append_recents(StoreView& view, const ChannelKey& log, Wanted wante
                             std::uint64_t from, std::uint64_t floor, std::size_t limit,
                             AnswerBudget& budget, std::vector<Message>& messages) {
   if (limit == 0) return {};
-  return view.walk_down(
-      log, from, floor, [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
-        JD_TRY(const store::MessageHead head, store::decode_message_head(bytes));
-        const bool is_wanted = wanted == Wanted::listed ? view.listed(head) : view.readable(head);
-        if (!is_wanted) return true;
-        if (!budget.take(head.payload_bytes)) return false;
-        JD_TRY(auto message, store::decode_message(bytes, log, MessageSeq{seq}));
-        messages.push_back(std::move(message));
-        return messages.size() < limit;
-      });
+  const auto add = [&](std::uint64_t seq, std::string_view bytes,
+                       const store::MessageHead& head) -> Result<bool> {
+    if (!budget.take(head.payload_bytes)) return false;
+    JD_TRY(auto message, store::decode_message(bytes, log, MessageSeq{seq}));
+    messages.push_back(std::move(message));
+    return messages.size() < limit;
+  };
+  if (wanted == Wanted::listed) return view.walk_listed(log, from, floor, add);
+  return view.walk_down(log, from, floor,
+                        [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
+                          JD_TRY(const store::MessageHead head, store::decode_message_head(bytes));
+                          if (!view.readable(head)) return true;
+                          return add(seq, bytes, head);
+                        });
 }
 
 // A conversation that is gone, and since when.
@@ -183,11 +187,10 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter
     candidate.row = row.record;
     Conversation& conversation = candidate.conversation;
     conversation.channel = std::move(row.channel);
-    JD_RETURN_IF_ERROR(view.walk_down(
+    JD_RETURN_IF_ERROR(view.walk_listed(
         conversation.channel, StoreView::kNewest, candidate.since,
-        [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
-          JD_TRY(const store::MessageHead message, store::decode_message_head(bytes));
-          if (!view.listed(message)) return true;
+        [&](std::uint64_t seq, std::string_view bytes,
+            const store::MessageHead& message) -> Result<bool> {
           if (conversation.last_seq == 0) {
             describe_head(conversation, head_of(seq, message));
             candidate.stored_at_ns = message.stored_at_ns();

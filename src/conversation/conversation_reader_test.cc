@@ -109,6 +109,46 @@ TEST_F(ConversationList, OfTheSenderStaysAsItWasWhenHeSaysSo) {
   EXPECT_EQ(only(query_of("u1")).unread, 0U);
 }
 
+// However many they are: what is between the last one and the first is not looked at.
+TEST_F(ConversationList, PassesOverARunOfMessagesThatAreNotInIt) {
+  store_.join("u1", kGroup);
+  store_.join("u2", kGroup);
+  store_.send(kGroup, "u2");
+  for (int i = 0; i < 50; ++i) store_.send(kGroup, "u1", unlisted());
+  store_.send(kGroup, "u2");
+  for (int i = 0; i < 50; ++i) store_.send(kGroup, "u1", unlisted());
+  const auto break_rows = [this](std::uint64_t from, std::uint64_t to) {
+    for (std::uint64_t seq = from; seq <= to; ++seq) {
+      const PartitionId partition = store_.partition(kGroup);
+      const MessageSeq at{seq};
+      store_.store.put(store::Table::main, store::message_key(partition, kGroup, at), "broken");
+      store_.store.put(store::Table::main, store::gap_key(partition, kGroup, at), "broken");
+    }
+  };
+  break_rows(2, 50);
+  break_rows(53, 101);
+  const Conversation listed = only(query_of("u1", 10));
+  EXPECT_EQ(listed.last_seq, 52U);
+  EXPECT_EQ(listed.unread, 2U);
+  EXPECT_EQ(seqs(listed.recents), (Seqs{52, 1}));
+}
+
+// Deleted ones among them, and the end of the run, change nothing.
+TEST_F(ConversationList, PassesOverARunThatHasBeenChanged) {
+  store_.join("u1", kGroup);
+  store_.join("u2", kGroup);
+  store_.send(kGroup, "u2");
+  for (int i = 0; i < 6; ++i) store_.send(kGroup, "u1", unlisted());
+  store_.erase_message(kGroup, 4);
+  store_.erase_message(kGroup, 7);
+  EXPECT_EQ(only(query_of("u1")).last_seq, 1U);
+  EXPECT_EQ(only(query_of("u1")).unread, 1U);
+  EXPECT_EQ(only(query_of("u2")).unread, 4U);
+  // A run may have begun before what he has read.
+  store_.read("u1", kGroup, 3);
+  EXPECT_EQ(only(query_of("u1")).unread, 0U);
+}
+
 TEST_F(ConversationList, HasNothingOfAChannelWithNothingElse) {
   store_.join("u1", kGroup);
   store_.send(kGroup, "u1", unlisted());

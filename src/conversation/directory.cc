@@ -50,11 +50,10 @@ Result<bool> add_conversation(StoreView& view, const ChannelKey& channel,
   }
   DirectoryEntry entry;
   bool fits = true;
-  JD_RETURN_IF_ERROR(view.walk_down(
+  JD_RETURN_IF_ERROR(view.walk_listed(
       channel, StoreView::kNewest, std::max(row.deleted_to, record.cleared_to),
-      [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
-        JD_TRY(const store::MessageHead head, store::decode_message_head(bytes));
-        if (!view.listed(head)) return true;
+      [&](std::uint64_t seq, std::string_view bytes,
+          const store::MessageHead& head) -> Result<bool> {
         fits = budget.take(head.payload_bytes);
         if (!fits) return false;
         JD_TRY(entry.last_message, store::decode_message(bytes, channel, MessageSeq{seq}));

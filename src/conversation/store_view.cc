@@ -130,13 +130,12 @@ Result<std::uint64_t> StoreView::load_read_position(const ChannelKey& channel,
 
 Result<Head> StoreView::load_head(const ChannelKey& log, std::uint64_t floor) {
   Head head;
-  JD_RETURN_IF_ERROR(walk_down(
-      log, kNewest, floor, [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
-        JD_TRY(const store::MessageHead message, store::decode_message_head(bytes));
-        if (!listed(message)) return true;
-        head = head_of(seq, message);
-        return false;
-      }));
+  JD_RETURN_IF_ERROR(walk_listed(log, kNewest, floor,
+                                 [&](std::uint64_t seq, std::string_view /*bytes*/,
+                                     const store::MessageHead& message) -> Result<bool> {
+                                   head = head_of(seq, message);
+                                   return false;
+                                 }));
   return head;
 }
 
@@ -148,19 +147,42 @@ Result<std::uint64_t> StoreView::count_readable(const ChannelKey& log,
   if (!record.has_gaps) return count;
   auto cursor = cursor_of(log);
   const PartitionId partition = cursor.partition();
-  const std::string last = store::gap_key(partition, log, MessageSeq{to});
-  JD_TRY(bool at,
-         moved(cursor, cursor.seek(store::gap_key(partition, log, MessageSeq{after + 1}))));
+  const std::string first = store::gap_key(partition, log, MessageSeq{after + 1});
+  // Runs of the user's own that stand at the end; one step down costs as much as many up.
+  std::uint64_t top = to;
+  for (;;) {
+    const std::string behind = store::gap_key(partition, log, MessageSeq{top + 1});
+    JD_TRY(const bool any, moved(cursor, cursor.seek_before(behind)));
+    if (!any || cursor.key() < first) return count;
+    JD_TRY(const store::GapRecord gap, store::decode_gap(cursor.value()));
+    if (gap.run == 1 || gap.unlisted != uid_) break;
+    const std::uint64_t end = raw(store::seq_of_message_key(cursor.key()));
+    // It may have begun before what is counted.
+    count -= std::min({gap.run, end - after, count});
+    top = end - std::min(end, gap.run);
+    if (top <= after) return count;
+  }
+  const std::string last = store::gap_key(partition, log, MessageSeq{top});
+  JD_TRY(bool at, moved(cursor, cursor.seek(first)));
   while (at && cursor.key() <= last) {
     JD_TRY(const store::GapRecord gap, store::decode_gap(cursor.value()));
     if (!gap.readable_by(uid_, now_seconds_)) {
       const std::uint64_t end = raw(store::seq_of_message_key(cursor.key()));
-      // A long gap may have begun before what is counted.
+      // As above, of a long gap.
       count -= std::min({gap.seqs, end - after, count});
     }
     JD_TRY(at, moved(cursor, cursor.next()));
   }
   return count;
+}
+
+Result<std::uint64_t> StoreView::load_run(const store::PartitionCursor& cursor,
+                                          const ChannelKey& log, std::uint64_t seq) {
+  JD_TRY(const bool exists,
+         cursor.get(store::gap_key(cursor.partition(), log, MessageSeq{seq}), value_));
+  if (!exists) return std::uint64_t{1};
+  JD_TRY(const store::GapRecord gap, store::decode_gap(value_));
+  return gap.unlisted == uid_ ? gap.run : std::uint64_t{1};
 }
 
 }  // namespace jindou::conversation

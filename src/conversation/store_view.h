@@ -112,6 +112,11 @@ class StoreView {
                          const Visit& visit);
   template <class Visit>
   Result<void> walk_up(const ChannelKey& log, std::uint64_t from, const Visit& visit);
+  // Calls `visit(seq, record, head)` as walk_down() does, for those that the user's list has. A run
+  // of those that it has not costs as much as one of them.
+  template <class Visit>
+  Result<void> walk_listed(const ChannelKey& log, std::uint64_t from, std::uint64_t floor,
+                           const Visit& visit);
 
  private:
   store::PartitionCursor cursor_of(const ChannelKey& channel) {
@@ -119,6 +124,9 @@ class StoreView {
   }
   // Whether the cursor stands at an entry, which `valid` tells; the error that kept it from one.
   static Result<bool> moved(const store::PartitionCursor& cursor, bool valid);
+  // So many messages up to this one, which is not in the list of the user, its sender, are not.
+  Result<std::uint64_t> load_run(const store::PartitionCursor& cursor, const ChannelKey& log,
+                                 std::uint64_t seq);
 
   PartitionMap map_;
   store::PartitionCursors cursors_;
@@ -142,6 +150,26 @@ Result<void> StoreView::walk_down(const ChannelKey& log, std::uint64_t from, std
     JD_TRY(const bool wanted, visit(seq, cursor.value()));
     if (!wanted) break;
     JD_TRY(at, moved(cursor, cursor.prev()));
+  }
+  return {};
+}
+
+template <class Visit>
+Result<void> StoreView::walk_listed(const ChannelKey& log, std::uint64_t from, std::uint64_t floor,
+                                    const Visit& visit) {
+  for (std::uint64_t at = from; at > floor;) {
+    std::uint64_t behind_run = 0;  // where the walk goes on; 0: it has ended
+    JD_RETURN_IF_ERROR(
+        walk_down(log, at, floor, [&](std::uint64_t seq, std::string_view bytes) -> Result<bool> {
+          JD_TRY(const store::MessageHead head, store::decode_message_head(bytes));
+          if (listed(head)) return visit(seq, bytes, head);
+          if (head.listed_for(uid_)) return true;
+          JD_TRY(const std::uint64_t run, load_run(cursor_of(log), log, seq));
+          if (run == 1) return true;
+          behind_run = seq - std::min(seq, run);
+          return false;
+        }));
+    at = behind_run;
   }
   return {};
 }

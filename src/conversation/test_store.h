@@ -195,11 +195,21 @@ class TestStore {
         gap.readers = message.subscribers;
         gap.everybody = message.subscribers.empty();
         if (message.expire != 0) gap.expires_at = message.timestamp + message.expire;
+        const bool in_run = !gap.unlisted.empty() && gap.everybody && gap.expires_at == 0;
+        if (in_run) gap.run = run_up_to(log, from, raw(message.seq));
         put_gap_record(log, raw(message.seq), gap);
       }
       if (message.sender_conversation) send_moves_position(from, log, message);
     }
     return raw(message.seq);
+  }
+
+  // As a partition does.
+  std::uint64_t run_up_to(const ChannelKey& log, const std::string& from, std::uint64_t seq) {
+    UnlistedSeqs& run = unlisted_[log];
+    if (run.uid != from || run.last + 1 != seq) run = {from, seq, 0};
+    run.last = seq;
+    return ++run.seqs;
   }
 
   // As a partition does; it knows where the user has read to without asking the store.
@@ -221,7 +231,14 @@ class TestStore {
     return std::min(last, store::load_read_position(cursor, channel, uid, row).value());
   }
 
+  struct UnlistedSeqs {
+    std::string uid;
+    std::uint64_t last = 0;
+    std::uint64_t seqs = 0;
+  };
+
   std::map<ChannelKey, std::uint64_t> last_seqs_;
+  std::map<ChannelKey, UnlistedSeqs> unlisted_;
   std::map<std::uint16_t, std::uint64_t> counters_;
 };
 

@@ -44,12 +44,21 @@ struct RevisedLately {
   std::uint64_t position = 0;  // of that commit
 };
 
+// The unlisted messages of one sender that a log ends with, as far as they are in memory
+// (store::GapRecord::run).
+struct UnlistedRun {
+  std::string uid;
+  std::uint64_t last = 0;  // the seq of the newest
+  std::uint64_t seqs = 0;  // 0: there is none
+};
+
 // Cached state of a channel; of a command log only the record and last_seq are used.
 struct CachedChannel {
   ChannelKey key;
   bool exists = false;  // has a record
   store::ChannelRecord record;
   std::uint64_t last_seq = 0;
+  UnlistedRun unlisted_run;
   // Loaded when first needed. One that was handed to effects is never changed again, but replaced.
   std::shared_ptr<UidSet> lists[3];
   bool list_handed_out[3] = {};

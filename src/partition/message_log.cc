@@ -37,6 +37,21 @@ Error refusal_of(const Moderation& moderation) {
   return Error(moderation.code, std::move(told)).with_reason(raw(reason));
 }
 
+// Of a message that is appended: GapRecord::run. Nothing of it is taken back with a command: the
+// next message is another one then, and no run goes on over one that is not the next.
+std::uint64_t note_unlisted(CachedChannel& channel, const Message& message) {
+  UnlistedRun& run = channel.unlisted_run;
+  const bool is_one =
+      !message.sender_conversation && message.subscribers.empty() && message.expire == 0;
+  const bool goes_on =
+      is_one && run.seqs > 0 && run.last + 1 == raw(message.seq) && run.uid == message.from_uid;
+  if (!goes_on) run = UnlistedRun();
+  if (!is_one) return 1;
+  if (!goes_on) run.uid = message.from_uid;
+  run.last = raw(message.seq);
+  return ++run.seqs;
+}
+
 }  // namespace
 
 MessageLog::MessageLog(const Deps& deps, ChangeLog& changes, ChannelCache& channels,
@@ -90,6 +105,7 @@ void MessageLog::append(Message& message, const ChannelKey& log, CachedChannel* 
     return;
   }
   if (&log_state != channel) return;
+  const std::uint64_t run = note_unlisted(*channel, message);
   if (!message.subscribers.empty() || message.expire != 0 || !message.sender_conversation) {
     store::GapRecord gap;
     gap.everybody = message.subscribers.empty();
@@ -99,6 +115,7 @@ void MessageLog::append(Message& message, const ChannelKey& log, CachedChannel* 
       if (message.sender_conversation) gap.readers.push_back(message.from_uid);
     }
     if (!message.sender_conversation) gap.unlisted = message.from_uid;
+    gap.run = run;
     txn.put(store::gap_key(partition_, log, message.seq), store::encode(gap));
     if (!channel->record.has_gaps) {
       ChannelCache::remember(*channel, txn);

@@ -2,8 +2,10 @@
 // counts, and everything as ever for the others and for what comes later.
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "partition/core_fixture.h"
 #include "store/keys.h"
@@ -98,6 +100,47 @@ TEST_F(SenderConversation, RestrictedAndExpiringMessagesAreOfItTheSameWay) {
   EXPECT_FALSE(record.readable_by("u1", 0));
   EXPECT_FALSE(record.readable_by("u3", 0));
   EXPECT_GT(record.expires_at, 0);
+}
+
+// Whoever lists his conversations passes over all of them at once.
+TEST_F(SenderConversation, MessagesThatAreAlikeAreARun) {
+  const SendCommand mine = unlisted(to_group("g1", "a"));
+  SendCommand others = unlisted(to_group("g1", "b"));
+  others.from_uid = "u2";
+  SendCommand expiring = mine;
+  expiring.expire = 100;
+  const std::vector<std::pair<SendCommand, std::uint64_t>> sent = {
+      {mine, 1}, {mine, 2},     {mine, 3}, {others, 1}, {others, 2},
+      {mine, 1}, {expiring, 1}, {mine, 1}, {mine, 2}};
+  std::uint64_t seq = 0;
+  for (const auto& [command, run] : sent) {
+    EXPECT_TRUE(send_one(command).ok());
+    EXPECT_EQ(gap(kTeam, ++seq).run, run) << seq;
+  }
+  EXPECT_TRUE(send_one(to_group("g1", "c")).ok());
+  EXPECT_TRUE(send_one(mine).ok());
+  EXPECT_EQ(gap(kTeam, seq + 2).run, 1U);
+  // All of one commit, too; nothing is known of what was before the start.
+  close();
+  open();
+  for (const SendResult& result : send({mine, mine, to_group("g1", "d"), mine})) {
+    EXPECT_TRUE(result.ok());
+  }
+  EXPECT_EQ(gap(kTeam, seq + 3).run, 1U);
+  EXPECT_EQ(gap(kTeam, seq + 4).run, 2U);
+  EXPECT_EQ(gap(kTeam, seq + 6).run, 1U);
+}
+
+// A command that is taken back has left no message that a run could go on over.
+TEST_F(SenderConversation, ARunGoesOverNothingThatWasTakenBack) {
+  const SendCommand mine = unlisted(to_group("g1", "a"));
+  EXPECT_TRUE(send_one(mine).ok());
+  EXPECT_TRUE(send_one(to_group("g1", "b")).ok());
+  SendCommand refused = mine;
+  refused.if_last_seq = 77;
+  EXPECT_FALSE(send_one(refused).ok());
+  EXPECT_TRUE(send_one(mine).ok());
+  EXPECT_EQ(gap(kTeam, 3).run, 1U);
 }
 
 TEST_F(SenderConversation, AnEditKeepsIt) {

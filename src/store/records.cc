@@ -509,7 +509,8 @@ std::string encode(const GapRecord& record) {
   if (!record.unlisted.empty()) append_string(out, record.unlisted);
   append_varint(out, record.readers.size());
   for (const auto& uid : record.readers) append_string(out, uid);
-  if (record.seqs != 1) append_varint(out, record.seqs);
+  if (record.seqs != 1 || record.run != 1) append_varint(out, record.seqs);
+  if (record.run != 1) append_varint(out, record.run);
   return out;
 }
 
@@ -529,6 +530,7 @@ Result<GapRecord> decode_gap(std::string_view bytes) {
     record.readers.emplace_back(reader.read_string());
   }
   if (reader.ok() && !reader.at_end()) record.seqs = reader.read_varint();
+  if (reader.ok() && !reader.at_end()) record.run = reader.read_varint();
   if (!known || !reader.ok()) return unreadable("gap");
   return record;
 }

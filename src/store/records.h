@@ -87,6 +87,10 @@ struct GapRecord {
   // So many seqs, that of the key being the last: more than one only where the seqs were skipped
   // after a loss (store/data_loss.h).
   std::uint64_t seqs = 1;
+  // Of an unlisted message that everybody else can read for ever: so many seqs up to it are of such
+  // messages of the same sender, so that his list goes on behind all of them at once. What became
+  // of one of them later (deleted, recalled) is in its own record.
+  std::uint64_t run = 1;
 
   // Whether it counts for a user.
   bool readable_by(std::string_view uid, std::int64_t now_seconds) const;

@@ -644,6 +644,13 @@ TEST(GapRecord, HasTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(encode(unlisted), unlisted_bytes);
   EXPECT_EQ(encode(*decode_gap(unlisted_bytes)), unlisted_bytes);
   expect_record_refusals(unlisted_bytes, decode_gap);
+  unlisted.run = 300;
+  const std::string run_bytes = {3, 0, 1, 2, 'm', 'e', 0, 1, '\xac', 2};
+  EXPECT_EQ(encode(unlisted), run_bytes);
+  const auto run = decode_gap(run_bytes);
+  ASSERT_TRUE(run.has_value());
+  EXPECT_EQ(run->run, 300U);
+  EXPECT_EQ(run->seqs, 1U);
 }
 
 TEST(GapRecord, SaysWhoCanReadTheMessageAndForHowLong) {
