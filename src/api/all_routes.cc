@@ -14,6 +14,7 @@
 #include "api/event_routes.h"
 #include "api/history_routes.h"
 #include "api/job_routes.h"
+#include "api/listing_routes.h"
 #include "api/manager_routes.h"
 #include "api/monitor_routes.h"
 #include "api/retention_routes.h"
@@ -50,13 +51,31 @@ openapi::DocumentedRoute documented(const Route& route) {
 std::span<const Route> all_routes() {
   static const std::vector<Route> kRoutes = [] {
     std::vector<Route> all;
-    for (const std::span<const Route> group :
-         {send_routes(),           job_routes(),         template_routes(),     revision_routes(),
-          batch_revision_routes(), dead_letter_routes(), command_sync_routes(), history_routes(),
-          trace_routes(),          event_routes(),       stream_routes(),       streamv2_routes(),
-          channel_routes(),        retention_routes(),   conversation_routes(), directory_routes(),
-          user_routes(),           connection_routes(),  monitor_routes(),      tag_routes(),
-          manager_routes(),        backup_routes(),      system_routes(),       docs_routes()}) {
+    for (const std::span<const Route> group : {send_routes(),
+                                               job_routes(),
+                                               template_routes(),
+                                               revision_routes(),
+                                               batch_revision_routes(),
+                                               dead_letter_routes(),
+                                               command_sync_routes(),
+                                               history_routes(),
+                                               trace_routes(),
+                                               event_routes(),
+                                               stream_routes(),
+                                               streamv2_routes(),
+                                               channel_routes(),
+                                               retention_routes(),
+                                               conversation_routes(),
+                                               directory_routes(),
+                                               listing_routes(),
+                                               user_routes(),
+                                               connection_routes(),
+                                               monitor_routes(),
+                                               tag_routes(),
+                                               manager_routes(),
+                                               backup_routes(),
+                                               system_routes(),
+                                               docs_routes()}) {
       all.insert(all.end(), group.begin(), group.end());
     }
     return all;

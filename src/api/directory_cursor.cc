@@ -1,11 +1,10 @@
 #include "api/directory_cursor.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <utility>
 
-#include "codec/base64.h"
+#include "api/cursor_text.h"
 
 namespace jindou::api {
 
@@ -38,25 +37,15 @@ std::string encode_cursor(const DirectoryCursor& cursor) {
   append_u64(bytes, cursor.active_at_ns);
   bytes.push_back(static_cast<char>(raw(cursor.channel.type)));
   bytes += cursor.channel.id;
-  std::string text;
-  codec::base64_append(text, bytes);
-  std::replace(text.begin(), text.end(), '+', '-');
-  std::replace(text.begin(), text.end(), '/', '_');
-  text.erase(text.find_last_not_of('=') + 1);
-  return text;
+  return cursor_text(bytes);
 }
 
 Result<DirectoryCursor> decode_cursor(std::string_view text) {
   const Error malformed(Errc::invalid,
                         "cursor is none that this server gave out; leave it out to begin anew");
-  // Of the other alphabet or with line ends it would be another text for the same cursor.
-  if (text.find_first_of("+/=\r\n") != std::string_view::npos) return malformed;
-  std::string standard(text);
-  std::replace(standard.begin(), standard.end(), '-', '+');
-  std::replace(standard.begin(), standard.end(), '_', '/');
-  standard.append((4 - standard.size() % 4) % 4, '=');
-  std::string bytes;
-  if (!codec::base64_decode(standard, bytes)) return malformed;
+  const auto decoded = cursor_bytes(text);
+  if (!decoded) return malformed;
+  const std::string& bytes = *decoded;
   if (bytes.size() <= kHeaderBytes || bytes[0] != kFormat) return malformed;
   DirectoryCursor cursor;
   cursor.coverage_ns = read_u64(bytes, 1);

@@ -98,6 +98,8 @@ struct ApiDeps {
   // The device flags a user is online with, ascending, each once; empty when offline.
   std::function<std::vector<DeviceFlag>(std::string_view uid)> online_flags = {};
   std::function<OnlineCounts()> online_counts = {};
+  // The user's sessions on this node; empty when offline.
+  std::function<std::vector<SessionId>(std::string_view uid)> sessions_of_user = {};
   // Damaged files of the store, which stop no sends; empty when there are none (/health).
   std::function<std::string()> damage = {};
   // What an operator should not forget though all is well; shown by /health.

@@ -565,6 +565,12 @@ Result<void> Node::Parts::start_edges() {
           [this] {
             return api::OnlineCounts{sessions.user_count(), sessions.session_count()};
           },
+      .sessions_of_user =
+          [this](std::string_view uid) {
+            std::vector<SessionId> ids;
+            for (const auto& session : sessions.find_sessions(uid)) ids.push_back(session.id);
+            return ids;
+          },
   };
   JD_TRY(own_jwt_secret, load_or_make_secret(settings.data_dir, settings.root_dir, random));
   api::ApiOptions http_options = api_options(settings, refusals_max);

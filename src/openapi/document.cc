@@ -319,7 +319,7 @@ std::span<const Operation> all_operations() {
     std::vector<Operation> all;
     for (auto group : {message_operations, job_operations, template_operations, event_operations,
                        channel_operations, conversation_operations, directory_operations,
-                       user_operations, system_operations}) {
+                       listing_operations, user_operations, system_operations}) {
       std::ranges::move(group(), std::back_inserter(all));
     }
     for (Operation& operation : all) {

@@ -1,0 +1,226 @@
+"""What was written is read back page by page: channels, members, users, devices."""
+
+import secrets
+import threading
+import unittest
+
+import test_api_keys
+from harness import GROUP, PERSON, ServerCase, fresh, item, wait_until
+
+READS = ("/channels", "/channel/info", "/channel/subscribers", "/channel/denylist",
+         "/channel/allowlist", "/users", "/user/info")
+
+
+class ListCase(ServerCase):
+    def page(self, path, **query):
+        answer = self.server.get(path, query)
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json()
+
+    def walk(self, path, between=None, **query):
+        """All items; `between` is called between two pages."""
+        found, page = [], self.page(path, **query)
+        while True:
+            self.assertLessEqual(len(page["items"]), query.get("limit", 100))
+            found += page["items"]
+            self.assertEqual("next_cursor" in page, page["has_more"])
+            if not page["has_more"]:
+                return found
+            if between:
+                between()
+            page = self.page(path, cursor=page["next_cursor"], **query)
+
+    def refused(self, path, part, status=400, **query):
+        self.assertIn(part, self.assert_error(self.server.get(path, query), status)["msg"])
+
+
+class Channels(ListCase):
+    def test_flags_come_back_as_they_were_written_over_a_kill(self):
+        group = fresh("g")
+        self.server.create_group(group, ["ann"], large=1, send_ban=1)
+        self.server.must_post("/channel/blacklist_add",
+                              {"channel_id": group, "channel_type": GROUP, "uids": ["eve"]})
+        place = {"channel_id": group, "channel_type": GROUP}
+        info = self.page("/channel/info", **place)
+        self.assertGreater(info.pop("created_at"), 1_700_000_000)
+        self.assertEqual(info, {
+            **place, "large": 1, "ban": 0, "disband": 0, "send_ban": 1, "allow_stranger": 0,
+            "last_message_seq": 0, "has_subscribers": True, "has_denylist": True,
+            "has_allowlist": False})
+        self.server.kill9()
+        self.server.start()
+        again = self.page("/channel/info", **place)
+        del again["created_at"]
+        self.assertEqual(again, info)
+        self.refused("/channel/info", "no such channel", 404, channel_id=fresh("g"),
+                     channel_type=GROUP)
+
+    def test_who_only_has_messages_is_listed(self):
+        group, uid, peer = fresh("g"), fresh("u"), fresh("u")
+        self.server.must_batch([item(group), item(peer, from_uid=uid, channel_type=PERSON)])
+        listed = self.walk("/channels", prefix=group)
+        self.assertEqual([(c["channel_id"], c["created_at"]) for c in listed], [(group, 0)])
+        pairs = [c["channel_id"] for c in self.walk("/channels", channel_type=PERSON, limit=1)]
+        self.assertTrue({uid + "@" + peer, peer + "@" + uid} & set(pairs), pairs)
+        for pair in (uid + "@" + peer, peer + "@" + uid):
+            info = self.page("/channel/info", channel_id=pair, channel_type=PERSON)
+            self.assertEqual(info["last_message_seq"], 1)
+
+    def test_bad_requests(self):
+        self.refused("/channels", "limit must be a number from 1 to 1000", limit=1001)
+        self.refused("/channels", "limit must be a number from 1 to 1000", limit="x")
+        self.refused("/channels", "channel_type must be a number from 1 to 255", channel_type=256)
+        self.refused("/channels", "prefix is longer than any id", prefix="x" * 514)
+        self.refused("/channel/info", "channel_id is required", channel_type=GROUP)
+        self.refused("/channel/info", "channel_type is required", channel_id="g")
+        self.refused("/channel/info", "must not contain", channel_id="a@b", channel_type=GROUP)
+        for cursor in ("x", "AQAAAAA", "%00", "AQ" * 400):
+            self.refused("/channels", "cursor is none that this server gave out", cursor=cursor)
+
+
+class Members(ListCase):
+    def test_each_list_by_uid(self):
+        group = fresh("g")
+        uids = ["m%03d" % i for i in range(250)]
+        self.server.create_group(group, reversed(uids))
+        place = {"channel_id": group, "channel_type": GROUP}
+        self.server.must_post("/channel/blacklist_add", {**place, "uids": ["z", "eve"]})
+        self.server.must_post("/channel/whitelist_add", {**place, "uids": ["ann"]})
+        for limit in (1000, 250, 249, 100):
+            found = self.walk("/channel/subscribers", limit=limit, **place)
+            self.assertEqual([m["uid"] for m in found], uids)
+        found = self.walk("/channel/subscribers", limit=3, prefix="m01", **place)
+        self.assertEqual([m["uid"] for m in found], uids[10:20])
+        self.assertEqual(self.walk("/channel/denylist", **place), [{"uid": "eve"}, {"uid": "z"}])
+        self.assertEqual(self.walk("/channel/allowlist", **place), [{"uid": "ann"}])
+        cursor = self.page("/channel/subscribers", limit=3, **place)["next_cursor"]
+        self.refused("/channel/denylist", "cursor is none", cursor=cursor, **place)
+        self.refused("/channel/subscribers", "cursor is none", cursor=cursor, prefix="m", **place)
+        self.refused("/channel/subscribers", "limit must be a number from 1 to 10000",
+                     limit=10_001, **place)
+
+    def test_receivers_of_a_temporary_channel(self):
+        channel = fresh("t")
+        self.server.must_post("/tmpchannel/subscriber_set",
+                              {"channel_id": channel, "uids": ["b", "a"]})
+        self.assertEqual(self.walk("/channel/subscribers", channel_id=channel, channel_type=8),
+                         [{"uid": "a"}, {"uid": "b"}])
+
+    def test_a_users_own_lists(self):
+        uid = fresh("u")
+        place = {"channel_id": uid, "channel_type": PERSON}
+        self.server.must_post("/channel/blacklist_add", {**place, "uids": ["eve"]})
+        self.assertEqual(self.walk("/channel/denylist", **place), [{"uid": "eve"}])
+
+
+class Users(ListCase):
+    def test_devices_connections_and_bans(self):
+        uid = fresh("u")
+        self.server.must_post("/user/token", {"uid": uid, "token": "secret-of-web",
+                                              "device_flag": 1, "device_level": 1})
+        self.server.must_post("/user/token", {"uid": uid, "token": "secret-of-pc",
+                                              "device_flag": 2})
+        self.server.must_post("/user/device_quit", {"uid": uid, "device_flag": 2})
+        self.server.must_post("/user/systemuids_add", {"uids": [uid]})
+        self.client(uid)  # of the flag 0, which is not stored
+        info = self.page("/user/info", uid=uid)
+        self.assertNotIn("secret", str(info))
+        [connection] = info["connections"]
+        self.assertEqual((connection["uid"], connection["device_flag"]), (uid, 0))
+        device = {"device_level": 0, "token_set": 0, "online": 0, "session_count": 0}
+        self.assertEqual(
+            (info["banned"], info["system_account"], info["online"], info["devices"]),
+            (0, 1, 1, [{**device, "device_flag": 0, "online": 1, "session_count": 1},
+                       {**device, "device_flag": 1, "device_level": 1, "token_set": 1},
+                       {**device, "device_flag": 2}]))
+        [listed] = self.walk("/users", prefix=uid)
+        self.assertEqual(listed, {
+            "uid": uid, "banned": 0, "system_account": 1, "online": 1, "online_device_flags": [0],
+            "device_count": 2, "token_set_count": 1})
+        self.server.must_post("/channel/info",
+                              {"channel_id": uid, "channel_type": PERSON, "ban": 1})
+        wait_until(lambda: not self.page("/user/info", uid=uid)["connections"], timeout=30,
+                   what="the end of the session")
+        self.assertEqual(self.page("/user/info", uid=uid)["banned"], 1)
+        self.server.must_post("/user/systemuids_remove", {"uids": [uid]})
+
+    def test_who_is_a_user(self):
+        talker, online = fresh("u"), fresh("u")
+        self.server.create_group(fresh("g"), [talker])
+        self.client(online)
+        self.assertEqual([u["uid"] for u in self.walk("/users", prefix=talker)], [talker])
+        # Nothing is stored of somebody who is only online.
+        self.assertEqual(self.walk("/users", prefix=online), [])
+        self.assertEqual(self.page("/user/info", uid=online)["online"], 1)
+        self.refused("/user/info", "nothing is stored of such a user", 404, uid=fresh("u"))
+        self.refused("/user/info", "uid must not be empty")
+        self.refused("/user/info", "uid must not contain", uid="a#b")
+        self.refused("/users", "limit must be a number from 1 to 1000", limit=0)
+        self.refused("/users", "cursor is none", cursor="x")
+
+
+class Walks(ListCase):
+    """Thousands are walked through while others come and go."""
+
+    COUNT = 3000
+
+    def write(self, stop):
+        for n in range(1_000_000):
+            if stop.is_set():
+                return
+            place = {"channel_id": "w%d" % n, "channel_type": GROUP}
+            self.server.must_post("/channel", {**place, "subscribers": ["new%d" % n]})
+            self.server.must_batch([item("x%d" % n)])
+            self.server.must_post("/channel/delete", place)
+
+    def test_what_is_there_throughout_is_seen_once(self):
+        channels = ["w%da" % n for n in range(self.COUNT)]
+        users = ["new%da" % n for n in range(self.COUNT)]
+        for begin in range(0, self.COUNT, 500):
+            some = range(begin, begin + 500)
+            self.server.must_batch([item(channels[n]) for n in some])
+        self.server.must_post("/channel/subscriber_add", {
+            "channel_id": "everybody", "channel_type": GROUP, "subscribers": users})
+        stop = threading.Event()
+        writer = threading.Thread(target=self.write, args=(stop,))
+        writer.start()
+        try:
+            for path, member, prefix, lasting, query in (
+                    ("/channels", "channel_id", "w", channels, {"channel_type": GROUP}),
+                    ("/users", "uid", "new", users, {}),
+                    ("/channel/subscribers", "uid", "new", users,
+                     {"channel_id": "everybody", "channel_type": GROUP})):
+                with self.subTest(path=path):
+                    found = [e[member] for e in self.walk(path, prefix=prefix, limit=97, **query)]
+                    self.assertEqual(len(found), len(set(found)))
+                    self.assertLessEqual(set(lasting), set(found))
+                    by_key = sorted(found, key=lambda i: (len(i), i))
+                    self.assertEqual(found, sorted(found) if "subscribers" in path else by_key)
+        finally:
+            stop.set()
+            writer.join()
+
+
+class Who(ListCase):
+    """Scopes, and the manager port."""
+
+    secrets = {name: secrets.token_hex(32) for name in ("sender", "reader")}
+    yaml = test_api_keys.Keys.yaml_of([
+        {"name": name, "scopes": [scope], "sha256": [test_api_keys.Keys.hash_of(secret)]}
+        for scope, (name, secret) in zip(("send", "read"), secrets.items())])
+
+    def test_reading_back_needs_the_scope_read(self):
+        for path in READS:
+            for address in (self.server.http, self.server.manager):
+                with self.subTest(path=path, address=address):
+                    def ask(name):
+                        return self.server.get(path, headers={"token": self.secrets[name]},
+                                               address=address)
+                    refused = self.assert_error(ask("sender"), 403)
+                    self.assertIn("needs the scope read", refused["msg"])
+                    self.assertIn(ask("reader").status, (200, 400))
+                    self.assert_error(self.server.get(path, address=address), 401)
+
+
+if __name__ == "__main__":
+    unittest.main()
