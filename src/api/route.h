@@ -53,7 +53,7 @@ enum class Sends : std::uint8_t { nothing, message, batch };
 struct Route {
   Verb method;  // get also answers HEAD
   // Its last part, or the one before it, may stand for any: "/templates/{name}", which
-  // path_parameter() tells.
+  // path_parameter() tells. So may two in a row: "/channels/{type}/{id}/members".
   std::string_view path;
   RouteHandler handler;
   Auth auth;
@@ -80,6 +80,13 @@ inline std::string_view path_parameter(const Request& request) {
 inline std::string_view path_parameter(const Request& request, std::string_view before) {
   const std::string_view rest = request.path().substr(before.size());
   return rest.substr(0, rest.find('/'));
+}
+
+// Of two in a row the second.
+inline std::string_view second_path_parameter(const Request& request, std::string_view before) {
+  const std::string_view rest = request.path().substr(before.size());
+  const std::string_view second = rest.substr(rest.find('/') + 1);
+  return second.substr(0, second.find('/'));
 }
 
 }  // namespace jindou::api

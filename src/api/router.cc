@@ -41,20 +41,6 @@ bool is_open(const Route& route, Port port) {
 // Name and password of a login; the only body that comes without a credential.
 constexpr std::size_t kOpenBodyBytesMax = std::size_t{16} << 10;
 
-// The patterns that a path may be of: its last part is any, or the one before it.
-std::array<std::pair<std::string_view, std::string_view>, 2> patterns_with(std::string_view path) {
-  const std::size_t last = path.rfind('/');
-  // None has a parameter right behind the first slash, where the front page is.
-  if (last == std::string_view::npos || last == 0 || last + 1 == path.size()) return {};
-  const std::size_t before = path.substr(0, last).rfind('/');
-  std::array<std::pair<std::string_view, std::string_view>, 2> found = {
-      {{path.substr(0, last + 1), {}}}};
-  if (before != std::string_view::npos && before + 1 < last) {
-    found[1] = {path.substr(0, before + 1), path.substr(last)};
-  }
-  return found;
-}
-
 // "/conn/kick": "conn".
 std::string_view first_part(std::string_view path) {
   path.remove_prefix(1);
@@ -90,7 +76,7 @@ Router::Router(Services& services, std::span<const Route> routes, Port port)
       elsewhere_.insert(pattern);
       continue;
     }
-    (pattern.first == route.path ? by_path_[route.path] : by_pattern_[pattern]).push_back(&route);
+    (pattern.parts == 0 ? by_path_[route.path] : by_pattern_[pattern]).push_back(&route);
     if (route.sends != Sends::nothing) {
       show_refusals(route.path);
       services_.deps.metrics.show_http_seconds(route.path);
@@ -101,8 +87,31 @@ Router::Router(Services& services, std::span<const Route> routes, Port port)
 
 Router::Pattern Router::pattern_of(std::string_view path) {
   const std::size_t open = path.find('{');
-  if (open == std::string_view::npos) return {path, {}};
-  return {path.substr(0, open), path.substr(path.find('}', open) + 1)};
+  if (open == std::string_view::npos) return {path, {}, 0};
+  const std::size_t close = path.rfind('}');
+  const std::string_view any = path.substr(open, close - open);
+  const auto slashes = static_cast<std::size_t>(std::ranges::count(any, '/'));
+  return {path.substr(0, open), path.substr(close + 1), slashes + 1};
+}
+
+std::vector<Router::Pattern> Router::patterns_with(std::string_view path) {
+  std::vector<Pattern> found;
+  // Where the last parts begin, the last one first.
+  std::array<std::size_t, 3> slashes{};
+  std::size_t known = 0;
+  for (std::size_t end = path.size(); known < slashes.size(); end = slashes[known++]) {
+    const std::size_t slash = path.substr(0, end).rfind('/');
+    // None has a parameter right behind the first slash, where the front page is.
+    if (slash == std::string_view::npos || slash == 0 || slash + 1 == end) break;
+    slashes[known] = slash;
+  }
+  const auto before = [path, &slashes](std::size_t n) { return path.substr(0, slashes[n] + 1); };
+  const std::string_view last = known > 0 ? path.substr(slashes[0]) : std::string_view();
+  if (known > 0) found.push_back({before(0), {}, 1});
+  if (known > 1) found.push_back({before(1), last, 1});
+  if (known > 1) found.push_back({before(1), {}, 2});
+  if (known > 2) found.push_back({before(2), last, 2});
+  return found;
 }
 
 const Router::RouteList* Router::routes_of(std::string_view path) const {
@@ -253,7 +262,7 @@ bool Router::admit(Request& request, Response& response) {
 std::string Router::unknown_path(std::string_view path) const {
   std::string text = "no such path";
   const auto patterns = patterns_with(path);
-  if (elsewhere_.contains(Pattern{path, {}}) ||
+  if (elsewhere_.contains(Pattern{path, {}, 0}) ||
       std::ranges::any_of(patterns, [this](const Pattern& p) { return elsewhere_.contains(p); })) {
     return text + (port_ == Port::api ? ": the manager port (manager.addr) serves it"
                                       : ": the API port (httpAddr) serves it");

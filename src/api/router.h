@@ -1,12 +1,13 @@
 // What every request passes on its way to a route: preflights, authentication, 404 and 405.
 #pragma once
 
+#include <boost/container_hash/hash.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "access/access.h"
@@ -31,10 +32,25 @@ class Router final : public http::RequestHandler {
 
  private:
   using RouteList = std::vector<const Route*>;
-  // What stands before and behind the part of a path that may be any: {"/things/", "/parts"} of
-  // "/things/{name}/parts". Of a path without such a part: all of it, and nothing.
-  using Pattern = std::pair<std::string_view, std::string_view>;
+  // What stands before and behind the parts of a path that may be any, and how many these are:
+  // "/things/", "/parts" and 1 of "/things/{name}/parts". Of a path without such a part: all of it,
+  // nothing, and 0.
+  struct Pattern {
+    std::string_view before;
+    std::string_view behind;
+    std::size_t parts = 0;
+    bool operator==(const Pattern&) const = default;
+    friend std::size_t hash_value(const Pattern& pattern) {
+      std::size_t seed = 0;
+      boost::hash_combine(seed, pattern.before);
+      boost::hash_combine(seed, pattern.behind);
+      boost::hash_combine(seed, pattern.parts);
+      return seed;
+    }
+  };
   static Pattern pattern_of(std::string_view path);
+  // The patterns that a path may be of.
+  static std::vector<Pattern> patterns_with(std::string_view path);
 
   // The routes of a path, by their methods; null: there are none.
   const RouteList* routes_of(std::string_view path) const;

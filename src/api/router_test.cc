@@ -24,12 +24,21 @@ Task<void> answer_part(Services&, Request& request, Response& response) {
   co_return;
 }
 
+Task<void> answer_two(Services&, Request& request, Response& response) {
+  codec::JsonWriter json(response.body);
+  json.string(std::string(second_path_parameter(request, "/pairs/")) + " of " +
+              std::string(path_parameter(request, "/pairs/")));
+  co_return;
+}
+
 constexpr Route kRoutes[] = {
     {Verb::get, "/things", answer_all, Auth::open, ""},
     {Verb::get, "/things/{name}", answer_name, Auth::open, ""},
     {Verb::delete_, "/things/{name}", answer_name, Auth::open, ""},
     {Verb::get, "/things/all", answer_all, Auth::open, ""},
     {Verb::post, "/things/{name}/part", answer_part, Auth::open, ""},
+    {Verb::get, "/pairs/{a}/{b}", answer_two, Auth::open, ""},
+    {Verb::get, "/pairs/{a}/{b}/part", answer_two, Auth::open, ""},
     {Verb::get, "/there/{name}", answer_all, Auth::open, "", Ports::manager},
     {Verb::get, "/there/{name}/part", answer_all, Auth::open, "", Ports::manager},
 };
@@ -59,6 +68,17 @@ TEST_F(RouterTest, ThePartBeforeTheLastMayBeAny) {
   EXPECT_EQ(call(Verb::get, "/things/a/part").status, 405U);
   // The last part of another route.
   EXPECT_EQ(get("/things/part"), "\"part\"");
+}
+
+TEST_F(RouterTest, TwoPartsInARowMayBeAny) {
+  EXPECT_EQ(get("/pairs/a/b"), "\"b of a\"");
+  EXPECT_EQ(get("/pairs/a/part"), "\"part of a\"");
+  EXPECT_EQ(get("/pairs/a/b/part?x=/y"), "\"b of a\"");
+  EXPECT_EQ(get("/pairs/a%2Fc/b/part"), "\"b of a%2Fc\"");
+  for (const char* path : {"/pairs/a", "/pairs/a/", "/pairs//b", "/pairs/a//part", "/pairs//b/part",
+                           "/pairs/a/b/c", "/pairs/a/b/c/part", "/pairs/a/b/"}) {
+    EXPECT_EQ(call(Verb::get, path).status, 404U) << path;
+  }
 }
 
 TEST_F(RouterTest, OtherPartsMayNot) {
