@@ -4,6 +4,8 @@
 #include <string>
 
 #include "api/answers.h"
+#include "api/grants.h"
+#include "api/text_formats.h"
 #include "bodies/operators.h"
 #include "bodies/read.h"
 #include "codec/json_writer.h"
@@ -20,7 +22,8 @@ bool is_administrator(const access::Login& login) {
   return caller.may("*", 'r') && caller.may("*", 'w');
 }
 
-// All documented forms of the answer in one.
+// All documented forms of the answer in one; where two want a member to be different things, that
+// of the newer server is what it is.
 void write_login(Response& response, const std::string& name, const access::Login& login) {
   JsonWriter json(response.body);
   json.begin_object();
@@ -32,7 +35,11 @@ void write_login(Response& response, const std::string& name, const access::Logi
     if (!joined.empty()) joined += ',';
     joined += permission.text();
   }
-  json.string("permissions", joined);
+  json.string("access_token", login.token);
+  json.string("token_type", "Bearer");
+  json.string("expires_at", rfc3339(login.expires_at * 1'000));
+  write_grants(json, "permissions", login.permissions);
+  json.string("permission_text", joined);
   json.number("expire", login.expires_in);
   json.number("expires_in", login.expires_in);
   json.begin_object("user");

@@ -145,7 +145,11 @@ class WithToken(AccessCase):
         self.assertEqual(answer.status, 200, answer)
         body = answer.json()
         self.assertEqual(body["username"], "conns")
-        self.assertEqual(body["permissions"], "conn:w")
+        self.assertEqual(body["permissions"], [{"resource": "conn", "actions": ["w"]}])
+        self.assertEqual(body["permission_text"], "conn:w")
+        self.assertEqual((body["access_token"], body["token_type"]), (body["token"], "Bearer"))
+        self.assertEqual(body["expires_at"], time.strftime("%Y-%m-%dT%H:%M:%S.000Z",
+                                                           time.gmtime(body["exp"])))
         month = 30 * 24 * 3600
         self.assertEqual((body["expire"], body["expires_in"]), (month, month))
         self.assertIn(body["exp"] - month - before, range(-2, 30))
@@ -158,7 +162,8 @@ class WithToken(AccessCase):
         self.assertEqual(sorted(token), ["exp", "iat", "iss", "username"])
         self.assertEqual((token["iss"], token["exp"]), ("wukongim", body["exp"]))
         administrator = self.login("admin", "Admin-pw").json()
-        self.assertEqual(administrator["permissions"], "*:*")
+        self.assertEqual(administrator["permissions"], [{"resource": "*", "actions": ["*"]}])
+        self.assertEqual(administrator["permission_text"], "*:*")
         self.assertEqual(administrator["user"]["role"], "admin")
 
     def test_login_also_works_on_the_api_port_with_the_token(self):
@@ -250,7 +255,7 @@ class WithoutToken(AccessCase):
     def test_guest_may_read_on_a_loopback_manager_port(self):
         answer = self.login("guest", "guest")
         self.assertEqual(answer.status, 200, answer)
-        self.assertEqual(answer.json()["permissions"], "*:r")
+        self.assertEqual(answer.json()["permission_text"], "*:r")
         headers = {"Authorization": answer.json()["token"]}
         self.assertEqual(self.manager("GET", "/connz", **headers).status, 200)
         answer = self.manager("POST", "/conn/kick", {"uid": "u", "conn_id": 1}, **headers)
