@@ -112,6 +112,15 @@ std::shared_ptr<const AccessOptions> Access::options() const {
 
 bool Access::manager_token_on() const { return token_configured(*options()); }
 
+bool Access::on() const { return options()->on; }
+
+std::vector<UserRights> Access::users() const {
+  std::vector<UserRights> users;
+  const std::shared_ptr<const AccessOptions> now = options();
+  for (const config::AuthUser& user : now->users) users.push_back({user.name, user.permissions});
+  return users;
+}
+
 const config::AuthUser* Access::user_of(const AccessOptions& options,
                                         std::string_view token) const {
   if (token.empty() || options.jwt_secret.empty()) return nullptr;

@@ -79,6 +79,12 @@ struct Login {
   std::vector<config::Permission> permissions;
 };
 
+// One of the users who may log in.
+struct UserRights {
+  std::string name;
+  std::vector<config::Permission> permissions;
+};
+
 // Thread-safe.
 class Access {
  public:
@@ -101,6 +107,11 @@ class Access {
 
   // Whether the API port asks for a token or a key.
   bool manager_token_on() const;
+
+  // auth.on.
+  bool on() const;
+  // Who may log in, and what they may do: names and permissions.
+  std::vector<UserRights> users() const;
 
   // The key of that name as it is configured now; null: there is none, or its time is over. For
   // what goes on without its caller.

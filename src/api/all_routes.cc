@@ -15,7 +15,9 @@
 #include "api/history_routes.h"
 #include "api/job_routes.h"
 #include "api/listing_routes.h"
+#include "api/manager_listing_routes.h"
 #include "api/manager_routes.h"
+#include "api/manager_view_routes.h"
 #include "api/monitor_routes.h"
 #include "api/retention_routes.h"
 #include "api/revision_routes.h"
@@ -68,6 +70,8 @@ std::span<const Route> all_routes() {
                                                conversation_routes(),
                                                directory_routes(),
                                                listing_routes(),
+                                               manager_listing_routes(),
+                                               manager_view_routes(),
                                                user_routes(),
                                                connection_routes(),
                                                monitor_routes(),

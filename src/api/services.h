@@ -100,6 +100,8 @@ struct ApiDeps {
   std::function<OnlineCounts()> online_counts = {};
   // The user's sessions on this node; empty when offline.
   std::function<std::vector<SessionId>(std::string_view uid)> sessions_of_user = {};
+  // The configuration as it is now; empty or null in tests that have none.
+  std::function<std::shared_ptr<const config::Settings>()> settings = {};
   // Damaged files of the store, which stop no sends; empty when there are none (/health).
   std::function<std::string()> damage = {};
   // What an operator should not forget though all is well; shown by /health.

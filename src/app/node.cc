@@ -571,6 +571,7 @@ Result<void> Node::Parts::start_edges() {
             for (const auto& session : sessions.find_sessions(uid)) ids.push_back(session.id);
             return ids;
           },
+      .settings = [this] { return live.get(); },
   };
   JD_TRY(own_jwt_secret, load_or_make_secret(settings.data_dir, settings.root_dir, random));
   api::ApiOptions http_options = api_options(settings, refusals_max);

@@ -317,9 +317,10 @@ void write_info(JsonWriter& json, std::string_view version) {
 std::span<const Operation> all_operations() {
   static const std::vector<Operation> kOperations = [] {
     std::vector<Operation> all;
-    for (auto group : {message_operations, job_operations, template_operations, event_operations,
-                       channel_operations, conversation_operations, directory_operations,
-                       listing_operations, user_operations, system_operations}) {
+    for (auto group :
+         {message_operations, job_operations, template_operations, event_operations,
+          channel_operations, conversation_operations, directory_operations, listing_operations,
+          manager_view_operations, user_operations, system_operations}) {
       std::ranges::move(group(), std::back_inserter(all));
     }
     for (Operation& operation : all) {

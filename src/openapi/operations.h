@@ -94,6 +94,7 @@ std::vector<Operation> channel_operations();
 std::vector<Operation> conversation_operations();
 std::vector<Operation> directory_operations();
 std::vector<Operation> listing_operations();
+std::vector<Operation> manager_view_operations();
 std::vector<Operation> user_operations();
 std::vector<Operation> system_operations();
 

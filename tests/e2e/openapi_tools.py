@@ -64,7 +64,7 @@ class Operation:
         # With its parameters filled in as in the example.
         for parameter in spec.get("parameters", []):
             if parameter["in"] == "path":
-                path = path.replace("{%s}" % parameter["name"], parameter["example"])
+                path = path.replace("{%s}" % parameter["name"], str(parameter["example"]))
         self.path, self.method, self.spec = path, method.upper(), spec
         self.name = spec["operationId"]
         self._document = document

@@ -3,12 +3,14 @@
 import secrets
 import threading
 import unittest
+import urllib.parse
 
 import test_api_keys
 from harness import GROUP, PERSON, ServerCase, fresh, item, wait_until
 
 READS = ("/channels", "/channel/info", "/channel/subscribers", "/channel/denylist",
-         "/channel/allowlist", "/users", "/user/info")
+         "/channel/allowlist", "/users", "/user/info", "/manager/users", "/manager/messages",
+         "/manager/channels/2/g/subscribers")
 
 
 class ListCase(ServerCase):
@@ -199,6 +201,86 @@ class Walks(ListCase):
         finally:
             stop.set()
             writer.join()
+
+
+class ManagerV3(ListCase):
+    """The paths and members of the v3 manager, asked on the manager port with a login."""
+
+    config = {"auth.users": "ann:Ann-pw:*"}
+
+    def setUp(self):
+        login = self.server.post("/manager/login", {"username": "ann", "password": "Ann-pw"},
+                                 address=self.server.manager).json()
+        self.headers = {"Authorization": login["token_type"] + " " + login["access_token"]}
+
+    def page(self, path, **query):
+        answer = self.server.get(path, query, headers=self.headers, address=self.server.manager)
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json()
+
+    def test_channels_and_members(self):
+        group = fresh("g") + "/x y"
+        self.server.create_group(group, ["m%d" % n for n in range(7)], ban=1)
+        [channel] = self.walk("/manager/channels", keyword=group, type=GROUP)
+        self.assertEqual((channel["channel_id"], channel["ban"], channel["send_ban"]),
+                         (group, True, False))
+        self.assertEqual(channel["slot_id"], channel["hash_slot"])
+        place = "/manager/channels/%d/%s" % (GROUP, urllib.parse.quote(group, safe=""))
+        detail = self.page(place)
+        self.assertEqual({name: detail[name] for name in channel}, channel)
+        self.assertEqual((detail["has_subscribers"], detail["has_denylist"]), (True, False))
+        self.assertEqual([m["uid"] for m in self.walk(place + "/subscribers", limit=3)],
+                         ["m%d" % n for n in range(7)])
+        self.assertEqual(self.page(place + "/subscribers", uid="m3")["items"], [{"uid": "m3"}])
+        for name in ("allowlist", "denylist"):
+            self.assertEqual(self.page(place + "/" + name), {"items": [], "has_more": False})
+
+    def test_users_and_connections(self):
+        uids = [fresh("u") for _ in range(3)]
+        for uid in uids:
+            self.server.must_post("/user/token", {"uid": uid, "token": "t", "device_flag": 2})
+        clients = [self.client(uid) for uid in uids]
+        self.server.must_post("/user/systemuids_add", {"uids": [uids[0]]})
+        [user] = self.walk("/manager/users", keyword=uids[0])
+        self.assertEqual((user["online"], user["online_device_flags"], user["device_count"],
+                          user["token_set_count"]), (True, ["app"], 1, 1))
+        detail = self.page("/manager/users/" + uids[0])
+        self.assertEqual([(d["device_flag"], d["token_set"], d["online"])
+                          for d in detail["devices"]],
+                         [("app", False, True), ("pc", True, False)])
+        listed = self.walk("/manager/connections", limit=2)
+        self.assertLessEqual(set(uids), {c["uid"] for c in listed})
+        ids = [c["session_id"] for c in listed]
+        self.assertEqual(ids, sorted(set(ids)))
+        self.assertEqual(detail["connections"],
+                         [c for c in listed if c["uid"] == uids[0]])
+        self.assertIn({"uid": uids[0]}, self.page("/manager/system-users")["items"])
+        self.assertEqual(self.page("/manager/nodes")["items"][0]["runtime"]["total_online"],
+                         len(clients))
+
+    def test_messages_and_conversations(self):
+        group = fresh("g")
+        self.server.create_group(group, ["reader"])
+        sent = self.server.must_batch([item(group, "p%d" % n) for n in range(30)])
+        found = self.walk("/manager/messages", channel_id=group, channel_type=GROUP, limit=7)
+        self.assertEqual([m["message_seq"] for m in found], list(range(30, 0, -1)))
+        self.assertEqual(found[0]["message_id"], sent[-1]["message_idstr"])
+        [one] = self.page("/manager/messages", channel_id=group, channel_type=GROUP,
+                          message_id=sent[4]["message_id"])["items"]
+        self.assertEqual(one["message_seq"], 5)
+        answer = self.page("/manager/conversations", uid="reader", msg_count=2)
+        [conversation] = [c for c in answer["items"] if c["channel_id"] == group]
+        self.assertEqual((conversation["unread"], conversation["last_msg_seq"],
+                          len(conversation["recent_messages"])), (30, 30, 2))
+
+    def test_the_server_shows_no_secret(self):
+        rights = self.page("/manager/permissions")
+        self.assertEqual((rights["auth_enabled"], rights["current_user"], rights["users"]),
+                         (True, "ann", [{"username": "ann", "permissions": [
+                             {"resource": "*", "actions": ["*"]}]}]))
+        self.assertNotIn("Ann-pw", str(rights))
+        self.assertFalse(self.page("/manager/webhooks/config")["enabled"])
+        self.assert_error(self.server.get("/manager/nodes", address=self.server.manager), 401)
 
 
 class Who(ListCase):

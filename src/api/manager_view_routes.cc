@@ -1,0 +1,362 @@
+#include "api/manager_view_routes.h"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api/answers.h"
+#include "api/channel_ids.h"
+#include "api/core_calls.h"
+#include "api/grants.h"
+#include "api/listing_pages.h"
+#include "api/message_views.h"
+#include "api/query_number.h"
+#include "api/text_formats.h"
+#include "codec/json_writer.h"
+#include "conversation/conversation_reader.h"
+#include "http/query.h"
+#include "model/id_rules.h"
+
+namespace jindou::api {
+namespace {
+
+using codec::JsonWriter;
+using conversation::Conversation;
+
+constexpr PageLimits kManagedMessageLimits{50, 200};
+constexpr std::size_t kManagedConversations = 50;
+constexpr std::size_t kManagedConversationsMax = 200;
+constexpr std::size_t kManagedRecentsMax = 10;
+
+// ---- messages -----------------------------------------------------------------------------------
+
+void write_managed_message(JsonWriter& json, const Message& message, std::string_view viewer) {
+  json.begin_object();
+  json.number_string("message_id", raw(message.id));
+  json.number("message_seq", raw(message.seq));
+  json.string("client_msg_no", message.client_msg_no);
+  json.string("channel_id",
+              viewer.empty() ? message.channel.id : shown_channel_id(message, viewer));
+  json.number("channel_type", raw(message.channel.type));
+  json.string("from_uid", message.from_uid);
+  json.number("timestamp", message.timestamp);
+  json.base64("payload", message.payload);
+  json.end_object();
+}
+
+// Errors: invalid.
+Result<MessageWish> read_message_wish(const Request& request) {
+  MessageWish wish;
+  const std::string channel_id = request.query_value("channel_id");
+  if (channel_id.empty()) {
+    return Error(Errc::invalid,
+                 "channel_id is required, with channel_type: messages are listed of one channel");
+  }
+  JD_TRY(const ChannelType type, read_query_type(request.query_value("channel_type")));
+  JD_TRY(wish.channel, stored_channel(channel_id, type));
+  wish.client_msg_no = request.query_value("client_msg_no");
+  if (!request.query_value("message_id").empty()) {
+    const auto id = query_number(request, "message_id", ~std::uint64_t{0});
+    if (!id || *id == 0) return Error(Errc::invalid, "message_id must be the id of a message");
+    wish.id = static_cast<MessageId>(*id);
+  }
+  return wish;
+}
+
+Task<void> get_managed_messages(Services& services, Request& request, Response& response) {
+  auto wish = read_message_wish(request);
+  if (!wish) {
+    answer_error(response, wish.error());
+    co_return;
+  }
+  const auto page = PageRequest::read(
+      request, "m/messages/" + std::to_string(raw(wish->channel.type)) + '/' + wish->channel.id,
+      kManagedMessageLimits, {});
+  if (!page) {
+    answer_error(response, page.error());
+    co_return;
+  }
+  wish->limit = page->query().limit;
+  wish->before_seq = http::query_number(page->query().from);
+  wish->bytes_max = services.options.page_bytes_max;
+  const auto room_to_read =
+      co_await services.options.read_budget->take(services.options.page_read_bytes());
+  if (!room_to_read) {
+    answer_error(response, room_to_read.error());
+    co_return;
+  }
+  auto work = [&deps = services.deps, wanted = *wish] { return load_message_view(deps, wanted); };
+  const auto found = co_await services.deps.blocking.run(std::move(work));
+  if (!found) {
+    answer_error(response, found.error());
+    co_return;
+  }
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.begin_array("items");
+  for (const Message& message : found->messages) write_managed_message(json, message, {});
+  json.end_array();
+  page->write_end(json,
+                  found->more ? std::to_string(raw(found->messages.back().seq)) : std::string());
+  json.end_object();
+}
+
+// ---- conversations ------------------------------------------------------------------------------
+
+struct ConversationWish {
+  conversation::ListQuery query;
+  std::size_t limit = kManagedConversations;
+};
+
+// Errors: invalid.
+Result<ConversationWish> read_conversation_wish(const Request& request) {
+  ConversationWish wish;
+  wish.query.uid = request.query_value("uid");
+  if (const auto problem = id_problem(wish.query.uid); !problem.empty()) {
+    return Error(Errc::invalid, "uid " + std::string(problem));
+  }
+  if (!request.query_value("limit").empty()) {
+    const auto limit = query_number(request, "limit", kManagedConversationsMax);
+    if (!limit || *limit == 0) {
+      return Error(Errc::invalid,
+                   "limit must be a number from 1 to " + std::to_string(kManagedConversationsMax));
+    }
+    wish.limit = static_cast<std::size_t>(*limit);
+  }
+  wish.query.recents = 1;
+  if (!request.query_value("msg_count").empty()) {
+    const auto count = query_number(request, "msg_count", kManagedRecentsMax);
+    if (!count) {
+      return Error(Errc::invalid,
+                   "msg_count must be a number from 0 to " + std::to_string(kManagedRecentsMax));
+    }
+    wish.query.recents = static_cast<std::size_t>(*count);
+  }
+  const std::string unread = request.query_value("only_unread");
+  if (unread == "1" || unread == "true") {
+    wish.query.only_unread = true;
+  } else if (!unread.empty() && unread != "0" && unread != "false") {
+    return Error(Errc::invalid, "only_unread must be true or false");
+  }
+  wish.query.page = 1;
+  wish.query.page_size = wish.limit + 1;  // one more tells whether there are more
+  return wish;
+}
+
+void write_managed_conversation(JsonWriter& json, const Conversation& conversation,
+                                std::string_view uid) {
+  json.begin_object();
+  json.string("uid", uid);
+  json.string("channel_id", channel_id_for(conversation.channel, uid));
+  json.number("channel_type", raw(conversation.channel.type));
+  json.number("unread", conversation.unread);
+  json.number("timestamp", conversation.timestamp);
+  json.number("last_msg_seq", conversation.last_seq);
+  json.string("last_client_msg_no", conversation.last_client_msg_no);
+  json.number("read_to_msg_seq", conversation.read_to);
+  json.number("version", conversation.version);
+  json.begin_array("recent_messages");
+  for (const Message& message : conversation.recents) write_managed_message(json, message, uid);
+  json.end_array();
+  json.end_object();
+}
+
+Task<void> get_managed_conversations(Services& services, Request& request, Response& response) {
+  const auto wish = read_conversation_wish(request);
+  if (!wish) {
+    answer_error(response, wish.error());
+    co_return;
+  }
+  const auto room_to_read =
+      co_await services.options.read_budget->take(services.options.wide_read_bytes());
+  if (!room_to_read) {
+    answer_error(response, room_to_read.error());
+    co_return;
+  }
+  const conversation::ConversationReader& reader = services.deps.conversations;
+  auto work = [&reader, query = wish->query] { return reader.load_list(query); };
+  const auto found = co_await services.deps.blocking.run(std::move(work));
+  if (!found) {
+    answer_error(response, found.error());
+    co_return;
+  }
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.string("uid", wish->query.uid);
+  json.number("limit", wish->limit);
+  json.number("msg_count", wish->query.recents);
+  json.boolean("only_unread", wish->query.only_unread);
+  json.boolean("truncated", found->size() > wish->limit);
+  json.begin_array("items");
+  for (std::size_t i = 0; i < found->size() && i < wish->limit; ++i) {
+    write_managed_conversation(json, (*found)[i], wish->query.uid);
+  }
+  json.end_array();
+  json.end_object();
+}
+
+// ---- the server ---------------------------------------------------------------------------------
+
+struct GuardedResource {
+  std::string_view name;
+  std::string_view description;
+};
+// What a login of the manager port is asked for; reading asks for none of them.
+constexpr std::array kGuardedResources = {
+    GuardedResource{"backups", "Make backups."},
+    GuardedResource{"conn", "End connections."},
+    GuardedResource{"tag", "Drop cached receivers."},
+    GuardedResource{"*", "Everything."},
+};
+
+Task<void> get_managed_permissions(Services& services, Request& request, Response& response) {
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.boolean("auth_enabled", services.access.on());
+  json.string("current_user", request.user);
+  json.begin_array("users");
+  for (const access::UserRights& user : services.access.users()) {
+    json.begin_object();
+    json.string("username", user.name);
+    write_grants(json, "permissions", user.permissions);
+    json.end_object();
+  }
+  json.end_array();
+  json.begin_array("resources");
+  for (const GuardedResource& resource : kGuardedResources) {
+    json.begin_object();
+    json.string("resource", resource.name);
+    json.begin_array("actions");
+    json.string("w");
+    json.end_array();
+    json.string("description", resource.description);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+  co_return;
+}
+
+constexpr std::array<std::string_view, 5> kWebhookEvents = {
+    "msg.notify", "msg.offline", "user.onlinestatus", "msg.recall", "msg.edit"};
+
+// Without name and password, which an address may hold.
+std::string shown_address(std::string_view address) {
+  const std::size_t scheme = address.find("://");
+  const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const std::size_t path = address.find('/', begin);
+  const std::size_t at = address.substr(0, path).rfind('@');
+  if (at == std::string_view::npos || at < begin) return std::string(address);
+  return std::string(address.substr(0, begin)) + std::string(address.substr(at + 1));
+}
+
+Task<void> get_managed_webhook(Services& services, Request&, Response& response) {
+  std::shared_ptr<const config::Settings> settings;
+  if (services.deps.settings) settings = services.deps.settings();
+  const config::WebhookSettings webhook = settings ? settings->webhook : config::WebhookSettings();
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.boolean("enabled", !webhook.http_addr.empty() || !webhook.grpc_addr.empty());
+  json.string("http_addr", shown_address(webhook.http_addr));
+  json.string("grpc_addr", webhook.grpc_addr);
+  json.begin_array("focus_events");
+  for (const std::string& event : webhook.focus_events) json.string(event);
+  json.end_array();
+  json.begin_array("supported_events");
+  for (const std::string_view event : kWebhookEvents) json.string(event);
+  json.end_array();
+  json.number("queue_size", webhook.backlog_max);
+  json.number("workers", webhook.workers);
+  json.number("msg_notify_batch_max_items", webhook.msg_notify_event_count_per_push);
+  json.string("msg_notify_batch_max_wait",
+              short_duration_text(webhook.msg_notify_event_push_interval));
+  json.string("request_timeout", short_duration_text(webhook.timeout));
+  json.number("retry_max_attempts", webhook.msg_notify_event_retry_max_count);
+  json.string("source", "configuration");
+  json.boolean("requires_restart", false);
+  json.end_object();
+  co_return;
+}
+
+void write_node(JsonWriter& json, Services& services, bool ready, const std::string& now) {
+  const OnlineCounts online =
+      services.deps.online_counts ? services.deps.online_counts() : OnlineCounts();
+  const presence::TrafficTotals totals =
+      services.deps.traffic_totals ? services.deps.traffic_totals() : presence::TrafficTotals();
+  const std::uint16_t partitions = services.options.partitions;
+  json.begin_object();
+  json.number("node_id", services.options.node_id);
+  json.string("name", "jindou-" + std::to_string(services.options.node_id));
+  json.string("addr", services.options.api_url);
+  json.string("status", "alive");
+  json.string("last_heartbeat_at", now);
+  json.boolean("is_local", true);
+  json.number("capacity_weight", 1);
+  json.begin_object("membership");
+  json.string("role", "data");
+  json.string("join_state", "active");
+  json.boolean("schedulable", true);
+  json.end_object();
+  json.begin_object("health");
+  json.string("status", "alive");
+  json.string("last_heartbeat_at", now);
+  json.boolean("fresh", true);
+  json.string("freshness", "fresh");
+  json.boolean("runtime_ready", ready);
+  json.end_object();
+  json.begin_object("slot_stats");
+  json.number("count", partitions);
+  json.number("leader_count", partitions);
+  json.end_object();
+  json.begin_object("slots");
+  json.number("replica_count", partitions);
+  json.number("leader_count", partitions);
+  json.number("follower_count", 0);
+  json.end_object();
+  json.begin_object("runtime");
+  json.number("node_id", services.options.node_id);
+  json.number("active_online", online.sessions);
+  json.number("total_online", online.sessions);
+  json.number("gateway_sessions", totals.connections);
+  json.boolean("accepting_new_sessions", ready);
+  json.end_object();
+  json.end_object();
+}
+
+Task<void> get_managed_nodes(Services& services, Request&, Response& response) {
+  const std::string now = rfc3339(services.deps.clock.wall_ms());
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.string("generated_at", now);
+  json.number("controller_leader_id", services.options.node_id);
+  json.number("total", 1);
+  json.begin_array("items");
+  write_node(json, services, services.deps.accepting(), now);
+  json.end_array();
+  json.end_object();
+  co_return;
+}
+
+}  // namespace
+
+std::span<const Route> manager_view_routes() {
+  static constexpr std::array<Route, 5> routes = {{
+      {Verb::get, "/manager/messages", get_managed_messages, Auth::read,
+       "The messages of a channel, the newest first, as the v3 manager lists them", Ports::both},
+      {Verb::get, "/manager/conversations", get_managed_conversations, Auth::read,
+       "The recent conversations of a user, as the v3 manager lists them", Ports::both},
+      {Verb::get, "/manager/permissions", get_managed_permissions, Auth::administer,
+       "Who may log in, and what they may do", Ports::both},
+      {Verb::get, "/manager/webhooks/config", get_managed_webhook, Auth::administer,
+       "How the webhook is configured", Ports::both},
+      {Verb::get, "/manager/nodes", get_managed_nodes, Auth::read, "The nodes", Ports::both},
+  }};
+  return routes;
+}
+
+}  // namespace jindou::api
