@@ -5,6 +5,7 @@
 #include "api/backup_routes.h"
 #include "api/batch_revisions.h"
 #include "api/channel_routes.h"
+#include "api/cluster_routes.h"
 #include "api/command_sync_routes.h"
 #include "api/connection_routes.h"
 #include "api/conversation_routes.h"
@@ -53,33 +54,20 @@ openapi::DocumentedRoute documented(const Route& route) {
 std::span<const Route> all_routes() {
   static const std::vector<Route> kRoutes = [] {
     std::vector<Route> all;
-    for (const std::span<const Route> group : {send_routes(),
-                                               job_routes(),
-                                               template_routes(),
-                                               revision_routes(),
-                                               batch_revision_routes(),
-                                               dead_letter_routes(),
-                                               command_sync_routes(),
-                                               history_routes(),
-                                               trace_routes(),
-                                               event_routes(),
-                                               stream_routes(),
-                                               streamv2_routes(),
-                                               channel_routes(),
-                                               retention_routes(),
-                                               conversation_routes(),
-                                               directory_routes(),
-                                               listing_routes(),
-                                               manager_listing_routes(),
-                                               manager_view_routes(),
-                                               user_routes(),
-                                               connection_routes(),
-                                               monitor_routes(),
-                                               tag_routes(),
-                                               manager_routes(),
-                                               backup_routes(),
-                                               system_routes(),
-                                               docs_routes()}) {
+    for (const std::span<const Route> group : {send_routes(),           job_routes(),
+                                               template_routes(),       revision_routes(),
+                                               batch_revision_routes(), dead_letter_routes(),
+                                               command_sync_routes(),   history_routes(),
+                                               trace_routes(),          event_routes(),
+                                               stream_routes(),         streamv2_routes(),
+                                               channel_routes(),        retention_routes(),
+                                               conversation_routes(),   directory_routes(),
+                                               listing_routes(),        manager_listing_routes(),
+                                               manager_view_routes(),   cluster_routes(),
+                                               user_routes(),           connection_routes(),
+                                               monitor_routes(),        tag_routes(),
+                                               manager_routes(),        backup_routes(),
+                                               system_routes(),         docs_routes()}) {
       all.insert(all.end(), group.begin(), group.end());
     }
     return all;

@@ -320,7 +320,7 @@ std::span<const Operation> all_operations() {
     for (auto group :
          {message_operations, job_operations, template_operations, event_operations,
           channel_operations, conversation_operations, directory_operations, listing_operations,
-          manager_view_operations, user_operations, system_operations}) {
+          manager_view_operations, cluster_operations, user_operations, system_operations}) {
       std::ranges::move(group(), std::back_inserter(all));
     }
     for (Operation& operation : all) {

@@ -95,6 +95,7 @@ std::vector<Operation> conversation_operations();
 std::vector<Operation> directory_operations();
 std::vector<Operation> listing_operations();
 std::vector<Operation> manager_view_operations();
+std::vector<Operation> cluster_operations();
 std::vector<Operation> user_operations();
 std::vector<Operation> system_operations();
 

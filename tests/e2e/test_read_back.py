@@ -10,7 +10,7 @@ from harness import GROUP, PERSON, ServerCase, fresh, item, wait_until
 
 READS = ("/channels", "/channel/info", "/channel/subscribers", "/channel/denylist",
          "/channel/allowlist", "/users", "/user/info", "/manager/users", "/manager/messages",
-         "/manager/channels/2/g/subscribers")
+         "/manager/channels/2/g/subscribers", "/cluster/users", "/cluster/channels/g/2/denylist")
 
 
 class ListCase(ServerCase):
@@ -281,6 +281,52 @@ class ManagerV3(ListCase):
         self.assertNotIn("Ann-pw", str(rights))
         self.assertFalse(self.page("/manager/webhooks/config")["enabled"])
         self.assert_error(self.server.get("/manager/nodes", address=self.server.manager), 401)
+
+
+class ManagerV2(ListCase):
+    """The paths and members of the v2 manager."""
+
+    def walk_data(self, path, **query):
+        found, page = [], self.page(path, **query)
+        while page["more"]:
+            found += page["data"]
+            page = self.page(path, cursor=page["next_cursor"], **query)
+        return found + page["data"]
+
+    def test_lists(self):
+        group, uid = fresh("g"), fresh("u")
+        self.server.create_group(group, [uid, "other"])
+        self.server.must_batch([item(group, "p%d" % n) for n in range(5)])
+        self.server.must_post("/user/token", {"uid": uid, "token": "secret", "device_flag": 1})
+        self.client(uid)
+        channels = [c for c in self.walk_data("/cluster/channels", limit=1)
+                    if c["channel_id"] == group]
+        self.assertEqual([(c["channel_type"], c["last_msg_seq"]) for c in channels], [(GROUP, 5)])
+        for name, uids in (("subscribers", sorted([uid, "other"])), ("denylist", []),
+                           ("allowlist", [])):
+            path = "/cluster/channels/%s/%d/%s" % (group, GROUP, name)
+            self.assertEqual(self.page(path), uids)
+        [user] = [u for u in self.walk_data("/cluster/users", limit=1) if u["uid"] == uid]
+        self.assertEqual((user["device_count"], user["conn_count"]), (1, 1))
+        [device] = self.page("/cluster/devices", uid=uid)["data"]
+        self.assertEqual((device["device_flag"], device["token"], device["token_set"]), (1, "", 1))
+        place = {"channel_id": group, "channel_type": GROUP, "limit": 2}
+        page = self.page("/cluster/messages", **place)
+        self.assertEqual([m["message_seq"] for m in page["data"]], [5, 4])
+        page = self.page("/cluster/messages", offset_message_seq=4, **place)
+        self.assertEqual([m["message_seq"] for m in page["data"]], [3, 2])
+        [conversation] = self.page("/cluster/conversations", uid=uid)["data"]
+        self.assertEqual((conversation["channel_id"], conversation["unread_count"]), (group, 5))
+        self.assertEqual(self.page("/cluster/nodes")["total"], 1)
+        self.assertEqual(self.page("/cluster/simpleNodes")["data"][0]["is_leader"], 1)
+
+    def test_what_would_be_answered_wrongly_is_refused(self):
+        self.refused("/cluster/users", "ask with cursor", offset_created_at=1)
+        self.refused("/cluster/channels", "ask with cursor", pre=1)
+        self.refused("/cluster/messages", "channel_id is required")
+        self.refused("/cluster/conversations", "uid must not be empty")
+        self.refused("/cluster/users", "cursor is none", cursor="x")
+        self.refused("/cluster/users", "limit must be a number from 1 to 1000", limit=1001)
 
 
 class Who(ListCase):

@@ -1,0 +1,500 @@
+#include "api/cluster_routes.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api/answers.h"
+#include "api/channel_ids.h"
+#include "api/connection_routes.h"
+#include "api/core_calls.h"
+#include "api/listing_pages.h"
+#include "api/message_views.h"
+#include "api/query_number.h"
+#include "api/stored_details.h"
+#include "api/text_formats.h"
+#include "codec/json_writer.h"
+#include "conversation/conversation_reader.h"
+#include "model/id_rules.h"
+#include "partition/listings.h"
+
+namespace jindou::api {
+namespace {
+
+using codec::JsonWriter;
+using partition::ListedChannel;
+using partition::ListedUser;
+using partition::ListingPage;
+using partition::MemberList;
+
+constexpr PageLimits kClusterLimits{20, 1000};
+// An array of uids has no place for a cursor.
+constexpr std::size_t kClusterMembersMax = 10'000;
+// Where a list goes on by the time of creation, there is one that no list begins with: whoever asks
+// with it is told so (admit_paging), and not given the first page again.
+constexpr std::int64_t kNoCreationTime = 1;
+constexpr std::string_view kClusterChannelsPath = "/cluster/channels/";
+
+// These lists go on by a time there; here there is none that would be another for every entry.
+// False: answered.
+bool admit_paging(const Request& request, Response& response) {
+  const std::string offset = request.query_value("offset_created_at");
+  if ((offset.empty() || offset == "0") && request.query_value("pre") != "1") return true;
+  answer_invalid(response,
+                 "lists do not go on by offset_created_at and pre: ask with cursor, which is the "
+                 "next_cursor of the page before");
+  return false;
+}
+
+void write_cluster_end(JsonWriter& json, const PageRequest& page, const std::string& next,
+                       std::size_t count) {
+  json.number("total", count);
+  json.flag("more", !next.empty());
+  page.write_end(json, next);
+}
+
+// ---- nodes --------------------------------------------------------------------------------------
+
+Task<void> get_cluster_nodes(Services& services, Request&, Response& response) {
+  const std::uint16_t partitions = services.options.partitions;
+  const std::int64_t up_ms = services.deps.clock.wall_ms() - services.process.started_at_ms();
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.number("total", 1);
+  json.begin_array("data");
+  json.begin_object();
+  json.number("id", services.options.node_id);
+  json.number("is_leader", 1);
+  json.number("role", 0);
+  json.string("cluster_addr", "");
+  json.string("api_server_addr", services.options.api_url);
+  json.number("online", 1);
+  json.number("allow_vote", 1);
+  json.number("slot_count", partitions);
+  json.number("slot_leader_count", partitions);
+  json.string("uptime", uptime_text(std::chrono::milliseconds(up_ms)));
+  json.string("app_version", services.options.version);
+  json.end_object();
+  json.end_array();
+  json.end_object();
+  co_return;
+}
+
+// ---- users and devices --------------------------------------------------------------------------
+
+// The user called `uid`, or a page of all. Blocks. Errors: storage.
+Result<ListingPage<ListedUser>> load_cluster_users(const ApiDeps& deps,
+                                                   const partition::ListingQuery& query,
+                                                   const std::string& uid) {
+  const partition::Listings listings = listings_of(deps);
+  if (uid.empty()) return listings.load_users(query);
+  ListingPage<ListedUser> page;
+  JD_TRY(auto user, listings.load_user(uid));
+  if (user) page.entries.push_back(std::move(*user));
+  return page;
+}
+
+std::size_t sessions_of(const Services& services, std::string_view uid) {
+  return services.deps.sessions_of_user ? services.deps.sessions_of_user(uid).size() : 0;
+}
+
+void write_cluster_user(JsonWriter& json, const Services& services, const ListedUser& user) {
+  json.begin_object();
+  json.string("uid", user.uid);
+  json.number("device_count", user.devices.size());
+  json.number("online_device_count", online_flags(services, user.uid).size());
+  json.number("conn_count", sessions_of(services, user.uid));
+  json.number("slot", raw(services.deps.records.readers().map().of_user(user.uid)));
+  json.number("created_at", kNoCreationTime);
+  json.end_object();
+}
+
+std::string cluster_flag_text(DeviceFlag flag) {
+  switch (flag) {
+    case DeviceFlag::app: return "APP";
+    case DeviceFlag::web: return "WEB";
+    case DeviceFlag::desktop: return "PC";
+    default: return std::to_string(raw(flag));
+  }
+}
+
+// `only`: this device flag; empty: all. Returns how many there are.
+std::size_t write_cluster_devices(JsonWriter& json, const ListedUser& user,
+                                  std::optional<std::uint8_t> only) {
+  std::size_t count = 0;
+  for (const partition::StoredDevice& device : user.devices) {
+    if (only && raw(device.flag) != *only) continue;
+    const bool master = device.level == DeviceLevel::master;
+    json.begin_object();
+    json.string("uid", user.uid);
+    json.string("token", "");
+    json.flag("token_set", device.token_set);
+    json.number("device_flag", raw(device.flag));
+    json.string("device_flag_format", cluster_flag_text(device.flag));
+    json.number("device_level", raw(device.level));
+    json.string("device_level_format", master ? "master" : "slave");
+    json.number("created_at", kNoCreationTime);
+    json.end_object();
+    ++count;
+  }
+  return count;
+}
+
+Task<void> list_cluster_users(Services& services, Request& request, Response& response,
+                              bool devices) {
+  if (!admit_node(services, request, response) || !admit_paging(request, response)) co_return;
+  const std::string uid = request.query_value("uid");
+  const std::string given_flag = request.query_value("device_flag");
+  const auto flag = query_number(request, "device_flag", 255);
+  if (devices && !flag) {
+    answer_invalid(response, "device_flag must be a number from 0 to 255");
+    co_return;
+  }
+  const auto page = PageRequest::read(request, "cluster/users", kClusterLimits, {});
+  if (!page) {
+    answer_error(response, page.error());
+    co_return;
+  }
+  auto work = [&deps = services.deps, query = page->query(), uid] {
+    return load_cluster_users(deps, query, uid);
+  };
+  const auto found = co_await services.deps.blocking.run(std::move(work));
+  if (!found) {
+    answer_error(response, found.error());
+    co_return;
+  }
+  std::optional<std::uint8_t> only;
+  if (devices && !given_flag.empty()) only = static_cast<std::uint8_t>(*flag);
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.begin_array("data");
+  std::size_t count = 0;
+  for (const ListedUser& user : found->entries) {
+    if (devices) {
+      count += write_cluster_devices(json, user, only);
+    } else {
+      write_cluster_user(json, services, user);
+      ++count;
+    }
+  }
+  json.end_array();
+  write_cluster_end(json, *page, found->next, count);
+  json.end_object();
+}
+
+Task<void> get_cluster_users(Services& services, Request& request, Response& response) {
+  return list_cluster_users(services, request, response, false);
+}
+Task<void> get_cluster_devices(Services& services, Request& request, Response& response) {
+  return list_cluster_users(services, request, response, true);
+}
+
+// ---- channels -----------------------------------------------------------------------------------
+
+struct ClusterChannel {
+  ListedChannel listed;
+  MessageSeq last_seq{};
+};
+
+// The channel called `wanted`, or a page of all. Blocks. Errors: storage.
+Result<ListingPage<ClusterChannel>> load_cluster_channels(const ApiDeps& deps,
+                                                          const partition::ListingQuery& query,
+                                                          std::optional<ChannelType> only,
+                                                          const std::optional<ChannelKey>& wanted) {
+  const partition::Listings listings = listings_of(deps);
+  ListingPage<ListedChannel> listed;
+  if (wanted) {
+    JD_TRY(const ChannelKey channel, load_settled_channel(deps.history, *wanted));
+    JD_TRY(auto found, listings.load_channel(channel));
+    if (found) listed.entries.push_back(std::move(*found));
+  } else {
+    JD_TRY(listed, listings.load_channels(query, only));
+  }
+  ListingPage<ClusterChannel> page;
+  page.next = std::move(listed.next);
+  for (ListedChannel& entry : listed.entries) {
+    JD_TRY(const MessageSeq last, deps.history.load_last_seq(entry.channel));
+    page.entries.push_back({std::move(entry), last});
+  }
+  return page;
+}
+
+std::string_view channel_status(const ChannelFlags& flags) {
+  if (flags.ban) return "banned";
+  return flags.disband ? "disbanded" : "normal";
+}
+
+void write_cluster_channel(JsonWriter& json, const Services& services,
+                           const ClusterChannel& channel) {
+  const ListedChannel& listed = channel.listed;
+  json.begin_object();
+  json.number("slot", raw(services.deps.records.readers().map().of_channel(listed.channel)));
+  json.string("channel_id", listed.channel.id);
+  json.number("channel_type", raw(listed.channel.type));
+  json.flag("ban", listed.flags.ban);
+  json.flag("disband", listed.flags.disband);
+  json.number("last_msg_seq", raw(channel.last_seq));
+  json.string("status_format", channel_status(listed.flags));
+  json.number("created_at", std::max(listed.created_at * 1'000'000'000, kNoCreationTime));
+  json.string("created_at_format",
+              listed.created_at == 0 ? "" : rfc3339(listed.created_at * 1'000));
+  json.end_object();
+}
+
+Task<void> get_cluster_channels(Services& services, Request& request, Response& response) {
+  if (!admit_node(services, request, response) || !admit_paging(request, response)) co_return;
+  const std::string id = request.query_value("channel_id");
+  std::string given_type = request.query_value("channel_type");
+  if (given_type == "0") given_type.clear();
+  const auto type = read_query_type(given_type);
+  if (!type) {
+    answer_error(response, type.error());
+    co_return;
+  }
+  std::optional<ChannelKey> wanted;
+  if (!id.empty()) {
+    auto channel = stored_channel(id, *type);
+    if (!channel) {
+      answer_error(response, channel.error());
+      co_return;
+    }
+    wanted = std::move(*channel);
+  }
+  const auto page =
+      PageRequest::read(request, "cluster/channels/" + given_type, kClusterLimits, {});
+  if (!page) {
+    answer_error(response, page.error());
+    co_return;
+  }
+  std::optional<ChannelType> only;
+  if (*type != ChannelType::none) only = *type;
+  auto work = [&deps = services.deps, query = page->query(), only, wanted] {
+    return load_cluster_channels(deps, query, only, wanted);
+  };
+  const auto found = co_await services.deps.blocking.run(std::move(work));
+  if (!found) {
+    answer_error(response, found.error());
+    co_return;
+  }
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.begin_array("data");
+  for (const ClusterChannel& channel : found->entries) {
+    write_cluster_channel(json, services, channel);
+  }
+  json.end_array();
+  json.number("running", 0);
+  write_cluster_end(json, *page, found->next, found->entries.size());
+  json.end_object();
+}
+
+Task<void> get_cluster_members(Services& services, Request& request, Response& response,
+                               MemberList list) {
+  const auto type = read_query_type(second_path_parameter(request, kClusterChannelsPath));
+  if (!type) {
+    answer_error(response, type.error());
+    co_return;
+  }
+  const std::string id = decode_path_part(path_parameter(request, kClusterChannelsPath));
+  const auto channel = stored_channel(id, *type);
+  if (!channel) {
+    answer_error(response, channel.error());
+    co_return;
+  }
+  auto work = [&deps = services.deps, wanted = *channel,
+               list]() -> Result<ListingPage<std::string>> {
+    JD_TRY(const ChannelKey settled, load_settled_channel(deps.history, wanted));
+    partition::ListingQuery query;
+    query.limit = kClusterMembersMax;
+    return listings_of(deps).load_members(settled, list, query);
+  };
+  const auto found = co_await services.deps.blocking.run(std::move(work));
+  if (!found) {
+    answer_error(response, found.error());
+    co_return;
+  }
+  if (!found->next.empty()) {
+    answer_error(response, 413, errc_name(Errc::too_large),
+                 "the list has more than " + std::to_string(kClusterMembersMax) +
+                     " users: GET /channel/subscribers, /channel/denylist and /channel/allowlist "
+                     "read it page by page");
+    co_return;
+  }
+  JsonWriter json(response.body);
+  json.begin_array();
+  for (const std::string& uid : found->entries) json.string(uid);
+  json.end_array();
+}
+
+Task<void> get_cluster_subscribers(Services& services, Request& request, Response& response) {
+  return get_cluster_members(services, request, response, MemberList::subscribers);
+}
+Task<void> get_cluster_denylist(Services& services, Request& request, Response& response) {
+  return get_cluster_members(services, request, response, MemberList::denylist);
+}
+Task<void> get_cluster_allowlist(Services& services, Request& request, Response& response) {
+  return get_cluster_members(services, request, response, MemberList::allowlist);
+}
+
+// ---- messages and conversations -----------------------------------------------------------------
+
+void write_cluster_message(JsonWriter& json, const Message& message) {
+  json.begin_object();
+  json.number_string("message_id", raw(message.id));
+  json.number("message_seq", raw(message.seq));
+  json.string("client_msg_no", message.client_msg_no);
+  json.number("timestamp", message.timestamp);
+  json.string("timestamp_format", rfc3339(message.timestamp * 1'000));
+  json.string("channel_id", message.channel.id);
+  json.number("channel_type", raw(message.channel.type));
+  json.string("topic", message.topic);
+  json.string("from_uid", message.from_uid);
+  json.base64("payload", message.payload);
+  json.number("expire", message.expire);
+  json.end_object();
+}
+
+// Errors: invalid.
+Result<MessageWish> read_cluster_wish(const Request& request) {
+  MessageWish wish;
+  for (const std::string_view other : {"from_uid", "payload", "offset_message_id"}) {
+    const std::string given = request.query_value(other);
+    if (given.empty() || given == "0") continue;
+    return Error(Errc::invalid,
+                 std::string(other) + " is no way to find messages here: there is no index of it");
+  }
+  const std::string id = request.query_value("channel_id");
+  if (id.empty()) {
+    return Error(Errc::invalid,
+                 "channel_id is required, with channel_type: messages are listed of one channel");
+  }
+  JD_TRY(const ChannelType type, read_query_type(request.query_value("channel_type")));
+  JD_TRY(wish.channel, stored_channel(id, type));
+  wish.client_msg_no = request.query_value("client_msg_no");
+  constexpr std::uint64_t kAny = ~std::uint64_t{0} >> 1;
+  const auto message_id = query_number(request, "message_id", kAny);
+  if (!message_id) return Error(Errc::invalid, "message_id must be the id of a message");
+  if (*message_id != 0) wish.id = static_cast<MessageId>(*message_id);
+  const auto offset = query_number(request, "offset_message_seq", kAny);
+  if (!offset) return Error(Errc::invalid, "offset_message_seq must be a number");
+  (request.query_value("pre") == "1" ? wish.after_seq : wish.before_seq) = *offset;
+  return wish;
+}
+
+Task<void> get_cluster_messages(Services& services, Request& request, Response& response) {
+  if (!admit_node(services, request, response)) co_return;
+  auto wish = read_cluster_wish(request);
+  if (!wish) {
+    answer_error(response, wish.error());
+    co_return;
+  }
+  const auto page = PageRequest::read(request, "cluster/messages", kClusterLimits, {});
+  if (!page) {
+    answer_error(response, page.error());
+    co_return;
+  }
+  wish->limit = page->query().limit;
+  wish->bytes_max = services.options.page_bytes_max;
+  const auto room_to_read =
+      co_await services.options.read_budget->take(services.options.page_read_bytes());
+  if (!room_to_read) {
+    answer_error(response, room_to_read.error());
+    co_return;
+  }
+  auto work = [&deps = services.deps, wanted = *wish] { return load_message_view(deps, wanted); };
+  const auto found = co_await services.deps.blocking.run(std::move(work));
+  if (!found) {
+    answer_error(response, found.error());
+    co_return;
+  }
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.number("total", found->messages.size());
+  json.flag("more", found->more);
+  json.begin_array("data");
+  for (const Message& message : found->messages) write_cluster_message(json, message);
+  json.end_array();
+  json.end_object();
+}
+
+Task<void> get_cluster_conversations(Services& services, Request& request, Response& response) {
+  if (!admit_node(services, request, response)) co_return;
+  conversation::ListQuery query;
+  query.uid = request.query_value("uid");
+  if (const auto problem = id_problem(query.uid); !problem.empty()) {
+    answer_invalid(response, "uid " + std::string(problem));
+    co_return;
+  }
+  const auto page = PageRequest::read(request, "cluster/conversations", {20, 500}, {});
+  if (!page) {
+    answer_error(response, page.error());
+    co_return;
+  }
+  const auto number = query_number(request, "current_page", 100'000);
+  if (!number) {
+    answer_invalid(response, "current_page must be a number from 1 to 100000");
+    co_return;
+  }
+  query.page = std::max<std::size_t>(1, static_cast<std::size_t>(*number));
+  query.page_size = page->query().limit;
+  const conversation::ConversationReader& reader = services.deps.conversations;
+  auto work = [&reader, query] { return reader.load_list(query); };
+  const auto found = co_await services.deps.blocking.run(std::move(work));
+  if (!found) {
+    answer_error(response, found.error());
+    co_return;
+  }
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.number("total", found->size());
+  json.begin_array("data");
+  for (const conversation::Conversation& conversation : *found) {
+    json.begin_object();
+    json.string("uid", query.uid);
+    json.number("type", 0);
+    json.string("type_format", "chat");
+    json.string("channel_id", conversation.channel.id);
+    json.number("channel_type", raw(conversation.channel.type));
+    json.number("unread_count", conversation.unread);
+    json.number("last_msg_seq", conversation.last_seq);
+    json.number("readed_to_msg_seq", conversation.read_to);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+}
+
+}  // namespace
+
+std::span<const Route> cluster_routes() {
+  static constexpr std::array<Route, 10> routes = {{
+      {Verb::get, "/cluster/nodes", get_cluster_nodes, Auth::read,
+       "The nodes, as the v2 manager lists them", Ports::both},
+      {Verb::get, "/cluster/simpleNodes", get_cluster_nodes, Auth::read,
+       "The same as /cluster/nodes", Ports::both},
+      {Verb::get, "/cluster/users", get_cluster_users, Auth::read,
+       "The stored users, as the v2 manager lists them", Ports::both},
+      {Verb::get, "/cluster/devices", get_cluster_devices, Auth::read,
+       "The stored devices, as the v2 manager lists them", Ports::both},
+      {Verb::get, "/cluster/messages", get_cluster_messages, Auth::read,
+       "The messages of a channel, as the v2 manager lists them", Ports::both},
+      {Verb::get, "/cluster/channels", get_cluster_channels, Auth::read,
+       "The stored channels, as the v2 manager lists them", Ports::both},
+      {Verb::get, "/cluster/channels/{channel_id}/{channel_type}/subscribers",
+       get_cluster_subscribers, Auth::read, "The subscribers of a channel", Ports::both},
+      {Verb::get, "/cluster/channels/{channel_id}/{channel_type}/denylist", get_cluster_denylist,
+       Auth::read, "The denylist of a channel", Ports::both},
+      {Verb::get, "/cluster/channels/{channel_id}/{channel_type}/allowlist", get_cluster_allowlist,
+       Auth::read, "The allowlist of a channel", Ports::both},
+      {Verb::get, "/cluster/conversations", get_cluster_conversations, Auth::read,
+       "The recent conversations of a user, as the v2 manager lists them", Ports::both},
+  }};
+  return routes;
+}
+
+}  // namespace jindou::api
