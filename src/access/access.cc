@@ -1,5 +1,6 @@
 #include "access/access.h"
 
+#include <algorithm>
 #include <boost/beast/core/string.hpp>
 #include <utility>
 
@@ -119,6 +120,11 @@ std::vector<UserRights> Access::users() const {
   const std::shared_ptr<const AccessOptions> now = options();
   for (const config::AuthUser& user : now->users) users.push_back({user.name, user.permissions});
   return users;
+}
+
+bool Access::has_user(std::string_view name) const {
+  const std::shared_ptr<const AccessOptions> held = options();
+  return std::ranges::any_of(held->users, [&](const auto& user) { return user.name == name; });
 }
 
 const config::AuthUser* Access::user_of(const AccessOptions& options,

@@ -105,6 +105,10 @@ class Access {
   // Nothing when name or password are wrong, or nobody can log in.
   std::optional<Login> login(std::string_view name, std::string_view password) const;
 
+  // Whether somebody of that name can log in. For whoever writes down names that were given: it
+  // tells by its time who there is.
+  bool has_user(std::string_view name) const;
+
   // Whether the API port asks for a token or a key.
   bool manager_token_on() const;
 

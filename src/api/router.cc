@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "api/answers.h"
+#include "api/audit.h"
 #include "api/core_calls.h"
 #include "api/request_id.h"
 #include "base/edit_distance.h"
@@ -81,6 +82,7 @@ Router::Router(Services& services, std::span<const Route> routes, Port port)
       show_refusals(route.path);
       services_.deps.metrics.show_http_seconds(route.path);
     }
+    if (is_audited(route)) audited_.insert(&route);
     services_.route_stats.add_route(route.path);
   }
 }
@@ -140,7 +142,12 @@ bool Router::authorise(const Route* route, Request& request, Response& response)
   if (route != nullptr && is_open(*route, port_)) return true;
   const access::Caller caller = access.identify(request, port_);
   if (!caller.admitted) {
-    if (caller.key_expired) services_.deps.metrics.key_refusals.with("expired").Increment();
+    response.refusal = caller.key_expired ? "expired_key" : "credential";
+    if (caller.key_expired) {
+      services_.deps.metrics.key_refusals.with("expired").Increment();
+      request.user = caller.user;
+      request.caller_kind = CallerIdentity::Kind::key;
+    }
     answer_error(response, 401, "unauthorized", access::unauthorized_text(request, port_, caller));
     return false;
   }
@@ -158,6 +165,7 @@ bool Router::authorise(const Route* route, Request& request, Response& response)
   const Needed need = needed(*route, port_);
   if (need.resource.empty() || caller.may(need.resource, need.action)) return true;
   response.route = route->path;
+  response.refusal = "permission";
   answer_error(response, 403, errc_name(Errc::denied),
                "permission " + std::string(need.resource) + ':' + need.action + " is needed");
   return false;
@@ -168,6 +176,7 @@ bool Router::may_call(const Route& route, const ApiKey& key, Response& response)
   if (needed.empty() || key.may(needed)) return true;
   services_.deps.metrics.key_refusals.with("scope").Increment();
   response.route = route.path;
+  response.refusal = "scope";
   answer_error(
       response, 403, errc_name(Errc::denied),
       "the API key " + key.name + " may not do this: it needs the scope " + scope_names(needed));
@@ -180,6 +189,7 @@ bool Router::accept_page(const Route* route, const Request& request, Response& r
   // Probes are for everybody who asks under whatever name; a page cannot read their answers.
   if (verdict.refusal.empty() || (route != nullptr && route->auth == Auth::open)) return true;
   response.route = "foreign_page";
+  response.refusal = "page";
   answer_error(response, 403, errc_name(Errc::denied), verdict.refusal);
   return false;
 }
@@ -319,6 +329,7 @@ void Router::answered(const Request& request, const Response& response,
   services_.route_stats.count(response.route, times.total);
   services_.deps.metrics.time_http_request(response.route, seconds_of(times.total));
   tell_if_slow(request, response, times);
+  audit(request, response, times);
 }
 
 void Router::tell_if_slow(const Request& request, const Response& response,
@@ -340,6 +351,24 @@ void Router::tell_if_slow(const Request& request, const Response& response,
       to_string(request.method()), response.route, response.status, seconds_of(times.total),
       seconds_of(times.reading), seconds_of(times.working), seconds_of(times.writing),
       request.body.size(), response.body.size(), request.peer, more);
+}
+
+void Router::audit(const Request& request, const Response& response,
+                   const http::ExchangeTimes& times) {
+  observe::AuditLog* const log = services_.deps.audit;
+  if (log == nullptr || !log->on()) return;
+  if (response.refusal.empty() && (request.method() == Verb::get || audited_.empty())) return;
+  bool path_known = false;
+  const Route* route = find(request, path_known);
+  if (response.refusal.empty()) {
+    if (route == nullptr || !audited_.contains(route)) return;
+    // What was refused before its handler began has changed nothing; a handler that failed may
+    // have.
+    if (response.route != route->path && response.status != 500) return;
+  }
+  const AuditedExchange told =
+      describe_exchange(route, port_, request, response, times, services_.access);
+  log->write(told.event, told.members);
 }
 
 }  // namespace jindou::api

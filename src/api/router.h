@@ -75,6 +75,8 @@ class Router final : public http::RequestHandler {
   // A line in the log when it took too long.
   void tell_if_slow(const Request& request, const Response& response,
                     const http::ExchangeTimes& times);
+  // A line in the audit log if it has to have one.
+  void audit(const Request& request, const Response& response, const http::ExchangeTimes& times);
   // False: a body is too large for a path that anybody may call; `response` is the answer.
   bool accepts_body(const Route& route, Request& request, Response& response) const;
 
@@ -86,6 +88,7 @@ class Router final : public http::RequestHandler {
   boost::unordered_flat_map<std::string_view, RouteList> by_path_;
   boost::unordered_flat_map<Pattern, RouteList> by_pattern_;  // those with such a part
   boost::unordered_flat_set<Pattern> elsewhere_;              // of the other port
+  boost::unordered_flat_set<const Route*> audited_;
   observe::LineRate slow_lines_;
 };
 

@@ -28,6 +28,7 @@
 #include "model/channel.h"
 #include "model/device.h"
 #include "model/ids.h"
+#include "observe/audit_log.h"
 #include "observe/metrics.h"
 #include "partition/command_router.h"
 #include "partition/history.h"
@@ -112,6 +113,8 @@ struct ApiDeps {
   backup::Backups* backups = nullptr;
   // Null: nobody is held to a rate.
   partition::RateLimits* limits = nullptr;
+  // Null: nobody keeps an audit log.
+  observe::AuditLog* audit = nullptr;
 };
 
 // Of GET /jobs/{id}/events.

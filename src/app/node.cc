@@ -94,14 +94,16 @@ std::vector<std::string> store_warnings(const store::DataLossRecord& loss) {
 
 // In order of construction: what stands above does not know what stands below.
 struct Node::Parts {
-  Parts(const config::Settings& node_settings, std::size_t refusals)
+  Parts(const config::Settings& node_settings, std::size_t refusals, observe::AuditLog& audit_log)
       : settings(node_settings),
         refusals_max(refusals),
+        audit(audit_log),
         live(node_settings),
         live_options(node_settings) {}
 
   const config::Settings settings;  // as at the start
   const std::size_t refusals_max;
+  observe::AuditLog& audit;
   bool on_both_loopbacks = false;
   config::LiveSettings live;
   LiveOptions live_options;
@@ -428,6 +430,7 @@ Result<void> Node::Parts::start_core() {
     backups->append_metrics(out);
     append_state(out);
     observe::append_log_metrics(out);
+    audit.append_metrics(out);
     observe::append_process_metrics(out, kVersion);
   });
   return {};
@@ -592,6 +595,7 @@ Result<void> Node::Parts::start_edges() {
   http_options.slow_request = live_options.slow_request;
   deps.limits = rate_limits.get();
   deps.backups = backups.get();
+  deps.audit = &audit;
   deps.webhook_interest = [this](ChannelType type) {
     const auto webhook_options = live_options.webhook.get();
     return api::WebhookInterest{webhook_options->tells(webhook::Event::notify, type),
@@ -681,8 +685,8 @@ Result<void> Node::Parts::start_demo() {
       [this] { return demo->address(); }, on_both_loopbacks);
 }
 
-Node::Node(const config::Settings& settings, std::size_t refusals_max)
-    : parts_(std::make_unique<Parts>(settings, refusals_max)) {}
+Node::Node(const config::Settings& settings, std::size_t refusals_max, observe::AuditLog& audit)
+    : parts_(std::make_unique<Parts>(settings, refusals_max, audit)) {}
 
 Node::~Node() { stop(); }
 
@@ -749,10 +753,14 @@ bool Node::check_pulse() {
 Result<config::ReloadReport> Node::reload(const config::Settings& wanted) {
   JD_RETURN_IF_ERROR(check_ca_files(wanted));
   JD_RETURN_IF_ERROR(check_moderation(wanted));
+  if (wanted.audit.on) JD_RETURN_IF_ERROR(observe::AuditLog::check(wanted.audit.file));
   auto report = parts_->live.apply(wanted);
   // The files may have changed though no setting has.
   parts_->gateway->reload_certificate();
   parts_->moderator->lists().refresh();
+  if (const auto opened = parts_->audit.open(audit_options(*parts_->live.get())); !opened) {
+    observe::log_error("app", "{}; it goes on in the file of before", opened.error().detail());
+  }
   return report;
 }
 

@@ -9,13 +9,14 @@
 #include "base/result.h"
 #include "config/live_settings.h"
 #include "config/settings.h"
+#include "observe/audit_log.h"
 
 namespace jindou::app {
 
 class Node {
  public:
-  // `refusals_max`: see descriptor_budget.h.
-  Node(const config::Settings& settings, std::size_t refusals_max);
+  // `refusals_max`: see descriptor_budget.h. Borrows the audit log, which is open.
+  Node(const config::Settings& settings, std::size_t refusals_max, observe::AuditLog& audit);
   // stop().
   ~Node();
   Node(const Node&) = delete;
@@ -47,7 +48,8 @@ class Node {
   // and stop(), one thread at a time.
   bool check_pulse();
 
-  // Takes over what may change while the server runs, and reads the certificate again. For the
+  // Takes over what may change while the server runs, reads the certificate and opens the audit log
+  // again. For the
   // thread that owns the node, between start() and stop(). Errors: invalid (no setting has
   // changed).
   Result<config::ReloadReport> reload(const config::Settings& wanted);

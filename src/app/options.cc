@@ -159,6 +159,11 @@ api::ApiOptions api_options(const config::Settings& settings, std::size_t refusa
   return options;
 }
 
+observe::AuditOptions audit_options(const config::Settings& settings) {
+  return {settings.audit.on, settings.audit.file, settings.audit.queue_bytes,
+          settings.audit.refusals_per_second};
+}
+
 retention::SweeperOptions sweeper_options(const config::Settings& settings) {
   retention::SweeperOptions options;
   options.policy.by_default = limits_of(settings.retention.max_age, settings.retention.max_count);

@@ -11,6 +11,7 @@
 #include "config/loaded_settings.h"
 #include "gateway/options.h"
 #include "jobs/runner.h"
+#include "observe/audit_log.h"
 #include "partition/partition.h"
 #include "partition/rate_limits.h"
 #include "retention/sweeper.h"
@@ -31,6 +32,7 @@ struct AnswerSizes {
 AnswerSizes answer_sizes(const config::Settings& settings);
 // `refusals_max`, here and below: descriptor_budget.h.
 api::ApiOptions api_options(const config::Settings& settings, std::size_t refusals_max);
+observe::AuditOptions audit_options(const config::Settings& settings);
 backup::BackupsOptions backups_options(const config::Settings& settings);
 retention::SweeperOptions sweeper_options(const config::Settings& settings);
 partition::RateRules rate_rules(const config::Settings& settings);

@@ -14,14 +14,17 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "app/descriptor_budget.h"
 #include "app/hangup_hold.h"
 #include "app/node.h"
+#include "app/options.h"
 #include "app/private_files.h"
 #include "app/service_notifier.h"
 #include "app/version.h"
 #include "base/machine_share.h"
+#include "observe/audit_log.h"
 #include "observe/last_words.h"
 #include "observe/line_writer.h"
 #include "observe/log.h"
@@ -92,11 +95,24 @@ void tell_about_tokens(const config::Settings& settings) {
   }
 }
 
+// `names` are keys of settings.
+void audit_reload(observe::AuditLog& audit, std::string_view outcome,
+                  const config::ReloadReport& report) {
+  const auto list = [](const std::vector<std::string>& names) {
+    return names.empty() ? std::string("[]") : fmt::format("[\"{}\"]", fmt::join(names, "\",\""));
+  };
+  audit.write(observe::AuditEvent::reload,
+              fmt::format(R"("outcome":"{}","by":"signal","with":{{"applied":{},"waiting":{}}})",
+                          outcome, list(report.applied), list(report.waiting)));
+}
+
 // The log names keys only: values may be secrets.
-void reload(Node& node, const ReadSettings& read_again, std::size_t descriptors_max) {
+void reload(Node& node, observe::AuditLog& audit, const ReadSettings& read_again,
+            std::size_t descriptors_max) {
   const auto loaded = read_again();
   if (!loaded) {
     observe::log_error("config", "reload: nothing changed: {}", loaded.error().detail());
+    audit_reload(audit, "failed", {});
     return;
   }
   for (const auto& warning : loaded->warnings) observe::log_warn("config", "{}", warning);
@@ -109,8 +125,10 @@ void reload(Node& node, const ReadSettings& read_again, std::size_t descriptors_
                        "reload: nothing changed: the new settings, or they together with what only "
                        "a restart changes, are invalid: {}",
                        report.error().detail());
+    audit_reload(audit, "failed", {});
     return;
   }
+  audit_reload(audit, "ok", *report);
   if (report->applied.empty() && report->waiting.empty()) {
     observe::log_info("config", "reload: no setting has changed");
     return;
@@ -199,7 +217,12 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   // A file size limit is then an error of one write, as a full disk is, and not the end.
   std::signal(SIGXFSZ, SIG_IGN);
 
-  Node node(settings, refusals_max(descriptors_max));
+  observe::AuditLog audit;
+  if (const auto opened = audit.open(audit_options(settings)); !opened) {
+    observe::log_error("app", "cannot start: {}", opened.error().detail());
+    return 1;
+  }
+  Node node(settings, refusals_max(descriptors_max), audit);
   if (const auto started = node.start(); !started) {
     observe::log_error("app", "cannot start: {}", started.error().detail());
     return 1;
@@ -208,6 +231,9 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   observe::log_info("app", "jindou {} serves {}; data in {}", kVersion, shown_addresses(node),
                     settings.data_dir);
   tell_about_tokens(settings);
+  audit.write(
+      observe::AuditEvent::start,
+      fmt::format(R"("outcome":"ok","with":{{"version":"{}","pid":{}}})", kVersion, ::getpid()));
 
   const ServiceNotifier notifier = ServiceNotifier::from_environment();
   const auto tell_manager = [&] { notifier.ready("serves " + shown_addresses(node)); };
@@ -215,7 +241,7 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   const int received = signals.run(
       [&] {
         notifier.reloading();
-        reload(node, read_again, descriptors_max);
+        reload(node, audit, read_again, descriptors_max);
         tell_manager();
       },
       notifier.keep_alive_interval(),
@@ -225,6 +251,8 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   notifier.stopping();
   observe::log_info("app", "stopping on signal {}", received);
   node.stop();
+  audit.write(observe::AuditEvent::stop,
+              fmt::format(R"("outcome":"ok","by":"signal","with":{{"signal":{}}})", received));
   observe::log_info("app", "stopped");
   return 0;
 }

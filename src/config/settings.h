@@ -68,6 +68,13 @@ struct LoggerSettings {
   std::chrono::milliseconds slow_request{1'000};  // 0: none is told of
 };
 
+struct AuditSettings {
+  bool on = true;
+  std::string file;  // empty: among the lines of the log
+  std::size_t queue_bytes = std::size_t{1} << 20;
+  std::size_t refusals_per_second = 100;  // 0: any number
+};
+
 struct ClusterSettings {
   std::uint32_t node_id = 1001;
   std::string identity_file;
@@ -348,6 +355,7 @@ struct Settings {
   ExternalSettings external;
   IntranetSettings intranet;
   LoggerSettings logger;
+  AuditSettings audit;
   ClusterSettings cluster;
   MessageRetrySettings message_retry;
   ApiSettings api;

@@ -104,6 +104,17 @@ constexpr std::array kTable{
             kLive,
             "An HTTP request that took longer has a line in the log, ten a second at most; "
             "streams have none. 0: none."},
+    Setting{"audit.on", flag, JD_MEMBER(audit.on), 0, 0, "", kOurs, kLive,
+            "Write the audit log: a line for each change, login and refusal over HTTP."},
+    Setting{"audit.file", text, JD_MEMBER(audit.file), 0, 0, "", kOurs, kLive,
+            "File of the audit log; a SIGHUP opens it anew. Empty: among the lines of the log."},
+    Setting{"audit.queueBytes", bytes, JD_MEMBER(audit.queue_bytes), 64 * kKiB, kGiB, "", kOurs,
+            kLive,
+            "Lines that wait for the disk of audit.file; what does not fit is dropped and "
+            "counted."},
+    Setting{"audit.refusalsPerSecond", count, JD_MEMBER(audit.refusals_per_second), 0, 1'000'000,
+            "", kOurs, kLive,
+            "Lines a second about callers who were refused; more are counted. 0: any number."},
     Setting{"cluster.nodeId", count, JD_MEMBER(cluster.node_id), 1, 1023, "", kDocumented, kRestart,
             "Number of this node, shown to clients in CONNACK and in the API."},
     Setting{

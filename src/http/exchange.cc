@@ -92,6 +92,7 @@ void Response::clear() {
   extra_headers.clear();
   allow_origin.clear();
   route = "other";
+  refusal = {};
   close = false;
   keep = false;
   coding_chosen = false;

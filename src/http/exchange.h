@@ -146,6 +146,9 @@ struct Response {
   // For an answer of admit(): a body of moderate size is read and dropped, and the connection stays
   // open, because the caller is to come again.
   bool keep = false;
+  // Why admit() refused a request for who sent it or from where, for the audit: a string constant
+  // such as "permission"; empty: it did not.
+  std::string_view refusal;
   // The handler has looked at Accept-Encoding itself; otherwise the server codes what gains by it.
   bool coding_chosen = false;
   // The answer tells of something that was done: while answers are refused for want of memory, the
