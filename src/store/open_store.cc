@@ -1,8 +1,11 @@
 #include "store/open_store.h"
 
 #include <fcntl.h>
+#include <sys/types.h>
 #include <unistd.h>
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "store/rocksdb_status.h"
@@ -40,19 +43,20 @@ std::vector<rocksdb::ColumnFamilyDescriptor> families_of(const rocksdb::Options&
           {kClientNumbersName, client_numbers_options(options)}};
 }
 
-// Whether the error of an opening is that another process holds the lock of `directory`. RocksDB's
-// own text reads like damage.
-bool is_held_elsewhere(const rocksdb::Status& status, const std::string& directory) {
-  if (!status.IsIOError()) return false;
+// If the error of an opening is that another process holds the lock of `directory`: its number, or
+// 0 when it is not known here (another container's). RocksDB's own text reads like damage.
+std::optional<pid_t> holder_elsewhere(const rocksdb::Status& status, const std::string& directory) {
+  if (!status.IsIOError()) return std::nullopt;
   const std::string path = directory + "/LOCK";
   const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);  // NOLINT(*-vararg)
-  if (file < 0) return false;
+  if (file < 0) return std::nullopt;
   struct flock lock {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   const bool asked = ::fcntl(file, F_GETLK, &lock) == 0;  // NOLINT(*-vararg)
   ::close(file);
-  return asked && lock.l_type != F_UNLCK;
+  if (!asked || lock.l_type == F_UNLCK) return std::nullopt;
+  return lock.l_pid;
 }
 
 }  // namespace
@@ -62,8 +66,9 @@ Result<std::unique_ptr<OpenStore>> OpenStore::open(const rocksdb::Options& optio
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const auto status = rocksdb::DB::Open(options, directory, families_of(options), &handles, &db);
-  if (is_held_elsewhere(status, directory)) {
-    return Error(Errc::storage, "another process has the data directory " + directory +
+  if (const auto holder = holder_elsewhere(status, directory)) {
+    const std::string who = *holder > 0 ? " (pid " + std::to_string(*holder) + ")" : std::string();
+    return Error(Errc::storage, "another process" + who + " has the data directory " + directory +
                                     " open: stop it, or use another one (dataDir, --data-dir)");
   }
   if (!status.ok()) return to_error(status);

@@ -442,8 +442,8 @@ class CommandLine(unittest.TestCase):
                        "--tcp-addr", "127.0.0.1:0", "--ws-addr", "127.0.0.1:0")
             self.assertNotEqual(done.returncode, 0)
             self.assertEqual(done.stdout, "")
-            self.assertIn("another process has the data directory %s open" % server.data_dir,
-                          done.stderr)
+            self.assertIn("another process (pid %d) has the data directory %s open"
+                          % (server.process.pid, server.data_dir), done.stderr)
             self.assertEqual(server.get("/health").status, 200)
     def test_the_packages_it_needs_are_listed(self):
         script = pathlib.Path(__file__).parents[2] / "scripts" / "runtime_packages.sh"
