@@ -1,10 +1,13 @@
 #include "app/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,22 +36,29 @@ constexpr int kUsageError = 2;
 
 // What `serve` and `config` share: where settings come from.
 struct SettingsFlags {
-  std::string file;
-  std::string data_dir;
-  std::string http_addr;
-  std::string tcp_addr;
-  std::string ws_addr;
-  std::string manager_addr;
+  // None: not given. One that is given empty means just that.
+  using Text = std::optional<std::string>;
+  Text file;
+  Text data_dir;
+  Text http_addr;
+  Text tcp_addr;
+  Text ws_addr;
+  Text manager_addr;
   std::vector<std::string> set;
   bool accept_data_loss = false;
 
+  // The flags refer to this object, which stays where it is.
   void add_to(CLI::App& command) {
-    command.add_option("--config", file, "YAML file with settings (docs/configuration.md)");
-    command.add_option("--data-dir", data_dir, "Directory of the store; created when missing");
-    command.add_option("--http-addr", http_addr, "host:port of the HTTP API; port 0: any free one");
-    command.add_option("--tcp-addr", tcp_addr, "host:port for clients over TCP");
-    command.add_option("--ws-addr", ws_addr, "host:port for clients over WebSocket");
-    command.add_option("--manager-addr", manager_addr, "host:port of the manager port");
+    const auto add = [&command](const char* name, Text& value, const char* meaning) {
+      command.add_option_function<std::string>(
+          name, [&value](const std::string& text) { value = text; }, meaning);
+    };
+    add("--config", file, "YAML file with settings (docs/configuration.md)");
+    add("--data-dir", data_dir, "Directory of the store; created when missing");
+    add("--http-addr", http_addr, "host:port of the HTTP API; port 0: any free one");
+    add("--tcp-addr", tcp_addr, "host:port for clients over TCP");
+    add("--ws-addr", ws_addr, "host:port for clients over WebSocket");
+    add("--manager-addr", manager_addr, "host:port of the manager port");
     command.add_option("--set", set, "Any setting, as key=value; may be repeated");
   }
 
@@ -61,8 +71,8 @@ struct SettingsFlags {
   // Flags before and behind the subcommand count alike; where both give one, the later one does.
   SettingsFlags followed_by(const SettingsFlags& later) const {
     SettingsFlags both = *this;
-    const auto take = [](std::string& value, const std::string& other) {
-      if (!other.empty()) value = other;
+    const auto take = [](Text& value, const Text& other) {
+      if (other) value = other;
     };
     take(both.file, later.file);
     take(both.data_dir, later.data_dir);
@@ -76,18 +86,27 @@ struct SettingsFlags {
   }
 
   bool given() const {
-    return accept_data_loss || !set.empty() || !file.empty() || !data_dir.empty() ||
-           !http_addr.empty() || !tcp_addr.empty() || !ws_addr.empty() || !manager_addr.empty();
+    return accept_data_loss || !set.empty() || file || data_dir || http_addr || tcp_addr ||
+           ws_addr || manager_addr;
+  }
+
+  // Without --config: WK_CONFIG, or the first of the usual places that is there. From then on it is
+  // as if it had been given, so that a reload reads the same one.
+  void choose_file() {
+    if (!file) file = config::usual_settings_file(config::process_environment());
   }
 
   Result<config::LoadedSettings> load(FileKind kind = FileKind::any) const {
     config::Overrides overrides;
     if (accept_data_loss) overrides.emplace_back("storage.acceptDataLoss", "true");
-    if (!data_dir.empty()) overrides.emplace_back("dataDir", data_dir);
-    if (!http_addr.empty()) overrides.emplace_back("httpAddr", http_addr);
-    if (!tcp_addr.empty()) overrides.emplace_back("addr", tcp_addr);
-    if (!ws_addr.empty()) overrides.emplace_back("wsAddr", ws_addr);
-    if (!manager_addr.empty()) overrides.emplace_back("manager.addr", manager_addr);
+    const auto take = [&overrides](const char* key, const Text& value) {
+      if (value) overrides.emplace_back(key, *value);
+    };
+    take("dataDir", data_dir);
+    take("httpAddr", http_addr);
+    take("addr", tcp_addr);
+    take("wsAddr", ws_addr);
+    take("manager.addr", manager_addr);
     for (const auto& pair : set) {
       const auto equals = pair.find('=');
       if (equals == std::string::npos) {
@@ -96,7 +115,7 @@ struct SettingsFlags {
       overrides.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
     }
     std::optional<std::filesystem::path> path;
-    if (!file.empty()) path = file;
+    if (file && !file->empty()) path = *file;
     JD_TRY(auto loaded,
            config::load_settings(path, config::process_environment(), overrides, kind));
     config::fit_defaults(loaded, read_memory_share());
@@ -109,7 +128,8 @@ int usage_error(const Error& error) {
   return kUsageError;
 }
 
-int run_serve(const SettingsFlags& flags) {
+int run_serve(SettingsFlags flags) {
+  flags.choose_file();
   const auto loaded = flags.load();
   if (!loaded) return usage_error(loaded.error());
   // What a pipe brought at the start is not there a second time.
@@ -120,18 +140,20 @@ int report_valid(const SettingsFlags& flags, const config::LoadedSettings& loade
   for (const std::string& warning : loaded.warnings) {
     std::fprintf(stderr, "jindou: warning: %s\n", warning.c_str());
   }
-  const std::string checked =
-      flags.file.empty() ? "no file was given (--config FILE): defaults, environment and flags"
-                         : flags.file + ", with environment and flags";
+  const std::string checked = flags.file.value_or("").empty()
+                                  ? "no file was given (--config FILE) and none is in the usual "
+                                    "places: defaults, environment and flags"
+                                  : *flags.file + ", with environment and flags";
   std::printf("the configuration is valid: %s\n", checked.c_str());
   return 0;
 }
 
-int run_config(const SettingsFlags& flags, bool validate_only, bool markdown) {
+int run_config(SettingsFlags flags, bool validate_only, bool markdown) {
   if (markdown) {
     std::fputs(config::settings_markdown().c_str(), stdout);
     return 0;
   }
+  flags.choose_file();
   const auto loaded = flags.load();
   if (!loaded) return usage_error(loaded.error());
   if (validate_only) {
@@ -144,7 +166,8 @@ int run_config(const SettingsFlags& flags, bool validate_only, bool markdown) {
   return 0;
 }
 
-int run_doctor_command(const SettingsFlags& flags) {
+int run_doctor_command(SettingsFlags flags) {
+  flags.choose_file();
   const auto loaded = flags.load();
   if (!loaded) return usage_error(loaded.error());
   return run_doctor(loaded->settings);
@@ -205,6 +228,24 @@ void add_restore_options(CLI::App& command, RestoreFlags& flags) {
                      "ids had got");
 }
 
+// In the order in which the parser wants them: the last one first. `--http-addr=` is the flag with
+// an empty value, which the parser takes for a flag without one.
+std::vector<std::string> arguments_of(int argc, char** argv) {
+  constexpr std::string_view kTexts[] = {
+      "--config=", "--data-dir=", "--http-addr=", "--tcp-addr=", "--ws-addr=", "--manager-addr="};
+  std::vector<std::string> arguments;
+  for (int i = argc - 1; i > 0; --i) {
+    const std::string_view argument = argv[i];
+    if (std::ranges::find(kTexts, argument) == std::end(kTexts)) {
+      arguments.emplace_back(argument);
+      continue;
+    }
+    arguments.emplace_back();
+    arguments.emplace_back(argument.substr(0, argument.size() - 1));
+  }
+  return arguments;
+}
+
 int run_bench_command(const bench::BenchOptions& options) {
   if (const auto valid = bench::validate(options); !valid) return usage_error(valid.error());
   return bench::run_bench(options);
@@ -213,6 +254,7 @@ int run_bench_command(const bench::BenchOptions& options) {
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
+  std::vector<std::string> arguments = arguments_of(argc, argv);
   CLI::App app("Jindou: an instant-messaging server with durable batch sends");
   app.require_subcommand(0, 1);
 
@@ -283,7 +325,8 @@ int run_command_line(int argc, char** argv) {
   app.add_flag("--version", version_flag, "The same");
 
   try {
-    app.parse(argc, argv);
+    app.name(argv[0]);
+    app.parse(arguments);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageError;
   }

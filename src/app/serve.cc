@@ -202,6 +202,10 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   observe::install_last_words();
   for (const auto& warning : loaded.warnings) observe::log_warn("config", "{}", warning);
   observe::log_info("config", "{}; threads for {} processor(s)", loaded.fit, usable_processors());
+  observe::log_info("config", "settings of {}", loaded.file.empty() ? "no file" : loaded.file);
+  const std::string changed = config::changed_settings(loaded);
+  observe::log_info("config", "settings that are no defaults: {}",
+                    changed.empty() ? "none" : changed);
   const std::size_t descriptors_max = raise_descriptor_limit();
   if (const std::string said = fit_connections(settings, descriptors_max); !said.empty()) {
     observe::log_warn("app", "{}", said);

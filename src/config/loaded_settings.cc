@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <iterator>
 #include <set>
+#include <system_error>
 
 #include "base/edit_distance.h"
 #include "config/api_keys.h"
@@ -21,6 +22,12 @@ extern char** environ;
 
 namespace jindou::config {
 namespace {
+
+// Names the file of settings: not one of them.
+constexpr std::string_view kFileVariable = "WK_CONFIG";
+constexpr const char* kUsualFiles[] = {"./jindou.yaml", "/etc/jindou/jindou.yaml"};
+// A list of keys or users; one secret is far shorter.
+constexpr std::size_t kSecretFileBytesMax = std::size_t{1} << 20;
 
 class Loader {
  public:
@@ -42,8 +49,9 @@ class Loader {
   }
 
   Result<void> read_env(const Environment& env) {
-    std::set<std::string> used;
+    std::set<std::string> used{std::string(kFileVariable)};
     for (const Setting& setting : settings_table()) {
+      if (setting.is_secret()) JD_RETURN_IF_ERROR(read_secret_file(setting, env, used));
       const auto found = env.find(setting.env_name());
       if (found == env.end()) continue;
       used.insert(found->first);
@@ -57,6 +65,35 @@ class Loader {
     }
     return {};
   }
+
+  // A secret in a file of its own, as container platforms mount them: WK_MANAGERTOKEN_FILE.
+  Result<void> read_secret_file(const Setting& setting, const Environment& env,
+                                std::set<std::string>& used) {
+    const std::string name = setting.env_name() + "_FILE";
+    const auto found = env.find(name);
+    if (found == env.end()) return {};
+    used.insert(name);
+    const std::string& path = found->second;
+    if (path.empty()) return {};
+    if (!value_of(env, setting.env_name()).empty()) {
+      return Error(Errc::invalid, fmt::format("{0} and {1}: give one of them, not both", name,
+                                              setting.env_name()));
+    }
+    auto text = read_file(path, kSecretFileBytesMax, FileKind::any);
+    if (!text) {
+      return Error(Errc::invalid,
+                   fmt::format("{}: cannot read {}: {}", name, path, text.error().detail()));
+    }
+    // Editors end a file with a line feed; the entries of a list may stand on lines of their own.
+    while (!text->empty() && is_space(text->back())) text->pop_back();
+    if (text->empty()) return Error(Errc::invalid, fmt::format("{}: {} is empty", name, path));
+    if (setting.is_list()) {
+      std::replace_if(text->begin(), text->end(), is_space, ' ');
+    }
+    return set(setting, *text, SettingOrigin::env, name);
+  }
+
+  static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
   // The documented name wins over the other one.
   Result<void> read_env_aliases(const Environment& env, std::set<std::string>& used) {
@@ -330,12 +367,28 @@ Environment process_environment() {
   return out;
 }
 
+std::optional<std::string> usual_settings_file(const Environment& env) {
+  if (const auto named = env.find(std::string(kFileVariable));
+      named != env.end() && !named->second.empty()) {
+    return named->second;
+  }
+  for (const char* path : kUsualFiles) {
+    std::error_code error;
+    const auto status = std::filesystem::status(path, error);
+    // One that cannot be looked at is named in the error that reading it makes.
+    if (status.type() != std::filesystem::file_type::not_found) return path;
+  }
+  return std::nullopt;
+}
+
 Result<LoadedSettings> load_settings(const std::optional<std::filesystem::path>& file,
                                      const Environment& env, const Overrides& overrides,
                                      FileKind kind) {
   if (!file) return load(std::nullopt, {}, env, overrides);
   JD_TRY(const std::string text, read_settings_file(*file, kind));
-  return load(text, "the configuration file " + file->string(), env, overrides);
+  JD_TRY(auto loaded, load(text, "the configuration file " + file->string(), env, overrides));
+  loaded.file = file->string();
+  return loaded;
 }
 
 Result<LoadedSettings> load_settings_text(std::string_view yaml, const Environment& env,
@@ -532,18 +585,36 @@ Result<void> validate(const Settings& settings) {
   return {};
 }
 
-std::string settings_report(const LoadedSettings& loaded) {
+namespace {
+
+std::string shown_value(const Setting& setting, const Settings& settings) {
+  const std::string value = format_setting(setting, settings);
+  if (setting.is_secret()) return value.empty() ? "(empty)" : "(set)";
+  return value.empty() ? "\"\"" : without_credentials(value);
+}
+
+}  // namespace
+
+std::string changed_settings(const LoadedSettings& loaded) {
   std::string out;
   const auto table = settings_table();
+  const Settings defaults;
   for (std::size_t i = 0; i < table.size(); ++i) {
-    std::string value = format_setting(table[i], loaded.settings);
-    if (table[i].is_secret()) {
-      value = value.empty() ? "(empty)" : "(set)";
-    } else if (value.empty()) {
-      value = "\"\"";
-    } else {
-      value = without_credentials(value);
-    }
+    const auto origin = i < loaded.origins.size() ? loaded.origins[i] : SettingOrigin::by_default;
+    if (origin == SettingOrigin::by_default || origin == SettingOrigin::fitted) continue;
+    if (same_value(table[i], defaults, loaded.settings)) continue;
+    fmt::format_to(std::back_inserter(out), "{}{} = {} ({})", out.empty() ? "" : ", ", table[i].key,
+                   shown_value(table[i], loaded.settings), origin_name(origin));
+  }
+  return out;
+}
+
+std::string settings_report(const LoadedSettings& loaded) {
+  std::string out = fmt::format(
+      "# {}\n", loaded.file.empty() ? "no file of settings was read" : "file: " + loaded.file);
+  const auto table = settings_table();
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const std::string value = shown_value(table[i], loaded.settings);
     const auto origin = i < loaded.origins.size() ? loaded.origins[i] : SettingOrigin::by_default;
     fmt::format_to(std::back_inserter(out), "{:<32} {:<24} # {}\n",
                    fmt::format("{}:", table[i].key), value, origin_name(origin));
@@ -595,15 +666,20 @@ std::string settings_markdown() {
       "Generated from the table in `src/config/settings_table.cc` (`jindou config --markdown`); "
       "a test fails\nwhen this page differs from it.\n\n"
       "Everything has a default that works without a file. Later sources win over earlier ones:\n\n"
-      "1. a YAML file (`--config jindou.yaml`), with nested keys (`api:` / `  maxBatch: 500`) or "
-      "dotted ones\n   (`api.maxBatch: 500`); a list is a YAML list;\n"
+      "1. a YAML file, with nested keys (`api:` / `  maxBatch: 500`) or dotted ones "
+      "(`api.maxBatch: 500`);\n   a list is a YAML list. It is the one that `--config FILE` names, "
+      "else the one that `WK_CONFIG` names, else\n   `./jindou.yaml`, else "
+      "`/etc/jindou/jindou.yaml`, whichever is there first; `--config \"\"` reads none;\n"
       "2. environment variables: `WK_` and the key in upper case with `.` as `_` "
       "(`WK_API_MAXBATCH=500`);\n   an empty one counts as absent, spaces separate the entries of "
-      "a list;\n"
-      "3. flags: `--set api.maxBatch=500`.\n\n"
+      "a list.\n   A secret may also be in a file, without its last line feed: "
+      "`WK_MANAGERTOKEN_FILE=/run/secrets/token`, and so\n   for `WK_APIKEYS`, `WK_AUTH_USERS`, "
+      "`WK_AUTH_SUPERTOKEN`, `WK_JWT_SECRET` and `WK_WEBHOOK_SECRET`;\n"
+      "3. flags: `--set api.maxBatch=500`; an empty one means empty (`--http-addr \"\"`: no HTTP "
+      "API).\n\n"
       "Keys are compared without regard to case. An unknown key in the file stops the start with "
       "an error\nthat names the nearest known key; an unknown `WK_` variable is a warning in the "
-      "log. `jindou config`\nprints every value and where it came from.\n\n"
+      "log. `jindou config`\nprints which file was read, every value and where it came from.\n\n"
       "Durations are written as `500ms`, `60s`, `5m`, `2h`, `7d` or sums of them (`1h30m`). Sizes "
       "are bytes, or\na number with `KiB`, `MiB` or `GiB`.\n\n"
       "The HTTP API does not start on an address that other machines can reach unless "

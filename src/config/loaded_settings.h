@@ -19,6 +19,7 @@ namespace jindou::config {
 enum class SettingOrigin : std::uint8_t { by_default, fitted, file, env, flag };
 
 struct LoadedSettings {
+  std::string file;  // that was read; empty: none
   Settings settings;
   std::vector<SettingOrigin> origins;  // parallel to settings_table()
   std::vector<std::string> warnings;   // for the log: ignored keys, unknown WK_ variables
@@ -32,10 +33,15 @@ using Overrides = std::vector<std::pair<std::string, std::string>>;
 // The variables of this process whose names start with WK_.
 Environment process_environment();
 
+// Where settings are read from when nobody names a file: what WK_CONFIG names, or the first of
+// ./jindou.yaml and /etc/jindou/jindou.yaml that is there. None: neither is.
+std::optional<std::string> usual_settings_file(const Environment& env);
+
 // Reads all sources and checks every value against its row, then calls validate(). An environment
-// variable that is empty counts as absent. Keys are compared without regard to case.
-// Errors: invalid (names the key, the value unless it is secret, and what would be right),
-// not_found (the file cannot be read, or is not of that kind).
+// variable that is empty counts as absent; a secret may be given by a variable with _FILE at its
+// end, which names the file that holds it. Keys are compared without regard to case. Errors:
+// invalid (names the key, the value unless it is secret, and what would be right), not_found (the
+// file cannot be read, or is not of that kind).
 Result<LoadedSettings> load_settings(const std::optional<std::filesystem::path>& file,
                                      const Environment& env, const Overrides& overrides,
                                      FileKind kind = FileKind::any);
@@ -50,6 +56,10 @@ Result<void> validate(const Settings& settings);
 // "key = value  # origin" lines for `jindou config`; secrets are shown as set or empty only,
 // credentials inside URLs as ***.
 std::string settings_report(const LoadedSettings& loaded);
+
+// The same on one line for those whose values are no defaults, whoever gave them: "addr = … (file),
+// …". Empty: all are.
+std::string changed_settings(const LoadedSettings& loaded);
 
 // The text of docs/configuration.md.
 std::string settings_markdown();

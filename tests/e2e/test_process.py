@@ -436,6 +436,100 @@ class CommandLine(unittest.TestCase):
                 self.assertIn(address.rsplit(":", 1)[1], done.stderr)
                 self.assertIn("(%s)" % flag, done.stderr)
 
+    def shown(self, *arguments, cwd=None, **env):
+        """What `jindou config` prints: the line about the file, and values by their keys."""
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("WK_")}
+        done = subprocess.run([binary(), "config", *arguments], capture_output=True, text=True,
+                              env={**clean, **env}, cwd=cwd, timeout=15, check=False)
+        self.assertEqual(done.returncode, 0, done)
+        first, *lines = done.stdout.splitlines()
+        pairs = (line.split(None, 1) for line in lines if not line.startswith("#"))
+        return first, {key.rstrip(":"): value for key, value in pairs}, done
+
+    def test_the_file_is_the_one_that_is_named_or_lies_in_a_usual_place(self):
+        with tempfile.TemporaryDirectory() as directory:
+            for name, number in (("jindou", 11), ("variable", 22), ("flag", 33)):
+                pathlib.Path(directory, name + ".yaml").write_text("api.maxBatch: %d\n" % number)
+            for arguments, env, first, number in (
+                    ((), {}, "# file: ./jindou.yaml", 11),
+                    ((), {"WK_CONFIG": "variable.yaml"}, "# file: variable.yaml", 22),
+                    (("--config", "flag.yaml"), {"WK_CONFIG": "variable.yaml"},
+                     "# file: flag.yaml", 33),
+                    (("--config", ""), {"WK_CONFIG": "variable.yaml"},
+                     "# no file of settings was read", 1000),
+                    (("--config=",), {}, "# no file of settings was read", 1000)):
+                with self.subTest(arguments=arguments, env=env):
+                    said, values, done = self.shown(*arguments, cwd=directory, **env)
+                    self.assertEqual(said, first)
+                    self.assertEqual(values["api.maxBatch"].split()[0], str(number))
+                    self.assertNotIn("WK_CONFIG", done.stdout)
+            # The second usual place is the machine's, so it is only looked for there.
+            os.unlink(os.path.join(directory, "jindou.yaml"))
+            wanted = ("# file: /etc/jindou/jindou.yaml" if os.path.exists("/etc/jindou/jindou.yaml")
+                      else "# no file of settings was read")
+            self.assertEqual(self.shown(cwd=directory)[0], wanted)
+            done = run("serve", WK_CONFIG="/does/not/exist.yaml")
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("/does/not/exist.yaml", done.stderr)
+
+    def test_a_reload_reads_the_file_of_the_start(self):
+        server = Server()
+        self.addCleanup(server.destroy)
+        path = pathlib.Path(server.dir, "jindou.yaml")
+        path.write_text("logger.level: info\n")
+        server.start()
+        server.wait_for_log("settings of ./jindou.yaml")
+        path.write_text("logger.level: debug\n")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for_log("applied logger.level")
+
+    def test_a_secret_may_be_in_a_file(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "token")
+            pathlib.Path(path).write_text("token-of-a-file-0123\n")
+            _, values, done = self.shown(WK_MANAGERTOKEN_FILE=path)
+            self.assertEqual(values["managerToken"].split()[0], "(set)")
+            self.assertIn("environment", values["managerToken"])
+            self.assertNotIn("WK_", done.stdout)
+            pathlib.Path(directory, "users").write_text("a:pw-one:*\nb:pw-two:*\n")
+            with Server({"managerToken_file": path,
+                         "auth.users_file": os.path.join(directory, "users")}) as server:
+                self.assertEqual(server.get("/route").status, 401)
+                headers = {"token": "token-of-a-file-0123"}
+                self.assertEqual(server.get("/route", headers=headers).status, 200)
+                answer = server.request("POST", "/manager/login", {
+                    "username": "b", "password": "pw-two"}, address=server.manager)
+                self.assertEqual(answer.status, 200, answer)
+                self.assertNotIn("token-of-a-file", server.log_tail(1000))
+            pathlib.Path(directory, "empty").write_text("\n")
+            for env, why in (({"WK_MANAGERTOKEN_FILE": directory + "/none"}, "cannot read"),
+                             ({"WK_MANAGERTOKEN_FILE": directory + "/empty"}, "is empty"),
+                             ({"WK_MANAGERTOKEN_FILE": path, "WK_MANAGERTOKEN": "x"}, "not both")):
+                done = run("serve", **env)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn("WK_MANAGERTOKEN_FILE", done.stderr)
+                self.assertIn(why, done.stderr)
+
+    def test_an_empty_flag_means_empty(self):
+        for flag in (["--http-addr", ""], ["--http-addr="]):
+            _, values, _ = self.shown(*flag, WK_HTTPADDR="127.0.0.1:7")
+            self.assertEqual(values["httpAddr"].split(), ['""', "#", "flag"])
+        done = run("serve", "--manager-addr=")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("manager.addr: must not be empty", done.stderr)
+
+    def test_the_log_names_settings_that_are_no_defaults(self):
+        with Server({"managerToken": "hush-hush-hush-hush", "api.maxBatch": "77",
+                     "api.maxBodyBytes": "10MiB"}) as server:
+            server.wait_for_log("settings that are no defaults: ")
+            (line,) = [line for line in server.log_tail(1000).splitlines()
+                       if "that are no defaults" in line]
+            self.assertIn("managerToken = (set) (environment)", line)
+            self.assertIn("api.maxBatch = 77 (environment)", line)
+            self.assertIn("dataDir = %s (flag)" % server.data_dir, line)
+            self.assertNotIn("api.maxBodyBytes", line)
+            self.assertNotIn("hush", line)
+
     def test_one_server_per_directory(self):
         with Server() as server:
             done = run("serve", "--data-dir", server.data_dir, "--http-addr", "127.0.0.1:0",
