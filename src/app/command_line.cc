@@ -157,7 +157,7 @@ int run_config(SettingsFlags flags, bool validate_only, bool markdown) {
   const auto loaded = flags.load();
   if (!loaded) return usage_error(loaded.error());
   if (validate_only) {
-    if (const auto files = check_named_files(loaded->settings); !files) {
+    if (const auto files = check_before_start(loaded->settings); !files) {
       return usage_error(files.error());
     }
     return report_valid(flags, *loaded);

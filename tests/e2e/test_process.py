@@ -518,6 +518,27 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("manager.addr: must not be empty", done.stderr)
 
+    def test_validate_finds_what_the_start_would_refuse(self):
+        with tempfile.TemporaryDirectory() as directory:
+            pathlib.Path(directory, "file").write_text("x")
+            for setting, why in (("gateway.trustedProxies=hello", "gateway.trustedProxies"),
+                                 ("gateway.allowedOrigins=hello", "gateway.allowedOrigins"),
+                                 ("cluster.identityFile=%s/file" % directory, directory + "/file"),
+                                 ("moderation.lists=refuse:%s/none" % directory, "none"),
+                                 ("audit.file=%s/none/audit.log" % directory, "audit.file"),
+                                 ("dataDir=%s/file/data" % directory, "is no directory")):
+                with self.subTest(setting=setting):
+                    made = tempfile.TemporaryDirectory()
+                    self.addCleanup(made.cleanup)
+                    flags = ("--set", "dataDir=%s/data" % made.name, "--set", setting)
+                    validated = run("config", "--validate", *flags)
+                    self.assertEqual(validated.returncode, 2, validated)
+                    self.assertIn(why, validated.stderr)
+                    self.assertEqual(os.listdir(made.name), [])
+                    started = run("serve", "--http-addr", "127.0.0.1:0", "--tcp-addr", "127.0.0.1:0",
+                                  "--ws-addr", "127.0.0.1:0", *flags, timeout=30)
+                    self.assertIn(started.returncode, (1, 2), started)
+
     def test_the_log_names_settings_that_are_no_defaults(self):
         with Server({"managerToken": "hush-hush-hush-hush", "api.maxBatch": "77",
                      "api.maxBodyBytes": "10MiB"}) as server:
