@@ -22,6 +22,7 @@
 #include "caller/backup.h"
 #include "caller/jobs.h"
 #include "caller/send.h"
+#include "caller/top.h"
 #include "config/conversion.h"
 #include "config/fitted_defaults.h"
 #include "config/loaded_settings.h"
@@ -319,6 +320,10 @@ int run_command_line(int argc, char** argv) {
       app.add_subcommand("restore", "Make the data directory of a server from a backup");
   add_restore_options(*restore_command, restored);
 
+  caller::TopOptions top_options;
+  CLI::App* top_command = app.add_subcommand("top", "Show live how a running server does");
+  caller::add_options(*top_command, top_options);
+
   CLI::App* version_command =
       app.add_subcommand("version", "Print the version and the format of the store");
   bool version_flag = false;
@@ -333,7 +338,7 @@ int run_command_line(int argc, char** argv) {
   if (flags.given() &&
       (version_command->parsed() || bench_command->parsed() || send_command->parsed() ||
        jobs_command->parsed() || key_command->parsed() || backup_command->parsed() ||
-       verify_command->parsed() || restore_command->parsed())) {
+       verify_command->parsed() || restore_command->parsed() || top_command->parsed())) {
     return usage_error(
         Error(Errc::invalid,
               "flags with settings go with serve, config and doctor; those of other commands "
@@ -358,6 +363,7 @@ int run_command_line(int argc, char** argv) {
   if (bench_command->parsed()) return run_bench_command(bench_options);
   if (send_command->parsed()) return caller::run_send(std::move(send_options));
   if (jobs_command->parsed()) return caller::run_jobs(std::move(jobs_options));
+  if (top_command->parsed()) return caller::run_top(std::move(top_options));
   return run_serve(flags.followed_by(serve_flags));
 }
 
