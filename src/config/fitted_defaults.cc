@@ -40,6 +40,7 @@ constexpr Fitted kFitted[] = {
     {"api.bodyBytesInFlight", JD_MEMBER(api.body_bytes_in_flight), 16 * kMiB},
     {"api.answerBytesInFlight", JD_MEMBER(api.answer_bytes_in_flight), 16 * kMiB, 75},
     {"gateway.inboundBytesInFlight", JD_MEMBER(gateway.inbound_bytes_in_flight), 16 * kMiB},
+    {"gateway.pushRecordBytes", JD_MEMBER(gateway.push_record_bytes), kMiB},
     {"delivery.queueBytesMax", JD_MEMBER(delivery.queue_bytes_max), 16 * kMiB},
 };
 

@@ -165,6 +165,7 @@ struct GatewaySettings {
   std::size_t frame_bytes_max = std::size_t{1} << 20;
   std::size_t pre_auth_frame_bytes_max = std::size_t{8} << 10;
   std::size_t unacked_max = 1024;
+  std::size_t push_record_bytes = std::size_t{16} << 20;  // 0: none
   std::chrono::milliseconds kick_grace{2'000};
   std::size_t inbound_items_in_flight = 256;
   std::size_t inbound_bytes_in_flight = std::size_t{256} << 20;

@@ -327,6 +327,11 @@ constexpr std::array kTable{
             kRestart,
             "Messages of one session that are sent again if no receipt comes; beyond that the "
             "client has to fetch them."},
+    Setting{"gateway.pushRecordBytes", bytes, JD_MEMBER(gateway.push_record_bytes), 0, 64 * kGiB,
+            "", kOurs, kRestart,
+            "Memory for what was pushed to clients lately and which receipts came, of all "
+            "connections, for GET /message/trace: 24 bytes for each push, repeat and receipt. 0: "
+            "none is remembered."},
     Setting{"gateway.kickGrace", duration, JD_MEMBER(gateway.kick_grace), 0, kMinute, "", kOurs,
             kRestart, "Time between telling a client it is kicked and closing its connection."},
     Setting{"gateway.inboundItemsInFlight", count, JD_MEMBER(gateway.inbound_items_in_flight), 1,

@@ -260,9 +260,12 @@ Gateway::Gateway(const GatewayDeps& deps, GatewayOptions options)
                          deps_.directory,
                          std::make_shared<ShardTraffic>(),
                          i};
-    shards_.push_back(std::make_shared<Shard>(deps_.shards.context(i), deps_.pool, deps_.core, env,
-                                              connections_, admission_));
+    shards_.push_back(std::make_shared<Shard>(
+        deps_.shards.context(i), deps_.pool, deps_.core, env,
+        options_->limits.push_record_bytes / deps_.shards.size(), connections_, admission_));
   }
+  // As small as the others, if there are any.
+  remembers_pushes_ = !shards_.empty() && shards_.front()->remembers_pushes();
   deps_.directory.attach_control(this);
   show_counters(deps_.metrics);
 }
@@ -392,6 +395,12 @@ void Gateway::collect_connections(presence::ConnectionQuery query,
   auto survey =
       std::make_shared<ConnectionSurvey>(std::move(query), shards_.size(), std::move(done));
   for (const auto& shard : shards_) shard->post_survey(survey);
+}
+
+void Gateway::collect_pushes(presence::PushQuery query,
+                             std::function<void(presence::PushReport)> done) {
+  auto survey = std::make_shared<PushSurvey>(std::move(query), shards_.size(), std::move(done));
+  for (const auto& shard : shards_) shard->post_push_survey(survey);
 }
 
 void Gateway::kick_connection(std::string_view uid, SessionId id, bool tell) {

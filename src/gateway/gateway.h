@@ -24,6 +24,7 @@
 #include "gateway/transport.h"
 #include "observe/metrics.h"
 #include "presence/connection_info.h"
+#include "presence/push_report.h"
 #include "presence/session_directory.h"
 #include "runtime/blocking_pool.h"
 #include "runtime/io_shards.h"
@@ -83,6 +84,11 @@ class Gateway final : public presence::SessionControl {
   // Looks at all live connections; `done` is called once, on one of the io shards.
   void collect_connections(presence::ConnectionQuery query,
                            std::function<void(presence::ConnectionPage)> done);
+  // False: no pushes are remembered (gateway.pushRecordBytes), or there is no room for one.
+  bool remembers_pushes() const { return remembers_pushes_; }
+  // What is remembered of a message; `done` is called once, on one of the io shards. Only where
+  // pushes are remembered.
+  void collect_pushes(presence::PushQuery query, std::function<void(presence::PushReport)> done);
   // Ends one connection: after telling its client to go and not to come back, and the kick grace
   // (`tell`), or at once. Nothing happens when there is none with that id, or when it is of another
   // user than `uid`; empty: of anybody.
@@ -108,6 +114,7 @@ class Gateway final : public presence::SessionControl {
   // Also tells which shard is next.
   std::shared_ptr<std::atomic<std::uint64_t>> next_id_;
   bool on_both_loopbacks_ = false;
+  bool remembers_pushes_ = false;
   std::string tcp_address_;
   std::string ws_address_;
   std::string tls_address_;

@@ -5,6 +5,8 @@
 
 #include <functional>
 #include <future>
+#include <set>
+#include <string>
 #include <thread>
 
 #include "base/mutex.h"
@@ -478,6 +480,65 @@ TEST_P(GatewayTest, AllDevicesOfAUserCanBeKickedAndNoOneElse) {
   }
   b->write("\x70");
   EXPECT_TRUE(b->read_frame());
+}
+
+TEST_P(GatewayTest, PushesAreCollectedFromAllShards) {
+  start();
+  ASSERT_TRUE(gateway_->remembers_pushes());
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (const char* uid : {"a", "b", "c"}) clients.push_back(client(uid, "dev"));
+  const auto collect = [&](std::string uid, std::size_t listed_max) {
+    presence::PushQuery query;
+    query.message = static_cast<MessageId>(7);
+    query.uid = std::move(uid);
+    query.listed_max = listed_max;
+    std::promise<presence::PushReport> promise;
+    gateway_->collect_pushes(std::move(query), [&](presence::PushReport report) {
+      promise.set_value(std::move(report));
+    });
+    return promise.get_future().get();
+  };
+  EXPECT_EQ(collect("", 10).devices, 0U);
+  fan_out(7, 7, {"a", "b", "c"});
+  for (auto& each : clients) EXPECT_EQ(read_recv(*each), 7U);
+  const presence::PushReport all = collect("", 10);
+  EXPECT_EQ(all.devices, 3U);
+  EXPECT_EQ(all.acknowledged, 0U);
+  EXPECT_EQ(all.nameless, 0U);
+  EXPECT_GT(all.since_ms, 0);
+  std::set<std::string> uids;
+  for (const presence::PushedDevice& device : all.listed) {
+    EXPECT_EQ(device.device_id, "dev");
+    EXPECT_TRUE(device.connected);
+    EXPECT_GE(device.pushed_at_ms, all.since_ms);
+    uids.insert(device.uid);
+  }
+  EXPECT_EQ(uids, (std::set<std::string>{"a", "b", "c"}));
+  const presence::PushReport two = collect("", 2);
+  EXPECT_EQ(two.devices, 3U);
+  EXPECT_EQ(two.listed.size(), 2U);
+  codec::RecvAck receipt;
+  receipt.message_id = static_cast<MessageId>(7);
+  std::string bytes;
+  codec::encode(bytes, receipt);
+  clients[1]->write(bytes);
+  EXPECT_TRUE(eventually([&] { return collect("", 10).acknowledged == 1; }));
+  clients[1].reset();
+  EXPECT_TRUE(eventually([&] { return !collect("b", 10).listed.at(0).connected; }));
+  const presence::PushReport of_b = collect("b", 10);
+  EXPECT_EQ(of_b.devices, 1U);
+  EXPECT_EQ(of_b.acknowledged, 1U);
+  EXPECT_EQ(of_b.listed.at(0).device_id, "dev");
+  EXPECT_EQ(collect("nobody", 10).devices, 0U);
+}
+
+TEST_P(GatewayTest, WithoutMemoryNoPushesAreRemembered) {
+  options_.limits.push_record_bytes = 100;
+  start();
+  EXPECT_FALSE(gateway_->remembers_pushes());
+  auto a = client("a");
+  fan_out(7, 7, {"a"});
+  EXPECT_EQ(read_recv(*a), 7U);
 }
 
 TEST_P(GatewayTest, ConnectionsAreCollectedFromAllShards) {

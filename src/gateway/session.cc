@@ -109,6 +109,7 @@ std::size_t Session::on_bytes(std::string_view bytes, std::size_t whole) {
   std::size_t used = 0;
   if (dialect_ == nullptr && wants_input()) used = choose_dialect(bytes);
   Request request;
+  input_at_ = {};
   const std::uint64_t answered_before = traffic_.out_packets;
   while (dialect_ != nullptr && used < bytes.size() && wants_input()) {
     const std::size_t whole_left = whole > used ? whole - used : 0;
@@ -173,8 +174,9 @@ std::size_t Session::frame_rate() const {
 
 FrameMeter::Verdict Session::charge_frame(const Request* request) {
   // Who is sent much acknowledges much.
-  if (receipts_due_ > 0 && request != nullptr &&
-      std::holds_alternative<codec::RecvAck>(request->what)) {
+  receipt_was_due_ = receipts_due_ > 0 && request != nullptr &&
+                     std::holds_alternative<codec::RecvAck>(request->what);
+  if (receipt_was_due_) {
     --receipts_due_;
     return FrameMeter::Verdict::fine;
   }
@@ -418,6 +420,7 @@ void Session::on_recvack(const codec::RecvAck& ack, const Request& request) {
   if (request.wants_answer) {
     send_frame([&](std::string& out) { dialect_->append_done(out, request.id); });
   }
+  note_receipt(ack.message_id);
   const std::shared_ptr<const Message> message =
       change_unacked([&] { return unacked_.acknowledge(ack.message_id); });
   if (message == nullptr || !message->flags.sync_once) return;
@@ -425,6 +428,13 @@ void Session::on_recvack(const codec::RecvAck& ack, const Request& request) {
       command_acks_ == CommandAcks::count || (command_acks_ == CommandAcks::count_when_alone &&
                                               env_.directory.device_count(uid_, device_flag_) == 1);
   if (counts) note_command(*message);
+}
+
+void Session::note_receipt(MessageId message) {
+  // A client that invents receipts pushes out nobody's notes but those of what it was sent.
+  if (env_.pushes == nullptr || !receipt_was_due_) return;
+  if (input_at_ == std::chrono::steady_clock::time_point{}) input_at_ = env_.clock.steady();
+  env_.pushes->note_receipt(message, id_, input_at_);
 }
 
 void Session::note_command(const Message& command) {
@@ -557,11 +567,13 @@ bool Session::deliver(const delivery::Delivery& delivery) {
   dialect_->append_recv(host_.outbound().begin_frame(), delivery.forms, delivery.receiver);
   if (!end_frame()) return false;
   count_message(*delivery.message);
+  const auto now = env_.clock.steady();
+  if (env_.pushes != nullptr) env_.pushes->note_push(delivery.message->id, id_, now);
   // A command is kept even if it is never sent again: its receipt moves the user's position.
   const bool is_kept = env_.options->retry.max_count > 0 || delivery.message->flags.sync_once;
   if (!delivery.message->flags.no_persist && is_kept) {
     change_unacked([&] {
-      unacked_.push(delivery.message, env_.clock.steady() + env_.options->retry.interval.get(),
+      unacked_.push(delivery.message, now + env_.options->retry.interval.get(),
                     {env_.options->limits.unacked_max, env_.options->unacked_bytes_max});
     });
   }
@@ -606,11 +618,13 @@ void Session::resend_due(std::chrono::steady_clock::time_point now) {
   // The client takes no more at the moment, and the first copies may be among what waits: more of
   // them would only bring it nearer its bound.
   if (!host_.outbound().empty()) return;
-  const auto resend = [this](const std::shared_ptr<const Message>& message) {
+  const auto resend = [this, now](const std::shared_ptr<const Message>& message) {
     const codec::Receiver receiver = delivery::receiver_kind(*message, uid_);
     delivery::MessageForms forms(*message);
     dialect_->append_recv(host_.outbound().begin_frame(), forms, receiver);
-    if (end_frame()) count_message(*message);
+    if (!end_frame()) return;
+    count_message(*message);
+    if (env_.pushes != nullptr) env_.pushes->note_repeat(message->id, id_, now);
   };
   const std::size_t sent = change_unacked([&] {
     return unacked_.resend_due(now, env_.clock.wall_seconds(), env_.options->retry.interval,
@@ -663,6 +677,11 @@ void Session::leave() {
     subscriptions_ = {};
     env_.fan_out.remove(sink_);
     sink_ = {};
+    if (env_.pushes != nullptr && traffic_.out_msgs > 0) {
+      auto info = env_.directory.find_session(uid_, id_);
+      env_.pushes->note_end(
+          id_, {uid_, info ? std::move(info->device_id) : std::string(), device_flag_});
+    }
     env_.directory.unregister_session(uid_, id_);
     env_.metrics.sessions.with(transport_).Decrement();
   }

@@ -29,6 +29,7 @@
 #include "gateway/login.h"
 #include "gateway/options.h"
 #include "gateway/outbound_buffer.h"
+#include "gateway/push_record.h"
 #include "gateway/shard_traffic.h"
 #include "model/ids.h"
 #include "model/message.h"
@@ -50,6 +51,7 @@ struct SessionEnv {
   std::shared_ptr<ShardTraffic> traffic;
   unsigned shard = 0;
   std::uint64_t failed_logins = 0;  // look-ups that failed, not refusals
+  PushRecord* pushes = nullptr;     // null: pushes and receipts are not noted
 };
 
 enum class EndHow : std::uint8_t {
@@ -203,6 +205,8 @@ class Session final : public delivery::SessionSink {
   // end_frame() of the outbound buffer, counted. False when nothing was appended.
   bool end_frame();
   void count_message(const Message& message);
+  // That a receipt has come, unless nothing was sent that it could be of.
+  void note_receipt(MessageId message);
   void after_append();
   void protocol_error(std::string_view problem, std::string_view cause = kProtocolCause);
   void leave();
@@ -230,6 +234,9 @@ class Session final : public delivery::SessionSink {
   FrameMeter meter_;
   // RECVs sent whose RECVACK has not come: so many receipts count against no limit.
   std::uint32_t receipts_due_ = 0;
+  bool receipt_was_due_ = false;  // the frame that is being looked at, if it is one
+  // When the input that is being looked at came; the epoch: the clock was not read yet.
+  std::chrono::steady_clock::time_point input_at_{};
   delivery::SinkHandle sink_;
   delivery::UnackedWindow unacked_;
   AckQueue acks_;

@@ -407,6 +407,40 @@ TEST_F(SessionTest, ExpiredMessagesAreNotSentAgain) {
   EXPECT_EQ(next_recv(), 0U);
 }
 
+TEST_F(SessionTest, PushesAndReceiptsAreNoted) {
+  PushRecord record(10'000, clock_);
+  world_.env.pushes = &record;
+  const auto noted = [&record](std::uint64_t id) {
+    PushSearch search(record, static_cast<MessageId>(id), 0);
+    search.advance(1'000);
+    return search.take();
+  };
+  log_in();
+  const std::int64_t began = clock_.wall_ms();
+  deliver(1);
+  deliver(2);
+  clock_.passed += options_->retry.interval.get();
+  session_.resend_due(clock_.steady());
+  feed(recvack_bytes(1) + recvack_bytes(1) + recvack_bytes(7));
+  ASSERT_EQ(noted(1).size(), 1U);
+  const presence::PushedDevice device = noted(1).front();
+  EXPECT_EQ(device.session, session_.session_id());
+  EXPECT_EQ(device.pushed_at_ms, began);
+  EXPECT_EQ(device.repeats, 1U);
+  EXPECT_EQ(device.acknowledged_at_ms, clock_.wall_ms());
+  EXPECT_EQ(noted(2).front().acknowledged_at_ms, 0);
+  // As many receipts as there were messages, repeats included: the fifth is of nothing.
+  feed(recvack_bytes(8) + recvack_bytes(9));
+  EXPECT_EQ(noted(8).size(), 1U);
+  EXPECT_TRUE(noted(9).empty());
+  EXPECT_EQ(record.find_ended(session_.session_id()), nullptr);
+  session_.on_connection_lost();
+  ASSERT_NE(record.find_ended(session_.session_id()), nullptr);
+  EXPECT_EQ(record.find_ended(session_.session_id())->uid, "u");
+  EXPECT_EQ(record.find_ended(session_.session_id())->device_id, "d");
+  world_.env.pushes = nullptr;
+}
+
 TEST_F(SessionTest, PayloadsKeptToBeSentAgainAreBounded) {
   options_->unacked_bytes_max = 1000;
   log_in();

@@ -20,11 +20,12 @@ constexpr std::string_view kServerKickText = "server kick";
 }  // namespace
 
 Shard::Shard(asio::io_context& context, runtime::BlockingPool& pool, CorePort& core, SessionEnv env,
-             std::shared_ptr<std::atomic<std::size_t>> connections,
+             std::size_t push_record_bytes, std::shared_ptr<std::atomic<std::size_t>> connections,
              std::shared_ptr<Admission> admission)
     : context_(context),
       pool_(pool),
       core_(core),
+      pushes_(push_record_bytes, env.clock),
       env_(std::move(env)),
       connection_count_(std::move(connections)),
       admission_(std::move(admission)),
@@ -32,6 +33,7 @@ Shard::Shard(asio::io_context& context, runtime::BlockingPool& pool, CorePort& c
       over_limit_(env_.options->refusals_max),
       kept_out_(env_.options->refusals_max),
       timer_(context) {
+  if (pushes_.on()) env_.pushes = &pushes_;
   const GatewayOptions& options = *env_.options;
   // Deadlines are kept to an eighth of the shortest, between 10 ms (tests) and half a second.
   const milliseconds shortest =
@@ -152,6 +154,89 @@ void Shard::continue_survey(std::shared_ptr<SurveyState> state) {
   asio::post(context_, [self = shared_from_this(), state = std::move(state)]() mutable {
     self->continue_survey(std::move(state));
   });
+}
+
+struct Shard::PushState {
+  PushState(std::shared_ptr<PushSurvey> to, const PushRecord& record)
+      : survey(std::move(to)),
+        search(record, survey->query().message, survey->query().committed_at) {}
+
+  std::shared_ptr<PushSurvey> survey;
+  PushSearch search;
+  std::vector<presence::PushedDevice> unnamed;  // from the next one on
+  std::size_t next = 0;
+  presence::PushReport report;
+};
+
+void Shard::post_push_survey(std::shared_ptr<PushSurvey> survey) {
+  asio::post(context_, [self = shared_from_this(), survey = std::move(survey)]() mutable {
+    self->search_pushes(std::make_shared<PushState>(std::move(survey), self->pushes_));
+  });
+}
+
+void Shard::search_pushes(std::shared_ptr<PushState> state) {
+  if (state->search.advance(kNotesTurn)) {
+    asio::post(context_, [self = shared_from_this(), state = std::move(state)]() mutable {
+      self->search_pushes(std::move(state));
+    });
+    return;
+  }
+  presence::PushReport& report = state->report;
+  // As it is now: what was written over meanwhile may not have been found.
+  report.since_ms = pushes_.since_ms();
+  state->unnamed = state->search.take();
+  if (state->survey->query().uid.empty()) {
+    report.devices = state->unnamed.size();
+    report.acknowledged = static_cast<std::size_t>(std::ranges::count_if(
+        state->unnamed,
+        [](const presence::PushedDevice& device) { return device.acknowledged_at_ms != 0; }));
+  }
+  name_pushed(std::move(state));
+}
+
+void Shard::name_pushed(std::shared_ptr<PushState> state) {
+  const presence::PushQuery& query = state->survey->query();
+  presence::PushReport& report = state->report;
+  const bool of_anybody = query.uid.empty();
+  for (std::size_t i = 0; i < kSurveyTurn && state->next < state->unnamed.size(); ++i) {
+    if (of_anybody && report.listed.size() >= query.listed_max) break;
+    presence::PushedDevice& device = state->unnamed[state->next++];
+    if (!name(device)) ++report.nameless;
+    if (!of_anybody) {
+      if (device.uid != query.uid) continue;
+      ++report.devices;
+      if (device.acknowledged_at_ms != 0) ++report.acknowledged;
+      if (report.listed.size() >= query.listed_max) continue;
+    }
+    report.listed.push_back(std::move(device));
+  }
+  const bool done = state->next == state->unnamed.size() ||
+                    (of_anybody && report.listed.size() >= query.listed_max);
+  if (done) {
+    state->survey->add_shard(std::move(report));
+    return;
+  }
+  asio::post(context_, [self = shared_from_this(), state = std::move(state)]() mutable {
+    self->name_pushed(std::move(state));
+  });
+}
+
+bool Shard::name(presence::PushedDevice& device) const {
+  if (const PushRecord::Ended* ended = pushes_.find_ended(device.session)) {
+    device.uid = ended->uid;
+    device.device_id = ended->device_id;
+    device.device_flag = ended->device_flag;
+    return true;
+  }
+  const auto connection = find(device.session);
+  if (connection == nullptr || !connection->session().is_live()) return false;
+  presence::ConnectionInfo info;
+  connection->session().describe(info);
+  device.uid = std::move(info.uid);
+  device.device_id = std::move(info.device_id);
+  device.device_flag = info.device_flag;
+  device.connected = true;
+  return true;
 }
 
 void Shard::post_stop() {

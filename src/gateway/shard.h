@@ -23,6 +23,8 @@
 #include "gateway/core_port.h"
 #include "gateway/options.h"
 #include "gateway/outbound_buffer.h"
+#include "gateway/push_record.h"
+#include "gateway/push_survey.h"
 #include "gateway/session.h"
 #include "gateway/ws_deflate.h"
 #include "runtime/blocking_pool.h"
@@ -40,10 +42,12 @@ enum class DeadlineKind : std::uint8_t {
 
 class Shard final : public std::enable_shared_from_this<Shard> {
  public:
+  // `push_record_bytes` is this shard's share of the memory for pushes.
   // `connections` counts the node's open connections, without those over the limit; it and
   // `admission` are shared by all shards. The rest is borrowed and outlives the io threads.
   Shard(boost::asio::io_context& context, runtime::BlockingPool& pool, CorePort& core,
-        SessionEnv env, std::shared_ptr<std::atomic<std::size_t>> connections,
+        SessionEnv env, std::size_t push_record_bytes,
+        std::shared_ptr<std::atomic<std::size_t>> connections,
         std::shared_ptr<Admission> admission);
   ~Shard();
 
@@ -58,6 +62,9 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   void post_kick_of(SessionId id, std::string uid, bool tell);
   // Describes the live connections that match, in turns short enough for the sockets.
   void post_survey(std::shared_ptr<ConnectionSurvey> survey);
+  // Tells what is remembered of a message, in turns as short. Not with a record that is off.
+  void post_push_survey(std::shared_ptr<PushSurvey> survey);
+  bool remembers_pushes() const { return pushes_.on(); }
   const ShardTraffic& traffic() const { return *env_.traffic; }
   // Lets every connection finish what is in flight, then closes it. Any thread.
   void post_stop();
@@ -101,23 +108,20 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   // One turn of a survey looks at this many connections (about 1 ms).
   static constexpr std::size_t kSurveyTurn = 512;
 
+  // One turn of a search for pushes looks at this many notes (some 100 microseconds).
+  static constexpr std::size_t kNotesTurn = 16'384;
+
   // So many messages are looked up in one call to the blocking pool before they are sent again
   // (some ms); more than that only when one session has them.
   static constexpr std::size_t kResendTurn = 256;
 
   struct SurveyState;
+  struct PushState;
   struct Deadline {
     TimePoint at;
     SessionId id{};
     DeadlineKind kind{};
   };
-  struct IdHash {
-    // Ids count up, and shards take them in turn: spread them.
-    std::size_t operator()(SessionId id) const noexcept {
-      return static_cast<std::size_t>(raw(id) * 0x9e3779b97f4a7c15ULL);
-    }
-  };
-
   runtime::ToldRefusals<SessionId>& kept_with(Refusal why) {
     return why == Refusal::max_connections ? over_limit_ : kept_out_;
   }
@@ -125,6 +129,10 @@ class Shard final : public std::enable_shared_from_this<Shard> {
             std::chrono::milliseconds grace);
   void close(Connection& connection, std::chrono::milliseconds grace, std::string_view why = {});
   void continue_survey(std::shared_ptr<SurveyState> state);
+  void search_pushes(std::shared_ptr<PushState> state);
+  void name_pushed(std::shared_ptr<PushState> state);
+  // Fills in whose session it is, or was. False: nobody knows.
+  bool name(presence::PushedDevice& device) const;
   std::shared_ptr<Connection> find(SessionId id) const;
   boost::asio::awaitable<void> run_login(std::shared_ptr<Shard> self, SessionId id,
                                          LoginRequest request);
@@ -142,6 +150,7 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   boost::asio::io_context& context_;
   runtime::BlockingPool& pool_;
   CorePort& core_;
+  PushRecord pushes_;
   SessionEnv env_;
   std::shared_ptr<std::atomic<std::size_t>> connection_count_;
   std::shared_ptr<Admission> admission_;
@@ -150,7 +159,7 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   std::unique_ptr<char[]> plain_buffer_;
   std::unique_ptr<WsDeflater> deflater_;
   std::unique_ptr<WsInflater> inflater_;
-  boost::unordered_flat_map<SessionId, std::shared_ptr<Connection>, IdHash> connections_;
+  boost::unordered_flat_map<SessionId, std::shared_ptr<Connection>, SessionIdHash> connections_;
   std::vector<std::shared_ptr<Connection>> dirty_;
   std::vector<std::shared_ptr<Connection>> flushing_;
   std::vector<Deadline> deadlines_;
