@@ -465,6 +465,7 @@ Result<void> Node::Parts::start_webhook() {
   deps.node_id = settings.cluster.node_id;
   deps.boot_id = random.next_u64();
   deps.workers = settings.webhook.workers;
+  deps.record_bytes = settings.webhook.record_bytes;
   webhook = std::make_unique<webhook::Webhook>(std::move(deps));
   effects->attach_second(webhook.get());
   sessions.set_listener(

@@ -233,6 +233,7 @@ struct WebhookSettings {
   std::size_t backlog_max = 1'000'000;  // messages
   bool offline_master_only = false;
   std::size_t workers = 4;
+  std::size_t record_bytes = std::size_t{2} << 20;  // 0: none
 };
 
 struct AgentWebhookSettings {

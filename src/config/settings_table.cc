@@ -452,6 +452,10 @@ constexpr std::array kTable{
             "connection."},
     Setting{"webhook.workers", count, JD_MEMBER(webhook.workers), 1, 256, "", kOurs, kRestart,
             "Requests to the receiver at the same time."},
+    Setting{"webhook.recordBytes", bytes, JD_MEMBER(webhook.record_bytes), 0, 64 * kMebibyte, "",
+            kOurs, kRestart,
+            "Memory for what was told of which message lately, for GET /message/trace: 24 bytes "
+            "for each message told. 0: none is remembered."},
     Setting{"agent.webhook.httpAddr", text, JD_MEMBER(agent.webhook.http_addr), 0, 0, "",
             kDocumented, kLive, "URL told about messages of agent channels instead."},
     Setting{"datasource.addr", text, JD_MEMBER(datasource.addr), 0, 0, "", kDocumented, kLive,

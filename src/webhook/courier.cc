@@ -36,8 +36,14 @@ void Courier::forget_receiver() {
   backoff_.reset();
 }
 
-void Courier::give_up(Dispatch& dispatch, std::string_view why) {
+void Courier::settle(Dispatch& dispatch, ToldOutcome outcome) {
   dispatch.settled = true;
+  dispatch.outcome = outcome;
+  dispatch.settled_at_ms = clock_.wall_ms();
+}
+
+void Courier::give_up(Dispatch& dispatch, std::string_view why) {
+  settle(dispatch, ToldOutcome::given_up);
   counters_.add_dead_letters(dispatch.weight);
   observe::log_warn(kComponent, "{}: {} given up, {}", name_, dispatch.weight, why);
 }
@@ -68,7 +74,7 @@ bool Courier::handle(Dispatch& dispatch, const http::CallAnswer& answer, bool ht
                      const WebhookOptions& options) {
   switch (verdict_on(answer, http2)) {
     case Verdict::delivered:
-      dispatch.settled = true;
+      settle(dispatch, ToldOutcome::delivered);
       counters_.add_sent(dispatch.weight);
       if (!failed_in_this_round_) note_up();
       return true;
@@ -103,7 +109,7 @@ void Courier::send(const std::vector<Dispatch*>& letters, const WebhookOptions& 
   for (Dispatch* dispatch : letters) {
     if (dispatch->settled) continue;
     if (is_over(dispatch->expires_at, now_seconds)) {
-      dispatch->settled = true;
+      settle(*dispatch, ToldOutcome::expired);
       continue;
     }
     if (dispatch->newest_seconds < oldest) {

@@ -13,6 +13,7 @@
 #include "model/message.h"
 #include "webhook/letter.h"
 #include "webhook/options.h"
+#include "webhook/told_record.h"
 
 namespace jindou::webhook {
 
@@ -25,6 +26,12 @@ struct Dispatch {
   unsigned refusals = 0;
   std::chrono::steady_clock::time_point not_before{};
   bool settled = false;  // delivered or given up
+  // Once it is settled: how it ended, and when, in milliseconds since 1970.
+  ToldOutcome outcome = ToldOutcome::delivered;
+  std::int64_t settled_at_ms = 0;
+  // What is to be noted of it then; empty where nothing is.
+  std::vector<MessageId> messages;
+  std::size_t receivers = 0;
 };
 
 // Lives on one thread; stop() may come from another.
@@ -53,6 +60,7 @@ class Courier {
   void note_down(const http::CallAnswer& answer, const WebhookOptions& options);
   void note_up();
   void give_up(Dispatch& dispatch, std::string_view why);
+  void settle(Dispatch& dispatch, ToldOutcome outcome);
 
   std::string_view name_;
   const Clock& clock_;

@@ -59,6 +59,8 @@ TEST_F(CourierTest, SettlesWhatIsDelivered) {
   std::vector<Dispatch> letters{letter("a", 10), letter("b", 5)};
   send(letters, 1);
   EXPECT_TRUE(letters[0].settled);
+  EXPECT_EQ(letters[0].outcome, ToldOutcome::delivered);
+  EXPECT_GE(letters[0].settled_at_ms, clock_.wall_ms() - 60'000);
   EXPECT_EQ(counters_.sent, 15U);
   EXPECT_EQ(counters_.failed_attempts, 0U);
 }
@@ -118,6 +120,7 @@ TEST_F(CourierTest, GivesUpWhatIsTooOld) {
   letters[0].newest_seconds -= 61;
   send(letters, 1);
   EXPECT_TRUE(letters[0].settled);
+  EXPECT_EQ(letters[0].outcome, ToldOutcome::given_up);
   EXPECT_EQ(counters_.dead_letters, 3U);
   EXPECT_EQ(counters_.failed_attempts, 0U);
 }
@@ -130,6 +133,7 @@ TEST_F(CourierTest, WhatExpiresWhileItWaitsIsNotTold) {
   letters[1].expires_at = clock_.wall_seconds();
   send(letters, 1);
   EXPECT_TRUE(letters[0].settled);
+  EXPECT_EQ(letters[0].outcome, ToldOutcome::expired);
   ASSERT_EQ(receiver.calls().size(), 1U);
   EXPECT_EQ(receiver.calls()[0].body, "still good");
   EXPECT_EQ(counters_.dead_letters, 0U);

@@ -334,6 +334,7 @@ Result<bool> MessageStream::gather_notify(const WebhookOptions& options) {
       append_notify_element(array, message);
       dispatch.newest_seconds = std::max(dispatch.newest_seconds, message.timestamp);
       bytes_left -= std::min(bytes_left, message.payload.size());
+      if (deps_.told.on()) dispatch.messages.push_back(message.id);
     }
     dispatch.weight += taken->messages.size();
     if (dispatch.weight >= count_max || bytes_left == 0) {
@@ -429,7 +430,12 @@ void MessageStream::add_offline_parcel(PartitionId partition, std::span<const Me
     if (!message.expired_at(now_seconds) && !message.is_recalled()) {
       if (!receivers.knows(message)) break;
       const auto uids = receivers.of(message);
-      if (!uids.empty()) add_offline_letter(parcel, message, uids, options);
+      if (!uids.empty()) {
+        add_offline_letter(parcel, message, uids, options);
+      } else {
+        deps_.told.note({&message.id, 1},
+                        {Event::offline, ToldOutcome::nobody, deps_.clock.wall_ms(), 0});
+      }
     }
     ++done;
   }
@@ -478,6 +484,8 @@ void MessageStream::add_offline_letter(Parcel& parcel, const Message& message,
       Event::offline, std::to_string(raw(message.id)) + "/" + std::to_string(deps_.node_id));
   dispatch.newest_seconds = message.timestamp;
   dispatch.expires_at = message.expires_at();
+  if (deps_.told.on()) dispatch.messages.push_back(message.id);
+  dispatch.receivers = uids.size();
   note_held(dispatch);
   parcel.letters.push_back(std::move(dispatch));
 }
@@ -495,6 +503,8 @@ void MessageStream::finish_settled() {
   for (Parcel& parcel : parcels_) {
     for (const Dispatch& dispatch : parcel.letters) {
       if (!dispatch.settled) continue;
+      deps_.told.note(dispatch.messages, {dispatch.letter.event, dispatch.outcome,
+                                          dispatch.settled_at_ms, dispatch.receivers});
       --letters_held_;
       bytes_held_ -= dispatch.letter.body.size();
     }

@@ -27,6 +27,7 @@
 #include "webhook/options.h"
 #include "webhook/outbox.h"
 #include "webhook/receivers.h"
+#include "webhook/told_record.h"
 #include "webhook/wake_signal.h"
 
 namespace jindou::webhook {
@@ -47,6 +48,7 @@ struct StreamDeps {
   Random& random;
   OptionsSource options;
   EventCounters& counters;
+  ToldRecord& told;
   const partition::OwnedPartitions& owned;
   std::uint32_t node_id = 0;
   NodeBoot boot = {};       // of this process

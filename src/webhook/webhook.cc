@@ -20,7 +20,8 @@ std::size_t index_of(Event event) { return static_cast<std::size_t>(event); }
 Webhook::Webhook(WebhookDeps deps)
     : deps_(std::move(deps)),
       cursors_(deps_.readers, deps_.core, deps_.clock, deps_.owned),
-      durable_(deps_.owned.partitions()) {
+      durable_(deps_.owned.partitions()),
+      told_(deps_.record_bytes, deps_.clock.wall_ms()) {
   for (const Event event : {Event::notify, Event::offline}) {
     for (const bool to_agent : {false, true}) {
       StreamRole role;
@@ -47,6 +48,7 @@ StreamDeps Webhook::stream_deps(Event event) {
       .random = deps_.random,
       .options = deps_.options,
       .counters = counters_[index_of(event)],
+      .told = told_,
       .owned = deps_.owned,
       .node_id = deps_.node_id,
       .boot = {static_cast<std::uint16_t>(deps_.node_id), deps_.boot_id},

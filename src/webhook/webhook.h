@@ -28,6 +28,7 @@
 #include "webhook/message_stream.h"
 #include "webhook/options.h"
 #include "webhook/presence_stream.h"
+#include "webhook/told_record.h"
 
 namespace jindou::webhook {
 
@@ -48,6 +49,7 @@ struct WebhookDeps {
   // is, as on one machine.
   LiveStarts is_live = {};
   std::size_t workers = 4;  // requests under way at the same time, for each kind of message event
+  std::size_t record_bytes = 0;  // see ToldRecord; 0: nothing is remembered
   // See StreamDeps.
   std::size_t offline_bytes_max = kOfflineBytesMax;
 };
@@ -78,6 +80,7 @@ class Webhook final : public partition::EffectSink {
 
   // Thread-safe.
   WebhookStatus status() const;
+  const ToldRecord& told() const { return told_; }
   // For a scrape: jindou_webhook_… by event.
   void append_metrics(std::string& out) const;
 
@@ -91,6 +94,7 @@ class Webhook final : public partition::EffectSink {
   std::array<EventCounters, kEvents> counters_;
   CursorKeeper cursors_;
   DurableMarks durable_;
+  ToldRecord told_;
   std::vector<std::unique_ptr<MessageStream>> streams_;
   std::vector<MessageStream*> offline_streams_;  // main, agent
   std::unique_ptr<PresenceStream> presence_;

@@ -202,6 +202,7 @@ class WebhookTest : public testing::Test {
     deps.boot_id = ++boots_;
     deps.is_live = [this](const NodeBoot& start) { return live_.contains(start); };
     deps.offline_bytes_max = offline_bytes_max_;
+    deps.record_bytes = 100'000;
     webhook_ = std::make_unique<Webhook>(std::move(deps));
     ASSERT_TRUE(webhook_->start());
   }
@@ -306,6 +307,49 @@ TEST_F(WebhookTest, WithoutReceiverNothingIsReadOrWritten) {
   forget_all();
   EXPECT_EQ(core_.cursors_written, 0U);
   EXPECT_EQ(core_.recipients_asked, 0U);
+}
+
+TEST_F(WebhookTest, RemembersWhatItHasTold) {
+  std::atomic<bool> refuses{false};
+  http::TestReceiver receiver([&](const http::ReceivedCall&) { return refuses ? 422 : 200; });
+  listen(receiver);
+  options_->attempts_max = 1;
+  core_.subscribe("g", {"author", "listed"});
+  start();
+  const std::int64_t began = webhook_->told().since_ms();
+  EXPECT_LE(began, clock_.wall_ms());
+  const auto told = [this](std::uint64_t counter) {
+    const PartitionId partition = partition_for("g", kPartitions);
+    std::string out;
+    std::vector<Told> all = webhook_->told().find(message_id_of(counter, partition));
+    std::sort(all.begin(), all.end(),
+              [](const Told& a, const Told& b) { return a.event < b.event; });
+    for (const Told& each : all) {
+      EXPECT_LE(each.at_ms, clock_.wall_ms());
+      out += std::string(event_name(each.event)) + " " + std::string(outcome_name(each.outcome)) +
+             " " + std::to_string(each.receivers) + "\n";
+    }
+    return out;
+  };
+  commit("g", 2);
+  EXPECT_TRUE(eventually(
+      [&] { return counts(Event::notify).sent == 2 && counts(Event::offline).sent == 2; }));
+  const std::string both = "msg.notify delivered 0\nmsg.offline delivered 1\n";
+  EXPECT_TRUE(eventually([&] { return told(1) == both && told(2) == both; })) << told(1) << told(2);
+  refuses = true;
+  commit("g", 1);
+  const std::string neither = "msg.notify given_up 0\nmsg.offline given_up 1\n";
+  EXPECT_TRUE(eventually([&] { return told(3) == neither; })) << told(3);
+  // Nobody is offline.
+  presence::SessionInfo info;
+  info.id = static_cast<SessionId>(1);
+  info.uid = "listed";
+  ASSERT_TRUE(sessions_.register_session(std::move(info), milliseconds(0), {}, 0));
+  commit("g", 1);
+  const std::string nobody = "msg.notify given_up 0\nmsg.offline nobody 0\n";
+  EXPECT_TRUE(eventually([&] { return told(4) == nobody; })) << told(4);
+  EXPECT_EQ(webhook_->told().since_ms(), began);
+  sessions_.unregister_session("listed", static_cast<SessionId>(1));
 }
 
 TEST_F(WebhookTest, TellsEveryMessageInOrderAndMovesTheCursor) {
