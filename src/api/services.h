@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -36,6 +37,7 @@
 #include "partition/rate_limits.h"
 #include "partition/record_reader.h"
 #include "presence/connection_info.h"
+#include "presence/push_report.h"
 #include "runtime/blocking_pool.h"
 #include "runtime/io_shards.h"
 
@@ -58,6 +60,19 @@ struct OnlineCounts {
 struct WebhookInterest {
   bool notify = false;
   bool offline = false;
+};
+
+// What the webhook remembers of having told of a message: all since `since_ms`, in milliseconds
+// since 1970, and of what was before some.
+struct WebhookRecord {
+  struct Told {
+    std::string_view event;  // constants, as is the next
+    std::string_view outcome;
+    std::int64_t at_ms = 0;
+    std::size_t receivers = 0;  // msg.offline: whom the letter named
+  };
+  std::int64_t since_ms = 0;
+  std::vector<Told> told;  // oldest first
 };
 
 // Borrowed; everything outlives the ApiServer. The functions are called on io shards, must be
@@ -111,6 +126,12 @@ struct ApiDeps {
   std::function<WebhookInterest(ChannelType type)> webhook_interest = {};
   // Null: none are made.
   backup::Backups* backups = nullptr;
+  // Empty: the webhook remembers nothing. It may take some milliseconds: not for an io shard.
+  std::function<WebhookRecord(MessageId message)> webhook_told = {};
+  // What is remembered of the pushes of a message; `done` is called once, on one of the shards.
+  // Empty: nothing is.
+  std::function<void(presence::PushQuery query, std::function<void(presence::PushReport)> done)>
+      collect_pushes = {};
   // Null: nobody is held to a rate.
   partition::RateLimits* limits = nullptr;
   // Null: nobody keeps an audit log.

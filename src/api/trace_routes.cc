@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@
 #include "model/job.h"
 #include "partition/message_trace.h"
 #include "partition/recipients.h"
+#include "presence/push_report.h"
+#include "runtime/await_callback.h"
 
 namespace jindou::api {
 namespace {
@@ -102,6 +105,7 @@ std::optional<JobPlace> place_in_number(std::string_view number) {
 struct KnownMessage {
   MessageTrace trace;
   std::optional<JobPlace> job;  // whose results name the message
+  std::optional<WebhookRecord> told;
 };
 
 // The channel that the log belongs to.
@@ -135,6 +139,7 @@ Result<KnownMessage> load_known(const ApiDeps& deps, TraceWish wish) {
   if (found->message && !found->message->visible_to(wish.viewer)) return unknown;
   KnownMessage known;
   known.trace = std::move(*found);
+  if (deps.webhook_told) known.told = deps.webhook_told(known.trace.id);
   const auto place = place_in_number(known.trace.message ? known.trace.message->client_msg_no
                                                          : wish.client_msg_no);
   if (!place) return known;
@@ -233,8 +238,25 @@ Task<Result<TracedReceivers>> survey_receivers(Services& services, Request& requ
   co_return co_await services.deps.blocking.run(std::move(work));
 }
 
-// ---- the answer
-// -----------------------------------------------------------------------------------
+// ---- whom it was pushed to ----------------------------------------------------------------------
+
+// None: nothing is remembered.
+Task<std::optional<presence::PushReport>> survey_pushes(Services& services,
+                                                        const MessageTrace& trace,
+                                                        const TraceWish& wish) {
+  if (!services.deps.collect_pushes) co_return std::nullopt;
+  presence::PushQuery query;
+  query.message = trace.id;
+  query.committed_at = trace.committed_at;
+  query.uid = wish.receiver;
+  query.listed_max = wish.listed_max;
+  auto begin = [&](std::function<void(presence::PushReport)> complete) {
+    services.deps.collect_pushes(std::move(query), std::move(complete));
+  };
+  co_return co_await runtime::await_callback<presence::PushReport>(begin);
+}
+
+// ---- the answer ---------------------------------------------------------------------------------
 
 std::string_view change_name(store::EntryKind kind) {
   switch (kind) {
@@ -299,7 +321,57 @@ void write_receivers(JsonWriter& json, const TracedReceivers& receivers) {
   json.end_object();
 }
 
-void write_webhook(JsonWriter& json, const ApiDeps& deps, const MessageTrace& trace) {
+void write_pushed_device(JsonWriter& json, const presence::PushedDevice& device) {
+  json.begin_object();
+  if (!device.uid.empty()) {
+    json.string("uid", device.uid);
+    json.number("device_flag", raw(device.device_flag));
+    json.string("device_id", device.device_id);
+  }
+  json.number("connection", raw(device.session));
+  json.flag("connected", device.connected);
+  if (device.pushed_at_ms != 0) json.number("pushed_at_ms", device.pushed_at_ms);
+  json.number("repeats", device.repeats);
+  if (device.acknowledged_at_ms != 0) json.number("acknowledged_at_ms", device.acknowledged_at_ms);
+  json.end_object();
+}
+
+void write_pushes(JsonWriter& json, std::uint64_t node_id, const MessageTrace& trace,
+                  const std::optional<presence::PushReport>& pushes, bool of_one_user) {
+  json.begin_object("pushes");
+  json.number("node_id", node_id);
+  json.flag("remembered", pushes.has_value());
+  if (pushes) {
+    json.number("since_ms", pushes->since_ms);
+    // All that came after the commit is there, and nobody is left out because his session is not
+    // known any more.
+    const bool all = trace.committed_at * 1000 >= pushes->since_ms;
+    json.flag("complete", all && !(of_one_user && pushes->nameless > 0));
+    json.number("devices", pushes->devices);
+    json.number("acknowledged", pushes->acknowledged);
+    json.begin_array("listed");
+    for (const presence::PushedDevice& device : pushes->listed) write_pushed_device(json, device);
+    json.end_array();
+  }
+  json.end_object();
+}
+
+void write_told(JsonWriter& json, const WebhookRecord& record) {
+  json.number("since_ms", record.since_ms);
+  json.begin_array("told");
+  for (const WebhookRecord::Told& told : record.told) {
+    json.begin_object();
+    json.string("event", told.event);
+    json.string("outcome", told.outcome);
+    json.number("at_ms", told.at_ms);
+    if (told.receivers != 0) json.number("receivers", told.receivers);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+void write_webhook(JsonWriter& json, const ApiDeps& deps, const KnownMessage& known) {
+  const MessageTrace& trace = known.trace;
   const WebhookInterest wanted =
       deps.webhook_interest ? deps.webhook_interest(trace.log.type) : WebhookInterest();
   const store::WebhookCursorRecord reached = trace.webhook.value_or(store::WebhookCursorRecord());
@@ -310,12 +382,16 @@ void write_webhook(JsonWriter& json, const ApiDeps& deps, const MessageTrace& tr
   json.begin_object("webhook");
   json.string("msg_notify", state(wanted.notify, reached.notified_to));
   json.string("msg_offline", state(wanted.offline, reached.offline_to));
+  const bool is_told_of = wanted.notify || wanted.offline;
+  if (known.told && (is_told_of || !known.told->told.empty())) write_told(json, *known.told);
   json.end_object();
 }
 
-void write_trace(JsonWriter& json, const ApiDeps& deps, const KnownMessage& known,
-                 const std::optional<TracedReceivers>& receivers, std::string_view viewer) {
+void write_trace(JsonWriter& json, const Services& services, const KnownMessage& known,
+                 const std::optional<TracedReceivers>& receivers,
+                 const std::optional<presence::PushReport>& pushes, const TraceWish& wish) {
   const MessageTrace& trace = known.trace;
+  const std::string& viewer = wish.viewer;
   json.begin_object();
   json.string("state", state_name(trace.state));
   json.number("message_id", raw(trace.id));
@@ -336,8 +412,9 @@ void write_trace(JsonWriter& json, const ApiDeps& deps, const KnownMessage& know
   if (trace.seq != MessageSeq{}) {
     write_changes(json, trace);
     if (receivers) write_receivers(json, *receivers);
-    write_webhook(json, deps, trace);
   }
+  write_pushes(json, services.options.node_id, trace, pushes, !wish.receiver.empty());
+  if (trace.seq != MessageSeq{}) write_webhook(json, services.deps, known);
   json.end_object();
 }
 
@@ -370,8 +447,9 @@ Task<void> get_trace(Services& services, Request& request, Response& response) {
     }
     receivers = std::move(*found);
   }
+  const auto pushes = co_await survey_pushes(services, trace, *wish);
   JsonWriter json(response.body);
-  write_trace(json, services.deps, *known, receivers, wish->viewer);
+  write_trace(json, services, *known, receivers, pushes, *wish);
 }
 
 }  // namespace

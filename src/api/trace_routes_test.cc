@@ -1,6 +1,8 @@
 // GET /message/trace: what it tells of a message, and what it does not know.
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "api/job_routes_fixture.h"
@@ -171,6 +173,81 @@ TEST_F(TraceRoutes, HowFarTheWebhookIsIsTold) {
       advance, [&done](Result<void> outcome) { done.set_value(std::move(outcome)); }));
   ASSERT_TRUE(done.get_future().get());
   EXPECT_TRUE(has(trace_of(id), R"("webhook":{"msg_notify":"queued","msg_offline":"passed"})"));
+}
+
+TEST_F(TraceRoutes, WhomItWasPushedToIsTold) {
+  const std::string id = sent_to_group("n1");
+  const std::string place = "channel_id=g1&channel_type=2&client_msg_no=n1";
+  EXPECT_TRUE(has(trace_of(id), R"("pushes":{"node_id":1,"remembered":0})")) << trace_of(id);
+  presence::PushReport report;
+  std::vector<presence::PushQuery> asked;
+  services_->deps.collect_pushes = [&](presence::PushQuery query,
+                                       std::function<void(presence::PushReport)> done) {
+    asked.push_back(std::move(query));
+    done(report);
+  };
+  report.since_ms = 1'700'000'000'001;
+  report.devices = 7;
+  report.acknowledged = 1;
+  report.nameless = 1;
+  report.listed.resize(2);
+  presence::PushedDevice& known = report.listed[0];
+  known.session = static_cast<SessionId>(5);
+  known.uid = "u2";
+  known.device_id = "d";
+  known.device_flag = DeviceFlag::web;
+  known.connected = true;
+  known.pushed_at_ms = 1'700'000'000'002;
+  known.repeats = 3;
+  known.acknowledged_at_ms = 1'700'000'000'004;
+  report.listed[1].session = static_cast<SessionId>(6);
+  const std::string told = trace_of(id, "&limit=2");
+  EXPECT_TRUE(has(told, R"("pushes":{"node_id":1,"remembered":1,"since_ms":1700000000001,)"
+                        R"("complete":1,"devices":7,"acknowledged":1,"listed":[)"
+                        R"({"uid":"u2","device_flag":1,"device_id":"d","connection":5,)"
+                        R"("connected":1,"pushed_at_ms":1700000000002,"repeats":3,)"
+                        R"("acknowledged_at_ms":1700000000004},)"
+                        R"({"connection":6,"connected":0,"repeats":0}]})"))
+      << told;
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_EQ(raw(asked[0].message), std::stoull(id));
+  EXPECT_EQ(asked[0].committed_at, static_cast<std::int64_t>(number_of(told, "committed_at")));
+  EXPECT_EQ(asked[0].listed_max, 2U);
+  EXPECT_EQ(asked[0].uid, "");
+  // One of the sessions may have been his.
+  EXPECT_TRUE(has(trace_of(id, "&uid=u2"), R"("complete":0)"));
+  EXPECT_EQ(asked[1].uid, "u2");
+  report.nameless = 0;
+  EXPECT_TRUE(has(trace_of(id, "&uid=u2"), R"("complete":1)"));
+  report.since_ms = static_cast<std::int64_t>(number_of(told, "committed_at")) * 1000 + 1;
+  EXPECT_TRUE(has(trace_of(id), R"("complete":0)"));
+  // Also of what is gone, or was never to be kept.
+  must_post("/message/delete", R"({"channel_id":"g1","channel_type":2,"message_id":)" + id + "}");
+  EXPECT_TRUE(has(trace_of(id), R"("devices":7)"));
+  const std::string fleeting = sent_to_group("n2", R"(,"header":{"no_persist":1})");
+  EXPECT_TRUE(has(trace_of(fleeting), R"("devices":7)"));
+}
+
+TEST_F(TraceRoutes, WhatTheWebhookRemembersIsTold) {
+  const std::string id = sent_to_group("n1");
+  WebhookRecord record;
+  record.since_ms = 1'700'000'000'001;
+  services_->deps.webhook_told = [&](MessageId message) {
+    EXPECT_EQ(raw(message), std::stoull(id));
+    return record;
+  };
+  EXPECT_TRUE(has(trace_of(id), R"("webhook":{"msg_notify":"off","msg_offline":"off"})"));
+  record.told.push_back({"msg.offline", "delivered", 1'700'000'000'002, 3});
+  record.told.push_back({"msg.notify", "given_up", 1'700'000'000'003, 0});
+  const std::string told = R"("since_ms":1700000000001,"told":[)"
+                           R"({"event":"msg.offline","outcome":"delivered",)"
+                           R"("at_ms":1700000000002,"receivers":3},)"
+                           R"({"event":"msg.notify","outcome":"given_up",)"
+                           R"("at_ms":1700000000003}]})";
+  EXPECT_TRUE(has(trace_of(id), told)) << trace_of(id);
+  record.told.clear();
+  services_->deps.webhook_interest = [](ChannelType) { return WebhookInterest{true, false}; };
+  EXPECT_TRUE(has(trace_of(id), R"("since_ms":1700000000001,"told":[]})")) << trace_of(id);
 }
 
 TEST_F(TraceRoutes, TheJobThatSentItIsNamed) {

@@ -602,6 +602,17 @@ Result<void> Node::Parts::start_edges() {
     return api::WebhookInterest{webhook_options->tells(webhook::Event::notify, type),
                                 webhook_options->tells(webhook::Event::offline, type)};
   };
+  if (gateway->remembers_pushes()) {
+    deps.collect_pushes = [this](presence::PushQuery query,
+                                 std::function<void(presence::PushReport)> done) {
+      gateway->collect_pushes(std::move(query), std::move(done));
+    };
+  }
+  if (webhook->told().on()) {
+    deps.webhook_told = [this](MessageId message) {
+      return webhook_record(webhook->told(), message);
+    };
+  }
   deps.damage = [this] { return database->damage().sentence(); };
   deps.warnings = [this] {
     std::vector<std::string> warnings = store_warnings(database->data_loss());

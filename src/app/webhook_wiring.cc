@@ -45,6 +45,17 @@ std::shared_ptr<const datasource::DataSourceOptions> data_source_options(
   return options;
 }
 
+api::WebhookRecord webhook_record(const webhook::ToldRecord& told, MessageId message) {
+  api::WebhookRecord record;
+  for (const webhook::Told& each : told.find(message)) {
+    record.told.push_back({webhook::event_name(each.event), webhook::outcome_name(each.outcome),
+                           each.at_ms, each.receivers});
+  }
+  // After the look, in which more may have been written over.
+  record.since_ms = told.since_ms();
+  return record;
+}
+
 namespace {
 
 // All authorities of a system have some 200 KiB.

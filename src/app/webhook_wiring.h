@@ -5,11 +5,14 @@
 #include <memory>
 #include <utility>
 
+#include "api/services.h"
 #include "base/result.h"
 #include "config/settings.h"
 #include "datasource/data_source.h"
+#include "model/ids.h"
 #include "partition/effects.h"
 #include "webhook/options.h"
+#include "webhook/told_record.h"
 
 namespace jindou::app {
 
@@ -20,6 +23,9 @@ std::shared_ptr<const datasource::DataSourceOptions> data_source_options(
 // Whether webhook.caFile, datasource.caFile and moderation.caFile can be read and hold
 // certificates. Errors: invalid.
 Result<void> check_ca_files(const config::Settings& settings);
+
+// What the webhook remembers of a message, for the API.
+api::WebhookRecord webhook_record(const webhook::ToldRecord& told, MessageId message);
 
 // Hands every commit to two sinks, the fan-out first.
 class CommitTee final : public partition::EffectSink {

@@ -434,6 +434,40 @@ std::string trace_answer() {
                    may("listed", array(receiver(), "The first of them, by uid.")),
                    may("error", text("Why they are not known; then nothing else is there."))});
   };
+  const auto device = [] {
+    return object(
+        {may("uid", text("Whose it was; absent, as the next two, when the connection ended too "
+                         "long ago.")),
+         may("device_flag", integer("Of the login.", 0, 255)),
+         may("device_id", text("Of the login.")),
+         need("connection", integer("The connection's id, as in /connz.")),
+         need("connected", bit("1: it is there still.")),
+         may("pushed_at_ms", integer("When it was handed to the connection, Unix time in "
+                                     "milliseconds; absent when that is not remembered.")),
+         need("repeats", integer("How often it was sent again for want of a receipt.")),
+         may("acknowledged_at_ms", integer("When the first receipt came; absent when none has, or "
+                                           "it is not remembered."))});
+  };
+  const auto pushes = [&device] {
+    return object(
+        {need("node_id", integer("Whose connections these are.")),
+         need("remembered", bit("0: nothing is (gateway.pushRecordBytes); no more is there then.")),
+         may("since_ms", integer("All that was pushed and acknowledged since is remembered, Unix "
+                                 "time in milliseconds; of what was before only some.")),
+         may("complete", bit("1: whom it was pushed to on this node is known; who is not there, "
+                             "it was not pushed to. 0: some of that may be forgotten.")),
+         may("devices", integer("That it was pushed to.")),
+         may("acknowledged", integer("Of these.")),
+         may("listed", array(device(), "The first of them, by time."))});
+  };
+  const auto letter = [] {
+    return object({need("event", word({"msg.notify", "msg.offline", "msg.recall", "msg.edit"},
+                                      "What was told.")),
+                   need("outcome", word({"delivered", "given_up", "expired", "nobody"},
+                                        "nobody: everybody was online.")),
+                   need("at_ms", integer("When, Unix time in milliseconds.")),
+                   may("receivers", integer("msg.offline: how many were named."))});
+  };
   const auto told = [](std::string_view event) {
     return word({"off", "queued", "passed"},
                 std::string(event) + ": passed: told, given up, or there was nobody to be told.");
@@ -466,8 +500,12 @@ std::string trace_answer() {
        may("changes", array(change(), "What happened to it, as far as that is kept.")),
        may("changes_complete", bit("0: older changes of its channel are not kept any more.")),
        may("receivers", receivers()),
-       may("webhook", object({need("msg_notify", told("msg.notify")),
-                              need("msg_offline", told("msg.offline"))}))});
+       need("pushes", pushes()),
+       may("webhook",
+           object({need("msg_notify", told("msg.notify")), need("msg_offline", told("msg.offline")),
+                   may("since_ms", integer("What was told since then is in the list; of what was "
+                                           "before only some.")),
+                   may("told", array(letter(), "By this node, oldest first."))}))});
 }
 
 Operation trace() {
@@ -485,8 +523,9 @@ Operation trace() {
                 {"channel_type", channel_type(), "Its type.", "2"},
                 {"client_msg_no", text(""), "The sender's key.", R"("b1")"},
                 {"login_uid", text(""), "The reader; needed for type 1.", {}},
-                {"limit", integer("", 0, 1000), "Receivers listed; 100 unless given.", "10"},
-                {"uid", text(""), "Only this receiver is listed.", {}}},
+                {"limit", integer("", 0, 1000), "Receivers and devices listed; 100 unless given.",
+                 "10"},
+                {"uid", text(""), "Only this receiver, and devices of this user.", {}}},
       .answer = trace_answer(),
       .others = {{403, "With api.strictRead: the reader does not belong to the channel.", {}},
                  {404, "Nothing is known of such a message.", {}}},

@@ -84,6 +84,11 @@ class Examples(unittest.TestCase):
                     self.assertEqual(seen[name], seen["message_id"] % 1024, inner)
                 elif name == "at" or name.endswith(("_at", "timestamp")):
                     self.assertGreater(seen[name], value, inner)
+                elif name == "since_ms":
+                    self.assertGreater(seen[name], value, inner)
+                elif name == "complete":
+                    # Of the second in which the server began it does not say that it knows all.
+                    self.assertIn(seen[name], (0, 1), inner)
                 elif name == "items_per_second":
                     self.assertIsInstance(seen[name], int, inner)
                 elif name == "commit_ms":

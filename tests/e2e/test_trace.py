@@ -48,9 +48,13 @@ class Trace(ServerCase):
         self.assertEqual(known["webhook"], {"msg_notify": "off", "msg_offline": "off"})
         self.assertNotIn("payload", known)
         self.server.restart()
-        del known["receivers"]
+        for here in ("receivers", "pushes"):
+            del known[here]
         again = self.trace(sent["message_id"])
         self.assertEqual(again.pop("receivers")["online"], 0)
+        pushes = again.pop("pushes")
+        self.assertEqual((pushes["remembered"], pushes["complete"], pushes["devices"]), (1, 0, 0),
+                         "what another start knew is not said not to have been")
         self.assertEqual(again, known)
         self.server.must_post("/message/recall", {"message_id": sent["message_id"]})
         self.server.must_post("/message/delete", {"channel_id": group, "channel_type": GROUP,
@@ -61,6 +65,42 @@ class Trace(ServerCase):
         self.assertEqual((gone["state"], gone["message_seq"]), ("deleted", 1))
         self.assertEqual([c["kind"] for c in gone["changes"]], ["edit", "recall", "delete"])
         self.assertNotIn("from_uid", gone)
+
+    def test_whom_it_was_pushed_to_and_who_acknowledged_it(self):
+        group = self.group("ann", "bob", "eve")
+        bob = self.client("bob", device_id="bobs-phone")
+        eve = self.client("eve")
+        # Of what was committed in the second in which the server began it may not know all.
+        def of_a_message_since_it_remembers():
+            sent = self.sent(group, from_uid="ann")
+            message = bob.recv()
+            self.assertEqual(message.message_id, sent["message_id"])
+            eve.recv(ack=False)
+            return message if self.trace(message.message_id)["pushes"]["complete"] else None
+        message = wait_until(of_a_message_since_it_remembers, what="a message it knows all of")
+        pushes = wait_until(
+            lambda: (lambda now: now if now["acknowledged"] else None)(
+                self.trace(message.message_id)["pushes"]), what="the receipt")
+        self.assertEqual((pushes["node_id"], pushes["devices"], pushes["acknowledged"]),
+                         (1001, 2, 1))
+        self.assertEqual({d["uid"] for d in pushes["listed"]}, {"bob", "eve"})
+        only = self.trace(message.message_id, uid="bob")["pushes"]
+        self.assertEqual((only["devices"], only["complete"]), (1, 1))
+        device = only["listed"][0]
+        self.assertEqual((device["uid"], device["device_id"], device["device_flag"],
+                          device["connected"], device["repeats"]), ("bob", "bobs-phone", 0, 1, 0))
+        self.assertGreaterEqual(device["pushed_at_ms"], pushes["since_ms"])
+        self.assertGreaterEqual(device["acknowledged_at_ms"], device["pushed_at_ms"])
+        of_eve = self.trace(message.message_id, uid="eve")["pushes"]["listed"][0]
+        self.assertNotIn("acknowledged_at_ms", of_eve)
+        nobody = self.trace(message.message_id, uid="ann")["pushes"]
+        self.assertEqual((nobody["devices"], nobody["complete"], nobody["listed"]), (0, 1, []))
+        bob.close()
+        gone = wait_until(
+            lambda: (lambda now: None if now["connected"] else now)(
+                self.trace(message.message_id, uid="bob")["pushes"]["listed"][0]),
+            what="the end of the connection")
+        self.assertEqual(gone, {**device, "connected": 0})
 
     def test_bad_requests(self):
         group = self.group("ann")
@@ -79,6 +119,32 @@ class Trace(ServerCase):
             with self.subTest(query=query):
                 none = self.assert_error(self.server.get(TRACE, query), 404)
                 self.assertIn("nothing is known of such a message", none["msg"])
+
+
+class LittleMemory(ServerCase):
+    config = {"gateway.pushRecordBytes": "4KiB", "runtime.ioThreads": "1"}
+
+    def test_what_is_forgotten_is_not_said_not_to_have_been_pushed(self):
+        group = fresh("g")
+        self.server.create_group(group, ["ann", "bob"])
+        bob = self.client("bob")
+        first = self.server.must_batch([item(group, "x", from_uid="ann")])[0]
+        bob.recv()
+        for _ in range(4):
+            self.server.must_batch([item(group, "x", from_uid="ann") for _ in range(100)])
+            for _ in range(100):
+                bob.recv()
+        pushes = self.server.get(TRACE, {"message_id": first["message_id"]}).json()["pushes"]
+        self.assertEqual((pushes["remembered"], pushes["complete"], pushes["devices"]), (1, 0, 0))
+
+
+class NoMemory(ServerCase):
+    config = {"gateway.pushRecordBytes": "0", "webhook.recordBytes": "0"}
+
+    def test_it_says_so(self):
+        sent = self.server.must_batch([item(fresh("g"), "x")])[0]
+        known = self.server.get(TRACE, {"message_id": sent["message_id"]}).json()
+        self.assertEqual(known["pushes"], {"node_id": 1001, "remembered": 0})
 
 
 class Moderated(ServerCase):
@@ -111,16 +177,22 @@ class Webhook(unittest.TestCase):
         group = fresh("g")
         server.create_group(group, ["ann", "bob"])
         sent = server.must_batch([item(group, "x", from_uid="ann")])[0]
-        told = lambda: server.get(TRACE, {"message_id": sent["message_id"]}).json()["webhook"]
+        trace = lambda: server.get(TRACE, {"message_id": sent["message_id"]}).json()["webhook"]
+        told = lambda: {event: trace()[event] for event in ("msg_notify", "msg_offline")}
         wait_until(lambda: receiver.calls("msg.offline") and receiver.calls("msg.notify"),
                    what="the first attempts")
         self.assertEqual(told(), {"msg_notify": "queued", "msg_offline": "queued"})
+        self.assertEqual(trace()["told"], [])
         server.restart()
         self.assertEqual(told(), {"msg_notify": "queued", "msg_offline": "queued"})
         refusing[0] = 200
         passed = {"msg_notify": "passed", "msg_offline": "passed"}
         wait_until(lambda: told() == passed, what="what the cursor says")
         self.assertEqual(len({m["message_id"] for m in receiver.messages(group, "msg.offline")}), 1)
+        now = trace()
+        self.assertEqual({(t["event"], t["outcome"], t.get("receivers")) for t in now["told"]},
+                         {("msg.notify", "delivered", None), ("msg.offline", "delivered", 1)})
+        self.assertTrue(all(t["at_ms"] >= now["since_ms"] for t in now["told"]), now)
 
 
 class Who(ServerCase):
