@@ -130,18 +130,10 @@ Task<void> get_dead_letters(Services& services, Request& request, Response& resp
     answer_invalid(response, "limit must be a number from 1 to " + std::to_string(kLettersMax));
     co_return;
   }
-  const auto from = query_number(request, "from", std::uint64_t{1} << 53);
-  if (!from) {
-    answer_invalid(response, "from must be the index of an item");
-    co_return;
-  }
+  const auto from = first_item_wanted(request, response);
+  if (!from) co_return;
   const auto job = co_await find_batch(services, request, response);
-  if (!job) co_return;
-  if (!job->sealed) {
-    answer_error(response, 409, errc_name(Errc::conflict),
-                 "nothing of the batch was sent: its upload is not complete");
-    co_return;
-  }
+  if (!job || !has_all_items(*job, response, "nothing of the batch was sent")) co_return;
   LetterQuery query;
   query.job = job->id;
   query.items = job->counts.items;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "api/answers.h"
+#include "api/query_number.h"
 #include "api/route.h"
 #include "partition/job_reader.h"
 
@@ -143,6 +144,19 @@ Task<std::optional<Job>> find_job(Services& services, const Request& request, Re
     co_return std::nullopt;
   }
   co_return std::move(*found);
+}
+
+std::optional<std::uint64_t> first_item_wanted(const Request& request, Response& response) {
+  const auto from = query_number(request, "from", std::uint64_t{1} << 53);
+  if (!from) answer_invalid(response, "from must be the index of an item");
+  return from;
+}
+
+bool has_all_items(const Job& job, Response& response, std::string_view what) {
+  if (job.sealed) return true;
+  answer_error(response, 409, errc_name(Errc::conflict),
+               std::string(what) + ": its upload is not complete");
+  return false;
 }
 
 }  // namespace jindou::api

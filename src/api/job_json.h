@@ -33,4 +33,11 @@ Task<Result<std::optional<Job>>> load_job(Services& services, std::string id);
 Task<std::optional<Job>> find_job(Services& services, const Request& request, Response& response,
                                   std::string_view before = kJobPath);
 
+// The index of the first item that is asked for (`from` of the query; 0 unless it is given). None:
+// `response` is the answer.
+std::optional<std::uint64_t> first_item_wanted(const Request& request, Response& response);
+// Whether all items of the job are known. Else `response` says that they are not, beginning with
+// `what`.
+bool has_all_items(const Job& job, Response& response, std::string_view what);
+
 }  // namespace jindou::api

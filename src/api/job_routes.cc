@@ -182,18 +182,10 @@ Task<void> get_results(Services& services, Request& request, Response& response)
     answer_invalid(response, "status takes accepted, duplicate, refused, unknown or pending");
     co_return;
   }
-  const auto from = query_number(request, "from", std::uint64_t{1} << 53);
-  if (!from) {
-    answer_invalid(response, "from must be the index of an item");
-    co_return;
-  }
+  const auto from = first_item_wanted(request, response);
+  if (!from) co_return;
   const auto job = co_await find_job(services, request, response);
-  if (!job) co_return;
-  if (!job->sealed) {
-    answer_error(response, 409, errc_name(Errc::conflict),
-                 "the job has no results: its upload is not complete");
-    co_return;
-  }
+  if (!job || !has_all_items(*job, response, "the job has no results")) co_return;
   const partition::JobReader& reader = services.deps.jobs;
   std::string text;
   std::uint64_t lines = 0;
