@@ -108,13 +108,10 @@ function(jindou_existing_files variable)
 endfunction()
 
 # What the sanitizers look at is the libraries; tests themselves are compiled as quickly as can be: not
-# optimised, which is a quarter of their time, and without the check for misaligned access.
+# optimised, which is a quarter of their time.
 function(jindou_test_sanitizers target)
   if(JINDOU_SANITIZE)
     target_compile_options(${target} PRIVATE -O0)
-  endif()
-  if(JINDOU_SANITIZE STREQUAL "address")
-    target_compile_options(${target} PRIVATE -fno-sanitize=alignment)
   endif()
 endfunction()
 
