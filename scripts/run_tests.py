@@ -291,7 +291,7 @@ STAGES = {
     "simulate": simulate,
     "e2e": lambda: e2e(BINARY),
     "crash": lambda: script("tests/crash/run.sh", BINARY, "--cycles", 20),
-    "churn": lambda: script("tests/churn/run.sh", BINARY),
+    "churn": lambda: script("tests/churn/run.sh", BINARY, "--seconds", 30),
     "fuzz": fuzz,
     "asan": lambda: unit("asan", *ASAN_TARGETS[1:]),
     "asan-e2e": lambda: e2e(ASAN_BINARY, SANITIZER_ENV),
