@@ -7,7 +7,7 @@ DATA ?= ./data
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build packages deb dist test demo bench check format clean
+.PHONY: help run chat build packages deb dist test demo bench check format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | column -t -s $$'\t' 2>/dev/null \
@@ -15,6 +15,10 @@ help: ## this list
 
 run: build ## build, start the server with its data in ./data, print a line to try
 	@exec scripts/run.sh $(RELEASE) --data-dir $(DATA) $(ARGS)
+
+chat: ## as run, with the chat page, for which it installs Node and npm
+	@scripts/setup-debian.sh chat
+	@$(MAKE) --no-print-directory run
 
 build: ## install what is missing, build the release binary
 	@scripts/setup-debian.sh run

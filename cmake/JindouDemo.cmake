@@ -4,7 +4,9 @@
 # build/demo, whose script (build_demo.cmake) does nothing while the page's sources are the same.
 # Builds elsewhere have a directory of their own. The presets that make no server (dev, tsan, fuzz,
 # tidy) leave the page out with JINDOU_DEMO=OFF.
-option(JINDOU_DEMO "Compile the chat demo into the server (needs Node, npm and the npm registry)" ON)
+set(JINDOU_DEMO "AUTO" CACHE STRING
+    "Compile the chat demo into the server: AUTO, where Node and npm are there; ON; OFF. Needs the npm registry")
+set_property(CACHE JINDOU_DEMO PROPERTY STRINGS AUTO ON OFF)
 
 get_filename_component(_parent "${PROJECT_BINARY_DIR}" DIRECTORY)
 set(_shared "${PROJECT_BINARY_DIR}/demo")
@@ -14,15 +16,29 @@ endif()
 set(JINDOU_DEMO_DIR "${_shared}" CACHE PATH "Where the chat demo is built")
 
 function(jindou_demo_files target)
-  if(NOT JINDOU_DEMO)
-    add_library(${target} STATIC "${PROJECT_SOURCE_DIR}/src/app/demo_files_none.cc")
-  else()
+  set(wanted "${JINDOU_DEMO}")
+  if(wanted)
+    jindou_lowest(lowest_node node)
     find_program(JINDOU_NODE NAMES node nodejs)
     find_program(JINDOU_NPM npm)
-    if(NOT JINDOU_NODE OR NOT JINDOU_NPM)
-      message(FATAL_ERROR "The chat demo needs Node (18 or newer) and npm: install nodejs and npm, or "
-                          "configure with -DJINDOU_DEMO=OFF to build the server without the page.")
+    set(version "")
+    if(JINDOU_NODE)
+      execute_process(COMMAND "${JINDOU_NODE}" --version OUTPUT_VARIABLE version ERROR_QUIET)
+      string(REGEX MATCH "[0-9]+" version "${version}")
     endif()
+    if(NOT JINDOU_NPM OR NOT version VERSION_GREATER_EQUAL lowest_node)
+      if(NOT wanted STREQUAL "AUTO")
+        message(FATAL_ERROR "The chat demo needs Node (${lowest_node} or newer) and npm: install nodejs "
+                            "and npm, or configure with -DJINDOU_DEMO=OFF to build the server without "
+                            "the page.")
+      endif()
+      message(STATUS "No Node ${lowest_node} and npm: the server is built without the chat page")
+      set(wanted OFF)
+    endif()
+  endif()
+  if(NOT wanted)
+    add_library(${target} STATIC "${PROJECT_SOURCE_DIR}/src/app/demo_files_none.cc")
+  else()
     set(source "${PROJECT_SOURCE_DIR}/demo")
     file(GLOB sources CONFIGURE_DEPENDS "${source}/src/*")
     list(APPEND sources "${source}/index.html" "${source}/package.json"

@@ -41,7 +41,12 @@ curl -X POST "http://$http/message/sendbatch" -H "Content-Type: application/json
 ]'
 TEXT
   if [ -n "$demo" ]; then
-    printf '\nThe chat demo is on http://%s/. Open it in two windows.\n' "${demo/#0.0.0.0:/127.0.0.1:}"
+    demo=${demo/#0.0.0.0:/127.0.0.1:}
+    if curl -sfL -m 5 -o /dev/null --noproxy '*' "http://$demo/"; then
+      printf '\nThe chat demo is on http://%s/. Open it in two windows.\n' "$demo"
+    else
+      printf '\nThis build has no chat page: "make chat" builds one, and installs Node and npm for it.\n'
+    fi
   fi
   printf '\nCtrl-C stops the server.\n'
 fi

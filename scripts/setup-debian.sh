@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing to build and run on Debian 12 and 13, and what has their package names:
-# scripts/setup-debian.sh [run|deb|dist|test|check]
-# "deb" adds to "run" what makes a package, "dist" what makes an archive, "test" what the tests need,
-# "check" what the checks need.
+# scripts/setup-debian.sh [run|chat|deb|dist|test|check]
+# "chat" adds to "run" what builds the chat page, "deb" to "chat" what makes a package, "dist" to "run"
+# what makes an archive, "test" what the tests need, "check" what the checks need.
 # Does nothing, and needs neither root nor network, when everything is there. What apt says is in
 # build/setup.log.
 set -euo pipefail
@@ -125,23 +125,27 @@ need_package libc6-dev librocksdb-dev libsimdjson-dev \
 boost_installed || need_choice boost
 is_installed libhyperscan-dev || is_installed libvectorscan-dev || need_choice word_lists
 
-# The chat demo is built by npm from packages of its registry, which needs certificates. Not for
-# "check", which builds no server.
-if [ "$role" != check ]; then
+# The chat page is built by npm from packages of its registry, which needs certificates.
+need_npm() {
   need_package ca-certificates
   need_command node nodejs
   need_command npm npm
-fi
+}
 
 case "$role" in
   run) ;;
+  chat)
+    need_npm
+    ;;
   deb)
+    need_npm
     need_package debhelper lintian
     ;;
   dist)
     need_command patchelf patchelf
     ;;
   test)
+    need_npm
     need_command patchelf patchelf
     need_package libgtest-dev libgmock-dev
     need_clang
@@ -168,7 +172,7 @@ case "$role" in
     need_command python3 python3
     ;;
   *)
-    echo "usage: setup-debian.sh [run|deb|dist|test|check]" >&2
+    echo "usage: setup-debian.sh [run|chat|deb|dist|test|check]" >&2
     exit 2
     ;;
 esac

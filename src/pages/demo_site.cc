@@ -48,6 +48,12 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
+// Of a build without Node, in place of the page.
+constexpr std::string_view kNoPage =
+    "This build has no chat page. Where Node and npm are installed, the build makes one: make "
+    "chat\n"
+    "这个构建没有聊天页面。装有 Node 和 npm 时，编译会生成它：make chat";
+
 void answer_text(http::Response& response, unsigned status, std::string_view text) {
   response.status = status;
   response.content_type = kPlain;
@@ -94,6 +100,7 @@ bool DemoSite::admit(http::Request& request, http::Response& response) {
 
 void DemoSite::answer(const http::Request& request, http::Response& response) const {
   const std::string_view path = request.path();
+  if (files_.empty()) return answer_text(response, 404, kNoPage);
   // Without a word about the API the page would have to guess its address.
   const bool told = request.query().find("apiurl=") != std::string_view::npos;
   if (path == "/" || (path == kPage && !told)) {

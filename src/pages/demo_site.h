@@ -34,7 +34,7 @@ class DemoSite final : public http::RequestHandler {
   // empty); empty when there is no API. Called on io shards, thread-safe, must not block.
   using ApiUrl = std::function<std::string(std::string_view host)>;
 
-  // Borrows `files` and `metrics`.
+  // Borrows `files` and `metrics`. Without files every path says how a build with the page is made.
   DemoSite(std::span<const DemoFile> files, ApiUrl api_url, observe::Metrics& metrics);
 
   bool admit(http::Request& request, http::Response& response) override;

@@ -125,5 +125,19 @@ TEST_F(DemoSiteTest, OnlyReadingIsPossible) {
   EXPECT_TRUE(has(response, "Allow: GET, HEAD"));
 }
 
+TEST_F(DemoSiteTest, WithoutFilesEveryPathSaysHowThePageIsBuilt) {
+  DemoSite empty(
+      {}, [](std::string_view) { return "http://localhost:5001"; }, metrics_);
+  for (const char* path : {"/", "/chatdemo", "/chatdemo?apiurl=a", "/assets/a.js"}) {
+    http::Request request;
+    request.set_line(http::Verb::get, "GET", path, 11);
+    http::Response response;
+    EXPECT_FALSE(empty.admit(request, response));
+    EXPECT_EQ(response.status, 404U) << path;
+    EXPECT_EQ(response.content_type, "text/plain; charset=utf-8") << path;
+    EXPECT_NE(response.body.find("make chat"), std::string::npos) << path;
+  }
+}
+
 }  // namespace
 }  // namespace jindou::pages

@@ -280,6 +280,12 @@ class Setup(unittest.TestCase):
         self.assertNotIn("libboost1.88-dev", asked)
         self.assertIn("librocksdb-dev", asked)
 
+    def test_only_the_chat_page_and_what_needs_it_bring_node(self):
+        self.assertFalse({"nodejs", "npm"} & self.asked("run", self.TRIXIE))
+        for role in ("chat", "deb", "test"):
+            with self.subTest(role=role):
+                self.assertLessEqual({"nodejs", "npm"}, self.asked(role, self.TRIXIE))
+
     def test_clang_is_that_of_debian_12_or_the_release_s_own(self):
         asked = self.asked("test", self.BOOKWORM)
         self.assertLessEqual({"clang-14", "libclang-rt-14-dev"}, asked)
