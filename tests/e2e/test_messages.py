@@ -36,7 +36,7 @@ class EveryEndpoint(ServerCase):
         "/message/cmd/unbind", "/message/recall", "/message/edit",
     ]
     GETS = ["/message/byclientmsgno", "/channel/max_message_seq", "/channel/last_message",
-            "/channel/whitelist", "/channel/retention"]
+            "/channel/whitelist", "/channel/retention", "/channel/info"]
 
     def test_malformed_bodies_are_400(self):
         for path in self.POSTS:
