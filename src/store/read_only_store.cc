@@ -93,8 +93,9 @@ Result<std::unique_ptr<ReadOnlyStore>> ReadOnlyStore::open(const std::string& di
   store->env_ =
       rocksdb::NewCompositeEnv(std::make_shared<EndedLogs>(options.env->GetFileSystem(), check));
   options.env = store->env_.get();
-  // The check has looked at them.
-  options.track_and_verify_wals_in_manifest = false;
+  // Logs stay tracked, though the check has looked at them: without, RocksDB takes those that the
+  // manifest names out of it, for which a store that is only read has no place (version 7.8 ends
+  // the process there).
   JD_TRY(store->open_, OpenStore::open_read_only(options, directory));
   std::string value;
   const OpenStore& opened = *store->open_;
