@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import ROOT, binary
+from harness import ROOT, binary, not_for_sanitizers
 
 BUILD = pathlib.Path(binary()).parents[1]
 COMPLETION = "usr/share/bash-completion/completions/jindou"
@@ -186,6 +186,7 @@ def lowest(name):
                      (ROOT / "cmake/lowest_versions.txt").read_text())[1]
 
 
+@not_for_sanitizers
 class Sources(unittest.TestCase):
     """debian/ and what else names the version or the packages."""
 
@@ -241,6 +242,7 @@ class Sources(unittest.TestCase):
                     self.assertIn(line, unit)
 
 
+@not_for_sanitizers
 class Setup(unittest.TestCase):
     """What scripts/setup-debian.sh asks apt for, by what a release has. Nothing is installed."""
 
