@@ -159,6 +159,16 @@ void ShardFanOut::post(const std::shared_ptr<const partition::CommittedBatch>& b
   wake();
 }
 
+void ShardFanOut::post_first(std::function<void()> change) {
+  {
+    const MutexLock lock(inbox_mutex_);
+    changes_.push_back(std::move(change));
+    if (awake_) return;
+    awake_ = true;
+  }
+  wake();
+}
+
 void ShardFanOut::wake() {
   boost::asio::post(context_, [this] { run_slice(); });
 }
@@ -168,8 +178,11 @@ void ShardFanOut::take_inbox() {
   {
     const MutexLock lock(inbox_mutex_);
     taken_.swap(inbox_);
+    taken_changes_.swap(changes_);
     overflowed = std::exchange(overflowed_, false);
   }
+  for (const auto& change : taken_changes_) change();
+  taken_changes_.clear();
   for (QueuedBatch& queued : taken_) {
     queue_.push(std::move(queued.batch), queued.bytes,
                 [this](const partition::CommitEffect& effect) { return lane_of(effect); });
@@ -233,7 +246,7 @@ void ShardFanOut::run_slice() {
   }
   {
     const MutexLock lock(inbox_mutex_);
-    if (queue_.empty() && inbox_.empty() && !overflowed_) {
+    if (queue_.empty() && inbox_.empty() && changes_.empty() && !overflowed_) {
       awake_ = false;
       return;
     }

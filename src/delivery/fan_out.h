@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -85,6 +86,11 @@ class ShardFanOut {
   // Queues a batch of `bytes` and wakes the shard. Any thread; does not block. Batches posted by
   // one thread keep their order.
   void post(const std::shared_ptr<const partition::CommittedBatch>& batch, std::size_t bytes);
+  // Runs `change` on the shard before a batch is delivered that is posted after it. Any thread;
+  // does not block. For sessions that end: a task of the shard's own would not do, since a turn
+  // that waits already delivers what has come by the time it begins. What the change needs it must
+  // hold or find gone: it may run after whoever posted it has.
+  void post_first(std::function<void()> change);
 
   // The shard's thread, for its sessions to assert.
   const runtime::ThreadOwner& owner() const { return owner_; }
@@ -196,10 +202,12 @@ class ShardFanOut {
   // The queue: filled by any thread, emptied by the shard.
   Mutex inbox_mutex_;
   std::vector<QueuedBatch> inbox_ JD_GUARDED_BY(inbox_mutex_);
+  std::vector<std::function<void()>> changes_ JD_GUARDED_BY(inbox_mutex_);
   bool awake_ JD_GUARDED_BY(inbox_mutex_) = false;  // a slice is posted or running
   bool overflowed_ JD_GUARDED_BY(inbox_mutex_) = false;
   std::atomic<std::size_t> queued_bytes_{0};
   std::vector<QueuedBatch> taken_;
+  std::vector<std::function<void()>> taken_changes_;
   RunQueue queue_;
   std::vector<Work> work_;  // by the place of the run
   OnlineSubscribers online_;

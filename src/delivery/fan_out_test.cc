@@ -368,6 +368,28 @@ TEST_F(FanOutTest, ASessionThatLeavesDuringARunIsNotTouchedAgain) {
   EXPECT_EQ(b.got.size() + c.got.size(), 2U);
 }
 
+TEST_F(FanOutTest, WhatIsPostedBehindAChangeIsNotDeliveredBeforeIt) {
+  FakeSession a(1, "a", shard_);
+  FakeSession b(2, "b", shard_);
+  const auto members = uids({"a", "b"});
+  post({group_message(1, uids({"b"}))});  // a turn is to come, which takes all there is
+  shard_.post_first([&] { a.leave(); });
+  post({group_message(2, members)});
+  drain();
+  EXPECT_EQ(a.ids(), Ids{});
+  EXPECT_EQ(b.ids(), (Ids{1, 2}));
+}
+
+TEST_F(FanOutTest, AChangeWakesAShardThatHasNothingToDeliver) {
+  int changes = 0;
+  shard_.post_first([&] {
+    ++changes;
+    shard_.post_first([&] { ++changes; });
+  });
+  drain();
+  EXPECT_EQ(changes, 2);
+}
+
 TEST_F(FanOutTest, ABatchIsReleasedWhenItIsFinished) {
   FakeSession a(1, "a", shard_);
   auto admission = std::make_shared<int>(1);

@@ -72,19 +72,25 @@ void Shard::post_accepted(Accepted accepted) {
 }
 
 void Shard::post_kick(SessionId id, Reason reason, std::string text, milliseconds grace) {
-  asio::post(context_, [self = shared_from_this(), id, reason, text = std::move(text), grace] {
+  env_.fan_out.post_first([shard = weak_from_this(), id, reason, text = std::move(text), grace] {
+    const auto self = shard.lock();
+    if (self == nullptr) return;
     if (const auto connection = self->find(id)) self->kick(*connection, reason, text, grace);
   });
 }
 
 void Shard::post_close(SessionId id, milliseconds grace) {
-  asio::post(context_, [self = shared_from_this(), id, grace] {
+  env_.fan_out.post_first([shard = weak_from_this(), id, grace] {
+    const auto self = shard.lock();
+    if (self == nullptr) return;
     if (const auto connection = self->find(id)) self->close(*connection, grace);
   });
 }
 
 void Shard::post_kick_of(SessionId id, std::string uid, bool tell) {
-  asio::post(context_, [self = shared_from_this(), id, uid = std::move(uid), tell] {
+  env_.fan_out.post_first([shard = weak_from_this(), id, uid = std::move(uid), tell] {
+    const auto self = shard.lock();
+    if (self == nullptr) return;
     const auto connection = self->find(id);
     if (connection == nullptr || !connection->session().is_live()) return;
     if (!uid.empty() && connection->session().uid() != uid) return;
