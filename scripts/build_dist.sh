@@ -46,5 +46,5 @@ tar -C "$stage" --owner=0 --group=0 -c "$name" | gzip -3 >"$stage/archive"
 mv "$stage/archive" "$out/$name.tar.gz"
 echo "$out/$name.tar.gz"
 for file in "$root/bin/jindou" "$root"/lib/jindou/*; do
-  objdump -T "$file" | grep -oE 'GLIBC_[0-9]+(\.[0-9]+)+' || true
+  objdump -T "$file" | sed -n 's/.*\(GLIBC_[0-9][0-9.]*\).*/\1/p'
 done | sort -uV | sed -n '$s/GLIBC_/needs glibc, from version /p'
