@@ -527,21 +527,23 @@ Result<void> MessageStream::keep_house(const WebhookOptions& options) {
   deps_.cursors.flush(/*force=*/false);
   auto cursors = deps_.readers.open_cursors(store::Table::main);
   JD_RETURN_IF_ERROR(outbox_.count_new(cursors, kRecordsPerCount));
+  std::uint64_t dropped = 0;
   if (outbox_.backlog() > options.backlog_max) {
-    JD_TRY(const std::uint64_t dropped, outbox_.drop_excess(cursors, options.backlog_max));
-    if (dropped > 0) {
-      deps_.counters.add_dead_letters(dropped);
-      observe::log_warn(kMessageComponent, "{}: {} given up, more than {} wait", role_.name(),
-                        dropped, options.backlog_max);
-      for (std::uint16_t i = 0; i < deps_.partitions(); ++i) {
-        const auto partition = static_cast<PartitionId>(i);
-        if (outbox_.has(partition) && !outbox_.is_out(partition)) {
-          deps_.cursors.advance(number_, partition, outbox_.done_to(partition));
-        }
+    JD_TRY(dropped, outbox_.drop_excess(cursors, options.backlog_max));
+  }
+  // Before what is given up is counted: who sees that sees what is left.
+  backlog_.store(outbox_.backlog() + unstored_.size());
+  if (dropped > 0) {
+    deps_.counters.add_dead_letters(dropped);
+    observe::log_warn(kMessageComponent, "{}: {} given up, more than {} wait", role_.name(),
+                      dropped, options.backlog_max);
+    for (std::uint16_t i = 0; i < deps_.partitions(); ++i) {
+      const auto partition = static_cast<PartitionId>(i);
+      if (outbox_.has(partition) && !outbox_.is_out(partition)) {
+        deps_.cursors.advance(number_, partition, outbox_.done_to(partition));
       }
     }
   }
-  backlog_.store(outbox_.backlog() + unstored_.size(), std::memory_order_relaxed);
   return note_oldest(cursors);
 }
 

@@ -236,9 +236,7 @@ void PresenceStream::run() {
     post_forgets();
     drop_excess(*options);
     if (options->has_main() && options->focuses(Event::online_status)) send(*options);
-    backlog_.store(
-        pending_.size() + (batch_ ? batch_->changes.size() : 0) + not_recorded() + away_.size(),
-        std::memory_order_relaxed);
+    note_backlog();
     const Pending* oldest = pending_.empty() ? nullptr : &pending_.front();
     if (batch_) oldest = &batch_->changes.front();
     oldest_seconds_.store(oldest != nullptr ? oldest->at_seconds : 0, std::memory_order_relaxed);
@@ -399,10 +397,16 @@ void PresenceStream::drop_excess(const WebhookOptions& options) {
     dropped.push_back(std::move(pending_.front()));
     pending_.pop_front();
   }
+  note_backlog();  // before what is given up is counted: who sees that sees what is left
   deps_.counters.add_dead_letters(dropped.size());
   observe::log_warn(kPresenceComponent, "{}: {} given up, more than {} wait", kName, dropped.size(),
                     options.backlog_max);
   forget(dropped);
+}
+
+void PresenceStream::note_backlog() {
+  backlog_.store(pending_.size() + (batch_ ? batch_->changes.size() : 0) + not_recorded() +
+                 away_.size());
 }
 
 void PresenceStream::sleep() {

@@ -91,6 +91,7 @@ class PresenceStream {
   void forget(const std::vector<Pending>& changes);
   void post_forgets();
   void drop_excess(const WebhookOptions& options);
+  void note_backlog();
   // Begins in partitions that have come, with what is left in them, and lets go of those that have
   // gone. One that cannot be read is tried again.
   void follow_ownership();
