@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "api/channel_ids.h"
+#include "api/core_calls.h"
 #include "api/cursor_text.h"
 #include "api/query_number.h"
 #include "base/bytes.h"
@@ -11,6 +13,11 @@
 namespace jindou::api {
 
 namespace {
+
+using partition::ListedChannel;
+using partition::ListedUser;
+using partition::ListingPage;
+using partition::MemberList;
 
 // format:u8 check:u32 place. The check is of the list's name and the place.
 constexpr char kPlaceFormat = 1;
@@ -25,6 +32,15 @@ std::string place_header(std::string_view name, std::string_view place) {
   std::string header(1, kPlaceFormat);
   append_be(header, crc32_ieee(checked));
   return header;
+}
+
+std::string_view name_of(MemberList list) {
+  switch (list) {
+    case MemberList::subscribers: return "subscribers";
+    case MemberList::denylist: return "denylist";
+    case MemberList::allowlist: break;
+  }
+  return "allowlist";
 }
 
 }  // namespace
@@ -46,6 +62,15 @@ Result<std::string> decode_place(std::string_view name, std::string_view text) {
   return bytes->substr(kPlaceHeaderBytes);
 }
 
+Result<std::size_t> read_limit(const Request& request, const PageLimits& limits) {
+  if (request.query_value("limit").empty()) return limits.usual;
+  const auto limit = query_number(request, "limit", limits.most);
+  if (!limit || *limit == 0) {
+    return Error(Errc::invalid, "limit must be a number from 1 to " + std::to_string(limits.most));
+  }
+  return static_cast<std::size_t>(*limit);
+}
+
 Result<PageRequest> PageRequest::read(const Request& request, std::string name,
                                       const PageLimits& limits, std::string_view prefix_name) {
   PageRequest page;
@@ -55,15 +80,7 @@ Result<PageRequest> PageRequest::read(const Request& request, std::string name,
                                     std::to_string(kPrefixBytesMax) + " bytes");
   }
   page.name_ = std::move(name) + '\0' + page.query_.prefix;
-  page.query_.limit = limits.usual;
-  if (!request.query_value("limit").empty()) {
-    const auto limit = query_number(request, "limit", limits.most);
-    if (!limit || *limit == 0) {
-      return Error(Errc::invalid,
-                   "limit must be a number from 1 to " + std::to_string(limits.most));
-    }
-    page.query_.limit = static_cast<std::size_t>(*limit);
-  }
+  JD_TRY(page.query_.limit, read_limit(request, limits));
   const std::string cursor = request.query_value("cursor");
   if (cursor.empty()) return page;
   JD_TRY(page.query_.from, decode_place(page.name_, cursor));
@@ -74,6 +91,50 @@ void PageRequest::write_end(codec::JsonWriter& json, std::string_view next) cons
   json.boolean("has_more", !next.empty());
   if (!next.empty()) json.string("next_cursor", encode_place(name_, next));
 }
+
+Result<ChannelPageRequest> read_channel_page(const Request& request, std::string name,
+                                             std::string_view given_type, const PageLimits& limits,
+                                             std::string_view prefix_name) {
+  JD_TRY(const ChannelType type, read_query_type(given_type));
+  name += given_type;
+  JD_TRY(PageRequest page, PageRequest::read(request, std::move(name), limits, prefix_name));
+  ChannelPageRequest channels{std::move(page), std::nullopt};
+  if (type != ChannelType::none) channels.type = type;
+  return channels;
+}
+
+Result<MemberPageRequest> read_member_page(const Request& request, std::string_view scope,
+                                           ChannelKey channel, MemberList list,
+                                           const PageLimits& limits) {
+  std::string name = list_of_channel(std::string(scope) + std::string(name_of(list)), channel);
+  JD_TRY(PageRequest page, PageRequest::read(request, std::move(name), limits));
+  return MemberPageRequest{std::move(page), std::move(channel), list, {}};
+}
+
+std::string list_of_channel(std::string_view list, const ChannelKey& channel) {
+  return std::string(list) + '/' + std::to_string(raw(channel.type)) + '/' + channel.id;
+}
+
+Result<ListingPage<ListedChannel>> load_channel_page(const ApiDeps& deps,
+                                                     const ChannelPageRequest& page) {
+  return listings_of(deps).load_channels(page.query(), page.type);
+}
+
+Result<ListingPage<ListedUser>> load_user_page(const ApiDeps& deps, const PageRequest& page) {
+  return listings_of(deps).load_users(page.query());
+}
+
+Result<ListingPage<std::string>> load_member_page(const ApiDeps& deps,
+                                                  const MemberPageRequest& page) {
+  JD_TRY(const ChannelKey channel, load_settled_channel(deps.history, page.channel));
+  if (page.uid.empty()) return listings_of(deps).load_members(channel, page.list, page.query());
+  JD_TRY(const bool there, deps.records.has_member(channel, page.list, page.uid));
+  ListingPage<std::string> found;
+  if (there) found.entries.push_back(page.uid);
+  return found;
+}
+
+void write_uid(codec::JsonWriter& json, const std::string& uid) { json.string("uid", uid); }
 
 std::string decode_path_part(std::string_view part) {
   // Only in a query a plus stands for a space.

@@ -1,16 +1,20 @@
-// What all answers that list something page by page share: the query, the cursor, the end of the
-// page.
+// What all answers that list something page by page share: what a request for a page says, its
+// cursor, what is loaded for it, and the answer.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "api/http_names.h"
+#include "api/loaded_answers.h"
 #include "api/services.h"
 #include "base/result.h"
 #include "codec/json_writer.h"
 #include "model/channel.h"
+#include "partition/list_commands.h"
 #include "partition/listings.h"
 
 namespace jindou::api {
@@ -20,6 +24,9 @@ struct PageLimits {
   std::size_t usual = 100;
   std::size_t most = 1000;
 };
+
+// The query parameter `limit`. Errors: invalid.
+Result<std::size_t> read_limit(const Request& request, const PageLimits& limits);
 
 // A list that is asked for. `name` is that of the list and of everything that says what is on it: a
 // cursor counts for that very list.
@@ -39,6 +46,54 @@ class PageRequest {
   std::string name_;
   partition::ListingQuery query_;
 };
+
+// Of channels of one type, or of all.
+struct ChannelPageRequest : PageRequest {
+  std::optional<ChannelType> type;
+};
+// `given_type`: what the request says of the type; empty: all. The list is `name` and that. Errors:
+// invalid.
+Result<ChannelPageRequest> read_channel_page(const Request& request, std::string name,
+                                             std::string_view given_type, const PageLimits& limits,
+                                             std::string_view prefix_name = "prefix");
+
+// Of the members of one list of a channel, or of one of them.
+struct MemberPageRequest : PageRequest {
+  ChannelKey channel;  // as stored_channel() says
+  partition::MemberList list{};
+  std::string uid;  // empty: all
+};
+// `scope` is what the cursors of one group of routes are for. Errors: invalid.
+Result<MemberPageRequest> read_member_page(const Request& request, std::string_view scope,
+                                           ChannelKey channel, partition::MemberList list,
+                                           const PageLimits& limits);
+
+// A list's name for what is of one channel.
+std::string list_of_channel(std::string_view list, const ChannelKey& channel);
+
+// What the pages hold. All block. Errors: storage.
+Result<partition::ListingPage<partition::ListedChannel>> load_channel_page(
+    const ApiDeps& deps, const ChannelPageRequest& page);
+Result<partition::ListingPage<partition::ListedUser>> load_user_page(const ApiDeps& deps,
+                                                                     const PageRequest& page);
+Result<partition::ListingPage<std::string>> load_member_page(const ApiDeps& deps,
+                                                             const MemberPageRequest& page);
+
+// Answers with `items`, an object for each entry with the members that `write(json, entry)` writes,
+// and the end of the page. `asked` is a PageRequest or of a class below it; `load` and errors as in
+// loaded_answers.h.
+template <class Asked, class Load, class Write>
+Task<void> answer_page(Services& services, Response& response, Result<Asked> asked, Load load,
+                       Write write) {
+  const auto write_items = [write](codec::JsonWriter& json, const Asked& page, const auto& found) {
+    json.objects("items", found.entries, write);
+    page.write_end(json, found.next);
+  };
+  return answer_loaded(services, response, std::move(asked), std::move(load), write_items);
+}
+
+// The members of an object that is a user and nothing else.
+void write_uid(codec::JsonWriter& json, const std::string& uid);
 
 // `place` as a cursor of the list `name`, and back. Errors: invalid, for what was given out for no
 // list, or for another one.

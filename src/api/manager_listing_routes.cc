@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,8 +10,8 @@
 #include "api/answers.h"
 #include "api/channel_ids.h"
 #include "api/connection_routes.h"
-#include "api/core_calls.h"
 #include "api/listing_pages.h"
+#include "api/loaded_answers.h"
 #include "api/stored_details.h"
 #include "api/text_formats.h"
 #include "codec/json_writer.h"
@@ -27,7 +26,6 @@ namespace {
 using codec::JsonWriter;
 using partition::ListedChannel;
 using partition::ListedUser;
-using partition::ListingPage;
 using partition::MemberList;
 using presence::ConnectionInfo;
 
@@ -70,39 +68,16 @@ void write_managed_channel(JsonWriter& json, const Services& services,
 
 Task<void> get_managed_channels(Services& services, Request& request, Response& response) {
   if (!admit_node(services, request, response)) co_return;
-  const std::string given_type = request.query_value("type");
-  const auto type = read_query_type(given_type);
-  if (!type) {
+  const std::string type = request.query_value("type");
+  if (!read_query_type(type)) {
     answer_invalid(response, "type must be a number from 1 to 255");
     co_return;
   }
-  const auto page =
-      PageRequest::read(request, "manager/channels/" + given_type, kManagedLimits, "keyword");
-  if (!page) {
-    answer_error(response, page.error());
-    co_return;
-  }
-  std::optional<ChannelType> only;
-  if (*type != ChannelType::none) only = *type;
-  auto work = [listings = listings_of(services.deps), query = page->query(), only] {
-    return listings.load_channels(query, only);
-  };
-  const auto found = co_await services.deps.blocking.run(std::move(work));
-  if (!found) {
-    answer_error(response, found.error());
-    co_return;
-  }
-  JsonWriter json(response.body);
-  json.begin_object();
-  json.begin_array("items");
-  for (const ListedChannel& listed : found->entries) {
-    json.begin_object();
+  auto page = read_channel_page(request, "manager/channels/", type, kManagedLimits, "keyword");
+  const auto write = [&services](JsonWriter& json, const ListedChannel& listed) {
     write_managed_channel(json, services, listed);
-    json.end_object();
-  }
-  json.end_array();
-  page->write_end(json, found->next);
-  json.end_object();
+  };
+  co_await answer_page(services, response, std::move(page), load_channel_page, write);
 }
 
 // The channel of "/manager/channels/{channel_type}/{channel_id}". Errors: invalid.
@@ -112,95 +87,38 @@ Result<ChannelKey> channel_in_path(const Request& request) {
 }
 
 Task<void> get_managed_channel(Services& services, Request& request, Response& response) {
-  const auto channel = channel_in_path(request);
-  if (!channel) {
-    answer_error(response, channel.error());
-    co_return;
-  }
-  auto work = [&deps = services.deps, wanted = *channel] {
-    return load_channel_detail(deps, wanted);
+  const auto write = [&services](JsonWriter& json, const ChannelKey&, const ChannelDetail& found) {
+    write_managed_channel(json, services, found.listed);
+    json.boolean("has_subscribers", found.has(MemberList::subscribers));
+    json.boolean("has_allowlist", found.has(MemberList::allowlist));
+    json.boolean("has_denylist", found.has(MemberList::denylist));
   };
-  const auto found = co_await services.deps.blocking.run(std::move(work));
-  if (!found) {
-    answer_error(response, found.error());
-    co_return;
-  }
-  JsonWriter json(response.body);
-  json.begin_object();
-  write_managed_channel(json, services, found->listed);
-  json.boolean("has_subscribers", found->has(MemberList::subscribers));
-  json.boolean("has_allowlist", found->has(MemberList::allowlist));
-  json.boolean("has_denylist", found->has(MemberList::denylist));
-  json.end_object();
+  return answer_loaded(services, response, channel_in_path(request), load_channel_detail, write);
 }
 
-// A page of a list, or the one user that `uid` names if it is on it. Blocks. Errors: storage.
-Result<ListingPage<std::string>> load_managed_members(const ApiDeps& deps, const ChannelKey& wanted,
-                                                      MemberList list,
-                                                      const partition::ListingQuery& query,
-                                                      const std::string& uid) {
-  JD_TRY(const ChannelKey channel, load_settled_channel(deps.history, wanted));
-  if (uid.empty()) return listings_of(deps).load_members(channel, list, query);
-  JD_TRY(const bool there, deps.records.has_member(channel, list, uid));
-  ListingPage<std::string> page;
-  if (there) page.entries.push_back(uid);
+// A page of a list, or the one user that `uid` names if it is on it. Errors: invalid.
+Result<MemberPageRequest> members_in_path(const Request& request, MemberList list) {
+  JD_TRY(ChannelKey channel, channel_in_path(request));
+  std::string uid = request.query_value("uid");
+  if (!uid.empty() && !request.query_value("cursor").empty()) {
+    return Error(Errc::invalid, "uid looks for one user, cursor goes on: give one of them");
+  }
+  JD_TRY(MemberPageRequest page,
+         read_member_page(request, "m/", std::move(channel), list, kManagedMemberLimits));
+  page.uid = std::move(uid);
   return page;
 }
 
-Task<void> get_managed_members(Services& services, Request& request, Response& response,
-                               MemberList list, std::string name) {
-  const auto channel = channel_in_path(request);
-  if (!channel) {
-    answer_error(response, channel.error());
-    co_return;
-  }
-  const std::string uid = request.query_value("uid");
-  if (!uid.empty() && !request.query_value("cursor").empty()) {
-    answer_invalid(response, "uid looks for one user, cursor goes on: give one of them");
-    co_return;
-  }
-  name += '/' + std::to_string(raw(channel->type)) + '/' + channel->id;
-  const auto page = PageRequest::read(request, std::move(name), kManagedMemberLimits);
-  if (!page) {
-    answer_error(response, page.error());
-    co_return;
-  }
-  auto work = [&deps = services.deps, wanted = *channel, list, query = page->query(), uid] {
-    return load_managed_members(deps, wanted, list, query, uid);
-  };
-  const auto found = co_await services.deps.blocking.run(std::move(work));
-  if (!found) {
-    answer_error(response, found.error());
-    co_return;
-  }
-  JsonWriter json(response.body);
-  json.begin_object();
-  json.begin_array("items");
-  for (const std::string& member : found->entries) {
-    json.begin_object();
-    json.string("uid", member);
-    json.end_object();
-  }
-  json.end_array();
-  page->write_end(json, found->next);
-  json.end_object();
-}
-
-Task<void> get_managed_subscribers(Services& services, Request& request, Response& response) {
-  return get_managed_members(services, request, response, MemberList::subscribers, "m/subscribers");
-}
-Task<void> get_managed_allowlist(Services& services, Request& request, Response& response) {
-  return get_managed_members(services, request, response, MemberList::allowlist, "m/allowlist");
-}
-Task<void> get_managed_denylist(Services& services, Request& request, Response& response) {
-  return get_managed_members(services, request, response, MemberList::denylist, "m/denylist");
+template <MemberList kList>
+Task<void> get_managed_members(Services& services, Request& request, Response& response) {
+  return answer_page(services, response, members_in_path(request, kList), load_member_page,
+                     write_uid);
 }
 
 // ---- connections --------------------------------------------------------------------------------
 
 void write_managed_connection(JsonWriter& json, const Services& services,
                               const ConnectionInfo& connection) {
-  json.begin_object();
   json.number("node_id", services.options.node_id);
   json.number("session_id", raw(connection.id));
   json.string("uid", connection.uid);
@@ -215,7 +133,13 @@ void write_managed_connection(JsonWriter& json, const Services& services,
       connection.ip.find(':') == std::string::npos ? connection.ip : '[' + connection.ip + ']';
   json.string("remote_addr", host + ':' + std::to_string(connection.port));
   json.string("local_addr", "");
-  json.end_object();
+}
+
+void write_managed_connections(JsonWriter& json, std::string_view name, const Services& services,
+                               const std::vector<ConnectionInfo>& connections) {
+  json.objects(name, connections, [&services](JsonWriter& out, const ConnectionInfo& connection) {
+    write_managed_connection(out, services, connection);
+  });
 }
 
 Task<void> get_managed_connections(Services& services, Request& request, Response& response) {
@@ -239,53 +163,38 @@ Task<void> get_managed_connections(Services& services, Request& request, Respons
   JsonWriter json(response.body);
   json.begin_object();
   json.number("total", found.connections.size());
-  json.begin_array("items");
-  for (const ConnectionInfo& connection : found.connections) {
-    write_managed_connection(json, services, connection);
-  }
-  json.end_array();
+  write_managed_connections(json, "items", services, found.connections);
   page->write_end(json, next);
   json.end_object();
 }
 
 // ---- users --------------------------------------------------------------------------------------
 
-void write_managed_user(JsonWriter& json, const Services& services, const ListedUser& user) {
-  const std::vector<DeviceFlag> online = online_flags(services, user.uid);
-  json.begin_object();
-  json.string("uid", user.uid);
-  write_slot(json, services.deps.records.readers().map().of_user(user.uid));
-  json.boolean("online", !online.empty());
-  json.number("online_device_count", online.size());
-  json.begin_array("online_device_flags");
-  for (const DeviceFlag flag : online) json.string(device_name(flag));
-  json.end_array();
-  json.number("device_count", user.devices.size());
-  json.number("token_set_count", tokens_set(user));
-  json.end_object();
+Task<void> get_managed_users(Services& services, Request& request, Response& response) {
+  const auto write = [&services](JsonWriter& json, const ListedUser& user) {
+    const std::vector<DeviceFlag> online = online_flags(services, user.uid);
+    json.string("uid", user.uid);
+    write_slot(json, services.deps.records.readers().map().of_user(user.uid));
+    json.boolean("online", !online.empty());
+    json.number("online_device_count", online.size());
+    json.begin_array("online_device_flags");
+    for (const DeviceFlag flag : online) json.string(device_name(flag));
+    json.end_array();
+    json.number("device_count", user.devices.size());
+    json.number("token_set_count", tokens_set(user));
+  };
+  auto page = PageRequest::read(request, "manager/users", kManagedLimits, "keyword");
+  return answer_page(services, response, std::move(page), load_user_page, write);
 }
 
-Task<void> get_managed_users(Services& services, Request& request, Response& response) {
-  const auto page = PageRequest::read(request, "manager/users", kManagedLimits, "keyword");
-  if (!page) {
-    answer_error(response, page.error());
-    co_return;
-  }
-  auto work = [listings = listings_of(services.deps), query = page->query()] {
-    return listings.load_users(query);
-  };
-  const auto found = co_await services.deps.blocking.run(std::move(work));
-  if (!found) {
-    answer_error(response, found.error());
-    co_return;
-  }
-  JsonWriter json(response.body);
-  json.begin_object();
-  json.begin_array("items");
-  for (const ListedUser& user : found->entries) write_managed_user(json, services, user);
-  json.end_array();
-  page->write_end(json, found->next);
-  json.end_object();
+void write_managed_device(JsonWriter& json,
+                          const std::pair<const std::uint8_t, DeviceOfUser>& entry) {
+  const auto& [flag, device] = entry;
+  json.string("device_flag", device_name(static_cast<DeviceFlag>(flag)));
+  json.string("device_level", level_name(device.level));
+  json.boolean("token_set", device.token_set);
+  json.boolean("online", device.sessions > 0);
+  json.number("online_session_count", device.sessions);
 }
 
 Task<void> get_managed_user(Services& services, Request& request, Response& response) {
@@ -300,42 +209,19 @@ Task<void> get_managed_user(Services& services, Request& request, Response& resp
   json.string("uid", uid);
   write_slot(json, services.deps.records.readers().map().of_user(uid));
   json.boolean("online", !found->connections.empty());
-  json.begin_array("devices");
-  for (const auto& [flag, device] : devices_of(*found)) {
-    json.begin_object();
-    json.string("device_flag", device_name(static_cast<DeviceFlag>(flag)));
-    json.string("device_level", level_name(device.level));
-    json.boolean("token_set", device.token_set);
-    json.boolean("online", device.sessions > 0);
-    json.number("online_session_count", device.sessions);
-    json.end_object();
-  }
-  json.end_array();
-  json.begin_array("connections");
-  for (const ConnectionInfo& connection : found->connections) {
-    write_managed_connection(json, services, connection);
-  }
-  json.end_array();
+  json.objects("devices", devices_of(*found), write_managed_device);
+  write_managed_connections(json, "connections", services, found->connections);
   json.end_object();
 }
 
 Task<void> get_managed_system_users(Services& services, Request&, Response& response) {
   const partition::RecordReader& records = services.deps.records;
   auto work = [&records] { return records.load_system_accounts(); };
-  const auto uids = co_await services.deps.blocking.run(std::move(work));
-  if (!uids) {
-    answer_error(response, uids.error());
-    co_return;
-  }
+  const auto uids = co_await load_or_answer(services, response, std::move(work));
+  if (!uids) co_return;
   JsonWriter json(response.body);
   json.begin_object();
-  json.begin_array("items");
-  for (const std::string& uid : *uids) {
-    json.begin_object();
-    json.string("uid", uid);
-    json.end_object();
-  }
-  json.end_array();
+  json.objects("items", *uids, write_uid);
   json.number("total", uids->size());
   json.end_object();
 }
@@ -349,11 +235,11 @@ std::span<const Route> manager_listing_routes() {
       {Verb::get, "/manager/channels/{channel_type}/{channel_id}", get_managed_channel, Auth::read,
        "A channel, as the v3 manager shows it", Ports::both},
       {Verb::get, "/manager/channels/{channel_type}/{channel_id}/subscribers",
-       get_managed_subscribers, Auth::read, "Its subscribers", Ports::both},
-      {Verb::get, "/manager/channels/{channel_type}/{channel_id}/allowlist", get_managed_allowlist,
-       Auth::read, "Its allowlist", Ports::both},
-      {Verb::get, "/manager/channels/{channel_type}/{channel_id}/denylist", get_managed_denylist,
-       Auth::read, "Its denylist", Ports::both},
+       get_managed_members<MemberList::subscribers>, Auth::read, "Its subscribers", Ports::both},
+      {Verb::get, "/manager/channels/{channel_type}/{channel_id}/allowlist",
+       get_managed_members<MemberList::allowlist>, Auth::read, "Its allowlist", Ports::both},
+      {Verb::get, "/manager/channels/{channel_type}/{channel_id}/denylist",
+       get_managed_members<MemberList::denylist>, Auth::read, "Its denylist", Ports::both},
       {Verb::get, "/manager/users", get_managed_users, Auth::read,
        "The stored users, as the v3 manager lists them", Ports::both},
       {Verb::get, "/manager/users/{uid}", get_managed_user, Auth::read,

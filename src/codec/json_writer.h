@@ -88,6 +88,17 @@ class JsonWriter {
     key(name);
     begin_array();
   }
+  // An array with an object for each of `entries`, whose members `write(*this, entry)` writes.
+  template <class Entries, class Write>
+  void objects(std::string_view name, const Entries& entries, Write write) {
+    begin_array(name);
+    for (const auto& entry : entries) {
+      begin_object();
+      write(*this, entry);
+      end_object();
+    }
+    end_array();
+  }
 
  private:
   // A comma is due after every value; a key or an opening bracket takes it back. So one flag does

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <vector>
 
 #include "codec/json_reader.h"
 #include "model/id_rules.h"
@@ -39,6 +40,18 @@ TEST(JsonWriter, WritesNestedContainersWithCommasInPlace) {
   EXPECT_EQ(out, R"(HTTP body: {"status":200,"data":{},"items":[{"message_id":4503599627370496,)"
                  R"("message_idstr":"4503599627370496","red_dot":1,"duplicate":false,)"
                  R"("payload":"SGVsbG8gR3JvdXAgMQ=="},-5,null,true,[1],[],"x"],"msg":""})");
+}
+
+TEST(JsonWriter, WritesAnObjectForEachEntry) {
+  std::string out;
+  JsonWriter json(out);
+  const auto write = [](JsonWriter& one, int entry) { one.number("n", entry); };
+  json.begin_object();
+  json.objects("none", std::vector<int>(), write);
+  json.objects("two", std::vector<int>{1, 2}, write);
+  json.boolean("more", false);
+  json.end_object();
+  EXPECT_EQ(out, R"({"none":[],"two":[{"n":1},{"n":2}],"more":false})");
 }
 
 TEST(JsonWriter, PrintsTheExtremesOfIntegersExactly) {
