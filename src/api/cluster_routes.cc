@@ -14,6 +14,7 @@
 #include "api/connection_routes.h"
 #include "api/core_calls.h"
 #include "api/listing_pages.h"
+#include "api/loaded_answers.h"
 #include "api/message_views.h"
 #include "api/query_number.h"
 #include "api/stored_details.h"
@@ -36,19 +37,18 @@ constexpr PageLimits kClusterLimits{20, 1000};
 // An array of uids has no place for a cursor.
 constexpr std::size_t kClusterMembersMax = 10'000;
 // Where a list goes on by the time of creation, there is one that no list begins with: whoever asks
-// with it is told so (admit_paging), and not given the first page again.
+// with it is told so (check_paging), and not given the first page again.
 constexpr std::int64_t kNoCreationTime = 1;
 constexpr std::string_view kClusterChannelsPath = "/cluster/channels/";
 
 // These lists go on by a time there; here there is none that would be another for every entry.
-// False: answered.
-bool admit_paging(const Request& request, Response& response) {
+// Errors: invalid.
+Result<void> check_paging(const Request& request) {
   const std::string offset = request.query_value("offset_created_at");
-  if ((offset.empty() || offset == "0") && request.query_value("pre") != "1") return true;
-  answer_invalid(response,
-                 "lists do not go on by offset_created_at and pre: ask with cursor, which is the "
-                 "next_cursor of the page before");
-  return false;
+  if ((offset.empty() || offset == "0") && request.query_value("pre") != "1") return {};
+  return Error(Errc::invalid,
+               "lists do not go on by offset_created_at and pre: ask with cursor, which is the "
+               "next_cursor of the page before");
 }
 
 void write_cluster_end(JsonWriter& json, const PageRequest& page, const std::string& next,
@@ -87,14 +87,33 @@ Task<void> get_cluster_nodes(Services& services, Request&, Response& response) {
 
 // ---- users and devices --------------------------------------------------------------------------
 
-// The user called `uid`, or a page of all. Blocks. Errors: storage.
+// The user called `uid`, or a page of all; of the devices those with `flag`, or all.
+struct ClusterUsersRequest : PageRequest {
+  std::string uid;
+  std::optional<std::uint8_t> flag;
+};
+
+// `devices`: they are what is listed. Errors: invalid.
+Result<ClusterUsersRequest> read_cluster_users(const Request& request, bool devices) {
+  JD_RETURN_IF_ERROR(check_paging(request));
+  const auto flag = query_number(request, "device_flag", 255);
+  if (devices && !flag) {
+    return Error(Errc::invalid, "device_flag must be a number from 0 to 255");
+  }
+  JD_TRY(PageRequest page, PageRequest::read(request, "cluster/users", kClusterLimits, {}));
+  ClusterUsersRequest users{std::move(page), request.query_value("uid"), std::nullopt};
+  if (devices && !request.query_value("device_flag").empty()) {
+    users.flag = static_cast<std::uint8_t>(*flag);
+  }
+  return users;
+}
+
+// Blocks. Errors: storage.
 Result<ListingPage<ListedUser>> load_cluster_users(const ApiDeps& deps,
-                                                   const partition::ListingQuery& query,
-                                                   const std::string& uid) {
-  const partition::Listings listings = listings_of(deps);
-  if (uid.empty()) return listings.load_users(query);
+                                                   const ClusterUsersRequest& wanted) {
+  if (wanted.uid.empty()) return load_user_page(deps, wanted);
   ListingPage<ListedUser> page;
-  JD_TRY(auto user, listings.load_user(uid));
+  JD_TRY(auto user, listings_of(deps).load_user(wanted.uid));
   if (user) page.entries.push_back(std::move(*user));
   return page;
 }
@@ -104,14 +123,12 @@ std::size_t sessions_of(const Services& services, std::string_view uid) {
 }
 
 void write_cluster_user(JsonWriter& json, const Services& services, const ListedUser& user) {
-  json.begin_object();
   json.string("uid", user.uid);
   json.number("device_count", user.devices.size());
   json.number("online_device_count", online_flags(services, user.uid).size());
   json.number("conn_count", sessions_of(services, user.uid));
   json.number("slot", raw(services.deps.records.readers().map().of_user(user.uid)));
   json.number("created_at", kNoCreationTime);
-  json.end_object();
 }
 
 std::string cluster_flag_text(DeviceFlag flag) {
@@ -145,53 +162,33 @@ std::size_t write_cluster_devices(JsonWriter& json, const ListedUser& user,
   return count;
 }
 
-Task<void> list_cluster_users(Services& services, Request& request, Response& response,
-                              bool devices) {
-  if (!admit_node(services, request, response) || !admit_paging(request, response)) co_return;
-  const std::string uid = request.query_value("uid");
-  const std::string given_flag = request.query_value("device_flag");
-  const auto flag = query_number(request, "device_flag", 255);
-  if (devices && !flag) {
-    answer_invalid(response, "device_flag must be a number from 0 to 255");
-    co_return;
-  }
-  const auto page = PageRequest::read(request, "cluster/users", kClusterLimits, {});
-  if (!page) {
-    answer_error(response, page.error());
-    co_return;
-  }
-  auto work = [&deps = services.deps, query = page->query(), uid] {
-    return load_cluster_users(deps, query, uid);
+Task<void> get_cluster_users(Services& services, Request& request, Response& response) {
+  if (!admit_node(services, request, response)) co_return;
+  auto wanted = read_cluster_users(request, false);
+  const auto write = [&services](JsonWriter& json, const ClusterUsersRequest& page,
+                                 const ListingPage<ListedUser>& found) {
+    json.objects("data", found.entries, [&services](JsonWriter& out, const ListedUser& user) {
+      write_cluster_user(out, services, user);
+    });
+    write_cluster_end(json, page, found.next, found.entries.size());
   };
-  const auto found = co_await services.deps.blocking.run(std::move(work));
-  if (!found) {
-    answer_error(response, found.error());
-    co_return;
-  }
-  std::optional<std::uint8_t> only;
-  if (devices && !given_flag.empty()) only = static_cast<std::uint8_t>(*flag);
-  JsonWriter json(response.body);
-  json.begin_object();
-  json.begin_array("data");
-  std::size_t count = 0;
-  for (const ListedUser& user : found->entries) {
-    if (devices) {
-      count += write_cluster_devices(json, user, only);
-    } else {
-      write_cluster_user(json, services, user);
-      ++count;
-    }
-  }
-  json.end_array();
-  write_cluster_end(json, *page, found->next, count);
-  json.end_object();
+  co_await answer_loaded(services, response, std::move(wanted), load_cluster_users, write);
 }
 
-Task<void> get_cluster_users(Services& services, Request& request, Response& response) {
-  return list_cluster_users(services, request, response, false);
-}
 Task<void> get_cluster_devices(Services& services, Request& request, Response& response) {
-  return list_cluster_users(services, request, response, true);
+  if (!admit_node(services, request, response)) co_return;
+  auto wanted = read_cluster_users(request, true);
+  const auto write = [](JsonWriter& json, const ClusterUsersRequest& page,
+                        const ListingPage<ListedUser>& found) {
+    std::size_t count = 0;
+    json.begin_array("data");
+    for (const ListedUser& user : found.entries) {
+      count += write_cluster_devices(json, user, page.flag);
+    }
+    json.end_array();
+    write_cluster_end(json, page, found.next, count);
+  };
+  co_await answer_loaded(services, response, std::move(wanted), load_cluster_users, write);
 }
 
 // ---- channels -----------------------------------------------------------------------------------
@@ -201,19 +198,36 @@ struct ClusterChannel {
   MessageSeq last_seq{};
 };
 
-// The channel called `wanted`, or a page of all. Blocks. Errors: storage.
+// The channel called `channel`, or a page of all.
+struct ClusterChannelsRequest : ChannelPageRequest {
+  std::optional<ChannelKey> channel;
+};
+
+// Errors: invalid.
+Result<ClusterChannelsRequest> read_cluster_channels(const Request& request) {
+  JD_RETURN_IF_ERROR(check_paging(request));
+  std::string given_type = request.query_value("channel_type");
+  if (given_type == "0") given_type.clear();
+  JD_TRY(const ChannelType type, read_query_type(given_type));
+  std::optional<ChannelKey> channel;
+  if (const std::string id = request.query_value("channel_id"); !id.empty()) {
+    JD_TRY(channel, stored_channel(id, type));
+  }
+  JD_TRY(ChannelPageRequest page,
+         read_channel_page(request, "cluster/channels/", given_type, kClusterLimits, {}));
+  return ClusterChannelsRequest{std::move(page), std::move(channel)};
+}
+
+// Blocks. Errors: storage.
 Result<ListingPage<ClusterChannel>> load_cluster_channels(const ApiDeps& deps,
-                                                          const partition::ListingQuery& query,
-                                                          std::optional<ChannelType> only,
-                                                          const std::optional<ChannelKey>& wanted) {
-  const partition::Listings listings = listings_of(deps);
+                                                          const ClusterChannelsRequest& wanted) {
   ListingPage<ListedChannel> listed;
-  if (wanted) {
-    JD_TRY(const ChannelKey channel, load_settled_channel(deps.history, *wanted));
-    JD_TRY(auto found, listings.load_channel(channel));
+  if (wanted.channel) {
+    JD_TRY(const ChannelKey channel, load_settled_channel(deps.history, *wanted.channel));
+    JD_TRY(auto found, listings_of(deps).load_channel(channel));
     if (found) listed.entries.push_back(std::move(*found));
   } else {
-    JD_TRY(listed, listings.load_channels(query, only));
+    JD_TRY(listed, load_channel_page(deps, wanted));
   }
   ListingPage<ClusterChannel> page;
   page.next = std::move(listed.next);
@@ -232,7 +246,6 @@ std::string_view channel_status(const ChannelFlags& flags) {
 void write_cluster_channel(JsonWriter& json, const Services& services,
                            const ClusterChannel& channel) {
   const ListedChannel& listed = channel.listed;
-  json.begin_object();
   json.number("slot", raw(services.deps.records.readers().map().of_channel(listed.channel)));
   json.string("channel_id", listed.channel.id);
   json.number("channel_type", raw(listed.channel.type));
@@ -243,81 +256,44 @@ void write_cluster_channel(JsonWriter& json, const Services& services,
   json.number("created_at", std::max(listed.created_at * 1'000'000'000, kNoCreationTime));
   json.string("created_at_format",
               listed.created_at == 0 ? "" : rfc3339(listed.created_at * 1'000));
-  json.end_object();
 }
 
 Task<void> get_cluster_channels(Services& services, Request& request, Response& response) {
-  if (!admit_node(services, request, response) || !admit_paging(request, response)) co_return;
-  const std::string id = request.query_value("channel_id");
-  std::string given_type = request.query_value("channel_type");
-  if (given_type == "0") given_type.clear();
-  const auto type = read_query_type(given_type);
-  if (!type) {
-    answer_error(response, type.error());
-    co_return;
-  }
-  std::optional<ChannelKey> wanted;
-  if (!id.empty()) {
-    auto channel = stored_channel(id, *type);
-    if (!channel) {
-      answer_error(response, channel.error());
-      co_return;
-    }
-    wanted = std::move(*channel);
-  }
-  const auto page =
-      PageRequest::read(request, "cluster/channels/" + given_type, kClusterLimits, {});
-  if (!page) {
-    answer_error(response, page.error());
-    co_return;
-  }
-  std::optional<ChannelType> only;
-  if (*type != ChannelType::none) only = *type;
-  auto work = [&deps = services.deps, query = page->query(), only, wanted] {
-    return load_cluster_channels(deps, query, only, wanted);
+  if (!admit_node(services, request, response)) co_return;
+  auto wanted = read_cluster_channels(request);
+  const auto write = [&services](JsonWriter& json, const ClusterChannelsRequest& page,
+                                 const ListingPage<ClusterChannel>& found) {
+    json.objects("data", found.entries, [&services](JsonWriter& out, const ClusterChannel& one) {
+      write_cluster_channel(out, services, one);
+    });
+    json.number("running", 0);
+    write_cluster_end(json, page, found.next, found.entries.size());
   };
-  const auto found = co_await services.deps.blocking.run(std::move(work));
-  if (!found) {
-    answer_error(response, found.error());
-    co_return;
-  }
-  JsonWriter json(response.body);
-  json.begin_object();
-  json.begin_array("data");
-  for (const ClusterChannel& channel : found->entries) {
-    write_cluster_channel(json, services, channel);
-  }
-  json.end_array();
-  json.number("running", 0);
-  write_cluster_end(json, *page, found->next, found->entries.size());
-  json.end_object();
+  co_await answer_loaded(services, response, std::move(wanted), load_cluster_channels, write);
 }
 
-Task<void> get_cluster_members(Services& services, Request& request, Response& response,
-                               MemberList list) {
-  const auto type = read_query_type(second_path_parameter(request, kClusterChannelsPath));
-  if (!type) {
-    answer_error(response, type.error());
-    co_return;
-  }
-  const std::string id = decode_path_part(path_parameter(request, kClusterChannelsPath));
-  const auto channel = stored_channel(id, *type);
+// The channel of "/cluster/channels/{channel_id}/{channel_type}". Errors: invalid.
+Result<ChannelKey> channel_in_cluster_path(const Request& request) {
+  JD_TRY(const ChannelType type,
+         read_query_type(second_path_parameter(request, kClusterChannelsPath)));
+  return stored_channel(decode_path_part(path_parameter(request, kClusterChannelsPath)), type);
+}
+
+template <MemberList kList>
+Task<void> get_cluster_members(Services& services, Request& request, Response& response) {
+  const auto channel = channel_in_cluster_path(request);
   if (!channel) {
     answer_error(response, channel.error());
     co_return;
   }
-  auto work = [&deps = services.deps, wanted = *channel,
-               list]() -> Result<ListingPage<std::string>> {
+  auto work = [&deps = services.deps, wanted = *channel]() -> Result<ListingPage<std::string>> {
     JD_TRY(const ChannelKey settled, load_settled_channel(deps.history, wanted));
     partition::ListingQuery query;
     query.limit = kClusterMembersMax;
-    return listings_of(deps).load_members(settled, list, query);
+    return listings_of(deps).load_members(settled, kList, query);
   };
-  const auto found = co_await services.deps.blocking.run(std::move(work));
-  if (!found) {
-    answer_error(response, found.error());
-    co_return;
-  }
+  const auto found = co_await load_or_answer(services, response, std::move(work));
+  if (!found) co_return;
   if (!found->next.empty()) {
     answer_error(response, 413, errc_name(Errc::too_large),
                  "the list has more than " + std::to_string(kClusterMembersMax) +
@@ -331,20 +307,9 @@ Task<void> get_cluster_members(Services& services, Request& request, Response& r
   json.end_array();
 }
 
-Task<void> get_cluster_subscribers(Services& services, Request& request, Response& response) {
-  return get_cluster_members(services, request, response, MemberList::subscribers);
-}
-Task<void> get_cluster_denylist(Services& services, Request& request, Response& response) {
-  return get_cluster_members(services, request, response, MemberList::denylist);
-}
-Task<void> get_cluster_allowlist(Services& services, Request& request, Response& response) {
-  return get_cluster_members(services, request, response, MemberList::allowlist);
-}
-
 // ---- messages and conversations -----------------------------------------------------------------
 
 void write_cluster_message(JsonWriter& json, const Message& message) {
-  json.begin_object();
   json.number_string("message_id", raw(message.id));
   json.number("message_seq", raw(message.seq));
   json.string("client_msg_no", message.client_msg_no);
@@ -356,26 +321,17 @@ void write_cluster_message(JsonWriter& json, const Message& message) {
   json.string("from_uid", message.from_uid);
   json.base64("payload", message.payload);
   json.number("expire", message.expire);
-  json.end_object();
 }
 
 // Errors: invalid.
-Result<MessageWish> read_cluster_wish(const Request& request) {
-  MessageWish wish;
+Result<MessageWish> read_cluster_wish(const Services& services, const Request& request) {
   for (const std::string_view other : {"from_uid", "payload", "offset_message_id"}) {
     const std::string given = request.query_value(other);
     if (given.empty() || given == "0") continue;
     return Error(Errc::invalid,
                  std::string(other) + " is no way to find messages here: there is no index of it");
   }
-  const std::string id = request.query_value("channel_id");
-  if (id.empty()) {
-    return Error(Errc::invalid,
-                 "channel_id is required, with channel_type: messages are listed of one channel");
-  }
-  JD_TRY(const ChannelType type, read_query_type(request.query_value("channel_type")));
-  JD_TRY(wish.channel, stored_channel(id, type));
-  wish.client_msg_no = request.query_value("client_msg_no");
+  JD_TRY(MessageWish wish, read_message_wish(services, request));
   constexpr std::uint64_t kAny = ~std::uint64_t{0} >> 1;
   const auto message_id = query_number(request, "message_id", kAny);
   if (!message_id) return Error(Errc::invalid, "message_id must be the id of a message");
@@ -383,90 +339,61 @@ Result<MessageWish> read_cluster_wish(const Request& request) {
   const auto offset = query_number(request, "offset_message_seq", kAny);
   if (!offset) return Error(Errc::invalid, "offset_message_seq must be a number");
   (request.query_value("pre") == "1" ? wish.after_seq : wish.before_seq) = *offset;
+  JD_TRY(const PageRequest page,
+         PageRequest::read(request, "cluster/messages", kClusterLimits, {}));
+  wish.limit = page.query().limit;
   return wish;
 }
 
 Task<void> get_cluster_messages(Services& services, Request& request, Response& response) {
   if (!admit_node(services, request, response)) co_return;
-  auto wish = read_cluster_wish(request);
-  if (!wish) {
-    answer_error(response, wish.error());
-    co_return;
+  auto wish = read_cluster_wish(services, request);
+  const auto write = [](JsonWriter& json, const MessageWish&, const MessageView& found) {
+    json.number("total", found.messages.size());
+    json.flag("more", found.more);
+    json.objects("data", found.messages, write_cluster_message);
+  };
+  co_await answer_large(services, response, services.options.page_read_bytes(), std::move(wish),
+                        load_message_view, write);
+}
+
+// Errors: invalid.
+Result<conversation::ListQuery> read_cluster_conversations(const Request& request) {
+  conversation::ListQuery query;
+  query.uid = request.query_value("uid");
+  if (const auto problem = id_problem(query.uid); !problem.empty()) {
+    return Error(Errc::invalid, "uid " + std::string(problem));
   }
-  const auto page = PageRequest::read(request, "cluster/messages", kClusterLimits, {});
-  if (!page) {
-    answer_error(response, page.error());
-    co_return;
-  }
-  wish->limit = page->query().limit;
-  wish->bytes_max = services.options.page_bytes_max;
-  const auto room_to_read =
-      co_await services.options.read_budget->take(services.options.page_read_bytes());
-  if (!room_to_read) {
-    answer_error(response, room_to_read.error());
-    co_return;
-  }
-  auto work = [&deps = services.deps, wanted = *wish] { return load_message_view(deps, wanted); };
-  const auto found = co_await services.deps.blocking.run(std::move(work));
-  if (!found) {
-    answer_error(response, found.error());
-    co_return;
-  }
-  JsonWriter json(response.body);
-  json.begin_object();
-  json.number("total", found->messages.size());
-  json.flag("more", found->more);
-  json.begin_array("data");
-  for (const Message& message : found->messages) write_cluster_message(json, message);
-  json.end_array();
-  json.end_object();
+  JD_TRY(const PageRequest page,
+         PageRequest::read(request, "cluster/conversations", {20, 500}, {}));
+  const auto number = query_number(request, "current_page", 100'000);
+  if (!number) return Error(Errc::invalid, "current_page must be a number from 1 to 100000");
+  query.page = std::max<std::size_t>(1, static_cast<std::size_t>(*number));
+  query.page_size = page.query().limit;
+  return query;
 }
 
 Task<void> get_cluster_conversations(Services& services, Request& request, Response& response) {
   if (!admit_node(services, request, response)) co_return;
-  conversation::ListQuery query;
-  query.uid = request.query_value("uid");
-  if (const auto problem = id_problem(query.uid); !problem.empty()) {
-    answer_invalid(response, "uid " + std::string(problem));
-    co_return;
-  }
-  const auto page = PageRequest::read(request, "cluster/conversations", {20, 500}, {});
-  if (!page) {
-    answer_error(response, page.error());
-    co_return;
-  }
-  const auto number = query_number(request, "current_page", 100'000);
-  if (!number) {
-    answer_invalid(response, "current_page must be a number from 1 to 100000");
-    co_return;
-  }
-  query.page = std::max<std::size_t>(1, static_cast<std::size_t>(*number));
-  query.page_size = page->query().limit;
-  const conversation::ConversationReader& reader = services.deps.conversations;
-  auto work = [&reader, query] { return reader.load_list(query); };
-  const auto found = co_await services.deps.blocking.run(std::move(work));
-  if (!found) {
-    answer_error(response, found.error());
-    co_return;
-  }
-  JsonWriter json(response.body);
-  json.begin_object();
-  json.number("total", found->size());
-  json.begin_array("data");
-  for (const conversation::Conversation& conversation : *found) {
-    json.begin_object();
-    json.string("uid", query.uid);
-    json.number("type", 0);
-    json.string("type_format", "chat");
-    json.string("channel_id", conversation.channel.id);
-    json.number("channel_type", raw(conversation.channel.type));
-    json.number("unread_count", conversation.unread);
-    json.number("last_msg_seq", conversation.last_seq);
-    json.number("readed_to_msg_seq", conversation.read_to);
-    json.end_object();
-  }
-  json.end_array();
-  json.end_object();
+  auto wanted = read_cluster_conversations(request);
+  const auto load = [](const ApiDeps& deps, const conversation::ListQuery& query) {
+    return deps.conversations.load_list(query);
+  };
+  const auto write = [](JsonWriter& json, const conversation::ListQuery& query,
+                        const std::vector<conversation::Conversation>& found) {
+    json.number("total", found.size());
+    json.objects("data", found, [&query](JsonWriter& out, const conversation::Conversation& one) {
+      out.string("uid", query.uid);
+      out.number("type", 0);
+      out.string("type_format", "chat");
+      out.string("channel_id", one.channel.id);
+      out.number("channel_type", raw(one.channel.type));
+      out.number("unread_count", one.unread);
+      out.number("last_msg_seq", one.last_seq);
+      out.number("readed_to_msg_seq", one.read_to);
+    });
+  };
+  co_await answer_loaded(services, response, std::move(wanted), load, write);
 }
 
 }  // namespace
@@ -486,11 +413,14 @@ std::span<const Route> cluster_routes() {
       {Verb::get, "/cluster/channels", get_cluster_channels, Auth::read,
        "The stored channels, as the v2 manager lists them", Ports::both},
       {Verb::get, "/cluster/channels/{channel_id}/{channel_type}/subscribers",
-       get_cluster_subscribers, Auth::read, "The subscribers of a channel", Ports::both},
-      {Verb::get, "/cluster/channels/{channel_id}/{channel_type}/denylist", get_cluster_denylist,
-       Auth::read, "The denylist of a channel", Ports::both},
-      {Verb::get, "/cluster/channels/{channel_id}/{channel_type}/allowlist", get_cluster_allowlist,
-       Auth::read, "The allowlist of a channel", Ports::both},
+       get_cluster_members<MemberList::subscribers>, Auth::read, "The subscribers of a channel",
+       Ports::both},
+      {Verb::get, "/cluster/channels/{channel_id}/{channel_type}/denylist",
+       get_cluster_members<MemberList::denylist>, Auth::read, "The denylist of a channel",
+       Ports::both},
+      {Verb::get, "/cluster/channels/{channel_id}/{channel_type}/allowlist",
+       get_cluster_members<MemberList::allowlist>, Auth::read, "The allowlist of a channel",
+       Ports::both},
       {Verb::get, "/cluster/conversations", get_cluster_conversations, Auth::read,
        "The recent conversations of a user, as the v2 manager lists them", Ports::both},
   }};

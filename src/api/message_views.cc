@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/channel_ids.h"
 #include "api/core_calls.h"
+#include "api/listing_pages.h"
 #include "partition/history.h"
 
 namespace jindou::api {
@@ -25,6 +27,20 @@ Result<std::optional<Message>> load_wished(const ApiDeps& deps, const MessageWis
 }
 
 }  // namespace
+
+Result<MessageWish> read_message_wish(const Services& services, const Request& request) {
+  const std::string id = request.query_value("channel_id");
+  if (id.empty()) {
+    return Error(Errc::invalid,
+                 "channel_id is required, with channel_type: messages are listed of one channel");
+  }
+  MessageWish wish;
+  JD_TRY(const ChannelType type, read_query_type(request.query_value("channel_type")));
+  JD_TRY(wish.channel, stored_channel(id, type));
+  wish.client_msg_no = request.query_value("client_msg_no");
+  wish.bytes_max = services.options.page_bytes_max;
+  return wish;
+}
 
 Result<MessageView> load_message_view(const ApiDeps& deps, MessageWish wish) {
   JD_TRY(wish.channel, load_settled_channel(deps.history, std::move(wish.channel)));

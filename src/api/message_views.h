@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "api/http_names.h"
 #include "api/services.h"
 #include "base/result.h"
 #include "model/channel.h"
@@ -29,6 +30,10 @@ struct MessageView {
   // There are more: before the last one, or behind the first one with `after_seq`.
   bool more = false;
 };
+
+// What a request that lists messages names: the channel, and the client_msg_no if one is wished
+// for. Errors: invalid.
+Result<MessageWish> read_message_wish(const Services& services, const Request& request);
 
 // Blocks. Errors: storage.
 Result<MessageView> load_message_view(const ApiDeps& deps, MessageWish wish);
