@@ -1,9 +1,10 @@
 #include "api/manager_view_routes.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,9 +12,9 @@
 
 #include "api/answers.h"
 #include "api/channel_ids.h"
-#include "api/core_calls.h"
 #include "api/grants.h"
 #include "api/listing_pages.h"
+#include "api/loaded_answers.h"
 #include "api/message_views.h"
 #include "api/query_number.h"
 #include "api/text_formats.h"
@@ -28,15 +29,12 @@ namespace {
 using codec::JsonWriter;
 using conversation::Conversation;
 
-constexpr PageLimits kManagedMessageLimits{50, 200};
-constexpr std::size_t kManagedConversations = 50;
-constexpr std::size_t kManagedConversationsMax = 200;
+constexpr PageLimits kManagedViewLimits{50, 200};
 constexpr std::size_t kManagedRecentsMax = 10;
 
 // ---- messages -----------------------------------------------------------------------------------
 
 void write_managed_message(JsonWriter& json, const Message& message, std::string_view viewer) {
-  json.begin_object();
   json.number_string("message_id", raw(message.id));
   json.number("message_seq", raw(message.seq));
   json.string("client_msg_no", message.client_msg_no);
@@ -46,71 +44,48 @@ void write_managed_message(JsonWriter& json, const Message& message, std::string
   json.string("from_uid", message.from_uid);
   json.number("timestamp", message.timestamp);
   json.base64("payload", message.payload);
-  json.end_object();
 }
 
-// Errors: invalid.
-Result<MessageWish> read_message_wish(const Request& request) {
+struct ManagedMessagesRequest : PageRequest {
   MessageWish wish;
-  const std::string channel_id = request.query_value("channel_id");
-  if (channel_id.empty()) {
-    return Error(Errc::invalid,
-                 "channel_id is required, with channel_type: messages are listed of one channel");
-  }
-  JD_TRY(const ChannelType type, read_query_type(request.query_value("channel_type")));
-  JD_TRY(wish.channel, stored_channel(channel_id, type));
-  wish.client_msg_no = request.query_value("client_msg_no");
+};
+
+// Errors: invalid.
+Result<ManagedMessagesRequest> read_managed_messages(const Services& services,
+                                                     const Request& request) {
+  JD_TRY(MessageWish wish, read_message_wish(services, request));
   if (!request.query_value("message_id").empty()) {
     const auto id = query_number(request, "message_id", ~std::uint64_t{0});
     if (!id || *id == 0) return Error(Errc::invalid, "message_id must be the id of a message");
     wish.id = static_cast<MessageId>(*id);
   }
-  return wish;
+  JD_TRY(PageRequest page, PageRequest::read(request, list_of_channel("m/messages", wish.channel),
+                                             kManagedViewLimits, {}));
+  wish.limit = page.query().limit;
+  wish.before_seq = http::query_number(page.query().from);
+  return ManagedMessagesRequest{std::move(page), std::move(wish)};
 }
 
 Task<void> get_managed_messages(Services& services, Request& request, Response& response) {
-  auto wish = read_message_wish(request);
-  if (!wish) {
-    answer_error(response, wish.error());
-    co_return;
-  }
-  const auto page = PageRequest::read(
-      request, "m/messages/" + std::to_string(raw(wish->channel.type)) + '/' + wish->channel.id,
-      kManagedMessageLimits, {});
-  if (!page) {
-    answer_error(response, page.error());
-    co_return;
-  }
-  wish->limit = page->query().limit;
-  wish->before_seq = http::query_number(page->query().from);
-  wish->bytes_max = services.options.page_bytes_max;
-  const auto room_to_read =
-      co_await services.options.read_budget->take(services.options.page_read_bytes());
-  if (!room_to_read) {
-    answer_error(response, room_to_read.error());
-    co_return;
-  }
-  auto work = [&deps = services.deps, wanted = *wish] { return load_message_view(deps, wanted); };
-  const auto found = co_await services.deps.blocking.run(std::move(work));
-  if (!found) {
-    answer_error(response, found.error());
-    co_return;
-  }
-  JsonWriter json(response.body);
-  json.begin_object();
-  json.begin_array("items");
-  for (const Message& message : found->messages) write_managed_message(json, message, {});
-  json.end_array();
-  page->write_end(json,
-                  found->more ? std::to_string(raw(found->messages.back().seq)) : std::string());
-  json.end_object();
+  const auto load = [](const ApiDeps& deps, const ManagedMessagesRequest& asked) {
+    return load_message_view(deps, asked.wish);
+  };
+  const auto write = [](JsonWriter& json, const PageRequest& page, const MessageView& found) {
+    json.objects("items", found.messages, [](JsonWriter& out, const Message& message) {
+      write_managed_message(out, message, {});
+    });
+    page.write_end(json,
+                   found.more ? std::to_string(raw(found.messages.back().seq)) : std::string());
+  };
+  return answer_large(services, response, services.options.page_read_bytes(),
+                      read_managed_messages(services, request), load, write);
 }
 
 // ---- conversations ------------------------------------------------------------------------------
 
 struct ConversationWish {
   conversation::ListQuery query;
-  std::size_t limit = kManagedConversations;
+  std::size_t limit = 0;
 };
 
 // Errors: invalid.
@@ -120,14 +95,7 @@ Result<ConversationWish> read_conversation_wish(const Request& request) {
   if (const auto problem = id_problem(wish.query.uid); !problem.empty()) {
     return Error(Errc::invalid, "uid " + std::string(problem));
   }
-  if (!request.query_value("limit").empty()) {
-    const auto limit = query_number(request, "limit", kManagedConversationsMax);
-    if (!limit || *limit == 0) {
-      return Error(Errc::invalid,
-                   "limit must be a number from 1 to " + std::to_string(kManagedConversationsMax));
-    }
-    wish.limit = static_cast<std::size_t>(*limit);
-  }
+  JD_TRY(wish.limit, read_limit(request, kManagedViewLimits));
   wish.query.recents = 1;
   if (!request.query_value("msg_count").empty()) {
     const auto count = query_number(request, "msg_count", kManagedRecentsMax);
@@ -150,7 +118,6 @@ Result<ConversationWish> read_conversation_wish(const Request& request) {
 
 void write_managed_conversation(JsonWriter& json, const Conversation& conversation,
                                 std::string_view uid) {
-  json.begin_object();
   json.string("uid", uid);
   json.string("channel_id", channel_id_for(conversation.channel, uid));
   json.number("channel_type", raw(conversation.channel.type));
@@ -160,44 +127,29 @@ void write_managed_conversation(JsonWriter& json, const Conversation& conversati
   json.string("last_client_msg_no", conversation.last_client_msg_no);
   json.number("read_to_msg_seq", conversation.read_to);
   json.number("version", conversation.version);
-  json.begin_array("recent_messages");
-  for (const Message& message : conversation.recents) write_managed_message(json, message, uid);
-  json.end_array();
-  json.end_object();
+  json.objects(
+      "recent_messages", conversation.recents,
+      [uid](JsonWriter& out, const Message& message) { write_managed_message(out, message, uid); });
 }
 
 Task<void> get_managed_conversations(Services& services, Request& request, Response& response) {
-  const auto wish = read_conversation_wish(request);
-  if (!wish) {
-    answer_error(response, wish.error());
-    co_return;
-  }
-  const auto room_to_read =
-      co_await services.options.read_budget->take(services.options.wide_read_bytes());
-  if (!room_to_read) {
-    answer_error(response, room_to_read.error());
-    co_return;
-  }
-  const conversation::ConversationReader& reader = services.deps.conversations;
-  auto work = [&reader, query = wish->query] { return reader.load_list(query); };
-  const auto found = co_await services.deps.blocking.run(std::move(work));
-  if (!found) {
-    answer_error(response, found.error());
-    co_return;
-  }
-  JsonWriter json(response.body);
-  json.begin_object();
-  json.string("uid", wish->query.uid);
-  json.number("limit", wish->limit);
-  json.number("msg_count", wish->query.recents);
-  json.boolean("only_unread", wish->query.only_unread);
-  json.boolean("truncated", found->size() > wish->limit);
-  json.begin_array("items");
-  for (std::size_t i = 0; i < found->size() && i < wish->limit; ++i) {
-    write_managed_conversation(json, (*found)[i], wish->query.uid);
-  }
-  json.end_array();
-  json.end_object();
+  const auto load = [](const ApiDeps& deps, const ConversationWish& wish) {
+    return deps.conversations.load_list(wish.query);
+  };
+  const auto write = [](JsonWriter& json, const ConversationWish& wish,
+                        const std::vector<Conversation>& found) {
+    json.string("uid", wish.query.uid);
+    json.number("limit", wish.limit);
+    json.number("msg_count", wish.query.recents);
+    json.boolean("only_unread", wish.query.only_unread);
+    json.boolean("truncated", found.size() > wish.limit);
+    const std::span shown(found.data(), std::min(found.size(), wish.limit));
+    json.objects("items", shown, [&wish](JsonWriter& out, const Conversation& conversation) {
+      write_managed_conversation(out, conversation, wish.query.uid);
+    });
+  };
+  return answer_large(services, response, services.options.wide_read_bytes(),
+                      read_conversation_wish(request), load, write);
 }
 
 // ---- the server ---------------------------------------------------------------------------------
