@@ -67,7 +67,7 @@ boost_installed() {
       dpkg --compare-versions "$version" ge "$(lowest boost)"; then
       return 0
     fi
-  done < <(dpkg-query -W -f '${Package} ${Version}\n' 'libboost*-dev' 2>/dev/null)
+  done <<<"$(dpkg-query -W -f '${Package} ${Version}\n' 'libboost*-dev' 2>/dev/null)"
   return 1
 }
 boost() {
@@ -212,14 +212,16 @@ quietly() {
   }
 }
 quietly "${as_root[@]}" apt-get update -q
-mapfile -t -O "${#missing[@]}" missing < <(choices)
+chosen=$(choices)
+missing+=(${chosen:+$chosen})
 echo "setup: installing" "${missing[@]}" ${promtool:+promtool} >&2
 if [ ${#missing[@]} -gt 0 ]; then
   # What it would do. An error comes again, and is told, when it is done.
-  sed -n -e 's/^.* upgraded, \([0-9]* newly installed\).*/setup: with what they need, \1/p' \
-    -e 's/^Need to get /setup: to download: /p' -e 's/^After this operation, /setup: /p' >&2 \
-    < <("${as_root[@]}" env LC_ALL=C apt-get install --assume-no --no-install-recommends \
-      "${missing[@]}" </dev/null 2>&1)
+  "${as_root[@]}" env LC_ALL=C apt-get install --assume-no --no-install-recommends \
+    "${missing[@]}" </dev/null 2>&1 |
+    sed -n -e 's/^.* upgraded, \([0-9]* newly installed\).*/setup: with what they need, \1/p' \
+      -e 's/^Need to get /setup: to download: /p' -e 's/^After this operation, /setup: /p' >&2 ||
+    true
   quietly "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
     --no-install-recommends "${missing[@]}"
 fi

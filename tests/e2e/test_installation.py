@@ -275,6 +275,10 @@ class Setup(unittest.TestCase):
             self.assertTrue(calls[-1].startswith("install -y "), calls)
             return set(calls[-1].split())
 
+    def test_it_needs_no_proc(self):
+        # A chroot without it has no /dev/fd, through which the shell reads what "<(" runs.
+        self.assertNotIn("<(", (ROOT / "scripts/setup-debian.sh").read_text())
+
     def test_a_server_is_built_with_the_lowest_boost_that_does(self):
         self.assertIn("libboost1.81-dev", self.asked("run", self.BOOKWORM))
         asked = self.asked("run", self.TRIXIE)
