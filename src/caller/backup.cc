@@ -18,7 +18,6 @@ namespace jindou::caller {
 namespace {
 
 constexpr const char* kBackupName = "jindou backup: ";
-constexpr std::size_t kBackupsBytesMax = std::size_t{16} << 20;
 
 constexpr const char* kBackupFooter = R"text(
 The server makes the backup below its own backup.dir, which nobody else names; the directory is
@@ -92,11 +91,7 @@ int run_backup(BackupOptions options) {
     return fail_backup(kBadCall, completed.error().detail());
   }
   catch_interrupts();
-  std::string body;
-  const auto answer =
-      ask_server(options, options.list, "/backups", [&body](std::string_view piece) {
-        body += piece.substr(0, kBackupsBytesMax - std::min(kBackupsBytesMax, body.size()));
-      });
+  const auto answer = ask_server(options, options.list, "/backups");
   if (!answer.ok() || !answer.error.empty()) {
     if (answer.status == 0 || answer.ok()) {
       return fail_backup(kNotFinished, options.url + ": " + answer.error);
@@ -107,8 +102,8 @@ int run_backup(BackupOptions options) {
                                                                std::to_string(answer.status) +
                                                                (msg.empty() ? "" : ": " + msg));
   }
-  if (options.json) return print_line(body);
-  const auto parsed = codec::parse_json(body);
+  if (options.json) return print_line(answer.body);
+  const auto parsed = codec::parse_json(answer.body);
   if (!parsed) return fail_backup(kNotFinished, "the answer is no JSON");
   return options.list ? show_list(*parsed) : show_made(*parsed);
 }

@@ -18,8 +18,6 @@
 #include "caller/pace.h"
 #include "caller/server_call.h"
 #include "caller/status_line.h"
-#include "codec/json_reader.h"
-#include "http/streamed_call.h"
 
 namespace jindou::caller {
 
@@ -30,8 +28,6 @@ using std::chrono::milliseconds;
 
 constexpr const char* kJobsName = "jindou jobs: ";
 constexpr milliseconds kJobLook{200};
-// Of an answer that is read as a whole: a thousand jobs.
-constexpr std::size_t kAnswerBytesMax = std::size_t{16} << 20;
 constexpr std::size_t kEventBytesMax = std::size_t{64} << 10;
 // Of the end of an answer that is looked at: its last line, in which results say how many there
 // are.
@@ -67,12 +63,9 @@ bool is_success(const JobsOptions& options, const http::CallAnswer& answer, int&
 // The whole answer. None: `code` has the exit code.
 std::optional<std::string> ask_all(const JobsOptions& options, bool is_get, const std::string& path,
                                    int& code) {
-  std::string body;
-  const auto answer = ask_server(options, is_get, path, [&body](std::string_view piece) {
-    body += piece.substr(0, kAnswerBytesMax - std::min(kAnswerBytesMax, body.size()));
-  });
+  auto answer = ask_server(options, is_get, path);
   if (!is_success(options, answer, code)) return std::nullopt;
-  return body;
+  return std::move(answer.body);
 }
 
 int print(const std::string& text) {

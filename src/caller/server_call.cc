@@ -1,6 +1,8 @@
 #include "caller/server_call.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <span>
 #include <utility>
 
@@ -18,6 +20,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kCallLook{200};
+// A thousand jobs; a page of metrics has some hundred KiB.
+constexpr std::size_t kAnswerBytesMax = std::size_t{16} << 20;
 
 }  // namespace
 
@@ -48,6 +52,15 @@ http::CallAnswer ask_server(const ServerOptions& options, bool is_get, const std
     }
   }
   return call.answer();
+}
+
+http::CallAnswer ask_server(const ServerOptions& options, bool is_get, const std::string& path) {
+  std::string body;
+  auto answer = ask_server(options, is_get, path, [&body](std::string_view piece) {
+    body += piece.substr(0, kAnswerBytesMax - std::min(kAnswerBytesMax, body.size()));
+  });
+  if (answer.ok()) answer.body = std::move(body);
+  return answer;
 }
 
 std::string message_of(const http::CallAnswer& answer) {

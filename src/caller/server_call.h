@@ -17,6 +17,8 @@ using TakePiece = std::function<void(std::string_view piece)>;
 // why. Blocks, until nothing has come for options.timeout; ends early when interrupted().
 http::CallAnswer ask_server(const ServerOptions& options, bool is_get, const std::string& path,
                             const TakePiece& take);
+// The same of an answer that is read as a whole: the body of the answer, the first 16 MiB of it.
+http::CallAnswer ask_server(const ServerOptions& options, bool is_get, const std::string& path);
 
 // What the server says about its failure; may be empty.
 std::string message_of(const http::CallAnswer& answer);

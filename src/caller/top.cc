@@ -9,25 +9,21 @@
 #include <cstdio>
 #include <ctime>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <thread>
 #include <utility>
 
 #include "caller/interrupt.h"
+#include "caller/server_call.h"
 #include "caller/server_numbers.h"
-#include "http/streamed_call.h"
 
 namespace jindou::caller {
 
 namespace {
 
-using std::chrono::milliseconds;
 using Steady = std::chrono::steady_clock;
 
-constexpr milliseconds kTopLook{100};
-// A page of metrics has some hundred KiB.
-constexpr std::size_t kPageBytesMax = std::size_t{16} << 20;
+constexpr std::chrono::milliseconds kTopLook{100};
 constexpr std::size_t kRoutesShown = 12;
 
 constexpr const char* kTopFooter = R"(
@@ -47,29 +43,8 @@ struct Look {
 };
 
 Look look_at(const TopOptions& options) {
-  http::StreamedRequest request;
-  request.url = options.url + "/metrics";
-  request.headers = request_headers(options, "");
-  request.ca_file = options.ca_file;
-  request.is_get = true;
-  const auto timeout =
-      std::chrono::ceil<milliseconds>(std::chrono::duration<double>(options.timeout));
-  request.connect_timeout = timeout;
-  std::string page;
-  http::StreamedCall::Handlers handlers;
-  handlers.write_body = [](std::span<char>, std::size_t&) { return http::StreamedCall::Body::end; };
-  handlers.take_answer = [&page](std::string_view piece) {
-    page += piece.substr(0, kPageBytesMax - std::min(kPageBytesMax, page.size()));
-  };
-  http::StreamedCall call(std::move(request), std::move(handlers));
-  const auto end = Steady::now() + timeout;
-  while (call.step(kTopLook)) {
-    if (interrupted()) return {};
-    if (Steady::now() > end) {
-      return {std::nullopt, options.url + " does not answer", kNotFinished};
-    }
-  }
-  const http::CallAnswer& answer = call.answer();
+  const http::CallAnswer answer = ask_server(options, true, "/metrics");
+  if (interrupted()) return {};
   if (answer.status == 0 || !answer.error.empty()) {
     return {std::nullopt, options.url + ": " + answer.error, kNotFinished};
   }
@@ -79,7 +54,7 @@ Look look_at(const TopOptions& options) {
     if (answer.status == 401) problem += ": give the token, or the address of the manager port";
     return {std::nullopt, std::move(problem), passes ? kNotFinished : kBadCall};
   }
-  auto numbers = ServerNumbers::parse(page);
+  auto numbers = ServerNumbers::parse(answer.body);
   if (!numbers) {
     return {std::nullopt, options.url + "/metrics: " + numbers.error().detail(), kBadCall};
   }
@@ -120,7 +95,8 @@ void add_options(CLI::App& app, TopOptions& options) {
   app.add_option("--token-file", options.token_file, "a file whose first line is the token");
   app.add_option("--ca-file", options.ca_file,
                  "PEM file of authorities that may sign the certificate of an https server");
-  app.add_option("--timeout", options.timeout, "seconds for one answer")
+  app.add_option("--timeout", options.timeout,
+                 "seconds for a connection, and without a byte on one")
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
   app.add_option("--interval", options.interval, "seconds between two looks")
