@@ -5,33 +5,20 @@ the job that an upload has made whose answer was lost, and waits for jobs over k
 
 import http.client
 import json
-import random
-import threading
 import time
 
 from changer import GIVE_UP_SECONDS, Violation
+from load import Load
 
 
 class Lost(Exception):
     """The server did not answer."""
 
 
-class Asker(threading.Thread):
+class Asker(Load):
     def __init__(self, uid, seed, server):
-        super().__init__(daemon=True)
-        self.uid = uid
-        self.random = random.Random("%d-%s" % (seed, uid))
-        self.server = server
-        self.stopping = threading.Event()
-        self.error = None
+        super().__init__(uid, seed, server)
         self.uploads = self.cut = self.interrupted = 0
-
-    def run(self):
-        try:
-            while not self.stopping.is_set():
-                self.one()
-        except Exception as error:  # noqa: BLE001 - reported by the main thread
-            self.error = error
 
     def ask(self, method, path, body=None, headers=None):
         try:

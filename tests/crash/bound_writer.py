@@ -7,40 +7,28 @@ or nothing, of any nothing twice."""
 
 import http.client
 import json
-import random
-import threading
 import time
 import uuid
 
 from changer import GIVE_UP_SECONDS, Violation
+from load import Load
 
 from harness import GROUP, b64
 
 GROUPS = 6
 
 
-class BoundWriter(threading.Thread):
+class BoundWriter(Load):
     """Batches are known by their texts: those with a key have no client_msg_no of ours."""
 
     def __init__(self, number, seed, server):
-        super().__init__(daemon=True)
-        self.uid = "bound%d" % number
-        self.random = random.Random("%d-%s" % (seed, self.uid))
-        self.server = server
+        super().__init__("bound%d" % number, seed, server)
         self.groups = ["%s-group%d" % (self.uid, i) for i in range(GROUPS)]
-        self.stopping = threading.Event()
         self.batches = []  # lists of (group, payload) that were answered
-        self.error = None
         self.interrupted = self.replays = self.waits = self.whole = 0
 
-    def run(self):
-        try:
-            while not self.stopping.is_set():
-                self.one_batch(len(self.batches))
-        except Exception as error:  # noqa: BLE001 - reported by the main thread
-            self.error = error
-
-    def one_batch(self, number):
+    def one(self):
+        number = len(self.batches)
         atomic, keyed = self.random.choice(((True, False), (False, True), (True, True)))
         items = []
         for i in range(self.random.randrange(2, 12)):

@@ -11,15 +11,14 @@ import contextlib
 import copy
 import http.client
 import pathlib
-import random
 import sys
-import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 
 from harness import GROUP, b64  # noqa: E402
+from load import Load  # noqa: E402
 from wkproto import Client, Closed, Timeout  # noqa: E402
 
 GIVE_UP_SECONDS = 60.0
@@ -76,14 +75,9 @@ class State:
         self.text = {}  # client_msg_no of an anchor -> (group, text)
 
 
-class Changer(threading.Thread):
+class Changer(Load):
     def __init__(self, number, seed, server):
-        super().__init__(daemon=True)
-        self.uid = "changer%d" % number
-        self.random = random.Random("%d-%s" % (seed, self.uid))
-        self.server = server
-        self.stopping = threading.Event()
-        self.error = None
+        super().__init__("changer%d" % number, seed, server)
         self.state = State()
         self.groups = ["%s-g%d" % (self.uid, n) for n in range(GROUPS)]
         self.state.groups = {name: Group() for name in self.groups}
@@ -97,16 +91,9 @@ class Changer(threading.Thread):
         self.numbers = 0
         self.changes = self.refusals = self.repeats = self.interrupted = 0
 
-    def run(self):
-        try:
-            while not self.stopping.is_set():
-                self.one_change()
-        except Exception as error:  # noqa: BLE001 - reported by the main thread
-            self.error = error
-
     # One change.
 
-    def one_change(self):
+    def one(self):
         """Chooses a change, asks for it until it is answered, and follows it."""
         action = self.random.choices(
             (self.members, self.denied, self.allowed, self.dissolve, self.send, self.repeat,

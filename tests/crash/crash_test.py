@@ -16,7 +16,6 @@ import json
 import pathlib
 import random
 import sys
-import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -26,6 +25,7 @@ from bound_writer import BoundWriter  # noqa: E402
 from changer import GIVE_UP_SECONDS, Changer, Violation  # noqa: E402
 from harness import GROUP, PERSON, Server  # noqa: E402
 from job_writer import JobWriter  # noqa: E402
+from load import Load  # noqa: E402
 from option_writer import BULK_ITEMS, BULK_PER_DAY, OptionWriter  # noqa: E402
 
 WRITERS = 4
@@ -36,29 +36,18 @@ OPTION_WRITERS = 2
 CHANNELS = 12
 
 
-class Writer(threading.Thread):
+class Writer(Load):
     """Posts batch after batch; a batch without a complete answer is posted again, unchanged."""
 
     def __init__(self, number, seed, server, channels):
-        super().__init__(daemon=True)
-        self.uid = "writer%d" % number
-        self.random = random.Random("%d-%d" % (seed, number))
-        self.server, self.channels = server, channels
-        self.stopping = threading.Event()
+        super().__init__("writer%d" % number, seed, server)
+        self.channels = channels
         self.sent = {}  # client_msg_no -> (channel, payload)
         self.acknowledged = {}  # client_msg_no -> (seq, id)
-        self.error = None
         self.batches = self.retries = self.duplicates = 0
         self.connection = None
 
-    def run(self):
-        try:
-            while not self.stopping.is_set():
-                self.one_batch()
-        except Exception as error:  # noqa: BLE001 - reported by the main thread
-            self.error = error
-
-    def one_batch(self):
+    def one(self):
         items = []
         count = self.random.choice((1, 2, 10, 30))
         # Persons take few bulk messages in a day; option_writer.py has those.
