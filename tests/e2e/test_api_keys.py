@@ -27,6 +27,14 @@ class Keys(ServerCase):
         # JSON is YAML.
         return "managerToken: %s\napiKeys: %s\n" % (MANAGER, json.dumps(list(keys)))
 
+    @classmethod
+    def of_scopes(cls, scopes):
+        """Secrets by name, and the configuration, of keys that have one scope each."""
+        made = {name: secrets.token_hex(32) for name in scopes}
+        return made, cls.yaml_of({"name": name, "scopes": [scope],
+                                  "sha256": [cls.hash_of(made[name])]}
+                                 for name, scope in scopes.items())
+
     yaml = "managerToken: %s\n" % MANAGER
 
     def log(self):

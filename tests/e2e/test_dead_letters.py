@@ -1,7 +1,6 @@
 """What of a batch was refused: listed page by page, and sent again when it may be."""
 
 import base64
-import secrets
 import unittest
 
 import test_api_keys
@@ -102,11 +101,7 @@ class Moderated(unittest.TestCase):
 
 
 class Who(ServerCase):
-    scopes = {"ann": "send", "bob": "send", "reader": "read"}
-    secrets = {name: secrets.token_hex(32) for name in ("ann", "bob", "reader")}
-    yaml = test_api_keys.Keys.yaml_of([
-        {"name": name, "scopes": [scope], "sha256": [test_api_keys.Keys.hash_of(secret)]}
-        for (name, scope), secret in zip(scopes.items(), secrets.values())])
+    secrets, yaml = test_api_keys.Keys.of_scopes({"ann": "send", "bob": "send", "reader": "read"})
 
     def call(self, name, method, path, body=None):
         return self.server.request(method, path, body, headers={"token": self.secrets[name]})

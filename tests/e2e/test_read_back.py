@@ -1,6 +1,5 @@
 """What was written is read back page by page: channels, members, users, devices."""
 
-import secrets
 import threading
 import unittest
 import urllib.parse
@@ -332,10 +331,7 @@ class ManagerV2(ListCase):
 class Who(ListCase):
     """Scopes, and the manager port."""
 
-    secrets = {name: secrets.token_hex(32) for name in ("sender", "reader")}
-    yaml = test_api_keys.Keys.yaml_of([
-        {"name": name, "scopes": [scope], "sha256": [test_api_keys.Keys.hash_of(secret)]}
-        for scope, (name, secret) in zip(("send", "read"), secrets.items())])
+    secrets, yaml = test_api_keys.Keys.of_scopes({"sender": "send", "reader": "read"})
 
     def test_reading_back_needs_the_scope_read(self):
         for path in READS:

@@ -1,7 +1,6 @@
 """GET /message/trace: what has become of a message."""
 
 import os
-import secrets
 import tempfile
 import unittest
 
@@ -196,10 +195,7 @@ class Webhook(unittest.TestCase):
 
 
 class Who(ServerCase):
-    secrets = {name: secrets.token_hex(32) for name in ("sender", "reader")}
-    yaml = test_api_keys.Keys.yaml_of([
-        {"name": name, "scopes": [scope], "sha256": [test_api_keys.Keys.hash_of(secret)]}
-        for scope, (name, secret) in zip(("send", "read"), secrets.items())])
+    secrets, yaml = test_api_keys.Keys.of_scopes({"sender": "send", "reader": "read"})
 
     def test_it_takes_the_scope_read(self):
         tokens = {name: {"token": secret} for name, secret in self.secrets.items()}
