@@ -26,6 +26,7 @@
 #include "app/descriptor_budget.h"
 #include "app/named_files.h"
 #include "base/machine_share.h"
+#include "base/owned_descriptor.h"
 #include "gateway/tls_certificate.h"
 
 namespace jindou::app {
@@ -70,24 +71,9 @@ std::string existing_directory(const std::string& wanted) {
   return path.string();
 }
 
-// A descriptor that is closed with its scope.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 // The process that holds the lock of the store; nothing: nobody does.
 std::optional<pid_t> owner_of_store(const std::string& data_dir) {
-  const Descriptor file(::open((data_dir + "/LOCK").c_str(), O_RDONLY | O_CLOEXEC));
+  const OwnedDescriptor file(::open((data_dir + "/LOCK").c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return std::nullopt;
   struct flock lock {};
   lock.l_type = F_WRLCK;
@@ -137,7 +123,7 @@ std::optional<Finding> examine_room(const std::string& existing) {
 // How long each of some syncs took; empty when the file system has no files without a name.
 std::vector<microseconds> measure_syncs(const std::string& existing) {
   std::vector<microseconds> took;
-  const Descriptor file(::open(existing.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+  const OwnedDescriptor file(::open(existing.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
   if (file.get() < 0) return took;
   const std::array<char, kSyncBytes> bytes{};
   const auto began = steady_clock::now();
@@ -184,7 +170,7 @@ int try_to_listen(const config::ListenAddress& address) {
   }
   int error = 0;
   {
-    const Descriptor listener(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const OwnedDescriptor listener(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const int on = 1;
     if (listener.get() < 0 ||
         ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/owned_descriptor.h"
 #include "observe/log.h"
 
 namespace jindou::app {
@@ -20,26 +21,11 @@ constexpr std::size_t kSecretBytes = 32;
 constexpr std::size_t kSecretLength = 2 * kSecretBytes;
 constexpr mode_t kForOthers = S_IRWXG | S_IRWXO;
 
-class File {
- public:
-  explicit File(int descriptor) : descriptor_(descriptor) {}
-  ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int get() const { return descriptor_; }
-  bool open() const { return descriptor_ >= 0; }
-
- private:
-  int descriptor_;
-};
-
 std::string last_error() { return std::strerror(errno); }
 
 // The whole key or an empty text; `found` tells whether there is a file at all.
 Result<std::string> read_secret(const std::string& path, bool& found) {
-  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const OwnedDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   found = file.open() || (errno != ENOENT && errno != ENOTDIR);
   if (!found) return std::string();
   const auto fail = [&] { return Error(Errc::storage, path + ": " + last_error()); };
@@ -68,7 +54,7 @@ bool write_secret(const std::string& directory, const std::string& path,
   }
   const std::string draft = path + ".new";
   ::unlink(draft.c_str());  // of a start that was interrupted
-  const File file(
+  const OwnedDescriptor file(
       ::open(draft.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR));
   if (!file.open()) return false;
   const bool written =
@@ -81,7 +67,7 @@ bool write_secret(const std::string& directory, const std::string& path,
     return false;
   }
   // Losing the name in a power cut costs the logins, nothing else.
-  const File folder(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const OwnedDescriptor folder(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.open()) ::fsync(folder.get());
   return true;
 }

@@ -11,6 +11,8 @@
 #include <chrono>
 #include <cstring>
 
+#include "base/owned_descriptor.h"
+
 namespace jindou {
 
 namespace {
@@ -20,20 +22,6 @@ using std::chrono::steady_clock;
 
 // A program that prints settings into a pipe has as long as this for all of them.
 constexpr milliseconds kPatience{10'000};
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return number_; }
-
- private:
-  int number_;
-};
 
 Error failure(const std::string& why) { return {Errc::not_found, why}; }
 Error last_failure() { return failure(std::strerror(errno)); }
@@ -75,7 +63,7 @@ Result<std::string> read_all(int descriptor, std::size_t bytes_max, bool is_pipe
 }  // namespace
 
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max, FileKind kind) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  const OwnedDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.get() < 0) return last_failure();
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return last_failure();

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/owned_descriptor.h"
 #include "store/crc32c.h"
 
 namespace jindou::store {
@@ -20,21 +21,6 @@ constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 Error file_error(Errc code, const char* what, const std::string& path, int why) {
   return Error(code, fmt::format("cannot {} {}: {}", what, path, std::strerror(why)));
 }
-
-class OwnedFile {
- public:
-  explicit OwnedFile(int descriptor) : descriptor_(descriptor) {}
-  ~OwnedFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  OwnedFile(const OwnedFile&) = delete;
-  OwnedFile& operator=(const OwnedFile&) = delete;
-  int get() const { return descriptor_; }
-  bool open() const { return descriptor_ >= 0; }
-
- private:
-  int descriptor_;
-};
 
 // Less than asked for only at the end of the file.
 Result<std::size_t> read_piece(int file, const std::string& path, char* to, std::size_t bytes) {
@@ -74,9 +60,9 @@ Error given_up() { return Error(Errc::unavailable, "it was given up: the server 
 
 Result<std::uint32_t> copy_file_beginning(const std::string& from, const std::string& to,
                                           std::uint64_t bytes, const KeepOn& keep_on) {
-  const OwnedFile source(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
+  const OwnedDescriptor source(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
   if (!source.open()) return file_error(Errc::storage, "open", from, errno);
-  const OwnedFile target(open_new(to));
+  const OwnedDescriptor target(open_new(to));
   if (!target.open()) return file_error(Errc::storage, "create", to, errno);
   const auto piece = std::make_unique<char[]>(kPieceBytes);
   std::uint32_t sum = 0;
@@ -98,7 +84,7 @@ Result<std::uint32_t> copy_file_beginning(const std::string& from, const std::st
 }
 
 Result<FileSum> sum_file(const std::string& path, const KeepOn& keep_on) {
-  const OwnedFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const OwnedDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.open()) {
     return file_error(errno == ENOENT ? Errc::not_found : Errc::storage, "open", path, errno);
   }
@@ -114,14 +100,14 @@ Result<FileSum> sum_file(const std::string& path, const KeepOn& keep_on) {
 }
 
 Result<void> write_new_file(const std::string& path, std::string_view bytes) {
-  const OwnedFile file(open_new(path));
+  const OwnedDescriptor file(open_new(path));
   if (!file.open()) return file_error(Errc::storage, "create", path, errno);
   JD_RETURN_IF_ERROR(write_piece(file.get(), path, bytes));
   return sync_file(file.get(), path);
 }
 
 Result<void> sync_path(const std::string& path) {
-  const OwnedFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const OwnedDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.open()) return file_error(Errc::storage, "open", path, errno);
   return sync_file(file.get(), path);
 }
