@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/answers.h"
+#include "api/loaded_answers.h"
 #include "backup/backups.h"
 #include "codec/json_writer.h"
 #include "observe/log.h"
@@ -69,11 +70,8 @@ Task<void> post_backup(Services& services, Request& request, Response& response)
 Task<void> get_backups(Services& services, Request&, Response& response) {
   if (!has_backups(services, response)) co_return;
   auto work = [backups = services.deps.backups] { return backups->list(); };
-  const auto made = co_await services.deps.blocking.run(std::move(work));
-  if (!made) {
-    answer_error(response, made.error());
-    co_return;
-  }
+  const auto made = co_await load_or_answer(services, response, std::move(work));
+  if (!made) co_return;
   JsonWriter json(response.body);
   json.begin_object();
   json.begin_array("backups");

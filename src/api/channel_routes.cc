@@ -9,6 +9,7 @@
 #include "api/answers.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
+#include "api/loaded_answers.h"
 #include "bodies/channels.h"
 #include "bodies/read.h"
 #include "model/id_rules.h"
@@ -277,11 +278,8 @@ Task<void> get_whitelist(Services& services, Request& request, Response& respons
   const partition::RecordReader& records = services.deps.records;
   const ChannelKey key(id, *type);
   auto work = [&records, key] { return records.load_members(key, MemberList::allowlist); };
-  const auto uids = co_await services.deps.blocking.run(std::move(work));
-  if (!uids) {
-    answer_error(response, uids.error());
-    co_return;
-  }
+  const auto uids = co_await load_or_answer(services, response, std::move(work));
+  if (!uids) co_return;
   const bool detail = request.query_value("detail") != "0";
   codec::JsonWriter json(response.body);
   json.begin_array();

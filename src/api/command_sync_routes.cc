@@ -8,6 +8,7 @@
 #include "api/answers.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
+#include "api/loaded_answers.h"
 #include "bodies/history.h"
 #include "bodies/read.h"
 
@@ -58,20 +59,14 @@ Task<void> post_command_sync(Services& services, Request& request, Response& res
     co_return;
   }
   const auto room_to_read =
-      co_await services.options.read_budget->take(services.options.page_read_bytes());
-  if (!room_to_read) {
-    answer_error(response, room_to_read.error());
-    co_return;
-  }
+      co_await room_or_answer(services, response, services.options.page_read_bytes());
+  if (!room_to_read) co_return;
   CommandBacklog backlog;
   if (services.options.command_sync) {
     const conversation::ConversationReader& reader = services.deps.conversations;
     auto work = [&reader, wanted] { return reader.load_commands(wanted.uid, wanted.limit); };
-    auto loaded = co_await services.deps.blocking.run(std::move(work));
-    if (!loaded) {
-      answer_error(response, loaded.error());
-      co_return;
-    }
+    auto loaded = co_await load_or_answer(services, response, std::move(work));
+    if (!loaded) co_return;
     backlog = std::move(*loaded);
     const auto remembered = co_await remember_sync(services, request, wanted.uid, backlog);
     if (!remembered) {

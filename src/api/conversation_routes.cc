@@ -10,6 +10,7 @@
 #include "api/answers.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
+#include "api/loaded_answers.h"
 #include "api/reading.h"
 #include "bodies/conversations.h"
 #include "bodies/read.h"
@@ -145,16 +146,10 @@ Task<void> post_sync(Services& services, Request& request, Response& response) {
     return with_events(history, std::move(list), room);
   };
   const auto room_to_read =
-      co_await services.options.read_budget->take(services.options.wide_read_bytes());
-  if (!room_to_read) {
-    answer_error(response, room_to_read.error());
-    co_return;
-  }
-  const auto list = co_await services.deps.blocking.run(std::move(work));
-  if (!list) {
-    answer_error(response, list.error());
-    co_return;
-  }
+      co_await room_or_answer(services, response, services.options.wide_read_bytes());
+  if (!room_to_read) co_return;
+  const auto list = co_await load_or_answer(services, response, std::move(work));
+  if (!list) co_return;
   JsonWriter json(response.body);
   write_conversations(json, *list, query.uid);
 }
@@ -188,16 +183,10 @@ Task<void> post_sync_by_channels(Services& services, Request& request, Response&
     return with_events(history, std::move(list), room);
   };
   const auto room_to_read =
-      co_await services.options.read_budget->take(services.options.wide_read_bytes());
-  if (!room_to_read) {
-    answer_error(response, room_to_read.error());
-    co_return;
-  }
-  const auto list = co_await services.deps.blocking.run(std::move(work));
-  if (!list) {
-    answer_error(response, list.error());
-    co_return;
-  }
+      co_await room_or_answer(services, response, services.options.wide_read_bytes());
+  if (!room_to_read) co_return;
+  const auto list = co_await load_or_answer(services, response, std::move(work));
+  if (!list) co_return;
   JsonWriter json(response.body);
   write_conversations(json, *list, wanted.uid);
 }
@@ -216,11 +205,8 @@ Task<void> post_channels(Services& services, Request& request, Response& respons
   }
   const ConversationReader& reader = services.deps.conversations;
   auto work = [&reader, uid] { return reader.load_channels(uid); };
-  const auto channels = co_await services.deps.blocking.run(std::move(work));
-  if (!channels) {
-    answer_error(response, channels.error());
-    co_return;
-  }
+  const auto channels = co_await load_or_answer(services, response, std::move(work));
+  if (!channels) co_return;
   JsonWriter json(response.body);
   json.begin_array();
   for (const ChannelKey& channel : *channels) {
@@ -285,16 +271,10 @@ Task<void> post_sync_messages(Services& services, Request& request, Response& re
     return load_channel_pages(reader, history, wanted, channels, room);
   };
   const auto room_to_read =
-      co_await services.options.read_budget->take(services.options.wide_read_bytes());
-  if (!room_to_read) {
-    answer_error(response, room_to_read.error());
-    co_return;
-  }
-  const auto pages = co_await services.deps.blocking.run(std::move(work));
-  if (!pages) {
-    answer_error(response, pages.error());
-    co_return;
-  }
+      co_await room_or_answer(services, response, services.options.wide_read_bytes());
+  if (!room_to_read) co_return;
+  const auto pages = co_await load_or_answer(services, response, std::move(work));
+  if (!pages) co_return;
   JsonWriter json(response.body);
   json.begin_array();
   for (std::size_t i = 0; i < pages->size(); ++i) {

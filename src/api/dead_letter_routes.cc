@@ -13,6 +13,7 @@
 #include "api/channel_ids.h"
 #include "api/job_json.h"
 #include "api/job_routes.h"
+#include "api/loaded_answers.h"
 #include "api/query_number.h"
 #include "codec/json_writer.h"
 #include "codec/message_object.h"
@@ -141,18 +142,12 @@ Task<void> get_dead_letters(Services& services, Request& request, Response& resp
   query.count = *count == 0 ? kLetters : static_cast<std::size_t>(*count);
   query.bytes_max = services.options.page_bytes_max;
   const auto room_to_read =
-      co_await services.options.read_budget->take(services.options.page_read_bytes());
-  if (!room_to_read) {
-    answer_error(response, room_to_read.error());
-    co_return;
-  }
+      co_await room_or_answer(services, response, services.options.page_read_bytes());
+  if (!room_to_read) co_return;
   const partition::JobReader& reader = services.deps.jobs;
   auto work = [&reader, query] { return load_letters(reader, query); };
-  const auto page = co_await services.deps.blocking.run(std::move(work));
-  if (!page) {
-    answer_error(response, page.error());
-    co_return;
-  }
+  const auto page = co_await load_or_answer(services, response, std::move(work));
+  if (!page) co_return;
   codec::JsonWriter json(response.body);
   json.begin_object();
   json.string("batch_id", job->id);

@@ -10,6 +10,7 @@
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
 #include "api/directory_cursor.h"
+#include "api/loaded_answers.h"
 #include "bodies/conversations.h"
 #include "bodies/read.h"
 
@@ -109,16 +110,10 @@ Task<void> post_list(Services& services, Request& request, Response& response) {
   const Directory& directory = services.deps.directory;
   auto work = [&directory, query] { return directory.load_page(query); };
   const auto room_to_read =
-      co_await services.options.read_budget->take(services.options.page_read_bytes());
-  if (!room_to_read) {
-    answer_error(response, room_to_read.error());
-    co_return;
-  }
-  const auto page = co_await services.deps.blocking.run(std::move(work));
-  if (!page) {
-    answer_error(response, page.error());
-    co_return;
-  }
+      co_await room_or_answer(services, response, services.options.page_read_bytes());
+  if (!room_to_read) co_return;
+  const auto page = co_await load_or_answer(services, response, std::move(work));
+  if (!page) co_return;
   write_page(response, *page, query.uid, query.covered_ns);
 }
 
@@ -149,16 +144,10 @@ Task<void> post_conversation_retry(Services& services, Request& request, Respons
     return directory.load_some(uid, settled);
   };
   const auto room_to_read =
-      co_await services.options.read_budget->take(services.options.page_read_bytes());
-  if (!room_to_read) {
-    answer_error(response, room_to_read.error());
-    co_return;
-  }
-  const auto page = co_await services.deps.blocking.run(std::move(work));
-  if (!page) {
-    answer_error(response, page.error());
-    co_return;
-  }
+      co_await room_or_answer(services, response, services.options.page_read_bytes());
+  if (!room_to_read) co_return;
+  const auto page = co_await load_or_answer(services, response, std::move(work));
+  if (!page) co_return;
   write_page(response, *page, uid, 0);
 }
 

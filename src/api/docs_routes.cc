@@ -4,6 +4,7 @@
 #include <string>
 
 #include "api/answers.h"
+#include "api/loaded_answers.h"
 #include "pages/docs_page.h"
 
 namespace jindou::api {
@@ -80,11 +81,8 @@ Task<void> get_openapi(Services& services, Request&, Response& response) {
     static const std::string kText = services.document(services.options.version);
     return &kText;
   };
-  const auto document = co_await services.deps.blocking.run(std::move(work));
-  if (!document) {
-    answer_error(response, document.error());
-    co_return;
-  }
+  const auto document = co_await load_or_answer(services, response, std::move(work));
+  if (!document) co_return;
   response.body += **document;
 }
 

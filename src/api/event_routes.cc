@@ -10,6 +10,7 @@
 #include "api/answers.h"
 #include "api/core_calls.h"
 #include "api/event_calls.h"
+#include "api/loaded_answers.h"
 #include "base/ascii.h"
 #include "bodies/events.h"
 #include "bodies/read.h"
@@ -258,16 +259,10 @@ Task<void> post_eventsync(Services& services, Request& request, Response& respon
     return load_states(history, wanted, bytes_max);
   };
   const auto room_to_read =
-      co_await services.options.read_budget->take(services.options.page_read_bytes());
-  if (!room_to_read) {
-    answer_error(response, room_to_read.error());
-    co_return;
-  }
-  const auto page = co_await services.deps.blocking.run(std::move(work));
-  if (!page) {
-    answer_error(response, page.error());
-    co_return;
-  }
+      co_await room_or_answer(services, response, services.options.page_read_bytes());
+  if (!room_to_read) co_return;
+  const auto page = co_await load_or_answer(services, response, std::move(work));
+  if (!page) co_return;
   JsonWriter json(response.body);
   json.begin_object();
   write_status(json, services.options.status_style);

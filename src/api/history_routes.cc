@@ -10,6 +10,7 @@
 #include "api/answers.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
+#include "api/loaded_answers.h"
 #include "api/reading.h"
 #include "bodies/history.h"
 #include "bodies/read.h"
@@ -22,7 +23,6 @@ namespace {
 using bodies::BodyReader;
 using codec::EventDetail;
 using codec::JsonWriter;
-using partition::History;
 using partition::RangePage;
 using partition::RangeQuery;
 
@@ -102,11 +102,8 @@ Task<void> post_messagesync(Services& services, Request& request, Response& resp
     return load_page(deps, query, strict, bytes_max);
   };
   const auto room_to_read =
-      co_await services.options.read_budget->take(services.options.page_read_bytes());
-  if (!room_to_read) {
-    answer_read_error(response, room_to_read.error());
-    co_return;
-  }
+      co_await room_or_answer(services, response, services.options.page_read_bytes());
+  if (!room_to_read) co_return;
   const auto page = co_await services.deps.blocking.run(std::move(work));
   if (!page) {
     answer_read_error(response, page.error());
@@ -175,16 +172,10 @@ Task<void> post_messagesyncbatch(Services& services, Request& request, Response&
     return load_pages(deps, items, strict, page_bytes_max, bytes_max);
   };
   const auto room_to_read =
-      co_await services.options.read_budget->take(services.options.wide_read_bytes());
-  if (!room_to_read) {
-    answer_error(response, room_to_read.error());
-    co_return;
-  }
-  const auto done = co_await services.deps.blocking.run(std::move(work));
-  if (!done) {
-    answer_error(response, done.error());
-    co_return;
-  }
+      co_await room_or_answer(services, response, services.options.wide_read_bytes());
+  if (!room_to_read) co_return;
+  const auto done = co_await load_or_answer(services, response, std::move(work));
+  if (!done) co_return;
   JsonWriter json(response.body);
   json.begin_object();
   json.begin_array("items");
@@ -218,25 +209,14 @@ Result<QueryPlace> read_query_place(const Request& request) {
 }
 
 Task<void> get_max_message_seq(Services& services, Request& request, Response& response) {
-  const auto place = read_query_place(request);
-  if (!place) {
-    answer_error(response, place.error());
-    co_return;
-  }
-  const History& history = services.deps.history;
-  auto work = [&history, channel = place->channel]() -> Result<MessageSeq> {
-    JD_TRY(const ChannelKey settled, load_settled_channel(history, channel));
-    return history.load_last_seq(settled);
+  const auto load = [](const ApiDeps& deps, const QueryPlace& place) -> Result<MessageSeq> {
+    JD_TRY(const ChannelKey settled, load_settled_channel(deps.history, place.channel));
+    return deps.history.load_last_seq(settled);
   };
-  const auto seq = co_await services.deps.blocking.run(std::move(work));
-  if (!seq) {
-    answer_error(response, seq.error());
-    co_return;
-  }
-  JsonWriter json(response.body);
-  json.begin_object();
-  json.number("message_seq", raw(*seq));
-  json.end_object();
+  const auto write = [](JsonWriter& json, const QueryPlace&, MessageSeq seq) {
+    json.number("message_seq", raw(seq));
+  };
+  return answer_loaded(services, response, read_query_place(request), load, write);
 }
 
 Task<void> get_last_message(Services& services, Request& request, Response& response) {
@@ -331,11 +311,8 @@ Task<Result<EventfulMessages>> look_up(Services& services, Lookup lookup) {
 Task<void> answer_one(Services& services, Response& response, Lookup lookup) {
   const std::string viewer = lookup.viewer;
   const auto room_to_read =
-      co_await services.options.read_budget->take(services.options.wide_read_bytes());
-  if (!room_to_read) {
-    answer_error(response, room_to_read.error());
-    co_return;
-  }
+      co_await room_or_answer(services, response, services.options.wide_read_bytes());
+  if (!room_to_read) co_return;
   const auto found = co_await look_up(services, std::move(lookup));
   if (!found) {
     answer_read_error(response, found.error());
@@ -390,11 +367,8 @@ Task<void> post_messages(Services& services, Request& request, Response& respons
   const bool in_channel = lookup->channel.has_value();
   const std::string viewer = lookup->viewer;
   const auto room_to_read =
-      co_await services.options.read_budget->take(services.options.wide_read_bytes());
-  if (!room_to_read) {
-    answer_error(response, room_to_read.error());
-    co_return;
-  }
+      co_await room_or_answer(services, response, services.options.wide_read_bytes());
+  if (!room_to_read) co_return;
   const auto found = co_await look_up(services, std::move(*lookup));
   if (!found) {
     answer_read_error(response, found.error());

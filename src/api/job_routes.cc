@@ -13,6 +13,7 @@
 #include "api/job_events.h"
 #include "api/job_json.h"
 #include "api/job_upload.h"
+#include "api/loaded_answers.h"
 #include "api/query_number.h"
 #include "api/send_query.h"
 #include "codec/json_writer.h"
@@ -109,11 +110,8 @@ Task<void> get_jobs(Services& services, Request& request, Response& response) {
   }
   const partition::JobReader& jobs = services.deps.jobs;
   auto work = [&jobs, before, state, count] { return load_page(jobs, before, state, count); };
-  const auto page = co_await services.deps.blocking.run(std::move(work));
-  if (!page) {
-    answer_error(response, page.error());
-    co_return;
-  }
+  const auto page = co_await load_or_answer(services, response, std::move(work));
+  if (!page) co_return;
   codec::JsonWriter json(response.body);
   json.begin_object();
   json.begin_array("jobs");

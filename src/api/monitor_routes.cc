@@ -9,6 +9,7 @@
 
 #include "api/answers.h"
 #include "api/connection_routes.h"
+#include "api/loaded_answers.h"
 #include "api/text_formats.h"
 #include "http/query.h"
 
@@ -101,11 +102,8 @@ Task<void> get_varz(Services& services, Request& request, Response& response) {
   if (!admit_node(services, request, response)) co_return;
   ProcessMeter& meter = services.process;
   auto work = [&meter] { return Result<ProcessMeter::Sample>(meter.sample()); };
-  const auto process = co_await services.deps.blocking.run(std::move(work));
-  if (!process) {
-    answer_error(response, process.error());
-    co_return;
-  }
+  const auto process = co_await load_or_answer(services, response, std::move(work));
+  if (!process) co_return;
   const bool with_connections = request.query_value("show") == "conn";
   ConnectionPage page;
   if (with_connections) {

@@ -10,6 +10,7 @@
 #include "api/answers.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
+#include "api/loaded_answers.h"
 #include "bodies/read.h"
 #include "bodies/retention.h"
 
@@ -75,11 +76,8 @@ Task<void> post_message_delete(Services& services, Request& request, Response& r
   }
   const History& history = services.deps.history;
   auto work = [&history, wanted] { return resolve(history, wanted); };
-  auto resolved = co_await services.deps.blocking.run(std::move(work));
-  if (!resolved) {
-    answer_error(response, resolved.error());
-    co_return;
-  }
+  auto resolved = co_await load_or_answer(services, response, std::move(work));
+  if (!resolved) co_return;
   if (resolved->seqs.empty()) {
     // Gone already, which is what the caller wants.
     answer_ok(response, services.options.status_style);
@@ -149,11 +147,8 @@ Task<void> get_retention(Services& services, Request& request, Response& respons
     JD_TRY(const ChannelKey settled, load_settled_channel(deps.history, channel));
     return deps.records.load_retention(settled);
   };
-  const auto own = co_await services.deps.blocking.run(std::move(work));
-  if (!own) {
-    answer_error(response, own.error());
-    co_return;
-  }
+  const auto own = co_await load_or_answer(services, response, std::move(work));
+  if (!own) co_return;
   RetentionLimits configured;
   if (services.options.retention_defaults) configured = services.options.retention_defaults(*type);
   JsonWriter json(response.body);

@@ -8,6 +8,7 @@
 #include "api/answers.h"
 #include "api/core_calls.h"
 #include "api/event_calls.h"
+#include "api/loaded_answers.h"
 #include "api/stream_calls.h"
 #include "bodies/events.h"
 #include "bodies/read.h"
@@ -158,11 +159,8 @@ Task<void> post_stream_open(Services& services, Request& request, Response& resp
   if (sent->state == SendResult::State::duplicate) {
     const History& history = services.deps.history;
     auto work = [&history, id = sent->message_id] { return history.load_by_id(id); };
-    const auto first = co_await services.deps.blocking.run(std::move(work));
-    if (!first) {
-      answer_error(response, first.error());
-      co_return;
-    }
+    const auto first = co_await load_or_answer(services, response, std::move(work));
+    if (!first) co_return;
     if (*first) stream_no = (*first)->stream_no;
   }
   JsonWriter json(response.body);
@@ -221,11 +219,8 @@ Task<void> post_stream_close(Services& services, Request& request, Response& res
     if (close.client_msg_no.empty()) return Error(Errc::invalid, "the stream does not exist");
     return close;
   };
-  const auto found = co_await services.deps.blocking.run(std::move(work));
-  if (!found) {
-    answer_error(response, found.error());
-    co_return;
-  }
+  const auto found = co_await load_or_answer(services, response, std::move(work));
+  if (!found) co_return;
   co_await close_stream(services, request, response, found->channel, found->client_msg_no);
 }
 

@@ -6,6 +6,7 @@
 
 #include "api/answers.h"
 #include "api/connection_routes.h"
+#include "api/loaded_answers.h"
 #include "bodies/users.h"
 #include "http/query.h"
 
@@ -93,11 +94,8 @@ Task<void> get_ready(Services& services, Request&, Response& response) {
 Task<void> get_metrics(Services& services, Request&, Response& response) {
   observe::Metrics& metrics = services.deps.metrics;
   auto work = [&metrics] { return Result<std::string>(metrics.render()); };
-  auto text = co_await services.deps.blocking.run(std::move(work));
-  if (!text) {
-    answer_error(response, text.error());
-    co_return;
-  }
+  auto text = co_await load_or_answer(services, response, std::move(work));
+  if (!text) co_return;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   response.body += *text;
 }

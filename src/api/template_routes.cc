@@ -10,6 +10,7 @@
 
 #include "api/answers.h"
 #include "api/core_calls.h"
+#include "api/loaded_answers.h"
 #include "api/query_number.h"
 #include "bodies/read.h"
 #include "bodies/templates.h"
@@ -113,11 +114,8 @@ Task<void> get_templates(Services& services, Request& request, Response& respons
   const partition::RecordReader& records = services.deps.records;
   // One more tells whether there are more.
   auto work = [&records, after, limit] { return records.load_templates(after, limit + 1); };
-  const auto found = co_await services.deps.blocking.run(std::move(work));
-  if (!found) {
-    answer_error(response, found.error());
-    co_return;
-  }
+  const auto found = co_await load_or_answer(services, response, std::move(work));
+  if (!found) co_return;
   codec::JsonWriter json(response.body);
   json.begin_object();
   json.begin_array("templates");
@@ -163,11 +161,8 @@ Task<void> get_template(Services& services, Request& request, Response& response
   }
   const partition::RecordReader& records = services.deps.records;
   auto work = [&records, name, version] { return records.load_template_version(name, version); };
-  const auto found = co_await services.deps.blocking.run(std::move(work));
-  if (!found) {
-    answer_error(response, found.error());
-    co_return;
-  }
+  const auto found = co_await load_or_answer(services, response, std::move(work));
+  if (!found) co_return;
   if (!*found) {
     answer_no_such(response, name, version);
     co_return;

@@ -16,6 +16,7 @@
 #include "api/answers.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
+#include "api/loaded_answers.h"
 #include "api/query_number.h"
 #include "api/reading.h"
 #include "codec/json_writer.h"
@@ -425,11 +426,8 @@ Task<void> get_trace(Services& services, Request& request, Response& response) {
     co_return;
   }
   const auto room_to_read =
-      co_await services.options.read_budget->take(services.options.page_read_bytes());
-  if (!room_to_read) {
-    answer_error(response, room_to_read.error());
-    co_return;
-  }
+      co_await room_or_answer(services, response, services.options.page_read_bytes());
+  if (!room_to_read) co_return;
   // Copied: the work may outlive this call when the process stops.
   auto work = [&deps = services.deps, wanted = *wish] { return load_known(deps, wanted); };
   const auto known = co_await services.deps.blocking.run(std::move(work));

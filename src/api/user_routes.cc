@@ -9,6 +9,7 @@
 
 #include "api/answers.h"
 #include "api/core_calls.h"
+#include "api/loaded_answers.h"
 #include "bodies/read.h"
 #include "bodies/users.h"
 #include "model/id_rules.h"
@@ -174,11 +175,8 @@ Task<void> post_system_cache(Services& services, Request& request, Response& res
 Task<void> get_system_uids(Services& services, Request&, Response& response) {
   const partition::RecordReader& records = services.deps.records;
   auto work = [&records] { return records.load_system_accounts(); };
-  const auto uids = co_await services.deps.blocking.run(std::move(work));
-  if (!uids) {
-    answer_error(response, uids.error());
-    co_return;
-  }
+  const auto uids = co_await load_or_answer(services, response, std::move(work));
+  if (!uids) co_return;
   codec::JsonWriter json(response.body);
   json.begin_array();
   for (const std::string& uid : *uids) json.string(uid);
