@@ -3,28 +3,12 @@
 #include <string>
 #include <vector>
 
-#include "api/job_routes_fixture.h"
+#include "api/read_back_fixture.h"
 
 namespace jindou::api {
 namespace {
 
-class ClusterRoutes : public JobRoutesTest {
- protected:
-  void must_store(const std::string& path, const std::string& body) {
-    const Answer answer = post(path, body);
-    ASSERT_EQ(answer.status, 200U) << answer.body;
-  }
-  std::string read(const std::string& target) {
-    const Answer answer = get(target);
-    EXPECT_EQ(answer.status, 200U) << target << ' ' << answer.body;
-    return answer.body;
-  }
-  std::string refused(const std::string& target, unsigned status = 400) {
-    const Answer answer = get(target);
-    EXPECT_EQ(answer.status, status) << target << ' ' << answer.body;
-    return text_of(answer.body, "msg");
-  }
-};
+class ClusterRoutes : public ReadBackTest {};
 
 TEST_F(ClusterRoutes, Nodes) {
   const std::string nodes = read("/cluster/nodes");
@@ -33,8 +17,8 @@ TEST_F(ClusterRoutes, Nodes) {
 }
 
 TEST_F(ClusterRoutes, UsersAndDevices) {
-  must_store("/user/token", R"({"uid":"u1","token":"secret","device_flag":1,"device_level":1})");
-  must_store("/user/token", R"({"uid":"u2","token":"secret","device_flag":0})");
+  must_post("/user/token", R"({"uid":"u1","token":"secret","device_flag":1,"device_level":1})");
+  must_post("/user/token", R"({"uid":"u2","token":"secret","device_flag":0})");
   EXPECT_EQ(read("/cluster/devices?uid=u1"),
             R"({"data":[{"uid":"u1","token":"","token_set":1,"device_flag":1,)"
             R"("device_flag_format":"WEB","device_level":1,"device_level_format":"master",)"
@@ -55,8 +39,8 @@ TEST_F(ClusterRoutes, UsersAndDevices) {
 }
 
 TEST_F(ClusterRoutes, ChannelsAndTheirMembers) {
-  must_store("/channel", R"({"channel_id":"g1","channel_type":2,"ban":1,"subscribers":["b","a"]})");
-  must_store("/channel", R"({"channel_id":"g2","channel_type":4})");
+  must_post("/channel", R"({"channel_id":"g1","channel_type":2,"ban":1,"subscribers":["b","a"]})");
+  must_post("/channel", R"({"channel_id":"g2","channel_type":4})");
   const std::string one = read("/cluster/channels?channel_id=g1&channel_type=2");
   EXPECT_TRUE(has(one, R"("channel_id":"g1","channel_type":2,"ban":1,"disband":0,)"
                        R"("last_msg_seq":0,"status_format":"banned")"))
@@ -74,22 +58,14 @@ TEST_F(ClusterRoutes, ChannelsAndTheirMembers) {
     for (const int end = std::min(n + 1'000, 10'001); n < end; ++n) {
       uids += ",\"u" + std::to_string(n) + '"';
     }
-    must_store("/channel/subscriber_add",
-               R"({"channel_id":"g1","channel_type":2,"subscribers":[)" + uids.substr(1) + "]}");
+    must_post("/channel/subscriber_add",
+              R"({"channel_id":"g1","channel_type":2,"subscribers":[)" + uids.substr(1) + "]}");
   }
   EXPECT_TRUE(has(refused("/cluster/channels/g1/2/subscribers", 413), "page by page"));
 }
 
 TEST_F(ClusterRoutes, MessagesAndConversations) {
-  std::string id;
-  for (int n = 1; n <= 5; ++n) {
-    const Answer sent =
-        post("/message/send", R"({"from_uid":"u1","channel_id":"u2","channel_type":1,)"
-                              R"("payload":"aGk=","client_msg_no":"n)" +
-                                  std::to_string(n) + "\"}");
-    ASSERT_EQ(sent.status, 200U) << sent.body;
-    if (n == 3) id = text_of(sent.body, "message_idstr");
-  }
+  const std::string id = sent_five("u2", "1");
   const std::string pair = "/cluster/messages?channel_id=u1@u2&channel_type=1";
   const auto seqs = [this, &pair](const std::string& query) {
     const std::string body = read(pair + query);

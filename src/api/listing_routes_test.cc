@@ -3,27 +3,13 @@
 #include <string>
 #include <vector>
 
-#include "api/job_routes_fixture.h"
+#include "api/read_back_fixture.h"
 
 namespace jindou::api {
 namespace {
 
-class ListingRoutes : public JobRoutesTest {
+class ListingRoutes : public ReadBackTest {
  protected:
-  void must_store(const std::string& path, const std::string& body) {
-    const Answer answer = post(path, body);
-    ASSERT_EQ(answer.status, 200U) << answer.body;
-  }
-  std::string read(const std::string& target) {
-    const Answer answer = get(target);
-    EXPECT_EQ(answer.status, 200U) << target << ' ' << answer.body;
-    return answer.body;
-  }
-  std::string refused(const std::string& target, unsigned status = 400) {
-    const Answer answer = get(target);
-    EXPECT_EQ(answer.status, status) << target << ' ' << answer.body;
-    return text_of(answer.body, "msg");
-  }
   // Pages of one entry each, as one text.
   std::string walk(const std::string& target) {
     std::string all;
@@ -41,10 +27,10 @@ class ListingRoutes : public JobRoutesTest {
 };
 
 TEST_F(ListingRoutes, FlagsAreReadAsTheyWereWritten) {
-  must_store("/channel", R"({"channel_id":"g1","channel_type":2,"large":1,"send_ban":1,)"
-                         R"("subscribers":["u1"]})");
-  must_store("/message/send",
-             R"({"from_uid":"u1","channel_id":"g2","channel_type":2,"payload":"aGk="})");
+  must_post("/channel", R"({"channel_id":"g1","channel_type":2,"large":1,"send_ban":1,)"
+                        R"("subscribers":["u1"]})");
+  must_post("/message/send",
+            R"({"from_uid":"u1","channel_id":"g2","channel_type":2,"payload":"aGk="})");
   const std::string info = read("/channel/info?channel_id=g1&channel_type=2");
   EXPECT_TRUE(has(info, R"({"channel_id":"g1","channel_type":2,"large":1,"ban":0,"disband":0,)"
                         R"("send_ban":1,"allow_stranger":0,"created_at":)"))
@@ -64,20 +50,20 @@ TEST_F(ListingRoutes, FlagsAreReadAsTheyWereWritten) {
 }
 
 TEST_F(ListingRoutes, AUsersOwnFlagsAndAConversationAreChannelsOfType1) {
-  must_store("/channel/info", R"({"channel_id":"u1","channel_type":1,"allow_stranger":1})");
-  must_store("/channel/info", R"({"channel_id":"u1@u2","channel_type":1,"ban":1})");
+  must_post("/channel/info", R"({"channel_id":"u1","channel_type":1,"allow_stranger":1})");
+  must_post("/channel/info", R"({"channel_id":"u1@u2","channel_type":1,"ban":1})");
   EXPECT_TRUE(has(read("/channel/info?channel_id=u1&channel_type=1"), R"("allow_stranger":1)"));
   EXPECT_TRUE(has(read("/channel/info?channel_id=u2@u1&channel_type=1"), R"("ban":1)"));
-  must_store("/channel/blacklist_add", R"({"channel_id":"u1","channel_type":1,"uids":["u9"]})");
+  must_post("/channel/blacklist_add", R"({"channel_id":"u1","channel_type":1,"uids":["u9"]})");
   EXPECT_TRUE(has(read("/channel/denylist?channel_id=u1&channel_type=1"), R"([{"uid":"u9"}])"));
 }
 
 TEST_F(ListingRoutes, ListsAreReadPageByPage) {
-  must_store("/channel/subscriber_add",
-             R"({"channel_id":"g1","channel_type":2,"subscribers":["u3","u1","u2"]})");
-  must_store("/channel/blacklist_add", R"({"channel_id":"g1","channel_type":2,"uids":["d"]})");
-  must_store("/channel/whitelist_add", R"({"channel_id":"g1","channel_type":2,"uids":["a"]})");
-  must_store("/tmpchannel/subscriber_set", R"({"channel_id":"t1","uids":["u1"]})");
+  must_post("/channel/subscriber_add",
+            R"({"channel_id":"g1","channel_type":2,"subscribers":["u3","u1","u2"]})");
+  must_post("/channel/blacklist_add", R"({"channel_id":"g1","channel_type":2,"uids":["d"]})");
+  must_post("/channel/whitelist_add", R"({"channel_id":"g1","channel_type":2,"uids":["a"]})");
+  must_post("/tmpchannel/subscriber_set", R"({"channel_id":"t1","uids":["u1"]})");
   const std::string group = "?channel_id=g1&channel_type=2&";
   EXPECT_EQ(read("/channel/subscribers" + group),
             R"({"items":[{"uid":"u1"},{"uid":"u2"},{"uid":"u3"}],"has_more":false})");
@@ -102,9 +88,9 @@ TEST_F(ListingRoutes, ListsAreReadPageByPage) {
 
 TEST_F(ListingRoutes, ChannelsAreListedByPrefixAndType) {
   for (const std::string id : {"g10", "g1", "h1"}) {
-    must_store("/channel", R"({"channel_id":")" + id + R"(","channel_type":2})");
+    must_post("/channel", R"({"channel_id":")" + id + R"(","channel_type":2})");
   }
-  must_store("/channel", R"({"channel_id":"g1","channel_type":4,"ban":1})");
+  must_post("/channel", R"({"channel_id":"g1","channel_type":4,"ban":1})");
   const std::string all = walk("/channels?");
   EXPECT_TRUE(has(all, R"("g1","channel_type":2)")) << all;
   EXPECT_TRUE(has(all, R"("g1","channel_type":4,"large":0,"ban":1)")) << all;
@@ -120,13 +106,13 @@ TEST_F(ListingRoutes, ChannelsAreListedByPrefixAndType) {
 }
 
 TEST_F(ListingRoutes, UsersAreListedWithTheirDevices) {
-  must_store("/user/token", R"({"uid":"u1","token":"secret","device_flag":1,"device_level":1})");
-  must_store("/user/token", R"({"uid":"u1","token":"secret","device_flag":0})");
-  must_store("/user/device_quit", R"({"uid":"u1","device_flag":0})");
-  must_store("/channel/info", R"({"channel_id":"u22","channel_type":1,"ban":1})");
-  must_store("/channel/subscriber_add",
-             R"({"channel_id":"g1","channel_type":2,"subscribers":["u3"]})");
-  must_store("/user/systemuids_add", R"({"uids":["u1"]})");
+  must_post("/user/token", R"({"uid":"u1","token":"secret","device_flag":1,"device_level":1})");
+  must_post("/user/token", R"({"uid":"u1","token":"secret","device_flag":0})");
+  must_post("/user/device_quit", R"({"uid":"u1","device_flag":0})");
+  must_post("/channel/info", R"({"channel_id":"u22","channel_type":1,"ban":1})");
+  must_post("/channel/subscriber_add",
+            R"({"channel_id":"g1","channel_type":2,"subscribers":["u3"]})");
+  must_post("/user/systemuids_add", R"({"uids":["u1"]})");
   EXPECT_EQ(read("/users?prefix=u"),
             R"({"items":[{"uid":"u1","banned":0,"system_account":1,"online":0,)"
             R"("online_device_flags":[],"device_count":2,"token_set_count":1},)"

@@ -2,33 +2,17 @@
 #include <string>
 #include <vector>
 
-#include "api/job_routes_fixture.h"
+#include "api/read_back_fixture.h"
 
 namespace jindou::api {
 namespace {
 
-class ManagerViews : public JobRoutesTest {
- protected:
-  void must_store(const std::string& path, const std::string& body) {
-    const Answer answer = post(path, body);
-    ASSERT_EQ(answer.status, 200U) << answer.body;
-  }
-  std::string read(const std::string& target) {
-    const Answer answer = get(target);
-    EXPECT_EQ(answer.status, 200U) << target << ' ' << answer.body;
-    return answer.body;
-  }
-  std::string refused(const std::string& target, unsigned status = 400) {
-    const Answer answer = get(target);
-    EXPECT_EQ(answer.status, status) << target << ' ' << answer.body;
-    return text_of(answer.body, "msg");
-  }
-};
+class ManagerViews : public ReadBackTest {};
 
 TEST_F(ManagerViews, ChannelsAndTheirMembers) {
-  must_store("/channel",
-             R"({"channel_id":"g/1","channel_type":2,"ban":1,"subscribers":["u1","u2","u3"]})");
-  must_store("/channel/whitelist_add", R"({"channel_id":"g/1","channel_type":2,"uids":["a"]})");
+  must_post("/channel",
+            R"({"channel_id":"g/1","channel_type":2,"ban":1,"subscribers":["u1","u2","u3"]})");
+  must_post("/channel/whitelist_add", R"({"channel_id":"g/1","channel_type":2,"uids":["a"]})");
   const std::string listed = read("/manager/channels?type=2&keyword=g");
   EXPECT_TRUE(has(listed, R"("channel_id":"g/1","channel_type":2,"slot_id":)")) << listed;
   EXPECT_TRUE(has(listed, R"("ban":true,"disband":false,"send_ban":false)")) << listed;
@@ -55,8 +39,8 @@ TEST_F(ManagerViews, ChannelsAndTheirMembers) {
 }
 
 TEST_F(ManagerViews, Users) {
-  must_store("/user/token", R"({"uid":"u1","token":"secret","device_flag":2,"device_level":1})");
-  must_store("/user/systemuids_add", R"({"uids":["robot"]})");
+  must_post("/user/token", R"({"uid":"u1","token":"secret","device_flag":2,"device_level":1})");
+  must_post("/user/systemuids_add", R"({"uids":["robot"]})");
   EXPECT_TRUE(has(read("/manager/users?keyword=u1"),
                   R"("online":false,"online_device_count":0,"online_device_flags":[],)"
                   R"("device_count":1,"token_set_count":1}],"has_more":false})"));
@@ -70,15 +54,7 @@ TEST_F(ManagerViews, Users) {
 }
 
 TEST_F(ManagerViews, MessagesTheNewestFirst) {
-  std::string id;
-  for (int n = 1; n <= 5; ++n) {
-    const Answer sent =
-        post("/message/send", R"({"from_uid":"u1","channel_id":"g1","channel_type":2,)"
-                              R"("payload":"aGk=","client_msg_no":"n)" +
-                                  std::to_string(n) + "\"}");
-    ASSERT_EQ(sent.status, 200U) << sent.body;
-    if (n == 3) id = text_of(sent.body, "message_idstr");
-  }
+  const std::string id = sent_five("g1", "2");
   const std::string group = "/manager/messages?channel_id=g1&channel_type=2";
   std::string seen;
   std::string cursor;
@@ -102,8 +78,8 @@ TEST_F(ManagerViews, MessagesTheNewestFirst) {
 }
 
 TEST_F(ManagerViews, ConversationsOfAUser) {
-  must_store("/message/send",
-             R"({"from_uid":"u1","channel_id":"u2","channel_type":1,"payload":"aGk="})");
+  must_post("/message/send",
+            R"({"from_uid":"u1","channel_id":"u2","channel_type":1,"payload":"aGk="})");
   const std::string seen = read("/manager/conversations?uid=u2&msg_count=1");
   EXPECT_TRUE(has(seen, R"({"uid":"u2","limit":50,"msg_count":1,"only_unread":false,)"
                         R"("truncated":false,"items":[{"uid":"u2","channel_id":"u1",)"

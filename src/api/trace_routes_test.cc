@@ -5,18 +5,13 @@
 #include <utility>
 #include <vector>
 
-#include "api/job_routes_fixture.h"
+#include "api/read_back_fixture.h"
 
 namespace jindou::api {
 namespace {
 
-class TraceRoutes : public JobRoutesTest {
+class TraceRoutes : public ReadBackTest {
  protected:
-  std::string sent(const std::string& body) {
-    const Answer answer = post("/message/send", body);
-    EXPECT_EQ(answer.status, 200U) << answer.body;
-    return text_of(answer.body, "message_idstr");
-  }
   std::string sent_to_group(const std::string& number, const std::string& more = "") {
     return sent(R"({"from_uid":"u1","channel_id":"g1","channel_type":2,"payload":"aGk=",)"
                 R"("client_msg_no":")" +
@@ -24,23 +19,14 @@ class TraceRoutes : public JobRoutesTest {
   }
   Answer trace(const std::string& query) { return get("/message/trace?" + query); }
   std::string trace_of(const std::string& id, const std::string& more = "") {
-    const Answer answer = trace("message_id=" + id + more);
-    EXPECT_EQ(answer.status, 200U) << answer.body;
-    return answer.body;
+    return read("/message/trace?message_id=" + id + more);
   }
   std::string problem(const std::string& query, unsigned status) {
-    const Answer answer = trace(query);
-    EXPECT_EQ(answer.status, status) << query << ' ' << answer.body;
-    return text_of(answer.body, "msg");
+    return refused("/message/trace?" + query, status);
   }
   void add_subscribers() {
-    ASSERT_EQ(status("/channel/subscriber_add",
-                     R"({"channel_id":"g1","channel_type":2,"subscribers":["u1","u2","u3"]})"),
-              200U);
-  }
-  void must_post(const std::string& path, const std::string& body) {
-    const Answer answer = post(path, body);
-    EXPECT_EQ(answer.status, 200U) << answer.body;
+    must_post("/channel/subscriber_add",
+              R"({"channel_id":"g1","channel_type":2,"subscribers":["u1","u2","u3"]})");
   }
 };
 
