@@ -5,12 +5,13 @@
 namespace jindou::openapi {
 namespace {
 
-std::vector<Parameter> cluster_page(std::int64_t most) {
-  return {{"limit", integer("", 1, most), "Entries on a page; 20 unless given.", "20"},
-          {"cursor", text(""), "The next_cursor of the page before.", {}},
-          {"node_id", integer("", 0), "Of this node, or 0; any other is refused.", {}},
-          {"offset_created_at", integer("", 0), "0; anything else is refused: use cursor.", {}},
-          {"pre", integer("", 0), "0; anything else is refused.", {}}};
+std::vector<Parameter> cluster_page() {
+  std::vector<Parameter> query = page_query(20, 1000, "20");
+  query.push_back(this_node());
+  query.push_back(
+      {"offset_created_at", integer("", 0), "0; anything else is refused: use cursor.", {}});
+  query.push_back({"pre", integer("", 0), "0; anything else is refused.", {}});
+  return query;
 }
 
 std::string cluster_page_of(std::string data, std::vector<Property> members = {}) {
@@ -48,7 +49,7 @@ Operation cluster_users() {
       .path = "/cluster/users",
       .tag = Tag::monitoring,
       .description = "As GET /users, with the members of the v2 manager.",
-      .query = cluster_page(1000),
+      .query = cluster_page(),
       .answer = cluster_page_of(
           object({need("uid", text("The user.")), need("device_count", integer("Stored.")),
                   need("online_device_count", integer("Device flags that are online.")),
@@ -66,7 +67,7 @@ Operation cluster_devices() {
       .tag = Tag::monitoring,
       .description =
           "A page has the devices of `limit` users. Tokens are never told: `token` is empty.",
-      .query = cluster_page(1000),
+      .query = cluster_page(),
       .answer = cluster_page_of(
           object({need("uid", text("The user.")), need("token", text("Empty.")),
                   need("token_set", bit("1: there is one.")),
@@ -89,7 +90,7 @@ Operation cluster_channels() {
       .description =
           "As GET /channels, with the members of the v2 manager but for numbers of "
           "members, which nobody counts.",
-      .query = cluster_page(1000),
+      .query = cluster_page(),
       .answer = cluster_page_of(
           object({need("slot", integer("The partition.")),
                   need("channel_id", text("As it is stored.")),
@@ -107,15 +108,13 @@ Operation cluster_channels() {
 }
 
 Operation cluster_members(std::string_view path) {
-  Parameter id{"channel_id", text(""), "Escaped as in any URL.", R"("group1")"};
-  id.in_path = true;
   Parameter type{"channel_type", channel_type(), "Its type.", "2"};
   type.in_path = true;
   return {
       .method = Verb::get,
       .path = path,
       .tag = Tag::monitoring,
-      .query = {std::move(id), std::move(type)},
+      .query = {path_part("channel_id", text(""), R"("group1")"), std::move(type)},
       .answer = array(text("A user.")),
       .others = {{413, "There are more than 10,000; they are read page by page.", {}}},
   };
@@ -136,7 +135,7 @@ Operation cluster_messages() {
                 {"pre", integer("", 0, 1), "1: only newer ones than that instead.", {}},
                 {"message_id", message_id(""), "Only this one.", {}},
                 {"client_msg_no", text(""), "Only this one.", {}},
-                {"node_id", integer("", 0), "Of this node, or 0; any other is refused.", {}},
+                this_node(),
                 {"from_uid", text(""), "Refused.", {}},
                 {"payload", text(""), "Refused.", {}},
                 {"offset_message_id", integer("", 0), "Refused unless 0.", {}}},
@@ -164,7 +163,7 @@ Operation cluster_conversations() {
       .query = {{"uid", text(""), "The user.", R"("u1")", true},
                 {"limit", integer("", 1, 500), "20 unless given.", "20"},
                 {"current_page", integer("", 0, 100'000), "From 1.", {}},
-                {"node_id", integer("", 0), "Of this node, or 0; any other is refused.", {}}},
+                this_node()},
       .answer = object(
           {need("total", integer("On the page.")),
            need("data", array(object({need("uid", text("The user.")), need("type", integer("0.")),

@@ -10,13 +10,8 @@ constexpr const char* kPageText =
     "this was the last one. What is there all the time is on one page of a walk. A page may have "
     "fewer entries than `limit` and still not be the last.";
 
-std::vector<Parameter> page_query(std::int64_t most) {
-  return {{"limit", integer("", 1, most), "Entries on a page; 100 unless given.", "50"},
-          {"cursor", text(""), "The next_cursor of the page before.", {}}};
-}
-
 std::vector<Parameter> list_query(std::int64_t most, std::string_view what) {
-  std::vector<Parameter> query = page_query(most);
+  std::vector<Parameter> query = page_query(100, most);
   query.insert(query.begin(), {"prefix", text(""), std::string(what), {}});
   return query;
 }
@@ -27,12 +22,6 @@ std::vector<Parameter> stored_channel_query() {
            "user, whose own flags and lists are meant.",
            R"("group1")", true},
           {"channel_type", channel_type(), "Its type.", "2", true}};
-}
-
-std::string page_of(std::string items) {
-  return object({need("items", array(std::move(items))),
-                 need("has_more", boolean("There is another page.")),
-                 may("next_cursor", text("Where it begins."))});
 }
 
 std::vector<Property> channel_members() {
@@ -135,6 +124,22 @@ Operation user_info() {
 }
 
 }  // namespace
+
+std::vector<Parameter> page_query(std::int64_t usual, std::int64_t most, std::string example) {
+  return {{"limit", integer("", 1, most),
+           "Entries on a page; " + std::to_string(usual) + " unless given.", std::move(example)},
+          {"cursor", text(""), "The next_cursor of the page before.", {}}};
+}
+
+Parameter this_node() {
+  return {"node_id", integer("", 0), "Of this node, or 0; any other is refused.", {}};
+}
+
+Parameter path_part(std::string_view name, std::string schema, std::string example) {
+  Parameter part{name, std::move(schema), "Escaped as in any URL.", std::move(example)};
+  part.in_path = true;
+  return part;
+}
 
 std::vector<Operation> listing_operations() {
   return {listed_channels(),

@@ -5,34 +5,12 @@
 namespace jindou::openapi {
 namespace {
 
-std::vector<Parameter> managed_page(std::int64_t usual, std::int64_t most) {
-  return {{"limit", integer("", 1, most),
-           "Entries on a page; " + std::to_string(usual) + " unless given.", "50"},
-          {"cursor", text(""), "The next_cursor of the page before.", {}}};
-}
-
 std::vector<Parameter> joined_query(std::vector<Parameter> first, std::vector<Parameter> rest) {
   for (Parameter& parameter : rest) first.push_back(std::move(parameter));
   return first;
 }
 
-std::string managed_page_of(std::string items, std::vector<Property> members = {}) {
-  members.push_back(need("items", array(std::move(items))));
-  members.push_back(need("has_more", boolean("There is another page.")));
-  members.push_back(may("next_cursor", text("Where it begins.")));
-  return object(members);
-}
-
-Parameter path_part(std::string_view name, std::string schema, std::string example) {
-  Parameter part{name, std::move(schema), "Escaped as in any URL.", std::move(example)};
-  part.in_path = true;
-  return part;
-}
-
 Parameter managed_keyword() { return {"keyword", text(""), "Only ids that begin so.", {}}; }
-Parameter managed_node() {
-  return {"node_id", integer("", 0), "Of this node, or 0; any other is refused.", {}};
-}
 
 std::vector<Property> managed_slot() {
   return {need("slot_id", integer("The partition.", 0, 65535)),
@@ -79,9 +57,9 @@ void add_managed_channels(std::vector<Operation>& out) {
       .tag = Tag::monitoring,
       .description = "As GET /channels, with the members of the v3 manager.",
       .query = joined_query(
-          {{"type", channel_type(), "Only this type.", "2"}, managed_keyword(), managed_node()},
-          managed_page(50, 200)),
-      .answer = managed_page_of(object(managed_channel())),
+          {{"type", channel_type(), "Only this type.", "2"}, managed_keyword(), this_node()},
+          page_query(50, 200)),
+      .answer = page_of(object(managed_channel())),
   });
   const std::vector<Parameter> place = {path_part("channel_type", channel_type(), "2"),
                                         path_part("channel_id", text(""), R"("group1")")};
@@ -100,7 +78,7 @@ void add_managed_channels(std::vector<Operation>& out) {
   for (const std::string_view path : {"/manager/channels/{channel_type}/{channel_id}/subscribers",
                                       "/manager/channels/{channel_type}/{channel_id}/allowlist",
                                       "/manager/channels/{channel_type}/{channel_id}/denylist"}) {
-    std::vector<Parameter> query = joined_query(place, managed_page(100, 500));
+    std::vector<Parameter> query = joined_query(place, page_query(100, 500));
     query.push_back({"prefix", text(""), "Only uids that begin so.", {}});
     query.push_back({"uid", text(""), "Only this user, if on the list; not with `cursor`.", {}});
     out.push_back({
@@ -108,7 +86,7 @@ void add_managed_channels(std::vector<Operation>& out) {
         .path = path,
         .tag = Tag::monitoring,
         .query = std::move(query),
-        .answer = managed_page_of(object({need("uid", text("The user."))})),
+        .answer = page_of(object({need("uid", text("The user."))})),
     });
   }
 }
@@ -127,8 +105,8 @@ void add_managed_users(std::vector<Operation>& out) {
       .path = "/manager/users",
       .tag = Tag::monitoring,
       .description = "As GET /users, with the members of the v3 manager.",
-      .query = joined_query({managed_keyword()}, managed_page(50, 200)),
-      .answer = managed_page_of(object(listed)),
+      .query = joined_query({managed_keyword()}, page_query(50, 200)),
+      .answer = page_of(object(listed)),
   });
   user.push_back(
       need("devices", array(object({need("device_flag", text("app, web, pc, system or unknown.")),
@@ -158,8 +136,8 @@ void add_managed_users(std::vector<Operation>& out) {
       .path = "/manager/connections",
       .tag = Tag::monitoring,
       .description = "By session_id; `total` is how many are on the page.",
-      .query = joined_query({managed_node()}, managed_page(100, 100)),
-      .answer = managed_page_of(managed_connection(), {need("total", integer("On the page."))}),
+      .query = joined_query({this_node()}, page_query(100, 100)),
+      .answer = page_of(managed_connection(), {need("total", integer("On the page."))}),
   });
 }
 
@@ -173,8 +151,8 @@ void add_managed_messages(std::vector<Operation>& out) {
                              {"channel_type", channel_type(), "Its type.", "2", true},
                              {"message_id", message_id(""), "Only this one.", {}},
                              {"client_msg_no", text(""), "Only this one.", {}}},
-                            managed_page(50, 200)),
-      .answer = managed_page_of(managed_message()),
+                            page_query(50, 200)),
+      .answer = page_of(managed_message()),
   });
   out.push_back({
       .method = Verb::get,

@@ -3,6 +3,7 @@
 // compares the two tables.
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -84,6 +85,14 @@ struct Operation {
 
 // What the query of a request of one of these forms may ask for (bodies/send_choices.h).
 std::vector<Parameter> send_choice_parameters(std::initializer_list<bodies::SendForm> forms);
+
+// What several groups share. `limit` and `cursor` of a list that comes page by page.
+std::vector<Parameter> page_query(std::int64_t usual, std::int64_t most,
+                                  std::string example = "50");
+// The node that is meant: this one.
+Parameter this_node();
+// A part of the path that may be any text.
+Parameter path_part(std::string_view name, std::string schema, std::string example);
 
 // The tables of the groups.
 std::vector<Operation> message_operations();

@@ -174,6 +174,13 @@ std::string sentence(std::string_view meaning) {
   return out;
 }
 
+std::string page_of(std::string items, std::vector<Property> members) {
+  members.push_back(need("items", array(std::move(items))));
+  members.push_back(need("has_more", boolean("There is another page.")));
+  members.push_back(may("next_cursor", text("Where it begins.")));
+  return object(members);
+}
+
 std::string uid(std::string_view description) { return ref("Id", description); }
 
 std::string uids(std::string_view description) { return array(ref("Id"), description); }

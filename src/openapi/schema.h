@@ -64,7 +64,9 @@ std::string ref(std::string_view name, std::string_view description);
 // "the sender" as a description: "The sender."
 std::string sentence(std::string_view meaning);
 
-// What several endpoints share.
+// What several endpoints share. A page of a list: its items behind the other members, and how it
+// goes on.
+std::string page_of(std::string items, std::vector<Property> members = {});
 std::string uid(std::string_view description = "The user.");
 std::string uids(std::string_view description);
 std::string channel_type(std::string_view description = "1 person, 2 group, … up to 255.");

@@ -52,10 +52,6 @@ std::string varz_answer() {
        may("conns", array(ref("Connection"), "With `show=conn`."))});
 }
 
-std::vector<Parameter> node_query() {
-  return {{"node_id", integer("", 0), "Of this node, or 0; any other is refused.", {}}};
-}
-
 void add_monitoring(std::vector<Operation>& out) {
   out.push_back({
       .method = Verb::get,
@@ -63,7 +59,7 @@ void add_monitoring(std::vector<Operation>& out) {
       .tag = Tag::monitoring,
       .query = {{"show", word({"conn"}, ""), "conn: the busiest connections too.", R"("conn")"},
                 {"conn_limit", integer("", 0), "How many of them; 20 unless given.", "5"},
-                {"node_id", integer("", 0), "Of this node, or 0; any other is refused.", {}}},
+                this_node()},
       .answer = varz_answer(),
   });
   out.push_back({
@@ -71,7 +67,7 @@ void add_monitoring(std::vector<Operation>& out) {
       .path = "/varz/setting",
       .tag = Tag::monitoring,
       .description = "None of these exist here.",
-      .query = node_query(),
+      .query = {this_node()},
       .answer =
           object({need("logger", object({need("trace_on", bit("0.")), need("loki_on", bit("0."))})),
                   need("prometheus_on", bit("0.")), need("stress_on", bit("0."))}),
@@ -101,7 +97,7 @@ std::vector<Parameter> tag_query() {
            R"("group1")"},
           {"channel_type", integer("", 0, 255), "Its type.", "2"},
           {"login_uid", text(""), "One of the two users of a person channel.", {}},
-          {"node_id", integer("", 0), "Of this node, or 0; any other is refused.", {}}};
+          this_node()};
 }
 
 void add_tags(std::vector<Operation>& out) {

@@ -98,7 +98,7 @@ Operation plugin() {
 
 std::vector<Parameter> route_query() {
   return {{"intranet", integer("", 0), "1: the addresses inside the data centre.", {}},
-          {"node_id", integer("", 0), "Of this node, or 0; any other is refused.", {}}};
+          this_node()};
 }
 
 void add_routing(std::vector<Operation>& out) {
@@ -166,7 +166,7 @@ Operation connz() {
                       ""),
                  "The order; id unless given. The last four are descending too.", R"("inMsgDesc")"},
                 {"uid", text(""), "Only users whose uid contains it.", {}},
-                {"node_id", integer("", 0), "Of this node, or 0; any other is refused.", {}}},
+                this_node()},
       .answer =
           object({need("connections", array(ref("Connection"))),
                   need("now", date_time("When it was looked.")),
