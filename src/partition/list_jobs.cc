@@ -24,8 +24,6 @@ constexpr std::size_t kGatheredPerSliced = 8;
 // After a step that could not be read.
 constexpr std::chrono::seconds kRetryAfter{1};
 
-KeyKind kind_of(MemberList list) { return kListKinds[static_cast<std::size_t>(list)]; }
-
 Kind kind_of(ChangeMembers::Operation operation) {
   switch (operation) {
     case ChangeMembers::Operation::add: return Kind::add;
@@ -51,7 +49,7 @@ Result<bool> ListJobs::has_more_members(const CachedChannel& channel, MemberList
   if (const auto& set = channel.lists[static_cast<int>(list)]) return set->size() > limit;
   if (!channel.exists) return false;
   std::size_t count = 0;
-  const std::string prefix = store::member_prefix(partition_, kind_of(list), channel.key);
+  const std::string prefix = store::member_prefix(partition_, key_kind(list), channel.key);
   JD_RETURN_IF_ERROR(reader_.scan(Table::main, prefix, store::after_prefix(prefix),
                                   [&](auto, auto) { return ++count <= limit; }));
   return count > limit;
@@ -99,7 +97,7 @@ Result<void> ListJobs::begin(CachedChannel& channel, MemberList list,
   auto job = std::make_unique<ListJob>();
   job->channel = &channel;
   job->change.kind = kind_of(operation);
-  job->change.list = kind_of(list);
+  job->change.list = key_kind(list);
   JD_RETURN_IF_ERROR(load_lists(channel, job->change));
   job->asked = uids;
   job->wanted = std::make_shared<UidSet>();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "partition/channel_cache.h"
 #include "store/keys.h"
 #include "store/list_change.h"
 #include "store/records.h"
@@ -15,15 +16,6 @@ namespace {
 
 using store::KeyKind;
 using store::Table;
-
-KeyKind listed_kind(MemberList list) {
-  switch (list) {
-    case MemberList::subscribers: return KeyKind::subscriber;
-    case MemberList::denylist: return KeyKind::denylist;
-    case MemberList::allowlist: return KeyKind::allowlist;
-  }
-  return KeyKind::subscriber;
-}
 
 // ---- walks over names ---------------------------------------------------------------------------
 
@@ -367,7 +359,7 @@ Result<ListingPage<std::string>> Listings::load_members(const ChannelKey& channe
                                                         const ListingQuery& query) const {
   using Kind = store::ListChange::Kind;
   const store::PartitionReader reader = readers_.of_channel(channel);
-  const KeyKind kind = listed_kind(list);
+  const KeyKind kind = key_kind(list);
   // A long change may be under way: its rows as they are at the moment of its record.
   store::PartitionCursor cursor = reader.open_cursor(Table::main);
   JD_TRY(const auto change, store::load_list_change(cursor, channel));

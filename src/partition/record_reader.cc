@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "partition/addressing.h"
+#include "partition/channel_cache.h"
 #include "partition/inbox_directory.h"
 #include "store/keys.h"
 #include "store/list_change.h"
@@ -14,15 +15,6 @@ namespace jindou::partition {
 namespace {
 
 using store::Table;
-
-store::KeyKind key_kind_of(MemberList list) {
-  switch (list) {
-    case MemberList::subscribers: return store::KeyKind::subscriber;
-    case MemberList::denylist: return store::KeyKind::denylist;
-    case MemberList::allowlist: return store::KeyKind::allowlist;
-  }
-  return store::KeyKind::subscriber;
-}
 
 // What a list is when the change under way is done.
 void apply_to(UidSet& uids, const store::ListChange& change) {
@@ -45,14 +37,14 @@ Result<std::vector<std::string>> RecordReader::load_members(const ChannelKey& ch
   // A long change may be under way: its rows as they are at the moment of its record.
   auto cursor = reader.open_cursor(Table::main);
   JD_TRY(const auto change, store::load_list_change(cursor, channel));
-  const std::string prefix = store::member_prefix(reader.partition(), key_kind_of(list), channel);
+  const std::string prefix = store::member_prefix(reader.partition(), key_kind(list), channel);
   const std::string upper = store::after_prefix(prefix);
   UidSet uids;
   for (bool found = cursor.seek(prefix); found && cursor.key() < upper; found = cursor.next()) {
     uids.emplace(cursor.key().substr(prefix.size()));
   }
   JD_RETURN_IF_ERROR(cursor.status());
-  if (change && change->concerns(key_kind_of(list))) apply_to(uids, *change);
+  if (change && change->concerns(key_kind(list))) apply_to(uids, *change);
   std::vector<std::string> sorted(uids.begin(), uids.end());
   std::sort(sorted.begin(), sorted.end());
   return sorted;
@@ -61,7 +53,7 @@ Result<std::vector<std::string>> RecordReader::load_members(const ChannelKey& ch
 Result<bool> RecordReader::has_member(const ChannelKey& channel, MemberList list,
                                       std::string_view uid) const {
   const store::PartitionReader reader = readers_.of_channel(channel);
-  const std::string row = store::member_key(reader.partition(), key_kind_of(list), channel, uid);
+  const std::string row = store::member_key(reader.partition(), key_kind(list), channel, uid);
   std::string value;
   JD_TRY(const bool changing,
          reader.get(Table::main, store::list_change_key(reader.partition(), channel, 0), value));
@@ -69,7 +61,7 @@ Result<bool> RecordReader::has_member(const ChannelKey& channel, MemberList list
   auto cursor = reader.open_cursor(Table::main);
   JD_TRY(const auto change, store::load_list_change(cursor, channel));
   JD_TRY(const bool has_row, cursor.get(row, value));
-  if (!change || !change->concerns(key_kind_of(list))) return has_row;
+  if (!change || !change->concerns(key_kind(list))) return has_row;
   UidSet uids;
   if (has_row) uids.emplace(uid);
   apply_to(uids, *change);
