@@ -429,8 +429,8 @@ void Jobs::erase_chunks(const std::string& id, Txn& txn) {
 Result<Jobs::Chunk> Jobs::load_results(const std::string& id, std::uint64_t first) const {
   const std::string row = store::job_chunk_key(partition_, KeyKind::job_results, id, first);
   std::string value;
-  if (const auto recent = recent_.find(row); recent != recent_.end()) {
-    value = recent->second.bytes;
+  if (const std::string* recent = recent_.find(row)) {
+    value = *recent;
   } else {
     JD_TRY(const bool exists, reader_.get(Table::main, row, value));
     if (!exists) return Chunk();
@@ -442,30 +442,21 @@ Result<Jobs::Chunk> Jobs::load_results(const std::string& id, std::uint64_t firs
 void Jobs::put_results(const std::string& id, std::uint64_t first,
                        const std::vector<JobResult>& results, Txn& txn) {
   const std::string row = store::job_chunk_key(partition_, KeyKind::job_results, id, first);
-  std::optional<Recent> before;
-  if (const auto known = recent_.find(row); known != recent_.end()) before = known->second;
-  txn.undo([this, row, before = std::move(before)] {
-    if (before) {
-      recent_[row] = *before;
-    } else {
-      recent_.erase(row);
-    }
-  });
   std::string bytes = store::encode(results);
   txn.put(row, bytes);
-  recent_[row] = Recent{std::move(bytes), txn.position()};
+  recent_.remember(row, std::move(bytes), txn);
 }
 
 void Jobs::trim(std::uint64_t durable) {
-  std::erase_if(recent_, [durable](const auto& entry) { return entry.second.position <= durable; });
+  recent_.trim(durable);
   std::erase_if(removed_, [durable](const auto& entry) { return entry.second <= durable; });
 }
 
 void Jobs::describe(StateLines& lines) const {
   for (const auto& [id, job] : jobs_) lines.add("job", id, store::encode(job));
-  for (const auto& [row, recent] : recent_) {
-    lines.add("job results", row, recent.bytes, recent.position);
-  }
+  recent_.for_each([&lines](const auto& row, const std::string& bytes, auto position) {
+    lines.add("job results", row, bytes, position);
+  });
   for (const auto& [id, position] : removed_) lines.add("removed job", id, position);
 }
 

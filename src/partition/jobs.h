@@ -14,6 +14,7 @@
 #include "model/ids.h"
 #include "model/job.h"
 #include "partition/job_commands.h"
+#include "partition/recent_rows.h"
 #include "partition/state_lines.h"
 #include "partition/txn.h"
 #include "store/partition_reader.h"
@@ -73,12 +74,7 @@ class Jobs {
   store::PartitionReader reader_;
   JobLimits limits_;
   std::map<std::string, Job> jobs_;
-  // Rows of results, as they are encoded, of commits that may not be readable yet.
-  struct Recent {
-    std::string bytes;
-    std::uint64_t position = 0;
-  };
-  std::map<std::string, Recent> recent_;
+  RecentRows<std::string> recent_;  // rows of results, as they are encoded
   // Jobs whose rows may still be readable, by id: the position of the commit that removes them.
   std::map<std::string, std::uint64_t> removed_;
 };

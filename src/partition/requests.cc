@@ -86,7 +86,7 @@ Result<void> Requests::evaluate(const ReclaimRequests& command, Txn& txn) {
 
 Result<Requests::Found> Requests::load(const std::string& key) const {
   const std::string row = store::request_key(partition_, key);
-  if (const auto recent = recent_.find(row); recent != recent_.end()) return recent->second.record;
+  if (const Found* recent = recent_.find(row)) return *recent;
   std::string value;
   JD_TRY(const bool exists, reader_.get(store::Table::main, row, value));
   if (!exists) return Found();
@@ -104,33 +104,13 @@ void Requests::put(const std::string& key, const Found& record, Txn& txn) {
   }
   Found kept = record;
   if (kept) forget_answer(*kept);
-  remember(row, std::move(kept), txn);
-}
-
-void Requests::remember(const std::string& row, Found record, Txn& txn) {
-  std::optional<Recent> before;
-  if (const auto known = recent_.find(row); known != recent_.end()) before = known->second;
-  recent_[row] = Recent{std::move(record), txn.position()};
-  txn.undo([this, row, before = std::move(before)] {
-    if (before) {
-      recent_[row] = *before;
-    } else {
-      recent_.erase(row);
-    }
-  });
+  recent_.remember(row, std::move(kept), txn);
 }
 
 void Requests::describe(StateLines& lines) const {
-  for (const auto& [row, recent] : recent_) {
-    lines.add("request", row, recent.record ? store::encode(*recent.record) : std::string(),
-              recent.position);
-  }
-}
-
-void Requests::trim(std::uint64_t durable) {
-  if (recent_.empty()) return;
-  boost::unordered::erase_if(
-      recent_, [durable](const auto& entry) { return entry.second.position <= durable; });
+  recent_.for_each([&lines](const auto& row, const Found& record, auto position) {
+    lines.add("request", row, record ? store::encode(*record) : std::string(), position);
+  });
 }
 
 }  // namespace jindou::partition

@@ -1,13 +1,13 @@
 // The requests of a partition that may be repeated.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "model/ids.h"
+#include "partition/recent_rows.h"
 #include "partition/request_commands.h"
 #include "partition/state_lines.h"
 #include "partition/txn.h"
@@ -28,7 +28,7 @@ class Requests {
   Result<void> evaluate(const ReclaimRequests& command, Txn& txn);
 
   // Forgets what the store tells when commits up to the position `durable` are in it.
-  void trim(std::uint64_t durable);
+  void trim(std::uint64_t durable) { recent_.trim(durable); }
   void describe(StateLines& lines) const;
   // Forgets everything; the store tells again.
   void clear() { recent_.clear(); }
@@ -39,16 +39,10 @@ class Requests {
   Result<Found> load(const std::string& key) const;
   // Empty: the row is removed.
   void put(const std::string& key, const Found& record, Txn& txn);
-  void remember(const std::string& row, Found record, Txn& txn);
 
   PartitionId partition_;
   store::PartitionReader reader_;
-  // Of commits that may not be readable yet, by row; an empty record was removed.
-  struct Recent {
-    Found record;
-    std::uint64_t position = 0;
-  };
-  boost::unordered_flat_map<std::string, Recent> recent_;
+  RecentRows<Found> recent_;  // an empty record was removed
 };
 
 }  // namespace jindou::partition

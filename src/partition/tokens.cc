@@ -1,7 +1,6 @@
 #include "partition/tokens.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "store/keys.h"
 
@@ -59,16 +58,7 @@ Result<void> Tokens::evaluate(const ClearTokens& command, Txn& txn) {
 
 void Tokens::put(const std::string& key, const store::TokenRecord& record, Txn& txn) {
   txn.put(key, store::encode(record));
-  std::optional<Recent> before;
-  if (const auto known = recent_.find(key); known != recent_.end()) before = known->second;
-  recent_[key] = Recent{record, txn.position()};
-  txn.undo([this, key, before = std::move(before)] {
-    if (before) {
-      recent_[key] = *before;
-    } else {
-      recent_.erase(key);
-    }
-  });
+  recent_.remember(key, record, txn);
 }
 
 Result<Tokens::Stored> Tokens::load(std::string_view uid) const {
@@ -87,28 +77,22 @@ Result<Tokens::Stored> Tokens::load(std::string_view uid) const {
                                   }));
   JD_RETURN_IF_ERROR(decoded);
   // Later than what the store knows.
-  for (const auto& [key, recent] : recent_) {
-    if (!key.starts_with(prefix)) continue;
+  recent_.for_each([&](const std::string& key, const store::TokenRecord& record, std::uint64_t) {
+    if (!key.starts_with(prefix)) return;
     const auto known = std::ranges::find(tokens, key, &Stored::value_type::first);
     if (known != tokens.end()) {
-      known->second = recent.record;
+      known->second = record;
     } else {
-      tokens.emplace_back(key, recent.record);
+      tokens.emplace_back(key, record);
     }
-  }
+  });
   return tokens;
 }
 
 void Tokens::describe(StateLines& lines) const {
-  for (const auto& [key, recent] : recent_) {
-    lines.add("token", key, store::encode(recent.record), recent.position);
-  }
-}
-
-void Tokens::trim(std::uint64_t durable) {
-  if (recent_.empty()) return;
-  boost::unordered::erase_if(
-      recent_, [durable](const auto& entry) { return entry.second.position <= durable; });
+  recent_.for_each([&lines](const auto& key, const store::TokenRecord& record, auto position) {
+    lines.add("token", key, store::encode(record), position);
+  });
 }
 
 }  // namespace jindou::partition

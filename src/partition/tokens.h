@@ -1,7 +1,6 @@
 // The device tokens of a partition's users.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 #include "base/result.h"
 #include "model/ids.h"
 #include "partition/channel_cache.h"
+#include "partition/recent_rows.h"
 #include "partition/state_lines.h"
 #include "partition/token_commands.h"
 #include "partition/txn.h"
@@ -30,7 +30,7 @@ class Tokens {
   Result<void> evaluate(const ClearTokens& command, Txn& txn);
 
   // Forgets what the store tells when commits up to the position `durable` are in it.
-  void trim(std::uint64_t durable);
+  void trim(std::uint64_t durable) { recent_.trim(durable); }
   void describe(StateLines& lines) const;
   // Forgets everything; the store tells again.
   void clear() { recent_.clear(); }
@@ -46,12 +46,7 @@ class Tokens {
   PartitionId partition_;
   store::PartitionReader reader_;
   ChannelCache& channels_;
-  // Of commits that may not be readable yet, by key.
-  struct Recent {
-    store::TokenRecord record;
-    std::uint64_t position = 0;
-  };
-  boost::unordered_flat_map<std::string, Recent> recent_;
+  RecentRows<store::TokenRecord> recent_;
 };
 
 }  // namespace jindou::partition
