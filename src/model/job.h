@@ -176,6 +176,12 @@ struct Job {
   std::int64_t ended_ms = 0;
   std::string reason;  // of its state, for people; may be empty
   ItemTimes times;     // of all results that were recorded, of all passes
+
+  // Whether all input is there that there will ever be. What a request has sent of a batch stays,
+  // also when not all of it could be kept; of an upload that was cut off nothing is of use.
+  bool has_all_input() const {
+    return sealed || (options.kind == JobKind::batch && is_ended(state));
+  }
   bool operator==(const Job&) const = default;
 };
 

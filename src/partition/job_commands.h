@@ -49,6 +49,8 @@ struct KeepSent {
   store::JobInput input;
   std::vector<JobResult> results;  // of each item; of those that are no messages it does not count
   bool last = false;
+  // With the last ones: why there are no more, for people; empty: it was all of them.
+  std::string reason;
   std::int64_t now_ms = 0;
 };
 

@@ -194,6 +194,7 @@ Result<void> Jobs::evaluate(const KeepSent& command, Txn& txn) {
   if (command.last) {
     job.sealed = true;
     job.sealed_ms = command.now_ms;
+    job.reason = reason_of(command.reason);
     end(job, JobState::done, command.now_ms, txn);
   }
   put(std::move(job), txn);
@@ -383,7 +384,7 @@ Result<void> Jobs::evaluate(const ReclaimJobs& command, Txn& txn) {
 void Jobs::end(Job& job, JobState state, std::int64_t now_ms, Txn& txn) {
   job.state = state;
   job.ended_ms = now_ms;
-  if (job.sealed) return;
+  if (job.has_all_input()) return;
   erase_chunks(job.id, txn);
   job.input_bytes = 0;
 }

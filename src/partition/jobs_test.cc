@@ -581,11 +581,13 @@ class KeptBatchTest : public JobsTest {
     kept.input = letters.empty() ? store::JobInput() : input(items);
     for (const char letter : letters) kept.results.push_back(result(letter));
     kept.last = last;
+    if (last) kept.reason = reason_;
     kept.now_ms = ++now_ms_;
     return world_->run(kept);
   }
 
   static inline const std::string kBatch = std::string(kJobIdBytes, 'e');
+  std::string reason_;
 };
 
 TEST_F(KeptBatchTest, IsDoneWithItsLastItems) {
@@ -641,6 +643,48 @@ TEST_F(KeptBatchTest, WhatDoesNotFitChangesNothing) {
   EXPECT_EQ(keep(0, "a", false, b_), Errc::not_found);
   EXPECT_FALSE(keep(1, "a", true));
   EXPECT_EQ(keep(2, "a"), Errc::conflict);
+}
+
+TEST_F(KeptBatchTest, TellsWhyThereAreNoMore) {
+  EXPECT_FALSE(keep(0, "a"));
+  EXPECT_EQ(load(kBatch).reason, "");
+  reason_ = "the upload was cut";
+  EXPECT_FALSE(keep(1, "r", true));
+  EXPECT_EQ(load(kBatch).reason, "the upload was cut");
+  EXPECT_EQ(state(kBatch), JobState::done);
+}
+
+// It was sent, and who has it may want it back.
+TEST_F(KeptBatchTest, WhatItHasStaysWhenTheRestIsLost) {
+  EXPECT_FALSE(keep(0, "axr"));
+  EXPECT_FALSE(change(kBatch, JobAction::fail, "the disk was full"));
+  const Job job = load(kBatch);
+  EXPECT_EQ(job.state, JobState::failed);
+  EXPECT_FALSE(job.sealed);
+  EXPECT_TRUE(job.has_all_input());
+  EXPECT_EQ(job.counts, (JobCounts{3, 1, 0, 1, 0, 1}));
+  EXPECT_GT(job.input_bytes, 0U);
+  EXPECT_EQ(results(kBatch), "axr");
+  EXPECT_EQ(keep(3, "a"), Errc::conflict);
+  EXPECT_EQ(keep(3, "", true), Errc::conflict);
+  EXPECT_EQ(change(kBatch, JobAction::retry), Errc::conflict);
+  // Neither does one that stands still lose any, nor one that is cancelled.
+  const std::string idle(kJobIdBytes, 'f');
+  EXPECT_FALSE(begin_batch(idle));
+  EXPECT_FALSE(keep(0, "d", false, idle));
+  ReclaimJobs reclaim;
+  reclaim.partition = simulation::kPartition;
+  reclaim.uploads_by_ms = now_ms_;
+  reclaim.now_ms = ++now_ms_;
+  EXPECT_FALSE(world_->run(reclaim));
+  EXPECT_EQ(state(idle), JobState::failed);
+  EXPECT_EQ(results(idle), "d");
+  EXPECT_FALSE(begin_batch(a_));
+  EXPECT_FALSE(keep(0, "a", false, a_));
+  EXPECT_FALSE(change(a_, JobAction::cancel));
+  EXPECT_EQ(results(a_), "a");
+  for (const std::string& id : {kBatch, idle, a_}) EXPECT_FALSE(world_->run(DeleteJob{id}));
+  EXPECT_EQ(rows_of_jobs(), 0U);
 }
 
 // Whoever runs jobs would send it a second time.

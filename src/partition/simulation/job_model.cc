@@ -31,7 +31,10 @@ struct ItemList {
     const auto next = inputs.upper_bound(first);
     return next == inputs.end() ? items.size() : next->first;
   }
-  bool is_dropped() const { return !job.sealed && is_ended(job.state); }
+  // What was sent by a request stays.
+  bool is_dropped() const {
+    return !job.sealed && is_ended(job.state) && job.options.kind != JobKind::batch;
+  }
 };
 
 // None when the rows are those of no job, or do not belong together.
@@ -149,6 +152,7 @@ void keep(ItemList& list, const KeepSent& command) {
   if (!command.last) return;
   job.sealed = true;
   job.sealed_ms = command.now_ms;
+  job.reason = command.reason;
   end(list, JobState::done, command.now_ms);
 }
 
@@ -235,7 +239,8 @@ std::string find_contradiction(const ItemList& list) {
     if (list.items[index].state == JobResult::State::pending) return "an item was left out";
   }
   if (job.state == JobState::done && job.cursor != list.items.size()) return "done before its end";
-  if (job.sealed == (job.state == JobState::uploading)) return "complete, and not";
+  const bool is_whole = job.sealed || is_ended(job.state);
+  if (is_whole == (job.state == JobState::uploading)) return "complete, and not";
   for (const auto& [first, bytes] : list.inputs) {
     const auto items = store::decode_job_input(bytes);
     if (!items || items->size() != list.end_of(first) - first) return "input is lost";

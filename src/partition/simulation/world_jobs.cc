@@ -173,6 +173,7 @@ void World::keep_sent(const std::string& id, std::uint64_t first) {
   kept.first = first;
   kept.now_ms = clock_.wall_ms();
   kept.last = chance(30);
+  if (kept.last && first > 0) kept.reason = "it was cut behind " + std::to_string(first);
   if (!kept.last || chance(70)) kept.input = some_job_input();
   for (std::uint32_t i = 0; i < kept.input.items; ++i) {
     kept.results.push_back(chance(2) ? JobResult() : some_job_result());
