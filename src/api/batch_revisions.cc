@@ -32,6 +32,11 @@ std::string refusal_of(const Job& batch) {
   if (batch.options.kind != JobKind::send && batch.options.kind != JobKind::batch) {
     return "this is a job that recalls or edits the messages of another one: name that one";
   }
+  if (!is_ended(batch.state) && batch.options.kind == JobKind::batch) {
+    return "the batch is still being sent, and what comes of it later would not be changed: wait "
+           "until the request that sends it has ended, or end it (POST /jobs/" +
+           batch.id + "/cancel)";
+  }
   if (!is_ended(batch.state)) {
     const std::string is = "the job is " + std::string(job_state_name(batch.state)) + ": ";
     const std::string cancel = "cancel it first (POST /jobs/" + batch.id + "/cancel)";
@@ -42,7 +47,11 @@ std::string refusal_of(const Job& batch) {
     return is + "what it still sends would not be changed; wait until it has ended (GET /jobs/" +
            batch.id + "), or " + cancel;
   }
-  if (!batch.sealed) return "nothing of the job was sent: its upload was not complete";
+  if (!batch.has_all_input()) return "nothing of the job was sent: its upload was not complete";
+  if (!batch.sealed && batch.counts.items == 0) {
+    return "what became of the messages of the batch could not be kept: send it again with "
+           "keep=true (what is stored already is answered as a duplicate) and name that one";
+  }
   return {};
 }
 

@@ -153,9 +153,12 @@ std::optional<std::uint64_t> first_item_wanted(const Request& request, Response&
 }
 
 bool has_all_items(const Job& job, Response& response, std::string_view what) {
-  if (job.sealed) return true;
-  answer_error(response, 409, errc_name(Errc::conflict),
-               std::string(what) + ": its upload is not complete");
+  if (job.has_all_input()) return true;
+  const std::string text =
+      job.options.kind == JobKind::batch
+          ? "the batch is still being sent: wait until the request that sends it has ended"
+          : std::string(what) + ": its upload is not complete";
+  answer_error(response, 409, errc_name(Errc::conflict), text);
   return false;
 }
 

@@ -36,8 +36,8 @@ Task<std::optional<Job>> find_job(Services& services, const Request& request, Re
 // The index of the first item that is asked for (`from` of the query; 0 unless it is given). None:
 // `response` is the answer.
 std::optional<std::uint64_t> first_item_wanted(const Request& request, Response& response);
-// Whether all items of the job are known. Else `response` says that they are not, beginning with
-// `what`.
+// Whether all items that the job will ever have are there. Else `response` says that they are not,
+// beginning with `what` unless it is a batch that a request sends.
 bool has_all_items(const Job& job, Response& response, std::string_view what);
 
 }  // namespace jindou::api

@@ -193,19 +193,32 @@ bool JobUpload::add_sent(const SendCommand& message, const SendResult& result) {
   return true;
 }
 
-Task<Result<void>> JobUpload::flush_sent(bool last) {
+bool JobUpload::refuse_sent(Errc code, std::string_view why) {
+  if (!refuse(code, why)) return false;
+  // Its place; what it says does not count.
+  results_.emplace_back();
+  return true;
+}
+
+Task<Result<void>> JobUpload::flush_sent(bool last, std::string reason) {
   partition::KeepSent kept;
   kept.job = id_;
   kept.first = items_;
   kept.input = input_.take();
   kept.results = std::exchange(results_, {});
   kept.last = last;
+  kept.reason = std::move(reason);
   kept.now_ms = services_.deps.clock.wall_ms();
   const std::uint64_t count = kept.input.items;
   partition::Change command = std::move(kept);
   auto done = co_await persist(std::move(command));
   if (done) items_ += count;
   co_return done;
+}
+
+bool JobUpload::is_wanted() const {
+  if (request_.stream == nullptr || request_.stream->is_open()) return true;
+  return wish_.options.kind == JobKind::batch && services_.deps.accepting();
 }
 
 Task<Result<void>> JobUpload::persist(partition::Change change_wanted) {
@@ -215,8 +228,7 @@ Task<Result<void>> JobUpload::persist(partition::Change change_wanted) {
     partition::Change command = change_wanted;
     auto done = co_await change(services_, request_, std::move(command));
     if (done || !errc_retriable(done.error().code())) co_return done;
-    const bool is_open = request_.stream == nullptr || request_.stream->is_open();
-    if (!is_open || services_.deps.clock.steady() >= until) co_return done;
+    if (!is_wanted() || services_.deps.clock.steady() >= until) co_return done;
     asio::steady_timer pause(co_await asio::this_coro::executor, wait);
     co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
     wait = std::min(2 * wait, kUploadPauseMax);
@@ -225,7 +237,10 @@ Task<Result<void>> JobUpload::persist(partition::Change change_wanted) {
 
 Task<Result<void>> JobUpload::flush() {
   if (input_.empty()) co_return Result<void>();
-  if (wish_.options.kind == JobKind::batch) co_return co_await flush_sent(false);
+  if (wish_.options.kind == JobKind::batch) {
+    std::string none;
+    co_return co_await flush_sent(false, std::move(none));
+  }
   partition::AppendJobInput chunk;
   chunk.job = id_;
   chunk.first = items_;
@@ -247,7 +262,6 @@ Task<Result<void>> JobUpload::flush_if_due() {
 }
 
 Task<Result<void>> JobUpload::seal() {
-  if (wish_.options.kind == JobKind::batch) co_return co_await flush_sent(true);
   auto flushed = co_await flush();
   if (!flushed) co_return flushed;
   partition::SealJob sealed;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "api/http_names.h"
@@ -53,6 +54,8 @@ class JobUpload {
   }
   // Of a job of the kind `batch`, in place of add(): a message, and what became of it.
   bool add_sent(const SendCommand& message, const SendResult& result);
+  // The same in place of refuse().
+  bool refuse_sent(Errc code, std::string_view why);
   // Makes the chunk durable; waits while there is no room, for api.streamTimeout. Also errors:
   // too_large, when the job has more input than it may have.
   Task<Result<void>> flush();
@@ -62,6 +65,9 @@ class JobUpload {
 
   // All of it was given: the job begins.
   Task<Result<void>> seal();
+  // Of a job of the kind `batch`, in place of seal(): it is done. `reason`: why it has no more
+  // items than it has; may be empty.
+  Task<Result<void>> seal_sent(std::string reason) { return flush_sent(true, std::move(reason)); }
   // It never will.
   Task<void> give_up(std::string reason);
   // The same, and nothing is left of it.
@@ -77,7 +83,10 @@ class JobUpload {
   const std::string& id() const { return id_; }
 
  private:
-  Task<Result<void>> flush_sent(bool last);
+  Task<Result<void>> flush_sent(bool last, std::string reason);
+  // Whether it is worth while to try again: nobody waits for a job whose upload was cut, but what
+  // was sent of a batch is kept all the same.
+  bool is_wanted() const;
   // Repeats what fails for a reason that passes. Only for commands whose repeat does nothing.
   Task<Result<void>> persist(partition::Change change);
 

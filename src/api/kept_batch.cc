@@ -42,33 +42,71 @@ void KeptBatch::note(std::span<const SendCommand> messages) {
   }
 }
 
+template <class Add>
+Task<void> KeptBatch::put(Add& add) {
+  if (failure_ || add()) co_return;
+  const auto flushed = co_await upload_->flush();
+  if (!flushed) {
+    failure_ = flushed.error();
+    co_return;
+  }
+  const bool added = add();
+  JD_ASSERT(added);
+}
+
 Task<void> KeptBatch::add(std::span<const SendResult> results) {
   if (!upload_) co_return;
   JD_ASSERT(results.size() == noted_.size());
-  for (std::size_t i = 0; i < results.size() && !failed_; ++i) {
-    if (upload_->add_sent(noted_[i], results[i])) continue;
-    const auto flushed = co_await upload_->flush();
-    failed_ = !flushed;
-    if (failed_) break;
-    const bool added = upload_->add_sent(noted_[i], results[i]);
-    JD_ASSERT(added);
+  for (std::size_t i = 0; i < results.size() && !failure_; ++i) {
+    auto add_one = [&] { return upload_->add_sent(noted_[i], results[i]); };
+    co_await put(add_one);
   }
   noted_.clear();
 }
 
-Task<void> KeptBatch::end(Response& response) {
+Task<void> KeptBatch::add_durably(std::uint64_t first, std::span<const SendResult> results,
+                                  std::span<const codec::ItemProblem> problems) {
   if (!upload_) co_return;
-  if (!failed_) {
-    const auto sealed = co_await upload_->seal();
-    failed_ = !sealed;
+  JD_ASSERT(results.size() == noted_.size());
+  std::size_t sent = 0;
+  std::size_t refused = 0;
+  while (!failure_ && sent + refused < results.size() + problems.size()) {
+    const bool is_refused =
+        refused < problems.size() && problems[refused].index == first + sent + refused;
+    auto add_one = [&] {
+      if (!is_refused) return upload_->add_sent(noted_[sent], results[sent]);
+      return upload_->refuse_sent(problems[refused].code, problems[refused].text);
+    };
+    co_await put(add_one);
+    ++(is_refused ? refused : sent);
   }
-  if (!failed_) {
-    response.extra_headers += "Batch-Id: " + upload_->id() + "\r\n";
-    co_return;
+  noted_.clear();
+  if (failure_) co_return;
+  const auto flushed = co_await upload_->flush();
+  if (!flushed) failure_ = flushed.error();
+}
+
+void KeptBatch::name(Response& response) const {
+  if (upload_) response.extra_headers += "Batch-Id: " + upload_->id() + "\r\n";
+}
+
+Task<void> KeptBatch::seal(std::string reason) {
+  if (!upload_) co_return;
+  if (!failure_) {
+    const auto sealed = co_await upload_->seal_sent(std::move(reason));
+    if (!sealed) failure_ = sealed.error();
   }
-  observe::log_warn("api", "batch {} was sent and could not be kept", upload_->id());
-  std::string reason = "what became of its messages could not be kept";
-  co_await upload_->give_up(std::move(reason));
+  if (!failure_) co_return;
+  observe::log_warn("api", "batch {} was sent and could not be kept: {}", upload_->id(),
+                    failure_->text());
+  std::string why = "what became of its messages could not be kept";
+  co_await upload_->give_up(std::move(why));
+}
+
+Task<void> KeptBatch::end(Response& response) {
+  std::string all;
+  co_await seal(std::move(all));
+  if (!failure_) name(response);
 }
 
 Task<void> KeptBatch::fail(Response& response, Error error) {

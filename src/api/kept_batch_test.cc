@@ -1,7 +1,9 @@
 // Batches that are remembered as a whole: keep=true.
 #include "api/kept_batch.h"
 
+#include <chrono>
 #include <string>
+#include <thread>
 
 #include "api/job_routes_fixture.h"
 
@@ -22,6 +24,20 @@ class KeptBatchRoutesTest : public JobRoutesTest {
   }
   Answer revise(const std::string& batch, const std::string& what, const std::string& body = "{}") {
     return post("/batches/" + batch + "/" + what, body);
+  }
+  // The id of the only job, which has `items` by then.
+  std::string wait_for_items(std::uint64_t items) {
+    for (int i = 0; i < 6'000; ++i) {
+      const std::string body = get("/jobs").body;
+      const std::string name = R"("id":")";
+      const auto at = body.find(name);
+      if (at != std::string::npos && has(body, R"("items":)" + std::to_string(items) + ",")) {
+        return body.substr(at + name.size(), kJobIdBytes);
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    ADD_FAILURE() << get("/jobs").body;
+    return {};
   }
   std::string last(const std::string& group) {
     return get("/channel/last_message?channel_type=2&channel_id=" + group).body;
@@ -118,9 +134,151 @@ TEST_F(KeptBatchRoutesTest, WhatCannotBeKeptIsNotSent) {
   }
   EXPECT_EQ(post("/message/sendbatch?keep=maybe", body).status, 400U);
   ScriptedStream stream({item("n1", "g1") + "\n"});
-  EXPECT_EQ(upload(stream, kKeep).status, 400U);
+  EXPECT_EQ(upload(stream, "/message/sendbatch?keep=maybe").status, 400U);
   EXPECT_EQ(jobs_listed(), 0U);
+  // There is no place for it in time.
+  ApiOptions options;
+  options.request_timeout = std::chrono::milliseconds(50);
+  configure(options);
+  gate_->keep();
+  const Answer late = upload(stream, kKeep);
+  EXPECT_GE(late.status, 500U) << late.body;
+  EXPECT_FALSE(has(late.headers, "Batch-Id")) << late.headers;
+  EXPECT_EQ(stream.pieces_read(), 0U);
+  gate_->release();
   EXPECT_TRUE(has(max_seq("g1"), ":0"));
+}
+
+TEST_F(KeptBatchRoutesTest, AStreamOfLinesIsKeptWithEachInItsPlace) {
+  post("/channel/info", R"({"channel_id":"g2","channel_type":2,"ban":1})");
+  ScriptedStream stream({item("n1", "g1") + "\n" + "{}\n" + item("n2", "g2") + "\n",
+                         item("", "g3") + "\n" + item("n5", "g1") + "\n"});
+  const Answer answer = upload(stream, kKeep);
+  EXPECT_EQ(answer.status, 200U) << answer.body;
+  const std::string batch = batch_of(answer);
+  EXPECT_TRUE(has(stream.written(), R"({"done":true,"items":5,"accepted":3,"duplicate":0,)"
+                                    R"("refused":2,"unknown":0,"batch_id":")" +
+                                        batch + "\"}\n"))
+      << stream.written();
+  const std::string kept = job(batch);
+  EXPECT_EQ(text_of(kept, "state"), "done");
+  EXPECT_EQ(text_of(kept, "kind"), "batch");
+  EXPECT_FALSE(has(kept, "\"reason\"")) << kept;
+  EXPECT_EQ(number_of(kept, "items"), 5U) << kept;
+  EXPECT_EQ(number_of(kept, "accepted"), 3U) << kept;
+  const std::string told = results(batch);
+  EXPECT_TRUE(has(told, R"({"index":0,)")) << told;
+  EXPECT_TRUE(has(told, R"("client_msg_no":"n5","reason":1})")) << told;
+  const std::string letters = get("/batches/" + batch + "/dead-letters").body;
+  EXPECT_TRUE(has(letters, R"("count":2,"dead_letters":[{"index":1,"code":"invalid",)")) << letters;
+  EXPECT_TRUE(has(letters, R"({"index":2,"client_msg_no":"n2",)")) << letters;
+  const std::string id = id_of(revise(batch, "recall"));
+  EXPECT_EQ(number_of(wait_for(id, "done"), "accepted"), 3U);
+  for (const char* group : {"g1", "g3"}) {
+    EXPECT_TRUE(has(last(group), "\"revoke\":1")) << last(group);
+  }
+}
+
+TEST_F(KeptBatchRoutesTest, RowsOfCsvAreKeptToo) {
+  ScriptedStream stream({"channel_id,name\ng1,Ann\ng1\ng2,Bob\n"});
+  const std::string target =
+      std::string(kKeep) + "&from_uid=sys&channel_type=2&payload=Hi%20%7B%7Bname%7D%7D";
+  const Answer answer = call(Verb::post, target, "", "", {{"Content-Type", "text/csv"}}, &stream);
+  EXPECT_EQ(answer.status, 200U) << answer.body;
+  const std::string batch = batch_of(answer);
+  EXPECT_EQ(number_of(job(batch), "items"), 3U) << job(batch);
+  const std::string id = id_of(revise(batch, "edit", R"({"payload":{"content":"new"}})"));
+  EXPECT_EQ(number_of(wait_for(id, "done"), "accepted"), 2U);
+  // {"content":"new"}
+  EXPECT_TRUE(has(last("g2"), "eyJjb250ZW50IjoibmV3In0=")) << last("g2");
+}
+
+TEST_F(KeptBatchRoutesTest, WhatWasSentOfAStreamThatEndsEarlyIsKeptWithTheReason) {
+  post("/channel/info", R"({"channel_id":"g2","channel_type":2,"ban":1})");
+  ScriptedStream stopped(
+      {item("n1", "g1") + "\n" + item("n2", "g2") + "\n" + item("n3", "g1") + "\n"});
+  const std::string first = batch_of(upload(stopped, std::string(kKeep) + "&on_error=stop"));
+  EXPECT_TRUE(has(stopped.written(), R"("batch_id":")" + first + R"(","code":"stopped")"))
+      << stopped.written();
+  EXPECT_EQ(number_of(job(first), "items"), 2U);
+  EXPECT_TRUE(has(text_of(job(first), "reason"), "item 1 failed")) << job(first);
+  ScriptedStream cut({item("n4", "g1") + "\n"}, http::Stream::Part::lost);
+  const std::string second = batch_of(upload(cut, kKeep));
+  EXPECT_EQ(text_of(job(second), "state"), "done");
+  EXPECT_EQ(text_of(job(second), "reason"), "it went wrong");
+  EXPECT_EQ(number_of(wait_for(id_of(revise(second, "recall")), "done"), "accepted"), 1U);
+  ScriptedStream gone({item("n5", "g1") + "\n"});
+  gone.make_deaf();
+  const std::string third = batch_of(upload(gone, kKeep));
+  EXPECT_EQ(number_of(job(third), "accepted"), 1U);
+  EXPECT_EQ(text_of(job(third), "reason"), "the connection has ended");
+  ScriptedStream nothing({});
+  EXPECT_EQ(number_of(job(batch_of(upload(nothing, kKeep))), "items"), 0U);
+}
+
+TEST_F(KeptBatchRoutesTest, WhatIsAnsweredOfAStreamIsKeptBefore) {
+  ScriptedStream stream({item("n1", "g1") + "\n", item("n2", "g1") + "\n"});
+  stream.make_slow();
+  stream.hold(1);
+  std::thread release([&] {
+    // The first line is answered while the second one has not come.
+    for (int i = 0; i < 6'000 && stream.writes() == 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    const std::string listed = get("/jobs").body;
+    EXPECT_TRUE(has(listed, R"("state":"uploading")")) << listed;
+    EXPECT_TRUE(has(listed, R"("items":1,)")) << listed;
+    const Answer early = revise(wait_for_items(1), "recall");
+    EXPECT_EQ(early.status, 409U);
+    EXPECT_TRUE(has(early.body, "still being sent")) << early.body;
+    const Answer letters = get("/batches/" + wait_for_items(1) + "/dead-letters");
+    EXPECT_EQ(letters.status, 409U);
+    EXPECT_TRUE(has(letters.body, "still being sent")) << letters.body;
+    stream.release();
+  });
+  const Answer answer = upload(stream, kKeep);
+  release.join();
+  EXPECT_EQ(number_of(job(batch_of(answer)), "items"), 2U);
+}
+
+TEST_F(KeptBatchRoutesTest, AStreamThatCannotBeKeptAnyFurtherSaysSoAndEnds) {
+  ScriptedStream stream(
+      {item("n1", "g1") + "\n", item("n2", "g1") + "\n", item("n3", "g1") + "\n"});
+  stream.make_slow();
+  stream.hold(1);
+  std::thread release([&] {
+    EXPECT_EQ(act(wait_for_items(1), "cancel").status, 200U);
+    stream.release();
+  });
+  const Answer answer = upload(stream, kKeep);
+  release.join();
+  EXPECT_TRUE(has(stream.written(), "{\"done\":false,\"items\":2,")) << stream.written();
+  EXPECT_TRUE(has(stream.written(), R"("code":"not_kept","msg":"the last 1 items )"))
+      << stream.written();
+  EXPECT_TRUE(has(stream.written(), "the batch is cancelled and takes no more items"))
+      << stream.written();
+  EXPECT_FALSE(has(stream.written(), "batch_id")) << stream.written();
+  EXPECT_TRUE(has(max_seq("g1"), ":2"));
+  // What is kept of it can be looked at and recalled.
+  const std::string batch = batch_of(answer);
+  EXPECT_EQ(number_of(job(batch), "items"), 1U);
+  EXPECT_TRUE(has(results(batch), R"("client_msg_no":"n1")")) << results(batch);
+  EXPECT_EQ(get("/batches/" + batch + "/dead-letters").status, 200U);
+  EXPECT_EQ(number_of(wait_for(id_of(revise(batch, "recall")), "done"), "accepted"), 1U);
+}
+
+TEST_F(KeptBatchRoutesTest, OneOfWhichNothingCouldBeKeptIsNotRecalled) {
+  ScriptedStream stream({item("n1", "g1") + "\n"});
+  stream.hold(0);
+  std::thread release([&] {
+    EXPECT_EQ(act(wait_for_items(0), "cancel").status, 200U);
+    stream.release();
+  });
+  const Answer answer = upload(stream, kKeep);
+  release.join();
+  const Answer refused = revise(batch_of(answer), "recall");
+  EXPECT_EQ(refused.status, 409U) << refused.body;
+  EXPECT_TRUE(has(refused.body, "could not be kept: send it again")) << refused.body;
 }
 
 TEST_F(KeptBatchRoutesTest, NothingIsKeptUnlessItIsAskedFor) {

@@ -21,7 +21,9 @@
 #include "api/core_calls.h"
 #include "api/csv_rows.h"
 #include "api/item_counts.h"
+#include "api/kept_batch.h"
 #include "api/send_command.h"
+#include "api/send_query.h"
 #include "api/template_routes.h"
 #include "base/assert.h"
 #include "base/byte_budget.h"
@@ -40,6 +42,8 @@ using http::Stream;
 
 constexpr std::string_view kPath = "/message/sendbatch";
 constexpr std::string_view kContentType = "application/x-ndjson";
+// The code of the last line when what was sent is not all in the batch that is kept.
+constexpr std::string_view kNotKept = "not_kept";
 // Of lines and what is filled in, in one group: an ordinary batch of 1000 items is as large.
 constexpr std::size_t kGroupBytes = std::size_t{512} << 10;
 // A stream that gets no memory beside its own goes on in portions of this size,
@@ -85,11 +89,13 @@ codec::SendLimits limits_of(const Services& services, const Request& request) {
 // One request. Belongs to its shard.
 class ItemStream {
  public:
-  // Without `rows` the body is lines.
-  ItemStream(Services& services, Request& request, bool stop_on_error, std::optional<CsvRows> rows)
+  // Without `rows` the body is lines. `kept` has begun.
+  ItemStream(Services& services, Request& request, bool stop_on_error, std::optional<CsvRows> rows,
+             std::unique_ptr<KeptBatch> kept)
       : services_(services),
         request_(request),
         stream_(*request.stream),
+        kept_(std::move(kept)),
         stop_on_error_(stop_on_error),
         strict_(openapi::wants_strict(request)),
         caller_(caller_of(request)),
@@ -165,6 +171,8 @@ class ItemStream {
   Task<bool> pause(Pauses& pauses);
   // False: neither this group nor any after it can be sent; ending_text_ says why.
   Task<bool> send(Group& group);
+  // Adds the group to what is kept, before anybody is told what became of it.
+  Task<void> keep(const Group& group);
   // False: nobody takes the answer.
   Task<bool> write(const Group& group);
   void append_end(std::string& out) const;
@@ -204,6 +212,7 @@ class ItemStream {
   Services& services_;
   Request& request_;
   Stream& stream_;
+  const std::unique_ptr<KeptBatch> kept_;
   const bool stop_on_error_;
   const bool strict_;
   const CallerPtr caller_;
@@ -502,6 +511,16 @@ Task<bool> ItemStream::send(Group& group) {
   }
 }
 
+Task<void> ItemStream::keep(const Group& group) {
+  co_await kept_->add_durably(group.first, group.results, group.problems);
+  if (!kept_->failure()) co_return;
+  // They were sent, and are answered.
+  end(kNotKept, "the last " + std::to_string(group.lines) +
+                    " items that are answered could not be kept in the batch, and what follows "
+                    "them was not sent: " +
+                    kept_->failure()->text());
+}
+
 Task<bool> ItemStream::write(const Group& group) {
   ItemCounts counts;
   counts.add(group.results);
@@ -538,6 +557,7 @@ void ItemStream::append_end(std::string& out) const {
   json.number("duplicate", counts_.of(SendResult::State::duplicate));
   json.number("refused", counts_.of(SendResult::State::refused));
   json.number("unknown", counts_.of(SendResult::State::unknown));
+  if (kept_->wanted() && !kept_->failure()) json.string("batch_id", kept_->id());
   if (!all_is_well()) {
     json.string("code", ending_code_);
     json.string("msg", ending_text_);
@@ -555,11 +575,14 @@ Task<void> ItemStream::deliver() {
     delivering_ = true;
     bytes_to_send_ = group.bytes;
     group_taken_.notify();
+    kept_->note(group.commands);
     const bool sent = co_await send(group);
     bytes_to_send_ = 0;
     if (!sent) break;
+    co_await keep(group);
     const bool written = co_await write(group);
-    if (!written) break;
+    if (!written) end("incomplete", "the connection has ended");
+    if (!written || kept_->failure()) break;
     delivering_ = false;
     if (!next_) stream_.set_answer_due(false);
     give_room_back();
@@ -572,6 +595,11 @@ Task<void> ItemStream::deliver() {
     }
   }
   delivery_has_ended();
+  std::string reason = ending_text_;
+  co_await kept_->seal(std::move(reason));
+  if (kept_->failure()) {
+    end(kNotKept, "that the batch is complete could not be kept: " + kept_->failure()->text());
+  }
   std::string text;
   append_end(text);
   co_await stream_.write(text);
@@ -609,10 +637,24 @@ Task<bool> read_columns(Services& services, Request& request, Response& response
 // Reads and delivers at once. `piece`: as read_columns().
 Task<void> run_item_stream(Services& services, Request& request, Response& response,
                            std::optional<CsvRows> rows, std::string_view piece) {
+  const auto keep = flag_choice(request, "keep");
+  if (!keep) {
+    answer_error(response, keep.error());
+    co_return;
+  }
+  auto kept = std::make_unique<KeptBatch>(services, request, *keep);
+  const bool has_place = co_await kept->begin(response);
+  if (!has_place) {
+    request.stream->end_reading();
+    co_return;
+  }
+  // Before anything is sent: who is cut off has it, too.
+  kept->name(response);
   response.content_type = kContentType;
   // Shared: what is left of either coroutine may be destroyed first when the process ends.
   const bool stops = request.query_value("on_error") == "stop";
-  auto items = std::make_shared<ItemStream>(services, request, stops, std::move(rows));
+  auto items =
+      std::make_shared<ItemStream>(services, request, stops, std::move(rows), std::move(kept));
   struct Delivery {
     std::exception_ptr failure;
     runtime::Wakeup ended;

@@ -59,7 +59,7 @@ constexpr std::array kChoices = {
                .shown_type = "true, false",
                .meaning = "the batch is remembered as a whole: the header Batch-Id of the answer "
                           "names it, for /batches/{id}/recall and /edit",
-               .direct = kBatch},
+               .direct = kBatches},
     SendChoice{.name = "async",
                .shown_type = "true, false",
                .meaning = "true: the batch becomes a job, which is sent in the background. Also "

@@ -58,7 +58,7 @@ TEST(SendChoices, SentencesNameWhatIsTaken) {
   EXPECT_EQ(what_it_takes(*find_send_choice("name")),
             "the query parameter name takes at most 128 bytes");
   EXPECT_EQ(taken_names(SendForm::lines, false),
-            "`sender_conversation`, `on_error`, `async`, `hold_ms`");
+            "`sender_conversation`, `on_error`, `keep`, `async`, `hold_ms`");
 }
 
 }  // namespace

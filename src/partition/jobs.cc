@@ -167,7 +167,11 @@ Result<void> Jobs::evaluate(const KeepSent& command, Txn& txn) {
       job.sealed == command.last) {
     return {};
   }
-  if (job.state != JobState::uploading || command.first != job.counts.items) {
+  if (job.state != JobState::uploading) {
+    return Error(Errc::conflict, "the batch is " + std::string(job_state_name(job.state)) +
+                                     " and takes no more items");
+  }
+  if (command.first != job.counts.items) {
     return Error(Errc::conflict, "these are not the items of the batch that come next");
   }
   JD_RETURN_IF_ERROR(check_chunk(input));

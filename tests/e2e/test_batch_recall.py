@@ -6,6 +6,7 @@ import unittest
 
 from harness import GROUP, ServerCase, fresh, item
 from test_jobs import Jobs, spread
+from test_ndjson import Upload, lines_of
 
 
 class BatchCase(ServerCase):
@@ -99,6 +100,35 @@ class Whole(BatchCase):
                              {("e30=", "admin")})
         plain = self.server.batch(items[:1])
         self.assertNotIn("batch-id", plain.headers)
+
+    def test_a_stream_that_is_kept_is_recalled_also_when_the_server_died_in_it(self):
+        group = fresh("g")
+        items = [item(group, "n%d" % i) for i in range(400)]
+        with Upload(self.server, "?keep=true") as whole:
+            whole.send(lines_of(items[:300]))
+            whole.end()
+            *answered, end = whole.read_all()
+            batch = whole.field("Batch-Id")
+        self.assertEqual((end["done"], end["accepted"], end["batch_id"]), (True, 300, batch))
+        self.assertEqual([r["message_id"] for r in self.jobs.results(batch)],
+                         [r["message_id"] for r in answered])
+        done = self.jobs.wait(self.revise(batch, "recall"))
+        self.assertEqual((done["accepted"], done["batch_id"]), (300, batch))
+        with Upload(self.server, "?keep=true") as cut:
+            cut.send(lines_of(items[300:]))
+            answered += [cut.read_line() for _ in range(100)]
+            batch = cut.field("Batch-Id")
+            self.server.restart()
+        # What had a line of its own is among the batch. Nobody sends it any more: it is ended.
+        kept = self.jobs.get(batch)
+        self.assertEqual((kept["state"], kept["accepted"]), ("uploading", 100))
+        self.assert_error(self.server.post("/batches/%s/recall" % batch), 409)
+        self.jobs.act(batch, "cancel")
+        done = self.jobs.wait(self.revise(batch, "recall"))
+        self.assertEqual(done["accepted"], 100)
+        messages = self.server.messages(group)
+        self.assertEqual([m["message_id"] for m in messages], [r["message_id"] for r in answered])
+        self.assertEqual({m["payload"] for m in messages}, {"e30="})
 
     def test_a_job_that_still_sends_is_stopped_and_what_it_has_sent_recalled(self):
         groups = [fresh("g") for _ in range(3)]

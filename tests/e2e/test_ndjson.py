@@ -36,6 +36,7 @@ class Upload:
         self.text = b""
         self.ended = False
         self.status = None
+        self.head = ""
 
     def __enter__(self):
         return self
@@ -59,6 +60,10 @@ class Upload:
         line, self.text = self.text.split(b"\n", 1)
         return json.loads(line)
 
+    def field(self, name):
+        """Of the header of the answer, of which a line was read."""
+        return self.head.split("\r\n%s: " % name, 1)[1].split("\r\n", 1)[0]
+
     def read_all(self):
         found = []
         while (line := self.read_line()) is not None:
@@ -77,6 +82,7 @@ class Upload:
             self.status = int(head.split(" ")[1])
             assert self.status == 200, head
             assert "\r\nContent-Type: application/x-ndjson" in head, head
+            self.head = head
         size = int(self._until(b"\r\n"), 16)
         while len(self.raw.buffer) < size + 2:
             self.raw._more()
