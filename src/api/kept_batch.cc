@@ -64,6 +64,12 @@ Task<void> KeptBatch::add(std::span<const SendResult> results) {
   noted_.clear();
 }
 
+Task<void> KeptBatch::refuse(Errc code, std::string why) {
+  if (!upload_) co_return;
+  auto add_one = [&] { return upload_->refuse_sent(code, why); };
+  co_await put(add_one);
+}
+
 Task<void> KeptBatch::add_durably(std::uint64_t first, std::span<const SendResult> results,
                                   std::span<const codec::ItemProblem> problems) {
   if (!upload_) co_return;

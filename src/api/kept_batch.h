@@ -33,7 +33,9 @@ class KeptBatch {
   void note(std::span<const SendCommand> messages);
   // What became of those that were noted since the last call, in their order.
   Task<void> add(std::span<const SendResult> results);
-  // The same for items of which some are no messages: `problems`, in their order, by index, where
+  // One that is no message; `why` is a sentence.
+  Task<void> refuse(Errc code, std::string why);
+  // As add(), for items of which some are no messages: `problems`, in their order, by index, where
   // `first` is that of the first item. What is added is durable afterwards, or failure() says why
   // it is not.
   Task<void> add_durably(std::uint64_t first, std::span<const SendResult> results,

@@ -6,6 +6,8 @@
 #include <thread>
 
 #include "api/job_routes_fixture.h"
+#include "model/channel.h"
+#include "model/partition_map.h"
 
 namespace jindou::api {
 namespace {
@@ -279,6 +281,47 @@ TEST_F(KeptBatchRoutesTest, OneOfWhichNothingCouldBeKeptIsNotRecalled) {
   const Answer refused = revise(batch_of(answer), "recall");
   EXPECT_EQ(refused.status, 409U) << refused.body;
   EXPECT_TRUE(has(refused.body, "could not be kept: send it again")) << refused.body;
+}
+
+TEST_F(KeptBatchRoutesTest, UidsThatAreNoneHaveTheirPlaceAmongWhatIsKept) {
+  const Answer legacy =
+      post(kKeep, R"({"from_uid":"u1","subscribers":["a","b@","c"],"payload":"aGk="})");
+  const std::string batch = batch_of(legacy);
+  EXPECT_EQ(number_of(job(batch), "items"), 3U) << job(batch);
+  EXPECT_EQ(number_of(job(batch), "refused"), 1U) << job(batch);
+  const std::string letters = get("/batches/" + batch + "/dead-letters").body;
+  EXPECT_TRUE(has(letters, R"("count":1,)")) << letters;
+  EXPECT_TRUE(has(letters, R"("msg":"the uid \"b@\" must not )")) << letters;
+}
+
+TEST_F(KeptBatchRoutesTest, ReceiversThatWereNotTriedAreAmongWhatIsKept) {
+  // Their messages all go to one partition, which makes nothing durable.
+  const PartitionMap map(4);
+  constexpr PartitionId kStuck{1};
+  std::string uids;
+  for (int i = 0, count = 0; count < 1002; ++i) {
+    const std::string uid = "r" + std::to_string(1000 + i);
+    if (map.of_channel(person_channel_id("u1", uid)) != kStuck) continue;
+    uids += (count++ == 0 ? "\"" : ",\"") + uid + "\"";
+  }
+  ApiOptions options;
+  options.request_timeout = std::chrono::milliseconds(100);
+  configure(options);
+  gate_->keep(kStuck);
+  Answer legacy;
+  // Until the batch gets an id whose partition is another one.
+  for (int i = 0; i < 100 && !has(legacy.headers, "Batch-Id"); ++i) {
+    legacy = post(kKeep, R"({"from_uid":"u1","payload":"aGk=","subscribers":[)" + uids + "]}");
+  }
+  gate_->release();
+  EXPECT_TRUE(has(legacy.body, "not sent: the time for the request was over")) << legacy.body;
+  const std::string batch = batch_of(legacy);
+  const std::string kept = job(batch);
+  EXPECT_EQ(number_of(kept, "items"), 1002U) << kept;
+  EXPECT_EQ(number_of(kept, "unknown") + number_of(kept, "refused"), 1002U) << kept;
+  const std::string letters = get("/batches/" + batch + "/dead-letters?from=1000").body;
+  EXPECT_TRUE(has(letters, R"({"index":1001,)")) << letters;
+  EXPECT_TRUE(has(letters, R"("code":"overloaded")")) << letters;
 }
 
 TEST_F(KeptBatchRoutesTest, NothingIsKeptUnlessItIsAskedFor) {

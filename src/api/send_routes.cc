@@ -34,6 +34,9 @@ using bodies::SendForm;
 // its payload while it is in flight.
 constexpr std::size_t kLegacyPortionItems = 1000;
 constexpr std::size_t kLegacyPortionBytes = std::size_t{8} << 20;
+constexpr const char* kNotInTime = "not sent: the time for the request was over";
+// Of a uid that is none, in what is kept of a batch.
+constexpr std::size_t kShownUidBytes = 256;
 
 // About how many items a batch has, at the cost of looking for braces: objects that are in no
 // other, or where the batch is an object itself, in no other one. Braces in texts lead it astray;
@@ -384,6 +387,10 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
       receivers.push_back(std::move(uid));
     } else {
       answer.add(uid, "the uid " + std::string(why));
+      // Which one it is: there is no message that would name it.
+      std::string text = "the uid \"" + uid.substr(0, kShownUidBytes) + "\" ";
+      text += why;
+      co_await kept.refuse(Errc::invalid, std::move(text));
     }
   }
   const std::size_t portion = std::clamp<std::size_t>(
@@ -391,12 +398,11 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
   const auto deadline = request_deadline(services);
   for (std::size_t begin = 0; begin < receivers.size(); begin += portion) {
     const std::size_t end = std::min(receivers.size(), begin + portion);
-    if (services.deps.clock.steady() >= deadline) {
-      for (std::size_t i = begin; i < receivers.size(); ++i) {
-        answer.add(receivers[i], "not sent: the time for the request was over");
-      }
+    const bool is_late = services.deps.clock.steady() >= deadline;
+    if (is_late) {
+      for (std::size_t i = begin; i < end; ++i) answer.add(receivers[i], kNotInTime);
       settled = false;
-      break;
+      if (!kept.wanted()) continue;
     }
     std::vector<SendCommand> commands;
     commands.reserve(end - begin);
@@ -407,6 +413,12 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
     }
     repeatable.number(commands, begin);
     kept.note(commands);
+    if (is_late) {
+      // Who was not tried has a place among the others, as what the core has not begun in time.
+      const Results none(end - begin, SendResult::refuse(Reason::system_error, Errc::overloaded));
+      co_await kept.add(none);
+      continue;
+    }
     const auto results =
         co_await send_commands(services, request, std::move(commands), deadline, reservation);
     if (results) count_items(services, *results);
