@@ -357,7 +357,6 @@ std::vector<std::string> changed_from(const store::ListChange& change, std::stri
 
 Result<ListingPage<std::string>> Listings::load_members(const ChannelKey& channel, MemberList list,
                                                         const ListingQuery& query) const {
-  using Kind = store::ListChange::Kind;
   const store::PartitionReader reader = readers_.of_channel(channel);
   const KeyKind kind = key_kind(list);
   // A long change may be under way: its rows as they are at the moment of its record.
@@ -367,7 +366,7 @@ Result<ListingPage<std::string>> Listings::load_members(const ChannelKey& channe
   const std::string from = std::max(query.from, query.prefix);
   std::vector<std::string> changed;
   if (changes) changed = changed_from(*change, from, query.prefix);
-  const bool removes = changes && change->kind == Kind::remove;
+  const bool removes = changes && change->kind == store::ListChange::Kind::remove;
   ListingPage<std::string> page;
   const std::size_t wanted = query.limit + 1;  // one more tells whether there are more
   if (!changes || !change->is_whole()) {

@@ -206,18 +206,18 @@ TEST_F(ListingsTest, MembersComeByUid) {
 }
 
 TEST_F(ListingsTest, AListThatIsBeingChangedIsWhatItIsToBecome) {
-  using Kind = store::ListChange::Kind;
+  using Change = store::ListChange::Kind;
   for (const std::string uid : {"a", "c", "e"}) add_member(uid);
   const auto pages_of = [this](std::size_t limit) {
     return walk_members({.prefix = "", .from = "", .limit = limit});
   };
-  change_list(Kind::add, {"d", "b", "f"});
+  change_list(Change::add, {"d", "b", "f"});
   EXPECT_EQ(pages_of(2), (Names{"a", "b", "c", "d", "e", "f"}));
-  change_list(Kind::remove, {"c", "a"});
+  change_list(Change::remove, {"c", "a"});
   EXPECT_EQ(pages_of(1), Names{"e"});
-  change_list(Kind::replace, {"y", "x"});
+  change_list(Change::replace, {"y", "x"});
   EXPECT_EQ(pages_of(1), (Names{"x", "y"}));
-  change_list(Kind::dissolve, {});
+  change_list(Change::dissolve, {});
   EXPECT_EQ(pages_of(1), Names());
 }
 

@@ -18,10 +18,9 @@ using store::Table;
 
 // What a list is when the change under way is done.
 void apply_to(UidSet& uids, const store::ListChange& change) {
-  using Kind = store::ListChange::Kind;
   if (change.is_whole()) uids.clear();
   for (const auto& uid : change.uids) {
-    if (change.kind == Kind::remove) {
+    if (change.kind == store::ListChange::Kind::remove) {
       uids.erase(uid);
     } else {
       uids.insert(uid);
