@@ -829,7 +829,7 @@ TEST_P(GatewayTest, SilentConnectionsBeyondTheLimitTakeNobodysPlace) {
 }
 
 TEST_P(GatewayTest, OnlyTheTransportsWithAnAddressAreServed) {
-  const auto keep = [this](std::optional<config::ListenAddress>& address, Transport transport) {
+  const auto keep = [](std::optional<config::ListenAddress>& address, Transport transport) {
     if (GetParam() != transport) address.reset();
   };
   keep(options_.tcp, Transport::tcp);
