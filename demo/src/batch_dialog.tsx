@@ -95,7 +95,7 @@ function Results({ rows }: { rows: Row[] }) {
         {refused === 0 ? t('All {stored} stored', { stored })
           : t('{stored} stored, {refused} not', { stored, refused })}
       </h3>
-      <ul>
+      <ul role="list">
         {rows.map((row) => (
           <li key={row.group} class={row.outcome} data-group={row.group} data-outcome={row.outcome}>
             <span class="mark"><Icon name={kOutcomeIcons[row.outcome]} /></span>

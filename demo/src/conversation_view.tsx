@@ -60,7 +60,7 @@ function MessageItem(props: { entry: Entry; first: boolean; conversation: Conver
         data-seq={entry.seq} data-status={entry.status}>
       {withAuthor && (first ? <Avatar id={entry.from} type={kPerson} /> : <span class="avatar none" />)}
       <div class="bubble">
-        {withAuthor && first && <span class="author">{authorName(entry.from)}</span>}
+        {withAuthor && first && <span class="author" title={entry.from}>{authorName(entry.from)}</span>}
         {kind === 'other' && (
           <span class="kind">{t('message of type {type}', { type: entry.content.type })}</span>
         )}
@@ -141,20 +141,22 @@ function Messages({ conversation }: { conversation: Conversation }) {
             </span>
           )}
         </div>
-        <ol role="log" aria-label={authorName(conversation.id)}>
-          {entries.map((entry, index) => {
-            const before = entries[index - 1];
-            const newDay = !before || dayOf(before.timestamp) !== dayOf(entry.timestamp);
-            const first = newDay || before.from !== entry.from
-              || entry.timestamp - before.timestamp > kTogether;
-            return (
-              <Fragment key={entry.key}>
-                {newDay && <li class="day"><span>{dayText(entry.timestamp)}</span></li>}
-                <MessageItem entry={entry} first={first} conversation={conversation} />
-              </Fragment>
-            );
-          })}
-        </ol>
+        <div class="log" role="log" aria-label={authorName(conversation.id)}>
+          <ol role="list">
+            {entries.map((entry, index) => {
+              const before = entries[index - 1];
+              const newDay = !before || dayOf(before.timestamp) !== dayOf(entry.timestamp);
+              const first = newDay || before.from !== entry.from
+                || entry.timestamp - before.timestamp > kTogether;
+              return (
+                <Fragment key={entry.key}>
+                  {newDay && <li class="day"><span>{dayText(entry.timestamp)}</span></li>}
+                  <MessageItem entry={entry} first={first} conversation={conversation} />
+                </Fragment>
+              );
+            })}
+          </ol>
+        </div>
       </div>
       {below && (
         <button type="button" class="below" onClick={toEnd}>

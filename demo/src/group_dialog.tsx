@@ -44,11 +44,11 @@ export function GroupDialog({ group, onClose }: { group: string; onClose: () => 
 
   return (
     <Dialog title={t('Members of {group}', { group })} onClose={onClose}>
-      <ul class="members">
+      <ul class="members" role="list">
         {members.map((uid) => (
           <li key={uid}>
             <Avatar id={uid} type={kPerson} online={chat.online.get(uid)} />
-            <span class="name">{uid}</span>
+            <span class="name" title={uid}>{uid}</span>
             <span class="hint">
               {uid === chat.uid && `${t('you')} · `}
               {onlineText(uid)}

@@ -133,7 +133,11 @@ export function Workspace(props: LanguageProps) {
         </div>
         <nav aria-label={t('Conversations')}>
           {conversations.length > 0
-            ? <ul>{conversations.map((one) => <ConversationItem key={one.key} conversation={one} />)}</ul>
+            ? (
+              <ul role="list">
+                {conversations.map((one) => <ConversationItem key={one.key} conversation={one} />)}
+              </ul>
+            )
             : (
               <div class="empty">
                 <strong>{t('No conversations yet')}</strong>

@@ -144,6 +144,9 @@ class Page(DemoCase):
     def test_a_telephone_shows_list_or_conversation(self):
         self.scenario("telephone")
 
+    def test_long_names_stay_in_place_and_lists_are_lists(self):
+        self.scenario("names")
+
     def test_a_link_cannot_send_tokens_elsewhere(self):
         self.scenario("links")
 

@@ -408,6 +408,36 @@ export async function keyboard({ browsers }) {
   await waitFocus('Send a batch');
 }
 
+// The longest uids stay inside of what they stand in, and every list is one to a screen reader.
+export async function names({ browsers, config }) {
+  const group = 'names';
+  const long = `longest-${'x'.repeat(248)}`;
+  const api = new Api(config);
+  await api.post('/channel', { channel_id: group, channel_type: 2, subscribers: ['alice', long] });
+  await api.batch(long, group, ['first', 'second']);
+  const alice = await browsers.user('alice', { viewport: narrow });
+  await alice.pick(`2:${group}`);
+  await alice.waitTexts(['first', 'second']);
+  const tooWide = () => alice.page.evaluate(() =>
+    [...document.querySelectorAll('.bubble, dialog, .toast')]
+      .flatMap((box) => [...box.querySelectorAll('*')].map((node) => [box, node]))
+      .filter(([box, node]) => node.getBoundingClientRect().right > box.getBoundingClientRect().right + 1)
+      .map(([, node]) => node.className));
+  assert.deepEqual(await tooWide(), []);
+  await alice.shot('26-long-uid-narrow-light');
+  const lists = () => alice.page.getByRole('list').count();
+  const log = alice.page.getByRole('log', { name: group });
+  assert.equal(await log.getByRole('listitem').count(), 3); // the day is one
+  await alice.button('Members').click();
+  await alice.page.locator('.members li').nth(1).waitFor();
+  assert.equal(await alice.page.getByRole('dialog').getByRole('listitem').count(), 2);
+  assert.deepEqual(await tooWide(), []);
+  await alice.page.keyboard.press('Escape');
+  await alice.button('Back to the conversations').click();
+  assert.equal(await alice.page.getByRole('navigation').getByRole('listitem').count(), 1);
+  assert.equal(await lists(), await alice.page.locator('ul:visible, ol:visible').count());
+}
+
 // A link may carry an address of its own, and tokens are typed into the page: only the server's own word
 // and addresses on the page's host count.
 export async function links({ browsers, config }) {
