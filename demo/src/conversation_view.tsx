@@ -1,11 +1,12 @@
 // One conversation: its head, its messages, what is being written.
-import { Fragment } from 'preact';
+import { Fragment, type ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 import { kGroup, kPerson } from './api';
 import { chat, type Conversation } from './chat';
 import { GroupDialog } from './group_dialog';
 import { t } from './i18n';
+import { pieces } from './links';
 import { authorName, Avatar, clockText, contentText, dayOf, dayText, Icon, onlineText } from './parts';
 import { reasonText } from './reasons';
 import type { Entry } from './timeline';
@@ -50,6 +51,25 @@ function StatusLine({ entry, conversation }: { entry: Entry; conversation: Conve
   );
 }
 
+// To another page, which learns nothing of this one.
+function Outward(props: { href: string; class?: string; children: ComponentChildren }) {
+  return (
+    <a href={props.href} class={props.class} target="_blank" rel="noopener noreferrer">
+      {props.children}
+    </a>
+  );
+}
+
+function Text({ text }: { text: string }) {
+  return (
+    <span class="text">
+      {pieces(text).map((piece) => (
+        piece.href === null ? piece.text : <Outward href={piece.href}>{piece.text}</Outward>
+      ))}
+    </span>
+  );
+}
+
 function MessageItem(props: { entry: Entry; first: boolean; conversation: Conversation }) {
   const { entry, first, conversation } = props;
   const own = entry.from === chat.uid;
@@ -64,7 +84,8 @@ function MessageItem(props: { entry: Entry; first: boolean; conversation: Conver
         {kind === 'other' && (
           <span class="kind">{t('message of type {type}', { type: entry.content.type })}</span>
         )}
-        <span class={kind === '' ? 'text' : 'text raw'}>{contentText(entry.content)}</span>
+        {kind === '' ? <Text text={entry.content.text} />
+          : <span class="text raw">{contentText(entry.content)}</span>}
         <StatusLine entry={entry} conversation={conversation} />
       </div>
     </li>

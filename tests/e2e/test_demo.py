@@ -147,6 +147,9 @@ class Page(DemoCase):
     def test_long_names_stay_in_place_and_lists_are_lists(self):
         self.scenario("names")
 
+    def test_addresses_in_messages_are_links(self):
+        self.scenario("addresses")
+
     def test_a_link_cannot_send_tokens_elsewhere(self):
         self.scenario("links")
 

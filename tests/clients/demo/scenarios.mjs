@@ -438,6 +438,34 @@ export async function names({ browsers, config }) {
   assert.equal(await lists(), await alice.page.locator('ul:visible, ol:visible').count());
 }
 
+// Addresses in messages are links to pages that learn nothing of this one; nothing else is a link.
+export async function addresses({ browsers, config }) {
+  const group = 'addresses';
+  const api = new Api(config);
+  await api.post('/channel', { channel_id: group, channel_type: 2, subscribers: ['alice'] });
+  const texts = [
+    'see https://example.com/a_(b)?q=1&r=2#top, (or http://example.org/path).',
+    '请看https://example.com/路径。谢谢',
+    'javascript:alert(1) data:text/html,x file:///etc/passwd ftp://example.com https://',
+    '<a href="javascript:alert(1)">https://example.net/"onmouseover="alert(1)</a>',
+  ];
+  await api.batch('bob', group, texts);
+  const alice = await browsers.user('alice');
+  await alice.pick(`2:${group}`);
+  await alice.waitTexts(texts);
+  const links = await alice.page.locator('.messages a').evaluateAll((nodes) => nodes.map((node) => (
+    { text: node.textContent, href: node.getAttribute('href'), rel: node.rel, target: node.target })));
+  assert.deepEqual(links.map((link) => link.text), [
+    'https://example.com/a_(b)?q=1&r=2#top', 'http://example.org/path',
+    'https://example.com/路径', 'https://example.net/',
+  ]);
+  for (const link of links) {
+    assert.equal(link.href, new URL(link.text).href);
+    assert.deepEqual([link.rel, link.target], ['noopener noreferrer', '_blank']);
+  }
+  await alice.shot('27-links-wide-light');
+}
+
 // A link may carry an address of its own, and tokens are typed into the page: only the server's own word
 // and addresses on the page's host count.
 export async function links({ browsers, config }) {
