@@ -8,6 +8,7 @@ import { GroupDialog } from './group_dialog';
 import { t } from './i18n';
 import { pieces } from './links';
 import { authorName, Avatar, clockText, contentText, dayOf, dayText, Icon, onlineText } from './parts';
+import type { Content, Picture as PictureOf } from './payload';
 import { reasonText } from './reasons';
 import type { Entry } from './timeline';
 
@@ -70,6 +71,27 @@ function Text({ text }: { text: string }) {
   );
 }
 
+function Picture({ url, width, height }: PictureOf) {
+  const [broken, setBroken] = useState(false);
+  // Its place is kept free while it loads, when the message says how large it is.
+  const size = width > 0 && height > 0 ? { width, height } : {};
+  return (
+    <span class="text">
+      <Outward href={url} class="picture">
+        {broken ? t('an image that cannot be shown: {url}', { url })
+          : <img src={url} {...size} alt={t('an image')} loading="lazy" referrerpolicy="no-referrer"
+                 onError={() => setBroken(true)} />}
+      </Outward>
+    </span>
+  );
+}
+
+function MessageText({ content }: { content: Content }) {
+  if (content.picture) return <Picture {...content.picture} />;
+  if (content.kind === '') return <Text text={content.text} />;
+  return <span class="text raw">{contentText(content)}</span>;
+}
+
 function MessageItem(props: { entry: Entry; first: boolean; conversation: Conversation }) {
   const { entry, first, conversation } = props;
   const own = entry.from === chat.uid;
@@ -84,8 +106,7 @@ function MessageItem(props: { entry: Entry; first: boolean; conversation: Conver
         {kind === 'other' && (
           <span class="kind">{t('message of type {type}', { type: entry.content.type })}</span>
         )}
-        {kind === '' ? <Text text={entry.content.text} />
-          : <span class="text raw">{contentText(entry.content)}</span>}
+        <MessageText content={entry.content} />
         <StatusLine entry={entry} conversation={conversation} />
       </div>
     </li>
@@ -148,7 +169,8 @@ function Messages({ conversation }: { conversation: Conversation }) {
 
   return (
     <div class="messages-frame">
-      <div class="messages" ref={box} onScroll={scrolled} tabIndex={0}>
+      <div class="messages" ref={box} onScroll={scrolled} tabIndex={0}
+           onLoadCapture={() => { if (stuck.current) toEnd(); }}>
         <div class="top" data-loading={loading}>
           {loading && <span class="hint">{t('Loading…')}</span>}
           {!loading && timeline.loaded && !timeline.complete && (

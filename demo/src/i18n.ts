@@ -104,6 +104,8 @@ const kChinese = {
   'not stored': '未存储',
   'message of type {type}': '类型为 {type} 的消息',
   'a payload that is no text': '内容不是文本',
+  'an image': '图片',
+  'an image that cannot be shown: {url}': '无法显示的图片：{url}',
   'system': '系统',
   '{count} unread': '{count} 条未读',
   'Today': '今天',

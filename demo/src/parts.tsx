@@ -108,6 +108,7 @@ export function Field(props: { label: string; hint?: string; children: VNode<obj
 
 export function contentText(content: Content): string {
   if (content.kind === 'binary') return t('a payload that is no text');
+  if (content.kind === 'picture') return t('an image');
   return content.text;
 }
 

@@ -1,21 +1,36 @@
 // From the bytes of a message to what is shown of it. Everything is text in the end.
 
+import { safeUrl } from './links';
+
+export interface Picture {
+  url: string; // http or https
+  // In pixels; 0 when the message does not say.
+  width: number;
+  height: number;
+}
+
 export interface Content {
   text: string;
   // What the text is not: '' for an ordinary text, else what kind of message this is.
-  kind: '' | 'other' | 'binary';
+  kind: '' | 'other' | 'binary' | 'picture';
   // The content type of the WuKongIM convention; 0 when the payload does not follow it.
   type: number;
+  picture?: Picture; // of the kind 'picture'
 }
 
+const kPicture = 2;
 const kCommand = 99;
 
 export function isCommand(content: Content): boolean {
   return content.type === kCommand;
 }
 
+function pixels(value: unknown): number {
+  return typeof value === 'number' && value >= 1 && value <= 65_535 ? Math.round(value) : 0;
+}
+
 // Payloads are any bytes. By convention they are JSON with a numeric "type", 1 being a text in
-// "content"; what people post with curl often is plain text.
+// "content", 2 a picture at "url"; what people post with curl often is plain text.
 export function readPayload(bytes: Uint8Array): Content {
   let text: string;
   try {
@@ -30,8 +45,13 @@ export function readPayload(bytes: Uint8Array): Content {
     return { text, kind: '', type: 0 };
   }
   if (typeof value !== 'object' || value === null) return { text, kind: '', type: 0 };
-  const { type, content } = value as { type?: unknown; content?: unknown };
+  const { type, content, url, width, height } = value as Record<string, unknown>;
   const known = typeof type === 'number' ? type : 0;
+  const source = known === kPicture && typeof url === 'string' ? safeUrl(url) : null;
+  if (source !== null) {
+    const picture = { url: source, width: pixels(width), height: pixels(height) };
+    return { text: '', kind: 'picture', type: known, picture };
+  }
   if (typeof content === 'string') return { text: content, kind: '', type: known };
   return { text, kind: 'other', type: known };
 }

@@ -15,11 +15,12 @@ constexpr std::string_view kApiAddress = "/api.json";
 constexpr std::string_view kPlain = "text/plain; charset=utf-8";
 
 // Scripts and styles are files of this listener; connections go wherever the API is, which the
-// page's address says. Nobody may frame the page: its form holds tokens.
+// page's address says. Pictures of messages are wherever their authors say. Nobody may frame the
+// page: its form holds tokens.
 constexpr std::string_view kPolicy =
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src "
-    "'self' data:; connect-src http: https: ws: wss:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'\r\n"
+    "'self' data: http: https:; connect-src http: https: ws: wss:; base-uri 'none'; form-action "
+    "'none'; frame-ancestors 'none'\r\n"
     "X-Content-Type-Options: nosniff\r\n"
     "Referrer-Policy: no-referrer\r\n";
 

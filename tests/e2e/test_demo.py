@@ -150,6 +150,9 @@ class Page(DemoCase):
     def test_addresses_in_messages_are_links(self):
         self.scenario("addresses")
 
+    def test_messages_of_type_2_are_pictures(self):
+        self.scenario("pictures")
+
     def test_a_link_cannot_send_tokens_elsewhere(self):
         self.scenario("links")
 

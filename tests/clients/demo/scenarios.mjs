@@ -1,6 +1,7 @@
 // What people do with the chat demo. Each function is one test of tests/e2e/test_demo.py, with an
 // empty server of its own.
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 
 import { Api, narrow, until, wide } from './browsers.mjs';
 
@@ -464,6 +465,58 @@ export async function addresses({ browsers, config }) {
     assert.deepEqual([link.rel, link.target], ['noopener noreferrer', '_blank']);
   }
   await alice.shot('27-links-wide-light');
+}
+
+// Messages of type 2 are shown as pictures, from http and https alone; one that is not there is a link.
+export async function pictures({ browsers, config }) {
+  const group = 'pictures';
+  const api = new Api(config);
+  await api.post('/channel', { channel_id: group, channel_type: 2, subscribers: ['alice'] });
+  const asked = [];
+  const image = createServer((request, response) => {
+    asked.push(request);
+    if (request.url === '/gone.svg') {
+      response.writeHead(404).end();
+      return;
+    }
+    response.writeHead(200, { 'Content-Type': 'image/svg+xml' });
+    response.end('<svg xmlns="http://www.w3.org/2000/svg" width="1200" height="600"><rect '
+      + 'width="1200" height="600" fill="teal"/></svg>');
+  });
+  await new Promise((done) => { image.listen(0, '127.0.0.1', done); });
+  const at = `http://127.0.0.1:${image.address().port}`;
+  const send = (payload) => api.post('/message/send', {
+    from_uid: 'bob', channel_id: group, channel_type: 2, header: { red_dot: 1 }, payload });
+  await api.batch('bob', group, Array.from({ length: 40 }, (_, i) => `line ${i}`));
+  const alice = await browsers.user('alice');
+  await alice.pick(`2:${group}`);
+  await send({ type: 2, url: `${at}/small.svg`, width: 1200, height: 600 });
+  const picture = alice.page.locator('.picture img');
+  await until(() => picture.evaluateAll((all) => all.length === 1 && all[0].naturalWidth > 0),
+              () => assert.fail('no picture'));
+  await send({ type: 2, url: `${at}/unknown-size.svg` });
+  await until(() => picture.evaluateAll((all) => all.length === 2 && all[1].naturalWidth > 0),
+              () => assert.fail('no second picture'));
+  // What stands at the end stays in view when a picture grows.
+  const fromEnd = () => alice.page.locator('.messages').evaluate(
+    (node) => node.scrollHeight - node.scrollTop - node.clientHeight);
+  await until(async () => await fromEnd() < 2, () => assert.fail('not at the end'));
+  const box = await picture.last().boundingBox();
+  assert.ok(box.width <= 680 && box.height <= 320, JSON.stringify(box));
+  await alice.shot('28-pictures-wide-light');
+  await alice.page.setViewportSize(narrow);
+  await alice.shot('29-pictures-narrow-light');
+  for (const request of asked) assert.equal(request.headers.referer, undefined);
+
+  await send({ type: 2, url: `${at}/gone.svg` });
+  await alice.text(`an image that cannot be shown: ${at}/gone.svg`).waitFor();
+  const odd = { type: 2, url: 'javascript:alert(1)' };
+  await send(odd);
+  await alice.text(JSON.stringify(odd)).waitFor();
+  await alice.button('Back to the conversations').click();
+  await send({ type: 2, url: `${at}/small.svg` });
+  await alice.text('bob: an image').waitFor();
+  image.close();
 }
 
 // A link may carry an address of its own, and tokens are typed into the page: only the server's own word
