@@ -4,6 +4,8 @@ import type { Arrived } from './timeline';
 
 export const kPerson = 1;
 export const kGroup = 2;
+// The uid by which the API knows the system account. What it writes comes without any.
+export const kSystem = '____system';
 
 export interface BatchItem {
   client_msg_no: string;

@@ -4,7 +4,7 @@
 // Nothing is lost or shown twice across a lost connection: deliveries are merged into the timelines
 // by id, and after every connect all conversations are synced and the timelines filled up to their
 // end from the history.
-import { Api, ApiError, kGroup, kPerson } from './api';
+import { Api, ApiError, kGroup, kPerson, kSystem, type SyncedConversation } from './api';
 import { t } from './i18n';
 import { link, type LinkState } from './link';
 import { readPayload, textPayload, type Content } from './payload';
@@ -277,6 +277,7 @@ export class Chat {
       }
       const uids = new Set(group ? this.members.get(group) : []);
       for (const one of this.conversations.values()) if (one.type === kPerson) uids.add(one.id);
+      uids.delete(kSystem);
       const asked = [...uids].slice(0, kPresenceMax);
       const online = await this.api.online(asked);
       if (session !== this.session) return;
@@ -418,8 +419,9 @@ export class Chat {
 
   private async syncConversations(): Promise<void> {
     const session = this.session;
-    const rows = await this.api.conversations(this.uid);
+    const [rows, ofSystem] = await Promise.all([this.api.conversations(this.uid), this.ofSystem()]);
     if (session !== this.session) return;
+    if (ofSystem !== null) rows.push(ofSystem);
     for (const row of rows.reverse()) {
       const conversation = this.ensure(row.type, row.id);
       if (row.lastSeq < conversation.lastSeq) {
@@ -435,6 +437,17 @@ export class Chat {
     }
     this.changed();
     void this.refreshPresence();
+  }
+
+  // The list that the server keeps leaves out what the system account writes to one person. Without
+  // a list there is no count either: unread is what came since the page knows the conversation.
+  private async ofSystem(): Promise<SyncedConversation | null> {
+    const { messages } = await this.api.history(this.uid, kSystem, kPerson, 0, false, 1);
+    const last = messages[0];
+    if (last === undefined) return null;
+    const known = this.conversations.get(keyOf(kPerson, kSystem));
+    return { id: kSystem, type: kPerson, timestamp: last.timestamp, lastSeq: last.seq, last,
+             unread: known ? known.unread + Math.max(0, last.seq - known.lastSeq) : 0 };
   }
 
   private touch(conversation: Conversation, last: { from: string; content: Content },

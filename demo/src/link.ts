@@ -3,6 +3,7 @@
 import WKSDK from 'wukongimjssdk';
 import type { Message } from 'wukongimjssdk/lib/model';
 
+import { kPerson, kSystem } from './api';
 import { type Content, isCommand, readPayload, textPayload } from './payload';
 import type { Arrived } from './timeline';
 
@@ -165,7 +166,8 @@ class Link {
   private received(message: Message): void {
     // The SDK announces one's own sends here too; they have no id yet.
     if (!message.messageID || isCommand(this.content)) return;
-    this.events?.message(message.channel.channelID, message.channel.channelType, {
+    const { channelID, channelType } = message.channel;
+    this.events?.message(channelID === '' && channelType === kPerson ? kSystem : channelID, channelType, {
       id: message.messageID, seq: message.messageSeq, from: message.fromUID,
       clientMsgNo: message.clientMsgNo, content: this.content, timestamp: message.timestamp,
     });

@@ -2,7 +2,7 @@
 import { cloneElement, type ComponentChildren, type VNode } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 
-import { kGroup } from './api';
+import { kGroup, kPerson, kSystem } from './api';
 import { chat } from './chat';
 import { type Language, locale, t } from './i18n';
 import type { Content } from './payload';
@@ -22,7 +22,8 @@ function hueOf(text: string): number {
 
 // A letter in a circle, a square for groups; `online` undefined draws no dot.
 export function Avatar(props: { id: string; type: number; online?: boolean }) {
-  const letter = [...props.id][0]?.toUpperCase() ?? '?';
+  const name = props.type === kPerson ? authorName(props.id) : props.id;
+  const letter = [...name][0]?.toUpperCase() ?? '?';
   return (
     <span class={`avatar hue-${hueOf(props.id)} ${props.type === kGroup ? 'square' : ''}`}
           aria-hidden="true">
@@ -118,9 +119,9 @@ export function onlineText(uid: string): string {
   return online === undefined ? '' : online ? t('online') : t('offline');
 }
 
-// Who wrote a message; the system account has an empty uid.
+// Who wrote a message, or who a channel is with.
 export function authorName(uid: string): string {
-  return uid === '' ? t('system') : uid;
+  return uid === '' || uid === kSystem ? t('system') : uid;
 }
 
 function dayNumber(date: Date): number {

@@ -153,6 +153,9 @@ class Page(DemoCase):
     def test_messages_of_type_2_are_pictures(self):
         self.scenario("pictures")
 
+    def test_what_the_system_account_writes_to_one_stays(self):
+        self.scenario("system")
+
     def test_a_link_cannot_send_tokens_elsewhere(self):
         self.scenario("links")
 

@@ -519,6 +519,37 @@ export async function pictures({ browsers, config }) {
   image.close();
 }
 
+// What the system account writes to one person comes without a channel, and in no list of the server's.
+export async function system({ browsers, config }) {
+  const api = new Api(config);
+  const send = (text) => api.post('/message/send', {
+    channel_id: 'alice', channel_type: 1, header: { red_dot: 1 },
+    payload: { type: 1, content: text } });
+  const alice = await browsers.user('alice');
+  await send('your order has left us');
+  const key = '1:____system';
+  await alice.waitUnread(key, 1);
+  const open = async () => {
+    await alice.item(key).click();
+    await alice.waitOpen('system');
+  };
+  await open();
+  await alice.waitTexts(['your order has left us']);
+  await alice.waitUnread(key, 0);
+  await alice.shot('30-system-wide-light');
+  await alice.writeTo('bob');
+  await alice.cutOff();
+  await send('it is on its way');
+  await alice.comeBack();
+  await alice.waitUnread(key, 1);
+  await open();
+  await alice.waitTexts(['your order has left us', 'it is on its way']);
+  // Another browser, which was not there.
+  const later = await browsers.user('alice');
+  await later.item(key).click();
+  await later.waitTexts(['your order has left us', 'it is on its way']);
+}
+
 // A link may carry an address of its own, and tokens are typed into the page: only the server's own word
 // and addresses on the page's host count.
 export async function links({ browsers, config }) {
