@@ -6,6 +6,7 @@
 // end from the history.
 import { Api, ApiError, kGroup, kPerson, kSystem, type SyncedConversation } from './api';
 import { t } from './i18n';
+import { forgetSession, keepSession, keptSession } from './kept_session';
 import { link, type LinkState } from './link';
 import { readPayload, textPayload, type Content } from './payload';
 import { kSignedOut, reasonText } from './reasons';
@@ -80,6 +81,7 @@ export class Chat {
 
   private address = '';
   private hasManagerToken = false;
+  private token = '';
   private readonly timelines = new Map<string, Timeline>();
   private readonly loading = new Set<string>();
   private readonly filling = new Set<string>();
@@ -113,6 +115,7 @@ export class Chat {
     this.api = new Api(form.url, form.managerToken);
     this.hasManagerToken = form.managerToken !== '';
     this.uid = form.uid;
+    this.token = form.token;
     this.changed();
     try {
       if (form.register) await this.api.registerToken(form.uid, form.token, form.only);
@@ -130,8 +133,17 @@ export class Chat {
     });
   }
 
+  // Goes on with the session that this tab had before a reload, unless the API wants its manager token.
+  resume(): void {
+    const kept = keptSession();
+    if (kept === null || kept.wantsManagerToken) return;
+    const { url, uid, token } = kept;
+    void this.signIn({ url, uid, token, register: false, only: false, managerToken: '' });
+  }
+
   signOut(): void {
     ++this.session;
+    forgetSession();
     link.disconnect();
     this.phase = 'out';
     this.connection = 'offline';
@@ -163,8 +175,11 @@ export class Chat {
       if (state === 'connected') {
         this.phase = 'in';
         this.signInError = '';
+        keepSession({ url: this.api.url, uid: this.uid, token: this.token,
+                      wantsManagerToken: this.hasManagerToken });
         this.followHash();
       } else if (state === 'refused') {
+        forgetSession();
         this.signInFailed(reason === 2
           ? t('The token is missing or wrong. Under “More options” you can register one.')
           : t('The server refused the sign-in: {why}.', { why: reasonText(reason) }));
@@ -179,6 +194,7 @@ export class Chat {
     if (state === 'kicked') this.kickText = text;
     if (state === 'refused') this.endReason = reason;
     if (state === 'kicked' || state === 'refused') {
+      forgetSession(); // a reload would send the other one away
       for (const timeline of this.timelines.values()) {
         for (const entry of timeline.entries) {
           if (entry.status === 'sending') timeline.fail(entry.clientMsgNo, kSignedOut);

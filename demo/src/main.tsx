@@ -16,5 +16,6 @@ function App() {
   return chat.phase === 'in' ? <Workspace {...props} /> : <SignIn {...props} />;
 }
 
+chat.resume();
 document.documentElement.lang = locale();
 render(<App />, document.getElementById('app')!);

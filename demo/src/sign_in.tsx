@@ -4,14 +4,16 @@ import { normalUrl } from './api';
 import { firstAddress, toldAddress } from './api_address';
 import { chat, isUid } from './chat';
 import { t } from './i18n';
+import { keptSession } from './kept_session';
 import { Field, LanguageSwitch, type LanguageProps } from './parts';
 
 export function SignIn(props: LanguageProps) {
-  const [uid, setUid] = useState(sessionStorage.getItem('jindou.uid') ?? '');
-  const [url, setUrl] = useState(firstAddress);
-  const urlTyped = useRef(false);
-  const [token, setToken] = useState('');
-  const [register, setRegister] = useState(true);
+  const [kept] = useState(keptSession);
+  const [uid, setUid] = useState(kept?.uid ?? sessionStorage.getItem('jindou.uid') ?? '');
+  const [url, setUrl] = useState(() => kept?.url ?? firstAddress());
+  const urlTyped = useRef(kept !== null);
+  const [token, setToken] = useState(kept?.token ?? '');
+  const [register, setRegister] = useState(kept === null);
   const [only, setOnly] = useState(true);
   const [managerToken, setManagerToken] = useState('');
   const [formError, setFormError] = useState('');
@@ -65,7 +67,7 @@ export function SignIn(props: LanguageProps) {
                    setUrl(event.currentTarget.value);
                  }} />
         </Field>
-        <details>
+        <details open={kept?.wantsManagerToken}>
           <summary>{t('More options')}</summary>
           <Field label={t('Token')} hint={t('Only when the server checks tokens (tokenAuthOn).')}>
             <input type="text" value={token} autocomplete="off" spellcheck={false} disabled={busy}

@@ -69,16 +69,17 @@ export async function chat({ browsers }) {
   await alice.shot('07-members-wide-light');
   await alice.page.keyboard.press('Escape');
 
-  // A reload is a new browser to the server: what was read stays read.
+  // A reload goes on by itself, and what was read stays read.
   await bob.page.reload();
-  assert.equal(await bob.label('Your uid').inputValue(), 'bob');
-  await bob.signIn('bob');
+  await bob.waitState('connected');
   await bob.waitTexts(['Welcome, everybody', 'Thank you', 'Good to see you both']);
   await bob.waitUnread(`2:${team}`, 0);
   await bob.waitUnread('1:alice', 0);
 
   await bob.button('Sign out').click();
   await bob.label('Your uid').waitFor();
+  await bob.page.reload();
+  assert.equal(await bob.label('Your uid').inputValue(), 'bob');
   await alice.text('3 members, 2 online').waitFor();
   await alice.pick('1:bob');
   await alice.page.locator('[data-presence="false"]').waitFor();
@@ -244,6 +245,9 @@ export async function kicked({ browsers }) {
   await second.button('Sign in').click();
   await second.page.getByText('The token is missing or wrong.').waitFor();
   await second.signIn('alice', { token: 'secret', register: false });
+  // A reload has the token, and goes on as the one session.
+  await second.page.reload();
+  await second.waitState('connected');
 
   await first.waitState('kicked');
   await first.page.getByText('You were signed out because you signed in elsewhere.').waitFor();
@@ -264,6 +268,10 @@ export async function kicked({ browsers }) {
   await first.pick('1:bob');
   await first.waitTexts(['I am the one']);
   await second.waitState('kicked');
+  // It does not come back by a reload either.
+  await second.page.reload();
+  await second.button('Sign in').waitFor();
+  await first.waitState('connected');
 }
 
 // A long history is read upwards, page by page.
@@ -373,7 +381,7 @@ export async function telephone({ browsers }) {
   await alice.shot('23-person-wide-dark-chinese');
   // The choice is kept.
   await alice.page.reload();
-  await alice.text('登录').waitFor();
+  await alice.text('已连接').waitFor();
 }
 
 // Everything by keyboard alone.
@@ -564,6 +572,9 @@ export async function links({ browsers, config }) {
   };
   await follow('http://evil.example/steal', config.api);
   await follow('http://127.0.0.1.evil.example:5001', config.api);
+  // Nor does a session of this tab go on behind another link.
+  await user.signIn('alice');
+  await follow('http://evil.example/steal', config.api);
   await follow('http://localhost:7000', 'http://localhost:7000');
   await follow(config.api, config.api);
 }
@@ -596,6 +607,10 @@ export async function errors({ browsers, config }) {
   await user.waitAllSent();
   // Kept nowhere: after a reload it has to be given again.
   await user.page.reload();
+  assert.equal(await user.label('Your uid').inputValue(), 'alice');
+  assert.equal(await user.label('Manager token of the API').inputValue(), '');
   await user.button('Sign in').click();
   await user.page.getByText('The API wants its manager token.').waitFor();
+  assert.doesNotMatch(await user.page.evaluate(() => JSON.stringify({ ...sessionStorage, ...localStorage })),
+                      new RegExp(config.managerToken));
 }
