@@ -12,7 +12,9 @@ import { readPayload, textPayload, type Content } from './payload';
 import { kSignedOut, reasonText } from './reasons';
 import { Timeline, type Arrived, type Entry } from './timeline';
 
-const kFirstPage = 30;
+// A screen and what one scrolls at once; then as much as is drawn without a pause.
+const kFirstPage = 50;
+const kOlderPage = 200;
 const kCatchUpPage = 200;
 const kRetry = 3_000;
 // While messages keep coming in, a sync can be outdated each time it arrives.
@@ -337,15 +339,15 @@ export class Chat {
   async loadOlder(conversation: Conversation): Promise<void> {
     const timeline = this.timeline(conversation.key);
     if (!timeline.loaded || timeline.complete) return;
-    await this.loadPage(conversation, timeline.low - 1);
+    await this.loadPage(conversation, timeline.low - 1, kOlderPage);
   }
 
   private async loadFirst(conversation: Conversation): Promise<void> {
-    if (!this.timeline(conversation.key).loaded) await this.loadPage(conversation, 0);
+    if (!this.timeline(conversation.key).loaded) await this.loadPage(conversation, 0, kFirstPage);
   }
 
   // `start` 0: the newest.
-  private async loadPage(conversation: Conversation, start: number): Promise<void> {
+  private async loadPage(conversation: Conversation, start: number, limit: number): Promise<void> {
     const { key } = conversation;
     if (this.loading.has(key)) return;
     const session = this.session;
@@ -354,7 +356,7 @@ export class Chat {
     this.changed();
     try {
       const page = await this.api.history(this.uid, conversation.id, conversation.type, start,
-                                          false, kFirstPage);
+                                          false, limit);
       if (session !== this.session) return;
       for (const message of page.messages) timeline.add(message);
       const first = page.messages[0]?.seq ?? 1;

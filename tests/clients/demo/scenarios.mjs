@@ -279,7 +279,7 @@ export async function history({ browsers, config }) {
   const group = 'history';
   const api = new Api(config);
   await api.post('/channel', { channel_id: group, channel_type: 2, subscribers: ['alice'] });
-  const texts = Array.from({ length: 100 }, (_, i) => `message ${i + 1}`);
+  const texts = Array.from({ length: 600 }, (_, i) => `message ${i + 1}`);
   await api.batch('bob', group, texts);
   // Payloads that follow no convention: what curl sends, other types, bytes.
   await api.post('/message/sendbatch', [
@@ -289,23 +289,23 @@ export async function history({ browsers, config }) {
   const odd = ['plain text', '{"type":7,"where":"here"}', 'a payload that is no text'];
 
   const alice = await browsers.user('alice');
-  await alice.waitUnread(`2:${group}`, 103);
+  await alice.waitUnread(`2:${group}`, 603);
   await alice.pick(`2:${group}`);
-  await alice.waitTexts([...texts, ...odd].slice(-30));
+  await alice.waitTexts([...texts, ...odd].slice(-50));
   await alice.text('a payload that is no text').last().waitFor();
   await alice.shot('15-history-wide-light');
   const log = alice.page.locator('.messages');
   const fromEnd = () => log.evaluate((node) => node.scrollHeight - node.scrollTop - node.clientHeight);
   await until(async () => await fromEnd() < 2, () => assert.fail('not at the end'));
   // What is being read stays in its place while older messages come in above.
-  const anchor = alice.page.locator('li.message', { hasText: /^message 80/ });
+  const anchor = alice.page.locator('li.message', { hasText: /^message 560/ });
   await log.evaluate((node) => { node.scrollTop = 30; });
-  await until(async () => (await alice.texts()).length === 60, () => assert.fail('no second page'));
+  await until(async () => (await alice.texts()).length === 250, () => assert.fail('no second page'));
   const box = await anchor.boundingBox();
   assert.ok(box.y > 0 && box.y < wide.height, `moved to ${box.y}`);
   // A real click scrolls to the button first, and getting there loads a page already.
   await alice.button('Earlier messages').dispatchEvent('click');
-  await until(async () => (await alice.texts()).length === 90, () => assert.fail('no third page'));
+  await until(async () => (await alice.texts()).length === 450, () => assert.fail('no third page'));
   await alice.button('Earlier messages').dispatchEvent('click');
   await alice.waitTexts([...texts, ...odd]);
   await alice.text('This is the beginning.').waitFor();
