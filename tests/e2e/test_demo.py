@@ -144,17 +144,8 @@ class Page(DemoCase):
     def test_a_telephone_shows_list_or_conversation(self):
         self.scenario("telephone")
 
-    def test_long_names_stay_in_place_and_lists_are_lists(self):
-        self.scenario("names")
-
-    def test_addresses_in_messages_are_links(self):
-        self.scenario("addresses")
-
-    def test_messages_of_type_2_are_pictures(self):
-        self.scenario("pictures")
-
-    def test_what_the_system_account_writes_to_one_stays(self):
-        self.scenario("system")
+    def test_long_names_addresses_images_and_the_system_account(self):
+        self.scenario("contents")
 
     def test_a_link_cannot_send_tokens_elsewhere(self):
         self.scenario("links")

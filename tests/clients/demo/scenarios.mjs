@@ -418,7 +418,7 @@ export async function keyboard({ browsers }) {
 }
 
 // The longest uids stay inside of what they stand in, and every list is one to a screen reader.
-export async function names({ browsers, config }) {
+async function names({ browsers, config }) {
   const group = 'names';
   const long = `longest-${'x'.repeat(248)}`;
   const api = new Api(config);
@@ -448,7 +448,7 @@ export async function names({ browsers, config }) {
 }
 
 // Addresses in messages are links to pages that learn nothing of this one; nothing else is a link.
-export async function addresses({ browsers, config }) {
+async function addresses({ browsers, config }) {
   const group = 'addresses';
   const api = new Api(config);
   await api.post('/channel', { channel_id: group, channel_type: 2, subscribers: ['alice'] });
@@ -476,7 +476,7 @@ export async function addresses({ browsers, config }) {
 }
 
 // Messages of type 2 are shown as pictures, from http and https alone; one that is not there is a link.
-export async function pictures({ browsers, config }) {
+async function pictures({ browsers, config }) {
   const group = 'pictures';
   const api = new Api(config);
   await api.post('/channel', { channel_id: group, channel_type: 2, subscribers: ['alice'] });
@@ -528,7 +528,7 @@ export async function pictures({ browsers, config }) {
 }
 
 // What the system account writes to one person comes without a channel, and in no list of the server's.
-export async function system({ browsers, config }) {
+async function system({ browsers, config }) {
   const api = new Api(config);
   const send = (text) => api.post('/message/send', {
     channel_id: 'alice', channel_type: 1, header: { red_dot: 1 },
@@ -556,6 +556,11 @@ export async function system({ browsers, config }) {
   const later = await browsers.user('alice');
   await later.item(key).click();
   await later.waitTexts(['your order has left us', 'it is on its way']);
+}
+
+// One browser and one server for them all: most of the time of a scenario is theirs.
+export async function contents(everything) {
+  for (const part of [names, addresses, pictures, system]) await part(everything);
 }
 
 // A link may carry an address of its own, and tokens are typed into the page: only the server's own word
