@@ -236,6 +236,22 @@ class Python(QuickStart, unittest.TestCase):
         self.env["PATH"] = "%s:%s" % (python.parent, self.env["PATH"])
 
 
+@not_for_sanitizers
+class JavaScript(QuickStart, unittest.TestCase):
+    page = "javascript.md"
+
+    def prepare(self, directory):
+        modules = directory / "node_modules"
+        (modules / ".bin").mkdir(parents=True)
+        named = re.search("^npm install (.*)$", (PAGES / self.page).read_text(), re.M)[1].split()
+        for package, version in (each.split("@") for each in named):
+            client = "chromium" if package == "esbuild" else "npm"
+            source = client_packages.npm(client) / "node_modules" / package
+            self.assertEqual(json.loads((source / "package.json").read_text())["version"], version)
+            (modules / package).symlink_to(source)
+        (modules / ".bin" / "esbuild").symlink_to(modules / "esbuild" / "bin" / "esbuild")
+
+
 class Pages(unittest.TestCase):
     def test_each_is_in_the_index_and_run_here(self):
         pages = {each.page for each in QuickStart.__subclasses__()}
