@@ -252,6 +252,17 @@ class JavaScript(QuickStart, unittest.TestCase):
         (modules / ".bin" / "esbuild").symlink_to(modules / "esbuild" / "bin" / "esbuild")
 
 
+@not_for_sanitizers
+class Go(QuickStart, unittest.TestCase):
+    page = "go.md"
+
+    def missing(self):
+        return "" if shutil.which("go") else "there is no go: the page for Go was not run"
+
+    def prepare(self, directory):
+        self.env.update(GO111MODULE="off", GOFLAGS="", GOPROXY="off", GOTOOLCHAIN="local")
+
+
 class Pages(unittest.TestCase):
     def test_each_is_in_the_index_and_run_here(self):
         pages = {each.page for each in QuickStart.__subclasses__()}
