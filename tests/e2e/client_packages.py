@@ -8,11 +8,13 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import venv
 
 CLIENTS = pathlib.Path(__file__).resolve().parents[1] / "clients"
+GSON = "com.google.code.gson:gson:2.11.0"
 
 
 def _run(command, cwd, **env):
@@ -74,6 +76,16 @@ def go(module, modfile="go.mod") -> pathlib.Path:
     return program
 
 
+def gson() -> pathlib.Path:
+    """The one library of the Java quick start, from Maven's registry; returns the archive."""
+    where = CLIENTS / "java"
+    jar = where / "gson-{}.jar".format(GSON.rsplit(":", maxsplit=1)[1])
+    with _outdated(jar, [where / ".gitignore"]) as outdated:
+        if outdated:
+            _run(["mvn", "-q", "dependency:copy", "-Dartifact=" + GSON, "-DoutputDirectory=."], where)
+    return jar
+
+
 def install_all():
     """Everything the end-to-end tests ask for, so that no test waits for a registry."""
     for lock in sorted(CLIENTS.glob("*/package-lock.json")):
@@ -83,6 +95,8 @@ def install_all():
             python(requirements.parent.name)
     for modfile in sorted(CLIENTS.glob("go/*/*.mod")):
         go(modfile.parent.name, modfile.name)
+    if shutil.which("mvn") and shutil.which("javac"):  # tests that need them are skipped without
+        gson()
 
 
 if __name__ == "__main__":

@@ -263,6 +263,23 @@ class Go(QuickStart, unittest.TestCase):
         self.env.update(GO111MODULE="off", GOFLAGS="", GOPROXY="off", GOTOOLCHAIN="local")
 
 
+@not_for_sanitizers
+class Java(QuickStart, unittest.TestCase):
+    page = "java.md"
+
+    def missing(self):
+        lacking = [tool for tool in ("javac", "java", "mvn") if not shutil.which(tool)]
+        return "there is no %s: the page for Java was not run" % lacking[0] if lacking else ""
+
+    def prepare(self, directory):
+        named = re.search(r"-Dartifact=(\S+)", (PAGES / self.page).read_text())[1]
+        self.assertEqual(named, client_packages.GSON)
+        jar = client_packages.gson()
+        (directory / jar.name).symlink_to(jar)
+        # One that starts soon and needs little: four languages, two processors.
+        self.env["JAVA_TOOL_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
+
 class Pages(unittest.TestCase):
     def test_each_is_in_the_index_and_run_here(self):
         pages = {each.page for each in QuickStart.__subclasses__()}
