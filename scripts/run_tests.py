@@ -87,6 +87,9 @@ def compilers():
 class EarlyBuild:
     """Builds what a later stage needs, below the tests of this one, which wait more than they work.
 
+    In a process group and not in a session of its own: Linux shares processors between sessions first
+    (sched(7), autogroup), so that there its niceness would count for nothing.
+
     What it prints is lost: the later stage builds again, which is nothing when all went well, and
     says what did not.
     """
@@ -99,7 +102,7 @@ class EarlyBuild:
                    '--target $3', "build", preset, compilers(), " ".join(targets)]
         cls.running[preset] = subprocess.Popen(
             ["nice", "-n", "10", *command], cwd=ROOT, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0)
 
     @classmethod
     def finish(cls, preset):
