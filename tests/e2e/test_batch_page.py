@@ -45,8 +45,9 @@ def values(text):
 
 
 def timeless(text):
-    """Without how long it took to send."""
-    return re.sub(r"; \d+s, [\d,]+ a second", "; ", text.strip())
+    """Without how long it took to send, and without a job that was seen before it began."""
+    began = re.sub(r"^jindou jobs: ready: 0 of .*\n", "", text.strip(), flags=re.MULTILINE)
+    return re.sub(r"; \d+s, [\d,]+ a second", "; ", began)
 
 
 class Ids:
