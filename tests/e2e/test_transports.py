@@ -461,8 +461,7 @@ class LimitsByReload(unittest.TestCase):
             pathlib.Path(server.dir, "config.yaml").write_text(
                 "gateway:\n  connectionsPerAddressMax: 2\n")
             server.process.send_signal(signal.SIGHUP)
-            wait_until(lambda: "gateway.connectionsPerAddressMax" in server.log_tail(),
-                       what="the reload")
+            server.wait_for_log("applied gateway.connectionsPerAddressMax")
             second = server.client("b", "ws")
             self.addCleanup(second.close)
 
