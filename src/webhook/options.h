@@ -102,7 +102,8 @@ struct EventCounters {
   void add_failed_attempts(std::uint64_t n) {
     failed_attempts.fetch_add(n, std::memory_order_relaxed);
   }
-  void add_dead_letters(std::uint64_t n) { dead_letters.fetch_add(n, std::memory_order_relaxed); }
+  // What was written before, as the backlog that is left, is seen by whoever sees the number.
+  void add_dead_letters(std::uint64_t n) { dead_letters.fetch_add(n, std::memory_order_release); }
 };
 
 }  // namespace jindou::webhook
