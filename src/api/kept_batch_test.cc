@@ -2,6 +2,8 @@
 #include "api/kept_batch.h"
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <thread>
 
@@ -43,6 +45,20 @@ class KeptBatchRoutesTest : public JobRoutesTest {
   }
   std::string last(const std::string& group) {
     return get("/channel/last_message?channel_type=2&channel_id=" + group).body;
+  }
+  // Uploads a stream that is held, which goes on when `meanwhile` has been done.
+  Answer upload_held(ScriptedStream& stream, const std::function<void()>& meanwhile) {
+    std::thread other([&] {
+      meanwhile();
+      stream.release();
+    });
+    Answer answer = upload(stream, kKeep);
+    other.join();
+    return answer;
+  }
+  Answer upload_and_cancel(ScriptedStream& stream, std::uint64_t when_items) {
+    return upload_held(stream,
+                       [&] { EXPECT_EQ(act(wait_for_items(when_items), "cancel").status, 200U); });
   }
 };
 
@@ -222,7 +238,7 @@ TEST_F(KeptBatchRoutesTest, WhatIsAnsweredOfAStreamIsKeptBefore) {
   ScriptedStream stream({item("n1", "g1") + "\n", item("n2", "g1") + "\n"});
   stream.make_slow();
   stream.hold(1);
-  std::thread release([&] {
+  const Answer answer = upload_held(stream, [&] {
     // The first line is answered while the second one has not come.
     for (int i = 0; i < 6'000 && stream.writes() == 0; ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -236,10 +252,7 @@ TEST_F(KeptBatchRoutesTest, WhatIsAnsweredOfAStreamIsKeptBefore) {
     const Answer letters = get("/batches/" + wait_for_items(1) + "/dead-letters");
     EXPECT_EQ(letters.status, 409U);
     EXPECT_TRUE(has(letters.body, "still being sent")) << letters.body;
-    stream.release();
   });
-  const Answer answer = upload(stream, kKeep);
-  release.join();
   EXPECT_EQ(number_of(job(batch_of(answer)), "items"), 2U);
 }
 
@@ -248,12 +261,7 @@ TEST_F(KeptBatchRoutesTest, AStreamThatCannotBeKeptAnyFurtherSaysSoAndEnds) {
       {item("n1", "g1") + "\n", item("n2", "g1") + "\n", item("n3", "g1") + "\n"});
   stream.make_slow();
   stream.hold(1);
-  std::thread release([&] {
-    EXPECT_EQ(act(wait_for_items(1), "cancel").status, 200U);
-    stream.release();
-  });
-  const Answer answer = upload(stream, kKeep);
-  release.join();
+  const Answer answer = upload_and_cancel(stream, 1);
   EXPECT_TRUE(has(stream.written(), "{\"done\":false,\"items\":2,")) << stream.written();
   EXPECT_TRUE(has(stream.written(), R"("code":"not_kept","msg":"the last 1 items )"))
       << stream.written();
@@ -272,12 +280,7 @@ TEST_F(KeptBatchRoutesTest, AStreamThatCannotBeKeptAnyFurtherSaysSoAndEnds) {
 TEST_F(KeptBatchRoutesTest, OneOfWhichNothingCouldBeKeptIsNotRecalled) {
   ScriptedStream stream({item("n1", "g1") + "\n"});
   stream.hold(0);
-  std::thread release([&] {
-    EXPECT_EQ(act(wait_for_items(0), "cancel").status, 200U);
-    stream.release();
-  });
-  const Answer answer = upload(stream, kKeep);
-  release.join();
+  const Answer answer = upload_and_cancel(stream, 0);
   const Answer refused = revise(batch_of(answer), "recall");
   EXPECT_EQ(refused.status, 409U) << refused.body;
   EXPECT_TRUE(has(refused.body, "could not be kept: send it again")) << refused.body;
