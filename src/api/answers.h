@@ -25,10 +25,9 @@ void answer_error(Response& response, unsigned status, std::string_view code,
                   std::string_view message);
 // The same with the status, code and text of an Error.
 void answer_error(Response& response, const Error& error);
-// 403 with code "denied" and the reason.
 // 429: the core is full; nothing was done.
 void answer_overloaded(Response& response);
-
+// 403 with code "denied" and the reason.
 void answer_denied(Response& response, Reason reason, std::string_view message);
 // 400 with code "invalid".
 void answer_invalid(Response& response, std::string_view message);

@@ -261,8 +261,7 @@ Operation send_batch() {
           "A SendResult each, with `index` before it, and `field` in that of a line that is no "
           "item; at last one with `done`, the counts `items`, `accepted`, `duplicate`, `refused` "
           "and `unknown`, with keep=true the `batch_id`, and `code` and `msg` when the stream "
-          "ended "
-          "early.",
+          "ended early.",
       .others = {{403, "Every item was refused for want of permission.", {}},
                  {202,
                   "With ack=received: the items were taken. With async or hold_ms: the job "
