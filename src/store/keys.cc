@@ -46,6 +46,8 @@ std::string seq_scoped(PartitionId partition, KeyKind kind, const ChannelKey& ch
 // Where the partition and the kind end.
 constexpr std::size_t kBodyOffset = 3;
 constexpr std::size_t kCounterBytes = 8;
+// Whose dead letters they are.
+constexpr char kNotifyStream = '\0';
 
 constexpr std::size_t kStartBytes = sizeof(std::uint16_t) + sizeof(std::uint64_t);
 
@@ -415,6 +417,42 @@ std::string presence_event_key(PartitionId partition, std::int64_t at_ns, const 
 std::string webhook_cursor_key(PartitionId partition) {
   std::string key;
   begin_key(key, partition, KeyKind::webhook_cursor);
+  return key;
+}
+
+std::string webhook_letter_prefix(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::webhook_letter);
+  key.push_back(kNotifyStream);
+  return key;
+}
+
+std::string webhook_letter_key(PartitionId partition, std::uint64_t counter) {
+  std::string key = webhook_letter_prefix(partition);
+  append_be(key, counter);
+  return key;
+}
+
+std::string webhook_redrive_prefix(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::webhook_redrive);
+  key.push_back(kNotifyStream);
+  return key;
+}
+
+std::string webhook_redrive_key(PartitionId partition, std::uint64_t counter) {
+  std::string key = webhook_redrive_prefix(partition);
+  append_be(key, counter);
+  return key;
+}
+
+std::uint64_t counter_of_webhook_letter_key(std::string_view key) {
+  return read_be<std::uint64_t>(key, kBodyOffset + 1);
+}
+
+std::string webhook_letters_dropped_key(PartitionId partition) {
+  std::string key;
+  begin_key(key, partition, KeyKind::webhook_letters_dropped);
   return key;
 }
 

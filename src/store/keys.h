@@ -33,6 +33,11 @@
 //   partition:u16 0x46 day:u32 user                     bulk messages the user was sent that day
 //   partition:u16 0x50 at_ns:u64 start session:u64 online:u8  presence event for the webhook
 //   partition:u16 0x51                                  how far the webhook has got
+//   partition:u16 0x52 stream:u8 counter:u64            dead letter: what the webhook has given up;
+//   0:
+//                                                       of msg.notify and what is told beside it
+//   partition:u16 0x53 stream:u8 counter:u64            one that is to be told again
+//   partition:u16 0x54                                  dead letters that made room for others
 //   partition:u16 0x60 name                             template: its versions
 //   partition:u16 0x61 length:u16 name version:u64      one version of it
 //   partition:u16 0x62                                  version that new templates begin behind
@@ -90,6 +95,9 @@ enum class KeyKind : std::uint8_t {
   bulk_count = 0x46,
   presence_event = 0x50,
   webhook_cursor = 0x51,
+  webhook_letter = 0x52,
+  webhook_redrive = 0x53,
+  webhook_letters_dropped = 0x54,
   template_head = 0x60,
   template_version = 0x61,
   template_floor = 0x62,
@@ -220,6 +228,15 @@ std::string presence_event_prefix(PartitionId partition);
 std::string presence_event_key(PartitionId partition, std::int64_t at_ns, const NodeBoot& start,
                                std::uint64_t session_id, bool online);
 std::string webhook_cursor_key(PartitionId partition);
+// Dead letters of msg.notify, in the order in which they were to be told; the counter is that of
+// the entry of the commit record. Whether one is to be told again is a row beside it.
+std::string webhook_letter_prefix(PartitionId partition);
+std::string webhook_letter_key(PartitionId partition, std::uint64_t counter);
+std::string webhook_redrive_prefix(PartitionId partition);
+std::string webhook_redrive_key(PartitionId partition, std::uint64_t counter);
+// Of either of them. Precondition: it is such a key.
+std::uint64_t counter_of_webhook_letter_key(std::string_view key);
+std::string webhook_letters_dropped_key(PartitionId partition);
 
 // Of a key of table main that is one of a partition.
 PartitionId partition_of_key(std::string_view key);

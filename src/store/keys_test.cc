@@ -176,6 +176,15 @@ TEST(Keys, OfUsersAndTheWebhookHaveTheBytesTheStoreWasWrittenWith) {
             "01");
   EXPECT_EQ(hex(presence_event_prefix(kPartition)), "010250");
   EXPECT_EQ(hex(webhook_cursor_key(kPartition)), "010251");
+  EXPECT_EQ(hex(webhook_letter_key(kPartition, 0x0a0b)),
+            "01025200"
+            "0000000000000a0b");
+  EXPECT_EQ(hex(webhook_redrive_key(kPartition, 0x0a0b)),
+            "01025300"
+            "0000000000000a0b");
+  EXPECT_EQ(counter_of_webhook_letter_key(webhook_letter_key(kPartition, 0x0a0b)), 0x0a0bU);
+  EXPECT_LT(webhook_letter_key(kPartition, 0xff), webhook_letter_key(kPartition, 0x100));
+  EXPECT_EQ(hex(webhook_letters_dropped_key(kPartition)), "010254");
 }
 
 TEST(Keys, OfTemplatesHaveTheBytesTheStoreWasWrittenWith) {

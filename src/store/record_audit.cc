@@ -69,6 +69,8 @@ Result<void> decode_value(KeyKind kind, std::string_view key, std::string_view v
     case KeyKind::request: return outcome_of(decode_request(value));
     case KeyKind::bulk_count: return outcome_of(decode_bulk_count(value));
     case KeyKind::webhook_cursor: return outcome_of(decode_webhook_cursor(value));
+    case KeyKind::webhook_letter: return outcome_of(decode_webhook_letter(value));
+    case KeyKind::webhook_letters_dropped: return outcome_of(decode_webhook_letters_dropped(value));
     case KeyKind::template_head: return outcome_of(decode_template(value));
     case KeyKind::template_version: return outcome_of(decode_template_version(value));
     case KeyKind::template_floor: return outcome_of(decode_template_floor(value));

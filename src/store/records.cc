@@ -691,6 +691,53 @@ Result<WebhookCursorRecord> decode_webhook_cursor(std::string_view bytes) {
   return record;
 }
 
+std::string encode(const WebhookLetterRecord& record) {
+  std::string out(1, kFirstFormat);
+  out.push_back(static_cast<char>(record.kind));
+  out.push_back(static_cast<char>(record.cause));
+  out.push_back(static_cast<char>(raw(record.log.type)));
+  append_string(out, record.log.id);
+  append_varint(out, record.seq);
+  append_varint(out, static_cast<std::uint64_t>(record.at_ms));
+  append_varint(out, record.attempts);
+  append_string(out, record.error);
+  append_varint(out, record.redrives);
+  return out;
+}
+
+Result<WebhookLetterRecord> decode_webhook_letter(std::string_view bytes) {
+  ByteReader reader(bytes);
+  bool known = has_format(reader);
+  WebhookLetterRecord record;
+  record.kind = static_cast<EntryKind>(reader.read_u8());
+  record.cause = static_cast<GiveUpCause>(reader.read_u8());
+  known = known && record.kind <= kLastEntryKind && record.cause <= kLastGiveUpCause;
+  record.log.type = static_cast<ChannelType>(reader.read_u8());
+  record.log.id = std::string(reader.read_string());
+  record.seq = reader.read_varint();
+  record.at_ms = static_cast<std::int64_t>(reader.read_varint());
+  record.attempts = reader.read_varint();
+  record.error = std::string(reader.read_string());
+  record.redrives = reader.read_varint();
+  if (!known || !reader.ok()) return unreadable("dead letter");
+  return record;
+}
+
+std::string encode(const WebhookLettersDroppedRecord& record) {
+  std::string out(1, kFirstFormat);
+  append_varint(out, record.count);
+  return out;
+}
+
+Result<WebhookLettersDroppedRecord> decode_webhook_letters_dropped(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const bool known = has_format(reader);
+  WebhookLettersDroppedRecord record;
+  record.count = reader.read_varint();
+  if (!known || !reader.ok()) return unreadable("count of dead letters");
+  return record;
+}
+
 std::string encode(const TemplateRecord& record) {
   std::string out(1, kFirstFormat);
   append_varint(out, record.last_version);

@@ -215,6 +215,35 @@ struct CommitEntry {
   std::uint64_t change = 0;
 };
 
+// Why the webhook has given up telling of something. The values are stored: none is ever used for
+// something else.
+enum class GiveUpCause : std::uint8_t {
+  refused = 0,     // the receiver has refused it too often
+  too_old = 1,     // it waited too long
+  excess = 2,      // too many waited
+  unreadable = 3,  // the message cannot be read
+};
+inline constexpr GiveUpCause kLastGiveUpCause = GiveUpCause::unreadable;
+
+// A dead letter of the webhook. The counter of its entry is in the key; what is told of is read
+// from the message when it is told again.
+struct WebhookLetterRecord {
+  EntryKind kind = EntryKind::message;  // of the entry: message, recall or edit
+  ChannelKey log;
+  std::uint64_t seq = 0;
+  GiveUpCause cause = GiveUpCause::refused;
+  std::int64_t at_ms = 0;      // when it was given up, since 1970
+  std::uint64_t attempts = 0;  // requests that told of it; 0: there was none
+  std::string error;           // of the last of them
+  std::uint64_t redrives = 0;  // how often it was told again and given up again
+  bool operator==(const WebhookLetterRecord&) const = default;
+};
+
+// Dead letters that are not there any more, because there were too many.
+struct WebhookLettersDroppedRecord {
+  std::uint64_t count = 0;
+};
+
 // One change of a log, kept under its number for those who ask what they missed.
 struct LogChangeRecord {
   EntryKind kind = EntryKind::removal;
@@ -293,6 +322,10 @@ std::string encode(const CommandSyncRecord& record);
 Result<CommandSyncRecord> decode_command_sync(std::string_view bytes);
 std::string encode(const WebhookCursorRecord& record);
 Result<WebhookCursorRecord> decode_webhook_cursor(std::string_view bytes);
+std::string encode(const WebhookLetterRecord& record);
+Result<WebhookLetterRecord> decode_webhook_letter(std::string_view bytes);
+std::string encode(const WebhookLettersDroppedRecord& record);
+Result<WebhookLettersDroppedRecord> decode_webhook_letters_dropped(std::string_view bytes);
 std::string encode(const TemplateRecord& record);
 Result<TemplateRecord> decode_template(std::string_view bytes);
 std::string encode(const TemplateVersionRecord& record);

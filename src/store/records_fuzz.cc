@@ -43,6 +43,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_round_trip(store::decode_running_stream, bytes);
   check_round_trip(store::decode_command_sync, bytes);
   check_round_trip(store::decode_webhook_cursor, bytes);
+  check_round_trip(store::decode_webhook_letter, bytes);
+  check_round_trip(store::decode_webhook_letters_dropped, bytes);
   check_round_trip(store::decode_template, bytes);
   check_round_trip(store::decode_template_version, bytes);
   check_round_trip(store::decode_template_floor, bytes);

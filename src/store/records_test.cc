@@ -820,6 +820,33 @@ TEST(WebhookCursorRecord, HasTheBytesTheStoreWasWrittenWith) {
   expect_record_refusals(bytes, decode_webhook_cursor);
 }
 
+TEST(WebhookLetterRecord, HasTheBytesTheStoreWasWrittenWith) {
+  WebhookLetterRecord record;
+  record.kind = EntryKind::edit;
+  record.log = ChannelKey("g", ChannelType::group);
+  record.seq = 300;
+  record.cause = GiveUpCause::too_old;
+  record.at_ms = 5;
+  record.attempts = 3;
+  record.error = "no";
+  record.redrives = 2;
+  const std::string bytes = {1, 4, 1, 2, 1, 'g', '\xac', 2, 5, 3, 2, 'n', 'o', 2};
+  EXPECT_EQ(encode(record), bytes);
+  const auto again = decode_webhook_letter(bytes);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(*again, record);
+  expect_record_refusals(bytes, decode_webhook_letter);
+  std::string strange = bytes;
+  strange[2] = 4;  // a cause that there is not
+  EXPECT_FALSE(decode_webhook_letter(strange));
+
+  const std::string dropped = {1, '\xac', 2};
+  EXPECT_EQ(encode(WebhookLettersDroppedRecord{300}), dropped);
+  ASSERT_TRUE(decode_webhook_letters_dropped(dropped).has_value());
+  EXPECT_EQ(decode_webhook_letters_dropped(dropped)->count, 300U);
+  expect_record_refusals(dropped, decode_webhook_letters_dropped);
+}
+
 TEST(Fingerprint, TellsApartWhatOnlyLooksAlike) {
   const ChannelKey a("a", ChannelType::group);
   const ChannelKey ab("ab", ChannelType::group);
