@@ -40,6 +40,10 @@ std::size_t weight_of(const JobResult& result) {
   return kJobResultOverheadBytes + (result.words ? result.words->bytes() : 0);
 }
 
+std::size_t weight_of(const store::WebhookLetterRecord& letter) {
+  return sizeof(letter) + letter.log.id.size() + letter.error.size();
+}
+
 std::size_t weight_of(const AppendEvent& event) {
   return kItemOverheadBytes + event.payload.size() + event.snapshot.size() + event.text.size();
 }
@@ -99,6 +103,22 @@ class RouteOf {
   }
   ChangeRoute operator()(const ForgetPresenceEvents& change) const {
     return {change.partition, weight_of(change.keys)};
+  }
+  ChangeRoute operator()(const AdvanceWebhook& change) const {
+    std::size_t bytes = kItemOverheadBytes;
+    for (const WebhookLetter& letter : change.letters) bytes += weight_of(letter.record);
+    return {change.partition, bytes};
+  }
+  ChangeRoute operator()(const RedriveWebhook& change) const {
+    return {change.partition,
+            kItemOverheadBytes + change.counters.size() * sizeof(change.counters[0])};
+  }
+  ChangeRoute operator()(const SettleRedrives& change) const {
+    std::size_t bytes = kItemOverheadBytes + change.settled.size() * kUidOverheadBytes;
+    for (const auto& settled : change.settled) {
+      if (settled.again) bytes += weight_of(*settled.again);
+    }
+    return {change.partition, bytes};
   }
   ChangeRoute operator()(const StoreTemplate& change) const {
     return {map_.of_template(change.name), kItemOverheadBytes + change.payload.size()};

@@ -13,6 +13,7 @@
 #include "partition/jobs.h"
 #include "partition/list_job.h"
 #include "partition/list_source.h"
+#include "partition/outbox.h"
 #include "partition/permission.h"
 #include "partition/system_accounts.h"
 #include "partition/templates.h"
@@ -42,6 +43,7 @@ struct PartitionOptions {
   EventLimits events;
   TemplateLimits templates;
   JobLimits jobs;
+  WebhookLetterLimits webhook_letters;
 };
 
 // Everything a partition works with. All outlive it.

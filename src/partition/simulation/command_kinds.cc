@@ -94,6 +94,15 @@ MessageId id_of(std::uint64_t n) { return message_id_of(n, kPartition); }
 constexpr std::int64_t kRequestUntil = 1'700'000'010'000;  // milliseconds
 constexpr std::int64_t kRequestExpires = 1'700'086'400;    // seconds
 
+// Of the message at `seq` of the group.
+store::WebhookLetterRecord letter_of(std::uint64_t seq) {
+  store::WebhookLetterRecord letter;
+  letter.log = kKindsGroup;
+  letter.seq = seq;
+  letter.error = "status 500";
+  return letter;
+}
+
 std::string job_id(char digit) { return std::string(kJobIdBytes, digit); }
 
 AppendJobInput job_input(const std::string& job, std::uint64_t first, std::size_t items) {
@@ -249,6 +258,8 @@ MemoryStore furnished() {
       StoreTemplate{"t1", 2, "two", 6},
       StoreTemplate{"t2", 1, "one", 7},
       EditMessage{kPair, 1, id_of(8), 1, "edited", "u1"},
+      AdvanceWebhook{kPartition, 12, 12, {{11, letter_of(1)}, {12, letter_of(2)}}, 1},
+      RedriveWebhook{kPartition, {12}},
   };
   for (const Command& command : history) {
     const auto failed = world.run(command);
@@ -303,7 +314,8 @@ std::vector<CommandKind> other_commands() {
   using Effect = AppendEvent::Effect;
   AdvanceWebhook webhook;
   webhook.partition = kPartition;
-  webhook.notified_to = 3;
+  webhook.notified_to = 30;
+  webhook.letters = {{29, letter_of(1)}, {30, letter_of(3)}};
   DropTombstones tombstones;
   tombstones.partition = kPartition;
   for (const char* uid : {"u3", "u1", "d1"}) {
@@ -333,6 +345,9 @@ std::vector<CommandKind> other_commands() {
       {"webhook", webhook},
       {"presence", online},
       {"forget presence", ForgetPresenceEvents{kPartition, {presence_key}}},
+      {"redrive", RedriveWebhook{kPartition, {11, 12, 13}}},
+      {"settle redrives", SettleRedrives{kPartition, {{12, 0, {}}}}},
+      {"settle redrives that failed", SettleRedrives{kPartition, {{12, 0, letter_of(4)}}}},
       {"bulk count", CountBulk{kPartition, 20'000, 2, {{"u1", 3}, {"u1", 4}, {"u2", 2}}}},
       {"forget bulk counts", ForgetBulkCounts{kPartition, 20'001}},
       {"template", StoreTemplate{"t3", 1, "one", 8}},
@@ -384,6 +399,7 @@ void add_unsettled(LonePartition& world) {
   world.begin(SealJob{job_id('6'), 4, 3});
   world.begin(advance(job_id('6'), 0, 2));
   world.begin(EditMessage{kKindsGroup, 1, id_of(1), 1, "unsettled", "u1"});
+  world.begin(AdvanceWebhook{kPartition, 20, 20, {{20, letter_of(5)}}, 0});
 }
 
 // A long change of the group's subscribers, some of whose slices are durable.
@@ -434,6 +450,9 @@ void follow_up(LonePartition& world) {
       EditMessage{kKindsGroup, 1, id_of(1), 1, "after", "u1"},
       EditMessage{kKindsGroup, 1, id_of(1), 2, "after", "u1"},
       RecallMessage{kPair, 1, id_of(8), "u1"},
+      AdvanceWebhook{kPartition, 40, 40, {{40, letter_of(6)}}, 1},
+      RedriveWebhook{kPartition, {11, 40}},
+      SettleRedrives{kPartition, {{11, 0, letter_of(7)}, {12, 0, {}}, {40, 0, {}}}},
   };
   for (const Command& command : commands) {
     ++world.clock.now_ms;

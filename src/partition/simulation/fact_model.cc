@@ -74,6 +74,67 @@ void delete_template(Rows& rows, PartitionId partition, const DeleteTemplate& co
   floor = store::encode(store::TemplateFloorRecord{std::max(before, record.last_version)});
 }
 
+// The oldest dead letters go when there are too many.
+std::uint64_t make_room_for_letters(Rows& rows, PartitionId partition) {
+  const std::string prefix = store::webhook_letter_prefix(partition);
+  const auto count =
+      static_cast<std::size_t>(std::count_if(rows.begin(), rows.end(), [&prefix](const auto& row) {
+        return row.first.starts_with(prefix);
+      }));
+  std::uint64_t dropped = 0;
+  for (std::size_t n = count; n > kWebhookLettersMax; --n) {
+    const auto oldest = rows.lower_bound(prefix);
+    const std::uint64_t counter = store::counter_of_webhook_letter_key(oldest->first);
+    rows.erase(oldest);
+    rows.erase(store::webhook_redrive_key(partition, counter));
+    ++dropped;
+  }
+  return dropped;
+}
+
+// What is given up is kept with the position that passes it, and only then.
+void advance_webhook(Rows& rows, const AdvanceWebhook& command) {
+  if (!command.notified_to && !command.offline_to) return;
+  const std::string key = store::webhook_cursor_key(command.partition);
+  store::WebhookCursorRecord cursor;
+  if (rows.contains(key)) cursor = *store::decode_webhook_cursor(rows[key]);
+  const std::uint64_t before = cursor.notified_to;
+  cursor.notified_to = std::max(cursor.notified_to, command.notified_to.value_or(0));
+  cursor.offline_to = std::max(cursor.offline_to, command.offline_to.value_or(0));
+  rows[key] = store::encode(cursor);
+  if (cursor.notified_to == before) return;
+  for (const WebhookLetter& letter : command.letters) {
+    if (letter.counter <= before || letter.counter > cursor.notified_to) continue;
+    rows[store::webhook_letter_key(command.partition, letter.counter)] =
+        store::encode(letter.record);
+  }
+  const std::uint64_t dropped =
+      command.letters_dropped + make_room_for_letters(rows, command.partition);
+  if (dropped == 0) return;
+  std::string& row = rows[store::webhook_letters_dropped_key(command.partition)];
+  store::WebhookLettersDroppedRecord record;
+  if (!row.empty()) record = *store::decode_webhook_letters_dropped(row);
+  record.count += dropped;
+  row = store::encode(record);
+}
+
+void settle_redrives(Rows& rows, const SettleRedrives& command) {
+  for (const auto& settled : command.settled) {
+    const auto letter = rows.find(store::webhook_letter_key(command.partition, settled.counter));
+    const auto mark = rows.find(store::webhook_redrive_key(command.partition, settled.counter));
+    if (letter == rows.end() || mark == rows.end()) continue;
+    if (store::decode_webhook_letter(letter->second)->redrives != settled.redrives) continue;
+    rows.erase(mark);
+    if (!settled.again) {
+      rows.erase(letter);
+      continue;
+    }
+    store::WebhookLetterRecord record = *settled.again;
+    record.redrives = settled.redrives + 1;
+    letter->second = store::encode(record);
+  }
+}
+
 // Adds the attempt to the fact that a command changes.
 class FactModel::Begin {
  public:
@@ -148,18 +209,23 @@ class FactModel::Begin {
             outcome_);
   }
   void operator()(const AdvanceWebhook& command) const {
-    const std::string key = store::webhook_cursor_key(command.partition);
-    fact("webhook " + std::to_string(raw(command.partition)), {key})
+    webhook(command.partition)
+        .rows.attempt([command](Rows& rows) { advance_webhook(rows, command); }, outcome_);
+  }
+  void operator()(const RedriveWebhook& command) const {
+    webhook(command.partition)
         .rows.attempt(
-            [key, command](Rows& rows) {
-              if (!command.notified_to && !command.offline_to) return;
-              store::WebhookCursorRecord cursor;
-              if (rows.contains(key)) cursor = *store::decode_webhook_cursor(rows[key]);
-              cursor.notified_to = std::max(cursor.notified_to, command.notified_to.value_or(0));
-              cursor.offline_to = std::max(cursor.offline_to, command.offline_to.value_or(0));
-              rows[key] = store::encode(cursor);
+            [command](Rows& rows) {
+              for (const std::uint64_t counter : command.counters) {
+                if (!rows.contains(store::webhook_letter_key(command.partition, counter))) continue;
+                rows[store::webhook_redrive_key(command.partition, counter)];
+              }
             },
             outcome_);
+  }
+  void operator()(const SettleRedrives& command) const {
+    webhook(command.partition)
+        .rows.attempt([command](Rows& rows) { settle_redrives(rows, command); }, outcome_);
   }
   void operator()(const RecordPresenceEvent& command) const {
     const PartitionId partition = of(command.uid);
@@ -291,6 +357,12 @@ class FactModel::Begin {
   Fact& presence(PartitionId partition) const {
     return fact("presence " + std::to_string(raw(partition)),
                 {store::online_session_prefix(partition), store::presence_event_prefix(partition)});
+  }
+  Fact& webhook(PartitionId partition) const {
+    return fact(
+        "webhook " + std::to_string(raw(partition)),
+        {store::webhook_cursor_key(partition), store::webhook_letter_prefix(partition),
+         store::webhook_redrive_prefix(partition), store::webhook_letters_dropped_key(partition)});
   }
   Fact& bulk_counts(PartitionId partition) const {
     return fact("bulk counts " + std::to_string(raw(partition)),

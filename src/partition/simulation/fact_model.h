@@ -5,6 +5,7 @@
 // A fact is a few rows that belong together. What may be in them is known as Possible has it.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
@@ -15,6 +16,9 @@
 #include "store/reader.h"
 
 namespace jindou::partition::simulation {
+
+// Dead letters of the webhook in one partition (PartitionOptions).
+inline constexpr std::size_t kWebhookLettersMax = 4;
 
 class FactModel {
  public:

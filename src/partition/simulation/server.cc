@@ -4,6 +4,7 @@
 #include <string>
 
 #include "partition/applied_rows.h"
+#include "partition/simulation/fact_model.h"
 
 namespace jindou::partition::simulation {
 
@@ -27,6 +28,7 @@ PartitionOptions small_options() {
   options.idempotency_window_seconds = std::int64_t{1} << 40;
   options.jobs.per_partition_max = 2;
   options.jobs.input_bytes_max = 2000;
+  options.webhook_letters.per_partition_max = kWebhookLettersMax;
   return options;
 }
 

@@ -10,17 +10,38 @@ namespace {
 
 using store::KeyKind;
 
-constexpr KeyKind kKinds[] = {
-    KeyKind::channel,          KeyKind::subscriber,     KeyKind::denylist,
-    KeyKind::allowlist,        KeyKind::conversation,   KeyKind::tombstone,
-    KeyKind::message,          KeyKind::expiry,         KeyKind::gap,
-    KeyKind::event_lane,       KeyKind::event_text,     KeyKind::running_stream,
-    KeyKind::log_change,       KeyKind::commit_record,  KeyKind::device_token,
-    KeyKind::system_account,   KeyKind::command_sync,   KeyKind::online_session,
-    KeyKind::presence_event,   KeyKind::webhook_cursor, KeyKind::request,
-    KeyKind::request_expiry,   KeyKind::bulk_count,     KeyKind::template_head,
-    KeyKind::template_version, KeyKind::template_floor, KeyKind::job,
-    KeyKind::job_input,        KeyKind::job_results};
+constexpr KeyKind kKinds[] = {KeyKind::channel,
+                              KeyKind::subscriber,
+                              KeyKind::denylist,
+                              KeyKind::allowlist,
+                              KeyKind::conversation,
+                              KeyKind::tombstone,
+                              KeyKind::message,
+                              KeyKind::expiry,
+                              KeyKind::gap,
+                              KeyKind::event_lane,
+                              KeyKind::event_text,
+                              KeyKind::running_stream,
+                              KeyKind::log_change,
+                              KeyKind::commit_record,
+                              KeyKind::device_token,
+                              KeyKind::system_account,
+                              KeyKind::command_sync,
+                              KeyKind::online_session,
+                              KeyKind::presence_event,
+                              KeyKind::webhook_cursor,
+                              KeyKind::request,
+                              KeyKind::request_expiry,
+                              KeyKind::bulk_count,
+                              KeyKind::template_head,
+                              KeyKind::template_version,
+                              KeyKind::template_floor,
+                              KeyKind::job,
+                              KeyKind::job_input,
+                              KeyKind::job_results,
+                              KeyKind::webhook_letter,
+                              KeyKind::webhook_redrive,
+                              KeyKind::webhook_letters_dropped};
 
 TEST(Simulation, WhatWasAcknowledgedHoldsUnderManySeeds) {
   Summary total;

@@ -166,6 +166,8 @@ class World final : public EffectSink {
   void change_requests();
   void change_bulk_counts();
   void change_outbox(const std::string& uid);
+  void change_letters();
+  store::WebhookLetterRecord random_letter();
   void change_settings(const ChannelKey& group);
   void change_templates();
   void revise(const ChannelKey& group);
@@ -323,6 +325,7 @@ class World final : public EffectSink {
   std::array<std::optional<std::size_t>, kPartitions> handing_over_{};  // the server that closes it
   std::vector<std::function<void()>> repeats_;
   std::uint64_t generated_ = 0;
+  std::uint64_t letters_to_ = 20;  // how far the webhook has got that gives up
   std::vector<std::shared_ptr<TransactionTurns>> turns_;  // by server
   std::deque<TransactionStep> steps_;
   std::vector<std::shared_ptr<Asked>> asked_;  // that nobody was told of

@@ -6,6 +6,7 @@
 #include "partition/history.h"
 #include "partition/simulation/world.h"
 #include "store/keys.h"
+#include "store/records.h"
 
 namespace jindou::partition::simulation {
 
@@ -13,8 +14,11 @@ void World::change() {
   const ChannelKey group("g" + std::to_string(roll(7)), ChannelType::group);
   const std::string uid = "u" + std::to_string(roll(4));
   Change what;
-  switch (roll(34)) {
+  switch (roll(37)) {
     case 19: return drop_commit_records();
+    case 34:
+    case 35:
+    case 36: return change_letters();
     case 21:
     case 22: return change_requests();
     case 33: return change_bulk_counts();
@@ -408,13 +412,66 @@ void World::change_requests() {
   ask(std::move(wanted));
 }
 
+store::WebhookLetterRecord World::random_letter() {
+  store::WebhookLetterRecord letter;
+  letter.log = ChannelKey("g1", ChannelType::group);
+  letter.seq = 1 + roll(9);
+  letter.error = "e" + std::to_string(++generated_);
+  return letter;
+}
+
+// What the webhook gives up, and what becomes of it. The position goes on in small steps, so that
+// there is always something that it may still pass.
+void World::change_letters() {
+  const auto partition = static_cast<PartitionId>(chance(70) ? 0 : roll(kPartitions));
+  std::vector<std::uint64_t> known;
+  std::uint64_t redrives = 0;
+  const auto prefix = store::webhook_letter_prefix(partition);
+  const auto scanned = disk_.scan(store::Table::main, prefix, store::after_prefix(prefix),
+                                  [&](std::string_view key, std::string_view value) {
+                                    if (chance(50))
+                                      known.push_back(store::counter_of_webhook_letter_key(key));
+                                    redrives = store::decode_webhook_letter(value)->redrives;
+                                    return true;
+                                  });
+  if (!scanned) fail("a scan fails");
+  if (chance(20)) known.push_back(roll(40));
+  // Most often something new is given up, so that rows are counted that are not kept any more.
+  switch (roll(5)) {
+    case 0:
+    case 1:
+    case 2: {
+      AdvanceWebhook webhook;
+      webhook.partition = partition;
+      const std::uint64_t to = ++letters_to_;
+      webhook.notified_to = to;
+      for (std::uint64_t n = roll(3); n > 0; --n) {
+        webhook.letters.push_back({to >= n ? to - n + 1 : 1, random_letter()});
+      }
+      if (chance(60)) webhook.letters_dropped = 1 + roll(3);
+      ask(std::move(webhook));
+      break;
+    }
+    case 3: ask(RedriveWebhook{partition, known}); break;
+    default: {
+      SettleRedrives settle;
+      settle.partition = partition;
+      for (const std::uint64_t counter : known) {
+        settle.settled.push_back({counter, chance(80) ? redrives : roll(3), {}});
+        if (chance(50)) settle.settled.back().again = random_letter();
+      }
+      ask(std::move(settle));
+    }
+  }
+}
+
 // What the webhook and the synchronisation of commands remember.
 void World::change_outbox(const std::string& uid) {
   switch (roll(4)) {
     case 0: {
       AdvanceWebhook webhook;
       webhook.partition = static_cast<PartitionId>(roll(kPartitions));
-      if (chance(70)) webhook.notified_to = roll(200);
+      if (chance(70)) webhook.notified_to = roll(20);
       if (chance(70)) webhook.offline_to = roll(200);
       ask(webhook);
       break;
