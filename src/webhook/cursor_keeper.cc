@@ -1,6 +1,7 @@
 #include "webhook/cursor_keeper.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <string>
 #include <thread>
@@ -19,6 +20,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kOpenTimeout{10'000};
 // A durable write per partition and second at most: what a crash makes the receiver hear twice.
 constexpr milliseconds kFlushInterval{1'000};
+// Dead letters in one change, some 200 KB.
+constexpr std::size_t kLettersPerChange = 1'000;
 
 }  // namespace
 
@@ -30,15 +33,18 @@ struct CursorKeeper::Stored {
 };
 
 CursorKeeper::CursorKeeper(const store::PartitionReaders& readers, CoreLink& core,
-                           const Clock& clock, const partition::OwnedPartitions& owned)
+                           const Clock& clock, const partition::OwnedPartitions& owned,
+                           std::size_t letters_max)
     : readers_(readers),
       core_(core),
       clock_(clock),
       owned_(owned),
+      letters_max_(letters_max),
       terms_(owned.partitions()),
       positions_(owned.partitions()),
       posted_(owned.partitions()),
-      written_(owned.partitions()) {
+      written_(owned.partitions()),
+      letters_(owned.partitions()) {
   for (auto& written : written_) written = std::make_shared<Written>();
 }
 
@@ -84,6 +90,9 @@ Result<void> CursorKeeper::read(PartitionId partition, const std::shared_ptr<Sto
   const std::size_t i = raw(partition);
   posted_[i] = at;
   written_[i] = std::make_shared<Written>();
+  // What waits is posted again: what was stored meanwhile lies before the position that is.
+  letters_[i].posted = false;
+  letters_[i].stored_to = at.notified_to;
   // What this node has told of and not made durable any more is not told again.
   positions_[i] = {std::max(positions_[i].notified_to, at.notified_to),
                    std::max(positions_[i].offline_to, at.offline_to)};
@@ -124,6 +133,7 @@ void CursorKeeper::activate(std::size_t stream) {
   starting.done_to.resize(positions_.size());
   for (std::size_t i = 0; i < positions_.size(); ++i) {
     starting.done_to[i] = position_of(starting.event, i);
+    forget_letters(stream, i, starting.done_to[i]);
   }
   starting.active = true;
   starting.wanted = true;
@@ -143,7 +153,59 @@ Result<std::uint64_t> CursorKeeper::join(std::size_t stream, PartitionId partiti
     terms_[i] = term;
   }
   streams_[stream].done_to[i] = position_of(streams_[stream].event, i);
+  forget_letters(stream, i, streams_[stream].done_to[i]);
   return streams_[stream].done_to[i];
+}
+
+void CursorKeeper::give_up(std::size_t stream, PartitionId partition,
+                           partition::WebhookLetter letter) {
+  const MutexLock lock(mutex_);
+  Letters& letters = letters_[raw(partition)];
+  const auto [place, is_new] = letters.waiting.insert_or_assign(
+      letter.counter, Letters::Waiting{stream, std::move(letter.record)});
+  if (!is_new) return;
+  ++letters_waiting_;
+  if (letters.waiting.size() <= letters_max_ && letters_waiting_ <= kLettersWaitingMax) return;
+  // Those that are under way are stored already, for all that is known here.
+  const auto oldest = letters.waiting.upper_bound(letters.posted ? letters.posted_to : 0);
+  letters.waiting.erase(oldest == letters.waiting.end() ? place : oldest);
+  --letters_waiting_;
+  ++letters.dropped;
+}
+
+void CursorKeeper::forget_letters(std::size_t stream, std::size_t partition, std::uint64_t from) {
+  letters_waiting_ -= std::erase_if(letters_[partition].waiting, [&](const auto& letter) {
+    return letter.second.stream == stream && letter.first > from;
+  });
+}
+
+void CursorKeeper::note_written(std::size_t partition) {
+  Letters& letters = letters_[partition];
+  if (!std::exchange(letters.posted, false) || written_[partition]->failed.load()) return;
+  const auto end = letters.waiting.upper_bound(letters.posted_to);
+  letters_waiting_ -= static_cast<std::size_t>(std::distance(letters.waiting.begin(), end));
+  letters.waiting.erase(letters.waiting.begin(), end);
+  letters.dropped -= letters.posted_dropped;
+  letters.stored_to = std::max(letters.stored_to, letters.posted_to);
+}
+
+void CursorKeeper::add_letters(std::size_t partition, partition::AdvanceWebhook& change) {
+  Letters& letters = letters_[partition];
+  std::uint64_t to = *change.notified_to;
+  for (const auto& [counter, letter] : letters.waiting) {
+    if (counter > to) break;
+    if (change.letters.size() == kLettersPerChange) {
+      to = change.letters.back().counter;
+      break;
+    }
+    change.letters.push_back({counter, letter.record});
+  }
+  change.notified_to = to;
+  // A change that moves nothing counts nothing.
+  change.letters_dropped = to > letters.stored_to ? letters.dropped : 0;
+  letters.posted = true;
+  letters.posted_to = to;
+  letters.posted_dropped = change.letters_dropped;
 }
 
 void CursorKeeper::deactivate(std::size_t stream, bool wanted) {
@@ -197,21 +259,27 @@ void CursorKeeper::flush(bool force) {
     if (terms_[i] == 0 || owned_.term(static_cast<PartitionId>(i)) != terms_[i]) continue;
     const auto& written = written_[i];
     if (written->in_flight.load()) continue;
+    note_written(i);
     if (positions_[i] == posted_[i] && !written->failed.load()) continue;
     partition::AdvanceWebhook change;
     change.partition = static_cast<PartitionId>(i);
     change.notified_to = positions_[i].notified_to;
     change.offline_to = positions_[i].offline_to;
+    add_letters(i, change);
+    const Positions going = {*change.notified_to, *change.offline_to};
     written->in_flight.store(true);
     written->failed.store(false);
-    const auto posted = core_.post_change(change, [written](const Result<void>& done) {
+    const auto posted = core_.post_change(std::move(change), [written](const Result<void>& done) {
       if (!done) written->failed.store(true);
       written->in_flight.store(false);
     });
     if (posted) {
-      posted_[i] = positions_[i];
+      posted_[i] = going;
     } else {
-      written->in_flight.store(false);  // another time
+      // Another time, also when nothing comes until then.
+      letters_[i].posted = false;
+      written->failed.store(true);
+      written->in_flight.store(false);
     }
   }
 }

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <string>
+#include <vector>
 
 #include "store/keys.h"
 #include "store/memory_reader.h"
@@ -25,6 +27,11 @@ class CursorCore final : public CoreLink {
       return {};
     }
     const auto& advance = std::get<partition::AdvanceWebhook>(change);
+    last = advance;
+    if (hold) {
+      held = std::move(done);
+      return {};
+    }
     store_.put(
         store::Table::main, store::webhook_cursor_key(advance.partition),
         store::encode(store::WebhookCursorRecord{*advance.notified_to, *advance.offline_to}));
@@ -37,7 +44,10 @@ class CursorCore final : public CoreLink {
 
   bool refuse = false;
   bool fail = false;
+  bool hold = false;  // answered when `held` is called
   int changes = 0;
+  partition::AdvanceWebhook last;
+  ChangeDone held;
 
  private:
   store::MemoryReader& store_;
@@ -209,6 +219,121 @@ TEST_F(CursorKeeperTest, APartitionThatComesFirstLaterBeginsAtThePresent) {
   core_.fail = false;
   EXPECT_EQ(keeper_.join(notify_, kPartition, term).value_or(0), 41U);
   EXPECT_EQ(stored().notified_to, 41U);
+}
+
+class DeadLetters : public CursorKeeperTest {
+ protected:
+  void begin() {
+    open();
+    keeper_.set_wanted({true, false, true});
+    activate(notify_);
+    activate(agents_);
+  }
+  void give_up(std::size_t stream, std::uint64_t counter) {
+    partition::WebhookLetter letter;
+    letter.counter = counter;
+    letter.record.seq = counter;
+    keeper_.give_up(stream, kPartition, std::move(letter));
+  }
+  // The counters in the last change.
+  std::vector<std::uint64_t> posted() const {
+    std::vector<std::uint64_t> counters;
+    for (const auto& letter : core_.last.letters) counters.push_back(letter.counter);
+    return counters;
+  }
+  using Counters = std::vector<std::uint64_t>;
+};
+
+TEST_F(DeadLetters, GoWithThePositionThatPassesThem) {
+  begin();
+  give_up(notify_, 5);
+  give_up(notify_, 8);
+  keeper_.advance(notify_, kPartition, 9);
+  // The other stream of the event is not as far.
+  keeper_.advance(agents_, kPartition, 6);
+  EXPECT_EQ(stored().notified_to, 6U);
+  EXPECT_EQ(posted(), Counters{5});
+  keeper_.advance(agents_, kPartition, 9);
+  EXPECT_EQ(stored().notified_to, 9U);
+  EXPECT_EQ(posted(), Counters{8});
+  keeper_.advance(notify_, kPartition, 10);
+  keeper_.advance(agents_, kPartition, 10);
+  EXPECT_EQ(stored().notified_to, 10U);
+  EXPECT_EQ(posted(), Counters{});
+}
+
+TEST_F(DeadLetters, ArePostedAgainUntilTheyAreStored) {
+  begin();
+  give_up(notify_, 5);
+  keeper_.advance(notify_, kPartition, 5);
+  keeper_.advance(agents_, kPartition, 5);
+  core_.fail = true;
+  keeper_.flush(/*force=*/true);
+  core_.fail = false;
+  core_.refuse = true;
+  keeper_.flush(/*force=*/true);
+  core_.refuse = false;
+  core_.hold = true;
+  keeper_.flush(/*force=*/true);
+  EXPECT_EQ(posted(), Counters{5});
+  // What comes while they are under way waits for the next change.
+  give_up(notify_, 7);
+  keeper_.advance(notify_, kPartition, 7);
+  keeper_.advance(agents_, kPartition, 7);
+  keeper_.flush(/*force=*/true);
+  EXPECT_EQ(posted(), Counters{5});
+  core_.hold = false;
+  core_.held({});
+  EXPECT_EQ(stored().notified_to, 7U);
+  EXPECT_EQ(posted(), Counters{7});
+}
+
+TEST_F(DeadLetters, AreForgottenWhenTheirStreamComesToThemAgain) {
+  begin();
+  give_up(notify_, 5);
+  give_up(agents_, 6);
+  keeper_.advance(notify_, kPartition, 7);
+  keeper_.deactivate(notify_, /*wanted=*/true);
+  activate(notify_);  // behind 0: the other one was not further
+  keeper_.advance(agents_, kPartition, 7);
+  keeper_.advance(notify_, kPartition, 7);
+  EXPECT_EQ(stored().notified_to, 7U);
+  EXPECT_EQ(posted(), Counters{6});
+}
+
+TEST_F(DeadLetters, HaveABoundAndTheOldestAreCounted) {
+  CursorKeeper keeper(readers_, core_, clock_, owned_, /*letters_max=*/3);
+  ASSERT_TRUE(keeper.open());
+  const std::size_t stream = keeper.add_stream(Event::notify);
+  keeper.set_wanted({true});
+  activate(keeper, stream);
+  for (std::uint64_t i = 1; i <= 10; ++i) keeper.give_up(stream, kPartition, {i, {}});
+  keeper.advance(stream, kPartition, 10);
+  keeper.flush(/*force=*/true);
+  EXPECT_EQ(posted(), (Counters{8, 9, 10}));
+  EXPECT_EQ(core_.last.letters_dropped, 7U);
+  keeper.advance(stream, kPartition, 11);
+  keeper.flush(/*force=*/true);
+  EXPECT_EQ(posted(), Counters{});
+  EXPECT_EQ(core_.last.letters_dropped, 0U);
+}
+
+TEST_F(DeadLetters, GoInSeveralChangesWhenThereAreMany) {
+  begin();
+  for (std::uint64_t i = 1; i <= 2'500; ++i) give_up(notify_, i);
+  keeper_.advance(notify_, kPartition, 3'000);
+  keeper_.advance(agents_, kPartition, 3'000);
+  std::size_t letters = 0;
+  std::uint64_t before = 0;
+  for (int i = 0; i < 3; ++i) {
+    const std::uint64_t to = stored().notified_to;
+    EXPECT_GT(to, before);
+    before = to;
+    letters += core_.last.letters.size();
+    EXPECT_LE(core_.last.letters.back().counter, to) << "no position before its letters";
+  }
+  EXPECT_EQ(before, 3'000U);
+  EXPECT_EQ(letters, 2'500U);
 }
 
 }  // namespace
