@@ -13,10 +13,19 @@ constexpr std::string_view kComponent = "webhook";
 // What a receiver says beyond its status is of no interest; a page of error text is let through.
 constexpr std::size_t kAnswerBytesMax = std::size_t{1} << 20;
 
+// Of what came, as much as is kept with a dead letter.
+constexpr std::size_t kErrorBytesMax = 200;
+
+// Printable ASCII: the receiver has a say in it.
 std::string what_came(const http::CallAnswer& answer) {
-  if (!answer.error.empty()) return answer.error;
-  std::string text = "status " + std::to_string(answer.status);
-  if (!answer.grpc_status.empty()) text += ", gRPC status " + answer.grpc_status;
+  std::string text = answer.error;
+  if (text.empty()) {
+    text = "status " + std::to_string(answer.status);
+    if (!answer.grpc_status.empty()) text += ", gRPC status " + answer.grpc_status;
+  }
+  if (text.size() > kErrorBytesMax) text.resize(kErrorBytesMax);
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
   return text;
 }
 
@@ -42,8 +51,15 @@ void Courier::settle(Dispatch& dispatch, ToldOutcome outcome) {
   dispatch.settled_at_ms = clock_.wall_ms();
 }
 
-void Courier::give_up(Dispatch& dispatch, std::string_view why) {
+void Courier::note_failure(Dispatch& dispatch, const http::CallAnswer& answer) {
+  counters_.add_failed_attempts(1);
+  ++dispatch.attempts;
+  dispatch.last_error = what_came(answer);
+}
+
+void Courier::give_up(Dispatch& dispatch, store::GiveUpCause cause, std::string_view why) {
   settle(dispatch, ToldOutcome::given_up);
+  dispatch.cause = cause;
   counters_.add_dead_letters(dispatch.weight);
   observe::log_warn(kComponent, "{}: {} given up, {}", name_, dispatch.weight, why);
 }
@@ -79,14 +95,14 @@ bool Courier::handle(Dispatch& dispatch, const http::CallAnswer& answer, bool ht
       if (!failed_in_this_round_) note_up();
       return true;
     case Verdict::down:
-      counters_.add_failed_attempts(1);
+      note_failure(dispatch, answer);
       note_down(answer, options);
       return false;
     case Verdict::refused: {
-      counters_.add_failed_attempts(1);
+      note_failure(dispatch, answer);
       if (!failed_in_this_round_) note_up();
       if (++dispatch.refusals >= std::max<std::size_t>(1, options.attempts_max)) {
-        give_up(dispatch, "refused: " + what_came(answer));
+        give_up(dispatch, store::GiveUpCause::refused, "refused: " + dispatch.last_error);
         return true;
       }
       // Twice as long each time; whoever refuses one letter is not in need of more jitter.
@@ -113,7 +129,7 @@ void Courier::send(const std::vector<Dispatch*>& letters, const WebhookOptions& 
       continue;
     }
     if (dispatch->newest_seconds < oldest) {
-      give_up(*dispatch, "too old");
+      give_up(*dispatch, store::GiveUpCause::too_old, "too old");
       continue;
     }
     if (now < dispatch->not_before) continue;

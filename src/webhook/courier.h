@@ -5,12 +5,15 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
 #include "http/sender.h"
-#include "model/message.h"
+#include "model/ids.h"
+#include "store/records.h"
 #include "webhook/letter.h"
 #include "webhook/options.h"
 #include "webhook/told_record.h"
@@ -24,10 +27,13 @@ struct Dispatch {
   std::int64_t newest_seconds = 0;  // when the newest of them happened
   std::int64_t expires_at = 0;      // is_over(): not worth telling any more
   unsigned refusals = 0;
+  std::uint64_t attempts = 0;  // requests that failed, the refusals among them
+  std::string last_error;      // of the last of them
   std::chrono::steady_clock::time_point not_before{};
   bool settled = false;  // delivered or given up
   // Once it is settled: how it ended, and when, in milliseconds since 1970.
   ToldOutcome outcome = ToldOutcome::delivered;
+  store::GiveUpCause cause = store::GiveUpCause::refused;  // given_up only
   std::int64_t settled_at_ms = 0;
   // What is to be noted of it then; empty where nothing is.
   std::vector<MessageId> messages;
@@ -59,7 +65,8 @@ class Courier {
               const WebhookOptions& options);
   void note_down(const http::CallAnswer& answer, const WebhookOptions& options);
   void note_up();
-  void give_up(Dispatch& dispatch, std::string_view why);
+  void give_up(Dispatch& dispatch, store::GiveUpCause cause, std::string_view why);
+  void note_failure(Dispatch& dispatch, const http::CallAnswer& answer);
   void settle(Dispatch& dispatch, ToldOutcome outcome);
 
   std::string_view name_;

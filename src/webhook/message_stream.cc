@@ -229,10 +229,10 @@ Result<Taken> MessageStream::take(PartitionId partition, store::PartitionCursors
                                   const TakeLimits& limits) {
   const std::uint64_t before = outbox_.done_to(partition);
   JD_TRY(auto taken, outbox_.take(partition, cursors, limits));
-  if (taken.dropped > 0) {
-    deps_.counters.add_dead_letters(taken.dropped);
+  if (!taken.dropped.empty()) {
+    deps_.counters.add_dead_letters(taken.dropped.size());
     observe::log_warn(kMessageComponent, "{}: {} given up, too old or unreadable", role_.name(),
-                      taken.dropped);
+                      taken.dropped.size());
   }
   const std::uint64_t after = outbox_.done_to(partition);
   if (after != before) deps_.cursors.advance(number_, partition, after);

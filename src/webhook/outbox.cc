@@ -45,9 +45,15 @@ void Outbox::leave(PartitionId partition) {
 }
 
 bool Outbox::chosen(const store::CommitEntry& entry) const {
-  switch (entry.kind) {
+  // 0: an answer to repeats only.
+  if (entry.kind == store::EntryKind::message && entry.seq == 0) return false;
+  return chooses(entry.kind, entry.log.type);
+}
+
+bool Outbox::chooses(store::EntryKind kind, ChannelType type) const {
+  switch (kind) {
     case store::EntryKind::message:
-      if (!kinds_.messages || entry.seq == 0) return false;  // 0: an answer to repeats only
+      if (!kinds_.messages) return false;
       break;
     case store::EntryKind::recall:
       if (!kinds_.recalls) return false;
@@ -58,7 +64,7 @@ bool Outbox::chosen(const store::CommitEntry& entry) const {
     case store::EntryKind::removal:
     case store::EntryKind::clearing: return false;
   }
-  const bool agent = entry.log.type == ChannelType::agent;
+  const bool agent = type == ChannelType::agent;
   switch (choice_) {
     case Choice::all: return true;
     case Choice::agent_channels: return agent;
@@ -138,14 +144,14 @@ Result<Taken> Outbox::take(PartitionId partition, store::PartitionCursors& curso
     ++entries;
     const std::int64_t committed_at = part.record->timestamp;
     const bool too_old = committed_at < limits.oldest_seconds;
-    const store::CommitEntry entry = part.record->entries[part.next];
+    store::CommitEntry entry = part.record->entries[part.next];
     const std::uint64_t before = part.position;
     step(part);
     if (!chosen(entry)) continue;
     --part.waiting;
     ++part.taken;
     if (too_old) {
-      ++taken.dropped;
+      taken.dropped.push_back({std::move(entry), store::GiveUpCause::too_old});
       continue;
     }
     const auto seq = static_cast<MessageSeq>(entry.seq);
@@ -156,7 +162,7 @@ Result<Taken> Outbox::take(PartitionId partition, store::PartitionCursors& curso
     auto message = store::decode_message(value_, entry.log, seq);
     if (!message) {
       // It will not be readable the next time either.
-      ++taken.dropped;
+      taken.dropped.push_back({std::move(entry), store::GiveUpCause::unreadable});
       continue;
     }
     if (taken.messages.empty()) {
@@ -168,6 +174,7 @@ Result<Taken> Outbox::take(PartitionId partition, store::PartitionCursors& curso
     taken.last = message_id_of(entry.counter, partition);
     bytes += message->payload.size();
     taken.messages.push_back(std::move(*message));
+    taken.entries.push_back(std::move(entry));
   }
   part.out = !taken.messages.empty();
   if (part.out) {
@@ -242,7 +249,8 @@ Result<std::optional<std::int64_t>> Outbox::oldest_seconds(store::PartitionCurso
   return oldest;
 }
 
-Result<std::uint64_t> Outbox::drop_excess(store::PartitionCursors& cursors, std::uint64_t most) {
+Result<std::uint64_t> Outbox::drop_excess(store::PartitionCursors& cursors, std::uint64_t most,
+                                          const NoteDropped& note) {
   std::uint64_t dropped = 0;
   std::uint64_t total = backlog();
   while (total > most) {
@@ -257,6 +265,7 @@ Result<std::uint64_t> Outbox::drop_excess(store::PartitionCursors& cursors, std:
     if (oldest == nullptr) break;  // the rest is out
     while (oldest->record && total > most) {
       const bool counts = chosen(oldest->record->entries[oldest->next]);
+      if (counts && note) note(oldest->id, oldest->record->entries[oldest->next]);
       step(*oldest);
       if (!counts) continue;
       --oldest->waiting;

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,15 +34,22 @@ struct TakeLimits {
   std::int64_t oldest_seconds = 0;                   // older messages are dropped
 };
 
+// Given up on the way.
+struct Dropped {
+  store::CommitEntry entry;
+  store::GiveUpCause cause = store::GiveUpCause::too_old;
+};
+
 struct Taken {
   // All told for the same reason: what is of another kind ends a take, so that all is told in
   // order.
   store::EntryKind kind = store::EntryKind::message;
-  std::vector<Message> messages;  // as they are now
+  std::vector<Message> messages;            // as they are now
+  std::vector<store::CommitEntry> entries;  // for each of them, the one that it was taken for
   // As an id of a message: the last entry that one of them was taken for.
   MessageId last{};
-  std::uint64_t dropped = 0;  // too old, or unreadable
-  bool more = false;          // stopped at a limit, not at the end
+  std::vector<Dropped> dropped;  // too old, or unreadable
+  bool more = false;             // stopped at a limit, not at the end
 };
 
 // One receiver's way through the records of all partitions: what was taken, what of it is done, and
@@ -58,6 +66,8 @@ class Outbox {
   bool has(PartitionId partition) const { return !part(partition).away; }
   void set_choice(Choice choice) { choice_ = choice; }
   void set_kinds(const Kinds& kinds) { kinds_ = kinds; }
+  // Whether its receiver is told of that in a channel of that type.
+  bool chooses(store::EntryKind kind, ChannelType type) const;
 
   // Takes the next messages of a partition that has none out; it has some out afterwards, unless
   // there are none. Errors: storage; nothing has been taken.
@@ -81,9 +91,11 @@ class Outbox {
   // When the oldest message was committed that waits or is out, as far as they are counted;
   // nullopt: there is none. Errors: storage.
   Result<std::optional<std::int64_t>> oldest_seconds(store::PartitionCursors& cursors);
-  // Drops the oldest waiting messages while there are more than `most`. Returns how many. Errors:
-  // storage.
-  Result<std::uint64_t> drop_excess(store::PartitionCursors& cursors, std::uint64_t most);
+  // Drops the oldest waiting messages while there are more than `most`, and names each of them.
+  // Returns how many. Errors: storage.
+  using NoteDropped = std::function<void(PartitionId partition, const store::CommitEntry& entry)>;
+  Result<std::uint64_t> drop_excess(store::PartitionCursors& cursors, std::uint64_t most,
+                                    const NoteDropped& note = {});
 
  private:
   struct Part {
