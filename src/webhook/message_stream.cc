@@ -1,12 +1,14 @@
 #include "webhook/message_stream.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "observe/log.h"
 #include "runtime/thread_identity.h"
 #include "webhook/bodies.h"
 #include "webhook/pacer.h"
+#include "webhook/redrives.h"
 
 namespace jindou::webhook {
 
@@ -21,6 +23,8 @@ constexpr milliseconds kIdle{1'000};
 constexpr milliseconds kHousekeeping{1'000};
 // After a read or a call of the core has failed.
 constexpr milliseconds kTrouble{500};
+// Until a partition has taken what became of dead letters that were told again.
+constexpr milliseconds kSettleWait{10};
 // msg.offline is told at once, but not with a round of its own for each of a burst of messages.
 constexpr milliseconds kOfflineSpacing{20};
 constexpr milliseconds kDurableTimeout{10'000};
@@ -42,6 +46,19 @@ Event event_of(store::EntryKind kind) {
   }
 }
 
+// What is kept of an entry that is given up.
+partition::WebhookLetter dead_letter_of(const store::CommitEntry& entry, store::GiveUpCause cause,
+                                        std::int64_t now_ms) {
+  partition::WebhookLetter letter;
+  letter.counter = entry.counter;
+  letter.record.kind = entry.kind;
+  letter.record.log = entry.log;
+  letter.record.seq = entry.seq;
+  letter.record.cause = cause;
+  letter.record.at_ms = now_ms;
+  return letter;
+}
+
 }  // namespace
 
 std::string_view StreamRole::name() const {
@@ -56,7 +73,8 @@ MessageStream::MessageStream(StreamDeps deps, StreamRole role)
       outbox_(deps_.readers),
       courier_(role.name(), role.parallel, deps_.clock, deps_.random, deps_.counters),
       unstored_(kUnstoredMax),
-      terms_(deps_.partitions()) {}
+      terms_(deps_.partitions()),
+      redriving_(deps_.partitions()) {}
 
 MessageStream::~MessageStream() { stop(); }
 
@@ -112,7 +130,9 @@ void MessageStream::run() {
         next_gather_ = now + kTrouble;
       } else {
         reading_fails_ = false;
-        next_gather_ = *more ? now : now + options->notify_interval;
+        const milliseconds idle =
+            settling_ ? std::min(kSettleWait, options->notify_interval) : options->notify_interval;
+        next_gather_ = *more ? now : now + idle;
       }
     }
     send(*options);
@@ -201,7 +221,12 @@ void MessageStream::leave(PartitionId partition) {
   terms_[raw(partition)] = 0;
   outbox_.leave(partition);
   // Its letters are sent, but whoever has the partition does not learn of that from here.
-  for (Parcel& parcel : parcels_) std::erase(parcel.partitions, partition);
+  for (Parcel& parcel : parcels_) {
+    std::erase(parcel.partitions, partition);
+    std::erase_if(parcel.entries,
+                  [partition](const Parcel::Entry& entry) { return entry.partition == partition; });
+  }
+  redriving_[raw(partition)] = {};
 }
 
 void MessageStream::deactivate(bool wanted) {
@@ -233,6 +258,13 @@ Result<Taken> MessageStream::take(PartitionId partition, store::PartitionCursors
     deps_.counters.add_dead_letters(taken.dropped.size());
     observe::log_warn(kMessageComponent, "{}: {} given up, too old or unreadable", role_.name(),
                       taken.dropped.size());
+    if (role_.event == Event::notify) {
+      const std::int64_t now_ms = deps_.clock.wall_ms();
+      for (const Dropped& dropped : taken.dropped) {
+        deps_.cursors.give_up(number_, partition,
+                              dead_letter_of(dropped.entry, dropped.cause, now_ms));
+      }
+    }
   }
   const std::uint64_t after = outbox_.done_to(partition);
   if (after != before) deps_.cursors.advance(number_, partition, after);
@@ -279,6 +311,7 @@ Result<bool> MessageStream::gather_notify(const WebhookOptions& options) {
   const std::size_t parcels_max = role_.parallel;
   if (parcels_.size() >= parcels_max) return false;
   auto cursors = deps_.readers.open_cursors(store::Table::main);
+  JD_RETURN_IF_ERROR(gather_redriven(options, cursors));
   std::vector<MessageId> touched;
   std::vector<Parcel> made;
   bool more = false;
@@ -307,6 +340,7 @@ Result<bool> MessageStream::gather_notify(const WebhookOptions& options) {
   for (std::uint16_t i = 0; i < deps_.partitions(); ++i) {
     const auto partition = static_cast<PartitionId>((first + i) % deps_.partitions());
     if (!outbox_.has(partition) || outbox_.is_out(partition)) continue;
+    if (redriving_[raw(partition)].out) continue;
     if (parcels_.size() + made.size() >= parcels_max) {
       // The next round begins where this one had no more room.
       next_partition_ = raw(partition);
@@ -336,6 +370,9 @@ Result<bool> MessageStream::gather_notify(const WebhookOptions& options) {
       bytes_left -= std::min(bytes_left, message.payload.size());
       if (deps_.told.on()) dispatch.messages.push_back(message.id);
     }
+    for (const store::CommitEntry& entry : taken->entries) {
+      parcel.entries.push_back({partition, dead_letter_of(entry, store::GiveUpCause::refused, 0)});
+    }
     dispatch.weight += taken->messages.size();
     if (dispatch.weight >= count_max || bytes_left == 0) {
       close();
@@ -353,6 +390,126 @@ Result<bool> MessageStream::gather_notify(const WebhookOptions& options) {
     parcels_.push_back(std::move(each));
   }
   return more;
+}
+
+Result<void> MessageStream::gather_redriven(const WebhookOptions& options,
+                                            store::PartitionCursors& cursors) {
+  const std::size_t redriven_max = std::max<std::size_t>(1, role_.parallel / 2);
+  auto redriven = static_cast<std::size_t>(std::count_if(
+      parcels_.begin(), parcels_.end(), [](const Parcel& parcel) { return parcel.redriven; }));
+  const auto chooses = [this](store::EntryKind kind, ChannelType type) {
+    return outbox_.chooses(kind, type);
+  };
+  RedriveLimits taking;
+  taking.messages = std::max<std::size_t>(1, options.notify_count);
+  taking.payload_bytes = limits(options).payload_bytes;
+  settling_ = false;
+  for (std::uint16_t i = 0; i < deps_.partitions(); ++i) {
+    const auto partition = static_cast<PartitionId>(i);
+    Redriving& redriving = redriving_[i];
+    if (terms_[i] == 0 || redriving.out) continue;
+    if (!is_settled(redriving)) {
+      settling_ = true;
+      continue;
+    }
+    if (!redriving.marked || outbox_.is_out(partition)) continue;
+    if (redriven >= redriven_max || parcels_.size() >= role_.parallel) break;
+    auto cursor = cursors.of(partition);
+    JD_TRY(auto taken, load_redrives(deps_.readers.of(partition), cursor, chooses, taking));
+    if (taken.empty()) {
+      redriving.marked = false;
+      continue;
+    }
+    redriving.settle.emplace();
+    redriving.settle->partition = partition;
+    for (const partition::WebhookLetter& letter : taken.gone) {
+      redriving.settle->settled.push_back({letter.counter, letter.record.redrives, {}});
+    }
+    for (partition::WebhookLetter& letter : taken.unreadable) {
+      const std::uint64_t redrives = letter.record.redrives;
+      letter.record.cause = store::GiveUpCause::unreadable;
+      letter.record.at_ms = deps_.clock.wall_ms();
+      deps_.counters.add_dead_letters(1);
+      redriving.settle->settled.push_back({letter.counter, redrives, std::move(letter.record)});
+    }
+    if (taken.messages.empty()) {
+      settling_ = true;
+      continue;
+    }
+    Dispatch dispatch;
+    std::string array;
+    for (const Message& message : taken.messages) {
+      append_notify_element(array, message);
+      if (deps_.told.on()) dispatch.messages.push_back(message.id);
+    }
+    dispatch.letter.event = event_of(taken.kind);
+    dispatch.letter.to_agent = role_.to_agent;
+    dispatch.letter.body = "[" + array + "]";
+    dispatch.letter.id = event_id(dispatch.letter.event, dispatch.letter.body);
+    dispatch.weight = taken.messages.size();
+    // Its age counts from when it was asked for: it was too old already, or would be soon.
+    dispatch.newest_seconds = deps_.clock.wall_seconds();
+    note_held(dispatch);
+    Parcel parcel;
+    parcel.redriven = true;
+    parcel.letters.push_back(std::move(dispatch));
+    for (partition::WebhookLetter& letter : taken.letters) {
+      parcel.entries.push_back({partition, std::move(letter)});
+    }
+    parcels_.push_back(std::move(parcel));
+    redriving.out = true;
+    ++redriven;
+  }
+  return {};
+}
+
+bool MessageStream::is_settled(Redriving& redriving) {
+  if (!redriving.settle) return true;
+  if (redriving.answer) {
+    if (!redriving.answer->decided.load()) return false;
+    const bool failed = redriving.answer->failed.load();
+    redriving.answer.reset();
+    if (!failed) {
+      redriving.settle.reset();
+      return false;  // to whoever reads what was there before
+    }
+  }
+  auto answer = std::make_shared<Redriving::Answer>();
+  const auto posted = deps_.core.post_change(*redriving.settle, [answer](const Result<void>& done) {
+    if (!done) answer->failed.store(true);
+    answer->decided.store(true);
+  });
+  if (posted) redriving.answer = std::move(answer);
+  return false;
+}
+
+void MessageStream::settle_redriven(const Parcel& parcel, const Dispatch& dispatch) {
+  next_gather_ = {};  // more of them wait
+  // None: its partition has gone, and whoever has it tells of them.
+  for (const Parcel::Entry& entry : parcel.entries) {
+    Redriving& redriving = redriving_[raw(entry.partition)];
+    redriving.out = false;
+    auto& settled = redriving.settle->settled;
+    settled.push_back({entry.letter.counter, entry.letter.record.redrives, {}});
+    if (dispatch.outcome != ToldOutcome::given_up) continue;
+    store::WebhookLetterRecord again = entry.letter.record;
+    again.cause = dispatch.cause;
+    again.at_ms = dispatch.settled_at_ms;
+    again.attempts = dispatch.attempts;
+    again.error = dispatch.last_error;
+    settled.back().again = std::move(again);
+  }
+}
+
+void MessageStream::keep_given_up(const Parcel& parcel, const Dispatch& dispatch) {
+  for (const Parcel::Entry& entry : parcel.entries) {
+    partition::WebhookLetter letter = entry.letter;
+    letter.record.cause = dispatch.cause;
+    letter.record.at_ms = dispatch.settled_at_ms;
+    letter.record.attempts = dispatch.attempts;
+    letter.record.error = dispatch.last_error;
+    deps_.cursors.give_up(number_, entry.partition, std::move(letter));
+  }
 }
 
 bool MessageStream::has_room() const {
@@ -505,6 +662,11 @@ void MessageStream::finish_settled() {
       if (!dispatch.settled) continue;
       deps_.told.note(dispatch.messages, {dispatch.letter.event, dispatch.outcome,
                                           dispatch.settled_at_ms, dispatch.receivers});
+      if (parcel.redriven) {
+        settle_redriven(parcel, dispatch);
+      } else if (dispatch.outcome == ToldOutcome::given_up) {
+        keep_given_up(parcel, dispatch);
+      }
       --letters_held_;
       bytes_held_ -= dispatch.letter.body.size();
     }
@@ -529,7 +691,14 @@ Result<void> MessageStream::keep_house(const WebhookOptions& options) {
   JD_RETURN_IF_ERROR(outbox_.count_new(cursors, kRecordsPerCount));
   std::uint64_t dropped = 0;
   if (outbox_.backlog() > options.backlog_max) {
-    JD_TRY(dropped, outbox_.drop_excess(cursors, options.backlog_max));
+    const std::int64_t now_ms = deps_.clock.wall_ms();
+    const auto note = [this, now_ms](PartitionId partition, const store::CommitEntry& entry) {
+      deps_.cursors.give_up(number_, partition,
+                            dead_letter_of(entry, store::GiveUpCause::excess, now_ms));
+    };
+    JD_TRY(dropped,
+           outbox_.drop_excess(cursors, options.backlog_max,
+                               role_.event == Event::notify ? Outbox::NoteDropped(note) : nullptr));
   }
   // Before what is given up is counted: who sees that sees what is left.
   backlog_.store(outbox_.backlog() + unstored_.size());
@@ -542,6 +711,13 @@ Result<void> MessageStream::keep_house(const WebhookOptions& options) {
       if (outbox_.has(partition) && !outbox_.is_out(partition)) {
         deps_.cursors.advance(number_, partition, outbox_.done_to(partition));
       }
+    }
+  }
+  if (role_.event == Event::notify) {
+    for (std::uint16_t i = 0; i < deps_.partitions(); ++i) {
+      if (terms_[i] == 0 || redriving_[i].marked) continue;
+      auto cursor = cursors.of(static_cast<PartitionId>(i));
+      JD_TRY(redriving_[i].marked, has_redrives(cursor));
     }
   }
   return note_oldest(cursors);

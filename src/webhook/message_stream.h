@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -16,9 +17,11 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "partition/effects.h"
+#include "partition/outbox_commands.h"
 #include "partition/owned_partitions.h"
 #include "presence/session_directory.h"
 #include "store/partition_reader.h"
+#include "store/records.h"
 #include "webhook/core_link.h"
 #include "webhook/courier.h"
 #include "webhook/cursor_keeper.h"
@@ -108,6 +111,27 @@ class MessageStream {
   struct Parcel {
     std::vector<PartitionId> partitions;
     std::vector<Dispatch> letters;  // without those that are settled
+    // msg.notify, which has one letter in a parcel: what it tells of, as it is kept when it is
+    // given up.
+    struct Entry {
+      PartitionId partition{};
+      partition::WebhookLetter letter;
+    };
+    std::vector<Entry> entries;
+    // The entries are dead letters that are told again, all of one partition.
+    bool redriven = false;
+  };
+  // Dead letters of a partition that are told again: as its messages, so many at a time.
+  struct Redriving {
+    bool marked = false;  // there may be some
+    bool out = false;     // in a parcel; the partition takes nothing else
+    // What became of them, until the partition has taken it: before that no more are taken.
+    std::optional<partition::SettleRedrives> settle;
+    struct Answer {
+      std::atomic<bool> decided{false};
+      std::atomic<bool> failed{false};
+    };
+    std::shared_ptr<Answer> answer;  // null: it is still to be posted
   };
 
   void run();
@@ -124,6 +148,14 @@ class MessageStream {
   // Takes what there is room for. Returns true when there may be more.
   Result<bool> gather(const WebhookOptions& options);
   Result<bool> gather_notify(const WebhookOptions& options);
+  // Dead letters that are to be told again, into half of the parcels at most: what is new is told
+  // beside them.
+  Result<void> gather_redriven(const WebhookOptions& options, store::PartitionCursors& cursors);
+  // Whether what was told again is settled for whoever has begun to read before this; posts it.
+  bool is_settled(Redriving& redriving);
+  // The letter of the parcel is settled.
+  void settle_redriven(const Parcel& parcel, const Dispatch& dispatch);
+  void keep_given_up(const Parcel& parcel, const Dispatch& dispatch);
   Result<bool> gather_offline(const WebhookOptions& options);
   void gather_unstored(const WebhookOptions& options);
   // Makes the letters of the messages, all that are out of the partition. From the first one on
@@ -168,6 +200,8 @@ class MessageStream {
   std::size_t letters_held_ = 0;  // in parcels_, and the bytes of their bodies
   std::size_t bytes_held_ = 0;
   std::uint16_t next_partition_ = 0;
+  std::vector<Redriving> redriving_;  // by partition
+  bool settling_ = false;             // some of it is waited for
   TimePoint next_gather_{};
   TimePoint last_gather_{};
   TimePoint next_housekeeping_{};

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "observe/log.h"
+#include "store/keys.h"
+#include "store/records.h"
 
 namespace jindou::webhook {
 
@@ -19,7 +21,7 @@ std::size_t index_of(Event event) { return static_cast<std::size_t>(event); }
 
 Webhook::Webhook(WebhookDeps deps)
     : deps_(std::move(deps)),
-      cursors_(deps_.readers, deps_.core, deps_.clock, deps_.owned),
+      cursors_(deps_.readers, deps_.core, deps_.clock, deps_.owned, deps_.letters_max),
       durable_(deps_.owned.partitions()),
       told_(deps_.record_bytes, deps_.clock.wall_ms()) {
   for (const Event event : {Event::notify, Event::offline}) {
@@ -177,6 +179,18 @@ WebhookStatus Webhook::status() const {
   return status;
 }
 
+std::uint64_t Webhook::letters_dropped() const {
+  std::uint64_t sum = 0;
+  std::string value;
+  for (const PartitionId partition : deps_.owned.list()) {
+    const auto found = deps_.readers.of(partition).get(
+        store::Table::main, store::webhook_letters_dropped_key(partition), value);
+    if (!found || !*found) continue;
+    if (const auto dropped = store::decode_webhook_letters_dropped(value)) sum += dropped->count;
+  }
+  return sum;
+}
+
 void Webhook::append_metrics(std::string& out) const {
   const WebhookStatus now = status();
   const auto family = [&](std::string_view name, std::string_view type, std::string_view help,
@@ -199,6 +213,12 @@ void Webhook::append_metrics(std::string& out) const {
          &EventCounts::backlog);
   family("jindou_webhook_oldest_seconds", "gauge",
          "For how long the oldest of them has been waiting.", &EventCounts::oldest_age);
+  out +=
+      "# HELP jindou_webhook_dead_letters_dropped_total Dead letters of msg.notify that are not "
+      "kept "
+      "any more, because others came.\n"
+      "# TYPE jindou_webhook_dead_letters_dropped_total counter\n";
+  out += "jindou_webhook_dead_letters_dropped_total " + std::to_string(letters_dropped()) + "\n";
   out +=
       "# HELP jindou_webhook_backlog_limit With more waiting the oldest are given up: "
       "webhook.backlogMax.\n# TYPE jindou_webhook_backlog_limit gauge\n";

@@ -50,6 +50,8 @@ struct WebhookDeps {
   LiveStarts is_live = {};
   std::size_t workers = 4;  // requests under way at the same time, for each kind of message event
   std::size_t record_bytes = 0;  // see ToldRecord; 0: nothing is remembered
+  // Dead letters that a partition keeps (partition::WebhookLetterLimits).
+  std::size_t letters_max = 5'000;
   // See StreamDeps.
   std::size_t offline_bytes_max = kOfflineBytesMax;
 };
@@ -81,11 +83,13 @@ class Webhook final : public partition::EffectSink {
   // Thread-safe.
   WebhookStatus status() const;
   const ToldRecord& told() const { return told_; }
-  // For a scrape: jindou_webhook_… by event.
+  // For a scrape: jindou_webhook_… by event. Blocks on disk, a read for each partition.
   void append_metrics(std::string& out) const;
 
  private:
   StreamDeps stream_deps(Event event);
+  // Dead letters that made room for others, in the partitions that are owned.
+  std::uint64_t letters_dropped() const;
   // Of a message that is not stored only those who are offline now can be told of.
   void put_unstored(std::shared_ptr<const Message> message,
                     const partition::Recipients& recipients);

@@ -87,6 +87,16 @@ class TestCore final : public CoreLink {
     if (const auto* advance = std::get_if<partition::AdvanceWebhook>(&change)) {
       if (advance->notified_to) {
         const std::string key = store::webhook_cursor_key(advance->partition);
+        std::string value;
+        std::uint64_t before = 0;
+        if (*store_.get(Table::main, key, value)) {
+          before = store::decode_webhook_cursor(value)->notified_to;
+        }
+        for (const auto& letter : advance->letters) {
+          if (letter.counter <= before) continue;
+          store_.put(store::webhook_letter_key(advance->partition, letter.counter),
+                     store::encode(letter.record));
+        }
         store_.put(key, store::encode(store::WebhookCursorRecord{*advance->notified_to,
                                                                  *advance->offline_to}));
         ++cursors_written;
@@ -106,6 +116,20 @@ class TestCore final : public CoreLink {
     } else if (const auto* forget = std::get_if<partition::ForgetPresenceEvents>(&change)) {
       for (const auto& key : forget->keys) store_.erase(key);
       forgotten += forget->keys.size();
+    } else if (const auto* redrive = std::get_if<partition::RedriveWebhook>(&change)) {
+      for (const std::uint64_t counter : redrive->counters) {
+        store_.put(store::webhook_redrive_key(redrive->partition, counter), "");
+      }
+    } else if (const auto* settle = std::get_if<partition::SettleRedrives>(&change)) {
+      for (const auto& settled : settle->settled) {
+        const auto key = store::webhook_letter_key(settle->partition, settled.counter);
+        store_.erase(store::webhook_redrive_key(settle->partition, settled.counter));
+        store_.erase(key);
+        if (!settled.again) continue;
+        store::WebhookLetterRecord again = *settled.again;
+        again.redrives = settled.redrives + 1;
+        store_.put(key, store::encode(again));
+      }
     }
     done({});
     return {};
@@ -269,6 +293,25 @@ class WebhookTest : public testing::Test {
     std::vector<std::uint64_t> out;
     for (std::uint64_t i = 1; i <= last; ++i) out.push_back(i);
     return out;
+  }
+  // Dead letters of the channel's partition, by the counters of their entries.
+  std::map<std::uint64_t, store::WebhookLetterRecord> dead_letters(const std::string& channel) {
+    std::map<std::uint64_t, store::WebhookLetterRecord> out;
+    const std::string prefix = store::webhook_letter_prefix(partition_for(channel, kPartitions));
+    EXPECT_TRUE(store_.scan(Table::main, prefix, store::after_prefix(prefix),
+                            [&out](std::string_view key, std::string_view value) {
+                              out.emplace(store::counter_of_webhook_letter_key(key),
+                                          *store::decode_webhook_letter(value));
+                              return true;
+                            }));
+    return out;
+  }
+  void redrive(const std::string& channel) {
+    partition::RedriveWebhook command;
+    command.partition = partition_for(channel, kPartitions);
+    for (const auto& [counter, letter] : dead_letters(channel)) command.counters.push_back(counter);
+    EXPECT_TRUE(
+        core_.post_change(std::move(command), [](const Result<void>& done) { EXPECT_TRUE(done); }));
   }
   EventCounts counts(Event event) const {
     return webhook_->status().events[static_cast<std::size_t>(event)];
@@ -757,6 +800,85 @@ TEST_F(WebhookTest, StopRecordsChangesThatWereJustNoted) {
                             return true;
                           }));
   EXPECT_EQ(rows, 100U);
+}
+
+TEST_F(WebhookTest, WhatIsGivenUpIsKeptAndToldAgainInOrder) {
+  http::TestReceiver receiver([](const http::ReceivedCall&) { return 422; });
+  listen(receiver);
+  options_->focus_events = {"msg.notify"};
+  options_->attempts_max = 2;
+  options_->notify_count = 10;
+  start();
+  commit("g", 25);
+  ASSERT_TRUE(eventually([&] { return dead_letters("g").size() == 25; }));
+  const auto kept = dead_letters("g");
+  EXPECT_EQ(kept.begin()->second.cause, store::GiveUpCause::refused);
+  EXPECT_EQ(kept.begin()->second.attempts, 2U);
+  EXPECT_EQ(kept.begin()->second.error, "status 422");
+  EXPECT_EQ(kept.begin()->second.log, ChannelKey("g", ChannelType::group));
+  EXPECT_EQ(counts(Event::notify).dead_letters, 25U);
+  forget_all();
+
+  receiver.set_answer({});
+  const std::size_t before = receiver.calls().size();
+  start();
+  commit("g", 1);
+  ASSERT_TRUE(eventually([&] { return counts(Event::notify).sent == 1; }));
+  redrive("g");
+  redrive("g");
+  ASSERT_TRUE(eventually([&] { return dead_letters("g").empty(); }));
+  auto calls = receiver.calls();
+  calls.erase(calls.begin(), calls.begin() + static_cast<std::ptrdiff_t>(before));
+  std::vector<std::uint64_t> expected = {26};
+  for (std::uint64_t i = 1; i <= 25; ++i) expected.push_back(i);
+  EXPECT_EQ(seqs(calls, "g"), expected);
+  for (const auto& call : calls) {
+    EXPECT_LE(codec::parse_json(call.body)->get_array().value().size(), 10U);
+  }
+}
+
+TEST_F(WebhookTest, WhatIsGivenUpAgainIsKeptAgain) {
+  http::TestReceiver receiver([](const http::ReceivedCall&) { return 422; });
+  listen(receiver);
+  options_->focus_events = {"msg.notify"};
+  options_->attempts_max = 1;
+  start();
+  commit("g", 2);
+  ASSERT_TRUE(eventually([&] { return dead_letters("g").size() == 2; }));
+  receiver.set_answer([](const http::ReceivedCall&) { return 418; });
+  redrive("g");
+  ASSERT_TRUE(eventually([&] {
+    const auto kept = dead_letters("g");
+    return kept.size() == 2 && kept.begin()->second.redrives == 1;
+  }));
+  EXPECT_EQ(dead_letters("g").begin()->second.error, "status 418");
+  // Nobody has asked for another time.
+  const std::size_t calls = receiver.calls().size();
+  commit("h", 1);
+  ASSERT_TRUE(receiver.wait_for_calls(calls + 1));
+  EXPECT_EQ(seqs(receiver.calls(), "g").size(), 4U);
+}
+
+TEST_F(WebhookTest, WhatIsOverTheBacklogIsKept) {
+  http::TestReceiver receiver([](const http::ReceivedCall&) { return 500; });
+  listen(receiver);
+  options_->focus_events = {"msg.notify"};
+  options_->notify_count = 10;
+  options_->backlog_max = 20;
+  start();
+  commit("g", 100);
+  ASSERT_TRUE(eventually([&] { return counts(Event::notify).dead_letters == 80; }));
+  receiver.set_answer({});
+  ASSERT_TRUE(eventually([&] { return dead_letters("g").size() == 80; }));
+  EXPECT_EQ(dead_letters("g").begin()->second.cause, store::GiveUpCause::excess);
+  EXPECT_TRUE(eventually([&] { return counts(Event::notify).sent == 20; }));
+  // One that is deleted meanwhile is no letter any more.
+  const auto gone = dead_letters("g").begin()->second;
+  store_.erase(store::message_key(partition_for("g", kPartitions), gone.log,
+                                  static_cast<MessageSeq>(gone.seq)));
+  redrive("g");
+  ASSERT_TRUE(eventually([&] { return dead_letters("g").empty(); }));
+  EXPECT_TRUE(eventually([&] { return counts(Event::notify).sent == 99; }));
 }
 
 TEST_F(WebhookTest, MetricsNameEveryEvent) {
