@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "partition/letter_reader.h"
 #include "partition/simulation/lone_partition.h"
 #include "store/keys.h"
 #include "store/records.h"
@@ -154,6 +155,44 @@ TEST_F(WebhookLettersTest, AreToldAgainOnceForTwoWhoAsk) {
   EXPECT_FALSE(settle(1, 0));
   EXPECT_FALSE(settle(1, 0));
   EXPECT_EQ(stored(), "2 status 500, ");
+}
+
+TEST_F(WebhookLettersTest, AreReadPageByPageWithTheirMessages) {
+  SendCommand command;
+  command.channel = ChannelKey("v1", ChannelType::visitors);
+  command.from_uid = "v1";
+  command.client_msg_no = "n";
+  command.payload = "hello";
+  ASSERT_FALSE(world_->run(command));
+  WebhookLetter first = letter(1);
+  first.record.log = command.channel;
+  EXPECT_FALSE(advance(9, {first, letter(2), letter(3)}));
+  EXPECT_FALSE(redrive({2}));
+  const LetterReader reader(store::PartitionReaders(world_->memory, PartitionMap(1)));
+  const auto page = reader.load(std::nullopt, 2, 1'000);
+  ASSERT_TRUE(page.has_value());
+  ASSERT_EQ(page->letters.size(), 2U);
+  EXPECT_TRUE(page->more);
+  ASSERT_TRUE(page->letters[0].message.has_value());
+  EXPECT_EQ(page->letters[0].message->payload, "hello");
+  EXPECT_FALSE(page->letters[0].marked);
+  EXPECT_FALSE(page->letters[1].message.has_value());
+  EXPECT_TRUE(page->letters[1].marked);
+  const auto rest = reader.load(LetterReader::Place{kLettersPartition, 2}, 2, 1'000);
+  ASSERT_TRUE(rest.has_value());
+  ASSERT_EQ(rest->letters.size(), 1U);
+  EXPECT_EQ(rest->letters[0].counter, 3U);
+  EXPECT_FALSE(rest->more);
+
+  const auto unmarked = reader.load_unmarked();
+  ASSERT_TRUE(unmarked.has_value());
+  ASSERT_EQ(unmarked->size(), 1U);
+  EXPECT_EQ(unmarked->front().counters, (std::vector<std::uint64_t>{1, 3}));
+  EXPECT_EQ(*reader.load_partitions(), std::vector<bool>{true});
+  const auto by_id = reader.load_of(message_id_of(3, kLettersPartition));
+  ASSERT_TRUE(by_id.has_value() && by_id->has_value());
+  EXPECT_EQ((*by_id)->record.error, "status 500");
+  EXPECT_FALSE(reader.load_of(message_id_of(4, kLettersPartition))->has_value());
 }
 
 TEST_F(WebhookLettersTest, GivenUpAgainAnswerOnlyToWhatWasToldLast) {
