@@ -466,6 +466,7 @@ Result<void> Node::Parts::start_webhook() {
   deps.boot_id = random.next_u64();
   deps.workers = settings.webhook.workers;
   deps.record_bytes = settings.webhook.record_bytes;
+  deps.letters_max = settings.webhook.dead_letters_max;
   webhook = std::make_unique<webhook::Webhook>(std::move(deps));
   effects->attach_second(webhook.get());
   sessions.set_listener(

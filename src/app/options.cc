@@ -100,6 +100,8 @@ partition::PartitionOptions partition_options(const config::Settings& settings,
   options.templates.versions_max = settings.templates.versions_max;
   options.jobs.per_partition_max = settings.jobs.per_partition_max;
   options.jobs.input_bytes_max = settings.jobs.input_bytes_max;
+  options.webhook_letters.per_partition_max = settings.webhook.dead_letters_max;
+  options.webhook_letters.bytes_max = settings.webhook.dead_letter_bytes_max;
   return options;
 }
 

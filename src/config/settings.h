@@ -234,6 +234,9 @@ struct WebhookSettings {
   bool offline_master_only = false;
   std::size_t workers = 4;
   std::size_t record_bytes = std::size_t{2} << 20;  // 0: none
+  // Of one partition. 0: none are kept.
+  std::size_t dead_letters_max = 5'000;
+  std::size_t dead_letter_bytes_max = std::size_t{1} << 20;
 };
 
 struct AgentWebhookSettings {

@@ -456,6 +456,13 @@ constexpr std::array kTable{
             kOurs, kRestart,
             "Memory for what was told of which message lately, for GET /message/trace: 24 bytes "
             "for each message told. 0: none is remembered."},
+    Setting{"webhook.deadLettersMax", count, JD_MEMBER(webhook.dead_letters_max), 0, 1'000'000, "",
+            kOurs, kRestart,
+            "Dead letters of msg.notify that one of the storage.partitions keeps, for "
+            "POST /webhook/redrive: the oldest go and are counted. 0: none are kept."},
+    Setting{"webhook.deadLetterBytesMax", bytes, JD_MEMBER(webhook.dead_letter_bytes_max),
+            64 * kKiB, kGiB, "", kOurs, kRestart,
+            "What they may have there, as they are stored: some 100 bytes each, without payloads."},
     Setting{"agent.webhook.httpAddr", text, JD_MEMBER(agent.webhook.http_addr), 0, 0, "",
             kDocumented, kLive, "URL told about messages of agent channels instead."},
     Setting{"datasource.addr", text, JD_MEMBER(datasource.addr), 0, 0, "", kDocumented, kLive,
