@@ -11,15 +11,20 @@
 
 #include "api/answers.h"
 #include "api/channel_ids.h"
+#include "api/core_calls.h"
+#include "api/cursor_text.h"
 #include "api/job_json.h"
 #include "api/job_routes.h"
 #include "api/loaded_answers.h"
 #include "api/query_number.h"
+#include "api/webhook_letters.h"
+#include "base/bytes.h"
 #include "codec/json_writer.h"
 #include "codec/message_object.h"
 #include "jobs/turn.h"
 #include "model/job.h"
 #include "partition/job_reader.h"
+#include "partition/letter_reader.h"
 
 namespace jindou::api {
 namespace {
@@ -125,7 +130,24 @@ Task<std::optional<Job>> find_batch(Services& services, const Request& request,
   co_return job;
 }
 
+// Whose dead letters are asked for.
+enum class LetterSource : std::uint8_t { send, webhook };
+
+// None: that was answered.
+std::optional<LetterSource> source_wanted(const Request& request, Response& response) {
+  const std::string source = request.query_value("source");
+  if (source.empty() || source == "send") return LetterSource::send;
+  if (source == "webhook") return LetterSource::webhook;
+  answer_invalid(
+      response,
+      "source must be send (what was refused; when it is left out, too) or webhook (what "
+      "the webhook has given up)");
+  return std::nullopt;
+}
+
 Task<void> get_dead_letters(Services& services, Request& request, Response& response) {
+  const auto source = source_wanted(request, response);
+  if (!source) co_return;
   const auto count = query_number(request, "limit", kLettersMax);
   if (!count) {
     answer_invalid(response, "limit must be a number from 1 to " + std::to_string(kLettersMax));
@@ -135,11 +157,16 @@ Task<void> get_dead_letters(Services& services, Request& request, Response& resp
   if (!from) co_return;
   const auto job = co_await find_batch(services, request, response);
   if (!job || !has_all_items(*job, response, "nothing of the batch was sent")) co_return;
+  const std::size_t letters_max = *count == 0 ? kLetters : static_cast<std::size_t>(*count);
+  if (*source == LetterSource::webhook) {
+    co_await answer_batch_webhook_letters(services, response, *job, *from, letters_max);
+    co_return;
+  }
   LetterQuery query;
   query.job = job->id;
   query.items = job->counts.items;
   query.from = *from;
-  query.count = *count == 0 ? kLetters : static_cast<std::size_t>(*count);
+  query.count = letters_max;
   query.bytes_max = services.options.page_bytes_max;
   const auto room_to_read =
       co_await room_or_answer(services, response, services.options.page_read_bytes());
@@ -163,19 +190,113 @@ Task<void> get_dead_letters(Services& services, Request& request, Response& resp
 }
 
 Task<void> post_redrive(Services& services, Request& request, Response& response) {
+  const auto source = source_wanted(request, response);
+  if (!source) co_return;
   const auto job = co_await find_batch(services, request, response);
   if (!job) co_return;
+  if (*source == LetterSource::webhook) {
+    if (!has_all_items(*job, response, "nothing of the batch was sent")) co_return;
+    co_await redrive_batch_webhook_letters(services, request, response, *job);
+    co_return;
+  }
   co_await act_on_job(services, request, response, JobAction::retry, kBatchPath);
+}
+
+constexpr std::size_t kPlaceBytes = sizeof(std::uint16_t) + sizeof(std::uint64_t);
+
+std::string text_of_place(const partition::KeptLetter& letter) {
+  std::string bytes;
+  append_be(bytes, raw(letter.partition));
+  append_be(bytes, letter.counter);
+  return cursor_text(bytes);
+}
+
+Task<void> get_webhook_letters(Services& services, Request& request, Response& response) {
+  const auto limit = query_number(request, "limit", kLettersMax);
+  if (!limit) {
+    answer_invalid(response, "limit must be a number from 1 to " + std::to_string(kLettersMax));
+    co_return;
+  }
+  std::optional<partition::LetterReader::Place> after;
+  if (const std::string text = request.query_value("cursor"); !text.empty()) {
+    const auto bytes = cursor_bytes(text);
+    if (!bytes || bytes->size() != kPlaceBytes) {
+      answer_invalid(response, "cursor must be the `next` of an answer of this call");
+      co_return;
+    }
+    after.emplace();
+    after->partition = static_cast<PartitionId>(read_be<std::uint16_t>(*bytes, 0));
+    after->counter = read_be<std::uint64_t>(*bytes, sizeof(std::uint16_t));
+  }
+  const auto room_to_read =
+      co_await services.options.read_budget->take(services.options.page_read_bytes());
+  if (!room_to_read) {
+    answer_error(response, room_to_read.error());
+    co_return;
+  }
+  const std::size_t count = *limit == 0 ? kLetters : static_cast<std::size_t>(*limit);
+  auto work = [&letters = services.deps.letters, after, count,
+               bytes_max = services.options.page_bytes_max] {
+    return letters.load(after, count, bytes_max);
+  };
+  const auto page = co_await services.deps.blocking.run(std::move(work));
+  if (!page) {
+    answer_error(response, page.error());
+    co_return;
+  }
+  codec::JsonWriter json(response.body);
+  json.begin_object();
+  json.begin_array("dead_letters");
+  for (const partition::KeptLetter& letter : page->letters) {
+    write_webhook_letter(json, letter, std::nullopt);
+  }
+  json.end_array();
+  json.flag("more", page->more);
+  if (page->more) json.string("next", text_of_place(page->letters.back()));
+  json.end_object();
+}
+
+Task<void> post_webhook_redrive(Services& services, Request& request, Response& response) {
+  if (!request.body.empty()) {
+    answer_invalid(response,
+                   "this call takes no body: all dead letters of the webhook are told again");
+    co_return;
+  }
+  auto work = [&letters = services.deps.letters] { return letters.load_unmarked(); };
+  const auto commands = co_await services.deps.blocking.run(std::move(work));
+  if (!commands) {
+    answer_error(response, commands.error());
+    co_return;
+  }
+  std::size_t redriven = 0;
+  std::vector<partition::Change> changes;
+  for (const partition::RedriveWebhook& command : *commands) {
+    redriven += command.counters.size();
+    changes.emplace_back(command);
+  }
+  const auto done = co_await change_all(services, request, std::move(changes));
+  if (!done) {
+    answer_error(response, done.error());
+    co_return;
+  }
+  codec::JsonWriter json(response.body);
+  json.begin_object();
+  json.number("redriven", redriven);
+  json.end_object();
 }
 
 }  // namespace
 
 std::span<const Route> dead_letter_routes() {
-  static constexpr std::array<Route, 2> routes = {{
+  static constexpr std::array<Route, 4> routes = {{
       {Verb::get, "/batches/{id}/dead-letters", get_dead_letters, Auth::send_or_read,
        "What of a batch was refused"},
       {Verb::post, "/batches/{id}/redrive", post_redrive, Auth::send,
        "Sends again what of a batch was refused"},
+      {Verb::get, "/webhook/dead-letters", get_webhook_letters, Auth::read,
+       "What the webhook has given up"},
+      {Verb::post, "/webhook/redrive", post_webhook_redrive, Auth::administer,
+       "Tells again what the webhook has given up"},
   }};
   return routes;
 }

@@ -1,4 +1,5 @@
-// What of a batch was refused for good, and how it is sent again.
+// What of a batch was refused for good, and how it is sent again; what the webhook has given up,
+// and how it is told again.
 #pragma once
 
 #include <span>

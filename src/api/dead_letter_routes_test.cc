@@ -1,9 +1,13 @@
 // /batches/{id}/dead-letters and /redrive: what was refused, page by page, and that it is sent when
 // it may be.
+#include <cstddef>
+#include <future>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/job_routes_fixture.h"
+#include "partition/outbox_commands.h"
 
 namespace jindou::api {
 namespace {
@@ -137,6 +141,89 @@ TEST_F(DeadLetters, BadRequestsAreRefused) {
   wait_for(recall, "done");
   EXPECT_TRUE(has(problem(letters(recall), 409), "recalls or edits"));
   EXPECT_EQ(post("/batches/" + recall + "/redrive", "").status, 409U);
+}
+
+class WebhookLetterRoutes : public DeadLetters {
+ protected:
+  // A batch of three messages, two of which are given up.
+  std::string made_and_given_up() {
+    const std::string id =
+        made("[" + item("n0", "g1") + "," + item("n1", "g1") + "," + item("n2", "g1") + "]");
+    const std::string lines = results(id);
+    std::size_t at = 0;
+    for (int i = 0; i < 3; ++i) {
+      at = lines.find("\"message_id\":", at) + 13;
+      messages_.push_back(static_cast<MessageId>(std::stoull(lines.substr(at))));
+    }
+    partition::AdvanceWebhook advance;
+    advance.partition = partition_of(messages_[2]);
+    advance.notified_to = counter_of(messages_[2]);
+    for (const std::size_t given_up : {std::size_t{0}, std::size_t{2}}) {
+      partition::WebhookLetter letter;
+      letter.counter = counter_of(messages_[given_up]);
+      letter.record.log = ChannelKey("g1", ChannelType::group);
+      letter.record.seq = given_up + 1;
+      letter.record.at_ms = 7;
+      letter.record.attempts = 5;
+      letter.record.error = "status 422";
+      advance.letters.push_back(std::move(letter));
+    }
+    std::promise<Result<void>> done;
+    EXPECT_TRUE(core_->post_change(
+        advance, [&done](Result<void> outcome) { done.set_value(std::move(outcome)); }));
+    EXPECT_TRUE(done.get_future().get());
+    return id;
+  }
+  std::string letter_of(std::size_t item, bool redriving) const {
+    const std::string id = std::to_string(raw(messages_[item]));
+    return R"("source":"webhook","event":"msg.notify","message_id":)" + id +
+           R"(,"message_idstr":")" + id + R"(","message_seq":)" + std::to_string(item + 1) +
+           R"(,"client_msg_no":"n)" + std::to_string(item) +
+           R"(","from_uid":"u1","channel_id":"g1","channel_type":2,"payload":"aGk=",)" +
+           R"("code":"refused","msg":"the receiver has refused it as often as )" +
+           R"(webhook.msgNotifyEventRetryMaxCount says; what came last: status 422",)" +
+           R"("given_up_at_ms":7,"attempts":5,"redrives":0,"redriving":)" +
+           (redriving ? "1" : "0") + R"(,"redrivable":1})";
+  }
+
+  std::vector<MessageId> messages_;
+};
+
+TEST_F(WebhookLetterRoutes, OfABatchAreListedAndRedriven) {
+  const std::string id = made_and_given_up();
+  EXPECT_TRUE(has(letters(id).body, R"("count":0,"dead_letters":[],"more":0})"));
+  const std::string begin = R"({"batch_id":")" + id + R"(","state":"done","dead_letters":[)";
+  EXPECT_EQ(letters(id, "?source=webhook").body, begin + R"({"index":0,)" + letter_of(0, false) +
+                                                     R"(,{"index":2,)" + letter_of(2, false) +
+                                                     R"(],"more":0})");
+  EXPECT_EQ(letters(id, "?source=webhook&limit=1").body,
+            begin + R"({"index":0,)" + letter_of(0, false) + R"(],"more":1,"next":1})");
+  EXPECT_EQ(letters(id, "?source=webhook&from=1").body,
+            begin + R"({"index":2,)" + letter_of(2, false) + R"(],"more":0})");
+  const Answer again = post("/batches/" + id + "/redrive?source=webhook", "");
+  EXPECT_EQ(again.status, 202U);
+  EXPECT_EQ(again.body, R"({"batch_id":")" + id + R"(","redriven":2})");
+  EXPECT_EQ(post("/batches/" + id + "/redrive?source=webhook", "").body,
+            R"({"batch_id":")" + id + R"(","redriven":0})");
+  EXPECT_TRUE(has(letters(id, "?source=webhook").body, letter_of(2, true)));
+  EXPECT_TRUE(has(problem(letters(id, "?source=post"), 400), "source must be send"));
+}
+
+TEST_F(WebhookLetterRoutes, OfAllAreListedAndRedriven) {
+  EXPECT_EQ(get("/webhook/dead-letters").body, R"({"dead_letters":[],"more":0})");
+  made_and_given_up();
+  EXPECT_EQ(get("/webhook/dead-letters").body, R"({"dead_letters":[{)" + letter_of(0, false) +
+                                                   ",{" + letter_of(2, false) + R"(],"more":0})");
+  const Answer first = get("/webhook/dead-letters?limit=1");
+  EXPECT_EQ(number_of(first.body, "more"), 1U);
+  EXPECT_EQ(get("/webhook/dead-letters?cursor=" + text_of(first.body, "next")).body,
+            R"({"dead_letters":[{)" + letter_of(2, false) + R"(],"more":0})");
+  EXPECT_EQ(post("/webhook/redrive", "").body, R"({"redriven":2})");
+  EXPECT_EQ(post("/webhook/redrive", "").body, R"({"redriven":0})");
+  EXPECT_TRUE(has(get("/webhook/dead-letters").body, letter_of(0, true)));
+  EXPECT_TRUE(has(problem(get("/webhook/dead-letters?cursor=x"), 400), "cursor must be"));
+  EXPECT_TRUE(has(problem(get("/webhook/dead-letters?limit=1001"), 400), "limit must be"));
+  EXPECT_TRUE(has(problem(post("/webhook/redrive", "{}"), 400), "takes no body"));
 }
 
 }  // namespace

@@ -41,6 +41,8 @@ TEST_F(MessageRoutesTest, EveryRouteRefusesBodiesThatAreNoObject) {
   for (const Route& route : all_routes()) {
     if (route.method != Verb::post || route.ports == Ports::manager) continue;
     for (const std::string body : {"", "7", "\"x\"", "{", "null"}) {
+      // All letters are meant unless the body names some.
+      if (route.path == "/webhook/redrive" && body.empty()) continue;
       const Answer answer = post(std::string(route.path), body);
       EXPECT_TRUE(answer.status >= 400 && answer.status < 500)
           << route.path << ' ' << body << " -> " << answer.status << ' ' << answer.body;

@@ -142,6 +142,7 @@ class RoutesTest : public testing::Test {
     history_ = std::make_unique<partition::History>(readers, clock_, database_->fingerprint_seed());
     records_ = std::make_unique<partition::RecordReader>(readers);
     job_reader_ = std::make_unique<partition::JobReader>(readers);
+    letter_reader_ = std::make_unique<partition::LetterReader>(readers);
     conversations_ = std::make_unique<conversation::ConversationReader>(
         readers, *horizon_, clock_, conversation::ReaderLimits());
     directory_of_users_ = std::make_unique<conversation::Directory>(readers, *horizon_, clock_);
@@ -178,6 +179,7 @@ class RoutesTest : public testing::Test {
         .history = *history_,
         .records = *records_,
         .jobs = *job_reader_,
+        .letters = *letter_reader_,
         .conversations = *conversations_,
         .directory = *directory_of_users_,
         .metrics = metrics_,
@@ -287,6 +289,7 @@ class RoutesTest : public testing::Test {
   std::unique_ptr<partition::History> history_;
   std::unique_ptr<partition::RecordReader> records_;
   std::unique_ptr<partition::JobReader> job_reader_;
+  std::unique_ptr<partition::LetterReader> letter_reader_;
   std::unique_ptr<conversation::ConversationReader> conversations_;
   std::unique_ptr<conversation::Directory> directory_of_users_;
   http::DeadlineList deadlines_;

@@ -34,6 +34,7 @@
 #include "partition/command_router.h"
 #include "partition/history.h"
 #include "partition/job_reader.h"
+#include "partition/letter_reader.h"
 #include "partition/rate_limits.h"
 #include "partition/record_reader.h"
 #include "presence/connection_info.h"
@@ -84,6 +85,7 @@ struct ApiDeps {
   partition::History& history;
   partition::RecordReader& records;
   partition::JobReader& jobs;
+  partition::LetterReader& letters;
   conversation::ConversationReader& conversations;
   conversation::Directory& directory;
   observe::Metrics& metrics;

@@ -44,6 +44,7 @@
 #include "partition/inbox_stage.h"
 #include "partition/intake_rights.h"
 #include "partition/job_reader.h"
+#include "partition/letter_reader.h"
 #include "partition/local_placement.h"
 #include "partition/partition_worker.h"
 #include "partition/rate_limits.h"
@@ -137,6 +138,7 @@ struct Node::Parts {
   std::unique_ptr<partition::History> history;
   std::unique_ptr<partition::RecordReader> records;
   std::unique_ptr<partition::JobReader> job_reader;
+  std::unique_ptr<partition::LetterReader> letter_reader;
   std::unique_ptr<webhook::RouterLink> webhook_link;
   std::unique_ptr<webhook::Webhook> webhook;
   std::unique_ptr<conversation::ConversationReader> conversations;
@@ -363,6 +365,7 @@ Result<void> Node::Parts::start_core() {
   history = std::make_unique<partition::History>(readers, clock, database->fingerprint_seed());
   records = std::make_unique<partition::RecordReader>(readers);
   job_reader = std::make_unique<partition::JobReader>(readers);
+  letter_reader = std::make_unique<partition::LetterReader>(readers);
   conversation::ReaderLimits reader_limits;
   reader_limits.conversations_max = settings.conversation.user_max_count;
   const AnswerSizes sizes = answer_sizes(settings);
@@ -538,6 +541,7 @@ Result<void> Node::Parts::start_edges() {
       .history = *history,
       .records = *records,
       .jobs = *job_reader,
+      .letters = *letter_reader,
       .conversations = *conversations,
       .directory = *directory,
       .metrics = metrics,

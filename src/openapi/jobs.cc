@@ -139,19 +139,109 @@ Operation revise(std::string_view path, std::string_view description, std::strin
   };
 }
 
+// What the webhook has given up, beside what it has in common with what was refused.
+std::vector<Property> webhook_letter_members() {
+  return {
+      may("source", word({"webhook"}, "Of what the webhook has given up.")),
+      may("event", word({"msg.notify", "msg.recall", "msg.edit"}, "What was to be told.")),
+      may("message_id", integer("Of the message; it is not there when that is gone.")),
+      may("message_idstr", text("The same as text.")),
+      may("message_seq", integer("Its place in its channel.")),
+      may("given_up_at_ms", integer("When, in milliseconds since 1970.")),
+      may("attempts", integer("Requests that told of it, and failed.")),
+      may("redrives", integer("How often it was told again and given up again.")),
+      may("redriving", bit("1: it is to be told again.")),
+  };
+}
+
+std::string webhook_letter() {
+  std::vector<Property> members = {
+      may("client_msg_no", text("Its number.")),
+      may("from_uid", text("Its sender.")),
+      may("channel_id", text("Its channel; the other user for type 1.")),
+      may("channel_type", channel_type()),
+      may("payload", base64("Its content, as it is now.")),
+      need("code", word({"refused", "too_old", "excess", "unreadable"}, "Why, as a word.")),
+      need("msg", text("Why, as a sentence.")),
+      need("redrivable", bit("0: the message is gone.")),
+  };
+  for (Property& member : webhook_letter_members()) members.push_back(std::move(member));
+  return object(members);
+}
+
+Parameter letter_source() {
+  return {"source",
+          word({"send", "webhook"}, ""),
+          "send: what was refused. webhook: what the webhook has given up of what was sent.",
+          {}};
+}
+
+std::vector<Operation> webhook_letter_operations() {
+  return {
+      {
+          .method = Verb::get,
+          .path = "/webhook/dead-letters",
+          .tag = Tag::jobs,
+          .description = "What of msg.notify, msg.recall and msg.edit the webhook has given up, as "
+                         "far as it is kept (`webhook.deadLettersMax`), in the order in which it "
+                         "was to be told in each channel.",
+          .query = {{"cursor", text(""), "The `next` of the page before.", {}},
+                    {"limit", integer("", 0, 1000), "At most so many; 100 unless given.", "10"}},
+          .answer = object({need("dead_letters", array(webhook_letter())),
+                            need("more", bit("1: go on.")), may("next", text("From where."))}),
+          .answer_example =
+              R"({"dead_letters":[{"source":"webhook","event":"msg.notify","message_id":94218,)"
+              R"("message_idstr":"94218","message_seq":4,"client_msg_no":"a-1",)"
+              R"("from_uid":"user1","channel_id":"group1","channel_type":2,"payload":"e30=",)"
+              R"("code":"refused","msg":"the receiver has refused it as often as )"
+              R"(webhook.msgNotifyEventRetryMaxCount says; what came last: status 422",)"
+              R"("given_up_at_ms":1700000000500,"attempts":5,"redrives":0,"redriving":0,)"
+              R"("redrivable":1}],"more":0})",
+      },
+      {
+          .method = Verb::post,
+          .path = "/webhook/redrive",
+          .tag = Tag::jobs,
+          .description = "All dead letters of the webhook are told again, in their order, beside "
+                         "what is new. Takes no body. Nothing happens to those that are to be told "
+                         "again already.",
+          .answer = object({need("redriven", integer("So many."))}),
+          .answer_example = R"({"redriven":1})",
+      },
+  };
+}
+
+Operation redrive() {
+  Operation again = action(
+      "/batches/{id}/redrive",
+      "Another pass over the dead letters of a batch that is done or has failed, and over "
+      "what was not tried: what /jobs/{id}/retry does. With source=webhook: what the webhook has "
+      "given up of the batch is told again.");
+  again.query.push_back(letter_source());
+  again.others.push_back(
+      {202, "With source=webhook: so many are told again.",
+       object({need("batch_id", text("As in the path.")), need("redriven", integer("So many."))})});
+  return again;
+}
+
 Operation dead_letters() {
   const auto letter = [] {
-    return object({need("index", integer("Of the item.")),
-                   may("client_msg_no", text("Its number; of a line that is no item nothing but "
-                                             "the index, code, msg and redrivable is known.")),
-                   may("from_uid", text("Its sender.")),
-                   may("channel_id", text("Its channel; the other user for type 1.")),
-                   may("channel_type", channel_type()),
-                   may("payload", base64("Its content, if it is kept.")),
-                   may("reason", integer("Why, as in a result.", 0, 255)),
-                   need("code", text("Why, as a word.")), need("msg", text("Why, as a sentence.")),
-                   may("moderation", ref("Moderation")),
-                   need("redrivable", bit("0: it is no item, or a request has sent it."))});
+    std::vector<Property> members = {
+        need("index", integer("Of the item.")),
+        may("client_msg_no", text("Its number; of a line that is no item nothing but "
+                                  "the index, code, msg and redrivable is known.")),
+        may("from_uid", text("Its sender.")),
+        may("channel_id", text("Its channel; the other user for type 1.")),
+        may("channel_type", channel_type()),
+        may("payload", base64("Its content, if it is kept.")),
+        may("reason", integer("Why, as in a result.", 0, 255)),
+        need("code", text("Why, as a word.")),
+        need("msg", text("Why, as a sentence.")),
+        may("moderation", ref("Moderation")),
+        need("redrivable", bit("0: it is no item, or a request has sent it; of the "
+                               "webhook: the message is gone."))};
+    for (Property& member : webhook_letter_members()) members.push_back(std::move(member));
+    return object(members);
   };
   return {
       .method = Verb::get,
@@ -159,12 +249,15 @@ Operation dead_letters() {
       .tag = Tag::jobs,
       .description =
           "The items that were refused, or of which nobody knows, in their order. A page may end "
-          "before it has `limit` of them: go on from `next` while `more` is 1.",
+          "before it has `limit` of them: go on from `next` while `more` is 1. With "
+          "source=webhook those that were sent, and that the webhook has given up.",
       .query = {id_in_path(),
+                letter_source(),
                 {"from", integer(""), "Only items from this index on.", {}},
                 {"limit", integer("", 0, 1000), "At most so many; 100 unless given.", "10"}},
       .answer = object({need("batch_id", text("As in the path.")), need("state", job_state()),
-                        need("count", integer("Dead letters in all, as far as it has come.")),
+                        may("count", integer("Dead letters in all, as far as it has come; not "
+                                             "with source=webhook.")),
                         need("dead_letters", array(letter())), need("more", bit("1: go on.")),
                         may("next", integer("From where."))}),
       .answer_example =
@@ -249,7 +342,7 @@ std::string job_schema() {
 }
 
 std::vector<Operation> job_operations() {
-  return {
+  std::vector<Operation> all = {
       job_list(),
       job_read(),
       results(),
@@ -268,12 +361,12 @@ std::vector<Operation> job_operations() {
              "cancelled."),
       job_remove(),
       dead_letters(),
-      action("/batches/{id}/redrive",
-             "Another pass over the dead letters of a batch that is done or has failed, and over "
-             "what was not tried: what /jobs/{id}/retry does."),
+      redrive(),
       recall_batch(),
       revise("/batches/{id}/edit", "All messages of a batch get another payload.",
              R"({"payload":{"type":1,"content":"Moved"},"operator_uid":"admin"})")};
+  for (Operation& operation : webhook_letter_operations()) all.push_back(std::move(operation));
+  return all;
 }
 
 }  // namespace jindou::openapi

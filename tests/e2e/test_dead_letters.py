@@ -1,4 +1,5 @@
-"""What of a batch was refused: listed page by page, and sent again when it may be."""
+"""What of a batch was refused: listed page by page, and sent again when it may be; what the webhook
+has given up, and that it is told again."""
 
 import base64
 import unittest
@@ -7,6 +8,8 @@ import test_api_keys
 from harness import GROUP, Server, ServerCase, fresh, item, wait_until
 from test_jobs import Jobs
 from test_moderation import Words, text
+from test_webhook import hook
+from webhook_receiver import Receiver
 
 
 def letters(server, batch, **query):
@@ -98,6 +101,70 @@ class Moderated(unittest.TestCase):
         self.assertEqual(server.post("/batches/%s/redrive" % batch).status, 200)
         self.assertEqual(jobs.wait(batch)["accepted"], 2)
         self.assertEqual(every_letter(server, batch), [])
+
+
+class GivenUpByTheWebhook(unittest.TestCase):
+    def start(self, receiver, **more):
+        server = Server(hook(receiver, focusEvents="msg.notify", msgNotifyEventRetryMaxCount=2,
+                             **more))
+        self.addCleanup(server.destroy)
+        self.addCleanup(receiver.close)
+        return server.start()
+
+    def all_of(self, server):
+        found, query = [], {"limit": 7}
+        while True:
+            answer = server.get("/webhook/dead-letters", query)
+            assert answer.status == 200, answer
+            page = answer.json()
+            found += page["dead_letters"]
+            if not page["more"]:
+                return found
+            query["cursor"] = page["next"]
+
+    def test_it_is_listed_and_told_again_once_in_order_over_kills(self):
+        receiver = Receiver(lambda call: 422)
+        server = self.start(receiver)
+        group, jobs = fresh("g"), Jobs(server)
+        batch = jobs.make([item(group, "n%d" % i) for i in range(30)])
+        jobs.wait(batch)
+        wait_until(lambda: len(self.all_of(server)) == 30, what="all of them given up")
+        server.restart()
+        found = self.all_of(server)
+        self.assertEqual([one["message_seq"] for one in found], list(range(1, 31)))
+        self.assertEqual({(one["source"], one["event"], one["code"], one["attempts"],
+                           one["redriving"], one["redrivable"]) for one in found},
+                         {("webhook", "msg.notify", "refused", 2, 0, 1)})
+        self.assertIn("status 422", found[0]["msg"])
+        mine = letters(server, batch, source="webhook")
+        self.assertEqual([one["index"] for one in mine["dead_letters"]], list(range(30)))
+        self.assertEqual(letters(server, batch)["count"], 0)
+
+        receiver.answer = None
+        redriven = server.post("/batches/%s/redrive?source=webhook" % batch)
+        self.assertEqual((redriven.status, redriven.json()["redriven"]), (202, 30), redriven)
+        server.post("/webhook/redrive")
+        server.restart()
+        wait_until(lambda: self.all_of(server) == [], what="the end of the dead letters")
+        told = [one["message_seq"] for one in receiver.messages(group)]
+        # What was told just before the kill may come once more.
+        self.assertEqual(sorted(set(told)), list(range(1, 31)))
+        self.assertEqual(list(dict.fromkeys(told)), list(range(1, 31)))
+        self.assertEqual(server.must_post("/webhook/redrive", None), {"redriven": 0})
+
+    def test_of_too_many_the_oldest_are_dropped_and_counted(self):
+        receiver = Receiver(lambda call: 422)
+        server = self.start(receiver, deadLettersMax=10)
+        group = fresh("g")
+        server.must_batch([item(group, "n%d" % i) for i in range(40)])
+
+        def dropped():
+            lines = server.get("/metrics").body.decode().splitlines()
+            name = "jindou_webhook_dead_letters_dropped_total "
+            return [float(line[len(name):]) for line in lines if line.startswith(name)]
+        wait_until(lambda: dropped() == [30.0], what="30 dropped")
+        self.assertEqual([one["message_seq"] for one in self.all_of(server)],
+                         list(range(31, 41)))
 
 
 class Who(ServerCase):
