@@ -20,9 +20,10 @@ constexpr std::string_view kPagePolicy =
     "'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'\r\n";
 
-// False when the documentation is switched off; then it has been answered.
-bool admit_docs(const Services& services, Response& response) {
-  if (services.options.docs) return true;
+// False when this part of the documentation is switched off; then it has been answered.
+bool admit_docs(const Services& services, bool on, std::string_view what_to_do,
+                Response& response) {
+  if (on) return true;
   constexpr std::string_view kText = "the documentation is switched off";
   response.status = 403;
   JsonWriter json(response.body);
@@ -33,9 +34,16 @@ bool admit_docs(const Services& services, Response& response) {
   json.string("code", errc_name(Errc::denied));
   json.string("message", kText);
   json.string("mode", services.options.mode);
-  json.string("suggestion", "run with api.docs: true and another mode than release");
+  json.string("suggestion", what_to_do);
   json.end_object();
   return false;
+}
+
+bool admit_page(const Services& services, Response& response) {
+  return admit_docs(services, services.options.docs,
+                    "run with api.docs: true and another mode than release; the document is at "
+                    "/docs/openapi.json in every mode",
+                    response);
 }
 
 void answer_page(Response& response) {
@@ -60,14 +68,14 @@ bool admit_browser(Services& services, Request& request, Response& response) {
 }
 
 Task<void> get_docs(Services& services, Request& request, Response& response) {
-  if (admit_docs(services, response) && admit_browser(services, request, response)) {
+  if (admit_page(services, response) && admit_browser(services, request, response)) {
     answer_page(response);
   }
   co_return;
 }
 
 Task<void> get_docs_slash(Services& services, Request& request, Response& response) {
-  if (admit_docs(services, response) && admit_browser(services, request, response)) {
+  if (admit_page(services, response) && admit_browser(services, request, response)) {
     response.status = 301;
     response.extra_headers += "Location: /docs\r\n";
   }
@@ -75,7 +83,11 @@ Task<void> get_docs_slash(Services& services, Request& request, Response& respon
 }
 
 Task<void> get_openapi(Services& services, Request&, Response& response) {
-  if (!admit_docs(services, response)) co_return;
+  // What it says is no secret to whoever holds the token, so no mode hides it.
+  if (!admit_docs(services, services.options.openapi_document, "run with api.docs: true",
+                  response)) {
+    co_return;
+  }
   // Some milliseconds at the first request.
   auto work = [&services]() -> Result<const std::string*> {
     static const std::string kText = services.document(services.options.version);

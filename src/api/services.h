@@ -197,8 +197,10 @@ struct ApiOptions {
   config::LiveValue<std::chrono::milliseconds> slow_request = std::chrono::milliseconds(0);
   // POST /user/onlinestatus names users who are offline too.
   config::LiveValue<bool> online_status_include_offline = false;
-  // The pages under /docs are served; otherwise they answer 403 and say `mode`.
+  // The page /docs is served; otherwise it answers 403 and says `mode`.
   bool docs = true;
+  // The same of the document that it shows, /docs/openapi.json.
+  bool openapi_document = true;
   std::string mode = "debug";
   // What GET /varz says about the configuration.
   std::uint64_t node_id = 1;

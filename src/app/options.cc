@@ -140,6 +140,7 @@ api::ApiOptions api_options(const config::Settings& settings, std::size_t refusa
   options.manager_uid = settings.manager_uid;
   options.version = kVersion;
   options.docs = settings.api.docs && settings.mode != config::Mode::release;
+  options.openapi_document = settings.api.docs;
   options.mode = mode_name(settings.mode);
   options.node_id = settings.cluster.node_id;
   if (settings.manager.on) options.manager_address = settings.manager.addr;

@@ -381,8 +381,7 @@ constexpr std::array kTable{
     Setting{"delivery.queueBytesMax", bytes, JD_MEMBER(delivery.queue_bytes_max), kMebibyte,
             1024 * kGiB, "", kOurs, kRestart, "Committed messages waiting for fan-out."},
     Setting{"mode", choice, JD_MEMBER(mode), 0, 0, "debug|release|bench|test", kDocumented,
-            kRestart,
-            "release: the documentation pages under /docs are not served. The others are alike."},
+            kRestart, "release: the documentation page /docs is not served. The others are alike."},
     Setting{"disableCMDMessageSync", flag, JD_MEMBER(disable_cmd_message_sync), 0, 0, "",
             kDocumented, kRestart,
             "POST /message/sync answers nothing and /message/syncack does nothing."},
@@ -558,8 +557,9 @@ constexpr std::array kTable{
             "Origins of web pages that may call the HTTP API and the manager port, such as "
             "`https://app.example.com`; `*`: all. None: pages of the same host; with managerToken "
             "all, because they have to know it."},
-    Setting{"api.docs", flag, JD_MEMBER(api.docs), 0, 0, "", kOurs, kRestart,
-            "Serve the documentation under /docs, unless mode is release."},
+    Setting{
+        "api.docs", flag, JD_MEMBER(api.docs), 0, 0, "", kOurs, kRestart,
+        "Serve the documentation: the page /docs, unless mode is release, and /docs/openapi.json."},
     Setting{"retention.interval", duration, JD_MEMBER(retention.interval), 100, 30 * kDay, "",
             kOurs, kLive, "How often messages that are too old or too many are looked for."},
     Setting{"retention.maxAge", duration, JD_MEMBER(retention.max_age), 0, 36'500 * kDay, "", kOurs,

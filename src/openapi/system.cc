@@ -242,6 +242,7 @@ void add_docs(std::vector<Operation>& out) {
   out.push_back({.method = Verb::get,
                  .path = "/docs/openapi.json",
                  .tag = Tag::system,
+                 .description = "Served in every mode, unless api.docs is false.",
                  .answer = anything("An OpenAPI 3.1 document."),
                  .others = {off}});
   out.push_back({.method = Verb::get,

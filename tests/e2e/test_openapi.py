@@ -257,26 +257,36 @@ class Page(ServerCase):
 
 class SwitchedOff:
     mode = "debug"
+    refused = ("/docs", "/docs/")
+    headers = {}
 
     def test_pages_are_refused(self):
-        for path in ("/docs", "/docs/", "/docs/openapi.json"):
-            answer = self.server.get(path)
+        for path in self.refused:
+            answer = self.server.get(path, headers=self.headers)
             body = self.assert_error(answer, 403)
             self.assertEqual((body["mode"], body["message"]), (self.mode, body["msg"]))
             self.assertTrue(body["suggestion"])
 
     def test_health_says_disabled(self):
-        answer = self.server.get("/docs/health")
+        answer = self.server.get("/docs/health", headers=self.headers)
         self.assertEqual((answer.status, answer.json()["status"]), (200, "disabled"))
 
 
 class ReleaseMode(SwitchedOff, ServerCase):
     mode = "release"
-    config = {"mode": "release"}
+    config = {"mode": "release", "managerToken": TOKEN}
+    headers = {"token": TOKEN}
+
+    def test_the_document_is_there_for_whoever_has_the_token(self):
+        answer = self.server.get("/docs/openapi.json", headers=self.headers)
+        self.assertEqual(answer.status, 200)
+        openapi_tools.check_document(answer.json())
+        self.assert_error(self.server.get("/docs/openapi.json"), 401)
 
 
 class DocsSwitch(SwitchedOff, ServerCase):
     config = {"api.docs": "false"}
+    refused = ("/docs", "/docs/", "/docs/openapi.json")
 
 
 if __name__ == "__main__":
