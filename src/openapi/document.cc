@@ -302,6 +302,10 @@ void write_info(JsonWriter& json, std::string_view version) {
               "Instant-messaging server with the WuKongIM interface. Bodies are JSON in UTF-8. "
               "Unknown members are ignored, null counts as absent, types are strict. Every error "
               "has the same body.");
+  json.begin_object("license");
+  json.string("name", "Apache License 2.0");
+  json.string("identifier", "Apache-2.0");
+  json.end_object();
   json.end_object();
   json.begin_array("servers");
   json.begin_object();

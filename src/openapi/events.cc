@@ -72,6 +72,10 @@ Operation old_event() {
                  R"("event":{"type":"___TextMessageStart","data":"..."}})",
       .answer = one_of({ref("Ack"), ref("SendRefusal")}),
       .answer_example = R"({"status":200})",
+      .others = {{403,
+                  "The sender may not send there; `reason` says why. 200 with "
+                  "api.refusalStyle: reason.",
+                  {}}},
       .deprecated = true,
   };
 }

@@ -234,12 +234,6 @@ void add_docs(std::vector<Operation>& out) {
                  .others = {off},
                  .guarded = true});
   out.push_back({.method = Verb::get,
-                 .path = "/docs/",
-                 .tag = Tag::system,
-                 .others = {{301, "To /docs.", {}}, off},
-                 .succeeds = false,
-                 .guarded = true});
-  out.push_back({.method = Verb::get,
                  .path = "/docs/openapi.json",
                  .tag = Tag::system,
                  .description = "Served in every mode, unless api.docs is false.",
