@@ -52,6 +52,35 @@ class OpenApiDocument : public testing::Test {
     }
   }
 
+  // Generators make one type of a schema: where there are several, they are oneOf or anyOf.
+  void expect_one_type(dom::element element, const std::string& place) {
+    dom::array list;
+    dom::object object;
+    if (element.get_array().get(list) == simdjson::SUCCESS) {
+      for (const dom::element entry : list) expect_one_type(entry, place);
+    } else if (element.get_object().get(object) == simdjson::SUCCESS) {
+      for (const auto field : object) {
+        const std::string below = place + "/" + std::string(field.key);
+        if (field.key == "enum") {
+          std::set<dom::element_type> types;
+          for (const dom::element value : field.value.get_array()) types.insert(value.type());
+          EXPECT_EQ(types.size(), 1U) << below;
+        }
+        if (field.key == "type") {
+          EXPECT_TRUE(field.value.is_string()) << below;
+        }
+        // What the caller named, and examples, are no schemas.
+        if (field.key != "properties" && field.key != "example") {
+          expect_one_type(field.value, below);
+        } else if (field.key == "properties") {
+          for (const auto member : field.value.get_object()) {
+            expect_one_type(member.value, below + "/" + std::string(member.key));
+          }
+        }
+      }
+    }
+  }
+
   dom::parser parser_;
   dom::element root_;
   std::string text_;
@@ -134,6 +163,27 @@ TEST_F(OpenApiDocument, SaysItsVersion) {
 
 TEST_F(OpenApiDocument, SaysItsLicence) {
   EXPECT_EQ(root_["info"]["license"]["identifier"].get_string().value(), "Apache-2.0");
+}
+
+TEST_F(OpenApiDocument, EverySchemaIsOfOneType) { expect_one_type(root_, {}); }
+
+TEST_F(OpenApiDocument, NamesWhatABatchIsMadeOf) {
+  const dom::element batch = root_.at_pointer("/paths/~1message~1sendbatch/post");
+  EXPECT_EQ(simdjson::minify(
+                batch.at_pointer("/requestBody/content/application~1json/schema/oneOf/0/items")),
+            R"({"$ref":"#/components/schemas/BatchItem"})");
+  EXPECT_EQ(simdjson::minify(
+                batch.at_pointer("/responses/200/content/application~1json/schema/oneOf/0/items")),
+            R"({"$ref":"#/components/schemas/SendResult"})");
+}
+
+TEST_F(OpenApiDocument, MembersThatMayBeAbsentMayBeNull) {
+  const dom::element item = root_.at_pointer("/components/schemas/BatchItem/properties");
+  EXPECT_EQ(simdjson::minify(item.at_pointer("/red_dot/anyOf")),
+            R"([{"$ref":"#/components/schemas/Flag"},{"type":"null"}])");
+  EXPECT_NE(item.at_pointer("/from_uid/anyOf").error(), simdjson::SUCCESS);
+  // A description stands beside the choice, where generators look for it.
+  EXPECT_EQ(item.at_pointer("/red_dot/description").error(), simdjson::SUCCESS);
 }
 
 TEST_F(OpenApiDocument, ReferencesLeadSomewhere) { expect_references(root_); }

@@ -1,6 +1,6 @@
 // The members of the bodies that send a message (POST /message/send and both forms of
 // POST /message/sendbatch), written once: reading them (message_json.cc), the strict mode and the
-// OpenAPI document (openapi/messages.cc) and the table of docs/api.md all come from here.
+// OpenAPI document (openapi/send_schemas.cc) and the table of docs/api.md all come from here.
 #pragma once
 
 #include <cstddef>

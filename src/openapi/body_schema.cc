@@ -26,13 +26,17 @@ std::string number_of(const Field& field, std::string_view description) {
   return integer(description, field.required ? 1 : field.least, static_cast<std::int64_t>(most));
 }
 
-std::string schema_of(const Field& field) {
+std::string field_description(const Field& field) {
   std::string description = sentence(bodies::told(field));
   if (field.bytes_max != 0) {
     description += " At most " + std::to_string(field.bytes_max) + " bytes.";
   }
+  return description;
+}
+
+std::string schema_of(const Field& field, std::string_view description) {
   switch (field.type) {
-    case FieldType::text: return text(description);
+    case FieldType::text: return bounded_text(field.required ? 1 : 0, field.bytes_max, description);
     case FieldType::id: return uid(description);
     case FieldType::word: {
       std::vector<std::string_view> words(field.words.begin(), field.words.end());
@@ -66,7 +70,11 @@ std::string object_of(std::span<const Field> fields, std::string_view descriptio
   std::vector<Property> members;
   members.reserve(fields.size());
   for (const Field& field : fields) {
-    members.push_back(Property{field.name, schema_of(field), field.required});
+    const std::string said = field_description(field);
+    // A member that may be absent may be null, which is the same.
+    const bool takes_null = !field.required && field.type != FieldType::json;
+    std::string schema = takes_null ? nullable(schema_of(field, {}), said) : schema_of(field, said);
+    members.push_back(Property{field.name, std::move(schema), field.required});
   }
   return object(members, description);
 }
@@ -76,7 +84,8 @@ std::string object_of(std::span<const Field> fields, std::string_view descriptio
 std::string body_schema(const bodies::PathBody& body) {
   std::string whole = object_of(body.fields, {});
   if (!body.or_array) return whole;
-  return one_of({schema_of(body.fields.front()), std::move(whole)});
+  const Field& entries = body.fields.front();
+  return one_of({schema_of(entries, field_description(entries)), std::move(whole)});
 }
 
 }  // namespace jindou::openapi

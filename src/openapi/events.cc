@@ -19,7 +19,7 @@ Operation event() {
       .example = R"({"channel_id":"group1","channel_type":2,"client_msg_no":"ai1","event_id":"e1",)"
                  R"("event_type":"stream.delta","payload":{"kind":"text","delta":"Hello"}})",
       .answer = object(
-          {need("status", one_of({R"({"const":200})", R"({"const":"ok"})"})),
+          {need("status", ok_status()),
            need("data",
                 object({need("client_msg_no", text("Of the anchor.")),
                         need("event_key", text("The lane.")), need("event_id", text("Echoed.")),
@@ -48,7 +48,7 @@ Operation event_sync() {
       .description = "One entry for each lane, ascending by `msg_event_seq`.",
       .example = R"({"channel_id":"group1","channel_type":2,"client_msg_no":"ai1"})",
       .answer =
-          object({need("status", one_of({R"({"const":200})", R"({"const":"ok"})"})),
+          object({need("status", ok_status()),
                   need("data", object({need("client_msg_no", text("Of the anchor.")),
                                        need("from_msg_event_seq", integer("Of the request.")),
                                        need("next_msg_event_seq", integer("For the next request.")),
@@ -138,8 +138,7 @@ void add_streams_v2(std::vector<Operation>& out) {
       .tag = Tag::events,
       .example = R"({"message_id":1037,"from_uid":"bot","channel_id":"group6","channel_type":2,)"
                  R"("payload":"aGVsbG8="})",
-      .answer = object({need("status", one_of({R"({"const":200})", R"({"const":"ok"})"})),
-                        need("message_id", integer("Of the request.")),
+      .answer = object({need("status", ok_status()), need("message_id", integer("Of the request.")),
                         need("chunk_id", integer("Number of the last persisted event."))}),
       .deprecated = true,
   });

@@ -6,94 +6,11 @@
 
 #include "bodies/send_choices.h"
 #include "codec/csv_items.h"
-#include "codec/send_fields.h"
 #include "openapi/operations.h"
 #include "openapi/schema.h"
 
 namespace jindou::openapi {
 namespace {
-
-std::string request_header() {
-  std::vector<Property> flags;
-  for (const codec::SendField& field : codec::send_fields()) {
-    if (field.in_header) flags.push_back(may(field.name, flag(sentence(field.meaning))));
-  }
-  return object(flags, "All 0 unless given; each may stand beside the header, too.");
-}
-
-std::string content() {
-  return payload(
-      "The content: base64, or a JSON object or array, which is stored as its compact text. "
-      "Clients "
-      "of the WuKongIM SDKs show {\"type\":1,\"content\":\"…\"}; no text is shown without the "
-      "number 1 as `type`, and the JavaScript SDK throws at text that is not JSON and at null.");
-}
-
-std::string schema_of(const codec::SendField& field, bool required, std::string_view meaning) {
-  switch (field.type) {
-    case codec::SendFieldType::payload: return content();
-    case codec::SendFieldType::header: return request_header();
-    case codec::SendFieldType::id: return required ? uid(meaning) : text(meaning);
-    case codec::SendFieldType::text: return text(meaning);
-    case codec::SendFieldType::flag: return flag(meaning);
-    case codec::SendFieldType::number: return integer(meaning, 0, field.most);
-    case codec::SendFieldType::channel_type: return integer(meaning, required ? 1 : 0, field.most);
-    case codec::SendFieldType::uids:
-      // The object form reports a uid that is none in its answer.
-      return array_up_to(codec::kSubscribersMax, required ? text("A receiver.") : ref("Id"),
-                         meaning);
-    case codec::SendFieldType::variables:
-      return map(anything("A string, a number, true, false; also an array or object."), meaning);
-  }
-  return {};
-}
-
-// The body with the members of one form, as the table tells their presence and meaning in it.
-std::string body_of(codec::Presence codec::SendField::*presence,
-                    std::string_view codec::SendField::*meaning,
-                    std::string_view description = {}) {
-  std::vector<Property> members;
-  for (const codec::SendField& field : codec::send_fields()) {
-    if (field.*presence == codec::Presence::none) continue;
-    const bool required = field.*presence == codec::Presence::required;
-    const std::string_view told = (field.*meaning).empty() ? field.meaning : field.*meaning;
-    members.push_back(Property{field.name, schema_of(field, required, sentence(told)), required});
-  }
-  return object(members, description);
-}
-
-std::string send_item() { return body_of(&codec::SendField::item, &codec::SendField::meaning); }
-
-// What stands in `defaults` need not stand in an item.
-std::string part_of_item(std::string_view description) {
-  std::vector<Property> members;
-  for (const codec::SendField& field : codec::send_fields()) {
-    if (field.item == codec::Presence::none) continue;
-    members.push_back(may(field.name, schema_of(field, false, sentence(field.meaning))));
-  }
-  return object(members, description);
-}
-
-std::string items_form() {
-  return object(
-      {may("payloads", map(content(), "Payloads that items refer to with `payload_ref`.")),
-       may("defaults",
-           part_of_item("Members for items that lack them. Flags are taken one by one, `vars` by "
-                        "name; an item with a payload of its own takes none.")),
-       need("items", array(part_of_item("A message."), "The messages."))},
-      "Messages for any channels with payloads that they share.");
-}
-
-std::string object_form() {
-  return body_of(
-      &codec::SendField::object, &codec::SendField::object_meaning,
-      "One message for many users. `client_msg_no` serves all receivers: a repeat stores "
-      "nothing.");
-}
-
-std::string single_send() {
-  return body_of(&codec::SendField::single, &codec::SendField::single_meaning);
-}
 
 Parameter idempotency_key() {
   return {.name = "Idempotency-Key",
@@ -129,8 +46,8 @@ std::string member_columns() {
 std::string schema_of(const bodies::SendChoice& choice) {
   switch (choice.type) {
     case bodies::ChoiceType::flag:
-      return std::string(R"({"type":"boolean","default":)") +
-             (choice.on_unless_given ? "true}" : "false}");
+      // Without a default: generated clients would send it, also to forms that do not take it.
+      return boolean("");
     case bodies::ChoiceType::number: return integer("", 0, static_cast<std::int64_t>(choice.most));
     case bodies::ChoiceType::text:
       if (choice.most == 0) return text("");
@@ -146,6 +63,9 @@ std::string schema_of(const bodies::SendChoice& choice) {
 // Where several forms have one path: which of them takes it.
 std::string description_of(const bodies::SendChoice& choice, bool several) {
   std::string out = sentence(choice.meaning);
+  if (choice.type == bodies::ChoiceType::flag) {
+    out += choice.on_unless_given ? " True unless given." : " False unless given.";
+  }
   const auto taken_by = [&choice](bodies::SendForm form) {
     return bodies::takes(choice, form, false) || bodies::takes(choice, form, true);
   };
@@ -153,24 +73,6 @@ std::string description_of(const bodies::SendChoice& choice, bool several) {
     out += " Not of lines and rows.";
   }
   return out;
-}
-
-std::string send_answer() {
-  const auto ids = [] {
-    return object({need("message_id", integer("Unique in the server, below 2^53.")),
-                   need("message_idstr", text("The same in decimal digits.")),
-                   need("message_seq", integer("Position in the channel; 0 when not stored.")),
-                   need("client_msg_no", text("Echoed, or generated."))},
-                  "The same members once more.");
-  };
-  return object({need("status", one_of({R"({"const":200})", R"({"const":"ok"})"})),
-                 need("message_id", integer("Unique in the server, below 2^53.")),
-                 need("message_idstr", text("The same in decimal digits.")),
-                 need("message_seq", integer("Position in the channel; 0 when not stored.")),
-                 need("client_msg_no", text("Echoed, or generated.")),
-                 need("reason", integer("Always 1.", 1, 1)),
-                 may("duplicate", boolean("The message had been stored by an earlier request.")),
-                 may("moderation", ref("Moderation")), need("data", ids())});
 }
 
 Operation send() {
@@ -183,10 +85,10 @@ Operation send() {
           "request with the same `client_msg_no` and payload answers the first ids.",
       .query = send_choice_parameters({bodies::SendForm::message}),
       .headers = {idempotency_key()},
-      .body = single_send(),
+      .body = ref("SendMessage"),
       .example = R"({"from_uid":"u1","channel_id":"u2","channel_type":1,)"
                  R"("payload":{"type":1,"content":"Hello"},"client_msg_no":"n1"})",
-      .answer = one_of({send_answer(), ref("SendRefusal")}),
+      .answer = one_of({ref("SendAnswer"), ref("SendRefusal")}),
       .answer_example =
           R"({"status":200,"message_id":1037,"message_idstr":"1037","message_seq":1,)"
           R"("client_msg_no":"n1","reason":1,"data":{"message_id":1037,"message_idstr":"1037",)"
@@ -199,22 +101,6 @@ Operation send() {
                  key_in_use(),
                  key_of_another()},
   };
-}
-
-std::string dry_run_answer() {
-  const auto counts = [](std::vector<Property> members) {
-    members.push_back(need("receivers", integer("Users who would receive it.")));
-    members.push_back(
-        may("online", integer("Of these; absent when too many were to be looked up.")));
-    members.push_back(may("offline", integer("The others.")));
-    return object(members);
-  };
-  return object({need("dry_run", R"({"const":true})"), need("items", array(ref("SendResult"))),
-                 need("total", counts({need("items", integer("In all.")),
-                                       need("accepted", integer("That would be stored.")),
-                                       need("duplicate", integer("That were stored before.")),
-                                       need("refused", integer("That would be refused.")),
-                                       need("bytes", integer("Of the payloads."))}))});
 }
 
 Operation send_batch() {
@@ -238,17 +124,13 @@ Operation send_batch() {
                    .schema = text(""),
                    .description = "respond-async makes a job of the batch, as async=true does.",
                    .example = {}}},
-      .body = one_of({array(send_item()), items_form(), object_form()}),
+      .body = one_of({array(ref("BatchItem")), ref("SharedBatch"), ref("MessageToMany")}),
       .example =
           R"([{"client_msg_no":"b1","from_uid":"system","channel_id":"group1","channel_type":2,)"
           R"("header":{"red_dot":1},"payload":{"type":1,"content":"Hello Group 1"}},)"
           R"({"client_msg_no":"b2","from_uid":"system","channel_id":"group2","channel_type":2,)"
           R"("payload":"eyJ0eXBlIjoxLCJjb250ZW50IjoiSGVsbG8gR3JvdXAgMiJ9"}])",
-      .answer =
-          one_of({array(ref("SendResult")),
-                  object({need("fail_uids", array(text("A user."), "Who did not get the message.")),
-                          need("reason", array(text("A sentence."), "Why, in the same order."))}),
-                  dry_run_answer()}),
+      .answer = one_of({array(ref("SendResult")), ref("FailedUsers"), ref("DryRun")}),
       .answer_example =
           R"([{"message_id":1035,"message_idstr":"1035","message_seq":1,"client_msg_no":"b1",)"
           R"("reason":1},{"message_id":2059,"message_idstr":"2059","message_seq":1,)"
@@ -266,20 +148,17 @@ Operation send_batch() {
                  {202,
                   "With ack=received: the items were taken. With async or hold_ms: the job "
                   "is durable.",
-                  one_of({array(object({need("client_msg_no", text("Echoed, or generated.")),
-                                        need("state", word({"received"}, "Not yet durable."))})),
-                          ref("NewJob")})},
+                  one_of({array(ref("ReceivedItem")), ref("NewJob")})},
                  key_in_use(),
                  key_of_another()},
   };
 }
 
 std::string revised_answer(std::vector<Property> more) {
-  std::vector<Property> members = {
-      need("status", one_of({R"({"const":200})", R"({"const":"ok"})"})),
-      need("message_id", integer("Of the message.")),
-      need("message_idstr", text("The same in decimal digits.")),
-      need("message_seq", integer("Its position in the channel."))};
+  std::vector<Property> members = {need("status", ok_status()),
+                                   need("message_id", integer("Of the message.")),
+                                   need("message_idstr", text("The same in decimal digits.")),
+                                   need("message_seq", integer("Its position in the channel."))};
   for (Property& member : more) members.push_back(std::move(member));
   members.push_back(may("duplicate", boolean("An earlier request had done it.")));
   return object(members);

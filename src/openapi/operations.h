@@ -117,6 +117,8 @@ struct Component {
   std::string schema;
 };
 std::vector<Component> components();
+// Those of sending, which name some of components().
+std::vector<Component> send_components();
 // Of GET /jobs/{id}.
 std::string job_schema();
 // Of the 202 of a job.

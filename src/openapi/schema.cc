@@ -78,6 +78,14 @@ std::string map(std::string values, std::string_view description) {
 
 std::string text(std::string_view description) { return typed("string", {}, description); }
 
+std::string bounded_text(std::size_t least, std::size_t most, std::string_view description) {
+  std::string members;
+  if (least != 0) members += "\"minLength\":" + std::to_string(least);
+  if (least != 0 && most != 0) members += ',';
+  if (most != 0) members += "\"maxLength\":" + std::to_string(most);
+  return typed("string", members, description);
+}
+
 std::string word(std::initializer_list<std::string_view> words, std::string_view description) {
   return word(std::span(words.begin(), words.size()), description);
 }
@@ -95,11 +103,7 @@ std::string base64(std::string_view description) {
   return typed("string", "\"contentEncoding\":\"base64\"", description);
 }
 
-std::string payload(std::string_view description) {
-  std::string out = R"({"type":["string","object","array"],"description":)";
-  codec::json_append_string(out, description);
-  return out + "}";
-}
+std::string payload(std::string_view description) { return ref("Payload", description); }
 
 std::string date_time(std::string_view description) {
   return typed("string", "\"format\":\"date-time\"", description);
@@ -123,24 +127,26 @@ std::string number(std::string_view description) { return typed("number", {}, de
 
 std::string boolean(std::string_view description) { return typed("boolean", {}, description); }
 
-std::string flag(std::string_view description) {
-  std::string out = "{\"enum\":[0,1,true,false],\"description\":";
-  codec::json_append_string(out, description);
-  return out + "}";
-}
+std::string flag(std::string_view description) { return ref("Flag", description); }
 
 std::string bit(std::string_view description) {
   return typed("integer", "\"enum\":[0,1]", description);
 }
 
 std::string anything(std::string_view description) {
+  if (description.empty()) return "{}";
   std::string out = "{\"description\":";
   codec::json_append_string(out, description);
   return out + "}";
 }
 
-std::string nullable(std::string schema) {
-  return "{\"anyOf\":[" + schema + ",{\"type\":\"null\"}]}";
+std::string nullable(std::string schema, std::string_view description) {
+  std::string out = "{\"anyOf\":[" + schema + ",{\"type\":\"null\"}]";
+  if (!description.empty()) {
+    out += ",\"description\":";
+    codec::json_append_string(out, description);
+  }
+  return out + "}";
 }
 
 std::string one_of(std::initializer_list<std::string> schemas) {
@@ -187,11 +193,8 @@ std::string uids(std::string_view description) { return array(ref("Id"), descrip
 
 std::string channel_type(std::string_view description) { return integer(description, 1, 255); }
 
-std::string message_id(std::string_view description) {
-  std::string out = R"({"oneOf":[{"type":"integer","minimum":0,"format":"int64"},)"
-                    R"({"type":"string","pattern":"^[0-9]+$"}],"description":)";
-  codec::json_append_string(out, description);
-  return out + "}";
-}
+std::string message_id(std::string_view description) { return ref("MessageId", description); }
+
+std::string ok_status() { return ref("OkStatus"); }
 
 }  // namespace jindou::openapi

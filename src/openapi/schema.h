@@ -33,11 +33,14 @@ std::string array_up_to(std::size_t items_max, std::string items,
 std::string map(std::string values, std::string_view description = {});
 
 std::string text(std::string_view description);
+// A string of so many characters; `most` 0: as many as there are. Bounds in bytes are given as
+// those in characters, which no string within them exceeds.
+std::string bounded_text(std::size_t least, std::size_t most, std::string_view description);
 // A string that is one of the words.
 std::string word(std::span<const std::string_view> words, std::string_view description);
 std::string word(std::initializer_list<std::string_view> words, std::string_view description);
 std::string base64(std::string_view description);
-// The payload of a message that is sent: base64, an object or an array.
+// The payload of a message that is sent, never null: base64, an object or an array.
 std::string payload(std::string_view description);
 std::string date_time(std::string_view description);
 std::string integer(std::string_view description, std::int64_t min = 0,
@@ -52,8 +55,9 @@ std::string flag(std::string_view description);
 std::string bit(std::string_view description);
 // Any JSON value.
 std::string anything(std::string_view description);
-// The value or null.
-std::string nullable(std::string schema);
+// The value or null. `schema` is without a description: generators and the page of /docs look for
+// it beside the choice.
+std::string nullable(std::string schema, std::string_view description = {});
 std::string one_of(std::initializer_list<std::string> schemas);
 
 // A schema of components/schemas by its name.
@@ -72,5 +76,7 @@ std::string uids(std::string_view description);
 std::string channel_type(std::string_view description = "1 person, 2 group, … up to 255.");
 // A message id in a request: a number or its decimal digits as a string.
 std::string message_id(std::string_view description);
+// The `status` of an answer when all went well.
+std::string ok_status();
 
 }  // namespace jindou::openapi

@@ -50,9 +50,13 @@ std::shared_ptr<Shape> read_shape(dom::element schema, const ShapeMap& component
   }
   dom::element items;
   if (schema["items"].get(items) == simdjson::SUCCESS) shape->items = read_shape(items, components);
-  dom::array variants;
-  if (schema["oneOf"].get(variants) == simdjson::SUCCESS) {
+  for (const std::string_view choice : {"oneOf", "anyOf"}) {
+    dom::array variants;
+    if (schema[choice].get(variants) != simdjson::SUCCESS) continue;
     for (const dom::element variant : variants) {
+      // Null has no members, and would be the form in which nothing is unknown.
+      std::string_view type;
+      if (variant["type"].get(type) == simdjson::SUCCESS && type == "null") continue;
       shape->variants.push_back(read_shape(variant, components));
     }
   }

@@ -271,7 +271,7 @@ std::vector<Operation> system_operations() {
                  .description = "This server imports nothing while it runs.",
                  .answer = object({need("status", word({"migrated"}, "Nothing to wait for.")),
                                    need("step", word({"message"}, "Always the same.")),
-                                   need("last_err", nullable(text("None."))),
+                                   need("last_err", nullable(text({}), "None.")),
                                    need("try_count", integer("0."))}),
                  .answer_example =
                      R"({"status":"migrated","step":"message","last_err":null,"try_count":0})"});

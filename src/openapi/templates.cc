@@ -33,8 +33,7 @@ Operation template_store() {
           "A template that is there gets a version more. Versions count up and are never used "
           "again. The payload has places such as {{name}}, which `vars` of an item fill in.",
       .example = R"({"name":"welcome","payload":{"type":1,"content":"Welcome, {{name}}!"}})",
-      .answer = object({need("status", one_of({R"({"const":200})", R"({"const":"ok"})"})),
-                        need("name", text("As given.")),
+      .answer = object({need("status", ok_status()), need("name", text("As given.")),
                         need("version", integer("The number it got.", 1)),
                         need("variables", variables())}),
       .answer_example = R"({"status":200,"name":"welcome","version":1,"variables":["name"]})",

@@ -80,7 +80,17 @@ class Operation:
     @property
     def body_schema(self):
         body = self.spec.get("requestBody")
-        return body and body["content"]["application/json"]["schema"]
+        return body and self.resolved(body["content"]["application/json"]["schema"])
+
+    def resolved(self, schema):
+        """The schema that it names, if it names one."""
+        name = schema.get("$ref")
+        return self._document["components"]["schemas"][name.rsplit("/", 1)[1]] if name else schema
+
+    def but_null(self, schema):
+        """What is there if it is not null; a description beside a choice stays with the choice."""
+        forms = [form for form in schema.get("anyOf", [schema]) if form != {"type": "null"}]
+        return self.resolved(forms[0]) if len(forms) == 1 else schema
 
     @property
     def example(self):

@@ -146,7 +146,7 @@ class Operations(DocumentCase):
             for name, member in (schema or {}).get("properties", {}).items():
                 if set(member) == {"description"}:
                     continue  # any JSON
-                wrong = 1.5 if member.get("type") != "object" else "text"
+                wrong = 1.5 if operation.but_null(member).get("type") != "object" else "text"
                 with self.subTest(operation=operation, member=name):
                     answer = self.call(operation, dict(operation.example, **{name: wrong}))
                     self.assert_error(answer, 400)
@@ -156,12 +156,53 @@ class Operations(DocumentCase):
         for operation in self.operations:
             schema = operation.body_schema
             for name, member in (schema or {}).get("properties", {}).items():
+                member = operation.but_null(member)
                 if member.get("type") != "integer" or "maximum" not in member:
                     continue
                 for value in (member["maximum"] + 1, min(-1, member["minimum"] - 1)):
                     with self.subTest(operation=operation, member=name, value=value):
                         answer = self.call(operation, dict(operation.example, **{name: value}))
                         self.assert_error(answer, 400)
+
+    def test_null_is_taken_where_the_document_says_so(self):
+        for operation in self.operations:
+            schema = operation.body_schema
+            for name, member in (schema or {}).get("properties", {}).items():
+                takes_null = {"type": "null"} in member.get("anyOf", ())
+                if name in operation.example or not takes_null:
+                    continue
+                with self.subTest(operation=operation, member=name):
+                    body = dict(operation.example, **{name: None})
+                    self.assertEqual(operation.problems(schema, body), [])
+                    answer = self.call(operation, body)
+                    self.assertEqual(operation.judge(answer), [])
+                    if answer.status == 400:
+                        self.assertNotIn(name, answer.json()["msg"])
+
+    def test_null_is_taken_in_every_form_of_a_batch(self):
+        schemas = self.document["components"]["schemas"]
+
+        def with_nulls(schema, body):
+            absent = {name: None for name, member in schemas[schema]["properties"].items()
+                      if {"type": "null"} in member.get("anyOf", ()) and name not in body}
+            self.assertTrue(absent)
+            return dict(body, **absent)
+
+        self.server.must_post("/channel/subscriber_add",
+                              {"channel_id": "nulls", "channel_type": GROUP, "subscribers": ["u1"]})
+        message = item("nulls", from_uid="u1")
+        shared = with_nulls("SharedBatch", {
+            "defaults": with_nulls("BatchItemPart", {}),
+            "items": [with_nulls("BatchItemPart", message)]})
+        many = with_nulls("MessageToMany", {"from_uid": "u1", "subscribers": ["u2"],
+                                            "payload": "aGk="})
+        header = dict(message, header=with_nulls("SendHeader", {}))
+        for body in ([with_nulls("BatchItem", message)], shared, many, [header]):
+            with self.subTest(body=body):
+                answer = self.server.post("/message/sendbatch", body)
+                self.assertEqual(answer.status, 200, answer)
+        answer = self.server.post("/message/send", with_nulls("SendMessage", message))
+        self.assertEqual(answer.status, 200, answer)
 
     def test_required_query_parameters_are_required(self):
         for operation in self.operations:
