@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "bodies/all_bodies.h"
 #include "bodies/documentation.h"
 #include "openapi/schema.h"
 
@@ -82,10 +83,18 @@ std::string object_of(std::span<const Field> fields, std::string_view descriptio
 }  // namespace
 
 std::string body_schema(const bodies::PathBody& body) {
-  std::string whole = object_of(body.fields, {});
-  if (!body.or_array) return whole;
-  const Field& entries = body.fields.front();
-  return one_of({schema_of(entries, field_description(entries)), std::move(whole)});
+  return body.or_array ? ref("UserList") : object_of(body.fields, {});
+}
+
+std::string user_list_schema() {
+  for (const bodies::Section& section : bodies::sections()) {
+    for (const bodies::PathBody& body : section.bodies) {
+      if (!body.or_array) continue;
+      const Field& entries = body.fields.front();
+      return one_of({schema_of(entries, field_description(entries)), object_of(body.fields, {})});
+    }
+  }
+  return {};
 }
 
 }  // namespace jindou::openapi

@@ -9,4 +9,8 @@ namespace jindou::openapi {
 
 std::string body_schema(const bodies::PathBody& body);
 
+// Of the component UserList: the bodies that may be an array alone, which have one table. A choice
+// has to have a name, for clients in Go.
+std::string user_list_schema();
+
 }  // namespace jindou::openapi

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "openapi/body_schema.h"
 #include "openapi/operations.h"
 #include "openapi/schema.h"
 
@@ -261,6 +262,7 @@ std::vector<Component> components() {
       {"OkStatus", R"({"oneOf":[{"type":"integer","const":200},{"type":"string","const":"ok"}],)"
                    R"("description":"200, or ok with api.statusStyle: text."})"},
   };
+  all.push_back({"UserList", user_list_schema()});
   // Behind those that they name, and before those that name them: the strict mode reads them in
   // this order.
   for (std::vector<Component> group : {send_components(), other_components()}) {

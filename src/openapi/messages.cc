@@ -124,13 +124,13 @@ Operation send_batch() {
                    .schema = text(""),
                    .description = "respond-async makes a job of the batch, as async=true does.",
                    .example = {}}},
-      .body = one_of({array(ref("BatchItem")), ref("SharedBatch"), ref("MessageToMany")}),
+      .body = ref("Batch"),
       .example =
           R"([{"client_msg_no":"b1","from_uid":"system","channel_id":"group1","channel_type":2,)"
           R"("header":{"red_dot":1},"payload":{"type":1,"content":"Hello Group 1"}},)"
           R"({"client_msg_no":"b2","from_uid":"system","channel_id":"group2","channel_type":2,)"
           R"("payload":"eyJ0eXBlIjoxLCJjb250ZW50IjoiSGVsbG8gR3JvdXAgMiJ9"}])",
-      .answer = one_of({array(ref("SendResult")), ref("FailedUsers"), ref("DryRun")}),
+      .answer = ref("BatchAnswer"),
       .answer_example =
           R"([{"message_id":1035,"message_idstr":"1035","message_seq":1,"client_msg_no":"b1",)"
           R"("reason":1},{"message_id":2059,"message_idstr":"2059","message_seq":1,)"
@@ -148,7 +148,7 @@ Operation send_batch() {
                  {202,
                   "With ack=received: the items were taken. With async or hold_ms: the job "
                   "is durable.",
-                  one_of({array(ref("ReceivedItem")), ref("NewJob")})},
+                  ref("BatchTaken")},
                  key_in_use(),
                  key_of_another()},
   };

@@ -147,12 +147,15 @@ std::vector<Component> send_components() {
        body_of(&codec::SendField::object, &codec::SendField::object_meaning,
                "One message for many users. `client_msg_no` serves all receivers: a repeat stores "
                "nothing.")},
+      {"Batch", one_of({array(ref("BatchItem")), ref("SharedBatch"), ref("MessageToMany")})},
       {"SendMessage",
        body_of(&codec::SendField::single, &codec::SendField::single_meaning, "One message.")},
       {"SendAnswer", send_answer()},
       {"FailedUsers", fail_uids()},
       {"DryRun", dry_run()},
+      {"BatchAnswer", one_of({array(ref("SendResult")), ref("FailedUsers"), ref("DryRun")})},
       {"ReceivedItem", received_item()},
+      {"BatchTaken", one_of({array(ref("ReceivedItem")), ref("NewJob")})},
   };
 }
 
