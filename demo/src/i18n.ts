@@ -1,6 +1,8 @@
-// The words of the page. English is what the code says; a sentence without a translation does not
-// compile.
-import { useState } from 'preact/hooks';
+// The words of the chat page. English is what the code says; a sentence without a translation does
+// not compile.
+import { translator } from './language';
+
+export { locale, useLanguage, type Language } from './language';
 
 const kChinese = {
   'Jindou chat': 'Jindou 聊天',
@@ -61,7 +63,6 @@ const kChinese = {
     '多个 uid 用逗号分隔。若群组已存在，你和他们会加入。',
   'Open the chat': '打开会话',
   'Create or join': '创建或加入',
-  'Close': '关闭',
   'Back to the conversations': '返回会话列表',
   'Pick a conversation': '选择一个会话',
   'Open this page in a second window as somebody else, and write to each other.':
@@ -139,7 +140,6 @@ const kChinese = {
   'Nothing was sent, because an item is malformed.': '有一项格式错误，因此没有发送任何消息。',
   'Name at least one group.': '请至少填写一个群组。',
   'Write a message first.': '请先写一条消息。',
-  'Language': '语言',
   'signed out': '已退出登录',
   'unknown': '未知',
   'the token is missing or wrong': '令牌缺失或错误',
@@ -161,40 +161,5 @@ const kChinese = {
 } as const;
 
 export type Sentence = keyof typeof kChinese;
-export type Language = 'en' | 'zh';
-export type Values = Record<string, string | number>;
 
-const kStored = 'jindou.language';
-
-function initial(): Language {
-  const stored = localStorage.getItem(kStored);
-  if (stored === 'en' || stored === 'zh') return stored;
-  return navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
-}
-
-let current = initial();
-
-export function language(): Language {
-  return current;
-}
-
-// For Intl and the lang attribute.
-export function locale(): string {
-  return current === 'zh' ? 'zh-CN' : 'en-GB';
-}
-
-export function t(sentence: Sentence, values: Values = {}): string {
-  const text = current === 'zh' ? kChinese[sentence] : sentence;
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
-}
-
-// The language and how to change it; the component that uses it is drawn again, and what it shows.
-export function useLanguage(): [Language, (next: Language) => void] {
-  const [shown, show] = useState(current);
-  return [shown, (next) => {
-    current = next;
-    localStorage.setItem(kStored, next);
-    document.documentElement.lang = locale();
-    show(next);
-  }];
-}
+export const t = translator(kChinese);
