@@ -194,6 +194,31 @@ Task<void> get_managed_permissions(Services& services, Request& request, Respons
   co_return;
 }
 
+// Secrets are not in it, only whether they are set. With the values in force: what waits for a
+// restart is not there yet.
+Task<void> get_managed_config(Services& services, Request&, Response& response) {
+  std::shared_ptr<const config::Settings> settings;
+  if (services.deps.settings) settings = services.deps.settings();
+  if (settings == nullptr) settings = std::make_shared<const config::Settings>();
+  std::shared_ptr<const config::SettingSources> sources;
+  if (services.deps.setting_sources) sources = services.deps.setting_sources();
+  if (sources == nullptr) sources = std::make_shared<const config::SettingSources>();
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.string("file", sources->file);
+  json.begin_array("items");
+  for (const config::ShownSetting& shown : config::shown_settings(*settings, sources->origins)) {
+    json.begin_object();
+    json.string("key", shown.key);
+    json.string("value", shown.value);
+    json.string("origin", shown.origin);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+  co_return;
+}
+
 constexpr std::array<std::string_view, 5> kWebhookEvents = {
     "msg.notify", "msg.offline", "user.onlinestatus", "msg.recall", "msg.edit"};
 
@@ -297,13 +322,15 @@ Task<void> get_managed_nodes(Services& services, Request&, Response& response) {
 }  // namespace
 
 std::span<const Route> manager_view_routes() {
-  static constexpr std::array<Route, 5> routes = {{
+  static constexpr std::array<Route, 6> routes = {{
       {Verb::get, "/manager/messages", get_managed_messages, Auth::read,
        "The messages of a channel, the newest first, as the v3 manager lists them", Ports::both},
       {Verb::get, "/manager/conversations", get_managed_conversations, Auth::read,
        "The recent conversations of a user, as the v3 manager lists them", Ports::both},
       {Verb::get, "/manager/permissions", get_managed_permissions, Auth::administer,
        "Who may log in, and what they may do", Ports::both},
+      {Verb::get, "/manager/config", get_managed_config, Auth::administer,
+       "The settings in force, and where each is from", Ports::both},
       {Verb::get, "/manager/webhooks/config", get_managed_webhook, Auth::administer,
        "How the webhook is configured", Ports::both},
       {Verb::get, "/manager/nodes", get_managed_nodes, Auth::read, "The nodes", Ports::both},

@@ -102,6 +102,7 @@ TEST_F(ManagerViews, TheServer) {
                           R"("actions":["w"]}]}],"resources":[{"resource":"backups",)"))
       << rights;
   EXPECT_FALSE(has(rights, "secret")) << rights;
+  EXPECT_TRUE(has(read("/manager/config"), R"({"file":"","items":[{"key":")"));
   EXPECT_TRUE(has(read("/manager/webhooks/config"), R"({"enabled":false,"http_addr":"",)"));
   auto settings = std::make_shared<config::Settings>();
   settings->webhook.http_addr = "https://bob:secret@hooks.example/a@b";

@@ -22,6 +22,7 @@
 #include "bodies/field.h"
 #include "codec/message_json.h"
 #include "config/live_value.h"
+#include "config/loaded_settings.h"
 #include "config/settings.h"
 #include "conversation/conversation_reader.h"
 #include "conversation/directory.h"
@@ -120,6 +121,8 @@ struct ApiDeps {
   std::function<std::vector<SessionId>(std::string_view uid)> sessions_of_user = {};
   // The configuration as it is now; empty or null in tests that have none.
   std::function<std::shared_ptr<const config::Settings>()> settings = {};
+  // Where it is from; empty or null in tests that have none.
+  std::function<std::shared_ptr<const config::SettingSources>()> setting_sources = {};
   // Damaged files of the store, which stop no sends; empty when there are none (/health).
   std::function<std::string()> damage = {};
   // What an operator should not forget though all is well; shown by /health.

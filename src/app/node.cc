@@ -26,6 +26,7 @@
 #include "base/random.h"
 #include "config/live_settings.h"
 #include "config/live_value.h"
+#include "config/loaded_settings.h"
 #include "conversation/conversation_reader.h"
 #include "conversation/directory.h"
 #include "delivery/fan_out.h"
@@ -108,6 +109,7 @@ struct Node::Parts {
   bool on_both_loopbacks = false;
   config::LiveSettings live;
   LiveOptions live_options;
+  config::LiveValue<std::shared_ptr<const config::SettingSources>> sources;
   std::string own_jwt_secret;
   SystemClock clock;
   SystemRandom random;
@@ -581,6 +583,7 @@ Result<void> Node::Parts::start_edges() {
             return ids;
           },
       .settings = [this] { return live.get(); },
+      .setting_sources = [this] { return sources.get(); },
   };
   JD_TRY(own_jwt_secret, load_or_make_secret(settings.data_dir, settings.root_dir, random));
   api::ApiOptions http_options = api_options(settings, refusals_max);
@@ -756,6 +759,10 @@ std::string Node::manager_address() const { return parts_->api->manager_address(
 bool Node::on_both_loopbacks() const { return parts_->on_both_loopbacks; }
 std::string Node::demo_address() const {
   return parts_->demo ? parts_->demo->address() : std::string();
+}
+
+void Node::set_sources(config::SettingSources sources) {
+  parts_->sources.set(std::make_shared<const config::SettingSources>(std::move(sources)));
 }
 
 bool Node::check_pulse() {

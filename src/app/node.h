@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "config/live_settings.h"
+#include "config/loaded_settings.h"
 #include "config/settings.h"
 #include "observe/audit_log.h"
 
@@ -47,6 +48,9 @@ class Node {
   // something again: false twice in a row means that one is stuck or far behind. Between start()
   // and stop(), one thread at a time.
   bool check_pulse();
+
+  // Where the settings are from, for whoever asks the server. Any thread.
+  void set_sources(config::SettingSources sources);
 
   // Takes over what may change while the server runs, reads the certificate and opens the audit log
   // again. For the

@@ -128,6 +128,7 @@ void reload(Node& node, observe::AuditLog& audit, const ReadSettings& read_again
     audit_reload(audit, "failed", {});
     return;
   }
+  node.set_sources({loaded->file, loaded->origins});
   audit_reload(audit, "ok", *report);
   if (report->applied.empty() && report->waiting.empty()) {
     observe::log_info("config", "reload: no setting has changed");
@@ -227,6 +228,7 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
     return 1;
   }
   Node node(settings, refusals_max(descriptors_max), audit);
+  node.set_sources({loaded.file, loaded.origins});
   if (const auto started = node.start(); !started) {
     observe::log_error("app", "cannot start: {}", started.error().detail());
     return 1;

@@ -609,15 +609,24 @@ std::string changed_settings(const LoadedSettings& loaded) {
   return out;
 }
 
+std::vector<ShownSetting> shown_settings(const Settings& settings,
+                                         const std::vector<SettingOrigin>& origins) {
+  std::vector<ShownSetting> out;
+  const auto table = settings_table();
+  out.reserve(table.size());
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const auto origin = i < origins.size() ? origins[i] : SettingOrigin::by_default;
+    out.push_back({table[i].key, shown_value(table[i], settings), origin_name(origin)});
+  }
+  return out;
+}
+
 std::string settings_report(const LoadedSettings& loaded) {
   std::string out = fmt::format(
       "# {}\n", loaded.file.empty() ? "no file of settings was read" : "file: " + loaded.file);
-  const auto table = settings_table();
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    const std::string value = shown_value(table[i], loaded.settings);
-    const auto origin = i < loaded.origins.size() ? loaded.origins[i] : SettingOrigin::by_default;
-    fmt::format_to(std::back_inserter(out), "{:<32} {:<24} # {}\n",
-                   fmt::format("{}:", table[i].key), value, origin_name(origin));
+  for (const ShownSetting& shown : shown_settings(loaded.settings, loaded.origins)) {
+    fmt::format_to(std::back_inserter(out), "{:<32} {:<24} # {}\n", fmt::format("{}:", shown.key),
+                   shown.value, shown.origin);
   }
   for (const auto& warning : loaded.warnings) {
     fmt::format_to(std::back_inserter(out), "# {}\n", warning);

@@ -53,8 +53,24 @@ Result<LoadedSettings> load_settings_text(std::string_view yaml, const Environme
 // needs a managerToken, or the operator's word in allowOpenApi. Errors: invalid.
 Result<void> validate(const Settings& settings);
 
-// "key = value  # origin" lines for `jindou config`; secrets are shown as set or empty only,
-// credentials inside URLs as ***.
+// Where the settings of a running server are from.
+struct SettingSources {
+  std::string file;                    // empty: none was read
+  std::vector<SettingOrigin> origins;  // parallel to settings_table(); shorter: the rest by default
+};
+
+// A setting as people are shown it: secrets as set or empty only, credentials inside URLs as ***.
+struct ShownSetting {
+  std::string_view key;  // constants, as is the origin
+  std::string value;
+  std::string_view origin;
+};
+
+// All of them, in the order of settings_table().
+std::vector<ShownSetting> shown_settings(const Settings& settings,
+                                         const std::vector<SettingOrigin>& origins);
+
+// "key = value  # origin" lines for `jindou config`, as shown_settings() has them.
 std::string settings_report(const LoadedSettings& loaded);
 
 // The same on one line for those whose values are no defaults, whoever gave them: "addr = … (file),

@@ -200,6 +200,19 @@ void add_managed_server(std::vector<Operation>& out) {
   });
   out.push_back({
       .method = Verb::get,
+      .path = "/manager/config",
+      .tag = Tag::monitoring,
+      .description = "Secrets are shown as (set) or (empty). A change that waits for a restart is "
+                     "not there yet.",
+      .answer = object(
+          {need("file", text("That was read; empty: none.")),
+           need("items", array(object({need("key", text("As in the file.")),
+                                       need("value", text("As `jindou config` shows it.")),
+                                       need("origin", text("default, fitted to the memory, file, "
+                                                           "environment or flag."))})))}),
+  });
+  out.push_back({
+      .method = Verb::get,
       .path = "/manager/webhooks/config",
       .tag = Tag::monitoring,
       .description = "Without secrets.",
