@@ -222,7 +222,7 @@ Task<void> post_batch_edit(Services& services, Request& request, Response& respo
 std::span<const Route> batch_revision_routes() {
   static constexpr std::array<Route, 2> routes = {{
       {Verb::post, "/batches/{id}/recall", post_batch_recall, Auth::administer,
-       "Takes all messages of a batch back"},
+       "Takes all messages of a batch back", Ports::both},
       {Verb::post, "/batches/{id}/edit", post_batch_edit, Auth::administer,
        "Gives all messages of a batch another payload"},
   }};

@@ -290,7 +290,7 @@ Task<void> post_webhook_redrive(Services& services, Request& request, Response& 
 std::span<const Route> dead_letter_routes() {
   static constexpr std::array<Route, 4> routes = {{
       {Verb::get, "/batches/{id}/dead-letters", get_dead_letters, Auth::send_or_read,
-       "What of a batch was refused"},
+       "What of a batch was refused", Ports::both},
       {Verb::post, "/batches/{id}/redrive", post_redrive, Auth::send,
        "Sends again what of a batch was refused"},
       {Verb::get, "/webhook/dead-letters", get_webhook_letters, Auth::read,

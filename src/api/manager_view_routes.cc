@@ -161,8 +161,13 @@ struct GuardedResource {
 // What a login of the manager port is asked for; reading asks for none of them.
 constexpr std::array kGuardedResources = {
     GuardedResource{"backups", "Make backups."},
+    GuardedResource{"batches", "Recall what a batch has sent."},
+    GuardedResource{"channel", "Change channels and their lists; ban users."},
     GuardedResource{"conn", "End connections."},
+    GuardedResource{"jobs", "Pause, resume, end and delete jobs."},
+    GuardedResource{"message", "Send a batch; recall and edit messages."},
     GuardedResource{"tag", "Drop cached receivers."},
+    GuardedResource{"user", "Make users' devices quit."},
     GuardedResource{"*", "Everything."},
 };
 

@@ -169,9 +169,9 @@ std::span<const Route> retention_routes() {
       {Verb::post, "/channel/clear_messages", post_clear, Auth::administer,
        "Deletes the messages of a channel up to a seq"},
       {Verb::post, "/channel/retention", post_retention, Auth::administer,
-       "Sets how long a channel keeps its messages, and how many"},
+       "Sets how long a channel keeps its messages, and how many", Ports::both},
       {Verb::get, "/channel/retention", get_retention, Auth::read,
-       "How long a channel keeps its messages, and why"},
+       "How long a channel keeps its messages, and why", Ports::both},
   }};
   return routes;
 }

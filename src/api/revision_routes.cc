@@ -291,8 +291,9 @@ Task<void> post_edit(Services& services, Request& request, Response& response) {
 
 std::span<const Route> revision_routes() {
   static constexpr std::array<Route, 2> routes = {{
-      {Verb::post, "/message/recall", post_recall, Auth::send, "Takes a message back"},
-      {Verb::post, "/message/edit", post_edit, Auth::send, "Gives a message another payload"},
+      {Verb::post, "/message/recall", post_recall, Auth::send, "Takes a message back", Ports::both},
+      {Verb::post, "/message/edit", post_edit, Auth::send, "Gives a message another payload",
+       Ports::both},
   }};
   return routes;
 }

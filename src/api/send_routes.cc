@@ -591,6 +591,7 @@ std::span<const Route> send_routes() {
        .handler = post_sendbatch,
        .auth = Auth::send,
        .summary = "Sends several messages",
+       .ports = Ports::both,
        .sends = Sends::batch,
        .streams = comes_in_pieces},
   }};

@@ -454,7 +454,8 @@ Task<void> get_trace(Services& services, Request& request, Response& response) {
 
 std::span<const Route> trace_routes() {
   static constexpr std::array<Route, 1> routes = {{
-      {Verb::get, "/message/trace", get_trace, Auth::read, "What has become of a message"},
+      {Verb::get, "/message/trace", get_trace, Auth::read, "What has become of a message",
+       Ports::both},
   }};
   return routes;
 }

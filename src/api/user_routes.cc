@@ -208,7 +208,7 @@ std::span<const Route> user_routes() {
       {Verb::post, "/user/token", post_token, Auth::administer,
        "Registers a user's device with its token"},
       {Verb::post, "/user/device_quit", post_device_quit, Auth::administer,
-       "Ends the sessions of a user's devices and makes their tokens worthless"},
+       "Ends the sessions of a user's devices and makes their tokens worthless", Ports::both},
       {Verb::post, "/user/onlinestatus", post_onlinestatus, Auth::read,
        "Which of several users are online, and on which devices"},
       {Verb::post, "/user/systemuids_add", post_system_add, Auth::administer,

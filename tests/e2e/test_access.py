@@ -135,7 +135,7 @@ class WithToken(AccessCase):
         self.assert_error(self.server.get("/metrics"), 401)
 
     def test_business_paths_are_not_on_the_manager_port(self):
-        for path in ("/message/sendbatch", "/channel", "/user/token"):
+        for path in ("/message/send", "/message/sync", "/user/token"):
             answer = self.manager("POST", path, [], token=TOKEN)
             self.assertEqual(answer.status, 404, path)
 
