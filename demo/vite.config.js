@@ -1,7 +1,7 @@
 import { defineConfig } from 'vite';
 
 export default defineConfig({
-  // The page may stand behind a proxy that adds a path.
+  // The pages may stand behind a proxy that adds a path.
   base: './',
   esbuild: {
     jsx: 'automatic',
@@ -18,5 +18,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    rollupOptions: { input: ['index.html', 'manager.html'] },
   },
 });
