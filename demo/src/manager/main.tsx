@@ -10,6 +10,7 @@ import { LanguageSwitch, type LanguageProps } from '../widgets';
 import { Backups } from './backups';
 import { linkTo, type Place, usePlace } from './hooks';
 import { Login } from './login';
+import { Overview } from './overview';
 import { keep, onEnded, session, signInAsNobody } from './session';
 import { Loading } from './states';
 import { kCommon } from './words';
@@ -29,6 +30,7 @@ interface View {
 }
 
 const kViews: View[] = [
+  { path: 'overview', name: () => t('Overview'), show: () => <Overview /> },
   { path: 'backups', name: () => t('Backups'), show: () => <Backups /> },
 ];
 
