@@ -8,6 +8,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { locale, translator, useLanguage } from '../language';
 import { LanguageSwitch, type LanguageProps } from '../widgets';
 import { Backups } from './backups';
+import { Channels } from './channels';
 import { linkTo, type Place, usePlace } from './hooks';
 import { Login } from './login';
 import { Overview } from './overview';
@@ -31,6 +32,7 @@ interface View {
 
 const kViews: View[] = [
   { path: 'overview', name: () => t('Overview'), show: () => <Overview /> },
+  { path: 'channels', name: () => t('Channels'), show: (place) => <Channels place={place} /> },
   { path: 'backups', name: () => t('Backups'), show: () => <Backups /> },
 ];
 
