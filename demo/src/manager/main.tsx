@@ -11,6 +11,7 @@ import { Backups } from './backups';
 import { Channels } from './channels';
 import { linkTo, type Place, usePlace } from './hooks';
 import { Login } from './login';
+import { Messages } from './messages';
 import { Overview } from './overview';
 import { keep, onEnded, session, signInAsNobody } from './session';
 import { Loading } from './states';
@@ -33,6 +34,7 @@ interface View {
 const kViews: View[] = [
   { path: 'overview', name: () => t('Overview'), show: () => <Overview /> },
   { path: 'channels', name: () => t('Channels'), show: (place) => <Channels place={place} /> },
+  { path: 'messages', name: () => t('Messages'), show: (place) => <Messages place={place} /> },
   { path: 'backups', name: () => t('Backups'), show: () => <Backups /> },
 ];
 
