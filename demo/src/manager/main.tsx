@@ -10,6 +10,7 @@ import { LanguageSwitch, type LanguageProps } from '../widgets';
 import { Backups } from './backups';
 import { Channels } from './channels';
 import { linkTo, type Place, usePlace } from './hooks';
+import { Jobs } from './jobs';
 import { Login } from './login';
 import { Messages } from './messages';
 import { Overview } from './overview';
@@ -35,6 +36,7 @@ const kViews: View[] = [
   { path: 'overview', name: () => t('Overview'), show: () => <Overview /> },
   { path: 'channels', name: () => t('Channels'), show: (place) => <Channels place={place} /> },
   { path: 'messages', name: () => t('Messages'), show: (place) => <Messages place={place} /> },
+  { path: 'jobs', name: () => t('Batches and jobs'), show: (place) => <Jobs place={place} /> },
   { path: 'backups', name: () => t('Backups'), show: () => <Backups /> },
 ];
 
