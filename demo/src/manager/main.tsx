@@ -9,6 +9,7 @@ import { locale, translator, useLanguage } from '../language';
 import { LanguageSwitch, type LanguageProps } from '../widgets';
 import { Backups } from './backups';
 import { Channels } from './channels';
+import { Connections } from './connections';
 import { linkTo, type Place, usePlace } from './hooks';
 import { Jobs } from './jobs';
 import { Login } from './login';
@@ -16,6 +17,7 @@ import { Messages } from './messages';
 import { Overview } from './overview';
 import { keep, onEnded, session, signInAsNobody } from './session';
 import { Loading } from './states';
+import { Users } from './users';
 import { kCommon } from './words';
 
 const t = translator({
@@ -34,6 +36,8 @@ interface View {
 
 const kViews: View[] = [
   { path: 'overview', name: () => t('Overview'), show: () => <Overview /> },
+  { path: 'connections', name: () => t('Connections'), show: (place) => <Connections place={place} /> },
+  { path: 'users', name: () => t('Users'), show: (place) => <Users place={place} /> },
   { path: 'channels', name: () => t('Channels'), show: (place) => <Channels place={place} /> },
   { path: 'messages', name: () => t('Messages'), show: (place) => <Messages place={place} /> },
   { path: 'jobs', name: () => t('Batches and jobs'), show: (place) => <Jobs place={place} /> },
