@@ -9,6 +9,7 @@ import { locale, translator, useLanguage } from '../language';
 import { LanguageSwitch, type LanguageProps } from '../widgets';
 import { Backups } from './backups';
 import { Channels } from './channels';
+import { Configuration } from './configuration';
 import { Connections } from './connections';
 import { linkTo, type Place, usePlace } from './hooks';
 import { Jobs } from './jobs';
@@ -18,6 +19,7 @@ import { Overview } from './overview';
 import { keep, onEnded, session, signInAsNobody } from './session';
 import { Loading } from './states';
 import { Users } from './users';
+import { Webhooks } from './webhooks';
 import { kCommon } from './words';
 
 const t = translator({
@@ -41,7 +43,9 @@ const kViews: View[] = [
   { path: 'channels', name: () => t('Channels'), show: (place) => <Channels place={place} /> },
   { path: 'messages', name: () => t('Messages'), show: (place) => <Messages place={place} /> },
   { path: 'jobs', name: () => t('Batches and jobs'), show: (place) => <Jobs place={place} /> },
+  { path: 'webhooks', name: () => t('Webhooks'), show: () => <Webhooks /> },
   { path: 'backups', name: () => t('Backups'), show: () => <Backups /> },
+  { path: 'configuration', name: () => t('Configuration'), show: () => <Configuration /> },
 ];
 
 function Workspace(props: LanguageProps & { onSignOut: () => void }) {
