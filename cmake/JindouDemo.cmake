@@ -1,11 +1,12 @@
-# jindou_demo_files(target): makes the library `target` that defines app::demo_files().
+# jindou_demo_files(target): makes the library `target` that defines app::demo_files() and
+# app::manager_files(), the chat demo and the page of the manager port.
 #
-# The page is built by npm once for all presets: their directories below build/ share
-# build/demo, whose script (build_demo.cmake) does nothing while the page's sources are the same.
+# They are built by npm once for all presets: their directories below build/ share
+# build/demo, whose script (build_demo.cmake) does nothing while the pages' sources are the same.
 # Builds elsewhere have a directory of their own. The presets that make no server (dev, tsan, fuzz,
-# tidy) leave the page out with JINDOU_DEMO=OFF.
+# tidy) leave the pages out with JINDOU_DEMO=OFF.
 set(JINDOU_DEMO "AUTO" CACHE STRING
-    "Compile the chat demo into the server: AUTO, where Node and npm are there; ON; OFF. Needs the npm registry")
+    "Compile the chat demo and the manager page into the server: AUTO, where Node and npm are there; ON; OFF. Needs the npm registry")
 set_property(CACHE JINDOU_DEMO PROPERTY STRINGS AUTO ON OFF)
 
 get_filename_component(_parent "${PROJECT_BINARY_DIR}" DIRECTORY)
@@ -32,7 +33,7 @@ function(jindou_demo_files target)
                             "and npm, or configure with -DJINDOU_DEMO=OFF to build the server without "
                             "the page.")
       endif()
-      message(STATUS "No Node ${lowest_node} and npm: the server is built without the chat page")
+      message(STATUS "No Node ${lowest_node} and npm: the server is built without the chat page and the manager page")
       set(wanted OFF)
     endif()
   endif()
@@ -40,8 +41,8 @@ function(jindou_demo_files target)
     add_library(${target} STATIC "${PROJECT_SOURCE_DIR}/src/app/demo_files_none.cc")
   else()
     set(source "${PROJECT_SOURCE_DIR}/demo")
-    file(GLOB sources CONFIGURE_DEPENDS "${source}/src/*")
-    list(APPEND sources "${source}/index.html" "${source}/package.json"
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${source}/src/*")
+    list(APPEND sources "${source}/index.html" "${source}/manager.html" "${source}/package.json"
          "${source}/package-lock.json" "${source}/tsconfig.json" "${source}/vite.config.js"
          "${source}/.npmrc" "${source}/embed.mjs")
     set(output "${JINDOU_DEMO_DIR}/demo_files.cc")
@@ -51,7 +52,7 @@ function(jindou_demo_files target)
               "-DOUTPUT=${output}" "-DNODE=${JINDOU_NODE}" "-DNPM=${JINDOU_NPM}"
               -P "${PROJECT_SOURCE_DIR}/cmake/build_demo.cmake"
       DEPENDS ${sources} "${PROJECT_SOURCE_DIR}/cmake/build_demo.cmake"
-      COMMENT "Building the chat demo"
+      COMMENT "Building the pages"
       VERBATIM)
     add_library(${target} STATIC "${output}")
   endif()

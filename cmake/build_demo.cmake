@@ -1,4 +1,4 @@
-# Builds the chat demo: cmake -DSOURCE=demo -DWORK=build/demo -DOUTPUT=….cc -DNODE=… -DNPM=… -P
+# Builds the pages, chat demo and manager: cmake -DSOURCE=demo -DWORK=build/demo -DOUTPUT=….cc -DNODE=… -DNPM=… -P
 #
 # Works on a copy of the sources in WORK, so that nothing is written into the source tree. Does
 # nothing when OUTPUT was made from the same sources, because every preset asks for it. Packages are
@@ -10,8 +10,8 @@ file(MAKE_DIRECTORY "${WORK}")
 file(LOCK "${WORK}/lock" TIMEOUT 900)
 
 file(GLOB_RECURSE sources RELATIVE "${SOURCE}" "${SOURCE}/src/*")
-list(APPEND sources index.html package.json package-lock.json tsconfig.json vite.config.js .npmrc
-     embed.mjs)
+list(APPEND sources index.html manager.html package.json package-lock.json tsconfig.json vite.config.js
+     .npmrc embed.mjs)
 list(SORT sources)
 set(made_from "")
 foreach(file IN LISTS sources)
@@ -37,7 +37,7 @@ function(run advice)
       string(SUBSTRING "${output}" ${start} -1 output)
     endif()
     list(JOIN ARGN " " command)
-    message(FATAL_ERROR "${output}\nThe chat demo could not be built: \"${command}\" failed. ${advice}")
+    message(FATAL_ERROR "${output}\nThe pages could not be built: \"${command}\" failed. ${advice}")
   endif()
 endfunction()
 
@@ -54,7 +54,7 @@ if(EXISTS "${WORK}/page/node_modules/.installed")
 endif()
 if(NOT installed STREQUAL wanted)
   # No package may run code of its own while it is installed.
-  run("Is the npm registry reachable? Configure with -DJINDOU_DEMO=OFF to build the server without the page."
+  run("Is the npm registry reachable? Configure with -DJINDOU_DEMO=OFF to build the server without the pages."
       "${NPM}" ci --ignore-scripts --no-audit --no-fund)
   file(WRITE "${WORK}/page/node_modules/.installed" "${wanted}")
 endif()

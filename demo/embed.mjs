@@ -1,4 +1,4 @@
-// Turns the built page into a C++ source: node embed.mjs <directory> <output.cc>
+// Turns the built pages into a C++ source: node embed.mjs <directory> <output.cc>
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { extname, join, relative, sep } from 'node:path';
@@ -10,6 +10,9 @@ const kTypes = {
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
 };
+
+const kChat = '/index.html';
+const kManager = '/manager.html';
 
 const [directory, output] = process.argv.slice(2);
 
@@ -38,8 +41,19 @@ function literal(bytes) {
 
 const constants = [];
 const rows = [];
-filesBelow(directory).sort().forEach((file, index) => {
-  const path = `/${relative(directory, file).split(sep).join('/')}`;
+// The chat page stands before what the pages load and the manager page behind it, so that each has
+// its files in one piece of the table.
+function place(path) {
+  return path === kChat ? 0 : path === kManager ? 2 : 1;
+}
+
+const files = filesBelow(directory).sort()
+  .map((file) => ({ file, path: `/${relative(directory, file).split(sep).join('/')}` }))
+  .sort((a, b) => place(a.path) - place(b.path));
+if (files[0].path !== kChat || files[files.length - 1].path !== kManager) {
+  throw new Error(`the pages are not in ${directory}`);
+}
+files.forEach(({ file, path }, index) => {
   const type = kTypes[extname(file)];
   if (type === undefined) throw new Error(`${path}: no content type is known for it`);
   const bytes = readFileSync(file);
@@ -50,7 +64,7 @@ filesBelow(directory).sort().forEach((file, index) => {
   const useful = zipped.length < bytes.length * 0.9;
   if (useful) constants.push(`constexpr char kZipped${index}[] =\n${literal(zipped)};\n`);
   rows.push('    {' + [
-    `"${path === '/index.html' ? '/chatdemo' : path}"`,
+    `"${path === kChat ? '/chatdemo' : path}"`,
     `"${type}"`,
     `"W/\\"${etag}\\""`,
     path.startsWith('/assets/'),
@@ -59,8 +73,9 @@ filesBelow(directory).sort().forEach((file, index) => {
   ].join(', ') + '},\n');
 });
 
-writeFileSync(output, `// Made by demo/embed.mjs from the built chat demo.
+writeFileSync(output, `// Made by demo/embed.mjs from the built pages.
 #include <array>
+#include <span>
 
 #include "app/demo_files.h"
 
@@ -68,12 +83,17 @@ namespace jindou::app {
 namespace {
 
 ${constants.join('\n')}
-constexpr std::array<pages::DemoFile, ${rows.length}> kFiles = {{
+constexpr std::array<pages::PageFile, ${rows.length}> kFiles = {{
 ${rows.join('')}}};
 
 }  // namespace
 
-std::span<const pages::DemoFile> demo_files() { return kFiles; }
+std::span<const pages::PageFile> demo_files() {
+  return std::span<const pages::PageFile>(kFiles).first(kFiles.size() - 1);
+}
+std::span<const pages::PageFile> manager_files() {
+  return std::span<const pages::PageFile>(kFiles).subspan(1);
+}
 
 }  // namespace jindou::app
 `);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string>
+#include <string_view>
 
 #include "api/answers.h"
 #include "api/grants.h"
@@ -10,6 +11,7 @@
 #include "bodies/read.h"
 #include "codec/json_writer.h"
 #include "observe/log.h"
+#include "pages/page_file.h"
 
 namespace jindou::api {
 namespace {
@@ -86,12 +88,70 @@ Task<void> post_login(Services& services, Request& request, Response& response) 
   write_login(response, name, *login);
 }
 
+// ---- the page -----------------------------------------------------------------------------------
+
+constexpr std::string_view kPageFolder = "/manager";
+constexpr std::string_view kPageFile = "/manager.html";
+
+// What the page loads, and whom it calls, is this port. Nobody may frame it: its form takes
+// passwords.
+constexpr std::string_view kManagerPagePolicy =
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src "
+    "'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n";
+
+// Of a build without Node, in place of the page.
+constexpr std::string_view kNoManagerPage =
+    "This build has no manager page. Where Node and npm are installed, the build makes one: make "
+    "chat. The paths of this port are in docs/api.md.\n"
+    "这个构建没有管理页面。装有 Node 和 npm 时，编译会生成它：make chat。此端口的接口见 "
+    "docs/api.md。\n";
+
+void answer_page_file(const Services& services, std::string_view path, const Request& request,
+                      Response& response) {
+  response.extra_headers += kManagerPagePolicy;
+  const pages::PageFile* const file = pages::find_file(services.deps.manager_files, path);
+  if (file != nullptr) return pages::answer_file(*file, request, response);
+  response.status = 404;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body += services.deps.manager_files.empty()
+                       ? kNoManagerPage
+                       : std::string_view("no such file; the manager page is at /manager/\n");
+}
+
+Task<void> get_manager_page(Services& services, Request& request, Response& response) {
+  answer_page_file(services, kPageFile, request, response);
+  co_return;
+}
+
+Task<void> get_manager_file(Services& services, Request& request, Response& response) {
+  answer_page_file(services, request.path().substr(kPageFolder.size()), request, response);
+  co_return;
+}
+
+// What the page loads stands beside it, so its address ends with a slash. Relative: a proxy in
+// front may have added a path.
+Task<void> get_manager_folder(Services&, Request&, Response& response) {
+  response.status = 302;
+  response.extra_headers += "Location: manager/\r\n";
+  co_return;
+}
+
 }  // namespace
 
 std::span<const Route> manager_routes() {
-  static constexpr std::array<Route, 1> routes = {{
+  static constexpr std::array<Route, 5> routes = {{
       {Verb::post, "/manager/login", post_login, Auth::open_on_manager,
        "Gives a user of the manager port a token", Ports::both},
+      {Verb::get, "/manager", get_manager_folder, Auth::open_on_manager, "Leads to /manager/",
+       Ports::manager},
+      {Verb::get, "/manager/", get_manager_page, Auth::open_on_manager, "The manager page",
+       Ports::manager},
+      {Verb::get, "/manager/login", get_manager_page, Auth::open_on_manager,
+       "The manager page, at its form to log in", Ports::manager},
+      {Verb::get, "/manager/assets/{file}", get_manager_file, Auth::open_on_manager,
+       "A file of the manager page", Ports::manager},
   }};
   return routes;
 }

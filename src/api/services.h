@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,7 @@
 #include "model/ids.h"
 #include "observe/audit_log.h"
 #include "observe/metrics.h"
+#include "pages/page_file.h"
 #include "partition/command_router.h"
 #include "partition/history.h"
 #include "partition/job_reader.h"
@@ -141,6 +143,8 @@ struct ApiDeps {
   partition::RateLimits* limits = nullptr;
   // Null: nobody keeps an audit log.
   observe::AuditLog* audit = nullptr;
+  // The page of the manager port; empty: this build has none.
+  std::span<const pages::PageFile> manager_files = {};
 };
 
 // Of GET /jobs/{id}/events.

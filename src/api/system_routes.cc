@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/answers.h"
@@ -110,8 +111,14 @@ Task<void> get_welcome(Services& services, Request&, Response& response) {
   co_return;
 }
 
-// For somebody who looks with a browser.
-Task<void> get_manager_welcome(Services& services, Request&, Response& response) {
+// A browser is led to the page, if this build has one.
+Task<void> get_manager_welcome(Services& services, Request& request, Response& response) {
+  if (!services.deps.manager_files.empty() &&
+      request.header("accept").find("text/html") != std::string_view::npos) {
+    response.status = 302;
+    response.extra_headers += "Location: manager/\r\nVary: Accept\r\n";
+    co_return;
+  }
   JsonWriter json(response.body);
   json.begin_object();
   json.string("name", "jindou");
@@ -120,6 +127,7 @@ Task<void> get_manager_welcome(Services& services, Request&, Response& response)
               "POST /manager/login with {\"username\",\"password\"} gives a token for the header "
               "Authorization: Bearer <token>; or the header token: <managerToken>");
   json.begin_array("paths");
+  if (!services.deps.manager_files.empty()) json.string("/manager/");
   for (const std::string_view path :
        {"/health", "/readyz", "/metrics", "/varz", "/connz", "/conn/kick", "/tag", "/tags"}) {
     json.string(path);

@@ -1,14 +1,15 @@
-// The built chat demo (demo/), compiled into the program.
+// The built pages (demo/), compiled into the program.
 #pragma once
 
 #include <span>
 
-#include "pages/demo_site.h"
+#include "pages/page_file.h"
 
 namespace jindou::app {
 
-// Constants of the program. Empty in a build without the page (JINDOU_DEMO=OFF). The definition is
-// made by demo/embed.mjs.
-std::span<const pages::DemoFile> demo_files();
+// Constants of the program. Empty in a build without the pages (JINDOU_DEMO=OFF). The definitions
+// are made by demo/embed.mjs.
+std::span<const pages::PageFile> demo_files();     // the chat demo
+std::span<const pages::PageFile> manager_files();  // the page of the manager port
 
 }  // namespace jindou::app

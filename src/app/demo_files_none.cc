@@ -3,6 +3,7 @@
 
 namespace jindou::app {
 
-std::span<const pages::DemoFile> demo_files() { return {}; }
+std::span<const pages::PageFile> demo_files() { return {}; }
+std::span<const pages::PageFile> manager_files() { return {}; }
 
 }  // namespace jindou::app

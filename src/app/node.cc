@@ -605,6 +605,7 @@ Result<void> Node::Parts::start_edges() {
   deps.limits = rate_limits.get();
   deps.backups = backups.get();
   deps.audit = &audit;
+  deps.manager_files = manager_files();
   deps.webhook_interest = [this](ChannelType type) {
     const auto webhook_options = live_options.webhook.get();
     return api::WebhookInterest{webhook_options->tells(webhook::Event::notify, type),

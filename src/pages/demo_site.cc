@@ -1,6 +1,5 @@
 #include "pages/demo_site.h"
 
-#include <algorithm>
 #include <cctype>
 #include <utility>
 
@@ -23,13 +22,6 @@ constexpr std::string_view kPolicy =
     "'none'; frame-ancestors 'none'\r\n"
     "X-Content-Type-Options: nosniff\r\n"
     "Referrer-Policy: no-referrer\r\n";
-
-bool accepts_gzip(const http::Request& request) {
-  // "gzip;q=0" refuses it, which no browser does.
-  const std::string_view encodings = request.header("accept-encoding");
-  const auto at = encodings.find("gzip");
-  return at != std::string_view::npos && !encodings.substr(at).starts_with("gzip;q=0");
-}
 
 // For a query: what is not a letter, a digit or one of "-._~" is escaped, so that nothing of the
 // request's Host can end the header line.
@@ -62,29 +54,9 @@ void answer_text(http::Response& response, unsigned status, std::string_view tex
   response.body += '\n';
 }
 
-void answer_file(const DemoFile& file, const http::Request& request, http::Response& response) {
-  response.extra_headers += "ETag: ";
-  response.extra_headers += file.etag;
-  response.extra_headers += "\r\nVary: Accept-Encoding\r\nCache-Control: ";
-  response.extra_headers +=
-      file.immutable ? "public, max-age=31536000, immutable\r\n" : "no-cache\r\n";
-  response.content_type = file.content_type;
-  response.coding_chosen = true;
-  if (request.header("if-none-match").find(file.etag) != std::string_view::npos) {
-    response.status = 304;
-    return;
-  }
-  if (!file.gzipped.empty() && accepts_gzip(request)) {
-    response.extra_headers += "Content-Encoding: gzip\r\n";
-    response.body += file.gzipped;
-  } else {
-    response.body += file.bytes;
-  }
-}
-
 }  // namespace
 
-DemoSite::DemoSite(std::span<const DemoFile> files, ApiUrl api_url, observe::Metrics& metrics)
+DemoSite::DemoSite(std::span<const PageFile> files, ApiUrl api_url, observe::Metrics& metrics)
     : files_(files), api_url_(std::move(api_url)), metrics_(metrics) {}
 
 bool DemoSite::admit(http::Request& request, http::Response& response) {
@@ -126,9 +98,8 @@ void DemoSite::answer(const http::Request& request, http::Response& response) co
     json.end_object();
     return;
   }
-  const auto file = std::find_if(files_.begin(), files_.end(),
-                                 [&](const DemoFile& each) { return each.path == path; });
-  if (file == files_.end()) {
+  const PageFile* const file = find_file(files_, path);
+  if (file == nullptr) {
     answer_text(response, 404, "no such file; the chat demo is at /chatdemo");
   } else {
     answer_file(*file, request, response);

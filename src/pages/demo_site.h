@@ -10,21 +10,9 @@
 #include "http/exchange.h"
 #include "http/server.h"
 #include "observe/metrics.h"
+#include "pages/page_file.h"
 
 namespace jindou::pages {
-
-// One file of the built page; all members are constants of the program.
-struct DemoFile {
-  // Where it is served: "/chatdemo" for the page itself, "/assets/…" for what it loads.
-  std::string_view path;
-  std::string_view content_type;
-  // W/"…", of the content: weak, because the gzipped bytes have the same.
-  std::string_view etag;
-  // The path changes with the content.
-  bool immutable = false;
-  std::string_view bytes;
-  std::string_view gzipped;  // empty: not smaller
-};
 
 // Answers GET and HEAD: the files, where the API is (api.json), and a redirect to the page that
 // tells it so. Thread-safe: constant after construction.
@@ -35,7 +23,7 @@ class DemoSite final : public http::RequestHandler {
   using ApiUrl = std::function<std::string(std::string_view host)>;
 
   // Borrows `files` and `metrics`. Without files every path says how a build with the page is made.
-  DemoSite(std::span<const DemoFile> files, ApiUrl api_url, observe::Metrics& metrics);
+  DemoSite(std::span<const PageFile> files, ApiUrl api_url, observe::Metrics& metrics);
 
   bool admit(http::Request& request, http::Response& response) override;
   http::Task<void> handle(http::Request& request, http::Response& response) override;
@@ -46,7 +34,7 @@ class DemoSite final : public http::RequestHandler {
  private:
   void answer(const http::Request& request, http::Response& response) const;
 
-  std::span<const DemoFile> files_;
+  std::span<const PageFile> files_;
   ApiUrl api_url_;
   observe::Metrics& metrics_;
 };

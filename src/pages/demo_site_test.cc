@@ -11,7 +11,7 @@
 namespace jindou::pages {
 namespace {
 
-constexpr std::array<DemoFile, 2> kFiles = {{
+constexpr std::array<PageFile, 2> kFiles = {{
     {"/chatdemo", "text/html; charset=utf-8", "W/\"page\"", false, "<html>", {}},
     {"/assets/a.js", "text/javascript; charset=utf-8", "W/\"script\"", true, "a script", "zipped"},
 }};

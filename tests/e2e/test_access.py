@@ -180,7 +180,7 @@ class WithToken(AccessCase):
         for name, password in (("admin", "admin-pw"), (fresh("u"), "Admin-pw"), ("guest", "guest"),
                                ("____manager", TOKEN)):
             self.assert_error(self.login(name, password), 401)
-        self.assertEqual(self.manager("GET", "/manager/login", token=TOKEN).status, 405)
+        self.assertEqual(self.manager("PUT", "/manager/login", token=TOKEN).status, 405)
 
     def test_ten_failed_logins_a_minute_lock_that_user_name_for_this_address(self):
         user = fresh("u")
