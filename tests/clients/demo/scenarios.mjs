@@ -619,3 +619,5 @@ export async function errors({ browsers, config }) {
   assert.doesNotMatch(await user.page.evaluate(() => JSON.stringify({ ...sessionStorage, ...localStorage })),
                       new RegExp(config.managerToken));
 }
+
+export { manager } from './manager.mjs';

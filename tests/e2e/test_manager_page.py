@@ -1,0 +1,95 @@
+"""The manager page in headless Chromium (tests/clients/demo/manager.mjs), and how it is served.
+
+One browser session goes through every view at both widths. Screenshots are kept in
+build/artifacts/demo.
+"""
+
+import base64
+import json
+import re
+import tempfile
+
+from harness import GROUP, Server, not_for_sanitizers, wait_until
+from test_demo import DemoCase
+
+USERS = "admin:Admin-pw:* reader:Reader-pw:[*:r]"
+
+
+def payload(text):
+    return base64.b64encode(json.dumps({"type": 1, "content": text}).encode()).decode()
+
+
+class ManagerCase(DemoCase):
+    def setUp(self):
+        backups = tempfile.TemporaryDirectory()
+        self.addCleanup(backups.cleanup)
+        self.server = Server({"auth.users": USERS, "backup.dir": backups.name}).start()
+        self.addCleanup(self.server.destroy)
+        if self.manager("/manager/").status == 404:
+            self.skipTest("this build has no manager page")
+
+    def manager(self, path, headers=None):
+        return self.server.request("GET", path, headers=headers, address=self.server.manager)
+
+
+class Listener(ManagerCase):
+    def test_the_page_and_its_files_need_no_login_and_load_nothing_else(self):
+        for path in ("/manager/", "/manager/login"):
+            page = self.manager(path)
+            self.assertEqual(page.status, 200)
+            policy = page.headers["content-security-policy"]
+            for rule in ("default-src 'none'", "script-src 'self'", "connect-src 'self'",
+                         "frame-ancestors 'none'"):
+                self.assertIn(rule, policy)
+            self.assertNotIn("unsafe", policy)
+        files = re.findall(r'(?:src|href)="\./(assets/[^"]+)"', page.body.decode())
+        self.assertGreaterEqual(len(files), 4)
+        for name in files:
+            answer = self.manager("/manager/" + name)
+            self.assertEqual(answer.status, 200, name)
+            self.assertIn("immutable", answer.headers["cache-control"])
+            again = self.manager("/manager/" + name,
+                                 headers={"If-None-Match": answer.headers["etag"]})
+            self.assertEqual((again.status, again.body), (304, b""))
+        self.assertEqual(self.manager("/manager/assets/none.js").status, 404)
+
+    def test_a_browser_is_led_to_it(self):
+        answer = self.manager("/", headers={"Accept": "text/html,*/*"})
+        self.assertEqual((answer.status, answer.headers["location"]), (302, "manager/"))
+        answer = self.manager("/manager")
+        self.assertEqual((answer.status, answer.headers["location"]), (302, "manager/"))
+        self.assertEqual(self.manager("/").json()["name"], "jindou")
+
+
+@not_for_sanitizers
+class Page(ManagerCase):
+    GROUP = "long-night"
+
+    def page_url(self):
+        return "http://%s/manager/" % self.server.manager
+
+    def fill(self):
+        """What the views show: clients, groups, messages, a job of three items, a backup."""
+        server = self.server
+        self.clients = [server.client(uid) for uid in ("zoe", "zac")]
+        for number in range(57):
+            server.create_group("many-%02d" % number)
+        server.create_group(self.GROUP, ["zoe", "zac", "zeb"])
+        server.create_group("closed", ban=1)
+        server.must_post("/user/token", {"uid": "zoe", "token": "t", "device_flag": 1})
+        for text in ("first", "second", "third"):
+            server.must_batch([{"from_uid": "zoe", "channel_id": self.GROUP, "channel_type": GROUP,
+                                "payload": payload(text)}])
+        answer = server.post("/message/sendbatch?async=true&name=Night", [
+            {"from_uid": "zoe", "channel_id": self.GROUP, "channel_type": GROUP,
+             "payload": payload("item %d" % number)} for number in range(3)])
+        job = answer.json()["id"]
+        wait_until(lambda: server.get("/jobs/" + job).json()["state"] == "done", 30,
+                   what="the end of the job")
+        self.assertEqual(server.post("/backups").status, 200)
+
+    def test_every_view_shows_what_the_api_says(self):
+        self.fill()
+        self.addCleanup(lambda: [client.close() for client in self.clients])
+        self.scenario("manager", url=self.page_url(), group=self.GROUP)
+
