@@ -82,7 +82,7 @@ function Workspace(props: LanguageProps & { onSignOut: () => void }) {
           <span class="logo" />
           <strong>{t('Jindou manager')}</strong>
         </div>
-        <ul>
+        <ul role="list">
           {kViews.map((one) => (
             <li key={one.path}>
               <a href={linkTo([one.path])} aria-current={one === view ? 'page' : undefined}

@@ -205,7 +205,7 @@ function TraceView(props: { trace: Trace }) {
       {pushes !== undefined && pushes.listed.length > 0 && (
         <>
           <h3 class="under">{t('Pushed to')}</h3>
-          <ul class="plainlist">
+          <ul class="plainlist" role="list">
             {pushes.listed.slice(0, 20).map((one) => (
               <li key={`${one.uid} ${one.device_flag} ${one.device_id}`}>
                 {one.uid ?? '?'} · {deviceName(one.device_flag)} {one.device_id} · {one.acknowledged_at_ms

@@ -296,7 +296,7 @@ export function Overview() {
         <Latency samples={seen} />
         <section class="tile wide" aria-label={t('What waits')} data-tile="queues">
           <h2>{t('What waits')}</h2>
-          <ul class="queues">
+          <ul class="queues" role="list">
             {queues.map(([name, used, most, shown]) => (
               <li key={name}>
                 <span>{name}</span>
