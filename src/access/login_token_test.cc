@@ -2,10 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
-#include <array>
-#include <vector>
+#include "access/forged_token.h"
 
 namespace jindou::access {
 namespace {
@@ -14,33 +12,9 @@ constexpr std::int64_t kNow = 1'700'000'000;
 const std::string kSecret = "a-secret-of-this-test";  // NOLINT
 const std::string kIssuer = "wukongim";               // NOLINT
 
-std::string base64_url(const unsigned char* bytes, std::size_t size) {
-  std::vector<unsigned char> out(4 * ((size + 2) / 3) + 1);
-  const int length = EVP_EncodeBlock(out.data(), bytes, static_cast<int>(size));
-  std::string text(reinterpret_cast<const char*>(out.data()), static_cast<std::size_t>(length));
-  for (char& c : text) {
-    if (c == '+') c = '-';
-    if (c == '/') c = '_';
-  }
-  while (text.ends_with('=')) text.pop_back();
-  return text;
-}
-
-std::string base64_url(const std::string& text) {
-  return base64_url(reinterpret_cast<const unsigned char*>(text.data()), text.size());
-}
-
-// A token as another program would make it: any header, any claims, signed with `digest`.
 std::string token_of(const std::string& header, const std::string& claims,
-                     const EVP_MD* digest = EVP_sha256(), const std::string& secret = kSecret) {
-  const std::string signed_part = base64_url(header) + '.' + base64_url(claims);
-  if (digest == nullptr) return signed_part + '.';
-  std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
-  unsigned size = 0;
-  HMAC(digest, secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(signed_part.data()), signed_part.size(), mac.data(),
-       &size);
-  return signed_part + '.' + base64_url(mac.data(), size);
+                     const EVP_MD* digest = EVP_sha256()) {
+  return forge_token(header, claims, kSecret, digest);
 }
 
 std::string claims(std::int64_t expires_at = kNow + 60, const std::string& issuer = kIssuer,
@@ -88,6 +62,11 @@ TEST(LoginToken, EveryClaimIsChecked) {
   EXPECT_FALSE(verify(token_of(kHs256, R"({"iss":"wukongim","exp":9999999999})")));
   EXPECT_FALSE(
       verify(token_of(kHs256, R"({"iss":"wukongim","exp":"9999999999","username":"admin"})")));
+}
+
+TEST(LoginToken, OneForAnotherAudienceIsNone) {
+  EXPECT_FALSE(verify(token_of(
+      kHs256, R"({"iss":"wukongim","exp":9999999999,"username":"admin","aud":"another"})")));
 }
 
 TEST(LoginToken, AChangedTokenIsRefused) {
