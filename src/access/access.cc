@@ -6,10 +6,14 @@
 
 #include "access/key_secret.h"
 #include "access/login_token.h"
+#include "access/read_token.h"
 #include "model/id_rules.h"
 
 namespace jindou::access {
 namespace {
+
+// 128 bits of a hash.
+constexpr std::size_t kMarkDigits = 32;
 
 // "Bearer <token>", from the header or, for browsers that cannot set one, the query; the word may
 // be missing.
@@ -74,6 +78,8 @@ AccessOptions access_options(const config::Settings& settings, const std::string
   options.jwt_secret = settings.jwt.secret.empty() ? own_secret : settings.jwt.secret;
   options.jwt_issuer = settings.jwt.issuer;
   options.jwt_expire = settings.jwt.expire;
+  options.read_expire = settings.jwt.read_expire;
+  options.read_expire_max = settings.jwt.read_expire_max;
   return options;
 }
 
@@ -139,16 +145,54 @@ const config::AuthUser* Access::user_of(const AccessOptions& options,
   return nullptr;
 }
 
-ApiKeyPtr Access::find_key(std::string_view name) const {
-  for (const config::ConfiguredKey& known : options()->keys) {
+ApiKeyPtr Access::find_key(std::string_view name) const { return find_key(*options(), name); }
+
+ApiKeyPtr Access::find_key(const AccessOptions& options, std::string_view name) const {
+  for (const config::ConfiguredKey& known : options.keys) {
     if (known.key->name != name) continue;
     return known.key->expired_at(clock_.wall_seconds()) ? nullptr : known.key;
   }
   return nullptr;
 }
 
+bool Access::take_reader(const AccessOptions& options, std::string_view token, Port port,
+                         Caller& caller) const {
+  using Is = ShownReadToken::Is;
+  ShownReadToken shown =
+      judge_read_token(token, options.jwt_secret, options.jwt_issuer, clock_.wall_seconds());
+  if (shown.is == Is::something_else) return false;
+  if (port != Port::api) {
+    caller.read_fault = ReadTokenFault::not_this_port;
+  } else if (shown.is != Is::good) {
+    caller.read_fault = shown.is == Is::over ? ReadTokenFault::over : ReadTokenFault::wrong;
+  } else {
+    const std::string& name = shown.reader->key;
+    const ApiKeyPtr key = name.empty() ? nullptr : find_key(options, name);
+    if (!name.empty() && (key == nullptr || !key->may(Scope::read))) {
+      caller.read_fault = ReadTokenFault::key_gone;
+      return true;
+    }
+    caller.admitted = true;
+    caller.user = shown.reader->uid;
+    caller.reader = std::move(shown.reader);
+  }
+  return true;
+}
+
 std::string_view unauthorized_text(const http::Request& request, Port port, const Caller& caller) {
   if (caller.key_expired) return "the API key has expired: ask for another one";
+  switch (caller.read_fault) {
+    case ReadTokenFault::none: break;
+    case ReadTokenFault::over:
+      return "the read token in the header \"Authorization\" has expired: ask for another one";
+    case ReadTokenFault::wrong:
+      return "the read token in the header \"Authorization\" is none of this server, or not as it "
+             "was made: ask for another one";
+    case ReadTokenFault::key_gone:
+      return "the API key that the read token was asked for with has ended, or may not read any "
+             "more: ask for another one";
+    case ReadTokenFault::not_this_port: return "a read token is for the API port (httpAddr) alone";
+  }
   const bool token = !request.header("token").empty();
   if (port == Port::api) {
     return token
@@ -174,6 +218,9 @@ Caller Access::identify(const http::Request& request, Port port) const {
   const std::shared_ptr<const AccessOptions> held = options();
   const AccessOptions& options = *held;
   Caller caller;
+  const std::string bearer = bearer_token(request);
+  // Before all else: who shows one is bound by it.
+  if (take_reader(options, bearer, port, caller)) return caller;
   // An absent header is no token, even where none is configured.
   const std::string_view token = request.header("token");
   if (!token.empty() && is_manager_token(options, token)) {
@@ -183,7 +230,6 @@ Caller Access::identify(const http::Request& request, Port port) const {
     caller.user = options.manager_uid;
     return caller;
   }
-  const std::string bearer = bearer_token(request);
   caller.key = key_of(options, token.empty() ? std::string_view(bearer) : token);
   if (caller.key != nullptr) {
     caller.key_expired = caller.key->expired_at(clock_.wall_seconds());
@@ -239,6 +285,36 @@ std::optional<Login> Access::login(std::string_view name, std::string_view passw
       make_login_token(found->name, options.jwt_secret, options.jwt_issuer, now, login.expires_at);
   if (login.token.empty()) return std::nullopt;
   return login;
+}
+
+ReadTokenTimes Access::read_token_times() const {
+  using std::chrono::duration_cast;
+  using std::chrono::seconds;
+  const std::shared_ptr<const AccessOptions> held = options();
+  return {duration_cast<seconds>(held->read_expire).count(),
+          duration_cast<seconds>(held->read_expire_max).count()};
+}
+
+std::optional<ReadPass> Access::make_read_pass(const Reader& reader, std::int64_t seconds) const {
+  const std::shared_ptr<const AccessOptions> held = options();
+  if (held->jwt_secret.empty()) return std::nullopt;
+  const std::int64_t now = clock_.wall_seconds();
+  ReadPass pass;
+  pass.expires_at = now + seconds;
+  pass.token = make_read_token(reader, held->jwt_secret, held->jwt_issuer, now, pass.expires_at);
+  if (pass.token.empty()) return std::nullopt;
+  return pass;
+}
+
+std::string Access::device_mark(std::string_view uid, std::string_view device_token) const {
+  // Keyed, so that nobody who has the mark can try tokens until one fits.
+  std::string text = options()->jwt_secret;
+  for (const std::string_view part : {uid, device_token}) {
+    text += '\n';
+    text += part;
+  }
+  const auto hash = hash_of_secret(text);
+  return hash ? key_hash_text(*hash).substr(0, kMarkDigits) : std::string();
 }
 
 }  // namespace jindou::access

@@ -17,6 +17,7 @@
 #include "config/settings.h"
 #include "http/exchange.h"
 #include "model/api_key.h"
+#include "model/reader.h"
 
 namespace jindou::access {
 
@@ -44,6 +45,9 @@ struct AccessOptions {
   std::string jwt_secret;
   std::string jwt_issuer = "wukongim";
   std::chrono::milliseconds jwt_expire{30LL * 24 * 3600 * 1000};
+  // How long a read token is good for unless its caller says otherwise, and at most.
+  std::chrono::milliseconds read_expire{3600LL * 1000};
+  std::chrono::milliseconds read_expire_max{24LL * 3600 * 1000};
 };
 
 // What `settings` ask for. `own_secret` is used without a configured jwt.secret. When no user is
@@ -54,6 +58,15 @@ AccessOptions access_options(const config::Settings& settings, const std::string
 // Compares without telling through timing how much of a secret was right.
 bool equal_secrets(std::string_view a, std::string_view b);
 
+// What is wrong with the read token that a request shows.
+enum class ReadTokenFault : std::uint8_t {
+  none,
+  over,
+  wrong,          // none of this server, or changed
+  key_gone,       // the API key that it was asked for with may not read any more
+  not_this_port,  // it is for the API port
+};
+
 // Who sent a request.
 struct Caller {
   bool admitted = false;
@@ -61,7 +74,11 @@ struct Caller {
   bool may_everything = false;
   ApiKeyPtr key;             // an API key was shown; then it says what he may do, and nothing else
   bool key_expired = false;  // it was one, and its time is over: not admitted
-  std::string user;          // empty: unknown, which the API port accepts
+  // A read token was shown; then it says what he may read, and he may do nothing else, whatever he
+  // shows beside it.
+  ReaderPtr reader;
+  ReadTokenFault read_fault = ReadTokenFault::none;  // it was a bad one: not admitted
+  std::string user;                                  // empty: unknown, which the API port accepts
   std::vector<config::Permission> permissions;
 
   bool may(std::string_view resource, char action) const;
@@ -79,6 +96,18 @@ struct Login {
   std::vector<config::Permission> permissions;
 };
 
+// A read token that was made.
+struct ReadPass {
+  std::string token;
+  std::int64_t expires_at = 0;  // seconds since the epoch
+};
+
+// Seconds that a read token is good for.
+struct ReadTokenTimes {
+  std::int64_t standard = 0;
+  std::int64_t longest = 0;
+};
+
 // One of the users who may log in.
 struct UserRights {
   std::string name;
@@ -94,9 +123,10 @@ class Access {
   // From a reload. Tokens of logins stay good if the secret and their user do.
   void update(AccessOptions options);
 
-  // Judges the header block. API port: admitted with a right token, a key, or when neither is
-  // configured; a valid login token only adds the user's name and permissions. Manager port:
-  // admitted with any of them.
+  // Judges the header block. API port: admitted with a right token, a key, a read token, or when
+  // neither token nor key is configured; a valid login token only adds the user's name and
+  // permissions. Manager port: admitted with any of them but a read token. A bad read token is
+  // never admitted.
   Caller identify(const http::Request& request, Port port) const;
 
   // Whether the page that a request comes from may send it, by the header block.
@@ -104,6 +134,13 @@ class Access {
 
   // Nothing when name or password are wrong, or nobody can log in.
   std::optional<Login> login(std::string_view name, std::string_view password) const;
+
+  // A read token for `reader`, good for so many seconds. Nothing when it cannot be signed.
+  std::optional<ReadPass> make_read_pass(const Reader& reader, std::int64_t seconds) const;
+  ReadTokenTimes read_token_times() const;
+  // A sign of the token that a device of the user has, which does not tell it; another token has
+  // another one. Empty: memory is out.
+  std::string device_mark(std::string_view uid, std::string_view device_token) const;
 
   // Whether somebody of that name can log in. For whoever writes down names that were given: it
   // tells by its time who there is.
@@ -127,6 +164,10 @@ class Access {
   std::shared_ptr<const AccessOptions> options() const;
   // The user of a valid login token, as he is configured now.
   const config::AuthUser* user_of(const AccessOptions& options, std::string_view token) const;
+  // Whose read token it is. False: it is no read token, and says of itself that it is none.
+  bool take_reader(const AccessOptions& options, std::string_view token, Port port,
+                   Caller& caller) const;
+  ApiKeyPtr find_key(const AccessOptions& options, std::string_view name) const;
 
   const Clock& clock_;
   LoginLimiter limiter_;

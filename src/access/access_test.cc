@@ -165,6 +165,119 @@ TEST_F(AccessTest, AuthOffOpensTheManagerPortOnly) {
   EXPECT_FALSE(on_api(access, {}).admitted);
 }
 
+class ReadPassTest : public AccessTest {
+ protected:
+  // One key which may read and one which may not.
+  static AccessOptions options() {
+    AccessOptions made = options_with({"admin:pw:*"});
+    made.manager_token = "right";
+    for (const char* const scope : {"read", "send"}) {
+      const std::string entry = std::string("name=") + scope + "er;scopes=" + scope +
+                                ";sha256=" + key_hash_text(hash_of_secret(scope).value());
+      const auto keys = config::parse_api_keys({entry});
+      made.keys.push_back(keys.value().front());
+    }
+    return made;
+  }
+  static Headers shown(const Access& access, const std::string& key = "") {
+    Reader reader;
+    reader.uid = "u1";
+    reader.key = key;
+    const auto pass = access.make_read_pass(reader, 60);
+    return {{"Authorization", "Bearer " + (pass ? pass->token : std::string())}};
+  }
+};
+
+TEST_F(ReadPassTest, SpeaksForItsUserAlone) {
+  const Access access(options(), clock_);
+  const Caller caller = on_api(access, shown(access));
+  EXPECT_TRUE(caller.admitted);
+  ASSERT_NE(caller.reader, nullptr);
+  EXPECT_EQ(caller.reader->uid, "u1");
+  EXPECT_EQ(caller.user, "u1");
+  EXPECT_FALSE(caller.may_everything);
+  EXPECT_FALSE(caller.may("conn", 'r'));
+}
+
+TEST_F(ReadPassTest, BindsWhoShowsMoreBesideIt) {
+  const Access access(options(), clock_);
+  Headers headers = shown(access);
+  headers.emplace_back("token", "right");
+  const Caller caller = on_api(access, headers);
+  EXPECT_NE(caller.reader, nullptr);
+  EXPECT_FALSE(caller.by_token);
+  EXPECT_FALSE(caller.may_everything);
+}
+
+TEST_F(ReadPassTest, ABadOneIsNeverTakenForNone) {
+  AccessOptions open = options();
+  open.manager_token.clear();
+  open.keys.clear();
+  const Access access(open, clock_);
+  EXPECT_TRUE(on_api(access, {}).admitted);
+  Headers headers = shown(access);
+  headers.front().second.pop_back();
+  headers.front().second.pop_back();
+  const Caller cut = on_api(access, headers);
+  EXPECT_FALSE(cut.admitted);
+  EXPECT_EQ(cut.read_fault, ReadTokenFault::wrong);
+  const Headers good = shown(access);
+  clock_.now_ms += 60'000;
+  const Caller late = on_api(access, good);
+  EXPECT_FALSE(late.admitted);
+  EXPECT_EQ(late.read_fault, ReadTokenFault::over);
+  EXPECT_NE(unauthorized_text(request_with(good), Port::api, late).find("has expired"),
+            std::string_view::npos);
+}
+
+TEST_F(ReadPassTest, IsNothingOnTheManagerPort) {
+  AccessOptions open = options();
+  open.on = false;
+  const Access access(open, clock_);
+  EXPECT_TRUE(on_manager(access, {}).admitted);
+  const Caller caller = on_manager(access, shown(access));
+  EXPECT_FALSE(caller.admitted);
+  EXPECT_EQ(caller.read_fault, ReadTokenFault::not_this_port);
+}
+
+TEST_F(ReadPassTest, ALoginIsNoneAndItIsNoLogin) {
+  const Access access(options(), clock_);
+  const auto login = access.login("admin", "pw");
+  ASSERT_TRUE(login);
+  const Caller caller = on_api(access, {{"Authorization", "Bearer " + login->token}});
+  EXPECT_EQ(caller.reader, nullptr);
+  EXPECT_FALSE(caller.admitted);
+}
+
+TEST_F(ReadPassTest, EndsWithItsKeyAndItsSecret) {
+  Access access(options(), clock_);
+  const Headers headers = shown(access, "reader");
+  EXPECT_TRUE(on_api(access, headers).admitted);
+  EXPECT_EQ(on_api(access, shown(access, "sender")).read_fault, ReadTokenFault::key_gone);
+  EXPECT_EQ(on_api(access, shown(access, "gone")).read_fault, ReadTokenFault::key_gone);
+  AccessOptions next = options();
+  next.keys.clear();
+  access.update(next);
+  EXPECT_EQ(on_api(access, headers).read_fault, ReadTokenFault::key_gone);
+  next = options();
+  next.jwt_secret = "another";
+  access.update(next);
+  EXPECT_EQ(on_api(access, headers).read_fault, ReadTokenFault::wrong);
+}
+
+TEST_F(ReadPassTest, MarksOfDeviceTokensDifferByUserTokenAndSecret) {
+  Access access(options(), clock_);
+  const std::string mark = access.device_mark("u1", "t1");
+  EXPECT_EQ(mark.size(), 32U);
+  EXPECT_EQ(mark, access.device_mark("u1", "t1"));
+  EXPECT_NE(mark, access.device_mark("u2", "t1"));
+  EXPECT_NE(mark, access.device_mark("u1", "t2"));
+  AccessOptions other = options();
+  other.jwt_secret = "another";
+  access.update(other);
+  EXPECT_NE(mark, access.device_mark("u1", "t1"));
+}
+
 TEST(AccessOptionsTest, GuestIsThereOnlyOnALoopbackPortWithoutUsers) {
   config::Settings settings;
   const AccessOptions guest = access_options(settings, "own");

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 
 #include "access/forged_token.h"
+#include "access/read_token.h"
 
 namespace jindou::access {
 namespace {
@@ -64,9 +65,13 @@ TEST(LoginToken, EveryClaimIsChecked) {
       verify(token_of(kHs256, R"({"iss":"wukongim","exp":"9999999999","username":"admin"})")));
 }
 
-TEST(LoginToken, OneForAnotherAudienceIsNone) {
+TEST(LoginToken, AReadTokenIsNone) {
+  Reader reader;
+  reader.uid = "admin";
+  EXPECT_FALSE(verify(make_read_token(reader, kSecret, kIssuer, kNow, kNow + 60)));
   EXPECT_FALSE(verify(token_of(
-      kHs256, R"({"iss":"wukongim","exp":9999999999,"username":"admin","aud":"another"})")));
+      kHs256,
+      R"({"iss":"wukongim","exp":9999999999,"username":"admin","aud":"jindou:read","sub":"u"})")));
 }
 
 TEST(LoginToken, AChangedTokenIsRefused) {

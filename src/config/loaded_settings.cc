@@ -453,6 +453,9 @@ Result<void> validate_access(const Settings& settings) {
   JD_RETURN_IF_ERROR(check_secrets(settings));
   JD_RETURN_IF_ERROR(check_allowed_origins("api.allowedOrigins", settings.api.allowed_origins));
   if (settings.jwt.issuer.empty()) return Error(Errc::invalid, "jwt.issuer: must not be empty");
+  if (settings.jwt.read_expire > settings.jwt.read_expire_max) {
+    return Error(Errc::invalid, "jwt.readExpire: must not be longer than jwt.readExpireMax");
+  }
   if (!settings.manager.on) return {};
   if (settings.manager.addr.empty()) {
     return Error(Errc::invalid,

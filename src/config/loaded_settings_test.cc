@@ -245,6 +245,7 @@ TEST(Settings, AListIsAYamlListOrSeparatedBySpaces) {
 TEST(Settings, DurationsTakeDays) {
   EXPECT_EQ(settings_of("jwt:\n  expire: 7d\n").jwt.expire, milliseconds(7LL * 86'400'000));
   EXPECT_EQ(settings_of("").jwt.expire, milliseconds(30LL * 86'400'000));
+  EXPECT_EQ(settings_of("").jwt.read_expire, milliseconds(3'600'000));
 }
 
 TEST(Settings, NoKeyIsBothKnownAndIgnored) {
@@ -373,6 +374,11 @@ TEST(Validate, AKnownOrShortKeyOfLoginsIsToldOf) {
   ASSERT_TRUE(loaded);
   EXPECT_THAT(loaded->warnings, ::testing::ElementsAre(HasSubstr("jwt.secret")));
   EXPECT_TRUE(load_settings_text("jwt:\n  secret: 0123456789abcdef\n", {}, {})->warnings.empty());
+}
+
+TEST(Validate, ReadTokensAreNotGoodForLongerThanTheyMayBe) {
+  settings_of("jwt:\n  readExpire: 2d\n  readExpireMax: 2d\n");
+  EXPECT_THAT(refusal_of("jwt:\n  readExpire: 2d\n"), HasSubstr("jwt.readExpire: must not be"));
 }
 
 TEST(Validate, ReceiversAreUrls) {

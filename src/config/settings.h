@@ -214,6 +214,8 @@ struct JwtSettings {
   std::string secret;  // empty: generated, kept in data_dir
   std::chrono::milliseconds expire{30LL * 24 * 3600 * 1000};
   std::string issuer = "wukongim";
+  std::chrono::milliseconds read_expire{3600LL * 1000};  // of POST /user/read_token
+  std::chrono::milliseconds read_expire_max{24LL * 3600 * 1000};
 };
 
 struct WebhookSettings {

@@ -403,11 +403,18 @@ constexpr std::array kTable{
             "guest:guest:[*:r], as long as manager.addr is a loopback address."},
     Setting{
         "jwt.secret", secret, JD_MEMBER(jwt.secret), 0, 0, "", kDocumented, kLive,
-        "Key that signs the tokens of POST /manager/login. Empty: made at the first start and "
+        "Key that signs the tokens of POST /manager/login and /user/read_token. Empty: made at the "
+        "first start and "
         "kept in dataDir, readable by the server alone. At least 16 characters, unless only this "
         "machine reaches the ports."},
     Setting{"jwt.expire", duration, JD_MEMBER(jwt.expire), kSecond, 3650 * kDay, "", kDocumented,
-            kLive, "How long such a token is good for."},
+            kLive, "How long the token of a login is good for."},
+    Setting{"jwt.readExpire", duration, JD_MEMBER(jwt.read_expire), kSecond, 3650 * kDay, "", kOurs,
+            kLive,
+            "How long a token of POST /user/read_token is good for unless its caller says "
+            "otherwise."},
+    Setting{"jwt.readExpireMax", duration, JD_MEMBER(jwt.read_expire_max), kSecond, 3650 * kDay, "",
+            kOurs, kLive, "Longest time that a caller may ask for."},
     Setting{"jwt.issuer", text, JD_MEMBER(jwt.issuer), 0, 0, "", kDocumented, kLive,
             "Issuer named in these tokens."},
     Setting{"webhook.httpAddr", text, JD_MEMBER(webhook.http_addr), 0, 0, "", kDocumented, kLive,
