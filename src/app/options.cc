@@ -208,6 +208,7 @@ partition::RateRules rate_rules(const config::Settings& settings) {
   rules.key = rate(limits.key_per_second, limits.key_burst);
   rules.sender = rate(limits.sender_per_second, limits.sender_burst);
   rules.channel = rate(limits.channel_per_second, limits.channel_burst);
+  rules.reader = rate(limits.reader_per_second, limits.reader_burst);
   // Checked when the settings were loaded.
   if (const auto keys = config::parse_api_keys(settings.api_keys)) {
     rules.keys_have_rates =

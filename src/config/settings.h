@@ -335,6 +335,8 @@ struct LimitSettings {
   std::size_t sender_burst = 0;
   std::size_t channel_per_second = 0;
   std::size_t channel_burst = 0;
+  std::size_t reader_per_second = 50;  // requests of each user with a read token
+  std::size_t reader_burst = 200;
   std::size_t bucket_bytes_max = std::size_t{16} << 20;
 };
 

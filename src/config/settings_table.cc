@@ -645,11 +645,19 @@ constexpr std::array kTable{
             kRatePerSecondMax, "", kOurs, kLive, "The same of each channel."},
     Setting{"limits.channelBurst", count, JD_MEMBER(limits.channel_burst), 0, kRateBurstMax, "",
             kOurs, kLive, "The same of each channel."},
-    Setting{"limits.bucketBytesMax", bytes, JD_MEMBER(limits.bucket_bytes_max), 64 * kKiB,
-            64 * kGiB, "", kOurs, kRestart,
-            "What is remembered of senders and channels for these limits, 24 bytes for each that "
-            "has sent lately. Without room the limit of the one that was let off soonest anyway is "
-            "forgotten."},
+    Setting{"limits.readerPerSecond", count, JD_MEMBER(limits.reader_per_second), 0,
+            kRatePerSecondMax, "", kOurs, kLive,
+            "Requests a second of each user with a read token; more are refused (429). 0: no "
+            "limit."},
+    Setting{"limits.readerBurst", count, JD_MEMBER(limits.reader_burst), 0, kRateBurstMax, "",
+            kOurs, kLive,
+            "How many of them may come at once after a pause. 0: as many as in a second."},
+    Setting{
+        "limits.bucketBytesMax", bytes, JD_MEMBER(limits.bucket_bytes_max), 64 * kKiB,
+        64 * kGiB, "", kOurs, kRestart,
+        "What is remembered of senders, channels and readers for these limits, 24 bytes for each "
+        "that was counted lately. Without room the limit of the one that was let off soonest "
+        "anyway is forgotten."},
     Setting{"demo.on", flag, JD_MEMBER(demo.on), 0, 0, "", kDocumented, kRestart,
             "Serve the chat demo."},
     Setting{"demo.addr", text, JD_MEMBER(demo.addr), 0, 0, "", kDocumented, kRestart,

@@ -17,6 +17,7 @@ namespace {
 constexpr std::uint32_t kSenders = 0x100;
 constexpr std::uint32_t kKeys = 0x200;
 constexpr std::uint32_t kTotal = 0x300;
+constexpr std::uint32_t kReaders = 0x400;
 // Room for 4096: there are a thousand entries in a list of settings at most.
 constexpr std::size_t kFewBytes = std::size_t{96} << 10;
 
@@ -270,6 +271,12 @@ std::chrono::nanoseconds RateLimits::wait_for(const CallerIdentity& caller,
   return wait;
 }
 
+TokenBuckets::Wait RateLimits::take_read(std::string_view uid) {
+  const Rate rate = rules().reader;
+  if (!rate.on()) return TokenBuckets::Wait(0);
+  return buckets_.take(buckets_.id_of(kReaders, uid), rate, 1, clock_.steady());
+}
+
 std::vector<RateLimits::Standing> RateLimits::standings(const CallerIdentity& caller,
                                                         std::string_view from_uid,
                                                         const ChannelKey* channel) const {
@@ -314,7 +321,7 @@ void RateLimits::append_metrics(std::string& out) const {
                    refused_[static_cast<std::size_t>(limit)].load(std::memory_order_relaxed));
   }
   observe::append_sample(out, "jindou_rate_buckets_given_up_total", "counter",
-                         "Senders and channels whose limit was forgotten early, because "
+                         "Senders, channels and readers whose limit was forgotten early, because "
                          "limits.bucketBytesMax has no room for more.",
                          static_cast<double>(buckets_.given_up()));
 }

@@ -32,6 +32,7 @@ struct RateRules {
   Rate key;
   Rate sender;
   Rate channel;
+  Rate reader;                   // of requests with a read token; no messages are held to it
   bool keys_have_rates = false;  // at least one has
   bool any() const {
     return total.on() || key.on() || sender.on() || channel.on() || keys_have_rates;
@@ -43,14 +44,14 @@ class RateLimits final : public IntakeStage {
  public:
   enum class Limit : std::uint8_t { key, sender, channel, total };
 
-  // Borrows the clock. `bucket_bytes_max`: of all buckets of senders and channels; see
-  // TokenBuckets. Those of keys take 96 KiB beside.
+  // Borrows the clock. `bucket_bytes_max`: of all buckets of senders, channels and
+  // readers; see TokenBuckets. Those of keys take 96 KiB beside.
   RateLimits(const Clock& clock, std::size_t bucket_bytes_max, std::uint64_t seed);
 
   // From a reload. Buckets keep what was taken of them.
   void set_rules(const RateRules& rules);
 
-  // Whether there is any limit.
+  // Whether there is any limit for messages.
   bool enabled() const override { return enabled_.load(std::memory_order_relaxed); }
 
   // Items over a limit are refused (Errc::rate_limited, with retry_after_ms); the others are
@@ -71,6 +72,10 @@ class RateLimits final : public IntakeStage {
   // long until so many may pass, as far as key and total are concerned.
   std::size_t portion_max(const CallerIdentity& caller) const;
   std::chrono::nanoseconds wait_for(const CallerIdentity& caller, std::size_t items) const;
+
+  // Counts a request of a user who reads with a token. Zero: it passes; otherwise how long until
+  // another one does.
+  TokenBuckets::Wait take_read(std::string_view uid);
 
   // How one limit stands.
   struct Standing {
@@ -107,7 +112,7 @@ class RateLimits final : public IntakeStage {
                               Mode mode);
 
   const Clock& clock_;
-  TokenBuckets buckets_;  // of senders and channels
+  TokenBuckets buckets_;  // of senders, channels and readers
   TokenBuckets few_;      // of keys, and the one of all
   const TokenBuckets::Id total_bucket_;
   std::atomic<bool> enabled_{false};

@@ -133,6 +133,21 @@ TEST_F(RateLimitsTest, AChannelIsLimitedWhoeverSends) {
   EXPECT_EQ(standings[1].level.tokens, 0U);
 }
 
+TEST_F(RateLimitsTest, ReadersHaveARateOfTheirOwnThatHoldsNoMessages) {
+  RateRules made;
+  made.reader = Rate{10, 2};
+  limits_.set_rules(made);
+  EXPECT_FALSE(limits_.enabled());
+  EXPECT_EQ(limits_.take_read("u1").count(), 0);
+  EXPECT_EQ(limits_.take_read("u1").count(), 0);
+  EXPECT_EQ(limits_.take_read("u1"), 100ms);
+  EXPECT_EQ(limits_.take_read("u2").count(), 0);
+  moved_clock_.ms += 100;
+  EXPECT_EQ(limits_.take_read("u1").count(), 0);
+  limits_.set_rules(RateRules());
+  EXPECT_EQ(limits_.take_read("u1").count(), 0);
+}
+
 TEST_F(RateLimitsTest, KeysHaveTheirOwnRateOrThatOfAll) {
   limits_.set_rules(rules({}, {10, 2}, {}, {}, true));
   EXPECT_EQ(told(send_as(caller("a"), messages(3))), "ok ok 100 ");
