@@ -20,6 +20,7 @@
 #include "api/manager_routes.h"
 #include "api/manager_view_routes.h"
 #include "api/monitor_routes.h"
+#include "api/read_token_routes.h"
 #include "api/retention_routes.h"
 #include "api/revision_routes.h"
 #include "api/send_routes.h"
@@ -44,6 +45,7 @@ openapi::DocumentedRoute documented(const Route& route) {
   said.asks_for_permission =
       !route.resource.empty() || (route.ports != Ports::api && route.method != Verb::get);
   said.scopes = scopes_of(route.auth);
+  said.for_readers = route.auth == Auth::read_own;
   said.on_api_port = route.ports != Ports::manager;
   said.on_manager_port = route.ports != Ports::api;
   return said;
@@ -54,20 +56,35 @@ openapi::DocumentedRoute documented(const Route& route) {
 std::span<const Route> all_routes() {
   static const std::vector<Route> kRoutes = [] {
     std::vector<Route> all;
-    for (const std::span<const Route> group : {send_routes(),           job_routes(),
-                                               template_routes(),       revision_routes(),
-                                               batch_revision_routes(), dead_letter_routes(),
-                                               command_sync_routes(),   history_routes(),
-                                               trace_routes(),          event_routes(),
-                                               stream_routes(),         streamv2_routes(),
-                                               channel_routes(),        retention_routes(),
-                                               conversation_routes(),   directory_routes(),
-                                               listing_routes(),        manager_listing_routes(),
-                                               manager_view_routes(),   cluster_routes(),
-                                               user_routes(),           connection_routes(),
-                                               monitor_routes(),        tag_routes(),
-                                               manager_routes(),        backup_routes(),
-                                               system_routes(),         docs_routes()}) {
+    for (const std::span<const Route> group : {send_routes(),
+                                               job_routes(),
+                                               template_routes(),
+                                               revision_routes(),
+                                               batch_revision_routes(),
+                                               dead_letter_routes(),
+                                               command_sync_routes(),
+                                               history_routes(),
+                                               trace_routes(),
+                                               event_routes(),
+                                               stream_routes(),
+                                               streamv2_routes(),
+                                               channel_routes(),
+                                               retention_routes(),
+                                               conversation_routes(),
+                                               directory_routes(),
+                                               listing_routes(),
+                                               manager_listing_routes(),
+                                               manager_view_routes(),
+                                               cluster_routes(),
+                                               user_routes(),
+                                               read_token_routes(),
+                                               connection_routes(),
+                                               monitor_routes(),
+                                               tag_routes(),
+                                               manager_routes(),
+                                               backup_routes(),
+                                               system_routes(),
+                                               docs_routes()}) {
       all.insert(all.end(), group.begin(), group.end());
     }
     return all;

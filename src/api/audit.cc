@@ -291,6 +291,7 @@ std::string_view kind_name(const http::Request& request, bool admitted) {
     case CallerIdentity::Kind::token: return "token";
     case CallerIdentity::Kind::login: return "login";
     case CallerIdentity::Kind::session: return "session";
+    case CallerIdentity::Kind::reader: return "reader";
     case CallerIdentity::Kind::open: break;
   }
   return admitted ? "open" : "nobody";
@@ -317,7 +318,7 @@ observe::AuditEvent event_of(const Route* route, const http::Response& response)
 
 bool is_audited(const Route& route) {
   if (route.method == Verb::get || route.sends != Sends::nothing) return false;
-  if (route.auth == Auth::read || route.auth == Auth::send_or_read) return false;
+  if (scopes_of(route.auth).has(Scope::read)) return false;
   return std::ranges::find(kTraffic, route.path) == std::end(kTraffic);
 }
 

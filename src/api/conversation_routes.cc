@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
 #include "api/loaded_answers.h"
+#include "api/reader_gate.h"
 #include "api/reading.h"
 #include "bodies/conversations.h"
 #include "bodies/read.h"
@@ -115,6 +117,26 @@ void write_conversations(JsonWriter& json, const std::vector<Shown>& list, std::
   json.end_array();
 }
 
+// A conversation may be that of a user who is not in the channel, because somebody has set what he
+// has read there. Who reads with a token of his own is not shown its messages.
+Task<Result<void>> drop_recents_of_others(Services& services, Request& request,
+                                          std::vector<Shown>& list) {
+  if (request.reader == nullptr) co_return Result<void>();
+  std::vector<std::size_t> places;
+  std::vector<ChannelKey> channels;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (list[i].recents.messages.empty()) continue;
+    places.push_back(i);
+    channels.push_back(list[i].conversation.channel);
+  }
+  const auto own = co_await find_own_channels(services, request, std::move(channels));
+  if (!own) co_return Result<void>(own.error());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    if (!(*own)[i]) list[places[i]].recents = EventfulMessages();
+  }
+  co_return Result<void>();
+}
+
 Task<void> post_sync(Services& services, Request& request, Response& response) {
   ListQuery query;
   std::string problem;
@@ -148,8 +170,13 @@ Task<void> post_sync(Services& services, Request& request, Response& response) {
   const auto room_to_read =
       co_await room_or_answer(services, response, services.options.wide_read_bytes());
   if (!room_to_read) co_return;
-  const auto list = co_await load_or_answer(services, response, std::move(work));
+  auto list = co_await load_or_answer(services, response, std::move(work));
   if (!list) co_return;
+  const auto dropped = co_await drop_recents_of_others(services, request, *list);
+  if (!dropped) {
+    answer_error(response, dropped.error());
+    co_return;
+  }
   JsonWriter json(response.body);
   write_conversations(json, *list, query.uid);
 }
@@ -166,6 +193,11 @@ Task<void> post_sync_by_channels(Services& services, Request& request, Response&
   }
   if (!problem.empty()) {
     answer_invalid(response, problem);
+    co_return;
+  }
+  const auto allowed = co_await check_own_channels(services, request, channels);
+  if (!allowed) {
+    answer_read_error(response, allowed.error());
     co_return;
   }
   const ConversationReader& reader = services.deps.conversations;
@@ -264,6 +296,11 @@ Task<void> post_sync_messages(Services& services, Request& request, Response& re
     answer_invalid(response, problem);
     co_return;
   }
+  const auto allowed = co_await check_own_channels(services, request, channels);
+  if (!allowed) {
+    answer_read_error(response, allowed.error());
+    co_return;
+  }
   const ConversationReader& reader = services.deps.conversations;
   const History& history = services.deps.history;
   const AnswerRoom room(services.options.answer_bytes_max, services.options.page_bytes_max);
@@ -354,15 +391,15 @@ Task<void> post_activate(Services& services, Request& request, Response& respons
 
 std::span<const Route> conversation_routes() {
   static constexpr std::array<Route, 12> routes = {{
-      {Verb::post, "/conversation/sync", post_sync, Auth::read,
+      {Verb::post, "/conversation/sync", post_sync, Auth::read_own,
        "The conversations of a user, newest first"},
-      {Verb::post, "/conversations/sync", post_sync, Auth::read,
+      {Verb::post, "/conversations/sync", post_sync, Auth::read_own,
        "Another name for /conversation/sync"},
-      {Verb::post, "/conversation/syncMessages", post_sync_messages, Auth::read,
+      {Verb::post, "/conversation/syncMessages", post_sync_messages, Auth::read_own,
        "Messages of several channels"},
-      {Verb::post, "/conversation/channels", post_channels, Auth::read,
+      {Verb::post, "/conversation/channels", post_channels, Auth::read_own,
        "The channels of a user's conversations"},
-      {Verb::post, "/conversation/syncByChannels", post_sync_by_channels, Auth::read,
+      {Verb::post, "/conversation/syncByChannels", post_sync_by_channels, Auth::read_own,
        "The conversations of a user with the channels named"},
       {Verb::post, "/conversations/clearUnread", post_clear_unread, Auth::administer,
        "Marks a conversation as read"},

@@ -2,15 +2,19 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "api/answers.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
 #include "api/directory_cursor.h"
 #include "api/loaded_answers.h"
+#include "api/reader_gate.h"
 #include "bodies/conversations.h"
 #include "bodies/read.h"
 
@@ -100,6 +104,32 @@ std::string read_list_query(const Request& request, DirectoryQuery& query) {
   return {};
 }
 
+// As in conversation_routes.cc: messages of channels that a reader is not in are not shown to him.
+Task<Result<void>> drop_messages_of_others(Services& services, Request& request,
+                                           DirectoryPage& page) {
+  if (request.reader == nullptr) co_return Result<void>();
+  std::vector<ChannelKey> channels;
+  channels.reserve(page.entries.size());
+  for (const DirectoryEntry& entry : page.entries) channels.push_back(entry.channel);
+  const auto own = co_await find_own_channels(services, request, std::move(channels));
+  if (!own) co_return Result<void>(own.error());
+  for (std::size_t i = 0; i < page.entries.size(); ++i) {
+    if (!(*own)[i]) page.entries[i].last_message.reset();
+  }
+  co_return Result<void>();
+}
+
+// The answer of both routes.
+Task<void> answer_directory(Services& services, Request& request, Response& response,
+                            DirectoryPage page, std::string uid, std::int64_t covered_ns) {
+  const auto dropped = co_await drop_messages_of_others(services, request, page);
+  if (!dropped) {
+    answer_error(response, dropped.error());
+    co_return;
+  }
+  write_page(response, page, uid, covered_ns);
+}
+
 Task<void> post_list(Services& services, Request& request, Response& response) {
   DirectoryQuery query;
   const std::string problem = read_list_query(request, query);
@@ -112,9 +142,10 @@ Task<void> post_list(Services& services, Request& request, Response& response) {
   const auto room_to_read =
       co_await room_or_answer(services, response, services.options.page_read_bytes());
   if (!room_to_read) co_return;
-  const auto page = co_await load_or_answer(services, response, std::move(work));
+  auto page = co_await load_or_answer(services, response, std::move(work));
   if (!page) co_return;
-  write_page(response, *page, query.uid, query.covered_ns);
+  co_await answer_directory(services, request, response, std::move(*page), std::move(query.uid),
+                            query.covered_ns);
 }
 
 Task<void> post_conversation_retry(Services& services, Request& request, Response& response) {
@@ -146,18 +177,18 @@ Task<void> post_conversation_retry(Services& services, Request& request, Respons
   const auto room_to_read =
       co_await room_or_answer(services, response, services.options.page_read_bytes());
   if (!room_to_read) co_return;
-  const auto page = co_await load_or_answer(services, response, std::move(work));
+  auto page = co_await load_or_answer(services, response, std::move(work));
   if (!page) co_return;
-  write_page(response, *page, uid, 0);
+  co_await answer_directory(services, request, response, std::move(*page), std::move(uid), 0);
 }
 
 }  // namespace
 
 std::span<const Route> directory_routes() {
   static constexpr std::array<Route, 2> routes = {{
-      {Verb::post, "/conversation/list", post_list, Auth::read,
+      {Verb::post, "/conversation/list", post_list, Auth::read_own,
        "A user's conversations page by page, with what was deleted"},
-      {Verb::post, "/conversation/retry", post_conversation_retry, Auth::read,
+      {Verb::post, "/conversation/retry", post_conversation_retry, Auth::read_own,
        "Conversations that a page of /conversation/list left unresolved"},
   }};
   return routes;

@@ -5,6 +5,7 @@
 
 #include "api/answers.h"
 #include "api/loaded_answers.h"
+#include "api/reader_gate.h"
 #include "pages/docs_page.h"
 
 namespace jindou::api {
@@ -56,6 +57,10 @@ void answer_page(Response& response) {
 // the body of its 401 is the page, which asks for the token. What it then loads needs the token.
 bool admit_browser(Services& services, Request& request, Response& response) {
   const access::Caller caller = services.access.identify(request, Port::api);
+  if (caller.reader != nullptr) {
+    answer_not_for_readers(response, request.path());
+    return false;
+  }
   if (caller.admitted) return true;
   if (request.header("accept").find("text/html") == std::string_view::npos) {
     answer_error(response, 401, "unauthorized",

@@ -1,6 +1,7 @@
 #include "api/history_routes.h"
 
 #include <array>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <unordered_set>
@@ -11,6 +12,7 @@
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
 #include "api/loaded_answers.h"
+#include "api/reader_gate.h"
 #include "api/reading.h"
 #include "bodies/history.h"
 #include "bodies/read.h"
@@ -96,6 +98,11 @@ Task<void> post_messagesync(Services& services, Request& request, Response& resp
     }
   }
   const RangeQuery& query = range.query;
+  const auto allowed = co_await check_own_channel(services, request, query.channel);
+  if (!allowed) {
+    answer_read_error(response, allowed.error());
+    co_return;
+  }
   // Copied: the work may outlive this call when the process stops.
   auto work = [&deps = services.deps, query, strict = services.options.strict_read.get(),
                bytes_max = services.options.page_bytes_max] {
@@ -163,9 +170,33 @@ Result<std::vector<RangeItem>> load_pages(const ApiDeps& deps, std::vector<Range
   return items;
 }
 
+// Those about channels that a reader with a token is not in say so.
+Task<Result<void>> refuse_ranges_of_others(Services& services, Request& request,
+                                           std::vector<RangeItem>& items) {
+  if (request.reader == nullptr) co_return Result<void>();
+  std::vector<std::size_t> places;
+  std::vector<ChannelKey> channels;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!items[i].problem.empty()) continue;
+    places.push_back(i);
+    channels.push_back(items[i].range.query.channel);
+  }
+  const auto own = co_await find_own_channels(services, request, std::move(channels));
+  if (!own) co_return Result<void>(own.error());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    if (!(*own)[i]) items[places[i]].problem = kNotOwnText;
+  }
+  co_return Result<void>();
+}
+
 Task<void> post_messagesyncbatch(Services& services, Request& request, Response& response) {
   std::vector<RangeItem> items;
   if (!read_ranges(request, items, response)) co_return;
+  const auto looked_at = co_await refuse_ranges_of_others(services, request, items);
+  if (!looked_at) {
+    answer_error(response, looked_at.error());
+    co_return;
+  }
   auto work = [&deps = services.deps, items, strict = services.options.strict_read.get(),
                page_bytes_max = services.options.page_bytes_max,
                bytes_max = services.options.answer_bytes_max] {
@@ -203,26 +234,41 @@ struct QueryPlace {
 Result<QueryPlace> read_query_place(const Request& request) {
   JD_TRY(const ChannelType type, read_query_type(request.query_value("channel_type")));
   QueryPlace place;
-  place.viewer = request.query_value("login_uid");
+  place.viewer = query_reader(request);
   JD_TRY(place.channel, read_channel(place.viewer, request.query_value("channel_id"), type));
   return place;
 }
 
 Task<void> get_max_message_seq(Services& services, Request& request, Response& response) {
-  const auto load = [](const ApiDeps& deps, const QueryPlace& place) -> Result<MessageSeq> {
-    JD_TRY(const ChannelKey settled, load_settled_channel(deps.history, place.channel));
+  auto place = read_query_place(request);
+  if (!place) {
+    answer_error(response, place.error());
+    co_return;
+  }
+  const auto allowed = co_await check_own_channel(services, request, place->channel);
+  if (!allowed) {
+    answer_read_error(response, allowed.error());
+    co_return;
+  }
+  const auto load = [](const ApiDeps& deps, const QueryPlace& where) -> Result<MessageSeq> {
+    JD_TRY(const ChannelKey settled, load_settled_channel(deps.history, where.channel));
     return deps.history.load_last_seq(settled);
   };
   const auto write = [](JsonWriter& json, const QueryPlace&, MessageSeq seq) {
     json.number("message_seq", raw(seq));
   };
-  return answer_loaded(services, response, read_query_place(request), load, write);
+  co_await answer_loaded(services, response, std::move(place), load, write);
 }
 
 Task<void> get_last_message(Services& services, Request& request, Response& response) {
   const auto place = read_query_place(request);
   if (!place) {
     answer_error(response, place.error());
+    co_return;
+  }
+  const auto allowed = co_await check_own_channel(services, request, place->channel);
+  if (!allowed) {
+    answer_read_error(response, allowed.error());
     co_return;
   }
   auto work = [&deps = services.deps, where = *place,
@@ -307,9 +353,24 @@ Task<Result<EventfulMessages>> look_up(Services& services, Lookup lookup) {
   co_return co_await services.deps.blocking.run(std::move(work));
 }
 
+// Whether a reader with a token may look there. Errors: denied, invalid, as find_own_channels().
+Task<Result<void>> check_lookup(Services& services, Request& request, const Lookup& lookup) {
+  if (request.reader == nullptr) co_return Result<void>();
+  if (!lookup.channel) {
+    co_return Result<void>(
+        Error(Errc::invalid, "channel_id and channel_type are required with a read token"));
+  }
+  co_return co_await check_own_channel(services, request, *lookup.channel);
+}
+
 // Answers with the one message that was looked up.
-Task<void> answer_one(Services& services, Response& response, Lookup lookup) {
+Task<void> answer_one(Services& services, Request& request, Response& response, Lookup lookup) {
   const std::string viewer = lookup.viewer;
+  const auto allowed = co_await check_lookup(services, request, lookup);
+  if (!allowed) {
+    answer_read_error(response, allowed.error());
+    co_return;
+  }
   const auto room_to_read =
       co_await room_or_answer(services, response, services.options.wide_read_bytes());
   if (!room_to_read) co_return;
@@ -364,6 +425,11 @@ Task<void> post_messages(Services& services, Request& request, Response& respons
     answer_error(response, lookup.error());
     co_return;
   }
+  const auto allowed = co_await check_lookup(services, request, *lookup);
+  if (!allowed) {
+    answer_read_error(response, allowed.error());
+    co_return;
+  }
   const bool in_channel = lookup->channel.has_value();
   const std::string viewer = lookup->viewer;
   const auto room_to_read =
@@ -414,7 +480,7 @@ Task<void> post_message(Services& services, Request& request, Response& response
     answer_error(response, lookup.error());
     co_return;
   }
-  co_await answer_one(services, response, std::move(*lookup));
+  co_await answer_one(services, request, response, std::move(*lookup));
 }
 
 Task<void> get_message_by_client_msg_no(Services& services, Request& request, Response& response) {
@@ -432,24 +498,24 @@ Task<void> get_message_by_client_msg_no(Services& services, Request& request, Re
   lookup.channel = std::move(place->channel);
   lookup.viewer = std::move(place->viewer);
   lookup.client_msg_nos.push_back(std::move(number));
-  co_await answer_one(services, response, std::move(lookup));
+  co_await answer_one(services, request, response, std::move(lookup));
 }
 
 }  // namespace
 
 std::span<const Route> history_routes() {
   static constexpr std::array<Route, 7> routes = {{
-      {Verb::post, "/channel/messagesync", post_messagesync, Auth::read,
+      {Verb::post, "/channel/messagesync", post_messagesync, Auth::read_own,
        "Reads a range of a channel's messages"},
-      {Verb::post, "/channel/messagesyncbatch", post_messagesyncbatch, Auth::read,
+      {Verb::post, "/channel/messagesyncbatch", post_messagesyncbatch, Auth::read_own,
        "Reads ranges of several channels"},
-      {Verb::get, "/channel/max_message_seq", get_max_message_seq, Auth::read,
+      {Verb::get, "/channel/max_message_seq", get_max_message_seq, Auth::read_own,
        "The last message_seq of a channel"},
-      {Verb::get, "/channel/last_message", get_last_message, Auth::read,
+      {Verb::get, "/channel/last_message", get_last_message, Auth::read_own,
        "The newest message of a channel"},
-      {Verb::post, "/messages", post_messages, Auth::read, "Looks up several messages"},
-      {Verb::post, "/message", post_message, Auth::read, "Looks up one message"},
-      {Verb::get, "/message/byclientmsgno", get_message_by_client_msg_no, Auth::read,
+      {Verb::post, "/messages", post_messages, Auth::read_own, "Looks up several messages"},
+      {Verb::post, "/message", post_message, Auth::read_own, "Looks up one message"},
+      {Verb::get, "/message/byclientmsgno", get_message_by_client_msg_no, Auth::read_own,
        "Looks up one message by its client_msg_no"},
   }};
   return routes;

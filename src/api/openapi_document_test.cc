@@ -210,6 +210,10 @@ TEST_F(OpenApiDocument, ProbesNeedNoToken) {
             R"([{"token":[]},{"bearer":[]},{"key":["read"]},{}])");
   EXPECT_EQ(simdjson::minify(root_.at_pointer("/paths/~1route/get/security")),
             R"([{"token":[]},{"bearer":[]},{"key":["send"]},{"key":["read"]},{}])");
+  EXPECT_EQ(simdjson::minify(root_.at_pointer("/paths/~1messages/post/security")),
+            R"([{"token":[]},{"bearer":[]},{"key":["read"]},{"reader":[]},{}])");
+  EXPECT_EQ(simdjson::minify(root_.at_pointer("/components/securitySchemes/reader/scheme")),
+            R"("bearer")");
   EXPECT_NE(root_.at_pointer("/paths/~1metrics/get/security").error(), simdjson::SUCCESS);
 }
 

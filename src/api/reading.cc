@@ -6,6 +6,7 @@
 
 #include "api/answers.h"
 #include "model/channel.h"
+#include "partition/addressing.h"
 
 namespace jindou::api {
 namespace {
@@ -42,29 +43,19 @@ std::size_t fit(MessageEvents& events, std::size_t bytes_max) {
 
 }  // namespace
 
+Result<bool> is_channel_user(const partition::RecordReader& records, const ChannelKey& channel,
+                             std::string_view uid) {
+  const std::vector<std::string> named = partition::named_users(channel);
+  if (std::ranges::find(named, uid) != named.end()) return true;
+  if (channel.type == ChannelType::person || channel.type == ChannelType::agent) return false;
+  return records.has_member(channel, partition::MemberList::subscribers, uid);
+}
+
 Result<bool> may_read_channel(const partition::RecordReader& records, const ChannelKey& channel,
                               std::string_view viewer) {
   if (viewer.empty() || viewer == kSystemUid) return true;
-  switch (channel.type) {
-    case ChannelType::person:
-    case ChannelType::agent: {
-      const auto [a, b] = split_pair_id(channel.id);
-      if (viewer == a || viewer == b) return true;
-      break;
-    }
-    case ChannelType::visitors:
-      if (viewer == channel.id) return true;
-      break;
-    case ChannelType::customer_service:
-      if (viewer == std::string_view(channel.id).substr(0, channel.id.find('|'))) return true;
-      break;
-    default: break;
-  }
-  if (channel.type != ChannelType::person && channel.type != ChannelType::agent) {
-    JD_TRY(const bool subscribed,
-           records.has_member(channel, partition::MemberList::subscribers, viewer));
-    if (subscribed) return true;
-  }
+  JD_TRY(const bool is_user, is_channel_user(records, channel, viewer));
+  if (is_user) return true;
   JD_TRY(const std::vector<std::string> accounts, records.load_system_accounts());
   return std::ranges::find(accounts, viewer) != accounts.end();
 }

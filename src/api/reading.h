@@ -18,9 +18,13 @@
 
 namespace jindou::api {
 
-// True when `viewer` is one of the channel's own: a half of a person or agent channel, the visitor
-// of channels that are named after one, a subscriber, or a system account. An empty viewer is the
-// caller itself and may read. Blocks. Errors: storage.
+// True when `uid` is one of the channel's own: a half of a person or agent channel, the visitor of
+// channels that are named after one, or a subscriber. Blocks. Errors: storage.
+Result<bool> is_channel_user(const partition::RecordReader& records, const ChannelKey& channel,
+                             std::string_view uid);
+
+// The same, or when `viewer` is a system account. An empty viewer is the caller itself and may
+// read. Blocks. Errors: storage.
 Result<bool> may_read_channel(const partition::RecordReader& records, const ChannelKey& channel,
                               std::string_view viewer);
 

@@ -17,7 +17,7 @@ using access::Ports;
 // Answers one request. Both outlive the task.
 using RouteHandler = Task<void> (*)(Services& services, Request& request, Response& response);
 
-// Who may call a route. The first four: on the API port the header "token" must carry managerToken,
+// Who may call a route. The first five: on the API port the header "token" must carry managerToken,
 // when one is configured, or an API key; on the manager port always one of these, or the token of a
 // login. Of a key they say which scope it must have (docs/decisions/0031-api-keys.md); administer
 // includes all.
@@ -25,6 +25,9 @@ enum class Auth : std::uint8_t {
   administer,  // whatever is none of the next: what a route that says nothing asks for
   send,        // sends messages, or does something with what was sent
   read,        // looks at something and changes nothing
+  // As `read`; and with a read token, for what is its user's own. The handler asks reader_gate.h
+  // whether a channel is.
+  read_own,
   send_or_read,
   // As `administer` on the API port, but with a key of any scope; nothing on the manager port:
   // login and metrics.
@@ -37,7 +40,8 @@ enum class Auth : std::uint8_t {
 constexpr Scopes scopes_of(Auth auth) {
   switch (auth) {
     case Auth::send: return Scope::send;
-    case Auth::read: return Scope::read;
+    case Auth::read:
+    case Auth::read_own: return Scope::read;
     case Auth::send_or_read: return Scope::send | Scope::read;
     case Auth::administer: return Scope::administer;
     case Auth::open_on_manager:

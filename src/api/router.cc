@@ -10,6 +10,7 @@
 #include "api/answers.h"
 #include "api/audit.h"
 #include "api/core_calls.h"
+#include "api/reader_gate.h"
 #include "api/request_id.h"
 #include "base/edit_distance.h"
 #include "observe/log.h"
@@ -152,6 +153,11 @@ bool Router::authorise(const Route* route, Request& request, Response& response)
     return false;
   }
   request.user = caller.user;
+  if (caller.reader != nullptr) {
+    request.caller_kind = CallerIdentity::Kind::reader;
+    request.reader = caller.reader;
+    return route == nullptr || may_read(*route, response);
+  }
   if (caller.key != nullptr) {
     request.caller_kind = CallerIdentity::Kind::key;
     request.key = caller.key;
@@ -181,6 +187,19 @@ bool Router::may_call(const Route& route, const ApiKey& key, Response& response)
       response, 403, errc_name(Errc::denied),
       "the API key " + key.name + " may not do this: it needs the scope " + scope_names(needed));
   return false;
+}
+
+bool Router::may_read(const Route& route, Response& response) {
+  if (route.auth == Auth::read_own) return true;
+  response.route = route.path;
+  response.refusal = "read_token";
+  answer_not_for_readers(response, route.path);
+  return false;
+}
+
+Task<void> Router::serve_reader(const Route& route, Request& request, Response& response) {
+  const bool admitted = co_await admit_reader(services_, route, request, response);
+  if (admitted) co_await route.handler(services_, request, response);
 }
 
 bool Router::accept_page(const Route* route, const Request& request, Response& response) {
@@ -305,6 +324,7 @@ Task<void> Router::handle(Request& request, Response& response) {
     std::string problem = openapi::misplaced_choice(request, route->method, route->path);
     if (!problem.empty()) return refuse_unknown(std::move(problem), response);
   }
+  if (request.reader != nullptr) return serve_reader(*route, request, response);
   // Not a coroutine of its own: the route's task is handed on.
   return route->handler(services_, request, response);
 }

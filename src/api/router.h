@@ -68,6 +68,11 @@ class Router final : public http::RequestHandler {
   // The same for who shows a key: by its scopes alone.
   bool may_call(const Route& route, const ApiKey& key, Response& response);
 
+  // The same for who shows a read token.
+  static bool may_read(const Route& route, Response& response);
+  // Serves a caller with a read token.
+  Task<void> serve_reader(const Route& route, Request& request, Response& response);
+
   // What is said about a path that this port does not serve.
   std::string unknown_path(std::string_view path) const;
   // Answers what the strict mode found.

@@ -79,21 +79,21 @@ void try_body(std::string_view text) {
 }
 
 constexpr std::array kBodies = {
-    try_body<WholeChannel>,     try_body<ChannelInfo>,       try_body<OneChannel>,
-    try_body<AddSubscribers>,   try_body<RemoveSubscribers>, try_body<ListEntries>,
-    try_body<WholeList>,        try_body<TemporaryChannel>,  try_body<UserToken>,
-    try_body<DeviceQuit>,       try_body<SystemAccounts>,    try_body<PluginOfUser>,
-    try_body<ConversationSync>, try_body<OneUser>,           try_body<SyncMessages>,
-    try_body<SyncByChannels>,   try_body<UserChannel>,       try_body<ClearUnread>,
-    try_body<SetUnread>,        try_body<ConversationList>,  try_body<ConversationRetry>,
-    try_body<MessageSync>,      try_body<MessageSyncBatch>,  try_body<LookUpMessages>,
-    try_body<LookUpMessage>,    try_body<CommandSync>,       try_body<CommandSyncAck>,
-    try_body<DeleteMessages>,   try_body<ClearMessages>,     try_body<ChannelRetention>,
-    try_body<EndConnection>,    try_body<ForgetTag>,         try_body<ManagerLogin>,
-    try_body<NewEvent>,         try_body<EventSync>,         try_body<TextEvent>,
-    try_body<StreamOpen>,       try_body<StreamOpenV2>,      try_body<StreamClose>,
-    try_body<StreamWriteV2>,    try_body<StreamCloseV2>,     try_body<CommandBinding>,
-    try_body<NewTemplate>,
+    try_body<WholeChannel>,      try_body<ChannelInfo>,       try_body<OneChannel>,
+    try_body<AddSubscribers>,    try_body<RemoveSubscribers>, try_body<ListEntries>,
+    try_body<WholeList>,         try_body<TemporaryChannel>,  try_body<UserToken>,
+    try_body<DeviceQuit>,        try_body<ReadTokenWish>,     try_body<SystemAccounts>,
+    try_body<PluginOfUser>,      try_body<ConversationSync>,  try_body<OneUser>,
+    try_body<SyncMessages>,      try_body<SyncByChannels>,    try_body<UserChannel>,
+    try_body<ClearUnread>,       try_body<SetUnread>,         try_body<ConversationList>,
+    try_body<ConversationRetry>, try_body<MessageSync>,       try_body<MessageSyncBatch>,
+    try_body<LookUpMessages>,    try_body<LookUpMessage>,     try_body<CommandSync>,
+    try_body<CommandSyncAck>,    try_body<DeleteMessages>,    try_body<ClearMessages>,
+    try_body<ChannelRetention>,  try_body<EndConnection>,     try_body<ForgetTag>,
+    try_body<ManagerLogin>,      try_body<NewEvent>,          try_body<EventSync>,
+    try_body<TextEvent>,         try_body<StreamOpen>,        try_body<StreamOpenV2>,
+    try_body<StreamClose>,       try_body<StreamWriteV2>,     try_body<StreamCloseV2>,
+    try_body<CommandBinding>,    try_body<NewTemplate>,
 };
 
 }  // namespace

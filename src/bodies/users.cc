@@ -42,6 +42,18 @@ constexpr std::array kDeviceQuit = {
           .most = 255},
 };
 
+constexpr std::array kReadTokenWish = {
+    uid_row<&ReadTokenWish::uid>("who reads with it"),
+    number_row<&ReadTokenWish::ttl>(
+        "ttl", "seconds that it is good for, at most `jwt.readExpireMax`; 0: `jwt.readExpire`"),
+    Field{.name = "device_flag",
+          .type = number,
+          .to = at<&ReadTokenWish::device_flag>,
+          .meaning = "the device whose own token it ends with; absent or -1: none",
+          .least = -1,
+          .most = 255},
+};
+
 constexpr std::array kSystemAccounts = {
     Field{.name = "uids",
           .type = uids,
@@ -68,6 +80,7 @@ constexpr std::array kUsers = {
 constexpr std::array kUserPaths = {
     PathBody{"/user/token", kUserToken},
     PathBody{"/user/device_quit", kDeviceQuit},
+    PathBody{"/user/read_token", kReadTokenWish},
     PathBody{"/user/onlinestatus", kUsers, kOrArray},
     PathBody{"/user/systemuids_add", kSystemAccounts},
     PathBody{"/user/systemuid_add", kSystemAccounts},
@@ -86,6 +99,7 @@ constexpr std::array kRoutingPaths = {
 
 Fields<UserToken> UserToken::fields() { return kTable<UserToken, kUserToken>; }
 Fields<DeviceQuit> DeviceQuit::fields() { return kTable<DeviceQuit, kDeviceQuit>; }
+Fields<ReadTokenWish> ReadTokenWish::fields() { return kTable<ReadTokenWish, kReadTokenWish>; }
 Fields<SystemAccounts> SystemAccounts::fields() { return kTable<SystemAccounts, kSystemAccounts>; }
 Fields<PluginOfUser> PluginOfUser::fields() { return kTable<PluginOfUser, kPluginOfUser>; }
 Fields<Users> Users::fields() { return kTable<Users, kUsers>; }

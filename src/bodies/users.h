@@ -28,6 +28,14 @@ struct DeviceQuit {
   static Fields<DeviceQuit> fields();
 };
 
+// POST /user/read_token.
+struct ReadTokenWish {
+  std::string uid;
+  std::uint64_t ttl = 0;          // seconds; 0: as configured
+  std::int64_t device_flag = -1;  // -1: bound to none
+  static Fields<ReadTokenWish> fields();
+};
+
 // The calls that change the system accounts.
 struct SystemAccounts {
   std::vector<std::string> uids;

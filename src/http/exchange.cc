@@ -36,6 +36,7 @@ void Request::clear() {
   user.clear();
   caller_kind = CallerIdentity::Kind::open;
   key = nullptr;
+  reader = nullptr;
   method_text_ = path_ = query_ = Slice();
   method_ = Verb::unknown;
   version_ = 11;

@@ -19,6 +19,7 @@
 #include "http/turns.h"
 #include "model/api_key.h"
 #include "model/caller.h"
+#include "model/reader.h"
 
 namespace jindou::http {
 
@@ -72,7 +73,8 @@ class Request {
   // runs.
   std::string user;
   CallerIdentity::Kind caller_kind = CallerIdentity::Kind::open;  // how that is known; set with it
-  ApiKeyPtr key;  // of a caller with one; set with it
+  ApiKeyPtr key;     // of a caller with one; set with it
+  ReaderPtr reader;  // of a caller with a read token; set with it
   // Set by admit(): handle() takes the body, which may be of any length, from `stream`.
   bool streams = false;
   // While handle() runs, if `streams`; else null.

@@ -17,10 +17,11 @@ struct CallerIdentity {
     login,    // HTTP with the token of a login
     session,  // a client's connection
     key,      // HTTP with an API key
+    reader,   // HTTP with a read token, which hands nothing to the core
   };
   Kind kind = Kind::open;
-  // Of a session its user; of a token or a login the name it speaks for; of a key its name; of open
-  // none.
+  // Of a session or a reader its user; of a token or a login the name it speaks for; of a key its
+  // name; of open none.
   std::string name;
   ApiKeyPtr key;                             // null unless it is one
   DeviceFlag device_flag = DeviceFlag::app;  // of a session

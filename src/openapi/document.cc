@@ -177,8 +177,8 @@ void write_responses(JsonWriter& json, const DocumentedRoute& route, const Opera
   json.end_object();
 }
 
-// `scopes`: of which a key needs one; none: any key will do.
-void write_security(JsonWriter& json, Scopes scopes) {
+// `scopes`: of which a key needs one; none: any key will do. `for_readers`: a read token, too.
+void write_security(JsonWriter& json, Scopes scopes, bool for_readers = false) {
   const auto write_scheme = [&json](std::string_view scheme, std::string_view scope) {
     json.begin_object();
     json.begin_array(scheme);
@@ -194,6 +194,7 @@ void write_security(JsonWriter& json, Scopes scopes) {
   for (const Scope scope : {Scope::send, Scope::read, Scope::administer}) {
     if (scopes.has(scope)) write_scheme("key", scope_name(scope));
   }
+  if (for_readers) write_scheme("reader", {});
   json.begin_object();  // none at all, while neither managerToken nor apiKeys are configured
   json.end_object();
   json.end_array();
@@ -219,7 +220,7 @@ void write_operation(JsonWriter& json, const DocumentedRoute& route, const Opera
     json.begin_array("security");
     json.end_array();
   } else if (!route.scopes.empty()) {
-    write_security(json, route.scopes);
+    write_security(json, route.scopes, route.for_readers);
   }
   write_parameters(json, operation);
   if (!operation.body.empty()) {
@@ -239,10 +240,12 @@ struct ErrorText {
 };
 constexpr std::array kErrors = {
     ErrorText{"400", "The request is malformed; nothing was done."},
-    ErrorText{"401", "The header `token` is missing or wrong, or the API key has expired."},
+    ErrorText{"401",
+              "The header `token` is missing or wrong, or the API key or read token has expired."},
     ErrorText{
         "403",
-        "Not permitted; see `reason`, the permissions of the login, or the scopes of the API key."},
+        "Not permitted; see `reason`, the permissions of the login, the scopes of the API key, or "
+        "what a read token is for."},
     ErrorText{"413", "The body, decoded, is larger than api.maxBodyBytes."},
     ErrorText{"415", "The Content-Encoding is neither gzip nor zstd."},
     ErrorText{"429",
@@ -288,6 +291,14 @@ void write_components(JsonWriter& json) {
   json.string("scheme", "bearer");
   json.string("bearerFormat", "JWT");
   json.string("description", "What POST /manager/login answered; for the manager port.");
+  json.end_object();
+  json.begin_object("reader");
+  json.string("type", "http");
+  json.string("scheme", "bearer");
+  json.string("bearerFormat", "JWT");
+  json.string("description",
+              "What POST /user/read_token answered: a client reads the conversations and messages "
+              "of its user with it. `uid` and `login_uid` are that user, or are left out.");
   json.end_object();
   json.end_object();
   json.end_object();

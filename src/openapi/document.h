@@ -21,6 +21,8 @@ struct DocumentedRoute {
   bool asks_for_permission = false;
   // Of which an API key needs one; none: any key will do.
   Scopes scopes = {};
+  // A read token will do, for what is its user's own.
+  bool for_readers = false;
   bool on_api_port = true;
   bool on_manager_port = false;
 };

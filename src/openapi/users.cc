@@ -34,6 +34,28 @@ Operation device_quit() {
       R"({"uid":"u1","device_flag":1})");
 }
 
+Operation read_token() {
+  return {
+      .method = Verb::post,
+      .path = "/user/read_token",
+      .tag = Tag::users,
+      .description =
+          "The client shows it as `Authorization: Bearer` to the paths that name the scheme "
+          "`reader`, and reads there what is its user's own. It ends with its time, when the user "
+          "is banned, with the API key that it was asked for with, and with `device_flag` when "
+          "that "
+          "device quits or gets another token.",
+      .example = R"({"uid":"u1","ttl":3600})",
+      .answer = object({need("uid", text("The user.")), need("token", text("A JWT.")),
+                        need("token_type", text("`Bearer`.")),
+                        need("exp", integer("When it ends, in Unix seconds.")),
+                        need("expires_in", integer("Seconds until then."))}),
+      .answer_example = R"({"uid":"u1","token":"<JWT>","token_type":"Bearer","exp":1700003600,)"
+                        R"("expires_in":3600})",
+      .others = {{403, "The user is banned; `reason` is 19.", {}}},
+  };
+}
+
 Operation online_status() {
   return {
       .method = Verb::post,
@@ -197,6 +219,7 @@ std::vector<Operation> user_operations() {
   std::vector<Operation> out;
   out.push_back(token());
   out.push_back(device_quit());
+  out.push_back(read_token());
   out.push_back(online_status());
   add_system_accounts(out);
   out.push_back(plugin());

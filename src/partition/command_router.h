@@ -75,6 +75,8 @@ class CommandRouter {
   // Asks `lists` before a send, an event or a question is handed on (ListStage). Set before the
   // first of them; null: nobody is asked. Outlives them all.
   void set_list_source(ListSource* lists) { list_stage_.set_source(lists); }
+  // Whether it is asked: then the lists that are stored here do not say who is in a channel.
+  bool asks_for_lists() const { return list_stage_.enabled(); }
 
   // Has `check` judge what is sent, also what is made together, and edits. Set before the first of
   // them; null: nothing is judged. Outlives them all.

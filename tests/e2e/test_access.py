@@ -13,7 +13,7 @@ import tempfile
 import time
 import unittest
 
-from harness import Server, ServerCase, fresh, item, wait_until
+from harness import GROUP, PERSON, Server, ServerCase, fresh, item, wait_until
 from test_process import run
 
 SECRET = "key-of-this-test"
@@ -244,6 +244,138 @@ class WithToken(AccessCase):
                            "Secret-typed-as-name", "Users-token", token):
                 self.assertNotIn(secret, text, name)
         self.assertIn("too many failed logins", texts["log"])
+
+
+class ReadTokens(AccessCase):
+    """What a client reads with a token of its own."""
+
+    config = {"managerToken": TOKEN, "jwt.secret": SECRET, "auth.users": USERS,
+              "api.allowedOrigins": "https://chat.example.org"}
+
+    def setUp(self):
+        self.user, self.other = fresh("u"), fresh("u")
+        self.group, self.foreign = fresh("g"), fresh("g")
+        for group, members in ((self.group, [self.user, self.other]), (self.foreign, [self.other])):
+            self.manage("/channel", {"channel_id": group, "channel_type": GROUP,
+                                     "subscribers": members})
+        self.manage("/message/sendbatch",
+                    [item(self.group, "to the group", from_uid=self.other),
+                     item(self.foreign, "to another", from_uid=self.other),
+                     item(self.user, "to the user", from_uid=self.other, channel_type=PERSON)])
+        self.token = self.manage("/user/read_token", {"uid": self.user})["token"]
+
+    def manage(self, path, body):
+        answer = self.server.post(path, body, headers={"token": TOKEN})
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json()
+
+    def read(self, path, body=None, shown=None, **headers):
+        headers["Authorization"] = "Bearer " + (shown or self.token)
+        return self.server.request("GET" if body is None else "POST", path, body, headers=headers)
+
+    def history(self, channel_id, channel_type=GROUP, **more):
+        return self.read("/channel/messagesync",
+                         {"channel_id": channel_id, "channel_type": channel_type, **more})
+
+    def test_it_opens_what_is_its_users_own(self):
+        listed = self.read("/conversation/sync", {"msg_count": 10})
+        self.assertEqual(listed.status, 200, listed)
+        self.assertEqual({c["channel_id"]: (c["unread"], len(c["recents"])) for c in listed.json()},
+                         {self.group: (1, 1), self.other: (1, 1)})
+        for channel in ((self.group, GROUP), (self.other, PERSON)):
+            answer = self.history(*channel, login_uid=self.user)
+            self.assertEqual(len(answer.json()["messages"]), 1, answer)
+            query = "?channel_id=%s&channel_type=%d" % channel
+            self.assertEqual(self.read("/channel/max_message_seq" + query).json(),
+                             {"message_seq": 1})
+        page = self.read("/conversation/list", {}).json()
+        self.assertEqual({c["channel_id"] for c in page["conversations"]}, {self.group, self.other})
+
+    def test_it_opens_nothing_of_others(self):
+        self.assertEqual(self.assert_error(self.history(self.foreign), 403)["reason"], 3)
+        for name in (self.other + "@" + fresh("u"), fresh("u") + "@" + self.other):
+            self.assert_error(self.history(name, PERSON), 403)
+        self.assert_error(self.history(self.group, login_uid=self.other), 403)
+        self.assert_error(self.read("/conversation/sync", {"uid": self.other}), 403)
+        query = "?channel_id=%s&channel_type=1&login_uid=%s" % (self.user, self.other)
+        self.assert_error(self.read("/channel/last_message" + query), 403)
+
+    def test_it_does_nothing_else_and_says_what_it_is_for(self):
+        document = self.server.get("/docs/openapi.json", headers={"token": TOKEN}).json()
+        opened = set()
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                ports = operation.get("x-ports", ["api"])
+                if operation.get("security") == [] or "api" not in ports:
+                    continue
+                if any("reader" in scheme for scheme in operation.get("security", [])):
+                    opened.add(path)
+                    continue
+                answer = self.server.request(
+                    method.upper(), path.replace("{", "").replace("}", ""),
+                    {} if method == "post" else None,
+                    headers={"Authorization": "Bearer " + self.token})
+                self.assertIn("a read token is for reading", self.assert_error(answer, 403)["msg"])
+        self.assertEqual(len(opened), 14)
+        # Nor beside a token that may everything.
+        answer = self.read("/message/send", item(self.group, from_uid=self.user), token=TOKEN)
+        self.assert_error(answer, 403)
+
+    def test_only_one_of_ours_for_this_audience_that_is_not_over_counts(self):
+        def made(**changes):
+            now = int(time.time())
+            return {"iss": "wukongim", "iat": now, "exp": now + 60, "sub": self.user,
+                    "aud": "jindou:read", **changes}
+        good = make_jwt(HS256, made())
+        self.assertEqual(self.read("/conversation/channels", {}, good).status, 200)
+        header, payload, signature = self.token.split(".")
+        forged = b64url(json.dumps(made(sub=self.other)).encode())
+        for name, token in {
+            "none": make_jwt({"alg": "none", "typ": "JWT"}, made(), digest=None),
+            "none, signed": make_jwt({"alg": "none", "typ": "JWT"}, made()),
+            "HS512": make_jwt({"alg": "HS512", "typ": "JWT"}, made(), digest=hashlib.sha512),
+            "other key": make_jwt(HS256, made(), secret="secret_wukongim"),
+            "other issuer": make_jwt(HS256, made(iss="x")),
+            "other audience": make_jwt(HS256, made(aud="jindou:write")),
+            "expired": make_jwt(HS256, made(exp=int(time.time()) - 1)),
+            "nobody's": make_jwt(HS256, made(sub="")),
+            "other claims": ".".join((header, forged, signature)),
+            "cut": self.token[:-5],
+            "no signature": header + "." + payload + ".",
+            "a login": self.bearer("admin", "Admin-pw")["Authorization"].split()[1],
+        }.items():
+            with self.subTest(name):
+                self.assert_error(self.read("/conversation/channels", {}, token), 401)
+        answer = self.manager("GET", "/connz", Authorization="Bearer " + self.token)
+        self.assertIn("API port", self.assert_error(answer, 401)["msg"])
+
+    def test_it_ends_with_a_ban_and_with_the_device_it_is_bound_to(self):
+        device = {"uid": self.user, "device_flag": 1}
+        refused = self.server.post("/user/read_token", device, headers={"token": TOKEN})
+        self.assert_error(refused, 400)
+        self.manage("/user/token", {**device, "token": "of-the-device"})
+        bound = self.manage("/user/read_token", device)["token"]
+        self.server.restart(graceful=True)
+        self.assertEqual(self.read("/conversation/channels", {}, bound).status, 200)
+        self.manage("/user/device_quit", device)
+        self.assert_error(self.read("/conversation/channels", {}, bound), 401)
+        self.assertEqual(self.read("/conversation/channels", {}).status, 200)
+        self.manage("/channel/info", {"channel_id": self.user, "channel_type": PERSON, "ban": 1})
+        self.assertEqual(self.assert_error(self.read("/conversation/channels", {}), 403)["reason"],
+                         19)
+        log = pathlib.Path(self.server.log_path).read_text()
+        for token in (self.token, bound, "of-the-device"):
+            self.assertNotIn(token, log)
+
+    def test_pages_of_origins_that_are_named_show_it(self):
+        origin = "https://chat.example.org"
+        asked = self.server.request("OPTIONS", "/conversation/sync", headers={"Origin": origin})
+        self.assertIn("Authorization", asked.headers["access-control-allow-headers"])
+        answer = self.read("/conversation/sync", {}, Origin=origin)
+        self.assertEqual((answer.status, answer.headers["access-control-allow-origin"]),
+                         (200, origin))
+        answer = self.read("/conversation/sync", {}, Origin="https://evil.example")
+        self.assertNotIn("access-control-allow-origin", answer.headers)
 
 
 class WithoutToken(AccessCase):
