@@ -96,6 +96,21 @@ TEST_F(BackupsOfAStore, TheNewestStay) {
       << metrics;
 }
 
+TEST_F(BackupsOfAStore, AStartFindsTheTimeOfTheNewest) {
+  ASSERT_TRUE(make().has_value());
+  clock_.now_ms += 60'000;
+  ASSERT_TRUE(make().has_value());
+  std::string before;
+  backups().append_metrics(before);
+  clock_.now_ms += 60'000;
+  const Backups next(*database_, clock_, options_);
+  std::string after;
+  next.append_metrics(after);
+  EXPECT_EQ(after, before);
+  EXPECT_NE(after.find("\njindou_backup_last_timestamp_seconds 17959977"), std::string::npos)
+      << after;
+}
+
 TEST_F(BackupsOfAStore, TwoOfOneSecondHaveNamesOfTheirOwn) {
   ASSERT_TRUE(make().has_value());
   ASSERT_TRUE(make().has_value());
