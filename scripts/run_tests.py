@@ -268,13 +268,14 @@ def fuzz():
 
 def simulate():
     """Many seeds over the store in memory and over servers whose partitions move, some over the
-    server's own."""
+    server's own; and whether it finds rows that a store loses."""
     if failure := build("release", "simulate"):
         return Outcome(0, 1, [failure])
     binary = str(BUILD / "release" / "bin" / "simulate")
     outcome = Outcome()
     for arguments in (["--seeds", "2000"], ["--store", "replicated", "--seeds", "2000"],
-                      ["--store", "rocksdb", "--seeds", "10", "--steps", "200"]):
+                      ["--store", "rocksdb", "--seeds", "10", "--steps", "200"],
+                      ["--lose", "all"]):
         status, output = run([binary, *arguments], timeout=600, capture=True)
         failed = f"simulate {' '.join(arguments)}\n{output[-FAILURE_CHARS:]}"
         outcome.add(Outcome(1, 0) if status == 0 else Outcome(0, 1, [failed]))

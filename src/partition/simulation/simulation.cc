@@ -3,6 +3,44 @@
 #include "partition/simulation/world.h"
 
 namespace jindou::partition::simulation {
+namespace {
+
+using store::KeyKind;
+
+constexpr KeyKind kWrittenKinds[] = {KeyKind::channel,
+                                     KeyKind::subscriber,
+                                     KeyKind::denylist,
+                                     KeyKind::allowlist,
+                                     KeyKind::conversation,
+                                     KeyKind::tombstone,
+                                     KeyKind::message,
+                                     KeyKind::expiry,
+                                     KeyKind::gap,
+                                     KeyKind::event_lane,
+                                     KeyKind::event_text,
+                                     KeyKind::running_stream,
+                                     KeyKind::log_change,
+                                     KeyKind::commit_record,
+                                     KeyKind::device_token,
+                                     KeyKind::system_account,
+                                     KeyKind::command_sync,
+                                     KeyKind::online_session,
+                                     KeyKind::presence_event,
+                                     KeyKind::webhook_cursor,
+                                     KeyKind::request,
+                                     KeyKind::request_expiry,
+                                     KeyKind::bulk_count,
+                                     KeyKind::template_head,
+                                     KeyKind::template_version,
+                                     KeyKind::template_floor,
+                                     KeyKind::job,
+                                     KeyKind::job_input,
+                                     KeyKind::job_results,
+                                     KeyKind::webhook_letter,
+                                     KeyKind::webhook_redrive,
+                                     KeyKind::webhook_letters_dropped};
+
+}  // namespace
 
 void Summary::add(const Summary& other) {
   sends += other.sends;
@@ -34,6 +72,17 @@ void Summary::add(const Summary& other) {
 Summary run_simulation(std::uint64_t seed, int steps, const Surroundings& surroundings) {
   World world(seed, surroundings);
   return world.run(steps);
+}
+
+std::span<const KeyKind> written_kinds() { return kWrittenKinds; }
+
+bool finds_lost_rows(KeyKind lost) {
+  Surroundings surroundings;
+  surroundings.lost = lost;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    if (!run_simulation(seed, 400, surroundings).violation.empty()) return true;
+  }
+  return false;
 }
 
 }  // namespace jindou::partition::simulation

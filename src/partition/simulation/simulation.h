@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "partition/simulation/summary.h"
+#include "store/keys.h"
 
 namespace jindou::partition::simulation {
 
@@ -14,5 +16,12 @@ namespace jindou::partition::simulation {
 // a repeat answers the first result; ids are unique; effects come in seq order and only after
 // commits.
 Summary run_simulation(std::uint64_t seed, int steps, const Surroundings& surroundings = {});
+
+// The kinds of rows that commands write.
+std::span<const store::KeyKind> written_kinds();
+
+// Whether a store in memory that loses every third write of such rows is found out within 200
+// seeds: a simulation that finds nothing may be one that looks at nothing.
+bool finds_lost_rows(store::KeyKind lost);
 
 }  // namespace jindou::partition::simulation
