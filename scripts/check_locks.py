@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""Has clang check which mutex guards what (src/base/mutex.h): check_locks.py BUILD_DIRECTORY
+"""Has clang check which mutex guards what (src/base/mutex.h):
+check_locks.py BUILD_DIRECTORY [--beside BUILD_DIRECTORY TARGET]
 
 The directory is one that `cmake --preset tidy` has made. Compiled, without making anything, are the
 sources that name a mutex and those whose header of the same name does; a header without a source
 file of its own is seen through one that includes it. Also refused: the mutexes and locks of the
 standard library, which clang knows nothing about. --self-test tests the check itself.
+
+--beside leaves out what the target of another, configured, directory compiles with the same check as
+an error: whoever builds that too has it checked once. CI builds the preset `tsan`.
 """
 
 import concurrent.futures
@@ -21,7 +25,9 @@ HOME = "src/base/mutex.h"
 NAMES = re.compile(r"\b(Mutex|MutexLock|JD_GUARDED_BY|JD_REQUIRES)\b")
 UNCHECKED = re.compile(r"\bstd::(recursive_|shared_|timed_)?(mutex|lock_guard|unique_lock|scoped_lock"
                        r"|shared_lock|condition_variable)\b")
-FLAGS = ["-fsyntax-only", "-Wthread-safety", "-Werror=thread-safety"]
+CHECK = ["-Wthread-safety", "-Werror=thread-safety"]
+FLAGS = ["-fsyntax-only", *CHECK]
+INCLUDED = re.compile(r'^#include "(.+)"$', re.MULTILINE)
 
 
 # As many sources are compiled as one (cmake/JindouUnity.cmake says why, and what it asks of them).
@@ -69,6 +75,29 @@ def together(sources, commands):
             yield command, directory, paths[begin:begin + TOGETHER]
 
 
+def checked_by(commands, read):
+    """What compile commands with the check compile: sources, and those that they compile as one."""
+    sources = set()
+    for command in commands:
+        arguments = shlex.split(command)
+        if "-c" not in arguments or not set(CHECK) <= set(arguments):
+            continue
+        source = arguments[arguments.index("-c") + 1]
+        # cmake/JindouUnity.cmake: a file that names its sources and has nothing else.
+        sources.update(INCLUDED.findall(read(source)) if source.endswith("_cxx.cxx") else [source])
+    return sources
+
+
+def built_beside(build, target):
+    commands = run(["ninja", "-C", str(build), "-t", "commands", target], ROOT)
+    if commands.returncode != 0:
+        raise SystemExit(f"{build}: {commands.stdout}")
+    found = checked_by((line for line in commands.stdout.splitlines() if " -c " in line),
+                       lambda path: (build / path).read_text(encoding="utf-8"))
+    return {str(pathlib.Path(path).relative_to(ROOT)) for path in found
+            if pathlib.Path(path).is_relative_to(ROOT / "src")}
+
+
 def unchecked_locks(texts):
     for path, text in sorted(texts.items()):
         if path == HOME:
@@ -78,7 +107,7 @@ def unchecked_locks(texts):
                 yield f"{path}:{number}: {found.group()}: base/mutex.h has what clang can check"
 
 
-def check(build):
+def check(build, elsewhere):
     texts = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
              for path in sorted((ROOT / "src").rglob("*")) if path.suffix in (".h", ".cc")}
     commands = {str(pathlib.Path(entry["file"]).relative_to(ROOT)): entry
@@ -92,14 +121,16 @@ def check(build):
         done = run([*command, *FLAGS, "-x", "c++", "-"], directory, text)
         return done.stdout if done.returncode != 0 else ""
 
-    sources = sources_of(texts, set(commands) & set(texts))
+    wanted = sources_of(texts, set(commands) & set(texts))
+    sources = [path for path in wanted if path not in elsewhere]
     jobs = int(run([str(ROOT / "scripts" / "jobs.sh")], ROOT).stdout)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         problems += filter(None, pool.map(compile_together, together(sources, commands)))
     # The same fault of a header is told once.
     for problem in dict.fromkeys(problems):
         print(problem.replace(f"{ROOT}/", ""))
-    print(f"{len(sources)} sources with locks, {len(problems)} problems")
+    left = f", {len(wanted) - len(sources)} left to the other build" if elsewhere else ""
+    print(f"{len(sources)} sources with locks{left}, {len(problems)} problems")
     return len(problems)
 
 
@@ -167,6 +198,11 @@ def self_test():
          ["src/a/a.cc", "src/a/d.cc", "src/a/f.cc"]),
         (len(list(unchecked_locks({"src/a.h": "std::mutex m;\nMutex n;  // not std::mutex\n"}))), 1),
         (len(list(unchecked_locks({HOME: "std::mutex m;"}))), 0),
+        (checked_by([f"clang++ {' '.join(CHECK)} -o a.o -c a.cc",
+                     f"ccache clang++ {' '.join(CHECK)} -c unity_0_cxx.cxx",
+                     "clang++ -Wthread-safety -c warned.cc", "g++ -c b.cc", "ar qc lib.a a.o"],
+                    lambda path: '/* made */\n#include "c.cc"\n#include "d.cc"\n'),
+         {"a.cc", "c.cc", "d.cc"}),
     ]
     with tempfile.TemporaryDirectory() as directory:
         source = pathlib.Path(directory) / "queue.cc"
@@ -185,10 +221,13 @@ def self_test():
 def main():
     if sys.argv[1:] == ["--self-test"]:
         return 1 if self_test() else 0
-    if len(sys.argv) != 2:
-        print("usage: check_locks.py BUILD_DIRECTORY | --self-test", file=sys.stderr)
+    beside = sys.argv[2:3] == ["--beside"] and len(sys.argv) == 5
+    if len(sys.argv) != 2 and not beside:
+        print("usage: check_locks.py BUILD_DIRECTORY [--beside BUILD_DIRECTORY TARGET] | --self-test",
+              file=sys.stderr)
         return 2
-    return 1 if check(pathlib.Path(sys.argv[1]).resolve()) else 0
+    elsewhere = built_beside(pathlib.Path(sys.argv[3]).resolve(), sys.argv[4]) if beside else set()
+    return 1 if check(pathlib.Path(sys.argv[1]).resolve(), elsewhere) else 0
 
 
 if __name__ == "__main__":
