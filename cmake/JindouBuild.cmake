@@ -26,8 +26,10 @@ endif()
 if(NOT CMAKE_CXX_COMPILER_LAUNCHER)
   find_program(JINDOU_CCACHE ccache)
   if(JINDOU_CCACHE)
-    # Without the two "sloppinesses" ccache never finds what was compiled on precompiled headers.
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros;${JINDOU_CCACHE}")
+    # Without the two "sloppinesses" ccache never finds what was compiled on precompiled headers. The
+    # dependencies that the compiler writes tell it what a file stands on: without CCACHE_DEPEND it has
+    # each preprocessed first, a fifteenth of the time of what it does not find.
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND};-E;env;CCACHE_DEPEND=1;CCACHE_SLOPPINESS=pch_defines,time_macros;${JINDOU_CCACHE}")
     set(CMAKE_C_COMPILER_LAUNCHER "${JINDOU_CCACHE}")
   endif()
 endif()
