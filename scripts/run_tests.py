@@ -199,20 +199,25 @@ def install_clients():
     return status == 0
 
 
-def e2e_file(binary, env, module):
-    """Runs one file of tests and shows its output when it is done."""
-    command = [str(ROOT / "tests" / "run_e2e.sh"), str(binary), module]
-    start = time.monotonic()
+def run_quietly(command, timeout, env=None):
+    """Returns the exit status and the output, for what runs beside others."""
     try:
         done = subprocess.run(command, cwd=ROOT, env={**os.environ, **(env or {})},
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace",
-                              timeout=E2E_TIMEOUT, check=False)
-        status, output = done.returncode, done.stdout
+                              timeout=timeout, check=False)
+        return done.returncode, done.stdout
     except subprocess.TimeoutExpired as expired:
         partial = expired.stdout or b""
         output = partial.decode(errors="replace") if isinstance(partial, bytes) else partial
-        status, output = 124, output + f"\nstopped after {E2E_TIMEOUT} s\n"
+        return 124, output + f"\nstopped after {timeout} s\n"
+
+
+def e2e_file(binary, env, module):
+    """Runs one file of tests and shows its output when it is done."""
+    command = [str(ROOT / "tests" / "run_e2e.sh"), str(binary), module]
+    start = time.monotonic()
+    status, output = run_quietly(command, E2E_TIMEOUT, env)
     outcome = unittest_outcome(status, output, module)
     print(f"$ {' '.join(command)}  # {time.monotonic() - start:.0f} s\n{output}", flush=True)
     return outcome
@@ -273,12 +278,17 @@ def simulate():
         return Outcome(0, 1, [failure])
     binary = str(BUILD / "release" / "bin" / "simulate")
     outcome = Outcome()
-    for arguments in (["--seeds", "2000"], ["--store", "replicated", "--seeds", "2000"],
-                      ["--store", "rocksdb", "--seeds", "10", "--steps", "200"],
-                      ["--lose", "all"]):
-        status, output = run([binary, *arguments], timeout=600, capture=True)
-        failed = f"simulate {' '.join(arguments)}\n{output[-FAILURE_CHARS:]}"
-        outcome.add(Outcome(1, 0) if status == 0 else Outcome(0, 1, [failed]))
+
+    def played(arguments):
+        return run_quietly([binary, *arguments], timeout=600)
+
+    games = (["--store", "replicated", "--seeds", "2000"], ["--seeds", "2000"],
+             ["--store", "rocksdb", "--seeds", "10", "--steps", "200"], ["--lose", "all"])
+    with ThreadPoolExecutor(int(compilers())) as pool:
+        for arguments, (status, output) in zip(games, pool.map(played, games)):
+            print(f"$ simulate {' '.join(arguments)}\n{output}", end="", flush=True)
+            failed = f"simulate {' '.join(arguments)}\n{output[-FAILURE_CHARS:]}"
+            outcome.add(Outcome(1, 0) if status == 0 else Outcome(0, 1, [failed]))
     return outcome
 
 
