@@ -6,9 +6,14 @@ set -euo pipefail
 binary=${1:?usage: run.sh <binary> [arguments of serve...]}
 shift
 
-# Its standard output is a pipe: the first line says that it serves, and where.
-exec 3< <(exec "$binary" serve "$@")
+# Its standard output is a pipe: the first line says that it serves, and where. By its name, because
+# the shell's own pipes go by /dev/fd, which a bare chroot has not.
+pipes=$(mktemp -d)
+mkfifo "$pipes/out"
+"$binary" serve "$@" >"$pipes/out" &
 server=$!
+exec 3<"$pipes/out"
+rm -r "$pipes"
 trap 'kill -TERM "$server" 2>/dev/null || true' INT TERM
 
 http=
