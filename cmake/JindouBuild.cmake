@@ -106,6 +106,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # clang counts sign changes among -Wconversion, g++ does not; g++ is the reference compiler.
   target_compile_options(jindou_warnings INTERFACE -Wno-sign-conversion -Wthread-safety
                          -Werror=thread-safety)
+  math(EXPR next_clang "${lowest_clang} + 1")
+  if(JINDOU_WERROR AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS next_clang)
+    # Newer ones warn of other things.
+    target_compile_options(jindou_warnings INTERFACE -Werror)
+  endif()
 elseif(JINDOU_WERROR)
   # g++ 12 reports overlapping copies inside std::string operator+ that cannot happen (its bug 105651).
   target_compile_options(jindou_warnings INTERFACE -Werror -Wno-restrict)
