@@ -28,7 +28,7 @@ FUZZ_SECONDS = 5
 # Test files at a time. They wait more than they work; each starts servers of its own.
 E2E_PARALLEL = 3
 # Programs of unit tests at a time: those of the gateway, jobs and webhooks wait for most of theirs.
-UNIT_PARALLEL = 4
+UNIT_PARALLEL = 5
 # What the end of the log repeats of one failure.
 FAILURE_CHARS = 3000
 # A whole file of tests, sanitizers included; a file takes one or two minutes at most.
