@@ -73,11 +73,14 @@ TEST_F(Core, FindsKeysThatWereSpilledToDisk) {
   close();
   partition_options_.index_generation_entries = 10;
   open();
-  for (int i = 0; i < 100; ++i) send({to_group("g1", "p", "n" + std::to_string(i))});
+  const auto send_number = [&](int i) {
+    return send_when_there_is_room(to_group("g1", "p", "n" + std::to_string(i)));
+  };
+  for (int i = 0; i < 100; ++i) send_number(i);
   for (int i = 0; i < 100; ++i) {
-    const auto results = send({to_group("g1", "p", "n" + std::to_string(i))});
-    EXPECT_EQ(results[0].state, SendResult::State::duplicate);
-    EXPECT_EQ(raw(results[0].message_seq), static_cast<std::uint64_t>(i) + 1);
+    const SendResult result = send_number(i);
+    EXPECT_EQ(result.state, SendResult::State::duplicate);
+    EXPECT_EQ(raw(result.message_seq), static_cast<std::uint64_t>(i) + 1);
   }
   const auto found = history_->load_by_client_msg_no(ChannelKey("g1", ChannelType::group), "n5");
   ASSERT_TRUE(found.has_value() && found->has_value());

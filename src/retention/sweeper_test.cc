@@ -218,16 +218,17 @@ TEST_F(Retention, DropsCommitRecordsWhenTheirMessagesAreGoneAndTheWindowIsOver) 
   close();
   partition_options_.index_generation_entries = 4;
   open();
-  for (int i = 0; i < 40; ++i) send({to_group("g1", "p", "n" + std::to_string(i))});
+  for (int i = 0; i < 40; ++i)
+    send_when_there_is_room(to_group("g1", "p", "n" + std::to_string(i)));
   // The index is loaded behind the sends, and the commits after a load say so.
   for (int i = 40; i < 4000 && indexed_to("g1") < 30; ++i) {
-    send({to_group("g1", "p", "n" + std::to_string(i))});
+    send_when_there_is_room(to_group("g1", "p", "n" + std::to_string(i)));
   }
   ASSERT_GE(indexed_to("g1"), 30U);
   const std::size_t before = commit_records();
   options_now_.policy.by_default.max_count = 1;
   EXPECT_EQ(sweep().records, 0U) << "they still answer for repeats";
-  EXPECT_EQ(send({to_group("g1", "p", "n3")})[0].state, SendResult::State::duplicate);
+  EXPECT_EQ(send_when_there_is_room(to_group("g1", "p", "n3")).state, SendResult::State::duplicate);
   clock_.now_ms += (options_now_.commit_record_seconds + 10) * 1000;
   EXPECT_GT(sweep().records, 20U);
   EXPECT_LT(commit_records(), before);
@@ -242,18 +243,19 @@ TEST_F(Retention, LeavesTheNumberOfAYoungerMessage) {
   close();
   partition_options_.index_generation_entries = 4;
   open();
-  for (int i = 0; i < 40; ++i) send({to_group("g1", "p", "n" + std::to_string(i))});
+  for (int i = 0; i < 40; ++i)
+    send_when_there_is_room(to_group("g1", "p", "n" + std::to_string(i)));
   clock_.now_ms += (options_now_.commit_record_seconds + 10) * 1000;
-  const auto again = send({to_group("g1", "p", "n3")})[0];
+  const auto again = send_when_there_is_room(to_group("g1", "p", "n3"));
   ASSERT_EQ(again.state, SendResult::State::accepted);
   const std::uint64_t counter = counter_of(again.message_id);
   for (int i = 40; i < 4000 && indexed_to("g1") < counter; ++i) {
-    send({to_group("g1", "p", "n" + std::to_string(i))});
+    send_when_there_is_room(to_group("g1", "p", "n" + std::to_string(i)));
   }
   ASSERT_GE(indexed_to("g1"), counter);
   options_now_.policy.by_default.max_count = 1;
   EXPECT_GT(sweep().records, 20U);
-  const auto repeat = send({to_group("g1", "p", "n3")})[0];
+  const auto repeat = send_when_there_is_room(to_group("g1", "p", "n3"));
   EXPECT_EQ(repeat.state, SendResult::State::duplicate);
   EXPECT_EQ(repeat.message_id, again.message_id);
 }
