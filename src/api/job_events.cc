@@ -37,6 +37,13 @@ class Place {
   bool is_there_;
 };
 
+// What is told of it: who runs it is not.
+Job told_of(Job job) {
+  job.runner = 0;
+  job.settled = false;
+  return job;
+}
+
 std::string event_of(const Job& job, const SeenPace& pace) {
   std::string data;
   codec::JsonWriter json(data);
@@ -81,7 +88,7 @@ Task<void> tell(Services& services, Request& request, Job job) {
       co_return;
     }
     if (now_is) pace.see(now, **now_is);
-    if (now_is && **now_is != job) {
+    if (now_is && told_of(**now_is) != told_of(job)) {
       job = std::move(**now_is);
       text = event_of(job, pace);
     } else if (now >= told + options.heartbeat) {

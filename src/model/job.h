@@ -176,7 +176,16 @@ struct Job {
   std::int64_t ended_ms = 0;
   std::string reason;  // of its state, for people; may be empty
   ItemTimes times;     // of all results that were recorded, of all passes
+  // Of one that is sent: who runs it, or did until it was stopped, by a number that he has made for
+  // himself (partition::ChangeJob); 0: nobody, or nobody has said so.
+  std::uint64_t runner = 0;
+  // Nothing of it is on its way. Said by who ran it when he had heard of all that he had sent, and
+  // nobody has begun to run it since; then there is no runner. False: it may be that nobody can say
+  // so any more.
+  bool settled = false;
 
+  // Whether it is for certain that nothing of it is on its way. Of a kept batch nobody knows.
+  bool is_settled() const { return settled || (options.kind != JobKind::batch && started_ms == 0); }
   // Whether all input is there that there will ever be. What a request has sent of a batch stays,
   // also when not all of it could be kept; of an upload that was cut off nothing is of use.
   bool has_all_input() const {

@@ -65,12 +65,13 @@ struct SealJob {
 
 // What has become of the items from the cursor on; moves the cursor. Taken in every state of a job
 // that is sealed: what was on its way when a job was paused or cancelled is recorded. With the last
-// item a job that has not ended is done.
+// item a job that has not ended is done. Without any item, `to` being `from`, it says only what
+// `settled_by` does.
 struct AdvanceJob {
   std::string job;
   std::uint32_t pass = 0;  // of the job
   std::uint64_t from = 0;  // the cursor
-  std::uint64_t to = 0;    // behind the last item; more than `from`
+  std::uint64_t to = 0;    // behind the last item
   // Of items from `from` to before `to`, by index, ascending. Those that are not named keep the
   // result that they have; none of them may be pending.
   std::vector<std::pair<std::uint64_t, JobResult>> results;
@@ -80,19 +81,27 @@ struct AdvanceJob {
   std::optional<JobAction> stop;
   std::string reason;  // for that
   std::int64_t now_ms = 0;
+  // Who runs the job (Job::runner), when he has heard of all that he has sent of it: if it is not
+  // to go on behind the items, it is settled. 0: that is not said.
+  std::uint64_t settled_by = 0;
 };
 // Errors of it: conflict when pass or cursor are others, somebody else runs the job, or the job is
-// not sealed; invalid when `to` is neither in the chunk of `from`, nor its end, nor, without
-// results, the beginning of a later one that no pass has yet to reach, or when results are missing.
+// not sealed, and without items when it goes on or somebody else has run it; invalid when `to` is
+// neither in the chunk of `from`, nor its end, nor, without results, the beginning of a later one
+// that no pass has yet to reach, or when results are missing.
 
 // Whatever else may be done with it. Errors: conflict when it cannot be done in the job's state
 // (next_job_state), with a retry also when nothing of it has failed, its upload was never complete,
-// or it is of the kind `batch`.
+// or it is of the kind `batch`; with a start also when the runner is another one than was thought.
 struct ChangeJob {
   std::string job;
   JobAction action = JobAction::pause;  // start, pause, resume, cancel, fail or retry
   std::string reason;                   // for people; may be empty
   std::int64_t now_ms = 0;
+  // With start: who runs it from now on, by a number that nobody has had, before he sends anything
+  // of it; also of a job that is running, of which it changes nothing else. 0: it is not said.
+  std::uint64_t runner = 0;
+  std::uint64_t runner_before = 0;  // Job::runner, as far as he knows
 };
 
 // Changes how fast it goes from now on; 0: as fast as it can. Errors: conflict when it has ended.

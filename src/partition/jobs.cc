@@ -69,6 +69,34 @@ Result<void> check_chunk(const store::JobInput& input) {
   return Error(Errc::too_large, "a chunk of input is larger than it may be");
 }
 
+// False: the job goes on, or another one runs it.
+bool settle(Job& job, std::uint64_t runner) {
+  if (runner == 0 || runner != job.runner || is_runnable(job.state)) return false;
+  job.runner = 0;
+  job.settled = true;
+  return true;
+}
+
+// Whether it moves nothing.
+bool only_settles(const AdvanceJob& command) {
+  return command.settled_by != 0 && command.to == command.from && command.results.empty() &&
+         !command.stop;
+}
+
+// Whether somebody begins to run the job who has not run it until now.
+bool takes_over(const Job& job, const ChangeJob& command) {
+  return command.action == JobAction::start && command.runner != 0 && command.runner != job.runner;
+}
+
+Result<void> set_runner(Job& job, const ChangeJob& start) {
+  if (start.runner != 0 && start.runner_before != job.runner) {
+    return Error(Errc::conflict, "somebody else runs the job");
+  }
+  job.runner = start.runner;
+  job.settled = false;
+  return {};
+}
+
 // Whether the results that are told are of items that may have one, in their order.
 bool are_in_order(const AdvanceJob& command) {
   std::uint64_t next = command.from;
@@ -243,6 +271,14 @@ Result<void> Jobs::evaluate(const AdvanceJob& command, Txn& txn) {
   if (!job.sealed || command.pass != job.pass || command.from != job.cursor) {
     return Error(Errc::conflict, "the job is not where it was: somebody else runs it");
   }
+  if (only_settles(command)) {
+    if (job.settled) return {};
+    if (!settle(job, command.settled_by)) {
+      return Error(Errc::conflict, "the job goes on, or somebody else runs it");
+    }
+    put(std::move(job), txn);
+    return {};
+  }
   const bool stops = command.stop.has_value();
   const bool can_stop =
       !stops || *command.stop == JobAction::pause || *command.stop == JobAction::fail;
@@ -270,6 +306,7 @@ Result<void> Jobs::evaluate(const AdvanceJob& command, Txn& txn) {
     job.state = *next;
     if (is_ended(*next)) end(job, *next, command.now_ms, txn);
   }
+  settle(job, command.settled_by);
   put(std::move(job), txn);
   return {};
 }
@@ -315,7 +352,13 @@ Result<void> Jobs::evaluate(const ChangeJob& command, Txn& txn) {
   }
   const auto next = next_job_state(job.state, command.action);
   if (!next) return impossible(job.state, command.action);
-  if (*next == job.state) return {};
+  const bool is_same = *next == job.state;
+  if (is_same && !takes_over(job, command)) return {};
+  if (command.action == JobAction::start) JD_RETURN_IF_ERROR(set_runner(job, command));
+  if (is_same) {
+    put(std::move(job), txn);
+    return {};
+  }
   if (command.action == JobAction::retry) {
     if (job.options.kind == JobKind::batch) {
       return Error(Errc::conflict, "a batch that a request has sent is sent again by its caller");

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -81,6 +83,19 @@ class JobsTest : public ::testing::Test {
   Outcome change(const std::string& id, JobAction action, const std::string& reason = "") {
     return world_->run(ChangeJob{id, action, reason, ++now_ms_});
   }
+  // Somebody begins to run it who thinks that `before` has until now.
+  Outcome run_as(const std::string& id, std::uint64_t runner, std::uint64_t before) {
+    return world_->run(ChangeJob{id, JobAction::start, "", ++now_ms_, runner, before});
+  }
+  // Of the items that have results by these letters nothing is on its way, nor of others.
+  Outcome settle(const std::string& id, std::uint64_t runner, const std::string& letters = "",
+                 std::optional<JobAction> stop = {}) {
+    AdvanceJob settling = step(id, letters);
+    settling.settled_by = runner;
+    settling.stop = stop;
+    settling.now_ms = ++now_ms_;
+    return world_->run(settling);
+  }
   // The letters are results of the items from the cursor on; '.': none is told.
   AdvanceJob step(const std::string& id, const std::string& letters) const {
     const Job job = load(id);
@@ -100,8 +115,8 @@ class JobsTest : public ::testing::Test {
     ++now_ms_;
     return world_->run(step(id, letters));
   }
-  // Begun, given these chunks, sealed and started.
-  void start(const std::string& id, const std::vector<std::string>& chunks) {
+  // Begun, given these chunks and sealed.
+  void make(const std::string& id, const std::vector<std::string>& chunks) {
     EXPECT_FALSE(begin(id));
     std::uint64_t items = 0;
     for (const std::string& chunk : chunks) {
@@ -109,6 +124,10 @@ class JobsTest : public ::testing::Test {
       items += chunk.size();
     }
     EXPECT_FALSE(seal(id, items));
+  }
+  // And started.
+  void start(const std::string& id, const std::vector<std::string>& chunks) {
+    make(id, chunks);
     EXPECT_FALSE(change(id, JobAction::start));
   }
 
@@ -348,6 +367,79 @@ TEST_F(JobsTest, StopsTogetherWithTheResultsThatMakeItStop) {
   EXPECT_FALSE(world_->run(last));
   EXPECT_EQ(state(b_), JobState::done);
   EXPECT_EQ(load(b_).reason, "");
+}
+
+TEST_F(JobsTest, IsSettledWhenWhoRunsItHasHeardOfAllThatHeSent) {
+  make(a_, {"mmmm"});
+  EXPECT_TRUE(load(a_).is_settled()) << "nobody has begun to send it";
+  EXPECT_FALSE(run_as(a_, 7, 0));
+  EXPECT_EQ(load(a_).runner, 7U);
+  EXPECT_FALSE(load(a_).is_settled());
+  EXPECT_FALSE(settle(a_, 7, "a"));
+  EXPECT_FALSE(load(a_).is_settled()) << "it goes on";
+  EXPECT_EQ(settle(a_, 7), Errc::conflict);
+  EXPECT_FALSE(change(a_, JobAction::pause, "wait"));
+  EXPECT_FALSE(load(a_).is_settled());
+  EXPECT_EQ(settle(a_, 8), Errc::conflict) << "of somebody else";
+  Job job = load(a_);
+  EXPECT_FALSE(settle(a_, 7));
+  job.runner = 0;
+  job.settled = true;
+  EXPECT_EQ(load(a_), job) << "and nothing else";
+  EXPECT_FALSE(settle(a_, 7));
+  restart();
+  EXPECT_EQ(load(a_), job);
+  // Until somebody sends it again, also one who does not say who he is.
+  EXPECT_FALSE(change(a_, JobAction::resume));
+  EXPECT_TRUE(load(a_).is_settled());
+  EXPECT_FALSE(change(a_, JobAction::start));
+  EXPECT_FALSE(load(a_).is_settled());
+  EXPECT_FALSE(run_as(a_, 9, 0));
+  EXPECT_FALSE(change(a_, JobAction::cancel));
+  // Together with what was on its way.
+  EXPECT_FALSE(advance(a_, "a"));
+  EXPECT_FALSE(load(a_).is_settled());
+  EXPECT_FALSE(settle(a_, 9, "a"));
+  EXPECT_TRUE(load(a_).is_settled());
+  EXPECT_EQ(results(a_), "aaa-");
+}
+
+TEST_F(JobsTest, IsSettledTogetherWithTheResultsThatMakeItStop) {
+  for (const std::string& id : {a_, b_, c_}) {
+    make(id, {"mm"});
+    EXPECT_FALSE(run_as(id, 7, 0));
+  }
+  EXPECT_FALSE(settle(a_, 7, "ar"));
+  EXPECT_EQ(state(a_), JobState::done);
+  EXPECT_FALSE(settle(b_, 7, "r", JobAction::fail));
+  EXPECT_EQ(state(b_), JobState::failed);
+  EXPECT_FALSE(settle(c_, 7, "a", JobAction::pause));
+  EXPECT_EQ(state(c_), JobState::paused);
+  for (const std::string& id : {a_, b_, c_}) EXPECT_TRUE(load(id).is_settled()) << id;
+  EXPECT_FALSE(change(a_, JobAction::retry));
+  EXPECT_FALSE(run_as(a_, 8, 0));
+  EXPECT_FALSE(load(a_).is_settled());
+}
+
+TEST_F(JobsTest, WhoTakesAJobOverKnowsWhoRanIt) {
+  make(a_, {"mm"});
+  EXPECT_FALSE(run_as(a_, 7, 0));
+  EXPECT_FALSE(run_as(a_, 7, 0)) << "it was done";
+  EXPECT_EQ(run_as(a_, 8, 0), Errc::conflict);
+  Job job = load(a_);
+  EXPECT_EQ(job.runner, 7U);
+  EXPECT_FALSE(run_as(a_, 8, 7));
+  job.runner = 8;
+  EXPECT_EQ(load(a_), job) << "and nothing else";
+  EXPECT_FALSE(change(a_, JobAction::pause));
+  EXPECT_EQ(settle(a_, 7), Errc::conflict);
+  EXPECT_EQ(run_as(a_, 9, 8), Errc::conflict) << "it is not to be sent";
+  EXPECT_FALSE(change(a_, JobAction::resume));
+  EXPECT_EQ(run_as(a_, 9, 7), Errc::conflict);
+  EXPECT_EQ(state(a_), JobState::ready);
+  EXPECT_FALSE(run_as(a_, 9, 8));
+  EXPECT_FALSE(settle(a_, 9, "aa"));
+  EXPECT_TRUE(load(a_).is_settled());
 }
 
 TEST_F(JobsTest, AnotherPassTriesWhatHasFailed) {
@@ -600,6 +692,7 @@ TEST_F(KeptBatchTest, IsDoneWithItsLastItems) {
   EXPECT_EQ(job.counts, (JobCounts{5, 1, 1, 1, 1, 1}));
   EXPECT_EQ(job.cursor, 5U);
   EXPECT_EQ(results(kBatch), "axrdu");
+  EXPECT_FALSE(job.is_settled()) << "an item may be on its way of which nothing was heard";
   restart();
   EXPECT_EQ(load(kBatch), job);
   EXPECT_EQ(results(kBatch), "axrdu");

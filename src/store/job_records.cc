@@ -37,8 +37,9 @@ constexpr std::uint64_t kStopsOnRefusal = 0x02;
 constexpr std::uint64_t kTimes = 0x04;
 constexpr std::uint64_t kRevises = 0x08;
 constexpr std::uint64_t kWindow = 0x10;
-constexpr std::uint64_t kZone = 0x20;  // of the window, by its name; with kWindow only
-constexpr std::uint64_t kJobBits = 0x3f;
+constexpr std::uint64_t kZone = 0x20;    // of the window, by its name; with kWindow only
+constexpr std::uint64_t kRunner = 0x40;  // 0 of one that is settled; without it nobody has said so
+constexpr std::uint64_t kJobBits = 0x7f;
 
 // A bit of the results of a chunk: a table of words stands in front, and each refusal names its
 // own.
@@ -407,6 +408,7 @@ std::string encode(const Job& job) {
   if (job.options.kind != JobKind::send) bits |= kRevises;
   if (job.options.window.is_set()) bits |= kWindow;
   if ((bits & kWindow) != 0 && !job.options.window.zone.empty()) bits |= kZone;
+  if (job.settled || job.runner != 0) bits |= kRunner;
   append_varint(out, bits);
   out.push_back(static_cast<char>(job.state));
   append_string(out, job.options.name);
@@ -440,6 +442,7 @@ std::string encode(const Job& job) {
     append_varint(out, static_cast<std::uint64_t>(window.offset_min + kOffsetBase));
     if ((bits & kZone) != 0) append_string(out, window.zone);
   }
+  if ((bits & kRunner) != 0) append_varint(out, job.settled ? 0 : job.runner);
   return out;
 }
 
@@ -496,6 +499,10 @@ Result<Job> decode_job(std::string_view bytes, std::string_view id) {
     const std::string_view zone = reader.read_string();
     known = known && (bits & kWindow) != 0 && !zone.empty() && zone.size() <= kTimeZoneNameBytesMax;
     job.options.window.zone = std::string(zone);
+  }
+  if ((bits & kRunner) != 0) {
+    job.runner = reader.read_varint();
+    job.settled = job.runner == 0;
   }
   const bool is_somewhere =
       job.chunk <= job.cursor && job.cursor <= job.reached && job.reached <= job.counts.items;

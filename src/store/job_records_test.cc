@@ -108,6 +108,28 @@ TEST(JobRecord, HasTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(encode(job), bytes);
 }
 
+// What was written before there was one has none, and is not settled.
+TEST(JobRecord, NamesItsRunnerOrIsSettled) {
+  Job job;
+  job.started_ms = 1;
+  const std::string plain = encode(job);
+  const auto decode = [](std::string_view text) { return decode_job(text, ""); };
+  EXPECT_EQ(decode(plain).value(), job);
+  EXPECT_FALSE(decode(plain)->is_settled());
+  job.runner = 300;
+  const std::string named = encode(job);
+  EXPECT_EQ(named.substr(2), plain.substr(2) + "\xac\2");
+  EXPECT_EQ(decode(named).value(), job);
+  expect_refusals(named, decode);
+  job.runner = 0;
+  job.settled = true;
+  const std::string settled = encode(job);
+  EXPECT_EQ(settled.substr(2), plain.substr(2) + std::string(1, '\0'));
+  EXPECT_EQ(decode(settled).value(), job);
+  EXPECT_TRUE(decode(settled)->is_settled());
+  expect_refusals(settled, decode);
+}
+
 TEST(JobInput, ComesBackAndIsRefusedWhenItIsCut) {
   SendCommand full = message(std::string("\0binary\xff", 8));
   full.topic = "tp";

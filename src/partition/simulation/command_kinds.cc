@@ -143,13 +143,14 @@ AdvanceJob advance(const std::string& job, std::uint64_t from, std::uint64_t to)
   return advance;
 }
 
-// One that is running, one that is uploaded, one that has ended, one that has failed, and a batch
-// of which a part is kept.
+// One that is running, one that is uploaded, one that has ended, one that has failed, one that is
+// paused, and a batch of which a part is kept.
 std::vector<Change> furnished_jobs() {
   const std::string running = job_id('1');
   const std::string uploading = job_id('2');
   const std::string cancelled = job_id('3');
   const std::string done = job_id('4');
+  const std::string stopped = job_id('7');
   JobOptions options;
   options.name = "news";
   JobOptions kept;
@@ -158,12 +159,17 @@ std::vector<Change> furnished_jobs() {
       BeginJob{running, options, 1},
       job_input(running, 0, 4),
       SealJob{running, 4, 3},
-      ChangeJob{running, JobAction::start, "", 3},
+      ChangeJob{running, JobAction::start, "", 3, 7, 0},
       advance(running, 0, 2),
       BeginJob{uploading, options, 1},
       job_input(uploading, 0, 2),
       BeginJob{cancelled, options, 1},
       ChangeJob{cancelled, JobAction::cancel, "", 3},
+      BeginJob{stopped, options, 1},
+      job_input(stopped, 0, 2),
+      SealJob{stopped, 2, 3},
+      ChangeJob{stopped, JobAction::start, "", 3, 9, 0},
+      ChangeJob{stopped, JobAction::pause, "", 3},
       BeginJob{job_id('6'), kept, 1},
       sent(job_id('6'), 0, 2, false),
       BeginJob{done, options, 1},
@@ -188,6 +194,11 @@ std::vector<CommandKind> job_commands() {
   AdvanceJob stopping = advance(running, 2, 3);
   stopping.stop = JobAction::fail;
   stopping.reason = "an item was refused";
+  stopping.settled_by = 7;
+  AdvanceJob settling;
+  settling.job = job_id('7');
+  settling.pass = 1;
+  settling.settled_by = 9;
   return {
       {"begin job", BeginJob{job_id('5'), {}, 6}},
       {"job input", job_input(uploading, 2, 3)},
@@ -197,9 +208,11 @@ std::vector<CommandKind> job_commands() {
       {"advance job", advance(running, 2, 3)},
       {"advance job to its end", advance(running, 2, 4)},
       {"stop job", stopping},
+      {"settle job", settling},
       {"pause job", ChangeJob{running, JobAction::pause, "", 6}},
       {"cancel job", ChangeJob{running, JobAction::cancel, "", 6}},
       {"cut upload", ChangeJob{uploading, JobAction::fail, "", 6}},
+      {"take a job over", ChangeJob{running, JobAction::start, "", 6, 8, 7}},
       {"retry job", ChangeJob{job_id('4'), JobAction::retry, "", 6}},
       {"job rate", SetJobRate{running, 7, 6}},
       {"delete job", DeleteJob{job_id('3')}},

@@ -166,6 +166,12 @@ void seal(ItemList& list, const SealJob& command) {
   if (list.items.empty()) end(list, JobState::done, command.now_ms);
 }
 
+void settle(Job& job, std::uint64_t runner) {
+  if (runner == 0 || runner != job.runner || is_runnable(job.state)) return;
+  job.runner = 0;
+  job.settled = true;
+}
+
 bool can_advance(const ItemList& list, const AdvanceJob& command) {
   const Job& job = list.job;
   if (!job.sealed || command.pass != job.pass || command.from != job.cursor) return false;
@@ -188,14 +194,8 @@ bool can_advance(const ItemList& list, const AdvanceJob& command) {
   return true;
 }
 
-void advance(ItemList& list, const AdvanceJob& command) {
-  if (!can_advance(list, command)) return;
-  for (const auto& [index, result] : command.results) list.items[index] = result;
+void end_advance(ItemList& list, const AdvanceJob& command) {
   Job& job = list.job;
-  if (!command.results.empty()) job.times.add(command.took_ms, command.results.size());
-  job.cursor = command.to;
-  job.reached = std::max(job.reached, command.to);
-  touch(list, command.now_ms);
   if (is_ended(job.state)) return;
   if (command.to == list.items.size()) {
     job.reason.clear();
@@ -209,10 +209,35 @@ void advance(ItemList& list, const AdvanceJob& command) {
   }
 }
 
+void advance(ItemList& list, const AdvanceJob& command) {
+  Job& job = list.job;
+  const bool is_there = job.sealed && command.pass == job.pass && command.from == job.cursor;
+  if (is_there && command.to == command.from && command.results.empty() && !command.stop) {
+    return settle(job, command.settled_by);
+  }
+  if (!can_advance(list, command)) return;
+  for (const auto& [index, result] : command.results) list.items[index] = result;
+  if (!command.results.empty()) job.times.add(command.took_ms, command.results.size());
+  job.cursor = command.to;
+  job.reached = std::max(job.reached, command.to);
+  touch(list, command.now_ms);
+  end_advance(list, command);
+  settle(job, command.settled_by);
+}
+
 void change(ItemList& list, const ChangeJob& command) {
   Job& job = list.job;
   const auto next = next_job_state(job.state, command.action);
-  if (!next || *next == job.state) return;
+  const bool starts = command.action == JobAction::start;
+  const bool is_named = starts && command.runner != 0;
+  const bool is_new = is_named && command.runner != job.runner;
+  if (!next || (*next == job.state && !is_new)) return;
+  if (is_named && command.runner_before != job.runner) return;
+  if (starts) {
+    job.runner = command.runner;
+    job.settled = false;
+  }
+  if (*next == job.state) return;
   if (command.action == JobAction::retry) {
     const bool any = std::any_of(list.items.begin(), list.items.end(),
                                  [](const JobResult& item) { return item.is_to_try(); });
@@ -239,6 +264,7 @@ std::string find_contradiction(const ItemList& list) {
     if (list.items[index].state == JobResult::State::pending) return "an item was left out";
   }
   if (job.state == JobState::done && job.cursor != list.items.size()) return "done before its end";
+  if (job.state == JobState::running && job.settled) return "settled while it runs";
   const bool is_whole = job.sealed || is_ended(job.state);
   if (is_whole == (job.state == JobState::uploading)) return "complete, and not";
   for (const auto& [first, bytes] : list.inputs) {

@@ -76,6 +76,10 @@ void World::change_jobs() {
       if (is_ended(job.state) && chance(60)) change.action = JobAction::retry;
       change.reason = "r" + std::to_string(++generated_);
       change.now_ms = now_ms;
+      if (change.action == JobAction::start && chance(80)) {
+        change.runner = chance(80) ? ++generated_ : 1 + roll(3);
+        change.runner_before = chance(90) ? job.runner : roll(3);
+      }
       return static_cast<void>(ask(std::move(change)));
     }
     case 6: {
@@ -115,7 +119,7 @@ void World::begin_job(const std::string& id) {
   std::uint64_t items = 0;
   for (auto n = roll(4); n > 0; --n) items = append_job_input(id, items);
   ask(SealJob{id, items, begin.now_ms});
-  ask(ChangeJob{id, JobAction::start, "", begin.now_ms});
+  ask(ChangeJob{id, JobAction::start, "", begin.now_ms, ++generated_, 0});
 }
 
 store::JobInput World::some_job_input() {
@@ -203,6 +207,12 @@ void World::advance_job(const Job& job) {
   }
   if (chance(10)) advance.stop = chance(50) ? JobAction::pause : JobAction::fail;
   if (advance.stop) advance.reason = "s" + std::to_string(++generated_);
+  if (chance(50)) advance.settled_by = chance(90) ? job.runner : 1 + roll(3);
+  if (chance(20)) {
+    advance.to = advance.from;
+    advance.results.clear();
+    advance.stop.reset();
+  }
   ask(std::move(advance));
 }
 
@@ -217,6 +227,7 @@ void World::run_job(const Job& job) {
   advance.pass = job.pass;
   advance.from = job.cursor;
   advance.to = std::min(job.cursor + 1 + roll(4), first + (*chunk)->items.size());
+  advance.settled_by = job.runner;
   std::vector<SendCommand> commands;
   std::vector<std::uint64_t> indices;
   for (std::uint64_t index = advance.from; index < advance.to; ++index) {
