@@ -58,7 +58,7 @@ std::string refusal_of(const Job& batch) {
 // Whether a message may be there of which the job knows nothing: it was on its way when the job
 // ended. What is sent together begins at the cursor and is no more than a chunk.
 bool may_have_been_on_its_way(const Job& batch, std::uint64_t index) {
-  return batch.started_ms != 0 && batch.state != JobState::done && index >= batch.cursor &&
+  return !batch.is_settled() && batch.state != JobState::done && index >= batch.cursor &&
          index < batch.cursor + kJobChunkItemsMax;
 }
 

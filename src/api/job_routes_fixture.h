@@ -27,6 +27,7 @@ class JobRoutesTest : public RoutesTest {
     jobs::RunnerDeps deps{
         .readers = {*database_, PartitionMap(4)},
         .clock = clock_,
+        .random = random_,
         .owned = owned_,
         .changed = changed_jobs_,
         .post_send =
@@ -42,7 +43,13 @@ class JobRoutesTest : public RoutesTest {
               return core_->post_all(std::move(commands), std::move(done));
             },
         .history = *history_,
-        .options = [] { return jobs::RunnerOptions(); },
+        .options =
+            [] {
+              jobs::RunnerOptions options;
+              // Longer than any test: none waits for it.
+              options.send_timeout = std::chrono::minutes(10);
+              return options;
+            },
         .find_key = [](std::string_view) { return ApiKeyPtr(); },
     };
     runner_ = std::make_unique<jobs::Runner>(std::move(deps));

@@ -399,6 +399,7 @@ Result<void> Node::Parts::start_core() {
   jobs::RunnerDeps runner_deps{
       .readers = readers,
       .clock = clock,
+      .random = random,
       .owned = *owned,
       .changed = changed_jobs,
       .post_send =

@@ -61,6 +61,14 @@ struct Runner::Run {
   TimePoint due{};
   TimePoint next_items{};  // by its rate
   milliseconds backoff{0};
+  // By which the record of the job is to know this run (Job::runner); 0: by none yet.
+  std::uint64_t runner = 0;
+  bool claiming = false;  // that is being recorded
+  bool follows = false;   // another run may have had messages of the job on their way then
+  // It was said under that number that nothing is on its way, and is not known to have been taken.
+  bool settling = false;
+  // What nobody has answered for has come by then, or does not come any more.
+  TimePoint clear_from{};
   std::optional<Turn> turn;  // begun and not recorded
   TimePoint turn_began{};
   TimePoint turn_sent{};                  // first; none: it was not
@@ -245,7 +253,12 @@ void Runner::look_at_job(PartitionId partition, const std::string& job) {
   if (known != runs_.end()) {
     // Its record is looked at when its next step is due. What waits longer is to see it now.
     Run& run = **known;
-    if (run.phase == Run::Phase::idle) run.due = std::min(run.due, run.next_items);
+    if (run.phase != Run::Phase::idle) return;
+    run.due = std::min(run.due, run.next_items);
+    if (run.due <= deps_.clock.steady()) return;
+    // One that was stopped while it waits for its rate has nothing to wait for.
+    const auto found = jobs_.load_job(job);
+    if (found && *found && !is_runnable((*found)->state)) run.due = deps_.clock.steady();
     return;
   }
   if (term == 0) return;
@@ -346,11 +359,9 @@ Result<void> Runner::begin(Run& run, TimePoint now) {
       run.due = run.next_items = now + std::min(wait, kClockCheck);
       return {};
     }
-    partition::ChangeJob begun;
-    begun.job = job.id;
-    begun.action = JobAction::start;
-    begun.now_ms = deps_.clock.wall_ms();
-    change(run, std::move(begun));
+  }
+  if (job.state == JobState::ready || !has_claimed(run, job)) {
+    claim(run, job);
     return {};
   }
   if (!run.turn || !run.turn->open.empty()) {
@@ -367,14 +378,62 @@ Result<void> Runner::begin(Run& run, TimePoint now) {
                                                : revise(run, job, now);
     }
   }
-  record(run, *record_of(*run.turn, job));
+  record(run, job, *record_of(*run.turn, job));
   return {};
+}
+
+bool Runner::has_claimed(const Run& run, const Job& job) {
+  // What others have on their way nobody asks for.
+  if (job.options.kind != JobKind::send) return true;
+  return run.runner != 0 && run.runner == job.runner && !run.settling;
+}
+
+void Runner::claim(Run& run, const Job& job) {
+  partition::ChangeJob begun;
+  begun.job = job.id;
+  begun.action = JobAction::start;
+  begun.now_ms = deps_.clock.wall_ms();
+  const std::uint64_t runner_before = run.runner;
+  const bool was_settling = run.settling;
+  if (job.options.kind == JobKind::send) {
+    if (!has_claimed(run, job)) {
+      const bool was_own = run.runner != 0 && run.runner == job.runner;
+      run.follows = !was_own && !job.is_settled();
+      // Another number: what was said under the one before may still come to the partition.
+      do {
+        run.runner = deps_.random.next_u64();
+      } while (run.runner == 0);
+      run.settling = false;
+    }
+    begun.runner = run.runner;
+    begun.runner_before = job.runner;
+  }
+  change(run, std::move(begun));
+  run.claiming = run.phase == Run::Phase::changing;
+  if (!run.claiming) {
+    run.runner = runner_before;
+    run.settling = was_settling;
+  }
+}
+
+bool Runner::has_heard_of_all(const Run& run, const Job& job) const {
+  return job.options.kind == JobKind::send && run.runner != 0 && run.runner == job.runner &&
+         deps_.clock.steady() >= run.clear_from;
 }
 
 void Runner::leave(Run& run, const Job& job) {
   auto rest = run.turn ? record_of(*run.turn, job) : std::nullopt;
   if (rest) {
-    record(run, std::move(*rest));
+    record(run, job, std::move(*rest));
+  } else if (has_heard_of_all(run, job)) {
+    partition::AdvanceJob settled;
+    settled.job = job.id;
+    settled.pass = job.pass;
+    settled.from = settled.to = job.cursor;
+    settled.settled_by = run.runner;
+    settled.now_ms = deps_.clock.wall_ms();
+    change(run, std::move(settled));
+    run.settling = run.settling || run.phase == Run::Phase::changing;
   } else {
     drop(run);
   }
@@ -488,16 +547,24 @@ class Runner::Gathering {
 
 Result<std::optional<Message>> Runner::find_revised(const Job& job, const JobItem& item) const {
   if (raw(item.revised) != 0) return deps_.history.load_by_id(item.revised);
-  const SendCommand& sent = item.message;
-  JD_TRY(auto found, deps_.history.load_by_client_msg_no(sent.channel, sent.client_msg_no));
-  if (found && found->from_uid == sent.from_uid) return found;
-  // It was on its way when its job ended, or never sent. The former ends with the time of a send.
+  const auto look = [&history = deps_.history,
+                     &sent = item.message]() -> Result<std::optional<Message>> {
+    JD_TRY(auto found, history.load_by_client_msg_no(sent.channel, sent.client_msg_no));
+    if (found && found->from_uid != sent.from_uid) found.reset();
+    return found;
+  };
+  JD_TRY(auto found, look());
+  if (found) return found;
+  // It was on its way when its job ended, or never sent. Where nobody says that nothing is on its
+  // way any more, because who ran the job is gone, the time of a send does.
   JD_TRY(const auto source, jobs_.load_job(job.options.source));
-  const std::int64_t over_ms = source ? source->ended_ms + options_.send_timeout.count() : 0;
+  const bool settled = !source || source->is_settled();
+  const std::int64_t over_ms = settled ? 0 : source->ended_ms + options_.send_timeout.count();
   if (deps_.clock.wall_ms() < over_ms) {
     return Error(Errc::overloaded, "what was on its way is waited for");
   }
-  return std::optional<Message>();
+  // What has come since it was looked for is there.
+  return look();
 }
 
 Result<void> Runner::revise(Run& run, const Job& job, TimePoint now) {
@@ -538,6 +605,10 @@ void Runner::take(Sent& sent) {
   run->phase = Run::Phase::idle;
   run->turn_took_ms = static_cast<std::uint64_t>(
       std::chrono::ceil<milliseconds>(deps_.clock.steady() - run->turn_sent).count());
+  const bool unheard = std::any_of(
+      sent.results.begin(), sent.results.end(),
+      [](const SendResult& result) { return result.state == SendResult::State::unknown; });
+  if (unheard) run->clear_from = deps_.clock.steady() + options_.send_timeout;
   const std::size_t settled_before = run->turn->results.size();
   take_results(*run->turn, sent.results);
   const std::size_t open = run->turn->open.size();
@@ -558,16 +629,20 @@ void Runner::take(Sent& sent) {
   if (!ending_) return;
   const auto job = jobs_.load_job(run->job);
   if (!job || !*job || !run->turn->is_at(**job)) return;
-  if (auto rest = record_of(*run->turn, **job)) record(*run, std::move(*rest));
+  if (auto rest = record_of(*run->turn, **job)) record(*run, **job, std::move(*rest));
 }
 
-void Runner::record(Run& run, partition::AdvanceJob record) {
+void Runner::record(Run& run, const Job& job, partition::AdvanceJob record) {
   record.now_ms = deps_.clock.wall_ms();
   record.took_ms = run.turn_took_ms;
+  if (has_heard_of_all(run, job)) record.settled_by = run.runner;
+  const bool settles = record.settled_by != 0;
   run.outcomes = {};
   for (const auto& entry : record.results) ++run.outcomes[outcome_of(entry.second)];
   change(run, std::move(record));
-  if (run.phase == Run::Phase::changing) run.phase = Run::Phase::recording;
+  if (run.phase != Run::Phase::changing) return;
+  run.phase = Run::Phase::recording;
+  run.settling = run.settling || settles;
 }
 
 void Runner::change(Run& run, partition::Change change) {
@@ -587,7 +662,15 @@ void Runner::take(Changed& changed) {
   if (run == nullptr) return;
   const bool was_recorded = run->phase == Run::Phase::recording;
   run->phase = Run::Phase::idle;
+  if (run->claiming) {
+    run->claiming = false;
+    if (!changed.done) run->runner = 0;
+    if (changed.done && std::exchange(run->follows, false)) {
+      run->clear_from = deps_.clock.steady() + options_.send_timeout;
+    }
+  }
   if (changed.done) {
+    run->settling = false;
     run->backoff = milliseconds(0);
     run->due = std::max(deps_.clock.steady(), run->next_items);
     if (was_recorded) recorded(*run);

@@ -25,6 +25,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "base/random.h"
 #include "base/result.h"
 #include "jobs/turn.h"
 #include "model/api_key.h"
@@ -60,6 +61,7 @@ struct RunnerOptions {
 struct RunnerDeps {
   store::PartitionReaders readers;
   const Clock& clock;
+  Random& random;  // used on the thread of the runner
   partition::OwnedPartitions& owned;
   partition::ChangedJobs& changed;
   // As partition::CommandRouter::post_send and post_change.
@@ -125,6 +127,12 @@ class Runner {
   // Whether its next step needs none.
   static bool is_complete(const Run& run);
   Result<void> begin(Run& run, TimePoint now);
+  // Whether something of the job may be sent: its record names this run.
+  static bool has_claimed(const Run& run, const Job& job);
+  // Has it do that, and the job run.
+  void claim(Run& run, const Job& job);
+  // Between two turns: whether nothing of the job is on its way, whoever has sent it.
+  bool has_heard_of_all(const Run& run, const Job& job) const;
   // Whom it is sent for, as it is known now; null: that may not send any more, and the job is
   // failed.
   CallerPtr caller_of(Run& run, const Job& job);
@@ -135,10 +143,12 @@ class Runner {
   Result<void> send(Run& run, const Job& job, const CallerPtr& caller, TimePoint now);
   // The same of a job that recalls or edits.
   Result<void> revise(Run& run, const Job& job, TimePoint now);
-  // What the item is about; none: nothing. Errors: storage; overloaded when it may still come.
+  // What the item is about; none: nothing. Errors: storage; overloaded when it may still come,
+  // which is until the job that sent it is settled, or a send has had its time since that job has
+  // ended.
   Result<std::optional<Message>> find_revised(const Job& job, const JobItem& item) const;
   void begin_sending(Run& run, const Job& job, std::size_t count, TimePoint now);
-  void record(Run& run, partition::AdvanceJob record);
+  void record(Run& run, const Job& job, partition::AdvanceJob record);
   void change(Run& run, partition::Change change);
   void recorded(Run& run);
   // `at_least`: how long it has to wait in any case.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -47,6 +48,7 @@ class RunnerTest : public partition::Core {
     RunnerDeps deps{
         .readers = {*database_, PartitionMap(database_->partitions())},
         .clock = real_clock_,
+        .random = random_,
         .owned = *owned_,
         .changed = changed_jobs_,
         .post_send = [this](Commands&& commands, partition::SendDone done)
@@ -558,6 +560,8 @@ TEST_F(RunnerTest, EditsEachMessageOnceWhateverHappens) {
 TEST_F(RunnerTest, WaitsForWhatWasOnItsWayWhenItsJobEnded) {
   options_now_.send_timeout = 3s;
   const std::string sent = make_job(messages(1));
+  // By somebody who is gone.
+  ASSERT_TRUE(act(sent, JobAction::start));
   ASSERT_TRUE(act(sent, JobAction::cancel));
   SendCommand late = to_group("g1", "late", "late-1");
   const SendCommand never = to_group("g1", "never", "never-1");
@@ -573,6 +577,110 @@ TEST_F(RunnerTest, WaitsForWhatWasOnItsWayWhenItsJobEnded) {
   EXPECT_EQ(done.counts, (JobCounts{3, 1, 0, 2, 0, 0}));
   EXPECT_EQ(stored("g1"), (std::vector<std::string>{"of somebody else", "{}"}));
   EXPECT_EQ(reader().load_results(recall, 1).value()->results[1].code, Errc::not_found);
+}
+
+// Nothing below may wait for the time of a send.
+class SettledJobs : public RunnerTest {
+ protected:
+  SettledJobs() {
+    options_now_.send_timeout = 10min;
+    options_now_.turn_items = 10;
+  }
+  static bool is_settled(const Job& job) { return job.is_settled(); }
+  std::string make_slow_job() {
+    JobOptions slow;
+    slow.rate = 200;
+    return make_job(messages(1000), slow);
+  }
+  Job wait_for_progress(const std::string& id) {
+    return wait_for(id, [from = load(id).cursor](const Job& job) { return job.cursor > from; });
+  }
+  // What the runner had to do for others is done.
+  void let_it_work() { wait_for(make_job(messages(1, "g9")), JobState::done); }
+};
+
+TEST_F(SettledJobs, WhatAStoppedJobHasSentIsRecalledAtOnce) {
+  start();
+  const std::string sent = make_slow_job();
+  wait_for_progress(sent);
+  ASSERT_TRUE(act(sent, JobAction::cancel));
+  const Commands unsent = {to_group("g1", "never", "never-1")};
+  const Job done = wait_for(make_revision(JobKind::recall, sent, {}, unsent), JobState::done);
+  EXPECT_EQ(done.counts.refused, 1U);
+  const Job cancelled = load(sent);
+  EXPECT_TRUE(cancelled.is_settled());
+  // It may have been on its way when the recall was made of what was known then.
+  EXPECT_LE(done.counts.accepted, cancelled.counts.accepted);
+  const Job rest = wait_for(make_revision(JobKind::recall, sent), JobState::done);
+  EXPECT_EQ(rest.counts.decided(), cancelled.counts.accepted);
+  EXPECT_EQ(stored("g1"),
+            std::vector<std::string>(cancelled.counts.accepted, std::string(kRecalledPayload)));
+}
+
+TEST_F(SettledJobs, JobsAreSettledWhateverStopsThem) {
+  deny("g2", "bad");
+  Commands refused = messages(3, "g2");
+  refused[1].from_uid = "bad";
+  JobOptions strict;
+  strict.stops_on_refusal = true;
+  JobOptions canary;
+  canary.canary_items = 2;
+  start();
+  EXPECT_TRUE(wait_for(make_job(messages(3, "g3")), JobState::done).is_settled());
+  EXPECT_TRUE(wait_for(make_job(refused, strict), JobState::failed).is_settled());
+  EXPECT_TRUE(wait_for(make_job(messages(3, "g4"), canary), JobState::paused).is_settled());
+  const std::string id = make_slow_job();
+  wait_for_progress(id);
+  EXPECT_TRUE(act(id, JobAction::pause));
+  EXPECT_EQ(wait_for(id, is_settled).state, JobState::paused);
+  // Whoever goes on knows that nothing was on its way.
+  stop();
+  start();
+  EXPECT_TRUE(act(id, JobAction::resume));
+  EXPECT_FALSE(wait_for_progress(id).is_settled());
+  EXPECT_TRUE(act(id, JobAction::cancel));
+  EXPECT_EQ(wait_for(id, is_settled).state, JobState::cancelled);
+}
+
+TEST_F(SettledJobs, NotWhileATurnIsOpen) {
+  losses_ = 1;
+  start();
+  const std::string id = make_job(messages(3));
+  for (int i = 0; i < 6'000 && losses_ != 0; ++i) std::this_thread::sleep_for(5ms);
+  EXPECT_TRUE(act(id, JobAction::cancel));
+  let_it_work();
+  EXPECT_FALSE(load(id).is_settled());
+}
+
+// It may be stored later.
+TEST_F(SettledJobs, NotWhenWhatWasSentHadNoAnswer) {
+  std::atomic<bool> loses{true};
+  alter_ = [&loses](std::vector<SendResult>& results) {
+    if (loses.load()) results.back() = SendResult();
+  };
+  start();
+  const std::string id = make_job(messages(3));
+  for (int i = 0; i < 6'000 && stored("g1").empty(); ++i) std::this_thread::sleep_for(5ms);
+  EXPECT_TRUE(act(id, JobAction::cancel));
+  EXPECT_EQ(wait_for(id, [](const Job& job) { return job.cursor == 3; }).counts.unknown, 1U);
+  loses = false;
+  let_it_work();
+  EXPECT_FALSE(load(id).is_settled());
+}
+
+// Who ran it before may have something on its way.
+TEST_F(SettledJobs, NotByOneWhoTookTheJobOver) {
+  start();
+  const std::string id = make_slow_job();
+  const std::uint64_t first = wait_for_progress(id).runner;
+  stop();
+  start();
+  const std::uint64_t second = wait_for_progress(id).runner;
+  EXPECT_NE(first, 0U);
+  EXPECT_NE(second, first);
+  EXPECT_TRUE(act(id, JobAction::cancel));
+  let_it_work();
+  EXPECT_FALSE(load(id).is_settled());
 }
 
 TEST_F(RunnerTest, GivesUpWhatIsLate) {

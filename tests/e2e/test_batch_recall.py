@@ -29,8 +29,9 @@ class BatchCase(ServerCase):
 
 
 class Whole(BatchCase):
-    # A recall waits so long for what may be on its way.
-    config = {"jobs.sendTimeout": "3s"}
+    # What was on its way when a job was stopped is waited for so long, when nobody knows. Here
+    # somebody does.
+    config = {"jobs.sendTimeout": "600s"}
 
     def test_a_recall_takes_all_back_and_tells_everybody(self):
         groups = [fresh("g") for _ in range(4)]
@@ -168,6 +169,18 @@ class Whole(BatchCase):
         self.assertEqual(done["accepted"], len(stored))
         # A recall is none that could be recalled.
         self.assert_error(self.server.post("/batches/%s/recall" % job), 409)
+
+    def test_a_job_that_was_paused_and_then_cancelled_is_edited_and_recalled_at_once(self):
+        group = fresh("g")
+        items = [item(group, "n%d" % i) for i in range(200)]
+        batch = self.jobs.make(items, "&canary=50")
+        self.jobs.wait(batch, ("paused",))
+        self.jobs.act(batch, "cancel")
+        edited = self.jobs.wait(self.revise(batch, "edit", {"payload": {"new": 1}}))
+        self.assertEqual((edited["items"], edited["accepted"]), (50, 50))
+        done = self.jobs.wait(self.revise(batch, "recall"))
+        self.assertEqual((done["items"], done["accepted"]), (50, 50))
+        self.assertEqual([m["payload"] for m in self.server.messages(group)], ["e30="] * 50)
 
     def test_bad_requests(self):
         batch = self.jobs.make([item(fresh("g"), "a")])
