@@ -36,6 +36,7 @@ constexpr AnswerField kAnswerFields[] = {
     {"RateLimit-Policy", kNamed},
     {"Referrer-Policy", kNever},
     {"Retry-After", kNamed},
+    {"Trace-Id", kNamed},
     {"Transfer-Encoding", kNever},
     {"Vary", kNever},
     {"X-Accel-Buffering", kNever},
@@ -74,7 +75,8 @@ const std::string& cors_fields() {
            "Access-Control-Allow-Methods: POST, OPTIONS, GET, PUT, DELETE, PATCH\r\n"
            "Access-Control-Allow-Headers: Content-Type, Content-Length, Accept-Encoding, "
            "Authorization, token, X-Requested-With, Accept, Origin, Cache-Control, "
-           "Content-Encoding, Jindou-Strict, Idempotency-Key, Prefer, Last-Event-ID\r\n"
+           "Content-Encoding, Jindou-Strict, Idempotency-Key, Prefer, Last-Event-ID, traceparent, "
+           "tracestate\r\n"
            "Access-Control-Expose-Headers: " +
            names + "\r\n";
   }();

@@ -26,9 +26,9 @@ std::set<std::string> listed_in_cors(std::string_view field) {
 
 TEST(AnswerFields, PagesSeeWhatACallerActsOn) {
   const auto exposed = listed_in_cors("Access-Control-Expose-Headers");
-  for (const char* name :
-       {"RateLimit", "RateLimit-Policy", "Batch-Advice", "Location", "Retry-After",
-        "Idempotency-Replay", "X-Batch-Failed", "ETag", "Allow", "Preference-Applied"}) {
+  for (const char* name : {"RateLimit", "RateLimit-Policy", "Batch-Advice", "Location",
+                           "Retry-After", "Idempotency-Replay", "X-Batch-Failed", "ETag", "Allow",
+                           "Preference-Applied", "Trace-Id"}) {
     EXPECT_TRUE(exposed.contains(name)) << name;
   }
   // Browsers ignore the wildcard with credentials.
@@ -41,8 +41,9 @@ TEST(AnswerFields, PagesSeeWhatACallerActsOn) {
 
 TEST(AnswerFields, PagesMaySendWhatRequestsAreToldToHave) {
   const auto allowed = listed_in_cors("Access-Control-Allow-Headers");
-  for (const char* name : {"Content-Type", "Content-Encoding", "token", "Authorization",
-                           "Idempotency-Key", "Prefer", "Last-Event-ID", "Jindou-Strict"}) {
+  for (const char* name :
+       {"Content-Type", "Content-Encoding", "token", "Authorization", "Idempotency-Key", "Prefer",
+        "Last-Event-ID", "Jindou-Strict", "traceparent", "tracestate"}) {
     EXPECT_TRUE(allowed.contains(name)) << name;
   }
 }

@@ -125,8 +125,8 @@ bool Connection::count_unread() {
   const std::size_t held = response_.body.capacity() + head_.capacity() + streamed;
   if (held <= kOwnBytes || held <= answer_share_.held()) return true;
   if (answer_share_.resize(held)) return true;
-  observe::log_info("api", "an answer to {} of {} bytes was cut off: api.answerBytesInFlight",
-                    request_.path(), held);
+  observe::log_info("api", "an answer to {} of {} bytes was cut off: api.answerBytesInFlight{}",
+                    request_.path(), held, request_.trace_note());
   return false;
 }
 
@@ -301,8 +301,8 @@ bool Connection::answer_fits() {
   if (response_.body.size() <= kSmallAnswer) return true;
   if (answer_share_.resize(std::max(answer_share_.held(), response_.body.capacity()))) return true;
   if (response_.tells_of_a_change) {
-    observe::log_info("api", "an answer to {} of {} bytes was dropped: api.answerBytesInFlight",
-                      request_.path(), response_.body.size());
+    observe::log_info("api", "an answer to {} of {} bytes was dropped: api.answerBytesInFlight{}",
+                      request_.path(), response_.body.size(), request_.trace_note());
     return false;
   }
   std::string origin = std::move(response_.allow_origin);
@@ -333,6 +333,7 @@ void Connection::end_head(bool keep_alive) {
   }
   append_cors_headers(head_, response_.allow_origin);
   head_ += response_.extra_headers;
+  if (request_.trace) head_.append("Trace-Id: ").append(request_.trace->id()).append("\r\n");
   head_ += "\r\n";
 }
 
@@ -460,7 +461,8 @@ Task<void> Connection::run() {
       JD_ASSERT(shard_->owner.is_this_thread());
       worked_ = now();
       if (!failure.empty()) {
-        observe::log_error("api", "{} failed: {}", request_.path(), failure);
+        observe::log_error("api", "{} failed: {}{}", request_.path(), failure,
+                           request_.trace_note());
         // The answer stays without its end, so that nobody takes it for complete.
         if (streaming_ && streaming_->answered) co_return;
         streaming_.reset();

@@ -37,6 +37,7 @@ void Request::clear() {
   caller_kind = CallerIdentity::Kind::open;
   key = nullptr;
   reader = nullptr;
+  trace.reset();
   method_text_ = path_ = query_ = Slice();
   method_ = Verb::unknown;
   version_ = 11;

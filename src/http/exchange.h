@@ -20,6 +20,7 @@
 #include "model/api_key.h"
 #include "model/caller.h"
 #include "model/reader.h"
+#include "observe/request_trace.h"
 
 namespace jindou::http {
 
@@ -55,6 +56,8 @@ class Request {
   std::string header_list(std::string_view name) const;
   // The name or address it was sent to, without the port; empty when it does not say.
   std::string_view host() const;
+  // ", trace 4bf9…", for the end of a line of the log about it; empty when it belongs to none.
+  std::string trace_note() const { return trace ? ", trace " + trace->id() : std::string(); }
 
   // The whole body, without its content coding. Its capacity exceeds its size by at least
   // kBodyPadding.
@@ -75,6 +78,8 @@ class Request {
   CallerIdentity::Kind caller_kind = CallerIdentity::Kind::open;  // how that is known; set with it
   ApiKeyPtr key;     // of a caller with one; set with it
   ReaderPtr reader;  // of a caller with a read token; set with it
+  // The trace it belongs to; set by admit(), null: none. Its id is in a field of the answer.
+  std::unique_ptr<observe::RequestTrace> trace;
   // Set by admit(): handle() takes the body, which may be of any length, from `stream`.
   bool streams = false;
   // While handle() runs, if `streams`; else null.

@@ -16,8 +16,11 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "http/answer_fields.h"
 #include "http/server.h"
+#include "observe/request_trace.h"
+#include "observe/trace_context.h"
 
 namespace jindou::http {
 
@@ -25,6 +28,11 @@ class EchoHandler final : public RequestHandler {
  public:
   bool admit(Request& request, Response& response) override {
     response.allow_origin = request.header("origin");
+    if (!request.header("traced").empty()) {
+      observe::TraceContext context;
+      context.trace.fill(0xab);
+      request.trace = std::make_unique<observe::RequestTrace>(context, observe::SpanId(), clock);
+    }
     if (request.path() == "/busy") {
       response.status = 429;
       response.body = "busy";
@@ -66,6 +74,7 @@ class EchoHandler final : public RequestHandler {
     adds_up = adds_up && times.reading + times.working + times.writing == times.total;
   }
 
+  SystemClock clock;
   std::atomic<int> handled{0};
   std::atomic<int> answers{0};
   std::atomic<bool> adds_up{true};  // where the time went

@@ -53,6 +53,20 @@ TEST_F(HttpServerTest, NamesTheOriginThatMayReadTheAnswer) {
   }
 }
 
+// Whatever the answer is, and whatever its handler says about header fields.
+TEST_F(HttpServerTest, AnswersNameTheTraceOfTheirRequest) {
+  start();
+  const std::string field = "\r\nTrace-Id: abababababababababababababababab\r\n";
+  tcp::socket socket = connect();
+  std::string rest;
+  for (const std::string path : {"/x", "/busy", "/big", "/throw"}) {
+    send(socket, post("/x", ""));
+    EXPECT_EQ(read_answer(socket, rest).find("Trace-Id"), std::string::npos);
+    send(socket, post(path, "", "Traced: yes\r\n"));
+    EXPECT_NE(read_answer(socket, rest).find(field), std::string::npos) << path;
+  }
+}
+
 TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
   start();
   tcp::socket socket = connect();
