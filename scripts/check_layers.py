@@ -32,6 +32,7 @@ LAYERS = {
     "openapi": 5,
     "pages": 5,
     "backup": 5,
+    "tracing": 5,
     "delivery": 6,
     "retention": 6,
     "jobs": 6,
