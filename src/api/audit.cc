@@ -375,6 +375,7 @@ AuditedExchange describe_exchange(const Route* route, Port port, const http::Req
     }
   }
   if (const std::string_view id = request_id(request); !id.empty()) json.string("request_id", id);
+  if (request.trace) json.string("trace_id", request.trace->id());
   json.key("seconds");
   json.raw(fmt::format("{:.3f}", std::chrono::duration<double>(times.total).count()));
   return out;

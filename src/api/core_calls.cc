@@ -9,6 +9,7 @@
 
 #include "api/batch_advice.h"
 #include "base/mutex.h"
+#include "observe/request_trace.h"
 #include "partition/intake_rights.h"
 #include "runtime/await_callback.h"
 
@@ -160,6 +161,7 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
                                                     std::vector<SendCommand> commands,
                                                     http::DeadlineList::TimePoint deadline,
                                                     ReservationPtr reservation) {
+  const observe::TracedPart part(request.trace.get(), "commit");
   std::shared_ptr<partition::PendingSend> pending;
   co_return co_await send_and_wait(services, request, commands, deadline, reservation, pending);
 }
@@ -168,6 +170,7 @@ Task<Result<std::vector<SendResult>>> offer_commands(Services& services, Request
                                                      std::vector<SendCommand>& commands,
                                                      http::DeadlineList::TimePoint deadline,
                                                      ReservationPtr reservation) {
+  const observe::TracedPart part(request.trace.get(), "commit");
   std::shared_ptr<partition::PendingSend> pending;
   SendOutcome outcome =
       co_await send_and_wait(services, request, commands, deadline, reservation, pending);
@@ -254,6 +257,7 @@ Task<Result<partition::TransactionResult>> send_together(Services& services, Req
   if (auto refused = refused_together(services.deps.metrics, request.key, commands)) {
     co_return Result<partition::TransactionResult>(std::move(*refused));
   }
+  const observe::TracedPart part(request.trace.get(), "commit");
   const CallerPtr caller = caller_of(request);
   for (SendCommand& command : commands) command.caller = caller;
   std::vector<partition::Command> all(std::make_move_iterator(commands.begin()),

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <span>
 
+#include "api/http_names.h"
 #include "api/services.h"
 #include "model/message.h"
+#include "observe/request_trace.h"
 
 namespace jindou::api {
 
@@ -21,6 +23,16 @@ class ItemCounts {
     for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
   }
   std::uint64_t of(SendResult::State state) const { return counts_[index(state)]; }
+
+  // To the trace of the request, where it is recorded.
+  void trace(const Request& request) const {
+    if (!request.trace || !request.trace->recorded()) return;
+    observe::RequestTrace::Items items;
+    for (const std::uint64_t count : counts_) items.all += count;
+    items.refused = of(SendResult::State::refused);
+    items.unknown = of(SendResult::State::unknown);
+    request.trace->add_items(items);
+  }
 
   // To the metrics. Thread-safe but for this object.
   void report(Services& services) const {

@@ -255,6 +255,14 @@ bool Router::accepts_body(const Route& route, Request& request, Response& respon
   return true;
 }
 
+void Router::begin_trace(const Route* route, Request& request) const {
+  // Probes and scrapes come all the time and have nothing to tell, on either port.
+  if (route != nullptr && (route->auth == Auth::open || route->auth == Auth::open_on_manager)) {
+    return;
+  }
+  services_.deps.tracer->begin(request);
+}
+
 bool Router::admit(Request& request, Response& response) {
   bool path_known = false;
   const Route* route = find(request, path_known);
@@ -264,7 +272,12 @@ bool Router::admit(Request& request, Response& response) {
     response.route = "preflight";
     return false;
   }
-  if (!authorise(route, request, response)) return false;
+  if (services_.deps.tracer != nullptr) begin_trace(route, request);
+  if (!authorise(route, request, response)) {
+    // Nothing is told of strangers: they would fill the queue.
+    if (response.status == 401) request.trace.reset();
+    return false;
+  }
   if (route != nullptr && route->streams != nullptr && route->streams(request)) {
     request.streams = true;
     return true;
@@ -345,6 +358,8 @@ void Router::refuse(std::string_view detail, Response& response) {
 
 void Router::answered(const Request& request, const Response& response,
                       const http::ExchangeTimes& times) {
+  // First: its times are counted back from now.
+  if (request.trace) services_.deps.tracer->finish(request, response, times);
   services_.deps.metrics.count_http_request(response.route, static_cast<int>(response.status));
   services_.route_stats.count(response.route, times.total);
   services_.deps.metrics.time_http_request(response.route, seconds_of(times.total));
@@ -361,6 +376,7 @@ void Router::tell_if_slow(const Request& request, const Response& response,
   std::string more;
   if (request.caller_kind == CallerIdentity::Kind::key) more += ", key " + request.user;
   if (const auto id = request_id(request); !id.empty()) more += ", request " + std::string(id);
+  more += request.trace_note();
   if (const std::uint64_t left_out = slow_lines_.take_left_out(); left_out > 0) {
     more += fmt::format("; {} other slow requests before it have no line", left_out);
   }

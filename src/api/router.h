@@ -65,6 +65,9 @@ class Router final : public http::RequestHandler {
   // `response` is the answer.
   bool authorise(const Route* route, Request& request, Response& response);
 
+  // Only where requests are traced.
+  void begin_trace(const Route* route, Request& request) const;
+
   // The same for who shows a key: by its scopes alone.
   bool may_call(const Route& route, const ApiKey& key, Response& response);
 

@@ -12,6 +12,7 @@
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
 #include "api/csv_rows.h"
+#include "api/item_counts.h"
 #include "api/job_upload.h"
 #include "api/kept_batch.h"
 #include "api/rate_limit_fields.h"
@@ -23,6 +24,7 @@
 #include "api/streamed_upload.h"
 #include "api/template_routes.h"
 #include "model/id_rules.h"
+#include "observe/request_trace.h"
 
 namespace jindou::api {
 namespace {
@@ -80,8 +82,12 @@ class ItemCounters {
   std::array<observe::Counter*, 4> counters_;
 };
 
-void count_items(Services& services, const Results& results) {
+void count_items(Services& services, const Request& request, const Results& results) {
   ItemCounters(services).count(results);
+  if (!request.trace) return;
+  ItemCounts counts;
+  counts.add(results);
+  counts.trace(request);
 }
 
 Results results_of(const partition::TransactionResult& result) {
@@ -128,7 +134,7 @@ Task<void> post_send(Services& services, Request& request, Response& response) {
     co_await repeatable.end(false);
     co_return;
   }
-  count_items(services, *results);
+  count_items(services, request, *results);
   answer_send(response, results->front(), client_msg_no, services.options.status_style,
               services.options.refusal_style);
   co_await repeatable.end(is_settled(*results));
@@ -177,7 +183,7 @@ Task<void> send_items(Services& services, Request& request, Response& response,
     co_return;
   }
   co_await request.turns->wait();
-  count_items(services, *results);
+  count_items(services, request, *results);
   co_await kept.add(*results);
   co_await kept.end(response);
   answer_batch(response, *results, client_msg_nos);
@@ -281,7 +287,7 @@ Task<void> send_bound(Services& services, Request& request, Response& response,
       co_await repeatable.end(false);
       co_return;
     }
-    count_items(services, *results);
+    count_items(services, request, *results);
     co_await kept.add(*results);
     co_await kept.end(response);
     answer_batch(response, *results, client_msg_nos);
@@ -309,7 +315,7 @@ Task<void> send_bound(Services& services, Request& request, Response& response,
     co_return;
   }
   const Results sent = results_of(*result);
-  count_items(services, sent);
+  count_items(services, request, sent);
   if (result->made()) {
     co_await kept.add(sent);
     co_await kept.end(response);
@@ -421,7 +427,7 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
     }
     const auto results =
         co_await send_commands(services, request, std::move(commands), deadline, reservation);
-    if (results) count_items(services, *results);
+    if (results) count_items(services, request, *results);
     const Results became = results ? *results : Results(end - begin, result_of(results.error()));
     co_await kept.add(became);
     settled = settled && results && is_settled(*results);
@@ -448,6 +454,7 @@ std::size_t payload_bytes(const std::vector<codec::BatchItem>& items) {
 // `response` is the answer.
 Task<std::optional<codec::BatchBody>> read_batch(Services& services, Request& request,
                                                  Response& response) {
+  const observe::TracedPart part(request.trace.get(), "parse");
   co_await request.turns->wait();
   const codec::SendLimits limits = send_limits(services.options.send, request);
   auto body = codec::parse_batch(request.body, limits);

@@ -526,6 +526,7 @@ Task<bool> ItemStream::write(const Group& group) {
   counts.add(group.results);
   counts.add(SendResult::State::refused, group.problems.size());
   counts.report(services_);
+  counts.trace(request_);
   counts_.add(counts);
   std::string text;
   std::size_t sent = 0;

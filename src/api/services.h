@@ -44,6 +44,7 @@
 #include "presence/push_report.h"
 #include "runtime/blocking_pool.h"
 #include "runtime/io_shards.h"
+#include "tracing/tracer.h"
 
 namespace jindou::api {
 
@@ -141,6 +142,8 @@ struct ApiDeps {
       collect_pushes = {};
   // Null: nobody is held to a rate.
   partition::RateLimits* limits = nullptr;
+  // Null: no request is traced.
+  const tracing::Tracer* tracer = nullptr;
   // Null: nobody keeps an audit log.
   observe::AuditLog* audit = nullptr;
   // The page of the manager port; empty: this build has none.

@@ -309,10 +309,13 @@ void write_info(JsonWriter& json, std::string_view version) {
   json.begin_object("info");
   json.string("title", "Jindou HTTP API");
   json.string("version", version);
-  json.string("description",
-              "Instant-messaging server with the WuKongIM interface. Bodies are JSON in UTF-8. "
-              "Unknown members are ignored, null counts as absent, types are strict. Every error "
-              "has the same body.");
+  json.string(
+      "description",
+      "Instant-messaging server with the WuKongIM interface. Bodies are JSON in UTF-8. "
+      "Unknown members are ignored, null counts as absent, types are strict. Every error "
+      "has the same body. Where the server exports traces (tracing.endpoint), a request may "
+      "have the header traceparent of W3C Trace Context, and the header Trace-Id of its "
+      "answer names its trace.");
   json.begin_object("license");
   json.string("name", "Apache License 2.0");
   json.string("identifier", "Apache-2.0");
