@@ -16,6 +16,7 @@
 #include "config/origin.h"
 #include "config/secrets.h"
 #include "config/settings_file.h"
+#include "config/trace_headers.h"
 #include "model/id_rules.h"
 
 extern char** environ;
@@ -324,7 +325,8 @@ std::string_view origin_name(SettingOrigin origin) {
 }
 
 bool has_bounds(SettingType type) {
-  return type == SettingType::count || type == SettingType::bytes || type == SettingType::duration;
+  return type == SettingType::count || type == SettingType::bytes ||
+         type == SettingType::duration || type == SettingType::ratio;
 }
 
 std::string format_bound(const Setting& setting, std::uint64_t bound) {
@@ -475,6 +477,11 @@ Result<void> validate_receivers(const Settings& settings) {
   JD_RETURN_IF_ERROR(check_url("agent.webhook.httpAddr", settings.agent.webhook.http_addr));
   JD_RETURN_IF_ERROR(check_url("datasource.addr", settings.datasource.addr));
   JD_RETURN_IF_ERROR(check_url("moderation.url", settings.moderation.url));
+  JD_RETURN_IF_ERROR(check_url("tracing.endpoint", settings.tracing.endpoint));
+  if (settings.tracing.endpoint.find_first_of("?#") != std::string::npos) {
+    return Error(Errc::invalid, "tracing.endpoint: must be an address without a query");
+  }
+  JD_RETURN_IF_ERROR(parse_trace_headers(settings.tracing.headers));
   JD_RETURN_IF_ERROR(check_listen("webhook.grpcAddr", settings.webhook.grpc_addr));
   for (const std::string& event : settings.webhook.focus_events) {
     if (event != "msg.notify" && event != "msg.offline" && event != "user.onlinestatus") {
@@ -686,7 +693,7 @@ std::string settings_markdown() {
       "(`WK_API_MAXBATCH=500`);\n   an empty one counts as absent, spaces separate the entries of "
       "a list.\n   A secret may also be in a file, without its last line feed: "
       "`WK_MANAGERTOKEN_FILE=/run/secrets/token`, and so\n   for `WK_APIKEYS`, `WK_AUTH_USERS`, "
-      "`WK_AUTH_SUPERTOKEN`, `WK_JWT_SECRET` and `WK_WEBHOOK_SECRET`;\n"
+      "`WK_AUTH_SUPERTOKEN`, `WK_JWT_SECRET`, `WK_TRACING_HEADERS` and `WK_WEBHOOK_SECRET`;\n"
       "3. flags: `--set api.maxBatch=500`; an empty one means empty (`--http-addr \"\"`: no HTTP "
       "API).\n\n"
       "Keys are compared without regard to case. An unknown key in the file stops the start with "

@@ -89,6 +89,36 @@ TEST(Settings, BothSidesOfEveryBoundAreChecked) {
   }
 }
 
+TEST(Settings, ARatioIsANumberBetweenItsBounds) {
+  const Setting& ratio = row("tracing.sampleRatio");
+  Settings settings;
+  for (const char* text : {"0", "0.25", "1", "1e-3", "0.125", "1.0"}) {
+    EXPECT_TRUE(parse_setting(ratio, text, settings)) << text;
+  }
+  EXPECT_TRUE(parse_setting(ratio, "0.25", settings));
+  EXPECT_EQ(settings.tracing.sample_ratio, 0.25);
+  EXPECT_EQ(format_setting(ratio, settings), "0.25");
+  for (const char* text : {"", "-0.1", "1.01", "nan", "inf", "0,5", "1/4", "0.5 ", "10%"}) {
+    EXPECT_FALSE(parse_setting(ratio, text, settings)) << text;
+  }
+  EXPECT_EQ(settings.tracing.sample_ratio, 0.25);
+}
+
+TEST(Settings, ACollectorIsAnAddressAndItsHeadersAreNeverShown) {
+  const auto loaded = load_settings_text(
+      "tracing:\n  endpoint: https://user:hidden@collector:4318\n"
+      "  headers: [Authorization=Bearer%20hidden]\n",
+      {}, {});
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  EXPECT_EQ(loaded->settings.tracing.headers.size(), 1U);
+  EXPECT_EQ(settings_report(*loaded).find("hidden"), std::string::npos);
+  EXPECT_EQ(changed_settings(*loaded).find("hidden"), std::string::npos);
+  for (const char* endpoint : {"collector:4318", "http://", "http://collector/?key=a"}) {
+    EXPECT_FALSE(load_settings_text("", {}, {{"tracing.endpoint", endpoint}})) << endpoint;
+  }
+  EXPECT_FALSE(load_settings_text("", {{"WK_TRACING_HEADERS", "Authorization=Bearer abc"}}, {}));
+}
+
 TEST(Settings, ARefusedValueChangesNothing) {
   Settings settings;
   EXPECT_FALSE(parse_setting(row("api.maxBatch"), "0", settings));

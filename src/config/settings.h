@@ -75,6 +75,15 @@ struct AuditSettings {
   std::size_t refusals_per_second = 100;  // 0: any number
 };
 
+// Traces for a collector of OpenTelemetry.
+struct TracingSettings {
+  std::string endpoint;     // empty: off
+  double sample_ratio = 1;  // of requests that come without a trace
+  std::size_t queue_bytes = std::size_t{4} << 20;
+  std::chrono::milliseconds timeout{10'000};
+  std::vector<std::string> headers;  // entries as configured; parse_trace_headers() reads them
+};
+
 struct ClusterSettings {
   std::uint32_t node_id = 1001;
   std::string identity_file;
@@ -365,6 +374,7 @@ struct Settings {
   IntranetSettings intranet;
   LoggerSettings logger;
   AuditSettings audit;
+  TracingSettings tracing;
   ClusterSettings cluster;
   MessageRetrySettings message_retry;
   ApiSettings api;
@@ -403,12 +413,13 @@ enum class SettingType : std::uint8_t {
   count,
   bytes,
   duration,
+  ratio,  // 0.25
   choice,
 };
 
 // A pointer to one member of a Settings object.
 using SettingRef =
-    std::variant<bool*, std::string*, std::uint16_t*, std::uint32_t*, std::size_t*,
+    std::variant<bool*, std::string*, std::uint16_t*, std::uint32_t*, std::size_t*, double*,
                  std::chrono::milliseconds*, SendCheck*, StatusStyle*, RefusalStyle*, Mode*,
                  ProxyProtocol*, observe::LogLevel*, std::vector<std::string>*>;
 
@@ -417,7 +428,7 @@ struct Setting {
   std::string_view key;  // as in the YAML file: "api.maxBatch"
   SettingType type;
   SettingRef (*member)(Settings&);
-  // Inclusive bounds of count, bytes and duration (milliseconds); unused otherwise.
+  // Inclusive bounds of count, bytes, duration (milliseconds) and ratio; unused otherwise.
   std::uint64_t min;
   std::uint64_t max;
   std::string_view choices;  // names separated by '|', in the order of the enumerators

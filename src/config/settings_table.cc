@@ -115,6 +115,22 @@ constexpr std::array kTable{
     Setting{"audit.refusalsPerSecond", count, JD_MEMBER(audit.refusals_per_second), 0, 1'000'000,
             "", kOurs, kLive,
             "Lines a second about callers who were refused; more are counted. 0: any number."},
+    Setting{
+        "tracing.endpoint", text, JD_MEMBER(tracing.endpoint), 0, 0, "", kOurs, kRestart,
+        "Base address of a collector of OpenTelemetry (http://localhost:4318), which gets traces "
+        "of HTTP requests under /v1/traces, as OTLP in JSON. Empty: none are made."},
+    Setting{"tracing.sampleRatio", ratio, JD_MEMBER(tracing.sample_ratio), 0, 1, "", kOurs, kLive,
+            "The share of requests without a traceparent that begin a trace. With one it is the "
+            "caller who decides."},
+    Setting{"tracing.queueBytes", bytes, JD_MEMBER(tracing.queue_bytes), 64 * kKiB, kGiB, "", kOurs,
+            kRestart,
+            "Spans that wait for the collector; what does not fit is dropped and counted."},
+    Setting{"tracing.timeout", duration, JD_MEMBER(tracing.timeout), 10, kHour, "", kOurs, kRestart,
+            "Time for the collector to take what it is sent; what it does not take is dropped and "
+            "counted."},
+    Setting{"tracing.headers", secret_list, JD_MEMBER(tracing.headers), 0, 0, "", kOurs, kRestart,
+            "Headers for the collector, `name=value` each, with %20 for a blank in the value: "
+            "`Authorization=Bearer%20abc`. Never shown."},
     Setting{"cluster.nodeId", count, JD_MEMBER(cluster.node_id), 1, 1023, "", kDocumented, kRestart,
             "Number of this node, shown to clients in CONNACK and in the API."},
     Setting{

@@ -110,6 +110,19 @@ Result<std::uint64_t> parse_number(const Setting& setting, std::string_view valu
   return number;
 }
 
+Result<double> parse_ratio(const Setting& setting, std::string_view value) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  // Written so that what is no number is between no bounds.
+  const bool fits =
+      number >= static_cast<double>(setting.min) && number <= static_cast<double>(setting.max);
+  if (error != std::errc() || end != value.data() + value.size() || !fits) {
+    return Error(Errc::invalid, fmt::format("'{}' is not a number between {} and {}, such as 0.25",
+                                            value, setting.min, setting.max));
+  }
+  return number == 0 ? 0.0 : number;  // not -0
+}
+
 Result<bool> parse_flag(std::string_view value) {
   const std::string word = ascii_lower(value);
   if (word == "true" || word == "1" || word == "on" || word == "yes") return true;
@@ -425,6 +438,8 @@ Result<void> parse_setting(const Setting& setting, std::string_view value, Setti
         } else if constexpr (std::is_same_v<Member, std::chrono::milliseconds>) {
           JD_TRY(const auto number, parse_number(setting, value));
           *member = std::chrono::milliseconds(static_cast<std::int64_t>(number));
+        } else if constexpr (std::is_same_v<Member, double>) {
+          JD_TRY(*member, parse_ratio(setting, value));
         } else {
           JD_TRY(const auto number, parse_number(setting, value));
           *member = static_cast<Member>(number);  // the row's bounds fit the member's type
@@ -450,6 +465,8 @@ std::string format_setting(const Setting& setting, const Settings& settings) {
           return std::string(split_choices(setting.choices)[static_cast<std::size_t>(*member)]);
         } else if constexpr (std::is_same_v<Member, std::chrono::milliseconds>) {
           return format_number(setting.type, static_cast<std::uint64_t>(member->count()));
+        } else if constexpr (std::is_same_v<Member, double>) {
+          return fmt::format("{}", *member);
         } else {
           return format_number(setting.type, *member);
         }
