@@ -25,6 +25,7 @@ struct LiveOptions {
     status_style.set(settings.api.status_style);
     strict_read.set(settings.api.strict_read);
     slow_request.set(settings.logger.slow_request);
+    trace_ratio.set(settings.tracing.sample_ratio);
     online_status_include_offline.set(settings.api.online_status_include_offline);
     token_auth_on.set(settings.token_auth_on);
     manager_token.set(settings.manager_token);
@@ -46,6 +47,7 @@ struct LiveOptions {
   config::LiveValue<config::StatusStyle> status_style;
   config::LiveValue<bool> strict_read;
   config::LiveValue<std::chrono::milliseconds> slow_request;
+  config::LiveValue<double> trace_ratio;
   config::LiveValue<bool> online_status_include_offline;
   config::LiveValue<bool> token_auth_on;
   config::LiveValue<std::string> manager_token;

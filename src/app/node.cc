@@ -61,6 +61,8 @@
 #include "store/embedded_commit_log.h"
 #include "store/partition_reader.h"
 #include "store/table_verifier.h"
+#include "tracing/exporter.h"
+#include "tracing/tracer.h"
 #include "webhook/webhook.h"
 
 namespace jindou::app {
@@ -114,6 +116,8 @@ struct Node::Parts {
   SystemClock clock;
   SystemRandom random;
   observe::Metrics metrics;
+  std::unique_ptr<tracing::Exporter> exporter;
+  std::unique_ptr<tracing::Tracer> tracer;  // null: there is no collector
   std::unique_ptr<store::Database> database;
   std::unique_ptr<store::EmbeddedCommitLog> log;
   std::unique_ptr<store::TableVerifier> verifier;
@@ -165,6 +169,7 @@ struct Node::Parts {
   store::PartitionReaders readers() const {
     return store::PartitionReaders(*database, PartitionMap(database->partitions()));
   }
+  void start_tracing();
   Result<void> open_store();
   Result<void> start_core();
   Result<void> start_webhook();
@@ -182,6 +187,15 @@ struct Node::Parts {
   api::RouteAddresses addresses(bool intranet, std::string_view request_host) const;
   std::string api_url(std::string_view request_host) const;
 };
+
+void Node::Parts::start_tracing() {
+  // Also where nothing is exported: it has the metrics.
+  exporter = std::make_unique<tracing::Exporter>(
+      clock, exporter_options(settings), tracing::Resource{kVersion, settings.cluster.node_id});
+  if (settings.tracing.endpoint.empty()) return;
+  tracer = std::make_unique<tracing::Tracer>(*exporter, clock, random, live_options.trace_ratio);
+  exporter->start();
+}
 
 Result<void> Node::Parts::open_store() {
   memory_limit = settings.runtime.memory_limit;
@@ -437,6 +451,7 @@ Result<void> Node::Parts::start_core() {
     append_state(out);
     observe::append_log_metrics(out);
     audit.append_metrics(out);
+    exporter->append_metrics(out);
     observe::append_process_metrics(out, kVersion);
   });
   return {};
@@ -604,6 +619,7 @@ Result<void> Node::Parts::start_edges() {
   http_options.access = access::access_options(settings, own_jwt_secret);
   http_options.slow_request = live_options.slow_request;
   deps.limits = rate_limits.get();
+  deps.tracer = tracer.get();
   deps.backups = backups.get();
   deps.audit = &audit;
   deps.manager_files = manager_files();
@@ -715,6 +731,7 @@ Node::~Node() { stop(); }
 Result<void> Node::start() {
   JD_RETURN_IF_ERROR(check_named_files(parts_->settings));
   JD_RETURN_IF_ERROR(parts_->open_store());
+  parts_->start_tracing();
   JD_RETURN_IF_ERROR(parts_->start_core());
   JD_RETURN_IF_ERROR(parts_->start_webhook());
   JD_RETURN_IF_ERROR(parts_->start_edges());
@@ -731,6 +748,7 @@ void Node::stop() {
   if (parts.backups) parts.backups->stop();
   if (parts.api) parts.api->stop();
   if (parts.gateway) parts.gateway->stop();
+  if (parts.exporter) parts.exporter->stop();
   if (parts.job_runner) parts.job_runner->stop();
   if (parts.webhook) parts.webhook->stop();
   if (parts.verifier) parts.verifier->stop();

@@ -5,12 +5,14 @@
 #include <filesystem>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "app/descriptor_budget.h"
 #include "app/private_files.h"
 #include "app/version.h"
 #include "base/machine_share.h"
 #include "config/api_keys.h"
+#include "config/trace_headers.h"
 #include "model/rate.h"
 
 namespace jindou::app {
@@ -78,6 +80,17 @@ backup::BackupsOptions backups_options(const config::Settings& settings) {
   options.bytes_per_second = settings.storage.background_bytes_per_second;
   options.version = kVersion;
   options.other_files = {kSecretFileName};
+  return options;
+}
+
+tracing::ExporterOptions exporter_options(const config::Settings& settings) {
+  tracing::ExporterOptions options;
+  options.url = tracing::traces_url(settings.tracing.endpoint);
+  if (auto headers = config::parse_trace_headers(settings.tracing.headers)) {
+    options.headers = std::move(*headers);
+  }
+  options.timeout = settings.tracing.timeout;
+  options.queue_bytes = settings.tracing.queue_bytes;
   return options;
 }
 

@@ -16,6 +16,7 @@
 #include "partition/rate_limits.h"
 #include "retention/sweeper.h"
 #include "store/database.h"
+#include "tracing/exporter.h"
 
 namespace jindou::app {
 
@@ -36,6 +37,8 @@ observe::AuditOptions audit_options(const config::Settings& settings);
 backup::BackupsOptions backups_options(const config::Settings& settings);
 retention::SweeperOptions sweeper_options(const config::Settings& settings);
 partition::RateRules rate_rules(const config::Settings& settings);
+// Only where there is a collector.
+tracing::ExporterOptions exporter_options(const config::Settings& settings);
 jobs::RunnerOptions runner_options(const config::Settings& settings);
 // Without what a reload may change, which LiveOptions has. Errors: invalid (an address
 // or network).
