@@ -177,7 +177,7 @@ api::ApiOptions api_options(const config::Settings& settings, std::size_t refusa
 
 observe::AuditOptions audit_options(const config::Settings& settings) {
   return {settings.audit.on, settings.audit.file, settings.audit.queue_bytes,
-          settings.audit.refusals_per_second};
+          settings.audit.refusals_per_second, settings.audit.recent_bytes};
 }
 
 retention::SweeperOptions sweeper_options(const config::Settings& settings) {

@@ -73,6 +73,7 @@ struct AuditSettings {
   std::string file;  // empty: among the lines of the log
   std::size_t queue_bytes = std::size_t{1} << 20;
   std::size_t refusals_per_second = 100;  // 0: any number
+  std::size_t recent_bytes = std::size_t{1} << 20;
 };
 
 // Traces for a collector of OpenTelemetry.

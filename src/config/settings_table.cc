@@ -115,6 +115,10 @@ constexpr std::array kTable{
     Setting{"audit.refusalsPerSecond", count, JD_MEMBER(audit.refusals_per_second), 0, 1'000'000,
             "", kOurs, kLive,
             "Lines a second about callers who were refused; more are counted. 0: any number."},
+    Setting{"audit.recentBytes", bytes, JD_MEMBER(audit.recent_bytes), 0, 64 * 1024 * kKiB, "",
+            kOurs, kLive,
+            "Memory for the last lines, which GET /manager/audit and the manager page show; they "
+            "end with the process. 0: none are kept."},
     Setting{
         "tracing.endpoint", text, JD_MEMBER(tracing.endpoint), 0, 0, "", kOurs, kRestart,
         "Base address of a collector of OpenTelemetry (http://localhost:4318), which gets traces "

@@ -25,11 +25,20 @@ constexpr std::chrono::milliseconds kAuditPatience{500};
 // Beyond it a line is cut to what it is about: the callers bound what they put in.
 constexpr std::size_t kMembersBytesMax = std::size_t{8} << 10;
 
-constexpr std::array<std::string_view, kAuditEvents> kEventNames = {
-    "login", "login_failed", "unauthorized", "denied", "change", "reload", "start", "stop"};
+// `members` behind the time that it is now.
+std::string stamped(std::string_view members) {
+  return fmt::format("\"time\":\"{}\",{}", log_time(), members);
+}
 
-std::string audit_line(std::string_view members) {
-  return fmt::format("{{\"time\":\"{}\",{}}}\n", log_time(), members);
+std::string audit_line(std::string_view stamped_members) {
+  return fmt::format("{{{}}}\n", stamped_members);
+}
+
+// No line of this start has the number of one of an earlier start.
+std::uint64_t first_number() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(now).count());
 }
 
 Error file_error(const std::string& file, int number) {
@@ -48,17 +57,13 @@ Result<int> open_audit_file(const std::string& file) {
 
 }  // namespace
 
-std::string_view audit_event_name(AuditEvent event) {
-  return kEventNames.at(static_cast<std::size_t>(event));
-}
-
 // An open file and the thread that writes to it.
 class AuditLog::File {
  public:
   // Takes the descriptor.
   File(int fd, std::size_t queue_bytes)
       : fd_(fd), writer_(std::in_place, fd, queue_bytes, [](std::uint64_t lines) {
-          return audit_line(fmt::format("\"event\":\"dropped\",\"lines\":{}", lines));
+          return audit_line(stamped(fmt::format("\"event\":\"dropped\",\"lines\":{}", lines)));
         }) {}
   ~File() {
     writer_->drain(kAuditPatience);
@@ -75,6 +80,8 @@ class AuditLog::File {
   std::optional<LineWriter> writer_;
 };
 
+AuditLog::AuditLog() : recent_(first_number()) {}
+
 AuditLog::~AuditLog() = default;
 
 Result<void> AuditLog::open(const AuditOptions& options) {
@@ -85,6 +92,7 @@ Result<void> AuditLog::open(const AuditOptions& options) {
   }
   on_.store(options.on);
   refusals_per_second_.store(options.refusals_per_second);
+  recent_.set_bytes_max(options.recent_bytes);
   std::shared_ptr<File> before;
   {
     const MutexLock lock(mutex_);
@@ -138,7 +146,10 @@ void AuditLog::write(AuditEvent event, std::string_view members) {
     const MutexLock lock(mutex_);
     file = file_;
   }
-  const bool taken = file ? file->writer().write(audit_line(text)) : log_record("audit", text);
+  const std::string line = stamped(text);
+  // First: whoever has seen it in the file finds it there, too.
+  recent_.add(event, line);
+  const bool taken = file ? file->writer().write(audit_line(line)) : log_record("audit", text);
   if (taken) {
     written_.at(static_cast<std::size_t>(event)).fetch_add(1, std::memory_order_relaxed);
   } else if (!file) {
@@ -153,7 +164,7 @@ void AuditLog::append_metrics(std::string& out) const {
       "# TYPE jindou_audit_lines_total counter\n";
   for (std::size_t i = 0; i < kAuditEvents; ++i) {
     fmt::format_to(std::back_inserter(out), "jindou_audit_lines_total{{event=\"{}\"}} {}\n",
-                   kEventNames.at(i), written_.at(i).load());
+                   kAuditEventNames.at(i), written_.at(i).load());
   }
   std::uint64_t dropped = 0;
   {

@@ -2,9 +2,9 @@
 // the server, and for each one who was refused.
 //
 // Lines go to a file of their own or among those of the log (log.h). They are queued as those are:
-// no reader and no disk holds up the server, and what does not fit is dropped and counted. They
-// hold names, ids, addresses and numbers; never payloads, tokens or passwords: what callers put in
-// is chosen member by member (api/audit.h). Thread-safe.
+// no reader and no disk holds up the server, and what does not fit is dropped and counted. The last
+// ones can be read back from memory. They hold names, ids, addresses and numbers; never payloads,
+// tokens or passwords: what callers put in is chosen member by member (api/audit.h). Thread-safe.
 #pragma once
 
 #include <array>
@@ -18,6 +18,8 @@
 
 #include "base/mutex.h"
 #include "base/result.h"
+#include "observe/audit_event.h"
+#include "observe/audit_ring.h"
 #include "observe/line_rate.h"
 
 namespace jindou::observe {
@@ -29,25 +31,14 @@ struct AuditOptions {
   // Lines about callers who were refused; 0: any number. Strangers cause these, others are caused
   // by those who may do what they do.
   std::size_t refusals_per_second = 100;
+  // What the last lines may take in memory, for recent(); 0: none are kept there.
+  std::size_t recent_bytes = std::size_t{1} << 20;
 };
-
-enum class AuditEvent : std::uint8_t {
-  login,         // to the manager port
-  login_failed,  // the same, with a wrong password or too often
-  unauthorized,  // a request without a good credential
-  denied,        // a request whose caller may not do that
-  change,        // whatever changes something, done or not
-  reload,
-  start,
-  stop,
-};
-inline constexpr std::size_t kAuditEvents = 8;
-std::string_view audit_event_name(AuditEvent event);
 
 class AuditLog {
  public:
   // Until open() nothing is written.
-  AuditLog() = default;
+  AuditLog();
   // Waits half a second for what is queued.
   ~AuditLog();
   AuditLog(const AuditLog&) = delete;
@@ -66,6 +57,10 @@ class AuditLog {
   // time and the event, or drops them. Never blocks.
   void write(AuditEvent event, std::string_view members);
 
+  // Of the last lines since the start of the process, also those that found no room on their way to
+  // the file. Their `members` begin with the time and the event.
+  AuditRing::Page recent(const AuditRing::Query& query) const { return recent_.read(query); }
+
   // Appends jindou_audit_lines_total and jindou_audit_lines_dropped_total.
   void append_metrics(std::string& out) const;
 
@@ -77,6 +72,7 @@ class AuditLog {
   LineRate refusals_;
   std::array<std::atomic<std::uint64_t>, kAuditEvents> written_{};
   std::atomic<std::uint64_t> dropped_{0};
+  AuditRing recent_;
   mutable Mutex mutex_;
   std::shared_ptr<File> file_ JD_GUARDED_BY(mutex_);  // null: to the log
 };

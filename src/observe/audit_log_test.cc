@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
 
 namespace jindou::observe {
@@ -117,6 +118,29 @@ TEST_F(AuditLogTest, WhatDoesNotFitIsDroppedAndCounted) {
     ::usleep(20'000);
   }
   EXPECT_THAT(metrics_of(log), HasSubstr("jindou_audit_lines_dropped_total 1\n"));
+}
+
+TEST_F(AuditLogTest, TheLastLinesAreReadBackAsTheFileHasThem) {
+  std::string told;
+  {
+    AuditLog log;
+    ASSERT_TRUE(log.open(options_));
+    log.write(AuditEvent::login, "\"who\":\"a\"");
+    log.write(AuditEvent::stop, "");
+    const auto all = log.recent({0, std::nullopt, 10});
+    ASSERT_EQ(all.lines.size(), 2U);
+    EXPECT_FALSE(all.more);
+    EXPECT_EQ(all.lines[0].event, AuditEvent::stop);
+    EXPECT_EQ(all.lines[0].number, all.lines[1].number + 1);
+    const auto logins = log.recent({0, AuditEvent::login, 10});
+    ASSERT_EQ(logins.lines.size(), 1U);
+    told = "{" + logins.lines[0].members + "}\n";
+    // A reload that wants less of it.
+    options_.recent_bytes = 0;
+    ASSERT_TRUE(log.open(options_));
+    EXPECT_TRUE(log.recent({0, std::nullopt, 10}).lines.empty());
+  }
+  EXPECT_TRUE(text_of(options_.file).starts_with(told)) << told;
 }
 
 TEST_F(AuditLogTest, SwitchedOffItIsSilent) {
