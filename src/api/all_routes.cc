@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "api/audit_routes.h"
 #include "api/backup_routes.h"
 #include "api/batch_revisions.h"
 #include "api/channel_routes.h"
@@ -83,6 +84,7 @@ std::span<const Route> all_routes() {
                                                tag_routes(),
                                                manager_routes(),
                                                backup_routes(),
+                                               audit_routes(),
                                                system_routes(),
                                                docs_routes()}) {
       all.insert(all.end(), group.begin(), group.end());

@@ -189,6 +189,45 @@ TEST_F(AuditTest, WhatFailedIsToldAsFar) {
   EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 3) << told;
 }
 
+TEST_F(AuditTest, TheLastLinesAreReadBackPageByPage) {
+  for (const char* const group : {"g1", "g2", "g3"}) {
+    (void)manage(Verb::post, "/channel/delete",
+                 R"({"channel_type":2,"channel_id":")" + std::string(group) + R"("})");
+  }
+  (void)call(Verb::get, "/connz", "", "wrong-planted");
+  const auto asked = [this](const std::string& query) {
+    return manage(Verb::get, "/manager/audit" + query).body;
+  };
+  const std::string first = asked("?event=change&limit=2");
+  EXPECT_TRUE(has(first, R"({"on":true,"file":"","node_id":1,"items":[{"id":)")) << first;
+  EXPECT_TRUE(has(first, R"("event":"change","action":"POST /channel/delete")")) << first;
+  EXPECT_LT(first.find("channel/2/g3"), first.find("channel/2/g2")) << first;
+  EXPECT_FALSE(has(first, "channel/2/g1")) << first;
+  simdjson::dom::parser parser;
+  const simdjson::dom::element page = parser.parse(first);
+  EXPECT_TRUE(page["has_more"].get_bool().value());
+  const std::string cursor(page["next_cursor"].get_string().value());
+  const std::string last = asked("?event=change&limit=2&cursor=" + cursor);
+  EXPECT_TRUE(has(last, "channel/2/g1")) << last;
+  EXPECT_FALSE(has(last, "channel/2/g2")) << last;
+  EXPECT_TRUE(has(last, R"("has_more":false})")) << last;
+
+  const std::string all = asked("");
+  EXPECT_LT(all.find(R"("event":"unauthorized")"), all.find("channel/2/g3")) << all;
+  EXPECT_FALSE(has(all, "planted")) << all;
+  EXPECT_TRUE(has(asked("?cursor=" + cursor), "cursor is none"));
+  EXPECT_TRUE(has(asked("?limit=201"), "limit must be a number from 1 to 200"));
+  EXPECT_TRUE(has(asked("?event=x"), "event must be one of login, login_failed, "));
+  // Looking leaves no line.
+  EXPECT_FALSE(has(lines(), "/manager/audit"));
+}
+
+TEST_F(AuditTest, WithoutALogThereAreNoLines) {
+  services_->deps.audit = nullptr;
+  EXPECT_EQ(manage(Verb::get, "/manager/audit").body,
+            R"({"on":false,"file":"","node_id":1,"items":[],"has_more":false})");
+}
+
 TEST_F(AuditTest, AnIdOfTheRequestIsTakenWhenItIsPlain) {
   const std::string body = R"({"channel_id":"g1","channel_type":2})";
   (void)call(Verb::post, "/channel", body, "manager-token-planted", {{"X-Request-Id", "abc-1"}});

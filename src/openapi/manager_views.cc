@@ -1,4 +1,5 @@
 // What the released managers of this interface show.
+#include "observe/audit_event.h"
 #include "openapi/operations.h"
 #include "openapi/schema.h"
 
@@ -181,6 +182,45 @@ void add_managed_messages(std::vector<Operation>& out) {
   });
 }
 
+void add_managed_audit(std::vector<Operation>& out) {
+  const std::string line = object({
+      need("id", integer("Of the line; newer ones have larger ones.")),
+      need("time", date_time("When it was written.")),
+      need("event", word(observe::kAuditEventNames, "What it is about.")),
+      may("action", text("Method and route.")),
+      may("port", word({"api", "manager"}, "Where it was asked.")),
+      may("status", integer("Of the answer.")),
+      may("outcome", word({"ok", "denied", "failed", "unknown"}, "Whether it was done.")),
+      may("cause", text("Why the caller was refused.")),
+      may("by", text("What the caller has shown: token, key, login, reader, password, open, "
+                     "nobody, signal.")),
+      may("who", text("Whose that is.")),
+      may("address", text("Of the caller.")),
+      may("target", text("What it was done to, as channel/2/g1.")),
+      may("with", map(anything("Flags, numbers and ids of the request."))),
+      may("with_bytes", integer("With ids too long for a line: so many bytes.")),
+      may("request_id", text("X-Request-Id.")),
+      may("trace_id", text("The trace that the request belongs to.")),
+      may("seconds", number("How long it took.")),
+      may("left_out", integer("Refusals before it that have no line.")),
+      may("cut", integer("The rest was too long: so many bytes.")),
+  });
+  std::vector<Parameter> query = {
+      {"event", word(observe::kAuditEventNames, ""), "Only lines about it.", {}}};
+  for (Parameter& parameter : page_query(50, 200)) query.push_back(std::move(parameter));
+  out.push_back({
+      .method = Verb::get,
+      .path = "/manager/audit",
+      .tag = Tag::monitoring,
+      .description = "The newest first, as far as they are in memory (`audit.recentBytes`): those "
+                     "of this node since its start. What lasts is the log itself.",
+      .query = std::move(query),
+      .answer = page_of(line, {need("on", boolean("audit.on.")),
+                               need("file", text("audit.file; empty: lines are in the log.")),
+                               need("node_id", integer("Whose lines these are."))}),
+  });
+}
+
 void add_managed_server(std::vector<Operation>& out) {
   const std::string grants = array(object({need("resource", text("What it is for.")),
                                            need("actions", array(word({"r", "w", "*"}, "")))}));
@@ -211,6 +251,7 @@ void add_managed_server(std::vector<Operation>& out) {
                                        need("origin", text("default, fitted to the memory, file, "
                                                            "environment or flag."))})))}),
   });
+  add_managed_audit(out);
   out.push_back({
       .method = Verb::get,
       .path = "/manager/webhooks/config",

@@ -48,9 +48,12 @@ class AuditCase(ServerCase):
         self.ask("POST", "/channel/delete", {"channel_id": mark, "channel_type": GROUP})
         wait_until(lambda: os.path.exists(path or self.path) and
                    mark in pathlib.Path(path or self.path).read_text(), what="the lines before")
-        found = [json.loads(line)
-                 for line in pathlib.Path(path or self.path).read_text().splitlines()]
-        return [line for line in found if "mark-" not in line.get("target", "")]
+        return [line for line in self.lines_and_marks(path)
+                if "mark-" not in line.get("target", "")]
+
+    def lines_and_marks(self, path=None):
+        return [json.loads(line)
+                for line in pathlib.Path(path or self.path).read_text().splitlines()]
 
     def ask(self, method, path, body=None, address=None, **headers):
         headers = {"token": TOKEN, **{k.replace("_", "-"): v for k, v in headers.items()}}
@@ -174,6 +177,30 @@ class WhoAndWhat(AuditCase):
                           created["with"]["subscribers"][:2]), ("channel/2/" + group, 40, ["u0", "u1"]))
         self.assertEqual((banned["target"], banned["with"], banned["request_id"], banned["outcome"]),
                          ("channel/2/" + group, {"ban": 1}, "req-1", "ok"))
+
+    def test_the_last_lines_are_read_back_as_the_file_has_them(self):
+        group = fresh("g")
+        self.ask("POST", "/channel", {"channel_id": group, "channel_type": GROUP})
+        told = self.lines()
+        page = self.ask("GET", "/manager/audit?limit=200").json()
+        self.assertEqual((page["on"], page["file"], page["node_id"]), (True, self.path, 1001))
+        ids = [line.pop("id") for line in page["items"]]
+        self.assertEqual(ids, sorted(ids, reverse=True))
+        shown = [line for line in reversed(page["items"]) if "mark-" not in line.get("target", "")]
+        self.assertEqual(shown, told[-len(shown):])
+        self.assertIn("channel/2/" + group, [line.get("target") for line in shown])
+        # Page by page, of one event; on the other port as well.
+        walked, cursor = [], ""
+        while True:
+            page = self.ask("GET", "/manager/audit?event=change&limit=3" + cursor,
+                            address=self.server.manager).json()
+            walked += [line["id"] for line in page["items"]]
+            if not page["has_more"]:
+                break
+            cursor = "&cursor=" + page["next_cursor"]
+        self.assertEqual(walked, sorted(set(walked), reverse=True))
+        self.assertEqual(len(walked), sum(1 for line in self.lines_and_marks()
+                                          if line["event"] == "change"))
 
     def test_lines_are_counted(self):
         def count(event):

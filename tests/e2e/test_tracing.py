@@ -192,6 +192,8 @@ class Traces(unittest.TestCase):
                                   headers=traceparent(change))
         self.assertEqual(answer.status, 200, answer)
         self.server.wait_for_log('"trace_id":"%s"' % change)
+        lines = self.server.get("/manager/audit?event=change").json()["items"]
+        self.assertIn(change, [line.get("trace_id") for line in lines])
 
 
 class Sampled(unittest.TestCase):
