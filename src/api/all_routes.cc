@@ -8,6 +8,7 @@
 #include "api/channel_routes.h"
 #include "api/cluster_routes.h"
 #include "api/command_sync_routes.h"
+#include "api/config_routes.h"
 #include "api/connection_routes.h"
 #include "api/conversation_routes.h"
 #include "api/dead_letter_routes.h"
@@ -85,6 +86,7 @@ std::span<const Route> all_routes() {
                                                manager_routes(),
                                                backup_routes(),
                                                audit_routes(),
+                                               config_routes(),
                                                system_routes(),
                                                docs_routes()}) {
       all.insert(all.end(), group.begin(), group.end());

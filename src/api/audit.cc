@@ -297,6 +297,12 @@ std::string_view kind_name(const http::Request& request, bool admitted) {
   return admitted ? "open" : "nobody";
 }
 
+void write_caller(codec::JsonWriter& json, const http::Request& request, bool admitted) {
+  json.string("by", kind_name(request, admitted));
+  if (!request.user.empty()) json.string("who", cut(request.user));
+  json.string("address", request.peer);
+}
+
 std::string_view outcome_of(unsigned status) {
   if (status < 400) return "ok";
   if (status == 401 || status == 403) return "denied";
@@ -320,6 +326,15 @@ bool is_audited(const Route& route) {
   if (route.method == Verb::get || route.sends != Sends::nothing) return false;
   if (scopes_of(route.auth).has(Scope::read)) return false;
   return std::ranges::find(kTraffic, route.path) == std::end(kTraffic);
+}
+
+std::string audited_caller(const http::Request& request) {
+  std::string members;
+  codec::JsonWriter json(members);
+  write_caller(json, request, /*admitted=*/true);
+  if (const std::string_view id = request_id(request); !id.empty()) json.string("request_id", id);
+  if (request.trace) json.string("trace_id", request.trace->id());
+  return members;
 }
 
 AuditedExchange describe_exchange(const Route* route, Port port, const http::Request& request,
@@ -348,11 +363,10 @@ AuditedExchange describe_exchange(const Route* route, Port port, const http::Req
     json.string("by", "password");
     // Only names that are one: people type passwords into that field.
     if (access.has_user(body.username())) json.string("who", body.username());
+    json.string("address", request.peer);
   } else {
-    json.string("by", kind_name(request, admitted));
-    if (!request.user.empty()) json.string("who", cut(request.user));
+    write_caller(json, request, admitted);
   }
-  json.string("address", request.peer);
   if (route != nullptr && !is_login) {
     std::string target = target_of_path(*route, request);
     if (target.empty() && route->path == "/templates" && !body.name().empty()) {

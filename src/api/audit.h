@@ -24,6 +24,9 @@ struct AuditedExchange {
   std::string members;
 };
 
+// What a line says of who sent an admitted request: the members `by`, `who` and `address`.
+std::string audited_caller(const http::Request& request);
+
 // `route` is null for a path that there is not. `access` knows whose name is one. The body of the
 // request, if it is JSON, is parsed once more, up to its end.
 AuditedExchange describe_exchange(const Route* route, Port port, const http::Request& request,

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "api/batch_advice.h"
@@ -318,6 +319,15 @@ Task<Result<partition::EventOutcome>> append_event(Services& services, Request& 
     return services.deps.router.post_event(std::move(event), std::move(complete));
   };
   co_return co_await await_core<partition::EventOutcome>(services, request, post);
+}
+
+Task<Result<config::ReloadOutcome>> reload_settings(Services& services, Request& request,
+                                                    std::string asked_by) {
+  auto post = [&](std::function<void(Result<config::ReloadOutcome>)> complete) {
+    services.deps.ask_for_reload(std::move(asked_by), std::move(complete));
+    return Result<void>();
+  };
+  co_return co_await await_core<config::ReloadOutcome>(services, request, post);
 }
 
 Task<Result<partition::Recipients>> ask_recipients(Services& services, Request& request,

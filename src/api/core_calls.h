@@ -1,12 +1,14 @@
-// The ways into the core, as awaitable calls with a deadline.
+// The ways into the core, and to whoever reloads the settings, as awaitable calls with a deadline.
 #pragma once
 
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "api/answers.h"
 #include "api/http_names.h"
 #include "api/services.h"
+#include "config/live_settings.h"
 #include "partition/change.h"
 #include "partition/command_group.h"
 
@@ -78,6 +80,10 @@ Task<Result<void>> change_together(Services& services, Request& request,
 // Errors: as change(); also those of CommandRouter::post_event.
 Task<Result<partition::EventOutcome>> append_event(Services& services, Request& request,
                                                    partition::AppendEvent event);
+
+// Has the settings read again; `asked_by` is for the audit log. Errors: as change().
+Task<Result<config::ReloadOutcome>> reload_settings(Services& services, Request& request,
+                                                    std::string asked_by);
 
 // Who would receive a message to the channel (internal id) now. Errors: as change(); storage.
 Task<Result<partition::Recipients>> ask_recipients(Services& services, Request& request,

@@ -163,6 +163,7 @@ constexpr std::array kGuardedResources = {
     GuardedResource{"backups", "Make backups."},
     GuardedResource{"batches", "Recall what a batch has sent."},
     GuardedResource{"channel", "Change channels and their lists; ban users."},
+    GuardedResource{"config", "Have the settings read again."},
     GuardedResource{"conn", "End connections."},
     GuardedResource{"jobs", "Pause, resume, end and delete jobs."},
     GuardedResource{"message", "Send a batch; recall and edit messages."},

@@ -22,6 +22,7 @@
 #include "base/random.h"
 #include "bodies/field.h"
 #include "codec/message_json.h"
+#include "config/live_settings.h"
 #include "config/live_value.h"
 #include "config/loaded_settings.h"
 #include "config/settings.h"
@@ -80,6 +81,22 @@ struct WebhookRecord {
   std::vector<Told> told;  // oldest first
 };
 
+// How the webhook does: of each event that is counted, since the start.
+struct WebhookState {
+  struct Event {
+    std::string_view event;  // a constant
+    std::uint64_t backlog = 0;
+    std::uint64_t oldest_seconds = 0;
+    std::uint64_t sent = 0;
+    std::uint64_t failed_attempts = 0;
+    std::uint64_t given_up = 0;
+    std::string last_error;  // empty: no attempt has failed
+    std::int64_t last_error_at_ms = 0;
+  };
+  std::vector<Event> events;
+  bool receiver_down = false;
+};
+
 // Borrowed; everything outlives the ApiServer. The functions are called on io shards, must be
 // thread-safe and must not block.
 struct ApiDeps {
@@ -132,6 +149,8 @@ struct ApiDeps {
   std::function<std::vector<std::string>()> warnings = {};
   // Of messages to channels of that type. Empty: there is no webhook.
   std::function<WebhookInterest(ChannelType type)> webhook_interest = {};
+  // Empty: there is no webhook.
+  std::function<WebhookState()> webhook_state = {};
   // Null: none are made.
   backup::Backups* backups = nullptr;
   // Empty: the webhook remembers nothing. It may take some milliseconds: not for an io shard.
@@ -142,6 +161,8 @@ struct ApiDeps {
       collect_pushes = {};
   // Null: nobody is held to a rate.
   partition::RateLimits* limits = nullptr;
+  // Has all sources of settings read again, as SIGHUP does. Empty: nobody does.
+  config::AskForReload ask_for_reload = {};
   // Null: no request is traced.
   const tracing::Tracer* tracer = nullptr;
   // Null: nobody keeps an audit log.

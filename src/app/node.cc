@@ -112,6 +112,7 @@ struct Node::Parts {
   config::LiveSettings live;
   LiveOptions live_options;
   config::LiveValue<std::shared_ptr<const config::SettingSources>> sources;
+  config::AskForReload ask_for_reload;
   std::string own_jwt_secret;
   SystemClock clock;
   SystemRandom random;
@@ -622,6 +623,7 @@ Result<void> Node::Parts::start_edges() {
   deps.tracer = tracer.get();
   deps.backups = backups.get();
   deps.audit = &audit;
+  deps.ask_for_reload = ask_for_reload;
   deps.manager_files = manager_files();
   deps.webhook_interest = [this](ChannelType type) {
     const auto webhook_options = live_options.webhook.get();
@@ -784,6 +786,8 @@ std::string Node::demo_address() const {
 void Node::set_sources(config::SettingSources sources) {
   parts_->sources.set(std::make_shared<const config::SettingSources>(std::move(sources)));
 }
+
+void Node::set_reload(config::AskForReload ask) { parts_->ask_for_reload = std::move(ask); }
 
 bool Node::check_pulse() {
   const auto pulse = parts_->pulse;

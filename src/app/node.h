@@ -52,6 +52,9 @@ class Node {
   // Where the settings are from, for whoever asks the server. Any thread.
   void set_sources(config::SettingSources sources);
 
+  // Who is asked for a reload by POST /config/reload. Before start().
+  void set_reload(config::AskForReload ask);
+
   // Takes over what may change while the server runs, reads the certificate and opens the audit log
   // again. For the
   // thread that owns the node, between start() and stop(). Errors: invalid (no setting has

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
@@ -21,9 +22,11 @@
 #include "app/node.h"
 #include "app/options.h"
 #include "app/private_files.h"
+#include "app/reload_requests.h"
 #include "app/service_notifier.h"
 #include "app/version.h"
 #include "base/machine_share.h"
+#include "config/live_settings.h"
 #include "observe/audit_log.h"
 #include "observe/last_words.h"
 #include "observe/line_writer.h"
@@ -95,53 +98,65 @@ void tell_about_tokens(const config::Settings& settings) {
   }
 }
 
-// `names` are keys of settings.
-void audit_reload(observe::AuditLog& audit, std::string_view outcome,
-                  const config::ReloadReport& report) {
+// `asked_by` are the members that say who asked.
+void audit_reload(observe::AuditLog& audit, std::string_view asked_by,
+                  const config::ReloadOutcome& outcome) {
   const auto list = [](const std::vector<std::string>& names) {
     return names.empty() ? std::string("[]") : fmt::format("[\"{}\"]", fmt::join(names, "\",\""));
   };
   audit.write(observe::AuditEvent::reload,
-              fmt::format(R"("outcome":"{}","by":"signal","with":{{"applied":{},"waiting":{}}})",
-                          outcome, list(report.applied), list(report.waiting)));
+              fmt::format(R"("outcome":"{}",{},"with":{{"applied":{},"waiting":{}}})",
+                          outcome.refused.empty() ? "ok" : "failed", asked_by,
+                          list(outcome.report.applied), list(outcome.report.waiting)));
 }
 
-// The log names keys only: values may be secrets.
-void reload(Node& node, observe::AuditLog& audit, const ReadSettings& read_again,
-            std::size_t descriptors_max) {
+// Reads all sources again, and takes over what may change.
+config::ReloadOutcome read_and_take_over(Node& node, const ReadSettings& read_again,
+                                         std::size_t descriptors_max) {
+  config::ReloadOutcome outcome;
   const auto loaded = read_again();
   if (!loaded) {
-    observe::log_error("config", "reload: nothing changed: {}", loaded.error().detail());
-    audit_reload(audit, "failed", {});
-    return;
+    outcome.refused = loaded.error().detail();
+    return outcome;
   }
-  for (const auto& warning : loaded->warnings) observe::log_warn("config", "{}", warning);
+  outcome.warnings = loaded->warnings;
   // As at the start, or each reload would find other limits.
   config::Settings wanted = loaded->settings;
   (void)fit_connections(wanted, descriptors_max);
-  const auto report = node.reload(wanted);
+  auto report = node.reload(wanted);
   if (!report) {
-    observe::log_error("config",
-                       "reload: nothing changed: the new settings, or they together with what only "
-                       "a restart changes, are invalid: {}",
-                       report.error().detail());
-    audit_reload(audit, "failed", {});
-    return;
+    outcome.refused =
+        "the new settings, or they together with what only a restart changes, are invalid: " +
+        report.error().detail();
+    return outcome;
   }
   node.set_sources({loaded->file, loaded->origins});
-  audit_reload(audit, "ok", *report);
-  if (report->applied.empty() && report->waiting.empty()) {
+  outcome.report = std::move(*report);
+  return outcome;
+}
+
+// The log names keys only: values may be secrets.
+void log_reload(const config::ReloadOutcome& outcome) {
+  for (const auto& warning : outcome.warnings) observe::log_warn("config", "{}", warning);
+  if (!outcome.refused.empty()) {
+    observe::log_error("config", "reload: nothing changed: {}", outcome.refused);
+    return;
+  }
+  const config::ReloadReport& report = outcome.report;
+  if (report.applied.empty() && report.waiting.empty()) {
     observe::log_info("config", "reload: no setting has changed");
     return;
   }
-  if (!report->applied.empty()) {
-    observe::log_info("config", "reload: applied {}", fmt::join(report->applied, ", "));
+  if (!report.applied.empty()) {
+    observe::log_info("config", "reload: applied {}", fmt::join(report.applied, ", "));
   }
-  if (!report->waiting.empty()) {
+  if (!report.waiting.empty()) {
     observe::log_warn("config", "reload: a restart is needed for {}",
-                      fmt::join(report->waiting, ", "));
+                      fmt::join(report.waiting, ", "));
   }
 }
+
+constexpr std::string_view kBySignal = R"("by":"signal")";
 
 // Waits for signals until one says to stop; returns that one.
 class SignalLoop {
@@ -158,9 +173,17 @@ class SignalLoop {
     });
   }
 
+  // Has run() call its `on_wake` soon. Thread-safe.
+  void wake() {
+    boost::asio::post(context_, [this] {
+      if (received_ == 0) on_wake_();
+    });
+  }
+
   // `on_tick` every `interval`, and at once; 0: never.
-  int run(Handler on_hangup, std::chrono::microseconds interval, Handler on_tick) {
+  int run(Handler on_hangup, Handler on_wake, std::chrono::microseconds interval, Handler on_tick) {
     on_hangup_ = std::move(on_hangup);
+    on_wake_ = std::move(on_wake);
     on_tick_ = std::move(on_tick);
     wait_for_hangup();
     if (interval.count() > 0) tick(interval);
@@ -190,6 +213,7 @@ class SignalLoop {
   boost::asio::signal_set hangups_;
   boost::asio::steady_timer ticks_;
   Handler on_hangup_;
+  Handler on_wake_;
   Handler on_tick_;
   int received_ = 0;
 };
@@ -227,10 +251,16 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
     observe::log_error("app", "cannot start: {}", opened.error().detail());
     return 1;
   }
+  ReloadRequests reloads([&signals] { signals.wake(); });
   Node node(settings, refusals_max(descriptors_max), audit);
   node.set_sources({loaded.file, loaded.origins});
+  node.set_reload([&reloads](std::string asked_by, config::ReloadDone done) {
+    reloads.ask(std::move(asked_by), std::move(done));
+  });
   if (const auto started = node.start(); !started) {
     observe::log_error("app", "cannot start: {}", started.error().detail());
+    // Before the node goes: it answers those who wait.
+    reloads.close();
     return 1;
   }
   tell_ready(node);
@@ -244,16 +274,21 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   const ServiceNotifier notifier = ServiceNotifier::from_environment();
   const auto tell_manager = [&] { notifier.ready("serves " + shown_addresses(node)); };
   tell_manager();
-  const int received = signals.run(
-      [&] {
-        notifier.reloading();
-        reload(node, audit, read_again, descriptors_max);
-        tell_manager();
-      },
-      notifier.keep_alive_interval(),
-      [&] {
-        if (node.check_pulse()) notifier.keep_alive();
-      });
+  const auto reload = [&](std::string_view asked_by) {
+    notifier.reloading();
+    config::ReloadOutcome outcome = read_and_take_over(node, read_again, descriptors_max);
+    log_reload(outcome);
+    audit_reload(audit, asked_by, outcome);
+    tell_manager();
+    return outcome;
+  };
+  const int received = signals.run([&] { (void)reload(kBySignal); }, [&] { reloads.serve(reload); },
+                                   notifier.keep_alive_interval(),
+                                   [&] {
+                                     if (node.check_pulse()) notifier.keep_alive();
+                                   });
+  // While the node can answer those who wait.
+  reloads.close();
   notifier.stopping();
   observe::log_info("app", "stopping on signal {}", received);
   node.stop();

@@ -20,6 +20,17 @@ struct ReloadReport {
   std::vector<std::string> waiting;  // apply after a restart
 };
 
+// What became of a reload, for whoever asked for it.
+struct ReloadOutcome {
+  ReloadReport report;
+  std::vector<std::string> warnings;  // LoadedSettings::warnings
+  std::string refused;                // why nothing was taken over; empty: it was
+};
+// `asked_by` are members of a line of the audit log that say who asks (api/audit.h). `done` is
+// called once, on any thread. Errors: overloaded, unavailable: nothing was done.
+using ReloadDone = std::function<void(Result<ReloadOutcome>)>;
+using AskForReload = std::function<void(std::string asked_by, ReloadDone done)>;
+
 // Thread-safe. apply() is for one thread at a time: the one that handles signals.
 class LiveSettings {
  public:

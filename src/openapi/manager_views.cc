@@ -251,6 +251,19 @@ void add_managed_server(std::vector<Operation>& out) {
                                        need("origin", text("default, fitted to the memory, file, "
                                                            "environment or flag."))})))}),
   });
+  out.push_back({
+      .method = Verb::post,
+      .path = "/config/reload",
+      .tag = Tag::system,
+      .description = "Takes no body: the settings are read from the file, the environment and the "
+                     "flags of the start. Names of settings are told, never values.",
+      .answer = object({need("applied", array(text("A setting that counts from now on."))),
+                        need("waiting", array(text("A setting that waits for a restart."))),
+                        need("warnings", array(text("What is in the file and has no effect.")))}),
+      .answer_example = R"({"applied":["logger.level"],"waiting":["api.maxBatch"],"warnings":[]})",
+      .others = {{409, "Something in it is wrong, and nothing changed; `msg` says what.", {}},
+                 {429, "Many wait for a reload already.", {}}},
+  });
   add_managed_audit(out);
   out.push_back({
       .method = Verb::get,

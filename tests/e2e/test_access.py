@@ -694,6 +694,45 @@ class Reload(AccessCase):
     def test_the_log_level_changes_without_a_restart(self):
         self.assertIn("logger.level", self.reload(self.yaml.replace("info", "debug")))
 
+    def ask(self, text, **headers):
+        self.write(text)
+        return self.manager("POST", "/config/reload", **(headers or {"token": "first-token"}))
+
+    def test_a_request_does_what_the_signal_does_and_tells_what(self):
+        more = self.yaml + ("ginMode: release\napi:\n  maxBatch: 7\n  statusStyle: text\n"
+                            "auth:\n  users: ['a:pw-a:[*:r]', 'b:pw-b:[config:w]']\n")
+        answer = self.ask(more)
+        self.assertEqual(answer.status, 200, answer)
+        told = answer.json()
+        self.assertEqual(set(told), {"applied", "waiting", "warnings"})
+        self.assertEqual(sorted(told["applied"]), ["api.statusStyle", "auth.users"])
+        self.assertEqual(told["waiting"], ["api.maxBatch"])
+        self.assertIn("ginMode", "".join(told["warnings"]))
+        token = {"token": "first-token"}
+        shown = {one["key"]: (one["value"], one["origin"]) for one in
+                 self.manager("GET", "/manager/config", **token).json()["items"]}
+        self.assertEqual(shown["api.statusStyle"], ("text", "file"))
+        self.assert_error(self.ask(more, **self.bearer("a", "pw-a")), 403)
+        answer = self.ask(more, **self.bearer("b", "pw-b"))
+        self.assertEqual((answer.status, answer.json()["applied"]), (200, []))
+        lines = self.manager("GET", "/manager/audit?event=reload", **token).json()["items"]
+        self.assertEqual([(one["by"], one["who"], one["address"]) for one in lines[:2]],
+                         [("login", "b", "127.0.0.1"), ("token", "____manager", "127.0.0.1")])
+        self.assertEqual(lines[1]["with"], {"applied": told["applied"],
+                                            "waiting": ["api.maxBatch"]})
+
+    def test_a_request_is_told_why_nothing_changed(self):
+        for text, why in (("managerToken: [1\n", "not YAML"),
+                          ("managerToken: second-token\napi:\n  maxBatch: none\n", "api.maxBatch")):
+            error = self.assert_error(self.ask(text), 409)
+            self.assertEqual(error["code"], "conflict")
+            self.assertIn("nothing changed", error["msg"])
+            self.assertIn(why, error["msg"])
+            self.assertEqual(self.status("first-token"), 200)
+            self.assertEqual(self.status("second-token"), 401)
+        answer = self.manager("POST", "/config/reload", {"api.maxBatch": 1}, token="first-token")
+        self.assertIn("takes no body", self.assert_error(answer, 400)["msg"])
+
     def test_many_signals_do_no_harm(self):
         for _ in range(50):
             self.server.process.send_signal(signal.SIGHUP)
