@@ -33,6 +33,7 @@
 #include "api/template_routes.h"
 #include "api/trace_routes.h"
 #include "api/user_routes.h"
+#include "api/webhook_routes.h"
 #include "openapi/document.h"
 
 namespace jindou::api {
@@ -64,6 +65,7 @@ std::span<const Route> all_routes() {
                                                revision_routes(),
                                                batch_revision_routes(),
                                                dead_letter_routes(),
+                                               webhook_routes(),
                                                command_sync_routes(),
                                                history_routes(),
                                                trace_routes(),

@@ -12,13 +12,11 @@
 #include "api/answers.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
-#include "api/cursor_text.h"
 #include "api/job_json.h"
 #include "api/job_routes.h"
 #include "api/loaded_answers.h"
 #include "api/query_number.h"
 #include "api/webhook_letters.h"
-#include "base/bytes.h"
 #include "codec/json_writer.h"
 #include "codec/message_object.h"
 #include "jobs/turn.h"
@@ -202,15 +200,6 @@ Task<void> post_redrive(Services& services, Request& request, Response& response
   co_await act_on_job(services, request, response, JobAction::retry, kBatchPath);
 }
 
-constexpr std::size_t kPlaceBytes = sizeof(std::uint16_t) + sizeof(std::uint64_t);
-
-std::string text_of_place(const partition::KeptLetter& letter) {
-  std::string bytes;
-  append_be(bytes, raw(letter.partition));
-  append_be(bytes, letter.counter);
-  return cursor_text(bytes);
-}
-
 Task<void> get_webhook_letters(Services& services, Request& request, Response& response) {
   const auto limit = query_number(request, "limit", kLettersMax);
   if (!limit) {
@@ -219,14 +208,11 @@ Task<void> get_webhook_letters(Services& services, Request& request, Response& r
   }
   std::optional<partition::LetterReader::Place> after;
   if (const std::string text = request.query_value("cursor"); !text.empty()) {
-    const auto bytes = cursor_bytes(text);
-    if (!bytes || bytes->size() != kPlaceBytes) {
+    after = place_of_letter(text);
+    if (!after) {
       answer_invalid(response, "cursor must be the `next` of an answer of this call");
       co_return;
     }
-    after.emplace();
-    after->partition = static_cast<PartitionId>(read_be<std::uint16_t>(*bytes, 0));
-    after->counter = read_be<std::uint64_t>(*bytes, sizeof(std::uint16_t));
   }
   const auto room_to_read =
       co_await services.options.read_budget->take(services.options.page_read_bytes());
@@ -252,17 +238,49 @@ Task<void> get_webhook_letters(Services& services, Request& request, Response& r
   }
   json.end_array();
   json.flag("more", page->more);
-  if (page->more) json.string("next", text_of_place(page->letters.back()));
+  if (page->more) json.string("next", letter_id(page->letters.back()));
   json.end_object();
+}
+
+// Also without a value: that is no request for all of them.
+bool names_a_letter(const Request& request) {
+  const std::string query = '&' + std::string(request.query()) + '&';
+  return query.find("&id=") != std::string::npos || query.find("&id&") != std::string::npos;
+}
+
+using Redrives = Result<std::vector<partition::RedriveWebhook>>;
+
+// Of one letter; nothing when it is to be told again already. Errors: not_found, storage.
+Redrives load_redrive(const partition::LetterReader& letters,
+                      const partition::LetterReader::Place& place) {
+  JD_TRY(const auto letter, letters.load_at(place));
+  if (!letter) {
+    return Error(Errc::not_found,
+                 "there is no such dead letter any more: it was told, or others took its room");
+  }
+  std::vector<partition::RedriveWebhook> commands;
+  if (!letter->marked) commands.push_back({letter->partition, {letter->counter}});
+  return commands;
 }
 
 Task<void> post_webhook_redrive(Services& services, Request& request, Response& response) {
   if (!request.body.empty()) {
     answer_invalid(response,
-                   "this call takes no body: all dead letters of the webhook are told again");
+                   "this call takes no body: all dead letters of the webhook are told again, or "
+                   "the one that the query names as id");
     co_return;
   }
-  auto work = [&letters = services.deps.letters] { return letters.load_unmarked(); };
+  std::optional<partition::LetterReader::Place> only;
+  if (names_a_letter(request)) {
+    only = place_of_letter(request.query_value("id"));
+    if (!only) {
+      answer_invalid(response, "id must be that of a letter of GET /webhook/dead-letters");
+      co_return;
+    }
+  }
+  auto work = [&letters = services.deps.letters, only]() -> Redrives {
+    return only ? load_redrive(letters, *only) : letters.load_unmarked();
+  };
   const auto commands = co_await services.deps.blocking.run(std::move(work));
   if (!commands) {
     answer_error(response, commands.error());
@@ -294,9 +312,9 @@ std::span<const Route> dead_letter_routes() {
       {Verb::post, "/batches/{id}/redrive", post_redrive, Auth::send,
        "Sends again what of a batch was refused"},
       {Verb::get, "/webhook/dead-letters", get_webhook_letters, Auth::read,
-       "What the webhook has given up"},
+       "What the webhook has given up", Ports::both},
       {Verb::post, "/webhook/redrive", post_webhook_redrive, Auth::administer,
-       "Tells again what the webhook has given up"},
+       "Tells again what the webhook has given up", Ports::both},
   }};
   return routes;
 }

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "api/job_routes_fixture.h"
+#include "api/webhook_letters.h"
+#include "partition/letter_reader.h"
 #include "partition/outbox_commands.h"
 
 namespace jindou::api {
@@ -174,11 +176,18 @@ class WebhookLetterRoutes : public DeadLetters {
     EXPECT_TRUE(done.get_future().get());
     return id;
   }
+  std::string id_of_letter(std::size_t item) const {
+    partition::KeptLetter letter;
+    letter.partition = partition_of(messages_[item]);
+    letter.counter = counter_of(messages_[item]);
+    return letter_id(letter);
+  }
   std::string letter_of(std::size_t item, bool redriving) const {
     const std::string id = std::to_string(raw(messages_[item]));
-    return R"("source":"webhook","event":"msg.notify","message_id":)" + id +
-           R"(,"message_idstr":")" + id + R"(","message_seq":)" + std::to_string(item + 1) +
-           R"(,"client_msg_no":"n)" + std::to_string(item) +
+    return R"("source":"webhook","id":")" + id_of_letter(item) +
+           R"(","event":"msg.notify","message_id":)" + id + R"(,"message_idstr":")" + id +
+           R"(","message_seq":)" + std::to_string(item + 1) + R"(,"client_msg_no":"n)" +
+           std::to_string(item) +
            R"(","from_uid":"u1","channel_id":"g1","channel_type":2,"payload":"aGk=",)" +
            R"("code":"refused","msg":"the receiver has refused it as often as )" +
            R"(webhook.msgNotifyEventRetryMaxCount says; what came last: status 422",)" +
@@ -207,6 +216,37 @@ TEST_F(WebhookLetterRoutes, OfABatchAreListedAndRedriven) {
             R"({"batch_id":")" + id + R"(","redriven":0})");
   EXPECT_TRUE(has(letters(id, "?source=webhook").body, letter_of(2, true)));
   EXPECT_TRUE(has(problem(letters(id, "?source=post"), 400), "source must be send"));
+}
+
+TEST_F(WebhookLetterRoutes, OneIsRedrivenByItsId) {
+  made_and_given_up();
+  const std::string redrive = "/webhook/redrive?id=";
+  EXPECT_EQ(post(redrive + id_of_letter(2), "").body, R"({"redriven":1})");
+  EXPECT_EQ(get("/webhook/dead-letters").body, R"({"dead_letters":[{)" + letter_of(0, false) +
+                                                   ",{" + letter_of(2, true) + R"(],"more":0})");
+  EXPECT_EQ(post(redrive + id_of_letter(2), "").body, R"({"redriven":0})");
+  EXPECT_TRUE(has(problem(post(redrive + id_of_letter(1), ""), 404), "no such dead letter"));
+  for (const std::string& bad : {std::string(), std::string("x"), std::string("&a=b")}) {
+    EXPECT_TRUE(has(problem(post(redrive + bad, ""), 400), "id must be that of a letter"));
+  }
+  problem(post("/webhook/redrive?id", ""), 400);
+  EXPECT_EQ(post("/webhook/redrive", "").body, R"({"redriven":1})");
+}
+
+TEST_F(WebhookLetterRoutes, TheStatusHasTheLastError) {
+  EXPECT_EQ(get("/webhook/status").body,
+            R"({"enabled":false,"receiver_down":false,"backlog_max":1000000,"events":[]})");
+  services_->deps.webhook_state = [] {
+    WebhookState state;
+    state.receiver_down = true;
+    state.events.push_back({"msg.notify", 1, 2, 3, 4, 5, "status 503", 6});
+    return state;
+  };
+  EXPECT_EQ(get("/webhook/status").body,
+            R"({"enabled":false,"receiver_down":true,"backlog_max":1000000,"events":[)"
+            R"({"event":"msg.notify","backlog":1,"oldest_seconds":2,"sent":3,)"
+            R"("failed_attempts":4,"given_up":5,"last_error":"status 503",)"
+            R"("last_error_at_ms":6}]})");
 }
 
 TEST_F(WebhookLetterRoutes, OfAllAreListedAndRedriven) {

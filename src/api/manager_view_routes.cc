@@ -169,6 +169,7 @@ constexpr std::array kGuardedResources = {
     GuardedResource{"message", "Send a batch; recall and edit messages."},
     GuardedResource{"tag", "Drop cached receivers."},
     GuardedResource{"user", "Make users' devices quit."},
+    GuardedResource{"webhook", "Have the webhook tell again what it has given up."},
     GuardedResource{"*", "Everything."},
 };
 

@@ -7,6 +7,8 @@
 
 #include "api/answers.h"
 #include "api/core_calls.h"
+#include "api/cursor_text.h"
+#include "base/bytes.h"
 #include "codec/message_object.h"
 #include "model/channel.h"
 #include "partition/change.h"
@@ -22,6 +24,8 @@ using store::GiveUpCause;
 // A page ends behind so many chunks of results and look-ups: some tens of milliseconds.
 constexpr std::size_t kResultChunksPerPage = 200;
 constexpr std::size_t kLookUpsPerPage = 20'000;
+
+constexpr std::size_t kPlaceBytes = sizeof(std::uint16_t) + sizeof(std::uint64_t);
 
 std::string_view event_of_letter(EntryKind kind) {
   switch (kind) {
@@ -84,12 +88,29 @@ BatchWebhookQuery query_of(const Job& job, std::uint64_t from) {
 
 }  // namespace
 
+std::string letter_id(const KeptLetter& letter) {
+  std::string bytes;
+  append_be(bytes, raw(letter.partition));
+  append_be(bytes, letter.counter);
+  return cursor_text(bytes);
+}
+
+std::optional<partition::LetterReader::Place> place_of_letter(std::string_view id) {
+  const auto bytes = cursor_bytes(id);
+  if (!bytes || bytes->size() != kPlaceBytes) return std::nullopt;
+  partition::LetterReader::Place place;
+  place.partition = static_cast<PartitionId>(read_be<std::uint16_t>(*bytes, 0));
+  place.counter = read_be<std::uint64_t>(*bytes, sizeof(std::uint16_t));
+  return place;
+}
+
 void write_webhook_letter(JsonWriter& json, const KeptLetter& letter,
                           std::optional<std::uint64_t> index) {
   const store::WebhookLetterRecord& record = letter.record;
   json.begin_object();
   if (index) json.number("index", *index);
   json.string("source", "webhook");
+  json.string("id", letter_id(letter));
   json.string("event", event_of_letter(record.kind));
   if (letter.message) {
     const Message& message = *letter.message;

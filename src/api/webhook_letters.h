@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,6 +18,11 @@
 #include "partition/letter_reader.h"
 
 namespace jindou::api {
+
+// The name of a letter, which is also the cursor behind it, and the place that one names. None: it
+// names nothing.
+std::string letter_id(const partition::KeptLetter& letter);
+std::optional<partition::LetterReader::Place> place_of_letter(std::string_view id);
 
 // Writes one as an object; `index` is that of the item of a batch that has sent the message.
 void write_webhook_letter(codec::JsonWriter& json, const partition::KeptLetter& letter,

@@ -630,6 +630,7 @@ Result<void> Node::Parts::start_edges() {
     return api::WebhookInterest{webhook_options->tells(webhook::Event::notify, type),
                                 webhook_options->tells(webhook::Event::offline, type)};
   };
+  deps.webhook_state = [this] { return webhook_state(webhook->status()); };
   if (gateway->remembers_pushes()) {
     deps.collect_pushes = [this](presence::PushQuery query,
                                  std::function<void(presence::PushReport)> done) {

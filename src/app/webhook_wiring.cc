@@ -56,6 +56,24 @@ api::WebhookRecord webhook_record(const webhook::ToldRecord& told, MessageId mes
   return record;
 }
 
+api::WebhookState webhook_state(const webhook::WebhookStatus& status) {
+  api::WebhookState state;
+  state.receiver_down = status.receiver_down;
+  for (std::size_t i = 0; i < webhook::kEvents; ++i) {
+    const webhook::EventCounts& counts = status.events[i];
+    api::WebhookState::Event& event = state.events.emplace_back();
+    event.event = webhook::event_name(static_cast<webhook::Event>(i));
+    event.backlog = counts.backlog;
+    event.oldest_seconds = counts.oldest_age;
+    event.sent = counts.sent;
+    event.failed_attempts = counts.failed_attempts;
+    event.given_up = counts.dead_letters;
+    event.last_error = counts.last_error;
+    event.last_error_at_ms = counts.last_error_at_ms;
+  }
+  return state;
+}
+
 namespace {
 
 // All authorities of a system have some 200 KiB.

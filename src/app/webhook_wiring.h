@@ -27,6 +27,9 @@ Result<void> check_ca_files(const config::Settings& settings);
 // What the webhook remembers of a message, for the API.
 api::WebhookRecord webhook_record(const webhook::ToldRecord& told, MessageId message);
 
+// How it does, for the API.
+api::WebhookState webhook_state(const webhook::WebhookStatus& status);
+
 // Hands every commit to two sinks, the fan-out first.
 class CommitTee final : public partition::EffectSink {
  public:

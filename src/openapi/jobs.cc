@@ -143,6 +143,7 @@ Operation revise(std::string_view path, std::string_view description, std::strin
 std::vector<Property> webhook_letter_members() {
   return {
       may("source", word({"webhook"}, "Of what the webhook has given up.")),
+      may("id", text("Of the letter, for /webhook/redrive.")),
       may("event", word({"msg.notify", "msg.recall", "msg.edit"}, "What was to be told.")),
       may("message_id", integer("Of the message; it is not there when that is gone.")),
       may("message_idstr", text("The same as text.")),
@@ -190,7 +191,8 @@ std::vector<Operation> webhook_letter_operations() {
           .answer = object({need("dead_letters", array(webhook_letter())),
                             need("more", bit("1: go on.")), may("next", text("From where."))}),
           .answer_example =
-              R"({"dead_letters":[{"source":"webhook","event":"msg.notify","message_id":94218,)"
+              R"({"dead_letters":[{"source":"webhook","id":"AAoAAAAAAAAAXA",)"
+              R"("event":"msg.notify","message_id":94218,)"
               R"("message_idstr":"94218","message_seq":4,"client_msg_no":"a-1",)"
               R"("from_uid":"user1","channel_id":"group1","channel_type":2,"payload":"e30=",)"
               R"("code":"refused","msg":"the receiver has refused it as often as )"
@@ -203,10 +205,34 @@ std::vector<Operation> webhook_letter_operations() {
           .path = "/webhook/redrive",
           .tag = Tag::jobs,
           .description = "All dead letters of the webhook are told again, in their order, beside "
-                         "what is new. Takes no body. Nothing happens to those that are to be told "
-                         "again already.",
+                         "what is new, or one of them. Takes no body. Nothing happens to those "
+                         "that are to be told again already.",
+          .query = {{"id", text(""), "Only the letter with this `id`.", {}}},
           .answer = object({need("redriven", integer("So many."))}),
           .answer_example = R"({"redriven":1})",
+          .others = {{404, "With `id`: there is no such letter any more.", {}}},
+      },
+      {
+          .method = Verb::get,
+          .path = "/webhook/status",
+          .tag = Tag::monitoring,
+          .description = "Of this node, since its start. What becomes of messages (msg.recall, "
+                         "msg.edit) counts with msg.notify.",
+          .answer = object(
+              {need("enabled", boolean("Somebody is told.")),
+               need("receiver_down", boolean("The last attempt failed and is to be repeated.")),
+               need("backlog_max", integer("webhook.backlogMax.")),
+               need("events",
+                    array(object(
+                        {need("event",
+                              word({"msg.notify", "msg.offline", "user.onlinestatus"}, "Which.")),
+                         need("backlog", integer("Waiting now.")),
+                         need("oldest_seconds", integer("For how long the oldest waits.")),
+                         need("sent", integer("Told.")),
+                         need("failed_attempts", integer("Requests that failed.")),
+                         need("given_up", integer("Refused, too old, or too many.")),
+                         need("last_error", text("Of the last request that failed; empty: none.")),
+                         need("last_error_at_ms", integer("When, milliseconds since 1970."))})))}),
       },
   };
 }

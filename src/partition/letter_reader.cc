@@ -95,8 +95,12 @@ Result<std::vector<bool>> LetterReader::load_partitions() const {
 }
 
 Result<std::optional<KeptLetter>> LetterReader::load_of(MessageId message) const {
-  const PartitionId partition = partition_of(message);
-  const std::uint64_t counter = counter_of(message);
+  return load_at({partition_of(message), counter_of(message)});
+}
+
+Result<std::optional<KeptLetter>> LetterReader::load_at(const Place& place) const {
+  const PartitionId partition = place.partition;
+  const std::uint64_t counter = place.counter;
   if (!readers_.map().has(partition)) return std::optional<KeptLetter>();
   const store::PartitionReader reader = readers_.of(partition);
   std::string value;

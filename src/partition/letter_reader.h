@@ -49,6 +49,8 @@ class LetterReader {
   Result<std::vector<RedriveWebhook>> load_unmarked() const;
   // Which partitions have any, by number.
   Result<std::vector<bool>> load_partitions() const;
+  // The one that lies there. Without the message.
+  Result<std::optional<KeptLetter>> load_at(const Place& place) const;
   // Of a message that was to be told as stored; what was recalled or edited has others. Without the
   // message.
   Result<std::optional<KeptLetter>> load_of(MessageId message) const;

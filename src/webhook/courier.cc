@@ -55,6 +55,7 @@ void Courier::note_failure(Dispatch& dispatch, const http::CallAnswer& answer) {
   counters_.add_failed_attempts(1);
   ++dispatch.attempts;
   dispatch.last_error = what_came(answer);
+  counters_.last_failure.note(dispatch.last_error, clock_.wall_ms());
 }
 
 void Courier::give_up(Dispatch& dispatch, store::GiveUpCause cause, std::string_view why) {

@@ -63,6 +63,10 @@ TEST_F(CourierTest, SettlesWhatIsDelivered) {
   EXPECT_GE(letters[0].settled_at_ms, clock_.wall_ms() - 60'000);
   EXPECT_EQ(counters_.sent, 15U);
   EXPECT_EQ(counters_.failed_attempts, 0U);
+  EventCounts counts;
+  counters_.last_failure.copy_to(counts);
+  EXPECT_EQ(counts.last_error, "");
+  EXPECT_EQ(counts.last_error_at_ms, 0);
 }
 
 TEST_F(CourierTest, RepeatsTheSameLetterWithTheSameIdWhileTheReceiverFails) {
@@ -106,6 +110,11 @@ TEST_F(CourierTest, GivesUpWhatIsRefusedAfterTheAttempts) {
   EXPECT_EQ(counters_.dead_letters, 7U);
   EXPECT_EQ(counters_.sent, 1U);
   EXPECT_EQ(counters_.failed_attempts, 3U);
+  // It is still told when all is well again.
+  EventCounts counts;
+  counters_.last_failure.copy_to(counts);
+  EXPECT_EQ(counts.last_error, "status 422");
+  EXPECT_GE(counts.last_error_at_ms, clock_.wall_ms() - 60'000);
   const auto calls = receiver.calls();
   EXPECT_EQ(std::count_if(calls.begin(), calls.end(),
                           [](const http::ReceivedCall& call) { return call.body == "bad"; }),

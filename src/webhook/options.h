@@ -11,8 +11,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "model/channel.h"
 #include "model/node_boot.h"
 
@@ -82,9 +84,11 @@ using OptionsSource = std::function<std::shared_ptr<const WebhookOptions>()>;
 struct EventCounts {
   std::uint64_t sent = 0;
   std::uint64_t failed_attempts = 0;
-  std::uint64_t dead_letters = 0;  // given up: refused, too old, or too many waiting
-  std::uint64_t backlog = 0;       // waiting now
-  std::uint64_t oldest_age = 0;    // seconds since the oldest of them happened; 0: none waits
+  std::uint64_t dead_letters = 0;     // given up: refused, too old, or too many waiting
+  std::uint64_t backlog = 0;          // waiting now
+  std::uint64_t oldest_age = 0;       // seconds since the oldest of them happened; 0: none waits
+  std::string last_error;             // of the last attempt that failed; empty: none did
+  std::int64_t last_error_at_ms = 0;  // since 1970
 };
 
 struct WebhookStatus {
@@ -92,11 +96,32 @@ struct WebhookStatus {
   bool receiver_down = false;  // the last attempt at any event failed and is to be repeated
 };
 
+// What the last attempt that failed was answered. Thread-safe.
+class LastFailure {
+ public:
+  void note(std::string text, std::int64_t at_ms) {
+    const MutexLock lock(mutex_);
+    text_ = std::move(text);
+    at_ms_ = at_ms;
+  }
+  void copy_to(EventCounts& counts) const {
+    const MutexLock lock(mutex_);
+    counts.last_error = text_;
+    counts.last_error_at_ms = at_ms_;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::string text_ JD_GUARDED_BY(mutex_);
+  std::int64_t at_ms_ JD_GUARDED_BY(mutex_) = 0;
+};
+
 // The counters behind it. Written by the sending threads, read by anybody.
 struct EventCounters {
   std::atomic<std::uint64_t> sent{0};
   std::atomic<std::uint64_t> failed_attempts{0};
   std::atomic<std::uint64_t> dead_letters{0};
+  LastFailure last_failure;
 
   void add_sent(std::uint64_t n) { sent.fetch_add(n, std::memory_order_relaxed); }
   void add_failed_attempts(std::uint64_t n) {

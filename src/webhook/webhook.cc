@@ -165,6 +165,7 @@ WebhookStatus Webhook::status() const {
     status.events[i].sent = counters_[i].sent.load(std::memory_order_relaxed);
     status.events[i].failed_attempts = counters_[i].failed_attempts.load(std::memory_order_relaxed);
     status.events[i].dead_letters = counters_[i].dead_letters.load(std::memory_order_acquire);
+    counters_[i].last_failure.copy_to(status.events[i]);
   }
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     // Two streams per event, as the constructor makes them.

@@ -2,6 +2,7 @@
 has given up, and that it is told again."""
 
 import base64
+import time
 import unittest
 
 import test_api_keys
@@ -151,6 +152,34 @@ class GivenUpByTheWebhook(unittest.TestCase):
         self.assertEqual(sorted(set(told)), list(range(1, 31)))
         self.assertEqual(list(dict.fromkeys(told)), list(range(1, 31)))
         self.assertEqual(server.must_post("/webhook/redrive", None), {"redriven": 0})
+
+    def test_one_is_told_again_alone_also_on_the_manager_port(self):
+        receiver = Receiver(lambda call: 422)
+        server = self.start(receiver, **{"msgNotifyEventPushInterval": "10ms"})
+        group = fresh("g")
+        server.must_batch([item(group, "n%d" % i) for i in range(3)])
+        wait_until(lambda: len(self.all_of(server)) == 3, what="all of them given up")
+        state = server.get("/webhook/status").json()
+        self.assertTrue(state["enabled"])
+        notify = {one["event"]: one for one in state["events"]}["msg.notify"]
+        self.assertEqual((notify["last_error"], notify["given_up"], notify["backlog"]),
+                         ("status 422", 3, 0))
+        self.assertLess(abs(notify["last_error_at_ms"] / 1000 - time.time()), 60)
+        receiver.answer = None
+        login = server.request("POST", "/manager/login", {"username": "guest", "password": "guest"},
+                               address=server.manager).json()
+        reader = {"Authorization": "Bearer " + login["token"]}
+        listed = server.request("GET", "/webhook/dead-letters", address=server.manager,
+                                headers=reader).json()["dead_letters"]
+        self.assertEqual(listed, self.all_of(server))
+        path = "/webhook/redrive?id=" + listed[1]["id"]
+        refused = server.request("POST", path, address=server.manager, headers=reader)
+        self.assertEqual(refused.status, 403, refused)
+        self.assertEqual(server.must_post(path, None), {"redriven": 1})
+        wait_until(lambda: [one["message_seq"] for one in self.all_of(server)] == [1, 3],
+                   what="the end of one")
+        self.assertEqual([one["message_seq"] for one in receiver.messages(group)], [2])
+        self.assertEqual(server.post(path).status, 404)
 
     def test_of_too_many_the_oldest_are_dropped_and_counted(self):
         receiver = Receiver(lambda call: 422)
