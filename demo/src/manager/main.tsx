@@ -7,6 +7,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { locale, translator, useLanguage } from '../language';
 import { LanguageSwitch, type LanguageProps } from '../widgets';
+import { Audit } from './audit';
 import { Backups } from './backups';
 import { Channels } from './channels';
 import { Configuration } from './configuration';
@@ -46,6 +47,7 @@ const kViews: View[] = [
   { path: 'webhooks', name: () => t('Webhooks'), show: () => <Webhooks /> },
   { path: 'backups', name: () => t('Backups'), show: () => <Backups /> },
   { path: 'configuration', name: () => t('Configuration'), show: () => <Configuration /> },
+  { path: 'audit', name: () => t('Audit log'), show: (place) => <Audit place={place} /> },
 ];
 
 function Workspace(props: LanguageProps & { onSignOut: () => void }) {

@@ -35,6 +35,7 @@ export const kCommon = {
   'Webhooks': 'Webhook',
   'Backups': '备份',
   'Configuration': '配置',
+  'Audit log': '审计日志',
   'Jindou manager': 'Jindou 管理台',
   'The server did not answer.': '服务器没有应答。',
   'Is it running, and is this port reachable? Try again when it is.':
