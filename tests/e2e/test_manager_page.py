@@ -6,11 +6,14 @@ build/artifacts/demo.
 
 import base64
 import json
+import os
 import re
 import tempfile
 
 from harness import GROUP, Server, not_for_sanitizers, wait_until
 from test_demo import DemoCase
+from test_webhook import hook
+from webhook_receiver import Receiver
 
 USERS = "admin:Admin-pw:* reader:Reader-pw:[*:r]"
 
@@ -23,7 +26,13 @@ class ManagerCase(DemoCase):
     def setUp(self):
         backups = tempfile.TemporaryDirectory()
         self.addCleanup(backups.cleanup)
-        self.server = Server({"auth.users": USERS, "backup.dir": backups.name}).start()
+        # It refuses all that it is told, so there are dead letters.
+        receiver = Receiver(lambda call: 422)
+        self.addCleanup(receiver.close)
+        self.server = Server({"auth.users": USERS, "backup.dir": backups.name,
+                              **hook(receiver, focusEvents="msg.notify",
+                                     msgNotifyEventRetryMaxCount=1)},
+                             yaml="logger:\n  level: info\n").start()
         self.addCleanup(self.server.destroy)
         if self.manager("/manager/").status == 404:
             self.skipTest("this build has no manager page")
@@ -87,9 +96,12 @@ class Page(ManagerCase):
         wait_until(lambda: server.get("/jobs/" + job).json()["state"] == "done", 30,
                    what="the end of the job")
         self.assertEqual(server.post("/backups").status, 200)
+        wait_until(lambda: len(server.get("/webhook/dead-letters").json()["dead_letters"]) == 6,
+                   what="the dead letters of all messages")
 
     def test_every_view_shows_what_the_api_says(self):
         self.fill()
         self.addCleanup(lambda: [client.close() for client in self.clients])
-        self.scenario("manager", url=self.page_url(), group=self.GROUP)
+        self.scenario("manager", url=self.page_url(), group=self.GROUP,
+                      settings=os.path.join(self.server.dir, "config.yaml"))
 

@@ -1,7 +1,7 @@
 // What an operator does with the manager page, at both widths and in both languages; what it shows
 // is compared with what the API says. axe looks at every view.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 import { Api, narrow, until, wide } from './browsers.mjs';
@@ -54,6 +54,15 @@ class Manager {
       .evaluateAll((rows) => rows.map((row) => row.dataset.key));
   }
 
+  // The same of what changes: until both say the same.
+  async sameKeys(expected) {
+    let wanted = [];
+    await until(async () => {
+      wanted = await expected();
+      return JSON.stringify(await this.keys()) === JSON.stringify(wanted);
+    }, async () => assert.deepEqual(await this.keys(), wanted));
+  }
+
   async waitKeys(expected) {
     await until(async () => JSON.stringify(await this.keys()) === JSON.stringify(expected),
                 async () => assert.deepEqual(await this.keys(), expected));
@@ -75,6 +84,10 @@ class Asked extends Api {
     assert.equal(answer.status, 200, `${path}: ${answer.status}`);
     return answer.json();
   }
+}
+
+async function letters(api) {
+  return (await api.get('/webhook/dead-letters?limit=1000')).dead_letters;
 }
 
 async function views(manager, api, group) {
@@ -141,7 +154,10 @@ async function views(manager, api, group) {
   await manager.look('job');
 
   await manager.open('webhooks');
-  await manager.page.locator('tr[data-key="msg.notify"]').waitFor();
+  const { events } = await api.get('/webhook/status');
+  await manager.sameKeys(async () => [...events.map((one) => one.event),
+                                      ...(await letters(api)).map((one) => one.id)]);
+  await manager.page.locator('tr[data-key="msg.notify"]').getByText('status 422').waitFor();
   await manager.look('webhooks');
 
   await manager.open('backups');
@@ -155,6 +171,23 @@ async function views(manager, api, group) {
   assert.ok((await row.innerText()).includes(
     items.find((one) => one.key === 'cluster.nodeId').value));
   await manager.look('configuration');
+
+  // Two pages of the audit log, and one event of it.
+  await manager.open('audit');
+  const lines = (await api.get('/manager/audit?limit=100')).items.map((one) => String(one.id));
+  assert.ok(lines.length > 50);
+  await manager.waitKeys(lines.slice(0, 50));
+  await manager.page.locator('.rights').getByText('audit.file').waitFor();
+  await manager.next.click();
+  await manager.waitKeys(lines.slice(50));
+  await manager.page.locator('.pages button').nth(0).click();
+  await manager.waitKeys(lines.slice(0, 50));
+  await manager.look('audit');
+  await manager.open('audit?event=login');
+  const logins = (await api.get('/manager/audit?event=login')).items;
+  await manager.waitKeys(logins.map((one) => String(one.id)));
+  const newest = manager.page.locator(`tr[data-key="${logins[0].id}"]`);
+  await newest.getByText(logins[0].who).waitFor();
 }
 
 async function changes(manager, api, group) {
@@ -206,11 +239,68 @@ async function changes(manager, api, group) {
   await page.locator('.tabs button').nth(3).click();
   await manager.waitKeys(['1']);
 
+  await redrives(manager, api);
+  await reloads(manager, api);
+
   await manager.open('backups');
   await page.locator('.head button.primary').click();
   await manager.confirm();
   await page.locator('.notice').waitFor();
   await manager.waitKeys((await api.get('/backups')).backups.map((one) => one.name));
+}
+
+// Dead letters are told again, one and all of them, to a receiver that refuses them again.
+async function redrives(manager, api) {
+  const page = manager.page;
+  await manager.open('webhooks');
+  const [first, second] = await letters(api);
+  await page.locator(`tr[data-key="${first.id}"] button`).click();
+  await manager.confirm();
+  await page.locator('.notice').getByText('1').waitFor();
+  const redrivesOf = async (id) => (await letters(api)).find((one) => one.id === id)?.redrives;
+  await until(async () => await redrivesOf(first.id) === 1,
+              () => assert.fail('it was not told again'));
+  assert.equal(await redrivesOf(second.id), 0);
+  await page.locator('.head button').first().click();
+  await manager.confirm();
+  await until(async () => (await redrivesOf(second.id)) === 1,
+              () => assert.fail('they were not told again'));
+}
+
+// What is written to the file is taken over, and named; what is wrong is told.
+async function reloads(manager, api) {
+  const page = manager.page;
+  const { settings } = manager.config;
+  const before = readFileSync(settings, 'utf8');
+  const reload = () => page.locator('.head button.primary').click();
+  await manager.open('configuration');
+  writeFileSync(settings, 'logger:\n  level: warn\napi:\n  maxBatch: 900\nginMode: release\n');
+  await reload();
+  await manager.confirm();
+  const report = page.locator('.panel');
+  await report.locator('.warning').getByText('api.maxBatch').waitFor();
+  await report.getByText('logger.level').waitFor();
+  await report.getByText('ginMode').waitFor();
+  const shown = page.locator('tr[data-key="logger.level"]');
+  await shown.getByText('warn').waitFor();
+  await shown.getByText('file').waitFor();
+  const { items } = await api.get('/manager/config');
+  assert.equal(items.find((one) => one.key === 'logger.level').value, 'warn');
+  await manager.look('reloaded');
+
+  writeFileSync(settings, 'logger:\n  level: loud\n');
+  await reload();
+  await page.locator('dialog[open] button[type="submit"]').click();
+  await page.locator('dialog[open]').getByRole('alert').getByText('logger.level').waitFor();
+  await manager.look('refused');
+  writeFileSync(settings, before);
+  await manager.confirm();
+  await report.getByText('logger.level').waitFor();
+  await manager.open('audit?event=reload');
+  const lines = (await api.get('/manager/audit?event=reload')).items;
+  assert.deepEqual(lines.map((one) => [one.outcome, one.who]),
+                   [['ok', 'admin'], ['failed', 'admin'], ['ok', 'admin']]);
+  await manager.waitKeys(lines.map((one) => String(one.id)));
 }
 
 // All of it, in one browser.
