@@ -33,6 +33,8 @@ REASON = re.compile(r"^in one commit because \S", re.IGNORECASE | re.MULTILINE)
 TRAILER = re.compile(r"^[A-Z][a-z]+(-[a-z]+)*-by: ", re.MULTILINE)
 # What no one reads line by line: inputs of fuzzers, lists that npm and Go write.
 UNREAD = re.compile(r"^fuzz/|(^|/)(package-lock\.json|go\.sum)$")
+# All seeds together are fewer: a fuzzer that is given their folder alone writes thousands into it.
+FUZZ_INPUTS_MAX = 200
 ERRORS_SHOWN = 2000
 
 
@@ -77,13 +79,18 @@ def message_problems(message):
 
 def size_problems(numstat, message):
     added = 0
+    inputs = 0
     for line in numstat.splitlines():
         lines, _, path = line.split("\t", 2)
+        inputs += path.startswith("fuzz/")
         if lines != "-" and not UNREAD.search(path):
             added += int(lines)
     if added > ADDED_LINES_MAX and not REASON.search(message):
         yield (f"it adds {added} lines, more than {ADDED_LINES_MAX}: split it, or begin a paragraph "
                'with "In one commit because"')
+    if inputs > FUZZ_INPUTS_MAX:
+        yield (f"it touches {inputs} inputs of fuzzers, more than {FUZZ_INPUTS_MAX}: leave out what a "
+               "run has written")
 
 
 class Tree:
@@ -297,6 +304,8 @@ def self_test():
         (GOOD_MESSAGE + "\nReviewed-by: A <a@example.org>\n", {}, "trailer"),
         (GOOD_MESSAGE, long_file, "adds 401 lines"),
         (GOOD_MESSAGE, {"fuzz/seeds/one": "x\n" * 500}, ""),
+        (GOOD_MESSAGE, {f"fuzz/seeds/{n}": f"{n}\n" for n in range(FUZZ_INPUTS_MAX + 1)},
+         "inputs of fuzzers"),
         (GOOD_MESSAGE + "\nIn one commit because it is a list.\n",
          {"docs/other.md": "line\n" * 500}, ""),
         (GOOD_MESSAGE, {"docs/other.md": None, "docs/moved.md": "line\n" * 500}, ""),
