@@ -9,7 +9,8 @@ namespace jindou {
 enum class PartitionId : std::uint16_t {};
 
 // Unique in the cluster, increasing within a partition, below 2^53 so that a JavaScript number
-// holds it exactly. 0 means none. Layout: counter << 10 | partition (see message_id_of).
+// holds it exactly. 0 means none. Layout: counter << 10 | partition (see message_id_of). Messages
+// that were imported keep the id that another server gave them: kForeignIdMin or more.
 enum class MessageId : std::uint64_t {};
 
 // 1, 2, 3 ... without a hole inside one channel log. 0 means "not stored".
@@ -30,6 +31,11 @@ constexpr int kPartitionBits = 10;
 constexpr std::uint16_t kPartitionsMax = 512;
 // 43 bits of counter: 8.8e12 ids per partition keep the whole id below 2^53.
 constexpr std::uint64_t kIdCounterMax = (std::uint64_t{1} << 43) - 1;
+
+// None of our own is as large: ids that other servers gave are told from them, and meet none.
+constexpr std::uint64_t kForeignIdMin = std::uint64_t{1} << 53;
+// Ids are signed on the wire.
+constexpr std::uint64_t kForeignIdMax = (std::uint64_t{1} << 63) - 1;
 
 constexpr MessageId message_id_of(std::uint64_t counter, PartitionId partition) {
   return static_cast<MessageId>(counter << kPartitionBits | raw(partition));

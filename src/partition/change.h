@@ -7,6 +7,7 @@
 #include "partition/bulk_commands.h"
 #include "partition/command_variant.h"
 #include "partition/conversation_commands.h"
+#include "partition/import_commands.h"
 #include "partition/job_commands.h"
 #include "partition/list_commands.h"
 #include "partition/log_commands.h"
@@ -21,6 +22,6 @@ namespace jindou::partition {
 
 using Change = JoinedVariants<ListCommand, ConversationCommand, LogCommand, StreamCommand,
                               TokenCommand, OutboxCommand, AccountCommand, RequestCommand,
-                              TimeCommand, TemplateCommand, JobCommand, BulkCommand>;
+                              TimeCommand, TemplateCommand, JobCommand, BulkCommand, ImportCommand>;
 
 }  // namespace jindou::partition

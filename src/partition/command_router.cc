@@ -5,6 +5,7 @@
 
 #include "partition/addressing.h"
 #include "partition/announcements.h"
+#include "partition/conversations.h"
 #include "partition/delay_limit.h"
 #include "partition/inbox_stage.h"
 #include "partition/send_batch.h"
@@ -85,6 +86,15 @@ class RouteOf {
   }
   ChangeRoute operator()(const EditMessage& change) const {
     return {map_.of_channel(change.channel), kItemOverheadBytes + change.payload.size()};
+  }
+  ChangeRoute operator()(const ImportMessages& change) const {
+    std::size_t bytes = kItemOverheadBytes;
+    for (const Message& message : change.messages) {
+      bytes += kItemOverheadBytes + message.payload.size() + message.topic.size() +
+               message.from_uid.size() + message.client_msg_no.size() +
+               conversation_bytes_at_most(change.channel.id, message.from_uid);
+    }
+    return {map_.of_channel(change.channel), bytes};
   }
   ChangeRoute operator()(const FinishRequest& change) const {
     return {change.partition, kItemOverheadBytes + change.headers.size() + change.answer.size()};

@@ -67,17 +67,21 @@ MessageLog::MessageLog(const Deps& deps, ChangeLog& changes, ChannelCache& chann
       receivers_(receivers),
       lanes_(lanes) {}
 
-MessageSeq MessageLog::next_seq(CachedChannel& log, Txn& txn) {
+void MessageLog::skip_to(CachedChannel& log, std::uint64_t last, Txn& txn) {
+  if (log.last_seq >= last) return;
   ChannelCache::remember(log, txn);
-  if (log.last_seq < seq_floor_) {
-    store::GapRecord skipped;
-    skipped.seqs = seq_floor_ - log.last_seq;
-    log.last_seq = seq_floor_;
-    txn.put(store::gap_key(partition_, log.key, static_cast<MessageSeq>(log.last_seq)),
-            store::encode(skipped));
-    log.record.has_gaps = true;
-    channels_.put_record(log, txn);
-  }
+  store::GapRecord skipped;
+  skipped.seqs = last - log.last_seq;
+  log.last_seq = last;
+  txn.put(store::gap_key(partition_, log.key, static_cast<MessageSeq>(last)),
+          store::encode(skipped));
+  log.record.has_gaps = true;
+  channels_.put_record(log, txn);
+}
+
+MessageSeq MessageLog::next_seq(CachedChannel& log, Txn& txn) {
+  skip_to(log, seq_floor_, txn);
+  ChannelCache::remember(log, txn);
   return static_cast<MessageSeq>(++log.last_seq);
 }
 

@@ -42,6 +42,10 @@ class MessageLog {
   void append(Message& message, const ChannelKey& log, CachedChannel* channel,
               CachedChannel& log_state, Txn& txn);
 
+  // Seqs of the log up to `last` that were not given yet never will be: the next message comes
+  // behind them, and they count as those of deleted messages. Cannot fail.
+  void skip_to(CachedChannel& log, std::uint64_t last, Txn& txn);
+
   // What a log holds up to a seq is hidden and freed. First reads what that needs; errors: storage.
   struct Clearing {
     CachedChannel* log = nullptr;

@@ -20,6 +20,7 @@ Modules::Modules(store::PartitionReader reader, const PartitionDeps& deps,
       changes(reader.partition(), {deps.clock, deps.seq_floor, options.log_changes_max}, ids),
       log({reader, deps.clock, stamps, deps.seq_floor}, changes, channels, conversations, receivers,
           streams.lanes()),
+      imports({reader, deps.clock, deps.seq_floor}, ids, channels, receivers, conversations, log),
       lists(channels, conversations, log, list_jobs),
       conversation_changes({reader, channels, conversations, receivers, list_slices, stamps}),
       tokens(reader, channels),
@@ -64,6 +65,8 @@ Result<void> evaluate_in(Modules& modules, const Command& command, Txn& txn) {
     return modules.conversation_changes.evaluate(command, txn);
   } else if constexpr (is_command_of<Command, LogCommand>) {
     return modules.log.evaluate(command, txn);
+  } else if constexpr (is_command_of<Command, ImportCommand>) {
+    return modules.imports.evaluate(command, txn);
   } else if constexpr (is_command_of<Command, StreamCommand>) {
     return modules.streams.evaluate(command, txn);
   } else if constexpr (is_command_of<Command, TokenCommand>) {

@@ -14,6 +14,7 @@
 #include "partition/conversation_changes.h"
 #include "partition/conversations.h"
 #include "partition/id_reservation.h"
+#include "partition/imports.h"
 #include "partition/jobs.h"
 #include "partition/list_jobs.h"
 #include "partition/list_slices.h"
@@ -64,6 +65,7 @@ class Modules {
   Streams streams;
   ChangeLog changes;
   MessageLog log;
+  Imports imports;
   Lists lists;
   ConversationChanges conversation_changes;
   Tokens tokens;

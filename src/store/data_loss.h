@@ -5,8 +5,9 @@
 // old backup. What was given out after that moment must not be given out again, and nobody knows
 // what it was. So all message id counters go on behind a floor that lies beyond every counter, and
 // so do the seqs of every channel: no channel can have a seq higher than its partition's counter,
-// because every stored message takes one of each. The floor is one number for the whole store; no
-// channel has to be visited (docs/decisions/0015-data-loss.md).
+// because every stored message takes one of each, and one that is imported moves the counter up to
+// its seq. The floor is one number for the whole store; no channel has to be visited
+// (docs/decisions/0015-data-loss.md).
 #pragma once
 
 #include <cstdint>

@@ -84,8 +84,9 @@ struct GapRecord {
   // A sender who has it in his history, not in his list; he is none of the `readers`. Empty: none.
   std::string unlisted;
   std::int64_t expires_at = 0;  // as Message::expires_at()
-  // So many seqs, that of the key being the last: more than one only where the seqs were skipped
-  // after a loss (store/data_loss.h).
+  // So many seqs, that of the key being the last: more than one only where the seqs were skipped:
+  // after a loss (store/data_loss.h), or because another server had no message there when its log
+  // was imported.
   std::uint64_t seqs = 1;
   // Of an unlisted message that everybody else can read for ever: so many seqs up to it are of such
   // messages of the same sender, so that his list goes on behind all of them at once. What became

@@ -13,6 +13,8 @@ namespace {
 const ChannelKey kKindsGroup("g1", ChannelType::group);
 const ChannelKey kPair("u1@u2", ChannelType::person);
 const ChannelKey kAgent("u1@bot", ChannelType::agent);
+const ChannelKey kImported("imported", ChannelType::group);
+const ChannelKey kImportedPair("i1@i2", ChannelType::person);
 
 SendCommand message(const ChannelKey& channel, const std::string& from, const std::string& text) {
   SendCommand command;
@@ -85,6 +87,26 @@ ChangeConversation conversation(const ChannelKey& channel, ChangeConversation::O
   change.operation = operation;
   change.value = value;
   return change;
+}
+
+// Messages with these seqs, as another server has them.
+ImportMessages imported(const ChannelKey& channel, std::uint64_t after,
+                        const std::vector<std::uint64_t>& seqs) {
+  const auto id = [](std::uint64_t seq) { return static_cast<MessageId>(kForeignIdMin + seq); };
+  ImportMessages command;
+  command.channel = channel;
+  command.after_seq = after;
+  command.after_id = id(after);
+  for (const std::uint64_t seq : seqs) {
+    Message& message = command.messages.emplace_back();
+    message.id = id(seq);
+    message.seq = static_cast<MessageSeq>(seq);
+    message.from_uid = seq % 2 == 0 ? "i1" : "i2";
+    message.client_msg_no = "imported" + std::to_string(seq);
+    message.timestamp = 1'600'000'000;
+    message.payload = message.client_msg_no;
+  }
+  return command;
 }
 
 // Of the n-th message of furnished().
@@ -273,6 +295,7 @@ MemoryStore furnished() {
       EditMessage{kPair, 1, id_of(8), 1, "edited", "u1"},
       AdvanceWebhook{kPartition, 12, 12, {{11, letter_of(1)}, {12, letter_of(2)}}, 1},
       RedriveWebhook{kPartition, {12}},
+      imported(kImported, 0, {1, 3}),
   };
   for (const Command& command : history) {
     const auto failed = world.run(command);
@@ -320,6 +343,9 @@ std::vector<CommandKind> changes_of_channels() {
       {"retention", SetRetention{kKindsGroup, 10, 10}},
       {"reclaim", ReclaimExpired{kPartition, {expiry_key(2), expiry_key(5)}}},
       {"close streams", CloseIdleStreams{kPartition, 0}},
+      {"import", imported(ChannelKey("imported too", ChannelType::group), 0, {1, 2, 5})},
+      {"import of a pair", imported(kImportedPair, 0, {3, 4})},
+      {"import that goes on", imported(kImported, 3, {4, 7})},
   };
 }
 
@@ -466,6 +492,8 @@ void follow_up(LonePartition& world) {
       AdvanceWebhook{kPartition, 40, 40, {{40, letter_of(6)}}, 1},
       RedriveWebhook{kPartition, {11, 40}},
       SettleRedrives{kPartition, {{11, 0, letter_of(7)}, {12, 0, {}}, {40, 0, {}}}},
+      message(kImported, "i1", "after"),
+      message(kImportedPair, "i2", "after"),
   };
   for (const Command& command : commands) {
     ++world.clock.now_ms;

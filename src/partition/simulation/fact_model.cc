@@ -135,6 +135,30 @@ void settle_redrives(Rows& rows, const SettleRedrives& command) {
   }
 }
 
+// Messages of another server, where the log ends in front of them.
+void import_messages(Rows& rows, PartitionId partition, const ImportMessages& command) {
+  const std::string prefix = store::message_prefix(partition, command.channel);
+  std::uint64_t last = 0;
+  for (const auto& [key, value] : rows) {
+    if (key.starts_with(prefix)) last = raw(store::seq_of_message_key(key));
+  }
+  if (last != command.after_seq) return;
+  for (const Message& given : command.messages) {
+    const std::uint64_t seq = raw(given.seq);
+    if (seq > last + 1) {
+      store::GapRecord gap;
+      gap.seqs = seq - 1 - last;
+      rows[store::gap_key(partition, command.channel, MessageSeq{seq - 1})] = store::encode(gap);
+    }
+    Message message = given;
+    message.channel = command.channel;
+    std::string value;
+    store::encode_message(value, message, command.channel);
+    rows[store::message_key(partition, command.channel, given.seq)] = value;
+    last = seq;
+  }
+}
+
 // Adds the attempt to the fact that a command changes.
 class FactModel::Begin {
  public:
@@ -343,6 +367,15 @@ class FactModel::Begin {
     const PartitionId partition = of(command.name);
     templates(partition).rows.attempt(
         [partition, command](Rows& rows) { delete_template(rows, partition, command); }, outcome_);
+  }
+  void operator()(const ImportMessages& command) const {
+    const PartitionId partition = of(command.channel.id);
+    const std::string first = store::gap_key(partition, command.channel, MessageSeq{0});
+    fact("imported into " + command.channel.id, {store::message_prefix(partition, command.channel),
+                                                 first.substr(0, first.size() - store::kSeqBytes)})
+        .rows.attempt(
+            [partition, command](Rows& rows) { import_messages(rows, partition, command); },
+            outcome_);
   }
   template <class Other>
   void operator()(const Other& /*command*/) const {}

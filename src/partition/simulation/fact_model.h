@@ -1,6 +1,7 @@
 // What is stored for changes of all kinds but those of lists, messages and conversations: tokens,
 // system accounts, settings of channels, templates, requests that may be repeated, bulk messages
-// that are counted, what the webhook and syncs remember.
+// that are counted, what the webhook and syncs remember; and the messages of channels that nobody
+// sends to, because they are imported.
 //
 // A fact is a few rows that belong together. What may be in them is known as Possible has it.
 #pragma once

@@ -165,6 +165,7 @@ class World final : public EffectSink {
   void change_tokens(const std::string& uid);
   void change_requests();
   void change_bulk_counts();
+  void import_messages();
   void change_outbox(const std::string& uid);
   void change_letters();
   store::WebhookLetterRecord random_letter();

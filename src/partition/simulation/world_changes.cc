@@ -14,11 +14,12 @@ void World::change() {
   const ChannelKey group("g" + std::to_string(roll(7)), ChannelType::group);
   const std::string uid = "u" + std::to_string(roll(4));
   Change what;
-  switch (roll(37)) {
+  switch (roll(38)) {
     case 19: return drop_commit_records();
     case 34:
     case 35:
     case 36: return change_letters();
+    case 37: return import_messages();
     case 21:
     case 22: return change_requests();
     case 33: return change_bulk_counts();
@@ -350,6 +351,37 @@ void World::change_tokens(const std::string& uid) {
     ask(StoreToken{uid, device, chance(50) ? DeviceLevel::master : DeviceLevel::slave,
                    "t" + std::to_string(roll(3)), chance(30)});
   }
+}
+
+// A few messages of another server, most often the next ones of a channel that nobody else writes
+// to. Each has an id and a content that follow from its seq.
+void World::import_messages() {
+  ImportMessages command;
+  command.channel = chance(50)
+                        ? ChannelKey("imported" + std::to_string(roll(3)), ChannelType::group)
+                        : ChannelKey(person_channel_id("i1", "i2"), ChannelType::person);
+  const auto prefix =
+      store::message_prefix(partition_for(command.channel.id, kPartitions), command.channel);
+  const auto scanned = disk_.scan(store::Table::main, prefix, store::after_prefix(prefix),
+                                  [&](std::string_view key, std::string_view) {
+                                    command.after_seq = raw(store::seq_of_message_key(key));
+                                    return true;
+                                  });
+  if (!scanned) fail("a scan fails");
+  if (chance(20)) command.after_seq = roll(10);
+  command.after_id = static_cast<MessageId>(kForeignIdMin + command.after_seq);
+  std::uint64_t seq = command.after_seq;
+  for (auto n = 1 + roll(3); n > 0; --n) {
+    seq += chance(80) ? 1 : 1 + roll(3);
+    Message& message = command.messages.emplace_back();
+    message.id = static_cast<MessageId>(kForeignIdMin + seq);
+    message.seq = static_cast<MessageSeq>(seq);
+    message.from_uid = seq % 2 == 0 ? "i1" : "i2";
+    message.client_msg_no = "imported" + std::to_string(seq);
+    message.timestamp = 1'000;
+    message.payload = message.client_msg_no;
+  }
+  ask(std::move(command));
 }
 
 // Few users, messages and days, so that they meet each other.
