@@ -16,6 +16,7 @@
 #include "api/docs_routes.h"
 #include "api/event_routes.h"
 #include "api/history_routes.h"
+#include "api/import_routes.h"
 #include "api/job_routes.h"
 #include "api/listing_routes.h"
 #include "api/manager_listing_routes.h"
@@ -89,6 +90,7 @@ std::span<const Route> all_routes() {
                                                backup_routes(),
                                                audit_routes(),
                                                config_routes(),
+                                               import_routes(),
                                                system_routes(),
                                                docs_routes()}) {
       all.insert(all.end(), group.begin(), group.end());

@@ -165,6 +165,7 @@ constexpr std::array kGuardedResources = {
     GuardedResource{"channel", "Change channels and their lists; ban users."},
     GuardedResource{"config", "Have the settings read again."},
     GuardedResource{"conn", "End connections."},
+    GuardedResource{"import", "Store messages of another server."},
     GuardedResource{"jobs", "Pause, resume, end and delete jobs."},
     GuardedResource{"message", "Send a batch; recall and edit messages."},
     GuardedResource{"tag", "Drop cached receivers."},

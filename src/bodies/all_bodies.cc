@@ -6,6 +6,7 @@
 #include "bodies/conversations.h"
 #include "bodies/events.h"
 #include "bodies/history.h"
+#include "bodies/imports.h"
 #include "bodies/operators.h"
 #include "bodies/retention.h"
 #include "bodies/revisions.h"
@@ -35,6 +36,7 @@ std::span<const Section> sections() {
       Section{"## Users", user_bodies()},
       Section{"## Routing", routing_bodies()},
       Section{"## Connections and monitoring", connection_bodies()},
+      Section{"## Import", import_bodies()},
   };
   return kSections;
 }

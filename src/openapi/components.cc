@@ -26,7 +26,7 @@ std::string message() {
             integer("Bits: 128 receipt, 32 signal encryption, 16 not encrypted, 8 topic, "
                     "2 stream.",
                     0, 255)),
-       need("message_id", integer("Unique in the server, below 2^53.")),
+       need("message_id", integer("Unique in the server, below 2^53 unless it was imported.")),
        need("message_idstr", text("The same in decimal digits.")),
        need("client_msg_no", text("The sender's idempotency key.")),
        need("message_seq", integer("1, 2, 3 … in its channel; 0 when not stored.")),

@@ -180,6 +180,26 @@ void add_backups(std::vector<Operation>& out) {
   });
 }
 
+Operation import_messages() {
+  return {
+      .method = Verb::post,
+      .path = "/import/messages",
+      .tag = Tag::system,
+      .description =
+          "For whoever moves in from WuKongIM: ids, seqs and times stay, nobody is told, "
+          "and no rule about who may send is asked. The messages go behind the last "
+          "one of the channel, which the request names; the same request again does "
+          "nothing. `jindou import` calls it.",
+      .example = R"({"channel_id":"imported1","channel_type":2,"messages":[)"
+                 R"({"message_id":1947236475592679424,"message_seq":1,"from_uid":"u1",)"
+                 R"("client_msg_no":"c6a1f5e3","timestamp":1753069312,"header":{"red_dot":1},)"
+                 R"("payload":"eyJ0eXBlIjoxLCJjb250ZW50IjoiaGkifQ=="}]})",
+      .answer = ref("Ack"),
+      .answer_example = R"({"status":200})",
+      .others = {{409, "The channel does not end with that message; nothing was stored.", {}}},
+  };
+}
+
 Operation login() {
   return {
       .method = Verb::post,
@@ -257,6 +277,7 @@ std::vector<Operation> system_operations() {
   add_tags(out);
   out.push_back(login());
   add_backups(out);
+  out.push_back(import_messages());
   out.push_back(health("/health"));
   out.push_back(health("/healthz"));
   out.push_back({.method = Verb::get,
