@@ -32,6 +32,7 @@ struct CallAnswer {
   std::string body;                     // at most the limit; longer ones count as no answer
   std::string grpc_status;              // header or trailer; empty when absent
   std::chrono::seconds retry_after{0};  // what the receiver asks for; 0: nothing
+  bool too_long = false;                // `error` says so; set by who bounds it (server_call.h)
 
   bool ok() const { return status >= 200 && status < 300; }
 };
