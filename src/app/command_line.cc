@@ -20,6 +20,7 @@
 #include "app/version.h"
 #include "bench/bench.h"
 #include "caller/backup.h"
+#include "caller/import.h"
 #include "caller/jobs.h"
 #include "caller/send.h"
 #include "caller/top.h"
@@ -308,6 +309,11 @@ int run_command_line(int argc, char** argv) {
       app.add_subcommand("backup", "Have a running server make a backup of itself");
   caller::add_options(*backup_command, backup_options);
 
+  caller::ImportOptions import_options;
+  CLI::App* import_command =
+      app.add_subcommand("import", "Move in from a running WuKongIM: read it, store what it has");
+  caller::add_options(*import_command, import_options);
+
   std::string verified;
   CLI::App* verify_command = app.add_subcommand(
       "verify", "Look whether a backup, or the data directory of a stopped server, is whole");
@@ -338,7 +344,8 @@ int run_command_line(int argc, char** argv) {
   if (flags.given() &&
       (version_command->parsed() || bench_command->parsed() || send_command->parsed() ||
        jobs_command->parsed() || key_command->parsed() || backup_command->parsed() ||
-       verify_command->parsed() || restore_command->parsed() || top_command->parsed())) {
+       verify_command->parsed() || restore_command->parsed() || top_command->parsed() ||
+       import_command->parsed())) {
     return usage_error(
         Error(Errc::invalid,
               "flags with settings go with serve, config and doctor; those of other commands "
@@ -358,6 +365,7 @@ int run_command_line(int argc, char** argv) {
   if (doctor_command->parsed()) return run_doctor_command(flags.followed_by(doctor_flags));
   if (key_command->parsed()) return run_key(key_of_input);
   if (backup_command->parsed()) return caller::run_backup(std::move(backup_options));
+  if (import_command->parsed()) return caller::run_import(std::move(import_options));
   if (verify_command->parsed()) return run_verify(verified);
   if (restore_command->parsed()) return run_restore(restored);
   if (bench_command->parsed()) return run_bench_command(bench_options);

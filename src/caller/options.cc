@@ -42,13 +42,13 @@ Examples:
     --refused refused.csv --rate 2000 --url https://im.example.com --token-file /run/token
 )";
 
-Result<std::string> read_token(const std::string& file) {
+// `named`: the flag and the file.
+Result<std::string> read_token(const std::string& file, const std::string& named) {
   auto text = read_file(file, kTokenFileBytesMax, FileKind::any);
-  if (!text) return Error(Errc::invalid, "--token-file " + file + ": " + text.error().detail());
+  if (!text) return Error(Errc::invalid, named + ": " + text.error().detail());
   const auto end = text->find_first_of("\r\n");
   if (end != std::string::npos) text->resize(end);
-  if (text->empty())
-    return Error(Errc::invalid, "--token-file " + file + ": its first line is empty");
+  if (text->empty()) return Error(Errc::invalid, named + ": its first line is empty");
   return std::move(*text);
 }
 
@@ -119,24 +119,28 @@ void add_options(CLI::App& app, SendOptions& options) {
   add_progress_option(app, options.progress);
 }
 
-Result<void> complete_server(ServerOptions& options) {
+Result<void> complete_server(ServerOptions& options, const ServerFlags& flags) {
+  const std::string token_flag(flags.token);
+  const std::string file_flag = token_flag + "-file";
   const bool http = options.url.starts_with("http://") || options.url.starts_with("https://");
   while (options.url.ends_with('/')) options.url.pop_back();
   if (!http || options.url.size() <= 8) {
-    return Error(Errc::invalid,
-                 "--url wants http://host:port or https://host:port, not \"" + options.url + "\"");
+    return Error(Errc::invalid, std::string(flags.url) +
+                                    " wants http://host:port or https://host:port, not \"" +
+                                    options.url + "\"");
   }
   if (!options.token.empty() && !options.token_file.empty()) {
-    return Error(Errc::invalid, "give --token or --token-file, not both");
+    return Error(Errc::invalid, "give " + token_flag + " or " + file_flag + ", not both");
   }
   if (!options.token_file.empty()) {
-    JD_TRY(options.token, read_token(options.token_file));
-  } else if (options.token.empty()) {
+    JD_TRY(options.token, read_token(options.token_file, file_flag + ' ' + options.token_file));
+  } else if (options.token.empty() && flags.environment) {
     if (const char* token = std::getenv("JINDOU_TOKEN"); token != nullptr) options.token = token;
   }
   if (std::any_of(options.token.begin(), options.token.end(),
                   [](unsigned char c) { return c < ' ' || c == 0x7f; })) {
-    return Error(Errc::invalid, "the token has a character that no header may have");
+    return Error(Errc::invalid,
+                 "the token of " + token_flag + " has a character that no header may have");
   }
   return {};
 }

@@ -60,7 +60,13 @@ void add_options(CLI::App& app, SendOptions& options);
 // Looks at what no flag parser can see, and finds the token: by flag, file or JINDOU_TOKEN.
 // Errors: invalid, with a sentence that names the flag.
 Result<void> complete(SendOptions& options);
-Result<void> complete_server(ServerOptions& options);
+// What the flags of a server are called, for those sentences.
+struct ServerFlags {
+  std::string_view url = "--url";
+  std::string_view token = "--token";
+  bool environment = true;  // JINDOU_TOKEN is its token
+};
+Result<void> complete_server(ServerOptions& options, const ServerFlags& flags = {});
 
 // The header lines of each request; without a content type when that is empty.
 std::vector<std::string> request_headers(const ServerOptions& options,

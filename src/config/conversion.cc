@@ -16,9 +16,8 @@ namespace {
 constexpr std::string_view kHeader =
     "# Converted from a configuration of WuKongIM. What has no effect here is a comment with the\n"
     "# reason. Addresses that are not written down listen on this machine alone: httpAddr\n"
-    "# localhost:5001, manager.addr localhost:5300, demo.addr localhost:5172. Messages do not "
-    "come\n"
-    "# along: the data directory of WuKongIM cannot be opened.\n";
+    "# localhost:5001, manager.addr localhost:5300, demo.addr localhost:5172. The data directory\n"
+    "# of WuKongIM cannot be opened: jindou import reads the messages from the running server.\n";
 
 // One key of the file.
 struct Line {
