@@ -62,6 +62,28 @@ TEST_F(ImportRoutesTest, ThoseOfTwoUsersAreInTheListOfBoth) {
   EXPECT_TRUE(has(own, R"("unread":0)")) << own;
 }
 
+TEST_F(ImportRoutesTest, AreRecalledEditedAndDeletedByTheirPlace) {
+  ASSERT_EQ(take("g1", 0, foreign(1, 4)).status, 200U);
+  const auto place = [](int seq) {
+    return R"({"channel_id":"g1","channel_type":2,"message_seq":)" + std::to_string(seq);
+  };
+  const auto named = [](int seq) { return R"(,"message_id":")" + id(seq) + "\""; };
+  const Answer recalled = post("/message/recall", place(1) + "}");
+  EXPECT_EQ(recalled.status, 200U) << recalled.body;
+  EXPECT_EQ(text_of(recalled.body, "message_idstr"), id(1));
+  const Answer edited =
+      post("/message/edit", place(2) + named(2) + R"(,"payload":{"edited":true}})");
+  EXPECT_EQ(edited.status, 200U) << edited.body;
+  EXPECT_EQ(post("/message/recall", place(3) + named(2) + "}").status, 404U) << "another one";
+  EXPECT_EQ(post("/message/recall", R"({"message_id":")" + id(3) + "\"}").status, 404U);
+  must_post("/message/delete", R"({"channel_id":"g1","channel_type":2,"message_seqs":[4]})");
+  const std::string page = history("g1", "2");
+  EXPECT_TRUE(has(page, R"("payload":"e30=","revoke":1)")) << page;
+  EXPECT_TRUE(has(page, R"("edit_version":1)")) << page;
+  EXPECT_TRUE(has(page, id(3))) << page;
+  EXPECT_FALSE(has(page, id(4))) << page;
+}
+
 TEST_F(ImportRoutesTest, AChannelThatEndsOtherwiseIsLeftAlone) {
   ASSERT_EQ(take("g1", 0, foreign(1, 2)).status, 200U);
   EXPECT_EQ(take("g1", 0, foreign(1, 2)).status, 200U) << "the same again";

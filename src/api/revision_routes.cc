@@ -13,6 +13,7 @@
 #include "bodies/revisions.h"
 #include "jobs/revision_notice.h"
 #include "model/id_rules.h"
+#include "model/ids.h"
 #include "partition/intake_rights.h"
 
 namespace jindou::api {
@@ -28,7 +29,7 @@ constexpr int kAttemptsMax = 16;
 struct Target {
   std::uint64_t id = 0;               // 0: by the channel
   std::optional<ChannelKey> channel;  // none: whichever it is
-  std::uint64_t seq = 0;
+  std::uint64_t seq = 0;              // beside an id: of one that was imported
   std::string client_msg_no;
   std::string operator_uid;
 };
@@ -52,9 +53,9 @@ Target take_target(BodyReader& body, bodies::MessagePlace place, std::string ope
       body.fail(channel.error().detail());
     }
   }
+  target.seq = place.message_seq;
   if (target.id != 0) return target;
   if (!target.channel) body.fail("message_id, or channel_id and channel_type, is required");
-  target.seq = place.message_seq;
   target.client_msg_no = std::move(place.client_msg_no);
   if (target.seq == 0 && target.client_msg_no.empty()) {
     body.fail("message_id, message_seq or client_msg_no is required");
@@ -62,19 +63,26 @@ Target take_target(BodyReader& body, bodies::MessagePlace place, std::string ope
   return target;
 }
 
+// Empty when there is none. Errors: storage.
+Result<std::optional<Message>> find_target(const History& history, const Target& target) {
+  const auto seq = static_cast<MessageSeq>(target.seq);
+  if (target.id >= kForeignIdMin && target.channel && target.seq != 0) {
+    // Nothing leads from the id of an imported message to its place (docs/decisions/0046).
+    JD_TRY(std::optional<Message> found, history.load_by_seq(*target.channel, seq));
+    if (found && raw(found->id) != target.id) found.reset();
+    return found;
+  }
+  if (target.id != 0) return history.load_by_id(static_cast<MessageId>(target.id));
+  if (target.seq != 0) return history.load_by_seq(*target.channel, seq);
+  return history.load_by_client_msg_no(*target.channel, target.client_msg_no);
+}
+
 // Blocks. Errors: not_found, invalid (a command), storage.
 Result<Message> load_target(const History& history, Target target) {
   if (target.channel) {
     JD_TRY(target.channel, load_settled_channel(history, std::move(*target.channel)));
   }
-  std::optional<Message> found;
-  if (target.id != 0) {
-    JD_TRY(found, history.load_by_id(static_cast<MessageId>(target.id)));
-  } else if (target.seq != 0) {
-    JD_TRY(found, history.load_by_seq(*target.channel, static_cast<MessageSeq>(target.seq)));
-  } else {
-    JD_TRY(found, history.load_by_client_msg_no(*target.channel, target.client_msg_no));
-  }
+  JD_TRY(std::optional<Message> found, find_target(history, target));
   const bool elsewhere = found && target.channel && found->channel != *target.channel;
   if (!found || elsewhere) {
     return Error(Errc::not_found,
