@@ -147,6 +147,9 @@ ReadLock::~ReadLock() {
 }
 
 bool ReadLock::take(const std::string& directory) {
+  // Closing it later would give away what is taken now: the locks of a process on a file go with
+  // the first descriptor of it that is closed.
+  if (const int before = std::exchange(descriptor_, -1); before >= 0) ::close(before);
   const int descriptor = ::open((directory + "/LOCK").c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return true;
   struct flock lock {};
@@ -156,7 +159,6 @@ bool ReadLock::take(const std::string& directory) {
     ::close(descriptor);
     return false;
   }
-  if (descriptor_ >= 0) ::close(descriptor_);
   descriptor_ = descriptor;
   return true;
 }

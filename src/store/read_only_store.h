@@ -56,6 +56,7 @@ class ReadLock {
   ReadLock(const ReadLock&) = delete;
   ReadLock& operator=(const ReadLock&) = delete;
   // A directory without the lock's file is nobody's: true. False: another process has it open.
+  // Taken again, it is held anew, or not at all.
   bool take(const std::string& directory);
 
  private:
