@@ -139,7 +139,7 @@ void Verification::compare_with_manifest(const store::ReadOnlyStore& store) {
 
 Result<void> Verification::verify_records(const store::ReadOnlyStore& store) {
   const store::AuditHandlers handlers{
-      .fault = [this](const std::string& sentence) { fault(sentence); },
+      .fault = [this](const store::AuditFault& found) { fault(found.sentence); },
       .keep_on =
           [this](const store::AuditCounts& so_far) {
             outcome_.records = so_far;

@@ -469,6 +469,13 @@ ChannelType type_of_channel_scoped_key(std::string_view key) {
   return static_cast<ChannelType>(key[kBodyOffset]);
 }
 
+bool holds_channel(std::string_view key, std::size_t behind) {
+  constexpr std::size_t kHeadBytes =
+      kBodyOffset + 1 + sizeof(std::uint16_t);  // to the channel's id
+  if (key.size() < kHeadBytes) return false;
+  return key.size() >= kHeadBytes + read_be<std::uint16_t>(key, kBodyOffset + 1) + behind;
+}
+
 ChannelKey channel_of_channel_scoped_key(std::string_view key) {
   return read_channel(key, kBodyOffset);
 }

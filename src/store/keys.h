@@ -245,6 +245,9 @@ KeyKind kind_of_key(std::string_view key);
 // Of a key that begins with a channel behind its kind.
 ChannelType type_of_channel_scoped_key(std::string_view key);
 ChannelKey channel_of_channel_scoped_key(std::string_view key);
+// Whether a key of a partition is long enough to hold a channel behind its kind, and `behind` more
+// bytes.
+bool holds_channel(std::string_view key, std::size_t behind);
 
 // All templates of a partition, sorted by name; the name of such a key.
 std::string template_prefix(PartitionId partition);

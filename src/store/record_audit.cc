@@ -38,12 +38,6 @@ std::string shown(const ChannelKey& channel) {
   return text;
 }
 
-// Whether a key of a partition holds a whole channel and at least so many bytes behind it.
-bool holds_channel(std::string_view key, std::size_t behind) {
-  if (key.size() < kChannelHeadBytes) return false;
-  return key.size() >= kChannelHeadBytes + read_be<std::uint16_t>(key, kKindBytes + 1) + behind;
-}
-
 // Explains a seq without a message by itself.
 bool is_for_nobody(const GapRecord& gap) { return gap.readers.empty() && !gap.everybody; }
 
@@ -90,8 +84,8 @@ Result<void> decode_value(KeyKind kind, std::string_view key, std::string_view v
 
 class Audit {
  public:
-  Audit(const OpenStore& store, const AuditHandlers& handlers)
-      : store_(store), handlers_(handlers) {}
+  Audit(const OpenStore& store, const AuditHandlers& handlers, AuditScope scope)
+      : store_(store), handlers_(handlers), with_index_(scope == AuditScope::all) {}
 
   Result<AuditCounts> run(std::uint16_t partitions);
 
@@ -113,17 +107,39 @@ class Audit {
     return RowIterator(store_.db().NewIterator(read, store_.handle(table)));
   }
   Result<bool> get(Table table, const std::string& key, std::string& value) const;
-  void fault(std::string sentence) { handlers_.fault(sentence); }
+  // Of the partition that is looked at.
+  void fault(AuditFault::Kind kind, std::string sentence) {
+    AuditFault found;
+    found.kind = kind;
+    found.sentence = std::move(sentence);
+    tell(std::move(found));
+  }
+  void unreadable(std::string_view key, std::string sentence) {
+    AuditFault found;
+    found.key = key;
+    found.sentence = std::move(sentence);
+    tell(std::move(found));
+  }
+  void tell(AuditFault found) {
+    found.partition = partition_;
+    handlers_.fault(found);
+  }
   Result<void> count_row();
 
   Result<void> audit_partition(PartitionId partition);
   Result<void> audit_row(std::string_view key, std::string_view value);
   Result<void> audit_message(std::string_view key, std::string_view value);
   Result<Log> load_log(ChannelKey key) const;
+  Result<void> audit_expiry(const Message& message, MessageSeq seq);
+  // The first gap of a log at a seq or behind it, if it is before behind_gaps(). Valid until the
+  // next call.
+  const RowIterator& gaps_of(const ChannelKey& log, std::uint64_t from);
+  std::string behind_gaps(const ChannelKey& log) const;
   // The log whose messages came last has no more.
   Result<void> end_log();
   // Seqs of the log that have no row.
   Result<void> explain(std::uint64_t first, std::uint64_t last);
+  void tell_missing(std::uint64_t first, std::uint64_t last);
   Result<void> audit_commit(std::string_view key, std::string_view value);
   Result<void> audit_entry(const CommitEntry& entry);
   // Whether a message that was stored at that place is gone for a reason.
@@ -133,6 +149,7 @@ class Audit {
 
   const OpenStore& store_;
   const AuditHandlers& handlers_;
+  const bool with_index_;
   AuditCounts counts_;
   PartitionId partition_{};
   std::optional<Log> log_;
@@ -177,32 +194,47 @@ Result<Audit::Log> Audit::load_log(ChannelKey key) const {
   return log;
 }
 
+const RowIterator& Audit::gaps_of(const ChannelKey& log, std::uint64_t from) {
+  if (!gaps_) gaps_ = rows_of(Table::main);
+  gaps_->Seek(slice(gap_key(partition_, log, static_cast<MessageSeq>(from))));
+  return gaps_;
+}
+
+std::string Audit::behind_gaps(const ChannelKey& log) const {
+  const std::string first = gap_key(partition_, log, MessageSeq{0});
+  return after_prefix(std::string_view(first).substr(0, first.size() - kSeqBytes));
+}
+
 Result<void> Audit::explain(std::uint64_t first, std::uint64_t last) {
   const Log& log = *log_;
   // Commands that expired leave nothing behind.
   if (log.of_commands && log.has_gaps) return {};
-  if (!gaps_) gaps_ = rows_of(Table::main);
-  const std::string end = after_prefix(
-      gap_key(partition_, log.key, MessageSeq{0}).substr(0, kChannelHeadBytes + log.key.id.size()));
-  gaps_->Seek(slice(gap_key(partition_, log.key, static_cast<MessageSeq>(first))));
+  const std::string end = behind_gaps(log.key);
+  gaps_of(log.key, first);
   std::uint64_t next = first;
-  std::optional<std::uint64_t> unexplained;
   for (; next <= last && gaps_->Valid() && view(gaps_->key()) < end; gaps_->Next()) {
     const std::uint64_t seq = raw(seq_of_message_key(view(gaps_->key())));
     const auto gap = decode_gap(view(gaps_->value()));
     if (!gap || !is_for_nobody(*gap)) continue;
     const std::uint64_t begin = gap->seqs > seq ? 1 : seq - gap->seqs + 1;
-    if (begin > next) break;
+    if (begin > next) tell_missing(next, std::min(begin - 1, last));
     next = std::max(next, seq + 1);
   }
   if (!gaps_->status().ok()) return to_error(gaps_->status());
-  if (next <= last) unexplained = next;
-  if (unexplained) {
-    fault(fmt::format("{} (partition {}): there is no message at seq {}{}, and nothing says why",
-                      shown(log.key), raw(partition_), *unexplained,
-                      last > *unexplained ? fmt::format(" and others up to {}", last) : ""));
-  }
+  if (next <= last) tell_missing(next, last);
   return {};
+}
+
+void Audit::tell_missing(std::uint64_t first, std::uint64_t last) {
+  AuditFault found;
+  found.kind = AuditFault::Kind::missing;
+  found.log = log_->key;
+  found.first = first;
+  found.last = last;
+  found.sentence = fmt::format(
+      "{} (partition {}): there is no message at seq {}{}, and nothing says why", shown(log_->key),
+      raw(partition_), first, last > first ? fmt::format(" and others up to {}", last) : "");
+  tell(std::move(found));
 }
 
 Result<void> Audit::end_log() {
@@ -214,7 +246,8 @@ Result<void> Audit::end_log() {
 
 Result<void> Audit::audit_message(std::string_view key, std::string_view value) {
   if (!holds_channel(key, kSeqBytes)) {
-    fault(fmt::format("partition {}: the key of a message is too short", raw(partition_)));
+    unreadable(key,
+               fmt::format("partition {}: the key of a message is too short", raw(partition_)));
     return {};
   }
   ChannelKey channel = channel_of_channel_scoped_key(key);
@@ -231,9 +264,27 @@ Result<void> Audit::audit_message(std::string_view key, std::string_view value) 
   log_->next = std::max(log_->next, seq + 1);
   const auto message = decode_message(value, channel, at);
   if (!message) {
-    fault(fmt::format("{} (partition {}): the message at seq {} cannot be read: {}", shown(channel),
-                      raw(partition_), seq, message.error().detail()));
+    unreadable(key, fmt::format("{} (partition {}): the message at seq {} cannot be read: {}",
+                                shown(channel), raw(partition_), seq, message.error().detail()));
+    return {};
   }
+  return audit_expiry(*message, at);
+}
+
+Result<void> Audit::audit_expiry(const Message& message, MessageSeq seq) {
+  // What was cleared goes as a whole.
+  if (message.expire == 0 || raw(seq) <= log_->cleared_to) return {};
+  AuditFault found;
+  found.kind = AuditFault::Kind::derived;
+  found.key =
+      expiry_key(partition_, static_cast<std::uint64_t>(message.expires_at()), log_->key, seq);
+  std::string value;
+  JD_TRY(const bool there, get(Table::main, found.key, value));
+  if (there) return {};
+  found.sentence = fmt::format(
+      "{} (partition {}): the message at seq {} expires and is not in the list of those that do",
+      shown(log_->key), raw(partition_), raw(seq));
+  tell(std::move(found));
   return {};
 }
 
@@ -246,21 +297,29 @@ Result<bool> Audit::is_gone_by_right(const CommitEntry& entry) {
   }
   const Log& log = found->second;
   if (entry.seq <= log.cleared_to || (log.of_commands && log.has_gaps)) return true;
-  std::string value;
-  JD_TRY(
-      const bool is_gap,
-      get(Table::main, gap_key(partition_, entry.log, static_cast<MessageSeq>(entry.seq)), value));
-  if (!is_gap) return false;
-  const auto gap = decode_gap(value);
-  return gap && is_for_nobody(*gap);
+  const RowIterator& gaps = gaps_of(log.key, entry.seq);
+  const bool any = gaps->Valid() && view(gaps->key()) < behind_gaps(log.key);
+  if (!gaps->status().ok()) return to_error(gaps->status());
+  if (!any) return false;
+  // One may be of many seqs, of which its key has the last.
+  const std::uint64_t last = raw(seq_of_message_key(view(gaps->key())));
+  const auto gap = decode_gap(view(gaps->value()));
+  return gap && is_for_nobody(*gap) && last - entry.seq < gap->seqs;
 }
 
 Result<void> Audit::audit_entry(const CommitEntry& entry) {
-  const auto told = [&](std::string_view what) {
-    fault(fmt::format("{} (partition {}): {} {}", shown(entry.log), raw(partition_),
-                      entry.seq == 0 ? fmt::format("the message with counter {}", entry.counter)
-                                     : fmt::format("the message at seq {}", entry.seq),
-                      what));
+  const auto told = [&](AuditFault::Kind kind, std::string_view what) {
+    AuditFault found;
+    found.kind = kind;
+    found.log = entry.log;
+    found.first = entry.seq;
+    found.last = entry.seq;
+    found.sentence =
+        fmt::format("{} (partition {}): {} {}", shown(entry.log), raw(partition_),
+                    entry.seq == 0 ? fmt::format("the message with counter {}", entry.counter)
+                                   : fmt::format("the message at seq {}", entry.seq),
+                    what);
+    tell(std::move(found));
   };
   std::string value;
   bool there = false;
@@ -272,18 +331,21 @@ Result<void> Audit::audit_entry(const CommitEntry& entry) {
       const auto head = decode_message_head(value);
       const MessageId id = message_id_of(entry.counter, partition_);
       if (head && head->id != id) {
-        told(fmt::format("has the id {} and was committed as {}", raw(head->id), raw(id)));
+        told(AuditFault::Kind::other_id,
+             fmt::format("has the id {} and was committed as {}", raw(head->id), raw(id)));
       }
     } else {
       JD_TRY(const bool by_right, is_gone_by_right(entry));
-      if (!by_right) told("was committed and is not there");
+      if (!by_right) told(AuditFault::Kind::missing, "was committed and is not there");
     }
   }
+  if (!with_index_) return {};
   JD_TRY(const bool indexed,
          get(Table::client_numbers, client_number_key(partition_, entry.fingerprint), value));
   if (!indexed) {
     if (there && entry.counter <= indexed_to_) {
-      told("is missing in the index of client_msg_no: a repeat would be stored again");
+      told(AuditFault::Kind::index,
+           "is missing in the index of client_msg_no: a repeat would be stored again");
     }
     return {};
   }
@@ -292,10 +354,10 @@ Result<void> Audit::audit_entry(const CommitEntry& entry) {
   if (number->counter == entry.counter) {
     ++known_numbers_;
     if (number->seq != entry.seq || number->payload != entry.payload) {
-      told("is another one in the index of client_msg_no");
+      told(AuditFault::Kind::index, "is another one in the index of client_msg_no");
     }
   } else if (number->counter < entry.counter && entry.counter <= indexed_to_) {
-    told("is an older one in the index of client_msg_no");
+    told(AuditFault::Kind::index, "is an older one in the index of client_msg_no");
   }
   return {};
 }
@@ -304,8 +366,8 @@ Result<void> Audit::audit_commit(std::string_view key, std::string_view value) {
   const std::uint64_t first = counter_of_commit_record_key(key);
   const auto record = decode_commit_record(value, first);
   if (!record) {
-    fault(fmt::format("partition {}: the commit record {} cannot be read: {}", raw(partition_),
-                      first, record.error().detail()));
+    unreadable(key, fmt::format("partition {}: the commit record {} cannot be read: {}",
+                                raw(partition_), first, record.error().detail()));
     return {};
   }
   for (const CommitEntry& entry : record->entries) {
@@ -327,8 +389,9 @@ Result<void> Audit::audit_row(std::string_view key, std::string_view value) {
     if (of_channel && holds_channel(key, 0)) {
       where = ", " + shown(channel_of_channel_scoped_key(key));
     }
-    fault(fmt::format("partition {}{}: a record of kind {:#04x} cannot be read: {}",
-                      raw(partition_), where, static_cast<unsigned>(kind), read.error().detail()));
+    unreadable(key, fmt::format("partition {}{}: a record of kind {:#04x} cannot be read: {}",
+                                raw(partition_), where, static_cast<unsigned>(kind),
+                                read.error().detail()));
   }
   return {};
 }
@@ -356,6 +419,7 @@ Result<void> Audit::name_strangers(std::uint64_t how_many) {
     if (known) continue;
     ++named;
     fault(
+        AuditFault::Kind::stranger,
         fmt::format("partition {}: an entry of the index of client_msg_no is of message {} (seq "
                     "{}), which no commit record has",
                     raw(partition_), raw(message_id_of(number->counter, partition_)), number->seq));
@@ -373,7 +437,8 @@ Result<void> Audit::audit_numbers() {
     ++numbers;
     const auto number = decode_client_number(view(it->value()));
     if (!number) {
-      fault(fmt::format("partition {}: an entry of the index of client_msg_no cannot be read: {}",
+      fault(AuditFault::Kind::index,
+            fmt::format("partition {}: an entry of the index of client_msg_no cannot be read: {}",
                         raw(partition_), number.error().detail()));
     }
   }
@@ -389,13 +454,17 @@ Result<void> Audit::audit_partition(PartitionId partition) {
   logs_.clear();
   indexed_to_ = 0;
   std::string value;
-  JD_TRY(const bool indexed, get(Table::client_numbers, index_progress_key(partition), value));
+  bool indexed = false;
+  if (with_index_) {
+    JD_TRY(indexed, get(Table::client_numbers, index_progress_key(partition), value));
+  }
   if (indexed) {
     const auto progress = decode_index_progress(value);
     if (progress) {
       indexed_to_ = *progress;
     } else {
-      fault(fmt::format("partition {}: how far the index of client_msg_no has got cannot be read",
+      fault(AuditFault::Kind::index,
+            fmt::format("partition {}: how far the index of client_msg_no has got cannot be read",
                         raw(partition)));
     }
   }
@@ -409,6 +478,7 @@ Result<void> Audit::audit_partition(PartitionId partition) {
   }
   if (!it->status().ok()) return to_error(it->status());
   JD_RETURN_IF_ERROR(end_log());
+  if (!with_index_) return {};
   return audit_numbers();
 }
 
@@ -422,8 +492,8 @@ Result<AuditCounts> Audit::run(std::uint16_t partitions) {
 }  // namespace
 
 Result<AuditCounts> audit_records(const OpenStore& store, std::uint16_t partitions,
-                                  const AuditHandlers& handlers) {
-  return Audit(store, handlers).run(partitions);
+                                  const AuditHandlers& handlers, AuditScope scope) {
+  return Audit(store, handlers, scope).run(partitions);
 }
 
 }  // namespace jindou::store
