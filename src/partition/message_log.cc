@@ -110,17 +110,9 @@ void MessageLog::append(Message& message, const ChannelKey& log, CachedChannel* 
   }
   if (&log_state != channel) return;
   const std::uint64_t run = note_unlisted(*channel, message);
-  if (!message.subscribers.empty() || message.expire != 0 || !message.sender_conversation) {
-    store::GapRecord gap;
-    gap.everybody = message.subscribers.empty();
-    gap.expires_at = message.expires_at();
-    if (!gap.everybody) {
-      gap.readers = message.subscribers;
-      if (message.sender_conversation) gap.readers.push_back(message.from_uid);
-    }
-    if (!message.sender_conversation) gap.unlisted = message.from_uid;
-    gap.run = run;
-    txn.put(store::gap_key(partition_, log, message.seq), store::encode(gap));
+  if (auto gap = store::gap_of(message)) {
+    gap->run = run;
+    txn.put(store::gap_key(partition_, log, message.seq), store::encode(*gap));
     if (!channel->record.has_gaps) {
       ChannelCache::remember(*channel, txn);
       channel->record.has_gaps = true;

@@ -834,6 +834,22 @@ void encode_message(std::string& out, const Message& message, const ChannelKey& 
   out += message.payload;
 }
 
+std::optional<GapRecord> gap_of(const Message& message) {
+  if (message.is_recalled()) return GapRecord();
+  if (message.subscribers.empty() && message.expire == 0 && message.sender_conversation) {
+    return std::nullopt;
+  }
+  GapRecord gap;
+  gap.everybody = message.subscribers.empty();
+  gap.expires_at = message.expires_at();
+  if (!gap.everybody) {
+    gap.readers = message.subscribers;
+    if (message.sender_conversation) gap.readers.push_back(message.from_uid);
+  }
+  if (!message.sender_conversation) gap.unlisted = message.from_uid;
+  return gap;
+}
+
 Result<std::int64_t> message_timestamp(std::string_view bytes) {
   ByteReader reader(bytes);
   const bool known = read_message_bits(reader).has_value();

@@ -337,6 +337,9 @@ Result<TemplateFloorRecord> decode_template_floor(std::string_view bytes);
 // Replaces the content of `out`. The log and the seq are in the key; the addressed channel is in
 // the value only where it cannot be told from the log.
 void encode_message(std::string& out, const Message& message, const ChannelKey& log);
+// What stands beside a message as long as it is there: none, when everybody can read it for ever
+// and its sender has it in his list. Of an unlisted one the run is left at 1.
+std::optional<GapRecord> gap_of(const Message& message);
 // Only the time, in seconds.
 Result<std::int64_t> message_timestamp(std::string_view bytes);
 Result<Message> decode_message(std::string_view bytes, const ChannelKey& log, MessageSeq seq);
