@@ -24,6 +24,7 @@
 #include "store/database_cursor.h"
 #include "store/file_keeper.h"
 #include "store/index_progress.h"
+#include "store/index_rebuild_mark.h"
 #include "store/keys.h"
 #include "store/rocksdb_slice.h"
 #include "store/rocksdb_status.h"
@@ -133,6 +134,10 @@ rocksdb::Options rocksdb_options(const StoreOptions& options) {
 Result<std::unique_ptr<Database>> Database::open(const StoreOptions& options, Random& random) {
   JD_TRY(const WantedIdentity wanted,
          load_wanted_identity(options.partitions, options.identity_file));
+  if (!options.rebuilds_index) {
+    const auto unfinished = unfinished_index_rebuild(options.directory);
+    if (unfinished) return Error(Errc::storage, *unfinished);
+  }
   std::error_code error;
   std::filesystem::create_directories(options.directory, error);
   if (error) {
@@ -375,7 +380,8 @@ std::vector<TableFile> Database::table_files() const {
   std::vector<rocksdb::LiveFileMetaData> live;
   open_->db().GetLiveFilesMetaData(&live);
   for (const auto& file : live) {
-    files.push_back({file.db_path + file.name, file.size, file.largest_seqno});
+    files.push_back({file.db_path + file.name, file.size, file.largest_seqno,
+                     OpenStore::table_of(file.column_family_name)});
   }
   return files;
 }

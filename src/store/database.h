@@ -58,19 +58,15 @@ struct StoreOptions {
   bool prepared_logs = true;
   // Start with what stands before damage in the log (data_loss.h). Without it that is an error.
   bool accept_data_loss = false;
+  // For whoever makes the index of client_msg_no again: nobody else opens a store whose index was
+  // emptied for that and is not whole yet (index_rebuild_mark.h).
+  bool rebuilds_index = false;
   // The file system; null: the machine's. Outlives the store. Tests put a faulty one here.
   rocksdb::Env* env = nullptr;
 };
 
 // The RocksDB settings of the server; the benchmark's floor uses the very same.
 rocksdb::Options rocksdb_options(const StoreOptions& options);
-
-// One file of the open store.
-struct TableFile {
-  std::string path;
-  std::uint64_t bytes = 0;
-  std::uint64_t largest_sequence = 0;
-};
 
 // Thread-safe. Not movable: the commit log and the readers borrow it.
 //

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -36,11 +37,12 @@ constexpr std::uint64_t kSyncedSize = 2;
 
 struct Edit {
   std::uint64_t family = 0;
+  std::optional<std::string> family_name;  // one is added
   bool drops_family = false;
   std::optional<std::uint64_t> log_number;
   std::optional<std::uint64_t> min_log;
   std::vector<std::uint64_t> deleted;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> added;
+  std::vector<std::pair<std::uint64_t, ManifestTable>> added;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> synced_logs;
   std::uint64_t logs_deleted_before = 0;
 };
@@ -48,13 +50,14 @@ struct Edit {
 void read_new_file(ByteReader& reader, Edit& edit) {
   reader.read_varint();  // level
   const std::uint64_t number = reader.read_varint();
-  const std::uint64_t size = reader.read_varint();
+  ManifestTable table;
+  table.bytes = reader.read_varint();
   reader.read_string();  // smallest key
   reader.read_string();  // largest key
   reader.read_varint();  // smallest sequence number
-  reader.read_varint();  // largest sequence number
+  table.largest_sequence = reader.read_varint();
   while (reader.ok() && reader.read_varint() != kTerminate) reader.read_string();
-  edit.added.emplace_back(number, size);
+  edit.added.emplace_back(number, table);
 }
 
 void read_wal_addition(std::string_view bytes, Edit& edit) {
@@ -72,8 +75,8 @@ void read_wal_addition(std::string_view bytes, Edit& edit) {
 // False for a tag that is not known.
 bool read_field(std::uint64_t tag, ByteReader& reader, Edit& edit) {
   switch (tag) {
-    case kComparator:
-    case kColumnFamilyAdd: reader.read_string(); return true;
+    case kComparator: reader.read_string(); return true;
+    case kColumnFamilyAdd: edit.family_name = reader.read_string(); return true;
     case kNextFileNumber:
     case kLastSequence:
     case kPrevLogNumber:
@@ -120,10 +123,11 @@ bool ManifestState::apply(std::string_view record) {
     return true;
   }
   Family& family = families_[edit.family];
+  if (edit.family_name) family.name = *edit.family_name;
   if (edit.log_number) family.log_number = std::max(family.log_number, *edit.log_number);
   // A file that only changes its level is deleted and added in one edit.
   for (const std::uint64_t number : edit.deleted) family.tables.erase(number);
-  for (const auto& [number, size] : edit.added) family.tables[number] = size;
+  for (const auto& [number, table] : edit.added) family.tables[number] = table;
   if (edit.min_log) min_log_ = std::max(min_log_, *edit.min_log);
   for (const auto& [number, size] : edit.synced_logs) {
     std::uint64_t& known = synced_logs_[number];
@@ -133,10 +137,16 @@ bool ManifestState::apply(std::string_view record) {
   return true;
 }
 
-std::map<std::uint64_t, std::uint64_t> ManifestState::tables() const {
-  std::map<std::uint64_t, std::uint64_t> all;
+std::map<std::uint64_t, ManifestTable> ManifestState::tables() const {
+  std::map<std::uint64_t, ManifestTable> all;
   for (const auto& [id, family] : families_) all.insert(family.tables.begin(), family.tables.end());
   return all;
+}
+
+bool ManifestState::is_of_family(std::uint64_t table, std::string_view name) const {
+  return std::ranges::any_of(families_, [&](const auto& entry) {
+    return entry.second.name == name && entry.second.tables.contains(table);
+  });
 }
 
 std::uint64_t ManifestState::first_log() const {

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "store/rocksdb_status.h"
@@ -13,8 +14,6 @@
 namespace jindou::store {
 
 namespace {
-
-constexpr const char* kClientNumbersName = "client_numbers";
 
 // Its write buffers beside those of messages. Each family has four at most and then waits, which is
 // the bound of both together. RocksDB's own for several families (WriteBufferManager) is no bound
@@ -40,7 +39,7 @@ rocksdb::ColumnFamilyOptions client_numbers_options(const rocksdb::Options& opti
 
 std::vector<rocksdb::ColumnFamilyDescriptor> families_of(const rocksdb::Options& options) {
   return {{rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions(options)},
-          {kClientNumbersName, client_numbers_options(options)}};
+          {OpenStore::kClientNumbersName, client_numbers_options(options)}};
 }
 
 // If the error of an opening is that another process holds the lock of `directory`: its number, or
@@ -97,9 +96,25 @@ std::unique_ptr<OpenStore> OpenStore::of(rocksdb::DB* db,
   return store;
 }
 
+Result<void> OpenStore::empty_client_numbers(const rocksdb::Options& options) {
+  auto status = db_->DropColumnFamily(client_numbers_);
+  if (!status.ok()) return to_error(status);
+  // Its files go with the handle.
+  db_->DestroyColumnFamilyHandle(client_numbers_).PermitUncheckedError();
+  client_numbers_ = nullptr;
+  status = db_->CreateColumnFamily(client_numbers_options(options), kClientNumbersName,
+                                   &client_numbers_);
+  if (!status.ok()) return to_error(status);
+  return {};
+}
+
+Table OpenStore::table_of(std::string_view family) {
+  return family == kClientNumbersName ? Table::client_numbers : Table::main;
+}
+
 OpenStore::~OpenStore() {
   for (rocksdb::ColumnFamilyHandle* family : {client_numbers_, main_}) {
-    db_->DestroyColumnFamilyHandle(family).PermitUncheckedError();
+    if (family != nullptr) db_->DestroyColumnFamilyHandle(family).PermitUncheckedError();
   }
   db_->Close().PermitUncheckedError();
 }

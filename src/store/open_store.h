@@ -4,8 +4,10 @@
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -13,9 +15,20 @@
 
 namespace jindou::store {
 
+// One file of the store.
+struct TableFile {
+  std::string path;
+  std::uint64_t bytes = 0;
+  std::uint64_t largest_sequence = 0;
+  Table table = Table::main;
+};
+
 // Thread-safe as RocksDB is. Nobody may be using it when it is destroyed.
 class OpenStore {
  public:
+  // Of the column family that is Table::client_numbers.
+  static constexpr const char* kClientNumbersName = "client_numbers";
+
   // Opens or creates the store and replays its log. Errors: storage (locked by another process,
   // damaged, no room).
   static Result<std::unique_ptr<OpenStore>> open(const rocksdb::Options& options,
@@ -28,6 +41,15 @@ class OpenStore {
   ~OpenStore();
   OpenStore(const OpenStore&) = delete;
   OpenStore& operator=(const OpenStore&) = delete;
+
+  // Drops all of client_numbers, also what cannot be read of it, and makes it anew, empty. For
+  // whoever has the store to himself, has noted that (begin_index_rebuild()) and fills it again.
+  // `options` as it was opened with. Errors: storage; then a later opening for writing makes the
+  // table, and one for reading fails.
+  Result<void> empty_client_numbers(const rocksdb::Options& options);
+
+  // Of a column family, by its name.
+  static Table table_of(std::string_view family);
 
   rocksdb::DB& db() const { return *db_; }
   rocksdb::ColumnFamilyHandle* handle(Table table) const {

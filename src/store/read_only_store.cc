@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <utility>
 
@@ -43,12 +44,13 @@ class EndedLog final : public rocksdb::FSSequentialFileOwnerWrapper {
   std::uint64_t left_;
 };
 
-// Shows logs as a start would cut them (cut_log_tails), without cutting them.
+// Shows logs as a start would cut them (cut_log_tails, cut_logs), without cutting them. Their sizes
+// are those that the manifest may know of: RocksDB opens no store with a log that is shorter.
 class EndedLogs final : public rocksdb::FileSystemWrapper {
  public:
   EndedLogs(const std::shared_ptr<rocksdb::FileSystem>& files, const StoreCheck& check)
       : FileSystemWrapper(files) {
-    for (const LogEnd& end : check.log_ends) ends_[end.position.log] = end.position.bytes;
+    for (const LogEnd& end : check.log_ends) ends_[end.position.log] = end;
   }
   const char* Name() const override { return "jindou.ended_logs"; }
 
@@ -58,7 +60,7 @@ class EndedLogs final : public rocksdb::FileSystemWrapper {
     auto status = target()->NewSequentialFile(path, options, file, debug);
     const auto end = find(path);
     if (status.ok() && end != ends_.end()) {
-      *file = std::make_unique<EndedLog>(std::move(*file), end->second);
+      *file = std::make_unique<EndedLog>(std::move(*file), end->second.position.bytes);
     }
     return status;
   }
@@ -66,12 +68,12 @@ class EndedLogs final : public rocksdb::FileSystemWrapper {
                                 std::uint64_t* size, rocksdb::IODebugContext* debug) override {
     auto status = target()->GetFileSize(path, options, size, debug);
     const auto end = find(path);
-    if (status.ok() && end != ends_.end()) *size = std::min(*size, end->second);
+    if (status.ok() && end != ends_.end()) *size = end->second.file_bytes;
     return status;
   }
 
  private:
-  using Ends = std::map<std::uint64_t, std::uint64_t>;
+  using Ends = std::map<std::uint64_t, LogEnd>;
 
   Ends::const_iterator find(const std::string& path) const {
     if (!path.ends_with(".log")) return ends_.end();
@@ -79,13 +81,13 @@ class EndedLogs final : public rocksdb::FileSystemWrapper {
     return ends_.find(std::strtoull(name.c_str(), nullptr, 10));
   }
 
-  Ends ends_;  // bytes by number
+  Ends ends_;  // by number
 };
 
 }  // namespace
 
 Result<std::unique_ptr<ReadOnlyStore>> ReadOnlyStore::open(const std::string& directory,
-                                                           const StoreCheck& check) {
+                                                           const StoreCheck& check, Tables tables) {
   std::unique_ptr<ReadOnlyStore> store(new ReadOnlyStore());
   StoreOptions wanted;
   wanted.block_cache_bytes = kReadCacheBytes;
@@ -93,6 +95,7 @@ Result<std::unique_ptr<ReadOnlyStore>> ReadOnlyStore::open(const std::string& di
   store->env_ =
       rocksdb::NewCompositeEnv(std::make_shared<EndedLogs>(options.env->GetFileSystem(), check));
   options.env = store->env_.get();
+  options.paranoid_checks = tables == Tables::whole;
   // Logs stay tracked, though the check has looked at them: without, RocksDB takes those that the
   // manifest names out of it, for which a store that is only read has no place (version 7.8 ends
   // the process there).
@@ -125,7 +128,8 @@ std::vector<TableFile> ReadOnlyStore::tables() const {
   std::vector<TableFile> files;
   files.reserve(live.size());
   for (const auto& file : live) {
-    files.push_back({file.db_path + file.name, file.size, file.largest_seqno});
+    files.push_back({file.db_path + file.name, file.size, file.largest_seqno,
+                     OpenStore::table_of(file.column_family_name)});
   }
   std::ranges::sort(files, {}, &TableFile::path);
   return files;
@@ -146,14 +150,16 @@ ReadLock::~ReadLock() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-bool ReadLock::take(const std::string& directory) {
+bool ReadLock::take(const std::string& directory, Kind kind) {
   // Closing it later would give away what is taken now: the locks of a process on a file go with
   // the first descriptor of it that is closed.
   if (const int before = std::exchange(descriptor_, -1); before >= 0) ::close(before);
-  const int descriptor = ::open((directory + "/LOCK").c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return true;
+  const bool alone = kind == Kind::alone;
+  const int descriptor =
+      ::open((directory + "/LOCK").c_str(), (alone ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+  if (descriptor < 0) return errno == ENOENT || !alone;
   struct flock lock {};
-  lock.l_type = F_RDLCK;
+  lock.l_type = static_cast<short>(alone ? F_WRLCK : F_RDLCK);  // NOLINT(google-runtime-int)
   lock.l_whence = SEEK_SET;
   if (::fcntl(descriptor, F_SETLK, &lock) != 0) {  // NOLINT(*-vararg)
     ::close(descriptor);

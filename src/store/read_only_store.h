@@ -20,10 +20,16 @@ namespace jindou::store {
 // Thread-safe as RocksDB is.
 class ReadOnlyStore {
  public:
-  // `check` is of the directory, and found no damage: logs are read as far as it says that they
-  // go. Nobody writes to the directory meanwhile. Errors: storage; invalid (a newer format).
+  enum class Tables : std::uint8_t {
+    whole,  // each can be opened
+    any,    // some may be missing or damaged: reads that need one of them fail
+  };
+  // `check` is of the directory, and found no damage but that of tables and logs: logs are read as
+  // far as it says that they go. Nobody writes to the directory meanwhile. Errors: storage (always
+  // where `check.log_missing`); invalid (a newer format).
   static Result<std::unique_ptr<ReadOnlyStore>> open(const std::string& directory,
-                                                     const StoreCheck& check);
+                                                     const StoreCheck& check,
+                                                     Tables tables = Tables::whole);
   ReadOnlyStore(const ReadOnlyStore&) = delete;
   ReadOnlyStore& operator=(const ReadOnlyStore&) = delete;
 
@@ -55,9 +61,15 @@ class ReadLock {
   ~ReadLock();
   ReadLock(const ReadLock&) = delete;
   ReadLock& operator=(const ReadLock&) = delete;
+  enum class Kind : std::uint8_t {
+    shared,  // with others who only look
+    // With nobody. Whoever opens the store in this process meanwhile has the lock too; when he
+    // closes it, it is gone for both.
+    alone,
+  };
   // A directory without the lock's file is nobody's: true. False: another process has it open.
   // Taken again, it is held anew, or not at all.
-  bool take(const std::string& directory);
+  bool take(const std::string& directory, Kind kind = Kind::shared);
 
  private:
   int descriptor_ = -1;

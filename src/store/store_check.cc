@@ -16,6 +16,7 @@
 
 #include "store/log_file.h"
 #include "store/manifest.h"
+#include "store/open_store.h"
 
 namespace jindou::store {
 
@@ -103,6 +104,7 @@ class Checker {
   Result<void> check_logs();
   void check_log(std::uint64_t number, const Walk& walk);
   void end_logs();
+  void end_damaged_logs();
   void end_log(LogPosition position);
   void check_missing_logs();
   void end_at(LogPosition position) { check_.good_to = std::min(check_.good_to, position); }
@@ -194,14 +196,21 @@ Result<void> Checker::check_manifest(std::uint64_t number) {
 
 void Checker::check_tables() {
   if (!manifest_known_) return;
-  for (const auto& [number, size] : manifest_.tables()) {
+  for (const auto& [number, known] : manifest_.tables()) {
     const auto there = tables_.find(number);
     const std::string name = path(fmt::format("{:06}.sst", number));
+    const bool of_index = manifest_.is_of_family(number, OpenStore::kClientNumbersName);
+    if (there != tables_.end() && there->second == known.bytes) {
+      check_.tables.push_back({name, known.bytes, known.largest_sequence,
+                               of_index ? Table::client_numbers : Table::main});
+      continue;
+    }
+    if (of_index) ++check_.index_tables;
     if (there == tables_.end()) {
       check_.damage.push_back(fmt::format("table file {} is missing", name));
-    } else if (there->second != size) {
-      check_.damage.push_back(
-          fmt::format("table file {} has {} bytes instead of {}", name, there->second, size));
+    } else {
+      check_.damage.push_back(fmt::format("table file {} has {} bytes instead of {}", name,
+                                          there->second, known.bytes));
     }
   }
 }
@@ -221,7 +230,11 @@ Result<void> Checker::check_logs() {
   }
   if (manifest_known_) check_missing_logs();
   for (const auto& [number, walk] : walks_) check_log(number, walk);
-  if (check_.log_damage.empty()) end_logs();
+  if (check_.log_damage.empty()) {
+    end_logs();
+  } else {
+    end_damaged_logs();
+  }
   return {};
 }
 
@@ -240,6 +253,7 @@ void Checker::check_missing_logs() {
                       "had been synced",
                       log_path(it->first), it->second));
       check_.log_bytes += it->second;
+      check_.log_missing = check_.log_missing || manifest_.synced_logs().contains(it->first);
       end_at({it->first, 0});
     } else if (walk->second.size < it->second) {
       check_.log_damage.push_back(
@@ -278,6 +292,17 @@ void Checker::end_logs() {
       end_log({number, walk.damage->record_offset});
       ended = true;
     }
+  }
+}
+
+void Checker::end_damaged_logs() {
+  for (auto it = walks_.lower_bound(check_.good_to.log); it != walks_.end(); ++it) {
+    const auto closed = manifest_.synced_logs().find(it->first);
+    const bool known = closed != manifest_.synced_logs().end();
+    const bool first = it->first == check_.good_to.log;
+    check_.log_ends.push_back(
+        {{it->first, first ? check_.good_to.bytes : 0},
+         known ? std::max(it->second.size, closed->second) : it->second.size});
   }
 }
 

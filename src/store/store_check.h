@@ -7,12 +7,15 @@
 // and the zeros of a log that was prepared (prepared_logs.h).
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "store/durable_mark.h"
+#include "store/open_store.h"
 
 namespace jindou::store {
 
@@ -27,11 +30,21 @@ struct StoreCheck {
   // What is wrong with the logs, one sentence each, with file and offset. The store can be opened
   // in the state before the damage.
   std::vector<std::string> log_damage;
+  // A log is missing of which the manifest knows: RocksDB does not open the store, not even for
+  // looking, before the logs are cut.
+  bool log_missing = false;
   // What is wrong with other files. The store cannot be opened.
   std::vector<std::string> damage;
+  // So many of `damage` are about table files of the index of client_msg_no, which can be made
+  // again (index_rebuild.h).
+  std::size_t index_tables = 0;
+  // Table files that are there and have the size that they should have; nothing of them was read.
+  // By number.
+  std::vector<TableFile> tables;
   // Where logs are to end: behind it is what a crash has left, which nobody was promised. RocksDB
   // passes over zeros, so it would go on with what stands behind a write that the disk never got
-  // (cut_log_tails). In the order of the logs.
+  // (cut_log_tails). In the order of the logs. With log_damage: where they have to be cut first
+  // (cut_logs in data_loss.h), for whoever wants to see what is before it.
   std::vector<LogEnd> log_ends;
   // Worth a line in the log: what a crash has left.
   std::vector<std::string> notes;
