@@ -1,12 +1,8 @@
 #include "backup/restore.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -78,19 +74,6 @@ Result<Bound> bound_of(const RestoreOptions& options, const BackupManifest& mani
   return bound;
 }
 
-// A file of its own for whoever owns the directory: root restores for the user of the server.
-Result<void> give_to_owner(const std::string& directory) {
-  struct stat status {};
-  if (::geteuid() != 0 || ::stat(directory.c_str(), &status) != 0 || status.st_uid == 0) return {};
-  for (const auto& entry : fs::directory_iterator(directory)) {
-    if (::lchown(entry.path().c_str(), status.st_uid, status.st_gid) != 0) {
-      return Error(Errc::storage, fmt::format("cannot give {} to the owner of the directory: {}",
-                                              entry.path().string(), std::strerror(errno)));
-    }
-  }
-  return {};
-}
-
 Result<void> copy_backup(const std::string& from, const std::string& to,
                          const BackupManifest& manifest, const VerifyHandlers& handlers) {
   std::uint64_t copied = 0;
@@ -157,7 +140,7 @@ Result<RestoreOutcome> restore(const RestoreOptions& options, const Clock& clock
   if (bound->skip > 0) {
     JD_RETURN_IF_ERROR(store::note_restored(options.directory, bound->ids, bound->skip));
   }
-  JD_RETURN_IF_ERROR(give_to_owner(options.directory));
+  JD_RETURN_IF_ERROR(store::give_to_owner(options.directory));
   JD_RETURN_IF_ERROR(store::sync_path(options.directory));
   fs::rename(current + ".new", current, error);
   if (error) return Error(Errc::storage, "cannot rename " + current + ".new: " + error.message());

@@ -153,15 +153,19 @@ Result<void> erase_lost_numbers(OpenStore& store, PartitionId partition, std::ui
 
 }  // namespace
 
-Result<std::string> cut_logs(const std::string& directory, const StoreCheck& check,
-                             std::int64_t now_seconds) {
+Result<void> note_accepted_loss(const std::string& directory, const StoreCheck& check) {
   AcceptedLoss loss{check.mark ? check.mark->id_bound : 0, check.log_bytes, 0};
   // A try that did not come to its end may have known more.
   if (const auto before = find_accepted_loss(directory); before && *before) {
     loss.id_bound = std::max(loss.id_bound, (*before)->id_bound);
     loss.log_bytes = std::max(loss.log_bytes, (*before)->log_bytes);
   }
-  JD_RETURN_IF_ERROR(write_numbers(directory, kAcceptedFile, loss.id_bound, loss.log_bytes));
+  return write_numbers(directory, kAcceptedFile, loss.id_bound, loss.log_bytes);
+}
+
+Result<std::string> cut_logs(const std::string& directory, const StoreCheck& check,
+                             std::int64_t now_seconds) {
+  JD_RETURN_IF_ERROR(note_accepted_loss(directory, check));
   const std::string aside = fmt::format("{}/damaged-logs-{}", directory, now_seconds);
   std::error_code error;
   fs::create_directory(aside, error);

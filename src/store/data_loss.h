@@ -1,5 +1,5 @@
-// Starting with a damaged write-ahead log, when the operator says so, and with a store that was
-// restored from a backup.
+// Starting with a damaged write-ahead log, when the operator says so, with a store that was
+// restored from a backup, and with one that was repaired and had something to give up.
 //
 // What can be replayed is what stands before the damage: the store as it was at one moment, like an
 // old backup. What was given out after that moment must not be given out again, and nobody knows
@@ -32,6 +32,10 @@ struct AcceptedLoss {
 // The least that is skipped: beyond the id counters that a sender of messages that are not stored
 // can use up in the half minute by which the mark may be old.
 inline constexpr std::uint64_t kIdsSkippedMin = std::uint64_t{1} << 24;
+
+// Writes into the directory that something is given up, before it is: the next start raises the
+// floor, and shows it. Errors: storage.
+Result<void> note_accepted_loss(const std::string& directory, const StoreCheck& check);
 
 // Cuts the logs where `check` says they are good to. The damaged ones stay, in the subdirectory
 // that is answered. Errors: storage.

@@ -2,12 +2,16 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <memory>
+#include <optional>
+#include <system_error>
 
 #include "base/owned_descriptor.h"
 #include "store/crc32c.h"
@@ -51,6 +55,37 @@ int open_new(const std::string& path) {
 
 Result<void> sync_file(int file, const std::string& path) {
   if (::fsync(file) != 0) return file_error(Errc::storage, "sync", path, errno);
+  return {};
+}
+
+struct FileOwner {
+  uid_t user = 0;
+  gid_t group = 0;
+};
+
+// None where files need not be given: whoever makes them owns them, or root owns the directory.
+std::optional<FileOwner> owner_to_serve(const std::string& directory) {
+  struct stat status {};
+  if (::geteuid() != 0 || ::stat(directory.c_str(), &status) != 0 || status.st_uid == 0) {
+    return std::nullopt;
+  }
+  return FileOwner{status.st_uid, status.st_gid};
+}
+
+Result<void> give_file(const std::string& path, const FileOwner& owner) {
+  if (::lchown(path.c_str(), owner.user, owner.group) == 0) return {};
+  return Error(Errc::storage, fmt::format("cannot give {} to the owner of the directory: {}", path,
+                                          std::strerror(errno)));
+}
+
+Result<void> give_what_is_in(const std::string& directory, const FileOwner& owner) {
+  std::error_code error;
+  std::filesystem::directory_iterator it(directory, error);
+  const std::filesystem::directory_iterator end;
+  for (; !error && it != end; it.increment(error)) {
+    JD_RETURN_IF_ERROR(give_file(it->path().string(), owner));
+  }
+  if (error) return Error(Errc::storage, "cannot look into " + directory + ": " + error.message());
   return {};
 }
 
@@ -110,6 +145,19 @@ Result<void> sync_path(const std::string& path) {
   const OwnedDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.open()) return file_error(Errc::storage, "open", path, errno);
   return sync_file(file.get(), path);
+}
+
+Result<void> give_to_owner(const std::string& directory) {
+  const auto owner = owner_to_serve(directory);
+  if (!owner) return {};
+  return give_what_is_in(directory, *owner);
+}
+
+Result<void> give_to_owner(const std::string& home, const std::string& directory) {
+  const auto owner = owner_to_serve(home);
+  if (!owner) return {};
+  JD_RETURN_IF_ERROR(give_file(directory, *owner));
+  return give_what_is_in(directory, *owner);
 }
 
 }  // namespace jindou::store

@@ -35,4 +35,10 @@ Result<void> write_new_file(const std::string& path, std::string_view bytes);
 // storage.
 Result<void> sync_path(const std::string& path);
 
+// As root, gives what is in a directory, not what is below it, to whoever owns the directory: root
+// works on the files of the server's user. Errors: storage.
+Result<void> give_to_owner(const std::string& directory);
+// The same of a new directory in `home`, with what is in it: to whoever owns `home`.
+Result<void> give_to_owner(const std::string& home, const std::string& directory);
+
 }  // namespace jindou::store
