@@ -11,6 +11,7 @@
 
 #include "store/durable_mark.h"
 #include "store/file_copy.h"
+#include "store/index_rebuild_mark.h"
 #include "store/read_only_store.h"
 #include "store/store_check.h"
 
@@ -183,8 +184,10 @@ Result<VerifyOutcome> Verification::run() {
     JD_RETURN_IF_ERROR(verify_files());
     if (outcome_.faults > 0) return std::move(outcome_);
   }
+  const auto unfinished = store::unfinished_index_rebuild(directory_);
+  if (unfinished) fault(*unfinished);
   JD_TRY(const auto checked, check());
-  if (!checked) return std::move(outcome_);
+  if (!checked || unfinished) return std::move(outcome_);
   // The check has had the lock's file open, and with that the lock is gone.
   if (!lock.take(directory_)) {
     return Error(Errc::conflict, fmt::format("a server has {} open", directory_));
