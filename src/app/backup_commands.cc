@@ -7,9 +7,11 @@
 #include <filesystem>
 #include <string>
 
+#include "backup/repair.h"
 #include "backup/restore.h"
 #include "backup/verify.h"
 #include "base/clock.h"
+#include "base/random.h"
 #include "observe/log.h"
 
 namespace jindou::app {
@@ -20,6 +22,7 @@ using Steady = std::chrono::steady_clock;
 
 constexpr int kDamaged = 1;
 constexpr int kNothingSaid = 2;
+constexpr int kHopeless = 3;
 // More is counted; whoever has so many needs no list.
 constexpr std::uint64_t kFaultsShown = 100;
 
@@ -130,6 +133,37 @@ int run_restore(const RestoreFlags& flags) {
   std::printf("start it: jindou serve --data-dir %s, with the configuration of the server\n",
               flags.directory.c_str());
   return 0;
+}
+
+int run_repair(const RepairFlags& flags) {
+  observe::init_log(observe::LogLevel::warn, observe::default_log_format());
+  backup::RepairOptions options;
+  options.directory = flags.directory;
+  options.apply = flags.apply;
+  options.accept_loss = flags.accept_loss;
+  options.keep_copy = !flags.no_copy;
+  Teller teller;
+  const backup::RepairHandlers handlers{.tell =
+                                            [&teller](const std::string& line) {
+                                              teller.end_line();
+                                              std::printf("%s\n", line.c_str());
+                                              std::fflush(stdout);
+                                            },
+                                        .keep_on = teller.handlers().keep_on};
+  SystemRandom random;
+  const auto repaired = backup::repair(options, SystemClock(), random, handlers);
+  teller.end_line();
+  if (!repaired) return cannot("repair", repaired.error());
+  if (!repaired->report.empty()) {
+    std::printf("what was found and done is in %s\n", repaired->report.c_str());
+  }
+  switch (repaired->verdict) {
+    case backup::RepairVerdict::whole:
+    case backup::RepairVerdict::repaired: return 0;
+    case backup::RepairVerdict::repairable: return kDamaged;
+    case backup::RepairVerdict::hopeless: break;
+  }
+  return kHopeless;
 }
 
 }  // namespace jindou::app

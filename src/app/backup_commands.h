@@ -1,4 +1,5 @@
-// `jindou verify` and `jindou restore`: what is done with backups where they lie.
+// `jindou verify`, `jindou restore` and `jindou repair`: what is done with backups where they lie,
+// and with the data directory of a server that is stopped.
 #pragma once
 
 #include <cstdint>
@@ -18,5 +19,16 @@ struct RestoreFlags {
 };
 // The exit status: 0; 1 the backup is damaged; 2 for anything else. Nothing was restored then.
 int run_restore(const RestoreFlags& flags);
+
+struct RepairFlags {
+  std::string directory;
+  bool apply = false;
+  bool accept_loss = false;
+  bool no_copy = false;
+};
+// Prints what is wrong, what is done about it or would be, and what is lost. The exit status: 0
+// nothing is wrong (any more), 1 something is that can be repaired, 2 nothing can be said or done,
+// 3 something is that cannot be repaired.
+int run_repair(const RepairFlags& flags);
 
 }  // namespace jindou::app

@@ -215,6 +215,45 @@ Examples:
   jindou restore /srv/backups/backup-20261130T001500Z ./data --lost ./data.broken
 )";
 
+constexpr const char* kRepairFooter = R"(
+Without --apply nothing is changed: it prints what is wrong, what would be done about it and what
+would be lost. Where there is a good backup, restore that instead.
+
+Without loss what follows from other records is made again: the index of client_msg_no, also when
+its files are damaged or missing, the list of messages that expire, and what stands beside messages.
+With --accept-loss a damaged log is cut before the damage, the places of messages that cannot be read
+are marked as deleted, and other records that cannot be read are removed. Then ids and seqs go on
+further ahead, so that none is given out twice, and /health shows it from then on.
+
+First the files are kept in DIR/before-repair-..., as hard links where they do not change; what was
+found and done is written to DIR/repair-....txt.
+
+Exit status:
+  0  nothing is wrong, or everything was repaired
+  1  something is wrong that can be repaired: with --apply, or with --accept-loss too
+  2  nothing can be said or done: no such directory, a server has it open, or the disk
+  3  something is wrong that cannot be repaired: restore a backup
+
+Examples:
+  jindou repair /var/lib/jindou/data
+  jindou repair /var/lib/jindou/data --apply
+)";
+
+void add_repair_options(CLI::App& command, RepairFlags& flags) {
+  command.footer(kRepairFooter);
+  command.add_option("DIR", flags.directory, "the data directory of a server that is stopped")
+      ->required();
+  CLI::Option* const apply = command.add_flag("--apply", flags.apply, "repair it");
+  command
+      .add_flag("--accept-loss", flags.accept_loss,
+                "with --apply: give up what cannot be kept, as the lines with \"lost\" say")
+      ->needs(apply);
+  command
+      .add_flag("--no-copy", flags.no_copy,
+                "with --apply: do not keep the files as they were; for a disk without room")
+      ->needs(apply);
+}
+
 void add_restore_options(CLI::App& command, RestoreFlags& flags) {
   command.footer(kRestoreFooter);
   command.add_option("BACKUP", flags.backup, "the directory of the backup")->required();
@@ -326,6 +365,11 @@ int run_command_line(int argc, char** argv) {
       app.add_subcommand("restore", "Make the data directory of a server from a backup");
   add_restore_options(*restore_command, restored);
 
+  RepairFlags repaired;
+  CLI::App* repair_command = app.add_subcommand(
+      "repair", "Say what is wrong with a data directory and what can be done about it, or do it");
+  add_repair_options(*repair_command, repaired);
+
   caller::TopOptions top_options;
   CLI::App* top_command = app.add_subcommand("top", "Show live how a running server does");
   caller::add_options(*top_command, top_options);
@@ -344,8 +388,8 @@ int run_command_line(int argc, char** argv) {
   if (flags.given() &&
       (version_command->parsed() || bench_command->parsed() || send_command->parsed() ||
        jobs_command->parsed() || key_command->parsed() || backup_command->parsed() ||
-       verify_command->parsed() || restore_command->parsed() || top_command->parsed() ||
-       import_command->parsed())) {
+       verify_command->parsed() || restore_command->parsed() || repair_command->parsed() ||
+       top_command->parsed() || import_command->parsed())) {
     return usage_error(
         Error(Errc::invalid,
               "flags with settings go with serve, config and doctor; those of other commands "
@@ -368,6 +412,7 @@ int run_command_line(int argc, char** argv) {
   if (import_command->parsed()) return caller::run_import(std::move(import_options));
   if (verify_command->parsed()) return run_verify(verified);
   if (restore_command->parsed()) return run_restore(restored);
+  if (repair_command->parsed()) return run_repair(repaired);
   if (bench_command->parsed()) return run_bench_command(bench_options);
   if (send_command->parsed()) return caller::run_send(std::move(send_options));
   if (jobs_command->parsed()) return caller::run_jobs(std::move(jobs_options));

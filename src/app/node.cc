@@ -88,10 +88,10 @@ std::string reachable(const std::string& bound, const std::string& external_ip,
 // What stays to be known after data was given up: for as long as the store lives.
 std::vector<std::string> store_warnings(const store::DataLossRecord& loss) {
   if (loss.times == 0) return {};
-  return {
-      fmt::format("what was sent behind damage or after a restored backup was given up {} time(s), "
-                  "the last at {} (Unix time): ids and seqs go on behind {}",
-                  loss.times, loss.last_at, loss.floor)};
+  return {fmt::format(
+      "what was damaged, or sent behind damage or after a restored backup, was given up {} "
+      "time(s), the last at {} (Unix time): ids and seqs go on behind {}",
+      loss.times, loss.last_at, loss.floor)};
 }
 
 }  // namespace

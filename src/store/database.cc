@@ -556,7 +556,8 @@ std::string Database::metrics_text() const {
   append("jindou_store_logs_grown", "Log files that grow, so that each sync takes longer.",
          logs_->grown());
   append("jindou_data_losses_accepted",
-         "Times a start gave up a damaged part of the log, or what came after a restored backup.",
+         "Times something was given up: a damaged part of the log, what came after a restored "
+         "backup, or what a repair could not keep.",
          data_loss_.times);
   append("jindou_data_loss_floor", "Ids and seqs up to here were skipped after that.",
          data_loss_.floor);

@@ -350,6 +350,61 @@ class VerifyAndRestore(unittest.TestCase):
                 kept.extractall(self.path(archive.name))
                 self.check(self.path(archive.name) + "/data", 0, "is whole")
 
+    def flip(self, path):
+        content = pathlib.Path(path).read_bytes()
+        middle = len(content) // 2
+        pathlib.Path(path).write_bytes(content[:middle] + bytes([content[middle] ^ 1]) +
+                                       content[middle + 1:])
+
+    def repair(self, status, *words):
+        done = self.run_jindou("repair", self.path("data"), *words)
+        self.assertEqual(done.returncode, status, done)
+        return done.stdout + done.stderr
+
+    def flip_until(self, status, tables):
+        """A table that is damaged from then on, the first with which `jindou repair` ends so."""
+        for path in tables:
+            self.flip(path)
+            if self.run_jindou("repair", self.path("data")).returncode == status:
+                return path
+            self.flip(path)
+        self.fail("there is none")
+
+    def test_a_damaged_index_is_made_again_and_messages_are_not(self):
+        done = self.run_jindou("restore", self.backup, self.path("data"), "--skip", "0")
+        self.assertEqual(done.returncode, 0, done)
+        tables = sorted((os.path.join(self.path("data"), name)
+                         for name in os.listdir(self.path("data")) if name.endswith(".sst")),
+                        key=os.path.getsize)
+        before = set(os.listdir(self.path("data")))
+        large = self.flip_until(3, reversed(tables))
+        said = self.repair(3, "--apply", "--accept-loss")
+        self.assertIn(large, said)
+        self.assertIn("jindou restore ", said)
+        self.flip(large)
+        # Those of the index are small: they are loaded by the thousand.
+        small = self.flip_until(1, tables)
+        self.assertEqual(set(os.listdir(self.path("data"))), before)
+        os.remove(small)
+        self.assertIn("without loss", self.repair(1))
+        said = self.repair(0, "--apply")
+        self.assertIn("is repaired and whole", said)
+        report, = [name for name in os.listdir(self.path("data")) if name.startswith("repair-")]
+        self.assertIn(small, pathlib.Path(self.path("data"), report).read_text())
+        self.check(self.path("data"), 0)
+        self.assertIn("is whole", self.repair(0, "--apply"))
+        with Server(config=self.server.config, data_dir=self.directory) as server:
+            kept = [(m["message_seq"], m["message_id"]) for m in server.messages("g")]
+            wanted = [one for one in self.before if one[0] not in (7, 8)]
+            self.assertEqual(kept[:len(wanted)], wanted)
+            self.assertEqual(server.get("/health").json(), {"status": "ok"})
+            for number in (1, 100):
+                repeat = item("g", "%d-0" % number, client_msg_no="g-%d-0" % number)
+                result = server.must_batch([repeat])[0]
+                self.assertEqual((result["message_seq"], result["message_id"]),
+                                 self.before[(number - 1) * 100])
+            self.assertIn("another process has", self.repair(2))
+
     def test_failures_of_the_call_are_told(self):
         with Server(yaml='backup.dir: ""\n') as server:
             done = self.run_jindou("backup", "--url", "http://" + server.http)
@@ -373,6 +428,13 @@ class VerifyAndRestore(unittest.TestCase):
                                   env={**os.environ, "JINDOU_URL": "http://" + self.server.http})
             self.assertEqual(done.returncode, 0, done.stdout)
             self.check(self.path(page + "/restored"), 0)
+            repairs = (text.split("```sh\n# repair\n")[1].split("```")[0]
+                       .replace("/var/lib/jindou/data", self.path(page + "/restored")))
+            done = subprocess.run(["bash", "-c", "set -e\njindou() { \"%s\" \"$@\"; }\n" % binary() +
+                                   repairs], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertEqual(done.stdout.count(" is whole\n"), 3, done.stdout)
 
 
 class WhoMayBackUp(unittest.TestCase):

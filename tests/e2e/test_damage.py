@@ -202,6 +202,31 @@ class AcceptedLoss(unittest.TestCase):
         repeat = self.server.batch([item("g", "x", client_msg_no=number)]).json()[0]
         self.assertFalse(repeat.get("duplicate"))
 
+    def test_a_repair_does_the_same_when_it_is_told_to(self):
+        def repair(status, *words):
+            done = subprocess.run([binary(), "repair", self.server.data_dir, *words],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                  timeout=60, check=False)
+            self.assertEqual(done.returncode, status, done)
+            return done.stdout
+        self.assertIn(self.log, repair(1))
+        self.assertIn("nothing was changed", repair(1, "--apply"))
+        said = repair(0, "--apply", "--accept-loss")
+        self.assertIn("lost: what was written behind it", said)
+        self.assertTrue(glob.glob(self.server.data_dir + "/before-repair-*/*.log"))
+        self.assertTrue(glob.glob(self.server.data_dir + "/repair-*.txt"))
+        self.server.start()
+        kept = self.server.messages("g")
+        self.assertEqual([(m["message_seq"], m["message_id"]) for m in kept],
+                         self.given[:len(kept)])
+        self.assertTrue(300 < len(kept) < 700, len(kept))
+        health = self.server.get("/health").json()
+        self.assertIn("was given up 1 time(s)", health["warnings"][0])
+        for group in ("g", "late3", "new"):
+            sent = self.server.must_batch([item(group, "again")])[0]
+            self.assertGreater(sent["message_seq"], max(seq for seq, _ in self.given))
+            self.assertGreater(sent["message_id"], max(number for _, number in self.given))
+
     def test_it_stays_visible(self):
         self.accept()
         for _ in range(2):
