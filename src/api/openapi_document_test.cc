@@ -174,7 +174,8 @@ TEST_F(OpenApiDocument, EverySchemaIsOfOneType) { expect_one_type(root_, {}); }
 TEST_F(OpenApiDocument, NamesWhatABatchIsMadeOf) {
   const dom::element batch = root_.at_pointer("/paths/~1message~1sendbatch/post");
   EXPECT_EQ(simdjson::minify(batch.at_pointer("/requestBody/content/application~1json/schema")),
-            R"({"$ref":"#/components/schemas/Batch"})");
+            R"({"$ref":"#/components/schemas/Batch",)"
+            R"("oneOf":[{"properties":{"subscribers":{"maxItems":10000}}}]})");
   EXPECT_EQ(simdjson::minify(root_.at_pointer("/components/schemas/Batch/oneOf/0")),
             R"({"type":"array","items":{"$ref":"#/components/schemas/BatchItem"}})");
   EXPECT_EQ(simdjson::minify(batch.at_pointer("/responses/200/content/application~1json/schema")),
