@@ -15,7 +15,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+import typing
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 
@@ -84,41 +86,54 @@ def compilers():
                           check=True).stdout.strip()
 
 
-class EarlyBuild:
-    """Builds what a later stage needs, below the tests of this one, which wait more than they work.
+class BuildsAhead:
+    """Builds what the stages need, in their order, below the tests, which wait more than they work.
 
     In a process group and not in a session of its own: Linux shares processors between sessions first
     (sched(7), autogroup), so that there its niceness would count for nothing.
 
-    What it prints is lost: the later stage builds again, which is nothing when all went well, and
-    says what did not.
+    What it prints is lost: the stage builds again, which is nothing when all went well, and says what
+    did not.
     """
 
-    running = {}
+    def __init__(self, builds):
+        self.builds = builds
+        self.ended = {preset: threading.Event() for preset in builds}
+        self.process = None
+        self.stopped = False
+        self.lock = threading.Lock()
+        threading.Thread(target=self.run, daemon=True).start()
 
-    @classmethod
-    def begin(cls, preset, *targets):
-        command = ["sh", "-c", 'cmake --preset "$1" && cmake --build "build/$1" -j "$2" '
-                   '--target $3', "build", preset, compilers(), " ".join(targets)]
-        cls.running[preset] = subprocess.Popen(
-            ["nice", "-n", "10", *command], cwd=ROOT, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0)
+    def run(self):
+        try:
+            for preset, targets in self.builds.items():
+                with self.lock:
+                    if self.stopped:
+                        return
+                    self.process = subprocess.Popen(
+                        ["nice", "-n", "10", "sh", "-c", 'cmake --preset "$1" && '
+                         'cmake --build "build/$1" -j "$2" --target $3', "build", preset,
+                         compilers(), " ".join(targets)],
+                        cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                        stderr=subprocess.DEVNULL, process_group=0)
+                self.process.wait()
+                self.ended[preset].set()
+        finally:
+            for ended in self.ended.values():
+                ended.set()
 
-    @classmethod
-    def finish(cls, preset):
-        if early := cls.running.pop(preset, None):
-            early.wait()
+    def wait_for(self, preset):
+        self.ended[preset].wait()
 
-    @classmethod
-    def stop(cls):
-        for early in cls.running.values():
-            if early.poll() is None:
-                os.killpg(early.pid, signal.SIGTERM)
+    def stop(self):
+        with self.lock:
+            self.stopped = True
+            if self.process is not None and self.process.poll() is None:
+                os.killpg(self.process.pid, signal.SIGTERM)
 
 
 def build(preset, *targets):
     """The failure to report, or None when everything was built."""
-    EarlyBuild.finish(preset)
     jobs = compilers()
     status, output = run(["cmake", "--preset", preset], capture=True)
     if status == 0:
@@ -167,12 +182,6 @@ def ctest(preset):
             outcome.add(Outcome(max(cases - failures, 0) if failures else 0, max(failures, 1),
                                 [f"{preset} {case.get('name')}\n{printed}"]))
     return outcome
-
-
-def unit(preset, *more_targets):
-    if failure := build(preset, "unit_tests", *more_targets):
-        return Outcome(0, 1, [failure])
-    return ctest(preset)
 
 
 def unittest_outcome(status, output, module):
@@ -259,8 +268,6 @@ def fuzz_target(target):
 
 
 def fuzz():
-    if failure := build("fuzz", "fuzz_targets"):
-        return Outcome(0, 1, [failure])
     targets = [path for path in sorted((BUILD / "fuzz" / "fuzz").iterdir())
                if path.is_file() and os.access(path, os.X_OK)]
     total = Outcome()
@@ -274,8 +281,6 @@ def fuzz():
 def simulate():
     """Many seeds over the store in memory and over servers whose partitions move, some over the
     server's own; and whether it finds rows that a store loses."""
-    if failure := build("release", "simulate"):
-        return Outcome(0, 1, [failure])
     binary = str(BUILD / "release" / "bin" / "simulate")
     outcome = Outcome()
 
@@ -292,33 +297,31 @@ def simulate():
     return outcome
 
 
-def release():
-    if failure := build("release", "jindou", "frame_mirror"):
-        return Outcome(0, 1, [failure])
-    return Outcome(1, 0)
+class Stage(typing.NamedTuple):
+    """What is built for it, preset and targets, and what runs then."""
+
+    tests: typing.Callable[[], Outcome]
+    preset: str = ""
+    targets: tuple[str, ...] = ()
+
+    def run(self):
+        if self.preset and (failure := build(self.preset, *self.targets)):
+            return Outcome(0, 1, [failure])
+        return self.tests()
 
 
 STAGES = {
-    "check": lambda: script("scripts/check.sh", "--ci"),
-    "release": release,
-    "unit": lambda: unit("dev"),
-    "simulate": simulate,
-    "e2e": lambda: e2e(BINARY),
-    "crash": lambda: script("tests/crash/run.sh", BINARY, "--cycles", 20),
-    "churn": lambda: script("tests/churn/run.sh", BINARY, "--seconds", 30),
-    "fuzz": fuzz,
-    "asan": lambda: unit("asan", *ASAN_TARGETS[1:]),
-    "asan-e2e": lambda: e2e(ASAN_BINARY, SANITIZER_ENV),
-    "tsan": lambda: unit("tsan"),
-}
-
-
-ASAN_TARGETS = ["unit_tests", "jindou", "frame_mirror"]
-# While the tests of a stage run, what a later one needs is built: in a third of an hour of them
-# the processors are idle for half of the time.
-BUILT_MEANWHILE = {
-    "e2e": ("asan", "asan", ASAN_TARGETS),
-    "asan-e2e": ("tsan", "tsan", ["unit_tests"]),
+    "check": Stage(lambda: script("scripts/check.sh", "--ci")),
+    "release": Stage(lambda: Outcome(1, 0), "release", ("jindou", "frame_mirror")),
+    "unit": Stage(lambda: ctest("dev"), "dev", ("unit_tests",)),
+    "simulate": Stage(simulate, "release", ("simulate",)),
+    "e2e": Stage(lambda: e2e(BINARY)),
+    "crash": Stage(lambda: script("tests/crash/run.sh", BINARY, "--cycles", 20)),
+    "churn": Stage(lambda: script("tests/churn/run.sh", BINARY, "--seconds", 30)),
+    "fuzz": Stage(fuzz, "fuzz", ("fuzz_targets",)),
+    "asan": Stage(lambda: ctest("asan"), "asan", ("unit_tests", "jindou", "frame_mirror")),
+    "asan-e2e": Stage(lambda: e2e(ASAN_BINARY, SANITIZER_ENV)),
+    "tsan": Stage(lambda: ctest("tsan"), "tsan", ("unit_tests",)),
 }
 
 
@@ -328,16 +331,21 @@ def main():
     if unknown:
         print(f"unknown stage {unknown[0]}; known: {', '.join(STAGES)}", file=sys.stderr)
         return 2
+    builds = {}
+    for stage in (STAGES[name] for name in names):
+        if stage.preset:
+            builds.setdefault(stage.preset, []).extend(stage.targets)
+    ahead = BuildsAhead(builds)
+    atexit.register(ahead.stop)
     total = Outcome()
     rows = []
     for name in names:
         print(f"\n==== {name}", flush=True)
         start = time.monotonic()
-        later, preset, targets = BUILT_MEANWHILE.get(name, (None, None, None))
-        if later in names[names.index(name):]:
-            EarlyBuild.begin(preset, *targets)
         try:
-            outcome = STAGES[name]()
+            if preset := STAGES[name].preset:
+                ahead.wait_for(preset)
+            outcome = STAGES[name].run()
         except (OSError, ElementTree.ParseError) as error:  # a program or report is not there
             print(f"{name}: {error}", flush=True)
             outcome = Outcome(0, 1, [f"{name}: {error}"])
@@ -353,5 +361,4 @@ def main():
 
 
 if __name__ == "__main__":
-    atexit.register(EarlyBuild.stop)
     sys.exit(main())
