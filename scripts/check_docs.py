@@ -10,12 +10,14 @@ file or in the header beside it. Decision records tell what was, and are looked 
 only.
 
 A page x.zh-CN.md is the twin of x.md: both have the same sections in the same order, by the levels
-of their headings. Each section has the same code blocks (but for comments), the same number of
-list items, the same names between backticks, in tables row by row, and the same links; those of a
-twin go to a twin where there is one.
+of their headings. Each section has the same code blocks (but for comments), as many paragraphs and
+list items, the same numbers in digits (20 million is 2000 万), the same names between backticks, in
+tables row by row, and the same links; those of a twin go to a twin where there is one.
 """
 
+import collections
 import dataclasses
+import decimal
 import pathlib
 import posixpath
 import re
@@ -32,6 +34,9 @@ FENCE = re.compile(r"^\s*```(\w*)")
 HEADING = re.compile(r"^(#{1,6}) (.+)$")
 ITEM = re.compile(r"^\s*(?:-|\d+\.) ")
 COMMENT = re.compile(r"(?:^|\s+)#(?:\s.*)?$")
+TARGET = re.compile(r"\]\([^)]*\)")
+NUMBER = re.compile(r"(\d(?:[\d,]*\d)?(?:\.\d+)?)(?:\s*(million|billion|万|亿))?")
+SCALE = {"": 1, "万": 10**4, "million": 10**6, "亿": 10**8, "billion": 10**9}
 TWIN = ".zh-CN.md"
 
 
@@ -63,6 +68,7 @@ class Section:
     blocks: list = dataclasses.field(default_factory=list)  # (language, lines without comments)
     rows: list = dataclasses.field(default_factory=list)  # of tables: (line, names)
     items: int = 0
+    paragraphs: int = 0  # none of an item, which are counted above
     prose: str = ""  # of paragraphs and lists
     text: str = ""  # the same and the tables
 
@@ -71,11 +77,20 @@ def names_of(text):
     return {" ".join(name.split()) for name in SPAN.findall(text)}
 
 
+def numbers_of(text):
+    """How often each number stands in a text, outside of names and of where links go."""
+    plain = TARGET.sub("]", SPAN.sub("", text))
+    return collections.Counter(decimal.Decimal(digits.replace(",", "")) * SCALE[scale]
+                               for digits, scale in NUMBER.findall(plain))
+
+
 def outline(text):
     """The sections of a page, and the anchors that GitHub makes of its headings, in their order."""
     sections, anchors, seen, block = [Section(1, 0)], [], {}, None
+    goes_on = False  # whether a paragraph or an item does
     for number, line in enumerate(text.split("\n"), 1):
         section = sections[-1]
+        went_on, goes_on = goes_on, False
         if fence := FENCE.match(line):
             if block is None:
                 block = (fence[1], [])
@@ -85,7 +100,7 @@ def outline(text):
         elif block is not None:
             block[1].append(COMMENT.sub("", line))
         elif heading := HEADING.match(line):
-            title = re.sub(r"\]\([^)]*\)", "]", heading[2].strip().lower())
+            title = TARGET.sub("]", heading[2].strip().lower())
             anchor = re.sub(r"[^\w\- ]", "", title).replace(" ", "-")
             before = seen[anchor] = seen.get(anchor, -1) + 1
             anchors.append(f"{anchor}-{before}" if before else anchor)
@@ -95,7 +110,11 @@ def outline(text):
             if line.startswith("|"):
                 section.rows.append((number, names_of(line)))
             else:
-                section.items += bool(ITEM.match(line))
+                goes_on = bool(line.strip())
+                if ITEM.match(line):
+                    section.items += 1
+                elif goes_on and not went_on:
+                    section.paragraphs += 1
                 section.prose += line + "\n"
     return sections, anchors
 
@@ -165,6 +184,14 @@ def twin_problems(text, document, read):
                 yield ours.line, f"{len(ours.rows)} rows of tables, {len(its.rows)} in {where}"
         if ours.items != its.items:
             yield ours.line, f"{ours.items} list items, {its.items} in {where}"
+        if ours.paragraphs != its.paragraphs:
+            yield ours.line, f"{ours.paragraphs} paragraphs, {its.paragraphs} in {where}"
+        here, there = numbers_of(ours.text), numbers_of(its.text)
+        if here != there:
+            yield ours.line, (f"numbers of {where} that are not here: "
+                              + (", ".join(f"{n:f}" for n in sorted(there - here)) or "none")
+                              + "; here alone: "
+                              + (", ".join(f"{n:f}" for n in sorted(here - there)) or "none"))
         if different := names_of(ours.prose) ^ names_of(its.prose):
             yield ours.line, f"named in one of {where} and here: " + ", ".join(sorted(different))
         if different := links_of(ours, text, document, read) ^ \
@@ -194,6 +221,9 @@ PAGE = """# T
 See [two](#two) and [api](api.md#there), `a
 b`.
 
+Of the 1,500,000 that fit, 7 days old; of these
+two.
+
 - first
 - second
 
@@ -214,6 +244,8 @@ TWIN_PAGE = """# T
 ## 一
 
 见[二](#二)和[api](api.md#there)，`a b`。
+
+能放 150 万，保留 7 天；其中两个。
 
 - 甲
 - 乙
@@ -251,7 +283,7 @@ def self_test():
         ("docs/a.md", "[x](api.md#gone)", 1),
         ("docs/a.md", "# A\n[x](#b)", 1),
         (twin, TWIN_PAGE, 0),
-        (twin, TWIN_PAGE.replace("[English](t.md)", ""), 2),  # at the top, and among its links
+        (twin, TWIN_PAGE.replace("[English](t.md)", ""), 3),  # at the top, the paragraph, its link
         (twin, TWIN_PAGE.replace("## 二", "### 二"), 1),
         (twin, TWIN_PAGE + "\n## 三", 1),
         (twin, TWIN_PAGE.replace("#二", "#一"), 1),
@@ -262,11 +294,17 @@ def self_test():
         (twin, TWIN_PAGE.replace("| `x` |", "| `y` |"), 1),
         (twin, TWIN_PAGE.replace("| `x` | 甲 |\n", ""), 1),
         (twin, TWIN_PAGE.replace("- 乙\n", ""), 1),
+        (twin, TWIN_PAGE.replace("两个。\n", "两个。\n\n又一段。\n"), 1),
+        (twin, TWIN_PAGE.replace("两个。\n", "\n两个。\n"), 0),
+        (twin, TWIN_PAGE.replace("。\n\n能放", "。能放"), 1),
+        (twin, TWIN_PAGE.replace("150 万", "1,500,000"), 0),
+        (twin, TWIN_PAGE.replace("150 万", "15 万"), 1),
+        (twin, TWIN_PAGE.replace("7 天", "七天"), 1),
         (twin, TWIN_PAGE.replace("`a b`", "`a`"), 1),
         (twin, TWIN_PAGE.replace("`a b`", "a b"), 1),
         ("README.zh-CN.md", "# R\n\n[English](README.md)\n\n[t](docs/t.zh-CN.md#一)", 0),
         ("README.zh-CN.md", "# R\n\n[English](README.md)\n\n[t](docs/t.md#one)", 1),
-        ("docs/alone.zh-CN.md", "# T\n\n[English](alone.md)", 2),  # the same of the other page
+        ("docs/alone.zh-CN.md", "# T\n\n[English](alone.md)", 3),  # the same of the other page
         ("docs/gone.zh-CN.md", "# T", 1),
     ]
 
