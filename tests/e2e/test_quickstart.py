@@ -23,6 +23,7 @@ import client_packages
 from harness import ROOT, Server, not_for_sanitizers, wait_until
 
 PAGES = ROOT / "docs" / "quickstart"
+TWIN = ".zh-CN.md"  # of a page; scripts/check_docs.py looks whether its blocks are those of the page
 TIMEOUT = 30.0
 FETCHES = ("npm install ", "pip install ", "mvn ")
 
@@ -283,10 +284,14 @@ class Java(QuickStart, unittest.TestCase):
 class Pages(unittest.TestCase):
     def test_each_is_in_the_index_and_run_here(self):
         pages = {each.page for each in QuickStart.__subclasses__()}
-        self.assertEqual({path.name for path in PAGES.glob("[!R]*.md")}, pages)
-        for index in ("README.md", "README.zh-CN.md"):
-            listed = re.findall(r"^\| \[\w+\]\(([\w.]+)\)", (PAGES / index).read_text(), re.M)
-            self.assertEqual(set(listed), pages, index)
+        twins = {page.replace(".md", TWIN): page for page in pages}
+        self.assertEqual({path.name for path in PAGES.glob("[!R]*.md")}, pages | set(twins))
+        for index, wanted in (("README.md", pages), ("README" + TWIN, set(twins))):
+            listed = re.findall(r"^\| \[\w+\]\(([\w.-]+)\)", (PAGES / index).read_text(), re.M)
+            self.assertEqual(set(listed), wanted, index)
+        # Under the same names, too, which stand in comments: what is run of the one is in the other.
+        for twin, page in twins.items():
+            self.assertEqual(list(files(twin)), list(files(page)), twin)
 
 
 if __name__ == "__main__":
