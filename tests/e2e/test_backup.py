@@ -12,6 +12,7 @@ import threading
 import unittest
 
 from harness import ROOT, Server, ServerCase, binary, fresh, item, wait_until
+from operations_page import run_script, run_shown, shown_block
 from test_disk_full import UNSHARE, can_mount
 
 TOKEN = "a-manager-token-of-tests"
@@ -414,27 +415,31 @@ class VerifyAndRestore(unittest.TestCase):
         self.assertEqual(done.returncode, 3, done)
 
     def test_commands_of_the_documents_work(self):
-        for page in ("operations.md", "operations.zh-CN.md"):
-            text = (ROOT / "docs" / page).read_text()
-            block = text.split("```sh\n# backup\n")[1].split("```")[0]
-            script = (block.replace("/var/lib/jindou", self.path(page))
-                      .replace("/run/jindou.token", self.path("token")))
-            self.assertNotEqual(script, block)
-            os.mkdir(self.path(page))
-            pathlib.Path(self.path("token")).write_text("none\n")
-            script = "set -e\njindou() { \"%s\" \"$@\"; }\n" % binary() + script
-            done = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, timeout=60, check=False,
-                                  env={**os.environ, "JINDOU_URL": "http://" + self.server.http})
-            self.assertEqual(done.returncode, 0, done.stdout)
-            self.check(self.path(page + "/restored"), 0)
-            repairs = (text.split("```sh\n# repair\n")[1].split("```")[0]
-                       .replace("/var/lib/jindou/data", self.path(page + "/restored")))
-            done = subprocess.run(["bash", "-c", "set -e\njindou() { \"%s\" \"$@\"; }\n" % binary() +
-                                   repairs], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  text=True, timeout=60, check=False)
-            self.assertEqual(done.returncode, 0, done.stdout)
-            self.assertEqual(done.stdout.count(" is whole\n"), 3, done.stdout)
+        data, token = self.path("documented"), self.path("token")
+        os.mkdir(data)
+        pathlib.Path(token).write_text("none\n")
+        done = run_script(shown_block("backup", ("/var/lib/jindou", data),
+                                      ("/run/jindou.token", token)),
+                          env={"JINDOU_URL": "http://" + self.server.http})
+        self.assertEqual(done.returncode, 0, done)
+        restored = os.path.join(data, "restored")
+        done = run_shown("jindou verify DIR", ("DIR", restored))
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn(" is whole", done.stdout)
+        again = os.path.join(data, "again")
+        done = run_shown("jindou restore BACKUP DIR", (
+            "BACKUP DIR", "%s/copy %s --lost %s" % (data, again, restored)))
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn("jindou serve --data-dir " + again, done.stdout)
+
+    def test_commands_of_the_documents_that_repair_work(self):
+        done = self.run_jindou("restore", self.backup, self.path("data"))
+        self.assertEqual(done.returncode, 0, done)
+        done = run_script(shown_block("repair", ("/var/lib/jindou/data", self.path("data"))))
+        self.assertEqual(done.returncode, 0, done)
+        self.assertEqual(done.stdout.count(" is whole\n"), 3, done.stdout)
+        done = run_shown("jindou repair DIR", ("DIR", self.path("data")))
+        self.assertEqual((done.returncode, done.stdout.count(" is whole\n")), (0, 1), done)
 
 
 class WhoMayBackUp(unittest.TestCase):

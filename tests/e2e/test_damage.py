@@ -5,11 +5,13 @@ import glob
 import json
 import os
 import pathlib
+import shutil
 import struct
 import subprocess
 import unittest
 
 from harness import Server, binary, item, wait_until
+from operations_page import ShownServer
 
 
 def newest_log(server) -> str:
@@ -226,6 +228,25 @@ class AcceptedLoss(unittest.TestCase):
             sent = self.server.must_batch([item(group, "again")])[0]
             self.assertGreater(sent["message_seq"], max(seq for seq, _ in self.given))
             self.assertGreater(sent["message_id"], max(number for _, number in self.given))
+
+    def test_the_documented_command_accepts_it(self):
+        shutil.copytree(self.server.data_dir, self.server.data_dir + "-before")
+        config = pathlib.Path(self.server.dir, "jindou.yaml")
+        config.write_text("dataDir: %s\n" % self.server.data_dir)
+        with ShownServer(
+                "sudo -u jindou jindou serve --config /etc/jindou/jindou.yaml --accept-data-loss",
+                ("sudo -u jindou ", ""), ("/etc/jindou/jindou.yaml", config),
+                cwd=self.server.dir) as server:
+            self.assertIn("was given up 1 time(s)", server.get("/health").json()["warnings"][0])
+            self.assertEqual(server.stop(), 0)
+        self.server.start()  # without the switch
+        self.assertTrue(self.server.messages("g"))
+        self.assertEqual(self.server.stop(), 0)
+        # And with no file of settings.
+        with ShownServer("jindou serve --accept-data-loss",
+                         env={"WK_DATADIR": self.server.data_dir + "-before"},
+                         cwd=self.server.dir) as server:
+            self.assertIn("was given up 1 time(s)", server.get("/health").json()["warnings"][0])
 
     def test_it_stays_visible(self):
         self.accept()

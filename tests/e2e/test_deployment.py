@@ -13,6 +13,7 @@ import threading
 import unittest
 
 from harness import ROOT, Server, binary
+from operations_page import run_script, run_shown, shown
 from test_alerts import promtool, read_yaml
 
 DOCKER = ROOT / "deploy" / "docker"
@@ -89,8 +90,10 @@ class Image(unittest.TestCase):
 
 class Probe(unittest.TestCase):
     def probe(self, what, address):
-        return run(DOCKER / "probe.sh", what, env={"PATH": os.environ["PATH"],
-                                                   "WK_HTTPADDR": address})[0]
+        file = ("/usr/libexec/jindou-probe", DOCKER / "probe.sh")
+        command = {"ready": shown("/usr/libexec/jindou-probe ready", file),
+                   "alive": shown("/usr/libexec/jindou-probe alive", file)}[what]
+        return run_script(command, env={"WK_HTTPADDR": address}).returncode
 
     def test_it_tells_a_server_that_serves_from_one_that_is_gone(self):
         with Server() as server:
@@ -119,6 +122,21 @@ class Compose(unittest.TestCase):
 
     def test_it_runs_this_version(self):
         self.assertEqual(self.services["jindou"]["image"], "jindou:" + VERSION)
+
+    def test_the_documented_token_is_one_that_the_server_takes(self):
+        with tempfile.TemporaryDirectory() as directory:
+            os.makedirs(directory + "/deploy/docker")
+            for _ in range(2):  # the file of before is replaced
+                done = run_shown('echo "JINDOU_TOKEN=$(openssl rand -hex 16)" > deploy/docker/.env',
+                                 cwd=directory)
+                self.assertEqual(done.returncode, 0, done)
+            with open(directory + "/deploy/docker/.env") as file:
+                name, token = re.fullmatch(r"(\w+)=([0-9a-f]{32})\n", file.read()).groups()
+        environment = self.services["jindou"]["environment"]
+        self.assertTrue(environment["WK_MANAGERTOKEN"].startswith("${%s:?" % name), environment)
+        status, output = validate((ROOT / "deploy/config/jindou.yaml").read_text(),
+                                  WK_MANAGERTOKEN=token)
+        self.assertEqual((status, "warning" in output), (0, False), output)
 
     def test_files_that_it_mounts_are_there(self):
         for service in self.services.values():

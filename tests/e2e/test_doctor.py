@@ -8,6 +8,7 @@ import unittest
 
 import certificates
 from harness import Server, binary
+from operations_page import run_shown
 
 
 def jindou(*words, **environment):
@@ -47,6 +48,25 @@ class Doctor(unittest.TestCase):
             self.assertRegex(output, r"(?m)^(ok|warning|PROBLEM) +%s: " % subject)
         self.assertRegex(output, r"(?m)^\d+ problems, \d+ warnings$")
         self.assertEqual(os.listdir(self.dir), [])
+
+    def test_the_documented_command_looks_with_the_settings_of_a_file(self):
+        http, tcp, ws, manager = free_addresses(4)
+        path = os.path.join(self.dir, "jindou.yaml")
+        with open(path, "w") as file:
+            file.write("dataDir: %s/data\nhttpAddr: %s\naddr: tcp://%s\nwsAddr: ws://%s\n"
+                       "manager:\n  addr: %s\ndemo:\n  on: false\n"
+                       % (self.dir, http, tcp, ws, manager))
+        done = run_shown("jindou doctor --config /etc/jindou/jindou.yaml",
+                         ("/etc/jindou/jindou.yaml", path))
+        self.assertIn(done.returncode, (0, 1), done)
+        self.assertRegex(done.stdout, r"(?m)^(ok|warning|PROBLEM) +data directory: %s/data$" % self.dir)
+        self.assertRegex(done.stdout, r"(?m)^ok +port: httpAddr %s is free$" % http)
+
+    def test_open_files_are_those_that_the_documented_limit_allows(self):
+        allowed = run_shown("ulimit -Hn").stdout.strip()
+        self.assertRegex(allowed, r"^(\d+|unlimited)$")
+        if allowed != "unlimited":
+            self.assertRegex(self.doctor()[1], r"(?m)^(ok|warning) +open files: %s " % allowed)
 
     def test_a_directory_that_others_may_look_into_is_told_however_it_is_named(self):
         os.mkdir(os.path.join(self.dir, "open"))
@@ -104,6 +124,8 @@ class Version(unittest.TestCase):
         told = jindou("version")
         self.assertEqual(told[0], 0)
         self.assertEqual(jindou("--version"), told)
+        self.assertEqual(run_shown("jindou version").stdout, told[1])
+        self.assertIn("store format", told[1])
 
 
 if __name__ == "__main__":

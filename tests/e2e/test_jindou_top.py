@@ -10,6 +10,7 @@ import time
 import unittest
 
 from harness import ServerCase, binary, fresh, item
+from operations_page import run_shown
 from test_jindou_send import environment, free_port
 
 
@@ -47,6 +48,12 @@ class Top(ServerCase):
                   for line in lines]
         self.assertGreater(max(stored[1:]), 0)
         self.assertNotIn("\x1b", "".join(lines))
+
+    def test_the_documented_command_shows_a_line(self):
+        once = "jindou top --count 1 --interval 0.1 --url " + self.url()
+        done = run_shown("jindou top", ("jindou top", once))
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn(" ready; ", done.stdout)
 
     def test_a_screen_on_a_terminal_until_it_is_interrupted(self):
         leader, follower = pty.openpty()

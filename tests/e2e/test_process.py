@@ -16,6 +16,7 @@ import time
 import unittest
 
 from harness import RawHttp, Server, ServerCase, binary, fresh, item, wait_until
+from operations_page import run_shown
 from wkproto import Client
 
 
@@ -382,6 +383,23 @@ class CommandLine(unittest.TestCase):
                 self.assertIn(line, lines)
         for command in (("version",), ("bench",)):
             self.assertEqual(run("--set", "api.maxBatch=6", *command).returncode, 2, command)
+
+    def test_the_documented_commands_tell_and_check_the_settings(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "jindou.yaml"
+            path.write_text("mode: release\ndataDir: %s/data\n" % directory)
+            there = ("/etc/jindou/jindou.yaml", path)
+            done = run_shown("jindou config --config /etc/jindou/jindou.yaml", there)
+            self.assertEqual(done.returncode, 0, done)
+            self.assertTrue(done.stdout.startswith("# file: %s\n" % path), done)
+            self.assertRegex(done.stdout, r"(?m)^mode: +release +# file$")
+            self.assertRegex(done.stdout, r"(?m)^httpAddr: +localhost:5001 +# default$")
+            done = run_shown("jindou config --config /etc/jindou/jindou.yaml --validate", there)
+            self.assertEqual(done.returncode, 0, done)
+            self.assertIn(str(path), done.stdout)
+            path.write_text("mode: none\n")
+            done = run_shown("jindou config --config /etc/jindou/jindou.yaml --validate", there)
+            self.assertEqual((done.returncode, "mode" in done.stderr), (2, True), done)
 
     def test_a_configuration_of_wukongim_is_converted(self):
         with tempfile.TemporaryDirectory() as directory:
