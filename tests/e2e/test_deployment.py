@@ -138,6 +138,11 @@ class Compose(unittest.TestCase):
                                   WK_MANAGERTOKEN=token)
         self.assertEqual((status, "warning" in output), (0, False), output)
 
+    def test_the_token_goes_into_no_commit_and_no_image(self):
+        for file in (".gitignore", ".dockerignore"):
+            lines = (ROOT / file).read_text().splitlines()
+            self.assertIn("deploy/docker/.env", [line.lstrip("/") for line in lines], file)
+
     def test_files_that_it_mounts_are_there(self):
         for service in self.services.values():
             for volume in service.get("volumes", []):
