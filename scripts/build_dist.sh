@@ -24,12 +24,18 @@ mkdir -p "$root/lib/jindou" "$doc/libraries"
 cp LICENSE CHANGELOG.md "$doc/"
 
 ldd "$root/bin/jindou" | awk '$3 ~ /^\// { print $1, $3 }' >"$stage/libraries"
+# Debian's packages name the same file with and without /usr in front. All are asked for at once:
+# each question has dpkg read what all packages hold. Names that are in none are an error of it.
+awk '{ sub(/^\/usr/, "", $2); print $2; print "/usr" $2 }' "$stage/libraries" |
+  xargs dpkg-query -S >"$stage/owners" 2>/dev/null || true
 while read -r library path; do
-  # Debian's packages name the same file with and without /usr in front.
-  package=$(dpkg-query -S "${path#/usr}" 2>/dev/null || dpkg-query -S "/usr${path#/usr}" 2>/dev/null) || {
+  # PACKAGE:ARCHITECTURE: PATH; what is no package's has other lines.
+  package=$(awk -v path="${path#/usr}" '$1 ~ /[:,]$/ && ($NF == path || $NF == "/usr" path) \
+    { print $1; exit }' "$stage/owners")
+  if [ -z "$package" ]; then
     echo "build_dist: $library ($path) is in no package" >&2
     exit 1
-  }
+  fi
   package=${package%%:*}
   # The C library belongs to the system: its parts and the loader are of one version.
   [ "$package" = libc6 ] && continue
