@@ -22,7 +22,7 @@ export CMAKE_ARGS="$*" LC_ALL=C.UTF-8
 clean() {
   rm -rf debian/.debhelper debian/jindou debian/stage
   rm -f debian/debhelper-build-stamp debian/files debian/jindou.service debian/jindou.substvars \
-    debian/jindou.*.debhelper
+    debian/jindou.*.debhelper debian/jindou.debhelper.log
 }
 trap clean EXIT
 clean
