@@ -146,6 +146,8 @@ case "$role" in
     ;;
   test)
     need_npm
+    # The package and the archive are made, too.
+    need_package debhelper lintian
     need_command patchelf patchelf
     need_package libgtest-dev libgmock-dev
     need_clang

@@ -12,7 +12,8 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import ROOT, binary, not_for_sanitizers
+from harness import ROOT, binary, not_for_sanitizers, seed_request
+from operations_page import ShownServer, run_shown
 
 BUILD = pathlib.Path(binary()).parents[1]
 COMPLETION = "usr/share/bash-completion/completions/jindou"
@@ -62,6 +63,26 @@ class Installed(unittest.TestCase):
     def test_the_program_runs_from_where_it_is_installed(self):
         status, output = run(self.root / "usr/bin/jindou", "version")
         self.assertEqual(status, 0, output)
+
+    @unittest.skipUnless(BUILD == ROOT / "build/release", "the program is no release build")
+    def test_the_documented_command_installs_it_below_its_prefix(self):
+        done = run_shown("cmake --install build/release --prefix /usr/local", cwd=ROOT,
+                         env={"DESTDIR": str(self.root)})
+        self.assertEqual(done.returncode, 0, done)
+        for path in ("bin/jindou", "etc/jindou/jindou.yaml", "lib/systemd/system/jindou.service",
+                     "share/man/man1/jindou.1", "share/jindou/grafana/jindou.json"):
+            self.assertTrue((self.root / "usr/local" / path).is_file(), path)
+        self.assertIn("ExecStart=/usr/local/bin/jindou serve --config "
+                      "/usr/local/etc/jindou/jindou.yaml\n",
+                      self.unit("usr/local/lib/systemd/system/jindou.service"))
+
+    @unittest.skipUnless(shutil.which("man"), "no man")
+    def test_the_manual_is_found_by_its_name(self):
+        done = run_shown("man jindou", env={"MANPATH": str(self.root / "usr/share/man"),
+                                            "LC_ALL": "C.UTF-8", "MANPAGER": "cat",
+                                            "MANWIDTH": "80"})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("jindou doctor | top", done.stdout)
 
     def test_the_unit_names_what_is_installed(self):
         command = re.search(r"^ExecStart=(.*)$", self.unit(), re.MULTILINE)[1].split()
@@ -154,31 +175,115 @@ class Installed(unittest.TestCase):
                 self.assertIn(option, text)
 
 
-@unittest.skipUnless(BUILD.name == "release" and shutil.which("patchelf"),
-                     "no release build, or no patchelf")
-class Archive(unittest.TestCase):
-    """What scripts/build_dist.sh makes. On a bare Debian 13 it was tried by hand."""
+@unittest.skipUnless(BUILD == ROOT / "build/release", "the program is not make's release build")
+class Made(unittest.TestCase):
+    """What `make` makes of the release build that is there. Nothing is compiled or installed.
 
-    def test_it_brings_every_library_but_those_of_the_c_library(self):
-        with tempfile.TemporaryDirectory() as directory:
-            status, output = run(ROOT / "scripts/build_dist.sh", BUILD, directory)
-            self.assertEqual(status, 0, output)
-            archive, needs = output.splitlines()
-            self.assertRegex(needs, r"^needs glibc, from version 2\.\d+$")
-            self.assertEqual(os.listdir(directory), [pathlib.Path(archive).name])
-            self.assertEqual(run("tar", "-C", directory, "-xzf", archive), (0, ""))
-            root = pathlib.Path(archive.removesuffix(".tar.gz"))
-            libraries = root / "lib/jindou"
-            foreign = [line.split()[0].partition(".so")[0] for line in
-                       run("ldd", root / "bin/jindou")[1].splitlines() if str(root) not in line]
-            self.assertLessEqual(
-                set(foreign), {"linux-vdso", "libc", "libm", "libpthread", "libresolv", "libdl",
-                               "librt", "/lib64/ld-linux-x86-64", "/lib/ld-linux-aarch64"})
-            self.assertGreater(len(list(libraries.iterdir())), 10)
-            licence, = (root / "share/doc/jindou/libraries").glob("libssl3*")
-            self.assertIn("OpenSSL", licence.read_text())
-            status, output = run(root / "bin/jindou", "--version", env={})
-            self.assertEqual((status, output), run(binary(), "--version"))
+    On a bare Debian 13 the archive was tried by hand."""
+
+    def setUp(self):
+        before = os.stat(binary()).st_mtime_ns
+        self.addCleanup(lambda: self.assertEqual(
+            os.stat(binary()).st_mtime_ns, before,
+            "build/release was older than the sources: build it before"))
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.dir = pathlib.Path(directory.name)
+        # What is missing is told, not fetched.
+        (self.dir / "bin").mkdir()
+        for name in ("apt-get", "sudo"):
+            (self.dir / "bin" / name).write_text("#!/bin/sh\necho not here\nexit 1\n")
+            (self.dir / "bin" / name).chmod(0o755)
+        self.path = {"PATH": "%s:%s" % (self.dir / "bin", os.environ["PATH"])}
+
+    def made(self, done):
+        """The lines that it prints."""
+        self.assertEqual(done.returncode, 0, done)
+        return done.stdout.splitlines()
+
+    def assert_serves(self, server):
+        answer = server.post("/message/sendbatch", seed_request())
+        self.assertEqual({result["reason"] for result in answer.json()}, {1}, answer)
+
+    @unittest.skipUnless(shutil.which("dh"), "no debhelper")
+    def test_the_package_has_all_it_names_and_serves_by_the_lines_of_its_unit(self):
+        *_, package = self.made(run_shown(
+            "make deb", cwd=ROOT, timeout=300, env={
+                **self.path, "DPKG_DEB_COMPRESSOR_TYPE": "gzip", "DPKG_DEB_COMPRESSOR_LEVEL": "1"}))
+        package = ROOT / package
+        self.assertEqual(package.parent, ROOT / "build/deb")
+        root = self.dir / "root"
+        self.assertEqual(run("dpkg-deb", "-x", package, root), (0, ""))
+        self.assertEqual(run("dpkg-deb", "-I", package, "conffiles"),
+                         (0, "/etc/jindou/jindou.yaml\n"))
+        for path in ("usr/share/jindou/prometheus/jindou.rules.yml", COMPLETION,
+                     "usr/share/jindou/grafana/jindou.json", "usr/share/man/man1/jindou.1.gz"):
+            self.assertTrue((root / path).is_file(), path)
+        # Nothing is left of it beside the sources.
+        status, left = run("git", "-C", ROOT, "--no-optional-locks", "status", "--porcelain",
+                           "--ignored", "debian")
+        self.assertIn((status, left), ((0, ""), (128, left)))  # 128: no checkout
+        config = root / "etc/jindou/jindou.yaml"
+        with ShownServer("/usr/bin/jindou serve --config /etc/jindou/jindou.yaml",
+                         ("/usr/bin", root / "usr/bin"), ("/etc/jindou/jindou.yaml", config),
+                         cwd=self.dir) as server:
+            self.assert_serves(server)
+            config.write_text(config.read_text() + "\nlogger:\n  slowRequest: 2s\n")
+            done = run_shown('/bin/sh -c "kill -HUP $MAINPID"',
+                             env={"MAINPID": str(server.child())})
+            self.assertEqual(done.returncode, 0, done)
+            server.wait_for_log("logger.slowRequest")
+            self.assertEqual(server.stop(), 0)
+
+    @unittest.skipUnless(shutil.which("patchelf"), "no patchelf")
+    def test_the_archive_runs_where_it_is_unpacked_with_its_own_libraries(self):
+        *_, archive, needs = self.made(run_shown("make dist", cwd=ROOT, env=self.path,
+                                                  timeout=300))
+        self.assertRegex(needs, r"^needs glibc, from version 2\.\d+$")
+        archive = pathlib.Path(archive)
+        self.assertEqual(archive.parent, ROOT / "build/dist")
+        self.assertEqual([path.name for path in archive.parent.glob("stage-*")], [])
+        there = self.dir / "opt"
+        (self.dir / "downloads").mkdir()
+        there.mkdir()
+        (self.dir / "downloads" / archive.name).symlink_to(archive)
+        # From a place without the build, with nothing in its environment that finds libraries.
+        with ShownServer(
+                "tar -xzf jindou-*-linux-*.tar.gz -C /opt && "
+                "/opt/jindou-*/bin/jindou serve --data-dir /var/lib/jindou",
+                ("/opt", there), ("/var/lib/jindou", self.dir / "data"),
+                cwd=self.dir / "downloads") as server:
+            self.assert_serves(server)
+            self.assertEqual(server.stop(), 0)
+        self.assertTrue((self.dir / "data/CURRENT").exists())
+        root, = there.iterdir()
+        self.assertEqual(root.name, archive.name.removesuffix(".tar.gz"))
+        libraries = root / "lib/jindou"
+        foreign = [line.split()[0].partition(".so")[0] for line in
+                   run("ldd", root / "bin/jindou")[1].splitlines() if str(root) not in line]
+        self.assertLessEqual(
+            set(foreign), {"linux-vdso", "libc", "libm", "libpthread", "libresolv", "libdl",
+                           "librt", "/lib64/ld-linux-x86-64", "/lib/ld-linux-aarch64"})
+        self.assertGreater(len(list(libraries.iterdir())), 10)
+        licence, = (root / "share/doc/jindou/libraries").glob("libssl3*")
+        self.assertIn("OpenSSL", licence.read_text())
+        status, output = run(root / "bin/jindou", "--version", env={})
+        self.assertEqual((status, output), run(binary(), "--version"))
+
+    @unittest.skipUnless(shutil.which("npm"), "no npm")
+    def test_the_chat_page_is_in_the_server_that_make_chat_starts(self):
+        data = self.dir / "chat"
+        with ShownServer("make chat", cwd=ROOT, env={**self.path, "WK_DEMO_ON": "true"},
+                         further=" DATA=%s ARGS=--http-addr=127.0.0.1:0" % data) as server:
+            said = server.wait_for_output("Ctrl-C stops the server.")
+            self.assertIn("The chat demo is on http://%s/. " % server.demo, said)
+            page = server.get("/chatdemo?apiurl=a", address=server.demo)
+            self.assertEqual(page.status, 200, page)
+            self.assertIn(b"<script", page.body)
+            self.assert_serves(server)
+            server.stop()  # the status is that of make, which tells of the signal
+            self.assertTrue((data / "CURRENT").exists())
+            self.assertRaises(OSError, server.get, "/health")
 
 
 def lowest(name):
