@@ -15,6 +15,8 @@ server=$!
 exec 3<"$pipes/out"
 rm -r "$pipes"
 trap 'kill -TERM "$server" 2>/dev/null || true' INT TERM
+# Ctrl-C ends what is called here, too: this must wait for the server all the same.
+set +e
 
 http=
 demo=

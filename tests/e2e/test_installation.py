@@ -13,7 +13,7 @@ import tempfile
 import unittest
 
 from harness import ROOT, binary, not_for_sanitizers, seed_request
-from operations_page import ShownServer, run_shown
+from operations_page import ScriptServer, ShownServer, run_shown
 
 BUILD = pathlib.Path(binary()).parents[1]
 COMPLETION = "usr/share/bash-completion/completions/jindou"
@@ -284,6 +284,17 @@ class Made(unittest.TestCase):
             server.stop()  # the status is that of make, which tells of the signal
             self.assertTrue((data / "CURRENT").exists())
             self.assertRaises(OSError, server.get, "/health")
+
+    def test_what_make_starts_is_waited_for_whenever_it_is_stopped(self):
+        # At once: it is about to say what can be tried.
+        for number in range(3):
+            data = self.dir / str(number)
+            with ScriptServer("scripts/run.sh %s --data-dir %s" % (binary(), data), cwd=ROOT,
+                              env={"WK_DEMO_ON": "true"}) as server:
+                self.assertEqual(server.stop(), 0)
+                # Nobody has the lock of the store any more.
+                status, output = run(binary(), "verify", data)
+                self.assertEqual(status, 0, output)
 
 
 def lowest(name):
