@@ -1,4 +1,6 @@
-"""The image: built on a bare Debian, run as its own user on a network of loopback alone."""
+"""The image: built on a bare Debian, run as its own user on a network of loopback alone.
+
+buildah takes the places of the commands of docs/operations.md that are Docker's."""
 
 import json
 import os
@@ -13,11 +15,12 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 from harness import seed_request  # noqa: E402
+from operations_page import shown  # noqa: E402
 from machine import Machine, run, wait_until  # noqa: E402
 
 PACKAGE = os.environ.get("JINDOU_PACKAGE")
 TOKEN = "a-token-of-this-test"
-IMAGE = "localhost/jindou"
+IMAGE = "localhost/jindou:0.1.0"
 
 
 class Image(unittest.TestCase):
@@ -32,9 +35,10 @@ class Image(unittest.TestCase):
         cls.buildah("umount", base)
         cls.buildah("commit", "-q", "--rm", base, "localhost/bare")
         context = cls.context()
-        print(cls.buildah("bud", "-q", "--format", "docker", "--build-arg", "DEBIAN=localhost/bare", "-t",
-                          IMAGE, "-f", context / "deploy/docker/Dockerfile", context,
-                          timeout=7200).strip())
+        # buildah's word for it; the rest is the same.
+        words = shown("docker build -t jindou:0.1.0 -f deploy/docker/Dockerfile .").split()[2:]
+        print(cls.buildah("bud", "-q", "--format", "docker", "--build-arg", "DEBIAN=localhost/bare",
+                          *words, cwd=context, timeout=7200).strip())
         cls.container = cls.buildah("from", IMAGE).split()[-1]
 
     @classmethod
@@ -92,6 +96,12 @@ class Image(unittest.TestCase):
         self.assertEqual(config["User"], "10001:10001")
         self.assertIn("/var/lib/jindou", config["Volumes"])
         self.assertEqual(config["Healthcheck"]["Test"], ["CMD", "/usr/libexec/jindou-probe", "ready"])
+
+    def test_other_commands_run_as_well(self):
+        words = shown("docker run --rm jindou:0.1.0 version").split()[4:]
+        output = self.buildah("run", "--isolation", "chroot", self.container, "--",
+                              *self.config["Entrypoint"], *words)
+        self.assertIn("store format", output)
 
     def test_without_a_token_it_does_not_start(self):
         process = self.start()
