@@ -159,13 +159,15 @@ Finding examine_clock() {
 // Whether the server could listen there; 0, or the error.
 int try_to_listen(const config::ListenAddress& address) {
   // What "localhost" and "" stand for is the server's business; one address of each is a good test.
+  // "localhost" is not looked up, as the server does not: a bare system has no /etc/hosts.
+  const std::string host = address.host == "localhost" ? "127.0.0.1" : address.host;
   addrinfo hints{};
   hints.ai_flags = AI_PASSIVE;
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_family = address.host == "localhost" ? AF_INET : AF_UNSPEC;
+  hints.ai_family = AF_UNSPEC;
   addrinfo* found = nullptr;
-  if (::getaddrinfo(address.host.empty() ? nullptr : address.host.c_str(),
-                    std::to_string(address.port).c_str(), &hints, &found) != 0) {
+  if (::getaddrinfo(host.empty() ? nullptr : host.c_str(), std::to_string(address.port).c_str(),
+                    &hints, &found) != 0) {
     return EADDRNOTAVAIL;
   }
   int error = 0;
