@@ -233,10 +233,12 @@ class AcceptedLoss(unittest.TestCase):
         shutil.copytree(self.server.data_dir, self.server.data_dir + "-before")
         config = pathlib.Path(self.server.dir, "jindou.yaml")
         config.write_text("dataDir: %s\n" % self.server.data_dir)
+        # As this user, not as that of the package.
         with ShownServer(
-                "sudo -u jindou jindou serve --config /etc/jindou/jindou.yaml --accept-data-loss",
-                ("sudo -u jindou ", ""), ("/etc/jindou/jindou.yaml", config),
-                cwd=self.server.dir) as server:
+                "systemd-run --pty --uid=jindou -p EnvironmentFile=-/etc/jindou/secrets.env "
+                "jindou serve --config /etc/jindou/jindou.yaml --accept-data-loss",
+                ("systemd-run --pty --uid=jindou -p EnvironmentFile=-/etc/jindou/secrets.env ", ""),
+                ("/etc/jindou/jindou.yaml", config), cwd=self.server.dir) as server:
             self.assertIn("was given up 1 time(s)", server.get("/health").json()["warnings"][0])
             self.assertEqual(server.stop(), 0)
         self.server.start()  # without the switch

@@ -156,7 +156,41 @@ class Package(unittest.TestCase):
         self.machine.inside("systemctl", "start", UNIT)
         self.assertTrue(self.is_active())
 
-    def test_7_an_upgrade_restarts_it(self):
+    def test_7_what_is_run_by_hand_has_its_user_and_its_secrets(self):
+        path = self.machine.root / "etc/jindou/jindou.yaml"
+        secrets = self.machine.root / "etc/jindou/secrets.env"
+        good = path.read_text()
+        self.addCleanup(path.write_text, good)
+        self.addCleanup(secrets.unlink, missing_ok=True)
+        # Not without a token.
+        path.write_text(good + "\nhttpAddr: 0.0.0.0:5001\n")
+        secrets.write_text("WK_MANAGERTOKEN=0123456789abcdef\n")
+        secrets.chmod(0o600)
+        self.machine.inside("systemctl", "restart", UNIT)
+        seen = self.shell(shown(
+            "systemd-run --pty --uid=jindou -p EnvironmentFile=-/etc/jindou/secrets.env "
+            "jindou doctor --config /etc/jindou/jindou.yaml", ("--pty", "--pipe --wait -q")) +
+            " || [ $? -eq 1 ]")  # a matter of the machine
+        self.assertRegex(seen, r"(?m)^ok +port: httpAddr 0\.0\.0\.0:5001 .*: process \d+ has the store")
+        # There is no /etc/hosts, so "localhost" is no name here.
+        self.assertNotRegex(seen, r"(?m)^PROBLEM +port")
+        self.machine.inside("systemctl", "stop", UNIT)
+        self.shell(shown(
+            "systemd-run --pty --uid=jindou -p EnvironmentFile=-/etc/jindou/secrets.env "
+            "jindou serve --config /etc/jindou/jindou.yaml --accept-data-loss",
+            ("--pty", "--unit=by-hand")))
+        said = wait_until(lambda: (text := self.machine.inside(
+            "journalctl", "-q", "--no-pager", "-u", "by-hand")) and '"ready"' in text and text,
+            what="the server that was started by hand")
+        self.assertIn("there is no data loss to accept", said)
+        self.machine.inside("systemctl", "stop", "by-hand")
+        path.write_text(good)
+        secrets.unlink()
+        self.machine.inside("systemctl", "start", UNIT)
+        self.assertTrue(self.is_active())
+        self.assertTrue(all(result["duplicate"] for result in self.send()))
+
+    def test_8_an_upgrade_restarts_it(self):
         before = self.show("MainPID")
         self.machine.inside("apt-get", "-q", "install", "-y", "--reinstall",
                             "/opt/" + PACKAGE.name)
@@ -164,7 +198,7 @@ class Package(unittest.TestCase):
         self.assertNotEqual(self.show("MainPID"), before)
         self.assertTrue(all(result["duplicate"] for result in self.send()))
 
-    def test_8_removed_it_leaves_configuration_and_data(self):
+    def test_9_removed_it_leaves_configuration_and_data(self):
         self.shell(shown("apt-get remove jindou", ("remove", "-q remove -y")))
         self.assertFalse((self.machine.root / "usr/bin/jindou").exists())
         self.assertTrue((self.machine.root / "etc/jindou/jindou.yaml").exists())
@@ -174,7 +208,7 @@ class Package(unittest.TestCase):
         self.assertEqual(self.machine.inside("sh", "-c", "cat /proc/[0-9]*/comm").split()
                          .count("jindou"), 0)
 
-    def test_9_purged_it_leaves_data_and_finds_it_again(self):
+    def test_9_then_purged_it_leaves_data_and_finds_it_again(self):
         said = self.shell(shown("apt-get purge jindou", ("purge", "-q purge -y")))
         self.assertIn("the store stays in /var/lib/jindou", said)
         self.assertFalse((self.machine.root / "etc/jindou/jindou.yaml").exists())
