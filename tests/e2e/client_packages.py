@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -76,6 +77,34 @@ def go(module, modfile="go.mod") -> pathlib.Path:
     return program
 
 
+def go_is(module) -> bool:
+    """Whether the Go that is there is as new as the module in tests/clients/<module> asks for."""
+    wanted = re.search(r"(?m)^go ([\d.]+)$", (CLIENTS / module / "go.mod").read_text())[1]
+    if shutil.which("go") is None:
+        return False
+    told = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=True,
+                          env={**os.environ, "GOTOOLCHAIN": "local"}).stdout
+    there = re.match(r"go([\d.]+)", told)
+    return there is not None and _numbers(there[1]) >= _numbers(wanted)
+
+
+def _numbers(version):
+    return [int(part) for part in version.split(".")]
+
+
+def go_generator() -> pathlib.Path:
+    """Builds the generator that tests/clients/generators/go names as its tool; returns the program."""
+    directory = CLIENTS / "generators" / "go"
+    program = directory / ".build" / "oapi-codegen"
+    program.parent.mkdir(exist_ok=True)
+    with _outdated(program, [directory / "go.mod"], lock=program.with_suffix(".lock")) as outdated:
+        if outdated:
+            _run(["go", "build", "-mod=readonly", "-o", program,
+                  "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen"], directory,
+                 GOTOOLCHAIN="local")
+    return program
+
+
 def gson() -> pathlib.Path:
     """The one library of the Java quick start, from Maven's registry; returns the archive."""
     where = CLIENTS / "java"
@@ -95,6 +124,8 @@ def install_all():
             python(requirements.parent.name)
     for modfile in sorted(CLIENTS.glob("go/*/*.mod")):
         go(modfile.parent.name, modfile.name)
+    if go_is("generators/go"):
+        go_generator()
     if shutil.which("mvn") and shutil.which("javac"):  # tests that need them are skipped without
         gson()
 

@@ -1,9 +1,7 @@
-"""Clients that are generated from the OpenAPI document: whole, without complaints, and they send.
-
-Generators that are too large to be fetched by every run are tried by tests/generators/run.py.
-"""
+"""Clients that are generated from the OpenAPI document: whole, without complaints, and they send."""
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -76,6 +74,19 @@ class Generators(ServerCase):
         self.assert_seed_was_sent(self.run_tool(
             [self.node, source / "batch.js", "http://" + self.server.http,
              seed_request().decode()]))
+
+    @unittest.skipUnless(client_packages.go_is("generators/go"), "no Go that the generator needs")
+    def test_the_go_client_sends_a_batch(self):
+        source = self.dir / "go"
+        shutil.copytree(SOURCES / "go", source, ignore=shutil.ignore_patterns(".build"))
+        (source / "jindou").mkdir()
+        self.run_tool([client_packages.go_generator(), "-generate", "types,client", "-package",
+                       "jindou", "-o", source / "jindou" / "jindou.gen.go", self.document])
+        env = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
+        self.run_tool(["go", "vet", "."], cwd=source, env=env)
+        self.assert_seed_was_sent(self.run_tool(["go", "run", ".", "http://" + self.server.http],
+                                                cwd=source, env=env,
+                                                input=seed_request().decode()))
 
     def test_the_linter_finds_no_error(self):
         client_packages.npm("generators")
