@@ -143,9 +143,13 @@ void write_responses(JsonWriter& json, const DocumentedRoute& route, const Opera
       json.string("description", "Done.");
       json.begin_object("content");
       json.begin_object(operation.answer_type);
-      json.begin_object("schema");
-      json.string("type", "string");
-      json.end_object();
+      // Of events some tools take the schema for that of each one (as OpenAPI 3.2 has it), others
+      // for that of the whole text.
+      if (operation.answer_type != "text/event-stream") {
+        json.begin_object("schema");
+        json.string("type", "string");
+        json.end_object();
+      }
       json.end_object();
       json.end_object();
       json.end_object();
