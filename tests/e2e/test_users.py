@@ -1,8 +1,9 @@
 """Users: tokens, leaving devices, online status, system accounts; where clients connect."""
 
+import contextlib
 import unittest
 
-from harness import PERSON, ServerCase, fresh, item, wait_until
+from harness import GROUP, PERSON, ServerCase, b64, fresh, item, wait_until
 from wkproto import DISCONNECT
 
 
@@ -86,6 +87,27 @@ class Token(UserCase):
         self.register(uid, "t2", 0, 1)
         self.assert_told_and_closed(app)
         web.expect_none(DISCONNECT, timeout=0.1)
+
+    def test_a_session_whose_master_token_was_replaced_neither_sends_nor_receives(self):
+        for transport in ("tcp", "ws"):
+            with self.subTest(transport=transport):
+                uid, other, group = fresh("u"), fresh("other"), fresh("g")
+                self.register(uid, "t")
+                self.register(other, "t")
+                self.server.create_group(group, [uid, other])
+                old = self.client(uid, transport, token="t")
+                bystander = self.client(other, token="t")
+                self.register(uid, "t2", 0, 1)
+                # The answer has come; on this side the socket is still open.
+                with contextlib.suppress(ConnectionError):
+                    old.send_raw(group, GROUP, b"too late")
+                self.server.must_batch([item(group, "later")])
+                got = bystander.recv()
+                self.assertEqual((got.payload, got.message_seq), (b"later", 1))
+                # Neither a SENDACK nor a RECV.
+                self.assertLessEqual({frame.kind for frame in old.wait_closed()}, {DISCONNECT})
+                stored = [message["payload"] for message in self.server.messages(group)]
+                self.assertEqual(stored, [b64("later")])
 
     def test_a_slave_token_ends_nothing(self):
         uid = fresh("u")
