@@ -5,6 +5,7 @@ import unittest
 from harness import GROUP, PERSON, ServerCase, fresh, item, wait_until
 
 OK = {"status": 200}
+VISITORS = 10
 
 
 class Retention(ServerCase):
@@ -223,6 +224,23 @@ class Limits(Retention):
         for query in ({}, {"channel_id": "g"}, {"channel_type": 2},
                       {"channel_id": "u", "channel_type": PERSON}):
             self.assert_error(self.server.get("/channel/retention", query), 400)
+
+
+class Visitors(Retention):
+    config = {"retention.interval": "100ms", "customerService.visitorsOn": "true",
+              "customerService.visitorsMaxAge": "1s"}
+
+    def test_their_channels_keep_messages_no_longer_than_the_setting_says(self):
+        visitor, group = fresh("v"), fresh("g")
+        self.fill(group, 2)
+        self.fill(visitor, 3, from_uid=visitor, channel_type=VISITORS)
+        limits = self.server.get("/channel/retention", {"channel_id": visitor,
+                                                        "channel_type": VISITORS}).json()
+        self.assertEqual((limits["max_age"], limits["max_age_source"]), (1, "default"))
+        wait_until(lambda: self.seqs(visitor, VISITORS, visitor) == [], what="the age limit")
+        self.assertEqual(self.seqs(group), [1, 2])
+        self.assertEqual(self.fill(visitor, 1, from_uid=visitor, channel_type=VISITORS)[0]
+                         ["message_seq"], 4)
 
 
 if __name__ == "__main__":
