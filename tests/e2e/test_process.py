@@ -302,6 +302,47 @@ class FewProcessors(unittest.TestCase):
         self.assertEqual([name for name in names if re.fullmatch(r"io-\d+", name)], ["io-0"], names)
 
 
+class SaidAtStart(unittest.TestCase):
+    """What listens where, and who gets in without a token."""
+
+    def told(self, tcp, ws, **config):
+        """The server, what its log says of tokens, with the level, and of what it serves."""
+        server = Server(config)
+        self.addCleanup(server.destroy)
+        server.tcp, server.ws = tcp, ws
+        server.start()
+        self.assertEqual(server.stop(), 0)  # the log is complete
+        text = pathlib.Path(server.log_path).read_text()
+        lines = [line for line in map(json.loads, text.splitlines()) if "msg" in line]
+        tokens = [(line["level"], line["msg"]) for line in lines
+                  if "clients need no token" in line["msg"]]
+        [serves] = [line["msg"] for line in lines if re.match(r"jindou \S+ serves ", line["msg"])]
+        return server, tokens, serves
+
+    def test_without_tokens_the_log_says_whom_the_client_ports_listen_to(self):
+        here, everybody = "127.0.0.1:0", "0.0.0.0:0"
+        for tcp, ws, reached in ((here, here, ""), (everybody, here, "0.0.0.0:0"),
+                                 (here, "ws://0.0.0.0:0", "ws://0.0.0.0:0"),
+                                 (everybody, everybody, "0.0.0.0:0, 0.0.0.0:0")):
+            with self.subTest(tcp=tcp, ws=ws):
+                server, tokens, serves = self.told(tcp, ws)
+                self.assertIn(", TCP on %s, WebSocket on %s" % (server.tcp, server.ws), serves)
+                self.assertEqual(len(tokens), 1)
+                level, text = tokens[0]
+                if reached:
+                    self.assertEqual(level, "warning")
+                    self.assertIn("whoever reaches %s is whoever they say they are" % reached, text)
+                else:
+                    self.assertEqual(level, "info")
+                    self.assertIn("only this machine is listened to", text)
+                    self.assertIn("write addr and wsAddr down", text)
+
+    def test_with_tokens_nothing_is_said_of_them(self):
+        server, tokens, serves = self.told("127.0.0.1:0", "127.0.0.1:0", tokenAuthOn="true")
+        self.assertIn(", TCP on %s, WebSocket on %s" % (server.tcp, server.ws), serves)
+        self.assertEqual(tokens, [])
+
+
 class CommandLine(unittest.TestCase):
     def test_version_and_config(self):
         version = run("version")
