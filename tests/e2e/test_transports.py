@@ -1,5 +1,8 @@
 """TLS, load balancers in front, limits per address and compression, with the real server."""
 
+import collections
+import contextlib
+import json
 import os
 import pathlib
 import re
@@ -13,8 +16,8 @@ import tempfile
 import unittest
 import warnings
 
-from harness import GROUP, Server, ServerCase, fresh, item, wait_until
-from wkproto import SEND, Client, Closed, NoUpgrade, WsTransport, frame
+from harness import GROUP, PERSON, Server, ServerCase, fresh, item, wait_until
+from wkproto import SEND, Client, Closed, NoUpgrade, WsTransport, frame, varint
 
 TRANSPORTS = ("tcp", "ws", "tls", "wss")
 V1 = b"PROXY TCP4 203.0.113.%d 192.0.2.1 51000 5100\r\n"
@@ -424,6 +427,188 @@ class Origins(ServerCase):
             self.assertTrue(self.opens("https://chat.example.org", server=server))
             self.assertTrue(self.opens(None, server=server))
             self.assertFalse(self.opens("http://localhost:5172", server=server))
+
+
+class Ends(unittest.TestCase):
+    """Each end of a connection says why: to a WebSocket client, in the log and in a counter."""
+
+    # What takes a store that fails or a server that stands still: the unit tests of the gateway.
+    ELSEWHERE = {"fanout_overflow", "login_error", "login_timeout", "unavailable"}
+    LINE = re.compile(r"connection \d+ \((\w+), ([0-9.]+)(?:, user (\w+))?\) ends: (\w+): (.+)")
+    WRITTEN_MAX = 1_000_000  # bytes of one file
+
+    def setUp(self):
+        certificate = Certificate()
+        self.addCleanup(certificate.remove)
+        config = {"tlsAddr": "tls://127.0.0.1:0", "wssConfig.certFile": certificate.cert,
+                  "wssConfig.keyFile": certificate.key, "logger.level": "debug",
+                  "disableJSONRPC": "true", "connIdleTime": "3s", "gateway.connectTimeout": "3s",
+                  "gateway.connectionsPerAddressMax": 1, "gateway.framesPerSecond": 20,
+                  "gateway.outboundFramesMax": 16, "gateway.inboundBytesInFlight": "1MiB",
+                  "gateway.frameBytesMax": "512KiB"}
+        limit = ["prlimit", "--fsize=%d:" % self.WRITTEN_MAX]
+        self.server = Server(config, wrapper=lambda _: limit)
+        self.addCleanup(self.server.destroy)
+        self.server.start()
+        self.rows = []  # (cause, level, transport, address, user, text; None: any)
+        self.addresses = iter(range(1, 255))
+
+    # Each connection has an address of its own, by which its line is found.
+
+    def raw(self, transport, uid="", number=None):
+        number = number or next(self.addresses)
+        client = Client(getattr(self.server, transport), uid, transport=transport,
+                        preface=V1 % number)
+        self.addCleanup(client.close)
+        client.number = number
+        return client
+
+    def live(self, transport):
+        client = self.raw(transport, fresh("u"))
+        self.assertEqual(client.connect().reason, 1)
+        return client
+
+    def bytes_to(self, transport, data, named=True) -> int:
+        """Writes to a new connection and reads it to its end."""
+        number = next(self.addresses)
+        host, port = getattr(self.server, transport).rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=10) as sock:
+            sock.sendall(V1 % number + data if named else data)
+            with contextlib.suppress(ConnectionError):
+                while sock.recv(4096):
+                    pass
+        return number
+
+    def expect(self, cause, transport, number, text, uid="", level="info"):
+        address = "203.0.113.%d" % number if number else "127.0.0.1"
+        self.rows.append((cause, level, transport, address, uid, text))
+
+    def expect_told(self, cause, client, text, uid="", level="info"):
+        """The client has heard it, too."""
+        client.wait_closed()
+        self.assertEqual(client.transport.close_reason, text, cause)
+        self.expect(cause, "ws", client.number, text, uid, level)
+
+    def lines(self):
+        found = []
+        for line in pathlib.Path(self.server.log_path).read_text().splitlines(keepends=True):
+            entry = json.loads(line) if line.endswith("}\n") else {}  # one may be half written
+            ends = self.LINE.fullmatch(entry.get("msg", ""))
+            if ends:
+                transport, address, uid, cause, text = ends.groups("")
+                self.assertEqual(entry["component"], "gateway")
+                found.append((cause, entry["level"], transport, address, uid, text))
+        return found
+
+    def counts(self):
+        text = self.server.get("/metrics").body.decode()
+        return {cause: int(float(value)) for cause, value in re.findall(
+            r'^jindou_sessions_cut_total\{reason="(\w+)"\} (\S+)$', text, re.MULTILINE)}
+
+    # How each comes about.
+
+    def wrong_input(self):
+        for cause, data, text in (
+                ("protocol", b"\x70", "the first frame is not a CONNECT"),
+                ("too_long", b"\x10" + varint(20000), "remaining length over the limit"),
+                ("json_rpc_disabled", b"{}", "JSON-RPC is switched off")):
+            client = self.raw("ws")
+            client.write(data)
+            self.expect_told(cause, client, text)
+        self.expect("tls", "tls", self.bytes_to("tls", b"this is no handshake\r\n\r\n"), None)
+        self.expect("upgrade", "ws", self.bytes_to("ws", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+                    "the request is no WebSocket upgrade")
+        self.bytes_to("tcp", b"PROXY TCP4 nonsense\r\n", named=False)
+        self.expect("proxy_header", "tcp", None, "a broken PROXY header")
+        number = next(self.addresses)
+        with self.assertRaises(NoUpgrade):
+            WsTransport(self.server.ws, headers="Origin: https://evil.example\r\n",
+                        preface=V1 % number)
+        self.expect("origin", "ws", number,
+                    "a page of https://evil.example is not let in; see gateway.allowedOrigins")
+
+    def turned_away(self):
+        banned = self.raw("ws", fresh("u"))
+        self.server.must_post("/channel/info",
+                              {"channel_id": banned.uid, "channel_type": PERSON, "ban": 1})
+        self.assertEqual(banned.connect().reason, 19)
+        self.expect_told("refused", banned, "the channel or the user is banned", banned.uid)
+        first = self.live("tcp")
+        second = self.raw("tcp", fresh("u"), first.number)
+        self.assertEqual(second.connect().reason, 22)
+        self.expect("limit", "tcp", first.number, "too many connections")
+        kicked = self.live("ws")
+        self.server.must_post("/user/device_quit", {"uid": kicked.uid})
+        self.expect_told("kicked", kicked, "another login or the operator ends this session",
+                         kicked.uid)
+
+    def too_much(self):
+        flood = self.live("ws")
+        flood.write(b"\x70" * 2000)
+        self.expect_told("flood", flood, "a flood of frames", flood.uid)
+        slow = self.live("tcp")
+        self.server.must_batch([item(slow.uid, "m", channel_type=PERSON) for _ in range(100)])
+        slow.wait_closed()
+        self.expect("slow", "tcp", slow.number, "the client does not read what it is sent",
+                    slow.uid)
+
+    def half_frames(self):
+        """Of three one at least has to go."""
+        clients = {client.number: client for client in (self.live("tcp") for _ in range(3))}
+        for client in clients.values():
+            with contextlib.suppress(ConnectionError):
+                client.write(b"\x30" + varint(500_000) + bytes(450_000))
+        gone = wait_until(lambda: [line for line in self.lines() if line[0] == "inbound_full"],
+                          what="the end of half a frame")
+        number = int(gone[0][3].rsplit(".", 1)[1])
+        self.expect("inbound_full", "tcp", number, "frames that have come in part take all the "
+                    "memory for them; come back", clients[number].uid)
+        for client in clients.values():
+            client.close()
+
+    def failing_commit(self):
+        [log] = pathlib.Path(self.server.data_dir).glob("*.log")
+        left = self.WRITTEN_MAX - log.stat().st_size - 10_000
+        group, sender = fresh("g"), self.live("ws")
+        self.server.must_batch([item(group, os.urandom(left // 50 - 500)) for _ in range(50)])
+        while log.stat().st_size < self.WRITTEN_MAX - 15_000:
+            self.server.must_batch([item(group, os.urandom(4000))])
+        sender.send_raw(fresh("v"), PERSON, os.urandom(20_000))
+        self.expect_told("unknown_outcome", sender, "it is not known whether a message was stored; "
+                         "come back and repeat it", sender.uid)
+        subprocess.run(["prlimit", "--pid", str(self.server.process.pid), "--fsize=unlimited:"],
+                       check=True)
+        wait_until(lambda: self.server.get("/readyz").status == 200, timeout=30,
+                   what="the store to be back")
+
+    def test_each_is_told_logged_and_counted(self):
+        silent, quiet = self.raw("ws"), self.live("ws")
+        self.wrong_input()
+        self.turned_away()
+        self.too_much()
+        self.half_frames()
+        polite = self.live("ws")
+        polite.transport.write_frame(8, struct.pack(">H", 1000))
+        self.expect_told("client", polite, "the client has closed", polite.uid, "debug")
+        self.expect_told("no_connect", silent, "no login came in time")
+        self.expect_told("idle", quiet, "nothing came for longer than connIdleTime", quiet.uid)
+        self.failing_commit()
+
+        def logged(row):
+            return any(line[:5] == row[:5] and row[5] in (None, line[5]) for line in self.lines())
+
+        for row in self.rows:
+            wait_until(lambda row=row: logged(row), timeout=30, what="the line of %r" % (row,))
+        counts = self.counts()
+        # As many lines as ends, and a row above for each label that there is.
+        self.assertEqual(collections.Counter(line[0] for line in self.lines()),
+                         {cause: count for cause, count in counts.items() if count > 0})
+        self.assertEqual(set(counts), {row[0] for row in self.rows} | self.ELSEWHERE | {"stop"})
+        last = self.live("ws")
+        self.assertEqual(self.server.stop(), 0)
+        self.rows.clear()
+        self.expect_told("stop", last, "the server is stopping", last.uid, "debug")
+        self.assertIn(self.rows[0], self.lines())
 
 
 class HandshakeLimits(TransportCase):
