@@ -1,8 +1,8 @@
 """Flips bits in, and cuts, every kind of file of a store, one place at a time, and starts the server
 on it. Each outcome is one of three: the server does not start and names the file; it runs, names the
 file in /health and answers errors where it cannot read; or nothing is missing. Never does it answer
-something wrong. The seed decides the places; the table in docs/operations.md is made of the counts
-this prints."""
+something wrong, of messages, lists, tokens or conversations. The seed decides the places; the table in
+docs/operations.md is made of the counts this prints."""
 
 import base64
 import collections
@@ -14,12 +14,14 @@ import shutil
 import tempfile
 import unittest
 
-from harness import QUICK, Server, item, wait_until
+from harness import GROUP, QUICK, Server, item, wait_until
+from wkproto import Client, Closed, Timeout
 
 SEED = 20
 FLIPS, CUTS = (12, 6) if QUICK else (50, 20)
 GROUPS = ["g%d" % i for i in range(4)]
-CONFIG = {"storage.writeBufferBytes": "1MiB", "storage.partitions": "2",
+USERS = ["u%d" % i for i in range(4)]
+CONFIG = {"tokenAuthOn": "true", "storage.writeBufferBytes": "1MiB", "storage.partitions": "2",
           "dedup.generationEntries": "64", "storage.verifyInterval": "100ms",
           "storage.verifyBytesPerSecond": "1GiB"}
 
@@ -55,6 +57,35 @@ def read_all(server, group):
         start = max(out) + 1
 
 
+def read_rest(server):
+    """What is stored besides messages, each under its name; None where the server says that it
+    cannot read it."""
+    def taken(answer):
+        return None if answer.status >= 500 else (answer.status, answer.json())
+
+    out = {}
+    for group in GROUPS:
+        place = {"channel_id": group, "channel_type": GROUP, "limit": 1000}
+        for what in ("subscribers", "denylist"):
+            out["%s of %s" % (what, group)] = taken(server.get("/channel/" + what, place))
+    for uid in USERS:
+        out["devices of " + uid] = taken(server.get("/user/info", {"uid": uid}))
+        listed = taken(server.post("/conversation/sync", {"uid": uid, "msg_count": 1}))
+        for conversation in listed[1] if listed else ():
+            del conversation["version"]  # may still rise a little when nothing changes
+        out["conversations of " + uid] = listed
+    return out
+
+
+def login(server, uid, token):
+    """The reason of the CONNACK; None without one."""
+    with Client(server.tcp, uid, token=token) as client:
+        try:
+            return client.connect().reason
+        except (Closed, Timeout):
+            return None
+
+
 class Campaign(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -63,14 +94,21 @@ class Campaign(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.home, ignore_errors=True)
         cls.acknowledged = {group: {} for group in GROUPS}
         cls.numbers = {}
+        cls.tokens = {}  # the last of each user; those before are "first"
         with Server(config=CONFIG) as server:
+            for group in GROUPS:
+                server.create_group(group, USERS)
+            for uid in USERS:
+                cls.store_token(server, uid, "first")
             # Several tables, some of them of the index, and a log that holds what is in none.
             for round_ in range(4):
                 for number in range(40):
                     cls.send(server, "%d-%d" % (round_, number))
+                cls.change_rest(server, round_)
                 if round_ < 3:
                     assert server.stop() == 0
                     server.start()
+            cls.rest = read_rest(server)
             server.kill9()
             cls.store = os.path.join(cls.home, "store")
             shutil.copytree(server.data_dir, cls.store)
@@ -89,6 +127,30 @@ class Campaign(unittest.TestCase):
                                                               sent["payload"])
             cls.numbers[sent["client_msg_no"]] = (sent, result["message_id"])
 
+    @classmethod
+    def store_token(cls, server, uid, token):
+        server.must_post("/user/token", {"uid": uid, "token": token, "device_level": 1})
+        cls.tokens[uid] = token
+
+    @classmethod
+    def change_rest(cls, server, round_):
+        """Lists, tokens and conversations: in each round some are made, changed and removed."""
+        def change(path, group, **more):
+            server.must_post(path, dict(more, channel_id=group, channel_type=GROUP))
+
+        for group in GROUPS:
+            members = ["m%d-%d" % (round_, i) for i in range(20)]
+            change("/channel/subscriber_add", group, subscribers=members)
+            change("/channel/subscriber_remove", group, subscribers=members[:3])
+            change("/channel/blacklist_add", group, uids=members[3:8])
+            change("/channel/blacklist_remove", group, uids=members[3:5])
+        for number, uid in enumerate(USERS):
+            if number == round_:
+                cls.store_token(server, uid, "token of round %d" % round_)
+            change("/conversations/setUnread", GROUPS[round_], uid=uid, unread=10 * number)
+            change("/conversations/clearUnread", GROUPS[round_ - 1], uid=uid)
+        change("/conversations/delete", GROUPS[round_ - 2], uid=USERS[round_])
+
     def outcome(self, name, damage) -> str:
         """Damages a copy of the store, starts a server on it and judges what it does."""
         directory = tempfile.mkdtemp(dir=self.home)
@@ -106,7 +168,8 @@ class Campaign(unittest.TestCase):
                 self.assertEqual(server.process.returncode, 1, server.log_tail())
                 self.assertIn(name, server.log_tail(4), "the refusal names the file")
                 return "named at the start"
-            server.http = re.search(r"HTTP on ([0-9.:]+)", server.log_tail(5)).group(1)
+            server.http, server.tcp = re.search(r"HTTP on ([0-9.:]+), TCP on ([0-9.:]+)",
+                                                server.log_tail(5)).groups()
             return self.judge_running(server, name)
         finally:
             server.kill9()
@@ -120,6 +183,7 @@ class Campaign(unittest.TestCase):
                 whole = False
             elif found != self.acknowledged[group]:
                 raise Wrong("%s: messages of %s differ" % (name, group))
+        whole = self.judge_rest(server, name) and whole
         for number in self.random.sample(sorted(self.numbers), 30):
             sent, message_id = self.numbers[number]
             answer = server.batch([sent])
@@ -137,6 +201,20 @@ class Campaign(unittest.TestCase):
         if not whole:
             raise Wrong("%s: errors, and /health is ok" % name)
         return "harmless"
+
+    def judge_rest(self, server, name) -> bool:
+        """Whether all of it was read."""
+        whole = True
+        for what, found in read_rest(server).items():
+            if found is None:
+                whole = False
+            elif found != self.rest[what]:
+                raise Wrong("%s: %s differ" % (name, what))
+        uid = self.random.choice(USERS)
+        reason = login(server, uid, self.tokens[uid])
+        if reason not in (None, 1, 15) or login(server, uid, "first") == 1:
+            raise Wrong("%s: the token of %s differs" % (name, uid))
+        return whole and reason == 1
 
     def run_campaign(self, count, damage_of):
         table = collections.defaultdict(collections.Counter)
