@@ -141,9 +141,9 @@ Task<Result<void>> withdraw(Services& services, Request& request, Job& batch) {
 }
 
 Task<void> revise(Services& services, Request& request, Response& response, Wish wish) {
-  auto options = read_revision_options(request);
-  if (!options) {
-    answer_error(response, options.error());
+  auto job = wanted_revision(request);
+  if (!job) {
+    answer_error(response, job.error());
     co_return;
   }
   std::string id(path_parameter(request, kBatchPath));
@@ -173,13 +173,11 @@ Task<void> revise(Services& services, Request& request, Response& response, Wish
     answer_error(response, 409, errc_name(Errc::conflict), why);
     co_return;
   }
-  JobWish job;
-  job.wanted = true;
-  job.options = std::move(*options);
-  job.options.kind = wish.kind;
-  job.options.source = batch.id;
-  job.options.operator_uid = wish.operator_uid;
-  JobUpload upload(services, request, std::move(job));
+  job->wanted = true;
+  job->options.kind = wish.kind;
+  job->options.source = batch.id;
+  job->options.operator_uid = wish.operator_uid;
+  JobUpload upload(services, request, std::move(*job));
   const auto done = co_await copy_messages(services, upload, batch, wish);
   (void)co_await upload.finish(response, done);
 }

@@ -144,7 +144,10 @@ TEST_F(JobRoutesTest, WhatIsAskedForIsChecked) {
   EXPECT_TRUE(has(told("async=1&rate=fast"), "rate takes items per second, at most 1000000"));
   EXPECT_TRUE(has(told("async=1&rate=-1"), "rate takes"));
   EXPECT_TRUE(has(told("async=1&not_before=1700000000000"), "not_before takes a Unix time in s"));
-  EXPECT_TRUE(has(told("async=1&canary=x"), "canary takes a number of items"));
+  for (const char* wrong : {"x", "-1", "1.5", "0%25", "101%25", "5%25%25", "%25", "x%25"}) {
+    EXPECT_TRUE(has(told("async=1&canary=" + std::string(wrong)), "canary takes a number of items"))
+        << wrong;
+  }
   EXPECT_TRUE(has(told("async=1&max_refused=5"), "max_refused takes a ratio"));
   EXPECT_TRUE(has(told("async=1&max_refused=0"), "max_refused takes a ratio"));
   EXPECT_TRUE(has(told("async=1&on_error=maybe"), "on_error takes continue or stop"));
@@ -185,6 +188,18 @@ TEST_F(JobRoutesTest, ArePausedResumedCancelledAndDeleted) {
   EXPECT_EQ(get("/jobs/" + id).status, 404U);
   EXPECT_EQ(call(Verb::delete_, "/jobs/" + id).status, 404U);
   EXPECT_TRUE(has(max_seq("g1"), ":0"));
+}
+
+TEST_F(JobRoutesTest, ACanaryMayBeAShareOfTheItems) {
+  std::string items;
+  for (int i = 0; i < 30; ++i) {
+    items += (i == 0 ? "[" : ",") + item("n" + std::to_string(i), "g1");
+  }
+  const std::string later = std::string(kLater) + "&canary=";
+  EXPECT_EQ(number_of(job(id_of(post(later + "5%25", items + "]"))), "canary"), 2U);
+  EXPECT_EQ(number_of(job(id_of(post(later + "0.001%25", items + "]"))), "canary"), 1U);
+  EXPECT_EQ(number_of(job(id_of(post(later + "100%25", items + "]"))), "canary"), 30U);
+  EXPECT_EQ(number_of(job(id_of(post(later + "7", items + "]"))), "canary"), 7U);
 }
 
 TEST_F(JobRoutesTest, TheRateMayBeChangedUntilTheEnd) {

@@ -109,12 +109,29 @@ Result<void> read_window(const Request& request, DailyWindow& window) {
   return known;
 }
 
+// "50", or "5%" of the items there will be.
+Result<void> read_canary(const Request& request, JobWish& wish) {
+  std::string text = request.query_value("canary");
+  if (text.empty()) return {};
+  if (text.back() != '%') {
+    const auto items = parse_number<std::uint64_t>(text);
+    if (!items || *items > bodies::find_send_choice("canary")->most) return not_taken("canary");
+    wish.options.canary_items = *items;
+    return {};
+  }
+  text.pop_back();
+  const auto percent = parse_number<double>(text);
+  if (!percent || !(*percent > 0) || *percent > 100) return not_taken("canary");
+  wish.canary_ppm =
+      std::max<std::uint32_t>(1, static_cast<std::uint32_t>(*percent / 100 * kMillion));
+  return {};
+}
+
 Result<void> read_options(const Request& request, JobOptions& options) {
   options.name = request.query_value("name");
   JD_TRY(options.rate, number_choice(request, "rate"));
   JD_TRY(const std::uint64_t not_before, number_choice(request, "not_before"));
   options.not_before_ms = static_cast<std::int64_t>(not_before) * 1000;
-  JD_TRY(options.canary_items, number_choice(request, "canary"));
   JD_RETURN_IF_ERROR(read_window(request, options.window));
   const std::string ratio_text = request.query_value("max_refused");
   if (!ratio_text.empty()) {
@@ -128,19 +145,21 @@ Result<void> read_options(const Request& request, JobOptions& options) {
 }
 
 // Of a query that was checked.
-Result<JobOptions> read_job_options(const Request& request) {
-  JobOptions options;
-  JD_RETURN_IF_ERROR(read_options(request, options));
-  options.caller_kind = request.caller_kind;
-  options.caller_name = request.user.substr(0, kJobNameBytesMax);
-  return options;
+Result<void> read_job_options(const Request& request, JobWish& wish) {
+  JD_RETURN_IF_ERROR(read_options(request, wish.options));
+  JD_RETURN_IF_ERROR(read_canary(request, wish));
+  wish.options.caller_kind = request.caller_kind;
+  wish.options.caller_name = request.user.substr(0, kJobNameBytesMax);
+  return {};
 }
 
 }  // namespace
 
-Result<JobOptions> read_revision_options(const Request& request) {
+Result<JobWish> wanted_revision(const Request& request) {
+  JobWish wish;
   JD_RETURN_IF_ERROR(check_send_query(request, bodies::SendForm::revision, true));
-  return read_job_options(request);
+  JD_RETURN_IF_ERROR(read_job_options(request, wish));
+  return wish;
 }
 
 Result<JobWish> wanted_job(const Request& request, bodies::SendForm form, std::int64_t now_ms) {
@@ -155,7 +174,7 @@ Result<JobWish> wanted_job(const Request& request, bodies::SendForm form, std::i
   }
   JD_RETURN_IF_ERROR(check_send_query(request, form, wish.wanted));
   if (!wish.wanted) return wish;
-  JD_TRY(wish.options, read_job_options(request));
+  JD_RETURN_IF_ERROR(read_job_options(request, wish));
   if (!wish.held) return wish;
   if (wish.options.not_before_ms != 0) {
     return Error(Errc::invalid, "hold_ms and not_before exclude each other");
@@ -267,6 +286,7 @@ Task<Result<void>> JobUpload::seal() {
   partition::SealJob sealed;
   sealed.job = id_;
   sealed.items = items_;
+  sealed.canary_ppm = wish_.canary_ppm;
   sealed.now_ms = services_.deps.clock.wall_ms();
   partition::Change command = std::move(sealed);
   co_return co_await persist(std::move(command));

@@ -23,11 +23,14 @@ struct JobWish {
   bool wanted = false;
   bool held = false;           // hold_ms: a job that begins when the hold is over
   bool by_preference = false;  // by the header Prefer
+  // Millionths of its items, behind which it pauses. How many these are is known with the last of
+  // them.
+  std::uint32_t canary_ppm = 0;
   JobOptions options;
 };
 // Of the query of /batches/{id}/recall and /edit, which a job does. Errors: invalid, with a
 // sentence.
-Result<JobOptions> read_revision_options(const Request& request);
+Result<JobWish> wanted_revision(const Request& request);
 // Reads the query of a request that sends, and the header Prefer: whether it is to be a job, and
 // that it asks for nothing that such a request does not take. Errors: as above.
 Result<JobWish> wanted_job(const Request& request, bodies::SendForm form, std::int64_t now_ms);

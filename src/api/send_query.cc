@@ -55,6 +55,7 @@ Result<void> check_value(const SendChoice& choice, std::string_view value) {
       }
       break;
     case ChoiceType::ratio:
+    case ChoiceType::part:
     case ChoiceType::window: break;
   }
   return {};

@@ -24,6 +24,7 @@ std::string sound_value(const SendChoice& choice) {
     case bodies::ChoiceType::text: return choice.name == "time_zone" ? "UTC" : "x";
     case bodies::ChoiceType::word: return std::string(choice.words.front());
     case bodies::ChoiceType::ratio: return "0.5";
+    case bodies::ChoiceType::part: return "5%25";
     case bodies::ChoiceType::window: return "09:00-10:00";
   }
   return {};

@@ -109,9 +109,10 @@ constexpr std::array kChoices = {
                           "plus: `%2B08:00`",
                .job = kJobs},
     SendChoice{.name = "canary",
-               .type = ChoiceType::number,
-               .shown_type = "a number of items",
-               .meaning = "the job pauses behind so many, until it is resumed",
+               .type = ChoiceType::part,
+               .shown_type = "a number of items, or a share of them, such as 5%",
+               .meaning = "the job pauses behind so many, until it is resumed; of a share it is "
+                          "at least one. Escape the sign: `5%25`",
                .job = kJobs,
                .most = std::uint64_t{1} << 40},
     SendChoice{.name = "max_refused",
@@ -213,7 +214,8 @@ std::string what_it_takes(const SendChoice& choice) {
         text.append(i == 0 ? "" : " or ").append(choice.words[i]);
       }
       return text;
-    case ChoiceType::ratio: return text.append(choice.shown_type);
+    case ChoiceType::ratio:
+    case ChoiceType::part: return text.append(choice.shown_type);
     case ChoiceType::window: return text + "two times of the day, such as 09:00-21:30";
   }
   return text;

@@ -29,6 +29,7 @@ enum class ChoiceType : std::uint8_t {
   text,    // of at most `most` bytes; 0: as long as the query
   word,    // one of `words`
   ratio,   // above 0, up to 1
+  part,    // a number as above, or a share of all: above 0 % and up to 100 %
   window,  // HH:MM-HH:MM
 };
 

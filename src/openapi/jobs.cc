@@ -349,7 +349,7 @@ std::string job_schema() {
        need("pending", integer("That are still to be tried.")),
        need("pass", integer("1, and one more with each retry.", 1)),
        may("rate", integer("Items in a second, as asked for.")),
-       may("canary", integer("As given.")),
+       may("canary", integer("As given; of a share, once all items have come, how many it is.")),
        may("not_before", integer("As given, Unix time in seconds.")),
        may("window", text("As given.")),
        may("time_zone",

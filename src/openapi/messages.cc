@@ -55,6 +55,8 @@ std::string schema_of(const bodies::SendChoice& choice) {
       return R"({"type":"string","maxLength":)" + std::to_string(choice.most) + "}";
     case bodies::ChoiceType::word: return word(choice.words, "");
     case bodies::ChoiceType::ratio: return R"({"type":"number","exclusiveMinimum":0,"maximum":1})";
+    case bodies::ChoiceType::part:
+      return R"({"type":"string","pattern":"^(\\d+|\\d+(\\.\\d+)?%)$"})";
     case bodies::ChoiceType::window:
       return R"({"type":"string","pattern":"^\\d\\d:\\d\\d-\\d\\d:\\d\\d$"})";
   }

@@ -61,6 +61,9 @@ struct SealJob {
   std::string job;
   std::uint64_t items = 0;
   std::int64_t now_ms = 0;
+  // Millionths of the items, rounded up, behind which it pauses (JobOptions::canary_items); 0: what
+  // it was begun with stays.
+  std::uint32_t canary_ppm = 0;
 };
 
 // What has become of the items from the cursor on; moves the cursor. Taken in every state of a job

@@ -17,6 +17,12 @@ using store::Table;
 // Removed in one command: small enough to pass between two sends unnoticed.
 constexpr std::size_t kReclaimedMax = 50;
 
+// Rounded up.
+std::uint64_t items_of_share(std::uint64_t items, std::uint32_t ppm) {
+  constexpr std::uint64_t kAll = 1'000'000;
+  return items / kAll * ppm + (items % kAll * ppm + kAll - 1) / kAll;
+}
+
 // Null for what is pending, which nobody counts.
 std::uint64_t* count_of(JobCounts& counts, JobResult::State state) {
   switch (state) {
@@ -260,6 +266,9 @@ Result<void> Jobs::evaluate(const SealJob& command, Txn& txn) {
   job.sealed = true;
   job.sealed_ms = command.now_ms;
   job.state = *next;
+  if (command.canary_ppm > 0) {
+    job.options.canary_items = items_of_share(job.counts.items, command.canary_ppm);
+  }
   touch(job, command.now_ms);
   if (job.counts.items == 0) end(job, JobState::done, command.now_ms, txn);
   put(std::move(job), txn);

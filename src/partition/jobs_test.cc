@@ -267,6 +267,19 @@ TEST_F(JobsTest, ARepeatIsKnownBeforeTheFirstIsDurable) {
   EXPECT_EQ(load(a_).counts.items, 2U);
 }
 
+TEST_F(JobsTest, AShareForTheCanaryBecomesANumberWithTheLastItem) {
+  for (const auto& [ppm, items] :
+       {std::pair{1U, 1U}, {333'333U, 1U}, {333'334U, 2U}, {500'000U, 2U}, {1'000'000U, 3U}}) {
+    restart();
+    EXPECT_FALSE(begin(a_));
+    EXPECT_FALSE(append(a_, 0, "mmm"));
+    EXPECT_FALSE(world_->run(SealJob{a_, 3, ++now_ms_, ppm}));
+    EXPECT_EQ(load(a_).options.canary_items, items) << ppm;
+    EXPECT_FALSE(change(a_, JobAction::cancel));
+    EXPECT_FALSE(world_->run(DeleteJob{a_}));
+  }
+}
+
 TEST_F(JobsTest, OneWithoutItemsIsDoneAtOnce) {
   EXPECT_FALSE(begin(a_));
   EXPECT_FALSE(seal(a_, 0));

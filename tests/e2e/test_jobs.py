@@ -249,7 +249,7 @@ class Running(JobCase):
         self.jobs.wait(self.jobs.make(spread([group], 40), "&rate=20"))
         self.assertGreater(time.monotonic() - began, 1.4)
         group = fresh("g")
-        job = self.jobs.make(spread([group], 100), "&canary=7")
+        job = self.jobs.make(spread([group], 100), "&canary=7%25")
         at = self.jobs.wait(job, ("paused",))
         self.assertEqual((at["accepted"], at["canary"]), (7, 7))
         self.assertIn("canary", at["reason"])
