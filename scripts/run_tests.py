@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Builds everything and runs every test; the last line says "N passed, N failed".
+"""Builds everything and runs every test; the last line says "N passed, N failed, N skipped".
+
+Above it stand the tests that were skipped, each with its reason, and the failures.
 
 Stages run in order and a failed one does not stop the others, unless they need what it builds.
 Name stages on the command line to run only those. Stage "unit" runs only when it is named: the
-unit tests run with the address and undefined-behaviour sanitizers (asan) in any case.
+unit tests run with the address and undefined-behaviour sanitizers (asan) in any case. --self-test
+tests how results are read.
 """
 
+import ast
 import atexit
-import json
 import os
 import pathlib
 import re
@@ -15,6 +18,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import typing
@@ -44,17 +48,20 @@ SANITIZER_ENV = {
 
 
 class Outcome:
-    """Counts, and for each failure its name and what it printed: a log is long, its end is read."""
+    """Counts, for each failure its name and what it printed, and for each skipped test its name and
+    why: a log is long, its end is read."""
 
-    def __init__(self, passed=0, failed=0, failures=()):
+    def __init__(self, passed=0, failed=0, failures=(), skipped=()):
         self.passed = passed
         self.failed = failed
         self.failures = list(failures)
+        self.skipped = list(skipped)
 
     def add(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.failures += other.failures
+        self.skipped += other.skipped
 
 
 def run(command, env=None, timeout=None, capture=False):
@@ -147,6 +154,24 @@ def build(preset, *targets):
     return f"{preset}: the build\n{(errors or output)[:FAILURE_CHARS]}"
 
 
+def googletest_counts(report):
+    """(cases, failures, what was skipped) of a program, by the report that it left."""
+    try:
+        root = ElementTree.fromstring(report.read_text(encoding="utf-8", errors="replace"))
+    except ElementTree.ParseError:  # the program died while it wrote
+        return 0, 0, []
+    skipped = []
+    for case in root.iter("testcase"):
+        if case.get("result") == "skipped":
+            told = case.find("skipped")
+            message = told.get("message", "") if told is not None else ""
+            # Its first line is the place in the source.
+            why = " ".join(message.split("\n")[1:]).strip() or "it does not say why"
+            skipped.append(f"{case.get('classname')}.{case.get('name')}: {why}")
+    cases = int(root.get("tests", 0)) - int(root.get("disabled", 0))
+    return cases, int(root.get("failures", 0)), skipped
+
+
 def ctest(preset):
     """Counts each GoogleTest case, and each other ctest test as one."""
     reports = BUILD / preset / "reports"
@@ -158,30 +183,40 @@ def ctest(preset):
     once = ["-LE", "lint"] if preset == "tsan" else []
     run(["ctest", "--test-dir", str(BUILD / preset), "-L", "unit", *once, "--output-on-failure", "-j",
          str(UNIT_PARALLEL), "--output-junit", str(junit), "--no-tests=error"],
-        env={"GTEST_OUTPUT": f"json:{reports}/"})
+        env={"GTEST_OUTPUT": f"xml:{reports}/"})
     if not junit.is_file():
         return Outcome(0, 1, [f"{preset}: ctest left no report"])
     outcome = Outcome()
     for case in ElementTree.parse(junit).getroot().iter("testcase"):
         good = case.get("status") == "run"
-        report = reports / f"{case.get('name')}.json"
-        failures = 0
-        cases = 0
-        if report.is_file():
-            try:
-                summary = json.loads(report.read_text(encoding="utf-8"))
-            except json.JSONDecodeError:  # the program died while it wrote
-                summary = {}
-            cases = summary.get("tests", 0) - summary.get("disabled", 0)
-            failures = summary.get("failures", 0)
+        report = reports / f"{case.get('name')}.xml"
+        cases, failures, skipped = googletest_counts(report) if report.is_file() else (0, 0, [])
         if good and failures == 0:
-            outcome.passed += max(cases, 1)
+            outcome.add(Outcome(max(cases, 1) - len(skipped), 0, (), skipped))
         else:
             # A program that crashed has no report, or one without failures: that counts too.
             printed = (case.findtext("system-out") or "")[-FAILURE_CHARS:]
-            outcome.add(Outcome(max(cases - failures, 0) if failures else 0, max(failures, 1),
-                                [f"{preset} {case.get('name')}\n{printed}"]))
+            passed = max(cases - failures - len(skipped), 0) if failures else 0
+            outcome.add(Outcome(passed, max(failures, 1),
+                                [f"{preset} {case.get('name')}\n{printed}"], skipped))
     return outcome
+
+
+def skipped_tests(output):
+    """(name, reason) of each test that Python's unittest says it has skipped. The name is in front of
+    the result, or a line before it, when the test has a docstring."""
+    before = ""
+    for line in output.splitlines():
+        if found := re.match(r"(.*) \.\.\. skipped (['\"].*['\"])$", line):
+            named = re.match(r"\s*(\w+) \(([\w.]+)\)(.*)$", found[1])
+            named = named or re.match(r"\s*(\w+) \(([\w.]+)\)(.*)$", before)
+            name = found[1].strip()
+            if named:
+                # Of a class or module that skips all of its tests the word before is setUpClass.
+                path = named[2]
+                name = (path if path.endswith("." + named[1]) else f"{named[1]} {path}") + named[3]
+            yield name, ast.literal_eval(found[2])
+        before = line
 
 
 def unittest_outcome(status, output, module):
@@ -192,14 +227,19 @@ def unittest_outcome(status, output, module):
     counts = dict(re.findall(r"([a-z ]+)=(\d+)", details[-1] if details else ""))
     counts = {name.strip(): int(value) for name, value in counts.items()}
     failed = counts.get("failures", 0) + counts.get("errors", 0)
-    skipped = counts.get("skipped", 0)
+    skipped = list(skipped_tests(output))
+    told = [f"{name}: {why}" for name, why in skipped]
+    # What it printed itself may stand between a test and its result.
+    told += [f"{module}: a test, see what it printed"] * (counts.get("skipped", 0) - len(told))
+    # A class or a module that was skipped as a whole was not run and not counted.
+    as_a_whole = sum(name.startswith("setUp") for name, _ in skipped)
     reports = re.findall(r"^={70}\n((?:FAIL|ERROR): .*?)(?=^={70}\n|^-{70}\nRan \d+)", output,
                          re.MULTILINE | re.DOTALL)
     if status != 0 and failed == 0:
         failed = 1
         reports = [f"exit status {status}\n{output[-FAILURE_CHARS:]}"]
-    return Outcome(max(int(ran[-1]) - failed - skipped, 0), failed,
-                   [f"{module} {report[:FAILURE_CHARS]}" for report in reports])
+    return Outcome(max(int(ran[-1]) - failed - len(told) + as_a_whole, 0), failed,
+                   [f"{module} {report[:FAILURE_CHARS]}" for report in reports], told)
 
 
 def install_clients():
@@ -325,7 +365,119 @@ STAGES = {
 }
 
 
+def summary(rows):
+    """The end of the log. `rows`: name of the stage, outcome, seconds."""
+    total = Outcome()
+    lines = []
+    for name, outcome, _ in rows:
+        total.add(outcome)
+        lines += [f"skipped: {name} {skipped}" for skipped in outcome.skipped]
+    if lines:
+        lines.insert(0, "\n==== skipped")
+    lines += [f"\n==== failed: {failure.rstrip()}" for failure in total.failures]
+    lines.append("\n==== summary")
+    for name, outcome, seconds in rows:
+        lines.append(f"{name:10} {outcome.passed:6} passed {outcome.failed:4} failed "
+                     f"{len(outcome.skipped):4} skipped {seconds:6.0f} s")
+    lines.append(f"{total.passed} passed, {total.failed} failed, {len(total.skipped)} skipped")
+    return "\n".join(lines)
+
+
+SELF_TEST_MODULE = """
+import unittest
+
+class Some(unittest.TestCase):
+    def test_passes(self):
+        pass
+
+    @unittest.skip("it's not here")
+    def test_without_a_tool(self):
+        pass
+
+    def test_with_a_docstring(self):
+        '''What it does.'''
+        self.skipTest("a build for tests")
+
+    def test_fails(self):
+        self.fail()
+
+@unittest.skip("not for this build")
+class Left(unittest.TestCase):
+    def test_a(self):
+        pass
+
+class Whole(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        raise unittest.SkipTest("no browser")
+
+    def test_b(self):
+        pass
+"""
+
+SELF_TEST_REPORT = """<?xml version="1.0" encoding="UTF-8"?>
+<testsuites tests="4" failures="1" disabled="1" errors="0" time="0.1" name="AllTests">
+  <testsuite name="Words" tests="4" failures="1" disabled="1" skipped="1" errors="0" time="0.1">
+    <testcase name="AreFound" status="run" result="skipped" time="0" classname="Words">
+      <skipped message="words_test.cc:23&#x0A;no word lists here"><![CDATA[words_test.cc:23
+no word lists here]]></skipped>
+    </testcase>
+    <testcase name="DISABLED_AreLost" status="notrun" result="suppressed" classname="Words" />
+    <testcase name="AreCounted" status="run" result="completed" time="0" classname="Words" />
+    <testcase name="AreMasked" status="run" result="completed" time="0" classname="Words">
+      <failure message="words_test.cc:40" type=""><![CDATA[words_test.cc:40]]></failure>
+    </testcase>
+  </testsuite>
+</testsuites>
+"""
+
+
+def self_test():
+    """Returns how many of its cases fail."""
+    failed = 0
+
+    def expect(what, found, wanted):
+        nonlocal failed
+        if found != wanted:
+            failed += 1
+            print(f"wrong: {what}: {found!r} instead of {wanted!r}")
+
+    with tempfile.TemporaryDirectory() as directory:
+        pathlib.Path(directory, "some.py").write_text(SELF_TEST_MODULE, encoding="utf-8")
+        done = subprocess.run([sys.executable, "-B", "-m", "unittest", "-v", "some"], cwd=directory,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              check=False)
+        report = pathlib.Path(directory, "report.xml")
+        report.write_text(SELF_TEST_REPORT, encoding="utf-8")
+        counts = googletest_counts(report)
+        report.write_text(SELF_TEST_REPORT[:400], encoding="utf-8")
+        torn = googletest_counts(report)
+    outcome = unittest_outcome(done.returncode, done.stdout, "some")
+    expect("tests of a module", (outcome.passed, outcome.failed), (1, 1))
+    expect("skipped tests of a module", sorted(outcome.skipped),
+           ["setUpClass some.Whole: no browser", "some.Left.test_a: not for this build",
+            "some.Some.test_with_a_docstring: a build for tests",
+            "some.Some.test_without_a_tool: it's not here"])
+    outcome = unittest_outcome(0, "test_a (m.A.test_a) ... a log\nskipped 'x'\n\n"
+                               "Ran 2 tests in 0.1s\n\nOK (skipped=1)\n", "m")
+    expect("a result behind other lines", (outcome.passed, outcome.skipped),
+           (1, ["m: a test, see what it printed"]))
+    expect("cases of a program", counts, (3, 1, ["Words.AreFound: no word lists here"]))
+    expect("a report that is torn", torn, (0, 0, []))
+    told = summary([("e2e", Outcome(5, 1, ["m.A.test_b\n"], ["m.A.test_a: no man"]), 61.2),
+                    ("fuzz", Outcome(2, 0), 5)]).split("\n")
+    expect("the end", told[-3:], ["e2e             5 passed    1 failed    1 skipped     61 s",
+                                  "fuzz            2 passed    0 failed    0 skipped      5 s",
+                                  "7 passed, 1 failed, 1 skipped"])
+    expect("its list", [line for line in told if line.startswith("skipped: ")],
+           ["skipped: e2e m.A.test_a: no man"])
+    print(f"self-test: {7 - failed} of 7 cases pass")
+    return failed
+
+
 def main():
+    if sys.argv[1:] == ["--self-test"]:
+        return 1 if self_test() else 0
     names = sys.argv[1:] or [name for name in STAGES if name != "unit"]
     unknown = [name for name in names if name not in STAGES]
     if unknown:
@@ -337,7 +489,6 @@ def main():
             builds.setdefault(stage.preset, []).extend(stage.targets)
     ahead = BuildsAhead(builds)
     atexit.register(ahead.stop)
-    total = Outcome()
     rows = []
     for name in names:
         print(f"\n==== {name}", flush=True)
@@ -350,14 +501,8 @@ def main():
             print(f"{name}: {error}", flush=True)
             outcome = Outcome(0, 1, [f"{name}: {error}"])
         rows.append((name, outcome, time.monotonic() - start))
-        total.add(outcome)
-    for failure in total.failures:
-        print(f"\n==== failed: {failure.rstrip()}")
-    print("\n==== summary")
-    for name, outcome, seconds in rows:
-        print(f"{name:10} {outcome.passed:6} passed {outcome.failed:4} failed {seconds:6.0f} s")
-    print(f"{total.passed} passed, {total.failed} failed")
-    return 1 if total.failed else 0
+    print(summary(rows))
+    return 1 if any(outcome.failed for _, outcome, _ in rows) else 0
 
 
 if __name__ == "__main__":
