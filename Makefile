@@ -1,4 +1,4 @@
-# The commands of README.md. Everything here works on a bare Debian 12 with git and make.
+# The commands of README.md, for a bare Debian 12 or 13 with git and make; it says what was tried where.
 # ARGS goes to the program behind a target: make run ARGS="--http-addr 127.0.0.1:6001".
 
 SHELL := /bin/bash

@@ -317,6 +317,14 @@ class Sources(unittest.TestCase):
             with self.subTest(path=path):
                 self.assertEqual(re.search(pattern, (ROOT / path).read_text())[1], version)
 
+    def test_who_says_what_is_needed_names_the_releases_that_the_setup_is_for(self):
+        told = re.compile(r"Debian (\d+)(?: (?:and|or|或) (\d+))?")
+        releases = told.search((ROOT / "scripts/setup-debian.sh").read_text()).groups()
+        self.assertTrue(all(releases))
+        for path in ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "Makefile"):
+            with self.subTest(path=path):
+                self.assertEqual(told.search((ROOT / path).read_text()).groups(), releases)
+
     def test_a_package_is_built_with_what_the_setup_installs(self):
         control = (ROOT / "debian/control").read_text()
         listed = re.search(r"^Build-Depends:(.*?)^\S", control, re.MULTILINE | re.DOTALL)[1]
