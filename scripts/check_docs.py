@@ -9,6 +9,9 @@ in brackets right behind such a name, as in **`partition/txn.cc`** (`release`), 
 file or in the header beside it. Decision records tell what was, and are looked at for their links
 only.
 
+No table has two rows that begin with the same words: they would say two things of one. Rows that
+begin with nothing or with "…" go on with the one before.
+
 A page x.zh-CN.md is the twin of x.md: both have the same sections in the same order, by the levels
 of their headings. Each section has the same code blocks (but for comments), as many paragraphs and
 list items, the same numbers in digits (20 million is 2000 万), the same names between backticks, in
@@ -119,6 +122,22 @@ def outline(text):
     return sections, anchors
 
 
+def table_problems(text):
+    begun, fenced = {}, False  # the rows of the table by their first cells
+    for number, line in enumerate(text.split("\n"), 1):
+        if FENCE.match(line):
+            fenced = not fenced
+        if fenced or not line.startswith("|"):
+            begun = {}
+            continue
+        cell = " ".join(line.split("|")[1].split())
+        if not cell or cell.startswith("…"):
+            continue
+        if cell in begun:
+            yield number, f"the row begins as that of line {begun[cell]}: {cell}"
+        begun.setdefault(cell, number)
+
+
 def anchor_problems(text, document, read):
     folder = pathlib.PurePosixPath(document).parent
     for number, line in enumerate(text.split("\n"), 1):
@@ -204,6 +223,7 @@ def problems_of(text, document, read):
     """`read` answers the text of a path, or None when there is no such file."""
     yield from anchor_problems(text, document, read)
     yield from twin_problems(text, document, read)
+    yield from table_problems(text)
     for number, what, paths, word in pointed_at(text, document):
         found = [found for found in (read(path) for path in paths) if found is not None]
         if not found:
@@ -306,6 +326,11 @@ def self_test():
         ("README.zh-CN.md", "# R\n\n[English](README.md)\n\n[t](docs/t.md#one)", 1),
         ("docs/alone.zh-CN.md", "# T\n\n[English](alone.md)", 3),  # the same of the other page
         ("docs/gone.zh-CN.md", "# T", 1),
+        ("docs/a.md", "| `a` | x |\n| --- | --- |\n| `b` | y |\n|  | z |\n|  | z |\n\n| `b` | y |",
+         0),
+        ("docs/a.md", "| a | x |\n| --- | --- |\n| 500 | y |\n| … | y |\n| … | z |\n| 500 | z |",
+         1),
+        ("docs/a.md", "```\n| a |\n| a |\n```", 0),
     ]
 
     def read(path):
