@@ -9,6 +9,10 @@ namespace {
 
 TEST(Validate, DefaultsAreFine) { EXPECT_TRUE(validate(BenchOptions())); }
 
+TEST(BenchOptions, TheSteadyRowTakesAsLongAsItsPageSays) {
+  EXPECT_DOUBLE_EQ(BenchOptions().steady_seconds, 600);  // docs/performance.md: ten minutes
+}
+
 TEST(Validate, RefusesAnAddressOutsideThisMachine) {
   BenchOptions options;
   options.http_url = "http://192.0.2.1:5001";
