@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import shutil
 import signal
 import ssl
@@ -17,7 +18,7 @@ import unittest
 
 import certificates
 import client_packages
-from harness import PERSON, Server, ServerCase, b64, fresh, item, wait_until
+from harness import PERSON, ROOT, Server, ServerCase, b64, fresh, item, wait_until
 from webhook_receiver import Receiver
 
 ALL_FIELDS = {"header", "setting", "message_id", "message_idstr", "client_msg_no", "message_seq",
@@ -710,6 +711,21 @@ class GrpcTest(WithReceiver):
                          list(range(1, 101)))
         self.assertEqual(metric(server, "failed_attempts_total", "msg.notify"), 0)
         self.assertEqual(len({call["peer"] for call in calls}), 1)
+
+
+class Pages(unittest.TestCase):
+    def test_they_name_every_event(self):
+        name = r"(?:msg|user)\.[a-z]+"
+        events = set(re.findall('return "(%s)"' % name,
+                                (ROOT / "src/webhook/options.h").read_text()))
+        self.assertEqual(len(events), 5)
+        # The table of the bodies, and the first paragraphs for operators.
+        for page, begin, end in (("api.md", "\n## Webhooks\n", "\n| header |"),
+                                 ("operations.md", "\n## Webhooks\n", "\n- "),
+                                 ("operations.zh-CN.md", "\n## Webhook\n", "\n- ")):
+            with self.subTest(page=page):
+                section = (ROOT / "docs" / page).read_text().split(begin)[1].split(end)[0]
+                self.assertEqual(set(re.findall("`(%s)`" % name, section)), events)
 
 
 if __name__ == "__main__":
