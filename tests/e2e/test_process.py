@@ -15,6 +15,7 @@ import threading
 import time
 import unittest
 
+import certificates
 from harness import RawHttp, Server, ServerCase, binary, fresh, item, wait_until
 from operations_page import run_shown
 from wkproto import Client
@@ -580,16 +581,27 @@ class CommandLine(unittest.TestCase):
     def test_validate_finds_what_the_start_would_refuse(self):
         with tempfile.TemporaryDirectory() as directory:
             pathlib.Path(directory, "file").write_text("x")
+            certificate, key = certificates.self_signed(directory)
+            tls = "tlsAddr=127.0.0.1:0 wssConfig.certFile=%s wssConfig.keyFile=%s"
             for setting, why in (("gateway.trustedProxies=hello", "gateway.trustedProxies"),
                                  ("gateway.allowedOrigins=hello", "gateway.allowedOrigins"),
                                  ("cluster.identityFile=%s/file" % directory, directory + "/file"),
                                  ("moderation.lists=refuse:%s/none" % directory, "none"),
                                  ("audit.file=%s/none/audit.log" % directory, "audit.file"),
+                                 (tls % (directory + "/none", key), "wssConfig.certFile"),
+                                 (tls % (certificate, directory + "/none"), "wssConfig.keyFile"),
+                                 (tls % (certificate, directory + "/file"), directory + "/file"),
+                                 ("webhook.caFile=%s/none" % directory, "webhook.caFile"),
+                                 ("webhook.caFile=%s/file" % directory, "no certificate in it"),
+                                 ("datasource.caFile=%s/file" % directory, "datasource.caFile"),
+                                 ("moderation.caFile=%s/file" % directory, "moderation.caFile"),
                                  ("dataDir=%s/file/data" % directory, "is no directory")):
                 with self.subTest(setting=setting):
                     made = tempfile.TemporaryDirectory()
                     self.addCleanup(made.cleanup)
-                    flags = ("--set", "dataDir=%s/data" % made.name, "--set", setting)
+                    flags = ["--set", "dataDir=%s/data" % made.name]
+                    for each in setting.split():
+                        flags += ["--set", each]
                     validated = run("config", "--validate", *flags)
                     self.assertEqual(validated.returncode, 2, validated)
                     self.assertIn(why, validated.stderr)
