@@ -174,6 +174,20 @@ class Installed(unittest.TestCase):
             with self.subTest(option=option):
                 self.assertIn(option, text)
 
+    def test_the_manual_names_where_settings_come_from(self):
+        text = (self.root / "usr/share/man/man1/jindou.1").read_text()
+        # What a test compares with the table of settings.
+        page = (ROOT / "docs/configuration.md").read_text().partition("\n## ")[0]
+        secrets = re.search(r"A secret may also be in a file,.*?;\n", page, re.DOTALL)[0]
+        secrets = {name.removesuffix("_FILE") for name in re.findall(r"WK_\w+", secrets)}
+        self.assertGreater(len(secrets), 5)
+        self.assertEqual({name.removesuffix("_FILE")
+                          for name in re.findall(r"\bWK_[A-Z_]+_FILE\b", text)}, secrets)
+        for name in ("WK_CONFIG", "./jindou.yaml", "/etc/jindou/jindou.yaml"):
+            with self.subTest(name=name):
+                self.assertIn("`%s`" % name, page)
+                self.assertIn(name, text)
+
 
 @unittest.skipUnless(BUILD == ROOT / "build/release", "the program is not make's release build")
 class Made(unittest.TestCase):
