@@ -4,7 +4,9 @@ commands of docs/operations.md."""
 import json
 import os
 import pathlib
+import re
 import sys
+import tempfile
 import time
 import unittest
 
@@ -16,6 +18,23 @@ from machine import Machine, run, wait_until  # noqa: E402
 PACKAGE = pathlib.Path(os.environ["JINDOU_PACKAGE"])
 UNIT = "jindou.service"
 STORE = "var/lib/jindou/data"
+
+
+def newer(directory):
+    """A package with all that PACKAGE has, of a higher version and with other settings, in
+    `directory`; (path, version)."""
+    with tempfile.TemporaryDirectory() as unpacked:
+        tree = pathlib.Path(unpacked) / "tree"
+        run("dpkg-deb", "-R", PACKAGE, tree)
+        control = tree / "DEBIAN/control"
+        version = re.search(r"(?m)^Version: (.+)$", control.read_text())[1]
+        control.write_text(control.read_text().replace(
+            "\nVersion: %s\n" % version, "\nVersion: %s+newer\n" % version))
+        settings = tree / "etc/jindou/jindou.yaml"
+        settings.write_text(settings.read_text() + "# Of a newer version.\n")
+        path = directory / ("newer_" + PACKAGE.name)
+        run("dpkg-deb", "-Zgzip", "-z1", "--root-owner-group", "-b", tree, path)
+    return path, version + "+newer"
 
 
 class Package(unittest.TestCase):
@@ -190,12 +209,25 @@ class Package(unittest.TestCase):
         self.assertTrue(self.is_active())
         self.assertTrue(all(result["duplicate"] for result in self.send()))
 
-    def test_8_an_upgrade_restarts_it(self):
+    def test_8_an_upgrade_restarts_it_and_asks_before_it_changes_settings(self):
+        path = self.machine.root / "etc/jindou/jindou.yaml"
+        changed = path.read_text() + "\napi.maxBatch: 777\n"
+        path.write_text(changed)
         before = self.show("MainPID")
-        self.machine.inside("apt-get", "-q", "install", "-y", "--reinstall",
-                            "/opt/" + PACKAGE.name)
+        package, version = newer(self.machine.root / "opt")
+        # The answer is that of who keeps what is there.
+        said = self.shell("cd /opt && printf 'N\\n' | " + shown("apt-get install ./jindou_….deb", (
+            "install", "-q install -y --no-install-recommends"), ("jindou_….deb", package.name)))
+        self.assertIn("Configuration file '/etc/jindou/jindou.yaml'", said)
+        self.assertEqual(self.machine.inside("dpkg-query", "-W", "-f", "${Status} ${Version}",
+                                             "jindou"), "install ok installed " + version)
+        self.assertEqual(path.read_text(), changed)
+        beside = path.with_name("jindou.yaml.dpkg-dist")
+        self.assertTrue(beside.read_text().endswith("\n# Of a newer version.\n"))
         wait_until(self.is_active, what="the unit after the upgrade")
         self.assertNotEqual(self.show("MainPID"), before)
+        self.assertRegex(self.machine.inside(
+            "jindou", "config", "--config", "/etc/jindou/jindou.yaml"), r"maxBatch: +777\b")
         self.assertTrue(all(result["duplicate"] for result in self.send()))
 
     def test_9_removed_it_leaves_configuration_and_data(self):
