@@ -14,6 +14,7 @@
 #include "api/request_id.h"
 #include "base/edit_distance.h"
 #include "observe/log.h"
+#include "observe/metrics.h"
 #include "openapi/strict_check.h"
 
 namespace jindou::api {
@@ -34,6 +35,9 @@ double seconds_of(std::chrono::steady_clock::duration time) {
 
 // What never became a request.
 constexpr std::string_view kRefusedRoute = "refused";
+
+// What is the server's doing and no mistake of the caller.
+constexpr int kServersStatuses[] = {429, 500, 503};
 
 // What anybody may call.
 bool is_open(const Route& route, Port port) {
@@ -67,11 +71,12 @@ Needed needed(const Route& route, Port port) {
 
 Router::Router(Services& services, std::span<const Route> routes, Port port)
     : services_(services), port_(port) {
-  // Alerts watch these rise, so they are there before the first one.
-  const auto show_refusals = [this](std::string_view route) {
-    for (const int status : {429, 503}) services_.deps.metrics.show_http_requests(route, status);
+  observe::Metrics& metrics = services_.deps.metrics;
+  // What rises from a number that is not there is not seen to rise.
+  const auto show_failures = [&metrics](std::string_view route) {
+    for (const int status : kServersStatuses) metrics.show_http_requests(route, status);
   };
-  show_refusals(kRefusedRoute);
+  show_failures(kRefusedRoute);
   for (const Route& route : routes) {
     const Pattern pattern = pattern_of(route.path);
     if (!served(route, port)) {
@@ -79,10 +84,10 @@ Router::Router(Services& services, std::span<const Route> routes, Port port)
       continue;
     }
     (pattern.parts == 0 ? by_path_[route.path] : by_pattern_[pattern]).push_back(&route);
-    if (route.sends != Sends::nothing) {
-      show_refusals(route.path);
-      services_.deps.metrics.show_http_seconds(route.path);
-    }
+    metrics.show_http_requests(route.path, 200);
+    show_failures(route.path);
+    // Of the others with the first request: each has as many series as buckets.
+    if (route.sends != Sends::nothing) metrics.show_http_seconds(route.path);
     if (is_audited(route)) audited_.insert(&route);
     services_.route_stats.add_route(route.path);
   }

@@ -52,6 +52,18 @@ class RouterTest : public RoutesTest {
   std::string get(const std::string& target) { return call(Verb::get, target).body; }
 };
 
+TEST_F(RouterTest, WhatARouteAnswersIsCountedFromTheStart) {
+  const std::string text = metrics_.render();
+  for (const char* route : {"/things", "/things/{name}", "/pairs/{a}/{b}/part"}) {
+    for (const char* status : {"200", "429", "500", "503"}) {
+      EXPECT_TRUE(has(text, "\njindou_http_requests_total{route=\"" + std::string(route) +
+                                "\",status=\"" + status + "\"} 0\n"))
+          << route << ' ' << status;
+    }
+  }
+  EXPECT_FALSE(has(text, "route=\"/there")) << "of the other port";
+}
+
 TEST_F(RouterTest, ALastPartMayBeAny) {
   EXPECT_EQ(get("/things/a"), "\"a\"");
   EXPECT_EQ(get("/things/a.b-c?x=1/2"), "\"a.b-c\"");

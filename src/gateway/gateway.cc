@@ -6,11 +6,15 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <limits>
+#include <string>
 #include <utility>
 
 #include "base/mutex.h"
 #include "gateway/end_cause.h"
 #include "gateway/shard.h"
+#include "model/reason.h"
 #include "observe/log.h"
 #include "runtime/told_refusals.h"
 
@@ -96,14 +100,10 @@ void show_counters(observe::Metrics& metrics) {
     (void)metrics.sessions.with(transport_name(transport));
   }
   for (const char* result : {"ok", "error"}) (void)metrics.connects.with(result);
-  for (const Reason reason : {Reason::auth_fail, Reason::rate_limit}) {
-    (void)metrics.connects.with(std::to_string(raw(reason)));
-  }
-  for (const Reason reason :
-       {Reason::subscriber_not_exist, Reason::in_denylist, Reason::channel_not_exist,
-        Reason::not_allow_send, Reason::not_in_allowlist, Reason::system_error, Reason::ban,
-        Reason::rate_limit, Reason::disband, Reason::send_ban}) {
-    (void)metrics.send_refused.with(std::to_string(raw(reason)));
+  for (unsigned code = 0; code <= std::numeric_limits<std::uint8_t>::max(); ++code) {
+    const auto reason = static_cast<Reason>(code);
+    if (reason_refuses_login(reason)) (void)metrics.connects.with(std::to_string(code));
+    if (reason_refuses_message(reason)) (void)metrics.send_refused.with(std::to_string(code));
   }
   for (const char* result : {"full", "resumed", "failed"}) {
     (void)metrics.tls_handshakes.with(result);

@@ -43,5 +43,21 @@ TEST(Reason, PermissionCodesAreTheDocumentedOnes) {
   }
 }
 
+TEST(Reason, WhatRefusesAMessageOrALoginHasAText) {
+  for (int code = 0; code < 256; ++code) {
+    const auto reason = static_cast<Reason>(code);
+    if (reason_is_permission(reason)) {
+      EXPECT_TRUE(reason_refuses_message(reason)) << code;
+    }
+    if (reason_refuses_message(reason) || reason_refuses_login(reason)) {
+      EXPECT_NE(reason_text(reason), "unknown") << code;
+      EXPECT_NE(reason, Reason::success);
+    }
+  }
+  EXPECT_TRUE(reason_refuses_message(Reason::last_seq_differs));
+  EXPECT_FALSE(reason_refuses_message(Reason::auth_fail));
+  EXPECT_TRUE(reason_refuses_login(Reason::client_key_is_empty));
+}
+
 }  // namespace
 }  // namespace jindou

@@ -50,4 +50,42 @@ bool reason_is_permission(Reason reason) {
   }
 }
 
+// Without default: whoever adds a code says it here.
+bool reason_refuses_message(Reason reason) {
+  switch (reason) {
+    case Reason::unknown:
+    case Reason::success:
+    case Reason::auth_fail:
+    case Reason::connect_kick:
+    case Reason::client_key_is_empty: return false;
+    case Reason::subscriber_not_exist:
+    case Reason::in_denylist:
+    case Reason::channel_not_exist:
+    case Reason::payload_decode_error:
+    case Reason::not_allow_send:
+    case Reason::not_in_allowlist:
+    case Reason::system_error:
+    case Reason::channel_id_error:
+    case Reason::ban:
+    case Reason::rate_limit:
+    case Reason::not_support_channel_type:
+    case Reason::disband:
+    case Reason::send_ban:
+    case Reason::moderated:
+    case Reason::last_seq_differs:
+    case Reason::receiver_cap: return true;
+  }
+  return false;
+}
+
+bool reason_refuses_login(Reason reason) {
+  switch (reason) {
+    case Reason::auth_fail:
+    case Reason::ban:
+    case Reason::client_key_is_empty:
+    case Reason::rate_limit: return true;
+    default: return false;
+  }
+}
+
 }  // namespace jindou

@@ -41,4 +41,8 @@ std::string_view reason_text(Reason reason);
 // 102.
 bool reason_is_permission(Reason reason);
 
+// Whether a message may be refused with it, and whether a CONNECT may: the codes that are counted.
+bool reason_refuses_message(Reason reason);
+bool reason_refuses_login(Reason reason);
+
 }  // namespace jindou

@@ -8,9 +8,9 @@
 namespace jindou::observe {
 namespace {
 
-// A route table of some 60 entries times the handful of statuses each of them answers.
-constexpr std::size_t kHttpSeriesMax = 512;
-// Twice that table.
+// A route table of some 190 paths times the handful of statuses each of them answers.
+constexpr std::size_t kHttpSeriesMax = 2048;
+// More than that table has.
 constexpr std::size_t kTimedRoutesMax = 256;
 
 template <class Builder>

@@ -68,7 +68,7 @@ class Metrics {
   Metrics& operator=(const Metrics&) = delete;
 
   // One HTTP request answered. `route` is the pattern of the route table ("/message/sendbatch"),
-  // never the path of the request; beyond 512 pairs everything counts under route "other".
+  // never the path of the request; beyond 2,048 pairs everything counts under route "other".
   void count_http_request(std::string_view route, int status);
   // Shows that pair with 0 before the first one, so that an alert sees it rise.
   void show_http_requests(std::string_view route, int status) { (void)http_counter(route, status); }

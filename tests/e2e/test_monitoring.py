@@ -372,6 +372,40 @@ class AllMetrics(unittest.TestCase):
         self.assertEqual(sorted(listed), listed)
         self.assertEqual(listed, sorted(re.findall(r"^# TYPE (\S+) ", self.text, re.MULTILINE)))
 
+    def labels(self, name):
+        """Of each series that is there, before the first request."""
+        return [dict(re.findall(r'(\w+)="([^"]*)"', labels))
+                for labels in re.findall(r"^%s\{(.*)\} " % name, self.text, re.MULTILINE)]
+
+    def test_every_label_value_that_is_listed_is_there_and_no_other(self):
+        rows = re.findall(r"^\| `(\w+)` \| \w+ \| (\w+) \| (.*) \|$",
+                          self.section("\n### All metrics\n", "\n## "), re.MULTILINE)
+        self.assertGreater(len(rows), 20)
+        listed = {}  # by label: a row that lists none means those of the row above
+        for name, label, told in rows:
+            if name in ("jindou_build_info", "jindou_http_request_seconds"):
+                continue
+            if name == "jindou_sessions_cut_total":
+                told = self.section("Reasons of `jindou_sessions_cut_total`:", "\n\n")
+            values = re.findall(r"`((?:msg|user)\.[a-z]+|[a-z0-9_]+)`", told)
+            with self.subTest(name=name):
+                listed[label] = sorted(set(values)) or listed[label]
+                self.assertEqual(sorted(labels[label] for labels in self.labels(name)),
+                                 listed[label])
+
+    def test_every_route_has_its_series(self):
+        document = self.server.get("/docs/openapi.json").json()
+        shown = {(labels["route"], labels["status"])
+                 for labels in self.labels("jindou_http_requests_total")}
+        routes = set(document["paths"])
+        for status in ("200", "429", "500", "503"):
+            self.assertEqual(routes - {route for route, of in shown if of == status}, set())
+        self.assertEqual({status for _, status in shown}, {"200", "429", "500", "503"})
+        self.assertNotIn("other", {route for route, _ in shown})
+        timed = {labels["route"] for labels in self.labels("jindou_http_request_seconds_count")}
+        self.assertLessEqual({"/message/send", "/message/sendbatch"}, timed)
+        self.assertLessEqual(timed, routes)
+
 
 if __name__ == "__main__":
     unittest.main()
