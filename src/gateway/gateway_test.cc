@@ -334,6 +334,7 @@ TEST_P(GatewayTest, AnOverloadedCoreIsAnsweredAndAStoppingOneIsNot) {
   const auto ack = read_sendack(*c);
   ASSERT_TRUE(ack);
   EXPECT_EQ(ack->reason, Reason::rate_limit);
+  EXPECT_EQ(metrics_.send_refused.with("22").Value(), 1);
   core_.overloaded = false;
   core_.unavailable = true;
   c->write(bytes);

@@ -360,11 +360,14 @@ void Session::submit_gathered() {
     end(EndHow::after_flush, "unavailable");
     return;
   }
+  unsigned refused = 0;
   for (std::uint64_t number = first; number < end_number; ++number) {
     if (acks_.state(number) != AckQueue::State::waiting) continue;
     acks_.ack(number).reason = Reason::rate_limit;
     acks_.set_state(number, AckQueue::State::ready);
+    ++refused;
   }
+  env_.metrics.send_refused.with(std::to_string(raw(Reason::rate_limit))).Increment(refused);
   drain_acks();
 }
 
