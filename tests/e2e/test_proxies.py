@@ -23,6 +23,7 @@ from test_job_events import Events
 from test_ndjson import Upload, lines_of
 
 TOKEN = "0123456789abcdef"
+INSIDE, OUTSIDE = "127.0.0.1", "127.0.0.2"
 NAMES = ("im.example.com", "im-api.example.com", "im-manager.example.com")
 PATH = os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin"
 
@@ -87,9 +88,10 @@ class Proxy:
         return text
 
     @staticmethod
-    def request(address, method, path, body=None, headers=None):
+    def request(address, method, path, body=None, headers=None, source=INSIDE):
         host, port = address.split(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=30)
+        connection = http.client.HTTPConnection(host, int(port), timeout=30,
+                                                source_address=(source, 0))
         try:
             connection.request(method, path, body, {"token": TOKEN, **(headers or {})})
             answer = connection.getresponse()
@@ -110,6 +112,55 @@ class Proxy:
                                     json.dumps({"username": "guest", "password": "guest"}))
         self.assertEqual(status, 200, body)
         self.assertEqual(self.request(self.manager, "GET", "/metrics")[0], 200)
+
+    def test_clients_reach_what_a_read_token_opens_and_nothing_else(self):
+        document = json.loads(self.request(self.api, "GET", "/docs/openapi.json")[1])
+        opened, reached = set(), set()
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                if any("reader" in scheme for scheme in operation.get("security", [])):
+                    opened.add(path)
+                # With the managerToken, which the server hears of from inside alone.
+                status, body = self.request(self.api, method.upper(), re.sub("[{}]", "", path),
+                                            source=OUTSIDE)
+                if status != 403:
+                    self.assertEqual(status, 401, (path, body))
+                    reached.add(path)
+        self.assertTrue(opened)
+        self.assertEqual(reached, opened)
+        for path in ("/", "/nowhere", "/message/", "//user/token", "/MESSAGE/SEND",
+                     "/message/../user/token", "/message/%2e%2e/user/token", "/message%2fsend"):
+            self.assertEqual(self.request(self.api, "POST", path, "{}", source=OUTSIDE)[0], 403, path)
+        # The server would take this for a job: it gets what it was let in for, or nothing.
+        status, body = self.request(self.api, "GET", "/jobs/..%2Fmessage", source=OUTSIDE)
+        self.assertIn(status, (401, 403), body)
+        for path in ("/health", "/manager/", "/manager/login"):
+            self.assertEqual(self.request(self.manager, "GET", path, source=OUTSIDE)[0], 403, path)
+
+    def test_a_client_outside_reads_what_is_its_own(self):
+        def inside(path, body):
+            status, answer = self.request(self.api, "POST", path, json.dumps(body))
+            self.assertEqual(status, 200, answer)
+            return json.loads(answer)
+
+        for group, uid in (("hers", "cat"), ("not-hers", "dan")):
+            inside("/channel", {"channel_id": group, "channel_type": 2, "subscribers": [uid]})
+            inside("/message/sendbatch", [item(group, "hello")])
+        bearer = "Bearer " + inside("/user/read_token", {"uid": "cat"})["token"]
+
+        def outside(method, path, body=None):
+            status, answer = self.request(self.api, method, path, body and json.dumps(body),
+                                          {"Authorization": bearer}, OUTSIDE)
+            return status, json.loads(answer)
+
+        status, listed = outside("POST", "/conversation/sync", {"msg_count": 1})
+        self.assertEqual((status, [one["channel_id"] for one in listed]), (200, ["hers"]))
+        query = "/channel/max_message_seq?channel_type=2&channel_id="
+        self.assertEqual(outside("GET", query + "hers"), (200, {"message_seq": 1}))
+        status, refused = outside("GET", query + "not-hers")
+        self.assertEqual((status, refused["reason"]), (403, 3))
+        # A back end reads there as before.
+        self.assertEqual(len(inside("/conversation/sync", {"uid": "dan", "msg_count": 1})), 1)
 
     def test_clients_chat_over_websocket(self):
         clients = [JsonClient(self.ws, uid) for uid in ("ann", "ben")]
@@ -180,7 +231,7 @@ http {
         for name, port in ports.items():
             text = text.replace("listen 443 ssl;\n  server_name %s;" % name,
                                 "listen 127.0.0.1:%d;\n  server_name %s;" % (port, name))
-        return cls.frame("plain.conf", text.replace("allow 10.0.0.0/8;", "allow 127.0.0.1;"))
+        return cls.frame("plain.conf", text.replace("10.0.0.0/8 0;", INSIDE + " 0;"))
 
     def test_the_file_is_valid_with_its_certificates(self):
         certificate, key = self_signed(str(self.directory))
@@ -228,7 +279,7 @@ class Caddy(Proxy, unittest.TestCase):
         text = cls.upstreams((ROOT / "deploy/caddy/Caddyfile").read_text())
         for name, port in ports.items():
             text = text.replace("\n%s {" % name, "\nhttp://:%d {" % port)
-        text = text.replace("not remote_ip 10.0.0.0/8", "not remote_ip 127.0.0.1")
+        text = text.replace("not remote_ip 10.0.0.0/8", "not remote_ip " + INSIDE)
         # HTTP/2 without TLS, which clients on the way here would have.
         options = ("{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n"
                    "\tservers {\n\t\tprotocols h1 h2c\n\t}\n}\n")
