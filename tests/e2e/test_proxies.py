@@ -24,6 +24,7 @@ from test_ndjson import Upload, lines_of
 
 TOKEN = "0123456789abcdef"
 INSIDE, OUTSIDE = "127.0.0.1", "127.0.0.2"
+GUESSER = "127.0.0.3"  # inside, too; where logins of another address are counted
 NAMES = ("im.example.com", "im-api.example.com", "im-manager.example.com")
 PATH = os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin"
 
@@ -231,7 +232,8 @@ http {
         for name, port in ports.items():
             text = text.replace("listen 443 ssl;\n  server_name %s;" % name,
                                 "listen 127.0.0.1:%d;\n  server_name %s;" % (port, name))
-        return cls.frame("plain.conf", text.replace("10.0.0.0/8 0;", INSIDE + " 0;"))
+        return cls.frame("plain.conf", text.replace(
+            "10.0.0.0/8 0;", "%s 0; %s 0;" % (INSIDE, GUESSER)))
 
     def test_the_file_is_valid_with_its_certificates(self):
         certificate, key = self_signed(str(self.directory))
@@ -264,7 +266,8 @@ http {
 
     def test_guesses_at_logins_are_slowed(self):
         statuses = [self.request(self.manager, "POST", "/manager/login",
-                                 json.dumps({"username": "guest", "password": "wrong"}))[0]
+                                 json.dumps({"username": "guest", "password": "wrong"}),
+                                 source=GUESSER)[0]
                     for _ in range(10)]
         self.assertIn(429, statuses)
         self.assertEqual(self.request(self.manager, "GET", "/varz")[0], 200)
