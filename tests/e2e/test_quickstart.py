@@ -1,10 +1,10 @@
 """docs/quickstart: the programs of each page, taken out of it, do what the page shows.
 
-Each page has three files (a fenced block whose first line names it), blocks of commands and, behind a
+Each page has four files (a fenced block whose first line names it), blocks of commands and, behind a
 block, its output. One server for each language: while a client of the page receives, its back end
 sends (the first answer to a batch is lost on the way), the server is killed and comes back, and the
-client is stopped and started again. What a language needs that is not on this machine is said when its
-test is skipped.
+client is stopped and started again, now with a token for its own history alone. What a language needs
+that is not on this machine is said when its test is skipped.
 """
 
 import http.client
@@ -33,6 +33,7 @@ class LossyApi:
 
     def __init__(self, server):
         self.lost = 0
+        self.shown = set()  # what callers had in Authorization
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -41,7 +42,8 @@ class LossyApi:
                 upstream = http.client.HTTPConnection(server.http, timeout=TIMEOUT)
                 try:
                     kept = {name: value for name, value in self.headers.items()
-                            if name in ("Content-Type", "Idempotency-Key", "Idempotency-key")}
+                            if name.lower() in ("authorization", "content-type", "idempotency-key")}
+                    outer.shown.add(self.headers["Authorization"])
                     upstream.request("POST", self.path, body, kept)
                     answer = upstream.getresponse()
                     content = answer.read()
@@ -165,8 +167,8 @@ class QuickStart:
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done
 
-    def client(self, command):
-        client = Client(command, self.where, self.env, self.where / "received")
+    def client(self, command, output="received"):
+        client = Client(command, self.where, self.env, self.where / output)
         self.addCleanup(client.stop)
         return client
 
@@ -186,8 +188,9 @@ class QuickStart:
             self.assertEqual(client.shown(), shown, client.everything())
 
     def test_the_programs_do_what_the_page_shows(self):
-        (build, nothing), (send, first), (repeat, again), (receive, received) = commands(self.page)
-        self.assertEqual((nothing, send), ("", repeat))
+        ((build, nothing), (send, first), (repeat, again), (receive, received), (own, none_new),
+         (of_another, refused)) = commands(self.page)
+        self.assertEqual((nothing, none_new, send), ("", "", repeat))
         with LossyApi(self.server) as api:
             self.write_files(api.address)
             if build:
@@ -217,12 +220,36 @@ class QuickStart:
             client.stop()
 
             self.send(*map(str, range(5, 125)))
-            client = self.client(receive)
+            *more_to_build, started = own.splitlines()
+            grant, client_of_own = re.fullmatch(r"READ_TOKEN=\$\((.*)\) (.*)", started).groups()
+            self.assertEqual(client_of_own, receive)
+            token = self.run_once("\n".join(more_to_build + [grant])).stdout.strip()
+            self.assert_opens_what_is_own(token)
+            self.assertEqual(api.shown, {None})
+            api.shown.clear()
+            client = self.client("READ_TOKEN=%s %s" % (token, receive))
             missed = ["team %d shop: %d" % (seq, seq) for seq in range(5, 125)]
             self.wait(client, connected=1, shown=missed)
             self.send("at once")
             self.wait(client, shown=missed + ["team 125 shop: at once"])
+            self.assertEqual(api.shown, {"Bearer " + token})
             client.stop()
+
+            self.send("not for others")
+            client = self.client(of_another, "refused")
+            wait_until(lambda: refused in client.everything(), TIMEOUT, what=refused)
+            self.assertEqual(client.lines(), ["connected"])
+            client.stop()
+
+    def assert_opens_what_is_own(self, token):
+        self.server.create_group("office", ["ben"])
+        self.server.must_batch([{"from_uid": "ben", "channel_id": "office", "channel_type": 2,
+                                 "payload": {"type": 1, "content": "not for ann"}}])
+        for channel, status in (("team", 200), ("office", 403)):
+            answer = self.server.post("/channel/messagesync",
+                                      {"channel_id": channel, "channel_type": 2},
+                                      headers={"Authorization": "Bearer " + token})
+            self.assertEqual(answer.status, status, (channel, answer))
 
 
 @not_for_sanitizers
