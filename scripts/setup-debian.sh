@@ -102,11 +102,11 @@ need_clang() {
   scripts/clang_tool.sh clang++ >/dev/null 2>&1 || need_choice clang
 }
 
-# Prometheus' package starts a server of its own where it is installed: promtool alone is taken out
-# of it, into /usr/local/bin.
-promtool=
-need_promtool() {
-  command -v promtool >/dev/null 2>&1 || promtool=missing
+# The packages of some programs start a server where they are installed: the program alone is taken
+# out of its package, into /usr/local/bin. Their libraries come with those of the server.
+taken_out=() # its path in the package, the package
+need_program() {
+  PATH=$PATH:/usr/sbin command -v "${1##*/}" >/dev/null 2>&1 || taken_out+=("$1 $2")
 }
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
@@ -164,7 +164,10 @@ case "$role" in
     need_python_module requests python3-requests
     need_python_module ensurepip python3-venv
     need_python_module yaml python3-yaml
-    need_promtool
+    need_command zsh zsh
+    need_program usr/bin/promtool prometheus
+    need_program usr/sbin/nginx nginx
+    need_program usr/bin/caddy caddy
     ;;
   check)
     need_package libgtest-dev libgmock-dev
@@ -191,7 +194,12 @@ if apt_has_lists; then
 else
   chosen=${chosen_later[*]}
 fi
-wanted=("${missing[@]}" ${chosen:+$chosen} ${promtool:+promtool})
+alone=()
+for program in "${taken_out[@]}"; do
+  program=${program% *}
+  alone+=("${program##*/}")
+done
+wanted=("${missing[@]}" ${chosen:+$chosen} "${alone[@]}")
 [ ${#wanted[@]} -eq 0 ] && exit 0
 
 as_root=()
@@ -216,7 +224,7 @@ quietly() {
 quietly "${as_root[@]}" apt-get update -q
 chosen=$(choices)
 missing+=(${chosen:+$chosen})
-echo "setup: installing" "${missing[@]}" ${promtool:+promtool} >&2
+echo "setup: installing" "${missing[@]}" "${alone[@]}" >&2
 if [ ${#missing[@]} -gt 0 ]; then
   # What it would do. An error comes again, and is told, when it is done.
   "${as_root[@]}" env LC_ALL=C apt-get install --assume-no --no-install-recommends \
@@ -227,11 +235,14 @@ if [ ${#missing[@]} -gt 0 ]; then
   quietly "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
     --no-install-recommends "${missing[@]}"
 fi
-if [ -n "$promtool" ]; then
+if [ ${#taken_out[@]} -gt 0 ]; then
   unpacked=$(mktemp -d)
   trap 'rm -rf "$unpacked"' EXIT
   cd "$unpacked"
-  quietly apt-get download -q -o APT::Sandbox::User= prometheus
-  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x -C "$unpacked" ./usr/bin/promtool
-  "${as_root[@]}" install -m 755 usr/bin/promtool /usr/local/bin/promtool
+  for program in "${taken_out[@]}"; do
+    read -r path package <<<"$program"
+    quietly apt-get download -q -o APT::Sandbox::User= "$package"
+    dpkg-deb --fsys-tarfile "$package"_*.deb | tar -x "./$path"
+    "${as_root[@]}" install -m 755 "$path" "/usr/local/bin/${path##*/}"
+  done
 fi

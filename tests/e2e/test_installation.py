@@ -399,7 +399,8 @@ class Setup(unittest.TestCase):
                 (here / name).symlink_to(shutil.which(name))
             (here / "known").write_text("".join(name + "\n" for name in release))
             for name, text in (
-                    ("id", "echo 0"), ("promtool", ""), ("dpkg-query", "exit 1"),
+                    ("id", "echo 0"), ("promtool", ""), ("nginx", ""), ("caddy", ""),
+                    ("dpkg-query", "exit 1"),
                     ("apt-cache", 'while read -r name; do case "$1 $name" in\n'
                      '"pkgnames $2"*) echo "$name" ;;\n'
                      '"policy $2") echo "  Candidate: 1.0" ;;\nesac; done <"${0%/*}/known"'),
@@ -431,6 +432,11 @@ class Setup(unittest.TestCase):
         for role in ("chat", "deb", "test"):
             with self.subTest(role=role):
                 self.assertLessEqual({"nodejs", "npm"}, self.asked(role, self.TRIXIE))
+
+    def test_no_package_that_starts_a_server_is_installed(self):
+        asked = self.asked("test", self.TRIXIE)
+        self.assertIn("zsh", asked)
+        self.assertFalse({"prometheus", "nginx", "caddy"} & asked)
 
     def test_clang_is_that_of_debian_12_or_the_release_s_own(self):
         asked = self.asked("test", self.BOOKWORM)

@@ -1,6 +1,7 @@
-"""deploy/nginx and deploy/caddy: what passes through them, where the programs are installed.
+"""deploy/nginx and deploy/caddy: what passes through them.
 
-The files are taken as they are, but for names, ports, certificates and who may come in.
+scripts/setup-debian.sh test takes the programs out of their packages; where there is none, its tests
+are skipped. The files are taken as they are, but for names, ports, certificates and who may come in.
 """
 
 import http.client
@@ -54,7 +55,8 @@ class Proxy:
     def setUpClass(cls):
         cls.path = shutil.which(cls.program, path=PATH)
         if cls.path is None:
-            raise unittest.SkipTest("%s is not installed: its file was not tried" % cls.program)
+            raise unittest.SkipTest("there is no %s, which scripts/setup-debian.sh test brings: its file "
+                                    "was not tried" % cls.program)
         cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="jindou-proxy-"))
         cls.addClassCleanup(shutil.rmtree, cls.directory, True)
         cls.server = Server({"managerToken": TOKEN, "jobs.eventInterval": "50ms"}).start()
