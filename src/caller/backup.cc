@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "caller/interrupt.h"
-#include "caller/job_text.h"
 #include "caller/server_call.h"
+#include "caller/shown_text.h"
 #include "codec/json_reader.h"
 
 namespace jindou::caller {

@@ -1,9 +1,9 @@
 #include "caller/job_text.h"
 
 #include <algorithm>
-#include <array>
 
 #include "caller/jobs_options.h"
+#include "caller/shown_text.h"
 #include "caller/status_line.h"
 #include "codec/json_reader.h"
 
@@ -14,17 +14,6 @@ namespace {
 using simdjson::dom::element;
 using simdjson::dom::object;
 
-std::string job_member(const object& from, std::string_view name) {
-  std::string_view text;
-  if (from[name].get(text) != simdjson::SUCCESS) return {};
-  return std::string(text);
-}
-
-std::uint64_t number_of(const object& from, std::string_view name) {
-  std::uint64_t number = 0;
-  return from[name].get(number) == simdjson::SUCCESS ? number : 0;
-}
-
 Error no_job() {
   return Error(Errc::invalid, "the server answers with what is no job; is it a Jindou server?");
 }
@@ -33,18 +22,18 @@ Result<JobView> view_of(const element& value) {
   object from;
   if (value.get(from) != simdjson::SUCCESS) return no_job();
   JobView job;
-  job.id = job_member(from, "id");
-  job.name = job_member(from, "name");
-  job.kind = job_member(from, "kind");
-  job.state = job_member(from, "state");
-  job.reason = job_member(from, "reason");
-  job.items = number_of(from, "items");
-  job.sent = number_of(from, "accepted") + number_of(from, "duplicate");
-  job.refused = number_of(from, "refused");
-  job.unknown = number_of(from, "unknown");
-  job.pending = number_of(from, "pending");
+  job.id = text_member(from, "id");
+  job.name = text_member(from, "name");
+  job.kind = text_member(from, "kind");
+  job.state = text_member(from, "state");
+  job.reason = text_member(from, "reason");
+  job.items = number_member(from, "items");
+  job.sent = number_member(from, "accepted") + number_member(from, "duplicate");
+  job.refused = number_member(from, "refused");
+  job.unknown = number_member(from, "unknown");
+  job.pending = number_member(from, "pending");
   const bool recent = from["recent_per_second"].error() == simdjson::SUCCESS;
-  job.per_second = number_of(from, recent ? "recent_per_second" : "items_per_second");
+  job.per_second = number_member(from, recent ? "recent_per_second" : "items_per_second");
   if (job.id.empty() || job.state.empty()) return no_job();
   return job;
 }
@@ -66,13 +55,6 @@ std::string reason_text(const JobView& job) {
 }
 
 }  // namespace
-
-std::string printable(std::string_view text) {
-  std::string out(text);
-  std::replace_if(
-      out.begin(), out.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
-  return out;
-}
 
 Result<JobView> parse_job(std::string_view json) {
   const auto parsed = codec::parse_json(json);
@@ -119,41 +101,12 @@ int end_code(const JobView& job) {
 }
 
 std::string table_of(const std::vector<JobView>& jobs) {
-  using Row = std::array<std::string, 6>;
-  std::vector<Row> rows = {{"ID", "STATE", "ITEMS", "SENT", "REFUSED", "NAME"}};
+  std::vector<Columns::Row> rows;
   for (const JobView& job : jobs) {
     rows.push_back({job.id, job.state, std::to_string(job.items), std::to_string(job.sent),
                     std::to_string(job.refused), printable(job.name)});
   }
-  std::array<std::size_t, 6> widths{};
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i + 1 < row.size(); ++i) {
-      text += row[i] + std::string(widths[i] + 2 - row[i].size(), ' ');
-    }
-    text += row.back();
-    text.erase(text.find_last_not_of(' ') + 1);
-    text += '\n';
-  }
-  return text;
-}
-
-std::string lines_of(std::string_view json) {
-  const auto parsed = codec::parse_json(json);
-  object from;
-  if (!parsed || parsed->get(from) != simdjson::SUCCESS) return std::string(json) + '\n';
-  std::string text;
-  for (const auto [name, value] : from) {
-    std::string_view words;
-    const bool is_text = value.get(words) == simdjson::SUCCESS;
-    text.append(name).append(": ");
-    text += is_text ? printable(words) : simdjson::minify(value);
-    text += '\n';
-  }
-  return text;
+  return Columns({"ID", "STATE", "ITEMS", "SENT", "REFUSED", "NAME"}).text(rows);
 }
 
 }  // namespace jindou::caller

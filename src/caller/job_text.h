@@ -37,12 +37,7 @@ std::string end_text(const JobView& job);
 // The exit code that the end of a job is told with; kNotFinished when it has not ended.
 int end_code(const JobView& job);
 
-// A row for each, with the names of the columns before them.
+// A row for each, with the names of the columns before them; empty for none.
 std::string table_of(const std::vector<JobView>& jobs);
-// Each member of an object on a line of its own: "state: done".
-std::string lines_of(std::string_view json);
-
-// Without what a terminal would obey.
-std::string printable(std::string_view text);
 
 }  // namespace jindou::caller

@@ -17,6 +17,7 @@
 #include "caller/job_text.h"
 #include "caller/pace.h"
 #include "caller/server_call.h"
+#include "caller/shown_text.h"
 #include "caller/status_line.h"
 
 namespace jindou::caller {

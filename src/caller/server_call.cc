@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "caller/interrupt.h"
-#include "caller/job_text.h"
 #include "caller/pace.h"
+#include "caller/shown_text.h"
 #include "caller/status_line.h"
 #include "codec/json_reader.h"
 #include "http/streamed_call.h"
