@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/random.h"
+#include "caller/asker.h"
 #include "caller/event_stream.h"
 #include "caller/interrupt.h"
 #include "caller/job_text.h"
@@ -27,7 +28,7 @@ namespace {
 using Command = JobsOptions::Command;
 using std::chrono::milliseconds;
 
-constexpr const char* kJobsName = "jindou jobs: ";
+constexpr const char* kJobsName = "jindou jobs";
 constexpr milliseconds kJobLook{200};
 constexpr std::size_t kEventBytesMax = std::size_t{64} << 10;
 // Of the end of an answer that is looked at: its last line, in which results say how many there
@@ -36,82 +37,43 @@ constexpr std::size_t kLastLineBytesMax = 200;
 
 TimePoint job_now() { return std::chrono::steady_clock::now(); }
 
-int fail(int code, const std::string& why) {
-  std::fprintf(stderr, "%s%s\n", kJobsName, why.c_str());
-  return code;
-}
-
-std::string job_words(const http::CallAnswer& answer) {
-  const std::string msg = message_of(answer);
-  return std::to_string(answer.status) + (msg.empty() ? "" : ": " + msg);
-}
-
-// Whether it says what was asked for. Otherwise `code` is the exit code, and it was said why.
-bool is_success(const JobsOptions& options, const http::CallAnswer& answer, int& code) {
-  code = kAllSent;
-  if (answer.ok() && answer.error.empty()) return true;
-  if (answer.status == 0 || answer.ok()) {
-    code = fail(kNotFinished, options.url + ": " + answer.error);
-  } else if ((answer.status == 404 || answer.status == 409) && !message_of(answer).empty()) {
-    code = fail(kBadCall, message_of(answer));
-  } else {
-    const bool passes = answer.status >= 500 || answer.status == 429;
-    code = fail(passes ? kNotFinished : kBadCall, options.url + " answers " + job_words(answer));
-  }
-  return false;
-}
-
-// The whole answer. None: `code` has the exit code.
-std::optional<std::string> ask_all(const JobsOptions& options, bool is_get, const std::string& path,
-                                   int& code) {
-  auto answer = ask_server(options, is_get, path);
-  if (!is_success(options, answer, code)) return std::nullopt;
-  return std::move(answer.body);
-}
-
-int print(const std::string& text) {
-  const bool written =
-      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  return written ? kAllSent : fail(kNotFinished, "standard output cannot be written");
-}
-
 std::string path_of(const JobsOptions& options) { return "/jobs/" + options.job; }
 
-int list(const JobsOptions& options) {
+int list(const JobsOptions& options, const Asker& asker) {
   std::string path = "/jobs?limit=" + std::to_string(options.limit);
   if (!options.state.empty()) path += "&state=" + options.state;
   if (!options.before.empty()) path += "&before=" + options.before;
   int code = kAllSent;
-  const auto body = ask_all(options, true, path, code);
+  const auto body = asker.get(path, code);
   if (!body) return code;
-  if (options.json) return print(*body + '\n');
+  if (options.json) return asker.print(*body + '\n');
   bool more = false;
   const auto jobs = parse_jobs(*body, more);
-  if (!jobs) return fail(kNotFinished, jobs.error().detail());
-  if (!jobs->empty()) code = print(table_of(*jobs));
-  if (more) fail(code, "there are older ones: --before " + jobs->back().id);
+  if (!jobs) return asker.fail(kNotFinished, jobs.error().detail());
+  if (!jobs->empty()) code = asker.print(table_of(*jobs));
+  if (more) asker.fail(code, "there are older ones: --before " + jobs->back().id);
   return code;
 }
 
-int show(const JobsOptions& options) {
+int show(const JobsOptions& options, const Asker& asker) {
   int code = kAllSent;
-  const auto body = ask_all(options, true, path_of(options), code);
+  const auto body = asker.get(path_of(options), code);
   if (!body) return code;
-  return print(options.json ? *body + '\n' : lines_of(*body));
+  return asker.print(options.json ? *body + '\n' : lines_of(*body));
 }
 
-int act(const JobsOptions& options) {
+int act(const JobsOptions& options, const Asker& asker) {
   int code = kAllSent;
   const std::string path = path_of(options) + '/' + command_name(options.command);
-  const auto body = ask_all(options, false, path, code);
+  const auto body = asker.post(path, "", code);
   if (!body) return code;
-  if (options.json) return print(*body + '\n');
+  if (options.json) return asker.print(*body + '\n');
   const auto job = parse_job(*body);
-  if (!job) return fail(kNotFinished, job.error().detail());
-  return print(progress_text(*job) + '\n');
+  if (!job) return asker.fail(kNotFinished, job.error().detail());
+  return asker.print(progress_text(*job) + '\n');
 }
 
-int results(const JobsOptions& options) {
+int results(const JobsOptions& options, const Asker& asker) {
   std::string path = path_of(options) + "/results?from=" + std::to_string(options.from);
   if (!options.status.empty()) path += "&status=" + options.status;
   std::string last;
@@ -133,18 +95,20 @@ int results(const JobsOptions& options) {
   if (complete) held.resize(begin);
   written = written && std::fwrite(held.data(), 1, held.size(), stdout) == held.size();
   if (!written || std::fflush(stdout) != 0) {
-    return fail(kNotFinished, "standard output cannot be written");
+    return asker.fail(kNotFinished, "standard output cannot be written");
   }
-  if (!is_success(options, answer, code)) return code;
-  return complete ? kAllSent : fail(kNotFinished, "the answer was cut off: results are missing");
+  if (!asker.is_success(answer, code)) return code;
+  return complete ? kAllSent
+                  : asker.fail(kNotFinished, "the answer was cut off: results are missing");
 }
 
 // Follows one job, over as many answers as that takes.
 class Watch {
  public:
-  explicit Watch(const JobsOptions& options)
+  Watch(const JobsOptions& options, const Asker& asker)
       : options_(options),
-        line_(show_of(options.progress), stderr, kJobsName, job_now()),
+        asker_(asker),
+        line_(show_of(options.progress), stderr, std::string(kJobsName) + ": ", job_now()),
         patience_(options.patience, random_) {}
 
   int run();
@@ -156,6 +120,7 @@ class Watch {
   bool wait_to_try_again(const std::string& why, milliseconds asked);
 
   const JobsOptions& options_;
+  const Asker& asker_;
   SystemRandom random_;
   TerminalLine line_;
   Patience patience_;
@@ -172,7 +137,7 @@ void Watch::on_event(const ServerEvent& event) {
     return;
   }
   patience_.succeeded();
-  if (options_.json && print(event.data + '\n') != kAllSent) problem_ = "there is no output";
+  if (options_.json && asker_.print(event.data + '\n') != kAllSent) problem_ = "there is no output";
   // What is new is shown at once, progress now and then.
   const bool is_new = shown_state_ != job->state;
   shown_state_ = job->state;
@@ -199,18 +164,18 @@ bool Watch::listen() {
   }
   if (too_large) problem_ = "the server answers with an event that is too large";
   if (!problem_.empty()) {
-    code_ = fail(kNotFinished, problem_);
+    code_ = asker_.fail(kNotFinished, problem_);
     return true;
   }
   const bool passes =
       answer.status == 0 || answer.ok() || answer.status == 429 || answer.status >= 500;
   if (!passes) {
-    is_success(options_, answer, code_);
+    asker_.is_success(answer, code_);
     return true;
   }
   const std::string why = !answer.error.empty() ? answer.error
                           : answer.ok()         ? "the answer was cut off"
-                                                : job_words(answer);
+                                                : words_of(answer);
   return !wait_to_try_again(options_.url + ": " + why, answer.retry_after);
 }
 
@@ -240,21 +205,22 @@ int Watch::run() {
 
 int run_jobs(JobsOptions options) {
   ::signal(SIGPIPE, SIG_IGN);
+  const Asker asker(options, kJobsName);
   if (const auto completed = complete(options); !completed) {
-    return fail(kBadCall, completed.error().detail());
+    return asker.fail(kBadCall, completed.error().detail());
   }
   catch_interrupts();
   switch (options.command) {
-    case Command::list: return list(options);
-    case Command::show: return show(options);
-    case Command::watch: return Watch(options).run();
-    case Command::results: return results(options);
+    case Command::list: return list(options, asker);
+    case Command::show: return show(options, asker);
+    case Command::watch: return Watch(options, asker).run();
+    case Command::results: return results(options, asker);
     case Command::pause:
     case Command::resume:
     case Command::cancel:
     case Command::retry: break;
   }
-  return act(options);
+  return act(options, asker);
 }
 
 }  // namespace jindou::caller
