@@ -66,7 +66,4 @@ Result<std::vector<std::string>> parse_peer_uids(std::string_view json);
 // As an entry of POST /import/messages.
 void write_imported(codec::JsonWriter& json, const PeerMessage& message);
 
-// As a part of a path, or a value of a query.
-std::string escaped(std::string_view text);
-
 }  // namespace jindou::caller

@@ -97,7 +97,5 @@ TEST(PeerPages, WhatIsNoneIsSaid) {
   EXPECT_EQ(parse_peer_uids(R"(["a","b"])")->size(), 2U);
 }
 
-TEST(PeerPages, NamesAreEscaped) { EXPECT_EQ(escaped("a/b@ü.~"), "a%2Fb%40%C3%BC.~"); }
-
 }  // namespace
 }  // namespace jindou::caller

@@ -28,6 +28,9 @@ http::CallAnswer ask_server(const ServerOptions& options, bool is_get, const std
 http::CallAnswer post_to_server(const ServerOptions& options, const std::string& path,
                                 const std::string& body);
 
+// As a part of a path, or a value of a query.
+std::string escaped(std::string_view text);
+
 // What the server says about its failure; may be empty.
 std::string message_of(const http::CallAnswer& answer);
 
