@@ -54,7 +54,7 @@ Result<std::string> read_token(const std::string& file, const std::string& named
 
 }  // namespace
 
-void add_server_options(CLI::App& app, ServerOptions& options) {
+void add_address_options(CLI::App& app, ServerOptions& options) {
   app.add_option("--url", options.url, "the server's HTTP API; also the variable JINDOU_URL")
       ->envname("JINDOU_URL")
       ->capture_default_str();
@@ -70,6 +70,10 @@ void add_server_options(CLI::App& app, ServerOptions& options) {
                  "seconds for a connection, and without a byte on one")
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
+}
+
+void add_server_options(CLI::App& app, ServerOptions& options) {
+  add_address_options(app, options);
   app.add_option("--patience", options.patience,
                  "seconds of trying again while the server is away or busy; 0: not at all")
       ->check(CLI::Range(0.0, 1e9))

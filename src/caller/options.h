@@ -51,6 +51,8 @@ struct SendOptions : ServerOptions {
 };
 
 // Declares the flags that name the server on `app`; `options` must outlive the parsing.
+void add_address_options(CLI::App& app, ServerOptions& options);
+// These, and how long it is tried again.
 void add_server_options(CLI::App& app, ServerOptions& options);
 void add_progress_option(CLI::App& app, std::string& progress);
 
