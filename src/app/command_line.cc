@@ -20,6 +20,7 @@
 #include "app/version.h"
 #include "bench/bench.h"
 #include "caller/backup.h"
+#include "caller/channel.h"
 #include "caller/import.h"
 #include "caller/jobs.h"
 #include "caller/send.h"
@@ -343,6 +344,11 @@ int run_command_line(int argc, char** argv) {
       app.add_subcommand("jobs", "Look after batches that a server sends in the background");
   caller::add_options(*jobs_command, jobs_options);
 
+  caller::ChannelOptions channel_options;
+  CLI::App* channel_command = app.add_subcommand(
+      "channel", "Show the channels of a server, who is in them and what was last sent");
+  caller::add_options(*channel_command, channel_options);
+
   caller::BackupOptions backup_options;
   CLI::App* backup_command =
       app.add_subcommand("backup", "Have a running server make a backup of itself");
@@ -385,11 +391,9 @@ int run_command_line(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageError;
   }
-  if (flags.given() &&
-      (version_command->parsed() || bench_command->parsed() || send_command->parsed() ||
-       jobs_command->parsed() || key_command->parsed() || backup_command->parsed() ||
-       verify_command->parsed() || restore_command->parsed() || repair_command->parsed() ||
-       top_command->parsed() || import_command->parsed())) {
+  const bool has_settings = app.get_subcommands().empty() || serve_command->parsed() ||
+                            config_command->parsed() || doctor_command->parsed();
+  if (flags.given() && !has_settings) {
     return usage_error(
         Error(Errc::invalid,
               "flags with settings go with serve, config and doctor; those of other commands "
@@ -416,6 +420,7 @@ int run_command_line(int argc, char** argv) {
   if (bench_command->parsed()) return run_bench_command(bench_options);
   if (send_command->parsed()) return caller::run_send(std::move(send_options));
   if (jobs_command->parsed()) return caller::run_jobs(std::move(jobs_options));
+  if (channel_command->parsed()) return caller::run_channel(std::move(channel_options));
   if (top_command->parsed()) return caller::run_top(std::move(top_options));
   return run_serve(flags.followed_by(serve_flags));
 }
