@@ -21,10 +21,12 @@
 #include "bench/bench.h"
 #include "caller/backup.h"
 #include "caller/channel.h"
+#include "caller/conn.h"
 #include "caller/import.h"
 #include "caller/jobs.h"
 #include "caller/send.h"
 #include "caller/top.h"
+#include "caller/user.h"
 #include "config/conversion.h"
 #include "config/fitted_defaults.h"
 #include "config/loaded_settings.h"
@@ -349,6 +351,16 @@ int run_command_line(int argc, char** argv) {
       "channel", "Show the channels of a server, who is in them and what was last sent");
   caller::add_options(*channel_command, channel_options);
 
+  caller::UserOptions user_options;
+  CLI::App* user_command =
+      app.add_subcommand("user", "Show the users of a server, log them out, ban them");
+  caller::add_options(*user_command, user_options);
+
+  caller::ConnOptions conn_options;
+  CLI::App* conn_command =
+      app.add_subcommand("conn", "Show the connections of clients to a server, and end them");
+  caller::add_options(*conn_command, conn_options);
+
   caller::BackupOptions backup_options;
   CLI::App* backup_command =
       app.add_subcommand("backup", "Have a running server make a backup of itself");
@@ -421,6 +433,8 @@ int run_command_line(int argc, char** argv) {
   if (send_command->parsed()) return caller::run_send(std::move(send_options));
   if (jobs_command->parsed()) return caller::run_jobs(std::move(jobs_options));
   if (channel_command->parsed()) return caller::run_channel(std::move(channel_options));
+  if (user_command->parsed()) return caller::run_user(std::move(user_options));
+  if (conn_command->parsed()) return caller::run_conn(std::move(conn_options));
   if (top_command->parsed()) return caller::run_top(std::move(top_options));
   return run_serve(flags.followed_by(serve_flags));
 }

@@ -1,8 +1,9 @@
-// What commands that read a server back do alike.
+// What `jindou channel`, `jindou user` and `jindou conn` do alike.
 #pragma once
 
 #include <signal.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,11 @@ int print_list(const Asker& asker, const PageWalk& walk, const Listing& listing,
 // The same of entries that are there.
 int print_entries(const Asker& asker, Columns& columns, const Listing& listing,
                   const std::vector<simdjson::dom::object>& entries, bool json);
+
+// Kicks the connections that the server has of a user. Returns the exit code.
+int kick_user(const Asker& asker, const std::string& uid, int device_flag);
+// GET /user/info. None: `code` has the exit code.
+std::optional<std::string> user_info(const Asker& asker, const std::string& uid, int& code);
 
 // Looks at the options, then runs the command.
 template <class Options, class Run>

@@ -1,11 +1,13 @@
-"""jindou channel: what an operator asks for, with program and server."""
+"""jindou channel, user and conn: what an operator asks for, with program and server."""
 
 import json
 import subprocess
 import unittest
 
-from harness import GROUP, PERSON, Server, ServerCase, binary, fresh, item
+from harness import GROUP, PERSON, Server, ServerCase, binary, fresh, item, wait_until
+from operations_page import run_script, shown_block
 from test_jindou_send import environment, free_port
+from wkproto import DISCONNECT
 
 
 class Program(unittest.TestCase):
@@ -36,6 +38,16 @@ class Lookup(ServerCase, Program):
         """The names of the columns, and the rows."""
         names, *rows = [line.split() for line in self.printed(*words).splitlines()]
         return names, rows
+
+    def user(self, uid):
+        return json.loads(self.printed("user", "show", uid, "--json"))
+
+    def told_to_go(self, client, uid, left):
+        """That is what it waits for; then `left` connections of the user are there."""
+        self.assertEqual(client.expect(DISCONNECT, timeout=30).reason, 12)
+        client.close()  # as it would be, two seconds after a kick
+        wait_until(lambda: len(self.entries("conn", "list", "--uid", uid)) == left, timeout=30,
+                   what="the end of the connection")
 
     def test_a_list_is_read_to_its_end_or_to_a_limit(self):
         prefix = fresh("g")
@@ -107,11 +119,105 @@ class Lookup(ServerCase, Program):
         self.assertEqual(shown["denylist_count"], 1)
         self.assertNotIn("retention", shown)
 
+    def test_they_are_shown_without_their_tokens(self):
+        uid = fresh("u")
+        self.server.must_post("/user/token", {"uid": uid, "token": "secret-of-web",
+                                              "device_flag": 1, "device_level": 1})
+        self.client(uid)
+        lines, devices, connections = self.printed("user", "show", uid).split("\n\n")
+        self.assertIn("uid: %s\nbanned: 0\n" % uid, lines)
+        self.assertEqual([line.split() for line in devices.splitlines()],
+                         [["DEVICE_FLAG", "LEVEL", "TOKEN", "SESSIONS"],
+                          ["0", "slave", "-", "1"], ["1", "master", "set", "0"]])
+        self.assertIn(uid, connections)
+        self.assertEqual(self.user(uid)["devices"],
+                         self.server.get("/user/info", {"uid": uid}).json()["devices"])
+        names, rows = self.rows("user", "list", "--prefix", uid)
+        self.assertEqual((names, rows), (["ONLINE", "DEVICES", "TOKENS", "STATE", "UID"],
+                                         [["0", "1", "1", "-", uid]]))
+        everything = self.printed("user", "show", uid, "--json") + self.printed(
+            "user", "list", "--json") + lines + devices
+        self.assertNotIn("secret-of-web", everything)
+
+    def test_kick_leaves_the_tokens_and_quit_does_not(self):
+        uid, other = fresh("u"), fresh("u")
+        self.server.must_post("/user/token", {"uid": uid, "token": "t", "device_flag": 0})
+        app, web, bystander = (self.client(uid), self.client(uid, device_flag=1),
+                               self.client(other))
+        self.assertEqual(self.printed("user", "kick", uid, "--device-flag", 1),
+                         uid + ": 1 kicked\n")
+        self.told_to_go(web, uid, 1)
+        [left] = self.entries("conn", "list", "--uid", uid)
+        self.assertEqual((left["device_flag"], self.user(uid)["devices"][0]["token_set"]), (0, 1))
+        self.assertIn("logged out", self.printed("user", "quit", uid))
+        self.told_to_go(app, uid, 0)
+        self.assertEqual(self.user(uid)["devices"][0]["token_set"], 0)
+        self.assertEqual(self.printed("conn", "list", "--uid", other, "--json").count("\n"), 1)
+        bystander.ping()
+        for words in (("kick",), ("quit",), ("show",)):
+            refused = self.run_jindou("user", *words, fresh("u"), code=2)
+            self.assertIn("jindou user: ", refused.stderr)
+        self.run_jindou("user", "ban", "a@b", code=2)
+
+    def test_a_ban_keeps_the_other_flags_until_it_is_over(self):
+        uid = fresh("u")
+        self.printed("user", "ban", uid)  # nothing is known of the user yet
+        self.assertEqual(self.user(uid)["banned"], 1)
+        self.printed("user", "unban", uid)
+        self.server.must_post("/channel/info", {"channel_id": uid, "channel_type": PERSON,
+                                                "send_ban": 1, "allow_stranger": 1})
+        client = self.client(uid)
+        self.assertEqual(self.printed("user", "ban", uid), uid + ": banned\n")
+        client.wait_closed(timeout=30)
+        flags = json.loads(self.printed("channel", "show", uid, PERSON, "--json"))
+        self.assertEqual([flags[name] for name in ("ban", "send_ban", "allow_stranger", "large")],
+                         [1, 1, 1, 0])
+        self.assertEqual(self.printed("user", "unban", uid), uid + ": let in again\n")
+        flags = json.loads(self.printed("channel", "show", uid, PERSON, "--json"))
+        self.assertEqual([flags[name] for name in ("ban", "send_ban", "allow_stranger", "large")],
+                         [0, 1, 1, 0])
+        self.client(uid)
+
+    def test_they_are_listed_and_ended(self):
+        uid = fresh("u")
+        first, second = self.client(uid), self.client(uid, device_flag=1)
+        names, rows = self.rows("conn", "list", "--uid", uid)
+        self.assertEqual(names, ["ID", "DEVICE_FLAG", "TRANSPORT", "ADDRESS", "START", "IDLE",
+                                 "PENDING_BYTES", "UID"])
+        self.assertEqual([row[-1] for row in rows], [uid, uid])
+        listed = self.entries("conn", "list", "--sort", "idDesc", "--limit", 10000)
+        ids = [each["id"] for each in listed]
+        self.assertEqual(ids, sorted(ids, reverse=True))
+        mine = [each["id"] for each in listed if each["uid"] == uid]
+        self.assertEqual([str(each) for each in sorted(mine)], [row[0] for row in rows])
+        less = self.run_jindou("conn", "list", "--limit", 1)
+        self.assertRegex(less.stderr, r"there are \d+ connections: --limit, --offset\n$")
+        self.assertEqual(self.printed("conn", "kick", min(mine)),
+                         "connection %d: kicked\n" % min(mine))
+        self.told_to_go(first, uid, 1)
+        self.assertEqual(self.printed("conn", "kick", "--uid", uid), uid + ": 1 kicked\n")
+        self.assertEqual(second.expect(DISCONNECT, timeout=30).reason, 12)
+
+    def test_the_documented_commands_show_what_the_page_says(self):
+        self.server.must_post("/user/token", {"uid": "ann", "token": "secret-of-web",
+                                              "device_flag": 1})
+        self.server.create_group("group123", ["ann", "bob"])
+        self.server.must_batch([item("group123", "x", from_uid="bob")])
+        client = self.client("ann", device_flag=1)
+        done = run_script(shown_block("somebody gets nothing"), env={"JINDOU_URL": self.url})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for part in ("uid: ann\nbanned: 0", "subscriber_count: 2", "retention: {", "bob",
+                     "ann, device flag 1: logged out"):
+            self.assertIn(part, done.stdout)
+        self.assertNotIn("secret-of-web", done.stdout)
+        self.told_to_go(client, "ann", 0)
+
 
 class Away(Program):
     def test_nobody_is_there(self):
         url = "http://127.0.0.1:%d" % free_port()
-        for words in (("channel", "list"), ("channel", "show", "g", 2)):
+        for words in (("channel", "list"), ("channel", "show", "g", 2), ("user", "show", "u"),
+                      ("user", "ban", "u"), ("conn", "list"), ("conn", "kick", 7)):
             done = self.run_at(url, *words, code=3)
             self.assertIn(url, done.stderr)
             self.assertEqual(done.stdout, "")
@@ -120,7 +226,8 @@ class Away(Program):
         token = "a-token-of-some-length"
         with Server({"managerToken": token}) as server:
             url = "http://" + server.http
-            self.assertIn("401", self.run_at(url, "channel", "list", code=2).stderr)
+            for words in (("channel", "list"), ("user", "quit", "u"), ("conn", "list")):
+                self.assertIn("401", self.run_at(url, *words, code=2).stderr)
             self.assertEqual(self.run_at(url, "channel", "list", token=token).stdout, "")
 
 
