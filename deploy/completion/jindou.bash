@@ -12,6 +12,8 @@ _jindou() {
       [a-z]*) ;;
       *) continue ;;
     esac
+    # Behind help stand the commands that it tells of.
+    if [ "$word" = help ] && [[ $current != -* ]]; then continue; fi
     if _jindou_commands "$help" | grep -qxF -- "$word"; then
       words+=("$word")
       help=$("$program" "${words[@]}" --help 2>/dev/null) || return 0

@@ -14,6 +14,7 @@
 #include "app/backup_commands.h"
 #include "app/doctor.h"
 #include "app/hangup_hold.h"
+#include "app/help_command.h"
 #include "app/key_command.h"
 #include "app/named_files.h"
 #include "app/serve.h"
@@ -290,6 +291,13 @@ std::vector<std::string> arguments_of(int argc, char** argv) {
   return arguments;
 }
 
+int run_help(CLI::App& app, const std::vector<std::string>& words) {
+  const auto text = help_text(app, words);
+  if (!text) return usage_error(text.error());
+  std::fputs(text->c_str(), stdout);
+  return 0;
+}
+
 int run_bench_command(const bench::BenchOptions& options) {
   if (const auto valid = bench::validate(options); !valid) return usage_error(valid.error());
   return bench::run_bench(options);
@@ -397,6 +405,10 @@ int run_command_line(int argc, char** argv) {
   bool version_flag = false;
   app.add_flag("--version", version_flag, "The same");
 
+  std::vector<std::string> help_words;
+  CLI::App* help_command = app.add_subcommand("help", "Print what a command takes");
+  help_command->add_option("COMMAND", help_words, "the command, and the one behind it, if any");
+
   try {
     app.name(argv[0]);
     app.parse(arguments);
@@ -411,6 +423,7 @@ int run_command_line(int argc, char** argv) {
               "flags with settings go with serve, config and doctor; those of other commands "
               "stand behind the word (jindou send --help)"));
   }
+  if (help_command->parsed()) return run_help(app, std::vector<std::string>(help_words));
   const bool serves = !version_flag && (app.get_subcommands().empty() || serve_command->parsed());
   if (!serves) release_hangups();
   if (version_command->parsed() || version_flag) {

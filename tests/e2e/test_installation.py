@@ -152,6 +152,8 @@ class Installed(unittest.TestCase):
         self.assertIn("pause", nested)
         self.assertEqual(self.complete("jobs", ""), nested)
         self.assertEqual(self.complete("jobs", "list", "--"), options_in(help_of("jobs", "list")))
+        self.assertEqual(self.complete("help", ""), commands)
+        self.assertEqual(self.complete("help", "jobs", ""), nested)
 
     def test_bash_completes_values_and_files(self):
         self.assertEqual(self.complete("send", "--format", ""), ["auto", "ndjson", "csv"])

@@ -1,11 +1,11 @@
-"""jindou channel, user and conn: what an operator asks for, with program and server."""
+"""jindou channel, user, conn and help: what an operator asks for, with program and server."""
 
 import json
 import subprocess
 import unittest
 
 from harness import GROUP, PERSON, Server, ServerCase, binary, fresh, item, wait_until
-from operations_page import run_script, shown_block
+from operations_page import run_script, run_shown, shown_block
 from test_jindou_send import environment, free_port
 from wkproto import DISCONNECT
 
@@ -211,6 +211,17 @@ class Lookup(ServerCase, Program):
             self.assertIn(part, done.stdout)
         self.assertNotIn("secret-of-web", done.stdout)
         self.told_to_go(client, "ann", 0)
+
+    def test_help_prints_what_help_of_the_command_prints(self):
+        done = run_shown("jindou help user")
+        self.assertEqual((done.returncode, done.stdout), (0, self.printed("user", "--help")))
+        self.assertEqual(self.printed("help"), self.printed("--help"))
+        self.assertEqual(self.printed("help", "channel", "show"),
+                         self.printed("channel", "show", "--help"))
+        refused = self.run_jindou("help", "user", "explode", code=2)
+        self.assertEqual(refused.stderr, 'jindou: there is no command "explode" here; jindou help '
+                                         "user lists those that there are\n")
+        self.run_jindou("--http-addr", "127.0.0.1:0", "help", code=2)
 
 
 class Away(Program):
