@@ -46,7 +46,8 @@ _jindou() {
 }
 
 _jindou_commands() {
-  printf '%s\n' "$1" | sed -nE '/^Subcommands:/,$ s/^  ([a-z][a-z-]*) .*/\1/p'
+  # Up to the empty line: behind it are examples.
+  printf '%s\n' "$1" | sed -nE '/^Subcommands:/,/^$/ s/^  ([a-z][a-z-]*) .*/\1/p'
 }
 
 _jindou_options() {

@@ -31,7 +31,8 @@ def help_of(*words):
 
 
 def commands_in(text):
-    return re.findall(r"^  ([a-z][a-z-]*) ", text.partition("\nSubcommands:\n")[2], re.MULTILINE)
+    listed = text.partition("\nSubcommands:\n")[2].partition("\n\n")[0]
+    return re.findall(r"^  ([a-z][a-z-]*) ", listed, re.MULTILINE)
 
 
 def options_in(text):
