@@ -1,5 +1,6 @@
 """Load of the crash test that is not only sends: lists, the end of channels and their revival,
-deletions, what users read and hide, tokens, system accounts, templates, limits, events of messages.
+deletions, what users read and hide, tokens, system accounts, templates, limits, events of messages,
+and messages that are edited and recalled, with the commands that tell clients of it.
 
 Each changer has groups and users of its own and one change on its way at most. So it knows what
 must be readable whenever the connection breaks: everything that was acknowledged, nothing of what
@@ -10,6 +11,7 @@ import base64
 import contextlib
 import copy
 import http.client
+import json
 import pathlib
 import sys
 import time
@@ -24,6 +26,8 @@ from wkproto import Client, Closed, Timeout  # noqa: E402
 GIVE_UP_SECONDS = 60.0
 GROUPS, USERS = 3, 6
 LONG_LIST = 300  # members; changed in slices, over several commits
+NOTES = 100  # messages of a group whose messages are edited and recalled; then there is another one
+RECALLED = b64("{}")
 
 
 class Violation(Exception):
@@ -64,6 +68,22 @@ class View:
         self.read_to, self.hidden_to = read_to, 0
 
 
+class Note:
+    """What must be readable of a message that is edited and recalled."""
+
+    def __init__(self, payload):
+        self.payload, self.version, self.recalled = payload, 0, False
+
+
+class Board:
+    """A group whose messages are edited and recalled. Its one member stays and reads nothing."""
+
+    def __init__(self, name):
+        self.name, self.watcher = name, name + "-watcher"
+        self.notes = {}  # client_msg_no -> Note, in the order of the seqs
+        self.commands = []  # (cmd, client_msg_no, edit_version) that the member is told, in order
+
+
 class State:
     """All that one changer has been told is so."""
 
@@ -73,6 +93,7 @@ class State:
         self.accounts = set()
         self.templates = {}  # name -> payload of the newest version
         self.text = {}  # client_msg_no of an anchor -> (group, text)
+        self.board = None  # the Board that is written on
 
 
 class Changer(Load):
@@ -90,6 +111,25 @@ class Changer(Load):
         self.versions = {}  # of templates, that were told: name -> the last one
         self.numbers = 0
         self.changes = self.refusals = self.repeats = self.interrupted = 0
+        self.edits = self.recalls = 0
+        self.full = []  # boards that stay as they are
+        self.pin_up()
+
+    def pin_up(self):
+        """An empty board."""
+        board = Board("%s-board%d" % (self.uid, len(self.full)))
+        self.must_post("/channel", {**self.place(board.name), "subscribers": [board.watcher]})
+        self.state.board = board
+
+    def must_post(self, path, body):
+        """Of what may be done again."""
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                return self.ask(path, body)
+            except Lost:
+                time.sleep(0.01)
+        raise Violation("%s is not answered within %.0f s" % (path, GIVE_UP_SECONDS))
 
     # One change.
 
@@ -98,8 +138,9 @@ class Changer(Load):
         action = self.random.choices(
             (self.members, self.denied, self.allowed, self.dissolve, self.send, self.repeat,
              self.clear, self.delete, self.read, self.hide, self.token, self.account,
-             self.template, self.retention, self.event, self.refused),
-            (12, 8, 4, 2, 30, 6, 3, 6, 8, 4, 5, 4, 4, 3, 10, 6))[0]
+             self.template, self.retention, self.event, self.note, self.edit, self.recall,
+             self.refused),
+            (12, 8, 4, 2, 30, 6, 3, 6, 8, 4, 5, 4, 4, 3, 10, 10, 12, 6, 6))[0]
         asked = action()
         if asked is None:
             return
@@ -125,6 +166,8 @@ class Changer(Load):
             raise Violation("%s %r: %r" % (path, body, answer))
         if path == "/message/send":
             self.note_sent(body, answer.json(), after)
+        if path in ("/message/edit", "/message/recall"):
+            self.note_revised(path, body, answer.json(), after)
         if path == "/templates":
             self.note_version(body["name"], answer.json()["version"])
         self.state = after
@@ -246,6 +289,8 @@ class Changer(Load):
         if number in self.sent and self.sent[number][1] != got:
             raise Violation("%s was %r and is now %r" % (number, self.sent[number][1], got))
         self.sent[number] = (body, got)
+        if body["channel_id"] not in after.groups:
+            return  # a note; board_differs() looks at its place
         group = after.groups[body["channel_id"]]
         if number in group.messages.values() and group.messages.get(got[0]) != number:
             raise Violation("%s was to be %d and is %r" % (number, group.last_seq, got))
@@ -253,7 +298,8 @@ class Changer(Load):
     def repeat(self):
         """A send of before, whatever became of the message."""
         numbers = [number for number, (body, _) in self.sent.items()
-                   if not self.state.groups[body["channel_id"]].disbanded]
+                   if body["channel_id"] not in self.state.groups
+                   or not self.state.groups[body["channel_id"]].disbanded]
         if not numbers:
             return None
         self.repeats += 1
@@ -374,9 +420,68 @@ class Changer(Load):
                 {**self.place(name), "client_msg_no": number, "event_id": "e%d" % self.numbers,
                  "event_type": "stream.delta", "payload": {"kind": "text", "delta": piece}}, follow)
 
+    def note(self):
+        if len(self.state.board.notes) >= NOTES:
+            self.full.append(self.state.board)
+            self.pin_up()
+        body = self.message(self.state.board.name)
+
+        def follow(state):
+            state.board.notes[body["client_msg_no"]] = Note(body["payload"])
+        return "/message/send", body, follow
+
+    def pick(self, wanted):
+        """The client_msg_no of a note of the board, and how a request names it."""
+        board = self.state.board
+        numbers = [number for number, note in board.notes.items() if wanted(note)]
+        if not numbers:
+            return None, None
+        number = self.random.choice(numbers)
+        seq, message = self.sent[number][1]
+        return number, self.random.choice((
+            {"message_id": message}, {**self.place(board.name), "message_seq": seq},
+            {**self.place(board.name), "client_msg_no": number}))
+
+    def edit(self):
+        number, named = self.pick(lambda note: not note.recalled)
+        if number is None:
+            return None
+        self.numbers += 1
+        payload = b64("edit %d" % self.numbers)
+
+        def follow(state):
+            board = state.board
+            note = board.notes[number]
+            note.payload, note.version = payload, note.version + 1
+            board.commands.append(("syncMessageExtra", number, note.version))
+        return "/message/edit", {**named, "payload": payload}, follow
+
+    def recall(self):
+        number, named = self.pick(lambda note: not note.recalled)
+        if number is None:
+            return None
+
+        def follow(state):
+            state.board.notes[number].recalled = True
+            state.board.commands.append(("messageRevoke", number, 0))
+        return "/message/recall", {**named, "operator_uid": "admin"}, follow
+
+    def note_revised(self, path, body, answer, after):
+        _, number, version = after.board.commands[-1]
+        if ((answer["message_seq"], answer["message_id"]) != self.sent[number][1]
+                or answer.get("edit_version", 0) != version):
+            raise Violation("%s %r is answered %r" % (path, body, answer))
+        if version:
+            self.edits += 1
+        else:
+            self.recalls += 1
+
     def refused(self):
         """Asks for what must not happen."""
         choices = [("/user/token", {"uid": self.random.choice(self.users), "token": " "})]
+        number, named = self.pick(lambda note: note.recalled)
+        if number is not None:
+            choices.append(("/message/edit", {**named, "payload": b64("too late")}))
         name = self.group(lambda group: group.disbanded)
         if name is not None:
             for uids in (self.users[:1], ["x%d" % n for n in range(LONG_LIST)]):
@@ -415,6 +520,8 @@ class Changer(Load):
     def verify(self):
         """At rest. Raises Violation."""
         wrong = self.differs(self.state)
+        for board in self.full:
+            wrong = wrong or self.board_differs(board)
         if wrong:
             raise Violation("%s: %s" % (self.uid, wrong))
 
@@ -441,6 +548,9 @@ class Changer(Load):
             wrong = self.group_differs(name, state)
             if wrong:
                 return "%s: %s" % (name, wrong)
+        wrong = self.board_differs(state.board)
+        if wrong:
+            return "%s: %s" % (state.board.name, wrong)
         for uid in self.users:
             wrong = self.views_differ(uid, state)
             if wrong:
@@ -481,6 +591,37 @@ class Changer(Load):
         if own != group.retention:
             return "the limit is %r, not %r" % (own, group.retention)
         return ""
+
+    def board_differs(self, board) -> str:
+        page = self.ask("/channel/messagesync", {
+            **self.place(board.name), "login_uid": board.watcher, "pull_mode": 1,
+            "start_message_seq": 1, "limit": 10000})
+        there = [(m["client_msg_no"], m["payload"], m.get("edit_version", 0),
+                  bool(m.get("revoke"))) for m in page["messages"]]
+        wanted = [(number, RECALLED if note.recalled else note.payload, note.version, note.recalled)
+                  for number, note in board.notes.items()]
+        if there != wanted:
+            return "%r are there, not %r" % tuple(
+                sorted(set(one) - set(other)) for one, other in ((there, wanted), (wanted, there)))
+        # Of each change that was made one, of none that was not.
+        told = [self.command_of(m) for m in
+                self.ask("/message/sync", {"uid": board.watcher, "limit": 10000})]
+        wanted = [(cmd, self.sent[number][1][1], version)
+                  for cmd, number, version in board.commands]
+        if told != wanted:
+            return "clients are told %r, not %r" % (told[-5:], wanted[-5:])
+        listed = {c["channel_id"]: c["unread"]
+                  for c in self.ask("/conversation/sync", {"uid": board.watcher, "msg_count": 0})}
+        unread = sum(not note.recalled for note in board.notes.values())
+        if listed.get(board.name, 0) != unread:
+            return "%r are unread, not %d" % (listed.get(board.name, 0), unread)
+        return ""
+
+    @staticmethod
+    def command_of(message):
+        command = json.loads(base64.b64decode(message["payload"]))
+        param = command["param"]
+        return command["cmd"], int(param["message_id"]), param.get("edit_version", 0)
 
     def views_differ(self, uid, state) -> str:
         listed = {c["channel_id"]: c["unread"]

@@ -240,9 +240,11 @@ def main() -> int:
               sum(w.retries for w in writers), acknowledged, stored,
               sum(w.duplicates for w in writers)))
     changes = sum(c.changes for c in changers)
-    print("    %d changes acknowledged, %d met a kill, %d refused, %d sends repeated; all as it was "
-          "told" % (changes, sum(c.interrupted for c in changers),
-                    sum(c.refusals for c in changers), sum(c.repeats for c in changers)))
+    print("    %d changes acknowledged, %d of them edits, %d recalls, %d met a kill, %d refused, "
+          "%d sends repeated; all as it was told" % (
+              changes, sum(c.edits for c in changers), sum(c.recalls for c in changers),
+              sum(c.interrupted for c in changers), sum(c.refusals for c in changers),
+              sum(c.repeats for c in changers)))
     print("    %d batches made as a whole, %d of them atomic, %d met a kill, %d answers given again, "
           "%d waits for a claim" % (
               sum(len(b.batches) for b in bound), sum(b.whole for b in bound),
