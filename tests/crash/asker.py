@@ -3,12 +3,17 @@
 A writer is a thread with one thing on its way. It asks again while the server does not answer, finds
 the job that an upload has made whose answer was lost, and waits for jobs over kills."""
 
+import contextlib
 import http.client
 import json
 import time
 
 from changer import GIVE_UP_SECONDS, Violation
 from load import Load
+
+from harness import Response
+
+SLOW_PARTS, SLOW_PAUSE_SECONDS = 10, 0.04
 
 
 class Lost(Exception):
@@ -20,9 +25,29 @@ class Asker(Load):
         super().__init__(uid, seed, server)
         self.uploads = self.cut = self.interrupted = 0
 
-    def ask(self, method, path, body=None, headers=None):
+    def post_slowly(self, path, body, headers):
+        """In parts, each a while after the one before it."""
+        data = body.encode()
+
+        def parts():
+            step = max(1, len(data) // SLOW_PARTS)
+            for at in range(0, len(data), step):
+                yield data[at:at + step]
+                time.sleep(SLOW_PAUSE_SECONDS)
+
+        host, port = self.server.http.rsplit(":", 1)
+        with contextlib.closing(http.client.HTTPConnection(host, int(port), timeout=15)) as upload:
+            upload.request("POST", path, parts(), headers)  # in chunks: it has no length
+            answer = upload.getresponse()
+            return Response(answer.status, {k.lower(): v for k, v in answer.getheaders()},
+                            answer.read())
+
+    def ask(self, method, path, body=None, headers=None, slowly=False):
         try:
-            answer = self.server.request(method, path, body, headers=headers)
+            if slowly:
+                answer = self.post_slowly(path, body, headers)
+            else:
+                answer = self.server.request(method, path, body, headers=headers)
         except ConnectionRefusedError:  # not yet up again
             time.sleep(0.01)
             raise Lost from None
@@ -43,14 +68,14 @@ class Asker(Load):
                 met_a_kill()
         raise Violation("%s %s is not answered within %.0f s" % (method, path, GIVE_UP_SECONDS))
 
-    def upload(self, path, body, headers, count):
+    def upload(self, path, body, headers, count, slowly=False):
         """The id of the job. One whose upload met a kill is found by its name, or made again."""
         deadline = time.monotonic() + GIVE_UP_SECONDS
         self.uploads += 1
         for attempt in range(1_000_000):
             name = "%s-%d-%d" % (self.uid, self.uploads, attempt)
             try:
-                answer = self.ask("POST", "%s&name=%s" % (path, name), body, headers)
+                answer = self.ask("POST", "%s&name=%s" % (path, name), body, headers, slowly)
                 if answer.status != 202 or answer.json()["items"] != count:
                     raise Violation("%s: %r" % (name, answer))
                 return answer.json()["id"]

@@ -44,38 +44,52 @@ class BoundWriter(Load):
         path = "/message/sendbatch" + ("?atomic=true" if atomic else "")
         body = json.dumps(items)
         texts = [(item["channel_id"], item["payload"]) for item in items]
+        first = self.until_answered(path, body, headers, texts, atomic)
+        self.batches.append(texts)
+        self.whole += atomic
+        # Now and then once more, as a caller whose answer was lost behind the server.
+        if keyed and self.random.random() < 0.2:
+            again = self.until_answered(path, body, headers, texts, atomic)
+            if self.places(again) != self.places(first):
+                raise Violation("%s: %r was answered as %r" % (path, first, again))
+
+    @staticmethod
+    def places(results):
+        return [(result["message_id"], result["message_seq"]) for result in results]
+
+    def until_answered(self, path, body, headers, texts, atomic):
+        """The results when all of it is acknowledged."""
         deadline = time.monotonic() + GIVE_UP_SECONDS
-        while not self.post(path, body, headers, len(items)):
+        while (results := self.post(path, body, headers, len(texts))) is None:
             if time.monotonic() > deadline:
                 raise Violation("no complete answer within %.0f s" % GIVE_UP_SECONDS)
             self.look_at(texts, atomic)
-        self.batches.append(texts)
-        self.whole += atomic
+        return results
 
-    def post(self, path, body, headers, count) -> bool:
-        """True when all of it is acknowledged."""
+    def post(self, path, body, headers, count):
+        """The results; None when not all of it is acknowledged."""
         try:
             answer = self.server.request("POST", path, body, headers=headers)
         except ConnectionRefusedError:  # not yet up again
             time.sleep(0.01)
-            return False
+            return None
         except (OSError, http.client.HTTPException):
             self.interrupted += 1
-            return False
+            return None
         if answer.status == 409 and b"being carried out" in answer.body:
             # Whoever had it was killed.
             self.waits += 1
             time.sleep(0.1)
-            return False
+            return None
         if answer.status in (429, 500, 503):
-            return False
+            return None
         if answer.status != 200:
             raise Violation("%s: %r" % (path, answer))
         self.replays += "idempotency-replay" in answer.headers
         results = answer.json()
         if len(results) != count:
             raise Violation("%d results for %d items" % (len(results), count))
-        return all(result["reason"] == 1 for result in results)
+        return results if all(result["reason"] == 1 for result in results) else None
 
     def stored(self):
         """(group, payload) of everything that is readable, repeats included."""

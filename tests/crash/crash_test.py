@@ -34,6 +34,8 @@ BOUND_WRITERS = 2
 JOB_WRITERS = 2
 OPTION_WRITERS = 2
 CHANNELS = 12
+# Beyond those that were asked for, until everything that it is to be about has happened.
+MORE_CYCLES = 40
 
 
 class Writer(Load):
@@ -164,6 +166,31 @@ def verify(server, writers, channels) -> int:
     return len(found)
 
 
+def unseen(changers, bound, jobs, options_used) -> list:
+    """What has not happened yet, of all that the test is to be about."""
+    counts = {
+        "changes met a kill": (c.interrupted for c in changers),
+        "changes refused": (c.refusals for c in changers),
+        "messages edited": (c.edits for c in changers),
+        "messages recalled": (c.recalls for c in changers),
+        "sends repeated": (c.repeats for c in changers),
+        "atomic batches": (b.whole for b in bound),
+        "batches met a kill": (b.interrupted for b in bound),
+        "answers given again": (b.replays for b in bound),
+        "jobs edited": (j.edited for j in jobs),
+        "jobs recalled": (j.recalled for j in jobs),
+        "jobs paused": (j.pauses for j in jobs),
+        "uploads cut": (j.cut for j in jobs),
+        "items not behind if_last_seq": (o.conflicts for o in options_used),
+        "batches held": (o.held for o in options_used),
+        "held batches withdrawn": (o.withdrawn for o in options_used),
+        "kept batches edited": (o.edited for o in options_used),
+        "kept batches recalled": (o.recalled for o in options_used),
+        "messages over the limit of a person": (o.over for o in options_used),
+    }
+    return [what for what, of_each in counts.items() if not sum(of_each)]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cycles", type=int, default=20)
@@ -193,7 +220,11 @@ def main() -> int:
         try:
             for thread in threads:
                 thread.start()
-            for cycle in range(options.cycles):
+            kinds = (changers, bound, jobs, options_used)
+            cycle = 0
+            while cycle < options.cycles or (
+                    cycle < options.cycles + MORE_CYCLES and unseen(*kinds)):
+                cycle += 1
                 time.sleep(moments.uniform(0.02, 0.8))
                 if not server.alive():
                     raise Violation("the server ended by itself in cycle %d" % cycle)
@@ -236,7 +267,7 @@ def main() -> int:
     acknowledged = sum(len(w.acknowledged) for w in writers)
     print("ok: %d cycles in %.1f s, %d batches (%d posts repeated), %d items acknowledged, "
           "%d stored, %d answered as duplicates; none lost, none twice, no hole" % (
-              options.cycles, time.monotonic() - started, sum(w.batches for w in writers),
+              cycle, time.monotonic() - started, sum(w.batches for w in writers),
               sum(w.retries for w in writers), acknowledged, stored,
               sum(w.duplicates for w in writers)))
     changes = sum(c.changes for c in changers)
@@ -250,15 +281,19 @@ def main() -> int:
               sum(len(b.batches) for b in bound), sum(b.whole for b in bound),
               sum(b.interrupted for b in bound), sum(b.replays for b in bound),
               sum(b.waits for b in bound)))
-    print("    %d jobs done, with %d items; %d edited or recalled, %d paused, %d uploads cut, "
-          "%d calls met a kill" % (
-              sum(j.jobs for j in jobs), sum(j.items for j in jobs), sum(j.revised for j in jobs),
-              sum(j.pauses for j in jobs), sum(j.cut for j in jobs),
-              sum(j.interrupted for j in jobs)))
+    print("    %d jobs done, with %d items; %d edited, %d recalled, %d paused, %d uploads cut, "
+          "%d calls met a kill" % tuple(
+              sum(getattr(j, what) for j in jobs)
+              for what in ("jobs", "items", "edited", "recalled", "pauses", "cut", "interrupted")))
     print("    %d requests with options, %d items of them sent, %d not behind if_last_seq, %d held "
-          "(%d withdrawn), %d recalled or edited, %d over the limit of a person" % tuple(
+          "(%d withdrawn), %d edited, %d recalled, %d over the limit of a person" % tuple(
               sum(getattr(o, what) for o in options_used)
-              for what in ("requests", "sent", "conflicts", "held", "withdrawn", "revised", "over")))
+              for what in ("requests", "sent", "conflicts", "held", "withdrawn", "edited",
+                           "recalled", "over")))
+    missing = unseen(*kinds)
+    if missing:
+        print("FAILED: it never came to these: %s" % ", ".join(missing))
+        return 1
     if acknowledged < 20 * options.cycles or changes < 5 * options.cycles or not (
             all(b.batches for b in bound) and all(j.jobs for j in jobs)
             and all(o.sent for o in options_used)):

@@ -2,7 +2,7 @@
 
 Each writer has groups of its own and one job on its way. It uploads it, finds out what has become of
 an upload whose answer it did not get, and looks until the job is done, also over kills; now and then
-it pauses and resumes it. A job that is done has sent each item once, in its order; an upload that
+it uploads it slowly, so that kills meet that, or pauses and resumes it. A job that is done has sent each item once, in its order; an upload that
 was not complete has sent none. Some are edited or recalled as a whole, which changes each of their
 messages and no other."""
 
@@ -22,7 +22,7 @@ class JobWriter(Asker):
         super().__init__("jobs%d" % number, seed, server)
         self.groups = ["%s-group%d" % (self.uid, i) for i in range(GROUPS)]
         self.sent = {group: [] for group in self.groups}  # payloads, in their order
-        self.jobs = self.items = self.pauses = self.revised = 0
+        self.jobs = self.items = self.pauses = self.edited = self.recalled = 0
 
     def one(self):
         count = self.random.choice((1, 20, 300, 1500))
@@ -31,7 +31,8 @@ class JobWriter(Asker):
         body = self.lines({"from_uid": self.uid, "channel_id": group, "channel_type": GROUP,
                            "payload": payload} for group, payload in items)
         rate = self.random.choice((0, 0, 500))
-        job = self.upload("/message/sendbatch?async=true&rate=%d" % rate, body, LINES, count)
+        job = self.upload("/message/sendbatch?async=true&rate=%d" % rate, body, LINES, count,
+                          slowly=count > 1 and self.random.random() < 0.4)
         if count > 100 and self.random.random() < 0.5:
             self.until_answered("POST", "/jobs/%s/pause" % job)
             self.until_answered("POST", "/jobs/%s/resume" % job)
@@ -62,7 +63,10 @@ class JobWriter(Asker):
             count = sum(1 for where, _ in items if where == group)
             if count:
                 self.sent[group][-count:] = [payload] * count
-        self.revised += 1
+        if what == "edit":
+            self.edited += 1
+        else:
+            self.recalled += 1
         self.until_answered("DELETE", "/jobs/" + job)
 
     def verify(self):

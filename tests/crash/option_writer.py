@@ -36,7 +36,7 @@ class OptionWriter(Asker):
         self.kept = {}  # channel -> what is in it for good, as it is read
         self.viewers = {}  # of person channels: channel -> who reads
         self.requests = self.sent = self.conflicts = 0
-        self.held = self.withdrawn = self.revised = self.over = 0
+        self.held = self.withdrawn = self.edited = self.recalled = self.over = 0
 
     def one(self):
         self.requests += 1
@@ -318,7 +318,10 @@ class OptionWriter(Asker):
             raise Violation("%s of %d items became %r" % (what, count, done))
         for channel, payloads in wanted.items():
             wanted[channel] = [payload] * len(payloads)
-        self.revised += 1
+        if what == "edit":
+            self.edited += 1
+        else:
+            self.recalled += 1
         self.until_answered("DELETE", "/jobs/" + job)
 
     def bulk(self):
