@@ -201,28 +201,42 @@ class Whole(BatchCase):
 class Crashes(BatchCase):
     config = {"jobs.turnItems": 50}
 
-    def test_each_message_once_over_kills(self):
+    def over_kills(self, what, body, total):
+        """What became of the messages of a batch, in kills, and the commands that tell of it."""
         groups = [fresh("g") for _ in range(4)]
         user = fresh("u")
         for group in groups:
             self.server.create_group(group, [user])
-        batch = self.jobs.make(spread(groups, 2000))
+        batch = self.jobs.make(spread(groups, total))
         self.jobs.wait(batch)
-        job = self.revise(batch, "edit", {"payload": {"new": 1}})
-        for at in (1, 600, 1200):
+        job = self.revise(batch, what, body)
+        for at in (1, total * 3 // 10, total * 6 // 10):
             self.jobs.wait_for_progress(job, at)
             self.server.restart()
         done = self.jobs.wait(job)
-        self.assertEqual((done["accepted"] + done["duplicate"], done["refused"]), (2000, 0))
-        for group in groups:
-            messages = self.server.messages(group)
-            self.assertEqual({m["payload"] for m in messages},
-                             {base64.b64encode(b'{"new":1}').decode()})
-            self.assertEqual({m["edit_version"] for m in messages}, {1})
+        self.assertEqual((done["accepted"] + done["duplicate"], done["refused"]), (total, 0))
+        messages = [message for group in groups for message in self.server.messages(group)]
+        told = self.commands(user)
         # Each was told once.
-        told = [(c["param"]["message_id"]) for c in self.commands(user)]
-        self.assertEqual(len(told), 2000)
-        self.assertEqual(len(set(told)), 2000)
+        self.assertEqual(len(told), total)
+        self.assertEqual({command["param"]["message_id"] for command in told},
+                         {str(message["message_id"]) for message in messages})
+        return messages, told
+
+    def test_each_message_is_edited_once_over_kills(self):
+        messages, told = self.over_kills("edit", {"payload": {"new": 1}}, 2000)
+        self.assertEqual({m["payload"] for m in messages},
+                         {base64.b64encode(b'{"new":1}').decode()})
+        self.assertEqual({m["edit_version"] for m in messages}, {1})
+        self.assertEqual({(command["cmd"], command["param"]["edit_version"]) for command in told},
+                         {("syncMessageExtra", 1)})
+
+    def test_each_message_is_recalled_once_over_kills(self):
+        messages, told = self.over_kills("recall", {"operator_uid": "admin"}, 1000)
+        self.assertEqual({(m["payload"], m["revoke"], m["revoker"]) for m in messages},
+                         {("e30=", 1, "admin")})
+        self.assertEqual({(command["cmd"], command["param"]["revoker"]) for command in told},
+                         {("messageRevoke", "admin")})
 
 
 if __name__ == "__main__":
