@@ -4,9 +4,10 @@ import base64
 import json
 import unittest
 
-from harness import GROUP, ServerCase, fresh, item
+from harness import GROUP, ServerCase, fresh, item, wait_until
 from test_jobs import Jobs, spread
 from test_ndjson import Upload, lines_of
+from webhook_receiver import Receiver
 
 
 class BatchCase(ServerCase):
@@ -81,6 +82,43 @@ class Whole(BatchCase):
         again = self.jobs.wait(self.revise(batch, "edit", {"payload": payload}))
         self.assertEqual((again["accepted"], again["duplicate"]), (0, 300))
         self.assertEqual({m["edit_version"] for m in self.server.messages(group)}, {1})
+
+    def test_unread_counts_and_conversation_lists_follow(self):
+        group, reader, behind = fresh("g"), fresh("u"), fresh("u")
+        self.server.create_group(group, [reader, behind])
+
+        def conversation(uid, **more):
+            listed = self.server.must_post("/conversation/sync",
+                                           {"uid": uid, "msg_count": 1, **more})
+            self.assertLessEqual({one["channel_id"] for one in listed}, {group})
+            return listed[0] if listed else None
+
+        self.server.must_batch([item(group, "kept")])
+        batch = self.jobs.make([item(group, "n%d" % i) for i in range(200)])
+        self.jobs.wait(batch)
+        self.server.must_post("/conversations/clearUnread",
+                              {"uid": reader, "channel_id": group, "channel_type": GROUP})
+        before = conversation(behind)
+        self.assertEqual((before["unread"], conversation(reader)["unread"]), (201, 0))
+        self.jobs.wait(self.revise(batch, "edit", {"payload": {"new": 1}}))
+        edited = conversation(behind)
+        self.assertEqual((edited["unread"], edited["last_msg_seq"], conversation(reader)["unread"]),
+                         (201, 201, 0))
+        last = edited["recents"][0]
+        self.assertEqual((json.loads(base64.b64decode(last["payload"])), last["edit_version"]),
+                         ({"new": 1}, 1))
+        self.jobs.wait(self.revise(batch, "recall"))
+        # Whoever asks for what is new hears of it.
+        newer = wait_until(lambda: conversation(behind, version=before["version"]), 30,
+                           what="a newer version")
+        for shown in (newer, conversation(behind)):
+            self.assertEqual((shown["unread"], shown["last_msg_seq"]), (1, 201))
+        self.server.restart()
+        for uid, unread in ((behind, 1), (reader, 0)):
+            shown = conversation(uid)
+            last = shown["recents"][0]
+            self.assertEqual((shown["unread"], shown["last_msg_seq"], last["message_seq"],
+                              last["payload"], last["revoke"]), (unread, 201, 201, "e30=", 1))
 
     def test_a_batch_that_is_kept_is_recalled_like_a_job(self):
         groups = [fresh("g") for _ in range(3)]
@@ -196,6 +234,44 @@ class Whole(BatchCase):
             with self.subTest(path=path, body=body):
                 self.assert_error(self.server.post(path, body), status)
         self.assertEqual(len(self.server.get("/jobs").json()["jobs"]), known)
+
+
+class Webhooks(BatchCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.receiver = Receiver()
+        cls.addClassCleanup(cls.receiver.close)
+        cls.config = {"webhook.httpAddr": cls.receiver.url,
+                      "webhook.msgNotifyEventPushInterval": "50ms"}
+        super().setUpClass()
+
+    def told(self, group, event, count):
+        """What the webhook was told of `count` messages."""
+        return wait_until(lambda: (found := self.receiver.messages(group, event))
+                          and len(found) >= count and found, 30, what="%d %s" % (count, event))
+
+    def test_each_message_is_told_once_behind_its_message(self):
+        group = fresh("g")
+        self.server.create_group(group, ["u"])
+        self.server.must_batch([item(group, "kept")])
+        batch = self.jobs.make([item(group, "n%d" % i) for i in range(40)])
+        self.jobs.wait(batch)
+        ids = [result["message_id"] for result in self.jobs.results(batch)]
+        self.jobs.wait(self.revise(batch, "edit", {"payload": {"new": 1}}))
+        edited = self.told(group, "msg.edit", 40)
+        self.assertEqual([m["message_id"] for m in edited], ids)
+        self.assertEqual({(base64.b64decode(m["payload"]), m["edit_version"]) for m in edited},
+                         {(b'{"new":1}', 1)})
+        self.jobs.wait(self.revise(batch, "recall"))
+        recalled = self.told(group, "msg.recall", 40)
+        self.assertEqual([m["message_id"] for m in recalled], ids)
+        self.assertEqual({(m["payload"], m["revoke"]) for m in recalled}, {("e30=", 1)})
+        # What was done before is not told anew.
+        self.assertEqual(len(self.receiver.messages(group, "msg.edit")), 40)
+        self.jobs.wait(self.revise(batch, "recall"))
+        self.server.must_batch([item(group, "the last")])
+        self.told(group, "msg.notify", 42)
+        self.assertEqual(len(self.receiver.messages(group, "msg.recall")), 40)
 
 
 class Crashes(BatchCase):
