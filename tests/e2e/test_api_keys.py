@@ -92,6 +92,51 @@ class Keys(ServerCase):
             self.assertEqual(self.call(name, "GET", "/route").status, 200)
             self.assert_error(self.call(name, "GET", "/nowhere"), 404)
 
+    def test_what_a_scope_does_not_cover_is_left_as_it_was(self):
+        self.load({"sender": {"scopes": ["send"]}, "reader": {"scopes": ["read"]},
+                   "admin": {"scopes": ["administer"]}})
+        group = fresh("g")
+        place = {"channel_id": group, "channel_type": 2}
+        for path, body in (("/channel", {**place, "subscribers": ["ann", "bob"]}),
+                           ("/channel/blacklist_add", {**place, "uids": ["eve"]})):
+            self.assertEqual(self.call("admin", "POST", path, body).status, 200)
+        sent = self.send("sender", group, from_uid="ann").json()
+        named, history = {"message_id": sent["message_id"]}, {**place, "login_uid": "ann"}
+        query = "?channel_id=%s&channel_type=2" % group
+
+        def looks():
+            found = [self.call("reader", "GET", path + query) for path in (
+                "/channel/info", "/channel/subscribers", "/channel/denylist", "/channel/allowlist")]
+            found.append(self.call("reader", "GET",
+                                   "/channel/retention%s&login_uid=ann" % query))
+            found.append(self.call("reader", "POST", "/channel/messagesync", history))
+            found.append(self.call("reader", "POST", "/conversation/sync", {"uid": "bob"}))
+            found.append(self.call("reader", "GET", "/jobs"))
+            self.assertEqual({answer.status for answer in found}, {200}, found)
+            return [answer.json() for answer in found]
+
+        before = looks()
+        asked = [("reader", path, body) for path, body in (
+            ("/message/send", item(group)), ("/message/sendbatch", [item(group)]),
+            ("/message/sendbatch?async=true", [item(group)]), ("/message/recall", named),
+            ("/message/edit", {**named, "payload": "bmV3"}))]
+        asked += [(name, path, body) for name in ("reader", "sender") for path, body in (
+            ("/channel", {**place, "subscribers": ["eve"]}),
+            ("/channel/info", {**place, "ban": 1}), ("/channel/delete", place),
+            ("/channel/subscriber_add", {**place, "subscribers": ["eve"]}),
+            ("/channel/subscriber_remove", {**place, "subscribers": ["ann"]}),
+            ("/channel/blacklist_set", {**place, "uids": ["ann"]}),
+            ("/channel/blacklist_remove", {**place, "uids": ["eve"]}),
+            ("/channel/whitelist_add", {**place, "uids": ["ann"]}),
+            ("/channel/retention", {**history, "max_count": 1}),
+            ("/channel/clear_messages", {**history, "message_seq": 1}),
+            ("/message/delete", {**history, "message_seqs": [1]}))]
+        for name, path, body in asked:
+            with self.subTest(name=name, path=path):
+                refused = self.assert_error(self.call(name, "POST", path, body), 403)
+                self.assertIn("it needs the scope", refused["msg"])
+        self.assertEqual(looks(), before)
+
     def test_every_route_asks_for_the_scope_that_the_document_names(self):
         self.load({name: {"scopes": name} for name in ("send", "read", "administer")})
         document = self.call("read", "GET", "/docs/openapi.json").json()
