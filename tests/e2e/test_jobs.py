@@ -355,6 +355,76 @@ class Uploads(JobCase):
         self.assertEqual(self.server.max_seq(group), 0)
 
 
+class SmallLimits(JobCase):
+    # All jobs are in one partition: what one of them holds the others lack.
+    config = {"api.maxBodyBytes": 64 << 10, "jobs.inputBytesMax": 1 << 20, "storage.partitions": 1,
+              "api.streamTimeout": "1s"}
+
+    def post(self, items, query=""):
+        return self.server.post("/message/sendbatch?async=true" + query, lines_of(items),
+                                headers=NDJSON, timeout=60)
+
+    def large(self, group, count):
+        """Items of 20 KB."""
+        return [item(group, "x" * 20_000) for _ in range(count)]
+
+    def test_a_line_that_is_too_long_is_refused_by_itself(self):
+        group = fresh("g")
+        long_line = b'{"payload":"' + b"x" * (64 << 10) + b'"}\n'
+        good = [item(group, "n0"), item(group, "n1")]
+        answer = self.server.post("/message/sendbatch?async=true",
+                                  lines_of(good[:1]) + long_line + lines_of(good[1:]),
+                                  headers=NDJSON)
+        self.assertEqual(answer.status, 202, answer)
+        made = answer.json()
+        self.assertEqual((made["items"], made["refused"]), (3, 1))
+        done = self.jobs.wait(made["id"])
+        self.assertEqual((done["accepted"], done["refused"]), (2, 1))
+        refused = self.jobs.results(made["id"])[1]
+        self.assertEqual((refused["index"], refused["code"]), (1, "too_large"))
+        self.assertIn("api.maxBodyBytes", refused["msg"])
+        self.assert_once_each(self.server, [group], 2)
+        self.server.request("DELETE", "/jobs/" + made["id"])
+
+    def test_a_job_that_is_too_large_sends_nothing(self):
+        group = fresh("g")
+        name = fresh("large")
+        answer = self.post(self.large(group, 60), "&name=" + name)
+        told = self.assert_error(answer, 413)
+        self.assertEqual(told["code"], "too_large")
+        self.assertIn("jobs.inputBytesMax: make several jobs of it", told["msg"])
+        found = [job for job in self.server.get("/jobs").json()["jobs"] if job.get("name") == name]
+        self.assertEqual([(job["state"], job["accepted"]) for job in found], [("failed", 0)])
+        self.assert_error(self.jobs.act(found[0]["id"], "resume"), 409)
+        self.assertEqual(self.server.max_seq(group), 0)
+        # It holds nothing any more.
+        answer = self.post(self.large(group, 40))
+        self.assertEqual(answer.status, 202, answer)
+        job = answer.json()["id"]
+        self.assertEqual(self.jobs.wait(job)["accepted"], 40)
+        self.assertEqual(self.server.max_seq(group), 40)
+        self.server.request("DELETE", "/jobs/" + job)
+
+    def test_what_other_jobs_hold_is_told_and_given_back(self):
+        group, other = fresh("g"), fresh("g")
+        answer = self.post(self.large(group, 30), "&not_before=4102444800")
+        self.assertEqual(answer.status, 202, answer)
+        held = answer.json()["id"]
+        answer = self.post(self.large(other, 30))
+        told = self.assert_error(answer, 429)
+        self.assertEqual(told["code"], "overloaded")
+        self.assertIn("jobs.inputBytesMax): delete some that have ended", told["msg"])
+        self.assertEqual(self.jobs.get(held)["state"], "ready")
+        self.assertEqual((self.server.max_seq(group), self.server.max_seq(other)), (0, 0))
+        self.jobs.act(held, "cancel")
+        self.server.request("DELETE", "/jobs/" + held)
+        answer = self.post(self.large(other, 30))
+        self.assertEqual(answer.status, 202, answer)
+        job = answer.json()["id"]
+        self.assertEqual(self.jobs.wait(job)["accepted"], 30)
+        self.server.request("DELETE", "/jobs/" + job)
+
+
 class Restarts(JobCase):
     config = {"jobs.turnItems": 50}
 
