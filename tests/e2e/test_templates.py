@@ -5,7 +5,9 @@ import concurrent.futures
 import json
 import unittest
 
-from harness import GROUP, PERSON, ServerCase
+from harness import GROUP, PERSON, ServerCase, fresh
+from test_jobs import Jobs
+from test_ndjson import Upload, lines_of
 
 
 def text_of(message):
@@ -65,6 +67,53 @@ class Templates(ServerCase):
                           for p in body["items"]],
                          [(1, "template", "n1", "not_found", "template \"short\" does not exist")])
         self.assertEqual([text_of(m) for m in self.server.messages("tgone")], ["x 1"])
+
+    def test_a_job_has_filled_in_what_is_deleted_while_it_runs(self):
+        jobs = Jobs(self.server)
+        for lines in (True, False):
+            with self.subTest(lines=lines):
+                name, group = fresh("t"), fresh("g")
+                self.store(name, "x {{n}}")
+                items = [{"from_uid": "u1", "channel_id": group, "channel_type": GROUP,
+                          "template": name, "vars": {"n": n}} for n in range(20)]
+                job = jobs.make(items, "&canary=5", lines=lines)
+                jobs.wait(job, ("paused",))
+                self.assertEqual(self.delete(name).status, 200)
+                self.server.restart()
+                self.assertEqual(jobs.act(job, "resume").status, 200)
+                done = jobs.wait(job)
+                self.assertEqual((done["accepted"], done["refused"]), (20, 0))
+                self.assertEqual([text_of(m) for m in self.server.messages(group)],
+                                 ["x %d" % n for n in range(20)])
+                # The next one has none of it.
+                late = self.server.post("/message/sendbatch?async=true", items[:2])
+                self.assertIn("does not exist", json.dumps(self.assert_error(late, 400)))
+                late = jobs.make(items[:2])
+                self.assertEqual(jobs.wait(late)["refused"], 2)
+                self.assertEqual({(r["code"], r["msg"]) for r in jobs.results(late)},
+                                 {("not_found", 'template "%s" does not exist' % name)})
+                self.assertEqual(self.server.max_seq(group), 20)
+
+    def test_a_stream_refuses_the_lines_behind_the_deletion(self):
+        name, group = fresh("t"), fresh("g")
+        self.store(name, "x {{n}}")
+        items = [{"from_uid": "u1", "channel_id": group, "channel_type": GROUP,
+                  "template": name, "vars": {"n": n}} for n in range(4)]
+        own = {"from_uid": "u1", "channel_id": group, "channel_type": GROUP,
+               "payload": {"content": "own"}}
+        with Upload(self.server) as upload:
+            upload.send(lines_of(items[:2]))
+            self.assertEqual([upload.read_line()["reason"] for _ in range(2)], [1, 1])
+            self.delete(name)
+            upload.send(lines_of(items[2:] + [own]))
+            upload.end()
+            *told, end = upload.read_all()
+        self.assertEqual([(r["index"], r["reason"], r.get("code"), r.get("msg")) for r in told],
+                         [(2, 0, "not_found", 'template "%s" does not exist' % name),
+                          (3, 0, "not_found", 'template "%s" does not exist' % name),
+                          (4, 1, None, None)])
+        self.assertEqual((end["done"], end["accepted"], end["refused"]), (True, 3, 2))
+        self.assertEqual([text_of(m) for m in self.server.messages(group)], ["x 0", "x 1", "own"])
 
     def test_there_are_no_more_versions_than_may_be(self):
         for _ in range(30):
