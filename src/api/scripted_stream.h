@@ -42,6 +42,7 @@ class ScriptedStream final : public http::Stream {
     co_return Part::piece;
   }
   std::string_view problem() const override { return "it went wrong"; }
+  void count_useful(std::size_t bytes) override { useful_ += bytes; }
   void end_reading() override { end_reading_ = true; }
   void set_answer_due(bool due) override {
     due_ = due;
@@ -73,6 +74,7 @@ class ScriptedStream final : public http::Stream {
   void make_deaf() { deaf_ = true; }
   bool is_due() const { return due_; }
   bool was_due() const { return was_due_; }
+  std::size_t useful() const { return useful_; }
   std::size_t pieces_read() const { return next_; }
   std::size_t writes() const { return writes_; }
   const std::string& written() const { return written_; }
@@ -82,6 +84,7 @@ class ScriptedStream final : public http::Stream {
   Part end_;
   std::string current_;
   std::size_t next_ = 0;
+  std::size_t useful_ = 0;
   bool slow_ = false;
   bool broken_ = false;
   std::atomic<bool> deaf_{false};

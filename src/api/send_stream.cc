@@ -398,6 +398,7 @@ bool ItemStream::add_item(std::string_view line) {
   }
   auto* own = std::get_if<codec::BatchItem>(&item);
   JD_ASSERT(own != nullptr && !own->payload.empty());
+  stream_.count_useful(line.size() + 1);  // with its end
   group_.commands.push_back(make_command(std::move(*own), services_.deps.random));
   // With all that came before, whatever the core is given at a time.
   group_.commands.back().bulk =

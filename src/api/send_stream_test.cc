@@ -86,6 +86,13 @@ TEST_F(SendStreamTest, NothingIsNothing) {
   EXPECT_EQ(send(stream), std::vector<std::string>{end_line(0, 0)});
 }
 
+TEST_F(SendStreamTest, ItemsAreWhatIsOfUse) {
+  const std::string good = item("n1", "g1");
+  ScriptedStream stream({"\n \n" + good + "\n\n{}\n", item("n2", "g1")});
+  EXPECT_EQ(send(stream).back(), end_line(3, 2, 0, 1));
+  EXPECT_EQ(stream.useful(), 2 * (good.size() + 1));
+}
+
 TEST_F(SendStreamTest, ManyItemsGoInGroups) {
   std::vector<std::string> pieces;
   std::string text;

@@ -33,7 +33,7 @@ constexpr std::chrono::milliseconds kPause{100};
 class ItemUpload {
  public:
   ItemUpload(Services& services, Request& request, JobUpload& upload)
-      : services_(services), upload_(upload), items_(services, request) {}
+      : services_(services), stream_(*request.stream), upload_(upload), items_(services, request) {}
 
   // A line that is an item, or none. Errors: those of the upload, and of a line that others leave
   // no room for.
@@ -52,6 +52,7 @@ class ItemUpload {
   Task<std::optional<codec::ItemProblem>> fetch(codec::TemplatesWanted wanted);
 
   Services& services_;
+  Stream& stream_;
   JobUpload& upload_;
   ItemLines items_;
 };
@@ -62,7 +63,7 @@ Task<Result<Stream::Part>> ItemUpload::read(Request& request, TakePiece& take_pi
   Stream::Part part = Stream::Part::piece;
   for (;;) {
     std::string_view piece;
-    part = co_await request.stream->read(Stream::Wait::yes, piece);
+    part = co_await stream_.read(Stream::Wait::yes, piece);
     if (part != Stream::Part::piece) break;
     co_await request.turns->wait();
     const auto taken = co_await take_piece(piece);
@@ -121,6 +122,7 @@ Task<Result<void>> ItemUpload::add(LineSplitter::Found found, std::string_view l
   }
   auto* own = std::get_if<codec::BatchItem>(&item);
   JD_ASSERT(own != nullptr);
+  stream_.count_useful(line.size() + 1);  // with its end
   const SendCommand message = unnumbered(make_command(std::move(*own), services_.deps.random));
   if (upload_.add(message)) co_return Result<void>();
   auto flushed = co_await upload_.flush();

@@ -130,6 +130,7 @@ api::ApiOptions api_options(const config::Settings& settings, std::size_t refusa
   api::ApiOptions options;
   options.http.limits.header_bytes = settings.api.max_header_bytes;
   options.http.limits.body_bytes = settings.api.max_body_bytes;
+  options.http.expansion_max = settings.api.max_expansion;
   options.http.header_timeout = settings.api.header_timeout;
   options.http.body_timeout = settings.api.body_timeout;
   options.http.stream_timeout = settings.api.stream_timeout;

@@ -102,6 +102,7 @@ struct ApiSettings {
   RefusalStyle refusal_style = RefusalStyle::status;
   std::size_t max_batch = 1000;
   std::size_t max_body_bytes = std::size_t{10} << 20;
+  std::size_t max_expansion = 200;
   std::size_t max_payload_bytes = 32767;
   std::chrono::milliseconds idempotency_key_window{24LL * 3600 * 1000};
   std::size_t max_expanded_bytes = std::size_t{32} << 20;

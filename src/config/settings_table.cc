@@ -168,6 +168,11 @@ constexpr std::array kTable{
             "Items in one POST /message/sendbatch; more is 400."},
     Setting{"api.maxBodyBytes", bytes, JD_MEMBER(api.max_body_bytes), kKiB, kGiB, "", kOurs,
             kRestart, "Size of an HTTP request body, after its content coding is taken off."},
+    Setting{"api.maxExpansion", count, JD_MEMBER(api.max_expansion), 1, 1'000'000, "", kOurs,
+            kRestart,
+            "How many times its size a streamed body (application/x-ndjson, text/csv) may become, "
+            "beyond api.maxBodyBytes, when its content coding is taken off; lines that are items "
+            "do not count."},
     // 48000 keeps the base64 of the encrypted payload below 65535 bytes, where the JavaScript
     // client stops decoding (docs/wkproto.md, "size limits in practice").
     Setting{"api.maxPayloadBytes", bytes, JD_MEMBER(api.max_payload_bytes), 1, 48'000, "", kOurs,
@@ -205,8 +210,8 @@ constexpr std::array kTable{
             "Batches being worked on, until the last of their items is done; more get 429."},
 
     Setting{
-        "api.bodyBytesInFlight", bytes, JD_MEMBER(api.body_bytes_in_flight), kMebibyte, 1024 * kGiB,
-        "", kOurs, kRestart,
+        "api.bodyBytesInFlight", bytes, JD_MEMBER(api.body_bytes_in_flight), kMebibyte,
+        1024 * kGiB, "", kOurs, kRestart,
         "Request bodies in memory, of all connections together, with what decodes them; more get "
         "429."},
     Setting{

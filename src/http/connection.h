@@ -185,6 +185,7 @@ class Connection final : public DeadlineList::Entry, private Stream {
   Task<bool> end_stream();
   Task<Part> read(Wait wait, std::string_view& piece) override;
   std::string_view problem() const override;
+  void count_useful(std::size_t bytes) override;
   void end_reading() override;
   void set_answer_due(bool due) override;
   Task<bool> write(std::string_view piece) override;
@@ -226,6 +227,8 @@ class Connection final : public DeadlineList::Entry, private Stream {
     std::string decoded;       // the room for what comes out of the decoder
     std::string_view coded;    // of the last piece, what is still to be decoded
     bool more_output = false;  // the room was filled
+    std::size_t received = 0;  // bytes that went into the decoder
+    std::size_t useless = 0;   // that came out and were not of use, as far as that is known
     Waiting waiting;
     Waiting pausing;
     Part ended = Part::piece;  // how reading has ended; a piece: not yet

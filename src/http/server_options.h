@@ -35,6 +35,9 @@ struct ServerOptions {
   // is_compressible). False: never.
   bool encode_answers = true;
   std::size_t encode_bytes_min = 1024;
+  // How many times what came of a streamed body may be of no use when it is decoded
+  // (Stream::count_useful), beyond the limit of a body. The number is that of Apache's mod_deflate.
+  std::size_t expansion_max = 200;
   // How long stop() lets requests in flight finish.
   std::chrono::milliseconds stop_grace{2'000};
 };

@@ -39,6 +39,10 @@ class Stream {
   virtual boost::asio::awaitable<Part> read(Wait wait, std::string_view& piece) = 0;
   // A sentence for the caller. Valid after `broken` and `lost`.
   virtual std::string_view problem() const = 0;
+  // So many bytes of what was read were of use, such as lines that are items. A coded body is
+  // `broken` when more of it is not, once it is decoded, than ServerOptions::expansion_max times
+  // what came of it and ParserLimits::body_bytes: a small one would keep the shard busy in vain.
+  virtual void count_useful(std::size_t bytes) = 0;
   // From now on, and where a read() waits, it is `lost`: for who has read enough.
   virtual void end_reading() = 0;
 

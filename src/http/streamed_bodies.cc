@@ -61,6 +61,11 @@ Connection::Part Connection::end_body(Part part, std::string_view problem) {
 
 std::string_view Connection::problem() const { return streaming_->problem; }
 
+void Connection::count_useful(std::size_t bytes) {
+  // Nothing is put by: a row may become a longer line.
+  streaming_->useless -= std::min(streaming_->useless, bytes);
+}
+
 void Connection::end_reading() {
   end_body(Part::lost, "the rest of the body is not read");
   if (streaming_->waiting.complete) streaming_->waiting.complete(false);
@@ -122,12 +127,23 @@ Connection::Part Connection::decode_part(std::string_view& piece) {
     const Decoder::Step step = streaming.decoder->decode(streaming.coded, streaming.decoded);
     streaming.coded.remove_prefix(step.consumed);
     streaming.more_output = step.produced == streaming.decoded.size();
+    streaming.received += step.consumed;
+    streaming.useless += step.produced;
+    // What may be the beginning of something long is not known to be of use before its end.
+    const std::size_t useless_max =
+        options_.limits.body_bytes + kDecodedRoom + options_.expansion_max * streaming.received;
     if (step.state == Decoder::State::no_room) {
       end_body(Part::lost, "the bodies of other requests take all the memory for decoding; retry");
     } else if (step.state == Decoder::State::broken) {
       end_body(Part::broken,
                fmt::format("the body is said to be {}, but {}", coding_name(request_.coding),
                            streaming.decoder->problem()));
+    } else if (streaming.useless > useless_max) {
+      end_body(Part::broken,
+               fmt::format("the body becomes more than {} times as long as it was sent by what is "
+                           "no item (api.maxExpansion): leave that out, blank lines too, or send "
+                           "it without the Content-Encoding {}",
+                           options_.expansion_max, coding_name(request_.coding)));
     }
     // Also what came out before that.
     piece = std::string_view(streaming.decoded).substr(0, step.produced);

@@ -33,7 +33,7 @@ class StreamHandler final : public RequestHandler {
   Task<void> handle(Request& request, Response& response) override {
     response.content_type = "text/plain";
     if (request.path() == "/echo") return echo(request);
-    if (request.path() == "/size") return size(request, response);
+    if (request.path() == "/size" || request.path() == "/useful") return size(request, response);
     if (request.path() == "/flood") return flood(request);
     if (request.path() == "/first") return first(request);
     if (request.path() == "/throw") return fail(request);
@@ -91,6 +91,7 @@ class StreamHandler final : public RequestHandler {
       part = co_await request.stream->read(Wait::yes, piece);
       bytes += piece.size();
       largest = std::max(largest, piece.size());
+      if (request.path() == "/useful") request.stream->count_useful(piece.size());
     }
     EXPECT_LE(largest, 65'536U);
     response.body = std::to_string(bytes) + std::string(ending(part));
@@ -245,6 +246,7 @@ TEST_F(StreamTest, AnswersWhileTheBodyComes) {
 TEST_F(StreamTest, BodiesOfAnyLengthAndFraming) {
   ServerOptions options;
   options.limits.body_bytes = 1000;
+  options.expansion_max = 1'000'000;
   // For the window of a decoder, not for the body.
   options.body_budget = std::make_shared<ByteBudget>(std::size_t{2} << 20);
   start(options);
@@ -273,6 +275,30 @@ TEST_F(StreamTest, BodiesOfAnyLengthAndFraming) {
   // What is not streamed has its limit as ever.
   send(socket, post("/plain", std::string(1001, 'b')));
   EXPECT_TRUE(read_answer(socket, rest).starts_with("HTTP/1.1 413 "));
+}
+
+TEST_F(StreamTest, ACodedBodyIsAsLongAsItIsOfUse) {
+  ServerOptions options;
+  options.limits.body_bytes = 1000;
+  options.expansion_max = 10;
+  start(options);
+  const std::string body(3'000'000, 'b');
+  for (const Coding coding : {Coding::gzip, Coding::zstd}) {
+    std::string coded;
+    make_encoder(coding, body.size(), nullptr)->encode(body, true, coded);
+    const std::string field = "Content-Encoding: " + std::string(coding_name(coding)) + "\r\n";
+    EXPECT_TRUE(exchange(post("/useful", coded, field + "Connection: close\r\n"))
+                    .ends_with("3000000[end]"));
+    // Not much more than one piece is read.
+    const std::string broken = exchange(post("/size", coded, field));
+    EXPECT_TRUE(broken.ends_with("[broken] ")) << broken;
+    EXPECT_LT(std::stoul(broken.substr(broken.find("\r\n\r\n") + 4)), 300'000U) << broken;
+    std::string all = exchange(post("/echo", coded, field));
+    bool ended = false;
+    EXPECT_NE(unchunk(all, ended).find("more than 10 times"), std::string::npos);
+    EXPECT_TRUE(ended);
+  }
+  EXPECT_TRUE(exchange(post("/size", body, "Connection: close\r\n")).ends_with("3000000[end]"));
 }
 
 TEST_F(StreamTest, PipelinedBehindAStream) {

@@ -8,7 +8,7 @@ import threading
 import unittest
 import zlib
 
-from harness import RawHttp, ServerCase, fresh, item
+from harness import GROUP, RawHttp, ServerCase, b64, fresh, item
 from test_memory import status_bytes
 
 BODY_MAX = 1 << 20
@@ -166,6 +166,82 @@ class ContentCodings(ServerCase):
             self.assertEqual(coded.headers.get("content-encoding"), "zstd", path)
             self.assertLess(len(coded.body), len(plain.body) / 2)
             unzstd(coded.body)
+
+
+class Bombs(ServerCase):
+    """Bodies that are read piece by piece: any size, as long as they are items."""
+
+    config = {"api.maxBodyBytes": 64 << 10, "api.maxExpansion": 5}
+    LONG = 8 << 20
+
+    def send(self, body, coding, kind, query=""):
+        return self.server.post("/message/sendbatch" + query, CODINGS[coding][0](body), timeout=60,
+                                headers={"Content-Encoding": coding, "Content-Type": kind})
+
+    def bodies(self, group):
+        """(content type, query, the first item, the bomb behind it, another item)"""
+        line = json.dumps(item(group, "x")).encode() + b"\n"
+        row = b"%s\n" % group.encode()
+        rows = "&from_uid=u&channel_type=2&payload=hi"
+        for bomb in (b"\n", b"  \t ", b"x"):
+            yield "application/x-ndjson", "", line, bomb * (self.LONG // len(bomb)), b"\n" + line
+        yield "text/csv", rows, b"channel_id\n" + row, b"\n" * self.LONG, row
+
+    def codings(self):
+        return [coding for coding in CODINGS if coding == "gzip" or shutil.which("zstd")]
+
+    def test_a_stream_ends_where_it_is_no_items_any_more(self):
+        for coding in self.codings():
+            group = fresh("g")
+            sent = 0
+            for kind, query, first, bomb, last in self.bodies(group):
+                with self.subTest(coding=coding, kind=kind, bomb=bomb[:4]):
+                    answer = self.send(first + bomb + last, coding, kind, "?keep=false" + query)
+                    told = [json.loads(line) for line in answer.body.decode().splitlines()]
+                    sent += 1
+                    # What came before it is sent and told, as of a stream that is cut.
+                    self.assertEqual((told[0]["reason"], told[0]["message_seq"]), (1, sent))
+                    self.assertEqual((told[-1]["done"], told[-1]["code"], told[-1]["accepted"]),
+                                     (False, "invalid", 1))
+                    self.assertIn("api.maxExpansion", told[-1]["msg"])
+                    self.assertEqual(self.server.max_seq(group), sent)
+        self.assert_healthy()
+
+    def test_as_a_job_it_sends_nothing(self):
+        for coding in self.codings():
+            group = fresh("g")
+            for kind, query, first, bomb, last in self.bodies(group):
+                with self.subTest(coding=coding, kind=kind, bomb=bomb[:4]):
+                    name = fresh("bomb")
+                    answer = self.send(first + bomb + last, coding, kind,
+                                       "?async=true&name=%s%s" % (name, query))
+                    told = self.assert_error(answer, 400)["msg"]
+                    self.assertIn("the job was not started: ", told)
+                    self.assertIn("api.maxExpansion", told)
+                    jobs = [job for job in self.server.get("/jobs?limit=1000").json()["jobs"]
+                            if job.get("name") == name]
+                    self.assertEqual([job["state"] for job in jobs], ["failed"])
+                    self.assertEqual(self.server.max_seq(group), 0)
+        self.assert_healthy()
+
+    def test_items_may_be_as_much_alike_as_they_like(self):
+        for coding in self.codings():
+            group = fresh("g")
+            lines = "".join(json.dumps({"from_uid": "u", "channel_id": group, "channel_type": GROUP,
+                                        "payload": b64("x" * 4000)}) + "\n" for _ in range(300))
+            data = CODINGS[coding][0](lines.encode())
+            self.assertGreater(len(lines) - 3 * self.config["api.maxBodyBytes"], 20 * len(data))
+            answer = self.send(lines.encode(), coding, "application/x-ndjson")
+            end = json.loads(answer.body.decode().splitlines()[-1])
+            self.assertEqual((end["done"], end["accepted"]), (True, 300))
+
+    def test_what_is_not_coded_may_be_long(self):
+        group = fresh("g")
+        line = json.dumps(item(group, "x")).encode() + b"\n"
+        answer = self.server.post("/message/sendbatch", line + b"\n" * (1 << 20) + line,
+                                  headers={"Content-Type": "application/x-ndjson"})
+        end = json.loads(answer.body.decode().splitlines()[-1])
+        self.assertEqual((end["done"], end["accepted"]), (True, 2))
 
 
 class SwitchedOff(ServerCase):
