@@ -16,7 +16,7 @@ import time
 import contract
 import seed_request  # noqa: F401 - the clauses, in the order in which they are checked
 import seed_response  # noqa: F401
-import wukongim  # noqa: F401
+import wukongim_clauses  # noqa: F401
 import jindou_items  # noqa: F401
 import jindou_results  # noqa: F401
 import jindou_http  # noqa: F401
