@@ -7,7 +7,7 @@ from contract import Fails, clause, offered
 from jindou_items import SENDBATCH
 from target import fresh, item
 
-KEYS = "docs/api.md, Idempotency-Key"
+KEYS = "docs/batch.md, Repeats of a whole request"
 
 
 def denied_third(server):
@@ -25,7 +25,7 @@ def counts(server, channels):
 # All or none.
 
 
-@clause("jindou.atomic.none", SENDBATCH,
+@clause("jindou.atomic.none", "docs/batch.md, All or none",
         "With ?atomic=true one refused item keeps all from being sent: the answer is an error with "
         "that item and its index under items.")
 def atomic_none(server):
@@ -40,7 +40,7 @@ def atomic_none(server):
     answer.require(stored == [0] * 4, "the channels have %r messages" % stored)
 
 
-@clause("jindou.atomic.all", SENDBATCH,
+@clause("jindou.atomic.all", "docs/batch.md, All or none",
         "With ?atomic=true a sound batch is stored as a whole, over any number of channels, and "
         "answered as ever; a repeat answers the first ids.")
 def atomic_all(server):
@@ -60,7 +60,7 @@ def atomic_all(server):
 # Up to the first failure.
 
 
-@clause("jindou.on_error.stop", SENDBATCH,
+@clause("jindou.on_error.stop", "docs/batch.md, Up to the first failure",
         "With ?on_error=stop the items before the first one that fails are sent, and those behind "
         "it are refused with the code skipped, worth a repeat.")
 def stop(server):
@@ -81,7 +81,7 @@ def stop(server):
 # Only in its place.
 
 
-@clause("jindou.if_last_seq", SENDBATCH,
+@clause("jindou.if_last_seq", "docs/batch.md, Only in its place",
         "With if_last_seq an item is sent only while that is the last message_seq of its channel. "
         "Items in front of it count; the refused one has the code conflict, the reason 101 and "
         "last_seq, and a repeat of a stored one answers its first ids.")
@@ -106,7 +106,7 @@ def if_last_seq(server):
 # Without sending, without waiting.
 
 
-@clause("jindou.dry_run.answer", SENDBATCH,
+@clause("jindou.dry_run.answer", "docs/batch.md, Without sending",
         "?dry_run=true answers an element for each item as it would be answered, with bytes, "
         "receivers, online and offline where it would be sent, and the sums in total.")
 def dry_run(server):
@@ -128,7 +128,7 @@ def dry_run(server):
                     total.get("bytes")) == (4, 3, 1, 3), "total is not the sum")
 
 
-@clause("jindou.dry_run.nothing", SENDBATCH,
+@clause("jindou.dry_run.nothing", "docs/batch.md, Without sending",
         "With ?dry_run=true nothing is stored, and no client_msg_no counts as used.")
 def dry_run_stores_nothing(server):
     channel, number = fresh("group"), fresh("n")
@@ -139,7 +139,7 @@ def dry_run_stores_nothing(server):
         raise Fails("a dry run leaves something behind")
 
 
-@clause("jindou.ack.received", SENDBATCH,
+@clause("jindou.ack.received", "docs/batch.md, Without waiting",
         "?ack=received answers 202 with client_msg_no and the state received for each item; the "
         "items are sent.")
 def ack_received(server):
@@ -233,7 +233,7 @@ def concurrent_keys(server):
                     % (len(bodies), len(server.contents(channel))))
 
 
-@clause("jindou.key.refused", KEYS,
+@clause("jindou.key.refused", "docs/api.md, Idempotency-Key",
         "A body that is refused as a whole takes no key; a key with blanks or of more than 255 "
         "characters is a 400.")
 def refused_keys(server):
@@ -247,7 +247,7 @@ def refused_keys(server):
         raise Fails("a message of a request that was answered with 400 is stored")
 
 
-@clause("jindou.key.send", KEYS, "POST /message/send takes the header, too.")
+@clause("jindou.key.send", "docs/api.md, Idempotency-Key", "POST /message/send takes the header, too.")
 def key_of_send(server):
     channel, headers = fresh("group"), {"Idempotency-Key": fresh("key")}
     for _ in range(2):

@@ -7,7 +7,7 @@ import struct
 from contract import Fails, clause, offered
 from target import SENDBATCH, fresh, item
 
-PAGE = "docs/api.md, Compression"
+PAGE = "docs/batch.md, Compression"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 # Above the largest limit that a body can be given.
 BOMB_BYTES = 2**30 + 2**24

@@ -3,7 +3,7 @@
 import json
 
 from contract import Fails, Unchecked, clause, offered
-from jindou_items import EVERY_ENDPOINT, SENDBATCH
+from jindou_items import EVERY_ENDPOINT, LIMITS
 from target import SENDBATCH as PATH
 from target import fresh, item
 
@@ -12,7 +12,7 @@ LARGEST_BODY_LIMIT = 2**30
 ITEMS_LIMIT = 1000
 
 
-@clause("jindou.limit.items", SENDBATCH,
+@clause("jindou.limit.items", LIMITS,
         "A batch has at most 1000 items, unless it is configured; more is a 400, and nothing is "
         "sent.")
 def limit_of_items(server):
@@ -30,7 +30,7 @@ def limit_of_items(server):
     answer.require(seqs == sorted(set(seqs)), "the seqs of %d items do not rise" % ITEMS_LIMIT)
 
 
-@clause("jindou.limit.body", HTTP_LIMITS,
+@clause("jindou.limit.body", LIMITS,
         "A body over the limit is answered 413 before it is read.")
 def limit_of_body(server):
     answer = server.announce({"Content-Length": str(LARGEST_BODY_LIMIT + 1)})

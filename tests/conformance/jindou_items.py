@@ -8,6 +8,10 @@ from target import base64_of, fresh, item
 
 SENDBATCH = "docs/api.md, POST /message/sendbatch"
 EVERY_ENDPOINT = "docs/api.md, Rules for every endpoint"
+ARRAY = "docs/batch.md, An array of messages"
+EACH = "docs/batch.md, A result for each item"
+REPEATS = "docs/batch.md, Repeats"
+LIMITS = "docs/batch.md, Limits"
 EXACT_IN_JAVASCRIPT = 2**53
 CONFLICT = 11
 YEAR = 365 * 24 * 3600
@@ -43,7 +47,7 @@ def one_denied(server):
 # Results.
 
 
-@clause("jindou.result.idstr", EVERY_ENDPOINT,
+@clause("jindou.result.idstr", ARRAY,
         "message_idstr is message_id as a string, and message_id is below 2^53, so that "
         "JavaScript reads it exactly.")
 def idstr(server):
@@ -55,7 +59,7 @@ def idstr(server):
             raise Fails("message_id is not below 2^53")
 
 
-@clause("jindou.result.reason", SENDBATCH,
+@clause("jindou.result.reason", ARRAY,
         "The element of a message that was sent has reason 1.")
 def reason_of_success(server):
     element = server.accept([item(fresh("group"))])[0]
@@ -102,7 +106,7 @@ def seq_of_no_persist(server):
 # Bad input.
 
 
-@clause("jindou.validation.nothing-sent", SENDBATCH,
+@clause("jindou.validation.nothing-sent", EACH,
         "When any item is malformed nothing is sent.")
 def nothing_is_sent(server):
     channel = fresh("group")
@@ -115,7 +119,7 @@ def nothing_is_sent(server):
         raise Fails("%d messages of requests that were answered with 400 are stored" % len(found))
 
 
-@clause("jindou.validation.items", SENDBATCH,
+@clause("jindou.validation.items", EACH,
         "The 400 names every bad member: index, field, client_msg_no, code and msg under items.")
 def bad_items_are_named(server):
     items = [item(fresh("group"), client_msg_no="n%d" % n) for n in range(10)]
@@ -187,7 +191,7 @@ refused_clause("jindou.validation.subscribers", SENDBATCH,
 refused_clause("jindou.validation.setting", SENDBATCH,
                "setting is 0 to 255.",
                lambda: [{"setting": value} for value in (-1, 256, "1")])
-refused_clause("jindou.validation.payload-size", SENDBATCH,
+refused_clause("jindou.validation.payload-size", LIMITS,
                "A payload has a limit of at most 48,000 bytes; more is refused.",
                lambda: [{"payload": base64_of(b"x" * 48_001)}])
 

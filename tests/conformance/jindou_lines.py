@@ -6,6 +6,7 @@ from contract import Fails, clause, offered
 from target import ABSENT, fresh, item
 
 PAGE = "docs/api.md, Lines"
+BATCH_PAGE = "docs/batch.md, Lines: any number of items"
 LINES = {"Content-Type": "application/x-ndjson"}
 
 
@@ -31,7 +32,7 @@ def stream(server, body, query=""):
     return answer, found[:-1], found[-1]
 
 
-@clause("jindou.lines.results", PAGE,
+@clause("jindou.lines.results", BATCH_PAGE,
         "A body of lines, one item each, is answered with a line for each item, in order, and a last "
         "one with the sums and done true; all are stored.")
 def results(server):
@@ -47,14 +48,14 @@ def results(server):
             raise Fails("a channel does not have its messages in their order")
 
 
-@clause("jindou.lines.unlimited", PAGE, "There is no limit to the number of lines of one request.")
+@clause("jindou.lines.unlimited", BATCH_PAGE, "There is no limit to the number of lines of one request.")
 def unlimited(server):
     channel = fresh("group")
     answer, _, last = stream(server, text_of([item(channel, "x")] * 5000))
     answer.require(last.get("accepted") == 5000, "not all are accepted")
 
 
-@clause("jindou.lines.bad", PAGE,
+@clause("jindou.lines.bad", BATCH_PAGE,
         "A line that is no item is refused by itself, with reason 0 and the field, and the stream "
         "goes on.")
 def bad_lines(server):

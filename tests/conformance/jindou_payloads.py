@@ -4,10 +4,11 @@ import base64
 import json
 
 from contract import Fails, clause, offered
+from jindou_items import REPEATS
 from target import ABSENT, fresh, item
 
-PAGE = "docs/api.md, Payloads, defaults, variables"
-TEMPLATES = "docs/api.md, Templates"
+PAGE = "docs/batch.md, Variables"
+TEMPLATES = "docs/batch.md, Templates"
 
 
 def target_item(channel, **members):
@@ -44,7 +45,7 @@ def refuse_beside(server, channel, bad, index, field):
         raise Fails("a part of the batch is sent")
 
 
-@clause("jindou.payloads.shared", PAGE,
+@clause("jindou.payloads.shared", "docs/batch.md, Shared payloads",
         "An object with items is answered as the array of these items; several of them may name one "
         "of its payloads with payload_ref, beside items with a payload of their own.")
 def shared(server):
@@ -67,7 +68,7 @@ def unknown_reference(server):
         1, "payload_ref")
 
 
-@clause("jindou.payloads.several", PAGE,
+@clause("jindou.payloads.several", "docs/api.md, Payloads, defaults, variables",
         "An item with more than one of payload, payload_ref and template is refused.")
 def several_payloads(server):
     shared(server)
@@ -76,7 +77,7 @@ def several_payloads(server):
                    "items": [item(channel, "own", payload_ref="a")]})
 
 
-@clause("jindou.defaults.members", PAGE,
+@clause("jindou.defaults.members", "docs/batch.md, Defaults",
         "defaults has members for items that lack them: absent, null or an empty text. Flags of the "
         "header are taken one by one, other members as a whole.")
 def defaults(server):
@@ -137,7 +138,7 @@ def open_place(server):
         1, "payload_ref")
 
 
-@clause("jindou.vars.repeat", PAGE,
+@clause("jindou.vars.repeat", REPEATS,
         "Repeats compare payloads as they are stored: the same client_msg_no with other values of "
         "variables is a conflict.")
 def repeat_compares_filled(server):

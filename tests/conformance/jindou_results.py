@@ -3,7 +3,7 @@
 import json
 
 from contract import Fails, clause, offered
-from jindou_items import CONFLICT, SENDBATCH, one_denied, taken
+from jindou_items import ARRAY, CONFLICT, EACH, REPEATS, SENDBATCH, one_denied, taken
 from target import GROUP, PERSON, READER, fresh, item
 
 OBJECT_FORM = "docs/api.md, Object form"
@@ -21,7 +21,7 @@ def duplicates(answer, count):
 # Partial failure.
 
 
-@clause("jindou.partial.element", SENDBATCH,
+@clause("jindou.partial.element", EACH,
         "A failed item keeps its place: message_id 0, message_idstr \"0\", message_seq 0, its "
         "client_msg_no, a reason, code, msg and retriable.")
 def failed_element(server):
@@ -36,7 +36,7 @@ def failed_element(server):
     answer.require(failed.get("msg"), "msg is missing")
 
 
-@clause("jindou.partial.header", SENDBATCH,
+@clause("jindou.partial.header", EACH,
         "The header X-Batch-Failed counts the failed items, and is not there when none failed.")
 def failed_header(server):
     _, answer, _, _ = one_denied(server)
@@ -46,7 +46,7 @@ def failed_header(server):
     whole.require("x-batch-failed" not in whole.headers, "it is there when nothing failed")
 
 
-@clause("jindou.partial.finish", SENDBATCH,
+@clause("jindou.partial.finish", REPEATS,
         "Posting the same body again finishes a batch: what was stored answers its first ids with "
         "duplicate true, the rest is sent.")
 def finish(server):
@@ -63,7 +63,7 @@ def finish(server):
                    "the batch is not stored once and whole")
 
 
-@clause("jindou.partial.all-denied", SENDBATCH,
+@clause("jindou.partial.all-denied", EACH,
         "When all items are refused for want of permission the 403 has their elements under items.")
 def all_denied(server):
     channel, sender = fresh("group"), fresh("sender")
@@ -79,7 +79,7 @@ def all_denied(server):
 # Repeats.
 
 
-@clause("jindou.repeat.same-ids", SENDBATCH,
+@clause("jindou.repeat.same-ids", REPEATS,
         "A repeat answers the first message_id and message_seq, with duplicate true.")
 def same_ids(server):
     items = [item(fresh("group"), client_msg_no=fresh("n")) for _ in range(3)]
@@ -90,7 +90,7 @@ def same_ids(server):
         raise Fails("the repeat answers %r after %r" % (again, first))
 
 
-@clause("jindou.repeat.scope", SENDBATCH,
+@clause("jindou.repeat.scope", REPEATS,
         "A client_msg_no counts for its sender and its channel: of another it is another message.")
 def scope(server):
     channel, number = fresh("group"), fresh("n")
@@ -101,7 +101,7 @@ def scope(server):
         raise Fails("messages of other senders or channels count as repeats")
 
 
-@clause("jindou.repeat.conflict", SENDBATCH,
+@clause("jindou.repeat.conflict", REPEATS,
         "The same client_msg_no with another payload is a conflict: reason 11, code conflict; a "
         "batch of nothing else is a 400, and nothing is stored.")
 def conflict(server):
@@ -143,7 +143,7 @@ def repeat_by_send(server):
 # Members.
 
 
-@clause("jindou.item.payload-json", SENDBATCH,
+@clause("jindou.item.payload-json", ARRAY,
         "payload may be an object or an array, which is stored as its compact text.")
 def payload_json(server):
     channel = fresh("group")

@@ -28,6 +28,8 @@ import overall  # noqa: F401
 from target import Target, shorten
 
 EXIT_HOLDS, EXIT_FAILS, EXIT_USAGE = 0, 1, 2
+# How the place of a clause begins that stands on a section of it.
+PAGE = "docs/batch.md, "
 
 
 def ordered():
@@ -114,6 +116,15 @@ def summary(results):
             yield "%s (%s): %s" % (group, "required" if mine[0]["required"] else "optional", found)
 
 
+def by_section(results):
+    """The lines behind them: one for each section of docs/batch.md."""
+    sections = dict.fromkeys(each["place"] for each in results if each["place"].startswith(PAGE))
+    for section in sections:
+        mine = [each for each in results if each["place"] == section]
+        yield "%s: %s" % (section, ", ".join("%d %s" % (count, verdict) for verdict, count
+                                             in counts(mine).items() if count))
+
+
 def usage(text):
     print("run.py: %s" % text, file=sys.stderr)
     return EXIT_USAGE
@@ -162,7 +173,7 @@ def main():
     for clause in clauses:
         results.append(result_of(clause, server))
         show(results[-1])
-    for line in summary(results):
+    for line in [*summary(results), *by_section(results)]:
         print(line)
     if file is not None:
         with file:

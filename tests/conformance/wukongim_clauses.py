@@ -25,7 +25,7 @@ def post_object(server, sender, users, **changes):
     return answer
 
 
-@clause("wukongim.object.sends", OBJECT_FORM,
+@clause("wukongim.object.sends", "docs/batch.md, One payload for many users",
         "An object with from_uid, subscribers and payload sends the payload to each of the users, "
         "as a person message.")
 def object_sends(server):
@@ -54,7 +54,7 @@ def object_required(server):
             server.refuse(object_body(fresh("sender"), [fresh("user")], **{member: value}))
 
 
-@clause("wukongim.object.fail_uids", OBJECT_FORM,
+@clause("wukongim.object.fail_uids", "docs/batch.md, One payload for many users",
         "A uid that cannot be one is in fail_uids, with a text at the same place of reason; the "
         "others get the message.")
 def object_fail_uids(server):
