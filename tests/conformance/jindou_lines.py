@@ -15,9 +15,10 @@ def text_of(items, end="\n"):
     return "".join((each if isinstance(each, str) else json.dumps(each)) + end for each in items)
 
 
-def stream(server, body, query=""):
-    """The answer, the results and the last line; not offered unless it is an answer of lines."""
-    answer = server.batch(body, query=query, headers=LINES)
+def stream(server, body, query="", headers=None):
+    """The answer, the results and the last line; not offered unless it is an answer of lines.
+    `headers`: those of lines when None."""
+    answer = server.batch(body, query=query, headers=headers or LINES)
     offered(answer.status == 200
             and answer.headers.get("content-type", "").startswith("application/x-ndjson"),
             "lines are answered %d, %s" % (answer.status, answer.headers.get("content-type")),

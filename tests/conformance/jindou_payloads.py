@@ -5,7 +5,7 @@ import json
 
 from contract import Fails, clause, offered
 from jindou_items import REPEATS
-from target import ABSENT, fresh, item
+from target import ABSENT, base64_of, fresh, item
 
 PAGE = "docs/batch.md, Variables"
 TEMPLATES = "docs/batch.md, Templates"
@@ -101,6 +101,16 @@ def defaults(server):
 def variables_in_json(server):
     stored = filled(server, {"text": "Hi {{ name }}, {{n}}"}, {"name": 'A "\n\\', "n": 3})
     if json.loads(stored) != {"text": 'Hi A "\n\\, 3'}:
+        raise Fails("stored is %r" % stored)
+    stored = filled(server, base64_of('{"by":{{name}},"n":{{n}}}'), {"name": 'A "', "n": [3]})
+    if json.loads(stored) != {"by": 'A "', "n": [3]}:
+        raise Fails("stored is %r" % stored)
+
+
+@clause("jindou.vars.text", PAGE, "In a payload that is no JSON a place takes the text as it is.")
+def variables_in_text(server):
+    stored = filled(server, base64_of('Write {{{{name}} for "{{name}}"'), {"name": 'A "'})
+    if stored != b'Write {{name}} for "A ""':
         raise Fails("stored is %r" % stored)
 
 
@@ -230,3 +240,31 @@ def template_refused(server):
     server.request("DELETE", "/templates/" + name)
     server.post("/templates", {"name": name, "payload": {"text": "{{x"}}).require_status(400)
     server.request("GET", "/templates/" + name).require_status(404)
+
+
+@clause("jindou.template.kept", TEMPLATES,
+        "Templates are listed by name, read with their payload in base64 and their variables, and "
+        "deleted whole or by version.")
+def template_kept(server):
+    name = fresh("template")
+    first = store_template(server, name, {"text": "Hi {{x}}"})["version"]
+    second = store_template(server, name, {"text": "Bye"})["version"]
+    try:
+        answer = server.get("/templates", after=name[:-1], limit=1000).require_status(200)
+        answer.require([(each.get("version"), each.get("versions"))
+                        for each in answer.json().get("templates", [])
+                        if each.get("name") == name] == [(second, [first, second])],
+                       "the list does not have the template with its versions")
+        for version, text, variables in ((first, b'{"text":"Hi {{x}}"}', ["x"]),
+                                         (second, b'{"text":"Bye"}', [])):
+            answer = server.get("/templates/" + name, version=version).require_status(200)
+            found = answer.json()
+            answer.require((found.get("version"), found.get("variables")) == (version, variables)
+                           and base64.b64decode(found.get("payload", "")) == text,
+                           "it is read as something else")
+        server.request("DELETE", "/templates/%s?version=%d" % (name, second)).require_status(200)
+        answer = server.get("/templates/" + name).require_status(200)
+        answer.require(answer.json().get("version") == first, "the other version is not left")
+    finally:
+        server.request("DELETE", "/templates/" + name)
+    server.get("/templates/" + name).require_status(404)

@@ -30,6 +30,8 @@ from target import Target, shorten
 EXIT_HOLDS, EXIT_FAILS, EXIT_USAGE = 0, 1, 2
 # How the place of a clause begins that stands on a section of it.
 PAGE = "docs/batch.md, "
+# Options that say what a URL does not show.
+KNOWN = ("key", "refused_word", "masked_word", "jindou")
 
 
 def ordered():
@@ -143,7 +145,12 @@ def main():
     parser.add_argument("--timeout", type=float, default=15.0, metavar="SECONDS",
                         help="how long an answer may take (15)")
     parser.add_argument("--patience", type=float, default=5.0, metavar="SECONDS",
-                        help="how long until what was accepted can be read (5)")
+                        help="how long until what was accepted can be read, and a job has ended "
+                        "(5)")
+    parser.add_argument("--key", metavar="SECRET", help="of an API key for the scope send")
+    parser.add_argument("--refused-word", metavar="WORD", help="that moderation refuses")
+    parser.add_argument("--masked-word", metavar="WORD", help="that moderation masks")
+    parser.add_argument("--jindou", metavar="PROGRAM", help="the program of the command line")
     parser.add_argument("--list", action="store_true", help="list the clauses and exit")
     options = parser.parse_args()
     if options.list:
@@ -156,7 +163,8 @@ def main():
         return usage("--only %s: no clause is called so; --list shows them all"
                      % " ".join(options.only))
     try:
-        server = Target(options.url, options.token, options.timeout, options.patience)
+        server = Target(options.url, options.token, options.timeout, options.patience,
+                        {name: getattr(options, name) for name in KNOWN})
         file = open(options.json, "w", encoding="utf-8") if options.json else None
     except (ValueError, OSError) as error:
         return usage(str(error))

@@ -102,20 +102,23 @@ class Answer:
 class Target:
     """`token`: sent as the header `token`; none when None. Times in seconds."""
 
-    def __init__(self, url, token=None, timeout=15.0, patience=5.0):
-        """Raises ValueError for a URL that is none. `patience`: for a message to be readable."""
+    def __init__(self, url, token=None, timeout=15.0, patience=5.0, known=None):
+        """Raises ValueError for a URL that is none. `patience`: for a message to be readable, for
+        a job to end. `known`: what else the caller knows of this server, by its name."""
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
             raise ValueError("%r is no address like http://127.0.0.1:5001" % url)
         self.secure, self.host = parts.scheme == "https", parts.hostname
         self.port = parts.port or (443 if self.secure else 80)
-        self.prefix = parts.path.rstrip("/")
+        self.prefix, self.url = parts.path.rstrip("/"), url
+        self.known = {name: value for name, value in (known or {}).items() if value is not None}
         self.token, self.timeout, self.patience = token, timeout, patience
         # The newest Answer, and the newest to a batch that a check sent: for the report.
         self.last = self.last_batch = None
         self.statuses = collections.Counter()
         self.server_errors, self.unexplained_waits = [], []  # answers that two clauses look at
         self.lock = threading.Lock()
+        self.marks = set()  # client_msg_no of what `stored` has sent
 
     # Requests.
 
@@ -132,8 +135,7 @@ class Target:
         shown = "".join(" %s: %s;" % pair for pair in (headers or {}).items())
         sent = shorten("%s %s%s %s" % (method, path, shown,
                                        (body or b"").decode("utf-8", "backslashreplace")))
-        kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
-        connection = kind(self.host, self.port, timeout=self.timeout)
+        connection = self._connection()
         try:
             try:
                 connection.request(method, self.prefix + path, iter([body]) if chunked else body,
@@ -156,8 +158,7 @@ class Target:
     def announce(self, headers):
         """The answer to the header of a POST of a batch whose body is not sent."""
         sent = "POST %s %s, and no body" % (SENDBATCH, headers)
-        kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
-        connection = kind(self.host, self.port, timeout=self.timeout)
+        connection = self._connection()
         try:
             connection.putrequest("POST", self.prefix + SENDBATCH)
             for name, value in headers.items():
@@ -170,6 +171,29 @@ class Target:
             return None  # as a server does that waits for the body, or closes without a word
         finally:
             connection.close()
+
+    def cut(self, path, headers, part):
+        """The answer to a POST of which `part` comes, in a chunk, and no more; None without one."""
+        sent = shorten("POST %s, of which no more comes than %s" % (path, part.decode()))
+        connection = self._connection()
+        try:
+            connection.putrequest("POST", self.prefix + path)
+            for name, value in dict(headers, **{"Transfer-Encoding": "chunked"}).items():
+                connection.putheader(name, value)
+            if self.token is not None:
+                connection.putheader("token", self.token)
+            connection.endheaders()
+            connection.send(b"%x\r\n%s\r\n" % (len(part), part))
+            connection.sock.shutdown(socket.SHUT_WR)
+            return self._read(connection, sent)
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
+
+    def _connection(self):
+        kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
+        return kind(self.host, self.port, timeout=self.timeout)
 
     def _read(self, connection, sent):
         response = connection.getresponse()
@@ -197,8 +221,13 @@ class Target:
 
     def batch(self, body, query="", **options):
         self.last_batch = None
-        self.last_batch = self.post(SENDBATCH + ("?" + query if query else ""), body, **options)
-        return self.last_batch
+        return self.remember(self.post(SENDBATCH + ("?" + query if query else ""), body,
+                                       **options))
+
+    def remember(self, answer):
+        """The answer, which a report shows unless a check names another one."""
+        self.last_batch = answer
+        return answer
 
     def accept(self, items, **options):
         """Sends items of which each has to be accepted; returns the elements of the answer."""
@@ -244,6 +273,7 @@ class Target:
         not there then has not been stored, however slowly a server stores. In a person channel
         `reader` sends it."""
         mark, checked = fresh("mark"), self.last_batch
+        self.marks.add(mark)
         if channel_type == PERSON:
             sender.setdefault("from_uid", reader)
         self.accept([item(channel_id, mark, channel_type=channel_type, client_msg_no=mark,
@@ -253,7 +283,7 @@ class Target:
         while True:
             messages = self.history(channel_id, channel_type, reader)
             if any(each.get("client_msg_no") == mark for each in messages):
-                return [each for each in messages if each.get("client_msg_no") != mark]
+                return [each for each in messages if each.get("client_msg_no") not in self.marks]
             if time.monotonic() > deadline:
                 raise Fails("a message that was accepted could not be read within %g s"
                             % self.patience)
@@ -264,7 +294,13 @@ class Target:
         return [base64.b64decode(each.get("payload", ""))
                 for each in self.stored(channel_id, channel_type, reader)]
 
-    # What a check needs of other endpoints.
+    # What a check needs of the caller, and of other endpoints.
+
+    def given(self, name, wish):
+        """What the caller knows; Unchecked when he does not. `wish`: what it is."""
+        if name not in self.known:
+            raise Unchecked("it needs " + wish)
+        return self.known[name]
 
     def setup(self, path, body):
         answer = self.post(path, body)
