@@ -20,6 +20,7 @@ from harness import ROOT, SEED_DOCUMENT, ServerCase, not_for_sanitizers
 PROGRAM = ROOT / "tests" / "conformance" / "run.py"
 README = ROOT / "tests" / "conformance" / "README.md"
 TIMEOUT = 120
+PATIENCE = 30
 
 # Optional clauses that do not hold on a server of ours with its defaults, and why.
 NOT_OURS = {"jindou.overload.retry-after": "the run does not overload it",
@@ -46,7 +47,8 @@ class Ours(ServerCase):
     otherwise = NOT_OURS
 
     def test_every_clause_holds(self):
-        status, verdicts, printed = report_of("http://" + self.server.http, *self.arguments)
+        status, verdicts, printed = report_of(
+            "http://" + self.server.http, "--patience", str(PATIENCE), *self.arguments)
         wrong = {name: verdict for name, verdict in verdicts.items()
                  if verdict != "holds" and name not in self.otherwise}
         self.assertEqual(wrong, {}, printed)
