@@ -2,6 +2,7 @@
 
 import base64
 import fnmatch
+import hashlib
 import json
 import pathlib
 import re
@@ -23,8 +24,13 @@ TIMEOUT = 120
 PATIENCE = 30
 
 # Optional clauses that do not hold on a server of ours with its defaults, and why.
-NOT_OURS = {"jindou.overload.retry-after": "the run does not overload it",
-            "wukongim.token.required": "the defaults ask for no token"}
+NOT_OVERLOADED = {"jindou.overload.retry-after": "the run does not overload it"}
+NOT_OURS = {**NOT_OVERLOADED, "wukongim.token.required": "the defaults ask for no token",
+            **{"jindou.moderation." + name: "the defaults have no lists of words"
+               for name in ("refuse", "mask", "dry-run")},
+            **{"jindou.caller." + name: "the defaults have no keys"
+               for name in ("scope", "bounds", "fields", "rate")},
+            "jindou.caller.bulk": "the defaults have no limit of bulk messages"}
 
 
 def run(*arguments):
@@ -58,9 +64,32 @@ class Ours(ServerCase):
 
 
 class OursWithToken(Ours):
-    config = {"managerToken": "conformance-secret"}
-    arguments = ["--token", "conformance-secret"]
-    otherwise = {"jindou.overload.retry-after": NOT_OURS["jindou.overload.retry-after"]}
+    """Configured as the README has it, so that nothing is left out."""
+
+    token = "conformance-secret"
+    known = {"key": "conformance-key", "refused_word": "casino", "masked_word": "笨蛋"}
+    config = {"managerToken": token,
+              "apiKeys": "name=conformance;scopes=send;senders=conformance-keyed;rate=50;burst=10;"
+              "channels=group:conformance-;sha256="
+              + hashlib.sha256(known["key"].encode()).hexdigest(),
+              "bulk.perReceiverPerDay": "40", "jobs.eventInterval": "50ms"}
+    arguments = ["--token", token]
+    otherwise = NOT_OVERLOADED
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        lists = []
+        for action, name in (("refuse", "refused_word"), ("mask", "masked_word")):
+            file = pathlib.Path(folder.name) / (name + ".txt")
+            file.write_text(cls.known[name], encoding="utf-8")
+            lists.append("%s:%s" % (action, file))
+        cls.config = dict(cls.config, **{"moderation.lists": " ".join(lists)})
+        cls.arguments = cls.arguments + [
+            "--key", cls.known["key"], "--refused-word", cls.known["refused_word"],
+            "--masked-word", cls.known["masked_word"]]
+        super().setUpClass()
 
     def test_without_the_token_it_says_so(self):
         for arguments, word in (((), "--token"), (("--token", "wrong"), "--token")):
