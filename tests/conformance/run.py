@@ -28,6 +28,7 @@ import jindou_jobs  # noqa: F401
 import jindou_batches  # noqa: F401
 import jindou_changes  # noqa: F401
 import jindou_callers  # noqa: F401
+import jindou_command  # noqa: F401
 import overall  # noqa: F401
 from target import Target, shorten
 

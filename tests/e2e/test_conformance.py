@@ -16,7 +16,7 @@ import time
 import unittest
 
 from batch_server import BatchServer
-from harness import ROOT, SEED_DOCUMENT, ServerCase, not_for_sanitizers
+from harness import ROOT, SEED_DOCUMENT, ServerCase, binary, not_for_sanitizers
 
 PROGRAM = ROOT / "tests" / "conformance" / "run.py"
 README = ROOT / "tests" / "conformance" / "README.md"
@@ -54,7 +54,8 @@ class Ours(ServerCase):
 
     def test_every_clause_holds(self):
         status, verdicts, printed = report_of(
-            "http://" + self.server.http, "--patience", str(PATIENCE), *self.arguments)
+            "http://" + self.server.http, "--patience", str(PATIENCE), "--jindou", binary(),
+            *self.arguments)
         wrong = {name: verdict for name, verdict in verdicts.items()
                  if verdict != "holds" and name not in self.otherwise}
         self.assertEqual(wrong, {}, printed)
