@@ -20,6 +20,7 @@ from harness import ROOT, SEED_DOCUMENT, ServerCase, binary, not_for_sanitizers
 
 PROGRAM = ROOT / "tests" / "conformance" / "run.py"
 README = ROOT / "tests" / "conformance" / "README.md"
+BATCH_PAGE = ROOT / "docs" / "batch.md"
 TIMEOUT = 120
 PATIENCE = 30
 
@@ -31,6 +32,10 @@ NOT_OURS = {**NOT_OVERLOADED, "wukongim.token.required": "the defaults ask for n
             **{"jindou.caller." + name: "the defaults have no keys"
                for name in ("scope", "bounds", "fields", "rate")},
             "jindou.caller.bulk": "the defaults have no limit of bulk messages"}
+
+
+def sections():
+    return re.findall(r"(?m)^## (.+)$", BATCH_PAGE.read_text())
 
 
 def run(*arguments):
@@ -61,6 +66,8 @@ class Ours(ServerCase):
         self.assertEqual(wrong, {}, printed)
         self.assertEqual(status, 0, printed)
         self.assertNotIn("fails", verdicts.values(), printed)
+        for section in sections():
+            self.assertIn("\ndocs/batch.md, %s: " % section, printed)
         self.assert_healthy()
 
 
@@ -357,6 +364,11 @@ class ReadMe(unittest.TestCase):
         self.listed = done.stdout.strip()
         self.names = re.findall(r"(?m)^\| `([\w.-]+)` ", self.listed)
         self.text = README.read_text()
+
+    def test_every_section_of_the_batch_page_has_a_clause(self):
+        named = set(re.findall(r"\| docs/batch\.md, ([^|]*) \|", self.listed))
+        self.assertEqual([each for each in sections() if each not in named], [])
+        self.assertEqual([each for each in named if each not in sections()], [])
 
     def test_it_has_the_tables_of_list(self):
         for table in self.listed.split("\n\n"):
