@@ -17,12 +17,19 @@ import unittest
 
 from batch_server import BatchServer
 from harness import ROOT, SEED_DOCUMENT, ServerCase, binary, not_for_sanitizers
+from jindou_faults import FAULTS
+from spoiling_proxy import SpoilingProxy
 
 PROGRAM = ROOT / "tests" / "conformance" / "run.py"
 README = ROOT / "tests" / "conformance" / "README.md"
 BATCH_PAGE = ROOT / "docs" / "batch.md"
 TIMEOUT = 120
 PATIENCE = 30
+
+# The program's own modules, to ask for single clauses without a process for each.
+sys.path.append(str(PROGRAM.parent))
+import run as conformance  # noqa: E402
+from target import Target  # noqa: E402
 
 # Optional clauses that do not hold on a server of ours with its defaults, and why.
 NOT_OVERLOADED = {"jindou.overload.retry-after": "the run does not overload it"}
@@ -104,6 +111,22 @@ class OursWithToken(Ours):
             done = run("http://" + self.server.http, *arguments)
             self.assertEqual(done.returncode, 2, done)
             self.assertIn(word, done.stderr)
+
+    @not_for_sanitizers
+    def test_a_fault_of_each_group_is_found(self):
+        proxy = SpoilingProxy(self.server.http)
+        self.addCleanup(proxy.close)
+        clauses = {each.id: each for each in conformance.ordered()}
+        for fault, names in FAULTS:
+            for name in names:
+                with self.subTest(clause=name):
+                    proxy.fault = fault
+                    target = Target(proxy.url, self.token, patience=PATIENCE,
+                                    known=dict(self.known, jindou=binary()))
+                    target.batch([])  # as a run begins
+                    result = conformance.result_of(clauses["jindou." + name], target)
+                    self.assertEqual(result["verdict"], "fails", result)
+        self.assert_healthy()
 
 
 class ServedBy(unittest.TestCase):
@@ -369,6 +392,12 @@ class ReadMe(unittest.TestCase):
         named = set(re.findall(r"\| docs/batch\.md, ([^|]*) \|", self.listed))
         self.assertEqual([each for each in sections() if each not in named], [])
         self.assertEqual([each for each in named if each not in sections()], [])
+
+    def test_every_group_of_ours_has_a_planted_fault(self):
+        planted = {name for _, names in FAULTS for name in names}
+        self.assertEqual([name for name in planted if "jindou." + name not in self.names], [])
+        groups = {name.split(".")[1] for name in self.names if name.startswith("jindou.")}
+        self.assertEqual(groups - {name.split(".")[0] for name in planted}, set())
 
     def test_it_has_the_tables_of_list(self):
         for table in self.listed.split("\n\n"):
