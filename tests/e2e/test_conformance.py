@@ -23,7 +23,7 @@ from spoiling_proxy import SpoilingProxy
 PROGRAM = ROOT / "tests" / "conformance" / "run.py"
 README = ROOT / "tests" / "conformance" / "README.md"
 BATCH_PAGE = ROOT / "docs" / "batch.md"
-TIMEOUT = 120
+TIMEOUT = 300
 PATIENCE = 30
 
 # The program's own modules, to ask for single clauses without a process for each.
