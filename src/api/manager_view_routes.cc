@@ -83,37 +83,48 @@ Task<void> get_managed_messages(Services& services, Request& request, Response& 
 
 // ---- conversations ------------------------------------------------------------------------------
 
-struct ConversationWish {
-  conversation::ListQuery query;
-  std::size_t limit = 0;
+struct ManagedConversationsRequest : PageRequest {
+  conversation::ListQuery wish;
 };
 
+// A place as a page's cursor has it, and back.
+std::string text_of_place(const conversation::ListPlace& place) {
+  return std::to_string(place.stored_at_ns) + ' ' + std::to_string(raw(place.id));
+}
+conversation::ListPlace place_of_text(std::string_view text) {
+  const std::size_t space = text.find(' ');
+  const auto stored_at_ns = static_cast<std::int64_t>(http::query_number(text.substr(0, space)));
+  return {stored_at_ns, static_cast<MessageId>(http::query_number(text.substr(space + 1)))};
+}
+
 // Errors: invalid.
-Result<ConversationWish> read_conversation_wish(const Request& request) {
-  ConversationWish wish;
-  wish.query.uid = request.query_value("uid");
-  if (const auto problem = id_problem(wish.query.uid); !problem.empty()) {
+Result<ManagedConversationsRequest> read_managed_conversations(const Request& request) {
+  conversation::ListQuery wish;
+  wish.uid = request.query_value("uid");
+  if (const auto problem = id_problem(wish.uid); !problem.empty()) {
     return Error(Errc::invalid, "uid " + std::string(problem));
   }
-  JD_TRY(wish.limit, read_limit(request, kManagedViewLimits));
-  wish.query.recents = 1;
+  wish.recents = 1;
   if (!request.query_value("msg_count").empty()) {
     const auto count = query_number(request, "msg_count", kManagedRecentsMax);
     if (!count) {
       return Error(Errc::invalid,
                    "msg_count must be a number from 0 to " + std::to_string(kManagedRecentsMax));
     }
-    wish.query.recents = static_cast<std::size_t>(*count);
+    wish.recents = static_cast<std::size_t>(*count);
   }
   const std::string unread = request.query_value("only_unread");
   if (unread == "1" || unread == "true") {
-    wish.query.only_unread = true;
+    wish.only_unread = true;
   } else if (!unread.empty() && unread != "0" && unread != "false") {
     return Error(Errc::invalid, "only_unread must be true or false");
   }
-  wish.query.page = 1;
-  wish.query.page_size = wish.limit + 1;  // one more tells whether there are more
-  return wish;
+  const std::string list = wish.only_unread ? "m/unread/" : "m/conversations/";
+  JD_TRY(PageRequest page, PageRequest::read(request, list + wish.uid, kManagedViewLimits, {}));
+  if (!page.query().from.empty()) wish.below = place_of_text(page.query().from);
+  wish.page = 1;
+  wish.page_size = page.query().limit + 1;  // one more tells whether there are more
+  return ManagedConversationsRequest{std::move(page), std::move(wish)};
 }
 
 void write_managed_conversation(JsonWriter& json, const Conversation& conversation,
@@ -133,23 +144,27 @@ void write_managed_conversation(JsonWriter& json, const Conversation& conversati
 }
 
 Task<void> get_managed_conversations(Services& services, Request& request, Response& response) {
-  const auto load = [](const ApiDeps& deps, const ConversationWish& wish) {
-    return deps.conversations.load_list(wish.query);
+  const auto load = [](const ApiDeps& deps, const ManagedConversationsRequest& asked) {
+    return deps.conversations.load_list(asked.wish);
   };
-  const auto write = [](JsonWriter& json, const ConversationWish& wish,
+  const auto write = [](JsonWriter& json, const ManagedConversationsRequest& asked,
                         const std::vector<Conversation>& found) {
-    json.string("uid", wish.query.uid);
-    json.number("limit", wish.limit);
-    json.number("msg_count", wish.query.recents);
-    json.boolean("only_unread", wish.query.only_unread);
-    json.boolean("truncated", found.size() > wish.limit);
-    const std::span shown(found.data(), std::min(found.size(), wish.limit));
+    const conversation::ListQuery& wish = asked.wish;
+    const std::size_t limit = asked.query().limit;
+    const bool more = found.size() > limit;
+    json.string("uid", wish.uid);
+    json.number("limit", limit);
+    json.number("msg_count", wish.recents);
+    json.boolean("only_unread", wish.only_unread);
+    json.boolean("truncated", more);
+    const std::span shown(found.data(), std::min(found.size(), limit));
     json.objects("items", shown, [&wish](JsonWriter& out, const Conversation& conversation) {
-      write_managed_conversation(out, conversation, wish.query.uid);
+      write_managed_conversation(out, conversation, wish.uid);
     });
+    asked.write_end(json, more ? text_of_place(shown.back().place) : std::string());
   };
   return answer_large(services, response, services.options.wide_read_bytes(),
-                      read_conversation_wish(request), load, write);
+                      read_managed_conversations(request), load, write);
 }
 
 // ---- the server ---------------------------------------------------------------------------------

@@ -87,10 +87,43 @@ TEST_F(ManagerViews, ConversationsOfAUser) {
       << seen;
   EXPECT_TRUE(has(seen, R"("recent_messages":[{"message_id":")")) << seen;
   EXPECT_TRUE(has(read("/manager/conversations?uid=u1&only_unread=true"), R"("items":[])"));
+  EXPECT_TRUE(has(seen, R"(}],"has_more":false})")) << seen;
   EXPECT_TRUE(has(refused("/manager/conversations"), "uid must not be empty"));
   EXPECT_TRUE(has(refused("/manager/conversations?uid=u1&limit=201"), "limit must be"));
   EXPECT_TRUE(has(refused("/manager/conversations?uid=u1&msg_count=11"), "msg_count must be"));
   EXPECT_TRUE(has(refused("/manager/conversations?uid=u1&only_unread=x"), "only_unread must be"));
+  EXPECT_TRUE(has(refused("/manager/conversations?uid=u1&cursor=x"), "cursor is none"));
+}
+
+TEST_F(ManagerViews, ConversationsGoOnByTheirCursor) {
+  const auto sent_from = [this](const std::string& uid) {
+    (void)sent(R"({"from_uid":")" + uid +
+               R"(","channel_id":"u1","channel_type":1,"payload":"aGk="})");
+  };
+  for (const std::string uid : {"a", "b", "c", "d", "e"}) sent_from(uid);
+  const std::string list = "/manager/conversations?uid=u1&limit=2";
+  const auto shown = [](const std::string& body) {
+    std::string ids;
+    const std::string member = R"("uid":"u1","channel_id":")";
+    for (std::size_t at = body.find(member); at != std::string::npos;
+         at = body.find(member, at + 1)) {
+      ids += body[at + member.size()];
+    }
+    return ids;
+  };
+  const std::string first = read(list);
+  EXPECT_EQ(shown(first), "ed");
+  EXPECT_TRUE(has(first, R"("truncated":true)")) << first;
+  const std::string cursor = text_of(first, "next_cursor");
+  // What came before the cursor meanwhile is on no page that follows.
+  sent_from("b");
+  sent_from("f");
+  const std::string second = read(list + "&cursor=" + cursor);
+  EXPECT_EQ(shown(second), "ca");
+  EXPECT_TRUE(has(second, R"("has_more":false})")) << second;
+  EXPECT_EQ(shown(read(list)), "fb");
+  EXPECT_TRUE(has(refused("/manager/conversations?uid=u2&limit=2&cursor=" + cursor), "is none"));
+  EXPECT_TRUE(has(refused(list + "&only_unread=1&cursor=" + cursor), "is none"));
 }
 
 TEST_F(ManagerViews, TheServer) {

@@ -96,9 +96,7 @@ struct Candidate {
   store::ConversationRecord row;
   store::ChannelRecord channel;
   std::int64_t changed_at_ns = 0;  // the version, were everything up to it readable
-  std::int64_t stored_at_ns = 0;   // the newest message that the user can read, and which it is
-  MessageId last_id{};
-  std::uint64_t since = 0;  // recents begin behind it
+  std::uint64_t since = 0;         // recents begin behind it
   bool wanted = false;
 };
 
@@ -193,8 +191,7 @@ Result<std::vector<Candidate>> load_candidates(StoreView& view, const ListFilter
             const store::MessageHead& message) -> Result<bool> {
           if (conversation.last_seq == 0) {
             describe_head(conversation, head_of(seq, message));
-            candidate.stored_at_ns = message.stored_at_ns();
-            candidate.last_id = message.id;
+            conversation.place = {message.stored_at_ns(), message.id};
             candidate.changed_at_ns =
                 changed_at_ns(message.stored_at_ns(), row.record, candidate.channel);
             candidate.wanted = filter.passes(candidate);
@@ -241,9 +238,9 @@ void append_deleted(const ListFilter& filter, std::vector<Gone> gone, std::int64
 
 // Newest first. Messages of one commit have one time; of those of one partition, ids tell which
 // came later.
-void sort_by_time(std::vector<Candidate>& candidates) {
+void sort_by_place(std::vector<Candidate>& candidates) {
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-    return std::tie(a.stored_at_ns, a.last_id) > std::tie(b.stored_at_ns, b.last_id);
+    return a.conversation.place > b.conversation.place;
   });
 }
 
@@ -351,7 +348,9 @@ Result<std::vector<Conversation>> ConversationReader::load_list(const ListQuery&
   std::vector<Gone> gone;
   JD_TRY(auto candidates,
          load_candidates(view, filter, limits_, recents_on_the_way, recents_kept, gone));
-  std::erase_if(candidates, [](const Candidate& candidate) { return !candidate.wanted; });
+  std::erase_if(candidates, [&query](const Candidate& candidate) {
+    return !candidate.wanted || (query.below && candidate.conversation.place >= *query.below);
+  });
   for (Candidate& candidate : candidates) {
     JD_RETURN_IF_ERROR(
         describe_unread(view, candidate.row, candidate.channel, candidate.conversation));
@@ -360,7 +359,7 @@ Result<std::vector<Conversation>> ConversationReader::load_list(const ListQuery&
     std::erase_if(candidates,
                   [](const Candidate& candidate) { return candidate.conversation.unread == 0; });
   }
-  sort_by_time(candidates);
+  sort_by_place(candidates);
   cut_page(candidates, query.page, query.page_size);
 
   std::vector<Conversation> list;

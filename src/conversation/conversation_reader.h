@@ -10,7 +10,9 @@
 // one more step for each message above the newest one that the user can read.
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +26,14 @@
 
 namespace jindou::conversation {
 
+// Where a conversation stands in a list: a greater place is nearer the top. It changes with the
+// newest message that the user can read, and with nothing else.
+struct ListPlace {
+  std::int64_t stored_at_ns = 0;  // of that message
+  MessageId id{};
+  auto operator<=>(const ListPlace&) const = default;
+};
+
 struct Conversation {
   ChannelKey channel;  // internal id
   std::uint64_t unread = 0;
@@ -33,6 +43,7 @@ struct Conversation {
   std::uint64_t read_to = 0;
   std::int64_t timestamp = 0;  // seconds, of that message
   std::int64_t version = 0;    // nanoseconds; rises with every change
+  ListPlace place;             // of load_list(), but for deleted ones
   bool deleted = false;        // gone since the client asked; only channel and version are set
   std::string last_client_msg_no;
   std::vector<Message> recents;  // newest first; older ones are left out when an answer gets large
@@ -56,7 +67,10 @@ struct ListQuery {
   std::vector<ChannelType> exclude_types;  // unless known
   // Besides, what the user lost or deleted since `version`, or of the known ones where that is 0.
   bool deleted = false;
-  std::size_t page = 0;       // 1-based; 0: no paging
+  // Only those below it: what follows a conversation stays the same however many come before it
+  // meanwhile. None: all.
+  std::optional<ListPlace> below;
+  std::size_t page = 0;       // 1-based, of those; 0: no paging
   std::size_t page_size = 0;  // 0: 100; at most 500
 };
 
@@ -102,7 +116,7 @@ class ConversationReader {
 
   // Errors of all: storage.
 
-  // Newest first, ties by channel type and shown id. Hidden are: channels without a readable
+  // By place, the newest first. Hidden are: channels without a readable
   // message newer than the user's deletion, disbanded ones, what ____system writes, and the types
   // without conversations (data, temp, live). Deleted ones stand behind all others, on the first
   // page; the oldest are forgotten after a time (conversation.tombstoneRetention).

@@ -749,6 +749,32 @@ TEST_F(ConversationList, IsCutIntoPagesAfterSorting) {
   EXPECT_TRUE(list(query).empty());
 }
 
+TEST_F(ConversationList, GoesOnBelowAPlaceWhateverComesBeforeIt) {
+  for (int i = 0; i < 7; ++i) {
+    const ChannelKey channel("p" + std::to_string(i), ChannelType::group);
+    store_.join("u1", channel);
+    store_.send(channel, "u2");
+  }
+  ListQuery query = query_of("u1");
+  query.page = 1;
+  query.page_size = 3;
+  const auto first = list(query);
+  ASSERT_EQ(first.size(), 3U);
+  EXPECT_GT(first[0].place, first[1].place);
+  query.below = first.back().place;
+  EXPECT_EQ(ids(query), (Ids{"p3", "p2", "p1"}));
+  // One that was behind it is before it now, and one is new; what is left follows.
+  store_.send({"p2", ChannelType::group}, "u2");
+  store_.join("u1", kGroup);
+  store_.send(kGroup, "u2");
+  EXPECT_EQ(ids(query), (Ids{"p3", "p1", "p0"}));
+  query.only_unread = true;
+  store_.read("u1", {"p1", ChannelType::group}, 1);
+  EXPECT_EQ(ids(query), (Ids{"p3", "p0"}));
+  query.below = ListPlace{};
+  EXPECT_TRUE(list(query).empty());
+}
+
 TEST_F(ConversationList, HasPagesOf500AtMost) {
   for (int i = 0; i < 501; ++i) {
     const ChannelKey channel("p" + std::to_string(i), ChannelType::group);

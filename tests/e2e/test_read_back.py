@@ -271,6 +271,13 @@ class ManagerV3(ListCase):
         [conversation] = [c for c in answer["items"] if c["channel_id"] == group]
         self.assertEqual((conversation["unread"], conversation["last_msg_seq"],
                           len(conversation["recent_messages"])), (30, 30, 2))
+        # Of one batch: some have the same time.
+        uid, groups = fresh("u"), [fresh("g") for _ in range(5)]
+        for each in groups:
+            self.server.create_group(each, [uid])
+        self.server.must_batch([item(each, "p") for each in groups])
+        pages = self.walk("/manager/conversations", uid=uid, limit=2)
+        self.assertEqual(sorted(one["channel_id"] for one in pages), sorted(groups))
 
     def test_the_server_shows_no_secret(self):
         rights = self.page("/manager/permissions")
