@@ -144,13 +144,15 @@ void write_managed_connections(JsonWriter& json, std::string_view name, const Se
 
 Task<void> get_managed_connections(Services& services, Request& request, Response& response) {
   if (!admit_node(services, request, response)) co_return;
-  const auto page = PageRequest::read(request, "manager/connections", kManagedConnectionLimits, {});
+  const auto page =
+      PageRequest::read(request, "manager/connections", kManagedConnectionLimits, "uid");
   if (!page) {
     answer_error(response, page.error());
     co_return;
   }
   presence::ConnectionQuery query;
-  query.keep = page->query().limit + 1;  // one more tells whether there are more
+  query.uid_part = page->query().prefix;  // anywhere in it
+  query.keep = page->query().limit + 1;   // one more tells whether there are more
   if (!page->query().from.empty()) {
     query.after = static_cast<SessionId>(http::query_number(page->query().from));
   }

@@ -137,7 +137,9 @@ void add_managed_users(std::vector<Operation>& out) {
       .path = "/manager/connections",
       .tag = Tag::monitoring,
       .description = "By session_id; `total` is how many are on the page.",
-      .query = joined_query({this_node()}, page_query(100, 100)),
+      .query = joined_query(
+          {{"uid", text(""), "Only of users whose uid has this in it.", {}}, this_node()},
+          page_query(100, 100)),
       .answer = page_of(managed_connection(), {need("total", integer("On the page."))}),
   });
 }

@@ -251,11 +251,23 @@ class ManagerV3(ListCase):
         self.assertLessEqual(set(uids), {c["uid"] for c in listed})
         ids = [c["session_id"] for c in listed]
         self.assertEqual(ids, sorted(set(ids)))
+        # Of users with something in their uid: page by page, and no cursor of other ones.
+        part = fresh("part")
+        more = [self.client("%d-%s-%d" % (n, part, n)) for n in range(5)]
+        some = self.walk("/manager/connections", uid=part, limit=2)
+        self.assertEqual(sorted(c["uid"] for c in some),
+                         ["%d-%s-%d" % (n, part, n) for n in range(5)])
+        ids = [c["session_id"] for c in some]
+        self.assertEqual(ids, sorted(ids))
+        cursor = self.page("/manager/connections", uid=part, limit=2)["next_cursor"]
+        answer = self.server.get("/manager/connections", {"uid": "u", "cursor": cursor},
+                                 headers=self.headers, address=self.server.manager)
+        self.assertIn("cursor is none", self.assert_error(answer, 400)["msg"])
         self.assertEqual(detail["connections"],
                          [c for c in listed if c["uid"] == uids[0]])
         self.assertIn({"uid": uids[0]}, self.page("/manager/system-users")["items"])
         self.assertEqual(self.page("/manager/nodes")["items"][0]["runtime"]["total_online"],
-                         len(clients))
+                         len(clients) + len(more))
 
     def test_messages_and_conversations(self):
         group = fresh("g")
