@@ -26,11 +26,11 @@ class ManagerCase(DemoCase):
     def setUp(self):
         backups = tempfile.TemporaryDirectory()
         self.addCleanup(backups.cleanup)
-        # It refuses all that it is told, so there are dead letters.
-        receiver = Receiver(lambda call: 422)
-        self.addCleanup(receiver.close)
+        self.refusal = 200
+        self.receiver = Receiver(lambda call: self.refusal)
+        self.addCleanup(self.receiver.close)
         self.server = Server({"auth.users": USERS, "backup.dir": backups.name,
-                              **hook(receiver, focusEvents="msg.notify",
+                              **hook(self.receiver, focusEvents="msg.notify",
                                      msgNotifyEventRetryMaxCount=1)},
                              yaml="logger:\n  level: info\n").start()
         self.addCleanup(self.server.destroy)
@@ -78,11 +78,20 @@ class Page(ManagerCase):
         return "http://%s/manager/" % self.server.manager
 
     def fill(self):
-        """What the views show: clients, groups, messages, a job of three items, a backup."""
+        """What the views show: clients, groups, messages, a job of three items, a backup; more
+        connections, conversations and channels than a page has."""
         server = self.server
-        self.clients = [server.client(uid) for uid in ("zoe", "zac")]
-        for number in range(57):
-            server.create_group("many-%02d" % number)
+        self.clients = [server.client(uid) for uid in (
+            "zoe", "zac", *("crowd-%02d" % number for number in range(52)))]
+        many = ["many-%02d" % number for number in range(57)]
+        for group in many:
+            server.create_group(group, ["busy"])
+        server.must_batch([{"from_uid": "busy", "channel_id": group, "channel_type": GROUP,
+                            "payload": payload("to " + group)} for group in many])
+        wait_until(lambda: len(self.receiver.heard("msg.notify")) >= len(many),
+                   what="the receiver to have heard of them")
+        # What comes now is refused, so there are dead letters.
+        self.refusal = 422
         server.create_group(self.GROUP, ["zoe", "zac", "zeb"])
         server.create_group("closed", ban=1)
         server.must_post("/user/token", {"uid": "zoe", "token": "t", "device_flag": 1})

@@ -1,12 +1,11 @@
-// The connections of clients to this node: all of them by cursor, or those whose uid has a text in
-// it.
+// The connections of clients to this node: all of them, or those whose uid has a text in it.
 import { useEffect, useState } from 'preact/hooks';
 
 import { translator } from '../language';
 import { Field } from '../widgets';
 import { time } from './format';
 import { go, linkTo, type Place } from './hooks';
-import { Listing, type Page, pageOf, type ServerPage } from './listing';
+import { Listing, pageOf, type ServerPage } from './listing';
 import { call } from './session';
 import { Action, Empty, Head, Notice, Rights } from './states';
 import { kCommon } from './words';
@@ -28,21 +27,9 @@ const t = translator({
   'Look whether clients know the address: GET /route tells it.':
     '请确认客户端使用的地址：GET /route 会给出。',
   'No connection has this in its uid.': '没有 uid 包含此文本的连接。',
-  'Of {total} that match, the first {shown}: type more of the uid.':
-    '共 {total} 个匹配，显示前 {shown} 个：请输入更多字符。',
 });
 
 interface Connection {
-  id: number;
-  uid: string;
-  device: string;
-  device_id: string;
-  transport: string;
-  address: string;
-  since: string;
-}
-
-interface Listed {
   session_id: number;
   uid: string;
   device_flag: string;
@@ -53,6 +40,7 @@ interface Listed {
   connected_at: string;
 }
 
+// As GET /user/info has them.
 export interface Connz {
   id: number;
   uid: string;
@@ -62,25 +50,6 @@ export interface Connz {
   ip: string;
   port: number;
   start: string;
-}
-
-// What a search shows at most.
-const kFoundMax = 200;
-
-function ofConnz(one: Connz): Connection {
-  return { id: one.id, uid: one.uid, device: one.device, device_id: one.device_id,
-           transport: one.transport, since: one.start,
-           address: one.ip.includes(':') ? `[${one.ip}]:${one.port}` : `${one.ip}:${one.port}` };
-}
-
-async function listed(cursor: string, signal: AbortSignal): Promise<Page<Connection>> {
-  const page = pageOf(await call<ServerPage<Listed>>(
-    '/manager/connections', { query: { cursor, limit: 50 }, signal }));
-  return { next: page.next, items: page.items.map((one) => ({
-    id: one.session_id, uid: one.uid, device: `${one.device_flag} (${one.device_level})`,
-    device_id: one.device_id, transport: one.listener, address: one.remote_addr,
-    since: one.connected_at,
-  })) };
 }
 
 export function Kick(props: { id: number; uid: string; done: () => void }) {
@@ -101,7 +70,6 @@ export function Connections(props: { place: Place }) {
   const [typed, setTyped] = useState(part);
   const [version, setVersion] = useState(0);
   const [notice, setNotice] = useState('');
-  const [more, setMore] = useState('');
   useEffect(() => setTyped(part), [part]);
   return (
     <>
@@ -118,28 +86,21 @@ export function Connections(props: { place: Place }) {
         <button type="submit">{t('Search')}</button>
       </form>
       <Notice text={notice} />
-      {part !== '' && more !== '' && <p class="warning">{more}</p>}
       <Listing<Connection>
         of={`connections ${part}`} version={version} caption={t('Connections')}
-        load={async (cursor, signal) => {
-          if (part === '') return listed(cursor, signal);
-          const found = await call<{ connections: Connz[]; total: number }>(
-            '/connz', { query: { uid: part, limit: kFoundMax, sort: 'id' }, signal });
-          setMore(found.total <= kFoundMax ? ''
-            : t('Of {total} that match, the first {shown}: type more of the uid.',
-                { total: found.total, shown: kFoundMax }));
-          return { items: found.connections.map(ofConnz), next: null };
-        }}
-        keyOf={(one) => String(one.id)}
+        load={async (cursor, signal) => pageOf(await call<ServerPage<Connection>>(
+          '/manager/connections', { query: { uid: part, cursor, limit: 50 }, signal }))}
+        keyOf={(one) => String(one.session_id)}
         columns={[
           { name: t('User'), cell: (one) => <a href={linkTo(['users', one.uid])}>{one.uid}</a> },
-          { name: t('Device'), cell: (one) => `${one.device} ${one.device_id}` },
-          { name: t('Transport'), cell: (one) => one.transport },
-          { name: t('Address'), cell: (one) => <span class="mono">{one.address}</span> },
-          { name: t('Since'), cell: (one) => time(Date.parse(one.since) / 1000) },
-          { name: t('Number'), number: true, cell: (one) => one.id },
+          { name: t('Device'),
+            cell: (one) => `${one.device_flag} (${one.device_level}) ${one.device_id}` },
+          { name: t('Transport'), cell: (one) => one.listener },
+          { name: t('Address'), cell: (one) => <span class="mono">{one.remote_addr}</span> },
+          { name: t('Since'), cell: (one) => time(Date.parse(one.connected_at) / 1000) },
+          { name: t('Number'), number: true, cell: (one) => one.session_id },
           { name: t('Actions'), cell: (one) => (
-            <Kick id={one.id} uid={one.uid} done={() => {
+            <Kick id={one.session_id} uid={one.uid} done={() => {
               setNotice(t('{uid} is told to go.', { uid: one.uid }));
               setVersion(version + 1);
             }} />

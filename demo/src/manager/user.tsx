@@ -6,7 +6,7 @@ import { type Flags } from './channels';
 import { Kick, type Connz } from './connections';
 import { count, deviceName, payloadLine, time, typeName } from './format';
 import { linkTo, useLoaded } from './hooks';
-import { Rows } from './listing';
+import { Listing, pageOf, Rows, type ServerPage } from './listing';
 import type { Message } from './message_list';
 import { call, ServerError } from './session';
 import { Action, Empty, Head, Loading, Notice, Problem, Rights, Tag } from './states';
@@ -47,10 +47,10 @@ const t = translator({
   'Since': '开始时间',
   'Not connected here.': '未连接到此节点。',
   'Conversations': '会话',
+  'Conversations, the newest first': '会话，最新的在前',
   'Unread': '未读',
   'Last message': '最后一条消息',
   'No conversation.': '没有会话。',
-  'The newest {count}.': '最新的 {count} 个。',
   'Nothing is stored of this user, who is not online either.': '没有存储此用户的任何信息，且其不在线。',
   'Look whether the uid is right, letter by letter.': '请逐字符检查 uid 是否正确。',
   '{uid} is told to go.': '已通知 {uid} 下线。',
@@ -81,7 +81,6 @@ interface Conversation {
   recent_messages: Message[];
 }
 
-const kConversations = 50;
 const kNoFlags: Flags = { large: 0, ban: 0, disband: 0, send_ban: 0, allow_stranger: 0 };
 
 // The flags of a user are those of the channel of type 1 that has their uid.
@@ -97,33 +96,27 @@ async function flagsOf(uid: string): Promise<Flags> {
 }
 
 function Conversations(props: { uid: string }) {
-  const loaded = useLoaded(`conversations ${props.uid}`, (signal) => call<{
-    items: Conversation[]; truncated: boolean;
-  }>('/manager/conversations', { query: { uid: props.uid, limit: kConversations }, signal }));
   return (
-    <section class="panel listing" aria-label={t('Conversations')}>
+    <section class="panel" aria-label={t('Conversations')}>
       <h2>{t('Conversations')}</h2>
-      {loaded.error && <Problem error={loaded.error} retry={loaded.reload} />}
-      {loaded.value === null && !loaded.error && <Loading />}
-      {loaded.value?.items.length === 0 && <Empty what={t('No conversation.')} />}
-      {loaded.value !== null && loaded.value.items.length > 0 && (
-        <Rows<Conversation>
-          caption={t('Conversations')} items={loaded.value.items}
-          keyOf={(one) => `${one.channel_type} ${one.channel_id}`}
-          columns={[
-            { name: t('Channel'), cell: (one) => (
-              <a href={one.channel_type === 1 ? linkTo(['users', one.channel_id])
-                : linkTo(['channels', one.channel_type, one.channel_id])}>{one.channel_id}</a>
-            ) },
-            { name: t('Type'), cell: (one) => typeName(one.channel_type) },
-            { name: t('Unread'), number: true, cell: (one) => count(one.unread) },
-            { name: t('Last message'), cell: (one) => (
-              one.recent_messages.length === 0 ? '' : payloadLine(one.recent_messages[0].payload).slice(0, 200)
-            ) },
-            { name: t('Time'), cell: (one) => time(one.timestamp) },
-          ]} />
-      )}
-      {loaded.value?.truncated && <p class="hint">{t('The newest {count}.', { count: kConversations })}</p>}
+      <Listing<Conversation>
+        of={`conversations ${props.uid}`} caption={t('Conversations, the newest first')}
+        load={async (cursor, signal) => pageOf(await call<ServerPage<Conversation>>(
+          '/manager/conversations', { query: { uid: props.uid, cursor, limit: 50 }, signal }))}
+        keyOf={(one) => `${one.channel_type} ${one.channel_id}`}
+        columns={[
+          { name: t('Channel'), cell: (one) => (
+            <a href={one.channel_type === 1 ? linkTo(['users', one.channel_id])
+              : linkTo(['channels', one.channel_type, one.channel_id])}>{one.channel_id}</a>
+          ) },
+          { name: t('Type'), cell: (one) => typeName(one.channel_type) },
+          { name: t('Unread'), number: true, cell: (one) => count(one.unread) },
+          { name: t('Last message'), cell: (one) => (
+            one.recent_messages.length === 0 ? '' : payloadLine(one.recent_messages[0].payload).slice(0, 200)
+          ) },
+          { name: t('Time'), cell: (one) => time(one.timestamp) },
+        ]}
+        empty={<Empty what={t('No conversation.')} />} />
     </section>
   );
 }

@@ -68,8 +68,29 @@ class Manager {
                 async () => assert.deepEqual(await this.keys(), expected));
   }
 
+  get previous() {
+    return this.page.locator('.pages button').nth(0);
+  }
+
   get next() {
     return this.page.locator('.pages button').nth(1);
+  }
+
+  // Through all pages of a list, and back to the first.
+  async walk(expected, size = 50) {
+    const last = Math.ceil(expected.length / size) - 1;
+    const page = (number) => this.waitKeys(expected.slice(number * size, (number + 1) * size));
+    await page(0);
+    for (let number = 1; number <= last; ++number) {
+      await this.next.click();
+      await page(number);
+    }
+    assert.ok(await this.next.isDisabled());
+    for (let number = last - 1; number >= 0; --number) {
+      await this.previous.click();
+      await page(number);
+    }
+    assert.ok(await this.previous.isDisabled());
   }
 
   async confirm() {
@@ -99,11 +120,16 @@ async function views(manager, api, group) {
   await manager.look('overview');
 
   await manager.open('connections');
-  const open = (await api.get('/connz?sort=id')).connections;
-  await manager.waitKeys(open.map((one) => String(one.id)));
+  const open = (await api.get('/connz?sort=id&limit=1000')).connections;
+  const idsOf = (part) => open.filter((one) => one.uid.includes(part)).map((one) => String(one.id));
+  assert.ok(idsOf('crowd').length > 50);
+  await manager.walk(idsOf(''));
   await manager.look('connections');
+  // A part of the uid, which more than one page has.
+  await manager.open('connections?uid=rowd');
+  await manager.walk(idsOf('rowd'));
   await manager.open('connections?uid=zoe');
-  await manager.waitKeys(open.filter((one) => one.uid.includes('zoe')).map((one) => String(one.id)));
+  await manager.waitKeys(idsOf('zoe'));
 
   await manager.open('users?prefix=z');
   const users = (await api.get('/users?prefix=z')).items.map((one) => one.uid);
@@ -113,20 +139,18 @@ async function views(manager, api, group) {
   await manager.open('users/zoe');
   await manager.page.getByRole('link', { name: group }).waitFor();
   await manager.look('user');
+  const conversations = await api.post('/conversation/sync', { uid: 'busy', version: 0, msg_count: 1 });
+  assert.ok(conversations.length > 50);
+  await manager.open('users/busy');
+  await manager.walk(conversations.map((one) => `${one.channel_type} ${one.channel_id}`));
   await manager.open('users/nobody-has-this-name');
   await manager.look('no-user');
 
-  // Two pages of channels: forth and back by cursors.
   await manager.open('channels?prefix=many-&type=2');
   const many = (await api.get('/channels?prefix=many-&channel_type=2')).items
     .map((one) => `2 ${one.channel_id}`);
   assert.ok(many.length > 50);
-  await manager.waitKeys(many.slice(0, 50));
-  await manager.next.click();
-  await manager.waitKeys(many.slice(50));
-  assert.ok(await manager.next.isDisabled());
-  await manager.page.locator('.pages button').nth(0).click();
-  await manager.waitKeys(many.slice(0, 50));
+  await manager.walk(many);
   await manager.look('channels');
 
   await manager.open(`channels/2/${group}`);
@@ -180,7 +204,7 @@ async function views(manager, api, group) {
   await manager.page.locator('.rights').getByText('audit.file').waitFor();
   await manager.next.click();
   await manager.waitKeys(lines.slice(50));
-  await manager.page.locator('.pages button').nth(0).click();
+  await manager.previous.click();
   await manager.waitKeys(lines.slice(0, 50));
   await manager.look('audit');
   await manager.open('audit?event=login');
