@@ -17,7 +17,7 @@ import client_packages
 from harness import ROOT, Server, not_for_sanitizers
 
 SHOTS = ROOT / "build" / "artifacts" / "demo"
-SCENARIO_TIMEOUT = 150.0
+SCENARIO_TIMEOUT = 240.0
 
 
 class DemoCase(unittest.TestCase):

@@ -1,6 +1,6 @@
 """The manager page in headless Chromium (tests/clients/demo/manager.mjs), and how it is served.
 
-One browser session goes through every view at both widths. Screenshots are kept in
+One browser goes through every view and makes every change at both widths. Screenshots are kept in
 build/artifacts/demo.
 """
 
@@ -29,7 +29,9 @@ class ManagerCase(DemoCase):
         self.refusal = 200
         self.receiver = Receiver(lambda call: self.refusal)
         self.addCleanup(self.receiver.close)
+        # Clients are to stay, and say nothing.
         self.server = Server({"auth.users": USERS, "backup.dir": backups.name,
+                              "connIdleTime": "1h",
                               **hook(self.receiver, focusEvents="msg.notify",
                                      msgNotifyEventRetryMaxCount=1)},
                              yaml="logger:\n  level: info\n").start()
@@ -81,8 +83,11 @@ class Page(ManagerCase):
         """What the views show: clients, groups, messages, a job of three items, a backup; more
         connections, conversations and channels than a page has."""
         server = self.server
+        # Each width has its own for what is done once to each of them.
+        own = ["%s-%s" % (what, width) for width in ("wide", "narrow")
+               for what in ("kicked", "thrown", "quitting")]
         self.clients = [server.client(uid) for uid in (
-            "zoe", "zac", *("crowd-%02d" % number for number in range(52)))]
+            "zoe", "zac", *own, *("crowd-%02d" % number for number in range(52)))]
         many = ["many-%02d" % number for number in range(57)]
         for group in many:
             server.create_group(group, ["busy"])
@@ -92,9 +97,10 @@ class Page(ManagerCase):
                    what="the receiver to have heard of them")
         # What comes now is refused, so there are dead letters.
         self.refusal = 422
-        server.create_group(self.GROUP, ["zoe", "zac", "zeb"])
+        server.create_group(self.GROUP, ["zoe", "zac", "zeb", "crowd-00"])
         server.create_group("closed", ban=1)
-        server.must_post("/user/token", {"uid": "zoe", "token": "t", "device_flag": 1})
+        for uid in ("zoe", "quitting-wide", "quitting-narrow"):
+            server.must_post("/user/token", {"uid": uid, "token": "t", "device_flag": 1})
         for text in ("first", "second", "third"):
             server.must_batch([{"from_uid": "zoe", "channel_id": self.GROUP, "channel_type": GROUP,
                                 "payload": payload(text)}])
@@ -108,9 +114,8 @@ class Page(ManagerCase):
         wait_until(lambda: len(server.get("/webhook/dead-letters").json()["dead_letters"]) == 6,
                    what="the dead letters of all messages")
 
-    def test_every_view_shows_what_the_api_says(self):
+    def test_what_it_shows_and_changes_is_what_the_api_says(self):
         self.fill()
         self.addCleanup(lambda: [client.close() for client in self.clients])
         self.scenario("manager", url=self.page_url(), group=self.GROUP,
                       settings=os.path.join(self.server.dir, "config.yaml"))
-
