@@ -34,12 +34,13 @@ class DemoCase(unittest.TestCase):
     def demo(self, path, method="GET", headers=None):
         return self.server.request(method, path, headers=headers, address=self.server.demo)
 
-    def scenario(self, name, **more):
-        """Runs a scenario; what it asks of the server is done here."""
+    def scenario(self, name, answers=(), **more):
+        """Runs a scenario; what it asks of the server is done here. `answers`: what more it may ask
+        for, and what does it."""
         config = {"url": "http://%s/" % self.server.demo, "api": "http://" + self.server.http,
                   "shots": str(SHOTS), **more}
         node = shutil.which("node") or shutil.which("nodejs")
-        asked = {"kill": self.server.kill9, "start": self.server.start}
+        asked = {"kill": self.server.kill9, "start": self.server.start, **dict(answers)}
         with subprocess.Popen([node, "run.mjs", name, json.dumps(config)],
                               cwd=client_packages.npm("demo"),
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import re
+import subprocess
 import tempfile
 
 from harness import GROUP, Server, not_for_sanitizers, wait_until
@@ -114,8 +115,16 @@ class Page(ManagerCase):
         wait_until(lambda: len(server.get("/webhook/dead-letters").json()["dead_letters"]) == 6,
                    what="the dead letters of all messages")
 
+    def limit_files(self, size):
+        """Files of the server grow no further than that: a write beyond it fails, as on a full disk."""
+        subprocess.run(["prlimit", "--pid", str(self.server.process.pid), "--fsize=%s:" % size],
+                       check=True)
+
     def test_what_it_shows_and_changes_is_what_the_api_says(self):
         self.fill()
         self.addCleanup(lambda: [client.close() for client in self.clients])
         self.scenario("manager", url=self.page_url(), group=self.GROUP,
-                      settings=os.path.join(self.server.dir, "config.yaml"))
+                      settings=os.path.join(self.server.dir, "config.yaml"),
+                      answers={"break the disk": lambda: self.limit_files("1"),
+                               "mend the disk": lambda: self.limit_files("unlimited")})
+

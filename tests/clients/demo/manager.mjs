@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 
 import { Api, narrow, until, wide } from './browsers.mjs';
 import { changes, letters } from './manager_changes.mjs';
+import { numbers, unhealthy } from './manager_numbers.mjs';
 
 const kAxe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const kRules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'];
@@ -122,6 +123,10 @@ async function views(manager, api, group) {
   const { connections } = await api.get('/varz');
   assert.equal(await manager.page.locator('[data-tile="sessions"] .big').innerText(),
                String(connections));
+  await numbers(manager, () => {
+    const item = (channel_id) => ({ from_uid: 'zoe', channel_id, channel_type: 2, payload: 'e30=' });
+    return api.post('/message/sendbatch', [...Array(8).fill(item(group)), ...Array(4).fill(item('closed'))]);
+  });
   await manager.look('overview');
 
   await manager.open('connections');
@@ -220,7 +225,7 @@ async function views(manager, api, group) {
 }
 
 // All of it, in one browser.
-export async function manager({ browsers, config }) {
+export async function manager({ browsers, config, ask }) {
   const api = new Asked(config);
   const { group } = config;
 
@@ -258,4 +263,5 @@ export async function manager({ browsers, config }) {
   await other.signIn('admin', 'Admin-pw');
   await other.page.locator('.menu-button').waitFor();
   await changes(other, api, group);
+  await unhealthy(other, config, ask);
 }
