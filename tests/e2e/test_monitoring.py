@@ -327,7 +327,8 @@ class SlowRequests(ServerCase):
         (line,) = [line for line in self.server.log_tail().splitlines() if "slow: " in line]
         self.assertIn("request req-17", line)
         read, worked = re.search(r"([\d.]+) s until it was read, ([\d.]+) s of work", line).groups()
-        self.assertGreaterEqual(float(read), 0.4)
+        # The clock of the server begins behind the first bytes.
+        self.assertGreaterEqual(float(read), 0.3)
         self.assertLess(float(worked), float(read))
         self.assertIn("%d bytes in" % len(body), line)
         self.assertNotIn("of-nobody", line)
