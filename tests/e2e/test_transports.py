@@ -410,8 +410,7 @@ class Origins(ServerCase):
             self.assertFalse(self.opens(origin), origin)
         self.assertIn('jindou_sessions_cut_total{reason="origin"}',
                       self.server.get("/metrics").body.decode())
-        log = self.server.log_tail(200)
-        self.assertIn("a page of https://evil.example is not let in", log)
+        self.server.wait_for_log("a page of https://evil.example is not let in")
 
     def test_a_name_that_was_rebound_to_this_address_is_foreign(self):
         """The page's own name resolves to us: page and socket have the same host."""
