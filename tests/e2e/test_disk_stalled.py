@@ -33,8 +33,8 @@ class DiskStalled(unittest.TestCase):
     def setUpClass(cls):
         directory = pathlib.Path(tempfile.mkdtemp())
         cls.addClassCleanup(shutil.rmtree, directory)
-        cls.library, cls.hold = directory / "hold.so", directory / "hold"
-        subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", str(cls.library), "-ldl"],
+        cls.shim, cls.hold = directory / "hold.so", directory / "hold"
+        subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", str(cls.shim), "-ldl"],
                        input=HOLD, text=True, check=True)
 
     def setUp(self):
@@ -42,7 +42,7 @@ class DiskStalled(unittest.TestCase):
 
     def on_held_disk(self, _server):
         # Built with a sanitizer, the server wants to be asked first.
-        return ["env", "LD_PRELOAD=%s" % self.library, "HOLD_FILE=%s" % self.hold,
+        return ["env", "LD_PRELOAD=%s" % self.shim, "HOLD_FILE=%s" % self.hold,
                 "ASAN_OPTIONS=verify_asan_link_order=0"]
 
     def test_batches_are_advised_to_be_few_and_small_while_others_wait(self):
