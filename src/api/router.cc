@@ -389,9 +389,9 @@ void Router::tell_if_slow(const Request& request, const Response& response,
       "api",
       "slow: {} {} was answered {} after {:.3f} s: {:.3f} s until it was read, {:.3f} "
       "s of work, {:.3f} s until the answer was taken; {} bytes in, {} out, from {}{}",
-      to_string(request.method()), response.route, response.status, seconds_of(times.total),
-      seconds_of(times.reading), seconds_of(times.working), seconds_of(times.writing),
-      request.body.size(), response.body.size(), request.peer, more);
+      std::string_view(to_string(request.method())), response.route, response.status,
+      seconds_of(times.total), seconds_of(times.reading), seconds_of(times.working),
+      seconds_of(times.writing), request.body.size(), response.body.size(), request.peer, more);
 }
 
 void Router::audit(const Request& request, const Response& response,
