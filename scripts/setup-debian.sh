@@ -104,9 +104,9 @@ need_clang() {
 
 # The packages of some programs start a server where they are installed: the program alone is taken
 # out of its package, into /usr/local/bin. Their libraries come with those of the server.
-taken_out=() # its path in the package, the package
+taken_out=() # its path in the package, the packages that may hold it: the first that there is
 need_program() {
-  PATH=$PATH:/usr/sbin command -v "${1##*/}" >/dev/null 2>&1 || taken_out+=("$1 $2")
+  PATH=$PATH:/usr/sbin command -v "${1##*/}" >/dev/null 2>&1 || taken_out+=("$*")
 }
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
@@ -165,7 +165,7 @@ case "$role" in
     need_python_module ensurepip python3-venv
     need_python_module yaml python3-yaml
     need_command zsh zsh
-    need_program usr/bin/promtool prometheus
+    need_program usr/bin/promtool promtool prometheus
     need_program usr/sbin/nginx nginx
     need_program usr/bin/caddy caddy
     ;;
@@ -196,7 +196,7 @@ else
 fi
 alone=()
 for program in "${taken_out[@]}"; do
-  program=${program% *}
+  program=${program%% *}
   alone+=("${program##*/}")
 done
 wanted=("${missing[@]}" ${chosen:+$chosen} "${alone[@]}")
@@ -240,7 +240,9 @@ if [ ${#taken_out[@]} -gt 0 ]; then
   trap 'rm -rf "$unpacked"' EXIT
   cd "$unpacked"
   for program in "${taken_out[@]}"; do
-    read -r path package <<<"$program"
+    read -r path packages <<<"$program"
+    # shellcheck disable=SC2086  # they are several words
+    package=$(first_candidate $packages)
     quietly apt-get download -q -o APT::Sandbox::User= "$package"
     dpkg-deb --fsys-tarfile "$package"_*.deb | tar -x "./$path"
     "${as_root[@]}" install -m 755 "$path" "/usr/local/bin/${path##*/}"
