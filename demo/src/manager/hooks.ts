@@ -1,5 +1,5 @@
 // What views stand on: where the page is, and what is loaded for it.
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import { ServerError } from './session';
 
@@ -34,13 +34,15 @@ export function go(link: string): void {
 }
 
 export function usePlace(): Place {
-  const [now, set] = useState(place);
+  const [hash, set] = useState(location.hash);
   useEffect(() => {
-    const changed = () => set(place());
+    const changed = () => set(location.hash);
     window.addEventListener('hashchange', changed);
+    // It may have changed since the page was drawn, before anybody listened.
+    changed();
     return () => window.removeEventListener('hashchange', changed);
   }, []);
-  return now;
+  return useMemo(place, [hash]);
 }
 
 export interface Loaded<T> {
