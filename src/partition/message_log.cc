@@ -85,14 +85,18 @@ MessageSeq MessageLog::next_seq(CachedChannel& log, Txn& txn) {
   return static_cast<MessageSeq>(++log.last_seq);
 }
 
+void MessageLog::put_row(const Message& message, const ChannelKey& log, Txn& txn) {
+  store::build_message_key(key_scratch_, partition_, log, message.seq);
+  store::encode_before_payload(value_scratch_, message, log);
+  txn.put(key_scratch_, value_scratch_, message.payload);
+}
+
 void MessageLog::append(Message& message, const ChannelKey& log, CachedChannel* channel,
                         CachedChannel& log_state, Txn& txn) {
   message.seq = next_seq(log_state, txn);
   const std::uint64_t seq = raw(message.seq);
   channels_.touch(log_state, txn);
-  store::build_message_key(key_scratch_, partition_, log, message.seq);
-  store::encode_message(value_scratch_, message, log);
-  txn.put(key_scratch_, value_scratch_);
+  put_row(message, log, txn);
   if (message.expire != 0) {
     const auto at = static_cast<std::uint64_t>(message.expires_at());
     txn.put(store::expiry_key(partition_, at, log, message.seq), {});
@@ -234,9 +238,7 @@ void MessageLog::put_revised(store::EntryKind kind, CachedChannel& channel, Mess
   channel.record.revised_at_ns = stamps_.next_ns(txn);
   forget_durable_revisions(channel, channels_.durable());
   ChannelCache::note_revised(channel, raw(message.seq), revision, txn);
-  store::build_message_key(key_scratch_, partition_, channel.key, message.seq);
-  store::encode_message(value_scratch_, message, channel.key);
-  txn.put(key_scratch_, value_scratch_);
+  put_row(message, channel.key, txn);
   channels_.put_record(channel, txn);
 }
 

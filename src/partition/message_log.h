@@ -67,6 +67,8 @@ class MessageLog {
 
  private:
   MessageSeq next_seq(CachedChannel& log, Txn& txn);
+  // The record of the message, at its place in `log`.
+  void put_row(const Message& message, const ChannelKey& log, Txn& txn);
   // One that can be recalled or edited, as the commits before this one leave it. Its payload may be
   // that of before. Errors: as of RecallMessage, storage.
   Result<Message> load_revisable(const CachedChannel& channel, std::uint64_t seq,
@@ -91,7 +93,7 @@ class MessageLog {
   Receivers& receivers_;
   EventLanes& lanes_;
   std::string key_scratch_;
-  std::string value_scratch_;
+  std::string value_scratch_;  // of a message's record, without its payload
 };
 
 }  // namespace jindou::partition

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "partition/applied_rows.h"
+#include "store/batch_put.h"
 #include "store/rocksdb_slice.h"
 
 namespace jindou::partition {
@@ -32,6 +33,11 @@ void expect_ok(const rocksdb::Status& status) { JD_ASSERT(status.ok()); }
 void Txn::put(std::string_view key, std::string_view value) {
   has_remembered_rows_ = has_remembered_rows_ || is_remembered(key);
   expect_ok(batch_.Put(store::slice(key), store::slice(value)));
+}
+
+void Txn::put(std::string_view key, std::string_view front, std::string_view back) {
+  has_remembered_rows_ = has_remembered_rows_ || is_remembered(key);
+  expect_ok(store::put_joined(batch_, key, front, back));
 }
 
 void Txn::erase(std::string_view key) {

@@ -50,6 +50,8 @@ class Txn {
 
   // Rows.
   void put(std::string_view key, std::string_view value);
+  // A value in two pieces, `back` behind `front`. Both are copied once, into the commit.
+  void put(std::string_view key, std::string_view front, std::string_view back);
   void erase(std::string_view key);
   void erase_range(std::string_view lower, std::string_view upper);  // [lower, upper)
 

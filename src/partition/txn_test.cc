@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "store/keys.h"
+
 namespace jindou::partition {
 namespace {
 
@@ -79,6 +81,37 @@ TEST_F(TxnTest, WhatWasRolledBackLeavesNothing) {
   EXPECT_NE(closed.rows.find("four"), std::string::npos);
   EXPECT_EQ(closed.effects, 2U);
   EXPECT_EQ(closed.told, (std::vector<std::string>{"done"}));
+}
+
+TEST_F(TxnTest, AValueInTwoPiecesIsTheRowOfTheWhole) {
+  const std::string binary("\0\xff", 2);
+  const std::vector<std::string> pieces = {"", "a", binary, std::string(127, 'b'),
+                                           std::string(40'000, 'c')};
+  Txn whole(7);
+  for (const std::string& front : pieces) {
+    for (const std::string& back : pieces) {
+      whole.put("row", front + back);
+      std::string own_front = front;
+      std::string own_back = back;
+      txn_.put("row", own_front, own_back);
+      // Nothing of it is looked at again.
+      own_front.assign(own_front.size(), '?');
+      own_back.assign(own_back.size(), '?');
+    }
+  }
+  EXPECT_EQ(txn_.rows(), whole.rows());
+  EXPECT_EQ(txn_.bytes(), whole.bytes());
+}
+
+TEST_F(TxnTest, ARowInTwoPiecesIsTakenBackAndRememberedLikeAnyOther) {
+  txn_.put("row", "one", "two");
+  EXPECT_FALSE(txn_.has_remembered_rows());
+  const std::string before = txn_.rows();
+  const auto point = txn_.save();
+  txn_.put(store::system_account_key(PartitionId{0}, "u1"), "one", "two");
+  EXPECT_TRUE(txn_.has_remembered_rows());
+  txn_.roll_back(point);
+  EXPECT_EQ(txn_.rows(), before);
 }
 
 TEST_F(TxnTest, TheCommitRecordIsThatOfWhatStayed) {

@@ -797,6 +797,11 @@ Result<TemplateFloorRecord> decode_template_floor(std::string_view bytes) {
 }
 
 void encode_message(std::string& out, const Message& message, const ChannelKey& log) {
+  encode_before_payload(out, message, log);
+  out += message.payload;
+}
+
+void encode_before_payload(std::string& out, const Message& message, const ChannelKey& log) {
   out.clear();
   const bool addressed = !addressed_by_log(message, log);
   unsigned bits = 0;
@@ -831,7 +836,6 @@ void encode_message(std::string& out, const Message& message, const ChannelKey& 
   append_varint(out, message.timestamp_ns);
   if (message.revision) append_revision(out, *message.revision);
   if (message.moderation) append_moderation(out, *message.moderation);
-  out += message.payload;
 }
 
 std::optional<GapRecord> gap_of(const Message& message) {

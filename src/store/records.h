@@ -337,6 +337,9 @@ Result<TemplateFloorRecord> decode_template_floor(std::string_view bytes);
 // Replaces the content of `out`. The log and the seq are in the key; the addressed channel is in
 // the value only where it cannot be told from the log.
 void encode_message(std::string& out, const Message& message, const ChannelKey& log);
+// The same without the payload, which is the end of the record: for whoever puts one behind the
+// other where they are to stay (store/batch_put.h), and copies the payload once.
+void encode_before_payload(std::string& out, const Message& message, const ChannelKey& log);
 // What stands beside a message as long as it is there: none, when everybody can read it for ever
 // and its sender has it in his list. Of an unlisted one the run is left at 1.
 std::optional<GapRecord> gap_of(const Message& message);

@@ -98,6 +98,26 @@ TEST(MessageRecord, HasTheBytesTheStoreWasWrittenWith) {
   EXPECT_EQ(bytes, restricted);
 }
 
+TEST(MessageRecord, EndsWithThePayload) {
+  Message shared = sample();
+  shared.payload = Payload(std::make_shared<const std::string>(300, 'x'));
+  Message empty = sample();
+  empty.payload.clear();
+  for (Message message : {sample(), shared, empty}) {
+    for (const bool more : {false, true}) {
+      if (more) {
+        message.revision = Revision{3, false, 1'700'000'100, 7, "admin"};
+        message.moderation = std::make_shared<Moderation>();
+      }
+      std::string bytes;
+      encode_message(bytes, message, message.channel);
+      std::string front = "of the message before";
+      encode_before_payload(front, message, message.channel);
+      EXPECT_EQ(front + message.payload.str(), bytes);
+    }
+  }
+}
+
 TEST(MessageRecord, KeepsWhatBecameOfTheMessage) {
   Message message = sample();
   message.revision = Revision{3, false, 1'700'000'100, 7, "admin"};
