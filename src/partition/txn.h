@@ -119,7 +119,8 @@ class Txn {
   void write_record(const RecordKey& record_key) {
     if (record_.empty()) return;
     const auto key = record_key(record_.first_counter());
-    put(key, record_.take());
+    put(key, record_.before_entries(), record_.entries());
+    record_.clear();
   }
   // No save point may be left.
   rocksdb::WriteBatch take_batch();

@@ -362,14 +362,23 @@ void CommitRecordBuilder::cut(const Mark& mark) {
   previous_log_ = mark.previous_log;
 }
 
-std::string CommitRecordBuilder::take() {
+std::string CommitRecordBuilder::before_entries() const {
   std::string out(1, kCommitFormat);
   append_varint(out, static_cast<std::uint64_t>(timestamp_));
   append_varint(out, count_);
+  return out;
+}
+
+std::string CommitRecordBuilder::take() {
+  std::string out = before_entries();
   out += body_;
+  clear();
+  return out;
+}
+
+void CommitRecordBuilder::clear() {
   body_.clear();
   count_ = 0;
-  return out;
 }
 
 Result<CommitRecord> decode_commit_record(std::string_view bytes, std::uint64_t first_counter) {

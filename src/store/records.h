@@ -266,6 +266,12 @@ class CommitRecordBuilder {
   void add(const CommitEntry& entry, std::int64_t timestamp);
   // The encoded record; the builder is empty afterwards.
   std::string take();
+  // The same as two pieces that belong one behind the other, for whoever need not have them in one
+  // string. The entries are valid until the builder is changed.
+  std::string before_entries() const;
+  std::string_view entries() const { return body_; }
+  // Forgets the entries.
+  void clear();
 
   // How much there is; everything behind a mark can be taken back.
   struct Mark {

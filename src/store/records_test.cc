@@ -309,6 +309,28 @@ TEST(CommitRecord, KeepsItsEntriesAndSharesRepeatedLogs) {
   }
 }
 
+TEST(CommitRecord, InPiecesIsTheSame) {
+  const ChannelKey log("g", ChannelType::group);
+  CommitRecordBuilder whole;
+  CommitRecordBuilder pieces;
+  // Taken twice: what is left of the first time must not show in the second.
+  for (const std::uint64_t first : {std::uint64_t{10}, std::uint64_t{500}}) {
+    for (std::uint64_t i = 0; i < 200; ++i) {
+      const CommitEntry entry = {first + i, log, i + 1, {i, 2}, 3, true};
+      whole.add(entry, 300);
+      pieces.add(entry, 300);
+    }
+    const std::string bytes = pieces.before_entries() + std::string(pieces.entries());
+    pieces.clear();
+    EXPECT_TRUE(pieces.empty());
+    EXPECT_EQ(pieces.bytes(), 0U);
+    EXPECT_EQ(bytes, whole.take());
+    const auto record = decode_commit_record(bytes, first);
+    ASSERT_TRUE(record.has_value());
+    EXPECT_EQ(record->entries.size(), 200U);
+  }
+}
+
 TEST(CommitRecord, TellsMessagesFromChanges) {
   CommitRecordBuilder builder;
   const ChannelKey log("g", ChannelType::group);
