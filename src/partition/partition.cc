@@ -504,7 +504,7 @@ store::Commit Partition::build_commit() {
     txn->put(store::partition_state_key(id_), store::encode(state()));
     modules_.stamps.announce();
   }
-  txn_ = std::make_unique<Txn>(position_ + 1);
+  txn_ = std::make_unique<Txn>(position_ + 1, txn->next_likely());
   commit.batch = txn->take_batch();
   flight_->commits.fetch_add(1, std::memory_order_relaxed);
   const std::uint64_t position = position_;

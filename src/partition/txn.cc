@@ -1,5 +1,7 @@
 #include "partition/txn.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "partition/applied_rows.h"
 #include "store/batch_put.h"
@@ -24,6 +26,14 @@ SendResult after_failure(const SendResult& result, Errc failure) {
   }
   return SendResult::refuse(Reason::system_error, failure);
 }
+
+// The most that is taken before it is known to be wanted: each partition has a commit that is
+// gathered, also when nobody sends.
+constexpr std::size_t kLikelyBytesMax = std::size_t{64} << 10;
+constexpr std::size_t kLikelyEffectsMax = 256;
+
+// One that is a little larger than the one before does not grow at its very end.
+std::size_t a_little_more(std::size_t count) { return count + count / 4; }
 
 // A write batch answers with a status, and fails at limits that are not set.
 void expect_ok(const rocksdb::Status& status) { JD_ASSERT(status.ok()); }
@@ -96,6 +106,11 @@ void Txn::keep(const SavePoint& point) {
   expect_ok(batch_.PopSavePoint());
   // An outer save point may still want them.
   if (--save_points_ == 0) undo_.clear();
+}
+
+Txn::Likely Txn::next_likely() const {
+  return {.bytes = std::min(a_little_more(batch_.GetDataSize()), kLikelyBytesMax),
+          .effects = std::min(a_little_more(effects()), kLikelyEffectsMax)};
 }
 
 rocksdb::WriteBatch Txn::take_batch() {

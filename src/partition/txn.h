@@ -41,8 +41,18 @@ class Txn {
     Result<void> outcome;
   };
 
+  // What a commit is likely to hold: so much memory is taken at once, instead of growing piece by
+  // piece with all that is there copied each time.
+  struct Likely {
+    std::size_t bytes = 0;  // of rows
+    std::size_t effects = 0;
+  };
+
   // `position`: that of the commit in its partition's log, if it writes anything.
-  explicit Txn(std::uint64_t position) : position_(position) {}
+  explicit Txn(std::uint64_t position) : Txn(position, Likely()) {}
+  Txn(std::uint64_t position, Likely likely) : position_(position), batch_(likely.bytes) {
+    effects_->effects.reserve(likely.effects);
+  }
   Txn(const Txn&) = delete;
   Txn& operator=(const Txn&) = delete;
 
@@ -122,6 +132,8 @@ class Txn {
     put(key, record_.before_entries(), record_.entries());
     record_.clear();
   }
+  // What the next commit is likely to hold when this one is closed: a little more than this one.
+  Likely next_likely() const;
   // No save point may be left.
   rocksdb::WriteBatch take_batch();
   // Whether there may be rows that more than the partition remembers (applied_rows.h).

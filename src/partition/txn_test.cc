@@ -114,6 +114,40 @@ TEST_F(TxnTest, ARowInTwoPiecesIsTakenBackAndRememberedLikeAnyOther) {
   EXPECT_EQ(txn_.rows(), before);
 }
 
+TEST_F(TxnTest, ACommitLikeTheOneBeforeTakesItsMemoryOnce) {
+  const auto fill = [](Txn& txn) {
+    for (int i = 0; i < 50; ++i) {
+      txn.put("row " + std::to_string(i), std::string(200, 'x'));
+      txn.add_effect({});
+    }
+  };
+  fill(txn_);
+  const Txn::Likely likely = txn_.next_likely();
+  EXPECT_GE(likely.bytes, txn_.rows().size());
+  EXPECT_GE(likely.effects, 50U);
+  Txn next(8, likely);
+  const char* const rows = next.rows().data();
+  fill(next);
+  EXPECT_EQ(next.rows().data(), rows);
+  EXPECT_EQ(next.rows(), txn_.rows());
+  const rocksdb::WriteBatch taken = next.take_batch();
+  EXPECT_EQ(taken.Data().data(), rows) << "nor is it copied when it is taken";
+}
+
+TEST_F(TxnTest, WhatIsLikelyHasABound) {
+  txn_.put("row", std::string(1'000'000, 'x'));
+  for (int i = 0; i < 10'000; ++i) txn_.add_effect({});
+  EXPECT_EQ(txn_.next_likely().bytes, 64U << 10);
+  EXPECT_EQ(txn_.next_likely().effects, 256U);
+  const Txn::Likely of_nothing = Txn(1).next_likely();
+  EXPECT_LT(of_nothing.bytes, 64U);
+  EXPECT_EQ(of_nothing.effects, 0U);
+  // A commit that outgrows it is as good as any.
+  Txn next(8, Txn::Likely());
+  next.put("row", std::string(1'000'000, 'x'));
+  EXPECT_EQ(next.rows(), txn_.rows());
+}
+
 TEST_F(TxnTest, TheCommitRecordIsThatOfWhatStayed) {
   do_something("one", 5);
   const auto point = txn_.save();
