@@ -223,15 +223,14 @@ std::shared_ptr<Message> Sending::make_message(SendCommand& command, const Prepa
   message->channel = std::move(command.channel);
   if (targeted && message->channel.id.empty()) message->channel = prepared.log;
   message->content() = std::move(command.content());
-  message->moderation = command.moderation;
+  message->moderation = std::move(command.moderation);
   return message;
 }
 
-void Sending::remember(const Message& message, bool idempotent, const Prepared& prepared,
-                       Txn& txn) {
+void Sending::remember(const Message& message, bool idempotent, Prepared& prepared, Txn& txn) {
   store::CommitEntry entry;
   entry.counter = counter_of(message.id);
-  entry.log = prepared.log;
+  entry.log = std::move(prepared.log);
   entry.seq = raw(message.seq);
   entry.fingerprint = prepared.number.fingerprint;
   entry.payload = prepared.number.payload;

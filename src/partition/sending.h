@@ -95,7 +95,8 @@ class Sending {
   SendResult accept(SendCommand& command, Prepared& prepared, bool targeted, Txn& txn);
   std::shared_ptr<Message> make_message(SendCommand& command, const Prepared& prepared,
                                         bool targeted, Txn& txn);
-  void remember(const Message& message, bool idempotent, const Prepared& prepared, Txn& txn);
+  // Takes the log out of `prepared`: it is the last that wants it.
+  void remember(const Message& message, bool idempotent, Prepared& prepared, Txn& txn);
 
   PartitionId partition_;
   Deps deps_;
