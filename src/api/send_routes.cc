@@ -29,6 +29,9 @@
 namespace jindou::api {
 namespace {
 
+// Bodies are parsed where they were read to.
+static_assert(http::kBodyPadding >= simdjson::SIMDJSON_PADDING);
+
 using Results = std::vector<SendResult>;
 using bodies::SendForm;
 

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "codec/base64.h"
-#include "codec/json_reader.h"
 #include "codec/payload_json.h"
 #include "model/id_rules.h"
 
@@ -33,7 +32,7 @@ bool is_integer(dom::element value) {
 
 }  // namespace
 
-BodyReader::BodyReader(std::string_view body) {
+BodyReader::BodyReader(const codec::JsonText& body) {
   auto parsed = codec::parse_json(body);
   if (!parsed) {
     problem_ = parsed.error().detail();
@@ -303,7 +302,8 @@ std::string BodyReader::json(std::string_view name) {
   return found ? std::string(simdjson::minify(value)) : std::string();
 }
 
-Result<std::vector<std::string>> read_uid_array(std::string_view body, std::string_view member) {
+Result<std::vector<std::string>> read_uid_array(const codec::JsonText& body,
+                                                std::string_view member) {
   JD_TRY(const dom::element root, codec::parse_json(body));
   dom::object object;
   if (root.get_object().get(object) == simdjson::SUCCESS && repeats_member(object)) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "codec/json_reader.h"
 #include "model/channel.h"
 
 namespace jindou::bodies {
@@ -22,7 +23,7 @@ namespace jindou::bodies {
 class BodyReader {
  public:
   // `body` must be an object without repeated members; otherwise problem() says so.
-  explicit BodyReader(std::string_view body);
+  explicit BodyReader(const codec::JsonText& body);
 
   // Empty when all is well so far; a sentence otherwise: "channel_id is required".
   const std::string& problem() const { return problem_; }
@@ -96,6 +97,7 @@ class BodyReader {
 
 // A body that is an array of strings, or an object with that array as `member` (also "uids") and no
 // member twice. Errors: invalid.
-Result<std::vector<std::string>> read_uid_array(std::string_view body, std::string_view member);
+Result<std::vector<std::string>> read_uid_array(const codec::JsonText& body,
+                                                std::string_view member);
 
 }  // namespace jindou::bodies

@@ -51,14 +51,16 @@ Error fault_of(std::string_view body, simdjson::error_code code) {
 
 }  // namespace
 
-Result<simdjson::dom::element> parse_json(std::string_view body) {
+Result<simdjson::dom::element> parse_json(const JsonText& json) {
   thread_local ThreadParser thread_parser;
   simdjson::dom::parser* parser = thread_parser.get();
   if (parser == nullptr) return Error(Errc::overloaded, "not enough memory to parse the body");
+  std::string_view body = json.text;
   if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
   if (is_blank(body)) return Error(Errc::invalid, "the body is empty");
   simdjson::dom::element element;
-  const auto code = parser->parse(body.data(), body.size(), true).get(element);
+  const bool copies = !json.is_padded();
+  const auto code = parser->parse(body.data(), body.size(), copies).get(element);
   if (code == simdjson::MEMALLOC) {
     return Error(Errc::overloaded, "not enough memory to parse the body");
   }

@@ -4,7 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include "codec/json_reader.h"
 #include "codec/payload_json.h"
 #include "codec/send_members.h"
 #include "model/id_rules.h"
@@ -176,7 +175,7 @@ BatchBody read_legacy(dom::object object, const SendLimits& limits) {
 
 }  // namespace
 
-BatchBody parse_batch(std::string_view body, const SendLimits& limits,
+BatchBody parse_batch(const JsonText& body, const SendLimits& limits,
                       const TemplateSet* templates) {
   auto parsed = parse_json(body);
   if (!parsed) return std::move(parsed).error();
@@ -222,7 +221,7 @@ std::string find_client_msg_no(std::string_view text) {
   return found.size() <= kClientMsgNoBytesMax ? std::string(found) : std::string();
 }
 
-Result<BatchItem> parse_send(std::string_view body, const SendLimits& limits) {
+Result<BatchItem> parse_send(const JsonText& body, const SendLimits& limits) {
   JD_TRY(const auto element, parse_json(body));
   dom::object object;
   if (element.get_object().get(object) != simdjson::SUCCESS) {

@@ -19,6 +19,7 @@
 
 #include "base/result.h"
 #include "codec/batch_common.h"
+#include "codec/json_reader.h"
 #include "codec/send_item.h"
 
 namespace jindou::codec {
@@ -48,7 +49,7 @@ using BatchBody = std::variant<std::vector<BatchItem>, LegacyBatch, std::vector<
 // The form is chosen by the first character, '[' or '{', and for an object by its members: one with
 // `items`, `payloads` or `defaults` is not the older form. `templates`: those that were looked up;
 // null: none.
-BatchBody parse_batch(std::string_view body, const SendLimits& limits,
+BatchBody parse_batch(const JsonText& body, const SendLimits& limits,
                       const TemplateSet* templates = nullptr);
 
 // One item by itself, as a line of a stream has it: the same as an item of a batch whose payloads,
@@ -63,6 +64,6 @@ std::string find_client_msg_no(std::string_view text);
 // POST /message/send. The first problem in the order of the API's contract is reported. from_uid is
 // the system account when the caller named none; with subscribers and sync_once channel_id is empty
 // and channel_type may be none.
-Result<BatchItem> parse_send(std::string_view body, const SendLimits& limits);
+Result<BatchItem> parse_send(const JsonText& body, const SendLimits& limits);
 
 }  // namespace jindou::codec

@@ -86,6 +86,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   check_batch(batch, limits);
 
+  // As the server reads it: where it is, with anything behind it.
+  std::string padded(body);
+  padded.append(simdjson::SIMDJSON_PADDING, body.empty() ? '"' : body.back());
+  JsonText in_place(std::string_view(padded).substr(0, size));
+  in_place.readable = padded.size();
+  JD_ASSERT(parse_batch(in_place, limits, &templates).index() == batch.index());
+
   // Again and again, beyond what all of them may have together.
   limits.expanded_bytes_max = 20;
   BatchCommon common(limits, &templates);

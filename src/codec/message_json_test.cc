@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include "codec/base64.h"
 
 namespace jindou::codec {
@@ -100,6 +102,32 @@ Errc body_error(std::string_view body, const SendLimits& limits = {}) {
   }
   EXPECT_FALSE(error->detail().empty());
   return error->code();
+}
+
+TEST(BatchArray, ReadInPlaceKeepsNothingOfTheBody) {
+  auto body = std::make_unique<std::string>(
+      array_of({item_with(R"("topic":"t1","tag_key":"notification of the second kind")"),
+                R"({"from_uid":"a_sender_with_a_long_name","channel_id":"a_group_of_a_long_name",)"
+                R"("channel_type":2,"payload":{"text":"of some length"}})"}));
+  body->reserve(body->size() + simdjson::SIMDJSON_PADDING);
+  ASSERT_TRUE(JsonText(*body).is_padded());
+  const auto copied = items_of(std::string_view(*body));
+  auto parsed = parse_batch(*body, {});
+  body->assign(body->size(), '?');
+  body.reset();
+  const auto* items = std::get_if<std::vector<BatchItem>>(&parsed);
+  ASSERT_NE(items, nullptr);
+  ASSERT_EQ(items->size(), 2U);
+  ASSERT_EQ(copied.size(), 2U);
+  for (std::size_t i = 0; i < items->size(); ++i) {
+    EXPECT_EQ((*items)[i].payload, copied[i].payload);
+    EXPECT_EQ((*items)[i].from_uid, copied[i].from_uid);
+    EXPECT_EQ((*items)[i].channel_id, copied[i].channel_id);
+    EXPECT_EQ((*items)[i].client_msg_no, copied[i].client_msg_no);
+    EXPECT_EQ((*items)[i].topic, copied[i].topic);
+    EXPECT_EQ((*items)[i].tag_key, copied[i].tag_key);
+  }
+  EXPECT_EQ((*items)[1].payload, R"({"text":"of some length"})");
 }
 
 TEST(BatchArray, TakesThePublishedExample) {
