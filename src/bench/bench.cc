@@ -37,6 +37,7 @@ Result<void> measure(const BenchOptions& options, const std::string& directory,
   if (options.wants("lines")) JD_RETURN_IF_ERROR(measure_lines(stage, rows));
   if (options.wants("forms")) JD_RETURN_IF_ERROR(measure_forms(stage, rows));
   if (options.wants("moderation")) JD_RETURN_IF_ERROR(measure_moderation(stage, rows));
+  if (options.wants("parts")) JD_RETURN_IF_ERROR(measure_parts(stage, rows));
   if (options.wants("jobs")) JD_RETURN_IF_ERROR(measure_jobs(stage, rows));
   if (options.wants("overload")) JD_RETURN_IF_ERROR(measure_overload(stage, rows));
   if (options.wants("steady")) JD_RETURN_IF_ERROR(measure_steady(stage, rows));

@@ -9,9 +9,9 @@ namespace jindou::bench {
 
 const std::vector<std::string>& row_names() {
   static const std::vector<std::string> kNames = {
-      "floor",  "disk",   "batch",         "single",  "client",    "fanout",  "connect",
-      "memory", "growth", "conversations", "history", "retention", "webhook", "overload",
-      "steady", "lines",  "forms",         "jobs",    "moderation"};
+      "floor",  "disk",   "batch",         "single",  "client",     "fanout",  "connect",
+      "memory", "growth", "conversations", "history", "retention",  "webhook", "overload",
+      "steady", "lines",  "forms",         "jobs",    "moderation", "parts"};
   return kNames;
 }
 
@@ -34,7 +34,8 @@ void add_options(CLI::App& app, BenchOptions& options) {
   app.add_option(
          "--only", options.only,
          "rows to run: floor,disk,batch,single,client,fanout,connect,memory,growth,"
-         "conversations,history,retention,webhook,overload,steady,lines,forms,jobs,moderation")
+         "conversations,history,retention,webhook,overload,steady,lines,forms,jobs,moderation,"
+         "parts")
       ->delimiter(',');
   app.add_option("--growth-small", options.growth_small, "messages stored at the first measurement")
       ->capture_default_str();

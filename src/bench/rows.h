@@ -79,6 +79,9 @@ Result<void> measure_forms(Stage& stage, std::vector<Row>& rows);
 // moderation: batches of texts with 20,000 words looked for and without, in turns, each against a
 // server of its own.
 Result<void> measure_moderation(Stage& stage, std::vector<Row>& rows);
+// parts: parts of the send path by themselves, without a server, each beside the same with a copy
+// that it does without, in turns.
+Result<void> measure_parts(Stage& stage, std::vector<Row>& rows);
 // jobs_chat, jobs: a chat beside jobs and without, jobs and single sends, each against a new
 // server.
 Result<void> measure_jobs(Stage& stage, std::vector<Row>& rows);
