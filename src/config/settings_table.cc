@@ -270,7 +270,9 @@ constexpr std::array kTable{
             64 * kGiB, "", kOurs, kRestart,
             "Memory for written data before it goes to table files."},
     Setting{"storage.blockCacheBytes", bytes, JD_MEMBER(storage.block_cache_bytes), kMebibyte,
-            1024 * kGiB, "", kOurs, kRestart, "Memory for blocks read from table files."},
+            1024 * kGiB, "", kOurs, kRestart,
+            "Memory for blocks read from table files. It gives way to write buffers: both together "
+            "take this, or what all write buffers and a quarter of this take, whichever is more."},
     Setting{
         "storage.backgroundJobs", count, JD_MEMBER(storage.background_jobs), 0, 64, "", kOurs,
         kRestart,

@@ -8,6 +8,7 @@
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
 
 #include <algorithm>
 #include <array>
@@ -39,6 +40,10 @@ namespace {
 constexpr char kOldestFormat = 1;
 constexpr const char* kLoadSuffix = ".load";
 constexpr std::int64_t kStopBytesPerSecond = std::int64_t{1} << 40;
+// Of each family; when all are full, writers wait.
+constexpr std::size_t kWriteBuffers = 4;
+// What full write buffers leave of the block cache, where they take more than it has.
+constexpr std::size_t kCacheLeftShare = 4;
 
 // Tells the memtable where the next message of a log goes: right after the one before.
 class InsertHint final : public rocksdb::SliceTransform {
@@ -80,6 +85,13 @@ class InfoLog final : public rocksdb::Logger {
 
 }  // namespace
 
+std::size_t store_memory_bytes(const StoreOptions& options) {
+  const std::size_t of_messages = options.write_buffer_bytes * kWriteBuffers;
+  const std::size_t of_client_numbers = of_messages / OpenStore::kClientNumbersShare;
+  return std::max(options.block_cache_bytes,
+                  of_messages + of_client_numbers + options.block_cache_bytes / kCacheLeftShare);
+}
+
 rocksdb::Options rocksdb_options(const StoreOptions& options) {
   rocksdb::Options out;
   out.create_if_missing = true;
@@ -88,7 +100,7 @@ rocksdb::Options rocksdb_options(const StoreOptions& options) {
   // After an error the store is opened again instead (fault_watch.h).
   out.max_bgerror_resume_count = 0;
   out.write_buffer_size = options.write_buffer_bytes;
-  out.max_write_buffer_number = 4;
+  out.max_write_buffer_number = static_cast<int>(kWriteBuffers);
   out.max_background_jobs = options.background_jobs;
   // Messages are written once and never overwritten, so tiers of runs are merged, not levels: a row
   // is rewritten about once for every sixteenfold growth, where levels rewrite it five or six
@@ -122,7 +134,11 @@ rocksdb::Options rocksdb_options(const StoreOptions& options) {
   out.info_log = std::make_shared<InfoLog>();
 
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  table.block_cache = rocksdb::NewLRUCache(store_memory_bytes(options));
+  // Memtables count in the cache, so blocks make room for them, and the two have one bound. That of
+  // the memtables alone is their number (open_store.cc).
+  out.write_buffer_manager =
+      std::make_shared<rocksdb::WriteBufferManager>(std::size_t{0}, table.block_cache);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
@@ -563,15 +579,17 @@ std::string Database::metrics_text() const {
          data_loss_.floor);
   const auto pass = gate_.enter();
   if (!pass) return out;
+  const std::uint64_t memtables_in_cache =
+      options_.write_buffer_manager->dummy_entries_in_cache_usage();
   for (const auto& property : kProperties) {
     std::uint64_t total = 0;
     bool known = false;
     for (const Table table : {Table::main, Table::client_numbers}) {
       std::uint64_t value = 0;
       if (!open_->db().GetIntProperty(open_->handle(table), property.name, &value)) continue;
-      // The block cache is one for both families.
+      // The block cache is one for both families, and memtables count in it.
       const bool shared = std::string_view(property.name) == "rocksdb.block-cache-usage";
-      total = shared ? value : total + value;
+      total = shared ? value - std::min(value, memtables_in_cache) : total + value;
       known = true;
     }
     if (known) append(property.metric, property.help, total);

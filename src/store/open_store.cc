@@ -15,12 +15,10 @@ namespace jindou::store {
 
 namespace {
 
-// Its write buffers beside those of messages. Each family has four at most and then waits, which is
-// the bound of both together. RocksDB's own for several families (WriteBufferManager) is no bound
-// unless it may stall, and a writer that it stalls is not woken by an error of the flush it waits
-// for: the store could not be closed and opened again.
-constexpr std::size_t kClientNumbersShare = 16;
-
+// Each family has four write buffers at most and then waits, which is the bound of both together.
+// RocksDB's own for several families (WriteBufferManager) is no bound unless it may stall, and a
+// writer that it stalls is not woken by an error of the flush it waits for: the store could not be
+// closed and opened again. It only has them counted in the block cache (rocksdb_options).
 rocksdb::ColumnFamilyOptions client_numbers_options(const rocksdb::Options& options) {
   rocksdb::ColumnFamilyOptions numbers(options);
   numbers.memtable_insert_with_hint_prefix_extractor = nullptr;
@@ -28,7 +26,7 @@ rocksdb::ColumnFamilyOptions client_numbers_options(const rocksdb::Options& opti
   // one partition, and seldom read, thanks to the filters in memory: let many gather before they
   // are merged.
   numbers.compaction_style = rocksdb::kCompactionStyleLevel;
-  numbers.write_buffer_size = options.write_buffer_size / kClientNumbersShare;
+  numbers.write_buffer_size = options.write_buffer_size / OpenStore::kClientNumbersShare;
   numbers.target_file_size_base = 64 << 20;
   numbers.max_bytes_for_level_base = std::uint64_t{1} << 30;
   numbers.level0_file_num_compaction_trigger = 128;

@@ -4,6 +4,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -28,6 +29,8 @@ class OpenStore {
  public:
   // Of the column family that is Table::client_numbers.
   static constexpr const char* kClientNumbersName = "client_numbers";
+  // Its write buffers are so many times smaller than those of messages.
+  static constexpr std::size_t kClientNumbersShare = 16;
 
   // Opens or creates the store and replays its log. Errors: storage (locked by another process,
   // damaged, no room).

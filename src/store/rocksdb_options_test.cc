@@ -1,16 +1,49 @@
 // What the settings of RocksDB promise to the rest of the server.
 #include <gtest/gtest.h>
+#include <rocksdb/cache.h>
 #include <rocksdb/rate_limiter.h>
+#include <rocksdb/table.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <string_view>
 
+#include "base/random.h"
 #include "store/database.h"
 #include "store/open_store.h"
 
 namespace jindou::store {
 namespace {
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+std::shared_ptr<rocksdb::Cache> cache_of(const rocksdb::Options& options) {
+  const auto* table = options.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();
+  return table != nullptr ? table->block_cache : nullptr;
+}
+
+StoreOptions with_memory(std::size_t write_buffer_bytes, std::size_t block_cache_bytes) {
+  StoreOptions options;
+  options.write_buffer_bytes = write_buffer_bytes;
+  options.block_cache_bytes = block_cache_bytes;
+  return options;
+}
+
+// Rows that stay in the memtable, of more bytes than `bytes`.
+void fill_memtable(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, std::size_t bytes) {
+  const std::string value(1024, 'x');
+  for (std::size_t i = 0; i * value.size() < bytes; ++i) {
+    ASSERT_TRUE(db.Put(rocksdb::WriteOptions(), family, "row " + std::to_string(i), value).ok());
+  }
+}
+
+std::uint64_t metric(const std::string& text, std::string_view name) {
+  const std::size_t at = text.find('\n' + std::string(name) + ' ');
+  EXPECT_NE(at, std::string::npos) << name;
+  return at == std::string::npos ? 0 : std::stoull(text.substr(at + name.size() + 2));
+}
 
 // A limiter that tunes itself begins at half of its rate and falls to a twentieth in quiet times.
 TEST(RocksDbOptions, BackgroundWorkHasTheWholeRateAtOnce) {
@@ -37,6 +70,62 @@ TEST(RocksDbOptions, MemtablesOfAllFamiliesHaveOneBound) {
     }
     EXPECT_GE(bound, options.write_buffer_bytes * 4);
     EXPECT_LE(bound, options.write_buffer_bytes * 4 * 17 / 16);
+  }
+  std::filesystem::remove_all(directory);
+}
+
+TEST(RocksDbOptions, MemtablesAndBlockCacheHaveOneBound) {
+  struct Case {
+    std::size_t write_buffer;
+    std::size_t block_cache;
+    std::size_t together;
+  };
+  for (const Case& each : {
+           Case{64 * kMiB, 256 * kMiB, 336 * kMiB},    // the defaults: 272 and a quarter of 256
+           Case{16 * kMiB, 64 * kMiB, 84 * kMiB},      // those of 512 MiB
+           Case{64 * kMiB, 1024 * kMiB, 1024 * kMiB},  // a large cache has room for both
+           Case{64 * kMiB, 4 * kMiB, 273 * kMiB},      // a small one keeps a quarter
+       }) {
+    const StoreOptions options = with_memory(each.write_buffer, each.block_cache);
+    EXPECT_EQ(store_memory_bytes(options), each.together);
+    const auto cache = cache_of(rocksdb_options(options));
+    ASSERT_TRUE(cache);
+    EXPECT_EQ(cache->GetCapacity(), each.together);
+  }
+}
+
+TEST(RocksDbOptions, WhatMemtablesTakeCountsInTheBlockCache) {
+  std::string directory = (std::filesystem::temp_directory_path() / "jindou-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  {
+    const rocksdb::Options options = rocksdb_options(with_memory(8 * kMiB, 8 * kMiB));
+    const auto cache = cache_of(options);
+    ASSERT_TRUE(cache);
+    const auto store = OpenStore::open(options, directory);
+    ASSERT_TRUE(store.has_value());
+    const std::size_t before = cache->GetUsage();
+    fill_memtable((*store)->db(), (*store)->handle(Table::main), 4 * kMiB);
+    EXPECT_GE(cache->GetUsage(), before + 4 * kMiB);
+    EXPECT_LE(cache->GetUsage(), before + 8 * kMiB);
+  }
+  std::filesystem::remove_all(directory);
+}
+
+// They are no blocks, whatever they count as.
+TEST(RocksDbOptions, MemtablesAreNotToldAsBlocks) {
+  std::string directory = (std::filesystem::temp_directory_path() / "jindou-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  {
+    StoreOptions options = with_memory(8 * kMiB, 8 * kMiB);
+    options.directory = directory;
+    SystemRandom random;
+    const auto database = Database::open(options, random);
+    ASSERT_TRUE(database.has_value());
+    rocksdb::DB& db = (*database)->db();
+    fill_memtable(db, db.DefaultColumnFamily(), 4 * kMiB);
+    const std::string text = (*database)->metrics_text();
+    EXPECT_LT(metric(text, "jindou_rocksdb_block_cache_bytes"), kMiB);
+    EXPECT_GE(metric(text, "jindou_rocksdb_memtable_bytes"), 4 * kMiB);
   }
   std::filesystem::remove_all(directory);
 }
