@@ -36,7 +36,7 @@ TEST(FittedDefaults, ShrinkInProportionBelow) {
   EXPECT_EQ(small.storage.write_buffer_bytes, 16 * kMiB);
   EXPECT_EQ(small.storage.block_cache_bytes, 64 * kMiB);
   EXPECT_EQ(small.dedup.filter_bytes_max, 64 * kMiB);
-  EXPECT_EQ(small.dedup.generation_entries, 8192u);
+  EXPECT_EQ(small.dedup.generation_entries, 6144u);
   EXPECT_EQ(small.core.channel_cache_count, 25'000u);
   EXPECT_EQ(small.core.bytes_in_flight, 64 * kMiB);
   EXPECT_EQ(small.api.body_bytes_in_flight, 64 * kMiB);

@@ -159,7 +159,9 @@ struct BackupSettings {
 };
 
 struct DedupSettings {
-  std::size_t generation_entries = 32'768;
+  // As many as a table of 30,720 places takes, with room for what comes before it is frozen; a few
+  // thousand more would have one of 61,440.
+  std::size_t generation_entries = 24'576;
   std::size_t filter_bytes_max = std::size_t{256} << 20;
 };
 

@@ -30,6 +30,10 @@ namespace jindou::partition {
 // Lives in its partition and on its thread; only the completion of a load comes from another.
 class ClientNumberIndex {
  public:
+  // Its table doubles when seven eighths of its places are taken.
+  using Generation =
+      boost::unordered_flat_map<store::Fingerprint, store::ClientNumber, store::FingerprintHash>;
+
   // Borrows `reader` and `loader`. `generation_entries`: entries held before they are frozen.
   // `filter_bytes_max`: memory of the filter over what was loaded; see NumberFilter.
   ClientNumberIndex(store::PartitionReader reader, store::BulkLoader& loader,
@@ -56,8 +60,6 @@ class ClientNumberIndex {
   bool full() const;
 
  private:
-  using Generation =
-      boost::unordered_flat_map<store::Fingerprint, store::ClientNumber, store::FingerprintHash>;
   enum class LoadState : int { running, done, failed };
 
   void add(const store::Fingerprint& fingerprint, const store::ClientNumber& number);

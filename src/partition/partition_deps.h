@@ -37,7 +37,7 @@ struct PartitionOptions {
   std::size_t commit_bytes_max = std::size_t{1} << 20;
   // Rows of changes kept of one log; the oldest go.
   std::size_t log_changes_max = 10'000;
-  std::size_t index_generation_entries = 32768;
+  std::size_t index_generation_entries = 24'576;
   std::size_t index_filter_bytes_max = std::size_t{16} << 20;
   ListLimits lists;
   EventLimits events;
